@@ -1,0 +1,24 @@
+//! The nouns of Route 53: names, record types and data, routing policies, hosted zones, health checks, places, ids.
+//!
+//! Nothing here reads files, knows TOML or answers queries; every other module speaks in these types.
+
+mod data;
+mod health_check;
+mod name;
+mod place;
+mod record;
+mod routing;
+mod zone;
+
+pub use data::DataError;
+pub use health_check::{
+    EndpointCheck, EndpointProtocol, EndpointTarget, HealthCheck, HealthCheckId, HealthCheckKind, HttpRequest,
+};
+pub use name::{MAX_LABEL_OCTETS, MAX_NAME_OCTETS, Name, NameError};
+pub use place::{
+    CidrCollection, CidrCollectionId, Continent, Coordinates, Country, GeoLocation, LatencyClients, LatencyRow,
+    LocationNetwork, Region, Subdivision, Vpc, VpcId,
+};
+pub use record::{AliasTarget, Content, MAX_TTL, RecordData, RecordType, ResourceRecordSet, Ttl, UnknownRecordType};
+pub use routing::{FailoverRole, GeoproximityLocation, RoutingPolicy};
+pub use zone::{HostedZone, HostedZoneId};

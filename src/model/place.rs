@@ -1,0 +1,306 @@
+//! Places: continents, countries, subdivisions, coordinates, AWS regions, and the networks that stand for them.
+
+use std::fmt;
+
+use ipnet::IpNet;
+
+/// A point on the globe, degrees; south and west are negative.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Coordinates {
+    /// -90..=90.
+    pub latitude: f64,
+    /// -180..=180.
+    pub longitude: f64,
+}
+
+/// A continent as Route 53 counts them (API GeoLocation ContinentCode).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Continent {
+    /// AF
+    Africa,
+    /// AN
+    Antarctica,
+    /// AS
+    Asia,
+    /// EU
+    Europe,
+    /// NA
+    NorthAmerica,
+    /// OC
+    Oceania,
+    /// SA
+    SouthAmerica,
+}
+
+impl Continent {
+    /// All seven, by code.
+    pub const ALL: [Continent; 7] = [
+        Continent::Africa,
+        Continent::Antarctica,
+        Continent::Asia,
+        Continent::Europe,
+        Continent::NorthAmerica,
+        Continent::Oceania,
+        Continent::SouthAmerica,
+    ];
+
+    /// The two-letter code.
+    pub fn code(self) -> &'static str {
+        match self {
+            Continent::Africa => "AF",
+            Continent::Antarctica => "AN",
+            Continent::Asia => "AS",
+            Continent::Europe => "EU",
+            Continent::NorthAmerica => "NA",
+            Continent::Oceania => "OC",
+            Continent::SouthAmerica => "SA",
+        }
+    }
+
+    /// The continent with this code, in upper case.
+    pub fn from_code(code: &str) -> Option<Continent> {
+        Continent::ALL.into_iter().find(|continent| continent.code() == code)
+    }
+}
+
+/// A country by its ISO 3166-1 alpha-2 code, two upper-case letters. Which codes exist is `geo`'s to say.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Country(pub [u8; 2]);
+
+impl Country {
+    /// Two upper-case letters as a country; `None` for anything else.
+    pub fn from_code(code: &str) -> Option<Country> {
+        let bytes: [u8; 2] = code.as_bytes().try_into().ok()?;
+        bytes.iter().all(u8::is_ascii_uppercase).then_some(Country(bytes))
+    }
+}
+
+impl fmt::Display for Country {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", char::from(self.0[0]), char::from(self.0[1]))
+    }
+}
+
+impl fmt::Debug for Country {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+/// A subdivision of a country by its code without the country: `CA` for California, `30` for Kyiv. One to three
+/// upper-case letters or digits, padded with zero octets.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Subdivision(pub [u8; 3]);
+
+impl Subdivision {
+    /// One to three upper-case letters or digits; `None` for anything else.
+    pub fn from_code(code: &str) -> Option<Subdivision> {
+        let bytes = code.as_bytes();
+        let legal =
+            (1..=3).contains(&bytes.len()) && bytes.iter().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit());
+        if !legal {
+            return None;
+        }
+        let mut padded = [0; 3];
+        padded[..bytes.len()].copy_from_slice(bytes);
+        Some(Subdivision(padded))
+    }
+}
+
+impl fmt::Display for Subdivision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().filter(|&&b| b != 0).try_for_each(|&b| write!(f, "{}", char::from(b)))
+    }
+}
+
+impl fmt::Debug for Subdivision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+/// The area a geolocation record set is for (API GeoLocation).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum GeoLocation {
+    /// A whole continent.
+    Continent(Continent),
+    /// A country.
+    Country(Country),
+    /// A part of a country.
+    Subdivision(Country, Subdivision),
+    /// Everybody else, and who cannot be located; written `country = "*"`.
+    Default,
+}
+
+macro_rules! regions {
+    ($($text:literal $latitude:literal $longitude:literal $country:literal $subdivision:literal;)*) => {
+        /// Every region that Route 53 knows, by name: name, latitude, longitude, country, subdivision or "".
+        const REGIONS: &[(&str, f64, f64, &str, &str)] = &[$(($text, $latitude, $longitude, $country, $subdivision),)*];
+    };
+}
+
+// City level; AWS publishes no coordinates, so these are ours. In the order of their names.
+regions! {
+    "af-south-1" -33.92 18.42 "ZA" "";
+    "ap-east-1" 22.32 114.17 "HK" "";
+    "ap-east-2" 25.03 121.57 "TW" "";
+    "ap-northeast-1" 35.68 139.69 "JP" "";
+    "ap-northeast-2" 37.57 126.98 "KR" "";
+    "ap-northeast-3" 34.69 135.50 "JP" "";
+    "ap-south-1" 19.08 72.88 "IN" "";
+    "ap-south-2" 17.39 78.49 "IN" "";
+    "ap-southeast-1" 1.35 103.82 "SG" "";
+    "ap-southeast-2" -33.87 151.21 "AU" "";
+    "ap-southeast-3" -6.21 106.85 "ID" "";
+    "ap-southeast-4" -37.81 144.96 "AU" "";
+    "ap-southeast-5" 3.14 101.69 "MY" "";
+    "ap-southeast-6" -36.85 174.76 "NZ" "";
+    "ap-southeast-7" 13.76 100.50 "TH" "";
+    "ca-central-1" 45.50 -73.57 "CA" "";
+    "ca-west-1" 51.05 -114.07 "CA" "";
+    "cn-north-1" 39.90 116.41 "CN" "";
+    "cn-northwest-1" 38.47 106.27 "CN" "";
+    "eu-central-1" 50.11 8.68 "DE" "";
+    "eu-central-2" 47.38 8.54 "CH" "";
+    "eu-north-1" 59.33 18.07 "SE" "";
+    "eu-south-1" 45.46 9.19 "IT" "";
+    "eu-south-2" 41.65 -0.88 "ES" "";
+    "eu-west-1" 53.35 -6.26 "IE" "";
+    "eu-west-2" 51.51 -0.13 "GB" "";
+    "eu-west-3" 48.86 2.35 "FR" "";
+    "eusc-de-east-1" 52.40 13.06 "DE" "";
+    "il-central-1" 32.09 34.78 "IL" "";
+    "me-central-1" 25.20 55.27 "AE" "";
+    "me-south-1" 26.07 50.56 "BH" "";
+    "mx-central-1" 20.59 -100.39 "MX" "";
+    "sa-east-1" -23.55 -46.63 "BR" "";
+    "us-east-1" 38.95 -77.45 "US" "VA";
+    "us-east-2" 39.96 -83.00 "US" "OH";
+    "us-gov-east-1" 39.96 -83.00 "US" "OH";
+    "us-gov-west-1" 45.52 -122.68 "US" "OR";
+    "us-west-1" 37.35 -121.96 "US" "CA";
+    "us-west-2" 45.87 -119.69 "US" "OR";
+}
+
+/// One of the 39 AWS regions (API ResourceRecordSetRegion): an index into our table, ordered as the names are.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Region(u8);
+
+impl Region {
+    /// How many there are.
+    pub const COUNT: usize = REGIONS.len();
+
+    /// All of them, by name.
+    pub fn all() -> impl Iterator<Item = Region> {
+        (0..REGIONS.len()).filter_map(|index| u8::try_from(index).ok()).map(Region)
+    }
+
+    /// The region with this name.
+    pub fn from_name(name: &str) -> Option<Region> {
+        Region::all().find(|region| region.name() == name)
+    }
+
+    /// Such as `eu-central-1`.
+    pub fn name(self) -> &'static str {
+        REGIONS[self.index()].0
+    }
+
+    /// The city the region stands for.
+    pub fn coordinates(self) -> Coordinates {
+        let (_, latitude, longitude, ..) = REGIONS[self.index()];
+        Coordinates { latitude, longitude }
+    }
+
+    /// The country the region lies in.
+    pub fn country(self) -> Country {
+        Country::from_code(REGIONS[self.index()].3).expect("the table holds two capitals")
+    }
+
+    /// The US state the region lies in.
+    pub fn subdivision(self) -> Option<Subdivision> {
+        Subdivision::from_code(REGIONS[self.index()].4)
+    }
+
+    /// 0..COUNT, in the order of the names.
+    pub fn index(self) -> usize {
+        usize::from(self.0)
+    }
+}
+
+impl fmt::Display for Region {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl fmt::Debug for Region {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// A network that the user has put on the map: `[[location.network]]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LocationNetwork {
+    /// Its clients.
+    pub cidr: IpNet,
+    /// The country they are in; the continent follows.
+    pub country: Option<Country>,
+    /// The part of the country.
+    pub subdivision: Option<Subdivision>,
+    /// Where exactly.
+    pub coordinates: Option<Coordinates>,
+    /// "These clients are in that region": nothing is nearer to them.
+    pub region: Option<Region>,
+}
+
+/// Round trips that the user has measured: `[[location.latency]]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LatencyRow {
+    /// Whose round trips these are.
+    pub clients: LatencyClients,
+    /// Milliseconds to each region that was measured.
+    pub round_trip_ms: Vec<(Region, f64)>,
+}
+
+/// Whom a row of the latency table is about.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum LatencyClients {
+    /// The clients of a network; the longest prefix wins, before country and region.
+    Cidr(IpNet),
+    /// Clients in a country; before region.
+    Country(Country),
+    /// Clients that are in a region by `[[location.network]]` or by their VPC.
+    Region(Region),
+}
+
+/// A named collection of CIDR blocks (API CidrCollection).
+#[derive(Clone, Debug, PartialEq)]
+pub struct CidrCollection {
+    /// Lower-case UUID.
+    pub id: CidrCollectionId,
+    /// 1-64 of `[0-9A-Za-z_-]`.
+    pub name: String,
+    /// Location name and its blocks; no block is in two locations.
+    pub locations: Vec<(String, Vec<IpNet>)>,
+}
+
+/// The id of a CIDR collection, a lower-case UUID.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct CidrCollectionId(pub String);
+
+/// A client network with a name: whom private zones are for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Vpc {
+    /// Such as `vpc-lab1`.
+    pub id: VpcId,
+    /// Where its clients count as being, in private zones.
+    pub region: Region,
+    /// Its clients; no block belongs to two VPCs.
+    pub cidrs: Vec<IpNet>,
+}
+
+/// The id of a VPC.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct VpcId(pub String);
