@@ -3,5 +3,7 @@
 //! Two floors and a staircase. The ground floor is pure: no sockets, files, clock or dice of its own.
 //!
 //! - [`model`]: the nouns of Route 53.
+//! - [`health`]: what is up: the state of every health check, and the bits that answers read.
 
+pub mod health;
 pub mod model;
