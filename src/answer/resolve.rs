@@ -56,7 +56,9 @@ fn client_of<'w>(query: &Query<'_>, scene: &Scene<'w>) -> Client<'w> {
 /// Where the name in the question leads. DS at a delegation point is the parent's to answer (RFC 4035 section 3.1.4.1).
 fn question_leads(query: &Query<'_>, zone: &Zone) -> Found {
     match zone.find(query.name) {
-        Found::Delegation(cut) if query.record_type == RecordType::Ds.code() && is_at(query, zone, cut) => Found::Name(cut),
+        Found::Delegation(cut) if query.record_type == RecordType::Ds.code() && is_at(query, zone, cut) => {
+            Found::Name(cut)
+        }
         found => found,
     }
 }
@@ -149,7 +151,7 @@ impl<'w> Resolution<'w, '_> {
             // One RRset has one TTL (RFC 2181 section 5.2): the first chosen member's.
             for &member in &choice.members {
                 if let MemberContent::Records(more, _) = zone.content(group, member) {
-                    parts.push(Records { ttl: records.ttl, ..more });
+                    parts.push(more.with_ttl(records.ttl));
                 }
             }
             return Some(Chosen { group, member: first, records, helpers });
@@ -185,7 +187,8 @@ impl<'w> Resolution<'w, '_> {
         self.answer.authoritative = !self.answer.answer.is_empty();
         let Some(group) = zone.group(cut, RecordType::Ns) else { return };
         if let MemberContent::Records(records, helpers) = zone.content(group, 0) {
-            self.answer.authority = Some(Part { owner: Owner::InZone(zone.labels(cut)), records, need: Need::Required });
+            self.answer.authority =
+                Some(Part { owner: Owner::InZone(zone.labels(cut)), records, need: Need::Required });
             self.add_addresses(helpers, Need::Required);
         }
     }
@@ -195,7 +198,8 @@ impl<'w> Resolution<'w, '_> {
         for &node in nodes {
             for record_type in [RecordType::A, RecordType::Aaaa] {
                 let owner = self.scene.zone.labels(node);
-                if let Some(group) = self.scene.zone.group(node, record_type).filter(|_| !self.has(owner, record_type)) {
+                if let Some(group) = self.scene.zone.group(node, record_type).filter(|_| !self.has(owner, record_type))
+                {
                     self.add_address_group(group, owner, need);
                 }
             }

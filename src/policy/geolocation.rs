@@ -13,7 +13,8 @@ pub struct Geolocation {
 
 impl Geolocation {
     pub(super) fn new(group: &[&ResourceRecordSet]) -> Geolocation {
-        let located = || (0..).zip(group).filter_map(|(member, set)| location_of(set).map(|location| (location, member)));
+        let located =
+            || (0..).zip(group).filter_map(|(member, set)| location_of(set).map(|location| (location, member)));
         let mut areas: Box<[(u64, u16)]> = located().filter_map(|(area, member)| Some((key(area)?, member))).collect();
         areas.sort_unstable();
         let default = located().find(|(location, _)| *location == GeoLocation::Default).map(|(_, member)| member);

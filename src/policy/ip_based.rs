@@ -9,12 +9,14 @@ use crate::model::{CidrCollection, ResourceRecordSet, RoutingPolicy};
 /// The blocks of the group's collection with the members for their locations.
 #[derive(Debug)]
 pub struct IpBased {
-    /// For every address the blocks that hold it, the longest first: prefix length, and the member for the block's
-    /// location when the group has one.
-    blocks: PrefixTable<Box<[(u8, Option<u16>)]>>,
+    /// For every address the blocks that hold it, the longest first.
+    blocks: PrefixTable<Box<[Block]>>,
     /// The member for location `*`.
     default: Option<u16>,
 }
+
+/// The prefix length of a block, and the member for its location when the group has one.
+type Block = (u8, Option<u16>);
 
 impl IpBased {
     pub(super) fn new(group: &[&ResourceRecordSet], collections: &[CidrCollection]) -> IpBased {

@@ -105,8 +105,9 @@ impl Plan {
 }
 
 /// The first usable one of `preferred`, who are in the policy's order; when none is usable, simply the first (fail-open).
-fn first_usable(preferred: impl Iterator<Item = u16> + Clone, candidates: Candidates<'_>) -> Option<u16> {
-    preferred.clone().find(|&member| candidates.is_usable(member)).or_else(|| preferred.clone().next())
+fn first_usable(mut preferred: impl Iterator<Item = u16> + Clone, candidates: Candidates<'_>) -> Option<u16> {
+    let nearest = preferred.clone().next();
+    preferred.find(|&member| candidates.is_usable(member)).or(nearest)
 }
 
 /// The usable member with the least cost, ties to the one that comes first in `order`; fail-open like `first_usable`.

@@ -63,10 +63,12 @@ impl Layout {
     fn of(zone: &HostedZone, names: &[(Name, SetsByType<'_>)]) -> Layout {
         let nodes: BTreeMap<Name, NodeIndex> =
             (0..).zip(names).map(|(index, (name, _))| (name.clone(), NodeIndex(index))).collect();
-        let types = (0..).zip(names).flat_map(|(node, (_, sets))| sets.keys().map(move |&record_type| (node, record_type)));
+        let types =
+            (0..).zip(names).flat_map(|(node, (_, sets))| sets.keys().map(move |&record_type| (node, record_type)));
         let groups = types.zip((0..).map(GroupIndex)).collect();
         let is_cut = |name: &Name| {
-            *name != zone.name && nodes.get(name).is_some_and(|node| names[node.0 as usize].1.contains_key(&RecordType::Ns))
+            *name != zone.name
+                && nodes.get(name).is_some_and(|node| names[node.0 as usize].1.contains_key(&RecordType::Ns))
         };
         let cuts = names.iter().map(|(name, _)| highest_cut(name, &zone.name, &nodes, is_cut)).collect();
         let wildcards = names.iter().map(|(name, _)| wildcard_below(name, &nodes)).collect();
@@ -210,7 +212,9 @@ impl Builder<'_> {
     fn add_helpers(&mut self, values: &[RecordData]) {
         let start = self.helpers.len();
         for value in values.iter().filter(|value| value.record_type() != RecordType::Cname) {
-            let Some(node) = value.target().and_then(|target| self.layout.nodes.get(&target).copied()) else { continue };
+            let Some(node) = value.target().and_then(|target| self.layout.nodes.get(&target).copied()) else {
+                continue;
+            };
             let occluded = self.layout.cuts[node.0 as usize].is_some() && value.record_type() != RecordType::Ns;
             let addressed = [RecordType::A, RecordType::Aaaa].iter().any(|&t| self.layout.group(node, t).is_some());
             if addressed && !occluded && !self.helpers[start..].contains(&node) {

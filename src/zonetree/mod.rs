@@ -237,7 +237,7 @@ impl Zone {
     pub fn negative_soa(&self) -> Option<Records<'_>> {
         let first = self.groups[self.soa.0 as usize].members.start;
         match self.content_of(RecordType::Soa, first) {
-            MemberContent::Records(records, _) => Some(records.with_ttl_at_most(self.negative_ttl)),
+            MemberContent::Records(records, _) => Some(records.with_ttl(self.negative_ttl)),
             MemberContent::Alias(_) => None,
         }
     }
