@@ -85,7 +85,7 @@ fn naive(names: &[Name], cuts: &[Name], asked: &Name) -> String {
 }
 
 fn any_name() -> impl Strategy<Value = String> {
-    prop::collection::vec(prop_oneof!["a", "b", "c", r"\052"], 1..4).prop_map(|labels| labels.join("."))
+    prop::collection::vec(prop_oneof!["a", "b", "c", r"\\052"], 1..4).prop_map(|labels| labels.join("."))
 }
 
 proptest! {
