@@ -7,14 +7,17 @@ use super::{DataError, MAX_VALUE_CHARACTERS};
 /// `"string" "string"` (RFC 1035 section 3.3.14). Several strings in one value are one record; programs join them.
 pub(super) fn parse_txt(tokens: &mut Tokens<'_>) -> Result<Vec<u8>, DataError> {
     let mut wire = Vec::new();
-    while !tokens.is_at_end() || wire.is_empty() {
-        let string = tokens.string("value").map_err(|error| {
-            error.or_hint("split it into several strings of one value: \"first part\" \"second part\"")
+    loop {
+        let string = tokens.string("value").map_err(|error| match tokens.is_at_end() {
+            true => error,
+            false => error.or_hint("split it into several strings of one value: \"first part\" \"second part\""),
         })?;
         wire.push(u8::try_from(string.len()).expect("a token is at most 255 octets"));
         wire.extend(string);
+        if tokens.is_at_end() {
+            return Ok(wire);
+        }
     }
-    Ok(wire)
 }
 
 pub(super) fn print_txt(fields: &mut Fields<'_>) -> String {
