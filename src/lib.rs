@@ -5,7 +5,11 @@
 //! - [`model`]: the nouns of Route 53.
 //! - [`zonetree`]: one zone, compiled: names, groups, plans, leaves of ready wire bytes.
 //! - [`answer`]: a query and the world in, sections of ready records out.
+//! - [`serve`]: packets in, packets out: sockets, decode, encode, limits.
+//! - [`stats`]: plain counters, one set a worker.
 
 pub mod answer;
 pub mod model;
+pub mod serve;
+pub mod stats;
 pub mod zonetree;

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 
 use arrayvec::ArrayVec;
 
-use crate::zonetree::{QueryName, Records};
+pub use crate::zonetree::{Data, QueryName, Records};
 
 /// What was asked, by whom.
 pub struct Query<'q> {
