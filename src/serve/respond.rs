@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::encode::{Encoded, Frame, encode_answer, encode_fault, udp_limit};
+use super::encode::{Frame, encode_answer, encode_fault, udp_limit};
 use super::{Decoded, Request, decode};
 use crate::answer::{Answer, ClientSubnet, Dice, Query, QueryName, resolve};
 use crate::stats::{Stats, Transport};
