@@ -15,6 +15,11 @@
 //!
 //! - [`world`]: the one snapshot that every query reads, and its one publisher.
 //! - [`answer`]: a query and the world in, sections of ready records out.
+//!
+//! The upper floor touches the outside.
+//!
+//! - [`serve`]: packets in, packets out: sockets, decode, encode, limits.
+//! - [`stats`]: plain counters, one set a worker.
 
 pub mod answer;
 #[cfg(test)]
@@ -23,5 +28,7 @@ pub mod geo;
 pub mod health;
 pub mod model;
 pub mod policy;
+pub mod serve;
+pub mod stats;
 pub mod world;
 pub mod zonetree;
