@@ -3,9 +3,15 @@
 //! `resolve` finds view and zone, walks to the name, lets the policy choose and follows aliases and CNAMEs. What comes out
 //! refers into the world and owns nothing: `serve` writes it to the wire.
 
+mod resolve;
+#[cfg(test)]
+mod tests;
+
 use std::net::IpAddr;
 
 use arrayvec::ArrayVec;
+
+pub use resolve::resolve;
 
 use crate::zonetree::{QueryName, Records};
 
