@@ -16,14 +16,14 @@
 //! - [`world`]: the one snapshot that every query reads, and its one publisher.
 //! - [`answer`]: a query and the world in, sections of ready records out.
 //!
-//! The upper floor touches the outside.
+//! The upper floor touches the outside and decides nothing about DNS.
 //!
-//! - [`serve`]: packets in, packets out: sockets, decode, encode, limits.
-//! - [`stats`]: plain counters, one set a worker.
+//! - [`stats`]: plain counters, one set a worker, added up by whoever reads.
+//! - [`serve`]: sockets: decode, answer, encode, over batched UDP, TCP, or hickory-server.
 
-pub mod answer;
 #[cfg(test)]
 mod fixture;
+pub mod answer;
 pub mod geo;
 pub mod health;
 pub mod model;
