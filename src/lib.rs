@@ -21,8 +21,6 @@
 //! - [`stats`]: plain counters, one set a worker, added up by whoever reads.
 //! - [`serve`]: sockets: decode, answer, encode, over batched UDP, TCP, or hickory-server.
 
-#[cfg(test)]
-mod fixture;
 pub mod answer;
 pub mod geo;
 pub mod health;
