@@ -4,6 +4,8 @@
 //!
 //! - [`model`]: the nouns of Route 53.
 //! - [`health`]: what is up: the state of every health check, and the bits that answers read.
+//! - [`probe`]: looks outside for the health checks and reports what it saw.
 
 pub mod health;
 pub mod model;
+pub mod probe;
