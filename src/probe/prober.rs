@@ -247,3 +247,188 @@ impl Endpoint {
         Endpoint { target: target.clone(), port: *port, kind }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+    use std::sync::atomic::Ordering;
+
+    use tokio::time::{Instant, timeout};
+
+    use super::*;
+    use crate::health::{Moment, Observation, Status, Tracker};
+    use crate::model::{HealthCheck, HealthCheckId, HealthCheckKind, HttpRequest};
+    use crate::probe::nasty::{Server, until_closed};
+
+    const SOON: Duration = Duration::from_secs(10);
+
+    fn check(name: &str, address: SocketAddr, interval: Duration) -> HealthCheck {
+        HealthCheck {
+            id: HealthCheckId(name.to_owned()),
+            name: name.to_owned(),
+            inverted: false,
+            disabled: false,
+            kind: HealthCheckKind::Endpoint(EndpointCheck {
+                protocol: EndpointProtocol::Http(HttpRequest { resource_path: "/".to_owned(), search_string: None }),
+                target: EndpointTarget::Address { ip_address: address.ip(), fully_qualified_domain_name: None },
+                port: address.port(),
+                request_interval: interval,
+                failure_threshold: 3,
+                recovery_threshold: 3,
+                measure_latency: false,
+            }),
+        }
+    }
+
+    fn plans(checks: &[HealthCheck]) -> Vec<ProbePlan> {
+        let mut tracker = Tracker::new();
+        tracker.apply(checks, Moment::default());
+        tracker.probes()
+    }
+
+    fn prober(settings: &ProberSettings) -> (Prober, mpsc::Receiver<Observed>) {
+        let (sender, receiver) = mpsc::channel(16);
+        (Prober::new(settings, sender).unwrap(), receiver)
+    }
+
+    async fn next(results: &mut mpsc::Receiver<Observed>) -> Observed {
+        timeout(SOON, results.recv()).await.expect("a result comes soon").unwrap()
+    }
+
+    async fn good_server() -> Server {
+        Server::answering("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").await
+    }
+
+    #[tokio::test]
+    async fn an_interval_lies_between_the_end_of_a_probe_and_the_next() {
+        let interval = Duration::from_millis(100);
+        let server = good_server().await;
+        let (mut prober, mut results) = prober(&ProberSettings::default());
+        prober.set(&plans(&[check("a", server.address, interval)]));
+        // The pause after the first result may be shorter.
+        next(&mut results).await;
+        next(&mut results).await;
+        let second = Instant::now();
+        for _ in 0..3 {
+            let observed = next(&mut results).await;
+            assert_eq!((observed.slot, observed.observation), (CheckSlot(0), Observation::Pass));
+            assert_eq!(observed.report.to_string(), "Success: HTTP Status Code 200, OK");
+        }
+        // Less a little, since results are stamped here and not where they were made.
+        assert!(second.elapsed() >= interval * 3 - Duration::from_millis(50));
+    }
+
+    #[tokio::test]
+    async fn plans_that_stay_are_kept_and_those_that_go_stop() {
+        let (one, two) = (good_server().await, Server::start(until_closed).await);
+        let hour = Duration::from_secs(3600);
+        let (mut prober, mut results) = prober(&ProberSettings::default());
+        let checks = [check("a", one.address, hour), check("b", two.address, hour)];
+        let mut tracker = Tracker::new();
+        tracker.apply(&checks, Moment::default());
+        prober.set(&tracker.probes());
+        next(&mut results).await;
+        prober.set(&tracker.probes());
+        assert_eq!(prober.running(), 2);
+        while two.open.load(Ordering::SeqCst) == 0 {
+            sleep(Duration::from_millis(5)).await;
+        }
+        // The second hangs: stopping it closes its connection.
+        tracker.apply(&checks[..1], Moment::default());
+        prober.set(&tracker.probes());
+        two.assert_that_nothing_is_left().await;
+        assert_eq!((prober.running(), one.accepted.load(Ordering::SeqCst)), (1, 1));
+        // Another path is another endpoint: it is asked at once.
+        let mut other = checks[0].clone();
+        let HealthCheckKind::Endpoint(endpoint) = &mut other.kind;
+        endpoint.port = two.address.port();
+        tracker.apply(&[other], Moment::default());
+        prober.set(&tracker.probes());
+        while two.accepted.load(Ordering::SeqCst) < 2 {
+            sleep(Duration::from_millis(5)).await;
+        }
+        drop(prober);
+        two.assert_that_nothing_is_left().await;
+        assert!(results.recv().await.is_none(), "no task is left that could report");
+    }
+
+    #[tokio::test]
+    async fn no_more_probes_run_at_once_than_are_allowed() {
+        let server = Server::start(until_closed).await;
+        let timings = Timings { status: Duration::from_millis(30), ..Timings::default() };
+        let (mut prober, mut results) = prober(&ProberSettings { timings, probes_at_once: 1 });
+        let interval = Duration::from_millis(1);
+        let checks: Vec<HealthCheck> = (0..5).map(|name| check(&name.to_string(), server.address, interval)).collect();
+        prober.set(&plans(&checks));
+        let mut heard = HashSet::new();
+        while heard.len() < 5 {
+            heard.insert(next(&mut results).await.slot);
+            // The server may see a connection end a moment later than the probe does.
+            assert!(server.open.load(Ordering::SeqCst) <= 2);
+        }
+    }
+
+    #[tokio::test]
+    async fn the_prober_follows_the_plans_until_their_sender_is_gone() {
+        let server = good_server().await;
+        let (prober, mut results) = prober(&ProberSettings::default());
+        let (sender, receiver) = watch::channel(Arc::from(Vec::new()));
+        let running = tokio::spawn(prober.run(receiver));
+        sender.send_replace(plans(&[check("a", server.address, Duration::from_millis(10))]).into());
+        next(&mut results).await;
+        next(&mut results).await;
+        drop(sender);
+        timeout(SOON, running).await.expect("it stops").unwrap();
+        while results.recv().await.is_some() {}
+    }
+
+    #[tokio::test]
+    async fn a_server_that_stops_is_unhealthy_within_the_promised_time() {
+        let interval = Duration::from_millis(200);
+        let server = good_server().await;
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let closed = listener.local_addr().unwrap();
+        drop(listener);
+        let (mut prober, mut results) = prober(&ProberSettings::default());
+        let mut tracker = Tracker::new();
+        tracker.apply(&[check("a", server.address, interval)], Moment::default());
+        prober.set(&tracker.probes());
+        let observed = next(&mut results).await;
+        tracker.observe(observed.slot, observed.generation, observed.observation, Moment::default());
+        assert_eq!(tracker.pending(), 0);
+        // The same check, but nobody is there any more: as if the web server had been stopped.
+        let mut plan = tracker.probes().remove(0);
+        let HealthCheckKind::Endpoint(endpoint) = check("a", closed, interval).kind;
+        plan.check = Arc::new(EndpointCheck { request_interval: interval + Duration::from_millis(1), ..endpoint });
+        let stopped = Instant::now();
+        prober.set(&[plan]);
+        let transition = loop {
+            let observed = next(&mut results).await;
+            let (slot, generation) = (observed.slot, observed.generation);
+            if let Some(transition) = tracker.observe(slot, generation, observed.observation, Moment::default()) {
+                break transition;
+            }
+        };
+        assert_eq!(transition.to, Status::Unhealthy);
+        assert!(stopped.elapsed() <= interval * 3 + Duration::from_secs(1));
+    }
+
+    #[test]
+    fn first_probes_come_soon_and_second_ones_are_spread_over_the_interval() {
+        let checks: Vec<HealthCheck> = (0..1000)
+            .map(|name| check(&name.to_string(), "127.0.0.1:1".parse().unwrap(), Duration::from_secs(30)))
+            .collect();
+        let short = check("a", "127.0.0.1:1".parse().unwrap(), Duration::from_millis(100));
+        let (plans, one) = (plans(&checks), plans(&[short]));
+        let pauses: Vec<Pauses> =
+            plans.iter().enumerate().map(|(place, plan)| Pauses::of(plan, place, plans.len())).collect();
+        assert!(pauses.iter().all(|pauses| pauses.first < FIRST_PROBES_WITHIN));
+        for second in 0..30 {
+            let within = Duration::from_secs(second)..Duration::from_secs(second + 1);
+            let probes = pauses.iter().filter(|pauses| within.contains(&pauses.second)).count();
+            assert!((25..=42).contains(&probes), "{probes} second probes in second {second}");
+        }
+        assert!(pauses.iter().all(|pauses| !pauses.second.is_zero() && pauses.second <= pauses.interval));
+        assert!(Pauses::of(&one[0], 9, 10).first < Duration::from_millis(100));
+    }
+}
