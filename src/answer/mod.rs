@@ -3,11 +3,18 @@
 //! `resolve` finds view and zone, walks to the name, lets the policy choose and follows aliases and CNAMEs. What comes out
 //! refers into the world and owns nothing: `serve` writes it to the wire.
 
+mod resolve;
+#[cfg(test)]
+mod tests;
+
 use std::net::IpAddr;
 
 use arrayvec::ArrayVec;
 
-use crate::zonetree::{QueryName, Records};
+pub use resolve::resolve;
+
+pub use crate::policy::Dice;
+pub use crate::zonetree::{Data, QueryName, Records};
 
 /// What was asked, by whom.
 pub struct Query<'q> {

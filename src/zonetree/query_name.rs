@@ -1,5 +1,6 @@
 //! The name a client asks for, read once from the packet: lower case, with the place and the hash of every suffix.
 
+use super::SuffixTable;
 use crate::model::{MAX_LABEL_OCTETS, MAX_NAME_OCTETS, Name};
 
 /// A name of 255 octets has at most 127 labels.
@@ -86,8 +87,13 @@ impl QueryName {
     }
 
     /// The hash of that suffix.
-    pub(super) fn suffix_hash(&self, skip: usize) -> u32 {
+    fn suffix_hash(&self, skip: usize) -> u32 {
         self.hashes[skip]
+    }
+
+    /// The number in `table` of the suffix without the leftmost `skip` labels.
+    pub(crate) fn find_suffix(&self, table: &SuffixTable, skip: usize, is_it: impl Fn(u32) -> bool) -> Option<u32> {
+        table.find(self.suffix_hash(skip), is_it)
     }
 
     fn hash_suffixes(&mut self) {

@@ -35,9 +35,9 @@ impl<'z> Records<'z> {
         Records { record_type, ttl, count, bytes }
     }
 
-    /// The same records with at most this TTL.
-    pub(super) fn with_ttl_at_most(self, ttl: Ttl) -> Records<'z> {
-        Records { ttl: self.ttl.min(ttl), ..self }
+    /// The same records with another TTL.
+    pub fn with_ttl(self, ttl: Ttl) -> Records<'z> {
+        Records { ttl, ..self }
     }
 
     /// The data of each record, in the order they were written.
