@@ -8,17 +8,39 @@
 //! - [`model`]: the nouns of Route 53: names, record types and data, routing policies, hosted zones, health checks, places.
 //! - [`geo`]: where the client is: the user's networks, geo databases, regions, distances, latencies.
 //! - [`health`]: what is up: the state of every health check, and the bits that answers read.
+//! - [`policy`]: the eight routing policies: plan, client, usable bits and dice in, who answers out.
+//! - [`zonetree`]: one zone, compiled: names, groups, plans, leaves of ready wire bytes.
+//!
+//! The staircase leads from what is configured to what is answered.
+//!
+//! - [`world`]: the one snapshot that every query reads, and its one publisher.
+//! - [`answer`]: a query and the world in, sections of ready records out.
+//!
+//! The upper floor touches the outside and decides nothing about DNS.
+//!
+//! - [`stats`]: plain counters, one set a worker, added up by whoever reads.
 //! - [`probe`]: looks outside for the health checks and reports what it saw.
->>>>>>> .merge_file_s3n2Ze
+//! - [`store`]: zones and settings on disk: read, kept, watched.
+//! - [`control`]: the one loop that changes the world.
+//! - [`serve`]: sockets: decode, answer, encode, over batched UDP, TCP, or hickory-server.
+//!
+//! What a person meets.
+//!
+//! - [`cli`]: what a person types, and what they read.
+//! - [`daemon`]: turns it on, turns it off.
 
 pub mod answer;
+pub mod cli;
+pub mod config;
+pub mod control;
+pub mod daemon;
 pub mod geo;
 pub mod health;
 pub mod model;
-<<<<<<< .merge_file_5GgxBt
 pub mod policy;
+pub mod probe;
 pub mod serve;
 pub mod stats;
+pub mod store;
 pub mod world;
 pub mod zonetree;
-pub mod probe;

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 
-use crate::config::{self, LogFormat};
+use crate::config::{self, LogFormat, Style};
 use crate::daemon;
 use crate::store::{Overrides, SettingsSource};
 
@@ -88,7 +88,7 @@ pub(super) fn run(arguments: ServeArguments) -> anyhow::Result<ExitCode> {
     let reading = source.read();
     let Some(settings) = reading.settings else {
         let sources: Vec<_> = reading.source.into_iter().collect();
-        print_error(&config::render(&reading.faults, &sources));
+        print_error(&config::render(&reading.faults, &sources, Style::Plain));
         anyhow::bail!("the settings are broken");
     };
     logging::start(settings.log.format, verbose);

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::bail;
 
-use crate::config;
+use crate::config::{self, Style};
 use crate::store::{Overrides, SettingsSource};
 
 /// The variable that names the settings file.
@@ -32,7 +32,7 @@ pub(super) fn first_listen_address(flag: Option<&Path>) -> anyhow::Result<Option
     let reading = SettingsSource { file: Some(file.clone()), overrides: Overrides::default() }.read();
     let Some(settings) = reading.settings else {
         let sources = reading.source.into_iter().collect::<Vec<_>>();
-        let rendered = config::render(&reading.faults, &sources);
+        let rendered = config::render(&reading.faults, &sources, Style::Plain);
         bail!("the settings are broken, name a server with --server\n{rendered}");
     };
     Ok(settings.dns.listen.first().copied())

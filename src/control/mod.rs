@@ -12,6 +12,8 @@
 
 mod load;
 mod moves;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 use std::sync::Arc;

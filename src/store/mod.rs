@@ -9,6 +9,6 @@ mod settings;
 mod watch;
 
 pub use last_good::{Kept, LastGood, NotKept};
-pub use read::{Sources, read_zone_files, zone_files};
+pub use read::{Sources, read_bytes, read_zone_files, read_zone_list, zone_files};
 pub use settings::{Overrides, SettingsReading, SettingsSource};
 pub use watch::{Stamp, Targets, Watcher};

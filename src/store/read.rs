@@ -66,6 +66,19 @@ pub fn read_zone_files(directory: &Path, served: &[SourceFile], before: impl Fn(
     sources
 }
 
+/// Reads these zone files and no others.
+pub fn read_zone_list(paths: &[PathBuf], before: impl Fn(&Path) -> Option<SourceFile>) -> Sources {
+    let mut sources = Sources::default();
+    for path in paths {
+        match read_settled(path) {
+            Ok(Some(text)) => add(&mut sources, SourceFile { path: path.clone(), text: text.into() }, &before),
+            Ok(None) => stand_in(&mut sources, path, "there is no such file", before(path)),
+            Err(problem) => stand_in(&mut sources, path, &problem, before(path)),
+        }
+    }
+    sources
+}
+
 /// Emptying a file is how many editors begin a save, and no way to remove a zone.
 fn add(sources: &mut Sources, file: SourceFile, before: impl Fn(&Path) -> Option<SourceFile>) {
     let is_blank = |file: &SourceFile| file.text.trim().is_empty();
@@ -112,16 +125,22 @@ fn read_settled(path: &Path) -> Result<Option<String>, String> {
     Err("the file changes while it is read".to_owned())
 }
 
-/// Reads a regular file: a pipe would never end.
+/// Reads a text file of a size that makes sense.
 pub(super) fn read_bounded(path: &Path) -> Result<Vec<u8>, String> {
-    let metadata = fs::metadata(path).map_err(|error| error.to_string())?;
+    if fs::metadata(path).is_ok_and(|metadata| metadata.len() > LARGEST_FILE) {
+        return Err(format!("the file has more than {} MiB", LARGEST_FILE >> 20));
+    }
+    read_bytes(path)
+}
+
+/// Reads a regular file: a pipe or a device would never end.
+pub fn read_bytes(path: &Path) -> Result<Vec<u8>, String> {
+    let unreadable = |error: io::Error| format!("the file cannot be read: {error}");
+    let metadata = fs::metadata(path).map_err(unreadable)?;
     if !metadata.is_file() {
         return Err("it is no regular file".to_owned());
     }
-    if metadata.len() > LARGEST_FILE {
-        return Err(format!("the file has more than {} MiB", LARGEST_FILE >> 20));
-    }
-    fs::read(path).map_err(|error| format!("the file cannot be read: {error}"))
+    fs::read(path).map_err(unreadable)
 }
 
 /// TOML is UTF-8 and nothing else; says where another encoding shows.
