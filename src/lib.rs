@@ -20,12 +20,14 @@
 //!
 //! - [`stats`]: plain counters, one set a worker, added up by whoever reads.
 //! - [`serve`]: sockets: decode, answer, encode, over batched UDP, TCP, or hickory-server.
+//! - [`probe`]: asks endpoints how they are, and reports what it saw.
 
 pub mod answer;
 pub mod geo;
 pub mod health;
 pub mod model;
 pub mod policy;
+pub mod probe;
 pub mod serve;
 pub mod stats;
 pub mod world;
