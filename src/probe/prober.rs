@@ -80,7 +80,7 @@ struct Endpoint {
 #[derive(Debug)]
 enum Kind {
     Tcp,
-    Http(HttpProbe),
+    Http(Box<HttpProbe>),
 }
 
 /// The pauses before the first and the second probe; afterwards it is the interval.
@@ -233,7 +233,9 @@ impl Endpoint {
             }
             EndpointTarget::Domain(name) => (Some(name.as_str()), None),
         };
-        let http = |transport, request| Kind::Http(HttpProbe::new(&plan.id, transport, request, name, address, *port));
+        let http = |transport, request| {
+            Kind::Http(Box::new(HttpProbe::new(&plan.id, transport, request, name, address, *port)))
+        };
         let kind = match protocol {
             EndpointProtocol::Tcp => Kind::Tcp,
             EndpointProtocol::Http(request) => http(Transport::Plain, request),
@@ -250,7 +252,6 @@ impl Endpoint {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashSet;
     use std::sync::atomic::Ordering;
 
     use tokio::time::{Instant, timeout};
@@ -258,6 +259,7 @@ mod tests {
     use super::*;
     use crate::health::{Moment, Observation, Status, Tracker};
     use crate::model::{HealthCheck, HealthCheckId, HealthCheckKind, HttpRequest};
+    use crate::probe::Reason;
     use crate::probe::nasty::{Server, until_closed};
 
     const SOON: Duration = Duration::from_secs(10);
@@ -304,18 +306,35 @@ mod tests {
         let interval = Duration::from_millis(100);
         let server = good_server().await;
         let (mut prober, mut results) = prober(&ProberSettings::default());
+        let start = Instant::now();
         prober.set(&plans(&[check("a", server.address, interval)]));
-        // The pause after the first result may be shorter.
-        next(&mut results).await;
-        next(&mut results).await;
-        let second = Instant::now();
-        for _ in 0..3 {
+        for _ in 0..5 {
             let observed = next(&mut results).await;
             assert_eq!((observed.slot, observed.observation), (CheckSlot(0), Observation::Pass));
             assert_eq!(observed.report.to_string(), "Success: HTTP Status Code 200, OK");
         }
-        // Less a little, since results are stamped here and not where they were made.
-        assert!(second.elapsed() >= interval * 3 - Duration::from_millis(50));
+        // Of the first check the second probe, too, comes after a whole interval.
+        assert!(start.elapsed() >= interval * 4);
+    }
+
+    #[tokio::test]
+    async fn a_check_by_name_is_resolved_before_its_probe() {
+        let server = good_server().await;
+        let by_name = |name: &str| {
+            let mut check = check(name, server.address, Duration::from_secs(3600));
+            let HealthCheckKind::Endpoint(endpoint) = &mut check.kind;
+            endpoint.target = EndpointTarget::Domain(name.to_owned());
+            check
+        };
+        let (mut prober, mut results) = prober(&ProberSettings::default());
+        prober.set(&plans(&[by_name("localhost")]));
+        let report = next(&mut results).await.report;
+        assert_eq!(report.to_string(), "Success: HTTP Status Code: 200. Resolved IP: 127.0.0.1. OK");
+        // A name that cannot be one fails without anybody being asked.
+        let endpoint = Endpoint::new(&plans(&[by_name("no\0name")])[0]);
+        let report = prober.tools.probe(&endpoint).await.unwrap();
+        assert_eq!((report.asked, report.finding.reason()), (Asked::Nobody, Reason::Dns));
+        assert!(report.to_string().starts_with("Failure: DNS resolution failed"));
     }
 
     #[tokio::test]
@@ -355,17 +374,16 @@ mod tests {
     #[tokio::test]
     async fn no_more_probes_run_at_once_than_are_allowed() {
         let server = Server::start(until_closed).await;
-        let timings = Timings { status: Duration::from_millis(30), ..Timings::default() };
-        let (mut prober, mut results) = prober(&ProberSettings { timings, probes_at_once: 1 });
-        let interval = Duration::from_millis(1);
-        let checks: Vec<HealthCheck> = (0..5).map(|name| check(&name.to_string(), server.address, interval)).collect();
+        let timings = Timings { status: Duration::from_secs(3600), ..Timings::default() };
+        let (mut prober, _results) = prober(&ProberSettings { timings, probes_at_once: 2 });
+        let checks: Vec<HealthCheck> =
+            (0..5).map(|name| check(&name.to_string(), server.address, Duration::from_millis(1))).collect();
         prober.set(&plans(&checks));
-        let mut heard = HashSet::new();
-        while heard.len() < 5 {
-            heard.insert(next(&mut results).await.slot);
-            // The server may see a connection end a moment later than the probe does.
-            assert!(server.open.load(Ordering::SeqCst) <= 2);
+        while server.accepted.load(Ordering::SeqCst) < 2 {
+            sleep(Duration::from_millis(5)).await;
         }
+        sleep(Duration::from_millis(100)).await;
+        assert_eq!(server.accepted.load(Ordering::SeqCst), 2);
     }
 
     #[tokio::test]
@@ -386,26 +404,19 @@ mod tests {
     async fn a_server_that_stops_is_unhealthy_within_the_promised_time() {
         let interval = Duration::from_millis(200);
         let server = good_server().await;
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let closed = listener.local_addr().unwrap();
-        drop(listener);
         let (mut prober, mut results) = prober(&ProberSettings::default());
         let mut tracker = Tracker::new();
         tracker.apply(&[check("a", server.address, interval)], Moment::default());
         prober.set(&tracker.probes());
-        let observed = next(&mut results).await;
-        tracker.observe(observed.slot, observed.generation, observed.observation, Moment::default());
-        assert_eq!(tracker.pending(), 0);
-        // The same check, but nobody is there any more: as if the web server had been stopped.
-        let mut plan = tracker.probes().remove(0);
-        let HealthCheckKind::Endpoint(endpoint) = check("a", closed, interval).kind;
-        plan.check = Arc::new(EndpointCheck { request_interval: interval + Duration::from_millis(1), ..endpoint });
-        let stopped = Instant::now();
-        prober.set(&[plan]);
+        let mut stopped = Instant::now();
         let transition = loop {
-            let observed = next(&mut results).await;
-            let (slot, generation) = (observed.slot, observed.generation);
-            if let Some(transition) = tracker.observe(slot, generation, observed.observation, Moment::default()) {
+            let Observed { slot, generation, observation, .. } = next(&mut results).await;
+            if tracker.pending() == 1 {
+                assert_eq!(observation, Observation::Pass);
+                stopped = Instant::now();
+                server.stop();
+            }
+            if let Some(transition) = tracker.observe(slot, generation, observation, Moment::default()) {
                 break transition;
             }
         };

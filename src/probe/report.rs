@@ -138,8 +138,8 @@ impl Finding {
     }
 }
 
-/// Three texts are Route 53's to the letter: both forms of a status, the connection that timed out, the connection that
-/// was closed. It publishes no others; the rest follows their pattern.
+/// Seen from Route 53, to the letter: both forms of a status, the connection that timed out, the one that was closed, the
+/// TLS alert. Of its other texts only their pattern is known, which the rest follows.
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let verdict = match self.observation() {
