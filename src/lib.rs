@@ -1,7 +1,34 @@
 //! fiftythree: an authoritative DNS server that routes like Amazon Route 53.
 //!
-//! Two floors and a staircase. The ground floor is pure: no sockets, files, clock or dice of its own.
+//! *A query is one walk over labels, one bit read per candidate, one copy of prepared bytes.* Names become numbers when the
+//! configuration is compiled; everything a query may know stands in one snapshot that is replaced as a whole.
 //!
-//! - [`model`]: the nouns of Route 53.
+//! The ground floor is pure: no sockets, files, clock or dice of its own.
+//!
+//! - [`model`]: the nouns of Route 53: names, record types and data, routing policies, hosted zones, health checks, places.
+//! - [`geo`]: where the client is: the user's networks, geo databases, regions, distances, latencies.
+//! - [`health`]: what is up: the state of every health check, and the bits that answers read.
+//! - [`policy`]: the eight routing policies: plan, client, usable bits and dice in, who answers out.
+//! - [`zonetree`]: one zone, compiled: names, groups, plans, leaves of ready wire bytes.
+//!
+//! The staircase leads from what is configured to what is answered.
+//!
+//! - [`world`]: the one snapshot that every query reads, and its one publisher.
+//! - [`answer`]: a query and the world in, sections of ready records out.
+//!
+//! The upper floor touches the outside.
+//!
+//! - [`serve`]: packets in, packets out: sockets, decode, encode, limits.
+//! - [`stats`]: plain counters, one set a worker.
 
+pub mod answer;
+#[cfg(test)]
+mod fixture;
+pub mod geo;
+pub mod health;
 pub mod model;
+pub mod policy;
+pub mod serve;
+pub mod stats;
+pub mod world;
+pub mod zonetree;

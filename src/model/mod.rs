@@ -2,6 +2,7 @@
 //!
 //! Nothing here reads files, knows TOML or answers queries; every other module speaks in these types.
 
+pub mod atlas;
 mod data;
 mod health_check;
 mod name;
