@@ -82,6 +82,11 @@ impl<'f> Findings<'f> {
         self.faults.len()
     }
 
+    /// Takes back what was noted since, where another reader will say it better.
+    pub(super) fn forget_since(&mut self, mark: usize) {
+        self.faults.truncate(mark);
+    }
+
     /// All faults, in the order of the text.
     pub(super) fn into_faults(mut self) -> Vec<Fault> {
         self.faults.sort_by_key(|fault| fault.span.as_ref().map(|span| span.start));
