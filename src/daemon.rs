@@ -7,16 +7,18 @@ mod signals;
 mod wiring;
 
 use std::io::{self, Write as _};
-use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow, bail};
 
-use crate::config::{ClientSubnetUse, LogFormat, Occasion, Settings};
+use crate::config::{self, LogFormat, Occasion, Settings};
 use crate::control::{self, Base, Control, Event, LoadRequest, Loaded, Refused, Summary};
 use crate::health::{Moment, Tracker};
-use crate::serve;
+use crate::serve::{self, BindError, Bound, ResponderSettings, Serving, TcpLimits, UdpPath};
 use crate::store::SettingsSource;
+use crate::world::Reader;
 
 use signals::Signals;
 use wiring::Wiring;
@@ -48,7 +50,8 @@ async fn boot_and_serve(source: SettingsSource, settings: Settings) -> anyhow::R
     let now = move || Moment(epoch.elapsed());
     let mut signals = Signals::listen().context("cannot listen for signals")?;
     tracing::info!("fiftythree {} starts", env!("CARGO_PKG_VERSION"));
-    ensure_free(&settings.dns.listen)?;
+    // Waiting for health checks first, only to find the port taken, would be a waste.
+    Bound::check(&settings.dns.listen, settings.dns.workers, UdpPath::default()).map_err(cannot_listen)?;
     let loaded = first_load(&source, settings.clone())?;
     report_start(&loaded.summary);
     let (summary, base) = (loaded.summary.clone(), loaded.base.clone());
@@ -67,13 +70,13 @@ async fn boot_and_serve(source: SettingsSource, settings: Settings) -> anyhow::R
         }
     }
 
-    let server = open(&settings, &reader).await?;
-    announce(&settings, &base, &summary, &server.addresses());
+    let (addresses, serving) = open(&settings, &reader)?;
+    announce(&settings, &base, &summary, &addresses);
 
     let signal = signals.stop().await;
     tracing::info!("{signal}: finishing what is in flight, at most {} s; a second signal stops at once", DRAIN.as_secs());
     tokio::select! {
-        () = server.stop(DRAIN) => {}
+        () = drain(serving) => {}
         signal = signals.stop() => {
             tracing::warn!("{signal}: stopping at once");
             std::process::exit(1);
@@ -130,30 +133,37 @@ async fn wait_for_first_results(wiring: &mut Wiring, wait: Duration) {
     }
 }
 
-/// Finds out early that another server has the port: waiting for health checks first would be a waste. With the workers'
-/// `SO_REUSEPORT`, two servers could otherwise share a port unnoticed.
-fn ensure_free(listen: &[SocketAddr]) -> anyhow::Result<()> {
-    // Every IPv6 address may or may not include the IPv4 ones here; the workers know.
-    let certain = listen.iter().filter(|address| address.ip() != IpAddr::from([0u16; 8]));
-    for &address in certain {
-        UdpSocket::bind(address).map_err(|error| cannot_listen(address, "UDP", &error))?;
-        TcpListener::bind(address).map_err(|error| cannot_listen(address, "TCP", &error))?;
+/// Lets the workers finish, for a bounded time.
+async fn drain(serving: Serving) {
+    let stopped = tokio::task::spawn_blocking(move || serving.stop());
+    if tokio::time::timeout(DRAIN, stopped).await.is_err() {
+        tracing::warn!("something was still in flight after {} s", DRAIN.as_secs());
     }
-    Ok(())
 }
 
-fn cannot_listen(address: SocketAddr, transport: &str, error: &io::Error) -> anyhow::Error {
-    let hint = match error.kind() {
-        io::ErrorKind::PermissionDenied => "; ports below 1024 need CAP_NET_BIND_SERVICE, or try --listen 127.0.0.1:5300",
-        io::ErrorKind::AddrInUse => "; another server has it",
-        io::ErrorKind::AddrNotAvailable => "; this machine has no such address",
-        _ => "",
+/// Opens the port.
+fn open(settings: &Settings, reader: &Reader) -> anyhow::Result<(Vec<SocketAddr>, Serving)> {
+    let bound = Bound::bind(&settings.dns.listen, settings.dns.workers, UdpPath::default()).map_err(cannot_listen)?;
+    let addresses = bound.addresses();
+    let responder = ResponderSettings {
+        udp_payload_max: settings.dns.udp_payload_max,
+        nsid: settings.dns.nsid.as_deref().map(Arc::from),
+        client_subnet: match settings.location.use_client_subnet {
+            config::ClientSubnetUse::Use => serve::ClientSubnetUse::Use,
+            config::ClientSubnetUse::Ignore => serve::ClientSubnetUse::Ignore,
+        },
     };
-    anyhow!("cannot listen on {address} over {transport}: {error}{hint}")
+    // The dice of the routing policies: other answers after each start, and nobody's secret.
+    let seed = fastrand::u64(..);
+    let serving = bound.serve(reader, &responder, TcpLimits::default(), seed).context("cannot start the workers")?;
+    Ok((addresses, serving))
 }
 
-async fn open(settings: &Settings, reader: &crate::world::Reader) -> anyhow::Result<serve::Server> {
-    todo!()
+fn cannot_listen(error: BindError) -> anyhow::Error {
+    match error.hint {
+        Some(hint) => anyhow!("{error}\n  hint: {hint}"),
+        None => anyhow!(error),
+    }
 }
 
 /// Tells a person where the server is and what to try. Where a machine reads the log, it reads this there too.

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 
-use crate::config::{self, LogFormat, Style};
+use crate::config::{self, LogFormat, Settings, Style};
 use crate::daemon;
 use crate::store::{Overrides, SettingsSource};
 
@@ -76,6 +76,8 @@ impl From<Format> for LogFormat {
 /// Serves until a signal says to stop.
 pub(super) fn run(arguments: ServeArguments) -> anyhow::Result<ExitCode> {
     let ServeArguments { config, listen, zones, admin, state, log_format, verbose } = arguments;
+    let file = settings::locate(config.as_deref())?.as_deref().map(absolute).transpose()?;
+    let zones = zones.or_else(|| file.is_none().then(|| Settings::built_in().zones.directory));
     let overrides = Overrides {
         listen,
         zones: zones.as_deref().map(absolute).transpose()?,
@@ -83,7 +85,6 @@ pub(super) fn run(arguments: ServeArguments) -> anyhow::Result<ExitCode> {
         state: state.as_deref().map(absolute).transpose()?,
         log_format: log_format.map(LogFormat::from),
     };
-    let file = settings::locate(config.as_deref())?.as_deref().map(absolute).transpose()?;
     let source = SettingsSource { file, overrides };
     let reading = source.read();
     let Some(settings) = reading.settings else {

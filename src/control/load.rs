@@ -3,7 +3,6 @@
 //! A load gets a picture of what is served and hands back what should be served instead, or why nothing can be. What did
 //! not change is kept: an unchanged zone is not compiled again, unchanged databases are not read again.
 
-use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -79,6 +78,8 @@ pub struct Summary {
     pub errors: usize,
     /// Files served from their last good source.
     pub frozen: Vec<PathBuf>,
+    /// New files that are not served at all.
+    pub left_out: Vec<PathBuf>,
     /// What is other than before, such as `lab.test. changed`.
     pub changes: Vec<String>,
     /// Settings that changed and are not in force.
@@ -105,11 +106,9 @@ pub enum Refused {
         rendered: String,
     },
     /// A geo database is not usable.
-    #[error("the geo database {} cannot be used: {reason}", path.display())]
+    #[error("a geo database cannot be used: {reason}")]
     Database {
-        /// Which.
-        path: PathBuf,
-        /// Why, and what kinds can be.
+        /// Which, why, and what kinds can be.
         reason: String,
     },
     /// A fault of ours.
@@ -156,9 +155,10 @@ fn load_all(source: &SettingsSource, base: &Base, tracker: Tracker, occasion: Oc
     let settings = read_settings(source, base, occasion, &mut notes)?;
     let last_good = LastGood::new(&settings.state.directory);
     let sources = read_sources(&settings, base, &last_good, occasion, &mut notes)?;
-    let before = |path: &Path| served_before(base, &last_good, occasion, path);
-    let standing_in: Vec<SourceFile> = sources.files.iter().filter_map(|file| before(&file.path)).collect();
-    let standing_in = if occasion == Occasion::Start { standing_in } else { base.sources.to_vec() };
+    let standing_in = match occasion {
+        Occasion::Start => last_good.all(&settings.zones.directory),
+        Occasion::Reload => base.sources.to_vec(),
+    };
     let settled = match config::settle(&sources.files, &standing_in, &settings, occasion) {
         Ok(settled) => settled,
         Err(faults) => return Err(notes.refuse(faults, &sources.files)),
@@ -177,6 +177,7 @@ fn load_all(source: &SettingsSource, base: &Base, tracker: Tracker, occasion: Oc
         faults: notes.rendered,
         errors: notes.errors,
         frozen: settled.frozen,
+        left_out: settled.left_out,
         changes: changes(base, &compiled.zones, &settings, &health_checks),
         needs_restart: notes.needs_restart,
         state_warning,
@@ -309,9 +310,9 @@ fn locate_clients(settings: &Settings, base: &Base) -> Result<Located, Refused> 
 }
 
 fn read_database(path: &Path) -> Result<Database, Refused> {
-    let refused = |reason: String| Refused::Database { path: path.to_path_buf(), reason };
-    let bytes = read_bytes(path).map_err(refused)?;
-    Database::from_bytes(&path.display().to_string(), bytes).map_err(|error| refused(error.to_string()))
+    let name = path.display().to_string();
+    let bytes = read_bytes(path).map_err(|reason| Refused::Database { reason: format!("{name}: {reason}") })?;
+    Database::from_bytes(&name, bytes).map_err(|error| Refused::Database { reason: error.to_string() })
 }
 
 struct Compiled {
@@ -383,15 +384,17 @@ impl Summary {
     }
 
     /// What follows from the faults.
-    pub(super) fn consequence(&self) -> impl fmt::Display {
-        if self.errors == 0 {
-            return "everything is served".to_owned();
+    pub(super) fn consequence(&self) -> String {
+        let list = |paths: &[PathBuf]| paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ");
+        match (self.errors, self.frozen.as_slice(), self.left_out.as_slice()) {
+            (0, ..) => "everything is served".to_owned(),
+            (_, [], []) => "what they are about is served as before".to_owned(),
+            (_, frozen, []) => format!("served from the last good source: {}", list(frozen)),
+            (_, [], left_out) => format!("not served: {}", list(left_out)),
+            (_, frozen, left_out) => {
+                format!("served from the last good source: {}; not served: {}", list(frozen), list(left_out))
+            }
         }
-        if self.frozen.is_empty() {
-            return "what they are about is served as before".to_owned();
-        }
-        let names: Vec<String> = self.frozen.iter().map(|path| path.display().to_string()).collect();
-        format!("served from the last good source: {}", names.join(", "))
     }
 }
 

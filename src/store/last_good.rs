@@ -48,6 +48,18 @@ impl LastGood {
         Some(SourceFile { path: path.to_path_buf(), text: text.into() })
     }
 
+    /// The last good texts of all files in `zones`, those included that are no longer there.
+    pub fn all(&self, zones: &Path) -> Vec<SourceFile> {
+        let entries = fs::read_dir(&self.directory).into_iter().flatten().filter_map(Result::ok);
+        let mut paths: Vec<PathBuf> = entries.filter_map(|entry| unescape(entry.file_name().to_str()?)).collect();
+        // Names that were too long to be kept are found by the files that are there.
+        paths.extend(super::zone_files(zones).unwrap_or_default());
+        paths.retain(|path| path.parent() == Some(zones) && path.extension().is_some_and(|extension| extension == "toml"));
+        paths.sort_unstable();
+        paths.dedup();
+        paths.iter().filter_map(|path| self.read(path)).collect()
+    }
+
     /// Makes the kept texts those of `sources`, all of which lie in `zones`: durable when this returns. Texts that are
     /// there already are not written again; those of files that are gone from `zones` are removed.
     pub fn keep(&self, zones: &Path, sources: &[SourceFile]) -> Result<Kept, NotKept> {
@@ -117,6 +129,23 @@ fn escape(bytes: &[u8]) -> String {
     })
 }
 
+/// The path that `escape` made this of.
+fn unescape(name: &str) -> Option<PathBuf> {
+    let mut octets = Vec::new();
+    let mut rest = name.as_bytes();
+    while let Some((&octet, after)) = rest.split_first() {
+        if octet != b'%' {
+            octets.push(octet);
+            rest = after;
+            continue;
+        }
+        let (digits, after) = after.split_at_checked(2)?;
+        octets.push(u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?);
+        rest = after;
+    }
+    String::from_utf8(octets).ok().map(PathBuf::from)
+}
+
 /// FNV-1a, 64 bits: the same on every machine and in every version, which the standard library's hashes do not promise.
 fn fnv1a(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, &octet| (hash ^ u64::from(octet)).wrapping_mul(0x0100_0000_01b3))
@@ -143,6 +172,8 @@ mod tests {
         assert_eq!(keep(&[changed]), Kept { written: 1, removed: 1 });
         assert_eq!(&*last_good.read(&a.path).unwrap().text, "aa");
         assert!(last_good.read(Path::new("/zones/b.toml")).is_none());
+        assert_eq!(last_good.all(Path::new("/zones")).len(), 1);
+        assert_eq!(last_good.all(Path::new("/other")), []);
     }
 
     #[test]
@@ -174,6 +205,8 @@ mod tests {
     fn file_names_are_flat_and_short() {
         assert_eq!(file_name(Path::new("/zones/lab.test.toml")), "%2Fzones%2Flab.test.toml");
         assert_eq!(file_name(Path::new("/z/../ü")), "%2Fz%2F..%2F%C3%BC");
+        assert_eq!(unescape("%2Fz%2F..%2F%C3%BC"), Some("/z/../ü".into()));
+        assert_eq!(unescape("%2"), None);
         let long = |tail: &str| file_name(Path::new(&format!("/{}/{tail}", "x".repeat(300))));
         assert_eq!(long("a").len(), LONGEST_FILE_NAME);
         assert_ne!(file_name(Path::new(&format!("/a{}", "x".repeat(300)))), file_name(Path::new(&format!("/b{}", "x".repeat(300)))));
