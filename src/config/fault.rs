@@ -119,10 +119,15 @@ impl Fault {
         self.severity == Severity::Error
     }
 
+    /// Line and column in the file, both from 1; `None` when the file as a whole is meant.
+    pub fn position(&self, sources: &[SourceFile]) -> Option<(usize, usize)> {
+        position(&self.path, self.span.as_ref(), sources)
+    }
+
     /// `file:line:column: error: message`, the form that editors and log files know.
     pub fn line(&self, sources: &[SourceFile]) -> String {
         let (path, severity, message) = (self.path.display(), self.severity.as_str(), &self.message);
-        match position(&self.path, self.span.as_ref(), sources) {
+        match self.position(sources) {
             Some((line, column)) => format!("{path}:{line}:{column}: {severity}: {message}"),
             None => format!("{path}: {severity}: {message}"),
         }
