@@ -259,13 +259,13 @@ fn length_of_blank(rest: &str, before: Option<char>) -> usize {
     if rest.starts_with("/*") {
         return rest.find("*/").map_or(rest.len(), |end| end + 2);
     }
-    if rest.starts_with('"') {
-        return 1 + length_until(&rest[1..], '"');
+    if let Some(text) = rest.strip_prefix('"') {
+        return 1 + length_until(text, '"');
     }
-    if rest.starts_with('\'') {
-        let mut inner = rest[1..].chars();
+    if let Some(quoted) = rest.strip_prefix('\'') {
+        let mut inner = quoted.chars();
         let is_lifetime = inner.next() != Some('\\') && inner.next() != Some('\'');
-        return if is_lifetime { 0 } else { 1 + length_until(&rest[1..], '\'') };
+        return if is_lifetime { 0 } else { 1 + length_until(quoted, '\'') };
     }
     // r"…", br#"…"#: up to a quote with as many hashes.
     let raw = rest.strip_prefix('r').filter(|_| !before.is_some_and(|c| is_word(c) && c != 'b'));

@@ -9,3 +9,6 @@ pub use encode::{Encoded, Frame, encode_answer, encode_fault};
 pub use respond::{ClientSubnetUse, MAX_TCP_OCTETS, MAX_UDP_OCTETS, Responder, ResponderSettings};
 
 pub use crate::stats::Transport;
+
+#[cfg(test)]
+mod tests;

@@ -15,7 +15,7 @@ use super::record::RecordDraft;
 use super::{Configuration, Reading, ZoneSource, apex, file};
 use crate::model::rules::{self, Field, Violation};
 use crate::model::{
-    CidrCollection, CidrCollectionId, Content, HealthCheck, HealthCheckId, HostedZone, HostedZoneId, Name,
+    CidrCollection, CidrCollectionId, Content, HealthCheck, HealthCheckId, HostedZone, HostedZoneId, Name, RecordType,
     ResourceRecordSet, RoutingPolicy, VpcId,
 };
 
@@ -147,6 +147,7 @@ impl Link<'_, '_> {
             }
         }
         for violation in rules::violations(&zone, collections) {
+            let violation = excuse_dangling_alias(violation, &zone);
             report(violation, &records, &draft.name.span, draft.is_incomplete, findings);
         }
         zone
@@ -325,6 +326,22 @@ fn may_define(findings: &Findings<'_>, name: &str) -> bool {
         before.strip_suffix('=').is_some_and(|key| key.trim_end().ends_with("name") || key.trim_end().ends_with("id"))
     };
     text.match_indices(name).any(|(at, _)| is_given(at))
+}
+
+/// Route 53 refuses to make an alias without a target, but lets the target be deleted later; what that leaves behind is
+/// served, as NODATA, and counts as unhealthy.
+fn excuse_dangling_alias(mut violation: Violation, zone: &HostedZone) -> Violation {
+    let set = &zone.record_sets[violation.record_set];
+    let Content::Alias(alias) = &set.content else { return violation };
+    let is_target = |other: &ResourceRecordSet| other.name == alias.name && other.record_type == set.record_type;
+    let is_refusable = set.record_type != RecordType::Ns && set.record_type != RecordType::Soa;
+    let is_dangling = alias.name.is_within(&zone.name) && is_refusable && !zone.record_sets.iter().any(is_target);
+    if violation.field == Field::Alias && violation.severity == rules::Severity::Error && is_dangling {
+        violation.severity = rules::Severity::Warning;
+        let hint = "it answers without data and counts as unhealthy";
+        violation.hint = Some(violation.hint.map_or(hint.to_owned(), |known| format!("{known}; until then {hint}")));
+    }
+    violation
 }
 
 /// Says where in the file a rule is broken. Of a record that has faults already nothing more is said.
