@@ -6,7 +6,7 @@ use super::super::document::Findings;
 use super::super::table::{At, Table};
 use super::super::words;
 use super::{name, policy};
-use crate::model::rules::Field;
+use crate::model::Field;
 use crate::model::{AliasTarget, Content, Name, RecordData, RecordType, ResourceRecordSet, Ttl};
 
 /// A record set whose references are still words.
