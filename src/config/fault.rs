@@ -119,9 +119,14 @@ impl Fault {
         self.severity == Severity::Error
     }
 
-    /// Line and column in the file, both from 1; `None` when the file as a whole is meant.
+    /// Line and column, both from 1; the column counts characters. `None` when the file as a whole is meant.
     pub fn position(&self, sources: &[SourceFile]) -> Option<(usize, usize)> {
-        position(&self.path, self.span.as_ref(), sources)
+        let source = sources.iter().find(|source| source.path == self.path)?;
+        let text: &str = &source.text;
+        let start = within(self.span.as_ref()?, text).start;
+        let line_start = text[..start].rfind('\n').map_or(0, |at| at + 1);
+        let line = 1 + text[..line_start].bytes().filter(|&octet| octet == b'\n').count();
+        Some((line, 1 + text[line_start..start].chars().count()))
     }
 
     /// `file:line:column: error: message`, the form that editors and log files know.
@@ -216,22 +221,15 @@ fn excerpt<'s>(path: &Path, span: &Range<usize>, sources: &'s [SourceFile]) -> O
         *end += line.len();
         Some((before, *end))
     });
-    let end = lines.take(MAX_EXCERPT_LINES).take_while(|(before, _)| *before <= span.start.max(span.end.saturating_sub(1))).last();
+    let end = lines
+        .take(MAX_EXCERPT_LINES)
+        .take_while(|(before, _)| *before <= span.start.max(span.end.saturating_sub(1)))
+        .last();
     let end = end.map_or(text.len(), |(_, end)| end);
     let text_end = start + text[start..end].trim_end_matches(['\n', '\r']).len();
     let span = span.start.min(text_end) - start..span.end.min(text_end) - start;
     let first_line = 1 + text[..start].bytes().filter(|&octet| octet == b'\n').count();
     Some(Excerpt { path: path.display().to_string(), text: &source.text[start..text_end], first_line, span })
-}
-
-/// Line and column, both from 1; the column counts characters.
-fn position(path: &Path, span: Option<&Range<usize>>, sources: &[SourceFile]) -> Option<(usize, usize)> {
-    let source = sources.iter().find(|source| source.path == path)?;
-    let text: &str = &source.text;
-    let start = within(span?, text).start;
-    let line_start = text[..start].rfind('\n').map_or(0, |at| at + 1);
-    let line = 1 + text[..line_start].bytes().filter(|&octet| octet == b'\n').count();
-    Some((line, 1 + text[line_start..start].chars().count()))
 }
 
 /// A span that surely lies in the text, on character boundaries.

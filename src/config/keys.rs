@@ -34,8 +34,14 @@ pub(super) enum Shape {
     Text,
     Choice(&'static [&'static str]),
     Texts,
-    Integer { least: i64, most: i64 },
-    Number { least: i64, most: i64 },
+    Integer {
+        least: i64,
+        most: i64,
+    },
+    Number {
+        least: i64,
+        most: i64,
+    },
     Boolean,
     Duration(Bounds),
     Table(&'static Keys),
@@ -212,7 +218,11 @@ pub(super) const SETTINGS: Keys = Keys {
 pub(super) const DNS: Keys = Keys {
     what: "`[dns]`",
     keys: &[
-        optional("listen", Shape::Texts, "Addresses with ports; each serves UDP and TCP. Default: port 53 of every address."),
+        optional(
+            "listen",
+            Shape::Texts,
+            "Addresses with ports; each serves UDP and TCP. Default: port 53 of every address.",
+        ),
         // More threads than this help on no machine that answers DNS.
         optional("workers", Shape::Integer { least: 0, most: 1024 }, "UDP workers; 0, the default, is one a core."),
         // RFC 6891 section 6.2.5 has 512 as the least; 4096 is Route 53's ceiling.
@@ -222,7 +232,11 @@ pub(super) const DNS: Keys = Keys {
             "The largest UDP answer in octets, 512 to 4096. Default: 1232, which is never fragmented.",
         ),
         optional("nsid", Shape::Text, "The name server identifier (RFC 5001) for whoever asks; off when absent."),
-        optional("name_servers", Shape::Tables(&NAME_SERVER), "What a zone without NS records of its own names in its NS set and SOA. Default: ns1.<zone> with the listen addresses."),
+        optional(
+            "name_servers",
+            Shape::Tables(&NAME_SERVER),
+            "What a zone without NS records of its own names in its NS set and SOA. Default: ns1.<zone> with the listen addresses.",
+        ),
     ],
 };
 
@@ -237,7 +251,11 @@ pub(super) const NAME_SERVER: Keys = Keys {
 pub(super) const ZONES: Keys = Keys {
     what: "`[zones]`",
     keys: &[
-        optional("directory", Shape::Text, "The directory of the zone files, relative to this file. Default: \"../zones\"."),
+        optional(
+            "directory",
+            Shape::Text,
+            "The directory of the zone files, relative to this file. Default: \"../zones\".",
+        ),
         optional("watch", Shape::Boolean, "Whether edits are picked up by themselves. Default: true."),
     ],
 };
@@ -245,8 +263,16 @@ pub(super) const ZONES: Keys = Keys {
 pub(super) const LOCATION: Keys = Keys {
     what: "`[location]`",
     keys: &[
-        optional("geoip", Shape::Texts, "Geo databases in MaxMind's format, relative to this file; the first hit wins."),
-        optional("client_subnet", Shape::Choice(&["use", "ignore"]), "EDNS Client Subnet: \"use\", the default, or \"ignore\"."),
+        optional(
+            "geoip",
+            Shape::Texts,
+            "Geo databases in MaxMind's format, relative to this file; the first hit wins.",
+        ),
+        optional(
+            "client_subnet",
+            Shape::Choice(&["use", "ignore"]),
+            "EDNS Client Subnet: \"use\", the default, or \"ignore\".",
+        ),
         optional("network", Shape::Tables(&NETWORK), "Your own places; the longest prefix wins, before geoip."),
         optional("latency", Shape::Tables(&LATENCY), "Measured round trips; a region not listed counts by distance."),
     ],
@@ -270,7 +296,11 @@ pub(super) const LATENCY: Keys = Keys {
         optional("country", Shape::Text, "For the clients in this country; or `cidr`, or `region`."),
         optional("region", Shape::Text, "For the clients in this AWS region; or `cidr`, or `country`."),
         // No round trip on this planet takes a minute.
-        required("round_trip", Shape::NamedDurations(Bounds::milliseconds(0, 60_000)), "Round trips by AWS region, such as { eu-central-1 = \"4ms\" }."),
+        required(
+            "round_trip",
+            Shape::NamedDurations(Bounds::milliseconds(0, 60_000)),
+            "Round trips by AWS region, such as { eu-central-1 = \"4ms\" }.",
+        ),
     ],
 };
 
@@ -304,7 +334,11 @@ pub(super) const HEALTH: Keys = Keys {
 
 pub(super) const STATE: Keys = Keys {
     what: "`[state]`",
-    keys: &[optional("directory", Shape::Text, "Last good sources, health across restarts, the API's bookkeeping; relative to this file. Default: \"/var/lib/fiftythree\".")],
+    keys: &[optional(
+        "directory",
+        Shape::Text,
+        "Last good sources, health across restarts, the API's bookkeeping; relative to this file. Default: \"/var/lib/fiftythree\".",
+    )],
 };
 
 pub(super) const ADMIN: Keys = Keys {
@@ -314,7 +348,11 @@ pub(super) const ADMIN: Keys = Keys {
 
 pub(super) const LOG: Keys = Keys {
     what: "`[log]`",
-    keys: &[optional("format", Shape::Choice(&["auto", "text", "json"]), "\"auto\", the default, is text on a terminal and JSON elsewhere.")],
+    keys: &[optional(
+        "format",
+        Shape::Choice(&["auto", "text", "json"]),
+        "\"auto\", the default, is text on a terminal and JSON elsewhere.",
+    )],
 };
 
 pub(super) const ZONE_FILE: Keys = Keys {
@@ -334,20 +372,40 @@ pub(super) const ZONE_FILE: Keys = Keys {
 pub(super) const RECORD: Keys = Keys {
     what: "`[[record]]`",
     keys: &[
-        required("name", Shape::Text, "Relative to the zone, or absolute with a trailing dot; \"@\" is the zone itself."),
+        required(
+            "name",
+            Shape::Text,
+            "Relative to the zone, or absolute with a trailing dot; \"@\" is the zone itself.",
+        ),
         required("type", Shape::Text, "One of Route 53's 17 record types."),
-        optional("ttl", Shape::Duration(Bounds::seconds(0, MAX_TTL as u64)), "How long resolvers may keep it; needed beside `values`."),
+        optional(
+            "ttl",
+            Shape::Duration(Bounds::seconds(0, MAX_TTL as u64)),
+            "How long resolvers may keep it; needed beside `values`.",
+        ),
         optional("values", Shape::Texts, "The records' values, as Route 53 writes them."),
         optional("alias", Shape::Table(&ALIAS), "Answers with what another record of the zone would."),
-        optional("set_identifier", Shape::Text, "Tells apart the records of one name and type; needed beside a routing policy."),
+        optional(
+            "set_identifier",
+            Shape::Text,
+            "Tells apart the records of one name and type; needed beside a routing policy.",
+        ),
         optional("weight", Shape::Integer { least: 0, most: 255 }, "Weighted routing: this record's share."),
         optional("region", Shape::Text, "Latency routing: the AWS region of this record's resource."),
-        optional("failover", Shape::Choice(&["primary", "secondary"]), "Failover routing: \"primary\" or \"secondary\"."),
+        optional(
+            "failover",
+            Shape::Choice(&["primary", "secondary"]),
+            "Failover routing: \"primary\" or \"secondary\".",
+        ),
         optional("geolocation", Shape::Table(&GEOLOCATION), "Geolocation routing: the area this record is for."),
         optional("geoproximity", Shape::Table(&GEOPROXIMITY), "Geoproximity routing: where this record's resource is."),
         optional("cidr", Shape::Table(&CIDR), "IP-based routing: the location whose clients this record is for."),
         optional("multivalue", Shape::Boolean, "Multivalue answer routing: up to eight healthy records at random."),
-        optional("health_check", Shape::Text, "The name or id of the health check that says whether it may be answered."),
+        optional(
+            "health_check",
+            Shape::Text,
+            "The name or id of the health check that says whether it may be answered.",
+        ),
     ],
 };
 
@@ -355,7 +413,11 @@ pub(super) const ALIAS: Keys = Keys {
     what: "`alias`",
     keys: &[
         required("target", Shape::Text, "A name of the same zone, relative, or absolute with a trailing dot."),
-        required("evaluate_target_health", Shape::Boolean, "Whether it is unhealthy while nothing in its target is healthy."),
+        required(
+            "evaluate_target_health",
+            Shape::Boolean,
+            "Whether it is unhealthy while nothing in its target is healthy.",
+        ),
         optional("hosted_zone_id", Shape::Text, "The id of this very zone; may be left out."),
     ],
 };
@@ -375,7 +437,11 @@ pub(super) const GEOPROXIMITY: Keys = Keys {
         optional("region", Shape::Text, "At an AWS region."),
         optional("coordinates", Shape::Table(&COORDINATES), "At a point, with at most two decimals."),
         optional("local_zone_group", Shape::Text, "At a local zone group, such as \"us-east-1-bue-1\"."),
-        optional("bias", Shape::Integer { least: -99, most: 99 }, "-99 to 99; positive attracts clients from farther away. Default: 0."),
+        optional(
+            "bias",
+            Shape::Integer { least: -99, most: 99 },
+            "-99 to 99; positive attracts clients from farther away. Default: 0.",
+        ),
     ],
 };
 
@@ -394,19 +460,43 @@ pub(super) const HEALTH_CHECK: Keys = Keys {
         optional("id", Shape::Text, "What the API calls it, a lower-case UUID; follows from the name when absent."),
         optional("type", Shape::Choice(&["http", "https", "tcp"]), "How the endpoint is asked."),
         optional("ip_address", Shape::Text, "The endpoint's address."),
-        optional("fqdn", Shape::Text, "The Host header and the SNI; resolved at every check when there is no `ip_address`."),
-        optional("port", Shape::Integer { least: 1, most: 65_535 }, "Default: 80 for http, 443 for https; tcp must say."),
+        optional(
+            "fqdn",
+            Shape::Text,
+            "The Host header and the SNI; resolved at every check when there is no `ip_address`.",
+        ),
+        optional(
+            "port",
+            Shape::Integer { least: 1, most: 65_535 },
+            "Default: 80 for http, 443 for https; tcp must say.",
+        ),
         optional("resource_path", Shape::Text, "What http and https ask for. Default: \"/\"."),
         optional("search_string", Shape::Text, "Must be within the first 5120 bytes of the answer's body."),
         // An hour without a look at an endpoint is no health check.
-        optional("request_interval", Shape::Duration(Bounds::seconds(1, 3600)), "From one check to the next. Route 53 knows 10 and 30. Default: 30."),
-        optional("failure_threshold", Shape::Integer { least: 1, most: 10 }, "Results in a row that change its state, both ways. Default: 3."),
-        optional("recovery_threshold", Shape::Integer { least: 1, most: 10 }, "Passed checks in a row that make it healthy, when not `failure_threshold`."),
+        optional(
+            "request_interval",
+            Shape::Duration(Bounds::seconds(1, 3600)),
+            "From one check to the next. Route 53 knows 10 and 30. Default: 30.",
+        ),
+        optional(
+            "failure_threshold",
+            Shape::Integer { least: 1, most: 10 },
+            "Results in a row that change its state, both ways. Default: 3.",
+        ),
+        optional(
+            "recovery_threshold",
+            Shape::Integer { least: 1, most: 10 },
+            "Passed checks in a row that make it healthy, when not `failure_threshold`.",
+        ),
         optional("inverted", Shape::Boolean, "Turns the verdict around. Default: false."),
         optional("disabled", Shape::Boolean, "No longer asked, and healthy from then on. Default: false."),
         optional("measure_latency", Shape::Boolean, "Keeps latency figures. Default: false."),
         optional("enable_sni", Shape::Boolean, "Whether https sends `fqdn` in the TLS handshake. Default: true."),
-        optional("deleted", Shape::Boolean, "What is left of a check that was deleted by the API while records used it; counts as healthy."),
+        optional(
+            "deleted",
+            Shape::Boolean,
+            "What is left of a check that was deleted by the API while records used it; counts as healthy.",
+        ),
     ],
 };
 
@@ -415,6 +505,10 @@ pub(super) const CIDR_COLLECTION: Keys = Keys {
     keys: &[
         required("name", Shape::Text, "What records call it; unique over all files."),
         optional("id", Shape::Text, "What the API calls it, a lower-case UUID; follows from the name when absent."),
-        required("locations", Shape::NamedTexts, "Locations and their networks, such as { berlin = [\"10.53.1.0/24\"] }."),
+        required(
+            "locations",
+            Shape::NamedTexts,
+            "Locations and their networks, such as { berlin = [\"10.53.1.0/24\"] }.",
+        ),
     ],
 };

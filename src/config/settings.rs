@@ -531,7 +531,10 @@ fn claim_block(
         format!("the block `{}` already belongs to the VPC `{}`", cidr.value, owner.0)
     };
     let fault = findings.error(cidr.span.clone(), message);
-    fault.label("the second time").related(place).hint("of two VPCs one may hold a longer prefix, never the same block");
+    fault
+        .label("the second time")
+        .related(place)
+        .hint("of two VPCs one may hold a longer prefix, never the same block");
 }
 
 /// The VPC that a zone names, by name or id.

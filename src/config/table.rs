@@ -276,7 +276,12 @@ fn unknown_key(name: &str, span: Range<usize>, value: &Range<usize>, keys: &Keys
     }
 }
 
-fn read_duration(key: &Key, value: &DeValue<'_>, span: Range<usize>, findings: &mut Findings<'_>) -> Option<At<Duration>> {
+fn read_duration(
+    key: &Key,
+    value: &DeValue<'_>,
+    span: Range<usize>,
+    findings: &mut Findings<'_>,
+) -> Option<At<Duration>> {
     let bounds = key.shape.duration().unwrap_or_else(|| unreachable!("`{}` is read as a duration", key.name));
     match value::duration(value) {
         Amount::Of(duration) if bounds.holds(duration) => return Some(At::new(duration, span)),

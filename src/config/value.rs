@@ -93,7 +93,8 @@ pub(super) fn network(written: &At<&str>, findings: &mut Findings<'_>) -> Option
     let text = written.value;
     let Ok(network) = text.parse::<IpNet>() else {
         let message = format!("`{text}` is no network");
-        let fault = findings.error(written.span.clone(), message).label("expected an address, a slash and a prefix length");
+        let fault =
+            findings.error(written.span.clone(), message).label("expected an address, a slash and a prefix length");
         match text.parse::<IpAddr>() {
             Ok(address) => fault.hint(format!("one address is the network `{}`", IpNet::from(address))),
             Err(_) => fault.hint("such as \"10.53.1.0/24\" or \"2001:db8:1::/48\""),
@@ -131,7 +132,8 @@ pub(super) fn socket_address(written: &At<&str>, default_port: u16, findings: &m
     let fault = findings.error(written.span.clone(), message).label("expected address:port");
     match text.parse::<IpAddr>() {
         Ok(address) => fault.hint(format!("write `{}`", SocketAddr::new(address, default_port))),
-        Err(_) => fault.hint(format!("such as `127.0.0.1:{default_port}` or `[::1]:{default_port}`; host names are not resolved")),
+        Err(_) => fault
+            .hint(format!("such as `127.0.0.1:{default_port}` or `[::1]:{default_port}`; host names are not resolved")),
     };
     None
 }
@@ -197,7 +199,11 @@ pub(super) enum Precision {
 /// `{ latitude = …, longitude = … }`.
 pub(super) fn coordinates(table: &Table<'_>, precision: Precision, findings: &mut Findings<'_>) -> Option<Coordinates> {
     for key in ["latitude", "longitude"] {
-        table.require(key, "coordinates are { latitude = 52.52, longitude = 13.40 }; south and west are negative", findings);
+        table.require(
+            key,
+            "coordinates are { latitude = 52.52, longitude = 13.40 }; south and west are negative",
+            findings,
+        );
     }
     let latitude = degrees(table, "latitude", 90.0, precision, findings);
     let longitude = degrees(table, "longitude", 180.0, precision, findings);

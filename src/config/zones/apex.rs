@@ -6,7 +6,9 @@ use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use super::super::settings::{DnsSettings, NameServer};
-use crate::model::{Content, HostedZone, Name, NameError, RecordData, RecordType, ResourceRecordSet, RoutingPolicy, Ttl};
+use crate::model::{
+    Content, HostedZone, Name, NameError, RecordData, RecordType, ResourceRecordSet, RoutingPolicy, Ttl,
+};
 
 /// As Route 53 makes them (Developer Guide, "NS and SOA records").
 const NS_TTL: Ttl = 172_800;
@@ -52,7 +54,8 @@ fn targets(set: &ResourceRecordSet) -> Vec<Name> {
 fn own_name_server(zone: &HostedZone, listen: &[SocketAddr]) -> Result<NameServer, NameError> {
     let name = Name::parse("ns1")?.under(&zone.name)?;
     let mut seen = HashSet::new();
-    let addresses = listen.iter().map(|socket| reachable(socket.ip())).filter(|address| seen.insert(*address)).collect();
+    let addresses =
+        listen.iter().map(|socket| reachable(socket.ip())).filter(|address| seen.insert(*address)).collect();
     Ok(NameServer { name, addresses })
 }
 
@@ -73,7 +76,8 @@ fn soa(zone: &Name, first_name_server: &Name) -> Result<ResourceRecordSet, NameE
 
 /// The name server's addresses in so far as the zone says nothing about them.
 fn missing_addresses(zone: &HostedZone, server: &NameServer) -> Vec<ResourceRecordSet> {
-    let has = |record_type| zone.record_sets.iter().any(|set| set.record_type == record_type && set.name == server.name);
+    let has =
+        |record_type| zone.record_sets.iter().any(|set| set.record_type == record_type && set.name == server.name);
     if has(RecordType::Cname) {
         return Vec::new();
     }

@@ -251,8 +251,8 @@ fn check_path(path: &At<&str>, findings: &mut Findings<'_>) {
 fn check_tcp(table: &Table<'_>, findings: &mut Findings<'_>) {
     for (key, name) in [("resource_path", "resource path"), ("search_string", "search string")] {
         if table.has(key) {
-            let fault = findings
-                .error(table.key_span(key), format!("TCP health checks must not have a {name} specified."));
+            let fault =
+                findings.error(table.key_span(key), format!("TCP health checks must not have a {name} specified."));
             fault.label("a TCP check only connects").hint("type = \"http\" asks for a path and reads the answer");
         }
     }

@@ -13,9 +13,9 @@ use super::file::{Defined, Draft, ZoneDraft};
 use super::policy::CidrReference;
 use super::record::RecordDraft;
 use super::{Configuration, Reading, ZoneSource, apex, file};
-use crate::model::rules::{self, Field, Violation};
+use crate::model::{self, Field, Violation};
 use crate::model::{
-    CidrCollection, CidrCollectionId, Content, HealthCheck, HealthCheckId, HostedZone, HostedZoneId, Name,
+    CidrCollection, CidrCollectionId, Content, HealthCheck, HealthCheckId, HostedZone, HostedZoneId, Name, RecordType,
     ResourceRecordSet, RoutingPolicy, VpcId,
 };
 
@@ -146,7 +146,8 @@ impl Link<'_, '_> {
                 fault.label("too long for it").hint("write the zone's NS and SOA records yourself");
             }
         }
-        for violation in rules::violations(&zone, collections) {
+        for violation in model::violations(&zone, collections) {
+            let violation = excuse_dangling_alias(violation, &zone);
             report(violation, &records, &draft.name.span, draft.is_incomplete, findings);
         }
         zone
@@ -327,6 +328,22 @@ fn may_define(findings: &Findings<'_>, name: &str) -> bool {
     text.match_indices(name).any(|(at, _)| is_given(at))
 }
 
+/// Route 53 refuses to make an alias without a target, but lets the target be deleted later; what that leaves behind is
+/// served, as NODATA, and counts as unhealthy.
+fn excuse_dangling_alias(mut violation: Violation, zone: &HostedZone) -> Violation {
+    let set = &zone.record_sets[violation.record_set];
+    let Content::Alias(alias) = &set.content else { return violation };
+    let is_target = |other: &ResourceRecordSet| other.name == alias.name && other.record_type == set.record_type;
+    let is_refusable = set.record_type != RecordType::Ns && set.record_type != RecordType::Soa;
+    let is_dangling = alias.name.is_within(&zone.name) && is_refusable && !zone.record_sets.iter().any(is_target);
+    if violation.field == Field::Alias && violation.severity == model::Severity::Error && is_dangling {
+        violation.severity = model::Severity::Warning;
+        let hint = "it answers without data and counts as unhealthy";
+        violation.hint = Some(violation.hint.map_or(hint.to_owned(), |known| format!("{known}; until then {hint}")));
+    }
+    violation
+}
+
 /// Says where in the file a rule is broken. Of a record that has faults already nothing more is said.
 fn report(
     violation: Violation,
@@ -340,13 +357,13 @@ fn report(
         return;
     }
     // What seems to be missing may be among what could not be read.
-    if is_incomplete && (violation.field == Field::Alias || violation.severity == rules::Severity::Warning) {
+    if is_incomplete && (violation.field == Field::Alias || violation.severity == model::Severity::Warning) {
         return;
     }
     let span = record.map_or(zone_name.clone(), |record| record.spans.get(violation.field));
     let severity = match violation.severity {
-        rules::Severity::Error => Severity::Error,
-        rules::Severity::Warning => Severity::Warning,
+        model::Severity::Error => Severity::Error,
+        model::Severity::Warning => Severity::Warning,
     };
     let fault = findings.note(severity, span, violation.message.trim_end_matches('.').to_owned());
     fault.hint = violation.hint;

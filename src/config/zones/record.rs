@@ -6,7 +6,7 @@ use super::super::document::Findings;
 use super::super::table::{At, Table};
 use super::super::words;
 use super::{name, policy};
-use crate::model::rules::Field;
+use crate::model::Field;
 use crate::model::{AliasTarget, Content, Name, RecordData, RecordType, ResourceRecordSet, Ttl};
 
 /// A record set whose references are still words.
@@ -145,9 +145,9 @@ fn check_exactly_one_content(table: &Table<'_>, findings: &mut Findings<'_>) {
     match (ttl, values) {
         (true, false) => fault.label("`values` is missing").hint("such as values = [\"192.0.2.11\"]"),
         (false, true) => fault.label("`ttl` is missing").hint("such as ttl = 300"),
-        _ => fault.label("neither `ttl` and `values` nor `alias`").hint(
-            "write ttl = 300 and values = […], or alias = { target = \"app\", evaluate_target_health = true }",
-        ),
+        _ => fault
+            .label("neither `ttl` and `values` nor `alias`")
+            .hint("write ttl = 300 and values = […], or alias = { target = \"app\", evaluate_target_health = true }"),
     };
 }
 
@@ -204,7 +204,8 @@ fn names_without_dots(value: &str, record_type: RecordType) -> bool {
 
 fn refuse_dotless_name(written: &At<&str>, zone: &Name, findings: &mut Findings<'_>) {
     let name = written.value.split_ascii_whitespace().next_back().unwrap_or_default();
-    let fault = findings.error(written.span.clone(), format!("names inside values are absolute, and `{name}` has no dot"));
+    let fault =
+        findings.error(written.span.clone(), format!("names inside values are absolute, and `{name}` has no dot"));
     fault.label(format!("would be the top-level name `{name}.`"));
     fault.hint(format!("write `{name}.{zone}`; for the top-level name itself, `{name}.`"));
 }
