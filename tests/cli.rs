@@ -105,7 +105,7 @@ fn two_servers_do_not_share_a_port() {
     let server = lab.serve();
     let output = lab.run(&["serve", "--listen", &server.address.to_string()]);
     assert_eq!(output.status.code(), Some(1));
-    assert!(text(&output.stderr).contains("another server has it"), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).contains("another program listens there"), "{}", text(&output.stderr));
 }
 
 #[test]

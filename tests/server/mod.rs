@@ -15,39 +15,39 @@ use hickory_proto::op::{Message, Query, ResponseCode};
 use hickory_proto::rr::{Name, RData, RecordType};
 
 /// Far above what anything here takes: only a fault makes a test wait this long, or a machine that is very busy.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 /// How often something is asked again while it is awaited.
 const STEP: Duration = Duration::from_millis(10);
 
 /// A directory with settings and zones.
-pub struct Lab {
+pub(crate) struct Lab {
     directory: tempfile::TempDir,
 }
 
 /// A server that runs.
-pub struct Running {
+pub(crate) struct Running {
     child: Child,
-    pub address: SocketAddr,
+    pub(crate) address: SocketAddr,
     log: Arc<Mutex<String>>,
     stdout: Arc<Mutex<String>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Transport {
+pub(crate) enum Transport {
     Udp,
     Tcp,
 }
 
 /// The answer in short: its code, and its addresses in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Answer {
-    pub code: ResponseCode,
-    pub addresses: Vec<String>,
+pub(crate) struct Answer {
+    pub(crate) code: ResponseCode,
+    pub(crate) addresses: Vec<String>,
 }
 
 impl Lab {
     /// Settings for any free port, and these zone files.
-    pub fn new(zones: &[(&str, &str)]) -> Lab {
+    pub(crate) fn new(zones: &[(&str, &str)]) -> Lab {
         let lab = Lab { directory: tempfile::tempdir().unwrap() };
         lab.write(
             "fiftythree.toml",
@@ -58,19 +58,19 @@ impl Lab {
         lab
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
     }
 
     /// Writes as careful editors do: beside, then renamed.
-    pub fn write(&self, name: &str, text: &str) {
+    pub(crate) fn write(&self, name: &str, text: &str) {
         let (beside, path) = (self.path(".beside"), self.path(name));
         fs::write(&beside, text).unwrap();
         fs::rename(&beside, path).unwrap();
     }
 
     /// Runs a command to its end.
-    pub fn run(&self, arguments: &[&str]) -> Output {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Output {
         self.command(arguments).output().unwrap()
     }
 
@@ -82,7 +82,7 @@ impl Lab {
     }
 
     /// Starts the server and waits until it listens.
-    pub fn serve(&self) -> Running {
+    pub(crate) fn serve(&self) -> Running {
         let mut child = self
             .command(&["serve"])
             .stdout(Stdio::piped())
@@ -127,16 +127,16 @@ fn collect(stream: impl Read + Send + 'static) -> Arc<Mutex<String>> {
 }
 
 impl Running {
-    pub fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         self.log.lock().unwrap().clone()
     }
 
-    pub fn stdout(&self) -> String {
+    pub(crate) fn stdout(&self) -> String {
         self.stdout.lock().unwrap().clone()
     }
 
     /// Waits until the log says this.
-    pub fn wait_for_log(&self, text: &str) {
+    pub(crate) fn wait_for_log(&self, text: &str) {
         let began = Instant::now();
         while !self.log().contains(text) {
             assert!(began.elapsed() < PATIENCE, "the log does not say `{text}`:\n{}", self.log());
@@ -144,12 +144,12 @@ impl Running {
         }
     }
 
-    pub fn ask(&self, name: &str, transport: Transport) -> Answer {
+    pub(crate) fn ask(&self, name: &str, transport: Transport) -> Answer {
         ask(self.address, name, transport)
     }
 
     /// Asks until the answer is these addresses; returns how long that took.
-    pub fn wait_for_answer(&self, name: &str, addresses: &[&str]) -> Duration {
+    pub(crate) fn wait_for_answer(&self, name: &str, addresses: &[&str]) -> Duration {
         let began = Instant::now();
         loop {
             let answer = self.ask(name, Transport::Udp);
@@ -162,13 +162,13 @@ impl Running {
     }
 
     /// Sends a signal by its name, through the shell: no library of ours does.
-    pub fn signal(&self, signal: &str) {
+    pub(crate) fn signal(&self, signal: &str) {
         let kill = format!("kill -{signal} {}", self.child.id());
         assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
     }
 
     /// Stops the server as an init system does.
-    pub fn stop(mut self) -> ExitStatus {
+    pub(crate) fn stop(mut self) -> ExitStatus {
         self.signal("TERM");
         let began = Instant::now();
         loop {
@@ -189,7 +189,7 @@ impl Drop for Running {
 }
 
 /// Asks for addresses. A datagram may be lost on a busy machine; it is sent again.
-pub fn ask(server: SocketAddr, name: &str, transport: Transport) -> Answer {
+pub(crate) fn ask(server: SocketAddr, name: &str, transport: Transport) -> Answer {
     let mut question = Message::query();
     question.add_query(Query::query(Name::from_ascii(name).unwrap(), RecordType::A));
     let bytes = question.to_vec().unwrap();
@@ -229,20 +229,20 @@ fn ask_tcp(server: SocketAddr, question: &[u8]) -> Vec<u8> {
 }
 
 /// A web server that says OK to everything until it is stopped; then connections are refused.
-pub struct WebServer {
-    pub port: u16,
+pub(crate) struct WebServer {
+    pub(crate) port: u16,
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl WebServer {
     /// On a free port.
-    pub fn start() -> WebServer {
+    pub(crate) fn start() -> WebServer {
         WebServer::start_on(0)
     }
 
     /// On this port of the loopback. A former server's connections may still hold it for a moment.
-    pub fn start_on(port: u16) -> WebServer {
+    pub(crate) fn start_on(port: u16) -> WebServer {
         let began = Instant::now();
         let listener = loop {
             match TcpListener::bind(("127.0.0.1", port)) {
@@ -267,7 +267,7 @@ impl WebServer {
     }
 
     /// Returns when connections are refused.
-    pub fn stop(mut self) {
+    pub(crate) fn stop(mut self) {
         self.end();
     }
 
@@ -294,11 +294,11 @@ fn say_ok(mut stream: TcpStream) {
 }
 
 /// The text of a process's output.
-pub fn text(bytes: &[u8]) -> String {
+pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
 /// A path as it appears in messages.
-pub fn shown(path: &Path) -> String {
+pub(crate) fn shown(path: &Path) -> String {
     path.display().to_string()
 }
