@@ -5,7 +5,7 @@
 //! read at all never get here; hickory-server says FORMERR by itself.
 
 use std::net::UdpSocket;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -16,13 +16,15 @@ use hickory_server::proto::serialize::binary::BinDecoder;
 use hickory_server::server::{Request, RequestHandler, ResponseHandler, ResponseInfo};
 use hickory_server::zone_handler::{MessageResponseBuilder, Queries};
 use tokio::sync::watch;
-use tokio::time::timeout;
+use tokio::time::{interval, timeout};
 use tracing::warn;
 
 use super::respond::MAX_UDP_OCTETS;
 use super::{Responder, Transport};
 use crate::world::{CachedReader, Reader};
 
+/// A server without queries lets go of an old world this often.
+const LET_GO_INTERVAL: Duration = Duration::from_secs(1);
 /// How long answers under way may take when the server stops; they take microseconds.
 const FAREWELL: Duration = Duration::from_secs(1);
 
@@ -34,14 +36,23 @@ pub(super) async fn serve(
     mut stop: watch::Receiver<bool>,
 ) {
     let desk = Desk { responder, worlds: reader.cached(), out: Box::new([0; MAX_UDP_OCTETS]) };
-    let mut server = Server::new(Adapter(Mutex::new(desk)));
+    let adapter = Adapter(Arc::new(Mutex::new(desk)));
+    let mut server = Server::new(adapter.clone());
     for socket in sockets {
         match tokio::net::UdpSocket::from_std(socket) {
             Ok(socket) => server.register_socket(socket),
             Err(error) => warn!(%error, "a UDP socket cannot be served"),
         }
     }
-    let _ = stop.wait_for(|stop| *stop).await;
+    let mut ticks = interval(LET_GO_INTERVAL);
+    loop {
+        tokio::select! {
+            _ = stop.wait_for(|stop| *stop) => break,
+            _ = ticks.tick() => {
+                adapter.desk().worlds.load();
+            }
+        }
+    }
     let _ = timeout(FAREWELL, server.shutdown_gracefully()).await;
 }
 
@@ -52,13 +63,18 @@ struct Desk {
     out: Box<[u8; MAX_UDP_OCTETS]>,
 }
 
-struct Adapter(Mutex<Desk>);
+#[derive(Clone)]
+struct Adapter(Arc<Mutex<Desk>>);
 
 impl Adapter {
+    fn desk(&self) -> MutexGuard<'_, Desk> {
+        // A query that panicked left nothing half changed.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The response as a message; `None` is silence.
     fn respond(&self, request: &Request) -> Option<Message> {
-        // A query that panicked left nothing half changed.
-        let desk = &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let desk = &mut *self.desk();
         let source = request.src().ip();
         let out = desk.out.as_mut_slice();
         let octets = desk.responder.respond(desk.worlds.load(), request.as_slice(), source, Transport::Udp, out);
