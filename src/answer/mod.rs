@@ -3,6 +3,8 @@
 //! `resolve` finds view and zone, walks to the name, lets the policy choose and follows aliases and CNAMEs. What comes out
 //! refers into the world and owns nothing: `serve` writes it to the wire.
 
+#[cfg(test)]
+pub(crate) mod fixture;
 mod resolve;
 #[cfg(test)]
 mod tests;

@@ -9,8 +9,8 @@ use hickory_proto::rr::{Name as HickoryName, RecordType as HickoryType};
 use proptest::prelude::*;
 
 use super::*;
+use crate::answer::fixture::{lab, set, world};
 use crate::answer::{Answer, Dice, Need, Owner, Part, Query, QueryName, resolve};
-use crate::fixture::{lab, set, world};
 use crate::world::World;
 
 const SOURCE: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 99));
@@ -24,7 +24,7 @@ fn settings() -> ResponderSettings {
 }
 
 fn lab_world(lines: &[&str]) -> World {
-    world(&[lab(lines.iter().map(|line| set(line)))])
+    world(&[lab(lines.iter().map(|line| set(line)))], &[])
 }
 
 fn query(name: &str, record_type: HickoryType) -> Message {
@@ -115,7 +115,7 @@ fn a_client_subnet_comes_back_with_the_scope() {
     let bytes = asked.to_vec().unwrap();
     let Decoded::Question(request, _) = decode(&bytes, &mut QueryName::default()) else { panic!() };
     let mut name = QueryName::default();
-    name.set(&crate::fixture::name("www"));
+    name.set(&crate::answer::fixture::name("www"));
     let query = Query { name: &name, record_type: 1, source: SOURCE, client_subnet: None };
     let mut out = [0; 512];
     for (scope, expected) in [(0, 0), (17, 17), (32, 32), (128, 32)] {
@@ -277,7 +277,7 @@ proptest! {
         record_type in prop::sample::select(&TYPES[..]), payload in prop::option::of(0u16..2000), seed: u64,
     ) {
         let sets = LINES.iter().zip(&present).filter(|(_, present)| **present).map(|(line, _)| set(line));
-        let world = world(&[lab(sets)]);
+        let world = world(&[lab(sets)], &[]);
         let asked = match name { "@" => "Lab.test.".to_owned(), labels => format!("{labels}.Lab.test.") };
         let record_type = HickoryType::from(record_type);
         let message = match payload {
