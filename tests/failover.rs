@@ -74,6 +74,8 @@ fn the_answer_fails_over_in_time_and_comes_back() {
     assert!(taken <= PROMISED + SLACK, "the way back took {taken:?}");
     assert_eq!(server.ask("app.lab.test.", Transport::Tcp).addresses, [PRIMARY]);
     server.wait_for_log("health check blue is healthy");
+    // The log counts from what was believed: unhealthy once, healthy once.
+    assert_eq!(server.log().matches("health check blue is").count(), 2, "{}", server.log());
 
     // All bad is as good as all good: the primary answers.
     primary.stop();
@@ -91,7 +93,11 @@ fn what_is_dead_at_the_start_is_never_answered() {
     let lab = Lab::new(&[("lab.test.toml", &zone)]);
     let server = lab.serve();
     assert_eq!(server.ask("app.lab.test.", Transport::Udp).addresses, [SECONDARY]);
-    assert!(server.log().contains("waiting at most 10 s for the first result of health checks: blue, green"), "{}", server.log());
+    assert!(
+        server.log().contains("waiting at most 10 s for the first result of health checks: blue, green"),
+        "{}",
+        server.log()
+    );
 }
 
 const WWW: &str = "name = 'lab.test'\n[[record]]\nname = 'www'\ntype = 'A'\nttl = 60\nvalues = ['192.0.2.1']\n";

@@ -284,7 +284,8 @@ fn a_stale_load_is_dropped() {
 #[test]
 fn settings_change_live_where_they_can_and_ask_for_a_restart_where_not() {
     let mut house = house(&[("other.test.toml", OTHER)]);
-    let edited = SETTINGS.replace("5300", "5301") + "\n[[vpc]]\nid = 'vpc-1'\nregion = 'eu-central-1'\ncidrs = ['10.0.0.0/8']\n";
+    let edited =
+        SETTINGS.replace("5300", "5301") + "\n[[vpc]]\nid = 'vpc-1'\nregion = 'eu-central-1'\ncidrs = ['10.0.0.0/8']\n";
     fs::write(house.directory.path().join("fiftythree.toml"), edited).unwrap();
     house.handle(Event::Reload(Trigger::Asked));
     let outcome = load(&house.source, house.loads.try_recv().unwrap(), Occasion::Reload);
