@@ -27,6 +27,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("admin", &["model", "stats", "world", "answer", "control"]),
     ("cli", ANYTHING),
     ("daemon", ANYTHING),
+    (FIXTURE, &["model", "health"]),
 ];
 
 /// What turns the server on and off, and what a person types, may know every other module. Nothing may know them.
@@ -34,6 +35,9 @@ const ANYTHING: &[&str] = &[
     "model", "stats", "config", "geo", "health", "policy", "zonetree", "world", "answer", "serve", "probe", "store",
     "control", "api", "admin", "cli", "daemon",
 ];
+
+/// Zones for unit tests. Any module's tests may use it; that nothing else does, the compiler sees to, since it is `cfg(test)`.
+const FIXTURE: &str = "fixture";
 
 /// Files of the crate that belong to no module: the map and the way in.
 const ROOTS: &[&str] = &["lib", "main"];
@@ -73,7 +77,7 @@ fn modules_use_only_what_the_table_allows() {
             continue;
         };
         for (line, to) in uses(&file.path, &code_of(&file.text)) {
-            if to != from && !allowed.contains(&to.as_str()) {
+            if to != from && to != FIXTURE && !allowed.contains(&to.as_str()) {
                 let place = format!("src/{}:{line}", file.path.display());
                 let _ = writeln!(faults, "{place}: `{from}` uses `crate::{to}`; it may use {}", list(allowed));
             }
@@ -111,7 +115,7 @@ fn every_source_file_says_first_what_it_owns() {
 fn the_ground_floor_has_no_sockets_files_clock_or_dice_of_its_own() {
     let mut faults = String::new();
     for file in source_files() {
-        if !GROUND_FLOOR.contains(&module_of(&file.path).as_str()) {
+        if !GROUND_FLOOR.contains(&module_of(&file.path).as_str()) || file.path.ends_with("tests.rs") {
             continue;
         }
         for (index, line) in without_tests(&code_of(&file.text)).lines().enumerate() {
