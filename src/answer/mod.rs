@@ -13,7 +13,8 @@ use arrayvec::ArrayVec;
 
 pub use resolve::resolve;
 
-use crate::zonetree::{QueryName, Records};
+pub use crate::policy::Dice;
+pub use crate::zonetree::{Data, QueryName, Records};
 
 /// What was asked, by whom.
 pub struct Query<'q> {

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::fixture::{lab, member, name, primary, secondary, set, slot_of};
 use crate::geo::Locator;
 use crate::health::{CheckBits, CheckSlot};
 use crate::model::{HostedZone, Name, RecordType, Region, Vpc, VpcId};
 use crate::policy::Dice;
 use crate::world::{Catalog, ServedZone, World};
 use crate::zonetree::Zone;
+use crate::zonetree::fixture::{lab, member, name, primary, secondary, set, slot_of};
 
 fn world(zones: &[HostedZone], unhealthy: &[u32]) -> World {
     let served = zones

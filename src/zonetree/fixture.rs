@@ -1,10 +1,15 @@
 //! Zones for unit tests, written in one line a record set.
 
-use crate::health::CheckSlot;
+use std::sync::Arc;
+
+use crate::geo::Locator;
+use crate::health::{CheckBits, CheckSlot};
 use crate::model::{
     AliasTarget, Content, FailoverRole, HealthCheckId, HostedZone, HostedZoneId, Name, RecordData, RecordType,
     ResourceRecordSet, RoutingPolicy,
 };
+use crate::world::{Catalog, ServedZone, World};
+use crate::zonetree::Zone;
 
 /// A public zone `lab.test` with SOA and NS, and these record sets.
 pub(crate) fn lab(record_sets: impl IntoIterator<Item = ResourceRecordSet>) -> HostedZone {
@@ -71,4 +76,12 @@ pub(crate) fn primary() -> RoutingPolicy {
 /// The other side.
 pub(crate) fn secondary() -> RoutingPolicy {
     RoutingPolicy::Failover { role: FailoverRole::Secondary }
+}
+
+/// The world of these zones, everything healthy, nobody's place known.
+pub(crate) fn world(zones: &[HostedZone]) -> World {
+    let compile = |zone: &HostedZone| Arc::new(Zone::compile(zone, &slot_of, &[]));
+    let served: Vec<_> = zones.iter().map(|zone| ServedZone { zone: compile(zone), vpcs: zone.vpcs.clone() }).collect();
+    let catalog = Catalog::build(&served, &[]);
+    World::new(Arc::new(catalog), &CheckBits::with_unhealthy([]), Arc::new(Locator::default()))
 }
