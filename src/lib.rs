@@ -6,7 +6,7 @@
 //! The ground floor is pure: no sockets, files, clock or dice of its own.
 //!
 //! - [`model`]: the nouns of Route 53: names, record types and data, routing policies, hosted zones, health checks, places.
-//! - [`config`]: what users write: TOML in, the model out, with every fault and its place.
+//! - [`config`]: text to model: settings and zones in TOML, every fault with its line and a hint.
 //! - [`geo`]: where the client is: the user's networks, geo databases, regions, distances, latencies.
 //! - [`health`]: what is up: the state of every health check, and the bits that answers read.
 //! - [`policy`]: the eight routing policies: plan, client, usable bits and dice in, who answers out.
