@@ -22,9 +22,16 @@
 //! - [`stats`]: plain counters, one set a worker, added up by whoever reads.
 //! - [`serve`]: sockets: decode, answer, encode, over batched UDP, TCP, or hickory-server.
 //! - [`probe`]: asks endpoints how they are, and reports what it saw.
+//! - [`store`]: zones and last good sources on disk.
+//! - [`control`]: the one loop that changes the world.
+//! - [`daemon`]: boots in order, wires the channels, drains, stops.
+//! - [`cli`]: what a person types.
 
 pub mod answer;
+pub mod cli;
 pub mod config;
+pub mod control;
+pub mod daemon;
 pub mod geo;
 pub mod health;
 pub mod model;
@@ -32,5 +39,6 @@ pub mod policy;
 pub mod probe;
 pub mod serve;
 pub mod stats;
+pub mod store;
 pub mod world;
 pub mod zonetree;
