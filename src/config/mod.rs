@@ -12,6 +12,8 @@ mod schema;
 mod settings;
 mod settle;
 mod table;
+#[cfg(test)]
+mod tests;
 mod value;
 mod words;
 mod zones;

@@ -10,7 +10,7 @@ use hickory_proto::rr::rdata::opt::{ClientSubnet as HickorySubnet, EdnsCode, Edn
 use hickory_proto::rr::{DNSClass, Name as HickoryName, Record, RecordType as HickoryType};
 
 use super::*;
-use crate::fixture::{lab, set, world};
+use crate::answer::fixture::{lab, set, world};
 use crate::world::{Publisher, Reader, World};
 
 /// Much longer than anything here takes on a busy machine.
@@ -31,7 +31,7 @@ const LINES: [&str; 9] = [
 fn lab_world() -> World {
     let values: Vec<String> = (1..=120).map(|host| format!("192.0.2.{host}")).collect();
     let many = set(&format!("many 60 A {}", values.join(" | ")));
-    world(&[lab(LINES.iter().map(|line| set(line)).chain([many]))])
+    world(&[lab(LINES.iter().map(|line| set(line)).chain([many]))], &[])
 }
 
 fn settings() -> ResponderSettings {
@@ -307,7 +307,7 @@ fn at_the_end_queries_under_way_are_answered_and_idle_connections_closed() {
 #[test]
 fn sleepers_let_go_of_an_old_world_and_the_next_query_sees_the_new_one() {
     for path in [UdpPath::Batched, UdpPath::Portable] {
-        let (publisher, reader) = Publisher::new(world(&[lab([])]));
+        let (publisher, reader) = Publisher::new(world(&[lab([])], &[]));
         let (serving, address) = start_with(&reader, path, TcpLimits::default());
         let answers = || Message::from_vec(&ask_udp(address, &www(1), LONG).unwrap()).unwrap().answers.len();
         assert_eq!(answers(), 0);
