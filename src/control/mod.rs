@@ -223,13 +223,10 @@ impl Control {
         let Transition { slot, name, from, to, .. } = transition;
         let (from, to) = (word(*from), word(*to));
         let (status, records) = (status.to_string(), self.moves.of(*slot).to_string());
+        let check = &**name;
         match transition.to {
-            Status::Healthy => {
-                tracing::info!(check = &**name, from, to, status, records, "health check {name} is {to}")
-            }
-            Status::Unhealthy => {
-                tracing::warn!(check = &**name, from, to, status, records, "health check {name} is {to}")
-            }
+            Status::Healthy => tracing::info!(check, from, to, status, records, "health check {name} is {to}"),
+            Status::Unhealthy => tracing::warn!(check, from, to, status, records, "health check {name} is {to}"),
         }
     }
 

@@ -142,7 +142,8 @@ async fn wait_for_first_results(wiring: &mut Wiring, wait: Duration) {
     match tokio::time::timeout(wait, wiring.no_more_pending()).await {
         Ok(()) => tracing::info!("each health check has had a result, after {:.1} s", began.elapsed().as_secs_f64()),
         Err(_) => {
-            tracing::warn!("{} of {pending} health checks have had no result; they count as healthy", wiring.pending())
+            let silent = wiring.pending();
+            tracing::warn!("{silent} of {pending} health checks have had no result; they count as healthy");
         }
     }
 }

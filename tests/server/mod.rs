@@ -87,12 +87,19 @@ impl Lab {
 
     /// Starts the server and waits until it listens.
     pub(crate) fn serve(&self) -> Running {
-        let mut child = self.command(&["serve"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        self.serve_with(&[], &[])
+    }
+
+    /// The same with more arguments and variables.
+    pub(crate) fn serve_with(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Running {
+        let mut command = self.command(&["serve"]);
+        command.args(arguments).envs(variables.iter().copied());
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let log = collect(child.stderr.take().unwrap());
         let stdout = collect(child.stdout.take().unwrap());
         let began = Instant::now();
         let address = loop {
-            let text = stdout.lock().unwrap().clone();
+            let text = stdout.lock().unwrap().clone() + &log.lock().unwrap();
             if let Some(address) = listening(&text) {
                 break address;
             }
@@ -106,10 +113,10 @@ impl Lab {
     }
 }
 
-/// The address in the line that says where the server listens, once that line is whole.
+/// The address in the line that says where the server listens, once that line is whole; in text or in JSON.
 fn listening(text: &str) -> Option<SocketAddr> {
-    let (_, rest) = text.split_once("listening on ")?;
-    rest.split_once(',')?.0.parse().ok()
+    let (_, rest) = text.split_once("listening on ").or_else(|| text.split_once("\"address\":\""))?;
+    rest.split_once([',', '"'])?.0.parse().ok()
 }
 
 fn collect(stream: impl Read + Send + 'static) -> Arc<Mutex<String>> {
