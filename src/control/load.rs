@@ -98,19 +98,13 @@ pub struct Summary {
 /// Why nothing can be loaded.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Refused {
-    /// The files have faults and nothing stands in for them.
+    /// The files or the geo databases have faults and nothing stands in for them.
     #[error("{errors} in the files\n{rendered}")]
     Faults {
         /// How many, in words.
         errors: String,
         /// All faults.
         rendered: String,
-    },
-    /// A geo database is not usable.
-    #[error("a geo database cannot be used: {reason}")]
-    Database {
-        /// Which, why, and what kinds can be.
-        reason: String,
     },
     /// A fault of ours.
     #[error("the loader failed: {0}")]
@@ -156,17 +150,14 @@ fn load_all(source: &SettingsSource, base: &Base, tracker: Tracker, occasion: Oc
     let mut notes = Notes::default();
     let settings = read_settings(source, base, occasion, &mut notes)?;
     let last_good = LastGood::new(&settings.state.directory);
-    let sources = read_sources(&settings, base, &last_good, occasion, &mut notes)?;
-    let standing_in = match occasion {
-        Occasion::Start => last_good.all(&settings.zones.directory),
-        Occasion::Reload => base.sources.to_vec(),
-    };
+    let standing_in = good_sources(&settings, base, &last_good, occasion);
+    let sources = read_sources(&settings, base, &standing_in, occasion, &mut notes)?;
     let settled = match config::settle(&sources.files, &standing_in, &settings, occasion) {
         Ok(settled) => settled,
         Err(faults) => return Err(notes.refuse(&faults, &sources.files)),
     };
     notes.add(&settled.faults, &sources.files);
-    let (locator, databases) = locate_clients(&settings, base)?;
+    let (locator, databases) = locate_clients(&settings, base, occasion, &mut notes)?;
     let state_warning = keep(&last_good, &settings, &settled.sources);
     let compiled = compile(&settled.configuration, base, tracker);
     let Configuration { zones, health_checks, .. } = settled.configuration;
@@ -268,31 +259,42 @@ fn in_force(mut new: Settings, old: &Settings, needs_restart: &mut Vec<&'static 
     new
 }
 
+/// The texts that were good: those served, or at the start those that the last run left. Another directory begins anew:
+/// what was served from the old one does not stand in for it.
+fn good_sources(settings: &Settings, base: &Base, last_good: &LastGood, occasion: Occasion) -> Vec<SourceFile> {
+    match occasion {
+        Occasion::Start => last_good.all(&settings.zones.directory),
+        Occasion::Reload if base.settings.zones.directory != settings.zones.directory => Vec::new(),
+        Occasion::Reload => base.sources.to_vec(),
+    }
+}
+
 fn read_sources(
     settings: &Settings,
     base: &Base,
-    last_good: &LastGood,
+    good: &[SourceFile],
     occasion: Occasion,
     notes: &mut Notes,
 ) -> Result<Sources, Refused> {
     let directory = &settings.zones.directory;
-    // Another directory begins anew: what another one served does not stand in for it.
-    let moved = base.settings.zones.directory != *directory;
-    let served: &[SourceFile] = if moved { &[] } else { &base.sources };
-    let sources = read_zone_files(directory, served, |path| served_before(base, last_good, occasion, path));
-    if occasion == Occasion::Start && !sources.missing.is_empty() {
+    let before = |path: &Path| good.iter().find(|source| source.path == path).cloned();
+    // At the start nothing is served yet: a directory that is not there is a mistake, and an empty one is empty.
+    let served = if occasion == Occasion::Start { &[] } else { good };
+    let mut sources = read_zone_files(directory, served, before);
+    let is_new = base.settings.zones.directory != *directory;
+    if occasion == Occasion::Reload && is_new && sources.files.is_empty() && sources.faults.is_empty() {
+        sources.faults.push(Fault::error(directory, "the new zones directory is empty"));
+        sources.missing.push(directory.clone());
+    }
+    let refuse = match occasion {
+        Occasion::Start => !sources.missing.is_empty(),
+        Occasion::Reload => sources.missing.contains(directory),
+    };
+    if refuse {
         return Err(std::mem::take(notes).refuse(&sources.faults, &sources.files));
     }
     notes.add(&sources.faults, &sources.files);
     Ok(sources)
-}
-
-/// The text that was good: the one served, or at the start the one that the last run left.
-fn served_before(base: &Base, last_good: &LastGood, occasion: Occasion, path: &Path) -> Option<SourceFile> {
-    match occasion {
-        Occasion::Start => last_good.read(path),
-        Occasion::Reload => base.sources.iter().find(|source| source.path == path).cloned(),
-    }
 }
 
 /// Makes what will be served durable before it is. That the state directory cannot be written is no reason not to serve.
@@ -302,21 +304,30 @@ fn keep(last_good: &LastGood, settings: &Settings, sources: &[SourceFile]) -> Op
 
 type Located = (Arc<Locator>, Arc<[(PathBuf, Option<Stamp>)]>);
 
-/// The locator in force, unless its settings or its databases changed.
-fn locate_clients(settings: &Settings, base: &Base) -> Result<Located, Refused> {
+/// The locator in force, unless its settings or its databases changed. A database that is not usable refuses the start;
+/// later what was known before goes on, and the next load tries again.
+fn locate_clients(settings: &Settings, base: &Base, occasion: Occasion, notes: &mut Notes) -> Result<Located, Refused> {
     let location = &settings.location;
     let stamps: Arc<[_]> = location.geoip.iter().map(|path| (path.clone(), Stamp::of(path))).collect();
-    if *location == base.settings.location && stamps == base.databases && !base.zones.is_empty() {
-        return Ok((Arc::clone(&base.locator), stamps));
+    let in_force = || (Arc::clone(&base.locator), Arc::clone(&base.databases));
+    if occasion == Occasion::Reload && *location == base.settings.location && stamps == base.databases {
+        return Ok(in_force());
     }
-    let databases = location.geoip.iter().map(|path| read_database(path)).collect::<Result<Vec<_>, _>>()?;
-    Ok((Arc::new(Locator::build(&location.networks, databases, &location.latency)), stamps))
+    match location.geoip.iter().map(|path| read_database(path)).collect::<Result<Vec<_>, _>>() {
+        Ok(databases) => Ok((Arc::new(Locator::build(&location.networks, databases, &location.latency)), stamps)),
+        Err(fault) if occasion == Occasion::Start => Err(std::mem::take(notes).refuse(&[fault], &[])),
+        Err(mut fault) => {
+            fault.hint("clients are located as before");
+            notes.add(&[fault], &[]);
+            Ok(in_force())
+        }
+    }
 }
 
-fn read_database(path: &Path) -> Result<Database, Refused> {
-    let name = path.display().to_string();
-    let bytes = read_bytes(path).map_err(|reason| Refused::Database { reason: format!("{name}: {reason}") })?;
-    Database::from_bytes(&name, bytes).map_err(|error| Refused::Database { reason: error.to_string() })
+fn read_database(path: &Path) -> Result<Database, Fault> {
+    let bytes = read_bytes(path).map_err(|reason| Fault::error(path, reason))?;
+    let name = path.file_name().unwrap_or(path.as_os_str()).display().to_string();
+    Database::from_bytes(&name, bytes).map_err(|error| Fault::error(path, error.to_string()))
 }
 
 struct Compiled {

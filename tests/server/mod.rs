@@ -167,6 +167,22 @@ impl Running {
         }
     }
 
+    /// Asks all the time until the answer is this one address; returns how long that took, and each answer that differed
+    /// from the one before.
+    pub(crate) fn follow(&self, name: &str, address: &str) -> (Duration, Vec<String>) {
+        let began = Instant::now();
+        let mut seen: Vec<String> = Vec::new();
+        while seen.last().is_none_or(|last| last != address) {
+            let answer = self.ask(name, Transport::Udp).addresses.join(", ");
+            if seen.last() != Some(&answer) {
+                seen.push(answer);
+            }
+            assert!(began.elapsed() < PATIENCE, "{name} was {seen:?}, not {address}:\n{}", self.log());
+            thread::sleep(STEP);
+        }
+        (began.elapsed(), seen)
+    }
+
     /// Sends a signal by its name, through the shell: no library of ours does.
     pub(crate) fn signal(&self, signal: &str) {
         let kill = format!("kill -{signal} {}", self.child.id());
