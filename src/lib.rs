@@ -15,13 +15,20 @@
 //!
 //! - [`world`]: the one snapshot that every query reads, and its one publisher.
 //! - [`answer`]: a query and the world in, sections of ready records out.
+//!
+//! The upper floor touches the outside and decides nothing about DNS.
+//!
+//! - [`stats`]: plain counters, one set a worker, added up by whoever reads.
+//! - [`serve`]: sockets: decode, answer, encode, over batched UDP, TCP, or hickory-server.
+//! - [`probe`]: asks endpoints how they are, and reports what it saw.
 
 pub mod answer;
-#[cfg(test)]
-mod fixture;
 pub mod geo;
 pub mod health;
 pub mod model;
 pub mod policy;
+pub mod probe;
+pub mod serve;
+pub mod stats;
 pub mod world;
 pub mod zonetree;

@@ -3,6 +3,8 @@
 //! `resolve` finds view and zone, walks to the name, lets the policy choose and follows aliases and CNAMEs. What comes out
 //! refers into the world and owns nothing: `serve` writes it to the wire.
 
+#[cfg(test)]
+pub(crate) mod fixture;
 mod resolve;
 #[cfg(test)]
 mod tests;
@@ -13,7 +15,8 @@ use arrayvec::ArrayVec;
 
 pub use resolve::resolve;
 
-use crate::zonetree::{QueryName, Records};
+pub use crate::policy::Dice;
+pub use crate::zonetree::{Data, QueryName, Records};
 
 /// What was asked, by whom.
 pub struct Query<'q> {

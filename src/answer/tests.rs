@@ -1,29 +1,11 @@
 //! Answers section by section. The rules of the policies have scenarios of their own under `tests/scenarios`.
 
-use std::sync::Arc;
-
+use super::fixture::{lab, member, name, primary, secondary, set, world};
 use super::*;
-use crate::fixture::{lab, member, name, primary, secondary, set, slot_of};
-use crate::geo::Locator;
 use crate::health::{CheckBits, CheckSlot};
-use crate::model::{HostedZone, Name, RecordType, Region, Vpc, VpcId};
+use crate::model::{HostedZone, Name, RecordType, VpcId};
 use crate::policy::Dice;
-use crate::world::{Catalog, ServedZone, World};
-use crate::zonetree::Zone;
-
-fn world(zones: &[HostedZone], unhealthy: &[u32]) -> World {
-    let served = zones
-        .iter()
-        .map(|zone| ServedZone { zone: Arc::new(Zone::compile(zone, &slot_of, &[])), vpcs: zone.vpcs.clone() });
-    let vpc = Vpc {
-        id: VpcId("vpc-lab1".to_owned()),
-        region: Region::from_name("eu-central-1").unwrap(),
-        cidrs: vec!["10.53.0.0/16".parse().unwrap()],
-    };
-    let catalog = Catalog::build(&served.collect::<Vec<_>>(), &[vpc]);
-    let checks = CheckBits::with_unhealthy(unhealthy.iter().map(|&slot| CheckSlot(slot)));
-    World::new(Arc::new(catalog), &checks, Arc::new(Locator::default()))
-}
+use crate::world::World;
 
 /// The answer in lines: `rcode aa`, then `section owner ttl type count`.
 fn ask(world: &World, asked: &Name, record_type: u16, source: &str) -> Vec<String> {

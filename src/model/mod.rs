@@ -2,12 +2,14 @@
 //!
 //! Nothing here reads files, knows TOML or answers queries; every other module speaks in these types.
 
+pub mod atlas;
 mod data;
 mod health_check;
 mod name;
 mod place;
 mod record;
 mod routing;
+mod rules;
 mod zone;
 
 pub use data::DataError;
@@ -21,4 +23,5 @@ pub use place::{
 };
 pub use record::{AliasTarget, Content, MAX_TTL, RecordData, RecordType, ResourceRecordSet, Ttl, UnknownRecordType};
 pub use routing::{FailoverRole, GeoproximityLocation, RoutingPolicy};
+pub use rules::{Field, Missing, Severity, Violation, missing_defaults, violations};
 pub use zone::{HostedZone, HostedZoneId};

@@ -135,7 +135,6 @@ pub enum GeoLocation {
 
 macro_rules! regions {
     ($($text:literal $latitude:literal $longitude:literal $country:literal $subdivision:literal;)*) => {
-        #[expect(clippy::approx_constant, reason = "a latitude may look like pi")]
         /// Every region that Route 53 knows, by name: name, latitude, longitude, country, subdivision or "".
         const REGIONS: &[(&str, f64, f64, &str, &str)] = &[$(($text, $latitude, $longitude, $country, $subdivision),)*];
     };

@@ -6,6 +6,8 @@
 //! one usable bit per member, from the targets of aliases upward, so that a query reads bits and never climbs.
 
 mod compile;
+#[cfg(test)]
+pub(crate) mod fixture;
 mod query_name;
 mod records;
 mod suffix_table;

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 
+use super::fixture::{lab, member, name, primary, secondary, set, slot_of};
 use super::*;
-use crate::fixture::{lab, member, name, primary, secondary, set, slot_of};
 use crate::health::CheckBits;
 use crate::model::{HostedZone, ResourceRecordSet};
 

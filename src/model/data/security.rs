@@ -119,7 +119,12 @@ mod tests {
             good(Ds, &text, &text, &[&[0xec, 0x45, 13, digest_type][..], &vec![0x2b; octets]].concat());
             if (1..=6).contains(&digest_type) {
                 let short = format!("60485 13 {digest_type} {}", "2b".repeat(octets - 1));
-                bad(Ds, &short, &format!("has {} hexadecimal digits, not {}", octets * 2, octets * 2 - 2), "2b2b2b2b");
+                bad(
+                    Ds,
+                    &short,
+                    &format!("has {} hexadecimal digits, not {}", octets * 2, octets * 2 - 2),
+                    "copied as a whole",
+                );
             }
         }
         bad(Ds, "1 13 2 abc", "odd number of hexadecimal digits: 3", "");

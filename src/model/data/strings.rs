@@ -4,17 +4,21 @@ use super::fields::{Fields, print_string};
 use super::text::{MAX_STRING_OCTETS, Tokens};
 use super::{DataError, MAX_VALUE_CHARACTERS};
 
+/// What to do about a string that is too long.
+const SPLIT: &str = "split it into several strings of one value: \"first part\" \"second part\"";
+
 /// `"string" "string"` (RFC 1035 section 3.3.14). Several strings in one value are one record; programs join them.
 pub(super) fn parse_txt(tokens: &mut Tokens<'_>) -> Result<Vec<u8>, DataError> {
     let mut wire = Vec::new();
-    while !tokens.is_at_end() || wire.is_empty() {
-        let string = tokens.string("value").map_err(|error| {
-            error.or_hint("split it into several strings of one value: \"first part\" \"second part\"")
-        })?;
+    loop {
+        let string =
+            tokens.string("value").map_err(|error| if tokens.is_at_end() { error } else { error.or_hint(SPLIT) })?;
         wire.push(u8::try_from(string.len()).expect("a token is at most 255 octets"));
         wire.extend(string);
+        if tokens.is_at_end() {
+            return Ok(wire);
+        }
     }
-    Ok(wire)
 }
 
 pub(super) fn print_txt(fields: &mut Fields<'_>) -> String {

@@ -7,7 +7,7 @@
 use std::ops::RangeInclusive;
 
 use super::DataError;
-use super::fields::{print_hex, print_string};
+use super::fields::print_string;
 use crate::model::name::{NameError, octal, parse_wire};
 
 /// The longest character-string (RFC 1035 section 3.3: one length octet).
@@ -182,7 +182,7 @@ fn hex(word: &str, field: &str) -> Result<Vec<u8>, DataError> {
     if let Some(wrong) = word.chars().find(|character| !character.is_ascii_hexdigit()) {
         return Err(DataError::new(format!("the {field} must be hexadecimal: `{wrong}` is no digit (0-9, a-f)")));
     }
-    if word.len() % 2 != 0 {
+    if !word.len().is_multiple_of(2) {
         let length = word.len();
         return Err(DataError::new(format!("the {field} has an odd number of hexadecimal digits: {length}"))
             .with_hint("every octet is two digits; one digit is missing or too much"));
@@ -262,8 +262,6 @@ pub(super) fn expect_length(octets: &[u8], field: &str, kind: &str, length: usiz
         return Ok(());
     }
     let (is, should) = (octets.len() * 2, length * 2);
-    Err(DataError::new(format!("a {kind} {field} has {should} hexadecimal digits, not {is}")).with_hint(format!(
-        "the {field} here begins with `{}`; was it cut off?",
-        print_hex(&octets[..octets.len().min(4)])
-    )))
+    Err(DataError::new(format!("a {kind} {field} has {should} hexadecimal digits, not {is}"))
+        .with_hint(format!("check the number before the {field}, and whether the {field} was copied as a whole")))
 }
