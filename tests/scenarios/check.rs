@@ -13,6 +13,7 @@ struct Pattern {
     ttl: Option<u32>,
     type_code: u16,
     data: Option<Vec<u8>>,
+    line: String,
 }
 
 impl Pattern {
@@ -25,7 +26,13 @@ impl Pattern {
         let record_type: RecordType = record_type.parse().map_err(|_| format!("`{line}`: unknown type"))?;
         let ttl = if ttl == "*" { None } else { Some(ttl.parse().map_err(|_| format!("`{line}`: bad TTL"))?) };
         let data = if data == "*" { None } else { Some(data_of(record_type, data)?) };
-        Ok(Pattern { owner: wire(owner)?.to_ascii_lowercase(), ttl, type_code: record_type.code(), data })
+        Ok(Pattern {
+            owner: wire(owner)?.to_ascii_lowercase(),
+            ttl,
+            type_code: record_type.code(),
+            data,
+            line: line.to_owned(),
+        })
     }
 
     fn fits(&self, resource: &Resource) -> bool {
@@ -43,34 +50,66 @@ fn data_of(record_type: RecordType, text: &str) -> Result<Vec<u8>, String> {
     Ok(wire)
 }
 
-/// Whether a record holds `value`, a text in Route 53's form for its type.
-pub(crate) fn holds(resource: &Resource, value: &str) -> bool {
-    let record_type = RecordType::from_code(resource.type_code);
-    record_type.and_then(|record_type| data_of(record_type, value).ok()).is_some_and(|data| data == resource.data)
+/// A value in Route 53's text form, read as every type that it may be a value of.
+pub(crate) struct Value(Vec<(u16, Vec<u8>)>);
+
+impl Value {
+    pub(crate) fn read(text: &str) -> Value {
+        let as_type = |record_type: RecordType| Some((record_type.code(), data_of(record_type, text).ok()?));
+        Value(RecordType::ALL.into_iter().filter_map(as_type).collect())
+    }
+
+    /// Whether a record holds this value.
+    pub(crate) fn is_in(&self, resource: &Resource) -> bool {
+        self.0.iter().any(|(type_code, data)| *type_code == resource.type_code && *data == resource.data)
+    }
+}
+
+/// The sections that a step expects, read once for all its draws.
+pub(crate) struct Expected {
+    answer: Option<Vec<Pattern>>,
+    answer_from: Option<Vec<Pattern>>,
+    authority: Option<Vec<Pattern>>,
+    additional: Option<Vec<Pattern>>,
+}
+
+impl Expected {
+    pub(crate) fn read(expect: &Expect) -> Result<Expected, String> {
+        let patterns = |lines: &Option<Vec<String>>| -> Result<Option<Vec<Pattern>>, String> {
+            let Some(lines) = lines else { return Ok(None) };
+            lines.iter().map(|line| Pattern::read(line)).collect::<Result<_, _>>().map(Some)
+        };
+        Ok(Expected {
+            answer: patterns(&expect.answer)?,
+            answer_from: patterns(&expect.answer_from)?,
+            authority: patterns(&expect.authority)?,
+            additional: patterns(&expect.additional)?,
+        })
+    }
 }
 
 /// Checks one response; the error says what was expected and what came.
-pub(crate) fn check(step: &Step, response: &Response) -> Result<(), String> {
+pub(crate) fn check(step: &Step, expected: &Expected, response: &Response) -> Result<(), String> {
     let expect = &step.expect;
     let rcode = expect.rcode.as_deref().unwrap_or("NOERROR");
     equal("rcode", rcode, response.rcode().as_str(), response)?;
     let with_authority = expect.aa.unwrap_or(matches!(rcode, "NOERROR" | "NXDOMAIN"));
     equal("AA", with_authority, response.message.authoritative, response)?;
     equal("TC", expect.tc, response.message.truncation, response)?;
-    if let Some(lines) = &expect.answer {
-        section("answer", lines, &response.answers, response)?;
+    if let Some(patterns) = &expected.answer {
+        section("answer", patterns, &response.answers, response)?;
     }
-    if let Some(lines) = &expect.answer_from {
-        subset(lines, response)?;
+    if let Some(patterns) = &expected.answer_from {
+        subset(patterns, response)?;
     }
     if let Some(count) = expect.count {
         equal("count of answers", count, response.answers.len(), response)?;
     }
-    if let Some(lines) = &expect.authority {
-        section("authority", lines, &response.authorities, response)?;
+    if let Some(patterns) = &expected.authority {
+        section("authority", patterns, &response.authorities, response)?;
     }
-    if let Some(lines) = &expect.additional {
-        section("additional", lines, &response.additionals, response)?;
+    if let Some(patterns) = &expected.additional {
+        section("additional", patterns, &response.additionals, response)?;
     }
     options(step, expect, response)
 }
@@ -106,18 +145,17 @@ fn equal<T: PartialEq + std::fmt::Debug>(what: &str, wanted: T, got: T, response
 }
 
 /// The same records, in any order, each as often.
-fn section(what: &str, lines: &[String], got: &[Resource], response: &Response) -> Result<(), String> {
-    let patterns = lines.iter().map(|line| Pattern::read(line)).collect::<Result<Vec<_>, _>>()?;
-    if patterns.len() == got.len() && leftover(&patterns, got).is_none() {
+fn section(what: &str, patterns: &[Pattern], got: &[Resource], response: &Response) -> Result<(), String> {
+    if patterns.len() == got.len() && leftover(patterns, got).is_none() {
         return Ok(());
     }
+    let lines: Vec<&str> = patterns.iter().map(|pattern| pattern.line.as_str()).collect();
     Err(told(what, &format!("{lines:#?}"), "what stands below", response))
 }
 
 /// Answers from among these, each at most once.
-fn subset(lines: &[String], response: &Response) -> Result<(), String> {
-    let patterns = lines.iter().map(|line| Pattern::read(line)).collect::<Result<Vec<_>, _>>()?;
-    match leftover(&patterns, &response.answers) {
+fn subset(patterns: &[Pattern], response: &Response) -> Result<(), String> {
+    match leftover(patterns, &response.answers) {
         None if response.answers.is_empty() => Err(told("answer", "some of the candidates", "nothing", response)),
         None => Ok(()),
         Some(surplus) => Err(told("answer", "only the candidates, each once", &surplus.text, response)),
@@ -138,7 +176,8 @@ fn leftover<'r>(patterns: &[Pattern], got: &'r [Resource]) -> Option<&'r Resourc
 
 fn told(what: &str, wanted: &str, got: &str, response: &Response) -> String {
     let mut text = format!("{what}: expected {wanted}, got {got}\n    in: {}", response.rcode());
-    let sections = [("answer", &response.answers), ("authority", &response.authorities), ("additional", &response.additionals)];
+    let sections =
+        [("answer", &response.answers), ("authority", &response.authorities), ("additional", &response.additionals)];
     for (name, resources) in sections {
         for resource in resources {
             let _ = write!(text, "\n      {name}: {}", resource.text);

@@ -33,7 +33,8 @@ pub(crate) struct Lab {
 impl Lab {
     /// Reads settings and zones; `Err` with everything that is said about them when they are refused.
     pub(crate) fn open(scenario: &Scenario) -> Result<Lab, String> {
-        let file = SourceFile { path: PathBuf::from("config/fiftythree.toml"), text: scenario.settings.as_str().into() };
+        let file =
+            SourceFile { path: PathBuf::from("config/fiftythree.toml"), text: scenario.settings.as_str().into() };
         let (settings, faults) = Settings::read(&file);
         let settings = match settings {
             Some(settings) if !faults.iter().any(Fault::is_error) => settings,
@@ -65,7 +66,8 @@ impl Lab {
             text: text.as_str().into(),
         };
         let files: Vec<SourceFile> = zones.iter().enumerate().map(named).collect();
-        let settled = config::settle(&files, &self.sources, &self.settings, occasion).map_err(|faults| words(&faults))?;
+        let settled =
+            config::settle(&files, &self.sources, &self.settings, occasion).map_err(|faults| words(&faults))?;
         let configuration = settled.configuration;
         self.tracker.apply(&configuration.health_checks, self.now);
         self.check_ids =
@@ -124,5 +126,9 @@ fn words(faults: &[Fault]) -> String {
         let parts = [Some(&fault.message), fault.label.as_ref(), fault.hint.as_ref()];
         parts.into_iter().flatten().map(String::as_str).collect::<Vec<_>>().join("; ")
     };
-    faults.iter().map(|fault| format!("{:?}: {}: {}", fault.severity, fault.path.display(), said(fault))).collect::<Vec<_>>().join("\n")
+    faults
+        .iter()
+        .map(|fault| format!("{:?}: {}: {}", fault.severity, fault.path.display(), said(fault)))
+        .collect::<Vec<_>>()
+        .join("\n")
 }

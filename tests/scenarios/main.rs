@@ -38,7 +38,8 @@ topics! {
 
 #[test]
 fn every_directory_is_a_topic() {
-    let mut directories: Vec<String> = entries(&home()).iter().filter(|path| path.is_dir()).map(|path| stem(path)).collect();
+    let mut directories: Vec<String> =
+        entries(&home()).iter().filter(|path| path.is_dir()).map(|path| stem(path)).collect();
     directories.sort();
     assert_eq!(directories, TOPICS);
 }

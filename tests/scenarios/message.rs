@@ -192,8 +192,11 @@ impl Response {
 
 impl Resource {
     fn of(record: &Record) -> Resource {
-        let mut owner: Vec<u8> =
-            record.name.iter().flat_map(|label| [&[u8::try_from(label.len()).expect("a label")], label].concat()).collect();
+        let mut owner: Vec<u8> = record
+            .name
+            .iter()
+            .flat_map(|label| [&[u8::try_from(label.len()).expect("a label")], label].concat())
+            .collect();
         owner.push(0);
         owner.make_ascii_lowercase();
         let type_code = u16::from(record.record_type());

@@ -8,7 +8,7 @@ use std::time::Duration;
 use fiftythree::serve::{Bound, MAX_TCP_OCTETS, Responder, Serving, TcpLimits, Transport, UdpPath};
 use fiftythree::world::{Publisher, Reader, World};
 
-use crate::check::{check, holds};
+use crate::check::{Expected, Value, check};
 use crate::format::{Scenario, Step};
 use crate::lab::Lab;
 use crate::message::{Response, query};
@@ -127,13 +127,14 @@ impl Server {
             Line::Pure(_) => step.draws.unwrap_or(1),
             Line::Sockets { .. } => step.draws.unwrap_or(1).min(MOST_DRAWS_THROUGH_SOCKETS),
         };
+        let expected = Expected::read(&step.expect)?;
         let mut shares = Tally::of(&step.shares);
         let mut firsts = Tally::of(&step.firsts);
         let world = self.reader.load();
         for _ in 0..draws {
             let bytes = self.line.exchange(&world, &packet, source, transport)?;
             let response = Response::read(&bytes, &packet, question_end)?;
-            check(step, &response)?;
+            check(step, &expected, &response)?;
             shares.count(&response.answers);
             firsts.count(response.answers.get(..1).unwrap_or_default());
         }
@@ -166,7 +167,9 @@ impl Line {
                 out.truncate(octets);
                 if octets == 0 { Err("silence".to_owned()) } else { Ok(out) }
             }
-            (Line::Sockets { address, .. }, Transport::Udp) => over_udp(*address, packet, source).map_err(|e| e.to_string()),
+            (Line::Sockets { address, .. }, Transport::Udp) => {
+                over_udp(*address, packet, source).map_err(|e| e.to_string())
+            }
             (Line::Sockets { address, .. }, Transport::Tcp) => over_tcp(*address, packet).map_err(|e| e.to_string()),
         }
     }
@@ -198,27 +201,35 @@ fn over_tcp(server: SocketAddr, packet: &[u8]) -> std::io::Result<Vec<u8>> {
 
 /// How often values were seen, against how often they should be.
 struct Tally<'s> {
-    values: Vec<(&'s str, f64, u32)>,
+    values: Vec<Tallied<'s>>,
+}
+
+struct Tallied<'s> {
+    text: &'s str,
+    value: Value,
+    share: f64,
+    seen: u32,
 }
 
 impl<'s> Tally<'s> {
     fn of(shares: &'s BTreeMap<String, f64>) -> Tally<'s> {
-        Tally { values: shares.iter().map(|(value, &share)| (value.as_str(), share, 0)).collect() }
+        let tallied = |(text, &share): (&'s String, &f64)| Tallied { text, value: Value::read(text), share, seen: 0 };
+        Tally { values: shares.iter().map(tallied).collect() }
     }
 
     fn count(&mut self, answers: &[crate::message::Resource]) {
-        for (value, _, seen) in &mut self.values {
-            *seen += u32::from(answers.iter().any(|answer| holds(answer, value)));
+        for Tallied { value, seen, .. } in &mut self.values {
+            *seen += u32::from(answers.iter().any(|answer| value.is_in(answer)));
         }
     }
 
     /// A share of 0 or 1 has no deviation, so it must be met exactly.
     fn check(&self, what: &str, draws: u32) -> Result<(), String> {
-        for &(value, share, seen) in &self.values {
+        for &Tallied { text, share, seen, .. } in &self.values {
             let got = f64::from(seen) / f64::from(draws);
             let deviation = (share * (1.0 - share) / f64::from(draws)).sqrt();
             if (got - share).abs() > SIGMAS * deviation + 1e-12 {
-                return Err(format!("{what} of {value}: expected {share:.4} ± {:.4}, got {got:.4}", SIGMAS * deviation));
+                return Err(format!("{what} of {text}: expected {share:.4} ± {:.4}, got {got:.4}", SIGMAS * deviation));
             }
         }
         Ok(())
