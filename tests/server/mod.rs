@@ -77,16 +77,18 @@ impl Lab {
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_fiftythree"));
         command.args(arguments).current_dir(self.directory.path());
-        command
-            .env("FIFTYTHREE_CONFIG", self.path("fiftythree.toml"))
-            .env_remove("RUST_LOG")
-            .env_remove("JOURNAL_STREAM");
+        command.env("FIFTYTHREE_CONFIG", self.path("fiftythree.toml")).env_remove("RUST_LOG").env_remove("JOURNAL_STREAM");
         command
     }
 
     /// Starts the server and waits until it listens.
     pub(crate) fn serve(&self) -> Running {
-        let mut child = self.command(&["serve"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut child = self
+            .command(&["serve"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
         let log = collect(child.stderr.take().unwrap());
         let stdout = collect(child.stdout.take().unwrap());
         let began = Instant::now();
