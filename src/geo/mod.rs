@@ -1,7 +1,28 @@
-//! Client address → place: the user's networks, databases, regions, distances, latency tables.
+//! Client address → place: the user's networks, databases, regions, distances, round trips.
 //!
-//! - [`PrefixTable`]: longest match with the prefix that decided it, which is the ECS scope.
+//! - [`Client`]: who asks. Everything that a policy may want to know of a client is asked here.
+//! - [`Locator`]: all that is known about places; the user's networks first, then the databases.
+//! - [`Place`]: what comes out, with the ECS scope.
+//! - [`Database`]: files in MaxMind's format, flattened at load.
+//! - [`RoundTrips`]: measured round trips to the regions, or an estimate by distance.
+//! - [`Point`]: distances on the globe.
+//! - [`PrefixTable`]: longest match together with the prefix that decided it, beneath all of them.
 
+mod client;
+mod database;
+mod latency;
+mod locator;
+mod place;
+mod point;
 mod prefix;
 
+pub use client::Client;
+pub use database::{Database, DatabaseError};
+pub use latency::{RoundTrips, estimated_ms};
+pub use locator::Locator;
+pub use place::{Place, PlaceSource};
+pub use point::Point;
 pub use prefix::{Chain, Hit, PrefixTable};
+
+#[cfg(test)]
+mod tests;
