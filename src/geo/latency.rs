@@ -63,11 +63,7 @@ impl LatencyTable {
     }
 
     /// The row for a client by its address, else by its place, which is asked for only where it matters.
-    pub(super) fn round_trips<'c>(
-        &'c self,
-        address: std::net::IpAddr,
-        place: impl Fn() -> &'c Place,
-    ) -> RoundTrips<'c> {
+    pub(super) fn round_trips<'c>(&'c self, address: IpAddr, place: impl Fn() -> &'c Place) -> RoundTrips<'c> {
         let hit = self.by_cidr.lookup(address);
         match hit.value {
             Some(row) if row.is_complete() => RoundTrips { scope: hit.depth, measured: Some(row), place: None },

@@ -8,9 +8,9 @@
 //! the widest block around an address that stays inside its run follows from the two addresses just outside the run.
 //! Equal neighbours are one run, so that block is the widest over which the result is constant.
 //!
-//! A run is its first address and the number of its value: 8 octets for IPv4, 24 for IPv6. A lookup is one read of the
-//! index by the first sixteen bits and one bisection among the runs that begin under them, which are neighbours in
-//! memory. No allocation.
+//! A run is its first address and the number of its value: 8 octets for IPv4, 24 for IPv6. A lookup is one read of an
+//! index by the leading bits of the address and one bisection among the few runs that begin with them, which are
+//! neighbours in memory. No allocation.
 
 use std::net::IpAddr;
 
@@ -176,16 +176,22 @@ impl<K: Key> Stretch<K> {
 /// The value number of addresses without a value.
 const MISS: u32 = u32::MAX;
 
-/// Fewer runs than this are bisected as they are: four cache lines of IPv4 runs, not worth an index of 256 KiB.
-const INDEX_FROM: usize = 32;
+/// How many runs share an entry of the index when they are spread evenly: those of IPv4 fill one cache line. With 4 million
+/// runs that makes an index of 2 MB by 19 bits; by 16 bits the bisection reads five lines more, and a random client costs
+/// three times as much.
+const RUNS_PER_ENTRY: usize = 8;
+
+/// An index by more bits than this would hardly be in any cache.
+const MOST_INDEX_BITS: u32 = 20;
 
 /// The runs of one address family, in the order of their addresses; the first begins at address zero.
 #[derive(Clone, Debug)]
 struct Runs<K> {
     runs: Box<[Run<K>]>,
-    /// How many runs begin before each value of an address's first sixteen bits, and one more: how many there are.
-    /// Empty when there are few runs.
+    /// How many runs begin before each value of an address's leading bits, and after the last: how many there are.
     index: Box<[u32]>,
+    /// How many bits of an address's first 32 are not for the index.
+    shift: u32,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -204,8 +210,9 @@ impl<K: Key> Runs<K> {
     }
 
     fn new(runs: Box<[Run<K>]>) -> Runs<K> {
-        let index = if runs.len() < INDEX_FROM { Box::default() } else { index_of(&runs) };
-        Runs { runs, index }
+        let bits = (runs.len() / RUNS_PER_ENTRY).checked_ilog2().unwrap_or(0).min(MOST_INDEX_BITS);
+        let shift = 32 - bits;
+        Runs { index: index_of(&runs, shift), runs, shift }
     }
 
     #[inline]
@@ -219,10 +226,8 @@ impl<K: Key> Runs<K> {
     /// The number of the first run that begins after the address: at least 1, since run 0 begins at zero.
     #[inline]
     fn first_run_after(&self, address: K) -> usize {
-        let (from, to) = match self.index.get(address.bucket()..address.bucket() + 2) {
-            Some(bounds) => (bounds[0] as usize, bounds[1] as usize),
-            None => (0, self.runs.len()),
-        };
+        let entry = entry_of(address, self.shift);
+        let (from, to) = (self.index[entry] as usize, self.index[entry + 1] as usize);
         from + self.runs[from..to].partition_point(|run| run.start <= address)
     }
 
@@ -231,16 +236,23 @@ impl<K: Key> Runs<K> {
     }
 }
 
-fn index_of<K: Key>(runs: &[Run<K>]) -> Box<[u32]> {
-    let mut index = Vec::with_capacity(BUCKETS + 1);
+/// Where in the index the runs of this address are.
+#[inline]
+fn entry_of<K: Key>(address: K, shift: u32) -> usize {
+    // Without an index the shift is all 32 bits, which a u32 would not take.
+    usize::try_from(u64::from(address.first_32_bits()) >> shift).expect("at most 20 bits are left")
+}
+
+fn index_of<K: Key>(runs: &[Run<K>], shift: u32) -> Box<[u32]> {
+    let entries = 1 << (32 - shift);
     let mut before = 0;
-    for bucket in 0..=BUCKETS {
-        while runs.get(before).is_some_and(|run| run.start.bucket() < bucket) {
+    let runs_before = |entry: usize| {
+        while runs.get(before).is_some_and(|run| entry_of(run.start, shift) < entry) {
             before += 1;
         }
-        index.push(u32::try_from(before).expect("a database has fewer than 2^32 networks"));
-    }
-    index.into_boxed_slice()
+        u32::try_from(before).expect("a database has fewer than 2^32 networks")
+    };
+    (0..=entries).map(runs_before).collect()
 }
 
 /// The length of the shortest prefix of the address whose block lies within `start..end`: it must leave out the address
@@ -262,11 +274,8 @@ fn bits_to_tell_apart(a: u128, b: u128) -> u8 {
 trait Key: Copy + Ord {
     fn narrow(wide: u128) -> Self;
     fn wide(self) -> u128;
-    /// The first sixteen bits.
-    fn bucket(self) -> usize;
+    fn first_32_bits(self) -> u32;
 }
-
-const BUCKETS: usize = 1 << 16;
 
 impl Key for u32 {
     #[inline]
@@ -280,8 +289,8 @@ impl Key for u32 {
     }
 
     #[inline]
-    fn bucket(self) -> usize {
-        (self >> 16) as usize
+    fn first_32_bits(self) -> u32 {
+        self
     }
 }
 
@@ -305,8 +314,8 @@ impl Key for Halves {
     }
 
     #[inline]
-    fn bucket(self) -> usize {
-        usize::try_from(self.high >> 48).expect("16 bits are left")
+    fn first_32_bits(self) -> u32 {
+        u32::try_from(self.high >> 32).expect("32 bits are left")
     }
 }
 

@@ -409,7 +409,8 @@ fn check_against_the_reader(path: &std::path::Path) {
     let started = std::time::Instant::now();
     let database = match Database::from_bytes(&path.display().to_string(), bytes) {
         Ok(database) => database,
-        Err(error) => return eprintln!("{error}"),
+        Err(DatabaseError::OtherKind { name, kind }) => return eprintln!("{name}: {kind} is of another kind"),
+        Err(broken) => panic!("{broken}"),
     };
     let (runs, octets) = (database.runs(), database.octets());
     eprintln!("{}: {runs} runs, {octets} octets, {:?}", database.name(), started.elapsed());
