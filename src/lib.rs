@@ -1,9 +1,44 @@
 //! fiftythree: an authoritative DNS server that routes like Amazon Route 53.
 //!
-//! Two floors and a staircase. The ground floor is pure: no sockets, files, clock or dice of its own.
+//! *A query is one walk over labels, one bit read per candidate, one copy of prepared bytes.* Names become numbers when the
+//! configuration is compiled; everything a query may know stands in one snapshot that is replaced as a whole.
 //!
-//! - [`model`]: the nouns of Route 53.
-//! - [`geo`]: client address → place, distance, latency.
+//! The ground floor is pure: no sockets, files, clock or dice of its own.
+//!
+//! - [`model`]: the nouns of Route 53: names, record types and data, routing policies, hosted zones, health checks, places.
+//! - [`config`]: text to model: settings and zones in TOML, every fault with its line and a hint.
+//! - [`geo`]: where the client is: the user's networks, geo databases, regions, distances, latencies.
+//! - [`health`]: what is up: the state of every health check, and the bits that answers read.
+//! - [`policy`]: the eight routing policies: plan, client, usable bits and dice in, who answers out.
+//! - [`zonetree`]: one zone, compiled: names, groups, plans, leaves of ready wire bytes.
+//!
+//! The staircase leads from what is configured to what is answered.
+//!
+//! - [`world`]: the one snapshot that every query reads, and its one publisher.
+//! - [`answer`]: a query and the world in, sections of ready records out.
+//!
+//! The upper floor touches the outside and decides nothing about DNS.
+//!
+//! - [`stats`]: plain counters, one set a worker, added up by whoever reads.
+//! - [`serve`]: sockets: decode, answer, encode, over batched UDP, TCP, or hickory-server.
+//! - [`probe`]: asks endpoints how they are, and reports what it saw.
+//! - [`store`]: zones and last good sources on disk.
+//! - [`control`]: the one loop that changes the world.
+//! - [`daemon`]: boots in order, wires the channels, drains, stops.
+//! - [`cli`]: what a person types.
 
+pub mod answer;
+pub mod cli;
+pub mod config;
+pub mod control;
+pub mod daemon;
 pub mod geo;
+pub mod health;
 pub mod model;
+pub mod policy;
+pub mod probe;
+pub mod serve;
+pub mod stats;
+pub mod store;
+pub mod world;
+pub mod zonetree;

@@ -9,6 +9,7 @@ mod name;
 mod place;
 mod record;
 mod routing;
+mod rules;
 mod zone;
 
 pub use data::DataError;
@@ -22,4 +23,5 @@ pub use place::{
 };
 pub use record::{AliasTarget, Content, MAX_TTL, RecordData, RecordType, ResourceRecordSet, Ttl, UnknownRecordType};
 pub use routing::{FailoverRole, GeoproximityLocation, RoutingPolicy};
+pub use rules::{Field, Missing, Severity, Violation, missing_defaults, violations};
 pub use zone::{HostedZone, HostedZoneId};

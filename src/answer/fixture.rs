@@ -1,0 +1,23 @@
+//! Worlds for unit tests.
+
+use std::sync::Arc;
+
+use crate::geo::Locator;
+use crate::health::{CheckBits, CheckSlot};
+use crate::model::{HostedZone, Region, Vpc, VpcId};
+use crate::world::{Catalog, ServedZone, World};
+use crate::zonetree::Zone;
+pub(crate) use crate::zonetree::fixture::{lab, member, name, primary, secondary, set, slot_of};
+
+/// The world of these zones while these checks are unhealthy. Nobody's place is known; 10.53.0.0/16 is `vpc-lab1`.
+pub(crate) fn world(zones: &[HostedZone], unhealthy: &[u32]) -> World {
+    let compile = |zone: &HostedZone| Arc::new(Zone::compile(zone, &slot_of, &[]));
+    let served: Vec<_> = zones.iter().map(|zone| ServedZone { zone: compile(zone), vpcs: zone.vpcs.clone() }).collect();
+    let vpc = Vpc {
+        id: VpcId("vpc-lab1".to_owned()),
+        region: Region::from_name("eu-central-1").unwrap(),
+        cidrs: vec!["10.53.0.0/16".parse().unwrap()],
+    };
+    let checks = CheckBits::with_unhealthy(unhealthy.iter().map(|&slot| CheckSlot(slot)));
+    World::new(Arc::new(Catalog::build(&served, &[vpc])), &checks, Arc::new(Locator::default()))
+}

@@ -1,0 +1,232 @@
+//! From a query to an answer: zone, name, wildcard, delegation, CNAME chain, policy, alias, NODATA, NXDOMAIN.
+
+use arrayvec::ArrayVec;
+
+use super::{Answer, MAX_CHAIN, Need, Owner, Part, Query, Rcode};
+use crate::geo::Client;
+use crate::model::RecordType;
+use crate::policy::Dice;
+use crate::world::{Scene, World};
+use crate::zonetree::{Found, GroupIndex, MemberContent, NodeIndex, Records, Zone};
+
+/// QTYPE 255, `ANY` (RFC 8482).
+const ANY: u16 = 255;
+
+/// Answers `query` from `world`. Nothing is allocated; the answer refers into the world.
+pub fn resolve<'w>(query: &Query<'_>, world: &'w World, dice: &mut Dice) -> Answer<'w> {
+    let Some(scene) = world.scene(query.name, query.source) else {
+        // A name in no zone of ours (spec 2.4: REFUSED, as widely observed).
+        return Answer::empty(Rcode::Refused);
+    };
+    let client = client_of(query, &scene);
+    let mut answer = Answer::empty(Rcode::NoError);
+    answer.authoritative = true;
+    answer.zone_octets = scene.zone.name().wire().len();
+    let mut resolution = Resolution { scene, client, dice, asked: query.record_type, answer };
+    resolution.answer_at(question_leads(query, resolution.scene.zone));
+    if resolution.scene.vpc_region.is_some() {
+        // ECS is ignored for private zones (Developer Guide, "How Route 53 uses EDNS0").
+        resolution.answer.scope = 0;
+    }
+    resolution.answer
+}
+
+impl<'w> Answer<'w> {
+    fn empty(rcode: Rcode) -> Answer<'w> {
+        Answer {
+            rcode,
+            authoritative: false,
+            zone_octets: 0,
+            answer: ArrayVec::new(),
+            authority: None,
+            additional: ArrayVec::new(),
+            scope: 0,
+        }
+    }
+}
+
+/// Who the policies take the client to be: the subnet a resolver asks for, else the resolver itself.
+fn client_of<'w>(query: &Query<'_>, scene: &Scene<'w>) -> Client<'w> {
+    match query.client_subnet {
+        Some(subnet) => scene.client(subnet.address, subnet.source_prefix),
+        None => scene.client(query.source, if query.source.is_ipv4() { 32 } else { 128 }),
+    }
+}
+
+/// Where the name in the question leads. DS at a delegation point is the parent's to answer (RFC 4035 section 3.1.4.1).
+fn question_leads(query: &Query<'_>, zone: &Zone) -> Found {
+    match zone.find(query.name) {
+        Found::Delegation(cut) if query.record_type == RecordType::Ds.code() && is_at(query, zone, cut) => {
+            Found::Name(cut)
+        }
+        found => found,
+    }
+}
+
+fn is_at(query: &Query<'_>, zone: &Zone, node: NodeIndex) -> bool {
+    zone.labels(node).len() + zone.name().wire().len() == query.name.wire().len()
+}
+
+/// One answer in the making.
+struct Resolution<'w, 'd> {
+    scene: Scene<'w>,
+    client: Client<'w>,
+    dice: &'d mut Dice,
+    asked: u16,
+    answer: Answer<'w>,
+}
+
+/// A chosen record set with what belongs to it.
+struct Chosen<'w> {
+    group: GroupIndex,
+    member: u16,
+    records: Records<'w>,
+    helpers: &'w [NodeIndex],
+}
+
+impl<'w> Resolution<'w, '_> {
+    /// Answers for the name in the question and for every CNAME target after it.
+    fn answer_at(&mut self, found: Found) {
+        let (mut found, mut owner) = (found, Owner::Question);
+        // A chain that does not end within the bound is answered as far as it went.
+        for _ in 0..MAX_CHAIN {
+            let node = match found {
+                Found::Name(node) | Found::Wildcard(node) => node,
+                Found::Delegation(cut) => return self.refer(cut),
+                Found::Nothing => return self.deny(Rcode::NxDomain),
+            };
+            let Some(group) = self.group_to_answer(node) else { return self.deny(Rcode::NoError) };
+            let Some(chosen) = self.choose(group, owner) else { return self.deny(Rcode::NoError) };
+            let chased = self.scene.zone.record_type(group) == RecordType::Cname && !self.is_asked(RecordType::Cname);
+            if !chased {
+                return self.confirm(&chosen);
+            }
+            let Some(target) = self.scene.zone.cname_target(chosen.group, chosen.member) else {
+                return self.confirm(&chosen);
+            };
+            (found, owner) = (target, target_owner(chosen.records));
+        }
+    }
+
+    /// The group that answers at a name: the one of the type asked for, else the CNAME (RFC 1034 section 3.6.2). For ANY
+    /// it is any one of them (RFC 8482 section 4.1).
+    fn group_to_answer(&self, node: NodeIndex) -> Option<GroupIndex> {
+        let zone = self.scene.zone;
+        if self.asked == ANY {
+            return zone.groups_at(node).next();
+        }
+        let asked = RecordType::from_code(self.asked).and_then(|record_type| zone.group(node, record_type));
+        asked.or_else(|| zone.group(node, RecordType::Cname))
+    }
+
+    fn is_asked(&self, record_type: RecordType) -> bool {
+        self.asked == ANY || self.asked == record_type.code()
+    }
+
+    /// Lets the group's policy choose, follows aliases, and puts what comes out into the answer section. The first chosen
+    /// set is returned; `None` is NODATA.
+    fn choose(&mut self, group: GroupIndex, owner: Owner<'w>) -> Option<Chosen<'w>> {
+        let mut parts = ArrayVec::new();
+        let chosen = self.pick(group, &mut parts)?;
+        self.answer.answer.extend(parts.into_iter().map(|records| Part { owner, records, need: Need::Required }));
+        Some(chosen)
+    }
+
+    /// The records that a group answers with, through however many aliases: each level runs its own policy for the same
+    /// client and fails open by itself (Developer Guide, "How health checks work in complex configurations").
+    fn pick(&mut self, group: GroupIndex, parts: &mut ArrayVec<Records<'w>, 8>) -> Option<Chosen<'w>> {
+        let zone = self.scene.zone;
+        let mut group = group;
+        for _ in 0..MAX_CHAIN {
+            let choice = zone.choose(group, self.scene.usable, &self.client, self.dice);
+            self.answer.scope = self.answer.scope.max(choice.scope);
+            let &first = choice.members.first()?;
+            let (records, helpers) = match zone.content(group, first) {
+                MemberContent::Records(records, helpers) => (records, helpers),
+                MemberContent::Alias(target) => {
+                    group = target?;
+                    continue;
+                }
+            };
+            // One RRset has one TTL (RFC 2181 section 5.2): the first chosen member's.
+            for &member in &choice.members {
+                if let MemberContent::Records(more, _) = zone.content(group, member) {
+                    parts.push(more.with_ttl(records.ttl));
+                }
+            }
+            return Some(Chosen { group, member: first, records, helpers });
+        }
+        None
+    }
+
+    /// A positive answer: the zone's NS set stands in the authority section (Developer Guide, "DNS behavior"), and the
+    /// addresses of what the records point to in the additional section.
+    fn confirm(&mut self, chosen: &Chosen<'w>) {
+        self.add_addresses(chosen.helpers, Need::Optional);
+        let name_servers = self.scene.zone.name_servers();
+        if chosen.group == name_servers {
+            return;
+        }
+        if let MemberContent::Records(records, helpers) = self.scene.zone.content(name_servers, 0) {
+            self.answer.authority = Some(Part { owner: Owner::InZone(&[]), records, need: Need::Optional });
+            self.add_addresses(helpers, Need::Optional);
+        }
+    }
+
+    /// NODATA and NXDOMAIN carry the SOA (RFC 2308 section 2).
+    fn deny(&mut self, rcode: Rcode) {
+        self.answer.rcode = rcode;
+        let soa = self.scene.zone.negative_soa();
+        self.answer.authority = soa.map(|records| Part { owner: Owner::InZone(&[]), records, need: Need::Required });
+    }
+
+    /// A referral: not authoritative (unless a CNAME of ours led here), the child's name servers, and their addresses,
+    /// without which a resolver may not get any further (RFC 9471).
+    fn refer(&mut self, cut: NodeIndex) {
+        let zone = self.scene.zone;
+        self.answer.authoritative = !self.answer.answer.is_empty();
+        let Some(group) = zone.group(cut, RecordType::Ns) else { return };
+        if let MemberContent::Records(records, helpers) = zone.content(group, 0) {
+            self.answer.authority =
+                Some(Part { owner: Owner::InZone(zone.labels(cut)), records, need: Need::Required });
+            self.add_addresses(helpers, Need::Required);
+        }
+    }
+
+    /// Addresses of these names, each once, chosen by their own policies.
+    fn add_addresses(&mut self, nodes: &[NodeIndex], need: Need) {
+        for &node in nodes {
+            for record_type in [RecordType::A, RecordType::Aaaa] {
+                let owner = self.scene.zone.labels(node);
+                if let Some(group) = self.scene.zone.group(node, record_type).filter(|_| !self.has(owner, record_type))
+                {
+                    self.add_address_group(group, owner, need);
+                }
+            }
+        }
+    }
+
+    fn add_address_group(&mut self, group: GroupIndex, owner: &'w [u8], need: Need) {
+        let mut parts = ArrayVec::new();
+        self.pick(group, &mut parts);
+        for records in parts {
+            // What does not fit is only left out: these addresses are a help (RFC 2181 section 9).
+            let _ = self.answer.additional.try_push(Part { owner: Owner::InZone(owner), records, need });
+        }
+    }
+
+    fn has(&self, owner: &[u8], record_type: RecordType) -> bool {
+        let same = |part: &Part<'_>| {
+            part.records.record_type == record_type && matches!(part.owner, Owner::InZone(labels) if labels == owner)
+        };
+        self.answer.additional.iter().any(same)
+    }
+}
+
+/// The owner of what a CNAME in this zone leads to: the labels of its target left of the zone's name.
+fn target_owner(cname: Records<'_>) -> Owner<'_> {
+    match cname.iter().next() {
+        Some(data) => Owner::InZone(&data.bytes[..data.bytes.len() - 2]),
+        None => Owner::Question,
+    }
+}

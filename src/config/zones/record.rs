@@ -1,0 +1,211 @@
+//! `[[record]]`: one resource record set.
+
+use std::ops::Range;
+
+use super::super::document::Findings;
+use super::super::table::{At, Table};
+use super::super::words;
+use super::{name, policy};
+use crate::model::Field;
+use crate::model::{AliasTarget, Content, Name, RecordData, RecordType, ResourceRecordSet, Ttl};
+
+/// A record set whose references are still words.
+pub(super) struct RecordDraft {
+    /// Without its health check and its collection.
+    pub(super) set: ResourceRecordSet,
+    pub(super) health_check: Option<At<String>>,
+    pub(super) cidr: Option<policy::CidrReference>,
+    pub(super) hosted_zone_id: Option<At<String>>,
+    pub(super) spans: Spans,
+    /// True when something in it could not be read; then nothing more is said about it.
+    pub(super) is_faulty: bool,
+}
+
+/// Where the parts of a record stand.
+pub(super) struct Spans {
+    name: Range<usize>,
+    record_type: Range<usize>,
+    ttl: Range<usize>,
+    values: Range<usize>,
+    set_identifier: Range<usize>,
+    policy: Range<usize>,
+    alias: Range<usize>,
+    health_check: Range<usize>,
+}
+
+impl Spans {
+    fn of(table: &Table<'_>) -> Spans {
+        Spans {
+            name: table.span_of("name"),
+            record_type: table.span_of("type"),
+            ttl: table.span_of("ttl"),
+            values: table.span_of("values"),
+            set_identifier: table.span_of("set_identifier"),
+            policy: policy::span(table),
+            alias: table.span_of("alias"),
+            health_check: table.span_of("health_check"),
+        }
+    }
+
+    pub(super) fn get(&self, field: Field) -> Range<usize> {
+        match field {
+            Field::Name => self.name.clone(),
+            Field::Type => self.record_type.clone(),
+            Field::Ttl => self.ttl.clone(),
+            Field::Values => self.values.clone(),
+            Field::SetIdentifier => self.set_identifier.clone(),
+            Field::Policy => self.policy.clone(),
+            Field::Alias => self.alias.clone(),
+            Field::HealthCheck => self.health_check.clone(),
+        }
+    }
+}
+
+/// Reads a record; `None` when so much is unreadable that the zone's rules cannot be held against it.
+pub(super) fn read(table: &Table<'_>, zone: &Name, findings: &mut Findings<'_>) -> Option<RecordDraft> {
+    let mark = findings.mark();
+    let name = read_name(table, zone, findings);
+    let record_type = read_type(table, findings);
+    let set_identifier = table.text("set_identifier", findings);
+    let policy = policy::read(table, findings);
+    let (content, hosted_zone_id) = read_content(table, record_type, zone, findings);
+    let health_check = table.text("health_check", findings).map(|text| text.map(str::to_owned));
+    let (routing_policy, cidr) = policy?;
+    let set = ResourceRecordSet {
+        name: name?,
+        record_type: record_type?,
+        set_identifier: set_identifier.map(|text| text.value.to_owned()),
+        routing_policy,
+        content: content?,
+        health_check: None,
+    };
+    let is_faulty = findings.has_error_since(mark) || !table.is_whole(findings);
+    Some(RecordDraft { set, health_check, cidr, hosted_zone_id, spans: Spans::of(table), is_faulty })
+}
+
+fn read_name(table: &Table<'_>, zone: &Name, findings: &mut Findings<'_>) -> Option<Name> {
+    table.require("name", "such as name = \"www\"; the zone itself is name = \"@\"", findings);
+    let written = table.text("name", findings)?;
+    name::in_zone(&written, zone, findings)
+}
+
+fn read_type(table: &Table<'_>, findings: &mut Findings<'_>) -> Option<RecordType> {
+    table.require("type", "such as type = \"A\"", findings);
+    let written = table.text("type", findings)?;
+    let found = written.value.parse().ok();
+    if found.is_none() {
+        let known = RecordType::ALL.map(RecordType::as_str);
+        let fault = findings.error(written.span, format!("unknown record type `{}`", written.value));
+        fault.label(format!("expected {}", words::one_of(&known)));
+        if ["ALIAS", "ANAME"].contains(&written.value.to_ascii_uppercase().as_str()) {
+            fault.hint("an alias has its target's type, and `alias = { target = …, evaluate_target_health = … }`");
+        } else if let Some(meant) = words::meant(written.value, &known) {
+            fault.hint(format!("did you mean `{meant}`?"));
+        }
+    }
+    found
+}
+
+/// Either `ttl` and `values`, or `alias`; beside an alias the zone id that it names.
+fn read_content(
+    table: &Table<'_>,
+    record_type: Option<RecordType>,
+    zone: &Name,
+    findings: &mut Findings<'_>,
+) -> (Option<Content>, Option<At<String>>) {
+    check_exactly_one_content(table, findings);
+    if table.has("alias") {
+        let alias = table.table("alias", findings);
+        let hosted_zone_id = alias.as_ref().and_then(|alias| alias.text("hosted_zone_id", findings));
+        let target = alias.and_then(|alias| read_alias(&alias, zone, findings));
+        return (target.map(Content::Alias), hosted_zone_id.map(|text| text.map(str::to_owned)));
+    }
+    let ttl = table.duration("ttl", findings);
+    let ttl = ttl.and_then(|ttl| Ttl::try_from(ttl.value.as_secs()).ok());
+    let values = read_values(table, record_type, zone, findings);
+    // A bad TTL or value is a fault already; the set stands in for itself, so that its neighbours are judged fairly.
+    (Some(Content::Records { ttl: ttl.unwrap_or_default(), values }), None)
+}
+
+/// In the words of Route 53's InvalidInput.
+fn check_exactly_one_content(table: &Table<'_>, findings: &mut Findings<'_>) {
+    let (ttl, values, alias) = (table.has("ttl"), table.has("values"), table.has("alias"));
+    if (alias && !ttl && !values) || (!alias && ttl && values) || !table.is_whole(findings) {
+        return;
+    }
+    let expected = "Expected exactly one of [AliasTarget, all of [TTL, and ResourceRecords]]";
+    if alias {
+        let other = if values { "values" } else { "ttl" };
+        let fault = findings.error(table.key_span(other), format!("{expected}, but found more than one"));
+        fault.label(format!("`{other}` beside `alias`"));
+        fault.hint("an alias answers with its target's values and TTL; give it no `ttl` and no `values`");
+        return;
+    }
+    let fault = findings.error(table.span.clone(), format!("{expected}, but found none"));
+    match (ttl, values) {
+        (true, false) => fault.label("`values` is missing").hint("such as values = [\"192.0.2.11\"]"),
+        (false, true) => fault.label("`ttl` is missing").hint("such as ttl = 300"),
+        _ => fault
+            .label("neither `ttl` and `values` nor `alias`")
+            .hint("write ttl = 300 and values = […], or alias = { target = \"app\", evaluate_target_health = true }"),
+    };
+}
+
+fn read_alias(table: &Table<'_>, zone: &Name, findings: &mut Findings<'_>) -> Option<AliasTarget> {
+    table.require("target", "such as target = \"app\": a name of the same zone", findings);
+    let hint = "true: unhealthy while nothing in its target is healthy; false: always taken for healthy";
+    table.require("evaluate_target_health", hint, findings);
+    let evaluate = table.boolean("evaluate_target_health", findings);
+    let target = table.text("target", findings)?;
+    let name = name::in_zone(&target, zone, findings)?;
+    // When the boolean is missing that is a fault already.
+    Some(AliasTarget { name, evaluate_target_health: evaluate.is_some_and(|evaluate| evaluate.value) })
+}
+
+fn read_values(
+    table: &Table<'_>,
+    record_type: Option<RecordType>,
+    zone: &Name,
+    findings: &mut Findings<'_>,
+) -> Vec<RecordData> {
+    let written = table.texts("values", findings).unwrap_or_default();
+    let Some(record_type) = record_type else { return Vec::new() };
+    written.iter().filter_map(|text| read_value(text, record_type, zone, findings)).collect()
+}
+
+fn read_value(
+    written: &At<&str>,
+    record_type: RecordType,
+    zone: &Name,
+    findings: &mut Findings<'_>,
+) -> Option<RecordData> {
+    match RecordData::parse(record_type, written.value) {
+        Ok(data) if names_without_dots(written.value, record_type) => {
+            refuse_dotless_name(written, zone, findings);
+            drop(data);
+            None
+        }
+        Ok(data) => Some(data),
+        Err(error) => {
+            let fault = findings.error(written.span.clone(), error.message);
+            fault.label(format!("not a value of type {record_type}"));
+            fault.hint = error.hint;
+            None
+        }
+    }
+}
+
+/// True when the value ends in a name without any dot. Route 53 reads it as a top-level name, which nobody means; in the
+/// form of `.` it is meant.
+fn names_without_dots(value: &str, record_type: RecordType) -> bool {
+    let ends_in_name = record_type.target_offset().is_some() || record_type == RecordType::Ptr;
+    ends_in_name && value.split_ascii_whitespace().next_back().is_some_and(|name| !name.contains('.'))
+}
+
+fn refuse_dotless_name(written: &At<&str>, zone: &Name, findings: &mut Findings<'_>) {
+    let name = written.value.split_ascii_whitespace().next_back().unwrap_or_default();
+    let fault =
+        findings.error(written.span.clone(), format!("names inside values are absolute, and `{name}` has no dot"));
+    fault.label(format!("would be the top-level name `{name}.`"));
+    fault.hint(format!("write `{name}.{zone}`; for the top-level name itself, `{name}.`"));
+}

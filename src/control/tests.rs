@@ -1,0 +1,326 @@
+//! Observations and edits in, answers out: no sockets, no threads.
+
+use std::fs;
+use std::net::Ipv4Addr;
+
+use super::*;
+use crate::answer::{Query, resolve};
+use crate::config::Occasion;
+use crate::model::{HostedZoneId, Name, RecordType};
+use crate::policy::Dice;
+use crate::store::{Overrides, SettingsSource};
+use crate::zonetree::QueryName;
+
+const SETTINGS: &str = "
+[dns]
+listen = ['127.0.0.1:5300']
+[zones]
+directory = 'zones'
+[state]
+directory = 'state'
+";
+
+const APP: &str = "
+name = 'lab.test'
+
+[[record]]
+name = 'app'
+type = 'A'
+set_identifier = 'blue'
+failover = 'primary'
+ttl = 10
+values = ['192.0.2.11']
+health_check = 'blue'
+
+[[record]]
+name = 'app'
+type = 'A'
+set_identifier = 'green'
+failover = 'secondary'
+ttl = 10
+values = ['192.0.2.12']
+
+[[health_check]]
+name = 'blue'
+type = 'tcp'
+ip_address = '127.0.53.11'
+port = 8080
+request_interval = 1
+failure_threshold = 3
+";
+
+const OTHER: &str = "
+name = 'other.test'
+[[record]]
+name = 'www'
+type = 'A'
+ttl = 10
+values = ['192.0.2.80']
+";
+
+/// A loop with files of its own, whose loads are done when the test says so.
+struct House {
+    directory: tempfile::TempDir,
+    source: SettingsSource,
+    control: Control,
+    reader: Reader,
+    plans: watch::Receiver<Arc<[ProbePlan]>>,
+    pending: watch::Receiver<usize>,
+    loads: mpsc::UnboundedReceiver<LoadRequest>,
+}
+
+fn directory(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let directory = tempfile::tempdir().unwrap();
+    fs::create_dir(directory.path().join("zones")).unwrap();
+    fs::write(directory.path().join("fiftythree.toml"), SETTINGS).unwrap();
+    for (name, text) in files {
+        fs::write(directory.path().join("zones").join(name), text).unwrap();
+    }
+    directory
+}
+
+fn start(directory: tempfile::TempDir) -> Result<House, Refused> {
+    let file = directory.path().join("fiftythree.toml");
+    let source = SettingsSource { file: Some(file), overrides: Overrides::default() };
+    let Some(settings) = source.read().settings else { panic!("{:?}", source.read().faults) };
+    let request = LoadRequest { generation: 0, base: Base::empty(settings), tracker: Tracker::new() };
+    let loaded = *load(&source, request, Occasion::Start).result?;
+    let (plans_in, plans) = watch::channel(Arc::from([]));
+    let (pending_in, pending) = watch::channel(0);
+    let (loads_in, loads) = mpsc::unbounded_channel();
+    let (base, _) = watch::channel(loaded.base.clone());
+    let outputs = Outputs { plans: plans_in, pending: pending_in, loads: loads_in, base };
+    let (control, reader) = Control::new(loaded, outputs, Moment::default());
+    Ok(House { directory, source, control, reader, plans, pending, loads })
+}
+
+fn house(files: &[(&str, &str)]) -> House {
+    start(directory(files)).unwrap_or_else(|refused| panic!("{refused}"))
+}
+
+impl House {
+    fn handle(&mut self, event: Event) {
+        assert_eq!(self.control.handle(event, Moment::default()), Flow::Continue);
+    }
+
+    fn observe(&mut self, check: &str, observation: Observation) {
+        let plans = Arc::clone(&self.plans.borrow());
+        let plan = plans.iter().find(|plan| &*plan.name == check).unwrap();
+        let (slot, generation) = (plan.slot, plan.generation);
+        self.handle(Event::Observed(Observed { slot, generation, observation, status: Box::new("as the test wants") }));
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        fs::write(self.directory.path().join("zones").join(name), text).unwrap();
+    }
+
+    /// Does the loads that were asked for, as the loader would.
+    fn do_loads(&mut self) -> usize {
+        let mut done = 0;
+        while let Ok(request) = self.loads.try_recv() {
+            let outcome = load(&self.source, request, Occasion::Reload);
+            self.handle(Event::Compiled(outcome));
+            done += 1;
+        }
+        done
+    }
+
+    fn reload(&mut self) {
+        self.handle(Event::Reload(Trigger::Edited));
+        assert_eq!(self.do_loads(), 1);
+    }
+
+    fn ask(&self, name: &str) -> Vec<String> {
+        let mut question = QueryName::default();
+        question.set(&Name::parse(name).unwrap());
+        let source = "127.0.0.1".parse().unwrap();
+        let query = Query { name: &question, record_type: RecordType::A.code(), source, client_subnet: None };
+        let world = self.reader.load();
+        let answer = resolve(&query, &world, &mut Dice::seeded(1));
+        let records = answer.answer.iter().flat_map(|part| part.records.iter());
+        records.map(|data| Ipv4Addr::from(<[u8; 4]>::try_from(data.bytes).unwrap()).to_string()).collect()
+    }
+
+    fn zone_id(&self, name: &str) -> HostedZoneId {
+        let name = Name::parse(name).unwrap();
+        self.reader.load().catalog().zones().find(|zone| *zone.name() == name).unwrap().id().clone()
+    }
+}
+
+const BLUE: &str = "192.0.2.11";
+const GREEN: &str = "192.0.2.12";
+
+use Observation::{Fail, Pass};
+
+#[test]
+fn answers_follow_the_observations_there_and_back() {
+    let mut house = house(&[("lab.test.toml", APP)]);
+    assert_eq!(house.ask("app.lab.test"), [BLUE]);
+    assert_eq!(*house.pending.borrow(), 1);
+    let steps = [(Pass, BLUE), (Fail, BLUE), (Fail, BLUE), (Fail, GREEN), (Pass, GREEN), (Pass, GREEN), (Pass, BLUE)];
+    for (number, (observation, expected)) in steps.into_iter().enumerate() {
+        house.observe("blue", observation);
+        assert_eq!(house.ask("app.lab.test"), [expected], "after step {number}");
+        assert_eq!(*house.pending.borrow(), 0);
+    }
+}
+
+#[test]
+fn an_edit_is_served_and_unchanged_zones_are_not_compiled_again() {
+    let mut house = house(&[("lab.test.toml", APP), ("other.test.toml", OTHER)]);
+    let (lab, other) = (house.zone_id("lab.test"), house.zone_id("other.test"));
+    let before = house.reader.load();
+    house.write("other.test.toml", &OTHER.replace("192.0.2.80", "192.0.2.81"));
+    house.reload();
+    assert_eq!(house.ask("www.other.test"), ["192.0.2.81"]);
+    let after = house.reader.load();
+    let same = |id| Arc::ptr_eq(before.catalog().zone(id).unwrap(), after.catalog().zone(id).unwrap());
+    assert_eq!((same(&lab), same(&other)), (true, false));
+}
+
+#[test]
+fn a_reload_keeps_what_is_known_of_a_check() {
+    let mut house = house(&[("lab.test.toml", APP)]);
+    house.observe("blue", Fail);
+    assert_eq!(house.ask("app.lab.test"), [GREEN]);
+    // A check whose name comes earlier must not take the slot.
+    house.write("a.toml", "[[health_check]]\nname = 'a'\ntype = 'tcp'\nip_address = '127.0.53.99'\nport = 1\n");
+    house.reload();
+    assert_eq!(house.ask("app.lab.test"), [GREEN]);
+    assert_eq!((house.plans.borrow().len(), *house.pending.borrow()), (2, 1));
+    house.observe("a", Fail);
+    (0..3).for_each(|_| house.observe("blue", Pass));
+    assert_eq!(house.ask("app.lab.test"), [BLUE]);
+}
+
+#[test]
+fn a_check_that_is_removed_moves_nothing_any_more() {
+    let mut house = house(&[("lab.test.toml", APP)]);
+    let plan = house.plans.borrow()[0].clone();
+    let end = APP.find("[[health_check]]").unwrap();
+    house.write("lab.test.toml", &APP[..end].replace("health_check = 'blue'", ""));
+    house.reload();
+    assert!(house.plans.borrow().is_empty());
+    let ProbePlan { slot, generation, .. } = plan;
+    for _ in 0..5 {
+        let status = Box::new("too late");
+        house.handle(Event::Observed(Observed { slot, generation, observation: Fail, status }));
+    }
+    assert_eq!(house.ask("app.lab.test"), [BLUE]);
+}
+
+#[test]
+fn a_broken_file_keeps_its_zone_and_others_go_on() {
+    let mut house = house(&[("lab.test.toml", APP), ("other.test.toml", OTHER)]);
+    house.write("lab.test.toml", &APP.replace("'192.0.2.11'", "'192.0.2.999'"));
+    house.write("other.test.toml", &OTHER.replace("192.0.2.80", "192.0.2.81"));
+    house.reload();
+    assert_eq!(house.ask("app.lab.test"), [BLUE]);
+    assert_eq!(house.ask("www.other.test"), ["192.0.2.81"]);
+    assert!(house.control.last_faults.contains("192.0.2.999"), "{}", house.control.last_faults);
+    // Its check goes on as well.
+    house.observe("blue", Fail);
+    assert_eq!(house.ask("app.lab.test"), [GREEN]);
+}
+
+#[test]
+fn files_that_vanish_together_take_nothing_away() {
+    let mut house = house(&[("lab.test.toml", APP), ("other.test.toml", OTHER)]);
+    fs::rename(house.directory.path().join("zones"), house.directory.path().join("elsewhere")).unwrap();
+    house.reload();
+    assert_eq!(house.ask("app.lab.test"), [BLUE]);
+    assert!(house.control.last_faults.contains("zones directory"), "{}", house.control.last_faults);
+    fs::rename(house.directory.path().join("elsewhere"), house.directory.path().join("zones")).unwrap();
+    fs::remove_file(house.directory.path().join("zones/other.test.toml")).unwrap();
+    house.reload();
+    assert_eq!(house.ask("www.other.test"), [""; 0]);
+    assert_eq!(house.ask("app.lab.test"), [BLUE]);
+}
+
+#[test]
+fn a_restart_serves_the_last_good_source_of_a_broken_file() {
+    let house = house(&[("lab.test.toml", APP)]);
+    house.write("lab.test.toml", "name = 'lab.test'\n[[record]]\nname = ");
+    let House { directory, .. } = house;
+    let house = start(directory).unwrap_or_else(|refused| panic!("{refused}"));
+    assert_eq!(house.ask("app.lab.test"), [BLUE]);
+}
+
+#[test]
+fn without_a_last_good_source_a_broken_file_refuses_the_start_with_all_faults() {
+    let broken = APP.replace("ttl = 10", "ttl = -1").replace("192.0.2.12", "192.0.2.1200");
+    let Err(refused) = start(directory(&[("lab.test.toml", &broken)])) else { panic!("it started") };
+    let text = refused.to_string();
+    assert!(text.contains("-1") && text.contains("192.0.2.1200"), "{text}");
+}
+
+#[test]
+fn edits_during_a_load_are_loaded_after_it() {
+    let mut house = house(&[("other.test.toml", OTHER)]);
+    house.handle(Event::Reload(Trigger::Edited));
+    let first = house.loads.try_recv().unwrap();
+    house.handle(Event::Reload(Trigger::Edited));
+    house.handle(Event::Reload(Trigger::Asked));
+    assert!(house.loads.try_recv().is_err(), "one load at a time");
+    let outcome = load(&house.source, first, Occasion::Reload);
+    house.write("other.test.toml", &OTHER.replace("192.0.2.80", "192.0.2.82"));
+    house.handle(Event::Compiled(outcome));
+    assert_eq!(house.ask("www.other.test"), ["192.0.2.80"]);
+    assert_eq!(house.do_loads(), 1);
+    assert_eq!(house.ask("www.other.test"), ["192.0.2.82"]);
+}
+
+#[test]
+fn a_stale_load_is_dropped() {
+    let mut house = house(&[("other.test.toml", OTHER)]);
+    house.handle(Event::Reload(Trigger::Edited));
+    let request = house.loads.try_recv().unwrap();
+    house.write("other.test.toml", &OTHER.replace("192.0.2.80", "192.0.2.83"));
+    let outcome = load(&house.source, request, Occasion::Reload);
+    house.handle(Event::Compiled(LoadOutcome { generation: outcome.generation + 7, ..outcome }));
+    assert_eq!(house.ask("www.other.test"), ["192.0.2.80"]);
+}
+
+#[test]
+fn settings_change_live_where_they_can_and_ask_for_a_restart_where_not() {
+    let mut house = house(&[("other.test.toml", OTHER)]);
+    let edited = SETTINGS.replace("5300", "5301") + "\n[[vpc]]\nid = 'vpc-1'\nregion = 'eu-central-1'\ncidrs = ['10.0.0.0/8']\n";
+    fs::write(house.directory.path().join("fiftythree.toml"), edited).unwrap();
+    house.handle(Event::Reload(Trigger::Asked));
+    let outcome = load(&house.source, house.loads.try_recv().unwrap(), Occasion::Reload);
+    let Ok(loaded) = &outcome.result else { panic!("refused") };
+    assert_eq!(loaded.summary.needs_restart, ["dns.listen"]);
+    assert_eq!(loaded.base.settings.vpcs.len(), 1);
+    assert_eq!(loaded.base.settings.dns.listen[0].port(), 5300);
+    // Broken settings: those in force stay, and the zones go on.
+    house.handle(Event::Compiled(outcome));
+    fs::write(house.directory.path().join("fiftythree.toml"), "[dns]\nlisten = 5300\n").unwrap();
+    house.write("other.test.toml", &OTHER.replace("192.0.2.80", "192.0.2.84"));
+    house.reload();
+    assert_eq!(house.ask("www.other.test"), ["192.0.2.84"]);
+    assert!(house.control.last_faults.contains("listen"), "{}", house.control.last_faults);
+}
+
+#[test]
+fn a_geo_database_that_is_none_is_refused_by_name_and_changes_nothing_later() {
+    let with_geo = SETTINGS.to_owned() + "\n[location]\ngeoip = ['broken.mmdb']\n";
+    let files = directory(&[("other.test.toml", OTHER)]);
+    fs::write(files.path().join("fiftythree.toml"), &with_geo).unwrap();
+    fs::write(files.path().join("broken.mmdb"), "no database").unwrap();
+    let Err(refused) = start(files) else { panic!("it started") };
+    assert!(refused.to_string().contains("broken.mmdb"), "{refused}");
+
+    let mut house = house(&[("other.test.toml", OTHER)]);
+    fs::write(house.directory.path().join("broken.mmdb"), "no database").unwrap();
+    fs::write(house.directory.path().join("fiftythree.toml"), &with_geo).unwrap();
+    house.reload();
+    assert_eq!(house.ask("www.other.test"), ["192.0.2.80"]);
+}
+
+#[test]
+fn a_state_directory_that_cannot_be_written_is_only_a_warning() {
+    let files = directory(&[("other.test.toml", OTHER)]);
+    fs::write(files.path().join("state"), "a file, no directory").unwrap();
+    let house = start(files).unwrap_or_else(|refused| panic!("{refused}"));
+    assert_eq!(house.ask("www.other.test"), ["192.0.2.80"]);
+}

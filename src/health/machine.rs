@@ -1,0 +1,250 @@
+//! The state of one endpoint as one checker sees it.
+//!
+//! ```text
+//!  ┌──────────────┐  Pass   ┌─────────┐ failure_threshold × Fail in a row ┌───────────┐
+//!  │ Waiting      ├────────▶│ Healthy ├──────────────────────────────────▶│ Unhealthy │
+//!  │ counts as    │         │         │◀──────────────────────────────────┤           │
+//!  │ it was told: │         └─────────┘ recovery_threshold × Pass in a row└───────────┘
+//!  │ new: healthy │                                                             ▲
+//!  └──────┬───────┘                            Fail                             │
+//!         └─────────────────────────────────────────────────────────────────────┘
+//! ```
+//!
+//! A new check is healthy until there is data (Route 53), and the first result decides the first state, so that a server
+//! that waits for first results before it opens its port never sends anybody to an endpoint that is known to be down.
+//! From then on only a full row of contrary results turns it, in both directions (API FailureThreshold); one result of
+//! the current kind ends a row.
+
+use super::{Moment, Observation, Status};
+
+/// How many contrary results in a row turn a check. 0 works as 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Thresholds {
+    /// Fails that make it unhealthy.
+    pub failure: u8,
+    /// Passes that make it healthy.
+    pub recovery: u8,
+}
+
+/// The state of one endpoint check.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Machine {
+    thresholds: Thresholds,
+    status: Status,
+    progress: Progress,
+    since: Moment,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Progress {
+    /// No result yet.
+    Waiting,
+    /// Results against the current status, in a row.
+    Contrary(u8),
+}
+
+/// A machine that turned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Turn {
+    /// What it was.
+    pub from: Status,
+    /// What it is now.
+    pub to: Status,
+    /// Why.
+    pub cause: Cause,
+}
+
+/// Why a verdict changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// The first result decides the first state.
+    FirstResult,
+    /// That many failed probes in a row.
+    Failures(u8),
+    /// That many passed probes in a row.
+    Passes(u8),
+    /// The check itself was changed: inverted, disabled, enabled.
+    Configuration,
+}
+
+impl Machine {
+    /// A machine without results: it counts as `status` until the first one, which then decides.
+    #[must_use]
+    pub fn new(thresholds: Thresholds, status: Status, at: Moment) -> Machine {
+        Machine { thresholds, status, progress: Progress::Waiting, since: at }
+    }
+
+    /// Takes one result into account; says when it turned.
+    pub fn observe(&mut self, observation: Observation, at: Moment) -> Option<Turn> {
+        let seen = Status::from(observation);
+        let Progress::Contrary(row) = self.progress else {
+            return self.settle(seen, Cause::FirstResult, at);
+        };
+        if seen == self.status {
+            self.progress = Progress::Contrary(0);
+            return None;
+        }
+        let row = row.saturating_add(1);
+        if row < self.needed(seen) {
+            self.progress = Progress::Contrary(row);
+            return None;
+        }
+        self.settle(seen, row_cause(seen, row), at)
+    }
+
+    /// What it says now.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        self.status
+    }
+
+    /// Since when it says so.
+    #[must_use]
+    pub fn since(&self) -> Moment {
+        self.since
+    }
+
+    /// Whether it is still without a first result.
+    #[must_use]
+    pub fn is_waiting(&self) -> bool {
+        self.progress == Progress::Waiting
+    }
+
+    /// Thresholds may change under way; the row so far counts on, and the next result is judged by the new ones.
+    pub fn set_thresholds(&mut self, thresholds: Thresholds) {
+        self.thresholds = thresholds;
+    }
+
+    fn needed(&self, for_status: Status) -> u8 {
+        match for_status {
+            Status::Healthy => self.thresholds.recovery,
+            Status::Unhealthy => self.thresholds.failure,
+        }
+    }
+
+    fn settle(&mut self, to: Status, cause: Cause, at: Moment) -> Option<Turn> {
+        let from = std::mem::replace(&mut self.status, to);
+        self.progress = Progress::Contrary(0);
+        if from == to {
+            return None;
+        }
+        self.since = at;
+        Some(Turn { from, to, cause })
+    }
+}
+
+fn row_cause(seen: Status, row: u8) -> Cause {
+    match seen {
+        Status::Healthy => Cause::Passes(row),
+        Status::Unhealthy => Cause::Failures(row),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use Observation::{Fail, Pass};
+
+    fn machine(failure: u8, recovery: u8) -> Machine {
+        Machine::new(Thresholds { failure, recovery }, Status::Healthy, Moment::default())
+    }
+
+    /// The same rules without a state machine: look back over all results so far, each time.
+    fn reference(results: &[Observation], failure: usize, recovery: usize) -> Status {
+        let Some(first) = results.first() else { return Status::Healthy };
+        let mut status = Status::from(*first);
+        for end in 1..=results.len() {
+            let (needed, kind) = if status == Status::Healthy { (failure, Fail) } else { (recovery, Pass) };
+            if end >= needed && results[end - needed..end].iter().all(|result| *result == kind) {
+                status = Status::from(kind);
+            }
+        }
+        status
+    }
+
+    /// Every sequence of results that begins with these, up to twelve, held against the reference at each step.
+    fn every_continuation(machine: &Machine, results: &mut Vec<Observation>, failure: u8, recovery: u8) -> usize {
+        assert_eq!(machine.status(), reference(results, failure.into(), recovery.into()), "{results:?}");
+        assert_eq!(machine.is_waiting(), results.is_empty());
+        if results.len() == 12 {
+            return 1;
+        }
+        let mut seen = 1;
+        for observation in [Pass, Fail] {
+            let mut next = machine.clone();
+            let turn = next.observe(observation, Moment::default());
+            assert_eq!(turn.map(|turn| turn.to), (next.status() != machine.status()).then_some(next.status()));
+            results.push(observation);
+            seen += every_continuation(&next, results, failure, recovery);
+            results.pop();
+        }
+        seen
+    }
+
+    #[test]
+    fn all_sequences_up_to_twelve_agree_with_the_reference() {
+        for (failure, recovery) in (1..=3).flat_map(|failure| (1..=3).map(move |recovery| (failure, recovery))) {
+            let seen = every_continuation(&machine(failure, recovery), &mut Vec::new(), failure, recovery);
+            assert_eq!(seen, (1 << 13) - 1);
+        }
+    }
+
+    #[test]
+    fn the_first_result_decides_the_first_state() {
+        let mut down = machine(3, 3);
+        assert_eq!(down.status(), Status::Healthy);
+        let turn = down.observe(Fail, Moment(Duration::from_secs(5)));
+        assert_eq!(turn, Some(Turn { from: Status::Healthy, to: Status::Unhealthy, cause: Cause::FirstResult }));
+        assert_eq!(down.since(), Moment(Duration::from_secs(5)));
+
+        let mut up = machine(3, 3);
+        assert_eq!(up.observe(Pass, Moment(Duration::from_secs(5))), None);
+        assert!(!up.is_waiting());
+    }
+
+    #[test]
+    fn a_threshold_lowered_under_way_is_met_by_the_next_result() {
+        let mut machine = machine(10, 1);
+        machine.observe(Pass, Moment::default());
+        for _ in 0..5 {
+            assert_eq!(machine.observe(Fail, Moment::default()), None);
+        }
+        machine.set_thresholds(Thresholds { failure: 3, recovery: 1 });
+        assert_eq!(machine.status(), Status::Healthy);
+        assert_eq!(machine.observe(Fail, Moment::default()).map(|turn| turn.cause), Some(Cause::Failures(6)));
+    }
+
+    #[test]
+    fn weeks_pass_in_milliseconds() {
+        // Eight weeks of results, one every 10 s; an outage of one minute a day.
+        let mut machine = machine(3, 3);
+        let mut turns = Vec::new();
+        let started = Instant::now();
+        for second in (0..8 * 7 * 86_400).step_by(10) {
+            let observation = if (43_200..43_260).contains(&(second % 86_400)) { Fail } else { Pass };
+            let at = Moment(Duration::from_secs(second));
+            turns.extend(machine.observe(observation, at).map(|turn| (second % 86_400, turn.to)));
+        }
+        assert_eq!(turns, [(43_220, Status::Unhealthy), (43_280, Status::Healthy)].repeat(56));
+        assert!(started.elapsed() < Duration::from_secs(5));
+    }
+
+    proptest! {
+        #[test]
+        fn long_sequences_agree_with_the_reference(
+            results in proptest::collection::vec(prop_oneof![Just(Pass), Just(Fail)], 0..300),
+            failure in 1u8..=10,
+            recovery in 1u8..=10,
+        ) {
+            let mut machine = machine(failure, recovery);
+            for result in &results {
+                machine.observe(*result, Moment::default());
+            }
+            prop_assert_eq!(machine.status(), reference(&results, failure.into(), recovery.into()));
+        }
+    }
+}

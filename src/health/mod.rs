@@ -1,0 +1,74 @@
+//! What is up: the state of every health check, and the dense bits that answers read.
+//!
+//! Pure: results and times come in as arguments, transitions go out. Nothing here probes, sleeps or reads a clock.
+//!
+//! ```text
+//!  result of a probe ──▶ Machine ──▶ aggregate ──▶ disabled? ──▶ inverted? ──▶ one bit
+//!                        counts      of checkers   healthy       turned        in CheckBits
+//! ```
+//!
+//! [`Tracker`] holds the checks and does all of this; [`Machine`] is the state of one check as one checker sees it;
+//! [`aggregate`] is Route 53's 18 % rule; [`CheckBits`] is what a query reads.
+
+mod bits;
+mod machine;
+mod tracker;
+mod verdict;
+
+use std::time::Duration;
+
+pub use bits::CheckBits;
+pub use machine::{Cause, Machine, Thresholds, Turn};
+pub use tracker::{Applied, ProbePlan, Tracker, Transition};
+pub use verdict::{Checkers, aggregate, verdict};
+
+/// Where a check's bit is: a dense index, the same for as long as the check exists, across reloads too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct CheckSlot(pub u32);
+
+/// Which life of a slot is meant. Every start of a check gets one of its own, so that a check never hears
+/// results of the one that had its slot before, nor of its own former endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Generation(pub u64);
+
+/// A point in time, as the time since an epoch that the caller chooses once and keeps.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Moment(pub Duration);
+
+/// What one probe says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Observation {
+    /// The endpoint answered as it should.
+    Pass,
+    /// It did not.
+    Fail,
+}
+
+/// What is believed of a check.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Status {
+    /// Its records may answer.
+    Healthy,
+    /// Its records answer only when all others are unhealthy too.
+    Unhealthy,
+}
+
+impl Status {
+    /// The other one.
+    #[must_use]
+    pub fn turned(self) -> Status {
+        match self {
+            Status::Healthy => Status::Unhealthy,
+            Status::Unhealthy => Status::Healthy,
+        }
+    }
+}
+
+impl From<Observation> for Status {
+    fn from(observation: Observation) -> Status {
+        match observation {
+            Observation::Pass => Status::Healthy,
+            Observation::Fail => Status::Unhealthy,
+        }
+    }
+}

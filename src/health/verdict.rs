@@ -1,0 +1,78 @@
+//! From what the checkers say to what counts: the 18 % rule, then disabled, then inverted.
+
+use crate::model::HealthCheck;
+
+use super::Status;
+
+/// What the checkers of one check say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Checkers {
+    /// How many of them hold the endpoint for healthy.
+    pub healthy: u32,
+    /// How many have an opinion.
+    pub reporting: u32,
+}
+
+/// More than this share of the reporting checkers, in per cent, must say healthy
+/// (Developer Guide, "How Amazon Route 53 determines whether a health check is healthy").
+const HEALTHY_ABOVE_PERCENT: u64 = 18;
+
+/// The verdict on an endpoint from those of its checkers. With no data it is healthy, as a new check is.
+#[must_use]
+pub fn aggregate(checkers: Checkers) -> Status {
+    let Checkers { healthy, reporting } = checkers;
+    if reporting == 0 || u64::from(healthy) * 100 > u64::from(reporting) * HEALTHY_ABOVE_PERCENT {
+        Status::Healthy
+    } else {
+        Status::Unhealthy
+    }
+}
+
+/// What counts for the records that use this check. A disabled check is healthy, and inversion comes after that:
+/// disabled and inverted is the documented way to force traffic off a record (API Disabled, Inverted).
+#[must_use]
+pub fn verdict(check: &HealthCheck, checkers: Checkers) -> Status {
+    let status = if check.disabled { Status::Healthy } else { aggregate(checkers) };
+    if check.inverted { status.turned() } else { status }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::health::tracker::tests::check;
+
+    #[test]
+    fn more_than_18_percent_of_the_checkers_make_it_healthy() {
+        let cases = [
+            (3, 16, Status::Healthy), // vector 21: 18.75 %
+            (2, 16, Status::Unhealthy),
+            (1, 3, Status::Healthy),
+            (18, 100, Status::Unhealthy), // 18 % is not more than 18 %
+            (19, 100, Status::Healthy),
+            (1, 1, Status::Healthy),
+            (0, 1, Status::Unhealthy),
+            (0, 0, Status::Healthy), // not enough data yet
+            (u32::MAX, u32::MAX, Status::Healthy),
+        ];
+        for (healthy, reporting, status) in cases {
+            assert_eq!(aggregate(Checkers { healthy, reporting }), status, "{healthy} of {reporting}");
+        }
+    }
+
+    #[test]
+    fn inversion_comes_after_disabling() {
+        use Status::{Healthy, Unhealthy};
+        // disabled, inverted, verdict on a good endpoint, verdict on a bad one
+        let cases = [
+            (false, false, Healthy, Unhealthy),
+            (false, true, Unhealthy, Healthy),
+            (true, false, Healthy, Healthy),
+            (true, true, Unhealthy, Unhealthy),
+        ];
+        for (disabled, inverted, good, bad) in cases {
+            let check = HealthCheck { disabled, inverted, ..check("a") };
+            assert_eq!(verdict(&check, Checkers { healthy: 1, reporting: 1 }), good);
+            assert_eq!(verdict(&check, Checkers { healthy: 0, reporting: 1 }), bad);
+        }
+    }
+}

@@ -1,0 +1,267 @@
+//! The one tokeniser of record values: bare words, numbers, names, hexadecimal, quoted strings with octal escapes.
+//!
+//! A value is read from left to right by [`Tokens`]; each record type says which tokens it wants. Every complaint names
+//! the field it is about. Escapes are Route 53's: `\"`, `\\` and three **octal** digits, never the decimal ones of master
+//! files (Developer Guide, "DNS domain name format" and "TXT record type").
+
+use std::ops::RangeInclusive;
+
+use super::DataError;
+use super::fields::print_string;
+use crate::model::name::{NameError, octal, parse_wire};
+
+/// The longest character-string (RFC 1035 section 3.3: one length octet).
+pub(super) const MAX_STRING_OCTETS: usize = 255;
+
+const SPACES: [char; 2] = [' ', '\t'];
+
+/// What is left of a value.
+pub(super) struct Tokens<'t> {
+    rest: &'t str,
+}
+
+impl<'t> Tokens<'t> {
+    pub(super) fn new(text: &'t str) -> Tokens<'t> {
+        Tokens { rest: text.trim_matches(SPACES) }
+    }
+
+    /// True when every token has been read.
+    pub(super) fn is_at_end(&self) -> bool {
+        self.rest.is_empty()
+    }
+
+    /// The next word, as it was written.
+    pub(super) fn word(&mut self, field: &str) -> Result<&'t str, DataError> {
+        self.expect_more(field)?;
+        if self.rest.starts_with('"') {
+            return Err(DataError::new(format!("the {field} is written without quotation marks")));
+        }
+        let end = self.rest.find([' ', '\t', '"']).unwrap_or(self.rest.len());
+        let (word, rest) = self.rest.split_at(end);
+        if rest.starts_with('"') {
+            return Err(DataError::new(format!("a quotation mark stands inside the {field} `{word}\"…`")));
+        }
+        self.advance(rest);
+        Ok(word)
+    }
+
+    /// The next word as an integer: digits only, within `allowed`.
+    pub(super) fn integer<N: TryFrom<u32>>(
+        &mut self,
+        field: &str,
+        allowed: RangeInclusive<u32>,
+    ) -> Result<N, DataError> {
+        integer(self.word(field)?, field, allowed)
+    }
+
+    /// The next word as an absolute name in wire form, in the case it was written in.
+    pub(super) fn name(&mut self, field: &str) -> Result<Vec<u8>, DataError> {
+        absolute_name(self.word(field)?, field)
+    }
+
+    /// The next word as an even number of hexadecimal digits, at least two.
+    pub(super) fn hex(&mut self, field: &str) -> Result<Vec<u8>, DataError> {
+        let word = self.word(field)?;
+        let octets = hex(word, field)?;
+        if self.rest.chars().next().is_some_and(|next| next.is_ascii_hexdigit()) {
+            return Err(DataError::new(format!("the {field} must be one run of hexadecimal digits"))
+                .with_hint("write the digits without spaces between them"));
+        }
+        Ok(octets)
+    }
+
+    /// The next quoted string, unescaped, at most 255 octets.
+    pub(super) fn string(&mut self, field: &str) -> Result<Vec<u8>, DataError> {
+        self.expect_more(field)?;
+        let Some(inside) = self.rest.strip_prefix('"') else {
+            let word = self.rest.split(SPACES).next().unwrap_or_default();
+            return Err(DataError::new(format!("the {field} should be enclosed in quotation marks"))
+                .with_hint(format!("write {}", print_string(word.as_bytes()))));
+        };
+        let (octets, rest) = unescape(inside, Ending::Quote)?;
+        if octets.len() > MAX_STRING_OCTETS {
+            let length = octets.len();
+            return Err(DataError::new(format!(
+                "the {field} is too long: {length} characters, at most {MAX_STRING_OCTETS} are allowed in one string"
+            )));
+        }
+        // Two strings may touch, as in `"a""b"`: Terraform's documentation tells people to split long TXT values so.
+        if !rest.is_empty() && !rest.starts_with([' ', '\t', '"']) {
+            return Err(DataError::new("a space must follow the closing quotation mark")
+                .with_hint("a quotation mark inside a string is written `\\\"`"));
+        }
+        self.advance(rest);
+        Ok(octets)
+    }
+
+    /// The next `key`, `key=value` or `key="value"` (RFC 9460 section 2.1), the value unescaped.
+    pub(super) fn parameter(&mut self) -> Result<(&'t str, Option<Vec<u8>>), DataError> {
+        let end = self.rest.find([' ', '\t', '"', '=']).unwrap_or(self.rest.len());
+        let (key, rest) = self.rest.split_at(end);
+        if key.is_empty() || rest.starts_with('"') {
+            return Err(DataError::new(format!("`{}` is no parameter", self.rest))
+                .with_hint("a parameter is written `key=value` or `key=\"value\"`, without spaces around the `=`"));
+        }
+        let Some(value) = rest.strip_prefix('=') else {
+            self.advance(rest);
+            return Ok((key, None));
+        };
+        let (octets, rest) = match value.strip_prefix('"') {
+            Some(inside) => unescape(inside, Ending::Quote)?,
+            None => unescape(value, Ending::Space)?,
+        };
+        if !rest.is_empty() && !rest.starts_with(SPACES) {
+            return Err(DataError::new(format!("a space must follow the value of `{key}`")));
+        }
+        self.advance(rest);
+        Ok((key, Some(octets)))
+    }
+
+    /// Refuses whatever is left.
+    pub(super) fn end(&self) -> Result<(), DataError> {
+        if self.is_at_end() {
+            return Ok(());
+        }
+        Err(DataError::new(format!("`{}` is too much: the value should have ended before it", self.rest)))
+    }
+
+    fn expect_more(&self, field: &str) -> Result<(), DataError> {
+        if self.is_at_end() {
+            return Err(DataError::new(format!("the {field} is missing")));
+        }
+        Ok(())
+    }
+
+    fn advance(&mut self, rest: &'t str) {
+        self.rest = rest.trim_start_matches(SPACES);
+    }
+}
+
+/// Digits only (no sign), within `allowed`.
+pub(super) fn integer<N: TryFrom<u32>>(word: &str, field: &str, allowed: RangeInclusive<u32>) -> Result<N, DataError> {
+    let digits = !word.is_empty() && word.bytes().all(|octet| octet.is_ascii_digit());
+    let value = word.parse::<u32>().ok().filter(|value| digits && allowed.contains(value));
+    value.and_then(|value| N::try_from(value).ok()).ok_or_else(|| {
+        let (low, high) = (allowed.start(), allowed.end());
+        DataError::new(format!("the {field} must be an integer between {low} and {high}, not `{word}`"))
+    })
+}
+
+/// An absolute name in wire form. A name without any dot is refused: Route 53 reads every name in a value as fully
+/// qualified, so `mail` would be a top-level domain, which nobody means.
+pub(super) fn absolute_name(word: &str, field: &str) -> Result<Vec<u8>, DataError> {
+    if word == "@" {
+        return Err(DataError::new(format!("the {field} must be a name, not `@`"))
+            .with_hint("`@` stands for the zone only as a record's own name; inside a value write the zone's name"));
+    }
+    let wire = parse_wire(word).map_err(|error| name_error(&error, word, field))?;
+    if !word.contains('.') {
+        return Err(DataError::new(format!("the {field} `{word}` has no dot")).with_hint(format!(
+            "names inside values are absolute: write `{word}.` and the zone's name, or `{word}.` if the top-level \
+             name is meant"
+        )));
+    }
+    Ok(wire)
+}
+
+fn name_error(error: &NameError, word: &str, field: &str) -> DataError {
+    let fault = DataError::new(format!("the {field} `{word}` is no domain name: {error}"));
+    match error {
+        NameError::BadEscape => match word.find('\\').and_then(|at| octal_for_decimal(word, at)) {
+            Some(hint) => fault.with_hint(hint),
+            None => fault,
+        },
+        NameError::UnsupportedCharacter(character) if !character.is_ascii() => {
+            fault.with_hint("write international names in Punycode (`xn--…`)")
+        }
+        _ => fault,
+    }
+}
+
+fn hex(word: &str, field: &str) -> Result<Vec<u8>, DataError> {
+    if let Some(wrong) = word.chars().find(|character| !character.is_ascii_hexdigit()) {
+        return Err(DataError::new(format!("the {field} must be hexadecimal: `{wrong}` is no digit (0-9, a-f)")));
+    }
+    if !word.len().is_multiple_of(2) {
+        let length = word.len();
+        return Err(DataError::new(format!("the {field} has an odd number of hexadecimal digits: {length}"))
+            .with_hint("every octet is two digits; one digit is missing or too much"));
+    }
+    let digit = |octet: u8| match octet {
+        b'0'..=b'9' => octet - b'0',
+        _ => octet.to_ascii_lowercase() - b'a' + 10,
+    };
+    Ok(word.as_bytes().chunks_exact(2).map(|pair| digit(pair[0]) << 4 | digit(pair[1])).collect())
+}
+
+/// What ends a run of characters.
+#[derive(Clone, Copy, PartialEq)]
+enum Ending {
+    Quote,
+    Space,
+}
+
+/// Reads characters and escapes up to the ending; returns the octets and what follows (a closing quote is swallowed).
+fn unescape(text: &str, ending: Ending) -> Result<(Vec<u8>, &str), DataError> {
+    let mut octets = Vec::with_capacity(text.len());
+    let mut at = 0;
+    while let Some(&octet) = text.as_bytes().get(at) {
+        match octet {
+            b'"' if ending == Ending::Quote => return Ok((octets, &text[at + 1..])),
+            b' ' | b'\t' | b'"' if ending == Ending::Space => return Ok((octets, &text[at..])),
+            b'\\' => {
+                let (escaped, width) = escape(text, at)?;
+                octets.push(escaped);
+                at += width;
+            }
+            b' '..=b'~' => {
+                octets.push(octet);
+                at += 1;
+            }
+            _ => return Err(unsupported_character(text[at..].chars().next().unwrap_or('?'))),
+        }
+    }
+    match ending {
+        Ending::Space => Ok((octets, "")),
+        Ending::Quote => Err(DataError::new("a quotation mark is not closed")
+            .with_hint("a quotation mark inside a string is written `\\\"`, a backslash `\\\\`")),
+    }
+}
+
+/// The octet that the escape at `at` stands for, and how many characters it takes.
+fn escape(text: &str, at: usize) -> Result<(u8, usize), DataError> {
+    let after = &text.as_bytes()[at + 1..];
+    if let Some(&literal @ (b'"' | b'\\')) = after.first() {
+        return Ok((literal, 2));
+    }
+    if let Some(octet) = after.get(..3).and_then(octal) {
+        return Ok((octet, 4));
+    }
+    let fault = DataError::new("`\\` must be followed by `\"`, `\\` or three octal digits between \\000 and \\377");
+    let hint = octal_for_decimal(text, at);
+    Err(fault.with_hint(hint.unwrap_or_else(|| "a backslash itself is written `\\\\`".to_owned())))
+}
+
+/// The hint for an escape that can only be a decimal one, as master files have them.
+fn octal_for_decimal(text: &str, at: usize) -> Option<String> {
+    let digits = text.get(at + 1..at + 4)?;
+    let value = digits.bytes().all(|octet| octet.is_ascii_digit()).then(|| digits.parse::<u8>().ok())??;
+    Some(format!("Route 53's escapes are octal: the decimal `\\{digits}` is written `\\{value:03o}`"))
+}
+
+fn unsupported_character(character: char) -> DataError {
+    let mut buffer = [0; 4];
+    let escapes = character.encode_utf8(&mut buffer).bytes().map(|octet| format!("\\{octet:03o}")).collect::<String>();
+    DataError::new(format!("the character {character:?} must be written as an octal escape"))
+        .with_hint(format!("write `{escapes}`"))
+}
+
+/// Refuses a digest or fingerprint whose length is not its kind's.
+pub(super) fn expect_length(octets: &[u8], field: &str, kind: &str, length: usize) -> Result<(), DataError> {
+    if octets.len() == length {
+        return Ok(());
+    }
+    let (is, should) = (octets.len() * 2, length * 2);
+    Err(DataError::new(format!("a {kind} {field} has {should} hexadecimal digits, not {is}"))
+        .with_hint(format!("check the number before the {field}, and whether the {field} was copied as a whole")))
+}

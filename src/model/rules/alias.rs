@@ -1,0 +1,103 @@
+//! Where aliases lead: to a group of their own zone and type, never back to themselves.
+
+use super::{Context, Field, Findings, Group};
+use crate::model::{Content, Name, RecordType, ResourceRecordSet};
+
+/// How many names of a circle a message shows.
+const MAX_SHOWN: usize = 8;
+
+/// The target lies in the zone, exists, and is not the alias itself (API AliasTarget).
+pub(super) fn check_target(context: &Context<'_>, at: usize, set: &ResourceRecordSet, findings: &mut Findings) {
+    let Content::Alias(alias) = &set.content else { return };
+    let (target, record_type, id) = (&alias.name, set.record_type, &context.zone.id.0);
+    if matches!(record_type, RecordType::Ns | RecordType::Soa) {
+        findings.error(at, Field::Alias, format!("a record set of type {record_type} cannot be an alias"));
+        return;
+    }
+    let attempt = format!("Tried to create an alias that targets {target}, type {record_type} in zone {id}");
+    if !target.is_within(&context.zone.name) {
+        let message = format!("{attempt}, but the alias target name does not lie within the target zone");
+        let hint = format!("the target must lie in the alias's own zone, {}", context.zone.name);
+        findings.error(at, Field::Alias, message).with_hint(hint);
+    } else if *target == set.name {
+        findings.error(at, Field::Alias, format!("the alias targets itself: {target}, type {record_type}"));
+    } else if !context.group_of.contains_key(&(target, record_type)) {
+        let finding = findings.error(at, Field::Alias, format!("{attempt}, but that target was not found"));
+        let others = types_at(context, set, target);
+        if !others.is_empty() {
+            finding.with_hint(format!("an alias targets its own type; {target} has {others}"));
+        }
+    }
+}
+
+fn types_at(context: &Context<'_>, set: &ResourceRecordSet, target: &Name) -> String {
+    let exists = |record_type: &RecordType| context.group_of.contains_key(&(target, *record_type));
+    let others = RecordType::ALL.into_iter().filter(|&record_type| record_type != set.record_type);
+    others.filter(exists).map(RecordType::as_str).collect::<Vec<_>>().join(", ")
+}
+
+/// Where a group stands in the walk.
+#[derive(Clone, Copy)]
+enum Visit {
+    New,
+    /// On the way from the start to here, at this depth.
+    OnPath(usize),
+    Done,
+}
+
+/// Walks from group to group along the aliases, depth first and without recursion (a chain may be as long as the zone).
+/// Every circle has one alias that leads back onto the path; that one is reported.
+pub(super) fn find_circles(context: &Context<'_>, findings: &mut Findings) {
+    let mut visits = vec![Visit::New; context.groups.len()];
+    for start in 0..context.groups.len() {
+        if matches!(visits[start], Visit::New) {
+            walk(context, start, &mut visits, findings);
+        }
+    }
+}
+
+fn walk(context: &Context<'_>, start: usize, visits: &mut [Visit], findings: &mut Findings) {
+    let mut path = vec![(start, 0)];
+    visits[start] = Visit::OnPath(0);
+    while let Some((group, next)) = path.last_mut() {
+        let Some(&(at, set)) = context.groups[*group].members.get(*next) else {
+            visits[*group] = Visit::Done;
+            path.pop();
+            continue;
+        };
+        *next += 1;
+        let Some(target) = target_group(context, set) else { continue };
+        match visits[target] {
+            Visit::Done => {}
+            Visit::New => {
+                visits[target] = Visit::OnPath(path.len());
+                path.push((target, 0));
+            }
+            Visit::OnPath(depth) => {
+                let circle = path[depth..].iter().map(|&(group, _)| &context.groups[group]);
+                findings
+                    .error(at, Field::Alias, describe_circle(circle, &context.groups[target]))
+                    .with_hint("one of them must have values of its own");
+            }
+        }
+    }
+}
+
+/// The group the set leads to; an alias to itself is another rule's.
+fn target_group(context: &Context<'_>, set: &ResourceRecordSet) -> Option<usize> {
+    let Content::Alias(alias) = &set.content else { return None };
+    if alias.name == set.name {
+        return None;
+    }
+    context.group_of.get(&(&alias.name, set.record_type)).copied()
+}
+
+fn describe_circle<'g>(circle: impl ExactSizeIterator<Item = &'g Group<'g>>, back_to: &Group<'_>) -> String {
+    let hidden = circle.len().saturating_sub(MAX_SHOWN);
+    let mut names = circle.take(MAX_SHOWN).map(|group| group.name.to_string()).collect::<Vec<_>>();
+    if hidden > 0 {
+        names.push(format!("… ({hidden} more)"));
+    }
+    names.push(back_to.name.to_string());
+    format!("the aliases of type {} go round in a circle: {}", back_to.record_type, names.join(" → "))
+}

@@ -1,0 +1,213 @@
+//! What the record sets of one name and type owe each other.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
+use super::{Context, Field, Findings, Group, describe, quote_identifier};
+use crate::model::{Content, FailoverRole, GeoLocation, GeoproximityLocation, ResourceRecordSet, RoutingPolicy};
+
+type Rule = fn(&Context<'_>, &Group<'_>, &mut Findings);
+
+pub(super) const RULES: &[Rule] = &[
+    simple_is_alone,
+    policy_is_the_same,
+    set_identifiers_differ,
+    size_is_within_limits,
+    weighted_ttl_is_the_same,
+    places_differ,
+    collection_is_the_same,
+    geolocation_has_a_default,
+];
+
+/// The sentences of the API's answers; the set that was written first is taken to be right.
+fn simple_is_alone(_: &Context<'_>, group: &Group<'_>, findings: &mut Findings) {
+    let (_, first) = group.members[0];
+    let first_is_simple = first.routing_policy == RoutingPolicy::Simple;
+    for &(at, set) in &group.members[1..] {
+        let what = describe(set);
+        match (first_is_simple, set.routing_policy == RoutingPolicy::Simple) {
+            (true, true) => {
+                let (name, record_type) = (&set.name, set.record_type);
+                let message = format!(
+                    "Tried to create resource record set [name='{name}', type='{record_type}'] but it already exists"
+                );
+                findings
+                    .error(at, Field::Name, message)
+                    .with_hint("one record set takes several values: put them together");
+            }
+            (true, false) => {
+                let message = format!(
+                    "RRSet with {what} cannot be created as a non-weighted set exists with the same name and type."
+                );
+                findings
+                    .error(at, Field::Policy, message)
+                    .with_hint("a simple record set must be alone with its name and type");
+            }
+            (false, true) => {
+                let message =
+                    format!("RRSet with {what} cannot be created as other RRSets exist with the same name and type.");
+                findings
+                    .error(at, Field::Policy, message)
+                    .with_hint("a simple record set must be alone with its name and type");
+            }
+            (false, false) => {}
+        }
+    }
+}
+
+fn policy_is_the_same(_: &Context<'_>, group: &Group<'_>, findings: &mut Findings) {
+    let (_, first) = group.members[0];
+    let expected = first.routing_policy.name();
+    for &(at, set) in &group.members[1..] {
+        let policies = [&first.routing_policy, &set.routing_policy];
+        if policies.contains(&&RoutingPolicy::Simple) || set.routing_policy.name() == expected {
+            continue;
+        }
+        let (what, other) = (describe(set), set.routing_policy.name());
+        findings
+            .error(
+                at,
+                Field::Policy,
+                format!("RRSet with {what} cannot be created as a {expected} set exists with the same name and type."),
+            )
+            .with_hint(format!(
+                "this one is {other}, {} is {expected}: all record sets of one name and type use the same routing policy",
+                quote_identifier(first)
+            ));
+    }
+}
+
+/// The identity of a set is name, type and set identifier.
+fn set_identifiers_differ(_: &Context<'_>, group: &Group<'_>, findings: &mut Findings) {
+    let mut seen = std::collections::HashSet::new();
+    for &(at, set) in &group.members {
+        let Some(identifier) = &set.set_identifier else { continue };
+        if !seen.insert(identifier) {
+            let (name, record_type) = (&set.name, set.record_type);
+            let message = format!(
+                "Tried to create resource record set [name='{name}', type='{record_type}', \
+                 set-identifier='{identifier}'] but it already exists"
+            );
+            findings.error(at, Field::SetIdentifier, message).with_hint("each set of one name and type needs its own");
+        }
+    }
+}
+
+/// Developer Guide, "Quotas on records". That a failover group has two members follows from their roles.
+fn size_is_within_limits(_: &Context<'_>, group: &Group<'_>, findings: &mut Findings) {
+    let (_, first) = group.members[0];
+    let most = match first.routing_policy {
+        RoutingPolicy::Simple | RoutingPolicy::Failover { .. } => return,
+        RoutingPolicy::Geoproximity { .. } => 30,
+        _ => 100,
+    };
+    if let Some(&(at, _)) = group.members.get(most) {
+        let (policy, count) = (first.routing_policy.name(), group.members.len());
+        let (name, record_type) = (group.name, group.record_type);
+        let message =
+            format!("{name}, type {record_type} has {count} {policy} record sets, at most {most} are allowed");
+        findings.error(at, Field::Policy, message);
+    }
+}
+
+/// API TTL: resolvers keep the answers of a set for its TTL, so different ones would bend the weights.
+fn weighted_ttl_is_the_same(_: &Context<'_>, group: &Group<'_>, findings: &mut Findings) {
+    let mut expected = None;
+    for &(at, set) in &group.members {
+        let (RoutingPolicy::Weighted { .. }, Content::Records { ttl, .. }) = (&set.routing_policy, &set.content) else {
+            continue;
+        };
+        let (first_ttl, first) = *expected.get_or_insert((*ttl, set));
+        if *ttl != first_ttl {
+            let first = quote_identifier(first);
+            let message = format!(
+                "all weighted record sets of one name and type have the same TTL: {ttl} here, {first_ttl} in {first}"
+            );
+            findings.error(at, Field::Ttl, message);
+        }
+    }
+}
+
+/// API Region, GeoLocation, GeoProximityLocation, CidrRoutingConfig, Failover: two sets for one place could not be told
+/// apart by any client.
+fn places_differ(_: &Context<'_>, group: &Group<'_>, findings: &mut Findings) {
+    let mut taken = HashMap::<String, &ResourceRecordSet>::new();
+    for &(at, set) in &group.members {
+        let Some(place) = place(&set.routing_policy) else { continue };
+        match taken.entry(place) {
+            Entry::Occupied(first) => {
+                let (place, first) = (first.key(), quote_identifier(first.get()));
+                findings.error(at, Field::Policy, format!("the {place} is already taken by the record set {first}"));
+            }
+            Entry::Vacant(free) => {
+                free.insert(set);
+            }
+        }
+    }
+}
+
+/// What no other set of the group may have.
+fn place(policy: &RoutingPolicy) -> Option<String> {
+    match policy {
+        RoutingPolicy::Simple | RoutingPolicy::Weighted { .. } | RoutingPolicy::MultivalueAnswer => None,
+        RoutingPolicy::Latency { region } => Some(format!("region {region}")),
+        RoutingPolicy::Failover { role: FailoverRole::Primary } => Some("role of the primary".to_owned()),
+        RoutingPolicy::Failover { role: FailoverRole::Secondary } => Some("role of the secondary".to_owned()),
+        RoutingPolicy::Geolocation { location } => Some(area(*location)),
+        RoutingPolicy::Geoproximity { location, .. } => Some(point(location)),
+        RoutingPolicy::IpBased { collection, location: Some(location) } => {
+            Some(format!("CIDR location '{location}' of the collection {}", collection.0))
+        }
+        RoutingPolicy::IpBased { location: None, .. } => Some("CIDR location '*'".to_owned()),
+    }
+}
+
+fn area(location: GeoLocation) -> String {
+    match location {
+        GeoLocation::Continent(continent) => format!("continent {}", continent.code()),
+        GeoLocation::Country(country) => format!("country {country}"),
+        GeoLocation::Subdivision(country, subdivision) => format!("subdivision {country}-{subdivision}"),
+        GeoLocation::Default => "default location '*'".to_owned(),
+    }
+}
+
+fn point(location: &GeoproximityLocation) -> String {
+    match location {
+        GeoproximityLocation::Region(region) => format!("region {region}"),
+        GeoproximityLocation::LocalZoneGroup { name, .. } => format!("local zone group {name}"),
+        GeoproximityLocation::Coordinates(at) => {
+            // Adding zero turns the negative zero into the positive one, which is the same place.
+            format!("point at latitude {}, longitude {}", at.latitude + 0.0, at.longitude + 0.0)
+        }
+    }
+}
+
+/// Developer Guide, "IP-based routing".
+fn collection_is_the_same(_: &Context<'_>, group: &Group<'_>, findings: &mut Findings) {
+    let mut expected = None;
+    for &(at, set) in &group.members {
+        let RoutingPolicy::IpBased { collection, .. } = &set.routing_policy else { continue };
+        let (first_collection, first) = *expected.get_or_insert((collection, set));
+        if collection != first_collection {
+            let first = quote_identifier(first);
+            let message =
+                format!("all IP-based record sets of one name and type use the same CIDR collection as {first}");
+            findings.error(at, Field::Policy, message);
+        }
+    }
+}
+
+/// Developer Guide, "Geolocation routing": who is in no area of the group gets "no answer".
+fn geolocation_has_a_default(_: &Context<'_>, group: &Group<'_>, findings: &mut Findings) {
+    let mut locations = group.members.iter().filter_map(|(at, set)| match set.routing_policy {
+        RoutingPolicy::Geolocation { location } => Some((*at, location)),
+        _ => None,
+    });
+    let Some((at, first)) = locations.next() else { return };
+    if first == GeoLocation::Default || locations.any(|(_, location)| location == GeoLocation::Default) {
+        return;
+    }
+    let (name, record_type) = (group.name, group.record_type);
+    let message = format!("clients elsewhere, and clients that cannot be located, get no {record_type} of {name}");
+    findings.warning(at, Field::Policy, message).with_hint("add a record set for everybody else: country = \"*\"");
+}

@@ -1,0 +1,188 @@
+//! What Route 53 refuses about a whole zone, and what it accepts although nobody can mean it.
+//!
+//! Everything here looks at a finished [`HostedZone`] and finds all faults at once. One rule is one function:
+//! [`record_set`] judges a set by itself, [`group`] the sets of one name and type together, [`alias`] where aliases lead,
+//! [`names`] what may stand beside and below what. Where Route 53's own sentence is known, it is used.
+
+mod alias;
+mod group;
+mod names;
+mod record_set;
+
+use std::collections::HashMap;
+
+use super::{CidrCollection, CidrCollectionId, Content, HostedZone, Name, RecordType, ResourceRecordSet};
+
+/// A rule that a record set breaks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// The set, an index into the zone's record sets.
+    pub record_set: usize,
+    /// Whether Route 53 refuses it.
+    pub severity: Severity,
+    /// What about the set is at fault.
+    pub field: Field,
+    /// What is wrong.
+    pub message: String,
+    /// What to write instead, when there is something to say.
+    pub hint: Option<String>,
+}
+
+/// How bad a violation is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Severity {
+    /// Route 53 refuses it.
+    Error,
+    /// Route 53 accepts it, but it does not do what it seems to.
+    Warning,
+}
+
+/// The part of a record set that a violation is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Field {
+    /// The owner name.
+    Name,
+    /// The record type.
+    Type,
+    /// The TTL.
+    Ttl,
+    /// The values.
+    Values,
+    /// The set identifier.
+    SetIdentifier,
+    /// The routing policy: weight, region, failover, geolocation, geoproximity, cidr, multivalue.
+    Policy,
+    /// The alias target.
+    Alias,
+    /// The health check.
+    HealthCheck,
+}
+
+/// A record set that every zone has, and this one has not. There is no set to point at, so it is no [`Violation`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Missing {
+    /// The SOA at the apex.
+    #[error("A HostedZone must contain exactly one SOA record.")]
+    Soa,
+    /// The NS set at the apex.
+    #[error("A HostedZone must contain at least one NS record for the zone itself.")]
+    ApexNs,
+}
+
+/// What the zone lacks of its two default record sets.
+pub fn missing_defaults(zone: &HostedZone) -> Vec<Missing> {
+    let has = |record_type| zone.record_sets.iter().any(|set| set.name == zone.name && set.record_type == record_type);
+    let defaults = [(RecordType::Soa, Missing::Soa), (RecordType::Ns, Missing::ApexNs)];
+    defaults.into_iter().filter(|&(record_type, _)| !has(record_type)).map(|(_, missing)| missing).collect()
+}
+
+/// Every rule that a record set of the zone breaks, in the order of the record sets. Country and subdivision codes are
+/// not looked up here.
+pub fn violations(zone: &HostedZone, collections: &[CidrCollection]) -> Vec<Violation> {
+    let context = Context::build(zone, collections);
+    let mut findings = Findings::default();
+    for (at, set) in zone.record_sets.iter().enumerate() {
+        record_set::RULES.iter().for_each(|rule| rule(&context, at, set, &mut findings));
+        alias::check_target(&context, at, set, &mut findings);
+    }
+    for group in &context.groups {
+        group::RULES.iter().for_each(|rule| rule(&context, group, &mut findings));
+    }
+    alias::find_circles(&context, &mut findings);
+    names::check_cname_is_alone(&context, &mut findings);
+    names::find_occluded(&context, &mut findings);
+    findings.0.sort_by_key(|violation| violation.record_set);
+    findings.0
+}
+
+/// The zone with what makes looking things up in it cheap.
+struct Context<'z> {
+    zone: &'z HostedZone,
+    collections: HashMap<&'z CidrCollectionId, &'z CidrCollection>,
+    /// In the order of their first members.
+    groups: Vec<Group<'z>>,
+    group_of: HashMap<(&'z Name, RecordType), usize>,
+    /// By index of the group: whether an alias asks for its health.
+    is_evaluated: Vec<bool>,
+}
+
+/// All record sets of one name and type.
+struct Group<'z> {
+    name: &'z Name,
+    record_type: RecordType,
+    /// Index and set, in the order they were written; never empty.
+    members: Vec<(usize, &'z ResourceRecordSet)>,
+}
+
+impl<'z> Context<'z> {
+    fn build(zone: &'z HostedZone, collections: &'z [CidrCollection]) -> Context<'z> {
+        let mut groups = Vec::<Group<'z>>::new();
+        let mut group_of = HashMap::new();
+        for (at, set) in zone.record_sets.iter().enumerate() {
+            let index = *group_of.entry((&set.name, set.record_type)).or_insert_with(|| {
+                groups.push(Group { name: &set.name, record_type: set.record_type, members: Vec::new() });
+                groups.len() - 1
+            });
+            groups[index].members.push((at, set));
+        }
+        let mut is_evaluated = vec![false; groups.len()];
+        for set in &zone.record_sets {
+            if let Content::Alias(target) = &set.content
+                && target.evaluate_target_health
+                && let Some(&index) = group_of.get(&(&target.name, set.record_type))
+            {
+                is_evaluated[index] = true;
+            }
+        }
+        let collections = collections.iter().map(|collection| (&collection.id, collection)).collect();
+        Context { zone, collections, groups, group_of, is_evaluated }
+    }
+
+    fn is_apex(&self, name: &Name) -> bool {
+        *name == self.zone.name
+    }
+}
+
+/// Collects violations; what it returns takes the hint.
+#[derive(Default)]
+struct Findings(Vec<Violation>);
+
+impl Findings {
+    fn error(&mut self, record_set: usize, field: Field, message: impl Into<String>) -> &mut Violation {
+        self.push(record_set, Severity::Error, field, message.into())
+    }
+
+    fn warning(&mut self, record_set: usize, field: Field, message: impl Into<String>) -> &mut Violation {
+        self.push(record_set, Severity::Warning, field, message.into())
+    }
+
+    fn push(&mut self, record_set: usize, severity: Severity, field: Field, message: String) -> &mut Violation {
+        self.0.push(Violation { record_set, severity, field, message, hint: None });
+        self.0.last_mut().expect("one was just pushed")
+    }
+}
+
+impl Violation {
+    fn with_hint(&mut self, hint: impl Into<String>) {
+        self.hint = Some(hint.into());
+    }
+}
+
+/// `DNS name x., type A` and, when there is one, `, SetIdentifier id`: the way Route 53's sentences name a set.
+fn describe(set: &ResourceRecordSet) -> String {
+    let base = format!("DNS name {}, type {}", set.name, set.record_type);
+    match &set.set_identifier {
+        Some(identifier) => format!("{base}, SetIdentifier {identifier}"),
+        None => base,
+    }
+}
+
+/// The set's identifier in quotation marks, or what else tells it from its neighbours.
+fn quote_identifier(set: &ResourceRecordSet) -> String {
+    set.set_identifier
+        .as_ref()
+        .map_or_else(|| "without set identifier".to_owned(), |identifier| format!("'{identifier}'"))
+}
+
+#[cfg(test)]
+mod tests;

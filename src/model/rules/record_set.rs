@@ -1,0 +1,265 @@
+//! What can be said about a record set by itself.
+
+use std::collections::HashSet;
+
+use super::{Context, Field, Findings};
+use crate::model::{Content, FailoverRole, MAX_TTL, RecordData, RecordType, ResourceRecordSet, RoutingPolicy};
+
+/// The most values of one set (Developer Guide, "Quotas").
+const MAX_VALUES: usize = 400;
+/// The longest set identifier, in characters (API ResourceRecordSetIdentifier).
+const MAX_SET_IDENTIFIER_CHARACTERS: usize = 128;
+/// The strongest bias in either direction (API Bias).
+const MAX_BIAS: u8 = 99;
+
+type Rule = fn(&Context<'_>, usize, &ResourceRecordSet, &mut Findings);
+
+pub(super) const RULES: &[Rule] = &[
+    name_lies_in_zone,
+    cname_is_not_at_apex,
+    soa_is_at_apex,
+    ns_is_no_wildcard,
+    ds_is_not_at_apex,
+    set_identifier_fits_the_policy,
+    set_identifier_is_not_too_long,
+    type_allows_the_policy,
+    multivalue_is_no_alias,
+    soa_and_cname_have_one_value,
+    number_of_values_is_within_limits,
+    values_differ,
+    ttl_is_within_limits,
+    bias_is_within_limits,
+    cidr_location_exists,
+    ip_based_is_not_private,
+    health_check_has_an_effect,
+    primary_can_fail_over,
+    failover_alias_evaluates,
+];
+
+/// Whole labels count: `notlab.test.` does not lie in `lab.test.`.
+fn name_lies_in_zone(context: &Context<'_>, at: usize, set: &ResourceRecordSet, findings: &mut Findings) {
+    let (name, zone) = (&set.name, &context.zone.name);
+    if !name.is_within(zone) {
+        findings.error(at, Field::Name, format!("RRSet with DNS name {name} is not permitted in zone {zone}"));
+    }
+}
+
+/// The apex has SOA and NS, and a CNAME stands alone (RFC 1034 section 3.6.2); an alias of type CNAME is one on the wire.
+fn cname_is_not_at_apex(context: &Context<'_>, at: usize, set: &ResourceRecordSet, findings: &mut Findings) {
+    if set.record_type == RecordType::Cname && context.is_apex(&set.name) {
+        let name = &set.name;
+        let message = format!("RRSet of type CNAME with DNS name {name} is not permitted at apex in zone {name}");
+        findings.error(at, Field::Type, message).with_hint("at the apex use an alias of type A or AAAA");
+    }
+}
+
+fn soa_is_at_apex(context: &Context<'_>, at: usize, set: &ResourceRecordSet, findings: &mut Findings) {
+    if set.record_type == RecordType::Soa && !context.is_apex(&set.name) {
+        findings.error(
+            at,
+            Field::Type,
+            format!("the SOA record belongs to the apex of the zone, {}", context.zone.name),
+        );
+    }
+}
+
+/// Developer Guide, "DNS domain name format"; RFC 4592 section 4.2 leaves such delegations undefined.
+fn ns_is_no_wildcard(_: &Context<'_>, at: usize, set: &ResourceRecordSet, findings: &mut Findings) {
+    if set.record_type == RecordType::Ns && set.name.is_wildcard() {
+        findings.error(at, Field::Name, "an NS record set must not have a wildcard name");
+    }
+}
+
+/// The DS of a zone is its parent's to publish (RFC 4035 section 2.4).
+fn ds_is_not_at_apex(context: &Context<'_>, at: usize, set: &ResourceRecordSet, findings: &mut Findings) {
+    if set.record_type == RecordType::Ds && context.is_apex(&set.name) {
+        let message = format!("RRSet of type DS with DNS name {} is not permitted at apex", set.name);
+        findings.error(at, Field::Type, message).with_hint("the DS of this zone belongs into its parent zone");
+    }
+}
+
+/// API ResourceRecordSet: everything but simple has an identifier, and simple has none.
+fn set_identifier_fits_the_policy(_: &Context<'_>, at: usize, set: &ResourceRecordSet, findings: &mut Findings) {
+    let is_simple = set.routing_policy == RoutingPolicy::Simple;
+    match (is_simple, &set.set_identifier) {
+        (false, None) => {
+            let message = format!("Missing field 'SetIdentifier': a {} record set needs one", set.routing_policy.name());
+            findings.error(at, Field::Policy, message)
+        }
+        (true, Some(_)) => {
+            let message = "a set identifier needs a routing policy: exactly one of Weight, Region, Failover, GeoLocation, \
+                           MultiValueAnswer, GeoProximityLocation, or CidrRoutingConfig";
+            findings.error(at, Field::SetIdentifier, message)
+        }
+        _ => return,
+    }
+    .with_hint("a set identifier tells apart the record sets that share name and type; a simple record set is alone");
+}
+
+fn set_identifier_is_not_too_long(_: &Context<'_>, at: usize, set: &ResourceRecordSet, findings: &mut Findings) {
+    let Some(identifier) = &set.set_identifier else { return };
+    let length = identifier.chars().count();
+    if !(1..=MAX_SET_IDENTIFIER_CHARACTERS).contains(&length) {
+        let message = format!("a set identifier has 1 to {MAX_SET_IDENTIFIER_CHARACTERS} characters, not {length}");
+        findings.error(at, Field::SetIdentifier, message);
+    }
+}
+
+/// API ResourceRecordSet: NS, SOA and DS exist only as simple sets; multivalue answers exist for everything but CNAME.
+fn type_allows_the_policy(_: &Context<'_>, at: usize, set: &ResourceRecordSet, findings: &mut Findings) {
+    let is_allowed = match (set.record_type, &set.routing_policy) {
+        (_, RoutingPolicy::Simple) => true,
+        (RecordType::Ns | RecordType::Soa | RecordType::Ds, _) => false,
+        (RecordType::Cname, RoutingPolicy::MultivalueAnswer) => false,
+        _ => true,
+    };
+    if !is_allowed {
+        let message = format!("a record set of type {} cannot be {}", set.record_type, set.routing_policy.name());
+        findings.error(at, Field::Policy, message);
+    }
+}
+
+/// API MultiValueAnswer.
+fn multivalue_is_no_alias(_: &Context<'_>, at: usize, set: &ResourceRecordSet, findings: &mut Findings) {
+    if set.routing_policy == RoutingPolicy::MultivalueAnswer && matches!(set.content, Content::Alias(_)) {
+        findings.error(at, Field::Alias, "a multivalue answer record set cannot be an alias");
+    }
+}
+
+fn soa_and_cname_have_one_value(_: &Context<'_>, at: usize, set: &ResourceRecordSet, findings: &mut Findings) {
+    let Content::Records { values, .. } = &set.content else { return };
+    if has_one_value(set.record_type) && values.len() != 1 {
+        let (record_type, count) = (set.record_type, values.len());
+        findings.error(
+            at,
+            Field::Values,
+            format!("a record set of type {record_type} has exactly one value, not {count}"),
+        );
+    }
+}
+
+fn has_one_value(record_type: RecordType) -> bool {
+    matches!(record_type, RecordType::Soa | RecordType::Cname)
+}
+
+fn number_of_values_is_within_limits(
+    context: &Context<'_>,
+    at: usize,
+    set: &ResourceRecordSet,
+    findings: &mut Findings,
+) {
+    let Content::Records { values, .. } = &set.content else { return };
+    let count = values.len();
+    if has_one_value(set.record_type) || (1..=MAX_VALUES).contains(&count) {
+        return;
+    }
+    let message = if count == 0 && set.record_type == RecordType::Ns && context.is_apex(&set.name) {
+        super::Missing::ApexNs.to_string()
+    } else {
+        format!("a record set has 1 to {MAX_VALUES} values, not {count}")
+    };
+    findings.error(at, Field::Values, message);
+}
+
+/// RFC 2181 section 5: a set holds no record twice.
+fn values_differ(_: &Context<'_>, at: usize, set: &ResourceRecordSet, findings: &mut Findings) {
+    let Content::Records { values, .. } = &set.content else { return };
+    let mut seen = HashSet::new();
+    for value in values {
+        if !seen.insert(comparable(value)) {
+            findings.error(at, Field::Values, format!("Duplicate Resource Record: '{value}'"));
+        }
+    }
+}
+
+/// Wire bytes with the letters of the name they end in folded: names that differ in case are the same (RFC 4343).
+fn comparable(value: &RecordData) -> Vec<u8> {
+    let name_at = match value.record_type() {
+        RecordType::Ptr => Some(0),
+        other => other.target_offset(),
+    };
+    let mut octets = value.wire().to_vec();
+    octets[name_at.unwrap_or(value.wire().len())..].make_ascii_lowercase();
+    octets
+}
+
+/// RFC 2181 section 8.
+fn ttl_is_within_limits(_: &Context<'_>, at: usize, set: &ResourceRecordSet, findings: &mut Findings) {
+    let Content::Records { ttl, .. } = &set.content else { return };
+    if *ttl > MAX_TTL {
+        findings.error(at, Field::Ttl, format!("a TTL is at most {MAX_TTL} seconds, not {ttl}"));
+    }
+}
+
+fn bias_is_within_limits(_: &Context<'_>, at: usize, set: &ResourceRecordSet, findings: &mut Findings) {
+    let RoutingPolicy::Geoproximity { bias, .. } = set.routing_policy else { return };
+    if bias.unsigned_abs() > MAX_BIAS {
+        findings.error(at, Field::Policy, format!("a bias lies between -{MAX_BIAS} and {MAX_BIAS}, not {bias}"));
+    }
+}
+
+fn cidr_location_exists(context: &Context<'_>, at: usize, set: &ResourceRecordSet, findings: &mut Findings) {
+    let RoutingPolicy::IpBased { collection: id, location } = &set.routing_policy else { return };
+    let Some(collection) = context.collections.get(id) else {
+        findings.error(at, Field::Policy, format!("there is no CIDR collection '{}'", id.0));
+        return;
+    };
+    let Some(location) = location else { return };
+    if collection.locations.iter().any(|(name, _)| name == location) {
+        return;
+    }
+    let known = collection.locations.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(", ");
+    findings
+        .error(at, Field::Policy, format!("the CIDR collection '{}' has no location '{location}'", collection.name))
+        .with_hint(if known.is_empty() {
+            "it has none at all".to_owned()
+        } else {
+            format!("its locations are {known}")
+        });
+}
+
+/// Developer Guide, "Considerations when working with a private hosted zone".
+fn ip_based_is_not_private(context: &Context<'_>, at: usize, set: &ResourceRecordSet, findings: &mut Findings) {
+    if context.zone.is_private() && matches!(set.routing_policy, RoutingPolicy::IpBased { .. }) {
+        findings.warning(at, Field::Policy, "IP-based record sets are not served in a private zone");
+    }
+}
+
+/// "In a group of one the record is always answered" (Developer Guide, "How Route 53 chooses records when health checking
+/// is configured"); only an alias that evaluates its target looks at the check then.
+fn health_check_has_an_effect(context: &Context<'_>, at: usize, set: &ResourceRecordSet, findings: &mut Findings) {
+    if set.health_check.is_none() || set.routing_policy != RoutingPolicy::Simple {
+        return;
+    }
+    if context.is_evaluated[context.group_of[&(&set.name, set.record_type)]] {
+        return;
+    }
+    findings
+        .warning(at, Field::HealthCheck, "a health check changes nothing on a simple record set: it is always answered")
+        .with_hint("give it a routing policy and a sibling to fall back on, such as failover");
+}
+
+fn primary_can_fail_over(_: &Context<'_>, at: usize, set: &ResourceRecordSet, findings: &mut Findings) {
+    if never_fails_over(set) {
+        findings
+            .warning(at, Field::Policy, "this primary never fails over: nothing says whether it is healthy")
+            .with_hint("give it a health check, or make it an alias that evaluates its target's health");
+    }
+}
+
+fn never_fails_over(set: &ResourceRecordSet) -> bool {
+    let is_primary = set.routing_policy == RoutingPolicy::Failover { role: FailoverRole::Primary };
+    let evaluates = matches!(&set.content, Content::Alias(target) if target.evaluate_target_health);
+    is_primary && set.health_check.is_none() && !evaluates
+}
+
+/// The API wants EvaluateTargetHealth for failover aliases, its clients are allowed to leave it out.
+fn failover_alias_evaluates(_: &Context<'_>, at: usize, set: &ResourceRecordSet, findings: &mut Findings) {
+    let (RoutingPolicy::Failover { .. }, Content::Alias(target)) = (&set.routing_policy, &set.content) else { return };
+    if target.evaluate_target_health || never_fails_over(set) {
+        return;
+    }
+    findings
+        .warning(at, Field::Alias, "this failover alias does not look at its target's health")
+        .with_hint("set evaluate_target_health = true");
+}

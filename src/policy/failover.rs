@@ -1,0 +1,29 @@
+//! Failover routing: the primary while it is healthy, then the secondary, and the primary again when neither is.
+
+use super::{Candidates, Choice, first_usable};
+use crate::model::{FailoverRole, ResourceRecordSet, RoutingPolicy};
+
+/// The pair in the order in which they answer; either may be missing (spec 1.5: a lone one has to be accepted).
+#[derive(Debug)]
+pub struct Failover {
+    order: [Option<u16>; 2],
+}
+
+impl Failover {
+    pub(super) fn new(group: &[&ResourceRecordSet]) -> Failover {
+        let member = |role| (0..).zip(group).find(|(_, set)| role_of(set) == Some(role)).map(|(member, _)| member);
+        Failover { order: [member(FailoverRole::Primary), member(FailoverRole::Secondary)] }
+    }
+
+    /// Both unhealthy answers the primary (API HealthCheckId; Developer Guide, "Active-passive failover").
+    pub(super) fn choose(&self, candidates: Candidates<'_>) -> Choice {
+        Choice::of(first_usable(self.order.iter().copied().flatten(), candidates), 0)
+    }
+}
+
+fn role_of(set: &ResourceRecordSet) -> Option<FailoverRole> {
+    match set.routing_policy {
+        RoutingPolicy::Failover { role } => Some(role),
+        _ => None,
+    }
+}

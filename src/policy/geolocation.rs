@@ -1,0 +1,73 @@
+//! Geolocation routing: the smallest area that holds the client, then ever larger ones.
+
+use super::{Candidates, Choice, first_usable};
+use crate::geo::{Client, Place};
+use crate::model::{GeoLocation, ResourceRecordSet, RoutingPolicy};
+
+/// Members by area, sorted so that an area is found by bisection.
+#[derive(Debug)]
+pub struct Geolocation {
+    areas: Box<[(u64, u16)]>,
+    default: Option<u16>,
+}
+
+impl Geolocation {
+    pub(super) fn new(group: &[&ResourceRecordSet]) -> Geolocation {
+        let located =
+            || (0..).zip(group).filter_map(|(member, set)| location_of(set).map(|location| (location, member)));
+        let mut areas: Box<[(u64, u16)]> = located().filter_map(|(area, member)| Some((key(area)?, member))).collect();
+        areas.sort_unstable();
+        let default = located().find(|(location, _)| *location == GeoLocation::Default).map(|(_, member)| member);
+        Geolocation { areas, default }
+    }
+
+    /// Subdivision, country, continent, default: the smallest area that has a healthy member; when none has, the smallest
+    /// that has any (API HealthCheckId). No area at all is NODATA (Developer Guide, "Geolocation routing").
+    pub(super) fn choose(&self, candidates: Candidates<'_>, client: &Client<'_>) -> Choice {
+        if self.areas.is_empty() {
+            return Choice::of(self.default, 0);
+        }
+        let place = client.place();
+        let fitting = areas_around(place).into_iter().filter_map(|area| self.member_for(area?));
+        Choice::of(first_usable(fitting, candidates), place.scope)
+    }
+
+    fn member_for(&self, area: GeoLocation) -> Option<u16> {
+        let Some(key) = key(area) else { return self.default };
+        let at = self.areas.binary_search_by_key(&key, |&(key, _)| key).ok()?;
+        Some(self.areas[at].1)
+    }
+}
+
+/// The areas that hold a place, from the smallest to everywhere.
+fn areas_around(place: &Place) -> [Option<GeoLocation>; 4] {
+    let subdivision = place.country.zip(place.subdivision);
+    [
+        subdivision.map(|(country, subdivision)| GeoLocation::Subdivision(country, subdivision)),
+        place.country.map(GeoLocation::Country),
+        place.continent.map(GeoLocation::Continent),
+        Some(GeoLocation::Default),
+    ]
+}
+
+/// An area as a number of its own; the default has none.
+fn key(area: GeoLocation) -> Option<u64> {
+    let packed = |kind: u8, country: [u8; 2], subdivision: [u8; 3]| {
+        let [a, b] = country;
+        let [x, y, z] = subdivision;
+        u64::from_be_bytes([0, 0, kind, a, b, x, y, z])
+    };
+    match area {
+        GeoLocation::Continent(continent) => Some(packed(1, [0, continent as u8], [0; 3])),
+        GeoLocation::Country(country) => Some(packed(2, country.0, [0; 3])),
+        GeoLocation::Subdivision(country, subdivision) => Some(packed(3, country.0, subdivision.0)),
+        GeoLocation::Default => None,
+    }
+}
+
+fn location_of(set: &ResourceRecordSet) -> Option<GeoLocation> {
+    match set.routing_policy {
+        RoutingPolicy::Geolocation { location } => Some(location),
+        _ => None,
+    }
+}

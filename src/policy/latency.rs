@@ -1,0 +1,45 @@
+//! Latency routing: the member whose region has the shortest round trip to the client.
+
+use super::{Candidates, Choice, least};
+use crate::geo::Client;
+use crate::model::{Country, Region, ResourceRecordSet, RoutingPolicy};
+
+/// The region whose member answers everybody in China (API ResourceRecordSetRegion).
+const CHINA_REGION: &str = "cn-north-1";
+const CHINA: Country = Country(*b"CN");
+
+/// The regions, by member.
+#[derive(Debug)]
+pub struct Latency {
+    regions: Box<[Region]>,
+    /// Members by the name of their region: who comes first wins a tie (docs/decisions).
+    order: Box<[u16]>,
+    china: Option<u16>,
+}
+
+impl Latency {
+    pub(super) fn new(group: &[&ResourceRecordSet]) -> Latency {
+        let regions: Box<[Region]> = group.iter().filter_map(|set| region_of(set)).collect();
+        let mut order: Box<[u16]> = (0..).zip(&regions).map(|(member, _)| member).collect();
+        order.sort_by_key(|&member| regions[usize::from(member)]);
+        let china = order.iter().copied().find(|&member| regions[usize::from(member)].name() == CHINA_REGION);
+        Latency { regions, order, china }
+    }
+
+    /// The lowest round trip among the healthy, then among all. Who cannot be located has the same round trip to everywhere.
+    pub(super) fn choose(&self, candidates: Candidates<'_>, client: &Client<'_>) -> Choice {
+        let trips = client.round_trips();
+        let in_china = self.china.filter(|_| client.place().country == Some(CHINA));
+        let cost = |member: u16| {
+            if in_china == Some(member) { -1.0 } else { trips.ms_to(self.regions[usize::from(member)]).unwrap_or(0.0) }
+        };
+        Choice::of(least(&self.order, candidates, cost), trips.scope.max(client.place().scope))
+    }
+}
+
+fn region_of(set: &ResourceRecordSet) -> Option<Region> {
+    match set.routing_policy {
+        RoutingPolicy::Latency { region } => Some(region),
+        _ => None,
+    }
+}

@@ -1,0 +1,126 @@
+//! The routing policies: a plan, the client, the usable bits and the dice in, which members answer out.
+//!
+//! One file a policy, all of one shape: a plan made from the group's record sets when a zone is compiled, and a `choose`
+//! that knows no sockets, names, files, clocks or probes. Every policy keeps the common rule (Developer Guide, "How
+//! Amazon Route 53 chooses records when health checking is configured"): the first candidate in the policy's order that
+//! is healthy; when none is, all count as healthy and the policy decides alone.
+
+mod candidates;
+mod dice;
+mod failover;
+mod geolocation;
+mod geoproximity;
+mod ip_based;
+mod latency;
+mod multivalue;
+mod weighted;
+
+use arrayvec::ArrayVec;
+
+pub use candidates::{Candidates, UsableBits};
+pub use dice::Dice;
+
+use crate::geo::Client;
+use crate::model::{CidrCollection, ResourceRecordSet, RoutingPolicy};
+use failover::Failover;
+use geolocation::Geolocation;
+use geoproximity::Geoproximity;
+use ip_based::IpBased;
+use latency::Latency;
+use multivalue::Multivalue;
+use weighted::Weighted;
+
+/// The most record sets one answer can hold: multivalue's eight (Developer Guide, "Multivalue answer routing").
+pub const MAX_CHOSEN: usize = multivalue::MAX_ANSWERS;
+
+/// How one group chooses among its members, who are numbered in the order of the record sets it was made from.
+#[derive(Debug)]
+pub enum Plan {
+    /// There is one member and it always answers.
+    Simple,
+    /// By weight.
+    Weighted(Weighted),
+    /// By round-trip time.
+    Latency(Latency),
+    /// Primary, then secondary.
+    Failover(Failover),
+    /// By area.
+    Geolocation(Geolocation),
+    /// By biased distance.
+    Geoproximity(Geoproximity),
+    /// Up to eight at random.
+    Multivalue(Multivalue),
+    /// By CIDR block.
+    IpBased(IpBased),
+    /// Nobody answers: IP-based routing in a private hosted zone (Developer Guide, "Considerations when working with a
+    /// private hosted zone").
+    NotServed,
+}
+
+/// Which members answer, and how many leading bits of the client's address that depended on (0: on none).
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Choice {
+    /// The members, in the order in which they answer; none is NODATA.
+    pub members: ArrayVec<u16, MAX_CHOSEN>,
+    /// The ECS scope that this choice calls for.
+    pub scope: u8,
+}
+
+impl Choice {
+    fn of(member: Option<u16>, scope: u8) -> Choice {
+        Choice { members: member.into_iter().collect(), scope }
+    }
+}
+
+impl Plan {
+    /// The plan of a group: record sets of one name and type, which all have the same policy.
+    pub fn new(group: &[&ResourceRecordSet], collections: &[CidrCollection]) -> Plan {
+        let Some(first) = group.first() else { return Plan::NotServed };
+        match first.routing_policy {
+            RoutingPolicy::Simple => Plan::Simple,
+            RoutingPolicy::Weighted { .. } => Plan::Weighted(Weighted::new(group)),
+            RoutingPolicy::Latency { .. } => Plan::Latency(Latency::new(group)),
+            RoutingPolicy::Failover { .. } => Plan::Failover(Failover::new(group)),
+            RoutingPolicy::Geolocation { .. } => Plan::Geolocation(Geolocation::new(group)),
+            RoutingPolicy::Geoproximity { .. } => Plan::Geoproximity(Geoproximity::new(group)),
+            RoutingPolicy::MultivalueAnswer => Plan::Multivalue(Multivalue),
+            RoutingPolicy::IpBased { .. } => Plan::IpBased(IpBased::new(group, collections)),
+        }
+    }
+
+    /// Chooses among `candidates` for this client.
+    pub fn choose(&self, candidates: Candidates<'_>, client: &Client<'_>, dice: &mut Dice) -> Choice {
+        match self {
+            Plan::Simple => Choice::of(Some(0), 0),
+            Plan::Weighted(plan) => plan.choose(candidates, dice),
+            Plan::Latency(plan) => plan.choose(candidates, client),
+            Plan::Failover(plan) => plan.choose(candidates),
+            Plan::Geolocation(plan) => plan.choose(candidates, client),
+            Plan::Geoproximity(plan) => plan.choose(candidates, client),
+            Plan::Multivalue(plan) => plan.choose(candidates, dice),
+            Plan::IpBased(plan) => plan.choose(candidates, client),
+            Plan::NotServed => Choice::default(),
+        }
+    }
+}
+
+/// The first usable one of `preferred`, who are in the policy's order; when none is usable, simply the first (fail-open).
+fn first_usable(mut preferred: impl Iterator<Item = u16> + Clone, candidates: Candidates<'_>) -> Option<u16> {
+    let nearest = preferred.clone().next();
+    preferred.find(|&member| candidates.is_usable(member)).or(nearest)
+}
+
+/// The usable member with the least cost, ties to the one that comes first in `order`; fail-open like `first_usable`.
+fn least(order: &[u16], candidates: Candidates<'_>, cost: impl Fn(u16) -> f64) -> Option<u16> {
+    let mut best: Option<(bool, f64, u16)> = None;
+    for &member in order {
+        let (unusable, cost) = (!candidates.is_usable(member), cost(member));
+        if best.is_none_or(|(best_unusable, best_cost, _)| (unusable, cost) < (best_unusable, best_cost)) {
+            best = Some((unusable, cost, member));
+        }
+    }
+    best.map(|(.., member)| member)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,37 @@
+//! Multivalue answer routing: up to eight healthy members at random.
+
+use arrayvec::ArrayVec;
+
+use super::{Candidates, Choice, Dice};
+
+/// Route 53 answers with up to eight healthy records (Developer Guide, "Multivalue answer routing").
+pub(super) const MAX_ANSWERS: usize = 8;
+/// The most members a group can have (Developer Guide, "Quotas").
+const MAX_MEMBERS: usize = 100;
+
+/// All members are alike.
+#[derive(Debug)]
+pub struct Multivalue;
+
+impl Multivalue {
+    /// Eight of the healthy ones, or all when there are no more; eight of all when none is healthy. In random order.
+    #[expect(clippy::unused_self, reason = "policies are chosen by in one shape")]
+    pub(super) fn choose(&self, candidates: Candidates<'_>, dice: &mut Dice) -> Choice {
+        let all = || candidates.all().take(MAX_MEMBERS);
+        let mut drawn: ArrayVec<u16, MAX_MEMBERS> = all().filter(|&member| candidates.is_usable(member)).collect();
+        if drawn.is_empty() {
+            drawn.extend(all());
+        }
+        let count = drawn.len().min(MAX_ANSWERS);
+        draw_to_the_front(&mut drawn, count, dice);
+        Choice { members: drawn.into_iter().take(count).collect(), scope: 0 }
+    }
+}
+
+/// The first `count` steps of a Fisher-Yates shuffle.
+fn draw_to_the_front(members: &mut [u16], count: usize, dice: &mut Dice) {
+    for at in 0..count {
+        let left = u32::try_from(members.len() - at).expect("a group has at most a hundred members");
+        members.swap(at, at + dice.below(left) as usize);
+    }
+}

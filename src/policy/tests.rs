@@ -1,0 +1,340 @@
+//! The test vectors of each policy, and what holds for all of them.
+
+use std::net::IpAddr;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::geo::Locator;
+use crate::model::{
+    CidrCollectionId, Content, Continent, Coordinates, Country, FailoverRole, GeoLocation, GeoproximityLocation,
+    LocationNetwork, Name, RecordData, RecordType, Region, Subdivision,
+};
+
+/// A record set with this policy; its set identifier is its number.
+fn set(number: usize, routing_policy: RoutingPolicy) -> ResourceRecordSet {
+    ResourceRecordSet {
+        name: Name::parse("app.lab.test").unwrap(),
+        record_type: RecordType::A,
+        set_identifier: Some(format!("{number:03}")),
+        routing_policy,
+        content: Content::Records { ttl: 60, values: vec![RecordData::parse(RecordType::A, "192.0.2.1").unwrap()] },
+        health_check: None,
+    }
+}
+
+/// A plan of these policies, and which members are usable.
+struct Case {
+    plan: Plan,
+    words: Vec<u64>,
+    count: u16,
+}
+
+impl Case {
+    fn new(policies: impl IntoIterator<Item = (RoutingPolicy, bool)>) -> Case {
+        Case::with_collections(policies, &[])
+    }
+
+    fn with_collections(
+        policies: impl IntoIterator<Item = (RoutingPolicy, bool)>,
+        collections: &[CidrCollection],
+    ) -> Case {
+        let (policies, usable): (Vec<_>, Vec<bool>) = policies.into_iter().unzip();
+        let sets: Vec<_> = policies.into_iter().enumerate().map(|(number, policy)| set(number, policy)).collect();
+        let mut words = vec![0; 2];
+        for (bit, _) in usable.iter().enumerate().filter(|(_, usable)| **usable) {
+            words[bit / 64] |= 1 << (bit % 64);
+        }
+        let plan = Plan::new(&sets.iter().collect::<Vec<_>>(), collections);
+        Case { plan, words, count: u16::try_from(sets.len()).unwrap() }
+    }
+
+    fn choose(&self, client: &Client<'_>, dice: &mut Dice) -> Choice {
+        let candidates = Candidates::new(UsableBits::new(&self.words, 0), 0, self.count);
+        self.plan.choose(candidates, client, dice)
+    }
+
+    /// How often each member answered in `draws`.
+    fn tally(&self, draws: u32) -> Vec<f64> {
+        let (locator, mut dice) = (Locator::default(), Dice::seeded(53));
+        let client = client(&locator, "192.0.2.1/32");
+        let mut counts = vec![0.0; usize::from(self.count)];
+        for _ in 0..draws {
+            let choice = self.choose(&client, &mut dice);
+            assert_eq!(choice.members.len(), 1);
+            counts[usize::from(choice.members[0])] += 1.0 / f64::from(draws);
+        }
+        counts
+    }
+
+    fn first(&self, client: &Client<'_>) -> Option<u16> {
+        self.choose(client, &mut Dice::seeded(1)).members.first().copied()
+    }
+}
+
+fn client<'l>(locator: &'l Locator, prefix: &str) -> Client<'l> {
+    let (address, length) = prefix.split_once('/').unwrap();
+    Client::new(locator, address.parse::<IpAddr>().unwrap(), length.parse().unwrap())
+}
+
+fn weighted(members: &[(u8, bool)]) -> Case {
+    Case::new(members.iter().map(|&(weight, usable)| (RoutingPolicy::Weighted { weight }, usable)))
+}
+
+fn failover(members: &[(FailoverRole, bool)]) -> Case {
+    Case::new(members.iter().map(|&(role, usable)| (RoutingPolicy::Failover { role }, usable)))
+}
+
+fn near(shares: &[f64], expected: &[f64]) {
+    // 100 000 draws: five standard deviations of a share are at most 0.008.
+    for (share, expected) in shares.iter().zip(expected) {
+        assert!((share - expected).abs() < 0.008, "{shares:?} is not {expected:?}");
+    }
+}
+
+#[test]
+fn weights_are_shares_of_their_sum() {
+    near(&weighted(&[(1, true), (255, true)]).tally(100_000), &[1.0 / 256.0, 255.0 / 256.0]);
+    near(&weighted(&[(10, true), (20, true), (20, false)]).tally(100_000), &[1.0 / 3.0, 2.0 / 3.0, 0.0]);
+}
+
+#[test]
+fn zero_weights_are_a_standby() {
+    near(&weighted(&[(0, true), (0, true), (0, true)]).tally(100_000), &[1.0 / 3.0; 3]);
+    near(&weighted(&[(5, false), (0, true), (0, true)]).tally(100_000), &[0.0, 0.5, 0.5]);
+    near(&weighted(&[(5, true), (0, true)]).tally(1_000), &[1.0, 0.0]);
+    near(&weighted(&[(5, false), (0, false)]).tally(1_000), &[1.0, 0.0]);
+    near(&weighted(&[(0, false), (0, false)]).tally(100_000), &[0.5, 0.5]);
+}
+
+#[test]
+fn the_primary_answers_while_it_can_and_when_nobody_can() {
+    use FailoverRole::{Primary, Secondary};
+    let locator = Locator::default();
+    let client = client(&locator, "192.0.2.1/32");
+    let answers = |members: &[_]| failover(members).first(&client);
+    assert_eq!(answers(&[(Secondary, true), (Primary, true)]), Some(1));
+    assert_eq!(answers(&[(Secondary, true), (Primary, false)]), Some(0));
+    assert_eq!(answers(&[(Secondary, false), (Primary, false)]), Some(1));
+    assert_eq!(answers(&[(Primary, false)]), Some(0));
+    assert_eq!(answers(&[(Secondary, false)]), Some(0));
+}
+
+fn multivalue(usable: &[bool]) -> Case {
+    Case::new(usable.iter().map(|&usable| (RoutingPolicy::MultivalueAnswer, usable)))
+}
+
+#[test]
+fn multivalue_answers_eight_healthy_ones() {
+    let locator = Locator::default();
+    let client = client(&locator, "192.0.2.1/32");
+    let mut dice = Dice::seeded(7);
+    let mut answered = |case: &Case| {
+        let mut members = case.choose(&client, &mut dice).members.to_vec();
+        members.sort_unstable();
+        members
+    };
+    let distinct = |members: &[u16]| members.windows(2).all(|pair| pair[0] < pair[1]);
+    let healthy = answered(&multivalue(&[true; 12]));
+    assert!(healthy.len() == 8 && distinct(&healthy));
+    let three: Vec<bool> = (0..12).map(|number| number % 4 == 1).collect();
+    assert_eq!(answered(&multivalue(&three)), [1, 5, 9]);
+    let none = answered(&multivalue(&[false; 12]));
+    assert!(none.len() == 8 && distinct(&none));
+    assert_eq!(answered(&multivalue(&[true; 8])), [0, 1, 2, 3, 4, 5, 6, 7]);
+}
+
+#[test]
+fn every_multivalue_member_has_its_turn_in_every_place() {
+    let locator = Locator::default();
+    let client = client(&locator, "192.0.2.1/32");
+    let case = multivalue(&[true; 12]);
+    let mut dice = Dice::seeded(9);
+    let mut first = [0.0; 12];
+    for _ in 0..100_000 {
+        first[usize::from(case.choose(&client, &mut dice).members[0])] += 1.0 / 100_000.0;
+    }
+    near(&first, &[1.0 / 12.0; 12]);
+}
+
+fn place(cidr: &str, country: &str, subdivision: Option<&str>) -> LocationNetwork {
+    LocationNetwork {
+        cidr: cidr.parse().unwrap(),
+        country: Country::from_code(country),
+        subdivision: subdivision.and_then(Subdivision::from_code),
+        coordinates: None,
+        region: None,
+    }
+}
+
+fn world_map() -> Locator {
+    let networks = [
+        place("192.0.2.0/24", "US", Some("CA")),
+        place("198.51.100.0/24", "BR", None),
+        place("203.0.113.0/24", "DE", None),
+    ];
+    Locator::build(&networks, Vec::new(), &[])
+}
+
+fn geolocation(members: &[(GeoLocation, bool)]) -> Case {
+    Case::new(members.iter().map(|&(location, usable)| (RoutingPolicy::Geolocation { location }, usable)))
+}
+
+#[test]
+fn the_smallest_area_answers_and_an_unhealthy_one_falls_outward() {
+    let us = Country::from_code("US").unwrap();
+    let california = Subdivision::from_code("CA").unwrap();
+    let areas = [
+        GeoLocation::Default,
+        GeoLocation::Continent(Continent::NorthAmerica),
+        GeoLocation::Country(us),
+        GeoLocation::Subdivision(us, california),
+    ];
+    let map = world_map();
+    let californian = client(&map, "192.0.2.7/32");
+    let with_health = |usable: [bool; 4]| geolocation(&areas.into_iter().zip(usable).collect::<Vec<_>>());
+    assert_eq!(with_health([true; 4]).first(&californian), Some(3));
+    assert_eq!(with_health([true, true, true, false]).first(&californian), Some(2));
+    assert_eq!(with_health([true, true, false, false]).first(&californian), Some(1));
+    assert_eq!(with_health([true, false, false, false]).first(&californian), Some(0));
+    assert_eq!(with_health([false; 4]).first(&californian), Some(3));
+    assert_eq!(with_health([true; 4]).first(&client(&map, "198.51.100.1/32")), Some(0));
+}
+
+#[test]
+fn a_client_in_no_area_gets_the_default_or_nothing() {
+    let map = world_map();
+    let europe = (GeoLocation::Continent(Continent::Europe), true);
+    assert_eq!(geolocation(&[europe]).first(&client(&map, "198.51.100.1/32")), None);
+    assert_eq!(geolocation(&[europe]).first(&client(&map, "203.0.113.9/32")), Some(0));
+    let default_only = geolocation(&[(GeoLocation::Default, true)]);
+    assert_eq!(default_only.first(&client(&map, "10.9.9.9/32")), Some(0));
+    // Where the client is decided nothing, so nothing of its address may.
+    assert_eq!(default_only.choose(&client(&map, "192.0.2.7/32"), &mut Dice::seeded(1)).scope, 0);
+}
+
+fn block(text: &str) -> ipnet::IpNet {
+    text.parse().unwrap()
+}
+
+fn offices(located: &[(Option<&str>, bool)]) -> Case {
+    let id = CidrCollectionId("offices".to_owned());
+    let collection = CidrCollection {
+        id: id.clone(),
+        name: "offices".to_owned(),
+        locations: vec![
+            ("a".to_owned(), vec![block("10.0.0.0/16")]),
+            ("b".to_owned(), vec![block("10.0.1.0/24")]),
+            ("elsewhere".to_owned(), vec![block("10.0.1.128/25")]),
+        ],
+    };
+    let policy = |location: Option<&str>| RoutingPolicy::IpBased {
+        collection: id.clone(),
+        location: location.map(str::to_owned),
+    };
+    Case::with_collections(located.iter().map(|&(location, usable)| (policy(location), usable)), &[collection])
+}
+
+#[test]
+fn the_longest_block_that_holds_the_whole_prefix_decides() {
+    let nowhere = Locator::default();
+    let all = offices(&[(Some("a"), true), (Some("b"), true), (None, true)]);
+    let asked = |case: &Case, prefix| case.first(&client(&nowhere, prefix));
+    assert_eq!(asked(&all, "10.0.1.7/32"), Some(1));
+    assert_eq!(asked(&all, "10.0.2.7/32"), Some(0));
+    assert_eq!(asked(&all, "10.0.0.0/12"), Some(2));
+    assert_eq!(asked(&all, "10.0.1.0/20"), Some(0));
+    assert_eq!(asked(&all, "192.0.2.1/32"), Some(2));
+    // The deepest block's location has no member in the group: the default, not the next block.
+    assert_eq!(asked(&all, "10.0.1.200/32"), Some(2));
+    assert_eq!(asked(&offices(&[(Some("a"), true)]), "192.0.2.1/32"), None);
+    assert_eq!(asked(&offices(&[(Some("a"), true), (Some("b"), false), (None, true)]), "10.0.1.7/32"), Some(0));
+    assert_eq!(asked(&offices(&[(Some("a"), false), (Some("b"), false), (None, true)]), "10.0.1.7/32"), Some(2));
+    assert_eq!(asked(&offices(&[(Some("a"), false), (Some("b"), false), (None, false)]), "10.0.1.7/32"), Some(1));
+}
+
+fn at_region(name: &str) -> Region {
+    Region::from_name(name).unwrap()
+}
+
+fn in_region(cidr: &str, region: &str) -> LocationNetwork {
+    LocationNetwork { region: Some(at_region(region)), ..place(cidr, "", None) }
+}
+
+#[test]
+fn the_nearest_region_answers_and_then_the_next() {
+    let map = Locator::build(&[in_region("192.0.2.0/24", "eu-central-1")], Vec::new(), &[]);
+    let frankfurt = client(&map, "192.0.2.1/32");
+    let regions = ["us-east-1", "eu-west-1", "eu-central-1"];
+    let with_health = |usable: [bool; 3]| {
+        let policy = |name| RoutingPolicy::Latency { region: at_region(name) };
+        Case::new(regions.into_iter().map(policy).zip(usable))
+    };
+    assert_eq!(with_health([true; 3]).first(&frankfurt), Some(2));
+    assert_eq!(with_health([true, true, false]).first(&frankfurt), Some(1));
+    assert_eq!(with_health([true, false, false]).first(&frankfurt), Some(0));
+    assert_eq!(with_health([false; 3]).first(&frankfurt), Some(2));
+    // Nobody knows where this one is: the same region every time, the first by name.
+    assert_eq!(with_health([true; 3]).first(&client(&map, "10.0.0.1/32")), Some(2));
+}
+
+#[test]
+fn everybody_in_china_gets_the_beijing_region() {
+    let map = Locator::build(&[place("192.0.2.0/24", "CN", None)], Vec::new(), &[]);
+    let policy = |name| RoutingPolicy::Latency { region: at_region(name) };
+    let case = |beijing| Case::new([(policy("ap-east-1"), true), (policy("cn-north-1"), beijing)]);
+    assert_eq!(case(true).first(&client(&map, "192.0.2.1/32")), Some(1));
+    assert_eq!(case(false).first(&client(&map, "192.0.2.1/32")), Some(0));
+}
+
+#[test]
+fn bias_moves_the_border() {
+    // One degree of the equator is 111.195 km: members 3000 and 4000 km from a client at 0, 0.
+    let coordinates = |longitude: f64| Coordinates { latitude: 0.0, longitude };
+    let network = LocationNetwork { coordinates: Some(coordinates(0.0)), ..place("192.0.2.0/24", "", None) };
+    let map = Locator::build(&[network], Vec::new(), &[]);
+    let case = |bias_a, bias_b| {
+        let member = |longitude, bias| {
+            let location = GeoproximityLocation::Coordinates(coordinates(longitude));
+            (RoutingPolicy::Geoproximity { location, bias }, true)
+        };
+        Case::new([member(3000.0 / 111.195, bias_a), member(-4000.0 / 111.195, bias_b)])
+    };
+    let answers = |bias_a, bias_b| case(bias_a, bias_b).first(&client(&map, "192.0.2.1/32"));
+    assert_eq!(answers(0, 0), Some(0));
+    assert_eq!(answers(0, 50), Some(1));
+    assert_eq!(answers(-50, 0), Some(1));
+    assert_eq!(answers(-30, 0), Some(0));
+}
+
+fn any_policies() -> impl Strategy<Value = Vec<(RoutingPolicy, bool)>> {
+    let region = (0..Region::COUNT).prop_map(|index| Region::all().nth(index).unwrap());
+    let coordinates = (-90.0..90.0, -180.0..180.0)
+        .prop_map(|(latitude, longitude)| GeoproximityLocation::Coordinates(Coordinates { latitude, longitude }));
+    let policies = prop_oneof![
+        prop::collection::vec(any::<u8>().prop_map(|weight| RoutingPolicy::Weighted { weight }), 1..20),
+        prop::collection::vec(region.prop_map(|region| RoutingPolicy::Latency { region }), 1..20),
+        prop::collection::vec(Just(RoutingPolicy::MultivalueAnswer), 1..100),
+        prop::collection::vec(
+            (coordinates, -99i8..=99).prop_map(|(location, bias)| RoutingPolicy::Geoproximity { location, bias }),
+            1..20
+        ),
+    ];
+    policies.prop_flat_map(|policies| {
+        let count = policies.len();
+        (Just(policies), prop::collection::vec(any::<bool>(), count)).prop_map(|(p, u)| p.into_iter().zip(u).collect())
+    })
+}
+
+proptest! {
+    #[test]
+    fn an_unusable_member_answers_only_when_none_is_usable(members in any_policies(), seed in any::<u64>()) {
+        let usable: Vec<bool> = members.iter().map(|(_, usable)| *usable).collect();
+        let locator = world_map();
+        let choice = Case::new(members).choose(&client(&locator, "192.0.2.1/32"), &mut Dice::seeded(seed));
+        prop_assert!(!choice.members.is_empty());
+        for &member in &choice.members {
+            prop_assert!(usable[usize::from(member)] || !usable.contains(&true));
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! Looks outside: asks endpoints over TCP, HTTP and HTTPS, and reports what it saw. Concludes nothing.
+//!
+//! ```text
+//!  plans (from the tracker) ──▶ Prober ── one task a check ──▶ resolve ─▶ http | tcp ──▶ Observed ──▶ control
+//!                               starts, keeps, stops           (off the clock)            bounded channel
+//! ```
+//!
+//! - `prober`: who is probed when; every probe's task is owned here and stops with its check.
+//! - `http`, `tcp`: one probe of one endpoint under Route 53's deadlines; `tls`: any certificate is good.
+//! - `resolve`: the address of a domain name, before each probe.
+//! - `report`: what was seen, and Route 53's words for it.
+
+mod errors;
+mod http;
+mod limits;
+mod prober;
+mod report;
+mod resolve;
+mod tcp;
+mod tls;
+
+#[cfg(test)]
+mod nasty;
+
+use std::time::Duration;
+
+use crate::health::{CheckSlot, Generation, Observation};
+
+pub use prober::{Prober, ProberError, ProberSettings};
+pub use report::{Asked, Durations, Finding, Reason, Report, Step};
+
+/// One probe's result, on its way to the loop that decides.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Observed {
+    /// Which check.
+    pub slot: CheckSlot,
+    /// Which life of it.
+    pub generation: Generation,
+    /// Whether the endpoint did as it should.
+    pub observation: Observation,
+    /// What was seen.
+    pub report: Report,
+}
+
+/// How long each step of a probe may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timings {
+    /// For the address of a domain name, before the other clocks start.
+    pub resolve: Duration,
+    /// For the connection of an HTTP check, TLS included, a second handshake without SNI too.
+    pub connect: Duration,
+    /// For the status, from when the connection stands.
+    pub status: Duration,
+    /// For the body in which a string is searched, from the status on.
+    pub body: Duration,
+    /// For the connection of a TCP check.
+    pub tcp_connect: Duration,
+}
+
+impl Default for Timings {
+    /// Route 53's, from the Developer Guide, "How Amazon Route 53 determines whether a health check is healthy".
+    /// It says nothing of name resolution: 5 s is what a system resolver waits for one answer of one name server.
+    fn default() -> Timings {
+        Timings {
+            resolve: Duration::from_secs(5),
+            connect: Duration::from_secs(4),
+            status: Duration::from_secs(2),
+            body: Duration::from_secs(2),
+            tcp_connect: Duration::from_secs(10),
+        }
+    }
+}

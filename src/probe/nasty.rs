@@ -1,0 +1,667 @@
+//! Servers that behave badly, and what probes say of them.
+//!
+//! Each test runs a real server on loopback. The deadline that a test waits for is a few tenths of a second here; all other
+//! bounds are generous, so that a busy machine fails nothing.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use rcgen::{CertificateParams, DnType, KeyPair};
+use rustls::pki_types::PrivateKeyDer;
+use rustls::server::{Acceptor, ResolvesServerCert};
+use rustls::{ServerConfig, SupportedProtocolVersion};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::AbortHandle;
+use tokio::time::{Instant, sleep};
+use tokio_rustls::{LazyConfigAcceptor, TlsAcceptor};
+
+use crate::model::{HealthCheckId, HttpRequest};
+
+use super::http::{Clients, HttpProbe, Transport};
+use super::tls::ServerNameIndication::{Omitted, Sent};
+use super::{Durations, Finding, Step, Timings};
+
+/// A deadline that a test waits for.
+const DEADLINE: Duration = Duration::from_millis(300);
+/// No probe takes longer, with what a loaded machine adds.
+const IN_TIME: Duration = Duration::from_secs(20);
+
+/// For tests in which nothing is to time out.
+fn patient() -> Timings {
+    let long = Duration::from_secs(60);
+    Timings { resolve: long, connect: long, status: long, body: long, tcp_connect: long }
+}
+
+/// For tests in which one step is to time out, and no other however loaded the machine is.
+fn short(step: Step) -> Timings {
+    match step {
+        Step::Connect => Timings { connect: DEADLINE, ..patient() },
+        Step::Status => Timings { status: DEADLINE, ..patient() },
+        Step::Body => Timings { body: DEADLINE, ..patient() },
+    }
+}
+
+/// A server on loopback that knows how many connections it has.
+pub(super) struct Server {
+    pub(super) address: SocketAddr,
+    pub(super) open: Arc<AtomicUsize>,
+    pub(super) accepted: Arc<AtomicUsize>,
+    accepting: AbortHandle,
+}
+
+impl Server {
+    pub(super) async fn start<F>(serve: impl Fn(TcpStream) -> F + Send + 'static) -> Server
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (open, accepted) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let (counted, all) = (Arc::clone(&open), Arc::clone(&accepted));
+        let accepting = tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                counted.fetch_add(1, Ordering::SeqCst);
+                all.fetch_add(1, Ordering::SeqCst);
+                let (serving, counted) = (serve(stream), Arc::clone(&counted));
+                tokio::spawn(async move {
+                    serving.await;
+                    counted.fetch_sub(1, Ordering::SeqCst);
+                });
+            }
+        });
+        Server { address, open, accepted, accepting: accepting.abort_handle() }
+    }
+
+    /// From now on connections are refused.
+    pub(super) fn stop(&self) {
+        self.accepting.abort();
+    }
+
+    /// Reads the request, sends these octets, and keeps the connection open until the other side closes it.
+    pub(super) async fn answering(response: impl Into<Vec<u8>>) -> Server {
+        let response: Arc<[u8]> = response.into().into();
+        Server::start(move |stream| {
+            let response = Arc::clone(&response);
+            async move { answer(stream, &response).await }
+        })
+        .await
+    }
+
+    /// Every connection of the probe must come to its end.
+    pub(super) async fn assert_that_nothing_is_left(&self) {
+        let start = Instant::now();
+        while self.open.load(Ordering::SeqCst) > 0 {
+            assert!(start.elapsed() < IN_TIME, "a connection was left open");
+            sleep(Duration::from_millis(5)).await;
+        }
+    }
+}
+
+async fn answer(mut stream: impl AsyncRead + AsyncWrite + Unpin, response: &[u8]) {
+    read_request(&mut stream).await;
+    let _ = stream.write_all(response).await;
+    until_closed(stream).await;
+}
+
+async fn read_request(stream: &mut (impl AsyncRead + Unpin)) -> String {
+    let mut request = Vec::new();
+    while !request.ends_with(b"\r\n\r\n") {
+        let Ok(octet) = stream.read_u8().await else { break };
+        request.push(octet);
+    }
+    String::from_utf8(request).unwrap()
+}
+
+pub(super) async fn until_closed(mut stream: impl AsyncRead + Unpin) {
+    let mut buffer = [0; 1024];
+    while stream.read(&mut buffer).await.is_ok_and(|octets| octets > 0) {}
+}
+
+fn request(search_string: Option<&str>) -> HttpRequest {
+    HttpRequest { resource_path: "/".to_owned(), search_string: search_string.map(str::to_owned) }
+}
+
+fn id() -> HealthCheckId {
+    HealthCheckId("0123".to_owned())
+}
+
+async fn run(probe: HttpProbe, server: &Server, timings: Timings) -> (Finding, Durations) {
+    let start = Instant::now();
+    let result = probe.probe(&Clients::new().unwrap(), server.address, &timings).await.unwrap();
+    assert!(start.elapsed() < IN_TIME, "no verdict in time");
+    server.assert_that_nothing_is_left().await;
+    result
+}
+
+async fn plain(server: &Server, search_string: Option<&str>, timings: Timings) -> Finding {
+    let (ip, port) = (server.address.ip(), server.address.port());
+    let probe = HttpProbe::new(&id(), Transport::Plain, &request(search_string), None, Some(ip), port);
+    run(probe, server, timings).await.0
+}
+
+async fn saw(response: impl Into<Vec<u8>>) -> Finding {
+    plain(&Server::answering(response).await, None, patient()).await
+}
+
+async fn searched(response: impl Into<Vec<u8>>, string: &str) -> Finding {
+    plain(&Server::answering(response).await, Some(string), patient()).await
+}
+
+fn ok_with_body(body: &[u8]) -> Vec<u8> {
+    [format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len()).as_bytes(), body].concat()
+}
+
+// What is asked.
+
+#[tokio::test]
+async fn the_request_is_the_one_that_route_53_sends() {
+    let (sender, mut requests) = tokio::sync::mpsc::channel(1);
+    let server = Server::start(move |mut stream| {
+        let sender = sender.clone();
+        async move {
+            sender.send(read_request(&mut stream).await).await.unwrap();
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await;
+            until_closed(stream).await;
+        }
+    })
+    .await;
+    let (ip, port) = (server.address.ip(), server.address.port());
+    let http = HttpRequest { resource_path: "/health?deep=1&x=%20".to_owned(), search_string: None };
+    for (name, host) in [(Some("App.lab.test"), "App.lab.test"), (Some("127.1"), "127.1"), (None, "127.0.0.1")] {
+        let probe = HttpProbe::new(&id(), Transport::Plain, &http, name, Some(ip), port);
+        let (finding, durations) = run(probe, &server, patient()).await;
+        assert_eq!(finding, Finding::GoodStatus(200));
+        assert!(durations.connect.unwrap() <= durations.total && durations.first_byte.unwrap() <= durations.total);
+        let request = requests.recv().await.unwrap();
+        let (first, headers) = request.split_once("\r\n").unwrap();
+        assert_eq!(first, "GET /health?deep=1&x=%20 HTTP/1.1");
+        let mut headers: Vec<String> = headers.trim_end().lines().map(str::to_owned).collect();
+        headers.sort_unstable();
+        assert_eq!(
+            headers,
+            [
+                "accept-encoding: identity,gzip,deflate".to_owned(),
+                "accept: */*".to_owned(),
+                format!("host: {host}:{port}"),
+                "user-agent: fiftythree-health-check (ref 0123)".to_owned(),
+            ]
+        );
+    }
+}
+
+// What is good.
+
+#[tokio::test]
+async fn from_200_to_399_is_good() {
+    for (code, good) in [(200, true), (204, true), (302, true), (399, true), (400, false), (404, false), (503, false)] {
+        let expected = if good { Finding::GoodStatus(code) } else { Finding::BadStatus(code) };
+        assert_eq!(saw(format!("HTTP/1.1 {code} Any\r\n\r\n")).await, expected);
+    }
+}
+
+#[tokio::test]
+async fn a_redirect_is_good_and_not_followed() {
+    let server = Server::answering("HTTP/1.1 302 Found\r\nLocation: /next\r\n\r\nover there").await;
+    assert_eq!(plain(&server, None, patient()).await, Finding::GoodStatus(302));
+    assert_eq!(plain(&server, Some("over there"), patient()).await, Finding::GoodStatus(302));
+    assert_eq!(server.accepted.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test]
+async fn provisional_answers_come_before_the_real_one() {
+    assert_eq!(
+        saw("HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n\r\n").await,
+        Finding::GoodStatus(200)
+    );
+}
+
+#[tokio::test]
+async fn http_1_0_is_good_enough() {
+    assert_eq!(saw("HTTP/1.0 200 OK\r\n\r\n").await, Finding::GoodStatus(200));
+}
+
+#[tokio::test]
+async fn the_string_must_lie_whole_in_the_first_5120_bytes() {
+    // Vector 24: a string of six bytes at 5119 to 5125, counted from 1.
+    for (before, good) in [(0, true), (5113, true), (5114, true), (5115, false), (5118, false), (9000, false)] {
+        let body = [vec![b'.'; before], b"needle".to_vec(), vec![b'.'; 20_000]].concat();
+        let expected = if good { Finding::GoodStatus(200) } else { Finding::StringMissing(200) };
+        assert_eq!(searched(ok_with_body(&body), "needle").await, expected, "{before} bytes before it");
+    }
+}
+
+#[tokio::test]
+async fn the_string_is_searched_as_it_is_written() {
+    assert_eq!(searched(ok_with_body(b"all is Well"), "well").await, Finding::StringMissing(200));
+    assert_eq!(searched(ok_with_body(b""), "well").await, Finding::StringMissing(200));
+    assert_eq!(
+        searched(b"HTTP/1.1 500 Bad\r\nContent-Length: 4\r\n\r\nwell".to_vec(), "well").await,
+        Finding::BadStatus(500)
+    );
+}
+
+#[tokio::test]
+async fn a_string_in_pieces_is_found() {
+    let server = Server::start(|mut stream| async move {
+        read_request(&mut stream).await;
+        stream.set_nodelay(true).unwrap();
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n").await;
+        for octet in "haystack needle".chars() {
+            let _ = stream.write_all(format!("1\r\n{octet}\r\n").as_bytes()).await;
+            sleep(Duration::from_millis(2)).await;
+        }
+        until_closed(stream).await;
+    })
+    .await;
+    assert_eq!(plain(&server, Some("needle"), patient()).await, Finding::GoodStatus(200));
+}
+
+/// `zcat`-readable: one stored block, whose checksum is never reached since the string comes first.
+fn stored(body: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(body.len()).unwrap();
+    [&[1], &length.to_le_bytes()[..], &(!length).to_le_bytes(), body].concat()
+}
+
+fn encoded(coding: &str, head: &[u8], body: &[u8], checksum: &[u8]) -> Vec<u8> {
+    let body = [head, &stored(body), checksum].concat();
+    let head = format!("HTTP/1.1 200 OK\r\nContent-Encoding: {coding}\r\nContent-Length: {}\r\n\r\n", body.len());
+    [head.as_bytes(), &body].concat()
+}
+
+#[tokio::test]
+async fn compressed_bodies_are_searched_as_what_they_were() {
+    let gzip = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
+    // gzip ends in CRC-32 and length, zlib in Adler-32, of `a needle`.
+    let body = b"a needle";
+    let gzip_end = [crc32(body).to_le_bytes(), 8u32.to_le_bytes()].concat();
+    assert_eq!(searched(encoded("gzip", &gzip, body, &gzip_end), "needle").await, Finding::GoodStatus(200));
+    assert_eq!(searched(encoded("gzip", &gzip, body, &gzip_end), "thread").await, Finding::StringMissing(200));
+    let zlib_end = adler32(body).to_be_bytes();
+    assert_eq!(searched(encoded("deflate", &[0x78, 0x01], body, &zlib_end), "needle").await, Finding::GoodStatus(200));
+    let garbage = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 6\r\n\r\nneedle".to_vec();
+    assert!(matches!(searched(garbage, "needle").await, Finding::Protocol(_)));
+}
+
+fn crc32(octets: &[u8]) -> u32 {
+    !octets.iter().fold(!0, |sum, &octet| {
+        (0..8).fold(sum ^ u32::from(octet), |sum, _| if sum & 1 == 1 { sum >> 1 ^ 0xedb8_8320 } else { sum >> 1 })
+    })
+}
+
+fn adler32(octets: &[u8]) -> u32 {
+    let (a, b) = octets.iter().fold((1u32, 0u32), |(a, b), &octet| {
+        let a = (a + u32::from(octet)) % 65_521;
+        (a, (b + a) % 65_521)
+    });
+    b << 16 | a
+}
+
+// What never ends.
+
+#[tokio::test]
+async fn silence_after_the_connection_is_a_status_that_did_not_come() {
+    let server = Server::start(until_closed).await;
+    assert_eq!(plain(&server, None, short(Step::Status)).await, Finding::TimedOut(Step::Status));
+}
+
+#[tokio::test]
+async fn a_head_that_stops_in_the_middle_times_out() {
+    let server = Server::answering("HTTP/1.1 200 OK\r\nContent-").await;
+    assert_eq!(plain(&server, None, short(Step::Status)).await, Finding::TimedOut(Step::Status));
+}
+
+#[tokio::test]
+async fn a_head_that_drips_times_out() {
+    let server = Server::start(|mut stream| async move {
+        read_request(&mut stream).await;
+        for octet in b"HTTP/1.1 200 OK\r\nA: ".iter().chain(std::iter::repeat(&b'a')) {
+            if stream.write_all(&[*octet]).await.is_err() {
+                return;
+            }
+            sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await;
+    assert_eq!(plain(&server, None, short(Step::Status)).await, Finding::TimedOut(Step::Status));
+}
+
+#[tokio::test]
+async fn provisional_answers_without_end_time_out() {
+    let server = Server::start(|mut stream| async move {
+        read_request(&mut stream).await;
+        while stream.write_all(b"HTTP/1.1 103 Early Hints\r\n\r\n").await.is_ok() {
+            sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await;
+    assert_eq!(plain(&server, None, short(Step::Status)).await, Finding::TimedOut(Step::Status));
+}
+
+#[tokio::test]
+async fn a_body_that_stops_or_drips_times_out_only_where_a_string_is_searched() {
+    let stops = Server::answering("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nsome").await;
+    let drips = Server::start(|mut stream| async move {
+        read_request(&mut stream).await;
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n").await;
+        while stream.write_all(b".").await.is_ok() {
+            sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await;
+    for server in [stops, drips] {
+        assert_eq!(plain(&server, Some("needle"), short(Step::Body)).await, Finding::TimedOut(Step::Body));
+        assert_eq!(plain(&server, None, patient()).await, Finding::GoodStatus(200));
+    }
+}
+
+#[tokio::test]
+async fn of_ten_gigabytes_only_the_beginning_is_read() {
+    let sent = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&sent);
+    let server = Server::start(move |mut stream| {
+        let counted = Arc::clone(&counted);
+        async move {
+            read_request(&mut stream).await;
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 10000000000\r\n\r\n").await;
+            while let Ok(octets) = stream.write(&[b'.'; 65_536]).await {
+                counted.fetch_add(octets, Ordering::SeqCst);
+            }
+        }
+    })
+    .await;
+    assert_eq!(plain(&server, Some("needle"), patient()).await, Finding::StringMissing(200));
+    assert_eq!(plain(&server, None, patient()).await, Finding::GoodStatus(200));
+    // What fits into the buffers of two sockets, not what the server would like to send.
+    assert!(sent.load(Ordering::SeqCst) < 100_000_000);
+}
+
+#[tokio::test]
+async fn headers_may_have_16_kib_and_no_more() {
+    let head = |octets: usize| format!("HTTP/1.1 200 OK\r\nBig: {}\r\n\r\n", "a".repeat(octets));
+    assert_eq!(saw(head(16_000)).await, Finding::GoodStatus(200));
+    assert!(matches!(saw(head(16_400)).await, Finding::Protocol(_)));
+    assert_eq!(saw(format!("HTTP/1.1 200 OK\r\n{}\r\n", "A: b\r\n".repeat(400))).await, Finding::GoodStatus(200));
+    assert!(matches!(saw(format!("HTTP/1.1 200 OK\r\n{}\r\n", "A: b\r\n".repeat(600))).await, Finding::Protocol(_)));
+    let endless = Server::start(|mut stream| async move {
+        read_request(&mut stream).await;
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nBig: ").await;
+        while stream.write_all(&[b'a'; 4096]).await.is_ok() {}
+    })
+    .await;
+    assert!(matches!(plain(&endless, None, patient()).await, Finding::Protocol(_)));
+}
+
+// What ends too early.
+
+#[tokio::test]
+async fn a_connection_closed_too_early_is_a_failure() {
+    for cut in ["", "HTTP/1.1 2", "HTTP/1.1 200 OK\r\nA: b"] {
+        let server = Server::start(move |mut stream| async move {
+            read_request(&mut stream).await;
+            let _ = stream.write_all(cut.as_bytes()).await;
+        })
+        .await;
+        assert_eq!(plain(&server, None, patient()).await, Finding::Closed, "{cut:?}");
+    }
+    let server = Server::start(|mut stream| async move {
+        read_request(&mut stream).await;
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nsome").await;
+    })
+    .await;
+    assert_eq!(plain(&server, Some("needle"), patient()).await, Finding::Closed);
+    assert_eq!(plain(&server, Some("some"), patient()).await, Finding::GoodStatus(200));
+}
+
+#[tokio::test]
+async fn a_reset_is_a_failure() {
+    let server = Server::start(|stream| async move {
+        // Closed with the request unread: the kernel resets.
+        stream.readable().await.unwrap();
+    })
+    .await;
+    assert_eq!(plain(&server, None, patient()).await, Finding::Closed);
+}
+
+#[tokio::test]
+async fn what_is_not_http_is_a_failure() {
+    for nonsense in
+        ["SSH-2.0-OpenSSH_9.2\r\n", "\u{0}\u{1}\u{2}\u{3}", "HTTP/2.0 200 OK\r\n\r\n", "HTTP/1.1 2000 OK\r\n\r\n"]
+    {
+        let finding = saw(nonsense).await;
+        assert!(matches!(finding, Finding::Protocol(_)), "{nonsense:?}: {finding:?}");
+    }
+}
+
+#[tokio::test]
+async fn nobody_there_is_a_refusal() {
+    let server = Server::answering("").await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    let probe = HttpProbe::new(&id(), Transport::Plain, &request(None), None, Some(address.ip()), address.port());
+    let server = Server { address, ..server };
+    assert_eq!(run(probe, &server, patient()).await.0, Finding::Refused);
+}
+
+// TLS.
+
+/// What a TLS server insists on.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Insists {
+    Nothing,
+    Name,
+    NoName,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Certificate {
+    alternative: &'static str,
+    common: &'static str,
+    expired: bool,
+}
+
+const GOOD: Certificate = Certificate { alternative: "app.lab.test", common: "x", expired: false };
+
+/// Answers `200 OK` with the name it was asked for in the body.
+async fn tls_server(certificate: Certificate, insists: Insists) -> Server {
+    let config = server_config(certificate, rustls::DEFAULT_VERSIONS);
+    Server::start(move |stream| {
+        let config = Arc::clone(&config);
+        async move {
+            let Ok(hello) = LazyConfigAcceptor::new(Acceptor::default(), stream).await else { return };
+            let name = hello.client_hello().server_name().map(str::to_owned);
+            let refused = match insists {
+                Insists::Nothing => false,
+                Insists::Name => name.is_none(),
+                Insists::NoName => name.is_some(),
+            };
+            // A configuration without a certificate answers with the alert `access_denied`.
+            let config = if refused { Arc::new(without_certificate()) } else { config };
+            let Ok(stream) = hello.into_stream(config).await else { return };
+            let name = name.unwrap_or_else(|| "no name".to_owned());
+            answer(stream, &ok_with_body(format!("asked for {name}").as_bytes())).await;
+        }
+    })
+    .await
+}
+
+fn server_config(certificate: Certificate, versions: &[&'static SupportedProtocolVersion]) -> Arc<ServerConfig> {
+    let mut params = CertificateParams::new(vec![certificate.alternative.to_owned()]).unwrap();
+    params.distinguished_name.push(DnType::CommonName, certificate.common);
+    if certificate.expired {
+        params.not_after = rcgen::date_time_ymd(2001, 1, 1);
+    }
+    let key = KeyPair::generate().unwrap();
+    let chain = vec![params.self_signed(&key).unwrap().der().clone()];
+    let key = PrivateKeyDer::Pkcs8(key.serialize_der().into());
+    Arc::new(server_builder(versions).with_single_cert(chain, key).unwrap())
+}
+
+fn without_certificate() -> ServerConfig {
+    #[derive(Debug)]
+    struct NoCertificate;
+    impl ResolvesServerCert for NoCertificate {
+        fn resolve(&self, _: rustls::server::ClientHello<'_>) -> Option<Arc<rustls::sign::CertifiedKey>> {
+            None
+        }
+    }
+    server_builder(rustls::DEFAULT_VERSIONS).with_cert_resolver(Arc::new(NoCertificate))
+}
+
+fn server_builder(
+    versions: &[&'static SupportedProtocolVersion],
+) -> rustls::ConfigBuilder<ServerConfig, rustls::server::WantsServerCert> {
+    ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_protocol_versions(versions)
+        .unwrap()
+        .with_no_client_auth()
+}
+
+async fn secure(
+    server: &Server,
+    sni: super::tls::ServerNameIndication,
+    name: Option<&str>,
+    string: Option<&str>,
+    timings: Timings,
+) -> Finding {
+    let (ip, port) = (server.address.ip(), server.address.port());
+    let probe = HttpProbe::new(&id(), Transport::Tls(sni), &request(string), name, Some(ip), port);
+    run(probe, server, timings).await.0
+}
+
+#[tokio::test]
+async fn certificates_are_not_judged() {
+    let certificates = [
+        GOOD,
+        Certificate { expired: true, ..GOOD },
+        Certificate { alternative: "other.test", ..GOOD },
+        Certificate { alternative: "other.test", common: "app.lab.test", expired: true },
+    ];
+    for certificate in certificates {
+        let server = tls_server(certificate, Insists::Nothing).await;
+        for (sni, name) in [(Sent, Some("app.lab.test")), (Omitted, Some("app.lab.test")), (Sent, None)] {
+            let finding = secure(&server, sni, name, None, patient()).await;
+            assert_eq!(finding, Finding::GoodStatus(200), "{certificate:?} {sni:?} {name:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn tls_1_2_is_good_enough() {
+    let config = server_config(GOOD, &[&rustls::version::TLS12]);
+    let server = Server::start(move |stream| {
+        let acceptor = TlsAcceptor::from(Arc::clone(&config));
+        async move {
+            let Ok(stream) = acceptor.accept(stream).await else { return };
+            answer(stream, b"HTTP/1.1 200 OK\r\n\r\n").await;
+        }
+    })
+    .await;
+    assert_eq!(secure(&server, Sent, Some("app.lab.test"), None, patient()).await, Finding::GoodStatus(200));
+}
+
+#[tokio::test]
+async fn the_name_goes_into_the_handshake_only_when_it_shall() {
+    let server = tls_server(GOOD, Insists::Nothing).await;
+    let cases = [
+        (Sent, Some("app.lab.test"), "asked for app.lab.test"),
+        (Omitted, Some("app.lab.test"), "asked for no name"),
+        (Sent, None, "asked for no name"),
+    ];
+    for (sni, name, body) in cases {
+        assert_eq!(secure(&server, sni, name, Some(body), patient()).await, Finding::GoodStatus(200), "{body}");
+    }
+    assert_eq!(server.accepted.load(Ordering::SeqCst), 3);
+}
+
+#[tokio::test]
+async fn a_certificate_for_other_names_is_met_once_more_without_a_name() {
+    let other = Certificate { alternative: "other.test", ..GOOD };
+    let server = tls_server(other, Insists::Nothing).await;
+    let finding = secure(&server, Sent, Some("app.lab.test"), Some("asked for no name"), patient()).await;
+    assert_eq!(finding, Finding::GoodStatus(200));
+    assert_eq!(server.accepted.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test]
+async fn a_server_that_refuses_the_handshake_fails_with_its_alert() {
+    let alert = Finding::Tls("SSL alert access_denied".to_owned());
+    let server = tls_server(GOOD, Insists::Name).await;
+    assert_eq!(secure(&server, Omitted, Some("app.lab.test"), None, patient()).await, alert);
+    assert_eq!(secure(&server, Sent, Some("app.lab.test"), None, patient()).await, Finding::GoodStatus(200));
+    // Only a certificate for other names is met once more; a refusal is final.
+    let server = tls_server(GOOD, Insists::NoName).await;
+    assert_eq!(secure(&server, Sent, Some("app.lab.test"), None, patient()).await, alert);
+    assert_eq!(secure(&server, Omitted, Some("app.lab.test"), None, patient()).await, Finding::GoodStatus(200));
+}
+
+#[tokio::test]
+async fn a_handshake_that_hangs_times_out_as_a_connection() {
+    let server = Server::start(until_closed).await;
+    let finding = secure(&server, Sent, Some("app.lab.test"), None, short(Step::Connect)).await;
+    assert_eq!(finding, Finding::TimedOut(Step::Connect));
+    // Also where the first handshake went through and the second, without the name, hangs.
+    let config = server_config(Certificate { alternative: "other.test", ..GOOD }, rustls::DEFAULT_VERSIONS);
+    let server = Server::start(move |stream| {
+        let config = Arc::clone(&config);
+        async move {
+            let Ok(hello) = LazyConfigAcceptor::new(Acceptor::default(), stream).await else { return };
+            if hello.client_hello().server_name().is_none() {
+                until_closed(hello.io).await;
+                return;
+            }
+            let _ = hello.into_stream(config).await;
+        }
+    })
+    .await;
+    let finding = secure(&server, Sent, Some("app.lab.test"), None, short(Step::Connect)).await;
+    assert_eq!(finding, Finding::TimedOut(Step::Connect));
+}
+
+#[tokio::test]
+async fn silence_after_the_handshake_is_a_status_that_did_not_come() {
+    let config = server_config(GOOD, rustls::DEFAULT_VERSIONS);
+    let server = Server::start(move |stream| {
+        let config = Arc::clone(&config);
+        async move {
+            let Ok(hello) = LazyConfigAcceptor::new(Acceptor::default(), stream).await else { return };
+            let Ok(stream) = hello.into_stream(config).await else { return };
+            until_closed(stream).await;
+        }
+    })
+    .await;
+    let finding = secure(&server, Sent, Some("app.lab.test"), None, short(Step::Status)).await;
+    assert_eq!(finding, Finding::TimedOut(Step::Status));
+}
+
+#[tokio::test]
+async fn a_plain_server_on_the_tls_port_is_a_failure() {
+    let server = Server::start(|mut stream| async move {
+        let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await;
+        until_closed(stream).await;
+    })
+    .await;
+    let finding = secure(&server, Sent, Some("app.lab.test"), None, patient()).await;
+    assert!(matches!(finding, Finding::Tls(_)), "{finding:?}");
+    let closes = Server::start(|mut stream| async move {
+        let _ = stream.read_u8().await;
+    })
+    .await;
+    assert_eq!(secure(&closes, Sent, Some("app.lab.test"), None, patient()).await, Finding::Closed);
+}
+
+// Names that cannot be asked for.
+
+#[tokio::test]
+async fn a_name_that_is_no_host_name_still_leads_to_the_address() {
+    let server = Server::answering("HTTP/1.1 200 OK\r\n\r\n").await;
+    let ip: IpAddr = server.address.ip();
+    for name in ["a b", "a/b@c", "2130706433", "*.lab.test", "", "app.lab.test."] {
+        let probe =
+            HttpProbe::new(&id(), Transport::Plain, &request(None), Some(name), Some(ip), server.address.port());
+        assert_eq!(run(probe, &server, patient()).await.0, Finding::GoodStatus(200), "{name:?}");
+    }
+}

@@ -1,0 +1,230 @@
+//! What one probe saw, and Route 53's words for it (GetHealthCheckStatus).
+
+use std::fmt;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use reqwest::StatusCode;
+
+use crate::health::Observation;
+
+/// What one probe saw. Its `Display` is the status text that Route 53 would show.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Report {
+    /// What came of it.
+    pub finding: Finding,
+    /// Who was asked.
+    pub asked: Asked,
+    /// How long it took.
+    pub durations: Durations,
+}
+
+/// Who was asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// The address that the check gives.
+    Literal(IpAddr),
+    /// The address that the check's domain name had at this probe.
+    Resolved(IpAddr),
+    /// Nobody: the domain name had no address.
+    Nobody,
+}
+
+/// How long a probe took. A step that was not reached has no duration.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Durations {
+    /// Until the connection stood, TLS included.
+    pub connect: Option<Duration>,
+    /// From then until the response began (its whole head was there).
+    pub first_byte: Option<Duration>,
+    /// The whole probe, without name resolution.
+    pub total: Duration,
+}
+
+/// What came of a probe.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Finding {
+    /// The connection of a TCP check stood.
+    Connected,
+    /// A good status, and the string when one was wanted.
+    GoodStatus(u16),
+    /// A status outside 200 to 399.
+    BadStatus(u16),
+    /// A good status, but no string in the first 5120 bytes of the body.
+    StringMissing(u16),
+    /// A step took too long.
+    TimedOut(Step),
+    /// The endpoint refused the connection.
+    Refused,
+    /// The endpoint closed or reset the connection too early.
+    Closed,
+    /// No way to the endpoint; the system's reason.
+    Unreachable(String),
+    /// The TLS handshake failed; how.
+    Tls(String),
+    /// The answer is not good HTTP; how.
+    Protocol(String),
+    /// The domain name has no IPv4 address; why.
+    Unresolved(String),
+}
+
+/// A step of a probe with a deadline of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Connecting, TLS included.
+    Connect,
+    /// From the connection to the status.
+    Status,
+    /// From the status to the searched string.
+    Body,
+}
+
+/// The kind of a finding, for counters and filters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Reason {
+    /// Nothing was wrong.
+    Good,
+    /// A step took too long.
+    Timeout,
+    /// The endpoint refused the connection.
+    ConnectionRefused,
+    /// The connection could not be made, or ended too early.
+    ConnectionFailed,
+    /// No address.
+    Dns,
+    /// Not good HTTP.
+    Protocol,
+    /// A bad status.
+    Status,
+    /// The string was not there.
+    StringMissing,
+    /// The TLS handshake failed.
+    Tls,
+}
+
+impl Report {
+    /// Whether the endpoint did as it should.
+    #[must_use]
+    pub fn observation(&self) -> Observation {
+        match self.finding.reason() {
+            Reason::Good => Observation::Pass,
+            _ => Observation::Fail,
+        }
+    }
+}
+
+impl Finding {
+    /// Its kind.
+    #[must_use]
+    pub fn reason(&self) -> Reason {
+        match self {
+            Finding::Connected | Finding::GoodStatus(_) => Reason::Good,
+            Finding::BadStatus(_) => Reason::Status,
+            Finding::StringMissing(_) => Reason::StringMissing,
+            Finding::TimedOut(_) => Reason::Timeout,
+            Finding::Refused => Reason::ConnectionRefused,
+            Finding::Closed | Finding::Unreachable(_) => Reason::ConnectionFailed,
+            Finding::Tls(_) => Reason::Tls,
+            Finding::Protocol(_) => Reason::Protocol,
+            Finding::Unresolved(_) => Reason::Dns,
+        }
+    }
+
+    fn status(&self) -> Option<u16> {
+        match self {
+            Finding::GoodStatus(code) | Finding::BadStatus(code) | Finding::StringMissing(code) => Some(*code),
+            _ => None,
+        }
+    }
+}
+
+/// Seen from Route 53, to the letter: both forms of a status, the connection that timed out, the one that was closed, the
+/// TLS alert. Of its other texts only their pattern is known, which the rest follows.
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let verdict = match self.observation() {
+            Observation::Pass => "Success",
+            Observation::Fail => "Failure",
+        };
+        match (self.finding.status(), self.asked) {
+            // Route 53 writes the same status in two ways: "Code 200, OK" and "Code: 200. Resolved IP: … . OK".
+            (Some(code), Asked::Resolved(ip)) => {
+                write!(f, "{verdict}: HTTP Status Code: {code}. Resolved IP: {ip}. {}", phrase(code))?;
+            }
+            (Some(code), _) => write!(f, "{verdict}: HTTP Status Code {code}, {}", phrase(code))?,
+            (None, Asked::Resolved(ip)) => write!(f, "{verdict}: Resolved IP: {ip}. ")?,
+            (None, _) => write!(f, "{verdict}: ")?,
+        }
+        self.finding.write_detail(f)
+    }
+}
+
+impl Finding {
+    fn write_detail(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Finding::GoodStatus(_) | Finding::BadStatus(_) => Ok(()),
+            Finding::StringMissing(_) => f.write_str(". The search string was not found in the first 5120 bytes of the body."),
+            Finding::Connected => f.write_str("The connection was established."),
+            Finding::TimedOut(Step::Connect) => f.write_str(
+                "Connection timed out. The endpoint or the internet connection is down, or requests are being blocked by \
+                 your firewall. See https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/\
+                 dns-failover-router-firewall-rules.html",
+            ),
+            Finding::TimedOut(Step::Status) => f.write_str("The endpoint did not send an HTTP status within the timeout limit."),
+            Finding::TimedOut(Step::Body) => f.write_str("The endpoint did not send the body within the timeout limit."),
+            Finding::Refused => f.write_str("The connection was refused by the endpoint."),
+            Finding::Closed => f.write_str("The connection was closed by the endpoint."),
+            Finding::Unreachable(why) => write!(f, "The endpoint could not be reached: {why}."),
+            Finding::Tls(why) => f.write_str(why),
+            Finding::Protocol(why) => write!(f, "The response is not valid HTTP: {why}."),
+            Finding::Unresolved(why) => write!(f, "DNS resolution failed: {why}."),
+        }
+    }
+}
+
+/// The status code's own name, not what the endpoint calls it: a stranger's text does not get into logs.
+fn phrase(code: u16) -> &'static str {
+    StatusCode::from_u16(code).ok().and_then(|code| code.canonical_reason()).unwrap_or("Unknown")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(finding: Finding, asked: Asked) -> String {
+        Report { finding, asked, durations: Durations::default() }.to_string()
+    }
+
+    #[test]
+    fn a_status_reads_as_route_53_writes_it() {
+        let literal = Asked::Literal("192.0.2.44".parse().unwrap());
+        let resolved = Asked::Resolved("192.0.2.44".parse().unwrap());
+        let cases = [
+            (Finding::GoodStatus(200), literal, "Success: HTTP Status Code 200, OK"),
+            (Finding::GoodStatus(200), resolved, "Success: HTTP Status Code: 200. Resolved IP: 192.0.2.44. OK"),
+            (Finding::BadStatus(503), literal, "Failure: HTTP Status Code 503, Service Unavailable"),
+            (
+                Finding::StringMissing(200),
+                literal,
+                "Failure: HTTP Status Code 200, OK. The search string was not found in the first 5120 bytes of the body.",
+            ),
+            (Finding::Closed, resolved, "Failure: Resolved IP: 192.0.2.44. The connection was closed by the endpoint."),
+            (
+                Finding::TimedOut(Step::Connect),
+                literal,
+                "Failure: Connection timed out. The endpoint or the internet connection is down, or requests are being \
+                 blocked by your firewall. See https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/\
+                 dns-failover-router-firewall-rules.html",
+            ),
+            (
+                Finding::Unresolved("app.lab.test has no IPv4 address".to_owned()),
+                Asked::Nobody,
+                "Failure: DNS resolution failed: app.lab.test has no IPv4 address.",
+            ),
+            (Finding::Tls("SSL alert handshake_failure".to_owned()), literal, "Failure: SSL alert handshake_failure"),
+        ];
+        for (finding, asked, expected) in cases {
+            assert_eq!(text(finding, asked), expected);
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! A TCP check: a connection that stands in time is success (API Type TCP).
+
+use std::net::SocketAddr;
+
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout};
+
+use super::errors::{Unmade, of_socket};
+use super::{Durations, Finding, Step, Timings};
+
+/// Connects, and closes at once.
+pub(super) async fn probe(address: SocketAddr, timings: &Timings) -> Result<(Finding, Durations), Unmade> {
+    let start = Instant::now();
+    let finding = match timeout(timings.tcp_connect, TcpStream::connect(address)).await {
+        Ok(Ok(_connection)) => Finding::Connected,
+        Ok(Err(error)) => of_socket(&error)?,
+        Err(_) => Finding::TimedOut(Step::Connect),
+    };
+    let total = start.elapsed();
+    let connect = (finding == Finding::Connected).then_some(total);
+    Ok((finding, Durations { connect, first_byte: None, total }))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::net::{TcpListener, TcpSocket};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_connection_that_stands_is_success() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (finding, durations) = probe(listener.local_addr().unwrap(), &Timings::default()).await.unwrap();
+        assert_eq!(finding, Finding::Connected);
+        assert!(durations.connect.is_some());
+    }
+
+    #[tokio::test]
+    async fn a_closed_port_refuses() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        drop(listener);
+        assert_eq!(probe(address, &Timings::default()).await.unwrap().0, Finding::Refused);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn a_connection_that_never_stands_times_out() {
+        // Linux drops further handshakes when a listener's queue is full.
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let listener = socket.listen(0).unwrap();
+        let address = listener.local_addr().unwrap();
+        let _queued = TcpStream::connect(address).await.unwrap();
+        let timings = Timings { tcp_connect: Duration::from_millis(300), ..Timings::default() };
+        let (finding, durations) = probe(address, &timings).await.unwrap();
+        assert_eq!(finding, Finding::TimedOut(Step::Connect));
+        assert!(durations.total >= Duration::from_millis(300));
+    }
+}

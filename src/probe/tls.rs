@@ -1,0 +1,210 @@
+//! TLS for HTTPS checks: certificates are not judged, but their names decide whether SNI stays.
+//!
+//! Expired, self-signed, for another name: all pass (Developer Guide). With SNI, a certificate without the name that we
+//! sent stops the handshake, and the probe repeats it once without SNI, after which no name is looked at (API EnableSNI).
+
+use std::sync::Arc;
+
+use rustls::client::Resumption;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::server::ParsedCertificate;
+use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
+
+/// Whether the domain name goes into the handshake.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ServerNameIndication {
+    /// It goes, and the certificate must have it.
+    Sent,
+    /// It does not, and the certificate's names do not matter.
+    Omitted,
+}
+
+/// TLS by ring, versions 1.2 and 1.3 (rustls has no older ones). Nothing is remembered from handshake to handshake:
+/// each probe shows whether a newcomer would get through.
+pub(super) fn client_config(sni: ServerNameIndication) -> ClientConfig {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("ring has cipher suites for TLS 1.2 and 1.3")
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(AnyCertificate { sni }))
+        .with_no_client_auth();
+    config.enable_sni = sni == ServerNameIndication::Sent;
+    config.resumption = Resumption::disabled();
+    config
+}
+
+#[derive(Debug)]
+struct AnyCertificate {
+    sni: ServerNameIndication,
+}
+
+impl ServerCertVerifier for AnyCertificate {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        // An IP address is never sent as SNI (RFC 6066, section 3), so there is no name to look for.
+        let name_sent = self.sni == ServerNameIndication::Sent && matches!(server_name, ServerName::DnsName(_));
+        if name_sent && !has_name(end_entity, server_name) {
+            return Err(Error::InvalidCertificate(CertificateError::NotValidForName));
+        }
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        _message: &[u8],
+        _cert: &CertificateDer<'_>,
+        _dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        _message: &[u8],
+        _cert: &CertificateDer<'_>,
+        _dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    /// Everything that a server may sign with, old things too.
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        vec![
+            SignatureScheme::ECDSA_NISTP256_SHA256,
+            SignatureScheme::ECDSA_NISTP384_SHA384,
+            SignatureScheme::ECDSA_NISTP521_SHA512,
+            SignatureScheme::ED25519,
+            SignatureScheme::ED448,
+            SignatureScheme::RSA_PSS_SHA256,
+            SignatureScheme::RSA_PSS_SHA384,
+            SignatureScheme::RSA_PSS_SHA512,
+            SignatureScheme::RSA_PKCS1_SHA256,
+            SignatureScheme::RSA_PKCS1_SHA384,
+            SignatureScheme::RSA_PKCS1_SHA512,
+            SignatureScheme::ECDSA_SHA1_Legacy,
+            SignatureScheme::RSA_PKCS1_SHA1,
+        ]
+    }
+}
+
+/// The name is in the Subject Alternative Names or is the Common Name: "includes a domain name in the Common Name field
+/// and possibly several more in the Subject Alternative Names field" (Developer Guide, EnableSNI).
+fn has_name(certificate: &CertificateDer<'_>, name: &ServerName<'_>) -> bool {
+    let in_alternative_names = ParsedCertificate::try_from(certificate)
+        .is_ok_and(|parsed| rustls::client::verify_server_name(&parsed, name).is_ok());
+    in_alternative_names || common_name(certificate).is_some_and(|common| matches_name(common, &name.to_str()))
+}
+
+fn matches_name(pattern: &[u8], name: &str) -> bool {
+    let name = name.trim_end_matches('.').as_bytes();
+    if pattern.eq_ignore_ascii_case(name) {
+        return true;
+    }
+    let Some(parent) = pattern.strip_prefix(b"*") else { return false };
+    let below = name.iter().position(|&octet| octet == b'.').map(|dot| &name[dot..]);
+    below.is_some_and(|below| below.eq_ignore_ascii_case(parent))
+}
+
+/// The subject's Common Name (RFC 5280, section 4.1): rustls looks at Subject Alternative Names only.
+fn common_name<'c>(certificate: &'c CertificateDer<'_>) -> Option<&'c [u8]> {
+    const SEQUENCE: u8 = 0x30;
+    const SET: u8 = 0x31;
+    const VERSION: u8 = 0xa0;
+    const COMMON_NAME: &[u8] = &[0x55, 0x04, 0x03]; // 2.5.4.3
+
+    let (_, certificate, _) = der(certificate)?;
+    let (_, mut fields, _) = der(certificate)?; // tbsCertificate
+    if fields.first() == Some(&VERSION) {
+        fields = der(fields)?.2;
+    }
+    for _serial_signature_issuer_validity in 0..4 {
+        fields = der(fields)?.2;
+    }
+    let (SEQUENCE, mut subject, _) = der(fields)? else { return None };
+    let mut found = None;
+    while let Some((SET, mut attributes, others)) = der(subject) {
+        subject = others;
+        while let Some((SEQUENCE, attribute, others)) = der(attributes) {
+            attributes = others;
+            let (_, kind, value) = der(attribute)?;
+            if kind == COMMON_NAME {
+                found = Some(der(value)?.1); // of several the last, the most specific, counts
+            }
+        }
+    }
+    found
+}
+
+/// Tag, content and what follows, of one value in DER.
+fn der(octets: &[u8]) -> Option<(u8, &[u8], &[u8])> {
+    let (&tag, rest) = octets.split_first()?;
+    let (&first, rest) = rest.split_first()?;
+    let (length, rest) = match first {
+        0..=0x7f => (usize::from(first), rest),
+        // Three octets of length are more than any certificate has.
+        0x81..=0x83 => {
+            let (length, rest) = rest.split_at_checked(usize::from(first & 0x7f))?;
+            (length.iter().fold(0, |sum, &octet| sum << 8 | usize::from(octet)), rest)
+        }
+        _ => return None,
+    };
+    let (content, rest) = rest.split_at_checked(length)?;
+    Some((tag, content, rest))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use rcgen::{CertificateParams, DnType, KeyPair};
+
+    use super::*;
+
+    fn certificate(alternative: &[&str], common: &str) -> CertificateDer<'static> {
+        let names: Vec<String> = alternative.iter().map(ToString::to_string).collect();
+        let mut params = CertificateParams::new(names).unwrap();
+        params.distinguished_name.push(DnType::OrganizationName, "Laboratory");
+        params.distinguished_name.push(DnType::CommonName, common);
+        params.self_signed(&KeyPair::generate().unwrap()).unwrap().der().clone()
+    }
+
+    #[test]
+    fn a_name_may_stand_in_either_place() {
+        let cases: [(&[&str], &str, bool); 7] = [
+            (&["app.lab.test"], "x", true),
+            (&["*.lab.test"], "x", true),
+            (&["other.test"], "x", false),
+            (&["other.test"], "App.lab.test", true),
+            (&[], "app.lab.test", true),
+            (&[], "*.lab.test", true),
+            (&[], "*.test", false),
+        ];
+        let name = ServerName::try_from("app.lab.test").unwrap();
+        for (alternative, common, expected) in cases {
+            assert_eq!(has_name(&certificate(alternative, common), &name), expected, "{alternative:?} {common}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_octets_are_read_without_a_fault(octets in proptest::collection::vec(any::<u8>(), 0..300)) {
+            let _ = common_name(&CertificateDer::from(octets));
+        }
+
+        #[test]
+        fn a_damaged_certificate_is_read_without_a_fault(at in 0usize..400, value in any::<u8>(), cut in 0usize..400) {
+            let mut octets = certificate(&["a.test"], "app.lab.test").to_vec();
+            let length = octets.len();
+            octets[at % length] = value;
+            octets.truncate(length - cut % length);
+            let _ = has_name(&CertificateDer::from(octets), &ServerName::try_from("app.lab.test").unwrap());
+        }
+    }
+}

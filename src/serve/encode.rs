@@ -1,0 +1,343 @@
+//! Answers and errors → bytes in the caller's buffer. Nothing is allocated: data are copied from the world, pointers fixed.
+//!
+//! Room for OPT is set aside before any record is written, so that a truncated response has it too. Records are written
+//! by whole RRsets (RFC 2181 section 5.1): one that does not fit is left out, and unless it was only a help the response
+//! ends there with the TC bit.
+
+use arrayvec::ArrayVec;
+
+use super::decode::{
+    HEADER_OCTETS, MIN_PAYLOAD_OCTETS, OPTION_CLIENT_SUBNET, OPTION_NSID, SubnetOption, TYPE_OPT, TYPE_TSIG,
+};
+use super::{Edns, FaultCode, Request, Signature};
+use crate::answer::{Answer, Data, Dice, Need, Owner, Part, Records};
+
+/// The most values that a record set can have (Developer Guide, "Quotas on records").
+const MAX_VALUES: usize = 400;
+/// The question's name, which every response repeats right behind the header.
+const QUESTION_POINTER: u16 = pointer_to(HEADER_OCTETS);
+/// OPT: root owner, type, class, TTL, RDLENGTH.
+const OPT_OCTETS: usize = 11;
+/// Code and length of an EDNS option.
+const OPTION_HEAD_OCTETS: usize = 4;
+
+const CLASS_IN: u16 = 1;
+const CLASS_ANY: u16 = 255;
+/// RFC 8945 section 3.
+const TSIG_ERROR_BADKEY: u16 = 17;
+
+/// What a response looks like apart from its records.
+#[derive(Clone, Copy, Debug)]
+pub struct Frame<'s> {
+    /// The longest response allowed, at least 512 octets.
+    pub most_octets: usize,
+    /// The UDP payload size that the server says it takes.
+    pub payload_size: u16,
+    /// The server's identifier; empty when it has none.
+    pub nsid: &'s [u8],
+}
+
+/// What became of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Encoded {
+    /// How many octets were written.
+    pub octets: usize,
+    /// Whether the response has the TC bit.
+    pub truncated: bool,
+}
+
+/// Writes the response that carries `answer`. `out` has to hold 512 octets at least.
+pub fn encode_answer(
+    request: &Request<'_>,
+    answer: &Answer<'_>,
+    frame: &Frame<'_>,
+    dice: &mut Dice,
+    out: &mut [u8],
+) -> Encoded {
+    let mut message = Message::begin(request, frame, out);
+    message.zone_pointer = zone_pointer(request, answer);
+    let sections = message.sections(answer, dice);
+    let truncated = sections.is_err();
+    message.end(answer.rcode as u8, Bits { authoritative: answer.authoritative, truncated }, answer.scope)
+}
+
+/// Writes the response to a request that reaches no zone. `out` has to hold 512 octets at least.
+pub fn encode_fault(request: &Request<'_>, code: FaultCode, frame: &Frame<'_>, out: &mut [u8]) -> Encoded {
+    let message = Message::begin(request, frame, out);
+    message.end(code as u8, Bits { authoritative: false, truncated: false }, 0)
+}
+
+/// The zone's name stands at the end of the question's name.
+fn zone_pointer(request: &Request<'_>, answer: &Answer<'_>) -> u16 {
+    let name_octets = request.question.len().saturating_sub(4);
+    pointer_to(HEADER_OCTETS + name_octets.saturating_sub(answer.zone_octets))
+}
+
+/// RFC 1035 section 4.1.4. Only places in the question are pointed to, below the 14 bits' limit.
+const fn pointer_to(offset: usize) -> u16 {
+    #[expect(clippy::cast_possible_truncation, reason = "the question ends before octet 272")]
+    {
+        0xc000 | offset as u16
+    }
+}
+
+/// The bits of the header that depend on the answer.
+#[derive(Clone, Copy)]
+struct Bits {
+    authoritative: bool,
+    truncated: bool,
+}
+
+/// There is no more room.
+struct Full;
+
+/// A required record set did not fit.
+struct Truncated;
+
+/// A response in the making: the header is written last, when the counts are known.
+struct Message<'m, 'o> {
+    request: &'m Request<'m>,
+    /// The frame, without NSID when it was not asked for.
+    payload_size: u16,
+    nsid: Option<&'m [u8]>,
+    out: &'o mut [u8],
+    at: usize,
+    /// Records may go up to here; behind is OPT's room.
+    end: usize,
+    zone_pointer: u16,
+    /// Answer, authority, additional.
+    counts: [u16; 3],
+}
+
+#[derive(Clone, Copy)]
+enum Section {
+    Answer,
+    Authority,
+    Additional,
+}
+
+impl<'m, 'o> Message<'m, 'o> {
+    fn begin(request: &'m Request<'m>, frame: &Frame<'m>, out: &'o mut [u8]) -> Message<'m, 'o> {
+        let most_octets = frame.most_octets.min(out.len());
+        let at = HEADER_OCTETS + request.question.len();
+        out[HEADER_OCTETS..at].copy_from_slice(request.question);
+        let nsid_asked = request.edns.as_ref().is_some_and(|edns| edns.nsid_asked) && !frame.nsid.is_empty();
+        let mut message = Message {
+            request,
+            payload_size: frame.payload_size,
+            nsid: nsid_asked.then_some(frame.nsid),
+            out,
+            at,
+            end: 0,
+            zone_pointer: QUESTION_POINTER,
+            counts: [0; 3],
+        };
+        if message.at + message.opt_octets() > most_octets {
+            // An identifier of hundreds of octets gives way to the response.
+            message.nsid = None;
+        }
+        message.end = most_octets - message.opt_octets();
+        message
+    }
+
+    fn sections(&mut self, answer: &Answer<'_>, dice: &mut Dice) -> Result<(), Truncated> {
+        self.section(Section::Answer, &answer.answer, dice)?;
+        self.section(Section::Authority, answer.authority.as_slice(), dice)?;
+        self.section(Section::Additional, &answer.additional, dice)
+    }
+
+    /// Writes the parts of one section, an RRset at a time.
+    fn section(&mut self, section: Section, parts: &[Part<'_>], dice: &mut Dice) -> Result<(), Truncated> {
+        let mut rest = parts;
+        while let Some(first) = rest.first() {
+            let same_set = |part: &&Part<'_>| is_same_set(first, part);
+            let (set, after) = rest.split_at(rest.iter().take_while(same_set).count());
+            let (at, count) = (self.at, self.counts[section as usize]);
+            if self.record_set(section, set, dice).is_err() {
+                (self.at, self.counts[section as usize]) = (at, count);
+                if first.need == Need::Required {
+                    return Err(Truncated);
+                }
+            }
+            rest = after;
+        }
+        Ok(())
+    }
+
+    fn record_set(&mut self, section: Section, set: &[Part<'_>], dice: &mut Dice) -> Result<(), Full> {
+        for part in set {
+            match section {
+                // Values come in random order (Developer Guide, "Simple routing").
+                Section::Answer if part.records.count > 1 => {
+                    shuffled(part.records, dice).iter().try_for_each(|data| self.record(part, data))?;
+                }
+                _ => part.records.iter().try_for_each(|data| self.record(part, &data))?,
+            }
+            self.counts[section as usize] += part.records.count;
+        }
+        Ok(())
+    }
+
+    fn record(&mut self, part: &Part<'_>, data: &Data<'_>) -> Result<(), Full> {
+        match part.owner {
+            Owner::Question => self.put_u16(QUESTION_POINTER)?,
+            Owner::InZone(labels) => {
+                self.put(labels)?;
+                self.put_u16(self.zone_pointer)?;
+            }
+        }
+        let [type_high, type_low] = part.records.record_type.code().to_be_bytes();
+        let [class_high, class_low] = CLASS_IN.to_be_bytes();
+        let [ttl0, ttl1, ttl2, ttl3] = part.records.ttl.to_be_bytes();
+        let [length_high, length_low] = length_of(data.bytes);
+        self.put(&[type_high, type_low, class_high, class_low, ttl0, ttl1, ttl2, ttl3, length_high, length_low])?;
+        let start = self.at;
+        self.put(data.bytes)?;
+        for offset in data.pointers.into_iter().flatten() {
+            let at = start + usize::from(offset);
+            self.out[at..at + 2].copy_from_slice(&self.zone_pointer.to_be_bytes());
+        }
+        Ok(())
+    }
+
+    fn put_u16(&mut self, value: u16) -> Result<(), Full> {
+        self.put(&value.to_be_bytes())
+    }
+
+    fn put(&mut self, bytes: &[u8]) -> Result<(), Full> {
+        let end = self.at + bytes.len();
+        if end > self.end {
+            return Err(Full);
+        }
+        self.out[self.at..end].copy_from_slice(bytes);
+        self.at = end;
+        Ok(())
+    }
+
+    /// OPT, a signature that says why it is none, and at last the header.
+    fn end(mut self, response_code: u8, bits: Bits, scope: u8) -> Encoded {
+        self.end += self.opt_octets();
+        if let Some(edns) = &self.request.edns {
+            let written = self.opt(edns, response_code >> 4, scope);
+            debug_assert!(written.is_ok(), "room for OPT was set aside");
+            self.counts[Section::Additional as usize] += 1;
+        }
+        if let Some(signature) = &self.request.signature {
+            let start = self.at;
+            match self.tsig(signature) {
+                Ok(()) => self.counts[Section::Additional as usize] += 1,
+                // Two names of 255 octets in a response of 512: the code has to say it alone.
+                Err(Full) => self.at = start,
+            }
+        }
+        self.header(response_code & 0xf, bits);
+        Encoded { octets: self.at, truncated: bits.truncated }
+    }
+
+    /// RFC 1035 section 4.1.1. RA is 0: recursion is not on offer.
+    fn header(&mut self, response_code: u8, bits: Bits) {
+        let high = 0x80
+            | self.request.opcode << 3
+            | u8::from(bits.authoritative) << 2
+            | u8::from(bits.truncated) << 1
+            | u8::from(self.request.recursion_desired);
+        let flags = u16::from_be_bytes([high, response_code]);
+        let [answers, authorities, additionals] = self.counts;
+        let questions = u16::from(!self.request.question.is_empty());
+        let words = [self.request.id, flags, questions, answers, authorities, additionals];
+        for (place, word) in self.out.chunks_exact_mut(2).zip(words) {
+            place.copy_from_slice(&word.to_be_bytes());
+        }
+    }
+
+    /// How much room OPT takes, 0 when the request has none.
+    fn opt_octets(&self) -> usize {
+        let Some(edns) = &self.request.edns else { return 0 };
+        let nsid = self.nsid.map_or(0, |nsid| OPTION_HEAD_OCTETS + nsid.len());
+        let subnet = edns.client_subnet.map_or(0, |subnet| OPTION_HEAD_OCTETS + subnet.data.len());
+        OPT_OCTETS + nsid + subnet
+    }
+
+    /// RFC 6891 section 6.1.2 and 6.1.3: version 0, the upper bits of the response code, DO as it came.
+    fn opt(&mut self, edns: &Edns<'_>, response_code_high: u8, scope: u8) -> Result<(), Full> {
+        let data_octets = self.opt_octets() - OPT_OCTETS;
+        self.put(&[0])?;
+        self.put_u16(TYPE_OPT)?;
+        self.put_u16(self.payload_size)?;
+        self.put(&[response_code_high, 0, u8::from(edns.dnssec_ok) << 7, 0])?;
+        #[expect(clippy::cast_possible_truncation, reason = "the options fit a message")]
+        self.put_u16(data_octets as u16)?;
+        if let Some(nsid) = self.nsid {
+            self.option(OPTION_NSID, nsid)?;
+        }
+        if let Some(subnet) = edns.client_subnet {
+            self.client_subnet(subnet, scope)?;
+        }
+        Ok(())
+    }
+
+    /// RFC 7871 section 7.2.1: everything as it came, but for the scope. Without a location the scope is 0.
+    fn client_subnet(&mut self, subnet: SubnetOption<'_>, scope: u8) -> Result<(), Full> {
+        let scope = if subnet.source_prefix() == 0 { 0 } else { scope.min(subnet.most_bits()) };
+        let start = self.at;
+        self.option(OPTION_CLIENT_SUBNET, subnet.data)?;
+        self.out[start + OPTION_HEAD_OCTETS + 3] = scope;
+        Ok(())
+    }
+
+    fn option(&mut self, code: u16, data: &[u8]) -> Result<(), Full> {
+        self.put_u16(code)?;
+        self.put(&length_of(data))?;
+        self.put(data)
+    }
+
+    /// The unsigned TSIG that says BADKEY (RFC 8945 section 5.2.1 and 5.3.2): no MAC.
+    fn tsig(&mut self, signature: &Signature<'_>) -> Result<(), Full> {
+        self.put(signature.key_name)?;
+        self.put_u16(TYPE_TSIG)?;
+        self.put_u16(CLASS_ANY)?;
+        self.put(&[0; 4])?;
+        let fixed_octets = signature.time_and_fudge.len() + 2 + signature.original_id.len() + 2 + 2;
+        #[expect(clippy::cast_possible_truncation, reason = "a name has 255 octets at most")]
+        self.put_u16((signature.algorithm.len() + fixed_octets) as u16)?;
+        self.put(signature.algorithm)?;
+        self.put(signature.time_and_fudge)?;
+        self.put_u16(0)?;
+        self.put(signature.original_id)?;
+        self.put_u16(TSIG_ERROR_BADKEY)?;
+        self.put_u16(0)
+    }
+}
+
+/// Multivalue answers are one RRset in several parts.
+fn is_same_set(one: &Part<'_>, other: &Part<'_>) -> bool {
+    let same_owner = match (one.owner, other.owner) {
+        (Owner::Question, Owner::Question) => true,
+        (Owner::InZone(one), Owner::InZone(other)) => one == other,
+        _ => false,
+    };
+    same_owner && one.records.record_type == other.records.record_type
+}
+
+/// The values in random order: each goes to a random place among those before it (Fisher and Yates, inside out).
+fn shuffled<'z>(records: Records<'z>, dice: &mut Dice) -> ArrayVec<Data<'z>, MAX_VALUES> {
+    let mut values = ArrayVec::new();
+    for (index, data) in (0u32..).zip(records.iter().take(MAX_VALUES)) {
+        values.push(data);
+        values.swap(dice.below(index + 1) as usize, index as usize);
+    }
+    values
+}
+
+/// RDLENGTH and OPTION-LENGTH.
+fn length_of(data: &[u8]) -> [u8; 2] {
+    #[expect(clippy::cast_possible_truncation, reason = "longer data do not fit a message and are not written")]
+    (data.len() as u16).to_be_bytes()
+}
+
+/// The longest UDP response to a request: what the client can take, bounded by `most` of our own; at least 512 octets
+/// (RFC 6891 section 6.2.5), and those without EDNS.
+pub(super) fn udp_limit(edns: Option<&Edns<'_>>, most: u16) -> usize {
+    let limit = edns.map_or(MIN_PAYLOAD_OCTETS, |edns| edns.payload_size.min(most));
+    usize::from(limit.max(MIN_PAYLOAD_OCTETS))
+}

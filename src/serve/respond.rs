@@ -1,0 +1,131 @@
+//! One packet in, one response out: what UDP workers, TCP and the hickory-server adapter all call.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use super::encode::{Frame, encode_answer, encode_fault, udp_limit};
+use super::{Decoded, Request, decode};
+use crate::answer::{Answer, ClientSubnet, Dice, Query, QueryName, resolve};
+use crate::stats::{Stats, Transport};
+use crate::world::World;
+
+/// The longest message over TCP, whose length has two octets.
+pub const MAX_TCP_OCTETS: usize = 65_535;
+/// The longest message over UDP, in or out, whatever the settings say (spec 2.4: Route 53's ceiling).
+pub const MAX_UDP_OCTETS: usize = 4096;
+
+/// What the settings say about responses.
+#[derive(Clone, Debug)]
+pub struct ResponderSettings {
+    /// The longest UDP response, octets; never below 512 nor above `MAX_UDP_OCTETS`.
+    pub udp_payload_max: u16,
+    /// The identifier given to those who ask (RFC 5001).
+    pub nsid: Option<Arc<[u8]>>,
+    /// What to do with EDNS Client Subnet.
+    pub client_subnet: ClientSubnetUse,
+}
+
+/// What to do with EDNS Client Subnet (RFC 7871).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ClientSubnetUse {
+    /// It says where the client is, and the response says for which network it holds.
+    #[default]
+    Use,
+    /// It is treated as an option that is not understood: the resolver's address decides and the response is silent.
+    Ignore,
+}
+
+/// Answers packets. Each worker has one; its buffers are used again and again.
+pub struct Responder {
+    settings: ResponderSettings,
+    name: QueryName,
+    dice: Dice,
+    stats: Arc<Stats>,
+}
+
+impl Responder {
+    /// A responder whose dice fall as `seed` says.
+    pub fn new(settings: ResponderSettings, seed: u64) -> Responder {
+        let udp_payload_max = settings.udp_payload_max.clamp(512, MAX_UDP_OCTETS as u16);
+        Responder {
+            settings: ResponderSettings { udp_payload_max, ..settings },
+            name: QueryName::default(),
+            dice: Dice::seeded(seed),
+            stats: Arc::default(),
+        }
+    }
+
+    /// What it has counted; it alone writes there.
+    pub fn stats(&self) -> &Arc<Stats> {
+        &self.stats
+    }
+
+    /// Answers `packet` from `world` into `out`, which holds `MAX_UDP_OCTETS` or `MAX_TCP_OCTETS`. Returns how many
+    /// octets were written; 0 is silence.
+    pub fn respond(
+        &mut self,
+        world: &World,
+        packet: &[u8],
+        source: IpAddr,
+        transport: Transport,
+        out: &mut [u8],
+    ) -> usize {
+        self.respond_by(|query, dice| resolve(query, world, dice), packet, source, transport, out)
+    }
+
+    fn respond_by<'w>(
+        &mut self,
+        resolve: impl FnOnce(&Query<'_>, &mut Dice) -> Answer<'w>,
+        packet: &[u8],
+        source: IpAddr,
+        transport: Transport,
+        out: &mut [u8],
+    ) -> usize {
+        self.stats.count_query(transport);
+        let (encoded, response_code) = match decode(packet, &mut self.name) {
+            Decoded::Silence => {
+                self.stats.count_silence();
+                return 0;
+            }
+            Decoded::Fault(mut request, code) => {
+                self.forget_ignored(&mut request);
+                (encode_fault(&request, code, &frame(&self.settings, &request, transport), out), code as u8)
+            }
+            Decoded::Question(mut request, record_type) => {
+                self.forget_ignored(&mut request);
+                let client_subnet = client_subnet(&request);
+                let source = source.to_canonical();
+                let query = Query { name: &self.name, record_type, source, client_subnet };
+                let answer = resolve(&query, &mut self.dice);
+                let frame = frame(&self.settings, &request, transport);
+                (encode_answer(&request, &answer, &frame, &mut self.dice, out), answer.rcode as u8)
+            }
+        };
+        self.stats.count_response(response_code);
+        if encoded.truncated {
+            self.stats.count_truncated();
+        }
+        encoded.octets
+    }
+
+    /// An ignored client subnet is not repeated either: a resolver that saw a scope would believe that the answer was
+    /// made for that network (RFC 7871 section 7.2.1).
+    fn forget_ignored(&self, request: &mut Request<'_>) {
+        if let (ClientSubnetUse::Ignore, Some(edns)) = (self.settings.client_subnet, &mut request.edns) {
+            edns.client_subnet = None;
+        }
+    }
+}
+
+fn frame<'s>(settings: &'s ResponderSettings, request: &Request<'_>, transport: Transport) -> Frame<'s> {
+    let payload_size = settings.udp_payload_max;
+    let most_octets = match transport {
+        Transport::Udp => udp_limit(request.edns.as_ref(), payload_size),
+        Transport::Tcp => MAX_TCP_OCTETS,
+    };
+    Frame { most_octets, payload_size, nsid: settings.nsid.as_deref().unwrap_or_default() }
+}
+
+fn client_subnet(request: &Request<'_>) -> Option<ClientSubnet> {
+    request.edns.as_ref()?.client_subnet?.network()
+}

@@ -1,0 +1,333 @@
+//! Packets in, packets out: what we write, hickory-proto reads back as the same message.
+
+use std::collections::BTreeSet;
+use std::net::{IpAddr, Ipv4Addr};
+
+use hickory_proto::op::{Edns as HickoryEdns, Message, MessageType, OpCode, Query as HickoryQuery, ResponseCode};
+use hickory_proto::rr::rdata::opt::{ClientSubnet as HickorySubnet, EdnsCode, EdnsOption};
+use hickory_proto::rr::{Name as HickoryName, RecordType as HickoryType};
+use proptest::prelude::*;
+
+use super::*;
+use crate::answer::fixture::{lab, set, world};
+use crate::answer::{Answer, Dice, Need, Owner, Part, Query, QueryName, resolve};
+use crate::world::World;
+
+const SOURCE: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 99));
+
+fn settings() -> ResponderSettings {
+    ResponderSettings {
+        udp_payload_max: 1232,
+        nsid: Some(b"lab-1".as_slice().into()),
+        client_subnet: ClientSubnetUse::Use,
+    }
+}
+
+fn lab_world(lines: &[&str]) -> World {
+    world(&[lab(lines.iter().map(|line| set(line)))], &[])
+}
+
+fn query(name: &str, record_type: HickoryType) -> Message {
+    let mut message = Message::new(4711, MessageType::Query, OpCode::Query);
+    message.add_query(HickoryQuery::query(HickoryName::from_ascii(name).unwrap(), record_type));
+    message
+}
+
+fn query_with_edns(name: &str, record_type: HickoryType, payload: u16) -> Message {
+    let mut message = query(name, record_type);
+    let mut edns = HickoryEdns::new();
+    edns.set_max_payload(payload);
+    message.set_edns(edns);
+    message
+}
+
+fn respond(world: &World, packet: &[u8], transport: Transport) -> Vec<u8> {
+    let mut out = vec![0xee; MAX_TCP_OCTETS];
+    let octets = Responder::new(settings(), 1).respond(world, packet, SOURCE, transport, &mut out);
+    out.truncate(octets);
+    out
+}
+
+fn ask(world: &World, query: &Message) -> Message {
+    Message::from_vec(&respond(world, &query.to_vec().unwrap(), Transport::Udp)).unwrap()
+}
+
+#[test]
+fn a_response_repeats_id_question_and_rd() {
+    let world = lab_world(&["www 60 A 192.0.2.1"]);
+    let mut asked = query("wWw.LaB.test.", HickoryType::A);
+    asked.metadata.recursion_desired = true;
+    let bytes = respond(&world, &asked.to_vec().unwrap(), Transport::Udp);
+    let response = Message::from_vec(&bytes).unwrap();
+    assert_eq!((response.id, response.op_code, response.message_type), (4711, OpCode::Query, MessageType::Response));
+    assert!(response.recursion_desired && !response.recursion_available && response.authoritative);
+    assert!(!response.truncation && response.edns.is_none());
+    assert_eq!(&bytes[12..26], b"\x03wWw\x03LaB\x04test\0");
+    assert_eq!(response.answers[0].to_string(), "wWw.LaB.test. 60 IN A 192.0.2.1");
+    assert_eq!(response.authorities[0].to_string(), "LaB.test. 172800 IN NS ns1.LaB.test.");
+}
+
+#[test]
+fn errors_repeat_what_they_can() {
+    let world = lab_world(&[]);
+    let refused = ask(&world, &query_with_edns("elsewhere.test.", HickoryType::A, 4096));
+    assert_eq!(
+        (refused.response_code, refused.queries.len(), refused.authoritative),
+        (ResponseCode::Refused, 1, false)
+    );
+    assert_eq!(refused.edns.unwrap().max_payload(), 1232);
+    let transfer = ask(&world, &query("lab.test.", HickoryType::AXFR));
+    assert_eq!(transfer.response_code, ResponseCode::Refused);
+    let mut update = query("lab.test.", HickoryType::SOA);
+    update.metadata.op_code = OpCode::Update;
+    let update = ask(&world, &update);
+    assert_eq!((update.response_code, update.op_code), (ResponseCode::NotImp, OpCode::Update));
+    assert_eq!((update.queries.len(), update.id), (0, 4711));
+}
+
+#[test]
+fn an_unknown_edns_version_is_answered_with_ours() {
+    let mut asked = query_with_edns("www.lab.test.", HickoryType::A, 4096);
+    asked.edns.as_mut().unwrap().set_version(1);
+    let response = ask(&lab_world(&[]), &asked);
+    // 16 is BADSIG, too, as hickory names it.
+    assert_eq!(u16::from(response.response_code), 16);
+    assert_eq!(response.edns.unwrap().version(), 0);
+}
+
+#[test]
+fn the_server_says_who_it_is_when_asked() {
+    let mut asked = query_with_edns("www.lab.test.", HickoryType::A, 4096);
+    asked.edns.as_mut().unwrap().options_mut().insert(EdnsOption::Unknown(EdnsCode::NSID.into(), vec![]));
+    asked.edns.as_mut().unwrap().set_dnssec_ok(true);
+    let edns = ask(&lab_world(&[]), &asked).edns.unwrap();
+    let Some(EdnsOption::NSID(nsid)) = edns.option(EdnsCode::NSID) else { panic!("{edns:?}") };
+    assert_eq!(nsid.as_ref(), b"lab-1");
+    assert!(edns.flags().dnssec_ok);
+}
+
+#[test]
+fn a_client_subnet_comes_back_with_the_scope() {
+    let world = lab_world(&["www 60 A 192.0.2.1"]);
+    let mut asked = query_with_edns("www.lab.test.", HickoryType::A, 4096);
+    let subnet = HickorySubnet::new("10.53.1.0".parse().unwrap(), 24, 0);
+    asked.edns.as_mut().unwrap().options_mut().insert(EdnsOption::Subnet(subnet));
+    let bytes = asked.to_vec().unwrap();
+    let Decoded::Question(request, _) = decode(&bytes, &mut QueryName::default()) else { panic!() };
+    let mut name = QueryName::default();
+    name.set(&crate::answer::fixture::name("www"));
+    let query = Query { name: &name, record_type: 1, source: SOURCE, client_subnet: None };
+    let mut out = [0; 512];
+    for (scope, expected) in [(0, 0), (17, 17), (32, 32), (128, 32)] {
+        let answer = Answer { scope, ..resolve(&query, &world, &mut Dice::seeded(1)) };
+        let frame = Frame { most_octets: 512, payload_size: 1232, nsid: &[] };
+        let encoded = encode_answer(&request, &answer, &frame, &mut Dice::seeded(1), &mut out);
+        let edns = Message::from_vec(&out[..encoded.octets]).unwrap().edns.unwrap();
+        let Some(EdnsOption::Subnet(echo)) = edns.option(EdnsCode::Subnet) else { panic!("{edns:?}") };
+        assert_eq!((echo.addr(), echo.source_prefix(), echo.scope_prefix()), (subnet.addr(), 24, expected));
+    }
+}
+
+#[test]
+fn an_ignored_client_subnet_is_not_repeated() {
+    let mut asked = query_with_edns("www.lab.test.", HickoryType::A, 4096);
+    let subnet = HickorySubnet::new("10.53.1.0".parse().unwrap(), 24, 0);
+    asked.edns.as_mut().unwrap().options_mut().insert(EdnsOption::Subnet(subnet));
+    let settings = ResponderSettings { client_subnet: ClientSubnetUse::Ignore, ..settings() };
+    let mut out = [0; MAX_UDP_OCTETS];
+    let packet = asked.to_vec().unwrap();
+    let octets = Responder::new(settings, 1).respond(&lab_world(&[]), &packet, SOURCE, Transport::Udp, &mut out);
+    let edns = Message::from_vec(&out[..octets]).unwrap().edns.unwrap();
+    assert!(edns.option(EdnsCode::Subnet).is_none());
+}
+
+#[test]
+fn a_signed_query_is_told_that_its_key_is_unknown() {
+    let signature = b"\x03key\0\0\xfa\0\xff\0\0\0\0\0\x18\x04hmac\0TIMESTFU\0\x02MAID\0\0\0\0";
+    let packet =
+        [b"\x47\x11\x01\0\0\x01\0\0\0\0\0\x01\x03www\x03lab\x04test\0\0\x01\0\x01".as_slice(), signature].concat();
+    let response = respond(&lab_world(&["www 60 A 192.0.2.1"]), &packet, Transport::Udp);
+    assert_eq!(&response[..12], b"\x47\x11\x81\x09\0\x01\0\0\0\0\0\x01");
+    let echo = b"\x03key\0\0\xfa\0\xff\0\0\0\0\0\x16\x04hmac\0TIMESTFU\0\0ID\0\x11\0\0";
+    assert!(response.ends_with(echo), "{response:?}");
+}
+
+#[test]
+fn values_come_in_every_order() {
+    let world = lab_world(&["www 60 A 192.0.2.1 | 192.0.2.2 | 192.0.2.3"]);
+    let packet = query("www.lab.test.", HickoryType::A).to_vec().unwrap();
+    let mut responder = Responder::new(settings(), 7);
+    let mut out = [0; MAX_UDP_OCTETS];
+    let mut order = || {
+        let octets = responder.respond(&world, &packet, SOURCE, Transport::Udp, &mut out);
+        let response = Message::from_vec(&out[..octets]).unwrap();
+        response.answers.iter().map(|record| record.data.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!((0..100).map(|_| order()).collect::<BTreeSet<_>>().len(), 6);
+}
+
+#[test]
+fn what_does_not_fit_is_truncated_but_keeps_opt() {
+    let values: Vec<String> = (1..=100).map(|host| format!("192.0.2.{host}")).collect();
+    let world = lab_world(&[&format!("www 60 A {}", values.join(" | "))]);
+    for (payload, transport, expected) in
+        [(512, Transport::Udp, 0), (1232, Transport::Udp, 0), (4096, Transport::Udp, 0), (512, Transport::Tcp, 100)]
+    {
+        let packet = query_with_edns("www.lab.test.", HickoryType::A, payload).to_vec().unwrap();
+        let response = Message::from_vec(&respond(&world, &packet, transport)).unwrap();
+        assert_eq!((response.truncation, response.answers.len()), (expected == 0, expected));
+        assert!(response.edns.is_some());
+    }
+}
+
+#[test]
+fn helpful_records_are_left_out_before_anything_is_truncated() {
+    // 28 addresses: 12 + 18 + 28 × 16 = 478 octets. The NS set would need 18 more.
+    let values: Vec<String> = (1..=28).map(|host| format!("192.0.2.{host}")).collect();
+    let world = lab_world(&[&format!("www 60 A {}", values.join(" | ")), "ns1 60 A 192.0.2.53"]);
+    let bytes = respond(&world, &query("www.lab.test.", HickoryType::A).to_vec().unwrap(), Transport::Udp);
+    let response = Message::from_vec(&bytes).unwrap();
+    assert_eq!((response.truncation, response.answers.len(), bytes.len() <= 512), (false, 28, true));
+    assert_eq!(response.additionals.len(), 0);
+}
+
+const LINES: [&str; 16] = [
+    "www 60 A 192.0.2.1 | 192.0.2.2 | 192.0.2.3",
+    "www 60 AAAA 2001:db8::1 | 2001:db8::2",
+    "* 60 A 192.0.2.4",
+    "@ 300 MX 10 mail.lab.test. | 20 mail.example.",
+    "@ 300 TXT \"a text\" \"of two strings\" | \"another\"",
+    "mail 300 A 192.0.2.25",
+    "alias 30 CNAME www.lab.test.",
+    "chain 30 CNAME alias.lab.test.",
+    "away 30 CNAME www.example.",
+    "child 300 NS ns.child.lab.test. | ns.example.",
+    "ns.child 300 A 192.0.2.77",
+    "_sip._tcp 60 SRV 1 2 5060 www.lab.test. | 1 2 5060 sip.example.",
+    "ptr 60 PTR www.lab.test.",
+    "@ 60 CAA 0 issue \"ca.example\"",
+    "ns1 300 A 192.0.2.53",
+    "naptr 60 NAPTR 100 50 \"u\" \"E2U+sip\" \"!^.*$!sip:info@example.com!\" .",
+];
+
+const NAMES: [&str; 14] = [
+    "@",
+    "www",
+    "nowhere",
+    "a.b",
+    "mail",
+    "alias",
+    "chain",
+    "away",
+    "child",
+    "x.child",
+    "_sip._tcp",
+    "ptr",
+    "ns1",
+    "naptr",
+];
+
+const TYPES: [u16; 12] = [1, 2, 5, 6, 12, 15, 16, 28, 33, 35, 255, 257];
+
+/// The same response written the plain way: no compression, no limit.
+fn plainly(query: &Message, question: &QueryName, answer: &Answer<'_>) -> Message {
+    let zone = &question.wire()[question.wire().len() - answer.zone_octets..];
+    let mut bytes = vec![0; 12];
+    bytes.extend(&query.to_vec().unwrap()[12..12 + question.wire().len() + 4]);
+    let sections: [&[Part<'_>]; 3] = [&answer.answer, answer.authority.as_slice(), &answer.additional];
+    for (index, parts) in sections.iter().enumerate() {
+        for part in *parts {
+            for data in part.records.iter() {
+                match part.owner {
+                    Owner::Question => bytes.extend(question.wire()),
+                    Owner::InZone(labels) => bytes.extend([labels, zone].concat()),
+                }
+                bytes.extend(part.records.record_type.code().to_be_bytes());
+                bytes.extend([0, 1]);
+                bytes.extend(part.records.ttl.to_be_bytes());
+                let mut plain: Vec<u8> = Vec::new();
+                let mut from = 0;
+                for pointer in data.pointers.into_iter().flatten() {
+                    plain.extend(&data.bytes[from..usize::from(pointer)]);
+                    plain.extend(zone);
+                    from = usize::from(pointer) + 2;
+                }
+                plain.extend(&data.bytes[from..]);
+                bytes.extend(u16::try_from(plain.len()).unwrap().to_be_bytes());
+                bytes.extend(plain);
+                bytes[7 + 2 * index] += 1;
+            }
+        }
+    }
+    bytes[5] = 1;
+    Message::from_vec(&bytes).unwrap()
+}
+
+/// A section's records without regard to order and case.
+fn lines(records: &[hickory_proto::rr::Record]) -> Vec<String> {
+    let mut lines: Vec<_> = records.iter().map(|record| record.to_string().to_lowercase()).collect();
+    lines.sort();
+    lines
+}
+
+proptest! {
+    #[test]
+    fn what_we_write_hickory_reads_back(
+        present in prop::collection::vec(any::<bool>(), LINES.len()), name in prop::sample::select(&NAMES[..]),
+        record_type in prop::sample::select(&TYPES[..]), payload in prop::option::of(0u16..2000), seed: u64,
+    ) {
+        let sets = LINES.iter().zip(&present).filter(|(_, present)| **present).map(|(line, _)| set(line));
+        let world = world(&[lab(sets)], &[]);
+        let asked = match name { "@" => "Lab.test.".to_owned(), labels => format!("{labels}.Lab.test.") };
+        let record_type = HickoryType::from(record_type);
+        let message = match payload {
+            Some(payload) => query_with_edns(&asked, record_type, payload),
+            None => query(&asked, record_type),
+        };
+        let packet = message.to_vec().unwrap();
+        let mut out = [0xee; MAX_UDP_OCTETS];
+        let octets = Responder::new(settings(), seed).respond(&world, &packet, SOURCE, Transport::Udp, &mut out);
+        let response = Message::from_vec(&out[..octets]).unwrap();
+
+        let mut question = QueryName::default();
+        question.read(&packet, 12).unwrap();
+        let query = Query { name: &question, record_type: record_type.into(), source: SOURCE, client_subnet: None };
+        let answer = resolve(&query, &world, &mut Dice::seeded(seed));
+        let expected = plainly(&message, &question, &answer);
+
+        prop_assert_eq!(u16::from(response.response_code), answer.rcode as u16);
+        prop_assert_eq!(response.authoritative, answer.authoritative);
+        prop_assert_eq!(&response.queries, &message.queries);
+        prop_assert_eq!(response.edns.is_some(), payload.is_some());
+        prop_assert!(octets <= usize::from(payload.unwrap_or(512).clamp(512, 1232)));
+        let whole = octets < 512 - 200;
+        if whole {
+            prop_assert!(!response.truncation);
+        }
+        if !response.truncation {
+            prop_assert_eq!(lines(&response.answers), lines(&expected.answers));
+            let optional = |part: &Part<'_>| part.need == Need::Optional;
+            if whole || !answer.authority.iter().all(optional) {
+                prop_assert_eq!(lines(&response.authorities), lines(&expected.authorities));
+            }
+            if whole || !answer.additional.iter().all(optional) {
+                prop_assert_eq!(lines(&response.additionals), lines(&expected.additionals));
+            }
+        }
+    }
+
+    #[test]
+    fn any_bytes_get_a_response_that_hickory_reads_or_silence(
+        bytes in prop::collection::vec(any::<u8>(), 0..120), query_like: bool,
+    ) {
+        let mut bytes = bytes;
+        if query_like && bytes.len() > 12 {
+            bytes[2..12].copy_from_slice(&[1, 0, 0, 1, 0, 0, 0, 0, 0, 1]);
+        }
+        let response = respond(&lab_world(&["www 60 A 192.0.2.1"]), &bytes, Transport::Udp);
+        if !response.is_empty() {
+            prop_assert!(bytes.len() >= 12 && response[..2] == bytes[..2]);
+            Message::from_vec(&response).unwrap();
+        }
+    }
+}

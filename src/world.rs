@@ -1,0 +1,258 @@
+//! The world: everything a query may know, in one snapshot that is replaced as a whole.
+//!
+//! Configuration and health never disagree, since they are published together: a catalog of compiled zones, the usable
+//! bits settled from the checks' verdicts, and where clients are. There is one publisher, the control loop; readers load
+//! the world once per query or batch and hold no lock.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+
+use crate::geo::{Client, Locator, PrefixTable};
+use crate::health::{CheckBits, CheckSlot};
+use crate::model::{HostedZoneId, Region, Vpc, VpcId};
+use crate::policy::UsableBits;
+use crate::zonetree::{QueryName, SuffixTable, Zone};
+
+/// One immutable snapshot.
+#[derive(Debug)]
+pub struct World {
+    catalog: Arc<Catalog>,
+    usable: Box<[u64]>,
+    locator: Arc<Locator>,
+}
+
+/// All zones, found by name within what a client may see.
+#[derive(Debug)]
+pub struct Catalog {
+    zones: Box<[Placed]>,
+    public: ZoneTable,
+    views: Box<[View]>,
+    /// Source addresses and the numbers of their views.
+    networks: PrefixTable<u32>,
+    /// The zones that a check moves.
+    moved_by: HashMap<CheckSlot, Vec<u32>>,
+    bit_count: u32,
+}
+
+/// A hosted zone to be served and the VPCs it is for.
+#[derive(Clone, Debug)]
+pub struct ServedZone {
+    /// The compiled zone.
+    pub zone: Arc<Zone>,
+    /// Empty for a public zone.
+    pub vpcs: Vec<VpcId>,
+}
+
+/// A zone with its stretch of the usable bits.
+#[derive(Debug)]
+struct Placed {
+    zone: Arc<Zone>,
+    first_bit: u32,
+}
+
+/// What the clients of one VPC see besides the public zones.
+#[derive(Debug)]
+struct View {
+    region: Region,
+    zones: ZoneTable,
+}
+
+/// Zones by name.
+#[derive(Debug)]
+struct ZoneTable {
+    table: SuffixTable,
+    /// Numbers in the catalog, in the table's order.
+    zones: Box<[u32]>,
+    /// Bit n: some zone's name has n labels.
+    depths: u128,
+}
+
+/// A zone as one client meets it.
+pub struct Scene<'w> {
+    /// The zone that answers.
+    pub zone: &'w Zone,
+    /// Which of its members may be answered.
+    pub usable: UsableBits<'w>,
+    /// The region of the VPC the client is in, when the zone is private.
+    pub vpc_region: Option<Region>,
+    locator: &'w Locator,
+}
+
+impl World {
+    /// The world of these zones at this health.
+    pub fn new(catalog: Arc<Catalog>, checks: &CheckBits, locator: Arc<Locator>) -> World {
+        let mut usable = vec![0; catalog.bit_count.div_ceil(64) as usize].into_boxed_slice();
+        for placed in &catalog.zones {
+            placed.zone.settle(checks, &mut usable, placed.first_bit);
+        }
+        World { catalog, usable, locator }
+    }
+
+    /// The same world after `changed` checks flipped: only the zones that they move are settled again.
+    pub fn with_health(&self, checks: &CheckBits, changed: &[CheckSlot]) -> World {
+        let mut usable = self.usable.clone();
+        let moved = changed.iter().filter_map(|slot| self.catalog.moved_by.get(slot)).flatten();
+        for placed in moved.map(|&zone| &self.catalog.zones[zone as usize]) {
+            placed.zone.settle(checks, &mut usable, placed.first_bit);
+        }
+        World { catalog: Arc::clone(&self.catalog), usable, locator: Arc::clone(&self.locator) }
+    }
+
+    /// All zones and what sees them.
+    pub fn catalog(&self) -> &Arc<Catalog> {
+        &self.catalog
+    }
+
+    /// The zone that answers `name` for a client at `source`: the most specific private zone of its VPC, which is final,
+    /// else the most specific public zone (Developer Guide, "Considerations when working with a private hosted zone").
+    pub fn scene(&self, name: &QueryName, source: IpAddr) -> Option<Scene<'_>> {
+        let catalog = &*self.catalog;
+        let view = catalog.view_of(source);
+        let private = view.and_then(|view| Some((catalog.find(&view.zones, name)?, Some(view.region))));
+        let (placed, vpc_region) = match private {
+            Some(found) => found,
+            None => (catalog.find(&catalog.public, name)?, None),
+        };
+        let usable = UsableBits::new(&self.usable, placed.first_bit);
+        Some(Scene { zone: &placed.zone, usable, vpc_region, locator: &self.locator })
+    }
+}
+
+impl<'w> Scene<'w> {
+    /// The client at `address` with `prefix` known bits, as this zone's policies see it. In a private zone it counts as
+    /// being in its VPC's region (Developer Guide, "Geolocation routing for private hosted zones").
+    pub fn client(&self, address: IpAddr, prefix: u8) -> Client<'w> {
+        match self.vpc_region {
+            Some(region) => Client::in_vpc(self.locator, address, region),
+            None => Client::new(self.locator, address, prefix),
+        }
+    }
+}
+
+impl Catalog {
+    /// A catalog of compiled zones. Zones for a VPC that is not among `vpcs` are seen by nobody.
+    pub fn build(zones: &[ServedZone], vpcs: &[Vpc]) -> Catalog {
+        let mut bit_count = 0;
+        let placed: Box<[Placed]> = zones.iter().map(|served| place(&served.zone, &mut bit_count)).collect();
+        let numbered = || (0..).zip(zones);
+        let seen_by = |id: &VpcId| numbered().filter(|(_, served)| served.vpcs.contains(id)).collect::<Vec<_>>();
+        let public: Vec<_> = numbered().filter(|(_, served)| !served.zone.is_private()).collect();
+        let views = vpcs.iter().map(|vpc| View { region: vpc.region, zones: ZoneTable::build(&seen_by(&vpc.id)) });
+        let networks = (0..).zip(vpcs).flat_map(|(view, vpc)| vpc.cidrs.iter().map(move |&cidr| (cidr, view)));
+        Catalog {
+            public: ZoneTable::build(&public),
+            views: views.collect(),
+            networks: PrefixTable::build(networks),
+            moved_by: zones_by_check(&placed),
+            zones: placed,
+            bit_count,
+        }
+    }
+
+    /// All zones.
+    pub fn zones(&self) -> impl Iterator<Item = &Arc<Zone>> {
+        self.zones.iter().map(|placed| &placed.zone)
+    }
+
+    /// The zone with this id.
+    pub fn zone(&self, id: &HostedZoneId) -> Option<&Arc<Zone>> {
+        self.zones().find(|zone| zone.id() == id)
+    }
+
+    /// The zones that a check moves.
+    pub fn moved_by(&self, slot: CheckSlot) -> impl Iterator<Item = &Arc<Zone>> {
+        self.moved_by.get(&slot).into_iter().flatten().map(|&zone| &self.zones[zone as usize].zone)
+    }
+
+    fn view_of(&self, source: IpAddr) -> Option<&View> {
+        if self.views.is_empty() {
+            return None;
+        }
+        self.networks.lookup(source).value.map(|&view| &self.views[view as usize])
+    }
+
+    /// The zone with the longest name that `name` ends in.
+    fn find(&self, table: &ZoneTable, name: &QueryName) -> Option<&Placed> {
+        let labels = name.label_count();
+        let depths = (0..=labels).filter(|&skip| table.depths >> (labels - skip) & 1 == 1);
+        depths.filter_map(|skip| self.find_exactly(table, name, skip)).next()
+    }
+
+    fn find_exactly(&self, table: &ZoneTable, name: &QueryName, skip: usize) -> Option<&Placed> {
+        let placed = |number: u32| &self.zones[table.zones[number as usize] as usize];
+        let is_it = |number| placed(number).zone.name().wire() == name.suffix(skip);
+        name.find_suffix(&table.table, skip, is_it).map(placed)
+    }
+}
+
+impl ZoneTable {
+    fn build(zones: &[(u32, &ServedZone)]) -> ZoneTable {
+        let hashes: Vec<u32> = zones.iter().map(|(_, served)| served.zone.name_hash()).collect();
+        ZoneTable {
+            table: SuffixTable::build(&hashes),
+            zones: zones.iter().map(|&(number, _)| number).collect(),
+            depths: zones.iter().fold(0, |depths, (_, served)| depths | 1 << served.zone.label_count()),
+        }
+    }
+}
+
+fn place(zone: &Arc<Zone>, next_bit: &mut u32) -> Placed {
+    let first_bit = *next_bit;
+    *next_bit += zone.bit_count();
+    Placed { zone: Arc::clone(zone), first_bit }
+}
+
+fn zones_by_check(zones: &[Placed]) -> HashMap<CheckSlot, Vec<u32>> {
+    let mut moved_by: HashMap<CheckSlot, Vec<u32>> = HashMap::new();
+    for (number, placed) in (0..).zip(zones) {
+        for &slot in placed.zone.checks() {
+            moved_by.entry(slot).or_default().push(number);
+        }
+    }
+    moved_by
+}
+
+/// Replaces the world; there is one.
+pub struct Publisher(Arc<ArcSwap<World>>);
+
+/// Sees the world as it was last published.
+#[derive(Clone)]
+pub struct Reader(Arc<ArcSwap<World>>);
+
+/// A worker's own view of the world: a load costs one comparison while nothing was published.
+pub struct CachedReader(arc_swap::Cache<Arc<ArcSwap<World>>, Arc<World>>);
+
+impl Publisher {
+    /// The one publisher and a reader, with `world` as the first one.
+    pub fn new(world: World) -> (Publisher, Reader) {
+        let swap = Arc::new(ArcSwap::from_pointee(world));
+        (Publisher(Arc::clone(&swap)), Reader(swap))
+    }
+
+    /// Makes `world` the one that the next query sees.
+    pub fn publish(&self, world: World) {
+        self.0.store(Arc::new(world));
+    }
+}
+
+impl Reader {
+    /// The world of this moment.
+    pub fn load(&self) -> Arc<World> {
+        self.0.load_full()
+    }
+
+    /// A reader for one worker.
+    pub fn cached(&self) -> CachedReader {
+        CachedReader(arc_swap::Cache::new(Arc::clone(&self.0)))
+    }
+}
+
+impl CachedReader {
+    /// The world of this moment.
+    pub fn load(&mut self) -> &Arc<World> {
+        self.0.load()
+    }
+}

@@ -1,0 +1,74 @@
+//! Zones for unit tests, written in one line a record set.
+
+use crate::health::CheckSlot;
+use crate::model::{
+    AliasTarget, Content, FailoverRole, HealthCheckId, HostedZone, HostedZoneId, Name, RecordData, RecordType,
+    ResourceRecordSet, RoutingPolicy,
+};
+
+/// A public zone `lab.test` with SOA and NS, and these record sets.
+pub(crate) fn lab(record_sets: impl IntoIterator<Item = ResourceRecordSet>) -> HostedZone {
+    let apex = ["@ 900 SOA ns1.lab.test. hostmaster.lab.test. 1 7200 900 1209600 86400", "@ 172800 NS ns1.lab.test."];
+    HostedZone {
+        id: HostedZoneId("ZLAB".to_owned()),
+        name: name("@"),
+        comment: None,
+        vpcs: Vec::new(),
+        record_sets: apex.into_iter().map(set).chain(record_sets).collect(),
+    }
+}
+
+/// A name relative to `lab.test`.
+pub(crate) fn name(relative: &str) -> Name {
+    match relative {
+        "@" => Name::parse("lab.test").unwrap(),
+        labels => Name::parse(&format!("{labels}.lab.test")).unwrap(),
+    }
+}
+
+/// A simple record set: `www 60 A 192.0.2.1 | 192.0.2.2`, or `www ALIAS A target` with evaluated health.
+pub(crate) fn set(line: &str) -> ResourceRecordSet {
+    let mut words = line.splitn(4, ' ');
+    let mut word = || words.next().unwrap();
+    let (owner, ttl, record_type, rest) = (word(), word(), word().parse::<RecordType>().unwrap(), word());
+    let content = match ttl {
+        "ALIAS" | "BLIND" => Content::Alias(AliasTarget { name: name(rest), evaluate_target_health: ttl == "ALIAS" }),
+        _ => Content::Records {
+            ttl: ttl.parse().unwrap(),
+            values: rest.split(" | ").map(|text| RecordData::parse(record_type, text).unwrap()).collect(),
+        },
+    };
+    ResourceRecordSet {
+        name: name(owner),
+        record_type,
+        set_identifier: None,
+        routing_policy: RoutingPolicy::Simple,
+        content,
+        health_check: None,
+    }
+}
+
+/// The same set as a member of a group: set identifier, policy, and the health check of that number if any.
+pub(crate) fn member(id: &str, policy: RoutingPolicy, check: Option<u32>, line: &str) -> ResourceRecordSet {
+    ResourceRecordSet {
+        set_identifier: Some(id.to_owned()),
+        routing_policy: policy,
+        health_check: check.map(|slot| HealthCheckId(slot.to_string())),
+        ..set(line)
+    }
+}
+
+/// The slot that `member` numbered a check with.
+pub(crate) fn slot_of(id: &HealthCheckId) -> Option<CheckSlot> {
+    id.0.parse().ok().map(CheckSlot)
+}
+
+/// One side of a failover pair.
+pub(crate) fn primary() -> RoutingPolicy {
+    RoutingPolicy::Failover { role: FailoverRole::Primary }
+}
+
+/// The other side.
+pub(crate) fn secondary() -> RoutingPolicy {
+    RoutingPolicy::Failover { role: FailoverRole::Secondary }
+}

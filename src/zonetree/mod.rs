@@ -1,0 +1,318 @@
+//! One zone, compiled: a table of names, the groups at each name, their plans, and leaves of ready wire bytes.
+//!
+//! Everything a string could say has become a number by now: a node is a name, a group the record sets of one name and
+//! type, a member one record set. Aliases, CNAME targets and the addresses that help a client are resolved to nodes and
+//! groups when the zone is compiled. Health is settled once per change: `settle` turns the verdicts of the checks into
+//! one usable bit per member, from the targets of aliases upward, so that a query reads bits and never climbs.
+
+mod compile;
+#[cfg(test)]
+pub(crate) mod fixture;
+mod query_name;
+mod records;
+mod suffix_table;
+#[cfg(test)]
+mod tests;
+
+use std::ops::Range;
+
+pub use query_name::{MalformedName, QueryName};
+pub use records::{Data, Records};
+pub(crate) use suffix_table::SuffixTable;
+
+use crate::geo::Client;
+use crate::health::{CheckBits, CheckSlot};
+use crate::model::{HostedZoneId, Name, RecordType, Ttl};
+use crate::policy::{Candidates, Choice, Dice, Plan, UsableBits};
+
+/// A name in the zone, the empty non-terminals included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NodeIndex(u32);
+
+/// The record sets of one name and type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GroupIndex(u32);
+
+/// One compiled hosted zone.
+#[derive(Debug)]
+pub struct Zone {
+    id: HostedZoneId,
+    name: Name,
+    name_hash: u32,
+    label_count: usize,
+    private: bool,
+    table: SuffixTable,
+    nodes: Box<[Node]>,
+    groups: Box<[Group]>,
+    members: Box<[Member]>,
+    plans: Box<[Plan]>,
+    /// Node labels and record data.
+    arena: Box<[u8]>,
+    /// Nodes with addresses that help the client of some leaf.
+    helpers: Box<[NodeIndex]>,
+    /// Where the target of each CNAME leads, by member.
+    cname_targets: Box<[(u32, Found)]>,
+    /// Groups with health in them, each after the groups its aliases point to.
+    settle_order: Box<[GroupIndex]>,
+    /// The checks that any member asks for, sorted, each once.
+    checks: Box<[CheckSlot]>,
+    bit_count: u32,
+    soa: GroupIndex,
+    negative_ttl: Ttl,
+    name_servers: GroupIndex,
+}
+
+/// One name.
+#[derive(Debug)]
+struct Node {
+    /// Its labels left of the zone's name, in the arena.
+    labels: Span,
+    groups: Range<u32>,
+    /// The highest delegation point at or above this name.
+    cut: Option<NodeIndex>,
+    /// The wildcard right below this name.
+    wildcard: Option<NodeIndex>,
+}
+
+#[derive(Debug)]
+struct Group {
+    record_type: RecordType,
+    /// In `plans`; `SIMPLE` for a group of one that always answers.
+    plan: u32,
+    members: Range<u32>,
+    /// Among the zone's usable bits; `Candidates::ALWAYS_USABLE` when there is no health in the group.
+    first_bit: u32,
+}
+
+/// The plan of most groups, who need none of their own.
+const SIMPLE: u32 = u32::MAX;
+
+#[derive(Debug)]
+struct Member {
+    check: Option<CheckSlot>,
+    content: Content,
+}
+
+#[derive(Debug)]
+enum Content {
+    Leaf {
+        ttl: Ttl,
+        count: u16,
+        /// In the arena.
+        data: Span,
+        /// In `helpers`.
+        helpers: Span,
+    },
+    Alias {
+        /// `None` when there is nothing to point to: no data, and unhealthy (spec 1.10).
+        target: Option<GroupIndex>,
+        evaluate_target_health: bool,
+    },
+}
+
+/// A stretch of a longer list.
+#[derive(Clone, Copy, Debug, Default)]
+struct Span {
+    start: u32,
+    length: u32,
+}
+
+impl Span {
+    fn range(self) -> Range<usize> {
+        self.start as usize..self.start as usize + self.length as usize
+    }
+}
+
+/// Where a name leads in a zone that holds it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// The name exists, perhaps only as an ancestor of others.
+    Name(NodeIndex),
+    /// The name does not exist and this wildcard answers for it (RFC 4592 section 3.3).
+    Wildcard(NodeIndex),
+    /// The name is at or below this delegation point.
+    Delegation(NodeIndex),
+    /// The name does not exist.
+    Nothing,
+}
+
+/// What a chosen member answers with.
+#[derive(Clone, Copy, Debug)]
+pub enum MemberContent<'z> {
+    /// Its records, and the nodes whose addresses help.
+    Records(Records<'z>, &'z [NodeIndex]),
+    /// Whatever this group answers with; nothing when the target is gone.
+    Alias(Option<GroupIndex>),
+}
+
+impl Zone {
+    /// What the API calls it.
+    pub fn id(&self) -> &HostedZoneId {
+        &self.id
+    }
+
+    /// Its apex.
+    pub fn name(&self) -> &Name {
+        &self.name
+    }
+
+    /// Whether only the clients of its VPCs see it.
+    pub fn is_private(&self) -> bool {
+        self.private
+    }
+
+    /// The hash of its name, as questions carry it.
+    pub(crate) fn name_hash(&self) -> u32 {
+        self.name_hash
+    }
+
+    /// How many labels its name has.
+    pub fn label_count(&self) -> usize {
+        self.label_count
+    }
+
+    /// How many record sets it holds.
+    pub fn record_set_count(&self) -> usize {
+        self.members.len()
+    }
+
+    /// The checks that its members ask for.
+    pub fn checks(&self) -> &[CheckSlot] {
+        &self.checks
+    }
+
+    /// How many usable bits it needs.
+    pub fn bit_count(&self) -> u32 {
+        self.bit_count
+    }
+
+    /// Where `name`, which lies in this zone, leads: the name itself, else the closest encloser and its wildcard (RFC 4592).
+    pub fn find(&self, name: &QueryName) -> Found {
+        if let Some(node) = self.node_of_suffix(name, 0) {
+            return match self.node(node).cut {
+                Some(cut) => Found::Delegation(cut),
+                None => Found::Name(node),
+            };
+        }
+        let depth = name.label_count() - self.label_count;
+        let encloser = (1..=depth).find_map(|skip| self.node_of_suffix(name, skip)).unwrap_or(NodeIndex(0));
+        let encloser = self.node(encloser);
+        match (encloser.cut, encloser.wildcard) {
+            (Some(cut), _) => Found::Delegation(cut),
+            (None, Some(wildcard)) => Found::Wildcard(wildcard),
+            (None, None) => Found::Nothing,
+        }
+    }
+
+    fn node_of_suffix(&self, name: &QueryName, skip: usize) -> Option<NodeIndex> {
+        let suffix = name.suffix(skip);
+        let labels = &suffix[..suffix.len() - self.name.wire().len()];
+        name.find_suffix(&self.table, skip, |node| self.labels(NodeIndex(node)) == labels).map(NodeIndex)
+    }
+
+    /// The labels of a name left of the zone's, wire form without a root.
+    pub fn labels(&self, node: NodeIndex) -> &[u8] {
+        &self.arena[self.node(node).labels.range()]
+    }
+
+    /// The group of this type at a name.
+    pub fn group(&self, node: NodeIndex, record_type: RecordType) -> Option<GroupIndex> {
+        self.groups_at(node).find(|group| self.groups[group.0 as usize].record_type == record_type)
+    }
+
+    /// All groups at a name.
+    pub fn groups_at(&self, node: NodeIndex) -> impl Iterator<Item = GroupIndex> + use<> {
+        self.node(node).groups.clone().map(GroupIndex)
+    }
+
+    /// The type of a group's records.
+    pub fn record_type(&self, group: GroupIndex) -> RecordType {
+        self.groups[group.0 as usize].record_type
+    }
+
+    /// The zone's own NS set.
+    pub fn name_servers(&self) -> GroupIndex {
+        self.name_servers
+    }
+
+    /// The SOA as negative answers carry it: its TTL is the lesser of its own and its minimum field (RFC 2308 section 3).
+    pub fn negative_soa(&self) -> Option<Records<'_>> {
+        let first = self.groups[self.soa.0 as usize].members.start;
+        match self.content_of(RecordType::Soa, first) {
+            MemberContent::Records(records, _) => Some(records.with_ttl(self.negative_ttl)),
+            MemberContent::Alias(_) => None,
+        }
+    }
+
+    /// Lets the group's policy choose.
+    pub fn choose(&self, group: GroupIndex, usable: UsableBits<'_>, client: &Client<'_>, dice: &mut Dice) -> Choice {
+        let group = &self.groups[group.0 as usize];
+        if group.plan == SIMPLE {
+            return Plan::Simple.choose(Candidates::new(usable, Candidates::ALWAYS_USABLE, 1), client, dice);
+        }
+        let count = u16::try_from(group.members.len()).unwrap_or(u16::MAX);
+        let candidates = Candidates::new(usable, group.first_bit, count);
+        self.plans[group.plan as usize].choose(candidates, client, dice)
+    }
+
+    /// What a member of a group answers with.
+    pub fn content(&self, group: GroupIndex, member: u16) -> MemberContent<'_> {
+        let group = &self.groups[group.0 as usize];
+        self.content_of(group.record_type, group.members.start + u32::from(member))
+    }
+
+    fn content_of(&self, record_type: RecordType, member: u32) -> MemberContent<'_> {
+        match self.members[member as usize].content {
+            Content::Leaf { ttl, count, data, helpers } => MemberContent::Records(
+                Records::new(record_type, ttl, count, &self.arena[data.range()]),
+                &self.helpers[helpers.range()],
+            ),
+            Content::Alias { target, .. } => MemberContent::Alias(target),
+        }
+    }
+
+    /// Where the target of a chosen CNAME leads; `None` when it lies outside this zone.
+    pub fn cname_target(&self, group: GroupIndex, member: u16) -> Option<Found> {
+        let member = self.groups[group.0 as usize].members.start + u32::from(member);
+        let at = self.cname_targets.binary_search_by_key(&member, |&(member, _)| member).ok()?;
+        Some(self.cname_targets[at].1)
+    }
+
+    /// Turns the checks' verdicts into usable bits, `bit_count` of them from `first` on in `words`: each group after the
+    /// ones its aliases point to (Developer Guide, "How Amazon Route 53 chooses records when health checking is
+    /// configured" and "How health checks work in complex configurations").
+    pub fn settle(&self, checks: &CheckBits, words: &mut [u64], first: u32) {
+        for &group in &self.settle_order {
+            let group = &self.groups[group.0 as usize];
+            for (bit, member) in (first + group.first_bit..).zip(group.members.clone()) {
+                let healthy = self.is_healthy(&self.members[member as usize], checks, UsableBits::new(words, first));
+                let word = &mut words[bit as usize / 64];
+                *word = *word & !(1 << (bit % 64)) | u64::from(healthy) << (bit % 64);
+            }
+        }
+    }
+
+    /// A check of its own and an evaluated target must both be healthy; no check is healthy.
+    fn is_healthy(&self, member: &Member, checks: &CheckBits, settled: UsableBits<'_>) -> bool {
+        if member.check.is_some_and(|slot| !checks.is_healthy(slot)) {
+            return false;
+        }
+        match member.content {
+            Content::Alias { evaluate_target_health: true, target } => {
+                target.is_some_and(|target| self.any_healthy(target, settled))
+            }
+            Content::Alias { evaluate_target_health: false, target } => target.is_some(),
+            Content::Leaf { .. } => true,
+        }
+    }
+
+    fn any_healthy(&self, group: GroupIndex, settled: UsableBits<'_>) -> bool {
+        let group = &self.groups[group.0 as usize];
+        let mut bits = (group.first_bit..).take(group.members.len());
+        group.first_bit == Candidates::ALWAYS_USABLE || bits.any(|bit| settled.is_usable(bit))
+    }
+
+    fn node(&self, node: NodeIndex) -> &Node {
+        &self.nodes[node.0 as usize]
+    }
+}

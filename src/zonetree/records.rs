@@ -1,0 +1,190 @@
+//! Leaves: the records of one set as bytes that only wait to be copied into an answer.
+//!
+//! A leaf holds the data of its records, not their owner: the owner is whatever was asked for (wildcards, aliases). Names
+//! inside the data that end in the zone's own name end in a compression pointer instead, whose value depends on where
+//! the zone's name stands in the question; `Data::pointers` says where it goes.
+
+use crate::model::{RecordData, RecordType, Ttl};
+
+/// No pointer to write.
+const NONE: u16 = u16::MAX;
+
+/// The records of one set, ready to be written.
+#[derive(Clone, Copy, Debug)]
+pub struct Records<'z> {
+    /// Their type.
+    pub record_type: RecordType,
+    /// Their time to live, seconds.
+    pub ttl: Ttl,
+    /// How many there are, at most 400.
+    pub count: u16,
+    bytes: &'z [u8],
+}
+
+/// The data of one record, and where in it pointers to the zone's name are to be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Data<'z> {
+    /// The bytes after RDLENGTH.
+    pub bytes: &'z [u8],
+    /// Offsets in `bytes` of two octets each that must become a compression pointer to the zone's name.
+    pub pointers: [Option<u16>; 2],
+}
+
+impl<'z> Records<'z> {
+    pub(super) fn new(record_type: RecordType, ttl: Ttl, count: u16, bytes: &'z [u8]) -> Records<'z> {
+        Records { record_type, ttl, count, bytes }
+    }
+
+    /// The same records with another TTL.
+    pub fn with_ttl(self, ttl: Ttl) -> Records<'z> {
+        Records { ttl, ..self }
+    }
+
+    /// The data of each record, in the order they were written.
+    pub fn iter(&self) -> impl Iterator<Item = Data<'z>> + use<'z> {
+        let (record_type, mut rest) = (self.record_type, self.bytes);
+        (0..self.count).map(move |_| {
+            let (data, after) = split_data(record_type, rest);
+            rest = after;
+            data
+        })
+    }
+}
+
+/// Puts the leaf form of `values` at the end of `arena`.
+pub(super) fn append(arena: &mut Vec<u8>, values: &[RecordData], zone: &[u8]) {
+    for value in values {
+        let shape = Shape::of(value.record_type());
+        let (bytes, pointers) = match shape {
+            Shape::Compressed(names) => compress(value.wire(), names, zone),
+            _ => (value.wire().to_vec(), [NONE; 2]),
+        };
+        if !matches!(shape, Shape::Fixed(_)) {
+            arena.extend(u16::try_from(bytes.len()).expect("record data fit RDLENGTH").to_be_bytes());
+        }
+        if matches!(shape, Shape::Compressed(_)) {
+            pointers.iter().for_each(|pointer| arena.extend(pointer.to_be_bytes()));
+        }
+        arena.extend(bytes);
+    }
+}
+
+/// How the data of a type stand in the arena.
+#[derive(Clone, Copy)]
+enum Shape {
+    /// Always as many octets: nothing but the data.
+    Fixed(usize),
+    /// A length, then the data.
+    Counted,
+    /// A length, two pointer offsets, then the data, which holds names from this octet on.
+    Compressed(Names),
+}
+
+/// Where the names of a compressible type are.
+#[derive(Clone, Copy)]
+struct Names {
+    /// Octets before the first name.
+    skip: usize,
+    /// How many names follow each other.
+    count: usize,
+}
+
+impl Shape {
+    /// Only the types of RFC 1035 may have compressed names in their data (RFC 3597 section 4).
+    fn of(record_type: RecordType) -> Shape {
+        match record_type {
+            RecordType::A => Shape::Fixed(4),
+            RecordType::Aaaa => Shape::Fixed(16),
+            RecordType::Ns | RecordType::Cname | RecordType::Ptr => Shape::Compressed(Names { skip: 0, count: 1 }),
+            RecordType::Mx => Shape::Compressed(Names { skip: 2, count: 1 }),
+            RecordType::Soa => Shape::Compressed(Names { skip: 0, count: 2 }),
+            _ => Shape::Counted,
+        }
+    }
+}
+
+fn split_data(record_type: RecordType, bytes: &[u8]) -> (Data<'_>, &[u8]) {
+    let word = |at: usize| u16::from_be_bytes([bytes[at], bytes[at + 1]]);
+    match Shape::of(record_type) {
+        Shape::Fixed(length) => (Data { bytes: &bytes[..length], pointers: [None; 2] }, &bytes[length..]),
+        Shape::Counted => {
+            let end = 2 + usize::from(word(0));
+            (Data { bytes: &bytes[2..end], pointers: [None; 2] }, &bytes[end..])
+        }
+        Shape::Compressed(_) => {
+            let end = 6 + usize::from(word(0));
+            let pointers = [word(2), word(4)].map(|at| (at != NONE).then_some(at));
+            (Data { bytes: &bytes[6..end], pointers }, &bytes[end..])
+        }
+    }
+}
+
+/// Replaces the zone's name at the end of each name in the data by room for a pointer.
+fn compress(wire: &[u8], names: Names, zone: &[u8]) -> (Vec<u8>, [u16; 2]) {
+    let mut bytes = wire[..names.skip].to_vec();
+    let mut pointers = [NONE; 2];
+    let mut at = names.skip;
+    for pointer in pointers.iter_mut().take(names.count) {
+        let end = at + name_length(&wire[at..]);
+        let name = &wire[at..end];
+        match relative_length(name, zone) {
+            Some(length) => {
+                bytes.extend(&name[..length]);
+                *pointer = u16::try_from(bytes.len()).expect("a name is short");
+                bytes.extend([0, 0]);
+            }
+            None => bytes.extend(name),
+        }
+        at = end;
+    }
+    bytes.extend(&wire[at..]);
+    (bytes, pointers)
+}
+
+/// How long the name at the start of `wire` is, root included.
+fn name_length(wire: &[u8]) -> usize {
+    let mut at = 0;
+    while wire[at] != 0 {
+        at += 1 + usize::from(wire[at]);
+    }
+    at + 1
+}
+
+/// How many octets stand left of `zone` in `name`, whatever the case; `None` when the name lies elsewhere.
+fn relative_length(name: &[u8], zone: &[u8]) -> Option<usize> {
+    let keep = name.len().checked_sub(zone.len())?;
+    let mut at = 0;
+    while at < keep {
+        at += 1 + usize::from(name[at]);
+    }
+    (at == keep && name[keep..].eq_ignore_ascii_case(zone)).then_some(keep)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Name;
+
+    #[test]
+    fn fixed_data_take_no_more_than_their_octets() {
+        let values = ["192.0.2.1", "192.0.2.2"].map(|text| RecordData::parse(RecordType::A, text).unwrap());
+        let mut arena = Vec::new();
+        append(&mut arena, &values, Name::parse("lab.test").unwrap().wire());
+        assert_eq!(arena.len(), 8);
+        let records = Records::new(RecordType::A, 60, 2, &arena);
+        let data: Vec<_> = records.iter().map(|data| data.bytes.to_vec()).collect();
+        assert_eq!(data, [[192, 0, 2, 1], [192, 0, 2, 2]]);
+    }
+
+    #[test]
+    fn names_in_the_zone_end_in_a_pointer_and_others_do_not() {
+        let zone = b"\x03lab\x04test\0";
+        let (bytes, pointers) = compress(b"\x00\x0a\x04mail\x03LAB\x04test\0", Names { skip: 2, count: 1 }, zone);
+        assert_eq!((bytes.as_slice(), pointers), (b"\x00\x0a\x04mail\0\0".as_slice(), [7, NONE]));
+        let (bytes, pointers) = compress(b"\x03mx1\x07example\0", Names { skip: 0, count: 1 }, zone);
+        assert_eq!((bytes.as_slice(), pointers), (b"\x03mx1\x07example\0".as_slice(), [NONE, NONE]));
+        // The zone's own name, and a label that merely ends in its bytes.
+        assert_eq!(relative_length(zone, zone), Some(0));
+        assert_eq!(relative_length(b"\x06xx\x03lab\x04test\0", zone), None);
+    }
+}
