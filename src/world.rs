@@ -111,13 +111,27 @@ impl World {
     pub fn scene(&self, name: &QueryName, source: IpAddr) -> Option<Scene<'_>> {
         let catalog = &*self.catalog;
         let view = catalog.view_of(source);
-        let private = view.and_then(|view| Some((catalog.find(&view.zones, name)?, Some(view.region))));
+        let private = view.and_then(|view| Some((catalog.find(&view.zones, name, 0)?, Some(view.region))));
         let (placed, vpc_region) = match private {
             Some(found) => found,
-            None => (catalog.find(&catalog.public, name)?, None),
+            None => (catalog.find(&catalog.public, name, 0)?, None),
         };
+        Some(self.scene_in(placed, vpc_region))
+    }
+
+    /// The zone above the one that `scene` finds: among the private zones of the same VPC if that one is private, else
+    /// among the public ones.
+    pub fn scene_above(&self, name: &QueryName, source: IpAddr) -> Option<Scene<'_>> {
+        let catalog = &*self.catalog;
+        let view = catalog.view_of(source).filter(|view| catalog.find(&view.zones, name, 0).is_some());
+        let zones = view.map_or(&catalog.public, |view| &view.zones);
+        let placed = catalog.find(zones, name, 1)?;
+        Some(self.scene_in(placed, view.map(|view| view.region)))
+    }
+
+    fn scene_in<'w>(&'w self, placed: &'w Placed, vpc_region: Option<Region>) -> Scene<'w> {
         let usable = UsableBits::new(&self.usable, placed.first_bit);
-        Some(Scene { zone: &placed.zone, usable, vpc_region, locator: &self.locator })
+        Scene { zone: &placed.zone, usable, vpc_region, locator: &self.locator }
     }
 }
 
@@ -174,10 +188,10 @@ impl Catalog {
         self.networks.lookup(source).value.map(|&view| &self.views[view as usize])
     }
 
-    /// The zone with the longest name that `name` ends in.
-    fn find(&self, table: &ZoneTable, name: &QueryName) -> Option<&Placed> {
+    /// The zone with the longest name that `name` without its first `skip` labels ends in.
+    fn find(&self, table: &ZoneTable, name: &QueryName, skip: usize) -> Option<&Placed> {
         let labels = name.label_count();
-        let depths = (0..=labels).filter(|&skip| table.depths >> (labels - skip) & 1 == 1);
+        let depths = (skip..=labels).filter(|&skip| table.depths >> (labels - skip) & 1 == 1);
         depths.filter_map(|skip| self.find_exactly(table, name, skip)).next()
     }
 

@@ -81,7 +81,7 @@ fn a_cname_chain_is_followed_inside_the_zone() {
 #[test]
 fn a_cname_circle_ends() {
     let lines = asked(&["a 60 CNAME b.lab.test.", "b 60 CNAME a.lab.test."], "a", RecordType::A);
-    assert_eq!(lines.len(), 1 + MAX_CHAIN);
+    assert_eq!(lines, ["NoError aa", "answer a.lab.test. 60 CNAME 1", "answer b.lab.test. 60 CNAME 1"]);
 }
 
 #[test]
@@ -131,7 +131,8 @@ fn any_is_answered_with_one_set() {
     assert_eq!(lines.len(), 3);
     let world = world(&[lab([set("www 60 A 192.0.2.1"), set("c 60 CNAME www.lab.test.")])], &[]);
     assert_eq!(ask(&world, &name("www"), 255, "127.0.0.1"), ["NoError aa", "answer www.lab.test. 60 A 1", NS]);
-    assert_eq!(ask(&world, &name("c"), 255, "127.0.0.1"), ["NoError aa", "answer c.lab.test. 60 CNAME 1", NS]);
+    let cname = ["NoError aa", "answer c.lab.test. 60 CNAME 1", NS, "additional www.lab.test. 60 A 1"];
+    assert_eq!(ask(&world, &name("c"), 255, "127.0.0.1"), cname);
     assert_eq!(ask(&world, &name("no"), 255, "127.0.0.1"), ["NxDomain aa", SOA]);
 }
 

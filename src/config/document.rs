@@ -96,33 +96,69 @@ impl<'f> Findings<'f> {
     fn syntax_error(&mut self, error: &toml::de::Error) {
         let text = self.text();
         let span = within(&error.span().unwrap_or(text.len()..text.len()), text);
-        let hint = syntax_hint(error.message(), text, &span);
-        self.broken.push(span.clone());
-        let fault = self.error(span, error.message());
-        fault.hint = hint.map(str::to_owned);
+        let said = explain(error.message(), text, &span);
+        self.broken.push(span);
+        let fault = self.error(said.span, said.message);
+        fault.hint = said.hint;
     }
+}
+
+/// A syntax error in words that help.
+struct Said {
+    span: Range<usize>,
+    message: String,
+    hint: Option<String>,
 }
 
 /// The mistakes that people make in TOML, by what the parser says and what stands there.
-fn syntax_hint(message: &str, text: &str, span: &Range<usize>) -> Option<&'static str> {
-    if is_octal_escape(text, span) {
-        return Some("in \"…\" a backslash belongs to TOML; write the value as a literal string: '…'");
+fn explain(message: &str, text: &str, span: &Range<usize>) -> Said {
+    let span = span.clone();
+    if let Some(escape) = octal_escape(text, &span) {
+        let message = format!("`{}` is no escape in a TOML string", &text[escape.clone()]);
+        let literal = literal_string(text, &escape).unwrap_or_else(|| "'…'".to_owned());
+        let hint = format!("in \"…\" a backslash belongs to TOML; write a literal string: {literal}");
+        return Said { span: escape, message, hint: Some(hint) };
     }
-    if message.contains("duplicate key") {
-        return Some("a key stands once in a table; another record begins with another `[[record]]`");
+    let is_value = message.contains("string values must be quoted") || message.contains("invalid float");
+    if is_value && span.is_empty() {
+        return Said { span, message: "a value is missing".to_owned(), hint: None };
     }
-    if message.contains("string values must be quoted") || message.contains("missing a quote") {
-        return Some("text stands in quotes: \"…\" or '…'");
-    }
-    None
+    let hint = if message.contains("duplicate key") {
+        Some("a key stands once in a table; another record begins with another `[[record]]`")
+    } else if is_value || message.contains("invalid integer") || message.contains("missing a quote") {
+        Some("everything but numbers, `true` and `false` stands in quotes: \"…\" or '…'")
+    } else {
+        None
+    };
+    Said { span, message: message.to_owned(), hint: hint.map(str::to_owned) }
 }
 
-/// True when the fault is about a backslash and a digit, such as Route 53's `\052`, within one line.
-fn is_octal_escape(text: &str, span: &Range<usize>) -> bool {
-    let line_start = text[..span.start].rfind('\n').map_or(0, |at| at + 1);
-    // The parser points at the backslash, behind it, or at the digits.
-    let before = &text[line_start..span.start];
-    let from = before.rfind('\\').filter(|at| before.len() - at <= 2).map_or(span.start, |at| line_start + at);
-    let mut octets = text[from..].bytes();
-    octets.next() == Some(b'\\') && octets.next().is_some_and(|octet| octet.is_ascii_digit())
+/// Route 53's escapes, such as `\052`, where the parser stumbles over one: it points at the backslash or just behind it.
+fn octal_escape(text: &str, span: &Range<usize>) -> Option<Range<usize>> {
+    let from = text[..span.start].rfind('\\').filter(|at| span.start - at <= 2).unwrap_or(span.start);
+    let rest = text[from..].strip_prefix('\\')?;
+    let digits = rest.bytes().take(3).take_while(u8::is_ascii_digit).count();
+    (digits > 0).then(|| from..from + 1 + digits)
+}
+
+/// The basic string around the escape as a literal string.
+fn literal_string(text: &str, escape: &Range<usize>) -> Option<String> {
+    let line_start = text[..escape.start].rfind('\n').map_or(0, |at| at + 1);
+    let line = text[line_start..].lines().next()?;
+    let at = escape.start - line_start;
+    let mut opened: Option<usize> = None;
+    let mut octets = line.bytes().enumerate();
+    while let Some((here, octet)) = octets.next() {
+        match (octet, opened) {
+            (b'\\', Some(_)) => drop(octets.next()),
+            (b'"', None) => opened = Some(here),
+            (b'"', Some(start)) if here > at && start < at => {
+                let content = line[start + 1..here].replace("\\\"", "\"").replace("\\\\", "\\");
+                return (!content.contains('\'')).then(|| format!("'{content}'"));
+            }
+            (b'"', Some(_)) => opened = None,
+            _ => {}
+        }
+    }
+    None
 }

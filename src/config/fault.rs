@@ -1,10 +1,11 @@
 //! Faults: what is wrong in a file, where, what is allowed instead; printed the way rustc prints, or one line each.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
+use annotate_snippets::{Annotation, AnnotationKind, Level, Origin, Renderer, Snippet};
 
 use super::SourceFile;
 
@@ -131,7 +132,7 @@ impl Fault {
 
     /// `file:line:column: error: message`, the form that editors and log files know.
     pub fn line(&self, sources: &[SourceFile]) -> String {
-        let (path, severity, message) = (self.path.display(), self.severity.as_str(), &self.message);
+        let (path, severity, message) = (self.path.display(), self.severity.as_str(), printable(&self.message));
         match self.position(sources) {
             Some((line, column)) => format!("{path}:{line}:{column}: {severity}: {message}"),
             None => format!("{path}: {severity}: {message}"),
@@ -180,56 +181,70 @@ pub fn lines(faults: &[Fault], sources: &[SourceFile]) -> String {
 }
 
 fn render_one(fault: &Fault, sources: &[SourceFile], renderer: &Renderer) -> String {
-    let title = fault.severity.level().primary_title(fault.message.as_str());
-    let hint = fault.hint.as_deref().map(|hint| Level::HELP.with_name("hint").message(hint));
-    let Some(excerpt) = fault.span.as_ref().and_then(|span| excerpt(&fault.path, span, sources)) else {
-        let origin = annotate_snippets::Origin::path(fault.path.display().to_string());
+    let title = fault.severity.level().primary_title(printable(&fault.message));
+    let hint = fault.hint.as_deref().map(|hint| Level::HELP.with_name("hint").message(printable(hint)));
+    let Some(span) = &fault.span else {
+        let origin = Origin::path(fault.path.display().to_string());
         return renderer.render(&[title.element(origin).elements(hint)]);
     };
-    let primary = AnnotationKind::Primary.span(excerpt.span.clone()).label(fault.label.as_deref());
-    let mut group = title.element(excerpt.snippet().annotation(primary));
-    if let Some(place) = &fault.related
-        && let Some(excerpt) = self::excerpt(&place.path, &place.span, sources)
-    {
-        let context = AnnotationKind::Context.span(excerpt.span.clone()).label(place.label.as_str());
-        group = group.element(excerpt.snippet().annotation(context));
+    let primary = Mark { span, label: fault.label.as_deref(), kind: AnnotationKind::Primary };
+    let (near, far) = match &fault.related {
+        Some(place) if place.path == fault.path => (vec![primary, Mark::context(place)], None),
+        Some(place) => (vec![primary], Some((&place.path, [Mark::context(place)]))),
+        None => (vec![primary], None),
+    };
+    let near = excerpt(&fault.path, &near, sources);
+    let far = far.and_then(|(path, marks)| excerpt(path, &marks, sources));
+    renderer.render(&[title.elements(near).elements(far).elements(hint)])
+}
+
+/// A place to underline, and what to say there.
+struct Mark<'f> {
+    span: &'f Range<usize>,
+    label: Option<&'f str>,
+    kind: AnnotationKind,
+}
+
+impl Mark<'_> {
+    fn context(place: &Place) -> Mark<'_> {
+        Mark { span: &place.span, label: Some(&place.label), kind: AnnotationKind::Context }
     }
-    renderer.render(&[group.elements(hint)])
 }
 
-/// The lines around a span, cut out of a file so that printing a fault does not cost a walk through all of it.
-struct Excerpt<'s> {
-    path: String,
-    text: &'s str,
-    first_line: usize,
-    span: Range<usize>,
-}
-
-impl<'s> Excerpt<'s> {
-    fn snippet<T: Clone>(&self) -> Snippet<'s, T> {
-        Snippet::source(self.text).path(self.path.clone()).line_start(self.first_line)
-    }
-}
-
-fn excerpt<'s>(path: &Path, span: &Range<usize>, sources: &'s [SourceFile]) -> Option<Excerpt<'s>> {
+/// The lines around the marks, cut out of a file so that printing a fault does not cost a walk through all of it.
+fn excerpt<'s>(path: &Path, marks: &[Mark<'_>], sources: &'s [SourceFile]) -> Option<Snippet<'s, Annotation<'s>>> {
     let source = sources.iter().find(|source| source.path == path)?;
     let text: &str = &source.text;
-    let span = within(span, text);
-    let start = text[..span.start].rfind('\n').map_or(0, |at| at + 1);
-    let lines = text[start..].split_inclusive('\n').scan(start, |end, line| {
-        let before = *end;
-        *end += line.len();
-        Some((before, *end))
-    });
-    let end = lines
-        .take(MAX_EXCERPT_LINES)
-        .take_while(|(before, _)| *before <= span.start.max(span.end.saturating_sub(1)))
-        .last();
-    let end = end.map_or(text.len(), |(_, end)| end);
-    let text_end = start + text[start..end].trim_end_matches(['\n', '\r']).len();
-    let span = span.start.min(text_end) - start..span.end.min(text_end) - start;
-    let first_line = 1 + text[..start].bytes().filter(|&octet| octet == b'\n').count();
-    Some(Excerpt { path: path.display().to_string(), text: &source.text[start..text_end], first_line, span })
+    let spans: Vec<Range<usize>> = marks.iter().map(|mark| few_lines(within(mark.span, text), text)).collect();
+    let first = spans.iter().map(|span| span.start).min()?;
+    let last = spans.iter().map(|span| span.end).max()?;
+    let start = text[..first].rfind('\n').map_or(0, |at| at + 1);
+    let end = text[last..].find('\n').map_or(text.len(), |at| last + at);
+    let line = 1 + text[..start].bytes().filter(|&octet| octet == b'\n').count();
+    let annotation = |(mark, span): (&Mark<'_>, &Range<usize>)| {
+        let label = mark.label.map(|label| printable(label).into_owned());
+        mark.kind.span(span.start - start..span.end - start).label(label)
+    };
+    let annotations = marks.iter().zip(&spans).map(annotation);
+    let snippet = Snippet::source(&text[start..end]).path(path.display().to_string()).line_start(line);
+    Some(snippet.annotations(annotations))
+}
+
+/// The beginning of a span, a handful of lines of it.
+fn few_lines(span: Range<usize>, text: &str) -> Range<usize> {
+    let mut ends = text[span.clone()].match_indices('\n').skip(MAX_EXCERPT_LINES - 1);
+    let end = ends.next().map_or(span.end, |(at, _)| span.start + at);
+    span.start..end
+}
+
+/// A text that stays on its line: what users write may hold any character.
+fn printable(text: &str) -> Cow<'_, str> {
+    if !text.contains(char::is_control) {
+        return Cow::Borrowed(text);
+    }
+    let escape =
+        |letter: char| if letter.is_control() { letter.escape_default().to_string() } else { letter.to_string() };
+    Cow::Owned(text.chars().map(escape).collect())
 }
 
 /// A span that surely lies in the text, on character boundaries.

@@ -82,10 +82,10 @@ mod tests {
     fn ids_never_change() {
         // Whoever changes these breaks every Terraform state that knows them.
         let name = Name::parse("lab.test").unwrap();
-        assert_eq!(zone_id(&name, &[]).0, "Z?");
-        assert_eq!(health_check_id("blue").0, "?");
-        assert_eq!(collection_id("offices").0, "?");
-        assert_eq!(vpc_id("lab").0, "?");
+        assert_eq!(zone_id(&name, &[]).0, "ZLDDU2RSNVT7JN4IQO0EG");
+        assert_eq!(health_check_id("blue").0, "c0d5d065-f366-8aa0-8c68-0205d99f687f");
+        assert_eq!(collection_id("offices").0, "07a5824f-0ad7-8731-bed3-31508d7ca01c");
+        assert_eq!(vpc_id("lab").0, "vpc-d203a5e5b5512e68d");
     }
 
     #[test]

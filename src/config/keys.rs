@@ -177,10 +177,18 @@ impl Bounds {
         self.least <= duration && duration <= self.most && !fine
     }
 
-    /// Such as "whole seconds from 1s to 3600s".
+    /// Such as "from 1 to 3600 whole seconds".
     pub(super) fn describe(self) -> String {
-        let whole = if self.grain == Grain::Second { "whole seconds " } else { "" };
-        format!("{whole}from {:?} to {:?}", self.least, self.most)
+        let whole = if self.grain == Grain::Second { "whole " } else { "" };
+        format!("from {} to {} {whole}seconds", self.least.as_secs(), self.most.as_secs())
+    }
+
+    /// Texts that fit.
+    pub(super) fn examples(self) -> &'static str {
+        match self.grain {
+            Grain::Second => "\"10s\", \"5m\", \"1h\"",
+            Grain::Millisecond => "\"250ms\", \"10s\", \"5m\"",
+        }
     }
 
     /// The bounds in whole seconds, for the form without a unit.

@@ -433,7 +433,8 @@ fn read_latency_row(table: &Table<'_>, findings: &mut Findings<'_>) -> Option<La
         findings.error(table.span_of("round_trip"), "`round_trip` names no region").label("an empty table");
     }
     for (name, duration) in written {
-        if let Some(region) = value::region(&name, findings) {
+        let region = value::region(&name, findings);
+        if let (Some(region), Some(duration)) = (region, duration) {
             round_trip_ms.push((region, duration.value.as_secs_f64() * 1000.0));
         }
     }

@@ -249,3 +249,216 @@ impl<'s> Settling<'s> {
 fn erring_files(reading: &Reading) -> BTreeSet<PathBuf> {
     reading.faults.iter().filter(|fault| fault.is_error()).map(|fault| fault.path.clone()).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn file(path: &str, text: &str) -> SourceFile {
+        SourceFile { path: PathBuf::from(path), text: text.into() }
+    }
+
+    fn zone(name: &str, check: &str, address: &str) -> String {
+        format!(
+            "name = \"{name}\"\n[[record]]\nname = \"www\"\ntype = \"A\"\nset_identifier = \"one\"\nweight = 1\nttl = 60\n\
+             values = [\"{address}\"]\nhealth_check = \"{check}\"\n"
+        )
+    }
+
+    fn check(name: &str) -> String {
+        format!("[[health_check]]\nname = \"{name}\"\ntype = \"tcp\"\nip_address = \"127.0.0.1\"\nport = 80\n")
+    }
+
+    fn plain(name: &str, address: &str) -> String {
+        format!("name = \"{name}\"\n[[record]]\nname = \"www\"\ntype = \"A\"\nttl = 60\nvalues = [\"{address}\"]\n")
+    }
+
+    fn run(current: &[SourceFile], last_good: &[SourceFile], occasion: Occasion) -> Result<Settled, Vec<Fault>> {
+        settle(current, last_good, &Settings::built_in(), occasion)
+    }
+
+    fn names(paths: &[PathBuf]) -> Vec<&str> {
+        paths.iter().map(|path| path.to_str().unwrap()).collect()
+    }
+
+    fn text<'s>(settled: &'s Settled, path: &str) -> Option<&'s str> {
+        settled.sources.iter().find(|source| source.path == Path::new(path)).map(|source| &*source.text)
+    }
+
+    #[test]
+    fn a_broken_zone_stands_still_while_others_change() {
+        let good = [file("a.toml", &plain("a.test", "192.0.2.1")), file("b.toml", &plain("b.test", "192.0.2.1"))];
+        let current = [file("a.toml", "name = "), file("b.toml", &plain("b.test", "192.0.2.2"))];
+        let settled = run(&current, &good, Occasion::Reload).unwrap();
+        assert_eq!(names(&settled.frozen), ["a.toml"]);
+        assert_eq!(text(&settled, "a.toml"), Some(&*good[0].text));
+        assert_eq!(text(&settled, "b.toml"), Some(&*current[1].text));
+        assert_eq!(settled.configuration.zones.len(), 2);
+        assert!(settled.faults.iter().all(|fault| fault.path == Path::new("a.toml")));
+    }
+
+    #[test]
+    fn what_refers_to_a_broken_file_stands_still_with_it() {
+        let good = [file("a.toml", &zone("a.test", "x", "192.0.2.1")), file("checks.toml", &check("x"))];
+        let broken = check("x").replace("80", "eighty");
+        let current = [
+            file("a.toml", &zone("a.test", "x", "192.0.2.2")),
+            file("b.toml", &plain("b.test", "192.0.2.1")),
+            file("checks.toml", &broken),
+        ];
+        let settled = run(&current, &good, Occasion::Reload).unwrap();
+        assert_eq!(names(&settled.frozen), ["a.toml", "checks.toml"]);
+        assert_eq!(settled.configuration.zones.len(), 2);
+        let warning = settled.faults.iter().find(|fault| fault.path == Path::new("a.toml")).unwrap();
+        assert!(!warning.is_error());
+    }
+
+    #[test]
+    fn a_check_that_is_still_in_use_stays_though_its_file_is_gone() {
+        let good = [file("a.toml", &zone("a.test", "x", "192.0.2.1")), file("checks.toml", &check("x"))];
+        let settled = run(&good[..1], &good, Occasion::Reload).unwrap();
+        assert_eq!(names(&settled.frozen), ["checks.toml"]);
+        assert_eq!(settled.configuration.health_checks.len(), 1);
+        assert!(settled.faults.iter().any(|fault| fault.message.contains("unknown health check")));
+    }
+
+    #[test]
+    fn a_check_that_is_still_in_use_stays_though_its_file_dropped_it() {
+        let good = [file("a.toml", &zone("a.test", "x", "192.0.2.1")), file("checks.toml", &check("x"))];
+        let current = [good[0].clone(), file("checks.toml", &check("y"))];
+        let settled = run(&current, &good, Occasion::Reload).unwrap();
+        assert_eq!(names(&settled.frozen), ["checks.toml"]);
+        // Renamed on both sides at once, it is no fault at all.
+        let current = [file("a.toml", &zone("a.test", "y", "192.0.2.1")), file("checks.toml", &check("y"))];
+        let settled = run(&current, &good, Occasion::Reload).unwrap();
+        assert_eq!((settled.frozen, settled.faults), (vec![], vec![]));
+    }
+
+    #[test]
+    fn a_zone_that_vanishes_is_gone() {
+        let good = [file("a.toml", &plain("a.test", "192.0.2.1")), file("b.toml", &plain("b.test", "192.0.2.1"))];
+        let settled = run(&good[1..], &good, Occasion::Reload).unwrap();
+        assert_eq!(settled.configuration.zones.len(), 1);
+        assert_eq!(settled.sources, good[1..]);
+    }
+
+    #[test]
+    fn a_broken_new_file_is_refused_at_the_start_and_left_out_later() {
+        let good = [file("a.toml", &plain("a.test", "192.0.2.1"))];
+        let current = [good[0].clone(), file("b.toml", "name = 7")];
+        let faults = run(&current, &good, Occasion::Start).unwrap_err();
+        assert_eq!(faults.len(), 1);
+        let settled = run(&current, &good, Occasion::Reload).unwrap();
+        assert_eq!(names(&settled.left_out), ["b.toml"]);
+        assert_eq!(settled.sources, good);
+    }
+
+    #[test]
+    fn at_the_start_a_broken_file_is_served_from_its_last_good_text() {
+        let good = [file("a.toml", &plain("a.test", "192.0.2.1"))];
+        let settled = run(&[file("a.toml", "name = 7")], &good, Occasion::Start).unwrap();
+        assert_eq!(names(&settled.frozen), ["a.toml"]);
+        assert_eq!(settled.sources, good);
+    }
+
+    #[test]
+    fn a_new_file_does_not_take_a_zone_away() {
+        let good = [file("lab.toml", &plain("a.test", "192.0.2.1"))];
+        let current = [file("copy.toml", &plain("a.test", "192.0.2.2")), good[0].clone()];
+        let settled = run(&current, &good, Occasion::Reload).unwrap();
+        assert_eq!(names(&settled.left_out), ["copy.toml"]);
+        assert_eq!(settled.sources, good);
+    }
+
+    /// What a file of the property tests may hold, good and bad.
+    fn variant(file_number: usize, variant: usize) -> Option<SourceFile> {
+        let name = ["a", "b", "c"][file_number];
+        let other = ["b", "c", "a"][file_number];
+        let own = format!("{name}.test");
+        let text = match variant {
+            0 => return None,
+            1 => plain(&own, "192.0.2.1"),
+            2 => plain(&own, "192.0.2.2") + &check(name),
+            3 => zone(&own, name, "192.0.2.3") + &check(name),
+            4 => zone(&own, other, "192.0.2.4"),
+            5 => zone(&own, other, "192.0.2.5") + &check(name),
+            6 => zone(&own, "nobody", "192.0.2.6") + &check(name),
+            7 => "name = 7\n".to_owned() + &check(name),
+            8 => plain(&own, "192.0.2.8") + &check(name) + "[[record\n",
+            9 => plain(&own, "192.0.2.256") + &check(name),
+            10 => check(name),
+            // From here on files quarrel over names.
+            11 => plain(&format!("{other}.test"), "192.0.2.11"),
+            12 => plain(&own, "192.0.2.12") + &check(other),
+            _ => plain(&own, "192.0.2.13") + &check("shared"),
+        };
+        Some(file(&format!("{name}.toml"), &text))
+    }
+
+    const PEACEFUL: usize = 11;
+    const ALL: usize = 14;
+
+    fn files(variants: &[usize]) -> Vec<SourceFile> {
+        variants.iter().enumerate().filter_map(|(number, chosen)| variant(number, *chosen)).collect()
+    }
+
+    /// Everything a file depends on, by way of others too, on the texts of both times.
+    fn dependencies(path: &Path, sources: &[&SourceFile], seen: &mut BTreeSet<PathBuf>) {
+        if !seen.insert(path.to_owned()) {
+            return;
+        }
+        for source in sources.iter().filter(|source| source.path == path) {
+            for (wanted, _) in definitions(source).refers {
+                for other in sources.iter().filter(|other| definitions(other).defines.contains(&wanted)) {
+                    dependencies(&other.path, sources, seen);
+                }
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_served_never_has_errors(steps in prop::collection::vec(prop::array::uniform3(0..ALL), 1..5)) {
+            let settings = Settings::built_in();
+            let mut last_good: Vec<SourceFile> = Vec::new();
+            for step in steps {
+                let current = files(&step);
+                let settled = settle(&current, &last_good, &settings, Occasion::Reload).unwrap();
+                let reading = read_zones(&settled.sources, &settings);
+                prop_assert!(reading.is_sound());
+                prop_assert_eq!(&reading.configuration, &settled.configuration);
+                for source in &settled.sources {
+                    prop_assert!(current.contains(source) || last_good.contains(source));
+                }
+                last_good = settled.sources;
+            }
+        }
+
+        #[test]
+        fn what_has_nothing_to_do_with_a_fault_is_served_as_it_stands(
+            steps in prop::collection::vec(prop::array::uniform3(0..PEACEFUL), 1..5)
+        ) {
+            let settings = Settings::built_in();
+            let mut last_good: Vec<SourceFile> = Vec::new();
+            for step in steps {
+                let current = files(&step);
+                let erring = erring_files(&read_zones(&current, &settings));
+                let settled = settle(&current, &last_good, &settings, Occasion::Reload).unwrap();
+                let everything: Vec<&SourceFile> = current.iter().chain(&last_good).collect();
+                let closure = |path: &Path| {
+                    let mut seen = BTreeSet::new();
+                    dependencies(path, &everything, &mut seen);
+                    seen
+                };
+                for source in &current {
+                    let relies_on_nothing_broken = closure(&source.path).is_disjoint(&erring);
+                    let nothing_broken_relies_on_it = erring.iter().all(|path| !closure(path).contains(&source.path));
+                    let is_fine = relies_on_nothing_broken && nothing_broken_relies_on_it;
+                    prop_assert!(!is_fine || settled.sources.contains(source), "{}", source.path.display());
+                }
+                last_good = settled.sources;
+            }
+        }
+    }
+}

@@ -68,11 +68,6 @@ impl<'d> Table<'d> {
         self.entries.get_key_value(key).map_or(self.span.clone(), |(key, _)| key.span())
     }
 
-    /// All keys that were written and may be.
-    pub(super) fn written(&self) -> impl Iterator<Item = &'static Key> {
-        self.keys.keys.iter().filter(|key| self.has(key.name))
-    }
-
     pub(super) fn text(&self, key: &str, findings: &mut Findings<'_>) -> Option<At<&'d str>> {
         let (key, value, span) = self.value(key, findings)?;
         let text = value.as_str();
@@ -115,8 +110,8 @@ impl<'d> Table<'d> {
         match number {
             Some(Some(number)) if (least..=most).contains(&number) => Some(At::new(number, span)),
             Some(_) => {
-                let message = format!("`{}` must be from {least} to {most}", key.name);
-                findings.error(span, message).label(format!("not from {least} to {most}"));
+                let range = if least == most { least.to_string() } else { format!("from {least} to {most}") };
+                findings.error(span, format!("`{}` must be {range}", key.name)).label("out of range");
                 None
             }
             None => {
@@ -196,21 +191,20 @@ impl<'d> Table<'d> {
         Some(named)
     }
 
-    /// The durations of a table whose keys are the user's own words.
+    /// The durations of a table whose keys are the user's own words; `None` for one that could not be read.
     pub(super) fn named_durations(
         &self,
         key: &str,
         findings: &mut Findings<'_>,
-    ) -> Option<Vec<(At<&'d str>, At<Duration>)>> {
+    ) -> Option<Vec<(At<&'d str>, Option<At<Duration>>)>> {
         let (key, entries) = self.map(key, findings)?;
         let mut named = Vec::new();
         for (name, value) in entries.iter() {
             if findings.is_broken(&value.span()) {
                 continue;
             }
-            if let Some(duration) = read_duration(key, value.get_ref(), value.span(), findings) {
-                named.push((At::new(name.get_ref().as_ref(), name.span()), duration));
-            }
+            let duration = read_duration(key, value.get_ref(), value.span(), findings);
+            named.push((At::new(name.get_ref().as_ref(), name.span()), duration));
         }
         Some(named)
     }
@@ -287,14 +281,14 @@ fn read_duration(
         Amount::Of(duration) if bounds.holds(duration) => return Some(At::new(duration, span)),
         Amount::Of(_) => {
             let message = format!("`{}` must be {}", key.name, bounds.describe());
-            findings.error(span, message).label(format!("not {}", bounds.describe()));
+            findings.error(span, message).label("out of range");
         }
         Amount::Unreadable => {
             let message = format!("`{}` is no duration", key.name);
             findings
                 .error(span, message)
                 .label(format!("expected {}", bounds.describe()))
-                .hint("write whole seconds, such as 10, or a number and its unit: \"250ms\", \"10s\", \"5m\", \"1h\"");
+                .hint(format!("write whole seconds, such as 10, or a number and its unit: {}", bounds.examples()));
         }
         Amount::OtherShape => wrong_shape(key, value, span, findings),
     }

@@ -96,3 +96,60 @@ fn every_fault_points_into_its_file() {
         }
     }
 }
+
+#[test]
+fn the_files_of_the_repository_have_no_faults() {
+    let source = repository("config/fiftythree.toml");
+    let (settings, faults) = Settings::read(&source);
+    assert_eq!(faults, [], "{}", render(&faults, &[source], Style::Plain));
+    let files = [repository("zones/health_checks.toml"), repository("zones/lab.test.toml")];
+    let reading = read_zones(&files, &settings.unwrap());
+    assert_eq!(reading.faults, [], "{}", render(&reading.faults, &files, Style::Plain));
+    assert_eq!(reading.configuration.zones.len(), 1);
+    assert_eq!(reading.configuration.health_checks.len(), 5);
+}
+
+#[test]
+fn the_commented_options_of_the_repository_are_right() {
+    let source = repository("config/fiftythree.toml");
+    let text = source.text.replace("# geoip", "geoip").replace("# name_servers", "name_servers");
+    let (settings, faults) = Settings::read(&SourceFile { text: text.as_str().into(), ..source });
+    assert_eq!(faults, []);
+    let settings = settings.unwrap();
+    assert_eq!(settings.location.geoip.len(), 1);
+    assert_eq!(settings.dns.name_servers.len(), 1);
+}
+
+proptest! {
+    #[test]
+    fn no_text_panics_the_reader(text in "[a-z\\[\\]\"'=#{},.0-9\n\\\\ é]{0,200}") {
+        check_any_text(&text)?;
+    }
+
+    /// Real files with a piece cut out, and another put in: nearly right is where readers stumble.
+    #[test]
+    fn no_wounded_file_panics_the_reader(
+        which in 0_usize..2,
+        at in any::<prop::sample::Index>(),
+        cut in 0_usize..40,
+        put in "[a-z\\[\\]\"'=#{},.0-9\n\\\\]{0,6}",
+    ) {
+        let original = [include_str!("../../zones/lab.test.toml"), include_str!("../../config/fiftythree.toml")][which];
+        let start = fault::within(&(at.index(original.len())..original.len()), original).start;
+        let end = fault::within(&(start..start + cut), original).end;
+        check_any_text(&format!("{}{put}{}", &original[..start], &original[end..]))?;
+    }
+}
+
+fn check_any_text(text: &str) -> Result<(), TestCaseError> {
+    let source = file("zones/lab.test.toml", text);
+    let (_, mut faults) = Settings::read(&source);
+    faults.extend(read_zones(std::slice::from_ref(&source), &Settings::built_in()).faults);
+    for fault in &faults {
+        let span = fault.span.clone();
+        prop_assert!(span.is_none_or(|span| text.get(span).is_some()), "{:?}", fault);
+    }
+    render(&faults, std::slice::from_ref(&source), Style::Plain);
+    lines(&faults, &[source]);
+    Ok(())
+}

@@ -213,9 +213,7 @@ pub(super) fn coordinates(table: &Table<'_>, precision: Precision, findings: &mu
 fn degrees(table: &Table<'_>, key: &str, most: f64, precision: Precision, findings: &mut Findings<'_>) -> Option<f64> {
     let written = table.number(key, findings)?;
     if written.value.value.abs() > most {
-        findings
-            .error(written.span, format!("`{key}` must be from -{most} to {most}"))
-            .label(format!("not from -{most} to {most}"));
+        findings.error(written.span, format!("`{key}` must be from -{most} to {most}")).label("out of range");
         return None;
     }
     if precision == Precision::Route53 && written.value.decimals() > 2 {

@@ -2,17 +2,21 @@
 
 /// `a`, `b` or `c`, each in back quotes.
 pub(super) fn one_of<S: AsRef<str>>(words: &[S]) -> String {
+    join(words, "or")
+}
+
+fn join<S: AsRef<str>>(words: &[S], last_joint: &str) -> String {
     let quoted: Vec<String> = words.iter().map(|word| format!("`{}`", word.as_ref())).collect();
     match quoted.split_last() {
         None => "nothing".to_owned(),
         Some((last, [])) => last.clone(),
-        Some((last, rest)) => format!("{} or {last}", rest.join(", ")),
+        Some((last, rest)) => format!("{} {last_joint} {last}", rest.join(", ")),
     }
 }
 
-/// `a`, `b`, `c`, each in back quotes.
-pub(super) fn list<S: AsRef<str>>(words: &[S]) -> String {
-    words.iter().map(|word| format!("`{}`", word.as_ref())).collect::<Vec<_>>().join(", ")
+/// `a`, `b` and `c`, each in back quotes.
+fn list<S: AsRef<str>>(words: &[S]) -> String {
+    join(words, "and")
 }
 
 /// The candidate that `word` was probably meant to be.
@@ -30,7 +34,11 @@ pub(super) fn did_you_mean<S: AsRef<str>>(word: &str, candidates: &[S], nothing:
     if let Some(meant) = meant(word, candidates) {
         return format!("did you mean `{meant}`?");
     }
-    if candidates.is_empty() { nothing.to_owned() } else { format!("there are {}", list(candidates)) }
+    match candidates {
+        [] => nothing.to_owned(),
+        [only] => format!("there is only `{}`", only.as_ref()),
+        several => format!("there are {}", list(several)),
+    }
 }
 
 /// Route 53's own spelling as ours: `SetIdentifier` and `set-identifier` are `set_identifier`.

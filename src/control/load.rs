@@ -3,13 +3,14 @@
 //! A load gets a picture of what is served and hands back what should be served instead, or why nothing can be. What did
 //! not change is kept: an unchanged zone is not compiled again, unchanged databases are not read again.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::config::{self, Configuration, Fault, Occasion, Settings, SourceFile, Style, ZoneSource};
 use crate::geo::{Database, Locator};
 use crate::health::{CheckSlot, Moment, Tracker};
-use crate::model::{CidrCollection, HealthCheck, HealthCheckId, HostedZone, RoutingPolicy};
+use crate::model::{CidrCollection, HealthCheck, HealthCheckId, HostedZone, HostedZoneId, RecordType, RoutingPolicy};
 use crate::store::{LastGood, SettingsSource, Sources, Stamp, read_bytes, read_zone_files};
 use crate::world::{Catalog, ServedZone};
 use crate::zonetree::Zone;
@@ -25,6 +26,8 @@ pub struct Base {
     pub sources: Arc<[SourceFile]>,
     /// Where clients are.
     pub locator: Arc<Locator>,
+    /// All health checks.
+    pub checks: Arc<[HealthCheck]>,
     databases: Arc<[(PathBuf, Option<Stamp>)]>,
     zones: Arc<[KeptZone]>,
 }
@@ -59,8 +62,6 @@ pub struct LoadOutcome {
 pub struct Loaded {
     /// What the next load needs to know.
     pub base: Base,
-    /// All health checks.
-    pub checks: Vec<HealthCheck>,
     /// All zones, compiled.
     pub catalog: Arc<Catalog>,
     /// Which records each check moves.
@@ -97,19 +98,13 @@ pub struct Summary {
 /// Why nothing can be loaded.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Refused {
-    /// The files have faults and nothing stands in for them.
+    /// The files or the geo databases have faults and nothing stands in for them.
     #[error("{errors} in the files\n{rendered}")]
     Faults {
         /// How many, in words.
         errors: String,
         /// All faults.
         rendered: String,
-    },
-    /// A geo database is not usable.
-    #[error("a geo database cannot be used: {reason}")]
-    Database {
-        /// Which, why, and what kinds can be.
-        reason: String,
     },
     /// A fault of ours.
     #[error("the loader failed: {0}")]
@@ -123,6 +118,7 @@ impl Base {
             settings: Arc::new(settings),
             sources: Arc::default(),
             locator: Arc::default(),
+            checks: Arc::default(),
             databases: Arc::default(),
             zones: Arc::new([]),
         }
@@ -137,8 +133,8 @@ impl Base {
     pub fn example(&self) -> Option<String> {
         let public = self.zones.iter().filter(|zone| !zone.source.is_private());
         let sets = public.flat_map(|zone| &zone.source.record_sets);
-        let is_address = |record_type: crate::model::RecordType| record_type == crate::model::RecordType::A;
-        sets.filter(|set| is_address(set.record_type) && !set.name.is_wildcard()).map(|set| set.name.to_string()).next()
+        let mut tryable = sets.filter(|set| set.record_type == RecordType::A && !set.name.is_wildcard());
+        tryable.next().map(|set| set.name.to_string())
     }
 }
 
@@ -154,20 +150,18 @@ fn load_all(source: &SettingsSource, base: &Base, tracker: Tracker, occasion: Oc
     let mut notes = Notes::default();
     let settings = read_settings(source, base, occasion, &mut notes)?;
     let last_good = LastGood::new(&settings.state.directory);
-    let sources = read_sources(&settings, base, &last_good, occasion, &mut notes)?;
-    let standing_in = match occasion {
-        Occasion::Start => last_good.all(&settings.zones.directory),
-        Occasion::Reload => base.sources.to_vec(),
-    };
+    let standing_in = good_sources(&settings, base, &last_good, occasion);
+    let sources = read_sources(&settings, base, &standing_in, occasion, &mut notes)?;
     let settled = match config::settle(&sources.files, &standing_in, &settings, occasion) {
         Ok(settled) => settled,
-        Err(faults) => return Err(notes.refuse(faults, &sources.files)),
+        Err(faults) => return Err(notes.refuse(&faults, &sources.files)),
     };
     notes.add(&settled.faults, &sources.files);
-    let (locator, databases) = locate_clients(&settings, base)?;
+    let (locator, databases) = locate_clients(&settings, base, occasion, &mut notes)?;
     let state_warning = keep(&last_good, &settings, &settled.sources);
     let compiled = compile(&settled.configuration, base, tracker);
     let Configuration { zones, health_checks, .. } = settled.configuration;
+    let checks: Arc<[HealthCheck]> = health_checks.into();
     let served: Vec<ServedZone> = zones
         .iter()
         .zip(&compiled.zones)
@@ -178,22 +172,23 @@ fn load_all(source: &SettingsSource, base: &Base, tracker: Tracker, occasion: Oc
         errors: notes.errors,
         frozen: settled.frozen,
         left_out: settled.left_out,
-        changes: changes(base, &compiled.zones, &settings, &health_checks),
+        changes: changes(base, &compiled.zones, &settings, &checks, &locator),
         needs_restart: notes.needs_restart,
         state_warning,
         zones: zones.len(),
         records: zones.iter().map(|zone| zone.zone.record_sets.len()).sum(),
-        checks: health_checks.len(),
+        checks: checks.len(),
     };
     let catalog = Arc::new(Catalog::build(&served, &settings.vpcs));
     let base = Base {
         settings: Arc::new(settings),
         sources: settled.sources.into(),
         locator,
+        checks,
         databases,
         zones: compiled.zones.into(),
     };
-    Ok(Loaded { base, checks: health_checks, catalog, moves: compiled.moves, summary })
+    Ok(Loaded { base, catalog, moves: compiled.moves, summary })
 }
 
 /// What has to be said, collected on the way.
@@ -210,8 +205,8 @@ impl Notes {
         self.errors += faults.iter().filter(|fault| fault.is_error()).count();
     }
 
-    fn refuse(mut self, faults: Vec<Fault>, sources: &[SourceFile]) -> Refused {
-        self.add(&faults, sources);
+    fn refuse(mut self, faults: &[Fault], sources: &[SourceFile]) -> Refused {
+        self.add(faults, sources);
         let plural = if self.errors == 1 { "" } else { "s" };
         Refused::Faults { errors: format!("{} error{plural}", self.errors), rendered: self.rendered }
     }
@@ -228,7 +223,7 @@ fn read_settings(
     let sources: Vec<SourceFile> = reading.source.into_iter().collect();
     let Some(settings) = reading.settings else {
         if occasion == Occasion::Start {
-            return Err(std::mem::take(notes).refuse(reading.faults, &sources));
+            return Err(std::mem::take(notes).refuse(&reading.faults, &sources));
         }
         notes.add(&reading.faults, &sources);
         return Ok((*base.settings).clone());
@@ -264,31 +259,42 @@ fn in_force(mut new: Settings, old: &Settings, needs_restart: &mut Vec<&'static 
     new
 }
 
+/// The texts that were good: those served, or at the start those that the last run left. Another directory begins anew:
+/// what was served from the old one does not stand in for it.
+fn good_sources(settings: &Settings, base: &Base, last_good: &LastGood, occasion: Occasion) -> Vec<SourceFile> {
+    match occasion {
+        Occasion::Start => last_good.all(&settings.zones.directory),
+        Occasion::Reload if base.settings.zones.directory != settings.zones.directory => Vec::new(),
+        Occasion::Reload => base.sources.to_vec(),
+    }
+}
+
 fn read_sources(
     settings: &Settings,
     base: &Base,
-    last_good: &LastGood,
+    good: &[SourceFile],
     occasion: Occasion,
     notes: &mut Notes,
 ) -> Result<Sources, Refused> {
     let directory = &settings.zones.directory;
-    // Another directory begins anew: what another one served does not stand in for it.
-    let moved = base.settings.zones.directory != *directory;
-    let served: &[SourceFile] = if moved { &[] } else { &base.sources };
-    let sources = read_zone_files(directory, served, |path| served_before(base, last_good, occasion, path));
-    if occasion == Occasion::Start && !sources.missing.is_empty() {
-        return Err(std::mem::take(notes).refuse(sources.faults, &sources.files));
+    let before = |path: &Path| good.iter().find(|source| source.path == path).cloned();
+    // At the start nothing is served yet: a directory that is not there is a mistake, and an empty one is empty.
+    let served = if occasion == Occasion::Start { &[] } else { good };
+    let mut sources = read_zone_files(directory, served, before);
+    let is_new = base.settings.zones.directory != *directory;
+    if occasion == Occasion::Reload && is_new && sources.files.is_empty() && sources.faults.is_empty() {
+        sources.faults.push(Fault::error(directory, "the new zones directory is empty"));
+        sources.missing.push(directory.clone());
+    }
+    let refuse = match occasion {
+        Occasion::Start => !sources.missing.is_empty(),
+        Occasion::Reload => sources.missing.contains(directory),
+    };
+    if refuse {
+        return Err(std::mem::take(notes).refuse(&sources.faults, &sources.files));
     }
     notes.add(&sources.faults, &sources.files);
     Ok(sources)
-}
-
-/// The text that was good: the one served, or at the start the one that the last run left.
-fn served_before(base: &Base, last_good: &LastGood, occasion: Occasion, path: &Path) -> Option<SourceFile> {
-    match occasion {
-        Occasion::Start => last_good.read(path),
-        Occasion::Reload => base.sources.iter().find(|source| source.path == path).cloned(),
-    }
 }
 
 /// Makes what will be served durable before it is. That the state directory cannot be written is no reason not to serve.
@@ -298,21 +304,30 @@ fn keep(last_good: &LastGood, settings: &Settings, sources: &[SourceFile]) -> Op
 
 type Located = (Arc<Locator>, Arc<[(PathBuf, Option<Stamp>)]>);
 
-/// The locator in force, unless its settings or its databases changed.
-fn locate_clients(settings: &Settings, base: &Base) -> Result<Located, Refused> {
+/// The locator in force, unless its settings or its databases changed. A database that is not usable refuses the start;
+/// later what was known before goes on, and the next load tries again.
+fn locate_clients(settings: &Settings, base: &Base, occasion: Occasion, notes: &mut Notes) -> Result<Located, Refused> {
     let location = &settings.location;
     let stamps: Arc<[_]> = location.geoip.iter().map(|path| (path.clone(), Stamp::of(path))).collect();
-    if *location == base.settings.location && stamps == base.databases && !base.zones.is_empty() {
-        return Ok((Arc::clone(&base.locator), stamps));
+    let in_force = || (Arc::clone(&base.locator), Arc::clone(&base.databases));
+    if occasion == Occasion::Reload && *location == base.settings.location && stamps == base.databases {
+        return Ok(in_force());
     }
-    let databases = location.geoip.iter().map(|path| read_database(path)).collect::<Result<Vec<_>, _>>()?;
-    Ok((Arc::new(Locator::build(&location.networks, databases, &location.latency)), stamps))
+    match location.geoip.iter().map(|path| read_database(path)).collect::<Result<Vec<_>, _>>() {
+        Ok(databases) => Ok((Arc::new(Locator::build(&location.networks, databases, &location.latency)), stamps)),
+        Err(fault) if occasion == Occasion::Start => Err(std::mem::take(notes).refuse(&[fault], &[])),
+        Err(mut fault) => {
+            fault.hint("clients are located as before");
+            notes.add(&[fault], &[]);
+            Ok(in_force())
+        }
+    }
 }
 
-fn read_database(path: &Path) -> Result<Database, Refused> {
-    let name = path.display().to_string();
-    let bytes = read_bytes(path).map_err(|reason| Refused::Database { reason: format!("{name}: {reason}") })?;
-    Database::from_bytes(&name, bytes).map_err(|error| Refused::Database { reason: error.to_string() })
+fn read_database(path: &Path) -> Result<Database, Fault> {
+    let bytes = read_bytes(path).map_err(|reason| Fault::error(path, reason))?;
+    let name = path.file_name().unwrap_or(path.as_os_str()).display().to_string();
+    Database::from_bytes(&name, bytes).map_err(|error| Fault::error(path, error.to_string()))
 }
 
 struct Compiled {
@@ -324,7 +339,11 @@ struct Compiled {
 fn compile(configuration: &Configuration, base: &Base, mut tracker: Tracker) -> Compiled {
     tracker.apply(&configuration.health_checks, Moment::default());
     let slot_of = |id: &HealthCheckId| tracker.slot_of(id);
-    let zone = |zone: &ZoneSource| compile_zone(&zone.zone, &configuration.cidr_collections, base, &slot_of);
+    let kept = by_id(&base.zones);
+    let zone = |zone: &ZoneSource| {
+        let kept = kept.get(&zone.zone.id).copied();
+        compile_zone(&zone.zone, &configuration.cidr_collections, kept, &slot_of)
+    };
     let zones = configuration.zones.iter().map(zone).collect();
     let moves = Moves::of_zones(configuration.zones.iter().map(|zone| &*zone.zone), &slot_of);
     Compiled { zones, moves }
@@ -333,13 +352,13 @@ fn compile(configuration: &Configuration, base: &Base, mut tracker: Tracker) -> 
 fn compile_zone(
     source: &Arc<HostedZone>,
     collections: &[CidrCollection],
-    base: &Base,
+    kept: Option<&KeptZone>,
     slot_of: &dyn Fn(&HealthCheckId) -> Option<CheckSlot>,
 ) -> KeptZone {
     let slots: Vec<_> = source.record_sets.iter().filter_map(|set| set.health_check.as_ref()).map(slot_of).collect();
     let collections: Vec<_> = collections.iter().filter(|collection| refers_to(source, collection)).cloned().collect();
     let same = |kept: &&KeptZone| kept.source == *source && kept.slots == slots && kept.collections == collections;
-    let compiled = match base.zones.iter().find(same) {
+    let compiled = match kept.filter(same) {
         Some(kept) => Arc::clone(&kept.compiled),
         None => Arc::new(Zone::compile(source, slot_of, &collections)),
     };
@@ -353,25 +372,37 @@ fn refers_to(zone: &HostedZone, collection: &CidrCollection) -> bool {
     })
 }
 
+fn by_id(zones: &[KeptZone]) -> HashMap<&HostedZoneId, &KeptZone> {
+    zones.iter().map(|zone| (&zone.source.id, zone)).collect()
+}
+
 /// What is other than before, in words.
-fn changes(base: &Base, zones: &[KeptZone], settings: &Settings, _checks: &[HealthCheck]) -> Vec<String> {
-    let by_id = |zones: &[KeptZone], zone: &KeptZone| {
-        zones.iter().find(|other| other.source.id == zone.source.id).map(|other| Arc::clone(&other.source))
-    };
+fn changes(
+    base: &Base,
+    zones: &[KeptZone],
+    settings: &Settings,
+    checks: &[HealthCheck],
+    locator: &Arc<Locator>,
+) -> Vec<String> {
+    let (before, after) = (by_id(&base.zones), by_id(zones));
     let mut changes = Vec::new();
     for zone in zones {
-        match by_id(&base.zones, zone) {
+        match before.get(&zone.source.id) {
             None => changes.push(format!("{} added", zone.source.name)),
-            Some(old) if old != zone.source => changes.push(format!("{} changed", zone.source.name)),
+            Some(old) if !Arc::ptr_eq(&old.compiled, &zone.compiled) => {
+                changes.push(format!("{} changed", zone.source.name));
+            }
             Some(_) => {}
         }
     }
-    for zone in base.zones.iter().filter(|zone| by_id(zones, zone).is_none()) {
-        changes.push(format!("{} removed", zone.source.name));
-    }
-    if *base.settings != *settings {
-        changes.push("settings changed".to_owned());
-    }
+    let gone = base.zones.iter().filter(|zone| !after.contains_key(&zone.source.id));
+    changes.extend(gone.map(|zone| format!("{} removed", zone.source.name)));
+    let others = [
+        (*base.checks != *checks, "health checks changed"),
+        (!Arc::ptr_eq(&base.locator, locator), "places changed"),
+        (*base.settings != *settings, "settings changed"),
+    ];
+    changes.extend(others.iter().filter(|(is_other, _)| *is_other).map(|(_, text)| (*text).to_owned()));
     changes
 }
 
@@ -385,7 +416,8 @@ impl Summary {
 
     /// What follows from the faults.
     pub(super) fn consequence(&self) -> String {
-        let list = |paths: &[PathBuf]| paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ");
+        let list =
+            |paths: &[PathBuf]| paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ");
         match (self.errors, self.frozen.as_slice(), self.left_out.as_slice()) {
             (0, ..) => "everything is served".to_owned(),
             (_, [], []) => "what they are about is served as before".to_owned(),

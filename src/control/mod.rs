@@ -106,7 +106,7 @@ impl Control {
     /// The loop with its first world, which the reader sees.
     pub fn new(loaded: Loaded, outputs: Outputs, at: Moment) -> (Control, Reader) {
         let mut tracker = Tracker::new();
-        tracker.apply(&loaded.checks, at);
+        tracker.apply(&loaded.base.checks, at);
         let world = World::new(Arc::clone(&loaded.catalog), &tracker.bits(), Arc::clone(&loaded.base.locator));
         let (publisher, reader) = Publisher::new(world);
         let control = Control {
@@ -191,8 +191,8 @@ impl Control {
     /// Makes what was loaded the world. The loader dealt the slots on a copy of this tracker, to which nothing was applied
     /// since, so the tracker deals the same ones now.
     fn apply(&mut self, loaded: Loaded, trigger: Trigger, at: Moment) {
-        let Loaded { base, checks, catalog, moves, summary } = loaded;
-        let applied = self.tracker.apply(&checks, at);
+        let Loaded { base, catalog, moves, summary } = loaded;
+        let applied = self.tracker.apply(&base.checks, at);
         self.publisher.publish(World::new(catalog, &self.tracker.bits(), Arc::clone(&base.locator)));
         (self.base, self.moves) = (base, moves);
         self.tell_probes();
@@ -221,10 +221,12 @@ impl Control {
 
     fn log_transition(&self, transition: &Transition, status: &dyn fmt::Display) {
         let Transition { slot, name, from, to, .. } = transition;
-        let (from, to, records) = (word(*from), word(*to), self.moves.of(*slot));
+        let (from, to) = (word(*from), word(*to));
+        let (status, records) = (status.to_string(), self.moves.of(*slot).to_string());
+        let check = &**name;
         match transition.to {
-            Status::Healthy => tracing::info!(%from, %to, %status, %records, "health check {name} is {to}"),
-            Status::Unhealthy => tracing::warn!(%from, %to, %status, %records, "health check {name} is {to}"),
+            Status::Healthy => tracing::info!(check, from, to, status, records, "health check {name} is {to}"),
+            Status::Unhealthy => tracing::warn!(check, from, to, status, records, "health check {name} is {to}"),
         }
     }
 
@@ -233,6 +235,8 @@ impl Control {
             tracing::error!("faults in the files, {}:\n{}", summary.consequence(), summary.faults.trim_end());
         } else if summary.errors > 0 {
             tracing::warn!("the faults are as before, {}", summary.consequence());
+        } else if !self.last_faults.is_empty() && summary.faults.is_empty() {
+            tracing::info!("the files are without fault again");
         }
         for setting in &summary.needs_restart {
             tracing::warn!("{setting} has changed: that needs a restart");

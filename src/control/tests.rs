@@ -284,7 +284,8 @@ fn a_stale_load_is_dropped() {
 #[test]
 fn settings_change_live_where_they_can_and_ask_for_a_restart_where_not() {
     let mut house = house(&[("other.test.toml", OTHER)]);
-    let edited = SETTINGS.replace("5300", "5301") + "\n[[vpc]]\nid = 'vpc-1'\nregion = 'eu-central-1'\ncidrs = ['10.0.0.0/8']\n";
+    let edited =
+        SETTINGS.replace("5300", "5301") + "\n[[vpc]]\nid = 'vpc-1'\nregion = 'eu-central-1'\ncidrs = ['10.0.0.0/8']\n";
     fs::write(house.directory.path().join("fiftythree.toml"), edited).unwrap();
     house.handle(Event::Reload(Trigger::Asked));
     let outcome = load(&house.source, house.loads.try_recv().unwrap(), Occasion::Reload);
@@ -313,8 +314,26 @@ fn a_geo_database_that_is_none_is_refused_by_name_and_changes_nothing_later() {
     let mut house = house(&[("other.test.toml", OTHER)]);
     fs::write(house.directory.path().join("broken.mmdb"), "no database").unwrap();
     fs::write(house.directory.path().join("fiftythree.toml"), &with_geo).unwrap();
+    house.write("other.test.toml", &OTHER.replace("192.0.2.80", "192.0.2.85"));
     house.reload();
-    assert_eq!(house.ask("www.other.test"), ["192.0.2.80"]);
+    assert_eq!(house.ask("www.other.test"), ["192.0.2.85"]);
+    assert!(house.control.last_faults.contains("broken.mmdb"), "{}", house.control.last_faults);
+}
+
+#[test]
+fn another_zones_directory_is_served_unless_it_holds_nothing() {
+    let mut house = house(&[("other.test.toml", OTHER)]);
+    let settings = house.directory.path().join("fiftythree.toml");
+    for nothing in ["missing", "empty"] {
+        fs::write(&settings, SETTINGS.replace("'zones'", &format!("'{nothing}'"))).unwrap();
+        house.reload();
+        assert_eq!(house.ask("www.other.test"), ["192.0.2.80"]);
+        fs::create_dir(house.directory.path().join("empty")).unwrap_or_default();
+    }
+    let moved = OTHER.replace("192.0.2.80", "192.0.2.86");
+    fs::write(house.directory.path().join("empty/other.test.toml"), moved).unwrap();
+    house.reload();
+    assert_eq!(house.ask("www.other.test"), ["192.0.2.86"]);
 }
 
 #[test]

@@ -43,8 +43,33 @@ impl Signals {
     }
 }
 
-/// SIGHUP, the wish for a reload.
+/// SIGHUP, the wish for a reload. Once this stands, it ends nothing any more.
 #[cfg(unix)]
-pub(super) fn hangups() -> io::Result<tokio::signal::unix::Signal> {
-    tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup())
+pub(super) struct Hangups(tokio::signal::unix::Signal);
+
+#[cfg(unix)]
+impl Hangups {
+    pub(super) fn listen() -> io::Result<Hangups> {
+        tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup()).map(Hangups)
+    }
+
+    /// Waits for the next one; `None` when there will be none.
+    pub(super) async fn next(&mut self) -> Option<()> {
+        self.0.recv().await
+    }
+}
+
+/// Nobody can wish for a reload by a signal here.
+#[cfg(not(unix))]
+pub(super) struct Hangups;
+
+#[cfg(not(unix))]
+impl Hangups {
+    pub(super) fn listen() -> io::Result<Hangups> {
+        Ok(Hangups)
+    }
+
+    pub(super) async fn next(&mut self) -> Option<()> {
+        None
+    }
 }

@@ -1,6 +1,5 @@
 //! The channels between the loop and those who work for it: prober, loader, watcher, signals.
 
-use std::io;
 use std::sync::Arc;
 use std::thread;
 
@@ -12,6 +11,8 @@ use crate::control::{self, Base, Event, LoadRequest, Observed, Outputs, Trigger}
 use crate::health::ProbePlan;
 use crate::probe::{self, Prober, ProberSettings};
 use crate::store::{SettingsSource, Targets, Watcher};
+
+use super::signals::Hangups;
 
 /// Events that may wait for the loop. When it is behind, probes and watchers wait: nothing is lost, nothing grows.
 const EVENTS: usize = 1024;
@@ -29,17 +30,15 @@ pub(super) struct Wiring {
 
 impl Wiring {
     /// The channels, and the loop's ends of them.
-    pub(super) fn new(base: &Base, source: SettingsSource) -> io::Result<(Outputs, Wiring)> {
+    pub(super) fn new(base: &Base, source: SettingsSource, hangups: Hangups) -> (Outputs, Wiring) {
         let (events, inbox) = mpsc::channel(EVENTS);
         let (plans_in, plans) = watch::channel(Arc::from([]));
         let (pending_in, pending) = watch::channel(0);
         let (loads_in, loads) = mpsc::unbounded_channel();
         let (base_in, base) = watch::channel(base.clone());
-        // From now on a SIGHUP is a wish, no end.
-        #[cfg(unix)]
-        tokio::spawn(reload_on_hangup(super::signals::hangups()?, events.clone()));
+        tokio::spawn(reload_on_hangup(hangups, events.clone()));
         let outputs = Outputs { plans: plans_in, pending: pending_in, loads: loads_in, base: base_in };
-        Ok((outputs, Wiring { source, events, inbox: Some(inbox), plans, pending, loads: Some(loads), base }))
+        (outputs, Wiring { source, events, inbox: Some(inbox), plans, pending, loads: Some(loads), base })
     }
 
     /// What the loop listens to.
@@ -125,9 +124,8 @@ async fn forward(mut results: mpsc::Receiver<probe::Observed>, events: mpsc::Sen
     }
 }
 
-#[cfg(unix)]
-async fn reload_on_hangup(mut hangups: tokio::signal::unix::Signal, events: mpsc::Sender<Event>) {
-    while hangups.recv().await.is_some() {
+async fn reload_on_hangup(mut hangups: Hangups, events: mpsc::Sender<Event>) {
+    while hangups.next().await.is_some() {
         tracing::info!("SIGHUP: reloading");
         if events.send(Event::Reload(Trigger::Asked)).await.is_err() {
             return;

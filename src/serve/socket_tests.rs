@@ -1,7 +1,7 @@
 //! Real sockets on loopback: both ways of serving UDP, TCP with its limits, binding and stopping.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -43,8 +43,13 @@ fn loopback() -> SocketAddr {
     (Ipv4Addr::LOCALHOST, 0).into()
 }
 
+/// An address whose ports no client's socket takes by chance, where loopback has so many.
+fn quiet_loopback() -> SocketAddr {
+    if cfg!(target_os = "linux") { ([127, 0, 53, 20], 0).into() } else { loopback() }
+}
+
 fn start_with(reader: &Reader, path: UdpPath, limits: TcpLimits) -> (Serving, SocketAddr) {
-    let bound = Bound::bind(&[loopback()], 2, path).unwrap();
+    let bound = Bound::bind(&[quiet_loopback()], 2, path).unwrap();
     let address = bound.addresses()[0];
     (bound.serve(reader, &settings(), limits, 1).unwrap(), address)
 }
@@ -325,18 +330,25 @@ fn sleepers_let_go_of_an_old_world_and_the_next_query_sees_the_new_one() {
 
 #[test]
 fn an_address_in_use_is_an_error_that_names_it() {
-    let taken = TcpListener::bind(loopback()).unwrap();
+    let taken = TcpListener::bind(quiet_loopback()).unwrap();
     let address = taken.local_addr().unwrap();
-    let error = Bound::check(&[loopback(), address], 1, UdpPath::default()).unwrap_err();
+    let error = Bound::check(&[quiet_loopback(), address], 1, UdpPath::default()).unwrap_err();
     assert_eq!((error.address, error.transport), (address, Transport::Tcp));
     assert!(error.to_string().starts_with(&format!("cannot listen on {address} (TCP): ")), "{error}");
     assert!(error.hint.unwrap().contains("another program"));
-    let taken = UdpSocket::bind(loopback()).unwrap();
+    let taken = UdpSocket::bind(quiet_loopback()).unwrap();
     let address = taken.local_addr().unwrap();
     let error = Bound::bind(&[address], 2, UdpPath::default()).unwrap_err();
     assert_eq!((error.address, error.transport), (address, Transport::Udp));
-    let second = Bound::bind(&[loopback()], 2, UdpPath::default()).unwrap();
+    let second = Bound::bind(&[quiet_loopback()], 2, UdpPath::default()).unwrap();
     assert!(Bound::bind(&second.addresses(), 2, UdpPath::default()).is_err());
+}
+
+/// Both wildcards with one port that the system chose for the first; it may be taken for the second.
+fn bind_everywhere() -> Result<Bound, BindError> {
+    let [v4, v6] = [IpAddr::V4(Ipv4Addr::UNSPECIFIED), IpAddr::V6(Ipv6Addr::UNSPECIFIED)];
+    let port = Bound::bind(&[SocketAddr::new(v6, 0)], 2, UdpPath::default())?.addresses()[0].port();
+    Bound::bind(&[SocketAddr::new(v4, port), SocketAddr::new(v6, port)], 2, UdpPath::default())
 }
 
 #[test]
@@ -345,9 +357,8 @@ fn ipv4_and_ipv6_listen_side_by_side_on_all_addresses() {
         return;
     }
     let (_publisher, reader) = Publisher::new(lab_world());
-    let port = Bound::bind(&["[::]:0".parse().unwrap()], 2, UdpPath::default()).unwrap().addresses()[0].port();
-    let listen = [SocketAddr::from(([0, 0, 0, 0], port)), SocketAddr::from((std::net::Ipv6Addr::UNSPECIFIED, port))];
-    let bound = Bound::bind(&listen, 2, UdpPath::default()).unwrap();
+    let bound = (0..100).find_map(|_| bind_everywhere().ok()).unwrap();
+    let port = bound.addresses()[0].port();
     let serving = bound.serve(&reader, &settings(), TcpLimits::default(), 1).unwrap();
     for address in ["127.0.0.1", "127.0.0.53", "::1"] {
         let server = SocketAddr::new(address.parse().unwrap(), port);

@@ -54,7 +54,9 @@ impl LastGood {
         let mut paths: Vec<PathBuf> = entries.filter_map(|entry| unescape(entry.file_name().to_str()?)).collect();
         // Names that were too long to be kept are found by the files that are there.
         paths.extend(super::zone_files(zones).unwrap_or_default());
-        paths.retain(|path| path.parent() == Some(zones) && path.extension().is_some_and(|extension| extension == "toml"));
+        paths.retain(|path| {
+            path.parent() == Some(zones) && path.extension().is_some_and(|extension| extension == "toml")
+        });
         paths.sort_unstable();
         paths.dedup();
         paths.iter().filter_map(|path| self.read(path)).collect()
@@ -209,7 +211,10 @@ mod tests {
         assert_eq!(unescape("%2"), None);
         let long = |tail: &str| file_name(Path::new(&format!("/{}/{tail}", "x".repeat(300))));
         assert_eq!(long("a").len(), LONGEST_FILE_NAME);
-        assert_ne!(file_name(Path::new(&format!("/a{}", "x".repeat(300)))), file_name(Path::new(&format!("/b{}", "x".repeat(300)))));
+        assert_ne!(
+            file_name(Path::new(&format!("/a{}", "x".repeat(300)))),
+            file_name(Path::new(&format!("/b{}", "x".repeat(300))))
+        );
     }
 
     #[test]

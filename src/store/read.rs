@@ -43,7 +43,11 @@ pub fn zone_files(directory: &Path) -> io::Result<Vec<PathBuf>> {
 
 /// Reads all zone files of `directory`. `before` is what stands in for a file that cannot be read right now: the texts
 /// served so far, or those of the last run.
-pub fn read_zone_files(directory: &Path, served: &[SourceFile], before: impl Fn(&Path) -> Option<SourceFile>) -> Sources {
+pub fn read_zone_files(
+    directory: &Path,
+    served: &[SourceFile],
+    before: impl Fn(&Path) -> Option<SourceFile>,
+) -> Sources {
     let paths = match zone_files(directory) {
         Ok(paths) if paths.is_empty() && !served.is_empty() => {
             return keep_all(served, directory, "the zones directory is empty all of a sudden");

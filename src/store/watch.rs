@@ -84,7 +84,8 @@ struct Events {
 impl Watch {
     fn run(mut self, inbox: &Receiver<Message>, mut changed: impl FnMut()) {
         self.listen();
-        let mut unrest: Option<Unrest> = None;
+        // What was edited before the first event could come.
+        let mut unrest = self.differs().then(Unrest::begin);
         loop {
             let wait = unrest.as_ref().map_or(POLL, |unrest| unrest.left(Instant::now()));
             match inbox.recv_timeout(wait) {
@@ -93,17 +94,22 @@ impl Watch {
                     self.targets = targets;
                     self.seen = Fingerprint::of(&self.targets);
                     self.listen();
+                    unrest = unrest.or_else(|| self.differs().then(Unrest::begin));
                 }
                 Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => return,
                 Err(RecvTimeoutError::Timeout) => match unrest.take() {
                     Some(_) if self.has_changed() => changed(),
                     Some(_) => {}
                     // Noticed by polling: let it come to rest as well.
-                    None if Fingerprint::of(&self.targets) != self.seen => unrest = Some(Unrest::begin()),
+                    None if self.differs() => unrest = Some(Unrest::begin()),
                     None => self.listen_again(),
                 },
             }
         }
+    }
+
+    fn differs(&self) -> bool {
+        Fingerprint::of(&self.targets) != self.seen
     }
 
     fn has_changed(&mut self) -> bool {

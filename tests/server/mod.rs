@@ -1,5 +1,6 @@
 //! The real binary with files of its own, run and asked over loopback. Shared by the tests that need it.
 #![allow(dead_code)] // each test binary uses its part of this
+#![allow(clippy::unwrap_used)] // a test may fail so
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -77,23 +78,28 @@ impl Lab {
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_fiftythree"));
         command.args(arguments).current_dir(self.directory.path());
-        command.env("FIFTYTHREE_CONFIG", self.path("fiftythree.toml")).env_remove("RUST_LOG").env_remove("JOURNAL_STREAM");
+        command
+            .env("FIFTYTHREE_CONFIG", self.path("fiftythree.toml"))
+            .env_remove("RUST_LOG")
+            .env_remove("JOURNAL_STREAM");
         command
     }
 
     /// Starts the server and waits until it listens.
     pub(crate) fn serve(&self) -> Running {
-        let mut child = self
-            .command(&["serve"])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        self.serve_with(&[], &[])
+    }
+
+    /// The same with more arguments and variables.
+    pub(crate) fn serve_with(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Running {
+        let mut command = self.command(&["serve"]);
+        command.args(arguments).envs(variables.iter().copied());
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let log = collect(child.stderr.take().unwrap());
         let stdout = collect(child.stdout.take().unwrap());
         let began = Instant::now();
         let address = loop {
-            let text = stdout.lock().unwrap().clone();
+            let text = stdout.lock().unwrap().clone() + &log.lock().unwrap();
             if let Some(address) = listening(&text) {
                 break address;
             }
@@ -107,10 +113,10 @@ impl Lab {
     }
 }
 
-/// The address in the line that says where the server listens, once that line is whole.
+/// The address in the line that says where the server listens, once that line is whole; in text or in JSON.
 fn listening(text: &str) -> Option<SocketAddr> {
-    let (_, rest) = text.split_once("listening on ")?;
-    rest.split_once(',')?.0.parse().ok()
+    let (_, rest) = text.split_once("listening on ").or_else(|| text.split_once("\"address\":\""))?;
+    rest.split_once([',', '"'])?.0.parse().ok()
 }
 
 fn collect(stream: impl Read + Send + 'static) -> Arc<Mutex<String>> {
@@ -159,6 +165,22 @@ impl Running {
             assert!(began.elapsed() < PATIENCE, "{name} is {answer:?}, not {addresses:?}:\n{}", self.log());
             thread::sleep(STEP);
         }
+    }
+
+    /// Asks all the time until the answer is this one address; returns how long that took, and each answer that differed
+    /// from the one before.
+    pub(crate) fn follow(&self, name: &str, address: &str) -> (Duration, Vec<String>) {
+        let began = Instant::now();
+        let mut seen: Vec<String> = Vec::new();
+        while seen.last().is_none_or(|last| last != address) {
+            let answer = self.ask(name, Transport::Udp).addresses.join(", ");
+            if seen.last() != Some(&answer) {
+                seen.push(answer);
+            }
+            assert!(began.elapsed() < PATIENCE, "{name} was {seen:?}, not {address}:\n{}", self.log());
+            thread::sleep(STEP);
+        }
+        (began.elapsed(), seen)
     }
 
     /// Sends a signal by its name, through the shell: no library of ours does.

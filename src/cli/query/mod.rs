@@ -194,10 +194,7 @@ fn reverse_name(address: IpAddr) -> Name {
 }
 
 fn asked(name: &Name, record_type: Type) -> String {
-    match RecordType::from_code(record_type.0) {
-        Some(known) => format!("{name} {known}"),
-        None => format!("{name} TYPE{}", record_type.0),
-    }
+    format!("{name} {}", render::type_name(record_type.0))
 }
 
 fn server(arguments: &QueryArguments) -> anyhow::Result<SocketAddr> {
@@ -272,7 +269,13 @@ mod tests {
 
     #[test]
     fn servers_need_no_port() {
-        let cases = [("127.0.0.1:5300", "127.0.0.1:5300"), ("192.0.2.1", "192.0.2.1:53"), ("::1", "[::1]:53"), ("[::1]:54", "[::1]:54"), ("[::1]", "[::1]:53")];
+        let cases = [
+            ("127.0.0.1:5300", "127.0.0.1:5300"),
+            ("192.0.2.1", "192.0.2.1:53"),
+            ("::1", "[::1]:53"),
+            ("[::1]:54", "[::1]:54"),
+            ("[::1]", "[::1]:53"),
+        ];
         for (text, expected) in cases {
             assert_eq!(parse_server(text).unwrap(), expected.parse().unwrap(), "{text}");
         }
@@ -288,7 +291,8 @@ mod tests {
 
     #[test]
     fn types_are_mnemonics_or_numbers() {
-        let cases = [("a", 1), ("AAAA", 28), ("https", 65), ("any", 255), ("AXFR", 252), ("TYPE65280", 65280), ("spf", 99)];
+        let cases =
+            [("a", 1), ("AAAA", 28), ("https", 65), ("any", 255), ("AXFR", 252), ("TYPE65280", 65280), ("spf", 99)];
         for (text, code) in cases {
             assert_eq!(parse_type(text), Ok(Type(code)), "{text}");
         }

@@ -196,7 +196,7 @@ fn class(class: DNSClass) -> String {
 }
 
 /// The mnemonic of Route 53's types, of a few that only questions have, or the form of RFC 3597 section 5.
-fn type_name(code: u16) -> String {
+pub(super) fn type_name(code: u16) -> String {
     match (RecordType::from_code(code), code) {
         (Some(known), _) => known.to_string(),
         (None, 251) => "IXFR".to_owned(),
@@ -318,8 +318,7 @@ mod tests {
         message.add_answers(values.into_iter().map(|value| Record::from_rdata(owner.clone(), 10, value)));
         let mut edns = Edns::new();
         edns.set_max_payload(1232);
-        edns.options_mut()
-            .insert(EdnsOption::Subnet(ClientSubnet::new([10, 53, 1, 0].into(), 24, 16)));
+        edns.options_mut().insert(EdnsOption::Subnet(ClientSubnet::new([10, 53, 1, 0].into(), 24, 16)));
         edns.options_mut().insert(EdnsOption::NSID(NSIDPayload::new(b"lab-1".to_vec()).unwrap()));
         message.set_edns(edns);
         let elapsed = Duration::from_micros(1234);

@@ -22,7 +22,8 @@ impl Tally {
 
     /// The answers with their counts, the most frequent first; equals by their text.
     fn sorted(&self) -> Vec<(&str, u64)> {
-        let mut rows: Vec<(&str, u64)> = self.counts.iter().map(|(outcome, &count)| (outcome.as_str(), count)).collect();
+        let mut rows: Vec<(&str, u64)> =
+            self.counts.iter().map(|(outcome, &count)| (outcome.as_str(), count)).collect();
         rows.sort_unstable_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
         rows
     }

@@ -12,6 +12,9 @@ use toml::de::DeTable;
 /// The longest comment (API ResourceDescription).
 const MAX_COMMENT_CHARACTERS: usize = 256;
 
+/// Stands in for the name of a zone that has none (RFC 6761 section 6.4); nobody ever sees it.
+const NAMELESS: &str = "zone-without-a-name.invalid.";
+
 /// A zone file whose references are still words.
 pub(super) struct Draft {
     pub(super) zone: Option<ZoneDraft>,
@@ -58,8 +61,8 @@ fn read_zone(root: &Table<'_>, findings: &mut Findings<'_>) -> Option<ZoneDraft>
     }
     let written = root.text("name", findings);
     let zone = written.as_ref().and_then(|written| name::of_zone(written, findings));
-    // Without a zone the records are read all the same, for their faults; the name is never seen.
-    let origin = zone.clone().unwrap_or_else(Name::root);
+    // Without a zone the records are read all the same, for their faults.
+    let origin = zone.clone().unwrap_or_else(|| Name::parse(NAMELESS).expect("a constant name"));
     let drafts: Vec<_> = records.iter().map(|table| record::read(table, &origin, findings)).collect();
     let is_incomplete = findings.has_broken_syntax() || drafts.iter().any(Option::is_none);
     let name = At::new(zone?, written?.span);

@@ -356,8 +356,8 @@ fn report(
     if record.is_some_and(|record| record.is_faulty) {
         return;
     }
-    // What seems to be missing may be among what could not be read.
-    if is_incomplete && (violation.field == Field::Alias || violation.severity == model::Severity::Warning) {
+    // What seems to be missing may be among what could not be read; no error is about something missing.
+    if is_incomplete && violation.severity == model::Severity::Warning {
         return;
     }
     let span = record.map_or(zone_name.clone(), |record| record.spans.get(violation.field));
@@ -365,6 +365,6 @@ fn report(
         model::Severity::Error => Severity::Error,
         model::Severity::Warning => Severity::Warning,
     };
-    let fault = findings.note(severity, span, violation.message.trim_end_matches('.').to_owned());
+    let fault = findings.note(severity, span, violation.message);
     fault.hint = violation.hint;
 }

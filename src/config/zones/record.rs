@@ -133,7 +133,8 @@ fn check_exactly_one_content(table: &Table<'_>, findings: &mut Findings<'_>) {
     if (alias && !ttl && !values) || (!alias && ttl && values) || !table.is_whole(findings) {
         return;
     }
-    let expected = "Expected exactly one of [AliasTarget, all of [TTL, and ResourceRecords]]";
+    let expected =
+        "Expected exactly one of [AliasTarget, all of [TTL, and ResourceRecords], or TrafficPolicyInstanceId]";
     if alias {
         let other = if values { "values" } else { "ttl" };
         let fault = findings.error(table.key_span(other), format!("{expected}, but found more than one"));
@@ -180,32 +181,22 @@ fn read_value(
     findings: &mut Findings<'_>,
 ) -> Option<RecordData> {
     match RecordData::parse(record_type, written.value) {
-        Ok(data) if names_without_dots(written.value, record_type) => {
-            refuse_dotless_name(written, zone, findings);
-            drop(data);
-            None
-        }
         Ok(data) => Some(data),
         Err(error) => {
+            let absolute = made_absolute(written.value, record_type, zone);
             let fault = findings.error(written.span.clone(), error.message);
             fault.label(format!("not a value of type {record_type}"));
-            fault.hint = error.hint;
+            fault.hint = absolute.or(error.hint);
             None
         }
     }
 }
 
-/// True when the value ends in a name without any dot. Route 53 reads it as a top-level name, which nobody means; in the
-/// form of `.` it is meant.
-fn names_without_dots(value: &str, record_type: RecordType) -> bool {
-    let ends_in_name = record_type.target_offset().is_some() || record_type == RecordType::Ptr;
-    ends_in_name && value.split_ascii_whitespace().next_back().is_some_and(|name| !name.contains('.'))
-}
-
-fn refuse_dotless_name(written: &At<&str>, zone: &Name, findings: &mut Findings<'_>) {
-    let name = written.value.split_ascii_whitespace().next_back().unwrap_or_default();
-    let fault =
-        findings.error(written.span.clone(), format!("names inside values are absolute, and `{name}` has no dot"));
-    fault.label(format!("would be the top-level name `{name}.`"));
-    fault.hint(format!("write `{name}.{zone}`; for the top-level name itself, `{name}.`"));
+/// For a value that ends in a name without any dot: the value that was meant. Names inside values are absolute, and a
+/// top-level name is what nobody means.
+fn made_absolute(value: &str, record_type: RecordType, zone: &Name) -> Option<String> {
+    let name = value.split_ascii_whitespace().next_back().filter(|name| !name.contains('.'))?;
+    let absolute = format!("{value}.{zone}");
+    RecordData::parse(record_type, &absolute).ok()?;
+    Some(format!("names inside values are absolute: write `{absolute}`; for the top-level name itself, `{name}.`"))
 }

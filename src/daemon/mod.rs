@@ -20,7 +20,7 @@ use crate::serve::{self, BindError, Bound, ResponderSettings, Serving, TcpLimits
 use crate::store::SettingsSource;
 use crate::world::Reader;
 
-use signals::Signals;
+use signals::{Hangups, Signals};
 use wiring::Wiring;
 
 /// Threads for probes, TCP and the loop that decides. The UDP workers have threads of their own.
@@ -49,6 +49,7 @@ async fn boot_and_serve(source: SettingsSource, settings: Settings) -> anyhow::R
     let epoch = Instant::now();
     let now = move || Moment(epoch.elapsed());
     let mut signals = Signals::listen().context("cannot listen for signals")?;
+    let hangups = Hangups::listen().context("cannot listen for signals")?;
     tracing::info!("fiftythree {} starts", env!("CARGO_PKG_VERSION"));
     // Waiting for health checks first, only to find the port taken, would be a waste.
     Bound::check(&settings.dns.listen, settings.dns.workers, UdpPath::default()).map_err(cannot_listen)?;
@@ -56,9 +57,9 @@ async fn boot_and_serve(source: SettingsSource, settings: Settings) -> anyhow::R
     report_start(&loaded.summary);
     let (summary, base) = (loaded.summary.clone(), loaded.base.clone());
 
-    let (outputs, mut wiring) = Wiring::new(&base, source)?;
+    let (outputs, mut wiring) = Wiring::new(&base, source, hangups);
     let (control, reader) = Control::new(loaded, outputs, now());
-    let running = tokio::spawn(control.run(wiring.take_events(), now));
+    let mut running = tokio::spawn(control.run(wiring.take_events(), now));
     wiring.start(&settings)?;
 
     let wait = settings.health.wait_for_first_result;
@@ -73,8 +74,17 @@ async fn boot_and_serve(source: SettingsSource, settings: Settings) -> anyhow::R
     let (addresses, serving) = open(&settings, &reader)?;
     announce(&settings, &base, &summary, &addresses);
 
-    let signal = signals.stop().await;
-    tracing::info!("{signal}: finishing what is in flight, at most {} s; a second signal stops at once", DRAIN.as_secs());
+    let signal = tokio::select! {
+        signal = signals.stop() => signal,
+        _ = &mut running => {
+            tracing::error!("the control loop has failed: answers go on, but nothing changes them until a restart");
+            signals.stop().await
+        }
+    };
+    tracing::info!(
+        "{signal}: finishing what is in flight, at most {} s; a second signal stops at once",
+        DRAIN.as_secs()
+    );
     tokio::select! {
         () = drain(serving) => {}
         signal = signals.stop() => {
@@ -82,9 +92,11 @@ async fn boot_and_serve(source: SettingsSource, settings: Settings) -> anyhow::R
             std::process::exit(1);
         }
     }
-    wiring.send(Event::Stop).await;
-    // A loop that failed has said why.
-    let _ = running.await;
+    if !running.is_finished() {
+        wiring.send(Event::Stop).await;
+        // A loop that fails now fails no one.
+        let _ = running.await;
+    }
     tracing::info!("stopped");
     Ok(())
 }
@@ -118,18 +130,20 @@ fn report_start(summary: &Summary) {
 
 /// Lets the first results of all checks come in, for a bounded time.
 async fn wait_for_first_results(wiring: &mut Wiring, wait: Duration) {
-    let pending = wiring.pending();
-    if pending == 0 || wait.is_zero() {
+    let names = wiring.probed();
+    if names.is_empty() || wait.is_zero() {
         return;
     }
-    let names = wiring.probed();
     let named = names.iter().take(NAMED).map(|name| &**name).collect::<Vec<_>>().join(", ");
     let more = if names.len() > NAMED { ", …" } else { "" };
     tracing::info!("waiting at most {} s for the first result of health checks: {named}{more}", wait.as_secs_f64());
     let began = Instant::now();
     match tokio::time::timeout(wait, wiring.no_more_pending()).await {
         Ok(()) => tracing::info!("each health check has had a result, after {:.1} s", began.elapsed().as_secs_f64()),
-        Err(_) => tracing::warn!("{} of {pending} health checks have had no result; they count as healthy", wiring.pending()),
+        Err(_) => {
+            let silent = wiring.pending();
+            tracing::warn!("{silent} of {} health checks have had no result; they count as healthy", names.len());
+        }
     }
 }
 
