@@ -1,7 +1,7 @@
 //! Turns the server on and off: boots in order, wires the channels, drains and stops.
 //!
-//! The order: settings and zones are read and compiled; probes start; the first results are awaited, for a bounded time;
-//! then port 53 opens. So the first answer that anybody gets is a good one.
+//! The order: settings and zones are read and compiled; what is remembered counts; probes start; the first results of checks
+//! that nobody remembers are awaited, for a bounded time; then port 53 opens. So the first answer that anybody gets is a good one.
 
 mod signals;
 mod wiring;
@@ -9,15 +9,16 @@ mod wiring;
 use std::io::{self, Write as _};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, anyhow, bail};
+use tokio::task::JoinHandle;
 
 use crate::config::{self, LogFormat, Occasion, Settings};
-use crate::control::{self, Base, Control, Event, LoadRequest, Loaded, Refused, Summary};
+use crate::control::{self, Base, Control, Event, LoadRequest, Loaded, Memory, Refused, Summary};
 use crate::health::{Moment, Tracker};
 use crate::serve::{self, BindError, Bound, ResponderSettings, Serving, TcpLimits, UdpPath};
-use crate::store::SettingsSource;
+use crate::store::{self, Keeper, Keeping, SettingsSource};
 use crate::world::Reader;
 
 use signals::{Hangups, Signals};
@@ -28,6 +29,8 @@ const CONTROL_THREADS: usize = 2;
 /// How long queries in flight may take once the server is told to stop: half of what Kubernetes gives before it kills is
 /// left for what comes after, and no answer takes that long.
 const DRAIN: Duration = Duration::from_secs(5);
+/// How long writing down what is to be remembered may take at the end: a disk that hangs must not hold it up.
+const WRITING: Duration = Duration::from_secs(2);
 /// How many checks a log line names before it only counts.
 const NAMED: usize = 10;
 
@@ -46,8 +49,6 @@ pub fn run(source: SettingsSource, settings: Settings) -> anyhow::Result<()> {
 }
 
 async fn boot_and_serve(source: SettingsSource, settings: Settings) -> anyhow::Result<()> {
-    let epoch = Instant::now();
-    let now = move || Moment(epoch.elapsed());
     let mut signals = Signals::listen().context("cannot listen for signals")?;
     let hangups = Hangups::listen().context("cannot listen for signals")?;
     tracing::info!("fiftythree {} starts", env!("CARGO_PKG_VERSION"));
@@ -56,17 +57,20 @@ async fn boot_and_serve(source: SettingsSource, settings: Settings) -> anyhow::R
     let loaded = first_load(&source, settings.clone())?;
     report_start(&loaded.summary);
     let (summary, base) = (loaded.summary.clone(), loaded.base.clone());
+    let (memory, keeper, keeping) = remember(&settings)?;
 
-    let (outputs, mut wiring) = Wiring::new(&base, source, hangups);
-    let (control, reader) = Control::new(loaded, outputs, now());
+    let (outputs, mut wiring) = Wiring::new(&base, source, hangups, keeper);
+    let (control, reader) = Control::new(loaded, &memory, outputs, now());
+    let awaited = control.waiting_for();
     let mut running = tokio::spawn(control.run(wiring.take_events(), now));
     wiring.start(&settings)?;
 
     let wait = settings.health.wait_for_first_result;
     tokio::select! {
-        () = wait_for_first_results(&mut wiring, wait) => {}
+        () = wait_for_first_results(&mut wiring, &awaited, wait) => {}
         signal = signals.stop() => {
             tracing::info!("{signal}: stopped before anything was served");
+            end(&wiring, running, keeping).await;
             return Ok(());
         }
     }
@@ -92,13 +96,34 @@ async fn boot_and_serve(source: SettingsSource, settings: Settings) -> anyhow::R
             std::process::exit(1);
         }
     }
+    end(&wiring, running, keeping).await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// The system's clock, from which moments count.
+fn now() -> Moment {
+    // A clock that stands before 1970 knows no time at all.
+    Moment(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default())
+}
+
+/// What the last run left to remember, and the keeper of what this one will leave.
+fn remember(settings: &Settings) -> anyhow::Result<(Memory, Keeper, Keeping)> {
+    let (found, keeper, keeping) = store::keep(&settings.state.directory).context("cannot start threads")?;
+    if let Some(damage) = &found.damage {
+        tracing::error!("{damage}; {} lines of it are good and count", found.lines.len());
+    }
+    Ok((Memory::read(found.lines.iter().map(String::as_str)), keeper, keeping))
+}
+
+/// Stops the loop and lets what it remembers be written.
+async fn end(wiring: &Wiring, running: JoinHandle<()>, keeping: Keeping) {
     if !running.is_finished() {
         wiring.send(Event::Stop).await;
         // A loop that fails now fails no one.
         let _ = running.await;
     }
-    tracing::info!("stopped");
-    Ok(())
+    let _ = tokio::task::spawn_blocking(move || keeping.finish(WRITING)).await;
 }
 
 fn first_load(source: &SettingsSource, settings: Settings) -> anyhow::Result<Loaded> {
@@ -128,9 +153,8 @@ fn report_start(summary: &Summary) {
     }
 }
 
-/// Lets the first results of all checks come in, for a bounded time.
-async fn wait_for_first_results(wiring: &mut Wiring, wait: Duration) {
-    let names = wiring.probed();
+/// Lets the first results of the checks of which nothing is remembered come in, for a bounded time.
+async fn wait_for_first_results(wiring: &mut Wiring, names: &[Arc<str>], wait: Duration) {
     if names.is_empty() || wait.is_zero() {
         return;
     }
