@@ -5,6 +5,8 @@
 //!  {"check":{"id":…,"question":…,"state":{…},"runs":[…],"transitions":[…]}}      all of one check
 //!  {"seen":{"id":…,"question":…,"state":{…},"run":{…}}}                          one result more
 //!  {"turned":{"id":…,"transition":{…}}}                                          its verdict changed
+//!  {"override":{"id":1,"pattern":"app-*","action":"down",…}}                     people's word
+//!  {"cleared":[1]}                                                               and that it is taken back
 //! ```
 //!
 //! Lines are read in order, each says all that it changes, and whatever a line does not say stays as it was. So a journal
@@ -17,7 +19,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::health::{
-    History, Latency, MachineState, Moment, Observation, PastTransition, Question, Recollection, Run, Status,
+    Action, History, Latency, MachineState, Moment, Observation, Override, OverrideId, Overrides, PastTransition,
+    Pattern, Question, Recollection, Run, Status, Wish,
 };
 use crate::model::HealthCheckId;
 
@@ -26,6 +29,8 @@ use crate::model::HealthCheckId;
 pub struct Memory {
     /// What is known of each check.
     pub(super) checks: HashMap<HealthCheckId, CheckMemory>,
+    /// People's word.
+    pub(super) overrides: Overrides,
     /// The last moment of which anything is known.
     pub(super) as_of: Moment,
     /// Lines that are whole and not understood: of another version.
@@ -48,6 +53,8 @@ enum Line {
     Check(CheckLine),
     Seen(SeenLine),
     Turned(TurnedLine),
+    Override(OverrideLine),
+    Cleared(Vec<u64>),
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -101,6 +108,24 @@ struct TransitionLine {
     why: String,
 }
 
+#[derive(Debug, Serialize, Deserialize)]
+struct OverrideLine {
+    id: u64,
+    pattern: String,
+    action: ActionLine,
+    reason: String,
+    author: String,
+    from: u64,
+    until: Option<u64>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum ActionLine {
+    Up,
+    Down,
+}
+
 impl Memory {
     /// Reads the lines of a journal.
     pub fn read<'l>(lines: impl IntoIterator<Item = &'l str>) -> Memory {
@@ -145,6 +170,8 @@ impl Memory {
                 let check = self.checks.entry(HealthCheckId(id)).or_default();
                 Arc::make_mut(&mut check.history).turn(transition.into());
             }
+            Line::Override(line) => self.overrides.put(line.into()),
+            Line::Cleared(ids) => ids.into_iter().for_each(|id| self.overrides.remove(OverrideId(id))),
         }
     }
 
@@ -182,6 +209,16 @@ pub(super) fn seen(id: &HealthCheckId, question: Question, state: Option<Machine
 /// A verdict that changed.
 pub(super) fn turned(id: &HealthCheckId, transition: &PastTransition) -> String {
     text(&Line::Turned(TurnedLine { id: id.0.clone(), transition: transition.into() }))
+}
+
+/// People's word.
+pub(super) fn override_set(granted: &Override) -> String {
+    text(&Line::Override(granted.into()))
+}
+
+/// People's word that is taken back, or whose time is over.
+pub(super) fn overrides_cleared(ids: &[OverrideId]) -> String {
+    text(&Line::Cleared(ids.iter().map(|id| id.0).collect()))
 }
 
 fn text(line: &Line) -> String {
@@ -253,6 +290,36 @@ impl From<TransitionLine> for PastTransition {
     }
 }
 
+impl From<&Override> for OverrideLine {
+    fn from(granted: &Override) -> OverrideLine {
+        let Override { id, wish: Wish { pattern, action, reason, author, from, until } } = granted.clone();
+        OverrideLine {
+            id: id.0,
+            pattern: pattern.0,
+            action: match action {
+                Action::Up => ActionLine::Up,
+                Action::Down => ActionLine::Down,
+            },
+            reason,
+            author,
+            from: milliseconds(from),
+            until: until.map(milliseconds),
+        }
+    }
+}
+
+impl From<OverrideLine> for Override {
+    fn from(line: OverrideLine) -> Override {
+        let OverrideLine { id, pattern, action, reason, author, from, until } = line;
+        let action = match action {
+            ActionLine::Up => Action::Up,
+            ActionLine::Down => Action::Down,
+        };
+        let (from, until) = (moment(from), until.map(moment));
+        Override { id: OverrideId(id), wish: Wish { pattern: Pattern(pattern), action, reason, author, from, until } }
+    }
+}
+
 fn status(healthy: bool) -> Status {
     if healthy { Status::Healthy } else { Status::Unhealthy }
 }
@@ -320,5 +387,20 @@ mod tests {
         assert_eq!(history.runs().collect::<Vec<_>>(), [&run(1, 12)]);
         assert_eq!(history.transitions().count(), 2);
         assert_eq!(memory.recollection(&HealthCheckId("green".to_owned())), None);
+    }
+
+    #[test]
+    fn overrides_are_read_as_they_were_written_until_they_are_cleared() {
+        let granted = |id, action, until| {
+            let (reason, author) = ("kernel \"update\"".to_owned(), "ada".to_owned());
+            let wish = Wish { pattern: Pattern(format!("app-{id}*")), action, reason, author, from: at(1), until };
+            Override { id: OverrideId(id), wish }
+        };
+        let (first, second) = (granted(1, Action::Down, Some(at(9))), granted(2, Action::Up, None));
+        let lines = [override_set(&first), override_set(&second), overrides_cleared(&[OverrideId(1)])];
+        let read = |count| Memory::read(lines[..count].iter().map(String::as_str)).overrides;
+        assert_eq!(read(1).all(), std::slice::from_ref(&first));
+        assert_eq!(read(2).all(), [first, second.clone()]);
+        assert_eq!(read(3).all(), [second]);
     }
 }

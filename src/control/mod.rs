@@ -14,7 +14,9 @@
 mod annals;
 mod load;
 mod memory;
+mod moments;
 mod moves;
+mod steering;
 #[cfg(test)]
 mod tests;
 
@@ -22,11 +24,11 @@ use std::fmt::{self, Write as _};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::health::{
-    Cause, CheckSlot, Generation, Latency, Moment, News, Observation, PastTransition, ProbePlan, Status, Tracker,
-    Transition,
+    Cause, CheckSlot, Generation, Latency, Moment, News, Observation, OverrideId, Overrides, PastTransition, Pattern,
+    ProbePlan, Status, Tracker, Transition, Wish,
 };
 use crate::store::{AllLines, Keeper};
 use crate::world::{Publisher, Reader, World};
@@ -34,7 +36,9 @@ use crate::world::{Publisher, Reader, World};
 use annals::Annals;
 pub use load::{Base, LoadOutcome, LoadRequest, Loaded, Refused, Summary, load};
 pub use memory::Memory;
+pub use moments::{parse_rfc3339, rfc3339, span};
 use moves::Moves;
+pub use steering::{Answer, NotSteered, OverrideView, Steered};
 
 /// How many checks the log names one by one at the start.
 const NAMED: usize = 10;
@@ -47,6 +51,12 @@ pub enum Event {
     Compiled(LoadOutcome),
     /// Files were edited, or somebody asks for a reload.
     Reload(Trigger),
+    /// A person wants checks to be up or down.
+    SetOverride(Wish, Answer),
+    /// A person takes overrides back.
+    ClearOverrides(Pattern, Answer),
+    /// Somebody wants to see the overrides.
+    ListOverrides(oneshot::Sender<Vec<OverrideView>>),
     /// A second has passed.
     Tick,
     /// The end.
@@ -105,6 +115,9 @@ pub struct Control {
     base: Base,
     moves: Moves,
     annals: Annals,
+    overrides: Overrides,
+    /// Those that the tracker knows of.
+    steered_by: Vec<OverrideId>,
     publisher: Publisher,
     reader: Reader,
     outputs: Outputs,
@@ -130,13 +143,19 @@ impl Control {
         let mut tracker = Tracker::new();
         tracker.apply(&loaded.base.checks, at);
         let annals = recall(&mut tracker, &loaded.base, memory, at);
+        let overrides = recall_overrides(memory, at);
+        let mut steered = steering::force(&mut tracker, &overrides, at);
+        // What an override did before the restart is told already.
+        steered.retain(|new| annals.of(new.slot).last_transition().is_none_or(|last| last.to != new.to));
         let world = World::new(Arc::clone(&loaded.catalog), &tracker.bits(), Arc::clone(&loaded.base.locator));
         let (publisher, reader) = Publisher::new(world);
-        let control = Control {
+        let mut control = Control {
             tracker,
             base: loaded.base,
             moves: loaded.moves,
             annals,
+            steered_by: overrides.active(at).collect(),
+            overrides,
             publisher,
             reader: reader.clone(),
             outputs,
@@ -147,6 +166,7 @@ impl Control {
         };
         control.tell_probes();
         control.outputs.base.send_replace(control.base.clone());
+        control.tell_steered(&steered, at);
         control.remember_all(at);
         (control, reader)
     }
@@ -171,6 +191,10 @@ impl Control {
             Event::Observed(observed) => self.observe(&observed, at),
             Event::Compiled(outcome) => self.take(outcome, at),
             Event::Reload(trigger) => self.reload(trigger),
+            Event::SetOverride(wish, answer) => self.set_override(wish, answer, at),
+            Event::ClearOverrides(pattern, answer) => self.clear_overrides(&pattern, answer, at),
+            // Who does not wait for the answer does not need it.
+            Event::ListOverrides(answer) => drop(answer.send(self.override_views(at))),
             Event::Tick => self.tick(at),
             Event::Stop => {
                 self.remember_all(at);
@@ -213,6 +237,7 @@ impl Control {
     }
 
     fn tick(&mut self, at: Moment) {
+        self.pass_time(at);
         if self.outputs.keeper.wants_all() {
             self.remember_all(at);
         }
@@ -237,10 +262,12 @@ impl Control {
             Some((id.clone(), question, state, self.annals.of(slot)))
         };
         let checks: Vec<_> = self.tracker.slots().filter_map(known).collect();
+        let overrides = self.overrides.all().to_vec();
         let lines: AllLines = Box::new(move || {
             let checks =
                 checks.iter().map(|(id, question, state, history)| memory::check(id, *question, *state, history));
-            std::iter::once(memory::clock(at)).chain(checks).collect()
+            let overrides = overrides.iter().map(memory::override_set);
+            std::iter::once(memory::clock(at)).chain(overrides).chain(checks).collect()
         });
         self.outputs.keeper.all(lines);
     }
@@ -282,6 +309,8 @@ impl Control {
     fn apply(&mut self, loaded: Loaded, trigger: Trigger, at: Moment) {
         let Loaded { base, catalog, moves, summary } = loaded;
         let applied = self.tracker.apply(&base.checks, at);
+        // A glob may be about checks that are new.
+        let steered = steering::force(&mut self.tracker, &self.overrides, at);
         self.publisher.publish(World::new(catalog, &self.tracker.bits(), Arc::clone(&base.locator)));
         (self.base, self.moves) = (base, moves);
         self.tell_probes();
@@ -291,6 +320,7 @@ impl Control {
         for transition in &applied.transitions {
             self.report_transition(transition, "its configuration changed");
         }
+        self.tell_steered(&steered, at);
         for slot in applied.added.iter().chain(&applied.restarted) {
             self.remember_check(*slot);
         }
@@ -384,6 +414,16 @@ fn recall(tracker: &mut Tracker, base: &Base, memory: &Memory, at: Moment) -> An
     annals
 }
 
+/// People's word is remembered too, as far as its time is not over.
+fn recall_overrides(memory: &Memory, at: Moment) -> Overrides {
+    let mut overrides = memory.overrides.clone();
+    for ended in overrides.expire(at) {
+        steering::log_override(&ended, "has ended while the server was away");
+    }
+    overrides.all().iter().for_each(|known| steering::log_override(known, "is remembered"));
+    overrides
+}
+
 /// What counts from before the restart, for the log.
 #[derive(Default)]
 struct Recalled<'c> {
@@ -411,23 +451,6 @@ impl Recalled<'_> {
         if unhealthy > NAMED {
             tracing::warn!("{} more health checks are unhealthy, as remembered", unhealthy - NAMED);
         }
-    }
-}
-
-/// Such as `850 ms`, `12 s`, `3 min 5 s`, `2 h 10 min`, `4 d 7 h`.
-pub fn span(duration: Duration) -> String {
-    let seconds = duration.as_secs();
-    let (days, hours, minutes) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60);
-    let two = |large: u64, unit: &str, small: u64, part: &str| match small {
-        0 => format!("{large} {unit}"),
-        _ => format!("{large} {unit} {small} {part}"),
-    };
-    match (days, hours, minutes, seconds) {
-        (0, 0, 0, 0) => format!("{} ms", duration.as_millis()),
-        (0, 0, 0, _) => format!("{seconds} s"),
-        (0, 0, ..) => two(minutes, "min", seconds % 60, "s"),
-        (0, ..) => two(hours, "h", minutes, "min"),
-        _ => two(days, "d", hours, "h"),
     }
 }
 

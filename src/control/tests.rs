@@ -6,6 +6,7 @@ use std::net::Ipv4Addr;
 use super::*;
 use crate::answer::{Query, resolve};
 use crate::config::Occasion;
+use crate::health::Action;
 use crate::model::{HostedZoneId, Name, RecordType};
 use crate::policy::Dice;
 use crate::store::{self, Keeping, Overrides, SettingsSource};
@@ -446,4 +447,106 @@ fn a_damaged_memory_is_no_reason_not_to_start() {
     let again = start(house.directory).unwrap_or_else(|refused| panic!("{refused}"));
     assert_eq!(again.ask("app.lab.test"), [BLUE]);
     assert!(journal.with_extension("journal.damaged-1").exists());
+}
+
+fn wish(pattern: &str, action: Action, until: Option<u64>) -> Wish {
+    let (reason, author) = ("kernel update".to_owned(), "ada".to_owned());
+    let until = until.map(|second| Moment(Duration::from_secs(second)));
+    Wish { pattern: Pattern(pattern.to_owned()), action, reason, author, from: Moment::default(), until }
+}
+
+impl House {
+    fn steer(&mut self, event: impl FnOnce(Answer) -> Event) -> Result<Steered, NotSteered> {
+        let (answer, outcome) = oneshot::channel();
+        self.handle(event(answer));
+        outcome.blocking_recv().unwrap()
+    }
+
+    fn pass(&mut self, seconds: u64) {
+        self.at = Moment(self.at.0 + Duration::from_secs(seconds));
+        self.handle(Event::Tick);
+    }
+}
+
+#[test]
+fn people_turn_answers_and_turn_them_back() {
+    let mut house = house(&[("lab.test.toml", APP)]);
+    house.observe("blue", Pass);
+    let steered = house.steer(|answer| Event::SetOverride(wish("bl*", Action::Down, None), answer)).unwrap();
+    assert_eq!(house.ask("app.lab.test"), [GREEN]);
+    assert_eq!(steered.changed[0].checks, ["blue".into()]);
+    assert!(steered.durable.is_ok());
+    house.observe("blue", Pass);
+    assert_eq!(house.ask("app.lab.test"), [GREEN]);
+    let cleared = house.steer(|answer| Event::ClearOverrides(Pattern("*".to_owned()), answer)).unwrap();
+    assert_eq!(cleared.changed.len(), 1);
+    assert_eq!(house.ask("app.lab.test"), [BLUE]);
+    let history = house.control.annals.of(CheckSlot(0));
+    let why: Vec<&str> = history.transitions().map(|past| &*past.why).collect();
+    assert_eq!(why, ["held down by ada from 1970-01-01T00:00:00Z: kernel update", "no override any more"]);
+}
+
+#[test]
+fn an_override_that_was_acknowledged_survives_a_kill() {
+    let mut house = house(&[("lab.test.toml", APP)]);
+    house.observe("blue", Pass);
+    house.steer(|answer| Event::SetOverride(wish("blue", Action::Down, Some(100)), answer)).unwrap();
+    let mut house = house.killed_and_restarted_after(50);
+    assert_eq!(house.ask("app.lab.test"), [GREEN]);
+    assert_eq!(house.control.annals.of(CheckSlot(0)).transitions().count(), 1, "it is no news");
+    house.observe("blue", Pass);
+    assert_eq!(house.ask("app.lab.test"), [GREEN]);
+    house.pass(49);
+    assert_eq!(house.ask("app.lab.test"), [GREEN]);
+    house.pass(1);
+    assert_eq!(house.ask("app.lab.test"), [BLUE], "its time is over");
+    let house = house.killed_and_restarted_after(0);
+    assert!(house.control.overrides.all().is_empty());
+    assert_eq!(house.ask("app.lab.test"), [BLUE]);
+}
+
+#[test]
+fn an_override_begins_and_ends_in_its_time() {
+    let mut house = house(&[("lab.test.toml", APP)]);
+    let later = Wish { from: Moment(Duration::from_secs(10)), ..wish("blue", Action::Down, Some(20)) };
+    house.steer(|answer| Event::SetOverride(later, answer)).unwrap();
+    assert_eq!(house.ask("app.lab.test"), [BLUE]);
+    house.pass(10);
+    assert_eq!(house.ask("app.lab.test"), [GREEN]);
+    house.pass(10);
+    assert_eq!(house.ask("app.lab.test"), [BLUE]);
+    // One whose time passed while the server was away.
+    house.steer(|answer| Event::SetOverride(wish("blue", Action::Down, Some(30)), answer)).unwrap();
+    assert_eq!(house.killed_and_restarted_after(10).ask("app.lab.test"), [BLUE]);
+}
+
+#[test]
+fn an_override_is_about_checks_that_come_later_too() {
+    let mut house = house(&[("lab.test.toml", APP)]);
+    house.steer(|answer| Event::SetOverride(wish("b*", Action::Down, None), answer)).unwrap();
+    house.write("lab.test.toml", &APP.replace("'blue'", "'bleu'"));
+    house.reload();
+    assert_eq!(house.ask("app.lab.test"), [GREEN]);
+}
+
+#[test]
+fn an_unknown_name_is_answered_with_those_there_are() {
+    let mut house = house(&[("lab.test.toml", APP)]);
+    let unknown = house.steer(|answer| Event::SetOverride(wish("bleu", Action::Down, None), answer)).unwrap_err();
+    assert!(matches!(unknown, NotSteered::UnknownCheck { names, .. } if names == ["blue".into()]));
+    let unknown = house.steer(|answer| Event::ClearOverrides(Pattern("blue".to_owned()), answer)).unwrap_err();
+    assert!(matches!(unknown, NotSteered::UnknownOverride { .. }));
+    let lines = Wish { reason: "a\nb".to_owned(), ..wish("blue", Action::Down, None) };
+    let refused = house.steer(|answer| Event::SetOverride(lines, answer)).unwrap_err();
+    assert!(matches!(refused, NotSteered::BadText { what: "reason", .. }));
+}
+
+#[test]
+fn an_override_counts_even_where_it_cannot_be_kept() {
+    let files = directory(&[("lab.test.toml", APP)]);
+    fs::write(files.path().join("state"), "a file, no directory").unwrap();
+    let mut house = start(files).unwrap_or_else(|refused| panic!("{refused}"));
+    let steered = house.steer(|answer| Event::SetOverride(wish("blue", Action::Down, None), answer)).unwrap();
+    assert!(steered.durable.is_err());
+    assert_eq!(house.ask("app.lab.test"), [GREEN]);
 }

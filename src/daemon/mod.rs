@@ -12,8 +12,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, anyhow, bail};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use crate::admin;
 use crate::config::{self, LogFormat, Occasion, Settings};
 use crate::control::{self, Base, Control, Event, LoadRequest, Loaded, Memory, Refused, Summary};
 use crate::health::{Moment, Tracker};
@@ -64,6 +67,8 @@ async fn boot_and_serve(source: SettingsSource, settings: Settings) -> anyhow::R
     let awaited = control.waiting_for();
     let mut running = tokio::spawn(control.run(wiring.take_events(), now));
     wiring.start(&settings)?;
+    let (ready, readiness) = watch::channel(false);
+    let admin = open_side_door(&settings, wiring.door(readiness)).await;
 
     let wait = settings.health.wait_for_first_result;
     tokio::select! {
@@ -76,7 +81,8 @@ async fn boot_and_serve(source: SettingsSource, settings: Settings) -> anyhow::R
     }
 
     let (addresses, serving) = open(&settings, &reader)?;
-    announce(&settings, &base, &summary, &addresses);
+    ready.send_replace(true);
+    announce(&settings, &base, &summary, &addresses, admin);
 
     let signal = tokio::select! {
         signal = signals.stop() => signal,
@@ -85,6 +91,7 @@ async fn boot_and_serve(source: SettingsSource, settings: Settings) -> anyhow::R
             signals.stop().await
         }
     };
+    ready.send_replace(false);
     tracing::info!(
         "{signal}: finishing what is in flight, at most {} s; a second signal stops at once",
         DRAIN.as_secs()
@@ -124,6 +131,30 @@ async fn end(wiring: &Wiring, running: JoinHandle<()>, keeping: Keeping) {
         let _ = running.await;
     }
     let _ = tokio::task::spawn_blocking(move || keeping.finish(WRITING)).await;
+}
+
+/// Opens the side door. That it cannot be opened is no reason not to answer queries.
+async fn open_side_door(settings: &Settings, door: admin::Door) -> Option<SocketAddr> {
+    let wanted = settings.admin.listen?;
+    let bound = TcpListener::bind(wanted).await.and_then(|listener| Ok((listener.local_addr()?, listener)));
+    let (address, listener) = match bound {
+        Ok(bound) => bound,
+        Err(error) => {
+            tracing::error!(
+                "cannot listen on {wanted} ([admin] listen): {error}; there are no status and no overrides"
+            );
+            return None;
+        }
+    };
+    if !address.ip().is_loopback() {
+        tracing::warn!("the admin side listens on {address}: whoever reaches it may steer; let only friends reach it");
+    }
+    tokio::spawn(async move {
+        if let Err(error) = admin::serve(listener, door).await {
+            tracing::error!("the admin side has failed: {error}");
+        }
+    });
+    Some(address)
 }
 
 fn first_load(source: &SettingsSource, settings: Settings) -> anyhow::Result<Loaded> {
@@ -205,16 +236,22 @@ fn cannot_listen(error: BindError) -> anyhow::Error {
 }
 
 /// Tells a person where the server is and what to try. Where a machine reads the log, it reads this there too.
-fn announce(settings: &Settings, base: &Base, summary: &Summary, addresses: &[SocketAddr]) {
+fn announce(settings: &Settings, base: &Base, summary: &Summary, addresses: &[SocketAddr], admin: Option<SocketAddr>) {
     let totals = summary.totals();
     if settings.log.format == LogFormat::Json {
         addresses.iter().for_each(|address| tracing::info!(%address, "listening"));
+        if let Some(admin) = admin {
+            tracing::info!(%admin, "the admin side is open");
+        }
         tracing::info!("serving {totals}");
         return;
     }
     let mut text = format!("fiftythree {}\n", env!("CARGO_PKG_VERSION"));
     for address in addresses {
         text.push_str(&format!("  listening on {address}, UDP and TCP\n"));
+    }
+    if let Some(admin) = admin {
+        text.push_str(&format!("  admin on http://{admin}\n"));
     }
     text.push_str(&format!("  serving {totals}\n"));
     if let (Some(address), Some(name)) = (addresses.first(), base.example()) {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use tokio::sync::{mpsc, watch};
 
+use crate::admin::Door;
 use crate::config::{Occasion, Settings};
 use crate::control::{self, Base, Event, LoadRequest, Observed, Outputs, Trigger};
 use crate::health::{Latency, ProbePlan};
@@ -94,6 +95,11 @@ impl Wiring {
         let watcher = Watcher::start(targets.clone(), changed).context("cannot start the watcher")?;
         tokio::spawn(follow(watcher, targets, self.source.clone(), self.base.clone()));
         Ok(())
+    }
+
+    /// What the side door needs.
+    pub(super) fn door(&self, ready: watch::Receiver<bool>) -> Door {
+        Door { events: self.events.clone(), ready }
     }
 
     /// How many checks have had no first result.

@@ -9,11 +9,12 @@
 //!
 //! [`Tracker`] holds the checks and does all of this; [`Machine`] is the state of one check as one checker sees it;
 //! [`aggregate`] is Route 53's 18 % rule; [`CheckBits`] is what a query reads. [`History`] is what people look at
-//! afterwards.
+//! afterwards, and [`Overrides`] are their word over what is seen.
 
 mod bits;
 mod history;
 mod machine;
+mod overrides;
 mod tracker;
 mod verdict;
 
@@ -22,6 +23,7 @@ use std::time::Duration;
 pub use bits::CheckBits;
 pub use history::{History, Latency, News, PastTransition, Run};
 pub use machine::{Cause, Machine, MachineState, Thresholds, Turn};
+pub use overrides::{Action, NotGranted, Override, OverrideId, Overrides, Pattern, Wish};
 pub use tracker::{Applied, Picture, ProbePlan, Question, Recollection, Tracker, Transition};
 pub use verdict::{Checkers, aggregate, verdict};
 
