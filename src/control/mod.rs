@@ -16,6 +16,7 @@ mod load;
 mod memory;
 mod moments;
 mod moves;
+mod report;
 mod steering;
 #[cfg(test)]
 mod tests;
@@ -38,6 +39,7 @@ pub use load::{Base, LoadOutcome, LoadRequest, Loaded, Refused, Summary, load};
 pub use memory::Memory;
 pub use moments::{parse_rfc3339, rfc3339, span};
 use moves::Moves;
+pub use report::{CheckReport, Report};
 pub use steering::{Answer, NotSteered, OverrideView, Steered};
 
 /// How many checks the log names one by one at the start.
@@ -57,6 +59,8 @@ pub enum Event {
     ClearOverrides(Pattern, Answer),
     /// Somebody wants to see the overrides.
     ListOverrides(oneshot::Sender<Vec<OverrideView>>),
+    /// Somebody wants to see all checks, or those whose name matches.
+    Report(Option<Pattern>, oneshot::Sender<Report>),
     /// A second has passed.
     Tick,
     /// The end.
@@ -113,7 +117,8 @@ pub struct Outputs {
 pub struct Control {
     tracker: Tracker,
     base: Base,
-    moves: Moves,
+    moves: Arc<Moves>,
+    started: Moment,
     annals: Annals,
     overrides: Overrides,
     /// Those that the tracker knows of.
@@ -152,7 +157,8 @@ impl Control {
         let mut control = Control {
             tracker,
             base: loaded.base,
-            moves: loaded.moves,
+            moves: Arc::new(loaded.moves),
+            started: at,
             annals,
             steered_by: overrides.active(at).collect(),
             overrides,
@@ -195,6 +201,7 @@ impl Control {
             Event::ClearOverrides(pattern, answer) => self.clear_overrides(&pattern, answer, at),
             // Who does not wait for the answer does not need it.
             Event::ListOverrides(answer) => drop(answer.send(self.override_views(at))),
+            Event::Report(wanted, answer) => drop(answer.send(self.report(wanted.as_ref(), at))),
             Event::Tick => self.tick(at),
             Event::Stop => {
                 self.remember_all(at);
@@ -312,7 +319,7 @@ impl Control {
         // A glob may be about checks that are new.
         let steered = steering::force(&mut self.tracker, &self.overrides, at);
         self.publisher.publish(World::new(catalog, &self.tracker.bits(), Arc::clone(&base.locator)));
-        (self.base, self.moves) = (base, moves);
+        (self.base, self.moves) = (base, Arc::new(moves));
         self.tell_probes();
         self.outputs.base.send_replace(self.base.clone());
         self.report_loaded(&summary, trigger);
