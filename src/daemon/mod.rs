@@ -17,7 +17,7 @@ use crate::config::{self, LogFormat, Occasion, Settings};
 use crate::control::{self, Base, Control, Event, LoadRequest, Loaded, Refused, Summary};
 use crate::health::{Moment, Tracker};
 use crate::serve::{self, BindError, Bound, ResponderSettings, Serving, TcpLimits, UdpPath};
-use crate::store::SettingsSource;
+use crate::store::{Fingerprint, SettingsSource};
 use crate::world::Reader;
 
 use signals::{Hangups, Signals};
@@ -53,6 +53,7 @@ async fn boot_and_serve(source: SettingsSource, settings: Settings) -> anyhow::R
     tracing::info!("fiftythree {} starts", env!("CARGO_PKG_VERSION"));
     // Waiting for health checks first, only to find the port taken, would be a waste.
     Bound::check(&settings.dns.listen, settings.dns.workers, UdpPath::default()).map_err(cannot_listen)?;
+    let seen = Fingerprint::of(&wiring::targets(&source, &settings));
     let loaded = first_load(&source, settings.clone())?;
     report_start(&loaded.summary);
     let (summary, base) = (loaded.summary.clone(), loaded.base.clone());
@@ -60,7 +61,7 @@ async fn boot_and_serve(source: SettingsSource, settings: Settings) -> anyhow::R
     let (outputs, mut wiring) = Wiring::new(&base, source, hangups);
     let (control, reader) = Control::new(loaded, outputs, now());
     let mut running = tokio::spawn(control.run(wiring.take_events(), now));
-    wiring.start(&settings)?;
+    wiring.start(&settings, seen)?;
 
     let wait = settings.health.wait_for_first_result;
     tokio::select! {
