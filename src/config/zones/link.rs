@@ -137,7 +137,8 @@ impl Link<'_, '_> {
         }
         let record_sets = records.iter().map(|record| record.set.clone()).collect();
         let name = draft.name.value;
-        let mut zone = HostedZone { id, name, comment: draft.comment, vpcs, record_sets };
+        let record_groups = draft.record_groups.iter().map(|group| group.value.clone()).collect();
+        let mut zone = HostedZone { id, name, comment: draft.comment, vpcs, record_sets, record_groups };
         let findings = &mut self.findings[at];
         match apex::missing_sets(&zone, &self.settings.dns) {
             Ok(sets) => zone.record_sets.extend(sets),
