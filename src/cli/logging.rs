@@ -25,7 +25,7 @@ pub(super) fn start(format: LogFormat, verbosity: u8) {
     let _ = started;
 }
 
-/// Colour is for people; https://no-color.org says how they refuse it.
+/// Colour is for people; <https://no-color.org> says how they refuse it.
 fn wants_colour() -> bool {
     std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
