@@ -21,7 +21,7 @@ type Block = (u8, Option<u16>);
 impl IpBased {
     pub(super) fn new(group: &[&ResourceRecordSet], collections: &[CidrCollection]) -> IpBased {
         let blocks = blocks_of(group, collections);
-        IpBased { blocks: PrefixTable::build_chains(blocks), default: member_for(group, None) }
+        IpBased { blocks: PrefixTable::build_chains(blocks.into_iter()), default: member_for(group, None) }
     }
 
     /// A block matches only when it holds the client's whole prefix (Developer Guide, "IP-based routing"). The longest
