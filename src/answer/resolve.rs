@@ -23,7 +23,8 @@ pub fn resolve<'w>(query: &Query<'_>, world: &'w World, dice: &mut Dice) -> Answ
     answer.authoritative = true;
     answer.zone_octets = scene.zone.name().wire().len();
     let question = query.name.wire();
-    let mut resolution = Resolution { scene, client, dice, question, asked: query.record_type, longest_denial: None, answer };
+    let mut resolution =
+        Resolution { scene, client, dice, question, asked: query.record_type, longest_denial: None, answer };
     resolution.answer_at(question_leads(query, resolution.scene.zone));
     if resolution.scene.vpc_region.is_some() {
         // ECS is ignored for private zones (Developer Guide, "How Route 53 uses EDNS0").

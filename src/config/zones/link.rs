@@ -12,7 +12,7 @@ use super::super::{Settings, SourceFile, id, words};
 use super::file::{Defined, Draft, ZoneDraft};
 use super::policy::CidrReference;
 use super::record::RecordDraft;
-use super::{Configuration, Reading, ZoneSource, apex, file};
+use super::{Configuration, Reading, ZoneSource, apex, file, group};
 use crate::model::{self, Field, Violation};
 use crate::model::{
     CidrCollection, CidrCollectionId, Content, HealthCheck, HealthCheckId, HostedZone, HostedZoneId, Name, RecordType,
@@ -147,6 +147,7 @@ impl Link<'_, '_> {
                 fault.label("too long for it").hint("write the zone's NS and SOA records yourself");
             }
         }
+        group::check(&draft.record_groups, &zone, draft.is_incomplete, findings);
         for violation in model::violations(&zone, collections) {
             let violation = excuse_dangling_alias(violation, &zone);
             report(violation, &records, &draft.name.span, draft.is_incomplete, findings);
