@@ -126,7 +126,6 @@ impl Keys {
     /// What to say about a key that is kept free for what this server does not do yet.
     pub(super) fn later(&self, name: &str) -> Option<&'static str> {
         let kept: &[(&str, &str)] = &[
-            ("record_group", "`[[record_group]]` is kept for later and not supported yet"),
             ("alias_target", "`[[alias_target]]` is kept for later and not supported yet"),
             ("traffic_policy", "`[[traffic_policy]]` is kept for later and not supported yet"),
             ("child_health_checks", "calculated health checks are not supported yet"),
