@@ -123,14 +123,14 @@ fn explain(message: &str, text: &str, span: &Range<usize>) -> Said {
     if is_value && span.is_empty() {
         return Said { span, message: "a value is missing".to_owned(), hint: None };
     }
-    let hint = if message.contains("duplicate key") {
-        Some("a key stands once in a table; another record begins with another `[[record]]`")
-    } else if is_value || message.contains("invalid integer") || message.contains("missing a quote") {
-        Some("everything but numbers, `true` and `false` stands in quotes: \"…\" or '…'")
-    } else {
-        None
-    };
-    Said { span, message: message.to_owned(), hint: hint.map(str::to_owned) }
+    if is_value || message.contains("invalid integer") {
+        let hint = "everything but numbers, `true` and `false` stands in quotes: \"…\" or '…'";
+        return Said { span, message: "neither a number nor a text in quotes".to_owned(), hint: Some(hint.to_owned()) };
+    }
+    let is_twice = message.contains("duplicate key");
+    let hint =
+        is_twice.then(|| "a key stands once in a table; another record begins with another `[[record]]`".to_owned());
+    Said { span, message: message.to_owned(), hint }
 }
 
 /// Route 53's escapes, such as `\052`, where the parser stumbles over one: it points at the backslash or just behind it.

@@ -191,6 +191,14 @@ impl Bounds {
         }
     }
 
+    /// What such texts look like, as a regular expression.
+    pub(super) fn pattern(self) -> &'static str {
+        match self.grain {
+            Grain::Second => "^[0-9]+(s|m|h|d)$",
+            Grain::Millisecond => "^[0-9]+(ms|s|m|h|d)$",
+        }
+    }
+
     /// The bounds in whole seconds, for the form without a unit.
     pub(super) fn in_seconds(self) -> (u64, u64) {
         (self.least.as_millis().div_ceil(1000) as u64, self.most.as_secs())

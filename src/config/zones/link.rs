@@ -338,7 +338,9 @@ fn excuse_dangling_alias(mut violation: Violation, zone: &HostedZone) -> Violati
     let is_dangling = alias.name.is_within(&zone.name) && is_refusable && !zone.record_sets.iter().any(is_target);
     if violation.field == Field::Alias && violation.severity == model::Severity::Error && is_dangling {
         violation.severity = model::Severity::Warning;
-        let hint = "it answers without data and counts as unhealthy";
+        violation.message =
+            format!("the zone has no {} of type {} for the alias to target", alias.name, set.record_type);
+        let hint = "the alias answers without data and counts as unhealthy";
         violation.hint = Some(violation.hint.map_or(hint.to_owned(), |known| format!("{known}; until then {hint}")));
     }
     violation

@@ -11,6 +11,8 @@ mod link;
 mod name;
 mod policy;
 mod record;
+#[cfg(test)]
+mod tests;
 
 use std::path::PathBuf;
 use std::sync::Arc;
