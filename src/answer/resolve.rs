@@ -182,9 +182,11 @@ impl<'w> Resolution<'w, '_> {
                     continue;
                 }
             };
-            // One RRset has one TTL (RFC 2181 section 5.2): the first chosen member's.
+            // One RRset has one TTL (RFC 2181 section 5.2), the first chosen member's, and no record twice (section 5).
             for &member in &choice.members {
-                if let MemberContent::Records(more, _) = zone.content(group, member) {
+                if let MemberContent::Records(more, _) = zone.content(group, member)
+                    && !parts.iter().any(|part| part.has_data_of(&more))
+                {
                     parts.push(more.with_ttl(records.ttl));
                 }
             }
@@ -249,11 +251,12 @@ impl<'w> Resolution<'w, '_> {
         }
     }
 
+    /// Whether the answer holds such a set already: another throw of the dice must not add to it (RFC 2181 section 5).
     fn has(&self, owner: &[u8], record_type: RecordType) -> bool {
         let same = |part: &Part<'_>| {
-            part.records.record_type == record_type && matches!(part.owner, Owner::InZone(labels) if labels == owner)
+            part.records.record_type == record_type && self.labels(part.owner).eq_ignore_ascii_case(owner)
         };
-        self.answer.additional.iter().any(same)
+        self.answer.answer.iter().chain(&self.answer.additional).any(same)
     }
 }
 
