@@ -367,7 +367,7 @@ pub(super) const LOG: Keys = Keys {
     keys: &[optional(
         "format",
         Shape::Choice(&["auto", "text", "json"]),
-        "\"auto\", the default, is text on a terminal and JSON elsewhere.",
+        "\"auto\", the default, and \"text\" are for people, coloured on a terminal; \"json\" is for machines.",
     )],
 };
 
