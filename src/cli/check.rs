@@ -14,9 +14,9 @@ use super::{print, print_error, settings};
 
 const EXAMPLES: &str = "\
 Examples:
-  fiftythree check                          the settings and all zones that `serve` would read
+  fiftythree check                     the settings and zones that `serve` would read
   fiftythree check --zones ./zones
-  fiftythree check zones/*.toml             these zone files alone, as if nothing else existed
+  fiftythree check zones/*.toml        these zone files, as if nothing else existed
   fiftythree check --json | jq '.faults[]'
 
 Nothing is changed and nothing is asked over the network.

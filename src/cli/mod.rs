@@ -22,10 +22,10 @@ geoproximity, multivalue, IP-based) and its health checks; an answer changes wit
 
 const EXAMPLES: &str = "\
 Try it:
-  fiftythree serve                                  serve ./zones as ./config/fiftythree.toml says
-  fiftythree query www.lab.test                     ask it, in another terminal
-  fiftythree query weighted.lab.test --count 100    which answers come how often
-  fiftythree check                                  find every fault in settings and zones, change nothing
+  fiftythree serve                                  as ./config/fiftythree.toml says
+  fiftythree query www.lab.test                     in another terminal
+  fiftythree query weighted.lab.test --count 100    which answers, how often
+  fiftythree check                                  every fault in settings and zones
 
 Settings are looked for as --config, $FIFTYTHREE_CONFIG, ./config/fiftythree.toml, /etc/fiftythree/fiftythree.toml.";
 

@@ -14,12 +14,12 @@ use super::{logging, print_error, settings};
 
 const EXAMPLES: &str = "\
 Examples:
-  fiftythree serve                                         as ./config/fiftythree.toml says
+  fiftythree serve                            as ./config/fiftythree.toml says
   fiftythree serve --zones ./zones --listen 127.0.0.1:5300
-  fiftythree serve --listen 127.0.0.1:0                    on a free port; the first lines on standard output say which
+  fiftythree serve --listen 127.0.0.1:0       on a free port; standard output says which
 
-Edited zones and settings are picked up by themselves; SIGHUP does it at once. A broken file keeps its last good version
-and is reported. SIGTERM and SIGINT finish what is in flight and stop; a second one stops at once.
+Edited zones and settings are picked up by themselves; SIGHUP does it at once. A broken file keeps its last good \
+version and is reported. SIGTERM and SIGINT finish what is in flight and stop; a second one stops at once.
 
 RUST_LOG chooses what is logged, such as RUST_LOG=debug.
 

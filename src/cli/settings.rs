@@ -26,8 +26,8 @@ pub(super) fn locate(flag: Option<&Path>) -> anyhow::Result<Option<PathBuf>> {
     Ok(USUAL.map(PathBuf::from).into_iter().find(|path| path.exists()))
 }
 
-/// The first address that the settings say to listen on; `None` when there is no settings file.
-pub(super) fn first_listen_address(flag: Option<&Path>) -> anyhow::Result<Option<SocketAddr>> {
+/// The addresses that the settings say to listen on; `None` when there is no settings file.
+pub(super) fn listen_addresses(flag: Option<&Path>) -> anyhow::Result<Option<Vec<SocketAddr>>> {
     let Some(file) = locate(flag)? else { return Ok(None) };
     let reading = SettingsSource { file: Some(file.clone()), overrides: Overrides::default() }.read();
     let Some(settings) = reading.settings else {
@@ -35,5 +35,5 @@ pub(super) fn first_listen_address(flag: Option<&Path>) -> anyhow::Result<Option
         let rendered = config::render(&reading.faults, &sources, Style::Plain);
         bail!("the settings are broken, name a server with --server\n{rendered}");
     };
-    Ok(settings.dns.listen.first().copied())
+    Ok(Some(settings.dns.listen))
 }

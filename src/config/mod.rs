@@ -2,7 +2,7 @@
 //!
 //! Pure: files come in as text that somebody else has read. A text goes through three hands: [`document`] finds the syntax
 //! errors, [`table`] walks the tables by the key lists in [`keys`], and `settings` and `zones` turn each table into its
-//! record on its own, so that one bad value does not hide the next. [`settle`] decides which texts may be served.
+//! record on its own, so that one bad value does not hide the next. [`settle()`] decides which texts may be served.
 
 mod document;
 mod fault;

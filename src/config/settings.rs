@@ -124,7 +124,7 @@ pub struct LogSettings {
 /// The form of a log line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {
-    /// Text on a terminal, JSON elsewhere.
+    /// Text: for people unless somebody asks for the other.
     Auto,
     /// For people.
     Text,
@@ -552,4 +552,71 @@ pub(super) fn vpc(written: &At<&str>, settings: &Settings, findings: &mut Findin
             .hint(words::did_you_mean(written.value, &known, "write a `[[vpc]]` into the settings file"));
     }
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(path: &str, text: &str) -> Settings {
+        let (settings, faults) = Settings::read(&SourceFile { path: PathBuf::from(path), text: text.into() });
+        assert_eq!(faults, []);
+        settings.unwrap()
+    }
+
+    #[test]
+    fn an_empty_file_says_what_is_built_in() {
+        assert_eq!(read("config/fiftythree.toml", ""), Settings::built_in());
+        assert_eq!(read("config/fiftythree.toml", "version = 1"), Settings::built_in());
+        let built_in = Settings::built_in();
+        assert_eq!(built_in.dns.listen.len(), 2);
+        assert_eq!(built_in.zones.directory, Path::new("zones"));
+        assert_eq!(built_in.state.directory, Path::new("/var/lib/fiftythree"));
+    }
+
+    #[test]
+    fn paths_start_at_the_file() {
+        let text = "zones.directory = \"../zones\"\nstate.directory = \"/srv/state\"\nlocation.geoip = [\"a.mmdb\"]";
+        let settings = read("/etc/fiftythree/config/fiftythree.toml", text);
+        assert_eq!(settings.zones.directory, Path::new("/etc/fiftythree/zones"));
+        assert_eq!(settings.state.directory, Path::new("/srv/state"));
+        assert_eq!(settings.location.geoip, [Path::new("/etc/fiftythree/config/a.mmdb")]);
+        assert_eq!(read("fiftythree.toml", text).zones.directory, Path::new("../zones"));
+        assert_eq!(read("fiftythree.toml", "zones.directory = \".\"").zones.directory, Path::new("."));
+    }
+
+    #[test]
+    fn every_setting_is_read() {
+        let text = r#"
+            dns = { listen = ["[::1]:53"], workers = 2, udp_payload_max = 4096, nsid = "lab" }
+            zones.watch = false
+            health.wait_for_first_result = "250ms"
+            admin.listen = "off"
+            log.format = "json"
+            [location]
+            client_subnet = "ignore"
+            [[location.network]]
+            cidr = "10.53.0.0/16"
+            country = "US"
+            subdivision = "CA"
+            [[location.latency]]
+            country = "DE"
+            round_trip = { us-east-1 = 1, eu-central-1 = "4ms" }
+            [[vpc]]
+            name = "lab"
+            region = "eu-central-1"
+            cidrs = ["10.53.0.0/16"]
+        "#;
+        let settings = read("fiftythree.toml", text);
+        assert_eq!((settings.dns.workers, settings.dns.udp_payload_max), (2, 4096));
+        assert_eq!(settings.dns.nsid.as_deref(), Some(&b"lab"[..]));
+        assert!(!settings.zones.watch);
+        assert_eq!(settings.health.wait_for_first_result, Duration::from_millis(250));
+        assert_eq!((settings.admin.listen, settings.log.format), (None, LogFormat::Json));
+        assert_eq!(settings.location.use_client_subnet, ClientSubnetUse::Ignore);
+        assert_eq!(settings.location.networks.len(), 1);
+        let round_trips: Vec<f64> = settings.location.latency[0].round_trip_ms.iter().map(|(_, ms)| *ms).collect();
+        assert_eq!(round_trips, [4.0, 1000.0]);
+        assert_eq!(settings.vpc_names["lab"], settings.vpcs[0].id);
+    }
 }

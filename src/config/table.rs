@@ -29,6 +29,9 @@ impl<T> At<T> {
     }
 }
 
+/// Values under the user's own words.
+pub(super) type Named<'d, T> = Vec<(At<&'d str>, T)>;
+
 /// A table that is being read.
 pub(super) struct Table<'d> {
     entries: &'d DeTable<'d>,
@@ -173,11 +176,7 @@ impl<'d> Table<'d> {
     }
 
     /// The lists of texts of a table whose keys are the user's own words.
-    pub(super) fn named_texts(
-        &self,
-        key: &str,
-        findings: &mut Findings<'_>,
-    ) -> Option<Vec<(At<&'d str>, Vec<At<&'d str>>)>> {
+    pub(super) fn named_texts(&self, key: &str, findings: &mut Findings<'_>) -> Option<Named<'d, Vec<At<&'d str>>>> {
         let (key, entries) = self.map(key, findings)?;
         let mut named = Vec::new();
         for (name, value) in entries.iter() {
@@ -196,7 +195,7 @@ impl<'d> Table<'d> {
         &self,
         key: &str,
         findings: &mut Findings<'_>,
-    ) -> Option<Vec<(At<&'d str>, Option<At<Duration>>)>> {
+    ) -> Option<Named<'d, Option<At<Duration>>>> {
         let (key, entries) = self.map(key, findings)?;
         let mut named = Vec::new();
         for (name, value) in entries.iter() {

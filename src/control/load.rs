@@ -310,19 +310,19 @@ fn locate_clients(settings: &Settings, base: &Base, occasion: Occasion, notes: &
     }
     match location.geoip.iter().map(|path| read_database(path)).collect::<Result<Vec<_>, _>>() {
         Ok(databases) => Ok((Arc::new(Locator::build(&location.networks, databases, &location.latency)), stamps)),
-        Err(fault) if occasion == Occasion::Start => Err(std::mem::take(notes).refuse(&[fault], &[])),
+        Err(fault) if occasion == Occasion::Start => Err(std::mem::take(notes).refuse(&[*fault], &[])),
         Err(mut fault) => {
             fault.hint("clients are located as before");
-            notes.add(&[fault], &[]);
+            notes.add(&[*fault], &[]);
             Ok(in_force())
         }
     }
 }
 
-fn read_database(path: &Path) -> Result<Database, Fault> {
-    let bytes = read_bytes(path).map_err(|reason| Fault::error(path, reason))?;
+fn read_database(path: &Path) -> Result<Database, Box<Fault>> {
+    let bytes = read_bytes(path).map_err(|reason| Box::new(Fault::error(path, reason)))?;
     let name = path.file_name().unwrap_or(path.as_os_str()).display().to_string();
-    Database::from_bytes(&name, bytes).map_err(|error| Fault::error(path, error.to_string()))
+    Database::from_bytes(&name, bytes).map_err(|error| Box::new(Fault::error(path, error.to_string())))
 }
 
 struct Compiled {

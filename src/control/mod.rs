@@ -6,7 +6,7 @@
 //!  loader ──▶ Compiled ──▶ └─────────┘ ──▶ load requests              (what the loader does)
 //! ```
 //!
-//! The loop decides; it does not toil: reading, parsing, compiling and making durable run beside it in [`load`], which gets
+//! The loop decides; it does not toil: reading, parsing, compiling and making durable run beside it in [`mod@load`], which gets
 //! a picture of what is served and hands back what should be. One load is under way at a time, so that nothing it was
 //! based on has changed when it comes back; edits that come meanwhile are loaded after it.
 
@@ -193,7 +193,8 @@ impl Control {
     fn apply(&mut self, loaded: Loaded, trigger: Trigger, at: Moment) {
         let Loaded { base, catalog, moves, summary } = loaded;
         let applied = self.tracker.apply(&base.checks, at);
-        self.publisher.publish(World::new(catalog, &self.tracker.bits(), Arc::clone(&base.locator)));
+        let world = self.reader.load().followed_by(catalog, &self.tracker.bits(), Arc::clone(&base.locator));
+        self.publisher.publish(world);
         (self.base, self.moves) = (base, moves);
         self.tell_probes();
         self.outputs.base.send_replace(self.base.clone());

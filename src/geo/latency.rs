@@ -7,7 +7,7 @@ use super::point::point_of;
 use super::{Place, PlaceSource, PrefixTable};
 use crate::model::{Country, LatencyClients, LatencyRow, Region};
 
-/// The round trip time that we expect over a great circle, in ms (docs/decisions/0020-latency-from-distance.md). Light in
+/// The round trip time that we expect over a great circle, in ms (docs/decisions/0050-latency-from-distance.md). Light in
 /// fibre travels 200 km a ms, thus 1 ms per 100 km there and back; cables are half as long again as the great circle; and
 /// the last miles at both ends take 5 ms however near they are.
 pub fn estimated_ms(distance_km: f64) -> f64 {

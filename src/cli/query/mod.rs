@@ -9,13 +9,14 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use hickory_proto::op::{Edns, Message, Query};
 use hickory_proto::rr::rdata::opt::{ClientSubnet, EdnsOption, NSIDPayload};
 use hickory_proto::rr::{Name as WireName, RecordType as WireType};
 use hickory_proto::serialize::binary::{BinDecodable, BinDecoder};
 use ipnet::IpNet;
 
+use crate::config::Settings;
 use crate::model::{Name, RecordType};
 
 use super::print;
@@ -30,11 +31,11 @@ const UDP_PAYLOAD: u16 = 1232;
 
 const EXAMPLES: &str = "\
 Examples:
-  fiftythree query www.lab.test                          the A records, as dig would show them
-  fiftythree query lab.test MX --short                   the values alone
-  fiftythree query geo.lab.test --subnet 10.53.1.0/24    as a resolver asks for a client in that network (RFC 7871)
-  fiftythree query weighted.lab.test --count 1000        a thousand times: which answers, how often
-  fiftythree query -x 192.0.2.11                         the name of an address
+  fiftythree query www.lab.test                       as dig would show it
+  fiftythree query lab.test MX --short                the values alone
+  fiftythree query geo.lab.test --subnet 10.53.1.0/24 for a client in that network
+  fiftythree query weighted.lab.test --count 1000     which answers, how often
+  fiftythree query -x 192.0.2.11                      the name of an address
   fiftythree query lab.test SOA --server [::1]:53 --tcp
 
 Names and values are written as in Route 53, with octal escapes: \\052 is an asterisk.
@@ -92,10 +93,10 @@ struct Type(u16);
 
 /// Asks, prints, and says by its exit code whether there was a reply.
 pub(super) fn run(arguments: &QueryArguments) -> anyhow::Result<ExitCode> {
-    let asker = Asker { server: server(arguments)?, timeout: arguments.timeout };
     if arguments.self_test {
-        return self_test(asker, arguments);
+        return self_test(arguments);
     }
+    let asker = Asker { server: server(arguments)?, timeout: arguments.timeout };
     let (name, record_type) = subject(arguments)?;
     match arguments.count {
         Some(count) => repeat(asker, arguments, &name, record_type, count),
@@ -137,11 +138,31 @@ fn repeat(
     Ok(ExitCode::SUCCESS)
 }
 
-/// Any well-formed reply will do: it shows that the server reads, decides and writes. Even REFUSED does.
-fn self_test(asker: Asker, arguments: &QueryArguments) -> anyhow::Result<ExitCode> {
-    let reply = ask(asker, arguments, &Name::root(), Type(RecordType::Soa.code()))?;
-    print(&format!("{} replied in {:.1} ms\n", asker.server, reply.elapsed.as_secs_f64() * 1000.0));
-    Ok(ExitCode::SUCCESS)
+/// Any well-formed reply will do: it shows that the server reads, decides and writes. Even REFUSED does. A server that
+/// listens on several addresses may have passed over one that the machine does not have, so one that replies is enough.
+fn self_test(arguments: &QueryArguments) -> anyhow::Result<ExitCode> {
+    let mut failure = anyhow!("the settings name no address to listen on");
+    for server in own_addresses(arguments)? {
+        let asker = Asker { server, timeout: arguments.timeout };
+        match ask(asker, arguments, &Name::root(), Type(RecordType::Soa.code())) {
+            Ok(reply) => {
+                print(&format!("{server} replied in {:.1} ms\n", reply.elapsed.as_secs_f64() * 1000.0));
+                return Ok(ExitCode::SUCCESS);
+            }
+            Err(error) => failure = error,
+        }
+    }
+    Err(failure)
+}
+
+/// Where the configured server is to be found; without a settings file it has the built-in ones.
+fn own_addresses(arguments: &QueryArguments) -> anyhow::Result<Vec<SocketAddr>> {
+    if let Some(server) = arguments.server {
+        return Ok(vec![server]);
+    }
+    let listen = settings::listen_addresses(arguments.config.as_deref())?;
+    let listen = listen.unwrap_or_else(|| Settings::built_in().dns.listen);
+    Ok(listen.into_iter().map(reachable).collect())
 }
 
 fn ask(asker: Asker, arguments: &QueryArguments, name: &Name, record_type: Type) -> anyhow::Result<Reply> {
@@ -201,8 +222,8 @@ fn server(arguments: &QueryArguments) -> anyhow::Result<SocketAddr> {
     if let Some(server) = arguments.server {
         return Ok(server);
     }
-    let listen = settings::first_listen_address(arguments.config.as_deref())?;
-    Ok(listen.map_or(DEFAULT_SERVER, reachable))
+    let listen = settings::listen_addresses(arguments.config.as_deref())?;
+    Ok(listen.and_then(|listen| listen.first().copied()).map_or(DEFAULT_SERVER, reachable))
 }
 
 /// The address under which this machine reaches a server that listens here.

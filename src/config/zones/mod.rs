@@ -1,16 +1,19 @@
 //! Zone files: text in, hosted zones, health checks and CIDR collections out.
 //!
-//! Two steps. [`file`] reads each file by itself into a draft whose references are still words; [`link`] looks at all drafts
+//! Two steps. [`mod@file`] reads each file by itself into a draft whose references are still words; [`link`] looks at all drafts
 //! together, resolves the references and holds every zone against the rules of Route 53.
 
 mod apex;
 mod collection;
 mod file;
+mod group;
 mod health_check;
 mod link;
 mod name;
 mod policy;
 mod record;
+#[cfg(test)]
+mod tests;
 
 use std::path::PathBuf;
 use std::sync::Arc;

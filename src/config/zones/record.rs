@@ -68,7 +68,7 @@ pub(super) fn read(table: &Table<'_>, zone: &Name, findings: &mut Findings<'_>) 
     let record_type = read_type(table, findings);
     let set_identifier = table.text("set_identifier", findings);
     let policy = policy::read(table, findings);
-    let (content, hosted_zone_id) = read_content(table, record_type, zone, findings);
+    let ContentDraft { content, target, hosted_zone_id } = read_content(table, record_type, zone, findings);
     let health_check = table.text("health_check", findings).map(|text| text.map(str::to_owned));
     let (routing_policy, cidr) = policy?;
     let set = ResourceRecordSet {
@@ -80,16 +80,18 @@ pub(super) fn read(table: &Table<'_>, zone: &Name, findings: &mut Findings<'_>) 
         health_check: None,
     };
     let is_faulty = findings.has_error_since(mark) || !table.is_whole(findings);
-    Some(RecordDraft { set, health_check, cidr, hosted_zone_id, spans: Spans::of(table), is_faulty })
+    let alias = target.unwrap_or_else(|| table.span_of("alias"));
+    let spans = Spans { alias, ..Spans::of(table) };
+    Some(RecordDraft { set, health_check, cidr, hosted_zone_id, spans, is_faulty })
 }
 
-fn read_name(table: &Table<'_>, zone: &Name, findings: &mut Findings<'_>) -> Option<Name> {
+pub(super) fn read_name(table: &Table<'_>, zone: &Name, findings: &mut Findings<'_>) -> Option<Name> {
     table.require("name", "such as name = \"www\"; the zone itself is name = \"@\"", findings);
     let written = table.text("name", findings)?;
     name::in_zone(&written, zone, findings)
 }
 
-fn read_type(table: &Table<'_>, findings: &mut Findings<'_>) -> Option<RecordType> {
+pub(super) fn read_type(table: &Table<'_>, findings: &mut Findings<'_>) -> Option<RecordType> {
     table.require("type", "such as type = \"A\"", findings);
     let written = table.text("type", findings)?;
     let found = written.value.parse().ok();
@@ -106,25 +108,34 @@ fn read_type(table: &Table<'_>, findings: &mut Findings<'_>) -> Option<RecordTyp
     found
 }
 
-/// Either `ttl` and `values`, or `alias`; beside an alias the zone id that it names.
+/// What a record answers with, and where an alias says so.
+#[derive(Default)]
+struct ContentDraft {
+    content: Option<Content>,
+    target: Option<Range<usize>>,
+    hosted_zone_id: Option<At<String>>,
+}
+
+/// Either `ttl` and `values`, or `alias`.
 fn read_content(
     table: &Table<'_>,
     record_type: Option<RecordType>,
     zone: &Name,
     findings: &mut Findings<'_>,
-) -> (Option<Content>, Option<At<String>>) {
+) -> ContentDraft {
     check_exactly_one_content(table, findings);
     if table.has("alias") {
-        let alias = table.table("alias", findings);
-        let hosted_zone_id = alias.as_ref().and_then(|alias| alias.text("hosted_zone_id", findings));
-        let target = alias.and_then(|alias| read_alias(&alias, zone, findings));
-        return (target.map(Content::Alias), hosted_zone_id.map(|text| text.map(str::to_owned)));
+        let Some(alias) = table.table("alias", findings) else { return ContentDraft::default() };
+        let hosted_zone_id = alias.text("hosted_zone_id", findings).map(|text| text.map(str::to_owned));
+        let content = read_alias(&alias, zone, findings).map(Content::Alias);
+        return ContentDraft { content, target: Some(alias.span_of("target")), hosted_zone_id };
     }
     let ttl = table.duration("ttl", findings);
     let ttl = ttl.and_then(|ttl| Ttl::try_from(ttl.value.as_secs()).ok());
     let values = read_values(table, record_type, zone, findings);
     // A bad TTL or value is a fault already; the set stands in for itself, so that its neighbours are judged fairly.
-    (Some(Content::Records { ttl: ttl.unwrap_or_default(), values }), None)
+    let content = Content::Records { ttl: ttl.unwrap_or_default(), values };
+    ContentDraft { content: Some(content), ..ContentDraft::default() }
 }
 
 /// In the words of Route 53's InvalidInput.
