@@ -24,8 +24,8 @@
 //! - [`probe`]: asks endpoints how they are, and reports what it saw.
 //! - [`store`]: zones and last good sources on disk.
 //! - [`control`]: the one loop that changes the world.
-//! - [`admin`]: the side door: overrides and what else people and machines ask, as JSON over HTTP.
 //! - [`daemon`]: boots in order, wires the channels, drains, stops.
+//! - [`admin`]: the side door: what the server believes, and overrides by people.
 //! - [`cli`]: what a person types.
 
 pub mod admin;

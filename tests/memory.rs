@@ -28,8 +28,8 @@ fn zone(primary: u16, secondary: u16) -> String {
 
 /// Accepts nobody and refuses nobody: a probe of it has no result for seconds.
 fn silent_port() -> (TcpListener, u16) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
+    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has free ports");
+    let port = listener.local_addr().expect("it is bound").port();
     (listener, port)
 }
 

@@ -3,6 +3,8 @@
 //!
 //! The references know no trees, tables, bits or plans. Where they and the server disagree, one of them misreads a rule.
 
+#![expect(clippy::unwrap_used, reason = "in a test an unwrap is an assertion")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -47,6 +49,7 @@ fn zone(apex: &str, sets: impl IntoIterator<Item = ResourceRecordSet>) -> Hosted
         comment: None,
         vpcs: Vec::new(),
         record_sets: [soa, ns].into_iter().chain(sets).collect(),
+        record_groups: Vec::new(),
     }
 }
 

@@ -1,5 +1,6 @@
 //! The webhook end to end: the real binary tells a real HTTP server, which is not always well.
 #![cfg(unix)]
+#![allow(clippy::unwrap_used)] // a test may fail so
 
 mod server;
 

@@ -14,7 +14,7 @@ use crate::model::{EndpointCheck, EndpointProtocol, EndpointTarget};
 use super::shapes::{
     ActionShape, CheckShape, HealthShape, HeldShape, NextShape, ResultShape, ResultsShape, StatusShape, TransitionShape,
 };
-use super::{Door, json, overrides};
+use super::{Door, json, overrides, refusal};
 
 /// What is wanted.
 #[derive(Debug, Deserialize)]
@@ -28,16 +28,24 @@ pub(super) struct Wanted {
 
 pub(super) async fn report(State(door): State<Door>, Query(Wanted { name, history }): Query<Wanted>) -> Response {
     match door.ask(|answer| Event::Report(name.map(Pattern), answer)).await {
-        Ok(report) => json(StatusCode::OK, &health(&report, history != 0)),
+        Ok(report) => in_words(report, history != 0).await,
         Err(response) => *response,
     }
 }
 
+/// With 20 000 checks these are megabytes: not on the threads of the loop.
+async fn in_words(report: Report, with_history: bool) -> Response {
+    let words = tokio::task::spawn_blocking(move || json(StatusCode::OK, &health(&report, with_history))).await;
+    words.unwrap_or_else(|_| refusal(StatusCode::INTERNAL_SERVER_ERROR, "the report could not be put into words"))
+}
+
 fn health(report: &Report, with_history: bool) -> HealthShape {
+    let mut checks: Vec<_> = report.checks.iter().map(|check| shape(report, check, with_history)).collect();
+    checks.sort_unstable_by(|one, other| one.name.cmp(&other.name));
     HealthShape {
         now: rfc3339(report.at),
         started: rfc3339(report.started),
-        checks: report.checks.iter().map(|check| shape(report, check, with_history)).collect(),
+        checks,
         overrides: report.overrides.iter().map(overrides::shape).collect(),
     }
 }

@@ -11,7 +11,8 @@ use super::{Severity, SourceFile};
 /// What has been found wrong in one file.
 pub(super) struct Findings<'f> {
     file: &'f SourceFile,
-    /// Where the syntax is broken. Values there are guesses of the parser, and nothing is said about guesses.
+    /// Where the syntax is broken, in order and disjoint. Values there are guesses of the parser, and nothing is said about
+    /// guesses.
     broken: Vec<Range<usize>>,
     faults: Vec<Fault>,
 }
@@ -23,7 +24,21 @@ pub(super) fn parse(file: &SourceFile) -> (DeTable<'_>, Findings<'_>) {
     for error in &errors {
         findings.syntax_error(error);
     }
+    findings.broken = disjoint(findings.broken);
     (root.into_inner(), findings)
+}
+
+/// The same places in order, those that touch made one.
+fn disjoint(mut spans: Vec<Range<usize>>) -> Vec<Range<usize>> {
+    spans.sort_by_key(|span| span.start);
+    let mut disjoint: Vec<Range<usize>> = Vec::new();
+    for span in spans {
+        match disjoint.last_mut() {
+            Some(last) if span.start <= last.end => last.end = last.end.max(span.end),
+            _ => disjoint.push(span),
+        }
+    }
+    disjoint
 }
 
 impl<'f> Findings<'f> {
@@ -68,8 +83,9 @@ impl<'f> Findings<'f> {
 
     /// True when the syntax is broken within the span, or the span is the parser's stand-in for a value it did not find.
     pub(super) fn is_broken(&self, span: &Range<usize>) -> bool {
-        let touches = |broken: &Range<usize>| broken.start <= span.end && span.start <= broken.end;
-        self.has_broken_syntax() && (*span == (0..0) || self.broken.iter().any(touches))
+        let before = self.broken.partition_point(|broken| broken.start <= span.end);
+        let touches = self.broken[..before].last().is_some_and(|broken| span.start <= broken.end);
+        touches || (self.has_broken_syntax() && *span == (0..0))
     }
 
     /// True when an error has been noted within the span.

@@ -1,6 +1,7 @@
 //! Faults: what is wrong in a file, where, what is allowed instead; printed the way rustc prints, or one line each.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -123,17 +124,17 @@ impl Fault {
     /// Line and column, both from 1; the column counts characters. `None` when the file as a whole is meant.
     pub fn position(&self, sources: &[SourceFile]) -> Option<(usize, usize)> {
         let source = sources.iter().find(|source| source.path == self.path)?;
-        let text: &str = &source.text;
-        let start = within(self.span.as_ref()?, text).start;
-        let line_start = text[..start].rfind('\n').map_or(0, |at| at + 1);
-        let line = 1 + text[..line_start].bytes().filter(|&octet| octet == b'\n').count();
-        Some((line, 1 + text[line_start..start].chars().count()))
+        Some(Lines::of(&source.text).position(self.span.as_ref()?))
     }
 
     /// `file:line:column: error: message`, the form that editors and log files know.
     pub fn line(&self, sources: &[SourceFile]) -> String {
+        self.line_at(self.position(sources))
+    }
+
+    fn line_at(&self, position: Option<(usize, usize)>) -> String {
         let (path, severity, message) = (self.path.display(), self.severity.as_str(), printable(&self.message));
-        match self.position(sources) {
+        match position {
             Some((line, column)) => format!("{path}:{line}:{column}: {severity}: {message}"),
             None => format!("{path}: {severity}: {message}"),
         }
@@ -163,9 +164,10 @@ pub fn render(faults: &[Fault], sources: &[SourceFile], style: Style) -> String 
         Style::Plain => Renderer::plain(),
         Style::Coloured => Renderer::styled(),
     };
+    let texts = texts(sources);
     let mut printed = String::new();
     for fault in faults {
-        printed.push_str(&render_one(fault, sources, &renderer));
+        printed.push_str(&render_one(fault, &texts, &renderer));
         printed.push_str("\n\n");
     }
     printed
@@ -173,14 +175,49 @@ pub fn render(faults: &[Fault], sources: &[SourceFile], style: Style) -> String 
 
 /// Prints every fault on a line of its own: `file:line:column: error: message`.
 pub fn lines(faults: &[Fault], sources: &[SourceFile]) -> String {
+    let texts = texts(sources);
     let mut printed = String::new();
     for fault in faults {
-        let _ = writeln!(printed, "{}", fault.line(sources));
+        let text = texts.get(fault.path.as_path());
+        let position = text.zip(fault.span.as_ref()).map(|(text, span)| text.position(span));
+        let _ = writeln!(printed, "{}", fault.line_at(position));
     }
     printed
 }
 
-fn render_one(fault: &Fault, sources: &[SourceFile], renderer: &Renderer) -> String {
+/// The sources by path, their lines counted once and not for every fault.
+type Texts<'s> = HashMap<&'s Path, Lines<'s>>;
+
+fn texts(sources: &[SourceFile]) -> Texts<'_> {
+    sources.iter().map(|source| (source.path.as_path(), Lines::of(&source.text))).collect()
+}
+
+/// A text and where its lines begin.
+struct Lines<'s> {
+    text: &'s str,
+    starts: Vec<usize>,
+}
+
+impl<'s> Lines<'s> {
+    fn of(text: &'s str) -> Lines<'s> {
+        let starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
+        Lines { text, starts }
+    }
+
+    /// The number of the line, from 1, that holds the octet, and where it begins.
+    fn line_of(&self, at: usize) -> (usize, usize) {
+        let number = self.starts.partition_point(|&start| start <= at);
+        (number, self.starts[number - 1])
+    }
+
+    fn position(&self, span: &Range<usize>) -> (usize, usize) {
+        let at = within(span, self.text).start;
+        let (number, start) = self.line_of(at);
+        (number, 1 + self.text[start..at].chars().count())
+    }
+}
+
+fn render_one(fault: &Fault, texts: &Texts<'_>, renderer: &Renderer) -> String {
     let title = fault.severity.level().primary_title(printable(&fault.message));
     let hint = fault.hint.as_deref().map(|hint| Level::HELP.with_name("hint").message(printable(hint)));
     let Some(span) = &fault.span else {
@@ -193,8 +230,8 @@ fn render_one(fault: &Fault, sources: &[SourceFile], renderer: &Renderer) -> Str
         Some(place) => (vec![primary], Some((&place.path, [Mark::context(place)]))),
         None => (vec![primary], None),
     };
-    let near = excerpt(&fault.path, &near, sources);
-    let far = far.and_then(|(path, marks)| excerpt(path, &marks, sources));
+    let near = excerpt(&fault.path, &near, texts);
+    let far = far.and_then(|(path, marks)| excerpt(path, &marks, texts));
     renderer.render(&[title.elements(near).elements(far).elements(hint)])
 }
 
@@ -212,15 +249,14 @@ impl Mark<'_> {
 }
 
 /// The lines around the marks, cut out of a file so that printing a fault does not cost a walk through all of it.
-fn excerpt<'s>(path: &Path, marks: &[Mark<'_>], sources: &'s [SourceFile]) -> Option<Snippet<'s, Annotation<'s>>> {
-    let source = sources.iter().find(|source| source.path == path)?;
-    let text: &str = &source.text;
+fn excerpt<'s>(path: &Path, marks: &[Mark<'_>], texts: &Texts<'s>) -> Option<Snippet<'s, Annotation<'s>>> {
+    let lines = texts.get(path)?;
+    let text = lines.text;
     let spans: Vec<Range<usize>> = marks.iter().map(|mark| few_lines(within(mark.span, text), text)).collect();
     let first = spans.iter().map(|span| span.start).min()?;
     let last = spans.iter().map(|span| span.end).max()?;
-    let start = text[..first].rfind('\n').map_or(0, |at| at + 1);
+    let (line, start) = lines.line_of(first);
     let end = text[last..].find('\n').map_or(text.len(), |at| last + at);
-    let line = 1 + text[..start].bytes().filter(|&octet| octet == b'\n').count();
     let annotation = |(mark, span): (&Mark<'_>, &Range<usize>)| {
         let label = mark.label.map(|label| printable(label).into_owned());
         mark.kind.span(span.start - start..span.end - start).label(label)

@@ -347,7 +347,8 @@ impl Control {
         let applied = self.tracker.apply(&base.checks, at);
         // A glob may be about checks that are new.
         let steered = steering::force(&mut self.tracker, &self.overrides, at);
-        self.publisher.publish(World::new(catalog, &self.tracker.bits(), Arc::clone(&base.locator)));
+        let world = self.reader.load().followed_by(catalog, &self.tracker.bits(), Arc::clone(&base.locator));
+        self.publisher.publish(world);
         (self.base, self.moves) = (base, Arc::new(moves));
         self.tell_probes();
         self.outputs.base.send_replace(self.base.clone());

@@ -14,7 +14,7 @@ pub struct Report {
     pub at: Moment,
     /// Since when the server runs.
     pub started: Moment,
-    /// The checks, by name.
+    /// The checks, in no order.
     pub checks: Vec<CheckReport>,
     /// People's word.
     pub overrides: Vec<OverrideView>,
@@ -58,12 +58,10 @@ impl Control {
     pub(super) fn report(&self, wanted: Option<&Pattern>, at: Moment) -> Report {
         let is_wanted = |picture: &Picture| wanted.is_none_or(|pattern| pattern.matches(&picture.name));
         let check = |picture: Picture| CheckReport { history: self.annals.of(picture.slot), picture };
-        let mut checks: Vec<CheckReport> = self.tracker.pictures().filter(is_wanted).map(check).collect();
-        checks.sort_unstable_by(|one, other| one.picture.name.cmp(&other.picture.name));
         Report {
             at,
             started: self.started,
-            checks,
+            checks: self.tracker.pictures().filter(is_wanted).map(check).collect(),
             overrides: self.override_views(at),
             moves: Arc::clone(&self.moves),
             held: self.overrides.clone(),

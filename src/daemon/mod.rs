@@ -22,7 +22,7 @@ use crate::config::{self, LogFormat, Occasion, Settings};
 use crate::control::{self, Base, Control, Event, LoadRequest, Loaded, Memory, Refused, Summary};
 use crate::health::{Moment, Tracker};
 use crate::serve::{self, BindError, Bound, ResponderSettings, Serving, TcpLimits, UdpPath};
-use crate::store::{self, Keeper, Keeping, SettingsSource};
+use crate::store::{self, Fingerprint, Keeper, Keeping, SettingsSource};
 use crate::world::Reader;
 
 use signals::{Hangups, Signals};
@@ -58,6 +58,7 @@ async fn boot_and_serve(source: SettingsSource, settings: Settings) -> anyhow::R
     tracing::info!("fiftythree {} starts", env!("CARGO_PKG_VERSION"));
     // Waiting for health checks first, only to find the port taken, would be a waste.
     Bound::check(&settings.dns.listen, settings.dns.workers, UdpPath::default()).map_err(cannot_listen)?;
+    let seen = Fingerprint::of(&wiring::targets(&source, &settings));
     let loaded = first_load(&source, settings.clone())?;
     report_start(&loaded.summary);
     let (summary, base) = (loaded.summary.clone(), loaded.base.clone());
@@ -67,7 +68,7 @@ async fn boot_and_serve(source: SettingsSource, settings: Settings) -> anyhow::R
     let (control, reader) = Control::new(loaded, &memory, outputs, now());
     let awaited = control.waiting_for();
     let mut running = tokio::spawn(control.run(wiring.take_events(), now));
-    wiring.start(&settings)?;
+    wiring.start(&settings, seen)?;
     let (ready, readiness) = watch::channel(false);
     let admin = open_side_door(&settings, wiring.door(readiness)).await;
 

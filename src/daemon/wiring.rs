@@ -12,7 +12,7 @@ use crate::config::{Occasion, Settings};
 use crate::control::{self, Base, Event, LoadRequest, Observed, Outputs, Trigger};
 use crate::health::{Latency, ProbePlan};
 use crate::probe::{self, Prober, ProberSettings};
-use crate::store::{Keeper, SettingsSource, Targets, Watcher};
+use crate::store::{Fingerprint, Keeper, SettingsSource, Targets, Watcher};
 
 use super::signals::Hangups;
 use super::webhook;
@@ -57,12 +57,12 @@ impl Wiring {
         self.inbox.take().expect("the loop is started once")
     }
 
-    /// Starts prober, loader and watcher.
-    pub(super) fn start(&mut self, settings: &Settings) -> anyhow::Result<()> {
+    /// Starts prober, loader and watcher. `seen` is what the files looked like before they were loaded.
+    pub(super) fn start(&mut self, settings: &Settings, seen: Fingerprint) -> anyhow::Result<()> {
         self.start_prober()?;
         self.start_loader()?;
         if settings.zones.watch {
-            self.start_watcher()?;
+            self.start_watcher(seen)?;
         }
         Ok(())
     }
@@ -90,14 +90,14 @@ impl Wiring {
         Ok(())
     }
 
-    fn start_watcher(&self) -> anyhow::Result<()> {
+    fn start_watcher(&self, seen: Fingerprint) -> anyhow::Result<()> {
         let events = self.events.clone();
-        let targets = targets(&self.source, &self.base.borrow());
+        let targets = targets(&self.source, &self.base.borrow().settings);
         let changed = move || {
             // The loop ends only when the server does.
             let _ = events.blocking_send(Event::Reload(Trigger::Edited));
         };
-        let watcher = Watcher::start(targets.clone(), changed).context("cannot start the watcher")?;
+        let watcher = Watcher::start(targets.clone(), seen, changed).context("cannot start the watcher")?;
         tokio::spawn(follow(watcher, targets, self.source.clone(), self.base.clone()));
         Ok(())
     }
@@ -162,7 +162,7 @@ async fn reload_on_hangup(mut hangups: Hangups, events: mpsc::Sender<Event>) {
 /// Lets the watcher follow what is served: another zones directory, other databases.
 async fn follow(watcher: Watcher, mut watched: Targets, source: SettingsSource, mut base: watch::Receiver<Base>) {
     while base.changed().await.is_ok() {
-        let wanted = targets(&source, &base.borrow_and_update());
+        let wanted = targets(&source, &base.borrow_and_update().settings);
         if wanted != watched {
             watcher.retarget(wanted.clone());
             watched = wanted;
@@ -170,10 +170,10 @@ async fn follow(watcher: Watcher, mut watched: Targets, source: SettingsSource, 
     }
 }
 
-fn targets(source: &SettingsSource, base: &Base) -> Targets {
-    let databases = base.databases().map(ToOwned::to_owned);
+/// The files on which the world depends.
+pub(super) fn targets(source: &SettingsSource, settings: &Settings) -> Targets {
     Targets {
-        directory: base.settings.zones.directory.clone(),
-        files: source.file.iter().cloned().chain(databases).collect(),
+        directory: settings.zones.directory.clone(),
+        files: source.file.iter().chain(&settings.location.geoip).cloned().collect(),
     }
 }

@@ -251,10 +251,10 @@ mod tests {
         let (first, none) = overrides.set(wish("a", Action::Down, 0, None), at(1)).unwrap();
         let (second, former) = overrides.set(wish("a", Action::Up, 0, None), at(2)).unwrap();
         assert_eq!((none, former.as_ref()), (None, Some(&first)));
-        assert_eq!(overrides.all(), [second.clone()]);
+        assert_eq!(overrides.all(), std::slice::from_ref(&second));
         assert_ne!(first.id, second.id);
         // An id is not given again, even when all are gone.
-        assert_eq!(overrides.clear(&Pattern("*".to_owned())), [second.clone()]);
+        assert_eq!(overrides.clear(&Pattern("*".to_owned())), std::slice::from_ref(&second));
         assert!(overrides.set(wish("a", Action::Up, 0, None), at(3)).unwrap().0.id > second.id);
     }
 

@@ -231,7 +231,7 @@ mod tests {
             damaged[place] ^= 1;
             let (lines, fault) = read_lines(&damaged);
             assert!(fault.is_some(), "octet {place}");
-            assert!(lines.len() >= 1, "octet {place}: {lines:?}");
+            assert!(!lines.is_empty(), "octet {place}: {lines:?}");
             assert!(lines.iter().all(|line| LINES.contains(&line.as_str())), "octet {place}: {lines:?}");
         }
     }

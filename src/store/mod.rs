@@ -15,4 +15,4 @@ pub use keeper::{AllLines, Done, Keeper, Keeping, NotDurable, keep};
 pub use last_good::{Kept, LastGood, NotKept};
 pub use read::{Sources, read_bytes, read_zone_files, read_zone_list, zone_files};
 pub use settings::{Overrides, SettingsReading, SettingsSource};
-pub use watch::{Stamp, Targets, Watcher};
+pub use watch::{Fingerprint, Stamp, Targets, Watcher};

@@ -140,6 +140,7 @@ fn options(step: &Step, expect: &Expect, response: &Response) -> Result<(), Stri
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "what is compared is small, and made on the spot")]
 fn equal<T: PartialEq + std::fmt::Debug>(what: &str, wanted: T, got: T, response: &Response) -> Result<(), String> {
     if wanted == got { Ok(()) } else { Err(told(what, &format!("{wanted:?}"), &format!("{got:?}"), response)) }
 }

@@ -63,6 +63,20 @@ pub(crate) struct Step {
     pub(crate) expect: Expect,
 }
 
+impl Step {
+    /// A query whose records nobody looks at shows nothing; truncation and errors show enough.
+    pub(crate) fn expects_nothing(&self) -> bool {
+        let expect = &self.expect;
+        let sections = [&expect.answer, &expect.answer_from, &expect.authority, &expect.additional];
+        sections.into_iter().all(Option::is_none)
+            && expect.count.is_none()
+            && expect.rcode.is_none()
+            && !expect.tc
+            && self.shares.is_empty()
+            && self.firsts.is_empty()
+    }
+}
+
 /// What a probe saw.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(rename_all = "lowercase")]

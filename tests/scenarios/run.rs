@@ -122,6 +122,12 @@ impl Server {
             outcome.steps_not_on_loopback += 1;
             return Ok(());
         }
+        if step.expects_nothing() {
+            return Err("nothing is expected of the answer".to_owned());
+        }
+        if step.draws.is_none() && !(step.shares.is_empty() && step.firsts.is_empty()) {
+            return Err("shares need draws".to_owned());
+        }
         let (packet, question_end) = query(step, text)?;
         let transport = if step.tcp { Transport::Tcp } else { Transport::Udp };
         let draws = match self.line {

@@ -6,6 +6,7 @@
 mod apex;
 mod collection;
 mod file;
+mod group;
 mod health_check;
 mod link;
 mod name;
