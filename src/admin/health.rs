@@ -7,8 +7,8 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Deserialize;
 
-use crate::control::{CheckReport, Event, Report, rfc3339};
-use crate::health::{Action, Latency, Moment, Observation, Override, Pattern, Run, Status};
+use crate::control::{self, CheckReport, Event, Report, rfc3339};
+use crate::health::{Action, CheckSlot, Latency, Moment, Observation, Override, Pattern, Run, Status};
 use crate::model::{EndpointCheck, EndpointProtocol, EndpointTarget};
 
 use super::shapes::{
@@ -27,26 +27,44 @@ pub(super) struct Wanted {
 }
 
 pub(super) async fn report(State(door): State<Door>, Query(Wanted { name, history }): Query<Wanted>) -> Response {
-    match door.ask(|answer| Event::Report(name.map(Pattern), answer)).await {
-        Ok(report) => in_words(report, history != 0).await,
+    match all(&door, name.map(Pattern)).await {
+        Ok(reports) => in_words(reports, history != 0).await,
         Err(response) => *response,
     }
 }
 
+/// Picture after picture, so that the loop can listen to others in between.
+async fn all(door: &Door, pattern: Option<Pattern>) -> Result<Vec<Report>, Box<Response>> {
+    let mut reports = Vec::new();
+    let mut from = CheckSlot(0);
+    loop {
+        let wanted = control::Wanted { pattern: pattern.clone(), from };
+        let report = door.ask(|answer| Event::Report(wanted, answer)).await?;
+        let next = report.next;
+        reports.push(report);
+        match next {
+            Some(next) => from = next,
+            None => return Ok(reports),
+        }
+    }
+}
+
 /// With 20 000 checks these are megabytes: not on the threads of the loop.
-async fn in_words(report: Report, with_history: bool) -> Response {
-    let words = tokio::task::spawn_blocking(move || json(StatusCode::OK, &health(&report, with_history))).await;
+async fn in_words(reports: Vec<Report>, with_history: bool) -> Response {
+    let words = tokio::task::spawn_blocking(move || json(StatusCode::OK, &health(&reports, with_history))).await;
     words.unwrap_or_else(|_| refusal(StatusCode::INTERNAL_SERVER_ERROR, "the report could not be put into words"))
 }
 
-fn health(report: &Report, with_history: bool) -> HealthShape {
-    let mut checks: Vec<_> = report.checks.iter().map(|check| shape(report, check, with_history)).collect();
+fn health(reports: &[Report], with_history: bool) -> HealthShape {
+    let pairs = reports.iter().flat_map(|report| report.checks.iter().map(move |check| (report, check)));
+    let mut checks: Vec<_> = pairs.map(|(report, check)| shape(report, check, with_history)).collect();
     checks.sort_unstable_by(|one, other| one.name.cmp(&other.name));
+    let first = reports.first().expect("there is a picture, if only of nothing");
     HealthShape {
-        now: rfc3339(report.at),
-        started: rfc3339(report.started),
+        now: rfc3339(first.at),
+        started: rfc3339(first.started),
         checks,
-        overrides: report.overrides.iter().map(overrides::shape).collect(),
+        overrides: first.overrides.iter().map(overrides::shape).collect(),
     }
 }
 
@@ -54,7 +72,7 @@ fn shape(report: &Report, check: &CheckReport, with_history: bool) -> CheckShape
     let picture = &check.picture;
     let mut shape = CheckShape {
         name: picture.name.to_string(),
-        id: picture.id.0.clone(),
+        id: picture.identity.id.0.clone(),
         kind: kind(&picture.endpoint).to_owned(),
         endpoint: endpoint(&picture.endpoint),
         status: status(picture.verdict),

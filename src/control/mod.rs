@@ -40,7 +40,7 @@ pub use load::{Base, LoadOutcome, LoadRequest, Loaded, Refused, Summary, load};
 pub use memory::Memory;
 pub use moments::{parse_rfc3339, rfc3339, span};
 use moves::Moves;
-pub use report::{CheckReport, Report};
+pub use report::{CheckReport, Report, Wanted};
 pub use steering::{Answer, NotSteered, OverrideView, Steered};
 
 /// How many records a notice names.
@@ -62,8 +62,8 @@ pub enum Event {
     ClearOverrides(Pattern, Answer),
     /// Somebody wants to see the overrides.
     ListOverrides(oneshot::Sender<Vec<OverrideView>>),
-    /// Somebody wants to see all checks, or those whose name matches.
-    Report(Option<Pattern>, oneshot::Sender<Report>),
+    /// Somebody wants to see checks.
+    Report(Wanted, oneshot::Sender<Report>),
     /// A second has passed.
     Tick,
     /// The end.
@@ -208,7 +208,7 @@ impl Control {
 
     /// The names of the checks that have had no result and of which nothing is remembered.
     pub fn waiting_for(&self) -> Vec<Arc<str>> {
-        self.tracker.pictures().filter(|picture| picture.waiting).map(|picture| picture.name).collect()
+        self.tracker.pictures(CheckSlot(0)).filter(|picture| picture.waiting).map(|picture| picture.name).collect()
     }
 
     /// Handles events until `Stop`, or until nobody is left to send any. `now` reads the clock.
@@ -230,7 +230,7 @@ impl Control {
             Event::ClearOverrides(pattern, answer) => self.clear_overrides(&pattern, answer, at),
             // Who does not wait for the answer does not need it.
             Event::ListOverrides(answer) => drop(answer.send(self.override_views(at))),
-            Event::Report(wanted, answer) => drop(answer.send(self.report(wanted.as_ref(), at))),
+            Event::Report(wanted, answer) => drop(answer.send(self.report(&wanted, at))),
             Event::Tick => self.tick(at),
             Event::Stop => {
                 self.remember_all(at);
@@ -245,7 +245,7 @@ impl Control {
         if !self.tracker.hears(slot, generation) {
             return;
         }
-        let state = |tracker: &Tracker| tracker.memory_of(slot).and_then(|(_, _, state)| state);
+        let state = |tracker: &Tracker| tracker.memory_of(slot).and_then(|(_, state)| state);
         let before = state(&self.tracker);
         let transition = self.tracker.observe(slot, generation, observation, at);
         if let Some(transition) = &transition {
@@ -280,28 +280,27 @@ impl Control {
     }
 
     fn remember_result(&self, slot: CheckSlot) {
-        let Some((id, question, state)) = self.tracker.memory_of(slot) else { return };
+        let Some((identity, state)) = self.tracker.memory_of(slot) else { return };
         if let Some(run) = self.annals.of(slot).last_run() {
-            self.outputs.keeper.line(memory::seen(id, question, state, run));
+            self.outputs.keeper.line(memory::seen(identity, state, run));
         }
     }
 
     fn remember_check(&self, slot: CheckSlot) {
-        let Some((id, question, state)) = self.tracker.memory_of(slot) else { return };
-        self.outputs.keeper.line(memory::check(id, question, state, &self.annals.of(slot)));
+        let Some((identity, state)) = self.tracker.memory_of(slot) else { return };
+        self.outputs.keeper.line(memory::check(identity, state, &self.annals.of(slot)));
     }
 
     /// Hands everything to the keeper, who puts it into lines.
     fn remember_all(&self, at: Moment) {
         let known = |slot| {
-            let (id, question, state) = self.tracker.memory_of(slot)?;
-            Some((id.clone(), question, state, self.annals.of(slot)))
+            let (identity, state) = self.tracker.memory_of(slot)?;
+            Some((Arc::clone(identity), state, self.annals.of(slot)))
         };
         let checks: Vec<_> = self.tracker.slots().filter_map(known).collect();
         let overrides = self.overrides.all().to_vec();
         let lines: AllLines = Box::new(move || {
-            let checks =
-                checks.iter().map(|(id, question, state, history)| memory::check(id, *question, *state, history));
+            let checks = checks.iter().map(|(identity, state, history)| memory::check(identity, *state, history));
             let overrides = overrides.iter().map(memory::override_set);
             std::iter::once(memory::clock(at)).chain(overrides).chain(checks).collect()
         });
@@ -390,9 +389,9 @@ impl Control {
             Status::Unhealthy => tracing::warn!(check, from, to, status, records, "health check {name} is {to}"),
         }
         let past = PastTransition { at: *at, to: transition.to, why: why(*cause, status).into() };
-        if let Some((id, _, _)) = self.tracker.memory_of(*slot) {
-            self.outputs.keeper.line(memory::turned(id, &past));
-            let notice = self.notice(transition, id.clone(), Arc::clone(&past.why));
+        if let Some((identity, _)) = self.tracker.memory_of(*slot) {
+            self.outputs.keeper.line(memory::turned(&identity.id, &past));
+            let notice = self.notice(transition, identity.id.clone(), Arc::clone(&past.why));
             self.tell(notice);
         }
         self.annals.turn(*slot, past);

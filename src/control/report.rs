@@ -1,11 +1,23 @@
-//! A picture of all checks, for people: taken by the loop in a moment, put into words by whoever asked.
+//! Pictures of the checks, for people: taken by the loop, a thousand checks a time, and put into words by whoever asked.
 
 use std::sync::Arc;
 
-use crate::health::{History, Moment, Override, Overrides, Pattern, Picture};
+use crate::health::{CheckSlot, History, Moment, Override, Overrides, Pattern, Picture};
 
 use super::moves::Moves;
 use super::{Control, OverrideView};
+
+/// Checks that one picture looks at: some hundred microseconds of the loop. Whoever wants all asks again.
+const AT_ONCE: usize = 1000;
+
+/// What somebody wants to see.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    /// The checks whose name matches; all without.
+    pub pattern: Option<Pattern>,
+    /// From here on, in the order of the slots.
+    pub from: CheckSlot,
+}
 
 /// The picture.
 #[derive(Clone, Debug)]
@@ -16,7 +28,9 @@ pub struct Report {
     pub started: Moment,
     /// The checks, in no order.
     pub checks: Vec<CheckReport>,
-    /// People's word.
+    /// Where to go on, when there are more.
+    pub next: Option<CheckSlot>,
+    /// People's word; in the first picture.
     pub overrides: Vec<OverrideView>,
     moves: Arc<Moves>,
     held: Overrides,
@@ -54,15 +68,21 @@ impl CheckReport {
 }
 
 impl Control {
-    /// All checks, or those whose name matches.
-    pub(super) fn report(&self, wanted: Option<&Pattern>, at: Moment) -> Report {
-        let is_wanted = |picture: &Picture| wanted.is_none_or(|pattern| pattern.matches(&picture.name));
+    /// Some checks, and where to go on.
+    pub(super) fn report(&self, wanted: &Wanted, at: Moment) -> Report {
+        let Wanted { pattern, from } = wanted;
+        let is_wanted = |picture: &Picture| pattern.as_ref().is_none_or(|pattern| pattern.matches(&picture.name));
         let check = |picture: Picture| CheckReport { history: self.annals.of(picture.slot), picture };
+        let mut pictures = self.tracker.pictures(*from);
+        let checks = pictures.by_ref().take(AT_ONCE).filter(is_wanted).map(check).collect();
+        let next = pictures.next().map(|picture| picture.slot);
+        let is_first = *from == CheckSlot(0);
         Report {
             at,
             started: self.started,
-            checks: self.tracker.pictures().filter(is_wanted).map(check).collect(),
-            overrides: self.override_views(at),
+            checks,
+            next,
+            overrides: if is_first { self.override_views(at) } else { Vec::new() },
             moves: Arc::clone(&self.moves),
             held: self.overrides.clone(),
         }

@@ -568,3 +568,51 @@ fn whoever_is_told_holds_nothing_up_and_hears_what_was_lost() {
     assert_eq!((&*notice.check, notice.to, notice.lost), ("blue", Status::Unhealthy, 2));
     assert_eq!((notice.records, notice.record_count), (vec!["app.lab.test. A blue".to_owned()], 1));
 }
+
+/// Run it with `cargo test --release -- --ignored twenty_thousand --nocapture`.
+#[test]
+#[ignore = "measures: only an optimised build means anything"]
+fn with_twenty_thousand_checks_nothing_holds_an_observation_up_for_long() {
+    let mut zone = "name = 'lab.test'\n".to_owned();
+    for number in 0..20_000 {
+        zone.push_str(&format!(
+            "[[record]]\nname = 'r{number}'\ntype = 'A'\nset_identifier = 'one'\nfailover = 'primary'\nttl = 10\n\
+             values = ['192.0.2.1']\nhealth_check = 'c{number}'\n\
+             [[health_check]]\nname = 'c{number}'\ntype = 'tcp'\nip_address = '127.0.0.1'\nport = 80\n"
+        ));
+    }
+    let mut house = house(&[("lab.test.toml", &zone)]);
+    let plans = Arc::clone(&house.plans.borrow());
+    let mut slowest = [Duration::ZERO; 3];
+    let measure = |house: &mut House, what: &mut Duration, event: Event| {
+        let began = std::time::Instant::now();
+        house.handle(event);
+        *what = (*what).max(began.elapsed());
+    };
+    let began = std::time::Instant::now();
+    for round in 0..20 {
+        house.at = Moment(Duration::from_secs(10 * round));
+        for plan in plans.iter() {
+            let (slot, generation) = (plan.slot, plan.generation);
+            let observation = if slot.0 % 1000 == 7 && round % 5 > 1 { Fail } else { Pass };
+            let (status, latency) = (Box::new("Success: HTTP Status Code 200, OK"), Latency::default());
+            let observed = Observed { slot, generation, observation, status, latency };
+            measure(&mut house, &mut slowest[0], Event::Observed(observed));
+        }
+        let began = std::time::Instant::now();
+        house.control.remember_all(house.at);
+        slowest[1] = slowest[1].max(began.elapsed());
+        let (mut from, mut seen) = (Some(CheckSlot(0)), 0);
+        while let Some(next) = from {
+            let (answer, report) = oneshot::channel();
+            measure(&mut house, &mut slowest[2], Event::Report(Wanted { pattern: None, from: next }, answer));
+            let report = report.blocking_recv().unwrap();
+            seen += report.checks.len();
+            from = report.next;
+        }
+        assert_eq!(seen, 20_000);
+    }
+    let each = began.elapsed() / (20 * 20_000);
+    eprintln!("each observation {each:?}; slowest observation, handing all lines over, part of a report: {slowest:?}");
+    assert!(slowest.iter().all(|time| *time < Duration::from_millis(100)), "{slowest:?}");
+}

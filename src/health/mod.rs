@@ -24,7 +24,7 @@ pub use bits::CheckBits;
 pub use history::{History, Latency, News, PastTransition, Run};
 pub use machine::{Cause, Machine, MachineState, Thresholds, Turn};
 pub use overrides::{Action, NotGranted, Override, OverrideId, Overrides, Pattern, Wish};
-pub use tracker::{Applied, Picture, ProbePlan, Question, Recollection, Tracker, Transition};
+pub use tracker::{Applied, Identity, Picture, ProbePlan, Question, Recollection, Tracker, Transition};
 pub use verdict::{Checkers, aggregate, verdict};
 
 /// Where a check's bit is: a dense index, the same for as long as the check exists, across reloads too.

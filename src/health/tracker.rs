@@ -33,7 +33,7 @@ struct Entry {
     name: Arc<str>,
     endpoint: Arc<EndpointCheck>,
     generation: Generation,
-    question: Question,
+    identity: Arc<Identity>,
     machine: Machine,
     /// What people say it is, whatever the machine says.
     forced: Option<Status>,
@@ -43,6 +43,15 @@ struct Entry {
 /// version of the program may see a difference where there is none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Question(pub u64);
+
+/// Which check, and what it asks: what its memory is kept by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// What the API calls it.
+    pub id: HealthCheckId,
+    /// What it asks.
+    pub question: Question,
+}
 
 /// What is remembered of a check from before a restart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,7 +70,7 @@ pub struct Picture {
     /// Where its bit is.
     pub slot: CheckSlot,
     /// What the API calls it.
-    pub id: HealthCheckId,
+    pub identity: Arc<Identity>,
     /// What people call it.
     pub name: Arc<str>,
     /// What is asked.
@@ -210,7 +219,7 @@ impl Tracker {
     /// When so little time has passed that no result was missed, its row of results goes on; else the first one decides.
     pub fn recall(&mut self, slot: CheckSlot, memory: &Recollection, at: Moment) -> Option<Status> {
         let entry = self.entries.get_mut(slot.0 as usize)?.as_mut()?;
-        if !entry.is_pending() || entry.question != memory.question {
+        if !entry.is_pending() || entry.identity.question != memory.question {
             return None;
         }
         // A clock that was set back says nothing about how old a memory is.
@@ -237,10 +246,10 @@ impl Tracker {
 
     /// What is to be remembered of a check.
     #[must_use]
-    pub fn memory_of(&self, slot: CheckSlot) -> Option<(&HealthCheckId, Question, Option<MachineState>)> {
+    pub fn memory_of(&self, slot: CheckSlot) -> Option<(&Arc<Identity>, Option<MachineState>)> {
         let entry = self.entry(slot)?;
         let state = entry.machine.state().filter(|_| !entry.check.disabled);
-        Some((&entry.check.id, entry.question, state))
+        Some((&entry.identity, state))
     }
 
     /// Lets people's word stand for what is seen: `forced` says of each check's name what it has to be. The verdicts that
@@ -261,9 +270,9 @@ impl Tracker {
         transitions
     }
 
-    /// All checks as they are now, in order of their slots.
-    pub fn pictures(&self) -> impl Iterator<Item = Picture> {
-        let slots = (0..).map(CheckSlot).zip(&self.entries);
+    /// The checks as they are now, in order of their slots, from this one on.
+    pub fn pictures(&self, from: CheckSlot) -> impl Iterator<Item = Picture> {
+        let slots = (0..).map(CheckSlot).zip(&self.entries).skip(from.0 as usize);
         slots.filter_map(|(slot, entry)| Some(entry.as_ref()?.picture(slot)))
     }
 
@@ -342,7 +351,7 @@ impl Entry {
             name: check.name.as_str().into(),
             endpoint: Arc::new(endpoint.clone()),
             generation,
-            question: question(endpoint),
+            identity: Arc::new(Identity { id: check.id.clone(), question: question(endpoint) }),
             machine: Machine::new(thresholds(endpoint), status, at),
             forced: None,
         }
@@ -353,7 +362,7 @@ impl Entry {
         if self.check == *check {
             return self;
         }
-        let Entry { generation, question, mut machine, forced, .. } = self;
+        let Entry { generation, identity, mut machine, forced, .. } = self;
         let HealthCheckKind::Endpoint(endpoint) = &check.kind;
         machine.set_thresholds(thresholds(endpoint));
         let name = check.name.as_str().into();
@@ -362,7 +371,7 @@ impl Entry {
             name,
             endpoint: Arc::new(endpoint.clone()),
             generation,
-            question,
+            identity,
             machine,
             forced,
         }
@@ -396,7 +405,7 @@ impl Entry {
     fn picture(&self, slot: CheckSlot) -> Picture {
         Picture {
             slot,
-            id: self.check.id.clone(),
+            identity: Arc::clone(&self.identity),
             name: Arc::clone(&self.name),
             endpoint: Arc::clone(&self.endpoint),
             disabled: self.check.disabled,
@@ -605,8 +614,12 @@ pub(super) mod tests {
     }
 
     fn recollection(tracker: &Tracker, name: &str, status: Status, contrary: u8) -> Recollection {
-        let (_, question, _) = tracker.memory_of(slot(tracker, name)).unwrap();
-        Recollection { question, state: MachineState { status, contrary: Some(contrary), since: T0 }, as_of: T0 }
+        let (identity, _) = tracker.memory_of(slot(tracker, name)).unwrap();
+        Recollection {
+            question: identity.question,
+            state: MachineState { status, contrary: Some(contrary), since: T0 },
+            as_of: T0,
+        }
     }
 
     #[test]
