@@ -23,7 +23,7 @@ use tokio::sync::{mpsc, watch};
 use crate::health::{CheckSlot, Generation, Moment, Observation, ProbePlan, Status, Tracker, Transition};
 use crate::world::{Publisher, Reader, World};
 
-pub use load::{Base, LoadOutcome, LoadRequest, Loaded, Refused, Summary, load};
+pub use load::{Base, LoadOutcome, LoadRequest, Loaded, Refused, Summary, load, read_database};
 use moves::Moves;
 
 /// Everything that can happen to the loop.
