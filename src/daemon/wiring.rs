@@ -2,20 +2,25 @@
 
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use tokio::sync::{mpsc, watch};
 
+use crate::admin::Door;
 use crate::config::{Occasion, Settings};
 use crate::control::{self, Base, Event, LoadRequest, Observed, Outputs, Trigger};
-use crate::health::ProbePlan;
+use crate::health::{Latency, ProbePlan};
 use crate::probe::{self, Prober, ProberSettings};
-use crate::store::{Fingerprint, SettingsSource, Targets, Watcher};
+use crate::store::{Fingerprint, Keeper, SettingsSource, Targets, Watcher};
 
 use super::signals::Hangups;
 
 /// Events that may wait for the loop. When it is behind, probes and watchers wait: nothing is lost, nothing grows.
 const EVENTS: usize = 1024;
+
+/// How exactly an override ends in time.
+const TICK: Duration = Duration::from_secs(1);
 
 /// One end of every channel of the loop.
 pub(super) struct Wiring {
@@ -30,14 +35,15 @@ pub(super) struct Wiring {
 
 impl Wiring {
     /// The channels, and the loop's ends of them.
-    pub(super) fn new(base: &Base, source: SettingsSource, hangups: Hangups) -> (Outputs, Wiring) {
+    pub(super) fn new(base: &Base, source: SettingsSource, hangups: Hangups, keeper: Keeper) -> (Outputs, Wiring) {
         let (events, inbox) = mpsc::channel(EVENTS);
         let (plans_in, plans) = watch::channel(Arc::from([]));
         let (pending_in, pending) = watch::channel(0);
         let (loads_in, loads) = mpsc::unbounded_channel();
         let (base_in, base) = watch::channel(base.clone());
         tokio::spawn(reload_on_hangup(hangups, events.clone()));
-        let outputs = Outputs { plans: plans_in, pending: pending_in, loads: loads_in, base: base_in };
+        tokio::spawn(tick(events.clone()));
+        let outputs = Outputs { plans: plans_in, pending: pending_in, loads: loads_in, base: base_in, keeper };
         (outputs, Wiring { source, events, inbox: Some(inbox), plans, pending, loads: Some(loads), base })
     }
 
@@ -91,6 +97,11 @@ impl Wiring {
         Ok(())
     }
 
+    /// What the side door needs.
+    pub(super) fn door(&self, ready: watch::Receiver<bool>) -> Door {
+        Door { events: self.events.clone(), ready }
+    }
+
     /// How many checks have had no first result.
     pub(super) fn pending(&self) -> usize {
         *self.pending.borrow()
@@ -100,11 +111,6 @@ impl Wiring {
     pub(super) async fn no_more_pending(&mut self) {
         // The loop ends only when the server does.
         let _ = self.pending.wait_for(|pending| *pending == 0).await;
-    }
-
-    /// The names of the checks that are probed.
-    pub(super) fn probed(&self) -> Vec<Arc<str>> {
-        self.plans.borrow().iter().map(|plan| Arc::clone(&plan.name)).collect()
     }
 
     pub(super) async fn send(&self, event: Event) {
@@ -117,8 +123,23 @@ impl Wiring {
 async fn forward(mut results: mpsc::Receiver<probe::Observed>, events: mpsc::Sender<Event>) {
     while let Some(result) = results.recv().await {
         let probe::Observed { slot, generation, observation, report } = result;
-        let observed = Observed { slot, generation, observation, status: Box::new(report) };
+        let probe::Durations { connect, first_byte, total } = report.durations;
+        let latency = Latency { connect, first_byte, total };
+        let observed = Observed { slot, generation, observation, status: Box::new(report), latency };
         if events.send(Event::Observed(observed)).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Lets the loop know that time passes.
+async fn tick(events: mpsc::Sender<Event>) {
+    let mut seconds = tokio::time::interval(TICK);
+    // After a standstill nobody needs the seconds that were missed.
+    seconds.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        seconds.tick().await;
+        if events.send(Event::Tick).await.is_err() {
             return;
         }
     }
