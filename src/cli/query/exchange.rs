@@ -43,7 +43,7 @@ pub(super) struct Reply {
 pub(super) enum ExchangeError {
     #[error("no answer from {server} over {} within {}", transport.as_str(), seconds(*timeout))]
     Silence { server: SocketAddr, transport: Transport, timeout: Duration },
-    #[error("cannot reach {server} over {}: {source}", transport.as_str())]
+    #[error("cannot reach {server} over {}", transport.as_str())]
     Unreachable { server: SocketAddr, transport: Transport, source: io::Error },
     #[error("the question cannot be written: {0}")]
     Unwritable(String),
