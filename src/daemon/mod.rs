@@ -29,8 +29,8 @@ use wiring::Wiring;
 
 /// Threads for probes, TCP and the loop that decides. The UDP workers have threads of their own.
 const CONTROL_THREADS: usize = 2;
-/// How long queries in flight may take once the server is told to stop: half of what Kubernetes gives before it kills is
-/// left for what comes after, and no answer takes that long.
+/// How long queries in flight may take once the server is told to stop. No answer takes that long, and of the 10 s that
+/// Docker waits before it kills (Kubernetes: 30 s) half is left for what comes after.
 const DRAIN: Duration = Duration::from_secs(5);
 /// How long writing down what is to be remembered may take at the end: a disk that hangs must not hold it up.
 const WRITING: Duration = Duration::from_secs(2);
