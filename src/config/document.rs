@@ -116,7 +116,7 @@ impl<'f> Findings<'f> {
         touches || (self.has_broken_syntax() && *span == (0..0))
     }
 
-    /// True when an error has been noted within the span.
+    /// True when an error has been noted since `mark` was taken.
     pub(super) fn has_error_since(&self, mark: usize) -> bool {
         self.faults[mark..].iter().any(Fault::is_error)
     }

@@ -42,7 +42,7 @@ impl Default for UdpPath {
 
 /// An address that cannot be listened on.
 #[derive(Debug, Error)]
-#[error("cannot listen on {address} ({}): {source}", protocol(*.transport))]
+#[error("cannot listen on {address} ({transport}): {source}")]
 pub struct BindError {
     /// The address.
     pub address: SocketAddr,
@@ -274,13 +274,6 @@ impl BindError {
     fn is_missing_ipv6(&self) -> bool {
         let in_the_way = matches!(self.source.kind(), io::ErrorKind::AddrInUse | io::ErrorKind::PermissionDenied);
         self.address.ip() == IpAddr::V6(Ipv6Addr::UNSPECIFIED) && !in_the_way
-    }
-}
-
-fn protocol(transport: Transport) -> &'static str {
-    match transport {
-        Transport::Udp => "UDP",
-        Transport::Tcp => "TCP",
     }
 }
 

@@ -221,7 +221,8 @@ impl Builder<'_> {
         Content::Leaf { ttl, count: u16::try_from(values.len()).unwrap_or(u16::MAX), data, helpers }
     }
 
-    /// The names in the data whose addresses this zone holds (Developer Guide, "DNS behavior": MX, CNAME, NS, SRV). Below a delegation only name servers' addresses count, as glue.
+    /// The names in the data whose addresses this zone holds (Developer Guide, "DNS behavior": MX, CNAME, NS, SRV). Below a
+    /// delegation only name servers' addresses count, as glue.
     fn add_helpers(&mut self, values: &[RecordData]) {
         let start = self.helpers.len();
         for value in values {

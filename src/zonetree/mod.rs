@@ -174,11 +174,6 @@ impl Zone {
         self.label_count
     }
 
-    /// How many record sets it holds.
-    pub fn record_set_count(&self) -> usize {
-        self.members.len()
-    }
-
     /// The checks that its members ask for.
     pub fn checks(&self) -> &[CheckSlot] {
         &self.checks

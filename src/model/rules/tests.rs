@@ -3,7 +3,7 @@
 use super::*;
 use crate::model::{
     AliasTarget, Continent, Coordinates, Country, FailoverRole, GeoLocation, GeoproximityLocation, HealthCheckId,
-    HostedZoneId, RecordData, Region, RoutingPolicy, VpcId,
+    HostedZoneId, RecordData, RecordGroup, Region, RoutingPolicy, VpcId, WhenAllUnhealthy,
 };
 use RoutingPolicy::{Failover, Geolocation, Geoproximity, IpBased, Latency, MultivalueAnswer, Simple, Weighted};
 
@@ -569,6 +569,12 @@ fn a_health_check_without_effect_is_warned_about() {
     legal(&[a("x.lab.test.").checked(), weighted(alias("y.lab.test.", "A", "x.lab.test."))]);
     let blind = weighted(alias("y.lab.test.", "A", "x.lab.test.").unevaluated());
     warning(&[a("x.lab.test.").checked(), blind], 0, Field::HealthCheck, "changes nothing");
+    for (when_all_unhealthy, violations_found) in [(WhenAllUnhealthy::None, 0), (WhenAllUnhealthy::LastHealthy, 1)] {
+        let name = Name::parse("x.lab.test.").unwrap();
+        let group = RecordGroup { name, record_type: RecordType::A, when_all_unhealthy };
+        let zone = HostedZone { record_groups: vec![group], ..zone(&[a("x.lab.test.").checked()]) };
+        assert_eq!(violations(&zone, &[]).len(), violations_found, "{when_all_unhealthy:?}");
+    }
 }
 
 #[test]
