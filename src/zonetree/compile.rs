@@ -56,19 +56,18 @@ fn sets_by_name(zone: &HostedZone) -> Vec<(Name, SetsByType<'_>)> {
 /// The numbers of names and groups, known before any of them is built.
 struct Layout {
     nodes: BTreeMap<Name, NodeIndex>,
-    groups: BTreeMap<(NodeIndexKey, RecordType), GroupIndex>,
+    groups: BTreeMap<(NodeIndex, RecordType), GroupIndex>,
     cuts: Vec<Option<NodeIndex>>,
     wildcards: Vec<Option<NodeIndex>>,
 }
-
-type NodeIndexKey = u32;
 
 impl Layout {
     fn of(zone: &HostedZone, names: &[(Name, SetsByType<'_>)]) -> Layout {
         let nodes: BTreeMap<Name, NodeIndex> =
             (0..).zip(names).map(|(index, (name, _))| (name.clone(), NodeIndex(index))).collect();
+        let nodes_with_sets = (0..).map(NodeIndex).zip(names);
         let types =
-            (0..).zip(names).flat_map(|(node, (_, sets))| sets.keys().map(move |&record_type| (node, record_type)));
+            nodes_with_sets.flat_map(|(node, (_, sets))| sets.keys().map(move |&record_type| (node, record_type)));
         let groups = types.zip((0..).map(GroupIndex)).collect();
         let is_cut = |name: &Name| {
             *name != zone.name
@@ -80,7 +79,7 @@ impl Layout {
     }
 
     fn group(&self, node: NodeIndex, record_type: RecordType) -> Option<GroupIndex> {
-        self.groups.get(&(node.0, record_type)).copied()
+        self.groups.get(&(node, record_type)).copied()
     }
 }
 
