@@ -4,6 +4,7 @@
 //! that nobody remembers are awaited, for a bounded time; then port 53 opens. So the first answer that anybody gets is a good one.
 
 mod signals;
+mod webhook;
 mod wiring;
 
 use std::io::{self, Write as _};

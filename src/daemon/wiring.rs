@@ -15,10 +15,13 @@ use crate::probe::{self, Prober, ProberSettings};
 use crate::store::{Fingerprint, Keeper, SettingsSource, Targets, Watcher};
 
 use super::signals::Hangups;
+use super::webhook;
 
 /// Events that may wait for the loop. When it is behind, probes and watchers wait: nothing is lost, nothing grows.
 const EVENTS: usize = 1024;
 
+/// Notices that may wait for the webhook; what is beyond is counted and not told.
+const NOTICES: usize = 256;
 /// How exactly an override ends in time.
 const TICK: Duration = Duration::from_secs(1);
 
@@ -43,7 +46,9 @@ impl Wiring {
         let (base_in, base) = watch::channel(base.clone());
         tokio::spawn(reload_on_hangup(hangups, events.clone()));
         tokio::spawn(tick(events.clone()));
-        let outputs = Outputs { plans: plans_in, pending: pending_in, loads: loads_in, base: base_in, keeper };
+        let (notices, told) = mpsc::channel(NOTICES);
+        tokio::spawn(webhook::deliver(told, base.clone()));
+        let outputs = Outputs { plans: plans_in, pending: pending_in, loads: loads_in, base: base_in, keeper, notices };
         (outputs, Wiring { source, events, inbox: Some(inbox), plans, pending, loads: Some(loads), base })
     }
 

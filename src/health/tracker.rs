@@ -33,6 +33,7 @@ struct Entry {
     name: Arc<str>,
     endpoint: Arc<EndpointCheck>,
     generation: Generation,
+    question: Question,
     machine: Machine,
     /// What people say it is, whatever the machine says.
     forced: Option<Status>,
@@ -209,10 +210,12 @@ impl Tracker {
     /// When so little time has passed that no result was missed, its row of results goes on; else the first one decides.
     pub fn recall(&mut self, slot: CheckSlot, memory: &Recollection, at: Moment) -> Option<Status> {
         let entry = self.entries.get_mut(slot.0 as usize)?.as_mut()?;
-        if !entry.is_pending() || entry.question() != memory.question {
+        if !entry.is_pending() || entry.question != memory.question {
             return None;
         }
-        let fresh = at.since(memory.as_of) <= entry.endpoint.request_interval * FRESH_INTERVALS;
+        // A clock that was set back says nothing about how old a memory is.
+        let knows = memory.as_of <= at;
+        let fresh = knows && at.since(memory.as_of) <= entry.endpoint.request_interval * FRESH_INTERVALS;
         let contrary = memory.state.contrary.filter(|_| fresh);
         entry.machine = Machine::recalled(thresholds(&entry.endpoint), MachineState { contrary, ..memory.state });
         let verdict = entry.verdict();
@@ -237,7 +240,7 @@ impl Tracker {
     pub fn memory_of(&self, slot: CheckSlot) -> Option<(&HealthCheckId, Question, Option<MachineState>)> {
         let entry = self.entry(slot)?;
         let state = entry.machine.state().filter(|_| !entry.check.disabled);
-        Some((&entry.check.id, entry.question(), state))
+        Some((&entry.check.id, entry.question, state))
     }
 
     /// Lets people's word stand for what is seen: `forced` says of each check's name what it has to be. The verdicts that
@@ -339,6 +342,7 @@ impl Entry {
             name: check.name.as_str().into(),
             endpoint: Arc::new(endpoint.clone()),
             generation,
+            question: question(endpoint),
             machine: Machine::new(thresholds(endpoint), status, at),
             forced: None,
         }
@@ -349,11 +353,19 @@ impl Entry {
         if self.check == *check {
             return self;
         }
-        let Entry { generation, mut machine, forced, .. } = self;
+        let Entry { generation, question, mut machine, forced, .. } = self;
         let HealthCheckKind::Endpoint(endpoint) = &check.kind;
         machine.set_thresholds(thresholds(endpoint));
         let name = check.name.as_str().into();
-        Entry { check: check.clone(), name, endpoint: Arc::new(endpoint.clone()), generation, machine, forced }
+        Entry {
+            check: check.clone(),
+            name,
+            endpoint: Arc::new(endpoint.clone()),
+            generation,
+            question,
+            machine,
+            forced,
+        }
     }
 
     fn goes_on_as(&self, check: &HealthCheck) -> bool {
@@ -379,10 +391,6 @@ impl Entry {
 
     fn is_pending(&self) -> bool {
         !self.check.disabled && self.machine.is_waiting()
-    }
-
-    fn question(&self) -> Question {
-        question(&self.endpoint)
     }
 
     fn picture(&self, slot: CheckSlot) -> Picture {
@@ -626,6 +634,16 @@ pub(super) mod tests {
         assert!(!tracker.bits().is_healthy(a));
         assert_eq!(observe(&mut tracker, "a", Pass).unwrap().cause, Cause::FirstResult);
         assert!(tracker.bits().is_healthy(a));
+    }
+
+    #[test]
+    fn a_memory_from_the_future_is_corrected_by_the_first_result() {
+        let mut tracker = tracker(&[check("a")]);
+        let a = slot(&tracker, "a");
+        let memory =
+            Recollection { as_of: Moment(Duration::from_secs(1)), ..recollection(&tracker, "a", Status::Unhealthy, 0) };
+        tracker.recall(a, &memory, T0);
+        assert_eq!(observe(&mut tracker, "a", Pass).unwrap().cause, Cause::FirstResult);
     }
 
     #[test]

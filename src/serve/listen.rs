@@ -257,8 +257,8 @@ impl BindError {
             ),
             io::ErrorKind::AddrInUse => Some("another program listens there; `ss -lnptu` shows which"),
             io::ErrorKind::PermissionDenied if address.port() < 1024 => Some(
-                "ports below 1024 take a privilege: run as root, grant the binary one with `setcap cap_net_bind_service=+ep`, or \
-                 listen on a higher port",
+                "ports below 1024 take a privilege: grant it to the binary with `setcap cap_net_bind_service=+ep`, or listen on a \
+                 higher port",
             ),
             io::ErrorKind::AddrNotAvailable => Some("this host has no such address; `ip address` shows those it has"),
             _ => None,

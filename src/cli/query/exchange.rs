@@ -29,7 +29,7 @@ pub(super) struct Reply {
 pub(super) enum ExchangeError {
     #[error("no answer from {server} over {transport} within {}", seconds(*timeout))]
     Silence { server: SocketAddr, transport: Transport, timeout: Duration },
-    #[error("cannot reach {server} over {transport}: {source}")]
+    #[error("cannot reach {server} over {transport}")]
     Unreachable { server: SocketAddr, transport: Transport, source: io::Error },
     #[error("the question cannot be written: {0}")]
     Unwritable(String),

@@ -33,7 +33,7 @@ const EXAMPLES: &str = "\
 Examples:
   fiftythree query www.lab.test                       as dig would show it
   fiftythree query lab.test MX --short                the values alone
-  fiftythree query geo.lab.test --subnet 10.53.1.0/24 for a client in that network
+  fiftythree query geo.lab.test --subnet 192.0.2.0/24 for a client in that network
   fiftythree query weighted.lab.test --count 1000     which answers, how often
   fiftythree query -x 192.0.2.11                      the name of an address
   fiftythree query lab.test SOA --server [::1]:53 --tcp

@@ -517,7 +517,9 @@ fn a_long_circle_is_named_in_part_and_a_long_chain_is_walked() {
     let chain = (0..10_000).map(|at| alias(&format!("n{at}.lab.test."), "A", &format!("n{}.lab.test.", at + 1)));
     let mut sets = chain.collect::<Vec<_>>();
     sets.push(a("n10000.lab.test."));
-    legal(&sets);
+    // From the alias at the sixteenth place before the records on.
+    warning(&sets, 9_984, Field::Alias, "it takes more than 15 aliases to get to records");
+    legal(&sets[9_985..]);
     sets[10_000] = alias("n10000.lab.test.", "A", "n0.lab.test.");
     error(&sets, 10_000, Field::Alias, "n7.lab.test. → … (9993 more) → n0.lab.test.");
 }
