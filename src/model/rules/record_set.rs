@@ -3,10 +3,10 @@
 use std::collections::HashSet;
 
 use super::{Context, Field, Findings};
-use crate::model::{Content, FailoverRole, MAX_TTL, RecordData, RecordType, ResourceRecordSet, RoutingPolicy};
+use crate::model::{
+    Content, FailoverRole, MAX_TTL, MAX_VALUES, RecordData, RecordType, ResourceRecordSet, RoutingPolicy,
+};
 
-/// The most values of one set (Developer Guide, "Quotas").
-const MAX_VALUES: usize = 400;
 /// The longest set identifier, in characters (API ResourceRecordSetIdentifier).
 const MAX_SET_IDENTIFIER_CHARACTERS: usize = 128;
 /// The strongest bias in either direction (API Bias).
