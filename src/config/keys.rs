@@ -98,6 +98,8 @@ impl Keys {
             ("interval", "request_interval"),
             ("threshold", "failure_threshold"),
             ("EnableSNI", "enable_sni"),
+            ("children", "child_health_checks"),
+            ("health_checks", "child_health_checks"),
             ("set_id", "set_identifier"),
             ("ContinentCode", "continent"),
             ("CountryCode", "country"),
@@ -128,8 +130,6 @@ impl Keys {
             ("record_group", "`[[record_group]]` is kept for later and not supported yet"),
             ("alias_target", "`[[alias_target]]` is kept for later and not supported yet"),
             ("traffic_policy", "`[[traffic_policy]]` is kept for later and not supported yet"),
-            ("child_health_checks", "calculated health checks are not supported yet"),
-            ("health_threshold", "calculated health checks are not supported yet"),
             ("alarm_identifier", "metric health checks are not supported yet"),
             ("insufficient_data_health_status", "metric health checks are not supported yet"),
             ("regions", "the checks of this server come from where it runs; there are no checker regions"),
@@ -474,7 +474,11 @@ pub(super) const HEALTH_CHECK: Keys = Keys {
     keys: &[
         required("name", Shape::Text, "What records call it; unique over all files."),
         optional("id", Shape::Text, "What the API calls it, a lower-case UUID; follows from the name when absent."),
-        optional("type", Shape::Choice(&["http", "https", "tcp"]), "How the endpoint is asked."),
+        optional(
+            "type",
+            Shape::Choice(&["http", "https", "tcp", "calculated"]),
+            "How its status is found: by asking an endpoint, or by counting other checks.",
+        ),
         optional("ip_address", Shape::Text, "The endpoint's address."),
         optional(
             "fqdn",
@@ -508,6 +512,16 @@ pub(super) const HEALTH_CHECK: Keys = Keys {
         optional("disabled", Shape::Boolean, "No longer asked, and healthy from then on. Default: false."),
         optional("measure_latency", Shape::Boolean, "Keeps latency figures. Default: false."),
         optional("enable_sni", Shape::Boolean, "Whether https sends `fqdn` in the TLS handshake. Default: true."),
+        optional(
+            "child_health_checks",
+            Shape::Texts,
+            "The names or ids of the checks that a calculated one counts, at most 256.",
+        ),
+        optional(
+            "health_threshold",
+            Shape::Integer { least: 0, most: 256 },
+            "How many of its children must be healthy for a calculated check to be.",
+        ),
         optional(
             "deleted",
             Shape::Boolean,

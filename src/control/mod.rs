@@ -146,12 +146,17 @@ impl Control {
     }
 
     fn observe(&mut self, observed: &Observed, at: Moment) {
-        let transition = self.tracker.observe(observed.slot, observed.generation, observed.observation, at);
-        if let Some(transition) = &transition {
-            // Answers first, words later.
-            let world = self.reader.load().with_health(&self.tracker.bits(), &[transition.slot]);
-            self.publisher.publish(world);
-            self.log_transition(transition, &observed.status);
+        let transitions = self.tracker.observe(observed.slot, observed.generation, observed.observation, at);
+        if !transitions.is_empty() {
+            // Answers first, words later; and one world for a check and the calculated checks that turn with it.
+            let slots: Vec<CheckSlot> = transitions.iter().map(|transition| transition.slot).collect();
+            self.publisher.publish(self.reader.load().with_health(&self.tracker.bits(), &slots));
+        }
+        for transition in &transitions {
+            match transition.slot == observed.slot {
+                true => self.log_transition(transition, &observed.status),
+                false => self.log_transition(transition, &transition.cause),
+            }
         }
         self.tell_pending();
     }
@@ -199,7 +204,7 @@ impl Control {
         self.outputs.base.send_replace(self.base.clone());
         self.report_loaded(&summary, trigger);
         for transition in &applied.transitions {
-            self.log_transition(transition, &"its configuration changed");
+            self.log_transition(transition, &transition.cause);
         }
         self.last_faults = summary.faults;
     }

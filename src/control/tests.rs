@@ -166,6 +166,26 @@ fn answers_follow_the_observations_there_and_back() {
 }
 
 #[test]
+fn a_check_and_the_calculated_check_above_it_turn_in_one_world() {
+    let calculated = "
+[[health_check]]
+name = 'site'
+type = 'calculated'
+child_health_checks = ['blue']
+health_threshold = 1
+";
+    let other = APP.replace("'app'", "'web'").replace("= 'blue'\n\n", "= 'site'\n\n");
+    let records = &other[other.find("[[record]]").unwrap()..other.find("[[health_check]]").unwrap()];
+    let mut house = house(&[("lab.test.toml", &format!("{APP}{calculated}{records}"))]);
+    let both = |house: &House| (house.ask("app.lab.test"), house.ask("web.lab.test"));
+    assert_eq!(house.plans.borrow().len(), 1);
+    for (observation, expected) in [(Fail, GREEN), (Pass, GREEN), (Pass, GREEN), (Pass, BLUE)] {
+        house.observe("blue", observation);
+        assert_eq!(both(&house), (vec![expected.to_owned()], vec![expected.to_owned()]));
+    }
+}
+
+#[test]
 fn an_edit_is_served_and_unchanged_zones_are_not_compiled_again() {
     let mut house = house(&[("lab.test.toml", APP), ("other.test.toml", OTHER)]);
     let (lab, other) = (house.zone_id("lab.test"), house.zone_id("other.test"));

@@ -15,6 +15,8 @@
 //! From then on only a full row of contrary results turns it, in both directions (API FailureThreshold); one result of
 //! the current kind ends a row.
 
+use std::fmt;
+
 use super::{Moment, Observation, Status};
 
 /// How many contrary results in a row turn a check. 0 works as 1.
@@ -65,6 +67,34 @@ pub enum Cause {
     Passes(u8),
     /// The check itself was changed: inverted, disabled, enabled.
     Configuration,
+    /// Of a calculated check, a child turned.
+    Children(Children),
+}
+
+/// What a calculated check counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Children {
+    /// Children that are healthy.
+    pub healthy: u16,
+    /// Children that there are.
+    pub all: u16,
+    /// Children that must be healthy.
+    pub needed: u16,
+}
+
+/// In words for a log line.
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Cause::FirstResult => f.write_str("the first result"),
+            Cause::Failures(row) => write!(f, "failed {row} times in a row"),
+            Cause::Passes(row) => write!(f, "passed {row} times in a row"),
+            Cause::Configuration => f.write_str("its configuration changed"),
+            Cause::Children(Children { healthy, all, needed }) => {
+                write!(f, "{healthy} of {all} child health checks are healthy, {needed} must be")
+            }
+        }
+    }
 }
 
 impl Machine {

@@ -5,12 +5,15 @@
 //! ```text
 //!  result of a probe ──▶ Machine ──▶ aggregate ──▶ disabled? ──▶ inverted? ──▶ one bit
 //!                        counts      of checkers   healthy       turned        in CheckBits
+//!                                                                               │
+//!  a calculated check:   the bits of its children ◀── counted, in the same step ┘
 //! ```
 //!
 //! [`Tracker`] holds the checks and does all of this; [`Machine`] is the state of one check as one checker sees it;
 //! [`aggregate`] is Route 53's 18 % rule; [`CheckBits`] is what a query reads.
 
 mod bits;
+mod calculated;
 mod machine;
 mod tracker;
 mod verdict;
@@ -18,7 +21,7 @@ mod verdict;
 use std::time::Duration;
 
 pub use bits::CheckBits;
-pub use machine::{Cause, Machine, Thresholds, Turn};
+pub use machine::{Cause, Children, Machine, Thresholds, Turn};
 pub use tracker::{Applied, ProbePlan, Tracker, Transition};
 pub use verdict::{Checkers, aggregate, verdict};
 

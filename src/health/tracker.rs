@@ -5,8 +5,10 @@ use std::sync::Arc;
 
 use crate::model::{EndpointCheck, HealthCheck, HealthCheckId, HealthCheckKind};
 
+use super::calculated::Family;
 use super::{
-    Cause, CheckBits, CheckSlot, Checkers, Generation, Machine, Moment, Observation, Status, Thresholds, verdict,
+    Cause, CheckBits, CheckSlot, Checkers, Generation, Machine, Moment, Observation, Status, Thresholds, aggregate,
+    verdict,
 };
 
 /// All checks of the configuration and their states.
@@ -17,6 +19,8 @@ pub struct Tracker {
     free: Vec<CheckSlot>,
     slots: HashMap<HealthCheckId, CheckSlot>,
     bits: CheckBits,
+    /// The calculated checks that count a check.
+    parents: HashMap<CheckSlot, Vec<CheckSlot>>,
     /// Enabled checks without a first result.
     pending: usize,
     last_generation: u64,
@@ -26,9 +30,15 @@ pub struct Tracker {
 struct Entry {
     check: HealthCheck,
     name: Arc<str>,
-    endpoint: Arc<EndpointCheck>,
     generation: Generation,
-    machine: Machine,
+    source: Source,
+}
+
+/// Where a check's status comes from, and what is believed so far.
+#[derive(Clone, Debug)]
+enum Source {
+    Endpoint { endpoint: Arc<EndpointCheck>, machine: Machine },
+    Calculated { family: Family, status: Status },
 }
 
 /// A check whose final verdict changed.
@@ -87,6 +97,7 @@ impl Tracker {
     /// other thresholds or another interval; one that asks something else keeps its slot and its verdict until the
     /// first result, which decides. Ids are unique; of two checks with one id the first counts.
     pub fn apply(&mut self, checks: &[HealthCheck], at: Moment) -> Applied {
+        let before = self.bits.clone();
         let mut applied = Applied { removed: self.remove_all_but(checks), ..Applied::default() };
         let mut seen = HashSet::new();
         for check in checks.iter().filter(|check| seen.insert(&check.id)) {
@@ -95,6 +106,7 @@ impl Tracker {
                 None => applied.added.push(self.add(check, at)),
             }
         }
+        self.calculate_all(&before, at, &mut applied);
         self.pending = self.entries.iter().flatten().filter(|entry| entry.is_pending()).count();
         applied
     }
@@ -130,9 +142,23 @@ impl Tracker {
         slots.filter_map(|(slot, entry)| entry.as_ref()?.plan(slot)).collect()
     }
 
-    /// Takes one result of a probe into account. `Some` only when the final verdict changed. A result for a check that
-    /// is gone, disabled or asks something else by now is not heard.
+    /// Takes one result of a probe into account. What comes back is whose final verdict changed: nobody's, most of the time,
+    /// or this check's and then, in the same step, those of the calculated checks that count it. A result for a check
+    /// that is gone, disabled or asks something else by now is not heard.
     pub fn observe(
+        &mut self,
+        slot: CheckSlot,
+        generation: Generation,
+        observation: Observation,
+        at: Moment,
+    ) -> Vec<Transition> {
+        let Some(transition) = self.observe_one(slot, generation, observation, at) else { return Vec::new() };
+        let parents = self.parents.get(&slot).cloned().unwrap_or_default();
+        let calculated = parents.into_iter().filter_map(|parent| self.calculate(parent, at));
+        std::iter::once(transition).chain(calculated).collect()
+    }
+
+    fn observe_one(
         &mut self,
         slot: CheckSlot,
         generation: Generation,
@@ -144,13 +170,52 @@ impl Tracker {
             return None;
         }
         let from = entry.verdict();
-        if entry.machine.is_waiting() {
+        let Source::Endpoint { machine, .. } = &mut entry.source else { return None };
+        if machine.is_waiting() {
             self.pending -= 1;
         }
-        let turn = entry.machine.observe(observation, at)?;
+        let turn = machine.observe(observation, at)?;
         let to = entry.verdict();
         self.bits.set(slot, to);
         (from != to).then(|| Transition { slot, name: Arc::clone(&entry.name), from, to, at, cause: turn.cause })
+    }
+
+    /// Resolves the children of all calculated checks anew and counts them: after the others, which they may be.
+    fn calculate_all(&mut self, before: &CheckBits, at: Moment, applied: &mut Applied) {
+        self.parents.clear();
+        let mut calculated = Vec::new();
+        for (slot, entry) in (0..).map(CheckSlot).zip(&mut self.entries) {
+            let Some(Entry { check, source: Source::Calculated { family, .. }, .. }) = entry else { continue };
+            let HealthCheckKind::Calculated(check) = &check.kind else { unreachable!("the source follows the kind") };
+            *family = Family::of(check, &self.slots);
+            for child in family.children() {
+                self.parents.entry(child).or_default().push(slot);
+            }
+            calculated.push(slot);
+        }
+        let added: HashSet<CheckSlot> = applied.added.iter().copied().collect();
+        for slot in calculated {
+            let cause = self.calculate(slot, at).map_or(Cause::Configuration, |counted| counted.cause);
+            let from = if before.is_healthy(slot) { Status::Healthy } else { Status::Unhealthy };
+            let Some(entry) = self.entry(slot) else { continue };
+            let (to, name) = (entry.verdict(), Arc::clone(&entry.name));
+            if from != to && !added.contains(&slot) {
+                applied.transitions.push(Transition { slot, name, from, to, at, cause });
+            }
+        }
+    }
+
+    /// Counts the children of one calculated check.
+    fn calculate(&mut self, slot: CheckSlot, at: Moment) -> Option<Transition> {
+        let entry = self.entries.get_mut(slot.0 as usize)?.as_mut()?;
+        let from = entry.verdict();
+        let Source::Calculated { family, status } = &mut entry.source else { return None };
+        let children = family.count(&self.bits);
+        *status = children.status();
+        let to = entry.verdict();
+        self.bits.set(slot, to);
+        let cause = Cause::Children(children);
+        (from != to).then(|| Transition { slot, name: Arc::clone(&entry.name), from, to, at, cause })
     }
 
     fn entry(&self, slot: CheckSlot) -> Option<&Entry> {
@@ -193,11 +258,12 @@ impl Tracker {
             old.reconfigured(check)
         } else {
             applied.restarted.push(slot);
-            Entry::new(check, self.next_generation(), old.endpoint_status(), at)
+            Entry::new(check, self.next_generation(), old.believed(), at)
         };
         let (to, name) = (entry.verdict(), Arc::clone(&entry.name));
+        let is_final = !matches!(entry.source, Source::Calculated { .. });
         self.put(slot, entry);
-        if from != to {
+        if from != to && is_final {
             applied.transitions.push(Transition { slot, name, from, to, at, cause: Cause::Configuration });
         }
     }
@@ -216,55 +282,75 @@ impl Tracker {
 
 impl Entry {
     fn new(check: &HealthCheck, generation: Generation, status: Status, at: Moment) -> Entry {
-        let HealthCheckKind::Endpoint(endpoint) = &check.kind;
-        Entry {
-            check: check.clone(),
-            name: check.name.as_str().into(),
-            endpoint: Arc::new(endpoint.clone()),
-            generation,
-            machine: Machine::new(thresholds(endpoint), status, at),
-        }
+        let source = match &check.kind {
+            HealthCheckKind::Endpoint(endpoint) => Source::Endpoint {
+                endpoint: Arc::new(endpoint.clone()),
+                machine: Machine::new(thresholds(endpoint), status, at),
+            },
+            // Its children are resolved and counted when all checks are there.
+            HealthCheckKind::Calculated(_) => Source::Calculated { family: Family::default(), status },
+        };
+        Entry { check: check.clone(), name: check.name.as_str().into(), generation, source }
     }
 
     /// The same entry, state and generation under a changed configuration.
-    fn reconfigured(self, check: &HealthCheck) -> Entry {
+    fn reconfigured(mut self, check: &HealthCheck) -> Entry {
         if self.check == *check {
             return self;
         }
-        let Entry { generation, mut machine, .. } = self;
-        let HealthCheckKind::Endpoint(endpoint) = &check.kind;
-        machine.set_thresholds(thresholds(endpoint));
-        let name = check.name.as_str().into();
-        Entry { check: check.clone(), name, endpoint: Arc::new(endpoint.clone()), generation, machine }
+        if let (Source::Endpoint { endpoint, machine }, HealthCheckKind::Endpoint(new)) = (&mut self.source, &check.kind)
+        {
+            machine.set_thresholds(thresholds(new));
+            *endpoint = Arc::new(new.clone());
+        }
+        Entry { check: check.clone(), name: check.name.as_str().into(), ..self }
     }
 
     fn goes_on_as(&self, check: &HealthCheck) -> bool {
-        let HealthCheckKind::Endpoint(endpoint) = &check.kind;
-        self.check.disabled == check.disabled && asks_the_same(&self.endpoint, endpoint)
+        let same_source = match (&self.source, &check.kind) {
+            (Source::Endpoint { endpoint, .. }, HealthCheckKind::Endpoint(new)) => asks_the_same(endpoint, new),
+            (Source::Calculated { .. }, HealthCheckKind::Calculated(_)) => true,
+            _ => false,
+        };
+        self.check.disabled == check.disabled && same_source
     }
 
-    /// One checker for now: this process.
     fn verdict(&self) -> Status {
-        let healthy = u32::from(self.machine.status() == Status::Healthy);
-        verdict(&self.check, Checkers { healthy, reporting: 1 })
+        verdict(&self.check, self.status())
     }
 
-    /// What is believed of the endpoint, before inversion; a disabled check counts as healthy.
-    fn endpoint_status(&self) -> Status {
-        if self.check.disabled { Status::Healthy } else { self.machine.status() }
+    /// What its source says.
+    fn status(&self) -> Status {
+        match &self.source {
+            Source::Endpoint { machine, .. } => {
+                // One checker for now: this process.
+                let healthy = u32::from(machine.status() == Status::Healthy);
+                aggregate(Checkers { healthy, reporting: 1 })
+            }
+            Source::Calculated { status, .. } => *status,
+        }
+    }
+
+    /// What is believed before inversion; a disabled check counts as healthy.
+    fn believed(&self) -> Status {
+        if self.check.disabled { Status::Healthy } else { self.status() }
     }
 
     fn is_pending(&self) -> bool {
-        !self.check.disabled && self.machine.is_waiting()
+        match &self.source {
+            Source::Endpoint { machine, .. } => !self.check.disabled && machine.is_waiting(),
+            Source::Calculated { .. } => false,
+        }
     }
 
     fn plan(&self, slot: CheckSlot) -> Option<ProbePlan> {
+        let Source::Endpoint { endpoint, .. } = &self.source else { return None };
         (!self.check.disabled).then(|| ProbePlan {
             slot,
             generation: self.generation,
             id: self.check.id.clone(),
             name: Arc::clone(&self.name),
-            check: Arc::clone(&self.endpoint),
+            check: Arc::clone(endpoint),
         })
     }
 }
@@ -294,7 +380,7 @@ pub(super) mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::model::{EndpointProtocol, EndpointTarget};
+    use crate::model::{CalculatedCheck, EndpointProtocol, EndpointTarget};
     use Observation::{Fail, Pass};
 
     const T0: Moment = Moment(Duration::ZERO);
@@ -318,7 +404,7 @@ pub(super) mod tests {
     }
 
     fn changed(mut check: HealthCheck, change: impl FnOnce(&mut EndpointCheck)) -> HealthCheck {
-        let HealthCheckKind::Endpoint(endpoint) = &mut check.kind;
+        let HealthCheckKind::Endpoint(endpoint) = &mut check.kind else { panic!("not an endpoint check") };
         change(endpoint);
         check
     }
@@ -339,6 +425,10 @@ pub(super) mod tests {
     }
 
     fn observe(tracker: &mut Tracker, name: &str, observation: Observation) -> Option<Transition> {
+        observe_all(tracker, name, observation).into_iter().next()
+    }
+
+    fn observe_all(tracker: &mut Tracker, name: &str, observation: Observation) -> Vec<Transition> {
         tracker.observe(slot(tracker, name), generation(tracker, name), observation, T0)
     }
 
@@ -387,7 +477,7 @@ pub(super) mod tests {
         assert_eq!(applied.transitions[0].cause, Cause::Configuration);
         assert_eq!(applied.transitions[0].to, Status::Healthy);
         assert_eq!((tracker.probes(), tracker.pending()), (vec![], 0));
-        assert_eq!(tracker.observe(a, old, Fail, T0), None);
+        assert_eq!(tracker.observe(a, old, Fail, T0), []);
         // Disabled and inverted: the documented way to force traffic off.
         tracker.apply(&[HealthCheck { disabled: true, inverted: true, ..check("a") }], T0);
         assert!(!tracker.bits().is_healthy(a));
@@ -395,7 +485,7 @@ pub(super) mod tests {
         tracker.apply(&[check("a")], T0);
         assert!(tracker.bits().is_healthy(a));
         assert_eq!((tracker.probes().len(), tracker.pending()), (1, 1));
-        assert_eq!(tracker.observe(a, old, Fail, T0), None);
+        assert_eq!(tracker.observe(a, old, Fail, T0), []);
         assert!(observe(&mut tracker, "a", Fail).is_some());
     }
 
@@ -413,7 +503,7 @@ pub(super) mod tests {
         let plan = tracker.probes().remove(0);
         assert_eq!((plan.generation, &*plan.name, plan.check.request_interval.as_secs()), (generation, "z", 30));
         assert_eq!(tracker.pending(), 0);
-        assert_eq!(tracker.observe(a, generation, Fail, T0).unwrap().cause, Cause::Failures(2));
+        assert_eq!(tracker.observe(a, generation, Fail, T0)[0].cause, Cause::Failures(2));
     }
 
     #[test]
@@ -426,7 +516,7 @@ pub(super) mod tests {
         assert_eq!((slot(&tracker, "a"), tracker.pending()), (a, 1));
         assert_ne!(generation(&tracker, "a"), old);
         assert!(!tracker.bits().is_healthy(a));
-        assert_eq!(tracker.observe(a, old, Pass, T0), None);
+        assert_eq!(tracker.observe(a, old, Pass, T0), []);
         assert_eq!(observe(&mut tracker, "a", Pass).unwrap().cause, Cause::FirstResult);
         assert!(tracker.bits().is_healthy(a));
     }
@@ -440,7 +530,7 @@ pub(super) mod tests {
         assert_eq!((applied.removed, applied.added), (vec![a], vec![a]));
         assert_eq!((slot(&tracker, "c"), slot(&tracker, "b")), (a, CheckSlot(1)));
         assert!(tracker.bits().is_healthy(a));
-        assert_eq!(tracker.observe(a, old, Fail, T0), None);
+        assert_eq!(tracker.observe(a, old, Fail, T0), []);
         assert_eq!(tracker.pending(), 2);
         assert!(tracker.bits().is_healthy(a));
     }
@@ -453,12 +543,104 @@ pub(super) mod tests {
         assert!(tracker.bits().is_healthy(slot(&tracker, "a")));
     }
 
-    /// Inverted, disabled, port: enough to move a check through every change of configuration.
+    fn calculated(name: &str, children: &[&str], health_threshold: u16) -> HealthCheck {
+        let child_health_checks = children.iter().map(|child| HealthCheckId(format!("id-of-{child}"))).collect();
+        let kind = HealthCheckKind::Calculated(CalculatedCheck { child_health_checks, health_threshold });
+        HealthCheck { kind, ..check(name) }
+    }
+
+    /// Who turned to what.
+    fn turns(transitions: &[Transition]) -> Vec<(&str, Status)> {
+        transitions.iter().map(|transition| (&*transition.name, transition.to)).collect()
+    }
+
+    #[test]
+    fn a_calculated_check_turns_in_the_same_step_as_its_child() {
+        use Status::{Healthy, Unhealthy};
+        let site = calculated("site", &["a", "b"], 1);
+        let mut tracker = tracker(&[site, check("a"), check("b")]);
+        assert_eq!((tracker.pending(), tracker.probes().len()), (2, 2));
+        assert_eq!(turns(&observe_all(&mut tracker, "a", Fail)), [("a", Unhealthy)]);
+        let transitions = observe_all(&mut tracker, "b", Fail);
+        assert_eq!(turns(&transitions), [("b", Unhealthy), ("site", Unhealthy)]);
+        assert_eq!(transitions[1].cause.to_string(), "0 of 2 child health checks are healthy, 1 must be");
+        assert!(!tracker.bits().is_healthy(slot(&tracker, "site")));
+        observe_all(&mut tracker, "a", Pass);
+        observe_all(&mut tracker, "a", Pass);
+        assert_eq!(turns(&observe_all(&mut tracker, "a", Pass)), [("a", Healthy), ("site", Healthy)]);
+        assert!(tracker.bits().is_healthy(slot(&tracker, "site")));
+    }
+
+    #[test]
+    fn inversion_comes_after_counting_and_final_verdicts_are_counted() {
+        use Status::{Healthy, Unhealthy};
+        let inverted_child = HealthCheck { inverted: true, ..check("a") };
+        let inverted = HealthCheck { inverted: true, ..calculated("not-site", &["a", "b"], 2) };
+        let mut tracker = tracker(&[inverted_child, check("b"), inverted]);
+        let site = slot(&tracker, "not-site");
+        // The inverted child starts unhealthy, so too few are healthy, which inverted is healthy.
+        assert_eq!(tracker.status(site), Some(Healthy));
+        assert_eq!(turns(&observe_all(&mut tracker, "a", Fail)), [("a", Healthy), ("not-site", Unhealthy)]);
+        // A disabled child is healthy; a disabled calculated check too, before inversion.
+        let off = |check: HealthCheck| HealthCheck { disabled: true, ..check };
+        let applied = tracker.apply(&[off(check("a")), check("b"), off(calculated("not-site", &["a"], 9))], T0);
+        assert_eq!(turns(&applied.transitions), [("not-site", Healthy)]);
+    }
+
+    #[test]
+    fn children_may_come_go_and_change_with_any_load() {
+        use Status::{Healthy, Unhealthy};
+        let site = |children: &[&str]| calculated("site", children, 2);
+        let mut tracker = tracker(&[site(&["a", "b"]), check("a"), check("b")]);
+        observe_all(&mut tracker, "a", Fail);
+        assert!(!tracker.bits().is_healthy(slot(&tracker, "site")));
+        // A child that is gone is healthy; the slot it had may be another's by then.
+        let applied = tracker.apply(&[site(&["a", "b"]), check("b"), check("c")], T0);
+        assert_eq!(turns(&applied.transitions), [("site", Healthy)]);
+        assert_eq!(turns(&observe_all(&mut tracker, "c", Fail)), [("c", Unhealthy)]);
+        let applied = tracker.apply(&[site(&["c", "b"]), check("b"), check("c")], T0);
+        assert_eq!(turns(&applied.transitions), [("site", Unhealthy)]);
+        assert!(matches!(applied.transitions[0].cause, Cause::Children(_)));
+        // Another kind under the same id keeps its verdict until its first result.
+        let applied = tracker.apply(&[check("site"), check("b"), check("c")], T0);
+        assert_eq!((turns(&applied.transitions).len(), applied.restarted), (0, vec![slot(&tracker, "site")]));
+        assert_eq!(turns(&observe_all(&mut tracker, "site", Pass)), [("site", Healthy)]);
+    }
+
+    /// Inverted, disabled, port, kind, children: enough to move a check through every change of configuration.
     fn any_check() -> impl Strategy<Value = HealthCheck> {
-        (0..6u8, any::<bool>(), any::<bool>(), 80..83u16).prop_map(|(name, inverted, disabled, port)| {
-            let check = HealthCheck { inverted, disabled, ..check(&name.to_string()) };
-            changed(check, |endpoint| endpoint.port = port)
+        let endpoint = 80..83u16;
+        let family = (proptest::collection::btree_set(0..6u8, 0..4), 0..4u16);
+        let kind = prop_oneof![3 => endpoint.prop_map(Ok), 1 => family.prop_map(Err)];
+        (0..6u8, any::<bool>(), any::<bool>(), kind).prop_map(|(name, inverted, disabled, kind)| {
+            let name = name.to_string();
+            let check = match kind {
+                Ok(port) => changed(check(&name), |endpoint| endpoint.port = port),
+                Err((children, threshold)) => {
+                    let children: Vec<String> = children.iter().map(ToString::to_string).collect();
+                    calculated(&name, &children.iter().map(String::as_str).collect::<Vec<_>>(), threshold)
+                }
+            };
+            HealthCheck { inverted, disabled, ..check }
         })
+    }
+
+    /// As configurations are: children that are calculated themselves are refused by `config`.
+    fn without_nesting(checks: Vec<HealthCheck>) -> Vec<HealthCheck> {
+        let is_calculated = |check: &&HealthCheck| matches!(check.kind, HealthCheckKind::Calculated(_));
+        let nested: HashSet<HealthCheckId> = checks.iter().filter(is_calculated).map(|check| check.id.clone()).collect();
+        let mut checks = checks;
+        for check in &mut checks {
+            if let HealthCheckKind::Calculated(calculated) = &mut check.kind {
+                calculated.child_health_checks.retain(|child| !nested.contains(child));
+            }
+        }
+        checks
+    }
+
+    fn names(tracker: &Tracker) -> HashMap<Arc<str>, Status> {
+        let entries = tracker.entries.iter().flatten();
+        entries.map(|entry| (Arc::clone(&entry.name), entry.verdict())).collect()
     }
 
     proptest! {
@@ -474,13 +656,33 @@ pub(super) mod tests {
         ) {
             let mut tracker = Tracker::new();
             for (checks, results) in loads {
-                tracker.apply(&checks, T0);
+                let checks = without_nesting(checks);
+                let before: HashMap<Arc<str>, Status> = names(&tracker);
+                let applied = tracker.apply(&checks, T0);
+                for (name, status) in names(&tracker) {
+                    let told = applied.transitions.iter().filter(|transition| transition.name == name).count();
+                    let expected = before.get(&name).is_some_and(|before| *before != status);
+                    prop_assert_eq!(told, usize::from(expected), "{}", name);
+                }
                 for (slot, generation, pass) in results {
-                    let before = tracker.status(CheckSlot(slot));
+                    let before = names(&tracker);
                     let observation = if pass { Pass } else { Fail };
-                    let transition = tracker.observe(CheckSlot(slot), Generation(generation), observation, T0);
-                    let after = tracker.status(CheckSlot(slot));
-                    prop_assert_eq!(transition.is_some(), before != after);
+                    let transitions = tracker.observe(CheckSlot(slot), Generation(generation), observation, T0);
+                    let mut turned: Vec<_> =
+                        names(&tracker).into_iter().filter(|(name, status)| before[name] != *status).collect();
+                    let mut told: Vec<_> = transitions.iter().map(|told| (Arc::clone(&told.name), told.to)).collect();
+                    turned.sort_by(|a, b| a.0.cmp(&b.0));
+                    told.sort_by(|a, b| a.0.cmp(&b.0));
+                    prop_assert_eq!(told, turned);
+                }
+                for entry in tracker.entries.iter().flatten() {
+                    let HealthCheckKind::Calculated(calculated) = &entry.check.kind else { continue };
+                    let healthy = |id: &&HealthCheckId| {
+                        tracker.slot_of(id).is_none_or(|slot| tracker.status(slot) == Some(Status::Healthy))
+                    };
+                    let healthy = calculated.child_health_checks.iter().filter(healthy).count();
+                    let expected = healthy >= usize::from(calculated.health_threshold);
+                    prop_assert_eq!(entry.status() == Status::Healthy, expected);
                 }
                 for (slot, entry) in (0..).map(CheckSlot).zip(&tracker.entries) {
                     let healthy = entry.as_ref().is_none_or(|entry| entry.verdict() == Status::Healthy);
@@ -490,7 +692,10 @@ pub(super) mod tests {
                 let pending = tracker.entries.iter().flatten().filter(|entry| entry.is_pending()).count();
                 prop_assert_eq!(tracker.pending(), pending);
                 prop_assert_eq!(tracker.slots.len() + tracker.free.len(), tracker.entries.len());
-                let enabled = tracker.entries.iter().flatten().filter(|entry| !entry.check.disabled).count();
+                let is_probed = |entry: &&Entry| {
+                    !entry.check.disabled && matches!(entry.check.kind, HealthCheckKind::Endpoint(_))
+                };
+                let enabled = tracker.entries.iter().flatten().filter(is_probed).count();
                 prop_assert_eq!(tracker.probes().len(), enabled);
             }
         }

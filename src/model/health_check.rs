@@ -22,11 +22,22 @@ pub struct HealthCheck {
     pub kind: HealthCheckKind,
 }
 
-/// How a check's status is found. Calculated, metric and manual checks will stand beside the endpoint.
+/// How a check's status is found.
 #[derive(Clone, Debug, PartialEq)]
 pub enum HealthCheckKind {
     /// By asking an endpoint.
     Endpoint(EndpointCheck),
+    /// From the statuses of other checks (the API's CALCULATED).
+    Calculated(CalculatedCheck),
+}
+
+/// A check that counts the healthy ones among other checks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CalculatedCheck {
+    /// Checks of any kind but this one, each once, at most 256 (API ChildHealthChecks).
+    pub child_health_checks: Vec<HealthCheckId>,
+    /// So many of them must be healthy, 0..=256 (API HealthThreshold): with 0 it always is, with more than there are never.
+    pub health_threshold: u16,
 }
 
 /// A check that asks an endpoint (the API's HTTP, HTTPS, HTTP_STR_MATCH, HTTPS_STR_MATCH and TCP).

@@ -90,19 +90,19 @@ impl Lab {
         World::new(Arc::clone(&self.catalog), &self.tracker.bits(), Arc::clone(&self.locator))
     }
 
-    /// Tells the tracker what a probe of this check saw; returns its slot when it flipped.
-    pub(crate) fn observe(&mut self, check: &str, seen: Seen) -> Result<Option<CheckSlot>, String> {
+    /// Tells the tracker what a probe of this check saw; returns whose verdict flipped.
+    pub(crate) fn observe(&mut self, check: &str, seen: Seen) -> Result<Vec<CheckSlot>, String> {
         let id = self.check_ids.get(check).ok_or_else(|| format!("there is no check `{check}`"))?;
         self.now = Moment(self.now.0 + INTERVAL);
         let plans = self.tracker.probes();
         // A disabled check is not probed: there is nobody to report what was seen.
-        let Some(plan) = plans.iter().find(|plan| plan.id == *id) else { return Ok(None) };
+        let Some(plan) = plans.iter().find(|plan| plan.id == *id) else { return Ok(Vec::new()) };
         let observation = match seen {
             Seen::Pass => Observation::Pass,
             Seen::Fail => Observation::Fail,
         };
-        let transition = self.tracker.observe(plan.slot, plan.generation, observation, self.now);
-        Ok(transition.map(|transition| transition.slot))
+        let transitions = self.tracker.observe(plan.slot, plan.generation, observation, self.now);
+        Ok(transitions.iter().map(|transition| transition.slot).collect())
     }
 
     /// `world` after these checks flipped, made the way the control loop makes it.

@@ -5,6 +5,7 @@
 
 mod apex;
 mod collection;
+mod endpoint;
 mod file;
 mod health_check;
 mod link;

@@ -49,7 +49,7 @@ fn policy(rest: &str) -> RoutingPolicy {
 
 fn endpoint(rest: &str) -> EndpointCheck {
     let check = read(&format!("[[health_check]]\nname = \"blue\"\n{rest}")).health_checks[0].clone();
-    let HealthCheckKind::Endpoint(endpoint) = check.kind;
+    let HealthCheckKind::Endpoint(endpoint) = check.kind else { panic!("no endpoint check") };
     endpoint
 }
 
