@@ -49,6 +49,7 @@ fn zone(apex: &str, sets: impl IntoIterator<Item = ResourceRecordSet>) -> Hosted
         comment: None,
         vpcs: Vec::new(),
         record_sets: [soa, ns].into_iter().chain(sets).collect(),
+        record_groups: Vec::new(),
     }
 }
 

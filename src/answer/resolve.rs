@@ -4,7 +4,7 @@ use arrayvec::ArrayVec;
 
 use super::{Answer, MAX_CHAIN, Need, Owner, Part, Query, Rcode};
 use crate::geo::Client;
-use crate::model::RecordType;
+use crate::model::{RecordType, Ttl};
 use crate::policy::Dice;
 use crate::world::{Scene, World};
 use crate::zonetree::{Found, GroupIndex, MemberContent, NodeIndex, Records, Zone};
@@ -23,7 +23,8 @@ pub fn resolve<'w>(query: &Query<'_>, world: &'w World, dice: &mut Dice) -> Answ
     answer.authoritative = true;
     answer.zone_octets = scene.zone.name().wire().len();
     let question = query.name.wire();
-    let mut resolution = Resolution { scene, client, dice, question, asked: query.record_type, answer };
+    let mut resolution =
+        Resolution { scene, client, dice, question, asked: query.record_type, longest_denial: None, answer };
     resolution.answer_at(question_leads(query, resolution.scene.zone));
     if resolution.scene.vpc_region.is_some() {
         // ECS is ignored for private zones (Developer Guide, "How Route 53 uses EDNS0").
@@ -87,6 +88,8 @@ struct Resolution<'w, 'd> {
     /// The name in the question, lower case.
     question: &'d [u8],
     asked: u16,
+    /// Set by a group that withholds its answer: how long that may be remembered, seconds.
+    longest_denial: Option<Ttl>,
     answer: Answer<'w>,
 }
 
@@ -174,7 +177,10 @@ impl<'w> Resolution<'w, '_> {
         for _ in 0..MAX_CHAIN {
             let choice = zone.choose(group, self.scene.usable, &self.client, self.dice);
             self.answer.scope = self.answer.scope.max(choice.scope);
-            let &first = choice.members.first()?;
+            let Some(&first) = choice.members.first() else {
+                self.longest_denial = zone.longest_denial(group);
+                return None;
+            };
             let (records, helpers) = match zone.content(group, first) {
                 MemberContent::Records(records, helpers) => (records, helpers),
                 MemberContent::Alias(target) => {
@@ -212,7 +218,8 @@ impl<'w> Resolution<'w, '_> {
     /// NODATA and NXDOMAIN carry the SOA (RFC 2308 section 2).
     fn deny(&mut self, rcode: Rcode) {
         self.answer.rcode = rcode;
-        let soa = self.scene.zone.negative_soa();
+        let longest = self.longest_denial.unwrap_or(Ttl::MAX);
+        let soa = self.scene.zone.negative_soa().map(|soa| soa.with_ttl(soa.ttl.min(longest)));
         self.answer.authority = soa.map(|records| Part { owner: Owner::InZone(&[]), records, need: Need::Required });
     }
 

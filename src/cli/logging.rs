@@ -11,8 +11,9 @@ use crate::config::LogFormat;
 /// Starts the log. `RUST_LOG` says what is logged; without it, `verbosity` does: 0 is info, 1 debug, 2 trace.
 pub(super) fn start(format: LogFormat, verbosity: u8) {
     let default = match verbosity {
-        0 => "info",
-        1 => "info,fiftythree=debug",
+        // hickory-server, where it carries UDP, tells of every request at info.
+        0 => "info,hickory_server=error",
+        1 => "info,hickory_server=error,fiftythree=debug",
         _ => "debug,fiftythree=trace",
     };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));

@@ -115,6 +115,7 @@ impl Keys {
             ("blocks", "cidrs"),
             ("cidr_blocks", "cidrs"),
             ("records", "record"),
+            ("groups", "record_group"),
             ("health_checks", "health_check"),
             ("domain_name", "name"),
             ("origin", "name"),
@@ -127,7 +128,6 @@ impl Keys {
     /// What to say about a key that is kept free for what this server does not do yet.
     pub(super) fn later(&self, name: &str) -> Option<&'static str> {
         let kept: &[(&str, &str)] = &[
-            ("record_group", "`[[record_group]]` is kept for later and not supported yet"),
             ("alias_target", "`[[alias_target]]` is kept for later and not supported yet"),
             ("traffic_policy", "`[[traffic_policy]]` is kept for later and not supported yet"),
             ("alarm_identifier", "metric health checks are not supported yet"),
@@ -367,7 +367,7 @@ pub(super) const LOG: Keys = Keys {
     keys: &[optional(
         "format",
         Shape::Choice(&["auto", "text", "json"]),
-        "\"auto\", the default, is text on a terminal and JSON elsewhere.",
+        "\"auto\", the default, and \"text\" are for people, coloured on a terminal; \"json\" is for machines.",
     )],
 };
 
@@ -380,8 +380,22 @@ pub(super) const ZONE_FILE: Keys = Keys {
         optional("comment", Shape::Text, "Your own words about the zone."),
         optional("vpcs", Shape::Texts, "Makes the zone private: only clients in these VPCs see it."),
         optional("record", Shape::Tables(&RECORD), "Resource record sets."),
+        optional("record_group", Shape::Tables(&RECORD_GROUP), "What holds for all records of one name and type."),
         optional("health_check", Shape::Tables(&HEALTH_CHECK), "Health checks; any file may use them."),
         optional("cidr_collection", Shape::Tables(&CIDR_COLLECTION), "CIDR collections; any file may use them."),
+    ],
+};
+
+pub(super) const RECORD_GROUP: Keys = Keys {
+    what: "`[[record_group]]`",
+    keys: &[
+        required("name", Shape::Text, "The name of the group's records, written as theirs is."),
+        required("type", Shape::Text, "The type of the group's records."),
+        optional(
+            "when_all_unhealthy",
+            Shape::Choice(&["all", "none", "last_healthy"]),
+            "What is answered when nothing in the group is healthy: all of it, as at Route 53; nothing; or what was healthy last.",
+        ),
     ],
 };
 

@@ -124,7 +124,7 @@ pub struct LogSettings {
 /// The form of a log line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {
-    /// Text on a terminal, JSON elsewhere.
+    /// Text: for people unless somebody asks for the other.
     Auto,
     /// For people.
     Text,

@@ -198,7 +198,8 @@ impl Control {
     fn apply(&mut self, loaded: Loaded, trigger: Trigger, at: Moment) {
         let Loaded { base, catalog, moves, summary } = loaded;
         let applied = self.tracker.apply(&base.checks, at);
-        self.publisher.publish(World::new(catalog, &self.tracker.bits(), Arc::clone(&base.locator)));
+        let world = self.reader.load().followed_by(catalog, &self.tracker.bits(), Arc::clone(&base.locator));
+        self.publisher.publish(world);
         (self.base, self.moves) = (base, moves);
         self.tell_probes();
         self.outputs.base.send_replace(self.base.clone());

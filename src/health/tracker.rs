@@ -298,7 +298,8 @@ impl Entry {
         if self.check == *check {
             return self;
         }
-        if let (Source::Endpoint { endpoint, machine }, HealthCheckKind::Endpoint(new)) = (&mut self.source, &check.kind)
+        if let (Source::Endpoint { endpoint, machine }, HealthCheckKind::Endpoint(new)) =
+            (&mut self.source, &check.kind)
         {
             machine.set_thresholds(thresholds(new));
             *endpoint = Arc::new(new.clone());
@@ -628,7 +629,8 @@ pub(super) mod tests {
     /// As configurations are: children that are calculated themselves are refused by `config`.
     fn without_nesting(checks: Vec<HealthCheck>) -> Vec<HealthCheck> {
         let is_calculated = |check: &&HealthCheck| matches!(check.kind, HealthCheckKind::Calculated(_));
-        let nested: HashSet<HealthCheckId> = checks.iter().filter(is_calculated).map(|check| check.id.clone()).collect();
+        let nested: HashSet<HealthCheckId> =
+            checks.iter().filter(is_calculated).map(|check| check.id.clone()).collect();
         let mut checks = checks;
         for check in &mut checks {
             if let HealthCheckKind::Calculated(calculated) = &mut check.kind {

@@ -39,7 +39,7 @@ macro_rules! topics {
 
 topics! {
     additional, alias, any, cname, delegation, edns_client_subnet, failover, geolocation, geoproximity, health, ip_based,
-    latency, multivalue, names, negative, private_zones, simple, trees, weighted, wildcards,
+    latency, multivalue, names, negative, private_zones, record_groups, simple, trees, weighted, wildcards,
 }
 
 #[test]

@@ -5,8 +5,8 @@ use std::ops::Range;
 use super::super::document::Findings;
 use super::super::keys;
 use super::super::table::{At, Table};
-use super::{collection, health_check, name, record};
-use crate::model::{CidrCollection, Name};
+use super::{collection, group, health_check, name, record};
+use crate::model::{CidrCollection, Name, RecordGroup};
 
 use super::super::id;
 use toml::de::DeTable;
@@ -34,6 +34,7 @@ pub(super) struct ZoneDraft {
     /// `None` for a public zone.
     pub(super) vpcs: Option<Vec<At<String>>>,
     pub(super) records: Vec<record::RecordDraft>,
+    pub(super) record_groups: Vec<At<RecordGroup>>,
     /// True when records are missing here that could not be read.
     pub(super) is_incomplete: bool,
 }
@@ -61,6 +62,7 @@ pub(super) fn read(root: &DeTable<'_>, findings: &mut Findings<'_>) -> Draft {
 
 fn read_zone(root: &Table<'_>, findings: &mut Findings<'_>) -> Option<ZoneDraft> {
     let records = root.tables("record", findings);
+    let groups = root.tables("record_group", findings);
     if !root.has("name") {
         refuse_what_needs_a_zone(root, &records, findings);
     }
@@ -69,6 +71,7 @@ fn read_zone(root: &Table<'_>, findings: &mut Findings<'_>) -> Option<ZoneDraft>
     // Without a zone the records are read all the same, for their faults.
     let origin = zone.clone().unwrap_or_else(|| Name::parse(NAMELESS).expect("a constant name"));
     let drafts: Vec<_> = records.iter().map(|table| record::read(table, &origin, findings)).collect();
+    let record_groups = groups.iter().filter_map(|table| group::read(table, &origin, findings)).collect();
     let is_incomplete = findings.has_broken_syntax() || drafts.iter().any(Option::is_none);
     let name = At::new(zone?, written?.span);
     Some(ZoneDraft {
@@ -77,6 +80,7 @@ fn read_zone(root: &Table<'_>, findings: &mut Findings<'_>) -> Option<ZoneDraft>
         comment: read_comment(root, findings),
         vpcs: read_vpcs(root, findings),
         records: drafts.into_iter().flatten().collect(),
+        record_groups,
         is_incomplete,
     })
 }
@@ -89,7 +93,7 @@ fn refuse_what_needs_a_zone(root: &Table<'_>, records: &[Table<'_>], findings: &
     if let Some(record) = records.first() {
         findings.error(record.span.clone(), "records need a zone").label("of which zone?").hint(hint);
     }
-    for key in ["id", "comment", "vpcs"].into_iter().filter(|key| root.has(key)) {
+    for key in ["id", "comment", "vpcs", "record_group"].into_iter().filter(|key| root.has(key)) {
         findings.error(root.key_span(key), format!("`{key}` needs a zone")).label("of which zone?").hint(hint);
     }
 }

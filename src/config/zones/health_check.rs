@@ -35,10 +35,7 @@ const KEYS_OF: [(Group, &[(&str, &str)]); 2] = [
             ("enable_sni", "SNI"),
         ],
     ),
-    (
-        Group::Calculated,
-        &[("child_health_checks", "child health checks"), ("health_threshold", "a health threshold")],
-    ),
+    (Group::Calculated, &[("child_health_checks", "child health checks"), ("health_threshold", "a health threshold")]),
 ];
 
 /// Kinds that have the same keys.

@@ -13,12 +13,11 @@ use super::file::{Defined, Draft, ZoneDraft};
 use super::health_check::Draft as CheckDraft;
 use super::policy::CidrReference;
 use super::record::RecordDraft;
-use super::{Configuration, Reading, ZoneSource, apex, file};
+use super::{Configuration, Reading, ZoneSource, apex, file, group};
 use crate::model::{self, Field, Violation};
 use crate::model::{
     CidrCollection, CidrCollectionId, Content, HealthCheck, HealthCheckId, HealthCheckKind, HostedZone, HostedZoneId,
-    Name, RecordType,
-    ResourceRecordSet, RoutingPolicy, VpcId,
+    Name, RecordType, ResourceRecordSet, RoutingPolicy, VpcId,
 };
 
 /// What a file defines for others, and what it asks for.
@@ -189,7 +188,8 @@ impl Link<'_, '_> {
         }
         let record_sets = records.iter().map(|record| record.set.clone()).collect();
         let name = draft.name.value;
-        let mut zone = HostedZone { id, name, comment: draft.comment, vpcs, record_sets };
+        let record_groups = draft.record_groups.iter().map(|group| group.value.clone()).collect();
+        let mut zone = HostedZone { id, name, comment: draft.comment, vpcs, record_sets, record_groups };
         let findings = &mut self.findings[at];
         match apex::missing_sets(&zone, &self.settings.dns) {
             Ok(sets) => zone.record_sets.extend(sets),
@@ -198,6 +198,7 @@ impl Link<'_, '_> {
                 fault.label("too long for it").hint("write the zone's NS and SOA records yourself");
             }
         }
+        group::check(&draft.record_groups, &zone, draft.is_incomplete, findings);
         for violation in model::violations(&zone, collections) {
             let violation = excuse_dangling_alias(violation, &zone);
             report(violation, &records, &draft.name.span, draft.is_incomplete, findings);

@@ -7,6 +7,7 @@ mod apex;
 mod collection;
 mod endpoint;
 mod file;
+mod group;
 mod health_check;
 mod link;
 mod name;

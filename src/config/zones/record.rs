@@ -85,13 +85,13 @@ pub(super) fn read(table: &Table<'_>, zone: &Name, findings: &mut Findings<'_>) 
     Some(RecordDraft { set, health_check, cidr, hosted_zone_id, spans, is_faulty })
 }
 
-fn read_name(table: &Table<'_>, zone: &Name, findings: &mut Findings<'_>) -> Option<Name> {
+pub(super) fn read_name(table: &Table<'_>, zone: &Name, findings: &mut Findings<'_>) -> Option<Name> {
     table.require("name", "such as name = \"www\"; the zone itself is name = \"@\"", findings);
     let written = table.text("name", findings)?;
     name::in_zone(&written, zone, findings)
 }
 
-fn read_type(table: &Table<'_>, findings: &mut Findings<'_>) -> Option<RecordType> {
+pub(super) fn read_type(table: &Table<'_>, findings: &mut Findings<'_>) -> Option<RecordType> {
     table.require("type", "such as type = \"A\"", findings);
     let written = table.text("type", findings)?;
     let found = written.value.parse().ok();

@@ -69,6 +69,42 @@ fn every_policy_is_the_key_that_is_present() {
     assert_eq!(policy(written), RoutingPolicy::Geoproximity { location, bias: -99 });
 }
 
+fn tcp_checks(count: usize) -> String {
+    let check = |number| {
+        let id = format!("00000000-0000-0000-0000-{number:012}");
+        format!(
+            "[[health_check]]\nname = \"c{number}\"\nid = \"{id}\"\ntype = \"tcp\"\nip_address = \"::1\"\nport = 1\n"
+        )
+    };
+    (0..count).map(check).collect()
+}
+
+fn calculated(children: &[String], threshold: u16) -> String {
+    let head = "[[health_check]]\nname = \"site\"\ntype = \"calculated\"\n";
+    format!("{head}child_health_checks = {children:?}\nhealth_threshold = {threshold}\n")
+}
+
+#[test]
+fn a_calculated_check_refers_by_name_or_id() {
+    let children = ["c1".to_owned(), "00000000-0000-0000-0000-000000000000".to_owned()];
+    // The children may stand after it.
+    let checks = read(&(calculated(&children, 1) + &tcp_checks(2))).health_checks;
+    let HealthCheckKind::Calculated(calculated) = &checks[0].kind else { panic!("{checks:?}") };
+    assert_eq!(calculated.child_health_checks, [checks[2].id.clone(), checks[1].id.clone()]);
+    assert_eq!(calculated.health_threshold, 1);
+}
+
+#[test]
+fn a_calculated_check_has_at_most_256_children() {
+    for (count, is_sound) in [(256, true), (257, false)] {
+        let children: Vec<String> = (0..count).map(|number| format!("c{number}")).collect();
+        let text = tcp_checks(count) + &calculated(&children, 256);
+        let source = SourceFile { path: PathBuf::from("checks.toml"), text: text.into() };
+        let reading = read_zones(&[source], &Settings::built_in());
+        assert_eq!(reading.is_sound(), is_sound, "{:?}", reading.faults);
+    }
+}
+
 #[test]
 fn an_absent_policy_is_simple_and_so_is_multivalue_false() {
     let head = "name = \"a\"\ntype = \"a\"\nttl = \"5m\"\nvalues = [\"192.0.2.1\"]\n";
