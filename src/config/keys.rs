@@ -490,8 +490,8 @@ pub(super) const HEALTH_CHECK: Keys = Keys {
         optional("id", Shape::Text, "What the API calls it, a lower-case UUID; follows from the name when absent."),
         optional(
             "type",
-            Shape::Choice(&["http", "https", "tcp", "calculated"]),
-            "How its status is found: by asking an endpoint, or by counting other checks.",
+            Shape::Choice(&["http", "https", "tcp", "calculated", "manual"]),
+            "How its status is found: by asking an endpoint, by counting other checks, by what you say.",
         ),
         optional("ip_address", Shape::Text, "The endpoint's address."),
         optional(
@@ -535,6 +535,11 @@ pub(super) const HEALTH_CHECK: Keys = Keys {
             "health_threshold",
             Shape::Integer { least: 0, most: 256 },
             "How many of its children must be healthy for a calculated check to be.",
+        ),
+        optional(
+            "status",
+            Shape::Choice(&["healthy", "unhealthy"]),
+            "What a manual check is. In Route 53: On and Off.",
         ),
         optional(
             "deleted",

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use crate::model::{EndpointCheck, HealthCheck, HealthCheckId, HealthCheckKind};
+use crate::model::{EndpointCheck, HealthCheck, HealthCheckId, HealthCheckKind, RoutingControlState};
 
 use super::calculated::Family;
 use super::{
@@ -39,6 +39,7 @@ struct Entry {
 enum Source {
     Endpoint { endpoint: Arc<EndpointCheck>, machine: Machine },
     Calculated { family: Family, status: Status },
+    Manual(Status),
 }
 
 /// A check whose final verdict changed.
@@ -289,6 +290,7 @@ impl Entry {
             },
             // Its children are resolved and counted when all checks are there.
             HealthCheckKind::Calculated(_) => Source::Calculated { family: Family::default(), status },
+            HealthCheckKind::Manual(state) => Source::Manual(said(*state)),
         };
         Entry { check: check.clone(), name: check.name.as_str().into(), generation, source }
     }
@@ -298,11 +300,14 @@ impl Entry {
         if self.check == *check {
             return self;
         }
-        if let (Source::Endpoint { endpoint, machine }, HealthCheckKind::Endpoint(new)) =
-            (&mut self.source, &check.kind)
-        {
-            machine.set_thresholds(thresholds(new));
-            *endpoint = Arc::new(new.clone());
+        match (&mut self.source, &check.kind) {
+            (Source::Endpoint { endpoint, machine }, HealthCheckKind::Endpoint(new)) => {
+                machine.set_thresholds(thresholds(new));
+                *endpoint = Arc::new(new.clone());
+            }
+            (Source::Manual(status), HealthCheckKind::Manual(state)) => *status = said(*state),
+            // Children are resolved anew at every load; other pairs do not go on as they were.
+            _ => {}
         }
         Entry { check: check.clone(), name: check.name.as_str().into(), ..self }
     }
@@ -311,6 +316,7 @@ impl Entry {
         let same_source = match (&self.source, &check.kind) {
             (Source::Endpoint { endpoint, .. }, HealthCheckKind::Endpoint(new)) => asks_the_same(endpoint, new),
             (Source::Calculated { .. }, HealthCheckKind::Calculated(_)) => true,
+            (Source::Manual(_), HealthCheckKind::Manual(_)) => true,
             _ => false,
         };
         self.check.disabled == check.disabled && same_source
@@ -328,7 +334,7 @@ impl Entry {
                 let healthy = u32::from(machine.status() == Status::Healthy);
                 aggregate(Checkers { healthy, reporting: 1 })
             }
-            Source::Calculated { status, .. } => *status,
+            Source::Calculated { status, .. } | Source::Manual(status) => *status,
         }
     }
 
@@ -340,7 +346,7 @@ impl Entry {
     fn is_pending(&self) -> bool {
         match &self.source {
             Source::Endpoint { machine, .. } => !self.check.disabled && machine.is_waiting(),
-            Source::Calculated { .. } => false,
+            Source::Calculated { .. } | Source::Manual(_) => false,
         }
     }
 
@@ -353,6 +359,13 @@ impl Entry {
             name: Arc::clone(&self.name),
             check: Arc::clone(endpoint),
         })
+    }
+}
+
+fn said(state: RoutingControlState) -> Status {
+    match state {
+        RoutingControlState::On => Status::Healthy,
+        RoutingControlState::Off => Status::Unhealthy,
     }
 }
 
@@ -586,6 +599,27 @@ pub(super) mod tests {
         let off = |check: HealthCheck| HealthCheck { disabled: true, ..check };
         let applied = tracker.apply(&[off(check("a")), check("b"), off(calculated("not-site", &["a"], 9))], T0);
         assert_eq!(turns(&applied.transitions), [("not-site", Healthy)]);
+    }
+
+    #[test]
+    fn a_manual_check_says_what_its_configuration_says() {
+        use Status::{Healthy, Unhealthy};
+        let manual = |state| HealthCheck { kind: HealthCheckKind::Manual(state), ..check("switch") };
+        let (on, off) = (manual(RoutingControlState::On), manual(RoutingControlState::Off));
+        let site = calculated("site", &["switch"], 1);
+        let mut tracker = tracker(&[off.clone(), site.clone()]);
+        assert_eq!((tracker.pending(), tracker.probes().len()), (0, 0));
+        assert_eq!(tracker.status(slot(&tracker, "site")), Some(Unhealthy));
+        let applied = tracker.apply(&[on.clone(), site], T0);
+        assert_eq!(turns(&applied.transitions), [("switch", Healthy), ("site", Healthy)]);
+        let applied = tracker.apply(&[HealthCheck { inverted: true, ..on }], T0);
+        assert_eq!(turns(&applied.transitions), [("switch", Unhealthy)]);
+        let applied = tracker.apply(&[HealthCheck { disabled: true, ..off }], T0);
+        assert_eq!(turns(&applied.transitions), [("switch", Healthy)]);
+        // An endpoint check in its place goes on from there.
+        tracker.apply(&[manual(RoutingControlState::Off)], T0);
+        assert_eq!(turns(&tracker.apply(&[check("switch")], T0).transitions), []);
+        assert_eq!(tracker.status(slot(&tracker, "switch")), Some(Unhealthy));
     }
 
     #[test]

@@ -29,6 +29,17 @@ pub enum HealthCheckKind {
     Endpoint(EndpointCheck),
     /// From the statuses of other checks (the API's CALCULATED).
     Calculated(CalculatedCheck),
+    /// By what people say (the API's RECOVERY_CONTROL).
+    Manual(RoutingControlState),
+}
+
+/// What people say of a manual check: Route 53's words for its switch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RoutingControlState {
+    /// Healthy.
+    On,
+    /// Unhealthy.
+    Off,
 }
 
 /// A check that counts the healthy ones among other checks.

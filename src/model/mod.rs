@@ -15,7 +15,7 @@ mod zone;
 pub use data::DataError;
 pub use health_check::{
     CalculatedCheck, EndpointCheck, EndpointProtocol, EndpointTarget, HealthCheck, HealthCheckId, HealthCheckKind,
-    HttpRequest,
+    HttpRequest, RoutingControlState,
 };
 pub use name::{MAX_LABEL_OCTETS, MAX_NAME_OCTETS, Name, NameError};
 pub use place::{

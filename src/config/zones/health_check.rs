@@ -9,17 +9,17 @@ use super::super::table::{At, Table};
 use super::collection::read_uuid;
 use super::endpoint;
 use super::file::Defined;
-use crate::model::{CalculatedCheck, HealthCheck, HealthCheckId, HealthCheckKind};
+use crate::model::{CalculatedCheck, HealthCheck, HealthCheckId, HealthCheckKind, RoutingControlState};
 
 /// As long as the tag that names a check in Route 53 (API TagValue).
 const MAX_NAME_CHARACTERS: usize = 256;
 /// API ChildHealthCheckList.
 const MAX_CHILDREN: usize = 256;
 /// Types that Route 53 has and this server has not yet.
-const LATER: [&str; 2] = ["metric", "manual"];
+const LATER: [&str; 1] = ["metric"];
 
 /// The keys of each group of kinds: who has others' is told so in the words of Route 53's InvalidInput, which these end.
-const KEYS_OF: [(Group, &[(&str, &str)]); 2] = [
+const KEYS_OF: [(Group, &[(&str, &str)]); 3] = [
     (
         Group::Basic,
         &[
@@ -36,6 +36,7 @@ const KEYS_OF: [(Group, &[(&str, &str)]); 2] = [
         ],
     ),
     (Group::Calculated, &[("child_health_checks", "child health checks"), ("health_threshold", "a health threshold")]),
+    (Group::Manual, &[("status", "a status")]),
 ];
 
 /// Kinds that have the same keys.
@@ -44,6 +45,7 @@ enum Group {
     /// Route 53's word for checks that ask an endpoint.
     Basic,
     Calculated,
+    Manual,
 }
 
 /// A check whose children are still words.
@@ -109,12 +111,21 @@ fn read_kind(table: &Table<'_>, findings: &mut Findings<'_>) -> Option<Kind> {
     if refuse_type(table, findings) {
         return None;
     }
-    table.require("type", "\"http\", \"https\", \"tcp\" or \"calculated\"", findings);
+    table.require("type", "\"http\", \"https\", \"tcp\", \"calculated\" or \"manual\"", findings);
     let kind = table.choice("type", findings).map(|kind| kind.value);
     match kind {
         Some("calculated") => {
             refuse_keys_of_others(table, Group::Calculated, "Calculated", findings);
             read_calculated(table, findings)
+        }
+        Some("manual") => {
+            refuse_keys_of_others(table, Group::Manual, "Manual", findings);
+            table.require("status", "\"healthy\" or \"unhealthy\"; edit it to switch", findings);
+            let state = match table.choice("status", findings)?.value {
+                "healthy" => RoutingControlState::On,
+                _ => RoutingControlState::Off,
+            };
+            Some((HealthCheckKind::Manual(state), Vec::new()))
         }
         _ => {
             // Of what type it was meant to be nobody knows when it is not said.
@@ -179,13 +190,13 @@ fn refuse_type(table: &Table<'_>, findings: &mut Findings<'_>) -> bool {
     };
     if LATER.contains(&written.value) {
         let fault = findings.error(written.span, format!("`{}` health checks are not supported yet", written.value));
-        fault.label("expected `http`, `https`, `tcp` or `calculated`");
+        fault.label("expected `http`, `https`, `tcp`, `calculated` or `manual`");
         return true;
     }
     if matches!(written.value, "HTTP_STR_MATCH" | "HTTPS_STR_MATCH" | "http_str_match" | "https_str_match") {
         let plain = written.value[..written.value.len() - "_STR_MATCH".len()].to_ascii_lowercase();
         let fault = findings.error(written.span, format!("unknown type `{}`", written.value));
-        fault.label("expected `http`, `https`, `tcp` or `calculated`");
+        fault.label("expected `http`, `https`, `tcp`, `calculated` or `manual`");
         fault.hint(format!("write type = \"{plain}\" and a `search_string`"));
         return true;
     }
