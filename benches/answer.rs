@@ -24,20 +24,20 @@ fn main() {
     divan::main();
 }
 
-#[divan::bench(args = [
+#[divan::bench(sample_size = 100, args = [
     "www", "nobody", "x.users", "weighted", "app", "multi", "lab.test", "shop", "docs", "www.child",
 ])]
 fn from_anywhere(bencher: Bencher<'_, '_>, name: &str) {
     measure(bencher, &[query(name, None)]);
 }
 
-#[divan::bench(args = ["latency", "geo", "near", "cidr", "shop"])]
+#[divan::bench(sample_size = 100, args = ["latency", "geo", "near", "cidr", "shop"])]
 fn by_client_subnet(bencher: Bencher<'_, '_>, name: &str) {
     let packets: Vec<_> = (0..=CLIENTS).map(|client| query(name, Some([198, 51, 100, client]))).collect();
     measure(bencher, &packets);
 }
 
-#[divan::bench]
+#[divan::bench(sample_size = 100)]
 fn ten_thousand_names(bencher: Bencher<'_, '_>) {
     let packets: Vec<_> = (0..NAMES).map(|number| query(&format!("h{}", number * 7919 % NAMES), None)).collect();
     measure(bencher, &packets);
