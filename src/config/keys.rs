@@ -42,6 +42,7 @@ pub(super) enum Shape {
         least: i64,
         most: i64,
     },
+    AnyNumber,
     Boolean,
     Duration(Bounds),
     Table(&'static Keys),
@@ -97,6 +98,9 @@ impl Keys {
             ("path", "resource_path"),
             ("interval", "request_interval"),
             ("threshold", "failure_threshold"),
+            ("ComparisonOperator", "comparison"),
+            ("url", "prometheus"),
+            ("expression", "query"),
             ("EnableSNI", "enable_sni"),
             ("children", "child_health_checks"),
             ("health_checks", "child_health_checks"),
@@ -130,8 +134,10 @@ impl Keys {
         let kept: &[(&str, &str)] = &[
             ("alias_target", "`[[alias_target]]` is kept for later and not supported yet"),
             ("traffic_policy", "`[[traffic_policy]]` is kept for later and not supported yet"),
-            ("alarm_identifier", "metric health checks are not supported yet"),
-            ("insufficient_data_health_status", "metric health checks are not supported yet"),
+            (
+                "alarm_identifier",
+                "a metric check asks a Prometheus: write `prometheus`, `query`, `comparison` and `threshold`",
+            ),
             ("regions", "the checks of this server come from where it runs; there are no checker regions"),
         ];
         kept.iter().find(|(kept, _)| *kept == name).map(|(_, hint)| *hint)
@@ -146,6 +152,7 @@ impl Shape {
             Shape::Texts => "a list of texts".to_owned(),
             Shape::Integer { least, most } => format!("a whole number from {least} to {most}"),
             Shape::Number { least, most } => format!("a number from {least} to {most}"),
+            Shape::AnyNumber => "a finite number".to_owned(),
             Shape::Boolean => "`true` or `false`".to_owned(),
             Shape::Duration(bounds) => format!("a duration: {}", bounds.describe()),
             Shape::Table(_) => "a table".to_owned(),
@@ -490,8 +497,8 @@ pub(super) const HEALTH_CHECK: Keys = Keys {
         optional("id", Shape::Text, "What the API calls it, a lower-case UUID; follows from the name when absent."),
         optional(
             "type",
-            Shape::Choice(&["http", "https", "tcp", "calculated", "manual"]),
-            "How its status is found: by asking an endpoint, by counting other checks, by what you say.",
+            Shape::Choice(&["http", "https", "tcp", "calculated", "metric", "manual"]),
+            "How its status is found: by asking an endpoint, counting other checks, asking a Prometheus, or as you say.",
         ),
         optional("ip_address", Shape::Text, "The endpoint's address."),
         optional(
@@ -535,6 +542,39 @@ pub(super) const HEALTH_CHECK: Keys = Keys {
             "health_threshold",
             Shape::Integer { least: 0, most: 256 },
             "How many of its children must be healthy for a calculated check to be.",
+        ),
+        optional(
+            "prometheus",
+            Shape::Text,
+            "The base URL that a metric check asks, such as \"http://127.0.0.1:9090\".",
+        ),
+        optional("query", Shape::Text, "PromQL that gives a number, or several of which none may be bad."),
+        optional(
+            "comparison",
+            Shape::Choice(&[
+                "greater_than_threshold",
+                "greater_than_or_equal_to_threshold",
+                "less_than_threshold",
+                "less_than_or_equal_to_threshold",
+            ]),
+            "Which numbers are bad: a metric check is unhealthy when this is so.",
+        ),
+        optional("threshold", Shape::AnyNumber, "What the numbers of a metric check are compared with."),
+        optional(
+            "period",
+            Shape::Duration(Bounds::seconds(1, 86_400)),
+            "From one evaluation of a metric check to the next. Default: 60.",
+        ),
+        optional(
+            "evaluation_periods",
+            // With more than a hundred nobody waits for the outcome.
+            Shape::Integer { least: 1, most: 100 },
+            "How many evaluations in a row must be bad, or without data. Default: 1.",
+        ),
+        optional(
+            "insufficient_data_health_status",
+            Shape::Choice(&["healthy", "unhealthy", "last_known_status"]),
+            "What a metric check is without data. Default: \"last_known_status\".",
         ),
         optional(
             "status",

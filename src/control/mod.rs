@@ -20,7 +20,7 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, watch};
 
-use crate::health::{CheckSlot, Generation, Moment, Observation, ProbePlan, Status, Tracker, Transition};
+use crate::health::{CheckSlot, Generation, MetricPlan, Moment, Observation, ProbePlan, Status, Tracker, Transition};
 use crate::world::{Publisher, Reader, World};
 
 pub use load::{Base, LoadOutcome, LoadRequest, Loaded, Refused, Summary, load};
@@ -72,6 +72,8 @@ pub enum Flow {
 pub struct Outputs {
     /// What is to be probed.
     pub plans: watch::Sender<Arc<[ProbePlan]>>,
+    /// What Prometheus is to be asked.
+    pub metrics: watch::Sender<Arc<[MetricPlan]>>,
     /// How many checks have had no first result.
     pub pending: watch::Sender<usize>,
     /// Work for the loader.
@@ -211,12 +213,8 @@ impl Control {
     }
 
     fn tell_probes(&self) {
-        let plans: Arc<[ProbePlan]> = self.tracker.probes().into();
-        self.outputs.plans.send_if_modified(|current| {
-            let changed = **current != *plans;
-            *current = plans;
-            changed
-        });
+        tell(&self.outputs.plans, self.tracker.probes().into());
+        tell(&self.outputs.metrics, self.tracker.metrics().into());
         self.tell_pending();
     }
 
@@ -261,6 +259,15 @@ impl Control {
         tracing::error!("nothing was reloaded, everything is served as before: {refused}");
         self.last_faults.clear();
     }
+}
+
+/// Wakes nobody when nothing is other than before.
+fn tell<P: PartialEq>(plans: &watch::Sender<Arc<[P]>>, wanted: Arc<[P]>) {
+    plans.send_if_modified(|current| {
+        let changed = **current != *wanted;
+        *current = wanted;
+        changed
+    });
 }
 
 /// A request by a person outweighs an edit: they wait for an answer.

@@ -86,10 +86,11 @@ fn start(directory: tempfile::TempDir) -> Result<House, Refused> {
     let request = LoadRequest { generation: 0, base: Base::empty(settings), tracker: Tracker::new() };
     let loaded = *load(&source, request, Occasion::Start).result?;
     let (plans_in, plans) = watch::channel(Arc::from([]));
+    let (metrics, _) = watch::channel(Arc::from([]));
     let (pending_in, pending) = watch::channel(0);
     let (loads_in, loads) = mpsc::unbounded_channel();
     let (base, _) = watch::channel(loaded.base.clone());
-    let outputs = Outputs { plans: plans_in, pending: pending_in, loads: loads_in, base };
+    let outputs = Outputs { plans: plans_in, metrics, pending: pending_in, loads: loads_in, base };
     let (control, reader) = Control::new(loaded, outputs, Moment::default());
     Ok(House { directory, source, control, reader, plans, pending, loads })
 }

@@ -8,8 +8,8 @@ use tokio::sync::{mpsc, watch};
 
 use crate::config::{Occasion, Settings};
 use crate::control::{self, Base, Event, LoadRequest, Observed, Outputs, Trigger};
-use crate::health::ProbePlan;
-use crate::probe::{self, Prober, ProberSettings};
+use crate::health::{MetricPlan, ProbePlan};
+use crate::probe::{self, Evaluator, Prober, ProberSettings};
 use crate::store::{SettingsSource, Targets, Watcher};
 
 use super::signals::Hangups;
@@ -23,6 +23,7 @@ pub(super) struct Wiring {
     events: mpsc::Sender<Event>,
     inbox: Option<mpsc::Receiver<Event>>,
     plans: watch::Receiver<Arc<[ProbePlan]>>,
+    metrics: watch::Receiver<Arc<[MetricPlan]>>,
     pending: watch::Receiver<usize>,
     loads: Option<mpsc::UnboundedReceiver<LoadRequest>>,
     base: watch::Receiver<Base>,
@@ -33,12 +34,14 @@ impl Wiring {
     pub(super) fn new(base: &Base, source: SettingsSource, hangups: Hangups) -> (Outputs, Wiring) {
         let (events, inbox) = mpsc::channel(EVENTS);
         let (plans_in, plans) = watch::channel(Arc::from([]));
+        let (metrics_in, metrics) = watch::channel(Arc::from([]));
         let (pending_in, pending) = watch::channel(0);
         let (loads_in, loads) = mpsc::unbounded_channel();
         let (base_in, base) = watch::channel(base.clone());
         tokio::spawn(reload_on_hangup(hangups, events.clone()));
-        let outputs = Outputs { plans: plans_in, pending: pending_in, loads: loads_in, base: base_in };
-        (outputs, Wiring { source, events, inbox: Some(inbox), plans, pending, loads: Some(loads), base })
+        let outputs =
+            Outputs { plans: plans_in, metrics: metrics_in, pending: pending_in, loads: loads_in, base: base_in };
+        (outputs, Wiring { source, events, inbox: Some(inbox), plans, metrics, pending, loads: Some(loads), base })
     }
 
     /// What the loop listens to.
@@ -61,6 +64,9 @@ impl Wiring {
         let prober = Prober::new(&ProberSettings::default(), results_in)?;
         tokio::spawn(prober.run(self.plans.clone()));
         tokio::spawn(forward(results, self.events.clone()));
+        let (results_in, results) = mpsc::channel(EVENTS);
+        tokio::spawn(Evaluator::new(results_in)?.run(self.metrics.clone()));
+        tokio::spawn(forward_evaluated(results, self.events.clone()));
         Ok(())
     }
 
@@ -104,7 +110,9 @@ impl Wiring {
 
     /// The names of the checks that are probed.
     pub(super) fn probed(&self) -> Vec<Arc<str>> {
-        self.plans.borrow().iter().map(|plan| Arc::clone(&plan.name)).collect()
+        let (plans, metrics) = (self.plans.borrow(), self.metrics.borrow());
+        let probed = plans.iter().map(|plan| &plan.name);
+        probed.chain(metrics.iter().map(|plan| &plan.name)).map(Arc::clone).collect()
     }
 
     pub(super) async fn send(&self, event: Event) {
@@ -117,6 +125,17 @@ impl Wiring {
 async fn forward(mut results: mpsc::Receiver<probe::Observed>, events: mpsc::Sender<Event>) {
     while let Some(result) = results.recv().await {
         let probe::Observed { slot, generation, observation, report } = result;
+        let observed = Observed { slot, generation, observation, status: Box::new(report) };
+        if events.send(Event::Observed(observed)).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Hands the results of metric checks to the loop.
+async fn forward_evaluated(mut results: mpsc::Receiver<probe::Evaluated>, events: mpsc::Sender<Event>) {
+    while let Some(result) = results.recv().await {
+        let probe::Evaluated { slot, generation, observation, report } = result;
         let observed = Observed { slot, generation, observation, status: Box::new(report) };
         if events.send(Event::Observed(observed)).await.is_err() {
             return;

@@ -67,6 +67,8 @@ pub enum Cause {
     Passes(u8),
     /// The check itself was changed: inverted, disabled, enabled.
     Configuration,
+    /// Of a metric check, so many evaluations in a row had no data.
+    InsufficientData(u8),
     /// Of a calculated check, a child turned.
     Children(Children),
 }
@@ -89,6 +91,7 @@ impl fmt::Display for Cause {
             Cause::FirstResult => f.write_str("the first result"),
             Cause::Failures(row) => write!(f, "failed {row} times in a row"),
             Cause::Passes(row) => write!(f, "passed {row} times in a row"),
+            Cause::InsufficientData(row) => write!(f, "no data {row} times in a row"),
             Cause::Configuration => f.write_str("its configuration changed"),
             Cause::Children(Children { healthy, all, needed }) => {
                 write!(f, "{healthy} of {all} child health checks are healthy, {needed} must be")
@@ -106,7 +109,7 @@ impl Machine {
 
     /// Takes one result into account; says when it turned.
     pub fn observe(&mut self, observation: Observation, at: Moment) -> Option<Turn> {
-        let seen = Status::from(observation);
+        let seen = observation.status()?;
         let Progress::Contrary(row) = self.progress else {
             return self.settle(seen, Cause::FirstResult, at);
         };
@@ -120,6 +123,16 @@ impl Machine {
             return None;
         }
         self.settle(seen, row_cause(seen, row), at)
+    }
+
+    /// Takes a status over without a result: the row begins anew, and who waits for a first result goes on waiting.
+    pub(super) fn assume(&mut self, status: Status, cause: Cause, at: Moment) -> Option<Turn> {
+        let waits = self.is_waiting();
+        let turn = self.settle(status, cause, at);
+        if waits {
+            self.progress = Progress::Waiting;
+        }
+        turn
     }
 
     /// What it says now.
@@ -186,11 +199,11 @@ mod tests {
     /// The same rules without a state machine: look back over all results so far, each time.
     fn reference(results: &[Observation], failure: usize, recovery: usize) -> Status {
         let Some(first) = results.first() else { return Status::Healthy };
-        let mut status = Status::from(*first);
+        let mut status = first.status().unwrap();
         for end in 1..=results.len() {
             let (needed, kind) = if status == Status::Healthy { (failure, Fail) } else { (recovery, Pass) };
             if end >= needed && results[end - needed..end].iter().all(|result| *result == kind) {
-                status = Status::from(kind);
+                status = kind.status().unwrap();
             }
         }
         status

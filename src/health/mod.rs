@@ -9,12 +9,14 @@
 //!  a calculated check:   the bits of its children ◀── counted, in the same step ┘
 //! ```
 //!
-//! [`Tracker`] holds the checks and does all of this; [`Machine`] is the state of one check as one checker sees it;
+//! [`Tracker`] holds the checks and does all of this; [`Machine`] is the state of one check as one checker sees it,
+//! [`MetricMachine`] that of one that may be without data;
 //! [`aggregate`] is Route 53's 18 % rule; [`CheckBits`] is what a query reads.
 
 mod bits;
 mod calculated;
 mod machine;
+mod metric;
 mod tracker;
 mod verdict;
 
@@ -22,7 +24,8 @@ use std::time::Duration;
 
 pub use bits::CheckBits;
 pub use machine::{Cause, Children, Machine, Thresholds, Turn};
-pub use tracker::{Applied, ProbePlan, Tracker, Transition};
+pub use metric::MetricMachine;
+pub use tracker::{Applied, MetricPlan, ProbePlan, Tracker, Transition};
 pub use verdict::{Checkers, aggregate, verdict};
 
 /// Where a check's bit is: a dense index, the same for as long as the check exists, across reloads too.
@@ -45,6 +48,8 @@ pub enum Observation {
     Pass,
     /// It did not.
     Fail,
+    /// Nobody knows: a metric without data. Endpoints have no such result.
+    Missing,
 }
 
 /// What is believed of a check.
@@ -67,11 +72,14 @@ impl Status {
     }
 }
 
-impl From<Observation> for Status {
-    fn from(observation: Observation) -> Status {
-        match observation {
-            Observation::Pass => Status::Healthy,
-            Observation::Fail => Status::Unhealthy,
+impl Observation {
+    /// What it speaks for.
+    #[must_use]
+    pub fn status(self) -> Option<Status> {
+        match self {
+            Observation::Pass => Some(Status::Healthy),
+            Observation::Fail => Some(Status::Unhealthy),
+            Observation::Missing => None,
         }
     }
 }

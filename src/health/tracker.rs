@@ -3,12 +3,12 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use crate::model::{EndpointCheck, HealthCheck, HealthCheckId, HealthCheckKind, RoutingControlState};
+use crate::model::{EndpointCheck, HealthCheck, HealthCheckId, HealthCheckKind, MetricCheck, RoutingControlState};
 
 use super::calculated::Family;
 use super::{
-    Cause, CheckBits, CheckSlot, Checkers, Generation, Machine, Moment, Observation, Status, Thresholds, aggregate,
-    verdict,
+    Cause, CheckBits, CheckSlot, Checkers, Generation, Machine, MetricMachine, Moment, Observation, Status, Thresholds,
+    aggregate, verdict,
 };
 
 /// All checks of the configuration and their states.
@@ -39,6 +39,7 @@ struct Entry {
 enum Source {
     Endpoint { endpoint: Arc<EndpointCheck>, machine: Machine },
     Calculated { family: Family, status: Status },
+    Metric { check: Arc<MetricCheck>, machine: MetricMachine },
     Manual(Status),
 }
 
@@ -85,6 +86,21 @@ pub struct ProbePlan {
     pub name: Arc<str>,
     /// What is asked.
     pub check: Arc<EndpointCheck>,
+}
+
+/// What has to be evaluated for one metric check.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MetricPlan {
+    /// Goes back with every result.
+    pub slot: CheckSlot,
+    /// Goes back with every result; a result of an older one is not heard.
+    pub generation: Generation,
+    /// The id, which the Prometheus sees in the User-Agent.
+    pub id: HealthCheckId,
+    /// The name people gave the check.
+    pub name: Arc<str>,
+    /// What is asked.
+    pub check: Arc<MetricCheck>,
 }
 
 impl Tracker {
@@ -143,6 +159,13 @@ impl Tracker {
         slots.filter_map(|(slot, entry)| entry.as_ref()?.plan(slot)).collect()
     }
 
+    /// What is to be evaluated: the enabled metric checks, in order of their slots.
+    #[must_use]
+    pub fn metrics(&self) -> Vec<MetricPlan> {
+        let slots = (0..).map(CheckSlot).zip(&self.entries);
+        slots.filter_map(|(slot, entry)| entry.as_ref()?.metric_plan(slot)).collect()
+    }
+
     /// Takes one result of a probe into account. What comes back is whose final verdict changed: nobody's, most of the time,
     /// or this check's and then, in the same step, those of the calculated checks that count it. A result for a check
     /// that is gone, disabled or asks something else by now is not heard.
@@ -171,11 +194,16 @@ impl Tracker {
             return None;
         }
         let from = entry.verdict();
-        let Source::Endpoint { machine, .. } = &mut entry.source else { return None };
-        if machine.is_waiting() {
+        let was_pending = entry.is_pending();
+        let turn = match &mut entry.source {
+            Source::Endpoint { machine, .. } => machine.observe(observation, at),
+            Source::Metric { machine, .. } => machine.observe(observation, at),
+            Source::Calculated { .. } | Source::Manual(_) => None,
+        };
+        if was_pending && !entry.is_pending() {
             self.pending -= 1;
         }
-        let turn = machine.observe(observation, at)?;
+        let turn = turn?;
         let to = entry.verdict();
         self.bits.set(slot, to);
         (from != to).then(|| Transition { slot, name: Arc::clone(&entry.name), from, to, at, cause: turn.cause })
@@ -237,7 +265,7 @@ impl Tracker {
     }
 
     fn add(&mut self, check: &HealthCheck, at: Moment) -> CheckSlot {
-        let entry = Entry::new(check, self.next_generation(), Status::Healthy, at);
+        let entry = Entry::new(check, self.next_generation(), None, at);
         let slot = self.free.pop().unwrap_or_else(|| self.new_slot());
         self.slots.insert(check.id.clone(), slot);
         self.put(slot, entry);
@@ -259,7 +287,7 @@ impl Tracker {
             old.reconfigured(check)
         } else {
             applied.restarted.push(slot);
-            Entry::new(check, self.next_generation(), old.believed(), at)
+            Entry::new(check, self.next_generation(), Some(old.believed()), at)
         };
         let (to, name) = (entry.verdict(), Arc::clone(&entry.name));
         let is_final = !matches!(entry.source, Source::Calculated { .. });
@@ -282,7 +310,9 @@ impl Tracker {
 }
 
 impl Entry {
-    fn new(check: &HealthCheck, generation: Generation, status: Status, at: Moment) -> Entry {
+    /// `before` is what was believed of its predecessor; a new check has none.
+    fn new(check: &HealthCheck, generation: Generation, before: Option<Status>, at: Moment) -> Entry {
+        let status = before.unwrap_or(Status::Healthy);
         let source = match &check.kind {
             HealthCheckKind::Endpoint(endpoint) => Source::Endpoint {
                 endpoint: Arc::new(endpoint.clone()),
@@ -290,6 +320,9 @@ impl Entry {
             },
             // Its children are resolved and counted when all checks are there.
             HealthCheckKind::Calculated(_) => Source::Calculated { family: Family::default(), status },
+            HealthCheckKind::Metric(metric) => {
+                Source::Metric { check: Arc::new(metric.clone()), machine: MetricMachine::new(metric, before, at) }
+            }
             HealthCheckKind::Manual(state) => Source::Manual(said(*state)),
         };
         Entry { check: check.clone(), name: check.name.as_str().into(), generation, source }
@@ -305,6 +338,10 @@ impl Entry {
                 machine.set_thresholds(thresholds(new));
                 *endpoint = Arc::new(new.clone());
             }
+            (Source::Metric { check, machine }, HealthCheckKind::Metric(new)) => {
+                machine.reconfigure(new);
+                *check = Arc::new(new.clone());
+            }
             (Source::Manual(status), HealthCheckKind::Manual(state)) => *status = said(*state),
             // Children are resolved anew at every load; other pairs do not go on as they were.
             _ => {}
@@ -316,6 +353,7 @@ impl Entry {
         let same_source = match (&self.source, &check.kind) {
             (Source::Endpoint { endpoint, .. }, HealthCheckKind::Endpoint(new)) => asks_the_same(endpoint, new),
             (Source::Calculated { .. }, HealthCheckKind::Calculated(_)) => true,
+            (Source::Metric { check, .. }, HealthCheckKind::Metric(new)) => compares_the_same(check, new),
             (Source::Manual(_), HealthCheckKind::Manual(_)) => true,
             _ => false,
         };
@@ -334,6 +372,7 @@ impl Entry {
                 let healthy = u32::from(machine.status() == Status::Healthy);
                 aggregate(Checkers { healthy, reporting: 1 })
             }
+            Source::Metric { machine, .. } => machine.status(),
             Source::Calculated { status, .. } | Source::Manual(status) => *status,
         }
     }
@@ -346,6 +385,7 @@ impl Entry {
     fn is_pending(&self) -> bool {
         match &self.source {
             Source::Endpoint { machine, .. } => !self.check.disabled && machine.is_waiting(),
+            Source::Metric { machine, .. } => !self.check.disabled && machine.is_waiting(),
             Source::Calculated { .. } | Source::Manual(_) => false,
         }
     }
@@ -360,6 +400,17 @@ impl Entry {
             check: Arc::clone(endpoint),
         })
     }
+
+    fn metric_plan(&self, slot: CheckSlot) -> Option<MetricPlan> {
+        let Source::Metric { check, .. } = &self.source else { return None };
+        (!self.check.disabled).then(|| MetricPlan {
+            slot,
+            generation: self.generation,
+            id: self.check.id.clone(),
+            name: Arc::clone(&self.name),
+            check: Arc::clone(check),
+        })
+    }
 }
 
 fn said(state: RoutingControlState) -> Status {
@@ -371,6 +422,23 @@ fn said(state: RoutingControlState) -> Status {
 
 fn thresholds(endpoint: &EndpointCheck) -> Thresholds {
     Thresholds { failure: endpoint.failure_threshold, recovery: endpoint.recovery_threshold }
+}
+
+/// Whether results of one are results of the other.
+fn compares_the_same(one: &MetricCheck, other: &MetricCheck) -> bool {
+    let MetricCheck {
+        prometheus,
+        query,
+        comparison,
+        threshold,
+        period: _,
+        evaluation_periods: _,
+        insufficient_data_health_status: _,
+    } = one;
+    *prometheus == other.prometheus
+        && *query == other.query
+        && *comparison == other.comparison
+        && *threshold == other.threshold
 }
 
 /// Whether results of one are results of the other. How often and how strictly does not matter for that.
@@ -394,7 +462,8 @@ pub(super) mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::model::{CalculatedCheck, EndpointProtocol, EndpointTarget};
+    use crate::health::metric::tests::metric;
+    use crate::model::{CalculatedCheck, EndpointProtocol, EndpointTarget, InsufficientDataHealthStatus};
     use Observation::{Fail, Pass};
 
     const T0: Moment = Moment(Duration::ZERO);
@@ -599,6 +668,35 @@ pub(super) mod tests {
         let off = |check: HealthCheck| HealthCheck { disabled: true, ..check };
         let applied = tracker.apply(&[off(check("a")), check("b"), off(calculated("not-site", &["a"], 9))], T0);
         assert_eq!(turns(&applied.transitions), [("not-site", Healthy)]);
+    }
+
+    #[test]
+    fn a_metric_check_is_evaluated_and_keeps_its_state_under_other_periods() {
+        use InsufficientDataHealthStatus::Unhealthy;
+        let metric = |periods, query: &str| {
+            let metric = MetricCheck { query: query.to_owned(), ..metric(periods, Unhealthy) };
+            HealthCheck { kind: HealthCheckKind::Metric(metric), ..check("errors") }
+        };
+        let mut tracker = tracker(&[metric(3, "errors"), calculated("site", &["errors"], 1)]);
+        assert_eq!((tracker.pending(), tracker.probes().len(), tracker.metrics().len()), (1, 0, 1));
+        let slot = slot(&tracker, "errors");
+        assert_eq!(tracker.status(slot), Some(Status::Unhealthy));
+        let plan = tracker.metrics().remove(0);
+        assert_eq!(tracker.observe(slot, plan.generation, Observation::Missing, T0), []);
+        assert_eq!(tracker.pending(), 0);
+        let transitions = tracker.observe(slot, plan.generation, Pass, T0);
+        assert_eq!(turns(&transitions), [("errors", Status::Healthy), ("site", Status::Healthy)]);
+        tracker.observe(slot, plan.generation, Fail, T0);
+        assert_eq!(tracker.apply(&[metric(2, "errors")], T0).restarted, []);
+        assert_eq!(tracker.observe(slot, plan.generation, Fail, T0)[0].cause, Cause::Failures(2));
+        // Another query is another metric: the verdict stays until there is data.
+        assert_eq!(tracker.apply(&[metric(2, "latency")], T0).restarted, [slot]);
+        let generation = tracker.metrics()[0].generation;
+        assert_eq!(tracker.observe(slot, plan.generation, Pass, T0), []);
+        assert_eq!(turns(&tracker.observe(slot, generation, Pass, T0)), [("errors", Status::Healthy)]);
+        assert_eq!(tracker.observe(slot, generation, Observation::Missing, T0), []);
+        let transitions = tracker.observe(slot, generation, Observation::Missing, T0);
+        assert_eq!(transitions[0].cause.to_string(), "no data 2 times in a row");
     }
 
     #[test]

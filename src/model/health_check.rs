@@ -29,8 +29,67 @@ pub enum HealthCheckKind {
     Endpoint(EndpointCheck),
     /// From the statuses of other checks (the API's CALCULATED).
     Calculated(CalculatedCheck),
+    /// By asking a Prometheus (the API's CLOUDWATCH_METRIC).
+    Metric(MetricCheck),
     /// By what people say (the API's RECOVERY_CONTROL).
     Manual(RoutingControlState),
+}
+
+/// A check that compares the result of a query with a threshold, as a CloudWatch alarm does; an alarm is unhealthy.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MetricCheck {
+    /// The base URL of a Prometheus or of something that speaks its HTTP API.
+    pub prometheus: String,
+    /// PromQL whose result is a scalar or an instant vector.
+    pub query: String,
+    /// What is said of a bad value (CloudWatch ComparisonOperator).
+    pub comparison: ComparisonOperator,
+    /// What a value is compared with; finite.
+    pub threshold: f64,
+    /// From the start of one evaluation to the next, 1 s to a day (CloudWatch Period).
+    pub period: Duration,
+    /// Bad values in a row that make it unhealthy, and missing ones that are insufficient data, 1..=100 (CloudWatch
+    /// EvaluationPeriods).
+    pub evaluation_periods: u8,
+    /// What it is then.
+    pub insufficient_data_health_status: InsufficientDataHealthStatus,
+}
+
+/// How a value that is to raise the alarm compares with the threshold (CloudWatch ComparisonOperator).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ComparisonOperator {
+    /// Value > threshold.
+    GreaterThanThreshold,
+    /// Value ≥ threshold.
+    GreaterThanOrEqualToThreshold,
+    /// Value < threshold.
+    LessThanThreshold,
+    /// Value ≤ threshold.
+    LessThanOrEqualToThreshold,
+}
+
+impl ComparisonOperator {
+    /// Whether the value is on the bad side; NaN never is.
+    #[must_use]
+    pub fn holds(self, value: f64, threshold: f64) -> bool {
+        match self {
+            ComparisonOperator::GreaterThanThreshold => value > threshold,
+            ComparisonOperator::GreaterThanOrEqualToThreshold => value >= threshold,
+            ComparisonOperator::LessThanThreshold => value < threshold,
+            ComparisonOperator::LessThanOrEqualToThreshold => value <= threshold,
+        }
+    }
+}
+
+/// What a metric check is without data (API InsufficientDataHealthStatus).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InsufficientDataHealthStatus {
+    /// Healthy.
+    Healthy,
+    /// Unhealthy.
+    Unhealthy,
+    /// What it was when there was data; healthy when there never was any.
+    LastKnownStatus,
 }
 
 /// What people say of a manual check: Route 53's words for its switch.

@@ -14,8 +14,8 @@ mod zone;
 
 pub use data::DataError;
 pub use health_check::{
-    CalculatedCheck, EndpointCheck, EndpointProtocol, EndpointTarget, HealthCheck, HealthCheckId, HealthCheckKind,
-    HttpRequest, RoutingControlState,
+    CalculatedCheck, ComparisonOperator, EndpointCheck, EndpointProtocol, EndpointTarget, HealthCheck, HealthCheckId,
+    HealthCheckKind, HttpRequest, InsufficientDataHealthStatus, MetricCheck, RoutingControlState,
 };
 pub use name::{MAX_LABEL_OCTETS, MAX_NAME_OCTETS, Name, NameError};
 pub use place::{

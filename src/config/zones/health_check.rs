@@ -1,5 +1,5 @@
 //! `[[health_check]]`: how a check's status is found. The kinds that ask nobody are here, those that ask an endpoint in
-//! [`mod@super::endpoint`].
+//! [`mod@super::endpoint`], those that ask a Prometheus in [`mod@super::metric`].
 
 use std::ops::Range;
 
@@ -9,17 +9,16 @@ use super::super::table::{At, Table};
 use super::collection::read_uuid;
 use super::endpoint;
 use super::file::Defined;
+use super::metric;
 use crate::model::{CalculatedCheck, HealthCheck, HealthCheckId, HealthCheckKind, RoutingControlState};
 
 /// As long as the tag that names a check in Route 53 (API TagValue).
 const MAX_NAME_CHARACTERS: usize = 256;
 /// API ChildHealthCheckList.
 const MAX_CHILDREN: usize = 256;
-/// Types that Route 53 has and this server has not yet.
-const LATER: [&str; 1] = ["metric"];
 
 /// The keys of each group of kinds: who has others' is told so in the words of Route 53's InvalidInput, which these end.
-const KEYS_OF: [(Group, &[(&str, &str)]); 3] = [
+const KEYS_OF: [(Group, &[(&str, &str)]); 4] = [
     (
         Group::Basic,
         &[
@@ -36,6 +35,18 @@ const KEYS_OF: [(Group, &[(&str, &str)]); 3] = [
         ],
     ),
     (Group::Calculated, &[("child_health_checks", "child health checks"), ("health_threshold", "a health threshold")]),
+    (
+        Group::Metric,
+        &[
+            ("prometheus", "a Prometheus server"),
+            ("query", "a query"),
+            ("comparison", "a comparison"),
+            ("threshold", "a threshold"),
+            ("period", "a period"),
+            ("evaluation_periods", "evaluation periods"),
+            ("insufficient_data_health_status", "an insufficient data health state"),
+        ],
+    ),
     (Group::Manual, &[("status", "a status")]),
 ];
 
@@ -45,6 +56,7 @@ enum Group {
     /// Route 53's word for checks that ask an endpoint.
     Basic,
     Calculated,
+    Metric,
     Manual,
 }
 
@@ -111,12 +123,16 @@ fn read_kind(table: &Table<'_>, findings: &mut Findings<'_>) -> Option<Kind> {
     if refuse_type(table, findings) {
         return None;
     }
-    table.require("type", "\"http\", \"https\", \"tcp\", \"calculated\" or \"manual\"", findings);
+    table.require("type", "\"http\", \"https\", \"tcp\", \"calculated\", \"metric\" or \"manual\"", findings);
     let kind = table.choice("type", findings).map(|kind| kind.value);
     match kind {
         Some("calculated") => {
             refuse_keys_of_others(table, Group::Calculated, "Calculated", findings);
             read_calculated(table, findings)
+        }
+        Some("metric") => {
+            refuse_keys_of_others(table, Group::Metric, "Metric", findings);
+            Some((HealthCheckKind::Metric(metric::read(table, findings)?), Vec::new()))
         }
         Some("manual") => {
             refuse_keys_of_others(table, Group::Manual, "Manual", findings);
@@ -142,7 +158,10 @@ fn refuse_keys_of_others(table: &Table<'_>, own: Group, name: &str, findings: &m
     let others = KEYS_OF.iter().filter(|(group, _)| *group != own).flat_map(|(_, keys)| *keys);
     for (key, words) in others.filter(|(key, _)| table.has(key)) {
         let message = format!("{name} health checks must not have {words} specified.");
-        findings.error(table.key_span(key), message).label("belongs to checks of another type");
+        let fault = findings.error(table.key_span(key), message).label("belongs to checks of another type");
+        if *key == "threshold" && own == Group::Basic {
+            fault.hint("did you mean `failure_threshold`?");
+        }
     }
 }
 
@@ -188,15 +207,10 @@ fn refuse_type(table: &Table<'_>, findings: &mut Findings<'_>) -> bool {
         findings.forget_since(mark);
         return false;
     };
-    if LATER.contains(&written.value) {
-        let fault = findings.error(written.span, format!("`{}` health checks are not supported yet", written.value));
-        fault.label("expected `http`, `https`, `tcp`, `calculated` or `manual`");
-        return true;
-    }
     if matches!(written.value, "HTTP_STR_MATCH" | "HTTPS_STR_MATCH" | "http_str_match" | "https_str_match") {
         let plain = written.value[..written.value.len() - "_STR_MATCH".len()].to_ascii_lowercase();
         let fault = findings.error(written.span, format!("unknown type `{}`", written.value));
-        fault.label("expected `http`, `https`, `tcp`, `calculated` or `manual`");
+        fault.label("expected `http`, `https`, `tcp`, `calculated`, `metric` or `manual`");
         fault.hint(format!("write type = \"{plain}\" and a `search_string`"));
         return true;
     }

@@ -10,6 +10,7 @@ mod file;
 mod group;
 mod health_check;
 mod link;
+mod metric;
 mod name;
 mod policy;
 mod record;

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use super::*;
 use crate::model::{
-    CidrCollectionId, Content, Coordinates, Country, EndpointCheck, EndpointProtocol, EndpointTarget, FailoverRole,
-    GeoLocation, GeoproximityLocation, HealthCheckKind, Name, RecordType, Region, ResourceRecordSet, RoutingPolicy,
+    CidrCollectionId, ComparisonOperator, Content, Coordinates, Country, EndpointCheck, EndpointProtocol,
+    EndpointTarget, FailoverRole, GeoLocation, GeoproximityLocation, HealthCheckKind, InsufficientDataHealthStatus,
+    MetricCheck, Name, RecordType, Region, ResourceRecordSet, RoutingPolicy,
 };
 
 fn read_with(settings: &str, text: &str) -> Configuration {
@@ -103,6 +104,38 @@ fn a_calculated_check_has_at_most_256_children() {
         let reading = read_zones(&[source], &Settings::built_in());
         assert_eq!(reading.is_sound(), is_sound, "{:?}", reading.faults);
     }
+}
+
+#[test]
+fn a_metric_check_has_the_defaults_of_cloudwatch() {
+    let metric = |rest: &str| {
+        let head =
+            "[[health_check]]\nname = \"errors\"\ntype = \"metric\"\nprometheus = \"http://[::1]:9090/prefix\"\n";
+        let check = read(&format!("{head}query = 'rate(errors{{job=\"web\"}}[1m])'\n{rest}")).health_checks.remove(0);
+        let HealthCheckKind::Metric(metric) = check.kind else { panic!("{check:?}") };
+        metric
+    };
+    let expected = MetricCheck {
+        prometheus: "http://[::1]:9090/prefix".to_owned(),
+        query: "rate(errors{job=\"web\"}[1m])".to_owned(),
+        comparison: ComparisonOperator::GreaterThanThreshold,
+        threshold: -1.5,
+        period: Duration::from_secs(60),
+        evaluation_periods: 1,
+        insufficient_data_health_status: InsufficientDataHealthStatus::LastKnownStatus,
+    };
+    assert_eq!(metric("comparison = \"greater_than_threshold\"\nthreshold = -1.5"), expected);
+    let rest = "comparison = \"less_than_or_equal_to_threshold\"\nthreshold = 3\nperiod = \"5m\"\nevaluation_periods = 100\n\
+                insufficient_data_health_status = \"unhealthy\"";
+    let expected = MetricCheck {
+        comparison: ComparisonOperator::LessThanOrEqualToThreshold,
+        threshold: 3.0,
+        period: Duration::from_secs(300),
+        evaluation_periods: 100,
+        insufficient_data_health_status: InsufficientDataHealthStatus::Unhealthy,
+        ..expected
+    };
+    assert_eq!(metric(rest), expected);
 }
 
 #[test]
