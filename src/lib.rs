@@ -25,8 +25,10 @@
 //! - [`store`]: zones and last good sources on disk.
 //! - [`control`]: the one loop that changes the world.
 //! - [`daemon`]: boots in order, wires the channels, drains, stops.
+//! - [`admin`]: the side door: what the server believes, and overrides by people.
 //! - [`cli`]: what a person types.
 
+pub mod admin;
 pub mod answer;
 pub mod cli;
 pub mod config;

@@ -25,7 +25,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("store", &["model", "config"]),
     ("control", &["model", "config", "geo", "health", "policy", "zonetree", "world", "answer", "store"]),
     ("api", &["model", "stats", "world", "answer", "control"]),
-    ("admin", &["model", "stats", "world", "answer", "control"]),
+    ("admin", &["model", "health", "stats", "world", "answer", "control"]),
     ("cli", ANYTHING),
     ("daemon", ANYTHING),
 ];

@@ -102,6 +102,19 @@ fn a_referral_is_not_authoritative_and_brings_glue() {
 }
 
 #[test]
+fn a_referral_to_thirteen_name_servers_brings_all_their_addresses() {
+    let names: Vec<String> = (1..=13).map(|number| format!("ns{number}.child")).collect();
+    let values: Vec<String> = names.iter().map(|name| format!("{name}.lab.test.")).collect();
+    let referral = set(&format!("child 300 NS {}", values.join(" | ")));
+    let glue = names
+        .iter()
+        .flat_map(|name| [set(&format!("{name} 60 A 192.0.2.1")), set(&format!("{name} 60 AAAA 2001:db8::1"))]);
+    let world = world(&[lab([referral].into_iter().chain(glue))], &[]);
+    let lines = ask(&world, &name("www.child"), RecordType::A.code(), "127.0.0.1");
+    assert_eq!(lines.iter().filter(|line| line.starts_with("additional")).count(), 26, "{lines:?}");
+}
+
+#[test]
 fn an_alias_is_invisible_and_of_one_type() {
     let sets = ["app 30 A 192.0.2.1", "@ ALIAS A app", "*.wild ALIAS A app"];
     assert_eq!(asked(&sets, "@", RecordType::A), ["NoError aa", "answer lab.test. 30 A 1", NS]);

@@ -1,13 +1,16 @@
 //! The command line: what a person types, and what they read.
 //!
-//! `serve` runs the server, `check` finds faults before they are served, `query` asks as `dig` does.
+//! `serve` runs the server, `check` finds faults before they are served, `query` asks as `dig` does, `override` steers.
 
 mod check;
 mod logging;
+mod overrides;
 mod query;
 mod serve;
 mod settings;
+mod side_door;
 mod version;
+mod when;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -43,6 +46,7 @@ enum Command {
     Serve(serve::ServeArguments),
     Check(check::CheckArguments),
     Query(query::QueryArguments),
+    Override(overrides::OverrideArguments),
     /// Print the version and what it was built for
     Version,
 }
@@ -53,6 +57,7 @@ pub fn run() -> ExitCode {
         Command::Serve(arguments) => serve::run(arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Query(arguments) => query::run(&arguments),
+        Command::Override(arguments) => overrides::run(arguments),
         Command::Version => Ok(version::run()),
     };
     outcome.unwrap_or_else(|error| {
@@ -98,6 +103,10 @@ mod tests {
             "fiftythree query weighted.lab.test --count 100",
             "fiftythree query -x 192.0.2.11",
             "fiftythree query --self",
+            "fiftythree override set app-blue down --reason update --until 22:00 --author ada",
+            "fiftythree override set app-* up --for 30m --from 21:00 --admin 127.0.0.1:8053",
+            "fiftythree override clear app-blue",
+            "fiftythree override list --json",
             "fiftythree version",
         ];
         for line in usual {
@@ -115,6 +124,10 @@ mod tests {
             "fiftythree query a.test -x 192.0.2.1",
             "fiftythree query a.test --self",
             "fiftythree query a.test --subnet 10.53.1.0/33",
+            "fiftythree override set app-blue",
+            "fiftythree override set app-blue sideways",
+            "fiftythree override set app-blue down --for 30m --until 22:00",
+            "fiftythree override set app-blue down --for soon",
             "fiftythree serve --listen localhost",
             "fiftythree serve --log-format yaml",
         ];

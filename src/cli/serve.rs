@@ -38,7 +38,7 @@ pub(super) struct ServeArguments {
     /// The directory of zone files
     #[arg(short, long, value_name = "DIRECTORY")]
     zones: Option<PathBuf>,
-    /// Where the status page will listen (not yet there)
+    /// Where `fiftythree override` and others reach the server, instead of where the settings say
     #[arg(long, value_name = "ADDRESS:PORT")]
     admin: Option<SocketAddr>,
     /// Where to keep what is remembered across restarts

@@ -124,11 +124,6 @@ impl Base {
         }
     }
 
-    /// The files, besides the zones, on which the world depends.
-    pub fn databases(&self) -> impl Iterator<Item = &Path> {
-        self.settings.location.geoip.iter().map(PathBuf::as_path)
-    }
-
     /// A name to try: the first address record that needs no wildcard, of a public zone.
     pub fn example(&self) -> Option<String> {
         let public = self.zones.iter().filter(|zone| !zone.source.is_private());

@@ -6,9 +6,10 @@ use std::net::Ipv4Addr;
 use super::*;
 use crate::answer::{Query, resolve};
 use crate::config::Occasion;
+use crate::health::Action;
 use crate::model::{HostedZoneId, Name, RecordType};
 use crate::policy::Dice;
-use crate::store::{Overrides, SettingsSource};
+use crate::store::{self, Keeping, Overrides, SettingsSource};
 use crate::zonetree::QueryName;
 
 const SETTINGS: &str = "
@@ -67,6 +68,8 @@ struct House {
     plans: watch::Receiver<Arc<[ProbePlan]>>,
     pending: watch::Receiver<usize>,
     loads: mpsc::UnboundedReceiver<LoadRequest>,
+    keeping: Keeping,
+    at: Moment,
 }
 
 fn directory(files: &[(&str, &str)]) -> tempfile::TempDir {
@@ -80,6 +83,10 @@ fn directory(files: &[(&str, &str)]) -> tempfile::TempDir {
 }
 
 fn start(directory: tempfile::TempDir) -> Result<House, Refused> {
+    start_at(directory, Moment::default())
+}
+
+fn start_at(directory: tempfile::TempDir, at: Moment) -> Result<House, Refused> {
     let file = directory.path().join("fiftythree.toml");
     let source = SettingsSource { file: Some(file), overrides: Overrides::default() };
     let Some(settings) = source.read().settings else { panic!("{:?}", source.read().faults) };
@@ -90,9 +97,11 @@ fn start(directory: tempfile::TempDir) -> Result<House, Refused> {
     let (pending_in, pending) = watch::channel(0);
     let (loads_in, loads) = mpsc::unbounded_channel();
     let (base, _) = watch::channel(loaded.base.clone());
-    let outputs = Outputs { plans: plans_in, metrics, pending: pending_in, loads: loads_in, base };
-    let (control, reader) = Control::new(loaded, outputs, Moment::default());
-    Ok(House { directory, source, control, reader, plans, pending, loads })
+    let (found, keeper, keeping) = store::keep(&directory.path().join("state")).unwrap();
+    let memory = Memory::read(found.lines.iter().map(String::as_str));
+    let outputs = Outputs { plans: plans_in, metrics, pending: pending_in, loads: loads_in, base, keeper };
+    let (control, reader) = Control::new(loaded, &memory, outputs, at);
+    Ok(House { directory, source, control, reader, plans, pending, loads, keeping, at })
 }
 
 fn house(files: &[(&str, &str)]) -> House {
@@ -101,14 +110,29 @@ fn house(files: &[(&str, &str)]) -> House {
 
 impl House {
     fn handle(&mut self, event: Event) {
-        assert_eq!(self.control.handle(event, Moment::default()), Flow::Continue);
+        assert_eq!(self.control.handle(event, self.at), Flow::Continue);
+    }
+
+    /// As if it were killed, and started again so many seconds later.
+    fn killed_and_restarted_after(self, seconds: u64) -> House {
+        let House { directory, control, keeping, at, .. } = self;
+        drop(control);
+        keeping.finish(Duration::from_secs(30));
+        let at = Moment(at.0 + Duration::from_secs(seconds));
+        start_at(directory, at).unwrap_or_else(|refused| panic!("{refused}"))
     }
 
     fn observe(&mut self, check: &str, observation: Observation) {
         let plans = Arc::clone(&self.plans.borrow());
         let plan = plans.iter().find(|plan| &*plan.name == check).unwrap();
         let (slot, generation) = (plan.slot, plan.generation);
-        self.handle(Event::Observed(Observed { slot, generation, observation, status: Box::new("as the test wants") }));
+        self.handle(Event::Observed(Observed {
+            slot,
+            generation,
+            observation,
+            status: Box::new("as the test wants"),
+            latency: Latency::default(),
+        }));
     }
 
     fn write(&self, name: &str, text: &str) {
@@ -225,7 +249,13 @@ fn a_check_that_is_removed_moves_nothing_any_more() {
     let ProbePlan { slot, generation, .. } = plan;
     for _ in 0..5 {
         let status = Box::new("too late");
-        house.handle(Event::Observed(Observed { slot, generation, observation: Fail, status }));
+        house.handle(Event::Observed(Observed {
+            slot,
+            generation,
+            observation: Fail,
+            status,
+            latency: Latency::default(),
+        }));
     }
     assert_eq!(house.ask("app.lab.test"), [BLUE]);
 }
@@ -363,4 +393,181 @@ fn a_state_directory_that_cannot_be_written_is_only_a_warning() {
     fs::write(files.path().join("state"), "a file, no directory").unwrap();
     let house = start(files).unwrap_or_else(|refused| panic!("{refused}"));
     assert_eq!(house.ask("www.other.test"), ["192.0.2.80"]);
+}
+
+#[test]
+fn after_a_kill_it_answers_from_memory_and_the_row_of_results_goes_on() {
+    let mut house = house(&[("lab.test.toml", APP)]);
+    for observation in [Pass, Fail, Fail, Fail, Pass, Pass] {
+        house.observe("blue", observation);
+    }
+    // The check asks every second: two seconds later no result was missed.
+    let mut house = house.killed_and_restarted_after(2);
+    assert_eq!(house.ask("app.lab.test"), [GREEN]);
+    assert_eq!(*house.pending.borrow(), 0, "nothing is waited for");
+    house.observe("blue", Pass);
+    assert_eq!(house.ask("app.lab.test"), [BLUE], "the third pass in a row");
+}
+
+#[test]
+fn an_old_memory_counts_until_the_first_result() {
+    let mut house = house(&[("lab.test.toml", APP)]);
+    house.observe("blue", Fail);
+    let mut house = house.killed_and_restarted_after(3600);
+    assert_eq!(house.ask("app.lab.test"), [GREEN]);
+    // Still the same a restart later: it does not become younger by being written down again.
+    let mut twice = {
+        house.at = Moment(house.at.0 + Duration::from_secs(1));
+        house.killed_and_restarted_after(0)
+    };
+    assert_eq!(twice.ask("app.lab.test"), [GREEN]);
+    twice.observe("blue", Pass);
+    assert_eq!(twice.ask("app.lab.test"), [BLUE]);
+}
+
+#[test]
+fn history_is_there_after_a_restart() {
+    let mut house = house(&[("lab.test.toml", APP)]);
+    for (second, observation) in (1..).zip([Pass, Pass, Fail, Fail, Fail, Fail]) {
+        house.at = Moment(Duration::from_secs(second));
+        house.observe("blue", observation);
+    }
+    let before = house.control.annals.of(CheckSlot(0));
+    let counts: Vec<u32> = before.runs().map(|run| run.results).collect();
+    assert_eq!(counts, [2, 4]);
+    assert_eq!(&*before.last_transition().unwrap().why, "3 failures in a row: as the test wants");
+    let house = house.killed_and_restarted_after(1);
+    assert_eq!(house.control.annals.of(CheckSlot(0)), before);
+}
+
+#[test]
+fn what_is_remembered_of_a_check_that_asks_something_else_now_is_waited_for_anew() {
+    let mut house = house(&[("lab.test.toml", APP)]);
+    house.observe("blue", Fail);
+    house.write("lab.test.toml", &APP.replace("8080", "8081"));
+    let house = house.killed_and_restarted_after(1);
+    assert_eq!(*house.pending.borrow(), 1);
+}
+
+#[test]
+fn a_damaged_memory_is_no_reason_not_to_start() {
+    let mut first = house(&[("lab.test.toml", APP)]);
+    first.observe("blue", Fail);
+    let house = first.killed_and_restarted_after(0);
+    let journal = house.directory.path().join("state/health.journal");
+    drop(house.control);
+    house.keeping.finish(Duration::from_secs(30));
+    let text = fs::read(&journal).unwrap();
+    for end in 0..=text.len() {
+        fs::write(&journal, &text[..end]).unwrap();
+        let found = store::Journal::new(&house.directory.path().join("state")).recover();
+        Memory::read(found.lines.iter().map(String::as_str));
+        assert_eq!(found.damage, None);
+    }
+    fs::write(&journal, "no journal\n").unwrap();
+    let again = start(house.directory).unwrap_or_else(|refused| panic!("{refused}"));
+    assert_eq!(again.ask("app.lab.test"), [BLUE]);
+    assert!(journal.with_extension("journal.damaged-1").exists());
+}
+
+fn wish(pattern: &str, action: Action, until: Option<u64>) -> Wish {
+    let (reason, author) = ("kernel update".to_owned(), "ada".to_owned());
+    let until = until.map(|second| Moment(Duration::from_secs(second)));
+    Wish { pattern: Pattern(pattern.to_owned()), action, reason, author, from: Moment::default(), until }
+}
+
+impl House {
+    fn steer(&mut self, event: impl FnOnce(Answer) -> Event) -> Result<Steered, NotSteered> {
+        let (answer, outcome) = oneshot::channel();
+        self.handle(event(answer));
+        outcome.blocking_recv().unwrap()
+    }
+
+    fn pass(&mut self, seconds: u64) {
+        self.at = Moment(self.at.0 + Duration::from_secs(seconds));
+        self.handle(Event::Tick);
+    }
+}
+
+#[test]
+fn people_turn_answers_and_turn_them_back() {
+    let mut house = house(&[("lab.test.toml", APP)]);
+    house.observe("blue", Pass);
+    let steered = house.steer(|answer| Event::SetOverride(wish("bl*", Action::Down, None), answer)).unwrap();
+    assert_eq!(house.ask("app.lab.test"), [GREEN]);
+    assert_eq!(steered.changed[0].checks, ["blue".into()]);
+    assert!(steered.durable.is_ok());
+    house.observe("blue", Pass);
+    assert_eq!(house.ask("app.lab.test"), [GREEN]);
+    let cleared = house.steer(|answer| Event::ClearOverrides(Pattern("*".to_owned()), answer)).unwrap();
+    assert_eq!(cleared.changed.len(), 1);
+    assert_eq!(house.ask("app.lab.test"), [BLUE]);
+    let history = house.control.annals.of(CheckSlot(0));
+    let why: Vec<&str> = history.transitions().map(|past| &*past.why).collect();
+    assert_eq!(why, ["held down by ada from 1970-01-01T00:00:00Z: kernel update", "no override any more"]);
+}
+
+#[test]
+fn an_override_that_was_acknowledged_survives_a_kill() {
+    let mut house = house(&[("lab.test.toml", APP)]);
+    house.observe("blue", Pass);
+    house.steer(|answer| Event::SetOverride(wish("blue", Action::Down, Some(100)), answer)).unwrap();
+    let mut house = house.killed_and_restarted_after(50);
+    assert_eq!(house.ask("app.lab.test"), [GREEN]);
+    assert_eq!(house.control.annals.of(CheckSlot(0)).transitions().count(), 1, "it is no news");
+    house.observe("blue", Pass);
+    assert_eq!(house.ask("app.lab.test"), [GREEN]);
+    house.pass(49);
+    assert_eq!(house.ask("app.lab.test"), [GREEN]);
+    house.pass(1);
+    assert_eq!(house.ask("app.lab.test"), [BLUE], "its time is over");
+    let house = house.killed_and_restarted_after(0);
+    assert!(house.control.overrides.all().is_empty());
+    assert_eq!(house.ask("app.lab.test"), [BLUE]);
+}
+
+#[test]
+fn an_override_begins_and_ends_in_its_time() {
+    let mut house = house(&[("lab.test.toml", APP)]);
+    let later = Wish { from: Moment(Duration::from_secs(10)), ..wish("blue", Action::Down, Some(20)) };
+    house.steer(|answer| Event::SetOverride(later, answer)).unwrap();
+    assert_eq!(house.ask("app.lab.test"), [BLUE]);
+    house.pass(10);
+    assert_eq!(house.ask("app.lab.test"), [GREEN]);
+    house.pass(10);
+    assert_eq!(house.ask("app.lab.test"), [BLUE]);
+    // One whose time passed while the server was away.
+    house.steer(|answer| Event::SetOverride(wish("blue", Action::Down, Some(30)), answer)).unwrap();
+    assert_eq!(house.killed_and_restarted_after(10).ask("app.lab.test"), [BLUE]);
+}
+
+#[test]
+fn an_override_is_about_checks_that_come_later_too() {
+    let mut house = house(&[("lab.test.toml", APP)]);
+    house.steer(|answer| Event::SetOverride(wish("b*", Action::Down, None), answer)).unwrap();
+    house.write("lab.test.toml", &APP.replace("'blue'", "'bleu'"));
+    house.reload();
+    assert_eq!(house.ask("app.lab.test"), [GREEN]);
+}
+
+#[test]
+fn an_unknown_name_is_answered_with_those_there_are() {
+    let mut house = house(&[("lab.test.toml", APP)]);
+    let unknown = house.steer(|answer| Event::SetOverride(wish("bleu", Action::Down, None), answer)).unwrap_err();
+    assert!(matches!(unknown, NotSteered::UnknownCheck { names, .. } if names == ["blue".into()]));
+    let unknown = house.steer(|answer| Event::ClearOverrides(Pattern("blue".to_owned()), answer)).unwrap_err();
+    assert!(matches!(unknown, NotSteered::UnknownOverride { .. }));
+    let lines = Wish { reason: "a\nb".to_owned(), ..wish("blue", Action::Down, None) };
+    let refused = house.steer(|answer| Event::SetOverride(lines, answer)).unwrap_err();
+    assert!(matches!(refused, NotSteered::BadText { what: "reason", .. }));
+}
+
+#[test]
+fn an_override_counts_even_where_it_cannot_be_kept() {
+    let files = directory(&[("lab.test.toml", APP)]);
+    fs::write(files.path().join("state"), "a file, no directory").unwrap();
+    let mut house = start(files).unwrap_or_else(|refused| panic!("{refused}"));
+    let steered = house.steer(|answer| Event::SetOverride(wish("blue", Action::Down, None), answer)).unwrap();
+    assert!(steered.durable.is_err());
+    assert_eq!(house.ask("app.lab.test"), [GREEN]);
 }

@@ -2,20 +2,25 @@
 
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use tokio::sync::{mpsc, watch};
 
+use crate::admin::Door;
 use crate::config::{Occasion, Settings};
 use crate::control::{self, Base, Event, LoadRequest, Observed, Outputs, Trigger};
-use crate::health::{MetricPlan, ProbePlan};
+use crate::health::{Latency, MetricPlan, ProbePlan};
 use crate::probe::{self, Evaluator, Prober, ProberSettings};
-use crate::store::{SettingsSource, Targets, Watcher};
+use crate::store::{Fingerprint, Keeper, SettingsSource, Targets, Watcher};
 
 use super::signals::Hangups;
 
 /// Events that may wait for the loop. When it is behind, probes and watchers wait: nothing is lost, nothing grows.
 const EVENTS: usize = 1024;
+
+/// How exactly an override ends in time.
+const TICK: Duration = Duration::from_secs(1);
 
 /// One end of every channel of the loop.
 pub(super) struct Wiring {
@@ -31,7 +36,7 @@ pub(super) struct Wiring {
 
 impl Wiring {
     /// The channels, and the loop's ends of them.
-    pub(super) fn new(base: &Base, source: SettingsSource, hangups: Hangups) -> (Outputs, Wiring) {
+    pub(super) fn new(base: &Base, source: SettingsSource, hangups: Hangups, keeper: Keeper) -> (Outputs, Wiring) {
         let (events, inbox) = mpsc::channel(EVENTS);
         let (plans_in, plans) = watch::channel(Arc::from([]));
         let (metrics_in, metrics) = watch::channel(Arc::from([]));
@@ -39,8 +44,15 @@ impl Wiring {
         let (loads_in, loads) = mpsc::unbounded_channel();
         let (base_in, base) = watch::channel(base.clone());
         tokio::spawn(reload_on_hangup(hangups, events.clone()));
-        let outputs =
-            Outputs { plans: plans_in, metrics: metrics_in, pending: pending_in, loads: loads_in, base: base_in };
+        tokio::spawn(tick(events.clone()));
+        let outputs = Outputs {
+            plans: plans_in,
+            metrics: metrics_in,
+            pending: pending_in,
+            loads: loads_in,
+            base: base_in,
+            keeper,
+        };
         (outputs, Wiring { source, events, inbox: Some(inbox), plans, metrics, pending, loads: Some(loads), base })
     }
 
@@ -49,12 +61,12 @@ impl Wiring {
         self.inbox.take().expect("the loop is started once")
     }
 
-    /// Starts prober, loader and watcher.
-    pub(super) fn start(&mut self, settings: &Settings) -> anyhow::Result<()> {
+    /// Starts prober, loader and watcher. `seen` is what the files looked like before they were loaded.
+    pub(super) fn start(&mut self, settings: &Settings, seen: Fingerprint) -> anyhow::Result<()> {
         self.start_prober()?;
         self.start_loader()?;
         if settings.zones.watch {
-            self.start_watcher()?;
+            self.start_watcher(seen)?;
         }
         Ok(())
     }
@@ -85,16 +97,21 @@ impl Wiring {
         Ok(())
     }
 
-    fn start_watcher(&self) -> anyhow::Result<()> {
+    fn start_watcher(&self, seen: Fingerprint) -> anyhow::Result<()> {
         let events = self.events.clone();
-        let targets = targets(&self.source, &self.base.borrow());
+        let targets = targets(&self.source, &self.base.borrow().settings);
         let changed = move || {
             // The loop ends only when the server does.
             let _ = events.blocking_send(Event::Reload(Trigger::Edited));
         };
-        let watcher = Watcher::start(targets.clone(), changed).context("cannot start the watcher")?;
+        let watcher = Watcher::start(targets.clone(), seen, changed).context("cannot start the watcher")?;
         tokio::spawn(follow(watcher, targets, self.source.clone(), self.base.clone()));
         Ok(())
+    }
+
+    /// What the side door needs.
+    pub(super) fn door(&self, ready: watch::Receiver<bool>) -> Door {
+        Door { events: self.events.clone(), ready }
     }
 
     /// How many checks have had no first result.
@@ -108,13 +125,6 @@ impl Wiring {
         let _ = self.pending.wait_for(|pending| *pending == 0).await;
     }
 
-    /// The names of the checks that are probed.
-    pub(super) fn probed(&self) -> Vec<Arc<str>> {
-        let (plans, metrics) = (self.plans.borrow(), self.metrics.borrow());
-        let probed = plans.iter().map(|plan| &plan.name);
-        probed.chain(metrics.iter().map(|plan| &plan.name)).map(Arc::clone).collect()
-    }
-
     pub(super) async fn send(&self, event: Event) {
         // A loop that is gone needs to hear nothing.
         let _ = self.events.send(event).await;
@@ -125,7 +135,9 @@ impl Wiring {
 async fn forward(mut results: mpsc::Receiver<probe::Observed>, events: mpsc::Sender<Event>) {
     while let Some(result) = results.recv().await {
         let probe::Observed { slot, generation, observation, report } = result;
-        let observed = Observed { slot, generation, observation, status: Box::new(report) };
+        let probe::Durations { connect, first_byte, total } = report.durations;
+        let latency = Latency { connect, first_byte, total };
+        let observed = Observed { slot, generation, observation, status: Box::new(report), latency };
         if events.send(Event::Observed(observed)).await.is_err() {
             return;
         }
@@ -135,9 +147,23 @@ async fn forward(mut results: mpsc::Receiver<probe::Observed>, events: mpsc::Sen
 /// Hands the results of metric checks to the loop.
 async fn forward_evaluated(mut results: mpsc::Receiver<probe::Evaluated>, events: mpsc::Sender<Event>) {
     while let Some(result) = results.recv().await {
-        let probe::Evaluated { slot, generation, observation, report } = result;
-        let observed = Observed { slot, generation, observation, status: Box::new(report) };
+        let probe::Evaluated { slot, generation, observation, report, took } = result;
+        let latency = Latency { total: took, ..Latency::default() };
+        let observed = Observed { slot, generation, observation, status: Box::new(report), latency };
         if events.send(Event::Observed(observed)).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Lets the loop know that time passes.
+async fn tick(events: mpsc::Sender<Event>) {
+    let mut seconds = tokio::time::interval(TICK);
+    // After a standstill nobody needs the seconds that were missed.
+    seconds.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        seconds.tick().await;
+        if events.send(Event::Tick).await.is_err() {
             return;
         }
     }
@@ -155,7 +181,7 @@ async fn reload_on_hangup(mut hangups: Hangups, events: mpsc::Sender<Event>) {
 /// Lets the watcher follow what is served: another zones directory, other databases.
 async fn follow(watcher: Watcher, mut watched: Targets, source: SettingsSource, mut base: watch::Receiver<Base>) {
     while base.changed().await.is_ok() {
-        let wanted = targets(&source, &base.borrow_and_update());
+        let wanted = targets(&source, &base.borrow_and_update().settings);
         if wanted != watched {
             watcher.retarget(wanted.clone());
             watched = wanted;
@@ -163,10 +189,10 @@ async fn follow(watcher: Watcher, mut watched: Targets, source: SettingsSource, 
     }
 }
 
-fn targets(source: &SettingsSource, base: &Base) -> Targets {
-    let databases = base.databases().map(ToOwned::to_owned);
+/// The files on which the world depends.
+pub(super) fn targets(source: &SettingsSource, settings: &Settings) -> Targets {
     Targets {
-        directory: base.settings.zones.directory.clone(),
-        files: source.file.iter().cloned().chain(databases).collect(),
+        directory: settings.zones.directory.clone(),
+        files: source.file.iter().chain(&settings.location.geoip).cloned().collect(),
     }
 }

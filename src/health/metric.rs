@@ -6,7 +6,7 @@
 
 use crate::model::{InsufficientDataHealthStatus, MetricCheck};
 
-use super::{Cause, Machine, Moment, Observation, Status, Thresholds, Turn};
+use super::{Cause, Machine, MachineState, Moment, Observation, Status, Thresholds, Turn};
 
 /// The state of one metric check.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,6 +34,31 @@ impl MetricMachine {
         let without_data = rules.without_data().unwrap_or(Status::Healthy);
         let machine = Machine::new(thresholds(check), before.unwrap_or(without_data), at);
         MetricMachine { machine, rules, missing: 0, is_waiting: true }
+    }
+
+    /// A machine as it is remembered.
+    #[must_use]
+    pub fn recalled(check: &MetricCheck, state: MachineState) -> MetricMachine {
+        let machine = Machine::recalled(thresholds(check), state);
+        MetricMachine { machine, rules: rules(check), missing: 0, is_waiting: false }
+    }
+
+    /// What to remember; nothing before there were data. Missing values are counted anew after a restart.
+    #[must_use]
+    pub fn state(&self) -> Option<MachineState> {
+        self.machine.state()
+    }
+
+    /// Since when it says what it says.
+    #[must_use]
+    pub fn since(&self) -> Moment {
+        self.machine.since()
+    }
+
+    /// How many more values of the other kind turn it, in a row.
+    #[must_use]
+    pub fn until_turn(&self) -> u8 {
+        self.machine.until_turn()
     }
 
     /// Takes one evaluation into account; says when it turned.

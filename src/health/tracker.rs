@@ -1,15 +1,20 @@
 //! All checks: which slot each has, what each says, and what is to be probed.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::model::{EndpointCheck, HealthCheck, HealthCheckId, HealthCheckKind, MetricCheck, RoutingControlState};
 
 use super::calculated::Family;
 use super::{
-    Cause, CheckBits, CheckSlot, Checkers, Generation, Machine, MetricMachine, Moment, Observation, Status, Thresholds,
-    aggregate, verdict,
+    Cause, CheckBits, CheckSlot, Checkers, Children, Generation, Machine, MachineState, MetricMachine, Moment,
+    Observation, Status, Thresholds, aggregate, verdict,
 };
+
+/// A memory younger than so many request intervals has missed no result: with one, the server was away for less than the
+/// pause between two probes, and the other is for the probe itself and for starting.
+const FRESH_INTERVALS: u32 = 2;
 
 /// All checks of the configuration and their states.
 #[derive(Clone, Debug, Default)]
@@ -32,15 +37,75 @@ struct Entry {
     name: Arc<str>,
     generation: Generation,
     source: Source,
+    /// What people say it is, whatever its source says.
+    forced: Option<Status>,
 }
 
 /// Where a check's status comes from, and what is believed so far.
 #[derive(Clone, Debug)]
 enum Source {
     Endpoint { endpoint: Arc<EndpointCheck>, machine: Machine },
-    Calculated { family: Family, status: Status },
+    Calculated { family: Family, children: Children, status: Status, since: Moment },
     Metric { check: Arc<MetricCheck>, machine: MetricMachine },
-    Manual(Status),
+    Manual { status: Status, since: Moment },
+}
+
+/// What a check asks, in short: equal for two checks whose results are each other's. Comparable across restarts; a new
+/// version of the program may see a difference where there is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Question(pub u64);
+
+/// What is remembered of a check from before a restart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Recollection {
+    /// What it asked.
+    pub question: Question,
+    /// What its machine said.
+    pub state: MachineState,
+    /// When that was last known to be so.
+    pub as_of: Moment,
+}
+
+/// One check as it is now, for people.
+#[derive(Clone, Debug)]
+pub struct Picture {
+    /// Where its bit is.
+    pub slot: CheckSlot,
+    /// What the API calls it.
+    pub id: HealthCheckId,
+    /// What people call it.
+    pub name: Arc<str>,
+    /// Who or what is asked.
+    pub asks: Asks,
+    /// No longer probed.
+    pub disabled: bool,
+    /// Turned around.
+    pub inverted: bool,
+    /// The final verdict, overrides included.
+    pub verdict: Status,
+    /// What it would be without overrides.
+    pub unforced: Status,
+    /// What is believed of what it asks.
+    pub observed: Status,
+    /// Since when that is believed.
+    pub observed_since: Moment,
+    /// Whether there was no result yet.
+    pub waiting: bool,
+    /// How many results in a row turn that; nothing where there are no results.
+    pub until_turn: Option<u8>,
+}
+
+/// Who or what a check asks.
+#[derive(Clone, Debug)]
+pub enum Asks {
+    /// An endpoint.
+    Endpoint(Arc<EndpointCheck>),
+    /// A Prometheus.
+    Metric(Arc<MetricCheck>),
+    /// Other checks, and what they said.
+    Children(Children),
+    /// People.
+    People,
 }
 
 /// A check whose final verdict changed.
@@ -198,7 +263,7 @@ impl Tracker {
         let turn = match &mut entry.source {
             Source::Endpoint { machine, .. } => machine.observe(observation, at),
             Source::Metric { machine, .. } => machine.observe(observation, at),
-            Source::Calculated { .. } | Source::Manual(_) => None,
+            Source::Calculated { .. } | Source::Manual { .. } => None,
         };
         if was_pending && !entry.is_pending() {
             self.pending -= 1;
@@ -238,13 +303,83 @@ impl Tracker {
     fn calculate(&mut self, slot: CheckSlot, at: Moment) -> Option<Transition> {
         let entry = self.entries.get_mut(slot.0 as usize)?.as_mut()?;
         let from = entry.verdict();
-        let Source::Calculated { family, status } = &mut entry.source else { return None };
-        let children = family.count(&self.bits);
-        *status = children.status();
+        let Source::Calculated { family, children, status, since } = &mut entry.source else { return None };
+        *children = family.count(&self.bits);
+        let cause = Cause::Children(*children);
+        if std::mem::replace(status, children.status()) != *status {
+            *since = at;
+        }
         let to = entry.verdict();
         self.bits.set(slot, to);
-        let cause = Cause::Children(children);
         (from != to).then(|| Transition { slot, name: Arc::clone(&entry.name), from, to, at, cause })
+    }
+
+    /// Takes over what is remembered of a check, if it still asks the same. It counts at once and is not waited for.
+    /// When so little time has passed that no result was missed, its row of results goes on; else the first one decides.
+    pub fn recall(&mut self, slot: CheckSlot, memory: &Recollection, at: Moment) -> Option<Status> {
+        let entry = self.entries.get_mut(slot.0 as usize)?.as_mut()?;
+        if !entry.is_pending() || entry.question() != memory.question {
+            return None;
+        }
+        entry.source.recall(memory, at);
+        let verdict = entry.verdict();
+        self.bits.set(slot, verdict);
+        self.pending -= 1;
+        for parent in self.parents.get(&slot).cloned().unwrap_or_default() {
+            self.calculate(parent, at);
+        }
+        Some(verdict)
+    }
+
+    /// Whether a result for this life of a slot counts.
+    #[must_use]
+    pub fn hears(&self, slot: CheckSlot, generation: Generation) -> bool {
+        self.entry(slot).is_some_and(|entry| entry.generation == generation && !entry.check.disabled)
+    }
+
+    /// The slots of all checks.
+    pub fn slots(&self) -> impl Iterator<Item = CheckSlot> {
+        (0..).map(CheckSlot).zip(&self.entries).filter_map(|(slot, entry)| entry.is_some().then_some(slot))
+    }
+
+    /// What is to be remembered of a check.
+    #[must_use]
+    pub fn memory_of(&self, slot: CheckSlot) -> Option<(&HealthCheckId, Question, Option<MachineState>)> {
+        let entry = self.entry(slot)?;
+        let state = entry.source.state().filter(|_| !entry.check.disabled);
+        Some((&entry.check.id, entry.question(), state))
+    }
+
+    /// Lets people's word stand for what is seen: `forced` says of each check's name what it has to be. The verdicts that
+    /// changed by that are returned, those of calculated checks whose children are meant included.
+    pub fn force(&mut self, forced: &dyn Fn(&str) -> Option<Status>, at: Moment) -> Vec<Transition> {
+        let mut transitions = Vec::new();
+        for (slot, entry) in (0..).map(CheckSlot).zip(&mut self.entries) {
+            let Some(entry) = entry else { continue };
+            let from = entry.verdict();
+            entry.forced = forced(&entry.name);
+            let to = entry.verdict();
+            if from != to {
+                self.bits.set(slot, to);
+                let name = Arc::clone(&entry.name);
+                transitions.push(Transition { slot, name, from, to, at, cause: Cause::Override });
+            }
+        }
+        let turned = transitions.iter().filter_map(|transition| self.parents.get(&transition.slot));
+        let parents: BTreeSet<CheckSlot> = turned.flatten().copied().collect();
+        transitions.extend(parents.into_iter().filter_map(|parent| self.calculate(parent, at)));
+        transitions
+    }
+
+    /// All checks as they are now, in order of their slots.
+    pub fn pictures(&self) -> impl Iterator<Item = Picture> {
+        let slots = (0..).map(CheckSlot).zip(&self.entries);
+        slots.filter_map(|(slot, entry)| Some(entry.as_ref()?.picture(slot)))
+    }
+
+    /// The names of all checks, in order of their slots.
+    pub fn names(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.entries.iter().flatten().map(|entry| &entry.name)
     }
 
     fn entry(&self, slot: CheckSlot) -> Option<&Entry> {
@@ -284,10 +419,11 @@ impl Tracker {
         };
         let from = old.verdict();
         let entry = if old.goes_on_as(check) {
-            old.reconfigured(check)
+            old.reconfigured(check, at)
         } else {
             applied.restarted.push(slot);
-            Entry::new(check, self.next_generation(), Some(old.believed()), at)
+            let forced = old.forced;
+            Entry { forced, ..Entry::new(check, self.next_generation(), Some(old.believed()), at) }
         };
         let (to, name) = (entry.verdict(), Arc::clone(&entry.name));
         let is_final = !matches!(entry.source, Source::Calculated { .. });
@@ -312,81 +448,59 @@ impl Tracker {
 impl Entry {
     /// `before` is what was believed of its predecessor; a new check has none.
     fn new(check: &HealthCheck, generation: Generation, before: Option<Status>, at: Moment) -> Entry {
-        let status = before.unwrap_or(Status::Healthy);
-        let source = match &check.kind {
-            HealthCheckKind::Endpoint(endpoint) => Source::Endpoint {
-                endpoint: Arc::new(endpoint.clone()),
-                machine: Machine::new(thresholds(endpoint), status, at),
-            },
-            // Its children are resolved and counted when all checks are there.
-            HealthCheckKind::Calculated(_) => Source::Calculated { family: Family::default(), status },
-            HealthCheckKind::Metric(metric) => {
-                Source::Metric { check: Arc::new(metric.clone()), machine: MetricMachine::new(metric, before, at) }
-            }
-            HealthCheckKind::Manual(state) => Source::Manual(said(*state)),
-        };
-        Entry { check: check.clone(), name: check.name.as_str().into(), generation, source }
+        let source = Source::new(&check.kind, before, at);
+        Entry { check: check.clone(), name: check.name.as_str().into(), generation, source, forced: None }
     }
 
     /// The same entry, state and generation under a changed configuration.
-    fn reconfigured(mut self, check: &HealthCheck) -> Entry {
+    fn reconfigured(mut self, check: &HealthCheck, at: Moment) -> Entry {
         if self.check == *check {
             return self;
         }
-        match (&mut self.source, &check.kind) {
-            (Source::Endpoint { endpoint, machine }, HealthCheckKind::Endpoint(new)) => {
-                machine.set_thresholds(thresholds(new));
-                *endpoint = Arc::new(new.clone());
-            }
-            (Source::Metric { check, machine }, HealthCheckKind::Metric(new)) => {
-                machine.reconfigure(new);
-                *check = Arc::new(new.clone());
-            }
-            (Source::Manual(status), HealthCheckKind::Manual(state)) => *status = said(*state),
-            // Children are resolved anew at every load; other pairs do not go on as they were.
-            _ => {}
-        }
+        self.source.reconfigure(&check.kind, at);
         Entry { check: check.clone(), name: check.name.as_str().into(), ..self }
     }
 
     fn goes_on_as(&self, check: &HealthCheck) -> bool {
-        let same_source = match (&self.source, &check.kind) {
-            (Source::Endpoint { endpoint, .. }, HealthCheckKind::Endpoint(new)) => asks_the_same(endpoint, new),
-            (Source::Calculated { .. }, HealthCheckKind::Calculated(_)) => true,
-            (Source::Metric { check, .. }, HealthCheckKind::Metric(new)) => compares_the_same(check, new),
-            (Source::Manual(_), HealthCheckKind::Manual(_)) => true,
-            _ => false,
-        };
-        self.check.disabled == check.disabled && same_source
+        self.check.disabled == check.disabled && self.source.asks_the_same(&check.kind)
     }
 
+    /// What counts: people's word, else what is seen.
     fn verdict(&self) -> Status {
-        verdict(&self.check, self.status())
+        self.forced.unwrap_or_else(|| self.unforced())
     }
 
-    /// What its source says.
-    fn status(&self) -> Status {
-        match &self.source {
-            Source::Endpoint { machine, .. } => {
-                // One checker for now: this process.
-                let healthy = u32::from(machine.status() == Status::Healthy);
-                aggregate(Checkers { healthy, reporting: 1 })
-            }
-            Source::Metric { machine, .. } => machine.status(),
-            Source::Calculated { status, .. } | Source::Manual(status) => *status,
-        }
+    fn unforced(&self) -> Status {
+        verdict(&self.check, self.source.status())
     }
 
     /// What is believed before inversion; a disabled check counts as healthy.
     fn believed(&self) -> Status {
-        if self.check.disabled { Status::Healthy } else { self.status() }
+        if self.check.disabled { Status::Healthy } else { self.source.status() }
     }
 
     fn is_pending(&self) -> bool {
-        match &self.source {
-            Source::Endpoint { machine, .. } => !self.check.disabled && machine.is_waiting(),
-            Source::Metric { machine, .. } => !self.check.disabled && machine.is_waiting(),
-            Source::Calculated { .. } | Source::Manual(_) => false,
+        !self.check.disabled && self.source.is_waiting()
+    }
+
+    fn question(&self) -> Question {
+        question(&self.source)
+    }
+
+    fn picture(&self, slot: CheckSlot) -> Picture {
+        Picture {
+            slot,
+            id: self.check.id.clone(),
+            name: Arc::clone(&self.name),
+            asks: self.source.asks(),
+            disabled: self.check.disabled,
+            inverted: self.check.inverted,
+            verdict: self.verdict(),
+            unforced: self.unforced(),
+            observed: self.source.status(),
+            observed_since: self.source.since(),
+            waiting: self.is_pending(),
+            until_turn: self.source.until_turn(),
         }
     }
 
@@ -410,6 +524,129 @@ impl Entry {
             name: Arc::clone(&self.name),
             check: Arc::clone(check),
         })
+    }
+}
+
+impl Source {
+    fn new(kind: &HealthCheckKind, before: Option<Status>, at: Moment) -> Source {
+        let status = before.unwrap_or(Status::Healthy);
+        match kind {
+            HealthCheckKind::Endpoint(endpoint) => Source::Endpoint {
+                endpoint: Arc::new(endpoint.clone()),
+                machine: Machine::new(thresholds(endpoint), status, at),
+            },
+            // Its children are resolved and counted when all checks are there.
+            HealthCheckKind::Calculated(_) => {
+                Source::Calculated { family: Family::default(), children: Children::default(), status, since: at }
+            }
+            HealthCheckKind::Metric(metric) => {
+                Source::Metric { check: Arc::new(metric.clone()), machine: MetricMachine::new(metric, before, at) }
+            }
+            HealthCheckKind::Manual(state) => Source::Manual { status: said(*state), since: at },
+        }
+    }
+
+    fn asks_the_same(&self, kind: &HealthCheckKind) -> bool {
+        match (self, kind) {
+            (Source::Endpoint { endpoint, .. }, HealthCheckKind::Endpoint(new)) => asks_the_same(endpoint, new),
+            (Source::Metric { check, .. }, HealthCheckKind::Metric(new)) => compares_the_same(check, new),
+            (Source::Calculated { .. }, HealthCheckKind::Calculated(_)) => true,
+            (Source::Manual { .. }, HealthCheckKind::Manual(_)) => true,
+            _ => false,
+        }
+    }
+
+    /// Another configuration of what asks the same.
+    fn reconfigure(&mut self, kind: &HealthCheckKind, at: Moment) {
+        match (self, kind) {
+            (Source::Endpoint { endpoint, machine }, HealthCheckKind::Endpoint(new)) => {
+                machine.set_thresholds(thresholds(new));
+                *endpoint = Arc::new(new.clone());
+            }
+            (Source::Metric { check, machine }, HealthCheckKind::Metric(new)) => {
+                machine.reconfigure(new);
+                *check = Arc::new(new.clone());
+            }
+            (Source::Manual { status, since }, HealthCheckKind::Manual(state)) => {
+                if std::mem::replace(status, said(*state)) != *status {
+                    *since = at;
+                }
+            }
+            // Children are resolved anew at every load; other pairs do not go on as they were.
+            _ => {}
+        }
+    }
+
+    /// Takes over what is remembered. With so little time passed that no result was missed, its row of results goes on.
+    fn recall(&mut self, memory: &Recollection, at: Moment) {
+        let fresh = |interval: Duration| at.since(memory.as_of) <= interval * FRESH_INTERVALS;
+        let state = |interval| {
+            let contrary = memory.state.contrary.filter(|_| fresh(interval));
+            MachineState { contrary, ..memory.state }
+        };
+        match self {
+            Source::Endpoint { endpoint, machine } => {
+                *machine = Machine::recalled(thresholds(endpoint), state(endpoint.request_interval));
+            }
+            Source::Metric { check, machine } => *machine = MetricMachine::recalled(check, state(check.period)),
+            // What they say is found anew from what they count, or stands in a file.
+            Source::Calculated { .. } | Source::Manual { .. } => {}
+        }
+    }
+
+    /// What it says, before the check is disabled or inverted.
+    fn status(&self) -> Status {
+        match self {
+            Source::Endpoint { machine, .. } => {
+                // One checker for now: this process.
+                let healthy = u32::from(machine.status() == Status::Healthy);
+                aggregate(Checkers { healthy, reporting: 1 })
+            }
+            Source::Metric { machine, .. } => machine.status(),
+            Source::Calculated { status, .. } | Source::Manual { status, .. } => *status,
+        }
+    }
+
+    fn since(&self) -> Moment {
+        match self {
+            Source::Endpoint { machine, .. } => machine.since(),
+            Source::Metric { machine, .. } => machine.since(),
+            Source::Calculated { since, .. } | Source::Manual { since, .. } => *since,
+        }
+    }
+
+    fn is_waiting(&self) -> bool {
+        match self {
+            Source::Endpoint { machine, .. } => machine.is_waiting(),
+            Source::Metric { machine, .. } => machine.is_waiting(),
+            Source::Calculated { .. } | Source::Manual { .. } => false,
+        }
+    }
+
+    fn until_turn(&self) -> Option<u8> {
+        match self {
+            Source::Endpoint { machine, .. } => Some(machine.until_turn()),
+            Source::Metric { machine, .. } => Some(machine.until_turn()),
+            Source::Calculated { .. } | Source::Manual { .. } => None,
+        }
+    }
+
+    /// What to remember.
+    fn state(&self) -> Option<MachineState> {
+        match self {
+            Source::Endpoint { machine, .. } => machine.state(),
+            Source::Metric { machine, .. } => machine.state(),
+            Source::Calculated { .. } | Source::Manual { .. } => None,
+        }
+    }
+
+    fn asks(&self) -> Asks {
+        match self {
+            Source::Endpoint { endpoint, .. } => Asks::Endpoint(Arc::clone(endpoint)),
+            Source::Metric { check, .. } => Asks::Metric(Arc::clone(check)),
+            Source::Calculated { children, .. } => Asks::Children(*children),
+            Source::Manual { .. } => Asks::People,
+        }
     }
 }
 
@@ -453,6 +690,21 @@ fn asks_the_same(one: &EndpointCheck, other: &EndpointCheck) -> bool {
         measure_latency: _,
     } = one;
     *protocol == other.protocol && *target == other.target && *port == other.port
+}
+
+/// A number for what `asks_the_same` and `compares_the_same` compare: FNV-1a of it as text. Of checks that ask nobody there
+/// is nothing to compare, and no result to remember.
+fn question(source: &Source) -> Question {
+    let asked = match source {
+        Source::Endpoint { endpoint: check, .. } => format!("{:?} {:?} {}", check.protocol, check.target, check.port),
+        Source::Metric { check, .. } => {
+            format!("{} {} {:?} {}", check.prometheus, check.query, check.comparison, check.threshold)
+        }
+        Source::Calculated { .. } => "children".to_owned(),
+        Source::Manual { .. } => "people".to_owned(),
+    };
+    let step = |hash: u64, octet: u8| (hash ^ u64::from(octet)).wrapping_mul(0x0100_0000_01b3);
+    Question(asked.bytes().fold(0xcbf2_9ce4_8422_2325, step))
 }
 
 #[cfg(test)]
@@ -618,6 +870,78 @@ pub(super) mod tests {
         assert!(tracker.bits().is_healthy(a));
     }
 
+    fn recollection(tracker: &Tracker, name: &str, status: Status, contrary: u8) -> Recollection {
+        let (_, question, _) = tracker.memory_of(slot(tracker, name)).unwrap();
+        Recollection { question, state: MachineState { status, contrary: Some(contrary), since: T0 }, as_of: T0 }
+    }
+
+    #[test]
+    fn what_is_remembered_counts_at_once_and_is_not_waited_for() {
+        let mut tracker = tracker(&[check("a"), check("b")]);
+        let a = slot(&tracker, "a");
+        let memory = recollection(&tracker, "a", Status::Unhealthy, 0);
+        // Two intervals of 10 s later the row of passes begins; three are needed.
+        assert_eq!(tracker.recall(a, &memory, Moment(Duration::from_secs(20))), Some(Status::Unhealthy));
+        assert_eq!(tracker.pending(), 1);
+        assert!(!tracker.bits().is_healthy(a));
+        for _ in 0..2 {
+            assert_eq!(observe(&mut tracker, "a", Pass), None);
+        }
+        assert_eq!(observe(&mut tracker, "a", Pass).unwrap().cause, Cause::Passes(3));
+        assert_eq!(tracker.pending(), 1);
+    }
+
+    #[test]
+    fn an_old_memory_is_corrected_by_the_first_result() {
+        let mut tracker = tracker(&[check("a")]);
+        let a = slot(&tracker, "a");
+        let memory = recollection(&tracker, "a", Status::Unhealthy, 2);
+        tracker.recall(a, &memory, Moment(Duration::from_secs(21)));
+        assert!(!tracker.bits().is_healthy(a));
+        assert_eq!(observe(&mut tracker, "a", Pass).unwrap().cause, Cause::FirstResult);
+        assert!(tracker.bits().is_healthy(a));
+    }
+
+    #[test]
+    fn what_was_remembered_of_another_endpoint_is_not_believed() {
+        let mut tracker = tracker(&[check("a")]);
+        let memory = recollection(&tracker, "a", Status::Unhealthy, 0);
+        tracker.apply(&[changed(check("a"), |endpoint| endpoint.port = 81)], T0);
+        let a = slot(&tracker, "a");
+        assert_eq!(tracker.recall(a, &memory, T0), None);
+        assert_eq!(tracker.pending(), 1);
+        // Nor is it, once there was a result.
+        let memory = recollection(&tracker, "a", Status::Unhealthy, 0);
+        observe(&mut tracker, "a", Pass);
+        assert_eq!(tracker.recall(a, &memory, T0), None);
+        assert!(tracker.bits().is_healthy(a));
+    }
+
+    #[test]
+    fn what_people_say_stands_for_what_is_seen_until_they_take_it_back() {
+        let mut tracker = tracker(&[check("a"), HealthCheck { inverted: true, ..check("b") }]);
+        let (a, b) = (slot(&tracker, "a"), slot(&tracker, "b"));
+        let down = |name: &str| (name == "a").then_some(Status::Unhealthy);
+        let transitions = tracker.force(&down, T0);
+        assert_eq!(transitions.len(), 1);
+        assert_eq!((transitions[0].to, transitions[0].cause), (Status::Unhealthy, Cause::Override));
+        // What is seen meanwhile moves nothing, and is not lost.
+        assert_eq!(observe(&mut tracker, "a", Pass), None);
+        assert!(!tracker.bits().is_healthy(a));
+        // A reload changes nothing about it, another endpoint neither.
+        let applied = tracker.apply(&[changed(check("a"), |endpoint| endpoint.port = 81), check("b")], T0);
+        assert_eq!(applied.transitions.len(), 1, "b is no longer inverted: {applied:?}");
+        assert!(!tracker.bits().is_healthy(a));
+        observe(&mut tracker, "a", Pass);
+        assert_eq!(tracker.force(&|_| None, T0)[0].to, Status::Healthy);
+        assert!(tracker.bits().is_healthy(a) && tracker.bits().is_healthy(b));
+        // The word is final: after inversion, and of a disabled check too.
+        tracker.apply(&[HealthCheck { disabled: true, inverted: true, ..check("a") }], T0);
+        assert!(!tracker.bits().is_healthy(a));
+        tracker.force(&|_| Some(Status::Healthy), T0);
+        assert!(tracker.bits().is_healthy(a));
+    }
+
     #[test]
     fn of_two_checks_with_one_id_the_first_counts() {
         let twin = HealthCheck { inverted: true, ..check("a") };
@@ -697,6 +1021,29 @@ pub(super) mod tests {
         assert_eq!(tracker.observe(slot, generation, Observation::Missing, T0), []);
         let transitions = tracker.observe(slot, generation, Observation::Missing, T0);
         assert_eq!(transitions[0].cause.to_string(), "no data 2 times in a row");
+    }
+
+    #[test]
+    fn overrides_of_children_count_and_so_do_memories() {
+        use Status::{Healthy, Unhealthy};
+        let checks = [calculated("site", &["a", "b"], 2), check("a"), check("b")];
+        let mut tracker = tracker(&checks);
+        let down = |wanted: &'static str| move |name: &str| (name == wanted).then_some(Unhealthy);
+        assert_eq!(turns(&tracker.force(&down("a"), T0)), [("a", Unhealthy), ("site", Unhealthy)]);
+        assert_eq!(turns(&tracker.force(&|_| None, T0)), [("a", Healthy), ("site", Healthy)]);
+        // A calculated check that is held itself does not follow its children, and counts them again afterwards.
+        assert_eq!(turns(&tracker.force(&|name| (name == "site").then_some(Healthy), T0)), []);
+        assert_eq!(turns(&observe_all(&mut tracker, "a", Fail)), [("a", Unhealthy)]);
+        assert_eq!(turns(&tracker.force(&|_| None, T0)), [("site", Unhealthy)]);
+        let picture = tracker.pictures().find(|picture| &*picture.name == "site").unwrap();
+        assert!(matches!(picture.asks, Asks::Children(Children { healthy: 1, all: 2, needed: 2 })));
+
+        let (id, question, state) = tracker.memory_of(slot(&tracker, "a")).unwrap();
+        let (id, memory) = (id.clone(), Recollection { question, state: state.unwrap(), as_of: T0 });
+        let mut restarted = self::tracker(&checks);
+        let slot_of_a = restarted.slot_of(&id).unwrap();
+        assert_eq!(restarted.recall(slot_of_a, &memory, T0), Some(Unhealthy));
+        assert_eq!(restarted.status(slot(&restarted, "site")), Some(Unhealthy));
     }
 
     #[test]
@@ -816,7 +1163,7 @@ pub(super) mod tests {
                     };
                     let healthy = calculated.child_health_checks.iter().filter(healthy).count();
                     let expected = healthy >= usize::from(calculated.health_threshold);
-                    prop_assert_eq!(entry.status() == Status::Healthy, expected);
+                    prop_assert_eq!(entry.source.status() == Status::Healthy, expected);
                 }
                 for (slot, entry) in (0..).map(CheckSlot).zip(&tracker.entries) {
                     let healthy = entry.as_ref().is_none_or(|entry| entry.verdict() == Status::Healthy);

@@ -33,6 +33,8 @@ pub struct Evaluated {
     pub observation: Observation,
     /// What was seen.
     pub report: MetricReport,
+    /// How long it took.
+    pub took: Duration,
 }
 
 /// Evaluates the metric checks.
@@ -115,10 +117,11 @@ async fn keep_evaluating(plan: MetricPlan, first: Duration, tools: Arc<Tools>) {
     let mut had_data = true;
     loop {
         beat.tick().await;
-        let report = {
-            let _turn = tools.turns.acquire().await.expect("the semaphore is never closed");
-            metric::evaluate(&tools.client, &plan).await
-        };
+        let turn = tools.turns.acquire().await.expect("the semaphore is never closed");
+        let began = Instant::now();
+        let report = metric::evaluate(&tools.client, &plan).await;
+        let took = began.elapsed();
+        drop(turn);
         let observation = report.observation();
         // Missing data may change no verdict for ever, so it is said here, once.
         let has_data = observation != Observation::Missing;
@@ -129,7 +132,7 @@ async fn keep_evaluating(plan: MetricPlan, first: Duration, tools: Arc<Tools>) {
             _ => {}
         }
         had_data = has_data;
-        let evaluated = Evaluated { slot: plan.slot, generation: plan.generation, observation, report };
+        let evaluated = Evaluated { slot: plan.slot, generation: plan.generation, observation, report, took };
         let Ok(()) = tools.results.send(evaluated).await else { return };
     }
 }

@@ -100,7 +100,7 @@ impl LastGood {
 
 /// Whoever reads `path`, now or after a power cut, sees the old bytes or the new ones: written beside, made durable,
 /// renamed. The caller makes the directory durable, once for many files.
-fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
+pub(super) fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut beside = path.as_os_str().to_owned();
     beside.push(UNFINISHED);
     let mut file = File::create(&beside)?;

@@ -120,13 +120,22 @@ fn read_settled(path: &Path) -> Result<Option<String>, String> {
         if attempt > 0 {
             std::thread::sleep(BETWEEN_TRIES);
         }
-        let Some(before) = Stamp::of(path) else { return Ok(None) };
+        let Some(before) = Stamp::of(path) else { return absent(path) };
         let bytes = read_bounded(path)?;
         if Stamp::of(path) == Some(before) {
             return text(bytes).map(Some);
         }
     }
     Err("the file changes while it is read".to_owned())
+}
+
+/// A name without a file behind it has not been removed: a checkout or a mount is on its way.
+fn absent(path: &Path) -> Result<Option<String>, String> {
+    match fs::symlink_metadata(path) {
+        Ok(_) => Err("it is a link to nothing".to_owned()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(format!("the file cannot be read: {error}")),
+    }
 }
 
 /// Reads a text file of a size that makes sense.
@@ -235,6 +244,21 @@ mod tests {
         let served = [SourceFile { path: directory.path().join("a.toml"), text: "a".into() }];
         let sources = read_zone_files(directory.path(), &served, before(&served));
         assert_eq!((texts(&sources), sources.faults.len()), (vec!["b"], 0));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_to_nothing_keeps_its_text() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a.toml");
+        write(directory.path(), "b.toml", "b");
+        let served = [SourceFile { path: path.clone(), text: "served".into() }];
+        for target in ["gone", "a.toml"] {
+            std::os::unix::fs::symlink(target, &path).unwrap();
+            let sources = read_zone_files(directory.path(), &served, before(&served));
+            assert_eq!((texts(&sources), sources.faults.len()), (vec!["served", "b"], 1), "a link to {target}");
+            fs::remove_file(&path).unwrap();
+        }
     }
 
     #[cfg(unix)]

@@ -43,11 +43,15 @@ enum Message {
 }
 
 impl Watcher {
-    /// Calls `changed` from a thread of its own, after every edit that has come to rest.
-    pub fn start(targets: Targets, changed: impl FnMut() + Send + 'static) -> std::io::Result<Watcher> {
+    /// Calls `changed` from a thread of its own, after every edit that has come to rest. `seen` is what the files looked
+    /// like before they were read: reading takes a while, and what was edited meanwhile is an edit too.
+    pub fn start(
+        targets: Targets,
+        seen: Fingerprint,
+        changed: impl FnMut() + Send + 'static,
+    ) -> std::io::Result<Watcher> {
         let (messages, inbox) = mpsc::channel();
-        // What the files look like now, before anybody can edit them unseen.
-        let watch = Watch { seen: Fingerprint::of(&targets), targets, messages: messages.clone(), events: None };
+        let watch = Watch { seen, targets, messages: messages.clone(), events: None };
         thread::Builder::new().name("watch".to_owned()).spawn(move || watch.run(&inbox, changed))?;
         Ok(Watcher { messages })
     }
@@ -92,7 +96,8 @@ impl Watch {
                 Ok(Message::Woken) => unrest.get_or_insert_with(Unrest::begin).prolong(),
                 Ok(Message::Retarget(targets)) => {
                     self.targets = targets;
-                    self.seen = Fingerprint::of(&self.targets);
+                    // What is new among them looks edited. Nobody knows whether it was, after it was read and before it
+                    // was watched: one load too many is better than one too few.
                     self.listen();
                     unrest = unrest.or_else(|| self.differs().then(Unrest::begin));
                 }
@@ -188,10 +193,11 @@ impl Targets {
 
 /// What the targets look like.
 #[derive(Debug, PartialEq, Eq)]
-struct Fingerprint(BTreeMap<PathBuf, Option<Stamp>>);
+pub struct Fingerprint(BTreeMap<PathBuf, Option<Stamp>>);
 
 impl Fingerprint {
-    fn of(targets: &Targets) -> Fingerprint {
+    /// What they look like now.
+    pub fn of(targets: &Targets) -> Fingerprint {
         let zones = super::zone_files(&targets.directory).unwrap_or_default();
         Fingerprint(targets.files.iter().cloned().chain(zones).map(|path| (path.clone(), Stamp::of(&path))).collect())
     }
@@ -241,7 +247,8 @@ mod tests {
     fn watch(directory: &Path) -> (Watcher, Receiver<()>) {
         let (sender, changes) = mpsc::channel();
         let targets = Targets { directory: directory.to_path_buf(), files: vec![] };
-        let watcher = Watcher::start(targets, move || sender.send(()).unwrap()).unwrap();
+        let seen = Fingerprint::of(&targets);
+        let watcher = Watcher::start(targets, seen, move || sender.send(()).unwrap()).unwrap();
         (watcher, changes)
     }
 
@@ -294,6 +301,28 @@ mod tests {
         fs::write(directory.join("a.toml"), "2").unwrap();
         changes.recv_timeout(PATIENCE).unwrap();
         fs::write(directory.join("a.toml"), "three").unwrap();
+        changes.recv_timeout(PATIENCE).unwrap();
+    }
+
+    #[test]
+    fn what_is_edited_while_it_is_read_for_the_first_time_is_an_edit() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("a.toml");
+        fs::write(&file, "read").unwrap();
+        let targets = Targets { directory: directory.path().to_path_buf(), files: vec![] };
+        let seen = Fingerprint::of(&targets);
+        fs::write(&file, "written since").unwrap();
+        let (sender, changes) = mpsc::channel();
+        let _watcher = Watcher::start(targets, seen, move || sender.send(()).unwrap()).unwrap();
+        changes.recv_timeout(PATIENCE).unwrap();
+    }
+
+    #[test]
+    fn another_directory_may_have_been_edited_before_it_was_watched() {
+        let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        fs::write(other.path().join("a.toml"), "who knows when").unwrap();
+        let (watcher, changes) = watch(one.path());
+        watcher.retarget(Targets { directory: other.path().to_path_buf(), files: vec![] });
         changes.recv_timeout(PATIENCE).unwrap();
     }
 }

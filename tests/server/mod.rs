@@ -52,7 +52,8 @@ impl Lab {
         let lab = Lab { directory: tempfile::tempdir().unwrap() };
         lab.write(
             "fiftythree.toml",
-            "[dns]\nlisten = ['127.0.0.1:0']\nnsid = 'lab-1'\n[zones]\ndirectory = 'zones'\n[state]\ndirectory = 'state'\n",
+            "[dns]\nlisten = ['127.0.0.1:0']\nnsid = 'lab-1'\n[zones]\ndirectory = 'zones'\n[state]\ndirectory = 'state'\n\
+             [admin]\nlisten = '127.0.0.1:0'\n",
         );
         fs::create_dir(lab.path("zones")).unwrap();
         zones.iter().for_each(|(name, text)| lab.write(&format!("zones/{name}"), text));
@@ -146,6 +147,19 @@ impl Running {
         let began = Instant::now();
         while !self.log().contains(text) {
             assert!(began.elapsed() < PATIENCE, "the log does not say `{text}`:\n{}", self.log());
+            thread::sleep(STEP);
+        }
+    }
+
+    /// Where the admin side is.
+    pub(crate) fn admin(&self) -> String {
+        let began = Instant::now();
+        loop {
+            let text = self.stdout();
+            if let Some((_, rest)) = text.split_once("admin on http://") {
+                return rest.lines().next().unwrap().to_owned();
+            }
+            assert!(began.elapsed() < PATIENCE, "there is no admin side:\n{text}\n{}", self.log());
             thread::sleep(STEP);
         }
     }
