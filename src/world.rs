@@ -195,11 +195,6 @@ impl Catalog {
         self.zones().find(|zone| zone.id() == id)
     }
 
-    /// The zones that a check moves.
-    pub fn moved_by(&self, slot: CheckSlot) -> impl Iterator<Item = &Arc<Zone>> {
-        self.moved_by.get(&slot).into_iter().flatten().map(|&zone| &self.zones[zone as usize].zone)
-    }
-
     fn view_of(&self, source: IpAddr) -> Option<&View> {
         if self.views.is_empty() {
             return None;

@@ -234,6 +234,7 @@ pub(super) const SETTINGS: Keys = Keys {
         optional("health", Shape::Table(&HEALTH), "How health checks start."),
         optional("state", Shape::Table(&STATE), "Where the server keeps what it must remember."),
         optional("admin", Shape::Table(&ADMIN), "Status page, metrics, explain, Route 53 API."),
+        optional("webhook", Shape::Table(&WEBHOOK), "Who is told when a health check changes."),
         optional("log", Shape::Table(&LOG), "What is written to stderr."),
     ],
 };
@@ -367,6 +368,15 @@ pub(super) const STATE: Keys = Keys {
 pub(super) const ADMIN: Keys = Keys {
     what: "`[admin]`",
     keys: &[optional("listen", Shape::Text, "Address and port; \"off\" for none. Default: \"127.0.0.1:8053\".")],
+};
+
+pub(super) const WEBHOOK: Keys = Keys {
+    what: "`[webhook]`",
+    keys: &[optional(
+        "url",
+        Shape::Text,
+        "Where each change of a health check is posted as JSON, with a `text` that Slack shows; none when absent.",
+    )],
 };
 
 pub(super) const LOG: Keys = Keys {

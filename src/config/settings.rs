@@ -34,6 +34,8 @@ pub struct Settings {
     pub state: StateSettings,
     /// The side door for people and machines.
     pub admin: AdminSettings,
+    /// Who is told of changes.
+    pub webhook: WebhookSettings,
     /// What is written to stderr.
     pub log: LogSettings,
 }
@@ -114,6 +116,19 @@ pub struct AdminSettings {
     pub listen: Option<SocketAddr>,
 }
 
+/// `[webhook]`
+#[derive(Clone, PartialEq)]
+pub struct WebhookSettings {
+    /// Where changes of health are posted. Often a secret: it is shown nowhere.
+    pub url: Option<String>,
+}
+
+impl std::fmt::Debug for WebhookSettings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("WebhookSettings").field("url", &self.url.as_ref().map(|_| "…")).finish()
+    }
+}
+
 /// `[log]`
 #[derive(Clone, Debug, PartialEq)]
 pub struct LogSettings {
@@ -186,9 +201,21 @@ impl Settings {
             health: HealthSettings { wait_for_first_result: WAIT_FOR_FIRST_RESULT },
             state: StateSettings { directory: PathBuf::from("/var/lib/fiftythree") },
             admin: AdminSettings { listen: Some(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), ADMIN_PORT)) },
+            webhook: WebhookSettings { url: None },
             log: LogSettings { format: LogFormat::Auto },
         }
     }
+}
+
+/// Where this machine reaches a server that listens on `listen`: "every address" is none that could be asked or written
+/// down.
+pub fn reachable(listen: SocketAddr) -> SocketAddr {
+    let address = match listen.ip() {
+        IpAddr::V4(v4) if v4.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(v6) if v6.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        address => address,
+    };
+    SocketAddr::new(address, listen.port())
 }
 
 fn read_settings(root: &Table<'_>, directory: &Path, findings: &mut Findings<'_>) -> Settings {
@@ -214,6 +241,9 @@ fn read_settings(root: &Table<'_>, directory: &Path, findings: &mut Findings<'_>
     }
     if let Some(table) = root.table("admin", findings) {
         set(&mut settings.admin.listen, read_admin_listen(&table, findings));
+    }
+    if let Some(table) = root.table("webhook", findings) {
+        settings.webhook.url = read_webhook(&table, findings);
     }
     if let Some(table) = root.table("log", findings) {
         set(&mut settings.log.format, read_log_format(&table, findings));
@@ -352,6 +382,19 @@ fn read_admin_listen(table: &Table<'_>, findings: &mut Findings<'_>) -> Option<O
         return Some(None);
     }
     value::socket_address(&written, ADMIN_PORT, findings).map(Some)
+}
+
+fn read_webhook(table: &Table<'_>, findings: &mut Findings<'_>) -> Option<String> {
+    let written = table.text("url", findings)?;
+    let url = written.value;
+    let rest = url.strip_prefix("https://").or(url.strip_prefix("http://"));
+    let has_host = rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with(['/', ':', '?', '#']));
+    if !has_host || url.chars().any(|letter| letter.is_whitespace() || letter.is_control()) {
+        let fault = findings.error(written.span, "`url` must be an HTTP address");
+        fault.label("expected a URL").hint("such as \"https://hooks.example.com/services/T000/B000\"");
+        return None;
+    }
+    Some(url.to_owned())
 }
 
 fn read_log_format(table: &Table<'_>, findings: &mut Findings<'_>) -> Option<LogFormat> {
@@ -575,6 +618,13 @@ mod tests {
     }
 
     #[test]
+    fn every_address_is_reached_by_the_loopback() {
+        assert_eq!(reachable("0.0.0.0:53".parse().unwrap()), "127.0.0.1:53".parse().unwrap());
+        assert_eq!(reachable("[::]:53".parse().unwrap()), "[::1]:53".parse().unwrap());
+        assert_eq!(reachable("10.0.0.1:53".parse().unwrap()), "10.0.0.1:53".parse().unwrap());
+    }
+
+    #[test]
     fn paths_start_at_the_file() {
         let text = "zones.directory = \"../zones\"\nstate.directory = \"/srv/state\"\nlocation.geoip = [\"a.mmdb\"]";
         let settings = read("/etc/fiftythree/config/fiftythree.toml", text);
@@ -592,6 +642,7 @@ mod tests {
             zones.watch = false
             health.wait_for_first_result = "250ms"
             admin.listen = "off"
+            webhook.url = "http://127.0.0.1:9/hook"
             log.format = "json"
             [location]
             client_subnet = "ignore"
@@ -614,6 +665,8 @@ mod tests {
         assert_eq!(settings.health.wait_for_first_result, Duration::from_millis(250));
         assert_eq!((settings.admin.listen, settings.log.format), (None, LogFormat::Json));
         assert_eq!(settings.location.use_client_subnet, ClientSubnetUse::Ignore);
+        assert_eq!(settings.webhook.url.as_deref(), Some("http://127.0.0.1:9/hook"));
+        assert!(!format!("{settings:?}").contains("hook\""));
         assert_eq!(settings.location.networks.len(), 1);
         let round_trips: Vec<f64> = settings.location.latency[0].round_trip_ms.iter().map(|(_, ms)| *ms).collect();
         assert_eq!(round_trips, [4.0, 1000.0]);

@@ -169,7 +169,10 @@ impl<'d> Table<'d> {
         let Some((key, value, span)) = self.value(key, findings) else { return Vec::new() };
         let Shape::Tables(keys) = key.shape else { unreachable!("`{}` is read as tables", key.name) };
         let Some(elements) = value.as_array() else {
-            wrong_shape(key, value, span, findings);
+            let fault = wrong_shape_fault(key, value, span, findings);
+            if value.as_table().is_some() {
+                fault.hint(format!("write `[[{}]]`, with two brackets", key.name));
+            }
             return Vec::new();
         };
         let mut tables = Vec::new();

@@ -16,6 +16,7 @@ mod load;
 mod memory;
 mod moments;
 mod moves;
+mod report;
 mod steering;
 #[cfg(test)]
 mod tests;
@@ -30,16 +31,20 @@ use crate::health::{
     Cause, CheckSlot, Generation, Latency, MetricPlan, Moment, News, Observation, OverrideId, Overrides,
     PastTransition, Pattern, ProbePlan, Status, Tracker, Transition, Wish,
 };
+use crate::model::HealthCheckId;
 use crate::store::{AllLines, Keeper};
 use crate::world::{Publisher, Reader, World};
 
 use annals::Annals;
-pub use load::{Base, LoadOutcome, LoadRequest, Loaded, Refused, Summary, load};
+pub use load::{Base, LoadOutcome, LoadRequest, Loaded, Refused, Summary, load, read_database};
 pub use memory::Memory;
 pub use moments::{parse_rfc3339, rfc3339, span};
 use moves::Moves;
+pub use report::{CheckReport, Report};
 pub use steering::{Answer, NotSteered, OverrideView, Steered};
 
+/// How many records a notice names.
+const NOTICED: usize = 20;
 /// How many checks the log names one by one at the start.
 const NAMED: usize = 10;
 
@@ -57,6 +62,8 @@ pub enum Event {
     ClearOverrides(Pattern, Answer),
     /// Somebody wants to see the overrides.
     ListOverrides(oneshot::Sender<Vec<OverrideView>>),
+    /// Somebody wants to see all checks, or those whose name matches.
+    Report(Option<Pattern>, oneshot::Sender<Report>),
     /// A second has passed.
     Tick,
     /// The end.
@@ -86,6 +93,27 @@ pub enum Trigger {
     Edited,
 }
 
+/// A verdict that changed, for whoever wants to be told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notice {
+    /// What people call the check.
+    pub check: Arc<str>,
+    /// What the API calls it.
+    pub id: HealthCheckId,
+    /// What it is now; before it was the other.
+    pub to: Status,
+    /// When.
+    pub at: Moment,
+    /// Why, in words.
+    pub why: Arc<str>,
+    /// The records that use it, the first few.
+    pub records: Vec<String>,
+    /// How many records use it.
+    pub record_count: usize,
+    /// How many notices were lost before this one, because nobody took them.
+    pub lost: u64,
+}
+
 /// Whether the loop goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flow {
@@ -109,13 +137,16 @@ pub struct Outputs {
     pub base: watch::Sender<Base>,
     /// What a restart is to remember.
     pub keeper: Keeper,
+    /// Verdicts that changed.
+    pub notices: mpsc::Sender<Notice>,
 }
 
 /// The state of the loop.
 pub struct Control {
     tracker: Tracker,
     base: Base,
-    moves: Moves,
+    moves: Arc<Moves>,
+    started: Moment,
     annals: Annals,
     overrides: Overrides,
     /// Those that the tracker knows of.
@@ -127,6 +158,8 @@ pub struct Control {
     loading: Option<Loading>,
     /// Faults that were last reported: the same ones are not printed in full again.
     last_faults: String,
+    /// Notices that found no room.
+    notices_lost: u64,
     /// Where a status is put into words, result after result.
     words: String,
 }
@@ -154,7 +187,8 @@ impl Control {
         let mut control = Control {
             tracker,
             base: loaded.base,
-            moves: loaded.moves,
+            moves: Arc::new(loaded.moves),
+            started: at,
             annals,
             steered_by: overrides.active(at).collect(),
             overrides,
@@ -164,6 +198,7 @@ impl Control {
             last_generation: 0,
             loading: None,
             last_faults: loaded.summary.faults,
+            notices_lost: 0,
             words: String::new(),
         };
         control.tell_probes();
@@ -197,6 +232,7 @@ impl Control {
             Event::ClearOverrides(pattern, answer) => self.clear_overrides(&pattern, answer, at),
             // Who does not wait for the answer does not need it.
             Event::ListOverrides(answer) => drop(answer.send(self.override_views(at))),
+            Event::Report(wanted, answer) => drop(answer.send(self.report(wanted.as_ref(), at))),
             Event::Tick => self.tick(at),
             Event::Stop => {
                 self.remember_all(at);
@@ -319,7 +355,7 @@ impl Control {
         let steered = steering::force(&mut self.tracker, &self.overrides, at);
         let world = self.reader.load().followed_by(catalog, &self.tracker.bits(), Arc::clone(&base.locator));
         self.publisher.publish(world);
-        (self.base, self.moves) = (base, moves);
+        (self.base, self.moves) = (base, Arc::new(moves));
         self.tell_probes();
         self.outputs.base.send_replace(self.base.clone());
         self.report_loaded(&summary, trigger);
@@ -358,8 +394,32 @@ impl Control {
         let past = PastTransition { at: *at, to: transition.to, why: why(*cause, status).into() };
         if let Some((id, _, _)) = self.tracker.memory_of(*slot) {
             self.outputs.keeper.line(memory::turned(id, &past));
+            let notice = self.notice(transition, id.clone(), Arc::clone(&past.why));
+            self.tell(notice);
         }
         self.annals.turn(*slot, past);
+    }
+
+    fn notice(&self, transition: &Transition, id: HealthCheckId, why: Arc<str>) -> Notice {
+        let records = self.moves.all_of(transition.slot);
+        Notice {
+            check: Arc::clone(&transition.name),
+            id,
+            to: transition.to,
+            at: transition.at,
+            why,
+            records: records.iter().take(NOTICED).cloned().collect(),
+            record_count: records.len(),
+            lost: self.notices_lost,
+        }
+    }
+
+    /// Nothing waits for whoever is told: what finds no room is counted, and the next notice says so.
+    fn tell(&mut self, notice: Notice) {
+        match self.outputs.notices.try_send(notice) {
+            Ok(()) => self.notices_lost = 0,
+            Err(_) => self.notices_lost += 1,
+        }
     }
 
     fn report_loaded(&self, summary: &Summary, trigger: Trigger) {

@@ -69,6 +69,7 @@ struct House {
     pending: watch::Receiver<usize>,
     loads: mpsc::UnboundedReceiver<LoadRequest>,
     keeping: Keeping,
+    notices: mpsc::Receiver<Notice>,
     at: Moment,
 }
 
@@ -98,10 +99,12 @@ fn start_at(directory: tempfile::TempDir, at: Moment) -> Result<House, Refused> 
     let (loads_in, loads) = mpsc::unbounded_channel();
     let (base, _) = watch::channel(loaded.base.clone());
     let (found, keeper, keeping) = store::keep(&directory.path().join("state")).unwrap();
+    let (notices_in, notices) = mpsc::channel(2);
     let memory = Memory::read(found.lines.iter().map(String::as_str));
-    let outputs = Outputs { plans: plans_in, metrics, pending: pending_in, loads: loads_in, base, keeper };
+    let outputs =
+        Outputs { plans: plans_in, metrics, pending: pending_in, loads: loads_in, base, keeper, notices: notices_in };
     let (control, reader) = Control::new(loaded, &memory, outputs, at);
-    Ok(House { directory, source, control, reader, plans, pending, loads, keeping, at })
+    Ok(House { directory, source, control, reader, plans, pending, loads, keeping, notices, at })
 }
 
 fn house(files: &[(&str, &str)]) -> House {
@@ -570,4 +573,20 @@ fn an_override_counts_even_where_it_cannot_be_kept() {
     let steered = house.steer(|answer| Event::SetOverride(wish("blue", Action::Down, None), answer)).unwrap();
     assert!(steered.durable.is_err());
     assert_eq!(house.ask("app.lab.test"), [GREEN]);
+}
+
+#[test]
+fn whoever_is_told_holds_nothing_up_and_hears_what_was_lost() {
+    let mut house = house(&[("lab.test.toml", APP)]);
+    for observation in [Fail, Pass, Pass, Pass, Fail, Fail, Fail, Pass, Pass, Pass] {
+        house.observe("blue", observation);
+    }
+    let told = |house: &mut House| house.notices.try_recv().map(|notice| (notice.to, notice.lost)).ok();
+    assert_eq!(told(&mut house), Some((Status::Unhealthy, 0)));
+    assert_eq!(told(&mut house), Some((Status::Healthy, 0)));
+    assert_eq!(told(&mut house), None, "there is room for two");
+    (0..3).for_each(|_| house.observe("blue", Fail));
+    let notice = house.notices.try_recv().unwrap();
+    assert_eq!((&*notice.check, notice.to, notice.lost), ("blue", Status::Unhealthy, 2));
+    assert_eq!((notice.records, notice.record_count), (vec!["app.lab.test. A blue".to_owned()], 1));
 }

@@ -15,10 +15,13 @@ use crate::probe::{self, Evaluator, Prober, ProberSettings};
 use crate::store::{Fingerprint, Keeper, SettingsSource, Targets, Watcher};
 
 use super::signals::Hangups;
+use super::webhook;
 
 /// Events that may wait for the loop. When it is behind, probes and watchers wait: nothing is lost, nothing grows.
 const EVENTS: usize = 1024;
 
+/// Notices that may wait for the webhook; what is beyond is counted and not told.
+const NOTICES: usize = 256;
 /// How exactly an override ends in time.
 const TICK: Duration = Duration::from_secs(1);
 
@@ -45,6 +48,8 @@ impl Wiring {
         let (base_in, base) = watch::channel(base.clone());
         tokio::spawn(reload_on_hangup(hangups, events.clone()));
         tokio::spawn(tick(events.clone()));
+        let (notices, told) = mpsc::channel(NOTICES);
+        tokio::spawn(webhook::deliver(told, base.clone()));
         let outputs = Outputs {
             plans: plans_in,
             metrics: metrics_in,
@@ -52,6 +57,7 @@ impl Wiring {
             loads: loads_in,
             base: base_in,
             keeper,
+            notices,
         };
         (outputs, Wiring { source, events, inbox: Some(inbox), plans, metrics, pending, loads: Some(loads), base })
     }

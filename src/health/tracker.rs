@@ -36,6 +36,7 @@ struct Entry {
     check: HealthCheck,
     name: Arc<str>,
     generation: Generation,
+    question: Question,
     source: Source,
     /// What people say it is, whatever its source says.
     forced: Option<Status>,
@@ -318,7 +319,7 @@ impl Tracker {
     /// When so little time has passed that no result was missed, its row of results goes on; else the first one decides.
     pub fn recall(&mut self, slot: CheckSlot, memory: &Recollection, at: Moment) -> Option<Status> {
         let entry = self.entries.get_mut(slot.0 as usize)?.as_mut()?;
-        if !entry.is_pending() || entry.question() != memory.question {
+        if !entry.is_pending() || entry.question != memory.question {
             return None;
         }
         entry.source.recall(memory, at);
@@ -347,7 +348,7 @@ impl Tracker {
     pub fn memory_of(&self, slot: CheckSlot) -> Option<(&HealthCheckId, Question, Option<MachineState>)> {
         let entry = self.entry(slot)?;
         let state = entry.source.state().filter(|_| !entry.check.disabled);
-        Some((&entry.check.id, entry.question(), state))
+        Some((&entry.check.id, entry.question, state))
     }
 
     /// Lets people's word stand for what is seen: `forced` says of each check's name what it has to be. The verdicts that
@@ -449,7 +450,8 @@ impl Entry {
     /// `before` is what was believed of its predecessor; a new check has none.
     fn new(check: &HealthCheck, generation: Generation, before: Option<Status>, at: Moment) -> Entry {
         let source = Source::new(&check.kind, before, at);
-        Entry { check: check.clone(), name: check.name.as_str().into(), generation, source, forced: None }
+        let (question, name) = (question(&source), check.name.as_str().into());
+        Entry { check: check.clone(), name, generation, question, source, forced: None }
     }
 
     /// The same entry, state and generation under a changed configuration.
@@ -481,10 +483,6 @@ impl Entry {
 
     fn is_pending(&self) -> bool {
         !self.check.disabled && self.source.is_waiting()
-    }
-
-    fn question(&self) -> Question {
-        question(&self.source)
     }
 
     fn picture(&self, slot: CheckSlot) -> Picture {
@@ -579,7 +577,9 @@ impl Source {
 
     /// Takes over what is remembered. With so little time passed that no result was missed, its row of results goes on.
     fn recall(&mut self, memory: &Recollection, at: Moment) {
-        let fresh = |interval: Duration| at.since(memory.as_of) <= interval * FRESH_INTERVALS;
+        // A clock that was set back says nothing about how old a memory is.
+        let knows = memory.as_of <= at;
+        let fresh = |interval: Duration| knows && at.since(memory.as_of) <= interval * FRESH_INTERVALS;
         let state = |interval| {
             let contrary = memory.state.contrary.filter(|_| fresh(interval));
             MachineState { contrary, ..memory.state }
@@ -900,6 +900,16 @@ pub(super) mod tests {
         assert!(!tracker.bits().is_healthy(a));
         assert_eq!(observe(&mut tracker, "a", Pass).unwrap().cause, Cause::FirstResult);
         assert!(tracker.bits().is_healthy(a));
+    }
+
+    #[test]
+    fn a_memory_from_the_future_is_corrected_by_the_first_result() {
+        let mut tracker = tracker(&[check("a")]);
+        let a = slot(&tracker, "a");
+        let memory =
+            Recollection { as_of: Moment(Duration::from_secs(1)), ..recollection(&tracker, "a", Status::Unhealthy, 0) };
+        tracker.recall(a, &memory, T0);
+        assert_eq!(observe(&mut tracker, "a", Pass).unwrap().cause, Cause::FirstResult);
     }
 
     #[test]

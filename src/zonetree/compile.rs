@@ -119,7 +119,9 @@ impl Builder<'_> {
         for sets in names.iter().flat_map(|(_, sets)| sets.values()) {
             groups.push(self.group(sets, &mut members, &mut plans));
         }
-        let settle_order = settle_order(&groups, &mut members);
+        let order = targets_first(&groups, &mut members);
+        note_least_ttls(&order, &mut groups, &members);
+        let settle_order = with_health(order, &groups, &members);
         let bit_count = number_bits(&settle_order, &mut groups);
         let mut checks: Vec<CheckSlot> = members.iter().filter_map(|member: &Member| member.check).collect();
         checks.sort_unstable();
@@ -179,6 +181,7 @@ impl Builder<'_> {
             members: first..count(members.len()),
             first_bit: Candidates::ALWAYS_USABLE,
             when_all_unhealthy: self.when_all_unhealthy(sets[0]),
+            least_ttl: 0,
         }
     }
 
@@ -218,7 +221,8 @@ impl Builder<'_> {
         Content::Leaf { ttl, count: u16::try_from(values.len()).unwrap_or(u16::MAX), data, helpers }
     }
 
-    /// The names in the data whose addresses this zone holds (Developer Guide, "DNS behavior": MX, CNAME, NS, SRV). Below a delegation only name servers' addresses count, as glue.
+    /// The names in the data whose addresses this zone holds (Developer Guide, "DNS behavior": MX, CNAME, NS, SRV). Below a
+    /// delegation only name servers' addresses count, as glue.
     fn add_helpers(&mut self, values: &[RecordData]) {
         let start = self.helpers.len();
         for value in values {
@@ -248,9 +252,9 @@ impl Builder<'_> {
     }
 }
 
-/// Groups with health in them, each after the groups its evaluating aliases point to. An alias that would close a circle
-/// leads nowhere from now on: whoever followed it would never arrive.
-fn settle_order(groups: &[Group], members: &mut [Member]) -> Vec<GroupIndex> {
+/// All groups, each after the groups its aliases point to. An alias that would close a circle leads nowhere from now on:
+/// whoever followed it would never arrive.
+fn targets_first(groups: &[Group], members: &mut [Member]) -> Vec<GroupIndex> {
     let mut order = Vec::new();
     let mut states = vec![State::Unseen; groups.len()];
     for start in (0..count(groups.len())).map(GroupIndex) {
@@ -277,6 +281,23 @@ fn settle_order(groups: &[Group], members: &mut [Member]) -> Vec<GroupIndex> {
             }
         }
     }
+    order
+}
+
+/// Notes it once for each group, targets first: aliases may meet again and again, and a walk for each would never end.
+fn note_least_ttls(order: &[GroupIndex], groups: &mut [Group], members: &[Member]) {
+    for group in order {
+        let ttl = |member: &Member| match member.content {
+            Content::Leaf { ttl, .. } => Some(ttl),
+            Content::Alias { target, .. } => target.map(|target| groups[target.0 as usize].least_ttl),
+        };
+        let least = members[groups[group.0 as usize].member_range()].iter().filter_map(ttl).min();
+        groups[group.0 as usize].least_ttl = least.unwrap_or(0);
+    }
+}
+
+/// Those of the groups with health in them, in the same order.
+fn with_health(mut order: Vec<GroupIndex>, groups: &[Group], members: &[Member]) -> Vec<GroupIndex> {
     let mut alive = vec![false; groups.len()];
     order.retain(|group| {
         let range = &groups[group.0 as usize].members;

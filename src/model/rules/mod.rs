@@ -11,6 +11,8 @@ mod record_set;
 
 use std::collections::HashMap;
 
+pub use alias::MAX_ALIAS_CHAIN;
+
 use super::{CidrCollection, CidrCollectionId, Content, HostedZone, Name, RecordType, ResourceRecordSet};
 
 /// A rule that a record set breaks.

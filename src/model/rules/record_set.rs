@@ -3,7 +3,10 @@
 use std::collections::HashSet;
 
 use super::{Context, Field, Findings};
-use crate::model::{Content, FailoverRole, MAX_TTL, RecordData, RecordType, ResourceRecordSet, RoutingPolicy};
+use crate::model::{
+    Content, FailoverRole, MAX_TTL, RecordData, RecordGroup, RecordType, ResourceRecordSet, RoutingPolicy,
+    WhenAllUnhealthy,
+};
 
 /// The most values of one set (Developer Guide, "Quotas").
 const MAX_VALUES: usize = 400;
@@ -226,17 +229,24 @@ fn ip_based_is_not_private(context: &Context<'_>, at: usize, set: &ResourceRecor
 }
 
 /// "In a group of one the record is always answered" (Developer Guide, "How Route 53 chooses records when health checking
-/// is configured"); only an alias that evaluates its target looks at the check then.
+/// is configured"); only an alias that evaluates its target looks at the check then, and a group that withholds what is
+/// unhealthy.
 fn health_check_has_an_effect(context: &Context<'_>, at: usize, set: &ResourceRecordSet, findings: &mut Findings) {
     if set.health_check.is_none() || set.routing_policy != RoutingPolicy::Simple {
         return;
     }
-    if context.is_evaluated[context.group_of[&(&set.name, set.record_type)]] {
+    if context.is_evaluated[context.group_of[&(&set.name, set.record_type)]] || is_withheld(context, set) {
         return;
     }
     findings
         .warning(at, Field::HealthCheck, "a health check changes nothing on a simple record set: it is always answered")
         .with_hint("give it a routing policy and a sibling to fall back on, such as failover");
+}
+
+fn is_withheld(context: &Context<'_>, set: &ResourceRecordSet) -> bool {
+    let of_set = |group: &&RecordGroup| group.name == set.name && group.record_type == set.record_type;
+    let group = context.zone.record_groups.iter().find(of_set);
+    group.is_some_and(|group| group.when_all_unhealthy == WhenAllUnhealthy::None)
 }
 
 fn primary_can_fail_over(_: &Context<'_>, at: usize, set: &ResourceRecordSet, findings: &mut Findings) {
