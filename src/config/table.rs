@@ -146,6 +146,13 @@ impl<'d> Table<'d> {
         texts(key, value, span, findings)
     }
 
+    /// The texts of a list, without a word about what is none.
+    pub(super) fn texts_as_written(&self, key: &str) -> Vec<At<&'d str>> {
+        let elements = self.entries.get(key).and_then(|value| value.get_ref().as_array());
+        let text = |element: &'d toml::Spanned<DeValue<'d>>| Some(At::new(element.get_ref().as_str()?, element.span()));
+        elements.into_iter().flat_map(|elements| elements.iter()).filter_map(text).collect()
+    }
+
     /// A table within the table.
     pub(super) fn table(&self, key: &str, findings: &mut Findings<'_>) -> Option<Table<'d>> {
         let (key, value, span) = self.value(key, findings)?;
