@@ -42,6 +42,7 @@ pub(super) enum Shape {
         least: i64,
         most: i64,
     },
+    AnyNumber,
     Boolean,
     Duration(Bounds),
     Table(&'static Keys),
@@ -97,7 +98,12 @@ impl Keys {
             ("path", "resource_path"),
             ("interval", "request_interval"),
             ("threshold", "failure_threshold"),
+            ("ComparisonOperator", "comparison"),
+            ("url", "prometheus"),
+            ("expression", "query"),
             ("EnableSNI", "enable_sni"),
+            ("children", "child_health_checks"),
+            ("health_checks", "child_health_checks"),
             ("set_id", "set_identifier"),
             ("ContinentCode", "continent"),
             ("CountryCode", "country"),
@@ -128,10 +134,10 @@ impl Keys {
         let kept: &[(&str, &str)] = &[
             ("alias_target", "`[[alias_target]]` is kept for later and not supported yet"),
             ("traffic_policy", "`[[traffic_policy]]` is kept for later and not supported yet"),
-            ("child_health_checks", "calculated health checks are not supported yet"),
-            ("health_threshold", "calculated health checks are not supported yet"),
-            ("alarm_identifier", "metric health checks are not supported yet"),
-            ("insufficient_data_health_status", "metric health checks are not supported yet"),
+            (
+                "alarm_identifier",
+                "a metric check asks a Prometheus: write `prometheus`, `query`, `comparison` and `threshold`",
+            ),
             ("regions", "the checks of this server come from where it runs; there are no checker regions"),
         ];
         kept.iter().find(|(kept, _)| *kept == name).map(|(_, hint)| *hint)
@@ -146,6 +152,7 @@ impl Shape {
             Shape::Texts => "a list of texts".to_owned(),
             Shape::Integer { least, most } => format!("a whole number from {least} to {most}"),
             Shape::Number { least, most } => format!("a number from {least} to {most}"),
+            Shape::AnyNumber => "a finite number".to_owned(),
             Shape::Boolean => "`true` or `false`".to_owned(),
             Shape::Duration(bounds) => format!("a duration: {}", bounds.describe()),
             Shape::Table(_) => "a table".to_owned(),
@@ -498,7 +505,11 @@ pub(super) const HEALTH_CHECK: Keys = Keys {
     keys: &[
         required("name", Shape::Text, "What records call it; unique over all files."),
         optional("id", Shape::Text, "What the API calls it, a lower-case UUID; follows from the name when absent."),
-        optional("type", Shape::Choice(&["http", "https", "tcp"]), "How the endpoint is asked."),
+        optional(
+            "type",
+            Shape::Choice(&["http", "https", "tcp", "calculated", "metric", "manual"]),
+            "How its status is found: by asking an endpoint, counting other checks, asking a Prometheus, or as you say.",
+        ),
         optional("ip_address", Shape::Text, "The endpoint's address."),
         optional(
             "fqdn",
@@ -532,6 +543,54 @@ pub(super) const HEALTH_CHECK: Keys = Keys {
         optional("disabled", Shape::Boolean, "No longer asked, and healthy from then on. Default: false."),
         optional("measure_latency", Shape::Boolean, "Keeps latency figures. Default: false."),
         optional("enable_sni", Shape::Boolean, "Whether https sends `fqdn` in the TLS handshake. Default: true."),
+        optional(
+            "child_health_checks",
+            Shape::Texts,
+            "The names or ids of the checks that a calculated one counts, at most 256.",
+        ),
+        optional(
+            "health_threshold",
+            Shape::Integer { least: 0, most: 256 },
+            "How many of its children must be healthy for a calculated check to be.",
+        ),
+        optional(
+            "prometheus",
+            Shape::Text,
+            "The base URL that a metric check asks, such as \"http://127.0.0.1:9090\".",
+        ),
+        optional("query", Shape::Text, "PromQL that gives a number, or several of which none may be bad."),
+        optional(
+            "comparison",
+            Shape::Choice(&[
+                "greater_than_threshold",
+                "greater_than_or_equal_to_threshold",
+                "less_than_threshold",
+                "less_than_or_equal_to_threshold",
+            ]),
+            "Which numbers are bad: a metric check is unhealthy when this is so.",
+        ),
+        optional("threshold", Shape::AnyNumber, "What the numbers of a metric check are compared with."),
+        optional(
+            "period",
+            Shape::Duration(Bounds::seconds(1, 86_400)),
+            "From one evaluation of a metric check to the next. Default: 60.",
+        ),
+        optional(
+            "evaluation_periods",
+            // With more than a hundred nobody waits for the outcome.
+            Shape::Integer { least: 1, most: 100 },
+            "How many evaluations in a row must be bad, or without data. Default: 1.",
+        ),
+        optional(
+            "insufficient_data_health_status",
+            Shape::Choice(&["healthy", "unhealthy", "last_known_status"]),
+            "What a metric check is without data. Default: \"last_known_status\".",
+        ),
+        optional(
+            "status",
+            Shape::Choice(&["healthy", "unhealthy"]),
+            "What a manual check is. In Route 53: On and Off.",
+        ),
         optional(
             "deleted",
             Shape::Boolean,

@@ -8,6 +8,7 @@ mod document;
 mod fault;
 mod id;
 mod keys;
+mod scalar;
 mod schema;
 mod settings;
 mod settle;
@@ -25,7 +26,7 @@ pub use fault::{Fault, Place, Severity, Style, lines, render};
 pub use schema::{settings_schema, zone_schema};
 pub use settings::{
     AdminSettings, ClientSubnetUse, DnsSettings, HealthSettings, LocationSettings, LogFormat, LogSettings, NameServer,
-    Settings, StateSettings, ZonesSettings,
+    Settings, StateSettings, ZonesSettings, reachable,
 };
 pub use settle::{Occasion, Settled, settle};
 pub use zones::{Configuration, Reading, ZoneSource, read_zones};

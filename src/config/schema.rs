@@ -55,6 +55,7 @@ fn shape(json: &mut Json, shape: Shape) {
         Shape::Texts => list_of_texts(json),
         Shape::Integer { least, most } => between(json, "integer", least, most),
         Shape::Number { least, most } => between(json, "number", least, most),
+        Shape::AnyNumber => json.text("type", "number"),
         Shape::Boolean => json.text("type", "boolean"),
         Shape::Duration(bounds) => duration(json, bounds),
         Shape::Table(keys) => table(json, keys),

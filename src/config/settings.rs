@@ -207,6 +207,17 @@ impl Settings {
     }
 }
 
+/// Where this machine reaches a server that listens on `listen`: "every address" is none that could be asked or written
+/// down.
+pub fn reachable(listen: SocketAddr) -> SocketAddr {
+    let address = match listen.ip() {
+        IpAddr::V4(v4) if v4.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(v6) if v6.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        address => address,
+    };
+    SocketAddr::new(address, listen.port())
+}
+
 fn read_settings(root: &Table<'_>, directory: &Path, findings: &mut Findings<'_>) -> Settings {
     let mut settings = Settings::beside(directory);
     root.integer("version", findings);
@@ -604,6 +615,13 @@ mod tests {
         assert_eq!(built_in.dns.listen.len(), 2);
         assert_eq!(built_in.zones.directory, Path::new("zones"));
         assert_eq!(built_in.state.directory, Path::new("/var/lib/fiftythree"));
+    }
+
+    #[test]
+    fn every_address_is_reached_by_the_loopback() {
+        assert_eq!(reachable("0.0.0.0:53".parse().unwrap()), "127.0.0.1:53".parse().unwrap());
+        assert_eq!(reachable("[::]:53".parse().unwrap()), "[::1]:53".parse().unwrap());
+        assert_eq!(reachable("10.0.0.1:53".parse().unwrap()), "10.0.0.1:53".parse().unwrap());
     }
 
     #[test]

@@ -319,7 +319,8 @@ fn locate_clients(settings: &Settings, base: &Base, occasion: Occasion, notes: &
     }
 }
 
-fn read_database(path: &Path) -> Result<Database, Box<Fault>> {
+/// Reads a geo database whole; the fault says what is wrong with it.
+pub fn read_database(path: &Path) -> Result<Database, Box<Fault>> {
     let bytes = read_bytes(path).map_err(|reason| Box::new(Fault::error(path, reason)))?;
     let name = path.file_name().unwrap_or(path.as_os_str()).display().to_string();
     Database::from_bytes(&name, bytes).map_err(|error| Box::new(Fault::error(path, error.to_string())))

@@ -22,11 +22,92 @@ pub struct HealthCheck {
     pub kind: HealthCheckKind,
 }
 
-/// How a check's status is found. Calculated, metric and manual checks will stand beside the endpoint.
+/// How a check's status is found.
 #[derive(Clone, Debug, PartialEq)]
 pub enum HealthCheckKind {
     /// By asking an endpoint.
     Endpoint(EndpointCheck),
+    /// From the statuses of other checks (the API's CALCULATED).
+    Calculated(CalculatedCheck),
+    /// By asking a Prometheus (the API's CLOUDWATCH_METRIC).
+    Metric(MetricCheck),
+    /// By what people say (the API's RECOVERY_CONTROL).
+    Manual(RoutingControlState),
+}
+
+/// A check that compares the result of a query with a threshold, as a CloudWatch alarm does; an alarm is unhealthy.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MetricCheck {
+    /// The base URL of a Prometheus or of something that speaks its HTTP API.
+    pub prometheus: String,
+    /// PromQL whose result is a scalar or an instant vector.
+    pub query: String,
+    /// What is said of a bad value (CloudWatch ComparisonOperator).
+    pub comparison: ComparisonOperator,
+    /// What a value is compared with; finite.
+    pub threshold: f64,
+    /// From the start of one evaluation to the next, 1 s to a day (CloudWatch Period).
+    pub period: Duration,
+    /// Bad values in a row that make it unhealthy, and missing ones that are insufficient data, 1..=100 (CloudWatch
+    /// EvaluationPeriods).
+    pub evaluation_periods: u8,
+    /// What it is then.
+    pub insufficient_data_health_status: InsufficientDataHealthStatus,
+}
+
+/// How a value that is to raise the alarm compares with the threshold (CloudWatch ComparisonOperator).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ComparisonOperator {
+    /// Value > threshold.
+    GreaterThanThreshold,
+    /// Value ≥ threshold.
+    GreaterThanOrEqualToThreshold,
+    /// Value < threshold.
+    LessThanThreshold,
+    /// Value ≤ threshold.
+    LessThanOrEqualToThreshold,
+}
+
+impl ComparisonOperator {
+    /// Whether the value is on the bad side; NaN never is.
+    #[must_use]
+    pub fn holds(self, value: f64, threshold: f64) -> bool {
+        match self {
+            ComparisonOperator::GreaterThanThreshold => value > threshold,
+            ComparisonOperator::GreaterThanOrEqualToThreshold => value >= threshold,
+            ComparisonOperator::LessThanThreshold => value < threshold,
+            ComparisonOperator::LessThanOrEqualToThreshold => value <= threshold,
+        }
+    }
+}
+
+/// What a metric check is without data (API InsufficientDataHealthStatus).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InsufficientDataHealthStatus {
+    /// Healthy.
+    Healthy,
+    /// Unhealthy.
+    Unhealthy,
+    /// What it was when there was data; healthy when there never was any.
+    LastKnownStatus,
+}
+
+/// What people say of a manual check: Route 53's words for its switch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RoutingControlState {
+    /// Healthy.
+    On,
+    /// Unhealthy.
+    Off,
+}
+
+/// A check that counts the healthy ones among other checks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CalculatedCheck {
+    /// Checks of any kind but this one, each once, at most 256 (API ChildHealthChecks).
+    pub child_health_checks: Vec<HealthCheckId>,
+    /// So many of them must be healthy, 0..=256 (API HealthThreshold): with 0 it always is, with more than there are never.
+    pub health_threshold: u16,
 }
 
 /// A check that asks an endpoint (the API's HTTP, HTTPS, HTTP_STR_MATCH, HTTPS_STR_MATCH and TCP).

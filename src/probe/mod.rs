@@ -7,12 +7,15 @@
 //!
 //! - `prober`: who is probed when; every probe's task is owned here and stops with its check.
 //! - `http`, `tcp`: one probe of one endpoint under Route 53's deadlines; `tls`: any certificate is good.
+//! - `metric`: one evaluation of a metric check by a Prometheus; `evaluator`: which is evaluated when.
 //! - `resolve`: the address of a domain name, before each probe.
 //! - `report`: what was seen, and Route 53's words for it.
 
 mod errors;
+mod evaluator;
 mod http;
 mod limits;
+mod metric;
 mod prober;
 mod report;
 mod resolve;
@@ -26,6 +29,8 @@ use std::time::Duration;
 
 use crate::health::{CheckSlot, Generation, Observation};
 
+pub use evaluator::{Evaluated, Evaluator};
+pub use metric::{MetricReport, Numbers};
 pub use prober::{Prober, ProberError, ProberSettings};
 pub use report::{Asked, Durations, Finding, Reason, Report, Step};
 

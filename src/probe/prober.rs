@@ -322,7 +322,7 @@ mod tests {
         let server = good_server().await;
         let by_name = |name: &str| {
             let mut check = check(name, server.address, Duration::from_secs(3600));
-            let HealthCheckKind::Endpoint(endpoint) = &mut check.kind;
+            let HealthCheckKind::Endpoint(endpoint) = &mut check.kind else { unreachable!() };
             endpoint.target = EndpointTarget::Domain(name.to_owned());
             check
         };
@@ -359,7 +359,7 @@ mod tests {
         assert_eq!((prober.running(), one.accepted.load(Ordering::SeqCst)), (1, 1));
         // Another path is another endpoint: it is asked at once.
         let mut other = checks[0].clone();
-        let HealthCheckKind::Endpoint(endpoint) = &mut other.kind;
+        let HealthCheckKind::Endpoint(endpoint) = &mut other.kind else { unreachable!() };
         endpoint.port = two.address.port();
         tracker.apply(&[other], Moment::default());
         prober.set(&tracker.probes());
@@ -416,7 +416,7 @@ mod tests {
                 stopped = Instant::now();
                 server.stop();
             }
-            if let Some(transition) = tracker.observe(slot, generation, observation, Moment::default()) {
+            if let Some(transition) = tracker.observe(slot, generation, observation, Moment::default()).pop() {
                 break transition;
             }
         };
