@@ -8,6 +8,7 @@ mod document;
 mod fault;
 mod id;
 mod keys;
+mod scalar;
 mod schema;
 mod settings;
 mod settle;

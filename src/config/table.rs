@@ -9,7 +9,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::document::Findings;
 use super::keys::{Key, Keys, Shape};
-use super::value::{self, Amount};
+use super::scalar::{self, Amount};
 use super::words;
 
 /// A value and where it was written.
@@ -116,7 +116,7 @@ impl<'d> Table<'d> {
     pub(super) fn integer(&self, key: &str, findings: &mut Findings<'_>) -> Option<At<i64>> {
         let (key, value, span) = self.value(key, findings)?;
         let Shape::Integer { least, most } = key.shape else { unreachable!("`{}` is read as an integer", key.name) };
-        let number = value.as_integer().map(value::integer);
+        let number = value.as_integer().map(scalar::integer);
         match number {
             Some(Some(number)) if (least..=most).contains(&number) => Some(At::new(number, span)),
             Some(_) => {
@@ -132,9 +132,9 @@ impl<'d> Table<'d> {
     }
 
     /// A number, whole or not, as it was written.
-    pub(super) fn number(&self, key: &str, findings: &mut Findings<'_>) -> Option<At<value::Number<'d>>> {
+    pub(super) fn number(&self, key: &str, findings: &mut Findings<'_>) -> Option<At<scalar::Number<'d>>> {
         let (key, value, span) = self.value(key, findings)?;
-        let number = value::number(value);
+        let number = scalar::number(value);
         if number.is_none() {
             wrong_shape(key, value, span.clone(), findings);
         }
@@ -335,7 +335,7 @@ fn read_duration(
     findings: &mut Findings<'_>,
 ) -> Option<At<Duration>> {
     let bounds = key.shape.duration().unwrap_or_else(|| unreachable!("`{}` is read as a duration", key.name));
-    match value::duration(value) {
+    match scalar::duration(value) {
         Amount::Of(duration) if bounds.holds(duration) => return Some(At::new(duration, span)),
         Amount::Of(_) => {
             let message = format!("`{}` must be {}", key.name, bounds.describe());
@@ -388,5 +388,5 @@ fn wrong_shape_fault<'r>(
 ) -> &'r mut super::Fault {
     let wanted = key.shape.describe();
     let fault = findings.error(span, format!("`{}` must be {wanted}", key.name));
-    fault.label(format!("this is {}", value::describe(value)))
+    fault.label(format!("this is {}", scalar::describe(value)))
 }

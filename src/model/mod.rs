@@ -23,7 +23,10 @@ pub use place::{
     CidrCollection, CidrCollectionId, Continent, Coordinates, Country, GeoLocation, LatencyClients, LatencyRow,
     LocationNetwork, Region, Subdivision, Vpc, VpcId,
 };
-pub use record::{AliasTarget, Content, MAX_TTL, RecordData, RecordType, ResourceRecordSet, Ttl, UnknownRecordType};
+pub use record::{
+    AliasTarget, Content, MAX_MEMBERS, MAX_TTL, MAX_VALUES, RecordData, RecordType, ResourceRecordSet, Ttl,
+    UnknownRecordType,
+};
 pub use routing::{FailoverRole, GeoproximityLocation, RoutingPolicy};
 pub use rules::{Field, MAX_ALIAS_CHAIN, Missing, Severity, Violation, missing_defaults, violations};
 pub use zone::{HostedZone, HostedZoneId, RecordGroup, WhenAllUnhealthy};

@@ -26,7 +26,7 @@ use crate::model::{HostedZoneId, Name, RecordType, Ttl, WhenAllUnhealthy};
 use crate::policy::{Candidates, Choice, Dice, FailOpen, Plan, UsableBits};
 
 /// A name in the zone, the empty non-terminals included.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct NodeIndex(u32);
 
 /// The record sets of one name and type.

@@ -4,12 +4,9 @@ use std::collections::HashSet;
 
 use super::{Context, Field, Findings};
 use crate::model::{
-    Content, FailoverRole, MAX_TTL, RecordData, RecordGroup, RecordType, ResourceRecordSet, RoutingPolicy,
-    WhenAllUnhealthy,
+    Content, FailoverRole, MAX_TTL, MAX_VALUES, RecordData, RecordType, ResourceRecordSet, RoutingPolicy,
 };
 
-/// The most values of one set (Developer Guide, "Quotas").
-const MAX_VALUES: usize = 400;
 /// The longest set identifier, in characters (API ResourceRecordSetIdentifier).
 const MAX_SET_IDENTIFIER_CHARACTERS: usize = 128;
 /// The strongest bias in either direction (API Bias).
@@ -235,18 +232,13 @@ fn health_check_has_an_effect(context: &Context<'_>, at: usize, set: &ResourceRe
     if set.health_check.is_none() || set.routing_policy != RoutingPolicy::Simple {
         return;
     }
-    if context.is_evaluated[context.group_of[&(&set.name, set.record_type)]] || is_withheld(context, set) {
+    let group = (&set.name, set.record_type);
+    if context.is_evaluated[context.group_of[&group]] || context.withheld.contains(&group) {
         return;
     }
     findings
         .warning(at, Field::HealthCheck, "a health check changes nothing on a simple record set: it is always answered")
         .with_hint("give it a routing policy and a sibling to fall back on, such as failover");
-}
-
-fn is_withheld(context: &Context<'_>, set: &ResourceRecordSet) -> bool {
-    let of_set = |group: &&RecordGroup| group.name == set.name && group.record_type == set.record_type;
-    let group = context.zone.record_groups.iter().find(of_set);
-    group.is_some_and(|group| group.when_all_unhealthy == WhenAllUnhealthy::None)
 }
 
 fn primary_can_fail_over(_: &Context<'_>, at: usize, set: &ResourceRecordSet, findings: &mut Findings) {

@@ -3,7 +3,7 @@
 use super::*;
 use crate::model::{
     AliasTarget, Continent, Coordinates, Country, FailoverRole, GeoLocation, GeoproximityLocation, HealthCheckId,
-    HostedZoneId, RecordData, RecordGroup, Region, RoutingPolicy, VpcId, WhenAllUnhealthy,
+    HostedZoneId, RecordData, RecordGroup, Region, RoutingPolicy, VpcId,
 };
 use RoutingPolicy::{Failover, Geolocation, Geoproximity, IpBased, Latency, MultivalueAnswer, Simple, Weighted};
 
