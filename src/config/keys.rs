@@ -47,6 +47,10 @@ pub(super) enum Shape {
     Duration(Bounds),
     Table(&'static Keys),
     Tables(&'static Keys),
+    /// A list of HTTP statuses and ranges of them.
+    Statuses,
+    /// A table with the user's own keys and texts.
+    NamedText,
     /// A table with the user's own keys and lists of texts.
     NamedTexts,
     /// A table with the user's own keys and durations.
@@ -100,6 +104,13 @@ impl Keys {
             ("threshold", "failure_threshold"),
             ("ComparisonOperator", "comparison"),
             ("url", "prometheus"),
+            ("headers", "request_headers"),
+            ("expected_statuses", "expected_status"),
+            ("status_code", "expected_status"),
+            ("timeout", "response_timeout"),
+            ("verify_certificate", "judge_certificate"),
+            ("tls_verify", "judge_certificate"),
+            ("ca_file", "certificate_authorities"),
             ("expression", "query"),
             ("EnableSNI", "enable_sni"),
             ("children", "child_health_checks"),
@@ -157,6 +168,8 @@ impl Shape {
             Shape::Duration(bounds) => format!("a duration: {}", bounds.describe()),
             Shape::Table(_) => "a table".to_owned(),
             Shape::Tables(_) => "a list of tables".to_owned(),
+            Shape::Statuses => "a list of statuses and ranges, such as [\"200-299\", 404]".to_owned(),
+            Shape::NamedText => "a table of names with texts".to_owned(),
             Shape::NamedTexts => "a table of names with lists of texts".to_owned(),
             Shape::NamedDurations(_) => "a table of names with durations".to_owned(),
         }
@@ -187,7 +200,11 @@ impl Bounds {
     /// Such as "from 1 to 3600 whole seconds".
     pub(super) fn describe(self) -> String {
         let whole = if self.grain == Grain::Second { "whole " } else { "" };
-        format!("from {} to {} {whole}seconds", self.least.as_secs(), self.most.as_secs())
+        let most = self.most.as_secs();
+        match self.least.subsec_millis() {
+            0 => format!("from {} to {most} {whole}seconds", self.least.as_secs()),
+            milliseconds => format!("from {milliseconds} milliseconds to {most} seconds"),
+        }
     }
 
     /// Texts that fit.
@@ -348,12 +365,19 @@ pub(super) const VPC: Keys = Keys {
 
 pub(super) const HEALTH: Keys = Keys {
     what: "`[health]`",
-    keys: &[optional(
-        "wait_for_first_result",
-        // Who waits longer than an hour for port 53 has other troubles.
-        Shape::Duration(Bounds::milliseconds(0, 3_600_000)),
-        "How long the server waits for the first result of each check before it answers. Default: \"10s\".",
-    )],
+    keys: &[
+        optional(
+            "wait_for_first_result",
+            // Who waits longer than an hour for port 53 has other troubles.
+            Shape::Duration(Bounds::milliseconds(0, 3_600_000)),
+            "How long the server waits for the first result of each check before it answers. Default: \"10s\".",
+        ),
+        optional(
+            "certificate_authorities",
+            Shape::Texts,
+            "PEM files that `judge_certificate` trusts, relative to this file. Default: those of the system.",
+        ),
+    ],
 };
 
 pub(super) const STATE: Keys = Keys {
@@ -543,6 +567,34 @@ pub(super) const HEALTH_CHECK: Keys = Keys {
         optional("disabled", Shape::Boolean, "No longer asked, and healthy from then on. Default: false."),
         optional("measure_latency", Shape::Boolean, "Keeps latency figures. Default: false."),
         optional("enable_sni", Shape::Boolean, "Whether https sends `fqdn` in the TLS handshake. Default: true."),
+        optional("expected_status", Shape::Statuses, "Which statuses are good. Default: [\"200-399\"]."),
+        optional("request_headers", Shape::NamedText, "Headers that http and https send besides their own."),
+        // What takes longer than a minute to connect or to answer helps no failover.
+        optional(
+            "connect_timeout",
+            Shape::Duration(Bounds::milliseconds(10, 60_000)),
+            "How long connecting may take, TLS included. Default: 4 s, for tcp 10 s.",
+        ),
+        optional(
+            "response_timeout",
+            Shape::Duration(Bounds::milliseconds(10, 60_000)),
+            "How long http and https wait for the status. Default: 2 s.",
+        ),
+        optional(
+            "body_timeout",
+            Shape::Duration(Bounds::milliseconds(10, 60_000)),
+            "How long they then wait for `search_string`. Default: 2 s.",
+        ),
+        optional(
+            "judge_certificate",
+            Shape::Boolean,
+            "Whether https demands a valid certificate, for `fqdn` or else the address. Default: false.",
+        ),
+        optional(
+            "address_family",
+            Shape::Choice(&["ipv4", "ipv6"]),
+            "Which addresses of `fqdn` are asked when there is no `ip_address`. Default: \"ipv4\".",
+        ),
         optional(
             "child_health_checks",
             Shape::Texts,

@@ -63,6 +63,19 @@ fn shape(json: &mut Json, shape: Shape) {
             json.text("type", "array");
             json.inner("items", |json| table(json, keys));
         }
+        Shape::Statuses => {
+            json.text("type", "array");
+            json.inner("items", |json| {
+                json.texts("type", &["integer", "string"]);
+                json.raw("minimum", "200");
+                json.raw("maximum", "599");
+                json.text("pattern", "^[2-5][0-9][0-9](-[2-5][0-9][0-9])?$");
+            });
+        }
+        Shape::NamedText => {
+            json.text("type", "object");
+            json.inner("additionalProperties", |json| json.text("type", "string"));
+        }
         Shape::NamedTexts => {
             json.text("type", "object");
             json.inner("additionalProperties", list_of_texts);

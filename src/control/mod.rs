@@ -7,7 +7,7 @@
 //!  clock ──▶ Tick ───────▶      │      ──▶ lines of the journal       (what a restart remembers)
 //! ```
 //!
-//! The loop decides; it does not toil: reading, parsing, compiling and making durable run beside it in [`mod@load`], which gets
+//! The loop decides; it does not toil: reading, parsing, compiling and making durable run beside it in `load`, which gets
 //! a picture of what is served and hands back what should be. One load is under way at a time, so that nothing it was
 //! based on has changed when it comes back; edits that come meanwhile are loaded after it.
 

@@ -11,7 +11,8 @@ use crate::admin::Door;
 use crate::config::{Occasion, Settings};
 use crate::control::{self, Base, Event, LoadRequest, Observed, Outputs, Trigger};
 use crate::health::{Latency, MetricPlan, ProbePlan};
-use crate::probe::{self, Evaluator, Prober, ProberSettings};
+use crate::model::{EndpointProtocol, HealthCheck, HealthCheckKind};
+use crate::probe::{self, Authorities, Evaluator, Prober, ProberSettings};
 use crate::store::{Fingerprint, Keeper, SettingsSource, Targets, Watcher};
 
 use super::signals::Hangups;
@@ -69,7 +70,7 @@ impl Wiring {
 
     /// Starts prober, loader and watcher. `seen` is what the files looked like before they were loaded.
     pub(super) fn start(&mut self, settings: &Settings, seen: Fingerprint) -> anyhow::Result<()> {
-        self.start_prober()?;
+        self.start_prober(settings)?;
         self.start_loader()?;
         if settings.zones.watch {
             self.start_watcher(seen)?;
@@ -77,9 +78,17 @@ impl Wiring {
         Ok(())
     }
 
-    fn start_prober(&self) -> anyhow::Result<()> {
+    fn start_prober(&self, settings: &Settings) -> anyhow::Result<()> {
         let (results_in, results) = mpsc::channel(EVENTS);
-        let prober = Prober::new(&ProberSettings::default(), results_in)?;
+        let authorities = Authorities::read(&settings.health.certificate_authorities)
+            .context("cannot read the certificate authorities of health checks")?;
+        if authorities.is_empty() && self.base.borrow().checks.iter().any(judges_certificates) {
+            tracing::error!(
+                "no certificate authority is known: health checks with judge_certificate fail until \
+                 [health] certificate_authorities names a PEM file"
+            );
+        }
+        let prober = Prober::new(&ProberSettings { authorities, ..ProberSettings::default() }, results_in)?;
         tokio::spawn(prober.run(self.plans.clone()));
         tokio::spawn(forward(results, self.events.clone()));
         let (results_in, results) = mpsc::channel(EVENTS);
@@ -148,6 +157,11 @@ async fn forward(mut results: mpsc::Receiver<probe::Observed>, events: mpsc::Sen
             return;
         }
     }
+}
+
+fn judges_certificates(check: &HealthCheck) -> bool {
+    let HealthCheckKind::Endpoint(endpoint) = &check.kind else { return false };
+    matches!(endpoint.protocol, EndpointProtocol::Https { judge_certificate: true, .. })
 }
 
 /// Hands the results of metric checks to the loop.

@@ -701,15 +701,24 @@ fn asks_the_same(one: &EndpointCheck, other: &EndpointCheck) -> bool {
         failure_threshold: _,
         recovery_threshold: _,
         measure_latency: _,
+        address_family,
+        timeouts,
     } = one;
-    *protocol == other.protocol && *target == other.target && *port == other.port
+    *protocol == other.protocol
+        && *target == other.target
+        && *port == other.port
+        && *address_family == other.address_family
+        && *timeouts == other.timeouts
 }
 
 /// A number for what `asks_the_same` and `compares_the_same` compare: FNV-1a of it as text. Of checks that ask nobody there
 /// is nothing to compare, and no result to remember.
 fn question(source: &Source) -> Question {
     let asked = match source {
-        Source::Endpoint { endpoint: check, .. } => format!("{:?} {:?} {}", check.protocol, check.target, check.port),
+        Source::Endpoint { endpoint, .. } => {
+            let EndpointCheck { protocol, target, port, address_family, timeouts, .. } = &**endpoint;
+            format!("{protocol:?} {target:?} {port} {address_family:?} {timeouts:?}")
+        }
         Source::Metric { check, .. } => {
             format!("{} {} {:?} {}", check.prometheus, check.query, check.comparison, check.threshold)
         }
@@ -728,7 +737,9 @@ pub(super) mod tests {
 
     use super::*;
     use crate::health::metric::tests::metric;
-    use crate::model::{CalculatedCheck, EndpointProtocol, EndpointTarget, InsufficientDataHealthStatus};
+    use crate::model::{
+        AddressFamily, CalculatedCheck, EndpointProtocol, EndpointTarget, InsufficientDataHealthStatus, Timeouts,
+    };
     use Observation::{Fail, Pass};
 
     const T0: Moment = Moment(Duration::ZERO);
@@ -747,6 +758,8 @@ pub(super) mod tests {
                 failure_threshold: 3,
                 recovery_threshold: 3,
                 measure_latency: false,
+                address_family: AddressFamily::default(),
+                timeouts: Timeouts::default(),
             }),
         }
     }

@@ -127,6 +127,31 @@ pub struct EndpointCheck {
     pub recovery_threshold: u8,
     /// Whether latency figures are kept (API MeasureLatency).
     pub measure_latency: bool,
+    /// Which addresses of a domain name are asked.
+    pub address_family: AddressFamily,
+    /// Deadlines of its own.
+    pub timeouts: Timeouts,
+}
+
+/// Which addresses of a domain name are asked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum AddressFamily {
+    /// A records, as Route 53 does.
+    #[default]
+    Ipv4,
+    /// AAAA records.
+    Ipv6,
+}
+
+/// Deadlines in the place of Route 53's.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Timeouts {
+    /// For the connection, TLS included.
+    pub connect: Option<Duration>,
+    /// From the connection to the status.
+    pub response: Option<Duration>,
+    /// From the status to the searched string.
+    pub body: Option<Duration>,
 }
 
 /// How an endpoint is asked.
@@ -136,22 +161,49 @@ pub enum EndpointProtocol {
     Tcp,
     /// An HTTP request over TCP.
     Http(HttpRequest),
-    /// An HTTP request over TLS; the certificate is not judged.
+    /// An HTTP request over TLS.
     Https {
         /// What is asked.
         request: HttpRequest,
         /// Whether the domain name is sent in the TLS handshake (API EnableSNI).
         enable_sni: bool,
+        /// Whether the certificate must be valid, for the domain name or else the address; Route 53 never asks that.
+        judge_certificate: bool,
     },
 }
 
 /// What an HTTP check asks and expects.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct HttpRequest {
     /// Begins with `/`; may hold a query string (API ResourcePath).
     pub resource_path: String,
     /// Must lie whole within the first 5120 bytes of the body (API SearchString).
     pub search_string: Option<String>,
+    /// Which statuses are good; none stands for Route 53's, 200 to 399.
+    pub expected_status: Vec<StatusRange>,
+    /// Sent besides Route 53's headers, or in their place; each name once.
+    pub request_headers: Vec<(String, String)>,
+}
+
+/// Statuses, both ends included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct StatusRange {
+    /// 200..=599.
+    pub first: u16,
+    /// Not less than `first`.
+    pub last: u16,
+}
+
+impl HttpRequest {
+    /// Whether a status is good.
+    #[must_use]
+    pub fn expects(&self, status: u16) -> bool {
+        if self.expected_status.is_empty() {
+            // "2xx or 3xx", redirects included (Developer Guide).
+            return (200..=399).contains(&status);
+        }
+        self.expected_status.iter().any(|range| (range.first..=range.last).contains(&status))
+    }
 }
 
 /// Whom a check asks.
@@ -164,6 +216,6 @@ pub enum EndpointTarget {
         /// API FullyQualifiedDomainName.
         fully_qualified_domain_name: Option<String>,
     },
-    /// A domain name, resolved at every probe, IPv4 only (API FullyQualifiedDomainName).
+    /// A domain name, resolved at every probe (API FullyQualifiedDomainName).
     Domain(String),
 }

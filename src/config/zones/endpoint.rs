@@ -1,19 +1,38 @@
 //! `[[health_check]]` of the types http, https and tcp: what is asked, and what counts as healthy.
 
+use std::collections::HashSet;
 use std::net::IpAddr;
 use std::time::Duration;
 
 use super::super::document::Findings;
-use super::super::table::{At, Table};
+use super::super::table::{At, NumberOrText, Table};
 use super::super::value;
 use super::health_check::flag;
-use crate::model::{EndpointCheck, EndpointProtocol, EndpointTarget, HttpRequest, Name};
+use crate::model::{
+    AddressFamily, EndpointCheck, EndpointProtocol, EndpointTarget, HttpRequest, Name, StatusRange, Timeouts,
+};
 
 /// API ResourcePath, FullyQualifiedDomainName, SearchString.
 const MAX_TEXT_CHARACTERS: usize = 255;
 /// API RequestInterval, FailureThreshold.
 const REQUEST_INTERVAL: Duration = Duration::from_secs(30);
 const FAILURE_THRESHOLD: u8 = 3;
+/// More than people write by hand.
+const MAX_STATUS_RANGES: usize = 20;
+const MAX_HEADERS: usize = 20;
+/// A token of a few kilobytes is a long one, and many servers read no more than 8 KiB of headers.
+const MAX_HEADER_CHARACTERS: usize = 4096;
+/// Headers that are not the user's, and why.
+const OWN_HEADERS: [(&str, &str); 8] = [
+    ("Host", "it is `fqdn`, or else the address"),
+    ("Accept-Encoding", "only gzip and deflate can be searched"),
+    ("Connection", "each probe has a connection of its own"),
+    ("Keep-Alive", "each probe has a connection of its own"),
+    ("Upgrade", "the answer would not be HTTP"),
+    ("Content-Length", "a check sends no body"),
+    ("Transfer-Encoding", "a check sends no body"),
+    ("Expect", "a check sends no body"),
+];
 
 /// What stands in for the endpoint of a deleted check; it is disabled, so nobody ever asks (RFC 6761 section 6.4).
 pub(super) fn nothing_to_ask() -> EndpointCheck {
@@ -25,6 +44,8 @@ pub(super) fn nothing_to_ask() -> EndpointCheck {
         failure_threshold: FAILURE_THRESHOLD,
         recovery_threshold: FAILURE_THRESHOLD,
         measure_latency: false,
+        address_family: AddressFamily::default(),
+        timeouts: Timeouts::default(),
     }
 }
 
@@ -34,18 +55,23 @@ pub(super) fn read(table: &Table<'_>, kind: Option<&str>, findings: &mut Finding
     let request = read_request(table, findings);
     let port = read_port(table, kind, findings);
     let enable_sni = flag(table, "enable_sni", true, findings);
-    match kind {
-        Some("tcp") => check_tcp(table, findings),
-        Some("http") | None => warn_of_sni(table, enable_sni, findings),
-        _ => {}
+    let judge_certificate = flag(table, "judge_certificate", false, findings);
+    if kind == Some("tcp") {
+        check_tcp(table, findings);
     }
+    if kind != Some("https") {
+        let tls = [("enable_sni", enable_sni), ("judge_certificate", judge_certificate)];
+        warn_of_tls(table, tls, findings);
+    }
+    let address_family = read_family(table, findings);
+    let timeouts = read_timeouts(table, kind, findings);
     let request_interval = table.duration("request_interval", findings);
     let failure_threshold = threshold(table, "failure_threshold", FAILURE_THRESHOLD, findings);
     let recovery_threshold = threshold(table, "recovery_threshold", failure_threshold, findings);
     let measure_latency = flag(table, "measure_latency", false, findings);
     let protocol = match kind? {
         "http" => EndpointProtocol::Http(request?),
-        "https" => EndpointProtocol::Https { request: request?, enable_sni },
+        "https" => EndpointProtocol::Https { request: request?, enable_sni, judge_certificate },
         _ => EndpointProtocol::Tcp,
     };
     Some(EndpointCheck {
@@ -56,6 +82,8 @@ pub(super) fn read(table: &Table<'_>, kind: Option<&str>, findings: &mut Finding
         failure_threshold,
         recovery_threshold,
         measure_latency,
+        address_family,
+        timeouts,
     })
 }
 
@@ -147,13 +175,16 @@ fn read_request(table: &Table<'_>, findings: &mut Findings<'_>) -> Option<HttpRe
             findings.error(text.span.clone(), message).label(format!("{count} characters"));
         }
     }
+    let expected_status = read_statuses(table, findings);
+    let request_headers = read_headers(table, findings);
     if findings.has_error_since(mark) {
         return None;
     }
     let path = path.map_or("/", |path| path.value);
     let slash = if path.starts_with('/') { "" } else { "/" };
     let search_string = search_string.map(|text| text.value.to_owned());
-    Some(HttpRequest { resource_path: format!("{slash}{path}"), search_string })
+    let resource_path = format!("{slash}{path}");
+    Some(HttpRequest { resource_path, search_string, expected_status, request_headers })
 }
 
 fn check_path(path: &At<&str>, findings: &mut Findings<'_>) {
@@ -169,21 +200,128 @@ fn check_path(path: &At<&str>, findings: &mut Findings<'_>) {
     }
 }
 
-/// In the words of Route 53's InvalidInput.
+/// Beyond Route 53, which asks IPv4 only.
+fn read_family(table: &Table<'_>, findings: &mut Findings<'_>) -> AddressFamily {
+    let Some(written) = table.choice("address_family", findings) else { return AddressFamily::default() };
+    if table.has("ip_address") {
+        let fault = findings.warning(written.span, "`address_family` changes nothing beside `ip_address`");
+        fault.label("it is for the addresses of a name");
+    }
+    if written.value == "ipv6" { AddressFamily::Ipv6 } else { AddressFamily::Ipv4 }
+}
+
+fn read_timeouts(table: &Table<'_>, kind: Option<&str>, findings: &mut Findings<'_>) -> Timeouts {
+    let mut timeout = |key: &str| table.duration(key, findings).map(|duration| duration.value);
+    let timeouts = Timeouts {
+        connect: timeout("connect_timeout"),
+        response: timeout("response_timeout"),
+        body: timeout("body_timeout"),
+    };
+    if table.has("body_timeout") && !table.has("search_string") && kind != Some("tcp") {
+        let fault = findings.warning(table.key_span("body_timeout"), "`body_timeout` changes nothing here");
+        fault.label("without a `search_string` no body is read");
+    }
+    timeouts
+}
+
+/// Such as `["200-299", 404]`.
+fn read_statuses(table: &Table<'_>, findings: &mut Findings<'_>) -> Vec<StatusRange> {
+    let Some(written) = table.numbers_and_texts("expected_status", findings) else { return Vec::new() };
+    if written.is_empty() && !findings.is_broken(&table.span_of("expected_status")) {
+        let fault = findings.error(table.span_of("expected_status"), "`expected_status` must name at least one status");
+        fault.label("nothing would be good").hint("leave it out to expect 200 to 399");
+    }
+    if written.len() > MAX_STATUS_RANGES {
+        let message = format!("`expected_status` has at most {MAX_STATUS_RANGES} entries");
+        findings.error(table.span_of("expected_status"), message).label(format!("{} of them", written.len()));
+    }
+    written.iter().filter_map(|status| read_status(status, findings)).collect()
+}
+
+fn read_status(written: &At<NumberOrText<'_>>, findings: &mut Findings<'_>) -> Option<StatusRange> {
+    let status = |text: &str| text.parse().ok().filter(|_| text.len() == 3);
+    let range = match written.value {
+        NumberOrText::Number(number) => u16::try_from(number).ok().map(|status| (status, status)),
+        NumberOrText::Text(text) => match text.split_once('-') {
+            Some((first, last)) => status(first.trim()).zip(status(last.trim())),
+            None => status(text).map(|status| (status, status)),
+        },
+    };
+    match range {
+        // What comes before 200 is never the last word (RFC 9110 section 15.2).
+        Some((first, last)) if 200 <= first && first <= last && last <= 599 => Some(StatusRange { first, last }),
+        _ => {
+            let fault = findings.error(written.span.clone(), "no HTTP status and no range of them");
+            fault.label("expected 200 to 599, such as 404 or \"200-299\"");
+            None
+        }
+    }
+}
+
+fn read_headers(table: &Table<'_>, findings: &mut Findings<'_>) -> Vec<(String, String)> {
+    let Some(written) = table.named_text("request_headers", findings) else { return Vec::new() };
+    if written.len() > MAX_HEADERS {
+        let message = format!("`request_headers` has at most {MAX_HEADERS} headers");
+        findings.error(table.span_of("request_headers"), message).label(format!("{} of them", written.len()));
+    }
+    let mut seen = HashSet::new();
+    for (name, value) in &written {
+        if !check_header(name, value, findings) {
+            continue;
+        }
+        if !seen.insert(name.value.to_ascii_lowercase()) {
+            findings
+                .error(name.span.clone(), format!("the header `{}` stands twice", name.value))
+                .label("the second time");
+        }
+    }
+    written.into_iter().map(|(name, value)| (name.value.to_owned(), value.value.to_owned())).collect()
+}
+
+fn check_header(name: &At<&str>, value: &At<&str>, findings: &mut Findings<'_>) -> bool {
+    // RFC 9110 section 5.6.2.
+    let in_token = |octet: u8| octet.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&octet);
+    if name.value.is_empty() || name.value.len() > MAX_TEXT_CHARACTERS || !name.value.bytes().all(in_token) {
+        let fault = findings.error(name.span.clone(), format!("`{}` is no name of a header", name.value));
+        fault.label("expected letters, digits, `-` and the like");
+        return false;
+    }
+    if let Some((_, why)) = OWN_HEADERS.iter().find(|(own, _)| own.eq_ignore_ascii_case(name.value)) {
+        let fault = findings.error(name.span.clone(), format!("the header `{}` is the check's own", name.value));
+        fault.label(*why);
+        return false;
+    }
+    // RFC 9110 section 5.5; what is beyond ASCII means something else to everybody.
+    let is_plain = value.value.bytes().all(|octet| octet.is_ascii_graphic() || octet == b' ');
+    if !is_plain || value.value.len() > MAX_HEADER_CHARACTERS || value.value.trim() != value.value {
+        let fault = findings.error(value.span.clone(), format!("no value for the header `{}`", name.value));
+        fault.label(format!("expected at most {MAX_HEADER_CHARACTERS} printable ASCII characters"));
+        return false;
+    }
+    true
+}
+
+/// In the words of Route 53's InvalidInput, also of keys that it does not have.
 fn check_tcp(table: &Table<'_>, findings: &mut Findings<'_>) {
-    for (key, name) in [("resource_path", "resource path"), ("search_string", "search string")] {
+    for (key, words) in [
+        ("resource_path", "a resource path"),
+        ("search_string", "a search string"),
+        ("expected_status", "expected statuses"),
+        ("request_headers", "request headers"),
+        ("response_timeout", "a response timeout"),
+        ("body_timeout", "a body timeout"),
+    ] {
         if table.has(key) {
             let fault =
-                findings.error(table.key_span(key), format!("TCP health checks must not have a {name} specified."));
+                findings.error(table.key_span(key), format!("TCP health checks must not have {words} specified."));
             fault.label("a TCP check only connects").hint("type = \"http\" asks for a path and reads the answer");
         }
     }
-    warn_of_sni(table, flag(table, "enable_sni", false, findings), findings);
 }
 
-fn warn_of_sni(table: &Table<'_>, enable_sni: bool, findings: &mut Findings<'_>) {
-    if table.has("enable_sni") && enable_sni {
-        let fault = findings.warning(table.key_span("enable_sni"), "`enable_sni` changes nothing without TLS");
+fn warn_of_tls(table: &Table<'_>, tls: [(&str, bool); 2], findings: &mut Findings<'_>) {
+    for (key, _) in tls.into_iter().filter(|(key, value)| *value && table.has(key)) {
+        let fault = findings.warning(table.key_span(key), format!("`{key}` changes nothing without TLS"));
         fault.label("only https checks have it");
     }
 }

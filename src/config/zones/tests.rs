@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use super::*;
 use crate::model::{
-    CidrCollectionId, ComparisonOperator, Content, Coordinates, Country, EndpointCheck, EndpointProtocol,
-    EndpointTarget, FailoverRole, GeoLocation, GeoproximityLocation, HealthCheckKind, InsufficientDataHealthStatus,
-    MetricCheck, Name, RecordType, Region, ResourceRecordSet, RoutingPolicy,
+    AddressFamily, CidrCollectionId, ComparisonOperator, Content, Coordinates, Country, EndpointCheck,
+    EndpointProtocol, EndpointTarget, FailoverRole, GeoLocation, GeoproximityLocation, HealthCheckKind,
+    InsufficientDataHealthStatus, MetricCheck, Name, RecordType, Region, ResourceRecordSet, RoutingPolicy, StatusRange,
+    Timeouts,
 };
 
 fn read_with(settings: &str, text: &str) -> Configuration {
@@ -104,6 +105,32 @@ fn a_calculated_check_has_at_most_256_children() {
         let reading = read_zones(&[source], &Settings::built_in());
         assert_eq!(reading.is_sound(), is_sound, "{:?}", reading.faults);
     }
+}
+
+#[test]
+fn an_endpoint_may_have_deadlines_statuses_and_headers_of_its_own() {
+    let check = endpoint(
+        "type = \"https\"\nfqdn = \"app.lab.test\"\nexpected_status = [\"200-299\", 404, \"418\"]\njudge_certificate = true\n\
+         request_headers = { Authorization = \"Bearer a b\", X-Lab = \"1\" }\naddress_family = \"ipv6\"\n\
+         connect_timeout = \"500ms\"\nresponse_timeout = 60\n",
+    );
+    let EndpointProtocol::Https { request, judge_certificate: true, .. } = &check.protocol else { panic!("{check:?}") };
+    let ranges = [(200, 299), (404, 404), (418, 418)].map(|(first, last)| StatusRange { first, last });
+    assert_eq!(request.expected_status, ranges);
+    let good: Vec<u16> =
+        [199, 200, 299, 300, 404, 405, 418].into_iter().filter(|status| request.expects(*status)).collect();
+    assert_eq!(good, [200, 299, 404, 418]);
+    let header = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    assert_eq!(request.request_headers, [header("Authorization", "Bearer a b"), header("X-Lab", "1")]);
+    assert_eq!(check.address_family, AddressFamily::Ipv6);
+    let (connect, response) = (Some(Duration::from_millis(500)), Some(Duration::from_secs(60)));
+    assert_eq!(check.timeouts, Timeouts { connect, response, body: None });
+    // All of that is off by default.
+    let plain = endpoint("type = \"http\"\nfqdn = \"app.lab.test\"\n");
+    let EndpointProtocol::Http(request) = &plain.protocol else { panic!("{plain:?}") };
+    assert_eq!((&request.expected_status, &request.request_headers), (&vec![], &vec![]));
+    assert!(request.expects(302) && !request.expects(404));
+    assert_eq!((plain.timeouts, plain.address_family), (Timeouts::default(), AddressFamily::Ipv4));
 }
 
 #[test]
@@ -249,7 +276,7 @@ fn https_speaks_the_name_unless_told_not_to() {
     let check = endpoint(
         "type = \"https\"\nfqdn = \"app.lab.test\"\nresource_path = \"health?full=1\"\nsearch_string = \"ok\"",
     );
-    let EndpointProtocol::Https { request, enable_sni } = &check.protocol else { panic!() };
+    let EndpointProtocol::Https { request, enable_sni, .. } = &check.protocol else { panic!() };
     assert_eq!((request.resource_path.as_str(), *enable_sni, check.port), ("/health?full=1", true, 443));
     assert_eq!(request.search_string.as_deref(), Some("ok"));
     assert_eq!(check.target, EndpointTarget::Domain("app.lab.test".to_owned()));
