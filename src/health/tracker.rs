@@ -566,9 +566,9 @@ impl Source {
                 *check = Arc::new(new.clone());
             }
             (Source::Manual { status, since }, HealthCheckKind::Manual(state)) => {
-                if std::mem::replace(status, said(*state)) != *status {
-                    *since = at;
-                }
+                let said = said(*state);
+                *since = if *status == said { *since } else { at };
+                *status = said;
             }
             // Children are resolved anew at every load; other pairs do not go on as they were.
             _ => {}
