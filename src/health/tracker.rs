@@ -565,10 +565,8 @@ impl Source {
                 machine.reconfigure(new);
                 *check = Arc::new(new.clone());
             }
-            (Source::Manual { status, since }, HealthCheckKind::Manual(state)) => {
-                let said = said(*state);
-                *since = if *status == said { *since } else { at };
-                *status = said;
+            (Source::Manual { status, since }, HealthCheckKind::Manual(state)) if *status != said(*state) => {
+                (*status, *since) = (said(*state), at);
             }
             // Children are resolved anew at every load; other pairs do not go on as they were.
             _ => {}
