@@ -4,7 +4,7 @@
 //! bits settled from the checks' verdicts, and where clients are. There is one publisher, the control loop; readers load
 //! the world once per query or batch and hold no lock.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -116,8 +116,9 @@ impl World {
     /// The same world after `changed` checks flipped: only the zones that they move are settled again.
     pub fn with_health(&self, checks: &CheckBits, changed: &[CheckSlot]) -> World {
         let mut bits = self.bits.clone();
-        let moved = changed.iter().filter_map(|slot| self.catalog.moved_by.get(slot)).flatten();
-        for placed in moved.map(|&zone| &self.catalog.zones[zone as usize]) {
+        // Each zone once, though several of the checks may move it.
+        let moved: BTreeSet<_> = changed.iter().filter_map(|slot| self.catalog.moved_by.get(slot)).flatten().collect();
+        for placed in moved.into_iter().map(|&zone| &self.catalog.zones[zone as usize]) {
             placed.zone.settle(checks, &mut bits, placed.first_bit);
         }
         World { catalog: Arc::clone(&self.catalog), bits, locator: Arc::clone(&self.locator) }

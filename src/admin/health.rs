@@ -8,7 +8,7 @@ use axum::response::Response;
 use serde::Deserialize;
 
 use crate::control::{CheckReport, Event, Report, rfc3339};
-use crate::health::{Action, Latency, Moment, Observation, Override, Pattern, Run, Status};
+use crate::health::{Action, Asks, Cause, Latency, Moment, Observation, Override, Pattern, Run, Status};
 use crate::model::{EndpointCheck, EndpointProtocol, EndpointTarget};
 
 use super::shapes::{
@@ -55,8 +55,8 @@ fn shape(report: &Report, check: &CheckReport, with_history: bool) -> CheckShape
     let mut shape = CheckShape {
         name: picture.name.to_string(),
         id: picture.id.0.clone(),
-        kind: kind(&picture.endpoint).to_owned(),
-        endpoint: endpoint(&picture.endpoint),
+        kind: kind(&picture.asks).to_owned(),
+        endpoint: asked(&picture.asks),
         status: status(picture.verdict),
         since: rfc3339(check.since()),
         without_overrides: status(picture.unforced),
@@ -65,7 +65,7 @@ fn shape(report: &Report, check: &CheckReport, with_history: bool) -> CheckShape
         inverted: picture.inverted,
         held: report.held(check).map(held),
         last_result: check.history.last_run().map(|run| last_result(run, report.started)),
-        next: (!picture.disabled).then(|| next(report, check)),
+        next: if picture.disabled { None } else { next(report, check) },
         records: report.records(check).to_vec(),
         transitions: Vec::new(),
         results: Vec::new(),
@@ -80,12 +80,35 @@ fn shape(report: &Report, check: &CheckReport, with_history: bool) -> CheckShape
     shape
 }
 
-fn kind(check: &EndpointCheck) -> &'static str {
-    match check.protocol {
-        EndpointProtocol::Tcp => "tcp",
-        EndpointProtocol::Http(_) => "http",
-        EndpointProtocol::Https { .. } => "https",
+/// The check's `type` in its file.
+fn kind(asks: &Asks) -> &'static str {
+    match asks {
+        Asks::Endpoint(check) => match check.protocol {
+            EndpointProtocol::Tcp => "tcp",
+            EndpointProtocol::Http(_) => "http",
+            EndpointProtocol::Https { .. } => "https",
+        },
+        Asks::Metric(_) => "metric",
+        Asks::Children(_) => "calculated",
+        Asks::People => "manual",
     }
+}
+
+fn asked(asks: &Asks) -> String {
+    match asks {
+        Asks::Endpoint(check) => endpoint(check),
+        Asks::Metric(check) => format!("{} for {}", without_password(&check.prometheus), check.query),
+        Asks::Children(children) => Cause::Children(*children).to_string(),
+        Asks::People => "what its file says".to_owned(),
+    }
+}
+
+/// A URL may hold a user and a password, which are nobody's business.
+fn without_password(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
+    format!("{scheme}://{host}{path}")
 }
 
 /// Such as `http://192.0.2.11:8080/health`, `192.0.2.11:5432`.
@@ -130,6 +153,7 @@ fn last_result(run: &Run, started: Moment) -> ResultShape {
     ResultShape {
         at: rfc3339(run.last),
         passed: run.observation == Observation::Pass,
+        missing: run.observation == Observation::Missing,
         status: run.status.to_string(),
         connect_ms: connect.map(milliseconds),
         first_byte_ms: first_byte.map(milliseconds),
@@ -138,21 +162,27 @@ fn last_result(run: &Run, started: Moment) -> ResultShape {
     }
 }
 
-/// The next probe begins an interval after the last one ended; so many intervals later the state can turn.
-fn next(report: &Report, check: &CheckReport) -> NextShape {
+/// The next probe begins an interval after the last one ended; so many intervals later the state can turn. Of checks that
+/// have no results of their own there is nothing to tell.
+fn next(report: &Report, check: &CheckReport) -> Option<NextShape> {
     let picture = &check.picture;
-    let interval = picture.endpoint.request_interval;
+    let interval = match &picture.asks {
+        Asks::Endpoint(check) => check.request_interval,
+        Asks::Metric(check) => check.period,
+        Asks::Children(_) | Asks::People => return None,
+    };
+    let results_needed = picture.until_turn?;
     let last = check.history.last_run().map(|run| run.last).filter(|last| *last >= report.started);
     let probe_at = last.map(|last| Moment(last.0 + interval)).filter(|at| *at > report.at);
-    let more = u32::from(picture.until_turn.saturating_sub(1));
+    let more = u32::from(results_needed.saturating_sub(1));
     let turned = picture.observed.turned();
-    NextShape {
+    Some(NextShape {
         probe_at: probe_at.map(rfc3339),
-        results_needed: picture.until_turn,
+        results_needed,
         passes: turned == Status::Healthy,
         then: status(if picture.inverted { turned.turned() } else { turned }),
         earliest: rfc3339(Moment(probe_at.unwrap_or(report.at).0 + interval * more)),
-    }
+    })
 }
 
 fn results(run: &Run) -> ResultsShape {
@@ -169,4 +199,21 @@ fn results(run: &Run) -> ResultsShape {
 /// To the hundredth: loopback answers in less than one.
 fn milliseconds(duration: Duration) -> f64 {
     (duration.as_secs_f64() * 100_000.0).round() / 100.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_in_a_url_is_not_shown() {
+        let cases = [
+            ("http://127.0.0.1:9090", "http://127.0.0.1:9090"),
+            ("https://user:p@ss@prometheus.lab.test/pre@fix", "https://prometheus.lab.test/pre@fix"),
+            ("http://user@[::1]:9090/", "http://[::1]:9090/"),
+        ];
+        for (url, shown) in cases {
+            assert_eq!(without_password(url), shown);
+        }
+    }
 }

@@ -164,6 +164,9 @@ pub struct ResultShape {
     pub at: String,
     /// Whether the endpoint did as it should.
     pub passed: bool,
+    /// Whether there was no result at all: a metric without data.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub missing: bool,
     /// In Route 53's words.
     pub status: String,
     /// Until the connection stood, TLS included, in milliseconds.

@@ -134,7 +134,7 @@ fn state(check: &CheckShape) -> String {
 /// A row of results that is under way.
 fn progress(check: &CheckShape, next: &NextShape) -> Option<String> {
     let last = check.last_result.as_ref()?;
-    (last.passed == next.passes).then(|| turns(next))
+    (last.passed == next.passes && !last.missing).then(|| turns(next))
 }
 
 /// Such as `2 more failures in a row make it unhealthy`.

@@ -100,6 +100,8 @@ pub enum ClientSubnetUse {
 pub struct HealthSettings {
     /// How long port 53 stays closed for the first result of each check.
     pub wait_for_first_result: Duration,
+    /// PEM files with the certificate authorities that checks trust which judge certificates; the system's when empty.
+    pub certificate_authorities: Vec<PathBuf>,
 }
 
 /// `[state]`
@@ -198,7 +200,10 @@ impl Settings {
             },
             vpcs: Vec::new(),
             vpc_names: HashMap::new(),
-            health: HealthSettings { wait_for_first_result: WAIT_FOR_FIRST_RESULT },
+            health: HealthSettings {
+                wait_for_first_result: WAIT_FOR_FIRST_RESULT,
+                certificate_authorities: Vec::new(),
+            },
             state: StateSettings { directory: PathBuf::from("/var/lib/fiftythree") },
             admin: AdminSettings { listen: Some(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), ADMIN_PORT)) },
             webhook: WebhookSettings { url: None },
@@ -235,6 +240,9 @@ fn read_settings(root: &Table<'_>, directory: &Path, findings: &mut Findings<'_>
     if let Some(table) = root.table("health", findings) {
         let wait = table.duration("wait_for_first_result", findings);
         set(&mut settings.health.wait_for_first_result, wait.map(|wait| wait.value));
+        for written in table.texts("certificate_authorities", findings).unwrap_or_default() {
+            settings.health.certificate_authorities.push(resolve(directory, written.value));
+        }
     }
     if let Some(table) = root.table("state", findings) {
         set(&mut settings.state.directory, path(&table, "directory", directory, findings));

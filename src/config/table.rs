@@ -32,6 +32,13 @@ impl<T> At<T> {
 /// Values under the user's own words.
 pub(super) type Named<'d, T> = Vec<(At<&'d str>, T)>;
 
+/// What may stand in a list of both.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum NumberOrText<'d> {
+    Number(i64),
+    Text(&'d str),
+}
+
 /// A table that is being read.
 pub(super) struct Table<'d> {
     entries: &'d DeTable<'d>,
@@ -146,6 +153,13 @@ impl<'d> Table<'d> {
         texts(key, value, span, findings)
     }
 
+    /// The texts of a list, without a word about what is none.
+    pub(super) fn texts_as_written(&self, key: &str) -> Vec<At<&'d str>> {
+        let elements = self.entries.get(key).and_then(|value| value.get_ref().as_array());
+        let text = |element: &'d toml::Spanned<DeValue<'d>>| Some(At::new(element.get_ref().as_str()?, element.span()));
+        elements.into_iter().flat_map(|elements| elements.iter()).filter_map(text).collect()
+    }
+
     /// A table within the table.
     pub(super) fn table(&self, key: &str, findings: &mut Findings<'_>) -> Option<Table<'d>> {
         let (key, value, span) = self.value(key, findings)?;
@@ -176,6 +190,48 @@ impl<'d> Table<'d> {
             }
         }
         tables
+    }
+
+    /// The whole numbers and texts of a list.
+    pub(super) fn numbers_and_texts(
+        &self,
+        key: &str,
+        findings: &mut Findings<'_>,
+    ) -> Option<Vec<At<NumberOrText<'d>>>> {
+        let (key, value, span) = self.value(key, findings)?;
+        let Some(elements) = value.as_array() else {
+            wrong_shape(key, value, span, findings);
+            return None;
+        };
+        let mut list = Vec::new();
+        for element in elements.iter() {
+            let (inner, span) = (element.get_ref(), element.span());
+            match (inner.as_integer().map(value::integer), inner.as_str()) {
+                (Some(number), _) => list.push(At::new(NumberOrText::Number(number.unwrap_or(i64::MAX)), span)),
+                (None, Some(text)) => list.push(At::new(NumberOrText::Text(text), span)),
+                _ if findings.is_broken(&span) => {}
+                _ => wrong_shape(key, inner, span, findings),
+            }
+        }
+        Some(list)
+    }
+
+    /// The texts of a table whose keys are the user's own words.
+    pub(super) fn named_text(&self, key: &str, findings: &mut Findings<'_>) -> Option<Named<'d, At<&'d str>>> {
+        let (key, entries) = self.map(key, findings)?;
+        let mut named = Vec::new();
+        for (name, value) in entries.iter() {
+            let span = value.span();
+            match value.get_ref().as_str() {
+                _ if findings.is_broken(&span) => {}
+                Some(text) => named.push((At::new(name.get_ref().as_ref(), name.span()), At::new(text, span))),
+                None => {
+                    let fault = findings.error(span, format!("`{}` in `{}` must be a text", name.get_ref(), key.name));
+                    fault.label(format!("this is {}", value::describe(value.get_ref())));
+                }
+            }
+        }
+        Some(named)
     }
 
     /// The lists of texts of a table whose keys are the user's own words.

@@ -247,6 +247,7 @@ fn in_force(mut new: Settings, old: &Settings, needs_restart: &mut Vec<&'static 
         dns.nsid "dns.nsid",
         zones.watch "zones.watch",
         location.use_client_subnet "location.client_subnet",
+        health.certificate_authorities "health.certificate_authorities",
         state.directory "state.directory",
         admin.listen "admin.listen",
         log.format "log.format",

@@ -91,6 +91,9 @@ struct StateLine {
 #[derive(Debug, Serialize, Deserialize)]
 struct RunLine {
     passed: bool,
+    /// A metric without data, which neither passed nor failed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    missing: bool,
     status: String,
     first: u64,
     last: u64,
@@ -245,6 +248,7 @@ impl From<&Run> for RunLine {
         let Latency { connect, first_byte, total } = latency;
         RunLine {
             passed: *observation == Observation::Pass,
+            missing: *observation == Observation::Missing,
             status: status.to_string(),
             first: milliseconds(*first),
             last: milliseconds(*last),
@@ -259,9 +263,13 @@ impl From<&Run> for RunLine {
 
 impl From<RunLine> for Run {
     fn from(line: RunLine) -> Run {
-        let RunLine { passed, status, first, last, results, connect, first_byte, total, slowest } = line;
+        let RunLine { passed, missing, status, first, last, results, connect, first_byte, total, slowest } = line;
         Run {
-            observation: if passed { Observation::Pass } else { Observation::Fail },
+            observation: match (passed, missing) {
+                (true, _) => Observation::Pass,
+                (false, true) => Observation::Missing,
+                (false, false) => Observation::Fail,
+            },
             status: status.into(),
             first: moment(first),
             last: moment(last),
@@ -365,6 +373,8 @@ mod tests {
         let (blue, question) = (HealthCheckId("blue".to_owned()), Question(u64::MAX));
         let state = |contrary| Some(MachineState { status: Status::Unhealthy, contrary, since: at(7) });
         let mut history = History::default();
+        let missing = Run { observation: Observation::Missing, ..run(0, 1) };
+        history.put_run(missing.clone());
         history.put_run(run(1, 3));
         let transition = PastTransition { at: at(2), to: Status::Unhealthy, why: "because".into() };
         history.turn(transition.clone());
@@ -384,7 +394,7 @@ mod tests {
         assert_eq!((memory.as_of, memory.strange), (at(13), 1));
         assert_eq!(memory.recollection(&blue).unwrap().state, state(Some(1)).unwrap());
         let history = &memory.checks[&blue].history;
-        assert_eq!(history.runs().collect::<Vec<_>>(), [&run(1, 12)]);
+        assert_eq!(history.runs().collect::<Vec<_>>(), [&missing, &run(1, 12)]);
         assert_eq!(history.transitions().count(), 2);
         assert_eq!(memory.recollection(&HealthCheckId("green".to_owned())), None);
     }

@@ -28,8 +28,8 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::health::{
-    Cause, CheckSlot, Generation, Latency, Moment, News, Observation, OverrideId, Overrides, PastTransition, Pattern,
-    ProbePlan, Status, Tracker, Transition, Wish,
+    Cause, CheckSlot, Generation, Latency, MetricPlan, Moment, News, Observation, OverrideId, Overrides,
+    PastTransition, Pattern, ProbePlan, Status, Tracker, Transition, Wish,
 };
 use crate::model::HealthCheckId;
 use crate::store::{AllLines, Keeper};
@@ -127,6 +127,8 @@ pub enum Flow {
 pub struct Outputs {
     /// What is to be probed.
     pub plans: watch::Sender<Arc<[ProbePlan]>>,
+    /// What Prometheus is to be asked.
+    pub metrics: watch::Sender<Arc<[MetricPlan]>>,
     /// How many checks have had no first result.
     pub pending: watch::Sender<usize>,
     /// Work for the loader.
@@ -247,14 +249,18 @@ impl Control {
         }
         let state = |tracker: &Tracker| tracker.memory_of(slot).and_then(|(_, _, state)| state);
         let before = state(&self.tracker);
-        let transition = self.tracker.observe(slot, generation, observation, at);
-        if let Some(transition) = &transition {
-            // Answers first, words later.
-            let world = self.reader.load().with_health(&self.tracker.bits(), &[transition.slot]);
-            self.publisher.publish(world);
+        let transitions = self.tracker.observe(slot, generation, observation, at);
+        if !transitions.is_empty() {
+            // Answers first, words later; and one world for a check and the calculated checks that turn with it.
+            let slots: Vec<CheckSlot> = transitions.iter().map(|transition| transition.slot).collect();
+            self.publisher.publish(self.reader.load().with_health(&self.tracker.bits(), &slots));
         }
         let news = self.see(observed, at);
-        if let Some(transition) = &transition {
+        for transition in &transitions {
+            if transition.slot != slot {
+                self.report_transition(transition, &transition.cause.to_string());
+                continue;
+            }
             let status = std::mem::take(&mut self.words);
             self.report_transition(transition, &status);
             self.words = status;
@@ -355,7 +361,7 @@ impl Control {
         self.report_loaded(&summary, trigger);
         applied.removed.iter().for_each(|slot| self.annals.forget(*slot));
         for transition in &applied.transitions {
-            self.report_transition(transition, "its configuration changed");
+            self.report_transition(transition, &transition.cause.to_string());
         }
         self.tell_steered(&steered, at);
         for slot in applied.added.iter().chain(&applied.restarted) {
@@ -365,12 +371,8 @@ impl Control {
     }
 
     fn tell_probes(&self) {
-        let plans: Arc<[ProbePlan]> = self.tracker.probes().into();
-        self.outputs.plans.send_if_modified(|current| {
-            let changed = **current != *plans;
-            *current = plans;
-            changed
-        });
+        tell(&self.outputs.plans, self.tracker.probes().into());
+        tell(&self.outputs.metrics, self.tracker.metrics().into());
         self.tell_pending();
     }
 
@@ -445,6 +447,15 @@ impl Control {
         tracing::error!("nothing was reloaded, everything is served as before: {refused}");
         self.last_faults.clear();
     }
+}
+
+/// Wakes nobody when nothing is other than before.
+fn tell<P: PartialEq>(plans: &watch::Sender<Arc<[P]>>, wanted: Arc<[P]>) {
+    plans.send_if_modified(|current| {
+        let changed = **current != *wanted;
+        *current = wanted;
+        changed
+    });
 }
 
 /// A request by a person outweighs an edit: they wait for an answer.
@@ -525,7 +536,8 @@ fn why(cause: Cause, status: &str) -> String {
         Cause::FirstResult => format!("first result: {status}"),
         Cause::Failures(count) => times(count, "failures"),
         Cause::Passes(count) => times(count, "passes"),
-        Cause::Configuration | Cause::Override => status.to_owned(),
+        Cause::InsufficientData(count) => times(count, "evaluations without data"),
+        Cause::Configuration | Cause::Children(_) | Cause::Override => status.to_owned(),
     }
 }
 

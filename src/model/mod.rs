@@ -14,7 +14,9 @@ mod zone;
 
 pub use data::DataError;
 pub use health_check::{
-    EndpointCheck, EndpointProtocol, EndpointTarget, HealthCheck, HealthCheckId, HealthCheckKind, HttpRequest,
+    AddressFamily, CalculatedCheck, ComparisonOperator, EndpointCheck, EndpointProtocol, EndpointTarget, HealthCheck,
+    HealthCheckId, HealthCheckKind, HttpRequest, InsufficientDataHealthStatus, MetricCheck, RoutingControlState,
+    StatusRange, Timeouts,
 };
 pub use name::{MAX_LABEL_OCTETS, MAX_NAME_OCTETS, Name, NameError};
 pub use place::{

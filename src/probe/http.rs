@@ -5,7 +5,7 @@
 //!        4 s               2 s                       2 s
 //! ```
 //!
-//! Two clients serve all checks: one sends SNI, one does not. What differs from probe to probe (the address, resolved
+//! Four clients serve all checks: two send SNI, two do not, and one of each two judges certificates. What differs from probe to probe (the address, resolved
 //! beforehand) and what a probe must learn from beneath reqwest (when the connection stands) travels in a task-local
 //! [`Route`]: without a pool reqwest connects within the task that asks. Nothing outlives the probe: no pool, no cookies,
 //! no session tickets, and dropping the exchange closes its connection.
@@ -18,9 +18,10 @@ use std::task::Poll;
 use std::time::Duration;
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use reqwest::header::{ACCEPT, ACCEPT_ENCODING, HOST, HeaderMap, HeaderValue, USER_AGENT};
+use reqwest::header::{ACCEPT, ACCEPT_ENCODING, HOST, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 use reqwest::redirect::Policy;
 use reqwest::{Client, Method, Request, Response, Url};
+use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tokio::time::{Instant, sleep_until, timeout_at};
 use tower::util::MapResponseLayer;
@@ -28,7 +29,7 @@ use tower::util::MapResponseLayer;
 use crate::model::{HealthCheckId, HttpRequest};
 
 use super::errors::{Unmade, is_wrong_name, of_http};
-use super::tls::{ServerNameIndication, client_config};
+use super::tls::{Authorities, ServerNameIndication, Trust, client_config, judging_config};
 use super::{Durations, Finding, Step, Timings};
 
 /// "The entire string must appear in the first 5,120 bytes of the response body" (API SearchString).
@@ -57,6 +58,8 @@ struct Route {
 pub(super) struct Clients {
     with_sni: Client,
     without_sni: Client,
+    judging_with_sni: Client,
+    judging_without_sni: Client,
 }
 
 /// How the endpoint is reached.
@@ -65,7 +68,7 @@ pub(super) enum Transport {
     /// `http://`
     Plain,
     /// `https://`
-    Tls(ServerNameIndication),
+    Tls(ServerNameIndication, Trust),
 }
 
 /// One check, ready to be asked again and again.
@@ -73,7 +76,8 @@ pub(super) enum Transport {
 pub(super) struct HttpProbe {
     request: Request,
     sni: ServerNameIndication,
-    search_string: Option<Box<[u8]>>,
+    trust: Trust,
+    expected: HttpRequest,
 }
 
 /// How far an exchange came.
@@ -89,10 +93,10 @@ enum Answer {
 }
 
 impl Clients {
-    pub(super) fn new() -> Result<Clients, reqwest::Error> {
-        let client = |sni| {
+    pub(super) fn new(authorities: &Authorities) -> Result<Clients, reqwest::Error> {
+        let client = |tls: ClientConfig| {
             Client::builder()
-                .tls_backend_preconfigured(client_config(sni))
+                .tls_backend_preconfigured(tls)
                 .http1_only()
                 .http1_max_headers(MOST_HEADERS)
                 // A redirect is itself the success (Developer Guide); its target is not this endpoint.
@@ -108,15 +112,19 @@ impl Clients {
                 .build()
         };
         Ok(Clients {
-            with_sni: client(ServerNameIndication::Sent)?,
-            without_sni: client(ServerNameIndication::Omitted)?,
+            with_sni: client(client_config(ServerNameIndication::Sent))?,
+            without_sni: client(client_config(ServerNameIndication::Omitted))?,
+            judging_with_sni: client(judging_config(ServerNameIndication::Sent, authorities))?,
+            judging_without_sni: client(judging_config(ServerNameIndication::Omitted, authorities))?,
         })
     }
 
-    fn get(&self, sni: ServerNameIndication) -> &Client {
-        match sni {
-            ServerNameIndication::Sent => &self.with_sni,
-            ServerNameIndication::Omitted => &self.without_sni,
+    fn get(&self, sni: ServerNameIndication, trust: Trust) -> &Client {
+        match (sni, trust) {
+            (ServerNameIndication::Sent, Trust::Anybody) => &self.with_sni,
+            (ServerNameIndication::Omitted, Trust::Anybody) => &self.without_sni,
+            (ServerNameIndication::Sent, Trust::Authorities) => &self.judging_with_sni,
+            (ServerNameIndication::Omitted, Trust::Authorities) => &self.judging_without_sni,
         }
     }
 }
@@ -163,12 +171,18 @@ impl HttpProbe {
                 prepared.headers_mut().insert(header, value);
             }
         }
-        let sni = match transport {
-            Transport::Tls(sni) => sni,
-            Transport::Plain => ServerNameIndication::Omitted,
+        for (header, value) in &request.request_headers {
+            // The configuration has let through only what can stand in a header.
+            let (Ok(header), Ok(value)) = (header.parse::<HeaderName>(), HeaderValue::from_str(value)) else {
+                continue;
+            };
+            prepared.headers_mut().insert(header, value);
+        }
+        let (sni, trust) = match transport {
+            Transport::Tls(sni, trust) => (sni, trust),
+            Transport::Plain => (ServerNameIndication::Omitted, Trust::Anybody),
         };
-        let search_string = request.search_string.as_ref().map(|string| string.as_bytes().into());
-        HttpProbe { request: prepared, sni, search_string }
+        HttpProbe { request: prepared, sni, trust, expected: request.clone() }
     }
 
     /// Asks once.
@@ -198,9 +212,11 @@ impl HttpProbe {
     /// With SNI first, when the check sends it, and once without if the certificate is for other names (API EnableSNI);
     /// both handshakes share the time for connecting.
     async fn ask(&self, clients: &Clients, address: SocketAddr, connect_by: Instant, status_within: Duration) -> Head {
-        let head = exchange(clients.get(self.sni), self.request(address), address, connect_by, status_within).await;
+        let head =
+            exchange(clients.get(self.sni, self.trust), self.request(address), address, connect_by, status_within)
+                .await;
         match &head.answer {
-            Answer::Failed(error) if is_wrong_name(error) => {
+            Answer::Failed(error) if self.trust == Trust::Anybody && is_wrong_name(error) => {
                 exchange(&clients.without_sni, self.request(address), address, connect_by, status_within).await
             }
             _ => head,
@@ -220,14 +236,13 @@ impl HttpProbe {
         if header_octets(response.headers()) > MOST_HEADER_OCTETS {
             return Ok(Finding::Protocol(format!("more than {MOST_HEADER_OCTETS} bytes of headers")));
         }
-        // "2xx or 3xx", redirects included (Developer Guide).
-        if !(200..=399).contains(&code) {
+        if !self.expected.expects(code) {
             return Ok(Finding::BadStatus(code));
         }
-        let Some(string) = &self.search_string else {
+        let Some(string) = &self.expected.search_string else {
             return Ok(Finding::GoodStatus(code));
         };
-        match timeout_at(Instant::now() + body_within, has_string(response, string)).await {
+        match timeout_at(Instant::now() + body_within, has_string(response, string.as_bytes())).await {
             Ok(Ok(true)) => Ok(Finding::GoodStatus(code)),
             Ok(Ok(false)) => Ok(Finding::StringMissing(code)),
             Ok(Err(error)) => of_http(&error),
@@ -302,7 +317,7 @@ fn url(transport: Transport, name: Option<&str>, port: u16, path: &str) -> Url {
 fn scheme(transport: Transport) -> &'static str {
     match transport {
         Transport::Plain => "http",
-        Transport::Tls(_) => "https",
+        Transport::Tls(..) => "https",
     }
 }
 
@@ -316,7 +331,7 @@ fn host_header(transport: Transport, name: Option<&str>, address: Option<IpAddr>
         (None, None) => String::new(),
     };
     match (transport, port) {
-        (Transport::Plain, 80) | (Transport::Tls(_), 443) => host,
+        (Transport::Plain, 80) | (Transport::Tls(..), 443) => host,
         _ => format!("{host}:{port}"),
     }
 }

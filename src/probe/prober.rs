@@ -15,13 +15,13 @@ use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
 use crate::health::{CheckSlot, Generation, ProbePlan};
-use crate::model::{EndpointCheck, EndpointProtocol, EndpointTarget};
+use crate::model::{AddressFamily, EndpointCheck, EndpointProtocol, EndpointTarget};
 
 use super::errors::Unmade;
 use super::http::{Clients, HttpProbe, Transport};
 use super::limits::probes_at_once;
 use super::resolve::Resolver;
-use super::tls::ServerNameIndication;
+use super::tls::{Authorities, ServerNameIndication, Trust};
 use super::{Asked, Durations, Finding, Observed, Report, Timings, tcp};
 
 /// All first probes are under way within this time (or within the interval, if that is shorter).
@@ -41,6 +41,8 @@ pub struct ProberSettings {
     pub timings: Timings,
     /// How many probes run at once; others wait their turn, off the clock.
     pub probes_at_once: usize,
+    /// Whose certificates are valid for checks that judge them.
+    pub authorities: Authorities,
 }
 
 /// Why probes cannot be made at all.
@@ -73,7 +75,9 @@ struct Tools {
 #[derive(Debug)]
 struct Endpoint {
     target: EndpointTarget,
+    address_family: AddressFamily,
     port: u16,
+    timings: Timings,
     kind: Kind,
 }
 
@@ -93,7 +97,11 @@ struct Pauses {
 
 impl Default for ProberSettings {
     fn default() -> ProberSettings {
-        ProberSettings { timings: Timings::default(), probes_at_once: probes_at_once() }
+        ProberSettings {
+            timings: Timings::default(),
+            probes_at_once: probes_at_once(),
+            authorities: Authorities::default(),
+        }
     }
 }
 
@@ -101,7 +109,7 @@ impl Prober {
     /// A prober without probes. When the results are not fetched, probing waits.
     pub fn new(settings: &ProberSettings, results: mpsc::Sender<Observed>) -> Result<Prober, ProberError> {
         let tools = Tools {
-            clients: Clients::new()?,
+            clients: Clients::new(&settings.authorities)?,
             resolver: Resolver::default(),
             turns: Semaphore::new(settings.probes_at_once.clamp(1, Semaphore::MAX_PERMITS)),
             timings: settings.timings,
@@ -179,7 +187,7 @@ impl Pauses {
 }
 
 async fn keep_probing(plan: ProbePlan, pauses: Pauses, tools: Arc<Tools>) {
-    let endpoint = Endpoint::new(&plan);
+    let endpoint = Endpoint::new(&plan, tools.timings);
     sleep(pauses.first).await;
     let mut pause = pauses.second;
     loop {
@@ -207,8 +215,8 @@ impl Tools {
         let _turn = self.turns.acquire().await.expect("the semaphore is never closed");
         let address = SocketAddr::new(address, endpoint.port);
         let (finding, durations) = match &endpoint.kind {
-            Kind::Tcp => tcp::probe(address, &self.timings).await?,
-            Kind::Http(probe) => probe.probe(&self.clients, address, &self.timings).await?,
+            Kind::Tcp => tcp::probe(address, &endpoint.timings).await?,
+            Kind::Http(probe) => probe.probe(&self.clients, address, &endpoint.timings).await?,
         };
         Ok(Report { finding, asked, durations })
     }
@@ -217,7 +225,8 @@ impl Tools {
         match &endpoint.target {
             EndpointTarget::Address { ip_address, .. } => Ok((Asked::Literal(*ip_address), *ip_address)),
             EndpointTarget::Domain(name) => {
-                let address = self.resolver.ipv4(name, self.timings.resolve).await?;
+                let family = endpoint.address_family;
+                let address = self.resolver.address(name, family, endpoint.timings.resolve).await?;
                 Ok((Asked::Resolved(address), address))
             }
         }
@@ -225,8 +234,8 @@ impl Tools {
 }
 
 impl Endpoint {
-    fn new(plan: &ProbePlan) -> Endpoint {
-        let EndpointCheck { protocol, target, port, .. } = &*plan.check;
+    fn new(plan: &ProbePlan, timings: Timings) -> Endpoint {
+        let EndpointCheck { protocol, target, port, address_family, timeouts, .. } = &*plan.check;
         let (name, address) = match target {
             EndpointTarget::Address { ip_address, fully_qualified_domain_name } => {
                 (fully_qualified_domain_name.as_deref(), Some(*ip_address))
@@ -239,14 +248,19 @@ impl Endpoint {
         let kind = match protocol {
             EndpointProtocol::Tcp => Kind::Tcp,
             EndpointProtocol::Http(request) => http(Transport::Plain, request),
-            EndpointProtocol::Https { request, enable_sni: true } => {
-                http(Transport::Tls(ServerNameIndication::Sent), request)
-            }
-            EndpointProtocol::Https { request, enable_sni: false } => {
-                http(Transport::Tls(ServerNameIndication::Omitted), request)
+            EndpointProtocol::Https { request, enable_sni, judge_certificate } => {
+                let sni = if *enable_sni { ServerNameIndication::Sent } else { ServerNameIndication::Omitted };
+                let trust = if *judge_certificate { Trust::Authorities } else { Trust::Anybody };
+                http(Transport::Tls(sni, trust), request)
             }
         };
-        Endpoint { target: target.clone(), port: *port, kind }
+        Endpoint {
+            target: target.clone(),
+            address_family: *address_family,
+            port: *port,
+            timings: timings.with(timeouts),
+            kind,
+        }
     }
 }
 
@@ -258,7 +272,7 @@ mod tests {
 
     use super::*;
     use crate::health::{Moment, Observation, Status, Tracker};
-    use crate::model::{HealthCheck, HealthCheckId, HealthCheckKind, HttpRequest};
+    use crate::model::{HealthCheck, HealthCheckId, HealthCheckKind, HttpRequest, Timeouts};
     use crate::probe::Reason;
     use crate::probe::nasty::{Server, until_closed};
 
@@ -271,13 +285,18 @@ mod tests {
             inverted: false,
             disabled: false,
             kind: HealthCheckKind::Endpoint(EndpointCheck {
-                protocol: EndpointProtocol::Http(HttpRequest { resource_path: "/".to_owned(), search_string: None }),
+                protocol: EndpointProtocol::Http(HttpRequest {
+                    resource_path: "/".to_owned(),
+                    ..HttpRequest::default()
+                }),
                 target: EndpointTarget::Address { ip_address: address.ip(), fully_qualified_domain_name: None },
                 port: address.port(),
                 request_interval: interval,
                 failure_threshold: 3,
                 recovery_threshold: 3,
                 measure_latency: false,
+                address_family: AddressFamily::default(),
+                timeouts: Timeouts::default(),
             }),
         }
     }
@@ -322,7 +341,7 @@ mod tests {
         let server = good_server().await;
         let by_name = |name: &str| {
             let mut check = check(name, server.address, Duration::from_secs(3600));
-            let HealthCheckKind::Endpoint(endpoint) = &mut check.kind;
+            let HealthCheckKind::Endpoint(endpoint) = &mut check.kind else { unreachable!() };
             endpoint.target = EndpointTarget::Domain(name.to_owned());
             check
         };
@@ -331,10 +350,44 @@ mod tests {
         let report = next(&mut results).await.report;
         assert_eq!(report.to_string(), "Success: HTTP Status Code: 200. Resolved IP: 127.0.0.1. OK");
         // A name that cannot be one fails without anybody being asked.
-        let endpoint = Endpoint::new(&plans(&[by_name("no\0name")])[0]);
+        let endpoint = Endpoint::new(&plans(&[by_name("no\0name")])[0], Timings::default());
         let report = prober.tools.probe(&endpoint).await.unwrap();
         assert_eq!((report.asked, report.finding.reason()), (Asked::Nobody, Reason::Dns));
         assert!(report.to_string().starts_with("Failure: DNS resolution failed"));
+    }
+
+    #[tokio::test]
+    async fn deadlines_of_ones_own_take_the_place_of_route_53s() {
+        let silent = Server::start(until_closed).await;
+        let mut check = check("a", silent.address, Duration::from_secs(3600));
+        let HealthCheckKind::Endpoint(endpoint) = &mut check.kind else { unreachable!() };
+        endpoint.timeouts.response = Some(Duration::from_millis(100));
+        let timings = Timings { status: Duration::from_secs(3600), ..Timings::default() };
+        let (mut prober, mut results) = prober(&ProberSettings { timings, ..ProberSettings::default() });
+        prober.set(&plans(&[check]));
+        assert_eq!(next(&mut results).await.report.finding, Finding::TimedOut(crate::probe::Step::Status));
+        silent.assert_that_nothing_is_left().await;
+        let [one, two, three] = [1, 2, 3].map(Duration::from_secs);
+        let own = Timeouts { connect: Some(one), response: Some(two), body: Some(three) };
+        let mixed = Timings::default().with(&own);
+        assert_eq!((mixed.connect, mixed.tcp_connect, mixed.status, mixed.body), (one, one, two, three));
+        assert_eq!(mixed.resolve, Timings::default().resolve);
+        assert_eq!(Timings::default().with(&Timeouts::default()), Timings::default());
+    }
+
+    #[tokio::test]
+    async fn a_name_may_be_asked_over_ipv6() {
+        let by_name = |family| {
+            let mut check = check("a", "127.0.0.1:9".parse().unwrap(), Duration::from_secs(3600));
+            let HealthCheckKind::Endpoint(endpoint) = &mut check.kind else { unreachable!() };
+            endpoint.target = EndpointTarget::Domain("::1".to_owned());
+            endpoint.address_family = family;
+            Endpoint::new(&plans(&[check])[0], Timings::default())
+        };
+        let (prober, _results) = prober(&ProberSettings::default());
+        let asked = async |family| prober.tools.address(&by_name(family)).await.map(|(asked, _)| asked);
+        assert_eq!(asked(AddressFamily::Ipv6).await, Ok(Asked::Resolved("::1".parse().unwrap())));
+        assert!(asked(AddressFamily::Ipv4).await.is_err());
     }
 
     #[tokio::test]
@@ -359,7 +412,7 @@ mod tests {
         assert_eq!((prober.running(), one.accepted.load(Ordering::SeqCst)), (1, 1));
         // Another path is another endpoint: it is asked at once.
         let mut other = checks[0].clone();
-        let HealthCheckKind::Endpoint(endpoint) = &mut other.kind;
+        let HealthCheckKind::Endpoint(endpoint) = &mut other.kind else { unreachable!() };
         endpoint.port = two.address.port();
         tracker.apply(&[other], Moment::default());
         prober.set(&tracker.probes());
@@ -375,7 +428,8 @@ mod tests {
     async fn no_more_probes_run_at_once_than_are_allowed() {
         let server = Server::start(until_closed).await;
         let timings = Timings { status: Duration::from_secs(3600), ..Timings::default() };
-        let (mut prober, _results) = prober(&ProberSettings { timings, probes_at_once: 2 });
+        let (mut prober, _results) =
+            prober(&ProberSettings { timings, probes_at_once: 2, ..ProberSettings::default() });
         let checks: Vec<HealthCheck> =
             (0..5).map(|name| check(&name.to_string(), server.address, Duration::from_millis(1))).collect();
         prober.set(&plans(&checks));
@@ -416,7 +470,7 @@ mod tests {
                 stopped = Instant::now();
                 server.stop();
             }
-            if let Some(transition) = tracker.observe(slot, generation, observation, Moment::default()) {
+            if let Some(transition) = tracker.observe(slot, generation, observation, Moment::default()).pop() {
                 break transition;
             }
         };

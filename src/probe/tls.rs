@@ -1,15 +1,17 @@
-//! TLS for HTTPS checks: certificates are not judged, but their names decide whether SNI stays.
+//! TLS for HTTPS checks: certificates are not judged unless the check wants it, but their names decide whether SNI stays.
 //!
 //! Expired, self-signed, for another name: all pass (Developer Guide). With SNI, a certificate without the name that we
 //! sent stops the handshake, and the probe repeats it once without SNI, after which no name is looked at (API EnableSNI).
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustls::client::Resumption;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
-use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
+use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 
 /// Whether the domain name goes into the handshake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +20,94 @@ pub(super) enum ServerNameIndication {
     Sent,
     /// It does not, and the certificate's names do not matter.
     Omitted,
+}
+
+/// Whose certificates are good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Trust {
+    /// Anybody's, as Route 53 has it.
+    Anybody,
+    /// Those that the authorities vouch for, within their time and for the name, or the address where there is none.
+    Authorities,
+}
+
+/// Certificate authorities, as they stand in PEM files.
+#[derive(Clone, Debug)]
+pub struct Authorities(Arc<RootCertStore>);
+
+impl Default for Authorities {
+    /// Nobody is trusted.
+    fn default() -> Authorities {
+        Authorities(Arc::new(RootCertStore::empty()))
+    }
+}
+
+/// Why there are no certificate authorities.
+#[derive(Debug, thiserror::Error)]
+pub enum AuthoritiesError {
+    /// A file cannot be read, or is no PEM.
+    #[error("{path}: {reason}")]
+    Unreadable {
+        /// Which.
+        path: String,
+        /// Why.
+        reason: String,
+    },
+    /// A file has none that can be used.
+    #[error("{path}: there is no certificate of an authority in it")]
+    Empty {
+        /// Which.
+        path: String,
+    },
+}
+
+/// Where systems keep what they trust: Debian, Red Hat, Alpine and the BSDs.
+const SYSTEM_FILES: [&str; 3] =
+    ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"];
+
+impl Authorities {
+    /// Those of these files; without any, the system's, and where the system has none that can be read, nobody is trusted.
+    pub fn read(files: &[PathBuf]) -> Result<Authorities, AuthoritiesError> {
+        if !files.is_empty() {
+            return Authorities::of(files.iter().map(PathBuf::as_path));
+        }
+        Ok(SYSTEM_FILES.iter().find_map(|path| Authorities::of([Path::new(path)]).ok()).unwrap_or_default())
+    }
+
+    fn of<'p>(files: impl IntoIterator<Item = &'p Path>) -> Result<Authorities, AuthoritiesError> {
+        let mut roots = RootCertStore::empty();
+        for file in files {
+            let path = file.display().to_string();
+            let unreadable =
+                |reason: pem::Error| AuthoritiesError::Unreadable { path: path.clone(), reason: reason.to_string() };
+            let certificates = CertificateDer::pem_file_iter(file).map_err(unreadable)?;
+            let certificates: Vec<_> = certificates.collect::<Result<_, _>>().map_err(unreadable)?;
+            let (usable, _) = roots.add_parsable_certificates(certificates);
+            if usable == 0 {
+                return Err(AuthoritiesError::Empty { path });
+            }
+        }
+        Ok(Authorities(Arc::new(roots)))
+    }
+
+    /// Whether anybody is trusted.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// TLS that judges certificates; without any authority, none is good.
+pub(super) fn judging_config(sni: ServerNameIndication, authorities: &Authorities) -> ClientConfig {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("ring has cipher suites for TLS 1.2 and 1.3")
+        .with_root_certificates(Arc::clone(&authorities.0))
+        .with_no_client_auth();
+    config.enable_sni = sni == ServerNameIndication::Sent;
+    config.resumption = Resumption::disabled();
+    config
 }
 
 /// TLS by ring, versions 1.2 and 1.3 (rustls has no older ones). Nothing is remembered from handshake to handshake:
