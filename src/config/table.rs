@@ -206,7 +206,7 @@ impl<'d> Table<'d> {
         let mut list = Vec::new();
         for element in elements.iter() {
             let (inner, span) = (element.get_ref(), element.span());
-            match (inner.as_integer().map(value::integer), inner.as_str()) {
+            match (inner.as_integer().map(scalar::integer), inner.as_str()) {
                 (Some(number), _) => list.push(At::new(NumberOrText::Number(number.unwrap_or(i64::MAX)), span)),
                 (None, Some(text)) => list.push(At::new(NumberOrText::Text(text), span)),
                 _ if findings.is_broken(&span) => {}
@@ -227,7 +227,7 @@ impl<'d> Table<'d> {
                 Some(text) => named.push((At::new(name.get_ref().as_ref(), name.span()), At::new(text, span))),
                 None => {
                     let fault = findings.error(span, format!("`{}` in `{}` must be a text", name.get_ref(), key.name));
-                    fault.label(format!("this is {}", value::describe(value.get_ref())));
+                    fault.label(format!("this is {}", scalar::describe(value.get_ref())));
                 }
             }
         }
