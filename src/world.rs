@@ -5,7 +5,6 @@
 //! the world once per query or batch and hold no lock.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
-
 use std::net::IpAddr;
 use std::sync::Arc;
 
