@@ -315,7 +315,9 @@ fn locate_clients(settings: &Settings, base: &Base, occasion: Occasion, notes: &
         Err(mut fault) => {
             fault.hint("clients are located as before");
             notes.add(&[*fault], &[]);
-            Ok(in_force())
+            // Not as they were: the next load must not take what it could not read for what is in force.
+            let unread = location.geoip.iter().map(|path| (path.clone(), None)).collect();
+            Ok((Arc::clone(&base.locator), unread))
         }
     }
 }
