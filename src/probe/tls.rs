@@ -3,6 +3,7 @@
 //! Expired, self-signed, for another name: all pass (Developer Guide). With SNI, a certificate without the name that we
 //! sent stops the handshake, and the probe repeats it once without SNI, after which no name is looked at (API EnableSNI).
 
+use std::fmt;
 use std::sync::Arc;
 
 use rustls::client::Resumption;
@@ -10,6 +11,7 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
+use tokio_rustls::TlsConnector;
 
 /// Whether the domain name goes into the handshake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,19 +22,47 @@ pub(super) enum ServerNameIndication {
     Omitted,
 }
 
+/// The two ways of shaking hands that serve all checks.
+pub(super) struct Connectors {
+    with_sni: TlsConnector,
+    without_sni: TlsConnector,
+}
+
+impl Connectors {
+    pub(super) fn new() -> Result<Connectors, Error> {
+        let connector = |sni| client_config(sni).map(|config| TlsConnector::from(Arc::new(config)));
+        Ok(Connectors {
+            with_sni: connector(ServerNameIndication::Sent)?,
+            without_sni: connector(ServerNameIndication::Omitted)?,
+        })
+    }
+
+    pub(super) fn get(&self, sni: ServerNameIndication) -> &TlsConnector {
+        match sni {
+            ServerNameIndication::Sent => &self.with_sni,
+            ServerNameIndication::Omitted => &self.without_sni,
+        }
+    }
+}
+
+impl fmt::Debug for Connectors {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Connectors")
+    }
+}
+
 /// TLS by ring, versions 1.2 and 1.3 (rustls has no older ones). Nothing is remembered from handshake to handshake:
 /// each probe shows whether a newcomer would get through.
-pub(super) fn client_config(sni: ServerNameIndication) -> ClientConfig {
+fn client_config(sni: ServerNameIndication) -> Result<ClientConfig, Error> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .expect("ring has cipher suites for TLS 1.2 and 1.3")
+        .with_safe_default_protocol_versions()?
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(AnyCertificate { sni }))
         .with_no_client_auth();
     config.enable_sni = sni == ServerNameIndication::Sent;
     config.resumption = Resumption::disabled();
-    config
+    Ok(config)
 }
 
 #[derive(Debug)]
