@@ -2,12 +2,15 @@
 //!
 //! ```text
 //!  this process ─┬─ server      answers on 127.53.0.1 … 127.53.0.200
-//!                ├─ bare        ┐ in turn, each a process of its own, so that CPU time and memory are its own
-//!                └─ prober      ┘ `Prober` and `Tracker`, as the daemon has them
+//!                ├─ bare        ┐ hyper, evenly spread over time
+//!                ├─ beat        │ hyper, on the prober's beat    } in turn, each a process of its own, so that CPU time and
+//!                └─ prober      ┘ `Prober` and `Tracker`         } memory are its own
 //! ```
 //!
 //! `cargo bench --bench probes -- --checks 20000 --seconds 20 --rounds 3`; without `--bench`, as under `cargo test`, a moment
 //! with few checks. docs/performance.md says what comes out. Loopback only; everything ends by itself.
+
+#![allow(clippy::print_stdout)] // its table is what it is for
 
 use std::env;
 use std::fs;
@@ -39,6 +42,12 @@ const ADDRESSES: u8 = 200;
 
 const INTERVAL: Duration = Duration::from_secs(10);
 
+/// The bare loop starts what is due at each tick: as finely as tokio's timers go ...
+const TICK: Duration = Duration::from_millis(1);
+
+/// ... or on the prober's beat, which spares it wake-ups as it spares them the prober.
+const BEAT: Duration = Duration::from_millis(20);
+
 /// The goal of both figures (issue 3): CPU time against the bare loop's, and memory.
 const GOAL_RATIO: f64 = 1.25;
 const GOAL_MIB: f64 = 100.0;
@@ -63,12 +72,17 @@ struct Spent {
     peak_mib: f64,
 }
 
+/// What runs in turn: the role that the program is started in, and what the table calls it.
+const ROLES: [(&str, &str); 3] =
+    [("bare", "bare hyper, evenly"), ("beat", "bare hyper, on the beat"), ("prober", "prober")];
+
 fn main() {
     let arguments: Vec<String> = env::args().skip(1).collect();
     let settings = Settings::from(&arguments);
     match arguments.first().map(String::as_str) {
         Some("server") => runtime().block_on(serve()),
-        Some("bare") => print_spent(runtime().block_on(bare(settings, port(&arguments)))),
+        Some("bare") => print_spent(runtime().block_on(bare(settings, port(&arguments), TICK))),
+        Some("beat") => print_spent(runtime().block_on(bare(settings, port(&arguments), BEAT))),
         Some("prober") => print_spent(runtime().block_on(prober(settings, port(&arguments)))),
         _ => compare(settings),
     }
@@ -112,39 +126,43 @@ fn runtime() -> tokio::runtime::Runtime {
 // The whole: rounds of the one and the other, and the medians.
 
 fn compare(settings: Settings) {
-    let (server, port, _stop) = start_server();
+    let (server, port) = start_server();
     let Settings { checks, seconds, rounds, .. } = settings;
     println!("{checks} checks every {} s, {rounds} rounds of {seconds} s each", INTERVAL.as_secs());
     println!("{}", cpu_model());
-    let mut results: Vec<(Spent, Spent)> = Vec::new();
-    for round in 0..rounds {
-        let (bare, ours) = (run("bare", settings, port), run("prober", settings, port));
-        println!("round {}: bare {}", round + 1, line(bare));
-        println!("        prober {}  ratio {:.3}", line(ours), a_probe(ours) / a_probe(bare));
-        results.push((bare, ours));
+    let mut rounds: Vec<[Spent; 3]> = Vec::new();
+    for round in 1..=settings.rounds {
+        let spent = ROLES.map(|(role, _)| run(role, settings, port));
+        for ((_, name), spent) in ROLES.iter().zip(spent) {
+            println!("round {round}: {name}: {}", line(spent));
+        }
+        rounds.push(spent);
     }
-    let bare = medians(results.iter().map(|(bare, _)| *bare));
-    let ours = medians(results.iter().map(|(_, ours)| *ours));
-    let ratio = median(results.iter().map(|(bare, ours)| a_probe(*ours) / a_probe(*bare)));
     println!("\n| medians | user µs | system µs | CPU µs a probe | of a core | resident MiB | peak MiB |");
     println!("|---|---|---|---|---|---|---|");
-    for (name, spent) in [("bare hyper", bare), ("prober", ours)] {
+    for (number, (_, name)) in ROLES.iter().enumerate() {
+        let spent = medians(rounds.iter().map(|round| round[number]));
         let Spent { user_us, system_us, resident_mib, peak_mib, .. } = spent;
         let (all, share) = (a_probe(spent), a_probe(spent) * settings.a_second() / 1e4);
         println!(
             "| {name} | {user_us:.1} | {system_us:.1} | {all:.1} | {share:.1} % | {resident_mib:.1} | {peak_mib:.1} |"
         );
     }
-    println!("\nratio {ratio:.3} (goal {GOAL_RATIO}), peak {:.1} MiB (goal {GOAL_MIB})", ours.peak_mib);
+    let [to_bare, to_beat] = [0, 1].map(|other| {
+        let ratios = rounds.iter().map(|round| a_probe(round[2]) / a_probe(round[other]));
+        median(ratios)
+    });
+    println!("\nratio to the bare loop {to_bare:.3}, to the one on the beat {to_beat:.3} (goal {GOAL_RATIO})");
+    println!("peak of the prober {:.1} MiB (goal {GOAL_MIB})", median(rounds.iter().map(|round| round[2].peak_mib)));
     stop(server);
 }
 
-fn start_server() -> (Child, u16, ()) {
+fn start_server() -> (Child, u16) {
     let mut server = this_program().arg("server").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("starts");
     let mut line = String::new();
     let output = server.stdout.take().expect("it was asked for");
     BufReader::new(output).read_line(&mut line).expect("the server says its port");
-    (server, line.trim().parse().expect("a port"), ())
+    (server, line.trim().parse().expect("a port"))
 }
 
 /// The server ends when its standard input does, also when this process dies.
@@ -297,22 +315,11 @@ async fn answer(mut stream: TcpStream) {
 
 // The bare loop: as many connections, requests and closes as the checks would make, and nothing else.
 
-async fn bare(settings: Settings, port: u16) -> Spent {
+async fn bare(settings: Settings, port: u16, tick: Duration) -> Spent {
     let probes = Arc::new(AtomicU64::new(0));
     let counted = Arc::clone(&probes);
     tokio::spawn(async move {
-        if let Ok(n) = env::var("CLOSED") {
-            for k in 0..n.parse::<u32>().unwrap() {
-                let counted = Arc::clone(&counted);
-                tokio::spawn(async move { for number in (k..).step_by(97) {
-                if get(endpoint(number, port), number).await.is_ok_and(|status| status == 200) {
-                    counted.fetch_add(1, Ordering::Relaxed);
-                }
-                } });
-            }
-            return;
-        }
-        let mut ticks = interval(Duration::from_millis(env::var("TICK").map_or(1, |t| t.parse().unwrap())));
+        let mut ticks = interval(tick);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
         let start = Instant::now();
         for number in 0.. {
@@ -373,7 +380,9 @@ async fn prober(settings: Settings, port: u16) -> Spent {
     let hearing = tokio::spawn(async move {
         let start = Instant::now();
         while let Some(observed) = results.recv().await {
-            if observed.observation == Observation::Fail { eprintln!("{}", observed.report); }
+            if observed.observation == Observation::Fail {
+                eprintln!("{}", observed.report);
+            }
             let at = Moment(start.elapsed());
             tracker.observe(observed.slot, observed.generation, observed.observation, at);
             counted.fetch_add(1, Ordering::Relaxed);

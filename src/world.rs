@@ -94,8 +94,12 @@ impl World {
     /// The same world after `changed` checks flipped: only the zones that they move are settled again.
     pub fn with_health(&self, checks: &CheckBits, changed: &[CheckSlot]) -> World {
         let mut usable = self.usable.clone();
-        let moved = changed.iter().filter_map(|slot| self.catalog.moved_by.get(slot)).flatten();
-        for placed in moved.map(|&zone| &self.catalog.zones[zone as usize]) {
+        // Each zone once, however many of its checks flipped: a data centre that goes takes thousands with it.
+        let mut moved: Vec<u32> =
+            changed.iter().filter_map(|slot| self.catalog.moved_by.get(slot)).flatten().copied().collect();
+        moved.sort_unstable();
+        moved.dedup();
+        for placed in moved.into_iter().map(|zone| &self.catalog.zones[zone as usize]) {
             placed.zone.settle(checks, &mut usable, placed.first_bit);
         }
         World { catalog: Arc::clone(&self.catalog), usable, locator: Arc::clone(&self.locator) }

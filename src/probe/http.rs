@@ -84,7 +84,8 @@ impl HttpProbe {
     ) -> HttpProbe {
         let name = name.map(|name| name.trim_end_matches('.'));
         let mut prepared = Request::new(Empty::new());
-        *prepared.uri_mut() = target(&request.resource_path).parse().expect("every octet that may not stand is escaped");
+        *prepared.uri_mut() =
+            target(&request.resource_path).parse().expect("every octet that may not stand is escaped");
         *prepared.headers_mut() = headers(id, transport, name, address, port);
         let server_name = name.and_then(|name| ServerName::try_from(name.to_owned()).ok());
         let search_string = request.search_string.as_ref().map(|string| string.as_bytes().into());
@@ -158,11 +159,7 @@ impl HttpProbe {
         }
     }
 
-    async fn shake_hands(
-        &self,
-        connector: &TlsConnector,
-        address: SocketAddr,
-    ) -> Result<TlsStream<TcpStream>, Broken> {
+    async fn shake_hands(&self, connector: &TlsConnector, address: SocketAddr) -> Result<TlsStream<TcpStream>, Broken> {
         let stream = connect(address).await?;
         // The request follows the end of the handshake at once; Nagle's algorithm would hold it back for an acknowledgement.
         stream.set_nodelay(true)?;
@@ -190,11 +187,7 @@ async fn connect(address: SocketAddr) -> Result<TcpStream, Broken> {
     Ok(TcpStream::connect(address).await?)
 }
 
-async fn within<T>(
-    deadline: Instant,
-    step: Step,
-    work: impl Future<Output = Result<T, Broken>>,
-) -> Result<T, Broken> {
+async fn within<T>(deadline: Instant, step: Step, work: impl Future<Output = Result<T, Broken>>) -> Result<T, Broken> {
     timeout_at(deadline, work).await.unwrap_or(Err(Broken::TimedOut(step)))
 }
 
@@ -270,7 +263,8 @@ fn headers(
 ) -> HeaderMap {
     let own = |value: String| HeaderValue::from_bytes(value.as_bytes()).ok();
     // A name that cannot stand in a header is left out.
-    let host = own(host_header(transport, name, address, port)).or_else(|| own(host_header(transport, None, address, port)));
+    let host =
+        own(host_header(transport, name, address, port)).or_else(|| own(host_header(transport, None, address, port)));
     let all = [
         (HOST, host),
         (USER_AGENT, own(user_agent(id))),

@@ -271,15 +271,7 @@ async fn keep_probing(listeners: Arc<Listeners>, pauses: Pauses, tools: Arc<Tool
     let mut pause = pauses.second;
     loop {
         // Boxed: most tasks are in their pause most of the time, and need no room for a probe then.
-        let result = Box::pin(tools.probe(&endpoint)).await;
-        let plans = listeners.plans();
-        match result {
-            Ok(report) => {
-                let Ok(()) = tools.report(&plans, report).await else { return };
-            }
-            Err(unmade) => tracing::warn!(check = &*plans[0].name, "{unmade}"),
-        }
-        drop(plans);
+        let Ok(()) = Box::pin(tools.probe_for(&listeners, &endpoint)).await else { return };
         tokio::select! {
             () = sleep_until(tools.beat_after(pause)) => {}
             () = listeners.joined.notified() => {}
@@ -303,6 +295,21 @@ impl Tools {
         let late = due.as_nanos() % BEAT.as_nanos();
         let early = if late == 0 { 0 } else { BEAT.as_nanos() - late };
         self.epoch + due + Duration::from_nanos(u64::try_from(early).unwrap_or(0))
+    }
+
+    /// Asks once and tells all who listen by then. An error says that nobody hears results any more.
+    async fn probe_for(
+        &self,
+        listeners: &Listeners,
+        endpoint: &Endpoint,
+    ) -> Result<(), mpsc::error::SendError<Observed>> {
+        let result = self.probe(endpoint).await;
+        let plans = listeners.plans();
+        match result {
+            Ok(report) => self.report(&plans, report).await?,
+            Err(unmade) => tracing::warn!(check = &*plans[0].name, "{unmade}"),
+        }
+        Ok(())
     }
 
     async fn report(&self, plans: &[ProbePlan], report: Report) -> Result<(), mpsc::error::SendError<Observed>> {
@@ -486,6 +493,44 @@ mod tests {
         drop(prober);
         two.assert_that_nothing_is_left().await;
         assert!(results.recv().await.is_none(), "no task is left that could report");
+    }
+
+    #[tokio::test]
+    async fn identical_probes_are_made_once_and_heard_by_all() {
+        let server = good_server().await;
+        let hour = Duration::from_secs(3600);
+        let twin = |name: &str, threshold| {
+            let mut check = HealthCheck { name: name.to_owned(), ..check("same", server.address, hour) };
+            check.id = HealthCheckId(name.to_owned());
+            let HealthCheckKind::Endpoint(endpoint) = &mut check.kind;
+            endpoint.failure_threshold = threshold;
+            check
+        };
+        let (mut prober, mut results) = prober(&ProberSettings::default());
+        let mut tracker = Tracker::new();
+        tracker.apply(&[twin("a", 1), twin("b", 2)], Moment::default());
+        prober.set(&tracker.probes());
+        let heard = [next(&mut results).await.slot, next(&mut results).await.slot];
+        assert_eq!((heard, prober.running()), ([CheckSlot(0), CheckSlot(1)], 2));
+        assert_eq!(server.accepted.load(Ordering::SeqCst), 1);
+        // A newcomer is not kept waiting for an hour, and one that leaves neither stops nor hastens the others' probe.
+        tracker.apply(&[twin("a", 1), twin("b", 2), twin("c", 3)], Moment::default());
+        prober.set(&tracker.probes());
+        for slot in 0..3 {
+            assert_eq!(next(&mut results).await.slot, CheckSlot(slot));
+        }
+        tracker.apply(&[twin("b", 2), twin("c", 3)], Moment::default());
+        prober.set(&tracker.probes());
+        sleep(Duration::from_millis(100)).await;
+        assert_eq!((prober.running(), server.accepted.load(Ordering::SeqCst)), (2, 2));
+        // Another interval is another rhythm.
+        let mut often = twin("b", 2);
+        let HealthCheckKind::Endpoint(endpoint) = &mut often.kind;
+        endpoint.request_interval = hour / 2;
+        tracker.apply(&[often, twin("c", 3)], Moment::default());
+        prober.set(&tracker.probes());
+        assert_eq!(next(&mut results).await.slot, CheckSlot(1));
+        assert_eq!((prober.running(), server.accepted.load(Ordering::SeqCst)), (2, 3));
     }
 
     #[tokio::test]
