@@ -40,6 +40,9 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 /// 5 addresses would do; with 200 the kernel also finds a free port at once.
 const ADDRESSES: u8 = 200;
 
+/// The clock of /proc ticks every 10 ms: less says nothing.
+const SHORTEST_MEASURE_S: u64 = 5;
+
 const INTERVAL: Duration = Duration::from_secs(10);
 
 /// The bare loop starts what is due at each tick: as finely as tokio's timers go ...
@@ -60,6 +63,8 @@ struct Settings {
     /// Before measuring: all checks start within a second, then they spread.
     settling: Duration,
     rounds: usize,
+    /// 0: the runtime of one thread that the control plane has.
+    threads: u32,
 }
 
 /// What one process spent.
@@ -80,10 +85,10 @@ fn main() {
     let arguments: Vec<String> = env::args().skip(1).collect();
     let settings = Settings::from(&arguments);
     match arguments.first().map(String::as_str) {
-        Some("server") => runtime().block_on(serve()),
-        Some("bare") => print_spent(runtime().block_on(bare(settings, port(&arguments), TICK))),
-        Some("beat") => print_spent(runtime().block_on(bare(settings, port(&arguments), BEAT))),
-        Some("prober") => print_spent(runtime().block_on(prober(settings, port(&arguments)))),
+        Some("server") => runtime(0).block_on(serve()),
+        Some("bare") => print_spent(runtime(settings.threads).block_on(bare(settings, port(&arguments), TICK))),
+        Some("beat") => print_spent(runtime(settings.threads).block_on(bare(settings, port(&arguments), BEAT))),
+        Some("prober") => print_spent(runtime(settings.threads).block_on(prober(settings, port(&arguments)))),
         _ => compare(settings),
     }
 }
@@ -102,6 +107,7 @@ impl Settings {
             seconds: or("--seconds", 20, 1).into(),
             settling: Duration::from_secs(or("--settling", 5, 1).into()),
             rounds: or("--rounds", 3, 1) as usize,
+            threads: or("--threads", 0, 0),
         }
     }
 
@@ -110,6 +116,7 @@ impl Settings {
             ("--checks", u64::from(self.checks)),
             ("--seconds", self.seconds),
             ("--settling", self.settling.as_secs()),
+            ("--threads", u64::from(self.threads)),
         ];
         numbers.iter().flat_map(|(name, number)| [(*name).to_owned(), number.to_string()]).collect()
     }
@@ -119,8 +126,12 @@ impl Settings {
     }
 }
 
-fn runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("the system has threads and epoll")
+fn runtime(threads: u32) -> tokio::runtime::Runtime {
+    let mut builder = match threads {
+        0 => tokio::runtime::Builder::new_current_thread(),
+        _ => tokio::runtime::Builder::new_multi_thread(),
+    };
+    builder.worker_threads(threads.max(1) as usize).enable_all().build().expect("the system has threads and epoll")
 }
 
 // The whole: rounds of the one and the other, and the medians.
@@ -147,6 +158,12 @@ fn compare(settings: Settings) {
         println!(
             "| {name} | {user_us:.1} | {system_us:.1} | {all:.1} | {share:.1} % | {resident_mib:.1} | {peak_mib:.1} |"
         );
+    }
+    assert!(rounds.iter().flatten().all(|spent| spent.probes > 0), "somebody made no probe at all");
+    if seconds < SHORTEST_MEASURE_S {
+        println!("\ntoo short to compare");
+        stop(server);
+        return;
     }
     let [to_bare, to_beat] = [0, 1].map(|other| {
         let ratios = rounds.iter().map(|round| a_probe(round[2]) / a_probe(round[other]));
