@@ -130,7 +130,8 @@ fn zone(number: u32, shape: Shape, tracker: &Tracker) -> ServedZone {
     });
     let id = HostedZoneId(format!("Z{number}"));
     let record_sets = apex.into_iter().chain(sets).collect();
-    let zone = HostedZone { id, name: name.clone(), comment: None, vpcs: Vec::new(), record_sets };
+    let zone =
+        HostedZone { id, name: name.clone(), comment: None, vpcs: Vec::new(), record_sets, record_groups: Vec::new() };
     ServedZone { zone: Arc::new(Zone::compile(&zone, &|id| tracker.slot_of(id), &[])), vpcs: Vec::new() }
 }
 

@@ -6,6 +6,7 @@
 //! The ground floor is pure: no sockets, files, clock or dice of its own.
 //!
 //! - [`model`]: the nouns of Route 53: names, record types and data, routing policies, hosted zones, health checks, places.
+//! - [`config`]: text to model: settings and zones in TOML, every fault with its line and a hint.
 //! - [`geo`]: where the client is: the user's networks, geo databases, regions, distances, latencies.
 //! - [`health`]: what is up: the state of every health check, and the bits that answers read.
 //! - [`policy`]: the eight routing policies: plan, client, usable bits and dice in, who answers out.
@@ -21,8 +22,18 @@
 //! - [`stats`]: plain counters, one set a worker, added up by whoever reads.
 //! - [`serve`]: sockets: decode, answer, encode, over batched UDP, TCP, or hickory-server.
 //! - [`probe`]: asks endpoints how they are, and reports what it saw.
+//! - [`store`]: zones and last good sources on disk.
+//! - [`control`]: the one loop that changes the world.
+//! - [`daemon`]: boots in order, wires the channels, drains, stops.
+//! - [`admin`]: the side door: what the server believes, and overrides by people.
+//! - [`cli`]: what a person types.
 
+pub mod admin;
 pub mod answer;
+pub mod cli;
+pub mod config;
+pub mod control;
+pub mod daemon;
 pub mod geo;
 pub mod health;
 pub mod model;
@@ -30,5 +41,6 @@ pub mod policy;
 pub mod probe;
 pub mod serve;
 pub mod stats;
+pub mod store;
 pub mod world;
 pub mod zonetree;

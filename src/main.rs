@@ -1,2 +1,7 @@
-//! main
-fn main() {}
+//! The program: see `fiftythree --help`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    fiftythree::cli::run()
+}

@@ -14,13 +14,13 @@ use crate::geo::{Client, Locator, PrefixTable};
 use crate::health::{CheckBits, CheckSlot};
 use crate::model::{HostedZoneId, Region, Vpc, VpcId};
 use crate::policy::UsableBits;
-use crate::zonetree::{QueryName, SuffixTable, Zone};
+use crate::zonetree::{Bits, QueryName, SuffixTable, Zone};
 
 /// One immutable snapshot.
 #[derive(Debug)]
 pub struct World {
     catalog: Arc<Catalog>,
-    usable: Box<[u64]>,
+    bits: Bits,
     locator: Arc<Locator>,
 }
 
@@ -84,25 +84,43 @@ pub struct Scene<'w> {
 impl World {
     /// The world of these zones at this health.
     pub fn new(catalog: Arc<Catalog>, checks: &CheckBits, locator: Arc<Locator>) -> World {
-        let mut usable = vec![0; catalog.bit_count.div_ceil(64) as usize].into_boxed_slice();
+        let bits = Bits::new(catalog.bit_count);
+        World::settled(catalog, checks, locator, bits)
+    }
+
+    /// The world that follows this one after a reload. Groups that answer as when something was healthy the last time go
+    /// on to do so in zones that did not change.
+    pub fn followed_by(&self, catalog: Arc<Catalog>, checks: &CheckBits, locator: Arc<Locator>) -> World {
+        let mut bits = Bits::new(catalog.bit_count);
+        let old: HashMap<*const Zone, u32> =
+            self.catalog.zones.iter().map(|placed| (Arc::as_ptr(&placed.zone), placed.first_bit)).collect();
         for placed in &catalog.zones {
-            placed.zone.settle(checks, &mut usable, placed.first_bit);
+            if let Some(&old_first) = old.get(&Arc::as_ptr(&placed.zone)) {
+                bits.carry(placed.first_bit, &self.bits, old_first, placed.zone.bit_count());
+            }
         }
-        World { catalog, usable, locator }
+        World::settled(catalog, checks, locator, bits)
+    }
+
+    fn settled(catalog: Arc<Catalog>, checks: &CheckBits, locator: Arc<Locator>, mut bits: Bits) -> World {
+        for placed in &catalog.zones {
+            placed.zone.settle(checks, &mut bits, placed.first_bit);
+        }
+        World { catalog, bits, locator }
     }
 
     /// The same world after `changed` checks flipped: only the zones that they move are settled again.
     pub fn with_health(&self, checks: &CheckBits, changed: &[CheckSlot]) -> World {
-        let mut usable = self.usable.clone();
+        let mut bits = self.bits.clone();
         // Each zone once, however many of its checks flipped: a data centre that goes takes thousands with it.
         let mut moved: Vec<u32> =
             changed.iter().filter_map(|slot| self.catalog.moved_by.get(slot)).flatten().copied().collect();
         moved.sort_unstable();
         moved.dedup();
         for placed in moved.into_iter().map(|zone| &self.catalog.zones[zone as usize]) {
-            placed.zone.settle(checks, &mut usable, placed.first_bit);
+            placed.zone.settle(checks, &mut bits, placed.first_bit);
         }
-        World { catalog: Arc::clone(&self.catalog), usable, locator: Arc::clone(&self.locator) }
+        World { catalog: Arc::clone(&self.catalog), bits, locator: Arc::clone(&self.locator) }
     }
 
     /// All zones and what sees them.
@@ -115,13 +133,27 @@ impl World {
     pub fn scene(&self, name: &QueryName, source: IpAddr) -> Option<Scene<'_>> {
         let catalog = &*self.catalog;
         let view = catalog.view_of(source);
-        let private = view.and_then(|view| Some((catalog.find(&view.zones, name)?, Some(view.region))));
+        let private = view.and_then(|view| Some((catalog.find(&view.zones, name, 0)?, Some(view.region))));
         let (placed, vpc_region) = match private {
             Some(found) => found,
-            None => (catalog.find(&catalog.public, name)?, None),
+            None => (catalog.find(&catalog.public, name, 0)?, None),
         };
-        let usable = UsableBits::new(&self.usable, placed.first_bit);
-        Some(Scene { zone: &placed.zone, usable, vpc_region, locator: &self.locator })
+        Some(self.scene_in(placed, vpc_region))
+    }
+
+    /// The zone above the one that `scene` finds: among the private zones of the same VPC if that one is private, else
+    /// among the public ones.
+    pub fn scene_above(&self, name: &QueryName, source: IpAddr) -> Option<Scene<'_>> {
+        let catalog = &*self.catalog;
+        let view = catalog.view_of(source).filter(|view| catalog.find(&view.zones, name, 0).is_some());
+        let zones = view.map_or(&catalog.public, |view| &view.zones);
+        let placed = catalog.find(zones, name, 1)?;
+        Some(self.scene_in(placed, view.map(|view| view.region)))
+    }
+
+    fn scene_in<'w>(&'w self, placed: &'w Placed, vpc_region: Option<Region>) -> Scene<'w> {
+        let usable = UsableBits::new(self.bits.usable(), placed.first_bit);
+        Scene { zone: &placed.zone, usable, vpc_region, locator: &self.locator }
     }
 }
 
@@ -178,10 +210,10 @@ impl Catalog {
         self.networks.lookup(source).value.map(|&view| &self.views[view as usize])
     }
 
-    /// The zone with the longest name that `name` ends in.
-    fn find(&self, table: &ZoneTable, name: &QueryName) -> Option<&Placed> {
+    /// The zone with the longest name that `name` without its first `skip` labels ends in.
+    fn find(&self, table: &ZoneTable, name: &QueryName, skip: usize) -> Option<&Placed> {
         let labels = name.label_count();
-        let depths = (0..=labels).filter(|&skip| table.depths >> (labels - skip) & 1 == 1);
+        let depths = (skip..=labels).filter(|&skip| table.depths >> (labels - skip) & 1 == 1);
         depths.filter_map(|skip| self.find_exactly(table, name, skip)).next()
     }
 

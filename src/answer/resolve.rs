@@ -4,7 +4,7 @@ use arrayvec::ArrayVec;
 
 use super::{Answer, MAX_CHAIN, Need, Owner, Part, Query, Rcode};
 use crate::geo::Client;
-use crate::model::RecordType;
+use crate::model::{RecordType, Ttl};
 use crate::policy::Dice;
 use crate::world::{Scene, World};
 use crate::zonetree::{Found, GroupIndex, MemberContent, NodeIndex, Records, Zone};
@@ -14,7 +14,7 @@ const ANY: u16 = 255;
 
 /// Answers `query` from `world`. Nothing is allocated; the answer refers into the world.
 pub fn resolve<'w>(query: &Query<'_>, world: &'w World, dice: &mut Dice) -> Answer<'w> {
-    let Some(scene) = world.scene(query.name, query.source) else {
+    let Some(scene) = scene_of(query, world) else {
         // A name in no zone of ours (spec 2.4: REFUSED, as widely observed).
         return Answer::empty(Rcode::Refused);
     };
@@ -22,7 +22,9 @@ pub fn resolve<'w>(query: &Query<'_>, world: &'w World, dice: &mut Dice) -> Answ
     let mut answer = Answer::empty(Rcode::NoError);
     answer.authoritative = true;
     answer.zone_octets = scene.zone.name().wire().len();
-    let mut resolution = Resolution { scene, client, dice, asked: query.record_type, answer };
+    let question = query.name.wire();
+    let mut resolution =
+        Resolution { scene, client, dice, question, asked: query.record_type, longest_denial: None, answer };
     resolution.answer_at(question_leads(query, resolution.scene.zone));
     if resolution.scene.vpc_region.is_some() {
         // ECS is ignored for private zones (Developer Guide, "How Route 53 uses EDNS0").
@@ -43,6 +45,17 @@ impl<'w> Answer<'w> {
             scope: 0,
         }
     }
+}
+
+/// The zone that answers. At the apex of a zone of ours DS is the parent's to answer, when that is ours too and delegates
+/// the name (RFC 4035 section 3.1.4.1).
+fn scene_of<'w>(query: &Query<'_>, world: &'w World) -> Option<Scene<'w>> {
+    let scene = world.scene(query.name, query.source)?;
+    if query.record_type != RecordType::Ds.code() || scene.zone.name().wire() != query.name.wire() {
+        return Some(scene);
+    }
+    let delegates = |parent: &Scene<'_>| matches!(parent.zone.find(query.name), Found::Delegation(_));
+    Some(world.scene_above(query.name, query.source).filter(delegates).unwrap_or(scene))
 }
 
 /// Who the policies take the client to be: the subnet a resolver asks for, else the resolver itself.
@@ -72,7 +85,11 @@ struct Resolution<'w, 'd> {
     scene: Scene<'w>,
     client: Client<'w>,
     dice: &'d mut Dice,
+    /// The name in the question, lower case.
+    question: &'d [u8],
     asked: u16,
+    /// Set by a group that withholds its answer: how long that may be remembered, seconds.
+    longest_denial: Option<Ttl>,
     answer: Answer<'w>,
 }
 
@@ -95,9 +112,9 @@ impl<'w> Resolution<'w, '_> {
                 Found::Delegation(cut) => return self.refer(cut),
                 Found::Nothing => return self.deny(Rcode::NxDomain),
             };
-            let Some(group) = self.group_to_answer(node) else { return self.deny(Rcode::NoError) };
-            let Some(chosen) = self.choose(group, owner) else { return self.deny(Rcode::NoError) };
-            let chased = self.scene.zone.record_type(group) == RecordType::Cname && !self.is_asked(RecordType::Cname);
+            let Some(chosen) = self.choose_at(node, owner) else { return self.deny(Rcode::NoError) };
+            let answered = self.scene.zone.record_type(chosen.group);
+            let chased = answered == RecordType::Cname && !self.is_asked(RecordType::Cname);
             if !chased {
                 return self.confirm(&chosen);
             }
@@ -105,18 +122,38 @@ impl<'w> Resolution<'w, '_> {
                 return self.confirm(&chosen);
             };
             (found, owner) = (target, target_owner(chosen.records));
+            if self.is_answered(owner) {
+                // A circle: no record stands in an answer twice (RFC 2181 section 5).
+                return;
+            }
         }
     }
 
-    /// The group that answers at a name: the one of the type asked for, else the CNAME (RFC 1034 section 3.6.2). For ANY
-    /// it is any one of them (RFC 8482 section 4.1).
-    fn group_to_answer(&self, node: NodeIndex) -> Option<GroupIndex> {
+    /// Answers from the group of the type asked for, else from the CNAME (RFC 1034 section 3.6.2). For ANY it is the first
+    /// group that has something for this client (RFC 8482 section 4.1).
+    fn choose_at(&mut self, node: NodeIndex, owner: Owner<'w>) -> Option<Chosen<'w>> {
         let zone = self.scene.zone;
         if self.asked == ANY {
-            return zone.groups_at(node).next();
+            return zone.groups_at(node).find_map(|group| self.choose(group, owner));
         }
         let asked = RecordType::from_code(self.asked).and_then(|record_type| zone.group(node, record_type));
-        asked.or_else(|| zone.group(node, RecordType::Cname))
+        let group = asked.or_else(|| zone.group(node, RecordType::Cname))?;
+        self.choose(group, owner)
+    }
+
+    /// Whether the answer section holds records of this owner already.
+    fn is_answered(&self, owner: Owner<'w>) -> bool {
+        // Names in data are in the case they were written in.
+        let same = |part: &Part<'w>| self.labels(part.owner).eq_ignore_ascii_case(self.labels(owner));
+        self.answer.answer.iter().any(same)
+    }
+
+    /// The labels of an owner left of the zone's name.
+    fn labels<'s>(&'s self, owner: Owner<'s>) -> &'s [u8] {
+        match owner {
+            Owner::Question => &self.question[..self.question.len() - self.answer.zone_octets],
+            Owner::InZone(labels) => labels,
+        }
     }
 
     fn is_asked(&self, record_type: RecordType) -> bool {
@@ -140,7 +177,10 @@ impl<'w> Resolution<'w, '_> {
         for _ in 0..MAX_CHAIN {
             let choice = zone.choose(group, self.scene.usable, &self.client, self.dice);
             self.answer.scope = self.answer.scope.max(choice.scope);
-            let &first = choice.members.first()?;
+            let Some(&first) = choice.members.first() else {
+                self.longest_denial = zone.longest_denial(group);
+                return None;
+            };
             let (records, helpers) = match zone.content(group, first) {
                 MemberContent::Records(records, helpers) => (records, helpers),
                 MemberContent::Alias(target) => {
@@ -148,9 +188,11 @@ impl<'w> Resolution<'w, '_> {
                     continue;
                 }
             };
-            // One RRset has one TTL (RFC 2181 section 5.2): the first chosen member's.
+            // One RRset has one TTL (RFC 2181 section 5.2), the first chosen member's, and no record twice (section 5).
             for &member in &choice.members {
-                if let MemberContent::Records(more, _) = zone.content(group, member) {
+                if let MemberContent::Records(more, _) = zone.content(group, member)
+                    && !parts.iter().any(|part| part.has_data_of(&more))
+                {
                     parts.push(more.with_ttl(records.ttl));
                 }
             }
@@ -176,7 +218,8 @@ impl<'w> Resolution<'w, '_> {
     /// NODATA and NXDOMAIN carry the SOA (RFC 2308 section 2).
     fn deny(&mut self, rcode: Rcode) {
         self.answer.rcode = rcode;
-        let soa = self.scene.zone.negative_soa();
+        let longest = self.longest_denial.unwrap_or(Ttl::MAX);
+        let soa = self.scene.zone.negative_soa().map(|soa| soa.with_ttl(soa.ttl.min(longest)));
         self.answer.authority = soa.map(|records| Part { owner: Owner::InZone(&[]), records, need: Need::Required });
     }
 
@@ -215,11 +258,12 @@ impl<'w> Resolution<'w, '_> {
         }
     }
 
+    /// Whether the answer holds such a set already: another throw of the dice must not add to it (RFC 2181 section 5).
     fn has(&self, owner: &[u8], record_type: RecordType) -> bool {
         let same = |part: &Part<'_>| {
-            part.records.record_type == record_type && matches!(part.owner, Owner::InZone(labels) if labels == owner)
+            part.records.record_type == record_type && self.labels(part.owner).eq_ignore_ascii_case(owner)
         };
-        self.answer.additional.iter().any(same)
+        self.answer.answer.iter().chain(&self.answer.additional).any(same)
     }
 }
 

@@ -14,6 +14,9 @@
 //! that waits for first results before it opens its port never sends anybody to an endpoint that is known to be down.
 //! From then on only a full row of contrary results turns it, in both directions (API FailureThreshold); one result of
 //! the current kind ends a row.
+//!
+//! A state that is remembered from before a restart counts at once. When it is so young that no result can have been
+//! missed, its row goes on; else the first result decides, as with a new check.
 
 use super::{Moment, Observation, Status};
 
@@ -39,8 +42,21 @@ pub struct Machine {
 enum Progress {
     /// No result yet.
     Waiting,
+    /// A state from before a restart, without a result since.
+    Recalled,
     /// Results against the current status, in a row.
     Contrary(u8),
+}
+
+/// What a machine is to be remembered by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MachineState {
+    /// What it says.
+    pub status: Status,
+    /// Results against that, in a row; `None` when the next result decides, whatever came before.
+    pub contrary: Option<u8>,
+    /// Since when it says so.
+    pub since: Moment,
 }
 
 /// A machine that turned.
@@ -65,6 +81,8 @@ pub enum Cause {
     Passes(u8),
     /// The check itself was changed: inverted, disabled, enabled.
     Configuration,
+    /// A person set, cleared or outlived an override.
+    Override,
 }
 
 impl Machine {
@@ -72,6 +90,31 @@ impl Machine {
     #[must_use]
     pub fn new(thresholds: Thresholds, status: Status, at: Moment) -> Machine {
         Machine { thresholds, status, progress: Progress::Waiting, since: at }
+    }
+
+    /// A machine as it is remembered. With `contrary`, its row goes on; without, the next result decides.
+    #[must_use]
+    pub fn recalled(thresholds: Thresholds, state: MachineState) -> Machine {
+        let MachineState { status, contrary, since } = state;
+        Machine { thresholds, status, progress: contrary.map_or(Progress::Recalled, Progress::Contrary), since }
+    }
+
+    /// What to remember; nothing before there is something to remember.
+    #[must_use]
+    pub fn state(&self) -> Option<MachineState> {
+        let contrary = match self.progress {
+            Progress::Waiting => return None,
+            Progress::Recalled => None,
+            Progress::Contrary(row) => Some(row),
+        };
+        Some(MachineState { status: self.status, contrary, since: self.since })
+    }
+
+    /// How many more results of the other kind turn it, in a row.
+    #[must_use]
+    pub fn until_turn(&self) -> u8 {
+        let Progress::Contrary(row) = self.progress else { return 1 };
+        self.needed(self.status.turned()).max(1).saturating_sub(row).max(1)
     }
 
     /// Takes one result into account; says when it turned.
@@ -204,6 +247,38 @@ mod tests {
         let mut up = machine(3, 3);
         assert_eq!(up.observe(Pass, Moment(Duration::from_secs(5))), None);
         assert!(!up.is_waiting());
+    }
+
+    #[test]
+    fn a_machine_that_is_remembered_goes_on_as_if_it_had_never_stopped() {
+        for results in 0..1u16 << 8 {
+            let observation = |bit: u16| if results >> bit & 1 == 1 { Pass } else { Fail };
+            for restart in 1..8 {
+                let (mut steady, mut restarted) = (machine(3, 2), machine(3, 2));
+                for bit in 0..8 {
+                    if bit == restart {
+                        restarted = Machine::recalled(restarted.thresholds, restarted.state().unwrap());
+                    }
+                    steady.observe(observation(bit), Moment::default());
+                    restarted.observe(observation(bit), Moment::default());
+                    assert_eq!(steady, restarted);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn an_old_memory_counts_until_the_first_result_decides() {
+        let old = Moment(Duration::from_secs(5));
+        let state = MachineState { status: Status::Unhealthy, contrary: None, since: old };
+        let mut recalled = Machine::recalled(Thresholds { failure: 3, recovery: 3 }, state);
+        assert_eq!((recalled.status(), recalled.is_waiting(), recalled.until_turn()), (Status::Unhealthy, false, 1));
+        let mut confirmed = recalled.clone();
+        assert_eq!(confirmed.observe(Fail, Moment(Duration::from_secs(99))), None);
+        assert_eq!((confirmed.since(), confirmed.until_turn()), (old, 3));
+        let turn = recalled.observe(Pass, Moment(Duration::from_secs(99))).unwrap();
+        assert_eq!((turn.to, turn.cause), (Status::Healthy, Cause::FirstResult));
+        assert_eq!(machine(3, 3).state(), None);
     }
 
     #[test]

@@ -8,18 +8,23 @@
 //! ```
 //!
 //! [`Tracker`] holds the checks and does all of this; [`Machine`] is the state of one check as one checker sees it;
-//! [`aggregate`] is Route 53's 18 % rule; [`CheckBits`] is what a query reads.
+//! [`aggregate`] is Route 53's 18 % rule; [`CheckBits`] is what a query reads. [`History`] is what people look at
+//! afterwards, and [`Overrides`] are their word over what is seen.
 
 mod bits;
+mod history;
 mod machine;
+mod overrides;
 mod tracker;
 mod verdict;
 
 use std::time::Duration;
 
 pub use bits::CheckBits;
-pub use machine::{Cause, Machine, Thresholds, Turn};
-pub use tracker::{Applied, ProbePlan, Tracker, Transition};
+pub use history::{History, Latency, News, PastTransition, Run};
+pub use machine::{Cause, Machine, MachineState, Thresholds, Turn};
+pub use overrides::{Action, NotGranted, Override, OverrideId, Overrides, Pattern, Wish};
+pub use tracker::{Applied, Picture, ProbePlan, Question, Recollection, Tracker, Transition};
 pub use verdict::{Checkers, aggregate, verdict};
 
 /// Where a check's bit is: a dense index, the same for as long as the check exists, across reloads too.
@@ -31,9 +36,18 @@ pub struct CheckSlot(pub u32);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Generation(pub u64);
 
-/// A point in time, as the time since an epoch that the caller chooses once and keeps.
+/// A point in time, as the time since an epoch that the caller chooses once and keeps. The server counts from the
+/// beginning of 1970 and follows the system's clock, so that moments outlive it; a clock may be set back.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Moment(pub Duration);
+
+impl Moment {
+    /// How long after `earlier` this is; nothing when it is not.
+    #[must_use]
+    pub fn since(self, earlier: Moment) -> Duration {
+        self.0.saturating_sub(earlier.0)
+    }
+}
 
 /// What one probe says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -6,8 +6,13 @@ use std::sync::Arc;
 use crate::model::{EndpointCheck, HealthCheck, HealthCheckId, HealthCheckKind};
 
 use super::{
-    Cause, CheckBits, CheckSlot, Checkers, Generation, Machine, Moment, Observation, Status, Thresholds, verdict,
+    Cause, CheckBits, CheckSlot, Checkers, Generation, Machine, MachineState, Moment, Observation, Status, Thresholds,
+    verdict,
 };
+
+/// A memory younger than so many request intervals has missed no result: with one, the server was away for less than the
+/// pause between two probes, and the other is for the probe itself and for starting.
+const FRESH_INTERVALS: u32 = 2;
 
 /// All checks of the configuration and their states.
 #[derive(Clone, Debug, Default)]
@@ -29,6 +34,53 @@ struct Entry {
     endpoint: Arc<EndpointCheck>,
     generation: Generation,
     machine: Machine,
+    /// What people say it is, whatever the machine says.
+    forced: Option<Status>,
+}
+
+/// What a check asks, in short: equal for two checks whose results are each other's. Comparable across restarts; a new
+/// version of the program may see a difference where there is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Question(pub u64);
+
+/// What is remembered of a check from before a restart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Recollection {
+    /// What it asked.
+    pub question: Question,
+    /// What its machine said.
+    pub state: MachineState,
+    /// When that was last known to be so.
+    pub as_of: Moment,
+}
+
+/// One check as it is now, for people.
+#[derive(Clone, Debug)]
+pub struct Picture {
+    /// Where its bit is.
+    pub slot: CheckSlot,
+    /// What the API calls it.
+    pub id: HealthCheckId,
+    /// What people call it.
+    pub name: Arc<str>,
+    /// What is asked.
+    pub endpoint: Arc<EndpointCheck>,
+    /// No longer probed.
+    pub disabled: bool,
+    /// Turned around.
+    pub inverted: bool,
+    /// The final verdict, overrides included.
+    pub verdict: Status,
+    /// What it would be without overrides.
+    pub unforced: Status,
+    /// What is believed of the endpoint itself.
+    pub observed: Status,
+    /// Since when that is believed.
+    pub observed_since: Moment,
+    /// Whether there was no result yet.
+    pub waiting: bool,
+    /// How many results in a row turn the endpoint's state.
+    pub until_turn: u8,
 }
 
 /// A check whose final verdict changed.
@@ -153,6 +205,70 @@ impl Tracker {
         (from != to).then(|| Transition { slot, name: Arc::clone(&entry.name), from, to, at, cause: turn.cause })
     }
 
+    /// Takes over what is remembered of a check, if it still asks the same. It counts at once and is not waited for.
+    /// When so little time has passed that no result was missed, its row of results goes on; else the first one decides.
+    pub fn recall(&mut self, slot: CheckSlot, memory: &Recollection, at: Moment) -> Option<Status> {
+        let entry = self.entries.get_mut(slot.0 as usize)?.as_mut()?;
+        if !entry.is_pending() || entry.question() != memory.question {
+            return None;
+        }
+        let fresh = at.since(memory.as_of) <= entry.endpoint.request_interval * FRESH_INTERVALS;
+        let contrary = memory.state.contrary.filter(|_| fresh);
+        entry.machine = Machine::recalled(thresholds(&entry.endpoint), MachineState { contrary, ..memory.state });
+        let verdict = entry.verdict();
+        self.bits.set(slot, verdict);
+        self.pending -= 1;
+        Some(verdict)
+    }
+
+    /// Whether a result for this life of a slot counts.
+    #[must_use]
+    pub fn hears(&self, slot: CheckSlot, generation: Generation) -> bool {
+        self.entry(slot).is_some_and(|entry| entry.generation == generation && !entry.check.disabled)
+    }
+
+    /// The slots of all checks.
+    pub fn slots(&self) -> impl Iterator<Item = CheckSlot> {
+        (0..).map(CheckSlot).zip(&self.entries).filter_map(|(slot, entry)| entry.is_some().then_some(slot))
+    }
+
+    /// What is to be remembered of a check.
+    #[must_use]
+    pub fn memory_of(&self, slot: CheckSlot) -> Option<(&HealthCheckId, Question, Option<MachineState>)> {
+        let entry = self.entry(slot)?;
+        let state = entry.machine.state().filter(|_| !entry.check.disabled);
+        Some((&entry.check.id, entry.question(), state))
+    }
+
+    /// Lets people's word stand for what is seen: `forced` says of each check's name what it has to be. The verdicts that
+    /// changed by that are returned.
+    pub fn force(&mut self, forced: &dyn Fn(&str) -> Option<Status>, at: Moment) -> Vec<Transition> {
+        let mut transitions = Vec::new();
+        for (slot, entry) in (0..).map(CheckSlot).zip(&mut self.entries) {
+            let Some(entry) = entry else { continue };
+            let from = entry.verdict();
+            entry.forced = forced(&entry.name);
+            let to = entry.verdict();
+            if from != to {
+                self.bits.set(slot, to);
+                let name = Arc::clone(&entry.name);
+                transitions.push(Transition { slot, name, from, to, at, cause: Cause::Override });
+            }
+        }
+        transitions
+    }
+
+    /// All checks as they are now, in order of their slots.
+    pub fn pictures(&self) -> impl Iterator<Item = Picture> {
+        let slots = (0..).map(CheckSlot).zip(&self.entries);
+        slots.filter_map(|(slot, entry)| Some(entry.as_ref()?.picture(slot)))
+    }
+
+    /// The names of all checks, in order of their slots.
+    pub fn names(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.entries.iter().flatten().map(|entry| &entry.name)
+    }
+
     fn entry(&self, slot: CheckSlot) -> Option<&Entry> {
         self.entries.get(slot.0 as usize)?.as_ref()
     }
@@ -193,7 +309,8 @@ impl Tracker {
             old.reconfigured(check)
         } else {
             applied.restarted.push(slot);
-            Entry::new(check, self.next_generation(), old.endpoint_status(), at)
+            let forced = old.forced;
+            Entry { forced, ..Entry::new(check, self.next_generation(), old.endpoint_status(), at) }
         };
         let (to, name) = (entry.verdict(), Arc::clone(&entry.name));
         self.put(slot, entry);
@@ -223,6 +340,7 @@ impl Entry {
             endpoint: Arc::new(endpoint.clone()),
             generation,
             machine: Machine::new(thresholds(endpoint), status, at),
+            forced: None,
         }
     }
 
@@ -231,11 +349,11 @@ impl Entry {
         if self.check == *check {
             return self;
         }
-        let Entry { generation, mut machine, .. } = self;
+        let Entry { generation, mut machine, forced, .. } = self;
         let HealthCheckKind::Endpoint(endpoint) = &check.kind;
         machine.set_thresholds(thresholds(endpoint));
         let name = check.name.as_str().into();
-        Entry { check: check.clone(), name, endpoint: Arc::new(endpoint.clone()), generation, machine }
+        Entry { check: check.clone(), name, endpoint: Arc::new(endpoint.clone()), generation, machine, forced }
     }
 
     fn goes_on_as(&self, check: &HealthCheck) -> bool {
@@ -243,8 +361,13 @@ impl Entry {
         self.check.disabled == check.disabled && asks_the_same(&self.endpoint, endpoint)
     }
 
-    /// One checker for now: this process.
+    /// What counts: people's word, else what is seen.
     fn verdict(&self) -> Status {
+        self.forced.unwrap_or_else(|| self.unforced())
+    }
+
+    /// One checker for now: this process.
+    fn unforced(&self) -> Status {
         let healthy = u32::from(self.machine.status() == Status::Healthy);
         verdict(&self.check, Checkers { healthy, reporting: 1 })
     }
@@ -256,6 +379,27 @@ impl Entry {
 
     fn is_pending(&self) -> bool {
         !self.check.disabled && self.machine.is_waiting()
+    }
+
+    fn question(&self) -> Question {
+        question(&self.endpoint)
+    }
+
+    fn picture(&self, slot: CheckSlot) -> Picture {
+        Picture {
+            slot,
+            id: self.check.id.clone(),
+            name: Arc::clone(&self.name),
+            endpoint: Arc::clone(&self.endpoint),
+            disabled: self.check.disabled,
+            inverted: self.check.inverted,
+            verdict: self.verdict(),
+            unforced: self.unforced(),
+            observed: self.machine.status(),
+            observed_since: self.machine.since(),
+            waiting: self.is_pending(),
+            until_turn: self.machine.until_turn(),
+        }
     }
 
     fn plan(&self, slot: CheckSlot) -> Option<ProbePlan> {
@@ -285,6 +429,13 @@ fn asks_the_same(one: &EndpointCheck, other: &EndpointCheck) -> bool {
         measure_latency: _,
     } = one;
     *protocol == other.protocol && *target == other.target && *port == other.port
+}
+
+/// A number for what `asks_the_same` compares: FNV-1a of it as text.
+fn question(check: &EndpointCheck) -> Question {
+    let asked = format!("{:?} {:?} {}", check.protocol, check.target, check.port);
+    let step = |hash: u64, octet: u8| (hash ^ u64::from(octet)).wrapping_mul(0x0100_0000_01b3);
+    Question(asked.bytes().fold(0xcbf2_9ce4_8422_2325, step))
 }
 
 #[cfg(test)]
@@ -442,6 +593,78 @@ pub(super) mod tests {
         assert!(tracker.bits().is_healthy(a));
         assert_eq!(tracker.observe(a, old, Fail, T0), None);
         assert_eq!(tracker.pending(), 2);
+        assert!(tracker.bits().is_healthy(a));
+    }
+
+    fn recollection(tracker: &Tracker, name: &str, status: Status, contrary: u8) -> Recollection {
+        let (_, question, _) = tracker.memory_of(slot(tracker, name)).unwrap();
+        Recollection { question, state: MachineState { status, contrary: Some(contrary), since: T0 }, as_of: T0 }
+    }
+
+    #[test]
+    fn what_is_remembered_counts_at_once_and_is_not_waited_for() {
+        let mut tracker = tracker(&[check("a"), check("b")]);
+        let a = slot(&tracker, "a");
+        let memory = recollection(&tracker, "a", Status::Unhealthy, 0);
+        // Two intervals of 10 s later the row of passes begins; three are needed.
+        assert_eq!(tracker.recall(a, &memory, Moment(Duration::from_secs(20))), Some(Status::Unhealthy));
+        assert_eq!(tracker.pending(), 1);
+        assert!(!tracker.bits().is_healthy(a));
+        for _ in 0..2 {
+            assert_eq!(observe(&mut tracker, "a", Pass), None);
+        }
+        assert_eq!(observe(&mut tracker, "a", Pass).unwrap().cause, Cause::Passes(3));
+        assert_eq!(tracker.pending(), 1);
+    }
+
+    #[test]
+    fn an_old_memory_is_corrected_by_the_first_result() {
+        let mut tracker = tracker(&[check("a")]);
+        let a = slot(&tracker, "a");
+        let memory = recollection(&tracker, "a", Status::Unhealthy, 2);
+        tracker.recall(a, &memory, Moment(Duration::from_secs(21)));
+        assert!(!tracker.bits().is_healthy(a));
+        assert_eq!(observe(&mut tracker, "a", Pass).unwrap().cause, Cause::FirstResult);
+        assert!(tracker.bits().is_healthy(a));
+    }
+
+    #[test]
+    fn what_was_remembered_of_another_endpoint_is_not_believed() {
+        let mut tracker = tracker(&[check("a")]);
+        let memory = recollection(&tracker, "a", Status::Unhealthy, 0);
+        tracker.apply(&[changed(check("a"), |endpoint| endpoint.port = 81)], T0);
+        let a = slot(&tracker, "a");
+        assert_eq!(tracker.recall(a, &memory, T0), None);
+        assert_eq!(tracker.pending(), 1);
+        // Nor is it, once there was a result.
+        let memory = recollection(&tracker, "a", Status::Unhealthy, 0);
+        observe(&mut tracker, "a", Pass);
+        assert_eq!(tracker.recall(a, &memory, T0), None);
+        assert!(tracker.bits().is_healthy(a));
+    }
+
+    #[test]
+    fn what_people_say_stands_for_what_is_seen_until_they_take_it_back() {
+        let mut tracker = tracker(&[check("a"), HealthCheck { inverted: true, ..check("b") }]);
+        let (a, b) = (slot(&tracker, "a"), slot(&tracker, "b"));
+        let down = |name: &str| (name == "a").then_some(Status::Unhealthy);
+        let transitions = tracker.force(&down, T0);
+        assert_eq!(transitions.len(), 1);
+        assert_eq!((transitions[0].to, transitions[0].cause), (Status::Unhealthy, Cause::Override));
+        // What is seen meanwhile moves nothing, and is not lost.
+        assert_eq!(observe(&mut tracker, "a", Pass), None);
+        assert!(!tracker.bits().is_healthy(a));
+        // A reload changes nothing about it, another endpoint neither.
+        let applied = tracker.apply(&[changed(check("a"), |endpoint| endpoint.port = 81), check("b")], T0);
+        assert_eq!(applied.transitions.len(), 1, "b is no longer inverted: {applied:?}");
+        assert!(!tracker.bits().is_healthy(a));
+        observe(&mut tracker, "a", Pass);
+        assert_eq!(tracker.force(&|_| None, T0)[0].to, Status::Healthy);
+        assert!(tracker.bits().is_healthy(a) && tracker.bits().is_healthy(b));
+        // The word is final: after inversion, and of a disabled check too.
+        tracker.apply(&[HealthCheck { disabled: true, inverted: true, ..check("a") }], T0);
+        assert!(!tracker.bits().is_healthy(a));
+        tracker.force(&|_| Some(Status::Healthy), T0);
         assert!(tracker.bits().is_healthy(a));
     }
 

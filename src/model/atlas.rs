@@ -278,7 +278,7 @@ country_rows! {
     b"LU" EU "Luxembourg" 49.77 6.07;
     b"LV" EU "Latvia" 56.85 24.91;
     b"LY" AF "Libya" 27.03 18.01;
-    b"MA" AF "Morocco" 31.88 -6.28;
+    b"MA" AF "Morocco" 31.88 -6.29;
     b"MC" EU "Monaco" 43.74 7.41;
     b"MD" EU "Republic of Moldova" 47.19 28.46;
     b"ME" EU "Montenegro" 42.79 19.24;
@@ -370,7 +370,7 @@ country_rows! {
     b"TT" NA "Trinidad and Tobago" 10.46 -61.27;
     b"TV" OC "Tuvalu" -8.52 179.20;
     b"TW" AS "Taiwan" 23.75 120.95;
-    b"TZ" AF "Tanzania" -6.28 34.81;
+    b"TZ" AF "Tanzania" -6.27 34.81;
     b"UA" EU "Ukraine" 49.00 31.38;
     b"UG" AF "Uganda" 1.27 32.37;
     b"UM" OC "U.S. Minor Outlying Islands" 19.30 166.63;

@@ -24,4 +24,4 @@ pub use place::{
 pub use record::{AliasTarget, Content, MAX_TTL, RecordData, RecordType, ResourceRecordSet, Ttl, UnknownRecordType};
 pub use routing::{FailoverRole, GeoproximityLocation, RoutingPolicy};
 pub use rules::{Field, Missing, Severity, Violation, missing_defaults, violations};
-pub use zone::{HostedZone, HostedZoneId};
+pub use zone::{HostedZone, HostedZoneId, RecordGroup, WhenAllUnhealthy};

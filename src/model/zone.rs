@@ -1,6 +1,6 @@
 //! Hosted zones.
 
-use super::{Name, ResourceRecordSet, VpcId};
+use super::{Name, RecordType, ResourceRecordSet, VpcId};
 
 /// The id of a hosted zone: `Z` and up to 31 of `[A-Z0-9]`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -19,6 +19,31 @@ pub struct HostedZone {
     pub vpcs: Vec<VpcId>,
     /// All record sets, in the order they were written; SOA and apex NS are always there.
     pub record_sets: Vec<ResourceRecordSet>,
+    /// What holds for groups beyond Route 53's rules; most have no entry.
+    pub record_groups: Vec<RecordGroup>,
+}
+
+/// What holds for all record sets of one name and type together. Route 53 has no such thing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordGroup {
+    /// The owner, absolute.
+    pub name: Name,
+    /// The type of the group's records.
+    pub record_type: RecordType,
+    /// What the group answers when nothing in it is healthy.
+    pub when_all_unhealthy: WhenAllUnhealthy,
+}
+
+/// What a group answers when every candidate for a client is unhealthy.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum WhenAllUnhealthy {
+    /// As if all were healthy: Route 53's rule.
+    #[default]
+    All,
+    /// NODATA, which resolvers keep no longer than the group's TTL.
+    None,
+    /// As when something was healthy the last time.
+    LastHealthy,
 }
 
 impl HostedZone {

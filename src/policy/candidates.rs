@@ -26,6 +26,17 @@ pub struct Candidates<'w> {
     usable: UsableBits<'w>,
     first_bit: u32,
     count: u16,
+    fail_open: FailOpen,
+}
+
+/// What a policy does when no candidate is usable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FailOpen {
+    /// Takes all of them to be usable (Developer Guide, "How Amazon Route 53 chooses records when health checking is
+    /// configured").
+    All,
+    /// Chooses nobody: the user wants it so.
+    Nobody,
 }
 
 impl<'w> Candidates<'w> {
@@ -34,7 +45,17 @@ impl<'w> Candidates<'w> {
 
     /// `count` members whose bits follow each other from `first_bit` on.
     pub fn new(usable: UsableBits<'w>, first_bit: u32, count: u16) -> Candidates<'w> {
-        Candidates { usable, first_bit, count }
+        Candidates { usable, first_bit, count, fail_open: FailOpen::All }
+    }
+
+    /// The same candidates, with another end when none is usable.
+    pub fn with_fail_open(self, fail_open: FailOpen) -> Candidates<'w> {
+        Candidates { fail_open, ..self }
+    }
+
+    /// Whether those that are not usable may answer when nobody else can.
+    pub fn fails_open(&self) -> bool {
+        self.fail_open == FailOpen::All
     }
 
     /// How many there are.

@@ -29,11 +29,12 @@ impl Latency {
     /// The lowest round trip among the healthy, then among all. Who cannot be located has the same round trip to everywhere.
     pub(super) fn choose(&self, candidates: Candidates<'_>, client: &Client<'_>) -> Choice {
         let trips = client.round_trips();
-        let in_china = self.china.filter(|_| client.place().country == Some(CHINA));
+        let place = self.china.map(|_| client.place());
+        let in_china = self.china.filter(|_| place.is_some_and(|place| place.country == Some(CHINA)));
         let cost = |member: u16| {
             if in_china == Some(member) { -1.0 } else { trips.ms_to(self.regions[usize::from(member)]).unwrap_or(0.0) }
         };
-        Choice::of(least(&self.order, candidates, cost), trips.scope.max(client.place().scope))
+        Choice::of(least(&self.order, candidates, cost), trips.scope.max(place.map_or(0, |place| place.scope)))
     }
 }
 

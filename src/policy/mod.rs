@@ -17,7 +17,7 @@ mod weighted;
 
 use arrayvec::ArrayVec;
 
-pub use candidates::{Candidates, UsableBits};
+pub use candidates::{Candidates, FailOpen, UsableBits};
 pub use dice::Dice;
 
 use crate::geo::Client;
@@ -36,7 +36,7 @@ pub const MAX_CHOSEN: usize = multivalue::MAX_ANSWERS;
 /// How one group chooses among its members, who are numbered in the order of the record sets it was made from.
 #[derive(Debug)]
 pub enum Plan {
-    /// There is one member and it always answers.
+    /// There is one member and it answers, whatever its health, unless the user wants it otherwise.
     Simple,
     /// By weight.
     Weighted(Weighted),
@@ -91,7 +91,7 @@ impl Plan {
     /// Chooses among `candidates` for this client.
     pub fn choose(&self, candidates: Candidates<'_>, client: &Client<'_>, dice: &mut Dice) -> Choice {
         match self {
-            Plan::Simple => Choice::of(Some(0), 0),
+            Plan::Simple => Choice::of(first_usable(0..1, candidates), 0),
             Plan::Weighted(plan) => plan.choose(candidates, dice),
             Plan::Latency(plan) => plan.choose(candidates, client),
             Plan::Failover(plan) => plan.choose(candidates),
@@ -106,7 +106,7 @@ impl Plan {
 
 /// The first usable one of `preferred`, who are in the policy's order; when none is usable, simply the first (fail-open).
 fn first_usable(mut preferred: impl Iterator<Item = u16> + Clone, candidates: Candidates<'_>) -> Option<u16> {
-    let nearest = preferred.clone().next();
+    let nearest = preferred.clone().next().filter(|_| candidates.fails_open());
     preferred.find(|&member| candidates.is_usable(member)).or(nearest)
 }
 
@@ -119,7 +119,7 @@ fn least(order: &[u16], candidates: Candidates<'_>, cost: impl Fn(u16) -> f64) -
             best = Some((unusable, cost, member));
         }
     }
-    best.map(|(.., member)| member)
+    best.filter(|(unusable, ..)| !unusable || candidates.fails_open()).map(|(.., member)| member)
 }
 
 #[cfg(test)]

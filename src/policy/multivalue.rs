@@ -19,7 +19,7 @@ impl Multivalue {
     pub(super) fn choose(&self, candidates: Candidates<'_>, dice: &mut Dice) -> Choice {
         let all = || candidates.all().take(MAX_MEMBERS);
         let mut drawn: ArrayVec<u16, MAX_MEMBERS> = all().filter(|&member| candidates.is_usable(member)).collect();
-        if drawn.is_empty() {
+        if drawn.is_empty() && candidates.fails_open() {
             drawn.extend(all());
         }
         let count = drawn.len().min(MAX_ANSWERS);

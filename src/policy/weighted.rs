@@ -18,13 +18,14 @@ impl Weighted {
     /// where again the positive ones decide (Developer Guide, "How Amazon Route 53 chooses records when health checking
     /// is configured").
     pub(super) fn choose(&self, candidates: Candidates<'_>, dice: &mut Dice) -> Choice {
-        let usable = |member: u16| candidates.is_usable(member);
         let chosen = self
-            .draw_by_weight(usable, dice)
-            .or_else(|| draw_evenly(&candidates, usable, dice))
-            .or_else(|| self.draw_by_weight(|_| true, dice))
-            .or_else(|| draw_evenly(&candidates, |_| true, dice));
+            .draw(&candidates, |member| candidates.is_usable(member), dice)
+            .or_else(|| self.draw(&candidates, |_| candidates.fails_open(), dice));
         Choice::of(chosen, 0)
+    }
+
+    fn draw(&self, candidates: &Candidates<'_>, eligible: impl Fn(u16) -> bool, dice: &mut Dice) -> Option<u16> {
+        self.draw_by_weight(&eligible, dice).or_else(|| draw_evenly(candidates, &eligible, dice))
     }
 
     /// P(member) = weight / sum of the weights of the eligible members. `None` when those sum up to nothing.

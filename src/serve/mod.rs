@@ -1,14 +1,25 @@
 //! Serving: packets in, packets out. Sockets, decode, encode, limits; what the answer is, `answer` decides.
 
+#[cfg(target_os = "linux")]
+mod batch;
 mod decode;
 mod encode;
+mod listen;
+mod portable;
 mod respond;
+mod tcp;
+#[cfg(target_os = "linux")]
+mod udp;
 
 pub use decode::{Decoded, Edns, FaultCode, Request, Signature, SubnetOption, decode};
 pub use encode::{Encoded, Frame, encode_answer, encode_fault};
+pub use listen::{BindError, Bound, Serving, UdpPath};
 pub use respond::{ClientSubnetUse, MAX_TCP_OCTETS, MAX_UDP_OCTETS, Responder, ResponderSettings};
+pub use tcp::TcpLimits;
 
 pub use crate::stats::Transport;
 
+#[cfg(test)]
+mod socket_tests;
 #[cfg(test)]
 mod tests;

@@ -10,7 +10,7 @@ use super::{
 use crate::health::CheckSlot;
 use crate::model::{
     self, AliasTarget, CidrCollection, HealthCheckId, HostedZone, Name, RecordData, RecordType, ResourceRecordSet,
-    RoutingPolicy,
+    RoutingPolicy, WhenAllUnhealthy,
 };
 use crate::policy::{Candidates, Plan};
 
@@ -173,9 +173,19 @@ impl Builder<'_> {
             let member = self.member(set);
             members.push(member);
         }
-        let plan = self.plan(sets, plans);
-        let record_type = sets[0].record_type;
-        Group { record_type, plan, members: first..count(members.len()), first_bit: Candidates::ALWAYS_USABLE }
+        Group {
+            record_type: sets[0].record_type,
+            plan: self.plan(sets, plans),
+            members: first..count(members.len()),
+            first_bit: Candidates::ALWAYS_USABLE,
+            when_all_unhealthy: self.when_all_unhealthy(sets[0]),
+        }
+    }
+
+    fn when_all_unhealthy(&self, set: &ResourceRecordSet) -> WhenAllUnhealthy {
+        let mut groups = self.zone.record_groups.iter();
+        let group = groups.find(|group| group.name == set.name && group.record_type == set.record_type);
+        group.map(|group| group.when_all_unhealthy).unwrap_or_default()
     }
 
     fn plan(&self, sets: &[&ResourceRecordSet], plans: &mut Vec<Plan>) -> u32 {
@@ -208,10 +218,10 @@ impl Builder<'_> {
         Content::Leaf { ttl, count: u16::try_from(values.len()).unwrap_or(u16::MAX), data, helpers }
     }
 
-    /// The names in the data whose addresses this zone holds. Below a delegation only name servers' addresses count, as glue.
+    /// The names in the data whose addresses this zone holds (Developer Guide, "DNS behavior": MX, CNAME, NS, SRV). Below a delegation only name servers' addresses count, as glue.
     fn add_helpers(&mut self, values: &[RecordData]) {
         let start = self.helpers.len();
-        for value in values.iter().filter(|value| value.record_type() != RecordType::Cname) {
+        for value in values {
             let Some(node) = value.target().and_then(|target| self.layout.nodes.get(&target).copied()) else {
                 continue;
             };

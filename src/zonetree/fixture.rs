@@ -15,6 +15,7 @@ pub(crate) fn lab(record_sets: impl IntoIterator<Item = ResourceRecordSet>) -> H
         comment: None,
         vpcs: Vec::new(),
         record_sets: apex.into_iter().map(set).chain(record_sets).collect(),
+        record_groups: Vec::new(),
     }
 }
 

@@ -22,8 +22,8 @@ pub(crate) use suffix_table::SuffixTable;
 
 use crate::geo::Client;
 use crate::health::{CheckBits, CheckSlot};
-use crate::model::{HostedZoneId, Name, RecordType, Ttl};
-use crate::policy::{Candidates, Choice, Dice, Plan, UsableBits};
+use crate::model::{HostedZoneId, Name, RecordType, Ttl, WhenAllUnhealthy};
+use crate::policy::{Candidates, Choice, Dice, FailOpen, Plan, UsableBits};
 
 /// A name in the zone, the empty non-terminals included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,10 +82,14 @@ struct Group {
     members: Range<u32>,
     /// Among the zone's usable bits; `Candidates::ALWAYS_USABLE` when there is no health in the group.
     first_bit: u32,
+    when_all_unhealthy: WhenAllUnhealthy,
 }
 
 /// The plan of most groups, who need none of their own.
 const SIMPLE: u32 = u32::MAX;
+
+/// How far aliases are followed for a TTL; answers follow them as far.
+const MAX_ALIAS_DEPTH: u8 = 16;
 
 #[derive(Debug)]
 struct Member {
@@ -247,12 +251,32 @@ impl Zone {
     /// Lets the group's policy choose.
     pub fn choose(&self, group: GroupIndex, usable: UsableBits<'_>, client: &Client<'_>, dice: &mut Dice) -> Choice {
         let group = &self.groups[group.0 as usize];
-        if group.plan == SIMPLE {
-            return Plan::Simple.choose(Candidates::new(usable, Candidates::ALWAYS_USABLE, 1), client, dice);
-        }
         let count = u16::try_from(group.members.len()).unwrap_or(u16::MAX);
-        let candidates = Candidates::new(usable, group.first_bit, count);
-        self.plans[group.plan as usize].choose(candidates, client, dice)
+        let fail_open = match group.when_all_unhealthy {
+            WhenAllUnhealthy::None => FailOpen::Nobody,
+            WhenAllUnhealthy::All | WhenAllUnhealthy::LastHealthy => FailOpen::All,
+        };
+        let candidates = Candidates::new(usable, group.first_bit, count).with_fail_open(fail_open);
+        let plan = if group.plan == SIMPLE { &Plan::Simple } else { &self.plans[group.plan as usize] };
+        plan.choose(candidates, client, dice)
+    }
+
+    /// How long resolvers may remember that a group had nothing to answer, when that may be for its members' health:
+    /// no longer than they may keep what it answers otherwise.
+    pub fn longest_denial(&self, group: GroupIndex) -> Option<Ttl> {
+        let withholds = self.groups[group.0 as usize].when_all_unhealthy == WhenAllUnhealthy::None;
+        withholds.then(|| self.least_ttl(group, MAX_ALIAS_DEPTH))
+    }
+
+    /// The least TTL among the records of a group, through its aliases.
+    fn least_ttl(&self, group: GroupIndex, depth: u8) -> Ttl {
+        let members = &self.members[self.groups[group.0 as usize].member_range()];
+        let ttl = |member: &Member| match member.content {
+            Content::Leaf { ttl, .. } => Some(ttl),
+            Content::Alias { target: Some(target), .. } if depth > 0 => Some(self.least_ttl(target, depth - 1)),
+            Content::Alias { .. } => None,
+        };
+        members.iter().filter_map(ttl).min().unwrap_or(0)
     }
 
     /// What a member of a group answers with.
@@ -278,16 +302,21 @@ impl Zone {
         Some(self.cname_targets[at].1)
     }
 
-    /// Turns the checks' verdicts into usable bits, `bit_count` of them from `first` on in `words`: each group after the
-    /// ones its aliases point to (Developer Guide, "How Amazon Route 53 chooses records when health checking is
-    /// configured" and "How health checks work in complex configurations").
-    pub fn settle(&self, checks: &CheckBits, words: &mut [u64], first: u32) {
+    /// Turns the checks' verdicts into bits, `bit_count` of them from `first` on: each group after the ones its aliases
+    /// point to (Developer Guide, "How Amazon Route 53 chooses records when health checking is configured" and "How
+    /// health checks work in complex configurations").
+    pub fn settle(&self, checks: &CheckBits, bits: &mut Bits, first: u32) {
         for &group in &self.settle_order {
             let group = &self.groups[group.0 as usize];
             for (bit, member) in (first + group.first_bit..).zip(group.members.clone()) {
-                let healthy = self.is_healthy(&self.members[member as usize], checks, UsableBits::new(words, first));
-                let word = &mut words[bit as usize / 64];
-                *word = *word & !(1 << (bit % 64)) | u64::from(healthy) << (bit % 64);
+                let settled = UsableBits::new(&bits.healthy, first);
+                let healthy = self.is_healthy(&self.members[member as usize], checks, settled);
+                set(&mut bits.healthy, bit, healthy);
+            }
+            let range = first + group.first_bit..first + group.first_bit + group.members.end - group.members.start;
+            let keeps = group.when_all_unhealthy == WhenAllUnhealthy::LastHealthy;
+            if !keeps || range.clone().any(|bit| is_set(&bits.healthy, bit)) {
+                range.for_each(|bit| set(&mut bits.usable, bit, is_set(&bits.healthy, bit)));
             }
         }
     }
@@ -315,4 +344,48 @@ impl Zone {
     fn node(&self, node: NodeIndex) -> &Node {
         &self.nodes[node.0 as usize]
     }
+}
+
+impl Group {
+    fn member_range(&self) -> Range<usize> {
+        self.members.start as usize..self.members.end as usize
+    }
+}
+
+/// Two bits a member, settled for all zones of a world.
+#[derive(Clone, Debug, Default)]
+pub struct Bits {
+    /// What health says; aliases look here.
+    healthy: Box<[u64]>,
+    /// What policies read: the same, but where a group keeps the picture of when something in it was healthy.
+    usable: Box<[u64]>,
+}
+
+impl Bits {
+    /// `count` bits, all unset.
+    pub fn new(count: u32) -> Bits {
+        let words = vec![0; count.div_ceil(64) as usize].into_boxed_slice();
+        Bits { healthy: words.clone(), usable: words }
+    }
+
+    /// The bits that policies read.
+    pub fn usable(&self) -> &[u64] {
+        &self.usable
+    }
+
+    /// Takes over `count` usable bits from other bits, where they began at `other_first`.
+    pub fn carry(&mut self, first: u32, other: &Bits, other_first: u32, count: u32) {
+        for bit in 0..count {
+            set(&mut self.usable, first + bit, is_set(&other.usable, other_first + bit));
+        }
+    }
+}
+
+fn is_set(words: &[u64], bit: u32) -> bool {
+    words[bit as usize / 64] >> (bit % 64) & 1 == 1
+}
+
+fn set(words: &mut [u64], bit: u32, value: bool) {
+    let word = &mut words[bit as usize / 64];
+    *word = *word & !(1 << (bit % 64)) | u64::from(value) << (bit % 64);
 }

@@ -40,6 +40,11 @@ impl<'z> Records<'z> {
         Records { ttl, ..self }
     }
 
+    /// Whether both hold the same data in the same order.
+    pub fn has_data_of(&self, other: &Records<'_>) -> bool {
+        self.bytes == other.bytes
+    }
+
     /// The data of each record, in the order they were written.
     pub fn iter(&self) -> impl Iterator<Item = Data<'z>> + use<'z> {
         let (record_type, mut rest) = (self.record_type, self.bytes);

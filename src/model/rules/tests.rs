@@ -51,6 +51,7 @@ fn zone(sets: &[ResourceRecordSet]) -> HostedZone {
         comment: None,
         vpcs: Vec::new(),
         record_sets: [&defaults, sets].concat(),
+        record_groups: Vec::new(),
     }
 }
 

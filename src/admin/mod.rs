@@ -1,0 +1,93 @@
+//! The side door for people and machines: a small JSON API over HTTP, on loopback unless the settings say otherwise.
+//!
+//! ```text
+//!  GET    /healthz                    200 while the process runs
+//!  GET    /readyz                     200 once queries are answered, 503 before and while it stops
+//!  GET    /v1/overrides               what people say of health checks
+//!  POST   /v1/overrides               say it: {"pattern", "action", "reason", "author", "from", "until"}
+//!  DELETE /v1/overrides?pattern=…     take it back
+//! ```
+//!
+//! Whoever reaches the port may use it; `guard` keeps web pages from reaching it through a person's browser. Nothing here
+//! decides anything: requests become events of the control loop, and its answers become JSON.
+
+mod connections;
+mod guard;
+mod overrides;
+pub mod shapes;
+
+#[cfg(test)]
+mod tests;
+
+use std::io;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::{StatusCode, header};
+use axum::middleware::from_fn;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use serde::Serialize;
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::control::Event;
+
+use connections::Limited;
+use shapes::ErrorShape;
+
+/// The largest body: an override with the longest texts, several times over.
+const BODY_OCTETS: usize = 16 * 1024;
+
+/// The way to the loop, shared by all requests.
+#[derive(Clone)]
+pub struct Door {
+    /// To the control loop.
+    pub events: mpsc::Sender<Event>,
+    /// Whether queries are answered.
+    pub ready: watch::Receiver<bool>,
+}
+
+/// Answers requests for as long as it is polled.
+pub async fn serve(listener: TcpListener, door: Door) -> io::Result<()> {
+    axum::serve(Limited::new(listener), router(door)).await
+}
+
+fn router(door: Door) -> Router {
+    Router::new()
+        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/readyz", get(ready))
+        .route("/v1/overrides", get(overrides::list).post(overrides::set).delete(overrides::clear))
+        .fallback(|| async { refusal(StatusCode::NOT_FOUND, "there is nothing here") })
+        .method_not_allowed_fallback(|| async { refusal(StatusCode::METHOD_NOT_ALLOWED, "not by this method") })
+        .layer(DefaultBodyLimit::max(BODY_OCTETS))
+        .layer(from_fn(guard::guard))
+        .with_state(door)
+}
+
+async fn ready(axum::extract::State(door): axum::extract::State<Door>) -> Response {
+    match *door.ready.borrow() {
+        true => "ready\n".into_response(),
+        false => (StatusCode::SERVICE_UNAVAILABLE, "not ready\n").into_response(),
+    }
+}
+
+impl Door {
+    /// Lets the loop answer something.
+    async fn ask<T>(&self, event: impl FnOnce(oneshot::Sender<T>) -> Event) -> Result<T, Box<Response>> {
+        let gone = || Box::new(refusal(StatusCode::SERVICE_UNAVAILABLE, "the control loop has stopped"));
+        let (answer, outcome) = oneshot::channel();
+        self.events.send(event(answer)).await.map_err(|_| gone())?;
+        outcome.await.map_err(|_| gone())
+    }
+}
+
+fn json(status: StatusCode, shape: &impl Serialize) -> Response {
+    let mut text = serde_json::to_string_pretty(shape).expect("shapes are texts, numbers and lists of them");
+    text.push('\n');
+    (status, [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-store")], text).into_response()
+}
+
+fn refusal(status: StatusCode, error: &str) -> Response {
+    json(status, &ErrorShape { error: error.to_owned(), known: Vec::new() })
+}

@@ -1,0 +1,138 @@
+//! `fiftythree check`: every fault of every file, before it is served.
+
+use std::collections::BTreeSet;
+use std::io::IsTerminal as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use serde_json::{Value, json};
+
+use crate::config::{self, Configuration, Fault, Settings, SourceFile, Style};
+use crate::store::{Overrides, SettingsSource, read_zone_files, read_zone_list};
+
+use super::{print, print_error, settings};
+
+const EXAMPLES: &str = "\
+Examples:
+  fiftythree check                     the settings and zones that `serve` would read
+  fiftythree check --zones ./zones
+  fiftythree check zones/*.toml        these zone files, as if nothing else existed
+  fiftythree check --json | jq '.faults[]'
+
+Nothing is changed and nothing is asked over the network.
+
+Exit code: 0 when everything can be served (warnings may remain); 1 when something is wrong; 2 for a wrong command line.";
+
+/// Find every fault in settings and zones.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct CheckArguments {
+    /// Zone files; without any, all of the zones directory
+    #[arg(value_name = "FILES", conflicts_with = "zones")]
+    files: Vec<PathBuf>,
+    /// The settings file
+    #[arg(short, long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// The directory of zone files
+    #[arg(short, long, value_name = "DIRECTORY")]
+    zones: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// What was found.
+struct Findings {
+    sources: Vec<SourceFile>,
+    faults: Vec<Fault>,
+    configuration: Configuration,
+}
+
+/// Reads everything, prints what is wrong, and says by its exit code whether it could be served.
+pub(super) fn run(arguments: &CheckArguments) -> anyhow::Result<ExitCode> {
+    let overrides = Overrides { zones: arguments.zones.clone(), ..Overrides::default() };
+    let source = SettingsSource { file: settings::locate(arguments.config.as_deref())?, overrides };
+    let findings = find(&source, &arguments.files);
+    if arguments.json {
+        print(&(serde_json::to_string_pretty(&findings.json())? + "\n"));
+    } else {
+        let style = if std::io::stderr().is_terminal() { Style::Coloured } else { Style::Plain };
+        print_error(&config::render(&findings.faults, &findings.sources, style));
+        print(&format!("{}\n", findings.summary()));
+    }
+    Ok(if findings.count(Fault::is_error) == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn find(source: &SettingsSource, files: &[PathBuf]) -> Findings {
+    let reading = source.read();
+    // Broken settings hide no fault of a zone: what zones take from them has defaults.
+    let settings = reading.settings.unwrap_or_else(Settings::built_in);
+    let (sources, mut faults) = (reading.source, reading.faults);
+    let read = match files {
+        [] => read_zone_files(&settings.zones.directory, &[], nothing_before),
+        files => read_zone_list(files, nothing_before),
+    };
+    let zones = config::read_zones(&read.files, &settings);
+    faults.extend(read.faults);
+    faults.extend(zones.faults);
+    let sources = sources.into_iter().chain(read.files).collect();
+    Findings { sources, faults, configuration: zones.configuration }
+}
+
+fn nothing_before(_: &Path) -> Option<SourceFile> {
+    None
+}
+
+impl Findings {
+    fn count(&self, of: impl Fn(&Fault) -> bool) -> usize {
+        self.faults.iter().filter(|fault| of(fault)).count()
+    }
+
+    fn record_count(&self) -> usize {
+        self.configuration.zones.iter().map(|zone| zone.zone.record_sets.len()).sum()
+    }
+
+    /// Such as "3 errors, 1 warning in 2 files; 14 records in 2 zones are fine".
+    fn summary(&self) -> String {
+        let fine = format!(
+            "{} in {} are fine",
+            counted(self.record_count(), "record"),
+            counted(self.configuration.zones.len(), "zone")
+        );
+        let (errors, warnings) = (self.count(Fault::is_error), self.count(|fault| !fault.is_error()));
+        let files = counted(self.faults.iter().map(|fault| &fault.path).collect::<BTreeSet<_>>().len(), "file");
+        match (errors, warnings) {
+            (0, 0) => fine,
+            (_, 0) => format!("{} in {files}; {fine}", counted(errors, "error")),
+            (0, _) => format!("{} in {files}; {fine}", counted(warnings, "warning")),
+            (_, _) => format!("{}, {} in {files}; {fine}", counted(errors, "error"), counted(warnings, "warning")),
+        }
+    }
+
+    fn json(&self) -> Value {
+        let fault = |fault: &Fault| {
+            let (line, column) = fault.position(&self.sources).unzip();
+            json!({
+                "severity": fault.severity.as_str(),
+                "file": fault.path.display().to_string(),
+                "line": line,
+                "column": column,
+                "message": fault.message,
+                "label": fault.label,
+                "hint": fault.hint,
+            })
+        };
+        json!({
+            "errors": self.count(Fault::is_error),
+            "warnings": self.count(|fault| !fault.is_error()),
+            "zones": self.configuration.zones.len(),
+            "records": self.record_count(),
+            "faults": self.faults.iter().map(fault).collect::<Vec<_>>(),
+        })
+    }
+}
+
+fn counted(count: usize, noun: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {noun}{plural}")
+}

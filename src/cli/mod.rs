@@ -1,0 +1,138 @@
+//! The command line: what a person types, and what they read.
+//!
+//! `serve` runs the server, `check` finds faults before they are served, `query` asks as `dig` does, `override` steers.
+
+mod check;
+mod logging;
+mod overrides;
+mod query;
+mod serve;
+mod settings;
+mod side_door;
+mod version;
+mod when;
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+const ABOUT: &str = "\
+An authoritative DNS server that routes like Amazon Route 53.
+
+Zones are TOML files. Records have Route 53's routing policies (simple, weighted, latency, failover, geolocation, \
+geoproximity, multivalue, IP-based) and its health checks; an answer changes within seconds of a check.";
+
+const EXAMPLES: &str = "\
+Try it:
+  fiftythree serve                                  as ./config/fiftythree.toml says
+  fiftythree query www.lab.test                     in another terminal
+  fiftythree query weighted.lab.test --count 100    which answers, how often
+  fiftythree check                                  every fault in settings and zones
+
+Settings are looked for as --config, $FIFTYTHREE_CONFIG, ./config/fiftythree.toml, /etc/fiftythree/fiftythree.toml.";
+
+/// All of the command line.
+#[derive(Debug, Parser)]
+#[command(name = "fiftythree", version, about = "An authoritative DNS server that routes like Amazon Route 53")]
+#[command(long_about = ABOUT, after_help = EXAMPLES, max_term_width = 120)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Serve(serve::ServeArguments),
+    Check(check::CheckArguments),
+    Query(query::QueryArguments),
+    Override(overrides::OverrideArguments),
+    /// Print the version and what it was built for
+    Version,
+}
+
+/// Does what the command line says. A wrong one ends the process with code 2, as usual.
+pub fn run() -> ExitCode {
+    let outcome = match Arguments::parse().command {
+        Command::Serve(arguments) => serve::run(arguments),
+        Command::Check(arguments) => check::run(&arguments),
+        Command::Query(arguments) => query::run(&arguments),
+        Command::Override(arguments) => overrides::run(arguments),
+        Command::Version => Ok(version::run()),
+    };
+    outcome.unwrap_or_else(|error| {
+        print_error(&format!("error: {error:#}\n"));
+        ExitCode::FAILURE
+    })
+}
+
+/// Writes to standard output. A reader that has gone away (`| head`) is no fault.
+fn print(text: &str) {
+    let _ = std::io::stdout().write_all(text.as_bytes());
+}
+
+/// Writes to standard error; nobody can be told that this failed.
+fn print_error(text: &str) {
+    let _ = std::io::stderr().write_all(text.as_bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn parse(line: &str) -> Result<Arguments, clap::Error> {
+        Arguments::try_parse_from(line.split(' '))
+    }
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn usual_commands_are_understood() {
+        let usual = [
+            "fiftythree serve",
+            "fiftythree serve --config a.toml --listen 127.0.0.1:5300 --listen [::1]:5300 --zones z --state s --log-format json -v",
+            "fiftythree check",
+            "fiftythree check --json zones/a.toml zones/b.toml",
+            "fiftythree query www.lab.test",
+            "fiftythree query lab.test MX --server 127.0.0.1:5300 --subnet 10.53.1.0/24 --tcp --nsid --timeout 500ms --json",
+            "fiftythree query weighted.lab.test --count 100",
+            "fiftythree query -x 192.0.2.11",
+            "fiftythree query --self",
+            "fiftythree override set app-blue down --reason update --until 22:00 --author ada",
+            "fiftythree override set app-* up --for 30m --from 21:00 --admin 127.0.0.1:8053",
+            "fiftythree override clear app-blue",
+            "fiftythree override list --json",
+            "fiftythree version",
+        ];
+        for line in usual {
+            assert!(parse(line).is_ok(), "{line}: {}", parse(line).unwrap_err());
+        }
+    }
+
+    #[test]
+    fn nonsense_is_refused() {
+        let nonsense = [
+            "fiftythree",
+            "fiftythree query",
+            "fiftythree query a.test NOTYPE",
+            "fiftythree query a.test --count 0",
+            "fiftythree query a.test -x 192.0.2.1",
+            "fiftythree query a.test --self",
+            "fiftythree query a.test --subnet 10.53.1.0/33",
+            "fiftythree override set app-blue",
+            "fiftythree override set app-blue sideways",
+            "fiftythree override set app-blue down --for 30m --until 22:00",
+            "fiftythree override set app-blue down --for soon",
+            "fiftythree serve --listen localhost",
+            "fiftythree serve --log-format yaml",
+        ];
+        for line in nonsense {
+            assert!(parse(line).is_err(), "{line}");
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! `fiftythree override`: people say what a health check has to be.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Subcommand, ValueEnum};
+use jiff::{Timestamp, Zoned};
+
+use crate::admin::shapes::{ActionShape, OverrideShape, OverridesShape, SteeredShape, WishShape};
+
+use super::side_door::{ServerArguments, SideDoor};
+use super::{print, print_error, when};
+
+const EXAMPLES: &str = "\
+Examples:
+  fiftythree override set app-blue down --reason \"kernel update\" --until 22:00
+  fiftythree override set 'app-*' down --for 30m
+  fiftythree override set app-blue up --from 22:00 --until 02:00
+  fiftythree override list
+  fiftythree override clear app-blue
+  fiftythree override clear '*'                 all of them
+
+An override is the final verdict of the checks it is about, until it ends or is cleared, across restarts too. Where \
+several are about one check, the one set last counts; one with the same name takes the place of the former.
+
+Exit code: 0 when it is done; 1 when it is not; 2 for a wrong command line.";
+
+/// Say what a health check has to be, whatever its probes see.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct OverrideArguments {
+    #[command(subcommand)]
+    command: OverrideCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum OverrideCommand {
+    /// Hold checks up or down
+    Set(SetArguments),
+    /// Let the probes decide again
+    Clear(ClearArguments),
+    /// Show what is held, by whom and why
+    List(ListArguments),
+}
+
+#[derive(Debug, clap::Args)]
+struct SetArguments {
+    /// The name of a health check, or a glob: `*` stands for any letters, `?` for one
+    name: String,
+    /// What it has to be
+    action: Action,
+    /// Why; shown wherever its health is
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    reason: String,
+    /// Until when: 22:00 (the next one, local time), "2026-03-01 22:00", 2026-03-01T22:00:00Z [default: until cleared]
+    #[arg(long, value_name = "TIME")]
+    until: Option<String>,
+    /// For how long instead: 30m, 1h30m, 2d
+    #[arg(long = "for", value_name = "SPAN", value_parser = when::span, conflicts_with = "until")]
+    duration: Option<Duration>,
+    /// From when on, as --until [default: now]
+    #[arg(long, value_name = "TIME")]
+    from: Option<String>,
+    /// Who says so [default: $USER]
+    #[arg(long, value_name = "NAME")]
+    author: Option<String>,
+    #[command(flatten)]
+    server: ServerArguments,
+}
+
+#[derive(Debug, clap::Args)]
+struct ClearArguments {
+    /// The name as it was set, or a glob over such names
+    name: String,
+    #[command(flatten)]
+    server: ServerArguments,
+}
+
+#[derive(Debug, clap::Args)]
+struct ListArguments {
+    /// For machines
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    server: ServerArguments,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Action {
+    /// Healthy
+    Up,
+    /// Unhealthy
+    Down,
+}
+
+/// Sets, clears or lists.
+pub(super) fn run(arguments: OverrideArguments) -> anyhow::Result<ExitCode> {
+    match arguments.command {
+        OverrideCommand::Set(arguments) => set(arguments),
+        OverrideCommand::Clear(arguments) => clear(&arguments),
+        OverrideCommand::List(arguments) => list(&arguments),
+    }
+}
+
+fn set(arguments: SetArguments) -> anyhow::Result<ExitCode> {
+    let SetArguments { name, action, reason, until, duration, from, author, server } = arguments;
+    let now = Zoned::now();
+    let moment = |text: &str, after: &Zoned| when::moment(text, after).map_err(anyhow::Error::msg);
+    let from = from.map(|text| moment(&text, &now)).transpose()?;
+    let begin = from.map_or_else(|| now.clone(), |from| from.to_zoned(now.time_zone().clone()));
+    let until = match (until, duration) {
+        (Some(text), _) => Some(moment(&text, &begin)?),
+        (None, Some(duration)) => Some(begin.timestamp().checked_add(duration)?),
+        (None, None) => None,
+    };
+    let wish = WishShape {
+        pattern: name,
+        action: match action {
+            Action::Up => ActionShape::Up,
+            Action::Down => ActionShape::Down,
+        },
+        reason,
+        author: author.unwrap_or_else(whoever_types),
+        from: from.map(|from| from.to_string()),
+        until: until.map(|until| until.to_string()),
+    };
+    let steered: SteeredShape = SideDoor::find(&server)?.post("/v1/overrides", serde_json::to_string(&wish)?)?;
+    Ok(report(&steered, "is set"))
+}
+
+fn clear(arguments: &ClearArguments) -> anyhow::Result<ExitCode> {
+    let door = SideDoor::find(&arguments.server)?;
+    let steered: SteeredShape = door.delete("/v1/overrides", &[("pattern", &arguments.name)])?;
+    Ok(report(&steered, "is cleared"))
+}
+
+fn list(arguments: &ListArguments) -> anyhow::Result<ExitCode> {
+    let all: OverridesShape = SideDoor::find(&arguments.server)?.get("/v1/overrides", &[])?;
+    if arguments.json {
+        print(&(serde_json::to_string_pretty(&all)? + "\n"));
+    } else if all.overrides.is_empty() {
+        print("there are no overrides\n");
+    } else {
+        all.overrides.iter().for_each(|shape| print(&describe(shape)));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn report(steered: &SteeredShape, what: &str) -> ExitCode {
+    for shape in &steered.overrides {
+        print(&format!("override of {} {what}\n{}", shape.pattern, describe(shape)));
+    }
+    if steered.replaced {
+        print("it takes the place of the former one\n");
+    }
+    if let Some(warning) = &steered.warning {
+        print_error(&format!("warning: {warning}\n"));
+    }
+    ExitCode::SUCCESS
+}
+
+/// Some lines for a person, with local times.
+pub(super) fn describe(shape: &OverrideShape) -> String {
+    let OverrideShape { pattern, action, reason, author, from, until, active, checks, .. } = shape;
+    let action = match action {
+        ActionShape::Up => "up",
+        ActionShape::Down => "down",
+    };
+    let yet = if *active { "" } else { " (not now)" };
+    let until = until.as_ref().map_or_else(|| "until cleared".to_owned(), |until| format!("until {}", local(until)));
+    let mut text = format!("  {pattern} {action}{yet}, from {} {until}, by {author}", local(from));
+    if !reason.is_empty() {
+        text.push_str(&format!(": {reason}"));
+    }
+    let checks = if checks.is_empty() { "no check has such a name now".to_owned() } else { checks.join(", ") };
+    text.push_str(&format!("\n    checks: {checks}\n"));
+    text
+}
+
+/// The local time of a moment that the server wrote.
+pub(super) fn local(text: &str) -> String {
+    match text.parse::<Timestamp>() {
+        Ok(moment) => Zoned::new(moment, jiff::tz::TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S").to_string(),
+        Err(_) => text.to_owned(),
+    }
+}
+
+fn whoever_types() -> String {
+    let named = ["USER", "LOGNAME"].into_iter().find_map(|variable| std::env::var(variable).ok());
+    named.filter(|name| !name.is_empty()).unwrap_or_else(|| "somebody".to_owned())
+}

@@ -1,0 +1,339 @@
+//! `fiftythree query`: asks a DNS server and shows what it said, in the manner of `dig`.
+
+mod exchange;
+mod render;
+mod tally;
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, anyhow, bail};
+use hickory_proto::op::{Edns, Message, Query};
+use hickory_proto::rr::rdata::opt::{ClientSubnet, EdnsOption, NSIDPayload};
+use hickory_proto::rr::{Name as WireName, RecordType as WireType};
+use hickory_proto::serialize::binary::{BinDecodable, BinDecoder};
+use ipnet::IpNet;
+
+use crate::config::Settings;
+use crate::model::{Name, RecordType};
+
+use super::print;
+use super::settings;
+use exchange::{Asker, Reply};
+use tally::Tally;
+
+/// Where a server listens that was started as the README says.
+const DEFAULT_SERVER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 5300);
+/// What we can take over UDP: it fits every path without fragments (DNS flag day 2020).
+const UDP_PAYLOAD: u16 = 1232;
+
+const EXAMPLES: &str = "\
+Examples:
+  fiftythree query www.lab.test                       as dig would show it
+  fiftythree query lab.test MX --short                the values alone
+  fiftythree query geo.lab.test --subnet 10.53.1.0/24 for a client in that network
+  fiftythree query weighted.lab.test --count 1000     which answers, how often
+  fiftythree query -x 192.0.2.11                      the name of an address
+  fiftythree query lab.test SOA --server [::1]:53 --tcp
+
+Names and values are written as in Route 53, with octal escapes: \\052 is an asterisk.
+
+Exit code: 0 when the server replied, whatever it said; 1 when it did not; 2 for a wrong command line.";
+
+/// Ask a DNS server and show what it says, like dig.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct QueryArguments {
+    /// The name to ask for; `*.lab.test` and octal escapes are fine
+    #[arg(required_unless_present_any = ["reverse", "self_test"], conflicts_with = "reverse")]
+    name: Option<String>,
+    /// The record type: A, AAAA, CNAME, …, ANY, AXFR or TYPE65280
+    #[arg(name = "TYPE", value_parser = parse_type)]
+    record_type: Option<Type>,
+    /// Ask for the name of this address (PTR)
+    #[arg(short = 'x', long, value_name = "ADDRESS")]
+    reverse: Option<IpAddr>,
+    /// Whom to ask; without a port, 53 [default: the first `dns.listen` of the settings, else 127.0.0.1:5300]
+    #[arg(short, long, value_name = "ADDRESS[:PORT]", value_parser = parse_server)]
+    server: Option<SocketAddr>,
+    /// Ask on behalf of clients in this network (EDNS Client Subnet)
+    #[arg(long, value_name = "CIDR", value_parser = parse_subnet)]
+    subnet: Option<IpNet>,
+    /// Ask over TCP at once, not only after a truncated reply
+    #[arg(long)]
+    tcp: bool,
+    /// Ask so many times and count which answers come how often
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    count: Option<u64>,
+    /// Ask which server replied (NSID)
+    #[arg(long)]
+    nsid: bool,
+    /// How long to wait, for each try (`2s`, `500ms`; two tries over UDP)
+    #[arg(long, value_name = "DURATION", default_value = "2s", value_parser = parse_duration)]
+    timeout: Duration,
+    /// Print the values of the answer alone
+    #[arg(long, conflicts_with = "json")]
+    short: bool,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    /// Ask the configured server itself one question and exit 0 when it replies (for a container's HEALTHCHECK)
+    #[arg(long = "self", conflicts_with_all = ["name", "reverse", "count"])]
+    self_test: bool,
+    /// The settings that say where the server listens
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+/// A type to ask for, by its wire code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Type(u16);
+
+/// Asks, prints, and says by its exit code whether there was a reply.
+pub(super) fn run(arguments: &QueryArguments) -> anyhow::Result<ExitCode> {
+    if arguments.self_test {
+        return self_test(arguments);
+    }
+    let asker = Asker { server: server(arguments)?, timeout: arguments.timeout };
+    let (name, record_type) = subject(arguments)?;
+    match arguments.count {
+        Some(count) => repeat(asker, arguments, &name, record_type, count),
+        None => once(asker, arguments, &name, record_type),
+    }
+}
+
+fn once(asker: Asker, arguments: &QueryArguments, name: &Name, record_type: Type) -> anyhow::Result<ExitCode> {
+    let reply = ask(asker, arguments, name, record_type)?;
+    let text = if arguments.json {
+        serde_json::to_string_pretty(&render::json(&reply, asker.server))? + "\n"
+    } else if arguments.short {
+        render::short(&reply)
+    } else {
+        render::text(&reply, asker.server, &asked(name, record_type))
+    };
+    print(&text);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn repeat(
+    asker: Asker,
+    arguments: &QueryArguments,
+    name: &Name,
+    record_type: Type,
+    count: u64,
+) -> anyhow::Result<ExitCode> {
+    let start = Instant::now();
+    let mut tally = Tally::default();
+    for _ in 0..count {
+        tally.add(render::outcome(&ask(asker, arguments, name, record_type)?));
+    }
+    let text = if arguments.json {
+        serde_json::to_string_pretty(&tally.json(start.elapsed()))? + "\n"
+    } else {
+        tally.text(start.elapsed())
+    };
+    print(&text);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Any well-formed reply will do: it shows that the server reads, decides and writes. Even REFUSED does. A server that
+/// listens on several addresses may have passed over one that the machine does not have, so one that replies is enough.
+fn self_test(arguments: &QueryArguments) -> anyhow::Result<ExitCode> {
+    let mut failure = anyhow!("the settings name no address to listen on");
+    for server in own_addresses(arguments)? {
+        let asker = Asker { server, timeout: arguments.timeout };
+        match ask(asker, arguments, &Name::root(), Type(RecordType::Soa.code())) {
+            Ok(reply) => {
+                print(&format!("{server} replied in {:.1} ms\n", reply.elapsed.as_secs_f64() * 1000.0));
+                return Ok(ExitCode::SUCCESS);
+            }
+            Err(error) => failure = error,
+        }
+    }
+    Err(failure)
+}
+
+/// Where the configured server is to be found; without a settings file it has the built-in ones.
+fn own_addresses(arguments: &QueryArguments) -> anyhow::Result<Vec<SocketAddr>> {
+    if let Some(server) = arguments.server {
+        return Ok(vec![server]);
+    }
+    let listen = settings::listen_addresses(arguments.config.as_deref())?;
+    let listen = listen.unwrap_or_else(|| Settings::built_in().dns.listen);
+    Ok(listen.into_iter().map(reachable).collect())
+}
+
+fn ask(asker: Asker, arguments: &QueryArguments, name: &Name, record_type: Type) -> anyhow::Result<Reply> {
+    let question = question(arguments, name, record_type)?;
+    // A zone transfer goes over TCP alone (RFC 5936 section 4.2).
+    let tcp = arguments.tcp || record_type == Type(WireType::AXFR.into());
+    Ok(if tcp { asker.ask_tcp(&question)? } else { asker.ask_udp_then_tcp(&question)? })
+}
+
+fn question(arguments: &QueryArguments, name: &Name, record_type: Type) -> anyhow::Result<Message> {
+    let wire_name = WireName::read(&mut BinDecoder::new(name.wire())).context("this name cannot be asked for")?;
+    let mut edns = Edns::new();
+    edns.set_max_payload(UDP_PAYLOAD);
+    if let Some(subnet) = arguments.subnet {
+        edns.options_mut().insert(EdnsOption::Subnet(ClientSubnet::new(subnet.network(), subnet.prefix_len(), 0)));
+    }
+    if arguments.nsid {
+        let empty = NSIDPayload::new(Vec::new()).context("an empty NSID is always possible")?;
+        edns.options_mut().insert(EdnsOption::NSID(empty));
+    }
+    let mut message = Message::query();
+    message.add_query(Query::query(wire_name, WireType::from(record_type.0)));
+    message.set_edns(edns);
+    Ok(message)
+}
+
+/// What is asked for, and of which type.
+fn subject(arguments: &QueryArguments) -> anyhow::Result<(Name, Type)> {
+    if let Some(address) = arguments.reverse {
+        return Ok((reverse_name(address), arguments.record_type.unwrap_or(Type(RecordType::Ptr.code()))));
+    }
+    let Some(text) = &arguments.name else { bail!("nothing to ask for") };
+    let name = Name::parse(text).with_context(|| format!("`{text}` is no domain name"))?;
+    Ok((name, arguments.record_type.unwrap_or(Type(RecordType::A.code()))))
+}
+
+/// The name under which an address is looked up (RFC 1035 section 3.5, RFC 3596 section 2.5).
+fn reverse_name(address: IpAddr) -> Name {
+    let text = match address {
+        IpAddr::V4(v4) => {
+            let [a, b, c, d] = v4.octets();
+            format!("{d}.{c}.{b}.{a}.in-addr.arpa.")
+        }
+        IpAddr::V6(v6) => {
+            let nibbles = v6.octets().into_iter().rev().flat_map(|octet| [octet & 15, octet >> 4]);
+            nibbles.map(|nibble| format!("{nibble:x}.")).collect::<String>() + "ip6.arpa."
+        }
+    };
+    Name::parse(&text).expect("digits and dots are a name")
+}
+
+fn asked(name: &Name, record_type: Type) -> String {
+    format!("{name} {}", render::type_name(record_type.0))
+}
+
+fn server(arguments: &QueryArguments) -> anyhow::Result<SocketAddr> {
+    if let Some(server) = arguments.server {
+        return Ok(server);
+    }
+    let listen = settings::listen_addresses(arguments.config.as_deref())?;
+    Ok(listen.and_then(|listen| listen.first().copied()).map_or(DEFAULT_SERVER, reachable))
+}
+
+/// The address under which this machine reaches a server that listens here.
+fn reachable(listen: SocketAddr) -> SocketAddr {
+    let address = match listen.ip() {
+        IpAddr::V4(v4) if v4.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(v6) if v6.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        address => address,
+    };
+    SocketAddr::new(address, listen.port())
+}
+
+fn parse_server(text: &str) -> Result<SocketAddr, String> {
+    let bare = text.trim_start_matches('[').trim_end_matches(']');
+    let with_port = text.parse::<SocketAddr>().ok();
+    with_port
+        .or_else(|| bare.parse::<IpAddr>().ok().map(|address| SocketAddr::new(address, 53)))
+        .ok_or_else(|| "write an address and a port, such as 127.0.0.1:5300 or [::1]:53".to_owned())
+}
+
+/// A network, or a single address as the network of one.
+fn parse_subnet(text: &str) -> Result<IpNet, String> {
+    let network = text.parse::<IpNet>().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from));
+    network
+        .map(|network| network.trunc())
+        .ok_or_else(|| "write a network such as 10.53.1.0/24 or 2001:db8::/48".to_owned())
+}
+
+fn parse_type(text: &str) -> Result<Type, String> {
+    let upper = text.to_ascii_uppercase();
+    if let Ok(known) = upper.parse::<RecordType>() {
+        return Ok(Type(known.code()));
+    }
+    if let Some(number) = upper.strip_prefix("TYPE").and_then(|digits| digits.parse().ok()) {
+        return Ok(Type(number));
+    }
+    let known = upper.parse::<WireType>().map(|wire_type| Type(wire_type.into()));
+    known.map_err(|_| "write a record type such as A, AAAA, MX, ANY or TYPE65280".to_owned())
+}
+
+fn parse_duration(text: &str) -> Result<Duration, String> {
+    let wrong = || "write seconds or milliseconds, such as 2s, 0.5s or 500ms".to_owned();
+    let (digits, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len()));
+    let number: f64 = digits.parse().map_err(|_| wrong())?;
+    let seconds = match unit {
+        "" | "s" => number,
+        "ms" => number / 1000.0,
+        _ => return Err(wrong()),
+    };
+    Duration::try_from_secs_f64(seconds).ok().filter(|duration| !duration.is_zero()).ok_or_else(wrong)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_turn_into_the_names_of_the_reverse_tree() {
+        let name = |text: &str| reverse_name(text.parse().unwrap()).to_string();
+        assert_eq!(name("192.0.2.11"), "11.2.0.192.in-addr.arpa.");
+        assert!(name("2001:db8::1").starts_with("1.0.0.0.0.0"));
+        assert!(name("2001:db8::1").ends_with("8.b.d.0.1.0.0.2.ip6.arpa."));
+    }
+
+    #[test]
+    fn servers_need_no_port() {
+        let cases = [
+            ("127.0.0.1:5300", "127.0.0.1:5300"),
+            ("192.0.2.1", "192.0.2.1:53"),
+            ("::1", "[::1]:53"),
+            ("[::1]:54", "[::1]:54"),
+            ("[::1]", "[::1]:53"),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(parse_server(text).unwrap(), expected.parse().unwrap(), "{text}");
+        }
+        assert!(parse_server("ns1.lab.test").is_err());
+    }
+
+    #[test]
+    fn every_address_is_asked_by_the_loopback() {
+        assert_eq!(reachable("0.0.0.0:53".parse().unwrap()), "127.0.0.1:53".parse().unwrap());
+        assert_eq!(reachable("[::]:53".parse().unwrap()), "[::1]:53".parse().unwrap());
+        assert_eq!(reachable("10.0.0.1:53".parse().unwrap()), "10.0.0.1:53".parse().unwrap());
+    }
+
+    #[test]
+    fn types_are_mnemonics_or_numbers() {
+        let cases =
+            [("a", 1), ("AAAA", 28), ("https", 65), ("any", 255), ("AXFR", 252), ("TYPE65280", 65280), ("spf", 99)];
+        for (text, code) in cases {
+            assert_eq!(parse_type(text), Ok(Type(code)), "{text}");
+        }
+        assert!(parse_type("TYPE65536").is_err());
+        assert!(parse_type("nonsense").is_err());
+    }
+
+    #[test]
+    fn durations_have_units() {
+        assert_eq!(parse_duration("2s"), Ok(Duration::from_secs(2)));
+        assert_eq!(parse_duration("0.5"), Ok(Duration::from_millis(500)));
+        assert_eq!(parse_duration("250ms"), Ok(Duration::from_millis(250)));
+        for wrong in ["", "0", "-1s", "2m", "s", "1e400"] {
+            assert!(parse_duration(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_subnet_loses_the_bits_beyond_its_prefix() {
+        assert_eq!(parse_subnet("10.53.1.77/24").unwrap().to_string(), "10.53.1.0/24");
+        assert_eq!(parse_subnet("10.53.1.77").unwrap().to_string(), "10.53.1.77/32");
+    }
+}

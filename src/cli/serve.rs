@@ -1,0 +1,103 @@
+//! `fiftythree serve`: the server, in the foreground.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+
+use crate::config::{self, LogFormat, Settings, Style};
+use crate::daemon;
+use crate::store::{Overrides, SettingsSource};
+
+use super::{logging, print_error, settings};
+
+const EXAMPLES: &str = "\
+Examples:
+  fiftythree serve                            as ./config/fiftythree.toml says
+  fiftythree serve --zones ./zones --listen 127.0.0.1:5300
+  fiftythree serve --listen 127.0.0.1:0       on a free port; standard output says which
+
+Edited zones and settings are picked up by themselves; SIGHUP does it at once. A broken file keeps its last good \
+version and is reported. SIGTERM and SIGINT finish what is in flight and stop; a second one stops at once.
+
+RUST_LOG chooses what is logged, such as RUST_LOG=debug.
+
+Exit code: 0 after a signal to stop; 1 when the server cannot start; 2 for a wrong command line.";
+
+/// Serve the zones.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct ServeArguments {
+    /// The settings file
+    #[arg(short, long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Listen here, UDP and TCP, instead of where the settings say; may be repeated
+    #[arg(short, long, value_name = "ADDRESS:PORT")]
+    listen: Vec<SocketAddr>,
+    /// The directory of zone files
+    #[arg(short, long, value_name = "DIRECTORY")]
+    zones: Option<PathBuf>,
+    /// Where `fiftythree override` and others reach the server, instead of where the settings say
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    admin: Option<SocketAddr>,
+    /// Where to keep what is remembered across restarts
+    #[arg(long, value_name = "DIRECTORY")]
+    state: Option<PathBuf>,
+    /// How the log on standard error looks [default: as the settings say, else auto]
+    #[arg(long, value_name = "FORMAT")]
+    log_format: Option<Format>,
+    /// Log more; twice: still more
+    #[arg(short, long, action = clap::ArgAction::Count)]
+    verbose: u8,
+}
+
+/// What `--log-format` may say.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum Format {
+    /// Text, with colour on a terminal
+    Auto,
+    /// Text
+    Text,
+    /// One JSON object a line
+    Json,
+}
+
+impl From<Format> for LogFormat {
+    fn from(format: Format) -> LogFormat {
+        match format {
+            Format::Auto => LogFormat::Auto,
+            Format::Text => LogFormat::Text,
+            Format::Json => LogFormat::Json,
+        }
+    }
+}
+
+/// Serves until a signal says to stop.
+pub(super) fn run(arguments: ServeArguments) -> anyhow::Result<ExitCode> {
+    let ServeArguments { config, listen, zones, admin, state, log_format, verbose } = arguments;
+    let file = settings::locate(config.as_deref())?.as_deref().map(absolute).transpose()?;
+    let zones = zones.or_else(|| file.is_none().then(|| Settings::built_in().zones.directory));
+    let overrides = Overrides {
+        listen,
+        zones: zones.as_deref().map(absolute).transpose()?,
+        admin,
+        state: state.as_deref().map(absolute).transpose()?,
+        log_format: log_format.map(LogFormat::from),
+    };
+    let source = SettingsSource { file, overrides };
+    let reading = source.read();
+    let Some(settings) = reading.settings else {
+        let sources: Vec<_> = reading.source.into_iter().collect();
+        print_error(&config::render(&reading.faults, &sources, Style::Plain));
+        anyhow::bail!("the settings are broken");
+    };
+    logging::start(settings.log.format, verbose);
+    daemon::run(source, settings)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Log lines and last good sources name files by their whole path.
+fn absolute(path: &Path) -> anyhow::Result<PathBuf> {
+    std::path::absolute(path).with_context(|| format!("there is no path {}", path.display()))
+}

@@ -1,0 +1,50 @@
+//! Where the settings are.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+
+use crate::config::{self, Settings, Style};
+use crate::store::{Overrides, SettingsSource};
+
+/// The variable that names the settings file.
+const VARIABLE: &str = "FIFTYTHREE_CONFIG";
+/// Where settings are looked for when nobody says where they are.
+const USUAL: [&str; 2] = ["config/fiftythree.toml", "/etc/fiftythree/fiftythree.toml"];
+
+/// The settings file: as the flag says, as the environment says, else the first of the usual ones that exists. One that
+/// was named must exist.
+pub(super) fn locate(flag: Option<&Path>) -> anyhow::Result<Option<PathBuf>> {
+    let variable = std::env::var_os(VARIABLE).filter(|value| !value.is_empty());
+    if let Some(path) = flag.map(Path::to_path_buf).or(variable.map(PathBuf::from)) {
+        if !path.exists() {
+            bail!("there is no settings file {}", path.display());
+        }
+        return Ok(Some(path));
+    }
+    Ok(USUAL.map(PathBuf::from).into_iter().find(|path| path.exists()))
+}
+
+/// The addresses that the settings say to listen on; `None` when there is no settings file.
+pub(super) fn listen_addresses(flag: Option<&Path>) -> anyhow::Result<Option<Vec<SocketAddr>>> {
+    Ok(read(flag, "--server")?.map(|settings| settings.dns.listen))
+}
+
+/// Where the running server's admin side is, as its settings say.
+pub(super) fn admin_address(flag: Option<&Path>) -> anyhow::Result<SocketAddr> {
+    let settings = read(flag, "--admin")?.unwrap_or_else(Settings::built_in);
+    settings.admin.listen.context("the admin side is switched off in the settings: `[admin] listen`")
+}
+
+/// The settings; `None` when there is no file. `instead` is the option that does without them.
+fn read(flag: Option<&Path>, instead: &str) -> anyhow::Result<Option<Settings>> {
+    let Some(file) = locate(flag)? else { return Ok(None) };
+    let reading = SettingsSource { file: Some(file.clone()), overrides: Overrides::default() }.read();
+    let Some(settings) = reading.settings else {
+        let sources = reading.source.into_iter().collect::<Vec<_>>();
+        let rendered = config::render(&reading.faults, &sources, Style::Plain);
+        bail!("the settings are broken, name a server with {instead}\n{rendered}");
+    };
+    Ok(Some(settings))
+}

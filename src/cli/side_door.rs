@@ -1,0 +1,134 @@
+//! Talking to a running server over its side door.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, anyhow, bail};
+use reqwest::header::CONTENT_TYPE;
+use reqwest::{Client, Method, StatusCode, Url};
+use serde::de::DeserializeOwned;
+
+use crate::admin::shapes::ErrorShape;
+
+use super::settings;
+
+/// The server answers from memory; who waits longer waits for a disk that hangs.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How many names an error shows before it only counts.
+const NAMED: usize = 20;
+
+/// Which server is meant.
+#[derive(Clone, Debug, clap::Args)]
+pub(super) struct ServerArguments {
+    /// The running server's admin address [default: as the settings say, else 127.0.0.1:8053]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    admin: Option<SocketAddr>,
+    /// The settings file
+    #[arg(short, long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+/// A server's side door.
+pub(super) struct SideDoor {
+    runtime: tokio::runtime::Runtime,
+    client: Client,
+    server: SocketAddr,
+}
+
+impl SideDoor {
+    /// Finds the server; nothing is asked yet.
+    pub(super) fn find(arguments: &ServerArguments) -> anyhow::Result<SideDoor> {
+        let server = match arguments.admin {
+            Some(address) => address,
+            None => settings::admin_address(arguments.config.as_deref())?,
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let client = Client::builder()
+            .tls_backend_preconfigured(without_tls())
+            .no_proxy()
+            .timeout(PATIENCE)
+            .build()
+            .context("cannot make an HTTP client")?;
+        Ok(SideDoor { runtime, client, server: reachable(server) })
+    }
+
+    /// Reads something.
+    pub(super) fn get<T: DeserializeOwned>(&self, path: &str, parameters: &[(&str, &str)]) -> anyhow::Result<T> {
+        self.ask(Method::GET, path, parameters, None)
+    }
+
+    /// Sends something.
+    pub(super) fn post<T: DeserializeOwned>(&self, path: &str, body: String) -> anyhow::Result<T> {
+        self.ask(Method::POST, path, &[], Some(body))
+    }
+
+    /// Takes something back.
+    pub(super) fn delete<T: DeserializeOwned>(&self, path: &str, parameters: &[(&str, &str)]) -> anyhow::Result<T> {
+        self.ask(Method::DELETE, path, parameters, None)
+    }
+
+    fn ask<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        parameters: &[(&str, &str)],
+        body: Option<String>,
+    ) -> anyhow::Result<T> {
+        let server = self.server;
+        let url = Url::parse_with_params(&format!("http://{server}{path}"), parameters)?;
+        let mut request = self.client.request(method, url);
+        if let Some(body) = body {
+            request = request.header(CONTENT_TYPE, "application/json").body(body);
+        }
+        let exchange = async {
+            let response = request.send().await?;
+            Ok::<_, reqwest::Error>((response.status(), response.text().await?))
+        };
+        let (status, text) = self.runtime.block_on(exchange).map_err(|error| unreachable(server, &error))?;
+        if status.is_success() {
+            return serde_json::from_str(&text).with_context(|| format!("{server} is no fiftythree of this version"));
+        }
+        bail!(refused(server, status, &text))
+    }
+}
+
+fn unreachable(server: SocketAddr, error: &reqwest::Error) -> anyhow::Error {
+    let what = if error.is_timeout() { "does not answer" } else { "cannot be reached" };
+    anyhow!(
+        "the server's admin side at {server} {what}\n  hint: is it running? `--admin` says where, as `[admin] listen` in its settings does"
+    )
+}
+
+fn refused(server: SocketAddr, status: StatusCode, text: &str) -> String {
+    let Ok(ErrorShape { error, known }) = serde_json::from_str(text) else {
+        return format!("{server} says {status}: {}", text.trim());
+    };
+    if known.is_empty() {
+        return error;
+    }
+    let more = known.len().saturating_sub(NAMED);
+    let named = known[..known.len() - more].join(", ");
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    format!("{error}\n  there is: {named}{more}")
+}
+
+/// A server that listens on every address is reached over loopback.
+fn reachable(server: SocketAddr) -> SocketAddr {
+    let ip = match server.ip() {
+        IpAddr::V4(v4) if v4.is_unspecified() => IpAddr::from([127, 0, 0, 1]),
+        IpAddr::V6(v6) if v6.is_unspecified() => IpAddr::from([0, 0, 0, 0, 0, 0, 0, 1]),
+        other => other,
+    };
+    SocketAddr::new(ip, server.port())
+}
+
+/// The side door speaks plain HTTP; a client that trusts nobody needs no certificates of the system.
+fn without_tls() -> rustls::ClientConfig {
+    rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .expect("ring has cipher suites for TLS 1.2 and 1.3")
+        .with_root_certificates(rustls::RootCertStore::empty())
+        .with_no_client_auth()
+}

@@ -1,0 +1,102 @@
+//! Moments as people type them: `22:00`, `2026-03-01 22:00`, RFC 3339; and spans: `30m`, `1h30m`.
+
+use std::time::Duration;
+
+use jiff::civil::{DateTime, Time};
+use jiff::{Span, Timestamp, Zoned};
+
+/// Longer than this is a slip of the finger.
+const LONGEST: Duration = Duration::from_secs(3660 * 86_400);
+
+/// What a person may have meant by a moment: the next one, after `after`, that reads so.
+pub(super) fn moment(text: &str, after: &Zoned) -> Result<Timestamp, String> {
+    if let Ok(timestamp) = text.parse::<Timestamp>() {
+        return Ok(timestamp);
+    }
+    let time = text.contains(':').then(|| text.parse::<Time>().ok()).flatten();
+    if let Some(time) = time.filter(|_| text.len() <= "22:00:00".len()) {
+        return next(time, after).ok_or_else(|| not_a_moment(text));
+    }
+    let local: DateTime = text.parse().map_err(|_| not_a_moment(text))?;
+    let zoned = local.to_zoned(after.time_zone().clone()).map_err(|_| not_a_moment(text))?;
+    Ok(zoned.timestamp())
+}
+
+/// Today if it is yet to come, else tomorrow.
+fn next(time: Time, after: &Zoned) -> Option<Timestamp> {
+    let on = |date: jiff::civil::Date| date.to_datetime(time).to_zoned(after.time_zone().clone()).ok();
+    let today = on(after.date())?;
+    if today.timestamp() > after.timestamp() {
+        return Some(today.timestamp());
+    }
+    Some(on(after.date().checked_add(Span::new().days(1)).ok()?)?.timestamp())
+}
+
+fn not_a_moment(text: &str) -> String {
+    format!("`{text}` is no moment: write 22:00, \"2026-03-01 22:00\" or 2026-03-01T22:00:00Z")
+}
+
+/// `90s`, `30m`, `2h`, `1h30m`, `1d`.
+pub(super) fn span(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("`{text}` is no span: write 30m, 1h30m, 90s or 1d");
+    let mut seconds: u64 = 0;
+    let mut rest = text;
+    while !rest.is_empty() {
+        let digits = rest.find(|letter: char| !letter.is_ascii_digit()).ok_or_else(wrong)?;
+        let number: u64 = rest[..digits].parse().map_err(|_| wrong())?;
+        let unit = match rest.as_bytes()[digits] {
+            b's' => 1,
+            b'm' => 60,
+            b'h' => 3600,
+            b'd' => 86_400,
+            _ => return Err(wrong()),
+        };
+        seconds = number.checked_mul(unit).and_then(|part| seconds.checked_add(part)).ok_or_else(wrong)?;
+        rest = &rest[digits + 1..];
+    }
+    let span = Duration::from_secs(seconds);
+    if span.is_zero() || span > LONGEST { Err(wrong()) } else { Ok(span) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jiff::tz::{Offset, TimeZone};
+
+    /// One o'clock in the afternoon, an hour east of Greenwich.
+    fn noon() -> Zoned {
+        let zone = TimeZone::fixed(Offset::constant(1));
+        "2026-03-01T12:00:00Z".parse::<Timestamp>().unwrap().to_zoned(zone)
+    }
+
+    #[test]
+    fn a_time_is_the_next_one_that_reads_so() {
+        let cases = [
+            ("22:00", "2026-03-01T21:00:00Z"),
+            ("13:01", "2026-03-01T12:01:00Z"),
+            ("13:00", "2026-03-02T12:00:00Z"),
+            ("02:30", "2026-03-02T01:30:00Z"),
+            ("22:00:30", "2026-03-01T21:00:30Z"),
+            ("2026-03-01 22:00", "2026-03-01T21:00:00Z"),
+            ("2026-03-01T22:00", "2026-03-01T21:00:00Z"),
+            ("2026-03-01T22:00:00Z", "2026-03-01T22:00:00Z"),
+            ("2026-03-01T22:00:00+02:00", "2026-03-01T20:00:00Z"),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(moment(text, &noon()).map(|moment| moment.to_string()), Ok(expected.to_owned()), "{text}");
+        }
+        for text in ["", "soon", "25:00", "22", "2026-02-30 22:00", "1h"] {
+            assert!(moment(text, &noon()).is_err(), "{text}: {:?}", moment(text, &noon()));
+        }
+    }
+
+    #[test]
+    fn spans_are_added_up() {
+        for (text, seconds) in [("90s", 90), ("30m", 1800), ("1h30m", 5400), ("1d", 86_400)] {
+            assert_eq!(span(text), Ok(Duration::from_secs(seconds)), "{text}");
+        }
+        for text in ["", "0s", "30", "m", "-5m", "1w", "99999999999999999999d", "99999999d", "5 m", "½h"] {
+            assert!(span(text).is_err(), "{text}");
+        }
+    }
+}

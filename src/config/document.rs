@@ -1,0 +1,180 @@
+//! One file's text as a tree of tables, and the faults found in it so far.
+
+use std::ops::Range;
+use std::path::Path;
+
+use toml::de::DeTable;
+
+use super::fault::{Fault, Place, within};
+use super::{Severity, SourceFile};
+
+/// What has been found wrong in one file.
+pub(super) struct Findings<'f> {
+    file: &'f SourceFile,
+    /// Where the syntax is broken, in order and disjoint. Values there are guesses of the parser, and nothing is said about
+    /// guesses.
+    broken: Vec<Range<usize>>,
+    faults: Vec<Fault>,
+}
+
+/// Reads a file's text with every syntax error at once; what could be read is returned all the same.
+pub(super) fn parse(file: &SourceFile) -> (DeTable<'_>, Findings<'_>) {
+    let (root, errors) = DeTable::parse_recoverable(&file.text);
+    let mut findings = Findings { file, broken: Vec::new(), faults: Vec::new() };
+    for error in &errors {
+        findings.syntax_error(error);
+    }
+    findings.broken = disjoint(findings.broken);
+    (root.into_inner(), findings)
+}
+
+/// The same places in order, those that touch made one.
+fn disjoint(mut spans: Vec<Range<usize>>) -> Vec<Range<usize>> {
+    spans.sort_by_key(|span| span.start);
+    let mut disjoint: Vec<Range<usize>> = Vec::new();
+    for span in spans {
+        match disjoint.last_mut() {
+            Some(last) if span.start <= last.end => last.end = last.end.max(span.end),
+            _ => disjoint.push(span),
+        }
+    }
+    disjoint
+}
+
+impl<'f> Findings<'f> {
+    /// The file's path.
+    pub(super) fn path(&self) -> &'f Path {
+        &self.file.path
+    }
+
+    /// The file's text.
+    pub(super) fn text(&self) -> &'f str {
+        &self.file.text
+    }
+
+    /// Notes an error; the fault comes back for a label and a hint.
+    pub(super) fn error(&mut self, span: Range<usize>, message: impl Into<String>) -> &mut Fault {
+        self.note(Severity::Error, span, message.into())
+    }
+
+    /// Notes a warning; the fault comes back for a label and a hint.
+    pub(super) fn warning(&mut self, span: Range<usize>, message: impl Into<String>) -> &mut Fault {
+        self.note(Severity::Warning, span, message.into())
+    }
+
+    pub(super) fn note(&mut self, severity: Severity, span: Range<usize>, message: String) -> &mut Fault {
+        let fault = match severity {
+            Severity::Error => Fault::error(&self.file.path, message),
+            Severity::Warning => Fault::warning(&self.file.path, message),
+        };
+        self.faults.push(fault.at(within(&span, &self.file.text)));
+        self.faults.last_mut().expect("one was just pushed")
+    }
+
+    /// A place in this file, for a fault that speaks of two.
+    pub(super) fn place(&self, span: Range<usize>, label: &str) -> Place {
+        Place { path: self.file.path.clone(), span: within(&span, &self.file.text), label: label.to_owned() }
+    }
+
+    /// True when the syntax is broken somewhere in the file: what is missing may merely have been unreadable.
+    pub(super) fn has_broken_syntax(&self) -> bool {
+        !self.broken.is_empty()
+    }
+
+    /// True when the syntax is broken within the span, or the span is the parser's stand-in for a value it did not find.
+    pub(super) fn is_broken(&self, span: &Range<usize>) -> bool {
+        let before = self.broken.partition_point(|broken| broken.start <= span.end);
+        let touches = self.broken[..before].last().is_some_and(|broken| span.start <= broken.end);
+        touches || (self.has_broken_syntax() && *span == (0..0))
+    }
+
+    /// True when an error has been noted within the span.
+    pub(super) fn has_error_since(&self, mark: usize) -> bool {
+        self.faults[mark..].iter().any(Fault::is_error)
+    }
+
+    /// How many faults there are so far; `has_error_since` compares.
+    pub(super) fn mark(&self) -> usize {
+        self.faults.len()
+    }
+
+    /// Takes back what was noted since, where another reader will say it better.
+    pub(super) fn forget_since(&mut self, mark: usize) {
+        self.faults.truncate(mark);
+    }
+
+    /// All faults, in the order of the text.
+    pub(super) fn into_faults(mut self) -> Vec<Fault> {
+        self.faults.sort_by_key(|fault| fault.span.as_ref().map(|span| span.start));
+        self.faults
+    }
+
+    fn syntax_error(&mut self, error: &toml::de::Error) {
+        let text = self.text();
+        let span = within(&error.span().unwrap_or(text.len()..text.len()), text);
+        let said = explain(error.message(), text, &span);
+        self.broken.push(span);
+        let fault = self.error(said.span, said.message);
+        fault.hint = said.hint;
+    }
+}
+
+/// A syntax error in words that help.
+struct Said {
+    span: Range<usize>,
+    message: String,
+    hint: Option<String>,
+}
+
+/// The mistakes that people make in TOML, by what the parser says and what stands there.
+fn explain(message: &str, text: &str, span: &Range<usize>) -> Said {
+    let span = span.clone();
+    if let Some(escape) = octal_escape(text, &span) {
+        let message = format!("`{}` is no escape in a TOML string", &text[escape.clone()]);
+        let literal = literal_string(text, &escape).unwrap_or_else(|| "'…'".to_owned());
+        let hint = format!("in \"…\" a backslash belongs to TOML; write a literal string: {literal}");
+        return Said { span: escape, message, hint: Some(hint) };
+    }
+    let is_value = message.contains("string values must be quoted") || message.contains("invalid float");
+    if is_value && span.is_empty() {
+        return Said { span, message: "a value is missing".to_owned(), hint: None };
+    }
+    if is_value || message.contains("invalid integer") {
+        let hint = "everything but numbers, `true` and `false` stands in quotes: \"…\" or '…'";
+        return Said { span, message: "neither a number nor a text in quotes".to_owned(), hint: Some(hint.to_owned()) };
+    }
+    let is_twice = message.contains("duplicate key");
+    let hint =
+        is_twice.then(|| "a key stands once in a table; another record begins with another `[[record]]`".to_owned());
+    Said { span, message: message.to_owned(), hint }
+}
+
+/// Route 53's escapes, such as `\052`, where the parser stumbles over one: it points at the backslash or just behind it.
+fn octal_escape(text: &str, span: &Range<usize>) -> Option<Range<usize>> {
+    let from = text[..span.start].rfind('\\').filter(|at| span.start - at <= 2).unwrap_or(span.start);
+    let rest = text[from..].strip_prefix('\\')?;
+    let digits = rest.bytes().take(3).take_while(u8::is_ascii_digit).count();
+    (digits > 0).then(|| from..from + 1 + digits)
+}
+
+/// The basic string around the escape as a literal string.
+fn literal_string(text: &str, escape: &Range<usize>) -> Option<String> {
+    let line_start = text[..escape.start].rfind('\n').map_or(0, |at| at + 1);
+    let line = text[line_start..].lines().next()?;
+    let at = escape.start - line_start;
+    let mut opened: Option<usize> = None;
+    let mut octets = line.bytes().enumerate();
+    while let Some((here, octet)) = octets.next() {
+        match (octet, opened) {
+            (b'\\', Some(_)) => drop(octets.next()),
+            (b'"', None) => opened = Some(here),
+            (b'"', Some(start)) if here > at && start < at => {
+                let content = line[start + 1..here].replace("\\\"", "\"").replace("\\\\", "\\");
+                return (!content.contains('\'')).then(|| format!("'{content}'"));
+            }
+            (b'"', Some(_)) => opened = None,
+            _ => {}
+        }
+    }
+    None
+}

@@ -1,0 +1,297 @@
+//! Faults: what is wrong in a file, where, what is allowed instead; printed the way rustc prints, or one line each.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use annotate_snippets::{Annotation, AnnotationKind, Level, Origin, Renderer, Snippet};
+
+use super::SourceFile;
+
+/// Lines of one excerpt: a table that spans more is cut, so that a fault stays readable.
+const MAX_EXCERPT_LINES: usize = 6;
+
+/// Something wrong, or doubtful, in a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// Whether the file can be used all the same.
+    pub severity: Severity,
+    /// The file.
+    pub path: PathBuf,
+    /// The octets of its text that are meant; `None` when the file as a whole is.
+    pub span: Option<Range<usize>>,
+    /// One sentence without a full stop: what is wrong.
+    pub message: String,
+    /// A few words right at the place.
+    pub label: Option<String>,
+    /// What to write instead.
+    pub hint: Option<String>,
+    /// Another place that belongs to it, such as where a name was first used.
+    pub related: Option<Place>,
+    /// What the file asks for and nobody defines; tells `settle` whom to ask.
+    pub(super) wants: Option<Wanted>,
+}
+
+/// How bad a fault is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// The file cannot be served as it stands.
+    Error,
+    /// The file is served; somebody should look at it.
+    Warning,
+}
+
+/// A place in a file, and what is there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The file.
+    pub path: PathBuf,
+    /// The octets of its text.
+    pub span: Range<usize>,
+    /// A few words right at the place.
+    pub label: String,
+}
+
+/// A definition that a reference asks for, by name or id.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Wanted {
+    /// A `[[health_check]]`.
+    HealthCheck(String),
+    /// A `[[cidr_collection]]`, or one of its locations.
+    Collection(String),
+}
+
+/// Whether printed faults carry terminal colours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Style {
+    /// For files and pipes.
+    Plain,
+    /// For terminals.
+    Coloured,
+}
+
+impl Fault {
+    /// An error about the file as a whole; `at` and the others say more.
+    pub fn error(path: &Path, message: impl Into<String>) -> Fault {
+        Fault::new(Severity::Error, path, message.into())
+    }
+
+    /// A warning about the file as a whole; `at` and the others say more.
+    pub fn warning(path: &Path, message: impl Into<String>) -> Fault {
+        Fault::new(Severity::Warning, path, message.into())
+    }
+
+    fn new(severity: Severity, path: &Path, message: String) -> Fault {
+        let path = path.to_owned();
+        Fault { severity, path, span: None, message, label: None, hint: None, related: None, wants: None }
+    }
+
+    /// Says where in the file.
+    pub fn at(mut self, span: Range<usize>) -> Fault {
+        self.span = Some(span);
+        self
+    }
+
+    /// Puts a few words right at the place.
+    pub fn label(&mut self, label: impl Into<String>) -> &mut Fault {
+        self.label = Some(label.into());
+        self
+    }
+
+    /// Says what to write instead.
+    pub fn hint(&mut self, hint: impl Into<String>) -> &mut Fault {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    pub(super) fn related(&mut self, place: Place) -> &mut Fault {
+        self.related = Some(place);
+        self
+    }
+
+    pub(super) fn wants(&mut self, wanted: Wanted) -> &mut Fault {
+        self.wants = Some(wanted);
+        self
+    }
+
+    /// True when the file cannot be served as it stands.
+    pub fn is_error(&self) -> bool {
+        self.severity == Severity::Error
+    }
+
+    /// Line and column, both from 1; the column counts characters. `None` when the file as a whole is meant.
+    pub fn position(&self, sources: &[SourceFile]) -> Option<(usize, usize)> {
+        let source = sources.iter().find(|source| source.path == self.path)?;
+        Some(Lines::of(&source.text).position(self.span.as_ref()?))
+    }
+
+    /// `file:line:column: error: message`, the form that editors and log files know.
+    pub fn line(&self, sources: &[SourceFile]) -> String {
+        self.line_at(self.position(sources))
+    }
+
+    fn line_at(&self, position: Option<(usize, usize)>) -> String {
+        let (path, severity, message) = (self.path.display(), self.severity.as_str(), printable(&self.message));
+        match position {
+            Some((line, column)) => format!("{path}:{line}:{column}: {severity}: {message}"),
+            None => format!("{path}: {severity}: {message}"),
+        }
+    }
+}
+
+impl Severity {
+    /// `error` or `warning`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+        }
+    }
+
+    fn level(self) -> Level<'static> {
+        match self {
+            Severity::Error => Level::ERROR,
+            Severity::Warning => Level::WARNING,
+        }
+    }
+}
+
+/// Prints every fault with file, line, column, the line itself and the hint, as rustc does.
+pub fn render(faults: &[Fault], sources: &[SourceFile], style: Style) -> String {
+    let renderer = match style {
+        Style::Plain => Renderer::plain(),
+        Style::Coloured => Renderer::styled(),
+    };
+    let texts = texts(sources);
+    let mut printed = String::new();
+    for fault in faults {
+        printed.push_str(&render_one(fault, &texts, &renderer));
+        printed.push_str("\n\n");
+    }
+    printed
+}
+
+/// Prints every fault on a line of its own: `file:line:column: error: message`.
+pub fn lines(faults: &[Fault], sources: &[SourceFile]) -> String {
+    let texts = texts(sources);
+    let mut printed = String::new();
+    for fault in faults {
+        let text = texts.get(fault.path.as_path());
+        let position = text.zip(fault.span.as_ref()).map(|(text, span)| text.position(span));
+        let _ = writeln!(printed, "{}", fault.line_at(position));
+    }
+    printed
+}
+
+/// The sources by path, their lines counted once and not for every fault.
+type Texts<'s> = HashMap<&'s Path, Lines<'s>>;
+
+fn texts(sources: &[SourceFile]) -> Texts<'_> {
+    sources.iter().map(|source| (source.path.as_path(), Lines::of(&source.text))).collect()
+}
+
+/// A text and where its lines begin.
+struct Lines<'s> {
+    text: &'s str,
+    starts: Vec<usize>,
+}
+
+impl<'s> Lines<'s> {
+    fn of(text: &'s str) -> Lines<'s> {
+        let starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
+        Lines { text, starts }
+    }
+
+    /// The number of the line, from 1, that holds the octet, and where it begins.
+    fn line_of(&self, at: usize) -> (usize, usize) {
+        let number = self.starts.partition_point(|&start| start <= at);
+        (number, self.starts[number - 1])
+    }
+
+    fn position(&self, span: &Range<usize>) -> (usize, usize) {
+        let at = within(span, self.text).start;
+        let (number, start) = self.line_of(at);
+        (number, 1 + self.text[start..at].chars().count())
+    }
+}
+
+fn render_one(fault: &Fault, texts: &Texts<'_>, renderer: &Renderer) -> String {
+    let title = fault.severity.level().primary_title(printable(&fault.message));
+    let hint = fault.hint.as_deref().map(|hint| Level::HELP.with_name("hint").message(printable(hint)));
+    let Some(span) = &fault.span else {
+        let origin = Origin::path(fault.path.display().to_string());
+        return renderer.render(&[title.element(origin).elements(hint)]);
+    };
+    let primary = Mark { span, label: fault.label.as_deref(), kind: AnnotationKind::Primary };
+    let (near, far) = match &fault.related {
+        Some(place) if place.path == fault.path => (vec![primary, Mark::context(place)], None),
+        Some(place) => (vec![primary], Some((&place.path, [Mark::context(place)]))),
+        None => (vec![primary], None),
+    };
+    let near = excerpt(&fault.path, &near, texts);
+    let far = far.and_then(|(path, marks)| excerpt(path, &marks, texts));
+    renderer.render(&[title.elements(near).elements(far).elements(hint)])
+}
+
+/// A place to underline, and what to say there.
+struct Mark<'f> {
+    span: &'f Range<usize>,
+    label: Option<&'f str>,
+    kind: AnnotationKind,
+}
+
+impl Mark<'_> {
+    fn context(place: &Place) -> Mark<'_> {
+        Mark { span: &place.span, label: Some(&place.label), kind: AnnotationKind::Context }
+    }
+}
+
+/// The lines around the marks, cut out of a file so that printing a fault does not cost a walk through all of it.
+fn excerpt<'s>(path: &Path, marks: &[Mark<'_>], texts: &Texts<'s>) -> Option<Snippet<'s, Annotation<'s>>> {
+    let lines = texts.get(path)?;
+    let text = lines.text;
+    let spans: Vec<Range<usize>> = marks.iter().map(|mark| few_lines(within(mark.span, text), text)).collect();
+    let first = spans.iter().map(|span| span.start).min()?;
+    let last = spans.iter().map(|span| span.end).max()?;
+    let (line, start) = lines.line_of(first);
+    let end = text[last..].find('\n').map_or(text.len(), |at| last + at);
+    let annotation = |(mark, span): (&Mark<'_>, &Range<usize>)| {
+        let label = mark.label.map(|label| printable(label).into_owned());
+        mark.kind.span(span.start - start..span.end - start).label(label)
+    };
+    let annotations = marks.iter().zip(&spans).map(annotation);
+    let snippet = Snippet::source(&text[start..end]).path(path.display().to_string()).line_start(line);
+    Some(snippet.annotations(annotations))
+}
+
+/// The beginning of a span, a handful of lines of it.
+fn few_lines(span: Range<usize>, text: &str) -> Range<usize> {
+    let mut ends = text[span.clone()].match_indices('\n').skip(MAX_EXCERPT_LINES - 1);
+    let end = ends.next().map_or(span.end, |(at, _)| span.start + at);
+    span.start..end
+}
+
+/// A text that stays on its line: what users write may hold any character.
+fn printable(text: &str) -> Cow<'_, str> {
+    if !text.contains(char::is_control) {
+        return Cow::Borrowed(text);
+    }
+    let escape =
+        |letter: char| if letter.is_control() { letter.escape_default().to_string() } else { letter.to_string() };
+    Cow::Owned(text.chars().map(escape).collect())
+}
+
+/// A span that surely lies in the text, on character boundaries.
+pub(super) fn within(span: &Range<usize>, text: &str) -> Range<usize> {
+    let mut start = span.start.min(text.len());
+    while !text.is_char_boundary(start) {
+        start -= 1;
+    }
+    let mut end = span.end.clamp(start, text.len());
+    while !text.is_char_boundary(end) {
+        end += 1;
+    }
+    start..end
+}

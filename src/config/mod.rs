@@ -1,0 +1,40 @@
+//! Text ⇄ model: what users write in TOML, read into the nouns of Route 53, and every fault of every file with its place.
+//!
+//! Pure: files come in as text that somebody else has read. A text goes through three hands: [`document`] finds the syntax
+//! errors, [`table`] walks the tables by the key lists in [`keys`], and `settings` and `zones` turn each table into its
+//! record on its own, so that one bad value does not hide the next. [`settle()`] decides which texts may be served.
+
+mod document;
+mod fault;
+mod id;
+mod keys;
+mod schema;
+mod settings;
+mod settle;
+mod table;
+#[cfg(test)]
+mod tests;
+mod value;
+mod words;
+mod zones;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+pub use fault::{Fault, Place, Severity, Style, lines, render};
+pub use schema::{settings_schema, zone_schema};
+pub use settings::{
+    AdminSettings, ClientSubnetUse, DnsSettings, HealthSettings, LocationSettings, LogFormat, LogSettings, NameServer,
+    Settings, StateSettings, ZonesSettings,
+};
+pub use settle::{Occasion, Settled, settle};
+pub use zones::{Configuration, Reading, ZoneSource, read_zones};
+
+/// A file that has been read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SourceFile {
+    /// Where it stands; faults name it so.
+    pub path: PathBuf,
+    /// All of it.
+    pub text: Arc<str>,
+}

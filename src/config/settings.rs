@@ -1,0 +1,622 @@
+//! The server's settings: `fiftythree.toml`, read into plain data with every default filled in.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::ops::Range;
+use std::path::{Component, Path, PathBuf};
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+use super::document::{self, Findings};
+use super::fault::Fault;
+use super::table::{At, Table};
+use super::value::{self, Precision};
+use super::{SourceFile, id, keys, words};
+use crate::model::{LatencyClients, LatencyRow, LocationNetwork, Name, Vpc, VpcId};
+
+/// What a settings file says, or would say.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
+    /// How queries are answered.
+    pub dns: DnsSettings,
+    /// Where the zone files are.
+    pub zones: ZonesSettings,
+    /// Where clients are.
+    pub location: LocationSettings,
+    /// Client networks with a name.
+    pub vpcs: Vec<Vpc>,
+    /// What zones may call VPCs beside their ids.
+    pub vpc_names: HashMap<String, VpcId>,
+    /// How health checks start.
+    pub health: HealthSettings,
+    /// What must be remembered.
+    pub state: StateSettings,
+    /// The side door for people and machines.
+    pub admin: AdminSettings,
+    /// What is written to stderr.
+    pub log: LogSettings,
+}
+
+/// `[dns]`
+#[derive(Clone, Debug, PartialEq)]
+pub struct DnsSettings {
+    /// Each serves UDP and TCP.
+    pub listen: Vec<SocketAddr>,
+    /// UDP workers; 0 is one a core.
+    pub workers: usize,
+    /// The largest UDP answer, 512..=4096 octets.
+    pub udp_payload_max: u16,
+    /// The name server identifier (RFC 5001).
+    pub nsid: Option<Vec<u8>>,
+    /// What a zone without NS records of its own names; empty means `ns1.<zone>` with the listen addresses.
+    pub name_servers: Vec<NameServer>,
+}
+
+/// A name server that zones name.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NameServer {
+    /// Absolute.
+    pub name: Name,
+    /// Written into zones that hold its name.
+    pub addresses: Vec<IpAddr>,
+}
+
+/// `[zones]`
+#[derive(Clone, Debug, PartialEq)]
+pub struct ZonesSettings {
+    /// Where `*.toml` are.
+    pub directory: PathBuf,
+    /// Whether edits are picked up by themselves.
+    pub watch: bool,
+}
+
+/// `[location]`
+#[derive(Clone, Debug, PartialEq)]
+pub struct LocationSettings {
+    /// Databases in MaxMind's format; the first hit wins.
+    pub geoip: Vec<PathBuf>,
+    /// Whether EDNS Client Subnet counts.
+    pub use_client_subnet: ClientSubnetUse,
+    /// The user's own places.
+    pub networks: Vec<LocationNetwork>,
+    /// Measured round trips.
+    pub latency: Vec<LatencyRow>,
+}
+
+/// What is done with EDNS Client Subnet (RFC 7871).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClientSubnetUse {
+    /// It says where the client is.
+    Use,
+    /// The resolver's own address says where the client is.
+    Ignore,
+}
+
+/// `[health]`
+#[derive(Clone, Debug, PartialEq)]
+pub struct HealthSettings {
+    /// How long port 53 stays closed for the first result of each check.
+    pub wait_for_first_result: Duration,
+}
+
+/// `[state]`
+#[derive(Clone, Debug, PartialEq)]
+pub struct StateSettings {
+    /// Last good sources, health across restarts, the API's bookkeeping.
+    pub directory: PathBuf,
+}
+
+/// `[admin]`
+#[derive(Clone, Debug, PartialEq)]
+pub struct AdminSettings {
+    /// Status page, metrics, explain, Route 53 API; `None` when switched off.
+    pub listen: Option<SocketAddr>,
+}
+
+/// `[log]`
+#[derive(Clone, Debug, PartialEq)]
+pub struct LogSettings {
+    /// Text or JSON.
+    pub format: LogFormat,
+}
+
+/// The form of a log line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// Text: for people unless somebody asks for the other.
+    Auto,
+    /// For people.
+    Text,
+    /// For machines.
+    Json,
+}
+
+/// DNS over UDP and TCP (RFC 1035 section 4.2).
+const DNS_PORT: u16 = 53;
+/// The admin side's port, away from DNS and from what else lives on 8080.
+const ADMIN_PORT: u16 = 8053;
+/// The largest UDP answer that no network on the way has to fragment (DNS flag day 2020).
+const UDP_PAYLOAD_MAX: u16 = 1232;
+/// Room for the identifier beside the longest question in an answer of 512 octets: 12 + 259 + 11 + 4 + 128 = 414.
+const MAX_NSID_OCTETS: usize = 128;
+/// Long enough for the slowest TCP check (10 s) to have had its say.
+const WAIT_FOR_FIRST_RESULT: Duration = Duration::from_secs(10);
+
+impl Settings {
+    /// The defaults, for a server without a settings file: as an empty `config/fiftythree.toml` would say.
+    pub fn built_in() -> Settings {
+        Settings::beside(Path::new("config"))
+    }
+
+    /// Reads a settings file. Without errors there are settings; every fault is returned either way.
+    pub fn read(file: &SourceFile) -> (Option<Settings>, Vec<Fault>) {
+        let (root, mut findings) = document::parse(file);
+        let end = findings.text().len().min(1);
+        let root = Table::open(&root, &keys::SETTINGS, 0..end, &mut findings);
+        let directory = file.path.parent().unwrap_or(Path::new(""));
+        let settings = read_settings(&root, directory, &mut findings);
+        let faults = findings.into_faults();
+        let broken = faults.iter().any(Fault::is_error);
+        ((!broken).then_some(settings), faults)
+    }
+
+    /// The defaults for a settings file in `directory`.
+    fn beside(directory: &Path) -> Settings {
+        Settings {
+            dns: DnsSettings {
+                listen: vec![
+                    SocketAddr::new(IpAddr::V6(Ipv6Addr::UNSPECIFIED), DNS_PORT),
+                    SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), DNS_PORT),
+                ],
+                workers: 0,
+                udp_payload_max: UDP_PAYLOAD_MAX,
+                nsid: None,
+                name_servers: Vec::new(),
+            },
+            zones: ZonesSettings { directory: resolve(directory, "../zones"), watch: true },
+            location: LocationSettings {
+                geoip: Vec::new(),
+                use_client_subnet: ClientSubnetUse::Use,
+                networks: Vec::new(),
+                latency: Vec::new(),
+            },
+            vpcs: Vec::new(),
+            vpc_names: HashMap::new(),
+            health: HealthSettings { wait_for_first_result: WAIT_FOR_FIRST_RESULT },
+            state: StateSettings { directory: PathBuf::from("/var/lib/fiftythree") },
+            admin: AdminSettings { listen: Some(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), ADMIN_PORT)) },
+            log: LogSettings { format: LogFormat::Auto },
+        }
+    }
+}
+
+fn read_settings(root: &Table<'_>, directory: &Path, findings: &mut Findings<'_>) -> Settings {
+    let mut settings = Settings::beside(directory);
+    root.integer("version", findings);
+    if let Some(table) = root.table("dns", findings) {
+        read_dns(&table, &mut settings.dns, findings);
+    }
+    if let Some(table) = root.table("zones", findings) {
+        set(&mut settings.zones.directory, path(&table, "directory", directory, findings));
+        set(&mut settings.zones.watch, table.boolean("watch", findings).map(|watch| watch.value));
+    }
+    if let Some(table) = root.table("location", findings) {
+        read_location(&table, directory, &mut settings.location, findings);
+    }
+    read_vpcs(&root.tables("vpc", findings), &mut settings, findings);
+    if let Some(table) = root.table("health", findings) {
+        let wait = table.duration("wait_for_first_result", findings);
+        set(&mut settings.health.wait_for_first_result, wait.map(|wait| wait.value));
+    }
+    if let Some(table) = root.table("state", findings) {
+        set(&mut settings.state.directory, path(&table, "directory", directory, findings));
+    }
+    if let Some(table) = root.table("admin", findings) {
+        set(&mut settings.admin.listen, read_admin_listen(&table, findings));
+    }
+    if let Some(table) = root.table("log", findings) {
+        set(&mut settings.log.format, read_log_format(&table, findings));
+    }
+    settings
+}
+
+/// Puts what was read in the place of the default.
+fn set<T>(setting: &mut T, read: Option<T>) {
+    if let Some(read) = read {
+        *setting = read;
+    }
+}
+
+/// A path, relative to the settings file.
+fn path(table: &Table<'_>, key: &str, directory: &Path, findings: &mut Findings<'_>) -> Option<PathBuf> {
+    let written = table.text(key, findings)?;
+    if written.value.is_empty() {
+        findings.error(written.span, format!("`{key}` must not be empty")).label("expected a path");
+        return None;
+    }
+    Some(resolve(directory, written.value))
+}
+
+/// Joins by the letters alone, so that messages say `zones/lab.test.toml` and not `config/../zones/lab.test.toml`.
+fn resolve(directory: &Path, path: &str) -> PathBuf {
+    let mut resolved = directory.to_owned();
+    for component in Path::new(path).components() {
+        match component {
+            Component::CurDir => {}
+            Component::ParentDir if matches!(resolved.components().next_back(), Some(Component::Normal(_))) => {
+                resolved.pop();
+            }
+            other => resolved.push(other),
+        }
+    }
+    if resolved.as_os_str().is_empty() { PathBuf::from(".") } else { resolved }
+}
+
+fn read_dns(table: &Table<'_>, dns: &mut DnsSettings, findings: &mut Findings<'_>) {
+    set(&mut dns.listen, read_listen(table, findings));
+    let small = |number: At<i64>| u16::try_from(number.value).ok();
+    set(&mut dns.workers, table.integer("workers", findings).and_then(small).map(usize::from));
+    set(&mut dns.udp_payload_max, table.integer("udp_payload_max", findings).and_then(small));
+    dns.nsid = read_nsid(table, findings);
+    dns.name_servers = read_name_servers(table, findings);
+}
+
+fn read_listen(table: &Table<'_>, findings: &mut Findings<'_>) -> Option<Vec<SocketAddr>> {
+    let texts = table.texts("listen", findings)?;
+    if texts.is_empty() {
+        let fault = findings.error(table.span_of("listen"), "`listen` must name at least one address");
+        fault.label("an empty list").hint("leave `listen` out for port 53 of every address");
+    }
+    let read = |text: &At<&str>, findings: &mut Findings<'_>| {
+        value::socket_address(text, DNS_PORT, findings).map(|address| At::new(address, text.span.clone()))
+    };
+    let addresses: Vec<At<SocketAddr>> = texts.iter().filter_map(|text| read(text, findings)).collect();
+    Some(without_repetition(addresses, "address", findings))
+}
+
+fn read_nsid(table: &Table<'_>, findings: &mut Findings<'_>) -> Option<Vec<u8>> {
+    let written = table.text("nsid", findings)?;
+    if !(1..=MAX_NSID_OCTETS).contains(&written.value.len()) {
+        let message = format!("`nsid` must have from 1 to {MAX_NSID_OCTETS} octets");
+        findings.error(written.span, message).label(format!("{} octets", written.value.len()));
+        return None;
+    }
+    Some(written.value.as_bytes().to_vec())
+}
+
+fn read_name_servers(table: &Table<'_>, findings: &mut Findings<'_>) -> Vec<NameServer> {
+    let mut servers: Vec<NameServer> = Vec::new();
+    for table in table.tables("name_servers", findings) {
+        let Some(server) = read_name_server(&table, findings) else { continue };
+        if servers.iter().any(|known| known.name == server.name) {
+            let span = table.span_of("name");
+            findings.error(span, format!("the name server `{}` stands twice", server.name)).label("the second time");
+        }
+        servers.push(server);
+    }
+    servers
+}
+
+fn read_name_server(table: &Table<'_>, findings: &mut Findings<'_>) -> Option<NameServer> {
+    table.require("name", "such as { name = \"ns1.lab.test.\", addresses = [\"127.0.0.1\"] }", findings);
+    let addresses = read_list(table, "addresses", findings, value::address);
+    let written = table.text("name", findings)?;
+    let name = match Name::parse(written.value) {
+        Ok(name) if name.label_count() > 1 && !name.is_wildcard() => Some(name),
+        Ok(_) => {
+            let fault = findings.error(written.span, format!("`{}` is no name of a name server", written.value));
+            fault.label("expected an absolute name").hint("such as `ns1.lab.test.`");
+            None
+        }
+        Err(error) => {
+            findings.error(written.span, error.to_string()).label("not a domain name");
+            None
+        }
+    };
+    let addresses = without_repetition(addresses.unwrap_or_default(), "address", findings);
+    Some(NameServer { name: name?, addresses })
+}
+
+/// Every text of a list, read by `read`; what cannot be read is a fault and left out.
+fn read_list<T>(
+    table: &Table<'_>,
+    key: &str,
+    findings: &mut Findings<'_>,
+    read: impl Fn(&At<&str>, &mut Findings<'_>) -> Option<T>,
+) -> Option<Vec<At<T>>> {
+    let texts = table.texts(key, findings)?;
+    let read_one = |text: &At<&str>| read(text, findings).map(|value| At::new(value, text.span.clone()));
+    Some(texts.iter().filter_map(read_one).collect())
+}
+
+fn without_repetition<T: PartialEq + std::fmt::Display>(
+    written: Vec<At<T>>,
+    what: &str,
+    findings: &mut Findings<'_>,
+) -> Vec<T> {
+    let mut values: Vec<T> = Vec::new();
+    for item in written {
+        if values.contains(&item.value) {
+            findings.error(item.span, format!("the {what} `{}` stands twice", item.value)).label("the second time");
+        } else {
+            values.push(item.value);
+        }
+    }
+    values
+}
+
+fn read_admin_listen(table: &Table<'_>, findings: &mut Findings<'_>) -> Option<Option<SocketAddr>> {
+    let written = table.text("listen", findings)?;
+    if written.value == "off" {
+        return Some(None);
+    }
+    value::socket_address(&written, ADMIN_PORT, findings).map(Some)
+}
+
+fn read_log_format(table: &Table<'_>, findings: &mut Findings<'_>) -> Option<LogFormat> {
+    let format = table.choice("format", findings)?;
+    Some(match format.value {
+        "text" => LogFormat::Text,
+        "json" => LogFormat::Json,
+        _ => LogFormat::Auto,
+    })
+}
+
+fn read_location(table: &Table<'_>, directory: &Path, location: &mut LocationSettings, findings: &mut Findings<'_>) {
+    for written in table.texts("geoip", findings).unwrap_or_default() {
+        location.geoip.push(resolve(directory, written.value));
+    }
+    if let Some(choice) = table.choice("client_subnet", findings) {
+        let ignore = choice.value == "ignore";
+        location.use_client_subnet = if ignore { ClientSubnetUse::Ignore } else { ClientSubnetUse::Use };
+    }
+    read_networks(&table.tables("network", findings), location, findings);
+    read_latency(&table.tables("latency", findings), location, findings);
+}
+
+fn read_networks(tables: &[Table<'_>], location: &mut LocationSettings, findings: &mut Findings<'_>) {
+    let mut seen: HashMap<IpNet, Range<usize>> = HashMap::new();
+    for table in tables {
+        let Some(network) = read_network(table, findings) else { continue };
+        let span = table.span_of("cidr");
+        if let Some(first) = seen.insert(network.cidr, span.clone()) {
+            let place = findings.place(first, "first here");
+            let fault = findings.error(span, format!("the network `{}` stands twice", network.cidr));
+            fault.label("the second time").related(place);
+        }
+        location.networks.push(network);
+    }
+}
+
+fn read_network(table: &Table<'_>, findings: &mut Findings<'_>) -> Option<LocationNetwork> {
+    let mark = findings.mark();
+    table.require("cidr", "such as cidr = \"10.53.1.0/24\"", findings);
+    let cidr = table.text("cidr", findings).and_then(|text| value::network(&text, findings));
+    let country = table.text("country", findings).and_then(|text| value::country(&text, findings));
+    let subdivision = table.text("subdivision", findings);
+    let subdivision = subdivision.and_then(|text| value::subdivision(country?, &text, findings));
+    let point = table.table("coordinates", findings);
+    let coordinates = point.and_then(|table| value::coordinates(&table, Precision::Any, findings));
+    let region = table.text("region", findings).and_then(|text| value::region(&text, findings));
+    if table.has("subdivision") && !table.has("country") {
+        let fault = findings.error(table.span_of("subdivision"), "`subdivision` needs `country`");
+        fault.label("of which country?").hint("such as country = \"US\" beside it");
+    }
+    if !["country", "coordinates", "region"].iter().any(|key| table.has(key)) && table.is_whole(findings) {
+        let fault = findings.error(table.span.clone(), "a network without a place");
+        fault.label("nothing says where it is").hint("give it a `country`, `coordinates` or a `region`");
+    }
+    if findings.has_error_since(mark) {
+        return None;
+    }
+    Some(LocationNetwork { cidr: cidr?, country, subdivision, coordinates, region })
+}
+
+fn read_latency(tables: &[Table<'_>], location: &mut LocationSettings, findings: &mut Findings<'_>) {
+    for table in tables {
+        let Some(row) = read_latency_row(table, findings) else { continue };
+        if location.latency.iter().any(|known| known.clients == row.clients) {
+            let fault = findings.error(table.span.clone(), "two latency tables for the same clients");
+            fault.label("the second one").hint("write all their round trips into one `[[location.latency]]`");
+        }
+        location.latency.push(row);
+    }
+}
+
+fn read_latency_row(table: &Table<'_>, findings: &mut Findings<'_>) -> Option<LatencyRow> {
+    let clients = read_latency_clients(table, findings);
+    table.require("round_trip", "such as round_trip = { eu-central-1 = \"4ms\" }", findings);
+    let mut round_trip_ms = Vec::new();
+    let written = table.named_durations("round_trip", findings)?;
+    if written.is_empty() && table.is_whole(findings) {
+        findings.error(table.span_of("round_trip"), "`round_trip` names no region").label("an empty table");
+    }
+    for (name, duration) in written {
+        let region = value::region(&name, findings);
+        if let (Some(region), Some(duration)) = (region, duration) {
+            round_trip_ms.push((region, duration.value.as_secs_f64() * 1000.0));
+        }
+    }
+    Some(LatencyRow { clients: clients?, round_trip_ms })
+}
+
+fn read_latency_clients(table: &Table<'_>, findings: &mut Findings<'_>) -> Option<LatencyClients> {
+    let written: Vec<&str> = ["cidr", "country", "region"].into_iter().filter(|key| table.has(key)).collect();
+    if let [_, second, ..] = written[..] {
+        let message = "`[[location.latency]]` needs exactly one of `cidr`, `country` and `region`";
+        findings.error(table.key_span(second), message).label("more than one is here");
+        return None;
+    }
+    let Some(key) = written.first() else {
+        if table.is_whole(findings) {
+            let message = "`[[location.latency]]` needs exactly one of `cidr`, `country` and `region`";
+            findings.error(table.span.clone(), message).label("none is here");
+        }
+        return None;
+    };
+    let text = table.text(key, findings)?;
+    match *key {
+        "cidr" => value::network(&text, findings).map(LatencyClients::Cidr),
+        "country" => value::country(&text, findings).map(LatencyClients::Country),
+        _ => value::region(&text, findings).map(LatencyClients::Region),
+    }
+}
+
+fn read_vpcs(tables: &[Table<'_>], settings: &mut Settings, findings: &mut Findings<'_>) {
+    let mut blocks: HashMap<IpNet, (VpcId, Range<usize>)> = HashMap::new();
+    for table in tables {
+        let Some((id, name)) = read_vpc_id(table, settings, findings) else { continue };
+        table.require("region", "such as region = \"eu-central-1\": where its clients count as being", findings);
+        table.require("cidrs", "such as cidrs = [\"10.53.0.0/16\"]", findings);
+        let region = table.text("region", findings).and_then(|text| value::region(&text, findings));
+        let cidrs = read_list(table, "cidrs", findings, value::network);
+        if cidrs.as_ref().is_some_and(Vec::is_empty) && table.texts("cidrs", findings).is_some_and(|t| t.is_empty()) {
+            findings.error(table.span_of("cidrs"), "a VPC without networks").label("an empty list");
+        }
+        for cidr in cidrs.iter().flatten() {
+            claim_block(cidr, &id, &mut blocks, findings);
+        }
+        if let Some(name) = name {
+            settings.vpc_names.insert(name.to_owned(), id.clone());
+        }
+        let (Some(region), Some(cidrs)) = (region, cidrs) else { continue };
+        let cidrs = cidrs.into_iter().map(|cidr| cidr.value).collect();
+        settings.vpcs.push(Vpc { id, region, cidrs });
+    }
+}
+
+/// A VPC has an id, or a name that its id follows from; either is its own.
+fn read_vpc_id<'d>(
+    table: &Table<'d>,
+    settings: &Settings,
+    findings: &mut Findings<'_>,
+) -> Option<(VpcId, Option<&'d str>)> {
+    let name = table.text("name", findings);
+    let written = table.text("id", findings);
+    if !table.has("name") && !table.has("id") {
+        table.require("id", "such as id = \"vpc-lab1\"; zones name it in `vpcs`", findings);
+        return None;
+    }
+    let legal = |text: &str| {
+        let octet = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+        (1..=64).contains(&text.len()) && text.bytes().all(octet)
+    };
+    for text in [&name, &written].into_iter().flatten().filter(|text| !legal(text.value)) {
+        let message = format!("`{}` is no name of a VPC", text.value);
+        findings.error(text.span.clone(), message).label("expected up to 64 letters, digits, `-` and `_`");
+    }
+    let id = written.as_ref().map(|text| VpcId(text.value.to_owned()));
+    let id = id.or_else(|| name.as_ref().map(|name| id::vpc_id(name.value)))?;
+    let taken = settings.vpcs.iter().any(|vpc| vpc.id == id)
+        || name.as_ref().is_some_and(|name| settings.vpc_names.contains_key(name.value));
+    if taken {
+        let span = if table.has("id") { table.span_of("id") } else { table.span_of("name") };
+        findings.error(span, format!("the VPC `{}` stands twice", id.0)).label("the second time");
+        return None;
+    }
+    Some((id, name.map(|name| name.value)))
+}
+
+fn claim_block(
+    cidr: &At<IpNet>,
+    id: &VpcId,
+    blocks: &mut HashMap<IpNet, (VpcId, Range<usize>)>,
+    findings: &mut Findings<'_>,
+) {
+    let Some((owner, first)) = blocks.insert(cidr.value, (id.clone(), cidr.span.clone())) else { return };
+    let place = findings.place(first, "first here");
+    let message = if owner == *id {
+        format!("the block `{}` stands twice in the VPC `{}`", cidr.value, id.0)
+    } else {
+        format!("the block `{}` already belongs to the VPC `{}`", cidr.value, owner.0)
+    };
+    let fault = findings.error(cidr.span.clone(), message);
+    fault
+        .label("the second time")
+        .related(place)
+        .hint("of two VPCs one may hold a longer prefix, never the same block");
+}
+
+/// The VPC that a zone names, by name or id.
+pub(super) fn vpc(written: &At<&str>, settings: &Settings, findings: &mut Findings<'_>) -> Option<VpcId> {
+    let by_id = || settings.vpcs.iter().find(|vpc| vpc.id.0 == written.value).map(|vpc| vpc.id.clone());
+    let found = settings.vpc_names.get(written.value).cloned().or_else(by_id);
+    if found.is_none() {
+        let ids = settings.vpcs.iter().map(|vpc| vpc.id.0.as_str());
+        let mut known: Vec<&str> = ids.chain(settings.vpc_names.keys().map(String::as_str)).collect();
+        known.sort_unstable();
+        findings
+            .error(written.span.clone(), format!("unknown VPC `{}`", written.value))
+            .label("no `[[vpc]]` of the settings has this name or id")
+            .hint(words::did_you_mean(written.value, &known, "write a `[[vpc]]` into the settings file"));
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(path: &str, text: &str) -> Settings {
+        let (settings, faults) = Settings::read(&SourceFile { path: PathBuf::from(path), text: text.into() });
+        assert_eq!(faults, []);
+        settings.unwrap()
+    }
+
+    #[test]
+    fn an_empty_file_says_what_is_built_in() {
+        assert_eq!(read("config/fiftythree.toml", ""), Settings::built_in());
+        assert_eq!(read("config/fiftythree.toml", "version = 1"), Settings::built_in());
+        let built_in = Settings::built_in();
+        assert_eq!(built_in.dns.listen.len(), 2);
+        assert_eq!(built_in.zones.directory, Path::new("zones"));
+        assert_eq!(built_in.state.directory, Path::new("/var/lib/fiftythree"));
+    }
+
+    #[test]
+    fn paths_start_at_the_file() {
+        let text = "zones.directory = \"../zones\"\nstate.directory = \"/srv/state\"\nlocation.geoip = [\"a.mmdb\"]";
+        let settings = read("/etc/fiftythree/config/fiftythree.toml", text);
+        assert_eq!(settings.zones.directory, Path::new("/etc/fiftythree/zones"));
+        assert_eq!(settings.state.directory, Path::new("/srv/state"));
+        assert_eq!(settings.location.geoip, [Path::new("/etc/fiftythree/config/a.mmdb")]);
+        assert_eq!(read("fiftythree.toml", text).zones.directory, Path::new("../zones"));
+        assert_eq!(read("fiftythree.toml", "zones.directory = \".\"").zones.directory, Path::new("."));
+    }
+
+    #[test]
+    fn every_setting_is_read() {
+        let text = r#"
+            dns = { listen = ["[::1]:53"], workers = 2, udp_payload_max = 4096, nsid = "lab" }
+            zones.watch = false
+            health.wait_for_first_result = "250ms"
+            admin.listen = "off"
+            log.format = "json"
+            [location]
+            client_subnet = "ignore"
+            [[location.network]]
+            cidr = "10.53.0.0/16"
+            country = "US"
+            subdivision = "CA"
+            [[location.latency]]
+            country = "DE"
+            round_trip = { us-east-1 = 1, eu-central-1 = "4ms" }
+            [[vpc]]
+            name = "lab"
+            region = "eu-central-1"
+            cidrs = ["10.53.0.0/16"]
+        "#;
+        let settings = read("fiftythree.toml", text);
+        assert_eq!((settings.dns.workers, settings.dns.udp_payload_max), (2, 4096));
+        assert_eq!(settings.dns.nsid.as_deref(), Some(&b"lab"[..]));
+        assert!(!settings.zones.watch);
+        assert_eq!(settings.health.wait_for_first_result, Duration::from_millis(250));
+        assert_eq!((settings.admin.listen, settings.log.format), (None, LogFormat::Json));
+        assert_eq!(settings.location.use_client_subnet, ClientSubnetUse::Ignore);
+        assert_eq!(settings.location.networks.len(), 1);
+        let round_trips: Vec<f64> = settings.location.latency[0].round_trip_ms.iter().map(|(_, ms)| *ms).collect();
+        assert_eq!(round_trips, [4.0, 1000.0]);
+        assert_eq!(settings.vpc_names["lab"], settings.vpcs[0].id);
+    }
+}

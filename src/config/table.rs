@@ -1,0 +1,333 @@
+//! A table as its reader sees it: the keys it may have, each fetched in its shape, with a fault for whatever does not fit.
+//!
+//! Every getter returns what could be read and notes a fault for what could not, so that a reader goes on to the next key.
+
+use std::ops::Range;
+use std::time::Duration;
+
+use toml::de::{DeTable, DeValue};
+
+use super::document::Findings;
+use super::keys::{Key, Keys, Shape};
+use super::value::{self, Amount};
+use super::words;
+
+/// A value and where it was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct At<T> {
+    pub(super) value: T,
+    pub(super) span: Range<usize>,
+}
+
+impl<T> At<T> {
+    pub(super) fn new(value: T, span: Range<usize>) -> At<T> {
+        At { value, span }
+    }
+
+    pub(super) fn map<U>(self, change: impl FnOnce(T) -> U) -> At<U> {
+        At { value: change(self.value), span: self.span }
+    }
+}
+
+/// Values under the user's own words.
+pub(super) type Named<'d, T> = Vec<(At<&'d str>, T)>;
+
+/// A table that is being read.
+pub(super) struct Table<'d> {
+    entries: &'d DeTable<'d>,
+    keys: &'static Keys,
+    /// What to point at when something is missing: the header, or the whole inline table.
+    pub(super) span: Range<usize>,
+}
+
+impl<'d> Table<'d> {
+    /// Opens a table; keys that it may not have are faults.
+    pub(super) fn open(
+        entries: &'d DeTable<'d>,
+        keys: &'static Keys,
+        span: Range<usize>,
+        findings: &mut Findings<'_>,
+    ) -> Table<'d> {
+        for (key, value) in entries.iter() {
+            if keys.get(key.get_ref()).is_none() {
+                unknown_key(key.get_ref(), key.span(), &value.span(), keys, findings);
+            }
+        }
+        Table { entries, keys, span }
+    }
+
+    /// True when the key was written, readable or not.
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.entries.contains_key(key)
+    }
+
+    /// Where the key's value stands, or else the table.
+    pub(super) fn span_of(&self, key: &str) -> Range<usize> {
+        self.entries.get(key).map_or(self.span.clone(), toml::Spanned::span)
+    }
+
+    /// Where the key itself stands, or else the table.
+    pub(super) fn key_span(&self, key: &str) -> Range<usize> {
+        self.entries.get_key_value(key).map_or(self.span.clone(), |(key, _)| key.span())
+    }
+
+    pub(super) fn text(&self, key: &str, findings: &mut Findings<'_>) -> Option<At<&'d str>> {
+        let (key, value, span) = self.value(key, findings)?;
+        let text = value.as_str();
+        if text.is_none() {
+            wrong_shape(key, value, span.clone(), findings);
+        }
+        Some(At::new(text?, span))
+    }
+
+    /// One of the words that the key allows.
+    pub(super) fn choice(&self, key: &str, findings: &mut Findings<'_>) -> Option<At<&'static str>> {
+        let written = self.text(key, findings)?;
+        let Shape::Choice(words) = self.key(key).shape else { unreachable!("`{key}` is read as a choice") };
+        let found = words.iter().find(|word| **word == written.value);
+        if found.is_none() {
+            let message = format!("unknown {key} `{}`", written.value);
+            let fault = findings.error(written.span.clone(), message);
+            fault.label(format!("expected {}", words::one_of(words)));
+            if let Some(meant) = words::meant(written.value, words) {
+                fault.hint(format!("did you mean `{meant}`?"));
+            }
+        }
+        Some(At::new(found?, written.span))
+    }
+
+    pub(super) fn boolean(&self, key: &str, findings: &mut Findings<'_>) -> Option<At<bool>> {
+        let (key, value, span) = self.value(key, findings)?;
+        let boolean = value.as_bool();
+        if boolean.is_none() {
+            wrong_shape(key, value, span.clone(), findings);
+        }
+        Some(At::new(boolean?, span))
+    }
+
+    /// A whole number within the bounds that the key allows.
+    pub(super) fn integer(&self, key: &str, findings: &mut Findings<'_>) -> Option<At<i64>> {
+        let (key, value, span) = self.value(key, findings)?;
+        let Shape::Integer { least, most } = key.shape else { unreachable!("`{}` is read as an integer", key.name) };
+        let number = value.as_integer().map(value::integer);
+        match number {
+            Some(Some(number)) if (least..=most).contains(&number) => Some(At::new(number, span)),
+            Some(_) => {
+                let range = if least == most { least.to_string() } else { format!("from {least} to {most}") };
+                findings.error(span, format!("`{}` must be {range}", key.name)).label("out of range");
+                None
+            }
+            None => {
+                wrong_shape(key, value, span, findings);
+                None
+            }
+        }
+    }
+
+    /// A number, whole or not, as it was written.
+    pub(super) fn number(&self, key: &str, findings: &mut Findings<'_>) -> Option<At<value::Number<'d>>> {
+        let (key, value, span) = self.value(key, findings)?;
+        let number = value::number(value);
+        if number.is_none() {
+            wrong_shape(key, value, span.clone(), findings);
+        }
+        Some(At::new(number?, span))
+    }
+
+    /// A duration within the bounds that the key allows.
+    pub(super) fn duration(&self, key: &str, findings: &mut Findings<'_>) -> Option<At<Duration>> {
+        let (key, value, span) = self.value(key, findings)?;
+        read_duration(key, value, span, findings)
+    }
+
+    /// The texts of a list.
+    pub(super) fn texts(&self, key: &str, findings: &mut Findings<'_>) -> Option<Vec<At<&'d str>>> {
+        let (key, value, span) = self.value(key, findings)?;
+        texts(key, value, span, findings)
+    }
+
+    /// A table within the table.
+    pub(super) fn table(&self, key: &str, findings: &mut Findings<'_>) -> Option<Table<'d>> {
+        let (key, value, span) = self.value(key, findings)?;
+        let Shape::Table(keys) = key.shape else { unreachable!("`{}` is read as a table", key.name) };
+        let Some(entries) = value.as_table() else {
+            wrong_shape(key, value, span, findings);
+            return None;
+        };
+        Some(Table::open(entries, keys, span, findings))
+    }
+
+    /// The tables of a list, written as `[[key]]` or inline.
+    pub(super) fn tables(&self, key: &str, findings: &mut Findings<'_>) -> Vec<Table<'d>> {
+        let Some((key, value, span)) = self.value(key, findings) else { return Vec::new() };
+        let Shape::Tables(keys) = key.shape else { unreachable!("`{}` is read as tables", key.name) };
+        let Some(elements) = value.as_array() else {
+            wrong_shape(key, value, span, findings);
+            return Vec::new();
+        };
+        let mut tables = Vec::new();
+        for element in elements.iter() {
+            match element.get_ref().as_table() {
+                Some(entries) => tables.push(Table::open(entries, keys, element.span(), findings)),
+                None => wrong_shape(key, element.get_ref(), element.span(), findings),
+            }
+        }
+        tables
+    }
+
+    /// The lists of texts of a table whose keys are the user's own words.
+    pub(super) fn named_texts(&self, key: &str, findings: &mut Findings<'_>) -> Option<Named<'d, Vec<At<&'d str>>>> {
+        let (key, entries) = self.map(key, findings)?;
+        let mut named = Vec::new();
+        for (name, value) in entries.iter() {
+            if findings.is_broken(&value.span()) {
+                continue;
+            }
+            if let Some(texts) = texts(key, value.get_ref(), value.span(), findings) {
+                named.push((At::new(name.get_ref().as_ref(), name.span()), texts));
+            }
+        }
+        Some(named)
+    }
+
+    /// The durations of a table whose keys are the user's own words; `None` for one that could not be read.
+    pub(super) fn named_durations(
+        &self,
+        key: &str,
+        findings: &mut Findings<'_>,
+    ) -> Option<Named<'d, Option<At<Duration>>>> {
+        let (key, entries) = self.map(key, findings)?;
+        let mut named = Vec::new();
+        for (name, value) in entries.iter() {
+            if findings.is_broken(&value.span()) {
+                continue;
+            }
+            let duration = read_duration(key, value.get_ref(), value.span(), findings);
+            named.push((At::new(name.get_ref().as_ref(), name.span()), duration));
+        }
+        Some(named)
+    }
+
+    /// Notes that a key is missing that must be there, unless it may merely have been unreadable.
+    pub(super) fn require(&self, key: &str, hint: &str, findings: &mut Findings<'_>) {
+        if !self.has(key) && self.is_whole(findings) {
+            let message = format!("{} needs `{key}`", self.keys.what);
+            findings.error(self.span.clone(), message).label(format!("`{key}` is missing")).hint(hint);
+        }
+    }
+
+    /// True when no syntax error lies between this table's header and the next.
+    pub(super) fn is_whole(&self, findings: &Findings<'_>) -> bool {
+        if !findings.has_broken_syntax() {
+            return true;
+        }
+        let text = findings.text();
+        let end = self.span.end.min(text.len());
+        let next = text.get(end..).and_then(|rest| rest.find("\n[")).map_or(text.len(), |at| end + at);
+        !findings.is_broken(&(self.span.start..next))
+    }
+
+    fn map(&self, key: &str, findings: &mut Findings<'_>) -> Option<(&'static Key, &'d DeTable<'d>)> {
+        let (key, value, span) = self.value(key, findings)?;
+        let entries = value.as_table();
+        if entries.is_none() {
+            wrong_shape(key, value, span, findings);
+        }
+        Some((key, entries?))
+    }
+
+    fn value(&self, key: &str, findings: &Findings<'_>) -> Option<(&'static Key, &'d DeValue<'d>, Range<usize>)> {
+        let value = self.entries.get(key)?;
+        let inner = value.get_ref();
+        // A `[table]` stands as its header: a fault within it does not make the whole unreadable.
+        if inner.as_str().is_some() || inner.is_integer() || inner.is_float() || inner.is_array() {
+            let tables = inner.as_array().is_some_and(|array| array.iter().any(|element| element.get_ref().is_table()));
+            if !tables && findings.is_broken(&value.span()) {
+                return None;
+            }
+        }
+        Some((self.key(key), inner, value.span()))
+    }
+
+    fn key(&self, key: &str) -> &'static Key {
+        self.keys.get(key).unwrap_or_else(|| unreachable!("{} reads `{key}`, which it does not list", self.keys.what))
+    }
+}
+
+fn unknown_key(name: &str, span: Range<usize>, value: &Range<usize>, keys: &Keys, findings: &mut Findings<'_>) {
+    if findings.is_broken(&span) || findings.is_broken(value) {
+        return;
+    }
+    let known: Vec<&str> = keys.keys.iter().map(|key| key.name).collect();
+    let meant = keys.nickname(name).or_else(|| words::meant(name, &known));
+    let fault = findings.error(span, format!("unknown key `{name}` in {}", keys.what));
+    fault.label(format!("expected {}", words::one_of(&known)));
+    if let Some(hint) = keys.later(name) {
+        fault.hint(hint);
+    } else if let Some(meant) = meant {
+        fault.hint(format!("did you mean `{meant}`?"));
+    }
+}
+
+fn read_duration(
+    key: &Key,
+    value: &DeValue<'_>,
+    span: Range<usize>,
+    findings: &mut Findings<'_>,
+) -> Option<At<Duration>> {
+    let bounds = key.shape.duration().unwrap_or_else(|| unreachable!("`{}` is read as a duration", key.name));
+    match value::duration(value) {
+        Amount::Of(duration) if bounds.holds(duration) => return Some(At::new(duration, span)),
+        Amount::Of(_) => {
+            let message = format!("`{}` must be {}", key.name, bounds.describe());
+            findings.error(span, message).label("out of range");
+        }
+        Amount::Unreadable => {
+            let message = format!("`{}` is no duration", key.name);
+            findings
+                .error(span, message)
+                .label(format!("expected {}", bounds.describe()))
+                .hint(format!("write whole seconds, such as 10, or a number and its unit: {}", bounds.examples()));
+        }
+        Amount::OtherShape => wrong_shape(key, value, span, findings),
+    }
+    None
+}
+
+fn texts<'d>(
+    key: &Key,
+    value: &'d DeValue<'d>,
+    span: Range<usize>,
+    findings: &mut Findings<'_>,
+) -> Option<Vec<At<&'d str>>> {
+    let Some(elements) = value.as_array() else {
+        let brackets = value.as_str().map(|text| format!("write a list: [{text:?}]"));
+        let fault = wrong_shape_fault(key, value, span, findings);
+        fault.hint = brackets;
+        return None;
+    };
+    let mut texts = Vec::new();
+    for element in elements.iter() {
+        match element.get_ref().as_str() {
+            Some(text) => texts.push(At::new(text, element.span())),
+            None if findings.is_broken(&element.span()) => {}
+            None => wrong_shape(key, element.get_ref(), element.span(), findings),
+        }
+    }
+    Some(texts)
+}
+
+fn wrong_shape(key: &Key, value: &DeValue<'_>, span: Range<usize>, findings: &mut Findings<'_>) {
+    wrong_shape_fault(key, value, span, findings);
+}
+
+fn wrong_shape_fault<'r>(
+    key: &Key,
+    value: &DeValue<'_>,
+    span: Range<usize>,
+    findings: &'r mut Findings<'_>,
+) -> &'r mut super::Fault {
+    let wanted = key.shape.describe();
+    let fault = findings.error(span, format!("`{}` must be {wanted}", key.name));
+    fault.label(format!("this is {}", value::describe(value)))
+}

@@ -1,0 +1,157 @@
+//! Faults as data: each `tests/faults/*.toml` and, beside it, what is printed about it.
+//!
+//! A case may hold several files, each under a line `# file: NAME`; cases called `settings-…` are settings files. After a
+//! change on purpose, `FIFTYTHREE_BLESS=1 cargo test faults` writes the expectations anew, for `git diff` to show.
+
+use std::path::{Path, PathBuf};
+
+use proptest::prelude::*;
+
+use super::*;
+
+/// What the cases about VPCs rely on.
+const SETTINGS: &str = r#"
+[dns]
+listen = ["127.0.0.1:5300"]
+
+[[vpc]]
+id = "vpc-lab1"
+name = "lab"
+region = "eu-central-1"
+cidrs = ["10.53.0.0/16"]
+"#;
+
+fn file(path: &str, text: &str) -> SourceFile {
+    SourceFile { path: PathBuf::from(path), text: text.into() }
+}
+
+fn settings() -> Settings {
+    let (settings, faults) = Settings::read(&file("config/fiftythree.toml", SETTINGS));
+    assert_eq!(faults, []);
+    settings.unwrap()
+}
+
+fn repository(path: &str) -> SourceFile {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+    let text = std::fs::read_to_string(&path).unwrap();
+    SourceFile { path, text: text.into() }
+}
+
+/// The files of a case.
+fn case_files(text: &str) -> Vec<SourceFile> {
+    if !text.starts_with("# file: ") {
+        return vec![file("zones/lab.test.toml", text)];
+    }
+    let cut = |part: &str| part.split_once('\n').map(|(name, text)| file(&format!("zones/{name}"), text));
+    text.split("# file: ").filter_map(cut).collect()
+}
+
+fn case_faults(name: &str, text: &str) -> (Vec<SourceFile>, Vec<Fault>) {
+    if name.starts_with("settings-") {
+        let source = file("config/fiftythree.toml", text);
+        let (_, faults) = Settings::read(&source);
+        return (vec![source], faults);
+    }
+    let files = case_files(text);
+    let faults = read_zones(&files, &settings()).faults;
+    (files, faults)
+}
+
+fn cases() -> Vec<(String, SourceFile)> {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/faults");
+    let entries = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+    let mut paths: Vec<PathBuf> = entries.filter(|path| path.extension().is_some_and(|kind| kind == "toml")).collect();
+    paths.sort();
+    let name = |path: &Path| path.file_stem().unwrap().to_string_lossy().into_owned();
+    let read = |path: &PathBuf| repository(path.to_str().unwrap());
+    paths.iter().map(|path| (name(path), read(path))).collect()
+}
+
+#[test]
+fn faults_are_printed_as_expected() {
+    let bless = std::env::var_os("FIFTYTHREE_BLESS").is_some();
+    let mut different = Vec::new();
+    for (name, case) in cases() {
+        let (files, faults) = case_faults(&name, &case.text);
+        let printed = render(&faults, &files, Style::Plain) + &lines(&faults, &files);
+        let expected = case.path.with_extension("txt");
+        if bless {
+            std::fs::write(&expected, &printed).unwrap();
+        } else if std::fs::read_to_string(&expected).unwrap_or_default() != printed {
+            different.push(format!("{name}:\n{printed}"));
+        }
+    }
+    assert!(different.is_empty(), "{}", different.join("\n"));
+}
+
+#[test]
+fn every_fault_points_into_its_file() {
+    for (name, case) in cases() {
+        let (files, faults) = case_faults(&name, &case.text);
+        assert!(!faults.is_empty(), "{name} has no fault");
+        for fault in &faults {
+            let source = files.iter().find(|file| file.path == fault.path).unwrap();
+            let span = fault.span.clone().unwrap();
+            assert!(source.text.get(span).is_some(), "{name}: {fault:?}");
+        }
+    }
+}
+
+#[test]
+fn the_files_of_the_repository_have_no_faults() {
+    let source = repository("config/fiftythree.toml");
+    let (settings, faults) = Settings::read(&source);
+    assert_eq!(faults, [], "{}", render(&faults, &[source], Style::Plain));
+    let files = [repository("zones/health_checks.toml"), repository("zones/lab.test.toml")];
+    let reading = read_zones(&files, &settings.unwrap());
+    assert_eq!(reading.faults, [], "{}", render(&reading.faults, &files, Style::Plain));
+    assert_eq!(reading.configuration.zones.len(), 1);
+    assert_eq!(reading.configuration.health_checks.len(), 5);
+    let source = repository("config/container.toml");
+    assert_eq!(Settings::read(&source).1, []);
+}
+
+#[test]
+fn the_commented_options_of_the_repository_are_right() {
+    let source = repository("config/fiftythree.toml");
+    let text = source.text.replace("# geoip", "geoip").replace("# name_servers", "name_servers");
+    let (settings, faults) = Settings::read(&SourceFile { text: text.as_str().into(), ..source });
+    assert_eq!(faults, []);
+    let settings = settings.unwrap();
+    assert_eq!(settings.location.geoip.len(), 1);
+    assert_eq!(settings.dns.name_servers.len(), 1);
+}
+
+proptest! {
+    #[test]
+    fn no_text_panics_the_reader(text in "[a-z\\[\\]\"'=#{},.0-9\n\\\\ é]{0,200}") {
+        check_any_text(&text)?;
+    }
+
+    /// Real files with a piece cut out, and another put in: nearly right is where readers stumble.
+    #[test]
+    fn no_wounded_file_panics_the_reader(
+        which in 0_usize..2,
+        at in any::<prop::sample::Index>(),
+        cut in 0_usize..40,
+        put in "[a-z\\[\\]\"'=#{},.0-9\n\\\\]{0,6}",
+    ) {
+        let original = [include_str!("../../zones/lab.test.toml"), include_str!("../../config/fiftythree.toml")][which];
+        let start = fault::within(&(at.index(original.len())..original.len()), original).start;
+        let end = fault::within(&(start..start + cut), original).end;
+        check_any_text(&format!("{}{put}{}", &original[..start], &original[end..]))?;
+    }
+}
+
+fn check_any_text(text: &str) -> Result<(), TestCaseError> {
+    let source = file("zones/lab.test.toml", text);
+    let (_, mut faults) = Settings::read(&source);
+    faults.extend(read_zones(std::slice::from_ref(&source), &Settings::built_in()).faults);
+    for fault in &faults {
+        let span = fault.span.clone();
+        prop_assert!(span.is_none_or(|span| text.get(span).is_some()), "{:?}", fault);
+    }
+    render(&faults, std::slice::from_ref(&source), Style::Plain);
+    lines(&faults, &[source]);
+    Ok(())
+}

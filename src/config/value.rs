@@ -1,0 +1,227 @@
+//! Single values: durations, numbers, networks, addresses, regions, countries, coordinates.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use ipnet::IpNet;
+use toml::de::{DeInteger, DeValue};
+
+use super::document::Findings;
+use super::table::{At, Table};
+use super::words;
+use crate::model::{Coordinates, Country, Region, Subdivision, atlas};
+
+/// What reading a duration came to.
+pub(super) enum Amount {
+    Of(Duration),
+    /// A text that is no duration.
+    Unreadable,
+    /// Neither a text nor a whole number.
+    OtherShape,
+}
+
+/// A number and how many decimals were written.
+pub(super) struct Number<'d> {
+    pub(super) value: f64,
+    text: &'d str,
+}
+
+impl Number<'_> {
+    fn decimals(&self) -> usize {
+        self.text.split_once('.').map_or(0, |(_, decimals)| decimals.len())
+    }
+}
+
+/// A TOML value's kind, for people.
+pub(super) fn describe(value: &DeValue<'_>) -> &'static str {
+    match value {
+        DeValue::String(_) => "a text",
+        DeValue::Integer(_) => "a whole number",
+        DeValue::Float(_) => "a number with decimals",
+        DeValue::Boolean(_) => "true or false",
+        DeValue::Datetime(_) => "a date or time",
+        DeValue::Array(_) => "a list",
+        DeValue::Table(_) => "a table",
+    }
+}
+
+/// A whole number, in whatever base; `None` when it has more than 64 bits.
+pub(super) fn integer(written: &DeInteger<'_>) -> Option<i64> {
+    i64::from_str_radix(written.as_str(), written.radix()).ok()
+}
+
+/// A finite number, whole or not.
+pub(super) fn number<'d>(value: &'d DeValue<'d>) -> Option<Number<'d>> {
+    let text = match value {
+        DeValue::Integer(written) if written.radix() == 10 => written.as_str(),
+        DeValue::Float(written) => written.as_str(),
+        _ => return None,
+    };
+    let value = text.parse::<f64>().ok().filter(|number| number.is_finite())?;
+    Some(Number { value, text })
+}
+
+/// Whole seconds, or a text such as `250ms`, `10s`, `5m`, `1h`.
+pub(super) fn duration(value: &DeValue<'_>) -> Amount {
+    match value {
+        DeValue::Integer(written) => {
+            let seconds = integer(written).and_then(|seconds| u64::try_from(seconds).ok());
+            seconds.map_or(Amount::Unreadable, |seconds| Amount::Of(Duration::from_secs(seconds)))
+        }
+        DeValue::String(text) => duration_from_text(text).map_or(Amount::Unreadable, Amount::Of),
+        _ => Amount::OtherShape,
+    }
+}
+
+fn duration_from_text(text: &str) -> Option<Duration> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (count, unit) = text.split_at(digits);
+    let count: u64 = count.parse().ok()?;
+    let milliseconds = match unit {
+        "ms" => 1,
+        "s" => 1000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        "d" => 86_400_000,
+        _ => return None,
+    };
+    count.checked_mul(milliseconds).map(Duration::from_millis)
+}
+
+/// A network without host bits.
+pub(super) fn network(written: &At<&str>, findings: &mut Findings<'_>) -> Option<IpNet> {
+    let text = written.value;
+    let Ok(network) = text.parse::<IpNet>() else {
+        let message = format!("`{text}` is no network");
+        let fault =
+            findings.error(written.span.clone(), message).label("expected an address, a slash and a prefix length");
+        match text.parse::<IpAddr>() {
+            Ok(address) => fault.hint(format!("one address is the network `{}`", IpNet::from(address))),
+            Err(_) => fault.hint("such as \"10.53.1.0/24\" or \"2001:db8:1::/48\""),
+        };
+        return None;
+    };
+    if network != network.trunc() {
+        findings
+            .error(written.span.clone(), format!("`{text}` has bits set behind its prefix"))
+            .label("not the network's own address")
+            .hint(format!("the network that holds this address is `{}`", network.trunc()));
+        return None;
+    }
+    Some(network)
+}
+
+/// An IP address.
+pub(super) fn address(written: &At<&str>, findings: &mut Findings<'_>) -> Option<IpAddr> {
+    let address = written.value.parse().ok();
+    if address.is_none() {
+        findings
+            .error(written.span.clone(), format!("`{}` is no IP address", written.value))
+            .label("expected an IPv4 or IPv6 address");
+    }
+    address
+}
+
+/// An IP address and a port.
+pub(super) fn socket_address(written: &At<&str>, default_port: u16, findings: &mut Findings<'_>) -> Option<SocketAddr> {
+    let text = written.value;
+    if let Ok(address) = text.parse() {
+        return Some(address);
+    }
+    let message = format!("`{text}` is no address with a port");
+    let fault = findings.error(written.span.clone(), message).label("expected address:port");
+    match text.parse::<IpAddr>() {
+        Ok(address) => fault.hint(format!("write `{}`", SocketAddr::new(address, default_port))),
+        Err(_) => fault
+            .hint(format!("such as `127.0.0.1:{default_port}` or `[::1]:{default_port}`; host names are not resolved")),
+    };
+    None
+}
+
+/// One of the AWS regions.
+pub(super) fn region(written: &At<&str>, findings: &mut Findings<'_>) -> Option<Region> {
+    let region = Region::from_name(written.value);
+    if region.is_none() {
+        let names: Vec<&str> = Region::all().map(Region::name).collect();
+        findings
+            .error(written.span.clone(), format!("`{}` is no AWS region that Route 53 knows", written.value))
+            .label("unknown region")
+            .hint(words::did_you_mean(written.value, &names, ""));
+    }
+    region
+}
+
+/// A country of Route 53's list.
+pub(super) fn country(written: &At<&str>, findings: &mut Findings<'_>) -> Option<Country> {
+    let text = written.value;
+    let known = |text: &str| Country::from_code(text).filter(|country| atlas::is_country(*country));
+    let country = known(text);
+    if country.is_none() {
+        let fault = findings.error(written.span.clone(), format!("`{text}` is no country that Route 53 knows"));
+        fault.label("expected an ISO 3166-1 code of two capitals, such as `DE`");
+        if known(&text.to_ascii_uppercase()).is_some() {
+            fault.hint(format!("write `{}`", text.to_ascii_uppercase()));
+        } else if text == "UK" {
+            fault.hint("the United Kingdom is `GB`");
+        }
+    }
+    country
+}
+
+/// A subdivision of the country, of Route 53's list.
+pub(super) fn subdivision(country: Country, written: &At<&str>, findings: &mut Findings<'_>) -> Option<Subdivision> {
+    let known = |text: &str| Subdivision::from_code(text).filter(|code| atlas::is_subdivision(country, *code));
+    let found = known(written.value);
+    if found.is_none() {
+        let message = format!("`{}` is no subdivision of `{country}` that Route 53 knows", written.value);
+        let fault = findings.error(written.span.clone(), message);
+        fault.label("unknown subdivision");
+        let capitals = written.value.to_ascii_uppercase();
+        let bare = capitals.strip_prefix(&format!("{country}-")).unwrap_or(&capitals);
+        if known(bare).is_some() {
+            fault.hint(format!("write `{bare}`"));
+        } else {
+            fault.hint("there are the states of `US`, such as `CA`, and the oblasts of `UA`, such as `30`");
+        }
+    }
+    found
+}
+
+/// How finely coordinates may be written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Precision {
+    /// At most two decimals (API Latitude, Longitude).
+    Route53,
+    /// As the user likes.
+    Any,
+}
+
+/// `{ latitude = …, longitude = … }`.
+pub(super) fn coordinates(table: &Table<'_>, precision: Precision, findings: &mut Findings<'_>) -> Option<Coordinates> {
+    for key in ["latitude", "longitude"] {
+        table.require(
+            key,
+            "coordinates are { latitude = 52.52, longitude = 13.40 }; south and west are negative",
+            findings,
+        );
+    }
+    let latitude = degrees(table, "latitude", 90.0, precision, findings);
+    let longitude = degrees(table, "longitude", 180.0, precision, findings);
+    Some(Coordinates { latitude: latitude?, longitude: longitude? })
+}
+
+fn degrees(table: &Table<'_>, key: &str, most: f64, precision: Precision, findings: &mut Findings<'_>) -> Option<f64> {
+    let written = table.number(key, findings)?;
+    if written.value.value.abs() > most {
+        findings.error(written.span, format!("`{key}` must be from -{most} to {most}")).label("out of range");
+        return None;
+    }
+    if precision == Precision::Route53 && written.value.decimals() > 2 {
+        findings
+            .error(written.span, format!("`{key}` has at most two decimals in Route 53"))
+            .label("more than two decimals")
+            .hint(format!("write {:.2}", written.value.value));
+        return None;
+    }
+    Some(written.value.value)
+}

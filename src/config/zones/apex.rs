@@ -1,0 +1,108 @@
+//! The records that every zone has: SOA and NS at the apex, made here when nobody wrote them.
+//!
+//! Never Amazon's own name servers: a resolver that followed them would ask strangers.
+
+use std::collections::HashSet;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use super::super::settings::{DnsSettings, NameServer};
+use crate::model::{
+    Content, HostedZone, Name, NameError, RecordData, RecordType, ResourceRecordSet, RoutingPolicy, Ttl,
+};
+
+/// As Route 53 makes them (Developer Guide, "NS and SOA records").
+const NS_TTL: Ttl = 172_800;
+const SOA_TTL: Ttl = 900;
+/// Serial, refresh, retry, expire, minimum; the serial never moves by itself.
+const SOA_TIMINGS: &str = "1 7200 900 1209600 86400";
+
+/// What the zone lacks of SOA, NS and the addresses of its name servers.
+pub(super) fn missing_sets(zone: &HostedZone, dns: &DnsSettings) -> Result<Vec<ResourceRecordSet>, NameError> {
+    let written: Option<Vec<Name>> = apex_set(zone, RecordType::Ns).map(targets);
+    let servers = if dns.name_servers.is_empty() && written.is_none() {
+        vec![own_name_server(zone, &dns.listen)?]
+    } else {
+        dns.name_servers.clone()
+    };
+    let names = written.clone().unwrap_or_else(|| servers.iter().map(|server| server.name.clone()).collect());
+    let mut sets = Vec::new();
+    if apex_set(zone, RecordType::Soa).is_none() {
+        // An NS set without a readable value is a fault already.
+        let first = names.first().unwrap_or(&zone.name);
+        sets.push(soa(&zone.name, first)?);
+    }
+    if written.is_none() {
+        sets.push(records(&zone.name, RecordType::Ns, NS_TTL, names.iter().map(Name::to_string)));
+    }
+    let own = servers.iter().filter(|server| names.contains(&server.name) && server.name.is_within(&zone.name));
+    sets.extend(own.flat_map(|server| missing_addresses(zone, server)));
+    Ok(sets)
+}
+
+fn apex_set(zone: &HostedZone, record_type: RecordType) -> Option<&ResourceRecordSet> {
+    zone.record_sets.iter().find(|set| set.record_type == record_type && set.name == zone.name)
+}
+
+fn targets(set: &ResourceRecordSet) -> Vec<Name> {
+    match &set.content {
+        Content::Records { values, .. } => values.iter().filter_map(RecordData::target).collect(),
+        Content::Alias(_) => Vec::new(),
+    }
+}
+
+/// `ns1.<zone>` with the addresses that the server listens on.
+fn own_name_server(zone: &HostedZone, listen: &[SocketAddr]) -> Result<NameServer, NameError> {
+    let name = Name::parse("ns1")?.under(&zone.name)?;
+    let mut seen = HashSet::new();
+    let addresses =
+        listen.iter().map(|socket| reachable(socket.ip())).filter(|address| seen.insert(*address)).collect();
+    Ok(NameServer { name, addresses })
+}
+
+/// "Every address" is no address that could be written down; this machine's own is one that works in a lab.
+fn reachable(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(v4) if v4.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(v6) if v6.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
+        other => other,
+    }
+}
+
+fn soa(zone: &Name, first_name_server: &Name) -> Result<ResourceRecordSet, NameError> {
+    let mailbox = Name::parse("hostmaster")?.under(zone)?;
+    let value = format!("{first_name_server} {mailbox} {SOA_TIMINGS}");
+    Ok(records(zone, RecordType::Soa, SOA_TTL, [value]))
+}
+
+/// The name server's addresses in so far as the zone says nothing about them.
+fn missing_addresses(zone: &HostedZone, server: &NameServer) -> Vec<ResourceRecordSet> {
+    let has =
+        |record_type| zone.record_sets.iter().any(|set| set.record_type == record_type && set.name == server.name);
+    if has(RecordType::Cname) {
+        return Vec::new();
+    }
+    let (v4, v6): (Vec<IpAddr>, Vec<IpAddr>) = server.addresses.iter().partition(|address| address.is_ipv4());
+    let families = [(RecordType::A, v4), (RecordType::Aaaa, v6)];
+    let missing = families.into_iter().filter(|(record_type, addresses)| !addresses.is_empty() && !has(*record_type));
+    let set = |(record_type, addresses): (RecordType, Vec<IpAddr>)| {
+        records(&server.name, record_type, NS_TTL, addresses.iter().map(IpAddr::to_string))
+    };
+    missing.map(set).collect()
+}
+
+fn records(
+    name: &Name,
+    record_type: RecordType,
+    ttl: Ttl,
+    values: impl IntoIterator<Item = String>,
+) -> ResourceRecordSet {
+    let parse = |text: String| RecordData::parse(record_type, &text).expect("names and addresses print as values");
+    ResourceRecordSet {
+        name: name.clone(),
+        record_type,
+        set_identifier: None,
+        routing_policy: RoutingPolicy::Simple,
+        content: Content::Records { ttl, values: values.into_iter().map(parse).collect() },
+        health_check: None,
+    }
+}

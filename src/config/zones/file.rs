@@ -1,0 +1,123 @@
+//! One zone file, read by itself.
+
+use super::super::document::Findings;
+use super::super::keys;
+use super::super::table::{At, Table};
+use super::{collection, group, health_check, name, record};
+use crate::model::{CidrCollection, HealthCheck, Name, RecordGroup};
+
+use super::super::id;
+use toml::de::DeTable;
+
+/// The longest comment (API ResourceDescription).
+const MAX_COMMENT_CHARACTERS: usize = 256;
+
+/// Stands in for the name of a zone that has none (RFC 6761 section 6.4); nobody ever sees it.
+const NAMELESS: &str = "zone-without-a-name.invalid.";
+
+/// A zone file whose references are still words.
+pub(super) struct Draft {
+    pub(super) zone: Option<ZoneDraft>,
+    pub(super) health_checks: Vec<Defined<HealthCheck>>,
+    pub(super) collections: Vec<Defined<CidrCollection>>,
+}
+
+/// A hosted zone whose references are still words.
+pub(super) struct ZoneDraft {
+    pub(super) name: At<Name>,
+    pub(super) id: Option<At<String>>,
+    pub(super) comment: Option<String>,
+    /// `None` for a public zone.
+    pub(super) vpcs: Option<Vec<At<String>>>,
+    pub(super) records: Vec<record::RecordDraft>,
+    pub(super) record_groups: Vec<At<RecordGroup>>,
+    /// True when records are missing here that could not be read.
+    pub(super) is_incomplete: bool,
+}
+
+/// Something with a name that records refer to.
+pub(super) struct Defined<T> {
+    pub(super) name: At<String>,
+    pub(super) id: At<String>,
+    /// `None` when it has faults: it exists, so that nobody is told it is unknown, but cannot be used.
+    pub(super) value: Option<T>,
+}
+
+/// Reads a file's tables.
+pub(super) fn read(root: &DeTable<'_>, findings: &mut Findings<'_>) -> Draft {
+    let start = findings.text().len().min(1);
+    let root = Table::open(root, &keys::ZONE_FILE, 0..start, findings);
+    root.integer("version", findings);
+    let health_checks = root.tables("health_check", findings);
+    let health_checks = health_checks.iter().filter_map(|table| health_check::read(table, findings)).collect();
+    let collections = root.tables("cidr_collection", findings);
+    let collections = collections.iter().filter_map(|table| collection::read(table, findings)).collect();
+    Draft { zone: read_zone(&root, findings), health_checks, collections }
+}
+
+fn read_zone(root: &Table<'_>, findings: &mut Findings<'_>) -> Option<ZoneDraft> {
+    let records = root.tables("record", findings);
+    let groups = root.tables("record_group", findings);
+    if !root.has("name") {
+        refuse_what_needs_a_zone(root, &records, findings);
+    }
+    let written = root.text("name", findings);
+    let zone = written.as_ref().and_then(|written| name::of_zone(written, findings));
+    // Without a zone the records are read all the same, for their faults.
+    let origin = zone.clone().unwrap_or_else(|| Name::parse(NAMELESS).expect("a constant name"));
+    let drafts: Vec<_> = records.iter().map(|table| record::read(table, &origin, findings)).collect();
+    let record_groups = groups.iter().filter_map(|table| group::read(table, &origin, findings)).collect();
+    let is_incomplete = findings.has_broken_syntax() || drafts.iter().any(Option::is_none);
+    let name = At::new(zone?, written?.span);
+    Some(ZoneDraft {
+        name,
+        id: read_id(root, findings),
+        comment: read_comment(root, findings),
+        vpcs: read_vpcs(root, findings),
+        records: drafts.into_iter().flatten().collect(),
+        record_groups,
+        is_incomplete,
+    })
+}
+
+fn refuse_what_needs_a_zone(root: &Table<'_>, records: &[Table<'_>], findings: &mut Findings<'_>) {
+    if findings.has_broken_syntax() {
+        return;
+    }
+    let hint = "give the file a `name`, such as name = \"lab.test\"; without one it may hold checks and collections";
+    if let Some(record) = records.first() {
+        findings.error(record.span.clone(), "records need a zone").label("of which zone?").hint(hint);
+    }
+    for key in ["id", "comment", "vpcs", "record_group"].into_iter().filter(|key| root.has(key)) {
+        findings.error(root.key_span(key), format!("`{key}` needs a zone")).label("of which zone?").hint(hint);
+    }
+}
+
+fn read_id(root: &Table<'_>, findings: &mut Findings<'_>) -> Option<At<String>> {
+    let written = root.text("id", findings)?;
+    if !id::is_zone_id(written.value) {
+        let message = format!("`{}` is no id of a hosted zone", written.value);
+        findings.error(written.span, message).label("expected `Z` and up to 31 capitals and digits");
+        return None;
+    }
+    Some(written.map(str::to_owned))
+}
+
+fn read_comment(root: &Table<'_>, findings: &mut Findings<'_>) -> Option<String> {
+    let written = root.text("comment", findings)?;
+    if written.value.chars().count() > MAX_COMMENT_CHARACTERS {
+        let message = format!("`comment` has at most {MAX_COMMENT_CHARACTERS} characters");
+        findings.error(written.span, message).label(format!("{} characters", written.value.chars().count()));
+        return None;
+    }
+    Some(written.value.to_owned())
+}
+
+fn read_vpcs(root: &Table<'_>, findings: &mut Findings<'_>) -> Option<Vec<At<String>>> {
+    let written = root.texts("vpcs", findings)?;
+    if written.is_empty() && !findings.is_broken(&root.span_of("vpcs")) {
+        let fault = findings.error(root.span_of("vpcs"), "`vpcs` must name at least one VPC");
+        fault.label("an empty list").hint("leave `vpcs` out to make the zone public, for everybody to see");
+    }
+    Some(written.into_iter().map(|text| text.map(str::to_owned)).collect())
+}

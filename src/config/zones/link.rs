@@ -1,0 +1,374 @@
+//! All files together: references resolved, names unique, every zone held against the rules of Route 53.
+
+use std::collections::{BTreeSet, HashMap};
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::super::document::{self, Findings};
+use super::super::fault::{Severity, Wanted};
+use super::super::settings::vpc;
+use super::super::table::At;
+use super::super::{Settings, SourceFile, id, words};
+use super::file::{Defined, Draft, ZoneDraft};
+use super::policy::CidrReference;
+use super::record::RecordDraft;
+use super::{Configuration, Reading, ZoneSource, apex, file, group};
+use crate::model::{self, Field, Violation};
+use crate::model::{
+    CidrCollection, CidrCollectionId, Content, HealthCheck, HealthCheckId, HostedZone, HostedZoneId, Name, RecordType,
+    ResourceRecordSet, RoutingPolicy, VpcId,
+};
+
+/// What a file defines for others, and what it asks for.
+#[derive(Clone, Debug, Default)]
+pub(in super::super) struct Definitions {
+    pub(in super::super) defines: BTreeSet<Wanted>,
+    /// What it asks for, and where.
+    pub(in super::super) refers: Vec<(Wanted, Range<usize>)>,
+}
+
+/// Reads only who refers to whom.
+pub(in super::super) fn definitions(source: &SourceFile) -> Definitions {
+    let (root, mut findings) = document::parse(source);
+    let draft = file::read(&root, &mut findings);
+    let mut found = Definitions::default();
+    for check in &draft.health_checks {
+        found.defines.extend([&check.name, &check.id].map(|name| Wanted::HealthCheck(name.value.clone())));
+    }
+    for collection in &draft.collections {
+        found.defines.extend([&collection.name, &collection.id].map(|name| Wanted::Collection(name.value.clone())));
+    }
+    for record in draft.zone.iter().flat_map(|zone| &zone.records) {
+        let check = record.health_check.iter().map(|name| (Wanted::HealthCheck(name.value.clone()), name.span.clone()));
+        let cidr = record.cidr.iter().map(|cidr| &cidr.collection);
+        let cidr = cidr.map(|name| (Wanted::Collection(name.value.clone()), name.span.clone()));
+        found.refers.extend(check.chain(cidr));
+    }
+    found
+}
+
+/// Makes one configuration of all drafts; the findings are those of the drafts, in the same order.
+pub(super) fn link(mut drafts: Vec<Draft>, findings: Vec<Findings<'_>>, settings: &Settings) -> Reading {
+    let mut link = Link { findings, settings, checks: Registry::default(), collections: Registry::default() };
+    let mut configuration = Configuration::default();
+    for (at, draft) in drafts.iter_mut().enumerate() {
+        let checks = std::mem::take(&mut draft.health_checks);
+        configuration.health_checks.extend(link.register_checks(at, checks));
+        let collections = std::mem::take(&mut draft.collections);
+        configuration.cidr_collections.extend(link.register_collections(at, collections));
+    }
+    let mut claims = Claims::default();
+    for (at, draft) in drafts.into_iter().enumerate() {
+        let Some(zone) = draft.zone else { continue };
+        let zone = link.zone(at, zone, &configuration.cidr_collections, &mut claims);
+        // A zone is never half applied: with one error in its file there is none of it.
+        if !link.findings[at].has_error_since(0) {
+            let file = link.findings[at].path().to_owned();
+            configuration.zones.push(ZoneSource { zone: Arc::new(zone), file });
+        }
+    }
+    Reading { configuration, faults: link.findings.into_iter().flat_map(Findings::into_faults).collect() }
+}
+
+/// What linking works with.
+struct Link<'f, 's> {
+    findings: Vec<Findings<'f>>,
+    settings: &'s Settings,
+    checks: Registry,
+    collections: Registry,
+}
+
+/// Who has which name and id.
+#[derive(Default)]
+struct Registry {
+    names: HashMap<String, Owner>,
+    ids: HashMap<String, Owner>,
+}
+
+/// Where a name or an id was given away.
+#[derive(Clone)]
+struct Owner {
+    file: usize,
+    span: Range<usize>,
+    id: String,
+}
+
+/// Which zones there are already.
+#[derive(Default)]
+struct Claims {
+    /// By name and, for private zones, VPC.
+    names: HashMap<(Name, Option<VpcId>), (usize, Range<usize>)>,
+    ids: HashMap<HostedZoneId, (usize, Range<usize>)>,
+}
+
+impl Registry {
+    fn find(&self, name: &str) -> Option<&Owner> {
+        self.names.get(name).or_else(|| self.ids.get(name))
+    }
+
+    fn names(&self) -> Vec<&str> {
+        let mut names: Vec<&str> = self.names.keys().map(String::as_str).collect();
+        names.sort_unstable();
+        names
+    }
+}
+
+impl Link<'_, '_> {
+    fn register_checks(&mut self, at: usize, checks: Vec<Defined<HealthCheck>>) -> Vec<HealthCheck> {
+        let what = "health check";
+        let registry = &mut self.checks;
+        checks.into_iter().filter_map(|check| register(at, check, what, registry, &mut self.findings)).collect()
+    }
+
+    fn register_collections(&mut self, at: usize, drafts: Vec<Defined<CidrCollection>>) -> Vec<CidrCollection> {
+        let what = "CIDR collection";
+        let registry = &mut self.collections;
+        drafts.into_iter().filter_map(|draft| register(at, draft, what, registry, &mut self.findings)).collect()
+    }
+
+    fn zone(&mut self, at: usize, draft: ZoneDraft, collections: &[CidrCollection], claims: &mut Claims) -> HostedZone {
+        let vpcs = self.vpcs(at, draft.vpcs.as_deref().unwrap_or_default());
+        let written = draft.id.as_ref().map(|id| HostedZoneId(id.value.clone()));
+        let id = written.unwrap_or_else(|| id::zone_id(&draft.name.value, &vpcs));
+        self.claim(at, &draft, &vpcs, &id, claims);
+        let mut records = draft.records;
+        for record in &mut records {
+            self.resolve(at, record, &id, collections);
+        }
+        let record_sets = records.iter().map(|record| record.set.clone()).collect();
+        let name = draft.name.value;
+        let record_groups = draft.record_groups.iter().map(|group| group.value.clone()).collect();
+        let mut zone = HostedZone { id, name, comment: draft.comment, vpcs, record_sets, record_groups };
+        let findings = &mut self.findings[at];
+        match apex::missing_sets(&zone, &self.settings.dns) {
+            Ok(sets) => zone.record_sets.extend(sets),
+            Err(error) => {
+                let fault = findings.error(draft.name.span.clone(), error.to_string());
+                fault.label("too long for it").hint("write the zone's NS and SOA records yourself");
+            }
+        }
+        group::check(&draft.record_groups, &zone, draft.is_incomplete, findings);
+        for violation in model::violations(&zone, collections) {
+            let violation = excuse_dangling_alias(violation, &zone);
+            report(violation, &records, &draft.name.span, draft.is_incomplete, findings);
+        }
+        zone
+    }
+
+    fn vpcs(&mut self, at: usize, written: &[At<String>]) -> Vec<VpcId> {
+        let mut vpcs = Vec::new();
+        for name in written {
+            let name = At::new(name.value.as_str(), name.span.clone());
+            let Some(id) = vpc(&name, self.settings, &mut self.findings[at]) else { continue };
+            if vpcs.contains(&id) {
+                self.findings[at].error(name.span, format!("the VPC `{}` stands twice", id.0)).label("the second time");
+            } else {
+                vpcs.push(id);
+            }
+        }
+        vpcs
+    }
+
+    /// One public zone a name, one private zone a name and VPC; ids are unique.
+    fn claim(&mut self, at: usize, draft: &ZoneDraft, vpcs: &[VpcId], id: &HostedZoneId, claims: &mut Claims) {
+        let name = &draft.name;
+        let scopes: Vec<Option<VpcId>> = match draft.vpcs {
+            None => vec![None],
+            Some(_) => vpcs.iter().cloned().map(Some).collect(),
+        };
+        let mut is_taken = false;
+        for scope in scopes {
+            let here = (at, name.span.clone());
+            let message = match &scope {
+                None => format!("the public zone `{}` stands in two files", name.value),
+                Some(vpc) => format!("two private zones `{}` for the VPC `{}`", name.value, vpc.0),
+            };
+            if let Some(first) = claims.names.get(&(name.value.clone(), scope.clone())).cloned() {
+                is_taken = true;
+                self.refuse_second(here, first, message);
+            } else {
+                claims.names.insert((name.value.clone(), scope), here);
+            }
+        }
+        if is_taken {
+            return;
+        }
+        let span = draft.id.as_ref().map_or(&name.span, |id| &id.span).clone();
+        if let Some(first) = claims.ids.get(id).cloned() {
+            self.refuse_second((at, span), first, format!("two zones have the id `{}`", id.0));
+        } else {
+            claims.ids.insert(id.clone(), (at, span));
+        }
+    }
+
+    fn refuse_second(&mut self, here: (usize, Range<usize>), first: (usize, Range<usize>), message: String) {
+        let place = self.findings[first.0].place(first.1, "the first one");
+        self.findings[here.0].error(here.1, message).label("the second one").related(place);
+    }
+
+    fn resolve(&mut self, at: usize, record: &mut RecordDraft, zone: &HostedZoneId, collections: &[CidrCollection]) {
+        if let Some(written) = &record.health_check {
+            match self.checks.find(&written.value) {
+                Some(owner) => record.set.health_check = Some(HealthCheckId(owner.id.clone())),
+                None => record.is_faulty |= self.unknown(at, written, Kind::HealthCheck),
+            }
+        }
+        if let Some(cidr) = &record.cidr {
+            match self.collections.find(&cidr.collection.value).map(|owner| owner.id.clone()) {
+                Some(id) => record.is_faulty |= self.set_collection(at, &mut record.set, cidr, id, collections),
+                None => record.is_faulty |= self.unknown(at, &cidr.collection, Kind::Collection),
+            }
+        }
+        if let (Some(written), Content::Alias(target)) = (&record.hosted_zone_id, &record.set.content)
+            && written.value != zone.0
+        {
+            // The words are Route 53's.
+            let message = format!(
+                "Tried to create an alias that targets {}, type {} in zone {}, but the alias target name does not lie within \
+                 the target zone",
+                target.name, record.set.record_type, written.value
+            );
+            let fault = self.findings[at].error(written.span.clone(), message);
+            fault.label(format!("this zone's id is `{}`", zone.0));
+            fault.hint("leave `hosted_zone_id` out: an alias leads to a record of its own zone");
+            record.is_faulty = true;
+        }
+    }
+
+    /// Puts the collection's id into the set; true when the location is a fault.
+    fn set_collection(
+        &mut self,
+        at: usize,
+        set: &mut ResourceRecordSet,
+        cidr: &CidrReference,
+        id: String,
+        collections: &[CidrCollection],
+    ) -> bool {
+        let collection = collections.iter().find(|collection| collection.id.0 == id);
+        if let RoutingPolicy::IpBased { collection, .. } = &mut set.routing_policy {
+            *collection = CidrCollectionId(id);
+        }
+        // A collection with faults of its own is registered but not among those that can be used.
+        let Some(collection) = collection else { return true };
+        let names: Vec<&str> = collection.locations.iter().map(|(name, _)| name.as_str()).collect();
+        let location = &cidr.location;
+        if location.value == "*" || names.contains(&location.value.as_str()) {
+            return false;
+        }
+        let message = format!("the CIDR collection `{}` has no location `{}`", collection.name, location.value);
+        let fault = self.findings[at].error(location.span.clone(), message);
+        fault.label("unknown location").hint(words::did_you_mean(&location.value, &names, "it has none at all"));
+        fault.wants(Wanted::Collection(cidr.collection.value.clone()));
+        true
+    }
+
+    /// Notes a reference to nothing; true, since the record is faulty then.
+    fn unknown(&mut self, at: usize, written: &At<String>, kind: Kind) -> bool {
+        if self.findings.iter().any(|findings| may_define(findings, &written.value)) {
+            return true;
+        }
+        let (registry, what, table) = match kind {
+            Kind::HealthCheck => (&self.checks, "health check", "[[health_check]]"),
+            Kind::Collection => (&self.collections, "CIDR collection", "[[cidr_collection]]"),
+        };
+        let nothing = format!("no file defines any; write a `{table}`");
+        let hint = words::did_you_mean(&written.value, &registry.names(), &nothing);
+        let fault = self.findings[at].error(written.span.clone(), format!("unknown {what} `{}`", written.value));
+        fault.label(format!("no `{table}` of any file has this name or id")).hint(hint);
+        fault.wants(match kind {
+            Kind::HealthCheck => Wanted::HealthCheck(written.value.clone()),
+            Kind::Collection => Wanted::Collection(written.value.clone()),
+        });
+        true
+    }
+}
+
+/// What a reference asks for.
+#[derive(Clone, Copy)]
+enum Kind {
+    HealthCheck,
+    Collection,
+}
+
+/// Takes a name and an id, which nobody else may have; what is sound by itself comes back.
+fn register<T>(
+    at: usize,
+    defined: Defined<T>,
+    what: &str,
+    registry: &mut Registry,
+    findings: &mut [Findings<'_>],
+) -> Option<T> {
+    let Defined { name, id, value } = defined;
+    let owner = |span: &Range<usize>| Owner { file: at, span: span.clone(), id: id.value.clone() };
+    let mut refuse = |first: Owner, span: Range<usize>, message: String| {
+        let place = findings[first.file].place(first.span, "the first one");
+        findings[at].error(span, message).label("the second one").related(place);
+    };
+    if let Some(first) = registry.names.get(&name.value).cloned() {
+        refuse(first, name.span, format!("two {what}s are called `{}`", name.value));
+        return None;
+    }
+    if let Some(first) = registry.ids.get(&id.value).cloned() {
+        refuse(first, id.span, format!("two {what}s have the id `{}`", id.value));
+        return None;
+    }
+    registry.names.insert(name.value.clone(), owner(&name.span));
+    registry.ids.insert(id.value.clone(), owner(&id.span));
+    value
+}
+
+/// True when the file's syntax is broken and something in it is called so: it may well define what could not be read.
+fn may_define(findings: &Findings<'_>, name: &str) -> bool {
+    if !findings.has_broken_syntax() {
+        return false;
+    }
+    let text = findings.text();
+    let is_given = |at: usize| {
+        let before = text[..at].trim_end_matches(['"', '\'', ' ', '\t']);
+        before.strip_suffix('=').is_some_and(|key| key.trim_end().ends_with("name") || key.trim_end().ends_with("id"))
+    };
+    text.match_indices(name).any(|(at, _)| is_given(at))
+}
+
+/// Route 53 refuses to make an alias without a target, but lets the target be deleted later; what that leaves behind is
+/// served, as NODATA, and counts as unhealthy.
+fn excuse_dangling_alias(mut violation: Violation, zone: &HostedZone) -> Violation {
+    let set = &zone.record_sets[violation.record_set];
+    let Content::Alias(alias) = &set.content else { return violation };
+    let is_target = |other: &ResourceRecordSet| other.name == alias.name && other.record_type == set.record_type;
+    let is_refusable = set.record_type != RecordType::Ns && set.record_type != RecordType::Soa;
+    let is_dangling = alias.name.is_within(&zone.name) && is_refusable && !zone.record_sets.iter().any(is_target);
+    if violation.field == Field::Alias && violation.severity == model::Severity::Error && is_dangling {
+        violation.severity = model::Severity::Warning;
+        violation.message =
+            format!("the zone has no {} of type {} for the alias to target", alias.name, set.record_type);
+        let hint = "the alias answers without data and counts as unhealthy";
+        violation.hint = Some(violation.hint.map_or(hint.to_owned(), |known| format!("{known}; until then {hint}")));
+    }
+    violation
+}
+
+/// Says where in the file a rule is broken. Of a record that has faults already nothing more is said.
+fn report(
+    violation: Violation,
+    records: &[RecordDraft],
+    zone_name: &Range<usize>,
+    is_incomplete: bool,
+    findings: &mut Findings<'_>,
+) {
+    let record = records.get(violation.record_set);
+    if record.is_some_and(|record| record.is_faulty) {
+        return;
+    }
+    // What seems to be missing may be among what could not be read; no error is about something missing.
+    if is_incomplete && violation.severity == model::Severity::Warning {
+        return;
+    }
+    let span = record.map_or(zone_name.clone(), |record| record.spans.get(violation.field));
+    let severity = match violation.severity {
+        model::Severity::Error => Severity::Error,
+        model::Severity::Warning => Severity::Warning,
+    };
+    let fault = findings.note(severity, span, violation.message);
+    fault.hint = violation.hint;
+}

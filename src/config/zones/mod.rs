@@ -1,0 +1,69 @@
+//! Zone files: text in, hosted zones, health checks and CIDR collections out.
+//!
+//! Two steps. [`mod@file`] reads each file by itself into a draft whose references are still words; [`link`] looks at all drafts
+//! together, resolves the references and holds every zone against the rules of Route 53.
+
+mod apex;
+mod collection;
+mod file;
+mod group;
+mod health_check;
+mod link;
+mod name;
+mod policy;
+mod record;
+#[cfg(test)]
+mod tests;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::fault::Fault;
+use super::{Settings, SourceFile, document};
+use crate::model::{CidrCollection, HealthCheck, HostedZone};
+
+pub(super) use link::{Definitions, definitions};
+
+/// Everything that zone files define.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Configuration {
+    /// The hosted zones, in the order of their files.
+    pub zones: Vec<ZoneSource>,
+    /// The health checks of all files.
+    pub health_checks: Vec<HealthCheck>,
+    /// The CIDR collections of all files.
+    pub cidr_collections: Vec<CidrCollection>,
+}
+
+/// A hosted zone and the file it is written in.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ZoneSource {
+    /// The zone, SOA and apex NS included.
+    pub zone: Arc<HostedZone>,
+    /// Its file.
+    pub file: PathBuf,
+}
+
+/// What reading zone files came to.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Reading {
+    /// Everything that is sound by itself. With any error among the faults it is not fit to be served: see `settle`.
+    pub configuration: Configuration,
+    /// Every error and warning of every file.
+    pub faults: Vec<Fault>,
+}
+
+impl Reading {
+    /// True when the configuration may be served.
+    pub fn is_sound(&self) -> bool {
+        !self.faults.iter().any(Fault::is_error)
+    }
+}
+
+/// Reads all zone files together.
+pub fn read_zones(files: &[SourceFile], settings: &Settings) -> Reading {
+    let mut parsed: Vec<_> = files.iter().map(document::parse).collect();
+    let drafts = parsed.iter_mut().map(|(root, findings)| file::read(root, findings)).collect();
+    let findings = parsed.into_iter().map(|(_, findings)| findings).collect();
+    link::link(drafts, findings, settings)
+}

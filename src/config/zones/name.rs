@@ -1,0 +1,78 @@
+//! Names as zone files write them: relative to the zone, absolute with a trailing dot, or `@`.
+
+use super::super::document::Findings;
+use super::super::table::At;
+use crate::model::{Name, NameError};
+
+/// The name of a record, or of what an alias points to.
+pub(super) fn in_zone(written: &At<&str>, zone: &Name, findings: &mut Findings<'_>) -> Option<Name> {
+    let text = written.value;
+    if text == "@" {
+        return Some(zone.clone());
+    }
+    let name = match Name::parse(text) {
+        Ok(name) => name,
+        Err(error) => {
+            bad_name(written, &error, findings);
+            return None;
+        }
+    };
+    if text.ends_with('.') {
+        return Some(name);
+    }
+    if name.is_within(zone) {
+        let relative = relative_text(text, &name, zone);
+        let zone_text = zone.to_string();
+        let message = format!("`{text}` ends in the zone's own name, but has no trailing dot");
+        let fault = findings.error(written.span.clone(), message);
+        fault.label(format!("would be `{text}.{zone_text}`")).hint(format!("write `{relative}` or `{text}.`"));
+        return None;
+    }
+    match name.under(zone) {
+        Ok(name) => Some(name),
+        Err(error) => {
+            bad_name(written, &error, findings);
+            None
+        }
+    }
+}
+
+/// The zone's own name.
+pub(super) fn of_zone(written: &At<&str>, findings: &mut Findings<'_>) -> Option<Name> {
+    match Name::parse(written.value) {
+        Ok(name) if name == Name::root() => {
+            findings.error(written.span.clone(), "the root zone cannot be a hosted zone").label("expected a name");
+            None
+        }
+        Ok(name) if name.is_wildcard() => {
+            let fault = findings.error(written.span.clone(), "a zone's name cannot begin with `*`");
+            fault.label("a wildcard").hint("write the records of `*` into the zone above it");
+            None
+        }
+        Ok(name) => Some(name),
+        Err(error) => {
+            bad_name(written, &error, findings);
+            None
+        }
+    }
+}
+
+pub(super) fn bad_name(written: &At<&str>, error: &NameError, findings: &mut Findings<'_>) {
+    let fault = findings.error(written.span.clone(), error.to_string());
+    fault.label("not a domain name");
+    match error {
+        NameError::Empty => fault.hint("the zone itself is `@`"),
+        NameError::UnsupportedCharacter(letter) if !letter.is_ascii() => {
+            fault.hint("international names are written in Punycode, such as `xn--bcher-kva`")
+        }
+        NameError::UnsupportedCharacter(' ') => fault.hint("a space is `\\040`"),
+        _ => fault,
+    };
+}
+
+/// The labels of `text` left of the zone's.
+fn relative_text(text: &str, name: &Name, zone: &Name) -> String {
+    let count = name.label_count() - zone.label_count();
+    let labels: Vec<&str> = text.split('.').take(count).collect();
+    if labels.is_empty() { "@".to_owned() } else { labels.join(".") }
+}

@@ -1,0 +1,213 @@
+//! `[[record]]`: one resource record set.
+
+use std::ops::Range;
+
+use super::super::document::Findings;
+use super::super::table::{At, Table};
+use super::super::words;
+use super::{name, policy};
+use crate::model::Field;
+use crate::model::{AliasTarget, Content, Name, RecordData, RecordType, ResourceRecordSet, Ttl};
+
+/// A record set whose references are still words.
+pub(super) struct RecordDraft {
+    /// Without its health check and its collection.
+    pub(super) set: ResourceRecordSet,
+    pub(super) health_check: Option<At<String>>,
+    pub(super) cidr: Option<policy::CidrReference>,
+    pub(super) hosted_zone_id: Option<At<String>>,
+    pub(super) spans: Spans,
+    /// True when something in it could not be read; then nothing more is said about it.
+    pub(super) is_faulty: bool,
+}
+
+/// Where the parts of a record stand.
+pub(super) struct Spans {
+    name: Range<usize>,
+    record_type: Range<usize>,
+    ttl: Range<usize>,
+    values: Range<usize>,
+    set_identifier: Range<usize>,
+    policy: Range<usize>,
+    alias: Range<usize>,
+    health_check: Range<usize>,
+}
+
+impl Spans {
+    fn of(table: &Table<'_>) -> Spans {
+        Spans {
+            name: table.span_of("name"),
+            record_type: table.span_of("type"),
+            ttl: table.span_of("ttl"),
+            values: table.span_of("values"),
+            set_identifier: table.span_of("set_identifier"),
+            policy: policy::span(table),
+            alias: table.span_of("alias"),
+            health_check: table.span_of("health_check"),
+        }
+    }
+
+    pub(super) fn get(&self, field: Field) -> Range<usize> {
+        match field {
+            Field::Name => self.name.clone(),
+            Field::Type => self.record_type.clone(),
+            Field::Ttl => self.ttl.clone(),
+            Field::Values => self.values.clone(),
+            Field::SetIdentifier => self.set_identifier.clone(),
+            Field::Policy => self.policy.clone(),
+            Field::Alias => self.alias.clone(),
+            Field::HealthCheck => self.health_check.clone(),
+        }
+    }
+}
+
+/// Reads a record; `None` when so much is unreadable that the zone's rules cannot be held against it.
+pub(super) fn read(table: &Table<'_>, zone: &Name, findings: &mut Findings<'_>) -> Option<RecordDraft> {
+    let mark = findings.mark();
+    let name = read_name(table, zone, findings);
+    let record_type = read_type(table, findings);
+    let set_identifier = table.text("set_identifier", findings);
+    let policy = policy::read(table, findings);
+    let ContentDraft { content, target, hosted_zone_id } = read_content(table, record_type, zone, findings);
+    let health_check = table.text("health_check", findings).map(|text| text.map(str::to_owned));
+    let (routing_policy, cidr) = policy?;
+    let set = ResourceRecordSet {
+        name: name?,
+        record_type: record_type?,
+        set_identifier: set_identifier.map(|text| text.value.to_owned()),
+        routing_policy,
+        content: content?,
+        health_check: None,
+    };
+    let is_faulty = findings.has_error_since(mark) || !table.is_whole(findings);
+    let alias = target.unwrap_or_else(|| table.span_of("alias"));
+    let spans = Spans { alias, ..Spans::of(table) };
+    Some(RecordDraft { set, health_check, cidr, hosted_zone_id, spans, is_faulty })
+}
+
+pub(super) fn read_name(table: &Table<'_>, zone: &Name, findings: &mut Findings<'_>) -> Option<Name> {
+    table.require("name", "such as name = \"www\"; the zone itself is name = \"@\"", findings);
+    let written = table.text("name", findings)?;
+    name::in_zone(&written, zone, findings)
+}
+
+pub(super) fn read_type(table: &Table<'_>, findings: &mut Findings<'_>) -> Option<RecordType> {
+    table.require("type", "such as type = \"A\"", findings);
+    let written = table.text("type", findings)?;
+    let found = written.value.parse().ok();
+    if found.is_none() {
+        let known = RecordType::ALL.map(RecordType::as_str);
+        let fault = findings.error(written.span, format!("unknown record type `{}`", written.value));
+        fault.label(format!("expected {}", words::one_of(&known)));
+        if ["ALIAS", "ANAME"].contains(&written.value.to_ascii_uppercase().as_str()) {
+            fault.hint("an alias has its target's type, and `alias = { target = …, evaluate_target_health = … }`");
+        } else if let Some(meant) = words::meant(written.value, &known) {
+            fault.hint(format!("did you mean `{meant}`?"));
+        }
+    }
+    found
+}
+
+/// What a record answers with, and where an alias says so.
+#[derive(Default)]
+struct ContentDraft {
+    content: Option<Content>,
+    target: Option<Range<usize>>,
+    hosted_zone_id: Option<At<String>>,
+}
+
+/// Either `ttl` and `values`, or `alias`.
+fn read_content(
+    table: &Table<'_>,
+    record_type: Option<RecordType>,
+    zone: &Name,
+    findings: &mut Findings<'_>,
+) -> ContentDraft {
+    check_exactly_one_content(table, findings);
+    if table.has("alias") {
+        let Some(alias) = table.table("alias", findings) else { return ContentDraft::default() };
+        let hosted_zone_id = alias.text("hosted_zone_id", findings).map(|text| text.map(str::to_owned));
+        let content = read_alias(&alias, zone, findings).map(Content::Alias);
+        return ContentDraft { content, target: Some(alias.span_of("target")), hosted_zone_id };
+    }
+    let ttl = table.duration("ttl", findings);
+    let ttl = ttl.and_then(|ttl| Ttl::try_from(ttl.value.as_secs()).ok());
+    let values = read_values(table, record_type, zone, findings);
+    // A bad TTL or value is a fault already; the set stands in for itself, so that its neighbours are judged fairly.
+    let content = Content::Records { ttl: ttl.unwrap_or_default(), values };
+    ContentDraft { content: Some(content), ..ContentDraft::default() }
+}
+
+/// In the words of Route 53's InvalidInput.
+fn check_exactly_one_content(table: &Table<'_>, findings: &mut Findings<'_>) {
+    let (ttl, values, alias) = (table.has("ttl"), table.has("values"), table.has("alias"));
+    if (alias && !ttl && !values) || (!alias && ttl && values) || !table.is_whole(findings) {
+        return;
+    }
+    let expected =
+        "Expected exactly one of [AliasTarget, all of [TTL, and ResourceRecords], or TrafficPolicyInstanceId]";
+    if alias {
+        let other = if values { "values" } else { "ttl" };
+        let fault = findings.error(table.key_span(other), format!("{expected}, but found more than one"));
+        fault.label(format!("`{other}` beside `alias`"));
+        fault.hint("an alias answers with its target's values and TTL; give it no `ttl` and no `values`");
+        return;
+    }
+    let fault = findings.error(table.span.clone(), format!("{expected}, but found none"));
+    match (ttl, values) {
+        (true, false) => fault.label("`values` is missing").hint("such as values = [\"192.0.2.11\"]"),
+        (false, true) => fault.label("`ttl` is missing").hint("such as ttl = 300"),
+        _ => fault
+            .label("neither `ttl` and `values` nor `alias`")
+            .hint("write ttl = 300 and values = […], or alias = { target = \"app\", evaluate_target_health = true }"),
+    };
+}
+
+fn read_alias(table: &Table<'_>, zone: &Name, findings: &mut Findings<'_>) -> Option<AliasTarget> {
+    table.require("target", "such as target = \"app\": a name of the same zone", findings);
+    let hint = "true: unhealthy while nothing in its target is healthy; false: always taken for healthy";
+    table.require("evaluate_target_health", hint, findings);
+    let evaluate = table.boolean("evaluate_target_health", findings);
+    let target = table.text("target", findings)?;
+    let name = name::in_zone(&target, zone, findings)?;
+    // When the boolean is missing that is a fault already.
+    Some(AliasTarget { name, evaluate_target_health: evaluate.is_some_and(|evaluate| evaluate.value) })
+}
+
+fn read_values(
+    table: &Table<'_>,
+    record_type: Option<RecordType>,
+    zone: &Name,
+    findings: &mut Findings<'_>,
+) -> Vec<RecordData> {
+    let written = table.texts("values", findings).unwrap_or_default();
+    let Some(record_type) = record_type else { return Vec::new() };
+    written.iter().filter_map(|text| read_value(text, record_type, zone, findings)).collect()
+}
+
+fn read_value(
+    written: &At<&str>,
+    record_type: RecordType,
+    zone: &Name,
+    findings: &mut Findings<'_>,
+) -> Option<RecordData> {
+    match RecordData::parse(record_type, written.value) {
+        Ok(data) => Some(data),
+        Err(error) => {
+            let absolute = made_absolute(written.value, record_type, zone);
+            let fault = findings.error(written.span.clone(), error.message);
+            fault.label(format!("not a value of type {record_type}"));
+            fault.hint = absolute.or(error.hint);
+            None
+        }
+    }
+}
+
+/// For a value that ends in a name without any dot: the value that was meant. Names inside values are absolute, and a
+/// top-level name is what nobody means.
+fn made_absolute(value: &str, record_type: RecordType, zone: &Name) -> Option<String> {
+    let name = value.split_ascii_whitespace().next_back().filter(|name| !name.contains('.'))?;
+    let absolute = format!("{value}.{zone}");
+    RecordData::parse(record_type, &absolute).ok()?;
+    Some(format!("names inside values are absolute: write `{absolute}`; for the top-level name itself, `{name}.`"))
+}

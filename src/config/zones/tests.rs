@@ -1,0 +1,217 @@
+//! Zone files that are right, and what becomes of them.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::*;
+use crate::model::{
+    CidrCollectionId, Content, Coordinates, Country, EndpointCheck, EndpointProtocol, EndpointTarget, FailoverRole,
+    GeoLocation, GeoproximityLocation, HealthCheckKind, Name, RecordType, Region, ResourceRecordSet, RoutingPolicy,
+};
+
+fn read_with(settings: &str, text: &str) -> Configuration {
+    let settings = SourceFile { path: PathBuf::from("config/fiftythree.toml"), text: settings.into() };
+    let (settings, faults) = Settings::read(&settings);
+    assert_eq!(faults, []);
+    let source = SourceFile { path: PathBuf::from("zones/lab.test.toml"), text: text.into() };
+    let reading = read_zones(&[source], &settings.unwrap());
+    let errors: Vec<&Fault> = reading.faults.iter().filter(|fault| fault.is_error()).collect();
+    assert!(errors.is_empty(), "{errors:?}");
+    reading.configuration
+}
+
+fn read(text: &str) -> Configuration {
+    read_with("[dns]\nlisten = [\"127.0.0.1:5300\"]", text)
+}
+
+/// The sets of one name and type.
+fn sets<'c>(configuration: &'c Configuration, name: &str, record_type: RecordType) -> Vec<&'c ResourceRecordSet> {
+    let name = Name::parse(name).unwrap();
+    let all = &configuration.zones[0].zone.record_sets;
+    all.iter().filter(|set| set.name == name && set.record_type == record_type).collect()
+}
+
+fn values(set: &ResourceRecordSet) -> (u32, Vec<String>) {
+    let Content::Records { ttl, values } = &set.content else { panic!("an alias") };
+    (*ttl, values.iter().map(ToString::to_string).collect())
+}
+
+fn record(rest: &str) -> ResourceRecordSet {
+    let text = format!("name = \"lab.test\"\n[[record]]\n{rest}");
+    read(&text).zones[0].zone.record_sets[0].clone()
+}
+
+fn policy(rest: &str) -> RoutingPolicy {
+    let head = "name = \"a\"\ntype = \"A\"\nset_identifier = \"one\"\nttl = 60\nvalues = [\"192.0.2.1\"]";
+    record(&format!("{head}\n{rest}")).routing_policy
+}
+
+fn endpoint(rest: &str) -> EndpointCheck {
+    let check = read(&format!("[[health_check]]\nname = \"blue\"\n{rest}")).health_checks[0].clone();
+    let HealthCheckKind::Endpoint(endpoint) = check.kind;
+    endpoint
+}
+
+#[test]
+fn every_policy_is_the_key_that_is_present() {
+    assert_eq!(policy("weight = 0"), RoutingPolicy::Weighted { weight: 0 });
+    let region = Region::from_name("eu-central-1").unwrap();
+    assert_eq!(policy("region = \"eu-central-1\""), RoutingPolicy::Latency { region });
+    assert_eq!(policy("failover = \"secondary\""), RoutingPolicy::Failover { role: FailoverRole::Secondary });
+    assert_eq!(policy("multivalue = true"), RoutingPolicy::MultivalueAnswer);
+    let germany = GeoLocation::Country(Country::from_code("DE").unwrap());
+    assert_eq!(policy("geolocation = { country = \"DE\" }"), RoutingPolicy::Geolocation { location: germany });
+    let location = GeoLocation::Default;
+    assert_eq!(policy("geolocation = { country = \"*\" }"), RoutingPolicy::Geolocation { location });
+    let location = GeoproximityLocation::Coordinates(Coordinates { latitude: 52.52, longitude: -13.0 });
+    let written = "geoproximity = { bias = -99, coordinates = { latitude = 52.52, longitude = -13 } }";
+    assert_eq!(policy(written), RoutingPolicy::Geoproximity { location, bias: -99 });
+}
+
+#[test]
+fn an_absent_policy_is_simple_and_so_is_multivalue_false() {
+    let head = "name = \"a\"\ntype = \"a\"\nttl = \"5m\"\nvalues = [\"192.0.2.1\"]\n";
+    for rest in ["", "multivalue = false"] {
+        let set = record(&format!("{head}{rest}"));
+        assert_eq!((set.routing_policy, set.record_type), (RoutingPolicy::Simple, RecordType::A));
+        assert!(matches!(set.content, Content::Records { ttl: 300, .. }));
+    }
+}
+
+#[test]
+fn a_collection_is_found_by_name_and_by_id() {
+    let id = "11111111-2222-8333-8444-555555555555";
+    for name in ["offices", id] {
+        let written = format!(
+            "cidr = {{ collection = \"{name}\", location = \"berlin\" }}\n[[cidr_collection]]\n\
+             name = \"offices\"\nid = \"{id}\"\nlocations = {{ berlin = [\"10.53.1.0/24\"] }}"
+        );
+        let collection = CidrCollectionId(id.to_owned());
+        assert_eq!(policy(&written), RoutingPolicy::IpBased { collection, location: Some("berlin".to_owned()) });
+    }
+}
+
+#[test]
+fn names_are_relative_absolute_or_the_apex() {
+    for (written, name) in [
+        ("www", "www.lab.test."),
+        ("www.lab.test.", "www.lab.test."),
+        ("WWW", "www.lab.test."),
+        ("@", "lab.test."),
+        ("*", r"\052.lab.test."),
+        (r"\052.a", r"\052.a.lab.test."),
+        (r"\100", r"\100.lab.test."),
+        ("xlab.test", "xlab.test.lab.test."),
+    ] {
+        let set = record(&format!("name = '{written}'\ntype = \"A\"\nttl = 60\nvalues = [\"192.0.2.1\"]"));
+        assert_eq!(set.name.to_string(), name);
+    }
+}
+
+#[test]
+fn an_alias_may_name_its_zone_by_id() {
+    let text = "name = \"lab.test\"\nid = \"ZLAB\"\n[[record]]\nname = \"@\"\ntype = \"A\"\n\
+                alias = { target = \"www\", evaluate_target_health = true, hosted_zone_id = \"ZLAB\" }\n\
+                [[record]]\nname = \"www\"\ntype = \"A\"\nttl = 60\nvalues = [\"192.0.2.1\"]";
+    let configuration = read(text);
+    let Content::Alias(target) = &sets(&configuration, "lab.test", RecordType::A)[0].content else { panic!() };
+    assert_eq!((target.name.to_string().as_str(), target.evaluate_target_health), ("www.lab.test.", true));
+    assert_eq!(configuration.zones[0].zone.id.0, "ZLAB");
+}
+
+#[test]
+fn a_silent_zone_gets_soa_ns_and_the_address_of_its_name_server() {
+    let configuration = read("name = \"lab.test\"");
+    let soa = values(sets(&configuration, "lab.test", RecordType::Soa)[0]);
+    assert_eq!(soa, (900, vec!["ns1.lab.test. hostmaster.lab.test. 1 7200 900 1209600 86400".to_owned()]));
+    let ns = values(sets(&configuration, "lab.test", RecordType::Ns)[0]);
+    assert_eq!(ns, (172_800, vec!["ns1.lab.test.".to_owned()]));
+    let address = values(sets(&configuration, "ns1.lab.test", RecordType::A)[0]);
+    assert_eq!(address, (172_800, vec!["127.0.0.1".to_owned()]));
+    assert!(sets(&configuration, "ns1.lab.test", RecordType::Aaaa).is_empty());
+}
+
+#[test]
+fn a_server_on_every_address_is_found_on_loopback() {
+    let configuration = read_with("", "name = \"lab.test\"");
+    assert_eq!(values(sets(&configuration, "ns1.lab.test", RecordType::A)[0]).1, ["127.0.0.1"]);
+    assert_eq!(values(sets(&configuration, "ns1.lab.test", RecordType::Aaaa)[0]).1, ["::1"]);
+}
+
+#[test]
+fn name_servers_of_the_settings_get_addresses_only_in_their_own_zone() {
+    let settings = "[dns]\nname_servers = [{ name = \"ns1.lab.test.\", addresses = [\"192.0.2.53\"] }, { name = \"ns.example.org.\", addresses = [\"192.0.2.54\"] }]";
+    let configuration = read_with(settings, "name = \"lab.test\"");
+    let ns = values(sets(&configuration, "lab.test", RecordType::Ns)[0]).1;
+    assert_eq!(ns, ["ns1.lab.test.", "ns.example.org."]);
+    assert_eq!(values(sets(&configuration, "ns1.lab.test", RecordType::A)[0]).1, ["192.0.2.53"]);
+    assert_eq!(configuration.zones[0].zone.record_sets.len(), 3);
+    assert_eq!(read_with(settings, "name = \"other.test\"").zones[0].zone.record_sets.len(), 2);
+}
+
+#[test]
+fn what_a_zone_says_about_its_name_servers_stands() {
+    let text = "name = \"lab.test\"\n[[record]]\nname = \"@\"\ntype = \"NS\"\nttl = 60\nvalues = [\"ns.example.org.\"]\n\
+                [[record]]\nname = \"ns1\"\ntype = \"A\"\nttl = 60\nvalues = [\"192.0.2.99\"]";
+    let configuration = read(text);
+    let soa = values(sets(&configuration, "lab.test", RecordType::Soa)[0]).1;
+    assert!(soa[0].starts_with("ns.example.org. hostmaster.lab.test."));
+    assert_eq!(configuration.zones[0].zone.record_sets.len(), 3);
+    let only_address =
+        text.replacen("[[record]]\nname = \"@\"\ntype = \"NS\"\nttl = 60\nvalues = [\"ns.example.org.\"]\n", "", 1);
+    let configuration = read(&only_address);
+    assert_eq!(values(sets(&configuration, "ns1.lab.test", RecordType::A)[0]), (60, vec!["192.0.2.99".to_owned()]));
+}
+
+#[test]
+fn a_check_has_the_defaults_of_route_53() {
+    let check = endpoint("type = \"http\"\nip_address = \"127.0.53.11\"");
+    let EndpointProtocol::Http(request) = &check.protocol else { panic!() };
+    assert_eq!((request.resource_path.as_str(), &request.search_string), ("/", &None));
+    assert_eq!((check.port, check.request_interval), (80, Duration::from_secs(30)));
+    assert_eq!((check.failure_threshold, check.recovery_threshold, check.measure_latency), (3, 3, false));
+    let ip_address = IpAddr::V4(Ipv4Addr::new(127, 0, 53, 11));
+    assert_eq!(check.target, EndpointTarget::Address { ip_address, fully_qualified_domain_name: None });
+}
+
+#[test]
+fn https_speaks_the_name_unless_told_not_to() {
+    let check = endpoint(
+        "type = \"https\"\nfqdn = \"app.lab.test\"\nresource_path = \"health?full=1\"\nsearch_string = \"ok\"",
+    );
+    let EndpointProtocol::Https { request, enable_sni } = &check.protocol else { panic!() };
+    assert_eq!((request.resource_path.as_str(), *enable_sni, check.port), ("/health?full=1", true, 443));
+    assert_eq!(request.search_string.as_deref(), Some("ok"));
+    assert_eq!(check.target, EndpointTarget::Domain("app.lab.test".to_owned()));
+    let check = endpoint("type = \"https\"\nfqdn = \"app.lab.test\"\nenable_sni = false");
+    assert!(matches!(check.protocol, EndpointProtocol::Https { enable_sni: false, .. }));
+}
+
+#[test]
+fn recovery_follows_failure_unless_it_is_given() {
+    let head = "type = \"tcp\"\nip_address = \"::1\"\nport = 5432\nrequest_interval = 1\nfailure_threshold = 5";
+    assert_eq!(endpoint(head).recovery_threshold, 5);
+    assert_eq!(endpoint(&format!("{head}\nrecovery_threshold = 1")).recovery_threshold, 1);
+    assert_eq!(endpoint(head).protocol, EndpointProtocol::Tcp);
+}
+
+#[test]
+fn a_deleted_check_is_healthy_and_never_asked() {
+    let text = "[[health_check]]\nname = \"gone\"\ndeleted = true\n[[health_check]]\nname = \"was\"\ntype = \"http\"\n\
+                ip_address = \"127.0.0.1\"\ninverted = true\ndeleted = true";
+    for check in read(text).health_checks {
+        assert!(check.disabled && !check.inverted);
+    }
+}
+
+#[test]
+fn a_private_zone_belongs_to_vpcs_by_id_or_name() {
+    let settings = "[[vpc]]\nid = \"vpc-a\"\nregion = \"eu-central-1\"\ncidrs = [\"10.53.0.0/16\"]\n\
+                    [[vpc]]\nname = \"lab\"\nregion = \"eu-central-1\"\ncidrs = [\"10.54.0.0/16\"]";
+    let configuration = read_with(settings, "name = \"lab.test\"\nvpcs = [\"vpc-a\", \"lab\"]");
+    let zone = &configuration.zones[0].zone;
+    assert!(zone.is_private());
+    assert_eq!(zone.vpcs[0].0, "vpc-a");
+    assert_ne!(zone.id, read("name = \"lab.test\"").zones[0].zone.id);
+}

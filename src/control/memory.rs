@@ -1,0 +1,406 @@
+//! What is remembered across restarts, as lines of the journal.
+//!
+//! ```text
+//!  {"clock":1790000000000}                                    the moment as of which the lines after it hold
+//!  {"check":{"id":…,"question":…,"state":{…},"runs":[…],"transitions":[…]}}      all of one check
+//!  {"seen":{"id":…,"question":…,"state":{…},"run":{…}}}                          one result more
+//!  {"turned":{"id":…,"transition":{…}}}                                          its verdict changed
+//!  {"override":{"id":1,"pattern":"app-*","action":"down",…}}                     people's word
+//!  {"cleared":[1]}                                                               and that it is taken back
+//! ```
+//!
+//! Lines are read in order, each says all that it changes, and whatever a line does not say stays as it was. So a journal
+//! that was cut anywhere is the memory of a moment a little earlier.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::health::{
+    Action, History, Latency, MachineState, Moment, Observation, Override, OverrideId, Overrides, PastTransition,
+    Pattern, Question, Recollection, Run, Status, Wish,
+};
+use crate::model::HealthCheckId;
+
+/// Everything that was remembered.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Memory {
+    /// What is known of each check.
+    pub(super) checks: HashMap<HealthCheckId, CheckMemory>,
+    /// People's word.
+    pub(super) overrides: Overrides,
+    /// The last moment of which anything is known.
+    pub(super) as_of: Moment,
+    /// Lines that are whole and not understood: of another version.
+    pub(super) strange: usize,
+}
+
+/// What is known of one check.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct CheckMemory {
+    question: Option<Question>,
+    state: Option<MachineState>,
+    pub(super) history: Arc<History>,
+}
+
+/// A line, as it is written.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Line {
+    Clock(u64),
+    Check(CheckLine),
+    Seen(SeenLine),
+    Turned(TurnedLine),
+    Override(OverrideLine),
+    Cleared(Vec<u64>),
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct CheckLine {
+    id: String,
+    question: u64,
+    state: Option<StateLine>,
+    runs: Vec<RunLine>,
+    transitions: Vec<TransitionLine>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct SeenLine {
+    id: String,
+    question: u64,
+    state: Option<StateLine>,
+    run: RunLine,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct TurnedLine {
+    id: String,
+    transition: TransitionLine,
+}
+
+/// Times are milliseconds since 1970, durations microseconds.
+#[derive(Debug, Serialize, Deserialize)]
+struct StateLine {
+    healthy: bool,
+    contrary: Option<u8>,
+    since: u64,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct RunLine {
+    passed: bool,
+    status: String,
+    first: u64,
+    last: u64,
+    results: u32,
+    connect: Option<u64>,
+    first_byte: Option<u64>,
+    total: u64,
+    slowest: u64,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct TransitionLine {
+    at: u64,
+    healthy: bool,
+    why: String,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct OverrideLine {
+    id: u64,
+    pattern: String,
+    action: ActionLine,
+    reason: String,
+    author: String,
+    from: u64,
+    until: Option<u64>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum ActionLine {
+    Up,
+    Down,
+}
+
+impl Memory {
+    /// Reads the lines of a journal.
+    pub fn read<'l>(lines: impl IntoIterator<Item = &'l str>) -> Memory {
+        let mut memory = Memory::default();
+        for line in lines {
+            match serde_json::from_str(line) {
+                Ok(line) => memory.take(line),
+                Err(_) => memory.strange += 1,
+            }
+        }
+        memory
+    }
+
+    /// What the tracker wants to know of a check.
+    pub(super) fn recollection(&self, id: &HealthCheckId) -> Option<Recollection> {
+        let CheckMemory { question, state, .. } = self.checks.get(id)?;
+        Some(Recollection { question: (*question)?, state: (*state)?, as_of: self.as_of })
+    }
+
+    fn take(&mut self, line: Line) {
+        match line {
+            Line::Clock(at) => self.note(at),
+            Line::Check(CheckLine { id, question, state, runs, transitions }) => {
+                let mut history = History::default();
+                runs.into_iter().for_each(|run| history.put_run(run.into()));
+                transitions.into_iter().for_each(|transition| history.turn(transition.into()));
+                let memory = CheckMemory {
+                    question: Some(Question(question)),
+                    state: state.map(Into::into),
+                    history: history.into(),
+                };
+                self.checks.insert(HealthCheckId(id), memory);
+            }
+            Line::Seen(SeenLine { id, question, state, run }) => {
+                self.note(run.last);
+                let check = self.checks.entry(HealthCheckId(id)).or_default();
+                (check.question, check.state) = (Some(Question(question)), state.map(Into::into));
+                Arc::make_mut(&mut check.history).put_run(run.into());
+            }
+            Line::Turned(TurnedLine { id, transition }) => {
+                self.note(transition.at);
+                let check = self.checks.entry(HealthCheckId(id)).or_default();
+                Arc::make_mut(&mut check.history).turn(transition.into());
+            }
+            Line::Override(line) => self.overrides.put(line.into()),
+            Line::Cleared(ids) => ids.into_iter().for_each(|id| self.overrides.remove(OverrideId(id))),
+        }
+    }
+
+    fn note(&mut self, at: u64) {
+        self.as_of = self.as_of.max(moment(at));
+    }
+}
+
+/// The moment as of which the lines after it hold.
+pub(super) fn clock(at: Moment) -> String {
+    text(&Line::Clock(milliseconds(at)))
+}
+
+/// All of one check.
+pub(super) fn check(id: &HealthCheckId, question: Question, state: Option<MachineState>, history: &History) -> String {
+    text(&Line::Check(CheckLine {
+        id: id.0.clone(),
+        question: question.0,
+        state: state.map(Into::into),
+        runs: history.runs().map(Into::into).collect(),
+        transitions: history.transitions().map(Into::into).collect(),
+    }))
+}
+
+/// One result more: the run that it belongs to, and the state that follows.
+pub(super) fn seen(id: &HealthCheckId, question: Question, state: Option<MachineState>, run: &Run) -> String {
+    text(&Line::Seen(SeenLine {
+        id: id.0.clone(),
+        question: question.0,
+        state: state.map(Into::into),
+        run: run.into(),
+    }))
+}
+
+/// A verdict that changed.
+pub(super) fn turned(id: &HealthCheckId, transition: &PastTransition) -> String {
+    text(&Line::Turned(TurnedLine { id: id.0.clone(), transition: transition.into() }))
+}
+
+/// People's word.
+pub(super) fn override_set(granted: &Override) -> String {
+    text(&Line::Override(granted.into()))
+}
+
+/// People's word that is taken back, or whose time is over.
+pub(super) fn overrides_cleared(ids: &[OverrideId]) -> String {
+    text(&Line::Cleared(ids.iter().map(|id| id.0).collect()))
+}
+
+fn text(line: &Line) -> String {
+    serde_json::to_string(line).expect("a line has texts, numbers and lists of them")
+}
+
+impl From<MachineState> for StateLine {
+    fn from(state: MachineState) -> StateLine {
+        let MachineState { status, contrary, since } = state;
+        StateLine { healthy: status == Status::Healthy, contrary, since: milliseconds(since) }
+    }
+}
+
+impl From<StateLine> for MachineState {
+    fn from(line: StateLine) -> MachineState {
+        let StateLine { healthy, contrary, since } = line;
+        MachineState { status: status(healthy), contrary, since: moment(since) }
+    }
+}
+
+impl From<&Run> for RunLine {
+    fn from(run: &Run) -> RunLine {
+        let Run { observation, status, first, last, results, latency, slowest } = run;
+        let Latency { connect, first_byte, total } = latency;
+        RunLine {
+            passed: *observation == Observation::Pass,
+            status: status.to_string(),
+            first: milliseconds(*first),
+            last: milliseconds(*last),
+            results: *results,
+            connect: connect.map(microseconds),
+            first_byte: first_byte.map(microseconds),
+            total: microseconds(*total),
+            slowest: microseconds(*slowest),
+        }
+    }
+}
+
+impl From<RunLine> for Run {
+    fn from(line: RunLine) -> Run {
+        let RunLine { passed, status, first, last, results, connect, first_byte, total, slowest } = line;
+        Run {
+            observation: if passed { Observation::Pass } else { Observation::Fail },
+            status: status.into(),
+            first: moment(first),
+            last: moment(last),
+            results,
+            latency: Latency {
+                connect: connect.map(Duration::from_micros),
+                first_byte: first_byte.map(Duration::from_micros),
+                total: Duration::from_micros(total),
+            },
+            slowest: Duration::from_micros(slowest),
+        }
+    }
+}
+
+impl From<&PastTransition> for TransitionLine {
+    fn from(transition: &PastTransition) -> TransitionLine {
+        let PastTransition { at, to, why } = transition;
+        TransitionLine { at: milliseconds(*at), healthy: *to == Status::Healthy, why: why.to_string() }
+    }
+}
+
+impl From<TransitionLine> for PastTransition {
+    fn from(line: TransitionLine) -> PastTransition {
+        let TransitionLine { at, healthy, why } = line;
+        PastTransition { at: moment(at), to: status(healthy), why: why.into() }
+    }
+}
+
+impl From<&Override> for OverrideLine {
+    fn from(granted: &Override) -> OverrideLine {
+        let Override { id, wish: Wish { pattern, action, reason, author, from, until } } = granted.clone();
+        OverrideLine {
+            id: id.0,
+            pattern: pattern.0,
+            action: match action {
+                Action::Up => ActionLine::Up,
+                Action::Down => ActionLine::Down,
+            },
+            reason,
+            author,
+            from: milliseconds(from),
+            until: until.map(milliseconds),
+        }
+    }
+}
+
+impl From<OverrideLine> for Override {
+    fn from(line: OverrideLine) -> Override {
+        let OverrideLine { id, pattern, action, reason, author, from, until } = line;
+        let action = match action {
+            ActionLine::Up => Action::Up,
+            ActionLine::Down => Action::Down,
+        };
+        let (from, until) = (moment(from), until.map(moment));
+        Override { id: OverrideId(id), wish: Wish { pattern: Pattern(pattern), action, reason, author, from, until } }
+    }
+}
+
+fn status(healthy: bool) -> Status {
+    if healthy { Status::Healthy } else { Status::Unhealthy }
+}
+
+fn milliseconds(moment: Moment) -> u64 {
+    u64::try_from(moment.0.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn moment(milliseconds: u64) -> Moment {
+    Moment(Duration::from_millis(milliseconds))
+}
+
+fn microseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: u64) -> Moment {
+        Moment(Duration::from_secs(second))
+    }
+
+    fn run(first: u64, results: u32) -> Run {
+        Run {
+            observation: Observation::Fail,
+            status: "Failure: \"quoted\"\nand more".into(),
+            first: at(first),
+            last: at(first + u64::from(results) - 1),
+            results,
+            latency: Latency {
+                connect: Some(Duration::from_micros(120)),
+                first_byte: None,
+                total: Duration::from_millis(3),
+            },
+            slowest: Duration::from_millis(9),
+        }
+    }
+
+    #[test]
+    fn lines_are_read_as_they_were_written() {
+        let (blue, question) = (HealthCheckId("blue".to_owned()), Question(u64::MAX));
+        let state = |contrary| Some(MachineState { status: Status::Unhealthy, contrary, since: at(7) });
+        let mut history = History::default();
+        history.put_run(run(1, 3));
+        let transition = PastTransition { at: at(2), to: Status::Unhealthy, why: "because".into() };
+        history.turn(transition.clone());
+        let mut lines = vec![clock(at(9)), check(&blue, question, state(None), &history)];
+        let memory = Memory::read(lines.iter().map(String::as_str));
+        assert_eq!((memory.as_of, &*memory.checks[&blue].history), (at(9), &history));
+        assert_eq!(
+            memory.recollection(&blue),
+            Some(Recollection { question, state: state(None).unwrap(), as_of: at(9) })
+        );
+
+        lines.push(seen(&blue, question, state(Some(1)), &run(1, 12)));
+        lines.push(turned(&blue, &PastTransition { at: at(13), ..transition }));
+        lines.push("{\"from\":\"tomorrow\"}".to_owned());
+        assert!(lines.iter().all(|line| !line.contains('\n')));
+        let memory = Memory::read(lines.iter().map(String::as_str));
+        assert_eq!((memory.as_of, memory.strange), (at(13), 1));
+        assert_eq!(memory.recollection(&blue).unwrap().state, state(Some(1)).unwrap());
+        let history = &memory.checks[&blue].history;
+        assert_eq!(history.runs().collect::<Vec<_>>(), [&run(1, 12)]);
+        assert_eq!(history.transitions().count(), 2);
+        assert_eq!(memory.recollection(&HealthCheckId("green".to_owned())), None);
+    }
+
+    #[test]
+    fn overrides_are_read_as_they_were_written_until_they_are_cleared() {
+        let granted = |id, action, until| {
+            let (reason, author) = ("kernel \"update\"".to_owned(), "ada".to_owned());
+            let wish = Wish { pattern: Pattern(format!("app-{id}*")), action, reason, author, from: at(1), until };
+            Override { id: OverrideId(id), wish }
+        };
+        let (first, second) = (granted(1, Action::Down, Some(at(9))), granted(2, Action::Up, None));
+        let lines = [override_set(&first), override_set(&second), overrides_cleared(&[OverrideId(1)])];
+        let read = |count| Memory::read(lines[..count].iter().map(String::as_str)).overrides;
+        assert_eq!(read(1).all(), std::slice::from_ref(&first));
+        assert_eq!(read(2).all(), [first, second.clone()]);
+        assert_eq!(read(3).all(), [second]);
+    }
+}

@@ -1,0 +1,477 @@
+//! The one loop that changes the world.
+//!
+//! ```text
+//!  probes ──▶ Observed ──▶ ┌─────────┐ ──▶ World, published           (what queries see)
+//!  edits, SIGHUP ▶ Reload ▶ │ Control │ ──▶ probe plans, how many wait  (what probes do)
+//!  loader ──▶ Compiled ──▶ └─────────┘ ──▶ load requests              (what the loader does)
+//!  clock ──▶ Tick ───────▶      │      ──▶ lines of the journal       (what a restart remembers)
+//! ```
+//!
+//! The loop decides; it does not toil: reading, parsing, compiling and making durable run beside it in [`mod@load`], which gets
+//! a picture of what is served and hands back what should be. One load is under way at a time, so that nothing it was
+//! based on has changed when it comes back; edits that come meanwhile are loaded after it.
+
+mod annals;
+mod load;
+mod memory;
+mod moments;
+mod moves;
+mod steering;
+#[cfg(test)]
+mod tests;
+
+use std::fmt::{self, Write as _};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::health::{
+    Cause, CheckSlot, Generation, Latency, Moment, News, Observation, OverrideId, Overrides, PastTransition, Pattern,
+    ProbePlan, Status, Tracker, Transition, Wish,
+};
+use crate::store::{AllLines, Keeper};
+use crate::world::{Publisher, Reader, World};
+
+use annals::Annals;
+pub use load::{Base, LoadOutcome, LoadRequest, Loaded, Refused, Summary, load};
+pub use memory::Memory;
+pub use moments::{parse_rfc3339, rfc3339, span};
+use moves::Moves;
+pub use steering::{Answer, NotSteered, OverrideView, Steered};
+
+/// How many checks the log names one by one at the start.
+const NAMED: usize = 10;
+
+/// Everything that can happen to the loop.
+pub enum Event {
+    /// A probe has a result.
+    Observed(Observed),
+    /// The loader is done.
+    Compiled(LoadOutcome),
+    /// Files were edited, or somebody asks for a reload.
+    Reload(Trigger),
+    /// A person wants checks to be up or down.
+    SetOverride(Wish, Answer),
+    /// A person takes overrides back.
+    ClearOverrides(Pattern, Answer),
+    /// Somebody wants to see the overrides.
+    ListOverrides(oneshot::Sender<Vec<OverrideView>>),
+    /// A second has passed.
+    Tick,
+    /// The end.
+    Stop,
+}
+
+/// The result of one probe.
+pub struct Observed {
+    /// Which check.
+    pub slot: CheckSlot,
+    /// Which life of it.
+    pub generation: Generation,
+    /// Whether the endpoint did as it should.
+    pub observation: Observation,
+    /// What was seen, in Route 53's words.
+    pub status: Box<dyn fmt::Display + Send>,
+    /// How long it took.
+    pub latency: Latency,
+}
+
+/// Why to load again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trigger {
+    /// Somebody asked (SIGHUP): wants to hear what came of it, even when nothing changed.
+    Asked,
+    /// A file looks different.
+    Edited,
+}
+
+/// Whether the loop goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flow {
+    /// There is more to come.
+    Continue,
+    /// It has stopped.
+    Stop,
+}
+
+/// Where the loop's decisions go.
+pub struct Outputs {
+    /// What is to be probed.
+    pub plans: watch::Sender<Arc<[ProbePlan]>>,
+    /// How many checks have had no first result.
+    pub pending: watch::Sender<usize>,
+    /// Work for the loader.
+    pub loads: mpsc::UnboundedSender<LoadRequest>,
+    /// What is served from; the watcher follows.
+    pub base: watch::Sender<Base>,
+    /// What a restart is to remember.
+    pub keeper: Keeper,
+}
+
+/// The state of the loop.
+pub struct Control {
+    tracker: Tracker,
+    base: Base,
+    moves: Moves,
+    annals: Annals,
+    overrides: Overrides,
+    /// Those that the tracker knows of.
+    steered_by: Vec<OverrideId>,
+    publisher: Publisher,
+    reader: Reader,
+    outputs: Outputs,
+    last_generation: u64,
+    loading: Option<Loading>,
+    /// Faults that were last reported: the same ones are not printed in full again.
+    last_faults: String,
+    /// Where a status is put into words, result after result.
+    words: String,
+}
+
+/// A load that is under way.
+struct Loading {
+    generation: u64,
+    trigger: Trigger,
+    /// Something happened since it began.
+    again: Option<Trigger>,
+}
+
+impl Control {
+    /// The loop with its first world, which the reader sees: made of what was loaded and of what is remembered.
+    pub fn new(loaded: Loaded, memory: &Memory, outputs: Outputs, at: Moment) -> (Control, Reader) {
+        let mut tracker = Tracker::new();
+        tracker.apply(&loaded.base.checks, at);
+        let annals = recall(&mut tracker, &loaded.base, memory, at);
+        let overrides = recall_overrides(memory, at);
+        let mut steered = steering::force(&mut tracker, &overrides, at);
+        // What an override did before the restart is told already.
+        steered.retain(|new| annals.of(new.slot).last_transition().is_none_or(|last| last.to != new.to));
+        let world = World::new(Arc::clone(&loaded.catalog), &tracker.bits(), Arc::clone(&loaded.base.locator));
+        let (publisher, reader) = Publisher::new(world);
+        let mut control = Control {
+            tracker,
+            base: loaded.base,
+            moves: loaded.moves,
+            annals,
+            steered_by: overrides.active(at).collect(),
+            overrides,
+            publisher,
+            reader: reader.clone(),
+            outputs,
+            last_generation: 0,
+            loading: None,
+            last_faults: loaded.summary.faults,
+            words: String::new(),
+        };
+        control.tell_probes();
+        control.outputs.base.send_replace(control.base.clone());
+        control.tell_steered(&steered, at);
+        control.remember_all(at);
+        (control, reader)
+    }
+
+    /// The names of the checks that have had no result and of which nothing is remembered.
+    pub fn waiting_for(&self) -> Vec<Arc<str>> {
+        self.tracker.pictures().filter(|picture| picture.waiting).map(|picture| picture.name).collect()
+    }
+
+    /// Handles events until `Stop`, or until nobody is left to send any. `now` reads the clock.
+    pub async fn run(mut self, mut events: mpsc::Receiver<Event>, now: impl Fn() -> Moment) {
+        while let Some(event) = events.recv().await {
+            if self.handle(event, now()) == Flow::Stop {
+                return;
+            }
+        }
+    }
+
+    /// Lets one event have its effects.
+    pub fn handle(&mut self, event: Event, at: Moment) -> Flow {
+        match event {
+            Event::Observed(observed) => self.observe(&observed, at),
+            Event::Compiled(outcome) => self.take(outcome, at),
+            Event::Reload(trigger) => self.reload(trigger),
+            Event::SetOverride(wish, answer) => self.set_override(wish, answer, at),
+            Event::ClearOverrides(pattern, answer) => self.clear_overrides(&pattern, answer, at),
+            // Who does not wait for the answer does not need it.
+            Event::ListOverrides(answer) => drop(answer.send(self.override_views(at))),
+            Event::Tick => self.tick(at),
+            Event::Stop => {
+                self.remember_all(at);
+                return Flow::Stop;
+            }
+        }
+        Flow::Continue
+    }
+
+    fn observe(&mut self, observed: &Observed, at: Moment) {
+        let Observed { slot, generation, observation, .. } = *observed;
+        if !self.tracker.hears(slot, generation) {
+            return;
+        }
+        let state = |tracker: &Tracker| tracker.memory_of(slot).and_then(|(_, _, state)| state);
+        let before = state(&self.tracker);
+        let transition = self.tracker.observe(slot, generation, observation, at);
+        if let Some(transition) = &transition {
+            // Answers first, words later.
+            let world = self.reader.load().with_health(&self.tracker.bits(), &[transition.slot]);
+            self.publisher.publish(world);
+        }
+        let news = self.see(observed, at);
+        if let Some(transition) = &transition {
+            let status = std::mem::take(&mut self.words);
+            self.report_transition(transition, &status);
+            self.words = status;
+        }
+        if news == News::New || state(&self.tracker) != before || self.annals.has_room(at) {
+            self.remember_result(slot);
+        }
+        self.tell_pending();
+    }
+
+    /// Puts the result into words, which stay in `words`, and into its check's history.
+    fn see(&mut self, observed: &Observed, at: Moment) -> News {
+        self.words.clear();
+        let _ = write!(self.words, "{}", observed.status);
+        self.annals.see(observed.slot, observed.observation, &self.words, observed.latency, at)
+    }
+
+    fn tick(&mut self, at: Moment) {
+        self.pass_time(at);
+        if self.outputs.keeper.wants_all() {
+            self.remember_all(at);
+        }
+    }
+
+    fn remember_result(&self, slot: CheckSlot) {
+        let Some((id, question, state)) = self.tracker.memory_of(slot) else { return };
+        if let Some(run) = self.annals.of(slot).last_run() {
+            self.outputs.keeper.line(memory::seen(id, question, state, run));
+        }
+    }
+
+    fn remember_check(&self, slot: CheckSlot) {
+        let Some((id, question, state)) = self.tracker.memory_of(slot) else { return };
+        self.outputs.keeper.line(memory::check(id, question, state, &self.annals.of(slot)));
+    }
+
+    /// Hands everything to the keeper, who puts it into lines.
+    fn remember_all(&self, at: Moment) {
+        let known = |slot| {
+            let (id, question, state) = self.tracker.memory_of(slot)?;
+            Some((id.clone(), question, state, self.annals.of(slot)))
+        };
+        let checks: Vec<_> = self.tracker.slots().filter_map(known).collect();
+        let overrides = self.overrides.all().to_vec();
+        let lines: AllLines = Box::new(move || {
+            let checks =
+                checks.iter().map(|(id, question, state, history)| memory::check(id, *question, *state, history));
+            let overrides = overrides.iter().map(memory::override_set);
+            std::iter::once(memory::clock(at)).chain(overrides).chain(checks).collect()
+        });
+        self.outputs.keeper.all(lines);
+    }
+
+    fn reload(&mut self, trigger: Trigger) {
+        match &mut self.loading {
+            Some(loading) => loading.again = Some(stronger(loading.again, trigger)),
+            None => self.begin_load(trigger),
+        }
+    }
+
+    fn begin_load(&mut self, trigger: Trigger) {
+        self.last_generation += 1;
+        let generation = self.last_generation;
+        let request = LoadRequest { generation, base: self.base.clone(), tracker: self.tracker.clone() };
+        if self.outputs.loads.send(request).is_err() {
+            tracing::error!("nothing can be loaded any more: the loader is gone");
+            return;
+        }
+        self.loading = Some(Loading { generation, trigger, again: None });
+    }
+
+    fn take(&mut self, outcome: LoadOutcome, at: Moment) {
+        let Some(loading) = self.loading.take_if(|loading| loading.generation == outcome.generation) else {
+            tracing::debug!(generation = outcome.generation, "a stale load is dropped");
+            return;
+        };
+        match outcome.result {
+            Ok(loaded) => self.apply(*loaded, loading.trigger, at),
+            Err(refused) => self.report_refused(&refused),
+        }
+        if let Some(trigger) = loading.again {
+            self.begin_load(trigger);
+        }
+    }
+
+    /// Makes what was loaded the world. The loader dealt the slots on a copy of this tracker, to which nothing was applied
+    /// since, so the tracker deals the same ones now.
+    fn apply(&mut self, loaded: Loaded, trigger: Trigger, at: Moment) {
+        let Loaded { base, catalog, moves, summary } = loaded;
+        let applied = self.tracker.apply(&base.checks, at);
+        // A glob may be about checks that are new.
+        let steered = steering::force(&mut self.tracker, &self.overrides, at);
+        let world = self.reader.load().followed_by(catalog, &self.tracker.bits(), Arc::clone(&base.locator));
+        self.publisher.publish(world);
+        (self.base, self.moves) = (base, moves);
+        self.tell_probes();
+        self.outputs.base.send_replace(self.base.clone());
+        self.report_loaded(&summary, trigger);
+        applied.removed.iter().for_each(|slot| self.annals.forget(*slot));
+        for transition in &applied.transitions {
+            self.report_transition(transition, "its configuration changed");
+        }
+        self.tell_steered(&steered, at);
+        for slot in applied.added.iter().chain(&applied.restarted) {
+            self.remember_check(*slot);
+        }
+        self.last_faults = summary.faults;
+    }
+
+    fn tell_probes(&self) {
+        let plans: Arc<[ProbePlan]> = self.tracker.probes().into();
+        self.outputs.plans.send_if_modified(|current| {
+            let changed = **current != *plans;
+            *current = plans;
+            changed
+        });
+        self.tell_pending();
+    }
+
+    fn tell_pending(&self) {
+        let pending = self.tracker.pending();
+        self.outputs.pending.send_if_modified(|current| std::mem::replace(current, pending) != pending);
+    }
+
+    /// Tells of a verdict that changed: the log, the check's history, the journal.
+    fn report_transition(&mut self, transition: &Transition, status: &str) {
+        let Transition { slot, name, from, to, at, cause } = transition;
+        let (from, to) = (word(*from), word(*to));
+        let records = self.moves.of(*slot).to_string();
+        let check = &**name;
+        match transition.to {
+            Status::Healthy => tracing::info!(check, from, to, status, records, "health check {name} is {to}"),
+            Status::Unhealthy => tracing::warn!(check, from, to, status, records, "health check {name} is {to}"),
+        }
+        let past = PastTransition { at: *at, to: transition.to, why: why(*cause, status).into() };
+        if let Some((id, _, _)) = self.tracker.memory_of(*slot) {
+            self.outputs.keeper.line(memory::turned(id, &past));
+        }
+        self.annals.turn(*slot, past);
+    }
+
+    fn report_loaded(&self, summary: &Summary, trigger: Trigger) {
+        if !summary.faults.is_empty() && summary.faults != self.last_faults {
+            tracing::error!("faults in the files, {}:\n{}", summary.consequence(), summary.faults.trim_end());
+        } else if summary.errors > 0 {
+            tracing::warn!("the faults are as before, {}", summary.consequence());
+        } else if !self.last_faults.is_empty() && summary.faults.is_empty() {
+            tracing::info!("the files are without fault again");
+        }
+        for setting in &summary.needs_restart {
+            tracing::warn!("{setting} has changed: that needs a restart");
+        }
+        if let Some(warning) = &summary.state_warning {
+            tracing::warn!("{warning}; a restart will have no last good sources");
+        }
+        match (summary.changes.is_empty(), trigger) {
+            (false, _) => tracing::info!("reloaded: {}; {}", summary.changes.join(", "), summary.totals()),
+            (true, Trigger::Asked) => tracing::info!("reloaded: nothing has changed; {}", summary.totals()),
+            (true, Trigger::Edited) => {}
+        }
+    }
+
+    fn report_refused(&mut self, refused: &Refused) {
+        tracing::error!("nothing was reloaded, everything is served as before: {refused}");
+        self.last_faults.clear();
+    }
+}
+
+/// A request by a person outweighs an edit: they wait for an answer.
+fn stronger(one: Option<Trigger>, other: Trigger) -> Trigger {
+    match one {
+        Some(Trigger::Asked) => Trigger::Asked,
+        _ => other,
+    }
+}
+
+/// Takes over what is remembered of the checks that there are, and says what that is.
+fn recall(tracker: &mut Tracker, base: &Base, memory: &Memory, at: Moment) -> Annals {
+    let (mut annals, mut recalled) = (Annals::default(), Recalled::default());
+    for check in base.checks.iter() {
+        let (Some(slot), Some(known)) = (tracker.slot_of(&check.id), memory.checks.get(&check.id)) else { continue };
+        annals.put(slot, Arc::clone(&known.history));
+        let verdict = memory.recollection(&check.id).and_then(|memory| tracker.recall(slot, &memory, at));
+        match verdict {
+            Some(Status::Healthy) => recalled.healthy += 1,
+            Some(Status::Unhealthy) => recalled.unhealthy.push(&check.name),
+            None => {}
+        }
+    }
+    recalled.report(at.since(memory.as_of));
+    if memory.strange > 0 {
+        tracing::warn!("{} lines of the health journal are of another version and were not read", memory.strange);
+    }
+    annals
+}
+
+/// People's word is remembered too, as far as its time is not over.
+fn recall_overrides(memory: &Memory, at: Moment) -> Overrides {
+    let mut overrides = memory.overrides.clone();
+    for ended in overrides.expire(at) {
+        steering::log_override(&ended, "has ended while the server was away");
+    }
+    overrides.all().iter().for_each(|known| steering::log_override(known, "is remembered"));
+    overrides
+}
+
+/// What counts from before the restart, for the log.
+#[derive(Default)]
+struct Recalled<'c> {
+    healthy: usize,
+    unhealthy: Vec<&'c str>,
+}
+
+impl Recalled<'_> {
+    fn report(&self, age: Duration) {
+        let (healthy, unhealthy) = (self.healthy, self.unhealthy.len());
+        if healthy + unhealthy == 0 {
+            return;
+        }
+        let age = span(age);
+        tracing::info!(
+            healthy,
+            unhealthy,
+            age,
+            "the state of {} health checks is remembered from {age} ago and counts until their next results",
+            healthy + unhealthy
+        );
+        for name in self.unhealthy.iter().take(NAMED) {
+            tracing::warn!(check = name, age, "health check {name} is unhealthy, as remembered from {age} ago");
+        }
+        if unhealthy > NAMED {
+            tracing::warn!("{} more health checks are unhealthy, as remembered", unhealthy - NAMED);
+        }
+    }
+}
+
+/// Why a verdict changed, for the history.
+fn why(cause: Cause, status: &str) -> String {
+    let times = |count: u8, what: &str| match count {
+        0 | 1 => status.to_owned(),
+        _ => format!("{count} {what} in a row: {status}"),
+    };
+    match cause {
+        Cause::FirstResult => format!("first result: {status}"),
+        Cause::Failures(count) => times(count, "failures"),
+        Cause::Passes(count) => times(count, "passes"),
+        Cause::Configuration | Cause::Override => status.to_owned(),
+    }
+}
+
+fn word(status: Status) -> &'static str {
+    match status {
+        Status::Healthy => "healthy",
+        Status::Unhealthy => "unhealthy",
+    }
+}

@@ -1,0 +1,64 @@
+//! Moments as texts: RFC 3339 in UTC, to the second.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::health::Moment;
+
+/// Such as `2026-03-01T22:00:00Z`.
+pub fn rfc3339(moment: Moment) -> String {
+    let seconds = i64::try_from(moment.0.as_secs()).unwrap_or(i64::MAX);
+    // Beyond the year 9999 all moments are the last one.
+    Timestamp::from_second(seconds).unwrap_or(Timestamp::MAX).to_string()
+}
+
+/// A moment with its offset from UTC, since 1970: `2026-03-01T22:00:00Z`, `2026-03-01T22:00:00+01:00`.
+pub fn parse_rfc3339(text: &str) -> Option<Moment> {
+    let moment: Timestamp = text.parse().ok()?;
+    Some(Moment(Duration::from_millis(u64::try_from(moment.as_millisecond()).ok()?)))
+}
+
+/// Such as `850 ms`, `12 s`, `3 min 5 s`, `2 h 10 min`, `4 d 7 h`.
+pub fn span(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    let (days, hours, minutes) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60);
+    let two = |large: u64, unit: &str, small: u64, part: &str| match small {
+        0 => format!("{large} {unit}"),
+        _ => format!("{large} {unit} {small} {part}"),
+    };
+    match (days, hours, minutes, seconds) {
+        (0, 0, 0, 0) => format!("{} ms", duration.as_millis()),
+        (0, 0, 0, _) => format!("{seconds} s"),
+        (0, 0, ..) => two(minutes, "min", seconds % 60, "s"),
+        (0, ..) => two(hours, "h", minutes, "min"),
+        _ => two(days, "d", hours, "h"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moments_are_written_and_read() {
+        let moment = Moment(Duration::from_secs(1_772_402_400));
+        assert_eq!(rfc3339(moment), "2026-03-01T22:00:00Z");
+        for text in ["2026-03-01T22:00:00Z", "2026-03-01T23:00:00+01:00", "2026-03-01 22:00:00Z"] {
+            assert_eq!(parse_rfc3339(text), Some(moment), "{text}");
+        }
+        for text in ["2026-03-01T22:00:00", "22:00", "", "1969-12-31T00:00:00Z", "2026-02-30T22:00:00Z"] {
+            assert_eq!(parse_rfc3339(text), None, "{text}");
+        }
+        assert_eq!(rfc3339(Moment(Duration::MAX)).get(..4), Some("9999"));
+    }
+
+    #[test]
+    fn spans_have_two_units_at_most() {
+        let cases =
+            [(0, "0 ms"), (59, "59 s"), (60, "1 min"), (185, "3 min 5 s"), (7800, "2 h 10 min"), (370_800, "4 d 7 h")];
+        for (seconds, text) in cases {
+            assert_eq!(span(Duration::from_secs(seconds)), text);
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! Which records a check moves: what the log says when it flips.
+
+use std::collections::HashMap;
+use std::fmt;
+
+use crate::health::CheckSlot;
+use crate::model::{HealthCheckId, HostedZone, ResourceRecordSet};
+
+/// How many records a log line names before it only counts.
+const NAMED: usize = 5;
+
+/// The records of each check.
+#[derive(Clone, Debug, Default)]
+pub struct Moves {
+    records: HashMap<CheckSlot, Vec<String>>,
+}
+
+/// The records of one check, for a log line.
+pub(super) struct MovedRecords<'m>(&'m [String]);
+
+impl Moves {
+    /// The records with a check of their own, over all zones.
+    pub(super) fn of_zones<'z>(
+        zones: impl IntoIterator<Item = &'z HostedZone>,
+        slot_of: &dyn Fn(&HealthCheckId) -> Option<CheckSlot>,
+    ) -> Moves {
+        let mut moves = Moves::default();
+        for set in zones.into_iter().flat_map(|zone| &zone.record_sets) {
+            if let Some(slot) = set.health_check.as_ref().and_then(slot_of) {
+                moves.records.entry(slot).or_default().push(describe(set));
+            }
+        }
+        moves
+    }
+
+    /// Those of one check.
+    pub(super) fn of(&self, slot: CheckSlot) -> MovedRecords<'_> {
+        MovedRecords(self.records.get(&slot).map_or(&[], Vec::as_slice))
+    }
+}
+
+/// Such as `app.lab.test. A blue`.
+fn describe(set: &ResourceRecordSet) -> String {
+    match &set.set_identifier {
+        Some(identifier) => format!("{} {} {identifier}", set.name, set.record_type),
+        None => format!("{} {}", set.name, set.record_type),
+    }
+}
+
+impl fmt::Display for MovedRecords<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() {
+            return f.write_str("none");
+        }
+        let named = &self.0[..self.0.len().min(NAMED)];
+        f.write_str(&named.join(", "))?;
+        match self.0.len() - named.len() {
+            0 => Ok(()),
+            more => write!(f, " and {more} more"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_line_names_few_records() {
+        let records: Vec<String> = (0..7).map(|number| format!("r{number}")).collect();
+        assert_eq!(MovedRecords(&records).to_string(), "r0, r1, r2, r3, r4 and 2 more");
+        assert_eq!(MovedRecords(&records[..2]).to_string(), "r0, r1");
+        assert_eq!(MovedRecords(&[]).to_string(), "none");
+    }
+}

@@ -1,0 +1,552 @@
+//! Observations and edits in, answers out: no sockets, no threads.
+
+use std::fs;
+use std::net::Ipv4Addr;
+
+use super::*;
+use crate::answer::{Query, resolve};
+use crate::config::Occasion;
+use crate::health::Action;
+use crate::model::{HostedZoneId, Name, RecordType};
+use crate::policy::Dice;
+use crate::store::{self, Keeping, Overrides, SettingsSource};
+use crate::zonetree::QueryName;
+
+const SETTINGS: &str = "
+[dns]
+listen = ['127.0.0.1:5300']
+[zones]
+directory = 'zones'
+[state]
+directory = 'state'
+";
+
+const APP: &str = "
+name = 'lab.test'
+
+[[record]]
+name = 'app'
+type = 'A'
+set_identifier = 'blue'
+failover = 'primary'
+ttl = 10
+values = ['192.0.2.11']
+health_check = 'blue'
+
+[[record]]
+name = 'app'
+type = 'A'
+set_identifier = 'green'
+failover = 'secondary'
+ttl = 10
+values = ['192.0.2.12']
+
+[[health_check]]
+name = 'blue'
+type = 'tcp'
+ip_address = '127.0.53.11'
+port = 8080
+request_interval = 1
+failure_threshold = 3
+";
+
+const OTHER: &str = "
+name = 'other.test'
+[[record]]
+name = 'www'
+type = 'A'
+ttl = 10
+values = ['192.0.2.80']
+";
+
+/// A loop with files of its own, whose loads are done when the test says so.
+struct House {
+    directory: tempfile::TempDir,
+    source: SettingsSource,
+    control: Control,
+    reader: Reader,
+    plans: watch::Receiver<Arc<[ProbePlan]>>,
+    pending: watch::Receiver<usize>,
+    loads: mpsc::UnboundedReceiver<LoadRequest>,
+    keeping: Keeping,
+    at: Moment,
+}
+
+fn directory(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let directory = tempfile::tempdir().unwrap();
+    fs::create_dir(directory.path().join("zones")).unwrap();
+    fs::write(directory.path().join("fiftythree.toml"), SETTINGS).unwrap();
+    for (name, text) in files {
+        fs::write(directory.path().join("zones").join(name), text).unwrap();
+    }
+    directory
+}
+
+fn start(directory: tempfile::TempDir) -> Result<House, Refused> {
+    start_at(directory, Moment::default())
+}
+
+fn start_at(directory: tempfile::TempDir, at: Moment) -> Result<House, Refused> {
+    let file = directory.path().join("fiftythree.toml");
+    let source = SettingsSource { file: Some(file), overrides: Overrides::default() };
+    let Some(settings) = source.read().settings else { panic!("{:?}", source.read().faults) };
+    let request = LoadRequest { generation: 0, base: Base::empty(settings), tracker: Tracker::new() };
+    let loaded = *load(&source, request, Occasion::Start).result?;
+    let (plans_in, plans) = watch::channel(Arc::from([]));
+    let (pending_in, pending) = watch::channel(0);
+    let (loads_in, loads) = mpsc::unbounded_channel();
+    let (base, _) = watch::channel(loaded.base.clone());
+    let (found, keeper, keeping) = store::keep(&directory.path().join("state")).unwrap();
+    let memory = Memory::read(found.lines.iter().map(String::as_str));
+    let outputs = Outputs { plans: plans_in, pending: pending_in, loads: loads_in, base, keeper };
+    let (control, reader) = Control::new(loaded, &memory, outputs, at);
+    Ok(House { directory, source, control, reader, plans, pending, loads, keeping, at })
+}
+
+fn house(files: &[(&str, &str)]) -> House {
+    start(directory(files)).unwrap_or_else(|refused| panic!("{refused}"))
+}
+
+impl House {
+    fn handle(&mut self, event: Event) {
+        assert_eq!(self.control.handle(event, self.at), Flow::Continue);
+    }
+
+    /// As if it were killed, and started again so many seconds later.
+    fn killed_and_restarted_after(self, seconds: u64) -> House {
+        let House { directory, control, keeping, at, .. } = self;
+        drop(control);
+        keeping.finish(Duration::from_secs(30));
+        let at = Moment(at.0 + Duration::from_secs(seconds));
+        start_at(directory, at).unwrap_or_else(|refused| panic!("{refused}"))
+    }
+
+    fn observe(&mut self, check: &str, observation: Observation) {
+        let plans = Arc::clone(&self.plans.borrow());
+        let plan = plans.iter().find(|plan| &*plan.name == check).unwrap();
+        let (slot, generation) = (plan.slot, plan.generation);
+        self.handle(Event::Observed(Observed {
+            slot,
+            generation,
+            observation,
+            status: Box::new("as the test wants"),
+            latency: Latency::default(),
+        }));
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        fs::write(self.directory.path().join("zones").join(name), text).unwrap();
+    }
+
+    /// Does the loads that were asked for, as the loader would.
+    fn do_loads(&mut self) -> usize {
+        let mut done = 0;
+        while let Ok(request) = self.loads.try_recv() {
+            let outcome = load(&self.source, request, Occasion::Reload);
+            self.handle(Event::Compiled(outcome));
+            done += 1;
+        }
+        done
+    }
+
+    fn reload(&mut self) {
+        self.handle(Event::Reload(Trigger::Edited));
+        assert_eq!(self.do_loads(), 1);
+    }
+
+    fn ask(&self, name: &str) -> Vec<String> {
+        let mut question = QueryName::default();
+        question.set(&Name::parse(name).unwrap());
+        let source = "127.0.0.1".parse().unwrap();
+        let query = Query { name: &question, record_type: RecordType::A.code(), source, client_subnet: None };
+        let world = self.reader.load();
+        let answer = resolve(&query, &world, &mut Dice::seeded(1));
+        let records = answer.answer.iter().flat_map(|part| part.records.iter());
+        records.map(|data| Ipv4Addr::from(<[u8; 4]>::try_from(data.bytes).unwrap()).to_string()).collect()
+    }
+
+    fn zone_id(&self, name: &str) -> HostedZoneId {
+        let name = Name::parse(name).unwrap();
+        self.reader.load().catalog().zones().find(|zone| *zone.name() == name).unwrap().id().clone()
+    }
+}
+
+const BLUE: &str = "192.0.2.11";
+const GREEN: &str = "192.0.2.12";
+
+use Observation::{Fail, Pass};
+
+#[test]
+fn answers_follow_the_observations_there_and_back() {
+    let mut house = house(&[("lab.test.toml", APP)]);
+    assert_eq!(house.ask("app.lab.test"), [BLUE]);
+    assert_eq!(*house.pending.borrow(), 1);
+    let steps = [(Pass, BLUE), (Fail, BLUE), (Fail, BLUE), (Fail, GREEN), (Pass, GREEN), (Pass, GREEN), (Pass, BLUE)];
+    for (number, (observation, expected)) in steps.into_iter().enumerate() {
+        house.observe("blue", observation);
+        assert_eq!(house.ask("app.lab.test"), [expected], "after step {number}");
+        assert_eq!(*house.pending.borrow(), 0);
+    }
+}
+
+#[test]
+fn an_edit_is_served_and_unchanged_zones_are_not_compiled_again() {
+    let mut house = house(&[("lab.test.toml", APP), ("other.test.toml", OTHER)]);
+    let (lab, other) = (house.zone_id("lab.test"), house.zone_id("other.test"));
+    let before = house.reader.load();
+    house.write("other.test.toml", &OTHER.replace("192.0.2.80", "192.0.2.81"));
+    house.reload();
+    assert_eq!(house.ask("www.other.test"), ["192.0.2.81"]);
+    let after = house.reader.load();
+    let same = |id| Arc::ptr_eq(before.catalog().zone(id).unwrap(), after.catalog().zone(id).unwrap());
+    assert_eq!((same(&lab), same(&other)), (true, false));
+}
+
+#[test]
+fn a_reload_keeps_what_is_known_of_a_check() {
+    let mut house = house(&[("lab.test.toml", APP)]);
+    house.observe("blue", Fail);
+    assert_eq!(house.ask("app.lab.test"), [GREEN]);
+    // A check whose name comes earlier must not take the slot.
+    house.write("a.toml", "[[health_check]]\nname = 'a'\ntype = 'tcp'\nip_address = '127.0.53.99'\nport = 1\n");
+    house.reload();
+    assert_eq!(house.ask("app.lab.test"), [GREEN]);
+    assert_eq!((house.plans.borrow().len(), *house.pending.borrow()), (2, 1));
+    house.observe("a", Fail);
+    (0..3).for_each(|_| house.observe("blue", Pass));
+    assert_eq!(house.ask("app.lab.test"), [BLUE]);
+}
+
+#[test]
+fn a_check_that_is_removed_moves_nothing_any_more() {
+    let mut house = house(&[("lab.test.toml", APP)]);
+    let plan = house.plans.borrow()[0].clone();
+    let end = APP.find("[[health_check]]").unwrap();
+    house.write("lab.test.toml", &APP[..end].replace("health_check = 'blue'", ""));
+    house.reload();
+    assert!(house.plans.borrow().is_empty());
+    let ProbePlan { slot, generation, .. } = plan;
+    for _ in 0..5 {
+        let status = Box::new("too late");
+        house.handle(Event::Observed(Observed {
+            slot,
+            generation,
+            observation: Fail,
+            status,
+            latency: Latency::default(),
+        }));
+    }
+    assert_eq!(house.ask("app.lab.test"), [BLUE]);
+}
+
+#[test]
+fn a_broken_file_keeps_its_zone_and_others_go_on() {
+    let mut house = house(&[("lab.test.toml", APP), ("other.test.toml", OTHER)]);
+    house.write("lab.test.toml", &APP.replace("'192.0.2.11'", "'192.0.2.999'"));
+    house.write("other.test.toml", &OTHER.replace("192.0.2.80", "192.0.2.81"));
+    house.reload();
+    assert_eq!(house.ask("app.lab.test"), [BLUE]);
+    assert_eq!(house.ask("www.other.test"), ["192.0.2.81"]);
+    assert!(house.control.last_faults.contains("192.0.2.999"), "{}", house.control.last_faults);
+    // Its check goes on as well.
+    house.observe("blue", Fail);
+    assert_eq!(house.ask("app.lab.test"), [GREEN]);
+}
+
+#[test]
+fn files_that_vanish_together_take_nothing_away() {
+    let mut house = house(&[("lab.test.toml", APP), ("other.test.toml", OTHER)]);
+    fs::rename(house.directory.path().join("zones"), house.directory.path().join("elsewhere")).unwrap();
+    house.reload();
+    assert_eq!(house.ask("app.lab.test"), [BLUE]);
+    assert!(house.control.last_faults.contains("zones directory"), "{}", house.control.last_faults);
+    fs::rename(house.directory.path().join("elsewhere"), house.directory.path().join("zones")).unwrap();
+    fs::remove_file(house.directory.path().join("zones/other.test.toml")).unwrap();
+    house.reload();
+    assert_eq!(house.ask("www.other.test"), [""; 0]);
+    assert_eq!(house.ask("app.lab.test"), [BLUE]);
+}
+
+#[test]
+fn a_restart_serves_the_last_good_source_of_a_broken_file() {
+    let house = house(&[("lab.test.toml", APP)]);
+    house.write("lab.test.toml", "name = 'lab.test'\n[[record]]\nname = ");
+    let House { directory, .. } = house;
+    let house = start(directory).unwrap_or_else(|refused| panic!("{refused}"));
+    assert_eq!(house.ask("app.lab.test"), [BLUE]);
+}
+
+#[test]
+fn without_a_last_good_source_a_broken_file_refuses_the_start_with_all_faults() {
+    let broken = APP.replace("ttl = 10", "ttl = -1").replace("192.0.2.12", "192.0.2.1200");
+    let Err(refused) = start(directory(&[("lab.test.toml", &broken)])) else { panic!("it started") };
+    let text = refused.to_string();
+    assert!(text.contains("-1") && text.contains("192.0.2.1200"), "{text}");
+}
+
+#[test]
+fn edits_during_a_load_are_loaded_after_it() {
+    let mut house = house(&[("other.test.toml", OTHER)]);
+    house.handle(Event::Reload(Trigger::Edited));
+    let first = house.loads.try_recv().unwrap();
+    house.handle(Event::Reload(Trigger::Edited));
+    house.handle(Event::Reload(Trigger::Asked));
+    assert!(house.loads.try_recv().is_err(), "one load at a time");
+    let outcome = load(&house.source, first, Occasion::Reload);
+    house.write("other.test.toml", &OTHER.replace("192.0.2.80", "192.0.2.82"));
+    house.handle(Event::Compiled(outcome));
+    assert_eq!(house.ask("www.other.test"), ["192.0.2.80"]);
+    assert_eq!(house.do_loads(), 1);
+    assert_eq!(house.ask("www.other.test"), ["192.0.2.82"]);
+}
+
+#[test]
+fn a_stale_load_is_dropped() {
+    let mut house = house(&[("other.test.toml", OTHER)]);
+    house.handle(Event::Reload(Trigger::Edited));
+    let request = house.loads.try_recv().unwrap();
+    house.write("other.test.toml", &OTHER.replace("192.0.2.80", "192.0.2.83"));
+    let outcome = load(&house.source, request, Occasion::Reload);
+    house.handle(Event::Compiled(LoadOutcome { generation: outcome.generation + 7, ..outcome }));
+    assert_eq!(house.ask("www.other.test"), ["192.0.2.80"]);
+}
+
+#[test]
+fn settings_change_live_where_they_can_and_ask_for_a_restart_where_not() {
+    let mut house = house(&[("other.test.toml", OTHER)]);
+    let edited =
+        SETTINGS.replace("5300", "5301") + "\n[[vpc]]\nid = 'vpc-1'\nregion = 'eu-central-1'\ncidrs = ['10.0.0.0/8']\n";
+    fs::write(house.directory.path().join("fiftythree.toml"), edited).unwrap();
+    house.handle(Event::Reload(Trigger::Asked));
+    let outcome = load(&house.source, house.loads.try_recv().unwrap(), Occasion::Reload);
+    let Ok(loaded) = &outcome.result else { panic!("refused") };
+    assert_eq!(loaded.summary.needs_restart, ["dns.listen"]);
+    assert_eq!(loaded.base.settings.vpcs.len(), 1);
+    assert_eq!(loaded.base.settings.dns.listen[0].port(), 5300);
+    // Broken settings: those in force stay, and the zones go on.
+    house.handle(Event::Compiled(outcome));
+    fs::write(house.directory.path().join("fiftythree.toml"), "[dns]\nlisten = 5300\n").unwrap();
+    house.write("other.test.toml", &OTHER.replace("192.0.2.80", "192.0.2.84"));
+    house.reload();
+    assert_eq!(house.ask("www.other.test"), ["192.0.2.84"]);
+    assert!(house.control.last_faults.contains("listen"), "{}", house.control.last_faults);
+}
+
+#[test]
+fn a_geo_database_that_is_none_is_refused_by_name_and_changes_nothing_later() {
+    let with_geo = SETTINGS.to_owned() + "\n[location]\ngeoip = ['broken.mmdb']\n";
+    let files = directory(&[("other.test.toml", OTHER)]);
+    fs::write(files.path().join("fiftythree.toml"), &with_geo).unwrap();
+    fs::write(files.path().join("broken.mmdb"), "no database").unwrap();
+    let Err(refused) = start(files) else { panic!("it started") };
+    assert!(refused.to_string().contains("broken.mmdb"), "{refused}");
+
+    let mut house = house(&[("other.test.toml", OTHER)]);
+    fs::write(house.directory.path().join("broken.mmdb"), "no database").unwrap();
+    fs::write(house.directory.path().join("fiftythree.toml"), &with_geo).unwrap();
+    house.write("other.test.toml", &OTHER.replace("192.0.2.80", "192.0.2.85"));
+    house.reload();
+    assert_eq!(house.ask("www.other.test"), ["192.0.2.85"]);
+    assert!(house.control.last_faults.contains("broken.mmdb"), "{}", house.control.last_faults);
+}
+
+#[test]
+fn another_zones_directory_is_served_unless_it_holds_nothing() {
+    let mut house = house(&[("other.test.toml", OTHER)]);
+    let settings = house.directory.path().join("fiftythree.toml");
+    for nothing in ["missing", "empty"] {
+        fs::write(&settings, SETTINGS.replace("'zones'", &format!("'{nothing}'"))).unwrap();
+        house.reload();
+        assert_eq!(house.ask("www.other.test"), ["192.0.2.80"]);
+        fs::create_dir(house.directory.path().join("empty")).unwrap_or_default();
+    }
+    let moved = OTHER.replace("192.0.2.80", "192.0.2.86");
+    fs::write(house.directory.path().join("empty/other.test.toml"), moved).unwrap();
+    house.reload();
+    assert_eq!(house.ask("www.other.test"), ["192.0.2.86"]);
+}
+
+#[test]
+fn a_state_directory_that_cannot_be_written_is_only_a_warning() {
+    let files = directory(&[("other.test.toml", OTHER)]);
+    fs::write(files.path().join("state"), "a file, no directory").unwrap();
+    let house = start(files).unwrap_or_else(|refused| panic!("{refused}"));
+    assert_eq!(house.ask("www.other.test"), ["192.0.2.80"]);
+}
+
+#[test]
+fn after_a_kill_it_answers_from_memory_and_the_row_of_results_goes_on() {
+    let mut house = house(&[("lab.test.toml", APP)]);
+    for observation in [Pass, Fail, Fail, Fail, Pass, Pass] {
+        house.observe("blue", observation);
+    }
+    // The check asks every second: two seconds later no result was missed.
+    let mut house = house.killed_and_restarted_after(2);
+    assert_eq!(house.ask("app.lab.test"), [GREEN]);
+    assert_eq!(*house.pending.borrow(), 0, "nothing is waited for");
+    house.observe("blue", Pass);
+    assert_eq!(house.ask("app.lab.test"), [BLUE], "the third pass in a row");
+}
+
+#[test]
+fn an_old_memory_counts_until_the_first_result() {
+    let mut house = house(&[("lab.test.toml", APP)]);
+    house.observe("blue", Fail);
+    let mut house = house.killed_and_restarted_after(3600);
+    assert_eq!(house.ask("app.lab.test"), [GREEN]);
+    // Still the same a restart later: it does not become younger by being written down again.
+    let mut twice = {
+        house.at = Moment(house.at.0 + Duration::from_secs(1));
+        house.killed_and_restarted_after(0)
+    };
+    assert_eq!(twice.ask("app.lab.test"), [GREEN]);
+    twice.observe("blue", Pass);
+    assert_eq!(twice.ask("app.lab.test"), [BLUE]);
+}
+
+#[test]
+fn history_is_there_after_a_restart() {
+    let mut house = house(&[("lab.test.toml", APP)]);
+    for (second, observation) in (1..).zip([Pass, Pass, Fail, Fail, Fail, Fail]) {
+        house.at = Moment(Duration::from_secs(second));
+        house.observe("blue", observation);
+    }
+    let before = house.control.annals.of(CheckSlot(0));
+    let counts: Vec<u32> = before.runs().map(|run| run.results).collect();
+    assert_eq!(counts, [2, 4]);
+    assert_eq!(&*before.last_transition().unwrap().why, "3 failures in a row: as the test wants");
+    let house = house.killed_and_restarted_after(1);
+    assert_eq!(house.control.annals.of(CheckSlot(0)), before);
+}
+
+#[test]
+fn what_is_remembered_of_a_check_that_asks_something_else_now_is_waited_for_anew() {
+    let mut house = house(&[("lab.test.toml", APP)]);
+    house.observe("blue", Fail);
+    house.write("lab.test.toml", &APP.replace("8080", "8081"));
+    let house = house.killed_and_restarted_after(1);
+    assert_eq!(*house.pending.borrow(), 1);
+}
+
+#[test]
+fn a_damaged_memory_is_no_reason_not_to_start() {
+    let mut first = house(&[("lab.test.toml", APP)]);
+    first.observe("blue", Fail);
+    let house = first.killed_and_restarted_after(0);
+    let journal = house.directory.path().join("state/health.journal");
+    drop(house.control);
+    house.keeping.finish(Duration::from_secs(30));
+    let text = fs::read(&journal).unwrap();
+    for end in 0..=text.len() {
+        fs::write(&journal, &text[..end]).unwrap();
+        let found = store::Journal::new(&house.directory.path().join("state")).recover();
+        Memory::read(found.lines.iter().map(String::as_str));
+        assert_eq!(found.damage, None);
+    }
+    fs::write(&journal, "no journal\n").unwrap();
+    let again = start(house.directory).unwrap_or_else(|refused| panic!("{refused}"));
+    assert_eq!(again.ask("app.lab.test"), [BLUE]);
+    assert!(journal.with_extension("journal.damaged-1").exists());
+}
+
+fn wish(pattern: &str, action: Action, until: Option<u64>) -> Wish {
+    let (reason, author) = ("kernel update".to_owned(), "ada".to_owned());
+    let until = until.map(|second| Moment(Duration::from_secs(second)));
+    Wish { pattern: Pattern(pattern.to_owned()), action, reason, author, from: Moment::default(), until }
+}
+
+impl House {
+    fn steer(&mut self, event: impl FnOnce(Answer) -> Event) -> Result<Steered, NotSteered> {
+        let (answer, outcome) = oneshot::channel();
+        self.handle(event(answer));
+        outcome.blocking_recv().unwrap()
+    }
+
+    fn pass(&mut self, seconds: u64) {
+        self.at = Moment(self.at.0 + Duration::from_secs(seconds));
+        self.handle(Event::Tick);
+    }
+}
+
+#[test]
+fn people_turn_answers_and_turn_them_back() {
+    let mut house = house(&[("lab.test.toml", APP)]);
+    house.observe("blue", Pass);
+    let steered = house.steer(|answer| Event::SetOverride(wish("bl*", Action::Down, None), answer)).unwrap();
+    assert_eq!(house.ask("app.lab.test"), [GREEN]);
+    assert_eq!(steered.changed[0].checks, ["blue".into()]);
+    assert!(steered.durable.is_ok());
+    house.observe("blue", Pass);
+    assert_eq!(house.ask("app.lab.test"), [GREEN]);
+    let cleared = house.steer(|answer| Event::ClearOverrides(Pattern("*".to_owned()), answer)).unwrap();
+    assert_eq!(cleared.changed.len(), 1);
+    assert_eq!(house.ask("app.lab.test"), [BLUE]);
+    let history = house.control.annals.of(CheckSlot(0));
+    let why: Vec<&str> = history.transitions().map(|past| &*past.why).collect();
+    assert_eq!(why, ["held down by ada from 1970-01-01T00:00:00Z: kernel update", "no override any more"]);
+}
+
+#[test]
+fn an_override_that_was_acknowledged_survives_a_kill() {
+    let mut house = house(&[("lab.test.toml", APP)]);
+    house.observe("blue", Pass);
+    house.steer(|answer| Event::SetOverride(wish("blue", Action::Down, Some(100)), answer)).unwrap();
+    let mut house = house.killed_and_restarted_after(50);
+    assert_eq!(house.ask("app.lab.test"), [GREEN]);
+    assert_eq!(house.control.annals.of(CheckSlot(0)).transitions().count(), 1, "it is no news");
+    house.observe("blue", Pass);
+    assert_eq!(house.ask("app.lab.test"), [GREEN]);
+    house.pass(49);
+    assert_eq!(house.ask("app.lab.test"), [GREEN]);
+    house.pass(1);
+    assert_eq!(house.ask("app.lab.test"), [BLUE], "its time is over");
+    let house = house.killed_and_restarted_after(0);
+    assert!(house.control.overrides.all().is_empty());
+    assert_eq!(house.ask("app.lab.test"), [BLUE]);
+}
+
+#[test]
+fn an_override_begins_and_ends_in_its_time() {
+    let mut house = house(&[("lab.test.toml", APP)]);
+    let later = Wish { from: Moment(Duration::from_secs(10)), ..wish("blue", Action::Down, Some(20)) };
+    house.steer(|answer| Event::SetOverride(later, answer)).unwrap();
+    assert_eq!(house.ask("app.lab.test"), [BLUE]);
+    house.pass(10);
+    assert_eq!(house.ask("app.lab.test"), [GREEN]);
+    house.pass(10);
+    assert_eq!(house.ask("app.lab.test"), [BLUE]);
+    // One whose time passed while the server was away.
+    house.steer(|answer| Event::SetOverride(wish("blue", Action::Down, Some(30)), answer)).unwrap();
+    assert_eq!(house.killed_and_restarted_after(10).ask("app.lab.test"), [BLUE]);
+}
+
+#[test]
+fn an_override_is_about_checks_that_come_later_too() {
+    let mut house = house(&[("lab.test.toml", APP)]);
+    house.steer(|answer| Event::SetOverride(wish("b*", Action::Down, None), answer)).unwrap();
+    house.write("lab.test.toml", &APP.replace("'blue'", "'bleu'"));
+    house.reload();
+    assert_eq!(house.ask("app.lab.test"), [GREEN]);
+}
+
+#[test]
+fn an_unknown_name_is_answered_with_those_there_are() {
+    let mut house = house(&[("lab.test.toml", APP)]);
+    let unknown = house.steer(|answer| Event::SetOverride(wish("bleu", Action::Down, None), answer)).unwrap_err();
+    assert!(matches!(unknown, NotSteered::UnknownCheck { names, .. } if names == ["blue".into()]));
+    let unknown = house.steer(|answer| Event::ClearOverrides(Pattern("blue".to_owned()), answer)).unwrap_err();
+    assert!(matches!(unknown, NotSteered::UnknownOverride { .. }));
+    let lines = Wish { reason: "a\nb".to_owned(), ..wish("blue", Action::Down, None) };
+    let refused = house.steer(|answer| Event::SetOverride(lines, answer)).unwrap_err();
+    assert!(matches!(refused, NotSteered::BadText { what: "reason", .. }));
+}
+
+#[test]
+fn an_override_counts_even_where_it_cannot_be_kept() {
+    let files = directory(&[("lab.test.toml", APP)]);
+    fs::write(files.path().join("state"), "a file, no directory").unwrap();
+    let mut house = start(files).unwrap_or_else(|refused| panic!("{refused}"));
+    let steered = house.steer(|answer| Event::SetOverride(wish("blue", Action::Down, None), answer)).unwrap();
+    assert!(steered.durable.is_err());
+    assert_eq!(house.ask("app.lab.test"), [GREEN]);
+}

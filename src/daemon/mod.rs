@@ -1,0 +1,273 @@
+//! Turns the server on and off: boots in order, wires the channels, drains and stops.
+//!
+//! The order: settings and zones are read and compiled; what is remembered counts; probes start; the first results of checks
+//! that nobody remembers are awaited, for a bounded time; then port 53 opens. So the first answer that anybody gets is a good one.
+
+mod signals;
+mod wiring;
+
+use std::io::{self, Write as _};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context as _, anyhow, bail};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::admin;
+use crate::config::{self, LogFormat, Occasion, Settings};
+use crate::control::{self, Base, Control, Event, LoadRequest, Loaded, Memory, Refused, Summary};
+use crate::health::{Moment, Tracker};
+use crate::serve::{self, BindError, Bound, ResponderSettings, Serving, TcpLimits, UdpPath};
+use crate::store::{self, Fingerprint, Keeper, Keeping, SettingsSource};
+use crate::world::Reader;
+
+use signals::{Hangups, Signals};
+use wiring::Wiring;
+
+/// Threads for probes, TCP and the loop that decides. The UDP workers have threads of their own.
+const CONTROL_THREADS: usize = 2;
+/// How long queries in flight may take once the server is told to stop: half of what Kubernetes gives before it kills is
+/// left for what comes after, and no answer takes that long.
+const DRAIN: Duration = Duration::from_secs(5);
+/// How long writing down what is to be remembered may take at the end: a disk that hangs must not hold it up.
+const WRITING: Duration = Duration::from_secs(2);
+/// How many checks a log line names before it only counts.
+const NAMED: usize = 10;
+
+/// Serves until a signal says to stop.
+pub fn run(source: SettingsSource, settings: Settings) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(CONTROL_THREADS)
+        .thread_name("control")
+        .enable_all()
+        .build()
+        .context("cannot start threads")?;
+    let outcome = runtime.block_on(boot_and_serve(source, settings));
+    // Probes that hang must not hold up the end.
+    runtime.shutdown_background();
+    outcome
+}
+
+async fn boot_and_serve(source: SettingsSource, settings: Settings) -> anyhow::Result<()> {
+    let mut signals = Signals::listen().context("cannot listen for signals")?;
+    let hangups = Hangups::listen().context("cannot listen for signals")?;
+    tracing::info!("fiftythree {} starts", env!("CARGO_PKG_VERSION"));
+    // Waiting for health checks first, only to find the port taken, would be a waste.
+    Bound::check(&settings.dns.listen, settings.dns.workers, UdpPath::default()).map_err(cannot_listen)?;
+    let seen = Fingerprint::of(&wiring::targets(&source, &settings));
+    let loaded = first_load(&source, settings.clone())?;
+    report_start(&loaded.summary);
+    let (summary, base) = (loaded.summary.clone(), loaded.base.clone());
+    let (memory, keeper, keeping) = remember(&settings)?;
+
+    let (outputs, mut wiring) = Wiring::new(&base, source, hangups, keeper);
+    let (control, reader) = Control::new(loaded, &memory, outputs, now());
+    let awaited = control.waiting_for();
+    let mut running = tokio::spawn(control.run(wiring.take_events(), now));
+    wiring.start(&settings, seen)?;
+    let (ready, readiness) = watch::channel(false);
+    let admin = open_side_door(&settings, wiring.door(readiness)).await;
+
+    let wait = settings.health.wait_for_first_result;
+    tokio::select! {
+        () = wait_for_first_results(&mut wiring, &awaited, wait) => {}
+        signal = signals.stop() => {
+            tracing::info!("{signal}: stopped before anything was served");
+            end(&wiring, running, keeping).await;
+            return Ok(());
+        }
+    }
+
+    let (addresses, serving) = open(&settings, &reader)?;
+    ready.send_replace(true);
+    announce(&settings, &base, &summary, &addresses, admin);
+
+    let signal = tokio::select! {
+        signal = signals.stop() => signal,
+        _ = &mut running => {
+            tracing::error!("the control loop has failed: answers go on, but nothing changes them until a restart");
+            signals.stop().await
+        }
+    };
+    ready.send_replace(false);
+    tracing::info!(
+        "{signal}: finishing what is in flight, at most {} s; a second signal stops at once",
+        DRAIN.as_secs()
+    );
+    tokio::select! {
+        () = drain(serving) => {}
+        signal = signals.stop() => {
+            tracing::warn!("{signal}: stopping at once");
+            std::process::exit(1);
+        }
+    }
+    end(&wiring, running, keeping).await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// The system's clock, from which moments count.
+fn now() -> Moment {
+    // A clock that stands before 1970 knows no time at all.
+    Moment(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default())
+}
+
+/// What the last run left to remember, and the keeper of what this one will leave.
+fn remember(settings: &Settings) -> anyhow::Result<(Memory, Keeper, Keeping)> {
+    let (found, keeper, keeping) = store::keep(&settings.state.directory).context("cannot start threads")?;
+    if let Some(damage) = &found.damage {
+        tracing::error!("{damage}; {} lines of it are good and count", found.lines.len());
+    }
+    Ok((Memory::read(found.lines.iter().map(String::as_str)), keeper, keeping))
+}
+
+/// Stops the loop and lets what it remembers be written.
+async fn end(wiring: &Wiring, running: JoinHandle<()>, keeping: Keeping) {
+    if !running.is_finished() {
+        wiring.send(Event::Stop).await;
+        // A loop that fails now fails no one.
+        let _ = running.await;
+    }
+    let _ = tokio::task::spawn_blocking(move || keeping.finish(WRITING)).await;
+}
+
+/// Opens the side door. That it cannot be opened is no reason not to answer queries.
+async fn open_side_door(settings: &Settings, door: admin::Door) -> Option<SocketAddr> {
+    let wanted = settings.admin.listen?;
+    let bound = TcpListener::bind(wanted).await.and_then(|listener| Ok((listener.local_addr()?, listener)));
+    let (address, listener) = match bound {
+        Ok(bound) => bound,
+        Err(error) => {
+            tracing::error!(
+                "cannot listen on {wanted} ([admin] listen): {error}; there are no status and no overrides"
+            );
+            return None;
+        }
+    };
+    if !address.ip().is_loopback() {
+        tracing::warn!("the admin side listens on {address}: whoever reaches it may steer; let only friends reach it");
+    }
+    tokio::spawn(async move {
+        if let Err(error) = admin::serve(listener, door).await {
+            tracing::error!("the admin side has failed: {error}");
+        }
+    });
+    Some(address)
+}
+
+fn first_load(source: &SettingsSource, settings: Settings) -> anyhow::Result<Loaded> {
+    let request = LoadRequest { generation: 0, base: Base::empty(settings), tracker: Tracker::new() };
+    match control::load(source, request, Occasion::Start).result {
+        Ok(loaded) => Ok(*loaded),
+        Err(Refused::Faults { errors, rendered }) => {
+            let _ = io::stderr().write_all(rendered.as_bytes());
+            bail!("cannot start: {errors} in the files, and no last good source to serve instead")
+        }
+        Err(refused) => Err(anyhow!(refused).context("cannot start")),
+    }
+}
+
+fn report_start(summary: &Summary) {
+    if !summary.faults.is_empty() {
+        tracing::warn!("faults in the files:\n{}", summary.faults.trim_end());
+    }
+    for path in &summary.frozen {
+        tracing::error!("{} is broken: its last good version is served", path.display());
+    }
+    if let Some(warning) = &summary.state_warning {
+        tracing::warn!("{warning}; a restart will have no last good sources");
+    }
+    if summary.zones == 0 {
+        tracing::warn!("there are no zones: every query is refused");
+    }
+}
+
+/// Lets the first results of the checks of which nothing is remembered come in, for a bounded time.
+async fn wait_for_first_results(wiring: &mut Wiring, names: &[Arc<str>], wait: Duration) {
+    if names.is_empty() || wait.is_zero() {
+        return;
+    }
+    let named = names.iter().take(NAMED).map(|name| &**name).collect::<Vec<_>>().join(", ");
+    let more = if names.len() > NAMED { ", …" } else { "" };
+    tracing::info!("waiting at most {} s for the first result of health checks: {named}{more}", wait.as_secs_f64());
+    let began = Instant::now();
+    match tokio::time::timeout(wait, wiring.no_more_pending()).await {
+        Ok(()) => tracing::info!("each health check has had a result, after {:.1} s", began.elapsed().as_secs_f64()),
+        Err(_) => {
+            let silent = wiring.pending();
+            tracing::warn!("{silent} of {} health checks have had no result; they count as healthy", names.len());
+        }
+    }
+}
+
+/// Lets the workers finish, for a bounded time.
+async fn drain(serving: Serving) {
+    let stopped = tokio::task::spawn_blocking(move || serving.stop());
+    if tokio::time::timeout(DRAIN, stopped).await.is_err() {
+        tracing::warn!("something was still in flight after {} s", DRAIN.as_secs());
+    }
+}
+
+/// Opens the port.
+fn open(settings: &Settings, reader: &Reader) -> anyhow::Result<(Vec<SocketAddr>, Serving)> {
+    let bound = Bound::bind(&settings.dns.listen, settings.dns.workers, UdpPath::default()).map_err(cannot_listen)?;
+    let addresses = bound.addresses();
+    let responder = ResponderSettings {
+        udp_payload_max: settings.dns.udp_payload_max,
+        nsid: settings.dns.nsid.as_deref().map(Arc::from),
+        client_subnet: match settings.location.use_client_subnet {
+            config::ClientSubnetUse::Use => serve::ClientSubnetUse::Use,
+            config::ClientSubnetUse::Ignore => serve::ClientSubnetUse::Ignore,
+        },
+    };
+    // The dice of the routing policies: other answers after each start, and nobody's secret.
+    let seed = fastrand::u64(..);
+    let serving = bound.serve(reader, &responder, TcpLimits::default(), seed).context("cannot start the workers")?;
+    Ok((addresses, serving))
+}
+
+fn cannot_listen(error: BindError) -> anyhow::Error {
+    match error.hint {
+        Some(hint) => anyhow!("{error}\n  hint: {hint}"),
+        None => anyhow!(error),
+    }
+}
+
+/// Tells a person where the server is and what to try. Where a machine reads the log, it reads this there too.
+fn announce(settings: &Settings, base: &Base, summary: &Summary, addresses: &[SocketAddr], admin: Option<SocketAddr>) {
+    let totals = summary.totals();
+    if settings.log.format == LogFormat::Json {
+        addresses.iter().for_each(|address| tracing::info!(%address, "listening"));
+        if let Some(admin) = admin {
+            tracing::info!(%admin, "the admin side is open");
+        }
+        tracing::info!("serving {totals}");
+        return;
+    }
+    let mut text = format!("fiftythree {}\n", env!("CARGO_PKG_VERSION"));
+    for address in addresses {
+        text.push_str(&format!("  listening on {address}, UDP and TCP\n"));
+    }
+    if let Some(admin) = admin {
+        text.push_str(&format!("  admin on http://{admin}\n"));
+    }
+    text.push_str(&format!("  serving {totals}\n"));
+    if let (Some(address), Some(name)) = (addresses.first(), base.example()) {
+        let (server, port) = (reachable(address.ip()), address.port());
+        text.push_str(&format!("  try: dig @{server} -p {port} {name}\n"));
+    }
+    // A reader that has gone away is no reason not to serve.
+    let _ = io::stdout().write_all(text.as_bytes());
+}
+
+/// The address under which this machine reaches a server that listens on all of them.
+fn reachable(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(v4) if v4.is_unspecified() => IpAddr::from([127, 0, 0, 1]),
+        IpAddr::V6(v6) if v6.is_unspecified() => IpAddr::from([0, 0, 0, 0, 0, 0, 0, 1]),
+        other => other,
+    }
+}

@@ -1,0 +1,174 @@
+//! The channels between the loop and those who work for it: prober, loader, watcher, signals.
+
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use tokio::sync::{mpsc, watch};
+
+use crate::admin::Door;
+use crate::config::{Occasion, Settings};
+use crate::control::{self, Base, Event, LoadRequest, Observed, Outputs, Trigger};
+use crate::health::{Latency, ProbePlan};
+use crate::probe::{self, Prober, ProberSettings};
+use crate::store::{Fingerprint, Keeper, SettingsSource, Targets, Watcher};
+
+use super::signals::Hangups;
+
+/// Events that may wait for the loop. When it is behind, probes and watchers wait: nothing is lost, nothing grows.
+const EVENTS: usize = 1024;
+
+/// How exactly an override ends in time.
+const TICK: Duration = Duration::from_secs(1);
+
+/// One end of every channel of the loop.
+pub(super) struct Wiring {
+    source: SettingsSource,
+    events: mpsc::Sender<Event>,
+    inbox: Option<mpsc::Receiver<Event>>,
+    plans: watch::Receiver<Arc<[ProbePlan]>>,
+    pending: watch::Receiver<usize>,
+    loads: Option<mpsc::UnboundedReceiver<LoadRequest>>,
+    base: watch::Receiver<Base>,
+}
+
+impl Wiring {
+    /// The channels, and the loop's ends of them.
+    pub(super) fn new(base: &Base, source: SettingsSource, hangups: Hangups, keeper: Keeper) -> (Outputs, Wiring) {
+        let (events, inbox) = mpsc::channel(EVENTS);
+        let (plans_in, plans) = watch::channel(Arc::from([]));
+        let (pending_in, pending) = watch::channel(0);
+        let (loads_in, loads) = mpsc::unbounded_channel();
+        let (base_in, base) = watch::channel(base.clone());
+        tokio::spawn(reload_on_hangup(hangups, events.clone()));
+        tokio::spawn(tick(events.clone()));
+        let outputs = Outputs { plans: plans_in, pending: pending_in, loads: loads_in, base: base_in, keeper };
+        (outputs, Wiring { source, events, inbox: Some(inbox), plans, pending, loads: Some(loads), base })
+    }
+
+    /// What the loop listens to.
+    pub(super) fn take_events(&mut self) -> mpsc::Receiver<Event> {
+        self.inbox.take().expect("the loop is started once")
+    }
+
+    /// Starts prober, loader and watcher. `seen` is what the files looked like before they were loaded.
+    pub(super) fn start(&mut self, settings: &Settings, seen: Fingerprint) -> anyhow::Result<()> {
+        self.start_prober()?;
+        self.start_loader()?;
+        if settings.zones.watch {
+            self.start_watcher(seen)?;
+        }
+        Ok(())
+    }
+
+    fn start_prober(&self) -> anyhow::Result<()> {
+        let (results_in, results) = mpsc::channel(EVENTS);
+        let prober = Prober::new(&ProberSettings::default(), results_in)?;
+        tokio::spawn(prober.run(self.plans.clone()));
+        tokio::spawn(forward(results, self.events.clone()));
+        Ok(())
+    }
+
+    fn start_loader(&mut self) -> anyhow::Result<()> {
+        let mut loads = self.loads.take().expect("the loader is started once");
+        let (source, events) = (self.source.clone(), self.events.clone());
+        let work = move || {
+            while let Some(request) = loads.blocking_recv() {
+                let outcome = control::load(&source, request, Occasion::Reload);
+                if events.blocking_send(Event::Compiled(outcome)).is_err() {
+                    return;
+                }
+            }
+        };
+        thread::Builder::new().name("loader".to_owned()).spawn(work).context("cannot start the loader")?;
+        Ok(())
+    }
+
+    fn start_watcher(&self, seen: Fingerprint) -> anyhow::Result<()> {
+        let events = self.events.clone();
+        let targets = targets(&self.source, &self.base.borrow().settings);
+        let changed = move || {
+            // The loop ends only when the server does.
+            let _ = events.blocking_send(Event::Reload(Trigger::Edited));
+        };
+        let watcher = Watcher::start(targets.clone(), seen, changed).context("cannot start the watcher")?;
+        tokio::spawn(follow(watcher, targets, self.source.clone(), self.base.clone()));
+        Ok(())
+    }
+
+    /// What the side door needs.
+    pub(super) fn door(&self, ready: watch::Receiver<bool>) -> Door {
+        Door { events: self.events.clone(), ready }
+    }
+
+    /// How many checks have had no first result.
+    pub(super) fn pending(&self) -> usize {
+        *self.pending.borrow()
+    }
+
+    /// Waits until each check has had one.
+    pub(super) async fn no_more_pending(&mut self) {
+        // The loop ends only when the server does.
+        let _ = self.pending.wait_for(|pending| *pending == 0).await;
+    }
+
+    pub(super) async fn send(&self, event: Event) {
+        // A loop that is gone needs to hear nothing.
+        let _ = self.events.send(event).await;
+    }
+}
+
+/// Hands the results of probes to the loop.
+async fn forward(mut results: mpsc::Receiver<probe::Observed>, events: mpsc::Sender<Event>) {
+    while let Some(result) = results.recv().await {
+        let probe::Observed { slot, generation, observation, report } = result;
+        let probe::Durations { connect, first_byte, total } = report.durations;
+        let latency = Latency { connect, first_byte, total };
+        let observed = Observed { slot, generation, observation, status: Box::new(report), latency };
+        if events.send(Event::Observed(observed)).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Lets the loop know that time passes.
+async fn tick(events: mpsc::Sender<Event>) {
+    let mut seconds = tokio::time::interval(TICK);
+    // After a standstill nobody needs the seconds that were missed.
+    seconds.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        seconds.tick().await;
+        if events.send(Event::Tick).await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn reload_on_hangup(mut hangups: Hangups, events: mpsc::Sender<Event>) {
+    while hangups.next().await.is_some() {
+        tracing::info!("SIGHUP: reloading");
+        if events.send(Event::Reload(Trigger::Asked)).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Lets the watcher follow what is served: another zones directory, other databases.
+async fn follow(watcher: Watcher, mut watched: Targets, source: SettingsSource, mut base: watch::Receiver<Base>) {
+    while base.changed().await.is_ok() {
+        let wanted = targets(&source, &base.borrow_and_update().settings);
+        if wanted != watched {
+            watcher.retarget(wanted.clone());
+            watched = wanted;
+        }
+    }
+}
+
+/// The files on which the world depends.
+pub(super) fn targets(source: &SettingsSource, settings: &Settings) -> Targets {
+    Targets {
+        directory: settings.zones.directory.clone(),
+        files: source.file.iter().chain(&settings.location.geoip).cloned().collect(),
+    }
+}

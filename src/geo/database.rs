@@ -1,0 +1,220 @@
+//! Databases in MaxMind's format (mmdb), read once and whole.
+//!
+//! Read are the layouts of GeoIP2 and GeoLite2 City and Country, and the flat one with a `country_code`, as ip-location-db
+//! has it. At load every network of the file is visited and every distinct record decoded once, into a prefix table of our
+//! own; the file's octets are then let go. So a lookup is a bisection that decodes and allocates nothing, its depth is the
+//! exact ECS scope (the file's own networks are cut finer than the places in them), and whatever is wrong with a file comes
+//! out when it is loaded, never while answering.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv4Addr};
+
+use ipnet::IpNet;
+use maxminddb::{LookupResult, MaxMindDbError, PathElement, Reader, WithinOptions, path};
+
+use super::prefix::TableBuilder;
+use super::{Hit, Place, PrefixTable};
+use crate::model::atlas;
+use crate::model::{Continent, Coordinates, Country, Subdivision};
+
+/// The places of one database.
+#[derive(Debug)]
+pub struct Database {
+    name: String,
+    kind: String,
+    built_at: u64,
+    places: PrefixTable<Place>,
+}
+
+/// Why a database cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum DatabaseError {
+    /// Not in MaxMind's format, or cut off or damaged.
+    #[error("{name}: not a whole MaxMind database: {reason}")]
+    Broken {
+        /// As given to `from_bytes`.
+        name: String,
+        /// What the decoder says.
+        reason: String,
+    },
+    /// A database of something else than places.
+    #[error(
+        "{name}: a database of kind {kind:?} without places in it; read are GeoIP2 and GeoLite2 City and Country, \
+         and databases with a country_code, as those of ip-location-db"
+    )]
+    OtherKind {
+        /// As given to `from_bytes`.
+        name: String,
+        /// What the file calls itself, such as `GeoLite2-ASN`.
+        kind: String,
+    },
+}
+
+impl Database {
+    /// Reads all of a database. `name` is for messages.
+    pub fn from_bytes(name: &str, bytes: Vec<u8>) -> Result<Database, DatabaseError> {
+        let broken = |error: MaxMindDbError| DatabaseError::Broken { name: name.to_owned(), reason: error.to_string() };
+        let reader = Reader::from_source(bytes).map_err(broken)?;
+        let kind = reader.metadata().database_type.clone();
+        let built_at = reader.metadata().build_epoch;
+        let places = flatten(&reader).map_err(broken)?;
+        if places.is_empty() {
+            return Err(DatabaseError::OtherKind { name: name.to_owned(), kind });
+        }
+        Ok(Database { name: name.to_owned(), kind, built_at, places })
+    }
+
+    /// As given to `from_bytes`.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What the file calls itself, such as `GeoLite2-City`.
+    pub fn kind(&self) -> &str {
+        &self.kind
+    }
+
+    /// When the file was made, in seconds since 1970.
+    pub fn built_at(&self) -> u64 {
+        self.built_at
+    }
+
+    /// How much memory it takes, in octets.
+    pub fn octets(&self) -> usize {
+        self.places.octets()
+    }
+
+    /// How many intervals of addresses with one place there are.
+    pub fn runs(&self) -> usize {
+        self.places.runs()
+    }
+
+    pub(super) fn lookup(&self, address: IpAddr) -> Hit<'_, Place> {
+        self.places.lookup(address)
+    }
+}
+
+type Record<'r> = LookupResult<'r, Vec<u8>>;
+
+/// Visits every network of the file.
+fn flatten(reader: &Reader<Vec<u8>>) -> Result<PrefixTable<Place>, MaxMindDbError> {
+    // The iterator leaves out the second ways into the IPv4 tree (2002::/16, ::ffff:0:0/96): clients come without them.
+    let networks = reader.networks(WithinOptions::default().include_networks_without_data())?;
+    let mut table = TableBuilder::default();
+    let mut places = Places::default();
+    // A tree has one leaf more than nodes. A damaged one may share its nodes in such a way that a walk never ends.
+    let most = u64::from(reader.metadata().node_count) * 3 + 2;
+    for (visited, record) in (0..).zip(networks) {
+        if visited > most {
+            return Err(MaxMindDbError::invalid_database("the search tree has more leaves than its nodes allow"));
+        }
+        let record = record?;
+        let Some(place) = places.number_of(&record)? else { continue };
+        for network in networks_of(&record)?.into_iter().flatten() {
+            let out_of_order = |_| MaxMindDbError::invalid_database("the search tree's networks overlap");
+            table.push(network, place).map_err(out_of_order)?;
+        }
+    }
+    Ok(table.finish(places.places))
+}
+
+/// The network of a record. One in an IPv6 tree that lies above the IPv4 tree, at ::/96, is that of every IPv4 client too.
+fn networks_of(record: &Record<'_>) -> Result<[Option<IpNet>; 2], MaxMindDbError> {
+    const ABOVE_IPV4: u8 = 96;
+    let network = record.network()?;
+    let (address, length) = (network.network(), network.prefix());
+    let net = IpNet::new(address, length).ok();
+    let holds_ipv4 = address.is_ipv6() && address.is_unspecified() && length <= ABOVE_IPV4;
+    Ok([net, holds_ipv4.then(|| IpNet::new_assert(Ipv4Addr::UNSPECIFIED.into(), 0))])
+}
+
+/// The distinct places of a file. Many networks share a record, and many records (cities without coordinates, other
+/// languages) share a place.
+#[derive(Default)]
+struct Places {
+    places: Vec<Place>,
+    by_offset: HashMap<usize, Option<u32>>,
+    by_content: HashMap<PlaceKey, u32>,
+}
+
+type PlaceKey = (Option<Continent>, Option<Country>, Option<Subdivision>, Option<[u64; 2]>);
+
+impl Places {
+    /// The number of a record's place; `None` when it says nothing about one.
+    fn number_of(&mut self, record: &Record<'_>) -> Result<Option<u32>, MaxMindDbError> {
+        let Some(offset) = record.offset() else { return Ok(None) };
+        if let Some(known) = self.by_offset.get(&offset) {
+            return Ok(*known);
+        }
+        let number = Findings::of_record(record)?.map(|findings| self.number(&findings));
+        self.by_offset.insert(offset, number);
+        Ok(number)
+    }
+
+    fn number(&mut self, findings: &Findings) -> u32 {
+        *self.by_content.entry(findings.key()).or_insert_with(|| {
+            self.places.push(findings.place());
+            u32::try_from(self.places.len() - 1).expect("a file has fewer than 2^32 records")
+        })
+    }
+}
+
+/// What a record says about a place.
+#[derive(Debug, Default, PartialEq)]
+struct Findings {
+    continent: Option<Continent>,
+    country: Option<Country>,
+    subdivision: Option<Subdivision>,
+    coordinates: Option<Coordinates>,
+}
+
+impl Findings {
+    fn of_record(record: &Record<'_>) -> Result<Option<Findings>, MaxMindDbError> {
+        let country = match read::<&str>(record, &path!["country", "iso_code"])? {
+            Some(code) => Some(code),
+            None => read::<&str>(record, &path!["country_code"])?,
+        };
+        let country = country.and_then(Country::from_code).filter(|&country| atlas::is_country(country));
+        let subdivision = read::<&str>(record, &path!["subdivisions", 0, "iso_code"])?;
+        let findings = Findings {
+            continent: read::<&str>(record, &path!["continent", "code"])?.and_then(Continent::from_code),
+            country,
+            subdivision: country
+                .zip(subdivision)
+                .and_then(|(country, code)| atlas::subdivision_from_iso(country, code)),
+            coordinates: coordinates_of(record)?,
+        };
+        Ok((findings != Findings::default()).then_some(findings))
+    }
+
+    fn place(&self) -> Place {
+        let place = Place { continent: self.continent, ..Place::default() };
+        place.in_country(self.country, self.subdivision).at(self.coordinates)
+    }
+
+    fn key(&self) -> PlaceKey {
+        let bits = |place: Coordinates| [place.latitude.to_bits(), place.longitude.to_bits()];
+        (self.continent, self.country, self.subdivision, self.coordinates.map(bits))
+    }
+}
+
+fn coordinates_of(record: &Record<'_>) -> Result<Option<Coordinates>, MaxMindDbError> {
+    let latitude = read::<f64>(record, &path!["location", "latitude"])?;
+    let longitude = read::<f64>(record, &path!["location", "longitude"])?;
+    let coordinates = latitude.zip(longitude).map(|(latitude, longitude)| Coordinates { latitude, longitude });
+    let on_the_globe =
+        |at: &Coordinates| (-90.0..=90.0).contains(&at.latitude) && (-180.0..=180.0).contains(&at.longitude);
+    Ok(coordinates.filter(on_the_globe))
+}
+
+/// The value at a path. A value of another type is not the one we look for (some files have a plain string as `country`);
+/// only what cannot be decoded at all makes the file a broken one.
+fn read<'r, T: serde::Deserialize<'r>>(
+    record: &Record<'r>,
+    path: &[PathElement<'_>],
+) -> Result<Option<T>, MaxMindDbError> {
+    match record.decode_path(path) {
+        Err(MaxMindDbError::Decoding { .. }) => Ok(None),
+        result => result,
+    }
+}

@@ -1,0 +1,116 @@
+//! Round trips between clients and regions: the rows that the user measured, and an estimate by distance for the rest.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use super::point::point_of;
+use super::{Place, PlaceSource, PrefixTable};
+use crate::model::{Country, LatencyClients, LatencyRow, Region};
+
+/// The round trip time that we expect over a great circle, in ms (docs/decisions/0050-latency-from-distance.md). Light in
+/// fibre travels 200 km a ms, thus 1 ms per 100 km there and back; cables are half as long again as the great circle; and
+/// the last miles at both ends take 5 ms however near they are.
+pub fn estimated_ms(distance_km: f64) -> f64 {
+    const FIBRE_KM_PER_MS_ROUND_TRIP: f64 = 100.0;
+    const PATH_STRETCH: f64 = 1.5;
+    const LAST_MILES_MS: f64 = 5.0;
+    LAST_MILES_MS + PATH_STRETCH * distance_km / FIBRE_KM_PER_MS_ROUND_TRIP
+}
+
+/// The rows of `[[location.latency]]`, by whom they are about. Of two rows about the same clients the later counts.
+#[derive(Debug, Default)]
+pub(super) struct LatencyTable {
+    by_cidr: PrefixTable<Measured>,
+    by_country: BTreeMap<Country, Measured>,
+    by_region: BTreeMap<Region, Measured>,
+}
+
+/// Milliseconds by region, where measured.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Measured(Box<[Option<f64>]>);
+
+impl Measured {
+    fn of_row(row: &LatencyRow) -> Measured {
+        let mut ms = vec![None; Region::COUNT].into_boxed_slice();
+        for &(region, measured) in &row.round_trip_ms {
+            ms[region.index()] = Some(measured);
+        }
+        Measured(ms)
+    }
+
+    fn ms_to(&self, region: Region) -> Option<f64> {
+        self.0[region.index()]
+    }
+
+    fn is_complete(&self) -> bool {
+        self.0.iter().all(Option::is_some)
+    }
+}
+
+impl LatencyTable {
+    pub(super) fn build(rows: &[LatencyRow]) -> LatencyTable {
+        let mut table = LatencyTable::default();
+        let mut networks = Vec::new();
+        for row in rows {
+            let measured = Measured::of_row(row);
+            match row.clients {
+                LatencyClients::Cidr(cidr) => networks.push((cidr, measured)),
+                LatencyClients::Country(country) => drop(table.by_country.insert(country, measured)),
+                LatencyClients::Region(region) => drop(table.by_region.insert(region, measured)),
+            }
+        }
+        LatencyTable { by_cidr: PrefixTable::build(networks), ..table }
+    }
+
+    /// The row for a client by its address, else by its place, which is asked for only where it matters.
+    pub(super) fn round_trips<'c>(&'c self, address: IpAddr, place: impl Fn() -> &'c Place) -> RoundTrips<'c> {
+        let hit = self.by_cidr.lookup(address);
+        match hit.value {
+            Some(row) if row.is_complete() => RoundTrips { scope: hit.depth, measured: Some(row), place: None },
+            Some(row) => RoundTrips { scope: hit.depth.max(place().scope), measured: Some(row), place: Some(place()) },
+            None => {
+                let (place, measured) = (place(), self.row_of_place(place()));
+                RoundTrips { scope: hit.depth.max(place.scope), measured, place: Some(place) }
+            }
+        }
+    }
+
+    /// A client of a private zone counts as being in its VPC's region, whatever its address (Developer Guide,
+    /// "Latency-based routing" for private hosted zones): only a row about that region is its own.
+    pub(super) fn round_trips_in_vpc<'c>(&'c self, region: Region, place: &'c Place) -> RoundTrips<'c> {
+        RoundTrips { scope: 0, measured: self.by_region.get(&region), place: Some(place) }
+    }
+
+    fn row_of_place(&self, place: &Place) -> Option<&Measured> {
+        let by_country = place.country.and_then(|country| self.by_country.get(&country));
+        by_country.or_else(|| place.region.and_then(|region| self.by_region.get(&region)))
+    }
+}
+
+/// The round trips between one client and the regions.
+#[derive(Debug)]
+pub struct RoundTrips<'c> {
+    /// How many leading bits of the client's address decide them.
+    pub scope: u8,
+    measured: Option<&'c Measured>,
+    place: Option<&'c Place>,
+}
+
+impl RoundTrips<'_> {
+    /// In milliseconds: as measured, else 0 for the region that the client is in, else by distance. `None` when nothing was
+    /// measured and the client cannot be located.
+    pub fn ms_to(&self, region: Region) -> Option<f64> {
+        let home = self.place.filter(|place| place.region == Some(region));
+        // A VPC's own region wins, whatever was measured (Developer Guide, as above).
+        if home.is_some_and(|place| place.source == PlaceSource::Vpc) {
+            return Some(0.0);
+        }
+        let measured = self.measured.and_then(|row| row.ms_to(region));
+        measured.or_else(|| home.map(|_| 0.0)).or_else(|| self.estimated_ms_to(region))
+    }
+
+    fn estimated_ms_to(&self, region: Region) -> Option<f64> {
+        let point = self.place?.point?;
+        Some(estimated_ms(point.distance_km(&point_of(region))))
+    }
+}

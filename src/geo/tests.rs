@@ -1,0 +1,445 @@
+//! Places and round trips as a policy sees them, and databases: made here, and real ones when there are any.
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use mmdb_writer::{IpVersion, Ipv4Aliasing, RecordSize, Value, Writer};
+
+use super::*;
+use crate::model::{
+    Continent, Coordinates, Country, LatencyClients, LatencyRow, LocationNetwork, Region, Subdivision, atlas,
+};
+
+/// Names the directory with real databases: the GeoIP2-City-Test.mmdb that MaxMind publishes, and any others.
+const TEST_DATA: &str = "FIFTYTHREE_GEO_TEST_DATA";
+
+fn region(name: &str) -> Region {
+    Region::from_name(name).unwrap()
+}
+
+fn country(code: &str) -> Country {
+    Country::from_code(code).unwrap()
+}
+
+fn at(latitude: f64, longitude: f64) -> Coordinates {
+    Coordinates { latitude, longitude }
+}
+
+fn network(cidr: &str) -> LocationNetwork {
+    let cidr = cidr.parse().unwrap();
+    LocationNetwork { cidr, country: None, subdivision: None, coordinates: None, region: None }
+}
+
+fn network_in(cidr: &str, code: &str) -> LocationNetwork {
+    LocationNetwork { country: Some(country(code)), ..network(cidr) }
+}
+
+fn network_at(cidr: &str, name: &str) -> LocationNetwork {
+    LocationNetwork { region: Some(region(name)), ..network(cidr) }
+}
+
+fn row(clients: LatencyClients, round_trips: &[(&str, f64)]) -> LatencyRow {
+    let round_trip_ms = round_trips.iter().map(|&(name, ms)| (region(name), ms)).collect();
+    LatencyRow { clients, round_trip_ms }
+}
+
+fn client<'l>(locator: &'l Locator, address: &str) -> Client<'l> {
+    Client::new(locator, address.parse().unwrap(), u8::MAX)
+}
+
+fn place_of(locator: &Locator, address: &str) -> Place {
+    *client(locator, address).place()
+}
+
+/// A record as in GeoIP2 City.
+fn city(continent: &str, country: &str, subdivision: &str, latitude: f64, longitude: f64) -> Value {
+    let code = |key: &'static str, code: &str| Value::map([(key, Value::from(code))]);
+    Value::map([
+        ("continent", code("code", continent)),
+        ("country", code("iso_code", country)),
+        ("location", Value::map([("latitude", Value::from(latitude)), ("longitude", Value::from(longitude))])),
+        ("subdivisions", Value::array([code("iso_code", subdivision)])),
+    ])
+}
+
+/// A record as in GeoIP2 Country.
+fn of_country(continent: &str, country: &str) -> Value {
+    let names = Value::map([("en", Value::from("somewhere"))]);
+    Value::map([
+        ("continent", Value::map([("code", Value::from(continent)), ("names", names.clone())])),
+        ("country", Value::map([("iso_code", Value::from(country)), ("names", names)])),
+    ])
+}
+
+/// A record as in ip-location-db.
+fn flat(country: &str) -> Value {
+    Value::map([("country_code", Value::from(country))])
+}
+
+fn bytes_of(mut writer: Writer, networks: &[(&str, Value)]) -> Vec<u8> {
+    for (network, value) in networks {
+        writer.insert_value(network.parse::<IpNet>().unwrap(), value.clone()).unwrap();
+    }
+    writer.to_bytes().unwrap()
+}
+
+fn database(networks: &[(&str, Value)]) -> Database {
+    Database::from_bytes("test.mmdb", bytes_of(Writer::new("Test-City"), networks)).unwrap()
+}
+
+fn locator_of(networks: &[(&str, Value)]) -> Locator {
+    Locator::build(&[], vec![database(networks)], &[])
+}
+
+#[test]
+fn nothing_is_known_by_default() {
+    let locator = Locator::default();
+    assert_eq!(place_of(&locator, "192.0.2.1"), Place::default());
+    assert_eq!(client(&locator, "192.0.2.1").round_trips().ms_to(region("eu-west-1")), None);
+    assert_eq!(client(&locator, "192.0.2.1").round_trips().scope, 0);
+}
+
+#[test]
+fn a_network_says_where_its_clients_are() {
+    let california = Subdivision::from_code("CA");
+    let spot = LocationNetwork {
+        subdivision: california,
+        coordinates: Some(at(37.77, -122.41)),
+        region: Some(region("us-west-1")),
+        ..network_in("10.53.1.0/24", "US")
+    };
+    let locator = Locator::build(&[spot], Vec::new(), &[]);
+    let place = place_of(&locator, "10.53.1.7");
+    assert_eq!((place.country, place.subdivision), (Some(country("US")), california));
+    assert_eq!(place.continent, Some(Continent::NorthAmerica));
+    assert_eq!(place.point, Some(at(37.77, -122.41).into()));
+    assert_eq!((place.region, place.source, place.scope), (Some(region("us-west-1")), PlaceSource::Network, 24));
+    let outside = place_of(&locator, "10.53.0.7");
+    assert_eq!(outside, Place { scope: 24, ..Place::default() });
+}
+
+#[test]
+fn a_region_stands_in_for_what_a_network_does_not_say() {
+    let moved = LocationNetwork { country: Some(country("CH")), ..network_at("10.2.0.0/16", "eu-central-1") };
+    let locator = Locator::build(&[network_at("10.1.0.0/16", "us-east-1"), moved], Vec::new(), &[]);
+    let virginia = place_of(&locator, "10.1.0.1");
+    assert_eq!((virginia.country, virginia.subdivision), (Some(country("US")), Subdivision::from_code("VA")));
+    assert_eq!(virginia.point, Some(region("us-east-1").coordinates().into()));
+    let swiss = place_of(&locator, "10.2.0.1");
+    assert_eq!((swiss.country, swiss.subdivision), (Some(country("CH")), None));
+    assert_eq!(swiss.point, Some(region("eu-central-1").coordinates().into()));
+}
+
+#[test]
+fn without_coordinates_the_centre_of_the_subdivision_or_country_counts() {
+    let texas = LocationNetwork { subdivision: Subdivision::from_code("TX"), ..network_in("10.1.0.0/16", "US") };
+    let locator = Locator::build(&[texas, network_in("10.2.0.0/16", "DE")], Vec::new(), &[]);
+    let centre = atlas::subdivision_centroid(country("US"), Subdivision::from_code("TX").unwrap());
+    assert_eq!(place_of(&locator, "10.1.0.1").point, centre.map(Point::from));
+    assert_eq!(place_of(&locator, "10.2.0.1").point, atlas::centroid(country("DE")).map(Point::from));
+}
+
+#[test]
+fn coordinates_alone_make_a_place_without_a_country() {
+    let bare = LocationNetwork { coordinates: Some(at(1.0, 2.0)), ..network("10.1.0.0/16") };
+    let locator = Locator::build(&[bare], vec![database(&[("10.0.0.0/8", flat("DE"))])], &[]);
+    let place = place_of(&locator, "10.1.0.1");
+    assert_eq!((place.country, place.continent, place.point), (None, None, Some(at(1.0, 2.0).into())));
+}
+
+#[test]
+fn a_prefix_is_located_by_its_first_address_and_mapped_ipv4_is_ipv4() {
+    let locator = Locator::build(&[network_in("10.1.0.0/16", "DE")], Vec::new(), &[]);
+    let mapped = Client::new(&locator, "::ffff:10.1.2.3".parse().unwrap(), 128);
+    assert_eq!((mapped.address(), mapped.prefix()), ("10.1.2.3".parse::<IpAddr>().unwrap(), 32));
+    assert_eq!((mapped.place().country, mapped.place().scope), (Some(country("DE")), 16));
+    let wide = Client::new(&locator, "10.1.0.0".parse().unwrap(), 8);
+    assert_eq!((wide.prefix(), wide.place().country, wide.place().scope), (8, Some(country("DE")), 16));
+    let all_of_ipv4 = Client::new(&locator, "::ffff:0:0".parse().unwrap(), 64);
+    assert_eq!((all_of_ipv4.address().is_ipv6(), all_of_ipv4.prefix()), (true, 64));
+}
+
+#[test]
+fn a_client_in_a_vpc_is_where_its_region_is() {
+    let locator = Locator::build(&[network_in("10.0.0.0/8", "JP")], Vec::new(), &[]);
+    let client = Client::in_vpc(&locator, "10.1.2.3".parse().unwrap(), region("us-east-2"));
+    let place = client.place();
+    assert_eq!((place.country, place.subdivision), (Some(country("US")), Subdivision::from_code("OH")));
+    assert_eq!(place.continent, Some(Continent::NorthAmerica));
+    assert_eq!((place.region, place.source, place.scope), (Some(region("us-east-2")), PlaceSource::Vpc, 0));
+    assert_eq!(client.prefix(), 32);
+}
+
+#[test]
+fn the_first_hit_wins_and_misses_lengthen_the_scope() {
+    let first = database(&[("20.1.0.0/16", flat("FR"))]);
+    let second = database(&[("20.0.0.0/8", flat("IT")), ("30.0.0.0/8", flat("ES"))]);
+    let locator = Locator::build(&[network_in("20.1.2.0/24", "DE")], vec![first, second], &[]);
+    let check = |address: &str, code: &str, source: PlaceSource, scope: u8| {
+        let place = place_of(&locator, address);
+        assert_eq!((place.country, place.source, place.scope), (Some(country(code)), source, scope), "{address}");
+    };
+    check("20.1.2.3", "DE", PlaceSource::Network, 24);
+    check("20.1.3.3", "FR", PlaceSource::Database(0), 24);
+    check("20.1.128.1", "FR", PlaceSource::Database(0), 17);
+    check("20.2.0.1", "IT", PlaceSource::Database(1), 15);
+    check("30.2.0.1", "ES", PlaceSource::Database(1), 8);
+    assert_eq!(place_of(&locator, "200.0.0.1"), Place { scope: 1, ..Place::default() });
+}
+
+#[test]
+fn the_continent_follows_the_country_by_the_atlas() {
+    let locator = locator_of(&[
+        ("20.0.0.0/8", of_country("AS", "CY")),
+        ("30.0.0.0/8", Value::map([("continent", Value::map([("code", Value::from("EU"))]))])),
+        ("40.0.0.0/8", of_country("OC", "HM")),
+    ]);
+    assert_eq!(place_of(&locator, "20.0.0.1").continent, Some(Continent::Europe));
+    assert_eq!(place_of(&locator, "30.0.0.1").continent, Some(Continent::Europe));
+    let unlisted = place_of(&locator, "40.0.0.1");
+    assert_eq!((unlisted.country, unlisted.continent), (None, Some(Continent::Oceania)));
+}
+
+#[test]
+fn the_city_layout_gives_subdivision_and_coordinates() {
+    let locator = locator_of(&[
+        ("20.0.0.0/8", city("NA", "US", "CA", 37.77, -122.41)),
+        ("30.0.0.0/8", city("EU", "GB", "ENG", 51.5, -0.1)),
+        ("40.0.0.0/8", city("EU", "UA", "43", 200.0, 0.0)),
+        ("2001:db8::/32", city("EU", "UA", "30", 50.45, 30.5)),
+    ]);
+    let american = place_of(&locator, "20.0.0.1");
+    assert_eq!(american.subdivision, Subdivision::from_code("CA"));
+    assert_eq!(american.point, Some(at(37.77, -122.41).into()));
+    assert_eq!(place_of(&locator, "30.0.0.1").subdivision, None);
+    let crimean = place_of(&locator, "40.0.0.1");
+    assert_eq!(crimean.subdivision, Subdivision::from_code("11"));
+    assert_eq!(crimean.point, Some(at(45.30, 34.40).into()), "coordinates off the globe are none");
+    assert_eq!(place_of(&locator, "2001:db8::1").subdivision, Subdivision::from_code("30"));
+}
+
+#[test]
+fn scopes_in_an_ipv6_tree_are_those_of_the_ipv4_address() {
+    for aliasing in [Ipv4Aliasing::Enabled, Ipv4Aliasing::Disabled] {
+        for size in [RecordSize::Bits24, RecordSize::Bits28, RecordSize::Bits32] {
+            let writer = Writer::builder("Test").ipv4_aliasing(aliasing).record_size(size).build();
+            let bytes = bytes_of(
+                writer,
+                &[("20.1.0.0/16", flat("DE")), ("20.0.0.0/16", flat("DE")), ("2a00::/12", flat("FR"))],
+            );
+            let locator = Locator::build(&[], vec![Database::from_bytes("six", bytes).unwrap()], &[]);
+            let german = place_of(&locator, "20.1.2.3");
+            assert_eq!((german.country, german.scope), (Some(country("DE")), 15));
+            let french = place_of(&locator, "2a00:53::1");
+            assert_eq!((french.country, french.scope), (Some(country("FR")), 12));
+        }
+    }
+}
+
+#[test]
+fn an_ipv4_tree_knows_no_ipv6_client() {
+    let writer = Writer::builder("Test-Country").ip_version(IpVersion::V4).build();
+    let bytes = bytes_of(writer, &[("20.1.0.0/16", of_country("EU", "DE"))]);
+    let locator = Locator::build(&[], vec![Database::from_bytes("four", bytes).unwrap()], &[]);
+    assert_eq!(place_of(&locator, "20.1.2.3").scope, 16);
+    assert_eq!(place_of(&locator, "2a00::1"), Place::default());
+}
+
+#[test]
+fn a_record_above_the_ipv4_tree_is_that_of_every_ipv4_client() {
+    let locator = locator_of(&[("::/1", flat("DE"))]);
+    let german = place_of(&locator, "20.1.2.3");
+    assert_eq!((german.country, german.scope), (Some(country("DE")), 0));
+}
+
+#[test]
+fn other_databases_are_refused_by_their_kind() {
+    let number = Value::map([("autonomous_system_number", Value::from(64_512_u32))]);
+    let bytes = bytes_of(Writer::new("GeoLite2-ASN"), &[("20.0.0.0/8", number)]);
+    let message = Database::from_bytes("asn.mmdb", bytes).unwrap_err().to_string();
+    assert!(message.contains("asn.mmdb") && message.contains("GeoLite2-ASN"), "{message}");
+    assert!(message.contains("City and Country"), "{message}");
+}
+
+#[test]
+fn a_plain_string_as_country_hides_neither_the_code_nor_the_rest() {
+    let odd = Value::map([("country", Value::from("Germany")), ("country_code", Value::from("DE"))]);
+    assert_eq!(place_of(&locator_of(&[("20.0.0.0/8", odd)]), "20.0.0.1").country, Some(country("DE")));
+}
+
+#[test]
+fn what_is_no_database_is_refused() {
+    for bytes in [&b""[..], b"hello", b"\xab\xcd\xefMaxMind.com", &[0; 4096]] {
+        assert!(matches!(Database::from_bytes("x", bytes.to_vec()), Err(DatabaseError::Broken { .. })));
+    }
+}
+
+fn small_database() -> Vec<u8> {
+    let networks = [
+        ("20.0.0.0/8", city("NA", "US", "CA", 37.77, -122.41)),
+        ("30.1.0.0/16", of_country("EU", "DE")),
+        ("2001:db8::/32", flat("FR")),
+    ];
+    bytes_of(Writer::builder("Test-City").record_size(RecordSize::Bits24).build(), &networks)
+}
+
+#[test]
+fn a_database_cut_off_anywhere_is_refused() {
+    let bytes = small_database();
+    assert!(Database::from_bytes("whole", bytes.clone()).is_ok());
+    for length in 0..bytes.len() {
+        let cut = Database::from_bytes("cut", bytes[..length].to_vec());
+        assert!(matches!(cut, Err(DatabaseError::Broken { .. })), "{length} of {}", bytes.len());
+    }
+}
+
+#[test]
+fn a_database_missing_its_beginning_or_middle_never_panics() {
+    let bytes = small_database();
+    for from in (0..bytes.len()).step_by(37) {
+        for missing in [1, 6, 100, 1000] {
+            let mut holed = bytes.clone();
+            holed.drain(from..bytes.len().min(from + missing));
+            let _ = Database::from_bytes("holed", holed);
+        }
+    }
+}
+
+#[test]
+fn a_damaged_database_never_panics_and_ends() {
+    let bytes = small_database();
+    let mut dice = fastrand::Rng::with_seed(53);
+    for _ in 0..3000 {
+        let mut damaged = bytes.clone();
+        for _ in 0..dice.usize(1..8) {
+            let index = dice.usize(..damaged.len());
+            damaged[index] = dice.u8(..);
+        }
+        if let Ok(database) = Database::from_bytes("damaged", damaged) {
+            let _ = database.lookup(IpAddr::from([20, 1, 2, 3]));
+        }
+    }
+}
+
+#[test]
+fn a_tree_whose_nodes_lead_to_each_other_is_refused() {
+    let mut bytes = small_database();
+    // Both sides of the root lead back to it; 24 bits each.
+    bytes[..6].fill(0);
+    assert!(matches!(Database::from_bytes("circle", bytes), Err(DatabaseError::Broken { .. })));
+}
+
+#[test]
+fn measured_round_trips_come_by_network_then_country_then_region() {
+    let rows = [
+        row(LatencyClients::Country(country("DE")), &[("eu-west-1", 20.0)]),
+        row(LatencyClients::Region(region("eu-central-1")), &[("eu-west-1", 30.0)]),
+        row(LatencyClients::Cidr("10.1.0.0/16".parse().unwrap()), &[("eu-west-1", 10.0)]),
+        row(LatencyClients::Cidr("10.1.1.0/24".parse().unwrap()), &[("eu-west-1", 11.0)]),
+    ];
+    let abroad = LocationNetwork { country: Some(country("CH")), ..network_at("10.128.0.0/9", "eu-central-1") };
+    let locator = Locator::build(&[network_at("10.0.0.0/9", "eu-central-1"), abroad], Vec::new(), &rows);
+    let check = |address: &str, ms: f64, scope: u8| {
+        let client = client(&locator, address);
+        let trips = client.round_trips();
+        assert_eq!((trips.ms_to(region("eu-west-1")), trips.scope), (Some(ms), scope), "{address}");
+    };
+    check("10.1.1.1", 11.0, 24);
+    check("10.1.2.1", 10.0, 23);
+    check("10.2.2.1", 20.0, 15);
+    check("10.200.2.1", 30.0, 9);
+}
+
+#[test]
+fn a_region_that_was_not_measured_counts_by_distance() {
+    let rows = [row(LatencyClients::Cidr("10.0.0.0/8".parse().unwrap()), &[("us-east-1", 90.0)])];
+    let locator = Locator::build(&[network_at("10.0.0.0/8", "eu-central-1")], Vec::new(), &rows);
+    let client = client(&locator, "10.1.1.1");
+    let trips = client.round_trips();
+    assert_eq!(trips.ms_to(region("us-east-1")), Some(90.0));
+    assert_eq!(trips.ms_to(region("eu-central-1")), Some(0.0), "its own region");
+    let dublin = trips.ms_to(region("eu-west-1")).unwrap();
+    assert!((20.0..23.0).contains(&dublin), "{dublin}");
+}
+
+#[test]
+fn a_complete_row_does_not_ask_where_the_client_is() {
+    let everywhere: Vec<(Region, f64)> = Region::all().map(|region| (region, 5.0)).collect();
+    let rows = [LatencyRow { clients: LatencyClients::Cidr("10.0.0.0/8".parse().unwrap()), round_trip_ms: everywhere }];
+    let locator = Locator::build(&[network_in("10.1.1.1/32", "DE")], Vec::new(), &rows);
+    assert_eq!(client(&locator, "10.1.1.1").round_trips().scope, 8);
+}
+
+#[test]
+fn in_a_vpc_the_same_region_wins_then_the_nearest() {
+    let rows = [
+        row(LatencyClients::Region(region("eu-west-1")), &[("eu-west-1", 3.0), ("eu-west-2", 1.0)]),
+        row(LatencyClients::Cidr("10.0.0.0/8".parse().unwrap()), &[("eu-central-1", 0.1)]),
+    ];
+    let locator = Locator::build(&[], Vec::new(), &rows);
+    let client = Client::in_vpc(&locator, "10.1.1.1".parse().unwrap(), region("eu-west-1"));
+    let trips = client.round_trips();
+    assert_eq!((trips.ms_to(region("eu-west-1")), trips.scope), (Some(0.0), 0));
+    assert_eq!(trips.ms_to(region("eu-west-2")), Some(1.0));
+    let (near, far) = (trips.ms_to(region("eu-central-1")).unwrap(), trips.ms_to(region("us-east-1")).unwrap());
+    assert!(near > 1.0 && near < far, "{near} {far}");
+}
+
+#[test]
+fn the_estimate_is_near_what_is_usually_measured() {
+    // Round figures between well-connected regions; a third off either way is near enough to choose by.
+    let pairs = [
+        ("eu-central-1", "eu-west-1", 22.0),
+        ("eu-central-1", "us-east-1", 90.0),
+        ("us-east-1", "us-west-2", 65.0),
+        ("ap-northeast-1", "us-east-1", 155.0),
+        ("eu-west-2", "ap-southeast-2", 260.0),
+    ];
+    for (from, to, usual) in pairs {
+        let [from, to] = [from, to].map(|name| Point::from(region(name).coordinates()));
+        let estimate = estimated_ms(from.distance_km(&to));
+        assert!((usual * 0.67..usual * 1.33).contains(&estimate), "{estimate} is not near {usual}");
+    }
+}
+
+/// Every place of the flattened table is the one that the file's own reader finds.
+fn check_against_the_reader(path: &std::path::Path) {
+    let bytes = std::fs::read(path).unwrap();
+    let reader = maxminddb::Reader::from_source(bytes.clone()).unwrap();
+    let started = std::time::Instant::now();
+    let database = match Database::from_bytes(&path.display().to_string(), bytes) {
+        Ok(database) => database,
+        Err(DatabaseError::OtherKind { name, kind }) => return eprintln!("{name}: {kind} is of another kind"),
+        Err(broken) => panic!("{broken}"),
+    };
+    let (runs, octets) = (database.runs(), database.octets());
+    eprintln!("{}: {runs} runs, {octets} octets, {:?}", database.name(), started.elapsed());
+    let locator = Locator::build(&[], vec![database], &[]);
+    for record in reader.networks(Default::default()).unwrap().step_by(7) {
+        let record = record.unwrap();
+        let network = record.network().unwrap();
+        let place = place_of(&locator, &network.network().to_string());
+        let code = |path: &[maxminddb::PathElement<'_>]| record.decode_path::<&str>(path).ok().flatten();
+        let code = code(&maxminddb::path!["country", "iso_code"]).or_else(|| code(&maxminddb::path!["country_code"]));
+        let expected = code.and_then(Country::from_code).filter(|&country| atlas::is_country(country));
+        assert_eq!(place.country, expected, "{network}");
+        assert!(place.scope <= network.prefix(), "{network} {}", place.scope);
+        assert_eq!(place_of(&locator, &network.broadcast().to_string()).country, expected, "{network}");
+    }
+}
+
+#[test]
+fn real_databases_are_read_as_their_own_reader_does() {
+    let Ok(directory) = std::env::var(TEST_DATA) else {
+        return eprintln!("SKIPPED: set {TEST_DATA} to a directory with .mmdb files to read real databases too");
+    };
+    let mut databases = 0;
+    for entry in std::fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "mmdb") {
+            check_against_the_reader(&path);
+            databases += 1;
+        }
+    }
+    assert!(databases > 0, "no .mmdb file in the directory that {TEST_DATA} names");
+}

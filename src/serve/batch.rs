@@ -1,0 +1,446 @@
+//! Many packets by one system call: `recvmmsg` and `sendmmsg`. The only unsafe code of the house.
+//!
+//! Every packet of a batch has a slot: addresses, control messages, a buffer in, a buffer out. The slots are one
+//! allocation that lives as long as the batch and is touched by raw pointers alone, which the kernel is given too; safe
+//! code outside sees one packet at a time.
+#![allow(unsafe_code)]
+
+use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
+use std::os::fd::AsRawFd;
+use std::ptr::{NonNull, null_mut};
+
+use super::respond::MAX_UDP_OCTETS;
+
+/// The most packets of a batch. Entering the kernel costs about a tenth of moving one packet: spread over 64 it is lost
+/// in the noise, and more would only make the first of a batch wait for the last.
+pub(super) const BATCH_PACKETS: usize = 64;
+/// One cache line more than a packet can have: at a distance of exactly 4096 octets the beginnings of all buffers would
+/// compete for the same few places of the processor's first cache.
+const BUFFER_OCTETS: usize = MAX_UDP_OCTETS + 64;
+/// Room for one `in6_pktinfo` (20 octets) with its header (16), aligned, and some to spare.
+const CONTROL_OCTETS: usize = 64;
+
+/// Packets of one socket, received together, answered one by one, sent together.
+pub(super) struct Batch {
+    socket: UdpSocket,
+    /// Whether replies have to name the address they leave from.
+    names_own_address: bool,
+    slots: NonNull<Slots>,
+    replies: usize,
+}
+
+/// Whether to wait when no packet is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wait {
+    /// For the first packet, as long as the socket's read timeout says.
+    ForOne,
+    /// Not at all.
+    Never,
+}
+
+/// One received packet.
+pub(super) struct Packet<'b> {
+    /// What came.
+    pub(super) bytes: &'b [u8],
+    /// Where it came from.
+    pub(super) source: IpAddr,
+    /// Where the response goes.
+    pub(super) out: &'b mut [u8],
+}
+
+#[repr(C)]
+struct Slots {
+    received: [libc::mmsghdr; BATCH_PACKETS],
+    received_vectors: [libc::iovec; BATCH_PACKETS],
+    replies: [libc::mmsghdr; BATCH_PACKETS],
+    reply_vectors: [libc::iovec; BATCH_PACKETS],
+    addresses: [libc::sockaddr_storage; BATCH_PACKETS],
+    controls: [Control; BATCH_PACKETS],
+    inputs: [[u8; BUFFER_OCTETS]; BATCH_PACKETS],
+    outputs: [[u8; BUFFER_OCTETS]; BATCH_PACKETS],
+}
+
+/// Control messages, aligned as `cmsghdr` is.
+#[repr(C, align(8))]
+struct Control([u8; CONTROL_OCTETS]);
+
+/// Sets what only Linux has on a UDP socket: replies leave from the address that was asked when the socket listens on
+/// all of them, and nobody can make us send fragments by telling of small paths (as BIND, NSD and Knot do).
+pub(super) fn prepare(socket: &UdpSocket) -> io::Result<()> {
+    let address = socket.local_addr()?;
+    let (level, discover, omit) = match address.ip() {
+        IpAddr::V4(_) => (libc::IPPROTO_IP, libc::IP_MTU_DISCOVER, libc::IP_PMTUDISC_OMIT),
+        IpAddr::V6(_) => (libc::IPPROTO_IPV6, libc::IPV6_MTU_DISCOVER, libc::IPV6_PMTUDISC_OMIT),
+    };
+    set_option(socket, level, discover, omit)?;
+    match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => set_option(socket, level, libc::IP_PKTINFO, 1),
+        IpAddr::V6(ip) if ip.is_unspecified() => set_option(socket, level, libc::IPV6_RECVPKTINFO, 1),
+        _ => Ok(()),
+    }
+}
+
+fn set_option(socket: &UdpSocket, level: libc::c_int, name: libc::c_int, value: libc::c_int) -> io::Result<()> {
+    let octets = libc::socklen_t::try_from(size_of_val(&value)).expect("an int is short");
+    // SAFETY: the descriptor is open as long as `socket` is borrowed; the kernel reads `octets` octets from `value`,
+    // which is that long and lives until the call returns.
+    let outcome = unsafe { libc::setsockopt(socket.as_raw_fd(), level, name, (&raw const value).cast(), octets) };
+    if outcome == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+impl Batch {
+    /// A batch over a socket that has been prepared.
+    pub(super) fn new(socket: UdpSocket) -> Batch {
+        let names_own_address = socket.local_addr().is_ok_and(|address| address.ip().is_unspecified());
+        let mut batch = Batch { socket, names_own_address, slots: allocate(), replies: 0 };
+        for index in 0..BATCH_PACKETS {
+            batch.make_ready(index);
+        }
+        batch
+    }
+
+    /// Receives up to a batch of packets and returns how many; 0 when none came in time. What an earlier `receive` gave
+    /// is gone.
+    pub(super) fn receive(&mut self, wait: Wait) -> io::Result<usize> {
+        let flags = match wait {
+            Wait::ForOne => libc::MSG_WAITFORONE,
+            Wait::Never => libc::MSG_DONTWAIT,
+        };
+        self.replies = 0;
+        let descriptor = self.socket.as_raw_fd();
+        // SAFETY: the descriptor is open, `self` owns it. `received` holds BATCH_PACKETS headers, each made ready by
+        // `make_ready`: its pointers lead into the same live allocation, and its lengths are those of what they lead
+        // to. No reference into the slots exists, since those handed out borrow `self`.
+        let count = unsafe {
+            let headers = (&raw mut (*self.slots.as_ptr()).received).cast();
+            libc::recvmmsg(descriptor, headers, BATCH_PACKETS as libc::c_uint, flags as _, null_mut())
+        };
+        match usize::try_from(count) {
+            Ok(count) => Ok(count),
+            Err(_) => none_if_only_late(io::Error::last_os_error()),
+        }
+    }
+
+    /// The packet in a slot, and its slot made ready for the next `receive`; to be asked for once. `None` when it can
+    /// have no response: it is longer than any we take, or came from no address that could be answered.
+    pub(super) fn packet(&mut self, index: usize) -> Option<Packet<'_>> {
+        assert!(index < BATCH_PACKETS);
+        let slots = self.slots.as_ptr();
+        // SAFETY: `index` is in bounds, the allocation is live and was zeroed, which is a valid header; no reference
+        // into the slots exists while `self` is borrowed uniquely.
+        let (octets, flags) = unsafe { ((*slots).received[index].msg_len, (*slots).received[index].msg_hdr.msg_flags) };
+        let source = self.source(index);
+        self.prepare_reply(index);
+        self.make_ready(index);
+        if flags & libc::MSG_TRUNC != 0 {
+            return None;
+        }
+        let source = source?;
+        // SAFETY: in bounds and live as above. The two buffers are apart; the references borrow `self`, so that neither
+        // the kernel nor another `packet` touches them while they live. All octets are initialised: zeroed at first.
+        let (input, out) = unsafe { (&(*slots).inputs[index], &mut (*slots).outputs[index]) };
+        let bytes = input.get(..octets as usize)?;
+        Some(Packet { bytes, source, out: &mut out[..MAX_UDP_OCTETS] })
+    }
+
+    /// Puts the first `octets` of the slot's response on the list to be sent.
+    pub(super) fn reply(&mut self, index: usize, octets: usize) {
+        assert!(index < BATCH_PACKETS && octets <= MAX_UDP_OCTETS && self.replies < BATCH_PACKETS);
+        let slots = self.slots.as_ptr();
+        // SAFETY: both indexes are in bounds, the allocation is live, no reference into it exists; every pointer stored
+        // leads into the same allocation and every length is at most that of what it leads to.
+        unsafe {
+            let vector = &raw mut (*slots).reply_vectors[self.replies];
+            (*vector).iov_base = (&raw mut (*slots).outputs[index]).cast();
+            (*vector).iov_len = octets;
+            let from = &raw const (*slots).received[index].msg_hdr;
+            let header = &raw mut (*slots).replies[self.replies].msg_hdr;
+            (*header).msg_name = (*from).msg_name;
+            (*header).msg_namelen = address_octets(&raw const (*slots).addresses[index]);
+            (*header).msg_iov = vector;
+            (*header).msg_iovlen = 1;
+            if self.names_own_address {
+                (*header).msg_control = (&raw mut (*slots).controls[index]).cast();
+                (*header).msg_controllen = control_octets(&raw const (*slots).controls[index]) as _;
+            }
+        }
+        self.replies += 1;
+    }
+
+    /// Sends the responses on the list and empties it. Returns how many the system would not send: those are lost, as
+    /// datagrams may be.
+    pub(super) fn send(&mut self) -> usize {
+        let (mut done, mut lost) = (0, 0);
+        while done < self.replies {
+            match self.send_from(done) {
+                Ok(sent) => done += sent,
+                Err(error) => match error.kind() {
+                    io::ErrorKind::Interrupted => {}
+                    // The socket's buffer stays full: nothing is gained by trying the others.
+                    io::ErrorKind::WouldBlock => {
+                        lost += self.replies - done;
+                        done = self.replies;
+                    }
+                    // One destination cannot be reached, or a filter forbids it (ENETUNREACH, EPERM, EMSGSIZE, ENOBUFS…).
+                    _ => (done, lost) = (done + 1, lost + 1),
+                },
+            }
+        }
+        self.replies = 0;
+        lost
+    }
+
+    /// Tries to send the replies from the one numbered `first` on; at least one was sent when this is no error.
+    fn send_from(&mut self, first: usize) -> io::Result<usize> {
+        debug_assert!(first < self.replies);
+        let count = libc::c_uint::try_from(self.replies - first).expect("a batch is small");
+        let descriptor = self.socket.as_raw_fd();
+        // SAFETY: the descriptor is open. `replies[first..first + count]` were filled by `reply` since the last
+        // `receive`; their pointers lead into the live allocation. No reference into it exists.
+        let sent = unsafe {
+            let headers = (&raw mut (*self.slots.as_ptr()).replies[first]).cast();
+            libc::sendmmsg(descriptor, headers, count, 0)
+        };
+        match usize::try_from(sent) {
+            Ok(0) => Err(io::ErrorKind::WriteZero.into()),
+            Ok(sent) => Ok(sent),
+            Err(_) => Err(io::Error::last_os_error()),
+        }
+    }
+
+    /// Sets a slot's header up to receive.
+    fn make_ready(&mut self, index: usize) {
+        let slots = self.slots.as_ptr();
+        // SAFETY: `index` is in bounds (callers check, or count to it); the allocation is live and no reference into it
+        // exists; the pointers stored lead into it and the lengths are those of what they lead to.
+        unsafe {
+            let vector = &raw mut (*slots).received_vectors[index];
+            (*vector).iov_base = (&raw mut (*slots).inputs[index]).cast();
+            (*vector).iov_len = MAX_UDP_OCTETS;
+            let header = &raw mut (*slots).received[index].msg_hdr;
+            (*header).msg_name = (&raw mut (*slots).addresses[index]).cast();
+            (*header).msg_namelen = size_of::<libc::sockaddr_storage>() as libc::socklen_t;
+            (*header).msg_iov = vector;
+            (*header).msg_iovlen = 1;
+            (*header).msg_flags = 0;
+            if self.names_own_address {
+                (*header).msg_control = (&raw mut (*slots).controls[index]).cast();
+                (*header).msg_controllen = CONTROL_OCTETS as _;
+            }
+        }
+    }
+
+    /// Where a packet came from, when that is an address that can be answered.
+    fn source(&self, index: usize) -> Option<IpAddr> {
+        // SAFETY: `index` is in bounds; a zeroed or kernel-written `sockaddr_storage` is valid, aligned for and at least
+        // as large as both kinds of address it is read as, according to its family.
+        let (address, port) = unsafe {
+            let address = &raw const (*self.slots.as_ptr()).addresses[index];
+            match libc::c_int::from((*address).ss_family) {
+                libc::AF_INET => {
+                    let address = &*address.cast::<libc::sockaddr_in>();
+                    (IpAddr::V4(Ipv4Addr::from(u32::from_be(address.sin_addr.s_addr))), address.sin_port)
+                }
+                libc::AF_INET6 => {
+                    let address = &*address.cast::<libc::sockaddr_in6>();
+                    (IpAddr::V6(Ipv6Addr::from(address.sin6_addr.s6_addr)), address.sin6_port)
+                }
+                _ => return None,
+            }
+        };
+        let answerable = port != 0 && !address.is_unspecified() && !address.is_multicast();
+        (answerable && address != IpAddr::V4(Ipv4Addr::BROADCAST)).then_some(address)
+    }
+
+    /// Turns the control message that says where a packet went to into one that says where the reply leaves from. Only
+    /// the address is to be kept; by which interface the reply leaves, the routes say (but for link-local addresses,
+    /// which mean nothing without one).
+    fn prepare_reply(&mut self, index: usize) {
+        if !self.names_own_address {
+            return;
+        }
+        // SAFETY: `index` is in bounds; header and control buffer are live, the kernel set `msg_controllen` to what it
+        // wrote (or `make_ready` to the buffer's length), so that CMSG_FIRSTHDR stays inside; a message of these types
+        // holds these structures, written unaligned since CMSG_DATA promises no alignment.
+        unsafe {
+            let slots = self.slots.as_ptr();
+            let control = &raw mut (*slots).controls[index];
+            let header = &raw const (*slots).received[index].msg_hdr;
+            let message = libc::CMSG_FIRSTHDR(header);
+            if message.is_null() {
+                // Without it the reply leaves from the address that the routes suggest.
+                (*control.cast::<libc::cmsghdr>()).cmsg_len = 0;
+                return;
+            }
+            match ((*message).cmsg_level, (*message).cmsg_type) {
+                (libc::IPPROTO_IP, libc::IP_PKTINFO) => {
+                    let data = libc::CMSG_DATA(message).cast::<libc::in_pktinfo>();
+                    let info = data.read_unaligned();
+                    data.write_unaligned(libc::in_pktinfo { ipi_ifindex: 0, ..info });
+                }
+                (libc::IPPROTO_IPV6, libc::IPV6_PKTINFO) => {
+                    let data = libc::CMSG_DATA(message).cast::<libc::in6_pktinfo>();
+                    let info = data.read_unaligned();
+                    if !Ipv6Addr::from(info.ipi6_addr.s6_addr).is_unicast_link_local() {
+                        data.write_unaligned(libc::in6_pktinfo { ipi6_ifindex: 0, ..info });
+                    }
+                }
+                _ => (*control.cast::<libc::cmsghdr>()).cmsg_len = 0,
+            }
+        }
+    }
+}
+
+impl Drop for Batch {
+    fn drop(&mut self) {
+        // SAFETY: allocated by `allocate` with this very layout, and freed only here.
+        unsafe { dealloc(self.slots.as_ptr().cast(), Layout::new::<Slots>()) }
+    }
+}
+
+/// Half a megabyte of zeros, of which only what is used takes memory.
+fn allocate() -> NonNull<Slots> {
+    let layout = Layout::new::<Slots>();
+    // SAFETY: the layout has a size above 0. Zeros are a valid `Slots`: integers, octets and raw pointers alone.
+    let slots = unsafe { alloc_zeroed(layout) };
+    NonNull::new(slots.cast()).unwrap_or_else(|| handle_alloc_error(layout))
+}
+
+/// How long an address is by its family.
+///
+/// # Safety
+/// `address` must lead to a live, initialised address.
+unsafe fn address_octets(address: *const libc::sockaddr_storage) -> libc::socklen_t {
+    // SAFETY: the caller's promise.
+    let octets = match libc::c_int::from(unsafe { (*address).ss_family }) {
+        libc::AF_INET => size_of::<libc::sockaddr_in>(),
+        _ => size_of::<libc::sockaddr_in6>(),
+    };
+    octets as libc::socklen_t
+}
+
+/// How long the one control message is, with its padding; 0 when there is none.
+///
+/// # Safety
+/// `control` must lead to a live control buffer that begins with a message header, perhaps one of length 0.
+#[allow(clippy::unnecessary_cast, reason = "the length is a usize with glibc, a socklen_t with musl")]
+unsafe fn control_octets(control: *const Control) -> usize {
+    // SAFETY: the caller's promise, and `Control` is aligned as the header is.
+    let octets = unsafe { (*control.cast::<libc::cmsghdr>()).cmsg_len } as usize;
+    octets.next_multiple_of(align_of::<Control>()).min(CONTROL_OCTETS)
+}
+
+/// No packet in time and an interrupting signal are no errors.
+fn none_if_only_late(error: io::Error) -> io::Result<usize> {
+    match error.kind() {
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut | io::ErrorKind::Interrupted => Ok(0),
+        _ => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::SocketAddr;
+    use std::time::Duration;
+
+    fn batch(address: &str) -> (Batch, SocketAddr) {
+        let socket = UdpSocket::bind(address).unwrap();
+        socket.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+        prepare(&socket).unwrap();
+        let address = socket.local_addr().unwrap();
+        (Batch::new(socket), address)
+    }
+
+    /// Sends everything back, back to front.
+    fn echo(batch: &mut Batch, received: usize) {
+        for index in 0..received {
+            let Some(packet) = batch.packet(index) else { continue };
+            let octets = packet.bytes.len();
+            packet.out[..octets].copy_from_slice(packet.bytes);
+            packet.out[..octets].reverse();
+            batch.reply(index, octets);
+        }
+        assert_eq!(batch.send(), 0);
+    }
+
+    #[test]
+    fn packets_of_a_batch_go_back_to_their_senders() {
+        let (mut batch, address) = batch("127.0.0.1:0");
+        let clients: Vec<UdpSocket> = (0..100).map(|_| UdpSocket::bind("127.0.0.1:0").unwrap()).collect();
+        for _ in 0..3 {
+            for (number, client) in clients.iter().enumerate() {
+                client.send_to(format!("{number} abc").as_bytes(), address).unwrap();
+            }
+            let mut left = clients.len();
+            while left > 0 {
+                let received = batch.receive(Wait::ForOne).unwrap();
+                assert!(received > 0 && received <= BATCH_PACKETS);
+                echo(&mut batch, received);
+                left -= received;
+            }
+            for (number, client) in clients.iter().enumerate() {
+                client.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+                let mut buffer = [0; 100];
+                let octets = client.recv(&mut buffer).unwrap();
+                assert_eq!(buffer[..octets], format!("{number} abc").bytes().rev().collect::<Vec<_>>());
+            }
+        }
+        assert_eq!(batch.receive(Wait::Never).unwrap(), 0);
+    }
+
+    #[test]
+    fn a_reply_leaves_from_the_address_that_was_asked() {
+        let (mut batch, address) = batch("0.0.0.0:0");
+        let client = UdpSocket::bind("127.0.0.1:0").unwrap();
+        client.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+        // A connected socket takes replies from nowhere else.
+        client.connect(("127.0.0.53", address.port())).unwrap();
+        for _ in 0..2 {
+            client.send(b"abc").unwrap();
+            let received = batch.receive(Wait::ForOne).unwrap();
+            echo(&mut batch, received);
+            let mut buffer = [0; 10];
+            assert_eq!(client.recv(&mut buffer).unwrap(), 3);
+        }
+    }
+
+    #[test]
+    fn over_ipv6_too() {
+        if UdpSocket::bind("[::1]:0").is_err() {
+            return;
+        }
+        for listen in ["[::]:0", "[::1]:0"] {
+            let (mut batch, address) = batch(listen);
+            let client = UdpSocket::bind("[::1]:0").unwrap();
+            client.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+            client.connect(("::1", address.port())).unwrap();
+            client.send(b"abc").unwrap();
+            let received = batch.receive(Wait::ForOne).unwrap();
+            echo(&mut batch, received);
+            let mut buffer = [0; 10];
+            assert_eq!(client.recv(&mut buffer).unwrap(), 3);
+        }
+    }
+
+    #[test]
+    fn what_is_too_long_is_passed_over() {
+        let (mut batch, address) = batch("127.0.0.1:0");
+        let client = UdpSocket::bind("127.0.0.1:0").unwrap();
+        client.send_to(&[1; 5000], address).unwrap();
+        assert_eq!(batch.receive(Wait::ForOne).unwrap(), 1);
+        assert!(batch.packet(0).is_none());
+        client.send_to(&[1; 4096], address).unwrap();
+        assert_eq!(batch.receive(Wait::ForOne).unwrap(), 1);
+        assert_eq!(batch.packet(0).unwrap().bytes.len(), 4096);
+    }
+
+    #[test]
+    fn a_wait_ends() {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        socket.set_read_timeout(Some(Duration::from_millis(10))).unwrap();
+        assert_eq!(Batch::new(socket).receive(Wait::ForOne).unwrap(), 0);
+    }
+}

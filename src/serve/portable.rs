@@ -1,0 +1,111 @@
+//! UDP through hickory-server, for systems without `recvmmsg`: its sockets, our answers.
+//!
+//! The handler gives the request's bytes to the same responder and rebuilds the response from the bytes that come out,
+//! since hickory-server takes records only: equal when decoded, not to the octet. Requests that hickory-proto cannot
+//! read at all never get here; hickory-server says FORMERR by itself.
+
+use std::net::UdpSocket;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use hickory_server::Server;
+use hickory_server::net::runtime::Time;
+use hickory_server::proto::op::{Header, HeaderCounts, Message};
+use hickory_server::proto::serialize::binary::BinDecoder;
+use hickory_server::server::{Request, RequestHandler, ResponseHandler, ResponseInfo};
+use hickory_server::zone_handler::{MessageResponseBuilder, Queries};
+use tokio::sync::watch;
+use tokio::time::{interval, timeout};
+use tracing::warn;
+
+use super::respond::MAX_UDP_OCTETS;
+use super::{Responder, Transport};
+use crate::world::{CachedReader, Reader};
+
+/// A server without queries lets go of an old world this often.
+const LET_GO_INTERVAL: Duration = Duration::from_secs(1);
+/// How long answers under way may take when the server stops; they take microseconds.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+/// Serves these sockets until `stop` says true or nobody can say it any more.
+pub(super) async fn serve(
+    sockets: Vec<UdpSocket>,
+    reader: &Reader,
+    responder: Responder,
+    mut stop: watch::Receiver<bool>,
+) {
+    let desk = Desk { responder, worlds: reader.cached(), out: Box::new([0; MAX_UDP_OCTETS]) };
+    let adapter = Adapter(Arc::new(Mutex::new(desk)));
+    let mut server = Server::new(adapter.clone());
+    for socket in sockets {
+        match tokio::net::UdpSocket::from_std(socket) {
+            Ok(socket) => server.register_socket(socket),
+            Err(error) => warn!(%error, "a UDP socket cannot be served"),
+        }
+    }
+    let mut ticks = interval(LET_GO_INTERVAL);
+    loop {
+        tokio::select! {
+            _ = stop.wait_for(|stop| *stop) => break,
+            _ = ticks.tick() => {
+                adapter.desk().worlds.load();
+            }
+        }
+    }
+    let _ = timeout(FAREWELL, server.shutdown_gracefully()).await;
+}
+
+/// What answering takes. The lock is never held across an await, and held by one task at a time on the one thread here.
+struct Desk {
+    responder: Responder,
+    worlds: CachedReader,
+    out: Box<[u8; MAX_UDP_OCTETS]>,
+}
+
+#[derive(Clone)]
+struct Adapter(Arc<Mutex<Desk>>);
+
+impl Adapter {
+    fn desk(&self) -> MutexGuard<'_, Desk> {
+        // A query that panicked left nothing half changed.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The response as a message; `None` is silence.
+    fn respond(&self, request: &Request) -> Option<Message> {
+        let desk = &mut *self.desk();
+        let source = request.src().ip();
+        let out = desk.out.as_mut_slice();
+        let octets = desk.responder.respond(desk.worlds.load(), request.as_slice(), source, Transport::Udp, out);
+        if octets == 0 {
+            return None;
+        }
+        // What our encoder writes hickory-proto reads: the property tests hold us to it.
+        Message::from_vec(&out[..octets]).ok()
+    }
+}
+
+#[async_trait]
+impl RequestHandler for Adapter {
+    async fn handle_request<R: ResponseHandler, T: Time>(&self, request: &Request, mut handle: R) -> ResponseInfo {
+        let silence = ResponseInfo::from(Header { metadata: request.metadata, counts: HeaderCounts::default() });
+        let Some(message) = self.respond(request) else {
+            return silence;
+        };
+        // A response to an unknown opcode repeats no question.
+        let none = Queries::read(&mut BinDecoder::new(&[]), 0).expect("no queries take no octets");
+        let queries = if message.queries.is_empty() { &none } else { &request.queries };
+        let mut response = MessageResponseBuilder::new(queries, message.edns.as_ref()).build(
+            message.metadata,
+            &message.answers,
+            &message.authorities,
+            [],
+            &message.additionals,
+        );
+        if let Some(signature) = message.signature {
+            response.set_signature(signature);
+        }
+        handle.send_response(response).await.unwrap_or(silence)
+    }
+}

@@ -1,0 +1,134 @@
+//! The UDP workers: one thread and one socket each, a batch at a time. The world is loaded once a batch.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tracing::{error, warn};
+
+use super::batch::{Batch, Packet, Wait};
+use super::{Responder, Transport};
+use crate::world::{CachedReader, Reader};
+
+/// How long a worker sleeps at most: then it looks whether to stop and lets go of an old world. Five times a second is
+/// nothing to the processor and little to whoever waits for the end.
+pub(super) const LONGEST_SLEEP: Duration = Duration::from_millis(200);
+/// A worker that is to stop answers what its socket has taken in already, this many batches at most.
+const LAST_BATCHES: usize = 16;
+/// After an error of the socket itself (not enough memory, say) a worker does not ask again at once.
+const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(10);
+
+/// Answers what `batch` receives until `stop`.
+pub(super) fn work(mut batch: Batch, reader: &Reader, mut responder: Responder, stop: &AtomicBool) {
+    let mut worlds = reader.cached();
+    let mut complaints = Complaints::default();
+    while !stop.load(Ordering::Relaxed) {
+        match batch.receive(Wait::ForOne) {
+            // A sleeping worker must not keep an old world alive.
+            Ok(0) => {
+                worlds.load();
+            }
+            Ok(received) => answer(&mut batch, received, &mut worlds, &mut responder, &mut complaints),
+            Err(error) => complaints.about_socket(&error),
+        }
+    }
+    for _ in 0..LAST_BATCHES {
+        match batch.receive(Wait::Never) {
+            Ok(0) | Err(_) => break,
+            Ok(received) => answer(&mut batch, received, &mut worlds, &mut responder, &mut complaints),
+        }
+    }
+}
+
+fn answer(
+    batch: &mut Batch,
+    received: usize,
+    worlds: &mut CachedReader,
+    responder: &mut Responder,
+    complaints: &mut Complaints,
+) {
+    let world = worlds.load();
+    let panics = answer_each(batch, received, |packet| {
+        responder.respond(world, packet.bytes, packet.source, Transport::Udp, packet.out)
+    });
+    let lost = batch.send();
+    (0..panics + lost).for_each(|_| responder.stats().count_failure());
+    if panics > 0 {
+        complaints.about_panic();
+    }
+}
+
+/// Answers packet after packet. One that makes us panic gets no answer, and the others do: a fault in a rare path must
+/// not become a way to silence the server. Nothing is left half changed by it: the world cannot be changed, and a
+/// responder's buffers are written anew for each packet. Returns how many panicked.
+fn answer_each(batch: &mut Batch, received: usize, mut respond: impl FnMut(Packet<'_>) -> usize) -> usize {
+    let (mut next, mut panics) = (0, 0);
+    while next < received {
+        let rest = catch_unwind(AssertUnwindSafe(|| {
+            while next < received {
+                let index = next;
+                next += 1;
+                let octets = batch.packet(index).map_or(0, &mut respond);
+                if octets > 0 {
+                    batch.reply(index, octets);
+                }
+            }
+        }));
+        panics += usize::from(rest.is_err());
+    }
+    panics
+}
+
+/// Says each kind of trouble once a worker: a log that senders can fill helps nobody. The counters go on.
+#[derive(Default)]
+struct Complaints {
+    socket: bool,
+    panic: bool,
+}
+
+impl Complaints {
+    fn about_socket(&mut self, error: &std::io::Error) {
+        if !std::mem::replace(&mut self.socket, true) {
+            warn!(%error, "a UDP socket fails to receive; this is said once");
+        }
+        std::thread::sleep(PAUSE_AFTER_ERROR);
+    }
+
+    fn about_panic(&mut self) {
+        if !std::mem::replace(&mut self.panic, true) {
+            error!("a query made its answering panic: please report the lines above; this is said once a worker");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::UdpSocket;
+
+    #[test]
+    fn a_packet_that_panics_takes_no_other_with_it() {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        socket.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+        let address = socket.local_addr().unwrap();
+        let client = UdpSocket::bind("127.0.0.1:0").unwrap();
+        client.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+        for number in 0..5u8 {
+            client.send_to(&[number], address).unwrap();
+        }
+        let mut batch = Batch::new(socket);
+        let received = batch.receive(Wait::ForOne).unwrap();
+        assert_eq!(received, 5);
+        let panics = answer_each(&mut batch, received, |packet| {
+            assert!(packet.bytes[0] % 2 == 0, "an odd packet, as this test wants it");
+            packet.out[0] = packet.bytes[0];
+            1
+        });
+        assert_eq!((panics, batch.send()), (2, 0));
+        let mut buffer = [0; 2];
+        for expected in [0, 2, 4] {
+            assert_eq!(client.recv(&mut buffer).unwrap(), 1);
+            assert_eq!(buffer[0], expected);
+        }
+    }
+}

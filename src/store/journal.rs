@@ -1,0 +1,284 @@
+//! A file of lines that survives being killed at any instant: what the server remembers of health.
+//!
+//! Each line carries a checksum. Lines are appended; now and then the whole file is replaced by a shorter one, atomically.
+//! What a kill or a power cut leaves is a file whose last line is not finished: that line is dropped, nothing else. A line
+//! that is damaged otherwise is left out, the others count, and the file as it was found is set aside for people to look at.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read as _, Write as _};
+use std::path::{Path, PathBuf};
+
+use super::last_good::write_durably;
+
+/// The file in the state directory.
+const FILE: &str = "health.journal";
+/// The first line: what this is, and the version of its form.
+const HEADER: &str = "fiftythree health 1";
+/// Octets that are read at most. A million checks have less to remember; more is not ours.
+const MOST_OCTETS: u64 = 1 << 30;
+/// Hexadecimal digits of a checksum, and the space behind it.
+const BEFORE_TEXT: usize = 17;
+
+/// The file of lines, open for appending once it was written anew.
+#[derive(Debug)]
+pub struct Journal {
+    path: PathBuf,
+    file: Option<File>,
+    octets: u64,
+}
+
+/// What was found at the start.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Found {
+    /// The good lines, in order.
+    pub lines: Vec<String>,
+    /// What was wrong with the file and where it lies now; for people.
+    pub damage: Option<String>,
+}
+
+impl Journal {
+    /// The journal in this state directory. Nothing is touched before it is read or written.
+    pub fn new(state: &Path) -> Journal {
+        Journal { path: state.join(FILE), file: None, octets: 0 }
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// How long it is, in octets.
+    pub fn octets(&self) -> u64 {
+        self.octets
+    }
+
+    /// Reads what the last run left. A damaged file is set aside; what is good in it is returned all the same.
+    pub fn recover(&self) -> Found {
+        let bytes = match read_bounded(&self.path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Found::default(),
+            Err(error) => return Found { lines: Vec::new(), damage: Some(self.set_aside(&error.to_string())) },
+        };
+        let (lines, fault) = read_lines(&bytes);
+        Found { lines, damage: fault.map(|fault| self.set_aside(&fault)) }
+    }
+
+    /// Makes these lines all there is. Whoever reads, now or after a power cut, sees the old file or the new one.
+    pub fn replace(&mut self, lines: impl IntoIterator<Item = String>) -> io::Result<()> {
+        self.file = None;
+        let mut text = format!("{}\n", sealed(HEADER));
+        for line in lines {
+            text.push_str(&sealed(&line));
+            text.push('\n');
+        }
+        let directory = self.path.parent().unwrap_or(Path::new("."));
+        fs::create_dir_all(directory)?;
+        write_durably(&self.path, text.as_bytes())?;
+        File::open(directory)?.sync_all()?;
+        self.file = Some(OpenOptions::new().append(true).open(&self.path)?);
+        self.octets = text.len() as u64;
+        Ok(())
+    }
+
+    /// Appends lines: from then on a kill of the process does not lose them, and after `sync` a power cut does not either.
+    /// After an error the file takes nothing more until it is replaced, since its last line may not be whole.
+    pub fn append(&mut self, lines: &[String]) -> io::Result<()> {
+        let Some(mut file) = self.file.take() else {
+            return Err(io::Error::other("it could not be written before"));
+        };
+        let mut text = String::new();
+        for line in lines {
+            text.push_str(&sealed(line));
+            text.push('\n');
+        }
+        file.write_all(text.as_bytes())?;
+        self.octets += text.len() as u64;
+        self.file = Some(file);
+        Ok(())
+    }
+
+    /// Makes durable what was appended.
+    pub fn sync(&mut self) -> io::Result<()> {
+        let Some(file) = self.file.take() else {
+            return Err(io::Error::other("it could not be written before"));
+        };
+        file.sync_data()?;
+        self.file = Some(file);
+        Ok(())
+    }
+
+    /// Copies the damaged file, so that what is good in it is there until the journal is replaced. Says what happened.
+    fn set_aside(&self, fault: &str) -> String {
+        let path = self.path.display();
+        let aside = (1..).map(|number| self.path.with_extension(format!("journal.damaged-{number}")));
+        // Somebody who never clears them away has 100 at most; then the last one is overwritten.
+        let Some(aside) = aside.take(100).find(|aside| !aside.exists() || aside.ends_with("damaged-100")) else {
+            return format!("{path} is damaged: {fault}; too many damaged ones lie there already to keep it");
+        };
+        match fs::copy(&self.path, &aside) {
+            Ok(_) => format!("{path} is damaged: {fault}; it is set aside as {}", aside.display()),
+            Err(error) => format!("{path} is damaged: {fault}; it cannot be set aside: {error}"),
+        }
+    }
+}
+
+fn read_bounded(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let read = File::open(path)?.take(MOST_OCTETS + 1).read_to_end(&mut bytes)?;
+    if read as u64 > MOST_OCTETS {
+        return Err(io::Error::other(format!("it is longer than {MOST_OCTETS} octets")));
+    }
+    Ok(bytes)
+}
+
+/// The good lines, and what is wrong besides an unfinished end.
+fn read_lines(bytes: &[u8]) -> (Vec<String>, Option<String>) {
+    let whole = bytes.iter().rposition(|&octet| octet == b'\n').map_or(0, |end| end + 1);
+    let mut texts = bytes[..whole].split_inclusive(|&octet| octet == b'\n');
+    let Some(header) = texts.next() else { return (Vec::new(), None) };
+    match opened(header) {
+        Some(HEADER) => {}
+        Some(other) => return (Vec::new(), Some(format!("it is of a form that this version does not know: {other}"))),
+        None => return salvage(bytes, whole, "its first line is not what was written"),
+    }
+    let (mut lines, mut bad) = (Vec::new(), Vec::new());
+    for (number, text) in (2..).zip(texts) {
+        match opened(text) {
+            Some(line) => lines.push(line.to_owned()),
+            None => bad.push(number),
+        }
+    }
+    (lines, describe(&bad))
+}
+
+/// What can be read of a file whose first line is damaged: whatever has a good checksum is ours.
+fn salvage(bytes: &[u8], whole: usize, fault: &str) -> (Vec<String>, Option<String>) {
+    let texts = bytes[..whole].split_inclusive(|&octet| octet == b'\n').skip(1);
+    let lines: Vec<String> = texts.filter_map(opened).map(str::to_owned).collect();
+    (lines, Some(fault.to_owned()))
+}
+
+fn describe(bad: &[usize]) -> Option<String> {
+    match bad {
+        [] => None,
+        [one] => Some(format!("line {one} is not what was written")),
+        [first, ..] => Some(format!("{} lines are not what was written, line {first} first", bad.len())),
+    }
+}
+
+/// A line behind its checksum.
+fn sealed(line: &str) -> String {
+    debug_assert!(!line.contains('\n'), "a line is one line");
+    format!("{:016x} {line}", fnv1a(line.as_bytes()))
+}
+
+/// The line behind a good checksum.
+fn opened(text: &[u8]) -> Option<&str> {
+    let text = std::str::from_utf8(text.strip_suffix(b"\n")?).ok()?;
+    let (checksum, line) = text.split_at_checked(BEFORE_TEXT)?;
+    let checksum = u64::from_str_radix(checksum.strip_suffix(' ')?, 16).ok()?;
+    (checksum == fnv1a(line.as_bytes())).then_some(line)
+}
+
+/// FNV-1a, 64 bits: it notices every octet that is another, and nearly every other damage. No secret is kept by it.
+fn fnv1a(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, &octet| (hash ^ u64::from(octet)).wrapping_mul(0x0100_0000_01b3))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LINES: [&str; 3] = ["{\"one\":1}", "", "{\"drei\":\"für später\"}"];
+
+    fn written() -> (tempfile::TempDir, Journal) {
+        let state = tempfile::tempdir().unwrap();
+        let mut journal = Journal::new(&state.path().join("not/there/yet"));
+        journal.replace([LINES[0].to_owned()]).unwrap();
+        journal.append(&[LINES[1].to_owned(), LINES[2].to_owned()]).unwrap();
+        journal.sync().unwrap();
+        (state, journal)
+    }
+
+    #[test]
+    fn what_was_written_is_found() {
+        let (_state, journal) = written();
+        assert_eq!(journal.recover(), Found { lines: LINES.map(str::to_owned).to_vec(), damage: None });
+        assert_eq!(journal.octets(), fs::metadata(journal.path()).unwrap().len());
+        let nowhere = Journal::new(Path::new("/nonexistent"));
+        assert_eq!(nowhere.recover(), Found::default());
+    }
+
+    #[test]
+    fn cut_at_any_octet_it_loses_only_what_was_not_finished() {
+        let (_state, journal) = written();
+        let bytes = fs::read(journal.path()).unwrap();
+        for length in 0..=bytes.len() {
+            fs::write(journal.path(), &bytes[..length]).unwrap();
+            let finished = bytes[..length].iter().filter(|&&octet| octet == b'\n').count().saturating_sub(1);
+            let found = journal.recover();
+            assert_eq!(found.lines, LINES[..finished], "cut after {length} octets");
+            assert_eq!(found.damage, None, "cut after {length} octets");
+        }
+    }
+
+    #[test]
+    fn any_octet_that_is_another_is_noticed_and_costs_one_line() {
+        let (_state, journal) = written();
+        let bytes = fs::read(journal.path()).unwrap();
+        for place in 0..bytes.len() - 1 {
+            let mut damaged = bytes.clone();
+            damaged[place] ^= 1;
+            let (lines, fault) = read_lines(&damaged);
+            assert!(fault.is_some(), "octet {place}");
+            assert!(!lines.is_empty(), "octet {place}: {lines:?}");
+            assert!(lines.iter().all(|line| LINES.contains(&line.as_str())), "octet {place}: {lines:?}");
+        }
+    }
+
+    #[test]
+    fn a_damaged_file_is_set_aside_and_what_is_good_in_it_counts() {
+        let (_state, mut journal) = written();
+        let mut bytes = fs::read(journal.path()).unwrap();
+        let place = bytes.len() - 3;
+        bytes[place] = 0xFF;
+        fs::write(journal.path(), &bytes).unwrap();
+        for number in 1..=2 {
+            let found = journal.recover();
+            assert_eq!(found.lines, LINES[..2]);
+            let aside = journal.path().with_extension(format!("journal.damaged-{number}"));
+            let damage = found.damage.unwrap();
+            assert!(damage.contains("line 4") && damage.ends_with(&aside.display().to_string()), "{damage}");
+            assert_eq!(fs::read(aside).unwrap(), bytes);
+        }
+        journal.replace(LINES.map(str::to_owned)).unwrap();
+        assert_eq!(journal.recover().damage, None);
+    }
+
+    #[test]
+    fn what_is_no_journal_is_set_aside() {
+        let (_state, journal) = written();
+        let later = format!("{}\n", sealed("fiftythree health 2"));
+        for (bytes, says) in [(&b"\0\0\0\0\n"[..], "first line"), (later.as_bytes(), "does not know")] {
+            fs::write(journal.path(), bytes).unwrap();
+            let found = journal.recover();
+            assert!(found.lines.is_empty());
+            assert!(found.damage.unwrap().contains(says));
+        }
+        fs::remove_file(journal.path()).unwrap();
+        fs::create_dir(journal.path()).unwrap();
+        assert!(journal.recover().damage.is_some());
+    }
+
+    #[test]
+    fn after_an_error_nothing_is_appended_until_it_is_replaced() {
+        let (_state, mut journal) = written();
+        journal.file = Some(File::open(journal.path()).unwrap()); // cannot be written
+        assert!(journal.append(&["x".to_owned()]).is_err());
+        assert!(journal.append(&["y".to_owned()]).is_err());
+        assert!(journal.sync().is_err());
+        journal.replace(["z".to_owned()]).unwrap();
+        journal.append(&["a".to_owned()]).unwrap();
+        assert_eq!(journal.recover().lines, ["z", "a"]);
+    }
+}

@@ -1,0 +1,309 @@
+//! Keeps a journal beside the loop that decides: one thread that writes what it is handed and makes it durable.
+//!
+//! The loop never waits for a disk. What it hands over is written at once, all that waits in one go, and made durable within
+//! a second; what somebody waits for is made durable before they hear of it.
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError, TrySendError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use super::journal::Journal;
+
+/// What may wait to be written: some seconds of 20 000 checks that all change at once, 20 MB of lines.
+const WAITING: usize = 65_536;
+/// A power cut loses no more than this; a kill of the process does not lose even that.
+const SYNC_AFTER: Duration = Duration::from_secs(1);
+/// How long a state directory that takes nothing is left alone.
+const RETRY_AFTER: Duration = Duration::from_secs(10);
+/// A journal grows by so much, or doubles, before it is written anew: small enough to be read in no time at the start, and
+/// large enough that it is rarely written.
+const GROWTH: u64 = 1 << 20;
+
+/// Hears whether what it waited for is durable.
+pub type Done = Box<dyn FnOnce(Result<(), NotDurable>) + Send>;
+/// Makes all lines of a journal, beside the loop.
+pub type AllLines = Box<dyn FnOnce() -> Vec<String> + Send>;
+
+/// What the state directory did not take.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("cannot keep {path}: {reason}")]
+pub struct NotDurable {
+    path: String,
+    reason: String,
+}
+
+/// The way to the thread that keeps a journal. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Keeper {
+    work: mpsc::SyncSender<Work>,
+    wants_all: Arc<AtomicBool>,
+}
+
+/// The thread itself; it ends when the last keeper is gone.
+#[derive(Debug)]
+pub struct Keeping(JoinHandle<()>);
+
+enum Work {
+    Line(String),
+    Durable(String, Done),
+    All(AllLines),
+}
+
+impl std::fmt::Debug for Work {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Work")
+    }
+}
+
+struct Thread {
+    journal: Journal,
+    wants_all: Arc<AtomicBool>,
+    /// How long the journal was when it was last written anew.
+    octets_anew: u64,
+    /// When what was written has to be durable.
+    sync_at: Option<Instant>,
+    /// Since when the directory takes nothing; then it is tried again later.
+    failed_at: Option<Instant>,
+}
+
+impl Keeper {
+    /// Starts the thread. Nothing is written before all lines were handed over once.
+    pub fn start(journal: Journal) -> io::Result<(Keeper, Keeping)> {
+        let (work, inbox) = mpsc::sync_channel(WAITING);
+        let wants_all = Arc::new(AtomicBool::new(true));
+        let thread =
+            Thread { journal, wants_all: Arc::clone(&wants_all), octets_anew: 0, sync_at: None, failed_at: None };
+        let handle = thread::Builder::new().name("keeper".to_owned()).spawn(move || thread.run(&inbox))?;
+        Ok((Keeper { work, wants_all }, Keeping(handle)))
+    }
+
+    /// A keeper that keeps nothing.
+    pub fn none() -> Keeper {
+        Keeper { work: mpsc::sync_channel(0).0, wants_all: Arc::default() }
+    }
+
+    /// Appends a line soon.
+    pub fn line(&self, line: String) {
+        self.hand_over(Work::Line(line));
+    }
+
+    /// Appends a line and says when it is durable.
+    pub fn durable(&self, line: String, done: Done) {
+        self.hand_over(Work::Durable(line, done));
+    }
+
+    /// Whether it is time to write everything anew: at the start, when the journal has grown, after a failure.
+    pub fn wants_all(&self) -> bool {
+        self.wants_all.load(Ordering::Relaxed)
+    }
+
+    /// Writes everything anew; what was handed over before is part of `lines`.
+    pub fn all(&self, lines: AllLines) {
+        self.wants_all.store(false, Ordering::Relaxed);
+        self.hand_over(Work::All(lines));
+    }
+
+    /// What finds no room is lost here, and comes with all the rest a little later.
+    fn hand_over(&self, work: Work) {
+        let refused = match self.work.try_send(work) {
+            Ok(()) => return,
+            Err(TrySendError::Full(work)) => {
+                self.wants_all.store(true, Ordering::Relaxed);
+                work
+            }
+            Err(TrySendError::Disconnected(work)) => work,
+        };
+        if let Work::Durable(_, done) = refused {
+            done(Err(NotDurable { path: "it".to_owned(), reason: "the disk does not keep up".to_owned() }));
+        }
+    }
+}
+
+impl Keeping {
+    /// Waits until everything is written, once every keeper is gone; no longer than `most`.
+    pub fn finish(self, most: Duration) {
+        let began = Instant::now();
+        while !self.0.is_finished() && began.elapsed() < most {
+            thread::sleep(Duration::from_millis(2));
+        }
+    }
+}
+
+impl Thread {
+    fn run(mut self, inbox: &mpsc::Receiver<Work>) {
+        loop {
+            let patience = self.sync_at.map(|at| at.saturating_duration_since(Instant::now()));
+            let first = match patience {
+                None => inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                Some(patience) => inbox.recv_timeout(patience),
+            };
+            match first {
+                Ok(work) => self.write(std::iter::once(work).chain(inbox.try_iter().take(WAITING))),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => {
+                    self.sync();
+                    return;
+                }
+            }
+            if self.sync_at.is_some_and(|at| at <= Instant::now()) {
+                self.sync();
+            }
+        }
+    }
+
+    /// Writes what waits, in order, in one go.
+    fn write(&mut self, works: impl Iterator<Item = Work>) {
+        let (mut lines, mut waiting) = (Vec::new(), Vec::new());
+        for work in works {
+            match work {
+                Work::Line(line) => lines.push(line),
+                Work::Durable(line, done) => {
+                    lines.push(line);
+                    waiting.push(done);
+                }
+                Work::All(all) => {
+                    // These lines are part of it.
+                    lines.clear();
+                    self.write_all(all);
+                    self.tell(&mut waiting);
+                }
+            }
+        }
+        if !lines.is_empty() && self.failed_at.is_none() {
+            let outcome = self.journal.append(&lines);
+            self.note(outcome);
+            self.sync_at.get_or_insert_with(|| Instant::now() + SYNC_AFTER);
+        }
+        if !waiting.is_empty() {
+            self.sync();
+            self.tell(&mut waiting);
+        }
+        self.ask_for_all();
+    }
+
+    fn write_all(&mut self, all: AllLines) {
+        let outcome = self.journal.replace(all());
+        if outcome.is_ok() && self.failed_at.take().is_some() {
+            tracing::info!("{} is kept again", self.journal.path().display());
+        }
+        self.octets_anew = self.journal.octets();
+        self.sync_at = None;
+        self.note(outcome);
+    }
+
+    fn sync(&mut self) {
+        if self.sync_at.take().is_some() && self.failed_at.is_none() {
+            let outcome = self.journal.sync();
+            self.note(outcome);
+        }
+    }
+
+    fn tell(&self, waiting: &mut Vec<Done>) {
+        for done in waiting.drain(..) {
+            let failed = self.failed_at.is_some();
+            done(if failed { Err(self.not_durable("the state directory takes nothing")) } else { Ok(()) });
+        }
+    }
+
+    /// One warning when it begins to fail; silence while it does.
+    fn note(&mut self, outcome: io::Result<()>) {
+        let Err(error) = outcome else { return };
+        if self.failed_at.is_none() {
+            let error = self.not_durable(&error.to_string());
+            tracing::warn!("{error}; a restart will not know what is not kept");
+        }
+        self.failed_at = Some(Instant::now());
+    }
+
+    fn not_durable(&self, reason: &str) -> NotDurable {
+        NotDurable { path: self.journal.path().display().to_string(), reason: reason.to_owned() }
+    }
+
+    fn ask_for_all(&self) {
+        let rested = self.failed_at.is_some_and(|at| at.elapsed() >= RETRY_AFTER);
+        let grown = self.journal.octets() > self.octets_anew.saturating_mul(2).max(self.octets_anew + GROWTH);
+        if rested || (grown && self.failed_at.is_none()) {
+            self.wants_all.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Recovers what the last run left in this state directory, and starts to keep what comes.
+pub fn keep(state: &Path) -> io::Result<(super::Found, Keeper, Keeping)> {
+    let journal = Journal::new(state);
+    let found = journal.recover();
+    let (keeper, keeping) = Keeper::start(journal)?;
+    Ok((found, keeper, keeping))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn all(lines: &[&str]) -> AllLines {
+        let lines: Vec<String> = lines.iter().map(|line| (*line).to_owned()).collect();
+        Box::new(move || lines)
+    }
+
+    fn durable(keeper: &Keeper, line: &str) -> Result<(), NotDurable> {
+        let (done, outcome) = mpsc::channel();
+        keeper.durable(line.to_owned(), Box::new(move |result| done.send(result).unwrap()));
+        outcome.recv().unwrap()
+    }
+
+    #[test]
+    fn what_is_handed_over_is_found_again_in_order() {
+        let state = tempfile::tempdir().unwrap();
+        let (found, keeper, keeping) = keep(state.path()).unwrap();
+        assert_eq!(found, super::super::Found::default());
+        assert!(keeper.wants_all());
+        keeper.all(all(&["a"]));
+        assert!(!keeper.wants_all());
+        keeper.line("b".to_owned());
+        durable(&keeper, "c").unwrap();
+        // The process might be killed here.
+        assert_eq!(Journal::new(state.path()).recover().lines, ["a", "b", "c"]);
+        keeper.line("d".to_owned());
+        keeper.all(all(&["e"]));
+        keeper.line("f".to_owned());
+        drop(keeper);
+        keeping.finish(Duration::from_secs(30));
+        assert_eq!(Journal::new(state.path()).recover().lines, ["e", "f"]);
+    }
+
+    #[test]
+    fn a_journal_that_has_grown_is_to_be_written_anew() {
+        let state = tempfile::tempdir().unwrap();
+        let (_, keeper, _keeping) = keep(state.path()).unwrap();
+        keeper.all(all(&["a"]));
+        keeper.line("x".repeat(usize::try_from(GROWTH).unwrap() + 100));
+        durable(&keeper, "b").unwrap();
+        let began = Instant::now();
+        while !keeper.wants_all() {
+            assert!(began.elapsed() < Duration::from_secs(30));
+        }
+    }
+
+    #[test]
+    fn a_directory_that_takes_nothing_is_said_to_whoever_waits() {
+        let state = tempfile::tempdir().unwrap();
+        let file = state.path().join("a-file");
+        std::fs::write(&file, "").unwrap();
+        let (_, keeper, _keeping) = keep(&file).unwrap();
+        keeper.all(all(&["a"]));
+        assert!(durable(&keeper, "b").unwrap_err().to_string().contains("takes nothing"));
+        assert!(durable(&keeper, "c").is_err());
+    }
+
+    #[test]
+    fn without_a_keeper_nothing_waits() {
+        let keeper = Keeper::none();
+        keeper.line("a".to_owned());
+        assert!(durable(&keeper, "b").is_err());
+        assert!(!keeper.wants_all());
+    }
+}

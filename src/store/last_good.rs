@@ -1,0 +1,228 @@
+//! The last good source of every zone file, kept in the state directory: what a restart serves when a file is broken.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use crate::config::SourceFile;
+
+/// The longest file name we make; common file systems end at 255 octets, and a suffix must fit.
+const LONGEST_FILE_NAME: usize = 200;
+/// What a file is called until it is whole and durable.
+const UNFINISHED: &str = ".unfinished";
+
+/// The directory `last-good` in the state directory.
+#[derive(Clone, Debug)]
+pub struct LastGood {
+    directory: PathBuf,
+}
+
+/// What keeping the sources did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Kept {
+    /// Files whose text was not yet there.
+    pub written: usize,
+    /// Files that are no longer served.
+    pub removed: usize,
+}
+
+/// The state directory does not take what is to be kept.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot keep last good sources in {directory}: {source}")]
+pub struct NotKept {
+    directory: String,
+    source: io::Error,
+}
+
+impl LastGood {
+    /// Below `state`; nothing is created before something is to be kept.
+    pub fn new(state: &Path) -> LastGood {
+        LastGood { directory: state.join("last-good") }
+    }
+
+    /// The last good text of a zone file; `None` when there is none or it cannot be read.
+    pub fn read(&self, path: &Path) -> Option<SourceFile> {
+        let text = fs::read_to_string(self.directory.join(file_name(path))).ok()?;
+        Some(SourceFile { path: path.to_path_buf(), text: text.into() })
+    }
+
+    /// The last good texts of all files in `zones`, those included that are no longer there.
+    pub fn all(&self, zones: &Path) -> Vec<SourceFile> {
+        let entries = fs::read_dir(&self.directory).into_iter().flatten().filter_map(Result::ok);
+        let mut paths: Vec<PathBuf> = entries.filter_map(|entry| unescape(entry.file_name().to_str()?)).collect();
+        // Names that were too long to be kept are found by the files that are there.
+        paths.extend(super::zone_files(zones).unwrap_or_default());
+        paths.retain(|path| {
+            path.parent() == Some(zones) && path.extension().is_some_and(|extension| extension == "toml")
+        });
+        paths.sort_unstable();
+        paths.dedup();
+        paths.iter().filter_map(|path| self.read(path)).collect()
+    }
+
+    /// Makes the kept texts those of `sources`, all of which lie in `zones`: durable when this returns. Texts that are
+    /// there already are not written again; those of files that are gone from `zones` are removed.
+    pub fn keep(&self, zones: &Path, sources: &[SourceFile]) -> Result<Kept, NotKept> {
+        self.keep_all(zones, sources)
+            .map_err(|source| NotKept { directory: self.directory.display().to_string(), source })
+    }
+
+    fn keep_all(&self, zones: &Path, sources: &[SourceFile]) -> io::Result<Kept> {
+        fs::create_dir_all(&self.directory)?;
+        let wanted: BTreeMap<OsString, &SourceFile> =
+            sources.iter().map(|source| (file_name(&source.path).into(), source)).collect();
+        let mut kept = Kept::default();
+        for (name, source) in &wanted {
+            let path = self.directory.join(name);
+            if fs::read(&path).is_ok_and(|bytes| bytes == source.text.as_bytes()) {
+                continue;
+            }
+            write_durably(&path, source.text.as_bytes())?;
+            kept.written += 1;
+        }
+        let of_this_directory = escape(zones.join("").as_os_str().as_encoded_bytes());
+        for entry in fs::read_dir(&self.directory)? {
+            let name = entry?.file_name();
+            let ours = name.as_encoded_bytes().starts_with(of_this_directory.as_bytes());
+            if ours && !wanted.contains_key(&name) {
+                fs::remove_file(self.directory.join(&name))?;
+                kept.removed += 1;
+            }
+        }
+        if kept != Kept::default() {
+            File::open(&self.directory)?.sync_all()?;
+        }
+        Ok(kept)
+    }
+}
+
+/// Whoever reads `path`, now or after a power cut, sees the old bytes or the new ones: written beside, made durable,
+/// renamed. The caller makes the directory durable, once for many files.
+pub(super) fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(UNFINISHED);
+    let mut file = File::create(&beside)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    fs::rename(&beside, path)
+}
+
+/// A flat name for a path of any characters. Names that would be too long keep their end, behind a hash of the whole.
+fn file_name(path: &Path) -> String {
+    let escaped = escape(path.as_os_str().as_encoded_bytes());
+    if escaped.len() <= LONGEST_FILE_NAME {
+        return escaped;
+    }
+    format!("{:016x}{}", fnv1a(escaped.as_bytes()), &escaped[escaped.len() - (LONGEST_FILE_NAME - 16)..])
+}
+
+/// Letters, digits, `-`, `_` and dots stand for themselves, every other octet is `%` and two hexadecimal digits. No name
+/// begins with a dot or leads out of the directory: a path is absolute, and its slashes are escaped.
+fn escape(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut out, &octet| {
+        if octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'_' | b'.') {
+            out.push(char::from(octet));
+        } else {
+            out.push_str(&format!("%{octet:02X}"));
+        }
+        out
+    })
+}
+
+/// The path that `escape` made this of.
+fn unescape(name: &str) -> Option<PathBuf> {
+    let mut octets = Vec::new();
+    let mut rest = name.as_bytes();
+    while let Some((&octet, after)) = rest.split_first() {
+        if octet != b'%' {
+            octets.push(octet);
+            rest = after;
+            continue;
+        }
+        let (digits, after) = after.split_at_checked(2)?;
+        octets.push(u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?);
+        rest = after;
+    }
+    String::from_utf8(octets).ok().map(PathBuf::from)
+}
+
+/// FNV-1a, 64 bits: the same on every machine and in every version, which the standard library's hashes do not promise.
+fn fnv1a(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, &octet| (hash ^ u64::from(octet)).wrapping_mul(0x0100_0000_01b3))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn source(path: &str, text: &str) -> SourceFile {
+        SourceFile { path: path.into(), text: text.into() }
+    }
+
+    #[test]
+    fn what_was_kept_is_read_again_and_written_only_when_changed() {
+        let state = tempfile::tempdir().unwrap();
+        let last_good = LastGood::new(state.path());
+        let (a, b) = (source("/zones/a.toml", "a"), source("/zones/b.toml", "b"));
+        let keep = |sources: &[SourceFile]| last_good.keep(Path::new("/zones"), sources).unwrap();
+        assert_eq!(keep(&[a.clone(), b.clone()]), Kept { written: 2, removed: 0 });
+        assert_eq!(keep(&[a.clone(), b]), Kept::default());
+        assert_eq!(&*last_good.read(&a.path).unwrap().text, "a");
+        let changed = source("/zones/a.toml", "aa");
+        assert_eq!(keep(&[changed]), Kept { written: 1, removed: 1 });
+        assert_eq!(&*last_good.read(&a.path).unwrap().text, "aa");
+        assert!(last_good.read(Path::new("/zones/b.toml")).is_none());
+        assert_eq!(last_good.all(Path::new("/zones")).len(), 1);
+        assert_eq!(last_good.all(Path::new("/other")), []);
+    }
+
+    #[test]
+    fn another_zones_directory_keeps_its_own() {
+        let state = tempfile::tempdir().unwrap();
+        let last_good = LastGood::new(state.path());
+        last_good.keep(Path::new("/one"), &[source("/one/a.toml", "1")]).unwrap();
+        last_good.keep(Path::new("/two"), &[source("/two/a.toml", "2")]).unwrap();
+        assert_eq!(&*last_good.read(Path::new("/one/a.toml")).unwrap().text, "1");
+        assert_eq!(&*last_good.read(Path::new("/two/a.toml")).unwrap().text, "2");
+    }
+
+    #[test]
+    fn nothing_unfinished_is_ever_read() {
+        let state = tempfile::tempdir().unwrap();
+        let last_good = LastGood::new(state.path());
+        let a = source("/zones/a.toml", "whole");
+        last_good.keep(Path::new("/zones"), std::slice::from_ref(&a)).unwrap();
+        // As a power cut in the middle of the next write would leave it.
+        let beside = state.path().join("last-good").join(file_name(&a.path) + UNFINISHED);
+        fs::write(&beside, "ha").unwrap();
+        assert_eq!(&*last_good.read(&a.path).unwrap().text, "whole");
+        // The next time it is cleared away.
+        assert_eq!(last_good.keep(Path::new("/zones"), &[a]).unwrap(), Kept { written: 0, removed: 1 });
+        assert!(!beside.exists());
+    }
+
+    #[test]
+    fn file_names_are_flat_and_short() {
+        assert_eq!(file_name(Path::new("/zones/lab.test.toml")), "%2Fzones%2Flab.test.toml");
+        assert_eq!(file_name(Path::new("/z/../ü")), "%2Fz%2F..%2F%C3%BC");
+        assert_eq!(unescape("%2Fz%2F..%2F%C3%BC"), Some("/z/../ü".into()));
+        assert_eq!(unescape("%2"), None);
+        let long = |tail: &str| file_name(Path::new(&format!("/{}/{tail}", "x".repeat(300))));
+        assert_eq!(long("a").len(), LONGEST_FILE_NAME);
+        assert_ne!(
+            file_name(Path::new(&format!("/a{}", "x".repeat(300)))),
+            file_name(Path::new(&format!("/b{}", "x".repeat(300))))
+        );
+    }
+
+    #[test]
+    fn a_directory_that_cannot_be_written_is_an_error_and_not_a_panic() {
+        let state = tempfile::tempdir().unwrap();
+        let file = state.path().join("a-file");
+        fs::write(&file, "").unwrap();
+        let error = LastGood::new(&file).keep(Path::new("/zones"), &[source("/zones/a.toml", "a")]).unwrap_err();
+        assert!(error.to_string().contains("cannot keep last good sources in"), "{error}");
+    }
+}

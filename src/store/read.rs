@@ -1,0 +1,273 @@
+//! Reading the zones directory.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::config::{Fault, SourceFile};
+
+use super::Stamp;
+
+/// The largest zone file: some two million records. A file of that size is a mistake, and reading it would exhaust memory.
+const LARGEST_FILE: u64 = 256 << 20;
+/// How often a file that changes while it is read is read again before the text served before stands in for it.
+const TRIES: usize = 3;
+/// How long an editor is given to finish a save between two tries.
+const BETWEEN_TRIES: Duration = Duration::from_millis(50);
+
+/// The texts to work with, and what kept others out.
+#[derive(Clone, Debug, Default)]
+pub struct Sources {
+    /// One for each file, in order of their paths; some may be the text served before.
+    pub files: Vec<SourceFile>,
+    /// What could not be read, and what stands in for it.
+    pub faults: Vec<Fault>,
+    /// Files that could not be read and that nothing stands in for.
+    pub missing: Vec<PathBuf>,
+}
+
+/// The zone files of a directory, in order: every `*.toml`, not hidden, not ending in `~`.
+pub fn zone_files(directory: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(directory)? {
+        let name = entry?.file_name();
+        let octets = name.as_encoded_bytes();
+        if octets.ends_with(b".toml") && !octets.starts_with(b".") {
+            files.push(directory.join(name));
+        }
+    }
+    files.sort_unstable();
+    Ok(files)
+}
+
+/// Reads all zone files of `directory`. `before` is what stands in for a file that cannot be read right now: the texts
+/// served so far, or those of the last run.
+pub fn read_zone_files(
+    directory: &Path,
+    served: &[SourceFile],
+    before: impl Fn(&Path) -> Option<SourceFile>,
+) -> Sources {
+    let paths = match zone_files(directory) {
+        Ok(paths) if paths.is_empty() && !served.is_empty() => {
+            return keep_all(served, directory, "the zones directory is empty all of a sudden");
+        }
+        Ok(paths) => paths,
+        Err(error) => {
+            let message = format!("the zones directory cannot be read: {error}");
+            return keep_all(served, directory, &message);
+        }
+    };
+    let mut sources = Sources::default();
+    for path in paths {
+        match read_settled(&path) {
+            // Removed since the directory was listed.
+            Ok(None) => {}
+            Ok(Some(text)) => add(&mut sources, SourceFile { path, text: text.into() }, &before),
+            Err(problem) => stand_in(&mut sources, &path, &problem, before(&path)),
+        }
+    }
+    sources
+}
+
+/// Reads these zone files and no others.
+pub fn read_zone_list(paths: &[PathBuf], before: impl Fn(&Path) -> Option<SourceFile>) -> Sources {
+    let mut sources = Sources::default();
+    for path in paths {
+        match read_settled(path) {
+            Ok(Some(text)) => add(&mut sources, SourceFile { path: path.clone(), text: text.into() }, &before),
+            Ok(None) => stand_in(&mut sources, path, "there is no such file", before(path)),
+            Err(problem) => stand_in(&mut sources, path, &problem, before(path)),
+        }
+    }
+    sources
+}
+
+/// Emptying a file is how many editors begin a save, and no way to remove a zone.
+fn add(sources: &mut Sources, file: SourceFile, before: impl Fn(&Path) -> Option<SourceFile>) {
+    let is_blank = |file: &SourceFile| file.text.trim().is_empty();
+    match is_blank(&file).then(|| before(&file.path)).flatten().filter(|before| !is_blank(before)) {
+        Some(before) => stand_in(sources, &file.path, "the file is empty", Some(before)),
+        None => sources.files.push(file),
+    }
+}
+
+fn stand_in(sources: &mut Sources, path: &Path, problem: &str, before: Option<SourceFile>) {
+    sources.faults.push(fault(path, problem, before.is_some()));
+    match before {
+        Some(before) => sources.files.push(before),
+        None => sources.missing.push(path.to_path_buf()),
+    }
+}
+
+fn keep_all(served: &[SourceFile], directory: &Path, problem: &str) -> Sources {
+    let faults = vec![fault(directory, problem, !served.is_empty())];
+    let missing = if served.is_empty() { vec![directory.to_path_buf()] } else { Vec::new() };
+    Sources { files: served.to_vec(), faults, missing }
+}
+
+fn fault(path: &Path, problem: &str, something_stands_in: bool) -> Fault {
+    let mut fault = Fault::error(path, problem);
+    if something_stands_in {
+        fault.hint("what was served before goes on being served");
+    }
+    fault
+}
+
+/// Reads a file that nobody is writing: it must look the same before and after. `None` when it is not there.
+fn read_settled(path: &Path) -> Result<Option<String>, String> {
+    for attempt in 0..TRIES {
+        if attempt > 0 {
+            std::thread::sleep(BETWEEN_TRIES);
+        }
+        let Some(before) = Stamp::of(path) else { return absent(path) };
+        let bytes = read_bounded(path)?;
+        if Stamp::of(path) == Some(before) {
+            return text(bytes).map(Some);
+        }
+    }
+    Err("the file changes while it is read".to_owned())
+}
+
+/// A name without a file behind it has not been removed: a checkout or a mount is on its way.
+fn absent(path: &Path) -> Result<Option<String>, String> {
+    match fs::symlink_metadata(path) {
+        Ok(_) => Err("it is a link to nothing".to_owned()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(format!("the file cannot be read: {error}")),
+    }
+}
+
+/// Reads a text file of a size that makes sense.
+pub(super) fn read_bounded(path: &Path) -> Result<Vec<u8>, String> {
+    if fs::metadata(path).is_ok_and(|metadata| metadata.len() > LARGEST_FILE) {
+        return Err(format!("the file has more than {} MiB", LARGEST_FILE >> 20));
+    }
+    read_bytes(path)
+}
+
+/// Reads a regular file: a pipe or a device would never end.
+pub fn read_bytes(path: &Path) -> Result<Vec<u8>, String> {
+    let unreadable = |error: io::Error| format!("the file cannot be read: {error}");
+    let metadata = fs::metadata(path).map_err(unreadable)?;
+    if !metadata.is_file() {
+        return Err("it is no regular file".to_owned());
+    }
+    fs::read(path).map_err(unreadable)
+}
+
+/// TOML is UTF-8 and nothing else; says where another encoding shows.
+pub(super) fn text(bytes: Vec<u8>) -> Result<String, String> {
+    String::from_utf8(bytes).map_err(|error| {
+        let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        let line_start = valid.iter().rposition(|&octet| octet == b'\n').map_or(0, |at| at + 1);
+        let line = 1 + valid.iter().filter(|&&octet| octet == b'\n').count();
+        let column = 1 + String::from_utf8_lossy(&valid[line_start..]).chars().count();
+        let octet = error.as_bytes()[valid.len()];
+        format!("the file is not UTF-8: octet 0x{octet:02x} in line {line}, column {column}")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn write(directory: &Path, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
+        let path = directory.join(name);
+        fs::write(&path, bytes).unwrap();
+        path
+    }
+
+    fn before(files: &[SourceFile]) -> impl Fn(&Path) -> Option<SourceFile> {
+        move |path| files.iter().find(|file| file.path == path).cloned()
+    }
+
+    fn texts(sources: &Sources) -> Vec<&str> {
+        sources.files.iter().map(|file| &*file.text).collect()
+    }
+
+    #[test]
+    fn hidden_files_backups_and_others_are_no_zone_files() {
+        let directory = tempfile::tempdir().unwrap();
+        for name in ["b.toml", "a.toml", ".c.toml", "d.toml~", "e.md", "toml"] {
+            write(directory.path(), name, name);
+        }
+        let sources = read_zone_files(directory.path(), &[], |_| None);
+        assert_eq!(texts(&sources), ["a.toml", "b.toml"]);
+        assert!(sources.faults.is_empty());
+    }
+
+    #[test]
+    fn an_unreadable_file_keeps_its_text_and_the_others_are_read() {
+        let directory = tempfile::tempdir().unwrap();
+        let bad = write(directory.path(), "bad.toml", b"name = \"x\"\ncomment = \"\xfcber\"\n");
+        write(directory.path(), "good.toml", "good");
+        let served = [SourceFile { path: bad.clone(), text: "served".into() }];
+        let sources = read_zone_files(directory.path(), &served, before(&served));
+        assert_eq!(texts(&sources), ["served", "good"]);
+        assert!(sources.faults[0].message.contains("octet 0xfc in line 2, column 12"), "{}", sources.faults[0].message);
+        let sources = read_zone_files(directory.path(), &[], |_| None);
+        assert_eq!((texts(&sources), &sources.missing), (vec!["good"], &vec![bad]));
+    }
+
+    #[test]
+    fn a_file_that_is_emptied_keeps_its_text() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = write(directory.path(), "a.toml", "\n");
+        let served = [SourceFile { path, text: "served".into() }];
+        let sources = read_zone_files(directory.path(), &served, before(&served));
+        assert_eq!((texts(&sources), sources.faults.len()), (vec!["served"], 1));
+        // One that never had a text is only empty.
+        let sources = read_zone_files(directory.path(), &[], |_| None);
+        assert_eq!((texts(&sources), sources.faults.len()), (vec!["\n"], 0));
+    }
+
+    #[test]
+    fn a_directory_that_vanished_or_was_emptied_drops_nothing() {
+        let directory = tempfile::tempdir().unwrap();
+        let served = [SourceFile { path: directory.path().join("a.toml"), text: "served".into() }];
+        let emptied = read_zone_files(directory.path(), &served, before(&served));
+        let vanished = read_zone_files(&directory.path().join("not"), &served, before(&served));
+        for sources in [emptied, vanished] {
+            assert_eq!((texts(&sources), sources.faults.len(), sources.missing.len()), (vec!["served"], 1, 0));
+        }
+        // Nothing was served: then a missing directory is missing, and an empty one is empty.
+        let sources = read_zone_files(&directory.path().join("not"), &[], |_| None);
+        assert_eq!(sources.missing, [directory.path().join("not")]);
+        assert!(read_zone_files(directory.path(), &[], |_| None).faults.is_empty());
+    }
+
+    #[test]
+    fn one_file_that_was_removed_is_removed() {
+        let directory = tempfile::tempdir().unwrap();
+        write(directory.path(), "b.toml", "b");
+        let served = [SourceFile { path: directory.path().join("a.toml"), text: "a".into() }];
+        let sources = read_zone_files(directory.path(), &served, before(&served));
+        assert_eq!((texts(&sources), sources.faults.len()), (vec!["b"], 0));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_to_nothing_keeps_its_text() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a.toml");
+        write(directory.path(), "b.toml", "b");
+        let served = [SourceFile { path: path.clone(), text: "served".into() }];
+        for target in ["gone", "a.toml"] {
+            std::os::unix::fs::symlink(target, &path).unwrap();
+            let sources = read_zone_files(directory.path(), &served, before(&served));
+            assert_eq!((texts(&sources), sources.faults.len()), (vec!["served", "b"], 1), "a link to {target}");
+            fs::remove_file(&path).unwrap();
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_is_no_file_is_a_fault_and_does_not_hang() {
+        let directory = tempfile::tempdir().unwrap();
+        fs::create_dir(directory.path().join("folder.toml")).unwrap();
+        std::os::unix::fs::symlink("/dev/zero", directory.path().join("zero.toml")).unwrap();
+        let sources = read_zone_files(directory.path(), &[], |_| None);
+        assert_eq!((sources.faults.len(), sources.missing.len()), (2, 2));
+    }
+}

@@ -1,0 +1,328 @@
+//! Notices that files were edited.
+//!
+//! The operating system's events only wake the watcher; whether anything changed is decided by comparing what the files
+//! look like (times, size, inode). So nothing is missed where events are blind (network file systems, bind mounts, limits
+//! on watches): the same comparison also happens every two seconds.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
+
+/// Editors write in several steps (truncate, write, rename, set mode); after this long without another one they are done.
+const QUIET: Duration = Duration::from_millis(250);
+/// How long an edit can be put off by further ones: somebody who writes all the time is still seen.
+const LONGEST_DELAY: Duration = Duration::from_secs(2);
+/// How often files are compared without being told: cheap (a `stat` a file), and soon enough for a person who waits.
+const POLL: Duration = Duration::from_secs(2);
+
+/// What is watched.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Targets {
+    /// Every zone file in it counts.
+    pub directory: PathBuf,
+    /// Single files: the settings, the geo databases.
+    pub files: Vec<PathBuf>,
+}
+
+/// Watches until it is dropped.
+#[derive(Debug)]
+pub struct Watcher {
+    messages: Sender<Message>,
+}
+
+enum Message {
+    /// The operating system says that something happened.
+    Woken,
+    Retarget(Targets),
+    Stop,
+}
+
+impl Watcher {
+    /// Calls `changed` from a thread of its own, after every edit that has come to rest. `seen` is what the files looked
+    /// like before they were read: reading takes a while, and what was edited meanwhile is an edit too.
+    pub fn start(
+        targets: Targets,
+        seen: Fingerprint,
+        changed: impl FnMut() + Send + 'static,
+    ) -> std::io::Result<Watcher> {
+        let (messages, inbox) = mpsc::channel();
+        let watch = Watch { seen, targets, messages: messages.clone(), events: None };
+        thread::Builder::new().name("watch".to_owned()).spawn(move || watch.run(&inbox, changed))?;
+        Ok(Watcher { messages })
+    }
+
+    /// Watches something else from now on.
+    pub fn retarget(&self, targets: Targets) {
+        // The thread ends only when this handle is dropped.
+        let _ = self.messages.send(Message::Retarget(targets));
+    }
+}
+
+impl Drop for Watcher {
+    fn drop(&mut self) {
+        let _ = self.messages.send(Message::Stop);
+    }
+}
+
+/// The watcher's thread.
+struct Watch {
+    targets: Targets,
+    seen: Fingerprint,
+    messages: Sender<Message>,
+    events: Option<Events>,
+}
+
+/// The operating system's events, and what they are about.
+struct Events {
+    /// Ends when dropped.
+    _watcher: RecommendedWatcher,
+    /// The directories as they were then: one that was removed and made again is another.
+    directories: BTreeMap<PathBuf, Option<Stamp>>,
+}
+
+impl Watch {
+    fn run(mut self, inbox: &Receiver<Message>, mut changed: impl FnMut()) {
+        self.listen();
+        // What was edited before the first event could come.
+        let mut unrest = self.differs().then(Unrest::begin);
+        loop {
+            let wait = unrest.as_ref().map_or(POLL, |unrest| unrest.left(Instant::now()));
+            match inbox.recv_timeout(wait) {
+                Ok(Message::Woken) => unrest.get_or_insert_with(Unrest::begin).prolong(),
+                Ok(Message::Retarget(targets)) => {
+                    self.targets = targets;
+                    // What is new among them looks edited. Nobody knows whether it was, after it was read and before it
+                    // was watched: one load too many is better than one too few.
+                    self.listen();
+                    unrest = unrest.or_else(|| self.differs().then(Unrest::begin));
+                }
+                Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => return,
+                Err(RecvTimeoutError::Timeout) => match unrest.take() {
+                    Some(_) if self.has_changed() => changed(),
+                    Some(_) => {}
+                    // Noticed by polling: let it come to rest as well.
+                    None if self.differs() => unrest = Some(Unrest::begin()),
+                    None => self.listen_again(),
+                },
+            }
+        }
+    }
+
+    fn differs(&self) -> bool {
+        Fingerprint::of(&self.targets) != self.seen
+    }
+
+    fn has_changed(&mut self) -> bool {
+        self.listen_again();
+        let now = Fingerprint::of(&self.targets);
+        let changed = now != self.seen;
+        self.seen = now;
+        changed
+    }
+
+    /// Directories that were replaced need a new watch.
+    fn listen_again(&mut self) {
+        let is_current = |(path, stamp): (&PathBuf, &Option<Stamp>)| identity(path) == *stamp;
+        if !self.events.as_ref().is_some_and(|events| events.directories.iter().all(is_current)) {
+            self.listen();
+        }
+    }
+
+    /// Asks for the operating system's events. Without them polling is enough, only slower.
+    fn listen(&mut self) {
+        let first_time = self.events.is_none();
+        let directories: BTreeMap<PathBuf, Option<Stamp>> =
+            self.targets.directories().map(|path| (path.to_path_buf(), identity(path))).collect();
+        let messages = self.messages.clone();
+        let watcher = notify::recommended_watcher(move |_| {
+            let _ = messages.send(Message::Woken);
+        });
+        let watching = watcher.and_then(|mut watcher| {
+            for directory in directories.keys() {
+                watcher.watch(directory, RecursiveMode::NonRecursive)?;
+            }
+            Ok(watcher)
+        });
+        match watching {
+            Ok(watcher) => self.events = Some(Events { _watcher: watcher, directories }),
+            Err(error) => {
+                self.events = None;
+                if first_time {
+                    tracing::debug!(%error, "no events from the file system, files are compared every 2 s");
+                }
+            }
+        }
+    }
+}
+
+/// Edits that have not come to rest.
+struct Unrest {
+    since: Instant,
+    last: Instant,
+}
+
+impl Unrest {
+    fn begin() -> Unrest {
+        let now = Instant::now();
+        Unrest { since: now, last: now }
+    }
+
+    fn prolong(&mut self) {
+        self.last = Instant::now();
+    }
+
+    /// How much longer to wait.
+    fn left(&self, now: Instant) -> Duration {
+        let end = (self.last + QUIET).min(self.since + LONGEST_DELAY);
+        end.saturating_duration_since(now)
+    }
+}
+
+impl Targets {
+    /// The directories whose events concern us: a watch on a file dies when an editor replaces it.
+    fn directories(&self) -> impl Iterator<Item = &Path> {
+        let of_files = self.files.iter().filter_map(|file| file.parent());
+        std::iter::once(self.directory.as_path()).chain(of_files)
+    }
+}
+
+/// What the targets look like.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Fingerprint(BTreeMap<PathBuf, Option<Stamp>>);
+
+impl Fingerprint {
+    /// What they look like now.
+    pub fn of(targets: &Targets) -> Fingerprint {
+        let zones = super::zone_files(&targets.directory).unwrap_or_default();
+        Fingerprint(targets.files.iter().cloned().chain(zones).map(|path| (path.clone(), Stamp::of(&path))).collect())
+    }
+}
+
+/// What a file looks like from outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stamp {
+    modified: Option<std::time::SystemTime>,
+    size: u64,
+    /// Inode and change time, where there are such.
+    inner: (u64, i64, i64),
+}
+
+impl Stamp {
+    /// `None` for what is not there. Symbolic links are followed (Kubernetes swaps them).
+    pub fn of(path: &Path) -> Option<Stamp> {
+        let metadata = fs::metadata(path).ok()?;
+        Some(Stamp { modified: metadata.modified().ok(), size: metadata.len(), inner: inner(&metadata) })
+    }
+}
+
+/// Whether a directory is still the same one, whatever was done in it.
+fn identity(directory: &Path) -> Option<Stamp> {
+    let metadata = fs::metadata(directory).ok()?;
+    Some(Stamp { modified: None, size: 0, inner: (inner(&metadata).0, 0, 0) })
+}
+
+#[cfg(unix)]
+fn inner(metadata: &fs::Metadata) -> (u64, i64, i64) {
+    use std::os::unix::fs::MetadataExt;
+    (metadata.ino(), metadata.ctime(), metadata.ctime_nsec())
+}
+
+#[cfg(not(unix))]
+fn inner(_: &fs::Metadata) -> (u64, i64, i64) {
+    (0, 0, 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Far above what any of this takes, since the machine may be busy.
+    const PATIENCE: Duration = Duration::from_secs(20);
+
+    fn watch(directory: &Path) -> (Watcher, Receiver<()>) {
+        let (sender, changes) = mpsc::channel();
+        let targets = Targets { directory: directory.to_path_buf(), files: vec![] };
+        let seen = Fingerprint::of(&targets);
+        let watcher = Watcher::start(targets, seen, move || sender.send(()).unwrap()).unwrap();
+        (watcher, changes)
+    }
+
+    #[test]
+    fn an_edit_is_reported_once_it_has_come_to_rest() {
+        let directory = tempfile::tempdir().unwrap();
+        let (_watcher, changes) = watch(directory.path());
+        let file = directory.path().join("lab.test.toml");
+        for step in ["n", "na", "name"] {
+            fs::write(&file, step).unwrap();
+        }
+        changes.recv_timeout(PATIENCE).unwrap();
+        assert!(changes.recv_timeout(QUIET * 2).is_err(), "one report for all steps");
+    }
+
+    #[test]
+    fn a_rename_over_a_file_and_a_removal_are_edits() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("lab.test.toml");
+        fs::write(&file, "old").unwrap();
+        let (_watcher, changes) = watch(directory.path());
+        let beside = directory.path().join(".lab.test.toml.swp");
+        fs::write(&beside, "new").unwrap();
+        fs::rename(&beside, &file).unwrap();
+        changes.recv_timeout(PATIENCE).unwrap();
+        fs::remove_file(&file).unwrap();
+        changes.recv_timeout(PATIENCE).unwrap();
+    }
+
+    #[test]
+    fn files_that_are_no_zones_are_no_edits() {
+        let directory = tempfile::tempdir().unwrap();
+        let (_watcher, changes) = watch(directory.path());
+        for name in ["README.md", ".hidden.toml", "lab.test.toml~"] {
+            fs::write(directory.path().join(name), "x").unwrap();
+        }
+        assert!(changes.recv_timeout(QUIET * 3).is_err());
+    }
+
+    #[test]
+    fn a_directory_that_is_made_again_is_watched_again() {
+        let parent = tempfile::tempdir().unwrap();
+        let directory = parent.path().join("zones");
+        fs::create_dir(&directory).unwrap();
+        fs::write(directory.join("a.toml"), "1").unwrap();
+        let (_watcher, changes) = watch(&directory);
+        fs::remove_dir_all(&directory).unwrap();
+        changes.recv_timeout(PATIENCE).unwrap();
+        fs::create_dir(&directory).unwrap();
+        fs::write(directory.join("a.toml"), "2").unwrap();
+        changes.recv_timeout(PATIENCE).unwrap();
+        fs::write(directory.join("a.toml"), "three").unwrap();
+        changes.recv_timeout(PATIENCE).unwrap();
+    }
+
+    #[test]
+    fn what_is_edited_while_it_is_read_for_the_first_time_is_an_edit() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("a.toml");
+        fs::write(&file, "read").unwrap();
+        let targets = Targets { directory: directory.path().to_path_buf(), files: vec![] };
+        let seen = Fingerprint::of(&targets);
+        fs::write(&file, "written since").unwrap();
+        let (sender, changes) = mpsc::channel();
+        let _watcher = Watcher::start(targets, seen, move || sender.send(()).unwrap()).unwrap();
+        changes.recv_timeout(PATIENCE).unwrap();
+    }
+
+    #[test]
+    fn another_directory_may_have_been_edited_before_it_was_watched() {
+        let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        fs::write(other.path().join("a.toml"), "who knows when").unwrap();
+        let (watcher, changes) = watch(one.path());
+        watcher.retarget(Targets { directory: other.path().to_path_buf(), files: vec![] });
+        changes.recv_timeout(PATIENCE).unwrap();
+    }
+}

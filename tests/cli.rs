@@ -1,0 +1,174 @@
+//! The command line as people meet it: the real binary, its output and its exit codes.
+#![cfg(unix)]
+
+mod server;
+
+use server::{Lab, text};
+
+const ZONE: &str = "name = 'lab.test'
+
+[[record]]
+name = 'www'
+type = 'A'
+ttl = 60
+values = ['192.0.2.1', '192.0.2.2']
+
+[[record]]
+name = 'weighted'
+type = 'A'
+set_identifier = 'one'
+weight = 3
+ttl = 60
+values = ['192.0.2.11']
+
+[[record]]
+name = 'weighted'
+type = 'A'
+set_identifier = 'two'
+weight = 1
+ttl = 60
+values = ['192.0.2.12']
+
+[[record]]
+name = 'note'
+type = 'TXT'
+ttl = 60
+values = ['\"it says \\042hello\\042\" \"and goes on\"']
+";
+
+#[test]
+fn check_is_content_with_good_files() {
+    let output = Lab::new(&[("lab.test.toml", ZONE)]).run(&["check"]);
+    assert!(output.status.success());
+    assert!(text(&output.stdout).contains("in 1 zone are fine"), "{}", text(&output.stdout));
+    assert_eq!(text(&output.stderr), "");
+}
+
+#[test]
+fn check_shows_all_faults_of_all_files_with_their_places() {
+    let broken = ZONE.replace("'192.0.2.2'", "'192.0.2.256'").replace("weight = 1\n", "weight = 256\n");
+    let lab = Lab::new(&[("lab.test.toml", &broken), ("other.toml", "name = 'other.test'\nzone = 1\n")]);
+    let output = lab.run(&["check"]);
+    assert_eq!(output.status.code(), Some(1));
+    let shown = text(&output.stderr);
+    for place in ["zones/lab.test.toml:7:", "zones/lab.test.toml:21:", "zones/other.toml:2:"] {
+        assert!(shown.contains(place), "{place} in\n{shown}");
+    }
+    assert!(text(&output.stdout).starts_with("3 errors in 2 files"), "{}", text(&output.stdout));
+}
+
+#[test]
+fn check_speaks_json() {
+    let lab = Lab::new(&[("lab.test.toml", &ZONE.replace("'192.0.2.2'", "'192.0.2.256'"))]);
+    let output = lab.run(&["check", "--json"]);
+    assert_eq!(output.status.code(), Some(1));
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&json["errors"], &json["faults"][0]["line"]), (&1.into(), &7.into()));
+}
+
+#[test]
+fn check_takes_single_files() {
+    let lab = Lab::new(&[("lab.test.toml", ZONE), ("broken.toml", "name = ")]);
+    assert!(lab.run(&["check", "zones/lab.test.toml"]).status.success());
+    assert_eq!(lab.run(&["check", "zones/broken.toml"]).status.code(), Some(1));
+    assert_eq!(lab.run(&["check", "zones/none.toml"]).status.code(), Some(1));
+}
+
+#[test]
+fn a_wrong_command_line_is_code_2() {
+    assert_eq!(Lab::new(&[]).run(&["srve"]).status.code(), Some(2));
+}
+
+#[test]
+fn a_server_without_anything_good_refuses_to_start_and_lists_the_faults() {
+    let lab = Lab::new(&[("lab.test.toml", &ZONE.replace("ttl = 60", "ttl = 'soon'"))]);
+    let output = lab.run(&["serve"]);
+    assert_eq!(output.status.code(), Some(1));
+    let log = text(&output.stderr);
+    assert_eq!(log.matches("lab.test.toml:").count(), 4, "{log}");
+    assert!(log.contains("cannot start: 4 errors in the files"), "{log}");
+}
+
+#[test]
+fn a_settings_file_that_was_named_must_exist_and_be_good() {
+    let lab = Lab::new(&[]);
+    let output = lab.run(&["serve", "--config", "none.toml"]);
+    assert_eq!((output.status.code(), text(&output.stderr).contains("none.toml")), (Some(1), true));
+    lab.write("fiftythree.toml", "[dns]\nlisten = ['nowhere']\n");
+    let output = lab.run(&["serve"]);
+    assert_eq!((output.status.code(), text(&output.stderr).contains("fiftythree.toml:2:")), (Some(1), true));
+}
+
+#[test]
+fn two_servers_do_not_share_a_port() {
+    let lab = Lab::new(&[("lab.test.toml", ZONE)]);
+    let server = lab.serve();
+    let output = lab.run(&["serve", "--listen", &server.address.to_string()]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("another program listens there"), "{}", text(&output.stderr));
+}
+
+#[test]
+fn query_asks_the_server_in_all_its_ways() {
+    let lab = Lab::new(&[("lab.test.toml", ZONE)]);
+    let server = lab.serve();
+    let address = server.address.to_string();
+    let query = |arguments: &[&str]| {
+        let output = lab.run(&[&["query", "--server", &address], arguments].concat());
+        assert!(output.status.success(), "{arguments:?}: {}", text(&output.stderr));
+        text(&output.stdout)
+    };
+    let shown = query(&["www.lab.test", "--nsid", "--subnet", "10.53.1.77/24"]);
+    for part in [
+        "status: NOERROR",
+        "flags: qr aa;",
+        "ANSWER: 2",
+        "; NSID: 6c 61 62 2d 31 (\"lab-1\")",
+        "; CLIENT-SUBNET: 10.53.1.0/24/0",
+        ";www.lab.test.\t\t\tIN\tA",
+        "www.lab.test.\t60\tIN\tA\t192.0.2.1",
+        "(UDP)",
+    ] {
+        assert!(shown.contains(part), "{part} in\n{shown}");
+    }
+    assert!(query(&["www.lab.test", "--tcp"]).contains("(TCP)"));
+    assert!(query(&["none.lab.test"]).contains("status: NXDOMAIN"));
+    assert!(query(&["example.com"]).contains("status: REFUSED"));
+    assert_eq!(query(&["note.lab.test", "TXT", "--short"]), "\"it says \\042hello\\042\" \"and goes on\"\n");
+    let json: serde_json::Value = serde_json::from_str(&query(&["www.lab.test", "--json"])).unwrap();
+    assert_eq!(json["answer"].as_array().unwrap().len(), 2);
+
+    // 400 draws with odds of 3 to 1: the rarer answer comes 100 times, give or take 9; 40 is 7 times that away.
+    let tally: serde_json::Value =
+        serde_json::from_str(&query(&["weighted.lab.test", "--count", "400", "--json"])).unwrap();
+    assert_eq!(tally["answers"][0]["answer"], "192.0.2.11");
+    let rarer = tally["answers"][1]["count"].as_u64().unwrap();
+    assert!((40..=160).contains(&rarer), "{tally}");
+}
+
+#[test]
+fn a_self_test_tells_a_server_that_answers_from_one_that_does_not() {
+    let lab = Lab::new(&[("lab.test.toml", ZONE)]);
+    let server = lab.serve();
+    let address = server.address.to_string();
+    assert!(lab.run(&["query", "--self", "--server", &address]).status.success());
+    assert!(server.stop().success());
+    let output = lab.run(&["query", "--self", "--server", &address, "--timeout", "300ms"]);
+    assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
+fn the_log_is_json_when_asked_and_has_no_time_of_its_own_in_the_journal() {
+    let lab = Lab::new(&[("lab.test.toml", ZONE)]);
+    // Nothing reads standard output in this mode: what it says is in the log.
+    let server = lab.serve_with(&["--log-format", "json"], &[]);
+    server.wait_for_log("\"listening\"");
+    for line in server.log().lines() {
+        let event: serde_json::Value = serde_json::from_str(line).unwrap();
+        assert!(event["message"].is_string() && event["timestamp"].is_string(), "{line}");
+    }
+    drop(server);
+    let server = lab.serve_with(&[], &[("JOURNAL_STREAM", "8:12345")]);
+    server.wait_for_log("starts");
+    assert!(server.log().trim_start().starts_with("INFO fiftythree"), "{}", server.log());
+}

@@ -1,0 +1,115 @@
+//! What survives a restart, end to end: the real binary, killed without warning and started again.
+#![cfg(unix)]
+
+mod server;
+
+use std::fs;
+use std::net::TcpListener;
+
+use server::{Lab, Transport, WebServer};
+
+const PRIMARY: &str = "192.0.2.11";
+const SECONDARY: &str = "192.0.2.12";
+
+fn zone(primary: u16, secondary: u16) -> String {
+    let mut zone = "name = 'lab.test'\n".to_owned();
+    for (identifier, role, address, port) in
+        [("blue", "primary", PRIMARY, primary), ("green", "secondary", SECONDARY, secondary)]
+    {
+        zone.push_str(&format!(
+            "[[record]]\nname = 'app'\ntype = 'A'\nset_identifier = '{identifier}'\nfailover = '{role}'\nttl = 10\n\
+             values = ['{address}']\nhealth_check = '{identifier}'\n\
+             [[health_check]]\nname = '{identifier}'\ntype = 'http'\nip_address = '127.0.0.1'\nport = {port}\n\
+             resource_path = '/'\nrequest_interval = 1\nfailure_threshold = 3\n"
+        ));
+    }
+    zone
+}
+
+/// Accepts nobody and refuses nobody: a probe of it has no result for seconds.
+fn silent_port() -> (TcpListener, u16) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has free ports");
+    let port = listener.local_addr().expect("it is bound").port();
+    (listener, port)
+}
+
+#[test]
+fn after_kill_9_the_first_answer_is_right_before_any_probe() {
+    let (primary, secondary) = (WebServer::start(), WebServer::start());
+    let port = primary.port;
+    let lab = Lab::new(&[("lab.test.toml", &zone(port, secondary.port))]);
+    primary.stop();
+    let server = lab.serve();
+    server.wait_for_answer("app.lab.test.", &[SECONDARY]);
+    server.wait_for_log("health check blue is unhealthy");
+    drop(server); // SIGKILL
+
+    // Whoever asks this port hears nothing for two seconds: what is answered now is what is remembered.
+    let silent = TcpListener::bind(("127.0.0.1", port)).unwrap();
+    let server = lab.serve();
+    assert_eq!(server.ask("app.lab.test.", Transport::Udp).addresses, [SECONDARY]);
+    let log = server.log();
+    assert!(log.contains("health check blue is unhealthy, as remembered from"), "{log}");
+    assert!(log.contains("the state of 2 health checks is remembered from"), "{log}");
+    assert!(!log.contains("waiting at most"), "port 53 does not wait for what is remembered: {log}");
+    drop(server);
+
+    // Back on its feet meanwhile: the results correct what is remembered.
+    drop(silent);
+    let _primary = WebServer::start_on(port);
+    let server = lab.serve();
+    server.wait_for_answer("app.lab.test.", &[PRIMARY]);
+    assert!(server.stop().success());
+}
+
+#[test]
+fn a_new_check_is_waited_for_beside_one_that_is_remembered() {
+    let (primary, secondary) = (WebServer::start(), WebServer::start());
+    let (_held, silent) = silent_port();
+    let lab = Lab::new(&[("lab.test.toml", &zone(primary.port, secondary.port))]);
+    let server = lab.serve();
+    assert!(server.stop().success());
+    lab.write("zones/lab.test.toml", &zone(primary.port, silent));
+    let server = lab.serve();
+    let log = server.log();
+    assert!(log.contains("for the first result of health checks: green\n"), "{log}");
+}
+
+#[test]
+fn a_damaged_journal_is_set_aside_with_a_message() {
+    let (primary, secondary) = (WebServer::start(), WebServer::start());
+    let lab = Lab::new(&[("lab.test.toml", &zone(primary.port, secondary.port))]);
+    primary.stop();
+    let server = lab.serve();
+    server.wait_for_answer("app.lab.test.", &[SECONDARY]);
+    assert!(server.stop().success());
+
+    // One octet in the line of one check: the other is still remembered.
+    let journal = lab.path("state/health.journal");
+    let text = fs::read_to_string(&journal).unwrap();
+    let place = text.find("green").or(text.find("\"healthy\":true")).unwrap();
+    let mut bytes = text.into_bytes();
+    bytes[place] ^= 1;
+    fs::write(&journal, &bytes).unwrap();
+    let server = lab.serve();
+    server.wait_for_log("is set aside as");
+    server.wait_for_answer("app.lab.test.", &[SECONDARY]);
+    assert_eq!(fs::read(lab.path("state/health.journal.damaged-1")).unwrap(), bytes);
+    assert!(server.stop().success());
+
+    fs::write(&journal, [0xFF; 100]).unwrap();
+    let server = lab.serve();
+    server.wait_for_answer("app.lab.test.", &[SECONDARY]);
+    assert!(server.stop().success());
+}
+
+#[test]
+fn a_state_directory_that_cannot_be_written_is_a_warning() {
+    let (primary, secondary) = (WebServer::start(), WebServer::start());
+    let lab = Lab::new(&[("lab.test.toml", &zone(primary.port, secondary.port))]);
+    fs::write(lab.path("state"), "a file").unwrap();
+    let server = lab.serve();
+    assert_eq!(server.ask("app.lab.test.", Transport::Udp).addresses, [PRIMARY]);
+    server.wait_for_log("a restart will not know what is not kept");
+    assert!(server.stop().success());
+}

@@ -1,0 +1,135 @@
+//! The server without its sockets: texts in, worlds out, as the control loop would make them.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use fiftythree::config::{self, ClientSubnetUse, Fault, Occasion, Settings, SourceFile};
+use fiftythree::geo::Locator;
+use fiftythree::health::{CheckSlot, Moment, Observation, Tracker};
+use fiftythree::model::HealthCheckId;
+use fiftythree::serve::{self, ResponderSettings};
+use fiftythree::world::{Catalog, ServedZone, World};
+use fiftythree::zonetree::Zone;
+
+use crate::format::{Scenario, Seen};
+
+/// The time between two observations; nothing depends on how long it is.
+const INTERVAL: Duration = Duration::from_secs(10);
+
+/// Everything behind the answers of one scenario.
+pub(crate) struct Lab {
+    settings: Settings,
+    /// What is served from.
+    sources: Vec<SourceFile>,
+    tracker: Tracker,
+    check_ids: HashMap<String, HealthCheckId>,
+    locator: Arc<Locator>,
+    catalog: Arc<Catalog>,
+    now: Moment,
+}
+
+impl Lab {
+    /// Reads settings and zones; `Err` with everything that is said about them when they are refused.
+    pub(crate) fn open(scenario: &Scenario) -> Result<Lab, String> {
+        let file =
+            SourceFile { path: PathBuf::from("config/fiftythree.toml"), text: scenario.settings.as_str().into() };
+        let (settings, faults) = Settings::read(&file);
+        let settings = match settings {
+            Some(settings) if !faults.iter().any(Fault::is_error) => settings,
+            _ => return Err(words(&faults)),
+        };
+        let location = &settings.location;
+        assert!(location.geoip.is_empty(), "scenarios bring no databases: geo's own tests do");
+        let locator = Arc::new(Locator::build(&location.networks, Vec::new(), &location.latency));
+        let mut lab = Lab {
+            settings,
+            sources: Vec::new(),
+            tracker: Tracker::new(),
+            check_ids: HashMap::new(),
+            locator,
+            catalog: Arc::new(Catalog::build(&[], &[])),
+            now: Moment::default(),
+        };
+        lab.serve(&scenario.zones, Occasion::Start)?;
+        Ok(lab)
+    }
+
+    /// Takes over edited zone files and returns what is said about them. What is broken stays as it was.
+    pub(crate) fn reload(&mut self, zones: &[String]) -> Result<String, String> {
+        self.serve(zones, Occasion::Reload)
+    }
+
+    fn serve(&mut self, zones: &[String], occasion: Occasion) -> Result<String, String> {
+        let named = |(number, text): (usize, &String)| SourceFile {
+            path: PathBuf::from(format!("zones/{number}.toml")),
+            text: text.as_str().into(),
+        };
+        let files: Vec<SourceFile> = zones.iter().enumerate().map(named).collect();
+        let settled =
+            config::settle(&files, &self.sources, &self.settings, occasion).map_err(|faults| words(&faults))?;
+        let configuration = settled.configuration;
+        self.tracker.apply(&configuration.health_checks, self.now);
+        self.check_ids =
+            configuration.health_checks.iter().map(|check| (check.name.clone(), check.id.clone())).collect();
+        let slot_of = |id: &HealthCheckId| self.tracker.slot_of(id);
+        let compile = |zone| Arc::new(Zone::compile(zone, &slot_of, &configuration.cidr_collections));
+        let served: Vec<ServedZone> = configuration
+            .zones
+            .iter()
+            .map(|source| ServedZone { zone: compile(&source.zone), vpcs: source.zone.vpcs.clone() })
+            .collect();
+        self.catalog = Arc::new(Catalog::build(&served, &self.settings.vpcs));
+        self.sources = settled.sources;
+        Ok(words(&settled.faults))
+    }
+
+    /// The world as it would be published now.
+    pub(crate) fn world(&self) -> World {
+        World::new(Arc::clone(&self.catalog), &self.tracker.bits(), Arc::clone(&self.locator))
+    }
+
+    /// Tells the tracker what a probe of this check saw; returns its slot when it flipped.
+    pub(crate) fn observe(&mut self, check: &str, seen: Seen) -> Result<Option<CheckSlot>, String> {
+        let id = self.check_ids.get(check).ok_or_else(|| format!("there is no check `{check}`"))?;
+        self.now = Moment(self.now.0 + INTERVAL);
+        let plans = self.tracker.probes();
+        // A disabled check is not probed: there is nobody to report what was seen.
+        let Some(plan) = plans.iter().find(|plan| plan.id == *id) else { return Ok(None) };
+        let observation = match seen {
+            Seen::Pass => Observation::Pass,
+            Seen::Fail => Observation::Fail,
+        };
+        let transition = self.tracker.observe(plan.slot, plan.generation, observation, self.now);
+        Ok(transition.map(|transition| transition.slot))
+    }
+
+    /// `world` after these checks flipped, made the way the control loop makes it.
+    pub(crate) fn world_after(&self, world: &World, flipped: &[CheckSlot]) -> World {
+        world.with_health(&self.tracker.bits(), flipped)
+    }
+
+    /// What the settings say about responses.
+    pub(crate) fn responses(&self) -> ResponderSettings {
+        let client_subnet = match self.settings.location.use_client_subnet {
+            ClientSubnetUse::Use => serve::ClientSubnetUse::Use,
+            ClientSubnetUse::Ignore => serve::ClientSubnetUse::Ignore,
+        };
+        let nsid = self.settings.dns.nsid.as_deref().map(Arc::from);
+        ResponderSettings { udp_payload_max: self.settings.dns.udp_payload_max, nsid, client_subnet }
+    }
+}
+
+/// Everything that is said about faults, one a line.
+fn words(faults: &[Fault]) -> String {
+    let said = |fault: &Fault| {
+        let parts = [Some(&fault.message), fault.label.as_ref(), fault.hint.as_ref()];
+        parts.into_iter().flatten().map(String::as_str).collect::<Vec<_>>().join("; ")
+    };
+    faults
+        .iter()
+        .map(|fault| format!("{:?}: {}: {}", fault.severity, fault.path.display(), said(fault)))
+        .collect::<Vec<_>>()
+        .join("\n")
+}

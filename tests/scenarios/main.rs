@@ -1,0 +1,156 @@
+//! Behaviour as data: each file under a topic is one scenario, headed by the rule of Route 53 or of an RFC that it shows.
+//!
+//! A scenario is zone text as users write it, then steps: observations of health checks, edits of the zone files, and
+//! queries with what must come back ([`format`] has every key). Each runs twice, on the bytes of DNS messages both times:
+//!
+//! - **pure**: text → config → health tracker → compiled zones → world → responder, with invented time and seeded dice;
+//! - **through sockets**: the same worlds behind the server's own UDP and TCP sockets on loopback, asked by a client that is
+//!   bound to the source address of the step. Health is published from the same tracker rather than probed: a probe needs
+//!   seconds to make up its mind, and what probing sees has tests of its own.
+//!
+//! hickory-proto reads the answers, so that our encoder is never its own judge. A step whose source address is not on
+//! loopback can only run purely; the count of those stands in the output of `cargo test -- --nocapture`.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "in a test an unwrap is an assertion, and its output is captured"
+)]
+
+mod check;
+mod format;
+mod lab;
+mod message;
+mod run;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use format::Scenario;
+use run::{Outcome, Way};
+
+/// A test for every topic, so that one topic can be run by name, and a list of them all.
+macro_rules! topics {
+    ($($topic:ident),* $(,)?) => {
+        const TOPICS: &[&str] = &[$(stringify!($topic)),*];
+        $(#[test] fn $topic() { run_topic(stringify!($topic)); })*
+    };
+}
+
+topics! {
+    additional, alias, any, cname, delegation, edns_client_subnet, failover, geolocation, geoproximity, health, ip_based,
+    latency, multivalue, names, negative, private_zones, record_groups, simple, trees, weighted, wildcards,
+}
+
+#[test]
+fn every_directory_is_a_topic() {
+    let mut directories: Vec<String> =
+        entries(&home()).iter().filter(|path| path.is_dir()).map(|path| stem(path)).collect();
+    directories.sort();
+    assert_eq!(directories, TOPICS);
+}
+
+/// The vectors of section 9 of the behavioural specification that are about answers. 21, 23 and 24 are about probing and
+/// have unit tests in `health` and `probe`; 22 is about calculated checks, which are not there yet.
+#[test]
+fn every_vector_about_answers_is_shown() {
+    let rules: Vec<String> =
+        TOPICS.iter().flat_map(|topic| entries(&home().join(topic))).map(|path| read(&path).rule).collect();
+    let shown = |number: usize| {
+        rules.iter().any(|rule| {
+            let numbers = rule.split(|letter: char| !letter.is_ascii_alphanumeric()).collect::<Vec<_>>();
+            let wanted = number.to_string();
+            numbers.windows(2).any(|pair| pair[0].eq_ignore_ascii_case("vector") && pair[1] == wanted)
+        })
+    };
+    let missing: Vec<usize> = (1..=20).chain([34]).filter(|&number| !shown(number)).collect();
+    assert!(missing.is_empty(), "no scenario names vector {missing:?}");
+}
+
+#[test]
+fn a_typo_in_a_scenario_is_an_error() {
+    let text = "rule = 'r'\nzones = []\n[[step]]\nquery = 'lab.test A'\nexpect = { anwser = [] }";
+    let error = toml::from_str::<Scenario>(text).unwrap_err().to_string();
+    assert!(error.contains("anwser"), "{error}");
+}
+
+/// A runner that never fails shows nothing: each of these expectations is wrong in one way.
+#[test]
+fn a_wrong_expectation_fails() {
+    let zone =
+        "name = 'lab.test'\n[[record]]\nname = 'www'\ntype = 'A'\nttl = 60\nvalues = ['192.0.2.1', '192.0.2.2']\n";
+    let wrong = [
+        ("rcode = 'NXDOMAIN'", "rcode"),
+        ("aa = false, count = 2", "AA"),
+        ("tc = true", "TC"),
+        ("answer = []", "answer"),
+        ("answer = ['www.lab.test. 60 A 192.0.2.1']", "answer"),
+        ("answer = ['www.lab.test. 61 A 192.0.2.1', 'www.lab.test. 60 A 192.0.2.2']", "answer"),
+        ("answer_from = ['www.lab.test. 60 A 192.0.2.1']", "answer"),
+        ("count = 1", "count"),
+        ("count = 2, authority = []", "authority"),
+        ("count = 2, additional = []", "additional"),
+        ("count = 2, scope = 1", "scope"),
+        ("count = 2, scope_at_least = 1", "scope"),
+        ("count = 2, client_subnet = false", "client subnet"),
+        ("count = 2 }\ndraws = 100\nshares = { '192.0.2.1' = 0.5", "share"),
+        ("count = 2 }\ndraws = 100\nfirsts = { '192.0.2.1' = 0.9", "first places"),
+        ("count = 2 }\nshares = { '192.0.2.1' = 1.0", "draws"),
+        ("", "nothing"),
+    ];
+    for (expect, about) in wrong {
+        let step = format!("[[step]]\nquery = 'www.lab.test A'\nsubnet = '203.0.113.0/24'\nexpect = {{ {expect} }}");
+        let text = format!("rule = 'r'\nzones = [\"\"\"\n{zone}\"\"\"]\n{step}");
+        let scenario: Scenario = toml::from_str(&text).unwrap();
+        let failure = run::run(&scenario, Way::Pure).expect_err(expect);
+        assert!(failure.contains(about), "{expect}: {failure}");
+    }
+}
+
+/// Runs every file of a topic both ways; one that fails does not hide the next.
+fn run_topic(topic: &str) {
+    let wanted = std::env::var("SCENARIO").unwrap_or_default();
+    let (mut failures, mut ran, mut steps_not_on_loopback) = (Vec::new(), 0, 0);
+    for path in entries(&home().join(topic)) {
+        let name = format!("{topic}/{}", stem(&path));
+        if !name.contains(&wanted) {
+            continue;
+        }
+        ran += 1;
+        match run_file(&path) {
+            Ok(outcome) => steps_not_on_loopback += outcome.steps_not_on_loopback,
+            Err(failure) => failures.push(format!("{name}\n{failure}")),
+        }
+    }
+    println!("{topic}: {ran} scenarios, {} failed, {steps_not_on_loopback} steps ran only purely", failures.len());
+    assert!(failures.is_empty(), "{} of {ran} scenarios failed\n\n{}", failures.len(), failures.join("\n"));
+}
+
+fn run_file(path: &Path) -> Result<Outcome, String> {
+    let text = fs::read_to_string(path).map_err(|error| error.to_string())?;
+    let scenario: Scenario = toml::from_str(&text).map_err(|error| error.to_string())?;
+    let told = |way: &str, failure: String| format!("  shows: {}\n  {way}: {failure}", scenario.rule);
+    run::run(&scenario, Way::Pure).map_err(|failure| told("pure", failure))?;
+    run::run(&scenario, Way::Sockets).map_err(|failure| told("through sockets", failure))
+}
+
+fn read(path: &Path) -> Scenario {
+    let text = fs::read_to_string(path).unwrap();
+    toml::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+fn home() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios")
+}
+
+/// What is in a directory and is a topic or a scenario, by name.
+fn entries(directory: &Path) -> Vec<PathBuf> {
+    let mut paths: Vec<PathBuf> = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.retain(|path| path.is_dir() || path.extension().is_some_and(|extension| extension == "toml"));
+    paths.sort();
+    paths
+}
+
+fn stem(path: &Path) -> String {
+    path.file_stem().unwrap().to_string_lossy().into_owned()
+}

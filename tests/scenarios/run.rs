@@ -1,0 +1,252 @@
+//! Runs a scenario step by step, purely or through sockets.
+
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap};
+use std::io::{Read, Write};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
+use std::time::Duration;
+
+use fiftythree::serve::{Bound, MAX_TCP_OCTETS, Responder, Serving, TcpLimits, Transport, UdpPath};
+use fiftythree::world::{Publisher, Reader, World};
+
+use crate::check::{Expected, Value, check};
+use crate::format::{Scenario, Step};
+use crate::lab::Lab;
+use crate::message::{Resource, Response, query};
+
+/// The dice of a scenario fall the same way in every run.
+const SEED: u64 = 53;
+/// Five standard deviations: one honest draw in 1.7 million strays farther, and there are about a hundred of them.
+const SIGMAS: f64 = 5.0;
+/// Draws through sockets; each costs a round trip, and the dice are those of the pure run.
+const MOST_DRAWS_THROUGH_SOCKETS: u32 = 300;
+/// Nothing on loopback takes longer, not even on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How the bytes travel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Way {
+    Pure,
+    Sockets,
+}
+
+/// What a run came to.
+#[derive(Debug, Default)]
+pub(crate) struct Outcome {
+    /// Queries from an address that no socket here can have.
+    pub(crate) steps_not_on_loopback: usize,
+}
+
+/// Runs every step; the error names the step, the query, what was expected and what came.
+pub(crate) fn run(scenario: &Scenario, way: Way) -> Result<Outcome, String> {
+    let lab = match (Lab::open(scenario), scenario.refused.is_empty()) {
+        (Ok(lab), true) => lab,
+        (Ok(_), false) => return Err("the zones are accepted".to_owned()),
+        (Err(said), true) => return Err(format!("the zones are refused:\n{said}")),
+        (Err(said), false) => return mentions(&said, &scenario.refused).map(|()| Outcome::default()),
+    };
+    let mut server = Server::start(lab, way)?;
+    let mut outcome = Outcome::default();
+    for (number, step) in (1..).zip(&scenario.steps) {
+        let at = |error: String| format!("step {number} ({}): {error}", step.query.as_deref().unwrap_or("no query"));
+        server.step(step, &mut outcome).map_err(at)?;
+    }
+    Ok(outcome)
+}
+
+fn mentions(said: &str, wanted: &[String]) -> Result<(), String> {
+    match wanted.iter().find(|word| !said.to_lowercase().contains(&word.to_lowercase())) {
+        Some(word) => Err(format!("what is said about the zones does not mention `{word}`:\n{said}")),
+        None => Ok(()),
+    }
+}
+
+/// A lab that can be asked.
+struct Server {
+    lab: Lab,
+    publisher: Publisher,
+    reader: Reader,
+    line: Line,
+}
+
+/// The way between client and server.
+enum Line {
+    Pure(Box<Responder>),
+    Sockets { address: SocketAddr, _serving: Serving },
+}
+
+impl Server {
+    fn start(lab: Lab, way: Way) -> Result<Server, String> {
+        let (publisher, reader) = Publisher::new(lab.world());
+        let line = match way {
+            Way::Pure => Line::Pure(Box::new(Responder::new(lab.responses(), SEED))),
+            Way::Sockets => listen(&lab, &reader).map_err(|error| error.to_string())?,
+        };
+        Ok(Server { lab, publisher, reader, line })
+    }
+
+    fn step(&mut self, step: &Step, outcome: &mut Outcome) -> Result<(), String> {
+        match (&step.query, step.observe.is_empty(), step.reload.is_empty()) {
+            (None, false, true) => self.observe(step),
+            (None, true, false) => self.reload(step),
+            (Some(text), true, true) => self.ask(step, text, outcome),
+            _ => Err("a step is one of `observe`, `reload` and `query`".to_owned()),
+        }
+    }
+
+    /// Takes the observations in turns; each flip is published by itself, as the control loop does.
+    fn observe(&mut self, step: &Step) -> Result<(), String> {
+        for _ in 0..step.times.unwrap_or(1) {
+            for (check, &seen) in &step.observe {
+                if let Some(slot) = self.lab.observe(check, seen)? {
+                    let world = self.lab.world_after(&self.reader.load(), &[slot]);
+                    self.publisher.publish(world);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn reload(&mut self, step: &Step) -> Result<(), String> {
+        let said = self.lab.reload(&step.reload)?;
+        self.publisher.publish(self.lab.world());
+        if step.refused.is_empty() && said.contains("Error") {
+            return Err(format!("the edited zones are refused:\n{said}"));
+        }
+        mentions(&said, &step.refused)
+    }
+
+    fn ask(&mut self, step: &Step, text: &str, outcome: &mut Outcome) -> Result<(), String> {
+        let source = step.from.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
+        if matches!(self.line, Line::Sockets { .. }) && !source.is_loopback() {
+            outcome.steps_not_on_loopback += 1;
+            return Ok(());
+        }
+        if step.expects_nothing() {
+            return Err("nothing is expected of the answer".to_owned());
+        }
+        if step.draws.is_none() && !(step.shares.is_empty() && step.firsts.is_empty()) {
+            return Err("shares need draws".to_owned());
+        }
+        let (packet, question_end) = query(step, text)?;
+        let transport = if step.tcp { Transport::Tcp } else { Transport::Udp };
+        let draws = match self.line {
+            Line::Pure(_) => step.draws.unwrap_or(1),
+            Line::Sockets { .. } => step.draws.unwrap_or(1).min(MOST_DRAWS_THROUGH_SOCKETS),
+        };
+        let expected = Expected::read(&step.expect)?;
+        let mut shares = Tally::of(&step.shares);
+        let mut firsts = Tally::of(&step.firsts);
+        let world = self.reader.load();
+        // Of many draws most are alike, octet by octet: those are read once.
+        let mut seen: HashMap<Vec<u8>, Vec<Resource>> = HashMap::new();
+        for _ in 0..draws {
+            let bytes = self.line.exchange(&world, &packet, source, transport)?;
+            let answers = match seen.entry(bytes) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(new) => {
+                    let response = Response::read(new.key(), &packet, question_end)?;
+                    check(step, &expected, &response)?;
+                    new.insert(response.answers)
+                }
+            };
+            shares.count(answers);
+            firsts.count(answers.get(..1).unwrap_or_default());
+        }
+        shares.check("share", draws)?;
+        firsts.check("share of first places", draws)
+    }
+}
+
+/// Opens the server's own sockets on a free port of loopback.
+fn listen(lab: &Lab, reader: &Reader) -> std::io::Result<Line> {
+    let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    let bound = Bound::bind(&[any_port], 1, UdpPath::default()).map_err(std::io::Error::other)?;
+    let address = bound.addresses()[0];
+    let serving = bound.serve(reader, &lab.responses(), TcpLimits::default(), SEED)?;
+    Ok(Line::Sockets { address, _serving: serving })
+}
+
+impl Line {
+    fn exchange(
+        &mut self,
+        world: &World,
+        packet: &[u8],
+        source: IpAddr,
+        transport: Transport,
+    ) -> Result<Vec<u8>, String> {
+        match (self, transport) {
+            (Line::Pure(responder), _) => {
+                let mut out = vec![0; MAX_TCP_OCTETS];
+                let octets = responder.respond(world, packet, source, transport, &mut out);
+                out.truncate(octets);
+                if octets == 0 { Err("silence".to_owned()) } else { Ok(out) }
+            }
+            (Line::Sockets { address, .. }, Transport::Udp) => {
+                over_udp(*address, packet, source).map_err(|e| e.to_string())
+            }
+            (Line::Sockets { address, .. }, Transport::Tcp) => over_tcp(*address, packet).map_err(|e| e.to_string()),
+        }
+    }
+}
+
+fn over_udp(server: SocketAddr, packet: &[u8], source: IpAddr) -> std::io::Result<Vec<u8>> {
+    let socket = UdpSocket::bind((source, 0))?;
+    socket.set_read_timeout(Some(PATIENCE))?;
+    socket.connect(server)?;
+    socket.send(packet)?;
+    let mut response = vec![0; usize::from(u16::MAX)];
+    let octets = socket.recv(&mut response)?;
+    response.truncate(octets);
+    Ok(response)
+}
+
+/// Over TCP the source is whatever the system takes, 127.0.0.1: std cannot bind before it connects.
+fn over_tcp(server: SocketAddr, packet: &[u8]) -> std::io::Result<Vec<u8>> {
+    let mut stream = TcpStream::connect_timeout(&server, PATIENCE)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    let length = u16::try_from(packet.len()).expect("queries are short");
+    stream.write_all(&[&length.to_be_bytes(), packet].concat())?;
+    let mut length = [0; 2];
+    stream.read_exact(&mut length)?;
+    let mut response = vec![0; usize::from(u16::from_be_bytes(length))];
+    stream.read_exact(&mut response)?;
+    Ok(response)
+}
+
+/// How often values were seen, against how often they should be.
+struct Tally<'s> {
+    values: Vec<Tallied<'s>>,
+}
+
+struct Tallied<'s> {
+    text: &'s str,
+    value: Value,
+    share: f64,
+    seen: u32,
+}
+
+impl<'s> Tally<'s> {
+    fn of(shares: &'s BTreeMap<String, f64>) -> Tally<'s> {
+        let tallied = |(text, &share): (&'s String, &f64)| Tallied { text, value: Value::read(text), share, seen: 0 };
+        Tally { values: shares.iter().map(tallied).collect() }
+    }
+
+    fn count(&mut self, answers: &[Resource]) {
+        for Tallied { value, seen, .. } in &mut self.values {
+            *seen += u32::from(answers.iter().any(|answer| value.is_in(answer)));
+        }
+    }
+
+    /// A share of 0 or 1 has no deviation, so it must be met exactly.
+    fn check(&self, what: &str, draws: u32) -> Result<(), String> {
+        for &Tallied { text, share, seen, .. } in &self.values {
+            let got = f64::from(seen) / f64::from(draws);
+            let deviation = (share * (1.0 - share) / f64::from(draws)).sqrt();
+            if (got - share).abs() > SIGMAS * deviation + 1e-12 {
+                return Err(format!("{what} of {text}: expected {share:.4} ± {:.4}, got {got:.4}", SIGMAS * deviation));
+            }
+        }
+        Ok(())
+    }
+}

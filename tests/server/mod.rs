@@ -1,0 +1,340 @@
+//! The real binary with files of its own, run and asked over loopback. Shared by the tests that need it.
+#![allow(dead_code)] // each test binary uses its part of this
+#![allow(clippy::unwrap_used)] // a test may fail so
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use hickory_proto::op::{Message, Query, ResponseCode};
+use hickory_proto::rr::{Name, RData, RecordType};
+
+/// Far above what anything here takes: only a fault makes a test wait this long, or a machine that is very busy.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+/// How often something is asked again while it is awaited.
+const STEP: Duration = Duration::from_millis(10);
+
+/// A directory with settings and zones.
+pub(crate) struct Lab {
+    directory: tempfile::TempDir,
+}
+
+/// A server that runs.
+pub(crate) struct Running {
+    child: Child,
+    pub(crate) address: SocketAddr,
+    log: Arc<Mutex<String>>,
+    stdout: Arc<Mutex<String>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Transport {
+    Udp,
+    Tcp,
+}
+
+/// The answer in short: its code, and its addresses in order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Answer {
+    pub(crate) code: ResponseCode,
+    pub(crate) addresses: Vec<String>,
+}
+
+impl Lab {
+    /// Settings for any free port, and these zone files.
+    pub(crate) fn new(zones: &[(&str, &str)]) -> Lab {
+        let lab = Lab { directory: tempfile::tempdir().unwrap() };
+        lab.write(
+            "fiftythree.toml",
+            "[dns]\nlisten = ['127.0.0.1:0']\nnsid = 'lab-1'\n[zones]\ndirectory = 'zones'\n[state]\ndirectory = 'state'\n\
+             [admin]\nlisten = '127.0.0.1:0'\n",
+        );
+        fs::create_dir(lab.path("zones")).unwrap();
+        zones.iter().for_each(|(name, text)| lab.write(&format!("zones/{name}"), text));
+        lab
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    /// Writes as careful editors do: beside, then renamed.
+    pub(crate) fn write(&self, name: &str, text: &str) {
+        let (beside, path) = (self.path(".beside"), self.path(name));
+        fs::write(&beside, text).unwrap();
+        fs::rename(&beside, path).unwrap();
+    }
+
+    /// Runs a command to its end.
+    pub(crate) fn run(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().unwrap()
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_fiftythree"));
+        command.args(arguments).current_dir(self.directory.path());
+        command
+            .env("FIFTYTHREE_CONFIG", self.path("fiftythree.toml"))
+            .env_remove("RUST_LOG")
+            .env_remove("JOURNAL_STREAM");
+        command
+    }
+
+    /// Starts the server and waits until it listens.
+    pub(crate) fn serve(&self) -> Running {
+        self.serve_with(&[], &[])
+    }
+
+    /// The same with more arguments and variables.
+    pub(crate) fn serve_with(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Running {
+        let mut command = self.command(&["serve"]);
+        command.args(arguments).envs(variables.iter().copied());
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let log = collect(child.stderr.take().unwrap());
+        let stdout = collect(child.stdout.take().unwrap());
+        let began = Instant::now();
+        let address = loop {
+            let text = stdout.lock().unwrap().clone() + &log.lock().unwrap();
+            if let Some(address) = listening(&text) {
+                break address;
+            }
+            if let Some(status) = child.try_wait().unwrap() {
+                panic!("the server ended ({status}):\n{}", log.lock().unwrap());
+            }
+            assert!(began.elapsed() < PATIENCE, "the server does not listen:\n{text}\n{}", log.lock().unwrap());
+            thread::sleep(STEP);
+        };
+        Running { child, address, log, stdout }
+    }
+}
+
+/// The address in the line that says where the server listens, once that line is whole; in text or in JSON.
+fn listening(text: &str) -> Option<SocketAddr> {
+    let (_, rest) = text.split_once("listening on ").or_else(|| text.split_once("\"address\":\""))?;
+    rest.split_once([',', '"'])?.0.parse().ok()
+}
+
+fn collect(stream: impl Read + Send + 'static) -> Arc<Mutex<String>> {
+    let text = Arc::new(Mutex::new(String::new()));
+    let sink = Arc::clone(&text);
+    thread::spawn(move || {
+        for line in BufReader::new(stream).lines().map_while(Result::ok) {
+            let mut text = sink.lock().unwrap();
+            text.push_str(&line);
+            text.push('\n');
+        }
+    });
+    text
+}
+
+impl Running {
+    pub(crate) fn log(&self) -> String {
+        self.log.lock().unwrap().clone()
+    }
+
+    pub(crate) fn stdout(&self) -> String {
+        self.stdout.lock().unwrap().clone()
+    }
+
+    /// Waits until the log says this.
+    pub(crate) fn wait_for_log(&self, text: &str) {
+        let began = Instant::now();
+        while !self.log().contains(text) {
+            assert!(began.elapsed() < PATIENCE, "the log does not say `{text}`:\n{}", self.log());
+            thread::sleep(STEP);
+        }
+    }
+
+    /// Where the admin side is.
+    pub(crate) fn admin(&self) -> String {
+        let began = Instant::now();
+        loop {
+            let text = self.stdout();
+            if let Some((_, rest)) = text.split_once("admin on http://") {
+                return rest.lines().next().unwrap().to_owned();
+            }
+            assert!(began.elapsed() < PATIENCE, "there is no admin side:\n{text}\n{}", self.log());
+            thread::sleep(STEP);
+        }
+    }
+
+    pub(crate) fn ask(&self, name: &str, transport: Transport) -> Answer {
+        ask(self.address, name, transport)
+    }
+
+    /// Asks until the answer is these addresses; returns how long that took.
+    pub(crate) fn wait_for_answer(&self, name: &str, addresses: &[&str]) -> Duration {
+        let began = Instant::now();
+        loop {
+            let answer = self.ask(name, Transport::Udp);
+            if answer.addresses == addresses {
+                return began.elapsed();
+            }
+            assert!(began.elapsed() < PATIENCE, "{name} is {answer:?}, not {addresses:?}:\n{}", self.log());
+            thread::sleep(STEP);
+        }
+    }
+
+    /// Asks all the time until the answer is this one address; returns how long that took, and each answer that differed
+    /// from the one before.
+    pub(crate) fn follow(&self, name: &str, address: &str) -> (Duration, Vec<String>) {
+        let began = Instant::now();
+        let mut seen: Vec<String> = Vec::new();
+        while seen.last().is_none_or(|last| last != address) {
+            let answer = self.ask(name, Transport::Udp).addresses.join(", ");
+            if seen.last() != Some(&answer) {
+                seen.push(answer);
+            }
+            assert!(began.elapsed() < PATIENCE, "{name} was {seen:?}, not {address}:\n{}", self.log());
+            thread::sleep(STEP);
+        }
+        (began.elapsed(), seen)
+    }
+
+    /// Sends a signal by its name, through the shell: no library of ours does.
+    pub(crate) fn signal(&self, signal: &str) {
+        let kill = format!("kill -{signal} {}", self.child.id());
+        assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
+    }
+
+    /// Stops the server as an init system does.
+    pub(crate) fn stop(mut self) -> ExitStatus {
+        self.signal("TERM");
+        let began = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            assert!(began.elapsed() < PATIENCE, "the server does not stop:\n{}", self.log());
+            thread::sleep(STEP);
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Asks for addresses. A datagram may be lost on a busy machine; it is sent again.
+pub(crate) fn ask(server: SocketAddr, name: &str, transport: Transport) -> Answer {
+    let mut question = Message::query();
+    question.add_query(Query::query(Name::from_ascii(name).unwrap(), RecordType::A));
+    let bytes = question.to_vec().unwrap();
+    let reply = match transport {
+        Transport::Udp => (0..5).find_map(|_| ask_udp(server, &bytes)).expect("no answer over UDP"),
+        Transport::Tcp => ask_tcp(server, &bytes),
+    };
+    let reply = Message::from_vec(&reply).unwrap();
+    assert_eq!(reply.metadata.id, question.metadata.id);
+    let addresses = reply.answers.iter().filter_map(|record| match &record.data {
+        RData::A(address) => Some(Ipv4Addr::from(*address).to_string()),
+        _ => None,
+    });
+    Answer { code: reply.metadata.response_code, addresses: addresses.collect() }
+}
+
+fn ask_udp(server: SocketAddr, question: &[u8]) -> Option<Vec<u8>> {
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
+    socket.connect(server).unwrap();
+    socket.send(question).ok()?;
+    let mut reply = [0; 4096];
+    let octets = socket.recv(&mut reply).ok()?;
+    Some(reply[..octets].to_vec())
+}
+
+fn ask_tcp(server: SocketAddr, question: &[u8]) -> Vec<u8> {
+    let mut stream = TcpStream::connect(server).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let length = u16::try_from(question.len()).unwrap().to_be_bytes();
+    stream.write_all(&[&length, question].concat()).unwrap();
+    let mut length = [0; 2];
+    stream.read_exact(&mut length).unwrap();
+    let mut reply = vec![0; usize::from(u16::from_be_bytes(length))];
+    stream.read_exact(&mut reply).unwrap();
+    reply
+}
+
+/// A web server that says OK to everything until it is stopped; then connections are refused.
+pub(crate) struct WebServer {
+    pub(crate) port: u16,
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl WebServer {
+    /// On a free port.
+    pub(crate) fn start() -> WebServer {
+        WebServer::start_on(0)
+    }
+
+    /// On this port of the loopback. A former server's connections may still hold it for a moment.
+    pub(crate) fn start_on(port: u16) -> WebServer {
+        let began = Instant::now();
+        let listener = loop {
+            match TcpListener::bind(("127.0.0.1", port)) {
+                Ok(listener) => break listener,
+                Err(error) => assert!(began.elapsed() < PATIENCE, "cannot bind port {port}: {error}"),
+            }
+            thread::sleep(STEP);
+        };
+        let port = listener.local_addr().unwrap().port();
+        listener.set_nonblocking(true).unwrap();
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = Arc::clone(&stop);
+        let thread = thread::spawn(move || {
+            while !stopped.load(Ordering::Relaxed) {
+                match listener.accept() {
+                    Ok((stream, _)) => say_ok(stream),
+                    Err(_) => thread::sleep(Duration::from_millis(2)),
+                }
+            }
+        });
+        WebServer { port, stop, thread: Some(thread) }
+    }
+
+    /// Returns when connections are refused.
+    pub(crate) fn stop(mut self) {
+        self.end();
+    }
+
+    fn end(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for WebServer {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+fn say_ok(mut stream: TcpStream) {
+    stream.set_nonblocking(false).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
+    let mut request = [0; 1024];
+    let _ = stream.read(&mut request);
+    let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nConnection: close\r\n\r\nok\n");
+}
+
+/// The text of a process's output.
+pub(crate) fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// A path as it appears in messages.
+pub(crate) fn shown(path: &Path) -> String {
+    path.display().to_string()
+}

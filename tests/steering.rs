@@ -1,0 +1,104 @@
+//! Overrides end to end: the real binary, steered by its own command line over the admin side.
+#![cfg(unix)]
+
+mod server;
+
+use std::process::Output;
+use std::thread;
+use std::time::Duration;
+
+use server::{Lab, Running, Transport, WebServer, text};
+
+const PRIMARY: &str = "192.0.2.11";
+const SECONDARY: &str = "192.0.2.12";
+
+fn zone(port: u16) -> String {
+    let mut zone = "name = 'lab.test'\n".to_owned();
+    for (identifier, role, address) in [("app-blue", "primary", PRIMARY), ("app-green", "secondary", SECONDARY)] {
+        zone.push_str(&format!(
+            "[[record]]\nname = 'app'\ntype = 'A'\nset_identifier = '{identifier}'\nfailover = '{role}'\nttl = 10\n\
+             values = ['{address}']\nhealth_check = '{identifier}'\n\
+             [[health_check]]\nname = '{identifier}'\ntype = 'http'\nip_address = '127.0.0.1'\nport = {port}\n\
+             resource_path = '/'\nrequest_interval = 1\n"
+        ));
+    }
+    zone
+}
+
+fn steer(lab: &Lab, server: &Running, arguments: &[&str]) -> Output {
+    let admin = server.admin();
+    lab.run(&[&["override"], arguments, &["--admin", &admin]].concat())
+}
+
+fn answer(server: &Running) -> Vec<String> {
+    server.ask("app.lab.test.", Transport::Udp).addresses
+}
+
+#[test]
+fn people_turn_an_answer_see_why_and_turn_it_back() {
+    let web = WebServer::start();
+    let lab = Lab::new(&[("lab.test.toml", &zone(web.port))]);
+    let server = lab.serve();
+    assert_eq!(answer(&server), [PRIMARY]);
+
+    let words = ["set", "app-blue", "down", "--reason", "kernel update", "--until", "22:00", "--author", "ada"];
+    let set = steer(&lab, &server, &words);
+    assert!(set.status.success(), "{}", text(&set.stderr));
+    assert!(text(&set.stdout).contains("app-blue down, from "), "{}", text(&set.stdout));
+    assert_eq!(answer(&server), [SECONDARY], "it counts when the command returns");
+    server.wait_for_log("health check app-blue is unhealthy");
+    server.wait_for_log("held down by ada from");
+
+    let list = text(&steer(&lab, &server, &["list"]).stdout);
+    assert!(list.contains("22:00:00, by ada: kernel update"), "{list}");
+    let list = text(&steer(&lab, &server, &["list", "--json"]).stdout);
+    assert!(list.contains("\"pattern\": \"app-blue\""), "{list}");
+
+    let unknown = steer(&lab, &server, &["set", "app-bleu", "down"]);
+    assert_eq!(unknown.status.code(), Some(1));
+    let error = text(&unknown.stderr);
+    assert!(error.contains("no health check is called `app-bleu`") && error.contains("app-blue, app-green"), "{error}");
+
+    assert!(steer(&lab, &server, &["clear", "app-blue"]).status.success());
+    assert_eq!(answer(&server), [PRIMARY]);
+    assert_eq!(steer(&lab, &server, &["clear", "app-blue"]).status.code(), Some(1));
+    assert!(text(&steer(&lab, &server, &["list"]).stdout).contains("no overrides"));
+
+    // It ends by itself.
+    assert!(steer(&lab, &server, &["set", "*-blue", "down", "--for", "2s"]).status.success());
+    assert_eq!(answer(&server), [SECONDARY]);
+    server.wait_for_answer("app.lab.test.", &[PRIMARY]);
+    server.wait_for_log("override of *-blue has ended");
+    assert!(server.stop().success());
+}
+
+#[test]
+fn kill_9_never_loses_an_override_that_was_acknowledged() {
+    let web = WebServer::start();
+    let lab = Lab::new(&[("lab.test.toml", &zone(web.port))]);
+    for round in 0..6_u64 {
+        let server = lab.serve();
+        let action = if round % 2 == 0 { "down" } else { "up" };
+        assert!(steer(&lab, &server, &["set", "app-blue", action]).status.success());
+        // At another moment of the second within which the journal is made durable.
+        thread::sleep(Duration::from_millis(round * 7));
+        drop(server); // SIGKILL
+        let server = lab.serve();
+        let expected = if action == "down" { SECONDARY } else { PRIMARY };
+        assert_eq!(answer(&server), [expected], "round {round}:\n{}", server.log());
+        assert!(server.log().contains("override of app-blue is remembered"), "{}", server.log());
+    }
+    let server = lab.serve();
+    assert!(steer(&lab, &server, &["clear", "*"]).status.success());
+    drop(server);
+    let server = lab.serve();
+    assert!(!server.log().contains("is remembered: held"), "{}", server.log());
+}
+
+#[test]
+fn a_server_that_is_not_there_is_said_so() {
+    let lab = Lab::new(&[]);
+    let output = lab.run(&["override", "list", "--admin", "127.0.0.1:9"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("127.0.0.1:9 cannot be reached"), "{}", text(&output.stderr));
+}
