@@ -193,6 +193,35 @@ async fn the_request_is_the_one_that_route_53_sends() {
     }
 }
 
+#[tokio::test]
+async fn a_path_is_sent_as_it_is_written() {
+    let (sender, mut requests) = tokio::sync::mpsc::channel(1);
+    let server = Server::start(move |mut stream| {
+        let sender = sender.clone();
+        async move {
+            sender.send(read_request(&mut stream).await).await.unwrap();
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await;
+            until_closed(stream).await;
+        }
+    })
+    .await;
+    let cases = [
+        ("", "/"),
+        ("a", "/a"),
+        ("/a/../b//c", "/a/../b//c"),
+        ("//a", "//a"),
+        ("/%2e?x=[1]&y=%", "/%2e?x=[1]&y=%"),
+        ("/a b#c<d>{e}\"\\^`|\u{7f}ü", "/a%20b%23c%3Cd%3E%7Be%7D%22%5C%5E%60%7C%7F%C3%BC"),
+        ("/a\r\nX: y", "/a%0D%0AX:%20y"),
+    ];
+    for (path, target) in cases {
+        let http = HttpRequest { resource_path: path.to_owned(), search_string: None };
+        let (ip, port) = (server.address.ip(), server.address.port());
+        run(HttpProbe::new(&id(), Transport::Plain, &http, None, Some(ip), port), &server, patient()).await;
+        assert_eq!(requests.recv().await.unwrap().lines().next().unwrap(), format!("GET {target} HTTP/1.1"));
+    }
+}
+
 // What is good.
 
 #[tokio::test]
