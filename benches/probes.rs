@@ -154,7 +154,8 @@ fn compare(settings: Settings) {
     for (number, (_, name)) in ROLES.iter().enumerate() {
         let spent = medians(rounds.iter().map(|round| round[number]));
         let Spent { user_us, system_us, resident_mib, peak_mib, .. } = spent;
-        let (all, share) = (a_probe(spent), a_probe(spent) * settings.a_second() / 1e4);
+        let all = median(rounds.iter().map(|round| a_probe(round[number])));
+        let share = all * settings.a_second() / 1e4;
         println!(
             "| {name} | {user_us:.1} | {system_us:.1} | {all:.1} | {share:.1} % | {resident_mib:.1} | {peak_mib:.1} |"
         );
