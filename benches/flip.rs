@@ -12,8 +12,9 @@ use std::time::{Duration, Instant};
 use fiftythree::geo::Locator;
 use fiftythree::health::{CheckSlot, Moment, Observation, Tracker};
 use fiftythree::model::{
-    Content, EndpointCheck, EndpointProtocol, EndpointTarget, FailoverRole, HealthCheck, HealthCheckId,
+    AddressFamily, Content, EndpointCheck, EndpointProtocol, EndpointTarget, FailoverRole, HealthCheck, HealthCheckId,
     HealthCheckKind, HostedZone, HostedZoneId, Name, RecordData, RecordType, ResourceRecordSet, RoutingPolicy,
+    Timeouts,
 };
 use fiftythree::world::{Catalog, Publisher, ServedZone, World};
 use fiftythree::zonetree::Zone;
@@ -71,7 +72,7 @@ fn measure(shape: Shape) {
         let start = Instant::now();
         let transitions = slots
             .into_iter()
-            .filter_map(|slot| tracker.observe(slot, generations[slot.0 as usize], observation, Moment::default()));
+            .flat_map(|slot| tracker.observe(slot, generations[slot.0 as usize], observation, Moment::default()));
         let flipped: Vec<CheckSlot> = transitions.map(|transition| transition.slot).collect();
         let observed = start.elapsed();
         let bits = tracker.bits();
@@ -107,6 +108,8 @@ fn check(number: u32) -> HealthCheck {
             failure_threshold: 1,
             recovery_threshold: 1,
             measure_latency: false,
+            address_family: AddressFamily::default(),
+            timeouts: Timeouts::default(),
         }),
     }
 }

@@ -23,7 +23,8 @@ use std::time::Duration;
 
 use fiftythree::health::{Moment, Observation, Tracker};
 use fiftythree::model::{
-    EndpointCheck, EndpointProtocol, EndpointTarget, HealthCheck, HealthCheckId, HealthCheckKind, HttpRequest,
+    AddressFamily, EndpointCheck, EndpointProtocol, EndpointTarget, HealthCheck, HealthCheckId, HealthCheckKind,
+    HttpRequest, Timeouts,
 };
 use fiftythree::probe::{Prober, ProberSettings};
 use http_body_util::Empty;
@@ -420,13 +421,15 @@ fn check(number: u32, port: u16) -> HealthCheck {
         inverted: false,
         disabled: false,
         kind: HealthCheckKind::Endpoint(EndpointCheck {
-            protocol: EndpointProtocol::Http(HttpRequest { resource_path: path(number), search_string: None }),
+            protocol: EndpointProtocol::Http(HttpRequest { resource_path: path(number), ..HttpRequest::default() }),
             target: EndpointTarget::Address { ip_address: endpoint.ip(), fully_qualified_domain_name: None },
             port: endpoint.port(),
             request_interval: INTERVAL,
             failure_threshold: 3,
             recovery_threshold: 3,
             measure_latency: false,
+            address_family: AddressFamily::default(),
+            timeouts: Timeouts::default(),
         }),
     }
 }

@@ -3,6 +3,7 @@
 //! A set has one writer at a time, so that counting is a load and a store, not a locked instruction; readers may be one
 //! query behind. Each set has cache lines of its own: workers never write next to each other.
 
+use std::fmt;
 use std::ops::{Add, AddAssign};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -13,6 +14,16 @@ pub enum Transport {
     Udp,
     /// A stream of messages with their lengths in front (RFC 7766).
     Tcp,
+}
+
+/// `UDP` or `TCP`.
+impl fmt::Display for Transport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Transport::Udp => "UDP",
+            Transport::Tcp => "TCP",
+        })
+    }
 }
 
 /// Response codes 0 to 15 fit the header, 16 is BADVERS; others are never sent.

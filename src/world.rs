@@ -4,7 +4,7 @@
 //! bits settled from the checks' verdicts, and where clients are. There is one publisher, the control loop; readers load
 //! the world once per query or batch and hold no lock.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use arc_swap::ArcSwap;
 
 use crate::geo::{Client, Locator, PrefixTable};
 use crate::health::{CheckBits, CheckSlot};
-use crate::model::{HostedZoneId, Region, Vpc, VpcId};
+use crate::model::{HostedZoneId, Name, Region, Vpc, VpcId};
 use crate::policy::UsableBits;
 use crate::zonetree::{Bits, QueryName, SuffixTable, Zone};
 
@@ -51,6 +51,8 @@ pub struct ServedZone {
 struct Placed {
     zone: Arc<Zone>,
     first_bit: u32,
+    /// Whether another zone's name lies below this one's.
+    has_zones_below: bool,
 }
 
 /// What the clients of one VPC see besides the public zones.
@@ -76,6 +78,8 @@ pub struct Scene<'w> {
     pub zone: &'w Zone,
     /// Which of its members may be answered.
     pub usable: UsableBits<'w>,
+    /// Whether there may be names below the zone's that are another zone's.
+    pub has_zones_below: bool,
     /// The region of the VPC the client is in, when the zone is private.
     pub vpc_region: Option<Region>,
     locator: &'w Locator,
@@ -112,12 +116,9 @@ impl World {
     /// The same world after `changed` checks flipped: only the zones that they move are settled again.
     pub fn with_health(&self, checks: &CheckBits, changed: &[CheckSlot]) -> World {
         let mut bits = self.bits.clone();
-        // Each zone once, however many of its checks flipped: a data centre that goes takes thousands with it.
-        let mut moved: Vec<u32> =
-            changed.iter().filter_map(|slot| self.catalog.moved_by.get(slot)).flatten().copied().collect();
-        moved.sort_unstable();
-        moved.dedup();
-        for placed in moved.into_iter().map(|zone| &self.catalog.zones[zone as usize]) {
+        // Each zone once, though several of the checks may move it.
+        let moved: BTreeSet<_> = changed.iter().filter_map(|slot| self.catalog.moved_by.get(slot)).flatten().collect();
+        for placed in moved.into_iter().map(|&zone| &self.catalog.zones[zone as usize]) {
             placed.zone.settle(checks, &mut bits, placed.first_bit);
         }
         World { catalog: Arc::clone(&self.catalog), bits, locator: Arc::clone(&self.locator) }
@@ -153,7 +154,8 @@ impl World {
 
     fn scene_in<'w>(&'w self, placed: &'w Placed, vpc_region: Option<Region>) -> Scene<'w> {
         let usable = UsableBits::new(self.bits.usable(), placed.first_bit);
-        Scene { zone: &placed.zone, usable, vpc_region, locator: &self.locator }
+        let has_zones_below = placed.has_zones_below;
+        Scene { zone: &placed.zone, usable, has_zones_below, vpc_region, locator: &self.locator }
     }
 }
 
@@ -172,7 +174,8 @@ impl Catalog {
     /// A catalog of compiled zones. Zones for a VPC that is not among `vpcs` are seen by nobody.
     pub fn build(zones: &[ServedZone], vpcs: &[Vpc]) -> Catalog {
         let mut bit_count = 0;
-        let placed: Box<[Placed]> = zones.iter().map(|served| place(&served.zone, &mut bit_count)).collect();
+        let above: HashSet<Name> = zones.iter().flat_map(|served| ancestors(served.zone.name())).collect();
+        let placed: Box<[Placed]> = zones.iter().map(|served| place(&served.zone, &above, &mut bit_count)).collect();
         let numbered = || (0..).zip(zones);
         let seen_by = |id: &VpcId| numbered().filter(|(_, served)| served.vpcs.contains(id)).collect::<Vec<_>>();
         let public: Vec<_> = numbered().filter(|(_, served)| !served.zone.is_private()).collect();
@@ -196,11 +199,6 @@ impl Catalog {
     /// The zone with this id.
     pub fn zone(&self, id: &HostedZoneId) -> Option<&Arc<Zone>> {
         self.zones().find(|zone| zone.id() == id)
-    }
-
-    /// The zones that a check moves.
-    pub fn moved_by(&self, slot: CheckSlot) -> impl Iterator<Item = &Arc<Zone>> {
-        self.moved_by.get(&slot).into_iter().flatten().map(|&zone| &self.zones[zone as usize].zone)
     }
 
     fn view_of(&self, source: IpAddr) -> Option<&View> {
@@ -235,10 +233,15 @@ impl ZoneTable {
     }
 }
 
-fn place(zone: &Arc<Zone>, next_bit: &mut u32) -> Placed {
+/// `above` are the names above any zone's.
+fn place(zone: &Arc<Zone>, above: &HashSet<Name>, next_bit: &mut u32) -> Placed {
     let first_bit = *next_bit;
     *next_bit += zone.bit_count();
-    Placed { zone: Arc::clone(zone), first_bit }
+    Placed { zone: Arc::clone(zone), first_bit, has_zones_below: above.contains(zone.name()) }
+}
+
+fn ancestors(name: &Name) -> impl Iterator<Item = Name> {
+    std::iter::successors(name.parent(), Name::parent)
 }
 
 fn zones_by_check(zones: &[Placed]) -> HashMap<CheckSlot, Vec<u32>> {

@@ -75,6 +75,17 @@ fn check_takes_single_files() {
 }
 
 #[test]
+fn check_finds_the_geo_database_that_serve_would_refuse() {
+    let lab = Lab::new(&[("lab.test.toml", ZONE)]);
+    lab.write("broken.mmdb", "no database");
+    lab.write("fiftythree.toml", "[zones]\ndirectory = 'zones'\n[location]\ngeoip = ['broken.mmdb']\n");
+    let output = lab.run(&["check", "--config", "fiftythree.toml"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("broken.mmdb"), "{}", text(&output.stderr));
+    assert!(lab.run(&["check", "--config", "fiftythree.toml", "zones/lab.test.toml"]).status.success());
+}
+
+#[test]
 fn a_wrong_command_line_is_code_2() {
     assert_eq!(Lab::new(&[]).run(&["srve"]).status.code(), Some(2));
 }

@@ -54,6 +54,33 @@ fn people_turn_an_answer_see_why_and_turn_it_back() {
     let list = text(&steer(&lab, &server, &["list", "--json"]).stdout);
     assert!(list.contains("\"pattern\": \"app-blue\""), "{list}");
 
+    let health = |arguments: &[&str]| {
+        let admin = server.admin();
+        lab.run(&[&["health"], arguments, &["--admin", &admin]].concat())
+    };
+    let overview = text(&health(&[]).stdout);
+    assert!(overview.contains("2 health checks, 1 unhealthy"), "{overview}");
+    assert!(overview.contains("unhealthy (held)"), "{overview}");
+    assert!(overview.contains("Success: HTTP Status Code 200, OK"), "{overview}");
+    let details = text(&health(&["app-blue"]).stdout);
+    for says in [
+        "kernel update",
+        "app.lab.test. A app-blue",
+        "first byte",
+        "held down by ada",
+        "more failures in a row make it",
+    ] {
+        assert!(details.contains(says), "{says} in\n{details}");
+    }
+    let json: serde_json::Value = serde_json::from_slice(&health(&["--json"]).stdout).unwrap();
+    assert_eq!(json["checks"][0]["status"], "unhealthy");
+    assert_eq!(json["checks"][0]["held"]["reason"], "kernel update");
+    assert_eq!(json["checks"][0]["last_result"]["passed"], true);
+    assert_eq!(json["checks"][1]["records"][0], "app.lab.test. A app-green");
+    let nobody = health(&["nobody"]);
+    assert_eq!(nobody.status.code(), Some(1));
+    assert!(text(&nobody.stderr).contains("app-blue, app-green"), "{}", text(&nobody.stderr));
+
     let unknown = steer(&lab, &server, &["set", "app-bleu", "down"]);
     assert_eq!(unknown.status.code(), Some(1));
     let error = text(&unknown.stderr);

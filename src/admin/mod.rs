@@ -3,6 +3,7 @@
 //! ```text
 //!  GET    /healthz                    200 while the process runs
 //!  GET    /readyz                     200 once queries are answered, 503 before and while it stops
+//!  GET    /v1/health?name=…&history=1 what is believed of health checks, and why
 //!  GET    /v1/overrides               what people say of health checks
 //!  POST   /v1/overrides               say it: {"pattern", "action", "reason", "author", "from", "until"}
 //!  DELETE /v1/overrides?pattern=…     take it back
@@ -13,6 +14,7 @@
 
 mod connections;
 mod guard;
+mod health;
 mod overrides;
 pub mod shapes;
 
@@ -57,6 +59,7 @@ fn router(door: Door) -> Router {
     Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
+        .route("/v1/health", get(health::report))
         .route("/v1/overrides", get(overrides::list).post(overrides::set).delete(overrides::clear))
         .fallback(|| async { refusal(StatusCode::NOT_FOUND, "there is nothing here") })
         .method_not_allowed_fallback(|| async { refusal(StatusCode::METHOD_NOT_ALLOWED, "not by this method") })

@@ -77,6 +77,151 @@ pub struct SteeredShape {
     pub warning: Option<String>,
 }
 
+/// What is believed of a check.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StatusShape {
+    /// Its records may answer.
+    Healthy,
+    /// Its records answer only when all others are unhealthy too.
+    Unhealthy,
+}
+
+/// The health of all checks, or of those that were asked for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct HealthShape {
+    /// The server's clock.
+    pub now: String,
+    /// Since when it runs.
+    pub started: String,
+    /// By name.
+    pub checks: Vec<CheckShape>,
+    /// In the order in which they were set.
+    pub overrides: Vec<OverrideShape>,
+}
+
+/// A check.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CheckShape {
+    /// What people call it.
+    pub name: String,
+    /// What Route 53's API calls it.
+    pub id: String,
+    /// `http`, `https`, `tcp`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Whom it asks.
+    pub endpoint: String,
+    /// What counts.
+    pub status: StatusShape,
+    /// Since when.
+    pub since: String,
+    /// What would count without overrides.
+    pub without_overrides: StatusShape,
+    /// Whether there was no result yet, so that it counts as healthy.
+    pub waiting: bool,
+    /// No longer asked, and healthy.
+    pub disabled: bool,
+    /// Turned around.
+    pub inverted: bool,
+    /// The override that counts.
+    pub held: Option<HeldShape>,
+    /// What was seen last.
+    pub last_result: Option<ResultShape>,
+    /// What comes next.
+    pub next: Option<NextShape>,
+    /// The records that use it.
+    pub records: Vec<String>,
+    /// Changes of the verdict, the latest first; only when asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub transitions: Vec<TransitionShape>,
+    /// What was seen, the latest first, results that say the same as one; only when asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub results: Vec<ResultsShape>,
+}
+
+/// People's word on a check.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeldShape {
+    /// What it has to be.
+    pub action: ActionShape,
+    /// The name or glob that was said.
+    pub pattern: String,
+    /// Who.
+    pub author: String,
+    /// Why.
+    pub reason: String,
+    /// Since when.
+    pub from: String,
+    /// Until when, if it ends by itself.
+    pub until: Option<String>,
+}
+
+/// A result.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ResultShape {
+    /// When.
+    pub at: String,
+    /// Whether the endpoint did as it should.
+    pub passed: bool,
+    /// Whether there was no result at all: a metric without data.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub missing: bool,
+    /// In Route 53's words.
+    pub status: String,
+    /// Until the connection stood, TLS included, in milliseconds.
+    pub connect_ms: Option<f64>,
+    /// From then until the response began.
+    pub first_byte_ms: Option<f64>,
+    /// The whole probe, without looking up a name.
+    pub total_ms: f64,
+    /// Whether it was seen before the server was started: it is remembered.
+    pub remembered: bool,
+}
+
+/// What comes next.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NextShape {
+    /// When the next probe begins; absent when that is any moment.
+    pub probe_at: Option<String>,
+    /// How many results of the other kind, in a row, turn the endpoint's state.
+    pub results_needed: u8,
+    /// Whether those are passes; else they are failures.
+    pub passes: bool,
+    /// What the check is then, unless an override holds it.
+    pub then: StatusShape,
+    /// When that can be at the earliest.
+    pub earliest: String,
+}
+
+/// A change of the verdict.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TransitionShape {
+    /// When.
+    pub at: String,
+    /// To what.
+    pub to: StatusShape,
+    /// Why.
+    pub why: String,
+}
+
+/// Results in a row that said the same.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ResultsShape {
+    /// When it was seen first.
+    pub first: String,
+    /// When it was seen last.
+    pub last: String,
+    /// How many times.
+    pub count: u32,
+    /// Whether the endpoint did as it should.
+    pub passed: bool,
+    /// In Route 53's words.
+    pub status: String,
+    /// The longest probe of them.
+    pub slowest_ms: f64,
+}
+
 /// Why something cannot be done.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ErrorShape {

@@ -15,6 +15,7 @@ use arrayvec::ArrayVec;
 
 pub use resolve::resolve;
 
+use crate::model::MAX_ALIAS_CHAIN;
 pub use crate::policy::Dice;
 pub use crate::zonetree::{Data, QueryName, Records};
 
@@ -54,7 +55,7 @@ pub enum Rcode {
 /// The most parts the answer section can have: a CNAME chain, and eight record sets of a multivalue group at its end.
 pub const MAX_ANSWER_PARTS: usize = MAX_CHAIN + 8;
 /// The most CNAMEs and aliases that are followed (spec 1.10 leaves it open: a guard, far above real chains).
-pub const MAX_CHAIN: usize = 16;
+pub const MAX_CHAIN: usize = MAX_ALIAS_CHAIN;
 /// The most record sets in the additional section: A and AAAA of sixteen name servers. A referral needs them all (RFC
 /// 9471), and more than thirteen, which is what the root has, are not seen.
 pub const MAX_ADDITIONAL_PARTS: usize = 32;

@@ -1,10 +1,12 @@
 //! From a query to an answer: zone, name, wildcard, delegation, CNAME chain, policy, alias, NODATA, NXDOMAIN.
 
+use std::net::IpAddr;
+
 use arrayvec::ArrayVec;
 
-use super::{Answer, MAX_CHAIN, Need, Owner, Part, Query, Rcode};
+use super::{Answer, MAX_CHAIN, Need, Owner, Part, Query, QueryName, Rcode};
 use crate::geo::Client;
-use crate::model::{RecordType, Ttl};
+use crate::model::{MAX_NAME_OCTETS, RecordType, Ttl};
 use crate::policy::Dice;
 use crate::world::{Scene, World};
 use crate::zonetree::{Found, GroupIndex, MemberContent, NodeIndex, Records, Zone};
@@ -22,9 +24,9 @@ pub fn resolve<'w>(query: &Query<'_>, world: &'w World, dice: &mut Dice) -> Answ
     let mut answer = Answer::empty(Rcode::NoError);
     answer.authoritative = true;
     answer.zone_octets = scene.zone.name().wire().len();
-    let question = query.name.wire();
+    let (question, asked) = (query.name.wire(), query.record_type);
     let mut resolution =
-        Resolution { scene, client, dice, question, asked: query.record_type, longest_denial: None, answer };
+        Resolution { world, source: query.source, scene, client, dice, question, asked, longest_denial: None, answer };
     resolution.answer_at(question_leads(query, resolution.scene.zone));
     if resolution.scene.vpc_region.is_some() {
         // ECS is ignored for private zones (Developer Guide, "How Route 53 uses EDNS0").
@@ -82,6 +84,8 @@ fn is_at(query: &Query<'_>, zone: &Zone, node: NodeIndex) -> bool {
 
 /// One answer in the making.
 struct Resolution<'w, 'd> {
+    world: &'w World,
+    source: IpAddr,
     scene: Scene<'w>,
     client: Client<'w>,
     dice: &'d mut Dice,
@@ -126,6 +130,10 @@ impl<'w> Resolution<'w, '_> {
                 // A circle: no record stands in an answer twice (RFC 2181 section 5).
                 return;
             }
+            if self.is_another_zones(owner) {
+                // The chain ends at the zone's edge (docs/decisions/0002-answers.md).
+                return self.confirm(&chosen);
+            }
         }
     }
 
@@ -146,6 +154,22 @@ impl<'w> Resolution<'w, '_> {
         // Names in data are in the case they were written in.
         let same = |part: &Part<'w>| self.labels(part.owner).eq_ignore_ascii_case(self.labels(owner));
         self.answer.answer.iter().any(same)
+    }
+
+    /// Whether a zone of ours below this one answers for the name. Few zones have one, and only they pay for the look.
+    fn is_another_zones(&self, owner: Owner<'_>) -> bool {
+        if !self.scene.has_zones_below {
+            return false;
+        }
+        let mut wire: ArrayVec<u8, MAX_NAME_OCTETS> = ArrayVec::new();
+        let parts = [self.labels(owner), self.scene.zone.name().wire()];
+        let fits = parts.iter().all(|part| wire.try_extend_from_slice(part).is_ok());
+        let mut name = QueryName::default();
+        if !fits || name.read(&wire, 0).is_err() {
+            return false;
+        }
+        let scene = self.world.scene(&name, self.source);
+        scene.is_some_and(|scene| !std::ptr::eq(scene.zone, self.scene.zone))
     }
 
     /// The labels of an owner left of the zone's name.

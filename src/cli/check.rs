@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use serde_json::{Value, json};
 
 use crate::config::{self, Configuration, Fault, Settings, SourceFile, Style};
+use crate::control::read_database;
 use crate::store::{Overrides, SettingsSource, read_zone_files, read_zone_list};
 
 use super::{print, print_error, settings};
@@ -75,8 +76,16 @@ fn find(source: &SettingsSource, files: &[PathBuf]) -> Findings {
     let zones = config::read_zones(&read.files, &settings);
     faults.extend(read.faults);
     faults.extend(zones.faults);
+    if files.is_empty() {
+        faults.extend(database_faults(&settings));
+    }
     let sources = sources.into_iter().chain(read.files).collect();
     Findings { sources, faults, configuration: zones.configuration }
+}
+
+/// A database that cannot be used keeps the server from starting, so it is read here too.
+fn database_faults(settings: &Settings) -> Vec<Fault> {
+    settings.location.geoip.iter().filter_map(|path| read_database(path).err()).map(|fault| *fault).collect()
 }
 
 fn nothing_before(_: &Path) -> Option<SourceFile> {

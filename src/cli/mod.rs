@@ -1,8 +1,10 @@
 //! The command line: what a person types, and what they read.
 //!
-//! `serve` runs the server, `check` finds faults before they are served, `query` asks as `dig` does, `override` steers.
+//! `serve` runs the server, `check` finds faults before they are served, `query` asks as `dig` does, `health` shows what the
+//! server believes, `override` steers.
 
 mod check;
+mod health;
 mod logging;
 mod overrides;
 mod query;
@@ -29,6 +31,7 @@ Try it:
   fiftythree query www.lab.test                     in another terminal
   fiftythree query weighted.lab.test --count 100    which answers, how often
   fiftythree check                                  every fault in settings and zones
+  fiftythree health                                 what the server believes, and why
 
 Settings are looked for as --config, $FIFTYTHREE_CONFIG, ./config/fiftythree.toml, /etc/fiftythree/fiftythree.toml.";
 
@@ -46,6 +49,7 @@ enum Command {
     Serve(serve::ServeArguments),
     Check(check::CheckArguments),
     Query(query::QueryArguments),
+    Health(health::HealthArguments),
     Override(overrides::OverrideArguments),
     /// Print the version and what it was built for
     Version,
@@ -57,6 +61,7 @@ pub fn run() -> ExitCode {
         Command::Serve(arguments) => serve::run(arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Query(arguments) => query::run(&arguments),
+        Command::Health(arguments) => health::run(&arguments),
         Command::Override(arguments) => overrides::run(arguments),
         Command::Version => Ok(version::run()),
     };
@@ -107,6 +112,8 @@ mod tests {
             "fiftythree override set app-* up --for 30m --from 21:00 --admin 127.0.0.1:8053",
             "fiftythree override clear app-blue",
             "fiftythree override list --json",
+            "fiftythree health",
+            "fiftythree health app-* --watch --json --admin 127.0.0.1:8053",
             "fiftythree version",
         ];
         for line in usual {

@@ -11,6 +11,9 @@ use crate::admin::shapes::{ActionShape, OverrideShape, OverridesShape, SteeredSh
 use super::side_door::{ServerArguments, SideDoor};
 use super::{print, print_error, when};
 
+/// How many checks are named before they are only counted.
+const NAMED: usize = 10;
+
 const EXAMPLES: &str = "\
 Examples:
   fiftythree override set app-blue down --reason \"kernel update\" --until 22:00
@@ -172,7 +175,11 @@ pub(super) fn describe(shape: &OverrideShape) -> String {
     if !reason.is_empty() {
         text.push_str(&format!(": {reason}"));
     }
-    let checks = if checks.is_empty() { "no check has such a name now".to_owned() } else { checks.join(", ") };
+    let checks = match checks.as_slice() {
+        [] => "no check has such a name now".to_owned(),
+        few if few.len() <= NAMED => few.join(", "),
+        many => format!("{} and {} more", many[..NAMED].join(", "), many.len() - NAMED),
+    };
     text.push_str(&format!("\n    checks: {checks}\n"));
     text
 }

@@ -1,6 +1,6 @@
 //! Talking to a running server over its side door.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +11,7 @@ use reqwest::{Client, Method, StatusCode, Url};
 use serde::de::DeserializeOwned;
 
 use crate::admin::shapes::ErrorShape;
+use crate::config::reachable;
 
 use super::settings;
 
@@ -112,16 +113,6 @@ fn refused(server: SocketAddr, status: StatusCode, text: &str) -> String {
     let named = known[..known.len() - more].join(", ");
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
     format!("{error}\n  there is: {named}{more}")
-}
-
-/// A server that listens on every address is reached over loopback.
-fn reachable(server: SocketAddr) -> SocketAddr {
-    let ip = match server.ip() {
-        IpAddr::V4(v4) if v4.is_unspecified() => IpAddr::from([127, 0, 0, 1]),
-        IpAddr::V6(v6) if v6.is_unspecified() => IpAddr::from([0, 0, 0, 0, 0, 0, 0, 1]),
-        other => other,
-    };
-    SocketAddr::new(ip, server.port())
 }
 
 /// The side door speaks plain HTTP; a client that trusts nobody needs no certificates of the system.

@@ -19,13 +19,41 @@ pub(super) struct Findings<'f> {
 
 /// Reads a file's text with every syntax error at once; what could be read is returned all the same.
 pub(super) fn parse(file: &SourceFile) -> (DeTable<'_>, Findings<'_>) {
-    let (root, errors) = DeTable::parse_recoverable(&file.text);
+    let (mut root, mut errors) = DeTable::parse_recoverable(&file.text);
+    let swallowed = swallowed(&errors, &file.text);
+    if let Some(from) = swallowed {
+        (root, errors) = DeTable::parse_recoverable(&file.text[..from]);
+        errors.retain(|error| !error.message().contains("unclosed array"));
+    }
     let mut findings = Findings { file, broken: Vec::new(), faults: Vec::new() };
     for error in &errors {
         findings.syntax_error(error);
     }
+    if let Some(from) = swallowed {
+        findings.never_closed(from);
+    }
     findings.broken = disjoint(findings.broken);
     (root.into_inner(), findings)
+}
+
+/// Where that begins which a list swallowed that is never closed: the parser takes all that follows for its elements, and
+/// stumbles over every word of it. The sign is a line of its own, `[[header]]` or `key = …`, that is taken for an element.
+fn swallowed(errors: &[toml::de::Error], text: &str) -> Option<usize> {
+    let starts = errors.iter().filter_map(|error| {
+        let at = error.span()?.start.min(text.len());
+        let line_start = text.get(..at)?.rfind('\n').map_or(0, |newline| newline + 1);
+        let line = text[line_start..].lines().next()?.trim();
+        let is_header = line.starts_with('[') && line.contains(']') && !line.contains(['"', '\'', ',']);
+        let is_key = line.split_once('=').is_some_and(|(key, _)| {
+            let key = key.trim();
+            !key.is_empty() && key.bytes().all(|octet| octet.is_ascii_alphanumeric() || b"_-".contains(&octet))
+        });
+        let is_bare_word = error.message().contains("string values must be quoted");
+        let is_first = text[line_start..at].trim().is_empty();
+        let is_element = is_first && error.message().contains("missing comma between array elements");
+        ((is_element && (is_header || is_key)) || (is_bare_word && is_header)).then_some(line_start)
+    });
+    starts.min()
 }
 
 /// The same places in order, those that touch made one.
@@ -88,7 +116,7 @@ impl<'f> Findings<'f> {
         touches || (self.has_broken_syntax() && *span == (0..0))
     }
 
-    /// True when an error has been noted within the span.
+    /// True when an error has been noted since `mark` was taken.
     pub(super) fn has_error_since(&self, mark: usize) -> bool {
         self.faults[mark..].iter().any(Fault::is_error)
     }
@@ -107,6 +135,29 @@ impl<'f> Findings<'f> {
     pub(super) fn into_faults(mut self) -> Vec<Fault> {
         self.faults.sort_by_key(|fault| fault.span.as_ref().map(|span| span.start));
         self.faults
+    }
+
+    /// Notes a list without an end once, at the last line before what it swallowed, and takes the rest of the file as unread. An
+    /// error that stands there already, such as an open quotation mark, says it better.
+    fn never_closed(&mut self, from: usize) {
+        let text = self.text();
+        let mut end = from;
+        let mut line_start = from;
+        for line in text[..from].split_inclusive('\n').rev() {
+            line_start -= line.len();
+            let content = line.trim();
+            if !content.is_empty() && !content.starts_with('#') {
+                end = line_start + line.trim_end().len();
+                break;
+            }
+        }
+        let is_said = self.broken.iter().any(|broken| line_start <= broken.end && broken.start < from);
+        self.broken.push(line_start..text.len());
+        if !is_said {
+            self.error(end..end, "the list is not closed")
+                .label("expected `]`")
+                .hint("what follows in this file was not looked at");
+        }
     }
 
     fn syntax_error(&mut self, error: &toml::de::Error) {
@@ -142,6 +193,12 @@ fn explain(message: &str, text: &str, span: &Range<usize>) -> Said {
     if is_value || message.contains("invalid integer") {
         let hint = "everything but numbers, `true` and `false` stands in quotes: \"…\" or '…'";
         return Said { span, message: "neither a number nor a text in quotes".to_owned(), hint: Some(hint.to_owned()) };
+    }
+    if message.contains("invalid basic string, expected `\"`")
+        || message.contains("invalid literal string, expected `'`")
+    {
+        let hint = "a text ends on its line, with the quotation mark it began with: \"…\" or '…'";
+        return Said { span, message: "the text is not closed".to_owned(), hint: Some(hint.to_owned()) };
     }
     let is_twice = message.contains("duplicate key");
     let hint =

@@ -42,10 +42,15 @@ pub(super) enum Shape {
         least: i64,
         most: i64,
     },
+    AnyNumber,
     Boolean,
     Duration(Bounds),
     Table(&'static Keys),
     Tables(&'static Keys),
+    /// A list of HTTP statuses and ranges of them.
+    Statuses,
+    /// A table with the user's own keys and texts.
+    NamedText,
     /// A table with the user's own keys and lists of texts.
     NamedTexts,
     /// A table with the user's own keys and durations.
@@ -97,7 +102,19 @@ impl Keys {
             ("path", "resource_path"),
             ("interval", "request_interval"),
             ("threshold", "failure_threshold"),
+            ("ComparisonOperator", "comparison"),
+            ("url", "prometheus"),
+            ("headers", "request_headers"),
+            ("expected_statuses", "expected_status"),
+            ("status_code", "expected_status"),
+            ("timeout", "response_timeout"),
+            ("verify_certificate", "judge_certificate"),
+            ("tls_verify", "judge_certificate"),
+            ("ca_file", "certificate_authorities"),
+            ("expression", "query"),
             ("EnableSNI", "enable_sni"),
+            ("children", "child_health_checks"),
+            ("health_checks", "child_health_checks"),
             ("set_id", "set_identifier"),
             ("ContinentCode", "continent"),
             ("CountryCode", "country"),
@@ -128,10 +145,10 @@ impl Keys {
         let kept: &[(&str, &str)] = &[
             ("alias_target", "`[[alias_target]]` is kept for later and not supported yet"),
             ("traffic_policy", "`[[traffic_policy]]` is kept for later and not supported yet"),
-            ("child_health_checks", "calculated health checks are not supported yet"),
-            ("health_threshold", "calculated health checks are not supported yet"),
-            ("alarm_identifier", "metric health checks are not supported yet"),
-            ("insufficient_data_health_status", "metric health checks are not supported yet"),
+            (
+                "alarm_identifier",
+                "a metric check asks a Prometheus: write `prometheus`, `query`, `comparison` and `threshold`",
+            ),
             ("regions", "the checks of this server come from where it runs; there are no checker regions"),
         ];
         kept.iter().find(|(kept, _)| *kept == name).map(|(_, hint)| *hint)
@@ -146,10 +163,13 @@ impl Shape {
             Shape::Texts => "a list of texts".to_owned(),
             Shape::Integer { least, most } => format!("a whole number from {least} to {most}"),
             Shape::Number { least, most } => format!("a number from {least} to {most}"),
+            Shape::AnyNumber => "a finite number".to_owned(),
             Shape::Boolean => "`true` or `false`".to_owned(),
             Shape::Duration(bounds) => format!("a duration: {}", bounds.describe()),
             Shape::Table(_) => "a table".to_owned(),
             Shape::Tables(_) => "a list of tables".to_owned(),
+            Shape::Statuses => "a list of statuses and ranges, such as [\"200-299\", 404]".to_owned(),
+            Shape::NamedText => "a table of names with texts".to_owned(),
             Shape::NamedTexts => "a table of names with lists of texts".to_owned(),
             Shape::NamedDurations(_) => "a table of names with durations".to_owned(),
         }
@@ -180,7 +200,11 @@ impl Bounds {
     /// Such as "from 1 to 3600 whole seconds".
     pub(super) fn describe(self) -> String {
         let whole = if self.grain == Grain::Second { "whole " } else { "" };
-        format!("from {} to {} {whole}seconds", self.least.as_secs(), self.most.as_secs())
+        let most = self.most.as_secs();
+        match self.least.subsec_millis() {
+            0 => format!("from {} to {most} {whole}seconds", self.least.as_secs()),
+            milliseconds => format!("from {milliseconds} milliseconds to {most} seconds"),
+        }
     }
 
     /// Texts that fit.
@@ -227,6 +251,7 @@ pub(super) const SETTINGS: Keys = Keys {
         optional("health", Shape::Table(&HEALTH), "How health checks start."),
         optional("state", Shape::Table(&STATE), "Where the server keeps what it must remember."),
         optional("admin", Shape::Table(&ADMIN), "Status page, metrics, explain, Route 53 API."),
+        optional("webhook", Shape::Table(&WEBHOOK), "Who is told when a health check changes."),
         optional("log", Shape::Table(&LOG), "What is written to stderr."),
     ],
 };
@@ -340,12 +365,19 @@ pub(super) const VPC: Keys = Keys {
 
 pub(super) const HEALTH: Keys = Keys {
     what: "`[health]`",
-    keys: &[optional(
-        "wait_for_first_result",
-        // Who waits longer than an hour for port 53 has other troubles.
-        Shape::Duration(Bounds::milliseconds(0, 3_600_000)),
-        "How long the server waits for the first result of each check before it answers. Default: \"10s\".",
-    )],
+    keys: &[
+        optional(
+            "wait_for_first_result",
+            // Who waits longer than an hour for port 53 has other troubles.
+            Shape::Duration(Bounds::milliseconds(0, 3_600_000)),
+            "How long the server waits for the first result of each check before it answers. Default: \"10s\".",
+        ),
+        optional(
+            "certificate_authorities",
+            Shape::Texts,
+            "PEM files that `judge_certificate` trusts, relative to this file. Default: those of the system.",
+        ),
+    ],
 };
 
 pub(super) const STATE: Keys = Keys {
@@ -360,6 +392,15 @@ pub(super) const STATE: Keys = Keys {
 pub(super) const ADMIN: Keys = Keys {
     what: "`[admin]`",
     keys: &[optional("listen", Shape::Text, "Address and port; \"off\" for none. Default: \"127.0.0.1:8053\".")],
+};
+
+pub(super) const WEBHOOK: Keys = Keys {
+    what: "`[webhook]`",
+    keys: &[optional(
+        "url",
+        Shape::Text,
+        "Where each change of a health check is posted as JSON, with a `text` that Slack shows; none when absent.",
+    )],
 };
 
 pub(super) const LOG: Keys = Keys {
@@ -488,7 +529,11 @@ pub(super) const HEALTH_CHECK: Keys = Keys {
     keys: &[
         required("name", Shape::Text, "What records call it; unique over all files."),
         optional("id", Shape::Text, "What the API calls it, a lower-case UUID; follows from the name when absent."),
-        optional("type", Shape::Choice(&["http", "https", "tcp"]), "How the endpoint is asked."),
+        optional(
+            "type",
+            Shape::Choice(&["http", "https", "tcp", "calculated", "metric", "manual"]),
+            "How its status is found: by asking an endpoint, counting other checks, asking a Prometheus, or as you say.",
+        ),
         optional("ip_address", Shape::Text, "The endpoint's address."),
         optional(
             "fqdn",
@@ -522,6 +567,82 @@ pub(super) const HEALTH_CHECK: Keys = Keys {
         optional("disabled", Shape::Boolean, "No longer asked, and healthy from then on. Default: false."),
         optional("measure_latency", Shape::Boolean, "Keeps latency figures. Default: false."),
         optional("enable_sni", Shape::Boolean, "Whether https sends `fqdn` in the TLS handshake. Default: true."),
+        optional("expected_status", Shape::Statuses, "Which statuses are good. Default: [\"200-399\"]."),
+        optional("request_headers", Shape::NamedText, "Headers that http and https send besides their own."),
+        // What takes longer than a minute to connect or to answer helps no failover.
+        optional(
+            "connect_timeout",
+            Shape::Duration(Bounds::milliseconds(10, 60_000)),
+            "How long connecting may take, TLS included. Default: 4 s, for tcp 10 s.",
+        ),
+        optional(
+            "response_timeout",
+            Shape::Duration(Bounds::milliseconds(10, 60_000)),
+            "How long http and https wait for the status. Default: 2 s.",
+        ),
+        optional(
+            "body_timeout",
+            Shape::Duration(Bounds::milliseconds(10, 60_000)),
+            "How long they then wait for `search_string`. Default: 2 s.",
+        ),
+        optional(
+            "judge_certificate",
+            Shape::Boolean,
+            "Whether https demands a valid certificate, for `fqdn` or else the address. Default: false.",
+        ),
+        optional(
+            "address_family",
+            Shape::Choice(&["ipv4", "ipv6"]),
+            "Which addresses of `fqdn` are asked when there is no `ip_address`. Default: \"ipv4\".",
+        ),
+        optional(
+            "child_health_checks",
+            Shape::Texts,
+            "The names or ids of the checks that a calculated one counts, at most 256.",
+        ),
+        optional(
+            "health_threshold",
+            Shape::Integer { least: 0, most: 256 },
+            "How many of its children must be healthy for a calculated check to be.",
+        ),
+        optional(
+            "prometheus",
+            Shape::Text,
+            "The base URL that a metric check asks, such as \"http://127.0.0.1:9090\".",
+        ),
+        optional("query", Shape::Text, "PromQL that gives a number, or several of which none may be bad."),
+        optional(
+            "comparison",
+            Shape::Choice(&[
+                "greater_than_threshold",
+                "greater_than_or_equal_to_threshold",
+                "less_than_threshold",
+                "less_than_or_equal_to_threshold",
+            ]),
+            "Which numbers are bad: a metric check is unhealthy when this is so.",
+        ),
+        optional("threshold", Shape::AnyNumber, "What the numbers of a metric check are compared with."),
+        optional(
+            "period",
+            Shape::Duration(Bounds::seconds(1, 86_400)),
+            "From one evaluation of a metric check to the next. Default: 60.",
+        ),
+        optional(
+            "evaluation_periods",
+            // With more than a hundred nobody waits for the outcome.
+            Shape::Integer { least: 1, most: 100 },
+            "How many evaluations in a row must be bad, or without data. Default: 1.",
+        ),
+        optional(
+            "insufficient_data_health_status",
+            Shape::Choice(&["healthy", "unhealthy", "last_known_status"]),
+            "What a metric check is without data. Default: \"last_known_status\".",
+        ),
+        optional(
+            "status",
+            Shape::Choice(&["healthy", "unhealthy"]),
+            "What a manual check is. In Route 53: On and Off.",
+        ),
         optional(
             "deleted",
             Shape::Boolean,

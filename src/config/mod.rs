@@ -1,13 +1,14 @@
 //! Text ⇄ model: what users write in TOML, read into the nouns of Route 53, and every fault of every file with its place.
 //!
-//! Pure: files come in as text that somebody else has read. A text goes through three hands: [`document`] finds the syntax
-//! errors, [`table`] walks the tables by the key lists in [`keys`], and `settings` and `zones` turn each table into its
+//! Pure: files come in as text that somebody else has read. A text goes through three hands: `document` finds the syntax
+//! errors, `table` walks the tables by the key lists in `keys`, and `settings` and `zones` turn each table into its
 //! record on its own, so that one bad value does not hide the next. [`settle()`] decides which texts may be served.
 
 mod document;
 mod fault;
 mod id;
 mod keys;
+mod scalar;
 mod schema;
 mod settings;
 mod settle;
@@ -25,7 +26,7 @@ pub use fault::{Fault, Place, Severity, Style, lines, render};
 pub use schema::{settings_schema, zone_schema};
 pub use settings::{
     AdminSettings, ClientSubnetUse, DnsSettings, HealthSettings, LocationSettings, LogFormat, LogSettings, NameServer,
-    Settings, StateSettings, ZonesSettings,
+    Settings, StateSettings, ZonesSettings, reachable,
 };
 pub use settle::{Occasion, Settled, settle};
 pub use zones::{Configuration, Reading, ZoneSource, read_zones};

@@ -55,12 +55,26 @@ fn shape(json: &mut Json, shape: Shape) {
         Shape::Texts => list_of_texts(json),
         Shape::Integer { least, most } => between(json, "integer", least, most),
         Shape::Number { least, most } => between(json, "number", least, most),
+        Shape::AnyNumber => json.text("type", "number"),
         Shape::Boolean => json.text("type", "boolean"),
         Shape::Duration(bounds) => duration(json, bounds),
         Shape::Table(keys) => table(json, keys),
         Shape::Tables(keys) => {
             json.text("type", "array");
             json.inner("items", |json| table(json, keys));
+        }
+        Shape::Statuses => {
+            json.text("type", "array");
+            json.inner("items", |json| {
+                json.texts("type", &["integer", "string"]);
+                json.raw("minimum", "200");
+                json.raw("maximum", "599");
+                json.text("pattern", "^[2-5][0-9][0-9](-[2-5][0-9][0-9])?$");
+            });
+        }
+        Shape::NamedText => {
+            json.text("type", "object");
+            json.inner("additionalProperties", |json| json.text("type", "string"));
         }
         Shape::NamedTexts => {
             json.text("type", "object");

@@ -34,6 +34,8 @@ pub struct Settings {
     pub state: StateSettings,
     /// The side door for people and machines.
     pub admin: AdminSettings,
+    /// Who is told of changes.
+    pub webhook: WebhookSettings,
     /// What is written to stderr.
     pub log: LogSettings,
 }
@@ -98,6 +100,8 @@ pub enum ClientSubnetUse {
 pub struct HealthSettings {
     /// How long port 53 stays closed for the first result of each check.
     pub wait_for_first_result: Duration,
+    /// PEM files with the certificate authorities that checks trust which judge certificates; the system's when empty.
+    pub certificate_authorities: Vec<PathBuf>,
 }
 
 /// `[state]`
@@ -112,6 +116,19 @@ pub struct StateSettings {
 pub struct AdminSettings {
     /// Status page, metrics, explain, Route 53 API; `None` when switched off.
     pub listen: Option<SocketAddr>,
+}
+
+/// `[webhook]`
+#[derive(Clone, PartialEq)]
+pub struct WebhookSettings {
+    /// Where changes of health are posted. Often a secret: it is shown nowhere.
+    pub url: Option<String>,
+}
+
+impl std::fmt::Debug for WebhookSettings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("WebhookSettings").field("url", &self.url.as_ref().map(|_| "…")).finish()
+    }
 }
 
 /// `[log]`
@@ -183,12 +200,27 @@ impl Settings {
             },
             vpcs: Vec::new(),
             vpc_names: HashMap::new(),
-            health: HealthSettings { wait_for_first_result: WAIT_FOR_FIRST_RESULT },
+            health: HealthSettings {
+                wait_for_first_result: WAIT_FOR_FIRST_RESULT,
+                certificate_authorities: Vec::new(),
+            },
             state: StateSettings { directory: PathBuf::from("/var/lib/fiftythree") },
             admin: AdminSettings { listen: Some(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), ADMIN_PORT)) },
+            webhook: WebhookSettings { url: None },
             log: LogSettings { format: LogFormat::Auto },
         }
     }
+}
+
+/// Where this machine reaches a server that listens on `listen`: "every address" is none that could be asked or written
+/// down.
+pub fn reachable(listen: SocketAddr) -> SocketAddr {
+    let address = match listen.ip() {
+        IpAddr::V4(v4) if v4.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(v6) if v6.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        address => address,
+    };
+    SocketAddr::new(address, listen.port())
 }
 
 fn read_settings(root: &Table<'_>, directory: &Path, findings: &mut Findings<'_>) -> Settings {
@@ -208,12 +240,18 @@ fn read_settings(root: &Table<'_>, directory: &Path, findings: &mut Findings<'_>
     if let Some(table) = root.table("health", findings) {
         let wait = table.duration("wait_for_first_result", findings);
         set(&mut settings.health.wait_for_first_result, wait.map(|wait| wait.value));
+        for written in table.texts("certificate_authorities", findings).unwrap_or_default() {
+            settings.health.certificate_authorities.push(resolve(directory, written.value));
+        }
     }
     if let Some(table) = root.table("state", findings) {
         set(&mut settings.state.directory, path(&table, "directory", directory, findings));
     }
     if let Some(table) = root.table("admin", findings) {
         set(&mut settings.admin.listen, read_admin_listen(&table, findings));
+    }
+    if let Some(table) = root.table("webhook", findings) {
+        settings.webhook.url = read_webhook(&table, findings);
     }
     if let Some(table) = root.table("log", findings) {
         set(&mut settings.log.format, read_log_format(&table, findings));
@@ -352,6 +390,19 @@ fn read_admin_listen(table: &Table<'_>, findings: &mut Findings<'_>) -> Option<O
         return Some(None);
     }
     value::socket_address(&written, ADMIN_PORT, findings).map(Some)
+}
+
+fn read_webhook(table: &Table<'_>, findings: &mut Findings<'_>) -> Option<String> {
+    let written = table.text("url", findings)?;
+    let url = written.value;
+    let rest = url.strip_prefix("https://").or(url.strip_prefix("http://"));
+    let has_host = rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with(['/', ':', '?', '#']));
+    if !has_host || url.chars().any(|letter| letter.is_whitespace() || letter.is_control()) {
+        let fault = findings.error(written.span, "`url` must be an HTTP address");
+        fault.label("expected a URL").hint("such as \"https://hooks.example.com/services/T000/B000\"");
+        return None;
+    }
+    Some(url.to_owned())
 }
 
 fn read_log_format(table: &Table<'_>, findings: &mut Findings<'_>) -> Option<LogFormat> {
@@ -575,6 +626,13 @@ mod tests {
     }
 
     #[test]
+    fn every_address_is_reached_by_the_loopback() {
+        assert_eq!(reachable("0.0.0.0:53".parse().unwrap()), "127.0.0.1:53".parse().unwrap());
+        assert_eq!(reachable("[::]:53".parse().unwrap()), "[::1]:53".parse().unwrap());
+        assert_eq!(reachable("10.0.0.1:53".parse().unwrap()), "10.0.0.1:53".parse().unwrap());
+    }
+
+    #[test]
     fn paths_start_at_the_file() {
         let text = "zones.directory = \"../zones\"\nstate.directory = \"/srv/state\"\nlocation.geoip = [\"a.mmdb\"]";
         let settings = read("/etc/fiftythree/config/fiftythree.toml", text);
@@ -592,6 +650,7 @@ mod tests {
             zones.watch = false
             health.wait_for_first_result = "250ms"
             admin.listen = "off"
+            webhook.url = "http://127.0.0.1:9/hook"
             log.format = "json"
             [location]
             client_subnet = "ignore"
@@ -614,6 +673,8 @@ mod tests {
         assert_eq!(settings.health.wait_for_first_result, Duration::from_millis(250));
         assert_eq!((settings.admin.listen, settings.log.format), (None, LogFormat::Json));
         assert_eq!(settings.location.use_client_subnet, ClientSubnetUse::Ignore);
+        assert_eq!(settings.webhook.url.as_deref(), Some("http://127.0.0.1:9/hook"));
+        assert!(!format!("{settings:?}").contains("hook\""));
         assert_eq!(settings.location.networks.len(), 1);
         let round_trips: Vec<f64> = settings.location.latency[0].round_trip_ms.iter().map(|(_, ms)| *ms).collect();
         assert_eq!(round_trips, [4.0, 1000.0]);

@@ -9,7 +9,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::document::Findings;
 use super::keys::{Key, Keys, Shape};
-use super::value::{self, Amount};
+use super::scalar::{self, Amount};
 use super::words;
 
 /// A value and where it was written.
@@ -31,6 +31,13 @@ impl<T> At<T> {
 
 /// Values under the user's own words.
 pub(super) type Named<'d, T> = Vec<(At<&'d str>, T)>;
+
+/// What may stand in a list of both.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum NumberOrText<'d> {
+    Number(i64),
+    Text(&'d str),
+}
 
 /// A table that is being read.
 pub(super) struct Table<'d> {
@@ -109,7 +116,7 @@ impl<'d> Table<'d> {
     pub(super) fn integer(&self, key: &str, findings: &mut Findings<'_>) -> Option<At<i64>> {
         let (key, value, span) = self.value(key, findings)?;
         let Shape::Integer { least, most } = key.shape else { unreachable!("`{}` is read as an integer", key.name) };
-        let number = value.as_integer().map(value::integer);
+        let number = value.as_integer().map(scalar::integer);
         match number {
             Some(Some(number)) if (least..=most).contains(&number) => Some(At::new(number, span)),
             Some(_) => {
@@ -125,9 +132,9 @@ impl<'d> Table<'d> {
     }
 
     /// A number, whole or not, as it was written.
-    pub(super) fn number(&self, key: &str, findings: &mut Findings<'_>) -> Option<At<value::Number<'d>>> {
+    pub(super) fn number(&self, key: &str, findings: &mut Findings<'_>) -> Option<At<scalar::Number<'d>>> {
         let (key, value, span) = self.value(key, findings)?;
-        let number = value::number(value);
+        let number = scalar::number(value);
         if number.is_none() {
             wrong_shape(key, value, span.clone(), findings);
         }
@@ -146,6 +153,13 @@ impl<'d> Table<'d> {
         texts(key, value, span, findings)
     }
 
+    /// The texts of a list, without a word about what is none.
+    pub(super) fn texts_as_written(&self, key: &str) -> Vec<At<&'d str>> {
+        let elements = self.entries.get(key).and_then(|value| value.get_ref().as_array());
+        let text = |element: &'d toml::Spanned<DeValue<'d>>| Some(At::new(element.get_ref().as_str()?, element.span()));
+        elements.into_iter().flat_map(|elements| elements.iter()).filter_map(text).collect()
+    }
+
     /// A table within the table.
     pub(super) fn table(&self, key: &str, findings: &mut Findings<'_>) -> Option<Table<'d>> {
         let (key, value, span) = self.value(key, findings)?;
@@ -162,7 +176,10 @@ impl<'d> Table<'d> {
         let Some((key, value, span)) = self.value(key, findings) else { return Vec::new() };
         let Shape::Tables(keys) = key.shape else { unreachable!("`{}` is read as tables", key.name) };
         let Some(elements) = value.as_array() else {
-            wrong_shape(key, value, span, findings);
+            let fault = wrong_shape_fault(key, value, span, findings);
+            if value.as_table().is_some() {
+                fault.hint(format!("write `[[{}]]`, with two brackets", key.name));
+            }
             return Vec::new();
         };
         let mut tables = Vec::new();
@@ -173,6 +190,48 @@ impl<'d> Table<'d> {
             }
         }
         tables
+    }
+
+    /// The whole numbers and texts of a list.
+    pub(super) fn numbers_and_texts(
+        &self,
+        key: &str,
+        findings: &mut Findings<'_>,
+    ) -> Option<Vec<At<NumberOrText<'d>>>> {
+        let (key, value, span) = self.value(key, findings)?;
+        let Some(elements) = value.as_array() else {
+            wrong_shape(key, value, span, findings);
+            return None;
+        };
+        let mut list = Vec::new();
+        for element in elements.iter() {
+            let (inner, span) = (element.get_ref(), element.span());
+            match (inner.as_integer().map(scalar::integer), inner.as_str()) {
+                (Some(number), _) => list.push(At::new(NumberOrText::Number(number.unwrap_or(i64::MAX)), span)),
+                (None, Some(text)) => list.push(At::new(NumberOrText::Text(text), span)),
+                _ if findings.is_broken(&span) => {}
+                _ => wrong_shape(key, inner, span, findings),
+            }
+        }
+        Some(list)
+    }
+
+    /// The texts of a table whose keys are the user's own words.
+    pub(super) fn named_text(&self, key: &str, findings: &mut Findings<'_>) -> Option<Named<'d, At<&'d str>>> {
+        let (key, entries) = self.map(key, findings)?;
+        let mut named = Vec::new();
+        for (name, value) in entries.iter() {
+            let span = value.span();
+            match value.get_ref().as_str() {
+                _ if findings.is_broken(&span) => {}
+                Some(text) => named.push((At::new(name.get_ref().as_ref(), name.span()), At::new(text, span))),
+                None => {
+                    let fault = findings.error(span, format!("`{}` in `{}` must be a text", name.get_ref(), key.name));
+                    fault.label(format!("this is {}", scalar::describe(value.get_ref())));
+                }
+            }
+        }
+        Some(named)
     }
 
     /// The lists of texts of a table whose keys are the user's own words.
@@ -276,7 +335,7 @@ fn read_duration(
     findings: &mut Findings<'_>,
 ) -> Option<At<Duration>> {
     let bounds = key.shape.duration().unwrap_or_else(|| unreachable!("`{}` is read as a duration", key.name));
-    match value::duration(value) {
+    match scalar::duration(value) {
         Amount::Of(duration) if bounds.holds(duration) => return Some(At::new(duration, span)),
         Amount::Of(_) => {
             let message = format!("`{}` must be {}", key.name, bounds.describe());
@@ -329,5 +388,5 @@ fn wrong_shape_fault<'r>(
 ) -> &'r mut super::Fault {
     let wanted = key.shape.describe();
     let fault = findings.error(span, format!("`{}` must be {wanted}", key.name));
-    fault.label(format!("this is {}", value::describe(value)))
+    fault.label(format!("this is {}", scalar::describe(value)))
 }

@@ -106,7 +106,7 @@ fn the_files_of_the_repository_have_no_faults() {
     let reading = read_zones(&files, &settings.unwrap());
     assert_eq!(reading.faults, [], "{}", render(&reading.faults, &files, Style::Plain));
     assert_eq!(reading.configuration.zones.len(), 1);
-    assert_eq!(reading.configuration.health_checks.len(), 5);
+    assert_eq!(reading.configuration.health_checks.len(), 6);
     let source = repository("config/container.toml");
     assert_eq!(Settings::read(&source).1, []);
 }

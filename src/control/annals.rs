@@ -1,6 +1,5 @@
 //! The histories of all checks, and which of their results are worth a line in the journal at once.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::health::{CheckSlot, History, Latency, Moment, News, Observation, PastTransition};
@@ -12,8 +11,8 @@ const REPETITIONS_A_SECOND: u32 = 100;
 /// What was seen of all checks.
 #[derive(Debug, Default)]
 pub(super) struct Annals {
-    /// Shared with whoever writes or shows them; copied only when a result comes meanwhile.
-    histories: HashMap<CheckSlot, Arc<History>>,
+    /// By slot. Shared with whoever writes or shows them; copied only when a result comes meanwhile.
+    histories: Vec<Arc<History>>,
     second: u64,
     repetitions: u32,
 }
@@ -21,17 +20,17 @@ pub(super) struct Annals {
 impl Annals {
     /// What was seen of a check before.
     pub(super) fn put(&mut self, slot: CheckSlot, history: Arc<History>) {
-        self.histories.insert(slot, history);
+        *self.place(slot) = history;
     }
 
     /// The slot is free, or another check's.
     pub(super) fn forget(&mut self, slot: CheckSlot) {
-        self.histories.remove(&slot);
+        *self.place(slot) = Arc::default();
     }
 
     /// What was seen of a check.
     pub(super) fn of(&self, slot: CheckSlot) -> Arc<History> {
-        self.histories.get(&slot).map(Arc::clone).unwrap_or_default()
+        self.histories.get(slot.0 as usize).map(Arc::clone).unwrap_or_default()
     }
 
     /// Takes in a result.
@@ -61,7 +60,15 @@ impl Annals {
     }
 
     fn history(&mut self, slot: CheckSlot) -> &mut History {
-        Arc::make_mut(self.histories.entry(slot).or_default())
+        Arc::make_mut(self.place(slot))
+    }
+
+    fn place(&mut self, slot: CheckSlot) -> &mut Arc<History> {
+        let place = slot.0 as usize;
+        if place >= self.histories.len() {
+            self.histories.resize_with(place + 1, Arc::default);
+        }
+        &mut self.histories[place]
     }
 }
 

@@ -247,6 +247,7 @@ fn in_force(mut new: Settings, old: &Settings, needs_restart: &mut Vec<&'static 
         dns.nsid "dns.nsid",
         zones.watch "zones.watch",
         location.use_client_subnet "location.client_subnet",
+        health.certificate_authorities "health.certificate_authorities",
         state.directory "state.directory",
         admin.listen "admin.listen",
         log.format "log.format",
@@ -319,7 +320,8 @@ fn locate_clients(settings: &Settings, base: &Base, occasion: Occasion, notes: &
     }
 }
 
-fn read_database(path: &Path) -> Result<Database, Box<Fault>> {
+/// Reads a geo database whole; the fault says what is wrong with it.
+pub fn read_database(path: &Path) -> Result<Database, Box<Fault>> {
     let bytes = read_bytes(path).map_err(|reason| Box::new(Fault::error(path, reason)))?;
     let name = path.file_name().unwrap_or(path.as_os_str()).display().to_string();
     Database::from_bytes(&name, bytes).map_err(|error| Box::new(Fault::error(path, error.to_string())))

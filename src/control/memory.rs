@@ -19,8 +19,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::health::{
-    Action, History, Latency, MachineState, Moment, Observation, Override, OverrideId, Overrides, PastTransition,
-    Pattern, Question, Recollection, Run, Status, Wish,
+    Action, History, Identity, Latency, MachineState, Moment, Observation, Override, OverrideId, Overrides,
+    PastTransition, Pattern, Question, Recollection, Run, Status, Wish,
 };
 use crate::model::HealthCheckId;
 
@@ -91,6 +91,9 @@ struct StateLine {
 #[derive(Debug, Serialize, Deserialize)]
 struct RunLine {
     passed: bool,
+    /// A metric without data, which neither passed nor failed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    missing: bool,
     status: String,
     first: u64,
     last: u64,
@@ -186,10 +189,10 @@ pub(super) fn clock(at: Moment) -> String {
 }
 
 /// All of one check.
-pub(super) fn check(id: &HealthCheckId, question: Question, state: Option<MachineState>, history: &History) -> String {
+pub(super) fn check(identity: &Identity, state: Option<MachineState>, history: &History) -> String {
     text(&Line::Check(CheckLine {
-        id: id.0.clone(),
-        question: question.0,
+        id: identity.id.0.clone(),
+        question: identity.question.0,
         state: state.map(Into::into),
         runs: history.runs().map(Into::into).collect(),
         transitions: history.transitions().map(Into::into).collect(),
@@ -197,10 +200,10 @@ pub(super) fn check(id: &HealthCheckId, question: Question, state: Option<Machin
 }
 
 /// One result more: the run that it belongs to, and the state that follows.
-pub(super) fn seen(id: &HealthCheckId, question: Question, state: Option<MachineState>, run: &Run) -> String {
+pub(super) fn seen(identity: &Identity, state: Option<MachineState>, run: &Run) -> String {
     text(&Line::Seen(SeenLine {
-        id: id.0.clone(),
-        question: question.0,
+        id: identity.id.0.clone(),
+        question: identity.question.0,
         state: state.map(Into::into),
         run: run.into(),
     }))
@@ -245,6 +248,7 @@ impl From<&Run> for RunLine {
         let Latency { connect, first_byte, total } = latency;
         RunLine {
             passed: *observation == Observation::Pass,
+            missing: *observation == Observation::Missing,
             status: status.to_string(),
             first: milliseconds(*first),
             last: milliseconds(*last),
@@ -259,9 +263,13 @@ impl From<&Run> for RunLine {
 
 impl From<RunLine> for Run {
     fn from(line: RunLine) -> Run {
-        let RunLine { passed, status, first, last, results, connect, first_byte, total, slowest } = line;
+        let RunLine { passed, missing, status, first, last, results, connect, first_byte, total, slowest } = line;
         Run {
-            observation: if passed { Observation::Pass } else { Observation::Fail },
+            observation: match (passed, missing) {
+                (true, _) => Observation::Pass,
+                (false, true) => Observation::Missing,
+                (false, false) => Observation::Fail,
+            },
             status: status.into(),
             first: moment(first),
             last: moment(last),
@@ -363,12 +371,15 @@ mod tests {
     #[test]
     fn lines_are_read_as_they_were_written() {
         let (blue, question) = (HealthCheckId("blue".to_owned()), Question(u64::MAX));
+        let identity = Identity { id: blue.clone(), question };
         let state = |contrary| Some(MachineState { status: Status::Unhealthy, contrary, since: at(7) });
         let mut history = History::default();
+        let missing = Run { observation: Observation::Missing, ..run(0, 1) };
+        history.put_run(missing.clone());
         history.put_run(run(1, 3));
         let transition = PastTransition { at: at(2), to: Status::Unhealthy, why: "because".into() };
         history.turn(transition.clone());
-        let mut lines = vec![clock(at(9)), check(&blue, question, state(None), &history)];
+        let mut lines = vec![clock(at(9)), check(&identity, state(None), &history)];
         let memory = Memory::read(lines.iter().map(String::as_str));
         assert_eq!((memory.as_of, &*memory.checks[&blue].history), (at(9), &history));
         assert_eq!(
@@ -376,7 +387,7 @@ mod tests {
             Some(Recollection { question, state: state(None).unwrap(), as_of: at(9) })
         );
 
-        lines.push(seen(&blue, question, state(Some(1)), &run(1, 12)));
+        lines.push(seen(&identity, state(Some(1)), &run(1, 12)));
         lines.push(turned(&blue, &PastTransition { at: at(13), ..transition }));
         lines.push("{\"from\":\"tomorrow\"}".to_owned());
         assert!(lines.iter().all(|line| !line.contains('\n')));
@@ -384,7 +395,7 @@ mod tests {
         assert_eq!((memory.as_of, memory.strange), (at(13), 1));
         assert_eq!(memory.recollection(&blue).unwrap().state, state(Some(1)).unwrap());
         let history = &memory.checks[&blue].history;
-        assert_eq!(history.runs().collect::<Vec<_>>(), [&run(1, 12)]);
+        assert_eq!(history.runs().collect::<Vec<_>>(), [&missing, &run(1, 12)]);
         assert_eq!(history.transitions().count(), 2);
         assert_eq!(memory.recollection(&HealthCheckId("green".to_owned())), None);
     }

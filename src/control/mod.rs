@@ -7,7 +7,7 @@
 //!  clock ──▶ Tick ───────▶      │      ──▶ lines of the journal       (what a restart remembers)
 //! ```
 //!
-//! The loop decides; it does not toil: reading, parsing, compiling and making durable run beside it in [`mod@load`], which gets
+//! The loop decides; it does not toil: reading, parsing, compiling and making durable run beside it in `load`, which gets
 //! a picture of what is served and hands back what should be. One load is under way at a time, so that nothing it was
 //! based on has changed when it comes back; edits that come meanwhile are loaded after it.
 
@@ -16,6 +16,7 @@ mod load;
 mod memory;
 mod moments;
 mod moves;
+mod report;
 mod steering;
 #[cfg(test)]
 mod tests;
@@ -27,19 +28,23 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::health::{
-    Cause, CheckSlot, Generation, Latency, Moment, News, Observation, OverrideId, Overrides, PastTransition, Pattern,
-    ProbePlan, Status, Tracker, Transition, Wish,
+    Cause, CheckSlot, Generation, Latency, MetricPlan, Moment, News, Observation, OverrideId, Overrides,
+    PastTransition, Pattern, ProbePlan, Status, Tracker, Transition, Wish,
 };
+use crate::model::HealthCheckId;
 use crate::store::{AllLines, Keeper};
 use crate::world::{Publisher, Reader, World};
 
 use annals::Annals;
-pub use load::{Base, LoadOutcome, LoadRequest, Loaded, Refused, Summary, load};
+pub use load::{Base, LoadOutcome, LoadRequest, Loaded, Refused, Summary, load, read_database};
 pub use memory::Memory;
 pub use moments::{parse_rfc3339, rfc3339, span};
 use moves::Moves;
+pub use report::{CheckReport, Report, Wanted};
 pub use steering::{Answer, NotSteered, OverrideView, Steered};
 
+/// How many records a notice names.
+const NOTICED: usize = 20;
 /// How many checks the log names one by one at the start.
 const NAMED: usize = 10;
 
@@ -57,6 +62,8 @@ pub enum Event {
     ClearOverrides(Pattern, Answer),
     /// Somebody wants to see the overrides.
     ListOverrides(oneshot::Sender<Vec<OverrideView>>),
+    /// Somebody wants to see checks.
+    Report(Wanted, oneshot::Sender<Report>),
     /// A second has passed.
     Tick,
     /// The end.
@@ -86,6 +93,27 @@ pub enum Trigger {
     Edited,
 }
 
+/// A verdict that changed, for whoever wants to be told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notice {
+    /// What people call the check.
+    pub check: Arc<str>,
+    /// What the API calls it.
+    pub id: HealthCheckId,
+    /// What it is now; before it was the other.
+    pub to: Status,
+    /// When.
+    pub at: Moment,
+    /// Why, in words.
+    pub why: Arc<str>,
+    /// The records that use it, the first few.
+    pub records: Vec<String>,
+    /// How many records use it.
+    pub record_count: usize,
+    /// How many notices were lost before this one, because nobody took them.
+    pub lost: u64,
+}
+
 /// Whether the loop goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flow {
@@ -99,6 +127,8 @@ pub enum Flow {
 pub struct Outputs {
     /// What is to be probed.
     pub plans: watch::Sender<Arc<[ProbePlan]>>,
+    /// What Prometheus is to be asked.
+    pub metrics: watch::Sender<Arc<[MetricPlan]>>,
     /// How many checks have had no first result.
     pub pending: watch::Sender<usize>,
     /// Work for the loader.
@@ -107,13 +137,16 @@ pub struct Outputs {
     pub base: watch::Sender<Base>,
     /// What a restart is to remember.
     pub keeper: Keeper,
+    /// Verdicts that changed.
+    pub notices: mpsc::Sender<Notice>,
 }
 
 /// The state of the loop.
 pub struct Control {
     tracker: Tracker,
     base: Base,
-    moves: Moves,
+    moves: Arc<Moves>,
+    started: Moment,
     annals: Annals,
     overrides: Overrides,
     /// Those that the tracker knows of.
@@ -125,6 +158,8 @@ pub struct Control {
     loading: Option<Loading>,
     /// Faults that were last reported: the same ones are not printed in full again.
     last_faults: String,
+    /// Notices that found no room.
+    notices_lost: u64,
     /// Where a status is put into words, result after result.
     words: String,
 }
@@ -152,7 +187,8 @@ impl Control {
         let mut control = Control {
             tracker,
             base: loaded.base,
-            moves: loaded.moves,
+            moves: Arc::new(loaded.moves),
+            started: at,
             annals,
             steered_by: overrides.active(at).collect(),
             overrides,
@@ -162,6 +198,7 @@ impl Control {
             last_generation: 0,
             loading: None,
             last_faults: loaded.summary.faults,
+            notices_lost: 0,
             words: String::new(),
         };
         control.tell_probes();
@@ -173,7 +210,7 @@ impl Control {
 
     /// The names of the checks that have had no result and of which nothing is remembered.
     pub fn waiting_for(&self) -> Vec<Arc<str>> {
-        self.tracker.pictures().filter(|picture| picture.waiting).map(|picture| picture.name).collect()
+        self.tracker.pictures(CheckSlot(0)).filter(|picture| picture.waiting).map(|picture| picture.name).collect()
     }
 
     /// Handles events until `Stop`, or until nobody is left to send any. `now` reads the clock.
@@ -195,6 +232,7 @@ impl Control {
             Event::ClearOverrides(pattern, answer) => self.clear_overrides(&pattern, answer, at),
             // Who does not wait for the answer does not need it.
             Event::ListOverrides(answer) => drop(answer.send(self.override_views(at))),
+            Event::Report(wanted, answer) => drop(answer.send(self.report(&wanted, at))),
             Event::Tick => self.tick(at),
             Event::Stop => {
                 self.remember_all(at);
@@ -209,16 +247,20 @@ impl Control {
         if !self.tracker.hears(slot, generation) {
             return;
         }
-        let state = |tracker: &Tracker| tracker.memory_of(slot).and_then(|(_, _, state)| state);
+        let state = |tracker: &Tracker| tracker.memory_of(slot).and_then(|(_, state)| state);
         let before = state(&self.tracker);
-        let transition = self.tracker.observe(slot, generation, observation, at);
-        if let Some(transition) = &transition {
-            // Answers first, words later.
-            let world = self.reader.load().with_health(&self.tracker.bits(), &[transition.slot]);
-            self.publisher.publish(world);
+        let transitions = self.tracker.observe(slot, generation, observation, at);
+        if !transitions.is_empty() {
+            // Answers first, words later; and one world for a check and the calculated checks that turn with it.
+            let slots: Vec<CheckSlot> = transitions.iter().map(|transition| transition.slot).collect();
+            self.publisher.publish(self.reader.load().with_health(&self.tracker.bits(), &slots));
         }
         let news = self.see(observed, at);
-        if let Some(transition) = &transition {
+        for transition in &transitions {
+            if transition.slot != slot {
+                self.report_transition(transition, &transition.cause.to_string());
+                continue;
+            }
             let status = std::mem::take(&mut self.words);
             self.report_transition(transition, &status);
             self.words = status;
@@ -244,28 +286,27 @@ impl Control {
     }
 
     fn remember_result(&self, slot: CheckSlot) {
-        let Some((id, question, state)) = self.tracker.memory_of(slot) else { return };
+        let Some((identity, state)) = self.tracker.memory_of(slot) else { return };
         if let Some(run) = self.annals.of(slot).last_run() {
-            self.outputs.keeper.line(memory::seen(id, question, state, run));
+            self.outputs.keeper.line(memory::seen(identity, state, run));
         }
     }
 
     fn remember_check(&self, slot: CheckSlot) {
-        let Some((id, question, state)) = self.tracker.memory_of(slot) else { return };
-        self.outputs.keeper.line(memory::check(id, question, state, &self.annals.of(slot)));
+        let Some((identity, state)) = self.tracker.memory_of(slot) else { return };
+        self.outputs.keeper.line(memory::check(identity, state, &self.annals.of(slot)));
     }
 
     /// Hands everything to the keeper, who puts it into lines.
     fn remember_all(&self, at: Moment) {
         let known = |slot| {
-            let (id, question, state) = self.tracker.memory_of(slot)?;
-            Some((id.clone(), question, state, self.annals.of(slot)))
+            let (identity, state) = self.tracker.memory_of(slot)?;
+            Some((Arc::clone(identity), state, self.annals.of(slot)))
         };
         let checks: Vec<_> = self.tracker.slots().filter_map(known).collect();
         let overrides = self.overrides.all().to_vec();
         let lines: AllLines = Box::new(move || {
-            let checks =
-                checks.iter().map(|(id, question, state, history)| memory::check(id, *question, *state, history));
+            let checks = checks.iter().map(|(identity, state, history)| memory::check(identity, *state, history));
             let overrides = overrides.iter().map(memory::override_set);
             std::iter::once(memory::clock(at)).chain(overrides).chain(checks).collect()
         });
@@ -313,13 +354,13 @@ impl Control {
         let steered = steering::force(&mut self.tracker, &self.overrides, at);
         let world = self.reader.load().followed_by(catalog, &self.tracker.bits(), Arc::clone(&base.locator));
         self.publisher.publish(world);
-        (self.base, self.moves) = (base, moves);
+        (self.base, self.moves) = (base, Arc::new(moves));
         self.tell_probes();
         self.outputs.base.send_replace(self.base.clone());
         self.report_loaded(&summary, trigger);
         applied.removed.iter().for_each(|slot| self.annals.forget(*slot));
         for transition in &applied.transitions {
-            self.report_transition(transition, "its configuration changed");
+            self.report_transition(transition, &transition.cause.to_string());
         }
         self.tell_steered(&steered, at);
         for slot in applied.added.iter().chain(&applied.restarted) {
@@ -329,12 +370,8 @@ impl Control {
     }
 
     fn tell_probes(&self) {
-        let plans: Arc<[ProbePlan]> = self.tracker.probes().into();
-        self.outputs.plans.send_if_modified(|current| {
-            let changed = **current != *plans;
-            *current = plans;
-            changed
-        });
+        tell(&self.outputs.plans, self.tracker.probes().into());
+        tell(&self.outputs.metrics, self.tracker.metrics().into());
         self.tell_pending();
     }
 
@@ -354,10 +391,34 @@ impl Control {
             Status::Unhealthy => tracing::warn!(check, from, to, status, records, "health check {name} is {to}"),
         }
         let past = PastTransition { at: *at, to: transition.to, why: why(*cause, status).into() };
-        if let Some((id, _, _)) = self.tracker.memory_of(*slot) {
-            self.outputs.keeper.line(memory::turned(id, &past));
+        if let Some((identity, _)) = self.tracker.memory_of(*slot) {
+            self.outputs.keeper.line(memory::turned(&identity.id, &past));
+            let notice = self.notice(transition, identity.id.clone(), Arc::clone(&past.why));
+            self.tell(notice);
         }
         self.annals.turn(*slot, past);
+    }
+
+    fn notice(&self, transition: &Transition, id: HealthCheckId, why: Arc<str>) -> Notice {
+        let records = self.moves.all_of(transition.slot);
+        Notice {
+            check: Arc::clone(&transition.name),
+            id,
+            to: transition.to,
+            at: transition.at,
+            why,
+            records: records.iter().take(NOTICED).cloned().collect(),
+            record_count: records.len(),
+            lost: self.notices_lost,
+        }
+    }
+
+    /// Nothing waits for whoever is told: what finds no room is counted, and the next notice says so.
+    fn tell(&mut self, notice: Notice) {
+        match self.outputs.notices.try_send(notice) {
+            Ok(()) => self.notices_lost = 0,
+            Err(_) => self.notices_lost += 1,
+        }
     }
 
     fn report_loaded(&self, summary: &Summary, trigger: Trigger) {
@@ -385,6 +446,15 @@ impl Control {
         tracing::error!("nothing was reloaded, everything is served as before: {refused}");
         self.last_faults.clear();
     }
+}
+
+/// Wakes nobody when nothing is other than before.
+fn tell<P: PartialEq>(plans: &watch::Sender<Arc<[P]>>, wanted: Arc<[P]>) {
+    plans.send_if_modified(|current| {
+        let changed = **current != *wanted;
+        *current = wanted;
+        changed
+    });
 }
 
 /// A request by a person outweighs an edit: they wait for an answer.
@@ -465,7 +535,8 @@ fn why(cause: Cause, status: &str) -> String {
         Cause::FirstResult => format!("first result: {status}"),
         Cause::Failures(count) => times(count, "failures"),
         Cause::Passes(count) => times(count, "passes"),
-        Cause::Configuration | Cause::Override => status.to_owned(),
+        Cause::InsufficientData(count) => times(count, "evaluations without data"),
+        Cause::Configuration | Cause::Children(_) | Cause::Override => status.to_owned(),
     }
 }
 

@@ -33,9 +33,14 @@ impl Moves {
         moves
     }
 
-    /// Those of one check.
+    /// Those of one check, for a log line.
     pub(super) fn of(&self, slot: CheckSlot) -> MovedRecords<'_> {
-        MovedRecords(self.records.get(&slot).map_or(&[], Vec::as_slice))
+        MovedRecords(self.all_of(slot))
+    }
+
+    /// Those of one check.
+    pub(super) fn all_of(&self, slot: CheckSlot) -> &[String] {
+        self.records.get(&slot).map_or(&[], Vec::as_slice)
     }
 }
 

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
-use crate::health::{Action, Moment, NotGranted, Override, OverrideId, Overrides, Pattern, Tracker, Transition, Wish};
+use crate::health::{
+    Action, Cause, Moment, NotGranted, Override, OverrideId, Overrides, Pattern, Tracker, Transition, Wish,
+};
 use crate::store::{Done, NotDurable};
 
 use super::moments::rfc3339;
@@ -137,9 +139,11 @@ impl Control {
     /// Tells of verdicts that overrides changed.
     pub(super) fn tell_steered(&mut self, transitions: &[Transition], at: Moment) {
         for transition in transitions {
-            let why = match self.overrides.on(&transition.name, at) {
-                Some(known) => describe(known),
-                None => "no override any more".to_owned(),
+            let why = match (transition.cause, self.overrides.on(&transition.name, at)) {
+                (Cause::Override, Some(known)) => describe(known),
+                (Cause::Override, None) => "no override any more".to_owned(),
+                // A calculated check turned because a child was steered.
+                (cause, _) => cause.to_string(),
             };
             self.report_transition(transition, &why);
         }

@@ -69,6 +69,7 @@ struct House {
     pending: watch::Receiver<usize>,
     loads: mpsc::UnboundedReceiver<LoadRequest>,
     keeping: Keeping,
+    notices: mpsc::Receiver<Notice>,
     at: Moment,
 }
 
@@ -93,14 +94,17 @@ fn start_at(directory: tempfile::TempDir, at: Moment) -> Result<House, Refused> 
     let request = LoadRequest { generation: 0, base: Base::empty(settings), tracker: Tracker::new() };
     let loaded = *load(&source, request, Occasion::Start).result?;
     let (plans_in, plans) = watch::channel(Arc::from([]));
+    let (metrics, _) = watch::channel(Arc::from([]));
     let (pending_in, pending) = watch::channel(0);
     let (loads_in, loads) = mpsc::unbounded_channel();
     let (base, _) = watch::channel(loaded.base.clone());
     let (found, keeper, keeping) = store::keep(&directory.path().join("state")).unwrap();
+    let (notices_in, notices) = mpsc::channel(2);
     let memory = Memory::read(found.lines.iter().map(String::as_str));
-    let outputs = Outputs { plans: plans_in, pending: pending_in, loads: loads_in, base, keeper };
+    let outputs =
+        Outputs { plans: plans_in, metrics, pending: pending_in, loads: loads_in, base, keeper, notices: notices_in };
     let (control, reader) = Control::new(loaded, &memory, outputs, at);
-    Ok(House { directory, source, control, reader, plans, pending, loads, keeping, at })
+    Ok(House { directory, source, control, reader, plans, pending, loads, keeping, notices, at })
 }
 
 fn house(files: &[(&str, &str)]) -> House {
@@ -186,6 +190,26 @@ fn answers_follow_the_observations_there_and_back() {
         house.observe("blue", observation);
         assert_eq!(house.ask("app.lab.test"), [expected], "after step {number}");
         assert_eq!(*house.pending.borrow(), 0);
+    }
+}
+
+#[test]
+fn a_check_and_the_calculated_check_above_it_turn_in_one_world() {
+    let calculated = "
+[[health_check]]
+name = 'site'
+type = 'calculated'
+child_health_checks = ['blue']
+health_threshold = 1
+";
+    let other = APP.replace("'app'", "'web'").replace("= 'blue'\n\n", "= 'site'\n\n");
+    let records = &other[other.find("[[record]]").unwrap()..other.find("[[health_check]]").unwrap()];
+    let mut house = house(&[("lab.test.toml", &format!("{APP}{calculated}{records}"))]);
+    let both = |house: &House| (house.ask("app.lab.test"), house.ask("web.lab.test"));
+    assert_eq!(house.plans.borrow().len(), 1);
+    for (observation, expected) in [(Fail, GREEN), (Pass, GREEN), (Pass, GREEN), (Pass, BLUE)] {
+        house.observe("blue", observation);
+        assert_eq!(both(&house), (vec![expected.to_owned()], vec![expected.to_owned()]));
     }
 }
 
@@ -549,4 +573,20 @@ fn an_override_counts_even_where_it_cannot_be_kept() {
     let steered = house.steer(|answer| Event::SetOverride(wish("blue", Action::Down, None), answer)).unwrap();
     assert!(steered.durable.is_err());
     assert_eq!(house.ask("app.lab.test"), [GREEN]);
+}
+
+#[test]
+fn whoever_is_told_holds_nothing_up_and_hears_what_was_lost() {
+    let mut house = house(&[("lab.test.toml", APP)]);
+    for observation in [Fail, Pass, Pass, Pass, Fail, Fail, Fail, Pass, Pass, Pass] {
+        house.observe("blue", observation);
+    }
+    let told = |house: &mut House| house.notices.try_recv().map(|notice| (notice.to, notice.lost)).ok();
+    assert_eq!(told(&mut house), Some((Status::Unhealthy, 0)));
+    assert_eq!(told(&mut house), Some((Status::Healthy, 0)));
+    assert_eq!(told(&mut house), None, "there is room for two");
+    (0..3).for_each(|_| house.observe("blue", Fail));
+    let notice = house.notices.try_recv().unwrap();
+    assert_eq!((&*notice.check, notice.to, notice.lost), ("blue", Status::Unhealthy, 2));
+    assert_eq!((notice.records, notice.record_count), (vec!["app.lab.test. A blue".to_owned()], 1));
 }

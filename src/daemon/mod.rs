@@ -4,10 +4,11 @@
 //! that nobody remembers are awaited, for a bounded time; then port 53 opens. So the first answer that anybody gets is a good one.
 
 mod signals;
+mod webhook;
 mod wiring;
 
 use std::io::{self, Write as _};
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -29,8 +30,8 @@ use wiring::Wiring;
 
 /// Threads for probes, TCP and the loop that decides. The UDP workers have threads of their own.
 const CONTROL_THREADS: usize = 2;
-/// How long queries in flight may take once the server is told to stop: half of what Kubernetes gives before it kills is
-/// left for what comes after, and no answer takes that long.
+/// How long queries in flight may take once the server is told to stop. No answer takes that long, and of the 10 s that
+/// Docker waits before it kills (Kubernetes: 30 s) half is left for what comes after.
 const DRAIN: Duration = Duration::from_secs(5);
 /// How long writing down what is to be remembered may take at the end: a disk that hangs must not hold it up.
 const WRITING: Duration = Duration::from_secs(2);
@@ -256,18 +257,9 @@ fn announce(settings: &Settings, base: &Base, summary: &Summary, addresses: &[So
     }
     text.push_str(&format!("  serving {totals}\n"));
     if let (Some(address), Some(name)) = (addresses.first(), base.example()) {
-        let (server, port) = (reachable(address.ip()), address.port());
-        text.push_str(&format!("  try: dig @{server} -p {port} {name}\n"));
+        let server = config::reachable(*address);
+        text.push_str(&format!("  try: dig @{} -p {} {name}\n", server.ip(), server.port()));
     }
     // A reader that has gone away is no reason not to serve.
     let _ = io::stdout().write_all(text.as_bytes());
-}
-
-/// The address under which this machine reaches a server that listens on all of them.
-fn reachable(address: IpAddr) -> IpAddr {
-    match address {
-        IpAddr::V4(v4) if v4.is_unspecified() => IpAddr::from([127, 0, 0, 1]),
-        IpAddr::V6(v6) if v6.is_unspecified() => IpAddr::from([0, 0, 0, 0, 0, 0, 0, 1]),
-        other => other,
-    }
 }

@@ -10,15 +10,19 @@ use tokio::sync::{mpsc, watch};
 use crate::admin::Door;
 use crate::config::{Occasion, Settings};
 use crate::control::{self, Base, Event, LoadRequest, Observed, Outputs, Trigger};
-use crate::health::{Latency, ProbePlan};
-use crate::probe::{self, Prober, ProberSettings};
+use crate::health::{Latency, MetricPlan, ProbePlan};
+use crate::model::{EndpointProtocol, HealthCheck, HealthCheckKind};
+use crate::probe::{self, Authorities, Evaluator, Prober, ProberSettings};
 use crate::store::{Fingerprint, Keeper, SettingsSource, Targets, Watcher};
 
 use super::signals::Hangups;
+use super::webhook;
 
 /// Events that may wait for the loop. When it is behind, probes and watchers wait: nothing is lost, nothing grows.
 const EVENTS: usize = 1024;
 
+/// Notices that may wait for the webhook; what is beyond is counted and not told.
+const NOTICES: usize = 256;
 /// How exactly an override ends in time.
 const TICK: Duration = Duration::from_secs(1);
 
@@ -28,6 +32,7 @@ pub(super) struct Wiring {
     events: mpsc::Sender<Event>,
     inbox: Option<mpsc::Receiver<Event>>,
     plans: watch::Receiver<Arc<[ProbePlan]>>,
+    metrics: watch::Receiver<Arc<[MetricPlan]>>,
     pending: watch::Receiver<usize>,
     loads: Option<mpsc::UnboundedReceiver<LoadRequest>>,
     base: watch::Receiver<Base>,
@@ -38,13 +43,24 @@ impl Wiring {
     pub(super) fn new(base: &Base, source: SettingsSource, hangups: Hangups, keeper: Keeper) -> (Outputs, Wiring) {
         let (events, inbox) = mpsc::channel(EVENTS);
         let (plans_in, plans) = watch::channel(Arc::from([]));
+        let (metrics_in, metrics) = watch::channel(Arc::from([]));
         let (pending_in, pending) = watch::channel(0);
         let (loads_in, loads) = mpsc::unbounded_channel();
         let (base_in, base) = watch::channel(base.clone());
         tokio::spawn(reload_on_hangup(hangups, events.clone()));
         tokio::spawn(tick(events.clone()));
-        let outputs = Outputs { plans: plans_in, pending: pending_in, loads: loads_in, base: base_in, keeper };
-        (outputs, Wiring { source, events, inbox: Some(inbox), plans, pending, loads: Some(loads), base })
+        let (notices, told) = mpsc::channel(NOTICES);
+        tokio::spawn(webhook::deliver(told, base.clone()));
+        let outputs = Outputs {
+            plans: plans_in,
+            metrics: metrics_in,
+            pending: pending_in,
+            loads: loads_in,
+            base: base_in,
+            keeper,
+            notices,
+        };
+        (outputs, Wiring { source, events, inbox: Some(inbox), plans, metrics, pending, loads: Some(loads), base })
     }
 
     /// What the loop listens to.
@@ -54,7 +70,7 @@ impl Wiring {
 
     /// Starts prober, loader and watcher. `seen` is what the files looked like before they were loaded.
     pub(super) fn start(&mut self, settings: &Settings, seen: Fingerprint) -> anyhow::Result<()> {
-        self.start_prober()?;
+        self.start_prober(settings)?;
         self.start_loader()?;
         if settings.zones.watch {
             self.start_watcher(seen)?;
@@ -62,11 +78,22 @@ impl Wiring {
         Ok(())
     }
 
-    fn start_prober(&self) -> anyhow::Result<()> {
+    fn start_prober(&self, settings: &Settings) -> anyhow::Result<()> {
         let (results_in, results) = mpsc::channel(EVENTS);
-        let prober = Prober::new(&ProberSettings::default(), results_in)?;
+        let authorities = Authorities::read(&settings.health.certificate_authorities)
+            .context("cannot read the certificate authorities of health checks")?;
+        if authorities.is_empty() && self.base.borrow().checks.iter().any(judges_certificates) {
+            tracing::error!(
+                "no certificate authority is known: health checks with judge_certificate fail until \
+                 [health] certificate_authorities names a PEM file"
+            );
+        }
+        let prober = Prober::new(&ProberSettings { authorities, ..ProberSettings::default() }, results_in)?;
         tokio::spawn(prober.run(self.plans.clone()));
         tokio::spawn(forward(results, self.events.clone()));
+        let (results_in, results) = mpsc::channel(EVENTS);
+        tokio::spawn(Evaluator::new(results_in)?.run(self.metrics.clone()));
+        tokio::spawn(forward_evaluated(results, self.events.clone()));
         Ok(())
     }
 
@@ -125,6 +152,23 @@ async fn forward(mut results: mpsc::Receiver<probe::Observed>, events: mpsc::Sen
         let probe::Observed { slot, generation, observation, report } = result;
         let probe::Durations { connect, first_byte, total } = report.durations;
         let latency = Latency { connect, first_byte, total };
+        let observed = Observed { slot, generation, observation, status: Box::new(report), latency };
+        if events.send(Event::Observed(observed)).await.is_err() {
+            return;
+        }
+    }
+}
+
+fn judges_certificates(check: &HealthCheck) -> bool {
+    let HealthCheckKind::Endpoint(endpoint) = &check.kind else { return false };
+    matches!(endpoint.protocol, EndpointProtocol::Https { judge_certificate: true, .. })
+}
+
+/// Hands the results of metric checks to the loop.
+async fn forward_evaluated(mut results: mpsc::Receiver<probe::Evaluated>, events: mpsc::Sender<Event>) {
+    while let Some(result) = results.recv().await {
+        let probe::Evaluated { slot, generation, observation, report, took } = result;
+        let latency = Latency { total: took, ..Latency::default() };
         let observed = Observed { slot, generation, observation, status: Box::new(report), latency };
         if events.send(Event::Observed(observed)).await.is_err() {
             return;

@@ -18,6 +18,8 @@
 //! A state that is remembered from before a restart counts at once. When it is so young that no result can have been
 //! missed, its row goes on; else the first result decides, as with a new check.
 
+use std::fmt;
+
 use super::{Moment, Observation, Status};
 
 /// How many contrary results in a row turn a check. 0 works as 1.
@@ -81,8 +83,40 @@ pub enum Cause {
     Passes(u8),
     /// The check itself was changed: inverted, disabled, enabled.
     Configuration,
+    /// Of a metric check, so many evaluations in a row had no data.
+    InsufficientData(u8),
+    /// Of a calculated check, a child turned.
+    Children(Children),
     /// A person set, cleared or outlived an override.
     Override,
+}
+
+/// What a calculated check counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Children {
+    /// Children that are healthy.
+    pub healthy: u16,
+    /// Children that there are.
+    pub all: u16,
+    /// Children that must be healthy.
+    pub needed: u16,
+}
+
+/// In words for a log line.
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Cause::FirstResult => f.write_str("the first result"),
+            Cause::Failures(row) => write!(f, "failed {row} times in a row"),
+            Cause::Passes(row) => write!(f, "passed {row} times in a row"),
+            Cause::InsufficientData(row) => write!(f, "no data {row} times in a row"),
+            Cause::Override => f.write_str("an override"),
+            Cause::Configuration => f.write_str("its configuration changed"),
+            Cause::Children(Children { healthy, all, needed }) => {
+                write!(f, "{healthy} of {all} child health checks are healthy, {needed} must be")
+            }
+        }
+    }
 }
 
 impl Machine {
@@ -119,7 +153,7 @@ impl Machine {
 
     /// Takes one result into account; says when it turned.
     pub fn observe(&mut self, observation: Observation, at: Moment) -> Option<Turn> {
-        let seen = Status::from(observation);
+        let seen = observation.status()?;
         let Progress::Contrary(row) = self.progress else {
             return self.settle(seen, Cause::FirstResult, at);
         };
@@ -133,6 +167,16 @@ impl Machine {
             return None;
         }
         self.settle(seen, row_cause(seen, row), at)
+    }
+
+    /// Takes a status over without a result: the row begins anew, and who waits for a first result goes on waiting.
+    pub(super) fn assume(&mut self, status: Status, cause: Cause, at: Moment) -> Option<Turn> {
+        let before = self.progress;
+        let turn = self.settle(status, cause, at);
+        if !matches!(before, Progress::Contrary(_)) {
+            self.progress = before;
+        }
+        turn
     }
 
     /// What it says now.
@@ -199,11 +243,11 @@ mod tests {
     /// The same rules without a state machine: look back over all results so far, each time.
     fn reference(results: &[Observation], failure: usize, recovery: usize) -> Status {
         let Some(first) = results.first() else { return Status::Healthy };
-        let mut status = Status::from(*first);
+        let mut status = first.status().unwrap();
         for end in 1..=results.len() {
             let (needed, kind) = if status == Status::Healthy { (failure, Fail) } else { (recovery, Pass) };
             if end >= needed && results[end - needed..end].iter().all(|result| *result == kind) {
-                status = Status::from(kind);
+                status = kind.status().unwrap();
             }
         }
         status

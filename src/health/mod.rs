@@ -5,15 +5,19 @@
 //! ```text
 //!  result of a probe ──▶ Machine ──▶ aggregate ──▶ disabled? ──▶ inverted? ──▶ one bit
 //!                        counts      of checkers   healthy       turned        in CheckBits
+//!                                                                               │
+//!  a calculated check:   the bits of its children ◀── counted, in the same step ┘
 //! ```
 //!
-//! [`Tracker`] holds the checks and does all of this; [`Machine`] is the state of one check as one checker sees it;
-//! [`aggregate`] is Route 53's 18 % rule; [`CheckBits`] is what a query reads. [`History`] is what people look at
-//! afterwards, and [`Overrides`] are their word over what is seen.
+//! [`Tracker`] holds the checks and does all of this; [`Machine`] is the state of one check as one checker sees it,
+//! [`MetricMachine`] that of one that may be without data; [`aggregate`] is Route 53's 18 % rule; [`CheckBits`] is what a
+//! query reads. [`History`] is what people look at afterwards, and [`Overrides`] are their word over what is seen.
 
 mod bits;
+mod calculated;
 mod history;
 mod machine;
+mod metric;
 mod overrides;
 mod tracker;
 mod verdict;
@@ -22,9 +26,12 @@ use std::time::Duration;
 
 pub use bits::CheckBits;
 pub use history::{History, Latency, News, PastTransition, Run};
-pub use machine::{Cause, Machine, MachineState, Thresholds, Turn};
+pub use machine::{Cause, Children, Machine, MachineState, Thresholds, Turn};
+pub use metric::MetricMachine;
 pub use overrides::{Action, NotGranted, Override, OverrideId, Overrides, Pattern, Wish};
-pub use tracker::{Applied, Picture, ProbePlan, Question, Recollection, Tracker, Transition};
+pub use tracker::{
+    Applied, Asks, Identity, MetricPlan, Picture, ProbePlan, Question, Recollection, Tracker, Transition,
+};
 pub use verdict::{Checkers, aggregate, verdict};
 
 /// Where a check's bit is: a dense index, the same for as long as the check exists, across reloads too.
@@ -56,6 +63,8 @@ pub enum Observation {
     Pass,
     /// It did not.
     Fail,
+    /// Nobody knows: a metric without data. Endpoints have no such result.
+    Missing,
 }
 
 /// What is believed of a check.
@@ -78,11 +87,14 @@ impl Status {
     }
 }
 
-impl From<Observation> for Status {
-    fn from(observation: Observation) -> Status {
-        match observation {
-            Observation::Pass => Status::Healthy,
-            Observation::Fail => Status::Unhealthy,
+impl Observation {
+    /// What it speaks for.
+    #[must_use]
+    pub fn status(self) -> Option<Status> {
+        match self {
+            Observation::Pass => Some(Status::Healthy),
+            Observation::Fail => Some(Status::Unhealthy),
+            Observation::Missing => None,
         }
     }
 }

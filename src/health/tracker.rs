@@ -1,13 +1,15 @@
 //! All checks: which slot each has, what each says, and what is to be probed.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
+use std::time::Duration;
 
-use crate::model::{EndpointCheck, HealthCheck, HealthCheckId, HealthCheckKind};
+use crate::model::{EndpointCheck, HealthCheck, HealthCheckId, HealthCheckKind, MetricCheck, RoutingControlState};
 
+use super::calculated::Family;
 use super::{
-    Cause, CheckBits, CheckSlot, Checkers, Generation, Machine, MachineState, Moment, Observation, Status, Thresholds,
-    verdict,
+    Cause, CheckBits, CheckSlot, Checkers, Children, Generation, Machine, MachineState, MetricMachine, Moment,
+    Observation, Status, Thresholds, aggregate, verdict,
 };
 
 /// A memory younger than so many request intervals has missed no result: with one, the server was away for less than the
@@ -22,6 +24,8 @@ pub struct Tracker {
     free: Vec<CheckSlot>,
     slots: HashMap<HealthCheckId, CheckSlot>,
     bits: CheckBits,
+    /// The calculated checks that count a check.
+    parents: HashMap<CheckSlot, Vec<CheckSlot>>,
     /// Enabled checks without a first result.
     pending: usize,
     last_generation: u64,
@@ -31,17 +35,35 @@ pub struct Tracker {
 struct Entry {
     check: HealthCheck,
     name: Arc<str>,
-    endpoint: Arc<EndpointCheck>,
     generation: Generation,
-    machine: Machine,
-    /// What people say it is, whatever the machine says.
+    identity: Arc<Identity>,
+    source: Source,
+    /// What people say it is, whatever its source says.
     forced: Option<Status>,
+}
+
+/// Where a check's status comes from, and what is believed so far.
+#[derive(Clone, Debug)]
+enum Source {
+    Endpoint { endpoint: Arc<EndpointCheck>, machine: Machine },
+    Calculated { family: Family, children: Children, status: Status, since: Moment },
+    Metric { check: Arc<MetricCheck>, machine: MetricMachine },
+    Manual { status: Status, since: Moment },
 }
 
 /// What a check asks, in short: equal for two checks whose results are each other's. Comparable across restarts; a new
 /// version of the program may see a difference where there is none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Question(pub u64);
+
+/// Which check, and what it asks: what its memory is kept by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// What the API calls it.
+    pub id: HealthCheckId,
+    /// What it asks.
+    pub question: Question,
+}
 
 /// What is remembered of a check from before a restart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,11 +82,11 @@ pub struct Picture {
     /// Where its bit is.
     pub slot: CheckSlot,
     /// What the API calls it.
-    pub id: HealthCheckId,
+    pub identity: Arc<Identity>,
     /// What people call it.
     pub name: Arc<str>,
-    /// What is asked.
-    pub endpoint: Arc<EndpointCheck>,
+    /// Who or what is asked.
+    pub asks: Asks,
     /// No longer probed.
     pub disabled: bool,
     /// Turned around.
@@ -73,14 +95,27 @@ pub struct Picture {
     pub verdict: Status,
     /// What it would be without overrides.
     pub unforced: Status,
-    /// What is believed of the endpoint itself.
+    /// What is believed of what it asks.
     pub observed: Status,
     /// Since when that is believed.
     pub observed_since: Moment,
     /// Whether there was no result yet.
     pub waiting: bool,
-    /// How many results in a row turn the endpoint's state.
-    pub until_turn: u8,
+    /// How many results in a row turn that; nothing where there are no results.
+    pub until_turn: Option<u8>,
+}
+
+/// Who or what a check asks.
+#[derive(Clone, Debug)]
+pub enum Asks {
+    /// An endpoint.
+    Endpoint(Arc<EndpointCheck>),
+    /// A Prometheus.
+    Metric(Arc<MetricCheck>),
+    /// Other checks, and what they said.
+    Children(Children),
+    /// People.
+    People,
 }
 
 /// A check whose final verdict changed.
@@ -128,6 +163,21 @@ pub struct ProbePlan {
     pub check: Arc<EndpointCheck>,
 }
 
+/// What has to be evaluated for one metric check.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MetricPlan {
+    /// Goes back with every result.
+    pub slot: CheckSlot,
+    /// Goes back with every result; a result of an older one is not heard.
+    pub generation: Generation,
+    /// The id, which the Prometheus sees in the User-Agent.
+    pub id: HealthCheckId,
+    /// The name people gave the check.
+    pub name: Arc<str>,
+    /// What is asked.
+    pub check: Arc<MetricCheck>,
+}
+
 impl Tracker {
     /// No checks.
     #[must_use]
@@ -139,6 +189,7 @@ impl Tracker {
     /// other thresholds or another interval; one that asks something else keeps its slot and its verdict until the
     /// first result, which decides. Ids are unique; of two checks with one id the first counts.
     pub fn apply(&mut self, checks: &[HealthCheck], at: Moment) -> Applied {
+        let before = self.bits.clone();
         let mut applied = Applied { removed: self.remove_all_but(checks), ..Applied::default() };
         let mut seen = HashSet::new();
         for check in checks.iter().filter(|check| seen.insert(&check.id)) {
@@ -147,6 +198,7 @@ impl Tracker {
                 None => applied.added.push(self.add(check, at)),
             }
         }
+        self.calculate_all(&before, at, &mut applied);
         self.pending = self.entries.iter().flatten().filter(|entry| entry.is_pending()).count();
         applied
     }
@@ -182,9 +234,30 @@ impl Tracker {
         slots.filter_map(|(slot, entry)| entry.as_ref()?.plan(slot)).collect()
     }
 
-    /// Takes one result of a probe into account. `Some` only when the final verdict changed. A result for a check that
-    /// is gone, disabled or asks something else by now is not heard.
+    /// What is to be evaluated: the enabled metric checks, in order of their slots.
+    #[must_use]
+    pub fn metrics(&self) -> Vec<MetricPlan> {
+        let slots = (0..).map(CheckSlot).zip(&self.entries);
+        slots.filter_map(|(slot, entry)| entry.as_ref()?.metric_plan(slot)).collect()
+    }
+
+    /// Takes one result of a probe into account. What comes back is whose final verdict changed: nobody's, most of the time,
+    /// or this check's and then, in the same step, those of the calculated checks that count it. A result for a check
+    /// that is gone, disabled or asks something else by now is not heard.
     pub fn observe(
+        &mut self,
+        slot: CheckSlot,
+        generation: Generation,
+        observation: Observation,
+        at: Moment,
+    ) -> Vec<Transition> {
+        let Some(transition) = self.observe_one(slot, generation, observation, at) else { return Vec::new() };
+        let parents = self.parents.get(&slot).cloned().unwrap_or_default();
+        let calculated = parents.into_iter().filter_map(|parent| self.calculate(parent, at));
+        std::iter::once(transition).chain(calculated).collect()
+    }
+
+    fn observe_one(
         &mut self,
         slot: CheckSlot,
         generation: Generation,
@@ -196,28 +269,73 @@ impl Tracker {
             return None;
         }
         let from = entry.verdict();
-        if entry.machine.is_waiting() {
+        let was_pending = entry.is_pending();
+        let turn = match &mut entry.source {
+            Source::Endpoint { machine, .. } => machine.observe(observation, at),
+            Source::Metric { machine, .. } => machine.observe(observation, at),
+            Source::Calculated { .. } | Source::Manual { .. } => None,
+        };
+        if was_pending && !entry.is_pending() {
             self.pending -= 1;
         }
-        let turn = entry.machine.observe(observation, at)?;
+        let turn = turn?;
         let to = entry.verdict();
         self.bits.set(slot, to);
         (from != to).then(|| Transition { slot, name: Arc::clone(&entry.name), from, to, at, cause: turn.cause })
+    }
+
+    /// Resolves the children of all calculated checks anew and counts them: after the others, which they may be.
+    fn calculate_all(&mut self, before: &CheckBits, at: Moment, applied: &mut Applied) {
+        self.parents.clear();
+        let mut calculated = Vec::new();
+        for (slot, entry) in (0..).map(CheckSlot).zip(&mut self.entries) {
+            let Some(Entry { check, source: Source::Calculated { family, .. }, .. }) = entry else { continue };
+            let HealthCheckKind::Calculated(check) = &check.kind else { unreachable!("the source follows the kind") };
+            *family = Family::of(check, &self.slots);
+            for child in family.children() {
+                self.parents.entry(child).or_default().push(slot);
+            }
+            calculated.push(slot);
+        }
+        let added: HashSet<CheckSlot> = applied.added.iter().copied().collect();
+        for slot in calculated {
+            let cause = self.calculate(slot, at).map_or(Cause::Configuration, |counted| counted.cause);
+            let from = if before.is_healthy(slot) { Status::Healthy } else { Status::Unhealthy };
+            let Some(entry) = self.entry(slot) else { continue };
+            let (to, name) = (entry.verdict(), Arc::clone(&entry.name));
+            if from != to && !added.contains(&slot) {
+                applied.transitions.push(Transition { slot, name, from, to, at, cause });
+            }
+        }
+    }
+
+    /// Counts the children of one calculated check.
+    fn calculate(&mut self, slot: CheckSlot, at: Moment) -> Option<Transition> {
+        let entry = self.entries.get_mut(slot.0 as usize)?.as_mut()?;
+        let from = entry.verdict();
+        let Source::Calculated { family, children, status, since } = &mut entry.source else { return None };
+        *children = family.count(&self.bits);
+        let cause = Cause::Children(*children);
+        say(status, since, children.status(), at);
+        let to = entry.verdict();
+        self.bits.set(slot, to);
+        (from != to).then(|| Transition { slot, name: Arc::clone(&entry.name), from, to, at, cause })
     }
 
     /// Takes over what is remembered of a check, if it still asks the same. It counts at once and is not waited for.
     /// When so little time has passed that no result was missed, its row of results goes on; else the first one decides.
     pub fn recall(&mut self, slot: CheckSlot, memory: &Recollection, at: Moment) -> Option<Status> {
         let entry = self.entries.get_mut(slot.0 as usize)?.as_mut()?;
-        if !entry.is_pending() || entry.question() != memory.question {
+        if !entry.is_pending() || entry.identity.question != memory.question {
             return None;
         }
-        let fresh = at.since(memory.as_of) <= entry.endpoint.request_interval * FRESH_INTERVALS;
-        let contrary = memory.state.contrary.filter(|_| fresh);
-        entry.machine = Machine::recalled(thresholds(&entry.endpoint), MachineState { contrary, ..memory.state });
+        entry.source.recall(memory, at);
         let verdict = entry.verdict();
         self.bits.set(slot, verdict);
         self.pending -= 1;
+        for parent in self.parents.get(&slot).cloned().unwrap_or_default() {
+            self.calculate(parent, at);
+        }
         Some(verdict)
     }
 
@@ -234,14 +352,14 @@ impl Tracker {
 
     /// What is to be remembered of a check.
     #[must_use]
-    pub fn memory_of(&self, slot: CheckSlot) -> Option<(&HealthCheckId, Question, Option<MachineState>)> {
+    pub fn memory_of(&self, slot: CheckSlot) -> Option<(&Arc<Identity>, Option<MachineState>)> {
         let entry = self.entry(slot)?;
-        let state = entry.machine.state().filter(|_| !entry.check.disabled);
-        Some((&entry.check.id, entry.question(), state))
+        let state = entry.source.state().filter(|_| !entry.check.disabled);
+        Some((&entry.identity, state))
     }
 
     /// Lets people's word stand for what is seen: `forced` says of each check's name what it has to be. The verdicts that
-    /// changed by that are returned.
+    /// changed by that are returned, those of calculated checks whose children are meant included.
     pub fn force(&mut self, forced: &dyn Fn(&str) -> Option<Status>, at: Moment) -> Vec<Transition> {
         let mut transitions = Vec::new();
         for (slot, entry) in (0..).map(CheckSlot).zip(&mut self.entries) {
@@ -255,12 +373,15 @@ impl Tracker {
                 transitions.push(Transition { slot, name, from, to, at, cause: Cause::Override });
             }
         }
+        let turned = transitions.iter().filter_map(|transition| self.parents.get(&transition.slot));
+        let parents: BTreeSet<CheckSlot> = turned.flatten().copied().collect();
+        transitions.extend(parents.into_iter().filter_map(|parent| self.calculate(parent, at)));
         transitions
     }
 
-    /// All checks as they are now, in order of their slots.
-    pub fn pictures(&self) -> impl Iterator<Item = Picture> {
-        let slots = (0..).map(CheckSlot).zip(&self.entries);
+    /// The checks as they are now, in order of their slots, from this one on.
+    pub fn pictures(&self, from: CheckSlot) -> impl Iterator<Item = Picture> {
+        let slots = (0..).map(CheckSlot).zip(&self.entries).skip(from.0 as usize);
         slots.filter_map(|(slot, entry)| Some(entry.as_ref()?.picture(slot)))
     }
 
@@ -287,7 +408,7 @@ impl Tracker {
     }
 
     fn add(&mut self, check: &HealthCheck, at: Moment) -> CheckSlot {
-        let entry = Entry::new(check, self.next_generation(), Status::Healthy, at);
+        let entry = Entry::new(check, self.next_generation(), None, at);
         let slot = self.free.pop().unwrap_or_else(|| self.new_slot());
         self.slots.insert(check.id.clone(), slot);
         self.put(slot, entry);
@@ -306,15 +427,16 @@ impl Tracker {
         };
         let from = old.verdict();
         let entry = if old.goes_on_as(check) {
-            old.reconfigured(check)
+            old.reconfigured(check, at)
         } else {
             applied.restarted.push(slot);
             let forced = old.forced;
-            Entry { forced, ..Entry::new(check, self.next_generation(), old.endpoint_status(), at) }
+            Entry { forced, ..Entry::new(check, self.next_generation(), Some(old.believed()), at) }
         };
         let (to, name) = (entry.verdict(), Arc::clone(&entry.name));
+        let is_final = !matches!(entry.source, Source::Calculated { .. });
         self.put(slot, entry);
-        if from != to {
+        if from != to && is_final {
             applied.transitions.push(Transition { slot, name, from, to, at, cause: Cause::Configuration });
         }
     }
@@ -332,33 +454,25 @@ impl Tracker {
 }
 
 impl Entry {
-    fn new(check: &HealthCheck, generation: Generation, status: Status, at: Moment) -> Entry {
-        let HealthCheckKind::Endpoint(endpoint) = &check.kind;
-        Entry {
-            check: check.clone(),
-            name: check.name.as_str().into(),
-            endpoint: Arc::new(endpoint.clone()),
-            generation,
-            machine: Machine::new(thresholds(endpoint), status, at),
-            forced: None,
-        }
+    /// `before` is what was believed of its predecessor; a new check has none.
+    fn new(check: &HealthCheck, generation: Generation, before: Option<Status>, at: Moment) -> Entry {
+        let source = Source::new(&check.kind, before, at);
+        let identity = Arc::new(Identity { id: check.id.clone(), question: question(&source) });
+        let name = check.name.as_str().into();
+        Entry { check: check.clone(), name, generation, identity, source, forced: None }
     }
 
     /// The same entry, state and generation under a changed configuration.
-    fn reconfigured(self, check: &HealthCheck) -> Entry {
+    fn reconfigured(mut self, check: &HealthCheck, at: Moment) -> Entry {
         if self.check == *check {
             return self;
         }
-        let Entry { generation, mut machine, forced, .. } = self;
-        let HealthCheckKind::Endpoint(endpoint) = &check.kind;
-        machine.set_thresholds(thresholds(endpoint));
-        let name = check.name.as_str().into();
-        Entry { check: check.clone(), name, endpoint: Arc::new(endpoint.clone()), generation, machine, forced }
+        self.source.reconfigure(&check.kind, at);
+        Entry { check: check.clone(), name: check.name.as_str().into(), ..self }
     }
 
     fn goes_on_as(&self, check: &HealthCheck) -> bool {
-        let HealthCheckKind::Endpoint(endpoint) = &check.kind;
-        self.check.disabled == check.disabled && asks_the_same(&self.endpoint, endpoint)
+        self.check.disabled == check.disabled && self.source.asks_the_same(&check.kind)
     }
 
     /// What counts: people's word, else what is seen.
@@ -366,55 +480,215 @@ impl Entry {
         self.forced.unwrap_or_else(|| self.unforced())
     }
 
-    /// One checker for now: this process.
     fn unforced(&self) -> Status {
-        let healthy = u32::from(self.machine.status() == Status::Healthy);
-        verdict(&self.check, Checkers { healthy, reporting: 1 })
+        verdict(&self.check, self.source.status())
     }
 
-    /// What is believed of the endpoint, before inversion; a disabled check counts as healthy.
-    fn endpoint_status(&self) -> Status {
-        if self.check.disabled { Status::Healthy } else { self.machine.status() }
+    /// What is believed before inversion; a disabled check counts as healthy.
+    fn believed(&self) -> Status {
+        if self.check.disabled { Status::Healthy } else { self.source.status() }
     }
 
     fn is_pending(&self) -> bool {
-        !self.check.disabled && self.machine.is_waiting()
-    }
-
-    fn question(&self) -> Question {
-        question(&self.endpoint)
+        !self.check.disabled && self.source.is_waiting()
     }
 
     fn picture(&self, slot: CheckSlot) -> Picture {
         Picture {
             slot,
-            id: self.check.id.clone(),
+            identity: Arc::clone(&self.identity),
             name: Arc::clone(&self.name),
-            endpoint: Arc::clone(&self.endpoint),
+            asks: self.source.asks(),
             disabled: self.check.disabled,
             inverted: self.check.inverted,
             verdict: self.verdict(),
             unforced: self.unforced(),
-            observed: self.machine.status(),
-            observed_since: self.machine.since(),
+            observed: self.source.status(),
+            observed_since: self.source.since(),
             waiting: self.is_pending(),
-            until_turn: self.machine.until_turn(),
+            until_turn: self.source.until_turn(),
         }
     }
 
     fn plan(&self, slot: CheckSlot) -> Option<ProbePlan> {
+        let Source::Endpoint { endpoint, .. } = &self.source else { return None };
         (!self.check.disabled).then(|| ProbePlan {
             slot,
             generation: self.generation,
             id: self.check.id.clone(),
             name: Arc::clone(&self.name),
-            check: Arc::clone(&self.endpoint),
+            check: Arc::clone(endpoint),
         })
+    }
+
+    fn metric_plan(&self, slot: CheckSlot) -> Option<MetricPlan> {
+        let Source::Metric { check, .. } = &self.source else { return None };
+        (!self.check.disabled).then(|| MetricPlan {
+            slot,
+            generation: self.generation,
+            id: self.check.id.clone(),
+            name: Arc::clone(&self.name),
+            check: Arc::clone(check),
+        })
+    }
+}
+
+impl Source {
+    fn new(kind: &HealthCheckKind, before: Option<Status>, at: Moment) -> Source {
+        let status = before.unwrap_or(Status::Healthy);
+        match kind {
+            HealthCheckKind::Endpoint(endpoint) => Source::Endpoint {
+                endpoint: Arc::new(endpoint.clone()),
+                machine: Machine::new(thresholds(endpoint), status, at),
+            },
+            // Its children are resolved and counted when all checks are there.
+            HealthCheckKind::Calculated(_) => {
+                Source::Calculated { family: Family::default(), children: Children::default(), status, since: at }
+            }
+            HealthCheckKind::Metric(metric) => {
+                Source::Metric { check: Arc::new(metric.clone()), machine: MetricMachine::new(metric, before, at) }
+            }
+            HealthCheckKind::Manual(state) => Source::Manual { status: said(*state), since: at },
+        }
+    }
+
+    fn asks_the_same(&self, kind: &HealthCheckKind) -> bool {
+        match (self, kind) {
+            (Source::Endpoint { endpoint, .. }, HealthCheckKind::Endpoint(new)) => asks_the_same(endpoint, new),
+            (Source::Metric { check, .. }, HealthCheckKind::Metric(new)) => compares_the_same(check, new),
+            (Source::Calculated { .. }, HealthCheckKind::Calculated(_)) => true,
+            (Source::Manual { .. }, HealthCheckKind::Manual(_)) => true,
+            _ => false,
+        }
+    }
+
+    /// Another configuration of what asks the same.
+    fn reconfigure(&mut self, kind: &HealthCheckKind, at: Moment) {
+        match (self, kind) {
+            (Source::Endpoint { endpoint, machine }, HealthCheckKind::Endpoint(new)) => {
+                machine.set_thresholds(thresholds(new));
+                *endpoint = Arc::new(new.clone());
+            }
+            (Source::Metric { check, machine }, HealthCheckKind::Metric(new)) => {
+                machine.reconfigure(new);
+                *check = Arc::new(new.clone());
+            }
+            (Source::Manual { status, since }, HealthCheckKind::Manual(state)) => {
+                say(status, since, said(*state), at);
+            }
+            // Children are resolved anew at every load; other pairs do not go on as they were.
+            _ => {}
+        }
+    }
+
+    /// Takes over what is remembered. With so little time passed that no result was missed, its row of results goes on.
+    fn recall(&mut self, memory: &Recollection, at: Moment) {
+        // A clock that was set back says nothing about how old a memory is.
+        let knows = memory.as_of <= at;
+        let fresh = |interval: Duration| knows && at.since(memory.as_of) <= interval * FRESH_INTERVALS;
+        let state = |interval| {
+            let contrary = memory.state.contrary.filter(|_| fresh(interval));
+            MachineState { contrary, ..memory.state }
+        };
+        match self {
+            Source::Endpoint { endpoint, machine } => {
+                *machine = Machine::recalled(thresholds(endpoint), state(endpoint.request_interval));
+            }
+            Source::Metric { check, machine } => *machine = MetricMachine::recalled(check, state(check.period)),
+            // What they say is found anew from what they count, or stands in a file.
+            Source::Calculated { .. } | Source::Manual { .. } => {}
+        }
+    }
+
+    /// What it says, before the check is disabled or inverted.
+    fn status(&self) -> Status {
+        match self {
+            Source::Endpoint { machine, .. } => {
+                // One checker for now: this process.
+                let healthy = u32::from(machine.status() == Status::Healthy);
+                aggregate(Checkers { healthy, reporting: 1 })
+            }
+            Source::Metric { machine, .. } => machine.status(),
+            Source::Calculated { status, .. } | Source::Manual { status, .. } => *status,
+        }
+    }
+
+    fn since(&self) -> Moment {
+        match self {
+            Source::Endpoint { machine, .. } => machine.since(),
+            Source::Metric { machine, .. } => machine.since(),
+            Source::Calculated { since, .. } | Source::Manual { since, .. } => *since,
+        }
+    }
+
+    fn is_waiting(&self) -> bool {
+        match self {
+            Source::Endpoint { machine, .. } => machine.is_waiting(),
+            Source::Metric { machine, .. } => machine.is_waiting(),
+            Source::Calculated { .. } | Source::Manual { .. } => false,
+        }
+    }
+
+    fn until_turn(&self) -> Option<u8> {
+        match self {
+            Source::Endpoint { machine, .. } => Some(machine.until_turn()),
+            Source::Metric { machine, .. } => Some(machine.until_turn()),
+            Source::Calculated { .. } | Source::Manual { .. } => None,
+        }
+    }
+
+    /// What to remember.
+    fn state(&self) -> Option<MachineState> {
+        match self {
+            Source::Endpoint { machine, .. } => machine.state(),
+            Source::Metric { machine, .. } => machine.state(),
+            Source::Calculated { .. } | Source::Manual { .. } => None,
+        }
+    }
+
+    fn asks(&self) -> Asks {
+        match self {
+            Source::Endpoint { endpoint, .. } => Asks::Endpoint(Arc::clone(endpoint)),
+            Source::Metric { check, .. } => Asks::Metric(Arc::clone(check)),
+            Source::Calculated { children, .. } => Asks::Children(*children),
+            Source::Manual { .. } => Asks::People,
+        }
+    }
+}
+
+/// Says something, and remembers since when it is that.
+fn say(status: &mut Status, since: &mut Moment, new: Status, at: Moment) {
+    if *status != new {
+        (*status, *since) = (new, at);
+    }
+}
+
+fn said(state: RoutingControlState) -> Status {
+    match state {
+        RoutingControlState::On => Status::Healthy,
+        RoutingControlState::Off => Status::Unhealthy,
     }
 }
 
 fn thresholds(endpoint: &EndpointCheck) -> Thresholds {
     Thresholds { failure: endpoint.failure_threshold, recovery: endpoint.recovery_threshold }
+}
+
+/// Whether results of one are results of the other.
+fn compares_the_same(one: &MetricCheck, other: &MetricCheck) -> bool {
+    let MetricCheck {
+        prometheus,
+        query,
+        comparison,
+        threshold,
+        period: _,
+        evaluation_periods: _,
+        insufficient_data_health_status: _,
+    } = one;
+    *prometheus == other.prometheus
+        && *query == other.query
+        && *comparison == other.comparison
+        && *threshold == other.threshold
 }
 
 /// Whether results of one are results of the other. How often and how strictly does not matter for that.
@@ -427,13 +701,30 @@ fn asks_the_same(one: &EndpointCheck, other: &EndpointCheck) -> bool {
         failure_threshold: _,
         recovery_threshold: _,
         measure_latency: _,
+        address_family,
+        timeouts,
     } = one;
-    *protocol == other.protocol && *target == other.target && *port == other.port
+    *protocol == other.protocol
+        && *target == other.target
+        && *port == other.port
+        && *address_family == other.address_family
+        && *timeouts == other.timeouts
 }
 
-/// A number for what `asks_the_same` compares: FNV-1a of it as text.
-fn question(check: &EndpointCheck) -> Question {
-    let asked = format!("{:?} {:?} {}", check.protocol, check.target, check.port);
+/// A number for what `asks_the_same` and `compares_the_same` compare: FNV-1a of it as text. Of checks that ask nobody there
+/// is nothing to compare, and no result to remember.
+fn question(source: &Source) -> Question {
+    let asked = match source {
+        Source::Endpoint { endpoint, .. } => {
+            let EndpointCheck { protocol, target, port, address_family, timeouts, .. } = &**endpoint;
+            format!("{protocol:?} {target:?} {port} {address_family:?} {timeouts:?}")
+        }
+        Source::Metric { check, .. } => {
+            format!("{} {} {:?} {}", check.prometheus, check.query, check.comparison, check.threshold)
+        }
+        Source::Calculated { .. } => "children".to_owned(),
+        Source::Manual { .. } => "people".to_owned(),
+    };
     let step = |hash: u64, octet: u8| (hash ^ u64::from(octet)).wrapping_mul(0x0100_0000_01b3);
     Question(asked.bytes().fold(0xcbf2_9ce4_8422_2325, step))
 }
@@ -445,7 +736,10 @@ pub(super) mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::model::{EndpointProtocol, EndpointTarget};
+    use crate::health::metric::tests::metric;
+    use crate::model::{
+        AddressFamily, CalculatedCheck, EndpointProtocol, EndpointTarget, InsufficientDataHealthStatus, Timeouts,
+    };
     use Observation::{Fail, Pass};
 
     const T0: Moment = Moment(Duration::ZERO);
@@ -464,12 +758,14 @@ pub(super) mod tests {
                 failure_threshold: 3,
                 recovery_threshold: 3,
                 measure_latency: false,
+                address_family: AddressFamily::default(),
+                timeouts: Timeouts::default(),
             }),
         }
     }
 
     fn changed(mut check: HealthCheck, change: impl FnOnce(&mut EndpointCheck)) -> HealthCheck {
-        let HealthCheckKind::Endpoint(endpoint) = &mut check.kind;
+        let HealthCheckKind::Endpoint(endpoint) = &mut check.kind else { panic!("not an endpoint check") };
         change(endpoint);
         check
     }
@@ -490,6 +786,10 @@ pub(super) mod tests {
     }
 
     fn observe(tracker: &mut Tracker, name: &str, observation: Observation) -> Option<Transition> {
+        observe_all(tracker, name, observation).into_iter().next()
+    }
+
+    fn observe_all(tracker: &mut Tracker, name: &str, observation: Observation) -> Vec<Transition> {
         tracker.observe(slot(tracker, name), generation(tracker, name), observation, T0)
     }
 
@@ -538,7 +838,7 @@ pub(super) mod tests {
         assert_eq!(applied.transitions[0].cause, Cause::Configuration);
         assert_eq!(applied.transitions[0].to, Status::Healthy);
         assert_eq!((tracker.probes(), tracker.pending()), (vec![], 0));
-        assert_eq!(tracker.observe(a, old, Fail, T0), None);
+        assert_eq!(tracker.observe(a, old, Fail, T0), []);
         // Disabled and inverted: the documented way to force traffic off.
         tracker.apply(&[HealthCheck { disabled: true, inverted: true, ..check("a") }], T0);
         assert!(!tracker.bits().is_healthy(a));
@@ -546,7 +846,7 @@ pub(super) mod tests {
         tracker.apply(&[check("a")], T0);
         assert!(tracker.bits().is_healthy(a));
         assert_eq!((tracker.probes().len(), tracker.pending()), (1, 1));
-        assert_eq!(tracker.observe(a, old, Fail, T0), None);
+        assert_eq!(tracker.observe(a, old, Fail, T0), []);
         assert!(observe(&mut tracker, "a", Fail).is_some());
     }
 
@@ -564,7 +864,7 @@ pub(super) mod tests {
         let plan = tracker.probes().remove(0);
         assert_eq!((plan.generation, &*plan.name, plan.check.request_interval.as_secs()), (generation, "z", 30));
         assert_eq!(tracker.pending(), 0);
-        assert_eq!(tracker.observe(a, generation, Fail, T0).unwrap().cause, Cause::Failures(2));
+        assert_eq!(tracker.observe(a, generation, Fail, T0)[0].cause, Cause::Failures(2));
     }
 
     #[test]
@@ -577,7 +877,7 @@ pub(super) mod tests {
         assert_eq!((slot(&tracker, "a"), tracker.pending()), (a, 1));
         assert_ne!(generation(&tracker, "a"), old);
         assert!(!tracker.bits().is_healthy(a));
-        assert_eq!(tracker.observe(a, old, Pass, T0), None);
+        assert_eq!(tracker.observe(a, old, Pass, T0), []);
         assert_eq!(observe(&mut tracker, "a", Pass).unwrap().cause, Cause::FirstResult);
         assert!(tracker.bits().is_healthy(a));
     }
@@ -591,14 +891,18 @@ pub(super) mod tests {
         assert_eq!((applied.removed, applied.added), (vec![a], vec![a]));
         assert_eq!((slot(&tracker, "c"), slot(&tracker, "b")), (a, CheckSlot(1)));
         assert!(tracker.bits().is_healthy(a));
-        assert_eq!(tracker.observe(a, old, Fail, T0), None);
+        assert_eq!(tracker.observe(a, old, Fail, T0), []);
         assert_eq!(tracker.pending(), 2);
         assert!(tracker.bits().is_healthy(a));
     }
 
     fn recollection(tracker: &Tracker, name: &str, status: Status, contrary: u8) -> Recollection {
-        let (_, question, _) = tracker.memory_of(slot(tracker, name)).unwrap();
-        Recollection { question, state: MachineState { status, contrary: Some(contrary), since: T0 }, as_of: T0 }
+        let (identity, _) = tracker.memory_of(slot(tracker, name)).unwrap();
+        Recollection {
+            question: identity.question,
+            state: MachineState { status, contrary: Some(contrary), since: T0 },
+            as_of: T0,
+        }
     }
 
     #[test]
@@ -626,6 +930,16 @@ pub(super) mod tests {
         assert!(!tracker.bits().is_healthy(a));
         assert_eq!(observe(&mut tracker, "a", Pass).unwrap().cause, Cause::FirstResult);
         assert!(tracker.bits().is_healthy(a));
+    }
+
+    #[test]
+    fn a_memory_from_the_future_is_corrected_by_the_first_result() {
+        let mut tracker = tracker(&[check("a")]);
+        let a = slot(&tracker, "a");
+        let memory =
+            Recollection { as_of: Moment(Duration::from_secs(1)), ..recollection(&tracker, "a", Status::Unhealthy, 0) };
+        tracker.recall(a, &memory, T0);
+        assert_eq!(observe(&mut tracker, "a", Pass).unwrap().cause, Cause::FirstResult);
     }
 
     #[test]
@@ -676,12 +990,179 @@ pub(super) mod tests {
         assert!(tracker.bits().is_healthy(slot(&tracker, "a")));
     }
 
-    /// Inverted, disabled, port: enough to move a check through every change of configuration.
+    fn calculated(name: &str, children: &[&str], health_threshold: u16) -> HealthCheck {
+        let child_health_checks = children.iter().map(|child| HealthCheckId(format!("id-of-{child}"))).collect();
+        let kind = HealthCheckKind::Calculated(CalculatedCheck { child_health_checks, health_threshold });
+        HealthCheck { kind, ..check(name) }
+    }
+
+    /// Who turned to what.
+    fn turns(transitions: &[Transition]) -> Vec<(&str, Status)> {
+        transitions.iter().map(|transition| (&*transition.name, transition.to)).collect()
+    }
+
+    #[test]
+    fn a_calculated_check_turns_in_the_same_step_as_its_child() {
+        use Status::{Healthy, Unhealthy};
+        let site = calculated("site", &["a", "b"], 1);
+        let mut tracker = tracker(&[site, check("a"), check("b")]);
+        assert_eq!((tracker.pending(), tracker.probes().len()), (2, 2));
+        assert_eq!(turns(&observe_all(&mut tracker, "a", Fail)), [("a", Unhealthy)]);
+        let transitions = observe_all(&mut tracker, "b", Fail);
+        assert_eq!(turns(&transitions), [("b", Unhealthy), ("site", Unhealthy)]);
+        assert_eq!(transitions[1].cause.to_string(), "0 of 2 child health checks are healthy, 1 must be");
+        assert!(!tracker.bits().is_healthy(slot(&tracker, "site")));
+        observe_all(&mut tracker, "a", Pass);
+        observe_all(&mut tracker, "a", Pass);
+        assert_eq!(turns(&observe_all(&mut tracker, "a", Pass)), [("a", Healthy), ("site", Healthy)]);
+        assert!(tracker.bits().is_healthy(slot(&tracker, "site")));
+    }
+
+    #[test]
+    fn inversion_comes_after_counting_and_final_verdicts_are_counted() {
+        use Status::{Healthy, Unhealthy};
+        let inverted_child = HealthCheck { inverted: true, ..check("a") };
+        let inverted = HealthCheck { inverted: true, ..calculated("not-site", &["a", "b"], 2) };
+        let mut tracker = tracker(&[inverted_child, check("b"), inverted]);
+        let site = slot(&tracker, "not-site");
+        // The inverted child starts unhealthy, so too few are healthy, which inverted is healthy.
+        assert_eq!(tracker.status(site), Some(Healthy));
+        assert_eq!(turns(&observe_all(&mut tracker, "a", Fail)), [("a", Healthy), ("not-site", Unhealthy)]);
+        // A disabled child is healthy; a disabled calculated check too, before inversion.
+        let off = |check: HealthCheck| HealthCheck { disabled: true, ..check };
+        let applied = tracker.apply(&[off(check("a")), check("b"), off(calculated("not-site", &["a"], 9))], T0);
+        assert_eq!(turns(&applied.transitions), [("not-site", Healthy)]);
+    }
+
+    #[test]
+    fn a_metric_check_is_evaluated_and_keeps_its_state_under_other_periods() {
+        use InsufficientDataHealthStatus::Unhealthy;
+        let metric = |periods, query: &str| {
+            let metric = MetricCheck { query: query.to_owned(), ..metric(periods, Unhealthy) };
+            HealthCheck { kind: HealthCheckKind::Metric(metric), ..check("errors") }
+        };
+        let mut tracker = tracker(&[metric(3, "errors"), calculated("site", &["errors"], 1)]);
+        assert_eq!((tracker.pending(), tracker.probes().len(), tracker.metrics().len()), (1, 0, 1));
+        let slot = slot(&tracker, "errors");
+        assert_eq!(tracker.status(slot), Some(Status::Unhealthy));
+        let plan = tracker.metrics().remove(0);
+        assert_eq!(tracker.observe(slot, plan.generation, Observation::Missing, T0), []);
+        assert_eq!(tracker.pending(), 0);
+        let transitions = tracker.observe(slot, plan.generation, Pass, T0);
+        assert_eq!(turns(&transitions), [("errors", Status::Healthy), ("site", Status::Healthy)]);
+        tracker.observe(slot, plan.generation, Fail, T0);
+        assert_eq!(tracker.apply(&[metric(2, "errors")], T0).restarted, []);
+        assert_eq!(tracker.observe(slot, plan.generation, Fail, T0)[0].cause, Cause::Failures(2));
+        // Another query is another metric: the verdict stays until there is data.
+        assert_eq!(tracker.apply(&[metric(2, "latency")], T0).restarted, [slot]);
+        let generation = tracker.metrics()[0].generation;
+        assert_eq!(tracker.observe(slot, plan.generation, Pass, T0), []);
+        assert_eq!(turns(&tracker.observe(slot, generation, Pass, T0)), [("errors", Status::Healthy)]);
+        assert_eq!(tracker.observe(slot, generation, Observation::Missing, T0), []);
+        let transitions = tracker.observe(slot, generation, Observation::Missing, T0);
+        assert_eq!(transitions[0].cause.to_string(), "no data 2 times in a row");
+    }
+
+    #[test]
+    fn overrides_of_children_count_and_so_do_memories() {
+        use Status::{Healthy, Unhealthy};
+        let checks = [calculated("site", &["a", "b"], 2), check("a"), check("b")];
+        let mut tracker = tracker(&checks);
+        let down = |wanted: &'static str| move |name: &str| (name == wanted).then_some(Unhealthy);
+        assert_eq!(turns(&tracker.force(&down("a"), T0)), [("a", Unhealthy), ("site", Unhealthy)]);
+        assert_eq!(turns(&tracker.force(&|_| None, T0)), [("a", Healthy), ("site", Healthy)]);
+        // A calculated check that is held itself does not follow its children, and counts them again afterwards.
+        assert_eq!(turns(&tracker.force(&|name| (name == "site").then_some(Healthy), T0)), []);
+        assert_eq!(turns(&observe_all(&mut tracker, "a", Fail)), [("a", Unhealthy)]);
+        assert_eq!(turns(&tracker.force(&|_| None, T0)), [("site", Unhealthy)]);
+        let picture = tracker.pictures(CheckSlot(0)).find(|picture| &*picture.name == "site").unwrap();
+        assert!(matches!(picture.asks, Asks::Children(Children { healthy: 1, all: 2, needed: 2 })));
+
+        let (identity, state) = tracker.memory_of(slot(&tracker, "a")).unwrap();
+        let Identity { id, question } = (**identity).clone();
+        let memory = Recollection { question, state: state.unwrap(), as_of: T0 };
+        let mut restarted = self::tracker(&checks);
+        let slot_of_a = restarted.slot_of(&id).unwrap();
+        assert_eq!(restarted.recall(slot_of_a, &memory, T0), Some(Unhealthy));
+        assert_eq!(restarted.status(slot(&restarted, "site")), Some(Unhealthy));
+    }
+
+    #[test]
+    fn a_manual_check_says_what_its_configuration_says() {
+        use Status::{Healthy, Unhealthy};
+        let manual = |state| HealthCheck { kind: HealthCheckKind::Manual(state), ..check("switch") };
+        let (on, off) = (manual(RoutingControlState::On), manual(RoutingControlState::Off));
+        let site = calculated("site", &["switch"], 1);
+        let mut tracker = tracker(&[off.clone(), site.clone()]);
+        assert_eq!((tracker.pending(), tracker.probes().len()), (0, 0));
+        assert_eq!(tracker.status(slot(&tracker, "site")), Some(Unhealthy));
+        let applied = tracker.apply(&[on.clone(), site], T0);
+        assert_eq!(turns(&applied.transitions), [("switch", Healthy), ("site", Healthy)]);
+        let applied = tracker.apply(&[HealthCheck { inverted: true, ..on }], T0);
+        assert_eq!(turns(&applied.transitions), [("switch", Unhealthy)]);
+        let applied = tracker.apply(&[HealthCheck { disabled: true, ..off }], T0);
+        assert_eq!(turns(&applied.transitions), [("switch", Healthy)]);
+        // An endpoint check in its place goes on from there.
+        tracker.apply(&[manual(RoutingControlState::Off)], T0);
+        assert_eq!(turns(&tracker.apply(&[check("switch")], T0).transitions), []);
+        assert_eq!(tracker.status(slot(&tracker, "switch")), Some(Unhealthy));
+    }
+
+    #[test]
+    fn children_may_come_go_and_change_with_any_load() {
+        use Status::{Healthy, Unhealthy};
+        let site = |children: &[&str]| calculated("site", children, 2);
+        let mut tracker = tracker(&[site(&["a", "b"]), check("a"), check("b")]);
+        observe_all(&mut tracker, "a", Fail);
+        assert!(!tracker.bits().is_healthy(slot(&tracker, "site")));
+        // A child that is gone is healthy; the slot it had may be another's by then.
+        let applied = tracker.apply(&[site(&["a", "b"]), check("b"), check("c")], T0);
+        assert_eq!(turns(&applied.transitions), [("site", Healthy)]);
+        assert_eq!(turns(&observe_all(&mut tracker, "c", Fail)), [("c", Unhealthy)]);
+        let applied = tracker.apply(&[site(&["c", "b"]), check("b"), check("c")], T0);
+        assert_eq!(turns(&applied.transitions), [("site", Unhealthy)]);
+        assert!(matches!(applied.transitions[0].cause, Cause::Children(_)));
+        // Another kind under the same id keeps its verdict until its first result.
+        let applied = tracker.apply(&[check("site"), check("b"), check("c")], T0);
+        assert_eq!((turns(&applied.transitions).len(), applied.restarted), (0, vec![slot(&tracker, "site")]));
+        assert_eq!(turns(&observe_all(&mut tracker, "site", Pass)), [("site", Healthy)]);
+    }
+
+    /// Inverted, disabled, port, kind, children: enough to move a check through every change of configuration.
     fn any_check() -> impl Strategy<Value = HealthCheck> {
-        (0..6u8, any::<bool>(), any::<bool>(), 80..83u16).prop_map(|(name, inverted, disabled, port)| {
-            let check = HealthCheck { inverted, disabled, ..check(&name.to_string()) };
-            changed(check, |endpoint| endpoint.port = port)
+        let endpoint = 80..83u16;
+        let family = (proptest::collection::btree_set(0..6u8, 0..4), 0..4u16);
+        let kind = prop_oneof![3 => endpoint.prop_map(Ok), 1 => family.prop_map(Err)];
+        (0..6u8, any::<bool>(), any::<bool>(), kind).prop_map(|(name, inverted, disabled, kind)| {
+            let name = name.to_string();
+            let check = match kind {
+                Ok(port) => changed(check(&name), |endpoint| endpoint.port = port),
+                Err((children, threshold)) => {
+                    let children: Vec<String> = children.iter().map(ToString::to_string).collect();
+                    calculated(&name, &children.iter().map(String::as_str).collect::<Vec<_>>(), threshold)
+                }
+            };
+            HealthCheck { inverted, disabled, ..check }
         })
+    }
+
+    /// As configurations are: children that are calculated themselves are refused by `config`.
+    fn without_nesting(checks: Vec<HealthCheck>) -> Vec<HealthCheck> {
+        let is_calculated = |check: &&HealthCheck| matches!(check.kind, HealthCheckKind::Calculated(_));
+        let nested: HashSet<HealthCheckId> =
+            checks.iter().filter(is_calculated).map(|check| check.id.clone()).collect();
+        let mut checks = checks;
+        for check in &mut checks {
+            if let HealthCheckKind::Calculated(calculated) = &mut check.kind {
+                calculated.child_health_checks.retain(|child| !nested.contains(child));
+            }
+        }
+        checks
+    }
+
+    fn names(tracker: &Tracker) -> HashMap<Arc<str>, Status> {
+        let entries = tracker.entries.iter().flatten();
+        entries.map(|entry| (Arc::clone(&entry.name), entry.verdict())).collect()
     }
 
     proptest! {
@@ -697,13 +1178,33 @@ pub(super) mod tests {
         ) {
             let mut tracker = Tracker::new();
             for (checks, results) in loads {
-                tracker.apply(&checks, T0);
+                let checks = without_nesting(checks);
+                let before: HashMap<Arc<str>, Status> = names(&tracker);
+                let applied = tracker.apply(&checks, T0);
+                for (name, status) in names(&tracker) {
+                    let told = applied.transitions.iter().filter(|transition| transition.name == name).count();
+                    let expected = before.get(&name).is_some_and(|before| *before != status);
+                    prop_assert_eq!(told, usize::from(expected), "{}", name);
+                }
                 for (slot, generation, pass) in results {
-                    let before = tracker.status(CheckSlot(slot));
+                    let before = names(&tracker);
                     let observation = if pass { Pass } else { Fail };
-                    let transition = tracker.observe(CheckSlot(slot), Generation(generation), observation, T0);
-                    let after = tracker.status(CheckSlot(slot));
-                    prop_assert_eq!(transition.is_some(), before != after);
+                    let transitions = tracker.observe(CheckSlot(slot), Generation(generation), observation, T0);
+                    let mut turned: Vec<_> =
+                        names(&tracker).into_iter().filter(|(name, status)| before[name] != *status).collect();
+                    let mut told: Vec<_> = transitions.iter().map(|told| (Arc::clone(&told.name), told.to)).collect();
+                    turned.sort_by(|a, b| a.0.cmp(&b.0));
+                    told.sort_by(|a, b| a.0.cmp(&b.0));
+                    prop_assert_eq!(told, turned);
+                }
+                for entry in tracker.entries.iter().flatten() {
+                    let HealthCheckKind::Calculated(calculated) = &entry.check.kind else { continue };
+                    let healthy = |id: &&HealthCheckId| {
+                        tracker.slot_of(id).is_none_or(|slot| tracker.status(slot) == Some(Status::Healthy))
+                    };
+                    let healthy = calculated.child_health_checks.iter().filter(healthy).count();
+                    let expected = healthy >= usize::from(calculated.health_threshold);
+                    prop_assert_eq!(entry.source.status() == Status::Healthy, expected);
                 }
                 for (slot, entry) in (0..).map(CheckSlot).zip(&tracker.entries) {
                     let healthy = entry.as_ref().is_none_or(|entry| entry.verdict() == Status::Healthy);
@@ -713,7 +1214,10 @@ pub(super) mod tests {
                 let pending = tracker.entries.iter().flatten().filter(|entry| entry.is_pending()).count();
                 prop_assert_eq!(tracker.pending(), pending);
                 prop_assert_eq!(tracker.slots.len() + tracker.free.len(), tracker.entries.len());
-                let enabled = tracker.entries.iter().flatten().filter(|entry| !entry.check.disabled).count();
+                let is_probed = |entry: &&Entry| {
+                    !entry.check.disabled && matches!(entry.check.kind, HealthCheckKind::Endpoint(_))
+                };
+                let enabled = tracker.entries.iter().flatten().filter(is_probed).count();
                 prop_assert_eq!(tracker.probes().len(), enabled);
             }
         }

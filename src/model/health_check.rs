@@ -22,11 +22,92 @@ pub struct HealthCheck {
     pub kind: HealthCheckKind,
 }
 
-/// How a check's status is found. Calculated, metric and manual checks will stand beside the endpoint.
+/// How a check's status is found.
 #[derive(Clone, Debug, PartialEq)]
 pub enum HealthCheckKind {
     /// By asking an endpoint.
     Endpoint(EndpointCheck),
+    /// From the statuses of other checks (the API's CALCULATED).
+    Calculated(CalculatedCheck),
+    /// By asking a Prometheus (the API's CLOUDWATCH_METRIC).
+    Metric(MetricCheck),
+    /// By what people say (the API's RECOVERY_CONTROL).
+    Manual(RoutingControlState),
+}
+
+/// A check that compares the result of a query with a threshold, as a CloudWatch alarm does; an alarm is unhealthy.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MetricCheck {
+    /// The base URL of a Prometheus or of something that speaks its HTTP API.
+    pub prometheus: String,
+    /// PromQL whose result is a scalar or an instant vector.
+    pub query: String,
+    /// What is said of a bad value (CloudWatch ComparisonOperator).
+    pub comparison: ComparisonOperator,
+    /// What a value is compared with; finite.
+    pub threshold: f64,
+    /// From the start of one evaluation to the next, 1 s to a day (CloudWatch Period).
+    pub period: Duration,
+    /// Bad values in a row that make it unhealthy, and missing ones that are insufficient data, 1..=100 (CloudWatch
+    /// EvaluationPeriods).
+    pub evaluation_periods: u8,
+    /// What it is then.
+    pub insufficient_data_health_status: InsufficientDataHealthStatus,
+}
+
+/// How a value that is to raise the alarm compares with the threshold (CloudWatch ComparisonOperator).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ComparisonOperator {
+    /// Value > threshold.
+    GreaterThanThreshold,
+    /// Value ≥ threshold.
+    GreaterThanOrEqualToThreshold,
+    /// Value < threshold.
+    LessThanThreshold,
+    /// Value ≤ threshold.
+    LessThanOrEqualToThreshold,
+}
+
+impl ComparisonOperator {
+    /// Whether the value is on the bad side; NaN never is.
+    #[must_use]
+    pub fn holds(self, value: f64, threshold: f64) -> bool {
+        match self {
+            ComparisonOperator::GreaterThanThreshold => value > threshold,
+            ComparisonOperator::GreaterThanOrEqualToThreshold => value >= threshold,
+            ComparisonOperator::LessThanThreshold => value < threshold,
+            ComparisonOperator::LessThanOrEqualToThreshold => value <= threshold,
+        }
+    }
+}
+
+/// What a metric check is without data (API InsufficientDataHealthStatus).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InsufficientDataHealthStatus {
+    /// Healthy.
+    Healthy,
+    /// Unhealthy.
+    Unhealthy,
+    /// What it was when there was data; healthy when there never was any.
+    LastKnownStatus,
+}
+
+/// What people say of a manual check: Route 53's words for its switch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RoutingControlState {
+    /// Healthy.
+    On,
+    /// Unhealthy.
+    Off,
+}
+
+/// A check that counts the healthy ones among other checks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CalculatedCheck {
+    /// Checks of any kind but this one, each once, at most 256 (API ChildHealthChecks).
+    pub child_health_checks: Vec<HealthCheckId>,
+    /// So many of them must be healthy, 0..=256 (API HealthThreshold): with 0 it always is, with more than there are never.
+    pub health_threshold: u16,
 }
 
 /// A check that asks an endpoint (the API's HTTP, HTTPS, HTTP_STR_MATCH, HTTPS_STR_MATCH and TCP).
@@ -46,6 +127,31 @@ pub struct EndpointCheck {
     pub recovery_threshold: u8,
     /// Whether latency figures are kept (API MeasureLatency).
     pub measure_latency: bool,
+    /// Which addresses of a domain name are asked.
+    pub address_family: AddressFamily,
+    /// Deadlines of its own.
+    pub timeouts: Timeouts,
+}
+
+/// Which addresses of a domain name are asked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum AddressFamily {
+    /// A records, as Route 53 does.
+    #[default]
+    Ipv4,
+    /// AAAA records.
+    Ipv6,
+}
+
+/// Deadlines in the place of Route 53's.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Timeouts {
+    /// For the connection, TLS included.
+    pub connect: Option<Duration>,
+    /// From the connection to the status.
+    pub response: Option<Duration>,
+    /// From the status to the searched string.
+    pub body: Option<Duration>,
 }
 
 /// How an endpoint is asked.
@@ -55,22 +161,49 @@ pub enum EndpointProtocol {
     Tcp,
     /// An HTTP request over TCP.
     Http(HttpRequest),
-    /// An HTTP request over TLS; the certificate is not judged.
+    /// An HTTP request over TLS.
     Https {
         /// What is asked.
         request: HttpRequest,
         /// Whether the domain name is sent in the TLS handshake (API EnableSNI).
         enable_sni: bool,
+        /// Whether the certificate must be valid, for the domain name or else the address; Route 53 never asks that.
+        judge_certificate: bool,
     },
 }
 
 /// What an HTTP check asks and expects.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct HttpRequest {
     /// Begins with `/`; may hold a query string (API ResourcePath).
     pub resource_path: String,
     /// Must lie whole within the first 5120 bytes of the body (API SearchString).
     pub search_string: Option<String>,
+    /// Which statuses are good; none stands for Route 53's, 200 to 399.
+    pub expected_status: Vec<StatusRange>,
+    /// Sent besides Route 53's headers, or in their place; each name once.
+    pub request_headers: Vec<(String, String)>,
+}
+
+/// Statuses, both ends included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct StatusRange {
+    /// 200..=599.
+    pub first: u16,
+    /// Not less than `first`.
+    pub last: u16,
+}
+
+impl HttpRequest {
+    /// Whether a status is good.
+    #[must_use]
+    pub fn expects(&self, status: u16) -> bool {
+        if self.expected_status.is_empty() {
+            // "2xx or 3xx", redirects included (Developer Guide).
+            return (200..=399).contains(&status);
+        }
+        self.expected_status.iter().any(|range| (range.first..=range.last).contains(&status))
+    }
 }
 
 /// Whom a check asks.
@@ -83,6 +216,6 @@ pub enum EndpointTarget {
         /// API FullyQualifiedDomainName.
         fully_qualified_domain_name: Option<String>,
     },
-    /// A domain name, resolved at every probe, IPv4 only (API FullyQualifiedDomainName).
+    /// A domain name, resolved at every probe (API FullyQualifiedDomainName).
     Domain(String),
 }

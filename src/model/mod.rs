@@ -14,14 +14,19 @@ mod zone;
 
 pub use data::DataError;
 pub use health_check::{
-    EndpointCheck, EndpointProtocol, EndpointTarget, HealthCheck, HealthCheckId, HealthCheckKind, HttpRequest,
+    AddressFamily, CalculatedCheck, ComparisonOperator, EndpointCheck, EndpointProtocol, EndpointTarget, HealthCheck,
+    HealthCheckId, HealthCheckKind, HttpRequest, InsufficientDataHealthStatus, MetricCheck, RoutingControlState,
+    StatusRange, Timeouts,
 };
 pub use name::{MAX_LABEL_OCTETS, MAX_NAME_OCTETS, Name, NameError};
 pub use place::{
     CidrCollection, CidrCollectionId, Continent, Coordinates, Country, GeoLocation, LatencyClients, LatencyRow,
     LocationNetwork, Region, Subdivision, Vpc, VpcId,
 };
-pub use record::{AliasTarget, Content, MAX_TTL, RecordData, RecordType, ResourceRecordSet, Ttl, UnknownRecordType};
+pub use record::{
+    AliasTarget, Content, MAX_MEMBERS, MAX_TTL, MAX_VALUES, RecordData, RecordType, ResourceRecordSet, Ttl,
+    UnknownRecordType,
+};
 pub use routing::{FailoverRole, GeoproximityLocation, RoutingPolicy};
-pub use rules::{Field, Missing, Severity, Violation, missing_defaults, violations};
+pub use rules::{Field, MAX_ALIAS_CHAIN, Missing, Severity, Violation, missing_defaults, violations};
 pub use zone::{HostedZone, HostedZoneId, RecordGroup, WhenAllUnhealthy};

@@ -31,7 +31,7 @@ pub enum NameError {
     /// A name of more than 255 octets on the wire.
     #[error("a domain name must not be longer than 255 octets")]
     TooLong,
-    /// A backslash that is not followed by three octal digits, a dot or a backslash.
+    /// A backslash that is not followed by three octal digits up to `\377`: names have no other escapes.
     #[error("`\\` must be followed by three octal digits between \\000 and \\377")]
     BadEscape,
     /// A control character, a space or an octet above 126 that is not escaped.

@@ -129,6 +129,12 @@ pub type Ttl = u32;
 /// The longest TTL (RFC 2181 section 8).
 pub const MAX_TTL: Ttl = 2_147_483_647;
 
+/// The most values of one record set (Developer Guide, "Quotas on records").
+pub const MAX_VALUES: usize = 400;
+
+/// The most record sets that share name and type (Developer Guide, "Quotas on records"); some policies allow fewer.
+pub const MAX_MEMBERS: usize = 100;
+
 /// One resource record set: what the API calls ResourceRecordSet and a `[[record]]` table writes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ResourceRecordSet {
@@ -153,7 +159,7 @@ pub enum Content {
     Records {
         /// Seconds a resolver may keep them.
         ttl: Ttl,
-        /// At least one, at most 400 (Developer Guide, quotas).
+        /// At least one, at most [`MAX_VALUES`].
         values: Vec<RecordData>,
     },
     /// Whatever another group of the same zone and type would answer.

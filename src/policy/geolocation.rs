@@ -25,7 +25,8 @@ impl Geolocation {
     /// that has any (API HealthCheckId). No area at all is NODATA (Developer Guide, "Geolocation routing").
     pub(super) fn choose(&self, candidates: Candidates<'_>, client: &Client<'_>) -> Choice {
         if self.areas.is_empty() {
-            return Choice::of(self.default, 0);
+            // Where the client is decides nothing here, so it is not asked for.
+            return Choice::of(first_usable(self.default.into_iter(), candidates), 0);
         }
         let place = client.place();
         let fitting = areas_around(place).into_iter().filter_map(|area| self.member_for(area?));

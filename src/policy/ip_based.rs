@@ -33,7 +33,10 @@ impl IpBased {
         let matching = || chain.iter().filter(|(length, _)| *length <= client.prefix()).map(|&(_, member)| member);
         let served = matching().next().is_some_and(|nearest| nearest.is_some());
         let preferred = matching().filter(move |_| served).flatten().chain(self.default);
-        Choice::of(first_usable(preferred, candidates), hit.depth)
+        // Neighbouring blocks with one answer share a depth; a prefix that is as short as that matches neither of them, so
+        // that the answer holds for the longest block alone.
+        let longest = chain.first().map_or(0, |&(length, _)| length);
+        Choice::of(first_usable(preferred, candidates), hit.depth.max(longest))
     }
 }
 

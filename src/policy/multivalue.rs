@@ -3,11 +3,10 @@
 use arrayvec::ArrayVec;
 
 use super::{Candidates, Choice, Dice};
+use crate::model::MAX_MEMBERS;
 
 /// Route 53 answers with up to eight healthy records (Developer Guide, "Multivalue answer routing").
 pub(super) const MAX_ANSWERS: usize = 8;
-/// The most members a group can have (Developer Guide, "Quotas").
-const MAX_MEMBERS: usize = 100;
 
 /// All members are alike.
 #[derive(Debug)]

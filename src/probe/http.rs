@@ -16,7 +16,7 @@ use std::task::Poll;
 use http_body_util::{BodyExt, Empty};
 use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1::{self, Connection};
-use hyper::header::{ACCEPT, ACCEPT_ENCODING, HOST, HeaderMap, HeaderValue, USER_AGENT};
+use hyper::header::{ACCEPT, ACCEPT_ENCODING, HOST, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
@@ -30,7 +30,7 @@ use crate::model::{HealthCheckId, HttpRequest};
 
 use super::body::Search;
 use super::errors::{Unmade, is_wrong_name, of_exchange};
-use super::tls::{Connectors, ServerNameIndication};
+use super::tls::{Connectors, ServerNameIndication, Trust};
 use super::{Durations, Finding, Step, Timings};
 
 /// Response headers may have as much (Developer Guide).
@@ -48,7 +48,7 @@ pub(super) enum Transport {
     /// `http://`
     Plain,
     /// `https://`
-    Tls(ServerNameIndication),
+    Tls(ServerNameIndication, Trust),
 }
 
 /// One check, ready to be asked again and again.
@@ -58,7 +58,7 @@ pub(super) struct HttpProbe {
     transport: Transport,
     /// What the handshake is told when it is not the address.
     server_name: Option<ServerName<'static>>,
-    search_string: Option<Box<[u8]>>,
+    expected: HttpRequest,
 }
 
 /// Why an exchange ended before its verdict.
@@ -87,9 +87,15 @@ impl HttpProbe {
         *prepared.uri_mut() =
             target(&request.resource_path).parse().expect("every octet that may not stand is escaped");
         *prepared.headers_mut() = headers(id, transport, name, address, port);
+        for (header, value) in &request.request_headers {
+            // The configuration has let through only what can stand in a header.
+            let (Ok(header), Ok(value)) = (header.parse::<HeaderName>(), HeaderValue::from_str(value)) else {
+                continue;
+            };
+            prepared.headers_mut().insert(header, value);
+        }
         let server_name = name.and_then(|name| ServerName::try_from(name.to_owned()).ok());
-        let search_string = request.search_string.as_ref().map(|string| string.as_bytes().into());
-        HttpProbe { request: prepared, transport, server_name, search_string }
+        HttpProbe { request: prepared, transport, server_name, expected: request.clone() }
     }
 
     /// Asks once.
@@ -104,8 +110,9 @@ impl HttpProbe {
         let result = match self.transport {
             Transport::Plain => self.ask(connect(address), timings, &mut durations).await,
             // Boxed: it is large, and most probes are plain.
-            Transport::Tls(sni) => {
-                Box::pin(self.ask(self.connect_securely(connectors, sni, address), timings, &mut durations)).await
+            Transport::Tls(sni, trust) => {
+                Box::pin(self.ask(self.connect_securely(connectors, sni, trust, address), timings, &mut durations))
+                    .await
             }
         };
         durations.total = start.elapsed();
@@ -149,11 +156,12 @@ impl HttpProbe {
         &self,
         connectors: &Connectors,
         sni: ServerNameIndication,
+        trust: Trust,
         address: SocketAddr,
     ) -> Result<TlsStream<TcpStream>, Broken> {
-        match self.shake_hands(connectors.get(sni), address).await {
-            Err(Broken::Stream(error)) if is_wrong_name(&error) => {
-                self.shake_hands(connectors.get(ServerNameIndication::Omitted), address).await
+        match self.shake_hands(connectors.get(sni, trust), address).await {
+            Err(Broken::Stream(error)) if trust == Trust::Anybody && is_wrong_name(&error) => {
+                self.shake_hands(connectors.get(ServerNameIndication::Omitted, trust), address).await
             }
             result => result,
         }
@@ -172,14 +180,14 @@ impl HttpProbe {
         if header_octets(response.headers()) > MOST_HEADER_OCTETS {
             return Ok(Finding::Protocol(format!("more than {MOST_HEADER_OCTETS} bytes of headers")));
         }
-        // "2xx or 3xx", redirects included (Developer Guide); a redirect's target is not this endpoint.
-        if !(200..=399).contains(&code) {
+        // A redirect, too, can be good; its target is not this endpoint.
+        if !self.expected.expects(code) {
             return Ok(Finding::BadStatus(code));
         }
-        let Some(string) = &self.search_string else {
+        let Some(string) = &self.expected.search_string else {
             return Ok(Finding::GoodStatus(code));
         };
-        search(response, string).await
+        search(response, string.as_bytes()).await
     }
 }
 
@@ -284,7 +292,7 @@ fn host_header(transport: Transport, name: Option<&str>, address: Option<IpAddr>
         (None, None) => String::new(),
     };
     match (transport, port) {
-        (Transport::Plain, 80) | (Transport::Tls(_), 443) => host,
+        (Transport::Plain, 80) | (Transport::Tls(..), 443) => host,
         _ => format!("{host}:{port}"),
     }
 }

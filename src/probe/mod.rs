@@ -8,13 +8,16 @@
 //! - `prober`: who is probed when; every probe's task is owned here and stops with the last of its checks.
 //! - `http`, `tcp`: one probe of one endpoint under Route 53's deadlines; `body`: the string in it;
 //!   `tls`: any certificate is good.
+//! - `metric`: one evaluation of a metric check by a Prometheus; `evaluator`: which is evaluated when.
 //! - `resolve`: the address of a domain name, before each probe.
 //! - `report`: what was seen, and Route 53's words for it.
 
 mod body;
 mod errors;
+mod evaluator;
 mod http;
 mod limits;
+mod metric;
 mod prober;
 mod report;
 mod resolve;
@@ -27,9 +30,13 @@ mod nasty;
 use std::time::Duration;
 
 use crate::health::{CheckSlot, Generation, Observation};
+use crate::model::Timeouts;
 
+pub use evaluator::{Evaluated, Evaluator};
+pub use metric::{MetricReport, Numbers};
 pub use prober::{Prober, ProberError, ProberSettings};
 pub use report::{Asked, Durations, Finding, Reason, Report, Step};
+pub use tls::{Authorities, AuthoritiesError};
 
 /// One probe's result, on its way to the loop that decides.
 #[derive(Clone, Debug, PartialEq)]
@@ -57,6 +64,19 @@ pub struct Timings {
     pub body: Duration,
     /// For the connection of a TCP check.
     pub tcp_connect: Duration,
+}
+
+impl Timings {
+    /// With a check's own deadlines in their place.
+    fn with(self, own: &Timeouts) -> Timings {
+        Timings {
+            connect: own.connect.unwrap_or(self.connect),
+            status: own.response.unwrap_or(self.status),
+            body: own.body.unwrap_or(self.body),
+            tcp_connect: own.connect.unwrap_or(self.tcp_connect),
+            ..self
+        }
+    }
 }
 
 impl Default for Timings {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use rcgen::{CertificateParams, DnType, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use rustls::pki_types::PrivateKeyDer;
 use rustls::server::{Acceptor, ResolvesServerCert};
 use rustls::{ServerConfig, SupportedProtocolVersion};
@@ -18,11 +18,11 @@ use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep};
 use tokio_rustls::{LazyConfigAcceptor, TlsAcceptor};
 
-use crate::model::{HealthCheckId, HttpRequest};
+use crate::model::{HealthCheckId, HttpRequest, StatusRange};
 
 use super::http::{HttpProbe, Transport};
-use super::tls::Connectors;
 use super::tls::ServerNameIndication::{Omitted, Sent};
+use super::tls::{Authorities, Connectors, Trust};
 use super::{Durations, Finding, Step, Timings};
 
 /// A deadline that a test waits for.
@@ -122,7 +122,8 @@ pub(super) async fn until_closed(mut stream: impl AsyncRead + Unpin) {
 }
 
 fn request(search_string: Option<&str>) -> HttpRequest {
-    HttpRequest { resource_path: "/".to_owned(), search_string: search_string.map(str::to_owned) }
+    let search_string = search_string.map(str::to_owned);
+    HttpRequest { resource_path: "/".to_owned(), search_string, ..HttpRequest::default() }
 }
 
 fn id() -> HealthCheckId {
@@ -131,7 +132,8 @@ fn id() -> HealthCheckId {
 
 async fn run(probe: HttpProbe, server: &Server, timings: Timings) -> (Finding, Durations) {
     let start = Instant::now();
-    let result = probe.probe(&Connectors::new().unwrap(), server.address, &timings).await.unwrap();
+    let connectors = Connectors::new(&Authorities::default()).unwrap();
+    let result = probe.probe(&connectors, server.address, &timings).await.unwrap();
     assert!(start.elapsed() < IN_TIME, "no verdict in time");
     server.assert_that_nothing_is_left().await;
     result
@@ -170,7 +172,7 @@ async fn the_request_is_the_one_that_route_53_sends() {
     })
     .await;
     let (ip, port) = (server.address.ip(), server.address.port());
-    let http = HttpRequest { resource_path: "/health?deep=1&x=%20".to_owned(), search_string: None };
+    let http = HttpRequest { resource_path: "/health?deep=1&x=%20".to_owned(), ..HttpRequest::default() };
     for (name, host) in [(Some("App.lab.test"), "App.lab.test"), (Some("127.1"), "127.1"), (None, "127.0.0.1")] {
         let probe = HttpProbe::new(&id(), Transport::Plain, &http, name, Some(ip), port);
         let (finding, durations) = run(probe, &server, patient()).await;
@@ -215,7 +217,7 @@ async fn a_path_is_sent_as_it_is_written() {
         ("/a\r\nX: y", "/a%0D%0AX:%20y"),
     ];
     for (path, target) in cases {
-        let http = HttpRequest { resource_path: path.to_owned(), search_string: None };
+        let http = HttpRequest { resource_path: path.to_owned(), ..HttpRequest::default() };
         let (ip, port) = (server.address.ip(), server.address.port());
         run(HttpProbe::new(&id(), Transport::Plain, &http, None, Some(ip), port), &server, patient()).await;
         assert_eq!(requests.recv().await.unwrap().lines().next().unwrap(), format!("GET {target} HTTP/1.1"));
@@ -327,6 +329,44 @@ fn adler32(octets: &[u8]) -> u32 {
         (a, (b + a) % 65_521)
     });
     b << 16 | a
+}
+
+#[tokio::test]
+async fn other_statuses_may_be_expected() {
+    let expected_status = vec![StatusRange { first: 200, last: 299 }, StatusRange { first: 404, last: 404 }];
+    let http = HttpRequest { expected_status, ..request(Some("well")) };
+    for (code, good) in [(200, true), (302, false), (404, true), (500, false)] {
+        let body = format!("HTTP/1.1 {code} Any\r\nContent-Length: 4\r\n\r\nwell");
+        let server = Server::answering(body).await;
+        let ip = server.address.ip();
+        let probe = HttpProbe::new(&id(), Transport::Plain, &http, None, Some(ip), server.address.port());
+        let expected = if good { Finding::GoodStatus(code) } else { Finding::BadStatus(code) };
+        assert_eq!(run(probe, &server, patient()).await.0, expected);
+    }
+}
+
+#[tokio::test]
+async fn headers_of_the_users_own_are_sent_and_may_replace_ours() {
+    let (sender, mut requests) = tokio::sync::mpsc::channel(1);
+    let server = Server::start(move |mut stream| {
+        let sender = sender.clone();
+        async move {
+            sender.send(read_request(&mut stream).await).await.unwrap();
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await;
+            until_closed(stream).await;
+        }
+    })
+    .await;
+    let headers = [("Authorization", "Bearer a b"), ("user-agent", "lab")];
+    let request_headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+    let http = HttpRequest { request_headers, ..request(None) };
+    let ip = server.address.ip();
+    let probe = HttpProbe::new(&id(), Transport::Plain, &http, None, Some(ip), server.address.port());
+    assert_eq!(run(probe, &server, patient()).await.0, Finding::GoodStatus(200));
+    let request = requests.recv().await.unwrap().to_ascii_lowercase();
+    let sent: Vec<&str> = request.lines().filter(|line| line.starts_with("auth") || line.starts_with("user")).collect();
+    assert_eq!(sent.len(), 2, "{request}");
+    assert!(sent.contains(&"authorization: bearer a b") && sent.contains(&"user-agent: lab"), "{request}");
 }
 
 // What never ends.
@@ -558,7 +598,7 @@ async fn secure(
     timings: Timings,
 ) -> Finding {
     let (ip, port) = (server.address.ip(), server.address.port());
-    let probe = HttpProbe::new(&id(), Transport::Tls(sni), &request(string), name, Some(ip), port);
+    let probe = HttpProbe::new(&id(), Transport::Tls(sni, Trust::Anybody), &request(string), name, Some(ip), port);
     run(probe, server, timings).await.0
 }
 
@@ -681,6 +721,88 @@ async fn a_plain_server_on_the_tls_port_is_a_failure() {
     })
     .await;
     assert_eq!(secure(&closes, Sent, Some("app.lab.test"), None, patient()).await, Finding::Closed);
+}
+
+/// A server whose certificate is signed by an authority of ours, and that authority.
+async fn vouched_server(names: &[&str], expired: bool) -> (Server, Authorities) {
+    let mut params = CertificateParams::new(Vec::new()).unwrap();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.distinguished_name.push(DnType::CommonName, "The laboratory's authority");
+    let key = KeyPair::generate().unwrap();
+    let authority = params.self_signed(&key).unwrap();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), authority.pem()).unwrap();
+    let authorities = Authorities::read(&[file.path().to_owned()]).unwrap();
+    let issuer = Issuer::new(params, key);
+
+    let mut params = CertificateParams::new(names.iter().map(ToString::to_string).collect::<Vec<_>>()).unwrap();
+    if expired {
+        params.not_after = rcgen::date_time_ymd(2001, 1, 1);
+    }
+    let key = KeyPair::generate().unwrap();
+    let chain = vec![params.signed_by(&key, &issuer).unwrap().der().clone()];
+    let key = PrivateKeyDer::Pkcs8(key.serialize_der().into());
+    let config = Arc::new(server_builder(rustls::DEFAULT_VERSIONS).with_single_cert(chain, key).unwrap());
+    let server = Server::start(move |stream| {
+        let acceptor = TlsAcceptor::from(Arc::clone(&config));
+        async move {
+            let Ok(stream) = acceptor.accept(stream).await else { return };
+            answer(stream, b"HTTP/1.1 200 OK\r\n\r\n").await;
+        }
+    })
+    .await;
+    (server, authorities)
+}
+
+async fn judged(
+    server: &Server,
+    authorities: &Authorities,
+    sni: super::tls::ServerNameIndication,
+    name: Option<&str>,
+) -> Finding {
+    let (ip, port) = (server.address.ip(), server.address.port());
+    let transport = Transport::Tls(sni, Trust::Authorities);
+    let probe = HttpProbe::new(&id(), transport, &request(None), name, Some(ip), port);
+    let connectors = Connectors::new(authorities).unwrap();
+    let finding = probe.probe(&connectors, server.address, &patient()).await.unwrap().0;
+    server.assert_that_nothing_is_left().await;
+    finding
+}
+
+#[tokio::test]
+async fn certificates_are_judged_for_who_wants_it() {
+    let good = Finding::GoodStatus(200);
+    let bad = |finding: &Finding| matches!(finding, Finding::Tls(why) if why.starts_with("SSL handshake failed: "));
+    let (server, authorities) = vouched_server(&["app.lab.test", "127.0.0.1"], false).await;
+    for (sni, name) in [(Sent, Some("app.lab.test")), (Omitted, Some("app.lab.test")), (Sent, None)] {
+        assert_eq!(judged(&server, &authorities, sni, name).await, good, "{sni:?} {name:?}");
+    }
+    // Another name is met once, and not once more without a name.
+    let before = server.accepted.load(Ordering::SeqCst);
+    for sni in [Sent, Omitted] {
+        let finding = judged(&server, &authorities, sni, Some("other.test")).await;
+        assert!(bad(&finding), "{finding:?}");
+    }
+    assert_eq!(server.accepted.load(Ordering::SeqCst), before + 2);
+    // Authorities that nobody named vouch for nobody.
+    assert!(bad(&judged(&server, &Authorities::default(), Sent, Some("app.lab.test")).await));
+    let (expired, authorities) = vouched_server(&["app.lab.test"], true).await;
+    let finding = judged(&expired, &authorities, Sent, Some("app.lab.test")).await;
+    assert!(matches!(&finding, Finding::Tls(why) if why.contains("xpired")), "{finding:?}");
+    let itself = tls_server(GOOD, Insists::Nothing).await;
+    assert!(bad(&judged(&itself, &authorities, Sent, Some("app.lab.test")).await));
+}
+
+#[test]
+fn authorities_come_from_pem_files() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let read = || Authorities::read(&[file.path().to_owned()]).map(|_| ());
+    assert!(read().unwrap_err().to_string().ends_with("there is no certificate of an authority in it"));
+    std::fs::write(file.path(), "-----BEGIN CERTIFICATE-----\nnot base64!\n-----END CERTIFICATE-----\n").unwrap();
+    assert!(read().is_err());
+    assert!(Authorities::read(&["/nowhere/ca.pem".into()]).unwrap_err().to_string().starts_with("/nowhere/ca.pem: "));
+    // The system has some or none; both are good.
+    Authorities::read(&[]).unwrap();
 }
 
 // Names that cannot be asked for.

@@ -19,13 +19,13 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
 
 use crate::health::{CheckSlot, Generation, ProbePlan};
-use crate::model::{EndpointCheck, EndpointProtocol, EndpointTarget};
+use crate::model::{AddressFamily, EndpointCheck, EndpointProtocol, EndpointTarget, Timeouts};
 
 use super::errors::Unmade;
 use super::http::{HttpProbe, Transport};
 use super::limits::probes_at_once;
 use super::resolve::Resolver;
-use super::tls::{Connectors, ServerNameIndication};
+use super::tls::{Authorities, Connectors, ServerNameIndication, Trust};
 use super::{Asked, Durations, Finding, Observed, Report, Timings, tcp};
 
 /// All first probes are under way within this time (or within the interval, if that is shorter) ...
@@ -53,6 +53,8 @@ pub struct ProberSettings {
     pub timings: Timings,
     /// How many probes run at once; others wait their turn, off the clock.
     pub probes_at_once: usize,
+    /// Whose certificates are valid for checks that judge them.
+    pub authorities: Authorities,
 }
 
 /// Why probes cannot be made at all.
@@ -61,6 +63,9 @@ pub enum ProberError {
     /// The TLS client could not be built.
     #[error("cannot build the TLS client of the health checks")]
     Tls(#[from] rustls::Error),
+    /// The HTTP client of the metric checks could not be built.
+    #[error("cannot build the HTTP client of the metric checks")]
+    Client(#[from] reqwest::Error),
 }
 
 /// What checks have in common that share a probe.
@@ -101,7 +106,9 @@ struct Endpoint {
     /// Which plan it was made from.
     lead: (CheckSlot, Generation),
     target: EndpointTarget,
+    address_family: AddressFamily,
     port: u16,
+    timings: Timings,
     kind: Kind,
 }
 
@@ -121,7 +128,11 @@ struct Pauses {
 
 impl Default for ProberSettings {
     fn default() -> ProberSettings {
-        ProberSettings { timings: Timings::default(), probes_at_once: probes_at_once() }
+        ProberSettings {
+            timings: Timings::default(),
+            probes_at_once: probes_at_once(),
+            authorities: Authorities::default(),
+        }
     }
 }
 
@@ -129,7 +140,7 @@ impl Prober {
     /// A prober without probes. When the results are not fetched, probing waits.
     pub fn new(settings: &ProberSettings, results: mpsc::Sender<Observed>) -> Result<Prober, ProberError> {
         let tools = Tools {
-            connectors: Connectors::new()?,
+            connectors: Connectors::new(&settings.authorities)?,
             resolver: Resolver::default(),
             turns: Semaphore::new(settings.probes_at_once.clamp(1, Semaphore::MAX_PERMITS)),
             timings: settings.timings,
@@ -192,7 +203,7 @@ fn by_probe(plans: &[ProbePlan]) -> HashMap<SameProbe, Vec<ProbePlan>> {
 
 impl SameProbe {
     /// What is asked, whom, and how often. How strictly results are judged is each check's own.
-    fn parts(&self) -> (&EndpointProtocol, &EndpointTarget, u16, Duration) {
+    fn parts(&self) -> (&EndpointProtocol, &EndpointTarget, u16, AddressFamily, Timeouts, Duration) {
         let EndpointCheck {
             protocol,
             target,
@@ -201,8 +212,10 @@ impl SameProbe {
             failure_threshold: _,
             recovery_threshold: _,
             measure_latency: _,
+            address_family,
+            timeouts,
         } = &*self.0;
-        (protocol, target, *port, *request_interval)
+        (protocol, target, *port, *address_family, *timeouts, *request_interval)
     }
 }
 
@@ -266,7 +279,7 @@ impl Pauses {
 }
 
 async fn keep_probing(listeners: Arc<Listeners>, pauses: Pauses, tools: Arc<Tools>) {
-    let mut endpoint = Endpoint::new(&listeners.plans()[0]);
+    let mut endpoint = Endpoint::new(&listeners.plans()[0], tools.timings);
     sleep_until(tools.beat_after(pauses.first)).await;
     let mut pause = pauses.second;
     loop {
@@ -279,7 +292,7 @@ async fn keep_probing(listeners: Arc<Listeners>, pauses: Pauses, tools: Arc<Tool
         pause = pauses.interval;
         let plans = listeners.plans();
         if life(&plans[0]) != endpoint.lead {
-            endpoint = Endpoint::new(&plans[0]);
+            endpoint = Endpoint::new(&plans[0], tools.timings);
         }
     }
 }
@@ -328,8 +341,8 @@ impl Tools {
         let _turn = self.turns.acquire().await.expect("the semaphore is never closed");
         let address = SocketAddr::new(address, endpoint.port);
         let (finding, durations) = match &endpoint.kind {
-            Kind::Tcp => tcp::probe(address, &self.timings).await?,
-            Kind::Http(probe) => probe.probe(&self.connectors, address, &self.timings).await?,
+            Kind::Tcp => tcp::probe(address, &endpoint.timings).await?,
+            Kind::Http(probe) => probe.probe(&self.connectors, address, &endpoint.timings).await?,
         };
         Ok(Report { finding, asked, durations })
     }
@@ -338,7 +351,8 @@ impl Tools {
         match &endpoint.target {
             EndpointTarget::Address { ip_address, .. } => Ok((Asked::Literal(*ip_address), *ip_address)),
             EndpointTarget::Domain(name) => {
-                let address = self.resolver.ipv4(name, self.timings.resolve).await?;
+                let family = endpoint.address_family;
+                let address = self.resolver.address(name, family, endpoint.timings.resolve).await?;
                 Ok((Asked::Resolved(address), address))
             }
         }
@@ -346,8 +360,8 @@ impl Tools {
 }
 
 impl Endpoint {
-    fn new(plan: &ProbePlan) -> Endpoint {
-        let EndpointCheck { protocol, target, port, .. } = &*plan.check;
+    fn new(plan: &ProbePlan, timings: Timings) -> Endpoint {
+        let EndpointCheck { protocol, target, port, address_family, timeouts, .. } = &*plan.check;
         let (name, address) = match target {
             EndpointTarget::Address { ip_address, fully_qualified_domain_name } => {
                 (fully_qualified_domain_name.as_deref(), Some(*ip_address))
@@ -360,14 +374,20 @@ impl Endpoint {
         let kind = match protocol {
             EndpointProtocol::Tcp => Kind::Tcp,
             EndpointProtocol::Http(request) => http(Transport::Plain, request),
-            EndpointProtocol::Https { request, enable_sni: true } => {
-                http(Transport::Tls(ServerNameIndication::Sent), request)
-            }
-            EndpointProtocol::Https { request, enable_sni: false } => {
-                http(Transport::Tls(ServerNameIndication::Omitted), request)
+            EndpointProtocol::Https { request, enable_sni, judge_certificate } => {
+                let sni = if *enable_sni { ServerNameIndication::Sent } else { ServerNameIndication::Omitted };
+                let trust = if *judge_certificate { Trust::Authorities } else { Trust::Anybody };
+                http(Transport::Tls(sni, trust), request)
             }
         };
-        Endpoint { lead: life(plan), target: target.clone(), port: *port, kind }
+        Endpoint {
+            lead: life(plan),
+            target: target.clone(),
+            address_family: *address_family,
+            port: *port,
+            timings: timings.with(timeouts),
+            kind,
+        }
     }
 }
 
@@ -394,7 +414,7 @@ mod tests {
             kind: HealthCheckKind::Endpoint(EndpointCheck {
                 protocol: EndpointProtocol::Http(HttpRequest {
                     resource_path: format!("/{name}"),
-                    search_string: None,
+                    ..HttpRequest::default()
                 }),
                 target: EndpointTarget::Address { ip_address: address.ip(), fully_qualified_domain_name: None },
                 port: address.port(),
@@ -402,6 +422,8 @@ mod tests {
                 failure_threshold: 3,
                 recovery_threshold: 3,
                 measure_latency: false,
+                address_family: AddressFamily::default(),
+                timeouts: Timeouts::default(),
             }),
         }
     }
@@ -446,7 +468,7 @@ mod tests {
         let server = good_server().await;
         let by_name = |name: &str| {
             let mut check = check(name, server.address, Duration::from_secs(3600));
-            let HealthCheckKind::Endpoint(endpoint) = &mut check.kind;
+            let HealthCheckKind::Endpoint(endpoint) = &mut check.kind else { unreachable!() };
             endpoint.target = EndpointTarget::Domain(name.to_owned());
             check
         };
@@ -455,10 +477,44 @@ mod tests {
         let report = next(&mut results).await.report;
         assert_eq!(report.to_string(), "Success: HTTP Status Code: 200. Resolved IP: 127.0.0.1. OK");
         // A name that cannot be one fails without anybody being asked.
-        let endpoint = Endpoint::new(&plans(&[by_name("no\0name")])[0]);
+        let endpoint = Endpoint::new(&plans(&[by_name("no\0name")])[0], Timings::default());
         let report = prober.tools.probe(&endpoint).await.unwrap();
         assert_eq!((report.asked, report.finding.reason()), (Asked::Nobody, Reason::Dns));
         assert!(report.to_string().starts_with("Failure: DNS resolution failed"));
+    }
+
+    #[tokio::test]
+    async fn deadlines_of_ones_own_take_the_place_of_route_53s() {
+        let silent = Server::start(until_closed).await;
+        let mut check = check("a", silent.address, Duration::from_secs(3600));
+        let HealthCheckKind::Endpoint(endpoint) = &mut check.kind else { unreachable!() };
+        endpoint.timeouts.response = Some(Duration::from_millis(100));
+        let timings = Timings { status: Duration::from_secs(3600), ..Timings::default() };
+        let (mut prober, mut results) = prober(&ProberSettings { timings, ..ProberSettings::default() });
+        prober.set(&plans(&[check]));
+        assert_eq!(next(&mut results).await.report.finding, Finding::TimedOut(crate::probe::Step::Status));
+        silent.assert_that_nothing_is_left().await;
+        let [one, two, three] = [1, 2, 3].map(Duration::from_secs);
+        let own = Timeouts { connect: Some(one), response: Some(two), body: Some(three) };
+        let mixed = Timings::default().with(&own);
+        assert_eq!((mixed.connect, mixed.tcp_connect, mixed.status, mixed.body), (one, one, two, three));
+        assert_eq!(mixed.resolve, Timings::default().resolve);
+        assert_eq!(Timings::default().with(&Timeouts::default()), Timings::default());
+    }
+
+    #[tokio::test]
+    async fn a_name_may_be_asked_over_ipv6() {
+        let by_name = |family| {
+            let mut check = check("a", "127.0.0.1:9".parse().unwrap(), Duration::from_secs(3600));
+            let HealthCheckKind::Endpoint(endpoint) = &mut check.kind else { unreachable!() };
+            endpoint.target = EndpointTarget::Domain("::1".to_owned());
+            endpoint.address_family = family;
+            Endpoint::new(&plans(&[check])[0], Timings::default())
+        };
+        let (prober, _results) = prober(&ProberSettings::default());
+        let asked = async |family| prober.tools.address(&by_name(family)).await.map(|(asked, _)| asked);
+        assert_eq!(asked(AddressFamily::Ipv6).await, Ok(Asked::Resolved("::1".parse().unwrap())));
+        assert!(asked(AddressFamily::Ipv4).await.is_err());
     }
 
     #[tokio::test]
@@ -483,7 +539,7 @@ mod tests {
         assert_eq!((prober.running(), one.accepted.load(Ordering::SeqCst)), (1, 1));
         // Another path is another endpoint: it is asked at once.
         let mut other = checks[0].clone();
-        let HealthCheckKind::Endpoint(endpoint) = &mut other.kind;
+        let HealthCheckKind::Endpoint(endpoint) = &mut other.kind else { unreachable!() };
         endpoint.port = two.address.port();
         tracker.apply(&[other], Moment::default());
         prober.set(&tracker.probes());
@@ -502,7 +558,7 @@ mod tests {
         let twin = |name: &str, threshold| {
             let mut check = HealthCheck { name: name.to_owned(), ..check("same", server.address, hour) };
             check.id = HealthCheckId(name.to_owned());
-            let HealthCheckKind::Endpoint(endpoint) = &mut check.kind;
+            let HealthCheckKind::Endpoint(endpoint) = &mut check.kind else { unreachable!() };
             endpoint.failure_threshold = threshold;
             check
         };
@@ -525,7 +581,7 @@ mod tests {
         assert_eq!((prober.running(), server.accepted.load(Ordering::SeqCst)), (2, 2));
         // Another interval is another rhythm.
         let mut often = twin("b", 2);
-        let HealthCheckKind::Endpoint(endpoint) = &mut often.kind;
+        let HealthCheckKind::Endpoint(endpoint) = &mut often.kind else { unreachable!() };
         endpoint.request_interval = hour / 2;
         tracker.apply(&[often, twin("c", 3)], Moment::default());
         prober.set(&tracker.probes());
@@ -537,7 +593,8 @@ mod tests {
     async fn no_more_probes_run_at_once_than_are_allowed() {
         let server = Server::start(until_closed).await;
         let timings = Timings { status: Duration::from_secs(3600), ..Timings::default() };
-        let (mut prober, _results) = prober(&ProberSettings { timings, probes_at_once: 2 });
+        let (mut prober, _results) =
+            prober(&ProberSettings { timings, probes_at_once: 2, ..ProberSettings::default() });
         let checks: Vec<HealthCheck> =
             (0..5).map(|name| check(&name.to_string(), server.address, Duration::from_millis(1))).collect();
         prober.set(&plans(&checks));
@@ -578,7 +635,7 @@ mod tests {
                 stopped = Instant::now();
                 server.stop();
             }
-            if let Some(transition) = tracker.observe(slot, generation, observation, Moment::default()) {
+            if let Some(transition) = tracker.observe(slot, generation, observation, Moment::default()).pop() {
                 break transition;
             }
         };

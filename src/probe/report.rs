@@ -142,9 +142,9 @@ impl Finding {
 /// TLS alert. Of its other texts only their pattern is known, which the rest follows.
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let verdict = match self.observation() {
-            Observation::Pass => "Success",
-            Observation::Fail => "Failure",
+        let verdict = match self.finding.reason() {
+            Reason::Good => "Success",
+            _ => "Failure",
         };
         match (self.finding.status(), self.asked) {
             // Route 53 writes the same status in two ways: "Code 200, OK" and "Code: 200. Resolved IP: … . OK".

@@ -1,16 +1,18 @@
-//! TLS for HTTPS checks: certificates are not judged, but their names decide whether SNI stays.
+//! TLS for HTTPS checks: certificates are not judged unless the check wants it, but their names decide whether SNI stays.
 //!
 //! Expired, self-signed, for another name: all pass (Developer Guide). With SNI, a certificate without the name that we
 //! sent stops the handshake, and the probe repeats it once without SNI, after which no name is looked at (API EnableSNI).
 
 use std::fmt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustls::client::Resumption;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
-use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
+use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 use tokio_rustls::TlsConnector;
 
 /// Whether the domain name goes into the handshake.
@@ -22,25 +24,106 @@ pub(super) enum ServerNameIndication {
     Omitted,
 }
 
-/// The two ways of shaking hands that serve all checks.
+/// Whose certificates are good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Trust {
+    /// Anybody's, as Route 53 has it.
+    Anybody,
+    /// Those that the authorities vouch for, within their time and for the name, or the address where there is none.
+    Authorities,
+}
+
+/// Certificate authorities, as they stand in PEM files.
+#[derive(Clone, Debug)]
+pub struct Authorities(Arc<RootCertStore>);
+
+impl Default for Authorities {
+    /// Nobody is trusted.
+    fn default() -> Authorities {
+        Authorities(Arc::new(RootCertStore::empty()))
+    }
+}
+
+/// Why there are no certificate authorities.
+#[derive(Debug, thiserror::Error)]
+pub enum AuthoritiesError {
+    /// A file cannot be read, or is no PEM.
+    #[error("{path}: {reason}")]
+    Unreadable {
+        /// Which.
+        path: String,
+        /// Why.
+        reason: String,
+    },
+    /// A file has none that can be used.
+    #[error("{path}: there is no certificate of an authority in it")]
+    Empty {
+        /// Which.
+        path: String,
+    },
+}
+
+/// Where systems keep what they trust: Debian, Red Hat, Alpine and the BSDs.
+const SYSTEM_FILES: [&str; 3] =
+    ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"];
+
+impl Authorities {
+    /// Those of these files; without any, the system's, and where the system has none that can be read, nobody is trusted.
+    pub fn read(files: &[PathBuf]) -> Result<Authorities, AuthoritiesError> {
+        if !files.is_empty() {
+            return Authorities::of(files.iter().map(PathBuf::as_path));
+        }
+        Ok(SYSTEM_FILES.iter().find_map(|path| Authorities::of([Path::new(path)]).ok()).unwrap_or_default())
+    }
+
+    fn of<'p>(files: impl IntoIterator<Item = &'p Path>) -> Result<Authorities, AuthoritiesError> {
+        let mut roots = RootCertStore::empty();
+        for file in files {
+            let path = file.display().to_string();
+            let unreadable =
+                |reason: pem::Error| AuthoritiesError::Unreadable { path: path.clone(), reason: reason.to_string() };
+            let certificates = CertificateDer::pem_file_iter(file).map_err(unreadable)?;
+            let certificates: Vec<_> = certificates.collect::<Result<_, _>>().map_err(unreadable)?;
+            let (usable, _) = roots.add_parsable_certificates(certificates);
+            if usable == 0 {
+                return Err(AuthoritiesError::Empty { path });
+            }
+        }
+        Ok(Authorities(Arc::new(roots)))
+    }
+
+    /// Whether anybody is trusted.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// The ways of shaking hands that serve all checks.
 pub(super) struct Connectors {
     with_sni: TlsConnector,
     without_sni: TlsConnector,
+    judging_with_sni: TlsConnector,
+    judging_without_sni: TlsConnector,
 }
 
 impl Connectors {
-    pub(super) fn new() -> Result<Connectors, Error> {
-        let connector = |sni| client_config(sni).map(|config| TlsConnector::from(Arc::new(config)));
+    pub(super) fn new(authorities: &Authorities) -> Result<Connectors, Error> {
+        let connector = |config: ClientConfig| TlsConnector::from(Arc::new(config));
         Ok(Connectors {
-            with_sni: connector(ServerNameIndication::Sent)?,
-            without_sni: connector(ServerNameIndication::Omitted)?,
+            with_sni: connector(client_config(ServerNameIndication::Sent)?),
+            without_sni: connector(client_config(ServerNameIndication::Omitted)?),
+            judging_with_sni: connector(judging_config(ServerNameIndication::Sent, authorities)?),
+            judging_without_sni: connector(judging_config(ServerNameIndication::Omitted, authorities)?),
         })
     }
 
-    pub(super) fn get(&self, sni: ServerNameIndication) -> &TlsConnector {
-        match sni {
-            ServerNameIndication::Sent => &self.with_sni,
-            ServerNameIndication::Omitted => &self.without_sni,
+    pub(super) fn get(&self, sni: ServerNameIndication, trust: Trust) -> &TlsConnector {
+        match (sni, trust) {
+            (ServerNameIndication::Sent, Trust::Anybody) => &self.with_sni,
+            (ServerNameIndication::Omitted, Trust::Anybody) => &self.without_sni,
+            (ServerNameIndication::Sent, Trust::Authorities) => &self.judging_with_sni,
+            (ServerNameIndication::Omitted, Trust::Authorities) => &self.judging_without_sni,
         }
     }
 }
@@ -51,9 +134,21 @@ impl fmt::Debug for Connectors {
     }
 }
 
+/// TLS that judges certificates; without any authority, none is good.
+fn judging_config(sni: ServerNameIndication, authorities: &Authorities) -> Result<ClientConfig, Error> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(Arc::clone(&authorities.0))
+        .with_no_client_auth();
+    config.enable_sni = sni == ServerNameIndication::Sent;
+    config.resumption = Resumption::disabled();
+    Ok(config)
+}
+
 /// TLS by ring, versions 1.2 and 1.3 (rustls has no older ones). Nothing is remembered from handshake to handshake:
 /// each probe shows whether a newcomer would get through.
-fn client_config(sni: ServerNameIndication) -> Result<ClientConfig, Error> {
+pub(super) fn client_config(sni: ServerNameIndication) -> Result<ClientConfig, Error> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?

@@ -11,9 +11,8 @@ use super::decode::{
 };
 use super::{Edns, FaultCode, Request, Signature};
 use crate::answer::{Answer, Data, Dice, Need, Owner, Part, Records};
+use crate::model::MAX_VALUES;
 
-/// The most values that a record set can have (Developer Guide, "Quotas on records").
-const MAX_VALUES: usize = 400;
 /// The question's name, which every response repeats right behind the header.
 const QUESTION_POINTER: u16 = pointer_to(HEADER_OCTETS);
 /// OPT: root owner, type, class, TTL, RDLENGTH.

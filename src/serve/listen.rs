@@ -42,7 +42,7 @@ impl Default for UdpPath {
 
 /// An address that cannot be listened on.
 #[derive(Debug, Error)]
-#[error("cannot listen on {address} ({}): {source}", protocol(*.transport))]
+#[error("cannot listen on {address} ({transport}): {source}")]
 pub struct BindError {
     /// The address.
     pub address: SocketAddr,
@@ -257,8 +257,8 @@ impl BindError {
             ),
             io::ErrorKind::AddrInUse => Some("another program listens there; `ss -lnptu` shows which"),
             io::ErrorKind::PermissionDenied if address.port() < 1024 => Some(
-                "ports below 1024 take a privilege: run as root, grant the binary one with `setcap cap_net_bind_service=+ep`, or \
-                 listen on a higher port",
+                "ports below 1024 take a privilege: grant it to the binary with `setcap cap_net_bind_service=+ep`, or listen on a \
+                 higher port",
             ),
             io::ErrorKind::AddrNotAvailable => Some("this host has no such address; `ip address` shows those it has"),
             _ => None,
@@ -274,13 +274,6 @@ impl BindError {
     fn is_missing_ipv6(&self) -> bool {
         let in_the_way = matches!(self.source.kind(), io::ErrorKind::AddrInUse | io::ErrorKind::PermissionDenied);
         self.address.ip() == IpAddr::V6(Ipv6Addr::UNSPECIFIED) && !in_the_way
-    }
-}
-
-fn protocol(transport: Transport) -> &'static str {
-    match transport {
-        Transport::Udp => "UDP",
-        Transport::Tcp => "TCP",
     }
 }
 

@@ -3,9 +3,10 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use super::decode::MIN_PAYLOAD_OCTETS;
 use super::encode::{Frame, encode_answer, encode_fault, udp_limit};
 use super::{Decoded, Request, decode};
-use crate::answer::{Answer, ClientSubnet, Dice, Query, QueryName, resolve};
+use crate::answer::{ClientSubnet, Dice, Query, QueryName, resolve};
 use crate::stats::{Stats, Transport};
 use crate::world::World;
 
@@ -46,7 +47,7 @@ pub struct Responder {
 impl Responder {
     /// A responder whose dice fall as `seed` says.
     pub fn new(settings: ResponderSettings, seed: u64) -> Responder {
-        let udp_payload_max = settings.udp_payload_max.clamp(512, MAX_UDP_OCTETS as u16);
+        let udp_payload_max = settings.udp_payload_max.clamp(MIN_PAYLOAD_OCTETS, MAX_UDP_OCTETS as u16);
         Responder {
             settings: ResponderSettings { udp_payload_max, ..settings },
             name: QueryName::default(),
@@ -70,17 +71,6 @@ impl Responder {
         transport: Transport,
         out: &mut [u8],
     ) -> usize {
-        self.respond_by(|query, dice| resolve(query, world, dice), packet, source, transport, out)
-    }
-
-    fn respond_by<'w>(
-        &mut self,
-        resolve: impl FnOnce(&Query<'_>, &mut Dice) -> Answer<'w>,
-        packet: &[u8],
-        source: IpAddr,
-        transport: Transport,
-        out: &mut [u8],
-    ) -> usize {
         self.stats.count_query(transport);
         let (encoded, response_code) = match decode(packet, &mut self.name) {
             Decoded::Silence => {
@@ -96,7 +86,7 @@ impl Responder {
                 let client_subnet = client_subnet(&request);
                 let source = source.to_canonical();
                 let query = Query { name: &self.name, record_type, source, client_subnet };
-                let answer = resolve(&query, &mut self.dice);
+                let answer = resolve(&query, world, &mut self.dice);
                 let frame = frame(&self.settings, &request, transport);
                 (encode_answer(&request, &answer, &frame, &mut self.dice, out), answer.rcode as u8)
             }

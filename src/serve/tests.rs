@@ -271,6 +271,46 @@ fn lines(records: &[hickory_proto::rr::Record]) -> Vec<String> {
 }
 
 proptest! {
+    /// Damage that leaves a header of a request gets a response that can be read, within the size; all else gets silence.
+    #[test]
+    fn a_damaged_query_gets_a_whole_response_or_silence(
+        name in prop::sample::select(&NAMES[..]), record_type: u16, options in prop::collection::vec(any::<u8>(), 0..40),
+        damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..6), cut: prop::sample::Index,
+        tail in prop::collection::vec(any::<u8>(), 0..40), tcp: bool,
+    ) {
+        let asked = match name { "@" => "lab.test.".to_owned(), labels => format!("{labels}.lab.test.") };
+        let mut packet = query(&asked, HickoryType::from(record_type)).to_vec().unwrap();
+        packet[11] = 1;
+        packet.extend([0, 0, 41, 0x10, 0, 0, 0, 0, 0, 0, u8::try_from(options.len()).unwrap()]);
+        packet.extend(options);
+        for (index, octet) in damage {
+            let at = index.index(packet.len());
+            packet[at] = octet;
+        }
+        if tail.len() % 2 == 0 {
+            packet.truncate(cut.index(packet.len() + 1));
+        }
+        packet.extend(tail);
+
+        let world = lab_world(&LINES);
+        let (transport, most) =
+            if tcp { (Transport::Tcp, MAX_TCP_OCTETS) } else { (Transport::Udp, usize::from(settings().udp_payload_max)) };
+        let mut out = vec![0xee; MAX_TCP_OCTETS];
+        let octets = Responder::new(settings(), 1).respond(&world, &packet, SOURCE, transport, &mut out);
+        let is_request = packet.len() >= 12 && packet[2] & 0x80 == 0;
+        prop_assert_eq!(octets > 0, is_request);
+        prop_assert!(octets <= most);
+        if is_request {
+            let response = Message::from_vec(&out[..octets]).unwrap();
+            prop_assert_eq!(&out[..2], &packet[..2]);
+            prop_assert!(response.queries.len() <= 1);
+            prop_assert_eq!(response.message_type, MessageType::Response);
+            prop_assert!(response.edns.is_some() || octets <= 512 || tcp);
+        }
+    }
+}
+
+proptest! {
     #[test]
     fn what_we_write_hickory_reads_back(
         present in prop::collection::vec(any::<bool>(), LINES.len()), name in prop::sample::select(&NAMES[..]),

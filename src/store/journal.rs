@@ -115,14 +115,21 @@ impl Journal {
         let Some(aside) = aside.take(100).find(|aside| !aside.exists() || aside.ends_with("damaged-100")) else {
             return format!("{path} is damaged: {fault}; too many damaged ones lie there already to keep it");
         };
-        match fs::copy(&self.path, &aside) {
-            Ok(_) => format!("{path} is damaged: {fault}; it is set aside as {}", aside.display()),
+        // Opening a pipe to copy it would never end.
+        let is_file = fs::metadata(&self.path).is_ok_and(|metadata| metadata.is_file());
+        let kept = if is_file { fs::copy(&self.path, &aside).map(drop) } else { fs::rename(&self.path, &aside) };
+        match kept {
+            Ok(()) => format!("{path} is damaged: {fault}; it is set aside as {}", aside.display()),
             Err(error) => format!("{path} is damaged: {fault}; it cannot be set aside: {error}"),
         }
     }
 }
 
 fn read_bounded(path: &Path) -> io::Result<Vec<u8>> {
+    // A pipe would keep the server waiting for ever.
+    if !fs::metadata(path)?.is_file() {
+        return Err(io::Error::other("it is no regular file"));
+    }
     let mut bytes = Vec::new();
     let read = File::open(path)?.take(MOST_OCTETS + 1).read_to_end(&mut bytes)?;
     if read as u64 > MOST_OCTETS {
@@ -198,6 +205,16 @@ mod tests {
         journal.append(&[LINES[1].to_owned(), LINES[2].to_owned()]).unwrap();
         journal.sync().unwrap();
         (state, journal)
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_is_no_file_is_damage_and_does_not_hang() {
+        let (_state, journal) = written();
+        fs::remove_file(journal.path()).unwrap();
+        std::os::unix::fs::symlink("/dev/zero", journal.path()).unwrap();
+        let Found { lines, damage } = journal.recover();
+        assert!(lines.is_empty() && damage.is_some());
     }
 
     #[test]

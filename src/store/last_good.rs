@@ -44,8 +44,8 @@ impl LastGood {
 
     /// The last good text of a zone file; `None` when there is none or it cannot be read.
     pub fn read(&self, path: &Path) -> Option<SourceFile> {
-        let text = fs::read_to_string(self.directory.join(file_name(path))).ok()?;
-        Some(SourceFile { path: path.to_path_buf(), text: text.into() })
+        let bytes = super::read_bytes(&self.directory.join(file_name(path))).ok()?;
+        Some(SourceFile { path: path.to_path_buf(), text: String::from_utf8(bytes).ok()?.into() })
     }
 
     /// The last good texts of all files in `zones`, those included that are no longer there.

@@ -1,7 +1,7 @@
 //! From a hosted zone to its compiled form. The zone has passed the model's rules; where it has not, the compiled zone
 //! still answers, with less: an alias that leads nowhere has no data.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::query_name::hash_name;
 use super::{
@@ -26,7 +26,11 @@ impl Zone {
     ) -> Zone {
         let names = sets_by_name(zone);
         let layout = Layout::of(zone, &names);
-        let mut builder = Builder { zone, layout, slot_of, collections, arena: Vec::new(), helpers: Vec::new() };
+        let rules = zone.record_groups.iter();
+        let when_all_unhealthy =
+            rules.map(|group| ((&group.name, group.record_type), group.when_all_unhealthy)).collect();
+        let (arena, helpers) = (Vec::new(), Vec::new());
+        let mut builder = Builder { zone, layout, slot_of, collections, when_all_unhealthy, arena, helpers };
         builder.build(&names)
     }
 }
@@ -52,19 +56,18 @@ fn sets_by_name(zone: &HostedZone) -> Vec<(Name, SetsByType<'_>)> {
 /// The numbers of names and groups, known before any of them is built.
 struct Layout {
     nodes: BTreeMap<Name, NodeIndex>,
-    groups: BTreeMap<(NodeIndexKey, RecordType), GroupIndex>,
+    groups: BTreeMap<(NodeIndex, RecordType), GroupIndex>,
     cuts: Vec<Option<NodeIndex>>,
     wildcards: Vec<Option<NodeIndex>>,
 }
-
-type NodeIndexKey = u32;
 
 impl Layout {
     fn of(zone: &HostedZone, names: &[(Name, SetsByType<'_>)]) -> Layout {
         let nodes: BTreeMap<Name, NodeIndex> =
             (0..).zip(names).map(|(index, (name, _))| (name.clone(), NodeIndex(index))).collect();
+        let nodes_with_sets = (0..).map(NodeIndex).zip(names);
         let types =
-            (0..).zip(names).flat_map(|(node, (_, sets))| sets.keys().map(move |&record_type| (node, record_type)));
+            nodes_with_sets.flat_map(|(node, (_, sets))| sets.keys().map(move |&record_type| (node, record_type)));
         let groups = types.zip((0..).map(GroupIndex)).collect();
         let is_cut = |name: &Name| {
             *name != zone.name
@@ -76,7 +79,7 @@ impl Layout {
     }
 
     fn group(&self, node: NodeIndex, record_type: RecordType) -> Option<GroupIndex> {
-        self.groups.get(&(node.0, record_type)).copied()
+        self.groups.get(&(node, record_type)).copied()
     }
 }
 
@@ -108,6 +111,7 @@ struct Builder<'m> {
     layout: Layout,
     slot_of: &'m dyn Fn(&HealthCheckId) -> Option<CheckSlot>,
     collections: &'m [CidrCollection],
+    when_all_unhealthy: HashMap<(&'m Name, RecordType), WhenAllUnhealthy>,
     arena: Vec<u8>,
     helpers: Vec<NodeIndex>,
 }
@@ -119,7 +123,9 @@ impl Builder<'_> {
         for sets in names.iter().flat_map(|(_, sets)| sets.values()) {
             groups.push(self.group(sets, &mut members, &mut plans));
         }
-        let settle_order = settle_order(&groups, &mut members);
+        let order = targets_first(&groups, &mut members);
+        note_least_ttls(&order, &mut groups, &members);
+        let settle_order = with_health(order, &groups, &members);
         let bit_count = number_bits(&settle_order, &mut groups);
         let mut checks: Vec<CheckSlot> = members.iter().filter_map(|member: &Member| member.check).collect();
         checks.sort_unstable();
@@ -173,19 +179,15 @@ impl Builder<'_> {
             let member = self.member(set);
             members.push(member);
         }
+        let name_and_type = (&sets[0].name, sets[0].record_type);
         Group {
             record_type: sets[0].record_type,
             plan: self.plan(sets, plans),
             members: first..count(members.len()),
             first_bit: Candidates::ALWAYS_USABLE,
-            when_all_unhealthy: self.when_all_unhealthy(sets[0]),
+            when_all_unhealthy: self.when_all_unhealthy.get(&name_and_type).copied().unwrap_or_default(),
+            least_ttl: 0,
         }
-    }
-
-    fn when_all_unhealthy(&self, set: &ResourceRecordSet) -> WhenAllUnhealthy {
-        let mut groups = self.zone.record_groups.iter();
-        let group = groups.find(|group| group.name == set.name && group.record_type == set.record_type);
-        group.map(|group| group.when_all_unhealthy).unwrap_or_default()
     }
 
     fn plan(&self, sets: &[&ResourceRecordSet], plans: &mut Vec<Plan>) -> u32 {
@@ -218,7 +220,8 @@ impl Builder<'_> {
         Content::Leaf { ttl, count: u16::try_from(values.len()).unwrap_or(u16::MAX), data, helpers }
     }
 
-    /// The names in the data whose addresses this zone holds (Developer Guide, "DNS behavior": MX, CNAME, NS, SRV). Below a delegation only name servers' addresses count, as glue.
+    /// The names in the data whose addresses this zone holds (Developer Guide, "DNS behavior": MX, CNAME, NS, SRV). Below a
+    /// delegation only name servers' addresses count, as glue.
     fn add_helpers(&mut self, values: &[RecordData]) {
         let start = self.helpers.len();
         for value in values {
@@ -248,9 +251,9 @@ impl Builder<'_> {
     }
 }
 
-/// Groups with health in them, each after the groups its evaluating aliases point to. An alias that would close a circle
-/// leads nowhere from now on: whoever followed it would never arrive.
-fn settle_order(groups: &[Group], members: &mut [Member]) -> Vec<GroupIndex> {
+/// All groups, each after the groups its aliases point to. An alias that would close a circle leads nowhere from now on:
+/// whoever followed it would never arrive.
+fn targets_first(groups: &[Group], members: &mut [Member]) -> Vec<GroupIndex> {
     let mut order = Vec::new();
     let mut states = vec![State::Unseen; groups.len()];
     for start in (0..count(groups.len())).map(GroupIndex) {
@@ -277,6 +280,23 @@ fn settle_order(groups: &[Group], members: &mut [Member]) -> Vec<GroupIndex> {
             }
         }
     }
+    order
+}
+
+/// Notes it once for each group, targets first: aliases may meet again and again, and a walk for each would never end.
+fn note_least_ttls(order: &[GroupIndex], groups: &mut [Group], members: &[Member]) {
+    for group in order {
+        let ttl = |member: &Member| match member.content {
+            Content::Leaf { ttl, .. } => Some(ttl),
+            Content::Alias { target, .. } => target.map(|target| groups[target.0 as usize].least_ttl),
+        };
+        let least = members[groups[group.0 as usize].member_range()].iter().filter_map(ttl).min();
+        groups[group.0 as usize].least_ttl = least.unwrap_or(0);
+    }
+}
+
+/// Those of the groups with health in them, in the same order.
+fn with_health(mut order: Vec<GroupIndex>, groups: &[Group], members: &[Member]) -> Vec<GroupIndex> {
     let mut alive = vec![false; groups.len()];
     order.retain(|group| {
         let range = &groups[group.0 as usize].members;

@@ -26,7 +26,7 @@ use crate::model::{HostedZoneId, Name, RecordType, Ttl, WhenAllUnhealthy};
 use crate::policy::{Candidates, Choice, Dice, FailOpen, Plan, UsableBits};
 
 /// A name in the zone, the empty non-terminals included.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct NodeIndex(u32);
 
 /// The record sets of one name and type.
@@ -83,13 +83,12 @@ struct Group {
     /// Among the zone's usable bits; `Candidates::ALWAYS_USABLE` when there is no health in the group.
     first_bit: u32,
     when_all_unhealthy: WhenAllUnhealthy,
+    /// The least TTL among its records, through its aliases.
+    least_ttl: Ttl,
 }
 
 /// The plan of most groups, who need none of their own.
 const SIMPLE: u32 = u32::MAX;
-
-/// How far aliases are followed for a TTL; answers follow them as far.
-const MAX_ALIAS_DEPTH: u8 = 16;
 
 #[derive(Debug)]
 struct Member {
@@ -173,11 +172,6 @@ impl Zone {
     /// How many labels its name has.
     pub fn label_count(&self) -> usize {
         self.label_count
-    }
-
-    /// How many record sets it holds.
-    pub fn record_set_count(&self) -> usize {
-        self.members.len()
     }
 
     /// The checks that its members ask for.
@@ -264,19 +258,8 @@ impl Zone {
     /// How long resolvers may remember that a group had nothing to answer, when that may be for its members' health:
     /// no longer than they may keep what it answers otherwise.
     pub fn longest_denial(&self, group: GroupIndex) -> Option<Ttl> {
-        let withholds = self.groups[group.0 as usize].when_all_unhealthy == WhenAllUnhealthy::None;
-        withholds.then(|| self.least_ttl(group, MAX_ALIAS_DEPTH))
-    }
-
-    /// The least TTL among the records of a group, through its aliases.
-    fn least_ttl(&self, group: GroupIndex, depth: u8) -> Ttl {
-        let members = &self.members[self.groups[group.0 as usize].member_range()];
-        let ttl = |member: &Member| match member.content {
-            Content::Leaf { ttl, .. } => Some(ttl),
-            Content::Alias { target: Some(target), .. } if depth > 0 => Some(self.least_ttl(target, depth - 1)),
-            Content::Alias { .. } => None,
-        };
-        members.iter().filter_map(ttl).min().unwrap_or(0)
+        let group = &self.groups[group.0 as usize];
+        (group.when_all_unhealthy == WhenAllUnhealthy::None).then_some(group.least_ttl)
     }
 
     /// What a member of a group answers with.

@@ -81,11 +81,6 @@ impl QueryName {
         &self.wire[usize::from(self.starts[skip])..self.length]
     }
 
-    /// Where that suffix begins within the name.
-    pub fn suffix_start(&self, skip: usize) -> usize {
-        usize::from(self.starts[skip])
-    }
-
     /// The hash of that suffix.
     fn suffix_hash(&self, skip: usize) -> u32 {
         self.hashes[skip]

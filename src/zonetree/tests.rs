@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::fixture::{lab, member, name, primary, secondary, set, slot_of};
 use super::*;
 use crate::health::CheckBits;
-use crate::model::{HostedZone, ResourceRecordSet};
+use crate::model::{HostedZone, RecordGroup, ResourceRecordSet, RoutingPolicy};
 
 fn compile(zone: &HostedZone) -> Zone {
     Zone::compile(zone, &slot_of, &[])
@@ -154,4 +154,24 @@ fn an_alias_that_leads_nowhere_or_in_a_circle_is_unhealthy() {
     assert!(usable(&circle, "a", &[]).contains(&false));
     let gone = zone(&["a ALIAS A gone"]);
     assert_eq!(usable(&gone, "a", &[]), [false]);
+}
+
+#[test]
+fn a_denial_is_short_however_often_aliases_meet() {
+    // Four ways from each step to the next: 2^32 in all.
+    let steps = (0..16).flat_map(|step| {
+        let way = move |way: u32| {
+            let line = format!("n{step} ALIAS A n{}", step + 1);
+            member(&way.to_string(), RoutingPolicy::Weighted { weight: 1 }, None, &line)
+        };
+        (0..4).map(way)
+    });
+    let mut zone = lab(steps.chain([set("n16 30 A 192.0.2.1")]));
+    let when_all_unhealthy = WhenAllUnhealthy::None;
+    zone.record_groups = vec![RecordGroup { name: name("n0"), record_type: RecordType::A, when_all_unhealthy }];
+    let compiled = compile(&zone);
+    let mut question = QueryName::default();
+    question.set(&name("n0"));
+    let Found::Name(node) = compiled.find(&question) else { panic!("n0 is there") };
+    assert_eq!(compiled.longest_denial(compiled.group(node, RecordType::A).unwrap()), Some(30));
 }

@@ -83,6 +83,8 @@ impl Step {
 pub(crate) enum Seen {
     Pass,
     Fail,
+    /// Of a metric check: no data.
+    Missing,
 }
 
 /// The OPT record of a query.

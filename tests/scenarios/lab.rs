@@ -90,19 +90,23 @@ impl Lab {
         World::new(Arc::clone(&self.catalog), &self.tracker.bits(), Arc::clone(&self.locator))
     }
 
-    /// Tells the tracker what a probe of this check saw; returns its slot when it flipped.
-    pub(crate) fn observe(&mut self, check: &str, seen: Seen) -> Result<Option<CheckSlot>, String> {
+    /// Tells the tracker what a probe of this check saw; returns whose verdict flipped.
+    pub(crate) fn observe(&mut self, check: &str, seen: Seen) -> Result<Vec<CheckSlot>, String> {
         let id = self.check_ids.get(check).ok_or_else(|| format!("there is no check `{check}`"))?;
         self.now = Moment(self.now.0 + INTERVAL);
-        let plans = self.tracker.probes();
+        let probes = self.tracker.probes().into_iter().map(|plan| (plan.id, plan.slot, plan.generation));
+        let metrics = self.tracker.metrics().into_iter().map(|plan| (plan.id, plan.slot, plan.generation));
         // A disabled check is not probed: there is nobody to report what was seen.
-        let Some(plan) = plans.iter().find(|plan| plan.id == *id) else { return Ok(None) };
+        let Some((_, slot, generation)) = probes.chain(metrics).find(|(of, ..)| of == id) else {
+            return Ok(Vec::new());
+        };
         let observation = match seen {
             Seen::Pass => Observation::Pass,
             Seen::Fail => Observation::Fail,
+            Seen::Missing => Observation::Missing,
         };
-        let transition = self.tracker.observe(plan.slot, plan.generation, observation, self.now);
-        Ok(transition.map(|transition| transition.slot))
+        let transitions = self.tracker.observe(slot, generation, observation, self.now);
+        Ok(transitions.iter().map(|transition| transition.slot).collect())
     }
 
     /// `world` after these checks flipped, made the way the control loop makes it.

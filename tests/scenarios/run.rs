@@ -98,8 +98,9 @@ impl Server {
     fn observe(&mut self, step: &Step) -> Result<(), String> {
         for _ in 0..step.times.unwrap_or(1) {
             for (check, &seen) in &step.observe {
-                if let Some(slot) = self.lab.observe(check, seen)? {
-                    let world = self.lab.world_after(&self.reader.load(), &[slot]);
+                let flipped = self.lab.observe(check, seen)?;
+                if !flipped.is_empty() {
+                    let world = self.lab.world_after(&self.reader.load(), &flipped);
                     self.publisher.publish(world);
                 }
             }

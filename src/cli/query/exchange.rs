@@ -6,26 +6,12 @@ use std::time::{Duration, Instant};
 
 use hickory_proto::op::{Message, MessageType, Query};
 
+use crate::stats::Transport;
+
 /// How often a question is sent over UDP before the server counts as silent: a datagram may get lost.
 const UDP_TRIES: usize = 2;
 /// The largest datagram that can come (RFC 768: a 16-bit length).
 const LARGEST_DATAGRAM: usize = 65_535;
-
-/// How a reply came.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Transport {
-    Udp,
-    Tcp,
-}
-
-impl Transport {
-    pub(super) fn as_str(self) -> &'static str {
-        match self {
-            Transport::Udp => "UDP",
-            Transport::Tcp => "TCP",
-        }
-    }
-}
 
 /// A reply and the circumstances of its coming.
 #[derive(Debug)]
@@ -41,9 +27,9 @@ pub(super) struct Reply {
 /// Why there is no reply.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ExchangeError {
-    #[error("no answer from {server} over {} within {}", transport.as_str(), seconds(*timeout))]
+    #[error("no answer from {server} over {transport} within {}", seconds(*timeout))]
     Silence { server: SocketAddr, transport: Transport, timeout: Duration },
-    #[error("cannot reach {server} over {}: {source}", transport.as_str())]
+    #[error("cannot reach {server} over {transport}")]
     Unreachable { server: SocketAddr, transport: Transport, source: io::Error },
     #[error("the question cannot be written: {0}")]
     Unwritable(String),

@@ -12,8 +12,9 @@ use hickory_proto::rr::{DNSClass, Name, RData, Record};
 use serde_json::{Value, json};
 
 use crate::model::RecordType;
+use crate::stats::Transport;
 
-use super::exchange::{Reply, Transport};
+use super::exchange::Reply;
 
 /// What a reply looks like on a terminal.
 pub(super) fn text(reply: &Reply, server: SocketAddr, asked: &str) -> String {
@@ -34,7 +35,7 @@ pub(super) fn text(reply: &Reply, server: SocketAddr, asked: &str) -> String {
     section(&mut out, "ANSWER", &message.answers);
     section(&mut out, "AUTHORITY", &message.authorities);
     section(&mut out, "ADDITIONAL", &message.additionals);
-    let (address, port, transport) = (server.ip(), server.port(), reply.transport.as_str());
+    let (address, port, transport) = (server.ip(), server.port(), reply.transport);
     let _ = writeln!(out, "\n;; Query time: {:.1} msec", milliseconds(reply));
     let _ = writeln!(out, ";; SERVER: {address}#{port}({address}) ({transport})");
     let _ = writeln!(out, ";; MSG SIZE  rcvd: {}", reply.octets);

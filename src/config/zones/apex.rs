@@ -3,9 +3,9 @@
 //! Never Amazon's own name servers: a resolver that followed them would ask strangers.
 
 use std::collections::HashSet;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 
-use super::super::settings::{DnsSettings, NameServer};
+use super::super::settings::{DnsSettings, NameServer, reachable};
 use crate::model::{
     Content, HostedZone, Name, NameError, RecordData, RecordType, ResourceRecordSet, RoutingPolicy, Ttl,
 };
@@ -50,22 +50,14 @@ fn targets(set: &ResourceRecordSet) -> Vec<Name> {
     }
 }
 
-/// `ns1.<zone>` with the addresses that the server listens on.
+/// `ns1.<zone>` with the addresses that the server listens on; where that is every address, this machine's own is one that
+/// works in a lab.
 fn own_name_server(zone: &HostedZone, listen: &[SocketAddr]) -> Result<NameServer, NameError> {
     let name = Name::parse("ns1")?.under(&zone.name)?;
     let mut seen = HashSet::new();
     let addresses =
-        listen.iter().map(|socket| reachable(socket.ip())).filter(|address| seen.insert(*address)).collect();
+        listen.iter().map(|socket| reachable(*socket).ip()).filter(|address| seen.insert(*address)).collect();
     Ok(NameServer { name, addresses })
-}
-
-/// "Every address" is no address that could be written down; this machine's own is one that works in a lab.
-fn reachable(address: IpAddr) -> IpAddr {
-    match address {
-        IpAddr::V4(v4) if v4.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
-        IpAddr::V6(v6) if v6.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
-        other => other,
-    }
 }
 
 fn soa(zone: &Name, first_name_server: &Name) -> Result<ResourceRecordSet, NameError> {

@@ -1,10 +1,12 @@
 //! One zone file, read by itself.
 
+use std::ops::Range;
+
 use super::super::document::Findings;
 use super::super::keys;
 use super::super::table::{At, Table};
 use super::{collection, group, health_check, name, record};
-use crate::model::{CidrCollection, HealthCheck, Name, RecordGroup};
+use crate::model::{CidrCollection, Name, RecordGroup};
 
 use super::super::id;
 use toml::de::DeTable;
@@ -18,7 +20,9 @@ const NAMELESS: &str = "zone-without-a-name.invalid.";
 /// A zone file whose references are still words.
 pub(super) struct Draft {
     pub(super) zone: Option<ZoneDraft>,
-    pub(super) health_checks: Vec<Defined<HealthCheck>>,
+    pub(super) health_checks: Vec<Defined<health_check::Draft>>,
+    /// The checks that checks refer to, and where, whether or not they are sound.
+    pub(super) child_health_checks: Vec<(String, Range<usize>)>,
     pub(super) collections: Vec<Defined<CidrCollection>>,
 }
 
@@ -48,11 +52,12 @@ pub(super) fn read(root: &DeTable<'_>, findings: &mut Findings<'_>) -> Draft {
     let start = findings.text().len().min(1);
     let root = Table::open(root, &keys::ZONE_FILE, 0..start, findings);
     root.integer("version", findings);
-    let health_checks = root.tables("health_check", findings);
-    let health_checks = health_checks.iter().filter_map(|table| health_check::read(table, findings)).collect();
+    let checks = root.tables("health_check", findings);
+    let health_checks = checks.iter().filter_map(|table| health_check::read(table, findings)).collect();
+    let child_health_checks = checks.iter().flat_map(health_check::references).collect();
     let collections = root.tables("cidr_collection", findings);
     let collections = collections.iter().filter_map(|table| collection::read(table, findings)).collect();
-    Draft { zone: read_zone(&root, findings), health_checks, collections }
+    Draft { zone: read_zone(&root, findings), health_checks, child_health_checks, collections }
 }
 
 fn read_zone(root: &Table<'_>, findings: &mut Findings<'_>) -> Option<ZoneDraft> {

@@ -1,5 +1,7 @@
 //! `[[record_group]]`: what holds for all record sets of one name and type together.
 
+use std::collections::HashSet;
+
 use super::super::document::Findings;
 use super::super::table::{At, Table};
 use super::record;
@@ -24,15 +26,15 @@ fn read_when_all_unhealthy(table: &Table<'_>, findings: &mut Findings<'_>) -> Wh
 
 /// A group is described once, and has records.
 pub(super) fn check(groups: &[At<RecordGroup>], zone: &HostedZone, is_incomplete: bool, findings: &mut Findings<'_>) {
-    for (index, group) in groups.iter().enumerate() {
+    let existing: HashSet<_> = zone.record_sets.iter().map(|set| (&set.name, set.record_type)).collect();
+    let mut described = HashSet::new();
+    for group in groups {
         let RecordGroup { name, record_type, .. } = &group.value;
-        let is_same = |other: &At<RecordGroup>| other.value.name == *name && other.value.record_type == *record_type;
-        if groups[..index].iter().any(is_same) {
+        if !described.insert((name, *record_type)) {
             let message = format!("the group {name} {record_type} is described twice");
             findings.error(group.span.clone(), message).label("described above already");
         }
-        let exists = zone.record_sets.iter().any(|set| set.name == *name && set.record_type == *record_type);
-        if !exists && !is_incomplete {
+        if !existing.contains(&(name, *record_type)) && !is_incomplete {
             let message = format!("the zone has no records {name} {record_type}");
             let fault = findings.error(group.span.clone(), message);
             fault

@@ -1,32 +1,80 @@
-//! `[[health_check]]`: what is asked, and what counts as healthy.
+//! `[[health_check]]`: how a check's status is found. The kinds that ask nobody are here, those that ask an endpoint in
+//! [`mod@super::endpoint`], those that ask a Prometheus in [`mod@super::metric`].
 
-use std::net::IpAddr;
-use std::time::Duration;
+use std::ops::Range;
 
 use super::super::document::Findings;
+use super::super::id;
 use super::super::table::{At, Table};
-use super::super::{id, value};
 use super::collection::read_uuid;
+use super::endpoint;
 use super::file::Defined;
-use crate::model::{
-    EndpointCheck, EndpointProtocol, EndpointTarget, HealthCheck, HealthCheckId, HealthCheckKind, HttpRequest, Name,
-};
+use super::metric;
+use crate::model::{CalculatedCheck, HealthCheck, HealthCheckId, HealthCheckKind, RoutingControlState};
 
 /// As long as the tag that names a check in Route 53 (API TagValue).
 const MAX_NAME_CHARACTERS: usize = 256;
-/// API ResourcePath, FullyQualifiedDomainName, SearchString.
-const MAX_TEXT_CHARACTERS: usize = 255;
-/// API RequestInterval, FailureThreshold.
-const REQUEST_INTERVAL: Duration = Duration::from_secs(30);
-const FAILURE_THRESHOLD: u8 = 3;
+/// API ChildHealthCheckList.
+const MAX_CHILDREN: usize = 256;
 
-/// Keys of checks that ask an endpoint.
-const ENDPOINT_KEYS: [&str; 4] = ["type", "ip_address", "fqdn", "port"];
-/// Types that Route 53 has and this server has not yet.
-const LATER: [&str; 3] = ["calculated", "metric", "manual"];
+/// The keys of each group of kinds: who has others' is told so in the words of Route 53's InvalidInput, which these end.
+const KEYS_OF: [(Group, &[(&str, &str)]); 4] = [
+    (
+        Group::Basic,
+        &[
+            ("ip_address", "an IP address"),
+            ("fqdn", "a fully qualified domain name"),
+            ("port", "a port"),
+            ("resource_path", "a resource path"),
+            ("search_string", "a search string"),
+            ("request_interval", "a request interval"),
+            ("failure_threshold", "a failure threshold"),
+            ("recovery_threshold", "a recovery threshold"),
+            ("measure_latency", "latency measurement"),
+            ("enable_sni", "SNI"),
+            ("expected_status", "expected statuses"),
+            ("request_headers", "request headers"),
+            ("connect_timeout", "a connect timeout"),
+            ("response_timeout", "a response timeout"),
+            ("body_timeout", "a body timeout"),
+            ("judge_certificate", "a certificate judged"),
+            ("address_family", "an address family"),
+        ],
+    ),
+    (Group::Calculated, &[("child_health_checks", "child health checks"), ("health_threshold", "a health threshold")]),
+    (
+        Group::Metric,
+        &[
+            ("prometheus", "a Prometheus server"),
+            ("query", "a query"),
+            ("comparison", "a comparison"),
+            ("threshold", "a threshold"),
+            ("period", "a period"),
+            ("evaluation_periods", "evaluation periods"),
+            ("insufficient_data_health_status", "an insufficient data health state"),
+        ],
+    ),
+    (Group::Manual, &[("status", "a status")]),
+];
+
+/// Kinds that have the same keys.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Group {
+    /// Route 53's word for checks that ask an endpoint.
+    Basic,
+    Calculated,
+    Metric,
+    Manual,
+}
+
+/// A check whose children are still words.
+pub(super) struct Draft {
+    pub(super) check: HealthCheck,
+    pub(super) children: Vec<At<String>>,
+}
 
 /// Reads a check; `None` when it has no name.
-pub(super) fn read(table: &Table<'_>, findings: &mut Findings<'_>) -> Option<Defined<HealthCheck>> {
+pub(super) fn read(table: &Table<'_>, findings: &mut Findings<'_>) -> Option<Defined<Draft>> {
     let mark = findings.mark();
     table.require("name", "such as name = \"blue\"; records say health_check = \"blue\"", findings);
     let name = table.text("name", findings);
@@ -34,37 +82,34 @@ pub(super) fn read(table: &Table<'_>, findings: &mut Findings<'_>) -> Option<Def
     let deleted = flag(table, "deleted", false, findings);
     let disabled = flag(table, "disabled", false, findings);
     let inverted = flag(table, "inverted", false, findings);
-    let endpoint = if deleted && !ENDPOINT_KEYS.iter().any(|key| table.has(key)) {
-        Some(nothing_to_ask())
+    let is_bare = !table.has("type") && KEYS_OF.iter().all(|(_, keys)| keys.iter().all(|(key, _)| !table.has(key)));
+    let kind = if deleted && is_bare {
+        Some((HealthCheckKind::Endpoint(endpoint::nothing_to_ask()), Vec::new()))
     } else {
-        read_endpoint(table, findings)
+        read_kind(table, findings)
     };
     let name = name?.map(str::to_owned);
     check_name(&name, findings);
     let id = id.unwrap_or_else(|| At::new(id::health_check_id(&name.value).0, name.span.clone()));
     let is_faulty = findings.has_error_since(mark) || !table.is_whole(findings);
-    let check = endpoint.filter(|_| !is_faulty).map(|endpoint| HealthCheck {
-        id: HealthCheckId(id.value.clone()),
-        name: name.value.clone(),
-        // A deleted check counts as healthy, whatever it was: never probed, never turned around.
-        inverted: inverted && !deleted,
-        disabled: disabled || deleted,
-        kind: HealthCheckKind::Endpoint(endpoint),
+    let draft = kind.filter(|_| !is_faulty).map(|(kind, children)| Draft {
+        check: HealthCheck {
+            id: HealthCheckId(id.value.clone()),
+            name: name.value.clone(),
+            // A deleted check counts as healthy, whatever it was: never probed, never turned around.
+            inverted: inverted && !deleted,
+            disabled: disabled || deleted,
+            kind,
+        },
+        children,
     });
-    Some(Defined { name, id, value: check })
+    Some(Defined { name, id, value: draft })
 }
 
-/// What stands in for the endpoint of a deleted check; it is disabled, so nobody ever asks (RFC 6761 section 6.4).
-fn nothing_to_ask() -> EndpointCheck {
-    EndpointCheck {
-        protocol: EndpointProtocol::Tcp,
-        target: EndpointTarget::Domain("deleted.invalid".to_owned()),
-        port: 80,
-        request_interval: REQUEST_INTERVAL,
-        failure_threshold: FAILURE_THRESHOLD,
-        recovery_threshold: FAILURE_THRESHOLD,
-        measure_latency: false,
-    }
+/// The names and ids of the checks that a check refers to, and where, whether or not it is sound.
+pub(super) fn references(table: &Table<'_>) -> Vec<(String, Range<usize>)> {
+    let written = table.texts_as_written("child_health_checks");
+    written.into_iter().map(|child| (child.value.to_owned(), child.span)).collect()
 }
 
 fn check_name(name: &At<String>, findings: &mut Findings<'_>) {
@@ -75,43 +120,90 @@ fn check_name(name: &At<String>, findings: &mut Findings<'_>) {
     }
 }
 
-fn flag(table: &Table<'_>, key: &str, default: bool, findings: &mut Findings<'_>) -> bool {
+pub(super) fn flag(table: &Table<'_>, key: &str, default: bool, findings: &mut Findings<'_>) -> bool {
     table.boolean(key, findings).map_or(default, |flag| flag.value)
 }
 
-fn read_endpoint(table: &Table<'_>, findings: &mut Findings<'_>) -> Option<EndpointCheck> {
+type Kind = (HealthCheckKind, Vec<At<String>>);
+
+fn read_kind(table: &Table<'_>, findings: &mut Findings<'_>) -> Option<Kind> {
     if refuse_type(table, findings) {
         return None;
     }
-    table.require("type", "\"http\", \"https\" or \"tcp\"", findings);
+    table.require("type", "\"http\", \"https\", \"tcp\", \"calculated\", \"metric\" or \"manual\"", findings);
     let kind = table.choice("type", findings).map(|kind| kind.value);
-    let target = read_target(table, kind, findings);
-    let request = read_request(table, findings);
-    let port = read_port(table, kind, findings);
-    let enable_sni = flag(table, "enable_sni", true, findings);
     match kind {
-        Some("tcp") => check_tcp(table, findings),
-        Some("http") | None => warn_of_sni(table, enable_sni, findings),
-        _ => {}
+        Some("calculated") => {
+            refuse_keys_of_others(table, Group::Calculated, "Calculated", findings);
+            read_calculated(table, findings)
+        }
+        Some("metric") => {
+            refuse_keys_of_others(table, Group::Metric, "Metric", findings);
+            Some((HealthCheckKind::Metric(metric::read(table, findings)?), Vec::new()))
+        }
+        Some("manual") => {
+            refuse_keys_of_others(table, Group::Manual, "Manual", findings);
+            table.require("status", "\"healthy\" or \"unhealthy\"; edit it to switch", findings);
+            let state = match table.choice("status", findings)?.value {
+                "healthy" => RoutingControlState::On,
+                _ => RoutingControlState::Off,
+            };
+            Some((HealthCheckKind::Manual(state), Vec::new()))
+        }
+        _ => {
+            // Of what type it was meant to be nobody knows when it is not said.
+            if kind.is_some() {
+                refuse_keys_of_others(table, Group::Basic, "Basic", findings);
+            }
+            let endpoint = endpoint::read(table, kind, findings)?;
+            Some((HealthCheckKind::Endpoint(endpoint), Vec::new()))
+        }
     }
-    let request_interval = table.duration("request_interval", findings);
-    let failure_threshold = threshold(table, "failure_threshold", FAILURE_THRESHOLD, findings);
-    let recovery_threshold = threshold(table, "recovery_threshold", failure_threshold, findings);
-    let measure_latency = flag(table, "measure_latency", false, findings);
-    let protocol = match kind? {
-        "http" => EndpointProtocol::Http(request?),
-        "https" => EndpointProtocol::Https { request: request?, enable_sni },
-        _ => EndpointProtocol::Tcp,
+}
+
+fn refuse_keys_of_others(table: &Table<'_>, own: Group, name: &str, findings: &mut Findings<'_>) {
+    let others = KEYS_OF.iter().filter(|(group, _)| *group != own).flat_map(|(_, keys)| *keys);
+    for (key, words) in others.filter(|(key, _)| table.has(key)) {
+        let message = format!("{name} health checks must not have {words} specified.");
+        let fault = findings.error(table.key_span(key), message).label("belongs to checks of another type");
+        if *key == "threshold" && own == Group::Basic {
+            fault.hint("did you mean `failure_threshold`?");
+        }
+    }
+}
+
+fn read_calculated(table: &Table<'_>, findings: &mut Findings<'_>) -> Option<Kind> {
+    if !table.has("health_threshold") && table.is_whole(findings) {
+        let message = "Calculated health checks must have a health threshold specified.";
+        let fault = findings.error(table.span.clone(), message);
+        fault.label("`health_threshold` is missing").hint("how many of the children must be healthy, such as 1");
+    }
+    let children = table.texts("child_health_checks", findings);
+    let threshold = table.integer("health_threshold", findings);
+    if table.has("child_health_checks") && children.is_none() {
+        return None;
+    }
+    let children = children.unwrap_or_default();
+    if children.len() > MAX_CHILDREN {
+        let message = format!("a calculated health check has at most {MAX_CHILDREN} children");
+        findings.error(table.span_of("child_health_checks"), message).label(format!("{} of them", children.len()));
+    }
+    let threshold = threshold?;
+    let health_threshold = u16::try_from(threshold.value).ok()?;
+    warn_of_fixed_verdicts(&threshold.map(|_| health_threshold), children.len(), findings);
+    let calculated = CalculatedCheck { child_health_checks: Vec::new(), health_threshold };
+    let children = children.into_iter().map(|child| child.map(str::to_owned)).collect();
+    Some((HealthCheckKind::Calculated(calculated), children))
+}
+
+/// API HealthThreshold: both are allowed, and hardly ever meant.
+fn warn_of_fixed_verdicts(threshold: &At<u16>, children: usize, findings: &mut Findings<'_>) {
+    let label = match usize::from(threshold.value) {
+        0 => "0 of them are always healthy",
+        needed if needed > children => "more than there are: they are never enough",
+        _ => return,
     };
-    Some(EndpointCheck {
-        protocol,
-        target: target?,
-        port: port?,
-        request_interval: request_interval.map_or(REQUEST_INTERVAL, |interval| interval.value),
-        failure_threshold,
-        recovery_threshold,
-        measure_latency,
-    })
+    findings.warning(threshold.span.clone(), "the children of this check do not matter").label(label);
 }
 
 /// Types that are somebody's, but not ours.
@@ -122,146 +214,12 @@ fn refuse_type(table: &Table<'_>, findings: &mut Findings<'_>) -> bool {
         findings.forget_since(mark);
         return false;
     };
-    if LATER.contains(&written.value) {
-        let fault = findings.error(written.span, format!("`{}` health checks are not supported yet", written.value));
-        fault.label("expected `http`, `https` or `tcp`");
-        return true;
-    }
     if matches!(written.value, "HTTP_STR_MATCH" | "HTTPS_STR_MATCH" | "http_str_match" | "https_str_match") {
         let plain = written.value[..written.value.len() - "_STR_MATCH".len()].to_ascii_lowercase();
         let fault = findings.error(written.span, format!("unknown type `{}`", written.value));
-        fault.label("expected `http`, `https` or `tcp`");
+        fault.label("expected `http`, `https`, `tcp`, `calculated`, `metric` or `manual`");
         fault.hint(format!("write type = \"{plain}\" and a `search_string`"));
         return true;
     }
     false
-}
-
-fn threshold(table: &Table<'_>, key: &str, default: u8, findings: &mut Findings<'_>) -> u8 {
-    let written = table.integer(key, findings);
-    written.and_then(|number| u8::try_from(number.value).ok()).unwrap_or(default)
-}
-
-fn read_target(table: &Table<'_>, kind: Option<&str>, findings: &mut Findings<'_>) -> Option<EndpointTarget> {
-    let address = table.text("ip_address", findings).and_then(|text| read_address(&text, findings));
-    let domain = table.text("fqdn", findings).and_then(|text| read_domain(&text, findings));
-    let (has_address, has_domain) = (table.has("ip_address"), table.has("fqdn"));
-    if !has_address && !has_domain && table.is_whole(findings) {
-        let fault = findings.error(table.span.clone(), "a health check needs `ip_address`, `fqdn` or both");
-        fault.label("whom does it ask?").hint("such as ip_address = \"127.0.53.11\"");
-    }
-    if kind == Some("tcp") && has_address && has_domain {
-        let message = "TCP health checks that have IP address must not have a fully qualified domain name specified.";
-        let fault = findings.error(table.key_span("fqdn"), message);
-        fault.label("beside `ip_address`").hint("a TCP check sends nothing, so there is nobody to tell the name");
-    }
-    if has_address {
-        let fully_qualified_domain_name = domain;
-        return Some(EndpointTarget::Address { ip_address: address?, fully_qualified_domain_name });
-    }
-    domain.map(EndpointTarget::Domain)
-}
-
-fn read_address(written: &At<&str>, findings: &mut Findings<'_>) -> Option<IpAddr> {
-    if written.value.parse::<IpAddr>().is_err() && Name::parse(written.value).is_ok_and(|name| name.label_count() > 0) {
-        let fault = findings.error(written.span.clone(), format!("`{}` is no IP address", written.value));
-        fault.label("expected an IPv4 or IPv6 address").hint("a domain name is an `fqdn`");
-        return None;
-    }
-    let address = value::address(written, findings)?;
-    if address.is_unspecified() || address.is_multicast() {
-        let fault = findings.error(written.span.clone(), format!("nobody can be asked at `{address}`"));
-        fault.label("not the address of a host");
-        return None;
-    }
-    Some(address)
-}
-
-/// Becomes a Host header, a server name and a DNS question: a host name, and nothing that could end a header.
-fn read_domain(written: &At<&str>, findings: &mut Findings<'_>) -> Option<String> {
-    let text = written.value;
-    let legal = |octet: u8| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'_' | b'.');
-    let is_name = Name::parse(text).is_ok_and(|name| name != Name::root());
-    if text.parse::<IpAddr>().is_ok() {
-        let fault = findings.error(written.span.clone(), format!("`{text}` is an address, not a domain name"));
-        fault.label("not a domain name").hint(format!("write ip_address = \"{text}\""));
-        return None;
-    }
-    if !is_name || text.len() > MAX_TEXT_CHARACTERS || !text.bytes().all(legal) {
-        let fault = findings.error(written.span.clone(), format!("`{text}` is no host's domain name"));
-        fault.label("expected letters, digits, `-`, `_` and dots");
-        return None;
-    }
-    Some(text.to_owned())
-}
-
-/// API Port: 80 and 443; there is no port that a TCP check could mean by saying nothing.
-fn read_port(table: &Table<'_>, kind: Option<&str>, findings: &mut Findings<'_>) -> Option<u16> {
-    let written = table.integer("port", findings);
-    if table.has("port") {
-        return written.and_then(|port| u16::try_from(port.value).ok());
-    }
-    match kind? {
-        "http" => Some(80),
-        "https" => Some(443),
-        _ => {
-            table.require("port", "a TCP check needs a port, such as port = 5432", findings);
-            None
-        }
-    }
-}
-
-fn read_request(table: &Table<'_>, findings: &mut Findings<'_>) -> Option<HttpRequest> {
-    let path = table.text("resource_path", findings);
-    let search_string = table.text("search_string", findings);
-    let mark = findings.mark();
-    if let Some(path) = &path {
-        check_path(path, findings);
-    }
-    if let Some(text) = &search_string {
-        let count = text.value.chars().count();
-        if !(1..=MAX_TEXT_CHARACTERS).contains(&count) {
-            let message = format!("`search_string` has 1 to {MAX_TEXT_CHARACTERS} characters");
-            findings.error(text.span.clone(), message).label(format!("{count} characters"));
-        }
-    }
-    if findings.has_error_since(mark) {
-        return None;
-    }
-    let path = path.map_or("/", |path| path.value);
-    let slash = if path.starts_with('/') { "" } else { "/" };
-    let search_string = search_string.map(|text| text.value.to_owned());
-    Some(HttpRequest { resource_path: format!("{slash}{path}"), search_string })
-}
-
-fn check_path(path: &At<&str>, findings: &mut Findings<'_>) {
-    let count = path.value.chars().count();
-    if count > MAX_TEXT_CHARACTERS {
-        let message = format!("`resource_path` has at most {MAX_TEXT_CHARACTERS} characters");
-        findings.error(path.span.clone(), message).label(format!("{count} characters"));
-    }
-    // It becomes part of the request line (RFC 9112 section 3).
-    if !path.value.bytes().all(|octet| octet.is_ascii_graphic()) || path.value.contains('#') {
-        let fault = findings.error(path.span.clone(), "`resource_path` must stand as it goes over the wire");
-        fault.label("a space, a `#`, a control character or a letter beyond ASCII").hint("write such octets as `%20`");
-    }
-}
-
-/// In the words of Route 53's InvalidInput.
-fn check_tcp(table: &Table<'_>, findings: &mut Findings<'_>) {
-    for (key, name) in [("resource_path", "resource path"), ("search_string", "search string")] {
-        if table.has(key) {
-            let fault =
-                findings.error(table.key_span(key), format!("TCP health checks must not have a {name} specified."));
-            fault.label("a TCP check only connects").hint("type = \"http\" asks for a path and reads the answer");
-        }
-    }
-    warn_of_sni(table, flag(table, "enable_sni", false, findings), findings);
-}
-
-fn warn_of_sni(table: &Table<'_>, enable_sni: bool, findings: &mut Findings<'_>) {
-    if table.has("enable_sni") && enable_sni {
-        let fault = findings.warning(table.key_span("enable_sni"), "`enable_sni` changes nothing without TLS");
-        fault.label("only https checks have it");
-    }
 }

@@ -1,6 +1,6 @@
 //! All files together: references resolved, names unique, every zone held against the rules of Route 53.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -10,13 +10,14 @@ use super::super::settings::vpc;
 use super::super::table::At;
 use super::super::{Settings, SourceFile, id, words};
 use super::file::{Defined, Draft, ZoneDraft};
+use super::health_check::Draft as CheckDraft;
 use super::policy::CidrReference;
 use super::record::RecordDraft;
 use super::{Configuration, Reading, ZoneSource, apex, file, group};
 use crate::model::{self, Field, Violation};
 use crate::model::{
-    CidrCollection, CidrCollectionId, Content, HealthCheck, HealthCheckId, HostedZone, HostedZoneId, Name, RecordType,
-    ResourceRecordSet, RoutingPolicy, VpcId,
+    CidrCollection, CidrCollectionId, Content, HealthCheck, HealthCheckId, HealthCheckKind, HostedZone, HostedZoneId,
+    Name, RecordType, ResourceRecordSet, RoutingPolicy, VpcId,
 };
 
 /// What a file defines for others, and what it asks for.
@@ -44,6 +45,8 @@ pub(in super::super) fn definitions(source: &SourceFile) -> Definitions {
         let cidr = cidr.map(|name| (Wanted::Collection(name.value.clone()), name.span.clone()));
         found.refers.extend(check.chain(cidr));
     }
+    let children = draft.child_health_checks.into_iter();
+    found.refers.extend(children.map(|(name, span)| (Wanted::HealthCheck(name), span)));
     found
 }
 
@@ -51,12 +54,14 @@ pub(in super::super) fn definitions(source: &SourceFile) -> Definitions {
 pub(super) fn link(mut drafts: Vec<Draft>, findings: Vec<Findings<'_>>, settings: &Settings) -> Reading {
     let mut link = Link { findings, settings, checks: Registry::default(), collections: Registry::default() };
     let mut configuration = Configuration::default();
+    let mut checks = Vec::new();
     for (at, draft) in drafts.iter_mut().enumerate() {
-        let checks = std::mem::take(&mut draft.health_checks);
-        configuration.health_checks.extend(link.register_checks(at, checks));
+        let defined = std::mem::take(&mut draft.health_checks);
+        checks.extend(link.register_checks(at, defined).into_iter().map(|check| (at, check)));
         let collections = std::mem::take(&mut draft.collections);
         configuration.cidr_collections.extend(link.register_collections(at, collections));
     }
+    configuration.health_checks = link.resolve_children(checks);
     let mut claims = Claims::default();
     for (at, draft) in drafts.into_iter().enumerate() {
         let Some(zone) = draft.zone else { continue };
@@ -114,7 +119,7 @@ impl Registry {
 }
 
 impl Link<'_, '_> {
-    fn register_checks(&mut self, at: usize, checks: Vec<Defined<HealthCheck>>) -> Vec<HealthCheck> {
+    fn register_checks(&mut self, at: usize, checks: Vec<Defined<CheckDraft>>) -> Vec<CheckDraft> {
         let what = "health check";
         let registry = &mut self.checks;
         checks.into_iter().filter_map(|check| register(at, check, what, registry, &mut self.findings)).collect()
@@ -124,6 +129,52 @@ impl Link<'_, '_> {
         let what = "CIDR collection";
         let registry = &mut self.collections;
         drafts.into_iter().filter_map(|draft| register(at, draft, what, registry, &mut self.findings)).collect()
+    }
+
+    /// Puts ids in the place of the children's names; only checks whose children are all sound come back.
+    fn resolve_children(&mut self, drafts: Vec<(usize, CheckDraft)>) -> Vec<HealthCheck> {
+        let is_calculated = |draft: &CheckDraft| matches!(draft.check.kind, HealthCheckKind::Calculated(_));
+        let calculated: HashSet<HealthCheckId> =
+            drafts.iter().filter(|(_, draft)| is_calculated(draft)).map(|(_, draft)| draft.check.id.clone()).collect();
+        let resolved = drafts.into_iter().filter_map(|(at, CheckDraft { mut check, children })| {
+            if let HealthCheckKind::Calculated(parent) = &mut check.kind {
+                parent.child_health_checks = self.children(at, &children, &calculated)?;
+            }
+            Some(check)
+        });
+        resolved.collect()
+    }
+
+    /// The ids of the children; `None` when one of them is a fault.
+    fn children(
+        &mut self,
+        at: usize,
+        written: &[At<String>],
+        calculated: &HashSet<HealthCheckId>,
+    ) -> Option<Vec<HealthCheckId>> {
+        let mut children = Vec::new();
+        let mut is_faulty = false;
+        for child in written {
+            let Some(owner) = self.checks.find(&child.value) else {
+                is_faulty |= self.unknown(at, child, Kind::HealthCheck);
+                continue;
+            };
+            let id = HealthCheckId(owner.id.clone());
+            let fault = if calculated.contains(&id) {
+                // Developer Guide, "Types of Amazon Route 53 health checks": it monitors checks of the other types.
+                Some(("a calculated health check cannot count another calculated one", "calculated itself"))
+            } else if children.contains(&id) {
+                Some(("a child stands twice", "the second time"))
+            } else {
+                None
+            };
+            if let Some((message, label)) = fault {
+                self.findings[at].error(child.span.clone(), message).label(label);
+                is_faulty = true;
+            }
+            children.push(id);
+        }
+        (!is_faulty).then_some(children)
     }
 
     fn zone(&mut self, at: usize, draft: ZoneDraft, collections: &[CidrCollection], claims: &mut Claims) -> HostedZone {

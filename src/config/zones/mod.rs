@@ -5,10 +5,12 @@
 
 mod apex;
 mod collection;
+mod endpoint;
 mod file;
 mod group;
 mod health_check;
 mod link;
+mod metric;
 mod name;
 mod policy;
 mod record;

@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use super::*;
 use crate::model::{
-    CidrCollectionId, Content, Coordinates, Country, EndpointCheck, EndpointProtocol, EndpointTarget, FailoverRole,
-    GeoLocation, GeoproximityLocation, HealthCheckKind, Name, RecordType, Region, ResourceRecordSet, RoutingPolicy,
+    AddressFamily, CidrCollectionId, ComparisonOperator, Content, Coordinates, Country, EndpointCheck,
+    EndpointProtocol, EndpointTarget, FailoverRole, GeoLocation, GeoproximityLocation, HealthCheckKind,
+    InsufficientDataHealthStatus, MetricCheck, Name, RecordType, Region, ResourceRecordSet, RoutingPolicy, StatusRange,
+    Timeouts,
 };
 
 fn read_with(settings: &str, text: &str) -> Configuration {
@@ -49,7 +51,7 @@ fn policy(rest: &str) -> RoutingPolicy {
 
 fn endpoint(rest: &str) -> EndpointCheck {
     let check = read(&format!("[[health_check]]\nname = \"blue\"\n{rest}")).health_checks[0].clone();
-    let HealthCheckKind::Endpoint(endpoint) = check.kind;
+    let HealthCheckKind::Endpoint(endpoint) = check.kind else { panic!("no endpoint check") };
     endpoint
 }
 
@@ -67,6 +69,100 @@ fn every_policy_is_the_key_that_is_present() {
     let location = GeoproximityLocation::Coordinates(Coordinates { latitude: 52.52, longitude: -13.0 });
     let written = "geoproximity = { bias = -99, coordinates = { latitude = 52.52, longitude = -13 } }";
     assert_eq!(policy(written), RoutingPolicy::Geoproximity { location, bias: -99 });
+}
+
+fn tcp_checks(count: usize) -> String {
+    let check = |number| {
+        let id = format!("00000000-0000-0000-0000-{number:012}");
+        format!(
+            "[[health_check]]\nname = \"c{number}\"\nid = \"{id}\"\ntype = \"tcp\"\nip_address = \"::1\"\nport = 1\n"
+        )
+    };
+    (0..count).map(check).collect()
+}
+
+fn calculated(children: &[String], threshold: u16) -> String {
+    let head = "[[health_check]]\nname = \"site\"\ntype = \"calculated\"\n";
+    format!("{head}child_health_checks = {children:?}\nhealth_threshold = {threshold}\n")
+}
+
+#[test]
+fn a_calculated_check_refers_by_name_or_id() {
+    let children = ["c1".to_owned(), "00000000-0000-0000-0000-000000000000".to_owned()];
+    // The children may stand after it.
+    let checks = read(&(calculated(&children, 1) + &tcp_checks(2))).health_checks;
+    let HealthCheckKind::Calculated(calculated) = &checks[0].kind else { panic!("{checks:?}") };
+    assert_eq!(calculated.child_health_checks, [checks[2].id.clone(), checks[1].id.clone()]);
+    assert_eq!(calculated.health_threshold, 1);
+}
+
+#[test]
+fn a_calculated_check_has_at_most_256_children() {
+    for (count, is_sound) in [(256, true), (257, false)] {
+        let children: Vec<String> = (0..count).map(|number| format!("c{number}")).collect();
+        let text = tcp_checks(count) + &calculated(&children, 256);
+        let source = SourceFile { path: PathBuf::from("checks.toml"), text: text.into() };
+        let reading = read_zones(&[source], &Settings::built_in());
+        assert_eq!(reading.is_sound(), is_sound, "{:?}", reading.faults);
+    }
+}
+
+#[test]
+fn an_endpoint_may_have_deadlines_statuses_and_headers_of_its_own() {
+    let check = endpoint(
+        "type = \"https\"\nfqdn = \"app.lab.test\"\nexpected_status = [\"200-299\", 404, \"418\"]\njudge_certificate = true\n\
+         request_headers = { Authorization = \"Bearer a b\", X-Lab = \"1\" }\naddress_family = \"ipv6\"\n\
+         connect_timeout = \"500ms\"\nresponse_timeout = 60\n",
+    );
+    let EndpointProtocol::Https { request, judge_certificate: true, .. } = &check.protocol else { panic!("{check:?}") };
+    let ranges = [(200, 299), (404, 404), (418, 418)].map(|(first, last)| StatusRange { first, last });
+    assert_eq!(request.expected_status, ranges);
+    let good: Vec<u16> =
+        [199, 200, 299, 300, 404, 405, 418].into_iter().filter(|status| request.expects(*status)).collect();
+    assert_eq!(good, [200, 299, 404, 418]);
+    let header = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    assert_eq!(request.request_headers, [header("Authorization", "Bearer a b"), header("X-Lab", "1")]);
+    assert_eq!(check.address_family, AddressFamily::Ipv6);
+    let (connect, response) = (Some(Duration::from_millis(500)), Some(Duration::from_secs(60)));
+    assert_eq!(check.timeouts, Timeouts { connect, response, body: None });
+    // All of that is off by default.
+    let plain = endpoint("type = \"http\"\nfqdn = \"app.lab.test\"\n");
+    let EndpointProtocol::Http(request) = &plain.protocol else { panic!("{plain:?}") };
+    assert_eq!((&request.expected_status, &request.request_headers), (&vec![], &vec![]));
+    assert!(request.expects(302) && !request.expects(404));
+    assert_eq!((plain.timeouts, plain.address_family), (Timeouts::default(), AddressFamily::Ipv4));
+}
+
+#[test]
+fn a_metric_check_has_the_defaults_of_cloudwatch() {
+    let metric = |rest: &str| {
+        let head =
+            "[[health_check]]\nname = \"errors\"\ntype = \"metric\"\nprometheus = \"http://[::1]:9090/prefix\"\n";
+        let check = read(&format!("{head}query = 'rate(errors{{job=\"web\"}}[1m])'\n{rest}")).health_checks.remove(0);
+        let HealthCheckKind::Metric(metric) = check.kind else { panic!("{check:?}") };
+        metric
+    };
+    let expected = MetricCheck {
+        prometheus: "http://[::1]:9090/prefix".to_owned(),
+        query: "rate(errors{job=\"web\"}[1m])".to_owned(),
+        comparison: ComparisonOperator::GreaterThanThreshold,
+        threshold: -1.5,
+        period: Duration::from_secs(60),
+        evaluation_periods: 1,
+        insufficient_data_health_status: InsufficientDataHealthStatus::LastKnownStatus,
+    };
+    assert_eq!(metric("comparison = \"greater_than_threshold\"\nthreshold = -1.5"), expected);
+    let rest = "comparison = \"less_than_or_equal_to_threshold\"\nthreshold = 3\nperiod = \"5m\"\nevaluation_periods = 100\n\
+                insufficient_data_health_status = \"unhealthy\"";
+    let expected = MetricCheck {
+        comparison: ComparisonOperator::LessThanOrEqualToThreshold,
+        threshold: 3.0,
+        period: Duration::from_secs(300),
+        evaluation_periods: 100,
+        insufficient_data_health_status: InsufficientDataHealthStatus::Unhealthy,
+        ..expected
+    };
+    assert_eq!(metric(rest), expected);
 }
 
 #[test]
@@ -180,7 +276,7 @@ fn https_speaks_the_name_unless_told_not_to() {
     let check = endpoint(
         "type = \"https\"\nfqdn = \"app.lab.test\"\nresource_path = \"health?full=1\"\nsearch_string = \"ok\"",
     );
-    let EndpointProtocol::Https { request, enable_sni } = &check.protocol else { panic!() };
+    let EndpointProtocol::Https { request, enable_sni, .. } = &check.protocol else { panic!() };
     assert_eq!((request.resource_path.as_str(), *enable_sni, check.port), ("/health?full=1", true, 443));
     assert_eq!(request.search_string.as_deref(), Some("ok"));
     assert_eq!(check.target, EndpointTarget::Domain("app.lab.test".to_owned()));

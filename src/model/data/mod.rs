@@ -59,8 +59,13 @@ impl RecordData {
             )));
         }
         if matches!(record_type, RecordType::Txt | RecordType::Spf) && is_without_quotes(text) {
-            return Err(DataError::new("the value should be enclosed in quotation marks")
-                .with_hint(format!("write {}", strings::quoted(text.trim()))));
+            let quoted = strings::quoted(text.trim());
+            let hint = if quoted.contains('\'') {
+                format!("write {quoted}; in a file \"{}\"", quoted.replace('\\', "\\\\").replace('"', "\\\""))
+            } else {
+                format!("write '{quoted}', with both kinds of quotation marks")
+            };
+            return Err(DataError::new("the value should be enclosed in quotation marks").with_hint(hint));
         }
         let mut tokens = Tokens::new(text);
         let wire = parse_tokens(record_type, &mut tokens).and_then(|wire| tokens.end().map(|()| wire));

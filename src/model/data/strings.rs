@@ -51,7 +51,7 @@ mod tests {
             good(record_type, r#""""#, r#""""#, b"\0");
             good(record_type, r#""(;')""#, r#""(;')""#, b"\x04(;')");
             bad(record_type, "", "the value is missing", "");
-            bad(record_type, "v=spf1 -all", "enclosed in quotation marks", r#"write "v=spf1 -all""#);
+            bad(record_type, "v=spf1 -all", "enclosed in quotation marks", r#"write '"v=spf1 -all"',"#);
             bad(record_type, r#""a" b"#, "enclosed in quotation marks", r#"write "b""#);
             bad(record_type, r#""a"b"#, "a space must follow", r#"`\"`"#);
             bad(record_type, r#""a"#, "not closed", r#"`\"`"#);
@@ -80,7 +80,7 @@ mod tests {
         let escaped = format!("\"{}\"", r"\344".repeat(255));
         good(Txt, &escaped, &escaped, &[&[255][..], &[0xe4; 255]].concat());
         let unquoted = "b".repeat(300);
-        let hint = format!("write \"{}\" \"{}\"", "b".repeat(255), "b".repeat(45));
+        let hint = format!("write '\"{}\" \"{}\"'", "b".repeat(255), "b".repeat(45));
         bad(Txt, &unquoted, "enclosed in quotation marks", &hint);
     }
 

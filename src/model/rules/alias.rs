@@ -3,6 +3,8 @@
 use super::{Context, Field, Findings, Group};
 use crate::model::{Content, Name, RecordType, ResourceRecordSet};
 
+/// The most groups on the way from an alias to records (spec 1.10 leaves it open: a guard, far above real chains).
+pub const MAX_ALIAS_CHAIN: usize = 16;
 /// How many names of a circle a message shows.
 const MAX_SHOWN: usize = 8;
 
@@ -42,11 +44,13 @@ enum Visit {
     New,
     /// On the way from the start to here, at this depth.
     OnPath(usize),
-    Done,
+    /// With as many groups on the longest way from it to records, itself included; 0 when it leads into a circle.
+    Done(usize),
 }
 
 /// Walks from group to group along the aliases, depth first and without recursion (a chain may be as long as the zone).
-/// Every circle has one alias that leads back onto the path; that one is reported.
+/// Every circle has one alias that leads back onto the path; that one is reported. So is the alias in a long chain that
+/// makes it too long.
 pub(super) fn find_circles(context: &Context<'_>, findings: &mut Findings) {
     let mut visits = vec![Visit::New; context.groups.len()];
     for start in 0..context.groups.len() {
@@ -61,14 +65,14 @@ fn walk(context: &Context<'_>, start: usize, visits: &mut [Visit], findings: &mu
     visits[start] = Visit::OnPath(0);
     while let Some((group, next)) = path.last_mut() {
         let Some(&(at, set)) = context.groups[*group].members.get(*next) else {
-            visits[*group] = Visit::Done;
+            visits[*group] = Visit::Done(chain_from(context, *group, visits, findings));
             path.pop();
             continue;
         };
         *next += 1;
         let Some(target) = target_group(context, set) else { continue };
         match visits[target] {
-            Visit::Done => {}
+            Visit::Done(_) => {}
             Visit::New => {
                 visits[target] = Visit::OnPath(path.len());
                 path.push((target, 0));
@@ -81,6 +85,30 @@ fn walk(context: &Context<'_>, start: usize, visits: &mut [Visit], findings: &mu
             }
         }
     }
+}
+
+/// How many groups there are on the longest way from here to records; 0 when a way leads into a circle.
+fn chain_from(context: &Context<'_>, group: usize, visits: &[Visit], findings: &mut Findings) -> usize {
+    let mut longest = 0;
+    for &(at, set) in &context.groups[group].members {
+        match target_group(context, set).map(|target| visits[target]) {
+            None => {}
+            Some(Visit::Done(rest @ 1..)) => {
+                longest = longest.max(rest);
+                if rest == MAX_ALIAS_CHAIN {
+                    warn_of_long_chain(at, findings);
+                }
+            }
+            Some(_) => return 0,
+        }
+    }
+    longest + 1
+}
+
+/// Said once, where the chain becomes too long, and not for the aliases that lead there.
+fn warn_of_long_chain(at: usize, findings: &mut Findings) {
+    let message = format!("nothing is answered: it takes more than {} aliases to get to records", MAX_ALIAS_CHAIN - 1);
+    findings.warning(at, Field::Alias, message).with_hint("let the alias target something nearer to the records");
 }
 
 /// The group the set leads to; an alias to itself is another rule's.

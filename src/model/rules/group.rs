@@ -4,7 +4,12 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
 use super::{Context, Field, Findings, Group, describe, quote_identifier};
-use crate::model::{Content, FailoverRole, GeoLocation, GeoproximityLocation, ResourceRecordSet, RoutingPolicy};
+use crate::model::{
+    Content, FailoverRole, GeoLocation, GeoproximityLocation, MAX_MEMBERS, ResourceRecordSet, RoutingPolicy,
+};
+
+/// The most members of a geoproximity group (Developer Guide, "Quotas on records").
+const MAX_GEOPROXIMITY_MEMBERS: usize = 30;
 
 type Rule = fn(&Context<'_>, &Group<'_>, &mut Findings);
 
@@ -93,13 +98,13 @@ fn set_identifiers_differ(_: &Context<'_>, group: &Group<'_>, findings: &mut Fin
     }
 }
 
-/// Developer Guide, "Quotas on records". That a failover group has two members follows from their roles.
+/// That a failover group has two members follows from their roles.
 fn size_is_within_limits(_: &Context<'_>, group: &Group<'_>, findings: &mut Findings) {
     let (_, first) = group.members[0];
     let most = match first.routing_policy {
         RoutingPolicy::Simple | RoutingPolicy::Failover { .. } => return,
-        RoutingPolicy::Geoproximity { .. } => 30,
-        _ => 100,
+        RoutingPolicy::Geoproximity { .. } => MAX_GEOPROXIMITY_MEMBERS,
+        _ => MAX_MEMBERS,
     };
     if let Some(&(at, _)) = group.members.get(most) {
         let (policy, count) = (first.routing_policy.name(), group.members.len());

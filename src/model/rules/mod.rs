@@ -9,9 +9,13 @@ mod group;
 mod names;
 mod record_set;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use super::{CidrCollection, CidrCollectionId, Content, HostedZone, Name, RecordType, ResourceRecordSet};
+pub use alias::MAX_ALIAS_CHAIN;
+
+use super::{
+    CidrCollection, CidrCollectionId, Content, HostedZone, Name, RecordType, ResourceRecordSet, WhenAllUnhealthy,
+};
 
 /// A rule that a record set breaks.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -104,6 +108,8 @@ struct Context<'z> {
     group_of: HashMap<(&'z Name, RecordType), usize>,
     /// By index of the group: whether an alias asks for its health.
     is_evaluated: Vec<bool>,
+    /// The groups that answer nothing while nothing in them is healthy.
+    withheld: HashSet<(&'z Name, RecordType)>,
 }
 
 /// All record sets of one name and type.
@@ -135,7 +141,9 @@ impl<'z> Context<'z> {
             }
         }
         let collections = collections.iter().map(|collection| (&collection.id, collection)).collect();
-        Context { zone, collections, groups, group_of, is_evaluated }
+        let withholding = zone.record_groups.iter().filter(|group| group.when_all_unhealthy == WhenAllUnhealthy::None);
+        let withheld = withholding.map(|group| (&group.name, group.record_type)).collect();
+        Context { zone, collections, groups, group_of, is_evaluated, withheld }
     }
 
     fn is_apex(&self, name: &Name) -> bool {

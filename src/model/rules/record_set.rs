@@ -3,10 +3,10 @@
 use std::collections::HashSet;
 
 use super::{Context, Field, Findings};
-use crate::model::{Content, FailoverRole, MAX_TTL, RecordData, RecordType, ResourceRecordSet, RoutingPolicy};
+use crate::model::{
+    Content, FailoverRole, MAX_TTL, MAX_VALUES, RecordData, RecordType, ResourceRecordSet, RoutingPolicy,
+};
 
-/// The most values of one set (Developer Guide, "Quotas").
-const MAX_VALUES: usize = 400;
 /// The longest set identifier, in characters (API ResourceRecordSetIdentifier).
 const MAX_SET_IDENTIFIER_CHARACTERS: usize = 128;
 /// The strongest bias in either direction (API Bias).
@@ -226,12 +226,14 @@ fn ip_based_is_not_private(context: &Context<'_>, at: usize, set: &ResourceRecor
 }
 
 /// "In a group of one the record is always answered" (Developer Guide, "How Route 53 chooses records when health checking
-/// is configured"); only an alias that evaluates its target looks at the check then.
+/// is configured"); only an alias that evaluates its target looks at the check then, and a group that withholds what is
+/// unhealthy.
 fn health_check_has_an_effect(context: &Context<'_>, at: usize, set: &ResourceRecordSet, findings: &mut Findings) {
     if set.health_check.is_none() || set.routing_policy != RoutingPolicy::Simple {
         return;
     }
-    if context.is_evaluated[context.group_of[&(&set.name, set.record_type)]] {
+    let group = (&set.name, set.record_type);
+    if context.is_evaluated[context.group_of[&group]] || context.withheld.contains(&group) {
         return;
     }
     findings

@@ -3,7 +3,7 @@
 use super::*;
 use crate::model::{
     AliasTarget, Continent, Coordinates, Country, FailoverRole, GeoLocation, GeoproximityLocation, HealthCheckId,
-    HostedZoneId, RecordData, Region, RoutingPolicy, VpcId,
+    HostedZoneId, RecordData, RecordGroup, Region, RoutingPolicy, VpcId,
 };
 use RoutingPolicy::{Failover, Geolocation, Geoproximity, IpBased, Latency, MultivalueAnswer, Simple, Weighted};
 
@@ -517,7 +517,9 @@ fn a_long_circle_is_named_in_part_and_a_long_chain_is_walked() {
     let chain = (0..10_000).map(|at| alias(&format!("n{at}.lab.test."), "A", &format!("n{}.lab.test.", at + 1)));
     let mut sets = chain.collect::<Vec<_>>();
     sets.push(a("n10000.lab.test."));
-    legal(&sets);
+    // From the alias at the sixteenth place before the records on.
+    warning(&sets, 9_984, Field::Alias, "it takes more than 15 aliases to get to records");
+    legal(&sets[9_985..]);
     sets[10_000] = alias("n10000.lab.test.", "A", "n0.lab.test.");
     error(&sets, 10_000, Field::Alias, "n7.lab.test. → … (9993 more) → n0.lab.test.");
 }
@@ -567,6 +569,12 @@ fn a_health_check_without_effect_is_warned_about() {
     legal(&[a("x.lab.test.").checked(), weighted(alias("y.lab.test.", "A", "x.lab.test."))]);
     let blind = weighted(alias("y.lab.test.", "A", "x.lab.test.").unevaluated());
     warning(&[a("x.lab.test.").checked(), blind], 0, Field::HealthCheck, "changes nothing");
+    for (when_all_unhealthy, violations_found) in [(WhenAllUnhealthy::None, 0), (WhenAllUnhealthy::LastHealthy, 1)] {
+        let name = Name::parse("x.lab.test.").unwrap();
+        let group = RecordGroup { name, record_type: RecordType::A, when_all_unhealthy };
+        let zone = HostedZone { record_groups: vec![group], ..zone(&[a("x.lab.test.").checked()]) };
+        assert_eq!(violations(&zone, &[]).len(), violations_found, "{when_all_unhealthy:?}");
+    }
 }
 
 #[test]

@@ -1,0 +1,237 @@
+//! Health over HTTP: the loop's picture, in the API's shapes.
+
+use std::time::Duration;
+
+use axum::extract::{Query, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde::Deserialize;
+
+use crate::control::{self, CheckReport, Event, Report, rfc3339};
+use crate::health::{Action, Asks, Cause, CheckSlot, Latency, Moment, Observation, Override, Pattern, Run, Status};
+use crate::model::{EndpointCheck, EndpointProtocol, EndpointTarget};
+
+use super::shapes::{
+    ActionShape, CheckShape, HealthShape, HeldShape, NextShape, ResultShape, ResultsShape, StatusShape, TransitionShape,
+};
+use super::{Door, json, overrides, refusal};
+
+/// What is wanted.
+#[derive(Debug, Deserialize)]
+pub(super) struct Wanted {
+    /// A name or glob; all checks without.
+    name: Option<String>,
+    /// `history=1`: what was seen, too.
+    #[serde(default)]
+    history: u8,
+}
+
+pub(super) async fn report(State(door): State<Door>, Query(Wanted { name, history }): Query<Wanted>) -> Response {
+    match all(&door, name.map(Pattern)).await {
+        Ok(reports) => in_words(reports, history != 0).await,
+        Err(response) => *response,
+    }
+}
+
+/// Picture after picture, so that the loop can listen to others in between.
+async fn all(door: &Door, pattern: Option<Pattern>) -> Result<Vec<Report>, Box<Response>> {
+    let mut reports = Vec::new();
+    let mut from = CheckSlot(0);
+    loop {
+        let wanted = control::Wanted { pattern: pattern.clone(), from };
+        let report = door.ask(|answer| Event::Report(wanted, answer)).await?;
+        let next = report.next;
+        reports.push(report);
+        match next {
+            Some(next) => from = next,
+            None => return Ok(reports),
+        }
+    }
+}
+
+/// With 20 000 checks these are megabytes: not on the threads of the loop.
+async fn in_words(reports: Vec<Report>, with_history: bool) -> Response {
+    let words = tokio::task::spawn_blocking(move || json(StatusCode::OK, &health(&reports, with_history))).await;
+    words.unwrap_or_else(|_| refusal(StatusCode::INTERNAL_SERVER_ERROR, "the report could not be put into words"))
+}
+
+fn health(reports: &[Report], with_history: bool) -> HealthShape {
+    let pairs = reports.iter().flat_map(|report| report.checks.iter().map(move |check| (report, check)));
+    let mut checks: Vec<_> = pairs.map(|(report, check)| shape(report, check, with_history)).collect();
+    checks.sort_unstable_by(|one, other| one.name.cmp(&other.name));
+    let first = reports.first().expect("there is a picture, if only of nothing");
+    HealthShape {
+        now: rfc3339(first.at),
+        started: rfc3339(first.started),
+        checks,
+        overrides: first.overrides.iter().map(overrides::shape).collect(),
+    }
+}
+
+fn shape(report: &Report, check: &CheckReport, with_history: bool) -> CheckShape {
+    let picture = &check.picture;
+    let mut shape = CheckShape {
+        name: picture.name.to_string(),
+        id: picture.identity.id.0.clone(),
+        kind: kind(&picture.asks).to_owned(),
+        endpoint: asked(&picture.asks),
+        status: status(picture.verdict),
+        since: rfc3339(check.since()),
+        without_overrides: status(picture.unforced),
+        waiting: picture.waiting,
+        disabled: picture.disabled,
+        inverted: picture.inverted,
+        held: report.held(check).map(held),
+        last_result: check.history.last_run().map(|run| last_result(run, report.started)),
+        next: if picture.disabled { None } else { next(report, check) },
+        records: report.records(check).to_vec(),
+        transitions: Vec::new(),
+        results: Vec::new(),
+    };
+    if with_history {
+        let transitions = check.history.transitions().rev();
+        shape.transitions = transitions
+            .map(|past| TransitionShape { at: rfc3339(past.at), to: status(past.to), why: past.why.to_string() })
+            .collect();
+        shape.results = check.history.runs().rev().map(results).collect();
+    }
+    shape
+}
+
+/// The check's `type` in its file.
+fn kind(asks: &Asks) -> &'static str {
+    match asks {
+        Asks::Endpoint(check) => match check.protocol {
+            EndpointProtocol::Tcp => "tcp",
+            EndpointProtocol::Http(_) => "http",
+            EndpointProtocol::Https { .. } => "https",
+        },
+        Asks::Metric(_) => "metric",
+        Asks::Children(_) => "calculated",
+        Asks::People => "manual",
+    }
+}
+
+fn asked(asks: &Asks) -> String {
+    match asks {
+        Asks::Endpoint(check) => endpoint(check),
+        Asks::Metric(check) => format!("{} for {}", without_password(&check.prometheus), check.query),
+        Asks::Children(children) => Cause::Children(*children).to_string(),
+        Asks::People => "what its file says".to_owned(),
+    }
+}
+
+/// A URL may hold a user and a password, which are nobody's business.
+fn without_password(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
+    format!("{scheme}://{host}{path}")
+}
+
+/// Such as `http://192.0.2.11:8080/health`, `192.0.2.11:5432`.
+fn endpoint(check: &EndpointCheck) -> String {
+    let host = match &check.target {
+        EndpointTarget::Address { ip_address, .. } if ip_address.is_ipv6() => format!("[{ip_address}]"),
+        EndpointTarget::Address { ip_address, .. } => ip_address.to_string(),
+        EndpointTarget::Domain(domain) => domain.clone(),
+    };
+    let port = check.port;
+    match &check.protocol {
+        EndpointProtocol::Tcp => format!("{host}:{port}"),
+        EndpointProtocol::Http(request) => format!("http://{host}:{port}{}", request.resource_path),
+        EndpointProtocol::Https { request, .. } => format!("https://{host}:{port}{}", request.resource_path),
+    }
+}
+
+fn status(status: Status) -> StatusShape {
+    match status {
+        Status::Healthy => StatusShape::Healthy,
+        Status::Unhealthy => StatusShape::Unhealthy,
+    }
+}
+
+fn held(known: &Override) -> HeldShape {
+    let wish = known.wish.clone();
+    HeldShape {
+        action: match wish.action {
+            Action::Up => ActionShape::Up,
+            Action::Down => ActionShape::Down,
+        },
+        pattern: wish.pattern.0,
+        author: wish.author,
+        reason: wish.reason,
+        from: rfc3339(wish.from),
+        until: wish.until.map(rfc3339),
+    }
+}
+
+fn last_result(run: &Run, started: Moment) -> ResultShape {
+    let Latency { connect, first_byte, total } = run.latency;
+    ResultShape {
+        at: rfc3339(run.last),
+        passed: run.observation == Observation::Pass,
+        missing: run.observation == Observation::Missing,
+        status: run.status.to_string(),
+        connect_ms: connect.map(milliseconds),
+        first_byte_ms: first_byte.map(milliseconds),
+        total_ms: milliseconds(total),
+        remembered: run.last < started,
+    }
+}
+
+/// The next probe begins an interval after the last one ended; so many intervals later the state can turn. Of checks that
+/// have no results of their own there is nothing to tell.
+fn next(report: &Report, check: &CheckReport) -> Option<NextShape> {
+    let picture = &check.picture;
+    let interval = match &picture.asks {
+        Asks::Endpoint(check) => check.request_interval,
+        Asks::Metric(check) => check.period,
+        Asks::Children(_) | Asks::People => return None,
+    };
+    let results_needed = picture.until_turn?;
+    let last = check.history.last_run().map(|run| run.last).filter(|last| *last >= report.started);
+    let probe_at = last.map(|last| Moment(last.0 + interval)).filter(|at| *at > report.at);
+    let more = u32::from(results_needed.saturating_sub(1));
+    let turned = picture.observed.turned();
+    Some(NextShape {
+        probe_at: probe_at.map(rfc3339),
+        results_needed,
+        passes: turned == Status::Healthy,
+        then: status(if picture.inverted { turned.turned() } else { turned }),
+        earliest: rfc3339(Moment(probe_at.unwrap_or(report.at).0 + interval * more)),
+    })
+}
+
+fn results(run: &Run) -> ResultsShape {
+    ResultsShape {
+        first: rfc3339(run.first),
+        last: rfc3339(run.last),
+        count: run.results,
+        passed: run.observation == Observation::Pass,
+        status: run.status.to_string(),
+        slowest_ms: milliseconds(run.slowest),
+    }
+}
+
+/// To the hundredth: loopback answers in less than one.
+fn milliseconds(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 100_000.0).round() / 100.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_in_a_url_is_not_shown() {
+        let cases = [
+            ("http://127.0.0.1:9090", "http://127.0.0.1:9090"),
+            ("https://user:p@ss@prometheus.lab.test/pre@fix", "https://prometheus.lab.test/pre@fix"),
+            ("http://user@[::1]:9090/", "http://[::1]:9090/"),
+        ];
+        for (url, shown) in cases {
+            assert_eq!(without_password(url), shown);
+        }
+    }
+}

@@ -1,0 +1,229 @@
+//! `fiftythree health`: what the server believes, and why.
+
+use std::io::IsTerminal as _;
+use std::process::ExitCode;
+use std::thread;
+use std::time::Duration;
+
+use anyhow::bail;
+use jiff::Timestamp;
+
+use crate::admin::shapes::{CheckShape, HealthShape, NextShape, ResultShape, StatusShape};
+use crate::control::span;
+
+use super::overrides::{describe, local};
+use super::side_door::{ServerArguments, SideDoor};
+use super::{print, print_error};
+
+const EXAMPLES: &str = "\
+Examples:
+  fiftythree health                   one line a check
+  fiftythree health app-blue          all of one: figures, what comes next, its records, its history
+  fiftythree health 'app-*' --watch   again every second
+  fiftythree health --json | jq '.checks[] | select(.status == \"unhealthy\").name'
+
+Exit code: 0; 1 when the server cannot be reached or has no check of that name; 2 for a wrong command line.";
+
+/// How often `--watch` looks.
+const EVERY: Duration = Duration::from_secs(1);
+/// Clears a terminal and goes to its upper left corner (ECMA-48 ED, CUP).
+const CLEAR: &str = "\x1b[2J\x1b[H";
+
+/// Show the health checks: state, last result, latency, what comes next, history.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct HealthArguments {
+    /// The name of a check, or a glob; shows each with its history
+    name: Option<String>,
+    /// Look again every second
+    #[arg(short, long)]
+    watch: bool,
+    /// For machines; with --watch one object a line
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    server: ServerArguments,
+}
+
+/// Looks once, or again and again.
+pub(super) fn run(arguments: &HealthArguments) -> anyhow::Result<ExitCode> {
+    let door = SideDoor::find(&arguments.server)?;
+    if !arguments.watch {
+        print(&look(&door, arguments)?);
+        return Ok(ExitCode::SUCCESS);
+    }
+    let clear = if std::io::stdout().is_terminal() { CLEAR } else { "" };
+    loop {
+        match look(&door, arguments) {
+            Ok(text) => print(&format!("{clear}{text}")),
+            // A server that is being restarted comes back.
+            Err(error) => print_error(&format!("{clear}{error:#}\n")),
+        }
+        thread::sleep(EVERY);
+    }
+}
+
+fn look(door: &SideDoor, arguments: &HealthArguments) -> anyhow::Result<String> {
+    let name = arguments.name.as_deref();
+    let mut parameters: Vec<(&str, &str)> = name.map(|name| ("name", name)).into_iter().collect();
+    if name.is_some() || arguments.json {
+        parameters.push(("history", "1"));
+    }
+    let health: HealthShape = door.get("/v1/health", &parameters)?;
+    if let Some(name) = name.filter(|_| health.checks.is_empty()) {
+        let all: HealthShape = door.get("/v1/health", &[])?;
+        let names: Vec<&str> = all.checks.iter().map(|check| check.name.as_str()).take(20).collect();
+        bail!("no health check is called `{name}`\n  there is: {}", names.join(", "));
+    }
+    match (arguments.json, arguments.watch) {
+        (true, true) => Ok(serde_json::to_string(&health)? + "\n"),
+        (true, false) => Ok(serde_json::to_string_pretty(&health)? + "\n"),
+        (false, _) if name.is_some() => Ok(details(&health)),
+        (false, _) => Ok(overview(&health)),
+    }
+}
+
+/// One line a check.
+fn overview(health: &HealthShape) -> String {
+    let now = moment(&health.now);
+    let unhealthy = health.checks.iter().filter(|check| check.status == StatusShape::Unhealthy).count();
+    let mut text = format!("{}: {} health checks, {unhealthy} unhealthy\n", local(&health.now), health.checks.len());
+    let rows: Vec<[String; 5]> = health.checks.iter().map(|check| row(check, now)).collect();
+    let head = ["NAME", "STATE", "SINCE", "LATENCY", "LAST RESULT"].map(str::to_owned);
+    let widths: [usize; 4] = std::array::from_fn(|column| {
+        rows.iter().chain([&head]).map(|row| row[column].chars().count()).max().unwrap_or_default()
+    });
+    for [name, state, since, latency, last] in std::iter::once(&head).chain(&rows) {
+        let [first, second, third, fourth] = widths;
+        text.push_str(&format!("{name:first$}  {state:second$}  {since:third$}  {latency:fourth$}  {last}\n"));
+    }
+    if !health.overrides.is_empty() {
+        text.push_str("\noverrides:\n");
+        health.overrides.iter().for_each(|shape| text.push_str(&describe(shape)));
+    }
+    text
+}
+
+fn row(check: &CheckShape, now: Timestamp) -> [String; 5] {
+    let last = check.last_result.as_ref();
+    let latency = last.map_or_else(String::new, |last| format!("{} ms", last.total_ms));
+    let seen = match last {
+        Some(last) => format!("{} ago: {}", ago(now, &last.at), short(&last.status)),
+        None => String::new(),
+    };
+    let progress = check.next.as_ref().and_then(|next| progress(check, next));
+    let last = [Some(seen), progress].into_iter().flatten().filter(|text| !text.is_empty()).collect::<Vec<_>>();
+    [check.name.clone(), state(check), ago(now, &check.since), latency, last.join("; ")]
+}
+
+/// Such as `unhealthy`, `unhealthy (held)`, `healthy (disabled)`.
+fn state(check: &CheckShape) -> String {
+    let remembered = check.last_result.as_ref().is_some_and(|last| last.remembered) && !check.disabled;
+    let notes = [
+        (check.held.is_some(), "held"),
+        (check.disabled, "disabled"),
+        (check.inverted, "inverted"),
+        (check.waiting, "no result yet"),
+        (remembered, "remembered"),
+    ];
+    let notes: Vec<&str> = notes.into_iter().filter(|(is, _)| *is).map(|(_, note)| note).collect();
+    let notes = if notes.is_empty() { String::new() } else { format!(" ({})", notes.join(", ")) };
+    format!("{}{notes}", word(check.status))
+}
+
+/// A row of results that is under way.
+fn progress(check: &CheckShape, next: &NextShape) -> Option<String> {
+    let last = check.last_result.as_ref()?;
+    (last.passed == next.passes && !last.missing).then(|| turns(next))
+}
+
+/// Such as `2 more failures in a row make it unhealthy`.
+fn turns(next: &NextShape) -> String {
+    let (one, many) = if next.passes { ("pass", "passes") } else { ("failure", "failures") };
+    match next.results_needed {
+        1 => format!("one more {one} makes it {}", word(next.then)),
+        count => format!("{count} more {many} in a row make it {}", word(next.then)),
+    }
+}
+
+/// All of some checks.
+fn details(health: &HealthShape) -> String {
+    let now = moment(&health.now);
+    health.checks.iter().map(|check| detail(check, now)).collect::<Vec<_>>().join("\n")
+}
+
+fn detail(check: &CheckShape, now: Timestamp) -> String {
+    let mut text =
+        format!("{}: {} since {} ({} ago)\n", check.name, state(check), local(&check.since), ago(now, &check.since));
+    let mut line = |what: &str, value: String| text.push_str(&format!("  {what:12}{value}\n"));
+    line("asks", format!("{} {}", check.kind, check.endpoint));
+    line("id", check.id.clone());
+    if let Some(held) = &check.held {
+        let until =
+            held.until.as_ref().map_or_else(|| "until cleared".to_owned(), |until| format!("until {}", local(until)));
+        let reason = if held.reason.is_empty() { String::new() } else { format!(": {}", held.reason) };
+        line("held", format!("by {} from {} {until}{reason}", held.author, local(&held.from)));
+        line("", format!("without that it would be {}", word(check.without_overrides)));
+    }
+    if let Some(last) = &check.last_result {
+        let remembered = if last.remembered { ", before the restart" } else { "" };
+        line("last result", format!("{} ago{remembered}: {}", ago(now, &last.at), last.status));
+        line("latency", latency(last));
+    }
+    if let Some(next) = &check.next {
+        let probe = match &next.probe_at {
+            Some(at) => format!("a probe in {}", span(until(now, at))),
+            None => "a probe any moment".to_owned(),
+        };
+        line("next", format!("{probe}; {}, at the earliest {}", turns(next), local(&next.earliest)));
+    }
+    line("records", if check.records.is_empty() { "none".to_owned() } else { check.records.join(", ") });
+    for (number, transition) in check.transitions.iter().enumerate() {
+        let what = if number == 0 { "transitions" } else { "" };
+        line(what, format!("{} {}: {}", local(&transition.at), word(transition.to), transition.why));
+    }
+    for (number, results) in check.results.iter().enumerate() {
+        let what = if number == 0 { "results" } else { "" };
+        let times = if results.count == 1 {
+            String::new()
+        } else {
+            format!("{} times until {}, ", results.count, local(&results.last))
+        };
+        line(what, format!("{} {times}at most {} ms: {}", local(&results.first), results.slowest_ms, results.status));
+    }
+    text
+}
+
+fn latency(last: &ResultShape) -> String {
+    let steps = [("connection", last.connect_ms), ("first byte", last.first_byte_ms), ("total", Some(last.total_ms))];
+    let steps = steps.into_iter().filter_map(|(step, figure)| Some(format!("{step} {} ms", figure?)));
+    steps.collect::<Vec<_>>().join(", ")
+}
+
+/// The first sentence of a status, without Route 53's advice.
+fn short(status: &str) -> &str {
+    status.split(" The endpoint or the internet connection").next().unwrap_or(status)
+}
+
+fn word(status: StatusShape) -> &'static str {
+    match status {
+        StatusShape::Healthy => "healthy",
+        StatusShape::Unhealthy => "unhealthy",
+    }
+}
+
+fn moment(text: &str) -> Timestamp {
+    text.parse().unwrap_or(Timestamp::UNIX_EPOCH)
+}
+
+fn ago(now: Timestamp, then: &str) -> String {
+    let seconds = now.as_second().saturating_sub(moment(then).as_second());
+    match u64::try_from(seconds) {
+        Ok(0) | Err(_) => "0 s".to_owned(),
+        Ok(seconds) => span(Duration::from_secs(seconds)),
+    }
+}
+
+fn until(now: Timestamp, then: &str) -> Duration {
+    Duration::from_secs(u64::try_from(moment(then).as_second().saturating_sub(now.as_second())).unwrap_or_default())
+}

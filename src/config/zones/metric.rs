@@ -1,0 +1,81 @@
+//! `[[health_check]]` of the type metric: which Prometheus is asked what, and which answers are bad.
+
+use std::time::Duration;
+
+use super::super::document::Findings;
+use super::super::table::{At, Table};
+use crate::model::{ComparisonOperator, InsufficientDataHealthStatus, MetricCheck};
+
+/// CloudWatch's period of basic metrics.
+const PERIOD: Duration = Duration::from_secs(60);
+const EVALUATION_PERIODS: u8 = 1;
+/// A URL that is longer is a mistake.
+const MAX_URL_CHARACTERS: usize = 1024;
+/// No query that a person wrote is longer.
+const MAX_QUERY_CHARACTERS: usize = 4096;
+
+pub(super) fn read(table: &Table<'_>, findings: &mut Findings<'_>) -> Option<MetricCheck> {
+    table.require("prometheus", "such as prometheus = \"http://127.0.0.1:9090\"", findings);
+    table.require("query", "such as query = 'sum(rate(http_errors_total[1m]))'", findings);
+    table.require("comparison", "which results are bad, such as comparison = \"greater_than_threshold\"", findings);
+    table.require("threshold", "what results are compared with, such as threshold = 0.5", findings);
+    let prometheus = table.text("prometheus", findings).and_then(|url| read_url(&url, findings));
+    let query = table.text("query", findings).and_then(|query| read_query(&query, findings));
+    let comparison = table.choice("comparison", findings).map(|word| comparison(word.value));
+    let threshold = table.number("threshold", findings);
+    let period = table.duration("period", findings);
+    let periods = table.integer("evaluation_periods", findings);
+    let insufficient = table.choice("insufficient_data_health_status", findings);
+    Some(MetricCheck {
+        prometheus: prometheus?,
+        query: query?,
+        comparison: comparison?,
+        threshold: threshold?.value.value,
+        period: period.map_or(PERIOD, |period| period.value),
+        evaluation_periods: periods.and_then(|periods| u8::try_from(periods.value).ok()).unwrap_or(EVALUATION_PERIODS),
+        insufficient_data_health_status: insufficient
+            .map_or(InsufficientDataHealthStatus::LastKnownStatus, |word| insufficient_data(word.value)),
+    })
+}
+
+fn comparison(word: &str) -> ComparisonOperator {
+    match word {
+        "greater_than_threshold" => ComparisonOperator::GreaterThanThreshold,
+        "greater_than_or_equal_to_threshold" => ComparisonOperator::GreaterThanOrEqualToThreshold,
+        "less_than_threshold" => ComparisonOperator::LessThanThreshold,
+        _ => ComparisonOperator::LessThanOrEqualToThreshold,
+    }
+}
+
+fn insufficient_data(word: &str) -> InsufficientDataHealthStatus {
+    match word {
+        "healthy" => InsufficientDataHealthStatus::Healthy,
+        "unhealthy" => InsufficientDataHealthStatus::Unhealthy,
+        _ => InsufficientDataHealthStatus::LastKnownStatus,
+    }
+}
+
+/// What the API's paths are put behind.
+fn read_url(written: &At<&str>, findings: &mut Findings<'_>) -> Option<String> {
+    let text = written.value;
+    let host = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
+    let is_plain = text.bytes().all(|octet| octet.is_ascii_graphic()) && !text.contains(['?', '#']);
+    let has_host = host.is_some_and(|rest| !rest.starts_with(['/', ':']) && !rest.is_empty());
+    if !has_host || !is_plain || text.len() > MAX_URL_CHARACTERS {
+        let fault = findings.error(written.span.clone(), format!("`{text}` is no base URL of a Prometheus"));
+        fault.label("expected `http://` or `https://`, a host and perhaps a port and a path");
+        fault.hint("such as \"http://127.0.0.1:9090\"; `/api/v1/query` is put behind it");
+        return None;
+    }
+    Some(text.to_owned())
+}
+
+fn read_query(written: &At<&str>, findings: &mut Findings<'_>) -> Option<String> {
+    let count = written.value.chars().count();
+    if !(1..=MAX_QUERY_CHARACTERS).contains(&count) || written.value.trim().is_empty() {
+        let message = format!("`query` has 1 to {MAX_QUERY_CHARACTERS} characters");
+        findings.error(written.span.clone(), message).label(format!("{count} characters"));
+        return None;
+    }
+    Some(written.value.to_owned())
+}

@@ -1,0 +1,90 @@
+//! Pictures of the checks, for people: taken by the loop, a thousand checks a time, and put into words by whoever asked.
+
+use std::sync::Arc;
+
+use crate::health::{CheckSlot, History, Moment, Override, Overrides, Pattern, Picture};
+
+use super::moves::Moves;
+use super::{Control, OverrideView};
+
+/// Checks that one picture looks at: some hundred microseconds of the loop. Whoever wants all asks again.
+const AT_ONCE: usize = 1000;
+
+/// What somebody wants to see.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    /// The checks whose name matches; all without.
+    pub pattern: Option<Pattern>,
+    /// From here on, in the order of the slots.
+    pub from: CheckSlot,
+}
+
+/// The picture.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// When it was taken.
+    pub at: Moment,
+    /// Since when the server runs.
+    pub started: Moment,
+    /// The checks, in no order.
+    pub checks: Vec<CheckReport>,
+    /// Where to go on, when there are more.
+    pub next: Option<CheckSlot>,
+    /// People's word; in the first picture.
+    pub overrides: Vec<OverrideView>,
+    moves: Arc<Moves>,
+    held: Overrides,
+}
+
+/// One check.
+#[derive(Clone, Debug)]
+pub struct CheckReport {
+    /// What is believed of it.
+    pub picture: Picture,
+    /// What was seen of it.
+    pub history: Arc<History>,
+}
+
+impl Report {
+    /// The records that use a check.
+    pub fn records(&self, check: &CheckReport) -> &[String] {
+        self.moves.all_of(check.picture.slot)
+    }
+
+    /// The override that counts for a check.
+    pub fn held(&self, check: &CheckReport) -> Option<&Override> {
+        self.held.on(&check.picture.name, self.at)
+    }
+}
+
+impl CheckReport {
+    /// Since when the verdict is what it is.
+    pub fn since(&self) -> Moment {
+        match self.history.last_transition() {
+            Some(last) if last.to == self.picture.verdict => last.at,
+            _ => self.picture.observed_since,
+        }
+    }
+}
+
+impl Control {
+    /// Some checks, and where to go on.
+    pub(super) fn report(&self, wanted: &Wanted, at: Moment) -> Report {
+        let Wanted { pattern, from } = wanted;
+        let is_wanted = |picture: &Picture| pattern.as_ref().is_none_or(|pattern| pattern.matches(&picture.name));
+        let check = |picture: Picture| CheckReport { history: self.annals.of(picture.slot), picture };
+        let mut pictures = self.tracker.pictures(*from);
+        let checks = pictures.by_ref().take(AT_ONCE).filter(is_wanted).map(check).collect();
+        let next = pictures.next().map(|picture| picture.slot);
+        let is_first = *from == CheckSlot(0);
+        Report {
+            at,
+            started: self.started,
+            checks,
+            next,
+            overrides: if is_first { self.override_views(at) } else { Vec::new() },
+            moves: Arc::clone(&self.moves),
+            held: self.overrides.clone(),
+        }
+    }
+}

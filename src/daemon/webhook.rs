@@ -1,0 +1,239 @@
+//! Tells the world outside of health checks that changed: one POST a change, in order, tried again when it fails.
+//!
+//! Nothing waits for it. It runs beside the loop, which drops notices when too many wait here; a place that takes none for a
+//! quarter of an hour loses the one that was tried.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
+use reqwest::redirect::Policy;
+use reqwest::{Client, Response, StatusCode};
+use serde::Serialize;
+use tokio::sync::{mpsc, watch};
+use tokio::time::sleep;
+
+use crate::control::{Base, Notice, rfc3339};
+use crate::health::Status;
+
+/// For one attempt, connection and all: a place that takes longer is tried again.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// The pause after the first failure; each one after is twice as long.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+/// No pause is longer, whatever the place asks for.
+const LONGEST_PAUSE: Duration = Duration::from_secs(120);
+/// With these pauses, a little more than a quarter of an hour: 1 + 2 + … + 64 + 7 × 120 s.
+const ATTEMPTS: u32 = 15;
+/// Letters of a reason that are told; a status text has some hundred.
+const LONGEST_WHY: usize = 1000;
+
+/// What is posted.
+#[derive(Debug, Serialize)]
+struct Body<'n> {
+    /// For people; the key that Slack and Mattermost show.
+    text: String,
+    check: &'n str,
+    id: &'n str,
+    status: &'static str,
+    previous: &'static str,
+    at: String,
+    why: &'n str,
+    records: &'n [String],
+    record_count: usize,
+    /// Changes before this one that could not be told.
+    lost: u64,
+}
+
+/// What came of an attempt.
+enum Outcome {
+    Taken,
+    /// Not now; perhaps after so long.
+    Later(String, Option<Duration>),
+    /// Never.
+    Refused(String),
+}
+
+/// Delivers notices until there are no more to come. Where to is read from the settings each time.
+pub(super) async fn deliver(mut notices: mpsc::Receiver<Notice>, base: watch::Receiver<Base>) {
+    let mut client: Option<(String, Client)> = None;
+    while let Some(notice) = notices.recv().await {
+        let Some(url) = url(&base) else { continue };
+        if client.as_ref().is_none_or(|(of, _)| *of != url) {
+            client = match build(&url) {
+                Ok(new) => Some((url.clone(), new)),
+                Err(error) => {
+                    tracing::error!("the webhook cannot be used: {}", error.without_url());
+                    None
+                }
+            };
+        }
+        if let Some((_, client)) = &client {
+            tell(client, &url, &notice, &base).await;
+        }
+    }
+}
+
+fn url(base: &watch::Receiver<Base>) -> Option<String> {
+    base.borrow().settings.webhook.url.clone()
+}
+
+/// One notice, as often as it takes, unless the settings change meanwhile.
+async fn tell(client: &Client, to: &str, notice: &Notice, base: &watch::Receiver<Base>) {
+    let check = &*notice.check;
+    let body = body(notice);
+    for attempt in 0..ATTEMPTS {
+        let (why, wanted) = match post(client, to, &body).await {
+            Outcome::Taken => return,
+            Outcome::Refused(why) => {
+                tracing::error!(check, "the webhook refuses the change of health check {check}: {why}");
+                return;
+            }
+            Outcome::Later(why, wanted) => (why, wanted),
+        };
+        if attempt == 0 {
+            tracing::warn!(
+                check,
+                "the webhook does not take the change of health check {check}, it is tried again: {why}"
+            );
+        }
+        sleep(pause(attempt, wanted)).await;
+        if url(base).as_deref() != Some(to) {
+            return;
+        }
+    }
+    tracing::error!(check, "the webhook did not take the change of health check {check} in {ATTEMPTS} attempts");
+}
+
+async fn post(client: &Client, url: &str, body: &str) -> Outcome {
+    let request = client.post(url).header(CONTENT_TYPE, "application/json").body(body.to_owned());
+    match request.send().await {
+        Ok(response) => judge(&response),
+        // The address is a secret, and an error may name it.
+        Err(error) => Outcome::Later(causes(&error.without_url()), None),
+    }
+}
+
+fn judge(response: &Response) -> Outcome {
+    let status = response.status();
+    let says = format!("it says {status}");
+    if status.is_success() {
+        return Outcome::Taken;
+    }
+    let later =
+        status.is_server_error() || matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT);
+    if !later {
+        return Outcome::Refused(says);
+    }
+    let wanted = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+    Outcome::Later(says, wanted.map(Duration::from_secs))
+}
+
+/// Twice as long each time, or as long as the place asks for.
+fn pause(attempt: u32, wanted: Option<Duration>) -> Duration {
+    let doubled = FIRST_PAUSE.saturating_mul(1_u32.checked_shl(attempt).unwrap_or(u32::MAX));
+    wanted.unwrap_or(doubled).clamp(FIRST_PAUSE, LONGEST_PAUSE)
+}
+
+fn body(notice: &Notice) -> String {
+    let Notice { check, id, to, at, why, records, record_count, lost } = notice;
+    let why: String = why.chars().take(LONGEST_WHY).collect();
+    let body = Body {
+        text: text(notice, &why),
+        check,
+        id: &id.0,
+        status: word(*to),
+        previous: word(to.turned()),
+        at: rfc3339(*at),
+        why: &why,
+        records,
+        record_count: *record_count,
+        lost: *lost,
+    };
+    serde_json::to_string(&body).expect("a body is texts and numbers")
+}
+
+/// Such as `app-blue is unhealthy: 3 failures in a row: … (app.lab.test. A blue)`.
+fn text(notice: &Notice, why: &str) -> String {
+    let more = notice.record_count - notice.records.len();
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let records = if notice.records.is_empty() { "no record".to_owned() } else { notice.records.join(", ") };
+    let lost =
+        if notice.lost > 0 { format!(" ({} changes before it were not told)", notice.lost) } else { String::new() };
+    let text = format!("{} is {}: {why} ({records}{more}){lost}", notice.check, word(notice.to));
+    // Slack reads these as markup (its documentation, "Formatting text for app surfaces").
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
+fn word(status: Status) -> &'static str {
+    match status {
+        Status::Healthy => "healthy",
+        Status::Unhealthy => "unhealthy",
+    }
+}
+
+/// An error with what lies beneath it.
+fn causes(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |error| error.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}
+
+/// Here certificates are judged, by the system's authorities; plain HTTP needs none.
+fn build(url: &str) -> Result<Client, reqwest::Error> {
+    let builder = Client::builder().timeout(PATIENCE).redirect(Policy::none());
+    if url.starts_with("https:") {
+        // Somebody may have installed it already.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        return builder.build();
+    }
+    let config = rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .expect("ring has cipher suites for TLS 1.2 and 1.3")
+        .with_root_certificates(rustls::RootCertStore::empty())
+        .with_no_client_auth();
+    builder.tls_backend_preconfigured(config).build()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::health::Moment;
+    use crate::model::HealthCheckId;
+
+    #[test]
+    fn the_text_is_for_people_and_the_rest_for_machines() {
+        let mut notice = Notice {
+            check: "app-blue".into(),
+            id: HealthCheckId("0000".to_owned()),
+            to: Status::Unhealthy,
+            at: Moment(Duration::from_secs(1_772_402_400)),
+            why: "3 failures in a row: Failure: <down> & out".into(),
+            records: vec!["app.lab.test. A blue".to_owned()],
+            record_count: 3,
+            lost: 0,
+        };
+        let json: serde_json::Value = serde_json::from_str(&body(&notice)).unwrap();
+        assert_eq!(
+            json["text"],
+            "app-blue is unhealthy: 3 failures in a row: Failure: &lt;down&gt; &amp; out (app.lab.test. A blue and 2 more)"
+        );
+        assert_eq!((&json["status"], &json["previous"]), (&"unhealthy".into(), &"healthy".into()));
+        assert_eq!((&json["at"], &json["why"]), (&"2026-03-01T22:00:00Z".into(), &(*notice.why).into()));
+        notice.lost = 7;
+        assert!(body(&notice).contains("7 changes before it were not told"));
+    }
+
+    #[test]
+    fn pauses_double_and_have_an_end() {
+        let pauses: Vec<u64> = (0..9).map(|attempt| pause(attempt, None).as_secs()).collect();
+        assert_eq!(pauses, [1, 2, 4, 8, 16, 32, 64, 120, 120]);
+        assert_eq!(pause(0, Some(Duration::from_secs(30))).as_secs(), 30);
+        assert_eq!(pause(0, Some(Duration::from_secs(86_400))), LONGEST_PAUSE);
+        assert_eq!(pause(u32::MAX, None), LONGEST_PAUSE);
+    }
+
+    #[test]
+    fn both_kinds_of_client_can_be_made() {
+        assert!(build("http://127.0.0.1:9").is_ok());
+        assert!(build("https://127.0.0.1:9").is_ok());
+    }
+}

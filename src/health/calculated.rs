@@ -1,0 +1,80 @@
+//! A calculated check: how many of its children are healthy, and whether that is enough.
+
+use std::collections::HashMap;
+
+use crate::model::{CalculatedCheck, HealthCheckId};
+
+use super::{CheckBits, CheckSlot, Children, Status};
+
+/// The children of one check by slot, so that counting compares no texts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Family {
+    known: Vec<CheckSlot>,
+    /// Children that no check is called: what Route 53 leaves of a child that was deleted. They count as healthy.
+    unknown: u16,
+    needed: u16,
+}
+
+impl Family {
+    pub(super) fn of(check: &CalculatedCheck, slots: &HashMap<HealthCheckId, CheckSlot>) -> Family {
+        let known: Vec<CheckSlot> =
+            check.child_health_checks.iter().filter_map(|child| slots.get(child).copied()).collect();
+        let unknown = count(check.child_health_checks.len() - known.len());
+        Family { known, unknown, needed: check.health_threshold }
+    }
+
+    pub(super) fn children(&self) -> impl Iterator<Item = CheckSlot> {
+        self.known.iter().copied()
+    }
+
+    /// Counts final verdicts: a disabled child is healthy, an inverted one is what it says (API ChildHealthChecks).
+    pub(super) fn count(&self, bits: &CheckBits) -> Children {
+        let healthy = self.known.iter().filter(|child| bits.is_healthy(**child)).count();
+        let all = count(self.known.len()).saturating_add(self.unknown);
+        Children { healthy: count(healthy).saturating_add(self.unknown), all, needed: self.needed }
+    }
+}
+
+impl Children {
+    /// With a threshold of 0 always healthy, with one above the number of children never (API HealthThreshold).
+    #[must_use]
+    pub fn status(self) -> Status {
+        if self.healthy >= self.needed { Status::Healthy } else { Status::Unhealthy }
+    }
+}
+
+/// 256 children are the most that a check may have, so nothing is ever cut off here.
+fn count(number: usize) -> u16 {
+    u16::try_from(number).unwrap_or(u16::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(number: u32) -> HealthCheckId {
+        HealthCheckId(number.to_string())
+    }
+
+    /// Vector 22, and all around it.
+    #[test]
+    fn as_many_children_must_be_healthy_as_the_threshold_says() {
+        let slots: HashMap<_, _> = (0..3).map(|number| (id(number), CheckSlot(number))).collect();
+        for (unhealthy, threshold) in (0..=3).flat_map(|unhealthy| (0..=4).map(move |needed| (unhealthy, needed))) {
+            let check = CalculatedCheck { child_health_checks: (0..3).map(id).collect(), health_threshold: threshold };
+            let bits = CheckBits::with_unhealthy((0..unhealthy).map(CheckSlot));
+            let counted = Family::of(&check, &slots).count(&bits);
+            assert_eq!((u32::from(counted.healthy), counted.all), (3 - unhealthy, 3));
+            let expected = 3 - unhealthy >= u32::from(threshold);
+            assert_eq!(counted.status() == Status::Healthy, expected, "{unhealthy} down, {threshold} needed");
+        }
+    }
+
+    #[test]
+    fn a_child_that_is_gone_counts_as_healthy() {
+        let slots = HashMap::from([(id(0), CheckSlot(0))]);
+        let check = CalculatedCheck { child_health_checks: vec![id(0), id(1)], health_threshold: 1 };
+        let counted = Family::of(&check, &slots).count(&CheckBits::with_unhealthy([CheckSlot(0), CheckSlot(1)]));
+        assert_eq!(counted, Children { healthy: 1, all: 2, needed: 1 });
+    }
+}

@@ -1,0 +1,271 @@
+//! Which metric check is evaluated when: one task a check, each owned here.
+//!
+//! The first evaluation comes soon, since port 53 may be waiting for it; then one each period.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::Client;
+use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, MissedTickBehavior, interval_at};
+
+use crate::health::{CheckSlot, Generation, MetricPlan, Observation};
+
+use super::metric::{self, MetricReport};
+use super::prober::ProberError;
+
+/// A Prometheus evaluates 20 queries at once unless it is told otherwise; the rest would wait there.
+const QUERIES_AT_ONCE: usize = 20;
+
+/// All first evaluations are under way within this time, or within the period if that is shorter.
+const FIRST_WITHIN: Duration = Duration::from_secs(1);
+
+/// One evaluation's result, on its way to the loop that decides.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Evaluated {
+    /// Which check.
+    pub slot: CheckSlot,
+    /// Which life of it.
+    pub generation: Generation,
+    /// What it says of the check.
+    pub observation: Observation,
+    /// What was seen.
+    pub report: MetricReport,
+    /// How long it took.
+    pub took: Duration,
+}
+
+/// Evaluates the metric checks.
+#[derive(Debug)]
+pub struct Evaluator {
+    running: HashMap<CheckSlot, Running>,
+    tools: Arc<Tools>,
+}
+
+/// The task of one check; it stops when this is dropped.
+#[derive(Debug)]
+struct Running {
+    generation: Generation,
+    period: Duration,
+    task: JoinHandle<()>,
+}
+
+#[derive(Debug)]
+struct Tools {
+    client: Client,
+    turns: Semaphore,
+    results: mpsc::Sender<Evaluated>,
+}
+
+impl Evaluator {
+    /// One without checks. When the results are not fetched, evaluation waits.
+    pub fn new(results: mpsc::Sender<Evaluated>) -> Result<Evaluator, ProberError> {
+        let tools = Tools { client: metric::client()?, turns: Semaphore::new(QUERIES_AT_ONCE), results };
+        Ok(Evaluator { running: HashMap::new(), tools: Arc::new(tools) })
+    }
+
+    /// Follows the plans as they change, until their sender is gone; then everything stops.
+    pub async fn run(mut self, mut plans: watch::Receiver<Arc<[MetricPlan]>>) {
+        loop {
+            let wanted = Arc::clone(&plans.borrow_and_update());
+            self.set(&wanted);
+            if plans.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Compares the plans with what runs: starts, keeps, stops. Must be called within a tokio runtime.
+    pub fn set(&mut self, plans: &[MetricPlan]) {
+        let mut before = std::mem::take(&mut self.running);
+        for (place, plan) in plans.iter().enumerate() {
+            let running = match before.remove(&plan.slot) {
+                Some(running) if running.goes_on_as(plan) => running,
+                _ => {
+                    let first = plan.check.period.min(FIRST_WITHIN).mul_f64(place as f64 / plans.len() as f64);
+                    Running::start(plan, first, &self.tools)
+                }
+            };
+            self.running.insert(plan.slot, running);
+        }
+    }
+}
+
+impl Running {
+    fn start(plan: &MetricPlan, first: Duration, tools: &Arc<Tools>) -> Running {
+        let task = tokio::spawn(keep_evaluating(plan.clone(), first, Arc::clone(tools)));
+        Running { generation: plan.generation, period: plan.check.period, task }
+    }
+
+    /// A task that ended by itself, which only a fault of ours could bring about, is started anew.
+    fn goes_on_as(&self, plan: &MetricPlan) -> bool {
+        self.generation == plan.generation && self.period == plan.check.period && !self.task.is_finished()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn keep_evaluating(plan: MetricPlan, first: Duration, tools: Arc<Tools>) {
+    let mut beat = interval_at(Instant::now() + first, plan.check.period);
+    beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut had_data = true;
+    loop {
+        beat.tick().await;
+        let turn = tools.turns.acquire().await.expect("the semaphore is never closed");
+        let began = Instant::now();
+        let report = metric::evaluate(&tools.client, &plan).await;
+        let took = began.elapsed();
+        drop(turn);
+        let observation = report.observation();
+        // Missing data may change no verdict for ever, so it is said here, once.
+        let has_data = observation != Observation::Missing;
+        let check = &*plan.name;
+        match (had_data, has_data) {
+            (true, false) => tracing::warn!(check, "health check {check}: {report}"),
+            (false, true) => tracing::info!(check, "health check {check} has data again: {report}"),
+            _ => {}
+        }
+        had_data = has_data;
+        let evaluated = Evaluated { slot: plan.slot, generation: plan.generation, observation, report, took };
+        let Ok(()) = tools.results.send(evaluated).await else { return };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::process::{Child, Command, Stdio};
+    use std::sync::atomic::Ordering;
+
+    use tokio::time::{sleep, timeout};
+
+    use super::*;
+    use crate::probe::metric::tests::plan;
+    use crate::probe::nasty::Server;
+
+    const SOON: Duration = Duration::from_secs(60);
+    const PROMETHEUS: &str = "/usr/bin/prometheus";
+
+    fn evaluator() -> (Evaluator, mpsc::Receiver<Evaluated>) {
+        let (sender, receiver) = mpsc::channel(16);
+        (Evaluator::new(sender).unwrap(), receiver)
+    }
+
+    async fn next(results: &mut mpsc::Receiver<Evaluated>) -> Evaluated {
+        timeout(SOON, results.recv()).await.expect("a result comes soon").unwrap()
+    }
+
+    fn answer(number: &str) -> String {
+        let body = format!(r#"{{"status":"success","data":{{"resultType":"scalar","result":[1,"{number}"]}}}}"#);
+        format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len())
+    }
+
+    #[tokio::test]
+    async fn plans_that_stay_are_kept_and_those_that_go_stop() {
+        let server = Server::answering(answer("1")).await;
+        let plan = plan(&format!("http://{}", server.address), "up");
+        let (sender, receiver) = watch::channel(Arc::from([plan.clone()]));
+        let (evaluator, mut results) = evaluator();
+        let running = tokio::spawn(evaluator.run(receiver));
+        for _ in 0..3 {
+            let evaluated = next(&mut results).await;
+            assert_eq!((evaluated.slot, evaluated.generation), (plan.slot, plan.generation));
+            assert_eq!(evaluated.observation, Observation::Fail);
+        }
+        // The same again: nothing is started anew, or a first evaluation would come at once.
+        let hourly = Arc::new(crate::model::MetricCheck { period: Duration::from_secs(3600), ..(*plan.check).clone() });
+        let rare = MetricPlan { check: hourly, ..plan };
+        sender.send_replace(Arc::from([rare.clone()]));
+        while server.accepted.load(Ordering::SeqCst) < 4 {
+            next(&mut results).await;
+        }
+        sender.send_replace(Arc::from([rare]));
+        drop(sender);
+        timeout(SOON, running).await.expect("it stops").unwrap();
+        while results.recv().await.is_some() {}
+        server.assert_that_nothing_is_left().await;
+    }
+
+    /// A real Prometheus that scrapes a target of ours ten times a second.
+    struct Prometheus {
+        process: Child,
+        url: String,
+        _directory: tempfile::TempDir,
+    }
+
+    impl Prometheus {
+        fn start(target: &str) -> Prometheus {
+            let directory = tempfile::tempdir().unwrap();
+            let file = directory.path().join("prometheus.yml");
+            let configuration = format!(
+                "global:\n  scrape_interval: 100ms\n  scrape_timeout: 100ms\nscrape_configs:\n- job_name: web\n  static_configs:\n  - targets: ['{target}']\n"
+            );
+            std::fs::write(&file, configuration).unwrap();
+            let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+            let process = Command::new(PROMETHEUS)
+                .arg(format!("--config.file={}", file.display()))
+                .arg(format!("--storage.tsdb.path={}", directory.path().join("data").display()))
+                .arg(format!("--web.listen-address=127.0.0.1:{port}"))
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .spawn()
+                .unwrap();
+            Prometheus { process, url: format!("http://127.0.0.1:{port}"), _directory: directory }
+        }
+    }
+
+    impl Drop for Prometheus {
+        fn drop(&mut self) {
+            let _ = self.process.kill();
+            let _ = self.process.wait();
+        }
+    }
+
+    #[tokio::test]
+    async fn a_real_prometheus_is_asked() {
+        if !Path::new(PROMETHEUS).exists() {
+            println!("!!!!! NOT TESTED: metric checks against a real Prometheus, since there is no {PROMETHEUS}");
+            return;
+        }
+        let page = "# TYPE errors gauge\nerrors{shop=\"berlin\"} 0.2\nerrors{shop=\"tokyo\"} 0.7\n";
+        let page = format!(
+            "HTTP/1.1 200 OK\r\nContent-Type: text/plain; version=0.0.4\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{page}",
+            page.len()
+        );
+        let target = Server::answering(page).await;
+        let prometheus = Prometheus::start(&target.address.to_string());
+        let client = metric::client().unwrap();
+        let said = async |query: &str| metric::evaluate(&client, &plan(&prometheus.url, query)).await.to_string();
+        let began = Instant::now();
+        while !said("errors").await.contains("2 series") {
+            assert!(began.elapsed() < SOON, "{}", said("errors").await);
+            sleep(Duration::from_millis(100)).await;
+        }
+        let cases = [
+            ("errors", "Failure: 0.7, the worst of 2 series, is greater than 0.5."),
+            ("errors{shop=\"berlin\"}", "Success: 0.2 is not greater than 0.5."),
+            ("scalar(errors{shop=\"tokyo\"})", "Failure: 0.7 is greater than 0.5."),
+            ("errors{shop=\"atlantis\"}", "Insufficient data: the query has no result that is a number."),
+            ("scalar(errors)", "Insufficient data: the query has no result that is a number."),
+            ("vector(0) / 0", "Insufficient data: the query has no result that is a number."),
+            ("vector(1) / 0", "Failure: inf is greater than 0.5."),
+            (
+                "errors[1m]",
+                "Insufficient data: the query gives a matrix, where a scalar or an instant vector is needed.",
+            ),
+            ("'text'", "Insufficient data: the query gives a string, where a scalar or an instant vector is needed."),
+        ];
+        for (query, expected) in cases {
+            assert_eq!(said(query).await, expected, "{query}");
+        }
+        let refused = said("sum(errors").await;
+        assert!(refused.starts_with("Insufficient data: the Prometheus says: "), "{refused}");
+        assert!(refused.contains("parse error"), "{refused}");
+    }
+}
