@@ -155,7 +155,7 @@ pub struct Timeouts {
 }
 
 /// How an endpoint is asked.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum EndpointProtocol {
     /// A TCP connection that stands within 10 s is success.
     Tcp,
@@ -173,7 +173,7 @@ pub enum EndpointProtocol {
 }
 
 /// What an HTTP check asks and expects.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct HttpRequest {
     /// Begins with `/`; may hold a query string (API ResourcePath).
     pub resource_path: String,
@@ -207,7 +207,7 @@ impl HttpRequest {
 }
 
 /// Whom a check asks.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum EndpointTarget {
     /// A literal address; the domain name, when there is one, goes into Host and SNI only.
     Address {

@@ -32,7 +32,7 @@ pub(super) fn of_socket(error: &io::Error) -> Result<Finding, Unmade> {
 }
 
 /// What an error of an HTTP exchange says about the endpoint: the deepest cause that we know counts.
-pub(super) fn of_http(error: &reqwest::Error) -> Result<Finding, Unmade> {
+pub(super) fn of_exchange(error: &(dyn Error + 'static)) -> Result<Finding, Unmade> {
     if let Some(tls) = cause::<rustls::Error>(error) {
         return Ok(Finding::Tls(tls_text(tls)));
     }
@@ -49,7 +49,7 @@ pub(super) fn of_http(error: &reqwest::Error) -> Result<Finding, Unmade> {
 }
 
 /// Whether a handshake stopped because the certificate does not have the name that we sent.
-pub(super) fn is_wrong_name(error: &reqwest::Error) -> bool {
+pub(super) fn is_wrong_name(error: &(dyn Error + 'static)) -> bool {
     matches!(cause::<rustls::Error>(error), Some(rustls::Error::InvalidCertificate(CertificateError::NotValidForName)))
 }
 

@@ -5,62 +5,42 @@
 //!        4 s               2 s                       2 s
 //! ```
 //!
-//! Four clients serve all checks: two send SNI, two do not, and one of each two judges certificates. What differs from probe to probe (the address, resolved
-//! beforehand) and what a probe must learn from beneath reqwest (when the connection stands) travels in a task-local
-//! [`Route`]: without a pool reqwest connects within the task that asks. Nothing outlives the probe: no pool, no cookies,
-//! no session tickets, and dropping the exchange closes its connection.
+//! One connection of hyper's a probe, driven by the probe itself: no task, no pool, no cookies, no session tickets
+//! (docs/decisions/0033-endpoint-checks-through-hyper.md). Nothing outlives the probe, and dropping it closes its connection.
 
 use std::future::poll_fn;
 use std::net::{IpAddr, SocketAddr};
-use std::pin::pin;
-use std::sync::{Arc, OnceLock};
+use std::pin::{Pin, pin};
 use std::task::Poll;
-use std::time::Duration;
 
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use reqwest::header::{ACCEPT, ACCEPT_ENCODING, HOST, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
-use reqwest::redirect::Policy;
-use reqwest::{Client, Method, Request, Response, Url};
-use rustls::ClientConfig;
+use http_body_util::{BodyExt, Empty};
+use hyper::body::{Bytes, Incoming};
+use hyper::client::conn::http1::{self, Connection};
+use hyper::header::{ACCEPT, ACCEPT_ENCODING, HOST, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
-use tokio::time::{Instant, sleep_until, timeout_at};
-use tower::util::MapResponseLayer;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout_at};
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 
 use crate::model::{HealthCheckId, HttpRequest};
 
-use super::errors::{Unmade, is_wrong_name, of_http};
-use super::tls::{Authorities, ServerNameIndication, Trust, client_config, judging_config};
+use super::body::Search;
+use super::errors::{Unmade, is_wrong_name, of_exchange};
+use super::tls::{Connectors, ServerNameIndication, Trust};
 use super::{Durations, Finding, Step, Timings};
 
-/// "The entire string must appear in the first 5,120 bytes of the response body" (API SearchString).
-const SEARCHED_OCTETS: usize = 5120;
-
-/// Response headers may have as much (Developer Guide); the program reads no more than 408 KiB of them.
+/// Response headers may have as much (Developer Guide).
 const MOST_HEADER_OCTETS: usize = 16_384;
+
+/// What is read before a head is given up: the headers, and as much again for the status line and what came with them.
+const MOST_BUFFERED_OCTETS: usize = 2 * MOST_HEADER_OCTETS;
 
 /// One header for each 32 octets of [`MOST_HEADER_OCTETS`]; a response with more is not taken for HTTP.
 const MOST_HEADERS: usize = 512;
-
-tokio::task_local! {
-    static ROUTE: Arc<Route>;
-}
-
-/// What one exchange knows that its client does not.
-#[derive(Debug)]
-struct Route {
-    address: SocketAddr,
-    /// When the connection stood, TLS included.
-    connected: OnceLock<Instant>,
-}
-
-/// The HTTP clients of all checks.
-#[derive(Clone, Debug)]
-pub(super) struct Clients {
-    with_sni: Client,
-    without_sni: Client,
-    judging_with_sni: Client,
-    judging_without_sni: Client,
-}
 
 /// How the endpoint is reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,82 +54,22 @@ pub(super) enum Transport {
 /// One check, ready to be asked again and again.
 #[derive(Debug)]
 pub(super) struct HttpProbe {
-    request: Request,
-    sni: ServerNameIndication,
-    trust: Trust,
+    request: Request<Empty<Bytes>>,
+    transport: Transport,
+    /// What the handshake is told when it is not the address.
+    server_name: Option<ServerName<'static>>,
     expected: HttpRequest,
 }
 
-/// How far an exchange came.
-struct Head {
-    answer: Answer,
-    connected: Option<Instant>,
-}
-
-enum Answer {
-    Response(Response),
-    Failed(reqwest::Error),
+/// Why an exchange ended before its verdict.
+#[derive(Debug, thiserror::Error)]
+enum Broken {
+    #[error("a step took too long")]
     TimedOut(Step),
-}
-
-impl Clients {
-    pub(super) fn new(authorities: &Authorities) -> Result<Clients, reqwest::Error> {
-        let client = |tls: ClientConfig| {
-            Client::builder()
-                .tls_backend_preconfigured(tls)
-                .http1_only()
-                .http1_max_headers(MOST_HEADERS)
-                // A redirect is itself the success (Developer Guide); its target is not this endpoint.
-                .redirect(Policy::none())
-                // The environment's proxy is for the user's programs; a check asks the endpoint itself.
-                .no_proxy()
-                .pool_max_idle_per_host(0)
-                .retry(reqwest::retry::never())
-                .referer(false)
-                .dns_resolver(Arc::new(AddressOfRoute))
-                .connector_layer(MapResponseLayer::new(note_that_it_stands))
-                .default_headers(headers())
-                .build()
-        };
-        Ok(Clients {
-            with_sni: client(client_config(ServerNameIndication::Sent))?,
-            without_sni: client(client_config(ServerNameIndication::Omitted))?,
-            judging_with_sni: client(judging_config(ServerNameIndication::Sent, authorities))?,
-            judging_without_sni: client(judging_config(ServerNameIndication::Omitted, authorities))?,
-        })
-    }
-
-    fn get(&self, sni: ServerNameIndication, trust: Trust) -> &Client {
-        match (sni, trust) {
-            (ServerNameIndication::Sent, Trust::Anybody) => &self.with_sni,
-            (ServerNameIndication::Omitted, Trust::Anybody) => &self.without_sni,
-            (ServerNameIndication::Sent, Trust::Authorities) => &self.judging_with_sni,
-            (ServerNameIndication::Omitted, Trust::Authorities) => &self.judging_without_sni,
-        }
-    }
-}
-
-/// As Route 53's health checkers send them.
-fn headers() -> HeaderMap {
-    HeaderMap::from_iter([
-        (ACCEPT, HeaderValue::from_static("*/*")),
-        (ACCEPT_ENCODING, HeaderValue::from_static("identity,gzip,deflate")),
-    ])
-}
-
-/// Says that every name has the address of the probe that asks.
-struct AddressOfRoute;
-
-impl Resolve for AddressOfRoute {
-    fn resolve(&self, _name: Name) -> Resolving {
-        let address = ROUTE.with(|route| route.address);
-        Box::pin(std::future::ready(Ok(Box::new(std::iter::once(address)) as Addrs)))
-    }
-}
-
-fn note_that_it_stands<C>(connection: C) -> C {
-    ROUTE.with(|route| *route.connected.get_or_init(Instant::now));
-    connection
+    #[error(transparent)]
+    Stream(#[from] std::io::Error),
+    #[error(transparent)]
+    Http(#[from] hyper::Error),
 }
 
 impl HttpProbe {
@@ -163,14 +83,10 @@ impl HttpProbe {
         port: u16,
     ) -> HttpProbe {
         let name = name.map(|name| name.trim_end_matches('.'));
-        let mut prepared = Request::new(Method::GET, url(transport, name, port, &request.resource_path));
-        let host = host_header(transport, name, address, port);
-        for (header, value) in [(HOST, host), (USER_AGENT, user_agent(id))] {
-            // What cannot stand in a header is left to reqwest's own default.
-            if let Ok(value) = HeaderValue::from_str(&value) {
-                prepared.headers_mut().insert(header, value);
-            }
-        }
+        let mut prepared = Request::new(Empty::new());
+        *prepared.uri_mut() =
+            target(&request.resource_path).parse().expect("every octet that may not stand is escaped");
+        *prepared.headers_mut() = headers(id, transport, name, address, port);
         for (header, value) in &request.request_headers {
             // The configuration has let through only what can stand in a header.
             let (Ok(header), Ok(value)) = (header.parse::<HeaderName>(), HeaderValue::from_str(value)) else {
@@ -178,122 +94,149 @@ impl HttpProbe {
             };
             prepared.headers_mut().insert(header, value);
         }
-        let (sni, trust) = match transport {
-            Transport::Tls(sni, trust) => (sni, trust),
-            Transport::Plain => (ServerNameIndication::Omitted, Trust::Anybody),
-        };
-        HttpProbe { request: prepared, sni, trust, expected: request.clone() }
+        let server_name = name.and_then(|name| ServerName::try_from(name.to_owned()).ok());
+        HttpProbe { request: prepared, transport, server_name, expected: request.clone() }
     }
 
     /// Asks once.
     pub(super) async fn probe(
         &self,
-        clients: &Clients,
+        connectors: &Connectors,
         address: SocketAddr,
         timings: &Timings,
     ) -> Result<(Finding, Durations), Unmade> {
         let start = Instant::now();
-        let head = self.ask(clients, address, start + timings.connect, timings.status).await;
-        let since = |from: Instant| from.elapsed();
-        let connect = head.connected.map(|connected| connected - start);
-        let mut durations = Durations { connect, ..Durations::default() };
-        let finding = match head.answer {
-            Answer::TimedOut(step) => Finding::TimedOut(step),
-            Answer::Failed(error) => of_http(&error)?,
-            Answer::Response(response) => {
-                durations.first_byte = head.connected.map(since);
-                self.judge(response, timings.body).await?
+        let mut durations = Durations::default();
+        let result = match self.transport {
+            Transport::Plain => self.ask(connect(address), timings, &mut durations).await,
+            // Boxed: it is large, and most probes are plain.
+            Transport::Tls(sni, trust) => {
+                Box::pin(self.ask(self.connect_securely(connectors, sni, trust, address), timings, &mut durations))
+                    .await
             }
         };
-        durations.total = since(start);
+        durations.total = start.elapsed();
+        let finding = match result {
+            Ok(finding) => finding,
+            Err(Broken::TimedOut(step)) => Finding::TimedOut(step),
+            Err(Broken::Stream(error)) => of_exchange(&error)?,
+            Err(Broken::Http(error)) => of_exchange(&error)?,
+        };
         Ok((finding, durations))
+    }
+
+    /// The clock for the status starts when the connection stands, TLS included.
+    async fn ask<S: AsyncRead + AsyncWrite + Unpin>(
+        &self,
+        connecting: impl Future<Output = Result<S, Broken>>,
+        timings: &Timings,
+        durations: &mut Durations,
+    ) -> Result<Finding, Broken> {
+        let start = Instant::now();
+        let stream = within(start + timings.connect, Step::Connect, connecting).await?;
+        let connected = Instant::now();
+        durations.connect = Some(connected - start);
+        let (mut sender, connection) = http1::Builder::new()
+            .max_headers(MOST_HEADERS)
+            .max_buf_size(MOST_BUFFERED_OCTETS)
+            .handshake(TokioIo::new(stream))
+            .await?;
+        let mut connection = Some(connection);
+        let answering = driven(&mut connection, sender.send_request(self.request.clone()));
+        let response = within(connected + timings.status, Step::Status, answering).await?;
+        let answered = Instant::now();
+        durations.first_byte = Some(answered - connected);
+        let judging = driven(&mut connection, self.judge(response));
+        within(answered + timings.body, Step::Body, judging).await
     }
 
     /// With SNI first, when the check sends it, and once without if the certificate is for other names (API EnableSNI);
     /// both handshakes share the time for connecting.
-    async fn ask(&self, clients: &Clients, address: SocketAddr, connect_by: Instant, status_within: Duration) -> Head {
-        let head =
-            exchange(clients.get(self.sni, self.trust), self.request(address), address, connect_by, status_within)
-                .await;
-        match &head.answer {
-            Answer::Failed(error) if self.trust == Trust::Anybody && is_wrong_name(error) => {
-                exchange(&clients.without_sni, self.request(address), address, connect_by, status_within).await
+    async fn connect_securely(
+        &self,
+        connectors: &Connectors,
+        sni: ServerNameIndication,
+        trust: Trust,
+        address: SocketAddr,
+    ) -> Result<TlsStream<TcpStream>, Broken> {
+        match self.shake_hands(connectors.get(sni, trust), address).await {
+            Err(Broken::Stream(error)) if trust == Trust::Anybody && is_wrong_name(&error) => {
+                self.shake_hands(connectors.get(ServerNameIndication::Omitted, trust), address).await
             }
-            _ => head,
+            result => result,
         }
     }
 
-    fn request(&self, address: SocketAddr) -> Request {
-        let mut request = self.request.try_clone().expect("a request without a body can be cloned");
-        if request.url().domain().is_none() {
-            request.url_mut().set_ip_host(address.ip()).expect("a URL of http or https can have any host");
-        }
-        request
+    async fn shake_hands(&self, connector: &TlsConnector, address: SocketAddr) -> Result<TlsStream<TcpStream>, Broken> {
+        let stream = connect(address).await?;
+        // The request follows the end of the handshake at once; Nagle's algorithm would hold it back for an acknowledgement.
+        stream.set_nodelay(true)?;
+        let name = self.server_name.clone().unwrap_or_else(|| ServerName::from(address.ip()));
+        Ok(connector.connect(name, stream).await?)
     }
 
-    async fn judge(&self, response: Response, body_within: Duration) -> Result<Finding, Unmade> {
+    async fn judge(&self, response: Response<Incoming>) -> Result<Finding, Broken> {
         let code = response.status().as_u16();
         if header_octets(response.headers()) > MOST_HEADER_OCTETS {
             return Ok(Finding::Protocol(format!("more than {MOST_HEADER_OCTETS} bytes of headers")));
         }
+        // A redirect, too, can be good; its target is not this endpoint.
         if !self.expected.expects(code) {
             return Ok(Finding::BadStatus(code));
         }
         let Some(string) = &self.expected.search_string else {
             return Ok(Finding::GoodStatus(code));
         };
-        match timeout_at(Instant::now() + body_within, has_string(response, string.as_bytes())).await {
-            Ok(Ok(true)) => Ok(Finding::GoodStatus(code)),
-            Ok(Ok(false)) => Ok(Finding::StringMissing(code)),
-            Ok(Err(error)) => of_http(&error),
-            Err(_) => Ok(Finding::TimedOut(Step::Body)),
-        }
+        search(response, string.as_bytes()).await
     }
 }
 
-/// Sends the request; the clock for the status starts when the connection stands.
-async fn exchange(
-    client: &Client,
-    request: Request,
-    address: SocketAddr,
-    connect_by: Instant,
-    status_within: Duration,
-) -> Head {
-    let route = Arc::new(Route { address, connected: OnceLock::new() });
-    let mut exchange = Box::pin(ROUTE.scope(Arc::clone(&route), client.execute(request)));
-    let mut clock = pin!(sleep_until(connect_by));
-    let mut step = Step::Connect;
-    let answer = poll_fn(|context| {
-        if let Poll::Ready(result) = exchange.as_mut().poll(context) {
-            return Poll::Ready(result.map_or_else(Answer::Failed, Answer::Response));
+async fn connect(address: SocketAddr) -> Result<TcpStream, Broken> {
+    Ok(TcpStream::connect(address).await?)
+}
+
+async fn within<T>(deadline: Instant, step: Step, work: impl Future<Output = Result<T, Broken>>) -> Result<T, Broken> {
+    timeout_at(deadline, work).await.unwrap_or(Err(Broken::TimedOut(step)))
+}
+
+/// What `work` comes to while the connection, on which it waits, moves on. A connection that ends hands its error to `work`.
+async fn driven<S: AsyncRead + AsyncWrite + Unpin, T, E: Into<Broken>>(
+    connection: &mut Option<Connection<TokioIo<S>, Empty<Bytes>>>,
+    work: impl Future<Output = Result<T, E>>,
+) -> Result<T, Broken> {
+    let mut work = pin!(work);
+    let result = poll_fn(|context| {
+        if let Poll::Ready(result) = work.as_mut().poll(context) {
+            return Poll::Ready(result);
         }
-        if let (Step::Connect, Some(&connected)) = (step, route.connected.get()) {
-            step = Step::Status;
-            clock.as_mut().reset(connected + status_within);
+        let Some(moving) = connection else { return Poll::Pending };
+        if Pin::new(moving).poll(context).is_ready() {
+            *connection = None;
         }
-        clock.as_mut().poll(context).map(|()| Answer::TimedOut(step))
-    })
-    .await;
-    Head { answer, connected: route.connected.get().copied() }
+        work.as_mut().poll(context)
+    });
+    result.await.map_err(Into::into)
 }
 
 /// Reads until the string is there or cannot come any more: of a body without end only the beginning.
-async fn has_string(mut response: Response, string: &[u8]) -> Result<bool, reqwest::Error> {
-    let mut read: Vec<u8> = Vec::new();
-    while read.len() < SEARCHED_OCTETS {
-        // The string may begin in what was read before.
-        let begin = read.len().saturating_sub(string.len().saturating_sub(1));
-        let Some(chunk) = response.chunk().await? else { return Ok(string.is_empty()) };
-        read.extend(chunk.iter().take(SEARCHED_OCTETS - read.len()));
-        if contains(&read[begin..], string) {
-            return Ok(true);
+async fn search(response: Response<Incoming>, string: &[u8]) -> Result<Finding, Broken> {
+    let code = response.status().as_u16();
+    let mut search = Search::new(string, response.headers());
+    let mut body = response.into_body();
+    while let Some(frame) = body.frame().await {
+        let frame = frame?;
+        let Some(octets) = frame.data_ref() else { continue };
+        match search.read(octets) {
+            Ok(Some(found)) => return Ok(verdict(found, code)),
+            Ok(None) => {}
+            Err(error) => return Ok(Finding::Protocol(error.to_string())),
         }
     }
-    Ok(false)
+    Ok(search.end().map_or_else(|error| Finding::Protocol(error.to_string()), |found| verdict(found, code)))
 }
 
-fn contains(octets: &[u8], string: &[u8]) -> bool {
-    string.is_empty() || octets.windows(string.len()).any(|window| window == string)
+fn verdict(found: bool, code: u16) -> Finding {
+    if found { Finding::GoodStatus(code) } else { Finding::StringMissing(code) }
 }
 
 /// Each header as it stands on the wire: name, colon, blank, value, line end.
@@ -301,24 +244,42 @@ fn header_octets(headers: &HeaderMap) -> usize {
     headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum()
 }
 
-/// A URL with the name where there is one that can be asked for, else with an address that each probe replaces by its own.
-fn url(transport: Transport, name: Option<&str>, port: u16, path: &str) -> Url {
-    let (scheme, slash) = (scheme(transport), if path.starts_with('/') { "" } else { "/" });
-    let unnamed = Url::parse(&format!("{scheme}://0.0.0.0:{port}{slash}{path}"))
-        .expect("what follows the host and its slash can be any text");
-    let mut named = unnamed.clone();
-    if named.set_host(name).is_ok() && named.domain().is_some_and(|name| ServerName::try_from(name).is_ok()) {
-        named
-    } else {
-        unnamed
+/// The path as it goes into the request line, octets that may not stand there as `%xx` (RFC 3986, section 2; the braces and
+/// the like are let through by nobody in particular, and a `#` would begin a fragment, which is never sent).
+fn target(path: &str) -> String {
+    let mut target = String::with_capacity(path.len() + 1);
+    if !path.starts_with('/') {
+        target.push('/');
     }
+    for octet in path.bytes() {
+        if octet.is_ascii_graphic() && !b"\"#<>\\^`{|}".contains(&octet) {
+            target.push(octet.into());
+        } else {
+            target.push_str(&format!("%{octet:02X}"));
+        }
+    }
+    target
 }
 
-fn scheme(transport: Transport) -> &'static str {
-    match transport {
-        Transport::Plain => "http",
-        Transport::Tls(..) => "https",
-    }
+/// As Route 53's health checkers send them.
+fn headers(
+    id: &HealthCheckId,
+    transport: Transport,
+    name: Option<&str>,
+    address: Option<IpAddr>,
+    port: u16,
+) -> HeaderMap {
+    let own = |value: String| HeaderValue::from_bytes(value.as_bytes()).ok();
+    // A name that cannot stand in a header is left out.
+    let host =
+        own(host_header(transport, name, address, port)).or_else(|| own(host_header(transport, None, address, port)));
+    let all = [
+        (HOST, host),
+        (USER_AGENT, own(user_agent(id))),
+        (ACCEPT, Some(HeaderValue::from_static("*/*"))),
+        (ACCEPT_ENCODING, Some(HeaderValue::from_static("identity,gzip,deflate"))),
+    ];
+    all.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
 }
 
 /// The domain name, else the address; the port unless it is the usual one of the kind of check

@@ -17,6 +17,7 @@ use tokio::time::timeout;
 use crate::health::{MetricPlan, Observation};
 use crate::model::{ComparisonOperator, MetricCheck};
 
+use super::prober::ProberError;
 use super::tls::{ServerNameIndication, client_config};
 
 /// A Prometheus that takes longer is no help to a failover, though its own limit is 2 min.
@@ -93,18 +94,19 @@ impl fmt::Display for Numbers {
 }
 
 /// The HTTP client of all metric checks.
-pub(super) fn client() -> Result<Client, reqwest::Error> {
+pub(super) fn client() -> Result<Client, ProberError> {
     // The server's name is sent, and any certificate is good, as for endpoints.
-    let mut tls = client_config(ServerNameIndication::Omitted);
+    let mut tls = client_config(ServerNameIndication::Omitted)?;
     tls.enable_sni = true;
-    Client::builder()
+    let client = Client::builder()
         .tls_backend_preconfigured(tls)
         .connect_timeout(CONNECT_WITHIN)
         .redirect(Policy::none())
         .no_proxy()
         // Periods are longer than most servers keep a connection.
         .pool_max_idle_per_host(0)
-        .build()
+        .build()?;
+    Ok(client)
 }
 
 /// Asks once.

@@ -1,16 +1,18 @@
 //! Looks outside: asks endpoints over TCP, HTTP and HTTPS, and reports what it saw. Concludes nothing.
 //!
 //! ```text
-//!  plans (from the tracker) ──▶ Prober ── one task a check ──▶ resolve ─▶ http | tcp ──▶ Observed ──▶ control
-//!                               starts, keeps, stops           (off the clock)            bounded channel
+//!  plans (from the tracker) ──▶ Prober ── a task a probe ──▶ resolve ─▶ http | tcp ──▶ Observed ──▶ control
+//!                               starts, keeps, stops          (off the clock)            bounded channel
 //! ```
 //!
-//! - `prober`: who is probed when; every probe's task is owned here and stops with its check.
-//! - `http`, `tcp`: one probe of one endpoint under Route 53's deadlines; `tls`: any certificate is good.
+//! - `prober`: who is probed when; every probe's task is owned here and stops with the last of its checks.
+//! - `http`, `tcp`: one probe of one endpoint under Route 53's deadlines; `body`: the string in it;
+//!   `tls`: any certificate is good.
 //! - `metric`: one evaluation of a metric check by a Prometheus; `evaluator`: which is evaluated when.
 //! - `resolve`: the address of a domain name, before each probe.
 //! - `report`: what was seen, and Route 53's words for it.
 
+mod body;
 mod errors;
 mod evaluator;
 mod http;

@@ -20,9 +20,9 @@ use tokio_rustls::{LazyConfigAcceptor, TlsAcceptor};
 
 use crate::model::{HealthCheckId, HttpRequest, StatusRange};
 
-use super::http::{Clients, HttpProbe, Transport};
+use super::http::{HttpProbe, Transport};
 use super::tls::ServerNameIndication::{Omitted, Sent};
-use super::tls::{Authorities, Trust};
+use super::tls::{Authorities, Connectors, Trust};
 use super::{Durations, Finding, Step, Timings};
 
 /// A deadline that a test waits for.
@@ -132,7 +132,8 @@ fn id() -> HealthCheckId {
 
 async fn run(probe: HttpProbe, server: &Server, timings: Timings) -> (Finding, Durations) {
     let start = Instant::now();
-    let result = probe.probe(&Clients::new(&Authorities::default()).unwrap(), server.address, &timings).await.unwrap();
+    let connectors = Connectors::new(&Authorities::default()).unwrap();
+    let result = probe.probe(&connectors, server.address, &timings).await.unwrap();
     assert!(start.elapsed() < IN_TIME, "no verdict in time");
     server.assert_that_nothing_is_left().await;
     result
@@ -191,6 +192,35 @@ async fn the_request_is_the_one_that_route_53_sends() {
                 "user-agent: fiftythree-health-check (ref 0123)".to_owned(),
             ]
         );
+    }
+}
+
+#[tokio::test]
+async fn a_path_is_sent_as_it_is_written() {
+    let (sender, mut requests) = tokio::sync::mpsc::channel(1);
+    let server = Server::start(move |mut stream| {
+        let sender = sender.clone();
+        async move {
+            sender.send(read_request(&mut stream).await).await.unwrap();
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await;
+            until_closed(stream).await;
+        }
+    })
+    .await;
+    let cases = [
+        ("", "/"),
+        ("a", "/a"),
+        ("/a/../b//c", "/a/../b//c"),
+        ("//a", "//a"),
+        ("/%2e?x=[1]&y=%", "/%2e?x=[1]&y=%"),
+        ("/a b#c<d>{e}\"\\^`|\u{7f}ü", "/a%20b%23c%3Cd%3E%7Be%7D%22%5C%5E%60%7C%7F%C3%BC"),
+        ("/a\r\nX: y", "/a%0D%0AX:%20y"),
+    ];
+    for (path, target) in cases {
+        let http = HttpRequest { resource_path: path.to_owned(), ..HttpRequest::default() };
+        let (ip, port) = (server.address.ip(), server.address.port());
+        run(HttpProbe::new(&id(), Transport::Plain, &http, None, Some(ip), port), &server, patient()).await;
+        assert_eq!(requests.recv().await.unwrap().lines().next().unwrap(), format!("GET {target} HTTP/1.1"));
     }
 }
 
@@ -733,8 +763,8 @@ async fn judged(
     let (ip, port) = (server.address.ip(), server.address.port());
     let transport = Transport::Tls(sni, Trust::Authorities);
     let probe = HttpProbe::new(&id(), transport, &request(None), name, Some(ip), port);
-    let clients = Clients::new(authorities).unwrap();
-    let finding = probe.probe(&clients, server.address, &patient()).await.unwrap().0;
+    let connectors = Connectors::new(authorities).unwrap();
+    let finding = probe.probe(&connectors, server.address, &patient()).await.unwrap().0;
     server.assert_that_nothing_is_left().await;
     finding
 }

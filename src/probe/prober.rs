@@ -1,36 +1,48 @@
-//! Who is probed when: one task a check, each owned here.
+//! Who is probed when: one task for each endpoint that is asked, owned here.
 //!
-//! The first probe of a check comes soon, since a new check counts as healthy until then and port 53 may be waiting for
-//! it. The second comes after a part of the interval that differs from check to check, so that a thousand checks that
-//! were started together spread over the interval. From then on an interval lies between the end of one probe and the
-//! start of the next (Developer Guide, RequestInterval).
+//! Checks that ask the same endpoint the same thing equally often share one probe, and each of them hears its result
+//! (docs/decisions/0034-identical-probes-are-made-once.md).
+//!
+//! The first probe comes soon, since a new check counts as healthy until then and port 53 may be waiting for it. The
+//! second comes after a part of the interval that differs from check to check, so that a thousand checks that were started
+//! together spread over the interval. From then on an interval lies between the end of one probe and the start of the next
+//! (Developer Guide, RequestInterval). Probes start on the beat: those of one beat share the wake-up.
 
 use std::collections::HashMap;
+use std::hash::{Hash, Hasher};
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::{Notify, Semaphore, mpsc, watch};
 use tokio::task::JoinHandle;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep_until};
 
 use crate::health::{CheckSlot, Generation, ProbePlan};
-use crate::model::{AddressFamily, EndpointCheck, EndpointProtocol, EndpointTarget};
+use crate::model::{AddressFamily, EndpointCheck, EndpointProtocol, EndpointTarget, Timeouts};
 
 use super::errors::Unmade;
-use super::http::{Clients, HttpProbe, Transport};
+use super::http::{HttpProbe, Transport};
 use super::limits::probes_at_once;
 use super::resolve::Resolver;
-use super::tls::{Authorities, ServerNameIndication, Trust};
+use super::tls::{Authorities, Connectors, ServerNameIndication, Trust};
 use super::{Asked, Durations, Finding, Observed, Report, Timings, tcp};
 
-/// All first probes are under way within this time (or within the interval, if that is shorter).
+/// All first probes are under way within this time (or within the interval, if that is shorter) ...
 const FIRST_PROBES_WITHIN: Duration = Duration::from_secs(1);
+
+/// ... unless there are more than this in a second, which would be more than one core is for: 4000 cost about a fifth of one,
+/// and what the endpoints on the same machine need comes on top.
+const FIRST_PROBES_A_SECOND: f64 = 4000.0;
+
+/// Probes start at multiples of this. Of 2000 probes a second 40 start together, which spares the kernel and the runtime most
+/// of their wake-ups; an interval of a second becomes at most 2 % longer.
+const BEAT: Duration = Duration::from_millis(20);
 
 /// Runs the probes.
 #[derive(Debug)]
 pub struct Prober {
-    running: HashMap<CheckSlot, Running>,
+    running: HashMap<SameProbe, Running>,
     tools: Arc<Tools>,
 }
 
@@ -48,32 +60,51 @@ pub struct ProberSettings {
 /// Why probes cannot be made at all.
 #[derive(Debug, thiserror::Error)]
 pub enum ProberError {
-    /// The HTTP client could not be built.
-    #[error("cannot build the HTTP client of the health checks")]
+    /// The TLS client could not be built.
+    #[error("cannot build the TLS client of the health checks")]
+    Tls(#[from] rustls::Error),
+    /// The HTTP client of the metric checks could not be built.
+    #[error("cannot build the HTTP client of the metric checks")]
     Client(#[from] reqwest::Error),
 }
 
-/// The task of one check; it stops when this is dropped.
+/// What checks have in common that share a probe.
+#[derive(Debug)]
+struct SameProbe(Arc<EndpointCheck>);
+
+/// The task of one probe; it stops when this is dropped.
 #[derive(Debug)]
 struct Running {
-    generation: Generation,
-    interval: Duration,
+    listeners: Arc<Listeners>,
     task: JoinHandle<()>,
+}
+
+/// The checks that hear the results of one probe.
+#[derive(Debug)]
+struct Listeners {
+    /// Never empty. The first one's id stands in the User-Agent.
+    plans: Mutex<Arc<[ProbePlan]>>,
+    /// Somebody came who has had no result yet.
+    joined: Notify,
 }
 
 /// What all probes share.
 #[derive(Debug)]
 struct Tools {
-    clients: Clients,
+    connectors: Connectors,
     resolver: Resolver,
     turns: Semaphore,
     timings: Timings,
     results: mpsc::Sender<Observed>,
+    /// The first beat.
+    epoch: Instant,
 }
 
 /// One check, prepared.
 #[derive(Debug)]
 struct Endpoint {
+    /// Which plan it was made from.
+    lead: (CheckSlot, Generation),
     target: EndpointTarget,
     address_family: AddressFamily,
     port: u16,
@@ -109,11 +140,12 @@ impl Prober {
     /// A prober without probes. When the results are not fetched, probing waits.
     pub fn new(settings: &ProberSettings, results: mpsc::Sender<Observed>) -> Result<Prober, ProberError> {
         let tools = Tools {
-            clients: Clients::new(&settings.authorities)?,
+            connectors: Connectors::new(&settings.authorities)?,
             resolver: Resolver::default(),
             turns: Semaphore::new(settings.probes_at_once.clamp(1, Semaphore::MAX_PERMITS)),
             timings: settings.timings,
             results,
+            epoch: Instant::now(),
         };
         Ok(Prober { running: HashMap::new(), tools: Arc::new(tools) })
     }
@@ -129,43 +161,83 @@ impl Prober {
         }
     }
 
-    /// Compares the plans with what runs, by slot and generation: starts, keeps, stops. A check with another interval
-    /// is started anew. Must be called within a tokio runtime.
+    /// Compares the plans with what runs: starts, keeps, stops. A check with another interval is started anew. Must be
+    /// called within a tokio runtime.
     pub fn set(&mut self, plans: &[ProbePlan]) {
         let mut before = std::mem::take(&mut self.running);
         let mut starting = Vec::new();
-        for plan in plans {
-            match before.remove(&plan.slot) {
-                Some(running) if running.goes_on_as(plan) => {
-                    self.running.insert(plan.slot, running);
+        for (probe, listeners) in by_probe(plans) {
+            match before.remove(&probe).filter(|running| !running.task.is_finished()) {
+                Some(running) => {
+                    running.listeners.replace(listeners);
+                    self.running.insert(probe, running);
                 }
-                _ => starting.push(plan),
+                // One that ended by itself, which only a fault of ours could bring about, is started anew.
+                None => starting.push((probe, listeners)),
             }
         }
-        // Stopped before others start in their place.
+        // Stopped before others start in their place; and started in the order of their slots.
         drop(before);
-        for (place, plan) in starting.iter().enumerate() {
-            let pauses = Pauses::of(plan, place, starting.len());
-            self.running.insert(plan.slot, Running::start(plan, pauses, &self.tools));
+        starting.sort_unstable_by_key(|(_, listeners)| listeners[0].slot);
+        let all = starting.len();
+        for (place, (probe, listeners)) in starting.into_iter().enumerate() {
+            let pauses = Pauses::of(&listeners[0], place, all);
+            self.running.insert(probe, Running::start(listeners, pauses, &self.tools));
         }
     }
 
     /// How many checks are being probed.
     #[must_use]
     pub fn running(&self) -> usize {
-        self.running.len()
+        self.running.values().map(|running| running.listeners.plans().len()).sum()
+    }
+}
+
+fn by_probe(plans: &[ProbePlan]) -> HashMap<SameProbe, Vec<ProbePlan>> {
+    let mut probes: HashMap<SameProbe, Vec<ProbePlan>> = HashMap::with_capacity(plans.len());
+    for plan in plans {
+        probes.entry(SameProbe(Arc::clone(&plan.check))).or_default().push(plan.clone());
+    }
+    probes
+}
+
+impl SameProbe {
+    /// What is asked, whom, and how often. How strictly results are judged is each check's own.
+    fn parts(&self) -> (&EndpointProtocol, &EndpointTarget, u16, AddressFamily, Timeouts, Duration) {
+        let EndpointCheck {
+            protocol,
+            target,
+            port,
+            request_interval,
+            failure_threshold: _,
+            recovery_threshold: _,
+            measure_latency: _,
+            address_family,
+            timeouts,
+        } = &*self.0;
+        (protocol, target, *port, *address_family, *timeouts, *request_interval)
+    }
+}
+
+impl PartialEq for SameProbe {
+    fn eq(&self, other: &SameProbe) -> bool {
+        self.parts() == other.parts()
+    }
+}
+
+impl Eq for SameProbe {}
+
+impl Hash for SameProbe {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.parts().hash(state);
     }
 }
 
 impl Running {
-    fn start(plan: &ProbePlan, pauses: Pauses, tools: &Arc<Tools>) -> Running {
-        let task = tokio::spawn(keep_probing(plan.clone(), pauses, Arc::clone(tools)));
-        Running { generation: plan.generation, interval: plan.check.request_interval, task }
-    }
-
-    /// A task that ended by itself, which only a fault of ours could bring about, is started anew.
-    fn goes_on_as(&self, plan: &ProbePlan) -> bool {
-        self.generation == plan.generation && self.interval == plan.check.request_interval && !self.task.is_finished()
+    fn start(plans: Vec<ProbePlan>, pauses: Pauses, tools: &Arc<Tools>) -> Running {
+        let listeners = Arc::new(Listeners { plans: Mutex::new(plans.into()), joined: Notify::new() });
+        let task = tokio::spawn(keep_probing(Arc::clone(&listeners), pauses, Arc::clone(tools)));
+        Running { listeners, task }
     }
 }
 
@@ -175,10 +247,30 @@ impl Drop for Running {
     }
 }
 
+impl Listeners {
+    fn plans(&self) -> Arc<[ProbePlan]> {
+        Arc::clone(&self.plans.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// A newcomer does not wait for an interval to pass: the next probe, which all hear, comes at once.
+    fn replace(&self, plans: Vec<ProbePlan>) {
+        let before = std::mem::replace(&mut *self.plans.lock().unwrap_or_else(PoisonError::into_inner), plans.into());
+        let heard = |plan: &ProbePlan| before.iter().any(|known| life(known) == life(plan));
+        if !self.plans().iter().all(heard) {
+            self.joined.notify_one();
+        }
+    }
+}
+
+fn life(plan: &ProbePlan) -> (CheckSlot, Generation) {
+    (plan.slot, plan.generation)
+}
+
 impl Pauses {
     fn of(plan: &ProbePlan, place: usize, of: usize) -> Pauses {
         let interval = plan.check.request_interval;
-        let first = interval.min(FIRST_PROBES_WITHIN).mul_f64(place as f64 / of as f64);
+        let all_within = FIRST_PROBES_WITHIN.max(Duration::from_secs_f64(of as f64 / FIRST_PROBES_A_SECOND));
+        let first = interval.min(all_within).mul_f64(place as f64 / of as f64);
         // Multiples of the golden ratio, without their whole part, fill the range from 0 to 1 evenly for any number of
         // slots; 1 - x, so that the pause is never nothing.
         let part = 1.0 - (f64::from(plan.slot.0) * 0.618_033_988_749_895).fract();
@@ -186,19 +278,22 @@ impl Pauses {
     }
 }
 
-async fn keep_probing(plan: ProbePlan, pauses: Pauses, tools: Arc<Tools>) {
-    let endpoint = Endpoint::new(&plan, tools.timings);
-    sleep(pauses.first).await;
+async fn keep_probing(listeners: Arc<Listeners>, pauses: Pauses, tools: Arc<Tools>) {
+    let mut endpoint = Endpoint::new(&listeners.plans()[0], tools.timings);
+    sleep_until(tools.beat_after(pauses.first)).await;
     let mut pause = pauses.second;
     loop {
-        match tools.probe(&endpoint).await {
-            Ok(report) => {
-                let Ok(()) = tools.results.send(observed(&plan, report)).await else { return };
-            }
-            Err(unmade) => tracing::warn!(check = &*plan.name, "{unmade}"),
+        // Boxed: most tasks are in their pause most of the time, and need no room for a probe then.
+        let Ok(()) = Box::pin(tools.probe_for(&listeners, &endpoint)).await else { return };
+        tokio::select! {
+            () = sleep_until(tools.beat_after(pause)) => {}
+            () = listeners.joined.notified() => {}
         }
-        sleep(pause).await;
         pause = pauses.interval;
+        let plans = listeners.plans();
+        if life(&plans[0]) != endpoint.lead {
+            endpoint = Endpoint::new(&plans[0], tools.timings);
+        }
     }
 }
 
@@ -207,6 +302,37 @@ fn observed(plan: &ProbePlan, report: Report) -> Observed {
 }
 
 impl Tools {
+    /// The first beat that lies no earlier than this pause from now.
+    fn beat_after(&self, pause: Duration) -> Instant {
+        let due = Instant::now().duration_since(self.epoch) + pause;
+        let late = due.as_nanos() % BEAT.as_nanos();
+        let early = if late == 0 { 0 } else { BEAT.as_nanos() - late };
+        self.epoch + due + Duration::from_nanos(u64::try_from(early).unwrap_or(0))
+    }
+
+    /// Asks once and tells all who listen by then. An error says that nobody hears results any more.
+    async fn probe_for(
+        &self,
+        listeners: &Listeners,
+        endpoint: &Endpoint,
+    ) -> Result<(), mpsc::error::SendError<Observed>> {
+        let result = self.probe(endpoint).await;
+        let plans = listeners.plans();
+        match result {
+            Ok(report) => self.report(&plans, report).await?,
+            Err(unmade) => tracing::warn!(check = &*plans[0].name, "{unmade}"),
+        }
+        Ok(())
+    }
+
+    async fn report(&self, plans: &[ProbePlan], report: Report) -> Result<(), mpsc::error::SendError<Observed>> {
+        let (last, others) = plans.split_last().expect("a probe has a check that it is made for");
+        for plan in others {
+            self.results.send(observed(plan, report.clone())).await?;
+        }
+        self.results.send(observed(last, report)).await
+    }
+
     async fn probe(&self, endpoint: &Endpoint) -> Result<Report, Unmade> {
         let (asked, address) = match self.address(endpoint).await {
             Ok(found) => found,
@@ -216,7 +342,7 @@ impl Tools {
         let address = SocketAddr::new(address, endpoint.port);
         let (finding, durations) = match &endpoint.kind {
             Kind::Tcp => tcp::probe(address, &endpoint.timings).await?,
-            Kind::Http(probe) => probe.probe(&self.clients, address, &endpoint.timings).await?,
+            Kind::Http(probe) => probe.probe(&self.connectors, address, &endpoint.timings).await?,
         };
         Ok(Report { finding, asked, durations })
     }
@@ -255,6 +381,7 @@ impl Endpoint {
             }
         };
         Endpoint {
+            lead: life(plan),
             target: target.clone(),
             address_family: *address_family,
             port: *port,
@@ -268,11 +395,11 @@ impl Endpoint {
 mod tests {
     use std::sync::atomic::Ordering;
 
-    use tokio::time::{Instant, timeout};
+    use tokio::time::{sleep, timeout};
 
     use super::*;
     use crate::health::{Moment, Observation, Status, Tracker};
-    use crate::model::{HealthCheck, HealthCheckId, HealthCheckKind, HttpRequest, Timeouts};
+    use crate::model::{HealthCheck, HealthCheckId, HealthCheckKind, HttpRequest};
     use crate::probe::Reason;
     use crate::probe::nasty::{Server, until_closed};
 
@@ -286,7 +413,7 @@ mod tests {
             disabled: false,
             kind: HealthCheckKind::Endpoint(EndpointCheck {
                 protocol: EndpointProtocol::Http(HttpRequest {
-                    resource_path: "/".to_owned(),
+                    resource_path: format!("/{name}"),
                     ..HttpRequest::default()
                 }),
                 target: EndpointTarget::Address { ip_address: address.ip(), fully_qualified_domain_name: None },
@@ -422,6 +549,44 @@ mod tests {
         drop(prober);
         two.assert_that_nothing_is_left().await;
         assert!(results.recv().await.is_none(), "no task is left that could report");
+    }
+
+    #[tokio::test]
+    async fn identical_probes_are_made_once_and_heard_by_all() {
+        let server = good_server().await;
+        let hour = Duration::from_secs(3600);
+        let twin = |name: &str, threshold| {
+            let mut check = HealthCheck { name: name.to_owned(), ..check("same", server.address, hour) };
+            check.id = HealthCheckId(name.to_owned());
+            let HealthCheckKind::Endpoint(endpoint) = &mut check.kind else { unreachable!() };
+            endpoint.failure_threshold = threshold;
+            check
+        };
+        let (mut prober, mut results) = prober(&ProberSettings::default());
+        let mut tracker = Tracker::new();
+        tracker.apply(&[twin("a", 1), twin("b", 2)], Moment::default());
+        prober.set(&tracker.probes());
+        let heard = [next(&mut results).await.slot, next(&mut results).await.slot];
+        assert_eq!((heard, prober.running()), ([CheckSlot(0), CheckSlot(1)], 2));
+        assert_eq!(server.accepted.load(Ordering::SeqCst), 1);
+        // A newcomer is not kept waiting for an hour, and one that leaves neither stops nor hastens the others' probe.
+        tracker.apply(&[twin("a", 1), twin("b", 2), twin("c", 3)], Moment::default());
+        prober.set(&tracker.probes());
+        for slot in 0..3 {
+            assert_eq!(next(&mut results).await.slot, CheckSlot(slot));
+        }
+        tracker.apply(&[twin("b", 2), twin("c", 3)], Moment::default());
+        prober.set(&tracker.probes());
+        sleep(Duration::from_millis(100)).await;
+        assert_eq!((prober.running(), server.accepted.load(Ordering::SeqCst)), (2, 2));
+        // Another interval is another rhythm.
+        let mut often = twin("b", 2);
+        let HealthCheckKind::Endpoint(endpoint) = &mut often.kind else { unreachable!() };
+        endpoint.request_interval = hour / 2;
+        tracker.apply(&[often, twin("c", 3)], Moment::default());
+        prober.set(&tracker.probes());
+        assert_eq!(next(&mut results).await.slot, CheckSlot(1));
+        assert_eq!((prober.running(), server.accepted.load(Ordering::SeqCst)), (2, 3));
     }
 
     #[tokio::test]

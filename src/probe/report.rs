@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use reqwest::StatusCode;
+use hyper::StatusCode;
 
 use crate::health::Observation;
 

@@ -3,6 +3,7 @@
 //! Expired, self-signed, for another name: all pass (Developer Guide). With SNI, a certificate without the name that we
 //! sent stops the handshake, and the probe repeats it once without SNI, after which no name is looked at (API EnableSNI).
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -12,6 +13,7 @@ use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
+use tokio_rustls::TlsConnector;
 
 /// Whether the domain name goes into the handshake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,32 +99,65 @@ impl Authorities {
     }
 }
 
+/// The ways of shaking hands that serve all checks.
+pub(super) struct Connectors {
+    with_sni: TlsConnector,
+    without_sni: TlsConnector,
+    judging_with_sni: TlsConnector,
+    judging_without_sni: TlsConnector,
+}
+
+impl Connectors {
+    pub(super) fn new(authorities: &Authorities) -> Result<Connectors, Error> {
+        let connector = |config: ClientConfig| TlsConnector::from(Arc::new(config));
+        Ok(Connectors {
+            with_sni: connector(client_config(ServerNameIndication::Sent)?),
+            without_sni: connector(client_config(ServerNameIndication::Omitted)?),
+            judging_with_sni: connector(judging_config(ServerNameIndication::Sent, authorities)?),
+            judging_without_sni: connector(judging_config(ServerNameIndication::Omitted, authorities)?),
+        })
+    }
+
+    pub(super) fn get(&self, sni: ServerNameIndication, trust: Trust) -> &TlsConnector {
+        match (sni, trust) {
+            (ServerNameIndication::Sent, Trust::Anybody) => &self.with_sni,
+            (ServerNameIndication::Omitted, Trust::Anybody) => &self.without_sni,
+            (ServerNameIndication::Sent, Trust::Authorities) => &self.judging_with_sni,
+            (ServerNameIndication::Omitted, Trust::Authorities) => &self.judging_without_sni,
+        }
+    }
+}
+
+impl fmt::Debug for Connectors {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Connectors")
+    }
+}
+
 /// TLS that judges certificates; without any authority, none is good.
-pub(super) fn judging_config(sni: ServerNameIndication, authorities: &Authorities) -> ClientConfig {
+fn judging_config(sni: ServerNameIndication, authorities: &Authorities) -> Result<ClientConfig, Error> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .expect("ring has cipher suites for TLS 1.2 and 1.3")
+        .with_safe_default_protocol_versions()?
         .with_root_certificates(Arc::clone(&authorities.0))
         .with_no_client_auth();
     config.enable_sni = sni == ServerNameIndication::Sent;
     config.resumption = Resumption::disabled();
-    config
+    Ok(config)
 }
 
 /// TLS by ring, versions 1.2 and 1.3 (rustls has no older ones). Nothing is remembered from handshake to handshake:
 /// each probe shows whether a newcomer would get through.
-pub(super) fn client_config(sni: ServerNameIndication) -> ClientConfig {
+pub(super) fn client_config(sni: ServerNameIndication) -> Result<ClientConfig, Error> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .expect("ring has cipher suites for TLS 1.2 and 1.3")
+        .with_safe_default_protocol_versions()?
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(AnyCertificate { sni }))
         .with_no_client_auth();
     config.enable_sni = sni == ServerNameIndication::Sent;
     config.resumption = Resumption::disabled();
-    config
+    Ok(config)
 }
 
 #[derive(Debug)]
