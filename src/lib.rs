@@ -22,7 +22,7 @@
 //! - [`stats`]: plain counters, one set a worker, added up by whoever reads.
 //! - [`serve`]: sockets: decode, answer, encode, over batched UDP, TCP, or hickory-server.
 //! - [`probe`]: asks endpoints how they are, and reports what it saw.
-//! - [`store`]: zones and last good sources on disk.
+//! - [`store`]: zones, last good sources and remembered health on disk.
 //! - [`control`]: the one loop that changes the world.
 //! - [`daemon`]: boots in order, wires the channels, drains, stops.
 //! - [`admin`]: the side door: what the server believes, and overrides by people.
