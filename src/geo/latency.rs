@@ -90,6 +90,19 @@ impl LatencyTable {
     }
 }
 
+/// Where a round trip's figure comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TripBasis {
+    /// A row of `[[location.latency]]`.
+    Measured,
+    /// The client is in the region.
+    Home,
+    /// Estimated from the distance.
+    Distance,
+    /// Nobody knows.
+    Unknown,
+}
+
 /// The round trips between one client and the regions.
 #[derive(Debug)]
 pub struct RoundTrips<'c> {
@@ -112,6 +125,20 @@ impl RoundTrips<'_> {
         }
         let measured = self.measured.and_then(|row| row.ms_to(region));
         measured.or_else(|| home.map(|_| 0.0)).or_else(|| self.estimated_ms_to(region))
+    }
+
+    /// Where the figure of `ms_to` comes from.
+    pub fn basis_of(&self, region: Region) -> TripBasis {
+        let home = self.place.filter(|place| place.region == Some(region));
+        if home.is_some_and(|place| place.source == PlaceSource::Vpc) {
+            return TripBasis::Home;
+        }
+        match (self.measured.and_then(|row| row.ms_to(region)), home, self.estimated_ms_to(region)) {
+            (Some(_), ..) => TripBasis::Measured,
+            (None, Some(_), _) => TripBasis::Home,
+            (None, None, Some(_)) => TripBasis::Distance,
+            (None, None, None) => TripBasis::Unknown,
+        }
     }
 
     fn estimated_ms_to(&self, region: Region) -> Option<f64> {
