@@ -36,7 +36,7 @@ use crate::store::{AllLines, Keeper};
 use crate::world::{Publisher, Reader, World};
 
 use annals::Annals;
-pub use load::{Base, LoadOutcome, LoadRequest, Loaded, Refused, Summary, load, read_database};
+pub use load::{Base, LoadOutcome, LoadRequest, Loaded, NoModel, Refused, Summary, load, read_database};
 pub use memory::Memory;
 pub use moments::{parse_rfc3339, rfc3339, span};
 use moves::Moves;
