@@ -1,10 +1,12 @@
 //! The command line: what a person types, and what they read.
 //!
 //! `serve` runs the server, `check` finds faults before they are served, `query` asks as `dig` does, `health` shows what the
-//! server believes, `override` steers; `man` and `completion` print what the others are called with.
+//! server believes, `override` steers, `demo` lets anyone watch a failover; `man` and `completion` print what the others are called
+//! with.
 
 mod check;
 mod completion;
+mod demo;
 mod health;
 mod logging;
 mod manual;
@@ -56,6 +58,7 @@ enum Command {
     Query(query::QueryArguments),
     Health(health::HealthArguments),
     Override(overrides::OverrideArguments),
+    Demo(demo::DemoArguments),
     Completion(completion::CompletionArguments),
     #[command(name = "man")]
     Manual(manual::ManualArguments),
@@ -70,6 +73,7 @@ pub fn run() -> ExitCode {
         Command::Query(arguments) => query::run(&arguments),
         Command::Health(arguments) => health::run(&arguments),
         Command::Override(arguments) => overrides::run(arguments),
+        Command::Demo(arguments) => demo::run(arguments),
         Command::Completion(arguments) => Ok(completion::run(&arguments)),
         Command::Manual(arguments) => manual::run(&arguments),
         Command::Version(arguments) => version::run(&arguments),
@@ -145,6 +149,8 @@ mod tests {
             "fiftythree override list --json",
             "fiftythree health",
             "fiftythree health app-* --watch --json --admin 127.0.0.1:8053",
+            "fiftythree demo backend",
+            "fiftythree demo backend --listen [::1]:0 --name blue --body hello --status 204 --delay 300ms --json",
             "fiftythree completion zsh",
             "fiftythree man",
             "fiftythree man override set",
@@ -235,6 +241,9 @@ mod tests {
             "fiftythree override set app-blue sideways",
             "fiftythree override set app-blue down --for 30m --until 22:00",
             "fiftythree override set app-blue down --for soon",
+            "fiftythree demo backend --status 199",
+            "fiftythree demo backend --name ü",
+            "fiftythree demo backend --delay soon",
             "fiftythree completion",
             "fiftythree completion cobol",
             "fiftythree man query --directory man1",
