@@ -105,7 +105,7 @@ fn ending(command: &Command) -> Roff {
     let text = command.get_after_help().map(ToString::to_string).unwrap_or_default();
     let mut roff = Roff::default();
     let mut section = "";
-    for paragraph in text.split("\n\n") {
+    for paragraph in text.split("\n\n").filter(|paragraph| !paragraph.is_empty()) {
         match Paragraph::of(paragraph) {
             Paragraph::Listing { heading, lines } => {
                 section = heading;
