@@ -7,6 +7,7 @@
 
 mod announce;
 mod inside;
+mod service;
 mod signals;
 mod stopping;
 mod webhook;
@@ -35,6 +36,7 @@ pub use inside::Daemon;
 pub(crate) use signals::Signals;
 
 use announce::announce;
+use service::News;
 use signals::Hangups;
 use stopping::Stopping;
 use wiring::Wiring;
@@ -104,7 +106,11 @@ async fn boot_and_serve(
     let (ready, readiness) = watch::channel(false);
     let admin = open_side_door(&settings, wiring.door(readiness)).await;
 
+    let manager = stopping.manager();
     let wait = settings.health.wait_for_first_result;
+    if !awaited.is_empty() {
+        manager.tell(News::Status(&format!("waiting for the first results of {} health checks", awaited.len())));
+    }
     tokio::select! {
         () = wait_for_first_results(&mut wiring, &awaited, wait) => {}
         why = stopping.wanted() => {
@@ -116,6 +122,8 @@ async fn boot_and_serve(
 
     let (addresses, serving) = open(&settings, &reader)?;
     ready.send_replace(true);
+    manager.tell(News::Ready(&format!("serving {}", summary.totals())));
+    wiring.keep_telling(manager);
     tell(Ready { addresses, admin, base, summary });
 
     let why = tokio::select! {
@@ -126,6 +134,7 @@ async fn boot_and_serve(
         }
     };
     ready.send_replace(false);
+    manager.tell(News::Stopping);
     tracing::info!("{why}: finishing what is in flight, at most {} s; a second signal stops at once", DRAIN.as_secs());
     tokio::select! {
         () = drain(serving) => {}

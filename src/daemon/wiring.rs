@@ -9,12 +9,13 @@ use tokio::sync::{mpsc, watch};
 
 use crate::admin::Door;
 use crate::config::{Occasion, Settings};
-use crate::control::{self, Base, Event, LoadRequest, Observed, Outputs, Trigger};
+use crate::control::{self, Base, Event, LoadRequest, Observed, Outputs, Reloads, Trigger};
 use crate::health::{Latency, MetricPlan, ProbePlan};
 use crate::model::{EndpointProtocol, HealthCheck, HealthCheckKind};
 use crate::probe::{self, Authorities, Evaluator, Prober, ProberSettings};
 use crate::store::{Fingerprint, Keeper, SettingsSource, Targets, Watcher};
 
+use super::service::Manager;
 use super::signals::Hangups;
 use super::webhook;
 
@@ -36,6 +37,7 @@ pub(super) struct Wiring {
     pending: watch::Receiver<usize>,
     loads: Option<mpsc::UnboundedReceiver<LoadRequest>>,
     base: watch::Receiver<Base>,
+    reloads: watch::Receiver<Reloads>,
 }
 
 impl Wiring {
@@ -49,6 +51,7 @@ impl Wiring {
         let (base_in, base) = watch::channel(base.clone());
         tokio::spawn(reload_on_hangup(hangups, events.clone()));
         tokio::spawn(tick(events.clone()));
+        let (reloads_in, reloads) = watch::channel(Reloads::default());
         let (notices, told) = mpsc::channel(NOTICES);
         tokio::spawn(webhook::deliver(told, base.clone()));
         let outputs = Outputs {
@@ -59,8 +62,12 @@ impl Wiring {
             base: base_in,
             keeper,
             notices,
+            reloads: reloads_in,
         };
-        (outputs, Wiring { source, events, inbox: Some(inbox), plans, metrics, pending, loads: Some(loads), base })
+        (
+            outputs,
+            Wiring { source, events, inbox: Some(inbox), plans, metrics, pending, loads: Some(loads), base, reloads },
+        )
     }
 
     /// What the loop listens to.
@@ -122,6 +129,11 @@ impl Wiring {
         let watcher = Watcher::start(targets.clone(), seen, changed).context("cannot start the watcher")?;
         tokio::spawn(follow(watcher, targets, self.source.clone(), self.base.clone()));
         Ok(())
+    }
+
+    /// Keeps the service manager informed.
+    pub(super) fn keep_telling(&self, manager: Manager) {
+        manager.keep_telling(self.reloads.clone(), self.events.clone());
     }
 
     /// What the side door needs.
