@@ -8,6 +8,7 @@ use super::{Answer, MAX_CHAIN, Need, Owner, Part, Query, QueryName, Rcode};
 use crate::geo::Client;
 use crate::model::{MAX_NAME_OCTETS, RecordType, Ttl};
 use crate::policy::Dice;
+use crate::stats::ZoneNumber;
 use crate::world::{Scene, World};
 use crate::zonetree::{Found, GroupIndex, MemberContent, NodeIndex, Records, Zone};
 
@@ -24,6 +25,7 @@ pub fn resolve<'w>(query: &Query<'_>, world: &'w World, dice: &mut Dice) -> Answ
     let mut answer = Answer::empty(Rcode::NoError);
     answer.authoritative = true;
     answer.zone_octets = scene.zone.name().wire().len();
+    answer.zone_number = scene.number;
     let (question, asked) = (query.name.wire(), query.record_type);
     let mut resolution =
         Resolution { world, source: query.source, scene, client, dice, question, asked, longest_denial: None, answer };
@@ -41,6 +43,7 @@ impl<'w> Answer<'w> {
             rcode,
             authoritative: false,
             zone_octets: 0,
+            zone_number: ZoneNumber::NONE,
             answer: ArrayVec::new(),
             authority: None,
             additional: ArrayVec::new(),
