@@ -10,7 +10,7 @@ use super::ZoneNumber;
 use super::worker::{Stats, Totals, ZoneTotals};
 
 /// Zones that are counted apart, the first ones that the process meets; those beyond are counted as one. With all
-/// of them in use a worker has 0.8 MB of counters, and a Prometheus some ten thousand series, which is what one server may
+/// of them in use a worker has 0.9 MB of counters, and a Prometheus some ten thousand series, which is what one server may
 /// ask of it.
 pub const MAX_ZONES: usize = 1000;
 
@@ -43,6 +43,13 @@ pub struct ZoneReading {
     pub zone: Arc<str>,
     /// Its counters.
     pub totals: ZoneTotals,
+}
+
+impl ZoneReading {
+    /// Whether it is one zone's: the name of each ends in a dot.
+    pub fn is_zone(&self) -> bool {
+        self.zone.ends_with('.')
+    }
 }
 
 impl Meters {

@@ -41,7 +41,8 @@ impl Picture {
         let mut responses = page.counter(&families::DNS_RESPONSES)?;
         for zone in &self.dns.zones {
             for (count, name) in zone.totals.responses.iter().zip(RESPONSE_CODE_NAMES) {
-                if *count > 0 || ALWAYS_SHOWN.contains(&name) {
+                let always = zone.is_zone() && ALWAYS_SHOWN.contains(&name);
+                if *count > 0 || always {
                     responses.sample(&[name, &zone.zone], count)?;
                 }
             }

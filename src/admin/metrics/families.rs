@@ -12,6 +12,43 @@ pub(super) struct Family {
     pub(super) help: &'static str,
 }
 
+/// All of them.
+#[cfg(test)]
+pub(super) const ALL: &[&Family] = &[
+    &BUILD_INFO,
+    &READY,
+    &CONTROL_RUNNING,
+    &DNS_REQUESTS,
+    &DNS_RESPONSES,
+    &DNS_TRUNCATED,
+    &DNS_IGNORED,
+    &DNS_FAILURES,
+    &DNS_DURATION,
+    &HEALTH_STATUS,
+    &HEALTH_FORCED,
+    &HEALTH_CHECKS,
+    &HEALTH_DURATION,
+    &HEALTH_LAST_DURATION,
+    &HEALTH_TRANSITIONS,
+    &HEALTH_LAST_TRANSITION,
+    &HEALTH_PENDING,
+    &OVERRIDES,
+    &RELOADS,
+    &RELOAD_SUCCESSFUL,
+    &RELOAD_SUCCESS_TIMESTAMP,
+    &CONFIG_ERRORS,
+    &CONFIG_ZONES,
+    &CONFIG_RECORD_SETS,
+    &CONFIG_CHECKS,
+    &PROCESS_CPU,
+    &PROCESS_MEMORY,
+    &PROCESS_VIRTUAL_MEMORY,
+    &PROCESS_OPEN_FDS,
+    &PROCESS_MAX_FDS,
+    &PROCESS_THREADS,
+    &PROCESS_START,
+];
+
 const fn counter(name: &'static str, labels: &'static [&'static str], help: &'static str) -> Family {
     Family { name, kind: MetricType::Counter, labels, help }
 }
