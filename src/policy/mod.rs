@@ -67,6 +67,11 @@ pub struct Choice {
 }
 
 impl Choice {
+    /// The only member there is, whoever asks.
+    pub fn first() -> Choice {
+        Choice::of(Some(0), 0)
+    }
+
     fn of(member: Option<u16>, scope: u8) -> Choice {
         Choice { members: member.into_iter().collect(), scope }
     }
