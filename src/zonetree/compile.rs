@@ -9,9 +9,7 @@ use std::ops::Range;
 
 use super::arena::{NewName, Writer, Written};
 use super::query_name::hash_name;
-use super::{
-    Content, Group, GroupIndex, Member, NodeIndex, QueryName, SIMPLE, Span, SuffixTable, Zone, records,
-};
+use super::{Content, Group, GroupIndex, Member, NodeIndex, QueryName, SIMPLE, Span, SuffixTable, Zone, records};
 use crate::health::CheckSlot;
 use crate::model::{
     self, AliasTarget, CidrCollection, HealthCheckId, HostedZone, Name, RecordData, RecordType, ResourceRecordSet,
