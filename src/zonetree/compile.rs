@@ -4,13 +4,14 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::query_name::hash_name;
+use super::settle::RuledGroup;
 use super::{
     Content, Found, Group, GroupIndex, Member, Node, NodeIndex, QueryName, SIMPLE, Span, SuffixTable, Zone, records,
 };
-use crate::health::CheckSlot;
+use crate::health::{CheckSlot, ComebackRules};
 use crate::model::{
-    self, AliasTarget, CidrCollection, HealthCheckId, HostedZone, Name, RecordData, RecordType, ResourceRecordSet,
-    RoutingPolicy, WhenAllUnhealthy,
+    self, AliasTarget, CidrCollection, HealthCheckId, HostedZone, Name, RecordData, RecordGroup, RecordType,
+    ResourceRecordSet, RoutingPolicy,
 };
 use crate::policy::{Candidates, Plan};
 
@@ -26,11 +27,9 @@ impl Zone {
     ) -> Zone {
         let names = sets_by_name(zone);
         let layout = Layout::of(zone, &names);
-        let rules = zone.record_groups.iter();
-        let when_all_unhealthy =
-            rules.map(|group| ((&group.name, group.record_type), group.when_all_unhealthy)).collect();
+        let rules = zone.record_groups.iter().map(|group| ((&group.name, group.record_type), group)).collect();
         let (arena, helpers) = (Vec::new(), Vec::new());
-        let mut builder = Builder { zone, layout, slot_of, collections, when_all_unhealthy, arena, helpers };
+        let mut builder = Builder { zone, layout, slot_of, collections, rules, arena, helpers };
         builder.build(&names)
     }
 }
@@ -111,7 +110,7 @@ struct Builder<'m> {
     layout: Layout,
     slot_of: &'m dyn Fn(&HealthCheckId) -> Option<CheckSlot>,
     collections: &'m [CidrCollection],
-    when_all_unhealthy: HashMap<(&'m Name, RecordType), WhenAllUnhealthy>,
+    rules: HashMap<(&'m Name, RecordType), &'m RecordGroup>,
     arena: Vec<u8>,
     helpers: Vec<NodeIndex>,
 }
@@ -127,6 +126,7 @@ impl Builder<'_> {
         note_least_ttls(&order, &mut groups, &members);
         let settle_order = with_health(order, &groups, &members);
         let bit_count = number_bits(&settle_order, &mut groups);
+        let ruled_groups = self.ruled_groups(names, &groups);
         let mut checks: Vec<CheckSlot> = members.iter().filter_map(|member: &Member| member.check).collect();
         checks.sort_unstable();
         checks.dedup();
@@ -146,6 +146,7 @@ impl Builder<'_> {
             helpers: std::mem::take(&mut self.helpers).into(),
             cname_targets: Box::default(),
             settle_order: settle_order.into(),
+            ruled_groups,
             checks: checks.into(),
             bit_count,
             soa: self.apex_group(RecordType::Soa),
@@ -185,9 +186,29 @@ impl Builder<'_> {
             plan: self.plan(sets, plans),
             members: first..count(members.len()),
             first_bit: Candidates::ALWAYS_USABLE,
-            when_all_unhealthy: self.when_all_unhealthy.get(&name_and_type).copied().unwrap_or_default(),
+            when_all_unhealthy: self.rules.get(&name_and_type).map_or_else(Default::default, |g| g.when_all_unhealthy),
             least_ttl: 0,
         }
+    }
+
+    /// The groups whose records do not come back at once, in the order of their bits.
+    fn ruled_groups(&self, names: &[(Name, SetsByType<'_>)], groups: &[Group]) -> Box<[RuledGroup]> {
+        let sets = names.iter().flat_map(|(_, sets)| sets.values());
+        let mut ruled: Vec<RuledGroup> =
+            groups.iter().zip(sets).filter_map(|(group, sets)| self.ruled_group(group, sets)).collect();
+        ruled.sort_unstable_by_key(|ruled| ruled.first_bit);
+        ruled.into()
+    }
+
+    fn ruled_group(&self, group: &Group, sets: &[&ResourceRecordSet]) -> Option<RuledGroup> {
+        let (name, record_type) = (&sets[0].name, sets[0].record_type);
+        let RecordGroup { failback_delay, slow_start, .. } = **self.rules.get(&(name, record_type))?;
+        let rules = ComebackRules { failback_delay, slow_start };
+        if rules.are_none() || group.first_bit == Candidates::ALWAYS_USABLE {
+            return None;
+        }
+        let set_identifiers = sets.iter().map(|set| set.set_identifier.as_deref().map(Into::into)).collect();
+        Some(RuledGroup { first_bit: group.first_bit, rules, name: name.clone(), record_type, set_identifiers })
     }
 
     fn plan(&self, sets: &[&ResourceRecordSet], plans: &mut Vec<Plan>) -> u32 {
