@@ -98,6 +98,7 @@ pub struct WayBack {
 }
 
 /// A zone as one client meets it.
+#[derive(Clone, Copy, Debug)]
 pub struct Scene<'w> {
     /// The zone that answers.
     pub zone: &'w Zone,

@@ -1,6 +1,6 @@
 //! Weighted routing: a share of the answers, with zero weight as a standby.
 
-use super::{Candidates, Choice, Dice};
+use super::{Candidates, Choice, Dice, Draw, DrawBy, Note, Trace};
 use crate::model::{ResourceRecordSet, RoutingPolicy};
 
 /// The weights, by member.
@@ -17,37 +17,46 @@ impl Weighted {
     /// Positive weights first; zero weights when none of those is healthy; all of them when nothing is healthy at all,
     /// where again the positive ones decide (Developer Guide, "How Amazon Route 53 chooses records when health checking
     /// is configured").
-    pub(super) fn choose(&self, candidates: Candidates<'_>, dice: &mut Dice) -> Choice {
+    pub(super) fn choose<T: Trace>(&self, candidates: Candidates<'_>, dice: &mut Dice, trace: &mut T) -> Choice {
         let chosen = self
-            .draw(&candidates, |member| candidates.is_usable(member), dice)
-            .or_else(|| self.draw(&candidates, |_| candidates.fails_open(), dice));
+            .draw(&candidates, |member| candidates.is_usable(member), dice, trace)
+            .or_else(|| self.draw(&candidates, |_| candidates.fails_open(), dice, trace));
         Choice::of(chosen, 0)
     }
 
-    fn draw(&self, candidates: &Candidates<'_>, eligible: impl Fn(u16) -> bool, dice: &mut Dice) -> Option<u16> {
-        let eligible_weights = || (0..).zip(&self.weights).filter(|&(member, _)| eligible(member));
+    fn draw<T: Trace>(
+        &self,
+        candidates: &Candidates<'_>,
+        eligible: impl Fn(u16) -> bool,
+        dice: &mut Dice,
+        trace: &mut T,
+    ) -> Option<u16> {
+        let weights = || (0..).zip(&self.weights).filter(|&(member, _)| eligible(member));
+        let whole = || weights().map(|(member, &weight)| (member, u32::from(weight)));
         let drawn = match candidates.shares() {
-            None => draw_by_weight(|| eligible_weights().map(|(member, &weight)| (member, u32::from(weight))), dice),
+            None => draw_by_weight(whole, dice, trace),
             // Draining or starting slowly, a record has a share of its weight (docs/health.md).
-            Some(shares) => draw_by_weight(
-                || {
-                    eligible_weights()
-                        .map(|(member, &weight)| (member, u32::from(weight) * u32::from(shares.of(member).parts())))
-                },
-                dice,
-            ),
+            Some(shares) => {
+                let left = |(member, weight)| (member, weight * u32::from(shares.of(member).parts()));
+                draw_by_weight(|| whole().map(left), dice, trace)
+            }
         };
-        drawn.or_else(|| draw_evenly(candidates, &eligible, dice))
+        drawn.or_else(|| draw_evenly(candidates, &eligible, dice, trace))
     }
 }
 
 /// P(member) = weight / sum of the weights of the eligible members. `None` when those sum up to nothing. A hundred members
 /// with 255 times 255 each sum up to less than 2³².
-fn draw_by_weight<I: Iterator<Item = (u16, u32)>>(weights: impl Fn() -> I, dice: &mut Dice) -> Option<u16> {
+fn draw_by_weight<T: Trace, I: Iterator<Item = (u16, u32)>>(
+    weights: impl Fn() -> I,
+    dice: &mut Dice,
+    trace: &mut T,
+) -> Option<u16> {
     let sum: u32 = weights().map(|(_, weight)| weight).sum();
     if sum == 0 {
         return None;
     }
+    trace.note(|| Note::Draw(Draw { by: DrawBy::Weight, tickets: weights().collect(), winners: 1 }));
     let mut ticket = dice.below(sum);
     weights().find_map(|(member, weight)| {
         let won = ticket < weight;
@@ -57,9 +66,18 @@ fn draw_by_weight<I: Iterator<Item = (u16, u32)>>(weights: impl Fn() -> I, dice:
 }
 
 /// Any eligible member, each equally likely.
-fn draw_evenly(candidates: &Candidates<'_>, eligible: impl Fn(u16) -> bool, dice: &mut Dice) -> Option<u16> {
+fn draw_evenly<T: Trace>(
+    candidates: &Candidates<'_>,
+    eligible: impl Fn(u16) -> bool,
+    dice: &mut Dice,
+    trace: &mut T,
+) -> Option<u16> {
     let eligible = || candidates.all().filter(|&member| eligible(member));
     let count = u32::try_from(eligible().count()).ok().filter(|&count| count > 0)?;
+    trace.note(|| {
+        let tickets = eligible().map(|member| (member, 1)).collect();
+        Note::Draw(Draw { by: DrawBy::Evenly, tickets, winners: 1 })
+    });
     eligible().nth(dice.below(count) as usize)
 }
 
