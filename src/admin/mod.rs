@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!  GET    /healthz                    200 while the process runs
+//!  GET    /metrics                    figures for a Prometheus
 //!  GET    /readyz                     200 once queries are answered, 503 before and while it stops
 //!  GET    /v1/health?name=…&history=1 what is believed of health checks, and why
 //!  GET    /v1/overrides               what people say of health checks
@@ -15,6 +16,7 @@
 mod connections;
 mod guard;
 mod health;
+mod metrics;
 mod overrides;
 pub mod shapes;
 
@@ -22,6 +24,7 @@ pub mod shapes;
 mod tests;
 
 use std::io;
+use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -34,6 +37,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::control::Event;
+use crate::stats::Meters;
 
 use connections::Limited;
 use shapes::ErrorShape;
@@ -48,6 +52,8 @@ pub struct Door {
     pub events: mpsc::Sender<Event>,
     /// Whether queries are answered.
     pub ready: watch::Receiver<bool>,
+    /// What the workers count.
+    pub meters: Arc<Meters>,
 }
 
 /// Answers requests for as long as it is polled.
@@ -59,6 +65,7 @@ fn router(door: Door) -> Router {
     Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
+        .route("/metrics", get(metrics::scrape))
         .route("/v1/health", get(health::report))
         .route("/v1/overrides", get(overrides::list).post(overrides::set).delete(overrides::clear))
         .fallback(|| async { refusal(StatusCode::NOT_FOUND, "there is nothing here") })

@@ -21,6 +21,7 @@ mod history;
 mod machine;
 mod metric;
 mod overrides;
+mod reason;
 mod share;
 mod tracker;
 mod verdict;
@@ -33,6 +34,7 @@ pub use history::{History, Latency, News, PastTransition, Run};
 pub use machine::{Cause, Children, Machine, MachineState, Thresholds, Turn};
 pub use metric::MetricMachine;
 pub use overrides::{Action, NotGranted, Override, OverrideId, Overrides, Pattern, Wish};
+pub use reason::Reason;
 pub use share::Share;
 pub use tracker::{
     Applied, Asks, Identity, MetricPlan, Picture, ProbePlan, Question, Recollection, Tracker, Transition,

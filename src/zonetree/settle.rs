@@ -100,9 +100,9 @@ impl<'s> Settling<'s> {
 
     /// Settles one group, whose aliases' targets are settled (Developer Guide, "How Amazon Route 53 chooses records when
     /// health checking is configured" and "How health checks work in complex configurations").
-    pub(super) fn settle(&mut self, index: GroupIndex) {
+    pub(super) fn settle(&mut self, number: u32) {
         let zone = self.zone;
-        let group = &zone.groups[index.0 as usize];
+        let group = &zone.groups[number as usize];
         let ruled = zone.ruled_group(group.first_bit);
         let all = self.first + group.first_bit..self.first + group.first_bit + count(group);
         let (mut best, mut any_in_use, mut is_restless) = (Standing::Out, false, false);
@@ -144,7 +144,7 @@ impl<'s> Settling<'s> {
                 target.map_or(Standing::Out, |target| self.best_of(target, bit))
             }
             Content::Alias { target: None, .. } => Standing::Out,
-            Content::Alias { .. } | Content::Leaf { .. } => Standing::In,
+            Content::Alias { .. } | Content::Leaf { .. } | Content::Cname { .. } => Standing::In,
         };
         if member.check.is_some_and(|slot| self.checks.is_at_once(slot)) {
             self.at_once.insert(bit);
@@ -154,7 +154,8 @@ impl<'s> Settling<'s> {
 
     /// What the best member of an alias's target can do. Whoever asks is in use at once when one of them is.
     fn best_of(&mut self, target: GroupIndex, asking: u32) -> Standing {
-        let group = &self.zone.groups[target.0 as usize];
+        let Some(number) = target.listed() else { return Standing::In };
+        let group = &self.zone.groups[number];
         if group.first_bit == Candidates::ALWAYS_USABLE {
             return Standing::In;
         }
@@ -204,7 +205,7 @@ impl Zone {
         for first_bit in groups {
             // Bits are dealt in the order of settling.
             let place =
-                self.settle_order.binary_search_by_key(first_bit, |group| self.groups[group.0 as usize].first_bit);
+                self.settle_order.binary_search_by_key(first_bit, |group| self.groups[*group as usize].first_bit);
             if let Ok(place) = place {
                 settling.settle(self.settle_order[place]);
             }
@@ -435,7 +436,8 @@ mod tests {
             let mut question = QueryName::default();
             question.set(&name(owner));
             let Found::Name(node) = self.zone.find(&question) else { panic!("{owner} is there") };
-            let group = &self.zone.groups[self.zone.group(node, RecordType::A).unwrap().0 as usize];
+            let group = self.zone.group(node, RecordType::A).unwrap().listed().unwrap();
+            let group = &self.zone.groups[group];
             let usable = UsableBits::new(self.bits.usable(), FIRST).with_overlay(self.bits.overlay());
             let candidates = Candidates::new(usable, group.first_bit, u16::try_from(group.members.len()).unwrap());
             let look = |member| match (candidates.is_usable(member), candidates.is_in_reserve(member)) {
