@@ -73,6 +73,7 @@ struct ZoneTable {
 }
 
 /// A zone as one client meets it.
+#[derive(Clone, Copy, Debug)]
 pub struct Scene<'w> {
     /// The zone that answers.
     pub zone: &'w Zone,

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
-use crate::control::{Happening, Since, What, rfc3339};
+use crate::control::{Happening, Since, What, rfc3339_milliseconds};
 
 use super::shapes::{
     BeatShape, HappenedShape, HelloShape, LostShape, OverrideDidShape, OverrideHappenedShape, ReloadHappenedShape,
@@ -78,7 +78,7 @@ async fn tell(door: Door, last_event_id: Option<String>, frames: mpsc::Sender<By
         Some(Some(number)) if number <= current => (number, false),
         Some(_) => (0, true),
     };
-    let hello = HelloShape { now: rfc3339((door.now)()), version: env!("CARGO_PKG_VERSION").to_owned() };
+    let hello = HelloShape { now: rfc3339_milliseconds((door.now)()), version: env!("CARGO_PKG_VERSION").to_owned() };
     let mut greeting = format!("retry: {RETRY_MS}\n{}", event("hello", &id_of(&start, seen), &hello));
     if restarted {
         greeting.push_str(&event("lost", &id_of(&start, seen), &LostShape { lost: None }));
@@ -105,7 +105,7 @@ async fn tell(door: Door, last_event_id: Option<String>, frames: mpsc::Sender<By
             // The feed lives as long as the loop; without it nothing happens any more.
             changed = news.changed() => if changed.is_err() { return },
             _ = beats.tick() => {
-                text = event("beat", &id_of(&start, seen), &BeatShape { now: rfc3339((door.now)()) });
+                text = event("beat", &id_of(&start, seen), &BeatShape { now: rfc3339_milliseconds((door.now)()) });
             }
         }
     }
@@ -145,9 +145,9 @@ fn words(start: &str, seen: u64, since: &Since) -> (String, u64) {
 }
 
 fn shape(happening: &Happening) -> (&'static str, HappenedShape) {
-    let at = rfc3339(happening.at);
+    let at = rfc3339_milliseconds(happening.at);
     let about = |did, granted| {
-        let shape = OverrideHappenedShape { at: rfc3339(happening.at), did, held: health::held(granted) };
+        let shape = OverrideHappenedShape { at: rfc3339_milliseconds(happening.at), did, held: health::held(granted) };
         ("override", HappenedShape::Override(shape))
     };
     match &happening.what {

@@ -8,12 +8,14 @@ pub(crate) mod fixture;
 mod resolve;
 #[cfg(test)]
 mod tests;
+mod trace;
 
 use std::net::IpAddr;
 
 use arrayvec::ArrayVec;
 
-pub use resolve::resolve;
+pub use resolve::{resolve, resolve_traced};
+pub use trace::{Step, Trace};
 
 use crate::model::MAX_ALIAS_CHAIN;
 pub use crate::policy::Dice;

@@ -4,10 +4,10 @@ use std::net::IpAddr;
 
 use arrayvec::ArrayVec;
 
-use super::{Answer, MAX_CHAIN, Need, Owner, Part, Query, QueryName, Rcode};
+use super::{Answer, MAX_CHAIN, Need, Owner, Part, Query, QueryName, Rcode, Step, Trace};
 use crate::geo::Client;
 use crate::model::{MAX_NAME_OCTETS, RecordType, Ttl};
-use crate::policy::Dice;
+use crate::policy::{Dice, Untraced};
 use crate::world::{Scene, World};
 use crate::zonetree::{Found, GroupIndex, MemberContent, NodeIndex, Records, Zone};
 
@@ -16,17 +16,30 @@ const ANY: u16 = 255;
 
 /// Answers `query` from `world`. Nothing is allocated; the answer refers into the world.
 pub fn resolve<'w>(query: &Query<'_>, world: &'w World, dice: &mut Dice) -> Answer<'w> {
+    resolve_traced(query, world, dice, &mut Untraced)
+}
+
+/// The same answer, while `trace` looks on.
+pub fn resolve_traced<'w, T: Trace<'w>>(
+    query: &Query<'_>,
+    world: &'w World,
+    dice: &mut Dice,
+    trace: &mut T,
+) -> Answer<'w> {
     let Some(scene) = scene_of(query, world) else {
         // A name in no zone of ours (spec 2.4: REFUSED, as widely observed).
         return Answer::empty(Rcode::Refused);
     };
+    trace.step(|| Step::Zone(scene));
     let client = client_of(query, &scene);
+    trace.step(|| Step::Client { address: client.address(), prefix: client.prefix(), place: *client.place() });
     let mut answer = Answer::empty(Rcode::NoError);
     answer.authoritative = true;
     answer.zone_octets = scene.zone.name().wire().len();
     let (question, asked) = (query.name.wire(), query.record_type);
+    let source = query.source;
     let mut resolution =
-        Resolution { world, source: query.source, scene, client, dice, question, asked, longest_denial: None, answer };
+        Resolution { world, source, scene, client, dice, trace, question, asked, longest_denial: None, answer };
     resolution.answer_at(question_leads(query, resolution.scene.zone));
     if resolution.scene.vpc_region.is_some() {
         // ECS is ignored for private zones (Developer Guide, "How Route 53 uses EDNS0").
@@ -83,12 +96,13 @@ fn is_at(query: &Query<'_>, zone: &Zone, node: NodeIndex) -> bool {
 }
 
 /// One answer in the making.
-struct Resolution<'w, 'd> {
+struct Resolution<'w, 'd, T> {
     world: &'w World,
     source: IpAddr,
     scene: Scene<'w>,
     client: Client<'w>,
     dice: &'d mut Dice,
+    trace: &'d mut T,
     /// The name in the question, lower case.
     question: &'d [u8],
     asked: u16,
@@ -105,12 +119,13 @@ struct Chosen<'w> {
     helpers: &'w [NodeIndex],
 }
 
-impl<'w> Resolution<'w, '_> {
+impl<'w, T: Trace<'w>> Resolution<'w, '_, T> {
     /// Answers for the name in the question and for every CNAME target after it.
     fn answer_at(&mut self, found: Found) {
         let (mut found, mut owner) = (found, Owner::Question);
         // A chain that does not end within the bound is answered as far as it went.
         for _ in 0..MAX_CHAIN {
+            self.trace.step(|| Step::Name { owner, found });
             let node = match found {
                 Found::Name(node) | Found::Wildcard(node) => node,
                 Found::Delegation(cut) => return self.refer(cut),
@@ -199,7 +214,8 @@ impl<'w> Resolution<'w, '_> {
         let zone = self.scene.zone;
         let mut group = group;
         for _ in 0..MAX_CHAIN {
-            let choice = zone.choose(group, self.scene.usable, &self.client, self.dice);
+            self.trace.step(|| Step::Group(group));
+            let choice = zone.choose(group, self.scene.usable, &self.client, self.dice, self.trace);
             self.answer.scope = self.answer.scope.max(choice.scope);
             let Some(&first) = choice.members.first() else {
                 self.longest_denial = zone.longest_denial(group);
@@ -208,6 +224,7 @@ impl<'w> Resolution<'w, '_> {
             let (records, helpers) = match zone.content(group, first) {
                 MemberContent::Records(records, helpers) => (records, helpers),
                 MemberContent::Alias(target) => {
+                    self.trace.step(|| Step::Alias { group, member: first, target });
                     group = target?;
                     continue;
                 }
@@ -228,6 +245,7 @@ impl<'w> Resolution<'w, '_> {
     /// A positive answer: the zone's NS set stands in the authority section (Developer Guide, "DNS behavior"), and the
     /// addresses of what the records point to in the additional section.
     fn confirm(&mut self, chosen: &Chosen<'w>) {
+        self.trace.step(|| Step::Addresses);
         self.add_addresses(chosen.helpers, Need::Optional);
         let name_servers = self.scene.zone.name_servers();
         if chosen.group == name_servers {
@@ -242,7 +260,9 @@ impl<'w> Resolution<'w, '_> {
     /// NODATA and NXDOMAIN carry the SOA (RFC 2308 section 2).
     fn deny(&mut self, rcode: Rcode) {
         self.answer.rcode = rcode;
-        let longest = self.longest_denial.unwrap_or(Ttl::MAX);
+        let longest = self.longest_denial;
+        self.trace.step(|| Step::Denial { rcode, longest });
+        let longest = longest.unwrap_or(Ttl::MAX);
         let soa = self.scene.zone.negative_soa().map(|soa| soa.with_ttl(soa.ttl.min(longest)));
         self.answer.authority = soa.map(|records| Part { owner: Owner::InZone(&[]), records, need: Need::Required });
     }
@@ -252,6 +272,7 @@ impl<'w> Resolution<'w, '_> {
     fn refer(&mut self, cut: NodeIndex) {
         let zone = self.scene.zone;
         self.answer.authoritative = !self.answer.answer.is_empty();
+        self.trace.step(|| Step::Addresses);
         let Some(group) = zone.group(cut, RecordType::Ns) else { return };
         if let MemberContent::Records(records, helpers) = zone.content(group, 0) {
             self.answer.authority =

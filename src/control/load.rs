@@ -111,6 +111,22 @@ pub enum Refused {
     Panicked(String),
 }
 
+/// Why the records of a zone cannot be told.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoModel {
+    /// No such zone is served.
+    #[error("no hosted zone with the id `{}` is served", .0.0)]
+    Unknown(HostedZoneId),
+    /// What it was read from is no longer kept as it was.
+    #[error("the source that {} is served from cannot be read back: {why}", file.display())]
+    Lost {
+        /// The zone file.
+        file: PathBuf,
+        /// What stands in the way.
+        why: String,
+    },
+}
+
 impl Base {
     /// Before the first load: nothing is served.
     pub fn empty(settings: Settings) -> Base {
@@ -122,6 +138,13 @@ impl Base {
             databases: Arc::default(),
             zones: Arc::new([]),
         }
+    }
+
+    /// The records of a zone as they are served. Whoever answers queries does not need them: they may have to be read from
+    /// disk and parsed, which takes as long as the zone is large. Not for the query path, nor for the control loop.
+    pub fn zone_model(&self, id: &HostedZoneId) -> Result<Arc<HostedZone>, NoModel> {
+        let kept = self.zones.iter().find(|zone| zone.source.id == *id);
+        kept.map(|zone| Arc::clone(&zone.source)).ok_or_else(|| NoModel::Unknown(id.clone()))
     }
 
     /// A name to try: the first address record that needs no wildcard, of a public zone.

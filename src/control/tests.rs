@@ -7,7 +7,7 @@ use super::*;
 use crate::answer::{Query, resolve};
 use crate::config::Occasion;
 use crate::health::Action;
-use crate::model::{HostedZoneId, Name, RecordType};
+use crate::model::{Content, HostedZoneId, Name, RecordType};
 use crate::policy::Dice;
 use crate::store::{self, Keeping, Overrides, SettingsSource};
 use crate::zonetree::QueryName;
@@ -298,6 +298,33 @@ fn files_that_vanish_together_take_nothing_away() {
     house.reload();
     assert_eq!(house.ask("www.other.test"), [""; 0]);
     assert_eq!(house.ask("app.lab.test"), [BLUE]);
+}
+
+#[test]
+fn the_records_of_a_zone_can_be_told() {
+    let mut house = house(&[("lab.test.toml", APP), ("other.test.toml", OTHER)]);
+    let id = |house: &House| house.control.base.zone_model(&zone_id(house, "other.test.")).map(|zone| zone.id.clone());
+    assert_eq!(id(&house), Ok(zone_id(&house, "other.test.")));
+    let addresses = |house: &House| {
+        let zone = house.control.base.zone_model(&zone_id(house, "other.test.")).unwrap();
+        let set = zone.record_sets.iter().find(|set| set.name.to_string() == "www.other.test.").unwrap();
+        let Content::Records { values, .. } = &set.content else { panic!("it has records") };
+        values.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    assert_eq!(addresses(&house), ["192.0.2.80"]);
+    house.write("other.test.toml", &OTHER.replace("192.0.2.80", "192.0.2.81"));
+    assert_eq!(addresses(&house), ["192.0.2.80"], "as it is served, not as it stands in the file");
+    house.reload();
+    assert_eq!(addresses(&house), ["192.0.2.81"]);
+    let unknown = HostedZoneId("Z0".to_owned());
+    assert_eq!(house.control.base.zone_model(&unknown).unwrap_err(), NoModel::Unknown(unknown));
+}
+
+/// The id of the zone of this name, as it is served.
+fn zone_id(house: &House, name: &str) -> HostedZoneId {
+    let world = house.reader.load();
+    let zone = world.catalog().zones().find(|zone| zone.name().to_string() == name).unwrap();
+    zone.id().clone()
 }
 
 #[test]

@@ -18,7 +18,7 @@ mod prefix;
 
 pub use client::Client;
 pub use database::{Database, DatabaseError};
-pub use latency::{RoundTrips, estimated_ms};
+pub use latency::{RoundTrips, TripBasis, estimated_ms};
 pub use locator::Locator;
 pub use place::{Place, PlaceSource};
 pub use point::Point;

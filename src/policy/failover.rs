@@ -1,6 +1,6 @@
 //! Failover routing: the primary while it is healthy, then the secondary, and the primary again when neither is.
 
-use super::{Candidates, Choice, first_usable};
+use super::{Candidates, Choice, Note, Trace, first_usable};
 use crate::model::{FailoverRole, ResourceRecordSet, RoutingPolicy};
 
 /// The pair in the order in which they answer; either may be missing (spec 1.5: a lone one has to be accepted).
@@ -16,7 +16,11 @@ impl Failover {
     }
 
     /// Both unhealthy answers the primary (API HealthCheckId; Developer Guide, "Active-passive failover").
-    pub(super) fn choose(&self, candidates: Candidates<'_>) -> Choice {
+    pub(super) fn choose<T: Trace>(&self, candidates: Candidates<'_>, trace: &mut T) -> Choice {
+        trace.note(|| {
+            let roles = [FailoverRole::Primary, FailoverRole::Secondary].into_iter().zip(self.order);
+            Note::Pair(roles.filter_map(|(role, member)| Some((role, member?))).collect())
+        });
         Choice::of(first_usable(self.order.iter().copied().flatten(), candidates), 0)
     }
 }

@@ -1,6 +1,6 @@
 //! Geolocation routing: the smallest area that holds the client, then ever larger ones.
 
-use super::{Candidates, Choice, first_usable};
+use super::{Candidates, Choice, Note, Trace, first_usable};
 use crate::geo::{Client, Place};
 use crate::model::{GeoLocation, ResourceRecordSet, RoutingPolicy};
 
@@ -23,12 +23,17 @@ impl Geolocation {
 
     /// Subdivision, country, continent, default: the smallest area that has a healthy member; when none has, the smallest
     /// that has any (API HealthCheckId). No area at all is NODATA (Developer Guide, "Geolocation routing").
-    pub(super) fn choose(&self, candidates: Candidates<'_>, client: &Client<'_>) -> Choice {
+    pub(super) fn choose<T: Trace>(&self, candidates: Candidates<'_>, client: &Client<'_>, trace: &mut T) -> Choice {
         if self.areas.is_empty() {
             // Where the client is decides nothing here, so it is not asked for.
+            trace.note(|| Note::Areas(vec![(GeoLocation::Default, self.default)]));
             return Choice::of(first_usable(self.default.into_iter(), candidates), 0);
         }
         let place = client.place();
+        trace.note(|| {
+            let areas = areas_around(place).into_iter().flatten();
+            Note::Areas(areas.map(|area| (area, self.member_for(area))).collect())
+        });
         let fitting = areas_around(place).into_iter().filter_map(|area| self.member_for(area?));
         Choice::of(first_usable(fitting, candidates), place.scope)
     }

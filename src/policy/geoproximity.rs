@@ -1,6 +1,6 @@
 //! Geoproximity routing: the member with the smallest biased distance to the client.
 
-use super::{Candidates, Choice, least};
+use super::{Candidates, Choice, Distance, Note, Trace, least};
 use crate::geo::{Client, Point};
 use crate::model::{GeoproximityLocation, ResourceRecordSet, RoutingPolicy};
 
@@ -28,12 +28,20 @@ impl Geoproximity {
     }
 
     /// The smallest biased distance among the healthy, then among all. Who cannot be located is equally far from everywhere.
-    pub(super) fn choose(&self, candidates: Candidates<'_>, client: &Client<'_>) -> Choice {
+    pub(super) fn choose<T: Trace>(&self, candidates: Candidates<'_>, client: &Client<'_>, trace: &mut T) -> Choice {
         let place = client.place();
         let cost = |member: u16| {
             let Attraction { point, factor } = &self.members[usize::from(member)];
             place.point.as_ref().map_or(0.0, |client| client.distance_km(point) * factor)
         };
+        trace.note(|| {
+            let distance = |&member: &u16| {
+                let point = &self.members[usize::from(member)].point;
+                let km = place.point.as_ref().map(|client| client.distance_km(point));
+                Distance { member, km, biased_km: km.map(|_| cost(member)) }
+            };
+            Note::Distances(self.order.iter().map(distance).collect())
+        });
         Choice::of(least(&self.order, candidates, cost), place.scope)
     }
 }

@@ -2,7 +2,7 @@
 
 use ipnet::IpNet;
 
-use super::{Candidates, Choice, first_usable};
+use super::{Candidates, Choice, Note, Trace, first_usable, trace};
 use crate::geo::{Client, PrefixTable};
 use crate::model::{CidrCollection, ResourceRecordSet, RoutingPolicy};
 
@@ -27,10 +27,14 @@ impl IpBased {
     /// A block matches only when it holds the client's whole prefix (Developer Guide, "IP-based routing"). The longest
     /// that matches decides; when its location has no member here, the default answers. An unhealthy member gives way to
     /// the next shorter block's, then to the default; when all are unhealthy the longest block's answers.
-    pub(super) fn choose(&self, candidates: Candidates<'_>, client: &Client<'_>) -> Choice {
+    pub(super) fn choose<T: Trace>(&self, candidates: Candidates<'_>, client: &Client<'_>, trace: &mut T) -> Choice {
         let hit = self.blocks.lookup(client.address());
         let chain = hit.value.map_or(&[][..], |chain| chain);
         let matching = || chain.iter().filter(|(length, _)| *length <= client.prefix()).map(|&(_, member)| member);
+        trace.note(|| {
+            let block = |&(length, member): &Block| trace::Block { length, matches: length <= client.prefix(), member };
+            Note::Blocks { blocks: chain.iter().map(block).collect(), default: self.default }
+        });
         let served = matching().next().is_some_and(|nearest| nearest.is_some());
         let preferred = matching().filter(move |_| served).flatten().chain(self.default);
         // Neighbouring blocks with one answer share a depth; a prefix that is as short as that matches neither of them, so

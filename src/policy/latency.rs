@@ -1,6 +1,6 @@
 //! Latency routing: the member whose region has the shortest round trip to the client.
 
-use super::{Candidates, Choice, least};
+use super::{Candidates, Choice, Note, RoundTrip, Trace, least};
 use crate::geo::Client;
 use crate::model::{Country, Region, ResourceRecordSet, RoutingPolicy};
 
@@ -27,13 +27,21 @@ impl Latency {
     }
 
     /// The lowest round trip among the healthy, then among all. Who cannot be located has the same round trip to everywhere.
-    pub(super) fn choose(&self, candidates: Candidates<'_>, client: &Client<'_>) -> Choice {
+    pub(super) fn choose<T: Trace>(&self, candidates: Candidates<'_>, client: &Client<'_>, trace: &mut T) -> Choice {
         let trips = client.round_trips();
         let place = self.china.map(|_| client.place());
         let in_china = self.china.filter(|_| place.is_some_and(|place| place.country == Some(CHINA)));
         let cost = |member: u16| {
             if in_china == Some(member) { -1.0 } else { trips.ms_to(self.regions[usize::from(member)]).unwrap_or(0.0) }
         };
+        trace.note(|| {
+            let trip = |&member: &u16| {
+                let region = self.regions[usize::from(member)];
+                let (ms, basis) = (trips.ms_to(region), trips.basis_of(region));
+                RoundTrip { member, region, ms, basis, for_china: in_china == Some(member) }
+            };
+            Note::RoundTrips(self.order.iter().map(trip).collect())
+        });
         Choice::of(least(&self.order, candidates, cost), trips.scope.max(place.map_or(0, |place| place.scope)))
     }
 }

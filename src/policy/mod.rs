@@ -13,12 +13,14 @@ mod geoproximity;
 mod ip_based;
 mod latency;
 mod multivalue;
+mod trace;
 mod weighted;
 
 use arrayvec::ArrayVec;
 
 pub use candidates::{Candidates, FailOpen, UsableBits};
 pub use dice::Dice;
+pub use trace::{Block, Distance, Draw, DrawBy, Note, RoundTrip, Trace, Untraced};
 
 use crate::geo::Client;
 use crate::model::{CidrCollection, ResourceRecordSet, RoutingPolicy};
@@ -58,7 +60,7 @@ pub enum Plan {
 }
 
 /// Which members answer, and how many leading bits of the client's address that depended on (0: on none).
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Choice {
     /// The members, in the order in which they answer; none is NODATA.
     pub members: ArrayVec<u16, MAX_CHOSEN>,
@@ -88,19 +90,31 @@ impl Plan {
         }
     }
 
-    /// Chooses among `candidates` for this client.
-    pub fn choose(&self, candidates: Candidates<'_>, client: &Client<'_>, dice: &mut Dice) -> Choice {
-        match self {
+    /// Chooses among `candidates` for this client, while `trace` looks on.
+    pub fn choose<T: Trace>(
+        &self,
+        candidates: Candidates<'_>,
+        client: &Client<'_>,
+        dice: &mut Dice,
+        trace: &mut T,
+    ) -> Choice {
+        trace.note(|| Note::Candidates {
+            usable: candidates.all().map(|member| candidates.is_usable(member)).collect(),
+            fails_open: candidates.fails_open(),
+        });
+        let choice = match self {
             Plan::Simple => Choice::of(first_usable(0..1, candidates), 0),
-            Plan::Weighted(plan) => plan.choose(candidates, dice),
-            Plan::Latency(plan) => plan.choose(candidates, client),
-            Plan::Failover(plan) => plan.choose(candidates),
-            Plan::Geolocation(plan) => plan.choose(candidates, client),
-            Plan::Geoproximity(plan) => plan.choose(candidates, client),
-            Plan::Multivalue(plan) => plan.choose(candidates, dice),
-            Plan::IpBased(plan) => plan.choose(candidates, client),
+            Plan::Weighted(plan) => plan.choose(candidates, dice, trace),
+            Plan::Latency(plan) => plan.choose(candidates, client, trace),
+            Plan::Failover(plan) => plan.choose(candidates, trace),
+            Plan::Geolocation(plan) => plan.choose(candidates, client, trace),
+            Plan::Geoproximity(plan) => plan.choose(candidates, client, trace),
+            Plan::Multivalue(plan) => plan.choose(candidates, dice, trace),
+            Plan::IpBased(plan) => plan.choose(candidates, client, trace),
             Plan::NotServed => Choice::default(),
-        }
+        };
+        trace.note(|| Note::Chosen(choice.clone()));
+        choice
     }
 }
 

@@ -51,7 +51,7 @@ impl Case {
 
     fn choose(&self, client: &Client<'_>, dice: &mut Dice) -> Choice {
         let candidates = Candidates::new(UsableBits::new(&self.words, 0), 0, self.count);
-        self.plan.choose(candidates, client, dice)
+        self.plan.choose(candidates, client, dice, &mut Untraced)
     }
 
     /// How often each member answered in `draws`.

@@ -23,7 +23,7 @@ pub(crate) use suffix_table::SuffixTable;
 use crate::geo::Client;
 use crate::health::{CheckBits, CheckSlot};
 use crate::model::{HostedZoneId, Name, RecordType, Ttl, WhenAllUnhealthy};
-use crate::policy::{Candidates, Choice, Dice, FailOpen, Plan, UsableBits};
+use crate::policy::{Candidates, Choice, Dice, FailOpen, Plan, Trace, UsableBits};
 
 /// A name in the zone, the empty non-terminals included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -242,8 +242,15 @@ impl Zone {
         }
     }
 
-    /// Lets the group's policy choose.
-    pub fn choose(&self, group: GroupIndex, usable: UsableBits<'_>, client: &Client<'_>, dice: &mut Dice) -> Choice {
+    /// Lets the group's policy choose, while `trace` looks on.
+    pub fn choose<T: Trace>(
+        &self,
+        group: GroupIndex,
+        usable: UsableBits<'_>,
+        client: &Client<'_>,
+        dice: &mut Dice,
+        trace: &mut T,
+    ) -> Choice {
         let group = &self.groups[group.0 as usize];
         let count = u16::try_from(group.members.len()).unwrap_or(u16::MAX);
         let fail_open = match group.when_all_unhealthy {
@@ -252,7 +259,7 @@ impl Zone {
         };
         let candidates = Candidates::new(usable, group.first_bit, count).with_fail_open(fail_open);
         let plan = if group.plan == SIMPLE { &Plan::Simple } else { &self.plans[group.plan as usize] };
-        plan.choose(candidates, client, dice)
+        plan.choose(candidates, client, dice, trace)
     }
 
     /// How long resolvers may remember that a group had nothing to answer, when that may be for its members' health:

@@ -189,33 +189,27 @@ function records({ records: names }) {
   ];
 }
 
-const WIDTH = 640;
-const HEIGHT = 120;
+/** Probes in the plot, as many as the server keeps. */
+const COLUMNS = 60;
 
-/** The last probes: a column each, as high as it took, failures apart by form and sign. */
-function plot({ recent }) {
-  if (!recent?.length) return h("p.quiet", null, "No probe has been seen since the server was started.");
-  const most = Math.max(...recent.map((sample) => sample.total_ms), 0.001);
-  const columns = 60;
-  const step = WIDTH / columns;
-  const first = columns - Math.min(recent.length, columns);
-  const shown = recent.slice(-columns);
-  const failures = shown.filter((sample) => !sample.passed).length;
+/** The last probes: a column each, as high as it took; failures differ by sign, not by colour alone. */
+function plot({ recent, type }) {
+  if (!recent?.length) {
+    return h("p.quiet", null, ["calculated", "manual"].includes(type) ? "It asks nobody." : "No probe has been seen since the server was started.");
+  }
+  const shown = recent.slice(-COLUMNS);
   const sorted = shown.map((sample) => sample.total_ms).sort((one, other) => one - other);
-  const median = sorted[Math.floor(sorted.length / 2)];
-  const words = `The last ${count(shown.length, "probe")}: median ${milliseconds(median)}, slowest ${milliseconds(most)}, ` +
-    (failures ? count(failures, "failure") : "no failure");
+  const most = Math.max(sorted.at(-1), 0.001);
+  const failures = shown.filter((sample) => !sample.passed).length;
+  const words = `The last ${count(shown.length, "probe")}: median ${milliseconds(sorted[Math.floor(sorted.length / 2)])}, ` +
+    `slowest ${milliseconds(sorted.at(-1))}, ${failures ? count(failures, "failure") : "no failure"}`;
+  const column = (sample) => h(`div.column.${sample.passed ? "pass" : "fail"}`,
+    { key: sample.at, title: `${clock(sample.at)}: ${milliseconds(sample.total_ms)}${sample.passed ? "" : ", failed"}` },
+    h("div.rod", { style: { height: `${Math.max(2, (sample.total_ms / most) * 100)}%` } }));
   return h("figure.plot", null,
-    h("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT + 14}`, role: "img", "aria-label": words },
-      h("line.axis", { x1: 0, x2: WIDTH, y1: HEIGHT, y2: HEIGHT }),
-      h("line.grid", { x1: 0, x2: WIDTH, y1: 1, y2: 1 }),
-      shown.map((sample, index) => {
-        const height = Math.max(2, (sample.total_ms / most) * (HEIGHT - 4));
-        const x = (first + index) * step;
-        return h("g", { key: sample.at, class: sample.passed ? "pass" : "fail" },
-          h("title", null, `${clock(sample.at)}: ${milliseconds(sample.total_ms)}${sample.passed ? "" : ", failed"}`),
-          h("rect", { x: x + 1, y: HEIGHT - height, width: step - 2, height, rx: 1 }),
-          !sample.passed && h("path", { d: `M${x + step / 2 - 3} ${HEIGHT + 4}l6 6m0-6l-6 6` }));
-      })),
-    h("figcaption.quiet", null, `${words}. From ${clock(shown[0].at)} to ${clock(shown.at(-1).at)}; the upper line is ${milliseconds(most)}.`));
+    h("div.scale", { "aria-hidden": "true" }, milliseconds(most)),
+    h("div.columns", { role: "img", "aria-label": words },
+      Array.from({ length: COLUMNS - shown.length }, (_, index) => h("div.column", { key: `empty ${index}` })),
+      shown.map(column)),
+    h("figcaption.quiet", null, h("span", null, clock(shown[0].at)), h("span", null, words), h("span", null, clock(shown.at(-1).at))));
 }

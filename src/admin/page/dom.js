@@ -17,6 +17,8 @@ export function h(tag, attributes, ...children) {
     else if (HANDLERS.includes(attribute)) element[attribute] = value;
     else if (attribute === "class") element.setAttribute("class", [...classes, value].join(" ").trim());
     else if (attribute === "value") element.value = value;
+    // The policy forbids the attribute in markup, not the object.
+    else if (attribute === "style") Object.assign(element.style, value);
     else element.setAttribute(attribute, value === true ? "" : value);
   }
   append(element, children);
@@ -68,11 +70,14 @@ function patch(old, wanted) {
     if (old.data !== wanted.data) old.data = wanted.data;
     return;
   }
+  if (old.style.cssText !== wanted.style.cssText) old.style.cssText = wanted.style.cssText;
   for (const { name } of [...old.attributes]) {
+    if (name === "style") continue;
     // Whether something is open is the person's to say.
     if (!wanted.hasAttribute(name) && !(name === "open" && old.nodeName === "DETAILS")) old.removeAttribute(name);
   }
   for (const { name, value } of wanted.attributes) {
+    if (name === "style") continue;
     if (old.getAttribute(name) !== value && !(name === "open" && old.nodeName === "DETAILS")) old.setAttribute(name, value);
   }
   for (const handler of HANDLERS) if (old[handler] !== wanted[handler]) old[handler] = wanted[handler];
