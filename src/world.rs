@@ -225,7 +225,8 @@ impl Catalog {
 
 impl ZoneTable {
     fn build(zones: &[(u32, &ServedZone)]) -> ZoneTable {
-        let hashes: Vec<u32> = zones.iter().map(|(_, served)| served.zone.name_hash()).collect();
+        let hashes = zones.iter().map(|(_, served)| served.zone.name_hash());
+        let hashes: Vec<(u32, u32)> = hashes.zip(0..).collect();
         ZoneTable {
             table: SuffixTable::build(&hashes),
             zones: zones.iter().map(|&(number, _)| number).collect(),

@@ -91,6 +91,15 @@ fn a_wrong_command_line_is_code_2() {
 }
 
 #[test]
+fn the_version_is_for_people_and_for_machines() {
+    let lab = Lab::new(&[]);
+    let version = env!("CARGO_PKG_VERSION");
+    assert!(text(&lab.run(&["version"]).stdout).starts_with(&format!("fiftythree {version} (")));
+    let json: serde_json::Value = serde_json::from_slice(&lab.run(&["version", "--json"]).stdout).unwrap();
+    assert_eq!((&json["version"], &json["system"]), (&version.into(), &std::env::consts::OS.into()));
+}
+
+#[test]
 fn a_server_without_anything_good_refuses_to_start_and_lists_the_faults() {
     let lab = Lab::new(&[("lab.test.toml", &ZONE.replace("ttl = 60", "ttl = 'soon'"))]);
     let output = lab.run(&["serve"]);
@@ -163,6 +172,9 @@ fn a_self_test_tells_a_server_that_answers_from_one_that_does_not() {
     let server = lab.serve();
     let address = server.address.to_string();
     assert!(lab.run(&["query", "--self", "--server", &address]).status.success());
+    let json = lab.run(&["query", "--self", "--server", &address, "--json"]);
+    let json: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
+    assert!(json["server"] == *address && json["query_time_ms"].as_f64().unwrap() > 0.0, "{json}");
     assert!(server.stop().success());
     let output = lab.run(&["query", "--self", "--server", &address, "--timeout", "300ms"]);
     assert_eq!(output.status.code(), Some(1));

@@ -69,6 +69,14 @@ pub struct Choice {
 }
 
 impl Choice {
+    /// The choice of a simple group without health: its one member, whoever asks.
+    pub fn of_one<T: Trace>(trace: &mut T) -> Choice {
+        trace.note(|| Note::Candidates { usable: vec![true], fails_open: true });
+        let choice = Choice::of(Some(0), 0);
+        trace.note(|| Note::Chosen(choice.clone()));
+        choice
+    }
+
     fn of(member: Option<u16>, scope: u8) -> Choice {
         Choice { members: member.into_iter().collect(), scope }
     }

@@ -118,7 +118,7 @@ fn usable(zone: &Zone, owner: &str, unhealthy: &[u32]) -> Vec<bool> {
     let mut question = QueryName::default();
     question.set(&name(owner));
     let Found::Name(node) = zone.find(&question) else { panic!("{owner} is there") };
-    let group = &zone.groups[zone.group(node, RecordType::A).unwrap().0 as usize];
+    let group = &zone.groups[zone.group(node, RecordType::A).and_then(GroupIndex::listed).unwrap()];
     let candidates =
         Candidates::new(UsableBits::new(words, 3), group.first_bit, u16::try_from(group.members.len()).unwrap());
     candidates.all().map(|member| candidates.is_usable(member)).collect()
