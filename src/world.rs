@@ -14,6 +14,7 @@ use crate::geo::{Client, Locator, PrefixTable};
 use crate::health::{CheckBits, CheckSlot};
 use crate::model::{HostedZoneId, Name, Region, Vpc, VpcId};
 use crate::policy::UsableBits;
+use crate::stats::ZoneNumber;
 use crate::zonetree::{Bits, QueryName, SuffixTable, Zone};
 
 /// One immutable snapshot.
@@ -50,6 +51,8 @@ pub struct ServedZone {
 #[derive(Debug)]
 struct Placed {
     zone: Arc<Zone>,
+    /// Where its queries are counted.
+    number: ZoneNumber,
     first_bit: u32,
     /// Whether another zone's name lies below this one's.
     has_zones_below: bool,
@@ -77,6 +80,8 @@ struct ZoneTable {
 pub struct Scene<'w> {
     /// The zone that answers.
     pub zone: &'w Zone,
+    /// Where its queries are counted.
+    pub number: ZoneNumber,
     /// Which of its members may be answered.
     pub usable: UsableBits<'w>,
     /// Whether there may be names below the zone's that are another zone's.
@@ -156,7 +161,7 @@ impl World {
     fn scene_in<'w>(&'w self, placed: &'w Placed, vpc_region: Option<Region>) -> Scene<'w> {
         let usable = UsableBits::new(self.bits.usable(), placed.first_bit);
         let has_zones_below = placed.has_zones_below;
-        Scene { zone: &placed.zone, usable, has_zones_below, vpc_region, locator: &self.locator }
+        Scene { zone: &placed.zone, number: placed.number, usable, has_zones_below, vpc_region, locator: &self.locator }
     }
 }
 
@@ -190,6 +195,13 @@ impl Catalog {
             zones: placed,
             bit_count,
         }
+    }
+
+    /// The same catalog with numbers for the zones' counters; without, all are counted as one.
+    #[must_use]
+    pub fn numbered(mut self, number: impl Fn(&Zone) -> ZoneNumber) -> Catalog {
+        self.zones.iter_mut().for_each(|placed| placed.number = number(&placed.zone));
+        self
     }
 
     /// All zones.
@@ -239,7 +251,12 @@ impl ZoneTable {
 fn place(zone: &Arc<Zone>, above: &HashSet<Name>, next_bit: &mut u32) -> Placed {
     let first_bit = *next_bit;
     *next_bit += zone.bit_count();
-    Placed { zone: Arc::clone(zone), first_bit, has_zones_below: above.contains(zone.name()) }
+    Placed {
+        zone: Arc::clone(zone),
+        number: ZoneNumber::OTHER,
+        first_bit,
+        has_zones_below: above.contains(zone.name()),
+    }
 }
 
 fn ancestors(name: &Name) -> impl Iterator<Item = Name> {

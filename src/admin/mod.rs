@@ -4,6 +4,7 @@
 //! ```text
 //!  GET    /                           the status page
 //!  GET    /healthz                    200 while the process runs
+//!  GET    /metrics                    figures for a Prometheus
 //!  GET    /readyz                     200 once queries are answered, 503 before and while it stops
 //!  GET    /v1/status                  the server at a glance
 //!  GET    /v1/events                  what happens, as server-sent events
@@ -22,6 +23,7 @@ mod connections;
 mod events;
 mod guard;
 mod health;
+mod metrics;
 mod overrides;
 mod page;
 pub mod shapes;
@@ -49,6 +51,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::control::{Base, Event, Feed, LastLoad};
 use crate::health::Moment;
 use crate::model::HealthCheck;
+use crate::stats::Meters;
 
 use connections::Limited;
 use events::Watchers;
@@ -81,6 +84,8 @@ pub struct Door {
     pub started: Moment,
     /// Reads the clock.
     pub now: fn() -> Moment,
+    /// What the workers count.
+    pub meters: Arc<Meters>,
 }
 
 /// What handlers may ask for.
@@ -102,6 +107,7 @@ fn router(door: Door) -> Router {
         .route("/readyz", get(ready))
         .route("/v1/status", get(status::status))
         .route("/v1/events", get(events::watch))
+        .route("/metrics", get(metrics::scrape))
         .route("/v1/health", get(health::report))
         .route("/v1/transitions", get(health::transitions))
         .route("/v1/overrides", get(overrides::list).post(overrides::set).delete(overrides::clear))

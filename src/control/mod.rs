@@ -13,6 +13,7 @@
 
 mod annals;
 mod feed;
+mod figures;
 mod load;
 mod memory;
 mod moments;
@@ -30,7 +31,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::health::{
     Cause, CheckSlot, Generation, Latency, MetricPlan, Moment, News, Observation, OverrideId, Overrides,
-    PastTransition, Pattern, ProbePlan, Status, Tracker, Transition, Wish,
+    PastTransition, Pattern, ProbePlan, Reason, Status, Tracker, Transition, Wish,
 };
 use crate::model::HealthCheckId;
 use crate::store::{AllLines, Keeper};
@@ -38,6 +39,10 @@ use crate::world::{Publisher, Reader, World};
 
 use annals::Annals;
 pub use feed::{Feed, Happening, Since, What};
+use figures::Tallies;
+pub use figures::{
+    CheckFigures, Figures, LATENCY_BOUNDS, LatencyFigures, ReloadFigures, ReloadResult, ServedFigures, Tally,
+};
 pub use load::{Base, LoadOutcome, LoadRequest, Loaded, NoModel, Refused, Summary, load, read_database};
 pub use memory::Memory;
 pub use moments::{parse_rfc3339, rfc3339, rfc3339_milliseconds, span};
@@ -66,6 +71,8 @@ pub enum Event {
     ListOverrides(oneshot::Sender<Vec<OverrideView>>),
     /// Somebody wants to see checks.
     Report(Wanted, oneshot::Sender<Report>),
+    /// Somebody wants figures, of the checks from this one on.
+    Figures(CheckSlot, oneshot::Sender<Figures>),
     /// A second has passed.
     Tick,
     /// The end.
@@ -80,6 +87,8 @@ pub struct Observed {
     pub generation: Generation,
     /// Whether the endpoint did as it should.
     pub observation: Observation,
+    /// What was seen, in one word.
+    pub reason: Reason,
     /// What was seen, in Route 53's words.
     pub status: Box<dyn fmt::Display + Send>,
     /// How long it took.
@@ -165,6 +174,7 @@ pub struct Control {
     moves: Arc<Moves>,
     started: Moment,
     annals: Annals,
+    tallies: Tallies,
     overrides: Overrides,
     /// Those that the tracker knows of.
     steered_by: Vec<OverrideId>,
@@ -207,6 +217,7 @@ impl Control {
             moves: Arc::new(loaded.moves),
             started: at,
             annals,
+            tallies: Tallies::new(&loaded.summary, at),
             steered_by: overrides.active(at).collect(),
             overrides,
             publisher,
@@ -252,6 +263,7 @@ impl Control {
             // Who does not wait for the answer does not need it.
             Event::ListOverrides(answer) => drop(answer.send(self.override_views(at))),
             Event::Report(wanted, answer) => drop(answer.send(self.report(&wanted, at))),
+            Event::Figures(from, answer) => drop(answer.send(self.figures(from))),
             Event::Tick => self.tick(at),
             Event::Stop => {
                 self.remember_all(at);
@@ -274,6 +286,7 @@ impl Control {
             let slots: Vec<CheckSlot> = transitions.iter().map(|transition| transition.slot).collect();
             self.publisher.publish(self.reader.load().with_health(&self.tracker.bits(), &slots));
         }
+        self.tallies.see(observed);
         let news = self.see(observed, at);
         for transition in &transitions {
             if transition.slot != slot {
@@ -357,7 +370,10 @@ impl Control {
         };
         match outcome.result {
             Ok(loaded) => self.apply(*loaded, loading.trigger, at),
-            Err(refused) => self.report_refused(&refused, at),
+            Err(refused) => {
+                self.tallies.refuse();
+                self.report_refused(&refused, at);
+            }
         }
         if let Some(trigger) = loading.again {
             self.begin_load(trigger);
@@ -376,9 +392,13 @@ impl Control {
         (self.base, self.moves) = (base, Arc::new(moves));
         self.tell_probes();
         self.outputs.base.send_replace(self.base.clone());
+        self.tallies.load(&summary, at);
         self.report_loaded(&summary, trigger);
         self.show_loaded(&summary, at);
-        applied.removed.iter().for_each(|slot| self.annals.forget(*slot));
+        for slot in &applied.removed {
+            self.annals.forget(*slot);
+            self.tallies.forget(*slot);
+        }
         for transition in &applied.transitions {
             self.report_transition(transition, &transition.cause.to_string());
         }
@@ -420,6 +440,7 @@ impl Control {
         let records = self.moves.all_of(*slot).len();
         self.outputs.feed.push(*at, What::Turned { check, to: transition.to, why, records });
         self.annals.turn(*slot, past);
+        self.tallies.turn(*slot, transition.to);
     }
 
     fn notice(&self, transition: &Transition, id: HealthCheckId, why: Arc<str>) -> Notice {

@@ -19,6 +19,7 @@ mod history;
 mod machine;
 mod metric;
 mod overrides;
+mod reason;
 mod recent;
 mod tracker;
 mod verdict;
@@ -30,6 +31,7 @@ pub use history::{History, Latency, News, PastTransition, Run};
 pub use machine::{Cause, Children, Machine, MachineState, Thresholds, Turn};
 pub use metric::MetricMachine;
 pub use overrides::{Action, NotGranted, Override, OverrideId, Overrides, Pattern, Wish};
+pub use reason::Reason;
 pub use recent::{Recent, Sample};
 pub use tracker::{
     Applied, Asks, Identity, MetricPlan, Picture, ProbePlan, Question, Recollection, Tracker, Transition,
