@@ -284,7 +284,7 @@ impl Control {
         if !transitions.is_empty() {
             // Answers first, words later; and one world for a check and the calculated checks that turn with it.
             let slots: Vec<CheckSlot> = transitions.iter().map(|transition| transition.slot).collect();
-            self.publisher.publish(self.reader.load().with_health(&self.tracker.bits(), &slots));
+            self.publisher.publish(self.reader.load().with_health(&self.tracker.bits(), &slots, at));
         }
         self.tallies.see(observed);
         let news = self.see(observed, at);
@@ -312,6 +312,10 @@ impl Control {
 
     fn tick(&mut self, at: Moment) {
         self.pass_time(at);
+        let world = self.reader.load();
+        if let Some(world) = world.is_restless().then(|| world.after(&self.tracker.bits(), at)).flatten() {
+            self.publisher.publish(world);
+        }
         if self.outputs.keeper.wants_all() {
             self.remember_all(at);
         }
@@ -387,7 +391,7 @@ impl Control {
         let applied = self.tracker.apply(&base.checks, at);
         // A glob may be about checks that are new.
         let steered = steering::force(&mut self.tracker, &self.overrides, at);
-        let world = self.reader.load().followed_by(catalog, &self.tracker.bits(), Arc::clone(&base.locator));
+        let world = self.reader.load().followed_by(catalog, &self.tracker.bits(), Arc::clone(&base.locator), at);
         self.publisher.publish(world);
         (self.base, self.moves) = (base, Arc::new(moves));
         self.tell_probes();
