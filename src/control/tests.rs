@@ -112,6 +112,8 @@ fn start_at(directory: tempfile::TempDir, at: Moment) -> Result<House, Refused> 
         keeper,
         notices: notices_in,
         reloads: reloads.clone(),
+        feed: Feed::default(),
+        last_load: watch::Sender::default(),
     };
     let (control, reader) = Control::new(loaded, &memory, outputs, at);
     Ok(House { directory, source, control, reader, plans, pending, loads, keeping, notices, reloads, at })
