@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::decode::MIN_PAYLOAD_OCTETS;
 use super::encode::{Frame, encode_answer, encode_fault, udp_limit};
 use super::{Decoded, Request, decode};
-use crate::answer::{ClientSubnet, Dice, Query, QueryName, resolve};
+use crate::answer::{Answer, ClientSubnet, Dice, Query, QueryName, Untraced, resolve_into};
 use crate::stats::{Counted, Family, Stats, Transport, ZoneNumber};
 use crate::world::World;
 
@@ -93,7 +93,8 @@ impl Responder {
                 self.forget_ignored(&mut request);
                 let client_subnet = client_subnet(&request);
                 let query = Query { name: &self.name, record_type, source, client_subnet };
-                let answer = resolve(&query, world, &mut self.dice);
+                let mut answer = Answer::default();
+                resolve_into(&query, world, &mut self.dice, &mut Untraced, &mut answer);
                 let frame = frame(&self.settings, &request, transport);
                 let (zone, response_code) = (answer.zone_number, answer.rcode as u8);
                 let counted = Counted { zone, transport, family, record_type, response_code };
