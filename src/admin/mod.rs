@@ -38,6 +38,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::control::Event;
 use crate::stats::Meters;
+use crate::tap::Taps;
 
 use connections::Limited;
 use shapes::ErrorShape;
@@ -54,6 +55,8 @@ pub struct Door {
     pub ready: watch::Receiver<bool>,
     /// What the workers count.
     pub meters: Arc<Meters>,
+    /// Who is told of queries.
+    pub taps: Taps,
 }
 
 /// Answers requests for as long as it is polled.

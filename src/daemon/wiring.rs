@@ -14,6 +14,7 @@ use crate::health::{Latency, MetricPlan, ProbePlan};
 use crate::model::{EndpointProtocol, HealthCheck, HealthCheckKind};
 use crate::probe::{self, Authorities, Evaluator, Prober, ProberSettings};
 use crate::store::{Fingerprint, Keeper, SettingsSource, Targets, Watcher};
+use crate::tap::Taps;
 
 use super::signals::Hangups;
 use super::webhook;
@@ -125,8 +126,8 @@ impl Wiring {
     }
 
     /// What the side door needs.
-    pub(super) fn door(&self, ready: watch::Receiver<bool>) -> Door {
-        Door { events: self.events.clone(), ready, meters: Arc::clone(&self.base.borrow().meters) }
+    pub(super) fn door(&self, ready: watch::Receiver<bool>, taps: Taps) -> Door {
+        Door { events: self.events.clone(), ready, meters: Arc::clone(&self.base.borrow().meters), taps }
     }
 
     /// How many checks have had no first result.
