@@ -393,7 +393,14 @@ pub(super) const STATE: Keys = Keys {
 
 pub(super) const ADMIN: Keys = Keys {
     what: "`[admin]`",
-    keys: &[optional("listen", Shape::Text, "Address and port; \"off\" for none. Default: \"127.0.0.1:8053\".")],
+    keys: &[
+        optional("listen", Shape::Text, "Address and port; \"off\" for none. Default: \"127.0.0.1:8053\"."),
+        optional(
+            "token_file",
+            Shape::Text,
+            "A file with the token without which nothing is changed over HTTP, relative to this file; none when absent.",
+        ),
+    ],
 };
 
 pub(super) const WEBHOOK: Keys = Keys {
@@ -476,6 +483,17 @@ pub(super) const RECORD_GROUP: Keys = Keys {
             "when_all_unhealthy",
             Shape::Choice(&["all", "none", "last_healthy"]),
             "What is answered when nothing in the group is healthy: all of it, as at Route 53; nothing; or what was healthy last.",
+        ),
+        optional(
+            "failback_delay",
+            // Who waits longer than a day for a healthy record means another one.
+            Shape::Duration(Bounds::seconds(0, 86_400)),
+            "How long a record that recovered has to stay healthy before it is in use again. Default: 0.",
+        ),
+        optional(
+            "slow_start",
+            Shape::Duration(Bounds::seconds(0, 86_400)),
+            "Weighted records: how long the share of one that recovered grows until it has its weight. Default: 0.",
         ),
     ],
 };

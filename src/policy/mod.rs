@@ -18,7 +18,7 @@ mod weighted;
 
 use arrayvec::ArrayVec;
 
-pub use candidates::{Candidates, FailOpen, UsableBits};
+pub use candidates::{Candidates, FailOpen, Overlay, Shares, UsableBits};
 pub use dice::Dice;
 pub use trace::{Block, Distance, Draw, DrawBy, Note, RoundTrip, Trace, Untraced};
 
@@ -126,10 +126,14 @@ impl Plan {
     }
 }
 
-/// The first usable one of `preferred`, who are in the policy's order; when none is usable, simply the first (fail-open).
+/// The first usable one of `preferred`, who are in the policy's order; when none is, the first one in reserve, and when
+/// there is none of those either, simply the first (fail-open).
 fn first_usable(mut preferred: impl Iterator<Item = u16> + Clone, candidates: Candidates<'_>) -> Option<u16> {
-    let nearest = preferred.clone().next().filter(|_| candidates.fails_open());
-    preferred.find(|&member| candidates.is_usable(member)).or(nearest)
+    let (mut in_reserve, nearest) = (preferred.clone(), preferred.clone().next());
+    preferred
+        .find(|&member| candidates.is_usable(member))
+        .or_else(|| in_reserve.find(|&member| candidates.is_in_reserve(member)))
+        .or(nearest.filter(|_| candidates.fails_open()))
 }
 
 /// The usable member with the least cost, ties to the one that comes first in `order`; fail-open like `first_usable`.

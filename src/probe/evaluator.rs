@@ -140,11 +140,6 @@ async fn keep_evaluating(plan: MetricPlan, first: Duration, tools: Arc<Tools>) {
 /// The same that the tests of the whole server use.
 #[cfg(test)]
 #[path = "../../tests/server/prometheus.rs"]
-#[allow(
-    clippy::unwrap_used,
-    clippy::print_stdout,
-    reason = "tests may, and clippy.toml knows them only inside `mod tests`"
-)]
 mod prometheus;
 
 #[cfg(test)]

@@ -9,13 +9,12 @@ use std::ops::Range;
 
 use super::arena::{NewName, Writer, Written};
 use super::query_name::hash_name;
-use super::{
-    Content, Group, GroupIndex, Member, NodeIndex, QueryName, SIMPLE, Span, SuffixTable, Zone, records,
-};
-use crate::health::CheckSlot;
+use super::settle::RuledGroup;
+use super::{Content, Group, GroupIndex, Member, NodeIndex, QueryName, SIMPLE, Span, SuffixTable, Zone, records};
+use crate::health::{CheckSlot, ComebackRules};
 use crate::model::{
-    self, AliasTarget, CidrCollection, HealthCheckId, HostedZone, Name, RecordData, RecordType, ResourceRecordSet,
-    RoutingPolicy, WhenAllUnhealthy,
+    self, AliasTarget, CidrCollection, HealthCheckId, HostedZone, Name, RecordData, RecordGroup, RecordType,
+    ResourceRecordSet, RoutingPolicy,
 };
 use crate::policy::{Candidates, Plan};
 
@@ -29,13 +28,11 @@ impl Zone {
         slot_of: &dyn Fn(&HealthCheckId) -> Option<CheckSlot>,
         collections: &[CidrCollection],
     ) -> Zone {
-        let rules = zone.record_groups.iter();
-        let when_all_unhealthy =
-            rules.map(|group| ((&group.name, group.record_type), group.when_all_unhealthy)).collect();
+        let rules = zone.record_groups.iter().map(|group| ((&group.name, group.record_type), group)).collect();
         let names = Names::of(zone);
         let writer = Writer::with_capacity(names.list.len() * OCTETS_A_NAME);
         let lists = Lists::default();
-        Builder { zone, names, slot_of, collections, when_all_unhealthy, writer, lists }.build()
+        Builder { zone, names, slot_of, collections, rules, writer, lists }.build()
     }
 }
 
@@ -157,6 +154,8 @@ struct Lists {
     plans: Vec<Plan>,
     data: Vec<u8>,
     helpers: Vec<u32>,
+    /// Groups whose records may not come back at once, by number, with their sets.
+    ruled: Vec<(usize, Range<usize>)>,
     /// The targets of CNAMEs in the zone, by member.
     cnames: Vec<(usize, Name)>,
 }
@@ -166,7 +165,7 @@ struct Builder<'m> {
     names: Names<'m>,
     slot_of: &'m dyn Fn(&HealthCheckId) -> Option<CheckSlot>,
     collections: &'m [CidrCollection],
-    when_all_unhealthy: HashMap<(&'m Name, RecordType), WhenAllUnhealthy>,
+    rules: HashMap<(&'m Name, RecordType), &'m RecordGroup>,
     writer: Writer,
     lists: Lists,
 }
@@ -193,6 +192,7 @@ impl Builder<'_> {
         note_least_ttls(&order, &mut lists.groups, &lists.members, &plain_ttl);
         let settle_order = with_health(order, &lists.groups, &lists.members);
         let bit_count = number_bits(&settle_order, &mut lists.groups);
+        let ruled_groups = self.ruled_groups(&lists);
         let mut checks: Vec<CheckSlot> = lists.members.iter().filter_map(|member| member.check).collect();
         checks.sort_unstable();
         checks.dedup();
@@ -211,6 +211,7 @@ impl Builder<'_> {
             data: lists.data.into(),
             helpers: lists.helpers.iter().map(|&node| places.node(node)).collect(),
             settle_order: settle_order.into(),
+            ruled_groups,
             checks: checks.into(),
             bit_count,
             soa: self.apex_group(RecordType::Soa, &places),
@@ -303,9 +304,9 @@ impl Builder<'_> {
     /// Writes the group of these sets: where it stands if it is plain, else into the lists.
     fn group(&mut self, sets: Range<usize>) -> GroupIndex {
         let first = self.names.sets[sets.start];
-        let when_all_unhealthy = self.when_all_unhealthy.get(&(&first.name, first.record_type)).copied();
+        let rules = self.rules.get(&(&first.name, first.record_type)).copied();
         if sets.len() == 1
-            && when_all_unhealthy.is_none()
+            && rules.is_none()
             && let Some((ttl, values)) = self.plain(first)
         {
             let origin = self.zone.name.wire();
@@ -320,14 +321,38 @@ impl Builder<'_> {
         }
         let group = Group {
             record_type: first.record_type,
-            plan: self.plan(sets),
+            plan: self.plan(sets.clone()),
             members: start..count(self.lists.members.len()),
             first_bit: Candidates::ALWAYS_USABLE,
-            when_all_unhealthy: when_all_unhealthy.unwrap_or_default(),
+            when_all_unhealthy: rules.map_or_else(Default::default, |rules| rules.when_all_unhealthy),
             least_ttl: 0,
         };
+        if rules.is_some() {
+            self.lists.ruled.push((self.lists.groups.len(), sets));
+        }
         self.lists.groups.push(group);
         self.writer.elsewhere(first.record_type, count(self.lists.groups.len() - 1))
+    }
+
+    /// The groups whose records do not come back at once, in the order of their bits.
+    fn ruled_groups(&self, lists: &Lists) -> Box<[RuledGroup]> {
+        let ruled = |(group, sets): &(usize, Range<usize>)| {
+            self.ruled_group(lists.groups[*group].first_bit, &self.names.sets[sets.clone()])
+        };
+        let mut ruled: Vec<RuledGroup> = lists.ruled.iter().filter_map(ruled).collect();
+        ruled.sort_unstable_by_key(|ruled| ruled.first_bit);
+        ruled.into()
+    }
+
+    fn ruled_group(&self, first_bit: u32, sets: &[&ResourceRecordSet]) -> Option<RuledGroup> {
+        let (name, record_type) = (&sets[0].name, sets[0].record_type);
+        let RecordGroup { failback_delay, slow_start, .. } = **self.rules.get(&(name, record_type))?;
+        let rules = ComebackRules { failback_delay, slow_start };
+        if rules.are_none() || first_bit == Candidates::ALWAYS_USABLE {
+            return None;
+        }
+        let set_identifiers = sets.iter().map(|set| set.set_identifier.as_deref().map(Into::into)).collect();
+        Some(RuledGroup { first_bit, rules, name: name.clone(), record_type, set_identifiers })
     }
 
     /// The records of a set that needs nothing beside them.

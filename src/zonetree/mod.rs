@@ -14,6 +14,7 @@ mod compile;
 pub(crate) mod fixture;
 mod query_name;
 mod records;
+mod settle;
 mod suffix_table;
 #[cfg(test)]
 mod tests;
@@ -22,12 +23,14 @@ use std::ops::Range;
 
 pub use query_name::{MalformedName, QueryName};
 pub use records::{Data, Records};
+pub use settle::{Bits, Occasion};
 pub(crate) use suffix_table::SuffixTable;
 
 use arena::Arena;
+use settle::RuledGroup;
 
 use crate::geo::Client;
-use crate::health::{CheckBits, CheckSlot};
+use crate::health::CheckSlot;
 use crate::model::{HostedZoneId, Name, RecordType, Ttl, WhenAllUnhealthy};
 use crate::policy::{Candidates, Choice, Dice, FailOpen, Plan, Trace, UsableBits};
 
@@ -75,6 +78,8 @@ pub struct Zone {
     helpers: Box<[NodeIndex]>,
     /// Groups with health in them, by number, each after the groups its aliases point to.
     settle_order: Box<[u32]>,
+    /// Groups whose records do not come back at once, by their first bits.
+    ruled_groups: Box<[RuledGroup]>,
     /// The checks that any member asks for, sorted, each once.
     checks: Box<[CheckSlot]>,
     bit_count: u32,
@@ -316,88 +321,10 @@ impl Zone {
     fn member(&self, group: &Group, member: u16) -> &Member {
         &self.members[group.members.start as usize + usize::from(member)]
     }
-
-    /// Turns the checks' verdicts into bits, `bit_count` of them from `first` on: each group after the ones its aliases
-    /// point to (Developer Guide, "How Amazon Route 53 chooses records when health checking is configured" and "How
-    /// health checks work in complex configurations").
-    pub fn settle(&self, checks: &CheckBits, bits: &mut Bits, first: u32) {
-        for &group in &self.settle_order {
-            let group = &self.groups[group as usize];
-            for (bit, member) in (first + group.first_bit..).zip(group.members.clone()) {
-                let settled = UsableBits::new(&bits.healthy, first);
-                let healthy = self.is_healthy(&self.members[member as usize], checks, settled);
-                set(&mut bits.healthy, bit, healthy);
-            }
-            let range = first + group.first_bit..first + group.first_bit + group.members.end - group.members.start;
-            let keeps = group.when_all_unhealthy == WhenAllUnhealthy::LastHealthy;
-            if !keeps || range.clone().any(|bit| is_set(&bits.healthy, bit)) {
-                range.for_each(|bit| set(&mut bits.usable, bit, is_set(&bits.healthy, bit)));
-            }
-        }
-    }
-
-    /// A check of its own and an evaluated target must both be healthy; no check is healthy.
-    fn is_healthy(&self, member: &Member, checks: &CheckBits, settled: UsableBits<'_>) -> bool {
-        if member.check.is_some_and(|slot| !checks.is_healthy(slot)) {
-            return false;
-        }
-        match member.content {
-            Content::Alias { evaluate_target_health: true, target } => {
-                target.is_some_and(|target| self.any_healthy(target, settled))
-            }
-            Content::Alias { evaluate_target_health: false, target } => target.is_some(),
-            Content::Leaf { .. } | Content::Cname { .. } => true,
-        }
-    }
-
-    fn any_healthy(&self, group: GroupIndex, settled: UsableBits<'_>) -> bool {
-        let Some(number) = group.listed() else { return true };
-        let group = &self.groups[number];
-        let mut bits = (group.first_bit..).take(group.members.len());
-        group.first_bit == Candidates::ALWAYS_USABLE || bits.any(|bit| settled.is_usable(bit))
-    }
 }
 
 impl Group {
     fn member_range(&self) -> Range<usize> {
         self.members.start as usize..self.members.end as usize
     }
-}
-
-/// Two bits a member, settled for all zones of a world.
-#[derive(Clone, Debug, Default)]
-pub struct Bits {
-    /// What health says; aliases look here.
-    healthy: Box<[u64]>,
-    /// What policies read: the same, but where a group keeps the picture of when something in it was healthy.
-    usable: Box<[u64]>,
-}
-
-impl Bits {
-    /// `count` bits, all unset.
-    pub fn new(count: u32) -> Bits {
-        let words = vec![0; count.div_ceil(64) as usize].into_boxed_slice();
-        Bits { healthy: words.clone(), usable: words }
-    }
-
-    /// The bits that policies read.
-    pub fn usable(&self) -> &[u64] {
-        &self.usable
-    }
-
-    /// Takes over `count` usable bits from other bits, where they began at `other_first`.
-    pub fn carry(&mut self, first: u32, other: &Bits, other_first: u32, count: u32) {
-        for bit in 0..count {
-            set(&mut self.usable, first + bit, is_set(&other.usable, other_first + bit));
-        }
-    }
-}
-
-fn is_set(words: &[u64], bit: u32) -> bool {
-    words[bit as usize / 64] >> (bit % 64) & 1 == 1
-}
-
-fn set(words: &mut [u64], bit: u32, value: bool) {
-    let word = &mut words[bit as usize / 64];
-    *word = *word & !(1 << (bit % 64)) | u64::from(value) << (bit % 64);
 }

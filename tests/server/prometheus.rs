@@ -1,4 +1,5 @@
 //! A real Prometheus, for whoever has one installed: Debian's package `prometheus`.
+#![allow(clippy::unwrap_used, clippy::print_stdout)] // a test may fail so, and says what it could not test
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
