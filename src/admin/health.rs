@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Deserialize;
 
-use crate::control::{self, CheckReport, Event, Report, rfc3339};
+use crate::control::{self, CheckReport, Event, Report, rfc3339, rfc3339_milliseconds};
 use crate::health::{Action, Asks, Cause, CheckSlot, Latency, Moment, Observation, Override, Pattern, Run, Status};
 use crate::model::{EndpointCheck, EndpointProtocol, EndpointTarget};
 
@@ -61,8 +61,8 @@ fn health(reports: &[Report], with_history: bool) -> HealthShape {
     checks.sort_unstable_by(|one, other| one.name.cmp(&other.name));
     let first = reports.first().expect("there is a picture, if only of nothing");
     HealthShape {
-        now: rfc3339(first.at),
-        started: rfc3339(first.started),
+        now: rfc3339_milliseconds(first.at),
+        started: rfc3339_milliseconds(first.started),
         checks,
         overrides: first.overrides.iter().map(overrides::shape).collect(),
     }
@@ -76,7 +76,7 @@ fn shape(report: &Report, check: &CheckReport, with_history: bool) -> CheckShape
         kind: kind(&picture.asks).to_owned(),
         endpoint: asked(&picture.asks),
         status: status(picture.verdict),
-        since: rfc3339(check.since()),
+        since: rfc3339_milliseconds(check.since()),
         without_overrides: status(picture.unforced),
         waiting: picture.waiting,
         disabled: picture.disabled,
@@ -91,7 +91,11 @@ fn shape(report: &Report, check: &CheckReport, with_history: bool) -> CheckShape
     if with_history {
         let transitions = check.history.transitions().rev();
         shape.transitions = transitions
-            .map(|past| TransitionShape { at: rfc3339(past.at), to: status(past.to), why: past.why.to_string() })
+            .map(|past| TransitionShape {
+                at: rfc3339_milliseconds(past.at),
+                to: status(past.to),
+                why: past.why.to_string(),
+            })
             .collect();
         shape.results = check.history.runs().rev().map(results).collect();
     }
@@ -169,7 +173,7 @@ fn held(known: &Override) -> HeldShape {
 fn last_result(run: &Run, started: Moment) -> ResultShape {
     let Latency { connect, first_byte, total } = run.latency;
     ResultShape {
-        at: rfc3339(run.last),
+        at: rfc3339_milliseconds(run.last),
         passed: run.observation == Observation::Pass,
         missing: run.observation == Observation::Missing,
         status: run.status.to_string(),
@@ -195,18 +199,18 @@ fn next(report: &Report, check: &CheckReport) -> Option<NextShape> {
     let more = u32::from(results_needed.saturating_sub(1));
     let turned = picture.observed.turned();
     Some(NextShape {
-        probe_at: probe_at.map(rfc3339),
+        probe_at: probe_at.map(rfc3339_milliseconds),
         results_needed,
         passes: turned == Status::Healthy,
         then: status(if picture.inverted { turned.turned() } else { turned }),
-        earliest: rfc3339(Moment(probe_at.unwrap_or(report.at).0 + interval * more)),
+        earliest: rfc3339_milliseconds(Moment(probe_at.unwrap_or(report.at).0 + interval * more)),
     })
 }
 
 fn results(run: &Run) -> ResultsShape {
     ResultsShape {
-        first: rfc3339(run.first),
-        last: rfc3339(run.last),
+        first: rfc3339_milliseconds(run.first),
+        last: rfc3339_milliseconds(run.last),
         count: run.results,
         passed: run.observation == Observation::Pass,
         status: run.status.to_string(),

@@ -1,6 +1,6 @@
 //! What the JSON API takes and gives, as its clients see it. Its own shapes: the model may change without them.
 //!
-//! Moments are RFC 3339 in UTC.
+//! Moments are RFC 3339 in UTC; those of what was seen have milliseconds.
 
 use serde::{Deserialize, Serialize};
 

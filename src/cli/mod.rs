@@ -1,9 +1,10 @@
 //! The command line: what a person types, and what they read.
 //!
 //! `serve` runs the server, `check` finds faults before they are served, `query` asks as `dig` does, `health` shows what the
-//! server believes, `override` steers.
+//! server believes, `override` steers, `demo` lets anyone watch a failover.
 
 mod check;
+mod demo;
 mod health;
 mod logging;
 mod overrides;
@@ -51,6 +52,7 @@ enum Command {
     Query(query::QueryArguments),
     Health(health::HealthArguments),
     Override(overrides::OverrideArguments),
+    Demo(demo::DemoArguments),
     /// Print the version and what it was built for
     Version,
 }
@@ -63,6 +65,7 @@ pub fn run() -> ExitCode {
         Command::Query(arguments) => query::run(&arguments),
         Command::Health(arguments) => health::run(&arguments),
         Command::Override(arguments) => overrides::run(arguments),
+        Command::Demo(arguments) => demo::run(arguments),
         Command::Version => Ok(version::run()),
     };
     outcome.unwrap_or_else(|error| {
@@ -114,6 +117,8 @@ mod tests {
             "fiftythree override list --json",
             "fiftythree health",
             "fiftythree health app-* --watch --json --admin 127.0.0.1:8053",
+            "fiftythree demo backend",
+            "fiftythree demo backend --listen [::1]:0 --name blue --body hello --status 204 --delay 300ms --json",
             "fiftythree version",
         ];
         for line in usual {
@@ -135,6 +140,9 @@ mod tests {
             "fiftythree override set app-blue sideways",
             "fiftythree override set app-blue down --for 30m --until 22:00",
             "fiftythree override set app-blue down --for soon",
+            "fiftythree demo backend --status 199",
+            "fiftythree demo backend --name ü",
+            "fiftythree demo backend --delay soon",
             "fiftythree serve --listen localhost",
             "fiftythree serve --log-format yaml",
         ];

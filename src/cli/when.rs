@@ -1,4 +1,4 @@
-//! Moments as people type them: `22:00`, `2026-03-01 22:00`, RFC 3339; and spans: `30m`, `1h30m`.
+//! Moments as people type them: `22:00`, `2026-03-01 22:00`, RFC 3339; spans: `30m`, `1h30m`; and durations: `2s`, `500ms`.
 
 use std::time::Duration;
 
@@ -56,6 +56,19 @@ pub(super) fn span(text: &str) -> Result<Duration, String> {
     }
     let span = Duration::from_secs(seconds);
     if span.is_zero() || span > LONGEST { Err(wrong()) } else { Ok(span) }
+}
+
+/// Seconds or milliseconds, also none: `2s`, `0.5s`, `500ms`, `0`.
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
+    let wrong = || "write seconds or milliseconds, such as 2s, 0.5s or 500ms".to_owned();
+    let (digits, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len()));
+    let number: f64 = digits.parse().map_err(|_| wrong())?;
+    let seconds = match unit {
+        "" | "s" => number,
+        "ms" => number / 1000.0,
+        _ => return Err(wrong()),
+    };
+    Duration::try_from_secs_f64(seconds).map_err(|_| wrong())
 }
 
 #[cfg(test)]

@@ -38,7 +38,7 @@ use crate::world::{Publisher, Reader, World};
 use annals::Annals;
 pub use load::{Base, LoadOutcome, LoadRequest, Loaded, NoModel, Refused, Summary, load, read_database};
 pub use memory::Memory;
-pub use moments::{parse_rfc3339, rfc3339, span};
+pub use moments::{parse_rfc3339, rfc3339, rfc3339_milliseconds, span};
 use moves::Moves;
 pub use report::{CheckReport, Report, Wanted};
 pub use steering::{Answer, NotSteered, OverrideView, Steered};

@@ -1,4 +1,4 @@
-//! Moments as texts: RFC 3339 in UTC, to the second.
+//! Moments as texts: RFC 3339 in UTC.
 
 use std::time::Duration;
 
@@ -6,11 +6,17 @@ use jiff::Timestamp;
 
 use crate::health::Moment;
 
-/// Such as `2026-03-01T22:00:00Z`.
+/// Such as `2026-03-01T22:00:00Z`, to the second: what people set and read in a line.
 pub fn rfc3339(moment: Moment) -> String {
     let seconds = i64::try_from(moment.0.as_secs()).unwrap_or(i64::MAX);
     // Beyond the year 9999 all moments are the last one.
     Timestamp::from_second(seconds).unwrap_or(Timestamp::MAX).to_string()
+}
+
+/// Such as `2026-03-01T22:00:00.128Z`, to the millisecond: what was seen. A failover takes few seconds, so they matter.
+pub fn rfc3339_milliseconds(moment: Moment) -> String {
+    let milliseconds = i64::try_from(moment.0.as_millis()).unwrap_or(i64::MAX);
+    Timestamp::from_millisecond(milliseconds).map_or_else(|_| rfc3339(moment), |moment| format!("{moment:.3}"))
 }
 
 /// A moment with its offset from UTC, since 1970: `2026-03-01T22:00:00Z`, `2026-03-01T22:00:00+01:00`.
@@ -51,6 +57,11 @@ mod tests {
             assert_eq!(parse_rfc3339(text), None, "{text}");
         }
         assert_eq!(rfc3339(Moment(Duration::MAX)).get(..4), Some("9999"));
+        assert_eq!(rfc3339_milliseconds(moment), "2026-03-01T22:00:00.000Z");
+        let later = Moment(moment.0 + Duration::from_micros(128_400));
+        assert_eq!(rfc3339_milliseconds(later), "2026-03-01T22:00:00.128Z");
+        assert_eq!(parse_rfc3339("2026-03-01T22:00:00.128Z"), Some(Moment(moment.0 + Duration::from_millis(128))));
+        assert_eq!(rfc3339_milliseconds(Moment(Duration::MAX)).get(..4), Some("9999"));
     }
 
     #[test]

@@ -25,7 +25,9 @@ use crate::serve::{self, BindError, Bound, ResponderSettings, Serving, TcpLimits
 use crate::store::{self, Fingerprint, Keeper, Keeping, SettingsSource};
 use crate::world::Reader;
 
-use signals::{Hangups, Signals};
+pub(crate) use signals::Signals;
+
+use signals::Hangups;
 use wiring::Wiring;
 
 /// Threads for probes, TCP and the loop that decides. The UDP workers have threads of their own.

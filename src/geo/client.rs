@@ -43,17 +43,16 @@ impl<'w> Client<'w> {
     /// Where the client is. A prefix is located by its first address.
     pub fn place(&self) -> &Place {
         self.place.get_or_init(|| match self.vpc {
-            Some(region) => Place::in_vpc(region),
+            Some(region) => *self.locator.in_vpc(region),
             None => self.locator.locate(self.address),
         })
     }
 
     /// How far the regions are from the client, in time.
     pub fn round_trips(&self) -> RoundTrips<'_> {
-        let latency = self.locator.latency();
         match self.vpc {
-            Some(region) => latency.round_trips_in_vpc(region, self.place()),
-            None => latency.round_trips(self.address, || self.place()),
+            Some(region) => self.locator.round_trips_in_vpc(region),
+            None => self.locator.round_trips(self.address, || self.place()),
         }
     }
 }

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use super::point::point_of;
 use super::{Place, PlaceSource, PrefixTable};
 use crate::model::{Country, LatencyClients, LatencyRow, Region};
 
@@ -63,22 +62,26 @@ impl LatencyTable {
     }
 
     /// The row for a client by its address, else by its place, which is asked for only where it matters.
-    pub(super) fn round_trips<'c>(&'c self, address: IpAddr, place: impl Fn() -> &'c Place) -> RoundTrips<'c> {
+    pub(super) fn round_trips<'c>(
+        &'c self,
+        address: IpAddr,
+        place: impl Fn() -> &'c Place,
+        regions: &'c [Place],
+    ) -> RoundTrips<'c> {
         let hit = self.by_cidr.lookup(address);
-        match hit.value {
-            Some(row) if row.is_complete() => RoundTrips { scope: hit.depth, measured: Some(row), place: None },
-            Some(row) => RoundTrips { scope: hit.depth.max(place().scope), measured: Some(row), place: Some(place()) },
-            None => {
-                let (place, measured) = (place(), self.row_of_place(place()));
-                RoundTrips { scope: hit.depth.max(place.scope), measured, place: Some(place) }
-            }
+        let measured = hit.value;
+        if measured.is_some_and(Measured::is_complete) {
+            return RoundTrips { scope: hit.depth, measured, place: None, regions };
         }
+        let place = place();
+        let measured = measured.or_else(|| self.row_of_place(place));
+        RoundTrips { scope: hit.depth.max(place.scope), measured, place: Some(place), regions }
     }
 
     /// A client of a private zone counts as being in its VPC's region, whatever its address (Developer Guide,
     /// "Latency-based routing" for private hosted zones): only a row about that region is its own.
-    pub(super) fn round_trips_in_vpc<'c>(&'c self, region: Region, place: &'c Place) -> RoundTrips<'c> {
-        RoundTrips { scope: 0, measured: self.by_region.get(&region), place: Some(place) }
+    pub(super) fn round_trips_in_vpc<'c>(&'c self, region: Region, regions: &'c [Place]) -> RoundTrips<'c> {
+        RoundTrips { scope: 0, measured: self.by_region.get(&region), place: Some(&regions[region.index()]), regions }
     }
 
     fn row_of_place(&self, place: &Place) -> Option<&Measured> {
@@ -107,6 +110,8 @@ pub struct RoundTrips<'c> {
     pub scope: u8,
     measured: Option<&'c Measured>,
     place: Option<&'c Place>,
+    /// Where each region is.
+    regions: &'c [Place],
 }
 
 impl RoundTrips<'_> {
@@ -137,7 +142,7 @@ impl RoundTrips<'_> {
     }
 
     fn estimated_ms_to(&self, region: Region) -> Option<f64> {
-        let point = self.place?.point?;
-        Some(estimated_ms(point.distance_km(&point_of(region))))
+        let (client, region) = (self.place?.point?, self.regions[region.index()].point?);
+        Some(estimated_ms(client.distance_km(&region)))
     }
 }

@@ -2,23 +2,36 @@
 
 use std::net::IpAddr;
 
-use super::latency::LatencyTable;
+use super::latency::{LatencyTable, RoundTrips};
 use super::{Database, Place, PlaceSource, PrefixTable};
-use crate::model::{LatencyRow, LocationNetwork};
+use crate::model::{LatencyRow, LocationNetwork, Region};
 
 /// Finds places; immutable. The default knows nothing.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Locator {
     networks: PrefixTable<Place>,
     databases: Vec<Database>,
     latency: LatencyTable,
+    /// The place of the clients of each region's VPCs, which is where the region is, by region.
+    regions: Box<[Place]>,
+}
+
+impl Default for Locator {
+    fn default() -> Locator {
+        Locator::build(&[], Vec::new(), &[])
+    }
 }
 
 impl Locator {
     /// The databases in the order in which they are asked.
     pub fn build(networks: &[LocationNetwork], databases: Vec<Database>, latency: &[LatencyRow]) -> Locator {
         let networks = networks.iter().map(|network| (network.cidr, Place::of_network(network)));
-        Locator { networks: PrefixTable::build(networks), databases, latency: LatencyTable::build(latency) }
+        Locator {
+            networks: PrefixTable::build(networks),
+            databases,
+            latency: LatencyTable::build(latency),
+            regions: Region::all().map(Place::in_vpc).collect(),
+        }
     }
 
     /// The databases, for `PlaceSource::Database` and for reports.
@@ -44,7 +57,18 @@ impl Locator {
         Place { scope, ..Place::default() }
     }
 
-    pub(super) fn latency(&self) -> &LatencyTable {
-        &self.latency
+    /// Where the clients of a region's VPCs are.
+    pub(super) fn in_vpc(&self, region: Region) -> &Place {
+        &self.regions[region.index()]
+    }
+
+    /// The round trips of a client at this address, and at this place, which is asked for only where it matters.
+    pub(super) fn round_trips<'l>(&'l self, address: IpAddr, place: impl Fn() -> &'l Place) -> RoundTrips<'l> {
+        self.latency.round_trips(address, place, &self.regions)
+    }
+
+    /// The round trips of the clients of a region's VPCs.
+    pub(super) fn round_trips_in_vpc(&self, region: Region) -> RoundTrips<'_> {
+        self.latency.round_trips_in_vpc(region, &self.regions)
     }
 }

@@ -1,7 +1,6 @@
 //! Where a client is, as far as anybody knows, and who knew it.
 
 use super::Point;
-use super::point::point_of;
 use crate::model::atlas;
 use crate::model::{Continent, Coordinates, Country, LocationNetwork, Region, Subdivision};
 
@@ -67,8 +66,8 @@ impl Place {
 
     /// With the coordinates, else the region's, else the centre of the subdivision or country.
     pub(super) fn at(self, coordinates: Option<Coordinates>) -> Place {
-        let given = coordinates.map(Point::from).or_else(|| self.region.map(point_of));
-        Place { point: given.or_else(|| self.centre().map(Point::from)), ..self }
+        let given = coordinates.or_else(|| self.region.map(Region::coordinates));
+        Place { point: given.or_else(|| self.centre()).map(Point::from), ..self }
     }
 
     fn centre(&self) -> Option<Coordinates> {

@@ -1,8 +1,6 @@
 //! Points on the globe as unit vectors, and the distance between them.
 
-use std::sync::LazyLock;
-
-use crate::model::{Coordinates, Region};
+use crate::model::Coordinates;
 
 /// The mean radius of the Earth in km (IUGG, R1). The Earth is not a sphere: distances are right to half a percent.
 const EARTH_RADIUS_KM: f64 = 6371.0088;
@@ -48,21 +46,15 @@ impl Point {
     }
 }
 
-/// Where a region is.
-pub(super) fn point_of(region: Region) -> Point {
-    static REGIONS: LazyLock<Box<[Point]>> =
-        LazyLock::new(|| Region::all().map(|region| region.coordinates().into()).collect());
-    REGIONS[region.index()]
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::model::Region;
 
     fn region(name: &str) -> Point {
-        point_of(Region::from_name(name).unwrap())
+        Region::from_name(name).unwrap().coordinates().into()
     }
 
     fn at(latitude: f64, longitude: f64) -> Point {

@@ -106,6 +106,10 @@ mod tests {
     use super::*;
     use std::net::UdpSocket;
 
+    use crate::answer::fixture::{lab, set, world};
+    use crate::serve::{ClientSubnetUse, ResponderSettings};
+    use crate::world::Publisher;
+
     #[test]
     fn a_packet_that_panics_takes_no_other_with_it() {
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
@@ -129,6 +133,35 @@ mod tests {
         for expected in [0, 2, 4] {
             assert_eq!(client.recv(&mut buffer).unwrap(), 1);
             assert_eq!(buffer[0], expected);
+        }
+    }
+
+    /// One round of a worker: many packets in, the world loaded, each answered, all sent.
+    #[test]
+    fn a_round_allocates_nothing() {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        socket.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+        let address = socket.local_addr().unwrap();
+        let client = UdpSocket::bind("127.0.0.1:0").unwrap();
+        client.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+        let (publisher, reader) = Publisher::new(world(&[lab([set("www 60 A 192.0.2.1 | 192.0.2.2")])], &[]));
+        let settings = ResponderSettings { udp_payload_max: 1232, nsid: None, client_subnet: ClientSubnetUse::Use };
+        let (mut batch, mut worlds) = (Batch::new(socket), reader.cached());
+        let (mut responder, mut complaints) = (Responder::new(settings, 1), Complaints::default());
+        let packet = b"\x12\x34\0\0\0\x01\0\0\0\0\0\0\x03www\x03lab\x04test\0\0\x01\0\x01";
+        for world_is_new in [false, false, true, false] {
+            if world_is_new {
+                publisher.publish(world(&[lab([set("www 60 A 192.0.2.1 | 192.0.2.2")])], &[]));
+            }
+            (0..50).for_each(|_| assert_eq!(client.send_to(packet, address).unwrap(), packet.len()));
+            let mut received = 0;
+            let counted = allocation_counter::measure(|| {
+                received = batch.receive(Wait::ForOne).unwrap();
+                answer(&mut batch, received, &mut worlds, &mut responder, &mut complaints);
+            });
+            assert_eq!((received, counted.count_total), (50, 0));
+            let mut buffer = [0; 512];
+            (0..50).for_each(|_| assert!(client.recv(&mut buffer).unwrap() > packet.len()));
         }
     }
 }

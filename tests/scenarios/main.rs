@@ -3,7 +3,8 @@
 //! A scenario is zone text as users write it, then steps: observations of health checks, edits of the zone files, and
 //! queries with what must come back ([`format`] has every key). Each runs twice, on the bytes of DNS messages both times:
 //!
-//! - **pure**: text → config → health tracker → compiled zones → world → responder, with invented time and seeded dice;
+//! - **pure**: text → config → health tracker → compiled zones → world → responder, with invented time and seeded dice; an
+//!   answer that allocates is a failure;
 //! - **through sockets**: the same worlds behind the server's own UDP and TCP sockets on loopback, asked by a client that is
 //!   bound to the source address of the step. Health is published from the same tracker rather than probed: a probe needs
 //!   seconds to make up its mind, and what probing sees has tests of its own.

@@ -178,8 +178,13 @@ impl Line {
     ) -> Result<Vec<u8>, String> {
         match (self, transport) {
             (Line::Pure(responder), _) => {
-                let mut out = vec![0; MAX_TCP_OCTETS];
-                let octets = responder.respond(world, packet, source, transport, &mut out);
+                let (mut out, mut octets) = (vec![0; MAX_TCP_OCTETS], 0);
+                let counted = allocation_counter::measure(|| {
+                    octets = responder.respond(world, packet, source, transport, &mut out);
+                });
+                if counted.count_total > 0 {
+                    return Err(format!("answering allocates, {} times", counted.count_total));
+                }
                 out.truncate(octets);
                 if octets == 0 { Err("silence".to_owned()) } else { Ok(out) }
             }

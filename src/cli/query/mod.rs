@@ -19,8 +19,7 @@ use ipnet::IpNet;
 use crate::config::{Settings, reachable};
 use crate::model::{Name, RecordType};
 
-use super::print;
-use super::settings;
+use super::{print, settings, when};
 use exchange::{Asker, Reply};
 use tally::Tally;
 
@@ -254,16 +253,12 @@ fn parse_type(text: &str) -> Result<Type, String> {
     known.map_err(|_| "write a record type such as A, AAAA, MX, ANY or TYPE65280".to_owned())
 }
 
+/// How long to wait: any duration but none.
 fn parse_duration(text: &str) -> Result<Duration, String> {
-    let wrong = || "write seconds or milliseconds, such as 2s, 0.5s or 500ms".to_owned();
-    let (digits, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len()));
-    let number: f64 = digits.parse().map_err(|_| wrong())?;
-    let seconds = match unit {
-        "" | "s" => number,
-        "ms" => number / 1000.0,
-        _ => return Err(wrong()),
-    };
-    Duration::try_from_secs_f64(seconds).ok().filter(|duration| !duration.is_zero()).ok_or_else(wrong)
+    when::duration(text).and_then(|duration| match duration.is_zero() {
+        true => Err("write more than 0".to_owned()),
+        false => Ok(duration),
+    })
 }
 
 #[cfg(test)]

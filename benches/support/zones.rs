@@ -1,0 +1,113 @@
+//! Zones as text: one that shows every policy with as many members as wanted, and plain ones of any size.
+
+use std::fmt::Write as _;
+
+/// The name of the zone that has everything.
+pub(crate) const ZONE: &str = "bench.test";
+
+/// Every policy under a name of its own, three members each, eight values where there is one record: name and what it shows.
+pub(crate) const POLICIES: [(&str, &str); 12] = [
+    ("www", "simple"),
+    ("www8", "simple, 8 values"),
+    ("weighted", "weighted"),
+    ("failover", "failover"),
+    ("latency", "latency"),
+    ("geolocation", "geolocation"),
+    ("geoproximity", "geoproximity"),
+    ("multivalue", "multivalue"),
+    ("multivalue8", "multivalue, 8 records"),
+    ("cidr", "IP-based"),
+    ("alias", "alias to alias to weighted"),
+    ("tree", "latency over weighted"),
+];
+
+/// Those of them that look where the client is.
+pub(crate) const BY_PLACE: [&str; 5] = ["latency", "geolocation", "geoproximity", "cidr", "tree"];
+
+/// Each policy in a zone with its own name server, and `names` plain addresses `h0`, `h1`… beside them. Every member with a
+/// check has one that a person sets, so that nothing is probed.
+pub(crate) fn every_policy(names: u32) -> String {
+    let mut zone = head(ZONE);
+    zone += "[[cidr_collection]]\nname = 'offices'\nlocations = { one = ['10.0.0.0/8', '192.0.2.0/24'], \
+             two = ['127.0.0.0/8', '198.51.100.0/24'] }\n";
+    zone += &address("www", "", "192.0.2.1");
+    let eight: Vec<String> = (1..=8).map(|host| format!("'192.0.2.{host}'")).collect();
+    let _ = write!(zone, "[[record]]\nname = 'www8'\ntype = 'A'\nttl = 60\nvalues = [{}]\n", eight.join(", "));
+    let members = |zone: &mut String, name: &str, policies: &[&str]| {
+        for (number, policy) in (1..).zip(policies) {
+            let more = format!("set_identifier = 'm{number:03}'\n{policy}\nhealth_check = 'up'\n");
+            *zone += &address(name, &more, &format!("192.0.2.{number}"));
+        }
+    };
+    members(&mut zone, "weighted", &["weight = 10", "weight = 20", "weight = 30"]);
+    members(&mut zone, "failover", &["failover = 'primary'", "failover = 'secondary'"]);
+    let regions = ["region = 'eu-central-1'", "region = 'us-west-2'", "region = 'ap-southeast-1'"];
+    members(&mut zone, "latency", &regions);
+    let areas = [
+        "geolocation = { country = '*' }",
+        "geolocation = { continent = 'EU' }",
+        "geolocation = { country = 'US' }",
+        "geolocation = { country = 'US', subdivision = 'CA' }",
+        "geolocation = { country = 'JP' }",
+    ];
+    members(&mut zone, "geolocation", &areas);
+    let spots = [
+        "geoproximity = { region = 'eu-central-1' }",
+        "geoproximity = { region = 'us-west-2', bias = 10 }",
+        "geoproximity = { coordinates = { latitude = 35.68, longitude = 139.69 } }",
+    ];
+    members(&mut zone, "geoproximity", &spots);
+    members(&mut zone, "multivalue", &["multivalue = true"; 3]);
+    members(&mut zone, "multivalue8", &["multivalue = true"; 8]);
+    let locations = [
+        "cidr = { collection = 'offices', location = '*' }",
+        "cidr = { collection = 'offices', location = 'one' }",
+        "cidr = { collection = 'offices', location = 'two' }",
+    ];
+    members(&mut zone, "cidr", &locations);
+    zone += &alias("alias", "", "alias2");
+    zone += &alias("alias2", "", "weighted");
+    for (number, region) in (1..).zip(regions) {
+        zone += &alias("tree", &format!("set_identifier = 'm{number}'\n{region}\n"), "weighted");
+    }
+    zone += "[[health_check]]\nname = 'up'\ntype = 'manual'\nstatus = 'healthy'\n";
+    zone += &address("*.wild", "", "192.0.2.60");
+    zone += "[[record]]\nname = 'docs'\ntype = 'CNAME'\nttl = 60\nvalues = ['www.bench.test.']\n";
+    zone += "[[record]]\nname = 'child'\ntype = 'NS'\nttl = 60\nvalues = ['ns1.child.bench.test.']\n";
+    zone += &address("ns1.child", "", "192.0.2.70");
+    zone += &plain_names(names);
+    zone
+}
+
+/// A zone of plain addresses alone.
+pub(crate) fn plain(name: &str, names: u32) -> String {
+    head(name) + &plain_names(names)
+}
+
+/// A zone's name, SOA and NS, and the address of its name server: as the peers have them.
+fn head(zone: &str) -> String {
+    format!(
+        "name = '{zone}'\n[[record]]\nname = '@'\ntype = 'SOA'\nttl = 300\n\
+         values = ['ns1.{zone}. host.{zone}. 1 7200 900 1209600 300']\n\
+         [[record]]\nname = '@'\ntype = 'NS'\nttl = 300\nvalues = ['ns1.{zone}.']\n"
+    ) + &address("ns1", "", "192.0.2.1")
+}
+
+fn plain_names(names: u32) -> String {
+    (0..names)
+        .map(|number| {
+            let [_, b, c, d] = number.to_be_bytes();
+            address(&format!("h{number}"), "", &format!("10.{b}.{c}.{d}"))
+        })
+        .collect()
+}
+
+fn address(name: &str, more: &str, value: &str) -> String {
+    format!("[[record]]\nname = '{name}'\ntype = 'A'\nttl = 60\n{more}values = ['{value}']\n")
+}
+
+fn alias(name: &str, more: &str, target: &str) -> String {
+    format!(
+        "[[record]]\nname = '{name}'\ntype = 'A'\n{more}alias = {{ target = '{target}', evaluate_target_health = true }}\n"
+    )
+}
