@@ -4,6 +4,7 @@
 //!  GET    /healthz                    200 while the process runs
 //!  GET    /readyz                     200 once queries are answered, 503 before and while it stops
 //!  GET    /v1/health?name=…&history=1 what is believed of health checks, and why
+//!  GET    /v1/explain?name=…&type=…   why a question is answered as it is: from, subnet, resolver, as_if, seed
 //!  GET    /v1/overrides               what people say of health checks
 //!  POST   /v1/overrides               say it: {"pattern", "action", "reason", "author", "from", "until"}
 //!  DELETE /v1/overrides?pattern=…     take it back
@@ -13,6 +14,7 @@
 //! decides anything: requests become events of the control loop, and its answers become JSON.
 
 mod connections;
+mod explain;
 mod guard;
 mod health;
 mod overrides;
@@ -60,6 +62,7 @@ fn router(door: Door) -> Router {
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
         .route("/v1/health", get(health::report))
+        .route("/v1/explain", get(explain::report))
         .route("/v1/overrides", get(overrides::list).post(overrides::set).delete(overrides::clear))
         .fallback(|| async { refusal(StatusCode::NOT_FOUND, "there is nothing here") })
         .method_not_allowed_fallback(|| async { refusal(StatusCode::METHOD_NOT_ALLOWED, "not by this method") })

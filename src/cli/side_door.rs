@@ -1,7 +1,7 @@
 //! Talking to a running server over its side door.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,6 +29,13 @@ pub(super) struct ServerArguments {
     /// The settings file
     #[arg(short, long, value_name = "FILE")]
     config: Option<PathBuf>,
+}
+
+impl ServerArguments {
+    /// The settings file, when one is named.
+    pub(super) fn config(&self) -> Option<&Path> {
+        self.config.as_deref()
+    }
 }
 
 /// A server's side door.

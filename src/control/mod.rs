@@ -17,6 +17,7 @@ mod memory;
 mod moments;
 mod moves;
 mod report;
+mod stage;
 mod steering;
 #[cfg(test)]
 mod tests;
@@ -41,6 +42,7 @@ pub use memory::Memory;
 pub use moments::{parse_rfc3339, rfc3339, rfc3339_milliseconds, span};
 use moves::Moves;
 pub use report::{CheckReport, Report, Wanted};
+pub use stage::{CheckNow, NotASupposition, Staged, Supposition, suppose};
 pub use steering::{Answer, NotSteered, OverrideView, Steered};
 
 /// How many records a notice names.
@@ -64,6 +66,10 @@ pub enum Event {
     ListOverrides(oneshot::Sender<Vec<OverrideView>>),
     /// Somebody wants to see checks.
     Report(Wanted, oneshot::Sender<Report>),
+    /// Somebody wants to know what is answered, or would be.
+    Stage(Vec<Supposition>, oneshot::Sender<Result<Staged, NotSteered>>),
+    /// Somebody wants to see one check.
+    Check(HealthCheckId, oneshot::Sender<Option<CheckNow>>),
     /// A second has passed.
     Tick,
     /// The end.
@@ -233,6 +239,8 @@ impl Control {
             // Who does not wait for the answer does not need it.
             Event::ListOverrides(answer) => drop(answer.send(self.override_views(at))),
             Event::Report(wanted, answer) => drop(answer.send(self.report(&wanted, at))),
+            Event::Stage(suppositions, answer) => drop(answer.send(self.stage(&suppositions, at))),
+            Event::Check(id, answer) => drop(answer.send(self.check_now(&id, at))),
             Event::Tick => self.tick(at),
             Event::Stop => {
                 self.remember_all(at);

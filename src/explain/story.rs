@@ -22,7 +22,7 @@ pub(super) fn tell(question: &Question, stage: &Stage<'_>) -> Result<Explanation
     let mut name = QueryName::default();
     name.set(&question.name);
     let resolver = question.resolver.to_canonical();
-    let client_subnet = question.client_subnet;
+    let client_subnet = question.client_subnet.filter(|_| stage.uses_client_subnet);
     let query = Query { name: &name, record_type: question.record_type.code(), source: resolver, client_subnet };
     let mut recorder = Recorder::default();
     let answer = resolve_traced(&query, stage.world, &mut Dice::seeded(question.seed), &mut recorder);
@@ -160,6 +160,9 @@ impl<'s> Story<'s> {
         let vpc = self.stage.world.vpc_of(self.question.resolver.to_canonical());
         let is_private = place.source == PlaceSource::Vpc;
         let given_by = match (is_private, self.question.client_subnet) {
+            (_, Some(_)) if !self.stage.uses_client_subnet => {
+                "the resolver's address, as the settings ignore client subnets"
+            }
             (true, Some(_)) => "the resolver's address; in a private zone the client subnet is ignored",
             (false, Some(_)) => "the client subnet in the query",
             (_, None) => "the resolver's address, as there is no client subnet",
@@ -349,7 +352,8 @@ impl<'s> Story<'s> {
 
     fn scope_why(&self, scope: u8) -> String {
         let is_sent = match self.question.client_subnet {
-            Some(_) => "",
+            Some(_) if self.stage.uses_client_subnet => "",
+            Some(_) => "; not sent, as the settings ignore client subnets",
             None => "; not sent, as the query has no client subnet",
         };
         if self.scene.zone.is_private() {
