@@ -91,6 +91,15 @@ fn a_wrong_command_line_is_code_2() {
 }
 
 #[test]
+fn the_version_is_for_people_and_for_machines() {
+    let lab = Lab::new(&[]);
+    let version = env!("CARGO_PKG_VERSION");
+    assert!(text(&lab.run(&["version"]).stdout).starts_with(&format!("fiftythree {version} (")));
+    let json: serde_json::Value = serde_json::from_slice(&lab.run(&["version", "--json"]).stdout).unwrap();
+    assert_eq!((&json["version"], &json["system"]), (&version.into(), &std::env::consts::OS.into()));
+}
+
+#[test]
 fn a_server_without_anything_good_refuses_to_start_and_lists_the_faults() {
     let lab = Lab::new(&[("lab.test.toml", &ZONE.replace("ttl = 60", "ttl = 'soon'"))]);
     let output = lab.run(&["serve"]);
@@ -163,6 +172,9 @@ fn a_self_test_tells_a_server_that_answers_from_one_that_does_not() {
     let server = lab.serve();
     let address = server.address.to_string();
     assert!(lab.run(&["query", "--self", "--server", &address]).status.success());
+    let json = lab.run(&["query", "--self", "--server", &address, "--json"]);
+    let json: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
+    assert!(json["server"] == *address && json["query_time_ms"].as_f64().unwrap() > 0.0, "{json}");
     assert!(server.stop().success());
     let output = lab.run(&["query", "--self", "--server", &address, "--timeout", "300ms"]);
     assert_eq!(output.status.code(), Some(1));
@@ -213,6 +225,7 @@ values = ['192.0.2.12']
 [[health_check]]
 name = 'blue'
 type = 'manual'
+status = 'healthy'
 ";
 
 #[test]
@@ -221,7 +234,7 @@ fn explain_shows_the_tree_of_reasons_from_files() {
     let expected = "\
 app.lab.test. A  asked by 192.0.2.7
 ├─ as if    blue=down
-├─ seen     files, with every health check healthy unless supposed otherwise
+├─ seen     files, where health checks are healthy unless --as-if or their file says otherwise
 ├─ zone     lab.test., the most specific public zone
 ├─ client   192.0.2.7/32: the resolver's address, as there is no client subnet
 │  └─ place    nobody knows where this is
@@ -280,7 +293,7 @@ fn explain_asks_the_running_server_and_knows_its_health() {
     let lab = Lab::new(&[("lab.test.toml", FAILOVER)]);
     let server = lab.serve();
     let explain = |arguments: &[&str]| {
-        let admin = server.admin.to_string();
+        let admin = server.admin();
         let output = lab.run(&[&["explain", "app.lab.test", "--admin", &admin, "--json"], arguments].concat());
         assert!(output.status.success(), "{}", text(&output.stderr));
         serde_json::from_slice::<serde_json::Value>(&output.stdout).unwrap()
@@ -289,7 +302,7 @@ fn explain_asks_the_running_server_and_knows_its_health() {
     let well = explain(&[]);
     assert_eq!(address(&well), "192.0.2.11");
     assert_eq!(address(&explain(&["--as-if", "blue=down"])), "192.0.2.12");
-    let admin = server.admin.to_string();
+    let admin = server.admin();
     let held =
         lab.run(&["override", "set", "blue", "down", "--reason", "update", "--author", "ada", "--admin", &admin]);
     assert!(held.status.success(), "{}", text(&held.stderr));
@@ -300,4 +313,27 @@ fn explain_asks_the_running_server_and_knows_its_health() {
     assert_eq!((&blue["set_identifier"], &blue["verdict"]), (&"blue".into(), &"unhealthy".into()));
     assert!(blue["check"]["held"].as_str().unwrap().contains("held down by ada"), "{blue}");
     assert_eq!(address(&explain(&["--as-if", "blue=up"])), "192.0.2.11");
+}
+
+/// What the documents show is what is printed: every `$ fiftythree … --zone-file zones/ …` is run where the repository's
+/// files are.
+#[test]
+fn transcripts_in_the_documents_are_what_is_printed() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let document = std::fs::read_to_string(root.join("docs/explain.md")).unwrap();
+    let mut shown = 0;
+    for block in document.split("```console\n").skip(1) {
+        let (command, rest) = block.strip_prefix("$ fiftythree ").unwrap().split_once('\n').unwrap();
+        let expected = rest.split("```").next().unwrap();
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_fiftythree"))
+            .args(command.split(' '))
+            .current_dir(root)
+            .env_remove("COLUMNS")
+            .env("FIFTYTHREE_CONFIG", "config/fiftythree.toml")
+            .output()
+            .unwrap();
+        assert_eq!(text(&output.stdout), expected, "{command}: {}", text(&output.stderr));
+        shown += 1;
+    }
+    assert!(shown > 0);
 }

@@ -86,13 +86,17 @@ fn people_turn_an_answer_see_why_and_turn_it_back() {
     let error = text(&unknown.stderr);
     assert!(error.contains("no health check is called `app-bleu`") && error.contains("app-blue, app-green"), "{error}");
 
-    assert!(steer(&lab, &server, &["clear", "app-blue"]).status.success());
+    let cleared = steer(&lab, &server, &["clear", "app-blue", "--json"]);
+    let cleared: serde_json::Value = serde_json::from_slice(&cleared.stdout).unwrap();
+    assert_eq!((&cleared["overrides"][0]["pattern"], &cleared["replaced"]), (&"app-blue".into(), &false.into()));
     assert_eq!(answer(&server), [PRIMARY]);
     assert_eq!(steer(&lab, &server, &["clear", "app-blue"]).status.code(), Some(1));
     assert!(text(&steer(&lab, &server, &["list"]).stdout).contains("no overrides"));
 
     // It ends by itself.
-    assert!(steer(&lab, &server, &["set", "*-blue", "down", "--for", "2s"]).status.success());
+    let set = steer(&lab, &server, &["set", "*-blue", "down", "--for", "2s", "--json"]);
+    let set: serde_json::Value = serde_json::from_slice(&set.stdout).unwrap();
+    assert_eq!(set["overrides"][0]["checks"], serde_json::json!(["app-blue"]));
     assert_eq!(answer(&server), [SECONDARY]);
     server.wait_for_answer("app.lab.test.", &[PRIMARY]);
     server.wait_for_log("override of *-blue has ended");

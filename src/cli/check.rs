@@ -11,7 +11,7 @@ use crate::config::{self, Configuration, Fault, Settings, SourceFile, Style};
 use crate::control::read_database;
 use crate::store::{Overrides, SettingsSource, read_zone_files, read_zone_list};
 
-use super::{print, print_error, settings};
+use super::{print, print_error, print_json, settings};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -55,7 +55,7 @@ pub(super) fn run(arguments: &CheckArguments) -> anyhow::Result<ExitCode> {
     let source = SettingsSource { file: settings::locate(arguments.config.as_deref())?, overrides };
     let findings = find(&source, &arguments.files);
     if arguments.json {
-        print(&(serde_json::to_string_pretty(&findings.json())? + "\n"));
+        print_json(&findings.json())?;
     } else {
         let style = if std::io::stderr().is_terminal() { Style::Coloured } else { Style::Plain };
         print_error(&config::render(&findings.faults, &findings.sources, style));

@@ -1,13 +1,16 @@
 //! The command line: what a person types, and what they read.
 //!
-//! `serve` runs the server, `check` finds faults before they are served, `query` asks as `dig` does, `health` shows what the
-//! server believes, `override` steers, `demo` lets anyone watch a failover.
+//! `serve` runs the server, `check` finds faults before they are served, `query` asks as `dig` does, `explain` says why,
+//! `health` shows what the server believes, `override` steers, `demo` lets anyone watch a failover; `man` and `completion` print what the others are called
+//! with.
 
 mod check;
+mod completion;
 mod demo;
 mod explain;
 mod health;
 mod logging;
+mod manual;
 mod overrides;
 mod paint;
 mod query;
@@ -23,6 +26,7 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use serde::Serialize;
 
 const ABOUT: &str = "\
 An authoritative DNS server that routes like Amazon Route 53.
@@ -31,7 +35,7 @@ Zones are TOML files. Records have Route 53's routing policies (simple, weighted
 geoproximity, multivalue, IP-based) and its health checks; an answer changes within seconds of a check.";
 
 const EXAMPLES: &str = "\
-Try it:
+Examples:
   fiftythree serve                                  as ./config/fiftythree.toml says
   fiftythree query www.lab.test                     in another terminal
   fiftythree query weighted.lab.test --count 100    which answers, how often
@@ -39,7 +43,9 @@ Try it:
   fiftythree check                                  every fault in settings and zones
   fiftythree health                                 what the server believes, and why
 
-Settings are looked for as --config, $FIFTYTHREE_CONFIG, ./config/fiftythree.toml, /etc/fiftythree/fiftythree.toml.";
+Settings are looked for as --config, $FIFTYTHREE_CONFIG, ./config/fiftythree.toml, /etc/fiftythree/fiftythree.toml.
+
+Exit code: 0 when it is done; 1 when it is not; 2 for a wrong command line.";
 
 /// All of the command line.
 #[derive(Debug, Parser)]
@@ -59,8 +65,10 @@ enum Command {
     Health(health::HealthArguments),
     Override(overrides::OverrideArguments),
     Demo(demo::DemoArguments),
-    /// Print the version and what it was built for
-    Version,
+    Completion(completion::CompletionArguments),
+    #[command(name = "man")]
+    Manual(manual::ManualArguments),
+    Version(version::VersionArguments),
 }
 
 /// Does what the command line says. A wrong one ends the process with code 2, as usual.
@@ -73,12 +81,35 @@ pub fn run() -> ExitCode {
         Command::Health(arguments) => health::run(&arguments),
         Command::Override(arguments) => overrides::run(arguments),
         Command::Demo(arguments) => demo::run(arguments),
-        Command::Version => Ok(version::run()),
+        Command::Completion(arguments) => Ok(completion::run(&arguments)),
+        Command::Manual(arguments) => manual::run(&arguments),
+        Command::Version(arguments) => version::run(&arguments),
     };
     outcome.unwrap_or_else(|error| {
         print_error(&format!("error: {error:#}\n"));
         ExitCode::FAILURE
     })
+}
+
+/// For whom results are printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    /// For people.
+    Text,
+    /// For machines: `--json`.
+    Json,
+}
+
+impl From<bool> for Form {
+    fn from(json: bool) -> Form {
+        if json { Form::Json } else { Form::Text }
+    }
+}
+
+/// Writes a result for machines.
+fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
+    print(&(serde_json::to_string_pretty(value)? + "\n"));
+    Ok(())
 }
 
 /// Writes to standard output. A reader that has gone away (`| head`) is no fault.
@@ -120,7 +151,8 @@ mod tests {
             "fiftythree query --self",
             "fiftythree override set app-blue down --reason update --until 22:00 --author ada",
             "fiftythree override set app-* up --for 30m --from 21:00 --admin 127.0.0.1:8053",
-            "fiftythree override clear app-blue",
+            "fiftythree override set app-blue down --json",
+            "fiftythree override clear app-blue --json",
             "fiftythree override list --json",
             "fiftythree explain app.lab.test",
             "fiftythree explain app.lab.test AAAA --from 192.0.2.7 --resolver 192.0.2.53 --as-if blue=down --as-if eu-*=up --seed 1 --json",
@@ -129,11 +161,80 @@ mod tests {
             "fiftythree health app-* --watch --json --admin 127.0.0.1:8053",
             "fiftythree demo backend",
             "fiftythree demo backend --listen [::1]:0 --name blue --body hello --status 204 --delay 300ms --json",
-            "fiftythree version",
+            "fiftythree completion zsh",
+            "fiftythree man",
+            "fiftythree man override set",
+            "fiftythree man --directory man1",
+            "fiftythree version --json",
         ];
         for line in usual {
             assert!(parse(line).is_ok(), "{line}: {}", parse(line).unwrap_err());
         }
+    }
+
+    /// Commands without `--json`, and why.
+    const NO_JSON: [(&str, &str); 3] = [
+        ("fiftythree serve", "its log is JSON by --log-format"),
+        ("fiftythree completion", "prints a script"),
+        ("fiftythree man", "prints a page"),
+    ];
+
+    #[test]
+    fn every_command_shows_examples_says_its_exit_codes_and_prints_json() {
+        let mut program = Arguments::command();
+        program.build();
+        let mut faults = Vec::new();
+        for (path, command) in leaves("fiftythree", &program) {
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            let examples: Vec<String> = examples(&help).collect();
+            if !examples.iter().any(|example| example.starts_with(&path)) {
+                faults.push(format!("{path}: no example below `Examples:`"));
+            }
+            for example in &examples {
+                if let Err(error) = Arguments::try_parse_from(words(example)) {
+                    faults.push(format!("{path}: the example `{example}` is no command line: {error}"));
+                }
+            }
+            if !help.contains("\n\nExit code: 0") {
+                faults.push(format!("{path}: no `Exit code: 0 …` in a paragraph of its own"));
+            }
+            let has_json = command.get_arguments().any(|argument| argument.get_long() == Some("json"));
+            if has_json == NO_JSON.iter().any(|(without, _)| *without == path) {
+                faults.push(format!("{path}: either it has --json or it is excused"));
+            }
+        }
+        assert!(faults.is_empty(), "{}", faults.join("\n"));
+    }
+
+    /// The commands that do something, with all their words.
+    fn leaves<'c>(path: &str, command: &'c clap::Command) -> Vec<(String, &'c clap::Command)> {
+        let below = command.get_subcommands().filter(|below| below.get_name() != "help" && !below.is_hide_set());
+        let leaves: Vec<_> = below.flat_map(|below| leaves(&format!("{path} {}", below.get_name()), below)).collect();
+        if leaves.is_empty() { vec![(path.to_owned(), command)] } else { leaves }
+    }
+
+    /// The commands in a help text, without what follows them: an explanation after two spaces, a pipe, a redirection.
+    fn examples(help: &str) -> impl Iterator<Item = String> {
+        let listing =
+            help.split_once("Examples:\n").map_or("", |(_, rest)| rest.split("\n\n").next().unwrap_or_default());
+        let commands =
+            listing.lines().filter_map(|line| line.strip_prefix("  ").filter(|line| line.starts_with("fiftythree")));
+        commands
+            .map(|line| ["  ", " | ", " > "].iter().fold(line, |line, end| line.split(end).next().unwrap()).to_owned())
+    }
+
+    /// As a shell splits a line, quotes of both kinds included.
+    fn words(line: &str) -> Vec<String> {
+        let (mut words, mut quote) = (vec![String::new()], None);
+        for c in line.chars() {
+            match (quote, c) {
+                (Some(open), _) if c == open => quote = None,
+                (None, '"' | '\'') => quote = Some(c),
+                (None, ' ') => words.push(String::new()),
+                _ => words.last_mut().unwrap().push(c),
+            }
+        }
+        words
     }
 
     #[test]
@@ -157,6 +258,9 @@ mod tests {
             "fiftythree explain a.test NOTYPE",
             "fiftythree explain a.test --as-if blue",
             "fiftythree explain a.test --from here",
+            "fiftythree completion",
+            "fiftythree completion cobol",
+            "fiftythree man query --directory man1",
             "fiftythree serve --listen localhost",
             "fiftythree serve --log-format yaml",
         ];

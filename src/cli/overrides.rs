@@ -9,7 +9,7 @@ use jiff::{Timestamp, Zoned};
 use crate::admin::shapes::{ActionShape, OverrideShape, OverridesShape, SteeredShape, WishShape};
 
 use super::side_door::{ServerArguments, SideDoor};
-use super::{print, print_error, when};
+use super::{Form, print, print_error, print_json, when};
 
 /// How many checks are named before they are only counted.
 const NAMED: usize = 10;
@@ -17,16 +17,35 @@ const NAMED: usize = 10;
 const EXAMPLES: &str = "\
 Examples:
   fiftythree override set app-blue down --reason \"kernel update\" --until 22:00
-  fiftythree override set 'app-*' down --for 30m
-  fiftythree override set app-blue up --from 22:00 --until 02:00
   fiftythree override list
   fiftythree override clear app-blue
-  fiftythree override clear '*'                 all of them
 
 An override is the final verdict of the checks it is about, until it ends or is cleared, across restarts too. Where \
 several are about one check, the one set last counts; one with the same name takes the place of the former.
 
 Exit code: 0 when it is done; 1 when it is not; 2 for a wrong command line.";
+
+const SET_EXAMPLES: &str = "\
+Examples:
+  fiftythree override set app-blue down --reason \"kernel update\" --until 22:00
+  fiftythree override set 'app-*' down --for 30m
+  fiftythree override set app-blue up --from 22:00 --until 02:00
+
+Exit code: 0 when it is set (a warning says when a restart would forget it); 1 when it is not; 2 for a wrong command line.";
+
+const CLEAR_EXAMPLES: &str = "\
+Examples:
+  fiftythree override clear app-blue
+  fiftythree override clear '*'      all of them
+
+Exit code: 0 when they are cleared; 1 when they are not, or there is none of that name; 2 for a wrong command line.";
+
+const LIST_EXAMPLES: &str = "\
+Examples:
+  fiftythree override list
+  fiftythree override list --json | jq '.overrides[] | select(.active).pattern'
+
+Exit code: 0, with none too; 1 when the server cannot be reached; 2 for a wrong command line.";
 
 /// Say what a health check has to be, whatever its probes see.
 #[derive(Debug, clap::Args)]
@@ -47,13 +66,14 @@ enum OverrideCommand {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = SET_EXAMPLES)]
 struct SetArguments {
     /// The name of a health check, or a glob: `*` stands for any letters, `?` for one
     name: String,
     /// What it has to be
     action: Action,
     /// Why; shown wherever its health is
-    #[arg(long, value_name = "TEXT", default_value = "")]
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     reason: String,
     /// Until when: 22:00 (the next one, local time), "2026-03-01 22:00", 2026-03-01T22:00:00Z [default: until cleared]
     #[arg(long, value_name = "TIME")]
@@ -67,21 +87,29 @@ struct SetArguments {
     /// Who says so [default: $USER]
     #[arg(long, value_name = "NAME")]
     author: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
     #[command(flatten)]
     server: ServerArguments,
 }
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = CLEAR_EXAMPLES)]
 struct ClearArguments {
     /// The name as it was set, or a glob over such names
     name: String,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
     #[command(flatten)]
     server: ServerArguments,
 }
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = LIST_EXAMPLES)]
 struct ListArguments {
-    /// For machines
+    /// Print JSON
     #[arg(long)]
     json: bool,
     #[command(flatten)]
@@ -106,7 +134,7 @@ pub(super) fn run(arguments: OverrideArguments) -> anyhow::Result<ExitCode> {
 }
 
 fn set(arguments: SetArguments) -> anyhow::Result<ExitCode> {
-    let SetArguments { name, action, reason, until, duration, from, author, server } = arguments;
+    let SetArguments { name, action, reason, until, duration, from, author, json, server } = arguments;
     let now = Zoned::now();
     let moment = |text: &str, after: &Zoned| when::moment(text, after).map_err(anyhow::Error::msg);
     let from = from.map(|text| moment(&text, &now)).transpose()?;
@@ -128,19 +156,19 @@ fn set(arguments: SetArguments) -> anyhow::Result<ExitCode> {
         until: until.map(|until| until.to_string()),
     };
     let steered: SteeredShape = SideDoor::find(&server)?.post("/v1/overrides", serde_json::to_string(&wish)?)?;
-    Ok(report(&steered, "is set"))
+    report(&steered, "is set", json.into())
 }
 
 fn clear(arguments: &ClearArguments) -> anyhow::Result<ExitCode> {
     let door = SideDoor::find(&arguments.server)?;
     let steered: SteeredShape = door.delete("/v1/overrides", &[("pattern", &arguments.name)])?;
-    Ok(report(&steered, "is cleared"))
+    report(&steered, "is cleared", arguments.json.into())
 }
 
 fn list(arguments: &ListArguments) -> anyhow::Result<ExitCode> {
     let all: OverridesShape = SideDoor::find(&arguments.server)?.get("/v1/overrides", &[])?;
     if arguments.json {
-        print(&(serde_json::to_string_pretty(&all)? + "\n"));
+        print_json(&all)?;
     } else if all.overrides.is_empty() {
         print("there are no overrides\n");
     } else {
@@ -149,17 +177,22 @@ fn list(arguments: &ListArguments) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn report(steered: &SteeredShape, what: &str) -> ExitCode {
-    for shape in &steered.overrides {
-        print(&format!("override of {} {what}\n{}", shape.pattern, describe(shape)));
-    }
-    if steered.replaced {
-        print("it takes the place of the former one\n");
+fn report(steered: &SteeredShape, what: &str, form: Form) -> anyhow::Result<ExitCode> {
+    match form {
+        Form::Json => print_json(steered)?,
+        Form::Text => print(&words(steered, what)),
     }
     if let Some(warning) = &steered.warning {
         print_error(&format!("warning: {warning}\n"));
     }
-    ExitCode::SUCCESS
+    Ok(ExitCode::SUCCESS)
+}
+
+fn words(steered: &SteeredShape, what: &str) -> String {
+    let described =
+        steered.overrides.iter().map(|shape| format!("override of {} {what}\n{}", shape.pattern, describe(shape)));
+    let replaced = if steered.replaced { "it takes the place of the former one\n" } else { "" };
+    described.collect::<String>() + replaced
 }
 
 /// Some lines for a person, with local times.

@@ -33,6 +33,8 @@ pub(super) struct Rehearsal {
 pub(super) struct Cast {
     /// What answers.
     pub(super) world: World,
+    /// With nothing supposed.
+    natural: Tracker,
     tracker: Tracker,
     suppositions: Vec<Supposition>,
 }
@@ -84,9 +86,11 @@ impl Rehearsal {
     ) -> Result<Cast, NotSteered> {
         let mut tracker = self.tracker.clone();
         let known = |name: &str| unhealthy(name).then_some(Status::Unhealthy);
+        tracker.force(&known, Moment::default());
+        let natural = tracker.clone();
         suppose(&mut tracker, suppositions, &known, Moment::default())?;
         let world = World::new(Arc::clone(&self.catalog), &tracker.bits(), Arc::clone(&self.locator));
-        Ok(Cast { world, tracker, suppositions: suppositions.to_vec() })
+        Ok(Cast { world, natural, tracker, suppositions: suppositions.to_vec() })
     }
 
     /// The zone as it was written.
@@ -102,11 +106,10 @@ impl Cast {
         let slot = self.tracker.slot_of(id)?;
         let picture = self.tracker.pictures(slot).next().filter(|picture| picture.slot == slot)?;
         let is_meant = self.suppositions.iter().any(|supposition| supposition.pattern.matches(&picture.name));
-        let healthy = picture.verdict == Status::Healthy;
         Some(CheckShape {
             name: picture.name.to_string(),
-            healthy,
-            as_if: is_meant || !healthy,
+            healthy: picture.verdict == Status::Healthy,
+            as_if: is_meant || self.natural.status(slot) != Some(picture.verdict),
             disabled: picture.disabled,
             ..CheckShape::default()
         })

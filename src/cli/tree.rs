@@ -115,7 +115,7 @@ mod tests {
         let tree = Branch::text("root")
             .with(Branch::text("one two three four five six seven").column("a  ", None).with(Branch::text("leaf")))
             .with(Branch::text("end"));
-        let drawn = "root\n├─ a  one two three four five\n│  │  six seven\n│  └─ leaf\n└─ end\n";
-        assert_eq!(tree.draw(Paint::Plain, 30), drawn);
+        let drawn = "root\n├─ a  one two three four five six\n│  │  seven\n│  └─ leaf\n└─ end\n";
+        assert_eq!(tree.draw(Paint::Plain, 36), drawn);
     }
 }

@@ -2,8 +2,13 @@
 //!
 //! The order: settings and zones are read and compiled; what is remembered counts; probes start; the first results of checks
 //! that nobody remembers are awaited, for a bounded time; then port 53 opens. So the first answer that anybody gets is a good one.
+//!
+//! `run` is the server as a process of its own, which signals stop; `Daemon` is one inside another program, which stops it.
 
+mod announce;
+mod inside;
 mod signals;
+mod stopping;
 mod webhook;
 mod wiring;
 
@@ -14,20 +19,24 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, anyhow, bail};
 use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::admin;
-use crate::config::{self, LogFormat, Occasion, Settings};
+use crate::config::{self, Occasion, Settings};
 use crate::control::{self, Base, Control, Event, LoadRequest, Loaded, Memory, Refused, Summary};
 use crate::health::{Moment, Tracker};
 use crate::serve::{self, BindError, Bound, ResponderSettings, Serving, TcpLimits, UdpPath};
 use crate::store::{self, Fingerprint, Keeper, Keeping, SettingsSource};
 use crate::world::Reader;
 
+pub use inside::Daemon;
 pub(crate) use signals::Signals;
 
+use announce::announce;
 use signals::Hangups;
+use stopping::Stopping;
 use wiring::Wiring;
 
 /// Threads for probes, TCP and the loop that decides. The UDP workers have threads of their own.
@@ -40,23 +49,44 @@ const WRITING: Duration = Duration::from_secs(2);
 /// How many checks a log line names before it only counts.
 const NAMED: usize = 10;
 
+/// A server that answers.
+struct Ready {
+    addresses: Vec<SocketAddr>,
+    admin: Option<SocketAddr>,
+    base: Base,
+    summary: Summary,
+}
+
 /// Serves until a signal says to stop.
 pub fn run(source: SettingsSource, settings: Settings) -> anyhow::Result<()> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(CONTROL_THREADS)
-        .thread_name("control")
-        .enable_all()
-        .build()
-        .context("cannot start threads")?;
-    let outcome = runtime.block_on(boot_and_serve(source, settings));
+    let runtime = runtime()?;
+    let log_format = settings.log.format;
+    let outcome = runtime.block_on(async {
+        let stopping = Stopping::BySignals(Signals::listen().context("cannot listen for signals")?);
+        let hangups = Hangups::listen().context("cannot listen for signals")?;
+        boot_and_serve(source, settings, stopping, hangups, |ready| announce(log_format, &ready)).await
+    });
     // Probes that hang must not hold up the end.
     runtime.shutdown_background();
     outcome
 }
 
-async fn boot_and_serve(source: SettingsSource, settings: Settings) -> anyhow::Result<()> {
-    let mut signals = Signals::listen().context("cannot listen for signals")?;
-    let hangups = Hangups::listen().context("cannot listen for signals")?;
+fn runtime() -> anyhow::Result<Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(CONTROL_THREADS)
+        .thread_name("control")
+        .enable_all()
+        .build()
+        .context("cannot start threads")
+}
+
+async fn boot_and_serve(
+    source: SettingsSource,
+    settings: Settings,
+    mut stopping: Stopping,
+    hangups: Hangups,
+    tell: impl FnOnce(Ready),
+) -> anyhow::Result<()> {
     tracing::info!("fiftythree {} starts", env!("CARGO_PKG_VERSION"));
     // Waiting for health checks first, only to find the port taken, would be a waste.
     Bound::check(&settings.dns.listen, settings.dns.workers, UdpPath::default()).map_err(cannot_listen)?;
@@ -77,8 +107,8 @@ async fn boot_and_serve(source: SettingsSource, settings: Settings) -> anyhow::R
     let wait = settings.health.wait_for_first_result;
     tokio::select! {
         () = wait_for_first_results(&mut wiring, &awaited, wait) => {}
-        signal = signals.stop() => {
-            tracing::info!("{signal}: stopped before anything was served");
+        why = stopping.wanted() => {
+            tracing::info!("{why}: stopped before anything was served");
             end(&wiring, running, keeping).await;
             return Ok(());
         }
@@ -86,24 +116,21 @@ async fn boot_and_serve(source: SettingsSource, settings: Settings) -> anyhow::R
 
     let (addresses, serving) = open(&settings, &reader)?;
     ready.send_replace(true);
-    announce(&settings, &base, &summary, &addresses, admin);
+    tell(Ready { addresses, admin, base, summary });
 
-    let signal = tokio::select! {
-        signal = signals.stop() => signal,
+    let why = tokio::select! {
+        why = stopping.wanted() => why,
         _ = &mut running => {
             tracing::error!("the control loop has failed: answers go on, but nothing changes them until a restart");
-            signals.stop().await
+            stopping.wanted().await
         }
     };
     ready.send_replace(false);
-    tracing::info!(
-        "{signal}: finishing what is in flight, at most {} s; a second signal stops at once",
-        DRAIN.as_secs()
-    );
+    tracing::info!("{why}: finishing what is in flight, at most {} s; a second signal stops at once", DRAIN.as_secs());
     tokio::select! {
         () = drain(serving) => {}
-        signal = signals.stop() => {
-            tracing::warn!("{signal}: stopping at once");
+        why = stopping.at_once() => {
+            tracing::warn!("{why}: stopping at once");
             std::process::exit(1);
         }
     }
@@ -237,31 +264,4 @@ fn cannot_listen(error: BindError) -> anyhow::Error {
         Some(hint) => anyhow!("{error}\n  hint: {hint}"),
         None => anyhow!(error),
     }
-}
-
-/// Tells a person where the server is and what to try. Where a machine reads the log, it reads this there too.
-fn announce(settings: &Settings, base: &Base, summary: &Summary, addresses: &[SocketAddr], admin: Option<SocketAddr>) {
-    let totals = summary.totals();
-    if settings.log.format == LogFormat::Json {
-        addresses.iter().for_each(|address| tracing::info!(%address, "listening"));
-        if let Some(admin) = admin {
-            tracing::info!(%admin, "the admin side is open");
-        }
-        tracing::info!("serving {totals}");
-        return;
-    }
-    let mut text = format!("fiftythree {}\n", env!("CARGO_PKG_VERSION"));
-    for address in addresses {
-        text.push_str(&format!("  listening on {address}, UDP and TCP\n"));
-    }
-    if let Some(admin) = admin {
-        text.push_str(&format!("  admin on http://{admin}\n"));
-    }
-    text.push_str(&format!("  serving {totals}\n"));
-    if let (Some(address), Some(name)) = (addresses.first(), base.example()) {
-        let server = config::reachable(*address);
-        text.push_str(&format!("  try: dig @{} -p {} {name}\n", server.ip(), server.port()));
-    }
-    // A reader that has gone away is no reason not to serve.
-    let _ = io::stdout().write_all(text.as_bytes());
 }

@@ -43,19 +43,24 @@ impl Signals {
     }
 }
 
-/// SIGHUP, the wish for a reload. Once this stands, it ends nothing any more.
+/// SIGHUP, the wish for a reload. Once this listens, it ends nothing any more.
 #[cfg(unix)]
-pub(super) struct Hangups(tokio::signal::unix::Signal);
+pub(super) struct Hangups(Option<tokio::signal::unix::Signal>);
 
 #[cfg(unix)]
 impl Hangups {
     pub(super) fn listen() -> io::Result<Hangups> {
-        tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup()).map(Hangups)
+        tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup()).map(|signal| Hangups(Some(signal)))
+    }
+
+    /// Inside another program the signal is that program's.
+    pub(super) fn deaf() -> Hangups {
+        Hangups(None)
     }
 
     /// Waits for the next one; `None` when there will be none.
     pub(super) async fn next(&mut self) -> Option<()> {
-        self.0.recv().await
+        self.0.as_mut()?.recv().await
     }
 }
 
@@ -67,6 +72,10 @@ pub(super) struct Hangups;
 impl Hangups {
     pub(super) fn listen() -> io::Result<Hangups> {
         Ok(Hangups)
+    }
+
+    pub(super) fn deaf() -> Hangups {
+        Hangups
     }
 
     pub(super) async fn next(&mut self) -> Option<()> {

@@ -139,6 +139,9 @@ impl<'t> Telling<'t> {
             RoutingPolicy::Weighted { weight: 0 } => {
                 "a standby of weight 0, drawn evenly: no record with a weight is healthy".to_owned()
             }
+            RoutingPolicy::Weighted { .. } if self.draw_among() == 1 => {
+                "no other healthy record has a weight".to_owned()
+            }
             RoutingPolicy::Weighted { .. } => "drawn by its weight".to_owned(),
             RoutingPolicy::Latency { .. } if self.is_for_china() => "it answers everybody in China".to_owned(),
             RoutingPolicy::Latency { .. } => format!("the lowest latency{among}"),
@@ -261,11 +264,17 @@ impl<'t> Telling<'t> {
         id.unwrap_or_else(|| "the record".to_owned())
     }
 
+    /// How many could have been drawn.
+    fn draw_among(&self) -> usize {
+        self.notes.shares().iter().filter(|(_, share)| *share > 0.0).count()
+    }
+
     fn draw(&self) -> Option<String> {
         let draw = self.notes.0.iter().find_map(|note| match note {
             Note::Draw(draw) => Some(draw),
             _ => None,
-        })?;
+        });
+        let draw = draw.filter(|_| self.draw_among() > 1)?;
         let all: u32 = draw.tickets.iter().map(|(_, tickets)| tickets).sum();
         let &first = self.choice.members.first()?;
         let won = draw.tickets.iter().find(|(member, _)| *member == first).map_or(0, |(_, tickets)| *tickets);

@@ -33,10 +33,10 @@ pub(super) fn shares(
     client: &Client<'_>,
     names: &Names<'_>,
     asked: Option<RecordType>,
-    group: (GroupIndex, Owner),
+    group: &(GroupIndex, Owner),
 ) -> Shares {
     let mut walk = Walk { scene, client, names, asked, known: Vec::new(), complete: true };
-    let leaves = walk.follow(group.0, group.1, 0);
+    let leaves = walk.follow(group.0, &group.1, 0);
     Shares { leaves, complete: walk.complete }
 }
 
@@ -51,7 +51,7 @@ struct Walk<'s, 'w> {
 }
 
 impl Walk<'_, '_> {
-    fn follow(&mut self, group: GroupIndex, owner: Owner, depth: usize) -> Rc<Leaves> {
+    fn follow(&mut self, group: GroupIndex, owner: &Owner, depth: usize) -> Rc<Leaves> {
         if let Some((_, known)) = self.known.iter().find(|(known, _)| *known == group) {
             return Rc::clone(known);
         }
@@ -66,7 +66,7 @@ impl Walk<'_, '_> {
         // Where this walk leads back to here, a CNAME runs in a circle; no record stands in an answer twice.
         self.known.push((group, Rc::default()));
         let place = self.known.len() - 1;
-        let leaves = Rc::new(self.leaves_of(group, &owner, depth));
+        let leaves = Rc::new(self.leaves_of(group, owner, depth));
         self.known[place].1 = Rc::clone(&leaves);
         leaves
     }
@@ -85,7 +85,7 @@ impl Walk<'_, '_> {
                 }
             };
             let Some((next, owner)) = next else { continue };
-            for (leaf, part) in &*self.follow(next, owner, depth + 1) {
+            for (leaf, part) in &*self.follow(next, &owner, depth + 1) {
                 *leaves.entry(leaf.clone()).or_default() += share * part;
             }
         }

@@ -246,7 +246,7 @@ impl<'s> Story<'s> {
     }
 
     fn shares(&self, query: &Query<'_>) -> (Vec<ShareShape>, bool) {
-        let Some(first) = self.first.clone() else { return (Vec::new(), true) };
+        let Some(first) = &self.first else { return (Vec::new(), true) };
         let client = answer::client_of(query, &self.scene);
         let found = shares(&self.scene, &client, &self.names, Some(self.question.record_type), first);
         let share = |((owner, member), share): (&(Owner, u16), &f64)| {

@@ -15,9 +15,9 @@ use crate::explain::{Asked, Explanation, Stage, explain};
 use crate::model::{Name, RecordType};
 
 use super::paint::Paint;
-use super::print;
 use super::rehearsal::Rehearsal;
 use super::side_door::{ServerArguments, SideDoor};
+use super::{Form, print, print_json};
 
 /// As wide as lines get where nobody says how wide the terminal is.
 const WIDTH: usize = 110;
@@ -28,7 +28,7 @@ Examples:
   fiftythree explain geo.lab.test --from 192.0.2.7         for a client there
   fiftythree explain geo.lab.test --subnet 192.0.2.0/24    for a resolver that sends this client subnet
   fiftythree explain app.lab.test --as-if app-blue=down    what would be
-  fiftythree explain app.lab.test --zone-file zones/       from files, without a server; all checks are healthy
+  fiftythree explain app.lab.test --zone-file zones/       from files, without a server
   fiftythree explain weighted.lab.test --seed 53           the same dice again
   fiftythree explain app.lab.test --json | jq '.steps[] | select(.step == \"group\").candidates'
 
@@ -78,11 +78,10 @@ pub(super) fn run(arguments: &ExplainArguments) -> anyhow::Result<ExitCode> {
         [] => ask_server(arguments)?,
         _ => ask_files(arguments)?,
     };
-    let text = match arguments.json {
-        true => serde_json::to_string_pretty(&explanation)? + "\n",
-        false => render::text(&explanation, Paint::of_stdout(), width()),
-    };
-    print(&text);
+    match Form::from(arguments.json) {
+        Form::Json => print_json(&explanation)?,
+        Form::Text => print(&render::text(&explanation, Paint::of_stdout(), width())),
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -116,7 +115,7 @@ fn ask_files(arguments: &ExplainArguments) -> anyhow::Result<Explanation> {
         networks: &location.networks,
         uses_client_subnet: location.use_client_subnet == ClientSubnetUse::Use,
         as_if: &as_if,
-        seen: "files, with every health check healthy unless supposed otherwise",
+        seen: "files, where health checks are healthy unless --as-if or their file says otherwise",
     };
     explain(&question, &stage).map_err(|error| anyhow!(error))
 }

@@ -15,6 +15,7 @@ use hickory_proto::rr::rdata::opt::{ClientSubnet, EdnsOption, NSIDPayload};
 use hickory_proto::rr::{Name as WireName, RecordType as WireType};
 use hickory_proto::serialize::binary::{BinDecodable, BinDecoder};
 use ipnet::IpNet;
+use serde_json::json;
 
 use crate::config::{Settings, reachable};
 use crate::model::{Name, RecordType};
@@ -30,11 +31,11 @@ const UDP_PAYLOAD: u16 = 1232;
 
 const EXAMPLES: &str = "\
 Examples:
-  fiftythree query www.lab.test                       as dig would show it
-  fiftythree query lab.test MX --short                the values alone
-  fiftythree query geo.lab.test --subnet 192.0.2.0/24 for a client in that network
-  fiftythree query weighted.lab.test --count 1000     which answers, how often
-  fiftythree query -x 192.0.2.11                      the name of an address
+  fiftythree query www.lab.test                        as dig would show it
+  fiftythree query lab.test MX --short                 the values alone
+  fiftythree query geo.lab.test --subnet 192.0.2.0/24  for a client in that network
+  fiftythree query weighted.lab.test --count 1000      which answers, how often
+  fiftythree query -x 192.0.2.11                       the name of an address
   fiftythree query lab.test SOA --server [::1]:53 --tcp
 
 Names and values are written as in Route 53, with octal escapes: \\052 is an asterisk.
@@ -145,7 +146,13 @@ fn self_test(arguments: &QueryArguments) -> anyhow::Result<ExitCode> {
         let asker = Asker { server, timeout: arguments.timeout };
         match ask(asker, arguments, &Name::root(), Type(RecordType::Soa.code())) {
             Ok(reply) => {
-                print(&format!("{server} replied in {:.1} ms\n", reply.elapsed.as_secs_f64() * 1000.0));
+                let milliseconds = reply.elapsed.as_secs_f64() * 1000.0;
+                let text = if arguments.json {
+                    serde_json::to_string_pretty(&json!({ "server": server, "query_time_ms": milliseconds }))? + "\n"
+                } else {
+                    format!("{server} replied in {milliseconds:.1} ms\n")
+                };
+                print(&text);
                 return Ok(ExitCode::SUCCESS);
             }
             Err(error) => failure = error,

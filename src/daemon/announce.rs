@@ -1,0 +1,35 @@
+//! What the server says of itself once it answers.
+
+use std::io::{self, Write as _};
+
+use crate::config::{self, LogFormat};
+
+use super::Ready;
+
+/// Tells a person where the server is and what to try. Where a machine reads the log, it reads this there too.
+pub(super) fn announce(log_format: LogFormat, ready: &Ready) {
+    let Ready { addresses, admin, base, summary } = ready;
+    let totals = summary.totals();
+    if log_format == LogFormat::Json {
+        addresses.iter().for_each(|address| tracing::info!(%address, "listening"));
+        if let Some(admin) = admin {
+            tracing::info!(%admin, "the admin side is open");
+        }
+        tracing::info!("serving {totals}");
+        return;
+    }
+    let mut text = format!("fiftythree {}\n", env!("CARGO_PKG_VERSION"));
+    for address in addresses {
+        text.push_str(&format!("  listening on {address}, UDP and TCP\n"));
+    }
+    if let Some(admin) = admin {
+        text.push_str(&format!("  admin on http://{admin}\n"));
+    }
+    text.push_str(&format!("  serving {totals}\n"));
+    if let (Some(address), Some(name)) = (addresses.first(), base.example()) {
+        let server = config::reachable(*address);
+        text.push_str(&format!("  try: dig @{} -p {} {name}\n", server.ip(), server.port()));
+    }
+    // A reader that has gone away is no reason not to serve.
+    let _ = io::stdout().write_all(text.as_bytes());
+}

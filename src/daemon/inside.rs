@@ -1,0 +1,146 @@
+//! A server inside another program: it has threads of its own, hears no signals, and prints nothing but the faults
+//! that keep it from starting.
+
+use std::net::SocketAddr;
+use std::sync::mpsc;
+use std::thread::{self, JoinHandle};
+
+use anyhow::{Context as _, anyhow};
+use tokio::sync::oneshot;
+
+use crate::config::Settings;
+use crate::store::SettingsSource;
+
+use super::signals::Hangups;
+use super::stopping::Stopping;
+use super::{Ready, boot_and_serve, runtime};
+
+/// A server that answers. Dropping it stops it.
+#[derive(Debug)]
+pub struct Daemon {
+    addresses: Vec<SocketAddr>,
+    admin: Option<SocketAddr>,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<anyhow::Result<()>>>,
+}
+
+impl Daemon {
+    /// Starts one and waits until it answers: checks have had their first result, or `[health] wait_for_first_result` is
+    /// over. Its log goes to whatever `tracing` subscriber there is.
+    ///
+    /// # Errors
+    ///
+    /// As `fiftythree serve` would report them: faults in the files, a port that is taken.
+    pub fn start(source: SettingsSource, settings: Settings) -> anyhow::Result<Daemon> {
+        let (stop, wish) = oneshot::channel();
+        let (tell, told) = mpsc::channel();
+        let work = move || {
+            let runtime = runtime()?;
+            let stopping = Stopping::ByOwner(wish);
+            let tell = move |ready: Ready| {
+                // Whoever started it waits; if not, nobody needs to know.
+                let _ = tell.send((ready.addresses, ready.admin));
+            };
+            let outcome = runtime.block_on(boot_and_serve(source, settings, stopping, Hangups::deaf(), tell));
+            runtime.shutdown_background();
+            outcome
+        };
+        let thread = thread::Builder::new().name("daemon".to_owned()).spawn(work).context("cannot start threads")?;
+        match told.recv() {
+            Ok((addresses, admin)) => Ok(Daemon { addresses, admin, stop: Some(stop), thread: Some(thread) }),
+            Err(mpsc::RecvError) => {
+                join(thread)?;
+                Err(anyhow!("the server ended before it answered"))
+            }
+        }
+    }
+
+    /// Where it answers, UDP and TCP.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// Where its admin side is, if it has one.
+    pub fn admin(&self) -> Option<SocketAddr> {
+        self.admin
+    }
+
+    /// Lets it finish what is in flight and stops it.
+    ///
+    /// # Errors
+    ///
+    /// When it had failed.
+    pub fn stop(mut self) -> anyhow::Result<()> {
+        self.end()
+    }
+
+    fn end(&mut self) -> anyhow::Result<()> {
+        if let Some(stop) = self.stop.take() {
+            // One that has ended by itself needs not be told.
+            let _ = stop.send(());
+        }
+        self.thread.take().map_or(Ok(()), join)
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        // Whoever cares how it ends calls `stop`.
+        let _ = self.end();
+    }
+}
+
+fn join(thread: JoinHandle<anyhow::Result<()>>) -> anyhow::Result<()> {
+    thread.join().map_err(|_| anyhow!("the server has failed"))?
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{TcpStream, UdpSocket};
+
+    use crate::store::Overrides;
+
+    use super::*;
+
+    fn start(directory: &std::path::Path) -> anyhow::Result<Daemon> {
+        let zones = directory.join("zones");
+        std::fs::create_dir_all(&zones)?;
+        let any = "127.0.0.1:0".parse()?;
+        let overrides = Overrides {
+            listen: vec![any],
+            zones: Some(zones),
+            admin: Some(any),
+            state: Some(directory.join("state")),
+            ..Overrides::default()
+        };
+        let source = SettingsSource { file: None, overrides };
+        let settings = source.read().settings.context("these settings are fine")?;
+        Daemon::start(source, settings)
+    }
+
+    #[test]
+    fn several_run_in_one_process_and_each_is_stopped_by_its_owner() {
+        let directory = tempfile::tempdir().unwrap();
+        let one = start(&directory.path().join("one")).unwrap();
+        let other = start(&directory.path().join("other")).unwrap();
+        let addresses = [&one, &other].map(|daemon| daemon.addresses()[0]);
+        assert_ne!(addresses[0], addresses[1]);
+        let admin = one.admin().unwrap();
+        TcpStream::connect(admin).unwrap();
+        one.stop().unwrap();
+        assert!(TcpStream::connect(addresses[0]).is_err());
+        UdpSocket::bind(addresses[0]).unwrap();
+        TcpStream::connect(addresses[1]).unwrap();
+        drop(other);
+        assert!(TcpStream::connect(addresses[1]).is_err());
+    }
+
+    #[test]
+    fn one_that_cannot_start_says_why() {
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(directory.path().join("zones")).unwrap();
+        std::fs::write(directory.path().join("zones/a.toml"), "name = 1\n").unwrap();
+        let error = start(directory.path()).unwrap_err();
+        assert!(format!("{error:#}").contains("cannot start"), "{error:#}");
+    }
+}
