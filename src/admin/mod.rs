@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!  GET    /healthz                    200 while the process runs
+//!  GET    /metrics                    figures for a Prometheus
 //!  GET    /readyz                     200 once queries are answered, 503 before and while it stops
 //!  GET    /v1/health?name=…&history=1 what is believed of health checks, and why
 //!  GET    /v1/explain?name=…&type=…   why a question is answered as it is: from, subnet, resolver, as_if, seed
@@ -17,6 +18,7 @@ mod connections;
 mod explain;
 mod guard;
 mod health;
+mod metrics;
 mod overrides;
 pub mod shapes;
 
@@ -24,6 +26,7 @@ pub mod shapes;
 mod tests;
 
 use std::io;
+use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -36,6 +39,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::control::Event;
+use crate::stats::Meters;
 
 use connections::Limited;
 use shapes::ErrorShape;
@@ -50,6 +54,8 @@ pub struct Door {
     pub events: mpsc::Sender<Event>,
     /// Whether queries are answered.
     pub ready: watch::Receiver<bool>,
+    /// What the workers count.
+    pub meters: Arc<Meters>,
 }
 
 /// Answers requests for as long as it is polled.
@@ -61,6 +67,7 @@ fn router(door: Door) -> Router {
     Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
+        .route("/metrics", get(metrics::scrape))
         .route("/v1/health", get(health::report))
         .route("/v1/explain", get(explain::report))
         .route("/v1/overrides", get(overrides::list).post(overrides::set).delete(overrides::clear))

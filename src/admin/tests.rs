@@ -15,7 +15,7 @@ async fn house() -> (SocketAddr, watch::Sender<bool>) {
     let (ready_in, ready) = watch::channel(false);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    tokio::spawn(serve(listener, Door { events, ready }));
+    tokio::spawn(serve(listener, Door { events, ready, meters: Arc::default() }));
     tokio::spawn(async move {
         while let Some(event) = inbox.recv().await {
             match event {

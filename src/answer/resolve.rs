@@ -8,6 +8,7 @@ use super::{Answer, MAX_CHAIN, Need, Owner, Part, Query, QueryName, Rcode, Step,
 use crate::geo::Client;
 use crate::model::{MAX_NAME_OCTETS, RecordType, Ttl};
 use crate::policy::{Dice, Untraced};
+use crate::stats::ZoneNumber;
 use crate::world::{Scene, World};
 use crate::zonetree::{Found, GroupIndex, MemberContent, NodeIndex, Records, Zone};
 
@@ -36,6 +37,7 @@ pub fn resolve_traced<'w, T: Trace<'w>>(
     let mut answer = Answer::empty(Rcode::NoError);
     answer.authoritative = true;
     answer.zone_octets = scene.zone.name().wire().len();
+    answer.zone_number = scene.number;
     let (question, asked) = (query.name.wire(), query.record_type);
     let source = query.source;
     let mut resolution =
@@ -54,6 +56,7 @@ impl<'w> Answer<'w> {
             rcode,
             authoritative: false,
             zone_octets: 0,
+            zone_number: ZoneNumber::NONE,
             answer: ArrayVec::new(),
             authority: None,
             additional: ArrayVec::new(),

@@ -437,6 +437,17 @@ pub(super) const RECORD_GROUP: Keys = Keys {
             Shape::Choice(&["all", "none", "last_healthy"]),
             "What is answered when nothing in the group is healthy: all of it, as at Route 53; nothing; or what was healthy last.",
         ),
+        optional(
+            "failback_delay",
+            // Who waits longer than a day for a healthy record means another one.
+            Shape::Duration(Bounds::seconds(0, 86_400)),
+            "How long a record that recovered has to stay healthy before it is in use again. Default: 0.",
+        ),
+        optional(
+            "slow_start",
+            Shape::Duration(Bounds::seconds(0, 86_400)),
+            "Weighted records: how long the share of one that recovered grows until it has its weight. Default: 0.",
+        ),
     ],
 };
 

@@ -12,6 +12,7 @@
 //! based on has changed when it comes back; edits that come meanwhile are loaded after it.
 
 mod annals;
+mod figures;
 mod load;
 mod memory;
 mod moments;
@@ -30,13 +31,17 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::health::{
     Cause, CheckSlot, Generation, Latency, MetricPlan, Moment, News, Observation, OverrideId, Overrides,
-    PastTransition, Pattern, ProbePlan, Status, Tracker, Transition, Wish,
+    PastTransition, Pattern, ProbePlan, Reason, Status, Tracker, Transition, Wish,
 };
 use crate::model::HealthCheckId;
 use crate::store::{AllLines, Keeper};
 use crate::world::{Publisher, Reader, World};
 
 use annals::Annals;
+use figures::Tallies;
+pub use figures::{
+    CheckFigures, Figures, LATENCY_BOUNDS, LatencyFigures, ReloadFigures, ReloadResult, ServedFigures, Tally,
+};
 pub use load::{Base, LoadOutcome, LoadRequest, Loaded, NoModel, Refused, Summary, load, read_database};
 pub use memory::Memory;
 pub use moments::{parse_rfc3339, rfc3339, rfc3339_milliseconds, span};
@@ -70,6 +75,8 @@ pub enum Event {
     Stage(Vec<Supposition>, oneshot::Sender<Result<Staged, NotSteered>>),
     /// Somebody wants to see one check.
     Check(HealthCheckId, oneshot::Sender<Option<CheckNow>>),
+    /// Somebody wants figures, of the checks from this one on.
+    Figures(CheckSlot, oneshot::Sender<Figures>),
     /// A second has passed.
     Tick,
     /// The end.
@@ -84,6 +91,8 @@ pub struct Observed {
     pub generation: Generation,
     /// Whether the endpoint did as it should.
     pub observation: Observation,
+    /// What was seen, in one word.
+    pub reason: Reason,
     /// What was seen, in Route 53's words.
     pub status: Box<dyn fmt::Display + Send>,
     /// How long it took.
@@ -154,6 +163,7 @@ pub struct Control {
     moves: Arc<Moves>,
     started: Moment,
     annals: Annals,
+    tallies: Tallies,
     overrides: Overrides,
     /// Those that the tracker knows of.
     steered_by: Vec<OverrideId>,
@@ -196,6 +206,7 @@ impl Control {
             moves: Arc::new(loaded.moves),
             started: at,
             annals,
+            tallies: Tallies::new(&loaded.summary, at),
             steered_by: overrides.active(at).collect(),
             overrides,
             publisher,
@@ -241,6 +252,7 @@ impl Control {
             Event::Report(wanted, answer) => drop(answer.send(self.report(&wanted, at))),
             Event::Stage(suppositions, answer) => drop(answer.send(self.stage(&suppositions, at))),
             Event::Check(id, answer) => drop(answer.send(self.check_now(&id, at))),
+            Event::Figures(from, answer) => drop(answer.send(self.figures(from))),
             Event::Tick => self.tick(at),
             Event::Stop => {
                 self.remember_all(at);
@@ -261,8 +273,9 @@ impl Control {
         if !transitions.is_empty() {
             // Answers first, words later; and one world for a check and the calculated checks that turn with it.
             let slots: Vec<CheckSlot> = transitions.iter().map(|transition| transition.slot).collect();
-            self.publisher.publish(self.reader.load().with_health(&self.tracker.bits(), &slots));
+            self.publisher.publish(self.reader.load().with_health(&self.tracker.bits(), &slots, at));
         }
+        self.tallies.see(observed);
         let news = self.see(observed, at);
         for transition in &transitions {
             if transition.slot != slot {
@@ -288,6 +301,10 @@ impl Control {
 
     fn tick(&mut self, at: Moment) {
         self.pass_time(at);
+        let world = self.reader.load();
+        if let Some(world) = world.is_restless().then(|| world.after(&self.tracker.bits(), at)).flatten() {
+            self.publisher.publish(world);
+        }
         if self.outputs.keeper.wants_all() {
             self.remember_all(at);
         }
@@ -346,7 +363,10 @@ impl Control {
         };
         match outcome.result {
             Ok(loaded) => self.apply(*loaded, loading.trigger, at),
-            Err(refused) => self.report_refused(&refused),
+            Err(refused) => {
+                self.tallies.refuse();
+                self.report_refused(&refused);
+            }
         }
         if let Some(trigger) = loading.again {
             self.begin_load(trigger);
@@ -360,13 +380,17 @@ impl Control {
         let applied = self.tracker.apply(&base.checks, at);
         // A glob may be about checks that are new.
         let steered = steering::force(&mut self.tracker, &self.overrides, at);
-        let world = self.reader.load().followed_by(catalog, &self.tracker.bits(), Arc::clone(&base.locator));
+        let world = self.reader.load().followed_by(catalog, &self.tracker.bits(), Arc::clone(&base.locator), at);
         self.publisher.publish(world);
         (self.base, self.moves) = (base, Arc::new(moves));
         self.tell_probes();
         self.outputs.base.send_replace(self.base.clone());
+        self.tallies.load(&summary, at);
         self.report_loaded(&summary, trigger);
-        applied.removed.iter().for_each(|slot| self.annals.forget(*slot));
+        for slot in &applied.removed {
+            self.annals.forget(*slot);
+            self.tallies.forget(*slot);
+        }
         for transition in &applied.transitions {
             self.report_transition(transition, &transition.cause.to_string());
         }
@@ -405,6 +429,7 @@ impl Control {
             self.tell(notice);
         }
         self.annals.turn(*slot, past);
+        self.tallies.turn(*slot, transition.to);
     }
 
     fn notice(&self, transition: &Transition, id: HealthCheckId, why: Arc<str>) -> Notice {

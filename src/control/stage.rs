@@ -90,7 +90,7 @@ impl Control {
             let forced = |name: &str| self.overrides.on(name, at).map(|known| known.wish.action.status());
             let transitions = suppose(&mut tracker, suppositions, &forced, at)?;
             let changed: Vec<_> = transitions.iter().map(|transition| transition.slot).collect();
-            world = Arc::new(world.with_health(&tracker.bits(), &changed));
+            world = Arc::new(world.with_health(&tracker.bits(), &changed, at));
             supposed = Some(tracker);
         }
         Ok(Staged { at, started: self.started, world, base: self.base.clone(), supposed })

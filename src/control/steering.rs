@@ -131,7 +131,7 @@ impl Control {
             return;
         }
         let changed: Vec<_> = transitions.iter().map(|transition| transition.slot).collect();
-        let world = self.reader.load().with_health(&self.tracker.bits(), &changed);
+        let world = self.reader.load().with_health(&self.tracker.bits(), &changed, at);
         self.publisher.publish(world);
         self.tell_steered(&transitions, at);
     }

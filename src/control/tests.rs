@@ -133,6 +133,7 @@ impl House {
             slot,
             generation,
             observation,
+            reason: if observation == Observation::Pass { Reason::Good } else { Reason::Timeout },
             status: Box::new("as the test wants"),
             latency: Latency::default(),
         }));
@@ -256,6 +257,7 @@ fn a_check_that_is_removed_moves_nothing_any_more() {
             slot,
             generation,
             observation: Fail,
+            reason: Reason::Timeout,
             status,
             latency: Latency::default(),
         }));

@@ -28,6 +28,7 @@ use crate::config::{self, Occasion, Settings};
 use crate::control::{self, Base, Control, Event, LoadRequest, Loaded, Memory, Refused, Summary};
 use crate::health::{Moment, Tracker};
 use crate::serve::{self, BindError, Bound, ResponderSettings, Serving, TcpLimits, UdpPath};
+use crate::stats::Meters;
 use crate::store::{self, Fingerprint, Keeper, Keeping, SettingsSource};
 use crate::world::Reader;
 
@@ -114,7 +115,7 @@ async fn boot_and_serve(
         }
     }
 
-    let (addresses, serving) = open(&settings, &reader)?;
+    let (addresses, serving) = open(&settings, &reader, &base.meters)?;
     ready.send_replace(true);
     tell(Ready { addresses, admin, base, summary });
 
@@ -242,7 +243,7 @@ async fn drain(serving: Serving) {
 }
 
 /// Opens the port.
-fn open(settings: &Settings, reader: &Reader) -> anyhow::Result<(Vec<SocketAddr>, Serving)> {
+fn open(settings: &Settings, reader: &Reader, meters: &Meters) -> anyhow::Result<(Vec<SocketAddr>, Serving)> {
     let bound = Bound::bind(&settings.dns.listen, settings.dns.workers, UdpPath::default()).map_err(cannot_listen)?;
     let addresses = bound.addresses();
     let responder = ResponderSettings {
@@ -255,7 +256,8 @@ fn open(settings: &Settings, reader: &Reader) -> anyhow::Result<(Vec<SocketAddr>
     };
     // The dice of the routing policies: other answers after each start, and nobody's secret.
     let seed = fastrand::u64(..);
-    let serving = bound.serve(reader, &responder, TcpLimits::default(), seed).context("cannot start the workers")?;
+    let serving =
+        bound.serve(reader, &responder, TcpLimits::default(), meters, seed).context("cannot start the workers")?;
     Ok((addresses, serving))
 }
 

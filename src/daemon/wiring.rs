@@ -126,7 +126,7 @@ impl Wiring {
 
     /// What the side door needs.
     pub(super) fn door(&self, ready: watch::Receiver<bool>) -> Door {
-        Door { events: self.events.clone(), ready }
+        Door { events: self.events.clone(), ready, meters: Arc::clone(&self.base.borrow().meters) }
     }
 
     /// How many checks have had no first result.
@@ -152,7 +152,8 @@ async fn forward(mut results: mpsc::Receiver<probe::Observed>, events: mpsc::Sen
         let probe::Observed { slot, generation, observation, report } = result;
         let probe::Durations { connect, first_byte, total } = report.durations;
         let latency = Latency { connect, first_byte, total };
-        let observed = Observed { slot, generation, observation, status: Box::new(report), latency };
+        let reason = report.finding.reason();
+        let observed = Observed { slot, generation, observation, reason, status: Box::new(report), latency };
         if events.send(Event::Observed(observed)).await.is_err() {
             return;
         }
@@ -169,7 +170,8 @@ async fn forward_evaluated(mut results: mpsc::Receiver<probe::Evaluated>, events
     while let Some(result) = results.recv().await {
         let probe::Evaluated { slot, generation, observation, report, took } = result;
         let latency = Latency { total: took, ..Latency::default() };
-        let observed = Observed { slot, generation, observation, status: Box::new(report), latency };
+        let reason = report.reason();
+        let observed = Observed { slot, generation, observation, reason, status: Box::new(report), latency };
         if events.send(Event::Observed(observed)).await.is_err() {
             return;
         }

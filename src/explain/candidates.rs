@@ -20,6 +20,8 @@ pub(super) struct Telling<'t> {
     client: &'t ClientFacts,
     choice: Choice,
     usable: Vec<bool>,
+    reserve: Vec<bool>,
+    parts: Option<Vec<u8>>,
     fails_open: bool,
     /// Who may answer this client, the most wanted first.
     order: Vec<u16>,
@@ -34,12 +36,14 @@ impl<'t> Telling<'t> {
         client: &'t ClientFacts,
     ) -> Telling<'t> {
         let candidates = |note: &Note| match note {
-            Note::Candidates { usable, fails_open } => Some((usable.clone(), *fails_open)),
+            Note::Candidates { usable, reserve, parts, fails_open } => {
+                Some((usable.clone(), reserve.clone(), parts.clone(), *fails_open))
+            }
             _ => None,
         };
-        let (usable, fails_open) = notes.0.iter().find_map(candidates).unwrap_or_default();
+        let (usable, reserve, parts, fails_open) = notes.0.iter().find_map(candidates).unwrap_or_default();
         let (sets, choice, order) = (names.sets(owner), notes.choice(), order(notes, &usable));
-        Telling { stage, names, owner, sets, notes, client, choice, usable, fails_open, order }
+        Telling { stage, names, owner, sets, notes, client, choice, usable, reserve, parts, fails_open, order }
     }
 
     pub(super) fn group(&self) -> GroupShape {
@@ -98,9 +102,21 @@ impl<'t> Telling<'t> {
         self.usable.get(usize::from(member)).copied().unwrap_or_default()
     }
 
+    /// Healthy, but on its way out or waiting to come back: it answers where nobody usable can.
+    fn is_in_reserve(&self, member: u16) -> bool {
+        self.reserve.get(usize::from(member)).copied().unwrap_or_default()
+    }
+
+    /// What it has of its weight, in percent, when that is not all.
+    fn part(&self, member: u16) -> Option<f64> {
+        let &parts = self.parts.as_ref()?.get(usize::from(member))?;
+        (parts < u8::MAX).then(|| f64::from(parts) * 100.0 / f64::from(u8::MAX))
+    }
+
     /// Nobody was usable, and all count as healthy.
     fn failed_open(&self) -> bool {
-        self.choice.members.first().is_some_and(|&first| !self.is_usable(first))
+        let first = self.choice.members.first();
+        first.is_some_and(|&first| !self.is_usable(first) && !self.is_in_reserve(first))
     }
 
     fn verdict(&self, member: u16) -> Verdict {
@@ -119,11 +135,21 @@ impl<'t> Telling<'t> {
             Verdict::Chosen if self.failed_open() => {
                 format!("{}, but so are all others: then all count as healthy", self.unhealthy(set, check))
             }
+            Verdict::Chosen if self.is_in_reserve(member) && !self.is_usable(member) => {
+                "held back (draining or waiting for its failback), but nothing else is healthy".to_owned()
+            }
+            Verdict::Chosen | Verdict::Eligible if self.part(member).is_some() => {
+                let part = self.part(member).unwrap_or_default();
+                format!("draining or starting slowly, with {part:.0} % of its weight")
+            }
             Verdict::Chosen => self.chosen(set),
             Verdict::Eligible if !self.is_usable(member) => {
                 format!("{}, but so are all others: then all count as healthy", self.unhealthy(set, check))
             }
             Verdict::Eligible => "it could have been drawn as well".to_owned(),
+            Verdict::Behind | Verdict::Unhealthy if self.is_in_reserve(member) => {
+                "held back while others are healthy: draining or waiting for its failback".to_owned()
+            }
             Verdict::Behind => behind(&set.routing_policy).to_owned(),
             Verdict::Unhealthy => self.unhealthy(set, check),
             Verdict::Elsewhere => self.elsewhere(set),
@@ -264,6 +290,11 @@ impl<'t> Telling<'t> {
         id.unwrap_or_else(|| "the record".to_owned())
     }
 
+    /// Tickets as a weight, rounded up: while anything drains or starts slowly there are 255 of them to each point of it.
+    fn weight(&self, tickets: u32) -> u32 {
+        if self.parts.is_some() { tickets.div_ceil(u32::from(u8::MAX)) } else { tickets }
+    }
+
     /// How many could have been drawn.
     fn draw_among(&self) -> usize {
         self.notes.shares().iter().filter(|(_, share)| *share > 0.0).count()
@@ -275,9 +306,10 @@ impl<'t> Telling<'t> {
             _ => None,
         });
         let draw = draw.filter(|_| self.draw_among() > 1)?;
-        let all: u32 = draw.tickets.iter().map(|(_, tickets)| tickets).sum();
+        let all: u32 = draw.tickets.iter().map(|(_, tickets)| self.weight(*tickets)).sum();
         let &first = self.choice.members.first()?;
-        let won = draw.tickets.iter().find(|(member, _)| *member == first).map_or(0, |(_, tickets)| *tickets);
+        let won =
+            draw.tickets.iter().find(|(member, _)| *member == first).map_or(0, |(_, tickets)| self.weight(*tickets));
         Some(match draw.by {
             _ if draw.winners > 1 => format!("{} of {} at random, in random order", draw.winners, draw.tickets.len()),
             DrawBy::Weight => format!("{} won with weight {won} of {all}", self.called(first)),
@@ -290,8 +322,9 @@ impl<'t> Telling<'t> {
         for note in &self.notes.0 {
             match note {
                 Note::Draw(draw) if matches!(set.routing_policy, RoutingPolicy::Weighted { .. }) => {
-                    let all: u32 = draw.tickets.iter().map(|(_, tickets)| tickets).sum();
-                    let own = draw.tickets.iter().find(|(known, _)| *known == member).map(|(_, tickets)| *tickets);
+                    let all: u32 = draw.tickets.iter().map(|(_, tickets)| self.weight(*tickets)).sum();
+                    let own = draw.tickets.iter().find(|(known, _)| *known == member);
+                    let own = own.map(|(_, tickets)| self.weight(*tickets));
                     shape.measure = own.filter(|own| *own > 0).map(|own| format!("{own} of {all}"));
                 }
                 Note::RoundTrips(trips) => {

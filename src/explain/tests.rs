@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::shape::{GroupShape, LeadsTo, StepShape, Verdict};
 use super::*;
-use crate::answer::fixture::{lab, member, name, primary, secondary, set, world};
+use crate::answer::fixture::{lab, member, name, primary, record_group, secondary, set, world};
 use crate::model::{RecordGroup, ResourceRecordSet, RoutingPolicy, VpcId, WhenAllUnhealthy};
 
 /// The explanation in a world of this zone, where these checks are unhealthy.
@@ -153,8 +153,7 @@ fn names_lead_to_wildcards_delegations_and_nothing() {
 #[test]
 fn a_group_that_withholds_its_answer_says_so() {
     let mut zone = lab(pair());
-    let when_all_unhealthy = WhenAllUnhealthy::None;
-    zone.record_groups = vec![RecordGroup { name: name("app"), record_type: RecordType::A, when_all_unhealthy }];
+    zone.record_groups = vec![RecordGroup { when_all_unhealthy: WhenAllUnhealthy::None, ..record_group("app", 0, 0) }];
     let explanation = explained(&zone, &[1, 2], "app", "192.0.2.7");
     assert!(groups(&explanation)[0].why.contains("when_all_unhealthy = \"none\""), "{explanation:?}");
     assert!(explanation.answer.ttl_why.starts_with("30 s: nothing healthy"), "{}", explanation.answer.ttl_why);

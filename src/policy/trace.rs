@@ -26,6 +26,10 @@ pub enum Note {
     Candidates {
         /// By member.
         usable: Vec<bool>,
+        /// Who may answer where nobody usable can: healthy, but draining or waiting for its failback. By member.
+        reserve: Vec<bool>,
+        /// What each has of its weight, in 255ths; `None` when all have all of it. By member.
+        parts: Option<Vec<u8>>,
         /// Whether those that are not usable answer when nobody else can.
         fails_open: bool,
     },

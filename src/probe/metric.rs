@@ -14,7 +14,7 @@ use reqwest::{Client, RequestBuilder, Response, Url};
 use serde_json::Value;
 use tokio::time::timeout;
 
-use crate::health::{MetricPlan, Observation};
+use crate::health::{MetricPlan, Observation, Reason};
 use crate::model::{ComparisonOperator, MetricCheck};
 
 use super::prober::ProberError;
@@ -50,6 +50,16 @@ pub struct Numbers {
 }
 
 impl MetricReport {
+    /// Its kind.
+    #[must_use]
+    pub fn reason(&self) -> Reason {
+        match self.observation() {
+            Observation::Pass => Reason::Good,
+            Observation::Fail => Reason::Threshold,
+            Observation::Missing => Reason::NoData,
+        }
+    }
+
     /// What it says of the check.
     #[must_use]
     pub fn observation(&self) -> Observation {

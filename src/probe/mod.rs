@@ -35,7 +35,7 @@ use crate::model::Timeouts;
 pub use evaluator::{Evaluated, Evaluator};
 pub use metric::{MetricReport, Numbers};
 pub use prober::{Prober, ProberError, ProberSettings};
-pub use report::{Asked, Durations, Finding, Reason, Report, Step};
+pub use report::{Asked, Durations, Finding, Report, Step};
 pub use tls::{Authorities, AuthoritiesError};
 
 /// One probe's result, on its way to the loop that decides.

@@ -14,7 +14,7 @@ use tracing::warn;
 use super::{Responder, ResponderSettings, TcpLimits, Transport, portable, tcp};
 #[cfg(target_os = "linux")]
 use super::{batch, udp};
-use crate::stats::{Stats, Totals};
+use crate::stats::{Meters, Stats, Totals};
 use crate::world::Reader;
 
 /// Connections that wait to be accepted; the system's own maximum may be lower.
@@ -113,7 +113,8 @@ impl Bound {
         self.endpoints.iter().map(|endpoint| endpoint.address).collect()
     }
 
-    /// Starts to answer from what `reader` sees. `seed` seeds the dice; each worker's fall differently.
+    /// Starts to answer from what `reader` sees, and to count in `meters`. `seed` seeds the dice; each worker's fall
+    /// differently.
     ///
     /// # Errors
     /// When the system gives no thread or no runtime.
@@ -122,11 +123,12 @@ impl Bound {
         reader: &Reader,
         settings: &ResponderSettings,
         limits: TcpLimits,
+        meters: &Meters,
         seed: u64,
     ) -> io::Result<Serving> {
         let (stop_tasks, stopped) = watch::channel(false);
         let mut serving = Serving { stop: Arc::default(), stop_tasks, threads: Vec::new(), stats: Vec::new() };
-        let mut responders = (seed..).map(|seed| Responder::new(settings.clone(), seed));
+        let mut responders = (seed..).map(|seed| Responder::counting(settings.clone(), seed, meters.worker()));
         let mut responder = || responders.next().expect("there are seeds enough");
         let (mut listeners, mut sockets) = (Vec::new(), Vec::new());
         for endpoint in self.endpoints {
@@ -150,11 +152,6 @@ impl Serving {
     /// What all workers have counted.
     pub fn totals(&self) -> Totals {
         self.stats.iter().map(|stats| stats.totals()).sum()
-    }
-
-    /// Each worker's counters, for readers that outlive this.
-    pub fn stats(&self) -> Vec<Arc<Stats>> {
-        self.stats.clone()
     }
 
     /// Stops and waits: what is under way is answered, idle connections are closed, then all threads have ended.

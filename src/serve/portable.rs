@@ -6,7 +6,7 @@
 
 use std::net::UdpSocket;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use hickory_server::Server;
@@ -77,7 +77,9 @@ impl Adapter {
         let desk = &mut *self.desk();
         let source = request.src().ip();
         let out = desk.out.as_mut_slice();
+        let began = Instant::now();
         let octets = desk.responder.respond(desk.worlds.load(), request.as_slice(), source, Transport::Udp, out);
+        desk.responder.stats().count_duration(Transport::Udp, began.elapsed(), 1);
         if octets == 0 {
             return None;
         }

@@ -7,7 +7,7 @@ use super::decode::MIN_PAYLOAD_OCTETS;
 use super::encode::{Frame, encode_answer, encode_fault, udp_limit};
 use super::{Decoded, Request, decode};
 use crate::answer::{ClientSubnet, Dice, Query, QueryName, resolve};
-use crate::stats::{Stats, Transport};
+use crate::stats::{Counted, Family, Stats, Transport, ZoneNumber};
 use crate::world::World;
 
 /// The longest message over TCP, whose length has two octets.
@@ -45,14 +45,19 @@ pub struct Responder {
 }
 
 impl Responder {
-    /// A responder whose dice fall as `seed` says.
+    /// A responder whose dice fall as `seed` says, with counters of its own.
     pub fn new(settings: ResponderSettings, seed: u64) -> Responder {
+        Responder::counting(settings, seed, Arc::default())
+    }
+
+    /// A responder that counts in `stats`, where nobody else does.
+    pub fn counting(settings: ResponderSettings, seed: u64, stats: Arc<Stats>) -> Responder {
         let udp_payload_max = settings.udp_payload_max.clamp(MIN_PAYLOAD_OCTETS, MAX_UDP_OCTETS as u16);
         Responder {
             settings: ResponderSettings { udp_payload_max, ..settings },
             name: QueryName::default(),
             dice: Dice::seeded(seed),
-            stats: Arc::default(),
+            stats,
         }
     }
 
@@ -71,27 +76,31 @@ impl Responder {
         transport: Transport,
         out: &mut [u8],
     ) -> usize {
-        self.stats.count_query(transport);
-        let (encoded, response_code) = match decode(packet, &mut self.name) {
+        let source = source.to_canonical();
+        let family = Family::of(source);
+        let (encoded, counted) = match decode(packet, &mut self.name) {
             Decoded::Silence => {
-                self.stats.count_silence();
+                self.stats.count_silence(transport, family);
                 return 0;
             }
             Decoded::Fault(mut request, code) => {
                 self.forget_ignored(&mut request);
-                (encode_fault(&request, code, &frame(&self.settings, &request, transport), out), code as u8)
+                let (zone, record_type, response_code) = (ZoneNumber::NONE, record_type(&request), code as u8);
+                let counted = Counted { zone, transport, family, record_type, response_code };
+                (encode_fault(&request, code, &frame(&self.settings, &request, transport), out), counted)
             }
             Decoded::Question(mut request, record_type) => {
                 self.forget_ignored(&mut request);
                 let client_subnet = client_subnet(&request);
-                let source = source.to_canonical();
                 let query = Query { name: &self.name, record_type, source, client_subnet };
                 let answer = resolve(&query, world, &mut self.dice);
                 let frame = frame(&self.settings, &request, transport);
-                (encode_answer(&request, &answer, &frame, &mut self.dice, out), answer.rcode as u8)
+                let (zone, response_code) = (answer.zone_number, answer.rcode as u8);
+                let counted = Counted { zone, transport, family, record_type, response_code };
+                (encode_answer(&request, &answer, &frame, &mut self.dice, out), counted)
             }
         };
-        self.stats.count_response(response_code);
+        self.stats.count(&counted);
         if encoded.truncated {
             self.stats.count_truncated();
         }
@@ -114,6 +123,12 @@ fn frame<'s>(settings: &'s ResponderSettings, request: &Request<'_>, transport: 
         Transport::Tcp => MAX_TCP_OCTETS,
     };
     Frame { most_octets, payload_size, nsid: settings.nsid.as_deref().unwrap_or_default() }
+}
+
+/// The QTYPE of a faulty request; 0 when its question could not be read.
+fn record_type(request: &Request<'_>) -> u16 {
+    let octets = request.question.last_chunk::<4>();
+    octets.map_or(0, |[high, low, ..]| u16::from_be_bytes([*high, *low]))
 }
 
 fn client_subnet(request: &Request<'_>) -> Option<ClientSubnet> {

@@ -187,7 +187,10 @@ impl Office {
         let out = &mut *self.out.borrow_mut();
         let (length, message) = out.split_at_mut(LENGTH_OCTETS);
         let mut worlds = self.worlds.borrow_mut();
-        let octets = self.responder.borrow_mut().respond(worlds.load(), query, source, Transport::Tcp, message);
+        let responder = &mut *self.responder.borrow_mut();
+        let began = std::time::Instant::now();
+        let octets = responder.respond(worlds.load(), query, source, Transport::Tcp, message);
+        responder.stats().count_duration(Transport::Tcp, began.elapsed(), 1);
         let Ok(octets_on_wire @ 1..) = u16::try_from(octets) else {
             return Ok(Vec::new());
         };

@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tracing::{error, warn};
 
@@ -47,11 +47,14 @@ fn answer(
     responder: &mut Responder,
     complaints: &mut Complaints,
 ) {
+    // Two readings of the clock a batch: each of its packets was here at the first and had its response at the second.
+    let began = Instant::now();
     let world = worlds.load();
     let panics = answer_each(batch, received, |packet| {
         responder.respond(world, packet.bytes, packet.source, Transport::Udp, packet.out)
     });
     let lost = batch.send();
+    responder.stats().count_duration(Transport::Udp, began.elapsed(), received as u64);
     (0..panics + lost).for_each(|_| responder.stats().count_failure());
     if panics > 0 {
         complaints.about_panic();

@@ -7,6 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
 use std::time::Duration;
 
 use fiftythree::serve::{Bound, MAX_TCP_OCTETS, Responder, Serving, TcpLimits, Transport, UdpPath};
+use fiftythree::stats::Meters;
 use fiftythree::world::{Publisher, Reader, World};
 
 use crate::check::{Expected, Value, check};
@@ -164,7 +165,7 @@ fn listen(lab: &Lab, reader: &Reader) -> std::io::Result<Line> {
     let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let bound = Bound::bind(&[any_port], 1, UdpPath::default()).map_err(std::io::Error::other)?;
     let address = bound.addresses()[0];
-    let serving = bound.serve(reader, &lab.responses(), TcpLimits::default(), SEED)?;
+    let serving = bound.serve(reader, &lab.responses(), TcpLimits::default(), &Meters::default(), SEED)?;
     Ok(Line::Sockets { address, _serving: serving })
 }
 

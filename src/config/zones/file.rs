@@ -5,8 +5,9 @@ use std::ops::Range;
 use super::super::document::Findings;
 use super::super::keys;
 use super::super::table::{At, Table};
+use super::group::GroupDraft;
 use super::{collection, group, health_check, name, record};
-use crate::model::{CidrCollection, Name, RecordGroup};
+use crate::model::{CidrCollection, Name};
 
 use super::super::id;
 use toml::de::DeTable;
@@ -34,7 +35,7 @@ pub(super) struct ZoneDraft {
     /// `None` for a public zone.
     pub(super) vpcs: Option<Vec<At<String>>>,
     pub(super) records: Vec<record::RecordDraft>,
-    pub(super) record_groups: Vec<At<RecordGroup>>,
+    pub(super) record_groups: Vec<GroupDraft>,
     /// True when records are missing here that could not be read.
     pub(super) is_incomplete: bool,
 }
