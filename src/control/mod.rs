@@ -12,6 +12,7 @@
 //! based on has changed when it comes back; edits that come meanwhile are loaded after it.
 
 mod annals;
+mod feed;
 mod figures;
 mod load;
 mod memory;
@@ -38,6 +39,7 @@ use crate::store::{AllLines, Keeper};
 use crate::world::{Publisher, Reader, World};
 
 use annals::Annals;
+pub use feed::{Feed, Happening, Since, What};
 use figures::Tallies;
 pub use figures::{
     CheckFigures, Figures, LATENCY_BOUNDS, LatencyFigures, ReloadFigures, ReloadResult, ServedFigures, Tally,
@@ -154,6 +156,21 @@ pub struct Outputs {
     pub keeper: Keeper,
     /// Verdicts that changed.
     pub notices: mpsc::Sender<Notice>,
+    /// What happens, for whoever watches.
+    pub feed: Feed,
+    /// What came of the last load.
+    pub last_load: watch::Sender<LastLoad>,
+}
+
+/// What came of the last load, for people.
+#[derive(Clone, Debug, Default)]
+pub struct LastLoad {
+    /// When it was done.
+    pub at: Moment,
+    /// What is served, and the faults of its files.
+    pub summary: Arc<Summary>,
+    /// Why the last load changed nothing at all, when that is so.
+    pub refused: Option<String>,
 }
 
 /// The state of the loop.
@@ -214,12 +231,14 @@ impl Control {
             outputs,
             last_generation: 0,
             loading: None,
-            last_faults: loaded.summary.faults,
+            last_faults: loaded.summary.faults.clone(),
             notices_lost: 0,
             words: String::new(),
         };
         control.tell_probes();
         control.outputs.base.send_replace(control.base.clone());
+        let last_load = LastLoad { at, summary: Arc::new(loaded.summary), refused: None };
+        control.outputs.last_load.send_replace(last_load);
         control.tell_steered(&steered, at);
         control.remember_all(at);
         (control, reader)
@@ -365,7 +384,7 @@ impl Control {
             Ok(loaded) => self.apply(*loaded, loading.trigger, at),
             Err(refused) => {
                 self.tallies.refuse();
-                self.report_refused(&refused);
+                self.report_refused(&refused, at);
             }
         }
         if let Some(trigger) = loading.again {
@@ -387,6 +406,7 @@ impl Control {
         self.outputs.base.send_replace(self.base.clone());
         self.tallies.load(&summary, at);
         self.report_loaded(&summary, trigger);
+        self.show_loaded(&summary, at);
         for slot in &applied.removed {
             self.annals.forget(*slot);
             self.tallies.forget(*slot);
@@ -428,6 +448,9 @@ impl Control {
             let notice = self.notice(transition, identity.id.clone(), Arc::clone(&past.why));
             self.tell(notice);
         }
+        let (check, why) = (Arc::clone(name), Arc::clone(&past.why));
+        let records = self.moves.all_of(*slot).len();
+        self.outputs.feed.push(*at, What::Turned { check, to: transition.to, why, records });
         self.annals.turn(*slot, past);
         self.tallies.turn(*slot, transition.to);
     }
@@ -475,9 +498,21 @@ impl Control {
         }
     }
 
-    fn report_refused(&mut self, refused: &Refused) {
+    /// Lets people see what was loaded; that nothing has changed is not worth a line.
+    fn show_loaded(&self, summary: &Summary, at: Moment) {
+        if !summary.changes.is_empty() || summary.faults != self.last_faults {
+            let what = What::Reloaded { changes: summary.changes.clone(), errors: summary.errors };
+            self.outputs.feed.push(at, what);
+        }
+        self.outputs.last_load.send_replace(LastLoad { at, summary: Arc::new(summary.clone()), refused: None });
+    }
+
+    fn report_refused(&mut self, refused: &Refused, at: Moment) {
         tracing::error!("nothing was reloaded, everything is served as before: {refused}");
         self.last_faults.clear();
+        let why = refused.to_string();
+        self.outputs.feed.push(at, What::NotReloaded { why: why.clone() });
+        self.outputs.last_load.send_modify(|last| (last.at, last.refused) = (at, Some(why)));
     }
 }
 

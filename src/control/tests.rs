@@ -101,8 +101,17 @@ fn start_at(directory: tempfile::TempDir, at: Moment) -> Result<House, Refused> 
     let (found, keeper, keeping) = store::keep(&directory.path().join("state")).unwrap();
     let (notices_in, notices) = mpsc::channel(2);
     let memory = Memory::read(found.lines.iter().map(String::as_str));
-    let outputs =
-        Outputs { plans: plans_in, metrics, pending: pending_in, loads: loads_in, base, keeper, notices: notices_in };
+    let outputs = Outputs {
+        plans: plans_in,
+        metrics,
+        pending: pending_in,
+        loads: loads_in,
+        base,
+        keeper,
+        notices: notices_in,
+        feed: Feed::default(),
+        last_load: watch::Sender::default(),
+    };
     let (control, reader) = Control::new(loaded, &memory, outputs, at);
     Ok(House { directory, source, control, reader, plans, pending, loads, keeping, notices, at })
 }

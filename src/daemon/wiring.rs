@@ -7,9 +7,9 @@ use std::time::Duration;
 use anyhow::Context as _;
 use tokio::sync::{mpsc, watch};
 
-use crate::admin::Door;
+use crate::admin::{Changes, Door};
 use crate::config::{Occasion, Settings};
-use crate::control::{self, Base, Event, LoadRequest, Observed, Outputs, Trigger};
+use crate::control::{self, Base, Event, Feed, LastLoad, LoadRequest, Observed, Outputs, Trigger};
 use crate::health::{Latency, MetricPlan, ProbePlan};
 use crate::model::{EndpointProtocol, HealthCheck, HealthCheckKind};
 use crate::probe::{self, Authorities, Evaluator, Prober, ProberSettings};
@@ -36,6 +36,8 @@ pub(super) struct Wiring {
     pending: watch::Receiver<usize>,
     loads: Option<mpsc::UnboundedReceiver<LoadRequest>>,
     base: watch::Receiver<Base>,
+    feed: Feed,
+    last_load: watch::Receiver<LastLoad>,
 }
 
 impl Wiring {
@@ -51,6 +53,7 @@ impl Wiring {
         tokio::spawn(tick(events.clone()));
         let (notices, told) = mpsc::channel(NOTICES);
         tokio::spawn(webhook::deliver(told, base.clone()));
+        let (feed, (last_load_in, last_load)) = (Feed::default(), watch::channel(LastLoad::default()));
         let outputs = Outputs {
             plans: plans_in,
             metrics: metrics_in,
@@ -59,8 +62,12 @@ impl Wiring {
             base: base_in,
             keeper,
             notices,
+            feed: feed.clone(),
+            last_load: last_load_in,
         };
-        (outputs, Wiring { source, events, inbox: Some(inbox), plans, metrics, pending, loads: Some(loads), base })
+        let (inbox, loads) = (Some(inbox), Some(loads));
+        let wiring = Wiring { source, events, inbox, plans, metrics, pending, loads, base, feed, last_load };
+        (outputs, wiring)
     }
 
     /// What the loop listens to.
@@ -125,8 +132,20 @@ impl Wiring {
     }
 
     /// What the side door needs.
-    pub(super) fn door(&self, ready: watch::Receiver<bool>) -> Door {
-        Door { events: self.events.clone(), ready, meters: Arc::clone(&self.base.borrow().meters) }
+    pub(super) fn door(&self, ready: watch::Receiver<bool>, changes: Changes) -> Door {
+        Door {
+            events: self.events.clone(),
+            ready,
+            base: self.base.clone(),
+            feed: self.feed.clone(),
+            last_load: self.last_load.clone(),
+            listening: Arc::default(),
+            changes,
+            started: super::now(),
+            now: super::now,
+            longest_failover: probe::longest_failover,
+            meters: Arc::clone(&self.base.borrow().meters),
+        }
     }
 
     /// How many checks have had no first result.

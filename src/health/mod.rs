@@ -22,6 +22,7 @@ mod machine;
 mod metric;
 mod overrides;
 mod reason;
+mod recent;
 mod share;
 mod tracker;
 mod verdict;
@@ -35,6 +36,7 @@ pub use machine::{Cause, Children, Machine, MachineState, Thresholds, Turn};
 pub use metric::MetricMachine;
 pub use overrides::{Action, NotGranted, Override, OverrideId, Overrides, Pattern, Wish};
 pub use reason::Reason;
+pub use recent::{Recent, Sample};
 pub use share::Share;
 pub use tracker::{
     Applied, Asks, Identity, MetricPlan, Picture, ProbePlan, Question, Recollection, Tracker, Transition,
