@@ -5,7 +5,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use crate::config::ClientSubnetUse;
-use crate::health::{Action, Moment, Pattern, Status, Tracker, Transition};
+use crate::health::{Action, Moment, Pattern, Recent, Status, Tracker, Transition};
 use crate::model::HealthCheckId;
 use crate::world::World;
 
@@ -101,7 +101,11 @@ impl Control {
         let slot = self.tracker.slot_of(id)?;
         let picture = self.tracker.pictures(slot).next().filter(|picture| picture.slot == slot)?;
         let held = self.overrides.on(&picture.name, at).map(describe);
-        Some(CheckNow { at, report: CheckReport { history: self.annals.of(slot), picture }, held })
+        Some(CheckNow {
+            at,
+            report: CheckReport { history: self.annals.of(slot), recent: Recent::default(), picture },
+            held,
+        })
     }
 }
 
