@@ -14,7 +14,7 @@ use std::net::IpAddr;
 
 use arrayvec::ArrayVec;
 
-pub use resolve::{resolve, resolve_traced};
+pub use resolve::{client_of, resolve, resolve_traced};
 pub use trace::{Step, Trace};
 
 use crate::model::{HostedZoneId, MAX_ALIAS_CHAIN};
