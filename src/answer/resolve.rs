@@ -61,6 +61,7 @@ fn answer_from<'w, T: Trace<'w>>(
     answer.authoritative = true;
     answer.zone_octets = scene.zone.name().wire().len();
     answer.zone_number = scene.number;
+    answer.zone_id = Some(scene.zone.id());
     let (question, asked, source) = (query.name.wire(), query.record_type, query.source);
     let mut resolution =
         Resolution { world, source, scene, client, dice, trace, question, asked, longest_denial: None, answer };
@@ -80,6 +81,7 @@ impl Default for Answer<'_> {
             authoritative: false,
             zone_octets: 0,
             zone_number: ZoneNumber::NONE,
+            zone_id: None,
             answer: ArrayVec::new(),
             authority: None,
             additional: ArrayVec::new(),
@@ -111,7 +113,7 @@ fn scene_of<'w>(query: &Query<'_>, world: &'w World) -> Option<Scene<'w>> {
 }
 
 /// Who the policies take the client to be: the subnet a resolver asks for, else the resolver itself.
-fn client_of<'w>(query: &Query<'_>, scene: &Scene<'w>) -> Client<'w> {
+pub fn client_of<'w>(query: &Query<'_>, scene: &Scene<'w>) -> Client<'w> {
     match query.client_subnet {
         Some(subnet) => scene.client(subnet.address, subnet.source_prefix),
         None => scene.client(query.source, if query.source.is_ipv4() { 32 } else { 128 }),

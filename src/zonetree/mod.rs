@@ -59,8 +59,8 @@ impl GroupIndex {
     }
 }
 
-/// One compiled hosted zone.
-#[derive(Debug)]
+/// One compiled hosted zone. Equal ones answer alike.
+#[derive(Debug, PartialEq)]
 pub struct Zone {
     id: HostedZoneId,
     name: Name,
@@ -93,7 +93,7 @@ pub struct Zone {
     servers: Option<Ready>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 struct Group {
     record_type: RecordType,
     /// In `plans`; `SIMPLE` for a group of one that always answers.
@@ -109,13 +109,13 @@ struct Group {
 /// The plan of most groups, who need none of their own.
 const SIMPLE: u32 = u32::MAX;
 
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 struct Member {
     check: Option<CheckSlot>,
     content: Content,
 }
 
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 enum Content {
     Leaf {
         ttl: Ttl,
@@ -142,7 +142,7 @@ enum Content {
 }
 
 /// A stretch of a longer list.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 struct Span {
     start: u32,
     length: u32,
