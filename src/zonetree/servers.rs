@@ -12,7 +12,7 @@ const CLASS_IN: u16 = 1;
 const MOST_OCTETS: usize = 512;
 
 /// The records as octets, with room for the pointers.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub(super) struct Ready {
     octets: Box<[u8]>,
     /// Where pointers to the zone's name go.
