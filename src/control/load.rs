@@ -16,6 +16,7 @@ use crate::store::{LastGood, SettingsSource, Sources, Stamp, read_bytes, read_zo
 use crate::world::{Catalog, ServedZone};
 use crate::zonetree::Zone;
 
+use super::counted;
 use super::moves::Moves;
 
 /// What is served, as far as the next load needs to know it. Cheap to clone.
@@ -203,7 +204,11 @@ fn load_all(source: &SettingsSource, base: &Base, tracker: Tracker, occasion: Oc
     };
     let meters = Arc::clone(&base.meters);
     let catalog = Catalog::build(&served, &settings.vpcs).numbered(|zone| meters.number(&zone.name().to_string()));
-    let catalog = Arc::new(catalog);
+    let counted = zones
+        .iter()
+        .zip(&compiled.zones)
+        .map(|(zone, kept)| counted::groups(&zone.zone, &kept.compiled, &settings.metrics.count_answers, &meters));
+    let catalog = Arc::new(catalog.counting(counted));
     let base = Base {
         settings: Arc::new(settings),
         sources: settled.sources.into(),
