@@ -55,7 +55,7 @@ struct Placed {
     /// Where its queries are counted.
     number: ZoneNumber,
     /// Groups whose answers are counted one by one; mostly none.
-    counted: Option<Box<CountedGroups>>,
+    counted: Option<Arc<CountedGroups>>,
     first_bit: u32,
     /// Whether another zone's name lies below this one's.
     has_zones_below: bool,
@@ -374,8 +374,8 @@ impl Catalog {
 
     /// The same catalog with groups that are counted, for each zone in order.
     #[must_use]
-    pub fn counting(mut self, groups: impl IntoIterator<Item = Option<CountedGroups>>) -> Catalog {
-        self.zones.iter_mut().zip(groups).for_each(|(placed, groups)| placed.counted = groups.map(Box::new));
+    pub fn counting(mut self, groups: impl IntoIterator<Item = Option<Arc<CountedGroups>>>) -> Catalog {
+        self.zones.iter_mut().zip(groups).for_each(|(placed, groups)| placed.counted = groups);
         self
     }
 
