@@ -277,7 +277,7 @@ fn the_answers_of_names_that_are_wanted_are_counted_by_target() {
     server.ask("other.lab.test.", Transport::Udp);
     assert_eq!(server.ask("any.many.lab.test.", Transport::Udp).addresses.len(), 2);
     wait_for("count", || (answers(&admin, "app.lab.test.") == counts(3, 0)).then_some(()));
-    assert_eq!(answers(&admin, "*.many.lab.test.").len() + answers(&admin, "\\\\052.many.lab.test.").len(), 2);
+    assert_eq!(answers(&admin, "*.many.lab.test."), [("one".to_owned(), 1), ("two".to_owned(), 1)]);
     assert!(answers(&admin, "other.lab.test.").is_empty());
     web.stop();
     server.wait_for_answer("app.lab.test.", &["192.0.2.12"]);
