@@ -10,7 +10,9 @@ use std::sync::Arc;
 use crate::config::{self, Configuration, Fault, Occasion, Settings, SourceFile, Style, ZoneSource};
 use crate::geo::{Database, Locator};
 use crate::health::{CheckSlot, Moment, Tracker};
-use crate::model::{CidrCollection, HealthCheck, HealthCheckId, HostedZone, HostedZoneId, RecordType, RoutingPolicy};
+use crate::model::{
+    CidrCollection, HealthCheck, HealthCheckId, HostedZone, HostedZoneId, Name, RecordType, RoutingPolicy, VpcId,
+};
 use crate::stats::Meters;
 use crate::store::{LastGood, SettingsSource, Sources, Stamp, read_bytes, read_zone_files};
 use crate::world::{Catalog, ServedZone};
@@ -41,6 +43,23 @@ struct KeptZone {
     slots: Vec<Option<CheckSlot>>,
     collections: Vec<CidrCollection>,
     compiled: Arc<Zone>,
+}
+
+/// A zone without its records.
+#[derive(Clone, Copy, Debug)]
+pub struct ZoneOutline<'b> {
+    /// What the API calls it.
+    pub id: &'b HostedZoneId,
+    /// Its apex.
+    pub name: &'b Name,
+    /// The user's own words about it.
+    pub comment: Option<&'b str>,
+    /// The VPCs it is for; a zone without any is public.
+    pub vpcs: &'b [VpcId],
+    /// How many record sets it has.
+    pub record_sets: usize,
+    /// The checks that its record sets ask for.
+    pub checks: &'b [CheckSlot],
 }
 
 /// What the loader is asked to do.
@@ -149,6 +168,18 @@ impl Base {
     pub fn zone_model(&self, id: &HostedZoneId) -> Result<Arc<HostedZone>, NoModel> {
         let kept = self.zones.iter().find(|zone| zone.source.id == *id);
         kept.map(|zone| Arc::clone(&zone.source)).ok_or_else(|| NoModel::Unknown(id.clone()))
+    }
+
+    /// All zones that are served, without their records.
+    pub fn zones(&self) -> impl Iterator<Item = ZoneOutline<'_>> {
+        self.zones.iter().map(|zone| ZoneOutline {
+            id: &zone.source.id,
+            name: &zone.source.name,
+            comment: zone.source.comment.as_deref(),
+            vpcs: &zone.source.vpcs,
+            record_sets: zone.source.record_sets.len(),
+            checks: zone.compiled.checks(),
+        })
     }
 
     /// A name to try: the first address record that needs no wildcard, of a public zone.

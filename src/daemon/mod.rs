@@ -103,7 +103,7 @@ async fn boot_and_serve(
     let mut running = tokio::spawn(control.run(wiring.take_events(), now));
     wiring.start(&settings, seen)?;
     let (ready, readiness) = watch::channel(false);
-    let door = wiring.door(readiness, who_may_change(&settings)?);
+    let door = wiring.door(reader.clone(), readiness, who_may_change(&settings)?);
     let listening = Arc::clone(&door.listening);
     let admin = open_side_door(&settings, door).await;
 

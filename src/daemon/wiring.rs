@@ -14,6 +14,7 @@ use crate::health::{Latency, MetricPlan, ProbePlan};
 use crate::model::{EndpointProtocol, HealthCheck, HealthCheckKind};
 use crate::probe::{self, Authorities, Evaluator, Prober, ProberSettings};
 use crate::store::{Fingerprint, Keeper, SettingsSource, Targets, Watcher};
+use crate::world::Reader;
 
 use super::signals::Hangups;
 use super::webhook;
@@ -132,10 +133,11 @@ impl Wiring {
     }
 
     /// What the side door needs.
-    pub(super) fn door(&self, ready: watch::Receiver<bool>, changes: Changes) -> Door {
+    pub(super) fn door(&self, world: Reader, ready: watch::Receiver<bool>, changes: Changes) -> Door {
         Door {
             events: self.events.clone(),
             ready,
+            world,
             base: self.base.clone(),
             feed: self.feed.clone(),
             last_load: self.last_load.clone(),
