@@ -18,6 +18,7 @@ mod load;
 mod memory;
 mod moments;
 mod moves;
+mod reloads;
 mod report;
 mod steering;
 #[cfg(test)]
@@ -47,6 +48,7 @@ pub use load::{Base, LoadOutcome, LoadRequest, Loaded, NoModel, Refused, Summary
 pub use memory::Memory;
 pub use moments::{parse_rfc3339, rfc3339, rfc3339_milliseconds, span};
 use moves::Moves;
+pub use reloads::Reloads;
 pub use report::{CheckReport, Report, Wanted};
 pub use steering::{Answer, NotSteered, OverrideView, Steered};
 
@@ -150,6 +152,8 @@ pub struct Outputs {
     pub keeper: Keeper,
     /// Verdicts that changed.
     pub notices: mpsc::Sender<Notice>,
+    /// How far reloads have come.
+    pub reloads: watch::Sender<Reloads>,
     /// What happens, for whoever watches.
     pub feed: Feed,
     /// What came of the last load.
@@ -350,6 +354,9 @@ impl Control {
     }
 
     fn reload(&mut self, trigger: Trigger) {
+        if trigger == Trigger::Asked {
+            self.outputs.reloads.send_modify(|reloads| reloads.asked += 1);
+        }
         match &mut self.loading {
             Some(loading) => loading.again = Some(stronger(loading.again, trigger)),
             None => self.begin_load(trigger),
@@ -362,6 +369,7 @@ impl Control {
         let request = LoadRequest { generation, base: self.base.clone(), tracker: self.tracker.clone() };
         if self.outputs.loads.send(request).is_err() {
             tracing::error!("nothing can be loaded any more: the loader is gone");
+            self.settle("nothing can be loaded any more".to_owned());
             return;
         }
         self.loading = Some(Loading { generation, trigger, again: None });
@@ -372,6 +380,7 @@ impl Control {
             tracing::debug!(generation = outcome.generation, "a stale load is dropped");
             return;
         };
+        let line = reloads::outcome(outcome.result.as_ref().map(|loaded| &loaded.summary));
         match outcome.result {
             Ok(loaded) => self.apply(*loaded, loading.trigger, at),
             Err(refused) => {
@@ -379,9 +388,18 @@ impl Control {
                 self.report_refused(&refused, at);
             }
         }
-        if let Some(trigger) = loading.again {
-            self.begin_load(trigger);
+        match loading.again {
+            Some(trigger) => self.begin_load(trigger),
+            None => self.settle(line),
         }
+    }
+
+    /// Nothing is being loaded any more: whoever waits for a reload need not any longer.
+    fn settle(&self, outcome: String) {
+        self.outputs.reloads.send_modify(|reloads| {
+            reloads.done = reloads.asked;
+            reloads.outcome = outcome.into();
+        });
     }
 
     /// Makes what was loaded the world. The loader dealt the slots on a copy of this tracker, to which nothing was applied

@@ -7,6 +7,7 @@
 
 mod announce;
 mod inside;
+mod service;
 mod signals;
 mod stopping;
 mod webhook;
@@ -36,6 +37,7 @@ pub use inside::Daemon;
 pub(crate) use signals::Signals;
 
 use announce::announce;
+use service::News;
 use signals::Hangups;
 use stopping::Stopping;
 use wiring::Wiring;
@@ -107,7 +109,11 @@ async fn boot_and_serve(
     let listening = Arc::clone(&door.listening);
     let admin = open_side_door(&settings, door).await;
 
+    let manager = stopping.manager();
     let wait = settings.health.wait_for_first_result;
+    if !awaited.is_empty() {
+        manager.tell(News::Status(&format!("waiting for the first results of {} health checks", awaited.len())));
+    }
     tokio::select! {
         () = wait_for_first_results(&mut wiring, &awaited, wait) => {}
         why = stopping.wanted() => {
@@ -120,6 +126,8 @@ async fn boot_and_serve(
     let (addresses, serving) = open(&settings, &reader, &base.meters)?;
     let _ = listening.set(addresses.clone());
     ready.send_replace(true);
+    manager.tell(News::Ready(&format!("serving {}", summary.totals())));
+    wiring.keep_telling(manager);
     tell(Ready { addresses, admin, base, summary });
 
     let why = tokio::select! {
@@ -130,6 +138,7 @@ async fn boot_and_serve(
         }
     };
     ready.send_replace(false);
+    manager.tell(News::Stopping);
     tracing::info!("{why}: finishing what is in flight, at most {} s; a second signal stops at once", DRAIN.as_secs());
     tokio::select! {
         () = drain(serving) => {}

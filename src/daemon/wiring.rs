@@ -9,13 +9,14 @@ use tokio::sync::{mpsc, watch};
 
 use crate::admin::{Changes, Door};
 use crate::config::{Occasion, Settings};
-use crate::control::{self, Base, Event, Feed, LastLoad, LoadRequest, Observed, Outputs, Trigger};
+use crate::control::{self, Base, Event, Feed, LastLoad, LoadRequest, Observed, Outputs, Reloads, Trigger};
 use crate::health::{Latency, MetricPlan, ProbePlan};
 use crate::model::{EndpointProtocol, HealthCheck, HealthCheckKind};
 use crate::probe::{self, Authorities, Evaluator, Prober, ProberSettings};
 use crate::store::{Fingerprint, Keeper, SettingsSource, Targets, Watcher};
 use crate::world::Reader;
 
+use super::service::Manager;
 use super::signals::Hangups;
 use super::webhook;
 
@@ -37,6 +38,7 @@ pub(super) struct Wiring {
     pending: watch::Receiver<usize>,
     loads: Option<mpsc::UnboundedReceiver<LoadRequest>>,
     base: watch::Receiver<Base>,
+    reloads: watch::Receiver<Reloads>,
     feed: Feed,
     last_load: watch::Receiver<LastLoad>,
 }
@@ -52,6 +54,7 @@ impl Wiring {
         let (base_in, base) = watch::channel(base.clone());
         tokio::spawn(reload_on_hangup(hangups, events.clone()));
         tokio::spawn(tick(events.clone()));
+        let (reloads_in, reloads) = watch::channel(Reloads::default());
         let (notices, told) = mpsc::channel(NOTICES);
         tokio::spawn(webhook::deliver(told, base.clone()));
         let (feed, (last_load_in, last_load)) = (Feed::default(), watch::channel(LastLoad::default()));
@@ -63,11 +66,12 @@ impl Wiring {
             base: base_in,
             keeper,
             notices,
+            reloads: reloads_in,
             feed: feed.clone(),
             last_load: last_load_in,
         };
         let (inbox, loads) = (Some(inbox), Some(loads));
-        let wiring = Wiring { source, events, inbox, plans, metrics, pending, loads, base, feed, last_load };
+        let wiring = Wiring { source, events, inbox, plans, metrics, pending, loads, base, reloads, feed, last_load };
         (outputs, wiring)
     }
 
@@ -130,6 +134,11 @@ impl Wiring {
         let watcher = Watcher::start(targets.clone(), seen, changed).context("cannot start the watcher")?;
         tokio::spawn(follow(watcher, targets, self.source.clone(), self.base.clone()));
         Ok(())
+    }
+
+    /// Keeps the service manager informed.
+    pub(super) fn keep_telling(&self, manager: Manager) {
+        manager.keep_telling(self.reloads.clone(), self.events.clone());
     }
 
     /// What the side door needs.
