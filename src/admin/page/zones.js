@@ -157,9 +157,10 @@ function tree(group, isRoot) {
       h("strong.name.words", null, group.name), h("span.type", null, group.type),
       group.policy !== "simple" && h("span.policy", null, group.policy),
       kind && badge(kind, words),
+      isPlain(group) && h("span.plainly", null, answers(group.members[0])),
       isRoot && h("a.ask", { href: `#/explain?name=${askable}&type=${group.type}` }, "Explain", h("span.hidden", null, ` ${group.name} ${group.type}`))),
     group.state === "unhealthy" && h("p.note", null, UNHEALTHY_THEN[group.when_all_unhealthy]),
-    isPlain(group) ? h("div.plainly", null, answers(group.members[0])) : h("ul.members", { "aria-label": `Records of ${group.name} ${group.type}` }, group.members.map(member)),
+    !isPlain(group) && h("ul.members", { "aria-label": `Records of ${group.name} ${group.type}` }, group.members.map(member)),
     group.not_shown > 0 && h("p.quiet", null, `and ${count(group.not_shown, "more record set")}`),
   ];
 }
@@ -175,7 +176,7 @@ function member(one, index) {
   return h("li.member", { key: one.set_identifier ?? `record ${index}`, class: state },
     h("div.who", null,
       one.set_identifier && h("span.identifier.words", null, one.set_identifier),
-      one.role && one.role !== one.set_identifier?.toLowerCase() && h("span.quiet", null, one.role)),
+      one.role && one.role.toLowerCase() !== one.set_identifier?.toLowerCase() && h("span.quiet", null, one.role)),
     h("div.with", null, one.alias ? alias(one.alias) : answers(one)),
     h("div.health", null, health(one, state)),
     one.share !== null && one.set_identifier !== null ? share(one) : null,
@@ -212,5 +213,5 @@ function share({ share: part, weight }) {
   const words = weight === null ? percent(part) : `${percent(part)} of the answers`;
   return h("div.share", null,
     h("div.track", { "aria-hidden": "true" }, h("div.fill", { style: { width: `${part * 100}%` } })),
-    h("span", null, part === 0 ? "not in the answers" : part === 1 && weight === null ? "in every answer" : words));
+    h("span", null, part === 0 ? "not in the answers" : part === 1 ? "in every answer" : words));
 }
