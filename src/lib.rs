@@ -16,6 +16,7 @@
 //!
 //! - [`world`]: the one snapshot that every query reads, and its one publisher.
 //! - [`answer`]: a query and the world in, sections of ready records out.
+//! - [`explain`]: the same answer, and why it is so.
 //!
 //! The upper floor touches the outside and decides nothing about DNS.
 //!
@@ -34,6 +35,7 @@ pub mod cli;
 pub mod config;
 pub mod control;
 pub mod daemon;
+pub mod explain;
 pub mod geo;
 pub mod health;
 pub mod model;

@@ -12,6 +12,7 @@
 //!  GET    /v1/zones?q=…               the zones
 //!  GET    /v1/zones/{id}/records?q=…  the records of one, as the trees that their policies form
 //!  GET    /v1/places?name=…           where clients and records are
+//!  GET    /v1/explain?name=…&type=…   why a question is answered as it is: from, subnet, resolver, as_if, seed
 //!  GET    /v1/transitions             what changed, over all checks
 //!  GET    /v1/overrides               what people say of health checks
 //!  POST   /v1/overrides               say it: {"pattern", "action", "reason", "author", "from", "until"}
@@ -24,6 +25,7 @@
 
 mod connections;
 mod events;
+mod explain;
 mod guard;
 mod health;
 mod metrics;
@@ -123,6 +125,7 @@ fn router(door: Door) -> Router {
         .route("/v1/zones", get(zones::list))
         .route("/v1/zones/{id}/records", get(zones::records))
         .route("/v1/places", get(places::places))
+        .route("/v1/explain", get(explain::report))
         .route("/v1/transitions", get(health::transitions))
         .route("/v1/overrides", get(overrides::list).post(overrides::set).delete(overrides::clear))
         .fallback(|| async { refusal(StatusCode::NOT_FOUND, "there is nothing here") })

@@ -354,6 +354,7 @@ async fn house_of(zone: &str) -> (SocketAddr, tempfile::TempDir) {
         notices: mpsc::channel(1).0,
         feed: feed.clone(),
         last_load: last_load_in,
+        reloads: watch::Sender::default(),
     };
     let now = || Moment(Duration::from_secs(1_772_402_400));
     let memory = crate::control::Memory::read(std::iter::empty());

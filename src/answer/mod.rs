@@ -15,7 +15,7 @@ use std::net::IpAddr;
 
 use arrayvec::ArrayVec;
 
-pub use resolve::{resolve, resolve_traced};
+pub use resolve::{client_of, resolve, resolve_traced};
 pub use standing::{Standing, standing};
 pub use trace::{Step, Trace};
 

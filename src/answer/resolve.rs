@@ -77,7 +77,7 @@ fn scene_of<'w>(query: &Query<'_>, world: &'w World) -> Option<Scene<'w>> {
 }
 
 /// Who the policies take the client to be: the subnet a resolver asks for, else the resolver itself.
-fn client_of<'w>(query: &Query<'_>, scene: &Scene<'w>) -> Client<'w> {
+pub fn client_of<'w>(query: &Query<'_>, scene: &Scene<'w>) -> Client<'w> {
     match query.client_subnet {
         Some(subnet) => scene.client(subnet.address, subnet.source_prefix),
         None => scene.client(query.source, if query.source.is_ipv4() { 32 } else { 128 }),
