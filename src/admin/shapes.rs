@@ -520,6 +520,10 @@ pub struct MemberShape {
     pub share: Option<f64>,
     /// Whether health lets it answer.
     pub usable: bool,
+    /// Whether it is healthy and yet answers only where nobody usable can: it drains or waits for its failback.
+    pub reserve: bool,
+    /// What it has of its weight while it drains or starts slowly, 0 to 1; absent when all.
+    pub part: Option<f64>,
     /// Whether health has a say in it.
     pub has_health: bool,
     /// Its health check.

@@ -146,6 +146,8 @@ impl<'f> Forest<'f> {
             },
             share,
             usable: standing.is_none_or(|standing| standing.usable[usize::from(number)]),
+            reserve: standing.is_some_and(|standing| standing.reserve.get(usize::from(number)) == Some(&true)),
+            part: standing.and_then(|standing| standing.part(number)),
             has_health: match &set.content {
                 Content::Alias(target) => target.evaluate_target_health || set.health_check.is_some(),
                 Content::Records { .. } => set.health_check.is_some(),
@@ -173,7 +175,7 @@ impl<'f> Forest<'f> {
 fn state_of(standing: &Standing) -> GroupStateShape {
     match standing.usable.iter().filter(|usable| **usable).count() {
         all if all == standing.usable.len() => GroupStateShape::Healthy,
-        0 => GroupStateShape::Unhealthy,
+        0 if !standing.reserve.contains(&true) => GroupStateShape::Unhealthy,
         _ => GroupStateShape::Degraded,
     }
 }

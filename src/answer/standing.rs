@@ -14,8 +14,10 @@ use crate::zonetree::Found;
 pub struct Standing {
     /// Whether health lets a member answer, by member.
     pub usable: Vec<bool>,
-    /// Whether those that are not usable answer when nobody else can.
-    pub fails_open: bool,
+    /// Whether it is healthy and yet answers only where nobody usable can: it drains or waits for its failback. By member.
+    pub reserve: Vec<bool>,
+    /// What each has of its weight, in 255ths; `None` when all have all of it. By member.
+    parts: Option<Vec<u8>>,
     /// The lottery, where there is one: what a member takes part with, after all that drains or starts slowly.
     draw: Option<Draw>,
     /// Who was chosen.
@@ -23,6 +25,13 @@ pub struct Standing {
 }
 
 impl Standing {
+    /// What a member has of its weight while it drains or starts slowly, 0 to 1; `None` when it has all of it.
+    #[must_use]
+    pub fn part(&self, member: u16) -> Option<f64> {
+        let parts = *self.parts.as_ref()?.get(usize::from(member))?;
+        (parts < u8::MAX).then(|| f64::from(parts) / f64::from(u8::MAX))
+    }
+
     /// How often a member is in the answers, 0 to 1. Only right for policies to which all clients are alike.
     #[must_use]
     pub fn share(&self, member: u16) -> f64 {
@@ -45,7 +54,9 @@ struct Notes(Standing);
 impl Trace for Notes {
     fn note(&mut self, note: impl FnOnce() -> Note) {
         match note() {
-            Note::Candidates { usable, fails_open } => (self.0.usable, self.0.fails_open) = (usable, fails_open),
+            Note::Candidates { usable, reserve, parts, .. } => {
+                (self.0.usable, self.0.reserve, self.0.parts) = (usable, reserve, parts);
+            }
             Note::Draw(draw) => self.0.draw = Some(draw),
             Note::Chosen(choice) => self.0.chosen = choice.members.to_vec(),
             _ => {}

@@ -172,7 +172,7 @@ function isPlain({ members, not_shown: more }) {
 }
 
 function member(one, index) {
-  const state = !one.has_health ? "unchecked" : one.usable ? (one.check?.waiting ? "waiting" : "healthy") : "unhealthy";
+  const state = !one.has_health ? "unchecked" : one.usable ? (one.check?.waiting ? "waiting" : "healthy") : one.reserve ? "waiting" : "unhealthy";
   return h("li.member", { key: one.set_identifier ?? `record ${index}`, class: state },
     h("div.who", null,
       one.set_identifier && h("span.identifier.words", null, one.set_identifier),
@@ -200,13 +200,18 @@ function alias({ target, evaluate_target_health: evaluates, is_there: isThere, g
     isThere && !group && h("span.quiet", null, " (find it by its name)"));
 }
 
-function health({ check, usable, has_health: hasHealth }, state) {
+function health({ check, usable, reserve, part, has_health: hasHealth }, state) {
   const held = check?.held ? h("span.note", null, " held by a person") : null;
   const own = check && [h("a", { href: `#/checks/${encodeURIComponent(check.name)}` }, check.name), " ",
     badge(check.waiting ? "waiting" : check.status, check.waiting ? null : `${check.status} for ${since(check.since)}`), held];
   // Its check and the target of an alias both count; a frozen picture may count instead.
   const differs = hasHealth && (!check || (check.status === "healthy") !== usable);
-  return [own, differs && [check ? " " : null, badge(state, usable ? "may answer" : "may not answer")]];
+  return [
+    own,
+    reserve && [" ", badge("waiting", "draining, or waiting to come back")],
+    part !== null && [" ", badge("waiting", `${percent(part)} of its weight`)],
+    differs && !reserve && [check ? " " : null, badge(state, usable ? "may answer" : "may not answer")],
+  ];
 }
 
 function share({ share: part, weight }) {
