@@ -21,20 +21,21 @@ const TABLE: &[(&str, &[&str])] = &[
     ("world", &["model", "geo", "health", "policy", "zonetree", "stats"]),
     ("answer", &["model", "geo", "health", "policy", "zonetree", "stats", "world"]),
     ("explain", &["model", "geo", "policy", "zonetree", "world", "answer"]),
-    ("serve", &["model", "geo", "stats", "world", "answer"]),
+    ("tap", &["model", "stats", "config"]),
+    ("serve", &["model", "geo", "stats", "world", "answer", "tap"]),
     ("probe", &["model", "health"]),
     ("store", &["model", "config"]),
     ("control", &["model", "config", "geo", "health", "policy", "zonetree", "stats", "world", "answer", "store"]),
     ("api", &["model", "stats", "world", "answer", "control"]),
-    ("admin", &["model", "health", "stats", "world", "answer", "explain", "control"]),
+    ("admin", &["model", "health", "stats", "tap", "world", "answer", "explain", "control"]),
     ("cli", ANYTHING),
     ("daemon", ANYTHING),
 ];
 
 /// What turns the server on and off, and what a person types, may know every other module. Nothing may know them.
 const ANYTHING: &[&str] = &[
-    "model", "stats", "config", "geo", "health", "policy", "zonetree", "world", "answer", "explain", "serve", "probe",
-    "store", "control", "api", "admin", "cli", "daemon",
+    "model", "stats", "config", "geo", "health", "policy", "zonetree", "world", "answer", "explain", "tap", "serve",
+    "probe", "store", "control", "api", "admin", "cli", "daemon",
 ];
 
 /// Files of the crate that belong to no module: the map and the way in.

@@ -26,8 +26,9 @@ const PLACES: usize = 500;
 const NAMED: usize = 20;
 /// Groups behind one name, through aliases.
 const GROUPS: usize = 100;
-/// Larger zones are looked at only when one of their names is asked for: reading them takes seconds.
-const LARGE_ZONE: usize = 100_000;
+/// Record sets that are looked at in all when no name is given: their zones are read from disk for it, which takes a second
+/// or so. Zones that are beyond are looked at only when one of their names is asked for.
+const RECORD_SETS: usize = 100_000;
 
 /// What is wanted.
 #[derive(Debug, Deserialize)]
@@ -55,20 +56,23 @@ fn shape(base: &Base, name: Option<&str>) -> Result<PlacesShape, NoModel> {
         Some(name) => found.of_name(base, &name)?,
         None if name.is_some() => {}
         None => {
-            for zone in base.zones().map(|zone| (zone.id.clone(), zone.name.to_string(), zone.record_sets)) {
+            let mut room = RECORD_SETS;
+            for zone in base.zone_outlines().map(|zone| (zone.id.clone(), zone.name.to_string(), zone.record_sets)) {
                 let (id, name, record_sets) = zone;
-                match record_sets <= LARGE_ZONE {
-                    true => base.zone_model(&id)?.record_sets.iter().for_each(|set| found.add(set)),
-                    false => left_out.push(name),
+                if record_sets > room {
+                    left_out.push(name);
+                    continue;
                 }
+                room -= record_sets;
+                base.zone_model(&id)?.record_sets.iter().for_each(|set| found.add(set));
             }
         }
     }
     Ok(PlacesShape {
+        left_out: left_out.into_iter().take(PLACES).collect(),
         clients: networks.chain(vpcs).take(PLACES).collect(),
         round_trips: location.latency.iter().take(PLACES).map(round_trips).collect(),
         records: found.places.into_values().take(PLACES).collect(),
-        left_out,
     })
 }
 
@@ -155,7 +159,7 @@ impl Records {
     /// Those that a name can lead to, over aliases.
     fn of_name(&mut self, base: &Base, name: &Name) -> Result<(), NoModel> {
         let mut zones: Vec<(usize, HostedZoneId)> = base
-            .zones()
+            .zone_outlines()
             .filter(|zone| name.is_within(zone.name))
             .map(|zone| (zone.name.label_count(), zone.id.clone()))
             .collect();

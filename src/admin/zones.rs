@@ -79,7 +79,7 @@ fn zones(base: &Base, reports: &[Report], wanted: &WantedZones) -> ZonesShape {
     let letters = wanted.q.to_lowercase();
     let holds = |text: &str| text.to_lowercase().contains(&letters);
     let fits = |zone: &ZoneOutline<'_>| holds(&zone.name.to_string()) || zone.comment.is_some_and(holds);
-    let mut chosen: Vec<_> = base.zones().filter(fits).collect();
+    let mut chosen: Vec<_> = base.zone_outlines().filter(fits).collect();
     chosen.sort_by_cached_key(|zone| (zone.name.to_string(), zone.id.clone()));
     let mut unhealthy: Vec<CheckSlot> = reports
         .iter()

@@ -166,8 +166,8 @@ class Server:
         return f"http://127.0.0.1:{self.port}/"
 
     def start(self):
-        log = open(self.path / "log", "a")
-        self.process = subprocess.Popen([BINARY, "serve", "--config", self.path / "fiftythree.toml"], stdout=log, stderr=log)
+        with open(self.path / "log", "a") as log:
+            self.process = subprocess.Popen([BINARY, "serve", "--config", self.path / "fiftythree.toml"], stdout=log, stderr=log)
         until(lambda: self.is_ready(), "the server is not ready: " + str(self.path / "log"))
 
     def is_ready(self):

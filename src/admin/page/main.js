@@ -63,6 +63,7 @@ function route() {
   document.title = `${next.name} – fiftythree`;
   fill(document.getElementById("nav"), PARTS.map(({ path, name }) =>
     h("li", { key: path }, h("a", { href: `#/${path}`, "aria-current": path === next.path ? "page" : null }, name))));
+  document.querySelector("#nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
   if (changed) main.replaceChildren();
   next.part.enter?.(page, { rest, parameters: new URLSearchParams(query) });
   draw();
