@@ -39,6 +39,8 @@ pub(super) struct KeptFile {
 pub(super) struct KeptZone {
     pub(super) compiled: Arc<Zone>,
     pub(super) vpcs: Vec<VpcId>,
+    /// The user's own words about it.
+    pub(super) comment: Option<String>,
     /// How many record sets it has.
     pub(super) records: usize,
     /// Whether it refers to checks or collections.
@@ -102,6 +104,7 @@ impl Workshop<'_> {
             counted: counted::groups(zone, &compiled, &self.settings.metrics.count_answers, self.meters).map(Arc::new),
             compiled,
             vpcs: zone.vpcs.clone(),
+            comment: zone.comment.clone(),
             records: zone.record_sets.len(),
             refers: zone
                 .record_sets
