@@ -8,11 +8,15 @@ use axum::response::Response;
 use serde::Deserialize;
 
 use crate::control::{self, CheckReport, Event, Report, rfc3339, rfc3339_milliseconds};
-use crate::health::{Action, Asks, Cause, CheckSlot, Latency, Moment, Observation, Override, Pattern, Run, Status};
+use crate::health::{
+    Asks, Cause, CheckSlot, Latency, Moment, Observation, Override, Pattern, Recent, Run, Share, Stage, Status,
+};
 use crate::model::{EndpointCheck, EndpointProtocol, EndpointTarget};
+use crate::world::WayBack;
 
 use super::shapes::{
-    ActionShape, CheckShape, HealthShape, HeldShape, NextShape, ResultShape, ResultsShape, StatusShape, TransitionShape,
+    CheckShape, HealthShape, HeldShape, NextShape, RecentShape, ResultShape, ResultsShape, ReturningShape, StageShape,
+    StatusShape, TransitionShape, UplinkShape,
 };
 use super::{Door, json, overrides, refusal};
 
@@ -65,7 +69,24 @@ fn health(reports: &[Report], with_history: bool) -> HealthShape {
         started: rfc3339_milliseconds(first.started),
         checks,
         overrides: first.overrides.iter().map(overrides::shape).collect(),
+        uplink: uplink(first),
+        returning: first.comebacks.iter().filter_map(|way| returning(way, first.at)).collect(),
     }
+}
+
+fn uplink(report: &Report) -> Option<UplinkShape> {
+    let sentinels: Vec<String> = report.sentinels.iter().map(ToString::to_string).collect();
+    (!sentinels.is_empty()).then(|| UplinkShape { gone_since: report.uplink_gone_since.map(rfc3339), sentinels })
+}
+
+fn returning(way: &WayBack, at: Moment) -> Option<ReturningShape> {
+    let (stage, share_percent, until) = match way.rules.stage(way.since, at) {
+        Stage::Waiting { until } => (StageShape::Waiting, None, until),
+        Stage::Ramping { share, until } => (StageShape::SlowStart, Some(share.percent()), until),
+        Stage::Back => return None,
+    };
+    let (record, since, until) = (way.record.to_string(), rfc3339(way.since), rfc3339(until));
+    Some(ReturningShape { record, since, stage, share_percent, until })
 }
 
 fn shape(report: &Report, check: &CheckReport, with_history: bool) -> CheckShape {
@@ -81,12 +102,13 @@ fn shape(report: &Report, check: &CheckReport, with_history: bool) -> CheckShape
         waiting: picture.waiting,
         disabled: picture.disabled,
         inverted: picture.inverted,
-        held: report.held(check).map(held),
+        held: report.held(check).map(|known| held(known, report.left(check))),
         last_result: check.history.last_run().map(|run| last_result(run, report.started)),
         next: if picture.disabled { None } else { next(report, check) },
         records: report.records(check).to_vec(),
         transitions: Vec::new(),
         results: Vec::new(),
+        recent: Vec::new(),
     };
     if with_history {
         let transitions = check.history.transitions().rev();
@@ -98,6 +120,7 @@ fn shape(report: &Report, check: &CheckReport, with_history: bool) -> CheckShape
             })
             .collect();
         shape.results = check.history.runs().rev().map(results).collect();
+        shape.recent = check.history.recent().map(recent).collect();
     }
     shape
 }
@@ -155,13 +178,11 @@ fn status(status: Status) -> StatusShape {
     }
 }
 
-fn held(known: &Override) -> HeldShape {
+fn held(known: &Override, left: Option<Share>) -> HeldShape {
     let wish = known.wish.clone();
     HeldShape {
-        action: match wish.action {
-            Action::Up => ActionShape::Up,
-            Action::Down => ActionShape::Down,
-        },
+        action: overrides::action_shape(wish.action),
+        drain: overrides::drain_shape(known, left),
         pattern: wish.pattern.0,
         author: wish.author,
         reason: wish.reason,
@@ -171,13 +192,14 @@ fn held(known: &Override) -> HeldShape {
 }
 
 fn last_result(run: &Run, started: Moment) -> ResultShape {
-    let Latency { connect, first_byte, total } = run.latency;
+    let Latency { connect, tls_handshake, first_byte, total } = run.latency;
     ResultShape {
         at: rfc3339_milliseconds(run.last),
         passed: run.observation == Observation::Pass,
         missing: run.observation == Observation::Missing,
         status: run.status.to_string(),
         connect_ms: connect.map(milliseconds),
+        tls_handshake_ms: tls_handshake.map(milliseconds),
         first_byte_ms: first_byte.map(milliseconds),
         total_ms: milliseconds(total),
         remembered: run.last < started,
@@ -205,6 +227,10 @@ fn next(report: &Report, check: &CheckReport) -> Option<NextShape> {
         then: status(if picture.inverted { turned.turned() } else { turned }),
         earliest: rfc3339_milliseconds(Moment(probe_at.unwrap_or(report.at).0 + interval * more)),
     })
+}
+
+fn recent(probe: &Recent) -> RecentShape {
+    RecentShape { total_ms: milliseconds(probe.took()), passed: probe.passed() }
 }
 
 fn results(run: &Run) -> ResultsShape {

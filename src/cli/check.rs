@@ -77,6 +77,7 @@ fn find(source: &SettingsSource, files: &[PathBuf]) -> Findings {
     faults.extend(read.faults);
     faults.extend(zones.faults);
     if files.is_empty() {
+        faults.extend(config::resolve_sentinels(&settings, &zones.configuration.health_checks).1);
         faults.extend(database_faults(&settings));
     }
     let sources = sources.into_iter().chain(read.files).collect();

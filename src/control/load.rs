@@ -29,6 +29,8 @@ pub struct Base {
     pub locator: Arc<Locator>,
     /// All health checks.
     pub checks: Arc<[HealthCheck]>,
+    /// Those that tell whether the uplink is there.
+    pub sentinels: Arc<[HealthCheckId]>,
     /// What the workers count, zone by zone.
     pub meters: Arc<Meters>,
     databases: Arc<[(PathBuf, Option<Stamp>)]>,
@@ -138,6 +140,7 @@ impl Base {
             sources: Arc::default(),
             locator: Arc::default(),
             checks: Arc::default(),
+            sentinels: Arc::default(),
             meters: Arc::default(),
             databases: Arc::default(),
             zones: Arc::new([]),
@@ -179,6 +182,7 @@ fn load_all(source: &SettingsSource, base: &Base, tracker: Tracker, occasion: Oc
         Err(faults) => return Err(notes.refuse(&faults, &sources.files)),
     };
     notes.add(&settled.faults, &sources.files);
+    let sentinels = find_sentinels(&settings, &settled.configuration.health_checks, occasion, &mut notes)?;
     let (locator, databases) = locate_clients(&settings, base, occasion, &mut notes)?;
     let state_warning = keep(&last_good, &settings, &settled.sources);
     let compiled = compile(&settled.configuration, base, tracker);
@@ -209,6 +213,7 @@ fn load_all(source: &SettingsSource, base: &Base, tracker: Tracker, occasion: Oc
         sources: settled.sources.into(),
         locator,
         checks,
+        sentinels,
         meters,
         databases,
         zones: compiled.zones.into(),
@@ -216,9 +221,27 @@ fn load_all(source: &SettingsSource, base: &Base, tracker: Tracker, occasion: Oc
     Ok(Loaded { base, catalog, moves: compiled.moves, summary })
 }
 
+/// At the start every sentinel must be a check; later those that are go on.
+fn find_sentinels(
+    settings: &Settings,
+    checks: &[HealthCheck],
+    occasion: Occasion,
+    notes: &mut Notes,
+) -> Result<Arc<[HealthCheckId]>, Refused> {
+    let (sentinels, faults) = config::resolve_sentinels(settings, checks);
+    let source = std::mem::take(&mut notes.settings);
+    if occasion == Occasion::Start && !faults.is_empty() {
+        return Err(std::mem::take(notes).refuse(&faults, &source));
+    }
+    notes.add(&faults, &source);
+    Ok(sentinels.into())
+}
+
 /// What has to be said, collected on the way.
 #[derive(Default)]
 struct Notes {
+    /// The text of the settings, when there is one.
+    settings: Vec<SourceFile>,
     rendered: String,
     errors: usize,
     needs_restart: Vec<&'static str>,
@@ -254,6 +277,7 @@ fn read_settings(
         return Ok((*base.settings).clone());
     };
     notes.add(&reading.faults, &sources);
+    notes.settings = sources;
     if occasion == Occasion::Start {
         return Ok(settings);
     }
