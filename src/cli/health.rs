@@ -9,7 +9,7 @@ use anyhow::bail;
 use jiff::Timestamp;
 
 use crate::admin::shapes::{
-    CheckShape, HealthShape, NextShape, RecentShape, ResultShape, ReturningShape, StatusShape, UplinkShape,
+    CheckShape, HealthShape, NextShape, ResultShape, ReturningShape, SampleShape, StatusShape, UplinkShape,
 };
 use crate::control::span;
 
@@ -227,11 +227,11 @@ fn latency(last: &ResultShape) -> String {
 }
 
 /// What the last probes took, one stroke each against the longest of them, `x` for one that failed.
-fn sparkline(recent: &[RecentShape]) -> String {
+fn sparkline(recent: &[SampleShape]) -> String {
     const STROKES: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
     let longest = recent.iter().map(|probe| probe.total_ms).fold(0.0, f64::max);
     let shortest = recent.iter().map(|probe| probe.total_ms).fold(longest, f64::min);
-    let stroke = |probe: &RecentShape| {
+    let stroke = |probe: &SampleShape| {
         let height = if longest > 0.0 { probe.total_ms / longest * 7.0 } else { 0.0 };
         if probe.passed { STROKES[(height.round() as usize).min(7)] } else { 'x' }
     };

@@ -396,7 +396,14 @@ pub(super) const STATE: Keys = Keys {
 
 pub(super) const ADMIN: Keys = Keys {
     what: "`[admin]`",
-    keys: &[optional("listen", Shape::Text, "Address and port; \"off\" for none. Default: \"127.0.0.1:8053\".")],
+    keys: &[
+        optional("listen", Shape::Text, "Address and port; \"off\" for none. Default: \"127.0.0.1:8053\"."),
+        optional(
+            "token_file",
+            Shape::Text,
+            "A file with the token without which nothing is changed over HTTP, relative to this file; none when absent.",
+        ),
+    ],
 };
 
 pub(super) const WEBHOOK: Keys = Keys {

@@ -1,8 +1,8 @@
 //! Text ⇄ model: what users write in TOML, read into the nouns of Route 53, and every fault of every file with its place.
 //!
-//! Pure: files come in as text that somebody else has read. A text goes through three hands: `document` finds the syntax
-//! errors, `table` walks the tables by the key lists in `keys`, and `settings` and `zones` turn each table into its
-//! record on its own, so that one bad value does not hide the next. [`settle()`] decides which texts may be served.
+//! Pure: files come in as text that somebody else has read. A text goes through four hands: `document` finds the syntax
+//! errors, `tree` holds what was read, `table` walks the tables by the key lists in `keys`, and `settings` and `zones` turn each
+//! table into its record on its own, so that one bad value does not hide the next. [`settle()`] decides which texts may be served.
 
 mod document;
 mod fault;
@@ -16,6 +16,7 @@ mod settle;
 mod table;
 #[cfg(test)]
 mod tests;
+mod tree;
 mod value;
 mod words;
 mod zones;

@@ -119,6 +119,8 @@ pub struct StateSettings {
 pub struct AdminSettings {
     /// Status page, metrics, explain, Route 53 API; `None` when switched off.
     pub listen: Option<SocketAddr>,
+    /// The file with the token that changes need.
+    pub token_file: Option<PathBuf>,
 }
 
 /// `[webhook]`
@@ -209,7 +211,10 @@ impl Settings {
                 sentinels: Vec::new(),
             },
             state: StateSettings { directory: PathBuf::from("/var/lib/fiftythree") },
-            admin: AdminSettings { listen: Some(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), ADMIN_PORT)) },
+            admin: AdminSettings {
+                listen: Some(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), ADMIN_PORT)),
+                token_file: None,
+            },
             webhook: WebhookSettings { url: None },
             log: LogSettings { format: LogFormat::Auto },
         }
@@ -258,6 +263,7 @@ fn read_settings(root: &Table<'_>, directory: &Path, findings: &mut Findings<'_>
     }
     if let Some(table) = root.table("admin", findings) {
         set(&mut settings.admin.listen, read_admin_listen(&table, findings));
+        settings.admin.token_file = path(&table, "token_file", directory, findings);
     }
     if let Some(table) = root.table("webhook", findings) {
         settings.webhook.url = read_webhook(&table, findings);

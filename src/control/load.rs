@@ -304,6 +304,7 @@ fn in_force(mut new: Settings, old: &Settings, needs_restart: &mut Vec<&'static 
         health.certificate_authorities "health.certificate_authorities",
         state.directory "state.directory",
         admin.listen "admin.listen",
+        admin.token_file "admin.token_file",
         log.format "log.format",
     );
     new

@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::health::{
     Action, Drain, History, Identity, Latency, MachineState, Moment, Observation, Override, OverrideId, Overrides,
-    PastTransition, Pattern, Question, Recent, Recollection, Run, Share, Status, Wish,
+    PastTransition, Pattern, Question, Recollection, Run, Share, Status, Wish,
 };
 use crate::model::{HealthCheckId, HostedZoneId, Name};
 use crate::world::RecordKey;
@@ -69,9 +69,6 @@ struct CheckLine {
     state: Option<StateLine>,
     runs: Vec<RunLine>,
     transitions: Vec<TransitionLine>,
-    /// What the last probes took, as `Recent` writes it.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    recent: Vec<u32>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -176,12 +173,12 @@ impl Memory {
 
     fn take(&mut self, line: Line) {
         match line {
-            Line::Clock(at) => self.note(at),
-            Line::Check(CheckLine { id, question, state, runs, transitions, recent }) => {
+            // A clock that was set back goes on from here.
+            Line::Clock(at) => self.as_of = moment(at),
+            Line::Check(CheckLine { id, question, state, runs, transitions }) => {
                 let mut history = History::default();
                 runs.into_iter().for_each(|run| history.put_run(run.into()));
                 transitions.into_iter().for_each(|transition| history.turn(transition.into()));
-                recent.into_iter().for_each(|bits| history.put_recent(Recent::from_bits(bits)));
                 let memory = CheckMemory {
                     question: Some(Question(question)),
                     state: state.map(Into::into),
@@ -193,9 +190,7 @@ impl Memory {
                 self.note(run.last);
                 let check = self.checks.entry(HealthCheckId(id)).or_default();
                 (check.question, check.state) = (Some(Question(question)), state.map(Into::into));
-                let (history, run): (_, Run) = (Arc::make_mut(&mut check.history), run.into());
-                history.put_recent(Recent::of(run.observation, run.latency.total));
-                history.put_run(run);
+                Arc::make_mut(&mut check.history).put_run(run.into());
             }
             Line::Turned(TurnedLine { id, transition }) => {
                 self.note(transition.at);
@@ -230,7 +225,6 @@ pub(super) fn check(identity: &Identity, state: Option<MachineState>, history: &
         state: state.map(Into::into),
         runs: history.runs().map(Into::into).collect(),
         transitions: history.transitions().map(Into::into).collect(),
-        recent: history.recent().map(|probe| probe.bits()).collect(),
     }))
 }
 

@@ -12,12 +12,14 @@
 //! based on has changed when it comes back; edits that come meanwhile are loaded after it.
 
 mod annals;
+mod feed;
 mod figures;
 mod load;
 mod memory;
 mod moments;
 mod moves;
 mod passage;
+mod reloads;
 mod report;
 mod steering;
 #[cfg(test)]
@@ -39,6 +41,7 @@ use crate::store::{AllLines, Keeper};
 use crate::world::{Publisher, Reader, World};
 
 use annals::Annals;
+pub use feed::{Feed, Happening, Since, What};
 use figures::Tallies;
 pub use figures::{
     CheckFigures, Figures, LATENCY_BOUNDS, LatencyFigures, ReloadFigures, ReloadResult, ServedFigures, Tally,
@@ -48,6 +51,7 @@ pub use memory::Memory;
 pub use moments::{parse_rfc3339, rfc3339, rfc3339_milliseconds, span};
 use moves::Moves;
 use passage::earlier;
+pub use reloads::Reloads;
 pub use report::{CheckReport, Report, Wanted};
 use steering::Steering;
 pub use steering::{Answer, NotSteered, OverrideView, Steered};
@@ -112,7 +116,7 @@ pub enum Trigger {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notice {
     /// What.
-    pub what: Happening,
+    pub what: Noticed,
     /// When.
     pub at: Moment,
     /// Why, in words.
@@ -123,7 +127,7 @@ pub struct Notice {
 
 /// What happens to health.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Happening {
+pub enum Noticed {
     /// The verdict of a check changed; before it was the other.
     Turned(NoticedCheck),
     /// A check that was being drained has nothing left; its verdict is what it was.
@@ -174,6 +178,23 @@ pub struct Outputs {
     pub keeper: Keeper,
     /// Verdicts that changed.
     pub notices: mpsc::Sender<Notice>,
+    /// How far reloads have come.
+    pub reloads: watch::Sender<Reloads>,
+    /// What happens, for whoever watches.
+    pub feed: Feed,
+    /// What came of the last load.
+    pub last_load: watch::Sender<LastLoad>,
+}
+
+/// What came of the last load, for people.
+#[derive(Clone, Debug, Default)]
+pub struct LastLoad {
+    /// When it was done.
+    pub at: Moment,
+    /// What is served, and the faults of its files.
+    pub summary: Arc<Summary>,
+    /// Why the last load changed nothing at all, when that is so.
+    pub refused: Option<String>,
 }
 
 /// The state of the loop.
@@ -247,12 +268,14 @@ impl Control {
             outputs,
             last_generation: 0,
             loading: None,
-            last_faults: loaded.summary.faults,
+            last_faults: loaded.summary.faults.clone(),
             notices_lost: 0,
             words: String::new(),
         };
         control.tell_probes();
         control.outputs.base.send_replace(control.base.clone());
+        let last_load = LastLoad { at, summary: Arc::new(loaded.summary), refused: None };
+        control.outputs.last_load.send_replace(last_load);
         control.tell_steered(&steered, at);
         control.appoint_sentinels();
         control.mind_uplink(at);
@@ -389,6 +412,9 @@ impl Control {
     }
 
     fn reload(&mut self, trigger: Trigger) {
+        if trigger == Trigger::Asked {
+            self.outputs.reloads.send_modify(|reloads| reloads.asked += 1);
+        }
         match &mut self.loading {
             Some(loading) => loading.again = Some(stronger(loading.again, trigger)),
             None => self.begin_load(trigger),
@@ -401,6 +427,7 @@ impl Control {
         let request = LoadRequest { generation, base: self.base.clone(), tracker: self.tracker.clone() };
         if self.outputs.loads.send(request).is_err() {
             tracing::error!("nothing can be loaded any more: the loader is gone");
+            self.settle("nothing can be loaded any more".to_owned());
             return;
         }
         self.loading = Some(Loading { generation, trigger, again: None });
@@ -411,16 +438,26 @@ impl Control {
             tracing::debug!(generation = outcome.generation, "a stale load is dropped");
             return;
         };
+        let line = reloads::outcome(outcome.result.as_ref().map(|loaded| &loaded.summary));
         match outcome.result {
             Ok(loaded) => self.apply(*loaded, loading.trigger, at),
             Err(refused) => {
                 self.tallies.refuse();
-                self.report_refused(&refused);
+                self.report_refused(&refused, at);
             }
         }
-        if let Some(trigger) = loading.again {
-            self.begin_load(trigger);
+        match loading.again {
+            Some(trigger) => self.begin_load(trigger),
+            None => self.settle(line),
         }
+    }
+
+    /// Nothing is being loaded any more: whoever waits for a reload need not any longer.
+    fn settle(&self, outcome: String) {
+        self.outputs.reloads.send_modify(|reloads| {
+            reloads.done = reloads.asked;
+            reloads.outcome = outcome.into();
+        });
     }
 
     /// Makes what was loaded the world. The loader dealt the slots on a copy of this tracker, to which nothing was applied
@@ -438,6 +475,7 @@ impl Control {
         self.outputs.base.send_replace(self.base.clone());
         self.tallies.load(&summary, at);
         self.report_loaded(&summary, trigger);
+        self.show_loaded(&summary, at);
         for slot in &applied.removed {
             self.annals.forget(*slot);
             self.tallies.forget(*slot);
@@ -479,8 +517,11 @@ impl Control {
         if let Some((identity, _)) = self.tracker.memory_of(*slot) {
             self.outputs.keeper.line(memory::turned(&identity.id, &past));
             let noticed = self.noticed(*slot, name, &identity.id, transition.to);
-            self.tell(Notice { what: Happening::Turned(noticed), at: *at, why: Arc::clone(&past.why), lost: 0 });
+            self.tell(Notice { what: Noticed::Turned(noticed), at: *at, why: Arc::clone(&past.why), lost: 0 });
         }
+        let (check, why) = (Arc::clone(name), Arc::clone(&past.why));
+        let records = self.moves.all_of(*slot).len();
+        self.outputs.feed.push(*at, What::Turned { check, to: transition.to, why, records });
         self.annals.turn(*slot, past);
         self.tallies.turn(*slot, transition.to);
     }
@@ -525,9 +566,21 @@ impl Control {
         }
     }
 
-    fn report_refused(&mut self, refused: &Refused) {
+    /// Lets people see what was loaded; that nothing has changed is not worth a line.
+    fn show_loaded(&self, summary: &Summary, at: Moment) {
+        if !summary.changes.is_empty() || summary.faults != self.last_faults {
+            let what = What::Reloaded { changes: summary.changes.clone(), errors: summary.errors };
+            self.outputs.feed.push(at, what);
+        }
+        self.outputs.last_load.send_replace(LastLoad { at, summary: Arc::new(summary.clone()), refused: None });
+    }
+
+    fn report_refused(&mut self, refused: &Refused, at: Moment) {
         tracing::error!("nothing was reloaded, everything is served as before: {refused}");
         self.last_faults.clear();
+        let why = refused.to_string();
+        self.outputs.feed.push(at, What::NotReloaded { why: why.clone() });
+        self.outputs.last_load.send_modify(|last| (last.at, last.refused) = (at, Some(why)));
     }
 }
 

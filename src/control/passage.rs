@@ -32,6 +32,8 @@ impl Control {
         if !self.reader.load().is_restless() {
             return;
         }
+        // So that a restart knows how far they were, even by a clock that was set back meanwhile.
+        self.outputs.keeper.line(memory::clock(at));
         if let Some(gone) = self.uplink_gone_for(at) {
             // While nobody knows how a record is, it comes no nearer. What is remembered of that is written when the uplink
             // is back, not every second.
@@ -49,18 +51,18 @@ impl Control {
         if by.is_zero() {
             return;
         }
-        if by >= Duration::from_secs(1) {
-            tracing::warn!("the clock was set back by {}", span(by));
-        }
         self.ticked = Moment(self.ticked.0.saturating_sub(by));
         self.sentinels.clock_set_back(by);
-        for moved in self.overrides.clock_set_back(before, by) {
-            self.outputs.keeper.line(memory::override_set(&moved));
-        }
+        self.overrides.clock_set_back(before, by);
         self.steering = super::steering::Steering::of(&self.tracker, &self.overrides, at);
         let world = self.reader.load();
         if world.is_restless() {
-            self.publish(world.with_comebacks_moved(|since| earlier(since, by)), at);
+            self.publisher.publish(world.with_comebacks_moved(|since| earlier(since, by)));
+        }
+        // What it is slewed back by is not worth writing everything anew.
+        if by >= Duration::from_secs(1) {
+            tracing::warn!("the clock was set back by {}", span(by));
+            self.remember_all(at);
         }
     }
 }

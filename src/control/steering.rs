@@ -12,7 +12,7 @@ use crate::health::{
 use crate::store::{Done, NotDurable};
 
 use super::moments::{rfc3339, span};
-use super::{Control, Happening, Notice, memory};
+use super::{Control, Notice, Noticed, What, memory};
 
 /// Longer words of a person are no reason.
 const LONGEST_REASON: usize = 500;
@@ -89,6 +89,7 @@ impl Control {
             Err(error) => return drop(answer.send(Err(error))),
         };
         log_override(&granted, "is set");
+        self.outputs.feed.push(at, What::OverrideSet(granted.clone()));
         self.steer(at);
         let steered = Steered { changed: vec![self.view(&granted, at)], replaced, durable: Ok(()) };
         self.outputs.keeper.durable(memory::override_set(&granted), when_durable(steered, answer));
@@ -101,7 +102,10 @@ impl Control {
             let error = NotSteered::UnknownOverride { pattern: pattern.0.clone(), patterns };
             return drop(answer.send(Err(error)));
         }
-        cleared.iter().for_each(|known| log_override(known, "is cleared"));
+        for known in &cleared {
+            log_override(known, "is cleared");
+            self.outputs.feed.push(at, What::OverrideCleared(known.clone()));
+        }
         self.steer(at);
         let ids: Vec<OverrideId> = cleared.iter().map(|known| known.id).collect();
         let changed = cleared.iter().map(|known| self.view(known, at)).collect();
@@ -118,7 +122,10 @@ impl Control {
     pub(super) fn pass_time(&mut self, at: Moment) {
         let ended = self.overrides.expire(at);
         if !ended.is_empty() {
-            ended.iter().for_each(|known| log_override(known, "has ended"));
+            for known in &ended {
+                log_override(known, "has ended");
+                self.outputs.feed.push(at, What::OverrideEnded(known.clone()));
+            }
             let ids: Vec<OverrideId> = ended.iter().map(|known| known.id).collect();
             self.outputs.keeper.line(memory::overrides_cleared(&ids));
         }
@@ -160,8 +167,9 @@ impl Control {
         let check = &*name;
         tracing::warn!(check, records = self.moves.of(slot).to_string(), "health check {name} is drained");
         let why = self.overrides.on(&name, at).map_or_else(String::new, describe);
+        self.outputs.feed.push(at, What::Drained { check: Arc::clone(&name) });
         let noticed = self.noticed(slot, &name, &id, Status::Unhealthy);
-        self.tell(Notice { what: Happening::Drained(noticed), at, why: why.into(), lost: 0 });
+        self.tell(Notice { what: Noticed::Drained(noticed), at, why: why.into(), lost: 0 });
     }
 
     /// Tells of verdicts that overrides changed.

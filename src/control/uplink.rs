@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::health::{CheckSlot, Moment, Observation, Uplink};
 
-use super::{Control, Happening, Notice, Observed};
+use super::{Control, Notice, Noticed, Observed, What};
 
 impl Control {
     /// Takes over who is a sentinel, after a load.
@@ -46,15 +46,23 @@ impl Control {
                 self.tracker.forget_rows(&|slot| sentinels.are(slot));
                 let why = format!("all sentinels are unhealthy ({})", names.join(", "));
                 tracing::error!("the uplink of this server is gone: {why}; verdicts stand as they are");
-                (Happening::UplinkGone(names), why)
+                (Noticed::UplinkGone(names), why)
             }
             Uplink::Back => {
                 let why = "not all sentinels are unhealthy any more".to_owned();
                 tracing::warn!("the uplink of this server is back: {why}; the results of probes count from now on");
-                (Happening::UplinkBack(names), why)
+                (Noticed::UplinkBack(names), why)
             }
         };
         self.remember_all(at);
+        let sentinels = self.sentinel_names();
+        self.outputs.feed.push(
+            at,
+            match uplink {
+                Uplink::Gone => What::UplinkGone { sentinels },
+                Uplink::Back => What::UplinkBack { sentinels },
+            },
+        );
         self.tell(Notice { what, at, why: why.into(), lost: 0 });
     }
 

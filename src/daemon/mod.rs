@@ -7,6 +7,7 @@
 
 mod announce;
 mod inside;
+mod service;
 mod signals;
 mod stopping;
 mod webhook;
@@ -23,7 +24,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::admin;
+use crate::admin::{self, Changes};
 use crate::config::{self, Occasion, Settings};
 use crate::control::{self, Base, Control, Event, LoadRequest, Loaded, Memory, Refused, Summary};
 use crate::health::{Moment, Tracker};
@@ -36,6 +37,7 @@ pub use inside::Daemon;
 pub(crate) use signals::Signals;
 
 use announce::announce;
+use service::News;
 use signals::Hangups;
 use stopping::Stopping;
 use wiring::Wiring;
@@ -103,9 +105,15 @@ async fn boot_and_serve(
     let mut running = tokio::spawn(control.run(wiring.take_events(), now));
     wiring.start(&settings, seen)?;
     let (ready, readiness) = watch::channel(false);
-    let admin = open_side_door(&settings, wiring.door(readiness)).await;
+    let door = wiring.door(readiness, who_may_change(&settings)?);
+    let listening = Arc::clone(&door.listening);
+    let admin = open_side_door(&settings, door).await;
 
+    let manager = stopping.manager();
     let wait = settings.health.wait_for_first_result;
+    if !awaited.is_empty() {
+        manager.tell(News::Status(&format!("waiting for the first results of {} health checks", awaited.len())));
+    }
     tokio::select! {
         () = wait_for_first_results(&mut wiring, &awaited, wait) => {}
         why = stopping.wanted() => {
@@ -116,7 +124,10 @@ async fn boot_and_serve(
     }
 
     let (addresses, serving) = open(&settings, &reader, &base.meters)?;
+    let _ = listening.set(addresses.clone());
     ready.send_replace(true);
+    manager.tell(News::Ready(&format!("serving {}", summary.totals())));
+    wiring.keep_telling(manager);
     tell(Ready { addresses, admin, base, summary });
 
     let why = tokio::select! {
@@ -127,6 +138,7 @@ async fn boot_and_serve(
         }
     };
     ready.send_replace(false);
+    manager.tell(News::Stopping);
     tracing::info!("{why}: finishing what is in flight, at most {} s; a second signal stops at once", DRAIN.as_secs());
     tokio::select! {
         () = drain(serving) => {}
@@ -165,6 +177,25 @@ async fn end(wiring: &Wiring, running: JoinHandle<()>, keeping: Keeping) {
     let _ = tokio::task::spawn_blocking(move || keeping.finish(WRITING)).await;
 }
 
+/// Who may change something over the side door. A token that cannot be read lets nobody: that is no reason not to answer
+/// queries, and the file may come later.
+fn who_may_change(settings: &Settings) -> anyhow::Result<Changes> {
+    if let Some(written) = std::env::var(admin::TOKEN_VARIABLE).ok().filter(|written| !written.is_empty()) {
+        let token = admin::Token::new(&written).with_context(|| format!("${} is not usable", admin::TOKEN_VARIABLE))?;
+        return Ok(Changes::Token(token));
+    }
+    let Some(path) = &settings.admin.token_file else {
+        let is_private = settings.admin.listen.is_none_or(|address| address.ip().is_loopback());
+        return Ok(if is_private { Changes::Programs } else { Changes::Nobody });
+    };
+    if let Err(error) = admin::Token::read(path) {
+        tracing::error!("nothing can be changed over the admin side until its token is usable: {error}");
+    } else if admin::Token::is_open_to_all(path) {
+        tracing::warn!("everybody on this machine may read the admin token {}: chmod o-r would help", path.display());
+    }
+    Ok(Changes::TokenFile(path.clone()))
+}
+
 /// Opens the side door. That it cannot be opened is no reason not to answer queries.
 async fn open_side_door(settings: &Settings, door: admin::Door) -> Option<SocketAddr> {
     let wanted = settings.admin.listen?;
@@ -179,7 +210,11 @@ async fn open_side_door(settings: &Settings, door: admin::Door) -> Option<Socket
         }
     };
     if !address.ip().is_loopback() {
-        tracing::warn!("the admin side listens on {address}: whoever reaches it may steer; let only friends reach it");
+        let steering = match door.changes {
+            Changes::Nobody => "nobody may steer without `[admin] token_file`",
+            Changes::Programs | Changes::TokenFile(_) | Changes::Token(_) => "whoever has the token may steer",
+        };
+        tracing::warn!("the admin side listens on {address}: whoever reaches it sees everything, {steering}");
     }
     tokio::spawn(async move {
         if let Err(error) = admin::serve(listener, door).await {

@@ -13,7 +13,7 @@ use serde::Serialize;
 use tokio::sync::{mpsc, watch};
 use tokio::time::sleep;
 
-use crate::control::{Base, Happening, Notice, NoticedCheck, rfc3339};
+use crate::control::{Base, Notice, Noticed, NoticedCheck, rfc3339};
 use crate::health::Status;
 
 /// For one attempt, connection and all: a place that takes longer is tried again.
@@ -145,8 +145,8 @@ fn pause(attempt: u32, wanted: Option<Duration>) -> Duration {
 /// Whom a notice is about, for the log.
 fn about(notice: &Notice) -> String {
     match &notice.what {
-        Happening::Turned(check) | Happening::Drained(check) => format!("health check {}", check.name),
-        Happening::UplinkGone(_) | Happening::UplinkBack(_) => "the uplink".to_owned(),
+        Noticed::Turned(check) | Noticed::Drained(check) => format!("health check {}", check.name),
+        Noticed::UplinkGone(_) | Noticed::UplinkBack(_) => "the uplink".to_owned(),
     }
 }
 
@@ -154,10 +154,10 @@ fn body(notice: &Notice) -> String {
     let Notice { what, at, why, lost } = notice;
     let why: String = why.chars().take(LONGEST_WHY).collect();
     let (event, check, sentinels) = match what {
-        Happening::Turned(check) => ("turned", Some((check, check.status.turned())), &[][..]),
-        Happening::Drained(check) => ("drained", Some((check, check.status)), &[][..]),
-        Happening::UplinkGone(sentinels) => ("uplink_gone", None, &sentinels[..]),
-        Happening::UplinkBack(sentinels) => ("uplink_back", None, &sentinels[..]),
+        Noticed::Turned(check) => ("turned", Some((check, check.status.turned())), &[][..]),
+        Noticed::Drained(check) => ("drained", Some((check, check.status)), &[][..]),
+        Noticed::UplinkGone(sentinels) => ("uplink_gone", None, &sentinels[..]),
+        Noticed::UplinkBack(sentinels) => ("uplink_back", None, &sentinels[..]),
     };
     let check = check.map(|(check, previous)| {
         let NoticedCheck { name, id, status, records, record_count } = check;
@@ -174,10 +174,10 @@ fn text(notice: &Notice, why: &str) -> String {
     let lost =
         if notice.lost > 0 { format!(" ({} changes before it were not told)", notice.lost) } else { String::new() };
     let text = match &notice.what {
-        Happening::Turned(check) => format!("{} is {}: {why} ({})", check.name, word(check.status), records(check)),
-        Happening::Drained(check) => format!("{} is drained: {why} ({})", check.name, records(check)),
-        Happening::UplinkGone(_) => format!("the uplink of the DNS server is gone: {why}; verdicts stand as they are"),
-        Happening::UplinkBack(_) => format!("the uplink of the DNS server is back: {why}"),
+        Noticed::Turned(check) => format!("{} is {}: {why} ({})", check.name, word(check.status), records(check)),
+        Noticed::Drained(check) => format!("{} is drained: {why} ({})", check.name, records(check)),
+        Noticed::UplinkGone(_) => format!("the uplink of the DNS server is gone: {why}; verdicts stand as they are"),
+        Noticed::UplinkBack(_) => format!("the uplink of the DNS server is back: {why}"),
     };
     // Slack reads these as markup (its documentation, "Formatting text for app surfaces").
     (text + &lost).replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
@@ -235,7 +235,7 @@ mod tests {
             record_count: 3,
         };
         let mut notice = Notice {
-            what: Happening::Turned(check.clone()),
+            what: Noticed::Turned(check.clone()),
             at: Moment(Duration::from_secs(1_772_402_400)),
             why: "3 failures in a row: Failure: <down> & out".into(),
             lost: 0,
@@ -249,13 +249,13 @@ mod tests {
         assert_eq!((&json["at"], &json["why"]), (&"2026-03-01T22:00:00Z".into(), &(*notice.why).into()));
         notice.lost = 7;
         assert!(body(&notice).contains("7 changes before it were not told"));
-        notice.what = Happening::Drained(check);
+        notice.what = Noticed::Drained(check);
         let json: serde_json::Value = serde_json::from_str(&body(&notice)).unwrap();
         assert_eq!(
             (&json["event"], &json["status"], &json["previous"]),
             (&"drained".into(), &"unhealthy".into(), &"unhealthy".into())
         );
-        notice.what = Happening::UplinkGone(vec!["gateway".into()]);
+        notice.what = Noticed::UplinkGone(vec!["gateway".into()]);
         let json: serde_json::Value = serde_json::from_str(&body(&notice)).unwrap();
         assert_eq!(
             (&json["event"], &json["sentinels"][0], json.get("check")),

@@ -13,9 +13,6 @@ use super::{Moment, Observation, Status};
 const RUNS: usize = 16;
 /// Transitions that are kept of each check.
 const TRANSITIONS: usize = 16;
-/// Probes whose time is kept of each check: a line of sixty strokes, ten minutes at an interval of 10 s. 240 octets each, 5 MB
-/// with 20 000 checks.
-const RECENT: usize = 60;
 
 /// How long the steps of a probe took. A step that was not reached has no figure.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -60,16 +57,11 @@ pub struct PastTransition {
     pub why: Arc<str>,
 }
 
-/// How long one probe took, in short: microseconds, and one bit for whether it passed. A longer one counts as 35 minutes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Recent(u32);
-
-/// The last runs and transitions of one check, and what its last probes took, oldest first.
+/// The last runs and transitions of one check, oldest first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct History {
     runs: VecDeque<Run>,
     transitions: VecDeque<PastTransition>,
-    recent: VecDeque<Recent>,
 }
 
 /// Whether a result is news.
@@ -81,45 +73,9 @@ pub enum News {
     New,
 }
 
-impl Recent {
-    const PASSED: u32 = 1 << 31;
-
-    /// What this one took.
-    #[must_use]
-    pub fn of(observation: Observation, took: Duration) -> Recent {
-        let microseconds = u32::try_from(took.as_micros()).unwrap_or(u32::MAX).min(Recent::PASSED - 1);
-        Recent(if observation == Observation::Pass { microseconds | Recent::PASSED } else { microseconds })
-    }
-
-    /// As it is written down.
-    #[must_use]
-    pub fn from_bits(bits: u32) -> Recent {
-        Recent(bits)
-    }
-
-    /// To be written down.
-    #[must_use]
-    pub fn bits(self) -> u32 {
-        self.0
-    }
-
-    /// All of it, without looking up a name.
-    #[must_use]
-    pub fn took(self) -> Duration {
-        Duration::from_micros(u64::from(self.0 & !Recent::PASSED))
-    }
-
-    /// Whether the endpoint did as it should.
-    #[must_use]
-    pub fn passed(self) -> bool {
-        self.0 & Recent::PASSED != 0
-    }
-}
-
 impl History {
     /// Takes a result in.
     pub fn see(&mut self, observation: Observation, status: &str, latency: Latency, at: Moment) -> News {
-        self.put_recent(Recent::of(observation, latency.total));
         match self.runs.back_mut() {
             Some(run) if run.observation == observation && *run.status == *status => {
                 run.last = at;
@@ -147,20 +103,6 @@ impl History {
             Some(last) if last.first == run.first => *last = run,
             _ => push(&mut self.runs, run, RUNS),
         }
-    }
-
-    /// Puts down what a probe took.
-    pub fn put_recent(&mut self, probe: Recent) {
-        if self.recent.is_empty() {
-            // All of them soon: growing would leave twice the room.
-            self.recent.reserve_exact(RECENT);
-        }
-        push(&mut self.recent, probe, RECENT);
-    }
-
-    /// What the last probes took, oldest first.
-    pub fn recent(&self) -> impl ExactSizeIterator<Item = &Recent> {
-        self.recent.iter()
     }
 
     /// The results, oldest first.
@@ -232,17 +174,5 @@ mod tests {
         assert_eq!((history.runs().count(), history.transitions().count()), (RUNS, TRANSITIONS));
         assert_eq!(history.last_transition().unwrap().at, at(9_999));
         assert_eq!(history.runs().next().unwrap().first, at(10_000 - RUNS as u64));
-        assert_eq!((history.recent().len(), history.recent.capacity()), (RECENT, RECENT));
-    }
-
-    #[test]
-    fn what_probes_took_is_kept_to_the_microsecond() {
-        for (took, kept) in [(0, 0), (1_234_567, 1_234_567), (u64::MAX / 1000, u64::from(u32::MAX >> 1))] {
-            for observation in [Pass, Fail, Observation::Missing] {
-                let recent = Recent::of(observation, Duration::from_micros(took));
-                assert_eq!((recent.took(), recent.passed()), (Duration::from_micros(kept), observation == Pass));
-                assert_eq!(Recent::from_bits(recent.bits()), recent);
-            }
-        }
     }
 }

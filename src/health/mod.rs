@@ -23,6 +23,7 @@ mod machine;
 mod metric;
 mod overrides;
 mod reason;
+mod recent;
 mod sentinels;
 mod share;
 mod tracker;
@@ -32,11 +33,12 @@ use std::time::Duration;
 
 pub use bits::CheckBits;
 pub use comeback::{Comeback, ComebackRules, Seen, Stage};
-pub use history::{History, Latency, News, PastTransition, Recent, Run};
+pub use history::{History, Latency, News, PastTransition, Run};
 pub use machine::{Cause, Children, Machine, MachineState, Thresholds, Turn};
 pub use metric::MetricMachine;
 pub use overrides::{Action, Drain, Draining, NotGranted, Override, OverrideId, Overrides, Pattern, Wish};
 pub use reason::Reason;
+pub use recent::{Recent, Sample};
 pub use sentinels::{Sentinels, Uplink};
 pub use share::Share;
 pub use tracker::{

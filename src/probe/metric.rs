@@ -21,7 +21,7 @@ use super::prober::ProberError;
 use super::tls::{ServerNameIndication, client_config};
 
 /// A Prometheus that takes longer is no help to a failover, though its own limit is 2 min.
-const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+pub(super) const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 const CONNECT_WITHIN: Duration = Duration::from_secs(4);
 
 /// A thousand series with long labels fit; whoever asks for more means another query.

@@ -10,7 +10,7 @@ use super::{collection, group, health_check, name, record};
 use crate::model::{CidrCollection, Name};
 
 use super::super::id;
-use toml::de::DeTable;
+use super::super::tree::Entries;
 
 /// The longest comment (API ResourceDescription).
 const MAX_COMMENT_CHARACTERS: usize = 256;
@@ -49,7 +49,7 @@ pub(super) struct Defined<T> {
 }
 
 /// Reads a file's tables.
-pub(super) fn read(root: &DeTable<'_>, findings: &mut Findings<'_>) -> Draft {
+pub(super) fn read(root: &Entries<'_>, findings: &mut Findings<'_>) -> Draft {
     let start = findings.text().len().min(1);
     let root = Table::open(root, &keys::ZONE_FILE, 0..start, findings);
     root.integer("version", findings);
