@@ -62,6 +62,7 @@ struct Placed {
 /// What the clients of one VPC see besides the public zones.
 #[derive(Debug)]
 struct View {
+    vpc: VpcId,
     region: Region,
     zones: ZoneTable,
 }
@@ -256,6 +257,16 @@ impl World {
         Some(self.scene_in(placed, vpc_region))
     }
 
+    /// The VPC that a client at `source` is in, and its region.
+    pub fn vpc_of(&self, source: IpAddr) -> Option<(&VpcId, Region)> {
+        self.catalog.view_of(source).map(|view| (&view.vpc, view.region))
+    }
+
+    /// Where clients are.
+    pub fn locator(&self) -> &Locator {
+        &self.locator
+    }
+
     /// The zone above the one that `scene` finds: among the private zones of the same VPC if that one is private, else
     /// among the public ones.
     pub fn scene_above(&self, name: &QueryName, source: IpAddr) -> Option<Scene<'_>> {
@@ -307,7 +318,11 @@ impl Catalog {
         let numbered = || (0..).zip(zones);
         let seen_by = |id: &VpcId| numbered().filter(|(_, served)| served.vpcs.contains(id)).collect::<Vec<_>>();
         let public: Vec<_> = numbered().filter(|(_, served)| !served.zone.is_private()).collect();
-        let views = vpcs.iter().map(|vpc| View { region: vpc.region, zones: ZoneTable::build(&seen_by(&vpc.id)) });
+        let views = vpcs.iter().map(|vpc| View {
+            vpc: vpc.id.clone(),
+            region: vpc.region,
+            zones: ZoneTable::build(&seen_by(&vpc.id)),
+        });
         let networks = (0..).zip(vpcs).flat_map(|(view, vpc)| vpc.cidrs.iter().map(move |&cidr| (cidr, view)));
         Catalog {
             public: ZoneTable::build(&public),

@@ -9,6 +9,7 @@
 //!  GET    /v1/status                  the server at a glance
 //!  GET    /v1/events                  what happens, as server-sent events
 //!  GET    /v1/health?name=…&history=1 what is believed of health checks, and why
+//!  GET    /v1/explain?name=…&type=…   why a question is answered as it is: from, subnet, resolver, as_if, seed
 //!  GET    /v1/transitions             what changed, over all checks
 //!  GET    /v1/overrides               what people say of health checks
 //!  POST   /v1/overrides               say it: {"pattern", "action", "reason", "author", "from", "until"}
@@ -21,6 +22,7 @@
 
 mod connections;
 mod events;
+mod explain;
 mod guard;
 mod health;
 mod metrics;
@@ -52,6 +54,7 @@ use crate::control::{Base, Event, Feed, LastLoad};
 use crate::health::Moment;
 use crate::model::HealthCheck;
 use crate::stats::Meters;
+use crate::tap::Taps;
 
 use connections::Limited;
 use events::Watchers;
@@ -86,6 +89,8 @@ pub struct Door {
     pub now: fn() -> Moment,
     /// What the workers count.
     pub meters: Arc<Meters>,
+    /// Who is told of queries.
+    pub taps: Taps,
 }
 
 /// What handlers may ask for.
@@ -109,6 +114,7 @@ fn router(door: Door) -> Router {
         .route("/v1/events", get(events::watch))
         .route("/metrics", get(metrics::scrape))
         .route("/v1/health", get(health::report))
+        .route("/v1/explain", get(explain::report))
         .route("/v1/transitions", get(health::transitions))
         .route("/v1/overrides", get(overrides::list).post(overrides::set).delete(overrides::clear))
         .fallback(|| async { refusal(StatusCode::NOT_FOUND, "there is nothing here") })

@@ -1,20 +1,24 @@
 //! The command line: what a person types, and what they read.
 //!
-//! `serve` runs the server, `check` finds faults before they are served, `query` asks as `dig` does, `health` shows what the
-//! server believes, `override` steers, `demo` lets anyone watch a failover; `man` and `completion` print what the others are called
+//! `serve` runs the server, `check` finds faults before they are served, `query` asks as `dig` does, `explain` says why,
+//! `health` shows what the server believes, `override` steers, `demo` lets anyone watch a failover; `man` and `completion` print what the others are called
 //! with.
 
 mod check;
 mod completion;
 mod demo;
+mod explain;
 mod health;
 mod logging;
 mod manual;
 mod overrides;
+mod paint;
 mod query;
+mod rehearsal;
 mod serve;
 mod settings;
 mod side_door;
+mod tree;
 mod version;
 mod when;
 
@@ -35,6 +39,7 @@ Examples:
   fiftythree serve                                  as ./config/fiftythree.toml says
   fiftythree query www.lab.test                     in another terminal
   fiftythree query weighted.lab.test --count 100    which answers, how often
+  fiftythree explain app.lab.test                   why this answer
   fiftythree check                                  every fault in settings and zones
   fiftythree health                                 what the server believes, and why
 
@@ -56,6 +61,7 @@ enum Command {
     Serve(serve::ServeArguments),
     Check(check::CheckArguments),
     Query(query::QueryArguments),
+    Explain(explain::ExplainArguments),
     Health(health::HealthArguments),
     Override(overrides::OverrideArguments),
     Demo(demo::DemoArguments),
@@ -71,6 +77,7 @@ pub fn run() -> ExitCode {
         Command::Serve(arguments) => serve::run(arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Query(arguments) => query::run(&arguments),
+        Command::Explain(arguments) => explain::run(&arguments),
         Command::Health(arguments) => health::run(&arguments),
         Command::Override(arguments) => overrides::run(arguments),
         Command::Demo(arguments) => demo::run(arguments),
@@ -147,6 +154,9 @@ mod tests {
             "fiftythree override set app-blue down --json",
             "fiftythree override clear app-blue --json",
             "fiftythree override list --json",
+            "fiftythree explain app.lab.test",
+            "fiftythree explain app.lab.test AAAA --from 192.0.2.7 --resolver 192.0.2.53 --as-if blue=down --as-if eu-*=up --seed 1 --json",
+            "fiftythree explain app.lab.test --subnet 192.0.2.0/24 --zone-file zones/a.toml zones/b.toml",
             "fiftythree health",
             "fiftythree health app-* --watch --json --admin 127.0.0.1:8053",
             "fiftythree demo backend",
@@ -244,6 +254,10 @@ mod tests {
             "fiftythree demo backend --status 199",
             "fiftythree demo backend --name ü",
             "fiftythree demo backend --delay soon",
+            "fiftythree explain",
+            "fiftythree explain a.test NOTYPE",
+            "fiftythree explain a.test --as-if blue",
+            "fiftythree explain a.test --from here",
             "fiftythree completion",
             "fiftythree completion cobol",
             "fiftythree man query --directory man1",

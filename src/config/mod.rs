@@ -14,6 +14,7 @@ mod sentinels;
 mod settings;
 mod settle;
 mod table;
+mod taps;
 #[cfg(test)]
 mod tests;
 mod tree;
@@ -32,6 +33,7 @@ pub use settings::{
     Settings, StateSettings, ZonesSettings, reachable,
 };
 pub use settle::{Occasion, Settled, settle};
+pub use taps::{DnstapSettings, DnstapTarget, QueryLogFormat, QueryLogSettings, QueryLogTarget};
 pub use zones::{Configuration, Reading, ZoneSource, read_zones};
 
 /// A file that has been read.

@@ -307,6 +307,14 @@ fn in_force(mut new: Settings, old: &Settings, needs_restart: &mut Vec<&'static 
         admin.token_file "admin.token_file",
         log.format "log.format",
     );
+    if new.query_log != old.query_log {
+        needs_restart.push("query_log");
+        new.query_log.clone_from(&old.query_log);
+    }
+    if new.dnstap != old.dnstap {
+        needs_restart.push("dnstap");
+        new.dnstap.clone_from(&old.dnstap);
+    }
     new
 }
 

@@ -21,6 +21,7 @@ mod moves;
 mod passage;
 mod reloads;
 mod report;
+mod stage;
 mod steering;
 #[cfg(test)]
 mod tests;
@@ -53,6 +54,7 @@ use moves::Moves;
 use passage::earlier;
 pub use reloads::Reloads;
 pub use report::{CheckReport, Report, Wanted};
+pub use stage::{CheckNow, NotASupposition, Staged, Supposition, suppose};
 use steering::Steering;
 pub use steering::{Answer, NotSteered, OverrideView, Steered};
 
@@ -77,6 +79,10 @@ pub enum Event {
     ListOverrides(oneshot::Sender<Vec<OverrideView>>),
     /// Somebody wants to see checks.
     Report(Wanted, oneshot::Sender<Report>),
+    /// Somebody wants to know what is answered, or would be.
+    Stage(Vec<Supposition>, oneshot::Sender<Result<Staged, NotSteered>>),
+    /// Somebody wants to see one check.
+    Check(HealthCheckId, oneshot::Sender<Option<CheckNow>>),
     /// Somebody wants figures, of the checks from this one on.
     Figures(CheckSlot, oneshot::Sender<Figures>),
     /// A second has passed.
@@ -309,6 +315,8 @@ impl Control {
             // Who does not wait for the answer does not need it.
             Event::ListOverrides(answer) => drop(answer.send(self.override_views(at))),
             Event::Report(wanted, answer) => drop(answer.send(self.report(&wanted, at))),
+            Event::Stage(suppositions, answer) => drop(answer.send(self.stage(&suppositions, at))),
+            Event::Check(id, answer) => drop(answer.send(self.check_now(&id, at))),
             Event::Figures(from, answer) => drop(answer.send(self.figures(from))),
             Event::Tick => self.tick(at),
             Event::Stop => {

@@ -14,6 +14,7 @@ use crate::health::{Latency, MetricPlan, ProbePlan};
 use crate::model::{EndpointProtocol, HealthCheck, HealthCheckKind};
 use crate::probe::{self, Authorities, Evaluator, Prober, ProberSettings};
 use crate::store::{Fingerprint, Keeper, SettingsSource, Targets, Watcher};
+use crate::tap::Taps;
 
 use super::service::Manager;
 use super::signals::Hangups;
@@ -141,7 +142,7 @@ impl Wiring {
     }
 
     /// What the side door needs.
-    pub(super) fn door(&self, ready: watch::Receiver<bool>, changes: Changes) -> Door {
+    pub(super) fn door(&self, ready: watch::Receiver<bool>, taps: Taps, changes: Changes) -> Door {
         Door {
             events: self.events.clone(),
             ready,
@@ -154,6 +155,7 @@ impl Wiring {
             now: super::now,
             longest_failover: probe::longest_failover,
             meters: Arc::clone(&self.base.borrow().meters),
+            taps,
         }
     }
 

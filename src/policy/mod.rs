@@ -71,7 +71,7 @@ pub struct Choice {
 impl Choice {
     /// The choice of a simple group without health: its one member, whoever asks.
     pub fn of_one<T: Trace>(trace: &mut T) -> Choice {
-        trace.note(|| Note::Candidates { usable: vec![true], fails_open: true });
+        trace.note(|| Note::Candidates { usable: vec![true], reserve: vec![false], parts: None, fails_open: true });
         let choice = Choice::of(Some(0), 0);
         trace.note(|| Note::Chosen(choice.clone()));
         choice
@@ -108,6 +108,8 @@ impl Plan {
     ) -> Choice {
         trace.note(|| Note::Candidates {
             usable: candidates.all().map(|member| candidates.is_usable(member)).collect(),
+            reserve: candidates.all().map(|member| candidates.is_in_reserve(member)).collect(),
+            parts: candidates.shares().map(|shares| candidates.all().map(|member| shares.of(member).parts()).collect()),
             fails_open: candidates.fails_open(),
         });
         let choice = match self {
