@@ -16,6 +16,7 @@ mod serve;
 mod settings;
 mod side_door;
 mod version;
+mod watch;
 mod when;
 
 use std::io::Write as _;
@@ -58,6 +59,7 @@ enum Command {
     Query(query::QueryArguments),
     Health(health::HealthArguments),
     Override(overrides::OverrideArguments),
+    Watch(watch::WatchArguments),
     Demo(demo::DemoArguments),
     Completion(completion::CompletionArguments),
     #[command(name = "man")]
@@ -73,6 +75,7 @@ pub fn run() -> ExitCode {
         Command::Query(arguments) => query::run(&arguments),
         Command::Health(arguments) => health::run(&arguments),
         Command::Override(arguments) => overrides::run(arguments),
+        Command::Watch(arguments) => watch::run(&arguments),
         Command::Demo(arguments) => demo::run(arguments),
         Command::Completion(arguments) => Ok(completion::run(&arguments)),
         Command::Manual(arguments) => manual::run(&arguments),

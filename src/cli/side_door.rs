@@ -45,6 +45,11 @@ impl SideDoor {
             Some(address) => address,
             None => settings::admin_address(arguments.config.as_deref())?,
         };
+        SideDoor::at(server)
+    }
+
+    /// The one at this address; nothing is asked yet.
+    pub(super) fn at(server: SocketAddr) -> anyhow::Result<SideDoor> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let client = Client::builder()
             .tls_backend_preconfigured(without_tls())
