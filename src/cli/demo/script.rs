@@ -77,7 +77,7 @@ pub(super) fn run(form: Form) -> anyhow::Result<bool> {
 impl Script {
     fn play(&mut self) -> anyhow::Result<()> {
         self.introduce();
-        self.expect("app answers its primary", &APP, "berlin")?;
+        self.expect("app answers its primary", APP, "berlin")?;
         self.primary_dies()?;
         self.primary_comes_back()?;
         self.weights_change()?;
@@ -104,7 +104,7 @@ impl Script {
         let took = self.wait_for(APP, "dublin", killed)?;
         self.tell_steps(clock, StatusShape::Unhealthy)?;
         self.measure("failover: berlin dies, dublin answers", took, Promise::Within(TURN));
-        self.expect("a client in Munich is sent to the default", &NEAR, "dublin")?;
+        self.expect("a client in Munich is sent to the default", NEAR, "dublin")?;
         let shares = self.shares(SHOP)?;
         let without = !shares.contains_key("berlin");
         self.say("shares", &format!("shop.demo.test without berlin: {}", told(&shares)));
@@ -157,7 +157,7 @@ impl Script {
         self.say("killed", "all four");
         let took = self.wait_for_checks(StatusShape::Unhealthy, killed)?;
         self.measure("all four are found dead", took, Promise::Within(TURN));
-        self.expect("fail-open: app answers its primary, as if all were healthy", &APP, "berlin")?;
+        self.expect("fail-open: app answers its primary, as if all were healthy", APP, "berlin")?;
         let shares = self.shares(SHOP)?;
         self.say("shares", &format!("shop.demo.test with all of them down: {}", told(&shares)));
         self.keep("fail-open: shop's weights hold", "60, 30, 10 %", holds(&shares, [0.6, 0.3, 0.1]));
@@ -242,8 +242,8 @@ impl Script {
     fn tell_steps(&self, since: Timestamp, to: StatusShape) -> anyhow::Result<()> {
         let wanted = [("history", "1"), ("name", SITES[0].name)];
         let health: HealthShape = self.stage.door().get("/v1/health", &wanted)?;
-        let verdicts = health.checks.into_iter().flat_map(|shape| Check::new(shape).earlier());
-        let Some(Verdict { at, began: Some(began), .. }) = verdicts.filter(|verdict| verdict.to == to).last() else {
+        let mut verdicts = health.checks.into_iter().flat_map(|shape| Check::new(shape).earlier());
+        let Some(Verdict { at, began: Some(began), .. }) = verdicts.rfind(|verdict| verdict.to == to) else {
             return Ok(());
         };
         let seconds = |moment: Timestamp| moment.duration_since(since).as_secs_f64();

@@ -9,7 +9,7 @@ use ratatui::crossterm::event::KeyCode;
 
 use crate::cli::query::{Asker, Type};
 use crate::cli::watch::asking::Asking;
-use crate::cli::watch::draw::{Look, Overlay, Palette};
+use crate::cli::watch::draw::{Look, Overlay, Palette, Shown};
 use crate::cli::watch::input::{self, Input};
 use crate::cli::watch::lines::{Span, tell_tallies};
 use crate::cli::watch::looking::Looking;
@@ -30,10 +30,10 @@ const WINDOW: Duration = Duration::from_secs(5);
 const TIMEOUT: Duration = Duration::from_millis(500);
 
 const KEYS: [(&str, &str); 7] = [
-    ("1-4", "kill or revive"),
-    ("p", "move client"),
+    ("1-4", "kill/revive"),
+    ("p", "place"),
     ("+ -", "weights"),
-    ("d", "drain berlin"),
+    ("d", "drain"),
     ("l", "log"),
     ("?", "help"),
     ("q", "quit"),
@@ -105,7 +105,7 @@ impl DemoShow {
         let [berlin, dublin, oregon] = self.stage.weights();
         let place = self.stage.place();
         let notes = [
-            "failover, berlin is primary".to_owned(),
+            "failover, primary berlin".to_owned(),
             format!("weighted {berlin} : {dublin} : {oregon}"),
             format!("geolocation, client in {}", place.name),
         ];
@@ -179,8 +179,8 @@ impl Show for DemoShow {
     fn look(&self) -> Look<'_> {
         let overlay = match &self.cover {
             Cover::Nothing => None,
-            Cover::Help(lines) => Some(Overlay { title: "fiftythree demo", lines }),
-            Cover::Log(lines) => Some(Overlay { title: "the server's log", lines }),
+            Cover::Help(lines) => Some(Overlay { title: "fiftythree demo", lines, shown: Shown::First }),
+            Cover::Log(lines) => Some(Overlay { title: "the server's log", lines, shown: Shown::Last }),
         };
         let aside = format!("try: {}", self.stage.dig());
         Look { palette: self.palette, title: "fiftythree demo", aside, keys: &KEYS, numbered: true, overlay }

@@ -9,7 +9,7 @@ use crate::cli::{Form, print};
 
 use super::input::Input;
 use super::model::checks::word;
-use super::model::tally::{Change, Tally};
+use super::model::tally::{Before, Change, Tally};
 use super::model::timeline::{Entry, What};
 use super::model::{Model, Side, Watched};
 use super::words::{Phrase, fine_clock, percent, phrase};
@@ -109,7 +109,11 @@ fn entry_json(model: &Model, entry: &Entry) -> Value {
             match change {
                 Change::Arrived { outcome, before, .. } => {
                     value["answer"] = outcome.as_str().into();
-                    value["before"] = before.as_deref().into();
+                    value["before"] = match before {
+                        Before::Nothing => Value::Null,
+                        Before::Steady(before) => before.as_str().into(),
+                        Before::Mixed => "others".into(),
+                    };
                 }
                 Change::Gone { outcome, .. } => value["gone"] = outcome.as_str().into(),
             }

@@ -32,7 +32,7 @@ use crate::model::Name;
 use super::query::{Asker, Type, find_server, parse_server, parse_subnet, parse_type, type_name};
 use super::{Form, print_error, settings, when};
 use asking::Asking;
-use draw::{Look, Overlay, Palette};
+use draw::{Look, Overlay, Palette, Shown};
 use input::Input;
 use lines::{Bounds, Span};
 use looking::Looking;
@@ -201,7 +201,8 @@ impl WatchShow {
 
 impl Show for WatchShow {
     fn look(&self) -> Look<'_> {
-        let overlay = self.help.as_deref().map(|lines| Overlay { title: "fiftythree watch", lines });
+        let overlay =
+            self.help.as_deref().map(|lines| Overlay { title: "fiftythree watch", lines, shown: Shown::First });
         let (title, aside) = ("fiftythree watch", self.aside.clone());
         Look { palette: self.palette, title, aside, keys: &KEYS, numbered: false, overlay }
     }

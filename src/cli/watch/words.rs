@@ -7,7 +7,7 @@ use crate::admin::shapes::StatusShape;
 
 use super::model::Model;
 use super::model::checks::word;
-use super::model::tally::Change;
+use super::model::tally::{Before, Change};
 use super::model::timeline::{Entry, What};
 
 /// An entry, in parts that a screen may colour.
@@ -70,8 +70,9 @@ pub(crate) fn phrase(model: &Model, entry: &Entry) -> Phrase {
 
 fn changed(change: &Change) -> String {
     match change {
-        Change::Arrived { outcome, before: None, .. } => format!("is {outcome}"),
-        Change::Arrived { outcome, before: Some(before), .. } => format!("{before} → {outcome}"),
+        Change::Arrived { outcome, before: Before::Nothing, .. } => format!("is {outcome}"),
+        Change::Arrived { outcome, before: Before::Steady(before), .. } => format!("{before} → {outcome}"),
+        Change::Arrived { outcome, before: Before::Mixed, .. } => format!("is also {outcome}"),
         Change::Gone { outcome, .. } => format!("{outcome} comes no more"),
     }
 }

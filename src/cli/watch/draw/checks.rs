@@ -29,16 +29,26 @@ const LATENCY: u16 = 9;
 /// Columns of latencies.
 const SPARK: u16 = 24;
 
-/// Rows that show all, and rows that show the most important.
+/// Rows that show all; that show the details of checks that are not plainly well; that show no details.
 pub(super) struct Wanted {
     pub(super) detailed: u16,
+    pub(super) marked: u16,
     pub(super) brief: u16,
 }
 
 pub(super) fn wanted(width: u16, model: &Model) -> Wanted {
-    let count = u16::try_from(model.checks.len()).unwrap_or(u16::MAX).max(1);
-    let each = if width >= WIDE || model.checks.is_empty() { 1 } else { 2 };
-    Wanted { detailed: 1 + count.saturating_mul(each), brief: 1 + count }
+    let rows = |count: usize| u16::try_from(count).unwrap_or(u16::MAX);
+    let brief = 1 + rows(model.checks.len()).max(1);
+    if width >= WIDE {
+        return Wanted { detailed: brief, marked: brief, brief };
+    }
+    let marked = model.checks.iter().filter(|check| is_remarkable(check)).count();
+    Wanted { detailed: brief + rows(model.checks.len()), marked: brief + rows(marked), brief }
+}
+
+/// Whether there is more to say of it than that it is well.
+fn is_remarkable(check: &Check) -> bool {
+    check.shape.status == StatusShape::Unhealthy || check.under_way().is_some() || !check.notes().is_empty()
 }
 
 pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, model: &Model, look: &Look<'_>) {
@@ -56,8 +66,10 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, model: &Model, look: &Look
         frame.render_widget(Line::styled(format!(" {}", nothing(model)), look.palette.faint()), inner);
         return;
     }
-    let count = u16::try_from(model.checks.len()).unwrap_or(u16::MAX);
-    let has_details = inner.width < WIDE && inner.height >= count.saturating_mul(2);
+    let wanted = wanted(area.width, model);
+    let has_details = |check: &Check| {
+        area.width < WIDE && (area.height >= wanted.detailed || area.height >= wanted.marked && is_remarkable(check))
+    };
     let mut rows = inner.rows().collect::<Vec<_>>().into_iter();
     let widest = model.checks.iter().map(|check| text::width(&check.shape.name)).max().unwrap_or_default();
     let columns = Columns::of(inner.width, widest.min(NAME), look);
@@ -72,7 +84,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, model: &Model, look: &Look
             break;
         }
         draw_check(frame, row, model, number, &columns, look);
-        if let Some(row) = has_details.then(|| rows.next()).flatten() {
+        if let Some(row) = has_details(check).then(|| rows.next()).flatten() {
             let indent = " ".repeat(usize::from(columns.indent));
             let details = text::fit(&details(check), row.width.saturating_sub(columns.indent + 1));
             frame.render_widget(Line::from(vec![Span::raw(indent), Span::styled(details, look.palette.faint())]), row);

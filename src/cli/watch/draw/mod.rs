@@ -11,6 +11,7 @@ mod timeline;
 
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Borders, Clear, Padding, Paragraph};
 
@@ -44,8 +45,17 @@ pub(crate) struct Look<'l> {
 pub(crate) struct Overlay<'l> {
     /// What it is.
     pub(crate) title: &'l str,
-    /// Its lines; the last ones are shown when there is not room for all.
+    /// Its lines.
     pub(crate) lines: &'l [String],
+    /// Which of them are shown when there is not room for all.
+    pub(crate) shown: Shown,
+}
+
+/// Which lines are shown when there is not room for all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shown {
+    First,
+    Last,
 }
 
 /// Draws all of it.
@@ -74,11 +84,9 @@ fn sections(frame: &mut Frame<'_>, area: Rect, model: &Model, look: &Look<'_>) {
 fn shares_of(area: Rect, model: &Model) -> [u16; 2] {
     let room = area.height.saturating_sub(TIMELINE.min(area.height / 4));
     let (answers, checks) = (answers::wanted(area.width, model), checks::wanted(area.width, model));
-    if answers + checks.detailed <= room {
-        return [answers, checks.detailed];
-    }
-    if answers + checks.brief <= room {
-        return [answers, room - answers];
+    let fitting = [checks.detailed, checks.marked, checks.brief].into_iter().find(|checks| answers + checks <= room);
+    if let Some(checks) = fitting {
+        return [answers, checks];
     }
     // Both must do with less: half for each, unless one needs less than that.
     let least = room / 2;
@@ -104,7 +112,7 @@ fn footer(frame: &mut Frame<'_>, area: Rect, look: &Look<'_>) {
     let mut line = Line::from(Span::raw(" "));
     for (key, what) in look.keys {
         let (key, what) =
-            (Span::styled(*key, look.palette.accent()), Span::styled(format!(" {what}   "), look.palette.faint()));
+            (Span::styled(*key, look.palette.accent()), Span::styled(format!(" {what}  "), look.palette.faint()));
         if line.width() + key.width() + what.content.trim_end().chars().count() > usize::from(area.width) {
             break;
         }
@@ -116,8 +124,11 @@ fn footer(frame: &mut Frame<'_>, area: Rect, look: &Look<'_>) {
 
 /// The head of a section: a rule with its name, and something at its right end.
 fn section(frame: &mut Frame<'_>, area: Rect, look: &Look<'_>, name: Line<'_>, right: &str) -> Rect {
-    let mut block = Block::new().borders(Borders::TOP).border_style(look.palette.faint()).title(name);
-    if text::width(right) + 24 < area.width && !right.is_empty() {
+    let has_room = name.width() + right.chars().count() + 6 < usize::from(area.width);
+    let mut block = Block::new().borders(Borders::TOP).border_style(look.palette.faint());
+    // The rule is faint, its name is not.
+    block = block.title_style(Style::new().remove_modifier(Modifier::DIM)).title(name);
+    if has_room && !right.is_empty() {
         block = block.title_top(Line::styled(format!(" {right} "), look.palette.faint()).right_aligned());
     }
     let inner = block.inner(area);
@@ -139,7 +150,10 @@ fn cover(frame: &mut Frame<'_>, body: Rect, look: &Look<'_>, overlay: Overlay<'_
         .padding(Padding::horizontal(1))
         .border_style(look.palette.accent())
         .title(Line::styled(format!(" {} ", overlay.title), look.palette.strong()));
-    let hidden = overlay.lines.len().saturating_sub(usize::from(rows.saturating_sub(2)));
+    let hidden = match overlay.shown {
+        Shown::First => 0,
+        Shown::Last => overlay.lines.len().saturating_sub(usize::from(rows.saturating_sub(2))),
+    };
     let lines: Vec<Line<'_>> = overlay.lines[hidden..].iter().map(|line| Line::raw(line.as_str())).collect();
     frame.render_widget(Clear, area);
     frame.render_widget(Paragraph::new(lines).block(block), area);

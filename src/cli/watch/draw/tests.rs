@@ -131,7 +131,7 @@ fn without_an_admin_side_the_screen_says_so() {
 #[test]
 fn help_covers_the_middle() {
     let lines = ["q  quit", "?  help"].map(str::to_owned);
-    let overlay = Some(Overlay { title: "help", lines: &lines });
+    let overlay = Some(Overlay { title: "help", lines: &lines, shown: Shown::First });
     same("help-80x24", &letters(&drawn(&failover().0, &Look { overlay, ..look() }, 80, 24)));
 }
 
@@ -139,7 +139,7 @@ fn help_covers_the_middle() {
 #[test]
 fn nothing_panics_at_any_size() {
     let lines = vec!["a line that is longer than some terminals are wide".to_owned(); 20];
-    let overlay = Some(Overlay { title: "help", lines: &lines });
+    let overlay = Some(Overlay { title: "help", lines: &lines, shown: Shown::First });
     for model in [model(), failover().0, three_names()] {
         for (width, height) in (0..25).flat_map(|width| (0..14).map(move |height| (width, height))) {
             drawn(&model, &Look { numbered: true, overlay, ..look() }, width, height);

@@ -249,7 +249,7 @@ fn entry(verdict: Verdict, local: impl Fn(Timestamp) -> Seconds) -> Entry {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::checks::tests::shape;
-    use super::tally::Change;
+    use super::tally::{Before, Change};
     use super::*;
 
     pub(crate) fn at(milliseconds: u64) -> Duration {
@@ -307,7 +307,10 @@ pub(crate) mod tests {
     fn an_outage_is_told_with_its_verdict_and_its_answer() {
         let (model, news) = failover();
         let [first, changed, down] = &news[..] else { panic!("{news:?}") };
-        assert!(matches!(&first.what, What::Answer { change: Change::Arrived { before: None, .. }, .. }), "{first:?}");
+        assert!(
+            matches!(&first.what, What::Answer { change: Change::Arrived { before: Before::Nothing, .. }, .. }),
+            "{first:?}"
+        );
         let What::Answer { change: Change::Arrived { outcome, .. }, .. } = &changed.what else { panic!("{changed:?}") };
         assert_eq!((outcome.as_str(), changed.at), ("127.0.53.12", 6.1));
         // The clocks differ by an hour; its moments count from what its clock says.

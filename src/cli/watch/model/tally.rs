@@ -9,7 +9,9 @@ const OUTCOMES: usize = 64;
 /// What the rest is called.
 const OTHERS: &str = "(other answers)";
 /// An answer is gone when its silence would be chance less than once in so many times.
-const CERTAINTY: f64 = 1000.0;
+const CERTAINTY: f64 = 10_000.0;
+/// So many equal answers in a row are steady.
+const STEADY: u32 = 5;
 
 /// The answers of one name.
 #[derive(Clone, Debug)]
@@ -19,6 +21,8 @@ pub(crate) struct Tally {
     recent: VecDeque<(Duration, usize)>,
     total: u64,
     last: Option<usize>,
+    /// How often the last answer came in a row.
+    row: u32,
 }
 
 /// One of its answers.
@@ -36,7 +40,7 @@ pub(crate) struct Outcome {
 /// Whether an answer still comes.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Presence {
-    /// It does. `share` is its share in the window when it came last; then came others, the first of them `since`.
+    /// It does. `share` is what its share was at least when it came last; then came others, the first of them `since`.
     Here {
         share: f64,
         others: u32,
@@ -45,11 +49,22 @@ enum Presence {
     Gone,
 }
 
+/// What was answered before another answer came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Before {
+    /// Nothing: it is the first answer.
+    Nothing,
+    /// Always this.
+    Steady(String),
+    /// This and that.
+    Mixed,
+}
+
 /// A change of what a name answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Change {
     /// An answer that was not there before.
-    Arrived { outcome: String, before: Option<String>, at: Duration },
+    Arrived { outcome: String, before: Before, at: Duration },
     /// An answer that does not come any more; the first one without it came `at`.
     Gone { outcome: String, at: Duration },
 }
@@ -65,13 +80,13 @@ impl Change {
 impl Tally {
     /// Nothing yet. Shares are those of the last `window`.
     pub(crate) fn new(window: Duration) -> Tally {
-        Tally { window, outcomes: Vec::new(), recent: VecDeque::new(), total: 0, last: None }
+        Tally { window, outcomes: Vec::new(), recent: VecDeque::new(), total: 0, last: None, row: 0 }
     }
 
     /// Counts one answer, and says what it changes.
     pub(crate) fn add(&mut self, text: &str, at: Duration) -> Vec<Change> {
         self.forget(at);
-        let before = self.last.map(|last| self.outcomes[last].text.clone());
+        let before = self.before();
         let index = self.index(text);
         let came_back = self.outcomes[index].presence == Presence::Gone;
         self.count(index, at);
@@ -92,6 +107,14 @@ impl Tally {
         }
     }
 
+    fn before(&self) -> Before {
+        match self.last {
+            None => Before::Nothing,
+            Some(last) if self.row >= STEADY => Before::Steady(self.outcomes[last].text.clone()),
+            Some(_) => Before::Mixed,
+        }
+    }
+
     fn index(&mut self, text: &str) -> usize {
         if let Some(index) = self.outcomes.iter().position(|outcome| outcome.text == text) {
             return index;
@@ -106,14 +129,14 @@ impl Tally {
 
     fn count(&mut self, index: usize, at: Duration) {
         self.total += 1;
+        self.row = if self.last == Some(index) { self.row + 1 } else { 1 };
         self.last = Some(index);
         self.recent.push_back((at, index));
         let answers = self.recent.len() as u64;
         let outcome = &mut self.outcomes[index];
         outcome.count += 1;
         outcome.recent += 1;
-        // One more than there were: after few answers nobody knows a share well.
-        outcome.presence = Presence::Here { share: ratio(outcome.recent, answers + 1), others: 0, since: None };
+        outcome.presence = Presence::Here { share: least_share(outcome.recent, answers), others: 0, since: None };
     }
 
     /// All but this one have been missed once more.
@@ -175,6 +198,13 @@ impl Tally {
     }
 }
 
+/// What a share may be in truth: two standard deviations less than was seen, of one answer more than there were. After few
+/// answers nobody knows it well.
+fn least_share(part: u64, whole: u64) -> f64 {
+    let seen = ratio(part, whole + 1);
+    (seen - 2.0 * (seen * (1.0 - seen) * ratio(1, whole + 1)).sqrt()).max(0.0)
+}
+
 #[expect(clippy::cast_precision_loss, reason = "nobody counts to 2⁵³ answers")]
 fn ratio(part: u64, whole: u64) -> f64 {
     if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
@@ -198,8 +228,12 @@ mod tests {
         (tally, changes)
     }
 
-    fn arrived(outcome: &str, before: Option<&str>, tenths: u64) -> Change {
-        Change::Arrived { outcome: outcome.to_owned(), before: before.map(str::to_owned), at: at(tenths) }
+    fn arrived(outcome: &str, before: Before, tenths: u64) -> Change {
+        Change::Arrived { outcome: outcome.to_owned(), before, at: at(tenths) }
+    }
+
+    fn steady(outcome: &str) -> Before {
+        Before::Steady(outcome.to_owned())
     }
 
     #[test]
@@ -225,29 +259,29 @@ mod tests {
 
     #[test]
     fn a_steady_answer_that_changes_is_dated_by_the_first_other_one() {
-        let (_, changes) = play(&("a".repeat(30) + "bbb"));
+        let (_, changes) = play(&("a".repeat(30) + "bbbb"));
         let gone = Change::Gone { outcome: "a".to_owned(), at: at(30) };
-        assert_eq!(changes, [arrived("a", None, 0), arrived("b", Some("a"), 30), gone]);
+        assert_eq!(changes, [arrived("a", Before::Nothing, 0), arrived("b", steady("a"), 30), gone]);
     }
 
     #[test]
     fn answers_that_mix_do_not_come_and_go() {
         let (_, changes) = play(&"aabab".repeat(20));
-        assert_eq!(changes, [arrived("a", None, 0), arrived("b", Some("a"), 2)]);
+        assert_eq!(changes, [arrived("a", Before::Nothing, 0), arrived("b", Before::Mixed, 2)]);
     }
 
     #[test]
     fn one_of_several_that_stays_away_is_gone_once_that_is_no_chance() {
         let (_, changes) = play(&("ab".repeat(25) + &"b".repeat(8)));
         assert_eq!(changes.len(), 2, "eight in a row may be chance: {changes:?}");
-        let (_, changes) = play(&("ab".repeat(25) + &"b".repeat(20)));
+        let (_, changes) = play(&("ab".repeat(25) + &"b".repeat(30)));
         assert_eq!(changes[2..], [Change::Gone { outcome: "a".to_owned(), at: at(49) }]);
     }
 
     #[test]
     fn what_comes_back_arrives_again() {
         let (_, changes) = play(&("a".repeat(20) + &"b".repeat(20) + "a"));
-        assert_eq!(changes.last(), Some(&arrived("a", Some("b"), 40)));
+        assert_eq!(changes.last(), Some(&arrived("a", steady("b"), 40)));
     }
 
     #[test]

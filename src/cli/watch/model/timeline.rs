@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::admin::shapes::StatusShape;
 
-use super::tally::Change;
+use super::tally::{Before, Change};
 
 /// What a screen can show, and some more for those who enlarge it.
 const ENTRIES: usize = 500;
@@ -71,7 +71,7 @@ impl Timeline {
         let What::Answer { name, change: Change::Gone { outcome, at } } = &entry.what else { return false };
         self.entries.iter().any(|other| match &other.what {
             What::Answer { name: of, change: Change::Arrived { before, at: when, .. } } => {
-                of == name && when == at && before.as_ref() == Some(outcome)
+                of == name && when == at && matches!(before, Before::Steady(before) if before == outcome)
             }
             _ => false,
         })
@@ -92,22 +92,25 @@ impl Timeline {
         match &entry.what {
             What::Verdict { .. } => counted(entry),
             What::Answer { .. } => {
-                self.entries.iter().rev().filter(|verdict| follows(entry.at, verdict.at)).find_map(counted)
+                let causes = self.entries.iter().rev().filter(|verdict| self.follows(entry.at, verdict.at));
+                causes.into_iter().find_map(counted)
             }
             What::Deed(_) => None,
         }
     }
 
+    /// Whether an answer at this time may come of a verdict at that one: soon, and nobody did anything in between.
+    fn follows(&self, answer: Seconds, verdict: Seconds) -> bool {
+        let is_between = |entry: &Entry| entry.is_deed() && (verdict..answer).contains(&entry.at);
+        (verdict - SKEW..verdict + ECHO).contains(&answer) && !self.entries.iter().any(is_between)
+    }
+
     /// Seconds from the first failed probe to the first answer that changed after a verdict.
     pub(crate) fn first_answer(&self, verdict: &Entry) -> Option<f64> {
         let What::Verdict { began: Some(began), .. } = &verdict.what else { return None };
-        let echo = |entry: &&Entry| matches!(entry.what, What::Answer { .. }) && follows(entry.at, verdict.at);
+        let echo = |entry: &&Entry| matches!(entry.what, What::Answer { .. }) && self.follows(entry.at, verdict.at);
         self.entries.iter().find(echo).map(|answer| answer.at - began)
     }
-}
-
-fn follows(answer: Seconds, verdict: Seconds) -> bool {
-    (verdict - SKEW..verdict + ECHO).contains(&answer)
 }
 
 /// A moment of the watch as seconds.
@@ -126,8 +129,11 @@ mod tests {
     }
 
     fn arrived(at: Seconds) -> Entry {
-        let change =
-            Change::Arrived { outcome: "b".to_owned(), before: Some("a".to_owned()), at: Duration::from_secs_f64(at) };
+        let change = Change::Arrived {
+            outcome: "b".to_owned(),
+            before: Before::Steady("a".to_owned()),
+            at: Duration::from_secs_f64(at),
+        };
         Entry { at, what: What::Answer { name: 0, change } }
     }
 
@@ -163,6 +169,15 @@ mod tests {
         timeline.add(arrived(60.0));
         assert_eq!(timeline.since_outage(timeline.latest().next().unwrap()), None);
         assert_eq!(timeline.first_answer(timeline.latest().nth(1).unwrap()), None);
+    }
+
+    #[test]
+    fn what_somebody_did_in_between_may_be_the_cause() {
+        let mut timeline = Timeline::default();
+        timeline.add(verdict(12.0, Some(10.0)));
+        timeline.add(Entry { at: 12.4, what: What::Deed("moved the client".to_owned()) });
+        timeline.add(arrived(12.5));
+        assert_eq!(timeline.since_outage(timeline.latest().next().unwrap()), None);
     }
 
     #[test]
