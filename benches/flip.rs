@@ -77,7 +77,7 @@ fn measure(shape: Shape) {
         let observed = start.elapsed();
         let bits = tracker.bits();
         let copied = start.elapsed();
-        let world = reader.load().with_health(&bits, &flipped);
+        let world = reader.load().with_health(&bits, &flipped, Moment::default());
         let settled = start.elapsed();
         publisher.publish(world);
         let published = start.elapsed();

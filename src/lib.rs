@@ -16,10 +16,12 @@
 //!
 //! - [`world`]: the one snapshot that every query reads, and its one publisher.
 //! - [`answer`]: a query and the world in, sections of ready records out.
+//! - [`explain`]: the same answer, and why it is so.
 //!
 //! The upper floor touches the outside and decides nothing about DNS.
 //!
 //! - [`stats`]: plain counters, one set a worker, added up by whoever reads.
+//! - [`tap`]: who is told of queries: the query log and dnstap.
 //! - [`serve`]: sockets: decode, answer, encode, over batched UDP, TCP, or hickory-server.
 //! - [`probe`]: asks endpoints how they are, and reports what it saw.
 //! - [`store`]: zones, last good sources and remembered health on disk.
@@ -34,6 +36,7 @@ pub mod cli;
 pub mod config;
 pub mod control;
 pub mod daemon;
+pub mod explain;
 pub mod geo;
 pub mod health;
 pub mod model;
@@ -42,5 +45,6 @@ pub mod probe;
 pub mod serve;
 pub mod stats;
 pub mod store;
+pub mod tap;
 pub mod world;
 pub mod zonetree;

@@ -5,16 +5,18 @@
 //! the world once per query or batch and hold no lock.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
 use crate::geo::{Client, Locator, PrefixTable};
-use crate::health::{CheckBits, CheckSlot};
-use crate::model::{HostedZoneId, Name, Region, Vpc, VpcId};
+use crate::health::{CheckBits, CheckSlot, ComebackRules, Moment};
+use crate::model::{HostedZoneId, Name, RecordType, Region, Vpc, VpcId};
 use crate::policy::UsableBits;
-use crate::zonetree::{Bits, QueryName, SuffixTable, Zone};
+use crate::stats::ZoneNumber;
+use crate::zonetree::{Bits, Occasion, QueryName, SuffixTable, Zone};
 
 /// One immutable snapshot.
 #[derive(Debug)]
@@ -50,6 +52,8 @@ pub struct ServedZone {
 #[derive(Debug)]
 struct Placed {
     zone: Arc<Zone>,
+    /// Where its queries are counted.
+    number: ZoneNumber,
     first_bit: u32,
     /// Whether another zone's name lies below this one's.
     has_zones_below: bool,
@@ -58,6 +62,7 @@ struct Placed {
 /// What the clients of one VPC see besides the public zones.
 #[derive(Debug)]
 struct View {
+    vpc: VpcId,
     region: Region,
     zones: ZoneTable,
 }
@@ -72,11 +77,37 @@ struct ZoneTable {
     depths: u128,
 }
 
+/// Which record set, whatever world it stands in.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RecordKey {
+    /// The hosted zone.
+    pub zone: HostedZoneId,
+    /// The owner.
+    pub name: Name,
+    /// The type.
+    pub record_type: RecordType,
+    /// Tells it apart from the others of its group.
+    pub set_identifier: Option<String>,
+}
+
+/// A record on its way back into use.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WayBack {
+    /// Which one.
+    pub record: RecordKey,
+    /// When it recovered.
+    pub since: Moment,
+    /// What follows from that.
+    pub rules: ComebackRules,
+}
+
 /// A zone as one client meets it.
 #[derive(Clone, Copy, Debug)]
 pub struct Scene<'w> {
     /// The zone that answers.
     pub zone: &'w Zone,
+    /// Where its queries are counted.
+    pub number: ZoneNumber,
     /// Which of its members may be answered.
     pub usable: UsableBits<'w>,
     /// Whether there may be names below the zone's that are another zone's.
@@ -89,13 +120,24 @@ pub struct Scene<'w> {
 impl World {
     /// The world of these zones at this health.
     pub fn new(catalog: Arc<Catalog>, checks: &CheckBits, locator: Arc<Locator>) -> World {
+        World::remembering(catalog, checks, locator, &[], Moment::default())
+    }
+
+    /// The same, in which these records recovered at these moments and are on their way back.
+    pub fn remembering(
+        catalog: Arc<Catalog>,
+        checks: &CheckBits,
+        locator: Arc<Locator>,
+        comebacks: &[(RecordKey, Moment)],
+        at: Moment,
+    ) -> World {
         let bits = Bits::new(catalog.bit_count);
-        World::settled(catalog, checks, locator, bits)
+        World::begin(catalog, checks, locator, bits, comebacks, at)
     }
 
     /// The world that follows this one after a reload. Groups that answer as when something was healthy the last time go
-    /// on to do so in zones that did not change.
-    pub fn followed_by(&self, catalog: Arc<Catalog>, checks: &CheckBits, locator: Arc<Locator>) -> World {
+    /// on to do so in zones that did not change, and records on their way back stay on it in zones that did, too.
+    pub fn followed_by(&self, catalog: Arc<Catalog>, checks: &CheckBits, locator: Arc<Locator>, at: Moment) -> World {
         let mut bits = Bits::new(catalog.bit_count);
         let old: HashMap<*const Zone, u32> =
             self.catalog.zones.iter().map(|placed| (Arc::as_ptr(&placed.zone), placed.first_bit)).collect();
@@ -104,25 +146,97 @@ impl World {
                 bits.carry(placed.first_bit, &self.bits, old_first, placed.zone.bit_count());
             }
         }
-        World::settled(catalog, checks, locator, bits)
+        let comebacks: Vec<_> = self.comebacks().map(|comeback| (comeback.record, comeback.since)).collect();
+        World::begin(catalog, checks, locator, bits, &comebacks, at)
     }
 
-    fn settled(catalog: Arc<Catalog>, checks: &CheckBits, locator: Arc<Locator>, mut bits: Bits) -> World {
-        for placed in &catalog.zones {
-            placed.zone.settle(checks, &mut bits, placed.first_bit);
+    fn begin(
+        catalog: Arc<Catalog>,
+        checks: &CheckBits,
+        locator: Arc<Locator>,
+        mut bits: Bits,
+        comebacks: &[(RecordKey, Moment)],
+        at: Moment,
+    ) -> World {
+        for (record, since) in comebacks {
+            // A record that is gone is on its way nowhere.
+            if let Some(bit) = catalog.bit_of(record) {
+                bits.set_comeback(bit, Some(*since));
+            }
         }
+        for placed in &catalog.zones {
+            placed.zone.settle(checks, &mut bits, placed.first_bit, Occasion::Begin, at);
+        }
+        bits.rest();
         World { catalog, bits, locator }
     }
 
-    /// The same world after `changed` checks flipped: only the zones that they move are settled again.
-    pub fn with_health(&self, checks: &CheckBits, changed: &[CheckSlot]) -> World {
+    /// The same world after the verdicts of `changed` checks did: only the zones that they move are settled again.
+    pub fn with_health(&self, checks: &CheckBits, changed: &[CheckSlot], at: Moment) -> World {
         let mut bits = self.bits.clone();
         // Each zone once, though several of the checks may move it.
         let moved: BTreeSet<_> = changed.iter().filter_map(|slot| self.catalog.moved_by.get(slot)).flatten().collect();
         for placed in moved.into_iter().map(|&zone| &self.catalog.zones[zone as usize]) {
-            placed.zone.settle(checks, &mut bits, placed.first_bit);
+            placed.zone.settle(checks, &mut bits, placed.first_bit, Occasion::Change, at);
         }
+        self.with_bits(bits)
+    }
+
+    /// The same world as time passes: the groups with records on their way in or out are settled again, and nothing else
+    /// is looked at. `None` when nothing is other than before.
+    pub fn after(&self, checks: &CheckBits, at: Moment) -> Option<World> {
+        let restless: Vec<u32> = self.bits.restless().collect();
+        let mut bits = self.bits.clone();
+        let mut rest = restless.as_slice();
+        while let Some(&first) = rest.first() {
+            let placed = self.catalog.placed_at(first);
+            let (here, beyond) = rest.split_at(rest.partition_point(|&bit| bit < placed.end_bit()));
+            let groups: Vec<u32> = here.iter().map(|bit| bit - placed.first_bit).collect();
+            placed.zone.settle_some(&groups, checks, &mut bits, placed.first_bit, at);
+            rest = beyond;
+        }
+        let next = self.with_bits(bits);
+        (next.bits != self.bits).then_some(next)
+    }
+
+    fn with_bits(&self, mut bits: Bits) -> World {
+        bits.rest();
         World { catalog: Arc::clone(&self.catalog), bits, locator: Arc::clone(&self.locator) }
+    }
+
+    /// The same world, in which whatever is on its way back recovered so much earlier or later: the clock was set, or time
+    /// stood still.
+    pub fn with_comebacks_moved(&self, moved: impl Fn(Moment) -> Moment) -> World {
+        let mut bits = self.bits.clone();
+        for (bit, since) in self.bits.comebacks() {
+            bits.set_comeback(bit, Some(moved(since)));
+        }
+        self.with_bits(bits)
+    }
+
+    /// Whether time changes anything in this world.
+    pub fn is_restless(&self) -> bool {
+        self.bits.restless().next().is_some()
+    }
+
+    /// The records on their way back, zone by zone.
+    pub fn comebacks(&self) -> impl Iterator<Item = WayBack> {
+        self.bits.comebacks().filter_map(|(bit, since)| {
+            let placed = self.catalog.placed_at(bit);
+            let (name, record_type, identifier, rules) = placed.zone.record_of_bit(bit - placed.first_bit)?;
+            let record = RecordKey {
+                zone: placed.zone.id().clone(),
+                name: name.clone(),
+                record_type,
+                set_identifier: identifier.map(str::to_owned),
+            };
+            Some(WayBack { record, since, rules })
+        })
+    }
+
+    /// Whether the same records are on their way back as in another world of the same zones.
+    pub fn has_comebacks_of(&self, other: &World) -> bool {
+        Arc::ptr_eq(&self.catalog, &other.catalog) && self.bits.has_comebacks_of(&other.bits)
     }
 
     /// All zones and what sees them.
@@ -143,6 +257,16 @@ impl World {
         Some(self.scene_in(placed, vpc_region))
     }
 
+    /// The VPC that a client at `source` is in, and its region.
+    pub fn vpc_of(&self, source: IpAddr) -> Option<(&VpcId, Region)> {
+        self.catalog.view_of(source).map(|view| (&view.vpc, view.region))
+    }
+
+    /// Where clients are.
+    pub fn locator(&self) -> &Locator {
+        &self.locator
+    }
+
     /// The zone above the one that `scene` finds: among the private zones of the same VPC if that one is private, else
     /// among the public ones.
     pub fn scene_above(&self, name: &QueryName, source: IpAddr) -> Option<Scene<'_>> {
@@ -154,9 +278,23 @@ impl World {
     }
 
     fn scene_in<'w>(&'w self, placed: &'w Placed, vpc_region: Option<Region>) -> Scene<'w> {
-        let usable = UsableBits::new(self.bits.usable(), placed.first_bit);
+        let usable = UsableBits::new(self.bits.usable(), placed.first_bit).with_overlay(self.bits.overlay());
         let has_zones_below = placed.has_zones_below;
-        Scene { zone: &placed.zone, usable, has_zones_below, vpc_region, locator: &self.locator }
+        Scene { zone: &placed.zone, number: placed.number, usable, has_zones_below, vpc_region, locator: &self.locator }
+    }
+}
+
+impl Placed {
+    fn end_bit(&self) -> u32 {
+        self.first_bit + self.zone.bit_count()
+    }
+}
+
+impl fmt::Display for RecordKey {
+    /// Such as `app.lab.test. A blue`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.name, self.record_type)?;
+        self.set_identifier.iter().try_for_each(|identifier| write!(f, " {identifier}"))
     }
 }
 
@@ -180,7 +318,11 @@ impl Catalog {
         let numbered = || (0..).zip(zones);
         let seen_by = |id: &VpcId| numbered().filter(|(_, served)| served.vpcs.contains(id)).collect::<Vec<_>>();
         let public: Vec<_> = numbered().filter(|(_, served)| !served.zone.is_private()).collect();
-        let views = vpcs.iter().map(|vpc| View { region: vpc.region, zones: ZoneTable::build(&seen_by(&vpc.id)) });
+        let views = vpcs.iter().map(|vpc| View {
+            vpc: vpc.id.clone(),
+            region: vpc.region,
+            zones: ZoneTable::build(&seen_by(&vpc.id)),
+        });
         let networks = (0..).zip(vpcs).flat_map(|(view, vpc)| vpc.cidrs.iter().map(move |&cidr| (cidr, view)));
         Catalog {
             public: ZoneTable::build(&public),
@@ -192,6 +334,13 @@ impl Catalog {
         }
     }
 
+    /// The same catalog with numbers for the zones' counters; without, all are counted as one.
+    #[must_use]
+    pub fn numbered(mut self, number: impl Fn(&Zone) -> ZoneNumber) -> Catalog {
+        self.zones.iter_mut().for_each(|placed| placed.number = number(&placed.zone));
+        self
+    }
+
     /// All zones.
     pub fn zones(&self) -> impl Iterator<Item = &Arc<Zone>> {
         self.zones.iter().map(|placed| &placed.zone)
@@ -200,6 +349,19 @@ impl Catalog {
     /// The zone with this id.
     pub fn zone(&self, id: &HostedZoneId) -> Option<&Arc<Zone>> {
         self.zones().find(|zone| zone.id() == id)
+    }
+
+    /// The zone that this bit belongs to.
+    fn placed_at(&self, bit: u32) -> &Placed {
+        // Zones without bits begin where the next one does: the last that begins at or before the bit is the one.
+        &self.zones[self.zones.partition_point(|placed| placed.first_bit <= bit) - 1]
+    }
+
+    fn bit_of(&self, record: &RecordKey) -> Option<u32> {
+        let RecordKey { zone, name, record_type, set_identifier } = record;
+        let placed = self.zones.iter().find(|placed| placed.zone.id() == zone)?;
+        let bit = placed.zone.bit_of_record(name, *record_type, set_identifier.as_deref())?;
+        Some(placed.first_bit + bit)
     }
 
     fn view_of(&self, source: IpAddr) -> Option<&View> {
@@ -225,7 +387,8 @@ impl Catalog {
 
 impl ZoneTable {
     fn build(zones: &[(u32, &ServedZone)]) -> ZoneTable {
-        let hashes: Vec<u32> = zones.iter().map(|(_, served)| served.zone.name_hash()).collect();
+        let hashes = zones.iter().map(|(_, served)| served.zone.name_hash());
+        let hashes: Vec<(u32, u32)> = hashes.zip(0..).collect();
         ZoneTable {
             table: SuffixTable::build(&hashes),
             zones: zones.iter().map(|&(number, _)| number).collect(),
@@ -238,7 +401,12 @@ impl ZoneTable {
 fn place(zone: &Arc<Zone>, above: &HashSet<Name>, next_bit: &mut u32) -> Placed {
     let first_bit = *next_bit;
     *next_bit += zone.bit_count();
-    Placed { zone: Arc::clone(zone), first_bit, has_zones_below: above.contains(zone.name()) }
+    Placed {
+        zone: Arc::clone(zone),
+        number: ZoneNumber::OTHER,
+        first_bit,
+        has_zones_below: above.contains(zone.name()),
+    }
 }
 
 fn ancestors(name: &Name) -> impl Iterator<Item = Name> {

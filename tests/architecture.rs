@@ -18,29 +18,31 @@ const TABLE: &[(&str, &[&str])] = &[
     ("health", &["model"]),
     ("policy", &["model", "geo", "health"]),
     ("zonetree", &["model", "geo", "health", "policy"]),
-    ("world", &["model", "geo", "health", "policy", "zonetree"]),
-    ("answer", &["model", "geo", "health", "policy", "zonetree", "world"]),
-    ("serve", &["model", "geo", "stats", "world", "answer"]),
+    ("world", &["model", "geo", "health", "policy", "zonetree", "stats"]),
+    ("answer", &["model", "geo", "health", "policy", "zonetree", "stats", "world"]),
+    ("explain", &["model", "geo", "policy", "zonetree", "world", "answer"]),
+    ("tap", &["model", "stats", "config"]),
+    ("serve", &["model", "geo", "stats", "world", "answer", "tap"]),
     ("probe", &["model", "health"]),
     ("store", &["model", "config"]),
-    ("control", &["model", "config", "geo", "health", "policy", "zonetree", "world", "answer", "store"]),
+    ("control", &["model", "config", "geo", "health", "policy", "zonetree", "stats", "world", "answer", "store"]),
     ("api", &["model", "stats", "world", "answer", "control"]),
-    ("admin", &["model", "health", "stats", "world", "answer", "control"]),
+    ("admin", &["model", "health", "stats", "tap", "world", "answer", "explain", "control"]),
     ("cli", ANYTHING),
     ("daemon", ANYTHING),
 ];
 
 /// What turns the server on and off, and what a person types, may know every other module. Nothing may know them.
 const ANYTHING: &[&str] = &[
-    "model", "stats", "config", "geo", "health", "policy", "zonetree", "world", "answer", "serve", "probe", "store",
-    "control", "api", "admin", "cli", "daemon",
+    "model", "stats", "config", "geo", "health", "policy", "zonetree", "world", "answer", "explain", "tap", "serve",
+    "probe", "store", "control", "api", "admin", "cli", "daemon",
 ];
 
 /// Files of the crate that belong to no module: the map and the way in.
 const ROOTS: &[&str] = &["lib", "main"];
 
 /// The ground floor is pure: time, dice and bytes are arguments there.
-const GROUND_FLOOR: &[&str] = &["model", "config", "geo", "health", "policy", "zonetree", "world", "answer"];
+const GROUND_FLOOR: &[&str] = &["model", "config", "geo", "health", "policy", "zonetree", "world", "answer", "explain"];
 
 /// What would make it impure: sockets, files, clocks, dice that seed themselves, an async runtime, threads.
 const OUTSIDE: &[&str] = &[

@@ -195,3 +195,145 @@ fn the_log_is_json_when_asked_and_has_no_time_of_its_own_in_the_journal() {
     server.wait_for_log("starts");
     assert!(server.log().trim_start().starts_with("INFO fiftythree"), "{}", server.log());
 }
+
+/// What `explain` says of a name in files, once the lines that say where that comes from are gone.
+fn explained(lab: &Lab, arguments: &[&str]) -> String {
+    let output = lab.run(&[&["explain"], arguments, &["--zone-file", "zones"]].concat());
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    text(&output.stdout).to_owned()
+}
+
+const FAILOVER: &str = "name = 'lab.test'
+
+[[record]]
+name = 'app'
+type = 'A'
+set_identifier = 'blue'
+failover = 'primary'
+ttl = 10
+values = ['192.0.2.11']
+health_check = 'blue'
+
+[[record]]
+name = 'app'
+type = 'A'
+set_identifier = 'green'
+failover = 'secondary'
+ttl = 5
+values = ['192.0.2.12']
+
+[[health_check]]
+name = 'blue'
+type = 'manual'
+status = 'healthy'
+";
+
+#[test]
+fn explain_shows_the_tree_of_reasons_from_files() {
+    let lab = Lab::new(&[("lab.test.toml", FAILOVER)]);
+    let expected = "\
+app.lab.test. A  asked by 192.0.2.7
+├─ as if    blue=down
+├─ seen     files, where health checks are healthy unless --as-if or their file says otherwise
+├─ zone     lab.test., the most specific public zone
+├─ client   192.0.2.7/32: the resolver's address, as there is no client subnet
+│  └─ place    nobody knows where this is
+├─ name     app.lab.test. exists, with A
+├─ policy   app.lab.test. A, failover: the primary while it is healthy, else the secondary
+│  ├─ ✗ blue   PRIMARY    health check blue is down, as supposed
+│  │  ├─ 192.0.2.11, TTL 10 s
+│  │  └─ health check blue: unhealthy, as supposed
+│  ├─ ● green  SECONDARY  the secondary is healthy and the primary is not
+│  │  └─ 192.0.2.12, TTL 5 s
+│  └─ so       green answers: the secondary is healthy and the primary is not.
+├─ answer   NOERROR, authoritative, 1 record
+│  └─ app.lab.test. 5 A 192.0.2.12
+├─ ttl      5 s: the record's own TTL
+└─ scope    /0: no policy looked at where the client is; not sent, as the query has no client subnet
+
+● answers   ○ could answer   ✗ unhealthy   · not for this client
+";
+    assert_eq!(explained(&lab, &["app.lab.test", "--from", "192.0.2.7", "--as-if", "blue=down"]), expected);
+}
+
+#[test]
+fn explain_throws_the_same_dice_for_the_same_seed() {
+    let lab = Lab::new(&[("lab.test.toml", ZONE)]);
+    let once = |seed: &str| explained(&lab, &["weighted.lab.test", "--seed", seed, "--json"]);
+    let json: serde_json::Value = serde_json::from_str(&once("7")).unwrap();
+    assert_eq!(json["question"]["seed"], 7);
+    assert_eq!(json["shares"][0]["share"], 0.75);
+    assert_eq!(once("7"), once("7"));
+    let answers: std::collections::BTreeSet<String> = (0..20)
+        .map(|seed| {
+            serde_json::from_str::<serde_json::Value>(&once(&seed.to_string())).unwrap()["answer"]["answer"].to_string()
+        })
+        .collect();
+    assert_eq!(answers.len(), 2, "{answers:?}");
+}
+
+#[test]
+fn explain_says_what_stands_in_its_way() {
+    let lab = Lab::new(&[("lab.test.toml", FAILOVER)]);
+    let cases: [(&[&str], &str); 4] = [
+        (&["app.lab.test", "--admin", "127.0.0.1:1"], "--zone-file FILE"),
+        (&["app.lab.test", "--zone-file", "zones", "--as-if", "blu=down"], "there is: blue"),
+        (&["app.lab.test", "--zone-file", "zones/none.toml"], "there is no such file"),
+        (&["app.lab.test", "--zone-file", "zones", "--config", "none.toml"], "none.toml"),
+    ];
+    for (arguments, says) in cases {
+        let output = lab.run(&[&["explain"], arguments].concat());
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+        assert!(text(&output.stderr).contains(says), "{arguments:?}: {}", text(&output.stderr));
+    }
+}
+
+#[test]
+fn explain_asks_the_running_server_and_knows_its_health() {
+    let lab = Lab::new(&[("lab.test.toml", FAILOVER)]);
+    let server = lab.serve();
+    let explain = |arguments: &[&str]| {
+        let admin = server.admin();
+        let output = lab.run(&[&["explain", "app.lab.test", "--admin", &admin, "--json"], arguments].concat());
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        serde_json::from_slice::<serde_json::Value>(&output.stdout).unwrap()
+    };
+    let address = |json: &serde_json::Value| json["answer"]["answer"][0]["data"].clone();
+    let well = explain(&[]);
+    assert_eq!(address(&well), "192.0.2.11");
+    assert_eq!(address(&explain(&["--as-if", "blue=down"])), "192.0.2.12");
+    let admin = server.admin();
+    let held =
+        lab.run(&["override", "set", "blue", "down", "--reason", "update", "--author", "ada", "--admin", &admin]);
+    assert!(held.status.success(), "{}", text(&held.stderr));
+    let failed_over = explain(&[]);
+    assert_eq!(address(&failed_over), "192.0.2.12");
+    let group = failed_over["steps"].as_array().unwrap().iter().find(|step| step["step"] == "group").unwrap();
+    let blue = &group["candidates"][0];
+    assert_eq!((&blue["set_identifier"], &blue["verdict"]), (&"blue".into(), &"unhealthy".into()));
+    assert!(blue["check"]["held"].as_str().unwrap().contains("held down by ada"), "{blue}");
+    assert_eq!(address(&explain(&["--as-if", "blue=up"])), "192.0.2.11");
+}
+
+/// What the documents show is what is printed: every `$ fiftythree … --zone-file zones/ …` is run where the repository's
+/// files are.
+#[test]
+fn transcripts_in_the_documents_are_what_is_printed() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let document = std::fs::read_to_string(root.join("docs/explain.md")).unwrap();
+    let mut shown = 0;
+    for block in document.split("```console\n").skip(1) {
+        let (command, rest) = block.strip_prefix("$ fiftythree ").unwrap().split_once('\n').unwrap();
+        let expected = rest.split("```").next().unwrap();
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_fiftythree"))
+            .args(command.split(' '))
+            .current_dir(root)
+            .env_remove("COLUMNS")
+            .env("FIFTYTHREE_CONFIG", "config/fiftythree.toml")
+            .output()
+            .unwrap();
+        assert_eq!(text(&output.stdout), expected, "{command}: {}", text(&output.stderr));
+        shown += 1;
+    }
+    assert!(shown > 0);
+}

@@ -10,6 +10,8 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use fiftythree::answer::{Answer, ClientSubnet, Dice, Owner, Query, QueryName, Rcode, resolve};
+use fiftythree::explain::shape::RecordShape;
+use fiftythree::explain::{Explanation, Question, Stage, explain};
 use fiftythree::geo::Locator;
 use fiftythree::health::{CheckBits, CheckSlot};
 use fiftythree::model::{
@@ -17,8 +19,12 @@ use fiftythree::model::{
     GeoproximityLocation, HealthCheckId, HostedZone, HostedZoneId, LocationNetwork, Name, RecordData, RecordType,
     Region, ResourceRecordSet, RoutingPolicy, Subdivision, atlas,
 };
+use fiftythree::serve::{ClientSubnetUse, MAX_UDP_OCTETS, Responder, ResponderSettings, Transport};
 use fiftythree::world::{Catalog, ServedZone, World};
 use fiftythree::zonetree::Zone;
+use hickory_proto::op::{Edns, Message, Query as WireQuery};
+use hickory_proto::rr::rdata::opt::{ClientSubnet as WireSubnet, EdnsOption};
+use hickory_proto::rr::{Name as WireName, RData, RecordType as WireType};
 use ipnet::{IpNet, Ipv4Net};
 use proptest::prelude::*;
 
@@ -688,5 +694,161 @@ proptest! {
             let reply = ask(&world, &name(asked), RecordType::A, Some(client), &mut Dice::seeded(1));
             prop_assert_eq!(reply.scope, 0, "{}", asked);
         }
+    }
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Explanations against the wire: whoever explains an answer must have the same one.
+
+/// A tree in which the dice have a say at either level.
+fn any_tree_with_dice() -> impl Strategy<Value = (Group, Vec<Group>)> {
+    let weighted = || {
+        prop::collection::vec(
+            prop_oneof![Just(0u8), 1..=9u8].prop_map(|weight| RoutingPolicy::Weighted { weight }),
+            1..5,
+        )
+    };
+    let multivalue = || prop::collection::vec(Just(RoutingPolicy::MultivalueAnswer), 1..12);
+    let top = prop_oneof![weighted(), any_policies()];
+    with_health(top).prop_flat_map(move |top| {
+        let branch = prop_oneof![weighted(), multivalue(), any_policies()];
+        let branches = prop::collection::vec(with_health(branch), top.members.len());
+        (Just(top), branches)
+    })
+}
+
+fn explained(world: &World, zone: &HostedZone, asked: &Name, client: Client, seed: u64) -> Explanation {
+    let zone = Arc::new(zone.clone());
+    let client_subnet =
+        ClientSubnet { address: IpAddr::V4(client.network.network()), source_prefix: client.network.prefix_len() };
+    let question = Question {
+        name: asked.clone(),
+        record_type: RecordType::A,
+        resolver: SOURCE,
+        client_subnet: Some(client_subnet),
+        seed,
+    };
+    let stage = Stage {
+        world,
+        model: &|_| Ok(Arc::clone(&zone)),
+        checks: &|_| None,
+        networks: &[],
+        uses_client_subnet: true,
+        as_if: &[],
+        seen: "a test",
+    };
+    explain(&question, &stage).unwrap()
+}
+
+/// Asks over the wire's own bytes, and reads what came with another's decoder.
+struct Wire(Responder);
+
+impl Wire {
+    fn new(seed: u64) -> Wire {
+        let settings = ResponderSettings { udp_payload_max: 4096, nsid: None, client_subnet: ClientSubnetUse::Use };
+        Wire(Responder::new(settings, seed))
+    }
+
+    fn ask(&mut self, world: &World, asked: &Name, client: Client) -> Message {
+        let mut message = Message::query();
+        message.add_query(WireQuery::query(WireName::from_utf8(asked.to_string()).unwrap(), WireType::A));
+        let mut edns = Edns::new();
+        edns.set_max_payload(4096);
+        let subnet = WireSubnet::new(IpAddr::V4(client.network.network()), client.network.prefix_len(), 0);
+        edns.options_mut().insert(EdnsOption::Subnet(subnet));
+        message.edns = Some(edns);
+        let mut out = [0; MAX_UDP_OCTETS];
+        let octets = self.0.respond(world, &message.to_vec().unwrap(), SOURCE, Transport::Udp, &mut out);
+        Message::from_vec(&out[..octets]).unwrap()
+    }
+}
+
+/// Code, AA, scope, and the answer section in an order of its own.
+type Seen = (String, bool, u8, Vec<RecordShape>);
+
+fn seen_on_the_wire(message: &Message) -> Seen {
+    let record = |record: &hickory_proto::rr::Record| {
+        let RData::A(address) = &record.data else { panic!("{record} is no address") };
+        let (name, data) = (record.name.to_string(), address.to_string());
+        RecordShape { name, ttl: record.ttl, record_type: "A".to_owned(), data }
+    };
+    let mut records: Vec<RecordShape> = message.answers.iter().map(record).collect();
+    records.sort_unstable();
+    let options = message.edns.as_ref().unwrap().options();
+    let scope = options.options.iter().find_map(|(_, option)| match option {
+        EdnsOption::Subnet(subnet) => Some(subnet.scope_prefix()),
+        _ => None,
+    });
+    let code = format!("{:?}", message.metadata.response_code).to_uppercase();
+    (code, message.metadata.authoritative, scope.unwrap(), records)
+}
+
+fn seen_by_explain(explanation: &Explanation) -> Seen {
+    let answer = &explanation.answer;
+    let mut records = answer.answer.clone();
+    records.sort_unstable();
+    (answer.rcode.clone(), answer.authoritative, answer.scope, records)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1000))]
+
+    #[test]
+    fn with_the_same_dice_an_explanation_has_the_wires_answer(
+        (top, branches) in any_tree_with_dice(),
+        evaluate in any::<bool>(),
+        networks in any_networks(),
+        collection in any_collection(),
+        client in any_client(),
+        seed in any::<u64>(),
+    ) {
+        let (sets, down) = planted(&top, &branches, evaluate);
+        let zone = zone("lab.test", sets);
+        let world = world(std::slice::from_ref(&zone), std::slice::from_ref(&collection), &networks, &down);
+        for asked in ["app.lab.test.", "b0.lab.test.", "gone.lab.test."].map(name) {
+            let explanation = explained(&world, &zone, &asked, client, seed);
+            let message = Wire::new(seed).ask(&world, &asked, client);
+            prop_assert_eq!(seen_by_explain(&explanation), seen_on_the_wire(&message), "{}", asked);
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    /// Each record's part of many wire answers against the share that an explanation states. A count of n draws with
+    /// probability p has a standard deviation of √(n·p·(1-p)); six of them, and two draws for the smallest p, are beyond one
+    /// in a hundred million.
+    #[test]
+    fn stated_shares_are_those_of_many_wire_answers(
+        (top, branches) in any_tree_with_dice(),
+        evaluate in any::<bool>(),
+        networks in any_networks(),
+        collection in any_collection(),
+        client in any_client(),
+        seed in any::<u64>(),
+    ) {
+        const DRAWS: u32 = 4000;
+        let (sets, down) = planted(&top, &branches, evaluate);
+        let zone = zone("lab.test", sets);
+        let world = world(std::slice::from_ref(&zone), std::slice::from_ref(&collection), &networks, &down);
+        let asked = name("app.lab.test.");
+        let explanation = explained(&world, &zone, &asked, client, seed);
+        prop_assert!(explanation.shares_complete);
+        let mut counts: BTreeMap<String, u32> = BTreeMap::new();
+        let mut wire = Wire::new(seed);
+        for _ in 0..DRAWS {
+            for record in seen_on_the_wire(&wire.ask(&world, &asked, client)).3 {
+                *counts.entry(record.data).or_default() += 1;
+            }
+        }
+        // No two record sets of a tree have an address in common.
+        for share in &explanation.shares {
+            let expected = f64::from(DRAWS) * share.share;
+            let seen = f64::from(counts.remove(&share.values[0]).unwrap_or_default());
+            let bound = 6.0 * (expected * (1.0 - share.share)).max(0.0).sqrt() + if share.share < 1.0 { 2.0 } else { 0.0 };
+            prop_assert!((seen - expected).abs() <= bound + 1e-6, "{:?}: {} seen, {} stated", share, seen, expected);
+        }
+        prop_assert!(counts.is_empty(), "answered, but not stated: {:?}", counts);
     }
 }

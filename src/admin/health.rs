@@ -1,40 +1,99 @@
 //! Health over HTTP: the loop's picture, in the API's shapes.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::control::{self, CheckReport, Event, Report, rfc3339, rfc3339_milliseconds};
-use crate::health::{Action, Asks, Cause, CheckSlot, Latency, Moment, Observation, Override, Pattern, Run, Status};
+use crate::health::{
+    Action, Asks, Cause, CheckSlot, Latency, Moment, Observation, Override, PastTransition, Pattern, Run, Sample,
+    Status,
+};
 use crate::model::{EndpointCheck, EndpointProtocol, EndpointTarget};
 
 use super::shapes::{
-    ActionShape, CheckShape, HealthShape, HeldShape, NextShape, ResultShape, ResultsShape, StatusShape, TransitionShape,
+    ActionShape, CheckShape, CheckTransitionShape, HealthShape, HeldShape, NextShape, ResultShape, ResultsShape,
+    SampleShape, StatusShape, TransitionShape, TransitionsShape,
 };
-use super::{Door, json, overrides, refusal};
+use super::{Door, json, overrides, refusal, status as server};
+
+/// Transitions that one answer holds, unless it is asked for fewer.
+const TRANSITIONS: usize = 1000;
 
 /// What is wanted.
 #[derive(Debug, Deserialize)]
 pub(super) struct Wanted {
     /// A name or glob; all checks without.
     name: Option<String>,
+    /// A part of the name, in any case.
+    #[serde(default)]
+    q: String,
+    /// Only those that are so.
+    state: Option<Which>,
+    /// Skip so many of them, by name.
+    #[serde(default)]
+    offset: usize,
+    /// Show no more than so many.
+    limit: Option<usize>,
     /// `history=1`: what was seen, too.
     #[serde(default)]
     history: u8,
 }
 
-pub(super) async fn report(State(door): State<Door>, Query(Wanted { name, history }): Query<Wanted>) -> Response {
-    match all(&door, name.map(Pattern)).await {
-        Ok(reports) => in_words(reports, history != 0).await,
+/// Checks that are so.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Which {
+    Healthy,
+    Unhealthy,
+    Held,
+    Waiting,
+}
+
+pub(super) async fn report(State(door): State<Door>, Query(mut wanted): Query<Wanted>) -> Response {
+    match all(&door, wanted.name.take().map(Pattern)).await {
+        Ok(reports) => in_words(move || health(&reports, &wanted)).await,
         Err(response) => *response,
     }
 }
 
+/// How many transitions are wanted.
+#[derive(Debug, Deserialize)]
+pub(super) struct WantedTransitions {
+    limit: Option<usize>,
+}
+
+/// The transitions of all checks, the latest first.
+pub(super) async fn transitions(State(door): State<Door>, Query(wanted): Query<WantedTransitions>) -> Response {
+    let limit = wanted.limit.unwrap_or(TRANSITIONS).min(TRANSITIONS);
+    match all(&door, None).await {
+        Ok(reports) => in_words(move || latest(&reports, limit)).await,
+        Err(response) => *response,
+    }
+}
+
+fn latest(reports: &[Report], limit: usize) -> TransitionsShape {
+    let checks = reports.iter().flat_map(|report| &report.checks);
+    let of_check = |check: &CheckReport| {
+        let name = Arc::clone(&check.picture.name);
+        check.history.transitions().cloned().map(move |past| (Arc::clone(&name), past)).collect::<Vec<_>>()
+    };
+    let mut all: Vec<(Arc<str>, PastTransition)> = checks.flat_map(of_check).collect();
+    all.sort_unstable_by_key(|(_, past)| std::cmp::Reverse(past.at));
+    all.truncate(limit);
+    let shape = |(check, PastTransition { at, to, why }): (Arc<str>, _)| CheckTransitionShape {
+        check: check.to_string(),
+        transition: TransitionShape { at: rfc3339_milliseconds(at), to: status(to), why: why.to_string() },
+    };
+    TransitionsShape { transitions: all.into_iter().map(shape).collect() }
+}
+
 /// Picture after picture, so that the loop can listen to others in between.
-async fn all(door: &Door, pattern: Option<Pattern>) -> Result<Vec<Report>, Box<Response>> {
+pub(super) async fn all(door: &Door, pattern: Option<Pattern>) -> Result<Vec<Report>, Box<Response>> {
     let mut reports = Vec::new();
     let mut from = CheckSlot(0);
     loop {
@@ -50,21 +109,39 @@ async fn all(door: &Door, pattern: Option<Pattern>) -> Result<Vec<Report>, Box<R
 }
 
 /// With 20 000 checks these are megabytes: not on the threads of the loop.
-async fn in_words(reports: Vec<Report>, with_history: bool) -> Response {
-    let words = tokio::task::spawn_blocking(move || json(StatusCode::OK, &health(&reports, with_history))).await;
+pub(super) async fn in_words<S: Serialize>(shape: impl FnOnce() -> S + Send + 'static) -> Response {
+    let words = tokio::task::spawn_blocking(move || json(StatusCode::OK, &shape())).await;
     words.unwrap_or_else(|_| refusal(StatusCode::INTERNAL_SERVER_ERROR, "the report could not be put into words"))
 }
 
-fn health(reports: &[Report], with_history: bool) -> HealthShape {
+fn health(reports: &[Report], wanted: &Wanted) -> HealthShape {
     let pairs = reports.iter().flat_map(|report| report.checks.iter().map(move |check| (report, check)));
-    let mut checks: Vec<_> = pairs.map(|(report, check)| shape(report, check, with_history)).collect();
-    checks.sort_unstable_by(|one, other| one.name.cmp(&other.name));
+    let letters = wanted.q.to_lowercase();
+    let mut chosen: Vec<_> = pairs.filter(|(report, check)| wanted.fits(report, check, &letters)).collect();
+    chosen.sort_unstable_by(|(_, one), (_, other)| one.picture.name.cmp(&other.picture.name));
+    let shown = chosen.iter().skip(wanted.offset).take(wanted.limit.unwrap_or(usize::MAX));
+    let checks = shown.map(|(report, check)| shape(report, check, wanted.history != 0)).collect();
     let first = reports.first().expect("there is a picture, if only of nothing");
     HealthShape {
         now: rfc3339_milliseconds(first.at),
         started: rfc3339_milliseconds(first.started),
+        counts: server::counts(reports),
+        matching: chosen.len(),
         checks,
         overrides: first.overrides.iter().map(overrides::shape).collect(),
+    }
+}
+
+impl Wanted {
+    fn fits(&self, report: &Report, check: &CheckReport, letters: &str) -> bool {
+        let is_so = match self.state {
+            None => true,
+            Some(Which::Healthy) => check.picture.verdict == Status::Healthy,
+            Some(Which::Unhealthy) => check.picture.verdict == Status::Unhealthy,
+            Some(Which::Held) => report.held(check).is_some(),
+            Some(Which::Waiting) => check.picture.waiting,
+        };
+        is_so && (letters.is_empty() || check.picture.name.to_lowercase().contains(letters))
     }
 }
 
@@ -87,6 +164,7 @@ fn shape(report: &Report, check: &CheckReport, with_history: bool) -> CheckShape
         records: report.records(check).to_vec(),
         transitions: Vec::new(),
         results: Vec::new(),
+        recent: Vec::new(),
     };
     if with_history {
         let transitions = check.history.transitions().rev();
@@ -98,6 +176,7 @@ fn shape(report: &Report, check: &CheckReport, with_history: bool) -> CheckShape
             })
             .collect();
         shape.results = check.history.runs().rev().map(results).collect();
+        shape.recent = check.recent.samples().map(sample).collect();
     }
     shape
 }
@@ -148,14 +227,14 @@ fn endpoint(check: &EndpointCheck) -> String {
     }
 }
 
-fn status(status: Status) -> StatusShape {
+pub(super) fn status(status: Status) -> StatusShape {
     match status {
         Status::Healthy => StatusShape::Healthy,
         Status::Unhealthy => StatusShape::Unhealthy,
     }
 }
 
-fn held(known: &Override) -> HeldShape {
+pub(super) fn held(known: &Override) -> HeldShape {
     let wish = known.wish.clone();
     HeldShape {
         action: match wish.action {
@@ -205,6 +284,15 @@ fn next(report: &Report, check: &CheckReport) -> Option<NextShape> {
         then: status(if picture.inverted { turned.turned() } else { turned }),
         earliest: rfc3339_milliseconds(Moment(probe_at.unwrap_or(report.at).0 + interval * more)),
     })
+}
+
+fn sample(sample: Sample) -> SampleShape {
+    let Sample { at, total, observation } = sample;
+    SampleShape {
+        at: rfc3339_milliseconds(at),
+        total_ms: milliseconds(total),
+        passed: observation == Observation::Pass,
+    }
 }
 
 fn results(run: &Run) -> ResultsShape {

@@ -1,53 +1,103 @@
-//! The side door for people and machines: a small JSON API over HTTP, on loopback unless the settings say otherwise.
+//! The side door for people and machines: the status page and a small JSON API over HTTP, on loopback unless the settings
+//! say otherwise.
 //!
 //! ```text
+//!  GET    /                           the status page
 //!  GET    /healthz                    200 while the process runs
+//!  GET    /metrics                    figures for a Prometheus
 //!  GET    /readyz                     200 once queries are answered, 503 before and while it stops
+//!  GET    /v1/status                  the server at a glance
+//!  GET    /v1/events                  what happens, as server-sent events
 //!  GET    /v1/health?name=…&history=1 what is believed of health checks, and why
+//!  GET    /v1/explain?name=…&type=…   why a question is answered as it is: from, subnet, resolver, as_if, seed
+//!  GET    /v1/transitions             what changed, over all checks
 //!  GET    /v1/overrides               what people say of health checks
 //!  POST   /v1/overrides               say it: {"pattern", "action", "reason", "author", "from", "until"}
 //!  DELETE /v1/overrides?pattern=…     take it back
 //! ```
 //!
-//! Whoever reaches the port may use it; `guard` keeps web pages from reaching it through a person's browser. Nothing here
-//! decides anything: requests become events of the control loop, and its answers become JSON.
+//! Whoever reaches the port may read; `token` says who may change something. `guard` keeps strangers' web pages from reaching
+//! it through a person's browser. Nothing here decides anything: requests become events of the control loop, and its answers
+//! become JSON.
 
 mod connections;
+mod events;
+mod explain;
 mod guard;
 mod health;
+mod metrics;
 mod overrides;
+mod page;
 pub mod shapes;
+mod status;
+mod token;
 
 #[cfg(test)]
 mod tests;
 
 use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
+use axum::extract::{DefaultBodyLimit, FromRef};
 use axum::http::{StatusCode, header};
-use axum::middleware::from_fn;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use serde::Serialize;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::control::Event;
+use crate::control::{Base, Event, Feed, LastLoad};
+use crate::health::Moment;
+use crate::model::HealthCheck;
+use crate::stats::Meters;
+use crate::tap::Taps;
 
 use connections::Limited;
+use events::Watchers;
 use shapes::ErrorShape;
+pub use token::{BadToken, Changes, TOKEN_VARIABLE, Token};
 
 /// The largest body: an override with the longest texts, several times over.
 const BODY_OCTETS: usize = 16 * 1024;
 
-/// The way to the loop, shared by all requests.
+/// The way to the loop and to what it shows, shared by all requests.
 #[derive(Clone)]
 pub struct Door {
     /// To the control loop.
     pub events: mpsc::Sender<Event>,
     /// Whether queries are answered.
     pub ready: watch::Receiver<bool>,
+    /// What is served.
+    pub base: watch::Receiver<Base>,
+    /// What happens.
+    pub feed: Feed,
+    /// What came of the last load.
+    pub last_load: watch::Receiver<LastLoad>,
+    /// Where DNS is answered, once it is.
+    pub listening: Arc<OnceLock<Vec<SocketAddr>>>,
+    /// Who may change something.
+    pub changes: Changes,
+    /// How long the endpoint of a check may be dead before the answers know; `None` for a check that asks nobody.
+    pub longest_failover: fn(&HealthCheck) -> Option<Duration>,
+    /// Since when the server runs.
+    pub started: Moment,
+    /// Reads the clock.
+    pub now: fn() -> Moment,
+    /// What the workers count.
+    pub meters: Arc<Meters>,
+    /// Who is told of queries.
+    pub taps: Taps,
+}
+
+/// What handlers may ask for.
+#[derive(Clone)]
+struct House {
+    door: Door,
+    watchers: Watchers,
 }
 
 /// Answers requests for as long as it is polled.
@@ -56,16 +106,24 @@ pub async fn serve(listener: TcpListener, door: Door) -> io::Result<()> {
 }
 
 fn router(door: Door) -> Router {
-    Router::new()
+    let house = House { door: door.clone(), watchers: Watchers::default() };
+    page::routes()
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
+        .route("/v1/status", get(status::status))
+        .route("/v1/events", get(events::watch))
+        .route("/metrics", get(metrics::scrape))
         .route("/v1/health", get(health::report))
+        .route("/v1/explain", get(explain::report))
+        .route("/v1/transitions", get(health::transitions))
         .route("/v1/overrides", get(overrides::list).post(overrides::set).delete(overrides::clear))
         .fallback(|| async { refusal(StatusCode::NOT_FOUND, "there is nothing here") })
         .method_not_allowed_fallback(|| async { refusal(StatusCode::METHOD_NOT_ALLOWED, "not by this method") })
         .layer(DefaultBodyLimit::max(BODY_OCTETS))
+        .layer(from_fn_with_state(door, token::guard))
         .layer(from_fn(guard::guard))
-        .with_state(door)
+        .layer(from_fn(page::protect))
+        .with_state(house)
 }
 
 async fn ready(axum::extract::State(door): axum::extract::State<Door>) -> Response {
@@ -75,7 +133,24 @@ async fn ready(axum::extract::State(door): axum::extract::State<Door>) -> Respon
     }
 }
 
+impl FromRef<House> for Door {
+    fn from_ref(house: &House) -> Door {
+        house.door.clone()
+    }
+}
+
+impl FromRef<House> for Watchers {
+    fn from_ref(house: &House) -> Watchers {
+        house.watchers.clone()
+    }
+}
+
 impl Door {
+    /// What the ids of events begin with: numbers are given anew at each start.
+    fn base_of_ids(&self) -> String {
+        self.started.0.as_millis().to_string()
+    }
+
     /// Lets the loop answer something.
     async fn ask<T>(&self, event: impl FnOnce(oneshot::Sender<T>) -> Event) -> Result<T, Box<Response>> {
         let gone = || Box::new(refusal(StatusCode::SERVICE_UNAVAILABLE, "the control loop has stopped"));

@@ -94,6 +94,12 @@ pub struct HealthShape {
     pub now: String,
     /// Since when it runs.
     pub started: String,
+    /// Of all those that have the name that was asked for.
+    #[serde(default)]
+    pub counts: CheckCountsShape,
+    /// How many fit all that was asked for; `checks` may be a part of them.
+    #[serde(default)]
+    pub matching: usize,
     /// By name.
     pub checks: Vec<CheckShape>,
     /// In the order in which they were set.
@@ -138,6 +144,37 @@ pub struct CheckShape {
     /// What was seen, the latest first, results that say the same as one; only when asked for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub results: Vec<ResultsShape>,
+    /// The last probes one by one, the oldest first, since the server was started; only when asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub recent: Vec<SampleShape>,
+}
+
+/// One probe among the last ones.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SampleShape {
+    /// When.
+    pub at: String,
+    /// The whole probe, without looking up a name.
+    pub total_ms: f64,
+    /// Whether the endpoint did as it should.
+    pub passed: bool,
+}
+
+/// Transitions of many checks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TransitionsShape {
+    /// The latest first.
+    pub transitions: Vec<CheckTransitionShape>,
+}
+
+/// A change of the verdict of some check.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckTransitionShape {
+    /// The check.
+    pub check: String,
+    /// What changed.
+    #[serde(flatten)]
+    pub transition: TransitionShape,
 }
 
 /// People's word on a check.
@@ -230,4 +267,161 @@ pub struct ErrorShape {
     /// The names that there are, when the one asked for is not among them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub known: Vec<String>,
+}
+
+/// The first event.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HelloShape {
+    /// The server's clock.
+    pub now: String,
+    /// The server's version: another one has another page.
+    pub version: String,
+}
+
+/// The connection stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BeatShape {
+    /// The server's clock.
+    pub now: String,
+}
+
+/// Something happened that cannot be told any more.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LostShape {
+    /// How many events; absent when the server was started anew meanwhile.
+    pub lost: Option<u64>,
+}
+
+/// Something that happened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum HappenedShape {
+    /// A verdict changed.
+    Turned(TurnedShape),
+    /// An override was set or is no more.
+    Override(OverrideHappenedShape),
+    /// Files were read.
+    Reload(ReloadHappenedShape),
+}
+
+/// A verdict changed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TurnedShape {
+    /// When.
+    pub at: String,
+    /// The check.
+    pub check: String,
+    /// What it is now.
+    pub to: StatusShape,
+    /// Why.
+    pub why: String,
+    /// How many records use it.
+    pub records: usize,
+}
+
+/// An override was set or is no more.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OverrideHappenedShape {
+    /// When.
+    pub at: String,
+    /// What happened to it.
+    pub did: OverrideDidShape,
+    /// The override.
+    #[serde(rename = "override")]
+    pub held: HeldShape,
+}
+
+/// What happened to an override.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OverrideDidShape {
+    /// Somebody set it.
+    Set,
+    /// Somebody took it back.
+    Cleared,
+    /// Its time is over.
+    Ended,
+}
+
+/// Files were read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReloadHappenedShape {
+    /// When.
+    pub at: String,
+    /// Such as `lab.test. changed`.
+    pub changes: Vec<String>,
+    /// How many errors the files have.
+    pub errors: usize,
+    /// Why everything stays as it was, when it does.
+    pub refused: Option<String>,
+}
+
+/// The server.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ServerShape {
+    /// Of the program.
+    pub version: String,
+    /// The server's clock.
+    pub now: String,
+    /// Since when it runs.
+    pub started: String,
+    /// Whether queries are answered.
+    pub ready: bool,
+    /// Where DNS is answered, over UDP and TCP.
+    pub listening: Vec<String>,
+    /// Who may change something: `programs` on this machine, whoever shows the `token`, `nobody`.
+    pub changes: String,
+    /// Whether a page with the token that came along may.
+    pub may_change: bool,
+    /// How many zones are served.
+    pub zones: usize,
+    /// How many record sets.
+    pub records: usize,
+    /// The checks, counted.
+    pub checks: CheckCountsShape,
+    /// What came of reading the files.
+    pub last_load: LastLoadShape,
+    /// The check that takes longest until its records are out of the answers; absent without checks that ask.
+    pub longest_failover: Option<LongestFailoverShape>,
+}
+
+/// Checks, counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckCountsShape {
+    /// All of them.
+    pub all: usize,
+    /// Those that are unhealthy.
+    pub unhealthy: usize,
+    /// Those that an override holds.
+    pub held: usize,
+    /// Those without a result, which count as healthy.
+    pub waiting: usize,
+}
+
+/// What came of reading the files.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastLoadShape {
+    /// When.
+    pub at: String,
+    /// How many errors there are.
+    pub errors: usize,
+    /// All faults as `fiftythree check` prints them; empty when there are none.
+    pub faults: String,
+    /// Files that are broken and served as they were.
+    pub frozen: Vec<String>,
+    /// Files that are broken and not served.
+    pub left_out: Vec<String>,
+    /// Settings that changed and need a restart.
+    pub needs_restart: Vec<String>,
+    /// Why everything stays as it was before, when it does.
+    pub refused: Option<String>,
+}
+
+/// How long an endpoint may be dead before the answers know.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LongestFailoverShape {
+    /// The check that takes longest.
+    pub check: String,
+    /// From the failure to the changed answers, without the TTL that resolvers keep the old ones for.
+    pub seconds: f64,
 }

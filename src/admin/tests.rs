@@ -6,16 +6,39 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use super::*;
-use crate::control::{NotSteered, Steered};
+use crate::control::{NotSteered, Steered, What};
 use crate::health::{Override, OverrideId};
 
 /// The door, with a loop that grants every wish about `app-blue` and knows no other check.
 async fn house() -> (SocketAddr, watch::Sender<bool>) {
+    let (address, ready, _) = house_where(Changes::Programs).await;
+    (address, ready)
+}
+
+/// The same where these may change something; with what happens there.
+async fn house_where(changes: Changes) -> (SocketAddr, watch::Sender<bool>, Feed) {
     let (events, mut inbox) = mpsc::channel(8);
     let (ready_in, ready) = watch::channel(false);
+    let (_, base) = watch::channel(Base::empty(crate::config::Settings::built_in()));
+    let (_, last_load) = watch::channel(LastLoad::default());
+    let feed = Feed::default();
+    let door = Door {
+        events,
+        ready,
+        base,
+        feed: feed.clone(),
+        last_load,
+        listening: Arc::default(),
+        changes,
+        longest_failover: |_| None,
+        started: Moment(Duration::from_secs(1)),
+        now: || Moment(Duration::from_secs(2)),
+        meters: Arc::default(),
+        taps: Taps::default(),
+    };
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    tokio::spawn(serve(listener, Door { events, ready }));
+    tokio::spawn(serve(listener, door));
     tokio::spawn(async move {
         while let Some(event) = inbox.recv().await {
             match event {
@@ -35,17 +58,23 @@ async fn house() -> (SocketAddr, watch::Sender<bool>) {
             }
         }
     });
-    (address, ready_in)
+    (address, ready_in, feed)
 }
 
 /// The status and the body of what comes back.
 async fn ask(address: SocketAddr, request: &str) -> (u16, String) {
+    let (head, body) = exchange(address, request).await;
+    (head.split(' ').nth(1).unwrap().parse().unwrap(), body)
+}
+
+/// The head and the body of what comes back.
+async fn exchange(address: SocketAddr, request: &str) -> (String, String) {
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(request.replace('\n', "\r\n").as_bytes()).await.unwrap();
     let mut response = String::new();
     stream.read_to_string(&mut response).await.unwrap();
-    let status = response.split(' ').nth(1).unwrap().parse().unwrap();
-    (status, response.split_once("\r\n\r\n").unwrap().1.to_owned())
+    let (head, body) = response.split_once("\r\n\r\n").unwrap();
+    (head.to_owned(), body.to_owned())
 }
 
 async fn get(address: SocketAddr, path: &str, headers: &str) -> (u16, String) {
@@ -110,4 +139,141 @@ async fn what_is_wrong_is_said() {
         assert!(answer.1.contains(says), "{body}: {answer:?}");
     }
     assert_eq!(post(address, JSON, &" ".repeat(100_000)).await.0, 413);
+}
+
+#[tokio::test]
+async fn the_page_comes_with_a_strict_policy() {
+    let (address, _ready) = house().await;
+    for path in ["/", "/page/main.js", "/page/page.css", "/v1/overrides", "/nothing"] {
+        let request = format!("GET {path} HTTP/1.1\nConnection: close\n{HOST}\n");
+        let (head, body) = exchange(address, &request).await;
+        for wanted in [
+            "content-security-policy: default-src 'none'; script-src 'self'; style-src 'self';",
+            "frame-ancestors 'none'",
+            "x-content-type-options: nosniff",
+            "referrer-policy: no-referrer",
+        ] {
+            assert!(head.contains(wanted), "{path}: {head}");
+        }
+        assert!(
+            !body.contains("unsafe-inline") && !body.contains(" style=") && !body.contains("javascript:"),
+            "{path}"
+        );
+        // Nothing comes from elsewhere.
+        assert!(!body.contains("//cdn") && !body.contains("https://"), "{path}");
+    }
+    assert_eq!(get(address, "/", "Host: evil.test\n").await.0, 403);
+}
+
+#[tokio::test]
+async fn changes_need_the_token_where_there_is_one() {
+    let token = Token::new("c2VjcmV0LXRva2Vu").unwrap();
+    let (address, _ready, _) = house_where(Changes::Token(token)).await;
+    let with = |value: &str| format!("{JSON}Authorization: {value}\n");
+    assert_eq!(post(address, JSON, WISH).await.0, 401);
+    assert_eq!(post(address, &with("Bearer c2VjcmV0LXRva2Vv"), WISH).await.0, 401);
+    assert_eq!(post(address, &with("Bearer c2VjcmV0LXRva2Vu"), WISH).await.0, 201);
+    let clear = "DELETE /v1/overrides?pattern=app-blue HTTP/1.1\nConnection: close\nHost: localhost\n\n";
+    assert_eq!(ask(address, clear).await.0, 401);
+    assert_eq!(get(address, "/v1/overrides", HOST).await.0, 200);
+}
+
+#[tokio::test]
+async fn without_a_token_web_pages_change_nothing_and_beyond_loopback_nobody_does() {
+    let (address, _ready) = house().await;
+    let page = format!("{JSON}Origin: http://localhost\n");
+    assert_eq!(post(address, &page, WISH).await.0, 403);
+    assert_eq!(post(address, JSON, WISH).await.0, 201);
+    let (address, _ready, _) = house_where(Changes::Nobody).await;
+    assert_eq!(post(address, JSON, WISH).await.0, 403);
+}
+
+/// A connection on which events come.
+async fn watch_events(address: SocketAddr, headers: &str) -> TcpStream {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let request = format!("GET /v1/events HTTP/1.1\n{HOST}{headers}\n").replace('\n', "\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    stream
+}
+
+/// Reads until this text has come; returns all that came.
+async fn read_until(stream: &mut TcpStream, text: &str) -> String {
+    let mut seen = String::new();
+    let mut chunk = [0; 4096];
+    while !seen.contains(text) {
+        let octets = stream.read(&mut chunk).await.unwrap();
+        assert!(octets > 0, "it ended before {text:?} came: {seen}");
+        seen.push_str(std::str::from_utf8(&chunk[..octets]).unwrap());
+    }
+    seen
+}
+
+fn reloaded(number: u64) -> What {
+    What::NotReloaded { why: format!("reason {number}") }
+}
+
+#[tokio::test]
+async fn a_watcher_sees_what_happens_and_goes_on_where_it_was() {
+    let (address, _ready, feed) = house_where(Changes::Programs).await;
+    feed.push(Moment::default(), reloaded(1));
+    let mut stream = watch_events(address, "").await;
+    let seen = read_until(&mut stream, "event: hello\nid: 1000-1\n").await;
+    assert!(seen.contains("content-type: text/event-stream"), "{seen}");
+    feed.push(Moment::default(), reloaded(2));
+    let seen = read_until(&mut stream, "id: 1000-2\n").await;
+    assert!(!seen.contains("reason 1"), "{seen}");
+    drop(stream);
+    (3..=4).for_each(|number| feed.push(Moment::default(), reloaded(number)));
+    let mut stream = watch_events(address, "Last-Event-ID: 1000-2\n").await;
+    let seen = read_until(&mut stream, "reason 4").await;
+    assert!(seen.contains("reason 3") && !seen.contains("reason 2") && !seen.contains("event: lost"), "{seen}");
+}
+
+#[tokio::test]
+async fn a_watcher_of_another_run_hears_that_something_is_lost() {
+    let (address, _ready, _feed) = house_where(Changes::Programs).await;
+    for id in ["999-7", "1000-7", "nonsense"] {
+        let mut stream = watch_events(address, &format!("Last-Event-ID: {id}\n")).await;
+        read_until(&mut stream, "event: lost\nid: 1000-0\ndata: {\"lost\":null}").await;
+    }
+}
+
+#[tokio::test]
+async fn watchers_are_few_and_are_let_go_when_the_server_stops() {
+    let (address, ready, _feed) = house_where(Changes::Programs).await;
+    ready.send_replace(true);
+    let mut streams = Vec::new();
+    for _ in 0..24 {
+        let mut stream = watch_events(address, "").await;
+        read_until(&mut stream, "event: hello").await;
+        streams.push(stream);
+    }
+    assert_eq!(get(address, "/v1/events", HOST).await.0, 503);
+    assert_eq!(get(address, "/healthz", HOST).await.0, 200);
+    ready.send_replace(false);
+    for stream in &mut streams {
+        // The end of a chunked body.
+        read_until(stream, "event: stopping\ndata: {}\n\n").await;
+    }
+}
+
+#[tokio::test]
+async fn a_watcher_that_goes_makes_room() {
+    let (address, _ready, _feed) = house_where(Changes::Programs).await;
+    for _ in 0..100 {
+        let mut stream = watch_events(address, "").await;
+        read_until(&mut stream, "event: hello").await;
+        drop(stream);
+        // The server hears of it a moment later; more than that many at once there never are.
+        while get_head(address).await == 503 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+}
+
+/// The status of a watcher's response.
+async fn get_head(address: SocketAddr) -> u16 {
+    let mut stream = watch_events(address, "").await;
+    let seen = read_until(&mut stream, "\r\n").await;
+    seen.split(' ').nth(1).unwrap().parse().unwrap()
 }

@@ -7,7 +7,7 @@ use crate::health::{CheckBits, CheckSlot};
 use crate::model::{HostedZone, Region, Vpc, VpcId};
 use crate::world::{Catalog, ServedZone, World};
 use crate::zonetree::Zone;
-pub(crate) use crate::zonetree::fixture::{lab, member, name, primary, secondary, set, slot_of};
+pub(crate) use crate::zonetree::fixture::{lab, member, name, primary, record_group, secondary, set, slot_of};
 
 /// The world of these zones while these checks are unhealthy. Nobody's place is known; 10.53.0.0/16 is `vpc-lab1`.
 pub(crate) fn world(zones: &[HostedZone], unhealthy: &[u32]) -> World {

@@ -14,11 +14,12 @@ use std::net::IpAddr;
 
 use arrayvec::ArrayVec;
 
-pub use resolve::{resolve, resolve_traced};
+pub use resolve::{client_of, resolve, resolve_traced};
 pub use trace::{Step, Trace};
 
-use crate::model::MAX_ALIAS_CHAIN;
+use crate::model::{HostedZoneId, MAX_ALIAS_CHAIN};
 pub use crate::policy::Dice;
+use crate::stats::ZoneNumber;
 pub use crate::zonetree::{Data, QueryName, Records};
 
 /// What was asked, by whom.
@@ -71,6 +72,10 @@ pub struct Answer<'w> {
     /// How long the zone's name is on the wire, root included; it stands at the end of the question's name, and
     /// compression pointers lead there. 0 when there is no zone.
     pub zone_octets: usize,
+    /// Where the zone's queries are counted.
+    pub zone_number: ZoneNumber,
+    /// The zone's id.
+    pub zone_id: Option<&'w HostedZoneId>,
     /// The answer section.
     pub answer: ArrayVec<Part<'w>, MAX_ANSWER_PARTS>,
     /// The authority section: the NS set, or the SOA.

@@ -8,6 +8,7 @@ use super::{Answer, MAX_CHAIN, Need, Owner, Part, Query, QueryName, Rcode, Step,
 use crate::geo::Client;
 use crate::model::{MAX_NAME_OCTETS, RecordType, Ttl};
 use crate::policy::{Dice, Untraced};
+use crate::stats::ZoneNumber;
 use crate::world::{Scene, World};
 use crate::zonetree::{Found, GroupIndex, MemberContent, NodeIndex, Records, Zone};
 
@@ -36,6 +37,8 @@ pub fn resolve_traced<'w, T: Trace<'w>>(
     let mut answer = Answer::empty(Rcode::NoError);
     answer.authoritative = true;
     answer.zone_octets = scene.zone.name().wire().len();
+    answer.zone_number = scene.number;
+    answer.zone_id = Some(scene.zone.id());
     let (question, asked) = (query.name.wire(), query.record_type);
     let source = query.source;
     let mut resolution =
@@ -54,6 +57,8 @@ impl<'w> Answer<'w> {
             rcode,
             authoritative: false,
             zone_octets: 0,
+            zone_number: ZoneNumber::NONE,
+            zone_id: None,
             answer: ArrayVec::new(),
             authority: None,
             additional: ArrayVec::new(),
@@ -74,7 +79,7 @@ fn scene_of<'w>(query: &Query<'_>, world: &'w World) -> Option<Scene<'w>> {
 }
 
 /// Who the policies take the client to be: the subnet a resolver asks for, else the resolver itself.
-fn client_of<'w>(query: &Query<'_>, scene: &Scene<'w>) -> Client<'w> {
+pub fn client_of<'w>(query: &Query<'_>, scene: &Scene<'w>) -> Client<'w> {
     match query.client_subnet {
         Some(subnet) => scene.client(subnet.address, subnet.source_prefix),
         None => scene.client(query.source, if query.source.is_ipv4() { 32 } else { 128 }),

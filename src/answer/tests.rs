@@ -2,7 +2,7 @@
 
 use super::fixture::{lab, member, name, primary, secondary, set, world};
 use super::*;
-use crate::health::{CheckBits, CheckSlot};
+use crate::health::{CheckBits, CheckSlot, Moment};
 use crate::model::{HostedZone, Name, RecordType, VpcId};
 use crate::policy::Dice;
 use crate::world::World;
@@ -165,9 +165,12 @@ fn a_flip_changes_the_answer_and_only_a_new_world_shows_it() {
     let sets =
         [member("a", primary(), Some(4), "app 60 A 192.0.2.1"), member("b", secondary(), None, "app 30 A 192.0.2.2")];
     let before = world(&[lab(sets)], &[]);
-    let after = before.with_health(&CheckBits::with_unhealthy([CheckSlot(4)]), &[CheckSlot(4)]);
+    let after = before.with_health(&CheckBits::with_unhealthy([CheckSlot(4)]), &[CheckSlot(4)], Moment::default());
     let ask = |world| ask(world, &name("app"), 1, "127.0.0.1").swap_remove(1);
     assert_eq!(ask(&before), "answer app.lab.test. 60 A 1");
     assert_eq!(ask(&after), "answer app.lab.test. 30 A 1");
-    assert_eq!(ask(&after.with_health(&CheckBits::default(), &[CheckSlot(4)])), "answer app.lab.test. 60 A 1");
+    assert_eq!(
+        ask(&after.with_health(&CheckBits::default(), &[CheckSlot(4)], Moment::default())),
+        "answer app.lab.test. 60 A 1"
+    );
 }

@@ -1,20 +1,24 @@
 //! The command line: what a person types, and what they read.
 //!
-//! `serve` runs the server, `check` finds faults before they are served, `query` asks as `dig` does, `health` shows what the
-//! server believes, `override` steers, `demo` lets anyone watch a failover; `man` and `completion` print what the others are called
+//! `serve` runs the server, `check` finds faults before they are served, `query` asks as `dig` does, `explain` says why,
+//! `health` shows what the server believes, `override` steers, `watch` shows answers and health live, `demo` lets anyone see a failover; `man` and `completion` print what the others are called
 //! with.
 
 mod check;
 mod completion;
 mod demo;
+mod explain;
 mod health;
 mod logging;
 mod manual;
 mod overrides;
+mod paint;
 mod query;
+mod rehearsal;
 mod serve;
 mod settings;
 mod side_door;
+mod tree;
 mod version;
 mod watch;
 mod when;
@@ -33,9 +37,12 @@ geoproximity, multivalue, IP-based) and its health checks; an answer changes wit
 
 const EXAMPLES: &str = "\
 Examples:
+  fiftythree demo                                   a failover to watch, with nothing to set up
   fiftythree serve                                  as ./config/fiftythree.toml says
   fiftythree query www.lab.test                     in another terminal
   fiftythree query weighted.lab.test --count 100    which answers, how often
+  fiftythree explain app.lab.test                   why this answer
+  fiftythree watch app.lab.test                     its answers and its health, live
   fiftythree check                                  every fault in settings and zones
   fiftythree health                                 what the server believes, and why
 
@@ -57,6 +64,7 @@ enum Command {
     Serve(serve::ServeArguments),
     Check(check::CheckArguments),
     Query(query::QueryArguments),
+    Explain(explain::ExplainArguments),
     Health(health::HealthArguments),
     Override(overrides::OverrideArguments),
     Watch(watch::WatchArguments),
@@ -73,6 +81,7 @@ pub fn run() -> ExitCode {
         Command::Serve(arguments) => serve::run(arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Query(arguments) => query::run(&arguments),
+        Command::Explain(arguments) => explain::run(&arguments),
         Command::Health(arguments) => health::run(&arguments),
         Command::Override(arguments) => overrides::run(arguments),
         Command::Watch(arguments) => watch::run(&arguments),
@@ -150,8 +159,16 @@ mod tests {
             "fiftythree override set app-blue down --json",
             "fiftythree override clear app-blue --json",
             "fiftythree override list --json",
+            "fiftythree explain app.lab.test",
+            "fiftythree explain app.lab.test AAAA --from 192.0.2.7 --resolver 192.0.2.53 --as-if blue=down --as-if eu-*=up --seed 1 --json",
+            "fiftythree explain app.lab.test --subnet 192.0.2.0/24 --zone-file zones/a.toml zones/b.toml",
             "fiftythree health",
             "fiftythree health app-* --watch --json --admin 127.0.0.1:8053",
+            "fiftythree watch app.lab.test",
+            "fiftythree watch app.lab.test AAAA --server 127.0.0.1:5300 --admin 127.0.0.1:8053 --subnet 10.53.1.0/24 --rate 100",
+            "fiftythree watch app.lab.test --window 30s --for 1m --count 1000 --json",
+            "fiftythree demo",
+            "fiftythree demo --script --json --log demo.log",
             "fiftythree demo backend",
             "fiftythree demo backend --listen [::1]:0 --name blue --body hello --status 204 --delay 300ms --json",
             "fiftythree completion zsh",
@@ -244,9 +261,18 @@ mod tests {
             "fiftythree override set app-blue sideways",
             "fiftythree override set app-blue down --for 30m --until 22:00",
             "fiftythree override set app-blue down --for soon",
+            "fiftythree watch",
+            "fiftythree watch app.lab.test --rate 0",
+            "fiftythree watch app.lab.test --rate 1001",
+            "fiftythree watch app.lab.test --window 0s",
+            "fiftythree demo --script backend",
             "fiftythree demo backend --status 199",
             "fiftythree demo backend --name ü",
             "fiftythree demo backend --delay soon",
+            "fiftythree explain",
+            "fiftythree explain a.test NOTYPE",
+            "fiftythree explain a.test --as-if blue",
+            "fiftythree explain a.test --from here",
             "fiftythree completion",
             "fiftythree completion cobol",
             "fiftythree man query --directory man1",

@@ -37,6 +37,11 @@ pub(super) fn admin_address(flag: Option<&Path>) -> anyhow::Result<SocketAddr> {
     settings.admin.listen.context("the admin side is switched off in the settings: `[admin] listen`")
 }
 
+/// The file with the admin token, as far as the settings name one; broken settings name none.
+pub(super) fn token_file(flag: Option<&Path>) -> Option<PathBuf> {
+    read(flag, "--token-file").ok()??.admin.token_file
+}
+
 /// The settings; `None` when there is no file. `instead` is the option that does without them.
 fn read(flag: Option<&Path>, instead: &str) -> anyhow::Result<Option<Settings>> {
     let Some(file) = locate(flag)? else { return Ok(None) };

@@ -1,16 +1,17 @@
 //! Talking to a running server over its side door.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, bail};
-use reqwest::header::CONTENT_TYPE;
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE};
 use reqwest::{Client, Method, StatusCode, Url};
 use serde::de::DeserializeOwned;
 
 use crate::admin::shapes::ErrorShape;
+use crate::admin::{TOKEN_VARIABLE, Token};
 use crate::config::reachable;
 
 use super::settings;
@@ -29,6 +30,17 @@ pub(super) struct ServerArguments {
     /// The settings file
     #[arg(short, long, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// A file with the server's admin token, which changes need when there is one [default: $FIFTYTHREE_ADMIN_TOKEN, else as the
+    /// settings say]
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
+}
+
+impl ServerArguments {
+    /// The settings file, when one is named.
+    pub(super) fn config(&self) -> Option<&Path> {
+        self.config.as_deref()
+    }
 }
 
 /// A server's side door.
@@ -36,6 +48,7 @@ pub(super) struct SideDoor {
     runtime: tokio::runtime::Runtime,
     client: Client,
     server: SocketAddr,
+    token: Option<Token>,
 }
 
 impl SideDoor {
@@ -45,11 +58,15 @@ impl SideDoor {
             Some(address) => address,
             None => settings::admin_address(arguments.config.as_deref())?,
         };
-        SideDoor::at(server)
+        SideDoor::open(server, find_token(arguments, server)?)
     }
 
-    /// The one at this address; nothing is asked yet.
+    /// The one at this address; nothing is asked yet. Its token, if it wants one, is that of the environment.
     pub(super) fn at(server: SocketAddr) -> anyhow::Result<SideDoor> {
+        SideDoor::open(server, token_of_environment()?)
+    }
+
+    fn open(server: SocketAddr, token: Option<Token>) -> anyhow::Result<SideDoor> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let client = Client::builder()
             .tls_backend_preconfigured(without_tls())
@@ -57,7 +74,7 @@ impl SideDoor {
             .timeout(PATIENCE)
             .build()
             .context("cannot make an HTTP client")?;
-        Ok(SideDoor { runtime, client, server: reachable(server) })
+        Ok(SideDoor { runtime, client, server: reachable(server), token })
     }
 
     /// Reads something.
@@ -84,7 +101,12 @@ impl SideDoor {
     ) -> anyhow::Result<T> {
         let server = self.server;
         let url = Url::parse_with_params(&format!("http://{server}{path}"), parameters)?;
+        let is_reading = method == Method::GET;
         let mut request = self.client.request(method, url);
+        // Who only reads keeps the secret.
+        if let Some(token) = self.token.as_ref().filter(|_| !is_reading) {
+            request = request.header(AUTHORIZATION, token.header());
+        }
         if let Some(body) = body {
             request = request.header(CONTENT_TYPE, "application/json").body(body);
         }
@@ -100,6 +122,29 @@ impl SideDoor {
     }
 }
 
+/// The token, if there is one: as the flag says, as the environment says, else the file that the settings name. That one
+/// need not be readable: who only looks needs no token.
+fn find_token(arguments: &ServerArguments, server: SocketAddr) -> anyhow::Result<Option<Token>> {
+    if let Some(path) = &arguments.token_file {
+        return Ok(Some(Token::read(path)?));
+    }
+    if let Some(token) = token_of_environment()? {
+        return Ok(Some(token));
+    }
+    // Another machine's server does not get this one's secret unasked.
+    if arguments.admin.is_some() && !server.ip().is_loopback() {
+        return Ok(None);
+    }
+    let path = settings::token_file(arguments.config.as_deref());
+    Ok(path.and_then(|path| Token::read(&path).ok()))
+}
+
+fn token_of_environment() -> anyhow::Result<Option<Token>> {
+    let written = std::env::var(TOKEN_VARIABLE).ok().filter(|written| !written.is_empty());
+    let token = written.map(|written| Token::new(&written).with_context(|| format!("${TOKEN_VARIABLE} is not usable")));
+    token.transpose()
+}
+
 fn unreachable(server: SocketAddr, error: &reqwest::Error) -> anyhow::Error {
     let what = if error.is_timeout() { "does not answer" } else { "cannot be reached" };
     anyhow!(
@@ -111,6 +156,11 @@ fn refused(server: SocketAddr, status: StatusCode, text: &str) -> String {
     let Ok(ErrorShape { error, known }) = serde_json::from_str(text) else {
         return format!("{server} says {status}: {}", text.trim());
     };
+    if status == StatusCode::UNAUTHORIZED {
+        return format!(
+            "{error}\n  hint: `--token-file FILE`, ${TOKEN_VARIABLE}, or the file that `[admin] token_file` names, if you may read it"
+        );
+    }
     if known.is_empty() {
         return error;
     }

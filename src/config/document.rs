@@ -6,6 +6,7 @@ use std::path::Path;
 use toml::de::DeTable;
 
 use super::fault::{Fault, Place, within};
+use super::tree::{self, Entries};
 use super::{Severity, SourceFile};
 
 /// What has been found wrong in one file.
@@ -18,7 +19,14 @@ pub(super) struct Findings<'f> {
 }
 
 /// Reads a file's text with every syntax error at once; what could be read is returned all the same.
-pub(super) fn parse(file: &SourceFile) -> (DeTable<'_>, Findings<'_>) {
+pub(super) fn parse(file: &SourceFile) -> (Entries<'_>, Findings<'_>) {
+    match tree::plain(&file.text) {
+        Some(root) => (root, Findings { file, broken: Vec::new(), faults: Vec::new() }),
+        None => parse_document(file),
+    }
+}
+
+fn parse_document(file: &SourceFile) -> (Entries<'_>, Findings<'_>) {
     let (mut root, mut errors) = DeTable::parse_recoverable(&file.text);
     let swallowed = swallowed(&errors, &file.text);
     if let Some(from) = swallowed {
@@ -33,7 +41,7 @@ pub(super) fn parse(file: &SourceFile) -> (DeTable<'_>, Findings<'_>) {
         findings.never_closed(from);
     }
     findings.broken = disjoint(findings.broken);
-    (root.into_inner(), findings)
+    (tree::of_document(root.into_inner()), findings)
 }
 
 /// Where that begins which a list swallowed that is never closed: the parser takes all that follows for its elements, and

@@ -1,8 +1,8 @@
 //! Text ⇄ model: what users write in TOML, read into the nouns of Route 53, and every fault of every file with its place.
 //!
-//! Pure: files come in as text that somebody else has read. A text goes through three hands: `document` finds the syntax
-//! errors, `table` walks the tables by the key lists in `keys`, and `settings` and `zones` turn each table into its
-//! record on its own, so that one bad value does not hide the next. [`settle()`] decides which texts may be served.
+//! Pure: files come in as text that somebody else has read. A text goes through four hands: `document` finds the syntax
+//! errors, `tree` holds what was read, `table` walks the tables by the key lists in `keys`, and `settings` and `zones` turn each
+//! table into its record on its own, so that one bad value does not hide the next. [`settle()`] decides which texts may be served.
 
 mod document;
 mod fault;
@@ -13,8 +13,10 @@ mod schema;
 mod settings;
 mod settle;
 mod table;
+mod taps;
 #[cfg(test)]
 mod tests;
+mod tree;
 mod value;
 mod words;
 mod zones;
@@ -29,6 +31,7 @@ pub use settings::{
     Settings, StateSettings, ZonesSettings, reachable,
 };
 pub use settle::{Occasion, Settled, settle};
+pub use taps::{DnstapSettings, DnstapTarget, QueryLogFormat, QueryLogSettings, QueryLogTarget};
 pub use zones::{Configuration, Reading, ZoneSource, read_zones};
 
 /// A file that has been read.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use toml::de::{DeInteger, DeValue};
+use super::tree::Value;
 
 /// What reading a duration came to.
 pub(super) enum Amount {
@@ -27,28 +27,31 @@ impl Number<'_> {
 }
 
 /// A TOML value's kind, for people.
-pub(super) fn describe(value: &DeValue<'_>) -> &'static str {
+pub(super) fn describe(value: &Value<'_>) -> &'static str {
     match value {
-        DeValue::String(_) => "a text",
-        DeValue::Integer(_) => "a whole number",
-        DeValue::Float(_) => "a number with decimals",
-        DeValue::Boolean(_) => "true or false",
-        DeValue::Datetime(_) => "a date or time",
-        DeValue::Array(_) => "a list",
-        DeValue::Table(_) => "a table",
+        Value::Text(_) => "a text",
+        Value::Integer(..) => "a whole number",
+        Value::Float(_) => "a number with decimals",
+        Value::Boolean(_) => "true or false",
+        Value::Datetime => "a date or time",
+        Value::List(_) => "a list",
+        Value::Table(_) => "a table",
     }
 }
 
-/// A whole number, in whatever base; `None` when it has more than 64 bits.
-pub(super) fn integer(written: &DeInteger<'_>) -> Option<i64> {
-    i64::from_str_radix(written.as_str(), written.radix()).ok()
+/// A whole number, in whatever base: `Some(None)` when it has more than 64 bits, `None` when it is none.
+pub(super) fn integer(value: &Value<'_>) -> Option<Option<i64>> {
+    match value {
+        Value::Integer(digits, radix) => Some(i64::from_str_radix(digits, *radix).ok()),
+        _ => None,
+    }
 }
 
 /// A finite number, whole or not.
-pub(super) fn number<'d>(value: &'d DeValue<'d>) -> Option<Number<'d>> {
-    let text = match value {
-        DeValue::Integer(written) if written.radix() == 10 => written.as_str(),
-        DeValue::Float(written) => written.as_str(),
+pub(super) fn number<'d>(value: &'d Value<'_>) -> Option<Number<'d>> {
+    let text: &str = match value {
+        Value::Integer(digits, 10) => digits,
+        Value::Float(written) => written,
         _ => return None,
     };
     let value = text.parse::<f64>().ok().filter(|number| number.is_finite())?;
@@ -56,13 +59,13 @@ pub(super) fn number<'d>(value: &'d DeValue<'d>) -> Option<Number<'d>> {
 }
 
 /// Whole seconds, or a text such as `250ms`, `10s`, `5m`, `1h`.
-pub(super) fn duration(value: &DeValue<'_>) -> Amount {
+pub(super) fn duration(value: &Value<'_>) -> Amount {
     match value {
-        DeValue::Integer(written) => {
-            let seconds = integer(written).and_then(|seconds| u64::try_from(seconds).ok());
+        Value::Integer(..) => {
+            let seconds = integer(value).flatten().and_then(|seconds| u64::try_from(seconds).ok());
             seconds.map_or(Amount::Unreadable, |seconds| Amount::Of(Duration::from_secs(seconds)))
         }
-        DeValue::String(text) => duration_from_text(text).map_or(Amount::Unreadable, Amount::Of),
+        Value::Text(text) => duration_from_text(text).map_or(Amount::Unreadable, Amount::Of),
         _ => Amount::OtherShape,
     }
 }

@@ -5,11 +5,10 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use toml::de::{DeTable, DeValue};
-
 use super::document::Findings;
 use super::keys::{Key, Keys, Shape};
 use super::scalar::{self, Amount};
+use super::tree::{Entries, Entry, Node, Value};
 use super::words;
 
 /// A value and where it was written.
@@ -41,7 +40,7 @@ pub(super) enum NumberOrText<'d> {
 
 /// A table that is being read.
 pub(super) struct Table<'d> {
-    entries: &'d DeTable<'d>,
+    entries: &'d Entries<'d>,
     keys: &'static Keys,
     /// What to point at when something is missing: the header, or the whole inline table.
     pub(super) span: Range<usize>,
@@ -50,14 +49,14 @@ pub(super) struct Table<'d> {
 impl<'d> Table<'d> {
     /// Opens a table; keys that it may not have are faults.
     pub(super) fn open(
-        entries: &'d DeTable<'d>,
+        entries: &'d Entries<'d>,
         keys: &'static Keys,
         span: Range<usize>,
         findings: &mut Findings<'_>,
     ) -> Table<'d> {
-        for (key, value) in entries.iter() {
-            if keys.get(key.get_ref()).is_none() {
-                unknown_key(key.get_ref(), key.span(), &value.span(), keys, findings);
+        for entry in entries.iter() {
+            if keys.get(&entry.key).is_none() {
+                unknown_key(&entry.key, entry.key_span(), &entry.node.span(), keys, findings);
             }
         }
         Table { entries, keys, span }
@@ -65,22 +64,22 @@ impl<'d> Table<'d> {
 
     /// True when the key was written, readable or not.
     pub(super) fn has(&self, key: &str) -> bool {
-        self.entries.contains_key(key)
+        self.entries.get(key).is_some()
     }
 
     /// Where the key's value stands, or else the table.
     pub(super) fn span_of(&self, key: &str) -> Range<usize> {
-        self.entries.get(key).map_or(self.span.clone(), toml::Spanned::span)
+        self.entries.get(key).map_or_else(|| self.span.clone(), |entry| entry.node.span())
     }
 
     /// Where the key itself stands, or else the table.
     pub(super) fn key_span(&self, key: &str) -> Range<usize> {
-        self.entries.get_key_value(key).map_or(self.span.clone(), |(key, _)| key.span())
+        self.entries.get(key).map_or_else(|| self.span.clone(), Entry::key_span)
     }
 
     pub(super) fn text(&self, key: &str, findings: &mut Findings<'_>) -> Option<At<&'d str>> {
         let (key, value, span) = self.value(key, findings)?;
-        let text = value.as_str();
+        let text = value.as_text();
         if text.is_none() {
             wrong_shape(key, value, span.clone(), findings);
         }
@@ -105,7 +104,7 @@ impl<'d> Table<'d> {
 
     pub(super) fn boolean(&self, key: &str, findings: &mut Findings<'_>) -> Option<At<bool>> {
         let (key, value, span) = self.value(key, findings)?;
-        let boolean = value.as_bool();
+        let boolean = value.as_boolean();
         if boolean.is_none() {
             wrong_shape(key, value, span.clone(), findings);
         }
@@ -116,7 +115,7 @@ impl<'d> Table<'d> {
     pub(super) fn integer(&self, key: &str, findings: &mut Findings<'_>) -> Option<At<i64>> {
         let (key, value, span) = self.value(key, findings)?;
         let Shape::Integer { least, most } = key.shape else { unreachable!("`{}` is read as an integer", key.name) };
-        let number = value.as_integer().map(scalar::integer);
+        let number = scalar::integer(value);
         match number {
             Some(Some(number)) if (least..=most).contains(&number) => Some(At::new(number, span)),
             Some(_) => {
@@ -155,9 +154,9 @@ impl<'d> Table<'d> {
 
     /// The texts of a list, without a word about what is none.
     pub(super) fn texts_as_written(&self, key: &str) -> Vec<At<&'d str>> {
-        let elements = self.entries.get(key).and_then(|value| value.get_ref().as_array());
-        let text = |element: &'d toml::Spanned<DeValue<'d>>| Some(At::new(element.get_ref().as_str()?, element.span()));
-        elements.into_iter().flat_map(|elements| elements.iter()).filter_map(text).collect()
+        let elements = self.entries.get(key).and_then(|entry| entry.node.value.as_list());
+        let text = |element: &'d Node<'d>| Some(At::new(element.value.as_text()?, element.span()));
+        elements.into_iter().flatten().filter_map(text).collect()
     }
 
     /// A table within the table.
@@ -175,7 +174,7 @@ impl<'d> Table<'d> {
     pub(super) fn tables(&self, key: &str, findings: &mut Findings<'_>) -> Vec<Table<'d>> {
         let Some((key, value, span)) = self.value(key, findings) else { return Vec::new() };
         let Shape::Tables(keys) = key.shape else { unreachable!("`{}` is read as tables", key.name) };
-        let Some(elements) = value.as_array() else {
+        let Some(elements) = value.as_list() else {
             let fault = wrong_shape_fault(key, value, span, findings);
             if value.as_table().is_some() {
                 fault.hint(format!("write `[[{}]]`, with two brackets", key.name));
@@ -184,9 +183,9 @@ impl<'d> Table<'d> {
         };
         let mut tables = Vec::new();
         for element in elements.iter() {
-            match element.get_ref().as_table() {
+            match element.value.as_table() {
                 Some(entries) => tables.push(Table::open(entries, keys, element.span(), findings)),
-                None => wrong_shape(key, element.get_ref(), element.span(), findings),
+                None => wrong_shape(key, &element.value, element.span(), findings),
             }
         }
         tables
@@ -199,14 +198,14 @@ impl<'d> Table<'d> {
         findings: &mut Findings<'_>,
     ) -> Option<Vec<At<NumberOrText<'d>>>> {
         let (key, value, span) = self.value(key, findings)?;
-        let Some(elements) = value.as_array() else {
+        let Some(elements) = value.as_list() else {
             wrong_shape(key, value, span, findings);
             return None;
         };
         let mut list = Vec::new();
         for element in elements.iter() {
-            let (inner, span) = (element.get_ref(), element.span());
-            match (inner.as_integer().map(scalar::integer), inner.as_str()) {
+            let (inner, span) = (&element.value, element.span());
+            match (scalar::integer(inner), inner.as_text()) {
                 (Some(number), _) => list.push(At::new(NumberOrText::Number(number.unwrap_or(i64::MAX)), span)),
                 (None, Some(text)) => list.push(At::new(NumberOrText::Text(text), span)),
                 _ if findings.is_broken(&span) => {}
@@ -220,14 +219,14 @@ impl<'d> Table<'d> {
     pub(super) fn named_text(&self, key: &str, findings: &mut Findings<'_>) -> Option<Named<'d, At<&'d str>>> {
         let (key, entries) = self.map(key, findings)?;
         let mut named = Vec::new();
-        for (name, value) in entries.iter() {
-            let span = value.span();
-            match value.get_ref().as_str() {
+        for entry in entries.iter() {
+            let span = entry.node.span();
+            match entry.node.value.as_text() {
                 _ if findings.is_broken(&span) => {}
-                Some(text) => named.push((At::new(name.get_ref().as_ref(), name.span()), At::new(text, span))),
+                Some(text) => named.push((At::new(&*entry.key, entry.key_span()), At::new(text, span))),
                 None => {
-                    let fault = findings.error(span, format!("`{}` in `{}` must be a text", name.get_ref(), key.name));
-                    fault.label(format!("this is {}", scalar::describe(value.get_ref())));
+                    let fault = findings.error(span, format!("`{}` in `{}` must be a text", entry.key, key.name));
+                    fault.label(format!("this is {}", scalar::describe(&entry.node.value)));
                 }
             }
         }
@@ -238,12 +237,13 @@ impl<'d> Table<'d> {
     pub(super) fn named_texts(&self, key: &str, findings: &mut Findings<'_>) -> Option<Named<'d, Vec<At<&'d str>>>> {
         let (key, entries) = self.map(key, findings)?;
         let mut named = Vec::new();
-        for (name, value) in entries.iter() {
-            if findings.is_broken(&value.span()) {
+        for entry in entries.iter() {
+            let span = entry.node.span();
+            if findings.is_broken(&span) {
                 continue;
             }
-            if let Some(texts) = texts(key, value.get_ref(), value.span(), findings) {
-                named.push((At::new(name.get_ref().as_ref(), name.span()), texts));
+            if let Some(texts) = texts(key, &entry.node.value, span, findings) {
+                named.push((At::new(&*entry.key, entry.key_span()), texts));
             }
         }
         Some(named)
@@ -257,12 +257,13 @@ impl<'d> Table<'d> {
     ) -> Option<Named<'d, Option<At<Duration>>>> {
         let (key, entries) = self.map(key, findings)?;
         let mut named = Vec::new();
-        for (name, value) in entries.iter() {
-            if findings.is_broken(&value.span()) {
+        for entry in entries.iter() {
+            let span = entry.node.span();
+            if findings.is_broken(&span) {
                 continue;
             }
-            let duration = read_duration(key, value.get_ref(), value.span(), findings);
-            named.push((At::new(name.get_ref().as_ref(), name.span()), duration));
+            let duration = read_duration(key, &entry.node.value, span, findings);
+            named.push((At::new(&*entry.key, entry.key_span()), duration));
         }
         Some(named)
     }
@@ -286,7 +287,7 @@ impl<'d> Table<'d> {
         !findings.is_broken(&(self.span.start..next))
     }
 
-    fn map(&self, key: &str, findings: &mut Findings<'_>) -> Option<(&'static Key, &'d DeTable<'d>)> {
+    fn map(&self, key: &str, findings: &mut Findings<'_>) -> Option<(&'static Key, &'d Entries<'d>)> {
         let (key, value, span) = self.value(key, findings)?;
         let entries = value.as_table();
         if entries.is_none() {
@@ -295,17 +296,18 @@ impl<'d> Table<'d> {
         Some((key, entries?))
     }
 
-    fn value(&self, key: &str, findings: &Findings<'_>) -> Option<(&'static Key, &'d DeValue<'d>, Range<usize>)> {
-        let value = self.entries.get(key)?;
-        let inner = value.get_ref();
-        // A `[table]` stands as its header: a fault within it does not make the whole unreadable.
-        if inner.as_str().is_some() || inner.is_integer() || inner.is_float() || inner.is_array() {
-            let tables = inner.as_array().is_some_and(|array| array.iter().any(|element| element.get_ref().is_table()));
-            if !tables && findings.is_broken(&value.span()) {
-                return None;
-            }
+    fn value(&self, key: &str, findings: &Findings<'_>) -> Option<(&'static Key, &'d Value<'d>, Range<usize>)> {
+        let node = &self.entries.get(key)?.node;
+        let may_be_broken = match &node.value {
+            Value::Text(_) | Value::Integer(..) | Value::Float(_) => true,
+            // A `[table]` stands as its header: a fault within it does not make the whole unreadable.
+            Value::List(elements) => !elements.iter().any(|element| element.value.as_table().is_some()),
+            Value::Boolean(_) | Value::Datetime | Value::Table(_) => false,
+        };
+        if may_be_broken && findings.is_broken(&node.span()) {
+            return None;
         }
-        Some((self.key(key), inner, value.span()))
+        Some((self.key(key), &node.value, node.span()))
     }
 
     fn key(&self, key: &str) -> &'static Key {
@@ -330,7 +332,7 @@ fn unknown_key(name: &str, span: Range<usize>, value: &Range<usize>, keys: &Keys
 
 fn read_duration(
     key: &Key,
-    value: &DeValue<'_>,
+    value: &Value<'_>,
     span: Range<usize>,
     findings: &mut Findings<'_>,
 ) -> Option<At<Duration>> {
@@ -355,34 +357,34 @@ fn read_duration(
 
 fn texts<'d>(
     key: &Key,
-    value: &'d DeValue<'d>,
+    value: &'d Value<'d>,
     span: Range<usize>,
     findings: &mut Findings<'_>,
 ) -> Option<Vec<At<&'d str>>> {
-    let Some(elements) = value.as_array() else {
-        let brackets = value.as_str().map(|text| format!("write a list: [{text:?}]"));
+    let Some(elements) = value.as_list() else {
+        let brackets = value.as_text().map(|text| format!("write a list: [{text:?}]"));
         let fault = wrong_shape_fault(key, value, span, findings);
         fault.hint = brackets;
         return None;
     };
     let mut texts = Vec::new();
     for element in elements.iter() {
-        match element.get_ref().as_str() {
+        match element.value.as_text() {
             Some(text) => texts.push(At::new(text, element.span())),
             None if findings.is_broken(&element.span()) => {}
-            None => wrong_shape(key, element.get_ref(), element.span(), findings),
+            None => wrong_shape(key, &element.value, element.span(), findings),
         }
     }
     Some(texts)
 }
 
-fn wrong_shape(key: &Key, value: &DeValue<'_>, span: Range<usize>, findings: &mut Findings<'_>) {
+fn wrong_shape(key: &Key, value: &Value<'_>, span: Range<usize>, findings: &mut Findings<'_>) {
     wrong_shape_fault(key, value, span, findings);
 }
 
 fn wrong_shape_fault<'r>(
     key: &Key,
-    value: &DeValue<'_>,
+    value: &Value<'_>,
     span: Range<usize>,
     findings: &'r mut Findings<'_>,
 ) -> &'r mut super::Fault {

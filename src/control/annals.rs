@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::health::{CheckSlot, History, Latency, Moment, News, Observation, PastTransition};
+use crate::health::{CheckSlot, History, Latency, Moment, News, Observation, PastTransition, Recent, Sample};
 
 /// Results a second that only repeat what is known and are written nevertheless. A lab's are all written, so that a kill
 /// loses none; those of 20 000 checks come in turns, and the disk gets 15 kB a second of them instead of 300.
@@ -13,6 +13,8 @@ const REPETITIONS_A_SECOND: u32 = 100;
 pub(super) struct Annals {
     /// By slot. Shared with whoever writes or shows them; copied only when a result comes meanwhile.
     histories: Vec<Arc<History>>,
+    /// The last results, by slot.
+    recent: Vec<Recent>,
     second: u64,
     repetitions: u32,
 }
@@ -26,6 +28,14 @@ impl Annals {
     /// The slot is free, or another check's.
     pub(super) fn forget(&mut self, slot: CheckSlot) {
         *self.place(slot) = Arc::default();
+        if let Some(recent) = self.recent.get_mut(slot.0 as usize) {
+            *recent = Recent::default();
+        }
+    }
+
+    /// The last results of a check.
+    pub(super) fn recent(&self, slot: CheckSlot) -> Recent {
+        self.recent.get(slot.0 as usize).cloned().unwrap_or_default()
     }
 
     /// What was seen of a check.
@@ -42,6 +52,11 @@ impl Annals {
         latency: Latency,
         at: Moment,
     ) -> News {
+        let place = slot.0 as usize;
+        if place >= self.recent.len() {
+            self.recent.resize_with(place + 1, Recent::default);
+        }
+        self.recent[place].push(Sample { at, total: latency.total, observation });
         self.history(slot).see(observation, status, latency, at)
     }
 

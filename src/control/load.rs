@@ -11,6 +11,7 @@ use crate::config::{self, Configuration, Fault, Occasion, Settings, SourceFile, 
 use crate::geo::{Database, Locator};
 use crate::health::{CheckSlot, Moment, Tracker};
 use crate::model::{CidrCollection, HealthCheck, HealthCheckId, HostedZone, HostedZoneId, RecordType, RoutingPolicy};
+use crate::stats::Meters;
 use crate::store::{LastGood, SettingsSource, Sources, Stamp, read_bytes, read_zone_files};
 use crate::world::{Catalog, ServedZone};
 use crate::zonetree::Zone;
@@ -28,6 +29,8 @@ pub struct Base {
     pub locator: Arc<Locator>,
     /// All health checks.
     pub checks: Arc<[HealthCheck]>,
+    /// What the workers count, zone by zone.
+    pub meters: Arc<Meters>,
     databases: Arc<[(PathBuf, Option<Stamp>)]>,
     zones: Arc<[KeptZone]>,
 }
@@ -135,6 +138,7 @@ impl Base {
             sources: Arc::default(),
             locator: Arc::default(),
             checks: Arc::default(),
+            meters: Arc::default(),
             databases: Arc::default(),
             zones: Arc::new([]),
         }
@@ -197,12 +201,15 @@ fn load_all(source: &SettingsSource, base: &Base, tracker: Tracker, occasion: Oc
         records: zones.iter().map(|zone| zone.zone.record_sets.len()).sum(),
         checks: checks.len(),
     };
-    let catalog = Arc::new(Catalog::build(&served, &settings.vpcs));
+    let meters = Arc::clone(&base.meters);
+    let catalog = Catalog::build(&served, &settings.vpcs).numbered(|zone| meters.number(&zone.name().to_string()));
+    let catalog = Arc::new(catalog);
     let base = Base {
         settings: Arc::new(settings),
         sources: settled.sources.into(),
         locator,
         checks,
+        meters,
         databases,
         zones: compiled.zones.into(),
     };
@@ -273,8 +280,17 @@ fn in_force(mut new: Settings, old: &Settings, needs_restart: &mut Vec<&'static 
         health.certificate_authorities "health.certificate_authorities",
         state.directory "state.directory",
         admin.listen "admin.listen",
+        admin.token_file "admin.token_file",
         log.format "log.format",
     );
+    if new.query_log != old.query_log {
+        needs_restart.push("query_log");
+        new.query_log.clone_from(&old.query_log);
+    }
+    if new.dnstap != old.dnstap {
+        needs_restart.push("dnstap");
+        new.dnstap.clone_from(&old.dnstap);
+    }
     new
 }
 

@@ -12,11 +12,15 @@
 //! based on has changed when it comes back; edits that come meanwhile are loaded after it.
 
 mod annals;
+mod feed;
+mod figures;
 mod load;
 mod memory;
 mod moments;
 mod moves;
+mod reloads;
 mod report;
+mod stage;
 mod steering;
 #[cfg(test)]
 mod tests;
@@ -29,18 +33,25 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::health::{
     Cause, CheckSlot, Generation, Latency, MetricPlan, Moment, News, Observation, OverrideId, Overrides,
-    PastTransition, Pattern, ProbePlan, Status, Tracker, Transition, Wish,
+    PastTransition, Pattern, ProbePlan, Reason, Status, Tracker, Transition, Wish,
 };
 use crate::model::HealthCheckId;
 use crate::store::{AllLines, Keeper};
 use crate::world::{Publisher, Reader, World};
 
 use annals::Annals;
+pub use feed::{Feed, Happening, Since, What};
+use figures::Tallies;
+pub use figures::{
+    CheckFigures, Figures, LATENCY_BOUNDS, LatencyFigures, ReloadFigures, ReloadResult, ServedFigures, Tally,
+};
 pub use load::{Base, LoadOutcome, LoadRequest, Loaded, NoModel, Refused, Summary, load, read_database};
 pub use memory::Memory;
 pub use moments::{parse_rfc3339, rfc3339, rfc3339_milliseconds, span};
 use moves::Moves;
+pub use reloads::Reloads;
 pub use report::{CheckReport, Report, Wanted};
+pub use stage::{CheckNow, NotASupposition, Staged, Supposition, suppose};
 pub use steering::{Answer, NotSteered, OverrideView, Steered};
 
 /// How many records a notice names.
@@ -64,6 +75,12 @@ pub enum Event {
     ListOverrides(oneshot::Sender<Vec<OverrideView>>),
     /// Somebody wants to see checks.
     Report(Wanted, oneshot::Sender<Report>),
+    /// Somebody wants to know what is answered, or would be.
+    Stage(Vec<Supposition>, oneshot::Sender<Result<Staged, NotSteered>>),
+    /// Somebody wants to see one check.
+    Check(HealthCheckId, oneshot::Sender<Option<CheckNow>>),
+    /// Somebody wants figures, of the checks from this one on.
+    Figures(CheckSlot, oneshot::Sender<Figures>),
     /// A second has passed.
     Tick,
     /// The end.
@@ -78,6 +95,8 @@ pub struct Observed {
     pub generation: Generation,
     /// Whether the endpoint did as it should.
     pub observation: Observation,
+    /// What was seen, in one word.
+    pub reason: Reason,
     /// What was seen, in Route 53's words.
     pub status: Box<dyn fmt::Display + Send>,
     /// How long it took.
@@ -139,6 +158,23 @@ pub struct Outputs {
     pub keeper: Keeper,
     /// Verdicts that changed.
     pub notices: mpsc::Sender<Notice>,
+    /// How far reloads have come.
+    pub reloads: watch::Sender<Reloads>,
+    /// What happens, for whoever watches.
+    pub feed: Feed,
+    /// What came of the last load.
+    pub last_load: watch::Sender<LastLoad>,
+}
+
+/// What came of the last load, for people.
+#[derive(Clone, Debug, Default)]
+pub struct LastLoad {
+    /// When it was done.
+    pub at: Moment,
+    /// What is served, and the faults of its files.
+    pub summary: Arc<Summary>,
+    /// Why the last load changed nothing at all, when that is so.
+    pub refused: Option<String>,
 }
 
 /// The state of the loop.
@@ -148,6 +184,7 @@ pub struct Control {
     moves: Arc<Moves>,
     started: Moment,
     annals: Annals,
+    tallies: Tallies,
     overrides: Overrides,
     /// Those that the tracker knows of.
     steered_by: Vec<OverrideId>,
@@ -190,6 +227,7 @@ impl Control {
             moves: Arc::new(loaded.moves),
             started: at,
             annals,
+            tallies: Tallies::new(&loaded.summary, at),
             steered_by: overrides.active(at).collect(),
             overrides,
             publisher,
@@ -197,12 +235,14 @@ impl Control {
             outputs,
             last_generation: 0,
             loading: None,
-            last_faults: loaded.summary.faults,
+            last_faults: loaded.summary.faults.clone(),
             notices_lost: 0,
             words: String::new(),
         };
         control.tell_probes();
         control.outputs.base.send_replace(control.base.clone());
+        let last_load = LastLoad { at, summary: Arc::new(loaded.summary), refused: None };
+        control.outputs.last_load.send_replace(last_load);
         control.tell_steered(&steered, at);
         control.remember_all(at);
         (control, reader)
@@ -233,6 +273,9 @@ impl Control {
             // Who does not wait for the answer does not need it.
             Event::ListOverrides(answer) => drop(answer.send(self.override_views(at))),
             Event::Report(wanted, answer) => drop(answer.send(self.report(&wanted, at))),
+            Event::Stage(suppositions, answer) => drop(answer.send(self.stage(&suppositions, at))),
+            Event::Check(id, answer) => drop(answer.send(self.check_now(&id, at))),
+            Event::Figures(from, answer) => drop(answer.send(self.figures(from))),
             Event::Tick => self.tick(at),
             Event::Stop => {
                 self.remember_all(at);
@@ -253,8 +296,9 @@ impl Control {
         if !transitions.is_empty() {
             // Answers first, words later; and one world for a check and the calculated checks that turn with it.
             let slots: Vec<CheckSlot> = transitions.iter().map(|transition| transition.slot).collect();
-            self.publisher.publish(self.reader.load().with_health(&self.tracker.bits(), &slots));
+            self.publisher.publish(self.reader.load().with_health(&self.tracker.bits(), &slots, at));
         }
+        self.tallies.see(observed);
         let news = self.see(observed, at);
         for transition in &transitions {
             if transition.slot != slot {
@@ -280,6 +324,10 @@ impl Control {
 
     fn tick(&mut self, at: Moment) {
         self.pass_time(at);
+        let world = self.reader.load();
+        if let Some(world) = world.is_restless().then(|| world.after(&self.tracker.bits(), at)).flatten() {
+            self.publisher.publish(world);
+        }
         if self.outputs.keeper.wants_all() {
             self.remember_all(at);
         }
@@ -314,6 +362,9 @@ impl Control {
     }
 
     fn reload(&mut self, trigger: Trigger) {
+        if trigger == Trigger::Asked {
+            self.outputs.reloads.send_modify(|reloads| reloads.asked += 1);
+        }
         match &mut self.loading {
             Some(loading) => loading.again = Some(stronger(loading.again, trigger)),
             None => self.begin_load(trigger),
@@ -326,6 +377,7 @@ impl Control {
         let request = LoadRequest { generation, base: self.base.clone(), tracker: self.tracker.clone() };
         if self.outputs.loads.send(request).is_err() {
             tracing::error!("nothing can be loaded any more: the loader is gone");
+            self.settle("nothing can be loaded any more".to_owned());
             return;
         }
         self.loading = Some(Loading { generation, trigger, again: None });
@@ -336,13 +388,26 @@ impl Control {
             tracing::debug!(generation = outcome.generation, "a stale load is dropped");
             return;
         };
+        let line = reloads::outcome(outcome.result.as_ref().map(|loaded| &loaded.summary));
         match outcome.result {
             Ok(loaded) => self.apply(*loaded, loading.trigger, at),
-            Err(refused) => self.report_refused(&refused),
+            Err(refused) => {
+                self.tallies.refuse();
+                self.report_refused(&refused, at);
+            }
         }
-        if let Some(trigger) = loading.again {
-            self.begin_load(trigger);
+        match loading.again {
+            Some(trigger) => self.begin_load(trigger),
+            None => self.settle(line),
         }
+    }
+
+    /// Nothing is being loaded any more: whoever waits for a reload need not any longer.
+    fn settle(&self, outcome: String) {
+        self.outputs.reloads.send_modify(|reloads| {
+            reloads.done = reloads.asked;
+            reloads.outcome = outcome.into();
+        });
     }
 
     /// Makes what was loaded the world. The loader dealt the slots on a copy of this tracker, to which nothing was applied
@@ -352,13 +417,18 @@ impl Control {
         let applied = self.tracker.apply(&base.checks, at);
         // A glob may be about checks that are new.
         let steered = steering::force(&mut self.tracker, &self.overrides, at);
-        let world = self.reader.load().followed_by(catalog, &self.tracker.bits(), Arc::clone(&base.locator));
+        let world = self.reader.load().followed_by(catalog, &self.tracker.bits(), Arc::clone(&base.locator), at);
         self.publisher.publish(world);
         (self.base, self.moves) = (base, Arc::new(moves));
         self.tell_probes();
         self.outputs.base.send_replace(self.base.clone());
+        self.tallies.load(&summary, at);
         self.report_loaded(&summary, trigger);
-        applied.removed.iter().for_each(|slot| self.annals.forget(*slot));
+        self.show_loaded(&summary, at);
+        for slot in &applied.removed {
+            self.annals.forget(*slot);
+            self.tallies.forget(*slot);
+        }
         for transition in &applied.transitions {
             self.report_transition(transition, &transition.cause.to_string());
         }
@@ -396,7 +466,11 @@ impl Control {
             let notice = self.notice(transition, identity.id.clone(), Arc::clone(&past.why));
             self.tell(notice);
         }
+        let (check, why) = (Arc::clone(name), Arc::clone(&past.why));
+        let records = self.moves.all_of(*slot).len();
+        self.outputs.feed.push(*at, What::Turned { check, to: transition.to, why, records });
         self.annals.turn(*slot, past);
+        self.tallies.turn(*slot, transition.to);
     }
 
     fn notice(&self, transition: &Transition, id: HealthCheckId, why: Arc<str>) -> Notice {
@@ -442,9 +516,21 @@ impl Control {
         }
     }
 
-    fn report_refused(&mut self, refused: &Refused) {
+    /// Lets people see what was loaded; that nothing has changed is not worth a line.
+    fn show_loaded(&self, summary: &Summary, at: Moment) {
+        if !summary.changes.is_empty() || summary.faults != self.last_faults {
+            let what = What::Reloaded { changes: summary.changes.clone(), errors: summary.errors };
+            self.outputs.feed.push(at, what);
+        }
+        self.outputs.last_load.send_replace(LastLoad { at, summary: Arc::new(summary.clone()), refused: None });
+    }
+
+    fn report_refused(&mut self, refused: &Refused, at: Moment) {
         tracing::error!("nothing was reloaded, everything is served as before: {refused}");
         self.last_faults.clear();
+        let why = refused.to_string();
+        self.outputs.feed.push(at, What::NotReloaded { why: why.clone() });
+        self.outputs.last_load.send_modify(|last| (last.at, last.refused) = (at, Some(why)));
     }
 }
 

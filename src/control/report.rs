@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::health::{CheckSlot, History, Moment, Override, Overrides, Pattern, Picture};
+use crate::health::{CheckSlot, History, Moment, Override, Overrides, Pattern, Picture, Recent};
 
 use super::moves::Moves;
 use super::{Control, OverrideView};
@@ -43,6 +43,8 @@ pub struct CheckReport {
     pub picture: Picture,
     /// What was seen of it.
     pub history: Arc<History>,
+    /// The last results one by one; only of few checks.
+    pub recent: Recent,
 }
 
 impl Report {
@@ -72,7 +74,13 @@ impl Control {
     pub(super) fn report(&self, wanted: &Wanted, at: Moment) -> Report {
         let Wanted { pattern, from } = wanted;
         let is_wanted = |picture: &Picture| pattern.as_ref().is_none_or(|pattern| pattern.matches(&picture.name));
-        let check = |picture: Picture| CheckReport { history: self.annals.of(picture.slot), picture };
+        // A list of all checks has no room for them.
+        let recent = |slot| if pattern.is_some() { self.annals.recent(slot) } else { Recent::default() };
+        let check = |picture: Picture| CheckReport {
+            history: self.annals.of(picture.slot),
+            recent: recent(picture.slot),
+            picture,
+        };
         let mut pictures = self.tracker.pictures(*from);
         let checks = pictures.by_ref().take(AT_ONCE).filter(is_wanted).map(check).collect();
         let next = pictures.next().map(|picture| picture.slot);

@@ -10,7 +10,7 @@ use crate::health::{
 use crate::store::{Done, NotDurable};
 
 use super::moments::rfc3339;
-use super::{Control, memory};
+use super::{Control, What, memory};
 
 /// Longer words of a person are no reason.
 const LONGEST_REASON: usize = 500;
@@ -85,6 +85,7 @@ impl Control {
             Err(error) => return drop(answer.send(Err(error))),
         };
         log_override(&granted, "is set");
+        self.outputs.feed.push(at, What::OverrideSet(granted.clone()));
         self.steer(at);
         let steered = Steered { changed: vec![self.view(&granted, at)], replaced, durable: Ok(()) };
         self.outputs.keeper.durable(memory::override_set(&granted), when_durable(steered, answer));
@@ -97,7 +98,10 @@ impl Control {
             let error = NotSteered::UnknownOverride { pattern: pattern.0.clone(), patterns };
             return drop(answer.send(Err(error)));
         }
-        cleared.iter().for_each(|known| log_override(known, "is cleared"));
+        for known in &cleared {
+            log_override(known, "is cleared");
+            self.outputs.feed.push(at, What::OverrideCleared(known.clone()));
+        }
         self.steer(at);
         let ids: Vec<OverrideId> = cleared.iter().map(|known| known.id).collect();
         let changed = cleared.iter().map(|known| self.view(known, at)).collect();
@@ -114,7 +118,10 @@ impl Control {
     pub(super) fn pass_time(&mut self, at: Moment) {
         let ended = self.overrides.expire(at);
         if !ended.is_empty() {
-            ended.iter().for_each(|known| log_override(known, "has ended"));
+            for known in &ended {
+                log_override(known, "has ended");
+                self.outputs.feed.push(at, What::OverrideEnded(known.clone()));
+            }
             let ids: Vec<OverrideId> = ended.iter().map(|known| known.id).collect();
             self.outputs.keeper.line(memory::overrides_cleared(&ids));
         }
@@ -131,7 +138,7 @@ impl Control {
             return;
         }
         let changed: Vec<_> = transitions.iter().map(|transition| transition.slot).collect();
-        let world = self.reader.load().with_health(&self.tracker.bits(), &changed);
+        let world = self.reader.load().with_health(&self.tracker.bits(), &changed, at);
         self.publisher.publish(world);
         self.tell_steered(&transitions, at);
     }

@@ -70,6 +70,7 @@ struct House {
     loads: mpsc::UnboundedReceiver<LoadRequest>,
     keeping: Keeping,
     notices: mpsc::Receiver<Notice>,
+    reloads: watch::Sender<Reloads>,
     at: Moment,
 }
 
@@ -101,10 +102,21 @@ fn start_at(directory: tempfile::TempDir, at: Moment) -> Result<House, Refused> 
     let (found, keeper, keeping) = store::keep(&directory.path().join("state")).unwrap();
     let (notices_in, notices) = mpsc::channel(2);
     let memory = Memory::read(found.lines.iter().map(String::as_str));
-    let outputs =
-        Outputs { plans: plans_in, metrics, pending: pending_in, loads: loads_in, base, keeper, notices: notices_in };
+    let (reloads, _) = watch::channel(Reloads::default());
+    let outputs = Outputs {
+        plans: plans_in,
+        metrics,
+        pending: pending_in,
+        loads: loads_in,
+        base,
+        keeper,
+        notices: notices_in,
+        reloads: reloads.clone(),
+        feed: Feed::default(),
+        last_load: watch::Sender::default(),
+    };
     let (control, reader) = Control::new(loaded, &memory, outputs, at);
-    Ok(House { directory, source, control, reader, plans, pending, loads, keeping, notices, at })
+    Ok(House { directory, source, control, reader, plans, pending, loads, keeping, notices, reloads, at })
 }
 
 fn house(files: &[(&str, &str)]) -> House {
@@ -133,6 +145,7 @@ impl House {
             slot,
             generation,
             observation,
+            reason: if observation == Observation::Pass { Reason::Good } else { Reason::Timeout },
             status: Box::new("as the test wants"),
             latency: Latency::default(),
         }));
@@ -256,6 +269,7 @@ fn a_check_that_is_removed_moves_nothing_any_more() {
             slot,
             generation,
             observation: Fail,
+            reason: Reason::Timeout,
             status,
             latency: Latency::default(),
         }));
@@ -349,6 +363,27 @@ fn edits_during_a_load_are_loaded_after_it() {
     assert_eq!(house.ask("www.other.test"), ["192.0.2.80"]);
     assert_eq!(house.do_loads(), 1);
     assert_eq!(house.ask("www.other.test"), ["192.0.2.82"]);
+}
+
+#[test]
+fn a_reload_that_was_asked_for_is_over_when_nothing_is_being_loaded_any_more() {
+    let mut house = house(&[("other.test.toml", OTHER)]);
+    let reloads = house.reloads.subscribe();
+    let counts = || (reloads.borrow().asked, reloads.borrow().done);
+    house.reload();
+    assert_eq!(counts(), (0, 0));
+    house.handle(Event::Reload(Trigger::Edited));
+    house.handle(Event::Reload(Trigger::Asked));
+    let edit = house.loads.try_recv().unwrap();
+    house.write("other.test.toml", "name = 1");
+    // What was asked for comes after the edit's load, which is of before.
+    house.handle(Event::Compiled(load(&house.source, edit, Occasion::Reload)));
+    assert_eq!(counts(), (1, 0));
+    assert_eq!(house.do_loads(), 1);
+    assert_eq!(counts(), (1, 1));
+    let outcome = reloads.borrow().outcome.to_string();
+    assert!(outcome.starts_with("serving 4 records in 1 zone, 0 health checks; errors in the files: 1, "), "{outcome}");
+    assert!(outcome.contains("other.test.toml") && !outcome.contains('\n'), "{outcome}");
 }
 
 #[test]

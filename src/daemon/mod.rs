@@ -7,6 +7,7 @@
 
 mod announce;
 mod inside;
+mod service;
 mod signals;
 mod stopping;
 mod webhook;
@@ -23,18 +24,20 @@ use tokio::runtime::Runtime;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::admin;
+use crate::admin::{self, Changes};
 use crate::config::{self, Occasion, Settings};
 use crate::control::{self, Base, Control, Event, LoadRequest, Loaded, Memory, Refused, Summary};
 use crate::health::{Moment, Tracker};
-use crate::serve::{self, BindError, Bound, ResponderSettings, Serving, TcpLimits, UdpPath};
+use crate::serve::{self, BindError, Bound, Onlookers, ResponderSettings, Serving, TcpLimits, UdpPath};
 use crate::store::{self, Fingerprint, Keeper, Keeping, SettingsSource};
+use crate::tap::Taps;
 use crate::world::Reader;
 
 pub use inside::Daemon;
 pub(crate) use signals::Signals;
 
 use announce::announce;
+use service::News;
 use signals::Hangups;
 use stopping::Stopping;
 use wiring::Wiring;
@@ -102,9 +105,16 @@ async fn boot_and_serve(
     let mut running = tokio::spawn(control.run(wiring.take_events(), now));
     wiring.start(&settings, seen)?;
     let (ready, readiness) = watch::channel(false);
-    let admin = open_side_door(&settings, wiring.door(readiness)).await;
+    let taps = start_taps(&settings)?;
+    let door = wiring.door(readiness, taps.clone(), who_may_change(&settings)?);
+    let listening = Arc::clone(&door.listening);
+    let admin = open_side_door(&settings, door).await;
 
+    let manager = stopping.manager();
     let wait = settings.health.wait_for_first_result;
+    if !awaited.is_empty() {
+        manager.tell(News::Status(&format!("waiting for the first results of {} health checks", awaited.len())));
+    }
     tokio::select! {
         () = wait_for_first_results(&mut wiring, &awaited, wait) => {}
         why = stopping.wanted() => {
@@ -114,8 +124,11 @@ async fn boot_and_serve(
         }
     }
 
-    let (addresses, serving) = open(&settings, &reader)?;
+    let (addresses, serving) = open(&settings, &reader, Onlookers { meters: &base.meters, taps: &taps })?;
+    let _ = listening.set(addresses.clone());
     ready.send_replace(true);
+    manager.tell(News::Ready(&format!("serving {}", summary.totals())));
+    wiring.keep_telling(manager);
     tell(Ready { addresses, admin, base, summary });
 
     let why = tokio::select! {
@@ -126,6 +139,7 @@ async fn boot_and_serve(
         }
     };
     ready.send_replace(false);
+    manager.tell(News::Stopping);
     tracing::info!("{why}: finishing what is in flight, at most {} s; a second signal stops at once", DRAIN.as_secs());
     tokio::select! {
         () = drain(serving) => {}
@@ -135,6 +149,7 @@ async fn boot_and_serve(
         }
     }
     end(&wiring, running, keeping).await;
+    let _ = tokio::task::spawn_blocking(move || taps.finish(WRITING)).await;
     tracing::info!("stopped");
     Ok(())
 }
@@ -164,6 +179,38 @@ async fn end(wiring: &Wiring, running: JoinHandle<()>, keeping: Keeping) {
     let _ = tokio::task::spawn_blocking(move || keeping.finish(WRITING)).await;
 }
 
+/// Starts the query log and dnstap, when there is any. They know us by the name server identifier, else by the machine's name.
+fn start_taps(settings: &Settings) -> anyhow::Result<Taps> {
+    let nsid = settings.dns.nsid.as_ref().map(|nsid| String::from_utf8_lossy(nsid).into_owned());
+    let identity = nsid.unwrap_or_else(machine_name);
+    Taps::start(settings.query_log.as_ref(), settings.dnstap.as_ref(), &identity).context("cannot start threads")
+}
+
+fn machine_name() -> String {
+    let name =
+        std::fs::read_to_string("/proc/sys/kernel/hostname").or_else(|_| std::fs::read_to_string("/etc/hostname"));
+    name.map_or_else(|_| "localhost".to_owned(), |name| name.trim().to_owned())
+}
+
+/// Who may change something over the side door. A token that cannot be read lets nobody: that is no reason not to answer
+/// queries, and the file may come later.
+fn who_may_change(settings: &Settings) -> anyhow::Result<Changes> {
+    if let Some(written) = std::env::var(admin::TOKEN_VARIABLE).ok().filter(|written| !written.is_empty()) {
+        let token = admin::Token::new(&written).with_context(|| format!("${} is not usable", admin::TOKEN_VARIABLE))?;
+        return Ok(Changes::Token(token));
+    }
+    let Some(path) = &settings.admin.token_file else {
+        let is_private = settings.admin.listen.is_none_or(|address| address.ip().is_loopback());
+        return Ok(if is_private { Changes::Programs } else { Changes::Nobody });
+    };
+    if let Err(error) = admin::Token::read(path) {
+        tracing::error!("nothing can be changed over the admin side until its token is usable: {error}");
+    } else if admin::Token::is_open_to_all(path) {
+        tracing::warn!("everybody on this machine may read the admin token {}: chmod o-r would help", path.display());
+    }
+    Ok(Changes::TokenFile(path.clone()))
+}
+
 /// Opens the side door. That it cannot be opened is no reason not to answer queries.
 async fn open_side_door(settings: &Settings, door: admin::Door) -> Option<SocketAddr> {
     let wanted = settings.admin.listen?;
@@ -178,7 +225,11 @@ async fn open_side_door(settings: &Settings, door: admin::Door) -> Option<Socket
         }
     };
     if !address.ip().is_loopback() {
-        tracing::warn!("the admin side listens on {address}: whoever reaches it may steer; let only friends reach it");
+        let steering = match door.changes {
+            Changes::Nobody => "nobody may steer without `[admin] token_file`",
+            Changes::Programs | Changes::TokenFile(_) | Changes::Token(_) => "whoever has the token may steer",
+        };
+        tracing::warn!("the admin side listens on {address}: whoever reaches it sees everything, {steering}");
     }
     tokio::spawn(async move {
         if let Err(error) = admin::serve(listener, door).await {
@@ -242,7 +293,7 @@ async fn drain(serving: Serving) {
 }
 
 /// Opens the port.
-fn open(settings: &Settings, reader: &Reader) -> anyhow::Result<(Vec<SocketAddr>, Serving)> {
+fn open(settings: &Settings, reader: &Reader, onlookers: Onlookers<'_>) -> anyhow::Result<(Vec<SocketAddr>, Serving)> {
     let bound = Bound::bind(&settings.dns.listen, settings.dns.workers, UdpPath::default()).map_err(cannot_listen)?;
     let addresses = bound.addresses();
     let responder = ResponderSettings {
@@ -255,7 +306,8 @@ fn open(settings: &Settings, reader: &Reader) -> anyhow::Result<(Vec<SocketAddr>
     };
     // The dice of the routing policies: other answers after each start, and nobody's secret.
     let seed = fastrand::u64(..);
-    let serving = bound.serve(reader, &responder, TcpLimits::default(), seed).context("cannot start the workers")?;
+    let serving =
+        bound.serve(reader, &responder, TcpLimits::default(), onlookers, seed).context("cannot start the workers")?;
     Ok((addresses, serving))
 }
 

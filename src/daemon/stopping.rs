@@ -3,6 +3,7 @@
 use tokio::sync::oneshot;
 
 use super::Signals;
+use super::service::Manager;
 
 /// A process of its own is stopped by signals; a server inside another program by that program.
 pub(super) enum Stopping {
@@ -11,6 +12,14 @@ pub(super) enum Stopping {
 }
 
 impl Stopping {
+    /// Who wants to know how the server is: whoever started the process, if anybody.
+    pub(super) fn manager(&self) -> Manager {
+        match self {
+            Stopping::BySignals(_) => Manager::Systemd,
+            Stopping::ByOwner(_) => Manager::Nobody,
+        }
+    }
+
     /// Waits until it is to stop, and says why.
     pub(super) async fn wanted(&mut self) -> &'static str {
         match self {

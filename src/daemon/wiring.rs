@@ -7,14 +7,16 @@ use std::time::Duration;
 use anyhow::Context as _;
 use tokio::sync::{mpsc, watch};
 
-use crate::admin::Door;
+use crate::admin::{Changes, Door};
 use crate::config::{Occasion, Settings};
-use crate::control::{self, Base, Event, LoadRequest, Observed, Outputs, Trigger};
+use crate::control::{self, Base, Event, Feed, LastLoad, LoadRequest, Observed, Outputs, Reloads, Trigger};
 use crate::health::{Latency, MetricPlan, ProbePlan};
 use crate::model::{EndpointProtocol, HealthCheck, HealthCheckKind};
 use crate::probe::{self, Authorities, Evaluator, Prober, ProberSettings};
 use crate::store::{Fingerprint, Keeper, SettingsSource, Targets, Watcher};
+use crate::tap::Taps;
 
+use super::service::Manager;
 use super::signals::Hangups;
 use super::webhook;
 
@@ -36,6 +38,9 @@ pub(super) struct Wiring {
     pending: watch::Receiver<usize>,
     loads: Option<mpsc::UnboundedReceiver<LoadRequest>>,
     base: watch::Receiver<Base>,
+    reloads: watch::Receiver<Reloads>,
+    feed: Feed,
+    last_load: watch::Receiver<LastLoad>,
 }
 
 impl Wiring {
@@ -49,8 +54,10 @@ impl Wiring {
         let (base_in, base) = watch::channel(base.clone());
         tokio::spawn(reload_on_hangup(hangups, events.clone()));
         tokio::spawn(tick(events.clone()));
+        let (reloads_in, reloads) = watch::channel(Reloads::default());
         let (notices, told) = mpsc::channel(NOTICES);
         tokio::spawn(webhook::deliver(told, base.clone()));
+        let (feed, (last_load_in, last_load)) = (Feed::default(), watch::channel(LastLoad::default()));
         let outputs = Outputs {
             plans: plans_in,
             metrics: metrics_in,
@@ -59,8 +66,13 @@ impl Wiring {
             base: base_in,
             keeper,
             notices,
+            reloads: reloads_in,
+            feed: feed.clone(),
+            last_load: last_load_in,
         };
-        (outputs, Wiring { source, events, inbox: Some(inbox), plans, metrics, pending, loads: Some(loads), base })
+        let (inbox, loads) = (Some(inbox), Some(loads));
+        let wiring = Wiring { source, events, inbox, plans, metrics, pending, loads, base, reloads, feed, last_load };
+        (outputs, wiring)
     }
 
     /// What the loop listens to.
@@ -124,9 +136,27 @@ impl Wiring {
         Ok(())
     }
 
+    /// Keeps the service manager informed.
+    pub(super) fn keep_telling(&self, manager: Manager) {
+        manager.keep_telling(self.reloads.clone(), self.events.clone());
+    }
+
     /// What the side door needs.
-    pub(super) fn door(&self, ready: watch::Receiver<bool>) -> Door {
-        Door { events: self.events.clone(), ready }
+    pub(super) fn door(&self, ready: watch::Receiver<bool>, taps: Taps, changes: Changes) -> Door {
+        Door {
+            events: self.events.clone(),
+            ready,
+            base: self.base.clone(),
+            feed: self.feed.clone(),
+            last_load: self.last_load.clone(),
+            listening: Arc::default(),
+            changes,
+            started: super::now(),
+            now: super::now,
+            longest_failover: probe::longest_failover,
+            meters: Arc::clone(&self.base.borrow().meters),
+            taps,
+        }
     }
 
     /// How many checks have had no first result.
@@ -152,7 +182,8 @@ async fn forward(mut results: mpsc::Receiver<probe::Observed>, events: mpsc::Sen
         let probe::Observed { slot, generation, observation, report } = result;
         let probe::Durations { connect, first_byte, total } = report.durations;
         let latency = Latency { connect, first_byte, total };
-        let observed = Observed { slot, generation, observation, status: Box::new(report), latency };
+        let reason = report.finding.reason();
+        let observed = Observed { slot, generation, observation, reason, status: Box::new(report), latency };
         if events.send(Event::Observed(observed)).await.is_err() {
             return;
         }
@@ -169,7 +200,8 @@ async fn forward_evaluated(mut results: mpsc::Receiver<probe::Evaluated>, events
     while let Some(result) = results.recv().await {
         let probe::Evaluated { slot, generation, observation, report, took } = result;
         let latency = Latency { total: took, ..Latency::default() };
-        let observed = Observed { slot, generation, observation, status: Box::new(report), latency };
+        let reason = report.reason();
+        let observed = Observed { slot, generation, observation, reason, status: Box::new(report), latency };
         if events.send(Event::Observed(observed)).await.is_err() {
             return;
         }

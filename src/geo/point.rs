@@ -18,6 +18,13 @@ impl From<Coordinates> for Point {
 }
 
 impl Point {
+    /// Degrees again, to a hundredth: for people.
+    pub fn coordinates(&self) -> Coordinates {
+        let Point([x, y, z]) = *self;
+        let rounded = |radians: f64| (radians.to_degrees() * 100.0).round() / 100.0;
+        Coordinates { latitude: rounded(z.clamp(-1.0, 1.0).asin()), longitude: rounded(y.atan2(x)) }
+    }
+
     /// Along the great circle, in km: 0 to about 20 015.
     pub fn distance_km(&self, other: &Point) -> f64 {
         // Not the arc cosine of the dot product alone: that loses all digits for points that are near each other.

@@ -1,12 +1,17 @@
-//! One bit a check: what a query reads.
+//! One bit a check, and what people's word adds to some: what the usable bits of a world are settled from.
 
-use super::{CheckSlot, Status};
+use super::{CheckSlot, Share, Status};
 
 /// The final verdicts of all checks. A slot that nobody has is healthy.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CheckBits {
     /// A set bit is an unhealthy check, so that what lies beyond the end and what was never set is healthy.
     unhealthy: Box<[u64]>,
+    /// Checks that are being drained and would be healthy otherwise, by slot, with what is left of their records' weight.
+    /// They are unhealthy to whoever reads bits.
+    draining: Box<[(CheckSlot, Share)]>,
+    /// Checks whose records come back without delay, by slot.
+    at_once: Box<[CheckSlot]>,
 }
 
 impl CheckBits {
@@ -25,6 +30,41 @@ impl CheckBits {
     pub fn is_healthy(&self, slot: CheckSlot) -> bool {
         let (word, mask) = place(slot);
         self.unhealthy.get(word).is_none_or(|bits| bits & mask == 0)
+    }
+
+    /// The same verdicts, with these unhealthy checks on their way out.
+    #[must_use]
+    pub fn with_draining(self, draining: impl IntoIterator<Item = (CheckSlot, Share)>) -> CheckBits {
+        let mut draining: Box<[_]> = draining.into_iter().collect();
+        draining.sort_unstable_by_key(|&(slot, _)| slot);
+        CheckBits { draining, ..self }
+    }
+
+    /// The same verdicts; whoever uses these checks and is healthy is in use at once.
+    #[must_use]
+    pub fn with_at_once(self, slots: impl IntoIterator<Item = CheckSlot>) -> CheckBits {
+        let mut at_once: Box<[_]> = slots.into_iter().collect();
+        at_once.sort_unstable();
+        CheckBits { at_once, ..self }
+    }
+
+    /// What is left of the weight of an unhealthy check's records while it drains.
+    #[must_use]
+    pub fn share_left(&self, slot: CheckSlot) -> Option<Share> {
+        let at = self.draining.binary_search_by_key(&slot, |&(slot, _)| slot).ok()?;
+        Some(self.draining[at].1)
+    }
+
+    /// Whether the records of this check come back without delay.
+    #[must_use]
+    pub fn is_at_once(&self, slot: CheckSlot) -> bool {
+        self.at_once.binary_search(&slot).is_ok()
+    }
+
+    /// Whether any are.
+    #[must_use]
+    pub fn any_at_once(&self) -> bool {
+        !self.at_once.is_empty()
     }
 
     pub(super) fn set(&mut self, slot: CheckSlot, status: Status) {

@@ -12,23 +12,32 @@
 //! [`Tracker`] holds the checks and does all of this; [`Machine`] is the state of one check as one checker sees it,
 //! [`MetricMachine`] that of one that may be without data; [`aggregate`] is Route 53's 18 % rule; [`CheckBits`] is what a
 //! query reads. [`History`] is what people look at afterwards, and [`Overrides`] are their word over what is seen.
+//! [`Comeback`] is the way of a record back into use, with a [`Share`] of its weight at first.
 
 mod bits;
 mod calculated;
+mod comeback;
 mod history;
 mod machine;
 mod metric;
 mod overrides;
+mod reason;
+mod recent;
+mod share;
 mod tracker;
 mod verdict;
 
 use std::time::Duration;
 
 pub use bits::CheckBits;
+pub use comeback::{Comeback, ComebackRules, Seen, Stage};
 pub use history::{History, Latency, News, PastTransition, Run};
 pub use machine::{Cause, Children, Machine, MachineState, Thresholds, Turn};
 pub use metric::MetricMachine;
 pub use overrides::{Action, NotGranted, Override, OverrideId, Overrides, Pattern, Wish};
+pub use reason::Reason;
+pub use recent::{Recent, Sample};
+pub use share::Share;
 pub use tracker::{
     Applied, Asks, Identity, MetricPlan, Picture, ProbePlan, Question, Recollection, Tracker, Transition,
 };

@@ -358,6 +358,11 @@ impl Tracker {
         Some((&entry.identity, state))
     }
 
+    /// What people say of a check, when they do.
+    pub fn forced(&self, slot: CheckSlot) -> Option<Status> {
+        self.entry(slot)?.forced
+    }
+
     /// Lets people's word stand for what is seen: `forced` says of each check's name what it has to be. The verdicts that
     /// changed by that are returned, those of calculated checks whose children are meant included.
     pub fn force(&mut self, forced: &dyn Fn(&str) -> Option<Status>, at: Moment) -> Vec<Transition> {

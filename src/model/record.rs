@@ -107,6 +107,11 @@ impl RecordData {
         RecordData { record_type, wire: wire.into_boxed_slice() }
     }
 
+    /// The same data once more, from what `wire` returned: bytes of another origin may be no data of this type.
+    pub(crate) fn from_wire(record_type: RecordType, wire: Vec<u8>) -> RecordData {
+        RecordData::new(record_type, wire)
+    }
+
     /// The type these data belong to.
     pub fn record_type(&self) -> RecordType {
         self.record_type

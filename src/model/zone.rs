@@ -1,5 +1,7 @@
 //! Hosted zones.
 
+use std::time::Duration;
+
 use super::{Name, RecordType, ResourceRecordSet, VpcId};
 
 /// The id of a hosted zone: `Z` and up to 31 of `[A-Z0-9]`.
@@ -32,6 +34,10 @@ pub struct RecordGroup {
     pub record_type: RecordType,
     /// What the group answers when nothing in it is healthy.
     pub when_all_unhealthy: WhenAllUnhealthy,
+    /// How long a record of the group has to stay healthy after a recovery before it is in use again.
+    pub failback_delay: Duration,
+    /// How long the share of a weighted record grows after that, from nothing to its weight.
+    pub slow_start: Duration,
 }
 
 /// What a group answers when every candidate for a client is unhealthy.

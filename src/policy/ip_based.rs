@@ -31,12 +31,12 @@ impl IpBased {
         let hit = self.blocks.lookup(client.address());
         let chain = hit.value.map_or(&[][..], |chain| chain);
         let matching = || chain.iter().filter(|(length, _)| *length <= client.prefix()).map(|&(_, member)| member);
-        trace.note(|| {
-            let block = |&(length, member): &Block| trace::Block { length, matches: length <= client.prefix(), member };
-            Note::Blocks { blocks: chain.iter().map(block).collect(), default: self.default }
-        });
         let served = matching().next().is_some_and(|nearest| nearest.is_some());
         let preferred = matching().filter(move |_| served).flatten().chain(self.default);
+        trace.note(|| {
+            let block = |&(length, member): &Block| trace::Block { length, matches: length <= client.prefix(), member };
+            Note::Blocks { blocks: chain.iter().map(block).collect(), preferred: preferred.clone().collect() }
+        });
         // Neighbouring blocks with one answer share a depth; a prefix that is as short as that matches neither of them, so
         // that the answer holds for the longest block alone.
         let longest = chain.first().map_or(0, |&(length, _)| length);

@@ -18,7 +18,7 @@ mod weighted;
 
 use arrayvec::ArrayVec;
 
-pub use candidates::{Candidates, FailOpen, UsableBits};
+pub use candidates::{Candidates, FailOpen, Overlay, Shares, UsableBits};
 pub use dice::Dice;
 pub use trace::{Block, Distance, Draw, DrawBy, Note, RoundTrip, Trace, Untraced};
 
@@ -69,6 +69,14 @@ pub struct Choice {
 }
 
 impl Choice {
+    /// The choice of a simple group without health: its one member, whoever asks.
+    pub fn of_one<T: Trace>(trace: &mut T) -> Choice {
+        trace.note(|| Note::Candidates { usable: vec![true], reserve: vec![false], parts: None, fails_open: true });
+        let choice = Choice::of(Some(0), 0);
+        trace.note(|| Note::Chosen(choice.clone()));
+        choice
+    }
+
     fn of(member: Option<u16>, scope: u8) -> Choice {
         Choice { members: member.into_iter().collect(), scope }
     }
@@ -100,6 +108,8 @@ impl Plan {
     ) -> Choice {
         trace.note(|| Note::Candidates {
             usable: candidates.all().map(|member| candidates.is_usable(member)).collect(),
+            reserve: candidates.all().map(|member| candidates.is_in_reserve(member)).collect(),
+            parts: candidates.shares().map(|shares| candidates.all().map(|member| shares.of(member).parts()).collect()),
             fails_open: candidates.fails_open(),
         });
         let choice = match self {
@@ -118,10 +128,14 @@ impl Plan {
     }
 }
 
-/// The first usable one of `preferred`, who are in the policy's order; when none is usable, simply the first (fail-open).
+/// The first usable one of `preferred`, who are in the policy's order; when none is, the first one in reserve, and when
+/// there is none of those either, simply the first (fail-open).
 fn first_usable(mut preferred: impl Iterator<Item = u16> + Clone, candidates: Candidates<'_>) -> Option<u16> {
-    let nearest = preferred.clone().next().filter(|_| candidates.fails_open());
-    preferred.find(|&member| candidates.is_usable(member)).or(nearest)
+    let (mut in_reserve, nearest) = (preferred.clone(), preferred.clone().next());
+    preferred
+        .find(|&member| candidates.is_usable(member))
+        .or_else(|| in_reserve.find(|&member| candidates.is_in_reserve(member)))
+        .or(nearest.filter(|_| candidates.fails_open()))
 }
 
 /// The usable member with the least cost, ties to the one that comes first in `order`; fail-open like `first_usable`.

@@ -26,6 +26,10 @@ pub enum Note {
     Candidates {
         /// By member.
         usable: Vec<bool>,
+        /// Who may answer where nobody usable can: healthy, but draining or waiting for its failback. By member.
+        reserve: Vec<bool>,
+        /// What each has of its weight, in 255ths; `None` when all have all of it. By member.
+        parts: Option<Vec<u8>>,
         /// Whether those that are not usable answer when nobody else can.
         fails_open: bool,
     },
@@ -37,12 +41,12 @@ pub enum Note {
     RoundTrips(Vec<RoundTrip>),
     /// Geoproximity: everybody's distance, by set identifier, which decides ties.
     Distances(Vec<Distance>),
-    /// IP-based: the blocks that hold the client's address, the longest first, and the member for the rest.
+    /// IP-based: the blocks that hold the client's address, the longest first, and who may answer, most wanted first.
     Blocks {
         /// The blocks.
         blocks: Vec<Block>,
-        /// The member for location `*`.
-        default: Option<u16>,
+        /// The members for those that count, and the one for location `*` at the end; one may come twice.
+        preferred: Vec<u16>,
     },
     /// Weighted, multivalue: the dice were thrown.
     Draw(Draw),
@@ -96,6 +100,17 @@ pub struct Draw {
     pub tickets: Vec<(u16, u32)>,
     /// How many of them win: one, but for multivalue.
     pub winners: usize,
+}
+
+impl Draw {
+    /// The probability with which each member that takes part is among the winners. There are several winners only where
+    /// all tickets are alike.
+    pub fn shares(&self) -> Vec<(u16, f64)> {
+        let all: u32 = self.tickets.iter().map(|(_, tickets)| tickets).sum();
+        let winners = u32::try_from(self.winners).unwrap_or(u32::MAX);
+        let share = |tickets: u32| f64::from(tickets) * f64::from(winners) / f64::from(all.max(1));
+        self.tickets.iter().map(|&(member, tickets)| (member, share(tickets))).collect()
+    }
 }
 
 /// What gives a member its tickets.

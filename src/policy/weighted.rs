@@ -31,27 +31,38 @@ impl Weighted {
         dice: &mut Dice,
         trace: &mut T,
     ) -> Option<u16> {
-        self.draw_by_weight(&eligible, dice, trace).or_else(|| draw_evenly(candidates, &eligible, dice, trace))
+        let weights = || (0..).zip(&self.weights).filter(|&(member, _)| eligible(member));
+        let whole = || weights().map(|(member, &weight)| (member, u32::from(weight)));
+        let drawn = match candidates.shares() {
+            None => draw_by_weight(whole, dice, trace),
+            // Draining or starting slowly, a record has a share of its weight (docs/health.md).
+            Some(shares) => {
+                let left = |(member, weight)| (member, weight * u32::from(shares.of(member).parts()));
+                draw_by_weight(|| whole().map(left), dice, trace)
+            }
+        };
+        drawn.or_else(|| draw_evenly(candidates, &eligible, dice, trace))
     }
+}
 
-    /// P(member) = weight / sum of the weights of the eligible members. `None` when those sum up to nothing.
-    fn draw_by_weight<T: Trace>(&self, eligible: impl Fn(u16) -> bool, dice: &mut Dice, trace: &mut T) -> Option<u16> {
-        let eligible = || (0..).zip(&self.weights).filter(|&(member, _)| eligible(member));
-        let sum: u32 = eligible().map(|(_, &weight)| u32::from(weight)).sum();
-        if sum == 0 {
-            return None;
-        }
-        trace.note(|| {
-            let tickets = eligible().map(|(member, &weight)| (member, u32::from(weight))).collect();
-            Note::Draw(Draw { by: DrawBy::Weight, tickets, winners: 1 })
-        });
-        let mut ticket = dice.below(sum);
-        eligible().find_map(|(member, &weight)| {
-            let won = ticket < u32::from(weight);
-            ticket = ticket.wrapping_sub(u32::from(weight));
-            won.then_some(member)
-        })
+/// P(member) = weight / sum of the weights of the eligible members. `None` when those sum up to nothing. A hundred members
+/// with 255 times 255 each sum up to less than 2³².
+fn draw_by_weight<T: Trace, I: Iterator<Item = (u16, u32)>>(
+    weights: impl Fn() -> I,
+    dice: &mut Dice,
+    trace: &mut T,
+) -> Option<u16> {
+    let sum: u32 = weights().map(|(_, weight)| weight).sum();
+    if sum == 0 {
+        return None;
     }
+    trace.note(|| Note::Draw(Draw { by: DrawBy::Weight, tickets: weights().collect(), winners: 1 }));
+    let mut ticket = dice.below(sum);
+    weights().find_map(|(member, weight)| {
+        let won = ticket < weight;
+        ticket = ticket.wrapping_sub(weight);
+        won.then_some(member)
+    })
 }
 
 /// Any eligible member, each equally likely.

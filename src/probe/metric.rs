@@ -14,14 +14,14 @@ use reqwest::{Client, RequestBuilder, Response, Url};
 use serde_json::Value;
 use tokio::time::timeout;
 
-use crate::health::{MetricPlan, Observation};
+use crate::health::{MetricPlan, Observation, Reason};
 use crate::model::{ComparisonOperator, MetricCheck};
 
 use super::prober::ProberError;
 use super::tls::{ServerNameIndication, client_config};
 
 /// A Prometheus that takes longer is no help to a failover, though its own limit is 2 min.
-const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+pub(super) const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 const CONNECT_WITHIN: Duration = Duration::from_secs(4);
 
 /// A thousand series with long labels fit; whoever asks for more means another query.
@@ -50,6 +50,16 @@ pub struct Numbers {
 }
 
 impl MetricReport {
+    /// Its kind.
+    #[must_use]
+    pub fn reason(&self) -> Reason {
+        match self.observation() {
+            Observation::Pass => Reason::Good,
+            Observation::Fail => Reason::Threshold,
+            Observation::Missing => Reason::NoData,
+        }
+    }
+
     /// What it says of the check.
     #[must_use]
     pub fn observation(&self) -> Observation {

@@ -10,6 +10,7 @@
 //!   `tls`: any certificate is good.
 //! - `metric`: one evaluation of a metric check by a Prometheus; `evaluator`: which is evaluated when.
 //! - `resolve`: the address of a domain name, before each probe.
+//! - `longest`: how long all that may take at the very most.
 //! - `report`: what was seen, and Route 53's words for it.
 
 mod body;
@@ -17,6 +18,7 @@ mod errors;
 mod evaluator;
 mod http;
 mod limits;
+mod longest;
 mod metric;
 mod prober;
 mod report;
@@ -33,9 +35,10 @@ use crate::health::{CheckSlot, Generation, Observation};
 use crate::model::Timeouts;
 
 pub use evaluator::{Evaluated, Evaluator};
+pub use longest::longest_failover;
 pub use metric::{MetricReport, Numbers};
 pub use prober::{Prober, ProberError, ProberSettings};
-pub use report::{Asked, Durations, Finding, Reason, Report, Step};
+pub use report::{Asked, Durations, Finding, Report, Step};
 pub use tls::{Authorities, AuthoritiesError};
 
 /// One probe's result, on its way to the loop that decides.

@@ -398,9 +398,9 @@ mod tests {
     use tokio::time::{sleep, timeout};
 
     use super::*;
+    use crate::health::Reason;
     use crate::health::{Moment, Observation, Status, Tracker};
     use crate::model::{HealthCheck, HealthCheckId, HealthCheckKind, HttpRequest};
-    use crate::probe::Reason;
     use crate::probe::nasty::{Server, until_closed};
 
     const SOON: Duration = Duration::from_secs(10);

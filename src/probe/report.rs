@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use hyper::StatusCode;
 
-use crate::health::Observation;
+use crate::health::{Observation, Reason};
 
 /// What one probe saw. Its `Display` is the status text that Route 53 would show.
 #[derive(Clone, Debug, PartialEq)]
@@ -77,29 +77,6 @@ pub enum Step {
     Status,
     /// From the status to the searched string.
     Body,
-}
-
-/// The kind of a finding, for counters and filters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Reason {
-    /// Nothing was wrong.
-    Good,
-    /// A step took too long.
-    Timeout,
-    /// The endpoint refused the connection.
-    ConnectionRefused,
-    /// The connection could not be made, or ended too early.
-    ConnectionFailed,
-    /// No address.
-    Dns,
-    /// Not good HTTP.
-    Protocol,
-    /// A bad status.
-    Status,
-    /// The string was not there.
-    StringMissing,
-    /// The TLS handshake failed.
-    Tls,
 }
 
 impl Report {

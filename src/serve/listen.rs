@@ -14,7 +14,8 @@ use tracing::warn;
 use super::{Responder, ResponderSettings, TcpLimits, Transport, portable, tcp};
 #[cfg(target_os = "linux")]
 use super::{batch, udp};
-use crate::stats::{Stats, Totals};
+use crate::stats::{Meters, Stats, Totals};
+use crate::tap::Taps;
 use crate::world::Reader;
 
 /// Connections that wait to be accepted; the system's own maximum may be lower.
@@ -51,6 +52,21 @@ pub struct BindError {
     /// What can be done about it.
     pub hint: Option<&'static str>,
     source: io::Error,
+}
+
+/// Who counts queries and who is told of them.
+#[derive(Clone, Copy)]
+pub struct Onlookers<'o> {
+    /// Where workers count.
+    pub meters: &'o Meters,
+    /// Who is told.
+    pub taps: &'o Taps,
+}
+
+impl Onlookers<'_> {
+    fn responder(&self, settings: &ResponderSettings, seed: u64) -> Responder {
+        Responder::counting(settings.clone(), seed, self.meters.worker()).tapped(self.taps.worker())
+    }
 }
 
 /// Sockets bound and not yet served.
@@ -113,7 +129,8 @@ impl Bound {
         self.endpoints.iter().map(|endpoint| endpoint.address).collect()
     }
 
-    /// Starts to answer from what `reader` sees. `seed` seeds the dice; each worker's fall differently.
+    /// Starts to answer from what `reader` sees, before the eyes of `onlookers`. `seed` seeds the dice; each worker's fall
+    /// differently.
     ///
     /// # Errors
     /// When the system gives no thread or no runtime.
@@ -122,11 +139,12 @@ impl Bound {
         reader: &Reader,
         settings: &ResponderSettings,
         limits: TcpLimits,
+        onlookers: Onlookers<'_>,
         seed: u64,
     ) -> io::Result<Serving> {
         let (stop_tasks, stopped) = watch::channel(false);
         let mut serving = Serving { stop: Arc::default(), stop_tasks, threads: Vec::new(), stats: Vec::new() };
-        let mut responders = (seed..).map(|seed| Responder::new(settings.clone(), seed));
+        let mut responders = (seed..).map(|seed| onlookers.responder(settings, seed));
         let mut responder = || responders.next().expect("there are seeds enough");
         let (mut listeners, mut sockets) = (Vec::new(), Vec::new());
         for endpoint in self.endpoints {
@@ -150,11 +168,6 @@ impl Serving {
     /// What all workers have counted.
     pub fn totals(&self) -> Totals {
         self.stats.iter().map(|stats| stats.totals()).sum()
-    }
-
-    /// Each worker's counters, for readers that outlive this.
-    pub fn stats(&self) -> Vec<Arc<Stats>> {
-        self.stats.clone()
     }
 
     /// Stops and waits: what is under way is answered, idle connections are closed, then all threads have ended.

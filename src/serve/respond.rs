@@ -2,12 +2,15 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::decode::MIN_PAYLOAD_OCTETS;
 use super::encode::{Frame, encode_answer, encode_fault, udp_limit};
 use super::{Decoded, Request, decode};
 use crate::answer::{ClientSubnet, Dice, Query, QueryName, resolve};
-use crate::stats::{Stats, Transport};
+use crate::model::HostedZoneId;
+use crate::stats::{Counted, Family, Stats, Transport, ZoneNumber};
+use crate::tap::{Tap, Told};
 use crate::world::World;
 
 /// The longest message over TCP, whose length has two octets.
@@ -42,18 +45,58 @@ pub struct Responder {
     name: QueryName,
     dice: Dice,
     stats: Arc<Stats>,
+    /// Who is told of queries; `None`, as it mostly is, costs one branch.
+    tap: Option<Box<Tap>>,
+}
+
+/// What is told of a query beyond what is counted.
+struct Asked<'q> {
+    question: &'q [u8],
+    subnet: Option<ClientSubnet>,
+    zone_id: Option<&'q HostedZoneId>,
+    zone_octets: usize,
 }
 
 impl Responder {
-    /// A responder whose dice fall as `seed` says.
+    /// A responder whose dice fall as `seed` says, with counters of its own.
     pub fn new(settings: ResponderSettings, seed: u64) -> Responder {
+        Responder::counting(settings, seed, Arc::default())
+    }
+
+    /// A responder that counts in `stats`, where nobody else does.
+    pub fn counting(settings: ResponderSettings, seed: u64, stats: Arc<Stats>) -> Responder {
         let udp_payload_max = settings.udp_payload_max.clamp(MIN_PAYLOAD_OCTETS, MAX_UDP_OCTETS as u16);
         Responder {
             settings: ResponderSettings { udp_payload_max, ..settings },
             name: QueryName::default(),
             dice: Dice::seeded(seed),
-            stats: Arc::default(),
+            stats,
+            tap: None,
         }
+    }
+
+    /// The same responder, who tells `tap` of queries.
+    #[must_use]
+    pub fn tapped(self, tap: Option<Box<Tap>>) -> Responder {
+        Responder { tap, ..self }
+    }
+
+    /// Reads the clock for what is answered from now on, one query or a batch of them.
+    pub(super) fn begin(&mut self) -> Instant {
+        if let Some(tap) = &mut self.tap {
+            tap.read_clock();
+        }
+        Instant::now()
+    }
+
+    /// So many queries were answered since `began`.
+    pub(super) fn end(&self, transport: Transport, began: Instant, queries: usize) {
+        self.stats.count_duration(transport, began.elapsed(), queries as u64);
+    }
+
+    /// Who wants to see whole messages, when there is somebody.
+    pub(super) fn onlooker(&mut self) -> Option<&mut Tap> {
+        self.tap.as_deref_mut().filter(|tap| tap.has_dnstap())
     }
 
     /// What it has counted; it alone writes there.
@@ -71,29 +114,40 @@ impl Responder {
         transport: Transport,
         out: &mut [u8],
     ) -> usize {
-        self.stats.count_query(transport);
-        let (encoded, response_code) = match decode(packet, &mut self.name) {
+        let source = source.to_canonical();
+        let family = Family::of(source);
+        let (encoded, counted, asked) = match decode(packet, &mut self.name) {
             Decoded::Silence => {
-                self.stats.count_silence();
+                self.stats.count_silence(transport, family);
                 return 0;
             }
             Decoded::Fault(mut request, code) => {
                 self.forget_ignored(&mut request);
-                (encode_fault(&request, code, &frame(&self.settings, &request, transport), out), code as u8)
+                let (zone, record_type, response_code) = (ZoneNumber::NONE, record_type(&request), code as u8);
+                let counted = Counted { zone, transport, family, record_type, response_code };
+                let subnet = client_subnet(&request);
+                let asked = Asked { question: request.question, subnet, zone_id: None, zone_octets: 0 };
+                (encode_fault(&request, code, &frame(&self.settings, &request, transport), out), counted, asked)
             }
             Decoded::Question(mut request, record_type) => {
                 self.forget_ignored(&mut request);
                 let client_subnet = client_subnet(&request);
-                let source = source.to_canonical();
                 let query = Query { name: &self.name, record_type, source, client_subnet };
                 let answer = resolve(&query, world, &mut self.dice);
                 let frame = frame(&self.settings, &request, transport);
-                (encode_answer(&request, &answer, &frame, &mut self.dice, out), answer.rcode as u8)
+                let (zone, response_code) = (answer.zone_number, answer.rcode as u8);
+                let counted = Counted { zone, transport, family, record_type, response_code };
+                let (zone_id, zone_octets) = (answer.zone_id, answer.zone_octets);
+                let asked = Asked { question: request.question, subnet: client_subnet, zone_id, zone_octets };
+                (encode_answer(&request, &answer, &frame, &mut self.dice, out), counted, asked)
             }
         };
-        self.stats.count_response(response_code);
+        self.stats.count(&counted);
         if encoded.truncated {
             self.stats.count_truncated();
+        }
+        if let Some(tap) = &mut self.tap {
+            tell(tap, &self.name, &counted, &asked, source);
         }
         encoded.octets
     }
@@ -107,6 +161,23 @@ impl Responder {
     }
 }
 
+/// Not part of answering: whoever has no query log must not carry it along.
+#[cold]
+#[inline(never)]
+fn tell(tap: &mut Tap, name: &QueryName, counted: &Counted, asked: &Asked<'_>, resolver: IpAddr) {
+    let wire = name.wire();
+    tap.log(&Told {
+        question: asked.question,
+        zone_id: asked.zone_id.map(|id| id.0.as_str()),
+        zone_name: &wire[wire.len().saturating_sub(asked.zone_octets)..],
+        record_type: counted.record_type,
+        response_code: counted.response_code,
+        transport: counted.transport,
+        resolver,
+        subnet: asked.subnet.map(|subnet| (subnet.address, subnet.source_prefix)),
+    });
+}
+
 fn frame<'s>(settings: &'s ResponderSettings, request: &Request<'_>, transport: Transport) -> Frame<'s> {
     let payload_size = settings.udp_payload_max;
     let most_octets = match transport {
@@ -114,6 +185,12 @@ fn frame<'s>(settings: &'s ResponderSettings, request: &Request<'_>, transport: 
         Transport::Tcp => MAX_TCP_OCTETS,
     };
     Frame { most_octets, payload_size, nsid: settings.nsid.as_deref().unwrap_or_default() }
+}
+
+/// The QTYPE of a faulty request; 0 when its question could not be read.
+fn record_type(request: &Request<'_>) -> u16 {
+    let octets = request.question.last_chunk::<4>();
+    octets.map_or(0, |[high, low, ..]| u16::from_be_bytes([*high, *low]))
 }
 
 fn client_subnet(request: &Request<'_>) -> Option<ClientSubnet> {

@@ -1,21 +1,25 @@
 //! From a hosted zone to its compiled form. The zone has passed the model's rules; where it has not, the compiled zone
 //! still answers, with less: an alias that leads nowhere has no data.
+//!
+//! Names are numbered as they come, their record sets sorted by name and type; then the entries are written, one after the
+//! other, and what points forward is filled in at the end.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
+use std::ops::Range;
 
+use super::arena::{NewName, Writer, Written};
 use super::query_name::hash_name;
-use super::{
-    Content, Found, Group, GroupIndex, Member, Node, NodeIndex, QueryName, SIMPLE, Span, SuffixTable, Zone, records,
-};
-use crate::health::CheckSlot;
+use super::settle::RuledGroup;
+use super::{Content, Group, GroupIndex, Member, NodeIndex, QueryName, SIMPLE, Span, SuffixTable, Zone, records};
+use crate::health::{CheckSlot, ComebackRules};
 use crate::model::{
-    self, AliasTarget, CidrCollection, HealthCheckId, HostedZone, Name, RecordData, RecordType, ResourceRecordSet,
-    RoutingPolicy, WhenAllUnhealthy,
+    self, AliasTarget, CidrCollection, HealthCheckId, HostedZone, Name, RecordData, RecordGroup, RecordType,
+    ResourceRecordSet, RoutingPolicy,
 };
 use crate::policy::{Candidates, Plan};
 
-/// The record sets of one name by type; empty for an empty non-terminal.
-type SetsByType<'m> = BTreeMap<RecordType, Vec<&'m ResourceRecordSet>>;
+/// Octets of entries that a name takes, roughly: room is made for so many at once.
+const OCTETS_A_NAME: usize = 28;
 
 impl Zone {
     /// Compiles `zone`. `slot_of` names the slot of each health check; an unknown check counts as healthy.
@@ -24,113 +28,174 @@ impl Zone {
         slot_of: &dyn Fn(&HealthCheckId) -> Option<CheckSlot>,
         collections: &[CidrCollection],
     ) -> Zone {
-        let names = sets_by_name(zone);
-        let layout = Layout::of(zone, &names);
-        let rules = zone.record_groups.iter();
-        let when_all_unhealthy =
-            rules.map(|group| ((&group.name, group.record_type), group.when_all_unhealthy)).collect();
-        let (arena, helpers) = (Vec::new(), Vec::new());
-        let mut builder = Builder { zone, layout, slot_of, collections, when_all_unhealthy, arena, helpers };
-        builder.build(&names)
+        let rules = zone.record_groups.iter().map(|group| ((&group.name, group.record_type), group)).collect();
+        let names = Names::of(zone);
+        let writer = Writer::with_capacity(names.list.len() * OCTETS_A_NAME);
+        let lists = Lists::default();
+        Builder { zone, names, slot_of, collections, rules, writer, lists }.build()
     }
 }
 
-/// Every name with its record sets, the empty non-terminals between them and the apex included, the apex first.
-fn sets_by_name(zone: &HostedZone) -> Vec<(Name, SetsByType<'_>)> {
-    let mut names: BTreeMap<Name, SetsByType<'_>> = BTreeMap::from([(zone.name.clone(), BTreeMap::new())]);
-    for set in zone.record_sets.iter().filter(|set| set.name.is_within(&zone.name)) {
-        names.entry(set.name.clone()).or_default().entry(set.record_type).or_default().push(set);
-        let mut ancestor = set.name.clone();
-        while ancestor != zone.name {
-            names.entry(ancestor.clone()).or_default();
-            let Some(parent) = ancestor.parent() else { break };
-            ancestor = parent;
+/// All names of the zone by number, the empty non-terminals between them included, the apex first.
+struct Names<'m> {
+    list: Vec<NewNode<'m>>,
+    numbers: HashMap<&'m [u8], u32>,
+    /// All record sets, by name and type; within a group as they were written.
+    sets: Vec<&'m ResourceRecordSet>,
+    has_cuts: bool,
+}
+
+/// A name to be compiled.
+struct NewNode<'m> {
+    /// Left of the zone's name.
+    labels: &'m [u8],
+    parent: u32,
+    /// The number of a longer name whose labels end in this one's.
+    lender: Option<u32>,
+    wildcard: Option<u32>,
+    /// In `sets`.
+    sets: Range<u32>,
+}
+
+impl<'m> Names<'m> {
+    fn of(zone: &'m HostedZone) -> Names<'m> {
+        let count = zone.record_sets.len();
+        let apex = NewNode { labels: &[], parent: 0, lender: None, wildcard: None, sets: 0..0 };
+        let (mut list, mut numbers) = (Vec::with_capacity(count + 1), HashMap::with_capacity(count + 1));
+        list.push(apex);
+        numbers.insert(&[][..], 0);
+        let mut names = Names { list, numbers, sets: Vec::new(), has_cuts: false };
+        let mut placed = Vec::with_capacity(count);
+        for (at, set) in (0..).zip(&zone.record_sets) {
+            if let Some(labels) = set.name.relative_to(&zone.name) {
+                let node = names.number(labels);
+                names.has_cuts |= node > 0 && set.record_type == RecordType::Ns;
+                placed.push((node, set.record_type, at));
+            }
+        }
+        placed.sort_unstable();
+        names.place(&placed, &zone.record_sets);
+        names
+    }
+
+    /// The number of a name; it and what lies between it and the apex get theirs if they have none.
+    fn number(&mut self, labels: &'m [u8]) -> u32 {
+        if let Some(&known) = self.numbers.get(labels) {
+            // It may have been a mere ancestor so far; from now on it is one with records, and nothing else changes.
+            return known;
+        }
+        let (mut child, mut labels) = (self.add(labels, None), labels);
+        let first = child;
+        loop {
+            let rest = &labels[1 + usize::from(labels[0])..];
+            let known = self.numbers.get(rest).copied();
+            let parent = known.unwrap_or_else(|| self.add(rest, Some(first)));
+            self.list[child as usize].parent = parent;
+            if labels.starts_with(&[1, b'*']) {
+                self.list[parent as usize].wildcard = Some(child);
+            }
+            if known.is_some() {
+                return first;
+            }
+            (child, labels) = (parent, rest);
         }
     }
-    let mut names: Vec<_> = names.into_iter().collect();
-    let apex = names.iter().position(|(name, _)| *name == zone.name).expect("the apex was put in first");
-    names.swap(0, apex);
-    names
-}
 
-/// The numbers of names and groups, known before any of them is built.
-struct Layout {
-    nodes: BTreeMap<Name, NodeIndex>,
-    groups: BTreeMap<(NodeIndex, RecordType), GroupIndex>,
-    cuts: Vec<Option<NodeIndex>>,
-    wildcards: Vec<Option<NodeIndex>>,
-}
-
-impl Layout {
-    fn of(zone: &HostedZone, names: &[(Name, SetsByType<'_>)]) -> Layout {
-        let nodes: BTreeMap<Name, NodeIndex> =
-            (0..).zip(names).map(|(index, (name, _))| (name.clone(), NodeIndex(index))).collect();
-        let nodes_with_sets = (0..).map(NodeIndex).zip(names);
-        let types =
-            nodes_with_sets.flat_map(|(node, (_, sets))| sets.keys().map(move |&record_type| (node, record_type)));
-        let groups = types.zip((0..).map(GroupIndex)).collect();
-        let is_cut = |name: &Name| {
-            *name != zone.name
-                && nodes.get(name).is_some_and(|node| names[node.0 as usize].1.contains_key(&RecordType::Ns))
-        };
-        let cuts = names.iter().map(|(name, _)| highest_cut(name, &zone.name, &nodes, is_cut)).collect();
-        let wildcards = names.iter().map(|(name, _)| wildcard_below(name, &nodes)).collect();
-        Layout { nodes, groups, cuts, wildcards }
+    fn add(&mut self, labels: &'m [u8], lender: Option<u32>) -> u32 {
+        let number = count(self.list.len());
+        self.list.push(NewNode { labels, parent: 0, lender, wildcard: None, sets: 0..0 });
+        self.numbers.insert(labels, number);
+        number
     }
 
-    fn group(&self, node: NodeIndex, record_type: RecordType) -> Option<GroupIndex> {
-        self.groups.get(&(node, record_type)).copied()
-    }
-}
-
-/// The delegation point nearest to the apex at or above a name: what lies below it is another zone's.
-fn highest_cut(
-    name: &Name,
-    apex: &Name,
-    nodes: &BTreeMap<Name, NodeIndex>,
-    is_cut: impl Fn(&Name) -> bool,
-) -> Option<NodeIndex> {
-    let mut highest = None;
-    let mut at = Some(name.clone());
-    while let Some(name) = at.filter(|name| name != apex) {
-        if is_cut(&name) {
-            highest = nodes.get(&name).copied();
+    /// Takes over the sets, sorted by the number of their name and their type.
+    fn place(&mut self, placed: &[(u32, RecordType, usize)], sets: &'m [ResourceRecordSet]) {
+        self.sets = placed.iter().map(|&(_, _, at)| &sets[at]).collect();
+        for (at, &(node, ..)) in (0..).zip(placed) {
+            let range = &mut self.list[node as usize].sets;
+            *range = if range.end == 0 { at..at + 1 } else { range.start..at + 1 };
         }
-        at = name.parent();
     }
-    highest
+
+    fn find(&self, labels: &[u8]) -> Option<u32> {
+        self.numbers.get(labels).copied()
+    }
+
+    fn sets(&self, node: u32) -> &[&'m ResourceRecordSet] {
+        let range = &self.list[node as usize].sets;
+        &self.sets[range.start as usize..range.end as usize]
+    }
+
+    fn has(&self, node: u32, record_type: RecordType) -> bool {
+        self.sets(node).iter().any(|set| set.record_type == record_type)
+    }
+
+    /// The delegation point nearest to the apex at or above a name: what lies below it is another zone's.
+    fn cut(&self, node: u32) -> Option<u32> {
+        if !self.has_cuts {
+            return None;
+        }
+        let (mut at, mut highest) = (node, None);
+        while at != 0 {
+            if self.has(at, RecordType::Ns) {
+                highest = Some(at);
+            }
+            at = self.list[at as usize].parent;
+        }
+        highest
+    }
 }
 
-fn wildcard_below(name: &Name, nodes: &BTreeMap<Name, NodeIndex>) -> Option<NodeIndex> {
-    let asterisk = Name::parse("*").expect("an asterisk is a label");
-    nodes.get(&asterisk.under(name).ok()?).copied()
+/// What is not written into the entries.
+#[derive(Default)]
+struct Lists {
+    groups: Vec<Group>,
+    members: Vec<Member>,
+    plans: Vec<Plan>,
+    data: Vec<u8>,
+    helpers: Vec<u32>,
+    /// Groups whose records may not come back at once, by number, with their sets.
+    ruled: Vec<(usize, Range<usize>)>,
+    /// The targets of CNAMEs in the zone, by member.
+    cnames: Vec<(usize, Name)>,
 }
 
 struct Builder<'m> {
     zone: &'m HostedZone,
-    layout: Layout,
+    names: Names<'m>,
     slot_of: &'m dyn Fn(&HealthCheckId) -> Option<CheckSlot>,
     collections: &'m [CidrCollection],
-    when_all_unhealthy: HashMap<(&'m Name, RecordType), WhenAllUnhealthy>,
-    arena: Vec<u8>,
-    helpers: Vec<NodeIndex>,
+    rules: HashMap<(&'m Name, RecordType), &'m RecordGroup>,
+    writer: Writer,
+    lists: Lists,
+}
+
+/// Where names and groups were written.
+#[derive(Default)]
+struct Places {
+    nodes: Vec<Written>,
+    /// By name and type.
+    groups: Vec<GroupIndex>,
+    /// The first group of each name.
+    first_groups: Vec<u32>,
 }
 
 impl Builder<'_> {
-    fn build(&mut self, names: &[(Name, SetsByType<'_>)]) -> Zone {
-        let nodes = self.nodes(names);
-        let (mut groups, mut members, mut plans) = (Vec::new(), Vec::new(), Vec::new());
-        for sets in names.iter().flat_map(|(_, sets)| sets.values()) {
-            groups.push(self.group(sets, &mut members, &mut plans));
-        }
-        let order = targets_first(&groups, &mut members);
-        note_least_ttls(&order, &mut groups, &members);
-        let settle_order = with_health(order, &groups, &members);
-        let bit_count = number_bits(&settle_order, &mut groups);
-        let mut checks: Vec<CheckSlot> = members.iter().filter_map(|member: &Member| member.check).collect();
+    fn build(mut self) -> Zone {
+        let places = self.write();
+        let hashes = self.hashes(&places);
+        let mut lists = std::mem::take(&mut self.lists);
+        self.resolve_aliases(&places, &mut lists);
+        let arena = std::mem::take(&mut self.writer).finish();
+        let order = targets_first(&lists.groups, &mut lists.members);
+        let plain_ttl = |group| arena.records(group).ttl;
+        note_least_ttls(&order, &mut lists.groups, &lists.members, &plain_ttl);
+        let settle_order = with_health(order, &lists.groups, &lists.members);
+        let bit_count = number_bits(&settle_order, &mut lists.groups);
+        let ruled_groups = self.ruled_groups(&lists);
+        let mut checks: Vec<CheckSlot> = lists.members.iter().filter_map(|member| member.check).collect();
         checks.sort_unstable();
         checks.dedup();
-        let hashes: Vec<u32> = names.iter().map(|(name, _)| hash_name(name)).collect();
         let mut zone = Zone {
             id: self.zone.id.clone(),
             name: self.zone.name.clone(),
@@ -138,144 +203,273 @@ impl Builder<'_> {
             label_count: self.zone.name.label_count(),
             private: self.zone.is_private(),
             table: SuffixTable::build(&hashes),
-            nodes,
-            groups: groups.into(),
-            members: members.into(),
-            plans: plans.into(),
-            arena: std::mem::take(&mut self.arena).into(),
-            helpers: std::mem::take(&mut self.helpers).into(),
-            cname_targets: Box::default(),
+            arena,
+            apex: places.nodes[0].node,
+            groups: lists.groups.into(),
+            members: lists.members.into(),
+            plans: lists.plans.into(),
+            data: lists.data.into(),
+            helpers: lists.helpers.iter().map(|&node| places.node(node)).collect(),
             settle_order: settle_order.into(),
+            ruled_groups,
             checks: checks.into(),
             bit_count,
-            soa: self.apex_group(RecordType::Soa),
+            soa: self.apex_group(RecordType::Soa, &places),
             negative_ttl: negative_ttl(self.zone),
-            name_servers: self.apex_group(RecordType::Ns),
+            name_servers: self.apex_group(RecordType::Ns, &places),
         };
-        zone.cname_targets = cname_targets(&zone, names);
+        resolve_cnames(&mut zone, &lists.cnames);
         zone
     }
 
-    fn apex_group(&self, record_type: RecordType) -> GroupIndex {
-        self.layout.group(NodeIndex(0), record_type).expect("a hosted zone always has SOA and NS")
+    fn apex_group(&self, record_type: RecordType, places: &Places) -> GroupIndex {
+        self.group_at(0, record_type, places).expect("a hosted zone always has SOA and NS")
     }
 
-    fn nodes(&mut self, names: &[(Name, SetsByType<'_>)]) -> Box<[Node]> {
-        let mut next_group = 0;
-        let mut nodes = Vec::with_capacity(names.len());
-        for (index, (name, sets)) in names.iter().enumerate() {
-            let labels = name.relative_to(&self.zone.name).expect("only names in the zone are kept").to_vec();
-            let groups = next_group..next_group + count(sets.len());
-            next_group = groups.end;
-            let labels = self.store(&labels);
-            nodes.push(Node { labels, groups, cut: self.layout.cuts[index], wildcard: self.layout.wildcards[index] });
-        }
-        nodes.into()
+    fn group_at(&self, node: u32, record_type: RecordType, places: &Places) -> Option<GroupIndex> {
+        let groups = self.names.sets(node).chunk_by(|one, other| one.record_type == other.record_type);
+        let at = groups.zip(places.first_groups[node as usize]..).find(|(sets, _)| sets[0].record_type == record_type);
+        Some(places.groups[at?.1 as usize])
     }
 
-    fn group(&mut self, sets: &[&ResourceRecordSet], members: &mut Vec<Member>, plans: &mut Vec<Plan>) -> Group {
-        let first = count(members.len());
-        for set in sets {
-            let member = self.member(set);
-            members.push(member);
+    /// Hash and number of each name.
+    fn hashes(&self, places: &Places) -> Vec<(u32, u32)> {
+        let mut name = QueryName::default();
+        let (origin, mut wire) = (self.zone.name.wire(), Vec::new());
+        let hash = |(node, written): (&NewNode<'_>, &Written)| {
+            wire.clear();
+            wire.extend(node.labels);
+            wire.extend(origin);
+            name.read(&wire, 0).expect("a Name is well formed");
+            (name.whole_hash(), written.node.0)
+        };
+        self.names.list.iter().zip(&places.nodes).map(hash).collect()
+    }
+
+    /// Writes all names with their groups.
+    fn write(&mut self) -> Places {
+        let mut places = Places::default();
+        let names = self.names.list.len();
+        places.nodes.reserve_exact(names);
+        places.groups.reserve_exact(names);
+        places.first_groups.reserve_exact(names);
+        let mut cuts = Vec::new();
+        for node in 0..count(names) {
+            let cut = self.names.cut(node);
+            if let Some(cut) = cut {
+                cuts.push((node, cut));
+            }
+            let written = self.write_name(node, cut.is_some(), &places);
+            places.nodes.push(written);
+            places.first_groups.push(count(places.groups.len()));
+            let sets = self.names.list[node as usize].sets.clone();
+            self.write_groups(sets, &mut places.groups);
         }
-        let name_and_type = (&sets[0].name, sets[0].record_type);
-        Group {
-            record_type: sets[0].record_type,
-            plan: self.plan(sets, plans),
-            members: first..count(members.len()),
+        for (node, cut) in cuts {
+            let at = places.nodes[node as usize].cut.expect("room was left for it");
+            self.writer.set(at, places.node(cut));
+        }
+        for (node, written) in self.names.list.iter().zip(&places.nodes) {
+            if let (Some(wildcard), Some(at)) = (node.wildcard, written.wildcard) {
+                self.writer.set(at, places.node(wildcard));
+            }
+        }
+        places
+    }
+
+    fn write_name(&mut self, number: u32, has_cut: bool, places: &Places) -> Written {
+        let node = &self.names.list[number as usize];
+        // A name's lender came before it: its labels stand already.
+        let borrowed = node.lender.map(|lender| {
+            let lender = lender as usize;
+            let length = self.names.list[lender].labels.len() - node.labels.len();
+            places.nodes[lender].labels + count(length)
+        });
+        let sets = self.names.sets(number).chunk_by(|one, other| one.record_type == other.record_type);
+        let groups = u8::try_from(sets.count()).expect("there are 17 types");
+        let has_wildcard = node.wildcard.is_some();
+        self.writer.name(&NewName { labels: node.labels, borrowed, has_cut, has_wildcard, groups })
+    }
+
+    fn write_groups(&mut self, sets: Range<u32>, groups: &mut Vec<GroupIndex>) {
+        let (mut at, end) = (sets.start as usize, sets.end as usize);
+        while at < end {
+            let record_type = self.names.sets[at].record_type;
+            let same = self.names.sets[at..end].iter().take_while(|set| set.record_type == record_type).count();
+            groups.push(self.group(at..at + same));
+            at += same;
+        }
+    }
+
+    /// Writes the group of these sets: where it stands if it is plain, else into the lists.
+    fn group(&mut self, sets: Range<usize>) -> GroupIndex {
+        let first = self.names.sets[sets.start];
+        let rules = self.rules.get(&(&first.name, first.record_type)).copied();
+        if sets.len() == 1
+            && rules.is_none()
+            && let Some((ttl, values)) = self.plain(first)
+        {
+            let origin = self.zone.name.wire();
+            return self.writer.plain(first.record_type, count_of(values), ttl, |data| {
+                records::append(data, values, origin);
+            });
+        }
+        let start = count(self.lists.members.len());
+        for at in sets.clone() {
+            let member = self.member(self.names.sets[at]);
+            self.lists.members.push(member);
+        }
+        let group = Group {
+            record_type: first.record_type,
+            plan: self.plan(sets.clone()),
+            members: start..count(self.lists.members.len()),
             first_bit: Candidates::ALWAYS_USABLE,
-            when_all_unhealthy: self.when_all_unhealthy.get(&name_and_type).copied().unwrap_or_default(),
+            when_all_unhealthy: rules.map_or_else(Default::default, |rules| rules.when_all_unhealthy),
             least_ttl: 0,
+        };
+        if rules.is_some() {
+            self.lists.ruled.push((self.lists.groups.len(), sets));
         }
+        self.lists.groups.push(group);
+        self.writer.elsewhere(first.record_type, count(self.lists.groups.len() - 1))
     }
 
-    fn plan(&self, sets: &[&ResourceRecordSet], plans: &mut Vec<Plan>) -> u32 {
+    /// The groups whose records do not come back at once, in the order of their bits.
+    fn ruled_groups(&self, lists: &Lists) -> Box<[RuledGroup]> {
+        let ruled = |(group, sets): &(usize, Range<usize>)| {
+            self.ruled_group(lists.groups[*group].first_bit, &self.names.sets[sets.clone()])
+        };
+        let mut ruled: Vec<RuledGroup> = lists.ruled.iter().filter_map(ruled).collect();
+        ruled.sort_unstable_by_key(|ruled| ruled.first_bit);
+        ruled.into()
+    }
+
+    fn ruled_group(&self, first_bit: u32, sets: &[&ResourceRecordSet]) -> Option<RuledGroup> {
+        let (name, record_type) = (&sets[0].name, sets[0].record_type);
+        let RecordGroup { failback_delay, slow_start, .. } = **self.rules.get(&(name, record_type))?;
+        let rules = ComebackRules { failback_delay, slow_start };
+        if rules.are_none() || first_bit == Candidates::ALWAYS_USABLE {
+            return None;
+        }
+        let set_identifiers = sets.iter().map(|set| set.set_identifier.as_deref().map(Into::into)).collect();
+        Some(RuledGroup { first_bit, rules, name: name.clone(), record_type, set_identifiers })
+    }
+
+    /// The records of a set that needs nothing beside them.
+    fn plain<'s>(&self, set: &'s ResourceRecordSet) -> Option<(u32, &'s [RecordData])> {
+        let model::Content::Records { ttl, values } = &set.content else { return None };
+        let is_alone = set.routing_policy == RoutingPolicy::Simple && set.health_check.is_none();
+        let leads_inwards = set.record_type.target_offset().is_some()
+            && values.iter().filter_map(RecordData::target).any(|target| target.is_within(&self.zone.name));
+        (is_alone && !leads_inwards).then_some((*ttl, values))
+    }
+
+    fn plan(&mut self, sets: Range<usize>) -> u32 {
+        let sets = &self.names.sets[sets];
         let ip_based = matches!(sets[0].routing_policy, RoutingPolicy::IpBased { .. });
         let plan = match sets[0].routing_policy {
             RoutingPolicy::Simple => return SIMPLE,
             _ if ip_based && self.zone.is_private() => Plan::NotServed,
             _ => Plan::new(sets, self.collections),
         };
-        plans.push(plan);
-        count(plans.len() - 1)
+        self.lists.plans.push(plan);
+        count(self.lists.plans.len() - 1)
     }
 
     fn member(&mut self, set: &ResourceRecordSet) -> Member {
         let check = set.health_check.as_ref().and_then(self.slot_of);
         let content = match &set.content {
-            model::Content::Records { ttl, values } => self.leaf(*ttl, values),
-            model::Content::Alias(target) => self.alias(set.record_type, target),
+            model::Content::Records { ttl, values } => self.leaf(set.record_type, *ttl, values),
+            model::Content::Alias(target) => self.alias(target),
         };
         Member { check, content }
     }
 
-    fn leaf(&mut self, ttl: u32, values: &[RecordData]) -> Content {
-        let start = self.arena.len();
-        records::append(&mut self.arena, values, self.zone.name.wire());
-        let data = span(start, self.arena.len());
-        let start = self.helpers.len();
+    fn leaf(&mut self, record_type: RecordType, ttl: u32, values: &[RecordData]) -> Content {
+        let start = self.lists.data.len();
+        records::append(&mut self.lists.data, values, self.zone.name.wire());
+        let data = span(start, self.lists.data.len());
+        let start = self.lists.helpers.len();
         self.add_helpers(values);
-        let helpers = span(start, self.helpers.len());
-        Content::Leaf { ttl, count: u16::try_from(values.len()).unwrap_or(u16::MAX), data, helpers }
+        let helpers = span(start, self.lists.helpers.len());
+        if record_type != RecordType::Cname || values.len() != 1 {
+            return Content::Leaf { ttl, count: count_of(values), data, helpers };
+        }
+        if let Some(target) = values[0].target().filter(|target| target.is_within(&self.zone.name)) {
+            self.lists.cnames.push((self.lists.members.len(), target));
+        }
+        Content::Cname { ttl, data, helpers, leads: None }
     }
 
     /// The names in the data whose addresses this zone holds (Developer Guide, "DNS behavior": MX, CNAME, NS, SRV). Below a
     /// delegation only name servers' addresses count, as glue.
     fn add_helpers(&mut self, values: &[RecordData]) {
-        let start = self.helpers.len();
+        let start = self.lists.helpers.len();
         for value in values {
-            let Some(node) = value.target().and_then(|target| self.layout.nodes.get(&target).copied()) else {
-                continue;
-            };
-            let occluded = self.layout.cuts[node.0 as usize].is_some() && value.record_type() != RecordType::Ns;
-            let addressed = [RecordType::A, RecordType::Aaaa].iter().any(|&t| self.layout.group(node, t).is_some());
-            if addressed && !occluded && !self.helpers[start..].contains(&node) {
-                self.helpers.push(node);
+            let target = value.target();
+            let labels = target.as_ref().and_then(|target| target.relative_to(&self.zone.name));
+            let Some(node) = labels.and_then(|labels| self.names.find(labels)) else { continue };
+            let occluded = value.record_type() != RecordType::Ns && self.names.cut(node).is_some();
+            let addressed = [RecordType::A, RecordType::Aaaa].iter().any(|&t| self.names.has(node, t));
+            if addressed && !occluded && !self.lists.helpers[start..].contains(&node) {
+                self.lists.helpers.push(node);
             }
         }
     }
 
-    fn alias(&self, record_type: RecordType, target: &AliasTarget) -> Content {
-        let node = self.layout.nodes.get(&target.name);
+    /// The target is the number of its name until all are written.
+    fn alias(&self, target: &AliasTarget) -> Content {
+        let labels = target.name.relative_to(&self.zone.name);
         Content::Alias {
-            target: node.and_then(|&node| self.layout.group(node, record_type)),
+            target: labels.and_then(|labels| self.names.find(labels)).map(GroupIndex),
             evaluate_target_health: target.evaluate_target_health,
         }
     }
 
-    fn store(&mut self, bytes: &[u8]) -> Span {
-        let start = self.arena.len();
-        self.arena.extend(bytes);
-        span(start, self.arena.len())
+    /// Puts the group in the place of the number of its name.
+    fn resolve_aliases(&self, places: &Places, lists: &mut Lists) {
+        for group in &lists.groups {
+            for member in &mut lists.members[group.member_range()] {
+                if let Content::Alias { target, .. } = &mut member.content {
+                    *target = target.and_then(|node| self.group_at(node.0, group.record_type, places));
+                }
+            }
+        }
     }
 }
 
-/// All groups, each after the groups its aliases point to. An alias that would close a circle leads nowhere from now on:
-/// whoever followed it would never arrive.
-fn targets_first(groups: &[Group], members: &mut [Member]) -> Vec<GroupIndex> {
-    let mut order = Vec::new();
+impl Places {
+    fn node(&self, number: u32) -> NodeIndex {
+        self.nodes[number as usize].node
+    }
+}
+
+/// All listed groups by number, each after those its aliases point to. An alias that would close a circle leads nowhere
+/// from now on: whoever followed it would never arrive.
+fn targets_first(groups: &[Group], members: &mut [Member]) -> Vec<u32> {
+    let mut order = Vec::with_capacity(groups.len());
     let mut states = vec![State::Unseen; groups.len()];
-    for start in (0..count(groups.len())).map(GroupIndex) {
-        let mut path = vec![(start, 0)];
+    let mut path = Vec::new();
+    for start in 0..groups.len() {
+        path.push((start, 0));
         while let Some((group, step)) = path.pop() {
-            let state = &mut states[group.0 as usize];
+            let state = &mut states[group];
             if step == 0 && *state != State::Unseen {
                 continue;
             }
             *state = State::Open;
-            match next_target(&groups[group.0 as usize], members, step) {
+            match next_target(&groups[group], members, step) {
                 Some((member, target, next)) => {
                     path.push((group, next));
-                    match states[target.0 as usize] {
+                    match states[target] {
                         State::Open => lead_nowhere(&mut members[member as usize]),
                         State::Unseen => path.push((target, 0)),
                         State::Done => {}
                     }
                 }
                 None => {
-                    states[group.0 as usize] = State::Done;
-                    order.push(group);
+                    states[group] = State::Done;
+                    order.push(count(group));
                 }
             }
         }
@@ -284,24 +478,27 @@ fn targets_first(groups: &[Group], members: &mut [Member]) -> Vec<GroupIndex> {
 }
 
 /// Notes it once for each group, targets first: aliases may meet again and again, and a walk for each would never end.
-fn note_least_ttls(order: &[GroupIndex], groups: &mut [Group], members: &[Member]) {
-    for group in order {
+fn note_least_ttls(order: &[u32], groups: &mut [Group], members: &[Member], plain_ttl: &dyn Fn(GroupIndex) -> u32) {
+    for &group in order {
         let ttl = |member: &Member| match member.content {
-            Content::Leaf { ttl, .. } => Some(ttl),
-            Content::Alias { target, .. } => target.map(|target| groups[target.0 as usize].least_ttl),
+            Content::Leaf { ttl, .. } | Content::Cname { ttl, .. } => Some(ttl),
+            Content::Alias { target, .. } => target.map(|target| match target.listed() {
+                Some(number) => groups[number].least_ttl,
+                None => plain_ttl(target),
+            }),
         };
-        let least = members[groups[group.0 as usize].member_range()].iter().filter_map(ttl).min();
-        groups[group.0 as usize].least_ttl = least.unwrap_or(0);
+        let least = members[groups[group as usize].member_range()].iter().filter_map(ttl).min();
+        groups[group as usize].least_ttl = least.unwrap_or(0);
     }
 }
 
 /// Those of the groups with health in them, in the same order.
-fn with_health(mut order: Vec<GroupIndex>, groups: &[Group], members: &[Member]) -> Vec<GroupIndex> {
+fn with_health(mut order: Vec<u32>, groups: &[Group], members: &[Member]) -> Vec<u32> {
     let mut alive = vec![false; groups.len()];
-    order.retain(|group| {
-        let range = &groups[group.0 as usize].members;
-        alive[group.0 as usize] = range.clone().any(|member| has_health(&members[member as usize], &alive));
-        alive[group.0 as usize]
+    order.retain(|&group| {
+        let range = groups[group as usize].member_range();
+        alive[group as usize] = members[range].iter().any(|member| has_health(member, &alive));
+        alive[group as usize]
     });
     order
 }
@@ -313,10 +510,12 @@ enum State {
     Done,
 }
 
-/// The alias target of the first member from number `step` on that has one: member, target, and the step after it.
-fn next_target(group: &Group, members: &[Member], step: u32) -> Option<(u32, GroupIndex, u32)> {
+/// The listed alias target of the first member from number `step` on that has one: member, target, and the step after it.
+fn next_target(group: &Group, members: &[Member], step: u32) -> Option<(u32, usize, u32)> {
     group.members.clone().skip(step as usize).find_map(|member| match members[member as usize].content {
-        Content::Alias { target: Some(target), .. } => Some((member, target, member - group.members.start + 1)),
+        Content::Alias { target: Some(target), .. } => {
+            Some((member, target.listed()?, member - group.members.start + 1))
+        }
         _ => None,
     })
 }
@@ -327,21 +526,23 @@ fn lead_nowhere(member: &mut Member) {
     }
 }
 
-/// Whether a member can ever be unhealthy. `alive` says it of the groups that come before.
+/// Whether a member can ever be unhealthy. `alive` says it of the listed groups that come before; a plain one never is.
 fn has_health(member: &Member, alive: &[bool]) -> bool {
     let target = match member.content {
         Content::Alias { target: None, .. } => true,
-        Content::Alias { target: Some(target), evaluate_target_health: true } => alive[target.0 as usize],
+        Content::Alias { target: Some(target), evaluate_target_health: true } => {
+            target.listed().is_some_and(|number| alive[number])
+        }
         _ => false,
     };
     target || member.check.is_some()
 }
 
 /// Gives each group with health its stretch of usable bits and returns how many there are.
-fn number_bits(settle_order: &[GroupIndex], groups: &mut [Group]) -> u32 {
+fn number_bits(settle_order: &[u32], groups: &mut [Group]) -> u32 {
     let mut next = 0;
-    for group in settle_order {
-        let group = &mut groups[group.0 as usize];
+    for &group in settle_order {
+        let group = &mut groups[group as usize];
         group.first_bit = next;
         next += count(group.members.len());
     }
@@ -356,20 +557,21 @@ fn negative_ttl(zone: &HostedZone) -> u32 {
     minimum.map_or(*ttl, |minimum| u32::from_be_bytes(*minimum).min(*ttl))
 }
 
-/// Where each CNAME leads that stays in the zone, by member.
-fn cname_targets(zone: &Zone, names: &[(Name, SetsByType<'_>)]) -> Box<[(u32, Found)]> {
-    let sets = names.iter().flat_map(|(_, sets)| sets.values().flatten());
+/// Notes where each CNAME leads that stays in the zone.
+fn resolve_cnames(zone: &mut Zone, cnames: &[(usize, Name)]) {
     let mut question = QueryName::default();
-    let mut leads = |set: &ResourceRecordSet| {
-        let model::Content::Records { values, .. } = &set.content else { return None };
-        let target = values.first().filter(|value| value.record_type() == RecordType::Cname)?.target()?;
-        if !target.is_within(&zone.name) {
-            return None;
+    for (member, target) in cnames {
+        question.set(target);
+        let found = zone.find(&question);
+        if let Content::Cname { leads, .. } = &mut zone.members[*member].content {
+            *leads = Some(found);
         }
-        question.set(&target);
-        Some(zone.find(&question))
-    };
-    (0..).zip(sets).filter_map(|(member, set)| Some((member, leads(set)?))).collect()
+    }
+}
+
+fn count_of(values: &[RecordData]) -> u16 {
+    // Route 53 allows 400.
+    u16::try_from(values.len()).unwrap_or(u16::MAX - 1)
 }
 
 fn count(length: usize) -> u32 {

@@ -1,9 +1,11 @@
 //! Zones for unit tests, written in one line a record set.
 
+use std::time::Duration;
+
 use crate::health::CheckSlot;
 use crate::model::{
-    AliasTarget, Content, FailoverRole, HealthCheckId, HostedZone, HostedZoneId, Name, RecordData, RecordType,
-    ResourceRecordSet, RoutingPolicy,
+    AliasTarget, Content, FailoverRole, HealthCheckId, HostedZone, HostedZoneId, Name, RecordData, RecordGroup,
+    RecordType, ResourceRecordSet, RoutingPolicy, WhenAllUnhealthy,
 };
 
 /// A public zone `lab.test` with SOA and NS, and these record sets.
@@ -57,6 +59,13 @@ pub(crate) fn member(id: &str, policy: RoutingPolicy, check: Option<u32>, line: 
         health_check: check.map(|slot| HealthCheckId(slot.to_string())),
         ..set(line)
     }
+}
+
+/// What holds for the A records of this name: seconds of failback delay and of slow start.
+pub(crate) fn record_group(owner: &str, failback_delay: u64, slow_start: u64) -> RecordGroup {
+    let [failback_delay, slow_start] = [failback_delay, slow_start].map(Duration::from_secs);
+    let (record_type, when_all_unhealthy) = (RecordType::A, WhenAllUnhealthy::All);
+    RecordGroup { name: name(owner), record_type, when_all_unhealthy, failback_delay, slow_start }
 }
 
 /// The slot that `member` numbered a check with.

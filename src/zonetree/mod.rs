@@ -4,12 +4,17 @@
 //! type, a member one record set. Aliases, CNAME targets and the addresses that help a client are resolved to nodes and
 //! groups when the zone is compiled. Health is settled once per change: `settle` turns the verdicts of the checks into
 //! one usable bit per member, from the targets of aliases upward, so that a query reads bits and never climbs.
+//!
+//! Most names of most zones have one simple set of records. Such a set stands right behind its name ([`arena`]); whatever
+//! needs more (a policy, health, an alias, addresses that help) has its place in the lists of groups, members and plans.
 
+mod arena;
 mod compile;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod query_name;
 mod records;
+mod settle;
 mod suffix_table;
 #[cfg(test)]
 mod tests;
@@ -18,10 +23,14 @@ use std::ops::Range;
 
 pub use query_name::{MalformedName, QueryName};
 pub use records::{Data, Records};
+pub use settle::{Bits, Occasion};
 pub(crate) use suffix_table::SuffixTable;
 
+use arena::Arena;
+use settle::RuledGroup;
+
 use crate::geo::Client;
-use crate::health::{CheckBits, CheckSlot};
+use crate::health::CheckSlot;
 use crate::model::{HostedZoneId, Name, RecordType, Ttl, WhenAllUnhealthy};
 use crate::policy::{Candidates, Choice, Dice, FailOpen, Plan, Trace, UsableBits};
 
@@ -33,6 +42,20 @@ pub struct NodeIndex(u32);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct GroupIndex(u32);
 
+impl GroupIndex {
+    /// The bit that tells a number in `groups` from a place in the arena.
+    const ELSEWHERE: u32 = 1 << 31;
+
+    fn elsewhere(number: u32) -> GroupIndex {
+        GroupIndex(number | GroupIndex::ELSEWHERE)
+    }
+
+    /// Its number in `groups`; `None` for a plain group.
+    fn listed(self) -> Option<usize> {
+        (self.0 & GroupIndex::ELSEWHERE != 0).then_some((self.0 & !GroupIndex::ELSEWHERE) as usize)
+    }
+}
+
 /// One compiled hosted zone.
 #[derive(Debug)]
 pub struct Zone {
@@ -42,36 +65,27 @@ pub struct Zone {
     label_count: usize,
     private: bool,
     table: SuffixTable,
-    nodes: Box<[Node]>,
+    /// Names and plain groups.
+    arena: Arena,
+    apex: NodeIndex,
+    /// The groups that are not plain.
     groups: Box<[Group]>,
     members: Box<[Member]>,
     plans: Box<[Plan]>,
-    /// Node labels and record data.
-    arena: Box<[u8]>,
+    /// Record data of members.
+    data: Box<[u8]>,
     /// Nodes with addresses that help the client of some leaf.
     helpers: Box<[NodeIndex]>,
-    /// Where the target of each CNAME leads, by member.
-    cname_targets: Box<[(u32, Found)]>,
-    /// Groups with health in them, each after the groups its aliases point to.
-    settle_order: Box<[GroupIndex]>,
+    /// Groups with health in them, by number, each after the groups its aliases point to.
+    settle_order: Box<[u32]>,
+    /// Groups whose records do not come back at once, by their first bits.
+    ruled_groups: Box<[RuledGroup]>,
     /// The checks that any member asks for, sorted, each once.
     checks: Box<[CheckSlot]>,
     bit_count: u32,
     soa: GroupIndex,
     negative_ttl: Ttl,
     name_servers: GroupIndex,
-}
-
-/// One name.
-#[derive(Debug)]
-struct Node {
-    /// Its labels left of the zone's name, in the arena.
-    labels: Span,
-    groups: Range<u32>,
-    /// The highest delegation point at or above this name.
-    cut: Option<NodeIndex>,
-    /// The wildcard right below this name.
-    wildcard: Option<NodeIndex>,
 }
 
 #[derive(Debug)]
@@ -101,10 +115,19 @@ enum Content {
     Leaf {
         ttl: Ttl,
         count: u16,
-        /// In the arena.
+        /// In `data`.
         data: Span,
         /// In `helpers`.
         helpers: Span,
+    },
+    Cname {
+        ttl: Ttl,
+        /// In `data`.
+        data: Span,
+        /// In `helpers`.
+        helpers: Span,
+        /// `None` when the target lies outside this zone.
+        leads: Option<Found>,
     },
     Alias {
         /// `None` when there is nothing to point to: no data, and unhealthy (spec 1.10).
@@ -187,15 +210,14 @@ impl Zone {
     /// Where `name`, which lies in this zone, leads: the name itself, else the closest encloser and its wildcard (RFC 4592).
     pub fn find(&self, name: &QueryName) -> Found {
         if let Some(node) = self.node_of_suffix(name, 0) {
-            return match self.node(node).cut {
+            return match self.arena.cut(node) {
                 Some(cut) => Found::Delegation(cut),
                 None => Found::Name(node),
             };
         }
         let depth = name.label_count() - self.label_count;
-        let encloser = (1..=depth).find_map(|skip| self.node_of_suffix(name, skip)).unwrap_or(NodeIndex(0));
-        let encloser = self.node(encloser);
-        match (encloser.cut, encloser.wildcard) {
+        let encloser = (1..=depth).find_map(|skip| self.node_of_suffix(name, skip)).unwrap_or(self.apex);
+        match (self.arena.cut(encloser), self.arena.wildcard(encloser)) {
             (Some(cut), _) => Found::Delegation(cut),
             (None, Some(wildcard)) => Found::Wildcard(wildcard),
             (None, None) => Found::Nothing,
@@ -210,22 +232,25 @@ impl Zone {
 
     /// The labels of a name left of the zone's, wire form without a root.
     pub fn labels(&self, node: NodeIndex) -> &[u8] {
-        &self.arena[self.node(node).labels.range()]
+        self.arena.labels(node)
     }
 
     /// The group of this type at a name.
     pub fn group(&self, node: NodeIndex, record_type: RecordType) -> Option<GroupIndex> {
-        self.groups_at(node).find(|group| self.groups[group.0 as usize].record_type == record_type)
+        self.arena.groups(node).of_type(record_type)
     }
 
     /// All groups at a name.
-    pub fn groups_at(&self, node: NodeIndex) -> impl Iterator<Item = GroupIndex> + use<> {
-        self.node(node).groups.clone().map(GroupIndex)
+    pub fn groups_at(&self, node: NodeIndex) -> impl Iterator<Item = GroupIndex> + use<'_> {
+        self.arena.groups(node).map(|(_, group)| group)
     }
 
     /// The type of a group's records.
     pub fn record_type(&self, group: GroupIndex) -> RecordType {
-        self.groups[group.0 as usize].record_type
+        match group.listed() {
+            Some(number) => self.groups[number].record_type,
+            None => self.arena.record_type(group),
+        }
     }
 
     /// The zone's own NS set.
@@ -235,8 +260,7 @@ impl Zone {
 
     /// The SOA as negative answers carry it: its TTL is the lesser of its own and its minimum field (RFC 2308 section 3).
     pub fn negative_soa(&self) -> Option<Records<'_>> {
-        let first = self.groups[self.soa.0 as usize].members.start;
-        match self.content_of(RecordType::Soa, first) {
+        match self.content(self.soa, 0) {
             MemberContent::Records(records, _) => Some(records.with_ttl(self.negative_ttl)),
             MemberContent::Alias(_) => None,
         }
@@ -251,7 +275,8 @@ impl Zone {
         dice: &mut Dice,
         trace: &mut T,
     ) -> Choice {
-        let group = &self.groups[group.0 as usize];
+        let Some(number) = group.listed() else { return Choice::of_one(trace) };
+        let group = &self.groups[number];
         let count = u16::try_from(group.members.len()).unwrap_or(u16::MAX);
         let fail_open = match group.when_all_unhealthy {
             WhenAllUnhealthy::None => FailOpen::Nobody,
@@ -265,74 +290,36 @@ impl Zone {
     /// How long resolvers may remember that a group had nothing to answer, when that may be for its members' health:
     /// no longer than they may keep what it answers otherwise.
     pub fn longest_denial(&self, group: GroupIndex) -> Option<Ttl> {
-        let group = &self.groups[group.0 as usize];
+        let group = &self.groups[group.listed()?];
         (group.when_all_unhealthy == WhenAllUnhealthy::None).then_some(group.least_ttl)
     }
 
     /// What a member of a group answers with.
     pub fn content(&self, group: GroupIndex, member: u16) -> MemberContent<'_> {
-        let group = &self.groups[group.0 as usize];
-        self.content_of(group.record_type, group.members.start + u32::from(member))
-    }
-
-    fn content_of(&self, record_type: RecordType, member: u32) -> MemberContent<'_> {
-        match self.members[member as usize].content {
-            Content::Leaf { ttl, count, data, helpers } => MemberContent::Records(
-                Records::new(record_type, ttl, count, &self.arena[data.range()]),
-                &self.helpers[helpers.range()],
-            ),
+        let Some(number) = group.listed() else { return MemberContent::Records(self.arena.records(group), &[]) };
+        let group = &self.groups[number];
+        let records = |ttl, count, data: Span| Records::new(group.record_type, ttl, count, &self.data[data.range()]);
+        match self.member(group, member).content {
+            Content::Leaf { ttl, count, data, helpers } => {
+                MemberContent::Records(records(ttl, count, data), &self.helpers[helpers.range()])
+            }
+            Content::Cname { ttl, data, helpers, .. } => {
+                MemberContent::Records(records(ttl, 1, data), &self.helpers[helpers.range()])
+            }
             Content::Alias { target, .. } => MemberContent::Alias(target),
         }
     }
 
     /// Where the target of a chosen CNAME leads; `None` when it lies outside this zone.
     pub fn cname_target(&self, group: GroupIndex, member: u16) -> Option<Found> {
-        let member = self.groups[group.0 as usize].members.start + u32::from(member);
-        let at = self.cname_targets.binary_search_by_key(&member, |&(member, _)| member).ok()?;
-        Some(self.cname_targets[at].1)
-    }
-
-    /// Turns the checks' verdicts into bits, `bit_count` of them from `first` on: each group after the ones its aliases
-    /// point to (Developer Guide, "How Amazon Route 53 chooses records when health checking is configured" and "How
-    /// health checks work in complex configurations").
-    pub fn settle(&self, checks: &CheckBits, bits: &mut Bits, first: u32) {
-        for &group in &self.settle_order {
-            let group = &self.groups[group.0 as usize];
-            for (bit, member) in (first + group.first_bit..).zip(group.members.clone()) {
-                let settled = UsableBits::new(&bits.healthy, first);
-                let healthy = self.is_healthy(&self.members[member as usize], checks, settled);
-                set(&mut bits.healthy, bit, healthy);
-            }
-            let range = first + group.first_bit..first + group.first_bit + group.members.end - group.members.start;
-            let keeps = group.when_all_unhealthy == WhenAllUnhealthy::LastHealthy;
-            if !keeps || range.clone().any(|bit| is_set(&bits.healthy, bit)) {
-                range.for_each(|bit| set(&mut bits.usable, bit, is_set(&bits.healthy, bit)));
-            }
+        match self.member(&self.groups[group.listed()?], member).content {
+            Content::Cname { leads, .. } => leads,
+            _ => None,
         }
     }
 
-    /// A check of its own and an evaluated target must both be healthy; no check is healthy.
-    fn is_healthy(&self, member: &Member, checks: &CheckBits, settled: UsableBits<'_>) -> bool {
-        if member.check.is_some_and(|slot| !checks.is_healthy(slot)) {
-            return false;
-        }
-        match member.content {
-            Content::Alias { evaluate_target_health: true, target } => {
-                target.is_some_and(|target| self.any_healthy(target, settled))
-            }
-            Content::Alias { evaluate_target_health: false, target } => target.is_some(),
-            Content::Leaf { .. } => true,
-        }
-    }
-
-    fn any_healthy(&self, group: GroupIndex, settled: UsableBits<'_>) -> bool {
-        let group = &self.groups[group.0 as usize];
-        let mut bits = (group.first_bit..).take(group.members.len());
-        group.first_bit == Candidates::ALWAYS_USABLE || bits.any(|bit| settled.is_usable(bit))
-    }
-
-    fn node(&self, node: NodeIndex) -> &Node {
-        &self.nodes[node.0 as usize]
+    fn member(&self, group: &Group, member: u16) -> &Member {
+        &self.members[group.members.start as usize + usize::from(member)]
     }
 }
 
@@ -340,42 +327,4 @@ impl Group {
     fn member_range(&self) -> Range<usize> {
         self.members.start as usize..self.members.end as usize
     }
-}
-
-/// Two bits a member, settled for all zones of a world.
-#[derive(Clone, Debug, Default)]
-pub struct Bits {
-    /// What health says; aliases look here.
-    healthy: Box<[u64]>,
-    /// What policies read: the same, but where a group keeps the picture of when something in it was healthy.
-    usable: Box<[u64]>,
-}
-
-impl Bits {
-    /// `count` bits, all unset.
-    pub fn new(count: u32) -> Bits {
-        let words = vec![0; count.div_ceil(64) as usize].into_boxed_slice();
-        Bits { healthy: words.clone(), usable: words }
-    }
-
-    /// The bits that policies read.
-    pub fn usable(&self) -> &[u64] {
-        &self.usable
-    }
-
-    /// Takes over `count` usable bits from other bits, where they began at `other_first`.
-    pub fn carry(&mut self, first: u32, other: &Bits, other_first: u32, count: u32) {
-        for bit in 0..count {
-            set(&mut self.usable, first + bit, is_set(&other.usable, other_first + bit));
-        }
-    }
-}
-
-fn is_set(words: &[u64], bit: u32) -> bool {
-    words[bit as usize / 64] >> (bit % 64) & 1 == 1
-}
-
-fn set(words: &mut [u64], bit: u32, value: bool) {
-    let word = &mut words[bit as usize / 64];
-    *word = *word & !(1 << (bit % 64)) | u64::from(value) << (bit % 64);
 }

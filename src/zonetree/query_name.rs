@@ -81,6 +81,11 @@ impl QueryName {
         &self.wire[usize::from(self.starts[skip])..self.length]
     }
 
+    /// The hash of the whole name.
+    pub(super) fn whole_hash(&self) -> u32 {
+        self.hashes[0]
+    }
+
     /// The hash of that suffix.
     fn suffix_hash(&self, skip: usize) -> u32 {
         self.hashes[skip]
@@ -109,7 +114,7 @@ const HASH_SEED: u64 = 0x9e37_79b9_7f4a_7c15;
 pub(super) fn hash_name(name: &Name) -> u32 {
     let mut query = QueryName::default();
     query.set(name);
-    query.suffix_hash(0)
+    query.whole_hash()
 }
 
 /// Mixes one label (with its length octet) into the hash of what stands to the right of it. Only the user's own names are

@@ -56,25 +56,38 @@ impl<'z> Records<'z> {
     }
 }
 
-/// Puts the leaf form of `values` at the end of `arena`.
-pub(super) fn append(arena: &mut Vec<u8>, values: &[RecordData], zone: &[u8]) {
+/// Puts the leaf form of `values` at the end of `leaf`.
+pub(super) fn append(leaf: &mut Vec<u8>, values: &[RecordData], zone: &[u8]) {
     for value in values {
-        let shape = Shape::of(value.record_type());
-        let (bytes, pointers) = match shape {
-            Shape::Compressed(names) => compress(value.wire(), names, zone),
-            _ => (value.wire().to_vec(), [NONE; 2]),
-        };
-        if !matches!(shape, Shape::Fixed(_)) {
-            arena.extend(u16::try_from(bytes.len()).expect("record data fit RDLENGTH").to_be_bytes());
+        match Shape::of(value.record_type()) {
+            Shape::Fixed(_) => leaf.extend(value.wire()),
+            Shape::Counted => {
+                leaf.extend(octets(value.wire()).to_be_bytes());
+                leaf.extend(value.wire());
+            }
+            Shape::Compressed(names) => {
+                let (bytes, pointers) = compress(value.wire(), names, zone);
+                leaf.extend(octets(&bytes).to_be_bytes());
+                pointers.iter().for_each(|pointer| leaf.extend(pointer.to_be_bytes()));
+                leaf.extend(bytes);
+            }
         }
-        if matches!(shape, Shape::Compressed(_)) {
-            pointers.iter().for_each(|pointer| arena.extend(pointer.to_be_bytes()));
-        }
-        arena.extend(bytes);
     }
 }
 
-/// How the data of a type stand in the arena.
+/// How many octets each record of this type has, when they all have as many.
+pub(super) fn fixed_octets(record_type: RecordType) -> Option<usize> {
+    match Shape::of(record_type) {
+        Shape::Fixed(octets) => Some(octets),
+        _ => None,
+    }
+}
+
+fn octets(data: &[u8]) -> u16 {
+    u16::try_from(data.len()).expect("record data fit RDLENGTH")
+}
+
+/// How the data of a type stand in a leaf.
 #[derive(Clone, Copy)]
 enum Shape {
     /// Always as many octets: nothing but the data.

@@ -6,19 +6,23 @@
 /// An empty place.
 const FREE: u32 = u32::MAX;
 
+/// Places for three numbers. At three fifths full, a name that is there takes 1.8 places to find and one that is not 3.6, on
+/// average: mostly one line of the cache.
+const PLACES_FOR_THREE: usize = 5;
+
 /// Numbers by the hash of a name.
 #[derive(Debug)]
 pub(crate) struct SuffixTable {
-    /// Hash and number; as many as a power of two, at most half of them taken.
+    /// Hash and number.
     places: Box<[(u32, u32)]>,
 }
 
 impl SuffixTable {
-    /// A table of these hashes, numbered from 0 in their order.
-    pub(crate) fn build(hashes: &[u32]) -> SuffixTable {
-        let size = (hashes.len() * 2).next_power_of_two().max(2);
+    /// A table of these hashes and numbers.
+    pub(crate) fn build(entries: &[(u32, u32)]) -> SuffixTable {
+        let size = (entries.len() * PLACES_FOR_THREE).div_ceil(3) + 1;
         let mut table = SuffixTable { places: vec![(0, FREE); size].into_boxed_slice() };
-        for (number, &hash) in (0..).zip(hashes) {
+        for &(hash, number) in entries {
             table.insert(hash, number);
         }
         table
@@ -35,20 +39,25 @@ impl SuffixTable {
             if stored == hash && is_it(number) {
                 return Some(number);
             }
-            at = (at + 1) & (self.places.len() - 1);
+            at = self.after(at);
         }
     }
 
     fn insert(&mut self, hash: u32, number: u32) {
         let mut at = self.home(hash);
         while self.places[at].1 != FREE {
-            at = (at + 1) & (self.places.len() - 1);
+            at = self.after(at);
         }
         self.places[at] = (hash, number);
     }
 
+    /// Spreads all hashes evenly over places of any number: a hash's share of 2^32 is its place's share of the table.
     fn home(&self, hash: u32) -> usize {
-        hash as usize & (self.places.len() - 1)
+        ((u64::from(hash) * self.places.len() as u64) >> 32) as usize
+    }
+
+    fn after(&self, at: usize) -> usize {
+        if at + 1 == self.places.len() { 0 } else { at + 1 }
     }
 }
 
@@ -58,7 +67,7 @@ mod tests {
 
     #[test]
     fn equal_hashes_are_told_apart_by_their_owner() {
-        let table = SuffixTable::build(&[7, 7, 9, 7]);
+        let table = SuffixTable::build(&[(7, 0), (7, 1), (9, 2), (7, 3)]);
         assert_eq!(table.find(7, |number| number == 3), Some(3));
         assert_eq!(table.find(7, |_| false), None);
         assert_eq!(table.find(9, |_| true), Some(2));

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 
-use super::fixture::{lab, member, name, primary, secondary, set, slot_of};
+use super::fixture::{lab, member, name, primary, record_group, secondary, set, slot_of};
 use super::*;
-use crate::health::CheckBits;
+use crate::health::{CheckBits, Moment};
 use crate::model::{HostedZone, RecordGroup, ResourceRecordSet, RoutingPolicy};
 
 fn compile(zone: &HostedZone) -> Zone {
@@ -112,13 +112,13 @@ fn usable(zone: &Zone, owner: &str, unhealthy: &[u32]) -> Vec<bool> {
     let checks = CheckBits::with_unhealthy(unhealthy.iter().map(|&slot| CheckSlot(slot)));
     // Bits of another zone stand before ours, and must stay as they are.
     let mut bits = Bits::new(3 + zone.bit_count());
-    zone.settle(&checks, &mut bits, 3);
+    zone.settle(&checks, &mut bits, 3, Occasion::Begin, Moment::default());
     let words = bits.usable();
     assert!(words.first().is_none_or(|word| word & 0b111 == 0));
     let mut question = QueryName::default();
     question.set(&name(owner));
     let Found::Name(node) = zone.find(&question) else { panic!("{owner} is there") };
-    let group = &zone.groups[zone.group(node, RecordType::A).unwrap().0 as usize];
+    let group = &zone.groups[zone.group(node, RecordType::A).and_then(GroupIndex::listed).unwrap()];
     let candidates =
         Candidates::new(UsableBits::new(words, 3), group.first_bit, u16::try_from(group.members.len()).unwrap());
     candidates.all().map(|member| candidates.is_usable(member)).collect()
@@ -167,8 +167,7 @@ fn a_denial_is_short_however_often_aliases_meet() {
         (0..4).map(way)
     });
     let mut zone = lab(steps.chain([set("n16 30 A 192.0.2.1")]));
-    let when_all_unhealthy = WhenAllUnhealthy::None;
-    zone.record_groups = vec![RecordGroup { name: name("n0"), record_type: RecordType::A, when_all_unhealthy }];
+    zone.record_groups = vec![RecordGroup { when_all_unhealthy: WhenAllUnhealthy::None, ..record_group("n0", 0, 0) }];
     let compiled = compile(&zone);
     let mut question = QueryName::default();
     question.set(&name("n0"));

@@ -111,7 +111,7 @@ impl Lab {
 
     /// `world` after these checks flipped, made the way the control loop makes it.
     pub(crate) fn world_after(&self, world: &World, flipped: &[CheckSlot]) -> World {
-        world.with_health(&self.tracker.bits(), flipped)
+        world.with_health(&self.tracker.bits(), flipped, self.now)
     }
 
     /// What the settings say about responses.

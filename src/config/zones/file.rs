@@ -5,11 +5,12 @@ use std::ops::Range;
 use super::super::document::Findings;
 use super::super::keys;
 use super::super::table::{At, Table};
+use super::group::GroupDraft;
 use super::{collection, group, health_check, name, record};
-use crate::model::{CidrCollection, Name, RecordGroup};
+use crate::model::{CidrCollection, Name};
 
 use super::super::id;
-use toml::de::DeTable;
+use super::super::tree::Entries;
 
 /// The longest comment (API ResourceDescription).
 const MAX_COMMENT_CHARACTERS: usize = 256;
@@ -34,7 +35,7 @@ pub(super) struct ZoneDraft {
     /// `None` for a public zone.
     pub(super) vpcs: Option<Vec<At<String>>>,
     pub(super) records: Vec<record::RecordDraft>,
-    pub(super) record_groups: Vec<At<RecordGroup>>,
+    pub(super) record_groups: Vec<GroupDraft>,
     /// True when records are missing here that could not be read.
     pub(super) is_incomplete: bool,
 }
@@ -48,7 +49,7 @@ pub(super) struct Defined<T> {
 }
 
 /// Reads a file's tables.
-pub(super) fn read(root: &DeTable<'_>, findings: &mut Findings<'_>) -> Draft {
+pub(super) fn read(root: &Entries<'_>, findings: &mut Findings<'_>) -> Draft {
     let start = findings.text().len().min(1);
     let root = Table::open(root, &keys::ZONE_FILE, 0..start, findings);
     root.integer("version", findings);

@@ -1,19 +1,30 @@
 //! `[[record_group]]`: what holds for all record sets of one name and type together.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+use std::ops::Range;
+use std::time::Duration;
 
 use super::super::document::Findings;
-use super::super::table::{At, Table};
+use super::super::table::Table;
 use super::record;
-use crate::model::{HostedZone, Name, RecordGroup, WhenAllUnhealthy};
+use crate::model::{HostedZone, Name, RecordGroup, RecordType, RoutingPolicy, WhenAllUnhealthy};
+
+/// A group as it is written.
+pub(super) struct GroupDraft {
+    pub(super) group: RecordGroup,
+    name: Range<usize>,
+    slow_start: Range<usize>,
+}
 
 /// Reads a group; `None` when it cannot be told which group is meant.
-pub(super) fn read(table: &Table<'_>, zone: &Name, findings: &mut Findings<'_>) -> Option<At<RecordGroup>> {
+pub(super) fn read(table: &Table<'_>, zone: &Name, findings: &mut Findings<'_>) -> Option<GroupDraft> {
     let name = record::read_name(table, zone, findings);
     let record_type = record::read_type(table, findings);
     let when_all_unhealthy = read_when_all_unhealthy(table, findings);
-    let group = RecordGroup { name: name?, record_type: record_type?, when_all_unhealthy };
-    Some(At::new(group, table.span_of("name")))
+    let mut duration = |key| table.duration(key, findings).map_or(Duration::ZERO, |written| written.value);
+    let (failback_delay, slow_start) = (duration("failback_delay"), duration("slow_start"));
+    let group = RecordGroup { name: name?, record_type: record_type?, when_all_unhealthy, failback_delay, slow_start };
+    Some(GroupDraft { group, name: table.span_of("name"), slow_start: table.span_of("slow_start") })
 }
 
 fn read_when_all_unhealthy(table: &Table<'_>, findings: &mut Findings<'_>) -> WhenAllUnhealthy {
@@ -24,22 +35,32 @@ fn read_when_all_unhealthy(table: &Table<'_>, findings: &mut Findings<'_>) -> Wh
     }
 }
 
-/// A group is described once, and has records.
-pub(super) fn check(groups: &[At<RecordGroup>], zone: &HostedZone, is_incomplete: bool, findings: &mut Findings<'_>) {
-    let existing: HashSet<_> = zone.record_sets.iter().map(|set| (&set.name, set.record_type)).collect();
+/// A group is described once, and has records; only weighted ones can start slowly.
+pub(super) fn check(groups: &[GroupDraft], zone: &HostedZone, is_incomplete: bool, findings: &mut Findings<'_>) {
+    let existing: HashMap<(&Name, RecordType), &RoutingPolicy> =
+        zone.record_sets.iter().map(|set| ((&set.name, set.record_type), &set.routing_policy)).collect();
     let mut described = HashSet::new();
-    for group in groups {
-        let RecordGroup { name, record_type, .. } = &group.value;
+    for GroupDraft { group, name: at, slow_start } in groups {
+        let RecordGroup { name, record_type, .. } = group;
         if !described.insert((name, *record_type)) {
             let message = format!("the group {name} {record_type} is described twice");
-            findings.error(group.span.clone(), message).label("described above already");
+            findings.error(at.clone(), message).label("described above already");
         }
-        if !existing.contains(&(name, *record_type)) && !is_incomplete {
-            let message = format!("the zone has no records {name} {record_type}");
-            let fault = findings.error(group.span.clone(), message);
-            fault
-                .label("no such group")
-                .hint("a group is all records of one name and type: give it those of a [[record]]");
+        match existing.get(&(name, *record_type)) {
+            None if !is_incomplete => {
+                let fault = findings.error(at.clone(), format!("the zone has no records {name} {record_type}"));
+                fault
+                    .label("no such group")
+                    .hint("a group is all records of one name and type: give it those of a [[record]]");
+            }
+            Some(policy) if !group.slow_start.is_zero() && !matches!(policy, RoutingPolicy::Weighted { .. }) => {
+                let message = format!("the records {name} {record_type} are not weighted");
+                let fault = findings.error(slow_start.clone(), message);
+                fault
+                    .label("a share can only grow where there are weights")
+                    .hint("for other policies there is failback_delay: in use again after so long");
+            }
+            _ => {}
         }
     }
 }

@@ -188,7 +188,7 @@ impl Link<'_, '_> {
         }
         let record_sets = records.iter().map(|record| record.set.clone()).collect();
         let name = draft.name.value;
-        let record_groups = draft.record_groups.iter().map(|group| group.value.clone()).collect();
+        let record_groups = draft.record_groups.iter().map(|draft| draft.group.clone()).collect();
         let mut zone = HostedZone { id, name, comment: draft.comment, vpcs, record_sets, record_groups };
         let findings = &mut self.findings[at];
         match apex::missing_sets(&zone, &self.settings.dns) {

@@ -1,5 +1,7 @@
 //! Each rule is shown by sets that break it and, where that tells something, by their nearest legal neighbours.
 
+use std::time::Duration;
+
 use super::*;
 use crate::model::{
     AliasTarget, Continent, Coordinates, Country, FailoverRole, GeoLocation, GeoproximityLocation, HealthCheckId,
@@ -571,7 +573,13 @@ fn a_health_check_without_effect_is_warned_about() {
     warning(&[a("x.lab.test.").checked(), blind], 0, Field::HealthCheck, "changes nothing");
     for (when_all_unhealthy, violations_found) in [(WhenAllUnhealthy::None, 0), (WhenAllUnhealthy::LastHealthy, 1)] {
         let name = Name::parse("x.lab.test.").unwrap();
-        let group = RecordGroup { name, record_type: RecordType::A, when_all_unhealthy };
+        let group = RecordGroup {
+            name,
+            record_type: RecordType::A,
+            when_all_unhealthy,
+            failback_delay: Duration::ZERO,
+            slow_start: Duration::ZERO,
+        };
         let zone = HostedZone { record_groups: vec![group], ..zone(&[a("x.lab.test.").checked()]) };
         assert_eq!(violations(&zone, &[]).len(), violations_found, "{when_all_unhealthy:?}");
     }

@@ -51,7 +51,7 @@ impl Check {
     /// A check that was not known before.
     pub(crate) fn new(shape: CheckShape) -> Check {
         let mut check = Check { shape, probes: VecDeque::new(), known: None };
-        check.remember_probe();
+        check.remember_probes();
         check
     }
 
@@ -64,7 +64,7 @@ impl Check {
     /// Takes what the server says now, and tells which verdicts are new.
     pub(crate) fn update(&mut self, shape: CheckShape) -> Vec<Verdict> {
         self.shape = shape;
-        self.remember_probe();
+        self.remember_probes();
         self.news()
     }
 
@@ -79,16 +79,16 @@ impl Check {
         news
     }
 
-    fn remember_probe(&mut self) {
-        let Some(last) = &self.shape.last_result else { return };
-        let Ok(at) = last.at.parse() else { return };
-        if self.probes.back().is_some_and(|probe| probe.at == at) {
-            return;
-        }
-        if self.probes.len() == LATENCIES {
-            self.probes.pop_front();
-        }
-        self.probes.push_back(Probe { at, milliseconds: last.total_ms, passed: last.passed });
+    /// The probes that are new: those that the server remembers, else the last one.
+    fn remember_probes(&mut self) {
+        let known = self.probes.back().map(|probe| probe.at);
+        let probe = |at: &str, milliseconds, passed| Some(Probe { at: at.parse().ok()?, milliseconds, passed });
+        let recent = self.shape.recent.iter().filter_map(|sample| probe(&sample.at, sample.total_ms, sample.passed));
+        let last = self.shape.last_result.as_ref();
+        let last = last.and_then(|last| probe(&last.at, last.total_ms, last.passed));
+        let seen = recent.chain(last.filter(|_| self.shape.recent.is_empty()));
+        self.probes.extend(seen.filter(|probe| known.is_none_or(|known| probe.at > known)));
+        self.probes.drain(..self.probes.len().saturating_sub(LATENCIES));
     }
 
     /// Such as `held down`, `disabled`, `no result yet`; empty when there is nothing to add.
@@ -153,6 +153,8 @@ fn began(results: &[ResultsShape], to: StatusShape, at: Timestamp) -> Option<Tim
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use crate::admin::shapes::SampleShape;
+
     use super::*;
 
     /// A check of `/v1/health?history=1`: its last result, its transitions, its rows of results, the latest first.
@@ -231,6 +233,17 @@ pub(crate) mod tests {
         check.update(shape("blue", StatusShape::Healthy, ("2026-03-01T22:00:04.900Z", false, 0.5), &[], &[]));
         let probes: Vec<_> = check.probes.iter().map(|probe| (probe.milliseconds, probe.passed)).collect();
         assert_eq!(probes, [(1.5, true), (0.5, false)]);
+    }
+
+    #[test]
+    fn probes_before_the_watch_are_shown_when_the_server_remembers_them() {
+        let mut look = shape("blue", StatusShape::Healthy, ("2026-03-01T22:00:03.900Z", true, 1.5), &[], &[]);
+        let sample = |at: &str, total_ms| SampleShape { at: at.to_owned(), total_ms, passed: true };
+        look.recent = vec![sample("2026-03-01T22:00:02.900Z", 1.0), sample("2026-03-01T22:00:03.900Z", 1.5)];
+        let mut check = Check::new(look.clone());
+        look.recent = vec![sample("2026-03-01T22:00:03.900Z", 1.5), sample("2026-03-01T22:00:04.900Z", 2.0)];
+        check.update(look);
+        assert_eq!(check.probes.iter().map(|probe| probe.milliseconds).collect::<Vec<_>>(), [1.0, 1.5, 2.0]);
     }
 
     #[test]

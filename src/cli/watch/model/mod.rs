@@ -268,9 +268,10 @@ pub(crate) mod tests {
         Event::Answer { name: 0, outcome: outcome.to_owned(), took: Duration::from_micros(300) }
     }
 
-    pub(crate) fn health(now: &str, checks: Vec<CheckShape>) -> Event {
-        let (now, started) = (now.to_owned(), "2026-03-01T21:00:00.000Z".to_owned());
-        Event::Health(Box::new(HealthShape { now, started, checks, overrides: Vec::new() }))
+    pub(crate) fn health(now: &str, checks: &[CheckShape]) -> Event {
+        let started = "2026-03-01T21:00:00.000Z";
+        let health = serde_json::json!({ "now": now, "started": started, "checks": checks, "overrides": [] });
+        Event::Health(Box::new(serde_json::from_value(health).unwrap()))
     }
 
     /// A primary that dies after 4 s, at 10 answers and 2 looks a second. The server's clock is an hour ahead.
@@ -298,7 +299,7 @@ pub(crate) mod tests {
                 ),
             };
             let green = shape("green", StatusShape::Healthy, (&last, true, 2.5), &[], &results[1..]);
-            news.extend(model.hear(health(&moment, vec![green, blue]), now));
+            news.extend(model.hear(health(&moment, &[green, blue]), now));
         }
         (model, news)
     }
@@ -334,13 +335,13 @@ pub(crate) mod tests {
         let mut other = shape("other", StatusShape::Healthy, ("2026-03-01T22:00:00.000Z", true, 1.0), &[], &[]);
         other.records = vec!["app.lab.test. AAAA other".to_owned(), "app2.lab.test. A other".to_owned()];
         let mine = shape("mine", StatusShape::Healthy, ("2026-03-01T22:00:00.000Z", true, 1.0), &[], &[]);
-        let names = |checks: Vec<CheckShape>| {
+        let names = |checks: &[CheckShape]| {
             let mut model = model();
             model.hear(health("2026-03-01T22:00:00.000Z", checks), at(0));
             (model.checks.iter().map(|check| check.shape.name.clone()).collect::<Vec<_>>(), model.direct)
         };
-        assert_eq!(names(vec![other.clone(), mine]), (vec!["mine".to_owned()], true));
-        assert_eq!(names(vec![other]), (vec!["other".to_owned()], false));
+        assert_eq!(names(&[other.clone(), mine]), (vec!["mine".to_owned()], true));
+        assert_eq!(names(&[other]), (vec!["other".to_owned()], false));
     }
 
     #[test]
@@ -348,7 +349,7 @@ pub(crate) mod tests {
         let down = [("2026-03-01T21:59:00.000Z", StatusShape::Unhealthy)];
         let blue = shape("blue", StatusShape::Unhealthy, ("2026-03-01T22:00:00.000Z", false, 0.2), &down, &[]);
         let mut model = model();
-        assert_eq!(model.hear(health("2026-03-01T22:00:01.000Z", vec![blue]), at(1000)), []);
+        assert_eq!(model.hear(health("2026-03-01T22:00:01.000Z", &[blue]), at(1000)), []);
         assert_eq!(model.timeline.latest().map(|entry| entry.at).collect::<Vec<_>>(), [-60.0]);
     }
 
@@ -357,7 +358,7 @@ pub(crate) mod tests {
         let mut model = model();
         model.hear(Event::NoHealth("it cannot be reached".to_owned()), at(0));
         assert_eq!(model.side, Side::Closed("it cannot be reached".to_owned()));
-        model.hear(health("2026-03-01T22:00:00.000Z", Vec::new()), at(1));
+        model.hear(health("2026-03-01T22:00:00.000Z", &[]), at(1));
         assert_eq!(model.side, Side::Open);
     }
 

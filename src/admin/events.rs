@@ -1,0 +1,194 @@
+//! What happens, as server-sent events (HTML Living Standard, section 9.2): a page that is open sees it at once.
+//!
+//! Each event has an id; a watcher that comes back with the last one it saw, by the `Last-Event-ID` header or the parameter
+//! `last_event_id`, gets what it missed, or an event `lost` when that is forgotten. Every ten seconds comes a `beat`, by which
+//! a watcher knows that the connection stands. Before the server stops, every watcher is told `stopping` and let go.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use axum::body::{Body, Bytes, HttpBody};
+use axum::extract::{Query, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use hyper::body::Frame;
+use serde::{Deserialize, Serialize};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::time::{Instant, MissedTickBehavior, interval_at};
+
+use crate::control::{Happening, Since, What, rfc3339_milliseconds};
+
+use super::shapes::{
+    BeatShape, HappenedShape, HelloShape, LostShape, OverrideDidShape, OverrideHappenedShape, ReloadHappenedShape,
+    TurnedShape,
+};
+use super::{Door, health, refusal};
+
+/// Several people with several windows. The other connections of the side door stay free for everybody else.
+const WATCHERS: usize = 24;
+/// Events that wait in a watcher's connection; what is beyond waits in the feed, and is lost there when it is too old.
+const QUEUE: usize = 16;
+/// Well below the 30 s after which a silent connection loses its place.
+const BEAT: Duration = Duration::from_secs(10);
+/// When a browser that lost the connection comes back by itself.
+const RETRY_MS: u32 = 2000;
+
+/// Who may watch.
+#[derive(Clone, Debug)]
+pub(super) struct Watchers(Arc<Semaphore>);
+
+impl Default for Watchers {
+    fn default() -> Watchers {
+        Watchers(Arc::new(Semaphore::new(WATCHERS)))
+    }
+}
+
+/// Where a watcher goes on.
+#[derive(Debug, Deserialize)]
+pub(super) struct From {
+    last_event_id: Option<String>,
+}
+
+pub(super) async fn watch(
+    State(door): State<Door>,
+    State(watchers): State<Watchers>,
+    Query(from): Query<From>,
+    headers: HeaderMap,
+) -> Response {
+    let Ok(place) = watchers.0.try_acquire_owned() else {
+        return refusal(StatusCode::SERVICE_UNAVAILABLE, "too many watch already");
+    };
+    let header = headers.get("last-event-id").and_then(|id| id.to_str().ok()).map(str::to_owned);
+    let (frames, inbox) = mpsc::channel(QUEUE);
+    tokio::spawn(tell(door, header.or(from.last_event_id), frames));
+    let headers = [(header::CONTENT_TYPE, "text/event-stream"), (header::CACHE_CONTROL, "no-store")];
+    (headers, Body::new(Frames { inbox, _place: place })).into_response()
+}
+
+/// Tells one watcher what happens until it goes or the server stops.
+async fn tell(door: Door, last_event_id: Option<String>, frames: mpsc::Sender<Bytes>) {
+    let mut news = door.feed.watch();
+    let current = *news.borrow_and_update();
+    let start = door.base_of_ids();
+    let (mut seen, restarted) = match last_event_id.map(|id| number_of(&id, &start)) {
+        None => (current, false),
+        Some(Some(number)) if number <= current => (number, false),
+        Some(_) => (0, true),
+    };
+    let hello = HelloShape { now: rfc3339_milliseconds((door.now)()), version: env!("CARGO_PKG_VERSION").to_owned() };
+    let mut greeting = format!("retry: {RETRY_MS}\n{}", event("hello", &id_of(&start, seen), &hello));
+    if restarted {
+        greeting.push_str(&event("lost", &id_of(&start, seen), &LostShape { lost: None }));
+    }
+    let mut ready = door.ready.clone();
+    let mut beats = interval_at(Instant::now() + BEAT, BEAT);
+    beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut text = greeting;
+    loop {
+        if !text.is_empty() && frames.send(Bytes::from(std::mem::take(&mut text))).await.is_err() {
+            return;
+        }
+        let since = door.feed.since(seen);
+        if !since.happenings.is_empty() || since.lost > 0 {
+            (text, seen) = words(&start, seen, &since);
+            continue;
+        }
+        tokio::select! {
+            () = frames.closed() => return,
+            () = stopping(&mut ready) => {
+                let _ = frames.send(Bytes::from_static(b"event: stopping\ndata: {}\n\n")).await;
+                return;
+            }
+            // The feed lives as long as the loop; without it nothing happens any more.
+            changed = news.changed() => if changed.is_err() { return },
+            _ = beats.tick() => {
+                text = event("beat", &id_of(&start, seen), &BeatShape { now: rfc3339_milliseconds((door.now)()) });
+            }
+        }
+    }
+}
+
+/// Waits until queries are no longer answered, after they were.
+async fn stopping(ready: &mut tokio::sync::watch::Receiver<bool>) {
+    let was_ready = ready.wait_for(|ready| *ready).await.is_ok();
+    if was_ready {
+        let _ = ready.wait_for(|ready| !*ready).await;
+    }
+}
+
+/// A number is good only for the run of the server that gave it.
+fn id_of(start: &str, number: u64) -> String {
+    format!("{start}-{number}")
+}
+
+fn number_of(id: &str, start: &str) -> Option<u64> {
+    id.strip_prefix(start)?.strip_prefix('-')?.parse().ok()
+}
+
+/// What happened as text, and the number of the last of it.
+fn words(start: &str, seen: u64, since: &Since) -> (String, u64) {
+    let mut text = String::new();
+    let mut last = seen;
+    if since.lost > 0 {
+        last += since.lost;
+        text.push_str(&event("lost", &id_of(start, last), &LostShape { lost: Some(since.lost) }));
+    }
+    for (number, happening) in &since.happenings {
+        last = *number;
+        let (name, shape) = shape(happening);
+        text.push_str(&event(name, &id_of(start, last), &shape));
+    }
+    (text, last)
+}
+
+fn shape(happening: &Happening) -> (&'static str, HappenedShape) {
+    let at = rfc3339_milliseconds(happening.at);
+    let about = |did, granted| {
+        let shape = OverrideHappenedShape { at: rfc3339_milliseconds(happening.at), did, held: health::held(granted) };
+        ("override", HappenedShape::Override(shape))
+    };
+    match &happening.what {
+        What::Turned { check, to, why, records } => {
+            let (to, check, why, records) = (health::status(*to), check.to_string(), why.to_string(), *records);
+            ("transition", HappenedShape::Turned(TurnedShape { at, check, to, why, records }))
+        }
+        What::OverrideSet(granted) => about(OverrideDidShape::Set, granted),
+        What::OverrideCleared(granted) => about(OverrideDidShape::Cleared, granted),
+        What::OverrideEnded(granted) => about(OverrideDidShape::Ended, granted),
+        What::Reloaded { changes, errors } => {
+            let (changes, errors) = (changes.clone(), *errors);
+            ("reload", HappenedShape::Reload(ReloadHappenedShape { at, changes, errors, refused: None }))
+        }
+        What::NotReloaded { why } => {
+            let refused = Some(why.clone());
+            ("reload", HappenedShape::Reload(ReloadHappenedShape { at, changes: Vec::new(), errors: 0, refused }))
+        }
+    }
+}
+
+/// JSON has no line ends of its own: one `data` line holds it.
+fn event(name: &str, id: &str, shape: &impl Serialize) -> String {
+    let data = serde_json::to_string(shape).expect("shapes are texts, numbers and lists of them");
+    format!("event: {name}\nid: {id}\ndata: {data}\n\n")
+}
+
+/// The body of the response; when the watcher goes, its place is free.
+struct Frames {
+    inbox: mpsc::Receiver<Bytes>,
+    _place: OwnedSemaphorePermit,
+}
+
+impl HttpBody for Frames {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        self.inbox.poll_recv(context).map(|bytes| bytes.map(|bytes| Ok(Frame::data(bytes))))
+    }
+}

@@ -1,0 +1,119 @@
+//! Why a question is answered as it is, over HTTP.
+
+use std::net::IpAddr;
+use std::str::FromStr;
+
+use axum::extract::{Query, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use ipnet::IpNet;
+
+use crate::control::{CheckNow, Event, NotSteered, Staged, Supposition, rfc3339, span};
+use crate::explain::shape::CheckShape;
+use crate::explain::{Asked, Explanation, Question, Stage, explain};
+use crate::health::Status;
+use crate::model::{HealthCheckId, Name, RecordType};
+
+use super::shapes::ErrorShape;
+use super::{Door, json, refusal};
+
+/// Suppositions of one question: more are no question any more, and each is held against the name of every check.
+const MOST_SUPPOSITIONS: usize = 50;
+
+/// The question as it came.
+struct Wanted {
+    question: Question,
+    suppositions: Vec<Supposition>,
+}
+
+pub(super) async fn report(State(door): State<Door>, Query(pairs): Query<Vec<(String, String)>>) -> Response {
+    let wanted = match wanted(&pairs) {
+        Ok(wanted) => wanted,
+        Err(error) => return refusal(StatusCode::BAD_REQUEST, &error),
+    };
+    let suppositions = wanted.suppositions.clone();
+    let staged = match door.ask(|answer| Event::Stage(suppositions, answer)).await {
+        Ok(Ok(staged)) => staged,
+        Ok(Err(NotSteered::UnknownCheck { pattern, names })) => {
+            let known = names.iter().map(ToString::to_string).collect();
+            let error = format!("no health check is called `{pattern}`");
+            return json(StatusCode::NOT_FOUND, &ErrorShape { error, known });
+        }
+        Ok(Err(error)) => return refusal(StatusCode::BAD_REQUEST, &error.to_string()),
+        Err(response) => return *response,
+    };
+    // The zone may have to be read again: not on the threads of the loop.
+    match tokio::task::spawn_blocking(move || answer(&door, &wanted, &staged)).await {
+        Ok(Ok(explanation)) => json(StatusCode::OK, &explanation),
+        Ok(Err(error)) => refusal(StatusCode::SERVICE_UNAVAILABLE, &error),
+        Err(_) => refusal(StatusCode::INTERNAL_SERVER_ERROR, "the explanation failed"),
+    }
+}
+
+fn answer(door: &Door, wanted: &Wanted, staged: &Staged) -> Result<Explanation, String> {
+    let as_if: Vec<String> = wanted.suppositions.iter().map(ToString::to_string).collect();
+    explain(
+        &wanted.question,
+        &Stage {
+            world: &staged.world,
+            model: &|id| staged.base.zone_model(id).map_err(|error| error.to_string()),
+            checks: &|id| check(door, staged, &wanted.suppositions, id),
+            networks: &staged.base.settings.location.networks,
+            uses_client_subnet: staged.uses_client_subnet(),
+            as_if: &as_if,
+            seen: &format!("the running server, {}", rfc3339(staged.at)),
+        },
+    )
+}
+
+/// A check as it is, or as it is supposed to be.
+fn check(door: &Door, staged: &Staged, suppositions: &[Supposition], id: &HealthCheckId) -> Option<CheckShape> {
+    let (answer, outcome) = tokio::sync::oneshot::channel();
+    door.events.blocking_send(Event::Check(id.clone(), answer)).ok()?;
+    let CheckNow { at, report, held } = outcome.blocking_recv().ok()??;
+    let picture = &report.picture;
+    let supposed = staged.supposed(id);
+    let is_meant = suppositions.iter().any(|supposition| supposition.pattern.matches(&picture.name));
+    let as_if = is_meant || supposed.is_some_and(|supposed| supposed != picture.verdict);
+    let since = Some(report.since()).filter(|_| !as_if);
+    Some(CheckShape {
+        name: picture.name.to_string(),
+        healthy: supposed.unwrap_or(picture.verdict) == Status::Healthy,
+        since: since.map(rfc3339),
+        ago: since.map(|since| span(at.0.saturating_sub(since.0))),
+        last_result: report.history.last_run().map(|run| run.status.to_string()),
+        held: held.filter(|_| !is_meant),
+        as_if,
+        disabled: picture.disabled,
+    })
+}
+
+fn wanted(pairs: &[(String, String)]) -> Result<Wanted, String> {
+    let mut asked = Asked::default();
+    let mut suppositions = Vec::new();
+    let mut name = None;
+    for (key, value) in pairs.iter().filter(|(_, value)| !value.is_empty()) {
+        match key.as_str() {
+            "name" => name = Some(Name::parse(value).map_err(|error| format!("name: {error}"))?),
+            "type" => asked.record_type = read::<RecordType>(key, value)?,
+            "from" => asked.from = Some(read::<IpAddr>(key, value)?),
+            "subnet" => asked.subnet = Some(read::<IpNet>(key, value)?),
+            "resolver" => asked.resolver = Some(read::<IpAddr>(key, value)?),
+            "seed" => asked.seed = Some(read::<u64>(key, value)?),
+            "as_if" if suppositions.len() < MOST_SUPPOSITIONS => suppositions.push(read(key, value)?),
+            "as_if" => return Err(format!("as_if: at most {MOST_SUPPOSITIONS}")),
+            _ => {
+                return Err(format!(
+                    "there is no parameter `{key}`: name, type, from, subnet, resolver, as_if, seed are there"
+                ));
+            }
+        }
+    }
+    let name = name.ok_or("name: which name is asked for?")?;
+    let seed = asked.seed.unwrap_or_else(|| fastrand::u64(..));
+    Ok(Wanted { question: asked.question(name, seed), suppositions })
+}
+
+fn read<T: FromStr<Err: std::fmt::Display>>(key: &str, value: &str) -> Result<T, String> {
+    value.parse().map_err(|error| format!("{key}: `{value}`: {error}"))
+}

@@ -1,0 +1,236 @@
+//! A picture, family by family.
+
+use std::fmt;
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeCounterValue, EncodeGaugeValue, MetricEncoder};
+use prometheus_client::metrics::MetricType;
+
+use crate::control::{CheckFigures, Figures, LATENCY_BOUNDS, ReloadResult};
+use crate::health::{Moment, Reason, Status};
+use crate::model::ResponseCode;
+use crate::stats::{Durations, Family as AddressFamily, KINDS, Transport, ZoneReading};
+
+use crate::tap;
+
+use super::Picture;
+use super::families::{self, Family};
+
+/// NOERROR and NXDOMAIN: every zone shows them, so that the first one is seen as a change.
+const ALWAYS_SHOWN: [ResponseCode; 2] = [ResponseCode(0), ResponseCode(3)];
+
+impl Collector for Picture {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let mut page = Page(&mut encoder);
+        page.gauge(&families::BUILD_INFO)?.sample(&[env!("CARGO_PKG_VERSION")], &1u32)?;
+        page.gauge(&families::READY)?.sample(&[], &u32::from(self.ready))?;
+        page.gauge(&families::CONTROL_RUNNING)?.sample(&[], &u32::from(!self.control.is_empty()))?;
+        self.dns(&mut page)?;
+        self.taps(&mut page)?;
+        if let Some(last) = self.control.last() {
+            self.health(last, &mut page)?;
+            configuration(last, &mut page)?;
+        }
+        #[cfg(target_os = "linux")]
+        super::process::encode(&mut page)?;
+        Ok(())
+    }
+}
+
+impl Picture {
+    fn dns(&self, page: &mut Page<'_, '_>) -> fmt::Result {
+        let totals = &self.dns.totals;
+        let mut requests = page.counter(&families::DNS_REQUESTS)?;
+        self.dns.zones.iter().try_for_each(|zone| requests_of(zone, &mut requests))?;
+        let mut responses = page.counter(&families::DNS_RESPONSES)?;
+        for zone in &self.dns.zones {
+            for (code, count) in (0..).map(ResponseCode).zip(&zone.totals.responses) {
+                let always = zone.is_zone() && ALWAYS_SHOWN.contains(&code);
+                if *count > 0 || always {
+                    responses.sample(&[&code.to_string(), &zone.zone], count)?;
+                }
+            }
+        }
+        page.counter(&families::DNS_TRUNCATED)?.sample(&[], &totals.truncated)?;
+        page.counter(&families::DNS_IGNORED)?.sample(&[], &totals.silences)?;
+        page.counter(&families::DNS_FAILURES)?.sample(&[], &totals.failures)?;
+        let mut durations = page.histogram(&families::DNS_DURATION)?;
+        for (transport, durations_of) in Transport::ALL.iter().zip([&totals.udp_durations, &totals.tcp_durations]) {
+            let bounds = Durations::bounds().chain([f64::INFINITY]);
+            let buckets: Vec<(f64, u64)> = bounds.zip(durations_of.counts).collect();
+            durations.sample(&[proto(*transport)], durations_of.sum.as_secs_f64(), &buckets)?;
+        }
+        Ok(())
+    }
+
+    /// Of what is switched off nothing is shown.
+    fn taps(&self, page: &mut Page<'_, '_>) -> fmt::Result {
+        if let Some(log) = self.taps.query_log {
+            page.counter(&families::QUERY_LOG_LINES)?.sample(&[], &log.delivered)?;
+            dropped(page.counter(&families::QUERY_LOG_DROPPED)?, &log)?;
+        }
+        if let Some(dnstap) = self.taps.dnstap {
+            page.gauge(&families::DNSTAP_CONNECTED)?.sample(&[], &u32::from(dnstap.connected))?;
+            page.counter(&families::DNSTAP_FRAMES)?.sample(&[], &dnstap.delivered)?;
+            dropped(page.counter(&families::DNSTAP_DROPPED)?, &dnstap)?;
+        }
+        Ok(())
+    }
+
+    fn checks(&self) -> impl Iterator<Item = &CheckFigures> {
+        self.control.iter().flat_map(|figures| &figures.checks)
+    }
+
+    fn health(&self, last: &Figures, page: &mut Page<'_, '_>) -> fmt::Result {
+        let mut status = page.gauge(&families::HEALTH_STATUS)?;
+        self.checks()
+            .try_for_each(|check| status.sample(&[&check.name], &u32::from(check.verdict == Status::Healthy)))?;
+        let mut forced = page.gauge(&families::HEALTH_FORCED)?;
+        self.checks().try_for_each(|check| forced.sample(&[&check.name], &u32::from(check.forced.is_some())))?;
+        let mut results = page.counter(&families::HEALTH_CHECKS)?;
+        self.checks().try_for_each(|check| results_of(check, &mut results))?;
+        let mut durations = page.histogram(&families::HEALTH_DURATION)?;
+        for (result, latencies) in ["pass", "fail", "missing"].into_iter().zip(last.latencies) {
+            let bounds = LATENCY_BOUNDS.into_iter().chain([f64::INFINITY]);
+            let buckets: Vec<(f64, u64)> = bounds.zip(latencies.counts).collect();
+            durations.sample(&[result], latencies.sum.as_secs_f64(), &buckets)?;
+        }
+        let mut last_durations = page.gauge(&families::HEALTH_LAST_DURATION)?;
+        for check in self.checks() {
+            if let Some(took) = check.tally.last_duration {
+                last_durations.sample(&[&check.name], &took.as_secs_f64())?;
+            }
+        }
+        let mut transitions = page.counter(&families::HEALTH_TRANSITIONS)?;
+        for check in self.checks() {
+            for (to, count) in ["healthy", "unhealthy"].into_iter().zip(check.tally.transitions) {
+                transitions.sample(&[&check.name, to], &count)?;
+            }
+        }
+        let mut last_transition = page.gauge(&families::HEALTH_LAST_TRANSITION)?;
+        for check in self.checks() {
+            if let Some(at) = check.last_transition {
+                last_transition.sample(&[&check.name], &timestamp(at))?;
+            }
+        }
+        page.gauge(&families::HEALTH_PENDING)?.sample(&[], &last.pending)?;
+        page.gauge(&families::OVERRIDES)?.sample(&[], &last.overrides)
+    }
+}
+
+fn dropped(mut counts: Counter<'_>, totals: &tap::Totals) -> fmt::Result {
+    counts.sample(&["full"], &totals.dropped_full)?;
+    counts.sample(&["write"], &totals.dropped_write)
+}
+
+/// Only what there is: a zone that is asked for five types has five series, not eighty.
+fn requests_of(zone: &ZoneReading, requests: &mut Counter<'_>) -> fmt::Result {
+    for transport in Transport::ALL {
+        for (family, name) in AddressFamily::ALL.into_iter().zip(["1", "2"]) {
+            let counts = &zone.totals.queries[transport as usize][family as usize];
+            for ((_, kind), count) in KINDS.iter().zip(counts).filter(|(_, count)| **count > 0) {
+                requests.sample(&[proto(transport), name, kind, &zone.zone], count)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whoever is asked shows its passes from the first moment on, failures when there are some.
+fn results_of(check: &CheckFigures, results: &mut Counter<'_>) -> fmt::Result {
+    let counts = check.tally.results;
+    if counts.iter().all(|count| *count == 0) {
+        return Ok(());
+    }
+    for (reason, count) in Reason::ALL.into_iter().zip(counts) {
+        if count > 0 || reason == Reason::Good {
+            results.sample(&[&check.name, reason.result(), reason.word()], &count)?;
+        }
+    }
+    Ok(())
+}
+
+fn configuration(figures: &Figures, page: &mut Page<'_, '_>) -> fmt::Result {
+    let reloads = &figures.reloads;
+    let mut counts = page.counter(&families::RELOADS)?;
+    for (result, count) in ReloadResult::ALL.into_iter().zip(reloads.counts) {
+        counts.sample(&[result.word()], &count)?;
+    }
+    let successful = reloads.last == Some(ReloadResult::Success);
+    page.gauge(&families::RELOAD_SUCCESSFUL)?.sample(&[], &u32::from(successful))?;
+    let mut last_success = page.gauge(&families::RELOAD_SUCCESS_TIMESTAMP)?;
+    if let Some(at) = reloads.last_success {
+        last_success.sample(&[], &timestamp(at))?;
+    }
+    page.gauge(&families::CONFIG_ERRORS)?.sample(&[], &reloads.errors)?;
+    page.gauge(&families::CONFIG_ZONES)?.sample(&[], &figures.served.zones)?;
+    page.gauge(&families::CONFIG_RECORD_SETS)?.sample(&[], &figures.served.records)?;
+    page.gauge(&families::CONFIG_CHECKS)?.sample(&[], &figures.served.checks)
+}
+
+fn proto(transport: Transport) -> &'static str {
+    match transport {
+        Transport::Udp => "udp",
+        Transport::Tcp => "tcp",
+    }
+}
+
+fn timestamp(at: Moment) -> f64 {
+    at.0.as_secs_f64()
+}
+
+/// What is written, a family at a time.
+pub(super) struct Page<'p, 'e>(&'p mut DescriptorEncoder<'e>);
+
+/// Each kind of family takes its own kind of samples.
+pub(super) struct Counter<'m>(MetricEncoder<'m>, &'static Family);
+pub(super) struct Gauge<'m>(MetricEncoder<'m>, &'static Family);
+pub(super) struct Histogram<'m>(MetricEncoder<'m>, &'static Family);
+
+impl Page<'_, '_> {
+    pub(super) fn counter(&mut self, family: &'static Family) -> Result<Counter<'_>, fmt::Error> {
+        Ok(Counter(self.begin(family)?, family))
+    }
+
+    pub(super) fn gauge(&mut self, family: &'static Family) -> Result<Gauge<'_>, fmt::Error> {
+        Ok(Gauge(self.begin(family)?, family))
+    }
+
+    fn histogram(&mut self, family: &'static Family) -> Result<Histogram<'_>, fmt::Error> {
+        Ok(Histogram(self.begin(family)?, family))
+    }
+
+    fn begin(&mut self, family: &'static Family) -> Result<MetricEncoder<'_>, fmt::Error> {
+        // The encoder puts the suffix of counters back, where the format has it.
+        let name = match family.kind {
+            MetricType::Counter => family.name.strip_suffix("_total").unwrap_or(family.name),
+            _ => family.name,
+        };
+        self.0.encode_descriptor(name, family.help, None, family.kind)
+    }
+}
+
+impl Counter<'_> {
+    pub(super) fn sample(&mut self, labels: &[&str], value: &impl EncodeCounterValue) -> fmt::Result {
+        self.0.encode_family(&named(self.1, labels))?.encode_counter::<[(&str, &str); 0], _, u64>(value, None)
+    }
+}
+
+impl Gauge<'_> {
+    pub(super) fn sample(&mut self, labels: &[&str], value: &impl EncodeGaugeValue) -> fmt::Result {
+        self.0.encode_family(&named(self.1, labels))?.encode_gauge(value)
+    }
+}
+
+impl Histogram<'_> {
+    /// `buckets` are upper bounds and how many are in each.
+    fn sample(&mut self, labels: &[&str], sum: f64, buckets: &[(f64, u64)]) -> fmt::Result {
+        let count = buckets.iter().map(|(_, count)| count).sum();
+        self.0.encode_family(&named(self.1, labels))?.encode_histogram::<[(&str, &str); 0]>(sum, count, buckets, None)
+    }
+}
+
+fn named<'l>(family: &Family, values: &[&'l str]) -> Vec<(&'static str, &'l str)> {
+    debug_assert_eq!(family.labels.len(), values.len(), "{}", family.name);
+    family.labels.iter().copied().zip(values.iter().copied()).collect()
+}

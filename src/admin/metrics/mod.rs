@@ -1,0 +1,120 @@
+//! `/metrics`: what the server counts, in the text formats that a Prometheus reads.
+//!
+//! Nothing is counted here. The workers' counters are added up, the loop is asked for its own, a thousand checks a time, and
+//! what comes out is put into words on a thread that does nothing else. `families` is the list of all metrics; the table
+//! in docs/observability.md is held against it.
+
+mod encode;
+mod families;
+#[cfg(target_os = "linux")]
+mod process;
+#[cfg(test)]
+mod tests;
+
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use prometheus_client::encoding::{prometheus_text, text};
+use prometheus_client::registry::Registry;
+
+use crate::control::{Event, Figures};
+use crate::health::CheckSlot;
+use crate::stats::Reading;
+use crate::tap;
+
+use super::{Door, refusal};
+
+/// What a scrape shows.
+#[derive(Debug)]
+struct Picture {
+    ready: bool,
+    dns: Reading,
+    taps: tap::Reading,
+    /// Nothing when the loop has failed: then answers go on, and these figures do not.
+    control: Vec<Figures>,
+}
+
+/// The two forms of text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Format {
+    /// What every Prometheus reads, and people.
+    Prometheus,
+    /// What newer ones prefer.
+    OpenMetrics,
+}
+
+impl Format {
+    fn content_type(self) -> &'static str {
+        match self {
+            Format::Prometheus => "text/plain; version=0.0.4; charset=utf-8",
+            Format::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
+        }
+    }
+}
+
+pub(super) async fn scrape(State(door): State<Door>, headers: HeaderMap) -> Response {
+    let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
+    let format = format_for(accept.unwrap_or_default());
+    let ready = *door.ready.borrow();
+    let control = figures(&door).await;
+    // With 20 000 checks these are megabytes: not on the threads of the loop.
+    let words = tokio::task::spawn_blocking(move || {
+        in_words(Picture { ready, dns: door.meters.read(), taps: door.taps.read(), control }, format)
+    });
+    let Ok(Ok(words)) = words.await else {
+        return refusal(StatusCode::INTERNAL_SERVER_ERROR, "the metrics could not be put into words");
+    };
+    let about = [(header::CONTENT_TYPE, format.content_type()), (header::VARY, "Accept")];
+    (about, [(header::CACHE_CONTROL, "no-store")], words).into_response()
+}
+
+/// Picture after picture, so that the loop can listen to others in between.
+async fn figures(door: &Door) -> Vec<Figures> {
+    let (mut all, mut from) = (Vec::new(), Some(CheckSlot(0)));
+    while let Some(slot) = from {
+        let Ok(figures) = door.ask(|answer| Event::Figures(slot, answer)).await else { return Vec::new() };
+        from = figures.next;
+        all.push(figures);
+    }
+    all
+}
+
+fn in_words(picture: Picture, format: Format) -> Result<String, std::fmt::Error> {
+    let mut registry = Registry::default();
+    registry.register_collector(Box::new(picture));
+    let mut words = String::new();
+    match format {
+        Format::Prometheus => prometheus_text::encode(&mut words, &registry)?,
+        Format::OpenMetrics => text::encode(&mut words, &registry)?,
+    }
+    Ok(words)
+}
+
+/// The form that an `Accept` header prefers (RFC 9110 section 12.5.1). Who does not name OpenMetrics gets the older form.
+fn format_for(accept: &str) -> Format {
+    let (mut open_metrics, mut plain) = (0.0, 0.0);
+    for (kind, quality) in accept.split(',').map(preference) {
+        match kind {
+            "application/openmetrics-text" => open_metrics = quality.max(open_metrics),
+            "text/plain" => plain = quality.max(plain),
+            _ => {}
+        }
+    }
+    if open_metrics > 0.0 && open_metrics >= plain { Format::OpenMetrics } else { Format::Prometheus }
+}
+
+/// A media range and its quality: 0 for a version that is not ours.
+fn preference(range: &str) -> (&str, f64) {
+    let mut parts = range.split(';').map(str::trim);
+    let kind = parts.next().unwrap_or_default();
+    let mut quality = 1.0;
+    for (name, value) in parts.filter_map(|part| part.split_once('=')) {
+        match (name.trim(), value.trim()) {
+            ("q", value) => quality = value.parse().unwrap_or(0.0),
+            ("version", "1.0.0" | "0.0.4") => {}
+            ("version", _) => return (kind, 0.0),
+            _ => {}
+        }
+    }
+    (kind, quality)
+}

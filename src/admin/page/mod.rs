@@ -1,0 +1,73 @@
+//! The status page: the files that a browser loads, within the program.
+//!
+//! They are plain HTML, CSS and JavaScript modules, served as they lie in this directory: nothing builds them and they load
+//! nothing from elsewhere. The policy below lets the browser run these files and nothing else.
+
+use axum::Router;
+use axum::extract::Request;
+use axum::http::{HeaderName, HeaderValue, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::get;
+
+/// The path, the type and the text of each file.
+type Asset = (&'static str, &'static str, &'static str);
+
+const HTML: &str = "text/html; charset=utf-8";
+const CSS: &str = "text/css; charset=utf-8";
+const SCRIPT: &str = "text/javascript; charset=utf-8";
+const SVG: &str = "image/svg+xml";
+
+macro_rules! assets {
+    ($($path:literal $kind:ident $file:literal;)*) => {
+        const ASSETS: &[Asset] = &[$(($path, $kind, include_str!($file)),)*];
+    };
+}
+
+assets! {
+    "/" HTML "index.html";
+    "/page/page.css" CSS "page.css";
+    "/page/icon.svg" SVG "icon.svg";
+    "/page/api.js" SCRIPT "api.js";
+    "/page/checks.js" SCRIPT "checks.js";
+    "/page/dom.js" SCRIPT "dom.js";
+    "/page/format.js" SCRIPT "format.js";
+    "/page/live.js" SCRIPT "live.js";
+    "/page/main.js" SCRIPT "main.js";
+    "/page/overrides.js" SCRIPT "overrides.js";
+    "/page/overview.js" SCRIPT "overview.js";
+    "/page/timeline.js" SCRIPT "timeline.js";
+}
+
+/// Scripts and styles of our own, connections to ourselves, and nothing else; no text becomes markup or code by accident
+/// (`require-trusted-types-for`), and no other page shows this one in a frame.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
+     connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
+     require-trusted-types-for 'script'; trusted-types 'none'";
+
+/// What stands in every response, whatever it is.
+const HEADERS: [(HeaderName, &str); 6] = [
+    (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::X_FRAME_OPTIONS, "DENY"),
+    (header::REFERRER_POLICY, "no-referrer"),
+    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+];
+
+pub(super) fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {
+    ASSETS.iter().fold(Router::new(), |router, &(path, kind, text)| {
+        // A restart may bring other files: the browser asks each time, on loopback.
+        let headers = [(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, "no-cache")];
+        router.route(path, get(move || async move { (headers, text).into_response() }))
+    })
+}
+
+/// Puts those headers in.
+pub(super) async fn protect(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    for (name, value) in HEADERS {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    response
+}

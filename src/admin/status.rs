@@ -1,0 +1,71 @@
+//! The server at a glance.
+
+use std::path::PathBuf;
+
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+
+use crate::control::{LastLoad, Report, rfc3339};
+use crate::health::Status;
+use crate::model::HealthCheck;
+
+use super::shapes::{CheckCountsShape, LastLoadShape, LongestFailoverShape, ServerShape};
+use super::{Door, health, json};
+
+pub(super) async fn status(State(door): State<Door>, headers: HeaderMap) -> Response {
+    let reports = match health::all(&door, None).await {
+        Ok(reports) => reports,
+        Err(response) => return *response,
+    };
+    let may_change = door.changes.page_may(&headers).await;
+    let checks = door.base.borrow().checks.clone();
+    let last_load = door.last_load.borrow().clone();
+    let first = reports.first().expect("there is a picture, if only of nothing");
+    let shape = ServerShape {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        now: rfc3339(first.at),
+        started: rfc3339(first.started),
+        ready: *door.ready.borrow(),
+        listening: door.listening.get().into_iter().flatten().map(ToString::to_string).collect(),
+        changes: door.changes.word().to_owned(),
+        may_change,
+        zones: last_load.summary.zones,
+        records: last_load.summary.records,
+        checks: counts(&reports),
+        last_load: last_load_shape(&last_load),
+        longest_failover: longest(&door, &checks),
+    };
+    json(StatusCode::OK, &shape)
+}
+
+pub(super) fn counts(reports: &[Report]) -> CheckCountsShape {
+    let mut counts = CheckCountsShape::default();
+    for (report, check) in reports.iter().flat_map(|report| report.checks.iter().map(move |check| (report, check))) {
+        counts.all += 1;
+        counts.unhealthy += usize::from(check.picture.verdict == Status::Unhealthy);
+        counts.held += usize::from(report.held(check).is_some());
+        counts.waiting += usize::from(check.picture.waiting);
+    }
+    counts
+}
+
+fn last_load_shape(last: &LastLoad) -> LastLoadShape {
+    let paths = |paths: &[PathBuf]| paths.iter().map(|path| path.display().to_string()).collect();
+    let LastLoad { at, summary, refused } = last;
+    LastLoadShape {
+        at: rfc3339(*at),
+        errors: summary.errors,
+        faults: summary.faults.clone(),
+        frozen: paths(&summary.frozen),
+        left_out: paths(&summary.left_out),
+        needs_restart: summary.needs_restart.iter().map(ToString::to_string).collect(),
+        refused: refused.clone(),
+    }
+}
+
+fn longest(door: &Door, checks: &[HealthCheck]) -> Option<LongestFailoverShape> {
+    let slow = |check: &HealthCheck| Some(((door.longest_failover)(check)?, check.name.clone()));
+    let (time, check) = checks.iter().filter_map(slow).max()?;
+    Some(LongestFailoverShape { check, seconds: time.as_secs_f64() })
+}

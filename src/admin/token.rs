@@ -1,0 +1,278 @@
+//! Who may change something: whoever shows the token, when there is one.
+//!
+//! | listens on | token | what may be changed |
+//! |---|---|---|
+//! | loopback | none | everything, by programs; nothing by web pages, the status page included |
+//! | loopback | one | everything, by whoever shows it |
+//! | beyond | none | nothing |
+//! | beyond | one | everything, by whoever shows it |
+//!
+//! Reading needs no token anywhere. The token is a secret: it is in no log, no message and no `Debug`.
+
+use std::fmt;
+use std::fs::File;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::Response;
+use subtle::ConstantTimeEq as _;
+
+use super::{Door, refusal};
+
+/// Shorter ones can be guessed: 16 letters of base64 are 96 bits.
+const LEAST_LETTERS: usize = 16;
+/// Nobody shows more than this; a header has room for it.
+const MOST_LETTERS: usize = 1024;
+
+/// The variable that may hold the token, for the server and for the commands that talk to it.
+pub const TOKEN_VARIABLE: &str = "FIFTYTHREE_ADMIN_TOKEN";
+
+/// The secret that changes need.
+#[derive(Clone)]
+pub struct Token(String);
+
+/// Who may change something.
+#[derive(Clone, Debug)]
+pub enum Changes {
+    /// Every program that reaches the port, which is on loopback; no web page.
+    Programs,
+    /// Who shows the token in this file, as it is then.
+    TokenFile(PathBuf),
+    /// Who shows this token.
+    Token(Token),
+    /// Nobody.
+    Nobody,
+}
+
+/// Why a token is none.
+#[derive(Debug, thiserror::Error)]
+pub enum BadToken {
+    /// The file is not there, or not readable.
+    #[error("cannot read {}: {error}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// It is too short or too long.
+    #[error("an admin token has from {LEAST_LETTERS} to {MOST_LETTERS} letters, this one has {letters}")]
+    Length {
+        /// How many it has.
+        letters: usize,
+    },
+    /// It could not stand in a header.
+    #[error("an admin token consists of letters, digits and -._~+/=")]
+    Letters,
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Token(…)")
+    }
+}
+
+impl Token {
+    /// A token as somebody wrote it; white space around it does not count.
+    pub fn new(written: &str) -> Result<Token, BadToken> {
+        let token = written.trim();
+        // What RFC 6750 section 2.1 allows after "Bearer".
+        let good = |letter: char| letter.is_ascii_alphanumeric() || "-._~+/=".contains(letter);
+        match token.len() {
+            LEAST_LETTERS..=MOST_LETTERS if token.chars().all(good) => Ok(Token(token.to_owned())),
+            LEAST_LETTERS..=MOST_LETTERS => Err(BadToken::Letters),
+            letters => Err(BadToken::Length { letters }),
+        }
+    }
+
+    /// The token in a file.
+    pub fn read(path: &Path) -> Result<Token, BadToken> {
+        let unreadable = |error| BadToken::Unreadable { path: path.to_owned(), error };
+        let mut text = String::new();
+        // Something else than a token is not read to its end.
+        let bounded = File::open(path).map(|file| file.take(2 * MOST_LETTERS as u64));
+        bounded.and_then(|mut file| file.read_to_string(&mut text)).map_err(unreadable)?;
+        Token::new(&text)
+    }
+
+    /// Whether everybody on this machine may read it, where files say so.
+    #[must_use]
+    pub fn is_open_to_all(path: &Path) -> bool {
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            path.metadata().is_ok_and(|data| data.permissions().mode() & 0o004 != 0)
+        }
+        #[cfg(not(unix))]
+        {
+            let _ = path;
+            false
+        }
+    }
+
+    /// What stands in the Authorization header (RFC 6750 section 2.1).
+    #[must_use]
+    pub fn header(&self) -> HeaderValue {
+        let mut value = HeaderValue::try_from(format!("Bearer {}", self.0)).expect("its letters may stand in a header");
+        value.set_sensitive(true);
+        value
+    }
+
+    /// Compares in a time that depends on the lengths alone.
+    fn is(&self, shown: &str) -> bool {
+        self.0.as_bytes().ct_eq(shown.as_bytes()).into()
+    }
+}
+
+/// What is to be said of a request that wants to change something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verdict {
+    May,
+    ByNobody,
+    ByPrograms,
+    NoToken,
+    WrongToken,
+    BrokenToken,
+}
+
+impl Changes {
+    /// In the API's words.
+    pub(super) fn word(&self) -> &'static str {
+        match self {
+            Changes::Programs => "programs",
+            Changes::TokenFile(_) | Changes::Token(_) => "token",
+            Changes::Nobody => "nobody",
+        }
+    }
+
+    /// Whether a page in a browser could change something with these headers.
+    pub(super) async fn page_may(&self, headers: &HeaderMap) -> bool {
+        !matches!(self, Changes::Programs) && self.judge(headers).await == Verdict::May
+    }
+
+    async fn judge(&self, headers: &HeaderMap) -> Verdict {
+        let token = match self {
+            // Browsers send this header with each change that a page asks for, programs have no reason to.
+            Changes::Programs if headers.contains_key(header::ORIGIN) => return Verdict::ByPrograms,
+            Changes::Programs => return Verdict::May,
+            Changes::Nobody => return Verdict::ByNobody,
+            Changes::Token(token) => Ok(token.clone()),
+            Changes::TokenFile(path) => read_beside(path.clone()).await,
+        };
+        match (token, shown(headers)) {
+            (Err(error), _) => {
+                tracing::error!("nothing can be changed over the admin side, its token is not usable: {error}");
+                Verdict::BrokenToken
+            }
+            (Ok(_), None) => Verdict::NoToken,
+            (Ok(token), Some(shown)) if token.is(shown) => Verdict::May,
+            (Ok(_), Some(_)) => Verdict::WrongToken,
+        }
+    }
+}
+
+/// Not on the threads of the loop: a file may lie on a disk that hangs.
+async fn read_beside(path: PathBuf) -> Result<Token, BadToken> {
+    let gone = |error: tokio::task::JoinError| BadToken::Unreadable { path: path.clone(), error: error.into() };
+    let wanted = path.clone();
+    tokio::task::spawn_blocking(move || Token::read(&wanted)).await.unwrap_or_else(|error| Err(gone(error)))
+}
+
+fn shown(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, token) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+/// Lets only those change something who may.
+pub(super) async fn guard(State(door): State<Door>, request: Request, next: Next) -> Response {
+    if request.method().is_safe() {
+        return next.run(request).await;
+    }
+    match door.changes.judge(request.headers()).await {
+        Verdict::May => next.run(request).await,
+        verdict => refused(verdict),
+    }
+}
+
+fn refused(verdict: Verdict) -> Response {
+    let forbidden = |error| refusal(StatusCode::FORBIDDEN, error);
+    let unauthorized = |challenge, error| {
+        let mut response = refusal(StatusCode::UNAUTHORIZED, error);
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+        response
+    };
+    match verdict {
+        Verdict::NoToken => unauthorized("Bearer realm=\"fiftythree\"", "changes need the admin token"),
+        Verdict::WrongToken => {
+            let challenge = "Bearer realm=\"fiftythree\", error=\"invalid_token\"";
+            unauthorized(challenge, "this is not the admin token")
+        }
+        Verdict::ByPrograms => forbidden("web pages may change nothing without an admin token: `[admin] token_file`"),
+        Verdict::ByNobody | Verdict::May => forbidden(
+            "nothing may be changed: the admin side listens beyond loopback and has no token: `[admin] token_file`",
+        ),
+        Verdict::BrokenToken => {
+            refusal(StatusCode::SERVICE_UNAVAILABLE, "the server's admin token is not usable; its log says why")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TOKEN: &str = "c2VjcmV0LXRva2Vu";
+
+    fn headers(pairs: &[(header::HeaderName, &str)]) -> HeaderMap {
+        pairs.iter().map(|(name, value)| (name.clone(), value.parse().unwrap())).collect()
+    }
+
+    #[test]
+    fn a_token_is_long_enough_and_fits_a_header() {
+        assert!(Token::new(&format!(" {TOKEN}\n")).unwrap().is(TOKEN));
+        assert_eq!(Token::new(TOKEN).unwrap().header(), format!("Bearer {TOKEN}"));
+        assert!(matches!(Token::new("short"), Err(BadToken::Length { letters: 5 })));
+        assert!(matches!(Token::new(""), Err(BadToken::Length { letters: 0 })));
+        assert!(matches!(Token::new(&"x".repeat(1025)), Err(BadToken::Length { letters: 1025 })));
+        assert!(matches!(Token::new("sixteen letters, spaces"), Err(BadToken::Letters)));
+        assert!(!format!("{:?}", Changes::Token(Token::new(TOKEN).unwrap())).contains(TOKEN));
+    }
+
+    #[tokio::test]
+    async fn who_may_change_what() {
+        let token = Changes::Token(Token::new(TOKEN).unwrap());
+        let right = format!("Bearer {TOKEN}");
+        let nothing = headers(&[]);
+        let page = headers(&[(header::ORIGIN, "http://127.0.0.1:8053")]);
+        let with = |value: &str| headers(&[(header::AUTHORIZATION, value)]);
+        assert_eq!(Changes::Programs.judge(&nothing).await, Verdict::May);
+        assert_eq!(Changes::Programs.judge(&page).await, Verdict::ByPrograms);
+        assert!(!Changes::Programs.page_may(&nothing).await);
+        assert_eq!(Changes::Nobody.judge(&with(&right)).await, Verdict::ByNobody);
+        assert_eq!(token.judge(&nothing).await, Verdict::NoToken);
+        assert_eq!(token.judge(&with(&right)).await, Verdict::May);
+        assert_eq!(token.judge(&with(&right.replace("Bearer", "bearer"))).await, Verdict::May);
+        assert!(token.page_may(&with(&right)).await);
+        for wrong in ["Bearer c2VjcmV0LXRva2VuX", "Bearer c2VjcmV0", "Bearer ", "Basic c2VjcmV0LXRva2Vu"] {
+            assert!(matches!(token.judge(&with(wrong)).await, Verdict::WrongToken | Verdict::NoToken), "{wrong}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_new_token_in_the_file_counts_at_once() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("token");
+        let changes = Changes::TokenFile(path.clone());
+        let shown = headers(&[(header::AUTHORIZATION, &format!("Bearer {TOKEN}"))]);
+        assert_eq!(changes.judge(&shown).await, Verdict::BrokenToken);
+        std::fs::write(&path, TOKEN).unwrap();
+        assert_eq!(changes.judge(&shown).await, Verdict::May);
+        std::fs::write(&path, "another-token-of-today").unwrap();
+        assert_eq!(changes.judge(&shown).await, Verdict::WrongToken);
+        std::fs::write(&path, "").unwrap();
+        assert_eq!(changes.judge(&shown).await, Verdict::BrokenToken);
+    }
+}

@@ -1,0 +1,148 @@
+//! `fiftythree explain`: why a question is answered as it is, or would be.
+
+mod render;
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::anyhow;
+use ipnet::IpNet;
+
+use crate::config::ClientSubnetUse;
+use crate::control::{NotSteered, Supposition};
+use crate::explain::{Asked, Explanation, Stage, explain};
+use crate::model::{Name, RecordType};
+
+use super::paint::Paint;
+use super::rehearsal::Rehearsal;
+use super::side_door::{ServerArguments, SideDoor};
+use super::{Form, print, print_json};
+
+/// As wide as lines get where nobody says how wide the terminal is.
+const WIDTH: usize = 110;
+
+const EXAMPLES: &str = "\
+Examples:
+  fiftythree explain app.lab.test                          why this record answers, and how long the others are out
+  fiftythree explain geo.lab.test --from 192.0.2.7         for a client there
+  fiftythree explain geo.lab.test --subnet 192.0.2.0/24    for a resolver that sends this client subnet
+  fiftythree explain app.lab.test --as-if app-blue=down    what would be
+  fiftythree explain app.lab.test --zone-file zones/       from files, without a server
+  fiftythree explain weighted.lab.test --seed 53           the same dice again
+  fiftythree explain app.lab.test --json | jq '.steps[] | select(.step == \"group\").candidates'
+
+The running server is asked through its admin side: the answer is made by the code that answers queries, while somebody
+looks on. Nothing is changed, and no query is counted.
+
+Exit code: 0 when there is an explanation, whatever the answer; 1 when there is none; 2 for a wrong command line.";
+
+/// Say why a question is answered as it is.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct ExplainArguments {
+    /// The name asked for
+    #[arg(value_parser = parse_name)]
+    name: Name,
+    /// The record type
+    #[arg(name = "TYPE", default_value = "A", value_parser = parse_type)]
+    record_type: RecordType,
+    /// The client's address; the resolver's too, unless that is given [default: 127.0.0.1]
+    #[arg(long, value_name = "ADDRESS")]
+    from: Option<IpAddr>,
+    /// The client subnet that the resolver sends (EDNS Client Subnet)
+    #[arg(long, value_name = "CIDR")]
+    subnet: Option<IpNet>,
+    /// The resolver's address; with --from it sends the client's /24, or /56 of IPv6
+    #[arg(long, value_name = "ADDRESS")]
+    resolver: Option<IpAddr>,
+    /// Suppose that a health check is up or down; may be repeated, globs are fine
+    #[arg(long, value_name = "CHECK=up|down")]
+    as_if: Vec<Supposition>,
+    /// Ask these zone files, or those in this directory, instead of a running server
+    #[arg(long, value_name = "FILE", num_args = 1.., conflicts_with = "admin")]
+    zone_file: Vec<PathBuf>,
+    /// Throw the dice that this number makes [default: others every time]
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    server: ServerArguments,
+}
+
+/// Explains.
+pub(super) fn run(arguments: &ExplainArguments) -> anyhow::Result<ExitCode> {
+    let explanation = match arguments.zone_file.as_slice() {
+        [] => ask_server(arguments)?,
+        _ => ask_files(arguments)?,
+    };
+    match Form::from(arguments.json) {
+        Form::Json => print_json(&explanation)?,
+        Form::Text => print(&render::text(&explanation, Paint::of_stdout(), width())),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn ask_server(arguments: &ExplainArguments) -> anyhow::Result<Explanation> {
+    let door = SideDoor::find(&arguments.server)?;
+    let mut parameters = vec![("name", arguments.name.to_string()), ("type", arguments.record_type.to_string())];
+    parameters.extend(arguments.from.map(|from| ("from", from.to_string())));
+    parameters.extend(arguments.subnet.map(|subnet| ("subnet", subnet.to_string())));
+    parameters.extend(arguments.resolver.map(|resolver| ("resolver", resolver.to_string())));
+    parameters.extend(arguments.seed.map(|seed| ("seed", seed.to_string())));
+    parameters.extend(arguments.as_if.iter().map(|supposition| ("as_if", supposition.to_string())));
+    let parameters: Vec<(&str, &str)> = parameters.iter().map(|(key, value)| (*key, value.as_str())).collect();
+    door.get("/v1/explain", &parameters).map_err(|error| match error.to_string().contains("admin side") {
+        true => anyhow!("{error:#}\n  hint: `--zone-file FILE` explains from files, without a server"),
+        false => error,
+    })
+}
+
+fn ask_files(arguments: &ExplainArguments) -> anyhow::Result<Explanation> {
+    let rehearsal = Rehearsal::read(arguments.server.config(), &arguments.zone_file)?;
+    let cast = rehearsal.cast(&arguments.as_if, &|_| false).map_err(unknown_check)?;
+    let location = &rehearsal.settings.location;
+    let as_if: Vec<String> = arguments.as_if.iter().map(ToString::to_string).collect();
+    let ExplainArguments { record_type, from, subnet, resolver, seed, .. } = *arguments;
+    let asked = Asked { record_type, from, subnet, resolver, seed };
+    let question = asked.question(arguments.name.clone(), seed.unwrap_or_else(|| fastrand::u64(..)));
+    let stage = Stage {
+        world: &cast.world,
+        model: &|id| rehearsal.model(id),
+        checks: &|id| cast.check(id),
+        networks: &location.networks,
+        uses_client_subnet: location.use_client_subnet == ClientSubnetUse::Use,
+        as_if: &as_if,
+        seen: "files, where health checks are healthy unless --as-if or their file says otherwise",
+    };
+    explain(&question, &stage).map_err(|error| anyhow!(error))
+}
+
+/// An error that names what there is.
+pub(super) fn unknown_check(error: NotSteered) -> anyhow::Error {
+    match &error {
+        NotSteered::UnknownCheck { names, .. } if names.is_empty() => anyhow!("{error}\n  there is none"),
+        NotSteered::UnknownCheck { names, .. } => {
+            let named = names.iter().take(20).map(ToString::to_string).collect::<Vec<_>>().join(", ");
+            anyhow!("{error}\n  there is: {named}")
+        }
+        _ => anyhow!(error),
+    }
+}
+
+/// The terminal's own width, when the shell says it.
+fn width() -> usize {
+    let columns = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+    columns.unwrap_or(WIDTH).clamp(60, 200)
+}
+
+fn parse_name(text: &str) -> Result<Name, String> {
+    Name::parse(text).map_err(|error| error.to_string())
+}
+
+fn parse_type(text: &str) -> Result<RecordType, String> {
+    let known = || RecordType::ALL.map(RecordType::as_str).join(", ");
+    text.parse().map_err(|_| format!("Route 53 has the types {}", known()))
+}

@@ -1,0 +1,216 @@
+//! An explanation as a tree that a newcomer can follow.
+
+use crate::cli::paint::{Colour, Paint};
+use crate::cli::tree::{Branch, letters};
+use crate::explain::shape::{
+    AnswerShape, CandidateShape, CheckShape, ClientShape, Explanation, GroupShape, RecordShape, ShareShape, StepShape,
+    Verdict, ZoneShape,
+};
+
+/// Candidates that are shown one by one; the rest is counted.
+const MOST_CANDIDATES: usize = 20;
+/// Shares that are shown.
+const MOST_SHARES: usize = 20;
+/// Values of one record that are shown.
+const MOST_VALUES: usize = 4;
+
+/// The whole explanation.
+pub(super) fn text(explanation: &Explanation, paint: Paint, width: usize) -> String {
+    let mut tree = root(explanation);
+    tree = tree.with_all(explanation.zone.as_ref().map(zone));
+    tree = tree.with_all(explanation.client.as_ref().map(client));
+    tree = tree.with_all(explanation.steps.iter().map(step));
+    tree = tree.with_all(answer(&explanation.answer));
+    tree = tree.with_all(shares(explanation));
+    let legend = "● answers   ○ could answer   ✗ unhealthy   · not for this client";
+    let has_groups = explanation.steps.iter().any(|step| matches!(step, StepShape::Group(_)));
+    let legend = if has_groups { format!("\n{}\n", paint.paint(Colour::Dim, legend)) } else { String::new() };
+    format!("{}{legend}", tree.draw(paint, width))
+}
+
+fn root(explanation: &Explanation) -> Branch {
+    let question = &explanation.question;
+    let subnet = question.subnet.as_ref().map(|subnet| format!(" for clients in {subnet}")).unwrap_or_default();
+    let mut root = Branch::text(format!("asked by {}{subnet}", question.resolver))
+        .column(format!("{} {}  ", question.name, question.record_type), Some(Colour::Strong));
+    if !question.as_if.is_empty() {
+        root = root.with(line("as if", question.as_if.join(", ")));
+    }
+    root.with(line("seen", question.seen.clone()))
+}
+
+/// What a line is about stands in a column of its own.
+fn line(what: &str, text: impl Into<String>) -> Branch {
+    Branch::text(text).column(format!("{what:<9}"), Some(Colour::Strong))
+}
+
+fn zone(zone: &ZoneShape) -> Branch {
+    line("zone", format!("{}, {}", zone.name, zone.why))
+}
+
+fn client(client: &ClientShape) -> Branch {
+    let place = match &client.place {
+        Some(place) => line("place", format!("{place}: {}", client.said_by)),
+        None => line("place", client.said_by.clone()),
+    };
+    line("client", format!("{}: {}", client.network, client.given_by)).with(place)
+}
+
+fn step(step: &StepShape) -> Branch {
+    match step {
+        StepShape::Name(name) => line("name", format!("{} {}", name.name, name.why.trim_start_matches("it "))),
+        StepShape::Group(group) => policy(group),
+        StepShape::Alias(alias) => line("alias", format!("of {} {}: {}", alias.target, alias.record_type, alias.why)),
+        StepShape::Denial(denial) => line(&denial.kind.to_lowercase(), denial.why.clone()),
+    }
+}
+
+fn policy(group: &GroupShape) -> Branch {
+    let widths = Widths::of(&group.candidates);
+    let shown = group.candidates.iter().take(MOST_CANDIDATES).map(|candidate| widths.candidate(candidate));
+    let more = group.candidates.len().saturating_sub(MOST_CANDIDATES);
+    let more = (more > 0).then(|| Branch::text(format!("and {more} more; --json has them all")).coloured(Colour::Dim));
+    let policy = format!("{} {}, {}: {}", group.name, group.record_type, group.policy, group.rule);
+    let draw = group.draw.as_ref().map(|draw| line("dice", draw.clone()));
+    line("policy", policy).with_all(shown).with_all(more).with_all(draw).with(line("so", group.why.clone()))
+}
+
+/// How wide the columns of candidates are.
+struct Widths {
+    id: usize,
+    role: usize,
+    measure: usize,
+    /// Whether any share is neither nothing nor all.
+    shares: bool,
+}
+
+impl Widths {
+    fn of(candidates: &[CandidateShape]) -> Widths {
+        let widest = |column: &dyn Fn(&CandidateShape) -> usize| {
+            let widest = candidates.iter().take(MOST_CANDIDATES).map(column).max().unwrap_or(0);
+            if widest == 0 { 0 } else { widest + 2 }
+        };
+        Widths {
+            id: widest(&|candidate| letters(id(candidate))),
+            role: widest(&|candidate| letters(&candidate.role)),
+            measure: widest(&|candidate| candidate.measure.as_deref().map_or(0, letters)),
+            shares: candidates.iter().any(|candidate| candidate.share > 0.0 && candidate.share < 1.0),
+        }
+    }
+
+    fn candidate(&self, candidate: &CandidateShape) -> Branch {
+        let (mark, colour) = match candidate.verdict {
+            Verdict::Chosen => ("● ", Some(Colour::Good)),
+            Verdict::Eligible => ("○ ", None),
+            Verdict::Behind => ("○ ", None),
+            Verdict::Unhealthy => ("✗ ", Some(Colour::Bad)),
+            Verdict::Elsewhere => ("· ", Some(Colour::Dim)),
+        };
+        let id_colour = match candidate.verdict {
+            Verdict::Elsewhere => Some(Colour::Dim),
+            _ => colour,
+        };
+        let mut branch = Branch::text(candidate.why.clone())
+            .column(mark, colour)
+            .column(format!("{:<1$}", id(candidate), self.id), id_colour)
+            .column(format!("{:<1$}", candidate.role, self.role), None)
+            .column(format!("{:<1$}", candidate.measure.as_deref().unwrap_or_default(), self.measure), None);
+        if self.shares {
+            branch = branch.column(format!("{:>6}  ", percent(candidate.share)), None);
+        }
+        branch
+            .with(Branch::text(answers_with(candidate)).coloured(Colour::Dim))
+            .with_all(candidate.check.as_ref().map(|check| Branch::text(health(check)).coloured(Colour::Dim)))
+    }
+}
+
+fn id(candidate: &CandidateShape) -> &str {
+    candidate.set_identifier.as_deref().unwrap_or("the record")
+}
+
+fn answers_with(candidate: &CandidateShape) -> String {
+    match (&candidate.alias, candidate.ttl) {
+        (Some(alias), _) if alias.evaluate_target_health => {
+            format!("alias of {}, whose health counts (EvaluateTargetHealth)", alias.target)
+        }
+        (Some(alias), _) => format!("alias of {}, whose health does not count", alias.target),
+        (None, ttl) => format!("{}, TTL {} s", values(&candidate.values), ttl.unwrap_or_default()),
+    }
+}
+
+fn values(values: &[String]) -> String {
+    let more = values.len().saturating_sub(MOST_VALUES);
+    let shown = values[..values.len() - more].join(", ");
+    if more > 0 { format!("{shown} and {more} more") } else { shown }
+}
+
+/// Such as `health check blue: healthy for 3 min; last result: Success: HTTP Status Code 200, OK`.
+fn health(check: &CheckShape) -> String {
+    let mut text = format!("health check {}: {}", check.name, if check.healthy { "healthy" } else { "unhealthy" });
+    if check.as_if {
+        text.push_str(", as supposed");
+    }
+    if check.disabled {
+        text.push_str(", disabled");
+    }
+    if let (Some(since), Some(ago)) = (&check.since, &check.ago) {
+        text.push_str(&format!(" since {since} ({ago})"));
+    }
+    if let Some(held) = &check.held {
+        text.push_str(&format!("; {held}"));
+    }
+    if let Some(result) = check.last_result.as_ref().filter(|_| !check.as_if) {
+        text.push_str(&format!("; last result: {result}"));
+    }
+    text
+}
+
+fn answer(answer: &AnswerShape) -> Vec<Branch> {
+    let authority = if answer.authoritative { "authoritative" } else { "not authoritative" };
+    let count = match answer.answer.len() {
+        0 => "no records".to_owned(),
+        1 => "1 record".to_owned(),
+        count => format!("{count} records, in random order on the wire"),
+    };
+    let referral = answer.answer.is_empty().then_some(&answer.authority).into_iter().flatten();
+    let records = answer.answer.iter().map(|one| record(one, "")).chain(referral.map(|one| record(one, "authority: ")));
+    let answer_line = line("answer", format!("{}, {authority}, {count}", answer.rcode)).with_all(records);
+    let ttl = (!answer.ttl_why.is_empty()).then(|| line("ttl", answer.ttl_why.clone()));
+    let scope = line("scope", format!("/{}: {}", answer.scope, answer.scope_why));
+    [Some(answer_line), ttl, Some(scope)].into_iter().flatten().collect()
+}
+
+fn record(record: &RecordShape, section: &str) -> Branch {
+    let RecordShape { name, ttl, record_type, data } = record;
+    Branch::text(format!("{section}{name} {ttl} {record_type} {data}")).coloured(Colour::Good)
+}
+
+/// The long run, where it is not the same every time.
+fn shares(explanation: &Explanation) -> Option<Branch> {
+    let shares = &explanation.shares;
+    if shares.iter().all(|share| share.share > 0.999_999) {
+        return None;
+    }
+    let names = shares.iter().map(|share| letters(&called(share))).max().unwrap_or(0);
+    let row = |share: &ShareShape| {
+        Branch::text(values(&share.values))
+            .column(format!("{:>6}  ", percent(share.share)), None)
+            .column(format!("{:<1$}  ", called(share), names), None)
+    };
+    let more = shares.len().saturating_sub(MOST_SHARES);
+    let more = (more > 0).then(|| Branch::text(format!("and {more} more; --json has them all")));
+    let what = match explanation.shares_complete {
+        true => "of many answers to such a client, which part holds which record",
+        false => "of many answers to such a client, which part holds which record; there are more than can be followed",
+    };
+    Some(line("shares", what).with_all(shares.iter().take(MOST_SHARES).map(row)).with_all(more))
+}
+
+fn called(share: &ShareShape) -> String {
+    let id = share.set_identifier.as_ref().map(|id| format!(" {id}")).unwrap_or_default();
+    format!("{} {}{id}", share.name, share.record_type)
+}
+
+fn percent(share: f64) -> String {
+    format!("{:.1} %", share * 100.0)
+}

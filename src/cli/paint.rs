@@ -1,0 +1,45 @@
+//! Colours, where somebody sees them.
+
+use std::io::IsTerminal as _;
+
+/// Whether to colour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Paint {
+    /// Not: a file, a pipe, or somebody who wants none.
+    Plain,
+    /// With the 16 colours that every terminal has.
+    Coloured,
+}
+
+/// What is to be seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Colour {
+    /// What answers.
+    Good,
+    /// What is broken.
+    Bad,
+    /// What matters less.
+    Dim,
+    /// What matters more.
+    Strong,
+}
+
+impl Paint {
+    /// For standard output: colours on a terminal, unless `NO_COLOR` says otherwise (no-color.org).
+    pub(super) fn of_stdout() -> Paint {
+        let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        if std::io::stdout().is_terminal() && !unwanted { Paint::Coloured } else { Paint::Plain }
+    }
+
+    /// The text in a colour (ECMA-48 SGR).
+    pub(super) fn paint(self, colour: Colour, text: &str) -> String {
+        let code = match (self, colour) {
+            (Paint::Plain, _) => return text.to_owned(),
+            (_, Colour::Good) => "32",
+            (_, Colour::Bad) => "31",
+            (_, Colour::Dim) => "2",
+            (_, Colour::Strong) => "1",
+        };
+        if text.is_empty() { String::new() } else { format!("\x1b[{code}m{text}\x1b[0m") }
+    }
+}

@@ -1,0 +1,143 @@
+//! Zones as they would be served, without a server: read from files, compiled, and asked in this process.
+
+use std::io::IsTerminal as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::bail;
+
+use crate::config::{self, Configuration, Fault, Settings, Style};
+use crate::control::{NotSteered, Supposition, read_database, suppose};
+use crate::explain::shape::CheckShape;
+use crate::geo::{Database, Locator};
+use crate::health::{Moment, Status, Tracker};
+use crate::model::{HealthCheckId, HostedZone, HostedZoneId};
+use crate::store::{Overrides, SettingsSource, Sources, read_zone_files, read_zone_list};
+use crate::world::{Catalog, ServedZone, World};
+use crate::zonetree::Zone;
+
+use super::{print_error, settings};
+
+/// Settings, zones and places, compiled; every check healthy.
+pub(super) struct Rehearsal {
+    /// The settings.
+    pub(super) settings: Settings,
+    /// What was read.
+    pub(super) configuration: Configuration,
+    catalog: Arc<Catalog>,
+    locator: Arc<Locator>,
+    tracker: Tracker,
+}
+
+/// A rehearsal with health as it is supposed to be.
+pub(super) struct Cast {
+    /// What answers.
+    pub(super) world: World,
+    /// With nothing supposed.
+    natural: Tracker,
+    tracker: Tracker,
+    suppositions: Vec<Supposition>,
+}
+
+impl Rehearsal {
+    /// Reads the settings, and these zone files (or all files of these directories) or else the settings' own. Faults are
+    /// printed; with any error there is nothing to rehearse.
+    pub(super) fn read(config: Option<&Path>, files: &[PathBuf]) -> anyhow::Result<Rehearsal> {
+        let source = SettingsSource { file: settings::locate(config)?, overrides: Overrides::default() };
+        let reading = source.read();
+        let settings = reading.settings.unwrap_or_else(Settings::built_in);
+        let read = match files {
+            [] => read_zone_files(&settings.zones.directory, &[], |_| None),
+            files => read_files(files),
+        };
+        let zones = config::read_zones(&read.files, &settings);
+        let (databases, unread) = databases(&settings);
+        let faults: Vec<Fault> =
+            reading.faults.into_iter().chain(read.faults).chain(zones.faults).chain(unread).collect();
+        let sources: Vec<_> = reading.source.into_iter().chain(read.files).collect();
+        if faults.iter().any(Fault::is_error) {
+            let style = if std::io::stderr().is_terminal() { Style::Coloured } else { Style::Plain };
+            print_error(&config::render(&faults, &sources, style));
+            bail!("these files cannot be served, so there is nothing to ask");
+        }
+        Ok(Rehearsal::of(settings, zones.configuration, databases))
+    }
+
+    fn of(settings: Settings, configuration: Configuration, databases: Vec<Database>) -> Rehearsal {
+        let mut tracker = Tracker::new();
+        tracker.apply(&configuration.health_checks, Moment::default());
+        let compile = |zone: &HostedZone| {
+            Arc::new(Zone::compile(zone, &|id| tracker.slot_of(id), &configuration.cidr_collections))
+        };
+        let zones = configuration.zones.iter();
+        let served: Vec<_> =
+            zones.map(|zone| ServedZone { zone: compile(&zone.zone), vpcs: zone.zone.vpcs.clone() }).collect();
+        let catalog = Arc::new(Catalog::build(&served, &settings.vpcs));
+        let location = &settings.location;
+        let locator = Arc::new(Locator::build(&location.networks, databases, &location.latency));
+        Rehearsal { settings, configuration, catalog, locator, tracker }
+    }
+
+    /// The world in which `unhealthy` says which checks are so, but for what is supposed.
+    pub(super) fn cast(
+        &self,
+        suppositions: &[Supposition],
+        unhealthy: &dyn Fn(&str) -> bool,
+    ) -> Result<Cast, NotSteered> {
+        let mut tracker = self.tracker.clone();
+        let known = |name: &str| unhealthy(name).then_some(Status::Unhealthy);
+        tracker.force(&known, Moment::default());
+        let natural = tracker.clone();
+        suppose(&mut tracker, suppositions, &known, Moment::default())?;
+        let world = World::new(Arc::clone(&self.catalog), &tracker.bits(), Arc::clone(&self.locator));
+        Ok(Cast { world, natural, tracker, suppositions: suppositions.to_vec() })
+    }
+
+    /// The zone as it was written.
+    pub(super) fn model(&self, id: &HostedZoneId) -> Result<Arc<HostedZone>, String> {
+        let zone = self.configuration.zones.iter().find(|zone| zone.zone.id == *id);
+        zone.map(|zone| Arc::clone(&zone.zone)).ok_or_else(|| format!("there is no zone {}", id.0))
+    }
+}
+
+impl Cast {
+    /// A check as it is supposed to be.
+    pub(super) fn check(&self, id: &HealthCheckId) -> Option<CheckShape> {
+        let slot = self.tracker.slot_of(id)?;
+        let picture = self.tracker.pictures(slot).next().filter(|picture| picture.slot == slot)?;
+        let is_meant = self.suppositions.iter().any(|supposition| supposition.pattern.matches(&picture.name));
+        Some(CheckShape {
+            name: picture.name.to_string(),
+            healthy: picture.verdict == Status::Healthy,
+            as_if: is_meant || self.natural.status(slot) != Some(picture.verdict),
+            disabled: picture.disabled,
+            ..CheckShape::default()
+        })
+    }
+}
+
+/// Files, and all zone files of directories.
+fn read_files(paths: &[PathBuf]) -> Sources {
+    let mut sources = Sources::default();
+    for path in paths {
+        let read = match path.is_dir() {
+            true => read_zone_files(path, &[], |_| None),
+            false => read_zone_list(std::slice::from_ref(path), |_| None),
+        };
+        sources.files.extend(read.files);
+        sources.faults.extend(read.faults);
+        sources.missing.extend(read.missing);
+    }
+    sources
+}
+
+fn databases(settings: &Settings) -> (Vec<Database>, Vec<Fault>) {
+    let (mut databases, mut faults) = (Vec::new(), Vec::new());
+    for path in &settings.location.geoip {
+        match read_database(path) {
+            Ok(database) => databases.push(database),
+            Err(fault) => faults.push(*fault),
+        }
+    }
+    (databases, faults)
+}

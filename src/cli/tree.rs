@@ -1,0 +1,121 @@
+//! Trees of lines, drawn with boxes: a branch has a head of fixed columns and a text that is wrapped behind it.
+
+use super::paint::{Colour, Paint};
+
+/// The narrowest that a text is wrapped to, however deep its branch.
+const NARROWEST: usize = 30;
+
+/// A line with lines below it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Branch {
+    /// What stands in front, in columns, each with its colour if any.
+    head: Vec<(String, Option<Colour>)>,
+    /// What follows, wrapped.
+    text: String,
+    colour: Option<Colour>,
+    branches: Vec<Branch>,
+}
+
+impl Branch {
+    /// A line of text.
+    pub(super) fn text(text: impl Into<String>) -> Branch {
+        Branch { text: text.into(), ..Branch::default() }
+    }
+
+    /// With a column in front, as wide as it is.
+    pub(super) fn column(mut self, text: impl Into<String>, colour: Option<Colour>) -> Branch {
+        self.head.push((text.into(), colour));
+        self
+    }
+
+    /// With the text in a colour.
+    pub(super) fn coloured(self, colour: Colour) -> Branch {
+        Branch { colour: Some(colour), ..self }
+    }
+
+    /// With a line below.
+    pub(super) fn with(mut self, branch: Branch) -> Branch {
+        self.branches.push(branch);
+        self
+    }
+
+    /// With lines below.
+    pub(super) fn with_all(mut self, branches: impl IntoIterator<Item = Branch>) -> Branch {
+        self.branches.extend(branches);
+        self
+    }
+
+    /// The tree in lines of at most `width` columns, where words allow.
+    pub(super) fn draw(&self, paint: Paint, width: usize) -> String {
+        let mut out = String::new();
+        self.line(&mut out, "", "", paint, width);
+        self.below(&mut out, "", paint, width);
+        out
+    }
+
+    fn below(&self, out: &mut String, indent: &str, paint: Paint, width: usize) {
+        for (number, branch) in self.branches.iter().enumerate() {
+            let is_last = number + 1 == self.branches.len();
+            let (fork, stem) = if is_last { ("└─ ", "   ") } else { ("├─ ", "│  ") };
+            let deeper = format!("{indent}{stem}");
+            branch.line(out, &format!("{indent}{fork}"), &deeper, paint, width);
+            branch.below(out, &deeper, paint, width);
+        }
+    }
+
+    fn line(&self, out: &mut String, first: &str, rest: &str, paint: Paint, width: usize) {
+        let head: usize = self.head.iter().map(|(text, _)| letters(text)).sum();
+        let room = width.saturating_sub(letters(first) + head).max(NARROWEST);
+        let columns: String = self.head.iter().map(|(text, colour)| painted(paint, *colour, text)).collect();
+        let stem = if self.branches.is_empty() { rest.to_owned() } else { format!("{rest}│") };
+        let behind = format!("{stem:width$}", width = letters(first) + head);
+        for (number, line) in wrap(&self.text, room).iter().enumerate() {
+            let line = painted(paint, self.colour, line);
+            let whole = match number {
+                0 => format!("{first}{columns}{line}"),
+                _ => format!("{behind}{line}"),
+            };
+            out.push_str(whole.trim_end());
+            out.push('\n');
+        }
+    }
+}
+
+fn painted(paint: Paint, colour: Option<Colour>, text: &str) -> String {
+    colour.map_or_else(|| text.to_owned(), |colour| paint.paint(colour, text))
+}
+
+/// How many columns a text takes; the letters that are used here take one each.
+pub(super) fn letters(text: &str) -> usize {
+    text.chars().count()
+}
+
+/// At least one line.
+fn wrap(text: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        let line = lines.last_mut().expect("there is always a line");
+        if !line.is_empty() && letters(line) + 1 + letters(word) > width {
+            lines.push(word.to_owned());
+        } else {
+            let space = if line.is_empty() { "" } else { " " };
+            line.push_str(space);
+            line.push_str(word);
+        }
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_texts_hang_behind_their_columns() {
+        let tree = Branch::text("root")
+            .with(Branch::text("one two three four five six seven").column("a  ", None).with(Branch::text("leaf")))
+            .with(Branch::text("end"));
+        let drawn = "root\n├─ a  one two three four five six\n│  │  seven\n│  └─ leaf\n└─ end\n";
+        assert_eq!(tree.draw(Paint::Plain, 36), drawn);
+    }
+}

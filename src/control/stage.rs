@@ -1,0 +1,149 @@
+//! What is, and what would be: all that answers depend on, with health as it is or as somebody supposes it to be.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use crate::config::ClientSubnetUse;
+use crate::health::{Action, Moment, Pattern, Recent, Status, Tracker, Transition};
+use crate::model::HealthCheckId;
+use crate::world::World;
+
+use super::steering::describe;
+use super::{Base, CheckReport, Control, NotSteered};
+
+/// Checks that somebody supposes to be up or down: `blue=down`, `eu-*=up`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Supposition {
+    /// Which checks.
+    pub pattern: Pattern,
+    /// What they are supposed to be.
+    pub status: Status,
+}
+
+/// The text is no supposition.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` supposes nothing: write CHECK=up or CHECK=down, such as blue=down or eu-*=down")]
+pub struct NotASupposition(String);
+
+/// All that answers depend on, at one moment.
+pub struct Staged {
+    /// When.
+    pub at: Moment,
+    /// Since when the server runs.
+    pub started: Moment,
+    /// What answers.
+    pub world: Arc<World>,
+    /// What it was made from.
+    pub base: Base,
+    /// The checks as they are supposed to be, when anything is supposed.
+    supposed: Option<Tracker>,
+}
+
+/// One check as it is.
+pub struct CheckNow {
+    /// When.
+    pub at: Moment,
+    /// What is believed of it and what was seen.
+    pub report: CheckReport,
+    /// Who holds it up or down, in words.
+    pub held: Option<String>,
+}
+
+impl Staged {
+    /// Whether client subnets are looked at.
+    pub fn uses_client_subnet(&self) -> bool {
+        self.base.settings.location.use_client_subnet == ClientSubnetUse::Use
+    }
+
+    /// What a check is supposed to be; nothing when nothing is supposed.
+    pub fn supposed(&self, id: &HealthCheckId) -> Option<Status> {
+        let tracker = self.supposed.as_ref()?;
+        tracker.status(tracker.slot_of(id)?)
+    }
+}
+
+/// Lets suppositions stand over what is seen and over what `forced` says. The last that is about a check counts.
+pub fn suppose(
+    tracker: &mut Tracker,
+    suppositions: &[Supposition],
+    forced: &dyn Fn(&str) -> Option<Status>,
+    at: Moment,
+) -> Result<Vec<Transition>, NotSteered> {
+    let is_about_nothing = |supposition: &&Supposition| !tracker.names().any(|name| supposition.pattern.matches(name));
+    if let Some(idle) = suppositions.iter().find(is_about_nothing) {
+        let mut names: Vec<_> = tracker.names().cloned().collect();
+        names.sort_unstable();
+        return Err(NotSteered::UnknownCheck { pattern: idle.pattern.0.clone(), names });
+    }
+    let supposed = |name: &str| suppositions.iter().rev().find(|supposition| supposition.pattern.matches(name));
+    let status = |name: &str| supposed(name).map(|supposition| supposition.status).or_else(|| forced(name));
+    Ok(tracker.force(&status, at))
+}
+
+impl Control {
+    /// The world as it is, or as it would be.
+    pub(super) fn stage(&self, suppositions: &[Supposition], at: Moment) -> Result<Staged, NotSteered> {
+        let (mut world, mut supposed) = (self.reader.load(), None);
+        if !suppositions.is_empty() {
+            let mut tracker = self.tracker.clone();
+            let forced = |name: &str| self.overrides.on(name, at).map(|known| known.wish.action.status());
+            let transitions = suppose(&mut tracker, suppositions, &forced, at)?;
+            let changed: Vec<_> = transitions.iter().map(|transition| transition.slot).collect();
+            world = Arc::new(world.with_health(&tracker.bits(), &changed, at));
+            supposed = Some(tracker);
+        }
+        Ok(Staged { at, started: self.started, world, base: self.base.clone(), supposed })
+    }
+
+    /// One check.
+    pub(super) fn check_now(&self, id: &HealthCheckId, at: Moment) -> Option<CheckNow> {
+        let slot = self.tracker.slot_of(id)?;
+        let picture = self.tracker.pictures(slot).next().filter(|picture| picture.slot == slot)?;
+        let held = self.overrides.on(&picture.name, at).map(describe);
+        Some(CheckNow {
+            at,
+            report: CheckReport { history: self.annals.of(slot), recent: Recent::default(), picture },
+            held,
+        })
+    }
+}
+
+impl FromStr for Supposition {
+    type Err = NotASupposition;
+
+    fn from_str(text: &str) -> Result<Supposition, NotASupposition> {
+        let wrong = || NotASupposition(text.to_owned());
+        let (pattern, word) = text.rsplit_once('=').ok_or_else(wrong)?;
+        let action = [Action::Up, Action::Down].into_iter().find(|action| action.word() == word).ok_or_else(wrong)?;
+        if pattern.is_empty() {
+            return Err(wrong());
+        }
+        Ok(Supposition { pattern: Pattern(pattern.to_owned()), status: action.status() })
+    }
+}
+
+impl fmt::Display for Supposition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let word = match self.status {
+            Status::Healthy => Action::Up.word(),
+            Status::Unhealthy => Action::Down.word(),
+        };
+        write!(f, "{}={word}", self.pattern.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn suppositions_are_read_and_written() {
+        for text in ["blue=down", "eu-*=up", "a=b=down"] {
+            assert_eq!(text.parse::<Supposition>().unwrap().to_string(), text);
+        }
+        for text in ["", "blue", "blue=", "=down", "blue=sideways"] {
+            assert!(text.parse::<Supposition>().is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! Tells systemd how its service is: started, reloading, stopping, alive (sd_notify(3)).
+//!
+//! Started is: the port is open and queries are answered. Without `$NOTIFY_SOCKET` nobody wants to know.
+
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::control::{Event, Reloads};
+
+/// How often in the time that systemd allows between two signs of life there is one, as sd_watchdog_enabled(3) advises.
+const SIGNS_OF_LIFE: u32 = 2;
+
+/// What there is to tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum News<'t> {
+    /// Queries are answered, by what this line says.
+    Ready(&'t str),
+    /// Files are read again. `Ready` follows.
+    Reloading,
+    /// No more queries are taken.
+    Stopping,
+    /// What goes on, for people.
+    Status(&'t str),
+    /// The loop that decides still does.
+    Alive,
+}
+
+/// Who is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Manager {
+    /// systemd, or whoever speaks its protocol, if `$NOTIFY_SOCKET` says where it listens.
+    Systemd,
+    /// A server inside another program is not that program.
+    Nobody,
+}
+
+impl Manager {
+    /// Tells; that it cannot be told is no reason to do anything else.
+    pub(super) fn tell(self, news: News<'_>) {
+        match self {
+            Manager::Systemd => tell(news),
+            Manager::Nobody => {}
+        }
+    }
+
+    /// Keeps telling while the server runs.
+    pub(super) fn keep_telling(self, reloads: watch::Receiver<Reloads>, events: mpsc::Sender<Event>) {
+        if self == Manager::Nobody {
+            return;
+        }
+        tokio::spawn(follow_reloads(reloads, tell));
+        if let Some(patience) = watchdog() {
+            tokio::spawn(show_life(events, patience / SIGNS_OF_LIFE, tell));
+        }
+    }
+}
+
+#[cfg(unix)]
+fn tell(news: News<'_>) {
+    use sd_notify::NotifyState;
+    let told = match news {
+        News::Ready(status) => sd_notify::notify(&[NotifyState::Ready, NotifyState::Status(status)]),
+        // With the time, systemd can tell this reload from one that it did not ask for (`Type=notify-reload`).
+        News::Reloading => {
+            NotifyState::monotonic_usec_now().and_then(|now| sd_notify::notify(&[NotifyState::Reloading, now]))
+        }
+        News::Stopping => sd_notify::notify(&[NotifyState::Stopping]),
+        News::Status(status) => sd_notify::notify(&[NotifyState::Status(status)]),
+        News::Alive => sd_notify::notify(&[NotifyState::Watchdog]),
+    };
+    if let Err(error) = told {
+        tracing::warn!("systemd cannot be told how the service is ($NOTIFY_SOCKET): {error}");
+    }
+}
+
+#[cfg(not(unix))]
+fn tell(_: News<'_>) {}
+
+/// How long systemd waits for a sign of life; `None` when it does not.
+#[cfg(unix)]
+fn watchdog() -> Option<Duration> {
+    sd_notify::watchdog_enabled()
+}
+
+#[cfg(not(unix))]
+fn watchdog() -> Option<Duration> {
+    None
+}
+
+/// Each reload that was asked for is announced and its end too, even when it was over before anybody looked.
+async fn follow_reloads(mut reloads: watch::Receiver<Reloads>, tell: impl Fn(News<'_>)) {
+    let mut announced = reloads.borrow_and_update().asked;
+    let mut is_loading = false;
+    while reloads.changed().await.is_ok() {
+        let Reloads { asked, done, outcome } = reloads.borrow_and_update().clone();
+        if asked > announced && !is_loading {
+            is_loading = true;
+            tell(News::Reloading);
+        }
+        announced = asked;
+        if asked == done {
+            tell(if is_loading { News::Ready(&outcome) } else { News::Status(&outcome) });
+            is_loading = false;
+        }
+    }
+}
+
+/// Says that the server lives, as long as the loop that decides answers. Whether queries are answered is not asked: under a flood
+/// that drops even our own, a restart would help the flood.
+async fn show_life(events: mpsc::Sender<Event>, every: Duration, tell: impl Fn(News<'_>)) {
+    loop {
+        // Any question will do.
+        let (answer, answered) = oneshot::channel();
+        if events.send(Event::ListOverrides(answer)).await.is_err() || answered.await.is_err() {
+            return;
+        }
+        tell(News::Alive);
+        tokio::time::sleep(every).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    /// A listener, and what it heard.
+    fn ear() -> (impl Fn(News<'_>) + Send + 'static, Arc<Mutex<Vec<String>>>) {
+        let heard = Arc::new(Mutex::new(Vec::new()));
+        let sink = Arc::clone(&heard);
+        (move |news: News<'_>| sink.lock().unwrap().push(format!("{news:?}")), heard)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_reload_is_announced_before_its_end_even_when_both_are_seen_at_once() {
+        let (sender, receiver) = watch::channel(Reloads::default());
+        let (tell, heard) = ear();
+        tokio::spawn(follow_reloads(receiver, tell));
+        let send = async |asked, done, outcome: &str| {
+            sender.send_replace(Reloads { asked, done, outcome: outcome.into() });
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        };
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        send(1, 1, "one zone").await;
+        send(1, 1, "an edit").await;
+        send(2, 1, "an edit").await;
+        send(3, 1, "an edit").await;
+        send(3, 3, "two zones").await;
+        let expected = ["Reloading", "Ready(\"one zone\")", "Status(\"an edit\")", "Reloading", "Ready(\"two zones\")"];
+        assert_eq!(*heard.lock().unwrap(), expected);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn there_are_signs_of_life_only_while_the_loop_answers() {
+        let (events, mut inbox) = mpsc::channel(1);
+        let (tell, heard) = ear();
+        let life = tokio::spawn(show_life(events, Duration::from_secs(15), tell));
+        for _ in 0..3 {
+            let Some(Event::ListOverrides(answer)) = inbox.recv().await else { panic!("another question") };
+            answer.send(Vec::new()).unwrap();
+        }
+        // The loop hangs: it took the question and says nothing.
+        let question = inbox.recv().await;
+        tokio::time::sleep(Duration::from_secs(3600)).await;
+        assert_eq!(*heard.lock().unwrap(), ["Alive"; 3]);
+        assert!(!life.is_finished());
+        drop(question);
+        life.await.unwrap();
+        assert_eq!(heard.lock().unwrap().len(), 3);
+    }
+}

@@ -1,0 +1,460 @@
+//! A policy's notes in words: what became of each record of a group, and why, as the Developer Guide puts it.
+
+use super::names::{Names, Owner};
+use super::recorder::Notes;
+use super::shape::{AliasShape, CandidateShape, CheckShape, GroupShape, Verdict};
+use super::{ClientFacts, Stage};
+use crate::geo::TripBasis;
+use crate::model::{
+    Content, FailoverRole, GeoLocation, GeoproximityLocation, ResourceRecordSet, RoutingPolicy, WhenAllUnhealthy,
+};
+use crate::policy::{Choice, DrawBy, Note};
+
+/// How one group chose for one client.
+pub(super) struct Telling<'t> {
+    stage: &'t Stage<'t>,
+    names: &'t Names<'t>,
+    owner: &'t Owner,
+    sets: Vec<&'t ResourceRecordSet>,
+    notes: &'t Notes,
+    client: &'t ClientFacts,
+    choice: Choice,
+    usable: Vec<bool>,
+    reserve: Vec<bool>,
+    parts: Option<Vec<u8>>,
+    fails_open: bool,
+    /// Who may answer this client, the most wanted first.
+    order: Vec<u16>,
+}
+
+impl<'t> Telling<'t> {
+    pub(super) fn new(
+        stage: &'t Stage<'t>,
+        names: &'t Names<'t>,
+        owner: &'t Owner,
+        notes: &'t Notes,
+        client: &'t ClientFacts,
+    ) -> Telling<'t> {
+        let candidates = |note: &Note| match note {
+            Note::Candidates { usable, reserve, parts, fails_open } => {
+                Some((usable.clone(), reserve.clone(), parts.clone(), *fails_open))
+            }
+            _ => None,
+        };
+        let (usable, reserve, parts, fails_open) = notes.0.iter().find_map(candidates).unwrap_or_default();
+        let (sets, choice, order) = (names.sets(owner), notes.choice(), order(notes, &usable));
+        Telling { stage, names, owner, sets, notes, client, choice, usable, reserve, parts, fails_open, order }
+    }
+
+    pub(super) fn group(&self) -> GroupShape {
+        let all = (0..).zip(&self.sets).map(|(member, _)| member);
+        let rest = all.filter(|member| !self.order.contains(member));
+        let candidates = self.order.iter().copied().chain(rest).filter_map(|member| self.candidate(member)).collect();
+        GroupShape {
+            name: self.owner.0.to_string(),
+            record_type: self.owner.1.to_string(),
+            policy: self.policy().name().to_owned(),
+            rule: rule(self.policy()).to_owned(),
+            candidates,
+            why: self.why(),
+            draw: self.draw(),
+            scope: self.choice.scope,
+        }
+    }
+
+    fn policy(&self) -> &RoutingPolicy {
+        self.sets.first().map_or(&RoutingPolicy::Simple, |set| &set.routing_policy)
+    }
+
+    fn candidate(&self, member: u16) -> Option<CandidateShape> {
+        let set = *self.sets.get(usize::from(member))?;
+        let check = set.health_check.as_ref().and_then(self.stage.checks);
+        let shares = self.notes.shares();
+        let (ttl, values, alias) = match &set.content {
+            Content::Records { ttl, values } => (Some(*ttl), values.iter().map(ToString::to_string).collect(), None),
+            Content::Alias(target) => {
+                let (target, evaluate_target_health) = (target.name.to_string(), target.evaluate_target_health);
+                (None, Vec::new(), Some(AliasShape { target, evaluate_target_health }))
+            }
+        };
+        let verdict = self.verdict(member);
+        let mut shape = CandidateShape {
+            set_identifier: set.set_identifier.clone(),
+            role: role(&set.routing_policy),
+            measure: None,
+            verdict,
+            why: self.why_of(member, set, verdict, check.as_ref()),
+            share: shares.iter().find(|(known, _)| *known == member).map_or(0.0, |(_, share)| *share),
+            usable: self.is_usable(member),
+            check,
+            ttl,
+            values,
+            alias,
+            round_trip_ms: None,
+            distance_km: None,
+            biased_km: None,
+        };
+        self.measure(member, set, &mut shape);
+        Some(shape)
+    }
+
+    fn is_usable(&self, member: u16) -> bool {
+        self.usable.get(usize::from(member)).copied().unwrap_or_default()
+    }
+
+    /// Healthy, but on its way out or waiting to come back: it answers where nobody usable can.
+    fn is_in_reserve(&self, member: u16) -> bool {
+        self.reserve.get(usize::from(member)).copied().unwrap_or_default()
+    }
+
+    /// What it has of its weight, in percent, when that is not all.
+    fn part(&self, member: u16) -> Option<f64> {
+        let &parts = self.parts.as_ref()?.get(usize::from(member))?;
+        (parts < u8::MAX).then(|| f64::from(parts) * 100.0 / f64::from(u8::MAX))
+    }
+
+    /// Nobody was usable, and all count as healthy.
+    fn failed_open(&self) -> bool {
+        let first = self.choice.members.first();
+        first.is_some_and(|&first| !self.is_usable(first) && !self.is_in_reserve(first))
+    }
+
+    fn verdict(&self, member: u16) -> Verdict {
+        let may_win = self.notes.shares().iter().any(|&(known, share)| known == member && share > 0.0);
+        match () {
+            () if self.choice.members.contains(&member) => Verdict::Chosen,
+            () if may_win => Verdict::Eligible,
+            () if !self.order.contains(&member) => Verdict::Elsewhere,
+            () if self.is_usable(member) => Verdict::Behind,
+            () => Verdict::Unhealthy,
+        }
+    }
+
+    fn why_of(&self, member: u16, set: &ResourceRecordSet, verdict: Verdict, check: Option<&CheckShape>) -> String {
+        match verdict {
+            Verdict::Chosen if self.failed_open() => {
+                format!("{}, but so are all others: then all count as healthy", self.unhealthy(set, check))
+            }
+            Verdict::Chosen if self.is_in_reserve(member) && !self.is_usable(member) => {
+                "held back (draining or waiting for its failback), but nothing else is healthy".to_owned()
+            }
+            Verdict::Chosen | Verdict::Eligible if self.part(member).is_some() => {
+                let part = self.part(member).unwrap_or_default();
+                format!("draining or starting slowly, with {part:.0} % of its weight")
+            }
+            Verdict::Chosen => self.chosen(set),
+            Verdict::Eligible if !self.is_usable(member) => {
+                format!("{}, but so are all others: then all count as healthy", self.unhealthy(set, check))
+            }
+            Verdict::Eligible => "it could have been drawn as well".to_owned(),
+            Verdict::Behind | Verdict::Unhealthy if self.is_in_reserve(member) => {
+                "held back while others are healthy: draining or waiting for its failback".to_owned()
+            }
+            Verdict::Behind => behind(&set.routing_policy).to_owned(),
+            Verdict::Unhealthy => self.unhealthy(set, check),
+            Verdict::Elsewhere => self.elsewhere(set),
+        }
+    }
+
+    /// Why the one that answers does.
+    fn chosen(&self, set: &ResourceRecordSet) -> String {
+        let is_first = self.order.first().is_none_or(|first| self.choice.members.contains(first));
+        let among = if is_first { "" } else { " of the healthy ones" };
+        match &set.routing_policy {
+            RoutingPolicy::Simple => "the only record of its name and type".to_owned(),
+            RoutingPolicy::Weighted { weight: 0 } => {
+                "a standby of weight 0, drawn evenly: no record with a weight is healthy".to_owned()
+            }
+            RoutingPolicy::Weighted { .. } if self.draw_among() == 1 => {
+                "no other healthy record has a weight".to_owned()
+            }
+            RoutingPolicy::Weighted { .. } => "drawn by its weight".to_owned(),
+            RoutingPolicy::Latency { .. } if self.is_for_china() => "it answers everybody in China".to_owned(),
+            RoutingPolicy::Latency { .. } => format!("the lowest latency{among}"),
+            RoutingPolicy::Failover { role: FailoverRole::Primary } => "the primary, and healthy".to_owned(),
+            RoutingPolicy::Failover { role: FailoverRole::Secondary } if is_first => {
+                "the secondary, and there is no primary".to_owned()
+            }
+            RoutingPolicy::Failover { .. } => "the secondary is healthy and the primary is not".to_owned(),
+            RoutingPolicy::Geolocation { location: GeoLocation::Default } if is_first => {
+                "the default: no other record is for an area that holds the client".to_owned()
+            }
+            RoutingPolicy::Geolocation { .. } => format!("the smallest area that holds the client{among}"),
+            RoutingPolicy::Geoproximity { .. } => format!("the smallest distance{among}, bias included"),
+            RoutingPolicy::MultivalueAnswer => "one of up to eight healthy records".to_owned(),
+            RoutingPolicy::IpBased { location: None, .. } if is_first => {
+                "the default: no block of another record's location decides".to_owned()
+            }
+            RoutingPolicy::IpBased { .. } => format!("the longest block that holds the client{among}"),
+        }
+    }
+
+    fn is_for_china(&self) -> bool {
+        let trips = self.notes.0.iter().filter_map(|note| match note {
+            Note::RoundTrips(trips) => Some(trips),
+            _ => None,
+        });
+        trips.flatten().any(|trip| trip.for_china && self.choice.members.contains(&trip.member))
+    }
+
+    fn unhealthy(&self, set: &ResourceRecordSet, check: Option<&CheckShape>) -> String {
+        if let Some(check) = check.filter(|check| !check.healthy) {
+            return unhealthy_check(check);
+        }
+        match &set.content {
+            Content::Alias(target) if self.names.sets(&(target.name.clone(), self.owner.1)).is_empty() => {
+                format!("unhealthy: its target {} has no {} records", target.name, self.owner.1)
+            }
+            Content::Alias(target) if target.evaluate_target_health => {
+                format!("unhealthy: no record of its target {} is healthy", target.name)
+            }
+            _ => "unhealthy".to_owned(),
+        }
+    }
+
+    fn elsewhere(&self, set: &ResourceRecordSet) -> String {
+        match &set.routing_policy {
+            RoutingPolicy::Geolocation { .. } if self.client.is_located => {
+                "the client is not there, or a smaller area decides".to_owned()
+            }
+            RoutingPolicy::Geolocation { .. } => "nobody knows where the client is".to_owned(),
+            RoutingPolicy::IpBased { location: Some(_), .. } => {
+                "no block of this location decides for the client".to_owned()
+            }
+            _ => "not for this client".to_owned(),
+        }
+    }
+
+    /// Why it came out so, in a sentence about the whole group.
+    fn why(&self) -> String {
+        let Some(&first) = self.choice.members.first() else { return self.why_nobody() };
+        let Some(set) = self.sets.get(usize::from(first)) else { return String::new() };
+        if self.failed_open() {
+            let all = if self.sets.len() == 1 { "It is unhealthy" } else { "Nothing is healthy" };
+            let id = self.called(first);
+            return match self.sets.len() {
+                1 => format!("{all}, and there is nothing else: {id} answers all the same."),
+                _ => format!("{all}, so all records count as healthy, and {id} answers (fail-open)."),
+            };
+        }
+        let kept = self.keeps_last_healthy();
+        match &set.routing_policy {
+            RoutingPolicy::Simple => "There is one record, and it answers with all its values.".to_owned(),
+            RoutingPolicy::MultivalueAnswer => {
+                let (chosen, of) = (self.choice.members.len(), self.usable.iter().filter(|usable| **usable).count());
+                format!("{chosen} of {of} healthy records answer.{kept}")
+            }
+            _ => format!("{} answers: {}.{kept}", self.called(first), self.chosen(set)),
+        }
+    }
+
+    fn why_nobody(&self) -> String {
+        match self.policy() {
+            RoutingPolicy::Geolocation { .. } if self.order.is_empty() => {
+                "No record is for an area that holds the client, and there is no default: no answer.".to_owned()
+            }
+            RoutingPolicy::IpBased { .. } if self.names.0.is_private() => {
+                "IP-based routing is not supported in private hosted zones: no answer.".to_owned()
+            }
+            RoutingPolicy::IpBased { .. } if self.order.is_empty() => {
+                "No block of a record's location decides for the client, and there is no default: no answer.".to_owned()
+            }
+            _ if !self.fails_open => {
+                "Nothing is healthy, and this group answers nothing then (when_all_unhealthy = \"none\").".to_owned()
+            }
+            _ => "Nobody answers.".to_owned(),
+        }
+    }
+
+    /// Members that answer though a check says otherwise: the group keeps the picture of when something was healthy.
+    fn keeps_last_healthy(&self) -> &'static str {
+        let group =
+            |group: &&crate::model::RecordGroup| (&group.name, group.record_type) == (&self.owner.0, self.owner.1);
+        let rule = self.names.0.record_groups.iter().find(group).map(|group| group.when_all_unhealthy);
+        let is_down = |set: &ResourceRecordSet| {
+            let check = set.health_check.as_ref().and_then(self.stage.checks);
+            check.is_some_and(|check| !check.healthy)
+        };
+        let chosen = || self.choice.members.iter().filter_map(|&member| self.sets.get(usize::from(member)));
+        match rule {
+            Some(WhenAllUnhealthy::LastHealthy) if chosen().any(|set| is_down(set)) => {
+                " Nothing is healthy now: it is as when something was the last time (when_all_unhealthy = \"last_healthy\")."
+            }
+            _ => "",
+        }
+    }
+
+    fn called(&self, member: u16) -> String {
+        let set = self.sets.get(usize::from(member));
+        let id = set.and_then(|set| set.set_identifier.clone());
+        id.unwrap_or_else(|| "the record".to_owned())
+    }
+
+    /// Tickets as a weight, rounded up: while anything drains or starts slowly there are 255 of them to each point of it.
+    fn weight(&self, tickets: u32) -> u32 {
+        if self.parts.is_some() { tickets.div_ceil(u32::from(u8::MAX)) } else { tickets }
+    }
+
+    /// How many could have been drawn.
+    fn draw_among(&self) -> usize {
+        self.notes.shares().iter().filter(|(_, share)| *share > 0.0).count()
+    }
+
+    fn draw(&self) -> Option<String> {
+        let draw = self.notes.0.iter().find_map(|note| match note {
+            Note::Draw(draw) => Some(draw),
+            _ => None,
+        });
+        let draw = draw.filter(|_| self.draw_among() > 1)?;
+        let all: u32 = draw.tickets.iter().map(|(_, tickets)| self.weight(*tickets)).sum();
+        let &first = self.choice.members.first()?;
+        let won =
+            draw.tickets.iter().find(|(member, _)| *member == first).map_or(0, |(_, tickets)| self.weight(*tickets));
+        Some(match draw.by {
+            _ if draw.winners > 1 => format!("{} of {} at random, in random order", draw.winners, draw.tickets.len()),
+            DrawBy::Weight => format!("{} won with weight {won} of {all}", self.called(first)),
+            DrawBy::Evenly => format!("{} won, one of {all} alike", self.called(first)),
+        })
+    }
+
+    /// The figures that the policy went by.
+    fn measure(&self, member: u16, set: &ResourceRecordSet, shape: &mut CandidateShape) {
+        for note in &self.notes.0 {
+            match note {
+                Note::Draw(draw) if matches!(set.routing_policy, RoutingPolicy::Weighted { .. }) => {
+                    let all: u32 = draw.tickets.iter().map(|(_, tickets)| self.weight(*tickets)).sum();
+                    let own = draw.tickets.iter().find(|(known, _)| *known == member);
+                    let own = own.map(|(_, tickets)| self.weight(*tickets));
+                    shape.measure = own.filter(|own| *own > 0).map(|own| format!("{own} of {all}"));
+                }
+                Note::RoundTrips(trips) => {
+                    let Some(trip) = trips.iter().find(|trip| trip.member == member) else { continue };
+                    shape.round_trip_ms = trip.ms;
+                    shape.measure = Some(round_trip(trip.ms, trip.basis));
+                }
+                Note::Distances(distances) => {
+                    let Some(distance) = distances.iter().find(|distance| distance.member == member) else { continue };
+                    (shape.distance_km, shape.biased_km) = (distance.km, distance.biased_km);
+                    shape.measure = Some(kilometres(distance.km, distance.biased_km));
+                }
+                Note::Blocks { blocks, .. } => {
+                    let block = blocks.iter().find(|block| block.matches && block.member == Some(member));
+                    shape.measure = block.and_then(|block| self.client.block(block.length));
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+/// The members in the policy's order of preference; those that it does not look at for this client are left out.
+fn order(notes: &Notes, usable: &[bool]) -> Vec<u16> {
+    let everybody = || (0..).zip(usable).map(|(member, _)| member).collect();
+    let order = notes.0.iter().find_map(|note| match note {
+        Note::Pair(pair) => Some(pair.iter().map(|(_, member)| *member).collect()),
+        Note::Areas(areas) => Some(areas.iter().filter_map(|(_, member)| *member).collect()),
+        Note::Blocks { preferred, .. } => Some(preferred.clone()),
+        Note::RoundTrips(trips) => {
+            let mut trips = trips.clone();
+            let cost = |ms: Option<f64>| ms.unwrap_or_default();
+            trips.sort_by(|a, b| b.for_china.cmp(&a.for_china).then(cost(a.ms).total_cmp(&cost(b.ms))));
+            Some(trips.iter().map(|trip| trip.member).collect())
+        }
+        Note::Distances(distances) => {
+            let mut distances = distances.clone();
+            distances.sort_by(|a, b| a.biased_km.unwrap_or_default().total_cmp(&b.biased_km.unwrap_or_default()));
+            Some(distances.iter().map(|distance| distance.member).collect())
+        }
+        _ => None,
+    });
+    let mut order: Vec<u16> = order.unwrap_or_else(everybody);
+    let mut seen = std::collections::HashSet::new();
+    order.retain(|member| seen.insert(*member));
+    order
+}
+
+/// What the policy does (Developer Guide, "Choosing a routing policy").
+fn rule(policy: &RoutingPolicy) -> &'static str {
+    match policy {
+        RoutingPolicy::Simple => "all values of the one record",
+        RoutingPolicy::Weighted { .. } => "a healthy record at random, each by its weight over the sum of weights",
+        RoutingPolicy::Latency { .. } => "the healthy record in the region with the lowest latency to the client",
+        RoutingPolicy::Failover { .. } => "the primary while it is healthy, else the secondary",
+        RoutingPolicy::Geolocation { .. } => "the healthy record for the smallest area that holds the client",
+        RoutingPolicy::Geoproximity { .. } => {
+            "the nearest healthy record, where a bias makes it seem nearer or farther"
+        }
+        RoutingPolicy::MultivalueAnswer => "up to eight healthy records at random",
+        RoutingPolicy::IpBased { .. } => "the healthy record for the longest CIDR block that holds the client",
+    }
+}
+
+fn behind(policy: &RoutingPolicy) -> &'static str {
+    match policy {
+        RoutingPolicy::Weighted { .. } => "weight 0: a standby for when no record with a weight is healthy",
+        RoutingPolicy::Latency { .. } => "a higher latency",
+        RoutingPolicy::Failover { role: FailoverRole::Secondary } => "the primary is healthy",
+        RoutingPolicy::Failover { role: FailoverRole::Primary } => "the secondary answers",
+        RoutingPolicy::Geolocation { .. } => "a larger area",
+        RoutingPolicy::Geoproximity { .. } => "farther away, bias included",
+        RoutingPolicy::IpBased { .. } => "a shorter block",
+        RoutingPolicy::MultivalueAnswer | RoutingPolicy::Simple => "another one answers",
+    }
+}
+
+/// What a record is to its policy.
+fn role(policy: &RoutingPolicy) -> String {
+    match policy {
+        RoutingPolicy::Simple | RoutingPolicy::MultivalueAnswer => String::new(),
+        RoutingPolicy::Weighted { weight } => format!("weight {weight}"),
+        RoutingPolicy::Latency { region } => region.to_string(),
+        RoutingPolicy::Failover { role: FailoverRole::Primary } => "PRIMARY".to_owned(),
+        RoutingPolicy::Failover { role: FailoverRole::Secondary } => "SECONDARY".to_owned(),
+        RoutingPolicy::Geolocation { location } => match location {
+            GeoLocation::Continent(continent) => format!("continent {}", continent.code()),
+            GeoLocation::Country(country) => format!("country {country}"),
+            GeoLocation::Subdivision(country, subdivision) => format!("subdivision {country}-{subdivision}"),
+            GeoLocation::Default => "default".to_owned(),
+        },
+        RoutingPolicy::Geoproximity { location, bias } => {
+            let place = match location {
+                GeoproximityLocation::Region(region) => region.to_string(),
+                GeoproximityLocation::LocalZoneGroup { name, .. } => name.clone(),
+                GeoproximityLocation::Coordinates(at) => format!("{:.2}, {:.2}", at.latitude, at.longitude),
+            };
+            if *bias == 0 { place } else { format!("{place}, bias {bias:+}") }
+        }
+        RoutingPolicy::IpBased { location, .. } => format!("location {}", location.as_deref().unwrap_or("*")),
+    }
+}
+
+fn round_trip(ms: Option<f64>, basis: TripBasis) -> String {
+    match (ms, basis) {
+        (Some(ms), TripBasis::Measured) => format!("{ms:.1} ms, as measured"),
+        (Some(ms), TripBasis::Home) => format!("{ms:.1} ms, the client's own region"),
+        (Some(ms), _) => format!("{ms:.1} ms, by distance"),
+        (None, _) => "unknown, as the client's place is".to_owned(),
+    }
+}
+
+fn kilometres(km: Option<f64>, biased: Option<f64>) -> String {
+    match (km, biased) {
+        (Some(km), Some(biased)) if (km - biased).abs() > 0.5 => format!("{km:.0} km, as if {biased:.0} km"),
+        (Some(km), _) => format!("{km:.0} km"),
+        (None, _) => "unknown, as the client's place is".to_owned(),
+    }
+}
+
+/// Such as `health check blue is unhealthy for 3 min: Failure: …`.
+fn unhealthy_check(check: &CheckShape) -> String {
+    if check.as_if {
+        return format!("health check {} is down, as supposed", check.name);
+    }
+    let ago = check.ago.as_ref().map(|ago| format!(" for {ago}")).unwrap_or_default();
+    let because = match (&check.held, &check.last_result) {
+        (Some(held), _) => format!(", {held}"),
+        (None, Some(result)) => format!(": {result}"),
+        (None, None) => String::new(),
+    };
+    format!("health check {} is unhealthy{ago}{because}", check.name)
+}

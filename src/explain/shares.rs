@@ -1,0 +1,106 @@
+//! Which part of all answers to one client holds each record: the policies' own shares, multiplied along aliases and CNAMEs.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use super::names::{Names, Owner};
+use super::recorder::Notes;
+use crate::answer::MAX_CHAIN;
+use crate::geo::Client;
+use crate::model::RecordType;
+use crate::policy::Dice;
+use crate::world::Scene;
+use crate::zonetree::{Found, GroupIndex, MemberContent};
+
+/// Groups that are followed: far more than anybody reads about, and a bound to the work.
+const MOST_GROUPS: usize = 500;
+
+/// The part of the answers that holds each record set, by owner and member.
+type Leaves = BTreeMap<(Owner, u16), f64>;
+
+/// The shares of a question's answers.
+pub(super) struct Shares {
+    /// The record sets and the part of the answers that holds them.
+    pub(super) leaves: Rc<Leaves>,
+    /// Whether all groups could be followed.
+    pub(super) complete: bool,
+}
+
+/// What clients like this one get from a group in the long run. `asked` is the type in the question: other types are CNAMEs
+/// that lead on.
+pub(super) fn shares(
+    scene: &Scene<'_>,
+    client: &Client<'_>,
+    names: &Names<'_>,
+    asked: Option<RecordType>,
+    group: &(GroupIndex, Owner),
+) -> Shares {
+    let mut walk = Walk { scene, client, names, asked, known: Vec::new(), complete: true };
+    let leaves = walk.follow(group.0, &group.1, 0);
+    Shares { leaves, complete: walk.complete }
+}
+
+struct Walk<'s, 'w> {
+    scene: &'s Scene<'w>,
+    client: &'s Client<'w>,
+    names: &'s Names<'s>,
+    asked: Option<RecordType>,
+    /// Groups that were followed: aliases may meet again and again, and a walk for each would never end.
+    known: Vec<(GroupIndex, Rc<Leaves>)>,
+    complete: bool,
+}
+
+impl Walk<'_, '_> {
+    fn follow(&mut self, group: GroupIndex, owner: &Owner, depth: usize) -> Rc<Leaves> {
+        if let Some((_, known)) = self.known.iter().find(|(known, _)| *known == group) {
+            return Rc::clone(known);
+        }
+        // The answer follows no longer chain either.
+        if depth == MAX_CHAIN {
+            return Rc::default();
+        }
+        if self.known.len() == MOST_GROUPS {
+            self.complete = false;
+            return Rc::default();
+        }
+        // Where this walk leads back to here, a CNAME runs in a circle; no record stands in an answer twice.
+        self.known.push((group, Rc::default()));
+        let place = self.known.len() - 1;
+        let leaves = Rc::new(self.leaves_of(group, owner, depth));
+        self.known[place].1 = Rc::clone(&leaves);
+        leaves
+    }
+
+    fn leaves_of(&mut self, group: GroupIndex, owner: &Owner, depth: usize) -> Leaves {
+        let zone = self.scene.zone;
+        let mut notes = Notes::default();
+        zone.choose(group, self.scene.usable, self.client, &mut Dice::seeded(0), &mut notes);
+        let mut leaves = Leaves::new();
+        for (member, share) in notes.shares().into_iter().filter(|(_, share)| *share > 0.0) {
+            let next = match zone.content(group, member) {
+                MemberContent::Alias(target) => target.zip(self.names.alias_target(owner, member)),
+                MemberContent::Records(..) => {
+                    *leaves.entry((owner.clone(), member)).or_default() += share;
+                    self.cname_target(group, member)
+                }
+            };
+            let Some((next, owner)) = next else { continue };
+            for (leaf, part) in &*self.follow(next, &owner, depth + 1) {
+                *leaves.entry(leaf.clone()).or_default() += share * part;
+            }
+        }
+        leaves
+    }
+
+    /// The group that a CNAME leads to, when it leads on.
+    fn cname_target(&self, group: GroupIndex, member: u16) -> Option<(GroupIndex, Owner)> {
+        let zone = self.scene.zone;
+        if zone.record_type(group) != RecordType::Cname || self.asked == Some(RecordType::Cname) {
+            return None;
+        }
+        let (Found::Name(node) | Found::Wildcard(node)) = zone.cname_target(group, member)? else { return None };
+        let asked = self.asked.and_then(|asked| zone.group(node, asked));
+        let group = asked.or_else(|| zone.group(node, RecordType::Cname))?;
+        Some((group, (self.names.of_node(zone, node), zone.record_type(group))))
+    }
+}

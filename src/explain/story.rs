@@ -1,0 +1,425 @@
+//! From what the recorder saw to the steps of an explanation.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use super::candidates::Telling;
+use super::names::{Names, Owner};
+use super::recorder::{Event, Notes, Recorder};
+use super::shape::{
+    AliasStepShape, AnswerShape, ClientShape, DenialShape, Explanation, GroupShape, LeadsTo, NameShape, QuestionShape,
+    RecordShape, ShareShape, StepShape, VpcShape, ZoneShape,
+};
+use super::shares::shares;
+use super::{ClientFacts, Question, Stage};
+use crate::answer::{self, Answer, Data, Dice, Part, Query, QueryName, Rcode, Step, resolve_traced};
+use crate::geo::{Place, PlaceSource};
+use crate::model::{Content, HostedZone, LocationNetwork, Name, RecordData, RecordType};
+use crate::world::Scene;
+use crate::zonetree::{Found, GroupIndex};
+
+pub(super) fn tell(question: &Question, stage: &Stage<'_>) -> Result<Explanation, String> {
+    let mut name = QueryName::default();
+    name.set(&question.name);
+    let resolver = question.resolver.to_canonical();
+    let client_subnet = question.client_subnet.filter(|_| stage.uses_client_subnet);
+    let query = Query { name: &name, record_type: question.record_type.code(), source: resolver, client_subnet };
+    let mut recorder = Recorder::default();
+    let answer = resolve_traced(&query, stage.world, &mut Dice::seeded(question.seed), &mut recorder);
+    let mut events = recorder.0.into_iter();
+    let Some(Event::Step(Step::Zone(scene))) = events.next() else { return Ok(refused(question, stage)) };
+    let zone = (stage.model)(scene.zone.id())?;
+    let mut story = Story::new(question, stage, &zone, scene);
+    events.for_each(|event| story.go_on(event));
+    story.close_group();
+    let shares = story.shares(&query);
+    Ok(story.end(&answer, shares))
+}
+
+/// A name in no zone.
+fn refused(question: &Question, stage: &Stage<'_>) -> Explanation {
+    let why = format!("No zone here holds {}: the question is refused.", question.name);
+    Explanation {
+        question: asked(question, stage),
+        vpc: vpc(question, stage),
+        zone: None,
+        client: None,
+        steps: vec![StepShape::Denial(DenialShape { kind: "REFUSED".to_owned(), why })],
+        answer: AnswerShape {
+            rcode: "REFUSED".to_owned(),
+            authoritative: false,
+            answer: Vec::new(),
+            authority: Vec::new(),
+            additional: Vec::new(),
+            ttl_why: String::new(),
+            scope: 0,
+            scope_why: "no policy looked at where the client is".to_owned(),
+        },
+        shares: Vec::new(),
+        shares_complete: true,
+    }
+}
+
+fn asked(question: &Question, stage: &Stage<'_>) -> QuestionShape {
+    QuestionShape {
+        name: question.name.to_string(),
+        record_type: question.record_type.to_string(),
+        resolver: question.resolver.to_canonical().to_string(),
+        subnet: question.client_subnet.map(|subnet| format!("{}/{}", subnet.address, subnet.source_prefix)),
+        seed: question.seed,
+        as_if: stage.as_if.to_vec(),
+        seen: stage.seen.to_owned(),
+    }
+}
+
+fn vpc(question: &Question, stage: &Stage<'_>) -> Option<VpcShape> {
+    let (id, region) = stage.world.vpc_of(question.resolver.to_canonical())?;
+    Some(VpcShape { id: id.0.clone(), region: region.to_string() })
+}
+
+/// An explanation in the making.
+struct Story<'s> {
+    question: &'s Question,
+    stage: &'s Stage<'s>,
+    names: Names<'s>,
+    scene: Scene<'s>,
+    facts: ClientFacts,
+    client: Option<ClientShape>,
+    /// The name whose group comes next.
+    current: Name,
+    /// The group whose policy chooses now, and what it notes.
+    open: Option<(GroupIndex, Owner, Notes)>,
+    /// The first group that answered something: there the shares begin.
+    first: Option<(GroupIndex, Owner)>,
+    steps: Vec<StepShape>,
+    /// What follows are addresses that help, of which nothing is told.
+    is_over: bool,
+}
+
+impl<'s> Story<'s> {
+    fn new(question: &'s Question, stage: &'s Stage<'s>, zone: &'s Arc<HostedZone>, scene: Scene<'s>) -> Story<'s> {
+        Story {
+            question,
+            stage,
+            names: Names(zone),
+            scene,
+            facts: ClientFacts { address: question.resolver, is_located: false },
+            client: None,
+            current: question.name.clone(),
+            open: None,
+            first: None,
+            steps: Vec::new(),
+            is_over: false,
+        }
+    }
+
+    fn go_on(&mut self, event: Event<'_>) {
+        if self.is_over {
+            return;
+        }
+        match event {
+            Event::Note(note) => {
+                if let Some((.., notes)) = &mut self.open {
+                    notes.0.push(note);
+                }
+            }
+            Event::Step(step) => {
+                self.close_group();
+                self.step(&step);
+            }
+        }
+    }
+
+    fn step(&mut self, step: &Step<'_>) {
+        match step {
+            Step::Zone(_) => {}
+            Step::Client { address, prefix, place } => self.meet(*address, *prefix, place),
+            Step::Name { owner, found } => self.look_for(owner, *found),
+            Step::Group(group) => {
+                let owner = (self.current.clone(), self.scene.zone.record_type(*group));
+                self.open = Some((*group, owner, Notes::default()));
+            }
+            Step::Alias { group, member, target } => self.follow_alias(*group, *member, *target),
+            Step::Denial { rcode, .. } => self.deny(*rcode),
+            Step::Addresses => self.is_over = true,
+        }
+    }
+
+    /// Puts what the open group's policy noted into words.
+    fn close_group(&mut self) {
+        let Some((group, owner, notes)) = self.open.take() else { return };
+        let shape = Telling::new(self.stage, &self.names, &owner, &notes, &self.facts).group();
+        if self.first.is_none() && !notes.choice().members.is_empty() {
+            self.first = Some((group, owner));
+        }
+        self.steps.push(StepShape::Group(shape));
+    }
+
+    fn meet(&mut self, address: IpAddr, prefix: u8, place: &Place) {
+        self.facts = ClientFacts { address, is_located: place.country.is_some() || place.continent.is_some() };
+        let vpc = self.stage.world.vpc_of(self.question.resolver.to_canonical());
+        let is_private = place.source == PlaceSource::Vpc;
+        let given_by = match (is_private, self.question.client_subnet) {
+            (_, Some(_)) if !self.stage.uses_client_subnet => {
+                "the resolver's address, as the settings ignore client subnets"
+            }
+            (true, Some(_)) => "the resolver's address; in a private zone the client subnet is ignored",
+            (false, Some(_)) => "the client subnet in the query",
+            (_, None) => "the resolver's address, as there is no client subnet",
+        };
+        let at = place.point.map(|point| point.coordinates());
+        self.client = Some(ClientShape {
+            network: format!("{address}/{prefix}"),
+            given_by: given_by.to_owned(),
+            place: in_words(place),
+            said_by: match place.source {
+                PlaceSource::Unknown => "nobody knows where this is".to_owned(),
+                PlaceSource::Network => network(self.stage.networks, address),
+                PlaceSource::Database(index) => {
+                    let database = self.stage.world.locator().databases().get(usize::from(index));
+                    database.map_or_else(String::new, |database| format!("the geo database {}", database.name()))
+                }
+                PlaceSource::Vpc => {
+                    let id = vpc.map_or("", |(id, _)| id.0.as_str());
+                    format!("in a private zone clients count as being in the region of their VPC, {id}")
+                }
+            },
+            continent: place.continent.map(|continent| continent.code().to_owned()),
+            country: place.country.map(|country| country.to_string()),
+            subdivision: place.subdivision.map(|subdivision| subdivision.to_string()),
+            latitude: at.map(|at| at.latitude),
+            longitude: at.map(|at| at.longitude),
+            region: place.region.map(|region| region.to_string()),
+        });
+    }
+
+    fn look_for(&mut self, owner: &answer::Owner<'_>, found: Found) {
+        let name = match owner {
+            answer::Owner::Question => self.question.name.clone(),
+            answer::Owner::InZone(labels) => self.names.of_labels(labels),
+        };
+        let zone = self.scene.zone;
+        let (node, leads_to) = match found {
+            Found::Name(node) if zone.groups_at(node).next().is_none() => (Some(node), LeadsTo::EmptyNonTerminal),
+            Found::Name(node) => (Some(node), LeadsTo::Name),
+            Found::Wildcard(node) => (Some(node), LeadsTo::Wildcard),
+            Found::Delegation(node) => (Some(node), LeadsTo::Delegation),
+            Found::Nothing => (None, LeadsTo::Nothing),
+        };
+        let at = node.map(|node| self.names.of_node(zone, node));
+        let groups = node.into_iter().flat_map(|node| zone.groups_at(node));
+        let types: Vec<String> = groups.map(|group| zone.record_type(group).to_string()).collect();
+        if let Some(at) = &at {
+            self.current = at.clone();
+        }
+        let node = at.map(|at| at.to_string());
+        let why = found_in_words(leads_to, node.as_deref().unwrap_or_default(), &types);
+        self.steps.push(StepShape::Name(NameShape { name: name.to_string(), leads_to, node, types, why }));
+    }
+
+    fn follow_alias(&mut self, group: GroupIndex, member: u16, target: Option<GroupIndex>) {
+        let record_type = self.scene.zone.record_type(group);
+        let owner = (self.current.clone(), record_type);
+        let Some((name, _)) = self.names.alias_target(&owner, member) else { return };
+        let why = match target {
+            Some(_) => "an alias answers as its target would, under its own name".to_owned(),
+            None => format!("there are no {record_type} records to answer with"),
+        };
+        let (target, record_type) = (name.to_string(), record_type.to_string());
+        self.steps.push(StepShape::Alias(AliasStepShape { target, record_type, why }));
+        self.current = name;
+    }
+
+    fn deny(&mut self, rcode: Rcode) {
+        let (record_type, zone) = (self.question.record_type, self.scene.zone.name());
+        let why = match (rcode, self.steps.last()) {
+            (Rcode::NxDomain, _) => format!("The name does not exist in {zone}."),
+            (_, Some(StepShape::Group(group))) => group.why.clone(),
+            (_, Some(StepShape::Alias(alias))) => format!("The alias leads to {}, which is not there.", alias.target),
+            (_, Some(StepShape::Name(name))) if name.types.is_empty() => {
+                "The name exists only because others lie below it; it has no records.".to_owned()
+            }
+            _ => format!("The name exists, but it has no records of type {record_type}."),
+        };
+        let kind = if rcode == Rcode::NxDomain { "NXDOMAIN" } else { "NODATA" };
+        self.steps.push(StepShape::Denial(DenialShape { kind: kind.to_owned(), why }));
+    }
+
+    fn shares(&self, query: &Query<'_>) -> (Vec<ShareShape>, bool) {
+        let Some(first) = &self.first else { return (Vec::new(), true) };
+        let client = answer::client_of(query, &self.scene);
+        let found = shares(&self.scene, &client, &self.names, Some(self.question.record_type), first);
+        let share = |((owner, member), share): (&(Owner, u16), &f64)| {
+            let set = *self.names.sets(owner).get(usize::from(*member))?;
+            let values = match &set.content {
+                Content::Records { values, .. } => values.iter().map(ToString::to_string).collect(),
+                Content::Alias(_) => Vec::new(),
+            };
+            let (name, record_type) = (owner.0.to_string(), owner.1.to_string());
+            Some(ShareShape { name, record_type, set_identifier: set.set_identifier.clone(), values, share: *share })
+        };
+        let mut shapes: Vec<ShareShape> = found.leaves.iter().filter_map(share).collect();
+        shapes.sort_by(|one, other| other.share.total_cmp(&one.share));
+        (shapes, found.complete)
+    }
+
+    fn end(self, answer: &Answer<'_>, (shares, shares_complete): (Vec<ShareShape>, bool)) -> Explanation {
+        let zone = self.scene.zone;
+        let vpc = vpc(self.question, self.stage);
+        let why = match (&vpc, zone.is_private()) {
+            (Some(vpc), true) => format!("the most specific private zone of {}, which is final", vpc.id),
+            (Some(vpc), false) => format!("public; {} has no private zone for this name", vpc.id),
+            (None, _) => "the most specific public zone".to_owned(),
+        };
+        let shape =
+            ZoneShape { name: zone.name().to_string(), id: zone.id().0.clone(), private: zone.is_private(), why };
+        Explanation {
+            question: asked(self.question, self.stage),
+            vpc,
+            zone: Some(shape),
+            answer: self.answer(answer),
+            client: self.client,
+            steps: self.steps,
+            shares,
+            shares_complete,
+        }
+    }
+
+    fn answer(&self, answer: &Answer<'_>) -> AnswerShape {
+        let records = |parts: &[Part<'_>]| parts.iter().flat_map(|part| self.records(part)).collect::<Vec<_>>();
+        AnswerShape {
+            rcode: match answer.rcode {
+                Rcode::NoError => "NOERROR",
+                Rcode::NxDomain => "NXDOMAIN",
+                Rcode::Refused => "REFUSED",
+            }
+            .to_owned(),
+            authoritative: answer.authoritative,
+            answer: records(&answer.answer),
+            authority: records(answer.authority.as_slice()),
+            additional: records(&answer.additional),
+            ttl_why: self.ttl_why(answer),
+            scope: answer.scope,
+            scope_why: self.scope_why(answer.scope),
+        }
+    }
+
+    fn records(&self, part: &Part<'_>) -> Vec<RecordShape> {
+        let owner = match part.owner {
+            answer::Owner::Question => self.question.name.clone(),
+            answer::Owner::InZone(labels) => self.names.of_labels(labels),
+        };
+        let (ttl, record_type) = (part.records.ttl, part.records.record_type);
+        let record = |data: Data<'_>| RecordShape {
+            name: owner.to_string(),
+            ttl,
+            record_type: record_type.to_string(),
+            data: RecordData::from_wire(record_type, whole(&data, self.scene.zone.name())).to_text(),
+        };
+        part.records.iter().map(record).collect()
+    }
+
+    fn groups(&self) -> impl Iterator<Item = &GroupShape> {
+        self.steps.iter().filter_map(|step| match step {
+            StepShape::Group(group) => Some(group),
+            _ => None,
+        })
+    }
+
+    fn ttl_why(&self, answer: &Answer<'_>) -> String {
+        let followed = self.steps.iter().any(|step| matches!(step, StepShape::Alias(_)));
+        match (answer.answer.as_slice(), &answer.authority) {
+            ([], Some(part)) if part.records.record_type == RecordType::Soa => self.negative_ttl_why(part.records.ttl),
+            ([], Some(_)) => "the delegation's own TTL".to_owned(),
+            ([], None) => String::new(),
+            ([.., last], _) if followed => format!("{} s: an alias answers with its target's TTL", last.records.ttl),
+            ([one], _) => format!("{} s: the record's own TTL", one.records.ttl),
+            ([first, ..], _) if first.records.record_type != RecordType::Cname => {
+                format!("{} s: the TTL of the first record chosen, as all in one answer have one", first.records.ttl)
+            }
+            _ => "each record's own TTL".to_owned(),
+        }
+    }
+
+    /// RFC 2308 section 3.
+    fn negative_ttl_why(&self, ttl: u32) -> String {
+        let withheld = self.scene.zone.negative_soa().is_some_and(|soa| soa.ttl > ttl);
+        match withheld {
+            true => format!("{ttl} s: nothing healthy to answer with is remembered no longer than an answer would be"),
+            false => format!("{ttl} s: the lesser of the SOA's TTL and its minimum field (RFC 2308)"),
+        }
+    }
+
+    fn scope_why(&self, scope: u8) -> String {
+        let is_sent = match self.question.client_subnet {
+            Some(_) if self.stage.uses_client_subnet => "",
+            Some(_) => "; not sent, as the settings ignore client subnets",
+            None => "; not sent, as the query has no client subnet",
+        };
+        if self.scene.zone.is_private() {
+            return format!("in a private zone the client's address decides nothing{is_sent}");
+        }
+        let decisive = self.groups().filter(|group| group.scope > 0 && group.scope == scope).last();
+        let Some(group) = decisive else { return format!("no policy looked at where the client is{is_sent}") };
+        let decided = match group.policy.as_str() {
+            "IP-based" => "the CIDR blocks of its collection",
+            _ => self
+                .client
+                .as_ref()
+                .filter(|client| client.place.is_some())
+                .map_or("that nobody knows where the client is", |client| client.said_by.as_str()),
+        };
+        format!("{} routing decided by so many bits of the address: {decided}{is_sent}", group.policy)
+    }
+}
+
+/// A record's data with the zone's name where leaves have room for a pointer to it.
+fn whole(data: &Data<'_>, zone: &Name) -> Vec<u8> {
+    let (mut wire, mut at) = (Vec::with_capacity(data.bytes.len() + zone.wire().len()), 0);
+    for pointer in data.pointers.into_iter().flatten().map(usize::from) {
+        wire.extend(&data.bytes[at..pointer]);
+        wire.extend(zone.wire());
+        at = pointer + 2;
+    }
+    wire.extend(&data.bytes[at..]);
+    wire
+}
+
+fn found_in_words(leads_to: LeadsTo, node: &str, types: &[String]) -> String {
+    match leads_to {
+        LeadsTo::Name => format!("it exists, with {}", types.join(", ")),
+        LeadsTo::EmptyNonTerminal => "it exists only because others lie below it".to_owned(),
+        LeadsTo::Wildcard => {
+            format!("it does not exist; the wildcard {node} answers for it, with {}", types.join(", "))
+        }
+        LeadsTo::Delegation => format!("it is at or below {node}, which is delegated to other name servers"),
+        LeadsTo::Nothing => "it does not exist, and no wildcard answers for it".to_owned(),
+    }
+}
+
+/// Such as `US-CA, NA; 37.77, -122.42; in us-west-1`.
+fn in_words(place: &Place) -> Option<String> {
+    let country = place.country.map(|country| match place.subdivision {
+        Some(subdivision) => format!("{country}-{subdivision}"),
+        None => country.to_string(),
+    });
+    let areas: Vec<String> =
+        country.into_iter().chain(place.continent.map(|continent| continent.code().to_owned())).collect();
+    let at = place.point.map(|point| point.coordinates()).map(|at| format!("{}, {}", at.latitude, at.longitude));
+    let parts = [
+        Some(areas.join(", ")).filter(|areas| !areas.is_empty()),
+        at,
+        place.region.map(|region| format!("in {region}")),
+    ];
+    let words = parts.into_iter().flatten().collect::<Vec<_>>().join("; ");
+    Some(words).filter(|words| !words.is_empty())
+}
+
+fn network(networks: &[LocationNetwork], address: IpAddr) -> String {
+    let holding = networks.iter().filter(|network| network.cidr.contains(&address));
+    let longest = holding.max_by_key(|network| network.cidr.prefix_len());
+    longest.map_or_else(
+        || "[[location.network]] in the settings".to_owned(),
+        |network| format!("[[location.network]] {} in the settings", network.cidr),
+    )
+}

@@ -1,0 +1,87 @@
+//! What a result was about, in one word: for counters and filters.
+
+/// The kind of what was seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Reason {
+    /// Nothing was wrong.
+    Good,
+    /// A step took too long.
+    Timeout,
+    /// The endpoint refused the connection.
+    ConnectionRefused,
+    /// The connection could not be made, or ended too early.
+    ConnectionFailed,
+    /// No address.
+    Dns,
+    /// Not good HTTP.
+    Protocol,
+    /// A bad status.
+    Status,
+    /// The string was not there.
+    StringMissing,
+    /// The TLS handshake failed.
+    Tls,
+    /// A metric's number is bad.
+    Threshold,
+    /// A metric has no number.
+    NoData,
+}
+
+impl Reason {
+    /// All, in the order of their numbers.
+    pub const ALL: [Reason; 11] = [
+        Reason::Good,
+        Reason::Timeout,
+        Reason::ConnectionRefused,
+        Reason::ConnectionFailed,
+        Reason::Dns,
+        Reason::Protocol,
+        Reason::Status,
+        Reason::StringMissing,
+        Reason::Tls,
+        Reason::Threshold,
+        Reason::NoData,
+    ];
+
+    /// Its word, the same in metrics and logs.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Reason::Good => "good",
+            Reason::Timeout => "timeout",
+            Reason::ConnectionRefused => "connection_refused",
+            Reason::ConnectionFailed => "connection_failed",
+            Reason::Dns => "dns",
+            Reason::Protocol => "protocol",
+            Reason::Status => "status",
+            Reason::StringMissing => "string_missing",
+            Reason::Tls => "tls",
+            Reason::Threshold => "threshold",
+            Reason::NoData => "no_data",
+        }
+    }
+
+    /// What a result of this kind counts as: `pass`, `fail`, or `missing` when it says nothing.
+    #[must_use]
+    pub fn result(self) -> &'static str {
+        match self {
+            Reason::Good => "pass",
+            Reason::NoData => "missing",
+            _ => "fail",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_reason_has_its_place_and_a_word_of_its_own() {
+        let mut words: Vec<&str> = Reason::ALL.iter().map(|reason| reason.word()).collect();
+        assert!(Reason::ALL.iter().enumerate().all(|(place, reason)| *reason as usize == place));
+        words.sort_unstable();
+        words.dedup();
+        assert_eq!(words.len(), Reason::ALL.len());
+    }
+}

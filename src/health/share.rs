@@ -1,0 +1,85 @@
+//! How much of its weight a record has while it comes back or is drained.
+
+use std::time::Duration;
+
+/// A share of a whole, in 255ths: small enough to have one for each record, and fine enough for a ramp of minutes, which
+/// takes a step every second or two. What has a share at all has at least one of them: nothing is no share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Share(u8);
+
+impl Share {
+    /// All of it.
+    pub const WHOLE: Share = Share(u8::MAX);
+    /// As little as there is.
+    pub const LEAST: Share = Share(1);
+
+    /// So much of `whole`, rounded up.
+    #[must_use]
+    pub fn of(part: Duration, whole: Duration) -> Share {
+        if part >= whole {
+            return Share::WHOLE;
+        }
+        let parts = (part.as_nanos() * u128::from(u8::MAX)).div_ceil(whole.as_nanos());
+        Share(u8::try_from(parts).unwrap_or(u8::MAX).max(1))
+    }
+
+    /// How many 255ths it is, 1 to 255; `None` for 0, which is no share.
+    #[must_use]
+    pub fn from_parts(parts: u8) -> Option<Share> {
+        (parts > 0).then_some(Share(parts))
+    }
+
+    /// How many 255ths it is, 1 to 255.
+    #[must_use]
+    pub fn parts(self) -> u8 {
+        self.0
+    }
+
+    /// This share of another, rounded up.
+    #[must_use]
+    pub fn times(self, other: Share) -> Share {
+        let parts = (u16::from(self.0) * u16::from(other.0)).div_ceil(u16::from(u8::MAX));
+        Share(u8::try_from(parts).unwrap_or(u8::MAX))
+    }
+
+    /// So much of a time.
+    #[must_use]
+    pub fn part_of(self, whole: Duration) -> Duration {
+        whole.mul_f64(f64::from(self.0) / f64::from(u8::MAX))
+    }
+
+    /// In per cent, to the nearest.
+    #[must_use]
+    pub fn percent(self) -> u8 {
+        u8::try_from((u16::from(self.0) * 100 + 127) / 255).unwrap_or(100)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_share_is_never_nothing_and_whole_at_the_end() {
+        let seconds = Duration::from_secs;
+        let parts = |part, whole| Share::of(part, whole).parts();
+        assert_eq!(parts(Duration::ZERO, seconds(60)), 1);
+        assert_eq!(parts(seconds(30), seconds(60)), 128);
+        assert_eq!(parts(Duration::from_millis(59_999), seconds(60)), 255);
+        assert_eq!(parts(seconds(60), seconds(60)), 255);
+        assert_eq!(parts(seconds(1), Duration::ZERO), 255);
+        assert_eq!(parts(Duration::ZERO, Duration::ZERO), 255);
+        assert_eq!(parts(Duration::from_nanos(1), Duration::MAX), 1);
+    }
+
+    #[test]
+    fn shares_of_shares_stay_between_the_least_and_the_lesser() {
+        for (one, other) in (1..=255).flat_map(|one| (1..=255).map(move |other| (Share(one), Share(other)))) {
+            let both = one.times(other);
+            assert!(both >= Share::LEAST && both <= one.min(other), "{one:?} {other:?}");
+        }
+        assert_eq!(Share(128).times(Share::WHOLE), Share(128));
+        assert_eq!([Share(1), Share(128), Share::WHOLE].map(Share::percent), [0, 50, 100]);
+        assert_eq!(Share(51).part_of(Duration::from_secs(100)), Duration::from_secs(20));
+    }
+}

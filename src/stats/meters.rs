@@ -1,0 +1,154 @@
+//! All workers' counters, and the names of the zones that they count.
+//!
+//! Zones get numbers when a configuration is compiled; the query path knows nothing but these. A zone that goes keeps its
+//! number and its counts, so that no counter ever falls: one that comes back goes on counting.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::ZoneNumber;
+use super::worker::{Stats, Totals, ZoneTotals};
+
+/// Zones that are counted apart, the first ones that the process meets; those beyond are counted as one. With all
+/// of them in use a worker has 0.9 MB of counters, and a Prometheus some ten thousand series, which is what one server may
+/// ask of it.
+pub const MAX_ZONES: usize = 1000;
+
+/// Numbers that are not a zone's.
+const RESERVED: usize = 2;
+
+/// All workers' counters.
+#[derive(Debug, Default)]
+pub struct Meters(Mutex<Book>);
+
+#[derive(Debug, Default)]
+struct Book {
+    numbers: HashMap<Arc<str>, ZoneNumber>,
+    workers: Vec<Arc<Stats>>,
+}
+
+/// What all workers have counted, at one moment.
+#[derive(Clone, Debug)]
+pub struct Reading {
+    /// All zones together.
+    pub totals: Totals,
+    /// Zone by zone, in order of their names: queries to no zone, to zones without a number, and the others.
+    pub zones: Vec<ZoneReading>,
+}
+
+/// What all workers have counted of one zone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ZoneReading {
+    /// Its name, absolute; `none` and `other` are no zones.
+    pub zone: Arc<str>,
+    /// Its counters.
+    pub totals: ZoneTotals,
+}
+
+impl ZoneReading {
+    /// Whether it is one zone's: the name of each ends in a dot.
+    pub fn is_zone(&self) -> bool {
+        self.zone.ends_with('.')
+    }
+}
+
+impl Meters {
+    /// Counters for another worker.
+    pub fn worker(&self) -> Arc<Stats> {
+        let mut book = self.book();
+        let stats = Arc::new(Stats::with_room_for(RESERVED + MAX_ZONES));
+        book.numbers.values().for_each(|zone| stats.make_room(*zone));
+        book.workers.push(Arc::clone(&stats));
+        stats
+    }
+
+    /// The number of a zone by its absolute name. Two zones of one name, as of a private and a public one, share it.
+    pub fn number(&self, zone: &str) -> ZoneNumber {
+        let book = &mut *self.book();
+        if let Some(number) = book.numbers.get(zone) {
+            return *number;
+        }
+        if book.numbers.len() >= MAX_ZONES {
+            return ZoneNumber::OTHER;
+        }
+        let number = u32::try_from(RESERVED + book.numbers.len()).expect("zones that are counted are few");
+        let number = ZoneNumber(number);
+        book.workers.iter().for_each(|stats| stats.make_room(number));
+        book.numbers.insert(zone.into(), number);
+        number
+    }
+
+    /// Adds everything up.
+    pub fn read(&self) -> Reading {
+        let book = self.book();
+        let mut zones = vec![ZoneTotals::default(); RESERVED + book.numbers.len()];
+        for stats in &book.workers {
+            stats.each_zone(|number, totals| zones[number.0 as usize] += totals);
+        }
+        let named = book.numbers.iter().map(|(zone, number)| (Arc::clone(zone), *number));
+        let reserved = [("none".into(), ZoneNumber::NONE), ("other".into(), ZoneNumber::OTHER)];
+        let mut zones: Vec<ZoneReading> = reserved
+            .into_iter()
+            .chain(named)
+            .map(|(zone, number)| ZoneReading { zone, totals: zones[number.0 as usize] })
+            .collect();
+        zones.sort_unstable_by(|one, other| one.zone.cmp(&other.zone));
+        Reading { totals: book.workers.iter().map(|stats| stats.totals()).sum(), zones }
+    }
+
+    fn book(&self) -> MutexGuard<'_, Book> {
+        // Whoever panicked left nothing half changed.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stats::{Counted, Family, Transport};
+
+    fn count(stats: &Stats, zone: ZoneNumber) {
+        let (transport, family) = (Transport::Udp, Family::V6);
+        stats.count(&Counted { zone, transport, family, record_type: 28, response_code: 0 });
+    }
+
+    fn responses(meters: &Meters) -> Vec<(String, u64)> {
+        let zones = meters.read().zones;
+        zones.iter().map(|zone| (zone.zone.to_string(), zone.totals.responses[0])).collect()
+    }
+
+    #[test]
+    fn each_zone_is_counted_apart_whenever_it_came() {
+        let meters = Meters::default();
+        let early = meters.number("early.test.");
+        let workers = [meters.worker(), meters.worker()];
+        let late = meters.number("late.test.");
+        assert_eq!(meters.number("early.test."), early);
+        for zone in [early, late, late, ZoneNumber::NONE] {
+            workers.iter().for_each(|stats| count(stats, zone));
+        }
+        let expected = [("early.test.", 2), ("late.test.", 4), ("none", 2), ("other", 0)];
+        assert_eq!(responses(&meters), expected.map(|(zone, count)| (zone.to_owned(), count)));
+        assert_eq!(meters.read().totals.udp_queries, 8);
+    }
+
+    #[test]
+    fn zones_beyond_the_limit_are_counted_as_one() {
+        let meters = Meters::default();
+        let stats = meters.worker();
+        let numbers: Vec<ZoneNumber> = (0..=MAX_ZONES).map(|zone| meters.number(&format!("{zone}.test."))).collect();
+        assert_eq!(numbers[MAX_ZONES], ZoneNumber::OTHER);
+        assert_ne!(numbers[MAX_ZONES - 1], ZoneNumber::OTHER);
+        numbers.iter().for_each(|zone| count(&stats, *zone));
+        let read = meters.read();
+        assert_eq!((read.zones.len(), read.totals.udp_queries), (MAX_ZONES + 2, MAX_ZONES as u64 + 1));
+        assert!(responses(&meters).contains(&("other".to_owned(), 1)));
+    }
+
+    #[test]
+    fn counters_without_meters_tell_no_zones_apart() {
+        let (meters, stats) = (Meters::default(), Stats::default());
+        count(&stats, meters.number("lab.test."));
+        assert_eq!(stats.totals().responses[0], 1);
+    }
+}

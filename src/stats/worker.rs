@@ -1,0 +1,257 @@
+//! One worker's counters.
+
+use std::ops::{Add, AddAssign};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use super::histogram::{Durations, Histogram};
+use super::{Family, KINDS, RESPONSE_CODES, Transport, ZoneNumber, kind_of};
+
+/// One worker's counters. 128 bytes apart, since processors fetch cache lines in pairs.
+#[derive(Debug)]
+#[repr(align(128))]
+pub struct Stats {
+    /// By zone number, as far as there are zones: room is made before a number is used. The first two are always there.
+    zones: Box<[OnceLock<Box<ZoneStats>>]>,
+    none: ZoneStats,
+    other: ZoneStats,
+    truncated: AtomicU64,
+    silences: AtomicU64,
+    failures: AtomicU64,
+    durations: [Histogram; 2],
+}
+
+/// What one worker counts of one zone: 14 cache lines, of which a query touches two.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+struct ZoneStats {
+    queries: [[[AtomicU64; KINDS.len()]; 2]; 2],
+    responses: [AtomicU64; RESPONSE_CODES],
+}
+
+/// What is to be counted of a response.
+#[derive(Clone, Copy, Debug)]
+pub struct Counted {
+    /// The zone that answers.
+    pub zone: ZoneNumber,
+    /// How the query came.
+    pub transport: Transport,
+    /// From which kind of address.
+    pub family: Family,
+    /// The QTYPE; 0 when it could not be read.
+    pub record_type: u16,
+    /// The response code.
+    pub response_code: u8,
+}
+
+/// Counters at one moment, of one worker or of several added up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Messages received over UDP.
+    pub udp_queries: u64,
+    /// Messages received over TCP.
+    pub tcp_queries: u64,
+    /// Responses by response code.
+    pub responses: [u64; RESPONSE_CODES],
+    /// Responses with the TC bit.
+    pub truncated: u64,
+    /// Messages that deserved no response.
+    pub silences: u64,
+    /// Messages that were not answered because of a fault of ours, or that the system would not send.
+    pub failures: u64,
+    /// How long answers over UDP took, from when the packet was here to when the response was the system's to send.
+    pub udp_durations: Durations,
+    /// The same over TCP.
+    pub tcp_durations: Durations,
+}
+
+/// A zone's counters at one moment, of one worker or of several added up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ZoneTotals {
+    /// Queries by transport, family and place in `KINDS`.
+    pub queries: [[[u64; KINDS.len()]; 2]; 2],
+    /// Responses by response code.
+    pub responses: [u64; RESPONSE_CODES],
+}
+
+impl Default for Stats {
+    /// Counters that tell no zones apart.
+    fn default() -> Stats {
+        Stats::with_room_for(0)
+    }
+}
+
+impl Stats {
+    /// Counters for numbers below `zones`; room for each is made when it is dealt.
+    pub(super) fn with_room_for(zones: usize) -> Stats {
+        Stats {
+            zones: (0..zones).map(|_| OnceLock::new()).collect(),
+            none: ZoneStats::default(),
+            other: ZoneStats::default(),
+            truncated: AtomicU64::default(),
+            silences: AtomicU64::default(),
+            failures: AtomicU64::default(),
+            durations: Default::default(),
+        }
+    }
+
+    /// Makes room for a number, before a worker can meet it: so that none has to.
+    pub(super) fn make_room(&self, zone: ZoneNumber) {
+        if let Some(place) = self.zones.get(zone.0 as usize) {
+            place.get_or_init(Box::default);
+        }
+    }
+
+    /// A message was answered.
+    pub fn count(&self, counted: &Counted) {
+        let zone = self.zone(counted.zone);
+        let kind = kind_of(counted.record_type);
+        increment(&zone.queries[counted.transport as usize][counted.family as usize][kind]);
+        if let Some(counter) = zone.responses.get(usize::from(counted.response_code)) {
+            increment(counter);
+        }
+    }
+
+    /// That response is truncated.
+    pub fn count_truncated(&self) {
+        increment(&self.truncated);
+    }
+
+    /// A message came that deserves no response.
+    pub fn count_silence(&self, transport: Transport, family: Family) {
+        increment(&self.none.queries[transport as usize][family as usize][kind_of(0)]);
+        increment(&self.silences);
+    }
+
+    /// A message was not answered because of a fault of ours, or the system would not send the answer.
+    pub fn count_failure(&self) {
+        increment(&self.failures);
+    }
+
+    /// So many messages took so long each.
+    pub fn count_duration(&self, transport: Transport, took: Duration, messages: u64) {
+        self.durations[transport as usize].add(took, messages);
+    }
+
+    /// What has been counted so far, all zones together.
+    pub fn totals(&self) -> Totals {
+        let mut all = ZoneTotals::default();
+        self.each_zone(|_, zone| all += zone);
+        let sum = |transport: Transport| all.queries[transport as usize].as_flattened().iter().sum();
+        Totals {
+            udp_queries: sum(Transport::Udp),
+            tcp_queries: sum(Transport::Tcp),
+            responses: all.responses,
+            truncated: self.truncated.load(Ordering::Relaxed),
+            silences: self.silences.load(Ordering::Relaxed),
+            failures: self.failures.load(Ordering::Relaxed),
+            udp_durations: self.durations[Transport::Udp as usize].read(),
+            tcp_durations: self.durations[Transport::Tcp as usize].read(),
+        }
+    }
+
+    /// What has been counted so far, zone by zone.
+    pub(super) fn each_zone(&self, mut see: impl FnMut(ZoneNumber, ZoneTotals)) {
+        see(ZoneNumber::NONE, self.none.read());
+        see(ZoneNumber::OTHER, self.other.read());
+        for (number, zone) in (0..).map(ZoneNumber).zip(&self.zones) {
+            if let Some(zone) = zone.get() {
+                see(number, zone.read());
+            }
+        }
+    }
+
+    fn zone(&self, number: ZoneNumber) -> &ZoneStats {
+        match self.zones.get(number.0 as usize).and_then(OnceLock::get) {
+            Some(zone) => zone,
+            None if number == ZoneNumber::NONE => &self.none,
+            None => &self.other,
+        }
+    }
+}
+
+impl ZoneStats {
+    fn read(&self) -> ZoneTotals {
+        let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        ZoneTotals {
+            queries: self
+                .queries
+                .each_ref()
+                .map(|transport| transport.each_ref().map(|family| family.each_ref().map(load))),
+            responses: self.responses.each_ref().map(load),
+        }
+    }
+}
+
+impl AddAssign for ZoneTotals {
+    fn add_assign(&mut self, other: ZoneTotals) {
+        let queries = self.queries.as_flattened_mut().as_flattened_mut();
+        queries.iter_mut().zip(other.queries.as_flattened().as_flattened()).for_each(|(sum, count)| *sum += count);
+        self.responses.iter_mut().zip(other.responses).for_each(|(sum, count)| *sum += count);
+    }
+}
+
+impl AddAssign for Totals {
+    fn add_assign(&mut self, other: Totals) {
+        self.udp_queries += other.udp_queries;
+        self.tcp_queries += other.tcp_queries;
+        self.responses.iter_mut().zip(other.responses).for_each(|(sum, count)| *sum += count);
+        self.truncated += other.truncated;
+        self.silences += other.silences;
+        self.failures += other.failures;
+        self.udp_durations += other.udp_durations;
+        self.tcp_durations += other.tcp_durations;
+    }
+}
+
+impl Add for Totals {
+    type Output = Totals;
+
+    fn add(mut self, other: Totals) -> Totals {
+        self += other;
+        self
+    }
+}
+
+impl std::iter::Sum for Totals {
+    fn sum<I: Iterator<Item = Totals>>(totals: I) -> Totals {
+        totals.fold(Totals::default(), Add::add)
+    }
+}
+
+/// One writer at a time: nothing is lost between the load and the store.
+pub(super) fn add(counter: &AtomicU64, count: u64) {
+    counter.store(counter.load(Ordering::Relaxed).wrapping_add(count), Ordering::Relaxed);
+}
+
+fn increment(counter: &AtomicU64) {
+    add(counter, 1);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn counted(transport: Transport, response_code: u8) -> Counted {
+        Counted { zone: ZoneNumber::NONE, transport, family: Family::V4, record_type: 1, response_code }
+    }
+
+    #[test]
+    fn the_counters_of_several_workers_add_up() {
+        let workers = [Stats::default(), Stats::default()];
+        workers[0].count(&counted(Transport::Udp, 3));
+        workers[1].count(&counted(Transport::Tcp, 3));
+        workers[1].count_silence(Transport::Udp, Family::V6);
+        workers[1].count_duration(Transport::Udp, Duration::from_millis(1), 2);
+        let totals: Totals = workers.iter().map(Stats::totals).sum();
+        assert_eq!((totals.udp_queries, totals.tcp_queries, totals.silences), (2, 1, 1));
+        assert_eq!((totals.responses[3], totals.udp_durations.count()), (2, 2));
+    }
+
+    #[test]
+    fn workers_do_not_share_cache_lines() {
+        assert_eq!((align_of::<Stats>(), align_of::<ZoneStats>()), (128, 128));
+        assert_eq!(size_of::<ZoneStats>(), 896, "docs/observability.md says so");
+    }
+}

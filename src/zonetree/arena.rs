@@ -1,0 +1,267 @@
+//! How names and their plain record sets stand in memory: one entry a name, in which everything that a plain answer needs
+//! lies together, so that it costs one place in the table and one entry.
+//!
+//! ```text
+//! name    length of labels, flags, groups, 0 │ cut? │ wildcard? │ labels, or where they stand │ its groups
+//! group   type, count  │ TTL │ length? │ data      plain: one simple set, nothing beside its records
+//!         type, 0xffff │ number                   any other: in the zone's list of groups
+//! ```
+//!
+//! Names and groups begin at multiples of four octets, which is what their numbers count; all other fields are words of four
+//! octets but for the first four. The length is there where the type and the count do not say it. A name that exists only
+//! because longer ones do borrows its labels from one of them.
+
+use std::ops::Range;
+
+use super::{GroupIndex, NodeIndex, Records, records};
+use crate::model::{RecordType, Ttl};
+
+/// What the numbers of names and groups count, octets.
+const UNIT: usize = 4;
+/// The count of a group that is no plain one: more than a set can hold.
+const ELSEWHERE: u16 = u16::MAX;
+
+const HAS_CUT: u8 = 1;
+const HAS_WILDCARD: u8 = 2;
+const BORROWS_LABELS: u8 = 4;
+
+/// All entries of a zone.
+#[derive(Debug, Default)]
+pub(super) struct Arena(Box<[u8]>);
+
+/// A name to be written.
+pub(super) struct NewName<'a> {
+    pub(super) labels: &'a [u8],
+    /// Where the labels stand already, if somewhere.
+    pub(super) borrowed: Option<u32>,
+    pub(super) has_cut: bool,
+    pub(super) has_wildcard: bool,
+    pub(super) groups: u8,
+}
+
+/// Where a name was written, and where in it what nobody knows yet.
+pub(super) struct Written {
+    pub(super) node: NodeIndex,
+    pub(super) cut: Option<usize>,
+    pub(super) wildcard: Option<usize>,
+    /// Where its labels stand.
+    pub(super) labels: u32,
+}
+
+impl Arena {
+    /// The labels of a name left of the zone's.
+    pub(super) fn labels(&self, node: NodeIndex) -> &[u8] {
+        let at = offset(node.0);
+        let (length, flags) = (usize::from(self.0[at]), self.0[at + 1]);
+        let mut start = after_header(at, flags);
+        if flags & BORROWS_LABELS != 0 {
+            start = self.word(start) as usize;
+        }
+        &self.0[start..start + length]
+    }
+
+    /// The highest delegation point at or above a name.
+    pub(super) fn cut(&self, node: NodeIndex) -> Option<NodeIndex> {
+        let at = offset(node.0);
+        (self.0[at + 1] & HAS_CUT != 0).then(|| NodeIndex(self.word(at + UNIT)))
+    }
+
+    /// The wildcard right below a name.
+    pub(super) fn wildcard(&self, node: NodeIndex) -> Option<NodeIndex> {
+        let at = offset(node.0);
+        let flags = self.0[at + 1];
+        (flags & HAS_WILDCARD != 0).then(|| NodeIndex(self.word(at + UNIT + usize::from(flags & HAS_CUT) * UNIT)))
+    }
+
+    /// The groups at a name.
+    pub(super) fn groups(&self, node: NodeIndex) -> Groups<'_> {
+        let at = offset(node.0);
+        let (length, flags, left) = (usize::from(self.0[at]), self.0[at + 1], self.0[at + 2]);
+        let labels = if flags & BORROWS_LABELS != 0 { UNIT } else { length };
+        Groups { arena: self, at: aligned(after_header(at, flags) + labels), left }
+    }
+
+    /// The type of a plain group.
+    pub(super) fn record_type(&self, group: GroupIndex) -> RecordType {
+        self.type_at(offset(group.0))
+    }
+
+    /// The records of a plain group.
+    pub(super) fn records(&self, group: GroupIndex) -> Records<'_> {
+        let at = offset(group.0);
+        let (record_type, count, ttl) = (self.type_at(at), self.half(at + 2), self.word(at + UNIT));
+        Records::new(record_type, ttl, count, &self.0[self.data_of(at, record_type, count)])
+    }
+
+    fn type_at(&self, at: usize) -> RecordType {
+        RecordType::from_code(self.half(at)).expect("only types of ours are written")
+    }
+
+    /// Where the data of the plain group at `at` are.
+    fn data_of(&self, at: usize, record_type: RecordType, count: u16) -> Range<usize> {
+        let (start, length) = match records::fixed_octets(record_type) {
+            Some(each) => (at + 2 * UNIT, each * usize::from(count)),
+            None => (at + 3 * UNIT, self.word(at + 2 * UNIT) as usize),
+        };
+        start..start + length
+    }
+
+    fn half(&self, at: usize) -> u16 {
+        u16::from_le_bytes([self.0[at], self.0[at + 1]])
+    }
+
+    fn word(&self, at: usize) -> u32 {
+        let octets = self.0[at..].first_chunk::<4>().expect("fields are written whole");
+        u32::from_le_bytes(*octets)
+    }
+}
+
+/// The groups at a name, one after the other.
+pub(super) struct Groups<'a> {
+    arena: &'a Arena,
+    at: usize,
+    left: u8,
+}
+
+impl Groups<'_> {
+    /// The group of this type.
+    pub(super) fn of_type(mut self, record_type: RecordType) -> Option<GroupIndex> {
+        self.find_map(|(code, group)| (code == record_type.code()).then_some(group))
+    }
+}
+
+impl Iterator for Groups<'_> {
+    /// The code of its type, and the group.
+    type Item = (u16, GroupIndex);
+
+    fn next(&mut self) -> Option<(u16, GroupIndex)> {
+        self.left = self.left.checked_sub(1)?;
+        let (arena, at) = (self.arena, self.at);
+        let (code, count) = (arena.half(at), arena.half(at + 2));
+        if count == ELSEWHERE {
+            self.at = at + 2 * UNIT;
+            return Some((code, GroupIndex::elsewhere(arena.word(at + UNIT))));
+        }
+        if self.left > 0 {
+            self.at = aligned(arena.data_of(at, arena.type_at(at), count).end);
+        }
+        Some((code, GroupIndex(number(at))))
+    }
+}
+
+/// An arena in the making.
+#[derive(Default)]
+pub(super) struct Writer(Vec<u8>);
+
+impl Writer {
+    /// One that holds so many octets without growing.
+    pub(super) fn with_capacity(octets: usize) -> Writer {
+        Writer(Vec::with_capacity(octets))
+    }
+
+    /// Begins the entry of a name; its groups follow.
+    pub(super) fn name(&mut self, name: &NewName<'_>) -> Written {
+        self.align();
+        let node = NodeIndex(number(self.0.len()));
+        let length = u8::try_from(name.labels.len()).expect("a name is short");
+        let flag = |is_set: bool, flag: u8| if is_set { flag } else { 0 };
+        let flags = flag(name.has_cut, HAS_CUT)
+            | flag(name.has_wildcard, HAS_WILDCARD)
+            | flag(name.borrowed.is_some(), BORROWS_LABELS);
+        self.0.extend([length, flags, name.groups, 0]);
+        let cut = name.has_cut.then(|| self.word(0));
+        let wildcard = name.has_wildcard.then(|| self.word(0));
+        let labels = match name.borrowed {
+            Some(labels) => {
+                self.word(labels);
+                labels
+            }
+            None => {
+                let labels = count(self.0.len());
+                self.0.extend(name.labels);
+                labels
+            }
+        };
+        self.align();
+        Written { node, cut, wildcard, labels }
+    }
+
+    /// Writes a group that stands in the list of groups.
+    pub(super) fn elsewhere(&mut self, record_type: RecordType, number: u32) -> GroupIndex {
+        self.halves(record_type.code(), ELSEWHERE);
+        self.word(number);
+        GroupIndex::elsewhere(number)
+    }
+
+    /// Writes a plain group, whose data `append` puts at the end.
+    pub(super) fn plain(
+        &mut self,
+        record_type: RecordType,
+        count_of_values: u16,
+        ttl: Ttl,
+        append: impl FnOnce(&mut Vec<u8>),
+    ) -> GroupIndex {
+        let at = self.0.len();
+        self.halves(record_type.code(), count_of_values);
+        self.word(ttl);
+        let length = records::fixed_octets(record_type).is_none().then(|| self.word(0));
+        let start = self.0.len();
+        append(&mut self.0);
+        if let Some(length) = length {
+            let octets = count(self.0.len() - start);
+            put(&mut self.0, length, octets);
+        }
+        self.align();
+        GroupIndex(number(at))
+    }
+
+    /// Writes a number that was not known yet.
+    pub(super) fn set(&mut self, at: usize, node: NodeIndex) {
+        put(&mut self.0, at, node.0);
+    }
+
+    /// All of it.
+    pub(super) fn finish(self) -> Arena {
+        Arena(self.0.into_boxed_slice())
+    }
+
+    fn halves(&mut self, one: u16, other: u16) {
+        self.0.extend(one.to_le_bytes());
+        self.0.extend(other.to_le_bytes());
+    }
+
+    fn word(&mut self, word: u32) -> usize {
+        let at = self.0.len();
+        self.0.extend(word.to_le_bytes());
+        at
+    }
+
+    fn align(&mut self) {
+        self.0.resize(aligned(self.0.len()), 0);
+    }
+}
+
+fn after_header(at: usize, flags: u8) -> usize {
+    at + UNIT + (flags & (HAS_CUT | HAS_WILDCARD)).count_ones() as usize * UNIT
+}
+
+fn put(octets: &mut [u8], at: usize, word: u32) {
+    octets[at..at + UNIT].copy_from_slice(&word.to_le_bytes());
+}
+
+fn aligned(at: usize) -> usize {
+    at.next_multiple_of(UNIT)
+}
+
+fn offset(number: u32) -> usize {
+    number as usize * UNIT
+}
+
+/// The largest zone file, 256 MiB of nothing but names of 127 labels, makes less than 1 GiB of entries.
+fn number(at: usize) -> u32 {
+    u32::try_from(at / UNIT).ok().filter(|number| number & GroupIndex::ELSEWHERE == 0).expect("a zone is bounded")
+}
+
+fn count(length: usize) -> u32 {
+    u32::try_from(length).expect("a zone is bounded")
+}

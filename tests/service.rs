@@ -1,0 +1,191 @@
+//! The server as a service of systemd: what it tells over `$NOTIFY_SOCKET`, and the unit that ships.
+#![cfg(unix)]
+#![allow(clippy::unwrap_used)] // a test may fail so
+
+mod server;
+
+use std::fs;
+use std::io::Write as _;
+use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::os::unix::net::UnixDatagram;
+use std::path::Path;
+use std::process::{Command, Output};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use server::{Lab, PATIENCE, Transport, ask, text};
+
+/// A service with more exposure than this (of 100) has lost some of its hardening: what is left of it is that the service has a
+/// network, with the host's addresses.
+const MOST_EXPOSURE: &str = "20";
+
+/// One name whose address hangs on a check, and what is asked listens but never says a word.
+fn zone(port: u16) -> String {
+    format!(
+        "name = 'lab.test'\n\
+         [[record]]\nname = 'www'\ntype = 'A'\nset_identifier = 'one'\nweight = 1\nttl = 10\nvalues = ['192.0.2.1']\nhealth_check = 'silent'\n\
+         [[health_check]]\nname = 'silent'\ntype = 'http'\nip_address = '127.0.0.1'\nport = {port}\n"
+    )
+}
+
+/// systemd's end of the socket.
+struct Systemd(UnixDatagram);
+
+impl Systemd {
+    fn listen(path: &Path) -> Systemd {
+        let socket = UnixDatagram::bind(path).unwrap();
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        Systemd(socket)
+    }
+
+    /// The next message but signs of life.
+    fn hear(&self) -> String {
+        loop {
+            let message = self.hear_anything();
+            if message != "WATCHDOG=1\n" {
+                return message;
+            }
+        }
+    }
+
+    fn hear_anything(&self) -> String {
+        let mut bytes = [0; 4096];
+        let octets = self.0.recv(&mut bytes).expect("systemd is told something");
+        text(&bytes[..octets])
+    }
+
+    /// A reload from its announcement to its end; returns the moment of the first and the status of the second.
+    fn hear_reload(&self) -> (u64, String) {
+        let begun = self.hear();
+        let at = begun.strip_prefix("RELOADING=1\nMONOTONIC_USEC=").unwrap_or_else(|| panic!("{begun}"));
+        let ended = self.hear();
+        let status = ended.strip_prefix("READY=1\nSTATUS=").unwrap_or_else(|| panic!("{ended}"));
+        (at.trim_end().parse().unwrap(), status.trim_end().to_owned())
+    }
+}
+
+/// A port that nothing listens on, over UDP and TCP.
+fn free_port() -> SocketAddr {
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let address = socket.local_addr().unwrap();
+    TcpListener::bind(address).unwrap();
+    address
+}
+
+#[test]
+fn systemd_hears_of_start_reloads_and_stop_when_they_happen() {
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let lab = Lab::new(&[("lab.test.toml", &zone(silent.local_addr().unwrap().port()))]);
+    let settings = fs::read_to_string(lab.path("fiftythree.toml")).unwrap();
+    lab.write("fiftythree.toml", &(settings + "[health]\nwait_for_first_result = '1s'\n"));
+    let systemd = Systemd::listen(&lab.path("notify"));
+    let (address, socket) = (free_port(), lab.path("notify"));
+    let (listen, socket) = (address.to_string(), socket.to_str().unwrap());
+
+    let server = thread::scope(|scope| {
+        let server = scope.spawn(|| lab.serve_with(&["--listen", &listen], &[("NOTIFY_SOCKET", socket)]));
+        assert_eq!(systemd.hear(), "STATUS=waiting for the first results of 1 health checks\n");
+        let began = Instant::now();
+        // Nobody listens yet: the port is there to be had.
+        drop(TcpListener::bind(address).expect("the port is not open before READY=1"));
+        assert_eq!(systemd.hear(), "READY=1\nSTATUS=serving 4 records in 1 zone, 1 health check\n");
+        // The check has four seconds to connect and two for its answer: the wait has ended, not the probe.
+        assert!(began.elapsed() > Duration::from_millis(500), "READY=1 after {:?}", began.elapsed());
+        assert_eq!(ask(address, "www.lab.test.", Transport::Udp).addresses, ["192.0.2.1"]);
+        assert_eq!(ask(address, "www.lab.test.", Transport::Tcp).addresses, ["192.0.2.1"]);
+        server.join().unwrap()
+    });
+
+    server.signal("HUP");
+    let (first, status) = systemd.hear_reload();
+    assert_eq!(status, "serving 4 records in 1 zone, 1 health check");
+    let broken = fs::read_to_string(lab.path("zones/lab.test.toml")).unwrap().replace("192.0.2.1", "192.0.2.256");
+    fs::write(lab.path("zones/lab.test.toml"), broken).unwrap();
+    server.signal("HUP");
+    let (second, status) = systemd.hear_reload();
+    assert!(status.contains("errors in the files: 1, ") && status.contains("lab.test.toml"), "{status}");
+    assert!(0 < first && first < second, "{first}, {second}");
+
+    assert!(server.stop().success());
+    let said = std::iter::repeat_with(|| systemd.hear()).find(|message| !message.starts_with("STATUS=")).unwrap();
+    assert_eq!(said, "STOPPING=1\n");
+}
+
+#[test]
+fn the_watchdog_hears_twice_in_its_time_that_the_server_lives() {
+    let lab = Lab::new(&[("other.toml", "name = 'other.test'\n")]);
+    let systemd = Systemd::listen(&lab.path("notify"));
+    let socket = lab.path("notify");
+    let server = lab.serve_with(&[], &[("NOTIFY_SOCKET", socket.to_str().unwrap()), ("WATCHDOG_USEC", "1000000")]);
+    assert!(systemd.hear().starts_with("READY=1\n"));
+    let (began, mut signs) = (Instant::now(), 0);
+    while signs < 4 {
+        assert_eq!(systemd.hear_anything(), "WATCHDOG=1\n");
+        signs += 1;
+    }
+    // The first comes at once, the others every half second.
+    assert!(began.elapsed() > Duration::from_millis(1200), "{signs} signs in {:?}", began.elapsed());
+    assert!(server.stop().success());
+}
+
+// --- the unit ---------------------------------------------------------------------------------------------------------
+
+/// The unit, with this build in the place of the installed one.
+fn unit() -> (tempfile::TempDir, String) {
+    let directory = tempfile::tempdir().unwrap();
+    let home = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let unit = fs::read_to_string(home.join("contrib/systemd/fiftythree.service")).unwrap();
+    let path = directory.path().join("fiftythree.service");
+    fs::write(&path, unit.replace("/usr/local/bin/fiftythree", env!("CARGO_BIN_EXE_fiftythree"))).unwrap();
+    let path = path.to_str().unwrap().to_owned();
+    (directory, path)
+}
+
+/// Runs it; `None` where there is none.
+fn systemd_analyze(arguments: &[&str]) -> Option<Output> {
+    match Command::new("systemd-analyze").args(arguments).output() {
+        Ok(output) => Some(output),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            // Past the test harness, which would swallow it.
+            let _ =
+                writeln!(std::io::stderr(), "!!!!! NOT CHECKED: the systemd unit; systemd-analyze is not installed");
+            None
+        }
+        Err(error) => panic!("systemd-analyze: {error}"),
+    }
+}
+
+#[test]
+fn the_unit_is_without_fault() {
+    let (_directory, unit) = unit();
+    let Some(output) = systemd_analyze(&["verify", "--man=no", &unit]) else { return };
+    let said = text(&output.stderr);
+    assert!(output.status.success() && said.is_empty(), "{said}");
+}
+
+#[test]
+fn the_unit_allows_little() {
+    let (_directory, unit) = unit();
+    let arguments = ["security", "--offline=true", "--no-pager", "--threshold", MOST_EXPOSURE, &unit];
+    let Some(output) = systemd_analyze(&arguments) else { return };
+    assert!(output.status.success(), "{}{}", text(&output.stdout), text(&output.stderr));
+    assert!(text(&output.stdout).contains("Overall exposure level"), "{}", text(&output.stdout));
+}
+
+#[test]
+fn the_commands_of_the_unit_are_ones_that_there_are() {
+    let (_directory, unit) = unit();
+    let lab = Lab::new(&[]);
+    let unit = fs::read_to_string(unit).unwrap();
+    let commands = unit.lines().filter_map(|line| line.split_once("=").filter(|(key, _)| key.starts_with("Exec")));
+    let ours: Vec<&str> =
+        commands.filter_map(|(_, line)| line.strip_prefix(env!("CARGO_BIN_EXE_fiftythree"))).collect();
+    assert_eq!(ours.len(), 2, "{ours:?}");
+    for arguments in ours {
+        let arguments: Vec<&str> = arguments.split_whitespace().collect();
+        // The settings are not there: that is code 1. A command line that is wrong would be 2.
+        let output = lab.run(&arguments);
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {}", text(&output.stderr));
+        assert!(text(&output.stderr).contains("there is no settings file"), "{}", text(&output.stderr));
+    }
+}
