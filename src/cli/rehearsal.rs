@@ -47,14 +47,16 @@ impl Rehearsal {
         let reading = source.read();
         let settings = reading.settings.unwrap_or_else(Settings::built_in);
         let read = match files {
-            [] => read_zone_files(&settings.zones.directory, &[], |_| None),
+            [] => read_zone_files(&settings.zones.directory, &[], |_| None, |_, _| None),
             files => read_files(files),
         };
-        let zones = config::read_zones(&read.files, &settings);
+        let unreadable = read.faults.clone();
+        let files = read.texts();
+        let zones = config::read_zones(&files, &settings);
         let (databases, unread) = databases(&settings);
         let faults: Vec<Fault> =
-            reading.faults.into_iter().chain(read.faults).chain(zones.faults).chain(unread).collect();
-        let sources: Vec<_> = reading.source.into_iter().chain(read.files).collect();
+            reading.faults.into_iter().chain(unreadable).chain(zones.faults).chain(unread).collect();
+        let sources: Vec<_> = reading.source.into_iter().chain(files).collect();
         if faults.iter().any(Fault::is_error) {
             let style = if std::io::stderr().is_terminal() { Style::Coloured } else { Style::Plain };
             print_error(&config::render(&faults, &sources, style));
@@ -121,7 +123,7 @@ fn read_files(paths: &[PathBuf]) -> Sources {
     let mut sources = Sources::default();
     for path in paths {
         let read = match path.is_dir() {
-            true => read_zone_files(path, &[], |_| None),
+            true => read_zone_files(path, &[], |_| None, |_, _| None),
             false => read_zone_list(std::slice::from_ref(path), |_| None),
         };
         sources.files.extend(read.files);
