@@ -224,14 +224,14 @@ fn ctrl_c_and_sigterm_give_the_terminal_back() {
     let running = lab.serve();
     let watch = format!("{FIFTYTHREE} watch app.lab.test --server {} --admin {}", running.address, running.admin());
     let Some(terminal) = Terminal::start("ctrl-c", (80, 24), &watch) else { return };
-    terminal.wait_for_text("what happened");
+    terminal.wait_for_text("▸ 192.0.2.1");
     terminal.press("C-c");
     terminal.wait_for_end();
     // The shell says which process it is, then becomes it.
     let pid = lab.path("pid");
     let command = format!("sh -c 'echo $$ > {}; exec {watch}'", pid.display());
     let Some(terminal) = Terminal::start("sigterm", (80, 24), &command) else { return };
-    terminal.wait_for_text("what happened");
+    terminal.wait_for_text("▸ 192.0.2.1");
     let kill = format!("kill -TERM $(cat {})", pid.display());
     assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
     terminal.wait_for_end();
