@@ -19,7 +19,7 @@ use crate::cli::{Form, print};
 use crate::model::{Name, RecordType};
 
 use super::log::Log;
-use super::stage::{Stage, Towards};
+use super::stage::{DRAIN_S, Stage, Towards};
 use super::world::{APP, NEAR, SHOP, SITES};
 
 /// From one question for a name to the next one for it.
@@ -119,7 +119,7 @@ impl DemoShow {
             "p        move the client: Munich, New York, Osaka, Nairobi",
             "+ -      weights of shop.demo.test, in the zone file, which",
             "         the server reads by itself",
-            "d        drain berlin: an override holds it down; again: free",
+            "d        drain berlin: its weight shrinks; again: free it",
             "r        count anew",
             "l        the server's log",
             "q        quit; Esc closes this, or quits",
@@ -150,7 +150,7 @@ impl DemoShow {
             KeyCode::Char('+' | '=') => self.weigh(Towards::Oregon)?,
             KeyCode::Char('-' | '_') => self.weigh(Towards::Berlin)?,
             KeyCode::Char('d') => Some(match self.stage.toggle_drain()? {
-                true => "you drained berlin: an override holds it down".to_owned(),
+                true => format!("you drain berlin: its weight shrinks over {DRAIN_S} s"),
                 false => "you let the probes of berlin decide again".to_owned(),
             }),
             _ => None,

@@ -30,6 +30,9 @@ const TRIES: usize = 20;
 /// A killed backend's port may be held for a moment by what is left of its connections.
 const REBIND: Duration = Duration::from_millis(20);
 
+/// Over what time a drain takes berlin's weight: so long that its share is seen to shrink.
+pub(super) const DRAIN_S: u64 = 20;
+
 /// A server, backends, a client.
 pub(super) struct Stage {
     daemon: Daemon,
@@ -165,7 +168,7 @@ impl Stage {
         write_zone(&self.directory, self.weights(), &self.backends)
     }
 
-    /// Lets people's word hold berlin down, or takes it back; whether it is held now.
+    /// Drains berlin by people's word, or takes that back; whether it is drained now.
     pub(super) fn toggle_drain(&mut self) -> anyhow::Result<bool> {
         let berlin = SITES[0].name;
         if self.drained {
@@ -173,7 +176,8 @@ impl Stage {
         } else {
             let wish = WishShape {
                 pattern: berlin.to_owned(),
-                action: ActionShape::Down,
+                action: ActionShape::Drain,
+                over_s: Some(DRAIN_S),
                 reason: "maintenance".to_owned(),
                 author: "demo".to_owned(),
                 from: None,
