@@ -1,13 +1,14 @@
 //! Behaviour as data: each file under a topic is one scenario, headed by the rule of Route 53 or of an RFC that it shows.
 //!
 //! A scenario is zone text as users write it, then steps: observations of health checks, edits of the zone files, and
-//! queries with what must come back ([`format`] has every key). Each runs twice, on the bytes of DNS messages both times:
+//! queries with what must come back ([`format`] has every key). Each runs three times, on the bytes of DNS messages each time:
 //!
 //! - **pure**: text → config → health tracker → compiled zones → world → responder, with invented time and seeded dice; an
 //!   answer that allocates is a failure;
 //! - **through sockets**: the same worlds behind the server's own UDP and TCP sockets on loopback, asked by a client that is
 //!   bound to the source address of the step. Health is published from the same tracker rather than probed: a probe needs
-//!   seconds to make up its mind, and what probing sees has tests of its own.
+//!   seconds to make up its mind, and what probing sees has tests of its own;
+//! - **through hickory-server**: the same, with UDP served the portable way, so that both ways give equal answers.
 //!
 //! hickory-proto reads the answers, so that our encoder is never its own judge. A step whose source address is not on
 //! loopback can only run purely; the count of those stands in the output of `cargo test -- --nocapture`.
@@ -27,6 +28,7 @@ mod run;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use fiftythree::serve::UdpPath;
 use format::Scenario;
 use run::{Outcome, Way};
 
@@ -132,7 +134,9 @@ fn run_file(path: &Path) -> Result<Outcome, String> {
     let scenario: Scenario = toml::from_str(&text).map_err(|error| error.to_string())?;
     let told = |way: &str, failure: String| format!("  shows: {}\n  {way}: {failure}", scenario.rule);
     run::run(&scenario, Way::Pure).map_err(|failure| told("pure", failure))?;
-    run::run(&scenario, Way::Sockets).map_err(|failure| told("through sockets", failure))
+    let portable = run::run(&scenario, Way::Sockets(UdpPath::Portable));
+    portable.map_err(|failure| told("through hickory-server", failure))?;
+    run::run(&scenario, Way::Sockets(UdpPath::default())).map_err(|failure| told("through sockets", failure))
 }
 
 fn read(path: &Path) -> Scenario {
