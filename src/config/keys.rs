@@ -379,6 +379,11 @@ pub(super) const HEALTH: Keys = Keys {
             Shape::Texts,
             "PEM files that `judge_certificate` trusts, relative to this file. Default: those of the system.",
         ),
+        optional(
+            "sentinels",
+            Shape::Texts,
+            "Health checks, by name or id. While all of them are unhealthy, the uplink is gone and other verdicts stand.",
+        ),
     ],
 };
 

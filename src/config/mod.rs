@@ -10,6 +10,7 @@ mod id;
 mod keys;
 mod scalar;
 mod schema;
+mod sentinels;
 mod settings;
 mod settle;
 mod table;
@@ -26,6 +27,7 @@ use std::sync::Arc;
 
 pub use fault::{Fault, Place, Severity, Style, lines, render};
 pub use schema::{settings_schema, zone_schema};
+pub use sentinels::{Sentinel, resolve_sentinels};
 pub use settings::{
     AdminSettings, ClientSubnetUse, DnsSettings, HealthSettings, LocationSettings, LogFormat, LogSettings, NameServer,
     Settings, StateSettings, ZonesSettings, reachable,

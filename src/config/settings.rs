@@ -10,6 +10,7 @@ use ipnet::IpNet;
 
 use super::document::{self, Findings};
 use super::fault::Fault;
+use super::sentinels::Sentinel;
 use super::table::{At, Table};
 use super::taps::{self, DnstapSettings, QueryLogSettings};
 use super::value::{self, Precision};
@@ -107,6 +108,8 @@ pub struct HealthSettings {
     pub wait_for_first_result: Duration,
     /// PEM files with the certificate authorities that checks trust which judge certificates; the system's when empty.
     pub certificate_authorities: Vec<PathBuf>,
+    /// When all of these checks are unhealthy, the server's uplink is gone, and verdicts stand.
+    pub sentinels: Vec<Sentinel>,
 }
 
 /// `[state]`
@@ -210,6 +213,7 @@ impl Settings {
             health: HealthSettings {
                 wait_for_first_result: WAIT_FOR_FIRST_RESULT,
                 certificate_authorities: Vec::new(),
+                sentinels: Vec::new(),
             },
             state: StateSettings { directory: PathBuf::from("/var/lib/fiftythree") },
             admin: AdminSettings {
@@ -255,6 +259,11 @@ fn read_settings(root: &Table<'_>, directory: &Path, findings: &mut Findings<'_>
         for written in table.texts("certificate_authorities", findings).unwrap_or_default() {
             settings.health.certificate_authorities.push(resolve(directory, written.value));
         }
+        let path = findings.path().to_owned();
+        let sentinel =
+            |written: At<&str>| Sentinel { check: written.value.to_owned(), path: path.clone(), span: written.span };
+        let sentinels = table.texts("sentinels", findings).unwrap_or_default();
+        settings.health.sentinels = sentinels.into_iter().map(sentinel).collect();
     }
     if let Some(table) = root.table("state", findings) {
         set(&mut settings.state.directory, path(&table, "directory", directory, findings));
