@@ -91,7 +91,7 @@ export const stateOf = (check) => (check.waiting && check.status === "healthy" &
 
 export function table(checks) {
   return h("div.scroll", { tabindex: "0", role: "region", "aria-label": "Health checks" },
-    h("table.stack", null,
+    h("table.stack.figures-last", null,
       h("thead", null, h("tr", null, ["Check", "State", "Since", "Last result", "Latency"].map((text) => h("th", { scope: "col" }, text)))),
       h("tbody", null, checks.map(row))));
 }
@@ -171,7 +171,7 @@ function next(check) {
 function results({ results: rows }) {
   if (!rows?.length) return h("p.quiet", null, "There is no result yet.");
   return h("div.scroll", { tabindex: "0", role: "region", "aria-label": "Table of results" },
-    h("table.stack", null,
+    h("table.stack.figures-last", null,
       h("thead", null, h("tr", null, ["What was seen", "How often", "From", "To", "Slowest"].map((text) => h("th", { scope: "col" }, text)))),
       h("tbody", null, rows.map((run) => h("tr", { key: run.first },
         h("th.words", { scope: "row" }, h(`span.sign.${run.passed ? "healthy" : "unhealthy"}`, { "aria-hidden": "true" }, run.passed ? "✓" : "✕"),

@@ -32,7 +32,7 @@ export function enter(page, { parameters }) {
 export function render(page) {
   return [
     h("h1", null, "Overrides"),
-    h("p", null, "An override is the final verdict of the checks it is about, whatever their probes see, until it ends or is cleared, across restarts too."),
+    h("p.lead", null, "An override is the final verdict of the checks it is about, whatever their probes see, until it ends or is cleared, across restarts too."),
     list(page, answer?.overrides ?? [], answer ? "There are none." : "Reading …"),
     editor(page),
   ];
@@ -44,13 +44,12 @@ export function list(page, overrides, nothing = "Nothing is held.") {
     h("div.head", null,
       h("strong.words", null, one.pattern), " ",
       action(one),
-      !one.active && h("span.badge.waiting", null, h("span", { "aria-hidden": "true" }, "○"), " not yet")),
+      !one.active && h("span.badge.waiting", null, h("span", { "aria-hidden": "true" }, "○"), " not yet"),
+      page.mayChange() && h("button.quiet.small", { type: "button", onclick: () => clear(page, one.pattern) }, "Clear", h("span.hidden", null, ` the override of ${one.pattern}`))),
     one.reason && h("p.words", null, one.reason),
     h("p.quiet", null, `by ${one.author}, from `, time(one.from), one.until ? [" until ", time(one.until), left(one)] : " until cleared"),
     h("details", null, h("summary", null, count(one.checks.length, "check")), h("ul.plain", null, one.checks.slice(0, 100).map((check) =>
-      h("li", { key: check }, h("a", { href: `#/checks/${encodeURIComponent(check)}` }, check))))),
-    page.mayChange() && h("div.actions", null,
-      h("button.quiet", { type: "button", onclick: () => clear(page, one.pattern) }, "Clear", h("span.hidden", null, ` the override of ${one.pattern}`))))));
+      h("li", { key: check }, h("a", { href: `#/checks/${encodeURIComponent(check)}` }, check))))))));
 }
 
 const ACTIONS = { up: ["healthy", "▲", "held up"], down: ["unhealthy", "▼", "held down"], drain: ["people", "↘", "draining"] };

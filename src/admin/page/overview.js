@@ -21,6 +21,10 @@ export async function refresh() {
   ]).catch(() => [unhealthy, transitions]);
 }
 
+export function enter(page) {
+  refresh().then(page.draw);
+}
+
 export function render(page) {
   const { server } = page;
   if (!server) return h("p.quiet", null, page.connection === "lost" ? "The server cannot be reached." : "Reading …");
@@ -34,11 +38,11 @@ export function render(page) {
       unhealthyChecks(server)),
     h("section", { "aria-labelledby": "o-overrides" },
       h("h2", { id: "o-overrides" }, "Held by people"),
-      overridesList(page, unhealthy?.overrides ?? [])),
+      overridesList(page, unhealthy?.overrides ?? [], unhealthy ? "Nothing is held." : "Reading …")),
     returning(unhealthy?.returning ?? []),
     h("section", { "aria-labelledby": "o-transitions" },
       h("h2", { id: "o-transitions" }, "Last transitions"),
-      transitionsList(transitions?.transitions ?? [], "Nothing has changed yet."),
+      transitionsList(transitions?.transitions ?? [], transitions ? "Nothing has changed yet." : "Reading …"),
       h("p.more", null, h("a", { href: "#/timeline" }, "Time line"))),
     serverFacts(server),
   ];
