@@ -6,6 +6,7 @@
 #[cfg(test)]
 pub(crate) mod fixture;
 mod resolve;
+mod standing;
 #[cfg(test)]
 mod tests;
 mod trace;
@@ -15,11 +16,12 @@ use std::net::IpAddr;
 use arrayvec::ArrayVec;
 
 pub use resolve::{client_of, resolve, resolve_traced};
+pub use standing::{Standing, standing};
 pub use trace::{Step, Trace};
 
 use crate::model::{HostedZoneId, MAX_ALIAS_CHAIN};
 pub use crate::policy::Dice;
-use crate::stats::ZoneNumber;
+use crate::stats::{AnswerNumber, ZoneNumber};
 pub use crate::zonetree::{Data, QueryName, Records};
 
 /// What was asked, by whom.
@@ -63,6 +65,9 @@ pub const MAX_CHAIN: usize = MAX_ALIAS_CHAIN;
 /// 9471), and more than thirteen, which is what the root has, are not seen.
 pub const MAX_ADDITIONAL_PARTS: usize = 32;
 
+/// The most chosen record sets of one answer that are counted: a multivalue group's eight and what led to it.
+pub const MAX_COUNTED: usize = 16;
+
 /// An answer, section by section.
 pub struct Answer<'w> {
     /// The response code.
@@ -74,6 +79,8 @@ pub struct Answer<'w> {
     pub zone_octets: usize,
     /// Where the zone's queries are counted.
     pub zone_number: ZoneNumber,
+    /// The chosen record sets that are counted one by one.
+    pub counted: ArrayVec<AnswerNumber, MAX_COUNTED>,
     /// The zone's id.
     pub zone_id: Option<&'w HostedZoneId>,
     /// The answer section.

@@ -11,10 +11,12 @@ use std::thread;
 use crate::config::{self, Common, Settings, SourceFile, Style};
 use crate::health::CheckSlot;
 use crate::model::{HealthCheckId, HostedZone, HostedZoneId, Name, RecordType, RoutingPolicy, VpcId};
+use crate::stats::Meters;
 use crate::store::{Stamp, StandIn, TextPrint};
+use crate::world::CountedGroups;
 use crate::zonetree::Zone;
 
-use super::moves;
+use super::{counted, moves};
 
 /// A zone file that is served.
 #[derive(Clone)]
@@ -37,12 +39,16 @@ pub(super) struct KeptFile {
 pub(super) struct KeptZone {
     pub(super) compiled: Arc<Zone>,
     pub(super) vpcs: Vec<VpcId>,
+    /// The user's own words about it.
+    pub(super) comment: Option<String>,
     /// How many record sets it has.
     pub(super) records: usize,
     /// Whether it refers to checks or collections.
     refers: bool,
     /// The records that checks move.
     pub(super) moves: Vec<(CheckSlot, String)>,
+    /// Its groups whose answers are counted one by one.
+    pub(super) counted: Option<Arc<CountedGroups>>,
     /// The first address record that needs no wildcard, of a public zone.
     pub(super) example: Option<Name>,
 }
@@ -76,6 +82,7 @@ impl Fresh {
 pub(super) struct Workshop<'l> {
     pub(super) settings: &'l Settings,
     pub(super) common: &'l Common,
+    pub(super) meters: &'l Meters,
     pub(super) slot_of: &'l (dyn Fn(&HealthCheckId) -> Option<CheckSlot> + Sync),
 }
 
@@ -109,9 +116,12 @@ impl Workshop<'_> {
     fn compile(&self, zone: &HostedZone, before: Option<&KeptZone>) -> KeptZone {
         let compiled = Zone::compile(zone, &self.slot_of, &self.common.cidr_collections);
         let unchanged = before.map(|before| &before.compiled).filter(|before| ***before == compiled);
+        let compiled = unchanged.map_or_else(|| Arc::new(compiled), Arc::clone);
         KeptZone {
-            compiled: unchanged.map_or_else(|| Arc::new(compiled), Arc::clone),
+            counted: counted::groups(zone, &compiled, &self.settings.metrics.count_answers, self.meters).map(Arc::new),
+            compiled,
             vpcs: zone.vpcs.clone(),
+            comment: zone.comment.clone(),
             records: zone.record_sets.len(),
             refers: zone
                 .record_sets

@@ -40,7 +40,7 @@ export function render() {
         [["", "everything"], ["transition", "transitions"], ["override", "overrides"], ["reload", "reloads"]]
           .map(([value, text]) => h("option", { value, selected: value === kind }, text))))),
     !answer ? h("p.quiet", null, "Reading …") : list(entries, "Nothing has changed yet."),
-    h("p.quiet", null, `The last ${MOST} transitions that the server remembers, across restarts too. Overrides and reloads since this page is open.`),
+    h("p.footnote", null, `The last ${MOST} transitions that the server remembers, across restarts too. Overrides and reloads since this page is open.`),
   ];
 }
 
@@ -81,6 +81,8 @@ function what(entry, named) {
       return [h("span.badge.people", null, h("span", { "aria-hidden": "true" }, "✋"), " override"), " ",
         h("strong", null, held.pattern), ` ${held.action}, ${did} (by ${held.author})`, held.reason && h("div.quiet.words", null, held.reason)];
     }
+    case "uplink":
+      return [h("span.badge.people", null, h("span", { "aria-hidden": "true" }, "⇅"), " uplink"), " ", h("span.words", null, entry.words ?? "")];
     case "drain":
       return [h("span.badge.people", null, h("span", { "aria-hidden": "true" }, "↘"), " drain"), " ", h("span.words", null, entry.words ?? "")];
     case "reload":
