@@ -33,7 +33,7 @@ pub use settings::{
     Settings, StateSettings, ZonesSettings, reachable,
 };
 pub use settle::{Occasion, Settled, settle};
-pub use taps::{DnstapSettings, DnstapTarget, QueryLogFormat, QueryLogSettings, QueryLogTarget};
+pub use taps::{DnstapSettings, DnstapTarget, MetricsSettings, QueryLogFormat, QueryLogSettings, QueryLogTarget};
 pub use zones::{Common, Configuration, Reading, ZoneReading, ZoneSource, may_define_for_others, read_zones};
 
 /// A file that has been read.

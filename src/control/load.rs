@@ -285,6 +285,7 @@ fn load_all(source: &SettingsSource, base: &Base, tracker: &Tracker, occasion: O
     let meters = Arc::clone(&base.meters);
     let catalog =
         Catalog::build(&served, &after.settings.vpcs).numbered(|zone| meters.number(&zone.name().to_string()));
+    let catalog = catalog.counting(after.zones().map(|zone| zone.counted.clone()));
     Ok(Loaded { catalog: Arc::new(catalog), moves: Arc::clone(&after.moves), base: after, summary })
 }
 
@@ -344,7 +345,8 @@ impl Load<'_> {
         let mut tracker = self.tracker.clone();
         tracker.apply(&common.health_checks, Moment::default());
         let slot_of = |id: &_| tracker.slot_of(id);
-        let workshop = Workshop { settings: self.settings, common: &common, slot_of: &slot_of };
+        let meters = &*self.base.meters;
+        let workshop = Workshop { settings: self.settings, common: &common, slot_of: &slot_of, meters };
         let made = workshop.make(&fresh, &self.base.by_path())?;
         let is_new_claim = |file: &Arc<KeptFile>| !self.base.file(&file.path).is_some_and(|old| old.claims_what(file));
         let has_new_claims = made.iter().any(is_new_claim);

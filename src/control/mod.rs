@@ -12,6 +12,7 @@
 //! based on has changed when it comes back; edits that come meanwhile are loaded after it.
 
 mod annals;
+mod counted;
 mod feed;
 mod figures;
 mod kept;
