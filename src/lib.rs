@@ -22,6 +22,7 @@
 //! The upper floor touches the outside and decides nothing about DNS.
 //!
 //! - [`stats`]: plain counters, one set a worker, added up by whoever reads.
+//! - [`tap`]: who is told of queries: the query log and dnstap.
 //! - [`serve`]: sockets: decode, answer, encode, over batched UDP, TCP, or hickory-server.
 //! - [`probe`]: asks endpoints how they are, and reports what it saw.
 //! - [`store`]: zones, last good sources and remembered health on disk.
@@ -46,5 +47,6 @@ pub mod serve;
 pub mod simulate;
 pub mod stats;
 pub mod store;
+pub mod tap;
 pub mod world;
 pub mod zonetree;

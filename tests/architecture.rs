@@ -22,19 +22,20 @@ const TABLE: &[(&str, &[&str])] = &[
     ("answer", &["model", "geo", "health", "policy", "zonetree", "stats", "world"]),
     ("explain", &["model", "geo", "policy", "zonetree", "world", "answer"]),
     ("simulate", &["model", "config", "geo", "policy", "zonetree", "world", "answer", "explain"]),
-    ("serve", &["model", "geo", "stats", "world", "answer"]),
+    ("tap", &["model", "stats", "config"]),
+    ("serve", &["model", "geo", "stats", "world", "answer", "tap"]),
     ("probe", &["model", "health"]),
     ("store", &["model", "config"]),
     ("control", &["model", "config", "geo", "health", "policy", "zonetree", "stats", "world", "answer", "store"]),
     ("api", &["model", "stats", "world", "answer", "control"]),
-    ("admin", &["model", "health", "stats", "world", "answer", "explain", "control"]),
+    ("admin", &["model", "health", "stats", "tap", "world", "answer", "explain", "control"]),
     ("cli", ANYTHING),
     ("daemon", ANYTHING),
 ];
 
 /// What turns the server on and off, and what a person types, may know every other module. Nothing may know them.
 const ANYTHING: &[&str] = &[
-    "model", "stats", "config", "geo", "health", "policy", "zonetree", "world", "answer", "explain", "simulate",
+    "model", "stats", "config", "geo", "health", "policy", "zonetree", "world", "answer", "explain", "simulate", "tap",
     "serve", "probe", "store", "control", "api", "admin", "cli", "daemon",
 ];
 

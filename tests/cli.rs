@@ -1,5 +1,6 @@
 //! The command line as people meet it: the real binary, its output and its exit codes.
 #![cfg(unix)]
+#![expect(clippy::unwrap_used, reason = "in a test an unwrap is an assertion")]
 
 mod server;
 

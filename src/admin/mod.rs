@@ -54,6 +54,7 @@ use crate::control::{Base, Event, Feed, LastLoad};
 use crate::health::Moment;
 use crate::model::HealthCheck;
 use crate::stats::Meters;
+use crate::tap::Taps;
 
 use connections::Limited;
 use events::Watchers;
@@ -88,6 +89,8 @@ pub struct Door {
     pub now: fn() -> Moment,
     /// What the workers count.
     pub meters: Arc<Meters>,
+    /// Who is told of queries.
+    pub taps: Taps,
 }
 
 /// What handlers may ask for.

@@ -34,6 +34,7 @@ async fn house_where(changes: Changes) -> (SocketAddr, watch::Sender<bool>, Feed
         started: Moment(Duration::from_secs(1)),
         now: || Moment(Duration::from_secs(2)),
         meters: Arc::default(),
+        taps: Taps::default(),
     };
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();

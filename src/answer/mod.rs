@@ -17,7 +17,7 @@ use arrayvec::ArrayVec;
 pub use resolve::{client_of, resolve, resolve_traced};
 pub use trace::{Step, Trace};
 
-use crate::model::MAX_ALIAS_CHAIN;
+use crate::model::{HostedZoneId, MAX_ALIAS_CHAIN};
 pub use crate::policy::Dice;
 use crate::stats::ZoneNumber;
 pub use crate::zonetree::{Data, QueryName, Records};
@@ -74,6 +74,8 @@ pub struct Answer<'w> {
     pub zone_octets: usize,
     /// Where the zone's queries are counted.
     pub zone_number: ZoneNumber,
+    /// The zone's id.
+    pub zone_id: Option<&'w HostedZoneId>,
     /// The answer section.
     pub answer: ArrayVec<Part<'w>, MAX_ANSWER_PARTS>,
     /// The authority section: the NS set, or the SOA.

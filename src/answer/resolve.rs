@@ -38,6 +38,7 @@ pub fn resolve_traced<'w, T: Trace<'w>>(
     answer.authoritative = true;
     answer.zone_octets = scene.zone.name().wire().len();
     answer.zone_number = scene.number;
+    answer.zone_id = Some(scene.zone.id());
     let (question, asked) = (query.name.wire(), query.record_type);
     let source = query.source;
     let mut resolution =
@@ -57,6 +58,7 @@ impl<'w> Answer<'w> {
             authoritative: false,
             zone_octets: 0,
             zone_number: ZoneNumber::NONE,
+            zone_id: None,
             answer: ArrayVec::new(),
             authority: None,
             additional: ArrayVec::new(),

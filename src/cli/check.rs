@@ -64,22 +64,23 @@ pub(super) fn run(arguments: &CheckArguments) -> anyhow::Result<ExitCode> {
     Ok(if findings.count(Fault::is_error) == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn find(source: &SettingsSource, files: &[PathBuf]) -> Findings {
+fn find(source: &SettingsSource, named: &[PathBuf]) -> Findings {
     let reading = source.read();
     // Broken settings hide no fault of a zone: what zones take from them has defaults.
     let settings = reading.settings.unwrap_or_else(Settings::built_in);
     let (sources, mut faults) = (reading.source, reading.faults);
-    let read = match files {
-        [] => read_zone_files(&settings.zones.directory, &[], nothing_before),
-        files => read_zone_list(files, nothing_before),
+    let read = match named {
+        [] => read_zone_files(&settings.zones.directory, &[], nothing_before, |_, _| None),
+        named => read_zone_list(named, nothing_before),
     };
-    let zones = config::read_zones(&read.files, &settings);
-    faults.extend(read.faults);
+    faults.extend(read.faults.iter().cloned());
+    let files = read.texts();
+    let zones = config::read_zones(&files, &settings);
     faults.extend(zones.faults);
-    if files.is_empty() {
+    if named.is_empty() {
         faults.extend(database_faults(&settings));
     }
-    let sources = sources.into_iter().chain(read.files).collect();
+    let sources = sources.into_iter().chain(files).collect();
     Findings { sources, faults, configuration: zones.configuration }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use anyhow::bail;
 
-use crate::config::{self, Configuration, Fault, Settings, Style};
+use crate::config::{self, Configuration, Fault, Settings, SourceFile, Style};
 use crate::control::{NotSteered, Supposition, read_database, suppose};
 use crate::explain::shape::CheckShape;
 use crate::geo::{Database, Locator};
@@ -47,7 +47,7 @@ impl Rehearsal {
         let reading = source.read();
         let settings = reading.settings.unwrap_or_else(Settings::built_in);
         let read = match files {
-            [] => read_zone_files(&settings.zones.directory, &[], |_| None),
+            [] => Found::of(read_zone_files(&settings.zones.directory, &[], |_| None, |_, _| None)),
             files => read_files(files),
         };
         let zones = config::read_zones(&read.files, &settings);
@@ -115,19 +115,31 @@ impl Cast {
     }
 }
 
-/// Files, and all zone files of directories.
-fn read_files(paths: &[PathBuf]) -> Sources {
-    let mut sources = Sources::default();
-    for path in paths {
-        let read = match path.is_dir() {
-            true => read_zone_files(path, &[], |_| None),
-            false => read_zone_list(std::slice::from_ref(path), |_| None),
-        };
-        sources.files.extend(read.files);
-        sources.faults.extend(read.faults);
-        sources.missing.extend(read.missing);
+/// Texts, and what kept others out.
+#[derive(Default)]
+struct Found {
+    files: Vec<SourceFile>,
+    faults: Vec<Fault>,
+}
+
+impl Found {
+    fn of(sources: Sources) -> Found {
+        Found { faults: sources.faults.clone(), files: sources.texts() }
     }
-    sources
+}
+
+/// Files, and all zone files of directories.
+fn read_files(paths: &[PathBuf]) -> Found {
+    let mut all = Found::default();
+    for path in paths {
+        let found = Found::of(match path.is_dir() {
+            true => read_zone_files(path, &[], |_| None, |_, _| None),
+            false => read_zone_list(std::slice::from_ref(path), |_| None),
+        });
+        all.files.extend(found.files);
+        all.faults.extend(found.faults);
+    }
+    all
 }
 
 fn databases(settings: &Settings) -> (Vec<Database>, Vec<Fault>) {

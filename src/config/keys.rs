@@ -253,6 +253,8 @@ pub(super) const SETTINGS: Keys = Keys {
         optional("admin", Shape::Table(&ADMIN), "Status page, metrics, explain, Route 53 API."),
         optional("webhook", Shape::Table(&WEBHOOK), "Who is told when a health check changes."),
         optional("log", Shape::Table(&LOG), "What is written to stderr."),
+        optional("query_log", Shape::Table(&QUERY_LOG), "A line for each query; off when absent."),
+        optional("dnstap", Shape::Table(&DNSTAP), "Each query and response to a dnstap reader; off when absent."),
     ],
 };
 
@@ -437,6 +439,44 @@ pub(super) const LOG: Keys = Keys {
         Shape::Choice(&["auto", "text", "json"]),
         "\"auto\", the default, and \"text\" are for people, coloured on a terminal; \"json\" is for machines.",
     )],
+};
+
+/// One in a million of the fastest server's queries is still one a second.
+const SAMPLE: Shape = Shape::Integer { least: 1, most: 1_000_000 };
+
+pub(super) const QUERY_LOG: Keys = Keys {
+    what: "`[query_log]`",
+    keys: &[
+        required("to", Shape::Text, "\"stdout\", or a file, relative to this one; opened anew when it is moved away."),
+        optional(
+            "format",
+            Shape::Choice(&["route53", "json"]),
+            "\"route53\", the default, is the line of Route 53's public query log; \"json\" has the same fields.",
+        ),
+        optional("sample", SAMPLE, "One in so many queries is logged, by chance. Default: 1, each."),
+        optional("zones", Shape::Texts, "Queries to these zones alone. Default: all, and those to no zone."),
+        optional(
+            "response_codes",
+            Shape::Texts,
+            "Queries with these response codes alone, such as \"NXDOMAIN\". Default: all.",
+        ),
+        optional("types", Shape::Texts, "Queries of these types alone, such as \"A\". Default: all."),
+        optional(
+            "clients",
+            Shape::Texts,
+            "Queries from these networks alone: the client subnet when there is one, else the resolver. Default: all.",
+        ),
+    ],
+};
+
+pub(super) const DNSTAP: Keys = Keys {
+    what: "`[dnstap]`",
+    keys: &[
+        optional("socket", Shape::Text, "The Unix socket of the reader, relative to this file; or `tcp`."),
+        optional("tcp", Shape::Text, "Address and port of the reader; or `socket`."),
+        optional("identity", Shape::Text, "Who tells. Default: `dns.nsid`, else the name of this machine."),
+        optional("sample", SAMPLE, "One in so many queries is told, by chance. Default: 1, each."),
+    ],
 };
 
 pub(super) const ZONE_FILE: Keys = Keys {

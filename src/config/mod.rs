@@ -14,6 +14,7 @@ mod schema;
 mod settings;
 mod settle;
 mod table;
+mod taps;
 #[cfg(test)]
 mod tests;
 mod tree;
@@ -32,7 +33,8 @@ pub use settings::{
     Settings, StateSettings, ZonesSettings, reachable,
 };
 pub use settle::{Occasion, Settled, settle};
-pub use zones::{Configuration, Reading, ZoneSource, read_zones};
+pub use taps::{DnstapSettings, DnstapTarget, QueryLogFormat, QueryLogSettings, QueryLogTarget};
+pub use zones::{Common, Configuration, Reading, ZoneReading, ZoneSource, may_define_for_others, read_zones};
 
 /// A file that has been read.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -11,6 +11,7 @@ use ipnet::IpNet;
 use super::document::{self, Findings};
 use super::fault::Fault;
 use super::table::{At, Table};
+use super::taps::{self, DnstapSettings, QueryLogSettings};
 use super::value::{self, Precision};
 use super::{SourceFile, id, keys, words};
 use crate::model::{LatencyClients, LatencyRow, LocationNetwork, Name, Vpc, VpcId};
@@ -38,6 +39,10 @@ pub struct Settings {
     pub webhook: WebhookSettings,
     /// What is written to stderr.
     pub log: LogSettings,
+    /// What is written of each query; nothing by default.
+    pub query_log: Option<QueryLogSettings>,
+    /// Who gets each query and response; nobody by default.
+    pub dnstap: Option<DnstapSettings>,
 }
 
 /// `[dns]`
@@ -213,6 +218,8 @@ impl Settings {
             },
             webhook: WebhookSettings { url: None },
             log: LogSettings { format: LogFormat::Auto },
+            query_log: None,
+            dnstap: None,
         }
     }
 }
@@ -262,6 +269,12 @@ fn read_settings(root: &Table<'_>, directory: &Path, findings: &mut Findings<'_>
     if let Some(table) = root.table("log", findings) {
         set(&mut settings.log.format, read_log_format(&table, findings));
     }
+    if let Some(table) = root.table("query_log", findings) {
+        settings.query_log = taps::read_query_log(&table, directory, findings);
+    }
+    if let Some(table) = root.table("dnstap", findings) {
+        settings.dnstap = taps::read_dnstap(&table, directory, findings);
+    }
     settings
 }
 
@@ -283,7 +296,7 @@ fn path(table: &Table<'_>, key: &str, directory: &Path, findings: &mut Findings<
 }
 
 /// Joins by the letters alone, so that messages say `zones/lab.test.toml` and not `config/../zones/lab.test.toml`.
-fn resolve(directory: &Path, path: &str) -> PathBuf {
+pub(super) fn resolve(directory: &Path, path: &str) -> PathBuf {
     let mut resolved = directory.to_owned();
     for component in Path::new(path).components() {
         match component {
@@ -363,7 +376,7 @@ fn read_name_server(table: &Table<'_>, findings: &mut Findings<'_>) -> Option<Na
 }
 
 /// Every text of a list, read by `read`; what cannot be read is a fault and left out.
-fn read_list<T>(
+pub(super) fn read_list<T>(
     table: &Table<'_>,
     key: &str,
     findings: &mut Findings<'_>,
@@ -374,7 +387,7 @@ fn read_list<T>(
     Some(texts.iter().filter_map(read_one).collect())
 }
 
-fn without_repetition<T: PartialEq + std::fmt::Display>(
+pub(super) fn without_repetition<T: PartialEq + std::fmt::Display>(
     written: Vec<At<T>>,
     what: &str,
     findings: &mut Findings<'_>,
@@ -613,7 +626,9 @@ pub(super) fn vpc(written: &At<&str>, settings: &Settings, findings: &mut Findin
 
 #[cfg(test)]
 mod tests {
+    use super::super::{DnstapTarget, QueryLogFormat, QueryLogTarget};
     use super::*;
+    use crate::model::{QueryType, ResponseCode};
 
     fn read(path: &str, text: &str) -> Settings {
         let (settings, faults) = Settings::read(&SourceFile { path: PathBuf::from(path), text: text.into() });
@@ -658,6 +673,8 @@ mod tests {
             admin.listen = "off"
             webhook.url = "http://127.0.0.1:9/hook"
             log.format = "json"
+            query_log = { to = "queries.log", format = "json", sample = 10, zones = ["lab.test"], response_codes = ["NXDOMAIN"], types = ["A", "TYPE65280"], clients = ["10.53.0.0/16"] }
+            dnstap = { socket = "/run/dnstap.sock", identity = "lab", sample = 100 }
             [location]
             client_subnet = "ignore"
             [[location.network]]
@@ -681,6 +698,13 @@ mod tests {
         assert_eq!(settings.location.use_client_subnet, ClientSubnetUse::Ignore);
         assert_eq!(settings.webhook.url.as_deref(), Some("http://127.0.0.1:9/hook"));
         assert!(!format!("{settings:?}").contains("hook\""));
+        let log = settings.query_log.unwrap();
+        assert_eq!((log.target, log.format), (QueryLogTarget::File("queries.log".into()), QueryLogFormat::Json));
+        assert_eq!((log.sample, log.zones[0].to_string().as_str(), log.clients.len()), (10, "lab.test.", 1));
+        assert_eq!((log.response_codes, log.types), (vec![ResponseCode(3)], vec![QueryType(1), QueryType(65_280)]));
+        let dnstap = settings.dnstap.unwrap();
+        assert_eq!((dnstap.identity.as_deref(), dnstap.sample), (Some("lab"), 100));
+        assert_eq!(dnstap.target, DnstapTarget::Socket("/run/dnstap.sock".into()));
         assert_eq!(settings.location.networks.len(), 1);
         let round_trips: Vec<f64> = settings.location.latency[0].round_trip_ms.iter().map(|(_, ms)| *ms).collect();
         assert_eq!(round_trips, [4.0, 1000.0]);

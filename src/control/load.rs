@@ -1,30 +1,37 @@
 //! Loading: from files to compiled zones, beside the loop.
 //!
 //! A load gets a picture of what is served and hands back what should be served instead, or why nothing can be. What did
-//! not change is kept: an unchanged zone is not compiled again, unchanged databases are not read again.
+//! not change is kept: a file that looks as before is not read again, an unchanged zone is not compiled again, unchanged
+//! databases are not read again.
+//!
+//! There are two ways to what is served. While nothing is at fault, the files that changed are read, each by itself, and that
+//! is all. Where anything is, all texts are read and settled together, which takes as long as they are many, and finds every
+//! fault; what is settled is without fault and goes the first way.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::config::{self, Configuration, Fault, Occasion, Settings, SourceFile, Style, ZoneSource};
+use crate::config::{self, Common, Fault, Occasion, Settings, SourceFile, Style};
 use crate::geo::{Database, Locator};
-use crate::health::{CheckSlot, Moment, Tracker};
-use crate::model::{CidrCollection, HealthCheck, HealthCheckId, HostedZone, HostedZoneId, RecordType, RoutingPolicy};
+use crate::health::{Moment, Tracker};
+use crate::model::{HealthCheck, HostedZone, HostedZoneId};
 use crate::stats::Meters;
-use crate::store::{LastGood, SettingsSource, Sources, Stamp, read_bytes, read_zone_files};
+use crate::store::{Archive, Current, NotKept, SettingsSource, Sources, Stamp, TextPrint, read_bytes, read_zone_files};
 use crate::world::{Catalog, ServedZone};
 use crate::zonetree::Zone;
 
+use super::kept::{KeptFile, KeptZone, Workshop, claims_differ};
 use super::moves::Moves;
+
+/// Files whose texts are made durable before they are served; when there are more, that happens beside, after the start.
+const FEW_FILES: usize = 64;
 
 /// What is served, as far as the next load needs to know it. Cheap to clone.
 #[derive(Clone)]
 pub struct Base {
     /// The settings in force.
     pub settings: Arc<Settings>,
-    /// The texts that are served.
-    pub sources: Arc<[SourceFile]>,
     /// Where clients are.
     pub locator: Arc<Locator>,
     /// All health checks.
@@ -32,15 +39,22 @@ pub struct Base {
     /// What the workers count, zone by zone.
     pub meters: Arc<Meters>,
     databases: Arc<[(PathBuf, Option<Stamp>)]>,
-    zones: Arc<[KeptZone]>,
+    /// By path.
+    files: Arc<[Arc<KeptFile>]>,
+    /// What files define for each other.
+    common: Arc<Common>,
+    moves: Arc<Moves>,
+    archive: Arc<Archive>,
+    standing: Standing,
 }
 
-/// A compiled zone and what it was compiled from.
-struct KeptZone {
-    source: Arc<HostedZone>,
-    slots: Vec<Option<CheckSlot>>,
-    collections: Vec<CidrCollection>,
-    compiled: Arc<Zone>,
+/// How what is served stands to the files.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    /// Every file is served as it is.
+    Current,
+    /// Some file is at fault.
+    Behind,
 }
 
 /// What the loader is asked to do.
@@ -68,7 +82,7 @@ pub struct Loaded {
     /// All zones, compiled.
     pub catalog: Arc<Catalog>,
     /// Which records each check moves.
-    pub moves: Moves,
+    pub moves: Arc<Moves>,
     /// What to tell people.
     pub summary: Summary,
 }
@@ -134,86 +148,238 @@ impl Base {
     /// Before the first load: nothing is served.
     pub fn empty(settings: Settings) -> Base {
         Base {
+            archive: Arc::new(Archive::new(&settings.state.directory)),
             settings: Arc::new(settings),
-            sources: Arc::default(),
             locator: Arc::default(),
             checks: Arc::default(),
             meters: Arc::default(),
             databases: Arc::default(),
-            zones: Arc::new([]),
+            files: Arc::new([]),
+            common: Arc::default(),
+            moves: Arc::default(),
+            standing: Standing::Current,
         }
     }
 
-    /// The records of a zone as they are served. Whoever answers queries does not need them: they may have to be read from
-    /// disk and parsed, which takes as long as the zone is large. Not for the query path, nor for the control loop.
+    /// The records of a zone as they are served. Whoever answers queries does not need them: they are read from disk and
+    /// parsed, which takes as long as the zone is large. Not for the query path, nor for the control loop.
     pub fn zone_model(&self, id: &HostedZoneId) -> Result<Arc<HostedZone>, NoModel> {
-        let kept = self.zones.iter().find(|zone| zone.source.id == *id);
-        kept.map(|zone| Arc::clone(&zone.source)).ok_or_else(|| NoModel::Unknown(id.clone()))
+        let file = self.files.iter().find(|file| file.id() == Some(id)).ok_or_else(|| NoModel::Unknown(id.clone()))?;
+        let lost = |why: String| NoModel::Lost { file: file.path.clone(), why };
+        let source = self.archive.read(&file.path, file.print).map_err(lost)?;
+        let reading = self.common.zone(&source, &self.settings);
+        let zone = reading.and_then(|reading| reading.zone).filter(|zone| zone.id == *id);
+        zone.map(Arc::new).ok_or_else(|| lost("it cannot be understood any more".to_owned()))
+    }
+
+    /// Makes durable what is not so yet of the texts that are served. That takes a while when there are many; until then,
+    /// and where it cannot be done, they stay in memory.
+    pub fn keep_sources(&self) -> Result<(), NotKept> {
+        let served: Vec<&Path> = self.files.iter().map(|file| &*file.path).collect();
+        self.archive.keep(&self.settings.zones.directory, &served)
     }
 
     /// A name to try: the first address record that needs no wildcard, of a public zone.
     pub fn example(&self) -> Option<String> {
-        let public = self.zones.iter().filter(|zone| !zone.source.is_private());
-        let sets = public.flat_map(|zone| &zone.source.record_sets);
-        let mut tryable = sets.filter(|set| set.record_type == RecordType::A && !set.name.is_wildcard());
-        tryable.next().map(|set| set.name.to_string())
+        self.zones().find_map(|zone| zone.example.as_ref()).map(ToString::to_string)
+    }
+
+    fn zones(&self) -> impl Iterator<Item = &KeptZone> {
+        self.files.iter().filter_map(|file| file.zone.as_ref())
+    }
+
+    fn by_path(&self) -> BTreeMap<&Path, &Arc<KeptFile>> {
+        self.files.iter().map(|file| (&*file.path, file)).collect()
+    }
+
+    fn file(&self, path: &Path) -> Option<&Arc<KeptFile>> {
+        let at = self.files.binary_search_by(|file| (*file.path).cmp(path)).ok()?;
+        Some(&self.files[at])
     }
 }
 
 /// Loads everything anew. `occasion` says whether something is being served already.
 pub fn load(source: &SettingsSource, request: LoadRequest, occasion: Occasion) -> LoadOutcome {
     let LoadRequest { generation, base, tracker } = request;
-    let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| load_all(source, &base, tracker, occasion)));
+    let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| load_all(source, &base, &tracker, occasion)));
     let result = result.unwrap_or_else(|panic| Err(Refused::Panicked(panic_text(&*panic))));
     LoadOutcome { generation, result: result.map(Box::new) }
 }
 
-fn load_all(source: &SettingsSource, base: &Base, tracker: Tracker, occasion: Occasion) -> Result<Loaded, Refused> {
+fn load_all(source: &SettingsSource, base: &Base, tracker: &Tracker, occasion: Occasion) -> Result<Loaded, Refused> {
     let mut notes = Notes::default();
     let settings = read_settings(source, base, occasion, &mut notes)?;
-    let last_good = LastGood::new(&settings.state.directory);
-    let standing_in = good_sources(&settings, base, &last_good, occasion);
-    let sources = read_sources(&settings, base, &standing_in, occasion, &mut notes)?;
-    let settled = match config::settle(&sources.files, &standing_in, &settings, occasion) {
-        Ok(settled) => settled,
-        Err(faults) => return Err(notes.refuse(&faults, &sources.files)),
+    let texts = match occasion {
+        Occasion::Start => texts_at_start(&settings, base, &mut notes)?,
+        Occasion::Reload => texts_now(&settings, base, &mut notes)?,
     };
-    notes.add(&settled.faults, &sources.files);
+    let load = Load { settings: &settings, base, tracker, occasion };
+    let made = load.serve(texts, &mut notes)?;
     let (locator, databases) = locate_clients(&settings, base, occasion, &mut notes)?;
-    let state_warning = keep(&last_good, &settings, &settled.sources);
-    let compiled = compile(&settled.configuration, base, tracker);
-    let Configuration { zones, health_checks, .. } = settled.configuration;
-    let checks: Arc<[HealthCheck]> = health_checks.into();
-    let served: Vec<ServedZone> = zones
-        .iter()
-        .zip(&compiled.zones)
-        .map(|(zone, kept)| ServedZone { zone: Arc::clone(&kept.compiled), vpcs: zone.zone.vpcs.clone() })
-        .collect();
+    let state_warning = keep(base, &settings, &made, occasion);
+    let checks = if *base.checks == *made.common.health_checks {
+        Arc::clone(&base.checks)
+    } else {
+        made.common.health_checks.clone().into()
+    };
+    let after = Base {
+        locator,
+        checks,
+        meters: Arc::clone(&base.meters),
+        databases,
+        moves: moves(base, &made.files),
+        files: made.files.into(),
+        common: made.common,
+        archive: Arc::clone(&base.archive),
+        standing: made.standing,
+        settings: Arc::new(settings),
+    };
     let summary = Summary {
         faults: notes.rendered,
         errors: notes.errors,
-        frozen: settled.frozen,
-        left_out: settled.left_out,
-        changes: changes(base, &compiled.zones, &settings, &checks, &locator),
+        frozen: made.frozen,
+        left_out: made.left_out,
+        changes: changes(base, &after),
         needs_restart: notes.needs_restart,
         state_warning,
-        zones: zones.len(),
-        records: zones.iter().map(|zone| zone.zone.record_sets.len()).sum(),
-        checks: checks.len(),
+        zones: after.zones().count(),
+        records: after.zones().map(|zone| zone.records).sum(),
+        checks: after.checks.len(),
     };
+    let served: Vec<ServedZone> =
+        after.zones().map(|zone| ServedZone { zone: Arc::clone(&zone.compiled), vpcs: zone.vpcs.clone() }).collect();
     let meters = Arc::clone(&base.meters);
-    let catalog = Catalog::build(&served, &settings.vpcs).numbered(|zone| meters.number(&zone.name().to_string()));
-    let catalog = Arc::new(catalog);
-    let base = Base {
-        settings: Arc::new(settings),
-        sources: settled.sources.into(),
-        locator,
-        checks,
-        meters,
-        databases,
-        zones: compiled.zones.into(),
-    };
-    Ok(Loaded { base, catalog, moves: compiled.moves, summary })
+    let catalog =
+        Catalog::build(&served, &after.settings.vpcs).numbered(|zone| meters.number(&zone.name().to_string()));
+    Ok(Loaded { catalog: Arc::new(catalog), moves: Arc::clone(&after.moves), base: after, summary })
+}
+
+/// What is to be worked with for each file: a text, or what is served.
+type Texts = Vec<Current<Arc<KeptFile>>>;
+
+/// One load under way.
+struct Load<'l> {
+    settings: &'l Settings,
+    base: &'l Base,
+    tracker: &'l Tracker,
+    occasion: Occasion,
+}
+
+/// What came of it.
+struct Made {
+    files: Vec<Arc<KeptFile>>,
+    common: Arc<Common>,
+    standing: Standing,
+    frozen: Vec<PathBuf>,
+    left_out: Vec<PathBuf>,
+}
+
+impl Load<'_> {
+    fn serve(&self, texts: Texts, notes: &mut Notes) -> Result<Made, Refused> {
+        if self.base.standing == Standing::Current
+            && let Some((files, common)) = self.read_changed(&texts)
+        {
+            files.iter().for_each(|file| notes.rendered.push_str(&file.warnings));
+            return Ok(Made { files, common, standing: Standing::Current, frozen: Vec::new(), left_out: Vec::new() });
+        }
+        self.settle(texts, notes)
+    }
+
+    /// Reads and compiles what is not served yet; `None` when there is an error in anything.
+    fn read_changed(&self, texts: &[Current<Arc<KeptFile>>]) -> Option<(Vec<Arc<KeptFile>>, Arc<Common>)> {
+        let (mut files, mut fresh) = (Vec::with_capacity(texts.len()), Vec::new());
+        let settings_are_as_before = *self.base.settings == *self.settings;
+        for current in texts {
+            match current {
+                Current::Before(kept) => files.push(Arc::clone(kept)),
+                Current::Read(source, stamp) => match self.base.file(&source.path) {
+                    Some(kept) if kept.print == TextPrint::of(&source.text) => files.push(kept.looking_like(*stamp)),
+                    _ => fresh.push((source.clone(), *stamp)),
+                },
+            }
+        }
+        let replaced = fresh.iter().filter_map(|(source, _)| self.base.file(&source.path));
+        let gone = self.base.files.iter().filter(|file| find(texts, &file.path).is_none());
+        let redefined = fresh.iter().any(|(source, _)| config::may_define_for_others(source))
+            || replaced.chain(gone).any(|file| file.may_define);
+        let common = if redefined { self.common(&files, &fresh)? } else { Arc::clone(&self.base.common) };
+        let is_stale = |file: &mut Arc<KeptFile>| !settings_are_as_before || (redefined && file.relies_on_others());
+        for file in files.extract_if(.., is_stale) {
+            fresh.push((self.base.archive.read(&file.path, file.print).ok()?, file.stamp));
+        }
+        let mut tracker = self.tracker.clone();
+        tracker.apply(&common.health_checks, Moment::default());
+        let slot_of = |id: &_| tracker.slot_of(id);
+        let workshop = Workshop { settings: self.settings, common: &common, slot_of: &slot_of };
+        let made = workshop.make(&fresh, &self.base.by_path())?;
+        let is_new_claim = |file: &Arc<KeptFile>| !self.base.file(&file.path).is_some_and(|old| old.claims_what(file));
+        let has_new_claims = made.iter().any(is_new_claim);
+        files.extend(made);
+        files.sort_unstable_by(|one, other| one.path.cmp(&other.path));
+        self.base.archive.hold(&fresh.into_iter().map(|(source, _)| source).collect::<Vec<_>>());
+        if has_new_claims && !claims_differ(&files) {
+            return None;
+        }
+        Some((files, common))
+    }
+
+    /// What files define for each other now.
+    fn common(&self, files: &[Arc<KeptFile>], fresh: &[(SourceFile, Option<Stamp>)]) -> Option<Arc<Common>> {
+        let kept = files.iter().filter(|file| file.may_define);
+        let mut defining =
+            kept.map(|file| self.base.archive.read(&file.path, file.print).ok()).collect::<Option<Vec<_>>>()?;
+        let fresh = fresh.iter().map(|(source, _)| source);
+        defining.extend(fresh.filter(|source| config::may_define_for_others(source)).cloned());
+        defining.sort_unstable_by(|one, other| one.path.cmp(&other.path));
+        Common::read(&defining).map(Arc::new)
+    }
+
+    /// Settles all texts together.
+    fn settle(&self, texts: Texts, notes: &mut Notes) -> Result<Made, Refused> {
+        let last_good = self.last_good();
+        let (mut current, mut stamps) = (Vec::new(), HashMap::new());
+        for text in texts {
+            let (source, stamp) = match text {
+                Current::Read(source, stamp) => (Some(source), stamp),
+                Current::Before(file) => (self.base.archive.read(&file.path, file.print).ok(), file.stamp),
+            };
+            let Some(source) = source else { continue };
+            stamps.insert(source.path.clone(), (TextPrint::of(&source.text), stamp));
+            current.push(source);
+        }
+        let settled = match config::settle(&current, &last_good, self.settings, self.occasion) {
+            Ok(settled) => settled,
+            Err(faults) => return Err(std::mem::take(notes).refuse(&faults, &current)),
+        };
+        notes.add(&settled.faults, &current);
+        let is_current = settled.frozen.is_empty() && settled.left_out.is_empty();
+        let standing = if is_current { Standing::Current } else { Standing::Behind };
+        drop((current, settled.configuration));
+        let read = |source: SourceFile| {
+            // The stamp of a file that holds another text says nothing about this one.
+            let stamp = stamps.get(&source.path).filter(|(print, _)| *print == TextPrint::of(&source.text));
+            let stamp = stamp.and_then(|(_, stamp)| *stamp);
+            Current::Read(source, stamp)
+        };
+        let texts: Texts = settled.sources.into_iter().map(read).collect();
+        let (files, common) = self
+            .read_changed(&texts)
+            .ok_or_else(|| Refused::Panicked("what was settled has errors all the same".to_owned()))?;
+        Ok(Made { files, common, standing, frozen: settled.frozen, left_out: settled.left_out })
+    }
+
+    /// The texts that were good: those served, or at the start those that the last run left. Another directory begins anew:
+    /// what was served from the old one does not stand in for it.
+    fn last_good(&self) -> Vec<SourceFile> {
+        let archive = &self.base.archive;
+        match self.occasion {
+            Occasion::Start => archive.last_good().all(&self.settings.zones.directory),
+            Occasion::Reload if is_new_directory(self.base, self.settings) => Vec::new(),
+            Occasion::Reload => {
+                self.base.files.iter().filter_map(|file| archive.read(&file.path, file.print).ok()).collect()
+            }
+        }
+    }
 }
 
 /// What has to be said, collected on the way.
@@ -283,50 +449,88 @@ fn in_force(mut new: Settings, old: &Settings, needs_restart: &mut Vec<&'static 
         admin.token_file "admin.token_file",
         log.format "log.format",
     );
+    if new.query_log != old.query_log {
+        needs_restart.push("query_log");
+        new.query_log.clone_from(&old.query_log);
+    }
+    if new.dnstap != old.dnstap {
+        needs_restart.push("dnstap");
+        new.dnstap.clone_from(&old.dnstap);
+    }
     new
 }
 
-/// The texts that were good: those served, or at the start those that the last run left. Another directory begins anew:
-/// what was served from the old one does not stand in for it.
-fn good_sources(settings: &Settings, base: &Base, last_good: &LastGood, occasion: Occasion) -> Vec<SourceFile> {
-    match occasion {
-        Occasion::Start => last_good.all(&settings.zones.directory),
-        Occasion::Reload if base.settings.zones.directory != settings.zones.directory => Vec::new(),
-        Occasion::Reload => base.sources.to_vec(),
-    }
+fn find<'t>(texts: &'t [Current<Arc<KeptFile>>], path: &Path) -> Option<&'t Current<Arc<KeptFile>>> {
+    let path_of = |text: &'t Current<Arc<KeptFile>>| match text {
+        Current::Read(source, _) => &*source.path,
+        Current::Before(file) => &*file.path,
+    };
+    texts.binary_search_by(|text| path_of(text).cmp(path)).ok().map(|at| &texts[at])
 }
 
-fn read_sources(
-    settings: &Settings,
-    base: &Base,
-    good: &[SourceFile],
-    occasion: Occasion,
-    notes: &mut Notes,
-) -> Result<Sources, Refused> {
+fn is_new_directory(base: &Base, settings: &Settings) -> bool {
+    base.settings.zones.directory != settings.zones.directory
+}
+
+/// All texts. Those that the last run left stand in for what cannot be read. A directory that is not there is a mistake, and an
+/// empty one is empty.
+fn texts_at_start(settings: &Settings, base: &Base, notes: &mut Notes) -> Result<Texts, Refused> {
+    let left = |path: &Path| base.archive.last_good().read(path);
+    let sources: Sources = read_zone_files(&settings.zones.directory, &[], left, |_, _| None);
+    if !sources.missing.is_empty() {
+        return Err(std::mem::take(notes).refuse(&sources.faults, &[]));
+    }
+    notes.add(&sources.faults, &[]);
+    let text = |current| match current {
+        Current::Read(source, stamp) => Current::Read(source, stamp),
+        Current::Before(source) => Current::Read(source, None),
+    };
+    Ok(sources.files.into_iter().map(text).collect())
+}
+
+/// The texts of the files that look otherwise than when they were last read.
+fn texts_now(settings: &Settings, base: &Base, notes: &mut Notes) -> Result<Texts, Refused> {
     let directory = &settings.zones.directory;
-    let before = |path: &Path| good.iter().find(|source| source.path == path).cloned();
-    // At the start nothing is served yet: a directory that is not there is a mistake, and an empty one is empty.
-    let served = if occasion == Occasion::Start { &[] } else { good };
-    let mut sources = read_zone_files(directory, served, before);
-    let is_new = base.settings.zones.directory != *directory;
-    if occasion == Occasion::Reload && is_new && sources.files.is_empty() && sources.faults.is_empty() {
+    let is_new = is_new_directory(base, settings);
+    let served = if is_new { &[][..] } else { &*base.files };
+    let before = |path: &Path| base.file(path).map(Arc::clone);
+    let unchanged = |path: &Path, stamp| before(path).filter(|file| file.stamp == Some(stamp));
+    let mut sources = read_zone_files(directory, served, before, unchanged);
+    if is_new && sources.files.is_empty() && sources.faults.is_empty() {
         sources.faults.push(Fault::error(directory, "the new zones directory is empty"));
         sources.missing.push(directory.clone());
     }
-    let refuse = match occasion {
-        Occasion::Start => !sources.missing.is_empty(),
-        Occasion::Reload => sources.missing.contains(directory),
-    };
-    if refuse {
-        return Err(std::mem::take(notes).refuse(&sources.faults, &sources.files));
+    if sources.missing.contains(directory) {
+        return Err(std::mem::take(notes).refuse(&sources.faults, &[]));
     }
-    notes.add(&sources.faults, &sources.files);
-    Ok(sources)
+    notes.add(&sources.faults, &[]);
+    Ok(sources.files)
 }
 
-/// Makes what will be served durable before it is. That the state directory cannot be written is no reason not to serve.
-fn keep(last_good: &LastGood, settings: &Settings, sources: &[SourceFile]) -> Option<String> {
-    last_good.keep(&settings.zones.directory, sources).err().map(|error| error.to_string())
+/// Makes what will be served durable before it is, unless the server starts with so much that it would take seconds. That the
+/// state directory cannot be written is no reason not to serve.
+fn keep(base: &Base, settings: &Settings, made: &Made, occasion: Occasion) -> Option<String> {
+    let directory = &settings.zones.directory;
+    let served: Vec<&Path> = made.files.iter().map(|file| &*file.path).collect();
+    let kept = match occasion {
+        Occasion::Start if served.len() > FEW_FILES => return None,
+        Occasion::Start => base.archive.keep(directory, &served),
+        Occasion::Reload => {
+            let is_gone = |path: &&Path| path.parent() == Some(directory) && served.binary_search(path).is_err();
+            let gone: Vec<&Path> = base.files.iter().map(|file| &*file.path).filter(is_gone).collect();
+            base.archive.keep_changes(&gone)
+        }
+    };
+    kept.err().map(|error| error.to_string())
+}
+
+/// The records that checks move; the same as before where nothing is other.
+fn moves(base: &Base, files: &[Arc<KeptFile>]) -> Arc<Moves> {
+    let is_same = |(one, other): (&Arc<KeptFile>, _)| Arc::ptr_eq(one, other) || one.moves() == KeptFile::moves(other);
+    if base.files.len() == files.len() && base.files.iter().zip(files).all(is_same) {
+        return Arc::clone(&base.moves);
+    }
+    Arc::new(Moves::of_zones(files.iter().map(|file| file.moves())))
 }
 
 type Located = (Arc<Locator>, Arc<[(PathBuf, Option<Stamp>)]>);
@@ -360,80 +564,35 @@ pub fn read_database(path: &Path) -> Result<Database, Box<Fault>> {
     Database::from_bytes(&name, bytes).map_err(|error| Box::new(Fault::error(path, error.to_string())))
 }
 
-struct Compiled {
-    zones: Vec<KeptZone>,
-    moves: Moves,
-}
-
-/// Compiles what changed. Slots are dealt on a copy of the loop's tracker.
-fn compile(configuration: &Configuration, base: &Base, mut tracker: Tracker) -> Compiled {
-    tracker.apply(&configuration.health_checks, Moment::default());
-    let slot_of = |id: &HealthCheckId| tracker.slot_of(id);
-    let kept = by_id(&base.zones);
-    let zone = |zone: &ZoneSource| {
-        let kept = kept.get(&zone.zone.id).copied();
-        compile_zone(&zone.zone, &configuration.cidr_collections, kept, &slot_of)
-    };
-    let zones = configuration.zones.iter().map(zone).collect();
-    let moves = Moves::of_zones(configuration.zones.iter().map(|zone| &*zone.zone), &slot_of);
-    Compiled { zones, moves }
-}
-
-fn compile_zone(
-    source: &Arc<HostedZone>,
-    collections: &[CidrCollection],
-    kept: Option<&KeptZone>,
-    slot_of: &dyn Fn(&HealthCheckId) -> Option<CheckSlot>,
-) -> KeptZone {
-    let slots: Vec<_> = source.record_sets.iter().filter_map(|set| set.health_check.as_ref()).map(slot_of).collect();
-    let collections: Vec<_> = collections.iter().filter(|collection| refers_to(source, collection)).cloned().collect();
-    let same = |kept: &&KeptZone| kept.source == *source && kept.slots == slots && kept.collections == collections;
-    let compiled = match kept.filter(same) {
-        Some(kept) => Arc::clone(&kept.compiled),
-        None => Arc::new(Zone::compile(source, slot_of, &collections)),
-    };
-    KeptZone { source: Arc::clone(source), slots, collections, compiled }
-}
-
-fn refers_to(zone: &HostedZone, collection: &CidrCollection) -> bool {
-    zone.record_sets.iter().any(|set| match &set.routing_policy {
-        RoutingPolicy::IpBased { collection: id, .. } => *id == collection.id,
-        _ => false,
-    })
-}
-
-fn by_id(zones: &[KeptZone]) -> HashMap<&HostedZoneId, &KeptZone> {
-    zones.iter().map(|zone| (&zone.source.id, zone)).collect()
-}
-
 /// What is other than before, in words.
-fn changes(
-    base: &Base,
-    zones: &[KeptZone],
-    settings: &Settings,
-    checks: &[HealthCheck],
-    locator: &Arc<Locator>,
-) -> Vec<String> {
-    let (before, after) = (by_id(&base.zones), by_id(zones));
+fn changes(before: &Base, after: &Base) -> Vec<String> {
+    let (old, new) = (zones_not_in(after, before), zones_not_in(before, after));
+    let by_id = |zones: &[&Arc<Zone>]| zones.iter().map(|&zone| (zone.id().clone(), Arc::clone(zone))).collect();
+    let (old_ids, new_ids): (HashMap<_, _>, HashMap<_, _>) = (by_id(&old), by_id(&new));
     let mut changes = Vec::new();
-    for zone in zones {
-        match before.get(&zone.source.id) {
-            None => changes.push(format!("{} added", zone.source.name)),
-            Some(old) if !Arc::ptr_eq(&old.compiled, &zone.compiled) => {
-                changes.push(format!("{} changed", zone.source.name));
-            }
+    for zone in &new {
+        match old_ids.get(zone.id()) {
+            None => changes.push(format!("{} added", zone.name())),
+            Some(old) if !Arc::ptr_eq(old, zone) => changes.push(format!("{} changed", zone.name())),
             Some(_) => {}
         }
     }
-    let gone = base.zones.iter().filter(|zone| !after.contains_key(&zone.source.id));
-    changes.extend(gone.map(|zone| format!("{} removed", zone.source.name)));
+    let gone = old.iter().filter(|zone| !new_ids.contains_key(zone.id()));
+    changes.extend(gone.map(|zone| format!("{} removed", zone.name())));
     let others = [
-        (*base.checks != *checks, "health checks changed"),
-        (!Arc::ptr_eq(&base.locator, locator), "places changed"),
-        (*base.settings != *settings, "settings changed"),
+        (*before.checks != *after.checks, "health checks changed"),
+        (!Arc::ptr_eq(&before.locator, &after.locator), "places changed"),
+        (*before.settings != *after.settings, "settings changed"),
     ];
     changes.extend(others.iter().filter(|(is_other, _)| *is_other).map(|(_, text)| (*text).to_owned()));
     changes
+}
+
+/// The zones of the files of `base` that are not just so in `other`.
+fn zones_not_in<'b>(other: &Base, base: &'b Base) -> Vec<&'b Arc<Zone>> {
+    let is_other = |file: &&Arc<KeptFile>| !other.file(&file.path).is_some_and(|known| Arc::ptr_eq(known, file));
+    let zones = base.files.iter().filter(is_other).filter_map(|file| file.zone.as_ref());
+    zones.map(|zone| &zone.compiled).collect()
 }
 
 impl Summary {

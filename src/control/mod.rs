@@ -14,6 +14,7 @@
 mod annals;
 mod feed;
 mod figures;
+mod kept;
 mod load;
 mod memory;
 mod moments;
@@ -224,7 +225,7 @@ impl Control {
         let mut control = Control {
             tracker,
             base: loaded.base,
-            moves: Arc::new(loaded.moves),
+            moves: loaded.moves,
             started: at,
             annals,
             tallies: Tallies::new(&loaded.summary, at),
@@ -419,7 +420,7 @@ impl Control {
         let steered = steering::force(&mut self.tracker, &self.overrides, at);
         let world = self.reader.load().followed_by(catalog, &self.tracker.bits(), Arc::clone(&base.locator), at);
         self.publisher.publish(world);
-        (self.base, self.moves) = (base, Arc::new(moves));
+        (self.base, self.moves) = (base, moves);
         self.tell_probes();
         self.outputs.base.send_replace(self.base.clone());
         self.tallies.load(&summary, at);

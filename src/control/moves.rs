@@ -18,17 +18,21 @@ pub struct Moves {
 /// The records of one check, for a log line.
 pub(super) struct MovedRecords<'m>(&'m [String]);
 
+/// The records of a zone with a check of their own.
+pub(super) fn of_zone(
+    zone: &HostedZone,
+    slot_of: &dyn Fn(&HealthCheckId) -> Option<CheckSlot>,
+) -> Vec<(CheckSlot, String)> {
+    let moved = |set: &ResourceRecordSet| Some((set.health_check.as_ref().and_then(slot_of)?, describe(set)));
+    zone.record_sets.iter().filter_map(moved).collect()
+}
+
 impl Moves {
-    /// The records with a check of their own, over all zones.
-    pub(super) fn of_zones<'z>(
-        zones: impl IntoIterator<Item = &'z HostedZone>,
-        slot_of: &dyn Fn(&HealthCheckId) -> Option<CheckSlot>,
-    ) -> Moves {
+    /// Those of all zones.
+    pub(super) fn of_zones<'z>(zones: impl IntoIterator<Item = &'z [(CheckSlot, String)]>) -> Moves {
         let mut moves = Moves::default();
-        for set in zones.into_iter().flat_map(|zone| &zone.record_sets) {
-            if let Some(slot) = set.health_check.as_ref().and_then(slot_of) {
-                moves.records.entry(slot).or_default().push(describe(set));
-            }
+        for (slot, record) in zones.into_iter().flatten() {
+            moves.records.entry(*slot).or_default().push(record.clone());
         }
         moves
     }

@@ -28,9 +28,9 @@ use crate::admin::{self, Changes};
 use crate::config::{self, Occasion, Settings};
 use crate::control::{self, Base, Control, Event, LoadRequest, Loaded, Memory, Refused, Summary};
 use crate::health::{Moment, Tracker};
-use crate::serve::{self, BindError, Bound, ResponderSettings, Serving, TcpLimits, UdpPath};
-use crate::stats::Meters;
+use crate::serve::{self, BindError, Bound, Onlookers, ResponderSettings, Serving, TcpLimits, UdpPath};
 use crate::store::{self, Fingerprint, Keeper, Keeping, SettingsSource};
+use crate::tap::Taps;
 use crate::world::Reader;
 
 pub use inside::Daemon;
@@ -105,7 +105,8 @@ async fn boot_and_serve(
     let mut running = tokio::spawn(control.run(wiring.take_events(), now));
     wiring.start(&settings, seen)?;
     let (ready, readiness) = watch::channel(false);
-    let door = wiring.door(readiness, who_may_change(&settings)?);
+    let taps = start_taps(&settings)?;
+    let door = wiring.door(readiness, taps.clone(), who_may_change(&settings)?);
     let listening = Arc::clone(&door.listening);
     let admin = open_side_door(&settings, door).await;
 
@@ -123,7 +124,7 @@ async fn boot_and_serve(
         }
     }
 
-    let (addresses, serving) = open(&settings, &reader, &base.meters)?;
+    let (addresses, serving) = open(&settings, &reader, Onlookers { meters: &base.meters, taps: &taps })?;
     let _ = listening.set(addresses.clone());
     ready.send_replace(true);
     manager.tell(News::Ready(&format!("serving {}", summary.totals())));
@@ -148,6 +149,7 @@ async fn boot_and_serve(
         }
     }
     end(&wiring, running, keeping).await;
+    let _ = tokio::task::spawn_blocking(move || taps.finish(WRITING)).await;
     tracing::info!("stopped");
     Ok(())
 }
@@ -175,6 +177,19 @@ async fn end(wiring: &Wiring, running: JoinHandle<()>, keeping: Keeping) {
         let _ = running.await;
     }
     let _ = tokio::task::spawn_blocking(move || keeping.finish(WRITING)).await;
+}
+
+/// Starts the query log and dnstap, when there is any. They know us by the name server identifier, else by the machine's name.
+fn start_taps(settings: &Settings) -> anyhow::Result<Taps> {
+    let nsid = settings.dns.nsid.as_ref().map(|nsid| String::from_utf8_lossy(nsid).into_owned());
+    let identity = nsid.unwrap_or_else(machine_name);
+    Taps::start(settings.query_log.as_ref(), settings.dnstap.as_ref(), &identity).context("cannot start threads")
+}
+
+fn machine_name() -> String {
+    let name =
+        std::fs::read_to_string("/proc/sys/kernel/hostname").or_else(|_| std::fs::read_to_string("/etc/hostname"));
+    name.map_or_else(|_| "localhost".to_owned(), |name| name.trim().to_owned())
 }
 
 /// Who may change something over the side door. A token that cannot be read lets nobody: that is no reason not to answer
@@ -278,7 +293,7 @@ async fn drain(serving: Serving) {
 }
 
 /// Opens the port.
-fn open(settings: &Settings, reader: &Reader, meters: &Meters) -> anyhow::Result<(Vec<SocketAddr>, Serving)> {
+fn open(settings: &Settings, reader: &Reader, onlookers: Onlookers<'_>) -> anyhow::Result<(Vec<SocketAddr>, Serving)> {
     let bound = Bound::bind(&settings.dns.listen, settings.dns.workers, UdpPath::default()).map_err(cannot_listen)?;
     let addresses = bound.addresses();
     let responder = ResponderSettings {
@@ -292,7 +307,7 @@ fn open(settings: &Settings, reader: &Reader, meters: &Meters) -> anyhow::Result
     // The dice of the routing policies: other answers after each start, and nobody's secret.
     let seed = fastrand::u64(..);
     let serving =
-        bound.serve(reader, &responder, TcpLimits::default(), meters, seed).context("cannot start the workers")?;
+        bound.serve(reader, &responder, TcpLimits::default(), onlookers, seed).context("cannot start the workers")?;
     Ok((addresses, serving))
 }
 

@@ -14,6 +14,7 @@ use crate::health::{Latency, MetricPlan, ProbePlan};
 use crate::model::{EndpointProtocol, HealthCheck, HealthCheckKind};
 use crate::probe::{self, Authorities, Evaluator, Prober, ProberSettings};
 use crate::store::{Fingerprint, Keeper, SettingsSource, Targets, Watcher};
+use crate::tap::Taps;
 
 use super::service::Manager;
 use super::signals::Hangups;
@@ -24,6 +25,10 @@ const EVENTS: usize = 1024;
 
 /// Notices that may wait for the webhook; what is beyond is counted and not told.
 const NOTICES: usize = 256;
+/// How far the loader stands behind: at 10 it gets about a tenth of a core that a worker wants as well, so that loading is slow
+/// there, but goes on.
+#[cfg(target_os = "linux")]
+const LOADER_NICENESS: i32 = 10;
 /// How exactly an override ends in time.
 const TICK: Duration = Duration::from_secs(1);
 
@@ -110,8 +115,14 @@ impl Wiring {
 
     fn start_loader(&mut self) -> anyhow::Result<()> {
         let mut loads = self.loads.take().expect("the loader is started once");
-        let (source, events) = (self.source.clone(), self.events.clone());
+        let (source, events, base) = (self.source.clone(), self.events.clone(), self.base.borrow().clone());
         let work = move || {
+            give_way();
+            if let Err(error) = base.keep_sources() {
+                tracing::warn!("{error}; a restart will have no last good sources");
+            }
+            // What was served at the start may be gone by now, and its memory with it.
+            drop(base);
             while let Some(request) = loads.blocking_recv() {
                 let outcome = control::load(&source, request, Occasion::Reload);
                 if events.blocking_send(Event::Compiled(outcome)).is_err() {
@@ -141,7 +152,7 @@ impl Wiring {
     }
 
     /// What the side door needs.
-    pub(super) fn door(&self, ready: watch::Receiver<bool>, changes: Changes) -> Door {
+    pub(super) fn door(&self, ready: watch::Receiver<bool>, taps: Taps, changes: Changes) -> Door {
         Door {
             events: self.events.clone(),
             ready,
@@ -154,6 +165,7 @@ impl Wiring {
             now: super::now,
             longest_failover: probe::longest_failover,
             meters: Arc::clone(&self.base.borrow().meters),
+            taps,
         }
     }
 
@@ -171,6 +183,14 @@ impl Wiring {
     pub(super) async fn send(&self, event: Event) {
         // A loop that is gone needs to hear nothing.
         let _ = self.events.send(event).await;
+    }
+}
+
+/// Answers come first: what this thread and the ones that it starts do can wait.
+fn give_way() {
+    #[cfg(target_os = "linux")]
+    if let Err(error) = rustix::process::nice(LOADER_NICENESS) {
+        tracing::debug!("the loader has the priority of everybody else: {error}");
     }
 }
 

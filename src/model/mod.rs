@@ -7,6 +7,7 @@ mod data;
 mod health_check;
 mod name;
 mod place;
+mod query;
 mod record;
 mod routing;
 mod rules;
@@ -23,6 +24,7 @@ pub use place::{
     CidrCollection, CidrCollectionId, Continent, Coordinates, Country, GeoLocation, LatencyClients, LatencyRow,
     LocationNetwork, Region, Subdivision, Vpc, VpcId,
 };
+pub use query::{QueryType, ResponseCode, UnknownName};
 pub use record::{
     AliasTarget, Content, MAX_MEMBERS, MAX_TTL, MAX_VALUES, RecordData, RecordType, ResourceRecordSet, Ttl,
     UnknownRecordType,

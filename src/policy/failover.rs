@@ -4,7 +4,7 @@ use super::{Candidates, Choice, Note, Trace, first_usable};
 use crate::model::{FailoverRole, ResourceRecordSet, RoutingPolicy};
 
 /// The pair in the order in which they answer; either may be missing (spec 1.5: a lone one has to be accepted).
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub struct Failover {
     order: [Option<u16>; 2],
 }

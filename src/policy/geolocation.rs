@@ -5,7 +5,7 @@ use crate::geo::{Client, Place};
 use crate::model::{GeoLocation, ResourceRecordSet, RoutingPolicy};
 
 /// Members by area, sorted so that an area is found by bisection.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub struct Geolocation {
     areas: Box<[(u64, u16)]>,
     default: Option<u16>,

@@ -5,14 +5,14 @@ use crate::geo::{Client, Point};
 use crate::model::{GeoproximityLocation, ResourceRecordSet, RoutingPolicy};
 
 /// Where each member is and how strongly it attracts.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub struct Geoproximity {
     members: Box<[Attraction]>,
     /// Members by set identifier: who comes first wins a tie (docs/decisions).
     order: Box<[u16]>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 struct Attraction {
     point: Point,
     /// What the bias makes of a distance.

@@ -7,7 +7,7 @@ use crate::geo::{Client, PrefixTable};
 use crate::model::{CidrCollection, ResourceRecordSet, RoutingPolicy};
 
 /// The blocks of the group's collection with the members for their locations.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub struct IpBased {
     /// For every address the blocks that hold it, the longest first.
     blocks: PrefixTable<Box<[Block]>>,

@@ -9,7 +9,7 @@ const CHINA_REGION: &str = "cn-north-1";
 const CHINA: Country = Country(*b"CN");
 
 /// The regions, by member.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub struct Latency {
     regions: Box<[Region]>,
     /// Members by the name of their region: who comes first wins a tie (docs/decisions).

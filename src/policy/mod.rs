@@ -36,7 +36,7 @@ use weighted::Weighted;
 pub const MAX_CHOSEN: usize = multivalue::MAX_ANSWERS;
 
 /// How one group chooses among its members, who are numbered in the order of the record sets it was made from.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub enum Plan {
     /// There is one member and it answers, whatever its health, unless the user wants it otherwise.
     Simple,

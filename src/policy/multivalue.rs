@@ -9,7 +9,7 @@ use crate::model::MAX_MEMBERS;
 pub(super) const MAX_ANSWERS: usize = 8;
 
 /// All members are alike.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub struct Multivalue;
 
 impl Multivalue {

@@ -4,7 +4,7 @@ use super::{Candidates, Choice, Dice, Draw, DrawBy, Note, Trace};
 use crate::model::{ResourceRecordSet, RoutingPolicy};
 
 /// The weights, by member.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub struct Weighted {
     weights: Box<[u8]>,
 }

@@ -137,20 +137,23 @@ async fn keep_evaluating(plan: MetricPlan, first: Duration, tools: Arc<Tools>) {
     }
 }
 
+/// The same that the tests of the whole server use.
+#[cfg(test)]
+#[path = "../../tests/server/prometheus.rs"]
+mod prometheus;
+
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-    use std::process::{Child, Command, Stdio};
     use std::sync::atomic::Ordering;
 
     use tokio::time::{sleep, timeout};
 
+    use super::prometheus::Prometheus;
     use super::*;
     use crate::probe::metric::tests::plan;
     use crate::probe::nasty::Server;
 
     const SOON: Duration = Duration::from_secs(60);
-    const PROMETHEUS: &str = "/usr/bin/prometheus";
 
     fn evaluator() -> (Evaluator, mpsc::Receiver<Evaluated>) {
         let (sender, receiver) = mpsc::channel(16);
@@ -192,54 +195,16 @@ mod tests {
         server.assert_that_nothing_is_left().await;
     }
 
-    /// A real Prometheus that scrapes a target of ours ten times a second.
-    struct Prometheus {
-        process: Child,
-        url: String,
-        _directory: tempfile::TempDir,
-    }
-
-    impl Prometheus {
-        fn start(target: &str) -> Prometheus {
-            let directory = tempfile::tempdir().unwrap();
-            let file = directory.path().join("prometheus.yml");
-            let configuration = format!(
-                "global:\n  scrape_interval: 100ms\n  scrape_timeout: 100ms\nscrape_configs:\n- job_name: web\n  static_configs:\n  - targets: ['{target}']\n"
-            );
-            std::fs::write(&file, configuration).unwrap();
-            let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-            let process = Command::new(PROMETHEUS)
-                .arg(format!("--config.file={}", file.display()))
-                .arg(format!("--storage.tsdb.path={}", directory.path().join("data").display()))
-                .arg(format!("--web.listen-address=127.0.0.1:{port}"))
-                .stdout(Stdio::null())
-                .stderr(Stdio::null())
-                .spawn()
-                .unwrap();
-            Prometheus { process, url: format!("http://127.0.0.1:{port}"), _directory: directory }
-        }
-    }
-
-    impl Drop for Prometheus {
-        fn drop(&mut self) {
-            let _ = self.process.kill();
-            let _ = self.process.wait();
-        }
-    }
-
     #[tokio::test]
     async fn a_real_prometheus_is_asked() {
-        if !Path::new(PROMETHEUS).exists() {
-            println!("!!!!! NOT TESTED: metric checks against a real Prometheus, since there is no {PROMETHEUS}");
-            return;
-        }
         let page = "# TYPE errors gauge\nerrors{shop=\"berlin\"} 0.2\nerrors{shop=\"tokyo\"} 0.7\n";
         let page = format!(
             "HTTP/1.1 200 OK\r\nContent-Type: text/plain; version=0.0.4\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{page}",
             page.len()
         );
         let target = Server::answering(page).await;
-        let prometheus = Prometheus::start(&target.address.to_string());
+        let what = "metric checks against a real Prometheus";
+        let Some(prometheus) = Prometheus::start("web", &target.address.to_string(), &[], what) else { return };
         let client = metric::client().unwrap();
         let said = async |query: &str| metric::evaluate(&client, &plan(&prometheus.url, query)).await.to_string();
         let began = Instant::now();

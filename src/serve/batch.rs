@@ -7,7 +7,7 @@
 
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::os::fd::AsRawFd;
 use std::ptr::{NonNull, null_mut};
 
@@ -25,6 +25,7 @@ const CONTROL_OCTETS: usize = 64;
 /// Packets of one socket, received together, answered one by one, sent together.
 pub(super) struct Batch {
     socket: UdpSocket,
+    local_address: Option<SocketAddr>,
     /// Whether replies have to name the address they leave from.
     names_own_address: bool,
     slots: NonNull<Slots>,
@@ -46,6 +47,10 @@ pub(super) struct Packet<'b> {
     pub(super) bytes: &'b [u8],
     /// Where it came from.
     pub(super) source: IpAddr,
+    /// From which port.
+    pub(super) source_port: u16,
+    /// Where it went to, when the socket listens on all addresses.
+    pub(super) destination: Option<IpAddr>,
     /// Where the response goes.
     pub(super) out: &'b mut [u8],
 }
@@ -93,12 +98,18 @@ fn set_option(socket: &UdpSocket, level: libc::c_int, name: libc::c_int, value: 
 impl Batch {
     /// A batch over a socket that has been prepared.
     pub(super) fn new(socket: UdpSocket) -> Batch {
-        let names_own_address = socket.local_addr().is_ok_and(|address| address.ip().is_unspecified());
-        let mut batch = Batch { socket, names_own_address, slots: allocate(), replies: 0 };
+        let local_address = socket.local_addr().ok();
+        let names_own_address = local_address.is_some_and(|address| address.ip().is_unspecified());
+        let mut batch = Batch { socket, local_address, names_own_address, slots: allocate(), replies: 0 };
         for index in 0..BATCH_PACKETS {
             batch.make_ready(index);
         }
         batch
+    }
+
+    /// What the socket is bound to.
+    pub(super) fn local_address(&self) -> Option<SocketAddr> {
+        self.local_address
     }
 
     /// Receives up to a batch of packets and returns how many; 0 when none came in time. What an earlier `receive` gave
@@ -132,17 +143,17 @@ impl Batch {
         // into the slots exists while `self` is borrowed uniquely.
         let (octets, flags) = unsafe { ((*slots).received[index].msg_len, (*slots).received[index].msg_hdr.msg_flags) };
         let source = self.source(index);
-        self.prepare_reply(index);
+        let destination = self.prepare_reply(index);
         self.make_ready(index);
         if flags & libc::MSG_TRUNC != 0 {
             return None;
         }
-        let source = source?;
+        let (source, source_port) = source?;
         // SAFETY: in bounds and live as above. The two buffers are apart; the references borrow `self`, so that neither
         // the kernel nor another `packet` touches them while they live. All octets are initialised: zeroed at first.
         let (input, out) = unsafe { (&(*slots).inputs[index], &mut (*slots).outputs[index]) };
         let bytes = input.get(..octets as usize)?;
-        Some(Packet { bytes, source, out: &mut out[..MAX_UDP_OCTETS] })
+        Some(Packet { bytes, source, source_port, destination, out: &mut out[..MAX_UDP_OCTETS] })
     }
 
     /// Puts the first `octets` of the slot's response on the list to be sent.
@@ -233,7 +244,7 @@ impl Batch {
     }
 
     /// Where a packet came from, when that is an address that can be answered.
-    fn source(&self, index: usize) -> Option<IpAddr> {
+    fn source(&self, index: usize) -> Option<(IpAddr, u16)> {
         // SAFETY: `index` is in bounds; a zeroed or kernel-written `sockaddr_storage` is valid, aligned for and at least
         // as large as both kinds of address it is read as, according to its family.
         let (address, port) = unsafe {
@@ -251,15 +262,16 @@ impl Batch {
             }
         };
         let answerable = port != 0 && !address.is_unspecified() && !address.is_multicast();
-        (answerable && address != IpAddr::V4(Ipv4Addr::BROADCAST)).then_some(address)
+        (answerable && address != IpAddr::V4(Ipv4Addr::BROADCAST)).then_some((address, u16::from_be(port)))
     }
 
     /// Turns the control message that says where a packet went to into one that says where the reply leaves from. Only
     /// the address is to be kept; by which interface the reply leaves, the routes say (but for link-local addresses,
     /// which mean nothing without one).
-    fn prepare_reply(&mut self, index: usize) {
+    /// Returns where the packet went to.
+    fn prepare_reply(&mut self, index: usize) -> Option<IpAddr> {
         if !self.names_own_address {
-            return;
+            return None;
         }
         // SAFETY: `index` is in bounds; header and control buffer are live, the kernel set `msg_controllen` to what it
         // wrote (or `make_ready` to the buffer's length), so that CMSG_FIRSTHDR stays inside; a message of these types
@@ -272,22 +284,28 @@ impl Batch {
             if message.is_null() {
                 // Without it the reply leaves from the address that the routes suggest.
                 (*control.cast::<libc::cmsghdr>()).cmsg_len = 0;
-                return;
+                return None;
             }
             match ((*message).cmsg_level, (*message).cmsg_type) {
                 (libc::IPPROTO_IP, libc::IP_PKTINFO) => {
                     let data = libc::CMSG_DATA(message).cast::<libc::in_pktinfo>();
                     let info = data.read_unaligned();
                     data.write_unaligned(libc::in_pktinfo { ipi_ifindex: 0, ..info });
+                    Some(IpAddr::V4(Ipv4Addr::from(u32::from_be(info.ipi_addr.s_addr))))
                 }
                 (libc::IPPROTO_IPV6, libc::IPV6_PKTINFO) => {
                     let data = libc::CMSG_DATA(message).cast::<libc::in6_pktinfo>();
                     let info = data.read_unaligned();
-                    if !Ipv6Addr::from(info.ipi6_addr.s6_addr).is_unicast_link_local() {
+                    let address = Ipv6Addr::from(info.ipi6_addr.s6_addr);
+                    if !address.is_unicast_link_local() {
                         data.write_unaligned(libc::in6_pktinfo { ipi6_ifindex: 0, ..info });
                     }
+                    Some(IpAddr::V6(address))
                 }
-                _ => (*control.cast::<libc::cmsghdr>()).cmsg_len = 0,
+                _ => {
+                    (*control.cast::<libc::cmsghdr>()).cmsg_len = 0;
+                    None
+                }
             }
         }
     }
@@ -343,7 +361,6 @@ fn none_if_only_late(error: io::Error) -> io::Result<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::net::SocketAddr;
     use std::time::Duration;
 
     fn batch(address: &str) -> (Batch, SocketAddr) {

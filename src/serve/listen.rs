@@ -15,6 +15,7 @@ use super::{Responder, ResponderSettings, TcpLimits, Transport, portable, tcp};
 #[cfg(target_os = "linux")]
 use super::{batch, udp};
 use crate::stats::{Meters, Stats, Totals};
+use crate::tap::Taps;
 use crate::world::Reader;
 
 /// Connections that wait to be accepted; the system's own maximum may be lower.
@@ -51,6 +52,21 @@ pub struct BindError {
     /// What can be done about it.
     pub hint: Option<&'static str>,
     source: io::Error,
+}
+
+/// Who counts queries and who is told of them.
+#[derive(Clone, Copy)]
+pub struct Onlookers<'o> {
+    /// Where workers count.
+    pub meters: &'o Meters,
+    /// Who is told.
+    pub taps: &'o Taps,
+}
+
+impl Onlookers<'_> {
+    fn responder(&self, settings: &ResponderSettings, seed: u64) -> Responder {
+        Responder::counting(settings.clone(), seed, self.meters.worker()).tapped(self.taps.worker())
+    }
 }
 
 /// Sockets bound and not yet served.
@@ -113,7 +129,7 @@ impl Bound {
         self.endpoints.iter().map(|endpoint| endpoint.address).collect()
     }
 
-    /// Starts to answer from what `reader` sees, and to count in `meters`. `seed` seeds the dice; each worker's fall
+    /// Starts to answer from what `reader` sees, before the eyes of `onlookers`. `seed` seeds the dice; each worker's fall
     /// differently.
     ///
     /// # Errors
@@ -123,12 +139,12 @@ impl Bound {
         reader: &Reader,
         settings: &ResponderSettings,
         limits: TcpLimits,
-        meters: &Meters,
+        onlookers: Onlookers<'_>,
         seed: u64,
     ) -> io::Result<Serving> {
         let (stop_tasks, stopped) = watch::channel(false);
         let mut serving = Serving { stop: Arc::default(), stop_tasks, threads: Vec::new(), stats: Vec::new() };
-        let mut responders = (seed..).map(|seed| Responder::counting(settings.clone(), seed, meters.worker()));
+        let mut responders = (seed..).map(|seed| onlookers.responder(settings, seed));
         let mut responder = || responders.next().expect("there are seeds enough");
         let (mut listeners, mut sockets) = (Vec::new(), Vec::new());
         for endpoint in self.endpoints {

@@ -13,7 +13,7 @@ mod udp;
 
 pub use decode::{Decoded, Edns, FaultCode, Request, Signature, SubnetOption, decode};
 pub use encode::{Encoded, Frame, encode_answer, encode_fault};
-pub use listen::{BindError, Bound, Serving, UdpPath};
+pub use listen::{BindError, Bound, Onlookers, Serving, UdpPath};
 pub use respond::{ClientSubnetUse, MAX_TCP_OCTETS, MAX_UDP_OCTETS, Responder, ResponderSettings};
 pub use tcp::TcpLimits;
 

@@ -6,7 +6,7 @@
 
 use std::net::UdpSocket;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use hickory_server::Server;
@@ -21,6 +21,7 @@ use tracing::warn;
 
 use super::respond::MAX_UDP_OCTETS;
 use super::{Responder, Transport};
+use crate::tap::Exchange;
 use crate::world::{CachedReader, Reader};
 
 /// A server without queries lets go of an old world this often.
@@ -77,9 +78,14 @@ impl Adapter {
         let desk = &mut *self.desk();
         let source = request.src().ip();
         let out = desk.out.as_mut_slice();
-        let began = Instant::now();
+        let began = desk.responder.begin();
         let octets = desk.responder.respond(desk.worlds.load(), request.as_slice(), source, Transport::Udp, out);
-        desk.responder.stats().count_duration(Transport::Udp, began.elapsed(), 1);
+        desk.responder.end(Transport::Udp, began, 1);
+        if let Some(onlooker) = desk.responder.onlooker() {
+            let (client, query) = (request.src(), request.as_slice());
+            let response = &out[..octets];
+            onlooker.exchange(&Exchange { transport: Transport::Udp, client, server: None, query, response });
+        }
         if octets == 0 {
             return None;
         }

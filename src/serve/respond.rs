@@ -2,12 +2,15 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::decode::MIN_PAYLOAD_OCTETS;
 use super::encode::{Frame, encode_answer, encode_fault, udp_limit};
 use super::{Decoded, Request, decode};
 use crate::answer::{ClientSubnet, Dice, Query, QueryName, resolve};
+use crate::model::HostedZoneId;
 use crate::stats::{Counted, Family, Stats, Transport, ZoneNumber};
+use crate::tap::{Tap, Told};
 use crate::world::World;
 
 /// The longest message over TCP, whose length has two octets.
@@ -42,6 +45,16 @@ pub struct Responder {
     name: QueryName,
     dice: Dice,
     stats: Arc<Stats>,
+    /// Who is told of queries; `None`, as it mostly is, costs one branch.
+    tap: Option<Box<Tap>>,
+}
+
+/// What is told of a query beyond what is counted.
+struct Asked<'q> {
+    question: &'q [u8],
+    subnet: Option<ClientSubnet>,
+    zone_id: Option<&'q HostedZoneId>,
+    zone_octets: usize,
 }
 
 impl Responder {
@@ -58,7 +71,32 @@ impl Responder {
             name: QueryName::default(),
             dice: Dice::seeded(seed),
             stats,
+            tap: None,
         }
+    }
+
+    /// The same responder, who tells `tap` of queries.
+    #[must_use]
+    pub fn tapped(self, tap: Option<Box<Tap>>) -> Responder {
+        Responder { tap, ..self }
+    }
+
+    /// Reads the clock for what is answered from now on, one query or a batch of them.
+    pub(super) fn begin(&mut self) -> Instant {
+        if let Some(tap) = &mut self.tap {
+            tap.read_clock();
+        }
+        Instant::now()
+    }
+
+    /// So many queries were answered since `began`.
+    pub(super) fn end(&self, transport: Transport, began: Instant, queries: usize) {
+        self.stats.count_duration(transport, began.elapsed(), queries as u64);
+    }
+
+    /// Who wants to see whole messages, when there is somebody.
+    pub(super) fn onlooker(&mut self) -> Option<&mut Tap> {
+        self.tap.as_deref_mut().filter(|tap| tap.has_dnstap())
     }
 
     /// What it has counted; it alone writes there.
@@ -78,7 +116,7 @@ impl Responder {
     ) -> usize {
         let source = source.to_canonical();
         let family = Family::of(source);
-        let (encoded, counted) = match decode(packet, &mut self.name) {
+        let (encoded, counted, asked) = match decode(packet, &mut self.name) {
             Decoded::Silence => {
                 self.stats.count_silence(transport, family);
                 return 0;
@@ -87,7 +125,9 @@ impl Responder {
                 self.forget_ignored(&mut request);
                 let (zone, record_type, response_code) = (ZoneNumber::NONE, record_type(&request), code as u8);
                 let counted = Counted { zone, transport, family, record_type, response_code };
-                (encode_fault(&request, code, &frame(&self.settings, &request, transport), out), counted)
+                let subnet = client_subnet(&request);
+                let asked = Asked { question: request.question, subnet, zone_id: None, zone_octets: 0 };
+                (encode_fault(&request, code, &frame(&self.settings, &request, transport), out), counted, asked)
             }
             Decoded::Question(mut request, record_type) => {
                 self.forget_ignored(&mut request);
@@ -97,12 +137,17 @@ impl Responder {
                 let frame = frame(&self.settings, &request, transport);
                 let (zone, response_code) = (answer.zone_number, answer.rcode as u8);
                 let counted = Counted { zone, transport, family, record_type, response_code };
-                (encode_answer(&request, &answer, &frame, &mut self.dice, out), counted)
+                let (zone_id, zone_octets) = (answer.zone_id, answer.zone_octets);
+                let asked = Asked { question: request.question, subnet: client_subnet, zone_id, zone_octets };
+                (encode_answer(&request, &answer, &frame, &mut self.dice, out), counted, asked)
             }
         };
         self.stats.count(&counted);
         if encoded.truncated {
             self.stats.count_truncated();
+        }
+        if let Some(tap) = &mut self.tap {
+            tell(tap, &self.name, &counted, &asked, source);
         }
         encoded.octets
     }
@@ -114,6 +159,23 @@ impl Responder {
             edns.client_subnet = None;
         }
     }
+}
+
+/// Not part of answering: whoever has no query log must not carry it along.
+#[cold]
+#[inline(never)]
+fn tell(tap: &mut Tap, name: &QueryName, counted: &Counted, asked: &Asked<'_>, resolver: IpAddr) {
+    let wire = name.wire();
+    tap.log(&Told {
+        question: asked.question,
+        zone_id: asked.zone_id.map(|id| id.0.as_str()),
+        zone_name: &wire[wire.len().saturating_sub(asked.zone_octets)..],
+        record_type: counted.record_type,
+        response_code: counted.response_code,
+        transport: counted.transport,
+        resolver,
+        subnet: asked.subnet.map(|subnet| (subnet.address, subnet.source_prefix)),
+    });
 }
 
 fn frame<'s>(settings: &'s ResponderSettings, request: &Request<'_>, transport: Transport) -> Frame<'s> {

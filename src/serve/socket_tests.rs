@@ -12,6 +12,7 @@ use hickory_proto::rr::{DNSClass, Name as HickoryName, Record, RecordType as Hic
 use super::*;
 use crate::answer::fixture::{lab, set, world};
 use crate::stats::Meters;
+use crate::tap::Taps;
 use crate::world::{Publisher, Reader, World};
 
 /// Much longer than anything here takes on a busy machine.
@@ -52,7 +53,8 @@ fn quiet_loopback() -> SocketAddr {
 fn start_with(reader: &Reader, path: UdpPath, limits: TcpLimits) -> (Serving, SocketAddr) {
     let bound = Bound::bind(&[quiet_loopback()], 2, path).unwrap();
     let address = bound.addresses()[0];
-    (bound.serve(reader, &settings(), limits, &Meters::default(), 1).unwrap(), address)
+    let onlookers = Onlookers { meters: &Meters::default(), taps: &Taps::default() };
+    (bound.serve(reader, &settings(), limits, onlookers, 1).unwrap(), address)
 }
 
 fn start(limits: TcpLimits) -> (Serving, SocketAddr, Publisher) {
@@ -360,7 +362,8 @@ fn ipv4_and_ipv6_listen_side_by_side_on_all_addresses() {
     let (_publisher, reader) = Publisher::new(lab_world());
     let bound = (0..100).find_map(|_| bind_everywhere().ok()).unwrap();
     let port = bound.addresses()[0].port();
-    let serving = bound.serve(&reader, &settings(), TcpLimits::default(), &Meters::default(), 1).unwrap();
+    let onlookers = Onlookers { meters: &Meters::default(), taps: &Taps::default() };
+    let serving = bound.serve(&reader, &settings(), TcpLimits::default(), onlookers, 1).unwrap();
     for address in ["127.0.0.1", "127.0.0.53", "::1"] {
         let server = SocketAddr::new(address.parse().unwrap(), port);
         let client = UdpSocket::bind((if server.is_ipv4() { "127.0.0.1" } else { "::1" }, 0)).unwrap();

@@ -23,6 +23,7 @@ use tokio::time::{Instant, interval, sleep, timeout, timeout_at};
 
 use super::respond::MAX_TCP_OCTETS;
 use super::{Responder, Transport};
+use crate::tap::Exchange;
 use crate::world::{CachedReader, Reader};
 
 /// The two octets of a message's length.
@@ -188,9 +189,14 @@ impl Office {
         let (length, message) = out.split_at_mut(LENGTH_OCTETS);
         let mut worlds = self.worlds.borrow_mut();
         let responder = &mut *self.responder.borrow_mut();
-        let began = std::time::Instant::now();
+        let began = responder.begin();
         let octets = responder.respond(worlds.load(), query, source, Transport::Tcp, message);
-        responder.stats().count_duration(Transport::Tcp, began.elapsed(), 1);
+        responder.end(Transport::Tcp, began, 1);
+        if let (Some(onlooker), Ok(client)) = (responder.onlooker(), stream.peer_addr()) {
+            let server = stream.local_addr().ok();
+            let response = &message[..octets];
+            onlooker.exchange(&Exchange { transport: Transport::Tcp, client, server, query, response });
+        }
         let Ok(octets_on_wire @ 1..) = u16::try_from(octets) else {
             return Ok(Vec::new());
         };

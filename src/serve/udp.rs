@@ -1,13 +1,15 @@
 //! The UDP workers: one thread and one socket each, a batch at a time. The world is loaded once a batch.
 
+use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tracing::{error, warn};
 
 use super::batch::{Batch, Packet, Wait};
 use super::{Responder, Transport};
+use crate::tap::{Exchange, Tap};
 use crate::world::{CachedReader, Reader};
 
 /// How long a worker sleeps at most: then it looks whether to stop and lets go of an old world. Five times a second is
@@ -48,17 +50,35 @@ fn answer(
     complaints: &mut Complaints,
 ) {
     // Two readings of the clock a batch: each of its packets was here at the first and had its response at the second.
-    let began = Instant::now();
+    let began = responder.begin();
     let world = worlds.load();
+    let bound = batch.local_address();
     let panics = answer_each(batch, received, |packet| {
-        responder.respond(world, packet.bytes, packet.source, Transport::Udp, packet.out)
+        let octets = responder.respond(world, packet.bytes, packet.source, Transport::Udp, packet.out);
+        if let Some(onlooker) = responder.onlooker() {
+            show(onlooker, &packet, bound, octets);
+        }
+        octets
     });
     let lost = batch.send();
-    responder.stats().count_duration(Transport::Udp, began.elapsed(), received as u64);
+    responder.end(Transport::Udp, began, received);
     (0..panics + lost).for_each(|_| responder.stats().count_failure());
     if panics > 0 {
         complaints.about_panic();
     }
+}
+
+#[cold]
+#[inline(never)]
+fn show(onlooker: &mut Tap, packet: &Packet<'_>, bound: Option<SocketAddr>, octets: usize) {
+    let server = bound.map(|bound| SocketAddr::new(packet.destination.unwrap_or(bound.ip()), bound.port()));
+    onlooker.exchange(&Exchange {
+        transport: Transport::Udp,
+        client: SocketAddr::new(packet.source, packet.source_port),
+        server: server.filter(|server| !server.ip().is_unspecified()),
+        query: packet.bytes,
+        response: &packet.out[..octets],
+    });
 }
 
 /// Answers packet after packet. One that makes us panic gets no answer, and the others do: a fault in a rare path must

@@ -149,7 +149,7 @@ fn pick(sums: &[u64], random: u64) -> usize {
 
 /// A number in `0..whole`, each equally likely as far as 64 bits can tell.
 fn part_of(whole: u64, random: u64) -> u64 {
-    u64::try_from(u128::from(whole) * u128::from(random) >> 64).expect("a part of 64 bits has 64 bits")
+    u64::try_from((u128::from(whole) * u128::from(random)) >> 64).expect("a part of 64 bits has 64 bits")
 }
 
 /// A number that looks random and follows from both (the finalizer of SplitMix64, twice).

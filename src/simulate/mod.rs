@@ -9,6 +9,7 @@ mod tally;
 #[cfg(test)]
 mod tests;
 
+use std::collections::HashSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -117,32 +118,25 @@ impl<'w> answer::Trace<'w> for Seen<'w> {
     }
 }
 
-/// The names whose answers a policy steers: those with a policy that is not simple and that no alias leads to, in public
-/// zones, in the order of the files.
+/// The names whose answers a policy steers: those with a policy that is not simple, in public zones, in the order of the
+/// files. Branches of a tree are counted where the tree begins, and left out.
 pub fn steered(configuration: &Configuration) -> Vec<Subject> {
     let public = configuration.zones.iter().map(|zone| &*zone.zone).filter(|zone| !zone.is_private());
     public.flat_map(steered_in).collect()
 }
 
 fn steered_in(zone: &HostedZone) -> Vec<Subject> {
-    let targets: std::collections::HashSet<(&Name, RecordType)> = zone
-        .record_sets
-        .iter()
+    let steered = || zone.record_sets.iter().filter(|set| set.routing_policy != RoutingPolicy::Simple);
+    let branches: HashSet<(&Name, RecordType)> = steered()
         .filter_map(|set| match &set.content {
             Content::Alias(target) => Some((&target.name, set.record_type)),
             Content::Records { .. } => None,
         })
         .collect();
-    let mut subjects: Vec<Subject> = Vec::new();
-    for set in &zone.record_sets {
-        let is_steered =
-            set.routing_policy != RoutingPolicy::Simple && !targets.contains(&(&set.name, set.record_type));
-        let subject = Subject { name: set.name.clone(), record_type: set.record_type };
-        if is_steered && !subjects.contains(&subject) {
-            subjects.push(subject);
-        }
-    }
-    subjects
+    let mut seen = HashSet::new();
+    let trees = steered().map(|set| (&set.name, set.record_type)).filter(|owner| !branches.contains(owner));
+    let new = trees.filter(|owner| seen.insert(*owner));
+    new.map(|(name, record_type)| Subject { name: name.clone(), record_type }).collect()
 }
 
 /// Name and type of the last group of the way.

@@ -65,10 +65,15 @@ fn what_a_crowd_gets_is_counted_by_place() {
 fn steered_names_are_those_that_policies_decide() {
     let zone = lab([
         set("www 60 A 192.0.2.1"),
+        set("@ ALIAS A lone"),
+        member("c", RoutingPolicy::Weighted { weight: 1 }, None, "lone 60 A 192.0.2.3"),
         member("a", RoutingPolicy::Weighted { weight: 1 }, None, "top ALIAS A inner"),
         member("b", RoutingPolicy::Weighted { weight: 1 }, None, "inner 60 A 192.0.2.2"),
     ]);
     let source = crate::config::ZoneSource { zone: Arc::new(zone), file: "lab.test.toml".into() };
     let subjects = steered(&Configuration { zones: vec![source], ..Configuration::default() });
-    assert_eq!(subjects.iter().map(|subject| subject.name.to_string()).collect::<Vec<_>>(), ["top.lab.test."]);
+    assert_eq!(
+        subjects.iter().map(|subject| subject.name.to_string()).collect::<Vec<_>>(),
+        ["lone.lab.test.", "top.lab.test."]
+    );
 }

@@ -67,27 +67,6 @@ impl Family {
 /// Response codes 0 to 15 fit the header, 16 is BADVERS; others are never sent.
 pub const RESPONSE_CODES: usize = 17;
 
-/// The names of the response codes (RFC 6895 section 2.3); those without one are never sent.
-pub const RESPONSE_CODE_NAMES: [&str; RESPONSE_CODES] = [
-    "NOERROR",
-    "FORMERR",
-    "SERVFAIL",
-    "NXDOMAIN",
-    "NOTIMP",
-    "REFUSED",
-    "YXDOMAIN",
-    "YXRRSET",
-    "NXRRSET",
-    "NOTAUTH",
-    "NOTZONE",
-    "DSOTYPENI",
-    "RCODE12",
-    "RCODE13",
-    "RCODE14",
-    "RCODE15",
-    "BADVERS",
-];
-
 /// Types that are counted apart: those that Route 53 serves, those that resolvers ask of every zone, and transfers. All
 /// others are counted as one, so that nobody can make counters by asking.
 pub const KINDS: [(u16, &str); 22] = [

@@ -1,6 +1,6 @@
 //! The last good source of every zone file, kept in the state directory: what a restart serves when a file is broken.
 
-use std::collections::BTreeMap;
+use std::collections::HashSet;
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -10,6 +10,8 @@ use crate::config::SourceFile;
 
 /// The longest file name we make; common file systems end at 255 octets, and a suffix must fit.
 const LONGEST_FILE_NAME: usize = 200;
+/// Texts that are written together: as many files are open at a time.
+const BATCH: usize = 64;
 /// What a file is called until it is whole and durable.
 const UNFINISHED: &str = ".unfinished";
 
@@ -62,31 +64,49 @@ impl LastGood {
         paths.iter().filter_map(|path| self.read(path)).collect()
     }
 
-    /// Makes the kept texts those of `sources`, all of which lie in `zones`: durable when this returns. Texts that are
-    /// there already are not written again; those of files that are gone from `zones` are removed.
-    pub fn keep(&self, zones: &Path, sources: &[SourceFile]) -> Result<Kept, NotKept> {
-        self.keep_all(zones, sources)
+    /// Makes the kept texts those of `sources`, and of the `others` whose texts are kept already, all of which lie in `zones`:
+    /// durable when this returns. Texts that are there already are not written again; those of files that are gone from `zones`
+    /// are removed.
+    pub fn keep(&self, zones: &Path, sources: &[SourceFile], others: &[&Path]) -> Result<Kept, NotKept> {
+        self.keep_all(zones, sources, others)
             .map_err(|source| NotKept { directory: self.directory.display().to_string(), source })
     }
 
-    fn keep_all(&self, zones: &Path, sources: &[SourceFile]) -> io::Result<Kept> {
-        fs::create_dir_all(&self.directory)?;
-        let wanted: BTreeMap<OsString, &SourceFile> =
-            sources.iter().map(|source| (file_name(&source.path).into(), source)).collect();
-        let mut kept = Kept::default();
-        for (name, source) in &wanted {
-            let path = self.directory.join(name);
-            if fs::read(&path).is_ok_and(|bytes| bytes == source.text.as_bytes()) {
-                continue;
-            }
-            write_durably(&path, source.text.as_bytes())?;
-            kept.written += 1;
+    /// Keeps these texts as well, and none of the files that are `gone`: durable when this returns.
+    pub fn keep_changes(&self, sources: &[SourceFile], gone: &[&Path]) -> Result<(), NotKept> {
+        self.change(sources, gone).map_err(|source| NotKept { directory: self.directory.display().to_string(), source })
+    }
+
+    fn change(&self, sources: &[SourceFile], gone: &[&Path]) -> io::Result<()> {
+        if sources.is_empty() && gone.is_empty() {
+            return Ok(());
         }
+        fs::create_dir_all(&self.directory)?;
+        for batch in sources.chunks(BATCH) {
+            self.write_durably(batch)?;
+        }
+        for path in gone {
+            match fs::remove_file(self.directory.join(file_name(path))) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+        }
+        File::open(&self.directory)?.sync_all()
+    }
+
+    fn keep_all(&self, zones: &Path, sources: &[SourceFile], others: &[&Path]) -> io::Result<Kept> {
+        fs::create_dir_all(&self.directory)?;
+        let mut kept = Kept::default();
+        for batch in sources.chunks(BATCH) {
+            kept.written += self.write_durably(batch)?;
+        }
+        let paths = sources.iter().map(|source| &*source.path).chain(others.iter().copied());
+        let wanted: HashSet<OsString> = paths.map(|path| file_name(path).into()).collect();
         let of_this_directory = escape(zones.join("").as_os_str().as_encoded_bytes());
         for entry in fs::read_dir(&self.directory)? {
             let name = entry?.file_name();
             let ours = name.as_encoded_bytes().starts_with(of_this_directory.as_bytes());
-            if ours && !wanted.contains_key(&name) {
+            if ours && !wanted.contains(&name) {
                 fs::remove_file(self.directory.join(&name))?;
                 kept.removed += 1;
             }
@@ -96,17 +116,42 @@ impl LastGood {
         }
         Ok(kept)
     }
+
+    /// Writes those of these texts that are not there: all are written before the first is waited for, so that the disk has
+    /// them together. How many that were.
+    fn write_durably(&self, sources: &[SourceFile]) -> io::Result<usize> {
+        let mut written = Vec::new();
+        for source in sources {
+            let path = self.directory.join(file_name(&source.path));
+            if !fs::read(&path).is_ok_and(|bytes| bytes == source.text.as_bytes()) {
+                written.push((write_beside(&path, source.text.as_bytes())?, path));
+            }
+        }
+        for ((file, _), _) in &written {
+            file.sync_all()?;
+        }
+        for ((_, beside), path) in &written {
+            fs::rename(beside, path)?;
+        }
+        Ok(written.len())
+    }
 }
 
 /// Whoever reads `path`, now or after a power cut, sees the old bytes or the new ones: written beside, made durable,
 /// renamed. The caller makes the directory durable, once for many files.
 pub(super) fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let (file, beside) = write_beside(path, bytes)?;
+    file.sync_all()?;
+    fs::rename(&beside, path)
+}
+
+/// The file beside `path` with these bytes, not durable yet, and its name.
+fn write_beside(path: &Path, bytes: &[u8]) -> io::Result<(File, OsString)> {
     let mut beside = path.as_os_str().to_owned();
     beside.push(UNFINISHED);
     let mut file = File::create(&beside)?;
     file.write_all(bytes)?;
-    file.sync_all()?;
-    fs::rename(&beside, path)
+    Ok((file, beside))
 }
 
 /// A flat name for a path of any characters. Names that would be too long keep their end, behind a hash of the whole.
@@ -166,9 +211,11 @@ mod tests {
         let state = tempfile::tempdir().unwrap();
         let last_good = LastGood::new(state.path());
         let (a, b) = (source("/zones/a.toml", "a"), source("/zones/b.toml", "b"));
-        let keep = |sources: &[SourceFile]| last_good.keep(Path::new("/zones"), sources).unwrap();
+        let keep = |sources: &[SourceFile]| last_good.keep(Path::new("/zones"), sources, &[]).unwrap();
         assert_eq!(keep(&[a.clone(), b.clone()]), Kept { written: 2, removed: 0 });
-        assert_eq!(keep(&[a.clone(), b]), Kept::default());
+        assert_eq!(keep(&[a.clone(), b.clone()]), Kept::default());
+        let other = last_good.keep(Path::new("/zones"), std::slice::from_ref(&a), &[&b.path]).unwrap();
+        assert_eq!(other, Kept::default());
         assert_eq!(&*last_good.read(&a.path).unwrap().text, "a");
         let changed = source("/zones/a.toml", "aa");
         assert_eq!(keep(&[changed]), Kept { written: 1, removed: 1 });
@@ -182,8 +229,8 @@ mod tests {
     fn another_zones_directory_keeps_its_own() {
         let state = tempfile::tempdir().unwrap();
         let last_good = LastGood::new(state.path());
-        last_good.keep(Path::new("/one"), &[source("/one/a.toml", "1")]).unwrap();
-        last_good.keep(Path::new("/two"), &[source("/two/a.toml", "2")]).unwrap();
+        last_good.keep(Path::new("/one"), &[source("/one/a.toml", "1")], &[]).unwrap();
+        last_good.keep(Path::new("/two"), &[source("/two/a.toml", "2")], &[]).unwrap();
         assert_eq!(&*last_good.read(Path::new("/one/a.toml")).unwrap().text, "1");
         assert_eq!(&*last_good.read(Path::new("/two/a.toml")).unwrap().text, "2");
     }
@@ -193,13 +240,13 @@ mod tests {
         let state = tempfile::tempdir().unwrap();
         let last_good = LastGood::new(state.path());
         let a = source("/zones/a.toml", "whole");
-        last_good.keep(Path::new("/zones"), std::slice::from_ref(&a)).unwrap();
+        last_good.keep(Path::new("/zones"), std::slice::from_ref(&a), &[]).unwrap();
         // As a power cut in the middle of the next write would leave it.
         let beside = state.path().join("last-good").join(file_name(&a.path) + UNFINISHED);
         fs::write(&beside, "ha").unwrap();
         assert_eq!(&*last_good.read(&a.path).unwrap().text, "whole");
         // The next time it is cleared away.
-        assert_eq!(last_good.keep(Path::new("/zones"), &[a]).unwrap(), Kept { written: 0, removed: 1 });
+        assert_eq!(last_good.keep(Path::new("/zones"), &[a], &[]).unwrap(), Kept { written: 0, removed: 1 });
         assert!(!beside.exists());
     }
 
@@ -222,7 +269,7 @@ mod tests {
         let state = tempfile::tempdir().unwrap();
         let file = state.path().join("a-file");
         fs::write(&file, "").unwrap();
-        let error = LastGood::new(&file).keep(Path::new("/zones"), &[source("/zones/a.toml", "a")]).unwrap_err();
+        let error = LastGood::new(&file).keep(Path::new("/zones"), &[source("/zones/a.toml", "a")], &[]).unwrap_err();
         assert!(error.to_string().contains("cannot keep last good sources in"), "{error}");
     }
 }

@@ -3,6 +3,7 @@
 //! Nothing here knows what a zone means, nor what a line of the journal says. A text that cannot be had right now (unreadable, not UTF-8, caught in the middle
 //! of a save, its directory gone) never takes away what is served: the text served before stands in for it.
 
+mod archive;
 mod journal;
 mod keeper;
 mod last_good;
@@ -10,9 +11,10 @@ mod read;
 mod settings;
 mod watch;
 
+pub use archive::{Archive, TextPrint};
 pub use journal::{Found, Journal};
 pub use keeper::{AllLines, Done, Keeper, Keeping, NotDurable, keep};
 pub use last_good::{Kept, LastGood, NotKept};
-pub use read::{Sources, read_bytes, read_zone_files, read_zone_list, zone_files};
+pub use read::{Current, Sources, StandIn, read_bytes, read_zone_files, read_zone_list, zone_files};
 pub use settings::{Overrides, SettingsReading, SettingsSource};
 pub use watch::{Fingerprint, Stamp, Targets, Watcher};

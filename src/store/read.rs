@@ -16,15 +16,53 @@ const TRIES: usize = 3;
 /// How long an editor is given to finish a save between two tries.
 const BETWEEN_TRIES: Duration = Duration::from_millis(50);
 
+/// What may stand in for a file that cannot be read right now.
+pub trait StandIn: Clone {
+    /// Whether nothing is in it.
+    fn is_blank(&self) -> bool;
+}
+
+impl StandIn for SourceFile {
+    fn is_blank(&self) -> bool {
+        self.text.trim().is_empty()
+    }
+}
+
+/// What is to be worked with for one file.
+#[derive(Clone, Debug)]
+pub enum Current<S> {
+    /// A text that was read just now, and what the file looked like; `None` when it may have changed since without looking
+    /// different.
+    Read(SourceFile, Option<Stamp>),
+    /// What was there before.
+    Before(S),
+}
+
 /// The texts to work with, and what kept others out.
-#[derive(Clone, Debug, Default)]
-pub struct Sources {
-    /// One for each file, in order of their paths; some may be the text served before.
-    pub files: Vec<SourceFile>,
+#[derive(Clone, Debug)]
+pub struct Sources<S = SourceFile> {
+    /// One for each file, in order of their paths.
+    pub files: Vec<Current<S>>,
     /// What could not be read, and what stands in for it.
     pub faults: Vec<Fault>,
     /// Files that could not be read and that nothing stands in for.
     pub missing: Vec<PathBuf>,
+}
+
+impl<S> Sources<S> {
+    fn new() -> Sources<S> {
+        Sources { files: Vec::new(), faults: Vec::new(), missing: Vec::new() }
+    }
+}
+
+impl Sources {
+    /// All texts.
+    pub fn texts(self) -> Vec<SourceFile> {
+        let text = |current| match current {
+            Current::Read(source, _) | Current::Before(source) => source,
+        };
+        self.files.into_iter().map(text).collect()
+    }
 }
 
 /// The zone files of a directory, in order: every `*.toml`, not hidden, not ending in `~`.
@@ -41,13 +79,14 @@ pub fn zone_files(directory: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// Reads all zone files of `directory`. `before` is what stands in for a file that cannot be read right now: the texts
-/// served so far, or those of the last run.
-pub fn read_zone_files(
+/// Reads all zone files of `directory`. `before` is what stands in for a file that cannot be read right now: what was
+/// served so far, or the texts of the last run. `unchanged` is what is in a file that looks as it did before: it is not read.
+pub fn read_zone_files<S: StandIn>(
     directory: &Path,
-    served: &[SourceFile],
-    before: impl Fn(&Path) -> Option<SourceFile>,
-) -> Sources {
+    served: &[S],
+    before: impl Fn(&Path) -> Option<S>,
+    unchanged: impl Fn(&Path, Stamp) -> Option<S>,
+) -> Sources<S> {
     let paths = match zone_files(directory) {
         Ok(paths) if paths.is_empty() && !served.is_empty() => {
             return keep_all(served, directory, "the zones directory is empty all of a sudden");
@@ -58,12 +97,16 @@ pub fn read_zone_files(
             return keep_all(served, directory, &message);
         }
     };
-    let mut sources = Sources::default();
+    let mut sources = Sources::new();
     for path in paths {
+        if let Some(before) = Stamp::of(&path).and_then(|stamp| unchanged(&path, stamp)) {
+            sources.files.push(Current::Before(before));
+            continue;
+        }
         match read_settled(&path) {
             // Removed since the directory was listed.
             Ok(None) => {}
-            Ok(Some(text)) => add(&mut sources, SourceFile { path, text: text.into() }, &before),
+            Ok(Some((text, stamp))) => add(&mut sources, SourceFile { path, text: text.into() }, stamp, &before),
             Err(problem) => stand_in(&mut sources, &path, &problem, before(&path)),
         }
     }
@@ -72,10 +115,12 @@ pub fn read_zone_files(
 
 /// Reads these zone files and no others.
 pub fn read_zone_list(paths: &[PathBuf], before: impl Fn(&Path) -> Option<SourceFile>) -> Sources {
-    let mut sources = Sources::default();
+    let mut sources = Sources::new();
     for path in paths {
         match read_settled(path) {
-            Ok(Some(text)) => add(&mut sources, SourceFile { path: path.clone(), text: text.into() }, &before),
+            Ok(Some((text, stamp))) => {
+                add(&mut sources, SourceFile { path: path.clone(), text: text.into() }, stamp, &before);
+            }
             Ok(None) => stand_in(&mut sources, path, "there is no such file", before(path)),
             Err(problem) => stand_in(&mut sources, path, &problem, before(path)),
         }
@@ -84,26 +129,30 @@ pub fn read_zone_list(paths: &[PathBuf], before: impl Fn(&Path) -> Option<Source
 }
 
 /// Emptying a file is how many editors begin a save, and no way to remove a zone.
-fn add(sources: &mut Sources, file: SourceFile, before: impl Fn(&Path) -> Option<SourceFile>) {
-    let is_blank = |file: &SourceFile| file.text.trim().is_empty();
-    match is_blank(&file).then(|| before(&file.path)).flatten().filter(|before| !is_blank(before)) {
+fn add<S: StandIn>(
+    sources: &mut Sources<S>,
+    file: SourceFile,
+    stamp: Option<Stamp>,
+    before: impl Fn(&Path) -> Option<S>,
+) {
+    match file.is_blank().then(|| before(&file.path)).flatten().filter(|before| !before.is_blank()) {
         Some(before) => stand_in(sources, &file.path, "the file is empty", Some(before)),
-        None => sources.files.push(file),
+        None => sources.files.push(Current::Read(file, stamp)),
     }
 }
 
-fn stand_in(sources: &mut Sources, path: &Path, problem: &str, before: Option<SourceFile>) {
+fn stand_in<S>(sources: &mut Sources<S>, path: &Path, problem: &str, before: Option<S>) {
     sources.faults.push(fault(path, problem, before.is_some()));
     match before {
-        Some(before) => sources.files.push(before),
+        Some(before) => sources.files.push(Current::Before(before)),
         None => sources.missing.push(path.to_path_buf()),
     }
 }
 
-fn keep_all(served: &[SourceFile], directory: &Path, problem: &str) -> Sources {
+fn keep_all<S: StandIn>(served: &[S], directory: &Path, problem: &str) -> Sources<S> {
     let faults = vec![fault(directory, problem, !served.is_empty())];
     let missing = if served.is_empty() { vec![directory.to_path_buf()] } else { Vec::new() };
-    Sources { files: served.to_vec(), faults, missing }
+    Sources { files: served.iter().cloned().map(Current::Before).collect(), faults, missing }
 }
 
 fn fault(path: &Path, problem: &str, something_stands_in: bool) -> Fault {
@@ -114,8 +163,9 @@ fn fault(path: &Path, problem: &str, something_stands_in: bool) -> Fault {
     fault
 }
 
-/// Reads a file that nobody is writing: it must look the same before and after. `None` when it is not there.
-fn read_settled(path: &Path) -> Result<Option<String>, String> {
+/// Reads a file that nobody is writing: it must look the same before and after. `None` when it is not there. The stamp is
+/// that of a file that has been at rest for a while: a clock that ticks slowly gives two writes the same time.
+fn read_settled(path: &Path) -> Result<Option<(String, Option<Stamp>)>, String> {
     for attempt in 0..TRIES {
         if attempt > 0 {
             std::thread::sleep(BETWEEN_TRIES);
@@ -123,14 +173,15 @@ fn read_settled(path: &Path) -> Result<Option<String>, String> {
         let Some(before) = Stamp::of(path) else { return absent(path) };
         let bytes = read_bounded(path)?;
         if Stamp::of(path) == Some(before) {
-            return text(bytes).map(Some);
+            let stamp = before.is_at_rest().then_some(before);
+            return text(bytes).map(|text| Some((text, stamp)));
         }
     }
     Err("the file changes while it is read".to_owned())
 }
 
 /// A name without a file behind it has not been removed: a checkout or a mount is on its way.
-fn absent(path: &Path) -> Result<Option<String>, String> {
+fn absent<T>(path: &Path) -> Result<Option<T>, String> {
     match fs::symlink_metadata(path) {
         Ok(_) => Err("it is a link to nothing".to_owned()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -154,6 +205,11 @@ pub fn read_bytes(path: &Path) -> Result<Vec<u8>, String> {
         return Err("it is no regular file".to_owned());
     }
     fs::read(path).map_err(unreadable)
+}
+
+/// Reads a text file as it is now.
+pub(super) fn read_text(path: &Path) -> Result<String, String> {
+    read_bounded(path).and_then(text)
 }
 
 /// TOML is UTF-8 and nothing else; says where another encoding shows.
@@ -182,8 +238,12 @@ mod tests {
         move |path| files.iter().find(|file| file.path == path).cloned()
     }
 
-    fn texts(sources: &Sources) -> Vec<&str> {
-        sources.files.iter().map(|file| &*file.text).collect()
+    fn texts(sources: &Sources) -> Vec<String> {
+        sources.clone().texts().iter().map(|file| file.text.to_string()).collect()
+    }
+
+    fn owned(texts: &[&str]) -> Vec<String> {
+        texts.iter().map(|text| (*text).to_owned()).collect()
     }
 
     #[test]
@@ -192,7 +252,7 @@ mod tests {
         for name in ["b.toml", "a.toml", ".c.toml", "d.toml~", "e.md", "toml"] {
             write(directory.path(), name, name);
         }
-        let sources = read_zone_files(directory.path(), &[], |_| None);
+        let sources = read_zone_files::<SourceFile>(directory.path(), &[], |_| None, |_, _| None);
         assert_eq!(texts(&sources), ["a.toml", "b.toml"]);
         assert!(sources.faults.is_empty());
     }
@@ -203,11 +263,11 @@ mod tests {
         let bad = write(directory.path(), "bad.toml", b"name = \"x\"\ncomment = \"\xfcber\"\n");
         write(directory.path(), "good.toml", "good");
         let served = [SourceFile { path: bad.clone(), text: "served".into() }];
-        let sources = read_zone_files(directory.path(), &served, before(&served));
+        let sources = read_zone_files(directory.path(), &served, before(&served), |_, _| None);
         assert_eq!(texts(&sources), ["served", "good"]);
         assert!(sources.faults[0].message.contains("octet 0xfc in line 2, column 12"), "{}", sources.faults[0].message);
-        let sources = read_zone_files(directory.path(), &[], |_| None);
-        assert_eq!((texts(&sources), &sources.missing), (vec!["good"], &vec![bad]));
+        let sources = read_zone_files::<SourceFile>(directory.path(), &[], |_| None, |_, _| None);
+        assert_eq!((texts(&sources), &sources.missing), (vec!["good".to_owned()], &vec![bad]));
     }
 
     #[test]
@@ -215,26 +275,26 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = write(directory.path(), "a.toml", "\n");
         let served = [SourceFile { path, text: "served".into() }];
-        let sources = read_zone_files(directory.path(), &served, before(&served));
-        assert_eq!((texts(&sources), sources.faults.len()), (vec!["served"], 1));
+        let sources = read_zone_files(directory.path(), &served, before(&served), |_, _| None);
+        assert_eq!((texts(&sources), sources.faults.len()), (owned(&["served"]), 1));
         // One that never had a text is only empty.
-        let sources = read_zone_files(directory.path(), &[], |_| None);
-        assert_eq!((texts(&sources), sources.faults.len()), (vec!["\n"], 0));
+        let sources = read_zone_files::<SourceFile>(directory.path(), &[], |_| None, |_, _| None);
+        assert_eq!((texts(&sources), sources.faults.len()), (owned(&["\n"]), 0));
     }
 
     #[test]
     fn a_directory_that_vanished_or_was_emptied_drops_nothing() {
         let directory = tempfile::tempdir().unwrap();
         let served = [SourceFile { path: directory.path().join("a.toml"), text: "served".into() }];
-        let emptied = read_zone_files(directory.path(), &served, before(&served));
-        let vanished = read_zone_files(&directory.path().join("not"), &served, before(&served));
+        let emptied = read_zone_files(directory.path(), &served, before(&served), |_, _| None);
+        let vanished = read_zone_files(&directory.path().join("not"), &served, before(&served), |_, _| None);
         for sources in [emptied, vanished] {
-            assert_eq!((texts(&sources), sources.faults.len(), sources.missing.len()), (vec!["served"], 1, 0));
+            assert_eq!((texts(&sources), sources.faults.len(), sources.missing.len()), (owned(&["served"]), 1, 0));
         }
         // Nothing was served: then a missing directory is missing, and an empty one is empty.
-        let sources = read_zone_files(&directory.path().join("not"), &[], |_| None);
+        let sources = read_zone_files::<SourceFile>(&directory.path().join("not"), &[], |_| None, |_, _| None);
         assert_eq!(sources.missing, [directory.path().join("not")]);
-        assert!(read_zone_files(directory.path(), &[], |_| None).faults.is_empty());
+        assert!(read_zone_files::<SourceFile>(directory.path(), &[], |_| None, |_, _| None).faults.is_empty());
     }
 
     #[test]
@@ -242,8 +302,8 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         write(directory.path(), "b.toml", "b");
         let served = [SourceFile { path: directory.path().join("a.toml"), text: "a".into() }];
-        let sources = read_zone_files(directory.path(), &served, before(&served));
-        assert_eq!((texts(&sources), sources.faults.len()), (vec!["b"], 0));
+        let sources = read_zone_files(directory.path(), &served, before(&served), |_, _| None);
+        assert_eq!((texts(&sources), sources.faults.len()), (owned(&["b"]), 0));
     }
 
     #[cfg(unix)]
@@ -255,8 +315,8 @@ mod tests {
         let served = [SourceFile { path: path.clone(), text: "served".into() }];
         for target in ["gone", "a.toml"] {
             std::os::unix::fs::symlink(target, &path).unwrap();
-            let sources = read_zone_files(directory.path(), &served, before(&served));
-            assert_eq!((texts(&sources), sources.faults.len()), (vec!["served", "b"], 1), "a link to {target}");
+            let sources = read_zone_files(directory.path(), &served, before(&served), |_, _| None);
+            assert_eq!((texts(&sources), sources.faults.len()), (owned(&["served", "b"]), 1), "a link to {target}");
             fs::remove_file(&path).unwrap();
         }
     }
@@ -267,7 +327,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         fs::create_dir(directory.path().join("folder.toml")).unwrap();
         std::os::unix::fs::symlink("/dev/zero", directory.path().join("zero.toml")).unwrap();
-        let sources = read_zone_files(directory.path(), &[], |_| None);
+        let sources = read_zone_files::<SourceFile>(directory.path(), &[], |_| None, |_, _| None);
         assert_eq!((sources.faults.len(), sources.missing.len()), (2, 2));
     }
 }

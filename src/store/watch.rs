@@ -17,6 +17,8 @@ use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
 const QUIET: Duration = Duration::from_millis(250);
 /// How long an edit can be put off by further ones: somebody who writes all the time is still seen.
 const LONGEST_DELAY: Duration = Duration::from_secs(2);
+/// After this long a write gives a file another time, however coarse the file system's clock (FAT: two seconds).
+const REST: Duration = Duration::from_secs(3);
 /// How often files are compared without being told: cheap (a `stat` a file), and soon enough for a person who waits.
 const POLL: Duration = Duration::from_secs(2);
 
@@ -217,6 +219,13 @@ impl Stamp {
     pub fn of(path: &Path) -> Option<Stamp> {
         let metadata = fs::metadata(path).ok()?;
         Some(Stamp { modified: metadata.modified().ok(), size: metadata.len(), inner: inner(&metadata) })
+    }
+}
+
+impl Stamp {
+    /// Whether the file had come to rest a while ago, so that a later write will show.
+    pub(super) fn is_at_rest(&self) -> bool {
+        self.modified.is_some_and(|modified| modified.elapsed().is_ok_and(|age| age >= REST))
     }
 }
 

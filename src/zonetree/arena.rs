@@ -26,7 +26,7 @@ const HAS_WILDCARD: u8 = 2;
 const BORROWS_LABELS: u8 = 4;
 
 /// All entries of a zone.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq)]
 pub(super) struct Arena(Box<[u8]>);
 
 /// A name to be written.

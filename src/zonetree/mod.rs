@@ -56,8 +56,8 @@ impl GroupIndex {
     }
 }
 
-/// One compiled hosted zone.
-#[derive(Debug)]
+/// One compiled hosted zone. Equal ones answer alike.
+#[derive(Debug, PartialEq)]
 pub struct Zone {
     id: HostedZoneId,
     name: Name,
@@ -88,7 +88,7 @@ pub struct Zone {
     name_servers: GroupIndex,
 }
 
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 struct Group {
     record_type: RecordType,
     /// In `plans`; `SIMPLE` for a group of one that always answers.
@@ -104,13 +104,13 @@ struct Group {
 /// The plan of most groups, who need none of their own.
 const SIMPLE: u32 = u32::MAX;
 
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 struct Member {
     check: Option<CheckSlot>,
     content: Content,
 }
 
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 enum Content {
     Leaf {
         ttl: Ttl,
@@ -137,7 +137,7 @@ enum Content {
 }
 
 /// A stretch of a longer list.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 struct Span {
     start: u32,
     length: u32,

@@ -62,7 +62,7 @@ pub enum Occasion {
 }
 
 /// A group whose records do not come back at once.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub(super) struct RuledGroup {
     /// Where its bits begin in the zone; groups without health are not here.
     pub(super) first_bit: u32,

@@ -11,7 +11,7 @@ const FREE: u32 = u32::MAX;
 const PLACES_FOR_THREE: usize = 5;
 
 /// Numbers by the hash of a name.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub(crate) struct SuffixTable {
     /// Hash and number.
     places: Box<[(u32, u32)]>,

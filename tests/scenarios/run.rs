@@ -6,8 +6,9 @@ use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
 use std::time::Duration;
 
-use fiftythree::serve::{Bound, MAX_TCP_OCTETS, Responder, Serving, TcpLimits, Transport, UdpPath};
+use fiftythree::serve::{Bound, MAX_TCP_OCTETS, Onlookers, Responder, Serving, TcpLimits, Transport, UdpPath};
 use fiftythree::stats::Meters;
+use fiftythree::tap::Taps;
 use fiftythree::world::{Publisher, Reader, World};
 
 use crate::check::{Expected, Value, check};
@@ -165,7 +166,13 @@ fn listen(lab: &Lab, reader: &Reader) -> std::io::Result<Line> {
     let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let bound = Bound::bind(&[any_port], 1, UdpPath::default()).map_err(std::io::Error::other)?;
     let address = bound.addresses()[0];
-    let serving = bound.serve(reader, &lab.responses(), TcpLimits::default(), &Meters::default(), SEED)?;
+    let serving = bound.serve(
+        reader,
+        &lab.responses(),
+        TcpLimits::default(),
+        Onlookers { meters: &Meters::default(), taps: &Taps::default() },
+        SEED,
+    )?;
     Ok(Line::Sockets { address, _serving: serving })
 }
 

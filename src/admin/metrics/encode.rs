@@ -8,13 +8,16 @@ use prometheus_client::metrics::MetricType;
 
 use crate::control::{CheckFigures, Figures, LATENCY_BOUNDS, ReloadResult};
 use crate::health::{Moment, Reason, Status};
-use crate::stats::{Durations, Family as AddressFamily, KINDS, RESPONSE_CODE_NAMES, Transport, ZoneReading};
+use crate::model::ResponseCode;
+use crate::stats::{Durations, Family as AddressFamily, KINDS, Transport, ZoneReading};
+
+use crate::tap;
 
 use super::Picture;
 use super::families::{self, Family};
 
-/// Response codes that every zone shows, so that the first one is seen as a change.
-const ALWAYS_SHOWN: [&str; 2] = ["NOERROR", "NXDOMAIN"];
+/// NOERROR and NXDOMAIN: every zone shows them, so that the first one is seen as a change.
+const ALWAYS_SHOWN: [ResponseCode; 2] = [ResponseCode(0), ResponseCode(3)];
 
 impl Collector for Picture {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
@@ -23,6 +26,7 @@ impl Collector for Picture {
         page.gauge(&families::READY)?.sample(&[], &u32::from(self.ready))?;
         page.gauge(&families::CONTROL_RUNNING)?.sample(&[], &u32::from(!self.control.is_empty()))?;
         self.dns(&mut page)?;
+        self.taps(&mut page)?;
         if let Some(last) = self.control.last() {
             self.health(last, &mut page)?;
             configuration(last, &mut page)?;
@@ -40,10 +44,10 @@ impl Picture {
         self.dns.zones.iter().try_for_each(|zone| requests_of(zone, &mut requests))?;
         let mut responses = page.counter(&families::DNS_RESPONSES)?;
         for zone in &self.dns.zones {
-            for (count, name) in zone.totals.responses.iter().zip(RESPONSE_CODE_NAMES) {
-                let always = zone.is_zone() && ALWAYS_SHOWN.contains(&name);
+            for (code, count) in (0..).map(ResponseCode).zip(&zone.totals.responses) {
+                let always = zone.is_zone() && ALWAYS_SHOWN.contains(&code);
                 if *count > 0 || always {
-                    responses.sample(&[name, &zone.zone], count)?;
+                    responses.sample(&[&code.to_string(), &zone.zone], count)?;
                 }
             }
         }
@@ -55,6 +59,20 @@ impl Picture {
             let bounds = Durations::bounds().chain([f64::INFINITY]);
             let buckets: Vec<(f64, u64)> = bounds.zip(durations_of.counts).collect();
             durations.sample(&[proto(*transport)], durations_of.sum.as_secs_f64(), &buckets)?;
+        }
+        Ok(())
+    }
+
+    /// Of what is switched off nothing is shown.
+    fn taps(&self, page: &mut Page<'_, '_>) -> fmt::Result {
+        if let Some(log) = self.taps.query_log {
+            page.counter(&families::QUERY_LOG_LINES)?.sample(&[], &log.delivered)?;
+            dropped(page.counter(&families::QUERY_LOG_DROPPED)?, &log)?;
+        }
+        if let Some(dnstap) = self.taps.dnstap {
+            page.gauge(&families::DNSTAP_CONNECTED)?.sample(&[], &u32::from(dnstap.connected))?;
+            page.counter(&families::DNSTAP_FRAMES)?.sample(&[], &dnstap.delivered)?;
+            dropped(page.counter(&families::DNSTAP_DROPPED)?, &dnstap)?;
         }
         Ok(())
     }
@@ -98,6 +116,11 @@ impl Picture {
         page.gauge(&families::HEALTH_PENDING)?.sample(&[], &last.pending)?;
         page.gauge(&families::OVERRIDES)?.sample(&[], &last.overrides)
     }
+}
+
+fn dropped(mut counts: Counter<'_>, totals: &tap::Totals) -> fmt::Result {
+    counts.sample(&["full"], &totals.dropped_full)?;
+    counts.sample(&["write"], &totals.dropped_write)
 }
 
 /// Only what there is: a zone that is asked for five types has five series, not eighty.

@@ -24,6 +24,11 @@ pub(super) const ALL: &[&Family] = &[
     &DNS_IGNORED,
     &DNS_FAILURES,
     &DNS_DURATION,
+    &QUERY_LOG_LINES,
+    &QUERY_LOG_DROPPED,
+    &DNSTAP_CONNECTED,
+    &DNSTAP_FRAMES,
+    &DNSTAP_DROPPED,
     &HEALTH_STATUS,
     &HEALTH_FORCED,
     &HEALTH_CHECKS,
@@ -90,6 +95,23 @@ pub(super) const DNS_DURATION: Family = histogram(
     "fiftythree_dns_request_duration_seconds",
     &["proto"],
     "From when a message was read to when its response was handed to the system, in seconds.",
+);
+
+pub(super) const QUERY_LOG_LINES: Family =
+    counter("fiftythree_query_log_lines_total", &[], "Lines written to the query log.");
+pub(super) const QUERY_LOG_DROPPED: Family = counter(
+    "fiftythree_query_log_dropped_total",
+    &["reason"],
+    "Lines that are lost: full is a worker's ring that was full, write a file that took nothing.",
+);
+pub(super) const DNSTAP_CONNECTED: Family =
+    gauge("fiftythree_dnstap_connected", &[], "Whether the dnstap reader is connected.");
+pub(super) const DNSTAP_FRAMES: Family =
+    counter("fiftythree_dnstap_frames_total", &[], "Frames sent to the dnstap reader, two a query.");
+pub(super) const DNSTAP_DROPPED: Family = counter(
+    "fiftythree_dnstap_dropped_total",
+    &["reason"],
+    "What is lost: full counts queries that found a worker's ring full, write frames that no reader took.",
 );
 
 pub(super) const HEALTH_STATUS: Family =

@@ -20,6 +20,7 @@ use prometheus_client::registry::Registry;
 use crate::control::{Event, Figures};
 use crate::health::CheckSlot;
 use crate::stats::Reading;
+use crate::tap;
 
 use super::{Door, refusal};
 
@@ -28,6 +29,7 @@ use super::{Door, refusal};
 struct Picture {
     ready: bool,
     dns: Reading,
+    taps: tap::Reading,
     /// Nothing when the loop has failed: then answers go on, and these figures do not.
     control: Vec<Figures>,
 }
@@ -56,8 +58,9 @@ pub(super) async fn scrape(State(door): State<Door>, headers: HeaderMap) -> Resp
     let ready = *door.ready.borrow();
     let control = figures(&door).await;
     // With 20 000 checks these are megabytes: not on the threads of the loop.
-    let words =
-        tokio::task::spawn_blocking(move || in_words(Picture { ready, dns: door.meters.read(), control }, format));
+    let words = tokio::task::spawn_blocking(move || {
+        in_words(Picture { ready, dns: door.meters.read(), taps: door.taps.read(), control }, format)
+    });
     let Ok(Ok(words)) = words.await else {
         return refusal(StatusCode::INTERNAL_SERVER_ERROR, "the metrics could not be put into words");
     };

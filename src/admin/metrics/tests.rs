@@ -49,7 +49,9 @@ fn picture() -> Picture {
     let reloads = ReloadFigures { counts: [1, 0, 2], last: Some(ReloadResult::Failure), last_success, errors: 0 };
     let served = ServedFigures { zones: 1, records: 6, checks: 1 };
     let figures = Figures { checks: vec![check], next: None, pending: 0, overrides: 1, latencies, reloads, served };
-    Picture { ready: true, dns: meters.read(), control: vec![figures] }
+    let totals = tap::Totals { delivered: 8, dropped_full: 2, dropped_write: 1, connected: true };
+    let taps = tap::Reading { query_log: Some(totals), dnstap: Some(totals) };
+    Picture { ready: true, dns: meters.read(), taps, control: vec![figures] }
 }
 
 #[test]

@@ -23,6 +23,9 @@ use super::rehearsal::Rehearsal;
 use super::side_door::{ServerArguments, SideDoor};
 use super::{Form, explain, print, print_error, print_json};
 
+/// Names that are asked for when none is given: more are no table that anybody reads, and take minutes.
+const MOST_NAMES: usize = 200;
+
 const EXAMPLES: &str = "\
 Examples:
   fiftythree simulate --from places.toml                        who gets what now, from every place
@@ -164,6 +167,10 @@ fn subjects(
             subjects.push(subject);
         }
     }
+    if subjects.len() > MOST_NAMES {
+        print_error(&format!("policies steer {} names; the first {MOST_NAMES} are asked for\n", subjects.len()));
+        subjects.truncate(MOST_NAMES);
+    }
     if subjects.is_empty() {
         bail!("no policy steers any name of a public zone\n  hint: `--name NAME` asks for one");
     }
@@ -206,7 +213,7 @@ fn health(arguments: &SimulateArguments) -> (HashMap<String, Status>, String) {
     let unhealthy: Vec<&str> = unhealthy.map(|check| check.name.as_str()).collect();
     let seen = match unhealthy.as_slice() {
         [] => "health as the running server sees it: all checks healthy".to_owned(),
-        [few @ ..] if few.len() <= 5 => format!("health as the running server sees it: unhealthy {}", few.join(", ")),
+        few if few.len() <= 5 => format!("health as the running server sees it: unhealthy {}", few.join(", ")),
         many => format!("health as the running server sees it: {} checks unhealthy", many.len()),
     };
     let own = health.checks.iter().filter(|check| check.kind != "calculated" || check.held.is_some());

@@ -14,8 +14,12 @@ const MOST_PLACES: usize = 12;
 /// Record sets of one name that are shown.
 const MOST_RECORDS: usize = 30;
 
+/// A record set: what it is called, its values, its clients before and after.
+type Row = (String, String, [u64; 2]);
+
 /// One question: what was got before and after, by place.
 struct Asked<'p> {
+    name: String,
     /// The clients of each place, before; the same ones ask after.
     clients: Vec<u64>,
     outcomes: BTreeMap<&'p Outcome, [Vec<u64>; 2]>,
@@ -34,7 +38,7 @@ impl Played {
                 outcomes.entry(outcome).or_insert_with(|| [none(), none()])[number] = counts.to_vec();
             }
         }
-        Asked { clients: self.clients_by_place(), outcomes }
+        Asked { name: self.subjects[subject].name.to_string(), clients: self.clients_by_place(), outcomes }
     }
 
     fn clients_by_place(&self) -> Vec<u64> {
@@ -66,6 +70,7 @@ pub(super) fn text(played: &Played, paint: Paint) -> String {
         let asked = played.asked(number);
         records(&mut out, played, &asked, paint);
         if played.crowd.places().len() > 1 {
+            let _ = writeln!(out, "{}", paint.paint(Colour::Dim, "  by place"));
             by_place(&mut out, played, &asked);
         }
     }
@@ -73,14 +78,14 @@ pub(super) fn text(played: &Played, paint: Paint) -> String {
 }
 
 fn records(out: &mut String, played: &Played, asked: &Asked<'_>, paint: Paint) {
-    let rows: Vec<(String, String, [u64; 2])> = asked
+    let rows: Vec<Row> = asked
         .outcomes
         .iter()
-        .map(|(outcome, counts)| (called(outcome), values(outcome), counts.clone().map(|counts| counts.iter().sum())))
+        .map(|(outcome, counts)| {
+            (called(outcome, &asked.name), values(outcome), counts.clone().map(|counts| counts.iter().sum()))
+        })
         .collect();
-    let widest = |column: &dyn Fn(&(String, String, [u64; 2])) -> &str| {
-        rows.iter().map(|row| column(row).chars().count()).max().unwrap_or(0)
-    };
+    let widest = |column: &dyn Fn(&Row) -> &str| rows.iter().map(|row| column(row).chars().count()).max().unwrap_or(0);
     let (id, value) = (widest(&|row| &row.0), widest(&|row| &row.1));
     let digits = grouped(played.clients).len().max("before".len());
     let mut head = format!("  {:id$}  {:value$}  {:>width$}", "", "", "before", width = digits + 9);
@@ -126,10 +131,10 @@ fn by_place(out: &mut String, played: &Played, asked: &Asked<'_>) {
             let mut got: Vec<(u64, String)> = asked
                 .outcomes
                 .iter()
-                .map(|(outcome, counts)| (counts[act][place], called(outcome)))
+                .map(|(outcome, counts)| (counts[act][place], called(outcome, &asked.name)))
                 .filter(|(count, _)| *count > 0)
                 .collect();
-            got.sort_by(|one, other| other.0.cmp(&one.0));
+            got.sort_by_key(|(count, _)| std::cmp::Reverse(*count));
             let part = |(count, name): (u64, String)| format!("{name} {}", percent(share(count, asked.clients[place])));
             let more = got.len().saturating_sub(4);
             let more = if more > 0 { format!(" and {more} more") } else { String::new() };
@@ -189,9 +194,11 @@ fn record(played: &Played, outcome: &Outcome, counts: &[Vec<u64>; 2]) -> Value {
     })
 }
 
-fn called(outcome: &Outcome) -> String {
+/// A record set's identifier, with its name where that is not the one asked for.
+fn called(outcome: &Outcome, subject: &str) -> String {
     match outcome {
-        Outcome::Records(_, _, Some(id), _) => id.clone(),
+        Outcome::Records(name, _, Some(id), _) if name == subject => id.clone(),
+        Outcome::Records(name, _, Some(id), _) => format!("{name} {id}"),
         Outcome::Records(name, _, None, _) => name.clone(),
         Outcome::Nothing => "(no records)".to_owned(),
     }
@@ -223,7 +230,7 @@ fn grouped(count: u64) -> String {
     let digits = count.to_string();
     let mut out = String::new();
     for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place) % 3 == 0 {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
             out.push(' ');
         }
         out.push(digit);

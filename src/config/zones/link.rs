@@ -1,18 +1,21 @@
 //! All files together: references resolved, names unique, every zone held against the rules of Route 53.
+//!
+//! What files define for each other is known before any zone is looked at ([`Common`]), so that a zone can also be read by
+//! itself: when nothing else has changed, and beside others when there are many.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ops::Range;
 use std::sync::Arc;
 
 use super::super::document::{self, Findings};
-use super::super::fault::{Severity, Wanted};
+use super::super::fault::{Fault, Severity, Wanted};
 use super::super::settings::vpc;
 use super::super::table::At;
 use super::super::{Settings, SourceFile, id, words};
 use super::file::{Defined, Draft, ZoneDraft};
 use super::health_check::Draft as CheckDraft;
 use super::policy::CidrReference;
-use super::record::RecordDraft;
+use super::record::{RecordDraft, Spans};
 use super::{Configuration, Reading, ZoneSource, apex, file, group};
 use crate::model::{self, Field, Violation};
 use crate::model::{
@@ -50,18 +53,79 @@ pub(in super::super) fn definitions(source: &SourceFile) -> Definitions {
     found
 }
 
-/// Makes one configuration of all drafts; the findings are those of the drafts, in the same order.
-pub(super) fn link(mut drafts: Vec<Draft>, findings: Vec<Findings<'_>>, settings: &Settings) -> Reading {
-    let mut link = Link { findings, settings, checks: Registry::default(), collections: Registry::default() };
-    let mut configuration = Configuration::default();
+/// The checks and collections of all files: what a zone may refer to.
+#[derive(Debug, Default)]
+pub struct Common {
+    known: Registries,
+    /// The health checks of all files.
+    pub health_checks: Vec<HealthCheck>,
+    /// The CIDR collections of all files.
+    pub cidr_collections: Vec<CidrCollection>,
+}
+
+/// A file's zone, read by itself.
+#[derive(Debug)]
+pub struct ZoneReading {
+    /// SOA and apex NS included; `None` when the file has none.
+    pub zone: Option<HostedZone>,
+    /// What is doubtful in the file.
+    pub warnings: Vec<Fault>,
+}
+
+impl Common {
+    /// What these files define, which may be all files or only those of which [`may_define_for_others`] holds. `None` when one of
+    /// them has an error.
+    pub fn read<'f>(files: impl IntoIterator<Item = &'f SourceFile>) -> Option<Common> {
+        let files = files.into_iter().map(|file| {
+            let (root, mut findings) = document::parse(file);
+            let draft = file::read(&root, &mut findings);
+            (!findings.has_error_since(0)).then_some((draft, findings))
+        });
+        let (mut drafts, mut findings): (Vec<Draft>, Vec<Findings<'_>>) =
+            files.collect::<Option<Vec<_>>>()?.into_iter().unzip();
+        let common = common(&mut drafts, &mut findings);
+        findings.iter().all(|findings| !findings.has_error_since(0)).then_some(common)
+    }
+
+    /// Reads a file's zone; `None` when anything in the file is an error, of which [`read_zones`](super::read_zones) tells. That no other file
+    /// has the same zone is for the caller to see.
+    pub fn zone(&self, file: &SourceFile, settings: &Settings) -> Option<ZoneReading> {
+        let (root, mut findings) = document::parse(file);
+        let draft = file::read(&root, &mut findings);
+        drop(root);
+        let mut link = Link { findings: vec![findings], settings, known: &self.known };
+        let read = |draft| link.zone(0, draft, &self.cidr_collections, &mut Claims::default());
+        let zone = draft.zone.map(read);
+        let findings = link.findings.pop().expect("there is one file");
+        (!findings.has_error_since(0)).then(|| ZoneReading { zone, warnings: findings.into_faults() })
+    }
+}
+
+/// Whether a file may define anything that other files refer to: its text holds the words, or an escape that may hide them.
+pub fn may_define_for_others(file: &SourceFile) -> bool {
+    let text = &*file.text;
+    ["health_check", "cidr_collection", "\\"].iter().any(|word| text.contains(word))
+}
+
+/// Takes the definitions out of the drafts.
+fn common(drafts: &mut [Draft], findings: &mut [Findings<'_>]) -> Common {
+    let mut common = Common::default();
     let mut checks = Vec::new();
     for (at, draft) in drafts.iter_mut().enumerate() {
         let defined = std::mem::take(&mut draft.health_checks);
-        checks.extend(link.register_checks(at, defined).into_iter().map(|check| (at, check)));
+        checks.extend(common.known.register_checks(at, defined, findings).into_iter().map(|check| (at, check)));
         let collections = std::mem::take(&mut draft.collections);
-        configuration.cidr_collections.extend(link.register_collections(at, collections));
+        common.cidr_collections.extend(common.known.register_collections(at, collections, findings));
     }
-    configuration.health_checks = link.resolve_children(checks);
+    common.health_checks = common.known.resolve_children(checks, findings);
+    common
+}
+
+/// Makes one configuration of all drafts; the findings are those of the drafts, in the same order.
+pub(super) fn link(mut drafts: Vec<Draft>, mut findings: Vec<Findings<'_>>, settings: &Settings) -> Reading {
+    let Common { known, health_checks, cidr_collections } = common(&mut drafts, &mut findings);
+    let mut link = Link { findings, settings, known: &known };
+    let mut configuration = Configuration { zones: Vec::new(), health_checks, cidr_collections };
     let mut claims = Claims::default();
     for (at, draft) in drafts.into_iter().enumerate() {
         let Some(zone) = draft.zone else { continue };
@@ -79,19 +143,25 @@ pub(super) fn link(mut drafts: Vec<Draft>, findings: Vec<Findings<'_>>, settings
 struct Link<'f, 's> {
     findings: Vec<Findings<'f>>,
     settings: &'s Settings,
+    known: &'s Registries,
+}
+
+/// All that has a name which records refer to.
+#[derive(Debug, Default)]
+struct Registries {
     checks: Registry,
     collections: Registry,
 }
 
 /// Who has which name and id.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Registry {
     names: HashMap<String, Owner>,
     ids: HashMap<String, Owner>,
 }
 
 /// Where a name or an id was given away.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 struct Owner {
     file: usize,
     span: Range<usize>,
@@ -118,27 +188,37 @@ impl Registry {
     }
 }
 
-impl Link<'_, '_> {
-    fn register_checks(&mut self, at: usize, checks: Vec<Defined<CheckDraft>>) -> Vec<CheckDraft> {
+impl Registries {
+    fn register_checks(
+        &mut self,
+        at: usize,
+        checks: Vec<Defined<CheckDraft>>,
+        findings: &mut [Findings<'_>],
+    ) -> Vec<CheckDraft> {
         let what = "health check";
         let registry = &mut self.checks;
-        checks.into_iter().filter_map(|check| register(at, check, what, registry, &mut self.findings)).collect()
+        checks.into_iter().filter_map(|check| register(at, check, what, registry, findings)).collect()
     }
 
-    fn register_collections(&mut self, at: usize, drafts: Vec<Defined<CidrCollection>>) -> Vec<CidrCollection> {
+    fn register_collections(
+        &mut self,
+        at: usize,
+        drafts: Vec<Defined<CidrCollection>>,
+        findings: &mut [Findings<'_>],
+    ) -> Vec<CidrCollection> {
         let what = "CIDR collection";
         let registry = &mut self.collections;
-        drafts.into_iter().filter_map(|draft| register(at, draft, what, registry, &mut self.findings)).collect()
+        drafts.into_iter().filter_map(|draft| register(at, draft, what, registry, findings)).collect()
     }
 
     /// Puts ids in the place of the children's names; only checks whose children are all sound come back.
-    fn resolve_children(&mut self, drafts: Vec<(usize, CheckDraft)>) -> Vec<HealthCheck> {
+    fn resolve_children(&self, drafts: Vec<(usize, CheckDraft)>, findings: &mut [Findings<'_>]) -> Vec<HealthCheck> {
         let is_calculated = |draft: &CheckDraft| matches!(draft.check.kind, HealthCheckKind::Calculated(_));
         let calculated: HashSet<HealthCheckId> =
             drafts.iter().filter(|(_, draft)| is_calculated(draft)).map(|(_, draft)| draft.check.id.clone()).collect();
         let resolved = drafts.into_iter().filter_map(|(at, CheckDraft { mut check, children })| {
             if let HealthCheckKind::Calculated(parent) = &mut check.kind {
-                parent.child_health_checks = self.children(at, &children, &calculated)?;
+                parent.child_health_checks = self.children(at, &children, &calculated, findings)?;
             }
             Some(check)
         });
@@ -147,16 +227,17 @@ impl Link<'_, '_> {
 
     /// The ids of the children; `None` when one of them is a fault.
     fn children(
-        &mut self,
+        &self,
         at: usize,
         written: &[At<String>],
         calculated: &HashSet<HealthCheckId>,
+        findings: &mut [Findings<'_>],
     ) -> Option<Vec<HealthCheckId>> {
         let mut children = Vec::new();
         let mut is_faulty = false;
         for child in written {
             let Some(owner) = self.checks.find(&child.value) else {
-                is_faulty |= self.unknown(at, child, Kind::HealthCheck);
+                is_faulty |= self.unknown(at, child, Kind::HealthCheck, findings);
                 continue;
             };
             let id = HealthCheckId(owner.id.clone());
@@ -169,7 +250,7 @@ impl Link<'_, '_> {
                 None
             };
             if let Some((message, label)) = fault {
-                self.findings[at].error(child.span.clone(), message).label(label);
+                findings[at].error(child.span.clone(), message).label(label);
                 is_faulty = true;
             }
             children.push(id);
@@ -177,6 +258,28 @@ impl Link<'_, '_> {
         (!is_faulty).then_some(children)
     }
 
+    /// Notes a reference to nothing; true, since the record is faulty then.
+    fn unknown(&self, at: usize, written: &At<String>, kind: Kind, findings: &mut [Findings<'_>]) -> bool {
+        if findings.iter().any(|findings| may_define(findings, &written.value)) {
+            return true;
+        }
+        let (registry, what, table) = match kind {
+            Kind::HealthCheck => (&self.checks, "health check", "[[health_check]]"),
+            Kind::Collection => (&self.collections, "CIDR collection", "[[cidr_collection]]"),
+        };
+        let nothing = format!("no file defines any; write a `{table}`");
+        let hint = words::did_you_mean(&written.value, &registry.names(), &nothing);
+        let fault = findings[at].error(written.span.clone(), format!("unknown {what} `{}`", written.value));
+        fault.label(format!("no `{table}` of any file has this name or id")).hint(hint);
+        fault.wants(match kind {
+            Kind::HealthCheck => Wanted::HealthCheck(written.value.clone()),
+            Kind::Collection => Wanted::Collection(written.value.clone()),
+        });
+        true
+    }
+}
+
+impl Link<'_, '_> {
     fn zone(&mut self, at: usize, draft: ZoneDraft, collections: &[CidrCollection], claims: &mut Claims) -> HostedZone {
         let vpcs = self.vpcs(at, draft.vpcs.as_deref().unwrap_or_default());
         let written = draft.id.as_ref().map(|id| HostedZoneId(id.value.clone()));
@@ -186,7 +289,14 @@ impl Link<'_, '_> {
         for record in &mut records {
             self.resolve(at, record, &id, collections);
         }
-        let record_sets = records.iter().map(|record| record.set.clone()).collect();
+        let mut record_sets = Vec::with_capacity(records.len());
+        let records: Vec<Written> = records
+            .into_iter()
+            .map(|record| {
+                record_sets.push(record.set);
+                Written { spans: record.spans, is_faulty: record.is_faulty }
+            })
+            .collect();
         let name = draft.name.value;
         let record_groups = draft.record_groups.iter().map(|draft| draft.group.clone()).collect();
         let mut zone = HostedZone { id, name, comment: draft.comment, vpcs, record_sets, record_groups };
@@ -259,15 +369,19 @@ impl Link<'_, '_> {
 
     fn resolve(&mut self, at: usize, record: &mut RecordDraft, zone: &HostedZoneId, collections: &[CidrCollection]) {
         if let Some(written) = &record.health_check {
-            match self.checks.find(&written.value) {
+            match self.known.checks.find(&written.value) {
                 Some(owner) => record.set.health_check = Some(HealthCheckId(owner.id.clone())),
-                None => record.is_faulty |= self.unknown(at, written, Kind::HealthCheck),
+                None => {
+                    record.is_faulty |= self.known.unknown(at, written, Kind::HealthCheck, &mut self.findings);
+                }
             }
         }
         if let Some(cidr) = &record.cidr {
-            match self.collections.find(&cidr.collection.value).map(|owner| owner.id.clone()) {
+            match self.known.collections.find(&cidr.collection.value).map(|owner| owner.id.clone()) {
                 Some(id) => record.is_faulty |= self.set_collection(at, &mut record.set, cidr, id, collections),
-                None => record.is_faulty |= self.unknown(at, &cidr.collection, Kind::Collection),
+                None => {
+                    record.is_faulty |= self.known.unknown(at, &cidr.collection, Kind::Collection, &mut self.findings);
+                }
             }
         }
         if let (Some(written), Content::Alias(target)) = (&record.hosted_zone_id, &record.set.content)
@@ -312,26 +426,12 @@ impl Link<'_, '_> {
         fault.wants(Wanted::Collection(cidr.collection.value.clone()));
         true
     }
+}
 
-    /// Notes a reference to nothing; true, since the record is faulty then.
-    fn unknown(&mut self, at: usize, written: &At<String>, kind: Kind) -> bool {
-        if self.findings.iter().any(|findings| may_define(findings, &written.value)) {
-            return true;
-        }
-        let (registry, what, table) = match kind {
-            Kind::HealthCheck => (&self.checks, "health check", "[[health_check]]"),
-            Kind::Collection => (&self.collections, "CIDR collection", "[[cidr_collection]]"),
-        };
-        let nothing = format!("no file defines any; write a `{table}`");
-        let hint = words::did_you_mean(&written.value, &registry.names(), &nothing);
-        let fault = self.findings[at].error(written.span.clone(), format!("unknown {what} `{}`", written.value));
-        fault.label(format!("no `{table}` of any file has this name or id")).hint(hint);
-        fault.wants(match kind {
-            Kind::HealthCheck => Wanted::HealthCheck(written.value.clone()),
-            Kind::Collection => Wanted::Collection(written.value.clone()),
-        });
-        true
-    }
+/// What faults need to know of a record.
+struct Written {
+    spans: Spans,
+    is_faulty: bool,
 }
 
 /// What a reference asks for.
@@ -402,7 +502,7 @@ fn excuse_dangling_alias(mut violation: Violation, zone: &HostedZone) -> Violati
 /// Says where in the file a rule is broken. Of a record that has faults already nothing more is said.
 fn report(
     violation: Violation,
-    records: &[RecordDraft],
+    records: &[Written],
     zone_name: &Range<usize>,
     is_incomplete: bool,
     findings: &mut Findings<'_>,

@@ -1,0 +1,203 @@
+//! `[query_log]` and `[dnstap]`: who is told of queries.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use ipnet::IpNet;
+
+use super::document::Findings;
+use super::settings::{read_list, resolve, without_repetition};
+use super::table::{At, Table};
+use super::{value, words};
+use crate::model::{Name, QueryType, ResponseCode};
+
+/// A worker looks through these lists for every query.
+const MOST_IN_A_LIST: usize = 100;
+/// Frame Streams has no port of its own; 6000 is what dnstap's tools use in their examples.
+const DNSTAP_PORT: u16 = 6000;
+
+/// `[query_log]`
+#[derive(Clone, Debug, PartialEq)]
+pub struct QueryLogSettings {
+    /// Where lines go.
+    pub target: QueryLogTarget,
+    /// What they look like.
+    pub format: QueryLogFormat,
+    /// One in how many is logged.
+    pub sample: u32,
+    /// Zones whose queries are logged; all, and those to no zone, when empty.
+    pub zones: Vec<Name>,
+    /// Response codes that are logged; all when empty.
+    pub response_codes: Vec<ResponseCode>,
+    /// Types that are logged; all when empty.
+    pub types: Vec<QueryType>,
+    /// Clients whose queries are logged; all when empty.
+    pub clients: Vec<IpNet>,
+}
+
+/// Where the query log goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum QueryLogTarget {
+    /// Where containers look for it.
+    Stdout,
+    /// This file.
+    File(PathBuf),
+}
+
+/// The form of the query log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum QueryLogFormat {
+    /// Route 53's line.
+    Route53,
+    /// An object a line.
+    Json,
+}
+
+/// `[dnstap]`
+#[derive(Clone, Debug, PartialEq)]
+pub struct DnstapSettings {
+    /// Who listens.
+    pub target: DnstapTarget,
+    /// Who we are, when not `dns.nsid`.
+    pub identity: Option<String>,
+    /// One in how many queries is told.
+    pub sample: u32,
+}
+
+/// A dnstap reader's socket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DnstapTarget {
+    /// A Unix socket.
+    Socket(PathBuf),
+    /// A TCP port.
+    Tcp(SocketAddr),
+}
+
+impl fmt::Display for DnstapTarget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            DnstapTarget::Socket(path) => path.display().fmt(f),
+            DnstapTarget::Tcp(address) => address.fmt(f),
+        }
+    }
+}
+
+pub(super) fn read_query_log(
+    table: &Table<'_>,
+    directory: &Path,
+    findings: &mut Findings<'_>,
+) -> Option<QueryLogSettings> {
+    table.require("to", "such as to = \"stdout\", or a file: to = \"/var/log/fiftythree/queries.log\"", findings);
+    let format = table.choice("format", findings);
+    let sample = read_sample(table, findings);
+    let zones = bounded(table, "zones", "zone", findings, zone);
+    let response_codes = bounded(table, "response_codes", "response code", findings, response_code);
+    let types = bounded(table, "types", "type", findings, query_type);
+    let clients = bounded(table, "clients", "network", findings, value::network);
+    let to = table.text("to", findings)?;
+    if to.value.is_empty() {
+        findings.error(to.span, "`to` must not be empty").label("expected `stdout` or a path");
+        return None;
+    }
+    let target = match to.value {
+        "stdout" => QueryLogTarget::Stdout,
+        path => QueryLogTarget::File(resolve(directory, path)),
+    };
+    let format = match format.map(|format| format.value) {
+        Some("json") => QueryLogFormat::Json,
+        _ => QueryLogFormat::Route53,
+    };
+    Some(QueryLogSettings { target, format, sample, zones, response_codes, types, clients })
+}
+
+pub(super) fn read_dnstap(table: &Table<'_>, directory: &Path, findings: &mut Findings<'_>) -> Option<DnstapSettings> {
+    let sample = read_sample(table, findings);
+    let identity = table.text("identity", findings).map(|identity| identity.value.to_owned());
+    let target = match (table.text("socket", findings), table.text("tcp", findings)) {
+        (Some(_), Some(tcp)) => {
+            let message = "`[dnstap]` needs exactly one of `socket` and `tcp`";
+            findings.error(tcp.span, message).label("both are here");
+            return None;
+        }
+        (Some(socket), None) if socket.value.is_empty() => {
+            findings.error(socket.span, "`socket` must not be empty").label("expected a path");
+            return None;
+        }
+        (Some(socket), None) => DnstapTarget::Socket(resolve(directory, socket.value)),
+        (None, Some(tcp)) => DnstapTarget::Tcp(reader_address(&tcp, findings)?),
+        (None, None) => {
+            if table.is_whole(findings) && !table.has("socket") && !table.has("tcp") {
+                let fault = findings.error(table.span.clone(), "`[dnstap]` needs exactly one of `socket` and `tcp`");
+                fault.label("neither is here").hint("such as socket = \"/run/dnstap.sock\"");
+            }
+            return None;
+        }
+    };
+    Some(DnstapSettings { target, identity, sample })
+}
+
+/// Messages are sent to it: "every address" is none.
+fn reader_address(written: &At<&str>, findings: &mut Findings<'_>) -> Option<SocketAddr> {
+    let address = value::socket_address(written, DNSTAP_PORT, findings)?;
+    if address.ip().is_unspecified() || address.port() == 0 {
+        let example = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), DNSTAP_PORT);
+        let fault = findings.error(written.span.clone(), format!("`{}` is no address to connect to", written.value));
+        fault.label("expected where the reader listens").hint(format!("such as \"{example}\""));
+        return None;
+    }
+    Some(address)
+}
+
+fn read_sample(table: &Table<'_>, findings: &mut Findings<'_>) -> u32 {
+    table.integer("sample", findings).and_then(|sample| u32::try_from(sample.value).ok()).unwrap_or(1)
+}
+
+/// A list without repetition, not too long to be looked through.
+fn bounded<T: PartialEq + fmt::Display>(
+    table: &Table<'_>,
+    key: &str,
+    what: &str,
+    findings: &mut Findings<'_>,
+    read: impl Fn(&At<&str>, &mut Findings<'_>) -> Option<T>,
+) -> Vec<T> {
+    let Some(values) = read_list(table, key, findings, read) else { return Vec::new() };
+    if values.len() > MOST_IN_A_LIST {
+        let message = format!("`{key}` may have {MOST_IN_A_LIST} entries at most");
+        findings.error(table.span_of(key), message).label(format!("{} entries", values.len()));
+        return Vec::new();
+    }
+    without_repetition(values, what, findings)
+}
+
+fn zone(written: &At<&str>, findings: &mut Findings<'_>) -> Option<Name> {
+    let absolute = format!("{}.", written.value.trim_end_matches('.'));
+    match Name::parse(&absolute) {
+        Ok(name) => Some(name),
+        Err(error) => {
+            findings.error(written.span.clone(), error.to_string()).label("expected the name of a zone");
+            None
+        }
+    }
+}
+
+fn response_code(written: &At<&str>, findings: &mut Findings<'_>) -> Option<ResponseCode> {
+    let code = written.value.parse().ok();
+    if code.is_none() {
+        let names: Vec<&str> = ResponseCode::names().collect();
+        let fault = findings.error(written.span.clone(), format!("unknown response code `{}`", written.value));
+        fault.label("expected a mnemonic").hint(words::did_you_mean(written.value, &names, "such as \"NXDOMAIN\""));
+    }
+    code
+}
+
+fn query_type(written: &At<&str>, findings: &mut Findings<'_>) -> Option<QueryType> {
+    let kind = written.value.parse().ok();
+    if kind.is_none() {
+        let names: Vec<&str> = QueryType::names().collect();
+        let fault = findings.error(written.span.clone(), format!("unknown type `{}`", written.value));
+        let nothing = "a type without a name is written as its number: \"TYPE65280\"";
+        fault.label("expected a mnemonic").hint(words::did_you_mean(written.value, &names, nothing));
+    }
+    kind
+}

@@ -1,0 +1,199 @@
+//! Zone files as they are served: compiled, and known by what their texts looked like. The texts and the records are not kept
+//! in memory: whoever wants them reads them back.
+
+use std::collections::{BTreeMap, HashSet};
+use std::num::NonZero;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+use crate::config::{self, Common, Settings, SourceFile, Style};
+use crate::health::CheckSlot;
+use crate::model::{HealthCheckId, HostedZone, HostedZoneId, Name, RecordType, RoutingPolicy, VpcId};
+use crate::store::{Stamp, StandIn, TextPrint};
+use crate::zonetree::Zone;
+
+use super::moves;
+
+/// A zone file that is served.
+#[derive(Clone)]
+pub(super) struct KeptFile {
+    pub(super) path: PathBuf,
+    /// What the file looked like when the text was read; `None` when it may have changed since without looking different, or
+    /// holds another text by now.
+    pub(super) stamp: Option<Stamp>,
+    pub(super) print: TextPrint,
+    is_blank: bool,
+    /// Whether other files may refer to something in it.
+    pub(super) may_define: bool,
+    /// What is doubtful in it, rendered.
+    pub(super) warnings: String,
+    pub(super) zone: Option<KeptZone>,
+}
+
+/// Its zone.
+#[derive(Clone)]
+pub(super) struct KeptZone {
+    pub(super) compiled: Arc<Zone>,
+    pub(super) vpcs: Vec<VpcId>,
+    /// How many record sets it has.
+    pub(super) records: usize,
+    /// Whether it refers to checks or collections.
+    refers: bool,
+    /// The records that checks move.
+    pub(super) moves: Vec<(CheckSlot, String)>,
+    /// The first address record that needs no wildcard, of a public zone.
+    pub(super) example: Option<Name>,
+}
+
+impl StandIn for Arc<KeptFile> {
+    fn is_blank(&self) -> bool {
+        self.is_blank
+    }
+}
+
+/// What files are read and compiled with.
+pub(super) struct Workshop<'l> {
+    pub(super) settings: &'l Settings,
+    pub(super) common: &'l Common,
+    pub(super) slot_of: &'l (dyn Fn(&HealthCheckId) -> Option<CheckSlot> + Sync),
+}
+
+impl Workshop<'_> {
+    /// Reads and compiles these texts, on all cores. A zone that answers as the one that is served from the file is that one
+    /// still. `None` when there is an error in any.
+    pub(super) fn make(
+        &self,
+        texts: &[(SourceFile, Option<Stamp>)],
+        before: &BTreeMap<&Path, &Arc<KeptFile>>,
+    ) -> Option<Vec<Arc<KeptFile>>> {
+        let make = |(source, stamp): &(SourceFile, Option<Stamp>)| {
+            self.make_one(source, *stamp, before.get(&*source.path).copied()).map(Arc::new)
+        };
+        spread(texts, make)
+    }
+
+    fn make_one(&self, source: &SourceFile, stamp: Option<Stamp>, before: Option<&Arc<KeptFile>>) -> Option<KeptFile> {
+        let reading = self.common.zone(source, self.settings)?;
+        let warnings = config::render(&reading.warnings, std::slice::from_ref(source), Style::Plain);
+        let before = before.and_then(|file| file.zone.as_ref());
+        Some(KeptFile {
+            path: source.path.clone(),
+            stamp,
+            print: TextPrint::of(&source.text),
+            is_blank: source.is_blank(),
+            may_define: config::may_define_for_others(source),
+            warnings,
+            zone: reading.zone.map(|zone| self.compile(&zone, before)),
+        })
+    }
+
+    fn compile(&self, zone: &HostedZone, before: Option<&KeptZone>) -> KeptZone {
+        let compiled = Zone::compile(zone, &self.slot_of, &self.common.cidr_collections);
+        let unchanged = before.map(|before| &before.compiled).filter(|before| ***before == compiled);
+        KeptZone {
+            compiled: unchanged.map_or_else(|| Arc::new(compiled), Arc::clone),
+            vpcs: zone.vpcs.clone(),
+            records: zone.record_sets.len(),
+            refers: zone
+                .record_sets
+                .iter()
+                .any(|set| set.health_check.is_some() || matches!(set.routing_policy, RoutingPolicy::IpBased { .. })),
+            moves: moves::of_zone(zone, self.slot_of),
+            example: example(zone),
+        }
+    }
+}
+
+impl KeptFile {
+    /// The id of its zone.
+    pub(super) fn id(&self) -> Option<&HostedZoneId> {
+        self.zone.as_ref().map(|zone| zone.compiled.id())
+    }
+
+    /// The same text in a file that looks otherwise.
+    pub(super) fn looking_like(self: &Arc<KeptFile>, stamp: Option<Stamp>) -> Arc<KeptFile> {
+        if self.stamp == stamp { Arc::clone(self) } else { Arc::new(KeptFile { stamp, ..(**self).clone() }) }
+    }
+
+    /// The records in it that checks move.
+    pub(super) fn moves(&self) -> &[(CheckSlot, String)] {
+        self.zone.as_ref().map_or(&[], |zone| &zone.moves)
+    }
+
+    /// Whether what other files define may change what this one means.
+    pub(super) fn relies_on_others(&self) -> bool {
+        self.may_define || self.zone.as_ref().is_some_and(|zone| zone.refers)
+    }
+
+    /// Whether both have the same zone, as far as another zone could be in its way.
+    pub(super) fn claims_what(&self, other: &KeptFile) -> bool {
+        let claim = |file: &KeptFile| {
+            let zone = file.zone.as_ref()?;
+            Some((zone.compiled.id().clone(), zone.compiled.name().clone(), zone.vpcs.clone()))
+        };
+        claim(self) == claim(other)
+    }
+}
+
+/// Whether no two files have the same zone: one public zone a name, one private zone a name and VPC; ids are unique.
+pub(super) fn claims_differ(files: &[Arc<KeptFile>]) -> bool {
+    let (mut names, mut ids) = (HashSet::new(), HashSet::new());
+    files.iter().filter_map(|file| file.zone.as_ref()).all(|zone| {
+        let name = zone.compiled.name();
+        let is_new = if zone.compiled.is_private() {
+            zone.vpcs.iter().all(|vpc| names.insert((name, Some(vpc))))
+        } else {
+            names.insert((name, None))
+        };
+        is_new && ids.insert(zone.compiled.id())
+    })
+}
+
+fn example(zone: &HostedZone) -> Option<Name> {
+    let mut sets = zone.record_sets.iter().filter(|_| !zone.is_private());
+    sets.find(|set| set.record_type == RecordType::A && !set.name.is_wildcard()).map(|set| set.name.clone())
+}
+
+/// What `work` makes of each item, on as many threads as there are cores; `None` as soon as it makes nothing of one. The threads
+/// have the priority of the one that calls.
+fn spread<T: Sync, U: Send>(items: &[T], work: impl Fn(&T) -> Option<U> + Sync) -> Option<Vec<U>> {
+    let cores = thread::available_parallelism().map_or(1, NonZero::get).min(items.len());
+    if cores < 2 {
+        return items.iter().map(work).collect();
+    }
+    let (next, made) = (AtomicUsize::new(0), Mutex::new(Vec::with_capacity(items.len())));
+    let worker = || {
+        let mut mine = Vec::new();
+        while let Some((at, item)) = {
+            let at = next.fetch_add(1, Ordering::Relaxed);
+            items.get(at).map(|item| (at, item))
+        } {
+            let Some(made) = work(item) else {
+                // Nobody needs the others then.
+                next.store(items.len(), Ordering::Relaxed);
+                break;
+            };
+            mine.push((at, made));
+        }
+        made.lock().unwrap_or_else(PoisonError::into_inner).append(&mut mine);
+    };
+    thread::scope(|scope| (0..cores).for_each(|_| drop(scope.spawn(worker))));
+    let mut made = made.into_inner().unwrap_or_else(PoisonError::into_inner);
+    made.sort_unstable_by_key(|(at, _)| *at);
+    (made.len() == items.len()).then(|| made.into_iter().map(|(_, made)| made).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn work_is_spread_and_comes_back_in_order() {
+        let items: Vec<usize> = (0..1000).collect();
+        assert_eq!(spread(&items, |item| Some(item * 2)), Some((0..1000).map(|item| item * 2).collect()));
+        assert_eq!(spread(&items, |item| (*item != 700).then_some(())), None);
+        assert_eq!(spread(&[] as &[usize], |item| Some(*item)), Some(Vec::new()));
+    }
+}

@@ -1,0 +1,148 @@
+//! The texts that are served, so that they can be read back: in memory until they are durable in the state directory, and
+//! where that cannot be written for as long as they are served.
+
+use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::config::SourceFile;
+
+use super::{LastGood, NotKept};
+
+/// What a text is known by within this process: its length and a hash of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TextPrint {
+    length: usize,
+    hash: u64,
+}
+
+impl TextPrint {
+    /// That of `text`.
+    pub fn of(text: &str) -> TextPrint {
+        let mut hasher = DefaultHasher::new();
+        text.hash(&mut hasher);
+        TextPrint { length: text.len(), hash: hasher.finish() }
+    }
+}
+
+/// Where served texts are to be had.
+#[derive(Debug)]
+pub struct Archive {
+    last_good: LastGood,
+    /// What is not in the state directory. Whoever makes texts durable holds `keeping` as well, so that one does at a time.
+    unkept: Mutex<BTreeMap<PathBuf, Arc<str>>>,
+    keeping: Mutex<()>,
+}
+
+impl Archive {
+    /// One that keeps texts in the state directory `state`.
+    pub fn new(state: &Path) -> Archive {
+        Archive { last_good: LastGood::new(state), unkept: Mutex::default(), keeping: Mutex::default() }
+    }
+
+    /// What the last run left.
+    pub fn last_good(&self) -> &LastGood {
+        &self.last_good
+    }
+
+    /// Holds texts that are about to be served.
+    pub fn hold(&self, sources: &[SourceFile]) {
+        self.unkept().extend(sources.iter().map(|source| (source.path.clone(), Arc::clone(&source.text))));
+    }
+
+    /// Makes the texts that are held durable and lets go of them. `served` are all files that are served from `zones`: what is
+    /// kept of others is removed.
+    pub fn keep(&self, zones: &Path, served: &[&Path]) -> Result<(), NotKept> {
+        let _keeping = self.keeping.lock().unwrap_or_else(PoisonError::into_inner);
+        let held = self.held();
+        self.last_good.keep(zones, &held, served)?;
+        self.let_go(held);
+        Ok(())
+    }
+
+    /// The same when little has changed: only files that are `gone` are removed.
+    pub fn keep_changes(&self, gone: &[&Path]) -> Result<(), NotKept> {
+        let _keeping = self.keeping.lock().unwrap_or_else(PoisonError::into_inner);
+        gone.iter().for_each(|path| drop(self.unkept().remove(*path)));
+        let held = self.held();
+        self.last_good.keep_changes(&held, gone)?;
+        self.let_go(held);
+        Ok(())
+    }
+
+    fn held(&self) -> Vec<SourceFile> {
+        self.unkept().iter().map(source).collect()
+    }
+
+    fn let_go(&self, held: Vec<SourceFile>) {
+        let mut unkept = self.unkept();
+        for source in held {
+            // Another text may be held for the file by now.
+            if unkept.get(&source.path).is_some_and(|text| Arc::ptr_eq(text, &source.text)) {
+                unkept.remove(&source.path);
+            }
+        }
+    }
+
+    /// The text of this print that was served from a file: held, kept, or still in the file. Else why it is not to be had.
+    pub fn read(&self, path: &Path, print: TextPrint) -> Result<SourceFile, String> {
+        let held = self.unkept().get(path).map(Arc::clone);
+        let is_it = |source: &SourceFile| TextPrint::of(&source.text) == print;
+        let held = held.map(|text| SourceFile { path: path.to_path_buf(), text }).filter(is_it);
+        let kept = || self.last_good.read(path).filter(is_it);
+        let current = || {
+            Some(SourceFile { path: path.to_path_buf(), text: super::read::read_text(path).ok()?.into() }).filter(is_it)
+        };
+        let found = held.or_else(kept).or_else(current);
+        found.ok_or_else(|| "neither the file nor what the state directory keeps of it is what is served".to_owned())
+    }
+
+    fn unkept(&self) -> MutexGuard<'_, BTreeMap<PathBuf, Arc<str>>> {
+        // Nothing is half done at any point where a thread could fail.
+        self.unkept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn source((path, text): (&PathBuf, &Arc<str>)) -> SourceFile {
+    SourceFile { path: path.clone(), text: Arc::clone(text) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    #[test]
+    fn a_served_text_is_had_from_memory_then_from_the_state_directory_then_from_the_file() {
+        let state = tempfile::tempdir().unwrap();
+        let zones = tempfile::tempdir().unwrap();
+        let path = zones.path().join("a.toml");
+        fs::write(&path, "edited since").unwrap();
+        let archive = Archive::new(state.path());
+        let print = TextPrint::of("served");
+        let read = || archive.read(&path, print).map(|source| source.text.to_string());
+        assert!(read().is_err());
+        archive.hold(&[SourceFile { path: path.clone(), text: "served".into() }]);
+        assert_eq!(read().as_deref(), Ok("served"));
+        archive.keep(zones.path(), &[&path]).unwrap();
+        assert!(archive.unkept().is_empty());
+        assert_eq!(read().as_deref(), Ok("served"));
+        fs::remove_dir_all(state.path()).unwrap();
+        assert!(read().is_err());
+        fs::write(&path, "served").unwrap();
+        assert_eq!(read().as_deref(), Ok("served"));
+    }
+
+    #[test]
+    fn where_nothing_can_be_kept_texts_stay_in_memory() {
+        let state = tempfile::tempdir().unwrap();
+        let file = state.path().join("a-file");
+        fs::write(&file, "").unwrap();
+        let archive = Archive::new(&file);
+        let path = Path::new("/zones/a.toml");
+        archive.hold(&[SourceFile { path: path.to_path_buf(), text: "served".into() }]);
+        assert!(archive.keep(Path::new("/zones"), &[path]).is_err());
+        assert!(archive.read(path, TextPrint::of("served")).is_ok());
+    }
+}

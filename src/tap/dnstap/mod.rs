@@ -1,0 +1,102 @@
+//! dnstap: queries and responses as they stood on the wire, to whoever listens on a socket.
+//!
+//! Two messages a query, AUTH_QUERY and AUTH_RESPONSE, as Protocol Buffers (dnstap.info), in Frame Streams.
+//!
+//! - `record`: an exchange as octets, copied into the ring by workers.
+//! - `message`: the same as dnstap's messages.
+//! - `stream`: Frame Streams over a Unix or TCP socket, connected again and again.
+
+mod message;
+mod record;
+mod stream;
+
+use std::time::Duration;
+
+use crate::config::DnstapSettings;
+
+use super::channel::{Outcome, Sink};
+use super::ring::RingInlet;
+use super::{Exchange, Sampler, now};
+
+use message::Sender as Identity;
+use record::Record;
+use stream::Stream;
+
+/// Frames wait for the socket no longer than this, in octets.
+const FLUSH_OCTETS: usize = 256 * 1024;
+
+/// The worker's end.
+pub(super) struct Inlet {
+    ring: RingInlet,
+    sampler: Sampler,
+}
+
+/// The thread's part: makes frames and sends them.
+pub(super) struct Sender {
+    identity: Identity,
+    stream: Stream,
+    frames: Vec<u8>,
+    /// Frames in `frames`.
+    waiting: u64,
+    outcome: Outcome,
+}
+
+impl Inlet {
+    pub(super) fn new(ring: RingInlet, sample: u32) -> Inlet {
+        Inlet { ring, sampler: Sampler::new(sample) }
+    }
+
+    /// Tells of an exchange, if it is to be told.
+    pub(super) fn tell(&mut self, queried: Duration, exchange: &Exchange<'_>) {
+        if !self.sampler.takes() {
+            return;
+        }
+        let head = Record { queried, responded: now(), exchange: *exchange }.head();
+        self.ring.put([&head, exchange.query, exchange.response]);
+    }
+}
+
+impl Sender {
+    pub(super) fn new(settings: &DnstapSettings, identity: &str) -> Sender {
+        let identity = settings.identity.as_deref().unwrap_or(identity);
+        Sender {
+            identity: Identity::new(identity),
+            stream: Stream::new(settings.target.clone()),
+            frames: Vec::new(),
+            waiting: 0,
+            outcome: Outcome::default(),
+        }
+    }
+
+    fn send(&mut self) {
+        let sent = self.waiting > 0 && self.stream.send(&self.frames);
+        let count = std::mem::take(&mut self.waiting);
+        self.frames.clear();
+        if sent {
+            self.outcome.delivered += count;
+        } else {
+            self.outcome.lost += count;
+        }
+    }
+}
+
+impl Sink for Sender {
+    fn take(&mut self, record: &[u8]) {
+        let Some(record) = Record::read(record) else { return };
+        self.waiting += self.identity.frames(&record, &mut self.frames);
+        if self.frames.len() >= FLUSH_OCTETS {
+            self.send();
+        }
+    }
+
+    fn flush(&mut self) -> Outcome {
+        self.stream.look_after();
+        self.send();
+        self.outcome.connected = self.stream.is_connected();
+        std::mem::take(&mut self.outcome)
+    }
+
+    fn finish(&mut self) {
+        self.stream.finish();
+    }
+}

@@ -1,0 +1,197 @@
+//! Where lines go: stdout, or a file that somebody may move away.
+//!
+//! A file is opened anew when its path leads to another file or to none, which is looked at every second: logrotate needs
+//! neither a signal nor `copytruncate`, which loses lines. Until then they go where the old file went, so that none is lost.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// How often it is looked whether the file is still where it was, and how often one that cannot be opened is tried again.
+const LOOK_INTERVAL: Duration = Duration::from_secs(1);
+/// How often the same trouble is said.
+const COMPLAINT_INTERVAL: Duration = Duration::from_secs(60);
+
+/// Where lines go.
+pub(super) struct Lines {
+    target: Target,
+    complained: Option<Instant>,
+}
+
+enum Target {
+    Stdout,
+    File(Place),
+}
+
+/// A file and how it is found.
+struct Place {
+    path: PathBuf,
+    file: Option<File>,
+    looked: Option<Instant>,
+    /// A line was cut off: the next one must not be its end.
+    torn: bool,
+}
+
+impl Lines {
+    pub(super) fn to_stdout() -> Lines {
+        Lines { target: Target::Stdout, complained: None }
+    }
+
+    pub(super) fn to_file(path: &Path) -> Lines {
+        let place = Place { path: path.to_owned(), file: None, looked: None, torn: false };
+        Lines { target: Target::File(place), complained: None }
+    }
+
+    /// Whether there is something to write to.
+    pub(super) fn is_open(&self) -> bool {
+        match &self.target {
+            Target::Stdout => true,
+            Target::File(place) => place.file.is_some(),
+        }
+    }
+
+    /// Opens the file, anew when it is another one by now.
+    pub(super) fn look_after(&mut self) {
+        if let Target::File(place) = &mut self.target
+            && let Err(error) = place.look_after()
+        {
+            let path = place.path.display().to_string();
+            self.complain(&error, &path);
+        }
+    }
+
+    /// Writes whole lines; whether they are written.
+    pub(super) fn write(&mut self, lines: &str) -> bool {
+        let (outcome, name) = match &mut self.target {
+            Target::Stdout => (to_stdout(lines), "stdout".to_owned()),
+            Target::File(place) => (place.write(lines), place.path.display().to_string()),
+        };
+        match outcome {
+            Ok(written) => written,
+            Err(error) => {
+                self.complain(&error, &name);
+                false
+            }
+        }
+    }
+
+    fn complain(&mut self, error: &io::Error, name: &str) {
+        if self.complained.is_none_or(|at| at.elapsed() >= COMPLAINT_INTERVAL) {
+            tracing::error!("the query log cannot be written to {name}: {error}; answers go on, lines are lost");
+            self.complained = Some(Instant::now());
+        }
+    }
+}
+
+fn to_stdout(lines: &str) -> io::Result<bool> {
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(lines.as_bytes())?;
+    stdout.flush()?;
+    Ok(true)
+}
+
+impl Place {
+    fn look_after(&mut self) -> io::Result<()> {
+        if self.looked.is_some_and(|at| at.elapsed() < LOOK_INTERVAL) {
+            return Ok(());
+        }
+        self.looked = Some(Instant::now());
+        if self.file.as_ref().is_some_and(|file| is_at(file, &self.path)) {
+            return Ok(());
+        }
+        self.file = None;
+        let mut options = OpenOptions::new();
+        options.append(true).create(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o640);
+        self.file = Some(options.open(&self.path)?);
+        self.torn = false;
+        Ok(())
+    }
+
+    /// Whether there was a file to write to.
+    fn write(&mut self, lines: &str) -> io::Result<bool> {
+        let Some(file) = &mut self.file else { return Ok(false) };
+        if self.torn {
+            file.write_all(b"\n")?;
+        }
+        self.torn = true;
+        file.write_all(lines.as_bytes())?;
+        self.torn = false;
+        Ok(true)
+    }
+}
+
+/// Whether the path still leads to this file.
+#[cfg(unix)]
+fn is_at(file: &File, path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    let which = |metadata: std::fs::Metadata| (metadata.dev(), metadata.ino());
+    match (file.metadata(), std::fs::metadata(path)) {
+        (Ok(open), Ok(named)) => which(open) == which(named),
+        _ => false,
+    }
+}
+
+/// Elsewhere an open file cannot be moved.
+#[cfg(not(unix))]
+fn is_at(_: &File, _: &Path) -> bool {
+    true
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    /// As if a second had passed.
+    fn later(lines: &mut Lines) {
+        let Target::File(place) = &mut lines.target else { panic!("a file") };
+        place.looked = None;
+        lines.look_after();
+    }
+
+    #[test]
+    fn a_file_that_is_moved_away_is_opened_anew() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("queries.log");
+        let mut lines = Lines::to_file(&path);
+        assert!(!lines.is_open() && !lines.write("lost\n"));
+        lines.look_after();
+        assert!(lines.write("one\n"));
+        fs::rename(&path, directory.path().join("queries.log.1")).unwrap();
+        assert!(lines.write("two\n"));
+        later(&mut lines);
+        assert!(lines.write("three\n"));
+        fs::remove_file(&path).unwrap();
+        later(&mut lines);
+        assert!(lines.write("four\n"));
+        later(&mut lines);
+        assert!(lines.write("five\n"));
+        assert_eq!(fs::read_to_string(directory.path().join("queries.log.1")).unwrap(), "one\ntwo\n");
+        assert_eq!(fs::read_to_string(&path).unwrap(), "four\nfive\n");
+    }
+
+    #[test]
+    fn what_cannot_be_opened_is_tried_again() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("later").join("queries.log");
+        let mut lines = Lines::to_file(&path);
+        lines.look_after();
+        assert!(!lines.is_open() && !lines.write("lost\n"));
+        fs::create_dir(directory.path().join("later")).unwrap();
+        later(&mut lines);
+        assert!(lines.write("one\n"));
+        assert_eq!(fs::read_to_string(&path).unwrap(), "one\n");
+    }
+
+    /// A device that is always full.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_full_disk_loses_lines_and_nothing_else() {
+        let mut lines = Lines::to_file(Path::new("/dev/full"));
+        lines.look_after();
+        assert!(lines.is_open() && !lines.write("lost\n") && !lines.write("lost\n"));
+    }
+}

@@ -1,0 +1,170 @@
+//! What a worker knows of a query, as octets: copied into the ring, read by the thread that puts it into words.
+
+use std::net::{IpAddr, Ipv6Addr};
+use std::time::Duration;
+
+use crate::stats::Transport;
+use crate::tap::Told;
+
+/// A hosted zone's id has 32 letters at most.
+const MOST_ID_OCTETS: usize = 32;
+/// RFC 1035 section 2.3.4.
+const MOST_NAME_OCTETS: usize = 255;
+/// What comes before the two parts of varying length: time, type, code, transport, two addresses, lengths.
+const HEAD_OCTETS: usize = 8 + 2 + 1 + 1 + 17 + 18 + 2;
+/// The longest record.
+pub(super) const MOST_OCTETS: usize = HEAD_OCTETS + MOST_ID_OCTETS + MOST_NAME_OCTETS;
+
+/// A query.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Record<'q> {
+    /// Since the beginning of 1970, in milliseconds.
+    pub(super) at_ms: u64,
+    /// Empty when no zone answers.
+    pub(super) zone_id: &'q str,
+    /// On the wire, as it came; empty when it could not be read.
+    pub(super) name: &'q [u8],
+    pub(super) record_type: u16,
+    pub(super) response_code: u8,
+    pub(super) transport: Transport,
+    pub(super) resolver: IpAddr,
+    pub(super) subnet: Option<(IpAddr, u8)>,
+}
+
+impl<'q> Record<'q> {
+    pub(super) fn of(at: Duration, told: &Told<'q>) -> Record<'q> {
+        // Type and class stand behind the name.
+        let name = &told.question[..told.question.len().saturating_sub(4)];
+        Record {
+            at_ms: u64::try_from(at.as_millis()).unwrap_or_default(),
+            zone_id: told.zone_id.filter(|id| id.len() <= MOST_ID_OCTETS).unwrap_or_default(),
+            name: if name.len() <= MOST_NAME_OCTETS { name } else { &[] },
+            record_type: told.record_type,
+            response_code: told.response_code,
+            transport: told.transport,
+            resolver: told.resolver,
+            subnet: told.subnet,
+        }
+    }
+
+    /// Writes it down; returns how many octets it has.
+    pub(super) fn write(&self, out: &mut [u8; MOST_OCTETS]) -> usize {
+        let mut writer = Pen { out, at: 0 };
+        writer.put(&self.at_ms.to_le_bytes());
+        writer.put(&self.record_type.to_le_bytes());
+        writer.put(&[self.response_code, self.transport as u8]);
+        writer.put_address(self.resolver);
+        let (subnet, prefix) = self.subnet.unwrap_or((IpAddr::V6(Ipv6Addr::UNSPECIFIED), u8::MAX));
+        writer.put_address(subnet);
+        // Lengths of at most 32 and 255.
+        writer.put(&[prefix, self.zone_id.len() as u8, self.name.len() as u8]);
+        writer.put(self.zone_id.as_bytes());
+        writer.put(self.name);
+        writer.at
+    }
+
+    /// Reads what `write` has written.
+    pub(super) fn read(octets: &'q [u8]) -> Option<Record<'q>> {
+        let (head, rest) = octets.split_first_chunk::<HEAD_OCTETS>()?;
+        let (id_octets, name_octets) = (usize::from(head[HEAD_OCTETS - 2]), usize::from(head[HEAD_OCTETS - 1]));
+        let (zone_id, name) = rest.split_at_checked(id_octets)?;
+        let prefix = head[46];
+        Some(Record {
+            at_ms: u64::from_le_bytes(head[..8].try_into().ok()?),
+            zone_id: std::str::from_utf8(zone_id).ok()?,
+            name: name.get(..name_octets)?,
+            record_type: u16::from_le_bytes([head[8], head[9]]),
+            response_code: head[10],
+            transport: *Transport::ALL.get(usize::from(head[11]))?,
+            resolver: address(head[12..29].try_into().ok()?),
+            subnet: (prefix != u8::MAX).then_some((address(head[29..46].try_into().ok()?), prefix)),
+        })
+    }
+}
+
+struct Pen<'o> {
+    out: &'o mut [u8; MOST_OCTETS],
+    at: usize,
+}
+
+impl Pen<'_> {
+    fn put(&mut self, octets: &[u8]) {
+        self.out[self.at..self.at + octets.len()].copy_from_slice(octets);
+        self.at += octets.len();
+    }
+
+    fn put_address(&mut self, address: IpAddr) {
+        match address {
+            IpAddr::V4(address) => {
+                self.put(&[4]);
+                self.put(&address.octets());
+                self.at += 12;
+            }
+            IpAddr::V6(address) => {
+                self.put(&[6]);
+                self.put(&address.octets());
+            }
+        }
+    }
+}
+
+fn address(octets: [u8; 17]) -> IpAddr {
+    match octets {
+        [4, a, b, c, d, ..] => IpAddr::from([a, b, c, d]),
+        [_, address @ ..] => IpAddr::from(address),
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    pub(crate) const NAME: &[u8] = b"\x03wWw\x03lab\x04test\0";
+
+    pub(crate) fn record() -> Record<'static> {
+        Record {
+            at_ms: 1_513_152_962_130,
+            zone_id: "Z123412341234",
+            name: NAME,
+            record_type: 1,
+            response_code: 0,
+            transport: Transport::Udp,
+            resolver: "192.168.1.1".parse().unwrap(),
+            subnet: None,
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        let long = [b'a'; MOST_NAME_OCTETS];
+        let id = "Z".repeat(MOST_ID_OCTETS);
+        for record in [
+            record(),
+            Record { subnet: Some(("198.51.100.0".parse().unwrap(), 24)), transport: Transport::Tcp, ..record() },
+            Record { resolver: "2001:db8::1".parse().unwrap(), zone_id: "", name: &[], response_code: 16, ..record() },
+            Record { subnet: Some(("2001:db8::".parse().unwrap(), 128)), name: &long, zone_id: &id, ..record() },
+        ] {
+            let mut out = [0xff; MOST_OCTETS];
+            let octets = record.write(&mut out);
+            assert_eq!(Record::read(&out[..octets]), Some(record));
+            assert_eq!(Record::read(&out[..octets - 1]), None);
+        }
+    }
+
+    #[test]
+    fn of_a_question_the_name_is_kept() {
+        let question = [NAME, &[0, 1, 0, 1]].concat();
+        let told = Told {
+            question: &question,
+            zone_id: Some("Z123412341234"),
+            zone_name: b"\x03lab\x04test\0",
+            record_type: 1,
+            response_code: 0,
+            transport: Transport::Udp,
+            resolver: "192.168.1.1".parse().unwrap(),
+            subnet: None,
+        };
+        assert_eq!(Record::of(Duration::from_millis(1_513_152_962_130), &told), record());
+        assert_eq!(Record::of(Duration::ZERO, &Told { question: &[], ..told }).name, b"");
+    }
+}

@@ -1,0 +1,52 @@
+//! A real Prometheus, for whoever has one installed: Debian's package `prometheus`.
+#![allow(clippy::unwrap_used, clippy::print_stdout)] // a test may fail so, and says what it could not test
+
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+const PROMETHEUS: &str = "/usr/bin/prometheus";
+
+/// A Prometheus that scrapes one target every fifth of a second, and evaluates rules as often.
+pub(crate) struct Prometheus {
+    process: Child,
+    /// Where it is asked.
+    pub(crate) url: String,
+    _directory: tempfile::TempDir,
+}
+
+impl Prometheus {
+    /// One that scrapes `target` as `job`; `None` where none is installed, which is said aloud: `what` is not tested then.
+    pub(crate) fn start(job: &str, target: &str, rules: &[PathBuf], what: &str) -> Option<Prometheus> {
+        if !Path::new(PROMETHEUS).exists() {
+            println!("!!!!! NOT TESTED: {what}, since there is no {PROMETHEUS}");
+            return None;
+        }
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("prometheus.yml");
+        let rules: Vec<String> = rules.iter().map(|rules| format!("'{}'", rules.display())).collect();
+        let configuration = format!(
+            "global:\n  scrape_interval: 200ms\n  scrape_timeout: 200ms\n  evaluation_interval: 200ms\nrule_files: [{}]\n\
+             scrape_configs:\n- job_name: {job}\n  static_configs:\n  - targets: ['{target}']\n",
+            rules.join(", ")
+        );
+        std::fs::write(&file, configuration).unwrap();
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let process = Command::new(PROMETHEUS)
+            .arg(format!("--config.file={}", file.display()))
+            .arg(format!("--storage.tsdb.path={}", directory.path().join("data").display()))
+            .arg(format!("--web.listen-address=127.0.0.1:{port}"))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        Some(Prometheus { process, url: format!("http://127.0.0.1:{port}"), _directory: directory })
+    }
+}
+
+impl Drop for Prometheus {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
