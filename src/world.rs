@@ -277,6 +277,12 @@ impl World {
         Some(self.scene_in(placed, view.map(|view| view.region)))
     }
 
+    /// The zone with this id, whoever may see it.
+    pub fn scene_of(&self, zone: &HostedZoneId) -> Option<Scene<'_>> {
+        let placed = self.catalog.zones.iter().find(|placed| placed.zone.id() == zone)?;
+        Some(self.scene_in(placed, None))
+    }
+
     fn scene_in<'w>(&'w self, placed: &'w Placed, vpc_region: Option<Region>) -> Scene<'w> {
         let usable = UsableBits::new(self.bits.usable(), placed.first_bit).with_overlay(self.bits.overlay());
         let has_zones_below = placed.has_zones_below;

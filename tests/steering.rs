@@ -133,3 +133,56 @@ fn a_server_that_is_not_there_is_said_so() {
     assert_eq!(output.status.code(), Some(1));
     assert!(text(&output.stderr).contains("127.0.0.1:9 cannot be reached"), "{}", text(&output.stderr));
 }
+
+const TOKEN: &str = "c2VjcmV0LW9mLXRoaXMtbGFi";
+
+#[test]
+fn with_a_token_changes_need_it_and_commands_find_it() {
+    let web = WebServer::start();
+    let lab = Lab::new(&[("lab.test.toml", &zone(web.port))]);
+    let settings = std::fs::read_to_string(lab.path("fiftythree.toml")).unwrap();
+    lab.write("fiftythree.toml", &(settings + "token_file = 'token'\n"));
+    lab.write("token", TOKEN);
+    lab.write("wrong", "another-token-altogether");
+    let server = lab.serve();
+
+    let wrong = steer(&lab, &server, &["set", "app-blue", "down", "--token-file", "wrong"]);
+    assert_eq!(wrong.status.code(), Some(1));
+    let said = text(&wrong.stderr);
+    assert!(said.contains("this is not the admin token") && said.contains("--token-file"), "{said}");
+    assert_eq!(answer(&server), [PRIMARY]);
+
+    let set = steer(&lab, &server, &["set", "app-blue", "down"]);
+    assert!(set.status.success(), "the settings name the file: {}", text(&set.stderr));
+    assert_eq!(answer(&server), [SECONDARY]);
+
+    // Another token counts at once, and the old one no longer does.
+    lab.write("token", "the-token-of-tomorrow");
+    lab.write("old", TOKEN);
+    assert_eq!(steer(&lab, &server, &["clear", "*", "--token-file", "old"]).status.code(), Some(1));
+    assert!(steer(&lab, &server, &["clear", "*"]).status.success());
+
+    // Who only looks needs none.
+    assert!(steer(&lab, &server, &["list", "--token-file", "wrong"]).status.success());
+    // Where it is gone, nobody changes anything, and answers go on.
+    std::fs::remove_file(lab.path("token")).unwrap();
+    let gone = steer(&lab, &server, &["set", "app-blue", "down", "--token-file", "old"]);
+    assert!(text(&gone.stderr).contains("not usable"), "{}", text(&gone.stderr));
+    assert_eq!(answer(&server), [PRIMARY]);
+    assert!(!server.log().contains(TOKEN) && !server.log().contains("tomorrow"), "{}", server.log());
+}
+
+#[test]
+fn beyond_loopback_nothing_changes_without_a_token() {
+    let web = WebServer::start();
+    let lab = Lab::new(&[("lab.test.toml", &zone(web.port))]);
+    let server = lab.serve_with(&["--admin", "0.0.0.0:0"], &[]);
+    let port = server.admin().rsplit(':').next().unwrap().to_owned();
+    let admin = format!("127.0.0.1:{port}");
+    let refused = lab.run(&["override", "set", "app-blue", "down", "--admin", &admin]);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(text(&refused.stderr).contains("listens beyond loopback and has no token"), "{}", text(&refused.stderr));
+    assert!(lab.run(&["override", "list", "--admin", &admin]).status.success());
+    assert_eq!(answer(&server), [PRIMARY]);
+    server.wait_for_log("nobody may steer without `[admin] token_file`");
+}

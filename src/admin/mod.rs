@@ -9,6 +9,9 @@
 //!  GET    /v1/status                  the server at a glance
 //!  GET    /v1/events                  what happens, as server-sent events
 //!  GET    /v1/health?name=…&history=1 what is believed of health checks, and why
+//!  GET    /v1/zones?q=…               the zones
+//!  GET    /v1/zones/{id}/records?q=…  the records of one, as the trees that their policies form
+//!  GET    /v1/places?name=…           where clients and records are
 //!  GET    /v1/explain?name=…&type=…   why a question is answered as it is: from, subnet, resolver, as_if, seed
 //!  GET    /v1/transitions             what changed, over all checks
 //!  GET    /v1/overrides               what people say of health checks
@@ -28,9 +31,12 @@ mod health;
 mod metrics;
 mod overrides;
 mod page;
+mod places;
 pub mod shapes;
 mod status;
 mod token;
+mod tree;
+mod zones;
 
 #[cfg(test)]
 mod tests;
@@ -55,11 +61,13 @@ use crate::health::Moment;
 use crate::model::HealthCheck;
 use crate::stats::Meters;
 use crate::tap::Taps;
+use crate::world::Reader;
 
 use connections::Limited;
 use events::Watchers;
 use shapes::ErrorShape;
 pub use token::{BadToken, Changes, TOKEN_VARIABLE, Token};
+use zones::Readers;
 
 /// The largest body: an override with the longest texts, several times over.
 const BODY_OCTETS: usize = 16 * 1024;
@@ -71,7 +79,9 @@ pub struct Door {
     pub events: mpsc::Sender<Event>,
     /// Whether queries are answered.
     pub ready: watch::Receiver<bool>,
-    /// What is served.
+    /// What queries are answered from.
+    pub world: Reader,
+    /// What it is made of.
     pub base: watch::Receiver<Base>,
     /// What happens.
     pub feed: Feed,
@@ -97,6 +107,7 @@ pub struct Door {
 #[derive(Clone)]
 struct House {
     door: Door,
+    readers: Readers,
     watchers: Watchers,
 }
 
@@ -106,7 +117,7 @@ pub async fn serve(listener: TcpListener, door: Door) -> io::Result<()> {
 }
 
 fn router(door: Door) -> Router {
-    let house = House { door: door.clone(), watchers: Watchers::default() };
+    let house = House { door: door.clone(), readers: Readers::default(), watchers: Watchers::default() };
     page::routes()
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
@@ -114,6 +125,9 @@ fn router(door: Door) -> Router {
         .route("/v1/events", get(events::watch))
         .route("/metrics", get(metrics::scrape))
         .route("/v1/health", get(health::report))
+        .route("/v1/zones", get(zones::list))
+        .route("/v1/zones/{id}/records", get(zones::records))
+        .route("/v1/places", get(places::places))
         .route("/v1/explain", get(explain::report))
         .route("/v1/transitions", get(health::transitions))
         .route("/v1/overrides", get(overrides::list).post(overrides::set).delete(overrides::clear))
@@ -136,6 +150,12 @@ async fn ready(axum::extract::State(door): axum::extract::State<Door>) -> Respon
 impl FromRef<House> for Door {
     fn from_ref(house: &House) -> Door {
         house.door.clone()
+    }
+}
+
+impl FromRef<House> for Readers {
+    fn from_ref(house: &House) -> Readers {
+        house.readers.clone()
     }
 }
 

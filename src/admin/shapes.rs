@@ -425,3 +425,225 @@ pub struct LongestFailoverShape {
     /// From the failure to the changed answers, without the TTL that resolvers keep the old ones for.
     pub seconds: f64,
 }
+
+/// Zones.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ZonesShape {
+    /// How many fit; `zones` may be a part of them.
+    pub matching: usize,
+    /// By name.
+    pub zones: Vec<ZoneRowShape>,
+}
+
+/// A zone in a list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ZoneRowShape {
+    /// What Route 53's API calls it.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// The user's own words about it.
+    pub comment: Option<String>,
+    /// The VPCs it is for; a zone without any is public.
+    pub vpcs: Vec<String>,
+    /// How many record sets it has.
+    pub record_sets: usize,
+    /// How many checks its record sets use.
+    pub checks: usize,
+    /// How many of those are unhealthy.
+    pub unhealthy_checks: usize,
+}
+
+/// Some records of a zone.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RecordsShape {
+    /// What Route 53's API calls the zone.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// The user's own words about it.
+    pub comment: Option<String>,
+    /// The VPCs it is for; a zone without any is public.
+    pub vpcs: Vec<String>,
+    /// How many record sets it has.
+    pub record_sets: usize,
+    /// How many groups fit; `groups` may be a part of them.
+    pub matching: usize,
+    /// The record sets of one name and type each, in the order of their names (RFC 4034 section 6.1).
+    pub groups: Vec<GroupShape>,
+}
+
+/// The record sets of one name and type, and below them those that their aliases lead to.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct GroupShape {
+    /// The name.
+    pub name: String,
+    /// The type.
+    #[serde(rename = "type")]
+    pub record_type: String,
+    /// The routing policy, as the Developer Guide calls it.
+    pub policy: String,
+    /// What it answers when nothing in it is healthy: `all`, `none`, `last_healthy`.
+    pub when_all_unhealthy: String,
+    /// What health makes of it.
+    pub state: GroupStateShape,
+    /// Its record sets, as they were written.
+    pub members: Vec<MemberShape>,
+    /// How many more there are, for which this answer has no room.
+    pub not_shown: usize,
+}
+
+/// What health makes of a group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum GroupStateShape {
+    /// All of its record sets may answer.
+    Healthy,
+    /// Some may.
+    Degraded,
+    /// None may.
+    Unhealthy,
+    /// Health has no say in it.
+    Unchecked,
+}
+
+/// A record set.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MemberShape {
+    /// Tells it from the others; a simple one has none.
+    pub set_identifier: Option<String>,
+    /// What it is to its policy: `primary`, `weight 75`, `eu-central-1`.
+    pub role: String,
+    /// Its weight, where the policy is weighted.
+    pub weight: Option<u8>,
+    /// How often it is in the answers now, 0 to 1; absent where that depends on who asks.
+    pub share: Option<f64>,
+    /// Whether health lets it answer.
+    pub usable: bool,
+    /// Whether it is healthy and yet answers only where nobody usable can: it drains or waits for its failback.
+    pub reserve: bool,
+    /// What it has of its weight while it drains or starts slowly, 0 to 1; absent when all.
+    pub part: Option<f64>,
+    /// Whether health has a say in it.
+    pub has_health: bool,
+    /// Its health check.
+    pub check: Option<MemberCheckShape>,
+    /// How long resolvers may keep it, seconds; an alias has its target's.
+    pub ttl: Option<u32>,
+    /// What it answers with, the first 20.
+    pub values: Vec<String>,
+    /// How many values it has.
+    pub value_count: usize,
+    /// What it is an alias of.
+    pub alias: Option<AliasShape>,
+}
+
+/// The check of a record set.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MemberCheckShape {
+    /// Its name.
+    pub name: String,
+    /// What counts.
+    pub status: StatusShape,
+    /// Since when.
+    pub since: String,
+    /// Whether it counts as healthy because there was no result yet.
+    pub waiting: bool,
+    /// Whether an override holds it.
+    pub held: bool,
+}
+
+/// Where an alias leads.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AliasShape {
+    /// The name; the type is the alias's own.
+    pub target: String,
+    /// Whether the target's health counts.
+    pub evaluate_target_health: bool,
+    /// Whether there is such a group.
+    pub is_there: bool,
+    /// The group, as far as this answer has room for it.
+    pub group: Option<Box<GroupShape>>,
+}
+
+/// Where clients and records are.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PlacesShape {
+    /// Networks that the settings put on the map.
+    pub clients: Vec<ClientPlaceShape>,
+    /// Measured round trips.
+    pub round_trips: Vec<RoundTripsShape>,
+    /// Places that record sets name.
+    pub records: Vec<RecordPlaceShape>,
+    /// Zones that are too large to be looked at for this.
+    pub left_out: Vec<String>,
+}
+
+/// Clients with a place.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ClientPlaceShape {
+    /// Their network.
+    pub network: String,
+    /// An address in it, to ask from.
+    pub from: String,
+    /// In words.
+    pub place: String,
+    /// The VPC, when it is one's.
+    pub vpc: Option<String>,
+    /// Degrees north.
+    pub latitude: Option<f64>,
+    /// Degrees east.
+    pub longitude: Option<f64>,
+    /// Whether the settings say where; else it is the middle of the area.
+    pub is_exact: bool,
+}
+
+/// Measured round trips.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RoundTripsShape {
+    /// Whose: a network, a country, a region.
+    pub clients: String,
+    /// By region.
+    pub milliseconds: std::collections::BTreeMap<String, f64>,
+}
+
+/// A place that record sets name.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RecordPlaceShape {
+    /// By which policy.
+    pub kind: PlaceKindShape,
+    /// In words: a region, a country, coordinates.
+    pub place: String,
+    /// Degrees north; of an area its middle.
+    pub latitude: f64,
+    /// Degrees east.
+    pub longitude: f64,
+    /// The record sets, the first 20.
+    pub records: Vec<PlacedRecordShape>,
+    /// How many there are.
+    pub record_count: usize,
+}
+
+/// The policy by which a record set has a place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PlaceKindShape {
+    /// A region.
+    Latency,
+    /// A region, a local zone group, coordinates.
+    Geoproximity,
+    /// An area.
+    Geolocation,
+}
+
+/// A record set with a place.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlacedRecordShape {
+    /// The name.
+    pub name: String,
+    /// The type.
+    #[serde(rename = "type")]
+    pub record_type: String,
+    /// Tells it from the others.
+    pub set_identifier: Option<String>,
+}

@@ -7,7 +7,8 @@ use tokio::net::TcpStream;
 
 use super::*;
 use crate::control::{NotSteered, Steered, What};
-use crate::health::{Override, OverrideId};
+use crate::health::{Override, OverrideId, Tracker};
+use crate::world::Catalog;
 
 /// The door, with a loop that grants every wish about `app-blue` and knows no other check.
 async fn house() -> (SocketAddr, watch::Sender<bool>) {
@@ -25,6 +26,12 @@ async fn house_where(changes: Changes) -> (SocketAddr, watch::Sender<bool>, Feed
     let door = Door {
         events,
         ready,
+        world: crate::world::Publisher::new(crate::world::World::new(
+            Arc::new(Catalog::build(&[], &[])),
+            &Tracker::new().bits(),
+            Arc::default(),
+        ))
+        .1,
         base,
         feed: feed.clone(),
         last_load,
@@ -276,4 +283,194 @@ async fn get_head(address: SocketAddr) -> u16 {
     let mut stream = watch_events(address, "").await;
     let seen = read_until(&mut stream, "\r\n").await;
     seen.split(' ').nth(1).unwrap().parse().unwrap()
+}
+
+const TREES: &str = "
+name = 'lab.test'
+comment = 'Trees'
+[[record]]
+name = 'shop'
+type = 'A'
+set_identifier = 'eu'
+region = 'eu-central-1'
+alias = { target = 'app', evaluate_target_health = true }
+[[record]]
+name = 'shop'
+type = 'A'
+set_identifier = 'us'
+region = 'us-west-2'
+ttl = 10
+values = ['192.0.2.9']
+[[record]]
+name = 'app'
+type = 'A'
+set_identifier = 'a'
+weight = 75
+ttl = 10
+values = ['192.0.2.1']
+health_check = 'manual-a'
+[[record]]
+name = 'app'
+type = 'A'
+set_identifier = 'b'
+weight = 25
+ttl = 10
+values = ['192.0.2.2']
+[[health_check]]
+name = 'manual-a'
+type = 'manual'
+status = 'healthy'
+";
+
+/// The door of a real loop that serves one zone.
+async fn house_of(zone: &str) -> (SocketAddr, tempfile::TempDir) {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name);
+    std::fs::create_dir(path("zones")).unwrap();
+    std::fs::write(path("zones/lab.test.toml"), zone).unwrap();
+    let settings = "[zones]\ndirectory = 'zones'\n[state]\ndirectory = 'state'\n\
+        [[location.network]]\ncidr = '192.0.2.0/24'\ncountry = 'DE'\n";
+    std::fs::write(path("fiftythree.toml"), settings).unwrap();
+    let source = crate::store::SettingsSource { file: Some(path("fiftythree.toml")), ..Default::default() };
+    let settings = source.read().settings.unwrap();
+    let request = crate::control::LoadRequest {
+        generation: 0,
+        base: Base::empty(settings),
+        tracker: crate::health::Tracker::new(),
+    };
+    let outcome = crate::control::load(&source, request, crate::config::Occasion::Start);
+    let loaded = *outcome.result.unwrap_or_else(|refused| panic!("{refused}"));
+    let (events, inbox) = mpsc::channel(8);
+    let (base_in, base) = watch::channel(loaded.base.clone());
+    let (last_load_in, last_load) = watch::channel(LastLoad::default());
+    let (_, keeper, _keeping) = crate::store::keep(&path("state")).unwrap();
+    let feed = Feed::default();
+    let outputs = crate::control::Outputs {
+        plans: watch::Sender::new(Arc::from([])),
+        metrics: watch::Sender::new(Arc::from([])),
+        pending: watch::Sender::new(0),
+        loads: mpsc::unbounded_channel().0,
+        base: base_in,
+        keeper,
+        notices: mpsc::channel(1).0,
+        feed: feed.clone(),
+        last_load: last_load_in,
+        reloads: watch::Sender::default(),
+    };
+    let now = || Moment(Duration::from_secs(1_772_402_400));
+    let memory = crate::control::Memory::read(std::iter::empty());
+    let (control, world) = crate::control::Control::new(loaded, &memory, outputs, now());
+    tokio::spawn(control.run(inbox, now));
+    let door = Door {
+        events,
+        ready: watch::channel(true).1,
+        world,
+        base,
+        feed,
+        last_load,
+        listening: Arc::default(),
+        changes: Changes::Programs,
+        longest_failover: |_| Some(Duration::from_secs(30)),
+        started: now(),
+        now,
+        meters: Arc::default(),
+        taps: crate::tap::Taps::default(),
+    };
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(serve(listener, door));
+    (address, directory)
+}
+
+async fn read<T: serde::de::DeserializeOwned>(address: SocketAddr, path: &str) -> T {
+    let (status, body) = get(address, path, HOST).await;
+    assert_eq!(status, 200, "{path}: {body}");
+    serde_json::from_str(&body).unwrap()
+}
+
+/// The one zone's records that fit.
+async fn records(address: SocketAddr, query: &str) -> shapes::RecordsShape {
+    let zones: shapes::ZonesShape = read(address, "/v1/zones").await;
+    read(address, &format!("/v1/zones/{}/records?{query}", zones.zones[0].id)).await
+}
+
+#[tokio::test]
+async fn zones_are_listed_and_their_records_found() {
+    let (address, _directory) = house_of(TREES).await;
+    let zones: shapes::ZonesShape = read(address, "/v1/zones?q=TREES").await;
+    assert_eq!((zones.matching, zones.zones[0].name.as_str()), (1, "lab.test."));
+    assert_eq!((zones.zones[0].checks, zones.zones[0].unhealthy_checks), (1, 0));
+    assert_eq!(read::<shapes::ZonesShape>(address, "/v1/zones?q=other").await.matching, 0);
+    let names = |found: &shapes::RecordsShape| found.groups.iter().map(|group| group.name.clone()).collect::<Vec<_>>();
+    // The apex first, then by labels from the right.
+    let all = records(address, "").await;
+    assert_eq!(
+        names(&all),
+        ["lab.test.", "lab.test.", "app.lab.test.", "ns1.lab.test.", "ns1.lab.test.", "shop.lab.test."]
+    );
+    assert_eq!(
+        (all.matching, names(&records(address, "limit=1&offset=2").await)),
+        (6, vec!["app.lab.test.".to_owned()])
+    );
+    for (query, name) in [
+        ("q=192.0.2.9", "shop.lab.test."),
+        ("policy=weighted", "app.lab.test."),
+        ("name=shop.LAB.test", "shop.lab.test."),
+        ("type=soa", "lab.test."),
+        ("state=healthy&policy=weighted", "app.lab.test."),
+    ] {
+        let found = records(address, query).await;
+        assert_eq!((found.matching, names(&found)), (1, vec![name.to_owned()]), "{query}");
+    }
+    assert_eq!(get(address, "/v1/zones/Z0/records", HOST).await.0, 404);
+}
+
+#[tokio::test]
+async fn trees_show_what_answers_now() {
+    let (address, _directory) = house_of(TREES).await;
+    let app = records(address, "name=app.lab.test").await.groups.remove(0);
+    assert_eq!(app.members.iter().map(|member| member.share).collect::<Vec<_>>(), [Some(0.75), Some(0.25)]);
+    let shop = records(address, "name=shop.lab.test").await.groups.remove(0);
+    let target = shop.members[0].alias.as_ref().unwrap().group.as_ref().unwrap();
+    assert_eq!((target.name.as_str(), &target.members), ("app.lab.test.", &app.members));
+    assert_eq!(shop.members[1].share, None, "it depends on who asks");
+
+    let wish = r#"{"pattern":"manual-a","action":"down"}"#;
+    assert_eq!(post(address, JSON, wish).await.0, 201);
+    let app = records(address, "name=app.lab.test").await.groups.remove(0);
+    assert_eq!(app.state, shapes::GroupStateShape::Degraded);
+    assert_eq!(
+        app.members.iter().map(|member| (member.usable, member.share)).collect::<Vec<_>>(),
+        [(false, Some(0.0)), (true, Some(1.0))]
+    );
+    assert!(app.members[0].check.as_ref().unwrap().held);
+    assert_eq!(records(address, "state=degraded").await.matching, 1);
+}
+
+#[tokio::test]
+async fn places_are_those_of_settings_and_records() {
+    let (address, _directory) = house_of(TREES).await;
+    let places: shapes::PlacesShape = read(address, "/v1/places").await;
+    assert_eq!((places.clients[0].from.as_str(), places.clients[0].place.as_str()), ("192.0.2.1", "Germany"));
+    assert!(!places.clients[0].is_exact && places.clients[0].latitude.is_some());
+    let of = |places: &shapes::PlacesShape| places.records.iter().map(|place| place.place.clone()).collect::<Vec<_>>();
+    assert_eq!(of(&places), ["eu-central-1", "us-west-2"]);
+    assert_eq!(of(&read(address, "/v1/places?name=shop.lab.test").await), ["eu-central-1", "us-west-2"]);
+    assert_eq!(of(&read(address, "/v1/places?name=app.lab.test").await), [] as [&str; 0]);
+}
+
+#[tokio::test]
+async fn the_status_says_what_is_served() {
+    let (address, _directory) = house_of(TREES).await;
+    let status: shapes::ServerShape = read(address, "/v1/status").await;
+    assert_eq!((status.zones, status.records, status.checks.all), (1, 8, 1));
+    assert_eq!((status.changes.as_str(), status.may_change, status.ready), ("programs", false, true));
+    assert_eq!(status.longest_failover.unwrap().seconds, 30.0);
+    let transitions: shapes::TransitionsShape = read(address, "/v1/transitions").await;
+    assert_eq!(transitions.transitions, []);
+    assert_eq!(post(address, JSON, r#"{"pattern":"*","action":"down"}"#).await.0, 201);
+    let transitions: shapes::TransitionsShape = read(address, "/v1/transitions?limit=1").await;
+    assert_eq!(transitions.transitions[0].check, "manual-a");
+    let health: shapes::HealthShape = read(address, "/v1/health?state=unhealthy&q=MANUAL&limit=0").await;
+    assert_eq!((health.matching, health.counts.unhealthy, health.counts.held, health.checks.len()), (1, 1, 1, 0));
 }

@@ -6,6 +6,7 @@
 #[cfg(test)]
 pub(crate) mod fixture;
 mod resolve;
+mod standing;
 #[cfg(test)]
 mod tests;
 mod trace;
@@ -15,6 +16,7 @@ use std::net::IpAddr;
 use arrayvec::ArrayVec;
 
 pub use resolve::{client_of, resolve, resolve_traced};
+pub use standing::{Standing, standing};
 pub use trace::{Step, Trace};
 
 use crate::model::{HostedZoneId, MAX_ALIAS_CHAIN};

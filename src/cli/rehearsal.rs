@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use anyhow::bail;
 
-use crate::config::{self, Configuration, Fault, Settings, SourceFile, Style};
+use crate::config::{self, Configuration, Fault, Settings, Style};
 use crate::control::{NotSteered, Supposition, read_database, suppose};
 use crate::explain::shape::CheckShape;
 use crate::geo::{Database, Locator};
@@ -47,14 +47,16 @@ impl Rehearsal {
         let reading = source.read();
         let settings = reading.settings.unwrap_or_else(Settings::built_in);
         let read = match files {
-            [] => Found::of(read_zone_files(&settings.zones.directory, &[], |_| None, |_, _| None)),
+            [] => read_zone_files(&settings.zones.directory, &[], |_| None, |_, _| None),
             files => read_files(files),
         };
-        let zones = config::read_zones(&read.files, &settings);
+        let unreadable = read.faults.clone();
+        let files = read.texts();
+        let zones = config::read_zones(&files, &settings);
         let (databases, unread) = databases(&settings);
         let faults: Vec<Fault> =
-            reading.faults.into_iter().chain(read.faults).chain(zones.faults).chain(unread).collect();
-        let sources: Vec<_> = reading.source.into_iter().chain(read.files).collect();
+            reading.faults.into_iter().chain(unreadable).chain(zones.faults).chain(unread).collect();
+        let sources: Vec<_> = reading.source.into_iter().chain(files).collect();
         if faults.iter().any(Fault::is_error) {
             let style = if std::io::stderr().is_terminal() { Style::Coloured } else { Style::Plain };
             print_error(&config::render(&faults, &sources, style));
@@ -115,31 +117,19 @@ impl Cast {
     }
 }
 
-/// Texts, and what kept others out.
-#[derive(Default)]
-struct Found {
-    files: Vec<SourceFile>,
-    faults: Vec<Fault>,
-}
-
-impl Found {
-    fn of(sources: Sources) -> Found {
-        Found { faults: sources.faults.clone(), files: sources.texts() }
-    }
-}
-
 /// Files, and all zone files of directories.
-fn read_files(paths: &[PathBuf]) -> Found {
-    let mut all = Found::default();
+fn read_files(paths: &[PathBuf]) -> Sources {
+    let mut sources = Sources::default();
     for path in paths {
-        let found = Found::of(match path.is_dir() {
+        let read = match path.is_dir() {
             true => read_zone_files(path, &[], |_| None, |_, _| None),
             false => read_zone_list(std::slice::from_ref(path), |_| None),
-        });
-        all.files.extend(found.files);
-        all.faults.extend(found.faults);
+        };
+        sources.files.extend(read.files);
+        sources.faults.extend(read.faults);
+        sources.missing.extend(read.missing);
     }
-    all
+    sources
 }
 
 fn databases(settings: &Settings) -> (Vec<Database>, Vec<Fault>) {

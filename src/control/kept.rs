@@ -37,6 +37,8 @@ pub(super) struct KeptFile {
 pub(super) struct KeptZone {
     pub(super) compiled: Arc<Zone>,
     pub(super) vpcs: Vec<VpcId>,
+    /// The user's own words about it.
+    pub(super) comment: Option<String>,
     /// How many record sets it has.
     pub(super) records: usize,
     /// Whether it refers to checks or collections.
@@ -95,6 +97,7 @@ impl Workshop<'_> {
         KeptZone {
             compiled: unchanged.map_or_else(|| Arc::new(compiled), Arc::clone),
             vpcs: zone.vpcs.clone(),
+            comment: zone.comment.clone(),
             records: zone.record_sets.len(),
             refers: zone
                 .record_sets

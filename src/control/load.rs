@@ -14,8 +14,8 @@ use std::sync::Arc;
 
 use crate::config::{self, Common, Fault, Occasion, Settings, SourceFile, Style};
 use crate::geo::{Database, Locator};
-use crate::health::{Moment, Tracker};
-use crate::model::{HealthCheck, HostedZone, HostedZoneId};
+use crate::health::{CheckSlot, Moment, Tracker};
+use crate::model::{HealthCheck, HostedZone, HostedZoneId, Name, VpcId};
 use crate::stats::Meters;
 use crate::store::{Archive, Current, NotKept, SettingsSource, Sources, Stamp, TextPrint, read_bytes, read_zone_files};
 use crate::world::{Catalog, ServedZone};
@@ -55,6 +55,23 @@ enum Standing {
     Current,
     /// Some file is at fault.
     Behind,
+}
+
+/// A zone without its records.
+#[derive(Clone, Copy, Debug)]
+pub struct ZoneOutline<'b> {
+    /// What the API calls it.
+    pub id: &'b HostedZoneId,
+    /// Its apex.
+    pub name: &'b Name,
+    /// The user's own words about it.
+    pub comment: Option<&'b str>,
+    /// The VPCs it is for; a zone without any is public.
+    pub vpcs: &'b [VpcId],
+    /// How many record sets it has.
+    pub record_sets: usize,
+    /// The checks that its record sets ask for.
+    pub checks: &'b [CheckSlot],
 }
 
 /// What the loader is asked to do.
@@ -177,6 +194,18 @@ impl Base {
     pub fn keep_sources(&self) -> Result<(), NotKept> {
         let served: Vec<&Path> = self.files.iter().map(|file| &*file.path).collect();
         self.archive.keep(&self.settings.zones.directory, &served)
+    }
+
+    /// All zones that are served, without their records.
+    pub fn zone_outlines(&self) -> impl Iterator<Item = ZoneOutline<'_>> {
+        self.zones().map(|zone| ZoneOutline {
+            id: zone.compiled.id(),
+            name: zone.compiled.name(),
+            comment: zone.comment.as_deref(),
+            vpcs: &zone.vpcs,
+            record_sets: zone.records,
+            checks: zone.compiled.checks(),
+        })
     }
 
     /// A name to try: the first address record that needs no wildcard, of a public zone.

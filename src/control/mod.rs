@@ -46,7 +46,7 @@ use figures::Tallies;
 pub use figures::{
     CheckFigures, Figures, LATENCY_BOUNDS, LatencyFigures, ReloadFigures, ReloadResult, ServedFigures, Tally,
 };
-pub use load::{Base, LoadOutcome, LoadRequest, Loaded, NoModel, Refused, Summary, load, read_database};
+pub use load::{Base, LoadOutcome, LoadRequest, Loaded, NoModel, Refused, Summary, ZoneOutline, load, read_database};
 pub use memory::Memory;
 pub use moments::{parse_rfc3339, rfc3339, rfc3339_milliseconds, span};
 use moves::Moves;

@@ -106,7 +106,7 @@ async fn boot_and_serve(
     wiring.start(&settings, seen)?;
     let (ready, readiness) = watch::channel(false);
     let taps = start_taps(&settings)?;
-    let door = wiring.door(readiness, taps.clone(), who_may_change(&settings)?);
+    let door = wiring.door(reader.clone(), readiness, taps.clone(), who_may_change(&settings)?);
     let listening = Arc::clone(&door.listening);
     let admin = open_side_door(&settings, door).await;
 

@@ -15,6 +15,7 @@ use crate::model::{EndpointProtocol, HealthCheck, HealthCheckKind};
 use crate::probe::{self, Authorities, Evaluator, Prober, ProberSettings};
 use crate::store::{Fingerprint, Keeper, SettingsSource, Targets, Watcher};
 use crate::tap::Taps;
+use crate::world::Reader;
 
 use super::service::Manager;
 use super::signals::Hangups;
@@ -152,10 +153,11 @@ impl Wiring {
     }
 
     /// What the side door needs.
-    pub(super) fn door(&self, ready: watch::Receiver<bool>, taps: Taps, changes: Changes) -> Door {
+    pub(super) fn door(&self, world: Reader, ready: watch::Receiver<bool>, taps: Taps, changes: Changes) -> Door {
         Door {
             events: self.events.clone(),
             ready,
+            world,
             base: self.base.clone(),
             feed: self.feed.clone(),
             last_load: self.last_load.clone(),

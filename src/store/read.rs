@@ -49,8 +49,8 @@ pub struct Sources<S = SourceFile> {
     pub missing: Vec<PathBuf>,
 }
 
-impl<S> Sources<S> {
-    fn new() -> Sources<S> {
+impl<S> Default for Sources<S> {
+    fn default() -> Sources<S> {
         Sources { files: Vec::new(), faults: Vec::new(), missing: Vec::new() }
     }
 }
@@ -97,7 +97,7 @@ pub fn read_zone_files<S: StandIn>(
             return keep_all(served, directory, &message);
         }
     };
-    let mut sources = Sources::new();
+    let mut sources = Sources::default();
     for path in paths {
         if let Some(before) = Stamp::of(&path).and_then(|stamp| unchanged(&path, stamp)) {
             sources.files.push(Current::Before(before));
@@ -115,7 +115,7 @@ pub fn read_zone_files<S: StandIn>(
 
 /// Reads these zone files and no others.
 pub fn read_zone_list(paths: &[PathBuf], before: impl Fn(&Path) -> Option<SourceFile>) -> Sources {
-    let mut sources = Sources::new();
+    let mut sources = Sources::default();
     for path in paths {
         match read_settled(path) {
             Ok(Some((text, stamp))) => {

@@ -168,7 +168,7 @@ function next(check) {
 
 function results({ results: rows }) {
   if (!rows?.length) return h("p.quiet", null, "There is no result yet.");
-  return h("div.scroll", { tabindex: "0", role: "region", "aria-label": "Results" },
+  return h("div.scroll", { tabindex: "0", role: "region", "aria-label": "Table of results" },
     h("table.stack", null,
       h("thead", null, h("tr", null, ["What was seen", "How often", "From", "To", "Slowest"].map((text) => h("th", { scope: "col" }, text)))),
       h("tbody", null, rows.map((run) => h("tr", { key: run.first },

@@ -3,15 +3,19 @@
 import { get, lock, unlock } from "./api.js";
 import * as checks from "./checks.js";
 import { fill, h, say } from "./dom.js";
+import * as explain from "./explain.js";
 import * as live from "./live.js";
 import * as overrides from "./overrides.js";
 import * as overview from "./overview.js";
 import * as timeline from "./timeline.js";
+import * as zones from "./zones.js";
 
 const PARTS = [
   { path: "", name: "Overview", part: overview },
+  { path: "zones", name: "Zones", part: zones },
   { path: "checks", name: "Checks", part: checks },
   { path: "timeline", name: "Time line", part: timeline },
+  { path: "explain", name: "Explain", part: explain },
   { path: "overrides", name: "Overrides", part: overrides },
 ];
 
@@ -31,6 +35,8 @@ export const page = {
 
 let shown = PARTS[0];
 let scheduled = false;
+/** Whoever loads the page begins at its top. */
+let isFirst = true;
 const main = document.getElementById("main");
 
 function schedule() {
@@ -57,13 +63,15 @@ function route() {
   document.title = `${next.name} – fiftythree`;
   fill(document.getElementById("nav"), PARTS.map(({ path, name }) =>
     h("li", { key: path }, h("a", { href: `#/${path}`, "aria-current": path === next.path ? "page" : null }, name))));
+  document.querySelector("#nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
   if (changed) main.replaceChildren();
   next.part.enter?.(page, { rest, parameters: new URLSearchParams(query) });
   draw();
-  if (changed) {
+  if (changed && !isFirst) {
     main.focus({ preventScroll: true });
     window.scrollTo(0, 0);
   }
+  isFirst = false;
 }
 
 async function readServer() {
@@ -100,7 +108,7 @@ const lockButton = document.getElementById("lock");
 function drawLock() {
   const changes = page.server?.changes;
   lockButton.hidden = changes !== "token";
-  lockButton.textContent = page.mayChange() ? "Lock changes" : "Unlock changes";
+  fill(lockButton, page.mayChange() ? "Lock" : "Unlock", h("span.wide-only", null, " changes"));
 }
 
 lockButton.onclick = () => {

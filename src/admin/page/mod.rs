@@ -31,12 +31,16 @@ assets! {
     "/page/api.js" SCRIPT "api.js";
     "/page/checks.js" SCRIPT "checks.js";
     "/page/dom.js" SCRIPT "dom.js";
+    "/page/explain.js" SCRIPT "explain.js";
     "/page/format.js" SCRIPT "format.js";
+    "/page/land.js" SCRIPT "land.js";
     "/page/live.js" SCRIPT "live.js";
     "/page/main.js" SCRIPT "main.js";
+    "/page/map.js" SCRIPT "map.js";
     "/page/overrides.js" SCRIPT "overrides.js";
     "/page/overview.js" SCRIPT "overview.js";
     "/page/timeline.js" SCRIPT "timeline.js";
+    "/page/zones.js" SCRIPT "zones.js";
 }
 
 /// Scripts and styles of our own, connections to ourselves, and nothing else; no text becomes markup or code by accident

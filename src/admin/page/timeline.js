@@ -40,7 +40,7 @@ export function render() {
         [["", "everything"], ["transition", "transitions"], ["override", "overrides"], ["reload", "reloads"]]
           .map(([value, text]) => h("option", { value, selected: value === kind }, text))))),
     !answer ? h("p.quiet", null, "Reading …") : list(entries, "Nothing has changed yet."),
-    h("p.quiet", null, `The last ${MOST} transitions that the server remembers, across restarts too. Overrides and reloads since this page is open.`),
+    h("p.footnote", null, `The last ${MOST} transitions that the server remembers, across restarts too. Overrides and reloads since this page is open.`),
   ];
 }
 

@@ -1,0 +1,246 @@
+//! A group of record sets as the tree it forms: its policy, its members, and below aliases the groups they lead to.
+
+use std::collections::HashMap;
+
+use crate::answer::{Standing, standing};
+use crate::health::Status;
+use crate::model::atlas::{continent_name, country_name, subdivision_name};
+use crate::model::{
+    Content, FailoverRole, GeoLocation, GeoproximityLocation, HealthCheckId, HostedZone, Name, RecordType,
+    ResourceRecordSet, RoutingPolicy, WhenAllUnhealthy,
+};
+use crate::world::World;
+
+use super::health;
+use super::shapes::{AliasShape, GroupShape, GroupStateShape, MemberCheckShape, MemberShape};
+
+/// Values that one member shows; there may be 400.
+const VALUES: usize = 20;
+
+/// Name and type of a group.
+pub(super) type Owner = (Name, RecordType);
+
+/// A zone as it was written, and what is needed to show it.
+pub(super) struct Forest<'f> {
+    pub(super) zone: &'f HostedZone,
+    /// The record sets by name and type, in the order of the zone.
+    groups: HashMap<Owner, Vec<&'f ResourceRecordSet>>,
+    pub(super) world: &'f World,
+    pub(super) checks: &'f HashMap<HealthCheckId, MemberCheckShape>,
+}
+
+impl<'f> Forest<'f> {
+    pub(super) fn new(
+        zone: &'f HostedZone,
+        world: &'f World,
+        checks: &'f HashMap<HealthCheckId, MemberCheckShape>,
+    ) -> Forest<'f> {
+        let mut groups: HashMap<Owner, Vec<&ResourceRecordSet>> = HashMap::new();
+        for set in &zone.record_sets {
+            groups.entry((set.name.clone(), set.record_type)).or_default().push(set);
+        }
+        Forest { zone, groups, world, checks }
+    }
+
+    /// All groups.
+    pub(super) fn owners(&self) -> impl Iterator<Item = &Owner> {
+        self.groups.keys()
+    }
+
+    /// The record sets of a group.
+    pub(super) fn sets(&self, owner: &Owner) -> &[&'f ResourceRecordSet] {
+        self.groups.get(owner).map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether health has a say in this group.
+    pub(super) fn has_health(&self, owner: &Owner) -> bool {
+        let has_health = |set: &&ResourceRecordSet| match &set.content {
+            Content::Alias(target) => target.evaluate_target_health || set.health_check.is_some(),
+            Content::Records { .. } => set.health_check.is_some(),
+        };
+        self.sets(owner).iter().any(has_health)
+    }
+
+    /// What health makes of a group.
+    pub(super) fn state(&self, owner: &Owner) -> GroupStateShape {
+        if !self.has_health(owner) {
+            return GroupStateShape::Unchecked;
+        }
+        match self.standing(owner) {
+            Some(standing) => state_of(&standing),
+            None => GroupStateShape::Unchecked,
+        }
+    }
+
+    fn standing(&self, owner: &Owner) -> Option<Standing> {
+        standing(self.world, &self.zone.id, &owner.0, owner.1)
+    }
+
+    /// The tree of a group, with at most `room` members in it.
+    pub(super) fn tree(&self, owner: &Owner, room: &mut usize) -> GroupShape {
+        self.grow(owner, room, &mut vec![owner.clone()])
+    }
+
+    /// `way` leads from the root to here: an alias that led back would not end.
+    fn grow(&self, owner: &Owner, room: &mut usize, way: &mut Vec<Owner>) -> GroupShape {
+        let sets = self.sets(owner);
+        let standing = self.standing(owner).filter(|standing| standing.usable.len() == sets.len());
+        let has_health = self.has_health(owner);
+        let state = match &standing {
+            Some(standing) if has_health => state_of(standing),
+            _ => GroupStateShape::Unchecked,
+        };
+        let shown = sets.len().min(*room);
+        *room -= shown;
+        let members =
+            (0..).zip(&sets[..shown]).map(|(number, set)| self.member(number, set, standing.as_ref(), room, way));
+        GroupShape {
+            name: owner.0.to_string(),
+            record_type: owner.1.to_string(),
+            policy: sets.first().map_or("simple", |set| set.routing_policy.name()).to_owned(),
+            when_all_unhealthy: self.when_all_unhealthy(owner),
+            state,
+            members: members.collect(),
+            not_shown: sets.len() - shown,
+        }
+    }
+
+    fn member(
+        &self,
+        number: u16,
+        set: &ResourceRecordSet,
+        standing: Option<&Standing>,
+        room: &mut usize,
+        way: &mut Vec<Owner>,
+    ) -> MemberShape {
+        let (ttl, values, value_count, alias) = match &set.content {
+            Content::Records { ttl, values } => {
+                (Some(*ttl), values.iter().take(VALUES).map(ToString::to_string).collect(), values.len(), None)
+            }
+            Content::Alias(target) => {
+                let owner = (target.name.clone(), set.record_type);
+                let group = if self.sets(&owner).is_empty() || *room == 0 || way.contains(&owner) {
+                    None
+                } else {
+                    way.push(owner.clone());
+                    let group = self.grow(&owner, room, way);
+                    way.pop();
+                    Some(Box::new(group))
+                };
+                let shape = AliasShape {
+                    target: target.name.to_string(),
+                    evaluate_target_health: target.evaluate_target_health,
+                    is_there: !self.sets(&owner).is_empty(),
+                    group,
+                };
+                (None, Vec::new(), 0, Some(shape))
+            }
+        };
+        let share = standing.filter(|_| is_alike_for_all(&set.routing_policy)).map(|standing| standing.share(number));
+        MemberShape {
+            set_identifier: set.set_identifier.clone(),
+            role: role(&set.routing_policy),
+            weight: match set.routing_policy {
+                RoutingPolicy::Weighted { weight } => Some(weight),
+                _ => None,
+            },
+            share,
+            usable: standing.is_none_or(|standing| standing.usable[usize::from(number)]),
+            reserve: standing.is_some_and(|standing| standing.reserve.get(usize::from(number)) == Some(&true)),
+            part: standing.and_then(|standing| standing.part(number)),
+            has_health: match &set.content {
+                Content::Alias(target) => target.evaluate_target_health || set.health_check.is_some(),
+                Content::Records { .. } => set.health_check.is_some(),
+            },
+            check: set.health_check.as_ref().and_then(|id| self.checks.get(id)).cloned(),
+            ttl,
+            values,
+            value_count,
+            alias,
+        }
+    }
+
+    fn when_all_unhealthy(&self, (name, record_type): &Owner) -> String {
+        let mut groups = self.zone.record_groups.iter();
+        let known = groups.find(|group| group.name == *name && group.record_type == *record_type);
+        match known.map_or(WhenAllUnhealthy::All, |group| group.when_all_unhealthy) {
+            WhenAllUnhealthy::All => "all",
+            WhenAllUnhealthy::None => "none",
+            WhenAllUnhealthy::LastHealthy => "last_healthy",
+        }
+        .to_owned()
+    }
+}
+
+fn state_of(standing: &Standing) -> GroupStateShape {
+    match standing.usable.iter().filter(|usable| **usable).count() {
+        all if all == standing.usable.len() => GroupStateShape::Healthy,
+        0 if !standing.reserve.contains(&true) => GroupStateShape::Unhealthy,
+        _ => GroupStateShape::Degraded,
+    }
+}
+
+/// Whether the policy asks nothing of the client.
+fn is_alike_for_all(policy: &RoutingPolicy) -> bool {
+    match policy {
+        RoutingPolicy::Simple
+        | RoutingPolicy::Weighted { .. }
+        | RoutingPolicy::Failover { .. }
+        | RoutingPolicy::MultivalueAnswer => true,
+        RoutingPolicy::Latency { .. }
+        | RoutingPolicy::Geolocation { .. }
+        | RoutingPolicy::Geoproximity { .. }
+        | RoutingPolicy::IpBased { .. } => false,
+    }
+}
+
+/// What a record set is to its policy, in words.
+pub(super) fn role(policy: &RoutingPolicy) -> String {
+    match policy {
+        RoutingPolicy::Simple | RoutingPolicy::MultivalueAnswer => String::new(),
+        RoutingPolicy::Weighted { weight } => format!("weight {weight}"),
+        RoutingPolicy::Latency { region } => region.to_string(),
+        RoutingPolicy::Failover { role: FailoverRole::Primary } => "primary".to_owned(),
+        RoutingPolicy::Failover { role: FailoverRole::Secondary } => "secondary".to_owned(),
+        RoutingPolicy::Geolocation { location } => area(*location),
+        RoutingPolicy::Geoproximity { location, bias } => {
+            let place = match location {
+                GeoproximityLocation::Region(region) => region.to_string(),
+                GeoproximityLocation::LocalZoneGroup { name, .. } => name.clone(),
+                GeoproximityLocation::Coordinates(at) => format!("{:.2}, {:.2}", at.latitude, at.longitude),
+            };
+            if *bias == 0 { place } else { format!("{place}, bias {bias:+}") }
+        }
+        RoutingPolicy::IpBased { location, .. } => location.as_deref().unwrap_or("everybody else").to_owned(),
+    }
+}
+
+/// An area, in words.
+pub(super) fn area(location: GeoLocation) -> String {
+    match location {
+        GeoLocation::Continent(continent) => continent_name(continent).to_owned(),
+        GeoLocation::Country(country) => country_name(country).map_or_else(|| country.to_string(), str::to_owned),
+        GeoLocation::Subdivision(country, subdivision) => {
+            subdivision_name(country, subdivision).map_or_else(|| format!("{country}-{subdivision}"), str::to_owned)
+        }
+        GeoLocation::Default => "everybody else".to_owned(),
+    }
+}
+
+/// The checks by id, as members show them.
+pub(super) fn checks(reports: &[crate::control::Report]) -> HashMap<HealthCheckId, MemberCheckShape> {
+    let pairs = reports.iter().flat_map(|report| report.checks.iter().map(move |check| (report, check)));
+    pairs
+        .map(|(report, check)| {
+            let picture = &check.picture;
+            let shape = MemberCheckShape {
+                name: picture.name.to_string(),
+                status: health::status(picture.verdict),
+                since: crate::control::rfc3339(check.since()),
+                waiting: picture.waiting && picture.verdict == Status::Healthy,
+                held: report.held(check).is_some(),
+            };
+            (picture.identity.id.clone(), shape)
+        })
+        .collect()
+}

@@ -1,0 +1,210 @@
+//! Zones and their records over HTTP: trees, a page at a time, found by the server.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde::{Deserialize, Serialize};
+use tokio::sync::Semaphore;
+
+use crate::control::{Base, NoModel, Report, ZoneOutline};
+use crate::health::{CheckSlot, Status};
+use crate::model::{Content, HostedZone, HostedZoneId};
+
+use super::shapes::{GroupStateShape, RecordsShape, ZoneRowShape, ZonesShape};
+use super::tree::{self, Forest, Owner};
+use super::{Door, health, json, refusal};
+
+/// Zones or groups in one answer, unless it is asked for fewer.
+const PAGE: usize = 50;
+/// More are never in one answer.
+const LARGEST_PAGE: usize = 200;
+/// Members in one answer, through all aliases: some hundred kilobytes.
+const MEMBERS: usize = 2000;
+/// Zones that are read at once: a large one may have to be read from disk again, and takes its memory as long.
+const READING: usize = 2;
+
+/// How many may read zones at once.
+#[derive(Clone, Debug)]
+pub(super) struct Readers(pub(super) Arc<Semaphore>);
+
+impl Default for Readers {
+    fn default() -> Readers {
+        Readers(Arc::new(Semaphore::new(READING)))
+    }
+}
+
+impl Readers {
+    /// Does something long beside the loop, in turn; its outcome as JSON.
+    pub(super) async fn read<S: Serialize + Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<S, NoModel> + Send + 'static,
+    ) -> Response {
+        let turn = Arc::clone(&self.0).acquire_owned().await.expect("nobody closes the semaphore");
+        let outcome = tokio::task::spawn_blocking(move || {
+            let _turn = turn;
+            work().map(|shape| json(StatusCode::OK, &shape))
+        });
+        match outcome.await {
+            Ok(Ok(response)) => response,
+            Ok(Err(error @ NoModel::Unknown(_))) => refusal(StatusCode::NOT_FOUND, &error.to_string()),
+            Ok(Err(error)) => refusal(StatusCode::SERVICE_UNAVAILABLE, &error.to_string()),
+            Err(_) => refusal(StatusCode::INTERNAL_SERVER_ERROR, "the records could not be put into words"),
+        }
+    }
+}
+
+/// Which zones are wanted.
+#[derive(Debug, Deserialize)]
+pub(super) struct WantedZones {
+    /// A part of the name or of the comment, in any case.
+    #[serde(default)]
+    q: String,
+    #[serde(default)]
+    offset: usize,
+    limit: Option<usize>,
+}
+
+pub(super) async fn list(State(door): State<Door>, Query(wanted): Query<WantedZones>) -> Response {
+    let reports = match health::all(&door, None).await {
+        Ok(reports) => reports,
+        Err(response) => return *response,
+    };
+    let base = door.base.borrow().clone();
+    health::in_words(move || zones(&base, &reports, &wanted)).await
+}
+
+fn zones(base: &Base, reports: &[Report], wanted: &WantedZones) -> ZonesShape {
+    let letters = wanted.q.to_lowercase();
+    let holds = |text: &str| text.to_lowercase().contains(&letters);
+    let fits = |zone: &ZoneOutline<'_>| holds(&zone.name.to_string()) || zone.comment.is_some_and(holds);
+    let mut chosen: Vec<_> = base.zone_outlines().filter(fits).collect();
+    chosen.sort_by_cached_key(|zone| (zone.name.to_string(), zone.id.clone()));
+    let mut unhealthy: Vec<CheckSlot> = reports
+        .iter()
+        .flat_map(|report| &report.checks)
+        .filter(|check| check.picture.verdict == Status::Unhealthy)
+        .map(|check| check.picture.slot)
+        .collect();
+    unhealthy.sort_unstable();
+    let row = |zone: &ZoneOutline<'_>| ZoneRowShape {
+        id: zone.id.0.clone(),
+        name: zone.name.to_string(),
+        comment: zone.comment.map(str::to_owned),
+        vpcs: zone.vpcs.iter().map(|vpc| vpc.0.clone()).collect(),
+        record_sets: zone.record_sets,
+        checks: zone.checks.len(),
+        unhealthy_checks: zone.checks.iter().filter(|slot| unhealthy.binary_search(slot).is_ok()).count(),
+    };
+    let limit = wanted.limit.unwrap_or(PAGE).min(LARGEST_PAGE);
+    let zones = chosen.iter().skip(wanted.offset).take(limit).map(row).collect();
+    ZonesShape { matching: chosen.len(), zones }
+}
+
+/// Which records are wanted.
+#[derive(Debug, Deserialize)]
+pub(super) struct WantedRecords {
+    /// A part of the name, of a set identifier or of a value, in any case.
+    #[serde(default)]
+    q: String,
+    /// The whole name.
+    name: Option<String>,
+    /// The type, such as `AAAA`.
+    #[serde(rename = "type")]
+    record_type: Option<String>,
+    /// The routing policy, such as `weighted`.
+    policy: Option<String>,
+    /// Only groups that are so.
+    state: Option<GroupStateShape>,
+    #[serde(default)]
+    offset: usize,
+    limit: Option<usize>,
+}
+
+pub(super) async fn records(
+    State(door): State<Door>,
+    State(readers): State<Readers>,
+    Path(id): Path<String>,
+    Query(wanted): Query<WantedRecords>,
+) -> Response {
+    let reports = match health::all(&door, None).await {
+        Ok(reports) => reports,
+        Err(response) => return *response,
+    };
+    let (base, world) = (door.base.borrow().clone(), door.world.load());
+    let id = HostedZoneId(id);
+    let work = move || {
+        let zone = base.zone_model(&id)?;
+        let checks = tree::checks(&reports);
+        Ok(found(&Forest::new(&zone, &world, &checks), &wanted))
+    };
+    readers.read(work).await
+}
+
+fn found(forest: &Forest<'_>, wanted: &WantedRecords) -> RecordsShape {
+    let letters = wanted.q.to_lowercase();
+    let mut owners: Vec<&Owner> = forest.owners().filter(|owner| wanted.fits(forest, owner, &letters)).collect();
+    owners.sort_by_cached_key(|(name, record_type)| (order_of(name.wire()), *record_type));
+    let limit = wanted.limit.unwrap_or(PAGE).min(LARGEST_PAGE);
+    let mut room = MEMBERS;
+    let shown = owners.iter().skip(wanted.offset).take(limit);
+    let groups = shown.map(|owner| forest.tree(owner, &mut room)).collect();
+    let HostedZone { id, name, comment, vpcs, record_sets, .. } = forest.zone;
+    RecordsShape {
+        id: id.0.clone(),
+        name: name.to_string(),
+        comment: comment.clone(),
+        vpcs: vpcs.iter().map(|vpc| vpc.0.clone()).collect(),
+        record_sets: record_sets.len(),
+        matching: owners.len(),
+        groups,
+    }
+}
+
+/// The order of RFC 4034 section 6.1: by the labels from the right.
+fn order_of(wire: &[u8]) -> Vec<Vec<u8>> {
+    let mut labels = Vec::new();
+    let mut rest = wire;
+    while let Some((&length, after)) = rest.split_first().filter(|(length, _)| **length > 0) {
+        let (label, next) = after.split_at(usize::from(length).min(after.len()));
+        labels.push(label.to_ascii_lowercase());
+        rest = next;
+    }
+    labels.reverse();
+    labels
+}
+
+impl WantedRecords {
+    fn fits(&self, forest: &Forest<'_>, owner: &Owner, letters: &str) -> bool {
+        let (name, record_type) = owner;
+        let is =
+            |wanted: &Option<String>, is: &str| wanted.as_ref().is_none_or(|wanted| wanted.eq_ignore_ascii_case(is));
+        let policy = forest.sets(owner).first().map_or("", |set| set.routing_policy.name());
+        is(&self.record_type, record_type.as_str())
+            && is(&self.policy, policy)
+            && self.name.as_ref().is_none_or(|wanted| is_name(wanted, &name.to_string()))
+            && (letters.is_empty() || holds(forest, owner, letters))
+            // Last: this asks the world.
+            && self.state.is_none_or(|wanted| forest.state(owner) == wanted)
+    }
+}
+
+/// With or without the dot at the end.
+fn is_name(wanted: &str, name: &str) -> bool {
+    wanted.trim_end_matches('.').eq_ignore_ascii_case(name.trim_end_matches('.'))
+}
+
+fn holds(forest: &Forest<'_>, owner: &Owner, letters: &str) -> bool {
+    let holds = |text: &str| text.to_lowercase().contains(letters);
+    if holds(&owner.0.to_string()) {
+        return true;
+    }
+    forest.sets(owner).iter().any(|set| {
+        set.set_identifier.as_deref().is_some_and(holds)
+            || match &set.content {
+                Content::Records { values, .. } => values.iter().any(|value| holds(&value.to_string())),
+                Content::Alias(target) => holds(&target.name.to_string()),
+            }
+    })
+}

@@ -1,0 +1,42 @@
+//! The status page in a real browser: `browser/page.py` drives headless Chromium against the real binary.
+//!
+//! It needs Debian's chromium and chromium-driver, and a Python with selenium and the accessibility rules of axe-core; `.ci/run`
+//! installs them and names that Python in `FIFTYTHREE_BROWSER_PYTHON`. Where something is missing, this says so and tests nothing.
+#![allow(clippy::unwrap_used)] // a test may fail so
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+/// What tells a script's own Python apart from any other.
+const VARIABLE: &str = "FIFTYTHREE_BROWSER_PYTHON";
+const MODULES: &str = "import selenium, axe_playwright_python";
+
+fn succeeds(program: &str, arguments: &[&str]) -> bool {
+    let mut command = Command::new(program);
+    command.args(arguments).stdout(Stdio::null()).stderr(Stdio::null());
+    command.status().is_ok_and(|status| status.success())
+}
+
+#[test]
+fn the_status_page_in_chromium() {
+    let python = std::env::var(VARIABLE).unwrap_or_else(|_| "python3".to_owned());
+    let missing: Vec<&str> = [
+        ("chromium", succeeds("chromium", &["--version"])),
+        ("chromedriver", succeeds("chromedriver", &["--version"])),
+        ("a Python with selenium and axe-playwright-python", succeeds(&python, &["-c", MODULES])),
+    ]
+    .into_iter()
+    .filter_map(|(name, is_there)| (!is_there).then_some(name))
+    .collect();
+    if !missing.is_empty() {
+        assert!(std::env::var_os(VARIABLE).is_none(), "{VARIABLE} is set, and there is no {}", missing.join(", no "));
+        eprintln!("!!!!! NOT TESTED: the status page in a browser. Missing: {}", missing.join(", "));
+        return;
+    }
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/browser/page.py");
+    let output = Command::new(python).arg(script).arg(env!("CARGO_BIN_EXE_fiftythree")).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{text}");
+    // Its own count, so that a script that tests nothing is noticed.
+    assert!(text.contains("Ran 9 tests"), "{text}");
+}
