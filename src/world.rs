@@ -15,8 +15,8 @@ use crate::geo::{Client, Locator, PrefixTable};
 use crate::health::{CheckBits, CheckSlot, ComebackRules, Moment};
 use crate::model::{HostedZoneId, Name, RecordType, Region, Vpc, VpcId};
 use crate::policy::UsableBits;
-use crate::stats::ZoneNumber;
-use crate::zonetree::{Bits, Occasion, QueryName, SuffixTable, Zone};
+use crate::stats::{AnswerNumber, ZoneNumber};
+use crate::zonetree::{Bits, GroupIndex, Occasion, QueryName, SuffixTable, Zone};
 
 /// One immutable snapshot.
 #[derive(Debug)]
@@ -54,9 +54,30 @@ struct Placed {
     zone: Arc<Zone>,
     /// Where its queries are counted.
     number: ZoneNumber,
+    /// Groups whose answers are counted one by one; mostly none.
+    counted: Option<Arc<CountedGroups>>,
     first_bit: u32,
     /// Whether another zone's name lies below this one's.
     has_zones_below: bool,
+}
+
+/// Groups of one zone whose answers are counted one by one: few, and in order.
+#[derive(Clone, Debug, Default)]
+pub struct CountedGroups(Vec<(GroupIndex, Box<[Option<AnswerNumber>]>)>);
+
+impl CountedGroups {
+    /// Counts what `group` answers: a number for each of its members.
+    pub fn add(&mut self, group: GroupIndex, members: Vec<Option<AnswerNumber>>) {
+        self.0.push((group, members.into()));
+        self.0.sort_unstable_by_key(|(group, _)| *group);
+    }
+
+    /// The numbers of these members of a group.
+    pub fn numbers(&self, group: GroupIndex, members: &[u16]) -> impl Iterator<Item = AnswerNumber> {
+        let place = self.0.binary_search_by_key(&group, |(group, _)| *group).ok();
+        let numbers = place.map_or(&[][..], |place| &self.0[place].1);
+        members.iter().filter_map(|member| *numbers.get(usize::from(*member))?)
+    }
 }
 
 /// What the clients of one VPC see besides the public zones.
@@ -108,6 +129,8 @@ pub struct Scene<'w> {
     pub zone: &'w Zone,
     /// Where its queries are counted.
     pub number: ZoneNumber,
+    /// Groups whose answers are counted one by one.
+    pub counted: Option<&'w CountedGroups>,
     /// Which of its members may be answered.
     pub usable: UsableBits<'w>,
     /// Whether there may be names below the zone's that are another zone's.
@@ -286,7 +309,15 @@ impl World {
     fn scene_in<'w>(&'w self, placed: &'w Placed, vpc_region: Option<Region>) -> Scene<'w> {
         let usable = UsableBits::new(self.bits.usable(), placed.first_bit).with_overlay(self.bits.overlay());
         let has_zones_below = placed.has_zones_below;
-        Scene { zone: &placed.zone, number: placed.number, usable, has_zones_below, vpc_region, locator: &self.locator }
+        Scene {
+            zone: &placed.zone,
+            number: placed.number,
+            counted: placed.counted.as_deref(),
+            usable,
+            has_zones_below,
+            vpc_region,
+            locator: &self.locator,
+        }
     }
 }
 
@@ -344,6 +375,13 @@ impl Catalog {
     #[must_use]
     pub fn numbered(mut self, number: impl Fn(&Zone) -> ZoneNumber) -> Catalog {
         self.zones.iter_mut().for_each(|placed| placed.number = number(&placed.zone));
+        self
+    }
+
+    /// The same catalog with groups that are counted, for each zone in order.
+    #[must_use]
+    pub fn counting(mut self, groups: impl IntoIterator<Item = Option<Arc<CountedGroups>>>) -> Catalog {
+        self.zones.iter_mut().zip(groups).for_each(|(placed, groups)| placed.counted = groups);
         self
     }
 
@@ -410,6 +448,7 @@ fn place(zone: &Arc<Zone>, above: &HashSet<Name>, next_bit: &mut u32) -> Placed 
     Placed {
         zone: Arc::clone(zone),
         number: ZoneNumber::OTHER,
+        counted: None,
         first_bit,
         has_zones_below: above.contains(zone.name()),
     }

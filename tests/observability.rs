@@ -38,6 +38,10 @@ fn zone(port: u16) -> String {
     )
 }
 
+/// Whatever has metrics of its own.
+const EVERYTHING: &str =
+    "[metrics]\ncount_answers = ['app.lab.test']\n[query_log]\nto = 'queries.log'\n[dnstap]\nsocket = 'nobody.sock'\n";
+
 /// The settings of `Lab::new`, and these.
 fn settings(lab: &Lab, more: &str) {
     let path = lab.path("fiftythree.toml");
@@ -121,7 +125,7 @@ fn run(command: &mut Command, input: &str, what: &str) -> Option<(bool, String)>
 fn promtool_objects_to_nothing() {
     let web = WebServer::start();
     let lab = Lab::new(&[("lab.test.toml", &zone(web.port))]);
-    settings(&lab, "[query_log]\nto = 'queries.log'\n[dnstap]\nsocket = 'nobody.sock'\n");
+    settings(&lab, EVERYTHING);
     let server = lab.serve();
     server.ask("app.lab.test.", Transport::Udp);
     let metrics = get(&server.admin(), "/metrics", "text/plain").unwrap();
@@ -175,7 +179,7 @@ fn metrics_in(text: &str) -> BTreeSet<String> {
 fn a_real_prometheus_has_data_for_every_query_of_dashboard_and_alerts() {
     let web = WebServer::start();
     let lab = Lab::new(&[("lab.test.toml", &zone(web.port))]);
-    settings(&lab, "[query_log]\nto = 'queries.log'\n[dnstap]\nsocket = 'nobody.sock'\n");
+    settings(&lab, EVERYTHING);
     let server = lab.serve();
     let rules = home().join("contrib/prometheus/alerts.yaml");
     let what = "dashboard and alerts against a real Prometheus";
@@ -232,6 +236,64 @@ fn pending(rules: &[Value]) -> Vec<&str> {
 
 fn encoded(query: &str) -> String {
     query.bytes().map(|octet| format!("%{octet:02X}")).collect()
+}
+
+/// The counts of one name, by target.
+fn answers(admin: &str, name: &str) -> Vec<(String, u64)> {
+    let metrics = get(admin, "/metrics", "*/*").unwrap();
+    let rows = metrics.lines().filter(|line| line.starts_with("fiftythree_answers_total{"));
+    let rows = rows.filter(|line| line.contains(&format!("name=\"{name}\"")));
+    let target = |line: &str| line.split("target=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    rows.map(|line| (target(line), line.rsplit(' ').next().unwrap().parse().unwrap())).collect()
+}
+
+#[test]
+fn the_answers_of_names_that_are_wanted_are_counted_by_target() {
+    let web = WebServer::start();
+    let record = |name: &str, identifier: &str, policy: &str, address: &str| {
+        format!(
+            "[[record]]\nname = '{name}'\ntype = 'A'\nttl = 10\nset_identifier = '{identifier}'\n{policy}\n\
+             values = ['{address}']\n"
+        )
+    };
+    let zone = [
+        zone(web.port).replace("name = 'app'", "name = 'other'"),
+        record("app", "blue", "failover = 'primary'\nhealth_check = 'blue'", "192.0.2.11"),
+        record("app", "green", "failover = 'secondary'", "192.0.2.12"),
+        record("*.many", "one", "multivalue = true", "192.0.2.21"),
+        record("*.many", "two", "multivalue = true", "192.0.2.22"),
+    ];
+    let (head, check) = zone[0].split_once("[[health_check]]").unwrap();
+    let zone = [head, &zone[1..].concat(), "[[health_check]]", check].concat();
+    let lab = Lab::new(&[("lab.test.toml", &zone)]);
+    settings(&lab, "[metrics]\ncount_answers = ['app.lab.test', '*.many.lab.test.', 'nobody.lab.test']\n");
+    let server = lab.serve();
+    let admin = server.admin();
+    let counts = |blue, green| [("blue".to_owned(), blue), ("green".to_owned(), green)];
+    assert_eq!(answers(&admin, "app.lab.test."), counts(0, 0));
+    for transport in [Transport::Udp, Transport::Tcp, Transport::Udp] {
+        assert_eq!(server.ask("app.lab.test.", transport).addresses, ["192.0.2.11"]);
+    }
+    server.ask("other.lab.test.", Transport::Udp);
+    assert_eq!(server.ask("any.many.lab.test.", Transport::Udp).addresses.len(), 2);
+    wait_for("count", || (answers(&admin, "app.lab.test.") == counts(3, 0)).then_some(()));
+    assert_eq!(answers(&admin, "*.many.lab.test."), [("one".to_owned(), 1), ("two".to_owned(), 1)]);
+    assert!(answers(&admin, "other.lab.test.").is_empty());
+    web.stop();
+    server.wait_for_answer("app.lab.test.", &["192.0.2.12"]);
+    let green = answers(&admin, "app.lab.test.")[1].1;
+    assert!(green >= 1, "{green}");
+
+    // Names that are no longer wanted keep what was counted, as counters must.
+    lab.write(
+        "fiftythree.toml",
+        &fs::read_to_string(lab.path("fiftythree.toml")).unwrap().replace("'app.lab.test', ", ""),
+    );
+    server.signal("HUP");
+    server.wait_for_log("reloaded");
+    let before = answers(&admin, "app.lab.test.");
+    (0..5).for_each(|_| drop(server.ask("app.lab.test.", Transport::Udp)));
+    assert_eq!(answers(&admin, "app.lab.test."), before);
 }
 
 #[test]

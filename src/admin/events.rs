@@ -22,8 +22,8 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at};
 use crate::control::{Happening, Since, What, rfc3339_milliseconds};
 
 use super::shapes::{
-    BeatShape, HappenedShape, HelloShape, LostShape, OverrideDidShape, OverrideHappenedShape, ReloadHappenedShape,
-    TurnedShape,
+    BeatShape, DrainedShape, HappenedShape, HelloShape, LostShape, OverrideDidShape, OverrideHappenedShape,
+    ReloadHappenedShape, TurnedShape, UplinkHappenedShape,
 };
 use super::{Door, health, refusal};
 
@@ -147,7 +147,11 @@ fn words(start: &str, seen: u64, since: &Since) -> (String, u64) {
 fn shape(happening: &Happening) -> (&'static str, HappenedShape) {
     let at = rfc3339_milliseconds(happening.at);
     let about = |did, granted| {
-        let shape = OverrideHappenedShape { at: rfc3339_milliseconds(happening.at), did, held: health::held(granted) };
+        let shape = OverrideHappenedShape {
+            at: rfc3339_milliseconds(happening.at),
+            did,
+            held: health::held(granted, granted.draining().and_then(|drain| drain.left(happening.at))),
+        };
         ("override", HappenedShape::Override(shape))
     };
     match &happening.what {
@@ -158,6 +162,12 @@ fn shape(happening: &Happening) -> (&'static str, HappenedShape) {
         What::OverrideSet(granted) => about(OverrideDidShape::Set, granted),
         What::OverrideCleared(granted) => about(OverrideDidShape::Cleared, granted),
         What::OverrideEnded(granted) => about(OverrideDidShape::Ended, granted),
+        What::Drained { check } => {
+            let words = format!("{check} is drained");
+            ("drain", HappenedShape::Drained(DrainedShape { at, check: check.to_string(), words }))
+        }
+        What::UplinkGone { sentinels } => ("uplink", uplink(at, true, sentinels)),
+        What::UplinkBack { sentinels } => ("uplink", uplink(at, false, sentinels)),
         What::Reloaded { changes, errors } => {
             let (changes, errors) = (changes.clone(), *errors);
             ("reload", HappenedShape::Reload(ReloadHappenedShape { at, changes, errors, refused: None }))
@@ -167,6 +177,16 @@ fn shape(happening: &Happening) -> (&'static str, HappenedShape) {
             ("reload", HappenedShape::Reload(ReloadHappenedShape { at, changes: Vec::new(), errors: 0, refused }))
         }
     }
+}
+
+fn uplink(at: String, gone: bool, sentinels: &[Arc<str>]) -> HappenedShape {
+    let sentinels: Vec<String> = sentinels.iter().map(ToString::to_string).collect();
+    let words = if gone {
+        format!("the uplink of this server is gone: all sentinels are unhealthy ({})", sentinels.join(", "))
+    } else {
+        "the uplink of this server is back".to_owned()
+    };
+    HappenedShape::Uplink(UplinkHappenedShape { at, gone, sentinels, words })
 }
 
 /// JSON has no line ends of its own: one `data` line holds it.

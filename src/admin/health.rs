@@ -10,14 +10,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::control::{self, CheckReport, Event, Report, rfc3339, rfc3339_milliseconds};
 use crate::health::{
-    Action, Asks, Cause, CheckSlot, Latency, Moment, Observation, Override, PastTransition, Pattern, Run, Sample,
+    Asks, Cause, CheckSlot, Latency, Moment, Observation, Override, PastTransition, Pattern, Run, Sample, Share, Stage,
     Status,
 };
 use crate::model::{EndpointCheck, EndpointProtocol, EndpointTarget};
+use crate::world::WayBack;
 
 use super::shapes::{
-    ActionShape, CheckShape, CheckTransitionShape, HealthShape, HeldShape, NextShape, ResultShape, ResultsShape,
-    SampleShape, StatusShape, TransitionShape, TransitionsShape,
+    CheckShape, CheckTransitionShape, HealthShape, HeldShape, NextShape, ResultShape, ResultsShape, ReturningShape,
+    SampleShape, StageShape, StatusShape, TransitionShape, TransitionsShape, UplinkShape,
 };
 use super::{Door, json, overrides, refusal, status as server};
 
@@ -129,7 +130,24 @@ fn health(reports: &[Report], wanted: &Wanted) -> HealthShape {
         matching: chosen.len(),
         checks,
         overrides: first.overrides.iter().map(overrides::shape).collect(),
+        uplink: uplink(first),
+        returning: first.comebacks.iter().filter_map(|way| returning(way, first.at)).collect(),
     }
+}
+
+fn uplink(report: &Report) -> Option<UplinkShape> {
+    let sentinels: Vec<String> = report.sentinels.iter().map(ToString::to_string).collect();
+    (!sentinels.is_empty()).then(|| UplinkShape { gone_since: report.uplink_gone_since.map(rfc3339), sentinels })
+}
+
+fn returning(way: &WayBack, at: Moment) -> Option<ReturningShape> {
+    let (stage, share_percent, until) = match way.rules.stage(way.since, at) {
+        Stage::Waiting { until } => (StageShape::Waiting, None, until),
+        Stage::Ramping { share, until } => (StageShape::SlowStart, Some(share.percent()), until),
+        Stage::Back => return None,
+    };
+    let (record, since, until) = (way.record.to_string(), rfc3339(way.since), rfc3339(until));
+    Some(ReturningShape { record, since, stage, share_percent, until })
 }
 
 impl Wanted {
@@ -158,7 +176,7 @@ fn shape(report: &Report, check: &CheckReport, with_history: bool) -> CheckShape
         waiting: picture.waiting,
         disabled: picture.disabled,
         inverted: picture.inverted,
-        held: report.held(check).map(held),
+        held: report.held(check).map(|known| held(known, report.left(check))),
         last_result: check.history.last_run().map(|run| last_result(run, report.started)),
         next: if picture.disabled { None } else { next(report, check) },
         records: report.records(check).to_vec(),
@@ -234,13 +252,11 @@ pub(super) fn status(status: Status) -> StatusShape {
     }
 }
 
-pub(super) fn held(known: &Override) -> HeldShape {
+pub(super) fn held(known: &Override, left: Option<Share>) -> HeldShape {
     let wish = known.wish.clone();
     HeldShape {
-        action: match wish.action {
-            Action::Up => ActionShape::Up,
-            Action::Down => ActionShape::Down,
-        },
+        action: overrides::action_shape(wish.action),
+        drain: overrides::drain_shape(known, left),
         pattern: wish.pattern.0,
         author: wish.author,
         reason: wish.reason,
@@ -250,13 +266,14 @@ pub(super) fn held(known: &Override) -> HeldShape {
 }
 
 fn last_result(run: &Run, started: Moment) -> ResultShape {
-    let Latency { connect, first_byte, total } = run.latency;
+    let Latency { connect, tls_handshake, first_byte, total } = run.latency;
     ResultShape {
         at: rfc3339_milliseconds(run.last),
         passed: run.observation == Observation::Pass,
         missing: run.observation == Observation::Missing,
         status: run.status.to_string(),
         connect_ms: connect.map(milliseconds),
+        tls_handshake_ms: tls_handshake.map(milliseconds),
         first_byte_ms: first_byte.map(milliseconds),
         total_ms: milliseconds(total),
         remembered: run.last < started,

@@ -1,5 +1,7 @@
 //! Overrides over HTTP.
 
+use std::time::Duration;
+
 use axum::body::Bytes;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
@@ -7,10 +9,13 @@ use axum::response::Response;
 use serde::Deserialize;
 
 use crate::control::{Event, NotSteered, OverrideView, Steered, parse_rfc3339, rfc3339};
-use crate::health::{Action, Moment, Pattern, Wish};
+use crate::health::{Action, Drain, Moment, Override, Pattern, Share, Wish};
 
-use super::shapes::{ActionShape, ErrorShape, OverrideShape, OverridesShape, SteeredShape, WishShape};
+use super::shapes::{ActionShape, DrainShape, ErrorShape, OverrideShape, OverridesShape, SteeredShape, WishShape};
 use super::{Door, json, refusal};
+
+/// A drain that takes longer than a day is a weight.
+const MOST_OVER_S: u64 = 86_400;
 
 /// Which overrides are to be cleared.
 #[derive(Debug, Deserialize)]
@@ -46,10 +51,17 @@ async fn steer(door: &Door, done: StatusCode, event: impl FnOnce(crate::control:
 }
 
 fn wish(shape: WishShape) -> Result<Wish, String> {
-    let WishShape { pattern, action, reason, author, from, until } = shape;
-    let action = match action {
-        ActionShape::Up => Action::Up,
-        ActionShape::Down => Action::Down,
+    let WishShape { pattern, action, over_s, reason, author, from, until } = shape;
+    let action = match (action, over_s) {
+        (ActionShape::Up, None) => Action::Up,
+        (ActionShape::Down, None) => Action::Down,
+        (ActionShape::Drain, Some(seconds)) if (1..=MOST_OVER_S).contains(&seconds) => {
+            Action::Drain(Drain::over(Duration::from_secs(seconds)))
+        }
+        (ActionShape::Drain, _) => {
+            return Err(format!("a drain takes some time: `over_s` must be 1 to {MOST_OVER_S} seconds"));
+        }
+        (ActionShape::Up | ActionShape::Down, Some(_)) => return Err("`over_s` is for the action `drain`".to_owned()),
     };
     let moment = |text: String| {
         parse_rfc3339(&text).ok_or_else(|| format!("`{text}` is no moment such as 2026-03-01T22:00:00Z"))
@@ -74,17 +86,33 @@ pub(super) fn shape(view: &OverrideView) -> OverrideShape {
     OverrideShape {
         id: view.granted.id.0,
         pattern: pattern.0.clone(),
-        action: match action {
-            Action::Up => ActionShape::Up,
-            Action::Down => ActionShape::Down,
-        },
+        action: action_shape(*action),
         reason: reason.clone(),
         author: author.clone(),
         from: rfc3339(*from),
         until: until.map(rfc3339),
+        drain: drain_shape(&view.granted, view.left),
         active: view.is_active,
         checks: view.checks.iter().map(ToString::to_string).collect(),
     }
+}
+
+pub(super) fn action_shape(action: Action) -> ActionShape {
+    match action {
+        Action::Up => ActionShape::Up,
+        Action::Down => ActionShape::Down,
+        Action::Drain(_) => ActionShape::Drain,
+    }
+}
+
+/// `left` is what weighted records have left.
+pub(super) fn drain_shape(granted: &Override, left: Option<Share>) -> Option<DrainShape> {
+    let Action::Drain(drain) = granted.wish.action else { return None };
+    Some(DrainShape {
+        over_s: drain.over.as_secs(),
+        left_percent: left.map_or(0, Share::percent),
+        drained_at: rfc3339(granted.draining()?.ends()),
+    })
 }
 
 fn not_steered(error: &NotSteered) -> Response {

@@ -12,6 +12,8 @@ pub enum ActionShape {
     Up,
     /// Its records answer only when all others are unhealthy too.
     Down,
+    /// The same, but the share of weighted records shrinks to nothing over a time.
+    Drain,
 }
 
 /// An override to be set.
@@ -22,6 +24,9 @@ pub struct WishShape {
     pub pattern: String,
     /// What it has to be.
     pub action: ActionShape,
+    /// Seconds over which a drain takes all of the weight; not for other actions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub over_s: Option<u64>,
     /// Why.
     #[serde(default)]
     pub reason: String,
@@ -53,10 +58,24 @@ pub struct OverrideShape {
     pub from: String,
     /// Until when, if it ends by itself.
     pub until: Option<String>,
+    /// How far a drain is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drain: Option<DrainShape>,
     /// Whether it counts now; else it is yet to begin.
     pub active: bool,
     /// The checks it is about.
     pub checks: Vec<String>,
+}
+
+/// How far a drain is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DrainShape {
+    /// Seconds that it takes in all.
+    pub over_s: u64,
+    /// What weighted records have left of their weight; 0 before the end only when it is nearly nothing.
+    pub left_percent: u8,
+    /// When there is nothing left.
+    pub drained_at: String,
 }
 
 /// All overrides.
@@ -104,6 +123,47 @@ pub struct HealthShape {
     pub checks: Vec<CheckShape>,
     /// In the order in which they were set.
     pub overrides: Vec<OverrideShape>,
+    /// What the sentinels say, where there are any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uplink: Option<UplinkShape>,
+    /// Records on their way back into use, a thousand at most.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub returning: Vec<ReturningShape>,
+}
+
+/// What the sentinels say about the server's own uplink.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UplinkShape {
+    /// Since when all of them are unhealthy, so that verdicts stand; absent when they are not.
+    pub gone_since: Option<String>,
+    /// The checks that are sentinels.
+    pub sentinels: Vec<String>,
+}
+
+/// A record on its way back into use.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReturningShape {
+    /// Such as `app.lab.test. A blue`.
+    pub record: String,
+    /// When it recovered.
+    pub since: String,
+    /// `waiting` for its failback, or `slow_start`.
+    pub stage: StageShape,
+    /// What it has of its weight, in a slow start.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub share_percent: Option<u8>,
+    /// When this stage ends.
+    pub until: String,
+}
+
+/// Where a record is on its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StageShape {
+    /// Healthy, and not in use while others are.
+    Waiting,
+    /// In use with a part of its weight.
+    SlowStart,
 }
 
 /// A check.
@@ -192,6 +252,9 @@ pub struct HeldShape {
     pub from: String,
     /// Until when, if it ends by itself.
     pub until: Option<String>,
+    /// How far a drain is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drain: Option<DrainShape>,
 }
 
 /// A result.
@@ -206,9 +269,12 @@ pub struct ResultShape {
     pub missing: bool,
     /// In Route 53's words.
     pub status: String,
-    /// Until the connection stood, TLS included, in milliseconds.
+    /// Until the TCP connection stood, in milliseconds: Route 53's ConnectionTime.
     pub connect_ms: Option<f64>,
-    /// From then until the response began.
+    /// From then until TLS was agreed on: its SSLHandshakeTime.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls_handshake_ms: Option<f64>,
+    /// From then until the response began: its TimeToFirstByte.
     pub first_byte_ms: Option<f64>,
     /// The whole probe, without looking up a name.
     pub total_ms: f64,
@@ -300,6 +366,10 @@ pub enum HappenedShape {
     Turned(TurnedShape),
     /// An override was set or is no more.
     Override(OverrideHappenedShape),
+    /// What an override drains has nothing left.
+    Drained(DrainedShape),
+    /// The sentinels say something else of the server's uplink.
+    Uplink(UplinkHappenedShape),
     /// Files were read.
     Reload(ReloadHappenedShape),
 }
@@ -341,6 +411,30 @@ pub enum OverrideDidShape {
     Cleared,
     /// Its time is over.
     Ended,
+}
+
+/// What an override drains has nothing left.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DrainedShape {
+    /// When.
+    pub at: String,
+    /// The check.
+    pub check: String,
+    /// The same for people.
+    pub words: String,
+}
+
+/// The sentinels say something else of the server's uplink.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UplinkHappenedShape {
+    /// When.
+    pub at: String,
+    /// Whether all of them are unhealthy.
+    pub gone: bool,
+    /// Those checks.
+    pub sentinels: Vec<String>,
+    /// The same for people.
+    pub words: String,
 }
 
 /// Files were read.

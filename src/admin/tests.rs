@@ -51,8 +51,12 @@ async fn house_where(changes: Changes) -> (SocketAddr, watch::Sender<bool>, Feed
             match event {
                 Event::SetOverride(wish, answer) if wish.pattern.matches("app-blue") => {
                     let granted = Override { id: OverrideId(7), wish };
-                    let view =
-                        crate::control::OverrideView { granted, is_active: true, checks: vec!["app-blue".into()] };
+                    let view = crate::control::OverrideView {
+                        granted,
+                        is_active: true,
+                        left: None,
+                        checks: vec!["app-blue".into()],
+                    };
                     let steered = Steered { changed: vec![view], replaced: None, durable: Ok(()) };
                     assert!(answer.send(Ok(steered)).is_ok());
                 }

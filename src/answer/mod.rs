@@ -21,7 +21,7 @@ pub use trace::{Step, Trace};
 
 use crate::model::{HostedZoneId, MAX_ALIAS_CHAIN};
 pub use crate::policy::Dice;
-use crate::stats::ZoneNumber;
+use crate::stats::{AnswerNumber, ZoneNumber};
 pub use crate::zonetree::{Data, QueryName, Records};
 
 /// What was asked, by whom.
@@ -65,6 +65,9 @@ pub const MAX_CHAIN: usize = MAX_ALIAS_CHAIN;
 /// 9471), and more than thirteen, which is what the root has, are not seen.
 pub const MAX_ADDITIONAL_PARTS: usize = 32;
 
+/// The most chosen record sets of one answer that are counted: a multivalue group's eight and what led to it.
+pub const MAX_COUNTED: usize = 16;
+
 /// An answer, section by section.
 pub struct Answer<'w> {
     /// The response code.
@@ -76,6 +79,8 @@ pub struct Answer<'w> {
     pub zone_octets: usize,
     /// Where the zone's queries are counted.
     pub zone_number: ZoneNumber,
+    /// The chosen record sets that are counted one by one.
+    pub counted: ArrayVec<AnswerNumber, MAX_COUNTED>,
     /// The zone's id.
     pub zone_id: Option<&'w HostedZoneId>,
     /// The answer section.

@@ -59,6 +59,7 @@ impl<'w> Answer<'w> {
             zone_octets: 0,
             zone_number: ZoneNumber::NONE,
             zone_id: None,
+            counted: ArrayVec::new(),
             answer: ArrayVec::new(),
             authority: None,
             additional: ArrayVec::new(),
@@ -222,6 +223,10 @@ impl<'w, T: Trace<'w>> Resolution<'w, '_, T> {
             self.trace.step(|| Step::Group(group));
             let choice = zone.choose(group, self.scene.usable, &self.client, self.dice, self.trace);
             self.answer.scope = self.answer.scope.max(choice.scope);
+            if let Some(counted) = self.scene.counted {
+                let numbers = counted.numbers(group, &choice.members);
+                self.answer.counted.extend(numbers.take(self.answer.counted.remaining_capacity()));
+            }
             let Some(&first) = choice.members.first() else {
                 self.longest_denial = zone.longest_denial(group);
                 return None;

@@ -78,6 +78,7 @@ fn find(source: &SettingsSource, named: &[PathBuf]) -> Findings {
     let zones = config::read_zones(&files, &settings);
     faults.extend(zones.faults);
     if named.is_empty() {
+        faults.extend(config::resolve_sentinels(&settings, &zones.configuration.health_checks).1);
         faults.extend(database_faults(&settings));
     }
     let sources = sources.into_iter().chain(files).collect();

@@ -8,10 +8,12 @@ use std::time::Duration;
 use anyhow::bail;
 use jiff::Timestamp;
 
-use crate::admin::shapes::{CheckShape, HealthShape, NextShape, ResultShape, StatusShape};
+use crate::admin::shapes::{
+    CheckShape, HealthShape, NextShape, ResultShape, ReturningShape, SampleShape, StatusShape, UplinkShape,
+};
 use crate::control::span;
 
-use super::overrides::{describe, local};
+use super::overrides::{describe, local, progress as drained};
 use super::side_door::{ServerArguments, SideDoor};
 use super::{print, print_error};
 
@@ -88,6 +90,7 @@ fn overview(health: &HealthShape) -> String {
     let now = moment(&health.now);
     let unhealthy = health.checks.iter().filter(|check| check.status == StatusShape::Unhealthy).count();
     let mut text = format!("{}: {} health checks, {unhealthy} unhealthy\n", local(&health.now), health.checks.len());
+    text.push_str(&uplink_note(health, now));
     let rows: Vec<[String; 5]> = health.checks.iter().map(|check| row(check, now)).collect();
     let head = ["NAME", "STATE", "SINCE", "LATENCY", "LAST RESULT"].map(str::to_owned);
     let widths: [usize; 4] = std::array::from_fn(|column| {
@@ -96,6 +99,10 @@ fn overview(health: &HealthShape) -> String {
     for [name, state, since, latency, last] in std::iter::once(&head).chain(&rows) {
         let [first, second, third, fourth] = widths;
         text.push_str(&format!("{name:first$}  {state:second$}  {since:third$}  {latency:fourth$}  {last}\n"));
+    }
+    if !health.returning.is_empty() {
+        text.push_str("\ncoming back:\n");
+        health.returning.iter().for_each(|way| text.push_str(&format!("  {} {}\n", way.record, way_back(way, now))));
     }
     if !health.overrides.is_empty() {
         text.push_str("\noverrides:\n");
@@ -119,8 +126,14 @@ fn row(check: &CheckShape, now: Timestamp) -> [String; 5] {
 /// Such as `unhealthy`, `unhealthy (held)`, `healthy (disabled)`.
 fn state(check: &CheckShape) -> String {
     let remembered = check.last_result.as_ref().is_some_and(|last| last.remembered) && !check.disabled;
+    let drain = check.held.as_ref().and_then(|held| held.drain.as_ref());
+    let held = match drain {
+        Some(drain) if drain.left_percent > 0 => format!("draining, {} % left", drain.left_percent),
+        Some(_) => "drained".to_owned(),
+        None => "held".to_owned(),
+    };
     let notes = [
-        (check.held.is_some(), "held"),
+        (check.held.is_some(), held.as_str()),
         (check.disabled, "disabled"),
         (check.inverted, "inverted"),
         (check.waiting, "no result yet"),
@@ -149,10 +162,11 @@ fn turns(next: &NextShape) -> String {
 /// All of some checks.
 fn details(health: &HealthShape) -> String {
     let now = moment(&health.now);
-    health.checks.iter().map(|check| detail(check, now)).collect::<Vec<_>>().join("\n")
+    let detailed: Vec<String> = health.checks.iter().map(|check| detail(check, health, now)).collect();
+    uplink_note(health, now) + &detailed.join("\n")
 }
 
-fn detail(check: &CheckShape, now: Timestamp) -> String {
+fn detail(check: &CheckShape, health: &HealthShape, now: Timestamp) -> String {
     let mut text =
         format!("{}: {} since {} ({} ago)\n", check.name, state(check), local(&check.since), ago(now, &check.since));
     let mut line = |what: &str, value: String| text.push_str(&format!("  {what:12}{value}\n"));
@@ -162,7 +176,8 @@ fn detail(check: &CheckShape, now: Timestamp) -> String {
         let until =
             held.until.as_ref().map_or_else(|| "until cleared".to_owned(), |until| format!("until {}", local(until)));
         let reason = if held.reason.is_empty() { String::new() } else { format!(": {}", held.reason) };
-        line("held", format!("by {} from {} {until}{reason}", held.author, local(&held.from)));
+        let drain = held.drain.as_ref().map_or_else(String::new, |drain| format!(", {}", drained(drain)));
+        line("held", format!("by {} from {} {until}{drain}{reason}", held.author, local(&held.from)));
         line("", format!("without that it would be {}", word(check.without_overrides)));
     }
     if let Some(last) = &check.last_result {
@@ -177,7 +192,13 @@ fn detail(check: &CheckShape, now: Timestamp) -> String {
         };
         line("next", format!("{probe}; {}, at the earliest {}", turns(next), local(&next.earliest)));
     }
+    if !check.recent.is_empty() {
+        line("recent", sparkline(&check.recent));
+    }
     line("records", if check.records.is_empty() { "none".to_owned() } else { check.records.join(", ") });
+    for way in health.returning.iter().filter(|way| check.records.contains(&way.record)) {
+        line("", format!("{} {}", way.record, way_back(way, now)));
+    }
     for (number, transition) in check.transitions.iter().enumerate() {
         let what = if number == 0 { "transitions" } else { "" };
         line(what, format!("{} {}: {}", local(&transition.at), word(transition.to), transition.why));
@@ -195,9 +216,46 @@ fn detail(check: &CheckShape, now: Timestamp) -> String {
 }
 
 fn latency(last: &ResultShape) -> String {
-    let steps = [("connection", last.connect_ms), ("first byte", last.first_byte_ms), ("total", Some(last.total_ms))];
+    let steps = [
+        ("connection", last.connect_ms),
+        ("TLS handshake", last.tls_handshake_ms),
+        ("first byte", last.first_byte_ms),
+        ("total", Some(last.total_ms)),
+    ];
     let steps = steps.into_iter().filter_map(|(step, figure)| Some(format!("{step} {} ms", figure?)));
     steps.collect::<Vec<_>>().join(", ")
+}
+
+/// What the last probes took, one stroke each against the longest of them, `x` for one that failed.
+fn sparkline(recent: &[SampleShape]) -> String {
+    const STROKES: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+    let longest = recent.iter().map(|probe| probe.total_ms).fold(0.0, f64::max);
+    let shortest = recent.iter().map(|probe| probe.total_ms).fold(longest, f64::min);
+    let stroke = |probe: &SampleShape| {
+        let height = if longest > 0.0 { probe.total_ms / longest * 7.0 } else { 0.0 };
+        if probe.passed { STROKES[(height.round() as usize).min(7)] } else { 'x' }
+    };
+    let strokes: String = recent.iter().map(stroke).collect();
+    format!("{strokes}  {shortest} to {longest} ms")
+}
+
+/// That the server's uplink is gone, if it is.
+fn uplink_note(health: &HealthShape, now: Timestamp) -> String {
+    let Some(UplinkShape { gone_since: Some(since), sentinels }) = &health.uplink else { return String::new() };
+    let (at, ago, sentinels) = (local(since), ago(now, since), sentinels.join(", "));
+    format!(
+        "the uplink of this server is gone since {at} ({ago} ago): all sentinels are unhealthy ({sentinels}); \
+         verdicts stand as they are\n"
+    )
+}
+
+/// How far a record is on its way back.
+fn way_back(way: &ReturningShape, now: Timestamp) -> String {
+    let left = span(until(now, &way.until));
+    match way.share_percent {
+        Some(share) => format!("has {share} % of its weight, and all of it in {left}"),
+        None => format!("is healthy again and waits {left} more for its failback"),
+    }
 }
 
 /// The first sentence of a status, without Route 53's advice.

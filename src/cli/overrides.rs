@@ -6,7 +6,8 @@ use std::time::Duration;
 use clap::{Subcommand, ValueEnum};
 use jiff::{Timestamp, Zoned};
 
-use crate::admin::shapes::{ActionShape, OverrideShape, OverridesShape, SteeredShape, WishShape};
+use crate::admin::shapes::{ActionShape, DrainShape, OverrideShape, OverridesShape, SteeredShape, WishShape};
+use crate::control::span;
 
 use super::side_door::{ServerArguments, SideDoor};
 use super::{Form, print, print_error, print_json, when};
@@ -30,6 +31,7 @@ Examples:
   fiftythree override set app-blue down --reason \"kernel update\" --until 22:00
   fiftythree override set 'app-*' down --for 30m
   fiftythree override set app-blue up --from 22:00 --until 02:00
+  fiftythree override set app-blue drain --over 5m --for 2h
 
 Exit code: 0 when it is set (a warning says when a restart would forget it); 1 when it is not; 2 for a wrong command line.";
 
@@ -72,6 +74,9 @@ struct SetArguments {
     name: String,
     /// What it has to be
     action: Action,
+    /// With drain: over what time the share of weighted records shrinks to nothing: 5m, 90s
+    #[arg(long, value_name = "SPAN", value_parser = when::span, required_if_eq("action", "drain"))]
+    over: Option<Duration>,
     /// Why; shown wherever its health is
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     reason: String,
@@ -122,6 +127,8 @@ enum Action {
     Up,
     /// Unhealthy
     Down,
+    /// Unhealthy, but the share of weighted records shrinks over a time (--over)
+    Drain,
 }
 
 /// Sets, clears or lists.
@@ -134,7 +141,7 @@ pub(super) fn run(arguments: OverrideArguments) -> anyhow::Result<ExitCode> {
 }
 
 fn set(arguments: SetArguments) -> anyhow::Result<ExitCode> {
-    let SetArguments { name, action, reason, until, duration, from, author, json, server } = arguments;
+    let SetArguments { name, action, over, reason, until, duration, from, author, json, server } = arguments;
     let now = Zoned::now();
     let moment = |text: &str, after: &Zoned| when::moment(text, after).map_err(anyhow::Error::msg);
     let from = from.map(|text| moment(&text, &now)).transpose()?;
@@ -149,7 +156,9 @@ fn set(arguments: SetArguments) -> anyhow::Result<ExitCode> {
         action: match action {
             Action::Up => ActionShape::Up,
             Action::Down => ActionShape::Down,
+            Action::Drain => ActionShape::Drain,
         },
+        over_s: over.map(|over| over.as_secs()),
         reason,
         author: author.unwrap_or_else(whoever_types),
         from: from.map(|from| from.to_string()),
@@ -197,10 +206,15 @@ fn words(steered: &SteeredShape, what: &str) -> String {
 
 /// Some lines for a person, with local times.
 pub(super) fn describe(shape: &OverrideShape) -> String {
-    let OverrideShape { pattern, action, reason, author, from, until, active, checks, .. } = shape;
-    let action = match action {
-        ActionShape::Up => "up",
-        ActionShape::Down => "down",
+    let OverrideShape { pattern, action, reason, author, from, until, drain, active, checks, .. } = shape;
+    let action = match (action, drain) {
+        (ActionShape::Up, _) => "up".to_owned(),
+        (ActionShape::Down, _) => "down".to_owned(),
+        (ActionShape::Drain, Some(drain)) if *active => format!("drain ({})", progress(drain)),
+        (ActionShape::Drain, drain) => {
+            let over = drain.as_ref().map_or(0, |drain| drain.over_s);
+            format!("drain over {}", span(Duration::from_secs(over)))
+        }
     };
     let yet = if *active { "" } else { " (not now)" };
     let until = until.as_ref().map_or_else(|| "until cleared".to_owned(), |until| format!("until {}", local(until)));
@@ -215,6 +229,16 @@ pub(super) fn describe(shape: &OverrideShape) -> String {
     };
     text.push_str(&format!("\n    checks: {checks}\n"));
     text
+}
+
+/// Such as `62 % left, nothing from 2026-03-01 22:05:00 on`.
+pub(super) fn progress(drain: &DrainShape) -> String {
+    match drain.drained_at.parse::<Timestamp>() {
+        Ok(drained_at) if drained_at > Timestamp::now() => {
+            format!("{} % left, nothing from {} on", drain.left_percent, local(&drain.drained_at))
+        }
+        _ => "nothing left".to_owned(),
+    }
 }
 
 /// The local time of a moment that the server wrote.

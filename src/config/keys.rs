@@ -253,6 +253,7 @@ pub(super) const SETTINGS: Keys = Keys {
         optional("admin", Shape::Table(&ADMIN), "Status page, metrics, explain, Route 53 API."),
         optional("webhook", Shape::Table(&WEBHOOK), "Who is told when a health check changes."),
         optional("log", Shape::Table(&LOG), "What is written to stderr."),
+        optional("metrics", Shape::Table(&METRICS), "What is counted beyond what always is."),
         optional("query_log", Shape::Table(&QUERY_LOG), "A line for each query; off when absent."),
         optional("dnstap", Shape::Table(&DNSTAP), "Each query and response to a dnstap reader; off when absent."),
     ],
@@ -399,6 +400,11 @@ pub(super) const HEALTH: Keys = Keys {
             Shape::Texts,
             "PEM files that `judge_certificate` trusts, relative to this file. Default: those of the system.",
         ),
+        optional(
+            "sentinels",
+            Shape::Texts,
+            "Health checks, by name or id. While all of them are unhealthy, the uplink is gone and other verdicts stand.",
+        ),
     ],
 };
 
@@ -438,6 +444,15 @@ pub(super) const LOG: Keys = Keys {
         "format",
         Shape::Choice(&["auto", "text", "json"]),
         "\"auto\", the default, and \"text\" are for people, coloured on a terminal; \"json\" is for machines.",
+    )],
+};
+
+pub(super) const METRICS: Keys = Keys {
+    what: "`[metrics]`",
+    keys: &[optional(
+        "count_answers",
+        Shape::Texts,
+        "Names of which it is counted how often each of their record sets is the answer; 100 at most. Default: none.",
     )],
 };
 

@@ -11,6 +11,7 @@ mod keys;
 mod places;
 mod scalar;
 mod schema;
+mod sentinels;
 mod settings;
 mod settle;
 mod table;
@@ -28,12 +29,13 @@ use std::sync::Arc;
 pub use fault::{Fault, Place, Severity, Style, lines, render};
 pub use places::{ClientPlace, read_places};
 pub use schema::{places_schema, settings_schema, zone_schema};
+pub use sentinels::{Sentinel, resolve_sentinels};
 pub use settings::{
     AdminSettings, ClientSubnetUse, DnsSettings, HealthSettings, LocationSettings, LogFormat, LogSettings, NameServer,
     Settings, StateSettings, ZonesSettings, reachable,
 };
 pub use settle::{Occasion, Settled, settle};
-pub use taps::{DnstapSettings, DnstapTarget, QueryLogFormat, QueryLogSettings, QueryLogTarget};
+pub use taps::{DnstapSettings, DnstapTarget, MetricsSettings, QueryLogFormat, QueryLogSettings, QueryLogTarget};
 pub use zones::{Common, Configuration, Reading, ZoneReading, ZoneSource, may_define_for_others, read_zones};
 
 /// A file that has been read.

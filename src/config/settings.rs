@@ -10,8 +10,9 @@ use ipnet::IpNet;
 
 use super::document::{self, Findings};
 use super::fault::Fault;
+use super::sentinels::Sentinel;
 use super::table::{At, Table};
-use super::taps::{self, DnstapSettings, QueryLogSettings};
+use super::taps::{self, DnstapSettings, MetricsSettings, QueryLogSettings};
 use super::value::{self, Precision};
 use super::{SourceFile, id, keys, words};
 use crate::model::{LatencyClients, LatencyRow, LocationNetwork, Name, Vpc, VpcId};
@@ -39,6 +40,8 @@ pub struct Settings {
     pub webhook: WebhookSettings,
     /// What is written to stderr.
     pub log: LogSettings,
+    /// What is counted beyond what always is.
+    pub metrics: MetricsSettings,
     /// What is written of each query; nothing by default.
     pub query_log: Option<QueryLogSettings>,
     /// Who gets each query and response; nobody by default.
@@ -107,6 +110,8 @@ pub struct HealthSettings {
     pub wait_for_first_result: Duration,
     /// PEM files with the certificate authorities that checks trust which judge certificates; the system's when empty.
     pub certificate_authorities: Vec<PathBuf>,
+    /// When all of these checks are unhealthy, the server's uplink is gone, and verdicts stand.
+    pub sentinels: Vec<Sentinel>,
 }
 
 /// `[state]`
@@ -210,6 +215,7 @@ impl Settings {
             health: HealthSettings {
                 wait_for_first_result: WAIT_FOR_FIRST_RESULT,
                 certificate_authorities: Vec::new(),
+                sentinels: Vec::new(),
             },
             state: StateSettings { directory: PathBuf::from("/var/lib/fiftythree") },
             admin: AdminSettings {
@@ -218,6 +224,7 @@ impl Settings {
             },
             webhook: WebhookSettings { url: None },
             log: LogSettings { format: LogFormat::Auto },
+            metrics: MetricsSettings::default(),
             query_log: None,
             dnstap: None,
         }
@@ -255,6 +262,11 @@ fn read_settings(root: &Table<'_>, directory: &Path, findings: &mut Findings<'_>
         for written in table.texts("certificate_authorities", findings).unwrap_or_default() {
             settings.health.certificate_authorities.push(resolve(directory, written.value));
         }
+        let path = findings.path().to_owned();
+        let sentinel =
+            |written: At<&str>| Sentinel { check: written.value.to_owned(), path: path.clone(), span: written.span };
+        let sentinels = table.texts("sentinels", findings).unwrap_or_default();
+        settings.health.sentinels = sentinels.into_iter().map(sentinel).collect();
     }
     if let Some(table) = root.table("state", findings) {
         set(&mut settings.state.directory, path(&table, "directory", directory, findings));
@@ -268,6 +280,9 @@ fn read_settings(root: &Table<'_>, directory: &Path, findings: &mut Findings<'_>
     }
     if let Some(table) = root.table("log", findings) {
         set(&mut settings.log.format, read_log_format(&table, findings));
+    }
+    if let Some(table) = root.table("metrics", findings) {
+        settings.metrics = taps::read_metrics(&table, findings);
     }
     if let Some(table) = root.table("query_log", findings) {
         settings.query_log = taps::read_query_log(&table, directory, findings);
@@ -674,6 +689,7 @@ mod tests {
             webhook.url = "http://127.0.0.1:9/hook"
             log.format = "json"
             query_log = { to = "queries.log", format = "json", sample = 10, zones = ["lab.test"], response_codes = ["NXDOMAIN"], types = ["A", "TYPE65280"], clients = ["10.53.0.0/16"] }
+            metrics.count_answers = ["app.lab.test", "*.lab.test."]
             dnstap = { socket = "/run/dnstap.sock", identity = "lab", sample = 100 }
             [location]
             client_subnet = "ignore"
@@ -698,6 +714,8 @@ mod tests {
         assert_eq!(settings.location.use_client_subnet, ClientSubnetUse::Ignore);
         assert_eq!(settings.webhook.url.as_deref(), Some("http://127.0.0.1:9/hook"));
         assert!(!format!("{settings:?}").contains("hook\""));
+        let counted: Vec<String> = settings.metrics.count_answers.iter().map(ToString::to_string).collect();
+        assert_eq!(counted, ["app.lab.test.", "\\052.lab.test."]);
         let log = settings.query_log.unwrap();
         assert_eq!((log.target, log.format), (QueryLogTarget::File("queries.log".into()), QueryLogFormat::Json));
         assert_eq!((log.sample, log.zones[0].to_string().as_str(), log.clients.len()), (10, "lab.test.", 1));

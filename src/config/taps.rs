@@ -1,4 +1,4 @@
-//! `[query_log]` and `[dnstap]`: who is told of queries.
+//! `[metrics]`, `[query_log]` and `[dnstap]`: what is counted of queries, and who is told of them.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -54,6 +54,13 @@ pub enum QueryLogFormat {
     Json,
 }
 
+/// `[metrics]`
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct MetricsSettings {
+    /// Names of which it is counted how often each of their record sets is the answer.
+    pub count_answers: Vec<Name>,
+}
+
 /// `[dnstap]`
 #[derive(Clone, Debug, PartialEq)]
 pub struct DnstapSettings {
@@ -83,6 +90,10 @@ impl fmt::Display for DnstapTarget {
     }
 }
 
+pub(super) fn read_metrics(table: &Table<'_>, findings: &mut Findings<'_>) -> MetricsSettings {
+    MetricsSettings { count_answers: bounded(table, "count_answers", "name", findings, name) }
+}
+
 pub(super) fn read_query_log(
     table: &Table<'_>,
     directory: &Path,
@@ -91,7 +102,7 @@ pub(super) fn read_query_log(
     table.require("to", "such as to = \"stdout\", or a file: to = \"/var/log/fiftythree/queries.log\"", findings);
     let format = table.choice("format", findings);
     let sample = read_sample(table, findings);
-    let zones = bounded(table, "zones", "zone", findings, zone);
+    let zones = bounded(table, "zones", "zone", findings, name);
     let response_codes = bounded(table, "response_codes", "response code", findings, response_code);
     let types = bounded(table, "types", "type", findings, query_type);
     let clients = bounded(table, "clients", "network", findings, value::network);
@@ -170,12 +181,13 @@ fn bounded<T: PartialEq + fmt::Display>(
     without_repetition(values, what, findings)
 }
 
-fn zone(written: &At<&str>, findings: &mut Findings<'_>) -> Option<Name> {
+/// Absolute, with or without its last dot.
+fn name(written: &At<&str>, findings: &mut Findings<'_>) -> Option<Name> {
     let absolute = format!("{}.", written.value.trim_end_matches('.'));
     match Name::parse(&absolute) {
         Ok(name) => Some(name),
         Err(error) => {
-            findings.error(written.span.clone(), error.to_string()).label("expected the name of a zone");
+            findings.error(written.span.clone(), error.to_string()).label("expected a domain name");
             None
         }
     }

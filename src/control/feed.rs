@@ -43,6 +43,21 @@ pub enum What {
     OverrideCleared(Override),
     /// Its time is over.
     OverrideEnded(Override),
+    /// What an override drains has nothing left.
+    Drained {
+        /// What people call the check.
+        check: Arc<str>,
+    },
+    /// All sentinels are unhealthy: verdicts stand as they are.
+    UplinkGone {
+        /// What people call them.
+        sentinels: Vec<Arc<str>>,
+    },
+    /// Not all sentinels are unhealthy any more.
+    UplinkBack {
+        /// What people call them.
+        sentinels: Vec<Arc<str>>,
+    },
     /// Files were read, and something is other than before.
     Reloaded {
         /// Such as `lab.test. changed`.

@@ -208,7 +208,7 @@ impl Control {
             checks,
             next: pictures.next().map(|picture| picture.slot),
             pending: self.tracker.pending(),
-            overrides: self.steered_by.len(),
+            overrides: self.steering.overrides(),
             latencies: self.tallies.latencies,
             reloads: self.tallies.reloads,
             served: self.tallies.served,

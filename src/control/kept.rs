@@ -11,10 +11,12 @@ use std::thread;
 use crate::config::{self, Common, Settings, SourceFile, Style};
 use crate::health::CheckSlot;
 use crate::model::{HealthCheckId, HostedZone, HostedZoneId, Name, RecordType, RoutingPolicy, VpcId};
+use crate::stats::Meters;
 use crate::store::{Stamp, StandIn, TextPrint};
+use crate::world::CountedGroups;
 use crate::zonetree::Zone;
 
-use super::moves;
+use super::{counted, moves};
 
 /// A zone file that is served.
 #[derive(Clone)]
@@ -45,6 +47,8 @@ pub(super) struct KeptZone {
     refers: bool,
     /// The records that checks move.
     pub(super) moves: Vec<(CheckSlot, String)>,
+    /// Its groups whose answers are counted one by one.
+    pub(super) counted: Option<Arc<CountedGroups>>,
     /// The first address record that needs no wildcard, of a public zone.
     pub(super) example: Option<Name>,
 }
@@ -59,6 +63,7 @@ impl StandIn for Arc<KeptFile> {
 pub(super) struct Workshop<'l> {
     pub(super) settings: &'l Settings,
     pub(super) common: &'l Common,
+    pub(super) meters: &'l Meters,
     pub(super) slot_of: &'l (dyn Fn(&HealthCheckId) -> Option<CheckSlot> + Sync),
 }
 
@@ -94,8 +99,10 @@ impl Workshop<'_> {
     fn compile(&self, zone: &HostedZone, before: Option<&KeptZone>) -> KeptZone {
         let compiled = Zone::compile(zone, &self.slot_of, &self.common.cidr_collections);
         let unchanged = before.map(|before| &before.compiled).filter(|before| ***before == compiled);
+        let compiled = unchanged.map_or_else(|| Arc::new(compiled), Arc::clone);
         KeptZone {
-            compiled: unchanged.map_or_else(|| Arc::new(compiled), Arc::clone),
+            counted: counted::groups(zone, &compiled, &self.settings.metrics.count_answers, self.meters).map(Arc::new),
+            compiled,
             vpcs: zone.vpcs.clone(),
             comment: zone.comment.clone(),
             records: zone.record_sets.len(),

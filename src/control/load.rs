@@ -15,7 +15,7 @@ use std::sync::Arc;
 use crate::config::{self, Common, Fault, Occasion, Settings, SourceFile, Style};
 use crate::geo::{Database, Locator};
 use crate::health::{CheckSlot, Moment, Tracker};
-use crate::model::{HealthCheck, HostedZone, HostedZoneId, Name, VpcId};
+use crate::model::{HealthCheck, HealthCheckId, HostedZone, HostedZoneId, Name, VpcId};
 use crate::stats::Meters;
 use crate::store::{Archive, Current, NotKept, SettingsSource, Sources, Stamp, TextPrint, read_bytes, read_zone_files};
 use crate::world::{Catalog, ServedZone};
@@ -36,6 +36,8 @@ pub struct Base {
     pub locator: Arc<Locator>,
     /// All health checks.
     pub checks: Arc<[HealthCheck]>,
+    /// Those that tell whether the uplink is there.
+    pub sentinels: Arc<[HealthCheckId]>,
     /// What the workers count, zone by zone.
     pub meters: Arc<Meters>,
     databases: Arc<[(PathBuf, Option<Stamp>)]>,
@@ -169,6 +171,7 @@ impl Base {
             settings: Arc::new(settings),
             locator: Arc::default(),
             checks: Arc::default(),
+            sentinels: Arc::default(),
             meters: Arc::default(),
             databases: Arc::default(),
             files: Arc::new([]),
@@ -244,6 +247,7 @@ fn load_all(source: &SettingsSource, base: &Base, tracker: &Tracker, occasion: O
     };
     let load = Load { settings: &settings, base, tracker, occasion };
     let made = load.serve(texts, &mut notes)?;
+    let sentinels = find_sentinels(&settings, &made.common.health_checks, occasion, &mut notes)?;
     let (locator, databases) = locate_clients(&settings, base, occasion, &mut notes)?;
     let state_warning = keep(base, &settings, &made, occasion);
     let checks = if *base.checks == *made.common.health_checks {
@@ -254,6 +258,7 @@ fn load_all(source: &SettingsSource, base: &Base, tracker: &Tracker, occasion: O
     let after = Base {
         locator,
         checks,
+        sentinels,
         meters: Arc::clone(&base.meters),
         databases,
         moves: moves(base, &made.files),
@@ -280,6 +285,7 @@ fn load_all(source: &SettingsSource, base: &Base, tracker: &Tracker, occasion: O
     let meters = Arc::clone(&base.meters);
     let catalog =
         Catalog::build(&served, &after.settings.vpcs).numbered(|zone| meters.number(&zone.name().to_string()));
+    let catalog = catalog.counting(after.zones().map(|zone| zone.counted.clone()));
     Ok(Loaded { catalog: Arc::new(catalog), moves: Arc::clone(&after.moves), base: after, summary })
 }
 
@@ -339,7 +345,8 @@ impl Load<'_> {
         let mut tracker = self.tracker.clone();
         tracker.apply(&common.health_checks, Moment::default());
         let slot_of = |id: &_| tracker.slot_of(id);
-        let workshop = Workshop { settings: self.settings, common: &common, slot_of: &slot_of };
+        let meters = &*self.base.meters;
+        let workshop = Workshop { settings: self.settings, common: &common, slot_of: &slot_of, meters };
         let made = workshop.make(&fresh, &self.base.by_path())?;
         let is_new_claim = |file: &Arc<KeptFile>| !self.base.file(&file.path).is_some_and(|old| old.claims_what(file));
         let has_new_claims = made.iter().any(is_new_claim);
@@ -411,9 +418,27 @@ impl Load<'_> {
     }
 }
 
+/// At the start every sentinel must be a check; later those that are go on.
+fn find_sentinels(
+    settings: &Settings,
+    checks: &[HealthCheck],
+    occasion: Occasion,
+    notes: &mut Notes,
+) -> Result<Arc<[HealthCheckId]>, Refused> {
+    let (sentinels, faults) = config::resolve_sentinels(settings, checks);
+    let source = std::mem::take(&mut notes.settings);
+    if occasion == Occasion::Start && !faults.is_empty() {
+        return Err(std::mem::take(notes).refuse(&faults, &source));
+    }
+    notes.add(&faults, &source);
+    Ok(sentinels.into())
+}
+
 /// What has to be said, collected on the way.
 #[derive(Default)]
 struct Notes {
+    /// The text of the settings, when there is one.
+    settings: Vec<SourceFile>,
     rendered: String,
     errors: usize,
     needs_restart: Vec<&'static str>,
@@ -449,6 +474,7 @@ fn read_settings(
         return Ok((*base.settings).clone());
     };
     notes.add(&reading.faults, &sources);
+    notes.settings = sources;
     if occasion == Occasion::Start {
         return Ok(settings);
     }

@@ -7,22 +7,24 @@
 //!  {"turned":{"id":…,"transition":{…}}}                                          its verdict changed
 //!  {"override":{"id":1,"pattern":"app-*","action":"down",…}}                     people's word
 //!  {"cleared":[1]}                                                               and that it is taken back
+//!  {"returning":{"zone":…,"name":…,"type":…,"set":…,"since":…}}                  a record is on its way back into use
 //! ```
 //!
 //! Lines are read in order, each says all that it changes, and whatever a line does not say stays as it was. So a journal
 //! that was cut anywhere is the memory of a moment a little earlier.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::health::{
-    Action, History, Identity, Latency, MachineState, Moment, Observation, Override, OverrideId, Overrides,
-    PastTransition, Pattern, Question, Recollection, Run, Status, Wish,
+    Action, Drain, History, Identity, Latency, MachineState, Moment, Observation, Override, OverrideId, Overrides,
+    PastTransition, Pattern, Question, Recollection, Run, Share, Status, Wish,
 };
-use crate::model::HealthCheckId;
+use crate::model::{HealthCheckId, HostedZoneId, Name};
+use crate::world::RecordKey;
 
 /// Everything that was remembered.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -31,6 +33,8 @@ pub struct Memory {
     pub(super) checks: HashMap<HealthCheckId, CheckMemory>,
     /// People's word.
     pub(super) overrides: Overrides,
+    /// Records on their way back into use, and when they recovered.
+    pub(super) comebacks: BTreeMap<RecordKey, Moment>,
     /// The last moment of which anything is known.
     pub(super) as_of: Moment,
     /// Lines that are whole and not understood: of another version.
@@ -55,6 +59,7 @@ enum Line {
     Turned(TurnedLine),
     Override(OverrideLine),
     Cleared(Vec<u64>),
+    Returning(ReturningLine),
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -99,6 +104,8 @@ struct RunLine {
     last: u64,
     results: u32,
     connect: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    tls_handshake: Option<u64>,
     first_byte: Option<u64>,
     total: u64,
     slowest: u64,
@@ -127,6 +134,22 @@ struct OverrideLine {
 enum ActionLine {
     Up,
     Down,
+    /// Over so many milliseconds, from so many 255ths of the weight on.
+    Drain {
+        over: u64,
+        begins: u8,
+    },
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct ReturningLine {
+    zone: String,
+    name: String,
+    #[serde(rename = "type")]
+    record_type: String,
+    set: Option<String>,
+    /// When it recovered; nothing when it is out again, or back.
+    since: Option<u64>,
 }
 
 impl Memory {
@@ -150,7 +173,8 @@ impl Memory {
 
     fn take(&mut self, line: Line) {
         match line {
-            Line::Clock(at) => self.note(at),
+            // A clock that was set back goes on from here.
+            Line::Clock(at) => self.as_of = moment(at),
             Line::Check(CheckLine { id, question, state, runs, transitions }) => {
                 let mut history = History::default();
                 runs.into_iter().for_each(|run| history.put_run(run.into()));
@@ -175,6 +199,11 @@ impl Memory {
             }
             Line::Override(line) => self.overrides.put(line.into()),
             Line::Cleared(ids) => ids.into_iter().for_each(|id| self.overrides.remove(OverrideId(id))),
+            Line::Returning(line) => match (line.record(), line.since) {
+                (Some(record), Some(since)) => drop(self.comebacks.insert(record, moment(since))),
+                (Some(record), None) => drop(self.comebacks.remove(&record)),
+                (None, _) => self.strange += 1,
+            },
         }
     }
 
@@ -224,6 +253,25 @@ pub(super) fn overrides_cleared(ids: &[OverrideId]) -> String {
     text(&Line::Cleared(ids.iter().map(|id| id.0).collect()))
 }
 
+/// A record that is on its way back since then, or no more.
+pub(super) fn returning(record: &RecordKey, since: Option<Moment>) -> String {
+    text(&Line::Returning(ReturningLine {
+        zone: record.zone.0.clone(),
+        name: record.name.to_string(),
+        record_type: record.record_type.to_string(),
+        set: record.set_identifier.clone(),
+        since: since.map(milliseconds),
+    }))
+}
+
+impl ReturningLine {
+    fn record(&self) -> Option<RecordKey> {
+        let (name, record_type) = (Name::parse(&self.name).ok()?, self.record_type.parse().ok()?);
+        let set_identifier = self.set.clone();
+        Some(RecordKey { zone: HostedZoneId(self.zone.clone()), name, record_type, set_identifier })
+    }
+}
+
 fn text(line: &Line) -> String {
     serde_json::to_string(line).expect("a line has texts, numbers and lists of them")
 }
@@ -245,7 +293,7 @@ impl From<StateLine> for MachineState {
 impl From<&Run> for RunLine {
     fn from(run: &Run) -> RunLine {
         let Run { observation, status, first, last, results, latency, slowest } = run;
-        let Latency { connect, first_byte, total } = latency;
+        let Latency { connect, tls_handshake, first_byte, total } = latency;
         RunLine {
             passed: *observation == Observation::Pass,
             missing: *observation == Observation::Missing,
@@ -254,6 +302,7 @@ impl From<&Run> for RunLine {
             last: milliseconds(*last),
             results: *results,
             connect: connect.map(microseconds),
+            tls_handshake: tls_handshake.map(microseconds),
             first_byte: first_byte.map(microseconds),
             total: microseconds(*total),
             slowest: microseconds(*slowest),
@@ -263,7 +312,19 @@ impl From<&Run> for RunLine {
 
 impl From<RunLine> for Run {
     fn from(line: RunLine) -> Run {
-        let RunLine { passed, missing, status, first, last, results, connect, first_byte, total, slowest } = line;
+        let RunLine {
+            passed,
+            missing,
+            status,
+            first,
+            last,
+            results,
+            connect,
+            tls_handshake,
+            first_byte,
+            total,
+            slowest,
+        } = line;
         Run {
             observation: match (passed, missing) {
                 (true, _) => Observation::Pass,
@@ -276,6 +337,7 @@ impl From<RunLine> for Run {
             results,
             latency: Latency {
                 connect: connect.map(Duration::from_micros),
+                tls_handshake: tls_handshake.map(Duration::from_micros),
                 first_byte: first_byte.map(Duration::from_micros),
                 total: Duration::from_micros(total),
             },
@@ -307,6 +369,9 @@ impl From<&Override> for OverrideLine {
             action: match action {
                 Action::Up => ActionLine::Up,
                 Action::Down => ActionLine::Down,
+                Action::Drain(Drain { over, begins }) => {
+                    ActionLine::Drain { over: whole_milliseconds(over), begins: begins.parts() }
+                }
             },
             reason,
             author,
@@ -322,6 +387,10 @@ impl From<OverrideLine> for Override {
         let action = match action {
             ActionLine::Up => Action::Up,
             ActionLine::Down => Action::Down,
+            ActionLine::Drain { over, begins } => Action::Drain(Drain {
+                over: Duration::from_millis(over),
+                begins: Share::from_parts(begins).unwrap_or(Share::LEAST),
+            }),
         };
         let (from, until) = (moment(from), until.map(moment));
         Override { id: OverrideId(id), wish: Wish { pattern: Pattern(pattern), action, reason, author, from, until } }
@@ -333,7 +402,11 @@ fn status(healthy: bool) -> Status {
 }
 
 fn milliseconds(moment: Moment) -> u64 {
-    u64::try_from(moment.0.as_millis()).unwrap_or(u64::MAX)
+    whole_milliseconds(moment.0)
+}
+
+fn whole_milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn moment(milliseconds: u64) -> Moment {
@@ -361,6 +434,7 @@ mod tests {
             results,
             latency: Latency {
                 connect: Some(Duration::from_micros(120)),
+                tls_handshake: Some(Duration::from_micros(1700)),
                 first_byte: None,
                 total: Duration::from_millis(3),
             },
@@ -407,11 +481,32 @@ mod tests {
             let wish = Wish { pattern: Pattern(format!("app-{id}*")), action, reason, author, from: at(1), until };
             Override { id: OverrideId(id), wish }
         };
-        let (first, second) = (granted(1, Action::Down, Some(at(9))), granted(2, Action::Up, None));
+        let half = Drain { over: Duration::from_secs(300), begins: Share::from_parts(128).unwrap() };
+        let (first, second) = (granted(1, Action::Drain(half), Some(at(9))), granted(2, Action::Up, None));
         let lines = [override_set(&first), override_set(&second), overrides_cleared(&[OverrideId(1)])];
         let read = |count| Memory::read(lines[..count].iter().map(String::as_str)).overrides;
         assert_eq!(read(1).all(), std::slice::from_ref(&first));
         assert_eq!(read(2).all(), [first, second.clone()]);
         assert_eq!(read(3).all(), [second]);
+    }
+
+    #[test]
+    fn records_on_their_way_back_are_remembered_until_they_are_there() {
+        let record = |set: &str| RecordKey {
+            zone: HostedZoneId("Z1".to_owned()),
+            name: Name::parse(r"\052.a\040b.lab.test").unwrap(),
+            record_type: crate::model::RecordType::Aaaa,
+            set_identifier: Some(set.to_owned()),
+        };
+        let lines = [
+            returning(&record("a \"b\""), Some(at(7))),
+            returning(&record("b"), Some(at(8))),
+            returning(&record("b"), Some(at(9))),
+            returning(&record("a \"b\""), None),
+        ];
+        let read = |count| Memory::read(lines[..count].iter().map(String::as_str));
+        assert_eq!(read(2).comebacks, BTreeMap::from([(record("a \"b\""), at(7)), (record("b"), at(8))]));
+        assert_eq!(read(4).comebacks, BTreeMap::from([(record("b"), at(9))]));
+        assert_eq!(read(4).strange, 0);
     }
 }

@@ -12,6 +12,7 @@
 //! based on has changed when it comes back; edits that come meanwhile are loaded after it.
 
 mod annals;
+mod counted;
 mod feed;
 mod figures;
 mod kept;
@@ -19,12 +20,14 @@ mod load;
 mod memory;
 mod moments;
 mod moves;
+mod passage;
 mod reloads;
 mod report;
 mod stage;
 mod steering;
 #[cfg(test)]
 mod tests;
+mod uplink;
 
 use std::fmt::{self, Write as _};
 use std::sync::Arc;
@@ -33,8 +36,8 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::health::{
-    Cause, CheckSlot, Generation, Latency, MetricPlan, Moment, News, Observation, OverrideId, Overrides,
-    PastTransition, Pattern, ProbePlan, Reason, Status, Tracker, Transition, Wish,
+    Cause, CheckSlot, Generation, Latency, MetricPlan, Moment, News, Observation, Overrides, PastTransition, Pattern,
+    ProbePlan, Reason, Sentinels, Status, Tracker, Transition, Wish,
 };
 use crate::model::HealthCheckId;
 use crate::store::{AllLines, Keeper};
@@ -50,9 +53,11 @@ pub use load::{Base, LoadOutcome, LoadRequest, Loaded, NoModel, Refused, Summary
 pub use memory::Memory;
 pub use moments::{parse_rfc3339, rfc3339, rfc3339_milliseconds, span};
 use moves::Moves;
+use passage::earlier;
 pub use reloads::Reloads;
 pub use report::{CheckReport, Report, Wanted};
 pub use stage::{CheckNow, NotASupposition, Staged, Supposition, suppose};
+use steering::Steering;
 pub use steering::{Answer, NotSteered, OverrideView, Steered};
 
 /// How many records a notice names.
@@ -102,6 +107,8 @@ pub struct Observed {
     pub status: Box<dyn fmt::Display + Send>,
     /// How long it took.
     pub latency: Latency,
+    /// How long ago the probe was begun, looking up a name and waiting for its turn included.
+    pub took: Duration,
 }
 
 /// Why to load again.
@@ -113,25 +120,45 @@ pub enum Trigger {
     Edited,
 }
 
-/// A verdict that changed, for whoever wants to be told.
+/// Something happened to health, for whoever wants to be told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notice {
-    /// What people call the check.
-    pub check: Arc<str>,
-    /// What the API calls it.
-    pub id: HealthCheckId,
-    /// What it is now; before it was the other.
-    pub to: Status,
+    /// What.
+    pub what: Noticed,
     /// When.
     pub at: Moment,
     /// Why, in words.
     pub why: Arc<str>,
+    /// How many notices were lost before this one, because nobody took them.
+    pub lost: u64,
+}
+
+/// What happens to health.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Noticed {
+    /// The verdict of a check changed; before it was the other.
+    Turned(NoticedCheck),
+    /// A check that was being drained has nothing left; its verdict is what it was.
+    Drained(NoticedCheck),
+    /// All of these sentinels are unhealthy: verdicts stand.
+    UplinkGone(Vec<Arc<str>>),
+    /// Not all of these sentinels are unhealthy any more.
+    UplinkBack(Vec<Arc<str>>),
+}
+
+/// A check to which something happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NoticedCheck {
+    /// What people call it.
+    pub name: Arc<str>,
+    /// What the API calls it.
+    pub id: HealthCheckId,
+    /// What it is now.
+    pub status: Status,
     /// The records that use it, the first few.
     pub records: Vec<String>,
     /// How many records use it.
     pub record_count: usize,
-    /// How many notices were lost before this one, because nobody took them.
-    pub lost: u64,
 }
 
 /// Whether the loop goes on.
@@ -187,8 +214,13 @@ pub struct Control {
     annals: Annals,
     tallies: Tallies,
     overrides: Overrides,
-    /// Those that the tracker knows of.
-    steered_by: Vec<OverrideId>,
+    /// What follows from them.
+    steering: Steering,
+    sentinels: Sentinels,
+    /// The moment of the last event.
+    now: Moment,
+    /// The moment of the last tick.
+    ticked: Moment,
     publisher: Publisher,
     reader: Reader,
     outputs: Outputs,
@@ -218,10 +250,15 @@ impl Control {
         let annals = recall(&mut tracker, &loaded.base, memory, at);
         let overrides = recall_overrides(memory, at);
         let mut steered = steering::force(&mut tracker, &overrides, at);
+        let steering = Steering::of(&tracker, &overrides, at);
         // What an override did before the restart is told already.
         steered.retain(|new| annals.of(new.slot).last_transition().is_none_or(|last| last.to != new.to));
-        let world = World::new(Arc::clone(&loaded.catalog), &tracker.bits(), Arc::clone(&loaded.base.locator));
-        let (publisher, reader) = Publisher::new(world);
+        let set_back = memory.as_of.since(at);
+        let comebacks: Vec<_> =
+            memory.comebacks.iter().map(|(record, &since)| (record.clone(), earlier(since, set_back))).collect();
+        let checks = tracker.bits().with_draining(steering.shares(&tracker, at)).with_at_once(steering.held_up.clone());
+        let (catalog, locator) = (Arc::clone(&loaded.catalog), Arc::clone(&loaded.base.locator));
+        let (publisher, reader) = Publisher::new(World::remembering(catalog, &checks, locator, &comebacks, at));
         let mut control = Control {
             tracker,
             base: loaded.base,
@@ -229,8 +266,11 @@ impl Control {
             started: at,
             annals,
             tallies: Tallies::new(&loaded.summary, at),
-            steered_by: overrides.active(at).collect(),
+            steering,
             overrides,
+            sentinels: Sentinels::default(),
+            now: at,
+            ticked: at,
             publisher,
             reader: reader.clone(),
             outputs,
@@ -245,6 +285,8 @@ impl Control {
         let last_load = LastLoad { at, summary: Arc::new(loaded.summary), refused: None };
         control.outputs.last_load.send_replace(last_load);
         control.tell_steered(&steered, at);
+        control.appoint_sentinels();
+        control.mind_uplink(at);
         control.remember_all(at);
         (control, reader)
     }
@@ -265,6 +307,7 @@ impl Control {
 
     /// Lets one event have its effects.
     pub fn handle(&mut self, event: Event, at: Moment) -> Flow {
+        self.mind_clock(at);
         match event {
             Event::Observed(observed) => self.observe(&observed, at),
             Event::Compiled(outcome) => self.take(outcome, at),
@@ -291,15 +334,27 @@ impl Control {
         if !self.tracker.hears(slot, generation) {
             return;
         }
-        let state = |tracker: &Tracker| tracker.memory_of(slot).and_then(|(_, state)| state);
-        let before = state(&self.tracker);
-        let transitions = self.tracker.observe(slot, generation, observation, at);
-        if !transitions.is_empty() {
-            // Answers first, words later; and one world for a check and the calculated checks that turn with it.
-            let slots: Vec<CheckSlot> = transitions.iter().map(|transition| transition.slot).collect();
-            self.publisher.publish(self.reader.load().with_health(&self.tracker.bits(), &slots, at));
+        if self.holds_back(observed, at) {
+            if self.see(observed, at) == News::New || self.annals.has_room(at) {
+                self.remember_result(slot);
+            }
+            return;
         }
-        self.tallies.see(observed);
+        let state = |tracker: &Tracker| tracker.memory_of(slot).and_then(|(_, state)| state);
+        let (before, unforced, is_first) =
+            (state(&self.tracker), self.tracker.unforced(slot), self.tracker.is_waiting(slot));
+        let transitions = self.tracker.observe(slot, generation, observation, at);
+        let mut slots: Vec<CheckSlot> = transitions.iter().map(|transition| transition.slot).collect();
+        if slots.is_empty() && self.steering.drains(slot) && self.tracker.unforced(slot) != unforced {
+            // Its verdict is people's; but while it drains it answers, or not, as it is seen.
+            slots.push(slot);
+        }
+        if !slots.is_empty() {
+            // Answers first, words later; and one world for a check and the calculated checks that turn with it. Records
+            // do not have to come back from a first result: nobody knew better before.
+            let checks = self.checks(if is_first { &slots } else { &[] }, at);
+            self.publish(self.reader.load().with_health(&checks, &slots, at), at);
+        }
         let news = self.see(observed, at);
         for transition in &transitions {
             if transition.slot != slot {
@@ -313,11 +368,15 @@ impl Control {
         if news == News::New || state(&self.tracker) != before || self.annals.has_room(at) {
             self.remember_result(slot);
         }
+        if !transitions.is_empty() {
+            self.mind_uplink(at);
+        }
         self.tell_pending();
     }
 
     /// Puts the result into words, which stay in `words`, and into its check's history.
     fn see(&mut self, observed: &Observed, at: Moment) -> News {
+        self.tallies.see(observed);
         self.words.clear();
         let _ = write!(self.words, "{}", observed.status);
         self.annals.see(observed.slot, observed.observation, &self.words, observed.latency, at)
@@ -325,10 +384,8 @@ impl Control {
 
     fn tick(&mut self, at: Moment) {
         self.pass_time(at);
-        let world = self.reader.load();
-        if let Some(world) = world.is_restless().then(|| world.after(&self.tracker.bits(), at)).flatten() {
-            self.publisher.publish(world);
-        }
+        self.move_records(at);
+        self.ticked = at;
         if self.outputs.keeper.wants_all() {
             self.remember_all(at);
         }
@@ -354,10 +411,12 @@ impl Control {
         };
         let checks: Vec<_> = self.tracker.slots().filter_map(known).collect();
         let overrides = self.overrides.all().to_vec();
+        let world = self.reader.load();
         let lines: AllLines = Box::new(move || {
             let checks = checks.iter().map(|(identity, state, history)| memory::check(identity, *state, history));
             let overrides = overrides.iter().map(memory::override_set);
-            std::iter::once(memory::clock(at)).chain(overrides).chain(checks).collect()
+            let comebacks = world.comebacks().map(|way| memory::returning(&way.record, Some(way.since)));
+            std::iter::once(memory::clock(at)).chain(overrides).chain(comebacks).chain(checks).collect()
         });
         self.outputs.keeper.all(lines);
     }
@@ -418,8 +477,9 @@ impl Control {
         let applied = self.tracker.apply(&base.checks, at);
         // A glob may be about checks that are new.
         let steered = steering::force(&mut self.tracker, &self.overrides, at);
-        let world = self.reader.load().followed_by(catalog, &self.tracker.bits(), Arc::clone(&base.locator), at);
-        self.publisher.publish(world);
+        self.steering = Steering::of(&self.tracker, &self.overrides, at);
+        let world = self.reader.load().followed_by(catalog, &self.checks(&[], at), Arc::clone(&base.locator), at);
+        self.publish(world, at);
         (self.base, self.moves) = (base, moves);
         self.tell_probes();
         self.outputs.base.send_replace(self.base.clone());
@@ -434,6 +494,8 @@ impl Control {
             self.report_transition(transition, &transition.cause.to_string());
         }
         self.tell_steered(&steered, at);
+        self.appoint_sentinels();
+        self.mind_uplink(at);
         for slot in applied.added.iter().chain(&applied.restarted) {
             self.remember_check(*slot);
         }
@@ -464,8 +526,8 @@ impl Control {
         let past = PastTransition { at: *at, to: transition.to, why: why(*cause, status).into() };
         if let Some((identity, _)) = self.tracker.memory_of(*slot) {
             self.outputs.keeper.line(memory::turned(&identity.id, &past));
-            let notice = self.notice(transition, identity.id.clone(), Arc::clone(&past.why));
-            self.tell(notice);
+            let noticed = self.noticed(*slot, name, &identity.id, transition.to);
+            self.tell(Notice { what: Noticed::Turned(noticed), at: *at, why: Arc::clone(&past.why), lost: 0 });
         }
         let (check, why) = (Arc::clone(name), Arc::clone(&past.why));
         let records = self.moves.all_of(*slot).len();
@@ -474,23 +536,20 @@ impl Control {
         self.tallies.turn(*slot, transition.to);
     }
 
-    fn notice(&self, transition: &Transition, id: HealthCheckId, why: Arc<str>) -> Notice {
-        let records = self.moves.all_of(transition.slot);
-        Notice {
-            check: Arc::clone(&transition.name),
-            id,
-            to: transition.to,
-            at: transition.at,
-            why,
+    fn noticed(&self, slot: CheckSlot, name: &Arc<str>, id: &HealthCheckId, status: Status) -> NoticedCheck {
+        let records = self.moves.all_of(slot);
+        NoticedCheck {
+            name: Arc::clone(name),
+            id: id.clone(),
+            status,
             records: records.iter().take(NOTICED).cloned().collect(),
             record_count: records.len(),
-            lost: self.notices_lost,
         }
     }
 
     /// Nothing waits for whoever is told: what finds no room is counted, and the next notice says so.
     fn tell(&mut self, notice: Notice) {
-        match self.outputs.notices.try_send(notice) {
+        match self.outputs.notices.try_send(Notice { lost: self.notices_lost, ..notice }) {
             Ok(()) => self.notices_lost = 0,
             Err(_) => self.notices_lost += 1,
         }
@@ -575,6 +634,7 @@ fn recall(tracker: &mut Tracker, base: &Base, memory: &Memory, at: Moment) -> An
 /// People's word is remembered too, as far as its time is not over.
 fn recall_overrides(memory: &Memory, at: Moment) -> Overrides {
     let mut overrides = memory.overrides.clone();
+    overrides.clock_set_back(memory.as_of, memory.as_of.since(at));
     for ended in overrides.expire(at) {
         steering::log_override(&ended, "has ended while the server was away");
     }

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::health::{CheckSlot, History, Moment, Override, Overrides, Pattern, Picture, Recent};
+use crate::health::{CheckSlot, History, Moment, Override, Overrides, Pattern, Picture, Recent, Share, Status};
+use crate::world::WayBack;
 
 use super::moves::Moves;
 use super::{Control, OverrideView};
@@ -32,6 +33,12 @@ pub struct Report {
     pub next: Option<CheckSlot>,
     /// People's word; in the first picture.
     pub overrides: Vec<OverrideView>,
+    /// Records on their way back into use, the first of them; in the first picture.
+    pub comebacks: Vec<WayBack>,
+    /// What people call the sentinels.
+    pub sentinels: Vec<Arc<str>>,
+    /// Since when all of those are unhealthy, if they are.
+    pub uplink_gone_since: Option<Moment>,
     moves: Arc<Moves>,
     held: Overrides,
 }
@@ -51,6 +58,16 @@ impl Report {
     /// The records that use a check.
     pub fn records(&self, check: &CheckReport) -> &[String] {
         self.moves.all_of(check.picture.slot)
+    }
+
+    /// What a check that is being drained leaves its weighted records.
+    pub fn left(&self, check: &CheckReport) -> Option<Share> {
+        if check.picture.unforced == Status::Unhealthy {
+            return None;
+        }
+        let drains = self.held.drains_on(&check.picture.name, self.at);
+        let shares: Option<Vec<Share>> = drains.map(|drain| drain.left(self.at)).collect();
+        shares?.into_iter().min()
     }
 
     /// The override that counts for a check.
@@ -91,6 +108,9 @@ impl Control {
             checks,
             next,
             overrides: if is_first { self.override_views(at) } else { Vec::new() },
+            comebacks: if is_first { self.reader.load().comebacks().take(AT_ONCE).collect() } else { Vec::new() },
+            sentinels: self.sentinel_names(),
+            uplink_gone_since: self.sentinels.gone_since(),
             moves: Arc::clone(&self.moves),
             held: self.overrides.clone(),
         }

@@ -90,7 +90,9 @@ impl Control {
             let forced = |name: &str| self.overrides.on(name, at).map(|known| known.wish.action.status());
             let transitions = suppose(&mut tracker, suppositions, &forced, at)?;
             let changed: Vec<_> = transitions.iter().map(|transition| transition.slot).collect();
-            world = Arc::new(world.with_health(&tracker.bits(), &changed, at));
+            // What is supposed is supposed to be so already: nobody waits for a failback.
+            let checks = tracker.bits().with_draining(self.steering.shares(&tracker, at)).with_at_once(changed.clone());
+            world = Arc::new(world.with_health(&checks, &changed, at));
             supposed = Some(tracker);
         }
         Ok(Staged { at, started: self.started, world, base: self.base.clone(), supposed })

@@ -1,16 +1,18 @@
 //! People steer: overrides set, cleared and listed, and what comes of that.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
 use crate::health::{
-    Action, Cause, Moment, NotGranted, Override, OverrideId, Overrides, Pattern, Tracker, Transition, Wish,
+    Action, Cause, CheckSlot, Draining, Moment, NotGranted, Override, OverrideId, Overrides, Pattern, Share, Status,
+    Tracker, Transition, Wish,
 };
 use crate::store::{Done, NotDurable};
 
-use super::moments::rfc3339;
-use super::{Control, What, memory};
+use super::moments::{rfc3339, span};
+use super::{Control, Notice, Noticed, What, memory};
 
 /// Longer words of a person are no reason.
 const LONGEST_REASON: usize = 500;
@@ -24,6 +26,8 @@ pub struct OverrideView {
     pub granted: Override,
     /// Whether it counts now; else it is yet to begin.
     pub is_active: bool,
+    /// What is left of the weight of what it drains.
+    pub left: Option<Share>,
     /// The checks whose name it matches.
     pub checks: Vec<Arc<str>>,
 }
@@ -114,7 +118,7 @@ impl Control {
         self.overrides.all().iter().map(|known| self.view(known, at)).collect()
     }
 
-    /// Lets overrides begin and end as time passes.
+    /// Lets overrides begin and end, and drains come to their end, as time passes.
     pub(super) fn pass_time(&mut self, at: Moment) {
         let ended = self.overrides.expire(at);
         if !ended.is_empty() {
@@ -125,7 +129,7 @@ impl Control {
             let ids: Vec<OverrideId> = ended.iter().map(|known| known.id).collect();
             self.outputs.keeper.line(memory::overrides_cleared(&ids));
         }
-        if !self.overrides.active(at).eq(self.steered_by.iter().copied()) {
+        if self.steering.phases != phases(&self.overrides, at) {
             self.steer(at);
         }
     }
@@ -133,14 +137,39 @@ impl Control {
     /// Lets the overrides count, in one world.
     fn steer(&mut self, at: Moment) {
         let transitions = force(&mut self.tracker, &self.overrides, at);
-        self.steered_by = self.overrides.active(at).collect();
-        if transitions.is_empty() {
-            return;
+        let before = std::mem::replace(&mut self.steering, Steering::of(&self.tracker, &self.overrides, at));
+        let drained = self.drained_since(&before, at);
+        let turned = transitions.iter().map(|transition| transition.slot);
+        let changed: Vec<_> = turned.chain(before.slots()).chain(self.steering.slots()).collect();
+        if !changed.is_empty() {
+            self.publish(self.reader.load().with_health(&self.checks(&[], at), &changed, at), at);
         }
-        let changed: Vec<_> = transitions.iter().map(|transition| transition.slot).collect();
-        let world = self.reader.load().with_health(&self.tracker.bits(), &changed, at);
-        self.publisher.publish(world);
         self.tell_steered(&transitions, at);
+        drained.iter().for_each(|slot| self.tell_drained(*slot, at));
+        if !transitions.is_empty() {
+            self.mind_uplink(at);
+        }
+    }
+
+    /// The checks that were being drained and have nothing left.
+    fn drained_since(&self, before: &Steering, at: Moment) -> Vec<CheckSlot> {
+        let is_held_down = |slot| {
+            let name = self.tracker.pictures(slot).next().map(|picture| picture.name);
+            name.and_then(|name| self.overrides.on(&name, at)).is_some_and(|known| known.draining().is_some())
+        };
+        before.draining.keys().copied().filter(|slot| !self.steering.drains(*slot) && is_held_down(*slot)).collect()
+    }
+
+    fn tell_drained(&mut self, slot: CheckSlot, at: Moment) {
+        let Some((identity, _)) = self.tracker.memory_of(slot) else { return };
+        let (id, name) = (identity.id.clone(), self.tracker.pictures(slot).next().map(|picture| picture.name));
+        let Some(name) = name else { return };
+        let check = &*name;
+        tracing::warn!(check, records = self.moves.of(slot).to_string(), "health check {name} is drained");
+        let why = self.overrides.on(&name, at).map_or_else(String::new, describe);
+        self.outputs.feed.push(at, What::Drained { check: Arc::clone(&name) });
+        let noticed = self.noticed(slot, &name, &id, Status::Unhealthy);
+        self.tell(Notice { what: Noticed::Drained(noticed), at, why: why.into(), lost: 0 });
     }
 
     /// Tells of verdicts that overrides changed.
@@ -169,8 +198,86 @@ impl Control {
         let pattern = &granted.wish.pattern;
         let mut checks: Vec<_> = self.tracker.names().filter(|name| pattern.matches(name)).cloned().collect();
         checks.sort_unstable();
-        OverrideView { granted: granted.clone(), is_active: granted.is_active(at), checks }
+        let left = granted.draining().and_then(|drain| drain.left(at));
+        OverrideView { granted: granted.clone(), is_active: granted.is_active(at), left, checks }
     }
+}
+
+/// What follows from the overrides of this moment.
+#[derive(Debug, Default)]
+pub(super) struct Steering {
+    /// The overrides that count, and how far they are.
+    phases: Vec<(OverrideId, Phase)>,
+    /// Checks that are held up.
+    pub(super) held_up: Vec<CheckSlot>,
+    /// Checks that are being drained, and by what.
+    draining: BTreeMap<CheckSlot, Vec<Draining>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// Something is left to drain.
+    UnderWay,
+    /// What it does is done.
+    Done,
+}
+
+impl Steering {
+    pub(super) fn of(tracker: &Tracker, overrides: &Overrides, at: Moment) -> Steering {
+        let mut steering = Steering { phases: phases(overrides, at), ..Steering::default() };
+        if steering.phases.is_empty() {
+            return steering;
+        }
+        for (slot, name) in tracker.named() {
+            match overrides.on(name, at).map(|known| known.wish.action) {
+                Some(Action::Up) => steering.held_up.push(slot),
+                Some(Action::Drain(_)) => {
+                    let drains: Vec<Draining> = overrides.drains_on(name, at).collect();
+                    // With one of them at its end there is nothing left.
+                    if drains.iter().all(|drain| drain.left(at).is_some()) {
+                        steering.draining.insert(slot, drains);
+                    }
+                }
+                Some(Action::Down) | None => {}
+            }
+        }
+        steering
+    }
+
+    /// What is left of the checks that are being drained and would be healthy otherwise.
+    pub(super) fn shares(&self, tracker: &Tracker, at: Moment) -> Vec<(CheckSlot, Share)> {
+        let healthy = self.draining.iter().filter(|(slot, _)| tracker.unforced(**slot) == Some(Status::Healthy));
+        healthy.filter_map(|(&slot, drains)| Some((slot, left_of(drains, at)?))).collect()
+    }
+
+    /// How many overrides count.
+    pub(super) fn overrides(&self) -> usize {
+        self.phases.len()
+    }
+
+    /// Whether a check is being drained.
+    pub(super) fn drains(&self, slot: CheckSlot) -> bool {
+        self.draining.contains_key(&slot)
+    }
+
+    /// The checks that are held up or being drained.
+    fn slots(&self) -> impl Iterator<Item = CheckSlot> {
+        self.held_up.iter().chain(self.draining.keys()).copied()
+    }
+}
+
+/// The least that any of them leaves; nothing once one is at its end.
+fn left_of(drains: &[Draining], at: Moment) -> Option<Share> {
+    let shares: Option<Vec<Share>> = drains.iter().map(|drain| drain.left(at)).collect();
+    shares?.into_iter().min()
+}
+
+fn phases(overrides: &Overrides, at: Moment) -> Vec<(OverrideId, Phase)> {
+    let phase = |known: &Override| match known.draining().and_then(|drain| drain.left(at)) {
+        Some(_) => Phase::UnderWay,
+        None => Phase::Done,
+    };
+    overrides.active(at).map(|known| (known.id, phase(known))).collect()
 }
 
 pub(super) fn log_override(granted: &Override, what: &str) {
@@ -190,10 +297,15 @@ pub(super) fn describe(granted: &Override) -> String {
     let held = match action {
         Action::Up => "held up",
         Action::Down => "held down",
+        Action::Drain(_) => "drained",
+    };
+    let over = match action {
+        Action::Drain(drain) if !drain.over.is_zero() => format!(" over {}", span(drain.over)),
+        Action::Up | Action::Down | Action::Drain(_) => String::new(),
     };
     let until = until.map_or_else(String::new, |until| format!(" until {}", rfc3339(until)));
     let reason = if reason.is_empty() { String::new() } else { format!(": {reason}") };
-    format!("{held} by {author} from {}{until}{reason}", rfc3339(*from))
+    format!("{held} by {author}{over} from {}{until}{reason}", rfc3339(*from))
 }
 
 fn when_durable(steered: Steered, answer: Answer) -> Done {

@@ -138,6 +138,11 @@ impl House {
     }
 
     fn observe(&mut self, check: &str, observation: Observation) {
+        self.observe_after(check, observation, Duration::from_millis(1));
+    }
+
+    /// The result of a probe that took so long.
+    fn observe_after(&mut self, check: &str, observation: Observation, took: Duration) {
         let plans = Arc::clone(&self.plans.borrow());
         let plan = plans.iter().find(|plan| &*plan.name == check).unwrap();
         let (slot, generation) = (plan.slot, plan.generation);
@@ -148,6 +153,7 @@ impl House {
             reason: if observation == Observation::Pass { Reason::Good } else { Reason::Timeout },
             status: Box::new("as the test wants"),
             latency: Latency::default(),
+            took,
         }));
     }
 
@@ -174,10 +180,14 @@ impl House {
     fn ask(&self, name: &str) -> Vec<String> {
         let mut question = QueryName::default();
         question.set(&Name::parse(name).unwrap());
+        self.ask_with(&question, &mut Dice::seeded(1))
+    }
+
+    fn ask_with(&self, question: &QueryName, dice: &mut Dice) -> Vec<String> {
         let source = "127.0.0.1".parse().unwrap();
-        let query = Query { name: &question, record_type: RecordType::A.code(), source, client_subnet: None };
+        let query = Query { name: question, record_type: RecordType::A.code(), source, client_subnet: None };
         let world = self.reader.load();
-        let answer = resolve(&query, &world, &mut Dice::seeded(1));
+        let answer = resolve(&query, &world, dice);
         let records = answer.answer.iter().flat_map(|part| part.records.iter());
         records.map(|data| Ipv4Addr::from(<[u8; 4]>::try_from(data.bytes).unwrap()).to_string()).collect()
     }
@@ -272,6 +282,7 @@ fn a_check_that_is_removed_moves_nothing_any_more() {
             reason: Reason::Timeout,
             status,
             latency: Latency::default(),
+            took: Duration::ZERO,
         }));
     }
     assert_eq!(house.ask("app.lab.test"), [BLUE]);
@@ -643,12 +654,354 @@ fn whoever_is_told_holds_nothing_up_and_hears_what_was_lost() {
     for observation in [Fail, Pass, Pass, Pass, Fail, Fail, Fail, Pass, Pass, Pass] {
         house.observe("blue", observation);
     }
-    let told = |house: &mut House| house.notices.try_recv().map(|notice| (notice.to, notice.lost)).ok();
+    let turned = |notice: Notice| match notice.what {
+        Noticed::Turned(check) => (check, notice.lost),
+        other => panic!("{other:?}"),
+    };
+    let told = |house: &mut House| house.notices.try_recv().map(turned).map(|(check, lost)| (check.status, lost)).ok();
     assert_eq!(told(&mut house), Some((Status::Unhealthy, 0)));
     assert_eq!(told(&mut house), Some((Status::Healthy, 0)));
     assert_eq!(told(&mut house), None, "there is room for two");
     (0..3).for_each(|_| house.observe("blue", Fail));
-    let notice = house.notices.try_recv().unwrap();
-    assert_eq!((&*notice.check, notice.to, notice.lost), ("blue", Status::Unhealthy, 2));
-    assert_eq!((notice.records, notice.record_count), (vec!["app.lab.test. A blue".to_owned()], 1));
+    let (check, lost) = turned(house.notices.try_recv().unwrap());
+    assert_eq!((&*check.name, check.status, lost), ("blue", Status::Unhealthy, 2));
+    assert_eq!((check.records, check.record_count), (vec!["app.lab.test. A blue".to_owned()], 1));
+}
+
+/// Two weighted records and a pair with the same checks, under rules of their own, and a calculated check that counts one.
+fn steered_zone(group: &str) -> String {
+    let mut zone = format!("name = 'lab.test'\n[[record_group]]\nname = 'even'\ntype = 'A'\n{group}\n");
+    let record = |owner: &str, id: &str, policy: &str, address: &str, check: &str| {
+        format!(
+            "[[record]]\nname = '{owner}'\ntype = 'A'\nset_identifier = '{id}'\n{policy}\nttl = 10\n\
+             values = ['{address}']\nhealth_check = '{check}'\n"
+        )
+    };
+    for (id, address) in [("blue", BLUE), ("green", GREEN)] {
+        zone += &record("even", id, "weight = 100", address, id);
+        zone += &format!(
+            "[[health_check]]\nname = '{id}'\ntype = 'tcp'\nip_address = '127.0.53.1'\nport = {}\n\
+             request_interval = 1\nfailure_threshold = 1\n",
+            address.len() + usize::from(id == "blue")
+        );
+    }
+    zone += &record("pair", "blue", "failover = 'primary'", BLUE, "blue");
+    zone += &record("pair", "green", "failover = 'secondary'", GREEN, "green");
+    zone += &record("site", "site", "failover = 'primary'", BLUE, "site");
+    zone += &record("site", "green", "failover = 'secondary'", GREEN, "green");
+    zone + "[[health_check]]\nname = 'site'\ntype = 'calculated'\nchild_health_checks = ['blue']\nhealth_threshold = 1\n"
+}
+
+fn steered_house(group: &str) -> House {
+    let mut house = house(&[("lab.test.toml", &steered_zone(group))]);
+    ["blue", "green"].iter().for_each(|check| house.observe(check, Pass));
+    house
+}
+
+fn drain(seconds: u64) -> Action {
+    Action::Drain(crate::health::Drain::over(Duration::from_secs(seconds)))
+}
+
+impl House {
+    /// In how many of a hundred answers blue stands.
+    fn blue(&self) -> u32 {
+        const DRAWS: u32 = 20_000;
+        let mut question = QueryName::default();
+        question.set(&Name::parse("even.lab.test").unwrap());
+        let mut dice = Dice::seeded(7);
+        let blue = (0..DRAWS).filter(|_| self.ask_with(&question, &mut dice) == [BLUE]).count();
+        (u32::try_from(blue).unwrap() * 100 + DRAWS / 2) / DRAWS
+    }
+
+    fn set(&mut self, pattern: &str, action: Action, until: Option<u64>) {
+        self.steer(|answer| Event::SetOverride(wish(pattern, action, until), answer)).unwrap();
+    }
+
+    fn clear(&mut self, pattern: &str) {
+        self.steer(|answer| Event::ClearOverrides(Pattern(pattern.to_owned()), answer)).unwrap();
+    }
+
+    fn told(&mut self) -> Vec<Noticed> {
+        std::iter::from_fn(|| self.notices.try_recv().ok()).map(|notice| notice.what).collect()
+    }
+}
+
+fn is_near(got: u32, expected: u32) {
+    // Five standard deviations of 20 000 draws are 1.8 per cent.
+    assert!(got.abs_diff(expected) <= 2, "{got} is not {expected}");
+}
+
+#[test]
+fn a_drain_takes_the_weight_over_its_time_and_is_out_at_the_end() {
+    let mut house = steered_house("");
+    is_near(house.blue(), 50);
+    house.set("blue", drain(100), Some(1000));
+    // Answers that cannot be shared are others at once, and a calculated check counts it as unhealthy at once.
+    assert_eq!(
+        (house.ask("pair.lab.test"), house.ask("site.lab.test")),
+        (vec![GREEN.to_owned()], vec![GREEN.to_owned()])
+    );
+    is_near(house.blue(), 50);
+    house.pass(50);
+    is_near(house.blue(), 33);
+    house.pass(40);
+    is_near(house.blue(), 9);
+    house.notices.try_recv().unwrap();
+    house.told();
+    house.pass(10);
+    assert_eq!(house.blue(), 0);
+    let [Noticed::Drained(check)] = &house.told()[..] else { panic!("nobody is told") };
+    assert_eq!((&*check.name, check.status), ("blue", Status::Unhealthy));
+    // Out, not a standby: with green down as well, all answer, as Route 53 has it.
+    house.observe("green", Fail);
+    is_near(house.blue(), 50);
+    house.observe("green", Pass);
+    house.pass(900);
+    is_near(house.blue(), 50);
+    assert_eq!(house.ask("pair.lab.test"), [BLUE]);
+}
+
+#[test]
+fn a_drain_goes_on_where_it_was_after_a_restart() {
+    let mut house = steered_house("");
+    house.set("b*", drain(100), None);
+    house.pass(30);
+    is_near(house.blue(), 41); // 70 : 100
+    let mut house = house.killed_and_restarted_after(20);
+    is_near(house.blue(), 33);
+    house.pass(49);
+    assert!(house.blue() <= 2, "{}", house.blue());
+    let mut house = house.killed_and_restarted_after(1);
+    assert_eq!(house.blue(), 0);
+    house.clear("b*");
+    is_near(house.blue(), 50);
+}
+
+#[test]
+fn whoever_fails_while_it_drains_is_out_and_whoever_drains_alone_answers() {
+    let mut house = steered_house("");
+    house.set("blue", drain(100), None);
+    house.pass(20);
+    house.observe("blue", Fail);
+    assert_eq!(house.blue(), 0);
+    house.observe("blue", Pass);
+    house.pass(30);
+    is_near(house.blue(), 33);
+    house.observe("green", Fail);
+    assert_eq!((house.blue(), house.ask("pair.lab.test")), (100, vec![BLUE.to_owned()]));
+    house.observe("green", Pass);
+    assert_eq!(house.ask("pair.lab.test"), [GREEN]);
+}
+
+#[test]
+fn the_word_that_was_said_last_counts_over_a_drain() {
+    let mut house = steered_house("");
+    house.set("*", drain(100), None);
+    house.pass(50);
+    is_near(house.blue(), 50); // both have half of theirs
+    house.set("green", Action::Up, None);
+    is_near(house.blue(), 33);
+    house.set("blue", Action::Down, None);
+    assert_eq!(house.blue(), 0);
+    house.clear("blue");
+    is_near(house.blue(), 33);
+    house.clear("*");
+    is_near(house.blue(), 50);
+}
+
+#[test]
+fn a_clock_that_is_set_back_changes_nothing_that_has_begun() {
+    let mut house = steered_house("slow_start = '100s'");
+    house.pass(100_000);
+    house.set("blue", drain(100), None);
+    house.pass(50);
+    is_near(house.blue(), 33);
+    house.at = Moment(house.at.0.saturating_sub(Duration::from_secs(50_000)));
+    house.handle(Event::Tick);
+    is_near(house.blue(), 33);
+    house.pass(40);
+    is_near(house.blue(), 9);
+    // While the server is away, too.
+    let at = Moment(house.at.0.saturating_sub(Duration::from_secs(20_000)));
+    let House { directory, control, keeping, .. } = house;
+    drop(control);
+    keeping.finish(Duration::from_secs(30));
+    let mut house = start_at(directory, at).unwrap_or_else(|refused| panic!("{refused}"));
+    is_near(house.blue(), 9);
+    house.pass(10);
+    assert_eq!(house.blue(), 0);
+    // A slow start stays where it is as well.
+    house.clear("blue");
+    house.pass(50);
+    is_near(house.blue(), 33);
+    house.at = Moment(house.at.0.saturating_sub(Duration::from_secs(5_000)));
+    house.handle(Event::Tick);
+    is_near(house.blue(), 33);
+    house.pass(50);
+    is_near(house.blue(), 50);
+}
+
+#[test]
+fn a_record_that_recovered_waits_and_grows_across_restarts_and_edits() {
+    let rules = "failback_delay = '60s'\nslow_start = '100s'";
+    let mut house = steered_house(rules);
+    house.observe("blue", Fail);
+    house.pass(10);
+    house.observe("blue", Pass);
+    assert_eq!(house.blue(), 0);
+    house.pass(30);
+    let mut house = house.killed_and_restarted_after(20);
+    assert_eq!(house.blue(), 0);
+    house.pass(10);
+    assert!((1..=2).contains(&house.blue()) || house.blue() == 0);
+    house.pass(50);
+    is_near(house.blue(), 33);
+    // The group is edited while it grows: another record, another slow start.
+    house.write("lab.test.toml", &steered_zone(&rules.replace("100s", "200s")).replace("ttl = 10", "ttl = 20"));
+    house.reload();
+    is_near(house.blue(), 20); // a quarter of its weight
+    house.pass(150);
+    is_near(house.blue(), 50);
+    assert_eq!(house.reader.load().comebacks().count(), 0);
+    let house = house.killed_and_restarted_after(0);
+    is_near(house.blue(), 50);
+}
+
+#[test]
+fn first_results_starts_and_people_make_nobody_wait() {
+    let rules = "failback_delay = '60s'\nslow_start = '100s'";
+    let zone =
+        steered_zone(rules).replace("name = 'blue'\ntype = 'tcp'", "name = 'blue'\ninverted = true\ntype = 'tcp'");
+    // A new inverted check is unhealthy until its first result, which decides.
+    let mut house = house(&[("lab.test.toml", &zone)]);
+    house.observe("green", Pass);
+    assert_eq!(house.blue(), 0);
+    house.observe("blue", Fail);
+    is_near(house.blue(), 50);
+    // A check that was known to be unhealthy before the restart recovers with its first result.
+    house.observe("blue", Pass);
+    let mut house = house.killed_and_restarted_after(10_000);
+    house.observe("blue", Fail);
+    assert_eq!(house.blue(), 0);
+    house.pass(30);
+    // A person does not want to wait.
+    house.set("blue", Action::Up, None);
+    is_near(house.blue(), 50);
+    house.clear("blue");
+    is_near(house.blue(), 50);
+    // A drain that is taken back half way grows from there; one that came to its end is a recovery.
+    house.set("blue", drain(100), None);
+    house.pass(50);
+    house.clear("blue");
+    is_near(house.blue(), 33);
+    house.pass(50);
+    is_near(house.blue(), 50);
+    house.set("blue", drain(100), None);
+    house.pass(100);
+    house.clear("blue");
+    house.pass(59);
+    assert_eq!(house.blue(), 0);
+    house.pass(1 + 50);
+    is_near(house.blue(), 33);
+}
+
+/// The steered zone with a sentinel, or two.
+fn guarded_house(sentinels: &str, group: &str) -> House {
+    let guards = ["gateway", "isp"].map(|name| {
+        format!(
+            "[[health_check]]\nname = '{name}'\ntype = 'tcp'\nip_address = '127.0.53.2'\nport = {}\n\
+             request_interval = 1\nfailure_threshold = 1\n",
+            name.len()
+        )
+    });
+    let directory = directory(&[("lab.test.toml", &(steered_zone(group) + &guards.concat()))]);
+    fs::write(directory.path().join("fiftythree.toml"), format!("{SETTINGS}[health]\nsentinels = {sentinels}\n"))
+        .unwrap();
+    start(directory).unwrap_or_else(|refused| panic!("{refused}"))
+}
+
+#[test]
+fn while_all_sentinels_are_down_nothing_turns() {
+    let mut house = guarded_house("['gateway', 'isp']", "");
+    ["gateway", "isp", "blue", "green"].iter().for_each(|check| house.observe(check, Pass));
+    house.at = Moment(Duration::from_secs(1000));
+    house.observe("gateway", Fail);
+    house.observe("green", Fail);
+    assert_eq!(house.blue(), 100, "one sentinel is still there");
+    house.observe("green", Pass);
+    house.pass(60);
+    house.told();
+    house.observe("isp", Fail);
+    assert!(matches!(&house.told()[..], [_, Noticed::UplinkGone(names)] if names.len() == 2));
+    (0..9).for_each(|_| ["blue", "green"].iter().for_each(|check| house.observe(check, Fail)));
+    is_near(house.blue(), 50);
+    // People's word counts.
+    house.set("blue", Action::Down, None);
+    assert_eq!(house.blue(), 0);
+    house.clear("blue");
+    is_near(house.blue(), 50);
+    // A restart begins with the uplink gone, as it was.
+    let mut house = house.killed_and_restarted_after(5);
+    house.observe("blue", Fail);
+    is_near(house.blue(), 50);
+    house.pass(10);
+    assert!(house.told().iter().any(|what| matches!(what, Noticed::UplinkGone(_))));
+    house.observe("isp", Pass);
+    assert!(house.told().iter().any(|what| matches!(what, Noticed::UplinkBack(_))));
+    // What was begun while it was gone says nothing; what is begun now does.
+    house.observe_after("green", Fail, Duration::from_secs(4));
+    is_near(house.blue(), 50);
+    house.pass(5);
+    house.observe_after("green", Fail, Duration::from_secs(4));
+    assert_eq!(house.blue(), 100);
+}
+
+#[test]
+fn whoever_waits_for_its_failback_comes_no_nearer_while_the_uplink_is_gone() {
+    let mut house = guarded_house("['gateway']", "failback_delay = '60s'");
+    ["gateway", "blue", "green"].iter().for_each(|check| house.observe(check, Pass));
+    house.observe("blue", Fail);
+    house.observe("blue", Pass);
+    house.pass(30);
+    house.observe("gateway", Fail);
+    (0..100).for_each(|_| house.pass(1));
+    assert_eq!(house.blue(), 0);
+    house.observe("gateway", Pass);
+    house.pass(29);
+    assert_eq!(house.blue(), 0);
+    house.pass(1);
+    is_near(house.blue(), 50);
+}
+
+#[test]
+fn at_the_start_nothing_fails_before_the_sentinels_have_spoken() {
+    let mut house = guarded_house("['gateway']", "");
+    house.observe("green", Fail);
+    is_near(house.blue(), 50);
+    assert!(house.control.waiting_for().iter().any(|name| &**name == "green"));
+    house.observe("gateway", Fail);
+    house.observe("green", Fail);
+    is_near(house.blue(), 50);
+    house.pass(1);
+    house.observe("gateway", Pass);
+    house.observe_after("green", Fail, Duration::ZERO);
+    assert_eq!(house.blue(), 100);
+}
+
+#[test]
+fn an_edit_appoints_other_sentinels_and_a_wrong_one_refuses_the_start() {
+    let mut house = guarded_house("['gateway']", "");
+    ["gateway", "blue", "green"].iter().for_each(|check| house.observe(check, Pass));
+    house.observe("gateway", Fail);
+    house.observe("green", Fail);
+    is_near(house.blue(), 50);
+    fs::write(house.directory.path().join("fiftythree.toml"), SETTINGS).unwrap();
+    house.reload();
+    house.pass(1);
+    house.observe_after("green", Fail, Duration::ZERO);
+    assert_eq!(house.blue(), 100);
+    let files = directory(&[("lab.test.toml", APP)]);
+    fs::write(files.path().join("fiftythree.toml"), format!("{SETTINGS}[health]\nsentinels = ['blu']\n")).unwrap();
+    let Err(refused) = start(files) else { panic!("it starts") };
+    assert!(refused.to_string().contains("did you mean `blue`?"), "{refused}");
 }

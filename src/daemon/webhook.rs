@@ -13,7 +13,7 @@ use serde::Serialize;
 use tokio::sync::{mpsc, watch};
 use tokio::time::sleep;
 
-use crate::control::{Base, Notice, rfc3339};
+use crate::control::{Base, Notice, Noticed, NoticedCheck, rfc3339};
 use crate::health::Status;
 
 /// For one attempt, connection and all: a place that takes longer is tried again.
@@ -32,16 +32,27 @@ const LONGEST_WHY: usize = 1000;
 struct Body<'n> {
     /// For people; the key that Slack and Mattermost show.
     text: String,
+    /// What happened: `turned`, `drained`, `uplink_gone`, `uplink_back`.
+    event: &'static str,
+    at: String,
+    why: &'n str,
+    #[serde(flatten)]
+    check: Option<Check<'n>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    sentinels: Vec<&'n str>,
+    /// Changes before this one that could not be told.
+    lost: u64,
+}
+
+/// The check that it happened to, if it was one.
+#[derive(Debug, Serialize)]
+struct Check<'n> {
     check: &'n str,
     id: &'n str,
     status: &'static str,
     previous: &'static str,
-    at: String,
-    why: &'n str,
     records: &'n [String],
     record_count: usize,
-    /// Changes before this one that could not be told.
-    lost: u64,
 }
 
 /// What came of an attempt.
@@ -79,29 +90,26 @@ fn url(base: &watch::Receiver<Base>) -> Option<String> {
 
 /// One notice, as often as it takes, unless the settings change meanwhile.
 async fn tell(client: &Client, to: &str, notice: &Notice, base: &watch::Receiver<Base>) {
-    let check = &*notice.check;
+    let check = about(notice);
     let body = body(notice);
     for attempt in 0..ATTEMPTS {
         let (why, wanted) = match post(client, to, &body).await {
             Outcome::Taken => return,
             Outcome::Refused(why) => {
-                tracing::error!(check, "the webhook refuses the change of health check {check}: {why}");
+                tracing::error!(check, "the webhook refuses the news of {check}: {why}");
                 return;
             }
             Outcome::Later(why, wanted) => (why, wanted),
         };
         if attempt == 0 {
-            tracing::warn!(
-                check,
-                "the webhook does not take the change of health check {check}, it is tried again: {why}"
-            );
+            tracing::warn!(check, "the webhook does not take the news of {check}, it is tried again: {why}");
         }
         sleep(pause(attempt, wanted)).await;
         if url(base).as_deref() != Some(to) {
             return;
         }
     }
-    tracing::error!(check, "the webhook did not take the change of health check {check} in {ATTEMPTS} attempts");
+    tracing::error!(check, "the webhook did not take the news of {check} in {ATTEMPTS} attempts");
 }
 
 async fn post(client: &Client, url: &str, body: &str) -> Outcome {
@@ -134,34 +142,52 @@ fn pause(attempt: u32, wanted: Option<Duration>) -> Duration {
     wanted.unwrap_or(doubled).clamp(FIRST_PAUSE, LONGEST_PAUSE)
 }
 
+/// Whom a notice is about, for the log.
+fn about(notice: &Notice) -> String {
+    match &notice.what {
+        Noticed::Turned(check) | Noticed::Drained(check) => format!("health check {}", check.name),
+        Noticed::UplinkGone(_) | Noticed::UplinkBack(_) => "the uplink".to_owned(),
+    }
+}
+
 fn body(notice: &Notice) -> String {
-    let Notice { check, id, to, at, why, records, record_count, lost } = notice;
+    let Notice { what, at, why, lost } = notice;
     let why: String = why.chars().take(LONGEST_WHY).collect();
-    let body = Body {
-        text: text(notice, &why),
-        check,
-        id: &id.0,
-        status: word(*to),
-        previous: word(to.turned()),
-        at: rfc3339(*at),
-        why: &why,
-        records,
-        record_count: *record_count,
-        lost: *lost,
+    let (event, check, sentinels) = match what {
+        Noticed::Turned(check) => ("turned", Some((check, check.status.turned())), &[][..]),
+        Noticed::Drained(check) => ("drained", Some((check, check.status)), &[][..]),
+        Noticed::UplinkGone(sentinels) => ("uplink_gone", None, &sentinels[..]),
+        Noticed::UplinkBack(sentinels) => ("uplink_back", None, &sentinels[..]),
     };
+    let check = check.map(|(check, previous)| {
+        let NoticedCheck { name, id, status, records, record_count } = check;
+        let (status, previous) = (word(*status), word(previous));
+        Check { check: name, id: &id.0, status, previous, records, record_count: *record_count }
+    });
+    let sentinels = sentinels.iter().map(|name| &**name).collect();
+    let body = Body { text: text(notice, &why), event, at: rfc3339(*at), why: &why, check, sentinels, lost: *lost };
     serde_json::to_string(&body).expect("a body is texts and numbers")
 }
 
 /// Such as `app-blue is unhealthy: 3 failures in a row: … (app.lab.test. A blue)`.
 fn text(notice: &Notice, why: &str) -> String {
-    let more = notice.record_count - notice.records.len();
-    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    let records = if notice.records.is_empty() { "no record".to_owned() } else { notice.records.join(", ") };
     let lost =
         if notice.lost > 0 { format!(" ({} changes before it were not told)", notice.lost) } else { String::new() };
-    let text = format!("{} is {}: {why} ({records}{more}){lost}", notice.check, word(notice.to));
+    let text = match &notice.what {
+        Noticed::Turned(check) => format!("{} is {}: {why} ({})", check.name, word(check.status), records(check)),
+        Noticed::Drained(check) => format!("{} is drained: {why} ({})", check.name, records(check)),
+        Noticed::UplinkGone(_) => format!("the uplink of the DNS server is gone: {why}; verdicts stand as they are"),
+        Noticed::UplinkBack(_) => format!("the uplink of the DNS server is back: {why}"),
+    };
     // Slack reads these as markup (its documentation, "Formatting text for app surfaces").
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+    (text + &lost).replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
+fn records(check: &NoticedCheck) -> String {
+    let NoticedCheck { records, record_count, .. } = check;
+    let more = record_count - records.len();
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    if records.is_empty() { "no record".to_owned() } else { records.join(", ") + &more }
 }
 
 fn word(status: Status) -> &'static str {
@@ -201,14 +227,17 @@ mod tests {
 
     #[test]
     fn the_text_is_for_people_and_the_rest_for_machines() {
-        let mut notice = Notice {
-            check: "app-blue".into(),
+        let check = NoticedCheck {
+            name: "app-blue".into(),
             id: HealthCheckId("0000".to_owned()),
-            to: Status::Unhealthy,
-            at: Moment(Duration::from_secs(1_772_402_400)),
-            why: "3 failures in a row: Failure: <down> & out".into(),
+            status: Status::Unhealthy,
             records: vec!["app.lab.test. A blue".to_owned()],
             record_count: 3,
+        };
+        let mut notice = Notice {
+            what: Noticed::Turned(check.clone()),
+            at: Moment(Duration::from_secs(1_772_402_400)),
+            why: "3 failures in a row: Failure: <down> & out".into(),
             lost: 0,
         };
         let json: serde_json::Value = serde_json::from_str(&body(&notice)).unwrap();
@@ -220,6 +249,18 @@ mod tests {
         assert_eq!((&json["at"], &json["why"]), (&"2026-03-01T22:00:00Z".into(), &(*notice.why).into()));
         notice.lost = 7;
         assert!(body(&notice).contains("7 changes before it were not told"));
+        notice.what = Noticed::Drained(check);
+        let json: serde_json::Value = serde_json::from_str(&body(&notice)).unwrap();
+        assert_eq!(
+            (&json["event"], &json["status"], &json["previous"]),
+            (&"drained".into(), &"unhealthy".into(), &"unhealthy".into())
+        );
+        notice.what = Noticed::UplinkGone(vec!["gateway".into()]);
+        let json: serde_json::Value = serde_json::from_str(&body(&notice)).unwrap();
+        assert_eq!(
+            (&json["event"], &json["sentinels"][0], json.get("check")),
+            (&"uplink_gone".into(), &"gateway".into(), None)
+        );
     }
 
     #[test]

@@ -199,11 +199,11 @@ fn give_way() {
 /// Hands the results of probes to the loop.
 async fn forward(mut results: mpsc::Receiver<probe::Observed>, events: mpsc::Sender<Event>) {
     while let Some(result) = results.recv().await {
-        let probe::Observed { slot, generation, observation, report } = result;
-        let probe::Durations { connect, first_byte, total } = report.durations;
-        let latency = Latency { connect, first_byte, total };
+        let probe::Observed { slot, generation, observation, report, began } = result;
+        let probe::Durations { connect, tls_handshake, first_byte, total } = report.durations;
+        let (latency, took) = (Latency { connect, tls_handshake, first_byte, total }, began.elapsed());
         let reason = report.finding.reason();
-        let observed = Observed { slot, generation, observation, reason, status: Box::new(report), latency };
+        let observed = Observed { slot, generation, observation, reason, status: Box::new(report), latency, took };
         if events.send(Event::Observed(observed)).await.is_err() {
             return;
         }
@@ -221,7 +221,7 @@ async fn forward_evaluated(mut results: mpsc::Receiver<probe::Evaluated>, events
         let probe::Evaluated { slot, generation, observation, report, took } = result;
         let latency = Latency { total: took, ..Latency::default() };
         let reason = report.reason();
-        let observed = Observed { slot, generation, observation, reason, status: Box::new(report), latency };
+        let observed = Observed { slot, generation, observation, reason, status: Box::new(report), latency, took };
         if events.send(Event::Observed(observed)).await.is_err() {
             return;
         }

@@ -17,9 +17,11 @@ const TRANSITIONS: usize = 16;
 /// How long the steps of a probe took. A step that was not reached has no figure.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Latency {
-    /// Until the connection stood, TLS included.
+    /// Until the TCP connection stood: Route 53's ConnectionTime.
     pub connect: Option<Duration>,
-    /// From then until the response began.
+    /// From then until TLS was agreed on: its SSLHandshakeTime.
+    pub tls_handshake: Option<Duration>,
+    /// From then until the response began: its TimeToFirstByte.
     pub first_byte: Option<Duration>,
     /// The whole probe, without looking up its name.
     pub total: Duration,

@@ -179,6 +179,13 @@ impl Machine {
         turn
     }
 
+    /// The row of contrary results so far counts no more.
+    pub fn forget_row(&mut self) {
+        if let Progress::Contrary(row) = &mut self.progress {
+            *row = 0;
+        }
+    }
+
     /// What it says now.
     #[must_use]
     pub fn status(&self) -> Status {

@@ -76,6 +76,12 @@ impl MetricMachine {
         self.machine.assume(status, Cause::InsufficientData(self.missing), at)
     }
 
+    /// The rows so far count no more.
+    pub fn forget_row(&mut self) {
+        self.machine.forget_row();
+        self.missing = 0;
+    }
+
     /// What it says now.
     #[must_use]
     pub fn status(&self) -> Status {

@@ -12,7 +12,8 @@
 //! [`Tracker`] holds the checks and does all of this; [`Machine`] is the state of one check as one checker sees it,
 //! [`MetricMachine`] that of one that may be without data; [`aggregate`] is Route 53's 18 % rule; [`CheckBits`] is what a
 //! query reads. [`History`] is what people look at afterwards, and [`Overrides`] are their word over what is seen.
-//! [`Comeback`] is the way of a record back into use, with a [`Share`] of its weight at first.
+//! [`Comeback`] is the way of a record back into use, with a [`Share`] of its weight at first; [`Sentinels`] tell when what is
+//! seen says nothing.
 
 mod bits;
 mod calculated;
@@ -23,6 +24,7 @@ mod metric;
 mod overrides;
 mod reason;
 mod recent;
+mod sentinels;
 mod share;
 mod tracker;
 mod verdict;
@@ -34,9 +36,10 @@ pub use comeback::{Comeback, ComebackRules, Seen, Stage};
 pub use history::{History, Latency, News, PastTransition, Run};
 pub use machine::{Cause, Children, Machine, MachineState, Thresholds, Turn};
 pub use metric::MetricMachine;
-pub use overrides::{Action, NotGranted, Override, OverrideId, Overrides, Pattern, Wish};
+pub use overrides::{Action, Drain, Draining, NotGranted, Override, OverrideId, Overrides, Pattern, Wish};
 pub use reason::Reason;
 pub use recent::{Recent, Sample};
+pub use sentinels::{Sentinels, Uplink};
 pub use share::Share;
 pub use tracker::{
     Applied, Asks, Identity, MetricPlan, Picture, ProbePlan, Question, Recollection, Tracker, Transition,

@@ -1,9 +1,12 @@
-//! People's word over what is seen: up or down, by name or glob, from a moment until another.
+//! People's word over what is seen: up, down or drain, by name or glob, from a moment until another.
 //!
 //! An override is the final verdict of the checks it is about: after inversion, of disabled checks too. Where several are
-//! about one check, the one that was set last counts.
+//! about one check, the one that was set last counts. A drain is a `down` that leaves weighted records a share of their
+//! weight, which shrinks to nothing; it never grows again while one drain follows another.
 
-use super::{Moment, Status};
+use std::time::Duration;
+
+use super::{Moment, Share, Status};
 
 /// Who keeps more has a mistake in a script; each name of a check is held against each of them.
 const MOST: usize = 100;
@@ -16,13 +19,31 @@ pub struct OverrideId(pub u64);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pattern(pub String);
 
-/// What people want a check to be. Draining will stand beside these.
+/// What people want a check to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
     /// Its records answer.
     Up,
     /// Its records answer only when all others are unhealthy too.
     Down,
+    /// The same, but the share of weighted records shrinks to nothing over a time.
+    Drain(Drain),
+}
+
+/// How records lose their weight.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Drain {
+    /// How long it takes.
+    pub over: Duration,
+    /// What there is at the beginning: less than all when another drain was under way.
+    pub begins: Share,
+}
+
+/// A drain under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Draining {
+    from: Moment,
+    drain: Drain,
 }
 
 /// What a person asks for.
@@ -57,6 +78,9 @@ pub enum NotGranted {
     /// It would never be in force.
     #[error("it would end before it begins")]
     Over,
+    /// It is over before there is nothing left.
+    #[error("it would end before the share is down to nothing")]
+    NotDrained,
     /// There are too many.
     #[error("there are {MOST} overrides already; clear some first")]
     TooMany,
@@ -83,21 +107,55 @@ impl Action {
     pub fn status(self) -> Status {
         match self {
             Action::Up => Status::Healthy,
-            Action::Down => Status::Unhealthy,
+            Action::Down | Action::Drain(_) => Status::Unhealthy,
         }
     }
 
-    /// `up` or `down`.
+    /// `up`, `down` or `drain`.
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
             Action::Up => "up",
             Action::Down => "down",
+            Action::Drain(_) => "drain",
         }
     }
 }
 
+impl Drain {
+    /// All there is goes over this time.
+    #[must_use]
+    pub fn over(over: Duration) -> Drain {
+        Drain { over, begins: Share::WHOLE }
+    }
+}
+
+impl Draining {
+    /// What is left of the weight; nothing at the end.
+    #[must_use]
+    pub fn left(self, at: Moment) -> Option<Share> {
+        let Drain { over, begins } = self.drain;
+        let rest = over.checked_sub(at.since(self.from)).filter(|rest| !rest.is_zero())?;
+        Some(begins.times(Share::of(rest, over)))
+    }
+
+    /// When there is nothing left.
+    #[must_use]
+    pub fn ends(self) -> Moment {
+        Moment(self.from.0 + self.drain.over)
+    }
+}
+
 impl Override {
+    /// Its drain, if it is one.
+    #[must_use]
+    pub fn draining(&self) -> Option<Draining> {
+        match self.wish.action {
+            Action::Drain(drain) => Some(Draining { from: self.wish.from, drain }),
+            Action::Up | Action::Down => None,
+        }
+    }
+
     /// Whether it counts at this moment.
     #[must_use]
     pub fn is_active(&self, at: Moment) -> bool {
@@ -116,12 +174,21 @@ impl Overrides {
         if wish.until.is_some_and(|until| until <= wish.from) {
             return Err(NotGranted::Over);
         }
+        if let (Action::Drain(drain), Some(until)) = (wish.action, wish.until)
+            && until < Moment(wish.from.0 + drain.over)
+        {
+            return Err(NotGranted::NotDrained);
+        }
         let same = self.list.iter().position(|known| known.wish.pattern == wish.pattern);
         if same.is_none() && self.list.len() == MOST {
             return Err(NotGranted::TooMany);
         }
         let former = same.map(|place| self.list.remove(place));
-        let granted = Override { id: OverrideId(self.last + 1), wish };
+        let action = match &former {
+            Some(former) if former.is_active(at) => follow(former, wish.action, at),
+            _ => wish.action,
+        };
+        let granted = Override { id: OverrideId(self.last + 1), wish: Wish { action, ..wish } };
         self.put(granted.clone());
         Ok((granted, former))
     }
@@ -155,6 +222,20 @@ impl Overrides {
         self.list.iter().rev().find(|known| known.is_active(at) && known.wish.pattern.matches(name))
     }
 
+    /// The drains that count for a check at this moment: the one set last, when it is one, and those it follows on.
+    pub fn drains_on(&self, name: &str, at: Moment) -> impl Iterator<Item = Draining> {
+        let about = self.list.iter().rev().filter(move |known| known.is_active(at) && known.wish.pattern.matches(name));
+        about.map_while(Override::draining)
+    }
+
+    /// The clock was set back by so much: what has begun by `before` stays begun, and a drain stays where it is. Ends are
+    /// people's, by the clock, and stay.
+    pub fn clock_set_back(&mut self, before: Moment, by: Duration) {
+        for known in self.list.iter_mut().filter(|known| known.wish.from <= before) {
+            known.wish.from = Moment(known.wish.from.0.saturating_sub(by));
+        }
+    }
+
     /// All of them, those that are yet to begin too, in the order in which they were set.
     #[must_use]
     pub fn all(&self) -> &[Override] {
@@ -162,8 +243,19 @@ impl Overrides {
     }
 
     /// Those that count at this moment.
-    pub fn active(&self, at: Moment) -> impl Iterator<Item = OverrideId> {
-        self.list.iter().filter(move |known| known.is_active(at)).map(|known| known.id)
+    pub fn active(&self, at: Moment) -> impl Iterator<Item = &Override> {
+        self.list.iter().filter(move |known| known.is_active(at))
+    }
+}
+
+/// A drain that takes the place of another goes on from where that is; what is drained stays so.
+fn follow(former: &Override, action: Action, at: Moment) -> Action {
+    match (former.draining(), action) {
+        (Some(before), Action::Drain(drain)) => Action::Drain(match before.left(at) {
+            Some(begins) => Drain { begins, ..drain },
+            None => Drain { over: Duration::ZERO, ..drain },
+        }),
+        _ => action,
     }
 }
 
@@ -256,6 +348,73 @@ mod tests {
         // An id is not given again, even when all are gone.
         assert_eq!(overrides.clear(&Pattern("*".to_owned())), std::slice::from_ref(&second));
         assert!(overrides.set(wish("a", Action::Up, 0, None), at(3)).unwrap().0.id > second.id);
+    }
+
+    fn drain(over: u64) -> Action {
+        Action::Drain(Drain::over(Duration::from_secs(over)))
+    }
+
+    /// What is left of `app-blue`: `None` when nothing drains it, or when nothing is left.
+    fn left(overrides: &Overrides, second: u64) -> Option<u8> {
+        let left: Option<Vec<Share>> =
+            overrides.drains_on("app-blue", at(second)).map(|drain| drain.left(at(second))).collect();
+        left?.into_iter().min().map(Share::parts)
+    }
+
+    #[test]
+    fn a_drain_shrinks_to_nothing() {
+        let mut overrides = Overrides::default();
+        overrides.set(wish("app-*", drain(255), 100, None), at(1)).unwrap();
+        assert_eq!(
+            [99, 100, 101, 354, 355, 9999].map(|second| left(&overrides, second)),
+            [None, Some(255), Some(254), Some(1), None, None]
+        );
+        assert_eq!(overrides.on("app-blue", at(9999)).unwrap().wish.action.status(), Status::Unhealthy);
+        assert_eq!(overrides.all()[0].draining().unwrap().ends(), at(355));
+    }
+
+    #[test]
+    fn one_drain_after_another_never_gives_back_what_is_gone() {
+        let mut overrides = Overrides::default();
+        overrides.set(wish("app-*", drain(100), 0, None), at(0)).unwrap();
+        assert_eq!(left(&overrides, 50), Some(128));
+        // The same pattern, another time to go: from where it is.
+        overrides.set(wish("app-*", drain(200), 0, None), at(50)).unwrap();
+        assert_eq!((left(&overrides, 50), left(&overrides, 150), left(&overrides, 250)), (Some(128), Some(65), None));
+        // Another pattern about the same check: the lesser of both.
+        overrides.set(wish("app-blue", drain(1000), 0, None), at(150)).unwrap();
+        assert_eq!((left(&overrides, 150), left(&overrides, 250)), (Some(65), None));
+        // What is drained stays drained.
+        overrides.clear(&Pattern("app-blue".to_owned()));
+        overrides.set(wish("app-*", drain(100), 0, None), at(300)).unwrap();
+        assert_eq!(left(&overrides, 300), None);
+        assert!(overrides.on("app-blue", at(300)).is_some());
+        // Up in between, over the glob; then down over that.
+        overrides.set(wish("app-blue", Action::Up, 0, Some(400)), at(310)).unwrap();
+        assert_eq!(overrides.drains_on("app-blue", at(320)).count(), 0);
+        assert_eq!(overrides.on("app-blue", at(320)).unwrap().wish.action, Action::Up);
+        assert_eq!(overrides.drains_on("app-green", at(320)).count(), 1);
+        assert_eq!(overrides.on("app-blue", at(400)).unwrap().wish.action.word(), "drain");
+    }
+
+    #[test]
+    fn a_drain_has_the_time_it_takes() {
+        let mut overrides = Overrides::default();
+        let short = wish("a", drain(60), 0, Some(60));
+        assert_eq!(overrides.set(short.clone(), at(1)), Err(NotGranted::NotDrained));
+        overrides.set(short, at(0)).unwrap();
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_takes_nothing_back() {
+        let mut overrides = Overrides::default();
+        overrides.set(wish("app-blue", drain(100), 0, Some(20_000)), at(10_000)).unwrap();
+        overrides.set(wish("web", Action::Down, 12_000, None), at(10_000)).unwrap();
+        overrides.clock_set_back(at(10_050), Duration::from_secs(9_000));
+        assert_eq!(overrides.all()[0].wish.from, at(1_000));
+        assert_eq!(left(&overrides, 1_050), Some(128));
+        assert_eq!(overrides.all()[1].wish.from, at(12_000), "what is yet to begin begins by the clock");
+        assert_eq!(overrides.all()[0].wish.until, Some(at(20_000)));
     }
 
     #[test]

@@ -221,6 +221,18 @@ impl Tracker {
         self.entry(slot).map(Entry::verdict)
     }
 
+    /// What the verdict of one check would be without people's word.
+    #[must_use]
+    pub fn unforced(&self, slot: CheckSlot) -> Option<Status> {
+        self.entry(slot).map(Entry::unforced)
+    }
+
+    /// Whether a check has had no first result.
+    #[must_use]
+    pub fn is_waiting(&self, slot: CheckSlot) -> bool {
+        self.entry(slot).is_some_and(Entry::is_pending)
+    }
+
     /// How many enabled checks have had no first result.
     #[must_use]
     pub fn pending(&self) -> usize {
@@ -384,6 +396,15 @@ impl Tracker {
         transitions
     }
 
+    /// Lets the rows of contrary results begin anew, but of those checks that are spared.
+    pub fn forget_rows(&mut self, spared: &dyn Fn(CheckSlot) -> bool) {
+        for (slot, entry) in (0..).map(CheckSlot).zip(&mut self.entries) {
+            if let Some(entry) = entry.as_mut().filter(|_| !spared(slot)) {
+                entry.source.forget_row();
+            }
+        }
+    }
+
     /// The checks as they are now, in order of their slots, from this one on.
     pub fn pictures(&self, from: CheckSlot) -> impl Iterator<Item = Picture> {
         let slots = (0..).map(CheckSlot).zip(&self.entries).skip(from.0 as usize);
@@ -392,7 +413,12 @@ impl Tracker {
 
     /// The names of all checks, in order of their slots.
     pub fn names(&self) -> impl Iterator<Item = &Arc<str>> {
-        self.entries.iter().flatten().map(|entry| &entry.name)
+        self.named().map(|(_, name)| name)
+    }
+
+    /// The same with the slots.
+    pub fn named(&self) -> impl Iterator<Item = (CheckSlot, &Arc<str>)> {
+        (0..).map(CheckSlot).zip(&self.entries).filter_map(|(slot, entry)| Some((slot, &entry.as_ref()?.name)))
     }
 
     fn entry(&self, slot: CheckSlot) -> Option<&Entry> {
@@ -639,6 +665,14 @@ impl Source {
             Source::Endpoint { machine, .. } => Some(machine.until_turn()),
             Source::Metric { machine, .. } => Some(machine.until_turn()),
             Source::Calculated { .. } | Source::Manual { .. } => None,
+        }
+    }
+
+    fn forget_row(&mut self) {
+        match self {
+            Source::Endpoint { machine, .. } => machine.forget_row(),
+            Source::Metric { machine, .. } => machine.forget_row(),
+            Source::Calculated { .. } | Source::Manual { .. } => {}
         }
     }
 

@@ -11,7 +11,9 @@
 use std::future::poll_fn;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::{Pin, pin};
+use std::sync::{Mutex, PoisonError};
 use std::task::Poll;
+use std::time::Duration;
 
 use http_body_util::{BodyExt, Empty};
 use hyper::body::{Bytes, Incoming};
@@ -61,6 +63,21 @@ pub(super) struct HttpProbe {
     expected: HttpRequest,
 }
 
+/// How long the steps took so far, of a probe that may be broken off at any of them. Nobody else ever holds the lock: it is
+/// there because a probe may wake up on another thread.
+#[derive(Debug, Default)]
+struct Steps(Mutex<Durations>);
+
+impl Steps {
+    fn note(&self, note: impl FnOnce(&mut Durations)) {
+        note(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    fn durations(self, total: Duration) -> Durations {
+        Durations { total, ..self.0.into_inner().unwrap_or_else(PoisonError::into_inner) }
+    }
+}
+
 /// Why an exchange ended before its verdict.
 #[derive(Debug, thiserror::Error)]
 enum Broken {
@@ -106,16 +123,16 @@ impl HttpProbe {
         timings: &Timings,
     ) -> Result<(Finding, Durations), Unmade> {
         let start = Instant::now();
-        let mut durations = Durations::default();
+        let steps = Steps::default();
         let result = match self.transport {
-            Transport::Plain => self.ask(connect(address), timings, &mut durations).await,
+            Transport::Plain => self.ask(connect(address, &steps), timings, &steps).await,
             // Boxed: it is large, and most probes are plain.
             Transport::Tls(sni, trust) => {
-                Box::pin(self.ask(self.connect_securely(connectors, sni, trust, address), timings, &mut durations))
-                    .await
+                let connecting = self.connect_securely(connectors, sni, trust, address, &steps);
+                Box::pin(self.ask(connecting, timings, &steps)).await
             }
         };
-        durations.total = start.elapsed();
+        let durations = steps.durations(start.elapsed());
         let finding = match result {
             Ok(finding) => finding,
             Err(Broken::TimedOut(step)) => Finding::TimedOut(step),
@@ -130,12 +147,11 @@ impl HttpProbe {
         &self,
         connecting: impl Future<Output = Result<S, Broken>>,
         timings: &Timings,
-        durations: &mut Durations,
+        steps: &Steps,
     ) -> Result<Finding, Broken> {
         let start = Instant::now();
         let stream = within(start + timings.connect, Step::Connect, connecting).await?;
         let connected = Instant::now();
-        durations.connect = Some(connected - start);
         let (mut sender, connection) = http1::Builder::new()
             .max_headers(MOST_HEADERS)
             .max_buf_size(MOST_BUFFERED_OCTETS)
@@ -145,7 +161,7 @@ impl HttpProbe {
         let answering = driven(&mut connection, sender.send_request(self.request.clone()));
         let response = within(connected + timings.status, Step::Status, answering).await?;
         let answered = Instant::now();
-        durations.first_byte = Some(answered - connected);
+        steps.note(|durations| durations.first_byte = Some(answered - connected));
         let judging = driven(&mut connection, self.judge(response));
         within(answered + timings.body, Step::Body, judging).await
     }
@@ -158,21 +174,30 @@ impl HttpProbe {
         sni: ServerNameIndication,
         trust: Trust,
         address: SocketAddr,
+        steps: &Steps,
     ) -> Result<TlsStream<TcpStream>, Broken> {
-        match self.shake_hands(connectors.get(sni, trust), address).await {
+        match self.shake_hands(connectors.get(sni, trust), address, steps).await {
             Err(Broken::Stream(error)) if trust == Trust::Anybody && is_wrong_name(&error) => {
-                self.shake_hands(connectors.get(ServerNameIndication::Omitted, trust), address).await
+                self.shake_hands(connectors.get(ServerNameIndication::Omitted, trust), address, steps).await
             }
             result => result,
         }
     }
 
-    async fn shake_hands(&self, connector: &TlsConnector, address: SocketAddr) -> Result<TlsStream<TcpStream>, Broken> {
-        let stream = connect(address).await?;
+    async fn shake_hands(
+        &self,
+        connector: &TlsConnector,
+        address: SocketAddr,
+        steps: &Steps,
+    ) -> Result<TlsStream<TcpStream>, Broken> {
+        let stream = connect(address, steps).await?;
         // The request follows the end of the handshake at once; Nagle's algorithm would hold it back for an acknowledgement.
         stream.set_nodelay(true)?;
         let name = self.server_name.clone().unwrap_or_else(|| ServerName::from(address.ip()));
-        Ok(connector.connect(name, stream).await?)
+        let start = Instant::now();
+        let stream = connector.connect(name, stream).await?;
+        steps.note(|durations| durations.tls_handshake = Some(start.elapsed()));
+        Ok(stream)
     }
 
     async fn judge(&self, response: Response<Incoming>) -> Result<Finding, Broken> {
@@ -191,8 +216,13 @@ impl HttpProbe {
     }
 }
 
-async fn connect(address: SocketAddr) -> Result<TcpStream, Broken> {
-    Ok(TcpStream::connect(address).await?)
+async fn connect(address: SocketAddr, steps: &Steps) -> Result<TcpStream, Broken> {
+    let start = Instant::now();
+    let stream = TcpStream::connect(address).await?;
+    steps.note(|durations| {
+        *durations = Durations { connect: Some(start.elapsed()), ..Durations::default() };
+    });
+    Ok(stream)
 }
 
 async fn within<T>(deadline: Instant, step: Step, work: impl Future<Output = Result<T, Broken>>) -> Result<T, Broken> {

@@ -31,6 +31,8 @@ mod nasty;
 
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use crate::health::{CheckSlot, Generation, Observation};
 use crate::model::Timeouts;
 
@@ -52,6 +54,8 @@ pub struct Observed {
     pub observation: Observation,
     /// What was seen.
     pub report: Report,
+    /// When it was begun: before the name was looked up and the probe had its turn.
+    pub began: Instant,
 }
 
 /// How long each step of a probe may take.

@@ -297,8 +297,8 @@ async fn keep_probing(listeners: Arc<Listeners>, pauses: Pauses, tools: Arc<Tool
     }
 }
 
-fn observed(plan: &ProbePlan, report: Report) -> Observed {
-    Observed { slot: plan.slot, generation: plan.generation, observation: report.observation(), report }
+fn observed(plan: &ProbePlan, report: Report, began: Instant) -> Observed {
+    Observed { slot: plan.slot, generation: plan.generation, observation: report.observation(), report, began }
 }
 
 impl Tools {
@@ -316,21 +316,27 @@ impl Tools {
         listeners: &Listeners,
         endpoint: &Endpoint,
     ) -> Result<(), mpsc::error::SendError<Observed>> {
+        let began = Instant::now();
         let result = self.probe(endpoint).await;
         let plans = listeners.plans();
         match result {
-            Ok(report) => self.report(&plans, report).await?,
+            Ok(report) => self.report(&plans, report, began).await?,
             Err(unmade) => tracing::warn!(check = &*plans[0].name, "{unmade}"),
         }
         Ok(())
     }
 
-    async fn report(&self, plans: &[ProbePlan], report: Report) -> Result<(), mpsc::error::SendError<Observed>> {
+    async fn report(
+        &self,
+        plans: &[ProbePlan],
+        report: Report,
+        began: Instant,
+    ) -> Result<(), mpsc::error::SendError<Observed>> {
         let (last, others) = plans.split_last().expect("a probe has a check that it is made for");
         for plan in others {
-            self.results.send(observed(plan, report.clone())).await?;
+            self.results.send(observed(plan, report.clone(), began)).await?;
         }
-        self.results.send(observed(last, report)).await
+        self.results.send(observed(last, report, began)).await
     }
 
     async fn probe(&self, endpoint: &Endpoint) -> Result<Report, Unmade> {

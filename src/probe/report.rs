@@ -33,9 +33,12 @@ pub enum Asked {
 /// How long a probe took. A step that was not reached has no duration.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Durations {
-    /// Until the connection stood, TLS included.
+    /// Until the TCP connection stood (Route 53's ConnectionTime).
     pub connect: Option<Duration>,
-    /// From then until the response began (its whole head was there).
+    /// From then until TLS was agreed on (its SSLHandshakeTime). After a second handshake without SNI, which has a connection
+    /// of its own, both figures are those of the second.
+    pub tls_handshake: Option<Duration>,
+    /// From when request and answer could go until the response began (its whole head was there).
     pub first_byte: Option<Duration>,
     /// The whole probe, without name resolution.
     pub total: Duration,

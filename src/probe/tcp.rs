@@ -18,7 +18,7 @@ pub(super) async fn probe(address: SocketAddr, timings: &Timings) -> Result<(Fin
     };
     let total = start.elapsed();
     let connect = (finding == Finding::Connected).then_some(total);
-    Ok((finding, Durations { connect, first_byte: None, total }))
+    Ok((finding, Durations { connect, total, ..Durations::default() }))
 }
 
 #[cfg(test)]

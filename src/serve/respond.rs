@@ -135,6 +135,9 @@ impl Responder {
                 let query = Query { name: &self.name, record_type, source, client_subnet };
                 let answer = resolve(&query, world, &mut self.dice);
                 let frame = frame(&self.settings, &request, transport);
+                if !answer.counted.is_empty() {
+                    self.stats.count_answers(&answer.counted);
+                }
                 let (zone, response_code) = (answer.zone_number, answer.rcode as u8);
                 let counted = Counted { zone, transport, family, record_type, response_code };
                 let (zone_id, zone_octets) = (answer.zone_id, answer.zone_octets);

@@ -6,13 +6,16 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::ZoneNumber;
 use super::worker::{Stats, Totals, ZoneTotals};
+use super::{AnswerNumber, ZoneNumber};
 
 /// Zones that are counted apart, the first ones that the process meets; those beyond are counted as one. With all
 /// of them in use a worker has 0.9 MB of counters, and a Prometheus some ten thousand series, which is what one server may
 /// ask of it.
 pub const MAX_ZONES: usize = 1000;
+
+/// Record sets whose answers are counted one by one, the first ones that the process meets.
+pub const MAX_ANSWERS: usize = 1000;
 
 /// Numbers that are not a zone's.
 const RESERVED: usize = 2;
@@ -24,6 +27,7 @@ pub struct Meters(Mutex<Book>);
 #[derive(Debug, Default)]
 struct Book {
     numbers: HashMap<Arc<str>, ZoneNumber>,
+    answers: HashMap<AnswerLabels, AnswerNumber>,
     workers: Vec<Arc<Stats>>,
 }
 
@@ -34,6 +38,21 @@ pub struct Reading {
     pub totals: Totals,
     /// Zone by zone, in order of their names: queries to no zone, to zones without a number, and the others.
     pub zones: Vec<ZoneReading>,
+    /// How often each counted record set was chosen, in order of their names.
+    pub answers: Vec<(AnswerLabels, u64)>,
+}
+
+/// What a counted record set is called.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct AnswerLabels {
+    /// Its zone, absolute.
+    pub zone: String,
+    /// Its name, absolute.
+    pub name: String,
+    /// The routing policy of its group.
+    pub policy: &'static str,
+    /// Its set identifier.
+    pub target: String,
 }
 
 /// What all workers have counted of one zone.
@@ -58,6 +77,9 @@ impl Meters {
         let mut book = self.book();
         let stats = Arc::new(Stats::with_room_for(RESERVED + MAX_ZONES));
         book.numbers.values().for_each(|zone| stats.make_room(*zone));
+        if !book.answers.is_empty() {
+            stats.make_room_for_answers();
+        }
         book.workers.push(Arc::clone(&stats));
         stats
     }
@@ -78,6 +100,19 @@ impl Meters {
         number
     }
 
+    /// The number of a record set that is to be counted; `None` when all are dealt. A and AAAA of one name and set identifier
+    /// share it.
+    pub fn answer_number(&self, labels: AnswerLabels) -> Option<AnswerNumber> {
+        let book = &mut *self.book();
+        if let Some(number) = book.answers.get(&labels) {
+            return Some(*number);
+        }
+        let number = u32::try_from(book.answers.len()).ok().filter(|number| (*number as usize) < MAX_ANSWERS)?;
+        book.workers.iter().for_each(|stats| stats.make_room_for_answers());
+        book.answers.insert(labels, AnswerNumber(number));
+        Some(AnswerNumber(number))
+    }
+
     /// Adds everything up.
     pub fn read(&self) -> Reading {
         let book = self.book();
@@ -93,7 +128,14 @@ impl Meters {
             .map(|(zone, number)| ZoneReading { zone, totals: zones[number.0 as usize] })
             .collect();
         zones.sort_unstable_by(|one, other| one.zone.cmp(&other.zone));
-        Reading { totals: book.workers.iter().map(|stats| stats.totals()).sum(), zones }
+        let mut counts = vec![0; book.answers.len()];
+        for stats in &book.workers {
+            counts.iter_mut().zip(stats.answers()).for_each(|(sum, count)| *sum += count);
+        }
+        let answers = book.answers.iter().map(|(labels, number)| (labels.clone(), counts[number.0 as usize]));
+        let mut answers: Vec<_> = answers.collect();
+        answers.sort_unstable();
+        Reading { answers, totals: book.workers.iter().map(|stats| stats.totals()).sum(), zones }
     }
 
     fn book(&self) -> MutexGuard<'_, Book> {
@@ -143,6 +185,27 @@ mod tests {
         let read = meters.read();
         assert_eq!((read.zones.len(), read.totals.udp_queries), (MAX_ZONES + 2, MAX_ZONES as u64 + 1));
         assert!(responses(&meters).contains(&("other".to_owned(), 1)));
+    }
+
+    #[test]
+    fn chosen_record_sets_are_counted_one_by_one() {
+        let meters = Meters::default();
+        let labels = |target: &str| AnswerLabels {
+            zone: "lab.test.".to_owned(),
+            name: "app.lab.test.".to_owned(),
+            policy: "weighted",
+            target: target.to_owned(),
+        };
+        let early = meters.worker();
+        let [blue, green] = ["blue", "green"].map(|target| meters.answer_number(labels(target)).unwrap());
+        let late = meters.worker();
+        assert_eq!(meters.answer_number(labels("blue")), Some(blue));
+        early.count_answers(&[blue, green]);
+        late.count_answers(&[green]);
+        assert_eq!(meters.read().answers, [(labels("blue"), 1), (labels("green"), 2)]);
+        let numbers = (2..MAX_ANSWERS).filter_map(|target| meters.answer_number(labels(&target.to_string())));
+        assert_eq!(numbers.count(), MAX_ANSWERS - 2);
+        assert_eq!(meters.answer_number(labels("one too many")), None);
     }
 
     #[test]

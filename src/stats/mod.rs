@@ -18,7 +18,7 @@ use std::fmt;
 use std::net::IpAddr;
 
 pub use histogram::{Durations, Histogram};
-pub use meters::{MAX_ZONES, Meters, Reading, ZoneReading};
+pub use meters::{AnswerLabels, MAX_ANSWERS, MAX_ZONES, Meters, Reading, ZoneReading};
 pub use worker::{Counted, Stats, Totals, ZoneTotals};
 
 /// How a query arrived.
@@ -116,6 +116,10 @@ fn kind_of(record_type: u16) -> usize {
 /// Where a zone's counters are. Dealt when a configuration is compiled, the same for a name as long as the process lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ZoneNumber(u32);
+
+/// Where it is counted how often one record set is the answer of its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct AnswerNumber(u32);
 
 impl ZoneNumber {
     /// Queries that no zone of ours answers.

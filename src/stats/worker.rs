@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::histogram::{Durations, Histogram};
-use super::{Family, KINDS, RESPONSE_CODES, Transport, ZoneNumber, kind_of};
+use super::{AnswerNumber, Family, KINDS, MAX_ANSWERS, RESPONSE_CODES, Transport, ZoneNumber, kind_of};
 
 /// One worker's counters. 128 bytes apart, since processors fetch cache lines in pairs.
 #[derive(Debug)]
@@ -16,6 +16,8 @@ pub struct Stats {
     zones: Box<[OnceLock<Box<ZoneStats>>]>,
     none: ZoneStats,
     other: ZoneStats,
+    /// By answer number; there is nothing as long as no answers are counted.
+    answers: OnceLock<Box<[AtomicU64]>>,
     truncated: AtomicU64,
     silences: AtomicU64,
     failures: AtomicU64,
@@ -89,6 +91,7 @@ impl Stats {
             zones: (0..zones).map(|_| OnceLock::new()).collect(),
             none: ZoneStats::default(),
             other: ZoneStats::default(),
+            answers: OnceLock::new(),
             truncated: AtomicU64::default(),
             silences: AtomicU64::default(),
             failures: AtomicU64::default(),
@@ -101,6 +104,22 @@ impl Stats {
         if let Some(place) = self.zones.get(zone.0 as usize) {
             place.get_or_init(Box::default);
         }
+    }
+
+    /// Makes room for all answer numbers.
+    pub(super) fn make_room_for_answers(&self) {
+        self.answers.get_or_init(|| (0..MAX_ANSWERS).map(|_| AtomicU64::default()).collect());
+    }
+
+    /// These record sets were chosen.
+    pub fn count_answers(&self, chosen: &[AnswerNumber]) {
+        let Some(answers) = self.answers.get() else { return };
+        chosen.iter().filter_map(|number| answers.get(number.0 as usize)).for_each(increment);
+    }
+
+    /// How often the record sets with these numbers, from 0 on, were chosen.
+    pub(super) fn answers(&self) -> impl Iterator<Item = u64> {
+        self.answers.get().into_iter().flatten().map(|counter| counter.load(Ordering::Relaxed))
     }
 
     /// A message was answered.

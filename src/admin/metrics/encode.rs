@@ -51,6 +51,12 @@ impl Picture {
                 }
             }
         }
+        if !self.dns.answers.is_empty() {
+            let mut answers = page.counter(&families::DNS_ANSWERS)?;
+            for (labels, count) in &self.dns.answers {
+                answers.sample(&[&labels.zone, &labels.name, labels.policy, &labels.target], count)?;
+            }
+        }
         page.counter(&families::DNS_TRUNCATED)?.sample(&[], &totals.truncated)?;
         page.counter(&families::DNS_IGNORED)?.sample(&[], &totals.silences)?;
         page.counter(&families::DNS_FAILURES)?.sample(&[], &totals.failures)?;

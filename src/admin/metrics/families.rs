@@ -20,6 +20,7 @@ pub(super) const ALL: &[&Family] = &[
     &CONTROL_RUNNING,
     &DNS_REQUESTS,
     &DNS_RESPONSES,
+    &DNS_ANSWERS,
     &DNS_TRUNCATED,
     &DNS_IGNORED,
     &DNS_FAILURES,
@@ -82,6 +83,11 @@ pub(super) const DNS_REQUESTS: Family = counter(
 );
 pub(super) const DNS_RESPONSES: Family =
     counter("fiftythree_dns_responses_total", &["rcode", "zone"], "Responses by response code.");
+pub(super) const DNS_ANSWERS: Family = counter(
+    "fiftythree_answers_total",
+    &["zone", "name", "policy", "target"],
+    "How often each record set of the names in [metrics] count_answers was chosen; target is its set identifier.",
+);
 pub(super) const DNS_TRUNCATED: Family =
     counter("fiftythree_dns_responses_truncated_total", &[], "Responses with the TC bit.");
 pub(super) const DNS_IGNORED: Family =

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::*;
 use crate::control::{CheckFigures, LatencyFigures, ReloadFigures, ReloadResult, ServedFigures, Tally};
 use crate::health::{Moment, Reason, Status};
-use crate::stats::{Counted, Family, Meters, Transport, ZoneNumber};
+use crate::stats::{AnswerLabels, Counted, Family, Meters, Transport, ZoneNumber};
 
 #[test]
 fn the_form_is_what_the_reader_prefers() {
@@ -32,6 +32,9 @@ fn picture() -> Picture {
     let counted = Counted { zone, transport: Transport::Udp, family: Family::V6, record_type: 28, response_code: 3 };
     (0..3).for_each(|_| stats.count(&counted));
     stats.count(&Counted { zone: ZoneNumber::NONE, record_type: 65_000, response_code: 5, ..counted });
+    let (name, target) = ("app.lab.test.".to_owned(), "blue".to_owned());
+    let labels = AnswerLabels { zone: "lab.test.".to_owned(), name, policy: "failover", target };
+    stats.count_answers(&[meters.answer_number(labels).unwrap()]);
     stats.count_duration(Transport::Udp, Duration::from_micros(6), 4);
     let mut tally = Tally { transitions: [1, 2], last_duration: Some(Duration::from_millis(3)), ..Tally::default() };
     tally.results[Reason::Timeout as usize] = 7;
@@ -63,6 +66,7 @@ fn both_forms_say_the_same() {
         "fiftythree_dns_responses_total{rcode=\"NXDOMAIN\",zone=\"lab.test.\"} 3",
         "fiftythree_dns_responses_total{rcode=\"NOERROR\",zone=\"lab.test.\"} 0",
         "fiftythree_dns_responses_total{rcode=\"REFUSED\",zone=\"none\"} 1",
+        "fiftythree_answers_total{zone=\"lab.test.\",name=\"app.lab.test.\",policy=\"failover\",target=\"blue\"} 1",
         "fiftythree_dns_request_duration_seconds_count{proto=\"udp\"} 4",
         "fiftythree_health_status{check=\"app \\\"blue\\\"\"} 0",
         "fiftythree_health_forced{check=\"app \\\"blue\\\"\"} 1",

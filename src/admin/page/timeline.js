@@ -81,6 +81,8 @@ function what(entry, named) {
       return [h("span.badge.people", null, h("span", { "aria-hidden": "true" }, "✋"), " override"), " ",
         h("strong", null, held.pattern), ` ${held.action}, ${did} (by ${held.author})`, held.reason && h("div.quiet.words", null, held.reason)];
     }
+    case "uplink":
+      return [h("span.badge.people", null, h("span", { "aria-hidden": "true" }, "⇅"), " uplink"), " ", h("span.words", null, entry.words ?? "")];
     case "drain":
       return [h("span.badge.people", null, h("span", { "aria-hidden": "true" }, "↘"), " drain"), " ", h("span.words", null, entry.words ?? "")];
     case "reload":

@@ -1,0 +1,43 @@
+//! Which answers are counted one by one: those of the names that the settings name.
+
+use crate::model::{HostedZone, Name, RecordType};
+use crate::stats::{AnswerLabels, Meters};
+use crate::world::CountedGroups;
+use crate::zonetree::{Found, QueryName, Zone};
+
+/// The counted groups of a zone; `None` when there are none, as in most.
+pub(super) fn groups(source: &HostedZone, compiled: &Zone, names: &[Name], meters: &Meters) -> Option<CountedGroups> {
+    let mut groups = CountedGroups::default();
+    let mut any = false;
+    for name in names {
+        let sets = || source.record_sets.iter().filter(|set| set.name == *name);
+        let mut types: Vec<RecordType> = sets().map(|set| set.record_type).collect();
+        types.sort_unstable();
+        types.dedup();
+        let mut asked = QueryName::default();
+        asked.set(name);
+        // A wildcard is a name like others here.
+        let Found::Name(node) = compiled.find(&asked) else { continue };
+        for record_type in types {
+            let Some(group) = compiled.group(node, record_type) else { continue };
+            // Members stand in the order of the source.
+            let members = sets().filter(|set| set.record_type == record_type).map(|set| {
+                meters.answer_number(AnswerLabels {
+                    zone: source.name.to_string(),
+                    name: label(name),
+                    policy: set.routing_policy.name(),
+                    target: set.set_identifier.clone().unwrap_or_else(|| "-".to_owned()),
+                })
+            });
+            groups.add(group, members.collect());
+            any = true;
+        }
+    }
+    any.then_some(groups)
+}
+
+/// The name as people write it: its asterisk is no octal number.
+fn label(name: &Name) -> String {
+    let text = name.to_string();
+    if name.is_wildcard() { text.replacen("\\052", "*", 1) } else { text }
+}

@@ -1,0 +1,106 @@
+//! Time passes: records come back into use or drain, step by step; and sometimes the clock is set back.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::health::{CheckBits, CheckSlot, Moment, Stage};
+use crate::store::Keeper;
+use crate::world::{WayBack, World};
+
+use super::moments::{rfc3339, span};
+use super::{Control, memory};
+
+impl Control {
+    /// The verdicts, with what people's word adds to them. These checks, too, count at once.
+    pub(super) fn checks(&self, at_once: &[CheckSlot], at: Moment) -> CheckBits {
+        let held_up = self.steering.held_up.iter().chain(at_once).copied();
+        self.tracker.bits().with_draining(self.steering.shares(&self.tracker, at)).with_at_once(held_up)
+    }
+
+    /// Makes `world` the one that queries see, and remembers who is on its way back in it.
+    pub(super) fn publish(&self, world: World, at: Moment) {
+        let before = self.reader.load();
+        let is_as_before = world.has_comebacks_of(&before);
+        self.publisher.publish(world);
+        if !is_as_before {
+            remember_comebacks(&self.outputs.keeper, &before, &self.reader.load(), at);
+        }
+    }
+
+    /// Lets records go on in or out of use.
+    pub(super) fn move_records(&mut self, at: Moment) {
+        if !self.reader.load().is_restless() {
+            return;
+        }
+        // So that a restart knows how far they were, even by a clock that was set back meanwhile.
+        self.outputs.keeper.line(memory::clock(at));
+        if let Some(gone) = self.uplink_gone_for(at) {
+            // While nobody knows how a record is, it comes no nearer. What is remembered of that is written when the uplink
+            // is back, not every second.
+            self.publisher.publish(self.reader.load().with_comebacks_moved(|since| Moment(since.0 + gone)));
+        }
+        if let Some(next) = self.reader.load().after(&self.checks(&[], at), at) {
+            self.publish(next, at);
+        }
+    }
+
+    /// Notices when the clock was set back: what has begun goes on from where it was.
+    pub(super) fn mind_clock(&mut self, at: Moment) {
+        let before = std::mem::replace(&mut self.now, at);
+        let by = before.since(at);
+        if by.is_zero() {
+            return;
+        }
+        self.ticked = Moment(self.ticked.0.saturating_sub(by));
+        self.sentinels.clock_set_back(by);
+        self.overrides.clock_set_back(before, by);
+        self.steering = super::steering::Steering::of(&self.tracker, &self.overrides, at);
+        let world = self.reader.load();
+        if world.is_restless() {
+            self.publisher.publish(world.with_comebacks_moved(|since| earlier(since, by)));
+        }
+        // What it is slewed back by is not worth writing everything anew.
+        if by >= Duration::from_secs(1) {
+            tracing::warn!("the clock was set back by {}", span(by));
+            self.remember_all(at);
+        }
+    }
+}
+
+/// The same moment by a clock that was set back.
+pub(super) fn earlier(moment: Moment, by: Duration) -> Moment {
+    Moment(moment.0.saturating_sub(by))
+}
+
+/// Writes down who sets out on its way back and who has left it, and tells people.
+fn remember_comebacks(keeper: &Keeper, before: &World, after: &World, at: Moment) {
+    let mut left: BTreeMap<_, WayBack> = before.comebacks().map(|way| (way.record.clone(), way)).collect();
+    for way in after.comebacks() {
+        let known = left.remove(&way.record);
+        if known.as_ref().is_none_or(|known| known.since != way.since) {
+            keeper.line(memory::returning(&way.record, Some(way.since)));
+        }
+        if known.is_none() {
+            tell_setting_out(&way, at);
+        }
+    }
+    for (record, way) in left {
+        keeper.line(memory::returning(&record, None));
+        if way.rules.stage(way.since, at) == Stage::Back {
+            tracing::info!("record {record} is back in use with all of its weight");
+        }
+    }
+}
+
+fn tell_setting_out(way: &WayBack, at: Moment) {
+    let record = &way.record;
+    match way.rules.stage(way.since, at) {
+        Stage::Waiting { until } => {
+            tracing::info!("record {record} is healthy again and waits for its failback until {}", rfc3339(until));
+        }
+        Stage::Ramping { until, .. } => {
+            tracing::info!("record {record} is healthy again; its share grows until {}", rfc3339(until));
+        }
+        Stage::Back => {}
+    }
+}

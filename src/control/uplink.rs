@@ -1,0 +1,74 @@
+//! The server's own uplink: while all sentinels say that it is gone, what probes see turns nothing.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::health::{CheckSlot, Moment, Observation, Uplink};
+
+use super::{Control, Notice, Noticed, Observed, What};
+
+impl Control {
+    /// Takes over who is a sentinel, after a load.
+    pub(super) fn appoint_sentinels(&mut self) {
+        let slots: Vec<CheckSlot> =
+            self.base.sentinels.iter().filter_map(|sentinel| self.tracker.slot_of(sentinel)).collect();
+        self.sentinels.appoint(slots);
+    }
+
+    /// Whether a result must turn nothing: the uplink is gone, or was when the probe began, or nobody knows yet, since a
+    /// sentinel has had no result.
+    pub(super) fn holds_back(&self, observed: &Observed, at: Moment) -> bool {
+        let slot = observed.slot;
+        let began = Moment(at.0.saturating_sub(observed.took));
+        if !self.sentinels.let_count(slot, began) {
+            return true;
+        }
+        let is_first_failure = observed.observation == Observation::Fail && self.tracker.is_waiting(slot);
+        is_first_failure
+            && !self.sentinels.are(slot)
+            && self.sentinels.slots().any(|slot| self.tracker.is_waiting(slot))
+    }
+
+    /// How long the uplink has been gone since the last look at the clock; nothing when it is there.
+    pub(super) fn uplink_gone_for(&self, at: Moment) -> Option<Duration> {
+        let since = self.sentinels.gone_since()?;
+        Some(at.since(self.ticked.max(since)))
+    }
+
+    /// Looks at the sentinels after verdicts changed.
+    pub(super) fn mind_uplink(&mut self, at: Moment) {
+        let Some(uplink) = self.sentinels.look(&self.tracker.bits(), at) else { return };
+        let names = self.sentinel_names();
+        let (what, why) = match uplink {
+            Uplink::Gone => {
+                // What was seen shortly before may have been the uplink already.
+                let sentinels = &self.sentinels;
+                self.tracker.forget_rows(&|slot| sentinels.are(slot));
+                let why = format!("all sentinels are unhealthy ({})", names.join(", "));
+                tracing::error!("the uplink of this server is gone: {why}; verdicts stand as they are");
+                (Noticed::UplinkGone(names), why)
+            }
+            Uplink::Back => {
+                let why = "not all sentinels are unhealthy any more".to_owned();
+                tracing::warn!("the uplink of this server is back: {why}; the results of probes count from now on");
+                (Noticed::UplinkBack(names), why)
+            }
+        };
+        self.remember_all(at);
+        let sentinels = self.sentinel_names();
+        self.outputs.feed.push(
+            at,
+            match uplink {
+                Uplink::Gone => What::UplinkGone { sentinels },
+                Uplink::Back => What::UplinkBack { sentinels },
+            },
+        );
+        self.tell(Notice { what, at, why: why.into(), lost: 0 });
+    }
+
+    /// What people call the sentinels.
+    pub(super) fn sentinel_names(&self) -> Vec<Arc<str>> {
+        let named = |slot| self.tracker.pictures(slot).next().map(|picture| picture.name);
+        self.sentinels.slots().filter_map(named).collect()
+    }
+}

@@ -1,0 +1,139 @@
+//! Sentinels: checks that tell whether this server still reaches anything at all.
+//!
+//! ```text
+//!            every sentinel is unhealthy                     a sentinel is healthy
+//!   there ────────────────────────────────▶ gone ───────────────────────────────────▶ there
+//!   results count                           no result but the sentinels' counts       those of probes that began since count
+//! ```
+//!
+//! When all of them are unhealthy, it is the uplink that is gone, rather than everything at once behind it: what this
+//! server then sees of other endpoints says nothing about them.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::{CheckBits, CheckSlot, Moment};
+
+/// Which checks are sentinels, and what they say.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sentinels {
+    slots: BTreeSet<CheckSlot>,
+    /// Since when the uplink is gone.
+    gone_since: Option<Moment>,
+    /// When it came back last.
+    back_since: Moment,
+}
+
+/// What is believed of the uplink, and since this look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Uplink {
+    /// All sentinels are unhealthy.
+    Gone,
+    /// One is healthy again, or none is left.
+    Back,
+}
+
+impl Sentinels {
+    /// Other checks are sentinels from now on.
+    pub fn appoint(&mut self, slots: impl IntoIterator<Item = CheckSlot>) {
+        self.slots = slots.into_iter().collect();
+    }
+
+    /// Whether this check is one.
+    #[must_use]
+    pub fn are(&self, slot: CheckSlot) -> bool {
+        self.slots.contains(&slot)
+    }
+
+    /// All of them.
+    pub fn slots(&self) -> impl Iterator<Item = CheckSlot> {
+        self.slots.iter().copied()
+    }
+
+    /// Since when the uplink is gone, if it is.
+    #[must_use]
+    pub fn gone_since(&self) -> Option<Moment> {
+        self.gone_since
+    }
+
+    /// Looks at the verdicts; says when something is other than before. Without sentinels the uplink is always there.
+    pub fn look(&mut self, verdicts: &CheckBits, at: Moment) -> Option<Uplink> {
+        let is_gone = !self.slots.is_empty() && self.slots.iter().all(|slot| !verdicts.is_healthy(*slot));
+        match (self.gone_since, is_gone) {
+            (None, true) => {
+                self.gone_since = Some(at);
+                Some(Uplink::Gone)
+            }
+            (Some(_), false) => {
+                (self.gone_since, self.back_since) = (None, at);
+                Some(Uplink::Back)
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether the result of a probe counts that began at this moment. Of a probe that was under way when the uplink came
+    /// back nobody knows what it says.
+    #[must_use]
+    pub fn let_count(&self, slot: CheckSlot, began: Moment) -> bool {
+        self.are(slot) || self.gone_since.is_none() && began >= self.back_since
+    }
+
+    /// The clock was set back by so much.
+    pub fn clock_set_back(&mut self, by: Duration) {
+        let earlier = |moment: Moment| Moment(moment.0.saturating_sub(by));
+        self.gone_since = self.gone_since.map(earlier);
+        self.back_since = earlier(self.back_since);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: u64) -> Moment {
+        Moment(Duration::from_secs(second))
+    }
+
+    const GATEWAY: CheckSlot = CheckSlot(0);
+    const ISP: CheckSlot = CheckSlot(7);
+    const APP: CheckSlot = CheckSlot(9);
+
+    #[test]
+    fn only_when_all_are_down_the_uplink_is_gone() {
+        let mut sentinels = Sentinels::default();
+        sentinels.appoint([GATEWAY, ISP]);
+        let down = |slots: &[CheckSlot]| CheckBits::with_unhealthy(slots.iter().copied());
+        for slots in [&[][..], &[GATEWAY], &[ISP], &[APP], &[GATEWAY, APP]] {
+            assert_eq!(sentinels.look(&down(slots), at(1)), None);
+            assert!(sentinels.let_count(APP, at(1)));
+        }
+        assert_eq!(sentinels.look(&down(&[GATEWAY, ISP]), at(10)), Some(Uplink::Gone));
+        assert_eq!(sentinels.look(&down(&[GATEWAY, ISP, APP]), at(11)), None);
+        assert_eq!(sentinels.gone_since(), Some(at(10)));
+        assert!(!sentinels.let_count(APP, at(11)) && sentinels.let_count(ISP, at(11)));
+        assert_eq!(sentinels.look(&down(&[GATEWAY, APP]), at(60)), Some(Uplink::Back));
+        assert!(!sentinels.let_count(APP, at(59)), "it began while the uplink was gone");
+        assert!(sentinels.let_count(APP, at(60)) && sentinels.let_count(GATEWAY, at(1)));
+    }
+
+    #[test]
+    fn without_sentinels_it_is_there() {
+        let mut sentinels = Sentinels::default();
+        sentinels.appoint([GATEWAY]);
+        sentinels.look(&CheckBits::with_unhealthy([GATEWAY]), at(1));
+        sentinels.appoint([]);
+        assert_eq!(sentinels.look(&CheckBits::with_unhealthy([GATEWAY]), at(2)), Some(Uplink::Back));
+        assert!(sentinels.let_count(APP, at(2)));
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_keeps_nobody_waiting() {
+        let mut sentinels = Sentinels::default();
+        sentinels.appoint([GATEWAY]);
+        sentinels.look(&CheckBits::with_unhealthy([GATEWAY]), at(5000));
+        sentinels.look(&CheckBits::default(), at(5060));
+        sentinels.clock_set_back(Duration::from_secs(5000));
+        assert!(sentinels.let_count(APP, at(60)) && !sentinels.let_count(APP, at(59)));
+    }
+}
