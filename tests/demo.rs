@@ -85,3 +85,53 @@ fn a_signal_ends_a_backend_at_once() {
     assert!(backend.child.wait().unwrap().success());
     assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
 }
+
+/// A signal that comes while it plays, or starts, leaves nothing behind.
+#[test]
+fn a_signal_ends_the_story_and_removes_its_directory() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_fiftythree"));
+    command.args(["demo", "--script"]).env("TMPDIR", directory.path()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    assert!(lines.next().unwrap().unwrap().contains("started"));
+    assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1);
+    let kill = format!("kill -TERM {}", child.id());
+    assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
+    let mut error = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut error).unwrap();
+    assert_eq!((child.wait().unwrap().code(), error.as_str()), (Some(1), "error: stopped by a signal\n"));
+    assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn the_story_ends_with_what_was_measured_and_keeps_its_promises() {
+    let log = tempfile::NamedTempFile::new().unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_fiftythree"));
+    let output = command.args(["demo", "--script", "--log"]).arg(log.path()).output().unwrap();
+    let shown = text(&output.stdout);
+    assert!(output.status.success(), "{shown}{}", text(&output.stderr));
+    assert!(shown.contains("12 of 12 promises kept"), "{shown}");
+    assert!(!shown.contains("NOT KEPT"), "{shown}");
+    // The figures are measured: three results in a row take at least two seconds between the first and the last.
+    for what in ["failover: berlin dies, dublin answers", "failback: berlin is back and answers"] {
+        let row = shown.lines().filter_map(|line| line.strip_prefix(what)).next_back().expect(what);
+        let seconds: f64 = row.trim_start().split(' ').next().unwrap().parse().expect(row);
+        assert!((2.0..=5.0).contains(&seconds), "{what}: {seconds}\n{shown}");
+    }
+    let logged = std::fs::read_to_string(log.path()).unwrap();
+    assert!(logged.contains("health check berlin is unhealthy"), "{logged}");
+    assert!(!shown.contains("WARN"), "{shown}");
+}
+
+#[test]
+fn the_story_is_there_for_machines_too() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_fiftythree"));
+    let output = command.args(["demo", "--json"]).output().unwrap();
+    let lines: Vec<serde_json::Value> =
+        text(&output.stdout).lines().map(|line| serde_json::from_str(line).expect(line)).collect();
+    let end = lines.last().unwrap();
+    assert_eq!((end["event"].as_str(), end["kept"].as_bool()), (Some("end"), Some(true)), "{end}");
+    assert!(lines.iter().any(|line| line["event"] == "killed"));
+    assert_eq!(end["measured"].as_array().unwrap().len(), 12);
+}

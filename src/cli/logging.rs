@@ -1,6 +1,6 @@
 //! The log: one line for each start, stop, reload and change of health, to standard error.
 
-use std::io::IsTerminal as _;
+use std::io::{self, IsTerminal as _};
 
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
@@ -24,6 +24,14 @@ pub(super) fn start(format: LogFormat, verbosity: u8) {
     };
     // A log that is there already (in tests) serves as well.
     let _ = started;
+}
+
+/// Starts a log that goes elsewhere, without colours: to wherever each line's writer takes it.
+pub(super) fn start_into<W: io::Write>(writer: impl Fn() -> W + Send + Sync + 'static) {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,hickory_server=error"));
+    let log = fmt().with_env_filter(filter).with_writer(writer).with_target(false).with_ansi(false);
+    // A log that is there already (in tests) serves as well.
+    let _ = log.with_timer(SystemTime).try_init();
 }
 
 /// Colour is for people; <https://no-color.org> says how they refuse it.

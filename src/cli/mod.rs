@@ -1,8 +1,8 @@
 //! The command line: what a person types, and what they read.
 //!
 //! `serve` runs the server, `check` finds faults before they are served, `query` asks as `dig` does, `explain` says why,
-//! `simulate` plays many clients, `health` shows what the server believes, `override` steers, `demo` lets anyone watch a failover;
-//! `man` and `completion` print what the others are called with.
+//! `simulate` plays many clients, `health` shows what the server believes, `override` steers, `watch` shows answers and health
+//! live, `demo` lets anyone see a failover; `man` and `completion` print what the others are called with.
 
 mod check;
 mod completion;
@@ -21,6 +21,7 @@ mod side_door;
 mod simulate;
 mod tree;
 mod version;
+mod watch;
 mod when;
 
 use std::io::Write as _;
@@ -37,10 +38,12 @@ geoproximity, multivalue, IP-based) and its health checks; an answer changes wit
 
 const EXAMPLES: &str = "\
 Examples:
+  fiftythree demo                                   a failover to watch, with nothing to set up
   fiftythree serve                                  as ./config/fiftythree.toml says
   fiftythree query www.lab.test                     in another terminal
   fiftythree query weighted.lab.test --count 100    which answers, how often
   fiftythree explain app.lab.test                   why this answer
+  fiftythree watch app.lab.test                     its answers and its health, live
   fiftythree check                                  every fault in settings and zones
   fiftythree health                                 what the server believes, and why
 
@@ -66,6 +69,7 @@ enum Command {
     Simulate(simulate::SimulateArguments),
     Health(health::HealthArguments),
     Override(overrides::OverrideArguments),
+    Watch(watch::WatchArguments),
     Demo(demo::DemoArguments),
     Completion(completion::CompletionArguments),
     #[command(name = "man")]
@@ -83,6 +87,7 @@ pub fn run() -> ExitCode {
         Command::Simulate(arguments) => simulate::run(&arguments),
         Command::Health(arguments) => health::run(&arguments),
         Command::Override(arguments) => overrides::run(arguments),
+        Command::Watch(arguments) => watch::run(&arguments),
         Command::Demo(arguments) => demo::run(arguments),
         Command::Completion(arguments) => Ok(completion::run(&arguments)),
         Command::Manual(arguments) => manual::run(&arguments),
@@ -164,6 +169,11 @@ mod tests {
             "fiftythree explain app.lab.test --subnet 192.0.2.0/24 --zone-file zones/a.toml zones/b.toml",
             "fiftythree health",
             "fiftythree health app-* --watch --json --admin 127.0.0.1:8053",
+            "fiftythree watch app.lab.test",
+            "fiftythree watch app.lab.test AAAA --server 127.0.0.1:5300 --admin 127.0.0.1:8053 --subnet 10.53.1.0/24 --rate 100",
+            "fiftythree watch app.lab.test --window 30s --for 1m --count 1000 --json",
+            "fiftythree demo",
+            "fiftythree demo --script --json --log demo.log",
             "fiftythree demo backend",
             "fiftythree demo backend --listen [::1]:0 --name blue --body hello --status 204 --delay 300ms --json",
             "fiftythree completion zsh",
@@ -256,6 +266,11 @@ mod tests {
             "fiftythree override set app-blue sideways",
             "fiftythree override set app-blue down --for 30m --until 22:00",
             "fiftythree override set app-blue down --for soon",
+            "fiftythree watch",
+            "fiftythree watch app.lab.test --rate 0",
+            "fiftythree watch app.lab.test --rate 1001",
+            "fiftythree watch app.lab.test --window 0s",
+            "fiftythree demo --script backend",
             "fiftythree demo backend --status 199",
             "fiftythree demo backend --name ü",
             "fiftythree demo backend --delay soon",

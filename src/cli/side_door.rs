@@ -58,7 +58,15 @@ impl SideDoor {
             Some(address) => address,
             None => settings::admin_address(arguments.config.as_deref())?,
         };
-        let token = find_token(arguments, server)?;
+        SideDoor::open(server, find_token(arguments, server)?)
+    }
+
+    /// The one at this address; nothing is asked yet. Its token, if it wants one, is that of the environment.
+    pub(super) fn at(server: SocketAddr) -> anyhow::Result<SideDoor> {
+        SideDoor::open(server, token_of_environment()?)
+    }
+
+    fn open(server: SocketAddr, token: Option<Token>) -> anyhow::Result<SideDoor> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let client = Client::builder()
             .tls_backend_preconfigured(without_tls())
@@ -120,8 +128,8 @@ fn find_token(arguments: &ServerArguments, server: SocketAddr) -> anyhow::Result
     if let Some(path) = &arguments.token_file {
         return Ok(Some(Token::read(path)?));
     }
-    if let Some(written) = std::env::var(TOKEN_VARIABLE).ok().filter(|written| !written.is_empty()) {
-        return Ok(Some(Token::new(&written).with_context(|| format!("${TOKEN_VARIABLE} is not usable"))?));
+    if let Some(token) = token_of_environment()? {
+        return Ok(Some(token));
     }
     // Another machine's server does not get this one's secret unasked.
     if arguments.admin.is_some() && !server.ip().is_loopback() {
@@ -129,6 +137,12 @@ fn find_token(arguments: &ServerArguments, server: SocketAddr) -> anyhow::Result
     }
     let path = settings::token_file(arguments.config.as_deref());
     Ok(path.and_then(|path| Token::read(&path).ok()))
+}
+
+fn token_of_environment() -> anyhow::Result<Option<Token>> {
+    let written = std::env::var(TOKEN_VARIABLE).ok().filter(|written| !written.is_empty());
+    let token = written.map(|written| Token::new(&written).with_context(|| format!("${TOKEN_VARIABLE} is not usable")));
+    token.transpose()
 }
 
 fn unreachable(server: SocketAddr, error: &reqwest::Error) -> anyhow::Error {

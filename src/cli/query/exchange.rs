@@ -15,18 +15,18 @@ const LARGEST_DATAGRAM: usize = 65_535;
 
 /// A reply and the circumstances of its coming.
 #[derive(Debug)]
-pub(super) struct Reply {
+pub(crate) struct Reply {
     pub(super) message: Message,
     pub(super) octets: usize,
     pub(super) transport: Transport,
-    pub(super) elapsed: Duration,
+    pub(crate) elapsed: Duration,
     /// UDP had brought a truncated reply, so TCP was asked.
     pub(super) was_truncated: bool,
 }
 
 /// Why there is no reply.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum ExchangeError {
+pub(crate) enum ExchangeError {
     #[error("no answer from {server} over {transport} within {}", seconds(*timeout))]
     Silence { server: SocketAddr, transport: Transport, timeout: Duration },
     #[error("cannot reach {server} over {transport}")]
@@ -39,15 +39,15 @@ pub(super) enum ExchangeError {
 
 /// Whom to ask, and how patiently.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Asker {
-    pub(super) server: SocketAddr,
+pub(crate) struct Asker {
+    pub(crate) server: SocketAddr,
     /// For each try.
-    pub(super) timeout: Duration,
+    pub(crate) timeout: Duration,
 }
 
 impl Asker {
     /// Asks over UDP, and again over TCP when the reply is truncated (RFC 7766 section 5).
-    pub(super) fn ask_udp_then_tcp(self, question: &Message) -> Result<Reply, ExchangeError> {
+    pub(crate) fn ask_udp_then_tcp(self, question: &Message) -> Result<Reply, ExchangeError> {
         let reply = self.ask_udp(question)?;
         if !reply.message.metadata.truncation {
             return Ok(reply);

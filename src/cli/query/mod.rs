@@ -5,7 +5,7 @@ mod render;
 mod tally;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -21,7 +21,10 @@ use crate::config::{Settings, reachable};
 use crate::model::{Name, RecordType};
 
 use super::{print, settings, when};
-use exchange::{Asker, Reply};
+pub(super) use exchange::{Asker, ExchangeError};
+pub(super) use render::{outcome, type_name};
+
+use exchange::Reply;
 use tally::Tally;
 
 /// Where a server listens that was started as the README says.
@@ -89,7 +92,20 @@ pub(super) struct QueryArguments {
 
 /// A type to ask for, by its wire code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Type(u16);
+pub(super) struct Type(pub(super) u16);
+
+/// One question.
+#[derive(Clone, Debug)]
+pub(super) struct Wanted<'q> {
+    /// The name to ask for.
+    pub(super) name: &'q Name,
+    /// Of which type.
+    pub(super) record_type: Type,
+    /// On behalf of clients in this network (EDNS Client Subnet).
+    pub(super) subnet: Option<IpNet>,
+    /// Whether the server is to say which one it is.
+    pub(super) nsid: bool,
+}
 
 /// Asks, prints, and says by its exit code whether there was a reply.
 pub(super) fn run(arguments: &QueryArguments) -> anyhow::Result<ExitCode> {
@@ -172,20 +188,23 @@ fn own_addresses(arguments: &QueryArguments) -> anyhow::Result<Vec<SocketAddr>> 
 }
 
 fn ask(asker: Asker, arguments: &QueryArguments, name: &Name, record_type: Type) -> anyhow::Result<Reply> {
-    let question = question(arguments, name, record_type)?;
+    let wanted = Wanted { name, record_type, subnet: arguments.subnet, nsid: arguments.nsid };
+    let question = question(&wanted)?;
     // A zone transfer goes over TCP alone (RFC 5936 section 4.2).
     let tcp = arguments.tcp || record_type == Type(WireType::AXFR.into());
     Ok(if tcp { asker.ask_tcp(&question)? } else { asker.ask_udp_then_tcp(&question)? })
 }
 
-fn question(arguments: &QueryArguments, name: &Name, record_type: Type) -> anyhow::Result<Message> {
+/// The message that asks it.
+pub(super) fn question(wanted: &Wanted<'_>) -> anyhow::Result<Message> {
+    let Wanted { name, record_type, subnet, nsid } = wanted;
     let wire_name = WireName::read(&mut BinDecoder::new(name.wire())).context("this name cannot be asked for")?;
     let mut edns = Edns::new();
     edns.set_max_payload(UDP_PAYLOAD);
-    if let Some(subnet) = arguments.subnet {
+    if let Some(subnet) = subnet {
         edns.options_mut().insert(EdnsOption::Subnet(ClientSubnet::new(subnet.network(), subnet.prefix_len(), 0)));
     }
-    if arguments.nsid {
+    if *nsid {
         let empty = NSIDPayload::new(Vec::new()).context("an empty NSID is always possible")?;
         edns.options_mut().insert(EdnsOption::NSID(empty));
     }
@@ -225,14 +244,19 @@ fn asked(name: &Name, record_type: Type) -> String {
 }
 
 fn server(arguments: &QueryArguments) -> anyhow::Result<SocketAddr> {
-    if let Some(server) = arguments.server {
+    find_server(arguments.server, arguments.config.as_deref())
+}
+
+/// The server that was named, else the one that the settings start.
+pub(super) fn find_server(named: Option<SocketAddr>, settings: Option<&Path>) -> anyhow::Result<SocketAddr> {
+    if let Some(server) = named {
         return Ok(server);
     }
-    let listen = settings::listen_addresses(arguments.config.as_deref())?;
+    let listen = settings::listen_addresses(settings)?;
     Ok(listen.and_then(|listen| listen.first().copied()).map_or(DEFAULT_SERVER, reachable))
 }
 
-fn parse_server(text: &str) -> Result<SocketAddr, String> {
+pub(super) fn parse_server(text: &str) -> Result<SocketAddr, String> {
     let bare = text.trim_start_matches('[').trim_end_matches(']');
     let with_port = text.parse::<SocketAddr>().ok();
     with_port
@@ -241,14 +265,14 @@ fn parse_server(text: &str) -> Result<SocketAddr, String> {
 }
 
 /// A network, or a single address as the network of one.
-fn parse_subnet(text: &str) -> Result<IpNet, String> {
+pub(super) fn parse_subnet(text: &str) -> Result<IpNet, String> {
     let network = text.parse::<IpNet>().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from));
     network
         .map(|network| network.trunc())
         .ok_or_else(|| "write a network such as 10.53.1.0/24 or 2001:db8::/48".to_owned())
 }
 
-fn parse_type(text: &str) -> Result<Type, String> {
+pub(super) fn parse_type(text: &str) -> Result<Type, String> {
     let upper = text.to_ascii_uppercase();
     if let Ok(known) = upper.parse::<RecordType>() {
         return Ok(Type(known.code()));

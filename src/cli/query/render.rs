@@ -132,7 +132,7 @@ fn records_json(records: &[Record]) -> Vec<Value> {
 }
 
 /// The answer of a reply in one line, the same whatever the order of its records: what a tally counts.
-pub(super) fn outcome(reply: &Reply) -> String {
+pub(crate) fn outcome(reply: &Reply) -> String {
     let mut values: Vec<String> = reply.message.answers.iter().map(|record| data(&record.data)).collect();
     values.sort_unstable();
     match reply.message.metadata.response_code {
@@ -197,7 +197,7 @@ fn class(class: DNSClass) -> String {
 }
 
 /// The mnemonic of Route 53's types, of a few that only questions have, or the form of RFC 3597 section 5.
-pub(super) fn type_name(code: u16) -> String {
+pub(crate) fn type_name(code: u16) -> String {
     match (RecordType::from_code(code), code) {
         (Some(known), _) => known.to_string(),
         (None, 251) => "IXFR".to_owned(),

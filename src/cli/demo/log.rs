@@ -1,0 +1,74 @@
+//! The server's log during a demo: kept for a pane, and written to a file for who wants one; never over the screen.
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use anyhow::Context as _;
+
+/// Lines that are kept: what a screen can show, and some more.
+const LINES: usize = 200;
+
+/// The log.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Log(Arc<Mutex<Kept>>);
+
+#[derive(Debug, Default)]
+struct Kept {
+    lines: VecDeque<String>,
+    file: Option<File>,
+}
+
+impl Log {
+    /// Starts it, with a file if there is to be one.
+    pub(super) fn start(file: Option<&Path>) -> anyhow::Result<Log> {
+        let file = file.map(|path| File::create(path).with_context(|| format!("cannot write {}", path.display())));
+        let log = Log(Arc::new(Mutex::new(Kept { lines: VecDeque::new(), file: file.transpose()? })));
+        let writer = log.clone();
+        crate::cli::logging::start_into(move || writer.clone());
+        Ok(log)
+    }
+
+    /// The latest last.
+    pub(super) fn lines(&self) -> Vec<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).lines.iter().cloned().collect()
+    }
+}
+
+impl Write for Log {
+    /// One call is one line, as `tracing` writes.
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(file) = &mut kept.file {
+            file.write_all(bytes)?;
+        }
+        for line in String::from_utf8_lossy(bytes).lines() {
+            if kept.lines.len() == LINES {
+                kept.lines.pop_front();
+            }
+            kept.lines.push_back(line.to_owned());
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_latest_lines_are_kept() {
+        let mut log = Log::default();
+        for number in 0..LINES + 2 {
+            log.write_all(format!("line {number}\n").as_bytes()).unwrap();
+        }
+        let lines = log.lines();
+        assert_eq!((lines.len(), lines[0].as_str()), (LINES, "line 2"));
+    }
+}

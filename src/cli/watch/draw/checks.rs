@@ -1,0 +1,203 @@
+//! The health checks behind the names: state, since when, latencies, what was seen last, what comes next.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Sparkline, SparklineBar};
+
+use crate::admin::shapes::StatusShape;
+use crate::cli::watch::model::checks::{Check, word};
+use crate::cli::watch::model::{Model, Side};
+use crate::cli::watch::words::{Mood, short};
+use crate::control::span;
+
+use super::{Look, section, text};
+
+/// From here on everything about a check fits into one line.
+const WIDE: u16 = 120;
+/// The longest names are cut.
+const NAME: u16 = 24;
+/// The word of a state, and what may stand behind it.
+const STATE: u16 = 9;
+/// Such as `3 min 12 s`.
+const SINCE: u16 = 10;
+/// Such as `1234.5 ms`.
+const LATENCY: u16 = 9;
+/// Columns of latencies.
+const SPARK: u16 = 24;
+
+/// Rows that show all; that show the details of checks that are not plainly well; that show no details.
+pub(super) struct Wanted {
+    pub(super) detailed: u16,
+    pub(super) marked: u16,
+    pub(super) brief: u16,
+}
+
+pub(super) fn wanted(width: u16, model: &Model) -> Wanted {
+    let rows = |count: usize| u16::try_from(count).unwrap_or(u16::MAX);
+    let brief = 1 + rows(model.checks.len()).max(1);
+    if width >= WIDE {
+        return Wanted { detailed: brief, marked: brief, brief };
+    }
+    let marked = model.checks.iter().filter(|check| is_remarkable(check)).count();
+    Wanted { detailed: brief + rows(model.checks.len()), marked: brief + rows(marked), brief }
+}
+
+/// Whether there is more to say of it than that it is well.
+fn is_remarkable(check: &Check) -> bool {
+    check.shape.status == StatusShape::Unhealthy || check.under_way().is_some() || !check.notes().is_empty()
+}
+
+pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, model: &Model, look: &Look<'_>) {
+    if area.is_empty() {
+        return;
+    }
+    let title = match (model.direct, model.checks.len()) {
+        (false, 1..) => "health checks (none stands behind the name itself: these are all) ",
+        _ => "health checks ",
+    };
+    // On a wide screen the columns stand too far from the right end to be named there.
+    let right = if (70..WIDE).contains(&area.width) { "since ── latency of each probe ── last" } else { "" };
+    let inner = section(frame, area, look, Line::styled(title, look.palette.strong()), right);
+    if model.checks.is_empty() {
+        frame.render_widget(Line::styled(format!(" {}", nothing(model)), look.palette.faint()), inner);
+        return;
+    }
+    let wanted = wanted(area.width, model);
+    let has_details = |check: &Check| {
+        area.width < WIDE && (area.height >= wanted.detailed || area.height >= wanted.marked && is_remarkable(check))
+    };
+    let mut rows = inner.rows().collect::<Vec<_>>().into_iter();
+    let widest = model.checks.iter().map(|check| text::width(&check.shape.name)).max().unwrap_or_default();
+    let columns = Columns::of(inner.width, widest.min(NAME), look);
+    for (number, check) in model.checks.iter().enumerate() {
+        let Some(row) = rows.next() else { break };
+        if rows.len() == 0 && number + 1 < model.checks.len() {
+            let rest = model.checks.len() - number;
+            frame.render_widget(
+                Line::styled(format!("   … {rest} more, for which there is no room"), look.palette.faint()),
+                row,
+            );
+            break;
+        }
+        draw_check(frame, row, model, number, &columns, look);
+        if let Some(row) = has_details(check).then(|| rows.next()).flatten() {
+            let indent = " ".repeat(usize::from(columns.indent));
+            let details = text::fit(&details(check), row.width.saturating_sub(columns.indent + 1));
+            frame.render_widget(Line::from(vec![Span::raw(indent), Span::styled(details, look.palette.faint())]), row);
+        }
+    }
+}
+
+/// Why there are no checks to be seen.
+fn nothing(model: &Model) -> String {
+    match &model.side {
+        Side::Unknown => "asking the admin side".to_owned(),
+        Side::Open => "the server has none".to_owned(),
+        Side::Closed(why) => format!("not shown: {why}"),
+    }
+}
+
+/// What there is room for.
+struct Columns {
+    indent: u16,
+    name: u16,
+    since: u16,
+    spark: u16,
+    latency: u16,
+}
+
+impl Columns {
+    fn of(width: u16, name: u16, look: &Look<'_>) -> Columns {
+        let indent = if look.numbered { 5 } else { 3 };
+        let mut left = width.saturating_sub(indent + name + 1 + STATE + 1);
+        let mut take = |wanted: u16, least: u16| {
+            let taken = if left > least { wanted.min(left - 1) } else { 0 };
+            left -= if taken > 0 { taken + 1 } else { 0 };
+            taken
+        };
+        let latency = take(LATENCY, LATENCY);
+        let since = take(SINCE, SINCE);
+        let spark = take(SPARK, 6);
+        Columns { indent, name, since, spark, latency }
+    }
+}
+
+fn draw_check(frame: &mut Frame<'_>, row: Rect, model: &Model, number: usize, columns: &Columns, look: &Look<'_>) {
+    let (check, palette) = (&model.checks[number], look.palette);
+    let (symbol, mood) = match check.shape.status {
+        StatusShape::Healthy => ("●", Mood::Good),
+        StatusShape::Unhealthy => ("✕", Mood::Bad),
+    };
+    let mood = palette.mood(mood);
+    let key = if look.numbered { format!(" {}", number + 1) } else { String::new() };
+    let mut left = vec![
+        Span::styled(key, palette.accent()),
+        Span::styled(format!(" {symbol} "), mood),
+        Span::styled(text::fit(&check.shape.name, columns.name), palette.strong()),
+        Span::raw(" "),
+        Span::styled(text::fit(word(check.shape.status), STATE), mood),
+        Span::raw(" "),
+    ];
+    if columns.since > 0 {
+        left.push(Span::styled(text::fit(&since(model, check), columns.since), palette.faint()));
+        left.push(Span::raw(" "));
+    }
+    let mut line = Line::from(left);
+    let start = u16::try_from(line.width()).unwrap_or(u16::MAX);
+    line.push_span(Span::raw(" ".repeat(usize::from(columns.spark + u16::from(columns.spark > 0)))));
+    let latency = check.probes.back().map_or_else(String::new, |probe| format!("{:.1} ms", probe.milliseconds));
+    if columns.latency > 0 {
+        line.push_span(Span::raw(format!("{latency:>width$}", width = usize::from(columns.latency))));
+    }
+    if row.width >= WIDE {
+        let room = row.width.saturating_sub(u16::try_from(line.width()).unwrap_or(u16::MAX) + 3);
+        line.push_span(Span::styled(format!("  {}", text::fit(&details(check), room)), palette.faint()));
+    }
+    frame.render_widget(line, row);
+    let spark = Rect { x: row.x + start, width: columns.spark.min(row.width.saturating_sub(start)), ..row };
+    draw_latencies(frame, spark, check, look);
+}
+
+/// A bar for each probe, the latest at the right; failed ones are full and red.
+fn draw_latencies(frame: &mut Frame<'_>, area: Rect, check: &Check, look: &Look<'_>) {
+    if area.is_empty() {
+        return;
+    }
+    let skipped = check.probes.len().saturating_sub(usize::from(area.width));
+    let probes: Vec<_> = check.probes.iter().skip(skipped).collect();
+    let longest = probes.iter().filter(|probe| probe.passed).map(|probe| probe.milliseconds).fold(1.0, f64::max);
+    // Even the shortest is seen, a failed one stands out.
+    const FULL: u64 = 8;
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "from 1 to 8")]
+    let height = |milliseconds: f64| (milliseconds / longest * 7.0).ceil().clamp(1.0, 8.0) as u64;
+    let blank = usize::from(area.width) - probes.len();
+    let bars = std::iter::repeat_n(SparklineBar::from(0), blank).chain(probes.into_iter().map(|probe| {
+        let (height, mood) = if probe.passed { (height(probe.milliseconds), Mood::Good) } else { (FULL, Mood::Bad) };
+        SparklineBar::from(height).style(look.palette.mood(mood))
+    }));
+    frame.render_widget(Sparkline::default().data(bars.collect::<Vec<_>>()).max(FULL), area);
+}
+
+/// How long the verdict has been what it is, by the server's clock.
+fn since(model: &Model, check: &Check) -> String {
+    let Ok(since) = check.shape.since.parse::<Timestamp>() else { return String::new() };
+    let now = model.server_now().unwrap_or(since);
+    let seconds = u64::try_from(now.duration_since(since).as_secs()).unwrap_or_default();
+    if seconds == 0 { "now".to_owned() } else { span(Duration::from_secs(seconds)) }
+}
+
+/// What was seen last, and what comes next.
+fn details(check: &Check) -> String {
+    let held = check.shape.held.as_ref().map(|held| match held.reason.as_str() {
+        "" => format!("held by {}", held.author),
+        reason => format!("held by {}: {reason}", held.author),
+    });
+    let notes = check.notes().into_iter().filter(|note| *note != "held").map(str::to_owned);
+    let last = check.shape.last_result.as_ref().map(|last| short(&last.status).to_owned());
+    let next = check.under_way().or_else(|| check.turns());
+    held.into_iter().chain(notes).chain(last).chain(next).collect::<Vec<_>>().join(" · ")
+}
