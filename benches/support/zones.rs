@@ -111,3 +111,21 @@ fn alias(name: &str, more: &str, target: &str) -> String {
         "[[record]]\nname = '{name}'\ntype = 'A'\n{more}alias = {{ target = '{target}', evaluate_target_health = true }}\n"
     )
 }
+
+/// One more name in whatever zone came before, its value different each turn.
+pub(crate) fn one_more(name: &str, turn: u32) -> String {
+    let [_, b, c, d] = turn.to_be_bytes();
+    address(name, "", &format!("10.{b}.{c}.{d}"))
+}
+
+/// A failover pair whose primary has a TCP check every second, at this address, that flips at the first result.
+pub(crate) fn checked(number: u16, (at, port): (std::net::IpAddr, u16)) -> String {
+    let name = format!("c{number}");
+    let primary = format!("set_identifier = 'a'\nfailover = 'primary'\nhealth_check = '{name}'\n");
+    address(&name, &primary, "192.0.2.1")
+        + &address(&name, "set_identifier = 'b'\nfailover = 'secondary'\n", "192.0.2.2")
+        + &format!(
+            "[[health_check]]\nname = '{name}'\ntype = 'tcp'\nip_address = '{at}'\nport = {port}\nrequest_interval = 1\n\
+             failure_threshold = 1\n"
+        )
+}

@@ -15,14 +15,14 @@ use std::net::IpAddr;
 
 use arrayvec::ArrayVec;
 
-pub use resolve::{client_of, resolve, resolve_traced};
+pub use resolve::{client_of, resolve, resolve_into, resolve_traced};
 pub use standing::{Standing, standing};
 pub use trace::{Step, Trace};
 
 use crate::model::{HostedZoneId, MAX_ALIAS_CHAIN};
-pub use crate::policy::Dice;
+pub use crate::policy::{Dice, Untraced};
 use crate::stats::{AnswerNumber, ZoneNumber};
-pub use crate::zonetree::{Data, QueryName, Records};
+pub use crate::zonetree::{Data, QueryName, Records, ZoneServers};
 
 /// What was asked, by whom.
 pub struct Query<'q> {
@@ -89,6 +89,9 @@ pub struct Answer<'w> {
     pub authority: Option<Part<'w>>,
     /// The additional section, without OPT.
     pub additional: ArrayVec<Part<'w>, MAX_ADDITIONAL_PARTS>,
+    /// The zone's NS set and the addresses of its servers in one piece: then `authority` and `additional` are empty, and this is
+    /// what stands in them (`closing_parts` spells it out).
+    pub servers: Option<ZoneServers<'w>>,
     /// How many leading bits of the client's address the answer depends on: the ECS SCOPE PREFIX-LENGTH.
     pub scope: u8,
 }

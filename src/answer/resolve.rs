@@ -4,13 +4,13 @@ use std::net::IpAddr;
 
 use arrayvec::ArrayVec;
 
-use super::{Answer, MAX_CHAIN, Need, Owner, Part, Query, QueryName, Rcode, Step, Trace};
+use super::{Answer, MAX_ADDITIONAL_PARTS, MAX_CHAIN, Need, Owner, Part, Query, QueryName, Rcode, Step, Trace};
 use crate::geo::Client;
 use crate::model::{MAX_NAME_OCTETS, RecordType, Ttl};
-use crate::policy::{Dice, Untraced};
+use crate::policy::{Dice, MAX_CHOSEN, Untraced};
 use crate::stats::ZoneNumber;
 use crate::world::{Scene, World};
-use crate::zonetree::{Found, GroupIndex, MemberContent, NodeIndex, Records, Zone};
+use crate::zonetree::{Found, GroupIndex, MemberContent, NodeIndex, Records, Zone, ZoneServers};
 
 /// QTYPE 255, `ANY` (RFC 8482).
 const ANY: u16 = 255;
@@ -27,20 +27,42 @@ pub fn resolve_traced<'w, T: Trace<'w>>(
     dice: &mut Dice,
     trace: &mut T,
 ) -> Answer<'w> {
-    let Some(scene) = scene_of(query, world) else {
-        // A name in no zone of ours (spec 2.4: REFUSED, as widely observed).
-        return Answer::empty(Rcode::Refused);
-    };
+    let mut answer = Answer::default();
+    resolve_into(query, world, dice, trace, &mut answer);
+    answer
+}
+
+/// The same answer again, put into `answer`, which has to be a new one: answers are too large to be moved about.
+pub fn resolve_into<'w, T: Trace<'w>>(
+    query: &Query<'_>,
+    world: &'w World,
+    dice: &mut Dice,
+    trace: &mut T,
+    answer: &mut Answer<'w>,
+) {
+    // A name in no zone of ours stays REFUSED (spec 2.4, as widely observed).
+    if let Some(scene) = scene_of(query, world) {
+        answer_from(scene, query, world, dice, trace, answer);
+    }
+}
+
+fn answer_from<'w, T: Trace<'w>>(
+    scene: Scene<'w>,
+    query: &Query<'_>,
+    world: &'w World,
+    dice: &mut Dice,
+    trace: &mut T,
+    answer: &mut Answer<'w>,
+) {
     trace.step(|| Step::Zone(scene));
     let client = client_of(query, &scene);
     trace.step(|| Step::Client { address: client.address(), prefix: client.prefix(), place: *client.place() });
-    let mut answer = Answer::empty(Rcode::NoError);
+    answer.rcode = Rcode::NoError;
     answer.authoritative = true;
     answer.zone_octets = scene.zone.name().wire().len();
     answer.zone_number = scene.number;
     answer.zone_id = Some(scene.zone.id());
-    let (question, asked) = (query.name.wire(), query.record_type);
-    let source = query.source;
+    let (question, asked, source) = (query.name.wire(), query.record_type, query.source);
     let mut resolution =
         Resolution { world, source, scene, client, dice, trace, question, asked, longest_denial: None, answer };
     resolution.answer_at(question_leads(query, resolution.scene.zone));
@@ -48,13 +70,14 @@ pub fn resolve_traced<'w, T: Trace<'w>>(
         // ECS is ignored for private zones (Developer Guide, "How Route 53 uses EDNS0").
         resolution.answer.scope = 0;
     }
-    resolution.answer
 }
 
-impl<'w> Answer<'w> {
-    fn empty(rcode: Rcode) -> Answer<'w> {
+/// REFUSED, from no zone and with no records.
+impl Default for Answer<'_> {
+    #[inline(always)]
+    fn default() -> Self {
         Answer {
-            rcode,
+            rcode: Rcode::Refused,
             authoritative: false,
             zone_octets: 0,
             zone_number: ZoneNumber::NONE,
@@ -63,8 +86,19 @@ impl<'w> Answer<'w> {
             answer: ArrayVec::new(),
             authority: None,
             additional: ArrayVec::new(),
+            servers: None,
             scope: 0,
         }
+    }
+}
+
+impl<'w> Answer<'w> {
+    /// The authority and additional sections part by part, whether or not they came in one piece.
+    pub fn closing_parts(&self) -> (Option<Part<'w>>, ArrayVec<Part<'w>, MAX_ADDITIONAL_PARTS>) {
+        let Some(servers) = self.servers else { return (self.authority, self.additional.clone()) };
+        let part = |(labels, records)| Part { owner: Owner::InZone(labels), records, need: Need::Optional };
+        let mut parts = servers.parts().map(part);
+        (parts.next(), parts.take(MAX_ADDITIONAL_PARTS).collect())
     }
 }
 
@@ -114,7 +148,7 @@ struct Resolution<'w, 'd, T> {
     asked: u16,
     /// Set by a group that withholds its answer: how long that may be remembered, seconds.
     longest_denial: Option<Ttl>,
-    answer: Answer<'w>,
+    answer: &'d mut Answer<'w>,
 }
 
 /// A chosen record set with what belongs to it.
@@ -208,15 +242,13 @@ impl<'w, T: Trace<'w>> Resolution<'w, '_, T> {
     /// Lets the group's policy choose, follows aliases, and puts what comes out into the answer section. The first chosen
     /// set is returned; `None` is NODATA.
     fn choose(&mut self, group: GroupIndex, owner: Owner<'w>) -> Option<Chosen<'w>> {
-        let mut parts = ArrayVec::new();
-        let chosen = self.pick(group, &mut parts)?;
-        self.answer.answer.extend(parts.into_iter().map(|records| Part { owner, records, need: Need::Required }));
-        Some(chosen)
+        self.pick(group, |answer, records| answer.answer.push(Part { owner, records, need: Need::Required }))
     }
 
     /// The records that a group answers with, through however many aliases: each level runs its own policy for the same
-    /// client and fails open by itself (Developer Guide, "How health checks work in complex configurations").
-    fn pick(&mut self, group: GroupIndex, parts: &mut ArrayVec<Records<'w>, 8>) -> Option<Chosen<'w>> {
+    /// client and fails open by itself (Developer Guide, "How health checks work in complex configurations"). `put` puts each
+    /// set of them into the answer.
+    fn pick(&mut self, group: GroupIndex, mut put: impl FnMut(&mut Answer<'w>, Records<'w>)) -> Option<Chosen<'w>> {
         let zone = self.scene.zone;
         let mut group = group;
         for _ in 0..MAX_CHAIN {
@@ -239,17 +271,29 @@ impl<'w, T: Trace<'w>> Resolution<'w, '_, T> {
                     continue;
                 }
             };
-            // One RRset has one TTL (RFC 2181 section 5.2), the first chosen member's, and no record twice (section 5).
-            for &member in &choice.members {
-                if let MemberContent::Records(more, _) = zone.content(group, member)
-                    && !parts.iter().any(|part| part.has_data_of(&more))
-                {
-                    parts.push(more.with_ttl(records.ttl));
-                }
+            put(self.answer, records);
+            if choice.members.len() > 1 {
+                let sets = self.distinct(group, &choice.members, records);
+                sets.iter().for_each(|&records| put(self.answer, records));
             }
             return Some(Chosen { group, member: first, records, helpers });
         }
         None
+    }
+
+    /// The sets of the chosen members behind the first. One RRset has one TTL (RFC 2181 section 5.2), the first chosen
+    /// member's, and no record twice (section 5).
+    fn distinct(&self, group: GroupIndex, members: &[u16], first: Records<'w>) -> ArrayVec<Records<'w>, MAX_CHOSEN> {
+        let mut sets: ArrayVec<Records<'w>, MAX_CHOSEN> = ArrayVec::new();
+        for &member in &members[1..] {
+            if let MemberContent::Records(more, _) = self.scene.zone.content(group, member)
+                && !first.has_data_of(&more)
+                && !sets.iter().any(|set| set.has_data_of(&more))
+            {
+                sets.push(more.with_ttl(first.ttl));
+            }
+        }
+        sets
     }
 
     /// A positive answer: the zone's NS set stands in the authority section (Developer Guide, "DNS behavior"), and the
@@ -261,10 +305,21 @@ impl<'w, T: Trace<'w>> Resolution<'w, '_, T> {
         if chosen.group == name_servers {
             return;
         }
+        if let Some(servers) = self.scene.zone.servers().filter(|servers| self.may_close_with(servers)) {
+            self.answer.servers = Some(servers);
+            return;
+        }
         if let MemberContent::Records(records, helpers) = self.scene.zone.content(name_servers, 0) {
             self.answer.authority = Some(Part { owner: Owner::InZone(&[]), records, need: Need::Optional });
             self.add_addresses(helpers, Need::Optional);
         }
+    }
+
+    /// Whether nothing in the answer stands in the way of the zone's servers in one piece: no address of theirs is there
+    /// already, or might be.
+    fn may_close_with(&self, servers: &ZoneServers<'w>) -> bool {
+        let is_server = |part: &Part<'_>| servers.has(self.labels(part.owner));
+        self.answer.additional.is_empty() && !self.answer.answer.iter().any(is_server)
     }
 
     /// NODATA and NXDOMAIN carry the SOA (RFC 2308 section 2).
@@ -305,12 +360,10 @@ impl<'w, T: Trace<'w>> Resolution<'w, '_, T> {
     }
 
     fn add_address_group(&mut self, group: GroupIndex, owner: &'w [u8], need: Need) {
-        let mut parts = ArrayVec::new();
-        self.pick(group, &mut parts);
-        for records in parts {
+        self.pick(group, |answer, records| {
             // What does not fit is only left out: these addresses are a help (RFC 2181 section 9).
-            let _ = self.answer.additional.try_push(Part { owner: Owner::InZone(owner), records, need });
-        }
+            let _ = answer.additional.try_push(Part { owner: Owner::InZone(owner), records, need });
+        });
     }
 
     /// Whether the answer holds such a set already: another throw of the dice must not add to it (RFC 2181 section 5).

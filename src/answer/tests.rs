@@ -24,8 +24,9 @@ fn ask(world: &World, asked: &Name, record_type: u16, source: &str) -> Vec<Strin
     };
     let head = format!("{:?}{}", answer.rcode, if answer.authoritative { " aa" } else { "" });
     let answers = answer.answer.iter().map(|part| line("answer", part));
-    let authority = answer.authority.iter().map(|part| line("authority", part));
-    let additional = answer.additional.iter().map(|part| line("additional", part));
+    let (authority, additional) = answer.closing_parts();
+    let authority = authority.iter().map(|part| line("authority", part));
+    let additional = additional.iter().map(|part| line("additional", part));
     [head].into_iter().chain(answers).chain(authority).chain(additional).collect()
 }
 

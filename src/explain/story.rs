@@ -287,6 +287,7 @@ impl<'s> Story<'s> {
 
     fn answer(&self, answer: &Answer<'_>) -> AnswerShape {
         let records = |parts: &[Part<'_>]| parts.iter().flat_map(|part| self.records(part)).collect::<Vec<_>>();
+        let (authority, additional) = answer.closing_parts();
         AnswerShape {
             rcode: match answer.rcode {
                 Rcode::NoError => "NOERROR",
@@ -296,8 +297,8 @@ impl<'s> Story<'s> {
             .to_owned(),
             authoritative: answer.authoritative,
             answer: records(&answer.answer),
-            authority: records(answer.authority.as_slice()),
-            additional: records(&answer.additional),
+            authority: records(authority.as_slice()),
+            additional: records(&additional),
             ttl_why: self.ttl_why(answer),
             scope: answer.scope,
             scope_why: self.scope_why(answer.scope),

@@ -127,6 +127,21 @@ impl RoundTrips<'_> {
         measured.or_else(|| home.map(|_| 0.0)).or_else(|| self.estimated_ms_to(region))
     }
 
+    /// A number that is less where `ms_to` is less, and equal for all regions when the client cannot be located. Without
+    /// measured rows the distance decides, which need not be known for that.
+    pub fn rank_of(&self, region: Region) -> f64 {
+        const HOME: f64 = -1.0;
+        if self.measured.is_some() {
+            return self.ms_to(region).unwrap_or_default();
+        }
+        let Some(place) = self.place else { return 0.0 };
+        if place.region == Some(region) {
+            return HOME;
+        }
+        let point = place.point.as_ref().zip(self.regions[region.index()].point.as_ref());
+        point.map_or(0.0, |(client, region)| client.chord_squared(region))
+    }
+
     /// Where the figure of `ms_to` comes from.
     pub fn basis_of(&self, region: Region) -> TripBasis {
         let home = self.place.filter(|place| place.region == Some(region));

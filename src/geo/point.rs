@@ -31,6 +31,20 @@ impl Point {
         self.cross(other).length().atan2(self.dot(other)) * EARTH_RADIUS_KM
     }
 
+    /// The square of the straight line through the Earth, in its radii: 0 to 4. It grows with the distance, so that it tells
+    /// which of two points is nearer at a fraction of the cost.
+    pub fn chord_squared(&self, other: &Point) -> f64 {
+        let ([a, b, c], [x, y, z]) = (self.0, other.0);
+        let (a, b, c) = (a - x, b - y, c - z);
+        a * a + b * b + c * c
+    }
+
+    /// What the distance at this `chord_squared` is at least, squared, in km²: a line along the globe is longer than one
+    /// through it.
+    pub fn least_km_squared(chord_squared: f64) -> f64 {
+        chord_squared * (EARTH_RADIUS_KM * EARTH_RADIUS_KM)
+    }
+
     fn dot(&self, other: &Point) -> f64 {
         let ([a, b, c], [x, y, z]) = (self.0, other.0);
         a * x + b * y + c * z
@@ -104,6 +118,14 @@ mod tests {
             prop_assert!((a.distance_km(&b) - b.distance_km(&a)).abs() < 1e-6);
             prop_assert!((0.0..20_015.2).contains(&a.distance_km(&b)));
             prop_assert!(a.distance_km(&c) <= a.distance_km(&b) + b.distance_km(&c) + 1e-6);
+        }
+
+        #[test]
+        fn the_shorter_chord_is_the_shorter_distance(a in anywhere(), b in anywhere(), c in anywhere()) {
+            prop_assume!((a.distance_km(&b) - a.distance_km(&c)).abs() > 1e-3);
+            prop_assert_eq!(a.chord_squared(&b) < a.chord_squared(&c), a.distance_km(&b) < a.distance_km(&c));
+            let least = Point::least_km_squared(a.chord_squared(&b)).sqrt();
+            prop_assert!(least <= a.distance_km(&b) + 1e-6);
         }
     }
 }

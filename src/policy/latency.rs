@@ -31,8 +31,8 @@ impl Latency {
         let trips = client.round_trips();
         let place = self.china.map(|_| client.place());
         let in_china = self.china.filter(|_| place.is_some_and(|place| place.country == Some(CHINA)));
-        let cost = |member: u16| {
-            if in_china == Some(member) { -1.0 } else { trips.ms_to(self.regions[usize::from(member)]).unwrap_or(0.0) }
+        let cost = |member: u16, _| {
+            if in_china == Some(member) { f64::NEG_INFINITY } else { trips.rank_of(self.regions[usize::from(member)]) }
         };
         trace.note(|| {
             let trip = |&member: &u16| {

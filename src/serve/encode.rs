@@ -10,7 +10,7 @@ use super::decode::{
     HEADER_OCTETS, MIN_PAYLOAD_OCTETS, OPTION_CLIENT_SUBNET, OPTION_NSID, SubnetOption, TYPE_OPT, TYPE_TSIG,
 };
 use super::{Edns, FaultCode, Request, Signature};
-use crate::answer::{Answer, Data, Dice, Need, Owner, Part, Records};
+use crate::answer::{Answer, Data, Dice, Need, Owner, Part, Records, ZoneServers};
 use crate::model::MAX_VALUES;
 
 /// The question's name, which every response repeats right behind the header.
@@ -108,6 +108,13 @@ struct Message<'m, 'o> {
     counts: [u16; 3],
 }
 
+/// In which order the values of a set are written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Order {
+    AsWritten,
+    Random,
+}
+
 #[derive(Clone, Copy)]
 enum Section {
     Answer,
@@ -141,8 +148,32 @@ impl<'m, 'o> Message<'m, 'o> {
 
     fn sections(&mut self, answer: &Answer<'_>, dice: &mut Dice) -> Result<(), Truncated> {
         self.section(Section::Answer, &answer.answer, dice)?;
-        self.section(Section::Authority, answer.authority.as_slice(), dice)?;
-        self.section(Section::Additional, &answer.additional, dice)
+        match answer.servers {
+            Some(servers) if self.servers(servers).is_ok() => Ok(()),
+            Some(_) => {
+                let (authority, additional) = answer.closing_parts();
+                self.section(Section::Authority, authority.as_slice(), dice)?;
+                self.section(Section::Additional, &additional, dice)
+            }
+            None => {
+                self.section(Section::Authority, answer.authority.as_slice(), dice)?;
+                self.section(Section::Additional, &answer.additional, dice)
+            }
+        }
+    }
+
+    /// Copies authority and additional section in one piece.
+    fn servers(&mut self, servers: ZoneServers<'_>) -> Result<(), Full> {
+        let start = self.at;
+        self.put(servers.octets())?;
+        for &pointer in servers.pointers() {
+            let at = start + usize::from(pointer);
+            self.out[at..at + 2].copy_from_slice(&self.zone_pointer.to_be_bytes());
+        }
+        let [authority, additional] = servers.counts();
+        self.counts[Section::Authority as usize] += authority;
+        self.counts[Section::Additional as usize] += additional;
+        Ok(())
     }
 
     /// Writes the parts of one section, an RRset at a time.
@@ -165,31 +196,51 @@ impl<'m, 'o> Message<'m, 'o> {
 
     fn record_set(&mut self, section: Section, set: &[Part<'_>], dice: &mut Dice) -> Result<(), Full> {
         for part in set {
-            match section {
-                // Values come in random order (Developer Guide, "Simple routing").
-                Section::Answer if part.records.count > 1 => {
-                    shuffled(part.records, dice).iter().try_for_each(|data| self.record(part, data))?;
-                }
-                _ => part.records.iter().try_for_each(|data| self.record(part, &data))?,
+            let records = &part.records;
+            // Values come in random order (Developer Guide, "Simple routing").
+            let order = match section {
+                Section::Answer if records.count > 1 => Order::Random,
+                _ => Order::AsWritten,
+            };
+            if let Some(data) = records.all_of::<4>() {
+                self.addresses(part, data, order, dice)?;
+            } else if let Some(data) = records.all_of::<16>() {
+                self.addresses(part, data, order, dice)?;
+            } else if order == Order::Random {
+                shuffled(*records, dice).iter().try_for_each(|data| self.record(part, data))?;
+            } else {
+                records.iter().try_for_each(|data| self.record(part, &data))?;
             }
-            self.counts[section as usize] += part.records.count;
+            self.counts[section as usize] += records.count;
+        }
+        Ok(())
+    }
+
+    /// A and AAAA records: all of one length, and shuffled where they stand.
+    fn addresses<const N: usize>(
+        &mut self,
+        part: &Part<'_>,
+        data: &[[u8; N]],
+        order: Order,
+        dice: &mut Dice,
+    ) -> Result<(), Full> {
+        let start = self.at;
+        let head = head_of(part, N);
+        for value in data {
+            self.owner(part.owner)?;
+            self.put_array(head)?;
+            self.put_array(*value)?;
+        }
+        if order == Order::Random {
+            let each = (self.at - start) / data.len();
+            shuffle::<N>(&mut self.out[start..self.at], each, dice);
         }
         Ok(())
     }
 
     fn record(&mut self, part: &Part<'_>, data: &Data<'_>) -> Result<(), Full> {
-        match part.owner {
-            Owner::Question => self.put_u16(QUESTION_POINTER)?,
-            Owner::InZone(labels) => {
-                self.put(labels)?;
-                self.put_u16(self.zone_pointer)?;
-            }
-        }
-        let [type_high, type_low] = part.records.record_type.code().to_be_bytes();
-        let [class_high, class_low] = CLASS_IN.to_be_bytes();
-        let [ttl0, ttl1, ttl2, ttl3] = part.records.ttl.to_be_bytes();
-        let [length_high, length_low] = length_of(data.bytes);
-        self.put(&[type_high, type_low, class_high, class_low, ttl0, ttl1, ttl2, ttl3, length_high, length_low])?;
+        self.owner(part.owner)?;
+        self.put_array(head_of(part, data.bytes.len()))?;
         let start = self.at;
         self.put(data.bytes)?;
         for offset in data.pointers.into_iter().flatten() {
@@ -199,8 +250,27 @@ impl<'m, 'o> Message<'m, 'o> {
         Ok(())
     }
 
+    fn owner(&mut self, owner: Owner<'_>) -> Result<(), Full> {
+        match owner {
+            Owner::Question => self.put_u16(QUESTION_POINTER),
+            Owner::InZone(labels) => {
+                self.put(labels)?;
+                self.put_u16(self.zone_pointer)
+            }
+        }
+    }
+
     fn put_u16(&mut self, value: u16) -> Result<(), Full> {
-        self.put(&value.to_be_bytes())
+        self.put_array(value.to_be_bytes())
+    }
+
+    /// A few octets, whose number the compiler knows: no call is made to copy them.
+    fn put_array<const N: usize>(&mut self, octets: [u8; N]) -> Result<(), Full> {
+        let end = self.at + N;
+        let place = self.out.get_mut(self.at..end).filter(|_| end <= self.end).ok_or(Full)?;
+        place.copy_from_slice(&octets);
+        self.at = end;
+        Ok(())
     }
 
     fn put(&mut self, bytes: &[u8]) -> Result<(), Full> {
@@ -243,10 +313,8 @@ impl<'m, 'o> Message<'m, 'o> {
         let flags = u16::from_be_bytes([high, response_code]);
         let [answers, authorities, additionals] = self.counts;
         let questions = u16::from(!self.request.question.is_empty());
-        let words = [self.request.id, flags, questions, answers, authorities, additionals];
-        for (place, word) in self.out.chunks_exact_mut(2).zip(words) {
-            place.copy_from_slice(&word.to_be_bytes());
-        }
+        let words = [self.request.id, flags, questions, answers, authorities, additionals].map(u16::to_be_bytes);
+        self.out[..HEADER_OCTETS].copy_from_slice(words.as_flattened());
     }
 
     /// How much room OPT takes, 0 when the request has none.
@@ -259,13 +327,13 @@ impl<'m, 'o> Message<'m, 'o> {
 
     /// RFC 6891 section 6.1.2 and 6.1.3: version 0, the upper bits of the response code, DO as it came.
     fn opt(&mut self, edns: &Edns<'_>, response_code_high: u8, scope: u8) -> Result<(), Full> {
-        let data_octets = self.opt_octets() - OPT_OCTETS;
-        self.put(&[0])?;
-        self.put_u16(TYPE_OPT)?;
-        self.put_u16(self.payload_size)?;
-        self.put(&[response_code_high, 0, u8::from(edns.dnssec_ok) << 7, 0])?;
+        let [type_high, type_low] = TYPE_OPT.to_be_bytes();
+        let [size_high, size_low] = self.payload_size.to_be_bytes();
+        let dnssec_ok = u8::from(edns.dnssec_ok) << 7;
         #[expect(clippy::cast_possible_truncation, reason = "the options fit a message")]
-        self.put_u16(data_octets as u16)?;
+        let [length_high, length_low] = ((self.opt_octets() - OPT_OCTETS) as u16).to_be_bytes();
+        self.put_array([0, type_high, type_low, size_high, size_low])?;
+        self.put_array([response_code_high, 0, dnssec_ok, 0, length_high, length_low])?;
         if let Some(nsid) = self.nsid {
             self.option(OPTION_NSID, nsid)?;
         }
@@ -286,7 +354,7 @@ impl<'m, 'o> Message<'m, 'o> {
 
     fn option(&mut self, code: u16, data: &[u8]) -> Result<(), Full> {
         self.put_u16(code)?;
-        self.put(&length_of(data))?;
+        self.put_array(length_of(data.len()))?;
         self.put(data)
     }
 
@@ -330,10 +398,32 @@ fn shuffled<'z>(records: Records<'z>, dice: &mut Dice) -> ArrayVec<Data<'z>, MAX
     values
 }
 
+/// Puts the last `N` octets of each record of `each` octets into random order (Fisher and Yates, inside out).
+fn shuffle<const N: usize>(records: &mut [u8], each: usize, dice: &mut Dice) {
+    let data_at = |index: usize| (index + 1) * each - N..(index + 1) * each;
+    for (index, bound) in (0..records.len() / each).zip(1..) {
+        let (one, other) = (data_at(index), data_at(dice.below(bound) as usize));
+        let (mut kept, mut moved) = ([0; N], [0; N]);
+        kept.copy_from_slice(&records[one.clone()]);
+        moved.copy_from_slice(&records[other.clone()]);
+        records[one].copy_from_slice(&moved);
+        records[other].copy_from_slice(&kept);
+    }
+}
+
+/// Type, class, TTL and RDLENGTH of a record.
+fn head_of(part: &Part<'_>, data_octets: usize) -> [u8; 10] {
+    let [type_high, type_low] = part.records.record_type.code().to_be_bytes();
+    let [class_high, class_low] = CLASS_IN.to_be_bytes();
+    let [ttl0, ttl1, ttl2, ttl3] = part.records.ttl.to_be_bytes();
+    let [length_high, length_low] = length_of(data_octets);
+    [type_high, type_low, class_high, class_low, ttl0, ttl1, ttl2, ttl3, length_high, length_low]
+}
+
 /// RDLENGTH and OPTION-LENGTH.
-fn length_of(data: &[u8]) -> [u8; 2] {
+fn length_of(data_octets: usize) -> [u8; 2] {
     #[expect(clippy::cast_possible_truncation, reason = "longer data do not fit a message and are not written")]
-    (data.len() as u16).to_be_bytes()
+    (data_octets as u16).to_be_bytes()
 }
 
 /// The longest UDP response to a request: what the client can take, bounded by `most` of our own; at least 512 octets

@@ -7,7 +7,7 @@ use std::time::Instant;
 use super::decode::MIN_PAYLOAD_OCTETS;
 use super::encode::{Frame, encode_answer, encode_fault, udp_limit};
 use super::{Decoded, Request, decode};
-use crate::answer::{ClientSubnet, Dice, Query, QueryName, resolve};
+use crate::answer::{Answer, ClientSubnet, Dice, Query, QueryName, Untraced, resolve_into};
 use crate::model::HostedZoneId;
 use crate::stats::{Counted, Family, Stats, Transport, ZoneNumber};
 use crate::tap::{Tap, Told};
@@ -133,7 +133,8 @@ impl Responder {
                 self.forget_ignored(&mut request);
                 let client_subnet = client_subnet(&request);
                 let query = Query { name: &self.name, record_type, source, client_subnet };
-                let answer = resolve(&query, world, &mut self.dice);
+                let mut answer = Answer::default();
+                resolve_into(&query, world, &mut self.dice, &mut Untraced, &mut answer);
                 let frame = frame(&self.settings, &request, transport);
                 if !answer.counted.is_empty() {
                     self.stats.count_answers(&answer.counted);

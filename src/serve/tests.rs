@@ -234,7 +234,8 @@ fn plainly(query: &Message, question: &QueryName, answer: &Answer<'_>) -> Messag
     let zone = &question.wire()[question.wire().len() - answer.zone_octets..];
     let mut bytes = vec![0; 12];
     bytes.extend(&query.to_vec().unwrap()[12..12 + question.wire().len() + 4]);
-    let sections: [&[Part<'_>]; 3] = [&answer.answer, answer.authority.as_slice(), &answer.additional];
+    let (authority, additional) = answer.closing_parts();
+    let sections: [&[Part<'_>]; 3] = [&answer.answer, authority.as_slice(), &additional];
     for (index, parts) in sections.iter().enumerate() {
         for part in *parts {
             for data in part.records.iter() {
@@ -347,10 +348,11 @@ proptest! {
         if !response.truncation {
             prop_assert_eq!(lines(&response.answers), lines(&expected.answers));
             let optional = |part: &Part<'_>| part.need == Need::Optional;
-            if whole || !answer.authority.iter().all(optional) {
+            let (authority, additional) = answer.closing_parts();
+            if whole || !authority.iter().all(optional) {
                 prop_assert_eq!(lines(&response.authorities), lines(&expected.authorities));
             }
-            if whole || !answer.additional.iter().all(optional) {
+            if whole || !additional.iter().all(optional) {
                 prop_assert_eq!(lines(&response.additionals), lines(&expected.additionals));
             }
         }

@@ -37,7 +37,7 @@ impl RingInlet {
             return;
         }
         let length = u32::try_from(octets).expect("records are shorter than rings").to_le_bytes();
-        for part in [length.as_slice()].into_iter().chain(parts) {
+        for part in [length.as_slice()].into_iter().chain(parts).filter(|part| !part.is_empty()) {
             self.ring.push_entire_slice(part).expect("there is room for all of it");
         }
     }
@@ -53,11 +53,12 @@ impl RingOutlet {
         octets[front.len()..].copy_from_slice(back);
         let octets = u32::from_le_bytes(octets) as usize;
         // The length may be here already and the record not yet.
-        let Ok(chunk) = self.0.read_chunk(LENGTH_OCTETS + octets) else { return false };
-        let (front, back) = chunk.as_slices();
-        record.clear();
-        record.extend(front.iter().chain(back).skip(LENGTH_OCTETS));
-        chunk.commit_all();
+        if self.0.slots() < LENGTH_OCTETS + octets {
+            return false;
+        }
+        record.resize(octets, 0);
+        let taken = self.0.pop_entire_slice(&mut [0; LENGTH_OCTETS]).and_then(|()| self.0.pop_entire_slice(record));
+        taken.expect("all of it is there");
         true
     }
 

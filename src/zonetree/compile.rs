@@ -9,6 +9,7 @@ use std::ops::Range;
 
 use super::arena::{NewName, Writer, Written};
 use super::query_name::hash_name;
+use super::servers::Ready;
 use super::settle::RuledGroup;
 use super::{Content, Group, GroupIndex, Member, NodeIndex, QueryName, SIMPLE, Span, SuffixTable, Zone, records};
 use crate::health::{CheckSlot, ComebackRules};
@@ -217,8 +218,10 @@ impl Builder<'_> {
             soa: self.apex_group(RecordType::Soa, &places),
             negative_ttl: negative_ttl(self.zone),
             name_servers: self.apex_group(RecordType::Ns, &places),
+            servers: None,
         };
         resolve_cnames(&mut zone, &lists.cnames);
+        zone.servers = Ready::of(&zone);
         zone
     }
 

@@ -14,6 +14,7 @@ mod compile;
 pub(crate) mod fixture;
 mod query_name;
 mod records;
+mod servers;
 mod settle;
 mod suffix_table;
 #[cfg(test)]
@@ -23,10 +24,12 @@ use std::ops::Range;
 
 pub use query_name::{MalformedName, QueryName};
 pub use records::{Data, Records};
+pub use servers::ZoneServers;
 pub use settle::{Bits, Occasion};
 pub(crate) use suffix_table::SuffixTable;
 
 use arena::Arena;
+use servers::Ready;
 use settle::RuledGroup;
 
 use crate::geo::Client;
@@ -39,7 +42,7 @@ use crate::policy::{Candidates, Choice, Dice, FailOpen, Plan, Trace, UsableBits}
 pub struct NodeIndex(u32);
 
 /// The record sets of one name and type.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct GroupIndex(u32);
 
 impl GroupIndex {
@@ -86,6 +89,8 @@ pub struct Zone {
     soa: GroupIndex,
     negative_ttl: Ttl,
     name_servers: GroupIndex,
+    /// That NS set and the addresses of its servers, as answers carry them.
+    servers: Option<Ready>,
 }
 
 #[derive(Debug, PartialEq)]
@@ -256,6 +261,11 @@ impl Zone {
     /// The zone's own NS set.
     pub fn name_servers(&self) -> GroupIndex {
         self.name_servers
+    }
+
+    /// That set and the addresses of its servers in one piece; `None` where their addresses are chosen by a policy.
+    pub fn servers(&self) -> Option<ZoneServers<'_>> {
+        self.servers.as_ref().map(|ready| ZoneServers::new(self, ready))
     }
 
     /// The SOA as negative answers carry it: its TTL is the lesser of its own and its minimum field (RFC 2308 section 3).

@@ -5,10 +5,14 @@ use crate::model::{MAX_LABEL_OCTETS, MAX_NAME_OCTETS, Name};
 
 /// A name of 255 octets has at most 127 labels.
 const MAX_LABELS: usize = 127;
+/// What is copied and hashed at once.
+const WORD_OCTETS: usize = 8;
+const WIRE_OCTETS: usize = (MAX_NAME_OCTETS + WORD_OCTETS).next_multiple_of(WORD_OCTETS);
 
 /// The name in a question. Workers keep one and read each packet into it, so that nothing is allocated or cleared.
 pub struct QueryName {
-    wire: [u8; MAX_NAME_OCTETS],
+    /// The name, and room to read eight octets at any place in it.
+    wire: [u8; WIRE_OCTETS],
     length: usize,
     label_count: usize,
     /// Where each label's length octet stands; the entry after the last label is the root's.
@@ -25,7 +29,7 @@ pub struct MalformedName;
 impl Default for QueryName {
     fn default() -> QueryName {
         QueryName {
-            wire: [0; MAX_NAME_OCTETS],
+            wire: [0; WIRE_OCTETS],
             length: 1,
             label_count: 0,
             starts: [0; MAX_LABELS + 1],
@@ -38,27 +42,39 @@ impl QueryName {
     /// Reads the uncompressed name at `at` in `message` and returns where it ends. A question comes first in a message,
     /// so that there is nothing a compression pointer in it could rightly point to.
     pub fn read(&mut self, message: &[u8], at: usize) -> Result<usize, MalformedName> {
-        self.label_count = 0;
-        self.length = 0;
+        (self.label_count, self.length) = (0, 0);
+        let (mut length, mut labels) = (0, 0);
         loop {
-            let octet = *message.get(at + self.length).ok_or(MalformedName)?;
-            let next = self.length + 1 + usize::from(octet);
+            let octet = *message.get(at + length).ok_or(MalformedName)?;
+            let next = length + 1 + usize::from(octet);
             if usize::from(octet) > MAX_LABEL_OCTETS || next > MAX_NAME_OCTETS {
                 return Err(MalformedName);
             }
-            self.starts[self.label_count] = u8::try_from(self.length).map_err(|_| MalformedName)?;
-            let label = message.get(at + self.length..at + next).ok_or(MalformedName)?;
-            self.wire[self.length..next].copy_from_slice(label);
-            self.length = next;
+            self.starts[labels] = u8::try_from(length).map_err(|_| MalformedName)?;
+            length = next;
             if octet == 0 {
                 break;
             }
-            self.label_count += 1;
+            labels += 1;
         }
-        // Length octets are below 64 and capitals are not: the whole name may be lowered at once.
-        self.wire[..self.length].make_ascii_lowercase();
+        (self.label_count, self.length) = (labels, length);
+        self.copy_in_lower_case(message, at);
         self.hash_suffixes();
-        Ok(at + self.length)
+        Ok(at + length)
+    }
+
+    /// Copies the name at `at`, eight octets at a time, and what stands behind it until the eight are full.
+    fn copy_in_lower_case(&mut self, message: &[u8], at: usize) {
+        let words = self.length.div_ceil(WORD_OCTETS);
+        let (places, _) = self.wire.as_chunks_mut::<WORD_OCTETS>();
+        let places = &mut places[..words];
+        match message.get(at..at + words * WORD_OCTETS) {
+            Some(octets) => places.copy_from_slice(octets.as_chunks().0),
+            None => places.as_flattened_mut()[..self.length].copy_from_slice(&message[at..at + self.length]),
+        }
+        for place in places {
+            *place = lower_case(u64::from_le_bytes(*place)).to_le_bytes();
+        }
     }
 
     /// Reads a name that is known to be well formed.
@@ -100,10 +116,22 @@ impl QueryName {
         let mut hash = HASH_SEED;
         self.hashes[self.label_count] = fold(hash);
         for index in (0..self.label_count).rev() {
-            let label = usize::from(self.starts[index])..usize::from(self.starts[index + 1]);
-            hash = hash_label(hash, &self.wire[label]);
+            hash = self.hash_label(hash, usize::from(self.starts[index]), usize::from(self.starts[index + 1]));
             self.hashes[index] = fold(hash);
         }
+    }
+
+    /// Mixes the label (with its length octet) that stands at `start..end` into the hash of what stands to the right of it.
+    /// Only the user's own names are ever stored under these hashes, so nobody can choose colliding ones.
+    fn hash_label(&self, hash: u64, start: usize, end: usize) -> u64 {
+        let word = |at: usize| self.wire[at..].first_chunk().map_or(0, |octets| u64::from_le_bytes(*octets));
+        let (mut hash, mut at) = (hash, start);
+        while end - at > WORD_OCTETS {
+            hash = mix(hash, word(at));
+            at += WORD_OCTETS;
+        }
+        let unused_bits = 64 - 8 * (end - at);
+        mix(hash, word(at) & (u64::MAX >> unused_bits))
     }
 }
 
@@ -117,20 +145,24 @@ pub(super) fn hash_name(name: &Name) -> u32 {
     query.whole_hash()
 }
 
-/// Mixes one label (with its length octet) into the hash of what stands to the right of it. Only the user's own names are
-/// ever stored under these hashes, so nobody can choose colliding ones.
-fn hash_label(hash: u64, label: &[u8]) -> u64 {
-    let mut hash = hash;
-    for chunk in label.chunks(8) {
-        let mut word = [0; 8];
-        word[..chunk.len()].copy_from_slice(chunk);
-        let product = u128::from(hash ^ u64::from_le_bytes(word)) * u128::from(HASH_SEED);
-        #[expect(clippy::cast_possible_truncation, reason = "both halves of the product are folded into one word")]
-        {
-            hash = product as u64 ^ (product >> 64) as u64;
-        }
+fn mix(hash: u64, word: u64) -> u64 {
+    let product = u128::from(hash ^ word) * u128::from(HASH_SEED);
+    #[expect(clippy::cast_possible_truncation, reason = "both halves of the product are folded into one word")]
+    {
+        product as u64 ^ (product >> 64) as u64
     }
-    hash
+}
+
+/// Eight octets with their capitals in lower case. Length octets are below 64 and capitals are not: a whole name may be lowered
+/// at once.
+fn lower_case(word: u64) -> u64 {
+    const ONES: u64 = u64::MAX / 255;
+    let low_bits = word & (0x7f * ONES);
+    // In each octet the top bit says: at least `A`, beyond `Z`, ASCII.
+    let from_a = low_bits + (0x80 - u64::from(b'A')) * ONES;
+    let beyond_z = low_bits + (0x7f - u64::from(b'Z')) * ONES;
+    let capitals = from_a & !beyond_z & !word & (0x80 * ONES);
+    word | capitals >> 2
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "the low half is what remains")]
@@ -169,6 +201,25 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn capitals_and_nothing_else_are_lowered(word in any::<[u8; 8]>()) {
+            let lowered = lower_case(u64::from_le_bytes(word)).to_le_bytes();
+            prop_assert_eq!(lowered, word.map(|octet| octet.to_ascii_lowercase()));
+        }
+
+        #[test]
+        fn a_hash_is_the_name_s_whatever_surrounds_it(
+            labels in prop::collection::vec("[a-zA-Z]{1,20}", 1..6), behind in prop::collection::vec(any::<u8>(), 0..20),
+        ) {
+            let name = Name::parse(&labels.join(".")).unwrap();
+            let (mut alone, mut within) = (QueryName::default(), QueryName::default());
+            alone.read(name.wire(), 0).unwrap();
+            let message = [&[7; 12], name.wire(), &behind].concat();
+            prop_assert_eq!(within.read(&message, 12), Ok(12 + name.wire().len()));
+            prop_assert_eq!(within.wire(), alone.wire());
+            prop_assert_eq!(&within.hashes[..=labels.len()], &alone.hashes[..=labels.len()]);
+        }
+
         #[test]
         fn any_bytes_are_a_name_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..300), at in 0usize..310) {
             let mut name = QueryName::default();

@@ -45,6 +45,11 @@ impl<'z> Records<'z> {
         self.bytes == other.bytes
     }
 
+    /// The data of all records one after the other, when those of each have `N` octets by their type.
+    pub fn all_of<const N: usize>(&self) -> Option<&'z [[u8; N]]> {
+        (fixed_octets(self.record_type) == Some(N)).then_some(self.bytes.as_chunks().0)
+    }
+
     /// The data of each record, in the order they were written.
     pub fn iter(&self) -> impl Iterator<Item = Data<'z>> + use<'z> {
         let (record_type, mut rest) = (self.record_type, self.bytes);

@@ -79,7 +79,7 @@ function what(entry, named) {
     case "override": {
       const { did, override: held } = entry;
       return [h("span.badge.people", null, h("span", { "aria-hidden": "true" }, "✋"), " override"), " ",
-        h("strong", null, held.pattern), ` ${held.action}, ${did} (by ${held.author})`, held.reason && h("div.quiet.words", null, held.reason)];
+        h("strong", null, held.pattern), ` ${held.action}: ${did} (by ${held.author})`, held.reason && h("div.quiet.words", null, held.reason)];
     }
     case "uplink":
       return [h("span.badge.people", null, h("span", { "aria-hidden": "true" }, "⇅"), " uplink"), " ", h("span.words", null, entry.words ?? "")];

@@ -1,0 +1,125 @@
+//! How many instructions an answer takes: one packet in, one packet out, counted by valgrind.
+//!
+//! `cargo bench --bench instructions` prints the table of docs/performance.md; it needs valgrind. Words after `--` choose rows:
+//! `cargo bench --bench instructions -- weighted alias`. Time shifts with whatever else a machine does; instructions repeat to
+//! the last one. Each row is the difference of two runs of one kind of query, one with twice as many, so that what comes before
+//! the first answer counts for nothing. To see where they go, run the binary itself under callgrind:
+//! `valgrind --tool=callgrind target/release/deps/instructions-… --answer weighted same 20000`, then `callgrind_annotate`.
+//!
+//! `cargo test --bench instructions` answers each kind a few times and counts nothing.
+
+#![allow(clippy::print_stdout, reason = "its table is what it is for")]
+
+mod support;
+
+use std::env;
+use std::process::Command;
+
+use fiftythree::serve::{MAX_UDP_OCTETS, Transport};
+use support::{LOOPBACK, TYPE_A, city, query, responder, zones};
+
+/// Instructions do not depend on how many networks there are but for a few steps of a bisection; time does.
+const NETWORKS: u32 = 20_000;
+/// Names beside those that are asked for.
+const NAMES: u32 = 100;
+/// Different packets of a kind.
+const PACKETS: usize = 256;
+/// Answers of the shorter run.
+const ANSWERS: usize = 10_000;
+
+/// What is asked beside the policies.
+const OTHERS: [(&str, &str); 6] = [
+    ("nobody", "a name that is not there"),
+    ("x.wild", "wildcard"),
+    ("docs", "CNAME to an address"),
+    ("www.child", "referral"),
+    ("h7", "one of many plain names"),
+    ("ns1", "the name server's address"),
+];
+
+fn main() {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    if let [mode, name, clients, answers] = &arguments[..]
+        && mode == "--answer"
+    {
+        return answer(name, Clients::read(clients), answers.parse().expect("a number of answers"));
+    }
+    if arguments.iter().any(|argument| argument == "--bench") {
+        let wanted: Vec<&String> = arguments.iter().filter(|argument| !argument.starts_with("--")).collect();
+        let chosen = |name: &str| wanted.is_empty() || wanted.iter().any(|wanted| *wanted == name);
+        return count(kinds().filter(|(name, _)| chosen(name)));
+    }
+    for (name, _) in kinds() {
+        answer(name, Clients::Same, 10);
+        answer(name, Clients::Random, 10);
+    }
+}
+
+/// Who asks.
+#[derive(Clone, Copy)]
+enum Clients {
+    /// The same client all the time, without a client subnet.
+    Same,
+    /// Clients from all over the database, by client subnet.
+    Random,
+}
+
+impl Clients {
+    fn read(word: &str) -> Clients {
+        if word == "same" { Clients::Same } else { Clients::Random }
+    }
+
+    fn word(self) -> &'static str {
+        match self {
+            Clients::Same => "same",
+            Clients::Random => "random",
+        }
+    }
+}
+
+fn kinds() -> impl Iterator<Item = (&'static str, &'static str)> {
+    zones::POLICIES.into_iter().chain(OTHERS)
+}
+
+fn answer(name: &str, clients: Clients, answers: usize) {
+    let world = support::world("", &[zones::every_policy(NAMES)], vec![city::database(NETWORKS)]);
+    let mut responder = responder();
+    let mut dice = fastrand::Rng::with_seed(53);
+    let name = format!("{name}.{}", zones::ZONE);
+    let mut client = || match clients {
+        Clients::Same => None,
+        Clients::Random => Some(city::client(NETWORKS, &mut dice)),
+    };
+    let packets: Vec<Vec<u8>> = (0..PACKETS).map(|_| query(&name, TYPE_A, client())).collect();
+    let mut out = [0; MAX_UDP_OCTETS];
+    for packet in packets.iter().cycle().take(answers) {
+        let octets = responder.respond(&world, packet, LOOPBACK, Transport::Udp, &mut out);
+        assert!(octets > packet.len(), "an answer is longer than its question");
+    }
+}
+
+fn count(kinds: impl Iterator<Item = (&'static str, &'static str)>) {
+    println!("| answer | instructions, one client | clients all over a database |");
+    println!("|---|---|---|");
+    for (name, what) in kinds {
+        let each = [Clients::Same, Clients::Random].map(|clients| {
+            let [fewer, more] = [ANSWERS, 2 * ANSWERS].map(|answers| instructions(name, clients, answers));
+            (more - fewer) / ANSWERS as u64
+        });
+        println!("| {what} | {} | {} |", each[0], each[1]);
+    }
+}
+
+/// All instructions of a process that answers so often.
+fn instructions(name: &str, clients: Clients, answers: usize) -> u64 {
+    let binary = env::current_exe().expect("a process knows its binary");
+    let output = Command::new("valgrind")
+        .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
+        .arg(binary)
+        .args(["--answer", name, clients.word(), &answers.to_string()])
+        .output()
+        .expect("valgrind is installed: apt-get install valgrind");
+    let said = String::from_utf8_lossy(&output.stderr);
+    let collected = said.lines().find_map(|line| line.split_once("Collected :")).map(|(_, count)| count.trim());
+    collected.and_then(|count| count.parse().ok()).unwrap_or_else(|| panic!("valgrind counts nothing: {said}"))
+}

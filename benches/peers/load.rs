@@ -1,0 +1,215 @@
+//! The other side: queries from many sockets, answers counted. A process of its own, so that it can be pinned to a core.
+//!
+//! Closed loop: each socket has so many queries under way, and sends the next when an answer comes. Open loop: queries leave on a
+//! beat whatever happens, and each answer's latency counts from the moment its query was to leave, so that a server that
+//! stands still is charged for all who waited.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+/// A query that was not answered for so long is lost, and its place is given to the next.
+const PATIENCE: Duration = Duration::from_millis(500);
+/// Ids that one socket uses in turn; more than it ever has under way within `PATIENCE`.
+const IDS: usize = 1 << 14;
+
+/// What is asked of a server.
+#[derive(Clone, Debug)]
+pub(crate) struct Load {
+    /// Where it listens.
+    pub(crate) server: SocketAddr,
+    /// Client sockets.
+    pub(crate) sockets: usize,
+    /// Queries under way, all sockets together.
+    pub(crate) under_way: usize,
+    /// Queries a second; 0 for a closed loop.
+    pub(crate) rate: u64,
+    /// How long.
+    pub(crate) time: Duration,
+    /// The cores it may use, as taskset writes them.
+    pub(crate) cores: &'static str,
+}
+
+/// What came back.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Outcome {
+    /// Right answers: NOERROR or NXDOMAIN.
+    pub(crate) answers: u64,
+    /// Whatever else came back.
+    pub(crate) refused: u64,
+    /// Queries without an answer.
+    pub(crate) lost: u64,
+    /// Answers a second.
+    pub(crate) rate: f64,
+    /// Latencies, µs.
+    pub(crate) p50: f64,
+    /// 99 of 100 are below.
+    pub(crate) p99: f64,
+}
+
+/// Writes queries where a load finds them.
+pub(crate) fn write_queries(path: &Path, queries: &[Vec<u8>]) {
+    let length = |query: &Vec<u8>| u16::try_from(query.len()).expect("a query is short").to_be_bytes();
+    let bytes: Vec<u8> = queries.iter().flat_map(|query| [&length(query), query.as_slice()].concat()).collect();
+    fs::write(path, bytes).expect("the directory is there");
+}
+
+/// Puts the load on a server, from a process of its own, and waits for its end.
+pub(crate) fn run(load: &Load, queries: &Path) -> Outcome {
+    let binary = std::env::current_exe().expect("a process knows its binary");
+    let numbers = [load.sockets as u64, load.under_way as u64, load.rate, load.time.as_millis() as u64];
+    let output = Command::new("taskset")
+        .args(["-c", load.cores])
+        .arg(binary)
+        .args(["--load", &load.server.to_string()])
+        .arg(queries)
+        .args(numbers.map(|number| number.to_string()))
+        .output()
+        .expect("taskset is installed");
+    let said = String::from_utf8_lossy(&output.stdout);
+    let numbers: Vec<f64> = said.split_whitespace().filter_map(|word| word.parse().ok()).collect();
+    let [answers, refused, lost, rate, p50, p99] = numbers[..] else {
+        panic!("the load says {said:?} and {}", String::from_utf8_lossy(&output.stderr))
+    };
+    Outcome { answers: answers as u64, refused: refused as u64, lost: lost as u64, rate, p50, p99 }
+}
+
+/// The process that `run` starts: `SERVER QUERIES SOCKETS UNDER_WAY RATE MILLISECONDS`.
+pub(crate) fn main(arguments: &[String]) {
+    let [server, queries, numbers @ ..] = arguments else { panic!("server, queries, numbers") };
+    let numbers: Vec<u64> = numbers.iter().map(|number| number.parse().expect("a number")).collect();
+    let &[sockets, under_way, rate, milliseconds] = &numbers[..] else { panic!("four numbers") };
+    let queries = read_queries(&fs::read(queries).expect("the queries are there"));
+    let server: SocketAddr = server.parse().expect("an address");
+    let clients = (0..sockets).map(|_| Client::connect(server)).collect();
+    let mut swarm = Swarm { clients, queries, next: 0, refused: 0, lost: 0, latencies: Vec::with_capacity(1 << 24) };
+    let began = Instant::now();
+    let time = Duration::from_millis(milliseconds);
+    match rate {
+        0 => swarm.closed_loop(under_way as usize / sockets as usize, began, time),
+        _ => swarm.open_loop(rate, began, time),
+    }
+    let elapsed = began.elapsed().as_secs_f64();
+    let answers = swarm.latencies.len();
+    swarm.latencies.sort_unstable();
+    let at = |part: f64| match answers {
+        0 => 0.0,
+        _ => f64::from(swarm.latencies[((answers - 1) as f64 * part) as usize]) / 1000.0,
+    };
+    let (refused, lost) = (swarm.refused, swarm.lost);
+    println!("{answers} {refused} {lost} {} {} {}", answers as f64 / elapsed, at(0.5), at(0.99));
+}
+
+fn read_queries(bytes: &[u8]) -> Vec<Vec<u8>> {
+    let (mut queries, mut rest) = (Vec::new(), bytes);
+    while let [high, low, after @ ..] = rest {
+        let (query, more) = after.split_at(usize::from(u16::from_be_bytes([*high, *low])));
+        queries.push(query.to_vec());
+        rest = more;
+    }
+    queries
+}
+
+struct Swarm {
+    clients: Vec<Client>,
+    queries: Vec<Vec<u8>>,
+    next: usize,
+    refused: u64,
+    lost: u64,
+    /// Nanoseconds.
+    latencies: Vec<u32>,
+}
+
+struct Client {
+    socket: UdpSocket,
+    /// When the query with this id was to leave; `None` when it has its answer.
+    sent: Box<[Option<Instant>]>,
+    next_id: usize,
+    under_way: usize,
+    heard: Instant,
+}
+
+impl Client {
+    fn connect(server: SocketAddr) -> Client {
+        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback has free ports");
+        socket.connect(server).expect("loopback is there");
+        socket.set_nonblocking(true).expect("a socket can be that");
+        Client { socket, sent: vec![None; IDS].into_boxed_slice(), next_id: 0, under_way: 0, heard: Instant::now() }
+    }
+
+    fn send(&mut self, query: &mut [u8], due: Instant) {
+        let id = self.next_id;
+        self.next_id = (id + 1) % IDS;
+        query[..2].copy_from_slice(&u16::try_from(id).expect("an id has 14 bits").to_be_bytes());
+        if self.socket.send(query).is_ok() && self.sent[id].replace(due).is_none() {
+            self.under_way += 1;
+        }
+    }
+}
+
+impl Swarm {
+    fn closed_loop(&mut self, each: usize, began: Instant, time: Duration) {
+        while began.elapsed() < time {
+            for number in 0..self.clients.len() {
+                self.receive(number);
+                let now = Instant::now();
+                let client = &mut self.clients[number];
+                if client.under_way > 0 && now - client.heard > PATIENCE {
+                    self.lost += client.under_way as u64;
+                    client.sent.fill(None);
+                    client.under_way = 0;
+                    client.heard = now;
+                }
+                for _ in client.under_way..each {
+                    self.next = (self.next + 1) % self.queries.len();
+                    client.send(&mut self.queries[self.next], now);
+                }
+            }
+        }
+    }
+
+    fn open_loop(&mut self, rate: u64, began: Instant, time: Duration) {
+        let wanted = (time.as_secs_f64() * rate as f64) as u64;
+        let mut sent = 0;
+        while sent < wanted || began.elapsed() < time + PATIENCE {
+            while sent < wanted {
+                let due = began + Duration::from_nanos(sent * 1_000_000_000 / rate);
+                if Instant::now() < due {
+                    break;
+                }
+                let number = sent as usize % self.clients.len();
+                self.next = (self.next + 1) % self.queries.len();
+                self.clients[number].send(&mut self.queries[self.next], due);
+                sent += 1;
+            }
+            (0..self.clients.len()).for_each(|number| self.receive(number));
+        }
+        self.lost += wanted - (self.latencies.len() as u64 + self.refused).min(wanted);
+    }
+
+    /// Takes in what has come to a socket.
+    fn receive(&mut self, number: usize) {
+        let client = &mut self.clients[number];
+        let mut answer = [0; 4096];
+        while client.under_way > 0 {
+            let octets = match client.socket.recv(&mut answer) {
+                Ok(octets) => octets,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(_) => continue,
+            };
+            let id = usize::from(u16::from_be_bytes([answer[0], answer[1]]));
+            let Some(due) = client.sent.get_mut(id).and_then(Option::take).filter(|_| octets >= 12) else { continue };
+            client.under_way -= 1;
+            client.heard = Instant::now();
+            // RFC 1035 section 4.1.1: QR, and RCODE 0 or 3.
+            if answer[2] & 0x80 != 0 && matches!(answer[3] & 0xf, 0 | 3) {
+                self.latencies.push(u32::try_from((client.heard - due).as_nanos()).unwrap_or(u32::MAX));
+            } else {
+                self.refused += 1;
+            }
+        }
+    }
+}

@@ -1,0 +1,463 @@
+//! Servers side by side over loopback: CPU time a query, latencies, and what a second worker adds. Linux alone.
+//!
+//! ```text
+//!   this process ─┬─ floor, fiftythree, gdnsd, Knot, NSD    each pinned to core 0, one UDP worker
+//!                 └─ load                                   pinned to core 1
+//! ```
+//!
+//! `cargo bench --bench peers` runs all of it, `-- policies`, `-- workers` or `-- latency` a part; `--rounds 5 --seconds 3` say
+//! how often and how long. Servers take turns within a round. CPU time is what the scheduler counts (`schedstat`, nanoseconds), the
+//! median of the rounds; the clock that tells user's from system's (`/proc/PID/stat`) ticks every 10 ms, so that their shares are
+//! those of all rounds together. A server that is not installed is left out, and that is said.
+//!
+//! Without `--bench`, as under `cargo test`, ours alone is asked for a moment. docs/performance.md says what comes out.
+//! Everything stays on loopback and ends by itself.
+
+#![allow(clippy::print_stdout, reason = "its tables are what it is for")]
+
+mod load;
+mod servers;
+#[path = "../support/mod.rs"]
+mod support;
+
+use std::env;
+use std::fs;
+use std::net::{IpAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{JoinHandle, sleep, spawn};
+use std::time::Duration;
+
+use load::{Load, Outcome};
+use servers::{Ground, Kind, Server};
+use support::{TYPE_A, city, query, zones};
+
+/// Queries under way in a closed loop, and sockets that send them: as dnsperf does by default, nearly.
+const UNDER_WAY: usize = 200;
+const SOCKETS: usize = 20;
+/// With two workers the system spreads clients by their port, so there are more.
+const SOCKETS_FOR_TWO: usize = 200;
+/// Different queries of a mix.
+const QUERIES: usize = 100_000;
+
+const SERVER_CORE: &str = "0";
+const LOAD_CORE: &str = "1";
+const BOTH_CORES: &str = "0,1";
+
+/// What to run, and how long.
+#[derive(Clone, Copy)]
+struct Effort {
+    rounds: usize,
+    time: Duration,
+    names: u32,
+    networks: u32,
+}
+
+fn main() {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    if let [mode, rest @ ..] = &arguments[..]
+        && mode == "--load"
+    {
+        return load::main(rest);
+    }
+    let number = |flag: &str, otherwise: u64| {
+        let at = arguments.iter().position(|argument| argument == flag);
+        at.and_then(|at| arguments.get(at + 1)?.parse().ok()).unwrap_or(otherwise)
+    };
+    let directory = tempfile::tempdir().expect("there is room for a directory");
+    if !arguments.iter().any(|argument| argument == "--bench") {
+        let effort = Effort { rounds: 1, time: Duration::from_millis(100), names: 100, networks: 5000 };
+        return a_moment(directory.path(), effort);
+    }
+    let effort = Effort {
+        rounds: number("--rounds", 5) as usize,
+        time: Duration::from_secs(number("--seconds", 3)),
+        names: number("--names", 10_000) as u32,
+        networks: number("--networks", u64::from(city::CITY_NETWORKS)) as u32,
+    };
+    let parts = ["policies", "workers", "latency"];
+    let named = |part: &str| arguments.iter().any(|argument| argument == part);
+    let wanted = |part: &str| named(part) || !parts.iter().any(|part| named(part));
+    println!("a city database of {} networks, a zone of {} names", effort.networks, effort.names);
+    let ground = Ground::new(directory.path(), effort.names, effort.networks);
+    let mixes: Vec<Mix> = mixes(effort)
+        .into_iter()
+        .filter(|mix| {
+            let words: Vec<&String> = arguments.iter().skip_while(|argument| *argument != "--only").skip(1).collect();
+            words.is_empty() || words.iter().any(|word| *word == mix.name)
+        })
+        .collect();
+    if wanted("policies") {
+        policies(&ground, effort, &mixes);
+    }
+    if wanted("workers") {
+        workers(&ground, effort);
+    }
+    if wanted("latency") {
+        latency(&ground, effort);
+    }
+}
+
+/// Under `cargo test`: ours answers, and right.
+fn a_moment(directory: &Path, effort: Effort) {
+    let ground = Ground::new(directory, effort.names, effort.networks);
+    let server = ground.start(Kind::Ours, 1, BOTH_CORES).expect("our own server starts");
+    for mix in mixes(effort) {
+        let queries = mix.write(directory);
+        let load = Load { cores: BOTH_CORES, ..closed(&server, effort) };
+        let outcome = load::run(&load, &queries);
+        assert!(outcome.answers > 0 && outcome.refused == 0, "{}, {}: {outcome:?}", mix.what, mix.clients.what());
+    }
+}
+
+/// Queries of one kind.
+struct Mix {
+    name: &'static str,
+    what: &'static str,
+    clients: Clients,
+    effort: Effort,
+}
+
+/// On whose behalf is asked.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Clients {
+    /// No client subnet: all queries come from loopback.
+    Same,
+    /// By client subnet, from all over the database.
+    Random,
+}
+
+impl Clients {
+    fn what(self) -> &'static str {
+        match self {
+            Clients::Same => "one client",
+            Clients::Random => "random client subnets",
+        }
+    }
+}
+
+/// Those that repeat a client, then those from everywhere.
+fn mixes(effort: Effort) -> Vec<Mix> {
+    let plain = [("h", "one of many names"), ("nobody", "a name that is not there")];
+    let same = plain.into_iter().chain(zones::POLICIES).map(|(name, what)| (name, what, Clients::Same));
+    let random = [("h", "one of many names")].into_iter().chain(zones::POLICIES);
+    let by_place = random.filter(|(name, _)| *name == "h" || zones::BY_PLACE.contains(name));
+    same.chain(by_place.map(|(name, what)| (name, what, Clients::Random)))
+        .map(|(name, what, clients)| Mix { name, what, clients, effort })
+        .collect()
+}
+
+impl Mix {
+    fn write(&self, directory: &Path) -> PathBuf {
+        let path = directory.join(format!("{}-{}.queries", self.name, self.clients as u8));
+        let mut dice = fastrand::Rng::with_seed(53);
+        let queries: Vec<Vec<u8>> = (0..QUERIES)
+            .map(|_| {
+                let name = match self.name {
+                    "h" => format!("h{}", dice.u32(..self.effort.names)),
+                    "nobody" => format!("nobody{}", dice.u32(..1_000_000_000)),
+                    name => name.to_owned(),
+                };
+                let client = match self.clients {
+                    Clients::Same => None,
+                    Clients::Random => Some(city::client(self.effort.networks, &mut dice)),
+                };
+                query(&format!("{name}.bench.test"), TYPE_A, client)
+            })
+            .collect();
+        load::write_queries(&path, &queries);
+        path
+    }
+}
+
+fn closed(server: &Server, effort: Effort) -> Load {
+    Load {
+        server: server.address,
+        sockets: SOCKETS,
+        under_way: UNDER_WAY,
+        rate: 0,
+        time: effort.time,
+        cores: LOAD_CORE,
+    }
+}
+
+/// CPU time of a server while a load was put on it.
+#[derive(Clone, Copy, Default)]
+struct Cost {
+    /// µs an answer.
+    together: f64,
+    /// Ticks, user's and system's.
+    ticks: [f64; 2],
+    rate: f64,
+    lost: f64,
+}
+
+fn cost(server: &Server, load: &Load, queries: &Path) -> Cost {
+    let before = (server.nanoseconds(), server.ticks());
+    let Outcome { answers, refused, lost, rate, .. } = load::run(load, queries);
+    let after = (server.nanoseconds(), server.ticks());
+    assert_eq!(refused, 0, "{} gives wrong answers", server.kind.name());
+    let ticks = [0, 1].map(|number| after.1[number] - before.1[number]);
+    Cost { together: (after.0 - before.0) / 1000.0 / answers.max(1) as f64, ticks, rate, lost: lost as f64 }
+}
+
+fn median(values: impl Iterator<Item = f64>) -> f64 {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or_default()
+}
+
+/// Rounds in one: CPU time µs an answer, user's and system's and together, answers a second, queries lost.
+#[derive(Clone, Copy, Default)]
+struct Costs {
+    user: f64,
+    system: f64,
+    together: f64,
+    rate: f64,
+    lost: f64,
+}
+
+fn of_rounds(rounds: &[Cost]) -> Costs {
+    let together = median(rounds.iter().map(|cost| cost.together));
+    let [user, system] = [0, 1].map(|number| rounds.iter().map(|cost| cost.ticks[number]).sum::<f64>());
+    let share = |ticks: f64| together * ticks / (user + system).max(1.0);
+    let (rate, lost) = (median(rounds.iter().map(|cost| cost.rate)), rounds.iter().map(|cost| cost.lost).sum());
+    Costs { user: share(user), system: share(system), together, rate, lost }
+}
+
+/// Starts what is installed and says what is not.
+fn start(ground: &Ground, kinds: &[Kind], workers: usize, cores: &str) -> Vec<Server> {
+    let started = kinds.iter().filter_map(|&kind| match ground.start(kind, workers, cores) {
+        Ok(server) => Some(server),
+        Err(error) => {
+            println!("!!!!! NOT MEASURED: {}: {error}", kind.name());
+            None
+        }
+    });
+    started.collect()
+}
+
+fn policies(ground: &Ground, effort: Effort, mixes: &[Mix]) {
+    let servers = start(ground, &Kind::ALL, 1, SERVER_CORE);
+    println!(
+        "\n| Answer | Clients | Server | User µs | above the floor | System µs | Together | ÷ floor | ÷ gdnsd | Lost |"
+    );
+    println!("|---|---|---|---|---|---|---|---|---|---|");
+    for mix in mixes {
+        let queries = mix.write(&ground.directory);
+        let asked: Vec<&Server> = servers.iter().filter(|server| server.kind.has(mix.name)).collect();
+        let mut costs: Vec<Vec<Cost>> = vec![Vec::new(); asked.len()];
+        for _ in 0..effort.rounds {
+            for (server, costs) in asked.iter().zip(&mut costs) {
+                costs.push(cost(server, &closed(server, effort), &queries));
+            }
+        }
+        let costs: Vec<Costs> = costs.iter().map(|rounds| of_rounds(rounds)).collect();
+        let of = |kind: Kind| asked.iter().position(|server| server.kind == kind).map(|at| costs[at]);
+        let floor = of(Kind::Floor).unwrap_or_default();
+        let gdnsd = of(Kind::Gdnsd).map(|gdnsd| gdnsd.together);
+        for (server, cost) in asked.iter().zip(&costs) {
+            let together = cost.together;
+            let ratio = gdnsd.map_or("–".to_owned(), |gdnsd| format!("{:.2}", together / gdnsd));
+            println!(
+                "| {} | {} | {} | {:.2} | {:.2} | {:.2} | {together:.2} | {:.2} | {ratio} | {} |",
+                mix.what,
+                mix.clients.what(),
+                server.kind.name(),
+                cost.user,
+                cost.user - floor.user,
+                cost.system,
+                together / floor.together,
+                cost.lost,
+            );
+        }
+    }
+}
+
+/// One worker on one core, and two on both, where the load is too: the same clients, in turns.
+fn workers(ground: &Ground, effort: Effort) {
+    let mixes = [("h", "one of many names"), ("weighted", "weighted")];
+    let one = start(ground, &[Kind::Floor, Kind::Ours], 1, BOTH_CORES);
+    let two = start(ground, &[Kind::Ours], 2, BOTH_CORES);
+    println!("\n| Answer | Server | User µs | System µs | Together | Answers a second |\n|---|---|---|---|---|---|");
+    for (name, what) in mixes {
+        let queries = Mix { name, what, clients: Clients::Same, effort }.write(&ground.directory);
+        let asked: Vec<(&Server, &str)> = one
+            .iter()
+            .map(|server| (server, if server.kind == Kind::Floor { "floor" } else { "one worker" }))
+            .chain(two.iter().map(|server| (server, "two workers")))
+            .collect();
+        let mut costs: Vec<Vec<Cost>> = vec![Vec::new(); asked.len()];
+        for _ in 0..effort.rounds {
+            for ((server, _), costs) in asked.iter().zip(&mut costs) {
+                let load = Load { sockets: SOCKETS_FOR_TWO, cores: BOTH_CORES, ..closed(server, effort) };
+                costs.push(cost(server, &load, &queries));
+            }
+        }
+        for ((_, which), costs) in asked.iter().zip(&costs) {
+            let Costs { user, system, together, rate, .. } = of_rounds(costs);
+            println!("| {what} | {which} | {user:.2} | {system:.2} | {together:.2} | {rate:.0} |");
+        }
+    }
+}
+
+/// Latencies at half of what gdnsd and ours can both do, while nothing else happens and while zones change.
+fn latency(ground: &Ground, effort: Effort) {
+    let servers = start(ground, &[Kind::Gdnsd, Kind::Ours], 1, SERVER_CORE);
+    let queries = Mix { name: "h", what: "", clients: Clients::Same, effort }.write(&ground.directory);
+    let most = servers.iter().map(|server| load::run(&closed(server, effort), &queries).rate);
+    let rate = (most.fold(f64::INFINITY, f64::min) / 2.0) as u64;
+    println!("\n{rate} queries a second, half of what the slower of the two answers; µs from when a query was due");
+    println!("\n| Server | While | Half within | 99 % within | Lost |\n|---|---|---|---|---|");
+    let measure = |server: &Server, during: &str| {
+        let load = Load { rate, sockets: SOCKETS, ..closed(server, effort) };
+        let outcomes: Vec<Outcome> = (0..effort.rounds).map(|_| load::run(&load, &queries)).collect();
+        let of = |field: fn(&Outcome) -> f64| median(outcomes.iter().map(field));
+        let lost: u64 = outcomes.iter().map(|outcome| outcome.lost).sum();
+        println!("| {} | {during} | {:.0} | {:.0} | {lost} |", server.kind.name(), of(|o| o.p50), of(|o| o.p99));
+    };
+    servers.iter().for_each(|server| measure(server, "nothing else happens"));
+    drop(servers);
+    for trouble in [Trouble::LargeFile, Trouble::SmallZones, Trouble::Flips] {
+        let ground = Ground { directory: ground.directory.join(trouble.word()), ..*ground };
+        fs::create_dir_all(&ground.directory).expect("a directory can be made");
+        fs::copy(ground.directory.join("../city.mmdb"), ground.city()).expect("the database is there");
+        trouble.prepare(&ground);
+        for server in start(&ground, &[Kind::Ours], 1, SERVER_CORE) {
+            measure(&server, "nothing else happens");
+            let troubled = trouble.begin(&ground);
+            sleep(Duration::from_secs(2));
+            measure(&server, trouble.what());
+            troubled.end();
+            println!("  ({}: {})", trouble.word(), trouble.seen(&ground));
+        }
+    }
+}
+
+/// What else a server may be busy with.
+#[derive(Clone, Copy)]
+enum Trouble {
+    LargeFile,
+    SmallZones,
+    Flips,
+}
+
+/// A trouble that goes on until it is told to end.
+struct Troubled {
+    stop: Arc<AtomicBool>,
+    thread: JoinHandle<()>,
+}
+
+impl Troubled {
+    fn end(self) {
+        self.stop.store(true, Ordering::Relaxed);
+        let _ = self.thread.join();
+    }
+}
+
+const SMALL_ZONES: u32 = 50;
+const CHECKS: u16 = 1000;
+/// Listeners of the checks, one each, on addresses of loopback that nobody else uses.
+const CHECK_PORT: u16 = 6390;
+
+impl Trouble {
+    fn word(self) -> &'static str {
+        match self {
+            Trouble::LargeFile => "large-file",
+            Trouble::SmallZones => "small-zones",
+            Trouble::Flips => "flips",
+        }
+    }
+
+    fn what(self) -> &'static str {
+        match self {
+            Trouble::LargeFile => "a file of 10 000 records is edited every second",
+            Trouble::SmallZones => "50 zones reload, twice a second",
+            Trouble::Flips => "1000 health checks flip every second",
+        }
+    }
+
+    fn zones(ground: &Ground) -> PathBuf {
+        ground.directory.join("fiftythree-1/zones")
+    }
+
+    fn prepare(self, ground: &Ground) {
+        let zones = Trouble::zones(ground);
+        fs::create_dir_all(&zones).expect("a directory can be made");
+        let write = |name: &str, text: String| fs::write(zones.join(name), text).expect("a file can be written");
+        match self {
+            Trouble::LargeFile => write("large.test.toml", zones::plain("large.test", 10_000)),
+            Trouble::SmallZones => {
+                (0..SMALL_ZONES).for_each(|number| write(&format!("small{number}.test.toml"), small(number, 0)));
+            }
+            Trouble::Flips => write("flips.test.toml", flips()),
+        }
+    }
+
+    fn begin(self, ground: &Ground) -> Troubled {
+        let (stop, zones) = (Arc::new(AtomicBool::new(false)), Trouble::zones(ground));
+        let stopped = Arc::clone(&stop);
+        let thread = spawn(move || {
+            let mut turn = 1;
+            let mut listeners = Vec::new();
+            while !stopped.load(Ordering::Relaxed) {
+                match self {
+                    Trouble::LargeFile => {
+                        let text = zones::plain("large.test", 10_000) + &zones::one_more("turn", turn);
+                        replace(&zones, "large.test.toml", &text);
+                        sleep(Duration::from_secs(1));
+                    }
+                    Trouble::SmallZones => {
+                        (0..SMALL_ZONES).for_each(|number| {
+                            replace(&zones, &format!("small{number}.test.toml"), &small(number, turn));
+                        });
+                        sleep(Duration::from_millis(500));
+                    }
+                    Trouble::Flips => {
+                        let closed = listeners.is_empty();
+                        listeners.clear();
+                        if closed {
+                            listeners.extend((0..CHECKS).filter_map(|check| TcpListener::bind(at(check)).ok()));
+                        }
+                        sleep(Duration::from_secs(1));
+                    }
+                }
+                turn += 1;
+            }
+        });
+        Troubled { stop, thread }
+    }
+
+    /// What the server's log says of it.
+    fn seen(self, ground: &Ground) -> String {
+        let log = fs::read_to_string(ground.directory.join("fiftythree-1/log")).unwrap_or_default();
+        let lines = |what: &str| log.lines().filter(|line| line.contains(what)).count();
+        match self {
+            Trouble::Flips => format!("{} flips in the log", lines("is unhealthy") + lines("is healthy")),
+            _ => format!("{} reloads in the log", lines("loaded")),
+        }
+    }
+}
+
+/// An editor's way: written beside it, then put in its place.
+fn replace(directory: &Path, name: &str, text: &str) {
+    let beside = directory.join(format!(".{name}"));
+    fs::write(&beside, text).expect("a file can be written");
+    fs::rename(beside, directory.join(name)).expect("a file can be renamed");
+}
+
+fn small(number: u32, turn: u32) -> String {
+    zones::plain(&format!("small{number}.test"), 20) + &zones::one_more("turn", turn)
+}
+
+fn at(check: u16) -> (IpAddr, u16) {
+    let [high, low] = check.to_be_bytes();
+    (IpAddr::from([127, 63, high, low + u8::from(low == 0)]), CHECK_PORT + u16::from(low == 0))
+}
+
+/// A pair of failover records for each check.
+fn flips() -> String {
+    let records: String = (0..CHECKS).map(|check| zones::checked(check, at(check))).collect();
+    zones::plain("flips.test", 1) + &records
+}

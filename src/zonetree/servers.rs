@@ -1,0 +1,138 @@
+//! What closes a positive answer: the zone's NS set, and the addresses of its servers, written once when the zone is compiled.
+//!
+//! Nearly every answer ends in these records, and they are always the same but for the compression pointers to the zone's
+//! name. So they stand here as a message has them, and an answer copies them in one piece. Where an address of a server
+//! depends on more than its name (a policy, health), there is no such piece, and it is chosen with each answer.
+
+use super::{GroupIndex, MemberContent, NodeIndex, Records, Zone};
+use crate::model::RecordType;
+
+const CLASS_IN: u16 = 1;
+/// What an answer without EDNS cannot hold is not worth keeping for each of many zones.
+const MOST_OCTETS: usize = 512;
+
+/// The records as octets, with room for the pointers.
+#[derive(Debug, PartialEq)]
+pub(super) struct Ready {
+    octets: Box<[u8]>,
+    /// Where pointers to the zone's name go.
+    pointers: Box<[u16]>,
+    authority: u16,
+    additional: u16,
+}
+
+/// A zone's NS set and the addresses of its servers.
+#[derive(Clone, Copy, Debug)]
+pub struct ZoneServers<'z> {
+    zone: &'z Zone,
+    ready: &'z Ready,
+}
+
+impl Ready {
+    /// Those of a zone that is compiled but for this.
+    pub(super) fn of(zone: &Zone) -> Option<Ready> {
+        let is_plain = |(_, group): (NodeIndex, GroupIndex)| group.listed().is_none();
+        if !address_groups(zone).all(is_plain) {
+            return None;
+        }
+        let mut ready = Writer::default();
+        let mut counts = parts(zone).map(|(labels, records)| ready.part(labels, &records));
+        let (authority, additional) = (counts.next()?, counts.sum());
+        let Writer { octets, pointers } = ready;
+        (octets.len() <= MOST_OCTETS).then(|| Ready {
+            octets: octets.into(),
+            pointers: pointers.into(),
+            authority,
+            additional,
+        })
+    }
+}
+
+impl<'z> ZoneServers<'z> {
+    pub(super) fn new(zone: &'z Zone, ready: &'z Ready) -> ZoneServers<'z> {
+        ZoneServers { zone, ready }
+    }
+
+    /// The records, authority section first, as a message has them but for the pointers.
+    pub fn octets(&self) -> &'z [u8] {
+        &self.ready.octets
+    }
+
+    /// Where in `octets` a pointer to the zone's name goes, of two octets each.
+    pub fn pointers(&self) -> &'z [u16] {
+        &self.ready.pointers
+    }
+
+    /// How many records are the authority section's, and how many the additional section's.
+    pub fn counts(&self) -> [u16; 2] {
+        [self.ready.authority, self.ready.additional]
+    }
+
+    /// Whether one of them has these labels left of the zone's name, whatever the case.
+    pub fn has(&self, labels: &[u8]) -> bool {
+        let mut nodes = server_nodes(self.zone).iter();
+        nodes.any(|&node| self.zone.labels(node).eq_ignore_ascii_case(labels))
+    }
+
+    /// Set by set, the NS set first: the labels of the owner left of the zone's name, and the records.
+    pub fn parts(&self) -> impl Iterator<Item = (&'z [u8], Records<'z>)> + use<'z> {
+        parts(self.zone)
+    }
+}
+
+fn parts(zone: &Zone) -> impl Iterator<Item = (&[u8], Records<'_>)> {
+    let records = |group| match zone.content(group, 0) {
+        MemberContent::Records(records, _) => Some(records),
+        MemberContent::Alias(_) => None,
+    };
+    let name_servers = records(zone.name_servers).map(|records| (&[][..], records));
+    let addresses = address_groups(zone).filter_map(move |(node, group)| Some((zone.labels(node), records(group)?)));
+    name_servers.into_iter().chain(addresses)
+}
+
+fn server_nodes(zone: &Zone) -> &[NodeIndex] {
+    match zone.content(zone.name_servers, 0) {
+        MemberContent::Records(_, helpers) => helpers,
+        MemberContent::Alias(_) => &[],
+    }
+}
+
+fn address_groups(zone: &Zone) -> impl Iterator<Item = (NodeIndex, GroupIndex)> {
+    let of_type = |node, record_type| zone.group(node, record_type).map(|group| (node, group));
+    let both = move |node| [RecordType::A, RecordType::Aaaa].into_iter().filter_map(move |kind| of_type(node, kind));
+    server_nodes(zone).iter().copied().flat_map(both)
+}
+
+#[derive(Default)]
+struct Writer {
+    octets: Vec<u8>,
+    pointers: Vec<u16>,
+}
+
+impl Writer {
+    /// Writes a record set and returns how many records it has.
+    fn part(&mut self, labels: &[u8], records: &Records<'_>) -> u16 {
+        for data in records.iter() {
+            self.octets.extend(labels);
+            self.pointer();
+            self.octets.extend([records.record_type.code(), CLASS_IN].map(u16::to_be_bytes).as_flattened());
+            self.octets.extend(records.ttl.to_be_bytes());
+            self.octets.extend(u16::try_from(data.bytes.len()).expect("record data fit RDLENGTH").to_be_bytes());
+            let start = self.at();
+            self.octets.extend(data.bytes);
+            self.pointers.extend(data.pointers.into_iter().flatten().map(|offset| start + offset));
+        }
+        records.count
+    }
+
+    fn pointer(&mut self) {
+        let at = self.at();
+        self.pointers.push(at);
+        self.octets.extend([0; 2]);
+    }
+
+    /// Beyond what is kept the numbers mean nothing.
+    fn at(&self) -> u16 {
+        u16::try_from(self.octets.len()).unwrap_or_default()
+    }
+}
