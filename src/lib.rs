@@ -17,6 +17,7 @@
 //! - [`world`]: the one snapshot that every query reads, and its one publisher.
 //! - [`answer`]: a query and the world in, sections of ready records out.
 //! - [`explain`]: the same answer, and why it is so.
+//! - [`simulate`]: the answers to many clients, counted.
 //!
 //! The upper floor touches the outside and decides nothing about DNS.
 //!
@@ -43,6 +44,7 @@ pub mod model;
 pub mod policy;
 pub mod probe;
 pub mod serve;
+pub mod simulate;
 pub mod stats;
 pub mod store;
 pub mod tap;

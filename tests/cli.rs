@@ -1,5 +1,6 @@
 //! The command line as people meet it: the real binary, its output and its exit codes.
 #![cfg(unix)]
+#![expect(clippy::unwrap_used, reason = "in a test an unwrap is an assertion")]
 
 mod server;
 
@@ -315,14 +316,15 @@ fn explain_asks_the_running_server_and_knows_its_health() {
     assert_eq!(address(&explain(&["--as-if", "blue=up"])), "192.0.2.11");
 }
 
-/// What the documents show is what is printed: every `$ fiftythree … --zone-file zones/ …` is run where the repository's
-/// files are.
+/// What the documents show is what is printed: every `$ fiftythree …` of these pages needs no server, and is run
+/// where the repository's files are.
 #[test]
 fn transcripts_in_the_documents_are_what_is_printed() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
-    let document = std::fs::read_to_string(root.join("docs/explain.md")).unwrap();
+    let documents =
+        ["docs/explain.md", "docs/simulate.md"].map(|path| std::fs::read_to_string(root.join(path)).unwrap());
     let mut shown = 0;
-    for block in document.split("```console\n").skip(1) {
+    for block in documents.iter().flat_map(|document| document.split("```console\n").skip(1)) {
         let (command, rest) = block.strip_prefix("$ fiftythree ").unwrap().split_once('\n').unwrap();
         let expected = rest.split("```").next().unwrap();
         let output = std::process::Command::new(env!("CARGO_BIN_EXE_fiftythree"))
@@ -335,5 +337,81 @@ fn transcripts_in_the_documents_are_what_is_printed() {
         assert_eq!(text(&output.stdout), expected, "{command}: {}", text(&output.stderr));
         shown += 1;
     }
-    assert!(shown > 0);
+    assert!(shown > 1);
+}
+
+const PLACES: &str = "[[place]]
+name = 'Berlin'
+weight = 3
+networks = ['192.0.2.0/24']
+
+[[place]]
+name = 'Tokyo'
+networks = ['203.0.113.0/24']
+";
+
+fn simulated(lab: &Lab, arguments: &[&str]) -> serde_json::Value {
+    let output = lab.run(&[&["simulate", "--from", "places.toml", "-n", "4000", "--json"], arguments].concat());
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// Clients of the record with this identifier, before and after.
+fn clients_of(json: &serde_json::Value, id: &str) -> [Option<u64>; 2] {
+    let records = json["names"][0]["records"].as_array().unwrap();
+    let record = records.iter().find(|record| record["record"]["set_identifier"] == id).unwrap();
+    [record["before"]["clients"].as_u64(), record["after"]["clients"].as_u64()]
+}
+
+#[test]
+fn simulate_says_who_gets_what_when_a_check_is_down() {
+    let lab = Lab::new(&[("lab.test.toml", FAILOVER)]);
+    lab.write("places.toml", PLACES);
+    let json = simulated(&lab, &["--healthy", "--as-if", "blue=down"]);
+    assert_eq!(clients_of(&json, "blue"), [Some(4000), Some(0)]);
+    assert_eq!(clients_of(&json, "green"), [Some(0), Some(4000)]);
+    let berlin = json["places"][0]["clients"].as_u64().unwrap();
+    // Five standard deviations of 3000 are 137.
+    assert!((2863..3137).contains(&berlin), "{json}");
+    assert_eq!(json["names"][0]["records"][0]["after"]["places"]["Berlin"].as_u64(), Some(0));
+    assert_eq!(simulated(&lab, &["--healthy", "--as-if", "blue=down"]), json, "the same seed");
+    assert_ne!(simulated(&lab, &["--healthy", "--as-if", "blue=down", "--seed", "54"])["places"], json["places"]);
+    assert_eq!(clients_of(&simulated(&lab, &["--healthy"]), "blue"), [Some(4000), None]);
+}
+
+#[test]
+fn simulate_compares_with_proposed_files() {
+    let lab = Lab::new(&[("lab.test.toml", ZONE)]);
+    lab.write("places.toml", PLACES);
+    std::fs::create_dir(lab.path("new")).unwrap();
+    lab.write("new/lab.test.toml", &ZONE.replace("weight = 3", "weight = 1"));
+    let json = simulated(&lab, &["--healthy", "--zone-file", "new"]);
+    let [before, after] = clients_of(&json, "one").map(Option::unwrap);
+    assert!((2863..3137).contains(&before) && (1842..2158).contains(&after), "{json}");
+}
+
+#[test]
+fn simulate_begins_with_the_running_servers_health() {
+    let lab = Lab::new(&[("lab.test.toml", FAILOVER)]);
+    lab.write("places.toml", PLACES);
+    let server = lab.serve();
+    let admin = server.admin();
+    let held = lab.run(&["override", "set", "blue", "down", "--admin", &admin]);
+    assert!(held.status.success(), "{}", text(&held.stderr));
+    let json = simulated(&lab, &["--admin", &admin, "--as-if", "blue=up"]);
+    assert_eq!(clients_of(&json, "blue"), [Some(0), Some(4000)]);
+    assert!(json["before"].as_str().unwrap().ends_with("unhealthy blue"), "{json}");
+}
+
+#[test]
+fn simulate_shows_the_faults_of_its_places() {
+    let lab = Lab::new(&[("lab.test.toml", FAILOVER)]);
+    lab.write("places.toml", &PLACES.replace("weight = 3", "weight = 0"));
+    let simulate = |from: &str| lab.run(&["simulate", "--from", from, "--healthy"]);
+    let output = simulate("places.toml");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("places.toml:3:10"), "{}", text(&output.stderr));
+    for from in ["none.toml", "geoip"] {
+        assert_eq!(simulate(from).status.code(), Some(1), "{from}");
+    }
 }

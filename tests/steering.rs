@@ -186,3 +186,78 @@ fn beyond_loopback_nothing_changes_without_a_token() {
     assert_eq!(answer(&server), [PRIMARY]);
     server.wait_for_log("nobody may steer without `[admin] token_file`");
 }
+
+/// In how many of a hundred answers this address stands.
+fn percent(server: &Running, address: &str) -> u32 {
+    let hits = (0..200).filter(|_| server.ask("even.lab.test.", Transport::Udp).addresses == [address]).count();
+    u32::try_from(hits).unwrap_or(u32::MAX) / 2
+}
+
+#[test]
+fn a_drain_fades_is_seen_everywhere_and_outlives_a_kill() {
+    let web = WebServer::start();
+    let weighted = zone(web.port)
+        .replace("'app'", "'even'")
+        .replace("failover = 'primary'", "weight = 1")
+        .replace("failover = 'secondary'", "weight = 1");
+    let lab = Lab::new(&[("lab.test.toml", &weighted)]);
+    let server = lab.serve();
+    // 200 answers: five standard deviations are 18 per cent.
+    assert!((32..=68).contains(&percent(&server, PRIMARY)));
+    let no_over = steer(&lab, &server, &["set", "app-blue", "drain"]);
+    assert_eq!(no_over.status.code(), Some(2), "{}", text(&no_over.stderr));
+    let never = steer(&lab, &server, &["set", "app-blue", "drain", "--over", "1h", "--for", "1m"]);
+    assert!(text(&never.stderr).contains("end before the share is down to nothing"), "{}", text(&never.stderr));
+    let up = steer(&lab, &server, &["set", "app-blue", "up", "--over", "1h"]);
+    assert!(text(&up.stderr).contains("`over_s` is for the action `drain`"), "{}", text(&up.stderr));
+
+    let words = ["set", "app-b*", "drain", "--over", "8s", "--reason", "new disks", "--author", "ada"];
+    let set = steer(&lab, &server, &words);
+    assert!(set.status.success(), "{}", text(&set.stderr));
+    assert!(text(&set.stdout).contains("app-b* drain ("), "{}", text(&set.stdout));
+    thread::sleep(Duration::from_secs(3));
+    let overview = text(&lab.run(&["health", "--admin", &server.admin()]).stdout);
+    assert!(overview.contains("unhealthy (draining, "), "{overview}");
+    drop(server); // SIGKILL
+    let server = lab.serve();
+    assert!(server.log().contains("override of app-b* is remembered: drained by ada over 8 s"), "{}", server.log());
+    let json: serde_json::Value =
+        serde_json::from_slice(&lab.run(&["health", "--json", "--admin", &server.admin()]).stdout).unwrap();
+    let left = json["checks"][0]["held"]["drain"]["left_percent"].as_u64().unwrap();
+    assert!(left < 65, "it goes on where it was: {left}");
+    server.wait_for_log("health check app-blue is drained");
+    assert_eq!(percent(&server, PRIMARY), 0);
+    let list = text(&steer(&lab, &server, &["list"]).stdout);
+    assert!(list.contains("drain (nothing left)") && list.contains("new disks"), "{list}");
+    assert!(steer(&lab, &server, &["clear", "*"]).status.success());
+    assert!((32..=68).contains(&percent(&server, PRIMARY)));
+    assert!(server.stop().success());
+}
+
+#[test]
+fn verdicts_stand_while_the_sentinel_is_down() {
+    let (web, gateway) = (WebServer::start(), WebServer::start());
+    let sentinel = format!(
+        "[[health_check]]\nname = 'gateway'\ntype = 'http'\nip_address = '127.0.0.1'\nport = {}\nresource_path = '/'\n\
+         request_interval = 1\nfailure_threshold = 1\n",
+        gateway.port
+    );
+    let lab = Lab::new(&[("lab.test.toml", &(zone(web.port) + &sentinel))]);
+    let settings = std::fs::read_to_string(lab.path("fiftythree.toml")).unwrap();
+    lab.write("fiftythree.toml", &format!("{settings}[health]\nsentinels = ['gateway']\n"));
+    let server = lab.serve();
+    assert_eq!(answer(&server), [PRIMARY]);
+    drop(gateway);
+    server.wait_for_log("the uplink of this server is gone: all sentinels are unhealthy (gateway)");
+    drop(web);
+    // Three probes in a row would have failed by now, and some more.
+    thread::sleep(Duration::from_secs(6));
+    let overview = text(&lab.run(&["health", "--admin", &server.admin()]).stdout);
+    assert!(overview.contains("the uplink of this server is gone since"), "{overview}");
+    assert!(overview.contains("3 health checks, 1 unhealthy"), "{overview}");
+    // A person says that it is there.
+    assert!(steer(&lab, &server, &["set", "gateway", "up"]).status.success());
+    server.wait_for_log("the uplink of this server is back");
+    server.wait_for_log("health check app-blue is unhealthy");
+    assert!(server.stop().success());
+}

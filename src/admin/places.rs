@@ -26,8 +26,8 @@ const PLACES: usize = 500;
 const NAMED: usize = 20;
 /// Groups behind one name, through aliases.
 const GROUPS: usize = 100;
-/// Record sets that are looked at in all when no name is given: their zones are read from disk for it, which takes a second
-/// or so. Zones that are beyond are looked at only when one of their names is asked for.
+/// Record sets that are looked at in all when no name is given: their zones are read from disk and parsed for it. Zones that
+/// are beyond are looked at only when one of their names is asked for.
 const RECORD_SETS: usize = 100_000;
 
 /// What is wanted.

@@ -20,7 +20,7 @@ use super::{Door, health, json, refusal};
 const PAGE: usize = 50;
 /// More are never in one answer.
 const LARGEST_PAGE: usize = 200;
-/// Members in one answer, through all aliases: some hundred kilobytes.
+/// Members in one answer, through all aliases: more than a person reads.
 const MEMBERS: usize = 2000;
 /// Zones that are read at once: a large one may have to be read from disk again, and takes its memory as long.
 const READING: usize = 2;

@@ -1,8 +1,8 @@
 //! The command line: what a person types, and what they read.
 //!
 //! `serve` runs the server, `check` finds faults before they are served, `query` asks as `dig` does, `explain` says why,
-//! `health` shows what the server believes, `override` steers, `watch` shows answers and health live, `demo` lets anyone see a failover; `man` and `completion` print what the others are called
-//! with.
+//! `simulate` plays many clients, `health` shows what the server believes, `override` steers, `watch` shows answers and health
+//! live, `demo` lets anyone see a failover; `man` and `completion` print what the others are called with.
 
 mod check;
 mod completion;
@@ -18,6 +18,7 @@ mod rehearsal;
 mod serve;
 mod settings;
 mod side_door;
+mod simulate;
 mod tree;
 mod version;
 mod watch;
@@ -65,6 +66,7 @@ enum Command {
     Check(check::CheckArguments),
     Query(query::QueryArguments),
     Explain(explain::ExplainArguments),
+    Simulate(simulate::SimulateArguments),
     Health(health::HealthArguments),
     Override(overrides::OverrideArguments),
     Watch(watch::WatchArguments),
@@ -82,6 +84,7 @@ pub fn run() -> ExitCode {
         Command::Check(arguments) => check::run(&arguments),
         Command::Query(arguments) => query::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
+        Command::Simulate(arguments) => simulate::run(&arguments),
         Command::Health(arguments) => health::run(&arguments),
         Command::Override(arguments) => overrides::run(arguments),
         Command::Watch(arguments) => watch::run(&arguments),
@@ -160,6 +163,8 @@ mod tests {
             "fiftythree override clear app-blue --json",
             "fiftythree override list --json",
             "fiftythree explain app.lab.test",
+            "fiftythree simulate --clients 100000 --from places.toml --as-if eu-1=down --seed 1 --json",
+            "fiftythree simulate --from geoip --name a.test --name b.test --type AAAA --proposed new.toml --zone-file a.toml",
             "fiftythree explain app.lab.test AAAA --from 192.0.2.7 --resolver 192.0.2.53 --as-if blue=down --as-if eu-*=up --seed 1 --json",
             "fiftythree explain app.lab.test --subnet 192.0.2.0/24 --zone-file zones/a.toml zones/b.toml",
             "fiftythree health",
@@ -270,6 +275,9 @@ mod tests {
             "fiftythree demo backend --name ü",
             "fiftythree demo backend --delay soon",
             "fiftythree explain",
+            "fiftythree simulate",
+            "fiftythree simulate --from places.toml --clients 0",
+            "fiftythree simulate --from places.toml --as-if down",
             "fiftythree explain a.test NOTYPE",
             "fiftythree explain a.test --as-if blue",
             "fiftythree explain a.test --from here",

@@ -80,17 +80,16 @@ impl Rehearsal {
         Rehearsal { settings, configuration, catalog, locator, tracker }
     }
 
-    /// The world in which `unhealthy` says which checks are so, but for what is supposed.
+    /// The world in which checks are as `known` says (and healthy where it says nothing), but for what is supposed.
     pub(super) fn cast(
         &self,
         suppositions: &[Supposition],
-        unhealthy: &dyn Fn(&str) -> bool,
+        known: &dyn Fn(&str) -> Option<Status>,
     ) -> Result<Cast, NotSteered> {
         let mut tracker = self.tracker.clone();
-        let known = |name: &str| unhealthy(name).then_some(Status::Unhealthy);
-        tracker.force(&known, Moment::default());
+        tracker.force(known, Moment::default());
         let natural = tracker.clone();
-        suppose(&mut tracker, suppositions, &known, Moment::default())?;
+        suppose(&mut tracker, suppositions, known, Moment::default())?;
         let world = World::new(Arc::clone(&self.catalog), &tracker.bits(), Arc::clone(&self.locator));
         Ok(Cast { world, natural, tracker, suppositions: suppositions.to_vec() })
     }

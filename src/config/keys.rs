@@ -237,7 +237,7 @@ const fn optional(name: &'static str, shape: Shape, about: &'static str) -> Key 
     Key { name, shape, need: Need::Optional, about }
 }
 
-/// The only version of both kinds of file so far.
+/// The only version of all kinds of file so far.
 const VERSION: Key = optional("version", Shape::Integer { least: 1, most: 1 }, "The version of the file's form: 1.");
 
 pub(super) const SETTINGS: Keys = Keys {
@@ -256,6 +256,26 @@ pub(super) const SETTINGS: Keys = Keys {
         optional("metrics", Shape::Table(&METRICS), "What is counted beyond what always is."),
         optional("query_log", Shape::Table(&QUERY_LOG), "A line for each query; off when absent."),
         optional("dnstap", Shape::Table(&DNSTAP), "Each query and response to a dnstap reader; off when absent."),
+    ],
+};
+
+/// A file of places for `fiftythree simulate`.
+pub(super) const PLACES: Keys = Keys {
+    what: "a file of places",
+    keys: &[VERSION, optional("place", Shape::Tables(&PLACE), "Where clients come from.")],
+};
+
+pub(super) const PLACE: Keys = Keys {
+    what: "`[[place]]`",
+    keys: &[
+        required("name", Shape::Text, "What people call it; each name once."),
+        optional(
+            "weight",
+            // Enough for the share of a village among all of a country's clients.
+            Shape::Integer { least: 1, most: 1_000_000 },
+            "Its part of all clients, over the sum of all weights. Default: 1.",
+        ),
+        required("networks", Shape::Texts, "Where its clients' addresses are, such as \"192.0.2.0/24\"."),
     ],
 };
 

@@ -8,6 +8,7 @@ mod document;
 mod fault;
 mod id;
 mod keys;
+mod places;
 mod scalar;
 mod schema;
 mod sentinels;
@@ -26,7 +27,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 pub use fault::{Fault, Place, Severity, Style, lines, render};
-pub use schema::{settings_schema, zone_schema};
+pub use places::{ClientPlace, read_places};
+pub use schema::{places_schema, settings_schema, zone_schema};
 pub use sentinels::{Sentinel, resolve_sentinels};
 pub use settings::{
     AdminSettings, ClientSubnetUse, DnsSettings, HealthSettings, LocationSettings, LogFormat, LogSettings, NameServer,

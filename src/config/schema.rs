@@ -1,4 +1,4 @@
-//! JSON Schemas of both kinds of file, for editors: made from the same lists of keys that the readers use.
+//! JSON Schemas of all kinds of file, for editors: made from the same lists of keys that the readers use.
 
 use std::fmt::Write as _;
 
@@ -12,6 +12,11 @@ pub fn settings_schema() -> String {
 /// The schema of zone files, shipped as `zones/zone.schema.json`.
 pub fn zone_schema() -> String {
     schema("fiftythree: hosted zone, health checks, CIDR collections", &keys::ZONE_FILE)
+}
+
+/// The schema of files of places, shipped as `config/places.schema.json`.
+pub fn places_schema() -> String {
+    schema("fiftythree: places that simulated clients come from", &keys::PLACES)
 }
 
 fn schema(title: &str, root: &Keys) -> String {
@@ -182,5 +187,6 @@ mod tests {
     fn the_shipped_schemas_are_those_of_the_readers() {
         check("config/fiftythree.schema.json", &settings_schema());
         check("zones/zone.schema.json", &zone_schema());
+        check("config/places.schema.json", &places_schema());
     }
 }

@@ -1,6 +1,6 @@
 //! Faults as data: each `tests/faults/*.toml` and, beside it, what is printed about it.
 //!
-//! A case may hold several files, each under a line `# file: NAME`; cases called `settings-…` are settings files. After a
+//! A case may hold several files, each under a line `# file: NAME`; cases called `settings-…` are settings files, `places-…` places. After a
 //! change on purpose, `FIFTYTHREE_BLESS=1 cargo test faults` writes the expectations anew, for `git diff` to show.
 
 use std::path::{Path, PathBuf};
@@ -50,6 +50,11 @@ fn case_faults(name: &str, text: &str) -> (Vec<SourceFile>, Vec<Fault>) {
     if name.starts_with("settings-") {
         let source = file("config/fiftythree.toml", text);
         let (_, faults) = Settings::read(&source);
+        return (vec![source], faults);
+    }
+    if name.starts_with("places-") {
+        let source = file("places.toml", text);
+        let (_, faults) = read_places(&source);
         return (vec![source], faults);
     }
     let files = case_files(text);

@@ -11,7 +11,7 @@ use tokio::sync::watch;
 
 use crate::health::{Moment, Override, Status};
 
-/// Happenings that are kept: some minutes of a bad day, 100 kB.
+/// Happenings that are kept: enough for a watcher that comes back after a page was loaded anew, on a bad day too.
 const KEPT: usize = 512;
 
 /// Something that a person who watches wants to know.

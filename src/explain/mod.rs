@@ -8,7 +8,7 @@
 //! - [`shape`]: what an explanation says.
 
 mod candidates;
-mod names;
+pub(crate) mod names;
 mod recorder;
 pub mod shape;
 mod shares;

@@ -4,20 +4,20 @@ use crate::model::{Content, HostedZone, Name, RecordType, ResourceRecordSet};
 use crate::zonetree::{NodeIndex, Zone};
 
 /// Name and type of a group.
-pub(super) type Owner = (Name, RecordType);
+pub(crate) type Owner = (Name, RecordType);
 
 /// A zone as it was written. Members are numbered in the order of the record sets that share name and type.
-pub(super) struct Names<'m>(pub(super) &'m HostedZone);
+pub(crate) struct Names<'m>(pub(crate) &'m HostedZone);
 
 impl<'m> Names<'m> {
     /// The record sets of a group, by member.
-    pub(super) fn sets(&self, owner: &Owner) -> Vec<&'m ResourceRecordSet> {
+    pub(crate) fn sets(&self, owner: &Owner) -> Vec<&'m ResourceRecordSet> {
         let is_member = |set: &&ResourceRecordSet| set.record_type == owner.1 && set.name == owner.0;
         self.0.record_sets.iter().filter(is_member).collect()
     }
 
     /// The group that an alias points to.
-    pub(super) fn alias_target(&self, owner: &Owner, member: u16) -> Option<Owner> {
+    pub(crate) fn alias_target(&self, owner: &Owner, member: u16) -> Option<Owner> {
         match &self.sets(owner).get(usize::from(member))?.content {
             Content::Alias(target) => Some((target.name.clone(), owner.1)),
             Content::Records { .. } => None,
@@ -25,12 +25,12 @@ impl<'m> Names<'m> {
     }
 
     /// The name of a node.
-    pub(super) fn of_node(&self, zone: &Zone, node: NodeIndex) -> Name {
+    pub(crate) fn of_node(&self, zone: &Zone, node: NodeIndex) -> Name {
         self.of_labels(zone.labels(node))
     }
 
     /// The name of these labels (wire form, without a root) in the zone.
-    pub(super) fn of_labels(&self, labels: &[u8]) -> Name {
+    pub(crate) fn of_labels(&self, labels: &[u8]) -> Name {
         let wire = [labels, self.0.name.wire()].concat();
         Name::from_wire(&wire).expect("a compiled zone holds names")
     }

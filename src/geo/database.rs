@@ -89,6 +89,11 @@ impl Database {
         self.places.runs()
     }
 
+    /// All addresses whose place it knows: first, last and place of each interval with one place.
+    pub fn stretches(&self) -> impl Iterator<Item = (IpAddr, IpAddr, &Place)> {
+        self.places.stretches()
+    }
+
     pub(super) fn lookup(&self, address: IpAddr) -> Hit<'_, Place> {
         self.places.lookup(address)
     }

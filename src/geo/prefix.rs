@@ -12,7 +12,7 @@
 //! index by the leading bits of the address and one bisection among the few runs that begin with them, which are
 //! neighbours in memory. No allocation.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::IpNet;
 
@@ -88,6 +88,18 @@ impl<V> PrefixTable<V> {
             IpAddr::V6(address) => self.ipv6.lookup(Halves::narrow(address.to_bits())),
         };
         Hit { value: value.and_then(|index| self.values.get(index as usize)), depth }
+    }
+
+    /// All addresses that have a value: first, last and value of each run, IPv4 before IPv6, in order.
+    pub fn stretches(&self) -> impl Iterator<Item = (IpAddr, IpAddr, &V)> {
+        let ipv4 = self.ipv4.stretches().map(|(first, last, value)| {
+            let address = |wide| IpAddr::V4(Ipv4Addr::from_bits(u32::narrow(wide)));
+            (address(first), address(last), value)
+        });
+        let ipv6 = self.ipv6.stretches().map(|(first, last, value)| {
+            (IpAddr::V6(Ipv6Addr::from_bits(first)), IpAddr::V6(Ipv6Addr::from_bits(last)), value)
+        });
+        ipv4.chain(ipv6).filter_map(|(first, last, value)| Some((first, last, self.values.get(value as usize)?)))
     }
 
     /// Whether no address has a value.
@@ -229,6 +241,13 @@ impl<K: Key> Runs<K> {
         let entry = entry_of(address, self.shift);
         let (from, to) = (self.index[entry] as usize, self.index[entry + 1] as usize);
         from + self.runs[from..to].partition_point(|run| run.start <= address)
+    }
+
+    /// First and last address, and the number of the value, of each run that has one.
+    fn stretches(&self) -> impl Iterator<Item = (u128, u128, u32)> {
+        let lasts = self.runs.iter().skip(1).map(|run| run.start.wide() - 1).chain([u128::MAX]);
+        let runs = self.runs.iter().zip(lasts).filter(|(run, _)| run.value != MISS);
+        runs.map(|(run, last)| (run.start.wide(), last, run.value))
     }
 
     fn octets(&self) -> usize {

@@ -669,6 +669,35 @@ async fn a_server_that_refuses_the_handshake_fails_with_its_alert() {
 }
 
 #[tokio::test]
+async fn the_handshake_has_a_time_of_its_own() {
+    let slow = Duration::from_millis(120);
+    let config = server_config(GOOD, rustls::ALL_VERSIONS);
+    let server = Server::start(move |stream| {
+        let acceptor = TlsAcceptor::from(Arc::clone(&config));
+        async move {
+            sleep(slow).await;
+            let Ok(mut stream) = acceptor.accept(stream).await else { return };
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").await;
+            let _ = stream.read(&mut [0; 1000]).await;
+        }
+    })
+    .await;
+    let (ip, port) = (server.address.ip(), server.address.port());
+    let probe = HttpProbe::new(
+        &id(),
+        Transport::Tls(Sent, Trust::Anybody),
+        &request(None),
+        Some("app.lab.test"),
+        Some(ip),
+        port,
+    );
+    let (finding, durations) = run(probe, &server, patient()).await;
+    assert_eq!(finding, Finding::GoodStatus(200));
+    let (connect, handshake) = (durations.connect.unwrap(), durations.tls_handshake.unwrap());
+    assert!(connect < slow && handshake >= slow && connect + handshake <= durations.total, "{durations:?}");
+}
+
+#[tokio::test]
 async fn a_handshake_that_hangs_times_out_as_a_connection() {
     let server = Server::start(until_closed).await;
     let finding = secure(&server, Sent, Some("app.lab.test"), None, short(Step::Connect)).await;

@@ -42,7 +42,7 @@ use crate::policy::{Candidates, Choice, Dice, FailOpen, Plan, Trace, UsableBits}
 pub struct NodeIndex(u32);
 
 /// The record sets of one name and type.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct GroupIndex(u32);
 
 impl GroupIndex {

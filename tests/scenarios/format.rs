@@ -25,7 +25,7 @@ pub(crate) struct Scenario {
     pub(crate) steps: Vec<Step>,
 }
 
-/// One thing that happens: exactly one of `observe`, `reload` and `query`.
+/// One thing that happens: exactly one of `observe`, `wait`, `people`, `reload` and `query`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Step {
@@ -33,6 +33,10 @@ pub(crate) struct Step {
     pub(crate) observe: BTreeMap<String, Seen>,
     /// How often they saw it in a row; once when it is not said.
     pub(crate) times: Option<u32>,
+    /// So many seconds pass.
+    pub(crate) wait: Option<u64>,
+    /// What people say, by the name of the check: `up`, `down`, `drain 100` (over so many seconds), `clear`.
+    pub(crate) people: BTreeMap<String, String>,
     /// The zone files as they were edited, in the order of `zones`.
     pub(crate) reload: Vec<String>,
     /// Some edited files are at fault, and each of these words stands in what is said about it.

@@ -1,13 +1,15 @@
 //! The server without its sockets: texts in, worlds out, as the control loop would make them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use fiftythree::config::{self, ClientSubnetUse, Fault, Occasion, Settings, SourceFile};
 use fiftythree::geo::Locator;
-use fiftythree::health::{CheckSlot, Moment, Observation, Tracker};
+use fiftythree::health::{
+    Action, CheckBits, CheckSlot, Drain, Moment, Observation, Overrides, Pattern, Share, Status, Tracker, Wish,
+};
 use fiftythree::model::HealthCheckId;
 use fiftythree::serve::{self, ResponderSettings};
 use fiftythree::world::{Catalog, ServedZone, World};
@@ -27,7 +29,10 @@ pub(crate) struct Lab {
     check_ids: HashMap<String, HealthCheckId>,
     locator: Arc<Locator>,
     catalog: Arc<Catalog>,
+    overrides: Overrides,
     now: Moment,
+    /// The check that had its first result last: whoever uses it is in use at once.
+    first_seen: Option<CheckSlot>,
 }
 
 impl Lab {
@@ -50,7 +55,10 @@ impl Lab {
             check_ids: HashMap::new(),
             locator,
             catalog: Arc::new(Catalog::build(&[], &[])),
-            now: Moment::default(),
+            overrides: Overrides::default(),
+            // Long after the epoch, so that what began earlier has a moment.
+            now: Moment(Duration::from_secs(1_000_000)),
+            first_seen: None,
         };
         lab.serve(&scenario.zones, Occasion::Start)?;
         Ok(lab)
@@ -94,6 +102,8 @@ impl Lab {
     pub(crate) fn observe(&mut self, check: &str, seen: Seen) -> Result<Vec<CheckSlot>, String> {
         let id = self.check_ids.get(check).ok_or_else(|| format!("there is no check `{check}`"))?;
         self.now = Moment(self.now.0 + INTERVAL);
+        let slot = self.tracker.slot_of(id);
+        self.first_seen = slot.filter(|slot| self.tracker.is_waiting(*slot));
         let probes = self.tracker.probes().into_iter().map(|plan| (plan.id, plan.slot, plan.generation));
         let metrics = self.tracker.metrics().into_iter().map(|plan| (plan.id, plan.slot, plan.generation));
         // A disabled check is not probed: there is nobody to report what was seen.
@@ -111,7 +121,59 @@ impl Lab {
 
     /// `world` after these checks flipped, made the way the control loop makes it.
     pub(crate) fn world_after(&self, world: &World, flipped: &[CheckSlot]) -> World {
-        world.with_health(&self.tracker.bits(), flipped, self.now)
+        world.with_health(&self.checks(), flipped, self.now)
+    }
+
+    /// `world` a second later; nothing when it is as it was.
+    pub(crate) fn world_a_second_after(&mut self, world: &World) -> Option<World> {
+        self.now = Moment(self.now.0 + Duration::from_secs(1));
+        world.after(&self.checks(), self.now)
+    }
+
+    /// The world that follows `world` when zone files were edited.
+    pub(crate) fn world_reloaded(&self, world: &World) -> World {
+        world.followed_by(Arc::clone(&self.catalog), &self.checks(), Arc::clone(&self.locator), self.now)
+    }
+
+    /// Lets people say what checks have to be; returns whose word that is about.
+    pub(crate) fn steer(&mut self, people: &BTreeMap<String, String>) -> Result<Vec<CheckSlot>, String> {
+        for (check, word) in people {
+            let pattern = Pattern(check.clone());
+            let action = match word.split_once(' ') {
+                Some(("drain", over)) => {
+                    let seconds = over.parse().map_err(|_| format!("`{over}` is no number of seconds"))?;
+                    Action::Drain(Drain::over(Duration::from_secs(seconds)))
+                }
+                None if word == "up" => Action::Up,
+                None if word == "down" => Action::Down,
+                None if word == "clear" => {
+                    self.overrides.clear(&pattern);
+                    continue;
+                }
+                _ => return Err(format!("`{word}` is nothing that people say")),
+            };
+            let (reason, author) = (String::new(), "ada".to_owned());
+            let wish = Wish { pattern, action, reason, author, from: self.now, until: None };
+            self.overrides.set(wish, self.now).map_err(|error| error.to_string())?;
+        }
+        let forced = |name: &str| self.overrides.on(name, self.now).map(|known| known.wish.action.status());
+        self.tracker.force(&forced, self.now);
+        Ok(self.tracker.slots().collect())
+    }
+
+    /// The verdicts, with what people's word adds to them, as the control loop settles worlds from.
+    fn checks(&self) -> CheckBits {
+        let (mut draining, mut at_once) = (Vec::new(), Vec::from_iter(self.first_seen));
+        for (slot, name) in self.tracker.named() {
+            let is_up = self.overrides.on(name, self.now).is_some_and(|known| known.wish.action == Action::Up);
+            at_once.extend(is_up.then_some(slot));
+            let left = self.overrides.drains_on(name, self.now).map(|drain| drain.left(self.now));
+            let left: Option<Vec<Share>> = left.collect();
+            if self.tracker.unforced(slot) == Some(Status::Healthy) {
+                draining.extend(left.and_then(|left| left.into_iter().min()).map(|share| (slot, share)));
+            }
+        }
+        self.tracker.bits().with_draining(draining).with_at_once(at_once)
     }
 
     /// What the settings say about responses.

@@ -89,11 +89,13 @@ impl Server {
     }
 
     fn step(&mut self, step: &Step, outcome: &mut Outcome) -> Result<(), String> {
-        match (&step.query, step.observe.is_empty(), step.reload.is_empty()) {
-            (None, false, true) => self.observe(step),
-            (None, true, false) => self.reload(step),
-            (Some(text), true, true) => self.ask(step, text, outcome),
-            _ => Err("a step is one of `observe`, `reload` and `query`".to_owned()),
+        match (&step.query, step.observe.is_empty(), step.reload.is_empty(), step.wait, step.people.is_empty()) {
+            (None, false, true, None, true) => self.observe(step),
+            (None, true, true, Some(seconds), true) => self.wait(seconds),
+            (None, true, true, None, false) => self.steer(step),
+            (None, true, false, None, true) => self.reload(step),
+            (Some(text), true, true, None, true) => self.ask(step, text, outcome),
+            _ => Err("a step is one of `observe`, `wait`, `people`, `reload` and `query`".to_owned()),
         }
     }
 
@@ -111,9 +113,26 @@ impl Server {
         Ok(())
     }
 
+    /// Second by second, as the control loop lets time pass.
+    fn wait(&mut self, seconds: u64) -> Result<(), String> {
+        for _ in 0..seconds {
+            if let Some(world) = self.lab.world_a_second_after(&self.reader.load()) {
+                self.publisher.publish(world);
+            }
+        }
+        Ok(())
+    }
+
+    fn steer(&mut self, step: &Step) -> Result<(), String> {
+        let changed = self.lab.steer(&step.people)?;
+        let world = self.lab.world_after(&self.reader.load(), &changed);
+        self.publisher.publish(world);
+        Ok(())
+    }
+
     fn reload(&mut self, step: &Step) -> Result<(), String> {
         let said = self.lab.reload(&step.reload)?;
-        self.publisher.publish(self.lab.world());
+        self.publisher.publish(self.lab.world_reloaded(&self.reader.load()));
         if step.refused.is_empty() && said.contains("Error") {
             return Err(format!("the edited zones are refused:\n{said}"));
         }

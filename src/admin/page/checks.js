@@ -91,7 +91,7 @@ export const stateOf = (check) => (check.waiting && check.status === "healthy" &
 
 export function table(checks) {
   return h("div.scroll", { tabindex: "0", role: "region", "aria-label": "Health checks" },
-    h("table.stack", null,
+    h("table.stack.figures-last", null,
       h("thead", null, h("tr", null, ["Check", "State", "Since", "Last result", "Latency"].map((text) => h("th", { scope: "col" }, text)))),
       h("tbody", null, checks.map(row))));
 }
@@ -101,7 +101,7 @@ function row(check) {
   return h("tr", { key: check.name },
     h("th", { scope: "row" }, link(check.name), h("div.quiet.clip", { title: check.endpoint }, check.endpoint)),
     h("td", { "data-label": "State" }, badge(stateOf(check)), heldNote(check)),
-    h("td", { "data-label": "Since" }, check.waiting ? "–" : since(check.since)),
+    h("td.nowrap", { "data-label": "Since" }, check.waiting ? "–" : since(check.since)),
     h("td.words", { "data-label": "Last result" }, last ? last.status : "–"),
     h("td.number", { "data-label": "Latency" }, last ? milliseconds(last.total_ms) : "–"));
 }
@@ -110,10 +110,12 @@ export function link(check) {
   return h("a", { href: `#/checks/${encodeURIComponent(check)}` }, check);
 }
 
+const HELD = { up: "held up", down: "held down", drain: "draining" };
+
 function heldNote({ held, status, without_overrides: without }) {
   if (!held) return null;
   const instead = without === status ? "" : `, else ${without}`;
-  return h("span.note", { title: held.reason }, ` held ${held.action} by ${held.author}${instead}`);
+  return h("span.note", { title: held.reason }, ` ${HELD[held.action] ?? held.action} by ${held.author}${instead}`);
 }
 
 function one() {
@@ -141,15 +143,15 @@ function facts(check) {
   return h("dl.facts", null,
     item("Asks", check.endpoint, h("span.quiet", null, ` (${check.type}${check.inverted ? ", inverted" : ""}${check.disabled ? ", disabled" : ""})`)),
     item("State", check.status, check.waiting ? "" : [" since ", time(check.since), ` (${since(check.since)})`]),
-    held && item("Held", `${held.action} by ${held.author} since `, time(held.from), held.until ? [" until ", time(held.until)] : " until cleared",
-      held.reason && `: ${held.reason}`, `. Without it: ${check.without_overrides}.`),
+    held && item("Held", `${HELD[held.action] ?? held.action} by ${held.author} since `, time(held.from), held.until ? [" until ", time(held.until)] : " until cleared",
+      held.reason && `: ${held.reason}`, held.drain && `; ${held.drain.left_percent} % of the weight is left`, `. Without it: ${check.without_overrides}.`),
     last && item("Last result", last.status, h("span.quiet", null, " at ", time(last.at), last.remembered ? ", before the restart" : "")),
     last && item("It took", milliseconds(last.total_ms), h("span.quiet", null, steps(last))),
     item("Next", next(check)));
 }
 
 function steps(last) {
-  const parts = [["connect", last.connect_ms], ["TLS", last.tls_ms], ["first byte", last.first_byte_ms]]
+  const parts = [["connect", last.connect_ms], ["TLS", last.tls_handshake_ms], ["first byte", last.first_byte_ms]]
     .filter(([, value]) => value !== null && value !== undefined)
     .map(([step, value]) => `${step} ${milliseconds(value)}`);
   return parts.length ? ` (${parts.join(", ")})` : "";
@@ -169,7 +171,7 @@ function next(check) {
 function results({ results: rows }) {
   if (!rows?.length) return h("p.quiet", null, "There is no result yet.");
   return h("div.scroll", { tabindex: "0", role: "region", "aria-label": "Table of results" },
-    h("table.stack", null,
+    h("table.stack.figures-last", null,
       h("thead", null, h("tr", null, ["What was seen", "How often", "From", "To", "Slowest"].map((text) => h("th", { scope: "col" }, text)))),
       h("tbody", null, rows.map((run) => h("tr", { key: run.first },
         h("th.words", { scope: "row" }, h(`span.sign.${run.passed ? "healthy" : "unhealthy"}`, { "aria-hidden": "true" }, run.passed ? "✓" : "✕"),

@@ -29,12 +29,15 @@ export function span(milliseconds) {
 const CLOCK = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
 const DAY = new Intl.DateTimeFormat("en-GB", { weekday: "short", day: "numeric", month: "short" });
 
+const YEAR = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", year: "numeric" });
+
 /** The local time, with the day when it is not today's. */
 export function clock(text) {
   const moment = new Date(text);
   if (Number.isNaN(moment.getTime())) return "";
   const today = new Date(serverNow()).toDateString() === moment.toDateString();
-  return today ? CLOCK.format(moment) : `${DAY.format(moment)}, ${CLOCK.format(moment)}`;
+  const isFar = new Date(serverNow()).getFullYear() !== moment.getFullYear();
+  return today ? CLOCK.format(moment) : `${(isFar ? YEAR : DAY).format(moment)}, ${CLOCK.format(moment)}`;
 }
 
 /** A local time that tells its date when asked. */

@@ -21,22 +21,28 @@ export async function refresh() {
   ]).catch(() => [unhealthy, transitions]);
 }
 
+export function enter(page) {
+  refresh().then(page.draw);
+}
+
 export function render(page) {
   const { server } = page;
   if (!server) return h("p.quiet", null, page.connection === "lost" ? "The server cannot be reached." : "Reading …");
   return [
     h("h1.hidden", null, "Overview"),
     faults(server),
+    uplink(unhealthy?.uplink),
     figures(server),
     h("section", { "aria-labelledby": "o-unhealthy" },
       h("h2", { id: "o-unhealthy" }, "Unhealthy now"),
       unhealthyChecks(server)),
     h("section", { "aria-labelledby": "o-overrides" },
       h("h2", { id: "o-overrides" }, "Held by people"),
-      overridesList(page, unhealthy?.overrides ?? [])),
+      overridesList(page, unhealthy?.overrides ?? [], unhealthy ? "Nothing is held." : "Reading …")),
+    returning(unhealthy?.returning ?? []),
     h("section", { "aria-labelledby": "o-transitions" },
       h("h2", { id: "o-transitions" }, "Last transitions"),
-      transitionsList(transitions?.transitions ?? [], "Nothing has changed yet."),
+      transitionsList(transitions?.transitions ?? [], transitions ? "Nothing has changed yet." : "Reading …"),
       h("p.more", null, h("a", { href: "#/timeline" }, "Time line"))),
     serverFacts(server),
   ];
@@ -55,6 +61,25 @@ function faults({ last_load: load }) {
     lines.map((line) => h("p", null, line)),
     (load.refused || load.faults) &&
       h("details", null, h("summary", null, "What is wrong"), h("pre", { tabindex: "0" }, load.faults || load.refused)));
+}
+
+/** All sentinels are unhealthy: it is this server that is cut off, and verdicts stand. */
+function uplink(known) {
+  if (!known?.gone_since) return null;
+  return h("section.alarm", { "aria-labelledby": "o-uplink" },
+    h("h2", { id: "o-uplink" }, h("span", { "aria-hidden": "true" }, "⚠ "), "The uplink of this server is gone"),
+    h("p", null, "Since ", time(known.gone_since), ` (${since(known.gone_since)}): all sentinels are unhealthy (${known.sentinels.join(", ")}). Verdicts stand as they were.`));
+}
+
+/** Records that recovered and have not all of their share yet. */
+function returning(records) {
+  if (!records.length) return null;
+  return h("section", { "aria-labelledby": "o-returning" },
+    h("h2", { id: "o-returning" }, "Coming back"),
+    h("ul.timeline", null, records.slice(0, NAMED).map((one) => h("li", { key: one.record },
+      h("div.words", null, h("code", null, one.record)),
+      h("div", null, one.stage === "waiting" ? "waits for its failback" : `has ${one.share_percent} % of its weight`, h("span.quiet", null, `, until ${clock(one.until)}`))))),
+    records.length > NAMED && h("p.more.quiet", null, `and ${count(records.length - NAMED, "more record")}`));
 }
 
 function figures({ checks, zones, records, ready, started }) {

@@ -102,7 +102,7 @@ fn ask_server(arguments: &ExplainArguments) -> anyhow::Result<Explanation> {
 
 fn ask_files(arguments: &ExplainArguments) -> anyhow::Result<Explanation> {
     let rehearsal = Rehearsal::read(arguments.server.config(), &arguments.zone_file)?;
-    let cast = rehearsal.cast(&arguments.as_if, &|_| false).map_err(unknown_check)?;
+    let cast = rehearsal.cast(&arguments.as_if, &|_| None).map_err(unknown_check)?;
     let location = &rehearsal.settings.location;
     let as_if: Vec<String> = arguments.as_if.iter().map(ToString::to_string).collect();
     let ExplainArguments { record_type, from, subnet, resolver, seed, .. } = *arguments;
@@ -138,11 +138,11 @@ fn width() -> usize {
     columns.unwrap_or(WIDTH).clamp(60, 200)
 }
 
-fn parse_name(text: &str) -> Result<Name, String> {
+pub(super) fn parse_name(text: &str) -> Result<Name, String> {
     Name::parse(text).map_err(|error| error.to_string())
 }
 
-fn parse_type(text: &str) -> Result<RecordType, String> {
+pub(super) fn parse_type(text: &str) -> Result<RecordType, String> {
     let known = || RecordType::ALL.map(RecordType::as_str).join(", ");
     text.parse().map_err(|_| format!("Route 53 has the types {}", known()))
 }

@@ -1,0 +1,238 @@
+//! `fiftythree simulate`: what many clients get, as things are and as they would be.
+
+mod render;
+mod run;
+
+use std::collections::HashMap;
+use std::io::IsTerminal as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context as _, anyhow, bail};
+
+use crate::admin::shapes::{HealthShape, StatusShape};
+use crate::config::{self, SourceFile, Style};
+use crate::control::{Supposition, read_database};
+use crate::health::Status;
+use crate::model::{Name, RecordType};
+use crate::simulate::{Crowd, Subject, Tally, steered};
+
+use super::explain::unknown_check;
+use super::paint::Paint;
+use super::rehearsal::Rehearsal;
+use super::side_door::{ServerArguments, SideDoor};
+use super::{Form, explain, print, print_error, print_json};
+
+/// Names that are asked for when none is given: more are no table that anybody reads, and take minutes.
+const MOST_NAMES: usize = 200;
+
+const EXAMPLES: &str = "\
+Examples:
+  fiftythree simulate --from places.toml                        who gets what now, from every place
+  fiftythree simulate --from places.toml --as-if eu-1=down      what happens to the load when this site dies
+  fiftythree simulate --from geoip --name app.lab.test          clients from everywhere that the geo databases know
+  fiftythree simulate --from places.toml --zone-file new/       what another configuration would do
+  fiftythree simulate --from places.toml --seed 53 --json | jq '.names[].records'
+
+A file of places:
+  [[place]]
+  name = \"Berlin\"
+  weight = 60
+  networks = [\"192.0.2.0/24\"]
+
+Zones and places are those of the files as configured; health is that of the running server where it can be reached, \
+else every check is healthy. The same seed plays the same clients.
+
+Exit code: 0 when it was played; 1 when it was not; 2 for a wrong command line.";
+
+/// Play many clients through the configuration, and count what they get.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct SimulateArguments {
+    /// How many clients ask, each every name once
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
+    clients: u64,
+    /// Where they come from: a file of places, or `geoip` for the networks of the configured geo databases by their size
+    #[arg(long, value_name = "FILE|geoip")]
+    from: PathBuf,
+    /// A name to ask for; may be repeated [default: every name of a public zone that a policy steers]
+    #[arg(long, value_name = "NAME", value_parser = explain::parse_name)]
+    name: Vec<Name>,
+    /// The record type to ask these names for
+    #[arg(name = "type", long, value_name = "TYPE", default_value = "A", value_parser = explain::parse_type)]
+    record_type: RecordType,
+    /// Afterwards: suppose that a health check is up or down; may be repeated, globs are fine
+    #[arg(long, value_name = "CHECK=up|down")]
+    as_if: Vec<Supposition>,
+    /// Afterwards: these zone files, or those in this directory, instead of the configured ones
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    zone_file: Vec<PathBuf>,
+    /// Afterwards: these settings, with the zones they say
+    #[arg(long, value_name = "FILE")]
+    proposed: Option<PathBuf>,
+    /// Begin with every health check healthy, whatever a running server sees
+    #[arg(long, conflicts_with = "admin")]
+    healthy: bool,
+    /// Clients and dice follow from it
+    #[arg(long, value_name = "N", default_value_t = 53)]
+    seed: u64,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    server: ServerArguments,
+}
+
+/// What was played.
+struct Played {
+    subjects: Vec<Subject>,
+    crowd: Crowd,
+    clients: u64,
+    seed: u64,
+    before: Act,
+    after: Option<Act>,
+}
+
+/// One side of the comparison.
+struct Act {
+    /// Which zones and which health, in words.
+    seen: String,
+    tally: Tally,
+}
+
+/// Plays and prints.
+pub(super) fn run(arguments: &SimulateArguments) -> anyhow::Result<ExitCode> {
+    let played = play(arguments)?;
+    match Form::from(arguments.json) {
+        Form::Json => print_json(&render::json(&played))?,
+        Form::Text => print(&render::text(&played, Paint::of_stdout())),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn play(arguments: &SimulateArguments) -> anyhow::Result<Played> {
+    let now = Rehearsal::read(arguments.server.config(), &[])?;
+    let proposed = proposed(arguments)?;
+    let crowd = crowd(arguments, &now)?;
+    let subjects = subjects(arguments, &now, proposed.as_ref())?;
+    let (health, seen) = health(arguments);
+    let known = |name: &str| health.get(name).copied();
+    let round = run::Round { subjects: &subjects, crowd: &crowd, clients: arguments.clients, seed: arguments.seed };
+    let before = Act { seen: format!("the zones as configured; {seen}"), tally: round.play(&now, &[], &known)? };
+    let has_after = proposed.is_some() || !arguments.as_if.is_empty();
+    let after = has_after.then(|| {
+        let tally = round.play(proposed.as_ref().unwrap_or(&now), &arguments.as_if, &known)?;
+        Ok::<_, anyhow::Error>(Act { seen: afterwards(arguments), tally })
+    });
+    let after = after.transpose()?;
+    Ok(Played { subjects, crowd, clients: arguments.clients, seed: arguments.seed, before, after })
+}
+
+fn proposed(arguments: &SimulateArguments) -> anyhow::Result<Option<Rehearsal>> {
+    let settings = arguments.proposed.as_deref().or(arguments.server.config());
+    match (&arguments.proposed, arguments.zone_file.as_slice()) {
+        (None, []) => Ok(None),
+        (_, files) => Rehearsal::read(settings, files).map(Some),
+    }
+}
+
+fn afterwards(arguments: &SimulateArguments) -> String {
+    let zones = match (&arguments.proposed, arguments.zone_file.as_slice()) {
+        (None, []) => "the same".to_owned(),
+        (Some(settings), []) => format!("the zones of {}", settings.display()),
+        (_, files) => format!("the zones in {}", list(files.iter().map(|file| file.display().to_string()))),
+    };
+    match arguments.as_if.as_slice() {
+        [] => zones,
+        as_if => format!("{zones}, as if {}", list(as_if.iter().map(ToString::to_string))),
+    }
+}
+
+fn list(texts: impl Iterator<Item = String>) -> String {
+    texts.collect::<Vec<_>>().join(", ")
+}
+
+fn subjects(
+    arguments: &SimulateArguments,
+    now: &Rehearsal,
+    proposed: Option<&Rehearsal>,
+) -> anyhow::Result<Vec<Subject>> {
+    if !arguments.name.is_empty() {
+        let subject = |name: &Name| Subject { name: name.clone(), record_type: arguments.record_type };
+        return Ok(arguments.name.iter().map(subject).collect());
+    }
+    let mut subjects = steered(&now.configuration);
+    for subject in proposed.map(|proposed| steered(&proposed.configuration)).unwrap_or_default() {
+        if !subjects.contains(&subject) {
+            subjects.push(subject);
+        }
+    }
+    if subjects.len() > MOST_NAMES {
+        print_error(&format!("policies steer {} names; the first {MOST_NAMES} are asked for\n", subjects.len()));
+        subjects.truncate(MOST_NAMES);
+    }
+    if subjects.is_empty() {
+        bail!("no policy steers any name of a public zone\n  hint: `--name NAME` asks for one");
+    }
+    Ok(subjects)
+}
+
+fn crowd(arguments: &SimulateArguments, now: &Rehearsal) -> anyhow::Result<Crowd> {
+    if arguments.from == Path::new("geoip") {
+        let paths = &now.settings.location.geoip;
+        if paths.is_empty() {
+            bail!(
+                "the settings name no geo database\n  hint: `[location] geoip = [\"GeoLite2-City.mmdb\"]`, or `--from places.toml`"
+            );
+        }
+        let databases = paths.iter().map(|path| read_database(path)).collect::<Result<Vec<_>, _>>();
+        let databases = databases.map_err(|fault| anyhow!(config::render(&[*fault], &[], Style::Plain)))?;
+        return Crowd::of_databases(&databases).context("the geo databases know no country");
+    }
+    let path = &arguments.from;
+    let text =
+        std::fs::read_to_string(path).with_context(|| format!("cannot read the places in {}", path.display()))?;
+    let source = SourceFile { path: path.clone(), text: text.into() };
+    let (places, faults) = config::read_places(&source);
+    let style = if std::io::stderr().is_terminal() { Style::Coloured } else { Style::Plain };
+    print_error(&config::render(&faults, std::slice::from_ref(&source), style));
+    let places = places.ok_or_else(|| anyhow!("the places are broken"))?;
+    Ok(Crowd::of_places(&places)?)
+}
+
+/// The checks as the running server sees them, and that in words. Calculated checks follow from the others.
+fn health(arguments: &SimulateArguments) -> (HashMap<String, Status>, String) {
+    if arguments.healthy {
+        return (HashMap::new(), "every health check healthy".to_owned());
+    }
+    let answer = SideDoor::find(&arguments.server).and_then(|door| door.get::<HealthShape>("/v1/health", &[]));
+    let Ok(health) = answer else {
+        return (HashMap::new(), "every health check healthy, as no running server can be asked".to_owned());
+    };
+    let unhealthy = health.checks.iter().filter(|check| check.status == StatusShape::Unhealthy);
+    let unhealthy: Vec<&str> = unhealthy.map(|check| check.name.as_str()).collect();
+    let seen = match unhealthy.as_slice() {
+        [] => "health as the running server sees it: all checks healthy".to_owned(),
+        few if few.len() <= 5 => format!("health as the running server sees it: unhealthy {}", few.join(", ")),
+        many => format!("health as the running server sees it: {} checks unhealthy", many.len()),
+    };
+    let own = health.checks.iter().filter(|check| check.kind != "calculated" || check.held.is_some());
+    let status = |status| match status {
+        StatusShape::Healthy => Status::Healthy,
+        StatusShape::Unhealthy => Status::Unhealthy,
+    };
+    (own.map(|check| (check.name.clone(), status(check.status))).collect(), seen)
+}
+
+/// One act: the world of a rehearsal as it is supposed to be.
+impl run::Round<'_> {
+    fn play(
+        &self,
+        rehearsal: &Rehearsal,
+        suppositions: &[Supposition],
+        known: &dyn Fn(&str) -> Option<Status>,
+    ) -> anyhow::Result<Tally> {
+        let cast = rehearsal.cast(suppositions, known).map_err(unknown_check)?;
+        self.count(&cast.world, rehearsal).map_err(|error| anyhow!(error))
+    }
+}

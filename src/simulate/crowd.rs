@@ -1,0 +1,163 @@
+//! Clients by number: where each comes from follows from its number and a seed, whoever asks and in whatever order.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use crate::config::ClientPlace;
+use crate::geo::Database;
+
+/// Where clients come from.
+#[derive(Clone, Debug)]
+pub struct Crowd {
+    places: Vec<String>,
+    /// The sum of the weights up to and with each place.
+    weights: Vec<u64>,
+    homes: Vec<Home>,
+}
+
+/// The addresses of a place.
+#[derive(Clone, Debug, Default)]
+struct Home {
+    stretches: Vec<Stretch>,
+    /// The sum of the sizes up to and with each stretch.
+    sizes: Vec<u64>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Stretch {
+    first: IpAddr,
+    last: IpAddr,
+}
+
+/// There is nobody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("there is nobody to simulate")]
+pub struct EmptyCrowd;
+
+impl Crowd {
+    /// Of places: a place by weight, in it a network by its size, in it any address.
+    pub fn of_places(places: &[ClientPlace]) -> Result<Crowd, EmptyCrowd> {
+        let homes = places.iter().map(|place| {
+            let stretches = place.networks.iter().map(|network| (network.network(), network.broadcast()));
+            (place.name.clone(), u64::from(place.weight), Home::of(stretches))
+        });
+        Crowd::of(homes.collect())
+    }
+
+    /// Of everybody whose place a database knows, by country: each IPv4 address counts as one client, and so does each /56 of
+    /// IPv6, which is what a household has (RFC 6177).
+    pub fn of_databases(databases: &[Database]) -> Result<Crowd, EmptyCrowd> {
+        let mut countries: BTreeMap<String, Vec<(IpAddr, IpAddr)>> = BTreeMap::new();
+        for (first, last, place) in databases.iter().flat_map(Database::stretches) {
+            let country = place.country.map_or_else(|| "no country".to_owned(), |country| country.to_string());
+            countries.entry(country).or_default().push((first, last));
+        }
+        let homes = countries.into_iter().map(|(country, stretches)| {
+            let home = Home::of(stretches.into_iter());
+            let weight = home.size();
+            (country, weight, home)
+        });
+        Crowd::of(homes.collect())
+    }
+
+    fn of(homes: Vec<(String, u64, Home)>) -> Result<Crowd, EmptyCrowd> {
+        let mut sum = 0;
+        let weights = homes.iter().map(|(_, weight, _)| {
+            sum += weight;
+            sum
+        });
+        let weights: Vec<u64> = weights.collect();
+        if sum == 0 {
+            return Err(EmptyCrowd);
+        }
+        let (places, homes) = homes.into_iter().map(|(name, _, home)| (name, home)).unzip();
+        Ok(Crowd { places, weights, homes })
+    }
+
+    /// The places' names, by number.
+    pub fn places(&self) -> &[String] {
+        &self.places
+    }
+
+    /// The place and the address of client number `client`.
+    pub fn client(&self, client: u64, seed: u64) -> (usize, IpAddr) {
+        let draw = |what| mix(mix(seed, client), what);
+        // These three draws and the dice of the answers have numbers of their own.
+        let [place, stretch, address] = [u64::MAX - 1, u64::MAX - 2, u64::MAX - 3].map(draw);
+        let place = pick(&self.weights, place);
+        (place, self.homes[place].address(stretch, address))
+    }
+}
+
+impl Home {
+    fn of(stretches: impl Iterator<Item = (IpAddr, IpAddr)>) -> Home {
+        let mut home = Home::default();
+        for (first, last) in stretches {
+            let stretch = Stretch { first, last };
+            home.sizes.push(home.size().saturating_add(stretch.size()));
+            home.stretches.push(stretch);
+        }
+        home
+    }
+
+    fn size(&self) -> u64 {
+        self.sizes.last().copied().unwrap_or(0)
+    }
+
+    fn address(&self, stretch: u64, address: u64) -> IpAddr {
+        let Stretch { first, last } = self.stretches[pick(&self.sizes, stretch)];
+        match (first, last) {
+            (IpAddr::V4(first), IpAddr::V4(last)) => {
+                let count = u64::from(last.to_bits() - first.to_bits()) + 1;
+                let offset = u32::try_from(part_of(count, address)).unwrap_or(u32::MAX);
+                Ipv4Addr::from_bits(first.to_bits().saturating_add(offset)).into()
+            }
+            (IpAddr::V6(first), IpAddr::V6(last)) => {
+                let wide = u128::from(address) << 64 | u128::from(mix(address, 1));
+                let offset = match (last.to_bits() - first.to_bits()).checked_add(1) {
+                    Some(count) => wide % count,
+                    None => wide,
+                };
+                Ipv6Addr::from_bits(first.to_bits() + offset).into()
+            }
+            (first, _) => first,
+        }
+    }
+}
+
+impl Stretch {
+    /// In clients.
+    fn size(&self) -> u64 {
+        /// A household has a /56.
+        const HOUSEHOLD_BITS: u32 = 128 - 56;
+        match (self.first, self.last) {
+            (IpAddr::V4(first), IpAddr::V4(last)) => u64::from(last.to_bits() - first.to_bits()) + 1,
+            (IpAddr::V6(first), IpAddr::V6(last)) => {
+                let households = (last.to_bits() >> HOUSEHOLD_BITS) - (first.to_bits() >> HOUSEHOLD_BITS) + 1;
+                u64::try_from(households).unwrap_or(u64::MAX)
+            }
+            _ => 1,
+        }
+    }
+}
+
+/// The entry of `sums` into which a random number falls.
+fn pick(sums: &[u64], random: u64) -> usize {
+    let ticket = part_of(sums.last().copied().unwrap_or(1), random);
+    sums.partition_point(|sum| *sum <= ticket)
+}
+
+/// A number in `0..whole`, each equally likely as far as 64 bits can tell.
+fn part_of(whole: u64, random: u64) -> u64 {
+    u64::try_from((u128::from(whole) * u128::from(random)) >> 64).expect("a part of 64 bits has 64 bits")
+}
+
+/// A number that looks random and follows from both (the finalizer of SplitMix64, twice).
+pub(super) fn mix(seed: u64, number: u64) -> u64 {
+    let scramble = |word: u64| {
+        let word = (word ^ word >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let word = (word ^ word >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        word ^ word >> 31
+    };
+    scramble(scramble(seed.wrapping_add(0x9e37_79b9_7f4a_7c15)) ^ number.wrapping_mul(0x9e37_79b9_7f4a_7c15))
+}

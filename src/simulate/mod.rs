@@ -1,0 +1,160 @@
+//! Many clients ask, and what they get is counted: who gets what, before it happens.
+//!
+//! - [`Crowd`]: where clients come from; each client follows from its number and a seed.
+//! - [`play`]: some clients' questions, answered by the code that answers queries.
+//! - [`Tally`]: which record set how many clients of each place got.
+
+mod crowd;
+mod tally;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashSet;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+pub use crowd::{Crowd, EmptyCrowd};
+pub use tally::{Outcome, Tally};
+
+use crate::answer::{self, Dice, Owner, Query, QueryName, Step, resolve_traced};
+use crate::config::Configuration;
+use crate::explain::names::{self, Names};
+use crate::model::{Content, HostedZone, HostedZoneId, Name, RecordType, RoutingPolicy};
+use crate::policy::{self, Choice, Note};
+use crate::world::{Scene, World};
+use crate::zonetree::{Found, GroupIndex};
+use tally::Leaves;
+
+/// A question that every client asks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Subject {
+    /// The name.
+    pub name: Name,
+    /// The type.
+    pub record_type: RecordType,
+}
+
+/// The clients with these numbers ask each question once, from their own addresses. `model` tells a zone as it was written;
+/// its error is in words.
+pub fn play(
+    world: &World,
+    model: &dyn Fn(&HostedZoneId) -> Result<Arc<HostedZone>, String>,
+    subjects: &[Subject],
+    crowd: &Crowd,
+    clients: std::ops::Range<u64>,
+    seed: u64,
+) -> Result<Tally, String> {
+    let mut leaves = Leaves::default();
+    let mut tally = Tally::new(subjects.len(), crowd.places().len());
+    let questions: Vec<QueryName> = subjects.iter().map(|subject| question(&subject.name)).collect();
+    for client in clients {
+        let (place, address) = crowd.client(client, seed);
+        for (number, (subject, question)) in subjects.iter().zip(&questions).enumerate() {
+            // The same client throws the same dice before and after, so that only what changed makes a difference.
+            let dice = crowd::mix(crowd::mix(seed, client), u64::try_from(number).unwrap_or(u64::MAX));
+            let seen = ask(world, question, subject.record_type, address, dice);
+            for outcome in leaves.outcomes(&seen, subject, model)? {
+                tally.add(number, outcome, place);
+            }
+        }
+    }
+    Ok(tally)
+}
+
+fn question(name: &Name) -> QueryName {
+    let mut question = QueryName::default();
+    question.set(name);
+    question
+}
+
+fn ask<'w>(world: &'w World, name: &QueryName, record_type: RecordType, source: IpAddr, seed: u64) -> Seen<'w> {
+    let query = Query { name, record_type: record_type.code(), source, client_subnet: None };
+    let mut seen = Seen::default();
+    let _ = resolve_traced(&query, world, &mut Dice::seeded(seed), &mut seen);
+    seen
+}
+
+/// Which record sets an answer came from.
+#[derive(Default)]
+struct Seen<'w> {
+    scene: Option<Scene<'w>>,
+    /// The last name that was looked for, and where it led.
+    found: Option<(Owner<'w>, Found)>,
+    /// The groups that chose for that name, aliases followed, with what they chose.
+    path: Vec<(GroupIndex, Choice)>,
+    is_over: bool,
+}
+
+impl policy::Trace for Seen<'_> {
+    fn note(&mut self, note: impl FnOnce() -> Note) {
+        if self.is_over {
+            return;
+        }
+        if let (Note::Chosen(choice), Some((_, chosen))) = (note(), self.path.last_mut()) {
+            *chosen = choice;
+        }
+    }
+}
+
+impl<'w> answer::Trace<'w> for Seen<'w> {
+    fn step(&mut self, step: impl FnOnce() -> Step<'w>) {
+        if self.is_over {
+            return;
+        }
+        match step() {
+            Step::Zone(scene) => self.scene = Some(scene),
+            Step::Name { owner, found } => {
+                self.found = Some((owner, found));
+                self.path.clear();
+            }
+            Step::Group(group) => self.path.push((group, Choice::default())),
+            Step::Denial { .. } => {
+                self.path.clear();
+                self.is_over = true;
+            }
+            Step::Addresses => self.is_over = true,
+            Step::Client { .. } | Step::Alias { .. } => {}
+        }
+    }
+}
+
+/// The names whose answers a policy steers: those with a policy that is not simple, in public zones, in the order of the
+/// files. Branches of a tree are counted where the tree begins, and left out.
+pub fn steered(configuration: &Configuration) -> Vec<Subject> {
+    let public = configuration.zones.iter().map(|zone| &*zone.zone).filter(|zone| !zone.is_private());
+    public.flat_map(steered_in).collect()
+}
+
+fn steered_in(zone: &HostedZone) -> Vec<Subject> {
+    let steered = || zone.record_sets.iter().filter(|set| set.routing_policy != RoutingPolicy::Simple);
+    let branches: HashSet<(&Name, RecordType)> = steered()
+        .filter_map(|set| match &set.content {
+            Content::Alias(target) => Some((&target.name, set.record_type)),
+            Content::Records { .. } => None,
+        })
+        .collect();
+    let mut seen = HashSet::new();
+    let trees = steered().map(|set| (&set.name, set.record_type)).filter(|owner| !branches.contains(owner));
+    let new = trees.filter(|owner| seen.insert(*owner));
+    new.map(|(name, record_type)| Subject { name: name.clone(), record_type }).collect()
+}
+
+/// Name and type of the last group of the way.
+fn owner_of(seen: &Seen<'_>, subject: &Subject, names: &Names<'_>, scene: &Scene<'_>) -> Option<names::Owner> {
+    let (owner, found) = seen.found?;
+    let at = match (found, owner) {
+        (Found::Name(node) | Found::Wildcard(node) | Found::Delegation(node), _) => names.of_node(scene.zone, node),
+        (Found::Nothing, _) => subject.name.clone(),
+    };
+    let (first, way) = seen.path.split_first()?;
+    let mut owner = (at, scene.zone.record_type(first.0));
+    let mut before = first;
+    for step in way {
+        // Of several groups at a name, for ANY, only the last counts.
+        if let Some(target) = before.1.members.first().and_then(|&member| names.alias_target(&owner, member)) {
+            owner = target;
+        }
+        before = step;
+    }
+    Some(owner)
+}

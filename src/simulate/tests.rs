@@ -1,0 +1,79 @@
+//! Crowds are where they should be, and get what their shares say.
+
+use super::*;
+use crate::answer::fixture::{lab, member, set, world};
+use crate::config::ClientPlace;
+
+fn place(name: &str, weight: u32, networks: &[&str]) -> ClientPlace {
+    ClientPlace { name: name.to_owned(), weight, networks: networks.iter().map(|text| text.parse().unwrap()).collect() }
+}
+
+#[test]
+fn clients_come_by_weight_and_from_their_networks() {
+    let places =
+        [place("a", 3, &["192.0.2.0/24"]), place("b", 1, &["198.51.100.0/25", "2001:db8::/48", "10.0.0.0/30"])];
+    let crowd = Crowd::of_places(&places).unwrap();
+    let mut counts = [0; 2];
+    let mut six = 0;
+    for client in 0..10_000 {
+        let (place, address) = crowd.client(client, 53);
+        assert!(places[place].networks.iter().any(|network| network.contains(&address)), "{address}");
+        assert_eq!(crowd.client(client, 53), (place, address));
+        counts[place] += 1;
+        six += u32::from(address.is_ipv6());
+    }
+    // Five standard deviations of 7500 are 217; the /48 has 256 households beside 132 addresses.
+    assert!((7283..7717).contains(&counts[0]), "{counts:?}");
+    assert!((1400..1900).contains(&six), "{six}");
+    assert_eq!(Crowd::of_places(&[]).unwrap_err(), EmptyCrowd);
+}
+
+#[test]
+fn what_a_crowd_gets_is_counted_by_place() {
+    let zone = lab([
+        member("one", RoutingPolicy::Weighted { weight: 3 }, Some(1), "w 60 A 192.0.2.1"),
+        member("two", RoutingPolicy::Weighted { weight: 1 }, Some(2), "w 60 A 192.0.2.2"),
+        set("top ALIAS A w"),
+    ]);
+    let world = world(std::slice::from_ref(&zone), &[]);
+    let hosted = Arc::new(zone);
+    let crowd = Crowd::of_places(&[place("a", 1, &["192.0.2.0/24"]), place("b", 1, &["10.0.0.0/8"])]).unwrap();
+    let subject = |labels: &str| Subject { name: crate::answer::fixture::name(labels), record_type: RecordType::A };
+    let subjects = [subject("w"), subject("top"), subject("gone")];
+    let play = |clients| play(&world, &|_| Ok(Arc::clone(&hosted)), &subjects, &crowd, clients, 7).unwrap();
+    let whole = play(0..8000);
+    for asked in [0, 1] {
+        let counts: Vec<(Option<String>, u64)> = whole
+            .of(asked)
+            .map(|(outcome, counts)| match outcome {
+                Outcome::Records(_, _, id, _) => (id.clone(), counts.iter().sum()),
+                Outcome::Nothing => (None, counts.iter().sum()),
+            })
+            .collect();
+        assert_eq!(counts.iter().map(|(_, count)| count).sum::<u64>(), 8000);
+        // Five standard deviations of 6000 are 194.
+        assert!(counts[0].0.as_deref() == Some("one") && (5806..6194).contains(&counts[0].1), "{counts:?}");
+        assert!(whole.of(asked).all(|(_, counts)| counts.iter().all(|count| *count > 0)));
+    }
+    assert_eq!(whole.of(2).map(|(outcome, _)| outcome).collect::<Vec<_>>(), [&Outcome::Nothing]);
+    let mut parts = play(0..3000);
+    parts.merge(play(3000..8000));
+    assert_eq!(parts, whole);
+}
+
+#[test]
+fn steered_names_are_those_that_policies_decide() {
+    let zone = lab([
+        set("www 60 A 192.0.2.1"),
+        set("@ ALIAS A lone"),
+        member("c", RoutingPolicy::Weighted { weight: 1 }, None, "lone 60 A 192.0.2.3"),
+        member("a", RoutingPolicy::Weighted { weight: 1 }, None, "top ALIAS A inner"),
+        member("b", RoutingPolicy::Weighted { weight: 1 }, None, "inner 60 A 192.0.2.2"),
+    ]);
+    let source = crate::config::ZoneSource { zone: Arc::new(zone), file: "lab.test.toml".into() };
+    let subjects = steered(&Configuration { zones: vec![source], ..Configuration::default() });
+    assert_eq!(
+        subjects.iter().map(|subject| subject.name.to_string()).collect::<Vec<_>>(),
+        ["lone.lab.test.", "top.lab.test."]
+    );
+}
