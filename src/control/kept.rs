@@ -1,7 +1,7 @@
 //! Zone files as they are served: compiled, and known by what their texts looked like. The texts and the records are not kept
 //! in memory: whoever wants them reads them back.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -59,6 +59,25 @@ impl StandIn for Arc<KeptFile> {
     }
 }
 
+/// A text that is to be served.
+pub(super) struct Fresh {
+    pub(super) source: SourceFile,
+    pub(super) stamp: Option<Stamp>,
+    /// Whether other files may refer to something in it.
+    pub(super) may_define: bool,
+}
+
+impl Fresh {
+    /// These texts, looked through on all cores.
+    pub(super) fn all(texts: &[(SourceFile, Option<Stamp>)]) -> Vec<Fresh> {
+        let fresh = |(source, stamp): &(SourceFile, Option<Stamp>)| {
+            let may_define = config::may_define_for_others(source);
+            Some(Fresh { source: source.clone(), stamp: *stamp, may_define })
+        };
+        spread(texts, fresh).unwrap_or_default()
+    }
+}
+
 /// What files are read and compiled with.
 pub(super) struct Workshop<'l> {
     pub(super) settings: &'l Settings,
@@ -70,27 +89,25 @@ pub(super) struct Workshop<'l> {
 impl Workshop<'_> {
     /// Reads and compiles these texts, on all cores. A zone that answers as the one that is served from the file is that one
     /// still. `None` when there is an error in any.
-    pub(super) fn make(
+    pub(super) fn make<'b>(
         &self,
-        texts: &[(SourceFile, Option<Stamp>)],
-        before: &BTreeMap<&Path, &Arc<KeptFile>>,
+        texts: &[Fresh],
+        before: &(dyn Fn(&Path) -> Option<&'b Arc<KeptFile>> + Sync),
     ) -> Option<Vec<Arc<KeptFile>>> {
-        let make = |(source, stamp): &(SourceFile, Option<Stamp>)| {
-            self.make_one(source, *stamp, before.get(&*source.path).copied()).map(Arc::new)
-        };
-        spread(texts, make)
+        spread(texts, |fresh| self.make_one(fresh, before(&fresh.source.path)).map(Arc::new))
     }
 
-    fn make_one(&self, source: &SourceFile, stamp: Option<Stamp>, before: Option<&Arc<KeptFile>>) -> Option<KeptFile> {
+    fn make_one(&self, fresh: &Fresh, before: Option<&Arc<KeptFile>>) -> Option<KeptFile> {
+        let Fresh { source, stamp, may_define } = fresh;
         let reading = self.common.zone(source, self.settings)?;
         let warnings = config::render(&reading.warnings, std::slice::from_ref(source), Style::Plain);
         let before = before.and_then(|file| file.zone.as_ref());
         Some(KeptFile {
             path: source.path.clone(),
-            stamp,
+            stamp: *stamp,
             print: TextPrint::of(&source.text),
             is_blank: source.is_blank(),
-            may_define: config::may_define_for_others(source),
+            may_define: *may_define,
             warnings,
             zone: reading.zone.map(|zone| self.compile(&zone, before)),
         })

@@ -8,7 +8,7 @@
 //! is all. Where anything is, all texts are read and settled together, which takes as long as they are many, and finds every
 //! fault; what is settled is without fault and goes the first way.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ use crate::store::{Archive, Current, NotKept, SettingsSource, Sources, Stamp, Te
 use crate::world::{Catalog, ServedZone};
 use crate::zonetree::Zone;
 
-use super::kept::{KeptFile, KeptZone, Workshop, claims_differ};
+use super::kept::{Fresh, KeptFile, KeptZone, Workshop, claims_differ};
 use super::moves::Moves;
 
 /// Files whose texts are made durable before they are served; when there are more, that happens beside, after the start.
@@ -220,10 +220,6 @@ impl Base {
         self.files.iter().filter_map(|file| file.zone.as_ref())
     }
 
-    fn by_path(&self) -> BTreeMap<&Path, &Arc<KeptFile>> {
-        self.files.iter().map(|file| (&*file.path, file)).collect()
-    }
-
     fn file(&self, path: &Path) -> Option<&Arc<KeptFile>> {
         let at = self.files.binary_search_by(|file| (*file.path).cmp(path)).ok()?;
         Some(&self.files[at])
@@ -333,39 +329,40 @@ impl Load<'_> {
                 },
             }
         }
-        let replaced = fresh.iter().filter_map(|(source, _)| self.base.file(&source.path));
+        let mut fresh = Fresh::all(&fresh);
+        let replaced = fresh.iter().filter_map(|fresh| self.base.file(&fresh.source.path));
         let gone = self.base.files.iter().filter(|file| find(texts, &file.path).is_none());
-        let redefined = fresh.iter().any(|(source, _)| config::may_define_for_others(source))
-            || replaced.chain(gone).any(|file| file.may_define);
+        let redefined = fresh.iter().any(|fresh| fresh.may_define) || replaced.chain(gone).any(|file| file.may_define);
         let common = if redefined { self.common(&files, &fresh)? } else { Arc::clone(&self.base.common) };
         let is_stale = |file: &mut Arc<KeptFile>| !settings_are_as_before || (redefined && file.relies_on_others());
         for file in files.extract_if(.., is_stale) {
-            fresh.push((self.base.archive.read(&file.path, file.print).ok()?, file.stamp));
+            let source = self.base.archive.read(&file.path, file.print).ok()?;
+            fresh.push(Fresh { source, stamp: file.stamp, may_define: file.may_define });
         }
         let mut tracker = self.tracker.clone();
         tracker.apply(&common.health_checks, Moment::default());
         let slot_of = |id: &_| tracker.slot_of(id);
         let meters = &*self.base.meters;
         let workshop = Workshop { settings: self.settings, common: &common, slot_of: &slot_of, meters };
-        let made = workshop.make(&fresh, &self.base.by_path())?;
+        let made = workshop.make(&fresh, &|path| self.base.file(path))?;
         let is_new_claim = |file: &Arc<KeptFile>| !self.base.file(&file.path).is_some_and(|old| old.claims_what(file));
         let has_new_claims = made.iter().any(is_new_claim);
         files.extend(made);
         files.sort_unstable_by(|one, other| one.path.cmp(&other.path));
-        self.base.archive.hold(&fresh.into_iter().map(|(source, _)| source).collect::<Vec<_>>());
         if has_new_claims && !claims_differ(&files) {
             return None;
         }
+        // Only now: what is held is kept as good.
+        self.base.archive.hold(fresh.into_iter().map(|fresh| fresh.source));
         Some((files, common))
     }
 
     /// What files define for each other now.
-    fn common(&self, files: &[Arc<KeptFile>], fresh: &[(SourceFile, Option<Stamp>)]) -> Option<Arc<Common>> {
+    fn common(&self, files: &[Arc<KeptFile>], fresh: &[Fresh]) -> Option<Arc<Common>> {
         let kept = files.iter().filter(|file| file.may_define);
         let mut defining =
             kept.map(|file| self.base.archive.read(&file.path, file.print).ok()).collect::<Option<Vec<_>>>()?;
-        let fresh = fresh.iter().map(|(source, _)| source);
-        defining.extend(fresh.filter(|source| config::may_define_for_others(source)).cloned());
+        defining.extend(fresh.iter().filter(|fresh| fresh.may_define).map(|fresh| fresh.source.clone()));
         defining.sort_unstable_by(|one, other| one.path.cmp(&other.path));
         Common::read(&defining).map(Arc::new)
     }

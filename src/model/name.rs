@@ -114,7 +114,9 @@ impl Name {
 
     /// This name's labels put in front of `origin`.
     pub fn under(&self, origin: &Name) -> Result<Name, NameError> {
-        let mut wire = self.wire[..self.wire.len() - 1].to_vec();
+        let labels = &self.wire[..self.wire.len() - 1];
+        let mut wire = Vec::with_capacity(labels.len() + origin.wire.len());
+        wire.extend_from_slice(labels);
         wire.extend_from_slice(&origin.wire);
         if wire.len() > MAX_NAME_OCTETS {
             return Err(NameError::TooLong);
@@ -136,7 +138,9 @@ pub(crate) fn parse_wire(text: &str) -> Result<Vec<u8>, NameError> {
     if text == "." {
         return Ok(vec![0]);
     }
-    let mut wire = vec![0];
+    // A length octet more than there are dots, and the root, where there are no escapes.
+    let mut wire = Vec::with_capacity(text.len() + 1 + usize::from(!text.ends_with('.')));
+    wire.push(0);
     let mut label_start = 0;
     let mut octets = text.as_bytes().iter().copied().enumerate();
     while let Some((at, octet)) = octets.next() {

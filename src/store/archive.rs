@@ -47,8 +47,8 @@ impl Archive {
     }
 
     /// Holds texts that are about to be served.
-    pub fn hold(&self, sources: &[SourceFile]) {
-        self.unkept().extend(sources.iter().map(|source| (source.path.clone(), Arc::clone(&source.text))));
+    pub fn hold(&self, sources: impl IntoIterator<Item = SourceFile>) {
+        self.unkept().extend(sources.into_iter().map(|source| (source.path, source.text)));
     }
 
     /// Makes the texts that are held durable and lets go of them. `served` are all files that are served from `zones`: what is
@@ -123,7 +123,7 @@ mod tests {
         let print = TextPrint::of("served");
         let read = || archive.read(&path, print).map(|source| source.text.to_string());
         assert!(read().is_err());
-        archive.hold(&[SourceFile { path: path.clone(), text: "served".into() }]);
+        archive.hold([SourceFile { path: path.clone(), text: "served".into() }]);
         assert_eq!(read().as_deref(), Ok("served"));
         archive.keep(zones.path(), &[&path]).unwrap();
         assert!(archive.unkept().is_empty());
@@ -141,7 +141,7 @@ mod tests {
         fs::write(&file, "").unwrap();
         let archive = Archive::new(&file);
         let path = Path::new("/zones/a.toml");
-        archive.hold(&[SourceFile { path: path.to_path_buf(), text: "served".into() }]);
+        archive.hold([SourceFile { path: path.to_path_buf(), text: "served".into() }]);
         assert!(archive.keep(Path::new("/zones"), &[path]).is_err());
         assert!(archive.read(path, TextPrint::of("served")).is_ok());
     }

@@ -37,6 +37,9 @@ fn read_when_all_unhealthy(table: &Table<'_>, findings: &mut Findings<'_>) -> Wh
 
 /// A group is described once, and has records; only weighted ones can start slowly.
 pub(super) fn check(groups: &[GroupDraft], zone: &HostedZone, is_incomplete: bool, findings: &mut Findings<'_>) {
+    if groups.is_empty() {
+        return;
+    }
     let existing: HashMap<(&Name, RecordType), &RoutingPolicy> =
         zone.record_sets.iter().map(|set| ((&set.name, set.record_type), &set.routing_policy)).collect();
     let mut described = HashSet::new();

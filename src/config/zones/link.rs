@@ -415,11 +415,11 @@ impl Link<'_, '_> {
         }
         // A collection with faults of its own is registered but not among those that can be used.
         let Some(collection) = collection else { return true };
-        let names: Vec<&str> = collection.locations.iter().map(|(name, _)| name.as_str()).collect();
         let location = &cidr.location;
-        if location.value == "*" || names.contains(&location.value.as_str()) {
+        if location.value == "*" || collection.locations.iter().any(|(name, _)| *name == location.value) {
             return false;
         }
+        let names: Vec<&str> = collection.locations.iter().map(|(name, _)| name.as_str()).collect();
         let message = format!("the CIDR collection `{}` has no location `{}`", collection.name, location.value);
         let fault = self.findings[at].error(location.span.clone(), message);
         fault.label("unknown location").hint(words::did_you_mean(&location.value, &names, "it has none at all"));
@@ -486,10 +486,13 @@ fn may_define(findings: &Findings<'_>, name: &str) -> bool {
 fn excuse_dangling_alias(mut violation: Violation, zone: &HostedZone) -> Violation {
     let set = &zone.record_sets[violation.record_set];
     let Content::Alias(alias) = &set.content else { return violation };
+    if violation.field != Field::Alias || violation.severity != model::Severity::Error {
+        return violation;
+    }
     let is_target = |other: &ResourceRecordSet| other.name == alias.name && other.record_type == set.record_type;
     let is_refusable = set.record_type != RecordType::Ns && set.record_type != RecordType::Soa;
     let is_dangling = alias.name.is_within(&zone.name) && is_refusable && !zone.record_sets.iter().any(is_target);
-    if violation.field == Field::Alias && violation.severity == model::Severity::Error && is_dangling {
+    if is_dangling {
         violation.severity = model::Severity::Warning;
         violation.message =
             format!("the zone has no {} of type {} for the alias to target", alias.name, set.record_type);

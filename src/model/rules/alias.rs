@@ -52,6 +52,9 @@ enum Visit {
 /// Every circle has one alias that leads back onto the path; that one is reported. So is the alias in a long chain that
 /// makes it too long.
 pub(super) fn find_circles(context: &Context<'_>, findings: &mut Findings) {
+    if !context.zone.record_sets.iter().any(|set| matches!(set.content, Content::Alias(_))) {
+        return;
+    }
     let mut visits = vec![Visit::New; context.groups.len()];
     for start in 0..context.groups.len() {
         if matches!(visits[start], Visit::New) {

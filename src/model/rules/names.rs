@@ -8,6 +8,9 @@ use crate::model::{Content, Name, RecordType, ResourceRecordSet};
 /// A CNAME stands alone at its name (RFC 1034 section 3.6.2), at wildcards too. The type that was written first is taken
 /// to be right. A CNAME at the apex is another rule's.
 pub(super) fn check_cname_is_alone(context: &Context<'_>, findings: &mut Findings) {
+    if !context.groups.iter().any(|group| group.record_type == RecordType::Cname) {
+        return;
+    }
     let mut first_is_cname = HashMap::new();
     for group in context.groups.iter().filter(|group| !context.is_apex(group.name)) {
         let is_cname = group.record_type == RecordType::Cname;

@@ -164,6 +164,9 @@ fn number_of_values_is_within_limits(
 /// RFC 2181 section 5: a set holds no record twice.
 fn values_differ(_: &Context<'_>, at: usize, set: &ResourceRecordSet, findings: &mut Findings) {
     let Content::Records { values, .. } = &set.content else { return };
+    if values.len() < 2 {
+        return;
+    }
     let mut seen = HashSet::new();
     for value in values {
         if !seen.insert(comparable(value)) {
