@@ -101,7 +101,7 @@ function row(check) {
   return h("tr", { key: check.name },
     h("th", { scope: "row" }, link(check.name), h("div.quiet.clip", { title: check.endpoint }, check.endpoint)),
     h("td", { "data-label": "State" }, badge(stateOf(check)), heldNote(check)),
-    h("td", { "data-label": "Since" }, check.waiting ? "–" : since(check.since)),
+    h("td.nowrap", { "data-label": "Since" }, check.waiting ? "–" : since(check.since)),
     h("td.words", { "data-label": "Last result" }, last ? last.status : "–"),
     h("td.number", { "data-label": "Latency" }, last ? milliseconds(last.total_ms) : "–"));
 }

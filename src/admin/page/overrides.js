@@ -56,7 +56,7 @@ const ACTIONS = { up: ["healthy", "▲", "held up"], down: ["unhealthy", "▼", 
 
 /** What an override does, and how far a drain is. */
 export function action({ action: name, drain }) {
-  const [kind, sign, words] = ACTIONS[name] ?? ["people", "✋", name];
+  const [kind, sign, words] = ACTIONS[name] ?? ["people", "◆", name];
   const far = drain && (drain.left_percent > 0 ? `, ${drain.left_percent} % left until ${clock(drain.drained_at)}` : ": nothing is left");
   return h(`span.badge.${kind}`, null, h("span", { "aria-hidden": "true" }, sign), ` ${words}${far ?? ""}`);
 }
@@ -80,7 +80,7 @@ function editor(page) {
       programs: "This page is read-only: the server has no admin token ([admin] token_file). On this machine, fiftythree override set does it.",
       nobody: "This server listens beyond loopback and has no admin token ([admin] token_file): nobody may change anything.",
     }[changes];
-    return h("p.lockednote", null, h("span", { "aria-hidden": "true" }, "🔒 "), why ?? "");
+    return h("p.lockednote", null, h("span", { "aria-hidden": "true" }, "◇ "), why ?? "");
   }
   const field = (name) => ({ value: form[name], oninput: (event) => { form[name] = event.target.value; } });
   return h("section", { "aria-labelledby": "v-set" },

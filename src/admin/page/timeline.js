@@ -78,7 +78,7 @@ function what(entry, named) {
   switch (entry.name) {
     case "override": {
       const { did, override: held } = entry;
-      return [h("span.badge.people", null, h("span", { "aria-hidden": "true" }, "✋"), " override"), " ",
+      return [h("span.badge.people", null, h("span", { "aria-hidden": "true" }, "◆"), " override"), " ",
         h("strong", null, held.pattern), ` ${held.action}: ${did} (by ${held.author})`, held.reason && h("div.quiet.words", null, held.reason)];
     }
     case "uplink":

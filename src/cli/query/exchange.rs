@@ -88,6 +88,8 @@ impl Asker {
             let octets = match socket.recv(&mut buffer) {
                 Ok(octets) => octets,
                 Err(error) if is_timeout(&error) => return Ok(None),
+                // A signal that somebody else takes care of.
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(source) => return Err(self.unreachable(Transport::Udp, source)),
             };
             if buffer[..octets].starts_with(&question.metadata.id.to_be_bytes()) {
