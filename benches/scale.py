@@ -6,7 +6,7 @@
 
 Needs nothing but python3; peers are measured where Debian's packages knot, gdnsd and nsd are installed. Everything runs on
 loopback, in a directory of its own that is removed at the end. Load is the time from the start of the process to right answers
-from the first, the middle and the last zone; bytes a record are the proportional set size (PSS) above that of the same server
+from the first, the middle and the last zone, and beside it the processor time taken until then, which holds on a busy machine; bytes a record are the proportional set size (PSS) above that of the same server
 with one zone of one record, after everything has come to rest; reload is the time from the request to the answer of the edited
 zone. Servers take turns; medians of the rounds are printed, and ratios of ours to each peer.
 """
@@ -95,6 +95,18 @@ def memory(root):
         except (OSError, IndexError):
             pass
     return total, peak
+
+
+def processor_time(root):
+    """Seconds of processor time that the process and its children have taken so far."""
+    ticks = 0
+    for pid in family(root):
+        try:
+            fields = open(f'/proc/{pid}/stat').read().rsplit(')', 1)[1].split()
+            ticks += int(fields[11]) + int(fields[12])
+        except OSError:
+            pass
+    return ticks / os.sysconf('SC_CLK_TCK')
 
 
 class Server:
@@ -236,7 +248,7 @@ def rest(server):
 
 
 def measure(kind, work, port, rows):
-    """Load (s), bytes a record, peak (MB), reload (s), and bytes a record after three reloads."""
+    """Load (s), the processor time of it (s), bytes a record, peak (MB), reload (s), and bytes a record after three reloads."""
     empty = kind(f'{work}/empty', port, 1)
     empty.put(0, [('a', '192.0.2.7')])
     empty.start()
@@ -251,6 +263,7 @@ def measure(kind, work, port, rows):
     first = lambda zone: (f'{rows[zone][0][0]}.z{zone}.test', rows[zone][0][1])
     server.start()
     load = server.wait_for([first(zone) for zone in {0, len(rows) // 2, len(rows) - 1}])
+    cpu = processor_time(server.process.pid)
     rest(server)
     count = sum(map(len, rows))
     size, peak = memory(server.process.pid)
@@ -266,12 +279,12 @@ def measure(kind, work, port, rows):
     rest(server)
     after, _ = memory(server.process.pid)
     server.stop()
-    return load, (size - floor) / count, peak / 1e6, statistics.median(reloads), (after - floor) / count
+    return load, cpu, (size - floor) / count, peak / 1e6, statistics.median(reloads), (after - floor) / count
 
 
 def main():
     kinds = ['fiftythree'] + [name for name in arguments.peers.split(',') if name and shutil.which(KINDS[name][1])]
-    titles = ('load s', 'bytes/record', 'peak MB', 'reload s', 'bytes/record after reloads')
+    titles = ('load s', 'its cpu s', 'bytes/record', 'peak MB', 'reload s', 'bytes/record after reloads')
     with tempfile.TemporaryDirectory(prefix='scale-') as work:
         for shape in arguments.shapes.split(','):
             rows = list(records(shape, arguments.zones, arguments.records, arguments.seed))
@@ -282,7 +295,7 @@ def main():
                     results[name].append(measure(KINDS[name][0], directory, arguments.port + 2 * at, rows))
                     shutil.rmtree(directory)
             print(f'\n{arguments.zones} zones of {arguments.records} address records, {shape} from zone to zone; medians of {arguments.rounds}')
-            print(f'{"":12}' + ''.join(f'{title:>14}' for title in titles[:4]) + f'   {titles[4]}')
+            print(f'{"":12}' + ''.join(f'{title:>14}' for title in titles[:5]) + f'   {titles[5]}')
             medians = {name: [statistics.median(column) for column in zip(*results[name])] for name in kinds}
             for name in kinds:
                 print(f'{name:12}' + ''.join(f'{value:14.3f}' for value in medians[name]))

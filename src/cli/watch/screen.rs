@@ -1,6 +1,7 @@
 //! The terminal, while it shows a watch: taken over, drawn no oftener than eyes see, and given back whatever happens.
 
 use std::io;
+use std::mem::ManuallyDrop;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
@@ -16,12 +17,12 @@ use super::model::Model;
 const FRAME: Duration = Duration::from_millis(100);
 
 /// The terminal, taken over. Dropping it gives it back; a panic does too.
-pub(crate) struct Screen(DefaultTerminal);
+pub(crate) struct Screen(ManuallyDrop<DefaultTerminal>);
 
 impl Screen {
     /// Takes the terminal over.
     pub(crate) fn open() -> anyhow::Result<Screen> {
-        ratatui::try_init().map(Screen).context("cannot use this terminal")
+        ratatui::try_init().map(|terminal| Screen(ManuallyDrop::new(terminal))).context("cannot use this terminal")
     }
 
     fn draw(&mut self, model: &Model, look: &Look<'_>) -> io::Result<()> {
@@ -31,7 +32,9 @@ impl Screen {
 
 impl Drop for Screen {
     fn drop(&mut self) {
-        // A terminal that is gone cannot be given back.
+        // A terminal that is gone cannot be given back. ratatui's own drop would complain of that to the terminal that is gone,
+        // and end the process with it before others have cleaned up; so it is not run.
+        let _ = self.0.show_cursor();
         let _ = ratatui::try_restore();
     }
 }
