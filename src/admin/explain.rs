@@ -15,6 +15,7 @@ use crate::health::Status;
 use crate::model::{HealthCheckId, Name, RecordType};
 
 use super::shapes::ErrorShape;
+use super::turns::Readers;
 use super::{Door, json, refusal};
 
 /// Suppositions of one question: more are no question any more, and each is held against the name of every check.
@@ -26,10 +27,19 @@ struct Wanted {
     suppositions: Vec<Supposition>,
 }
 
-pub(super) async fn report(State(door): State<Door>, Query(pairs): Query<Vec<(String, String)>>) -> Response {
+pub(super) async fn report(
+    State(door): State<Door>,
+    State(readers): State<Readers>,
+    Query(pairs): Query<Vec<(String, String)>>,
+) -> Response {
     let wanted = match wanted(&pairs) {
         Ok(wanted) => wanted,
         Err(error) => return refusal(StatusCode::BAD_REQUEST, &error),
+    };
+    // The zone may have to be read again. Before the world is staged: that is held as long.
+    let turn = match readers.zones.next().await {
+        Ok(turn) => turn,
+        Err(response) => return *response,
     };
     let suppositions = wanted.suppositions.clone();
     let staged = match door.ask(|answer| Event::Stage(suppositions, answer)).await {
@@ -42,12 +52,11 @@ pub(super) async fn report(State(door): State<Door>, Query(pairs): Query<Vec<(St
         Ok(Err(error)) => return refusal(StatusCode::BAD_REQUEST, &error.to_string()),
         Err(response) => return *response,
     };
-    // The zone may have to be read again: not on the threads of the loop.
-    match tokio::task::spawn_blocking(move || answer(&door, &wanted, &staged)).await {
-        Ok(Ok(explanation)) => json(StatusCode::OK, &explanation),
-        Ok(Err(error)) => refusal(StatusCode::SERVICE_UNAVAILABLE, &error),
-        Err(_) => refusal(StatusCode::INTERNAL_SERVER_ERROR, "the explanation failed"),
-    }
+    let work = move || match answer(&door, &wanted, &staged) {
+        Ok(explanation) => json(StatusCode::OK, &explanation),
+        Err(error) => refusal(StatusCode::SERVICE_UNAVAILABLE, &error),
+    };
+    turn.spend(work).await
 }
 
 fn answer(door: &Door, wanted: &Wanted, staged: &Staged) -> Result<Explanation, String> {

@@ -20,6 +20,8 @@ use super::shapes::{
     CheckShape, CheckTransitionShape, HealthShape, HeldShape, NextShape, ResultShape, ResultsShape, ReturningShape,
     SampleShape, StageShape, StatusShape, TransitionShape, TransitionsShape, UplinkShape,
 };
+use super::turns::{Readers, Turn};
+use super::zones::LARGEST_PAGE;
 use super::{Door, json, overrides, refusal, status as server};
 
 /// Transitions that one answer holds, unless it is asked for fewer.
@@ -38,7 +40,7 @@ pub(super) struct Wanted {
     /// Skip so many of them, by name.
     #[serde(default)]
     offset: usize,
-    /// Show no more than so many.
+    /// Show no more than so many; with history never more than the largest page.
     limit: Option<usize>,
     /// `history=1`: what was seen, too.
     #[serde(default)]
@@ -55,10 +57,23 @@ enum Which {
     Waiting,
 }
 
-pub(super) async fn report(State(door): State<Door>, Query(mut wanted): Query<Wanted>) -> Response {
-    match all(&door, wanted.name.take().map(Pattern)).await {
-        Ok(reports) => in_words(move || health(&reports, &wanted)).await,
-        Err(response) => *response,
+pub(super) async fn report(
+    State(door): State<Door>,
+    State(readers): State<Readers>,
+    Query(mut wanted): Query<Wanted>,
+) -> Response {
+    let turn = match wanted.turn(&readers).await {
+        Ok(turn) => turn,
+        Err(response) => return *response,
+    };
+    let reports = match all(&door, wanted.name.take().map(Pattern)).await {
+        Ok(reports) => reports,
+        Err(response) => return *response,
+    };
+    let shape = move || health(&reports, &wanted);
+    match turn {
+        Some(turn) => turn.spend(move || json(StatusCode::OK, &shape())).await,
+        None => in_words(shape).await,
     }
 }
 
@@ -120,8 +135,8 @@ fn health(reports: &[Report], wanted: &Wanted) -> HealthShape {
     let letters = wanted.q.to_lowercase();
     let mut chosen: Vec<_> = pairs.filter(|(report, check)| wanted.fits(report, check, &letters)).collect();
     chosen.sort_unstable_by(|(_, one), (_, other)| one.picture.name.cmp(&other.picture.name));
-    let shown = chosen.iter().skip(wanted.offset).take(wanted.limit.unwrap_or(usize::MAX));
-    let checks = shown.map(|(report, check)| shape(report, check, wanted.history != 0)).collect();
+    let shown = chosen.iter().skip(wanted.offset).take(wanted.most());
+    let checks = shown.map(|(report, check)| shape(report, check, wanted.with_history())).collect();
     let first = reports.first().expect("there is a picture, if only of nothing");
     HealthShape {
         now: rfc3339_milliseconds(first.at),
@@ -151,6 +166,24 @@ fn returning(way: &WayBack, at: Moment) -> Option<ReturningShape> {
 }
 
 impl Wanted {
+    fn with_history(&self) -> bool {
+        self.history != 0
+    }
+
+    /// Histories are read in turn.
+    async fn turn(&self, readers: &Readers) -> Result<Option<Turn>, Box<Response>> {
+        match self.with_history() {
+            true => readers.histories.next().await.map(Some),
+            false => Ok(None),
+        }
+    }
+
+    /// A check is a few hundred octets; its history is kilobytes.
+    fn most(&self) -> usize {
+        let largest = if self.with_history() { LARGEST_PAGE } else { usize::MAX };
+        self.limit.unwrap_or(largest).min(largest)
+    }
+
     fn fits(&self, report: &Report, check: &CheckReport, letters: &str) -> bool {
         let is_so = match self.state {
             None => true,

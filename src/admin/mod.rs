@@ -36,6 +36,7 @@ pub mod shapes;
 mod status;
 mod token;
 mod tree;
+mod turns;
 mod zones;
 
 #[cfg(test)]
@@ -67,7 +68,7 @@ use connections::Limited;
 use events::Watchers;
 use shapes::ErrorShape;
 pub use token::{BadToken, Changes, TOKEN_VARIABLE, Token};
-use zones::Readers;
+use turns::Readers;
 
 /// The largest body: an override with the longest texts, several times over.
 const BODY_OCTETS: usize = 16 * 1024;
@@ -113,11 +114,12 @@ struct House {
 
 /// Answers requests for as long as it is polled.
 pub async fn serve(listener: TcpListener, door: Door) -> io::Result<()> {
-    axum::serve(Limited::new(listener), router(door)).await
+    let house = House { door, readers: Readers::default(), watchers: Watchers::default() };
+    axum::serve(Limited::new(listener), router(house)).await
 }
 
-fn router(door: Door) -> Router {
-    let house = House { door: door.clone(), readers: Readers::default(), watchers: Watchers::default() };
+fn router(house: House) -> Router {
+    let door = house.door.clone();
     page::routes()
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))

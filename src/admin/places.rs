@@ -17,8 +17,8 @@ use crate::model::{
 use super::shapes::{
     ClientPlaceShape, PlaceKindShape, PlacedRecordShape, PlacesShape, RecordPlaceShape, RoundTripsShape,
 };
-use super::zones::Readers;
-use super::{Door, tree};
+use super::turns::Readers;
+use super::{Door, tree, zones};
 
 /// Places of one kind in an answer: a map has no room for more.
 const PLACES: usize = 500;
@@ -42,8 +42,12 @@ pub(super) async fn places(
     State(readers): State<Readers>,
     Query(wanted): Query<Wanted>,
 ) -> Response {
+    let turn = match readers.zones.next().await {
+        Ok(turn) => turn,
+        Err(response) => return *response,
+    };
     let base = door.base.borrow().clone();
-    readers.read(move || shape(&base, wanted.name.as_deref())).await
+    turn.spend(move || zones::worded(shape(&base, wanted.name.as_deref()))).await
 }
 
 fn shape(base: &Base, name: Option<&str>) -> Result<PlacesShape, NoModel> {

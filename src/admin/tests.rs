@@ -328,6 +328,11 @@ status = 'healthy'
 
 /// The door of a real loop that serves one zone.
 async fn house_of(zone: &str) -> (SocketAddr, tempfile::TempDir) {
+    house_with(zone, Readers::default()).await
+}
+
+/// The same where these may read.
+async fn house_with(zone: &str, readers: Readers) -> (SocketAddr, tempfile::TempDir) {
     let directory = tempfile::tempdir().unwrap();
     let path = |name: &str| directory.path().join(name);
     std::fs::create_dir(path("zones")).unwrap();
@@ -382,7 +387,8 @@ async fn house_of(zone: &str) -> (SocketAddr, tempfile::TempDir) {
     };
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    tokio::spawn(serve(listener, door));
+    let house = House { door, readers, watchers: Watchers::default() };
+    tokio::spawn(async move { axum::serve(Limited::new(listener), router(house)).await });
     (address, directory)
 }
 
@@ -477,4 +483,75 @@ async fn the_status_says_what_is_served() {
     assert_eq!(transitions.transitions[0].check, "manual-a");
     let health: shapes::HealthShape = read(address, "/v1/health?state=unhealthy&q=MANUAL&limit=0").await;
     assert_eq!((health.matching, health.counts.unhealthy, health.counts.held, health.checks.len()), (1, 1, 1, 0));
+}
+
+/// Somebody who asks for this.
+fn asker(address: SocketAddr, path: &str) -> tokio::task::JoinHandle<(u16, String)> {
+    let path = path.to_owned();
+    tokio::spawn(async move { get(address, &path, HOST).await })
+}
+
+#[tokio::test]
+async fn what_is_large_is_read_in_turn_and_few_wait() {
+    let readers = Readers::default();
+    let (address, _directory) = house_with(TREES, readers.clone()).await;
+    let zones: shapes::ZonesShape = read(address, "/v1/zones").await;
+    let zone = format!("/v1/zones/{}/records", zones.zones[0].id);
+    let large = [
+        ("/v1/explain?name=app.lab.test", &readers.zones),
+        (zone.as_str(), &readers.zones),
+        ("/v1/places", &readers.zones),
+        ("/v1/health?history=1", &readers.histories),
+    ];
+    for (path, turns) in large {
+        let held = turns.hold().await;
+        // Others may look at the same time.
+        assert_eq!(get(address, "/v1/health", HOST).await.0, 200);
+        let askers: Vec<_> = (0..16).map(|_| asker(address, path)).collect();
+        while turns.waiters() < askers.len() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        let (status, body) = get(address, path, HOST).await;
+        assert!(status == 503 && body.contains("too many wait already"), "{path}: {status} {body}");
+        drop(held);
+        for asker in askers {
+            assert_eq!(asker.await.unwrap().0, 200, "{path}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn who_goes_away_before_its_turn_costs_nothing() {
+    let readers = Readers::default();
+    let (address, _directory) = house_with(TREES, readers.clone()).await;
+    let held = readers.zones.hold().await;
+    // Many more than may wait at once.
+    for _ in 0..40 {
+        let asker = asker(address, "/v1/explain?name=app.lab.test");
+        while readers.zones.waiters() == 0 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        asker.abort();
+        while readers.zones.waiters() > 0 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+    drop(held);
+    assert_eq!(get(address, "/v1/explain?name=app.lab.test", HOST).await.0, 200);
+}
+
+#[tokio::test]
+async fn histories_come_page_by_page() {
+    let checks: String = (0..230)
+        .map(|i| format!("[[health_check]]\nname = 'c{i:03}'\ntype = 'manual'\nstatus = 'healthy'\n"))
+        .collect();
+    let (address, _directory) = house_of(&format!("{TREES}{checks}")).await;
+    let page = async |query: &str| {
+        let health: shapes::HealthShape = read(address, &format!("/v1/health?{query}")).await;
+        (health.matching, health.checks.len(), health.checks[0].name.clone())
+    };
+    assert_eq!(page("q=c").await, (230, 230, "c000".to_owned()));
+    assert_eq!(page("q=c&history=1").await, (230, 200, "c000".to_owned()));
+    assert_eq!(page("q=c&history=1&limit=1000").await, (230, 200, "c000".to_owned()));
+    assert_eq!(page("q=c&history=1&offset=200").await, (230, 30, "c200".to_owned()));
 }

@@ -1,12 +1,9 @@
 //! Zones and their records over HTTP: trees, a page at a time, found by the server.
 
-use std::sync::Arc;
-
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
-use tokio::sync::Semaphore;
 
 use crate::control::{Base, NoModel, Report, ZoneOutline};
 use crate::health::{CheckSlot, Status};
@@ -14,44 +11,22 @@ use crate::model::{Content, HostedZone, HostedZoneId};
 
 use super::shapes::{GroupStateShape, RecordsShape, ZoneRowShape, ZonesShape};
 use super::tree::{self, Forest, Owner};
+use super::turns::Readers;
 use super::{Door, health, json, refusal};
 
 /// Zones or groups in one answer, unless it is asked for fewer.
 const PAGE: usize = 50;
 /// More are never in one answer.
-const LARGEST_PAGE: usize = 200;
+pub(super) const LARGEST_PAGE: usize = 200;
 /// Members in one answer, through all aliases: more than a person reads.
 const MEMBERS: usize = 2000;
-/// Zones that are read at once: a large one may have to be read from disk again, and takes its memory as long.
-const READING: usize = 2;
 
-/// How many may read zones at once.
-#[derive(Clone, Debug)]
-pub(super) struct Readers(pub(super) Arc<Semaphore>);
-
-impl Default for Readers {
-    fn default() -> Readers {
-        Readers(Arc::new(Semaphore::new(READING)))
-    }
-}
-
-impl Readers {
-    /// Does something long beside the loop, in turn; its outcome as JSON.
-    pub(super) async fn read<S: Serialize + Send + 'static>(
-        &self,
-        work: impl FnOnce() -> Result<S, NoModel> + Send + 'static,
-    ) -> Response {
-        let turn = Arc::clone(&self.0).acquire_owned().await.expect("nobody closes the semaphore");
-        let outcome = tokio::task::spawn_blocking(move || {
-            let _turn = turn;
-            work().map(|shape| json(StatusCode::OK, &shape))
-        });
-        match outcome.await {
-            Ok(Ok(response)) => response,
-            Ok(Err(error @ NoModel::Unknown(_))) => refusal(StatusCode::NOT_FOUND, &error.to_string()),
-            Ok(Err(error)) => refusal(StatusCode::SERVICE_UNAVAILABLE, &error.to_string()),
-            Err(_) => refusal(StatusCode::INTERNAL_SERVER_ERROR, "the records could not be put into words"),
-        }
+/// Something that was read of a zone, as JSON.
+pub(super) fn worded<S: Serialize>(outcome: Result<S, NoModel>) -> Response {
+    match outcome {
+        Ok(shape) => json(StatusCode::OK, &shape),
+        Err(error @ NoModel::Unknown(_)) => refusal(StatusCode::NOT_FOUND, &error.to_string()),
+        Err(error) => refusal(StatusCode::SERVICE_UNAVAILABLE, &error.to_string()),
     }
 }
 
@@ -128,6 +103,10 @@ pub(super) async fn records(
     Path(id): Path<String>,
     Query(wanted): Query<WantedRecords>,
 ) -> Response {
+    let turn = match readers.zones.next().await {
+        Ok(turn) => turn,
+        Err(response) => return *response,
+    };
     let reports = match health::all(&door, None).await {
         Ok(reports) => reports,
         Err(response) => return *response,
@@ -139,7 +118,7 @@ pub(super) async fn records(
         let checks = tree::checks(&reports);
         Ok(found(&Forest::new(&zone, &world, &checks), &wanted))
     };
-    readers.read(work).await
+    turn.spend(move || worded(work())).await
 }
 
 fn found(forest: &Forest<'_>, wanted: &WantedRecords) -> RecordsShape {

@@ -71,7 +71,7 @@ fn look(door: &SideDoor, arguments: &HealthArguments) -> anyhow::Result<String> 
     if name.is_some() || arguments.json {
         parameters.push(("history", "1"));
     }
-    let health: HealthShape = door.get("/v1/health", &parameters)?;
+    let health = all_pages(door, &parameters)?;
     if let Some(name) = name.filter(|_| health.checks.is_empty()) {
         let all: HealthShape = door.get("/v1/health", &[])?;
         let names: Vec<&str> = all.checks.iter().map(|check| check.name.as_str()).take(20).collect();
@@ -83,6 +83,22 @@ fn look(door: &SideDoor, arguments: &HealthArguments) -> anyhow::Result<String> 
         (false, _) if name.is_some() => Ok(details(&health)),
         (false, _) => Ok(overview(&health)),
     }
+}
+
+/// With histories one page has only so many checks.
+fn all_pages(door: &SideDoor, parameters: &[(&str, &str)]) -> anyhow::Result<HealthShape> {
+    let mut health: HealthShape = door.get("/v1/health", parameters)?;
+    while health.checks.len() < health.matching {
+        let offset = health.checks.len().to_string();
+        let parameters = [parameters, &[("offset", &offset)]].concat();
+        let HealthShape { mut checks, .. } = door.get("/v1/health", &parameters)?;
+        // Some may be gone since.
+        if checks.is_empty() {
+            break;
+        }
+        health.checks.append(&mut checks);
+    }
+    Ok(health)
 }
 
 /// One line a check.
