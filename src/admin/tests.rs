@@ -118,6 +118,10 @@ async fn web_pages_are_not_let_in() {
     let (address, _ready) = house().await;
     assert_eq!(get(address, "/v1/overrides", "Host: evil.test:8053\n").await.0, 403);
     assert_eq!(get(address, "/v1/overrides", "Host: 127.0.0.1\nOrigin: http://evil.test\n").await.0, 403);
+    let image = format!("{HOST}Sec-Fetch-Site: cross-site\nSec-Fetch-Mode: no-cors\nSec-Fetch-Dest: image\n");
+    assert_eq!(get(address, "/v1/overrides", &image).await.0, 403);
+    let link = format!("{HOST}Sec-Fetch-Site: cross-site\nSec-Fetch-Mode: navigate\nSec-Fetch-Dest: document\n");
+    assert_eq!(get(address, "/", &link).await.0, 200);
     assert_eq!(post(address, "Host: 127.0.0.1\nContent-Type: text/plain\n", WISH).await.0, 415);
     assert_eq!(post(address, "Host: 127.0.0.1\n", WISH).await.0, 415);
     assert_eq!(post(address, "Host: evil.test\nContent-Type: application/json\n", WISH).await.0, 403);
