@@ -90,9 +90,9 @@ mod tests {
     #[test]
     fn other_sites_may_link_and_nothing_else() {
         let is_dragged = |pairs: &[(&'static str, &'static str)]| {
-            let pairs = pairs.iter().map(|(name, value)| {
-                (header::HeaderName::from_static(name), header::HeaderValue::from_static(value))
-            });
+            let pairs = pairs
+                .iter()
+                .map(|(name, value)| (header::HeaderName::from_static(name), header::HeaderValue::from_static(value)));
             is_dragged(&pairs.collect())
         };
         assert!(!is_dragged(&[]), "programs send no such headers");

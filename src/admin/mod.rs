@@ -119,7 +119,7 @@ pub async fn serve(listener: TcpListener, door: Door) -> io::Result<()> {
 }
 
 fn router(house: House) -> Router {
-    let door = house.door.clone();
+    let changes = house.door.changes.clone();
     page::routes()
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
@@ -136,7 +136,7 @@ fn router(house: House) -> Router {
         .fallback(|| async { refusal(StatusCode::NOT_FOUND, "there is nothing here") })
         .method_not_allowed_fallback(|| async { refusal(StatusCode::METHOD_NOT_ALLOWED, "not by this method") })
         .layer(DefaultBodyLimit::max(BODY_OCTETS))
-        .layer(from_fn_with_state(door, token::guard))
+        .layer(from_fn_with_state(token::Guard::new(changes), token::guard))
         .layer(from_fn(guard::guard))
         .layer(from_fn(page::protect))
         .with_state(house)

@@ -559,3 +559,46 @@ async fn histories_come_page_by_page() {
     assert_eq!(page("q=c&history=1&limit=1000").await, (230, 200, "c000".to_owned()));
     assert_eq!(page("q=c&history=1&offset=200").await, (230, 30, "c200".to_owned()));
 }
+
+/// What the log says.
+#[derive(Clone, Default)]
+struct Lines(Arc<std::sync::Mutex<Vec<u8>>>);
+
+impl io::Write for Lines {
+    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(octets);
+        Ok(octets.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn nobody_fills_the_log_when_the_token_is_not_usable() {
+    let lines = Lines::default();
+    let count = || {
+        let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+        text.matches("its token is not usable").count()
+    };
+    let log = lines.clone();
+    let _log = tracing::subscriber::set_default(tracing_subscriber::fmt().with_writer(move || log.clone()).finish());
+    let directory = tempfile::tempdir().unwrap();
+    let changes = Changes::TokenFile(directory.path().join("nothing"));
+    let (address, _ready, _) = house_where(changes.clone()).await;
+    for _ in 0..20 {
+        // What /v1/status asks, for anybody.
+        assert!(!changes.page_may(&axum::http::HeaderMap::new()).await);
+    }
+    assert_eq!(count(), 0);
+    for _ in 0..20 {
+        assert_eq!(post(address, JSON, WISH).await.0, 503);
+    }
+    assert_eq!(count(), 1);
+    tokio::time::pause();
+    tokio::time::advance(token::SAY_AGAIN).await;
+    tokio::time::resume();
+    assert_eq!(post(address, JSON, WISH).await.0, 503);
+    assert_eq!(count(), 2);
+}

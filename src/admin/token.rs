@@ -13,19 +13,25 @@ use std::fmt;
 use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use subtle::ConstantTimeEq as _;
+use tokio::time::Instant;
 
-use super::{Door, refusal};
+use super::refusal;
 
 /// Shorter ones can be guessed: 16 letters of base64 are 96 bits.
 const LEAST_LETTERS: usize = 16;
 /// Nobody shows more than this; a header has room for it.
 const MOST_LETTERS: usize = 1024;
+
+/// How often the log says that the token is not usable: whoever reaches the port could fill it otherwise.
+pub(super) const SAY_AGAIN: Duration = Duration::from_secs(60);
 
 /// The variable that may hold the token, for the server and for the commands that talk to it.
 pub const TOKEN_VARIABLE: &str = "FIFTYTHREE_ADMIN_TOKEN";
@@ -127,15 +133,23 @@ impl Token {
     }
 }
 
+/// What the guard knows.
+#[derive(Clone)]
+pub(super) struct Guard {
+    changes: Changes,
+    said: Arc<Mutex<Option<Instant>>>,
+}
+
 /// What is to be said of a request that wants to change something.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Verdict {
     May,
     ByNobody,
     ByPrograms,
     NoToken,
     WrongToken,
-    BrokenToken,
+    /// Why.
+    BrokenToken(String),
 }
 
 impl Changes {
@@ -163,10 +177,7 @@ impl Changes {
             Changes::TokenFile(path) => read_beside(path.clone()).await,
         };
         match (token, shown(headers)) {
-            (Err(error), _) => {
-                tracing::error!("nothing can be changed over the admin side, its token is not usable: {error}");
-                Verdict::BrokenToken
-            }
+            (Err(error), _) => Verdict::BrokenToken(error.to_string()),
             (Ok(_), None) => Verdict::NoToken,
             (Ok(token), Some(shown)) if token.is(shown) => Verdict::May,
             (Ok(_), Some(_)) => Verdict::WrongToken,
@@ -186,18 +197,36 @@ fn shown(headers: &HeaderMap) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
-/// Lets only those change something who may.
-pub(super) async fn guard(State(door): State<Door>, request: Request, next: Next) -> Response {
-    if request.method().is_safe() {
-        return next.run(request).await;
+impl Guard {
+    pub(super) fn new(changes: Changes) -> Guard {
+        Guard { changes, said: Arc::default() }
     }
-    match door.changes.judge(request.headers()).await {
-        Verdict::May => next.run(request).await,
-        verdict => refused(verdict),
+
+    fn complain(&self, error: &str) {
+        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        if said.is_none_or(|said| said.elapsed() >= SAY_AGAIN) {
+            *said = Some(Instant::now());
+            tracing::error!("nothing can be changed over the admin side, its token is not usable: {error}");
+        }
     }
 }
 
-fn refused(verdict: Verdict) -> Response {
+/// Lets only those change something who may.
+pub(super) async fn guard(State(guard): State<Guard>, request: Request, next: Next) -> Response {
+    if request.method().is_safe() {
+        return next.run(request).await;
+    }
+    let verdict = guard.changes.judge(request.headers()).await;
+    if let Verdict::BrokenToken(error) = &verdict {
+        guard.complain(error);
+    }
+    match verdict {
+        Verdict::May => next.run(request).await,
+        verdict => refused(&verdict),
+    }
+}
+
+fn refused(verdict: &Verdict) -> Response {
     let forbidden = |error| refusal(StatusCode::FORBIDDEN, error);
     let unauthorized = |challenge, error| {
         let mut response = refusal(StatusCode::UNAUTHORIZED, error);
@@ -214,7 +243,7 @@ fn refused(verdict: Verdict) -> Response {
         Verdict::ByNobody | Verdict::May => forbidden(
             "nothing may be changed: the admin side listens beyond loopback and has no token: `[admin] token_file`",
         ),
-        Verdict::BrokenToken => {
+        Verdict::BrokenToken(_) => {
             refusal(StatusCode::SERVICE_UNAVAILABLE, "the server's admin token is not usable; its log says why")
         }
     }
@@ -267,12 +296,12 @@ mod tests {
         let path = directory.path().join("token");
         let changes = Changes::TokenFile(path.clone());
         let shown = headers(&[(header::AUTHORIZATION, &format!("Bearer {TOKEN}"))]);
-        assert_eq!(changes.judge(&shown).await, Verdict::BrokenToken);
+        assert!(matches!(changes.judge(&shown).await, Verdict::BrokenToken(_)));
         std::fs::write(&path, TOKEN).unwrap();
         assert_eq!(changes.judge(&shown).await, Verdict::May);
         std::fs::write(&path, "another-token-of-today").unwrap();
         assert_eq!(changes.judge(&shown).await, Verdict::WrongToken);
         std::fs::write(&path, "").unwrap();
-        assert_eq!(changes.judge(&shown).await, Verdict::BrokenToken);
+        assert!(matches!(changes.judge(&shown).await, Verdict::BrokenToken(_)));
     }
 }
