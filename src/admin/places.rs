@@ -67,8 +67,13 @@ fn shape(base: &Base, name: Option<&str>) -> Result<PlacesShape, NoModel> {
                     left_out.push(name);
                     continue;
                 }
+                // The map shows the others all the same.
+                let Ok(zone) = base.zone_model(&id) else {
+                    left_out.push(name);
+                    continue;
+                };
                 room -= record_sets;
-                base.zone_model(&id)?.record_sets.iter().for_each(|set| found.add(set));
+                zone.record_sets.iter().for_each(|set| found.add(set));
             }
         }
     }

@@ -474,6 +474,17 @@ async fn places_are_those_of_settings_and_records() {
 }
 
 #[tokio::test]
+async fn a_zone_that_cannot_be_read_back_is_left_out_of_the_map() {
+    let (address, directory) = house_of(TREES).await;
+    assert_eq!(read::<shapes::PlacesShape>(address, "/v1/places").await.left_out, [] as [&str; 0]);
+    std::fs::remove_dir_all(directory.path().join("state")).unwrap();
+    std::fs::remove_file(directory.path().join("zones/lab.test.toml")).unwrap();
+    let places: shapes::PlacesShape = read(address, "/v1/places").await;
+    assert_eq!((places.left_out, places.records.len(), places.clients.len()), (vec!["lab.test.".to_owned()], 0, 1));
+    assert_eq!(get(address, "/v1/places?name=shop.lab.test", HOST).await.0, 503);
+}
+
+#[tokio::test]
 async fn the_status_says_what_is_served() {
     let (address, _directory) = house_of(TREES).await;
     let status: shapes::ServerShape = read(address, "/v1/status").await;
