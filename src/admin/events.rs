@@ -25,7 +25,7 @@ use super::shapes::{
     BeatShape, DrainedShape, HappenedShape, HelloShape, LostShape, OverrideDidShape, OverrideHappenedShape,
     ReloadHappenedShape, TurnedShape, UplinkHappenedShape,
 };
-use super::{Door, health, refusal};
+use super::{Door, Readiness, health, refusal};
 
 /// Several people with several windows. The other connections of the side door stay free for everybody else.
 const WATCHERS: usize = 24;
@@ -83,7 +83,7 @@ async fn tell(door: Door, last_event_id: Option<String>, frames: mpsc::Sender<By
     if restarted {
         greeting.push_str(&event("lost", &id_of(&start, seen), &LostShape { lost: None }));
     }
-    let mut ready = door.ready.clone();
+    let mut readiness = door.readiness.clone();
     let mut beats = interval_at(Instant::now() + BEAT, BEAT);
     beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut text = greeting;
@@ -98,7 +98,7 @@ async fn tell(door: Door, last_event_id: Option<String>, frames: mpsc::Sender<By
         }
         tokio::select! {
             () = frames.closed() => return,
-            () = stopping(&mut ready) => {
+            () = stopping(&mut readiness) => {
                 let _ = frames.send(Bytes::from_static(b"event: stopping\ndata: {}\n\n")).await;
                 return;
             }
@@ -111,12 +111,9 @@ async fn tell(door: Door, last_event_id: Option<String>, frames: mpsc::Sender<By
     }
 }
 
-/// Waits until queries are no longer answered, after they were.
-async fn stopping(ready: &mut tokio::sync::watch::Receiver<bool>) {
-    let was_ready = ready.wait_for(|ready| *ready).await.is_ok();
-    if was_ready {
-        let _ = ready.wait_for(|ready| !*ready).await;
-    }
+/// Waits until the server stops, or whoever would say so is gone.
+async fn stopping(readiness: &mut tokio::sync::watch::Receiver<Readiness>) {
+    let _ = readiness.wait_for(|readiness| *readiness == Readiness::Stopping).await;
 }
 
 /// A number is good only for the run of the server that gave it.

@@ -73,13 +73,24 @@ use turns::Readers;
 /// The largest body: an override with the longest texts, several times over.
 const BODY_OCTETS: usize = 16 * 1024;
 
+/// Where the server stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Readiness {
+    /// Queries are not answered yet.
+    Starting,
+    /// They are answered.
+    Ready,
+    /// What is in flight is finished, no more.
+    Stopping,
+}
+
 /// The way to the loop and to what it shows, shared by all requests.
 #[derive(Clone)]
 pub struct Door {
     /// To the control loop.
     pub events: mpsc::Sender<Event>,
     /// Whether queries are answered.
-    pub ready: watch::Receiver<bool>,
+    pub readiness: watch::Receiver<Readiness>,
     /// What queries are answered from.
     pub world: Reader,
     /// What it is made of.
@@ -143,7 +154,7 @@ fn router(house: House) -> Router {
 }
 
 async fn ready(axum::extract::State(door): axum::extract::State<Door>) -> Response {
-    match *door.ready.borrow() {
+    match door.is_ready() {
         true => "ready\n".into_response(),
         false => (StatusCode::SERVICE_UNAVAILABLE, "not ready\n").into_response(),
     }
@@ -171,6 +182,10 @@ impl Door {
     /// What the ids of events begin with: numbers are given anew at each start.
     fn base_of_ids(&self) -> String {
         self.started.0.as_millis().to_string()
+    }
+
+    fn is_ready(&self) -> bool {
+        *self.readiness.borrow() == Readiness::Ready
     }
 
     /// Lets the loop answer something.

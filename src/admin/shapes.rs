@@ -669,7 +669,7 @@ pub struct PlacesShape {
     pub round_trips: Vec<RoundTripsShape>,
     /// Places that record sets name.
     pub records: Vec<RecordPlaceShape>,
-    /// Zones that are too large to be looked at for this.
+    /// Zones that are too large to be looked at for this, or cannot be read back.
     pub left_out: Vec<String>,
 }
 

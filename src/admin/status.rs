@@ -26,7 +26,7 @@ pub(super) async fn status(State(door): State<Door>, headers: HeaderMap) -> Resp
         version: env!("CARGO_PKG_VERSION").to_owned(),
         now: rfc3339(first.at),
         started: rfc3339(first.started),
-        ready: *door.ready.borrow(),
+        ready: door.is_ready(),
         listening: door.listening.get().into_iter().flatten().map(ToString::to_string).collect(),
         changes: door.changes.word().to_owned(),
         may_change,

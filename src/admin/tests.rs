@@ -11,21 +11,21 @@ use crate::health::{Override, OverrideId, Tracker};
 use crate::world::Catalog;
 
 /// The door, with a loop that grants every wish about `app-blue` and knows no other check.
-async fn house() -> (SocketAddr, watch::Sender<bool>) {
+async fn house() -> (SocketAddr, watch::Sender<Readiness>) {
     let (address, ready, _) = house_where(Changes::Programs).await;
     (address, ready)
 }
 
 /// The same where these may change something; with what happens there.
-async fn house_where(changes: Changes) -> (SocketAddr, watch::Sender<bool>, Feed) {
+async fn house_where(changes: Changes) -> (SocketAddr, watch::Sender<Readiness>, Feed) {
     let (events, mut inbox) = mpsc::channel(8);
-    let (ready_in, ready) = watch::channel(false);
+    let (ready_in, readiness) = watch::channel(Readiness::Starting);
     let (_, base) = watch::channel(Base::empty(crate::config::Settings::built_in()));
     let (_, last_load) = watch::channel(LastLoad::default());
     let feed = Feed::default();
     let door = Door {
         events,
-        ready,
+        readiness,
         world: crate::world::Publisher::new(crate::world::World::new(
             Arc::new(Catalog::build(&[], &[])),
             &Tracker::new().bits(),
@@ -107,7 +107,7 @@ async fn it_is_healthy_at_once_and_ready_when_it_says_so() {
     let (address, ready) = house().await;
     assert_eq!(get(address, "/healthz", HOST).await, (200, "ok\n".to_owned()));
     assert_eq!(get(address, "/readyz", HOST).await.0, 503);
-    ready.send_replace(true);
+    ready.send_replace(Readiness::Ready);
     assert_eq!(get(address, "/readyz", HOST).await.0, 200);
     assert_eq!(get(address, "/nothing", HOST).await.0, 404);
     assert_eq!(get(address, "/v1/overrides", HOST).await.0, 200);
@@ -256,7 +256,7 @@ async fn a_watcher_of_another_run_hears_that_something_is_lost() {
 #[tokio::test]
 async fn watchers_are_few_and_are_let_go_when_the_server_stops() {
     let (address, ready, _feed) = house_where(Changes::Programs).await;
-    ready.send_replace(true);
+    ready.send_replace(Readiness::Ready);
     let mut streams = Vec::new();
     for _ in 0..24 {
         let mut stream = watch_events(address, "").await;
@@ -265,11 +265,24 @@ async fn watchers_are_few_and_are_let_go_when_the_server_stops() {
     }
     assert_eq!(get(address, "/v1/events", HOST).await.0, 503);
     assert_eq!(get(address, "/healthz", HOST).await.0, 200);
-    ready.send_replace(false);
+    ready.send_replace(Readiness::Stopping);
     for stream in &mut streams {
         // The end of a chunked body.
         read_until(stream, "event: stopping\ndata: {}\n\n").await;
     }
+}
+
+#[tokio::test]
+async fn a_watcher_hears_that_the_server_stops_whenever_it_came() {
+    let (address, ready, _feed) = house_where(Changes::Programs).await;
+    let mut before = watch_events(address, "").await;
+    read_until(&mut before, "event: hello").await;
+    // It stops before it has answered anything.
+    ready.send_replace(Readiness::Stopping);
+    read_until(&mut before, "event: stopping\ndata: {}\n\n").await;
+    let mut after = watch_events(address, "").await;
+    read_until(&mut after, "event: stopping\ndata: {}\n\n").await;
+    assert_eq!(get(address, "/readyz", HOST).await.0, 503);
 }
 
 #[tokio::test]
@@ -376,7 +389,7 @@ async fn house_with(zone: &str, readers: Readers) -> (SocketAddr, tempfile::Temp
     tokio::spawn(control.run(inbox, now));
     let door = Door {
         events,
-        ready: watch::channel(true).1,
+        readiness: watch::channel(Readiness::Ready).1,
         world,
         base,
         feed,

@@ -24,7 +24,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::admin::{self, Changes};
+use crate::admin::{self, Changes, Readiness};
 use crate::config::{self, Occasion, Settings};
 use crate::control::{self, Base, Control, Event, LoadRequest, Loaded, Memory, Refused, Summary};
 use crate::health::{Moment, Tracker};
@@ -104,7 +104,7 @@ async fn boot_and_serve(
     let awaited = control.waiting_for();
     let mut running = tokio::spawn(control.run(wiring.take_events(), now));
     wiring.start(&settings, seen)?;
-    let (ready, readiness) = watch::channel(false);
+    let (ready, readiness) = watch::channel(Readiness::Starting);
     let taps = start_taps(&settings)?;
     let door = wiring.door(reader.clone(), readiness, taps.clone(), who_may_change(&settings)?);
     let listening = Arc::clone(&door.listening);
@@ -118,6 +118,7 @@ async fn boot_and_serve(
     tokio::select! {
         () = wait_for_first_results(&mut wiring, &awaited, wait) => {}
         why = stopping.wanted() => {
+            ready.send_replace(Readiness::Stopping);
             tracing::info!("{why}: stopped before anything was served");
             end(&wiring, running, keeping).await;
             return Ok(());
@@ -126,7 +127,7 @@ async fn boot_and_serve(
 
     let (addresses, serving) = open(&settings, &reader, Onlookers { meters: &base.meters, taps: &taps })?;
     let _ = listening.set(addresses.clone());
-    ready.send_replace(true);
+    ready.send_replace(Readiness::Ready);
     manager.tell(News::Ready(&format!("serving {}", summary.totals())));
     wiring.keep_telling(manager);
     tell(Ready { addresses, admin, base, summary });
@@ -138,7 +139,7 @@ async fn boot_and_serve(
             stopping.wanted().await
         }
     };
-    ready.send_replace(false);
+    ready.send_replace(Readiness::Stopping);
     manager.tell(News::Stopping);
     tracing::info!("{why}: finishing what is in flight, at most {} s; a second signal stops at once", DRAIN.as_secs());
     tokio::select! {

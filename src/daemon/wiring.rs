@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use tokio::sync::{mpsc, watch};
 
-use crate::admin::{Changes, Door};
+use crate::admin::{Changes, Door, Readiness};
 use crate::config::{Occasion, Settings};
 use crate::control::{self, Base, Event, Feed, LastLoad, LoadRequest, Observed, Outputs, Reloads, Trigger};
 use crate::health::{Latency, MetricPlan, ProbePlan};
@@ -153,10 +153,16 @@ impl Wiring {
     }
 
     /// What the side door needs.
-    pub(super) fn door(&self, world: Reader, ready: watch::Receiver<bool>, taps: Taps, changes: Changes) -> Door {
+    pub(super) fn door(
+        &self,
+        world: Reader,
+        readiness: watch::Receiver<Readiness>,
+        taps: Taps,
+        changes: Changes,
+    ) -> Door {
         Door {
             events: self.events.clone(),
-            ready,
+            readiness,
             world,
             base: self.base.clone(),
             feed: self.feed.clone(),

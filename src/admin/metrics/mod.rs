@@ -55,7 +55,7 @@ impl Format {
 pub(super) async fn scrape(State(door): State<Door>, headers: HeaderMap) -> Response {
     let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
     let format = format_for(accept.unwrap_or_default());
-    let ready = *door.ready.borrow();
+    let ready = door.is_ready();
     let control = figures(&door).await;
     // With 20 000 checks these are megabytes: not on the threads of the loop.
     let words = tokio::task::spawn_blocking(move || {

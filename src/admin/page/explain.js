@@ -122,7 +122,7 @@ function world(page) {
     map({ clients, records, ways, chosen, pick: askFrom,
       words: `Map: ${count(clients.length, "place")} of clients, ${count(records.length, "place")} of records` }),
     !clients.length && h("p.quiet", null, "The settings put no network on the map ([[location.network]], [[vpc]])."),
-    places.left_out.length > 0 && h("p.quiet", null, `Too large to be searched for places without a name: ${places.left_out.join(", ")}.`),
+    places.left_out.length > 0 && h("p.quiet", null, `Too large to be searched for places without a name, or no longer to be read back: ${places.left_out.join(", ")}.`),
     h("div.actions.wrap", null,
       places.clients.slice(0, 12).map((client) => h("button.quiet.small", { type: "button", key: client.network, "aria-pressed": client.network === chosen ? "true" : "false",
         onclick: () => askFrom(client) }, "from ", client.place || client.network, h("span.quiet", null, ` ${client.network}`))),
