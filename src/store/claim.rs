@@ -57,6 +57,6 @@ mod tests {
         let file = directory.path().join("a-file");
         fs::write(&file, "").unwrap();
         let claims = [Claim::of(&file.join("state")).unwrap(), Claim::of(&file.join("state")).unwrap()];
-        assert!(claims.iter().all(|claim| claim.is_nobodys()));
+        assert!(claims.iter().all(Claim::is_nobodys));
     }
 }
