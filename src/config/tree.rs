@@ -18,6 +18,9 @@ const MAX_DEPTH: u32 = 80;
 /// No zone file has more keys at its root, and here each is looked for among all; a longer one is left to the document.
 const MOST_AT_ROOT: usize = 64;
 
+/// Tokens of records are a little longer than that: room for them is made at once.
+const OCTETS_A_TOKEN: usize = 2;
+
 /// A value and its place.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Node<'d> {
@@ -158,7 +161,8 @@ fn of_value(value: Spanned<DeValue<'_>>) -> Node<'_> {
 /// The tree of a file that is without fault and of the plain shape; `None` for any other.
 pub(super) fn plain(text: &str) -> Option<Entries<'_>> {
     let source = Source::new(text);
-    let tokens = source.lex().into_vec();
+    let mut tokens = Vec::with_capacity(text.len() / OCTETS_A_TOKEN);
+    tokens.extend(source.lex());
     let mut errors: Option<ParseError> = None;
     let mut builder = Builder::new(source);
     let mut whole = ValidateWhitespace::new(&mut builder, source);
@@ -316,7 +320,8 @@ impl EventReceiver for Builder<'_> {
     }
 
     fn array_open(&mut self, span: Span, _: &mut dyn ErrorSink) -> bool {
-        self.open.push(Open::List(span, Vec::new()));
+        // Most records have one value.
+        self.open.push(Open::List(span, Vec::with_capacity(1)));
         true
     }
 
