@@ -513,6 +513,16 @@ async fn the_status_says_what_is_served() {
     assert_eq!((health.matching, health.counts.unhealthy, health.counts.held, health.checks.len()), (1, 1, 1, 0));
 }
 
+/// Waits until it is so.
+async fn until(is_so: impl Fn() -> bool) {
+    let waited = async {
+        while !is_so() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), waited).await.expect("it never came to that");
+}
+
 /// Somebody who asks for this.
 fn asker(address: SocketAddr, path: &str) -> tokio::task::JoinHandle<(u16, String)> {
     let path = path.to_owned();
@@ -536,9 +546,7 @@ async fn what_is_large_is_read_in_turn_and_few_wait() {
         // Others may look at the same time.
         assert_eq!(get(address, "/v1/health", HOST).await.0, 200);
         let askers: Vec<_> = (0..16).map(|_| asker(address, path)).collect();
-        while turns.waiters() < askers.len() {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
+        until(|| turns.waiters() == askers.len()).await;
         let (status, body) = get(address, path, HOST).await;
         assert!(status == 503 && body.contains("too many wait already"), "{path}: {status} {body}");
         drop(held);
@@ -556,13 +564,9 @@ async fn who_goes_away_before_its_turn_costs_nothing() {
     // Many more than may wait at once.
     for _ in 0..40 {
         let asker = asker(address, "/v1/explain?name=app.lab.test");
-        while readers.zones.waiters() == 0 {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
+        until(|| readers.zones.waiters() == 1).await;
         asker.abort();
-        while readers.zones.waiters() > 0 {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
+        until(|| readers.zones.waiters() == 0).await;
     }
     drop(held);
     assert_eq!(get(address, "/v1/explain?name=app.lab.test", HOST).await.0, 200);
