@@ -4,7 +4,7 @@
 //! Names are numbered as they come, their record sets sorted by name and type; then the entries are written, one after the
 //! other, and what points forward is filled in at the end.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use super::arena::{NewName, Writer, Written};
@@ -328,6 +328,7 @@ impl Builder<'_> {
             members: start..count(self.lists.members.len()),
             first_bit: Candidates::ALWAYS_USABLE,
             when_all_unhealthy: rules.map_or_else(Default::default, |rules| rules.when_all_unhealthy),
+            repeats_data: first.routing_policy == RoutingPolicy::MultivalueAnswer && self.repeats_data(start as usize),
             least_ttl: 0,
         };
         if rules.is_some() {
@@ -335,6 +336,16 @@ impl Builder<'_> {
         }
         self.lists.groups.push(group);
         self.writer.elsewhere(first.record_type, count(self.lists.groups.len() - 1))
+    }
+
+    /// Whether two of the members from number `start` on hold the same data.
+    fn repeats_data(&self, start: usize) -> bool {
+        let data = |member: &Member| match member.content {
+            Content::Leaf { data, .. } | Content::Cname { data, .. } => Some(&self.lists.data[data.range()]),
+            Content::Alias { .. } => None,
+        };
+        let mut seen = HashSet::new();
+        !self.lists.members[start..].iter().filter_map(data).all(|data| seen.insert(data))
     }
 
     /// The groups whose records do not come back at once, in the order of their bits.

@@ -102,6 +102,8 @@ struct Group {
     /// Among the zone's usable bits; `Candidates::ALWAYS_USABLE` when there is no health in the group.
     first_bit: u32,
     when_all_unhealthy: WhenAllUnhealthy,
+    /// Whether two members hold the same data, which matters where several may answer.
+    repeats_data: bool,
     /// The least TTL among its records, through its aliases.
     least_ttl: Ttl,
 }
@@ -318,6 +320,11 @@ impl Zone {
             }
             Content::Alias { target, .. } => MemberContent::Alias(target),
         }
+    }
+
+    /// Whether members of a group that answers with several at once hold the same data.
+    pub fn repeats_data(&self, group: GroupIndex) -> bool {
+        group.listed().is_some_and(|number| self.groups[number].repeats_data)
     }
 
     /// Where the target of a chosen CNAME leads; `None` when it lies outside this zone.
