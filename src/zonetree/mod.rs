@@ -59,18 +59,20 @@ impl GroupIndex {
     }
 }
 
-/// One compiled hosted zone. Equal ones answer alike.
+/// One compiled hosted zone. Equal ones answer alike. What every answer needs stands first, in as few lines of the cache as it
+/// takes.
 #[derive(Debug, PartialEq)]
+#[repr(C)]
 pub struct Zone {
-    id: HostedZoneId,
     name: Name,
-    name_hash: u32,
-    label_count: usize,
-    private: bool,
     table: SuffixTable,
     /// Names and plain groups.
     arena: Arena,
-    apex: NodeIndex,
+    /// The zone's own NS set and the addresses of its servers, as answers carry them.
+    servers: Option<Ready>,
+    name_servers: GroupIndex,
+    name_hash: u32,
+    label_count: usize,
     /// The groups that are not plain.
     groups: Box<[Group]>,
     members: Box<[Member]>,
@@ -79,18 +81,18 @@ pub struct Zone {
     data: Box<[u8]>,
     /// Nodes with addresses that help the client of some leaf.
     helpers: Box<[NodeIndex]>,
+    apex: NodeIndex,
+    soa: GroupIndex,
+    negative_ttl: Ttl,
+    bit_count: u32,
+    id: HostedZoneId,
+    private: bool,
     /// Groups with health in them, by number, each after the groups its aliases point to.
     settle_order: Box<[u32]>,
     /// Groups whose records do not come back at once, by their first bits.
     ruled_groups: Box<[RuledGroup]>,
     /// The checks that any member asks for, sorted, each once.
     checks: Box<[CheckSlot]>,
-    bit_count: u32,
-    soa: GroupIndex,
-    negative_ttl: Ttl,
-    name_servers: GroupIndex,
-    /// That NS set and the addresses of its servers, as answers carry them.
-    servers: Option<Ready>,
 }
 
 #[derive(Debug, PartialEq)]
