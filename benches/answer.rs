@@ -12,6 +12,7 @@ use divan::Bencher;
 use fiftythree::config::{self, Settings, SourceFile};
 use fiftythree::geo::Locator;
 use fiftythree::health::{Moment, Tracker};
+use fiftythree::policy::CidrTables;
 use fiftythree::serve::{ClientSubnetUse, MAX_UDP_OCTETS, Responder, ResponderSettings, Transport};
 use fiftythree::world::{Catalog, ServedZone, World};
 use fiftythree::zonetree::Zone;
@@ -76,11 +77,12 @@ fn world() -> World {
     let configuration = config::read_zones(&files, &settings).configuration;
     let mut tracker = Tracker::new();
     tracker.apply(&configuration.health_checks, Moment::default());
+    let tables = CidrTables::build(&configuration.cidr_collections);
     let zones: Vec<_> = configuration
         .zones
         .iter()
         .map(|zone| ServedZone {
-            zone: Arc::new(Zone::compile(&zone.zone, &|id| tracker.slot_of(id), &configuration.cidr_collections)),
+            zone: Arc::new(Zone::compile(&zone.zone, &|id| tracker.slot_of(id), &tables)),
             vpcs: zone.zone.vpcs.clone(),
         })
         .collect();

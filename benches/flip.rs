@@ -16,6 +16,7 @@ use fiftythree::model::{
     HealthCheckKind, HostedZone, HostedZoneId, Name, RecordData, RecordType, ResourceRecordSet, RoutingPolicy,
     Timeouts,
 };
+use fiftythree::policy::CidrTables;
 use fiftythree::world::{Catalog, Publisher, ServedZone, World};
 use fiftythree::zonetree::Zone;
 
@@ -135,7 +136,10 @@ fn zone(number: u32, shape: Shape, tracker: &Tracker) -> ServedZone {
     let record_sets = apex.into_iter().chain(sets).collect();
     let zone =
         HostedZone { id, name: name.clone(), comment: None, vpcs: Vec::new(), record_sets, record_groups: Vec::new() };
-    ServedZone { zone: Arc::new(Zone::compile(&zone, &|id| tracker.slot_of(id), &[])), vpcs: Vec::new() }
+    ServedZone {
+        zone: Arc::new(Zone::compile(&zone, &|id| tracker.slot_of(id), &CidrTables::default())),
+        vpcs: Vec::new(),
+    }
 }
 
 fn failover(zone: &Name, set: u32, check: u32) -> ResourceRecordSet {

@@ -21,6 +21,7 @@ use fiftythree::model::{
     AliasTarget, Content, HealthCheckId, HostedZone, HostedZoneId, Name, RecordData, RecordType, Region,
     ResourceRecordSet, RoutingPolicy,
 };
+use fiftythree::policy::CidrTables;
 use fiftythree::serve::{MAX_UDP_OCTETS, Transport};
 use fiftythree::world::{Catalog, ServedZone, World};
 use fiftythree::zonetree::Zone;
@@ -132,7 +133,7 @@ fn zone(apex: &str, sets: impl IntoIterator<Item = ResourceRecordSet>) -> Arc<Zo
         record_sets: head.into_iter().chain(sets).collect(),
         record_groups: Vec::new(),
     };
-    Arc::new(Zone::compile(&zone, &|id: &HealthCheckId| id.0.parse().ok().map(CheckSlot), &[]))
+    Arc::new(Zone::compile(&zone, &|id: &HealthCheckId| id.0.parse().ok().map(CheckSlot), &CidrTables::default()))
 }
 
 fn world(zones: impl IntoIterator<Item = Arc<Zone>>) -> World {

@@ -27,14 +27,18 @@ const PACKETS: usize = 256;
 /// Answers of the shorter run.
 const ANSWERS: usize = 10_000;
 
+/// A group of a hundred over a large collection; its clients come from all over the collection.
+const LARGE: &str = "g7";
+
 /// What is asked beside the policies.
-const OTHERS: [(&str, &str); 6] = [
+const OTHERS: [(&str, &str); 7] = [
     ("nobody", "a name that is not there"),
     ("x.wild", "wildcard"),
     ("docs", "CNAME to an address"),
     ("www.child", "referral"),
     ("h7", "one of many plain names"),
     ("ns1", "the name server's address"),
+    (LARGE, "IP-based, of 100 over 100 000 networks"),
 ];
 
 fn main() {
@@ -82,13 +86,19 @@ fn kinds() -> impl Iterator<Item = (&'static str, &'static str)> {
 }
 
 fn answer(name: &str, clients: Clients, answers: usize) {
-    let world = support::world("", &[zones::every_policy(NAMES)], vec![city::database(NETWORKS)]);
+    let (zone, networks) = match name {
+        LARGE => (zones::large_collection(10), zones::COLLECTION_NETWORKS / 17 * 16),
+        _ => (zones::every_policy(NAMES), NETWORKS),
+    };
+    let world = support::world("", &[zone], vec![city::database(NETWORKS)]);
     let mut responder = responder();
     let mut dice = fastrand::Rng::with_seed(53);
     let name = format!("{name}.{}", zones::ZONE);
+    let is_large = name.starts_with(LARGE);
     let mut client = || match clients {
         Clients::Same => None,
-        Clients::Random => Some(city::client(NETWORKS, &mut dice)),
+        Clients::Random if is_large => Some(zones::collection_network(dice.u32(..networks)).into()),
+        Clients::Random => Some(city::client(networks, &mut dice)),
     };
     let packets: Vec<Vec<u8>> = (0..PACKETS).map(|_| query(&name, TYPE_A, client())).collect();
     let mut out = [0; MAX_UDP_OCTETS];

@@ -19,6 +19,7 @@ use fiftythree::model::{
     GeoproximityLocation, HealthCheckId, HostedZone, HostedZoneId, LocationNetwork, Name, RecordData, RecordType,
     Region, ResourceRecordSet, RoutingPolicy, Subdivision, atlas,
 };
+use fiftythree::policy::CidrTables;
 use fiftythree::serve::{ClientSubnetUse, MAX_UDP_OCTETS, Responder, ResponderSettings, Transport};
 use fiftythree::world::{Catalog, ServedZone, World};
 use fiftythree::zonetree::Zone;
@@ -65,7 +66,8 @@ fn slot_of(id: &HealthCheckId) -> Option<CheckSlot> {
 }
 
 fn world(zones: &[HostedZone], collections: &[CidrCollection], networks: &[LocationNetwork], down: &[u32]) -> World {
-    let compile = |zone: &HostedZone| Arc::new(Zone::compile(zone, &slot_of, collections));
+    let tables = CidrTables::build(collections);
+    let compile = |zone: &HostedZone| Arc::new(Zone::compile(zone, &slot_of, &tables));
     let served: Vec<ServedZone> =
         zones.iter().map(|zone| ServedZone { zone: compile(zone), vpcs: Vec::new() }).collect();
     let checks = CheckBits::with_unhealthy(down.iter().copied().map(CheckSlot));

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use fiftythree::config::{self, Settings, SourceFile};
 use fiftythree::geo::{Database, Locator};
 use fiftythree::health::{Moment, Tracker};
+use fiftythree::policy::CidrTables;
 use fiftythree::serve::{ClientSubnetUse, Responder, ResponderSettings};
 use fiftythree::world::{Catalog, ServedZone, World};
 use fiftythree::zonetree::Zone;
@@ -34,7 +35,8 @@ pub(crate) fn world(settings: &str, zones: &[String], databases: Vec<Database>) 
     let mut tracker = Tracker::new();
     tracker.apply(&configuration.health_checks, Moment::default());
     let slot_of = |id: &_| tracker.slot_of(id);
-    let compile = |zone| Arc::new(Zone::compile(zone, &slot_of, &configuration.cidr_collections));
+    let tables = CidrTables::build(&configuration.cidr_collections);
+    let compile = |zone| Arc::new(Zone::compile(zone, &slot_of, &tables));
     let served: Vec<_> = configuration
         .zones
         .iter()

@@ -1,6 +1,7 @@
 //! Zones as text: one that shows every policy with as many members as wanted, and plain ones of any size.
 
 use std::fmt::Write as _;
+use std::net::Ipv4Addr;
 
 /// The name of the zone that has everything.
 pub(crate) const ZONE: &str = "bench.test";
@@ -23,6 +24,39 @@ pub(crate) const POLICIES: [(&str, &str); 12] = [
 
 /// Those of them that look where the client is.
 pub(crate) const BY_PLACE: [&str; 5] = ["latency", "geolocation", "geoproximity", "cidr", "tree"];
+
+/// Networks of the collection in [`large_collection`]: as many as a country has, give or take.
+pub(crate) const COLLECTION_NETWORKS: u32 = 100_011;
+const LOCATIONS: u32 = 100;
+/// A /20 for each sixteen /24 in it.
+const WIDE: u32 = COLLECTION_NETWORKS / 17;
+
+/// Groups `g0`, `g1`… with a member for each of the hundred locations of one collection of [`COLLECTION_NETWORKS`].
+pub(crate) fn large_collection(groups: u32) -> String {
+    let mut zone = head(ZONE);
+    let mut locations = vec![String::new(); LOCATIONS as usize];
+    for number in 0..WIDE * 16 {
+        let _ = write!(locations[(number % LOCATIONS) as usize], "'{}/24',", collection_network(number));
+    }
+    for number in 0..WIDE {
+        let _ = write!(locations[(number % LOCATIONS) as usize], "'{}/20',", collection_network(number * 16));
+    }
+    zone += "[[cidr_collection]]\nname = 'offices'\n[cidr_collection.locations]\n";
+    (0..).zip(&locations).for_each(|(number, blocks): (u32, _)| {
+        let _ = writeln!(zone, "l{number} = [{blocks}]");
+    });
+    for (group, location) in (0..groups).flat_map(|group| (0..LOCATIONS).map(move |location| (group, location))) {
+        let more =
+            format!("set_identifier = 'm{location}'\ncidr = {{ collection = 'offices', location = 'l{location}' }}\n");
+        zone += &address(&format!("g{group}"), &more, &format!("10.{group}.{location}.1"));
+    }
+    zone
+}
+
+/// The /24 of that number in the collection.
+pub(crate) fn collection_network(number: u32) -> Ipv4Addr {
+    Ipv4Addr::from((1 << 24) + (number << 8))
+}
 
 /// Each policy in a zone with its own name server, and `names` plain addresses `h0`, `h1`… beside them. Every member with a
 /// check has one that a person sets, so that nothing is probed.

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use crate::geo::Locator;
 use crate::health::{CheckBits, CheckSlot};
 use crate::model::{HostedZone, Region, Vpc, VpcId};
+use crate::policy::CidrTables;
 use crate::world::{Catalog, ServedZone, World};
 use crate::zonetree::Zone;
 pub(crate) use crate::zonetree::fixture::{lab, member, name, primary, record_group, secondary, set, slot_of};
 
 /// The world of these zones while these checks are unhealthy. Nobody's place is known; 10.53.0.0/16 is `vpc-lab1`.
 pub(crate) fn world(zones: &[HostedZone], unhealthy: &[u32]) -> World {
-    let compile = |zone: &HostedZone| Arc::new(Zone::compile(zone, &slot_of, &[]));
+    let compile = |zone: &HostedZone| Arc::new(Zone::compile(zone, &slot_of, &CidrTables::default()));
     let served: Vec<_> = zones.iter().map(|zone| ServedZone { zone: compile(zone), vpcs: zone.vpcs.clone() }).collect();
     let vpc = Vpc {
         id: VpcId("vpc-lab1".to_owned()),

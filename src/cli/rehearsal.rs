@@ -12,6 +12,7 @@ use crate::explain::shape::CheckShape;
 use crate::geo::{Database, Locator};
 use crate::health::{Moment, Status, Tracker};
 use crate::model::{HealthCheckId, HostedZone, HostedZoneId};
+use crate::policy::CidrTables;
 use crate::store::{Overrides, SettingsSource, Sources, read_zone_files, read_zone_list};
 use crate::world::{Catalog, ServedZone, World};
 use crate::zonetree::Zone;
@@ -68,9 +69,8 @@ impl Rehearsal {
     fn of(settings: Settings, configuration: Configuration, databases: Vec<Database>) -> Rehearsal {
         let mut tracker = Tracker::new();
         tracker.apply(&configuration.health_checks, Moment::default());
-        let compile = |zone: &HostedZone| {
-            Arc::new(Zone::compile(zone, &|id| tracker.slot_of(id), &configuration.cidr_collections))
-        };
+        let tables = CidrTables::build(&configuration.cidr_collections);
+        let compile = |zone: &HostedZone| Arc::new(Zone::compile(zone, &|id| tracker.slot_of(id), &tables));
         let zones = configuration.zones.iter();
         let served: Vec<_> =
             zones.map(|zone| ServedZone { zone: compile(&zone.zone), vpcs: zone.zone.vpcs.clone() }).collect();

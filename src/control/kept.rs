@@ -11,6 +11,7 @@ use std::thread;
 use crate::config::{self, Common, Settings, SourceFile, Style};
 use crate::health::CheckSlot;
 use crate::model::{HealthCheckId, HostedZone, HostedZoneId, Name, RecordType, RoutingPolicy, VpcId};
+use crate::policy::CidrTables;
 use crate::stats::Meters;
 use crate::store::{Stamp, StandIn, TextPrint};
 use crate::world::CountedGroups;
@@ -82,6 +83,8 @@ impl Fresh {
 pub(super) struct Workshop<'l> {
     pub(super) settings: &'l Settings,
     pub(super) common: &'l Common,
+    /// Those of its collections.
+    pub(super) tables: &'l CidrTables,
     pub(super) meters: &'l Meters,
     pub(super) slot_of: &'l (dyn Fn(&HealthCheckId) -> Option<CheckSlot> + Sync),
 }
@@ -114,7 +117,7 @@ impl Workshop<'_> {
     }
 
     fn compile(&self, zone: &HostedZone, before: Option<&KeptZone>) -> KeptZone {
-        let compiled = Zone::compile(zone, &self.slot_of, &self.common.cidr_collections);
+        let compiled = Zone::compile(zone, &self.slot_of, self.tables);
         let unchanged = before.map(|before| &before.compiled).filter(|before| ***before == compiled);
         let compiled = unchanged.map_or_else(|| Arc::new(compiled), Arc::clone);
         KeptZone {

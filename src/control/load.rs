@@ -16,6 +16,7 @@ use crate::config::{self, Common, Fault, Occasion, Settings, SourceFile, Style};
 use crate::geo::{Database, Locator};
 use crate::health::{CheckSlot, Moment, Tracker};
 use crate::model::{HealthCheck, HealthCheckId, HostedZone, HostedZoneId, Name, VpcId};
+use crate::policy::CidrTables;
 use crate::stats::Meters;
 use crate::store::{Archive, Current, NotKept, SettingsSource, Sources, Stamp, TextPrint, read_bytes, read_zone_files};
 use crate::world::{Catalog, ServedZone};
@@ -45,6 +46,8 @@ pub struct Base {
     files: Arc<[Arc<KeptFile>]>,
     /// What files define for each other.
     common: Arc<Common>,
+    /// Those of its CIDR collections.
+    tables: CidrTables,
     moves: Arc<Moves>,
     archive: Arc<Archive>,
     standing: Standing,
@@ -176,6 +179,7 @@ impl Base {
             databases: Arc::default(),
             files: Arc::new([]),
             common: Arc::default(),
+            tables: CidrTables::default(),
             moves: Arc::default(),
             standing: Standing::Current,
         }
@@ -260,6 +264,7 @@ fn load_all(source: &SettingsSource, base: &Base, tracker: &Tracker, occasion: O
         moves: moves(base, &made.files),
         files: made.files.into(),
         common: made.common,
+        tables: made.tables,
         archive: Arc::clone(&base.archive),
         standing: made.standing,
         settings: Arc::new(settings),
@@ -300,6 +305,7 @@ struct Load<'l> {
 struct Made {
     files: Vec<Arc<KeptFile>>,
     common: Arc<Common>,
+    tables: CidrTables,
     standing: Standing,
     frozen: Vec<PathBuf>,
     left_out: Vec<PathBuf>,
@@ -308,16 +314,16 @@ struct Made {
 impl Load<'_> {
     fn serve(&self, texts: Texts, notes: &mut Notes) -> Result<Made, Refused> {
         if self.base.standing == Standing::Current
-            && let Some((files, common)) = self.read_changed(&texts)
+            && let Some(made) = self.read_changed(&texts)
         {
-            files.iter().for_each(|file| notes.rendered.push_str(&file.warnings));
-            return Ok(Made { files, common, standing: Standing::Current, frozen: Vec::new(), left_out: Vec::new() });
+            made.files.iter().for_each(|file| notes.rendered.push_str(&file.warnings));
+            return Ok(made);
         }
         self.settle(texts, notes)
     }
 
     /// Reads and compiles what is not served yet; `None` when there is an error in anything.
-    fn read_changed(&self, texts: &[Current<Arc<KeptFile>>]) -> Option<(Vec<Arc<KeptFile>>, Arc<Common>)> {
+    fn read_changed(&self, texts: &[Current<Arc<KeptFile>>]) -> Option<Made> {
         let (mut files, mut fresh) = (Vec::with_capacity(texts.len()), Vec::new());
         let settings_are_as_before = *self.base.settings == *self.settings;
         for current in texts {
@@ -334,6 +340,7 @@ impl Load<'_> {
         let gone = self.base.files.iter().filter(|file| find(texts, &file.path).is_none());
         let redefined = fresh.iter().any(|fresh| fresh.may_define) || replaced.chain(gone).any(|file| file.may_define);
         let common = if redefined { self.common(&files, &fresh)? } else { Arc::clone(&self.base.common) };
+        let tables = self.tables(&common);
         let is_stale = |file: &mut Arc<KeptFile>| !settings_are_as_before || (redefined && file.relies_on_others());
         for file in files.extract_if(.., is_stale) {
             let source = self.base.archive.read(&file.path, file.print).ok()?;
@@ -343,7 +350,8 @@ impl Load<'_> {
         tracker.apply(&common.health_checks, Moment::default());
         let slot_of = |id: &_| tracker.slot_of(id);
         let meters = &*self.base.meters;
-        let workshop = Workshop { settings: self.settings, common: &common, slot_of: &slot_of, meters };
+        let workshop =
+            Workshop { settings: self.settings, common: &common, tables: &tables, slot_of: &slot_of, meters };
         let made = workshop.make(&fresh, &|path| self.base.file(path))?;
         let is_new_claim = |file: &Arc<KeptFile>| !self.base.file(&file.path).is_some_and(|old| old.claims_what(file));
         let has_new_claims = made.iter().any(is_new_claim);
@@ -354,7 +362,17 @@ impl Load<'_> {
         }
         // Only now: what is held is kept as good.
         self.base.archive.hold(fresh.into_iter().map(|fresh| fresh.source));
-        Some((files, common))
+        let (standing, frozen, left_out) = (Standing::Current, Vec::new(), Vec::new());
+        Some(Made { files, common, tables, standing, frozen, left_out })
+    }
+
+    /// The tables of what files define now; those of collections that stay as they were are those that there are.
+    fn tables(&self, common: &Arc<Common>) -> CidrTables {
+        let base = self.base;
+        if Arc::ptr_eq(common, &base.common) {
+            return base.tables.clone();
+        }
+        base.tables.succeeded(&base.common.cidr_collections, &common.cidr_collections)
     }
 
     /// What files define for each other now.
@@ -395,10 +413,10 @@ impl Load<'_> {
             Current::Read(source, stamp)
         };
         let texts: Texts = settled.sources.into_iter().map(read).collect();
-        let (files, common) = self
+        let made = self
             .read_changed(&texts)
             .ok_or_else(|| Refused::Panicked("what was settled has errors all the same".to_owned()))?;
-        Ok(Made { files, common, standing, frozen: settled.frozen, left_out: settled.left_out })
+        Ok(Made { standing, frozen: settled.frozen, left_out: settled.left_out, ..made })
     }
 
     /// The texts that were good: those served, or at the start those that the last run left. Another directory begins anew:

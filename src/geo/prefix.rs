@@ -18,7 +18,7 @@ use ipnet::IpNet;
 
 /// Networks with values, made for looking up addresses. IPv4 and IPv6 are apart: an IPv4-mapped IPv6 address is looked up
 /// as the IPv6 address that it is.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PrefixTable<V> {
     ipv4: Runs<u32>,
     ipv6: Runs<Halves>,
@@ -197,7 +197,7 @@ const RUNS_PER_ENTRY: usize = 8;
 const MOST_INDEX_BITS: u32 = 20;
 
 /// The runs of one address family, in the order of their addresses; the first begins at address zero.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct Runs<K> {
     runs: Box<[Run<K>]>,
     /// How many runs begin before each value of an address's leading bits, and after the last: how many there are.
@@ -206,7 +206,7 @@ struct Runs<K> {
     shift: u32,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Run<K> {
     start: K,
     value: u32,

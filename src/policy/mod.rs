@@ -6,6 +6,7 @@
 //! is healthy; when none is, all count as healthy and the policy decides alone.
 
 mod candidates;
+mod cidr_tables;
 mod dice;
 mod failover;
 mod geolocation;
@@ -19,11 +20,12 @@ mod weighted;
 use arrayvec::ArrayVec;
 
 pub use candidates::{Candidates, FailOpen, Overlay, Shares, UsableBits};
+pub use cidr_tables::CidrTables;
 pub use dice::Dice;
 pub use trace::{Block, Distance, Draw, DrawBy, Note, RoundTrip, Trace, Untraced};
 
 use crate::geo::Client;
-use crate::model::{CidrCollection, ResourceRecordSet, RoutingPolicy};
+use crate::model::{ResourceRecordSet, RoutingPolicy};
 use failover::Failover;
 use geolocation::Geolocation;
 use geoproximity::Geoproximity;
@@ -84,7 +86,7 @@ impl Choice {
 
 impl Plan {
     /// The plan of a group: record sets of one name and type, which all have the same policy.
-    pub fn new(group: &[&ResourceRecordSet], collections: &[CidrCollection]) -> Plan {
+    pub fn new(group: &[&ResourceRecordSet], tables: &CidrTables) -> Plan {
         let Some(first) = group.first() else { return Plan::NotServed };
         match first.routing_policy {
             RoutingPolicy::Simple => Plan::Simple,
@@ -94,7 +96,7 @@ impl Plan {
             RoutingPolicy::Geolocation { .. } => Plan::Geolocation(Geolocation::new(group)),
             RoutingPolicy::Geoproximity { .. } => Plan::Geoproximity(Geoproximity::new(group)),
             RoutingPolicy::MultivalueAnswer => Plan::Multivalue(Multivalue),
-            RoutingPolicy::IpBased { .. } => Plan::IpBased(IpBased::new(group, collections)),
+            RoutingPolicy::IpBased { .. } => Plan::IpBased(IpBased::new(group, tables)),
         }
     }
 

@@ -7,8 +7,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::geo::Locator;
 use crate::model::{
-    CidrCollectionId, Content, Continent, Coordinates, Country, FailoverRole, GeoLocation, GeoproximityLocation,
-    LocationNetwork, Name, RecordData, RecordType, Region, Subdivision,
+    CidrCollection, CidrCollectionId, Content, Continent, Coordinates, Country, FailoverRole, GeoLocation,
+    GeoproximityLocation, LocationNetwork, Name, RecordData, RecordType, Region, Subdivision,
 };
 
 /// A record set with this policy; its set identifier is its number.
@@ -45,7 +45,7 @@ impl Case {
         for (bit, _) in usable.iter().enumerate().filter(|(_, usable)| **usable) {
             words[bit / 64] |= 1 << (bit % 64);
         }
-        let plan = Plan::new(&sets.iter().collect::<Vec<_>>(), collections);
+        let plan = Plan::new(&sets.iter().collect::<Vec<_>>(), &CidrTables::build(collections));
         Case { plan, words, count: u16::try_from(sets.len()).unwrap() }
     }
 

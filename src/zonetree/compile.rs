@@ -14,10 +14,10 @@ use super::settle::RuledGroup;
 use super::{Content, Group, GroupIndex, Member, NodeIndex, QueryName, SIMPLE, Span, SuffixTable, Zone, records};
 use crate::health::{CheckSlot, ComebackRules};
 use crate::model::{
-    self, AliasTarget, CidrCollection, HealthCheckId, HostedZone, Name, RecordData, RecordGroup, RecordType,
-    ResourceRecordSet, RoutingPolicy,
+    self, AliasTarget, HealthCheckId, HostedZone, Name, RecordData, RecordGroup, RecordType, ResourceRecordSet,
+    RoutingPolicy,
 };
-use crate::policy::{Candidates, Plan};
+use crate::policy::{Candidates, CidrTables, Plan};
 
 /// Octets of entries that a name takes, roughly: room is made for so many at once.
 const OCTETS_A_NAME: usize = 28;
@@ -27,13 +27,13 @@ impl Zone {
     pub fn compile(
         zone: &HostedZone,
         slot_of: &dyn Fn(&HealthCheckId) -> Option<CheckSlot>,
-        collections: &[CidrCollection],
+        tables: &CidrTables,
     ) -> Zone {
         let rules = zone.record_groups.iter().map(|group| ((&group.name, group.record_type), group)).collect();
         let names = Names::of(zone);
         let writer = Writer::with_capacity(names.list.len() * OCTETS_A_NAME);
         let lists = Lists::default();
-        Builder { zone, names, slot_of, collections, rules, writer, lists }.build()
+        Builder { zone, names, slot_of, tables, rules, writer, lists }.build()
     }
 }
 
@@ -165,7 +165,7 @@ struct Builder<'m> {
     zone: &'m HostedZone,
     names: Names<'m>,
     slot_of: &'m dyn Fn(&HealthCheckId) -> Option<CheckSlot>,
-    collections: &'m [CidrCollection],
+    tables: &'m CidrTables,
     rules: HashMap<(&'m Name, RecordType), &'m RecordGroup>,
     writer: Writer,
     lists: Lists,
@@ -384,7 +384,7 @@ impl Builder<'_> {
         let plan = match sets[0].routing_policy {
             RoutingPolicy::Simple => return SIMPLE,
             _ if ip_based && self.zone.is_private() => Plan::NotServed,
-            _ => Plan::new(sets, self.collections),
+            _ => Plan::new(sets, self.tables),
         };
         self.lists.plans.push(plan);
         count(self.lists.plans.len() - 1)

@@ -376,7 +376,7 @@ mod tests {
     use super::*;
     use crate::health::CheckSlot;
     use crate::model::{RecordGroup, ResourceRecordSet, RoutingPolicy};
-    use crate::policy::UsableBits;
+    use crate::policy::{CidrTables, UsableBits};
 
     /// Bits of another zone stand before ours.
     const FIRST: u32 = 3;
@@ -393,7 +393,7 @@ mod tests {
     fn house(sets: impl IntoIterator<Item = ResourceRecordSet>, groups: Vec<RecordGroup>) -> House {
         let mut hosted = lab(sets);
         hosted.record_groups = groups;
-        let zone = Zone::compile(&hosted, &slot_of, &[]);
+        let zone = Zone::compile(&hosted, &slot_of, &CidrTables::default());
         let bits = Bits::new(FIRST + zone.bit_count());
         let (down, draining, at_once) = (BTreeSet::new(), BTreeMap::new(), BTreeSet::new());
         let mut house = House { zone, bits, now: 1_000_000, down, draining, at_once };

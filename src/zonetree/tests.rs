@@ -8,9 +8,10 @@ use super::fixture::{lab, member, name, primary, record_group, secondary, set, s
 use super::*;
 use crate::health::{CheckBits, Moment};
 use crate::model::{HostedZone, RecordGroup, ResourceRecordSet, RoutingPolicy};
+use crate::policy::CidrTables;
 
 fn compile(zone: &HostedZone) -> Zone {
-    Zone::compile(zone, &slot_of, &[])
+    Zone::compile(zone, &slot_of, &CidrTables::default())
 }
 
 fn zone(sets: &[&str]) -> Zone {

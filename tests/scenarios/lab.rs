@@ -11,6 +11,7 @@ use fiftythree::health::{
     Action, CheckBits, CheckSlot, Drain, Moment, Observation, Overrides, Pattern, Share, Status, Tracker, Wish,
 };
 use fiftythree::model::HealthCheckId;
+use fiftythree::policy::CidrTables;
 use fiftythree::serve::{self, ResponderSettings};
 use fiftythree::world::{Catalog, ServedZone, World};
 use fiftythree::zonetree::Zone;
@@ -82,7 +83,8 @@ impl Lab {
         self.check_ids =
             configuration.health_checks.iter().map(|check| (check.name.clone(), check.id.clone())).collect();
         let slot_of = |id: &HealthCheckId| self.tracker.slot_of(id);
-        let compile = |zone| Arc::new(Zone::compile(zone, &slot_of, &configuration.cidr_collections));
+        let tables = CidrTables::build(&configuration.cidr_collections);
+        let compile = |zone| Arc::new(Zone::compile(zone, &slot_of, &tables));
         let served: Vec<ServedZone> = configuration
             .zones
             .iter()

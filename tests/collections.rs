@@ -1,0 +1,52 @@
+//! A large CIDR collection under many groups: what it holds is there once, however many groups refer to it.
+
+#[path = "../benches/support/mod.rs"]
+mod support;
+
+use std::net::Ipv4Addr;
+
+use allocation_counter::AllocationInfo;
+use fiftythree::serve::{MAX_UDP_OCTETS, Transport};
+use fiftythree::world::World;
+use support::{LOOPBACK, TYPE_A, query, responder, zones};
+
+const GROUPS: u32 = 100;
+const RECORDS_A_GROUP: u64 = 100;
+
+fn load(groups: u32) -> (World, AllocationInfo) {
+    let zones = [zones::large_collection(groups)];
+    let mut world = None;
+    let info = allocation_counter::measure(|| world = Some(support::world("", &zones, Vec::new())));
+    (world.expect("it was made"), info)
+}
+
+/// What ten thousand records over a hundred thousand networks take in memory and in allocations, beyond what one group over them
+/// takes, is a matter of the records alone: a table of its own for each group would be megabytes.
+#[test]
+fn groups_over_one_collection_share_it() {
+    drop(load(1)); // Whatever is made once in a process is made.
+    let ((_, one), (world, all)) = (load(1), load(GROUPS));
+    let records = u64::from(GROUPS - 1) * RECORDS_A_GROUP;
+    let octets = u64::try_from(all.bytes_current - one.bytes_current).expect("more records take more") / records;
+    let allocations = (all.count_total - one.count_total) / records;
+    let peak = (all.bytes_max - one.bytes_max) / records;
+    assert!(octets < 200, "{octets} octets a record stay");
+    assert!(allocations < 100, "{allocations} allocations a record");
+    assert!(peak < 10_000, "{peak} octets a record at the most");
+    check_answers(&world);
+}
+
+/// The member for the location of the client's /24, which is longer than the /20 around it.
+fn check_answers(world: &World) {
+    let (mut responder, mut dice, mut out) = (responder(), fastrand::Rng::with_seed(53), [0; MAX_UDP_OCTETS]);
+    for _ in 0..1000 {
+        let (group, network) = (dice.u32(..GROUPS), dice.u32(..94_128));
+        let client = zones::collection_network(network);
+        let question = query(&format!("g{group}.{}", zones::ZONE), TYPE_A, Some(client.into()));
+        let octets = responder.respond(world, &question, LOOPBACK, Transport::Udp, &mut out);
+        let location = u8::try_from(network % 100).expect("a hundred locations");
+        let wanted = Ipv4Addr::new(10, u8::try_from(group).expect("a hundred groups"), location, 1).octets();
+        let found = out[..octets].windows(4).any(|octets| octets == wanted);
+        assert!(found, "g{group} for {client}: {wanted:?} is not in {:?}", &out[..octets]);
+    }
+}
