@@ -16,6 +16,9 @@ use toml_parser::{ErrorSink, ParseError, Source, Span};
 /// How deep lists and tables may lie in each other: as deep as `toml` lets them.
 const MAX_DEPTH: u32 = 80;
 
+/// Tokens of records are a little longer than that: room for them is made at once.
+const OCTETS_A_TOKEN: usize = 2;
+
 /// A value and its place.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Node<'d> {
@@ -156,7 +159,8 @@ fn of_value(value: Spanned<DeValue<'_>>) -> Node<'_> {
 /// The tree of a file that is without fault and of the plain shape; `None` for any other.
 pub(super) fn plain(text: &str) -> Option<Entries<'_>> {
     let source = Source::new(text);
-    let tokens = source.lex().into_vec();
+    let mut tokens = Vec::with_capacity(text.len() / OCTETS_A_TOKEN);
+    tokens.extend(source.lex());
     let mut errors: Option<ParseError> = None;
     let mut builder = Builder::new(source);
     let mut whole = ValidateWhitespace::new(&mut builder, source);
@@ -310,7 +314,8 @@ impl EventReceiver for Builder<'_> {
     }
 
     fn array_open(&mut self, span: Span, _: &mut dyn ErrorSink) -> bool {
-        self.open.push(Open::List(span, Vec::new()));
+        // Most records have one value.
+        self.open.push(Open::List(span, Vec::with_capacity(1)));
         true
     }
 
