@@ -868,6 +868,59 @@ fn a_record_that_recovered_waits_and_grows_across_restarts_and_edits() {
 }
 
 #[test]
+fn many_records_that_recover_at_once_find_their_way_through_reloads_and_few_are_named() {
+    const GROUPS: usize = 30;
+    let zone = |name: &str, groups: std::ops::Range<usize>| {
+        let mut zone = format!("name = '{name}'\n");
+        for group in groups {
+            zone += &format!("[[record_group]]\nname = 'g{group}'\ntype = 'A'\nfailback_delay = '60s'\n");
+            for (id, role, address) in [("blue", "primary", BLUE), ("green", "secondary", GREEN)] {
+                zone += &format!(
+                    "[[record]]\nname = 'g{group}'\ntype = 'A'\nset_identifier = '{id}'\nfailover = '{role}'\nttl = 10\n\
+                     values = ['{address}']\nhealth_check = 'blue'\n"
+                );
+            }
+        }
+        zone
+    };
+    let check = "[[health_check]]\nname = 'blue'\ntype = 'tcp'\nip_address = '127.0.53.1'\nport = 1\n\
+                 request_interval = 1\nfailure_threshold = 1\n";
+    let (one, other) = (zone("one.test", 0..GROUPS) + check, zone("other.test", 0..GROUPS));
+    let mut house = house(&[("one.test.toml", &one), ("other.test.toml", &other)]);
+    house.observe("blue", Pass);
+    house.observe("blue", Fail);
+    let healthless = house.reader.load();
+    house.observe("blue", Pass);
+    let recovered = house.reader.load();
+    let tell = |house: &House, before: &World, after: &World| {
+        passage::remember_comebacks(&house.control.outputs.keeper, before, after, house.at)
+    };
+    let lines = tell(&house, &healthless, &recovered);
+    assert_eq!(lines.len(), NAMED + 1, "{lines:#?}");
+    assert!(lines[0].contains("g0.one.test. A blue is healthy again and waits"), "{}", lines[0]);
+    assert_eq!(lines[NAMED], format!("{} more records set out on the way back", 4 * GROUPS - NAMED));
+    // The first zone loses two groups, so that all bits behind them are other ones.
+    house.write("one.test.toml", &(zone("one.test", 2..GROUPS) + check));
+    house.reload();
+    let keys = |world: &World| world.comebacks().map(|way| (way.record, way.since)).collect::<Vec<_>>();
+    let mut expected = keys(&recovered);
+    let gone = |name: &str| name.starts_with("g0.one.") || name.starts_with("g1.one.");
+    expected.retain(|(record, _)| !gone(&record.name.to_string()));
+    assert_eq!(expected.len(), 4 * GROUPS - 4);
+    let mut got = keys(&house.reader.load());
+    expected.sort();
+    got.sort();
+    assert_eq!(got, expected);
+    let waiting = house.reader.load();
+    house.pass(60);
+    let lines = tell(&house, &waiting, &house.reader.load());
+    assert_eq!(lines.len(), NAMED + 1, "{lines:#?}");
+    assert!(lines[0].contains("is back in use with all of its weight"), "{}", lines[0]);
+    let more = format!("{} more records came back into use with full weight", 4 * GROUPS - 4 - NAMED);
+    assert_eq!(lines[NAMED], more);
+}
+
+#[test]
 fn first_results_starts_and_people_make_nobody_wait() {
     let rules = "failback_delay = '60s'\nslow_start = '100s'";
     let zone =
