@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::net::Ipv4Addr;
+use std::path::PathBuf;
 
 use super::*;
 use crate::answer::{Query, resolve};
@@ -300,6 +301,52 @@ fn a_broken_file_keeps_its_zone_and_others_go_on() {
     // Its check goes on as well.
     house.observe("blue", Fail);
     assert_eq!(house.ask("app.lab.test"), [GREEN]);
+}
+
+#[test]
+fn what_is_served_goes_on_though_its_text_is_lost() {
+    let third = |address: &str| OTHER.replace("other.test", "third.test").replace("192.0.2.80", address);
+    let mut house =
+        house(&[("lab.test.toml", APP), ("other.test.toml", OTHER), ("third.test.toml", &third("192.0.2.1"))]);
+    fs::remove_dir_all(house.directory.path().join("state/last-good")).unwrap();
+    let goes_on = |house: &House, third: &str| {
+        assert_eq!(house.ask("app.lab.test"), [BLUE]);
+        assert_eq!(house.ask("www.other.test"), ["192.0.2.80"]);
+        assert_eq!(house.ask("www.third.test"), [third]);
+    };
+    let frozen = |house: &House| {
+        let last = house.control.outputs.last_load.borrow();
+        assert!(last.summary.left_out.is_empty(), "{:?}", last.summary.left_out);
+        let name = |path: &PathBuf| path.file_name().unwrap().to_str().unwrap().to_owned();
+        last.summary.frozen.iter().map(name).collect::<Vec<_>>()
+    };
+    house.write("lab.test.toml", "");
+    house.reload();
+    goes_on(&house, "192.0.2.1");
+    house.write("other.test.toml", &format!("{OTHER}x = ["));
+    house.reload();
+    goes_on(&house, "192.0.2.1");
+    assert_eq!(frozen(&house), ["lab.test.toml", "other.test.toml"]);
+    assert!(house.control.last_faults.contains("a restart would not have it"), "{}", house.control.last_faults);
+    // Others change as ever.
+    house.write("third.test.toml", &third("192.0.2.2"));
+    house.reload();
+    goes_on(&house, "192.0.2.2");
+    // Whether a file gets along with one whose check it may define again, or whose zone it has, nobody can tell.
+    let check = "[[health_check]]\nname = 'new'\ntype = 'tcp'\nip_address = '127.0.53.11'\nport = 1\n";
+    for new in [check, OTHER] {
+        house.write("new.toml", new);
+        house.reload();
+        goes_on(&house, "192.0.2.2");
+        let refused = house.control.outputs.last_load.borrow().refused.as_ref().map(ToString::to_string);
+        assert!(refused.is_some_and(|refused| refused.contains("mend this file")));
+        fs::remove_file(house.directory.path().join("zones/new.toml")).unwrap();
+    }
+    house.write("lab.test.toml", APP);
+    house.write("other.test.toml", &OTHER.replace("ttl = 10", "ttl = 20"));
+    house.reload();
+    goes_on(&house, "192.0.2.2");
+    assert_eq!((frozen(&house), &*house.control.last_faults), (vec![], ""));
 }
 
 #[test]
