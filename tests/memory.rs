@@ -113,3 +113,15 @@ fn a_state_directory_that_cannot_be_written_is_a_warning() {
     server.wait_for_log("a restart will not know what is not kept");
     assert!(server.stop().success());
 }
+
+#[test]
+fn a_second_server_does_not_take_over_the_state_of_the_first() {
+    let lab = Lab::new(&[("lab.test.toml", &zone(1, 2))]);
+    let first = lab.serve();
+    let second = lab.run(&["serve"]);
+    let errors = String::from_utf8_lossy(&second.stderr);
+    assert!(!second.status.success() && errors.contains("another fiftythree keeps its state in"), "{errors}");
+    assert!(errors.contains("hint: stop it, or give this one a directory of its own: --state DIRECTORY"), "{errors}");
+    drop(first); // SIGKILL
+    drop(lab.serve());
+}

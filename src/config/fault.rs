@@ -160,6 +160,10 @@ impl Severity {
 
 /// Prints every fault with file, line, column, the line itself and the hint, as rustc does.
 pub fn render(faults: &[Fault], sources: &[SourceFile], style: Style) -> String {
+    if faults.is_empty() {
+        // As of most files, whose lines need not be counted then.
+        return String::new();
+    }
     let renderer = match style {
         Style::Plain => Renderer::plain(),
         Style::Coloured => Renderer::styled(),

@@ -72,6 +72,11 @@ impl<'d> Table<'d> {
         self.entries.get(key).map_or_else(|| self.span.clone(), |entry| entry.node.span())
     }
 
+    /// The keys that were written, and where their values stand.
+    pub(super) fn spans(&self) -> impl Iterator<Item = (&'d str, Range<usize>)> {
+        self.entries.iter().map(|entry| (&*entry.key, entry.node.span()))
+    }
+
     /// Where the key itself stands, or else the table.
     pub(super) fn key_span(&self, key: &str) -> Range<usize> {
         self.entries.get(key).map_or_else(|| self.span.clone(), Entry::key_span)
@@ -181,7 +186,7 @@ impl<'d> Table<'d> {
             }
             return Vec::new();
         };
-        let mut tables = Vec::new();
+        let mut tables = Vec::with_capacity(elements.len());
         for element in elements.iter() {
             match element.value.as_table() {
                 Some(entries) => tables.push(Table::open(entries, keys, element.span(), findings)),
@@ -367,7 +372,7 @@ fn texts<'d>(
         fault.hint = brackets;
         return None;
     };
-    let mut texts = Vec::new();
+    let mut texts = Vec::with_capacity(elements.len());
     for element in elements.iter() {
         match element.value.as_text() {
             Some(text) => texts.push(At::new(text, element.span())),

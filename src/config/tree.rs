@@ -15,6 +15,11 @@ use toml_parser::{ErrorSink, ParseError, Source, Span};
 
 /// How deep lists and tables may lie in each other: as deep as `toml` lets them.
 const MAX_DEPTH: u32 = 80;
+/// No zone file has more keys at its root, and here each is looked for among all; a longer one is left to the document.
+const MOST_AT_ROOT: usize = 64;
+
+/// Tokens of records are a little longer than that: room for them is made at once.
+const OCTETS_A_TOKEN: usize = 2;
 
 /// A value and its place.
 #[derive(Clone, Debug, PartialEq)]
@@ -156,7 +161,8 @@ fn of_value(value: Spanned<DeValue<'_>>) -> Node<'_> {
 /// The tree of a file that is without fault and of the plain shape; `None` for any other.
 pub(super) fn plain(text: &str) -> Option<Entries<'_>> {
     let source = Source::new(text);
-    let tokens = source.lex().into_vec();
+    let mut tokens = Vec::with_capacity(text.len() / OCTETS_A_TOKEN);
+    tokens.extend(source.lex());
     let mut errors: Option<ParseError> = None;
     let mut builder = Builder::new(source);
     let mut whole = ValidateWhitespace::new(&mut builder, source);
@@ -231,6 +237,10 @@ impl<'d> Builder<'d> {
 
     /// Begins a `[[table]]`; its list begins with the first one. A key of that name with another value is a fault.
     fn open_table(&mut self, key: Cow<'d, str>, key_place: Place, place: Place) {
+        self.is_plain &= self.root.len() <= MOST_AT_ROOT;
+        if !self.is_plain {
+            return;
+        }
         let known = self.root.iter().position(|entry| entry.key == key);
         let list = known.unwrap_or(self.root.len());
         if known.is_none() {
@@ -310,7 +320,8 @@ impl EventReceiver for Builder<'_> {
     }
 
     fn array_open(&mut self, span: Span, _: &mut dyn ErrorSink) -> bool {
-        self.open.push(Open::List(span, Vec::new()));
+        // Most records have one value.
+        self.open.push(Open::List(span, Vec::with_capacity(1)));
         true
     }
 
@@ -388,6 +399,13 @@ mod tests {
         ] {
             assert_eq!(plain(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn a_root_that_is_too_long_is_left_to_the_document() {
+        let lists = |count: usize| (0..count).map(|number| format!("[[t{number}]]\n")).collect::<String>();
+        assert!(plain(&lists(MOST_AT_ROOT)).is_some());
+        assert_eq!(plain(&lists(MOST_AT_ROOT + 2)), None);
     }
 
     fn any_piece() -> impl Strategy<Value = &'static str> {

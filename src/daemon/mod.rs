@@ -29,7 +29,7 @@ use crate::config::{self, Occasion, Settings};
 use crate::control::{self, Base, Control, Event, LoadRequest, Loaded, Memory, Refused, Summary};
 use crate::health::{Moment, Tracker};
 use crate::serve::{self, BindError, Bound, Onlookers, ResponderSettings, Serving, TcpLimits, UdpPath};
-use crate::store::{self, Fingerprint, Keeper, Keeping, SettingsSource};
+use crate::store::{self, Claim, Fingerprint, Keeper, Keeping, SettingsSource};
 use crate::tap::Taps;
 use crate::world::Reader;
 
@@ -93,6 +93,7 @@ async fn boot_and_serve(
     tracing::info!("fiftythree {} starts", env!("CARGO_PKG_VERSION"));
     // Waiting for health checks first, only to find the port taken, would be a waste.
     Bound::check(&settings.dns.listen, settings.dns.workers, UdpPath::default()).map_err(cannot_listen)?;
+    let claim = claim_state(&settings)?;
     let seen = Fingerprint::of(&wiring::targets(&source, &settings));
     let loaded = first_load(&source, settings.clone())?;
     report_start(&loaded.summary);
@@ -150,6 +151,7 @@ async fn boot_and_serve(
     }
     end(&wiring, running, keeping).await;
     let _ = tokio::task::spawn_blocking(move || taps.finish(WRITING)).await;
+    drop(claim);
     tracing::info!("stopped");
     Ok(())
 }
@@ -161,6 +163,13 @@ fn now() -> Moment {
 }
 
 /// What the last run left to remember, and the keeper of what this one will leave.
+/// Two servers with one state directory would lose each other's overrides.
+fn claim_state(settings: &Settings) -> anyhow::Result<Claim> {
+    Claim::of(&settings.state.directory).map_err(|claimed| {
+        anyhow!("{claimed}\n  hint: stop it, or give this one a directory of its own: --state DIRECTORY")
+    })
+}
+
 fn remember(settings: &Settings) -> anyhow::Result<(Memory, Keeper, Keeping)> {
     let (found, keeper, keeping) = store::keep(&settings.state.directory).context("cannot start threads")?;
     if let Some(damage) = &found.damage {
@@ -219,7 +228,8 @@ async fn open_side_door(settings: &Settings, door: admin::Door) -> Option<Socket
         Ok(bound) => bound,
         Err(error) => {
             tracing::error!(
-                "cannot listen on {wanted} ([admin] listen): {error}; there are no status and no overrides"
+                "cannot listen on {wanted} ([admin] listen): {error}; there are no status and no overrides; \
+                 --admin ADDRESS:PORT has it listen elsewhere"
             );
             return None;
         }

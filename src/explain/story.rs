@@ -233,7 +233,7 @@ impl<'s> Story<'s> {
     fn deny(&mut self, rcode: Rcode) {
         let (record_type, zone) = (self.question.record_type, self.scene.zone.name());
         let why = match (rcode, self.steps.last()) {
-            (Rcode::NxDomain, _) => format!("The name does not exist in {zone}."),
+            (Rcode::NxDomain, _) => format!("The name does not exist in the zone {zone}"),
             (_, Some(StepShape::Group(group))) => group.why.clone(),
             (_, Some(StepShape::Alias(alias))) => format!("The alias leads to {}, which is not there.", alias.target),
             (_, Some(StepShape::Name(name))) if name.types.is_empty() => {

@@ -35,10 +35,12 @@ impl Weighted {
         let whole = || weights().map(|(member, &weight)| (member, u32::from(weight)));
         let drawn = match candidates.shares() {
             None => draw_by_weight(whole, dice, trace),
-            // Draining or starting slowly, a record has a share of its weight (docs/health.md).
+            // Draining or starting slowly, a record has a share of its weight (docs/health.md); where no weight tells
+            // records apart, what each has left does.
             Some(shares) => {
                 let left = |(member, weight)| (member, weight * u32::from(shares.of(member).parts()));
-                draw_by_weight(|| whole().map(left), dice, trace)
+                let alike = || whole().map(|(member, _)| left((member, 1)));
+                draw_by_weight(|| whole().map(left), dice, trace).or_else(|| draw_by_weight(alike, dice, trace))
             }
         };
         drawn.or_else(|| draw_evenly(candidates, &eligible, dice, trace))

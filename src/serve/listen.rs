@@ -268,7 +268,9 @@ impl BindError {
                 "another DNS server holds the port; on many systems systemd-resolved listens on 127.0.0.53: listen on other \
                  addresses, or set DNSStubListener=no in /etc/systemd/resolved.conf",
             ),
-            io::ErrorKind::AddrInUse => Some("another program listens there; `ss -lnptu` shows which"),
+            io::ErrorKind::AddrInUse => Some(
+                "another program listens there (`ss -lnptu` shows which); --listen ADDRESS:PORT has this one listen elsewhere",
+            ),
             io::ErrorKind::PermissionDenied if address.port() < 1024 => Some(
                 "ports below 1024 take a privilege: grant it to the binary with `setcap cap_net_bind_service=+ep`, or listen on a \
                  higher port",

@@ -2,9 +2,11 @@
 //! where that cannot be written for as long as they are served.
 
 use std::collections::BTreeMap;
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hash::BuildHasher;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use foldhash::quality::FixedState;
 
 use crate::config::SourceFile;
 
@@ -20,9 +22,7 @@ pub struct TextPrint {
 impl TextPrint {
     /// That of `text`.
     pub fn of(text: &str) -> TextPrint {
-        let mut hasher = DefaultHasher::new();
-        text.hash(&mut hasher);
-        TextPrint { length: text.len(), hash: hasher.finish() }
+        TextPrint { length: text.len(), hash: FixedState::default().hash_one(text) }
     }
 }
 

@@ -4,6 +4,7 @@
 //! of a save, its directory gone) never takes away what is served: the text served before stands in for it.
 
 mod archive;
+mod claim;
 mod journal;
 mod keeper;
 mod last_good;
@@ -12,6 +13,7 @@ mod settings;
 mod watch;
 
 pub use archive::{Archive, TextPrint};
+pub use claim::{Claim, Claimed};
 pub use journal::{Found, Journal};
 pub use keeper::{AllLines, Done, Keeper, Keeping, NotDurable, keep};
 pub use last_good::{Kept, LastGood, NotKept};

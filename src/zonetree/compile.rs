@@ -4,8 +4,9 @@
 //! Names are numbered as they come, their record sets sorted by name and type; then the entries are written, one after the
 //! other, and what points forward is filled in at the end.
 
-use std::collections::HashMap;
 use std::ops::Range;
+
+use foldhash::{HashMap, HashMapExt};
 
 use super::arena::{NewName, Writer, Written};
 use super::query_name::hash_name;

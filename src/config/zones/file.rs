@@ -71,16 +71,17 @@ fn read_zone(root: &Table<'_>, findings: &mut Findings<'_>) -> Option<ZoneDraft>
     let zone = written.as_ref().and_then(|written| name::of_zone(written, findings));
     // Without a zone the records are read all the same, for their faults.
     let origin = zone.clone().unwrap_or_else(|| Name::parse(NAMELESS).expect("a constant name"));
-    let drafts: Vec<_> = records.iter().map(|table| record::read(table, &origin, findings)).collect();
+    let mut drafts = Vec::with_capacity(records.len());
+    drafts.extend(records.iter().filter_map(|table| record::read(table, &origin, findings)));
     let record_groups = groups.iter().filter_map(|table| group::read(table, &origin, findings)).collect();
-    let is_incomplete = findings.has_broken_syntax() || drafts.iter().any(Option::is_none);
+    let is_incomplete = findings.has_broken_syntax() || drafts.len() < records.len();
     let name = At::new(zone?, written?.span);
     Some(ZoneDraft {
         name,
         id: read_id(root, findings),
         comment: read_comment(root, findings),
         vpcs: read_vpcs(root, findings),
-        records: drafts.into_iter().flatten().collect(),
+        records: drafts,
         record_groups,
         is_incomplete,
     })

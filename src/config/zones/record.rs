@@ -35,16 +35,30 @@ pub(super) struct Spans {
 
 impl Spans {
     fn of(table: &Table<'_>) -> Spans {
-        Spans {
-            name: table.span_of("name"),
-            record_type: table.span_of("type"),
-            ttl: table.span_of("ttl"),
-            values: table.span_of("values"),
-            set_identifier: table.span_of("set_identifier"),
-            policy: policy::span(table),
-            alias: table.span_of("alias"),
-            health_check: table.span_of("health_check"),
+        let whole = || table.span.clone();
+        let mut spans = Spans {
+            name: whole(),
+            record_type: whole(),
+            ttl: whole(),
+            values: whole(),
+            set_identifier: whole(),
+            policy: whole(),
+            alias: whole(),
+            health_check: whole(),
+        };
+        for (key, span) in table.spans() {
+            match key {
+                "name" => spans.name = span,
+                "type" => spans.record_type = span,
+                "ttl" => spans.ttl = span,
+                "values" => spans.values = span,
+                "set_identifier" => spans.set_identifier = span,
+                "alias" => spans.alias = span,
+                "health_check" => spans.health_check = span,
+                _ => spans.policy = policy::span(table),
+            }
         }
+        spans
     }
 
     pub(super) fn get(&self, field: Field) -> Range<usize> {

@@ -93,7 +93,7 @@ fn walk(context: &Context<'_>, start: usize, visits: &mut [Visit], findings: &mu
 /// How many groups there are on the longest way from here to records; 0 when a way leads into a circle.
 fn chain_from(context: &Context<'_>, group: usize, visits: &[Visit], findings: &mut Findings) -> usize {
     let mut longest = 0;
-    for &(at, set) in &context.groups[group].members {
+    for &(at, set) in context.groups[group].members {
         match target_group(context, set).map(|target| visits[target]) {
             None => {}
             Some(Visit::Done(rest @ 1..)) => {

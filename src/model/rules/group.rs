@@ -85,7 +85,7 @@ fn policy_is_the_same(_: &Context<'_>, group: &Group<'_>, findings: &mut Finding
 /// The identity of a set is name, type and set identifier.
 fn set_identifiers_differ(_: &Context<'_>, group: &Group<'_>, findings: &mut Findings) {
     let mut seen = std::collections::HashSet::new();
-    for &(at, set) in &group.members {
+    for &(at, set) in group.members {
         let Some(identifier) = &set.set_identifier else { continue };
         if !seen.insert(identifier) {
             let (name, record_type) = (&set.name, set.record_type);
@@ -118,7 +118,7 @@ fn size_is_within_limits(_: &Context<'_>, group: &Group<'_>, findings: &mut Find
 /// API TTL: resolvers keep the answers of a set for its TTL, so different ones would bend the weights.
 fn weighted_ttl_is_the_same(_: &Context<'_>, group: &Group<'_>, findings: &mut Findings) {
     let mut expected = None;
-    for &(at, set) in &group.members {
+    for &(at, set) in group.members {
         let (RoutingPolicy::Weighted { .. }, Content::Records { ttl, .. }) = (&set.routing_policy, &set.content) else {
             continue;
         };
@@ -137,7 +137,7 @@ fn weighted_ttl_is_the_same(_: &Context<'_>, group: &Group<'_>, findings: &mut F
 /// apart by any client.
 fn places_differ(_: &Context<'_>, group: &Group<'_>, findings: &mut Findings) {
     let mut taken = HashMap::<String, &ResourceRecordSet>::new();
-    for &(at, set) in &group.members {
+    for &(at, set) in group.members {
         let Some(place) = place(&set.routing_policy) else { continue };
         match taken.entry(place) {
             Entry::Occupied(first) => {
@@ -190,7 +190,7 @@ fn point(location: &GeoproximityLocation) -> String {
 /// Developer Guide, "IP-based routing".
 fn collection_is_the_same(_: &Context<'_>, group: &Group<'_>, findings: &mut Findings) {
     let mut expected = None;
-    for &(at, set) in &group.members {
+    for &(at, set) in group.members {
         let RoutingPolicy::IpBased { collection, .. } = &set.routing_policy else { continue };
         let (first_collection, first) = *expected.get_or_insert((collection, set));
         if collection != first_collection {

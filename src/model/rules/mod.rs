@@ -9,7 +9,9 @@ mod group;
 mod names;
 mod record_set;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
+
+use foldhash::{HashMap, HashMapExt};
 
 pub use alias::MAX_ALIAS_CHAIN;
 
@@ -83,7 +85,8 @@ pub fn missing_defaults(zone: &HostedZone) -> Vec<Missing> {
 /// Every rule that a record set of the zone breaks, in the order of the record sets. Country and subdivision codes are
 /// not looked up here.
 pub fn violations(zone: &HostedZone, collections: &[CidrCollection]) -> Vec<Violation> {
-    let context = Context::build(zone, collections);
+    let placed = Placed::of(zone);
+    let context = Context::build(zone, collections, &placed);
     let mut findings = Findings::default();
     for (at, set) in zone.record_sets.iter().enumerate() {
         record_set::RULES.iter().for_each(|rule| rule(&context, at, set, &mut findings));
@@ -105,7 +108,7 @@ struct Context<'z> {
     collections: HashMap<&'z CidrCollectionId, &'z CidrCollection>,
     /// In the order of their first members.
     groups: Vec<Group<'z>>,
-    group_of: HashMap<(&'z Name, RecordType), usize>,
+    group_of: &'z HashMap<(&'z Name, RecordType), usize>,
     /// By index of the group: whether an alias asks for its health.
     is_evaluated: Vec<bool>,
     /// The groups that answer nothing while nothing in them is healthy.
@@ -117,20 +120,44 @@ struct Group<'z> {
     name: &'z Name,
     record_type: RecordType,
     /// Index and set, in the order they were written; never empty.
+    members: &'z [(usize, &'z ResourceRecordSet)],
+}
+
+/// All record sets, those of one group beside each other: in one piece, since most groups are of one.
+struct Placed<'z> {
     members: Vec<(usize, &'z ResourceRecordSet)>,
+    group_of: HashMap<(&'z Name, RecordType), usize>,
+}
+
+impl<'z> Placed<'z> {
+    fn of(zone: &'z HostedZone) -> Placed<'z> {
+        let sets = &zone.record_sets;
+        let mut group_of = HashMap::with_capacity(sets.len());
+        let mut number = |set: &'z ResourceRecordSet| {
+            let next = group_of.len();
+            *group_of.entry((&set.name, set.record_type)).or_insert(next)
+        };
+        let mut placed: Vec<(usize, usize)> = sets.iter().map(&mut number).zip(0..).collect();
+        placed.sort_unstable();
+        Placed { members: placed.into_iter().map(|(_, at)| (at, &sets[at])).collect(), group_of }
+    }
+
+    /// In the order of their first members.
+    fn groups(&'z self) -> Vec<Group<'z>> {
+        let is_same = |(_, one): &(usize, &ResourceRecordSet), (_, other): &(usize, &ResourceRecordSet)| {
+            one.record_type == other.record_type && one.name == other.name
+        };
+        let group = |members: &'z [(usize, &'z ResourceRecordSet)]| {
+            let (_, first) = members[0];
+            Group { name: &first.name, record_type: first.record_type, members }
+        };
+        self.members.chunk_by(is_same).map(group).collect()
+    }
 }
 
 impl<'z> Context<'z> {
-    fn build(zone: &'z HostedZone, collections: &'z [CidrCollection]) -> Context<'z> {
-        let mut groups = Vec::<Group<'z>>::new();
-        let mut group_of = HashMap::new();
-        for (at, set) in zone.record_sets.iter().enumerate() {
-            let index = *group_of.entry((&set.name, set.record_type)).or_insert_with(|| {
-                groups.push(Group { name: &set.name, record_type: set.record_type, members: Vec::new() });
-                groups.len() - 1
-            });
-            groups[index].members.push((at, set));
-        }
+    fn build(zone: &'z HostedZone, collections: &'z [CidrCollection], placed: &'z Placed<'z>) -> Context<'z> {
+        let (groups, group_of) = (placed.groups(), &placed.group_of);
         let mut is_evaluated = vec![false; groups.len()];
         for set in &zone.record_sets {
             if let Content::Alias(target) = &set.content

@@ -30,7 +30,7 @@ pub(super) fn check_cname_is_alone(context: &Context<'_>, findings: &mut Finding
                  CNAME with the same DNS name already exists in zone {zone}"
             )
         };
-        for &(at, _) in &group.members {
+        for &(at, _) in group.members {
             findings.error(at, Field::Type, message.clone()).with_hint("a CNAME must be the only type at its name");
         }
     }

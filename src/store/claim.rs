@@ -1,0 +1,62 @@
+//! One server at a time in a state directory: two would write over each other's memory.
+
+use std::fs::{self, File, TryLockError};
+use std::path::{Path, PathBuf};
+
+/// The file whose lock is the claim; it stays, empty.
+const FILE: &str = "lock";
+
+/// Holds the directory for as long as it lives; a process that is killed lets go of it too.
+#[derive(Debug)]
+pub struct Claim {
+    locked: Option<File>,
+}
+
+/// Somebody else has the directory.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("another fiftythree keeps its state in {}", .0.display())]
+pub struct Claimed(PathBuf);
+
+impl Claim {
+    /// Whether there is nothing to hold.
+    #[must_use]
+    pub fn is_nobodys(&self) -> bool {
+        self.locked.is_none()
+    }
+
+    /// Claims `directory`. One that cannot be written is nobody's: nothing is kept there that could be lost.
+    pub fn of(directory: &Path) -> Result<Claim, Claimed> {
+        let opened = fs::create_dir_all(directory)
+            .and_then(|()| File::options().create(true).truncate(false).write(true).open(directory.join(FILE)));
+        let Ok(file) = opened else { return Ok(Claim { locked: None }) };
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) => Err(Claimed(directory.to_path_buf())),
+            // File systems without locks are served as before.
+            Ok(()) | Err(TryLockError::Error(_)) => Ok(Claim { locked: Some(file) }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_is_one_servers_until_it_lets_go() {
+        let directory = tempfile::tempdir().unwrap();
+        let state = directory.path().join("state");
+        let first = Claim::of(&state).unwrap();
+        assert_eq!(Claim::of(&state).unwrap_err(), Claimed(state.clone()));
+        drop(first);
+        Claim::of(&state).unwrap();
+    }
+
+    #[test]
+    fn what_cannot_be_written_is_nobodys() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("a-file");
+        fs::write(&file, "").unwrap();
+        let claims = [Claim::of(&file.join("state")).unwrap(), Claim::of(&file.join("state")).unwrap()];
+        assert!(claims.iter().all(Claim::is_nobodys));
+    }
+}
