@@ -10,6 +10,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use arrayvec::ArrayVec;
 
 use crate::geo::{Client, Locator, PrefixTable};
 use crate::health::{CheckBits, CheckSlot, ComebackRules, Moment};
@@ -48,10 +49,13 @@ pub struct ServedZone {
     pub vpcs: Vec<VpcId>,
 }
 
-/// A zone with its stretch of the usable bits.
+/// A zone with its stretch of the usable bits: one line of the cache.
 #[derive(Debug)]
+#[repr(align(64))]
 struct Placed {
     zone: Arc<Zone>,
+    /// The zone's name, so that it need not be looked up elsewhere; empty when there is no room for it here.
+    short_name: ArrayVec<u8, SHORT_NAME_OCTETS>,
     /// Where its queries are counted.
     number: ZoneNumber,
     /// Groups whose answers are counted one by one; mostly none.
@@ -60,6 +64,10 @@ struct Placed {
     /// Whether another zone's name lies below this one's.
     has_zones_below: bool,
 }
+
+/// Names of most zones are no longer.
+const SHORT_NAME_OCTETS: usize = 28;
+const _: () = assert!(size_of::<Placed>() == 64, "a zone's place is one line of the cache");
 
 /// Groups of one zone whose answers are counted one by one: few, and in order.
 #[derive(Clone, Debug, Default)]
@@ -91,9 +99,8 @@ struct View {
 /// Zones by name.
 #[derive(Debug)]
 struct ZoneTable {
+    /// Numbers in the catalog.
     table: SuffixTable,
-    /// Numbers in the catalog, in the table's order.
-    zones: Box<[u32]>,
     /// Bit n: some zone's name has n labels.
     depths: u128,
 }
@@ -319,6 +326,12 @@ impl World {
 }
 
 impl Placed {
+    /// Whether this is the zone's name, in lower case.
+    fn is_named(&self, name: &[u8]) -> bool {
+        let known = if self.short_name.is_empty() { self.zone.name().wire() } else { &self.short_name };
+        known == name
+    }
+
     fn end_bit(&self) -> u32 {
         self.first_bit + self.zone.bit_count()
     }
@@ -432,19 +445,17 @@ impl Catalog {
     }
 
     fn find_exactly(&self, table: &ZoneTable, name: &QueryName, skip: usize) -> Option<&Placed> {
-        let placed = |number: u32| &self.zones[table.zones[number as usize] as usize];
-        let is_it = |number| placed(number).zone.name().wire() == name.suffix(skip);
+        let placed = |number: u32| &self.zones[number as usize];
+        let is_it = |number| placed(number).is_named(name.suffix(skip));
         name.find_suffix(&table.table, skip, is_it).map(placed)
     }
 }
 
 impl ZoneTable {
     fn build(zones: &[(u32, &ServedZone)]) -> ZoneTable {
-        let hashes = zones.iter().map(|(_, served)| served.zone.name_hash());
-        let hashes: Vec<(u32, u32)> = hashes.zip(0..).collect();
+        let hashes: Vec<(u32, u32)> = zones.iter().map(|(number, served)| (served.zone.name_hash(), *number)).collect();
         ZoneTable {
             table: SuffixTable::build(&hashes),
-            zones: zones.iter().map(|&(number, _)| number).collect(),
             depths: zones.iter().fold(0, |depths, (_, served)| depths | 1 << served.zone.label_count()),
         }
     }
@@ -454,8 +465,11 @@ impl ZoneTable {
 fn place(zone: &Arc<Zone>, above: &HashSet<Name>, next_bit: &mut u32) -> Placed {
     let first_bit = *next_bit;
     *next_bit += zone.bit_count();
+    let mut short_name = ArrayVec::new();
+    let _too_long = short_name.try_extend_from_slice(zone.name().wire());
     Placed {
         zone: Arc::clone(zone),
+        short_name,
         number: ZoneNumber::OTHER,
         counted: None,
         first_bit,

@@ -273,8 +273,7 @@ impl<'w, T: Trace<'w>> Resolution<'w, '_, T> {
             };
             put(self.answer, records);
             if choice.members.len() > 1 {
-                let sets = self.distinct(group, &choice.members, records);
-                sets.iter().for_each(|&records| put(self.answer, records));
+                self.pick_others(group, &choice.members[1..], records, put);
             }
             return Some(Chosen { group, member: first, records, helpers });
         }
@@ -283,17 +282,26 @@ impl<'w, T: Trace<'w>> Resolution<'w, '_, T> {
 
     /// The sets of the chosen members behind the first. One RRset has one TTL (RFC 2181 section 5.2), the first chosen
     /// member's, and no record twice (section 5).
-    fn distinct(&self, group: GroupIndex, members: &[u16], first: Records<'w>) -> ArrayVec<Records<'w>, MAX_CHOSEN> {
+    fn pick_others(
+        &mut self,
+        group: GroupIndex,
+        members: &[u16],
+        first: Records<'w>,
+        mut put: impl FnMut(&mut Answer<'w>, Records<'w>),
+    ) {
+        let zone = self.scene.zone;
+        let repeats = zone.repeats_data(group);
         let mut sets: ArrayVec<Records<'w>, MAX_CHOSEN> = ArrayVec::new();
-        for &member in &members[1..] {
-            if let MemberContent::Records(more, _) = self.scene.zone.content(group, member)
-                && !first.has_data_of(&more)
-                && !sets.iter().any(|set| set.has_data_of(&more))
-            {
-                sets.push(more.with_ttl(first.ttl));
+        for &member in members {
+            let MemberContent::Records(more, _) = zone.content(group, member) else { continue };
+            if repeats {
+                if first.has_data_of(&more) || sets.iter().any(|set| set.has_data_of(&more)) {
+                    continue;
+                }
+                sets.push(more);
             }
+            put(self.answer, more.with_ttl(first.ttl));
         }
-        sets
     }
 
     /// A positive answer: the zone's NS set stands in the authority section (Developer Guide, "DNS behavior"), and the
@@ -318,8 +326,14 @@ impl<'w, T: Trace<'w>> Resolution<'w, '_, T> {
     /// Whether nothing in the answer stands in the way of the zone's servers in one piece: no address of theirs is there
     /// already, or might be.
     fn may_close_with(&self, servers: &ZoneServers<'w>) -> bool {
-        let is_server = |part: &Part<'_>| servers.has(self.labels(part.owner));
-        self.answer.additional.is_empty() && !self.answer.answer.iter().any(is_server)
+        let is_server = |owner: Owner<'_>| servers.has(self.labels(owner));
+        let (mut parts, mut question) = (self.answer.answer.iter(), false);
+        self.answer.additional.is_empty()
+            && !parts.any(|part| match part.owner {
+                // Many parts may be the question's: its name is compared once.
+                Owner::Question => !std::mem::replace(&mut question, true) && is_server(part.owner),
+                Owner::InZone(_) => is_server(part.owner),
+            })
     }
 
     /// NODATA and NXDOMAIN carry the SOA (RFC 2308 section 2).

@@ -19,7 +19,8 @@ pub fn estimated_ms(distance_km: f64) -> f64 {
 /// The rows of `[[location.latency]]`, by whom they are about. Of two rows about the same clients the later counts.
 #[derive(Debug, Default)]
 pub(super) struct LatencyTable {
-    by_cidr: PrefixTable<Measured>,
+    /// When there are any.
+    by_cidr: Option<PrefixTable<Measured>>,
     by_country: BTreeMap<Country, Measured>,
     by_region: BTreeMap<Region, Measured>,
 }
@@ -58,7 +59,7 @@ impl LatencyTable {
                 LatencyClients::Region(region) => drop(table.by_region.insert(region, measured)),
             }
         }
-        LatencyTable { by_cidr: PrefixTable::build(networks), ..table }
+        LatencyTable { by_cidr: (!networks.is_empty()).then(|| PrefixTable::build(networks)), ..table }
     }
 
     /// The row for a client by its address, else by its place, which is asked for only where it matters.
@@ -68,14 +69,14 @@ impl LatencyTable {
         place: impl Fn() -> &'c Place,
         regions: &'c [Place],
     ) -> RoundTrips<'c> {
-        let hit = self.by_cidr.lookup(address);
-        let measured = hit.value;
+        let hit = self.by_cidr.as_ref().map(|networks| networks.lookup(address));
+        let (measured, scope) = hit.map_or((None, 0), |hit| (hit.value, hit.depth));
         if measured.is_some_and(Measured::is_complete) {
-            return RoundTrips { scope: hit.depth, measured, place: None, regions };
+            return RoundTrips { scope, measured, place: None, regions };
         }
         let place = place();
         let measured = measured.or_else(|| self.row_of_place(place));
-        RoundTrips { scope: hit.depth.max(place.scope), measured, place: Some(place), regions }
+        RoundTrips { scope: scope.max(place.scope), measured, place: Some(place), regions }
     }
 
     /// A client of a private zone counts as being in its VPC's region, whatever its address (Developer Guide,

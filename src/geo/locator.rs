@@ -9,7 +9,8 @@ use crate::model::{LatencyRow, LocationNetwork, Region};
 /// Finds places; immutable. The default knows nothing.
 #[derive(Debug)]
 pub struct Locator {
-    networks: PrefixTable<Place>,
+    /// The user's networks, when there are any.
+    networks: Option<PrefixTable<Place>>,
     databases: Vec<Database>,
     latency: LatencyTable,
     /// The place of the clients of each region's VPCs, which is where the region is, by region.
@@ -25,9 +26,9 @@ impl Default for Locator {
 impl Locator {
     /// The databases in the order in which they are asked.
     pub fn build(networks: &[LocationNetwork], databases: Vec<Database>, latency: &[LatencyRow]) -> Locator {
-        let networks = networks.iter().map(|network| (network.cidr, Place::of_network(network)));
+        let placed = networks.iter().map(|network| (network.cidr, Place::of_network(network)));
         Locator {
-            networks: PrefixTable::build(networks),
+            networks: (!networks.is_empty()).then(|| PrefixTable::build(placed)),
             databases,
             latency: LatencyTable::build(latency),
             regions: Region::all().map(Place::in_vpc).collect(),
@@ -42,11 +43,14 @@ impl Locator {
     /// The first hit wins and is not mixed with what others say of the address. Every table that was asked, also in vain,
     /// lengthens the scope to what its result depended on.
     pub(super) fn locate(&self, address: IpAddr) -> Place {
-        let hit = self.networks.lookup(address);
-        if let Some(place) = hit.value {
-            return Place { scope: hit.depth, ..*place };
+        let mut scope = 0;
+        if let Some(networks) = &self.networks {
+            let hit = networks.lookup(address);
+            scope = hit.depth;
+            if let Some(place) = hit.value {
+                return Place { scope, ..*place };
+            }
         }
-        let mut scope = hit.depth;
         for (index, database) in (0..).zip(&self.databases) {
             let hit = database.lookup(address);
             scope = scope.max(hit.depth);

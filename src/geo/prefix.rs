@@ -231,7 +231,7 @@ impl<K: Key> Runs<K> {
     fn lookup(&self, address: K) -> (Option<u32>, u8) {
         let after = self.first_run_after(address);
         let run = &self.runs[after - 1];
-        let depth = depth_between(address.wide(), run.start.wide(), self.runs.get(after).map(|next| next.start.wide()));
+        let depth = depth_between(address, run.start, self.runs.get(after).map(|next| next.start));
         ((run.value != MISS).then_some(run.value), depth)
     }
 
@@ -277,15 +277,10 @@ fn index_of<K: Key>(runs: &[Run<K>], shift: u32) -> Box<[u32]> {
 /// The length of the shortest prefix of the address whose block lies within `start..end`: it must leave out the address
 /// before the start and the one at the end. All of the family when there is neither.
 #[inline]
-fn depth_between(address: u128, start: u128, end: Option<u128>) -> u8 {
-    let below = start.checked_sub(1).map_or(0, |outside| bits_to_tell_apart(address, outside));
-    let above = end.map_or(0, |outside| bits_to_tell_apart(address, outside));
+fn depth_between<K: Key>(address: K, start: K, end: Option<K>) -> u8 {
+    let below = start.before().map_or(0, |outside| address.bits_to_tell_from(outside));
+    let above = end.map_or(0, |outside| address.bits_to_tell_from(outside));
     below.max(above)
-}
-
-#[inline]
-fn bits_to_tell_apart(a: u128, b: u128) -> u8 {
-    u8::try_from((a ^ b).leading_zeros() + 1).expect("two different addresses share fewer than 128 bits")
 }
 
 /// An address as the table keeps it. Outside the runs addresses of both families are `u128`, leading bit first, so that
@@ -294,6 +289,10 @@ trait Key: Copy + Ord {
     fn narrow(wide: u128) -> Self;
     fn wide(self) -> u128;
     fn first_32_bits(self) -> u32;
+    /// The address before this one.
+    fn before(self) -> Option<Self>;
+    /// How many leading bits it takes to see that two different addresses differ.
+    fn bits_to_tell_from(self, other: Self) -> u8;
 }
 
 impl Key for u32 {
@@ -311,6 +310,21 @@ impl Key for u32 {
     fn first_32_bits(self) -> u32 {
         self
     }
+
+    #[inline]
+    fn before(self) -> Option<u32> {
+        self.checked_sub(1)
+    }
+
+    #[inline]
+    fn bits_to_tell_from(self, other: u32) -> u8 {
+        bits_to_tell((self ^ other).leading_zeros())
+    }
+}
+
+#[inline]
+fn bits_to_tell(alike: u32) -> u8 {
+    u8::try_from(alike + 1).expect("two different addresses share fewer than 128 bits")
 }
 
 /// An IPv6 address in two numbers: as one it would make the compiler pad a run from 24 octets to 32.
@@ -335,6 +349,16 @@ impl Key for Halves {
     #[inline]
     fn first_32_bits(self) -> u32 {
         u32::try_from(self.high >> 32).expect("32 bits are left")
+    }
+
+    #[inline]
+    fn before(self) -> Option<Halves> {
+        self.wide().checked_sub(1).map(Halves::narrow)
+    }
+
+    #[inline]
+    fn bits_to_tell_from(self, other: Halves) -> u8 {
+        bits_to_tell((self.wide() ^ other.wide()).leading_zeros())
     }
 }
 

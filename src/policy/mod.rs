@@ -133,11 +133,12 @@ impl Plan {
 /// The first usable one of `preferred`, who are in the policy's order; when none is, the first one in reserve, and when
 /// there is none of those either, simply the first (fail-open).
 fn first_usable(mut preferred: impl Iterator<Item = u16> + Clone, candidates: Candidates<'_>) -> Option<u16> {
-    let (mut in_reserve, nearest) = (preferred.clone(), preferred.clone().next());
+    // Mostly the first one is usable, and nothing more is asked.
+    let all = preferred.clone();
     preferred
         .find(|&member| candidates.is_usable(member))
-        .or_else(|| in_reserve.find(|&member| candidates.is_in_reserve(member)))
-        .or(nearest.filter(|_| candidates.fails_open()))
+        .or_else(|| all.clone().find(|&member| candidates.is_in_reserve(member)))
+        .or_else(|| all.clone().next().filter(|_| candidates.fails_open()))
 }
 
 /// The usable member with the least cost, ties to the one that comes first in `order`; fail-open like `first_usable`. `cost` is

@@ -17,6 +17,8 @@ use crate::model::MAX_VALUES;
 const QUESTION_POINTER: u16 = pointer_to(HEADER_OCTETS);
 /// OPT: root owner, type, class, TTL, RDLENGTH.
 const OPT_OCTETS: usize = 11;
+/// Type, class, TTL and RDLENGTH of a record.
+const HEAD_OCTETS: usize = 10;
 /// Code and length of an EDNS option.
 const OPTION_HEAD_OCTETS: usize = 4;
 
@@ -226,15 +228,34 @@ impl<'m, 'o> Message<'m, 'o> {
     ) -> Result<(), Full> {
         let start = self.at;
         let head = head_of(part, N);
-        for value in data {
-            self.owner(part.owner)?;
-            self.put_array(head)?;
-            self.put_array(*value)?;
+        match part.owner {
+            Owner::Question => self.addresses_of_question(head, data)?,
+            Owner::InZone(_) => {
+                for value in data {
+                    self.owner(part.owner)?;
+                    self.put_array(head)?;
+                    self.put_array(*value)?;
+                }
+            }
         }
         if order == Order::Random {
             let each = (self.at - start) / data.len();
             shuffle::<N>(&mut self.out[start..self.at], each, dice);
         }
+        Ok(())
+    }
+
+    /// The name in the question has the same pointer in front of all its addresses.
+    fn addresses_of_question<const N: usize>(&mut self, head: [u8; HEAD_OCTETS], data: &[[u8; N]]) -> Result<(), Full> {
+        let each = const { 2 + HEAD_OCTETS + N };
+        let end = self.at + each * data.len();
+        let place = self.out.get_mut(self.at..end).filter(|_| end <= self.end).ok_or(Full)?;
+        for (record, value) in place.chunks_exact_mut(each).zip(data) {
+            record[..2].copy_from_slice(&QUESTION_POINTER.to_be_bytes());
+            record[2..2 + HEAD_OCTETS].copy_from_slice(&head);
+            record[2 + HEAD_OCTETS..].copy_from_slice(value);
+        }
+        self.at = end;
         Ok(())
     }
 
@@ -412,7 +433,7 @@ fn shuffle<const N: usize>(records: &mut [u8], each: usize, dice: &mut Dice) {
 }
 
 /// Type, class, TTL and RDLENGTH of a record.
-fn head_of(part: &Part<'_>, data_octets: usize) -> [u8; 10] {
+fn head_of(part: &Part<'_>, data_octets: usize) -> [u8; HEAD_OCTETS] {
     let [type_high, type_low] = part.records.record_type.code().to_be_bytes();
     let [class_high, class_low] = CLASS_IN.to_be_bytes();
     let [ttl0, ttl1, ttl2, ttl3] = part.records.ttl.to_be_bytes();

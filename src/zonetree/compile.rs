@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use foldhash::{HashMap, HashMapExt};
+use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
 
 use super::arena::{NewName, Writer, Written};
 use super::query_name::hash_name;
@@ -329,6 +329,7 @@ impl Builder<'_> {
             members: start..count(self.lists.members.len()),
             first_bit: Candidates::ALWAYS_USABLE,
             when_all_unhealthy: rules.map_or_else(Default::default, |rules| rules.when_all_unhealthy),
+            repeats_data: first.routing_policy == RoutingPolicy::MultivalueAnswer && self.repeats_data(start as usize),
             least_ttl: 0,
         };
         if rules.is_some() {
@@ -336,6 +337,16 @@ impl Builder<'_> {
         }
         self.lists.groups.push(group);
         self.writer.elsewhere(first.record_type, count(self.lists.groups.len() - 1))
+    }
+
+    /// Whether two of the members from number `start` on hold the same data.
+    fn repeats_data(&self, start: usize) -> bool {
+        let data = |member: &Member| match member.content {
+            Content::Leaf { data, .. } | Content::Cname { data, .. } => Some(&self.lists.data[data.range()]),
+            Content::Alias { .. } => None,
+        };
+        let mut seen = HashSet::new();
+        !self.lists.members[start..].iter().filter_map(data).all(|data| seen.insert(data))
     }
 
     /// The groups whose records do not come back at once, in the order of their bits.

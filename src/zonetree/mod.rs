@@ -59,18 +59,20 @@ impl GroupIndex {
     }
 }
 
-/// One compiled hosted zone. Equal ones answer alike.
+/// One compiled hosted zone. Equal ones answer alike. What every answer needs stands first, in as few lines of the cache as it
+/// takes.
 #[derive(Debug, PartialEq)]
+#[repr(C)]
 pub struct Zone {
-    id: HostedZoneId,
     name: Name,
-    name_hash: u32,
-    label_count: usize,
-    private: bool,
     table: SuffixTable,
     /// Names and plain groups.
     arena: Arena,
-    apex: NodeIndex,
+    /// The zone's own NS set and the addresses of its servers, as answers carry them.
+    servers: Option<Ready>,
+    name_servers: GroupIndex,
+    name_hash: u32,
+    label_count: usize,
     /// The groups that are not plain.
     groups: Box<[Group]>,
     members: Box<[Member]>,
@@ -79,18 +81,18 @@ pub struct Zone {
     data: Box<[u8]>,
     /// Nodes with addresses that help the client of some leaf.
     helpers: Box<[NodeIndex]>,
+    apex: NodeIndex,
+    soa: GroupIndex,
+    negative_ttl: Ttl,
+    bit_count: u32,
+    id: HostedZoneId,
+    private: bool,
     /// Groups with health in them, by number, each after the groups its aliases point to.
     settle_order: Box<[u32]>,
     /// Groups whose records do not come back at once, by their first bits.
     ruled_groups: Box<[RuledGroup]>,
     /// The checks that any member asks for, sorted, each once.
     checks: Box<[CheckSlot]>,
-    bit_count: u32,
-    soa: GroupIndex,
-    negative_ttl: Ttl,
-    name_servers: GroupIndex,
-    /// That NS set and the addresses of its servers, as answers carry them.
-    servers: Option<Ready>,
 }
 
 #[derive(Debug, PartialEq)]
@@ -102,6 +104,8 @@ struct Group {
     /// Among the zone's usable bits; `Candidates::ALWAYS_USABLE` when there is no health in the group.
     first_bit: u32,
     when_all_unhealthy: WhenAllUnhealthy,
+    /// Whether two members hold the same data, which matters where several may answer.
+    repeats_data: bool,
     /// The least TTL among its records, through its aliases.
     least_ttl: Ttl,
 }
@@ -318,6 +322,11 @@ impl Zone {
             }
             Content::Alias { target, .. } => MemberContent::Alias(target),
         }
+    }
+
+    /// Whether members of a group that answers with several at once hold the same data.
+    pub fn repeats_data(&self, group: GroupIndex) -> bool {
+        group.listed().is_some_and(|number| self.groups[number].repeats_data)
     }
 
     /// Where the target of a chosen CNAME leads; `None` when it lies outside this zone.

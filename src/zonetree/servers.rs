@@ -15,8 +15,10 @@ const MOST_OCTETS: usize = 512;
 #[derive(Debug, PartialEq)]
 pub(super) struct Ready {
     octets: Box<[u8]>,
-    /// Where pointers to the zone's name go.
-    pointers: Box<[u16]>,
+    /// Where pointers to the zone's name go; then where the labels of each server with addresses here begin, and how many
+    /// octets they have.
+    places: Box<[u16]>,
+    pointers: u16,
     authority: u16,
     additional: u16,
 }
@@ -35,13 +37,15 @@ impl Ready {
         if !address_groups(zone).all(is_plain) {
             return None;
         }
-        let mut ready = Writer::default();
-        let mut counts = parts(zone).map(|(labels, records)| ready.part(labels, &records));
-        let (authority, additional) = (counts.next()?, counts.sum());
-        let Writer { octets, pointers } = ready;
+        let mut writer = Writer::default();
+        let mut parts = parts(zone);
+        let authority = parts.next().map(|(labels, records)| writer.part(labels, &records))?;
+        let additional = parts.map(|(labels, records)| writer.addresses(labels, &records)).sum();
+        let Writer { octets, pointers, owners } = writer;
         (octets.len() <= MOST_OCTETS).then(|| Ready {
             octets: octets.into(),
-            pointers: pointers.into(),
+            places: [pointers.as_slice(), owners.as_flattened()].concat().into(),
+            pointers: u16::try_from(pointers.len()).expect("there are fewer than octets"),
             authority,
             additional,
         })
@@ -60,7 +64,7 @@ impl<'z> ZoneServers<'z> {
 
     /// Where in `octets` a pointer to the zone's name goes, of two octets each.
     pub fn pointers(&self) -> &'z [u16] {
-        &self.ready.pointers
+        &self.ready.places[..usize::from(self.ready.pointers)]
     }
 
     /// How many records are the authority section's, and how many the additional section's.
@@ -68,10 +72,13 @@ impl<'z> ZoneServers<'z> {
         [self.ready.authority, self.ready.additional]
     }
 
-    /// Whether one of them has these labels left of the zone's name, whatever the case.
+    /// Whether one of the servers with addresses here has these labels left of the zone's name, whatever the case.
     pub fn has(&self, labels: &[u8]) -> bool {
-        let mut nodes = server_nodes(self.zone).iter();
-        nodes.any(|&node| self.zone.labels(node).eq_ignore_ascii_case(labels))
+        let (owners, _) = self.ready.places[usize::from(self.ready.pointers)..].as_chunks::<2>();
+        owners.iter().any(|&[start, length]| {
+            let start = usize::from(start);
+            self.ready.octets[start..start + usize::from(length)].eq_ignore_ascii_case(labels)
+        })
     }
 
     /// Set by set, the NS set first: the labels of the owner left of the zone's name, and the records.
@@ -107,6 +114,8 @@ fn address_groups(zone: &Zone) -> impl Iterator<Item = (NodeIndex, GroupIndex)> 
 struct Writer {
     octets: Vec<u8>,
     pointers: Vec<u16>,
+    /// Begin and length of labels.
+    owners: Vec<[u16; 2]>,
 }
 
 impl Writer {
@@ -123,6 +132,12 @@ impl Writer {
             self.pointers.extend(data.pointers.into_iter().flatten().map(|offset| start + offset));
         }
         records.count
+    }
+
+    /// The same for addresses of a server.
+    fn addresses(&mut self, labels: &[u8], records: &Records<'_>) -> u16 {
+        self.owners.push([self.at(), u16::try_from(labels.len()).expect("a name is short")]);
+        self.part(labels, records)
     }
 
     fn pointer(&mut self) {
