@@ -188,11 +188,8 @@ impl World {
         comebacks: &[(RecordKey, Moment)],
         at: Moment,
     ) -> World {
-        for (record, since) in comebacks {
-            // A record that is gone is on its way nowhere.
-            if let Some(bit) = catalog.bit_of(record) {
-                bits.set_comeback(bit, Some(*since));
-            }
+        for (bit, since) in catalog.bits_of(comebacks) {
+            bits.set_comeback(bit, Some(since));
         }
         for placed in &catalog.zones {
             placed.zone.settle(checks, &mut bits, placed.first_bit, Occasion::Begin, at);
@@ -414,11 +411,23 @@ impl Catalog {
         &self.zones[self.zones.partition_point(|placed| placed.first_bit <= bit) - 1]
     }
 
-    fn bit_of(&self, record: &RecordKey) -> Option<u32> {
-        let RecordKey { zone, name, record_type, set_identifier } = record;
-        let placed = self.zones.iter().find(|placed| placed.zone.id() == zone)?;
-        let bit = placed.zone.bit_of_record(name, *record_type, set_identifier.as_deref())?;
-        Some(placed.first_bit + bit)
+    /// These records by their bits; one that is gone has none and is on its way nowhere. A check that fails and recovers may
+    /// set all records out at once, so each zone's are looked through once, not once for each record.
+    fn bits_of(&self, comebacks: &[(RecordKey, Moment)]) -> Vec<(u32, Moment)> {
+        let mut of_zone: HashMap<&HostedZoneId, Vec<&(RecordKey, Moment)>> = HashMap::new();
+        for comeback in comebacks {
+            of_zone.entry(&comeback.0.zone).or_default().push(comeback);
+        }
+        let mut found = Vec::with_capacity(comebacks.len());
+        for placed in &self.zones {
+            let Some(comebacks) = of_zone.remove(placed.zone.id()) else { continue };
+            let bits = placed.zone.bits_of_records();
+            found.extend(comebacks.into_iter().filter_map(|(record, since)| {
+                let key = (&record.name, record.record_type, record.set_identifier.as_deref());
+                Some((placed.first_bit + bits.get(&key)?, *since))
+            }));
+        }
+        found
     }
 
     fn view_of(&self, source: IpAddr) -> Option<&View> {

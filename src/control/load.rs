@@ -385,38 +385,55 @@ impl Load<'_> {
         Common::read(&defining).map(Arc::new)
     }
 
-    /// Settles all texts together.
+    /// Settles all texts together. What is served goes on also where the text it was compiled from is lost.
     fn settle(&self, texts: Texts, notes: &mut Notes) -> Result<Made, Refused> {
         let last_good = self.last_good();
+        let served: Vec<&Arc<KeptFile>> = texts.iter().filter_map(|text| self.base.file(path_of(text))).collect();
         let (mut current, mut stamps) = (Vec::new(), HashMap::new());
         for text in texts {
             let (source, stamp) = match text {
                 Current::Read(source, stamp) => (Some(source), stamp),
                 Current::Before(file) => (self.base.archive.read(&file.path, file.print).ok(), file.stamp),
             };
+            // A text that is lost is missed below.
             let Some(source) = source else { continue };
             stamps.insert(source.path.clone(), (TextPrint::of(&source.text), stamp));
             current.push(source);
         }
         let settled = match config::settle(&current, &last_good, self.settings, self.occasion) {
             Ok(settled) => settled,
-            Err(faults) => return Err(std::mem::take(notes).refuse(&faults, &current)),
+            Err(mut faults) => {
+                faults.extend(missing_in(&last_good, &served).into_iter().map(needed));
+                return Err(std::mem::take(notes).refuse(&faults, &current));
+            }
         };
         notes.add(&settled.faults, &current);
-        let is_current = settled.frozen.is_empty() && settled.left_out.is_empty();
-        let standing = if is_current { Standing::Current } else { Standing::Behind };
         drop((current, settled.configuration));
+        let lost = missing_in(&settled.sources, &served);
         let read = |source: SourceFile| {
             // The stamp of a file that holds another text says nothing about this one.
             let stamp = stamps.get(&source.path).filter(|(print, _)| *print == TextPrint::of(&source.text));
             let stamp = stamp.and_then(|(_, stamp)| *stamp);
             Current::Read(source, stamp)
         };
-        let texts: Texts = settled.sources.into_iter().map(read).collect();
-        let made = self
-            .read_changed(&texts)
-            .ok_or_else(|| Refused::Panicked("what was settled has errors all the same".to_owned()))?;
-        Ok(Made { standing, frozen: settled.frozen, left_out: settled.left_out, ..made })
+        let mut texts: Texts = settled.sources.into_iter().map(read).collect();
+        texts.extend(lost.iter().map(|&file| Current::Before(Arc::clone(file))));
+        texts.sort_unstable_by(|one, other| path_of(one).cmp(path_of(other)));
+        let Some(made) = self.read_changed(&texts) else {
+            if lost.is_empty() {
+                return Err(Refused::Panicked("what was settled has errors all the same".to_owned()));
+            }
+            let faults: Vec<Fault> = lost.into_iter().map(needed).collect();
+            return Err(std::mem::take(notes).refuse(&faults, &[]));
+        };
+        notes.add(&lost.iter().map(|file| goes_on(file)).collect::<Vec<_>>(), &[]);
+        let (mut frozen, mut left_out) = (settled.frozen, settled.left_out);
+        left_out.retain(|path| !lost.iter().any(|file| file.path == *path));
+        frozen.extend(lost.iter().map(|file| file.path.clone()));
+        frozen.sort_unstable();
+        let is_current = frozen.is_empty() && left_out.is_empty();
+        let standing = if is_current { Standing::Current } else { Standing::Behind };
+        Ok(Made { standing, frozen, left_out, ..made })
     }
 
     /// The texts that were good: those served, or at the start those that the last run left. Another directory begins anew:
@@ -431,6 +448,28 @@ impl Load<'_> {
             }
         }
     }
+}
+
+/// Of the files that are there and served, those that these texts, in order of their paths, hold nothing of.
+fn missing_in<'s>(texts: &[SourceFile], served: &[&'s Arc<KeptFile>]) -> Vec<&'s Arc<KeptFile>> {
+    let is_missing = |file: &&&Arc<KeptFile>| texts.binary_search_by(|text| text.path.cmp(&file.path)).is_err();
+    served.iter().filter(is_missing).copied().collect()
+}
+
+/// The text of this file is lost, and what was compiled from it does without.
+fn goes_on(file: &KeptFile) -> Fault {
+    let message = "the text that is served of this file is lost: its zone goes on, but a restart would not have it";
+    let mut fault = Fault::warning(&file.path, message);
+    fault.hint("mend the file");
+    fault
+}
+
+/// The text of this file is lost, and nothing can be told without it.
+fn needed(file: &Arc<KeptFile>) -> Fault {
+    let message = "the text that is served of this file is lost, and what has changed cannot be served without it";
+    let mut fault = Fault::error(&file.path, message);
+    fault.hint("mend this file; until then everything is served as before");
+    fault
 }
 
 /// At the start every sentinel must be a check; later those that are go on.
@@ -531,11 +570,14 @@ fn in_force(mut new: Settings, old: &Settings, needs_restart: &mut Vec<&'static 
 }
 
 fn find<'t>(texts: &'t [Current<Arc<KeptFile>>], path: &Path) -> Option<&'t Current<Arc<KeptFile>>> {
-    let path_of = |text: &'t Current<Arc<KeptFile>>| match text {
-        Current::Read(source, _) => &*source.path,
-        Current::Before(file) => &*file.path,
-    };
     texts.binary_search_by(|text| path_of(text).cmp(path)).ok().map(|at| &texts[at])
+}
+
+fn path_of(text: &Current<Arc<KeptFile>>) -> &Path {
+    match text {
+        Current::Read(source, _) => &source.path,
+        Current::Before(file) => &file.path,
+    }
 }
 
 fn is_new_directory(base: &Base, settings: &Settings) -> bool {

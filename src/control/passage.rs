@@ -8,7 +8,7 @@ use crate::store::Keeper;
 use crate::world::{WayBack, World};
 
 use super::moments::{rfc3339, span};
-use super::{Control, memory};
+use super::{Control, NAMED, memory};
 
 impl Control {
     /// The verdicts, with what people's word adds to them. These checks, too, count at once.
@@ -23,7 +23,8 @@ impl Control {
         let is_as_before = world.has_comebacks_of(&before);
         self.publisher.publish(world);
         if !is_as_before {
-            remember_comebacks(&self.outputs.keeper, &before, &self.reader.load(), at);
+            let lines = remember_comebacks(&self.outputs.keeper, &before, &self.reader.load(), at);
+            lines.iter().for_each(|line| tracing::info!("{line}"));
         }
     }
 
@@ -72,35 +73,60 @@ pub(super) fn earlier(moment: Moment, by: Duration) -> Moment {
     Moment(moment.0.saturating_sub(by))
 }
 
-/// Writes down who sets out on its way back and who has left it, and tells people.
-fn remember_comebacks(keeper: &Keeper, before: &World, after: &World, at: Moment) {
+/// Writes down who sets out on its way back and who has left it; the lines that tell people.
+pub(super) fn remember_comebacks(keeper: &Keeper, before: &World, after: &World, at: Moment) -> Vec<String> {
     let mut left: BTreeMap<_, WayBack> = before.comebacks().map(|way| (way.record.clone(), way)).collect();
+    let (mut setting_out, mut back) = (Few::default(), Few::default());
     for way in after.comebacks() {
         let known = left.remove(&way.record);
         if known.as_ref().is_none_or(|known| known.since != way.since) {
             keeper.line(memory::returning(&way.record, Some(way.since)));
         }
-        if known.is_none() {
-            tell_setting_out(&way, at);
+        if known.is_none() && way.rules.stage(way.since, at) != Stage::Back {
+            setting_out.add(|| setting_out_line(&way, at));
         }
     }
     for (record, way) in left {
         keeper.line(memory::returning(&record, None));
         if way.rules.stage(way.since, at) == Stage::Back {
-            tracing::info!("record {record} is back in use with all of its weight");
+            back.add(|| format!("record {record} is back in use with all of its weight"));
         }
+    }
+    let mut lines = setting_out.lines("set out on the way back");
+    lines.extend(back.lines("came back into use with full weight"));
+    lines
+}
+
+/// Lines about records, of which one check may turn any number at once: the first are written out, the others counted.
+#[derive(Default)]
+struct Few {
+    named: Vec<String>,
+    more: usize,
+}
+
+impl Few {
+    fn add(&mut self, line: impl FnOnce() -> String) {
+        if self.named.len() < NAMED { self.named.push(line()) } else { self.more += 1 }
+    }
+
+    /// All lines; `happened` is what the others did.
+    fn lines(self, happened: &str) -> Vec<String> {
+        let Few { named: mut lines, more } = self;
+        let plural = if more == 1 { "" } else { "s" };
+        lines.extend((more > 0).then(|| format!("{more} more record{plural} {happened}")));
+        lines
     }
 }
 
-fn tell_setting_out(way: &WayBack, at: Moment) {
+fn setting_out_line(way: &WayBack, at: Moment) -> String {
     let record = &way.record;
     match way.rules.stage(way.since, at) {
         Stage::Waiting { until } => {
-            tracing::info!("record {record} is healthy again and waits for its failback until {}", rfc3339(until));
+            format!("record {record} is healthy again and waits for its failback until {}", rfc3339(until))
         }
         Stage::Ramping { until, .. } => {
-            tracing::info!("record {record} is healthy again; its share grows until {}", rfc3339(until));
+            format!("record {record} is healthy again; its share grows until {}", rfc3339(until))
         }
-        Stage::Back => {}
+        Stage::Back => format!("record {record} is healthy again"),
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::net::Ipv4Addr;
+use std::path::PathBuf;
 
 use super::*;
 use crate::answer::{Query, resolve};
@@ -300,6 +301,52 @@ fn a_broken_file_keeps_its_zone_and_others_go_on() {
     // Its check goes on as well.
     house.observe("blue", Fail);
     assert_eq!(house.ask("app.lab.test"), [GREEN]);
+}
+
+#[test]
+fn what_is_served_goes_on_though_its_text_is_lost() {
+    let third = |address: &str| OTHER.replace("other.test", "third.test").replace("192.0.2.80", address);
+    let mut house =
+        house(&[("lab.test.toml", APP), ("other.test.toml", OTHER), ("third.test.toml", &third("192.0.2.1"))]);
+    fs::remove_dir_all(house.directory.path().join("state/last-good")).unwrap();
+    let goes_on = |house: &House, third: &str| {
+        assert_eq!(house.ask("app.lab.test"), [BLUE]);
+        assert_eq!(house.ask("www.other.test"), ["192.0.2.80"]);
+        assert_eq!(house.ask("www.third.test"), [third]);
+    };
+    let frozen = |house: &House| {
+        let last = house.control.outputs.last_load.borrow();
+        assert!(last.summary.left_out.is_empty(), "{:?}", last.summary.left_out);
+        let name = |path: &PathBuf| path.file_name().unwrap().to_str().unwrap().to_owned();
+        last.summary.frozen.iter().map(name).collect::<Vec<_>>()
+    };
+    house.write("lab.test.toml", "");
+    house.reload();
+    goes_on(&house, "192.0.2.1");
+    house.write("other.test.toml", &format!("{OTHER}x = ["));
+    house.reload();
+    goes_on(&house, "192.0.2.1");
+    assert_eq!(frozen(&house), ["lab.test.toml", "other.test.toml"]);
+    assert!(house.control.last_faults.contains("a restart would not have it"), "{}", house.control.last_faults);
+    // Others change as ever.
+    house.write("third.test.toml", &third("192.0.2.2"));
+    house.reload();
+    goes_on(&house, "192.0.2.2");
+    // Whether a file gets along with one whose check it may define again, or whose zone it has, nobody can tell.
+    let check = "[[health_check]]\nname = 'new'\ntype = 'tcp'\nip_address = '127.0.53.11'\nport = 1\n";
+    for new in [check, &OTHER.replace("other.test", "lab.test")] {
+        house.write("new.toml", new);
+        house.reload();
+        goes_on(&house, "192.0.2.2");
+        let refused = house.control.outputs.last_load.borrow().refused.as_ref().map(ToString::to_string);
+        assert!(refused.as_ref().is_some_and(|refused| refused.contains("mend this file")), "{new}\n{refused:?}");
+        fs::remove_file(house.directory.path().join("zones/new.toml")).unwrap();
+    }
+    house.write("lab.test.toml", APP);
+    house.write("other.test.toml", &OTHER.replace("ttl = 10", "ttl = 20"));
+    house.reload();
+    goes_on(&house, "192.0.2.2");
+    assert_eq!((frozen(&house), &*house.control.last_faults), (vec![], ""));
 }
 
 #[test]
@@ -865,6 +912,59 @@ fn a_record_that_recovered_waits_and_grows_across_restarts_and_edits() {
     assert_eq!(house.reader.load().comebacks().count(), 0);
     let house = house.killed_and_restarted_after(0);
     is_near(house.blue(), 50);
+}
+
+#[test]
+fn many_records_that_recover_at_once_find_their_way_through_reloads_and_few_are_named() {
+    const GROUPS: usize = 30;
+    let zone = |name: &str, groups: std::ops::Range<usize>| {
+        let mut zone = format!("name = '{name}'\n");
+        for group in groups {
+            zone += &format!("[[record_group]]\nname = 'g{group}'\ntype = 'A'\nfailback_delay = '60s'\n");
+            for (id, role, address) in [("blue", "primary", BLUE), ("green", "secondary", GREEN)] {
+                zone += &format!(
+                    "[[record]]\nname = 'g{group}'\ntype = 'A'\nset_identifier = '{id}'\nfailover = '{role}'\nttl = 10\n\
+                     values = ['{address}']\nhealth_check = 'blue'\n"
+                );
+            }
+        }
+        zone
+    };
+    let check = "[[health_check]]\nname = 'blue'\ntype = 'tcp'\nip_address = '127.0.53.1'\nport = 1\n\
+                 request_interval = 1\nfailure_threshold = 1\n";
+    let (one, other) = (zone("one.test", 0..GROUPS) + check, zone("other.test", 0..GROUPS));
+    let mut house = house(&[("one.test.toml", &one), ("other.test.toml", &other)]);
+    house.observe("blue", Pass);
+    house.observe("blue", Fail);
+    let healthless = house.reader.load();
+    house.observe("blue", Pass);
+    let recovered = house.reader.load();
+    let tell = |house: &House, before: &World, after: &World| {
+        passage::remember_comebacks(&house.control.outputs.keeper, before, after, house.at)
+    };
+    let lines = tell(&house, &healthless, &recovered);
+    assert_eq!(lines.len(), NAMED + 1, "{lines:#?}");
+    assert!(lines[0].contains("g0.one.test. A blue is healthy again and waits"), "{}", lines[0]);
+    assert_eq!(lines[NAMED], format!("{} more records set out on the way back", 4 * GROUPS - NAMED));
+    // The first zone loses two groups, so that all bits behind them are other ones.
+    house.write("one.test.toml", &(zone("one.test", 2..GROUPS) + check));
+    house.reload();
+    let keys = |world: &World| world.comebacks().map(|way| (way.record, way.since)).collect::<Vec<_>>();
+    let mut expected = keys(&recovered);
+    let gone = |name: &str| name.starts_with("g0.one.") || name.starts_with("g1.one.");
+    expected.retain(|(record, _)| !gone(&record.name.to_string()));
+    assert_eq!(expected.len(), 4 * GROUPS - 4);
+    let mut got = keys(&house.reader.load());
+    expected.sort();
+    got.sort();
+    assert_eq!(got, expected);
+    let waiting = house.reader.load();
+    house.pass(60);
+    let lines = tell(&house, &waiting, &house.reader.load());
+    assert_eq!(lines.len(), NAMED + 1, "{lines:#?}");
+    assert!(lines[0].contains("is back in use with all of its weight"), "{}", lines[0]);
+    let more = format!("{} more records came back into use with full weight", 4 * GROUPS - 4 - NAMED);
+    assert_eq!(lines[NAMED], more);
 }
 
 #[test]

@@ -10,7 +10,7 @@
 //! enough: time changes the standing of nobody else, and an alias to a restless group that has a member in full use is
 //! in full use whatever the others do.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::{Content, Group, GroupIndex, Member, Zone};
 use crate::health::{CheckBits, Comeback, ComebackRules, Moment, Seen, Share, Stage};
@@ -225,12 +225,16 @@ impl Zone {
         Some((&ruled.name, ruled.record_type, identifier.as_deref(), ruled.rules))
     }
 
-    /// The bit of such a member.
-    pub fn bit_of_record(&self, name: &Name, record_type: RecordType, set_identifier: Option<&str>) -> Option<u32> {
-        let of_group = |ruled: &&RuledGroup| ruled.record_type == record_type && ruled.name == *name;
-        let ruled = self.ruled_groups.iter().find(of_group)?;
-        let member = ruled.set_identifiers.iter().position(|identifier| identifier.as_deref() == set_identifier)?;
-        Some(ruled.first_bit + u32::try_from(member).ok()?)
+    /// The bits of all such members.
+    pub fn bits_of_records(&self) -> HashMap<(&Name, RecordType, Option<&str>), u32> {
+        let mut bits = HashMap::new();
+        for ruled in &self.ruled_groups {
+            let members = (ruled.first_bit..).zip(&ruled.set_identifiers);
+            bits.extend(
+                members.map(|(bit, identifier)| ((&ruled.name, ruled.record_type, identifier.as_deref()), bit)),
+            );
+        }
+        bits
     }
 
     fn is_weighted(&self, group: &Group) -> bool {
