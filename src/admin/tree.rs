@@ -6,8 +6,8 @@ use crate::answer::{Standing, standing};
 use crate::health::Status;
 use crate::model::atlas::{continent_name, country_name, subdivision_name};
 use crate::model::{
-    Content, FailoverRole, GeoLocation, GeoproximityLocation, HealthCheckId, HostedZone, Name, RecordType,
-    ResourceRecordSet, RoutingPolicy, WhenAllUnhealthy,
+    Content, FailoverRole, GeoLocation, HealthCheckId, HostedZone, Name, RecordType, ResourceRecordSet, RoutingPolicy,
+    WhenAllUnhealthy,
 };
 use crate::world::World;
 
@@ -204,12 +204,11 @@ pub(super) fn role(policy: &RoutingPolicy) -> String {
         RoutingPolicy::Failover { role: FailoverRole::Secondary } => "secondary".to_owned(),
         RoutingPolicy::Geolocation { location } => area(*location),
         RoutingPolicy::Geoproximity { location, bias } => {
-            let place = match location {
-                GeoproximityLocation::Region(region) => region.to_string(),
-                GeoproximityLocation::LocalZoneGroup { name, .. } => name.clone(),
-                GeoproximityLocation::Coordinates(at) => format!("{:.2}, {:.2}", at.latitude, at.longitude),
-            };
-            if *bias == 0 { place } else { format!("{place}, bias {bias:+}") }
+            if *bias == 0 {
+                location.to_string()
+            } else {
+                format!("{location}, bias {bias:+}")
+            }
         }
         RoutingPolicy::IpBased { location, .. } => location.as_deref().unwrap_or("everybody else").to_owned(),
     }

@@ -5,9 +5,7 @@ use super::recorder::Notes;
 use super::shape::{AliasShape, CandidateShape, CheckShape, GroupShape, Verdict};
 use super::{ClientFacts, Stage};
 use crate::geo::TripBasis;
-use crate::model::{
-    Content, FailoverRole, GeoLocation, GeoproximityLocation, ResourceRecordSet, RoutingPolicy, WhenAllUnhealthy,
-};
+use crate::model::{Content, FailoverRole, GeoLocation, ResourceRecordSet, RoutingPolicy, WhenAllUnhealthy};
 use crate::policy::{Choice, DrawBy, Note};
 
 /// How one group chose for one client.
@@ -417,12 +415,11 @@ fn role(policy: &RoutingPolicy) -> String {
             GeoLocation::Default => "default".to_owned(),
         },
         RoutingPolicy::Geoproximity { location, bias } => {
-            let place = match location {
-                GeoproximityLocation::Region(region) => region.to_string(),
-                GeoproximityLocation::LocalZoneGroup { name, .. } => name.clone(),
-                GeoproximityLocation::Coordinates(at) => format!("{:.2}, {:.2}", at.latitude, at.longitude),
-            };
-            if *bias == 0 { place } else { format!("{place}, bias {bias:+}") }
+            if *bias == 0 {
+                location.to_string()
+            } else {
+                format!("{location}, bias {bias:+}")
+            }
         }
         RoutingPolicy::IpBased { location, .. } => format!("location {}", location.as_deref().unwrap_or("*")),
     }

@@ -1,5 +1,7 @@
 //! The eight routing policies, as a record set carries them.
 
+use std::fmt;
+
 use super::{CidrCollectionId, Coordinates, GeoLocation, Region};
 
 /// How a record set is chosen among its group. In Route 53 no field says so; it follows from which element is present
@@ -85,4 +87,15 @@ pub enum GeoproximityLocation {
     },
     /// Anywhere.
     Coordinates(Coordinates),
+}
+
+/// `eu-central-1`, `us-west-2-den-1`, `52.52, 13.40`.
+impl fmt::Display for GeoproximityLocation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            GeoproximityLocation::Region(region) => region.fmt(f),
+            GeoproximityLocation::LocalZoneGroup { name, .. } => f.write_str(name),
+            GeoproximityLocation::Coordinates(at) => write!(f, "{:.2}, {:.2}", at.latitude, at.longitude),
+        }
+    }
 }
