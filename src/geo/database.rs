@@ -2,9 +2,12 @@
 //!
 //! Read are the layouts of GeoIP2 and GeoLite2 City and Country, and the flat one with a `country_code`, as ip-location-db
 //! has it. At load every network of the file is visited and every distinct record decoded once, into a prefix table of our
-//! own; the file's octets are then let go. So a lookup is a bisection that decodes and allocates nothing, its depth is the
-//! exact ECS scope (the file's own networks are cut finer than the places in them), and whatever is wrong with a file comes
-//! out when it is loaded, never while answering.
+//! own; the file's octets are then let go. So a lookup decodes and allocates nothing, its depth is the exact ECS scope (the
+//! file's own networks are cut finer than the places in them), and whatever is wrong with a file comes out when it is loaded,
+//! never while answering.
+//!
+//! A city database knows some hundred thousand places, and those of clients from all over the world are in no cache that holds
+//! few of them: a place is kept in 16 octets, and what the places of one area share apart from them.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr};
@@ -13,7 +16,7 @@ use ipnet::IpNet;
 use maxminddb::{LookupResult, MaxMindDbError, PathElement, Reader, WithinOptions, path};
 
 use super::prefix::TableBuilder;
-use super::{Hit, Place, PrefixTable};
+use super::{Place, Point, PrefixTable};
 use crate::model::atlas;
 use crate::model::{Continent, Coordinates, Country, Subdivision};
 
@@ -23,7 +26,28 @@ pub struct Database {
     name: String,
     kind: String,
     built_at: u64,
-    places: PrefixTable<Place>,
+    spots: PrefixTable<Spot>,
+    areas: Box<[Area]>,
+}
+
+/// A place as it is kept. Its coordinates are those of the file to within a metre.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Spot {
+    /// A unit vector; `NOWHERE` where nobody knows.
+    point: [f32; 3],
+    /// The number of its area.
+    area: u32,
+}
+
+/// Of a point that is not known: no unit vector.
+const NOWHERE: [f32; 3] = [0.0; 3];
+
+/// What many places share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Area {
+    continent: Option<Continent>,
+    country: Option<Country>,
+    subdivision: Option<Subdivision>,
 }
 
 /// Why a database cannot be used.
@@ -57,11 +81,11 @@ impl Database {
         let reader = Reader::from_source(bytes).map_err(broken)?;
         let kind = reader.metadata().database_type.clone();
         let built_at = reader.metadata().build_epoch;
-        let places = flatten(&reader).map_err(broken)?;
-        if places.is_empty() {
+        let (spots, areas) = flatten(&reader).map_err(broken)?;
+        if spots.is_empty() {
             return Err(DatabaseError::OtherKind { name: name.to_owned(), kind });
         }
-        Ok(Database { name: name.to_owned(), kind, built_at, places })
+        Ok(Database { name: name.to_owned(), kind, built_at, spots, areas })
     }
 
     /// As given to `from_bytes`.
@@ -81,28 +105,38 @@ impl Database {
 
     /// How much memory it takes, in octets.
     pub fn octets(&self) -> usize {
-        self.places.octets()
+        self.spots.octets() + size_of_val(&*self.areas)
     }
 
     /// How many intervals of addresses with one place there are.
     pub fn runs(&self) -> usize {
-        self.places.runs()
+        self.spots.runs()
     }
 
     /// All addresses whose place it knows: first, last and place of each interval with one place.
-    pub fn stretches(&self) -> impl Iterator<Item = (IpAddr, IpAddr, &Place)> {
-        self.places.stretches()
+    pub fn stretches(&self) -> impl Iterator<Item = (IpAddr, IpAddr, Place)> {
+        self.spots.stretches().map(|(first, last, spot)| (first, last, self.place(spot)))
     }
 
-    pub(super) fn lookup(&self, address: IpAddr) -> Hit<'_, Place> {
-        self.places.lookup(address)
+    /// The place of an address, when it knows one; and how many of its leading bits decide that.
+    #[inline]
+    pub(super) fn lookup(&self, address: IpAddr) -> (Option<Place>, u8) {
+        let hit = self.spots.lookup(address);
+        (hit.value.map(|spot| self.place(spot)), hit.depth)
+    }
+
+    #[inline]
+    fn place(&self, spot: &Spot) -> Place {
+        let Area { continent, country, subdivision } = self.areas[spot.area as usize];
+        let point = (spot.point != NOWHERE).then(|| Point::from(spot.point));
+        Place { continent, country, subdivision, point, ..Place::default() }
     }
 }
 
 type Record<'r> = LookupResult<'r, Vec<u8>>;
 
 /// Visits every network of the file.
-fn flatten(reader: &Reader<Vec<u8>>) -> Result<PrefixTable<Place>, MaxMindDbError> {
+fn flatten(reader: &Reader<Vec<u8>>) -> Result<(PrefixTable<Spot>, Box<[Area]>), MaxMindDbError> {
     // The iterator leaves out the second ways into the IPv4 tree (2002::/16, ::ffff:0:0/96): clients come without them.
     let networks = reader.networks(WithinOptions::default().include_networks_without_data())?;
     let mut table = TableBuilder::default();
@@ -120,7 +154,7 @@ fn flatten(reader: &Reader<Vec<u8>>) -> Result<PrefixTable<Place>, MaxMindDbErro
             table.push(network, place).map_err(out_of_order)?;
         }
     }
-    Ok(table.finish(places.places))
+    Ok((table.finish(places.spots), places.areas.into_boxed_slice()))
 }
 
 /// The network of a record. One in an IPv6 tree that lies above the IPv4 tree, at ::/96, is that of every IPv4 client too.
@@ -137,12 +171,14 @@ fn networks_of(record: &Record<'_>) -> Result<[Option<IpNet>; 2], MaxMindDbError
 /// languages) share a place.
 #[derive(Default)]
 struct Places {
-    places: Vec<Place>,
+    spots: Vec<Spot>,
+    areas: Vec<Area>,
     by_offset: HashMap<usize, Option<u32>>,
     by_content: HashMap<PlaceKey, u32>,
+    by_area: HashMap<Area, u32>,
 }
 
-type PlaceKey = (Option<Continent>, Option<Country>, Option<Subdivision>, Option<[u64; 2]>);
+type PlaceKey = (Area, [u32; 3]);
 
 impl Places {
     /// The number of a record's place; `None` when it says nothing about one.
@@ -151,17 +187,26 @@ impl Places {
         if let Some(known) = self.by_offset.get(&offset) {
             return Ok(*known);
         }
-        let number = Findings::of_record(record)?.map(|findings| self.number(&findings));
+        let number = Findings::of_record(record)?.map(|findings| self.number(&findings.place()));
         self.by_offset.insert(offset, number);
         Ok(number)
     }
 
-    fn number(&mut self, findings: &Findings) -> u32 {
-        *self.by_content.entry(findings.key()).or_insert_with(|| {
-            self.places.push(findings.place());
-            u32::try_from(self.places.len() - 1).expect("a file has fewer than 2^32 records")
+    fn number(&mut self, place: &Place) -> u32 {
+        let Place { continent, country, subdivision, point, .. } = *place;
+        let area = Area { continent, country, subdivision };
+        let point = point.map_or(NOWHERE, <[f32; 3]>::from);
+        *self.by_content.entry((area, point.map(f32::to_bits))).or_insert_with(|| {
+            let area = *self.by_area.entry(area).or_insert_with(|| pushed(&mut self.areas, area));
+            pushed(&mut self.spots, Spot { point, area })
         })
     }
+}
+
+/// Adds an element and returns its number.
+fn pushed<T>(list: &mut Vec<T>, element: T) -> u32 {
+    list.push(element);
+    u32::try_from(list.len() - 1).expect("a file has fewer than 2^32 records")
 }
 
 /// What a record says about a place.
@@ -195,11 +240,6 @@ impl Findings {
     fn place(&self) -> Place {
         let place = Place { continent: self.continent, ..Place::default() };
         place.in_country(self.country, self.subdivision).at(self.coordinates)
-    }
-
-    fn key(&self) -> PlaceKey {
-        let bits = |place: Coordinates| [place.latitude.to_bits(), place.longitude.to_bits()];
-        (self.continent, self.country, self.subdivision, self.coordinates.map(bits))
     }
 }
 

@@ -52,10 +52,10 @@ impl Locator {
             }
         }
         for (index, database) in (0..).zip(&self.databases) {
-            let hit = database.lookup(address);
-            scope = scope.max(hit.depth);
-            if let Some(place) = hit.value {
-                return Place { source: PlaceSource::Database(index), scope, ..*place };
+            let (place, depth) = database.lookup(address);
+            scope = scope.max(depth);
+            if let Some(place) = place {
+                return Place { source: PlaceSource::Database(index), scope, ..place };
             }
         }
         Place { scope, ..Place::default() }

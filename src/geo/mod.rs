@@ -10,11 +10,13 @@
 
 mod client;
 mod database;
+mod ladder;
 mod latency;
 mod locator;
 mod place;
 mod point;
 mod prefix;
+mod runs;
 
 pub use client::Client;
 pub use database::{Database, DatabaseError};

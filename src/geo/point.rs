@@ -17,6 +17,20 @@ impl From<Coordinates> for Point {
     }
 }
 
+/// To a metre: seven digits of each part of the vector.
+impl From<Point> for [f32; 3] {
+    fn from(Point(vector): Point) -> [f32; 3] {
+        vector.map(|part| part as f32)
+    }
+}
+
+impl From<[f32; 3]> for Point {
+    #[inline]
+    fn from(vector: [f32; 3]) -> Point {
+        Point(vector.map(f64::from))
+    }
+}
+
 impl Point {
     /// Degrees again, to a hundredth: for people.
     pub fn coordinates(&self) -> Coordinates {

@@ -8,20 +8,20 @@
 //! the widest block around an address that stays inside its run follows from the two addresses just outside the run.
 //! Equal neighbours are one run, so that block is the widest over which the result is constant.
 //!
-//! A run is its first address and the number of its value: 8 octets for IPv4, 24 for IPv6. A lookup is one read of an
-//! index by the leading bits of the address and one bisection among the few runs that begin with them, which are
-//! neighbours in memory. No allocation.
+//! How runs are searched is told in `runs`.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::IpNet;
 
+use super::runs::{Ipv4Runs, Ipv6Runs, MISS};
+
 /// Networks with values, made for looking up addresses. IPv4 and IPv6 are apart: an IPv4-mapped IPv6 address is looked up
 /// as the IPv6 address that it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PrefixTable<V> {
-    ipv4: Runs<u32>,
-    ipv6: Runs<Halves>,
+    ipv4: Ipv4Runs,
+    ipv6: Ipv6Runs,
     values: Box<[V]>,
 }
 
@@ -39,7 +39,7 @@ pub type Chain<V> = Box<[(u8, V)]>;
 
 impl<V> Default for PrefixTable<V> {
     fn default() -> Self {
-        PrefixTable { ipv4: Runs::from_bounds(&[]), ipv6: Runs::from_bounds(&[]), values: Box::default() }
+        TableBuilder::default().finish(Vec::new())
     }
 }
 
@@ -51,11 +51,11 @@ impl<V: PartialEq> PrefixTable<V> {
         let bounds_of = |blocks: &[Block]| {
             let mut bounds = Bounds::default();
             sweep(blocks, |start, inside| bounds.push(start, inside.last().map(|block| block.entry), same));
-            bounds.finished()
+            bounds.bounds
         };
         let (ipv4, ipv6) = blocks_by_family(&networks);
-        let (ipv4, ipv6) = (Runs::from_bounds(&bounds_of(&ipv4)), Runs::from_bounds(&bounds_of(&ipv6)));
-        PrefixTable { ipv4, ipv6, values: values.into_boxed_slice() }
+        let (ipv4, ipv6) = (bounds_of(&ipv4).iter().collect(), bounds_of(&ipv6).iter().collect());
+        TableBuilder { ipv4, ipv6 }.finish(values)
     }
 
     /// For those who may have to look further than the longest match: each address finds the values of *all* networks
@@ -72,31 +72,32 @@ impl<V: PartialEq> PrefixTable<V> {
                 let chain = (!inside.is_empty()).then(|| add_chain(&mut chains, inside, &values));
                 bounds.push(start, chain, |a, b| value_of(&chains, a) == value_of(&chains, b));
             });
-            bounds.finished()
+            bounds.bounds
         };
         let (ipv4, ipv6) = blocks_by_family(&networks);
-        let (ipv4, ipv6) = (Runs::from_bounds(&bounds_of(&ipv4)), Runs::from_bounds(&bounds_of(&ipv6)));
-        PrefixTable { ipv4, ipv6, values: chains.into_boxed_slice() }
+        let (ipv4, ipv6) = (bounds_of(&ipv4).iter().collect(), bounds_of(&ipv6).iter().collect());
+        TableBuilder { ipv4, ipv6 }.finish(chains)
     }
 }
 
 impl<V> PrefixTable<V> {
     /// The value of the longest network that holds the address, and the depth at which that was decided.
+    #[inline]
     pub fn lookup(&self, address: IpAddr) -> Hit<'_, V> {
         let (value, depth) = match address {
             IpAddr::V4(address) => self.ipv4.lookup(address.to_bits()),
-            IpAddr::V6(address) => self.ipv6.lookup(Halves::narrow(address.to_bits())),
+            IpAddr::V6(address) => self.ipv6.lookup(address.to_bits()),
         };
-        Hit { value: value.and_then(|index| self.values.get(index as usize)), depth }
+        // There are fewer values than `MISS`.
+        Hit { value: self.values.get(value as usize), depth }
     }
 
     /// All addresses that have a value: first, last and value of each run, IPv4 before IPv6, in order.
     pub fn stretches(&self) -> impl Iterator<Item = (IpAddr, IpAddr, &V)> {
-        let ipv4 = self.ipv4.stretches().map(|(first, last, value)| {
-            let address = |wide| IpAddr::V4(Ipv4Addr::from_bits(u32::narrow(wide)));
-            (address(first), address(last), value)
+        let ipv4 = stretches(self.ipv4.iter(), u32::MAX, |start| start - 1).map(|(first, last, value)| {
+            (IpAddr::V4(Ipv4Addr::from_bits(first)), IpAddr::V4(Ipv4Addr::from_bits(last)), value)
         });
-        let ipv6 = self.ipv6.stretches().map(|(first, last, value)| {
+        let ipv6 = stretches(self.ipv6.iter(), u128::MAX, |start| start - 1).map(|(first, last, value)| {
             (IpAddr::V6(Ipv6Addr::from_bits(first)), IpAddr::V6(Ipv6Addr::from_bits(last)), value)
         });
         ipv4.chain(ipv6).filter_map(|(first, last, value)| Some((first, last, self.values.get(value as usize)?)))
@@ -104,12 +105,12 @@ impl<V> PrefixTable<V> {
 
     /// Whether no address has a value.
     pub fn is_empty(&self) -> bool {
-        self.runs() == 2 && self.ipv4.runs[0].value == MISS && self.ipv6.runs[0].value == MISS
+        self.ipv4.iter().all(|(_, value)| value == MISS) && self.ipv6.iter().all(|(_, value)| value == MISS)
     }
 
     /// How many intervals of one result there are, both families together.
     pub fn runs(&self) -> usize {
-        self.ipv4.runs.len() + self.ipv6.runs.len()
+        self.ipv4.count() + self.ipv6.count()
     }
 
     /// Roughly how many octets the table takes, not counting what values own on the heap.
@@ -118,12 +119,26 @@ impl<V> PrefixTable<V> {
     }
 }
 
+/// First and last address and the value of each run.
+fn stretches<A: Copy>(
+    runs: impl Iterator<Item = (A, u32)>,
+    highest: A,
+    before: impl Fn(A) -> A,
+) -> impl Iterator<Item = (A, A, u32)> {
+    let mut runs = runs.peekable();
+    std::iter::from_fn(move || {
+        let (first, value) = runs.next()?;
+        let last = runs.peek().map_or(highest, |&(next, _)| before(next));
+        Some((first, last, value))
+    })
+}
+
 /// Puts a table together from networks that already come in order and without overlap, as a database yields them. A
 /// network may come after wider gaps, which are misses; the two families may come in either order.
 #[derive(Debug, Default)]
 pub(super) struct TableBuilder {
     ipv4: Stretch<u32>,
-    ipv6: Stretch<Halves>,
+    ipv6: Stretch<u128>,
 }
 
 /// A network did not come after its predecessor.
@@ -142,25 +157,27 @@ impl TableBuilder {
 
     pub(super) fn finish<V>(self, values: Vec<V>) -> PrefixTable<V> {
         let (ipv4, ipv6) = (self.ipv4.finish(), self.ipv6.finish());
+        let (ipv4, ipv6) = (Ipv4Runs::new(&ipv4.starts, &ipv4.values), Ipv6Runs::new(&ipv6.starts, &ipv6.values));
         PrefixTable { ipv4, ipv6, values: values.into_boxed_slice() }
     }
 }
 
-/// One family of a [`TableBuilder`].
+/// One family of a [`TableBuilder`]: the runs so far.
 #[derive(Debug)]
-struct Stretch<K> {
-    runs: Vec<Run<K>>,
+struct Stretch<A> {
+    starts: Vec<A>,
+    values: Vec<u32>,
     /// The first address that no network has covered yet; `None` when all are.
     next: Option<u128>,
 }
 
-impl<K> Default for Stretch<K> {
+impl<A> Default for Stretch<A> {
     fn default() -> Self {
-        Stretch { runs: Vec::new(), next: Some(0) }
+        Stretch { starts: Vec::new(), values: Vec::new(), next: Some(0) }
     }
 }
 
-impl<K: Key> Stretch<K> {
+impl<A: Address> Stretch<A> {
     fn push(&mut self, block: Block) -> Result<(), OutOfOrder> {
         let next = self.next.filter(|&next| next <= block.first).ok_or(OutOfOrder)?;
         if next < block.first {
@@ -172,194 +189,50 @@ impl<K: Key> Stretch<K> {
     }
 
     fn begin(&mut self, start: u128, value: u32) {
-        if self.runs.last().is_none_or(|run| run.value != value) {
-            self.runs.push(Run { start: K::narrow(start), value });
+        if self.values.last().is_none_or(|&before| before != value) {
+            self.starts.push(A::narrow(start));
+            self.values.push(value);
         }
     }
 
-    fn finish(mut self) -> Runs<K> {
-        if let Some(next) = self.next {
+    /// What no network covers has no value.
+    fn finish(mut self) -> Self {
+        if let Some(next) = self.next.take() {
             self.begin(next, MISS);
         }
-        Runs::new(self.runs.into_boxed_slice())
+        self
     }
 }
 
-/// The value number of addresses without a value.
-const MISS: u32 = u32::MAX;
-
-/// How many runs share an entry of the index when they are spread evenly: those of IPv4 fill one cache line. So 5 million
-/// runs have an index of 2 MB, by 19 bits; by 16 bits, random clients took a quarter to a half longer, whose bisections read
-/// more lines.
-const RUNS_PER_ENTRY: usize = 8;
-
-/// An index by more bits than this would hardly be in any cache.
-const MOST_INDEX_BITS: u32 = 20;
-
-/// The runs of one address family, in the order of their addresses; the first begins at address zero.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Runs<K> {
-    runs: Box<[Run<K>]>,
-    /// How many runs begin before each value of an address's leading bits, and after the last: how many there are.
-    index: Box<[u32]>,
-    /// How many bits of an address's first 32 are not for the index.
-    shift: u32,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Run<K> {
-    start: K,
-    value: u32,
-}
-
-impl<K: Key> Runs<K> {
-    fn from_bounds(bounds: &[(u128, Option<u32>)]) -> Runs<K> {
-        let run = |&(start, value): &(u128, Option<u32>)| Run { start: K::narrow(start), value: value.unwrap_or(MISS) };
-        match bounds {
-            [] => Runs::new(Box::new([Run { start: K::narrow(0), value: MISS }])),
-            _ => Runs::new(bounds.iter().map(run).collect()),
-        }
-    }
-
-    fn new(runs: Box<[Run<K>]>) -> Runs<K> {
-        let bits = (runs.len() / RUNS_PER_ENTRY).checked_ilog2().unwrap_or(0).min(MOST_INDEX_BITS);
-        let shift = 32 - bits;
-        Runs { index: index_of(&runs, shift), runs, shift }
-    }
-
-    #[inline]
-    fn lookup(&self, address: K) -> (Option<u32>, u8) {
-        let after = self.first_run_after(address);
-        let run = &self.runs[after - 1];
-        let depth = depth_between(address, run.start, self.runs.get(after).map(|next| next.start));
-        ((run.value != MISS).then_some(run.value), depth)
-    }
-
-    /// The number of the first run that begins after the address: at least 1, since run 0 begins at zero.
-    #[inline]
-    fn first_run_after(&self, address: K) -> usize {
-        let entry = entry_of(address, self.shift);
-        let (from, to) = (self.index[entry] as usize, self.index[entry + 1] as usize);
-        from + self.runs[from..to].partition_point(|run| run.start <= address)
-    }
-
-    /// First and last address, and the number of the value, of each run that has one.
-    fn stretches(&self) -> impl Iterator<Item = (u128, u128, u32)> {
-        let lasts = self.runs.iter().skip(1).map(|run| run.start.wide() - 1).chain([u128::MAX]);
-        let runs = self.runs.iter().zip(lasts).filter(|(run, _)| run.value != MISS);
-        runs.map(|(run, last)| (run.start.wide(), last, run.value))
-    }
-
-    fn octets(&self) -> usize {
-        size_of_val(&*self.runs) + size_of_val(&*self.index)
+/// Of all addresses, by where results begin.
+impl<'b, A: Address> FromIterator<&'b (u128, Option<u32>)> for Stretch<A> {
+    fn from_iter<I: IntoIterator<Item = &'b (u128, Option<u32>)>>(bounds: I) -> Self {
+        let mut stretch = Stretch { next: None, ..Stretch::default() };
+        bounds.into_iter().for_each(|&(start, value)| stretch.begin(start, value.unwrap_or(MISS)));
+        stretch
     }
 }
 
-/// Where in the index the runs of this address are.
-#[inline]
-fn entry_of<K: Key>(address: K, shift: u32) -> usize {
-    // Without an index the shift is all 32 bits, which a u32 would not take.
-    usize::try_from(u64::from(address.first_32_bits()) >> shift).expect("at most 20 bits are left")
-}
-
-fn index_of<K: Key>(runs: &[Run<K>], shift: u32) -> Box<[u32]> {
-    let entries = 1 << (32 - shift);
-    let mut before = 0;
-    let runs_before = |entry: usize| {
-        while runs.get(before).is_some_and(|run| entry_of(run.start, shift) < entry) {
-            before += 1;
-        }
-        u32::try_from(before).expect("a database has fewer than 2^32 networks")
-    };
-    (0..=entries).map(runs_before).collect()
-}
-
-/// The length of the shortest prefix of the address whose block lies within `start..end`: it must leave out the address
-/// before the start and the one at the end. All of the family when there is neither.
-#[inline]
-fn depth_between<K: Key>(address: K, start: K, end: Option<K>) -> u8 {
-    let below = start.before().map_or(0, |outside| address.bits_to_tell_from(outside));
-    let above = end.map_or(0, |outside| address.bits_to_tell_from(outside));
-    below.max(above)
-}
-
-/// An address as the table keeps it. Outside the runs addresses of both families are `u128`, leading bit first, so that
-/// one piece of code flattens and measures both; an IPv4 address has its 32 bits at the top.
-trait Key: Copy + Ord {
+/// An address as a run keeps it. Outside the runs addresses of both families are `u128`, leading bit first, so that one piece
+/// of code flattens both; an IPv4 address has its 32 bits at the top.
+trait Address: Copy {
     fn narrow(wide: u128) -> Self;
-    fn wide(self) -> u128;
-    fn first_32_bits(self) -> u32;
-    /// The address before this one.
-    fn before(self) -> Option<Self>;
-    /// How many leading bits it takes to see that two different addresses differ.
-    fn bits_to_tell_from(self, other: Self) -> u8;
 }
 
-impl Key for u32 {
-    #[inline]
+impl Address for u32 {
     fn narrow(wide: u128) -> u32 {
         u32::try_from(wide >> 96).expect("32 bits are left")
     }
+}
 
-    #[inline]
-    fn wide(self) -> u128 {
-        u128::from(self) << 96
-    }
-
-    #[inline]
-    fn first_32_bits(self) -> u32 {
-        self
-    }
-
-    #[inline]
-    fn before(self) -> Option<u32> {
-        self.checked_sub(1)
-    }
-
-    #[inline]
-    fn bits_to_tell_from(self, other: u32) -> u8 {
-        bits_to_tell((self ^ other).leading_zeros())
+impl Address for u128 {
+    fn narrow(wide: u128) -> u128 {
+        wide
     }
 }
 
-#[inline]
-fn bits_to_tell(alike: u32) -> u8 {
-    u8::try_from(alike + 1).expect("two different addresses share fewer than 128 bits")
-}
-
-/// An IPv6 address in two numbers: as one it would make the compiler pad a run from 24 octets to 32.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Halves {
-    high: u64,
-    low: u64,
-}
-
-impl Key for Halves {
-    #[inline]
-    fn narrow(wide: u128) -> Halves {
-        let low = u64::try_from(wide & u128::from(u64::MAX)).expect("64 bits are left");
-        Halves { high: u64::try_from(wide >> 64).expect("64 bits are left"), low }
-    }
-
-    #[inline]
-    fn wide(self) -> u128 {
-        u128::from(self.high) << 64 | u128::from(self.low)
-    }
-
-    #[inline]
-    fn first_32_bits(self) -> u32 {
-        u32::try_from(self.high >> 32).expect("32 bits are left")
-    }
-
-    #[inline]
-    fn before(self) -> Option<Halves> {
-        self.wide().checked_sub(1).map(Halves::narrow)
-    }
-
-    #[inline]
-    fn bits_to_tell_from(self, other: Halves) -> u8 {
-        bits_to_tell((self.wide() ^ other.wide()).leading_zeros())
-    }
+fn wide(address: u32) -> u128 {
+    u128::from(address) << 96
 }
 
 /// A network as the interval of its addresses.
@@ -375,7 +248,7 @@ struct Block {
 impl Block {
     fn new(network: &IpNet, entry: u32) -> Block {
         let address = match network.addr() {
-            IpAddr::V4(address) => address.to_bits().wide(),
+            IpAddr::V4(address) => wide(address.to_bits()),
             IpAddr::V6(address) => address.to_bits(),
         };
         let host = u128::MAX.checked_shr(u32::from(network.prefix_len())).unwrap_or(0);
@@ -429,10 +302,6 @@ impl Bounds {
         if self.bounds.last().is_none_or(|&(_, before)| !same(before, value)) {
             self.bounds.push((start, value));
         }
-    }
-
-    fn finished(self) -> Vec<(u128, Option<u32>)> {
-        self.bounds
     }
 }
 
@@ -523,7 +392,7 @@ mod tests {
     }
 
     #[test]
-    fn many_networks_are_found_through_the_index() {
+    fn many_networks_are_found() {
         let network = |number: u32| (IpNet::new(Ipv4Addr::from(number << 12).into(), 20).unwrap(), number);
         let table = PrefixTable::build((0..1 << 16).filter(|number| number % 2 == 1).map(network));
         for number in (0..1u32 << 16).step_by(97) {

@@ -1,0 +1,269 @@
+//! The runs of a prefix table: intervals of addresses with one result, as they are searched.
+//!
+//! A run is where it begins, and the number of its value; it ends where the next one begins. Runs stand in *lines* of 64
+//! octets, which is what a processor fetches at once: eight runs of IPv4, five of IPv6. A [`Ladder`] leads to the line, so a
+//! lookup reads a few lines that everybody reads, and two or three that are the client's own. No allocation.
+//!
+//! Of an IPv6 address the upper half is compared: nearly no run begins at another lower half than zero. Lines with such a run
+//! have their lower halves beside them.
+
+use super::ladder::Ladder;
+
+/// The value number of addresses without a value.
+pub(super) const MISS: u32 = u32::MAX;
+
+/// The runs of IPv4.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Ipv4Runs {
+    lines: Box<[Ipv4Line]>,
+    ladder: Ladder<u32, 16>,
+    count: usize,
+}
+
+/// Eight runs. The last is repeated in a line that has fewer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(align(64))]
+struct Ipv4Line {
+    starts: [u32; Ipv4Line::RUNS],
+    values: [u32; Ipv4Line::RUNS],
+}
+
+impl Ipv4Line {
+    const RUNS: usize = 8;
+}
+
+impl Ipv4Runs {
+    /// In the order of their addresses; the first begins at zero.
+    pub(super) fn new(starts: &[u32], values: &[u32]) -> Ipv4Runs {
+        let chunks = starts.chunks(Ipv4Line::RUNS).zip(values.chunks(Ipv4Line::RUNS));
+        let lines: Box<[Ipv4Line]> =
+            chunks.map(|(starts, values)| Ipv4Line { starts: filled(starts), values: filled(values) }).collect();
+        let ladder = Ladder::new(lines.iter().map(|line| line.starts[0]).collect());
+        Ipv4Runs { lines, ladder, count: starts.len() }
+    }
+
+    /// The number of the address's value, `MISS` when it has none; and how many of its leading bits decide that.
+    #[inline]
+    pub(super) fn lookup(&self, address: u32) -> (u32, u8) {
+        let number = self.ladder.last_not_above(address);
+        let line = &self.lines[number];
+        let slot = last(&line.starts, |start| start <= address);
+        let next = line.starts.get(slot + 1).or_else(|| Some(&self.lines.get(number + 1)?.starts[0]));
+        (line.values[slot], depth_between(address, line.starts[slot], next.copied()))
+    }
+
+    /// Where each begins, and its value.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (u32, u32)> {
+        let runs = self.lines.iter().flat_map(|line| line.starts.into_iter().zip(line.values));
+        runs.take(self.count)
+    }
+
+    pub(super) fn count(&self) -> usize {
+        self.count
+    }
+
+    pub(super) fn octets(&self) -> usize {
+        size_of_val(&*self.lines) + self.ladder.octets()
+    }
+}
+
+/// The runs of IPv6.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Ipv6Runs {
+    lines: Box<[Ipv6Line]>,
+    /// The lower halves of the lines that have any but zero.
+    lows: Box<[[u64; Ipv6Line::RUNS]]>,
+    ladder: Ladder<u64, 8>,
+    count: usize,
+}
+
+/// Five runs. The last is repeated in a line that has fewer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(align(64))]
+struct Ipv6Line {
+    highs: [u64; Ipv6Line::RUNS],
+    values: [u32; Ipv6Line::RUNS],
+    /// Where their lower halves are; `ZERO` when these are zero.
+    lows: u32,
+}
+
+impl Ipv6Line {
+    const RUNS: usize = 5;
+    const ZERO: u32 = u32::MAX;
+}
+
+impl Ipv6Runs {
+    /// In the order of their addresses; the first begins at zero.
+    pub(super) fn new(starts: &[u128], values: &[u32]) -> Ipv6Runs {
+        let mut all_lows = Vec::new();
+        let mut line = |(starts, values): (&[u128], &[u32])| {
+            let starts: [u128; Ipv6Line::RUNS] = filled(starts);
+            let lows = starts.map(|start| halves(start).1);
+            let number = if lows == [0; Ipv6Line::RUNS] { Ipv6Line::ZERO } else { number_of(all_lows.len()) };
+            if number != Ipv6Line::ZERO {
+                all_lows.push(lows);
+            }
+            Ipv6Line { highs: starts.map(|start| halves(start).0), values: filled(values), lows: number }
+        };
+        let chunks = starts.chunks(Ipv6Line::RUNS).zip(values.chunks(Ipv6Line::RUNS));
+        let lines: Box<[Ipv6Line]> = chunks.map(&mut line).collect();
+        let ladder = Ladder::new(lines.iter().map(|line| line.highs[0]).collect());
+        Ipv6Runs { lines, lows: all_lows.into(), ladder, count: starts.len() }
+    }
+
+    /// The number of the address's value, `MISS` when it has none; and how many of its leading bits decide that.
+    #[inline]
+    pub(super) fn lookup(&self, address: u128) -> (u32, u8) {
+        let number = self.line_of(address);
+        let starts = self.starts(&self.lines[number]);
+        let slot = last(&starts, |start| start <= address);
+        let next = starts.get(slot + 1).copied().or_else(|| Some(self.first_of(self.lines.get(number + 1)?)));
+        (self.lines[number].values[slot], depth_between(address, starts[slot], next))
+    }
+
+    /// The number of the last line that does not begin after the address.
+    #[inline]
+    fn line_of(&self, address: u128) -> usize {
+        let number = self.ladder.last_not_above(halves(address).0);
+        if self.first_of(&self.lines[number]) <= address {
+            return number;
+        }
+        // Several lines begin with this upper half, and the last of them with a lower half that is above the address's.
+        self.lines[..number].partition_point(|line| self.first_of(line) <= address) - 1
+    }
+
+    #[inline]
+    fn starts(&self, line: &Ipv6Line) -> [u128; Ipv6Line::RUNS] {
+        let highs = line.highs.map(|high| u128::from(high) << 64);
+        if line.lows == Ipv6Line::ZERO {
+            return highs;
+        }
+        let lows = &self.lows[line.lows as usize];
+        std::array::from_fn(|slot| highs[slot] | u128::from(lows[slot]))
+    }
+
+    #[inline]
+    fn first_of(&self, line: &Ipv6Line) -> u128 {
+        let [first, ..] = self.starts(line);
+        first
+    }
+
+    /// Where each begins, and its value.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (u128, u32)> {
+        let runs = self.lines.iter().flat_map(|line| self.starts(line).into_iter().zip(line.values));
+        runs.take(self.count)
+    }
+
+    pub(super) fn count(&self) -> usize {
+        self.count
+    }
+
+    pub(super) fn octets(&self) -> usize {
+        size_of_val(&*self.lines) + size_of_val(&*self.lows) + self.ladder.octets()
+    }
+}
+
+/// All of a line's slots: the last is repeated where there are fewer.
+fn filled<T: Copy, const N: usize>(given: &[T]) -> [T; N] {
+    std::array::from_fn(|slot| given[slot.min(given.len() - 1)])
+}
+
+fn number_of(index: usize) -> u32 {
+    u32::try_from(index).expect("a table has fewer than 2^32 runs")
+}
+
+fn halves(address: u128) -> (u64, u64) {
+    ((address >> 64) as u64, address as u64)
+}
+
+/// The last slot of which this holds; it holds of the first, and not again once it does not.
+#[inline]
+fn last<T: Copy, const N: usize>(slots: &[T; N], holds: impl Fn(T) -> bool) -> usize {
+    slots.iter().map(|&slot| usize::from(holds(slot))).sum::<usize>() - 1
+}
+
+/// The length of the shortest prefix of the address whose block lies within `start..end`: it must leave out the address
+/// before the start and the one at the end. All of the family when there is neither.
+#[inline]
+fn depth_between<A: Address>(address: A, start: A, end: Option<A>) -> u8 {
+    let below = start.before().map_or(0, |outside| address.bits_to_tell_from(outside));
+    let above = end.map_or(0, |outside| address.bits_to_tell_from(outside));
+    below.max(above)
+}
+
+/// The address of a family as a number.
+trait Address: Copy {
+    /// The address before this one.
+    fn before(self) -> Option<Self>;
+    /// How many leading bits it takes to see that two different addresses differ.
+    fn bits_to_tell_from(self, other: Self) -> u8;
+}
+
+impl Address for u32 {
+    #[inline]
+    fn before(self) -> Option<u32> {
+        self.checked_sub(1)
+    }
+
+    #[inline]
+    fn bits_to_tell_from(self, other: u32) -> u8 {
+        (self ^ other).leading_zeros() as u8 + 1
+    }
+}
+
+impl Address for u128 {
+    #[inline]
+    fn before(self) -> Option<u128> {
+        self.checked_sub(1)
+    }
+
+    #[inline]
+    fn bits_to_tell_from(self, other: u128) -> u8 {
+        (self ^ other).leading_zeros() as u8 + 1
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// The value of the last run that does not begin after the address.
+    fn naive<A: Copy + Ord>(starts: &[A], address: A) -> u32 {
+        number_of(starts.partition_point(|&start| start <= address) - 1)
+    }
+
+    fn values(count: usize) -> Vec<u32> {
+        (0..number_of(count)).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn every_run_of_ipv4_is_found(starts in prop::collection::btree_set(1u32.., 0..300), more in any::<[u32; 8]>()) {
+            let starts: Vec<u32> = std::iter::once(0).chain(starts).collect();
+            let runs = Ipv4Runs::new(&starts, &values(starts.len()));
+            let around = starts.iter().flat_map(|&start| [start, start.wrapping_sub(1), start.wrapping_add(1)]);
+            for address in around.chain(more) {
+                prop_assert_eq!(runs.lookup(address).0, naive(&starts, address), "{}", address);
+            }
+            prop_assert_eq!(runs.iter().map(|(start, _)| start).collect::<Vec<_>>(), starts);
+        }
+
+        /// Few upper halves, so that many runs share them.
+        #[test]
+        fn every_run_of_ipv6_is_found(
+            starts in prop::collection::btree_set((0u64..4, prop_oneof![Just(0), 0..50u64, any::<u64>()]), 0..300),
+            more in any::<[u128; 8]>(),
+        ) {
+            let wide = |(high, low): (u64, u64)| u128::from(high) << 64 | u128::from(low);
+            let starts: Vec<u128> = [0].into_iter().chain(starts.into_iter().map(wide).filter(|&start| start > 0)).collect();
+            let runs = Ipv6Runs::new(&starts, &values(starts.len()));
+            let around = starts.iter().flat_map(|&start| [start, start.wrapping_sub(1), start.wrapping_add(1)]);
+            for address in around.chain(more) {
+                prop_assert_eq!(runs.lookup(address).0, naive(&starts, address), "{}", address);
+            }
+            prop_assert_eq!(runs.iter().map(|(start, _)| start).collect::<Vec<_>>(), starts);
+        }
+    }
+}
