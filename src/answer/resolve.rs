@@ -292,8 +292,8 @@ impl<'w, T: Trace<'w>> Resolution<'w, '_, T> {
         let zone = self.scene.zone;
         let repeats = zone.repeats_data(group);
         let mut sets: ArrayVec<Records<'w>, MAX_CHOSEN> = ArrayVec::new();
-        for &member in members {
-            let MemberContent::Records(more, _) = zone.content(group, member) else { continue };
+        for content in zone.contents(group, members) {
+            let MemberContent::Records(more, _) = content else { continue };
             if repeats {
                 if first.has_data_of(&more) || sets.iter().any(|set| set.has_data_of(&more)) {
                     continue;

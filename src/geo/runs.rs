@@ -7,7 +7,7 @@
 //! Of an IPv6 address the upper half is compared: nearly no run begins at another lower half than zero. Lines with such a run
 //! have their lower halves beside them.
 
-use super::ladder::Ladder;
+use super::ladder::{Ladder, last_not_above};
 
 /// The value number of addresses without a value.
 pub(super) const MISS: u32 = u32::MAX;
@@ -47,7 +47,7 @@ impl Ipv4Runs {
     pub(super) fn lookup(&self, address: u32) -> (u32, u8) {
         let number = self.ladder.last_not_above(address);
         let line = &self.lines[number];
-        let slot = last(&line.starts, |start| start <= address);
+        let slot = last_not_above(&line.starts, address);
         let next = line.starts.get(slot + 1).or_else(|| Some(&self.lines.get(number + 1)?.starts[0]));
         (line.values[slot], depth_between(address, line.starts[slot], next.copied()))
     }
@@ -115,42 +115,45 @@ impl Ipv6Runs {
     #[inline]
     pub(super) fn lookup(&self, address: u128) -> (u32, u8) {
         let number = self.line_of(address);
-        let starts = self.starts(&self.lines[number]);
-        let slot = last(&starts, |start| start <= address);
-        let next = starts.get(slot + 1).copied().or_else(|| Some(self.first_of(self.lines.get(number + 1)?)));
-        (self.lines[number].values[slot], depth_between(address, starts[slot], next))
+        let line = &self.lines[number];
+        let slot = self.slot_of(line, address);
+        let next = match slot + 1 {
+            Ipv6Line::RUNS => self.lines.get(number + 1).map(|line| self.start(line, 0)),
+            next => Some(self.start(line, next)),
+        };
+        (line.values[slot], depth_between(address, self.start(line, slot), next))
     }
 
     /// The number of the last line that does not begin after the address.
     #[inline]
     fn line_of(&self, address: u128) -> usize {
         let number = self.ladder.last_not_above(halves(address).0);
-        if self.first_of(&self.lines[number]) <= address {
+        if self.start(&self.lines[number], 0) <= address {
             return number;
         }
         // Several lines begin with this upper half, and the last of them with a lower half that is above the address's.
-        self.lines[..number].partition_point(|line| self.first_of(line) <= address) - 1
+        self.lines[..number].partition_point(|line| self.start(line, 0) <= address) - 1
+    }
+
+    /// The last run of the line that does not begin after the address.
+    #[inline]
+    fn slot_of(&self, line: &Ipv6Line, address: u128) -> usize {
+        let not_after = |slot: usize| match line.lows {
+            Ipv6Line::ZERO => line.highs[slot] <= halves(address).0,
+            _ => self.start(line, slot) <= address,
+        };
+        (1..Ipv6Line::RUNS).map(|slot| usize::from(not_after(slot))).sum()
     }
 
     #[inline]
-    fn starts(&self, line: &Ipv6Line) -> [u128; Ipv6Line::RUNS] {
-        let highs = line.highs.map(|high| u128::from(high) << 64);
-        if line.lows == Ipv6Line::ZERO {
-            return highs;
-        }
-        let lows = &self.lows[line.lows as usize];
-        std::array::from_fn(|slot| highs[slot] | u128::from(lows[slot]))
-    }
-
-    #[inline]
-    fn first_of(&self, line: &Ipv6Line) -> u128 {
-        let [first, ..] = self.starts(line);
-        first
+    fn start(&self, line: &Ipv6Line, slot: usize) -> u128 {
+        let low = if line.lows == Ipv6Line::ZERO { 0 } else { self.lows[line.lows as usize][slot] };
+        u128::from(line.highs[slot]) << 64 | u128::from(low)
     }
 
     /// Where each begins, and its value.
     pub(super) fn iter(&self) -> impl Iterator<Item = (u128, u32)> {
-        let runs = self.lines.iter().flat_map(|line| self.starts(line).into_iter().zip(line.values));
+        let runs = self.lines.iter().flat_map(|line| (0..Ipv6Line::RUNS).map(|slot| (self.start(line, slot), line.values[slot])));
         runs.take(self.count)
     }
 
@@ -174,12 +177,6 @@ fn number_of(index: usize) -> u32 {
 
 fn halves(address: u128) -> (u64, u64) {
     ((address >> 64) as u64, address as u64)
-}
-
-/// The last slot of which this holds; it holds of the first, and not again once it does not.
-#[inline]
-fn last<T: Copy, const N: usize>(slots: &[T; N], holds: impl Fn(T) -> bool) -> usize {
-    slots.iter().map(|&slot| usize::from(holds(slot))).sum::<usize>() - 1
 }
 
 /// The length of the shortest prefix of the address whose block lies within `start..end`: it must leave out the address

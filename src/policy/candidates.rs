@@ -1,5 +1,7 @@
 //! The members of a group as a policy sees them: which of them may be answered, and with how much of their weight.
 
+use arrayvec::ArrayVec;
+
 use crate::health::Share;
 use crate::model::MAX_MEMBERS;
 
@@ -137,7 +139,7 @@ impl<'w> Candidates<'w> {
 
     /// Whether they may be answered or not.
     pub(super) fn everyone(&self) -> Members {
-        const { assert!(MAX_MEMBERS < 128, "a bit for each member") }
+        const { assert!(MAX_MEMBERS < MOST_BITS, "a bit for each member") }
         Members((1 << self.count.min(127)) - 1)
     }
 
@@ -161,48 +163,26 @@ impl<'w> Candidates<'w> {
 pub(super) struct Members(u128);
 
 impl Members {
-    /// How many they are.
-    pub(super) fn count(self) -> u32 {
-        self.0.count_ones()
+    /// Whether there is none.
+    pub(super) fn is_empty(self) -> bool {
+        self.0 == 0
     }
 
-    /// Takes out the one that has `rank` of them before it in the order of their numbers. There must be one.
-    pub(super) fn remove(&mut self, rank: u32) -> u16 {
-        let halves = [self.0 as u64, (self.0 >> 64) as u64];
-        let in_low = halves[0].count_ones();
-        let bit = if rank < in_low { nth_one(halves[0], rank) } else { 64 + nth_one(halves[1], rank - in_low) };
-        self.0 &= !(1 << bit);
-        bit as u16
-    }
-}
-
-impl Iterator for Members {
-    type Item = u16;
-
-    fn next(&mut self) -> Option<u16> {
-        (self.0 != 0).then(|| self.remove(0))
+    /// Their numbers, from the least.
+    pub(super) fn list(self) -> ArrayVec<u16, MOST_BITS> {
+        let mut members = ArrayVec::new();
+        for (first, mut half) in [(0, self.0 as u64), (64, (self.0 >> 64) as u64)] {
+            while half != 0 {
+                members.push(first + half.trailing_zeros() as u16);
+                half &= half - 1;
+            }
+        }
+        members
     }
 }
 
-/// The place of the set bit that has `rank` set bits below it. There must be one. The octets' sums of bits are made side by
-/// side in one word (Vigna, "Broadword implementation of rank/select queries"), so that no bit is looked at in vain.
-fn nth_one(word: u64, rank: u32) -> u32 {
-    const ONES: u64 = u64::MAX / 255;
-    const TOPS: u64 = ONES << 7;
-    let pairs = word - ((word >> 1) & (u64::MAX / 3));
-    let fours = (pairs & (u64::MAX / 5)) + ((pairs >> 2) & (u64::MAX / 5));
-    let octets = (fours + (fours >> 4)) & (u64::MAX / 17);
-    // Octet n: how many bits are set in the octets up to it. At most 64, so that the top bits are free for a comparison.
-    let sums = octets.wrapping_mul(ONES);
-    let at_most_rank = (((u64::from(rank) * ONES) | TOPS) - sums) & TOPS;
-    let octet = at_most_rank.count_ones() * 8;
-    let before = (sums << 8 >> octet) as u32 & 0xff;
-    let mut rest = word >> octet;
-    for _ in before..rank {
-        rest &= rest - 1;
-    }
-    octet + rest.trailing_zeros()
-}
+/// A bit for each member.
+const MOST_BITS: usize = u128::BITS as usize;
 
 #[cfg(test)]
 mod tests {
@@ -212,35 +192,16 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_bit_is_found_by_its_rank(word in any::<u64>()) {
-            let places: Vec<u32> = (0..64).filter(|bit| word >> bit & 1 == 1).collect();
-            for (rank, &place) in (0..).zip(&places) {
-                prop_assert_eq!(nth_one(word, rank), place);
-            }
-        }
-
-        #[test]
         fn the_usable_are_those_whose_bits_are_set(
             words in prop::collection::vec(any::<u64>(), 3..6), first in 0u32..64, count in 0u16..=100,
         ) {
             let candidates = Candidates::new(UsableBits::new(&words, first), 7, count);
             let one_by_one: Vec<u16> = candidates.all().filter(|&member| candidates.is_usable(member)).collect();
-            prop_assert_eq!(candidates.usable().count() as usize, one_by_one.len());
-            prop_assert_eq!(candidates.usable().collect::<Vec<u16>>(), one_by_one);
-            prop_assert_eq!(candidates.everyone().collect::<Vec<u16>>(), candidates.all().collect::<Vec<u16>>());
+            prop_assert_eq!(candidates.usable().is_empty(), one_by_one.is_empty());
+            prop_assert_eq!(candidates.usable().list().to_vec(), one_by_one);
+            prop_assert_eq!(candidates.everyone().list().to_vec(), candidates.all().collect::<Vec<u16>>());
             let healthless = Candidates::new(UsableBits::new(&[], 0), Candidates::ALWAYS_USABLE, count);
             prop_assert_eq!(healthless.usable(), healthless.everyone());
-        }
-
-        #[test]
-        fn who_is_taken_is_gone(bits in any::<u128>(), seed in any::<u64>()) {
-            let mut dice = fastrand::Rng::with_seed(seed);
-            let (mut left, mut members) = ((0..128).filter(|bit| bits >> bit & 1 == 1).collect::<Vec<u16>>(), Members(bits));
-            while !left.is_empty() {
-                let rank = dice.usize(..left.len());
-                prop_assert_eq!(members.remove(rank as u32), left.remove(rank));
-            }
-            prop_assert_eq!(members.count(), 0);
         }
     }
 }

@@ -30,15 +30,12 @@ impl Geoproximity {
     /// The smallest biased distance among the healthy, then among all. Who cannot be located is equally far from everywhere.
     pub(super) fn choose<T: Trace>(&self, candidates: Candidates<'_>, client: &Client<'_>, trace: &mut T) -> Choice {
         let place = client.place();
-        let cost = |member: u16, least: f64| {
-            let attraction = &self.members[usize::from(member)];
-            place.point.as_ref().map_or(0.0, |client| attraction.biased_km(client, least))
-        };
+        let cost = |member: u16| place.point.as_ref().map_or(0.0, |client| self.members[usize::from(member)].cost(client));
         trace.note(|| {
             let distance = |&member: &u16| {
-                let point = &self.members[usize::from(member)].point;
+                let Attraction { point, factor } = &self.members[usize::from(member)];
                 let km = place.point.as_ref().map(|client| client.distance_km(point));
-                Distance { member, km, biased_km: km.map(|_| cost(member, f64::INFINITY)) }
+                Distance { member, km, biased_km: km.map(|km| km * factor) }
             };
             Note::Distances(self.order.iter().map(distance).collect())
         });
@@ -47,16 +44,9 @@ impl Geoproximity {
 }
 
 impl Attraction {
-    /// The biased distance of a client, or any number above `least` where it is more than that: a distance is only worked out
-    /// when it may win.
-    fn biased_km(&self, client: &Point, least: f64) -> f64 {
-        // A billionth in favour of those who may win, for what rounding does.
-        const DOUBT: f64 = 1.0 + 1e-9;
-        let at_least = Point::least_km_squared(client.chord_squared(&self.point)) * self.factor * self.factor;
-        if at_least > least * least * DOUBT {
-            return f64::INFINITY;
-        }
-        client.distance_km(&self.point) * self.factor
+    /// A number that is less where the biased distance to the client is less, but for a quarter of a metre.
+    fn cost(&self, client: &Point) -> f64 {
+        Point::angle(client.chord_squared(&self.point)) * self.factor
     }
 }
 

@@ -31,7 +31,7 @@ impl Latency {
         let trips = client.round_trips();
         let place = self.china.map(|_| client.place());
         let in_china = self.china.filter(|_| place.is_some_and(|place| place.country == Some(CHINA)));
-        let cost = |member: u16, _| {
+        let cost = |member: u16| {
             if in_china == Some(member) { f64::NEG_INFINITY } else { trips.rank_of(self.regions[usize::from(member)]) }
         };
         trace.note(|| {

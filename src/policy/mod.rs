@@ -141,20 +141,18 @@ fn first_usable(mut preferred: impl Iterator<Item = u16> + Clone, candidates: Ca
         .or_else(|| all.clone().next().filter(|_| candidates.fails_open()))
 }
 
-/// The usable member with the least cost, ties to the one that comes first in `order`; fail-open like `first_usable`. `cost` is
-/// told the least so far, and may answer any number above it when the cost is more than that.
-fn least(order: &[u16], candidates: Candidates<'_>, cost: impl Fn(u16, f64) -> f64) -> Option<u16> {
+/// The usable member with the least cost, ties to the one that comes first in `order`; fail-open like `first_usable`.
+fn least(order: &[u16], candidates: Candidates<'_>, cost: impl Fn(u16) -> f64) -> Option<u16> {
     let all = || order.iter().copied();
     least_of(all().filter(|&member| candidates.is_usable(member)), &cost)
         .or_else(|| least_of(all().filter(|_| candidates.fails_open()), &cost))
 }
 
-fn least_of(members: impl Iterator<Item = u16>, cost: impl Fn(u16, f64) -> f64) -> Option<u16> {
+fn least_of(members: impl Iterator<Item = u16>, cost: impl Fn(u16) -> f64) -> Option<u16> {
     let mut best = None;
     for member in members {
-        let least = best.map_or(f64::INFINITY, |(least, _)| least);
-        let cost = cost(member, least);
-        if best.is_none() || cost < least {
+        let cost = cost(member);
+        if best.is_none_or(|(least, _)| cost < least) {
             best = Some((cost, member));
         }
     }

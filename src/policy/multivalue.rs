@@ -15,20 +15,20 @@ impl Multivalue {
     /// Eight of the healthy ones, or all when there are no more; eight of all when none is healthy. In random order.
     #[expect(clippy::unused_self, reason = "policies are chosen by in one shape")]
     pub(super) fn choose<T: Trace>(&self, candidates: Candidates<'_>, dice: &mut Dice, trace: &mut T) -> Choice {
-        let mut left = candidates.usable();
-        if left.count() == 0 && candidates.fails_open() {
-            left = candidates.everyone();
+        let mut fitting = candidates.usable();
+        if fitting.is_empty() && candidates.fails_open() {
+            fitting = candidates.everyone();
         }
-        let count = left.count();
-        let winners = (count as usize).min(MAX_ANSWERS);
+        let mut fitting = fitting.list();
+        let winners = fitting.len().min(MAX_ANSWERS);
         trace.note(|| {
-            let tickets = left.map(|member| (member, 1)).collect();
+            let tickets = fitting.iter().map(|&member| (member, 1)).collect();
             Note::Draw(Draw { by: DrawBy::Evenly, tickets, winners })
         });
         // Each is drawn among those that are left.
         let mut members = ArrayVec::new();
-        for among in (1..=count).rev().take(winners) {
-            members.push(left.remove(dice.below(among)));
+        for left in (1..=fitting.len()).rev().take(winners) {
+            members.push(fitting.swap_remove(dice.below(left as u32) as usize));
         }
         Choice { members, scope: 0 }
     }

@@ -11,7 +11,7 @@ use super::decode::{
 };
 use super::{Edns, FaultCode, Request, Signature};
 use crate::answer::{Answer, Data, Dice, Need, Owner, Part, Records, ZoneServers};
-use crate::model::MAX_VALUES;
+use crate::model::{MAX_VALUES, RecordType};
 
 /// The question's name, which every response repeats right behind the header.
 const QUESTION_POINTER: u16 = pointer_to(HEADER_OCTETS);
@@ -204,14 +204,13 @@ impl<'m, 'o> Message<'m, 'o> {
                 Section::Answer if records.count > 1 => Order::Random,
                 _ => Order::AsWritten,
             };
-            if let Some(data) = records.all_of::<4>() {
-                self.addresses(part, data, order, dice)?;
-            } else if let Some(data) = records.all_of::<16>() {
-                self.addresses(part, data, order, dice)?;
-            } else if order == Order::Random {
-                shuffled(*records, dice).iter().try_for_each(|data| self.record(part, data))?;
-            } else {
-                records.iter().try_for_each(|data| self.record(part, &data))?;
+            match records.record_type {
+                RecordType::A => self.addresses::<4>(part, order, dice)?,
+                RecordType::Aaaa => self.addresses::<16>(part, order, dice)?,
+                _ if order == Order::Random => {
+                    shuffled(*records, dice).iter().try_for_each(|data| self.record(part, data))?;
+                }
+                _ => records.iter().try_for_each(|data| self.record(part, &data))?,
             }
             self.counts[section as usize] += records.count;
         }
@@ -219,13 +218,8 @@ impl<'m, 'o> Message<'m, 'o> {
     }
 
     /// A and AAAA records: all of one length, and shuffled where they stand.
-    fn addresses<const N: usize>(
-        &mut self,
-        part: &Part<'_>,
-        data: &[[u8; N]],
-        order: Order,
-        dice: &mut Dice,
-    ) -> Result<(), Full> {
+    fn addresses<const N: usize>(&mut self, part: &Part<'_>, order: Order, dice: &mut Dice) -> Result<(), Full> {
+        let data = part.records.all_of::<N>();
         let start = self.at;
         let head = head_of(part, N);
         match part.owner {

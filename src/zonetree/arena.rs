@@ -83,18 +83,15 @@ impl Arena {
 
     /// The type of a plain group.
     pub(super) fn record_type(&self, group: GroupIndex) -> RecordType {
-        self.type_at(offset(group.0))
+        record_type_of(head_of(self.word(offset(group.0))).0)
     }
 
     /// The records of a plain group.
     pub(super) fn records(&self, group: GroupIndex) -> Records<'_> {
         let at = offset(group.0);
-        let (record_type, count, ttl) = (self.type_at(at), self.half(at + 2), self.word(at + UNIT));
+        let ((code, count), ttl) = (head_of(self.word(at)), self.word(at + UNIT));
+        let record_type = record_type_of(code);
         Records::new(record_type, ttl, count, &self.0[self.data_of(at, record_type, count)])
-    }
-
-    fn type_at(&self, at: usize) -> RecordType {
-        RecordType::from_code(self.half(at)).expect("only types of ours are written")
     }
 
     /// Where the data of the plain group at `at` are.
@@ -104,10 +101,6 @@ impl Arena {
             None => (at + 3 * UNIT, self.word(at + 2 * UNIT) as usize),
         };
         start..start + length
-    }
-
-    fn half(&self, at: usize) -> u16 {
-        u16::from_le_bytes([self.0[at], self.0[at + 1]])
     }
 
     fn word(&self, at: usize) -> u32 {
@@ -125,8 +118,36 @@ pub(super) struct Groups<'a> {
 
 impl Groups<'_> {
     /// The group of this type.
+    #[inline]
     pub(super) fn of_type(mut self, record_type: RecordType) -> Option<GroupIndex> {
-        self.find_map(|(code, group)| (code == record_type.code()).then_some(group))
+        while self.left > 0 {
+            let (code, count) = self.head();
+            if code == record_type.code() {
+                return Some(self.group(count));
+            }
+            self.step(code, count);
+        }
+        None
+    }
+
+    /// The code of the next one's type, and its count.
+    fn head(&self) -> (u16, u16) {
+        head_of(self.arena.word(self.at))
+    }
+
+    fn group(&self, count: u16) -> GroupIndex {
+        match count {
+            ELSEWHERE => GroupIndex::elsewhere(self.arena.word(self.at + UNIT)),
+            _ => GroupIndex(number(self.at)),
+        }
+    }
+
+    fn step(&mut self, code: u16, count: u16) {
+        self.left -= 1;
+        self.at = match count {
+            ELSEWHERE => self.at + 2 * UNIT,
+            _ => aligned(self.arena.data_of(self.at, record_type_of(code), count).end),
+        };
     }
 }
 
@@ -135,17 +156,13 @@ impl Iterator for Groups<'_> {
     type Item = (u16, GroupIndex);
 
     fn next(&mut self) -> Option<(u16, GroupIndex)> {
-        self.left = self.left.checked_sub(1)?;
-        let (arena, at) = (self.arena, self.at);
-        let (code, count) = (arena.half(at), arena.half(at + 2));
-        if count == ELSEWHERE {
-            self.at = at + 2 * UNIT;
-            return Some((code, GroupIndex::elsewhere(arena.word(at + UNIT))));
+        if self.left == 0 {
+            return None;
         }
-        if self.left > 0 {
-            self.at = aligned(arena.data_of(at, arena.type_at(at), count).end);
-        }
-        Some((code, GroupIndex(number(at))))
+        let (code, count) = self.head();
+        let group = self.group(count);
+        self.step(code, count);
+        Some((code, group))
     }
 }
 
@@ -251,6 +268,15 @@ fn put(octets: &mut [u8], at: usize, word: u32) {
 
 fn aligned(at: usize) -> usize {
     at.next_multiple_of(UNIT)
+}
+
+/// The first word of a group: the code of its type, and its count.
+fn head_of(word: u32) -> (u16, u16) {
+    (word as u16, (word >> 16) as u16)
+}
+
+fn record_type_of(code: u16) -> RecordType {
+    RecordType::from_code(code).expect("only types of ours are written")
 }
 
 fn offset(number: u32) -> usize {

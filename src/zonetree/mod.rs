@@ -312,8 +312,21 @@ impl Zone {
     pub fn content(&self, group: GroupIndex, member: u16) -> MemberContent<'_> {
         let Some(number) = group.listed() else { return MemberContent::Records(self.arena.records(group), &[]) };
         let group = &self.groups[number];
-        let records = |ttl, count, data: Span| Records::new(group.record_type, ttl, count, &self.data[data.range()]);
-        match self.member(group, member).content {
+        self.content_of(group.record_type, self.member(group, member))
+    }
+
+    /// What these members of a group answer with that is no plain one.
+    pub fn contents<'z>(&'z self, group: GroupIndex, members: &[u16]) -> impl Iterator<Item = MemberContent<'z>> {
+        let group = group.listed().map(|number| &self.groups[number]);
+        let listed = group.map_or(&[][..], |group| &self.members[group.member_range()]);
+        let record_type = group.map_or(RecordType::A, |group| group.record_type);
+        members.iter().map(move |&member| self.content_of(record_type, &listed[usize::from(member)]))
+    }
+
+    #[inline]
+    fn content_of(&self, record_type: RecordType, member: &Member) -> MemberContent<'_> {
+        let records = |ttl, count, data: Span| Records::new(record_type, ttl, count, &self.data[data.range()]);
+        match member.content {
             Content::Leaf { ttl, count, data, helpers } => {
                 MemberContent::Records(records(ttl, count, data), &self.helpers[helpers.range()])
             }

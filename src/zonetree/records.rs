@@ -45,9 +45,10 @@ impl<'z> Records<'z> {
         self.bytes == other.bytes
     }
 
-    /// The data of all records one after the other, when those of each have `N` octets by their type.
-    pub fn all_of<const N: usize>(&self) -> Option<&'z [[u8; N]]> {
-        (fixed_octets(self.record_type) == Some(N)).then_some(self.bytes.as_chunks().0)
+    /// The data of all records one after the other: those of each have `N` octets by their type, 4 of A and 16 of AAAA.
+    pub fn all_of<const N: usize>(&self) -> &'z [[u8; N]] {
+        debug_assert_eq!(fixed_octets(self.record_type), Some(N));
+        self.bytes.as_chunks().0
     }
 
     /// The data of each record, in the order they were written.
