@@ -1,19 +1,30 @@
-/* The floor: what moving a packet costs whoever answers. Receives in batches of 64, sets QR, sends everything back. */
+/* The floor: what moving a packet costs whoever answers. Receives in batches of 64, sets QR, sends everything back: at a port, by so
+ * many processes with a socket each. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #define BATCH 64
 
 int main(int count, char **arguments) {
-    if (count != 2) return 2;
-    int s = socket(AF_INET, SOCK_DGRAM, 0), room = 8 << 20;
+    if (count != 3) return 2;
+    for (int worker = 1; worker < atoi(arguments[2]); worker++) {
+        if (fork() == 0) {
+            prctl(PR_SET_PDEATHSIG, SIGKILL);
+            break;
+        }
+    }
+    int s = socket(AF_INET, SOCK_DGRAM, 0), room = 8 << 20, yes = 1;
     struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons(atoi(arguments[1]))};
     at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    setsockopt(s, SOL_SOCKET, SO_REUSEPORT, &yes, sizeof yes);
     setsockopt(s, SOL_SOCKET, SO_RCVBUF, &room, sizeof room);
     if (bind(s, (void *)&at, sizeof at)) return perror("bind"), 1;
     static char data[BATCH][2048];

@@ -275,29 +275,29 @@ fn policies(ground: &Ground, effort: Effort, mixes: &[Mix]) {
     }
 }
 
-/// One worker on one core, and two on both, where the load is too: the same clients, in turns.
+/// One worker on one core, and two on both, where the load is too: the same clients, in turns. What two cost more of others, and of
+/// the floor, they cost for want of a core of their own.
 fn workers(ground: &Ground, effort: Effort) {
-    let mixes = [("h", "one of many names"), ("weighted", "weighted")];
-    let one = start(ground, &[Kind::Floor, Kind::Ours], 1, BOTH_CORES);
-    let two = start(ground, &[Kind::Ours], 2, BOTH_CORES);
-    println!("\n| Answer | Server | User µs | System µs | Together | Answers a second |\n|---|---|---|---|---|---|");
-    for (name, what) in mixes {
+    let kinds = [Kind::Floor, Kind::Ours, Kind::Gdnsd];
+    let (one, two) = (start(ground, &kinds, 1, BOTH_CORES), start(ground, &kinds, 2, BOTH_CORES));
+    println!("\n| Answer | Server | Workers | User µs | System µs | Together | ÷ one worker | Answers a second |");
+    println!("|---|---|---|---|---|---|---|---|");
+    for (name, what) in [("h", "one of many names"), ("weighted", "weighted")] {
         let queries = Mix { name, what, clients: Clients::Same, effort }.write(&ground.directory);
-        let asked: Vec<(&Server, &str)> = one
-            .iter()
-            .map(|server| (server, if server.kind == Kind::Floor { "floor" } else { "one worker" }))
-            .chain(two.iter().map(|server| (server, "two workers")))
-            .collect();
-        let mut costs: Vec<Vec<Cost>> = vec![Vec::new(); asked.len()];
-        for _ in 0..effort.rounds {
-            for ((server, _), costs) in asked.iter().zip(&mut costs) {
-                let load = Load { sockets: SOCKETS_FOR_TWO, cores: BOTH_CORES, ..closed(server, effort) };
-                costs.push(cost(server, &load, &queries));
+        for (one, two) in one.iter().zip(&two) {
+            let mut costs = [Vec::new(), Vec::new()];
+            for _ in 0..effort.rounds {
+                for (server, costs) in [one, two].into_iter().zip(&mut costs) {
+                    let load = Load { sockets: SOCKETS_FOR_TWO, cores: BOTH_CORES, ..closed(server, effort) };
+                    costs.push(cost(server, &load, &queries));
+                }
             }
-        }
-        for ((_, which), costs) in asked.iter().zip(&costs) {
-            let Costs { user, system, together, rate, .. } = of_rounds(costs);
-            println!("| {what} | {which} | {user:.2} | {system:.2} | {together:.2} | {rate:.0} |");
+            let single = of_rounds(&costs[0]).together;
+            for (workers, costs) in (1..).zip(&costs) {
+                let Costs { user, system, together, rate, .. } = of_rounds(costs);
+                let (who, ratio) = (one.kind.name(), together / single);
+                println!("| {what} | {who} | {workers} | {user:.2} | {system:.2} | {together:.2} | {ratio:.2} | {rate:.0} |");
+            }
         }
     }
 }
@@ -309,15 +309,17 @@ fn latency(ground: &Ground, effort: Effort) {
     let most = servers.iter().map(|server| load::run(&closed(server, effort), &queries).rate);
     let rate = (most.fold(f64::INFINITY, f64::min) / 2.0) as u64;
     println!("\n{rate} queries a second, half of what the slower of the two answers; µs from when a query was due");
-    println!("\n| Server | While | Half within | 99 % within | Lost |\n|---|---|---|---|---|");
-    let measure = |server: &Server, during: &str| {
-        let load = Load { rate, sockets: SOCKETS, ..closed(server, effort) };
-        let outcomes: Vec<Outcome> = (0..effort.rounds).map(|_| load::run(&load, &queries)).collect();
-        let of = |field: fn(&Outcome) -> f64| median(outcomes.iter().map(field));
-        let lost: u64 = outcomes.iter().map(|outcome| outcome.lost).sum();
-        println!("| {} | {during} | {:.0} | {:.0} | {lost} |", server.kind.name(), of(|o| o.p50), of(|o| o.p99));
-    };
-    servers.iter().for_each(|server| measure(server, "nothing else happens"));
+    println!("\n| Server | While | Half within | 99 % within | ÷ while nothing else happens | Lost |\n|---|---|---|---|---|---|");
+    let load = |server: &Server| Load { rate, sockets: SOCKETS, ..closed(server, effort) };
+    let mut outcomes = vec![Vec::new(); servers.len()];
+    for _ in 0..effort.rounds {
+        for (server, outcomes) in servers.iter().zip(&mut outcomes) {
+            outcomes.push(load::run(&load(server), &queries));
+        }
+    }
+    for (server, outcomes) in servers.iter().zip(&outcomes) {
+        tell_latency(server, "nothing else happens", outcomes, None);
+    }
     drop(servers);
     for trouble in [Trouble::LargeFile, Trouble::SmallZones, Trouble::Flips] {
         let ground = Ground { directory: ground.directory.join(trouble.word()), ..*ground };
@@ -325,14 +327,33 @@ fn latency(ground: &Ground, effort: Effort) {
         fs::copy(ground.directory.join("../city.mmdb"), ground.city()).expect("the database is there");
         trouble.prepare(&ground);
         for server in start(&ground, &[Kind::Ours], 1, SERVER_CORE) {
-            measure(&server, "nothing else happens");
-            let troubled = trouble.begin(&ground);
-            sleep(Duration::from_secs(2));
-            measure(&server, trouble.what());
-            troubled.end();
+            let (mut quiet, mut troubled) = (Vec::new(), Vec::new());
+            for _ in 0..effort.rounds {
+                sleep(SETTLING);
+                quiet.push(load::run(&load(&server), &queries));
+                let going_on = trouble.begin(&ground);
+                sleep(SETTLING);
+                troubled.push(load::run(&load(&server), &queries));
+                going_on.end();
+            }
+            tell_latency(&server, "nothing else happens", &quiet, None);
+            tell_latency(&server, trouble.what(), &troubled, Some(&quiet));
             println!("  ({}: {})", trouble.word(), trouble.seen(&ground));
         }
     }
+}
+
+/// Until a trouble has begun or is over.
+const SETTLING: Duration = Duration::from_secs(2);
+
+/// Medians of the rounds; the ratio is the median of each round's to the quiet one before it.
+fn tell_latency(server: &Server, during: &str, outcomes: &[Outcome], quiet: Option<&[Outcome]>) {
+    let of = |field: fn(&Outcome) -> f64| median(outcomes.iter().map(field));
+    let lost: u64 = outcomes.iter().map(|outcome| outcome.lost).sum();
+    let ratio = quiet.map_or("–".to_owned(), |quiet| {
+        format!("{:.2}", median(outcomes.iter().zip(quiet).map(|(troubled, quiet)| troubled.p99 / quiet.p99)))
+    });
+    println!("| {} | {during} | {:.0} | {:.0} | {ratio} | {lost} |", server.kind.name(), of(|o| o.p50), of(|o| o.p99));
 }
 
 /// What else a server may be busy with.
@@ -398,35 +419,44 @@ impl Trouble {
     fn begin(self, ground: &Ground) -> Troubled {
         let (stop, zones) = (Arc::new(AtomicBool::new(false)), Trouble::zones(ground));
         let stopped = Arc::clone(&stop);
+        // Made beforehand: what an editor does is not the server's trouble.
+        let edits = [1, 2].map(|turn| self.edit(turn));
         let thread = spawn(move || {
-            let mut turn = 1;
             let mut listeners = Vec::new();
-            while !stopped.load(Ordering::Relaxed) {
-                match self {
-                    Trouble::LargeFile => {
-                        let text = zones::plain("large.test", 10_000) + &zones::one_more("turn", turn);
-                        replace(&zones, "large.test.toml", &text);
-                        sleep(Duration::from_secs(1));
-                    }
-                    Trouble::SmallZones => {
-                        (0..SMALL_ZONES).for_each(|number| {
-                            replace(&zones, &format!("small{number}.test.toml"), &small(number, turn));
-                        });
-                        sleep(Duration::from_millis(500));
-                    }
-                    Trouble::Flips => {
-                        let closed = listeners.is_empty();
-                        listeners.clear();
-                        if closed {
-                            listeners.extend((0..CHECKS).filter_map(|check| TcpListener::bind(at(check)).ok()));
-                        }
-                        sleep(Duration::from_secs(1));
+            for edit in edits.iter().cycle().take_while(|_| !stopped.load(Ordering::Relaxed)) {
+                edit.iter().for_each(|(name, text)| replace(&zones, name, text));
+                if matches!(self, Trouble::Flips) {
+                    let closed = listeners.is_empty();
+                    listeners.clear();
+                    if closed {
+                        listeners.extend((0..CHECKS).filter_map(|check| TcpListener::bind(at(check)).ok()));
                     }
                 }
-                turn += 1;
+                sleep(self.pause());
             }
         });
         Troubled { stop, thread }
+    }
+
+    /// Files as they are after an edit.
+    fn edit(self, turn: u32) -> Vec<(String, String)> {
+        match self {
+            Trouble::LargeFile => {
+                let text = zones::plain("large.test", 10_000) + &zones::one_more("turn", turn);
+                vec![("large.test.toml".to_owned(), text)]
+            }
+            Trouble::SmallZones => {
+                (0..SMALL_ZONES).map(|number| (format!("small{number}.test.toml"), small(number, turn))).collect()
+            }
+            Trouble::Flips => Vec::new(),
+        }
+    }
+
+    fn pause(self) -> Duration {
+        match self {
+            Trouble::LargeFile | Trouble::Flips => Duration::from_secs(1),
+            Trouble::SmallZones => Duration::from_millis(500),
+        }
     }
 
     /// What the server's log says of it.

@@ -100,7 +100,7 @@ impl Ground {
         let home = self.directory.join(format!("{}-{workers}", kind.name()));
         fs::create_dir_all(&home).map_err(|error| error.to_string())?;
         let mut command = match kind {
-            Kind::Floor => self.floor(&home, address)?,
+            Kind::Floor => self.floor(&home, address, workers)?,
             Kind::Ours => self.ours(&home, address, workers),
             Kind::Gdnsd => self.gdnsd(&home, address, workers),
             Kind::Knot => self.knot(&home, address, workers),
@@ -125,7 +125,7 @@ impl Ground {
         Ok(server)
     }
 
-    fn floor(&self, home: &Path, address: SocketAddr) -> Result<Command, String> {
+    fn floor(&self, home: &Path, address: SocketAddr, workers: usize) -> Result<Command, String> {
         let program = home.join("floor");
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/peers/floor.c");
         let compiled = Command::new("cc").args(["-O2", "-o"]).arg(&program).arg(source).status();
@@ -133,7 +133,7 @@ impl Ground {
             return Err("there is no C compiler".to_owned());
         }
         let mut command = Command::new(program);
-        command.arg(address.port().to_string());
+        command.args([address.port().to_string(), workers.to_string()]);
         Ok(command)
     }
 
