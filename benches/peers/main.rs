@@ -296,7 +296,9 @@ fn workers(ground: &Ground, effort: Effort) {
             for (workers, costs) in (1..).zip(&costs) {
                 let Costs { user, system, together, rate, .. } = of_rounds(costs);
                 let (who, ratio) = (one.kind.name(), together / single);
-                println!("| {what} | {who} | {workers} | {user:.2} | {system:.2} | {together:.2} | {ratio:.2} | {rate:.0} |");
+                println!(
+                    "| {what} | {who} | {workers} | {user:.2} | {system:.2} | {together:.2} | {ratio:.2} | {rate:.0} |"
+                );
             }
         }
     }
@@ -309,7 +311,9 @@ fn latency(ground: &Ground, effort: Effort) {
     let most = servers.iter().map(|server| load::run(&closed(server, effort), &queries).rate);
     let rate = (most.fold(f64::INFINITY, f64::min) / 2.0) as u64;
     println!("\n{rate} queries a second, half of what the slower of the two answers; µs from when a query was due");
-    println!("\n| Server | While | Half within | 99 % within | ÷ while nothing else happens | Lost |\n|---|---|---|---|---|---|");
+    println!(
+        "\n| Server | While | Half within | 99 % within | ÷ while nothing else happens | Lost |\n|---|---|---|---|---|---|"
+    );
     let load = |server: &Server| Load { rate, sockets: SOCKETS, ..closed(server, effort) };
     let mut outcomes = vec![Vec::new(); servers.len()];
     for _ in 0..effort.rounds {

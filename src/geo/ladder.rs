@@ -15,12 +15,6 @@ impl<K: Copy + Ord, const N: usize> Node<K, N> {
     fn new(keys: &[K]) -> Node<K, N> {
         Node(std::array::from_fn(|slot| keys[slot.min(keys.len() - 1)]))
     }
-
-    /// The last that is not above this key; the first is not.
-    #[inline]
-    fn last_not_above(&self, key: K) -> usize {
-        last_not_above(&self.0, key)
-    }
 }
 
 /// The last of sorted keys that is not above this one; the first is not, and their number is a power of two. Each step is a
@@ -61,12 +55,13 @@ impl<K: Copy + Ord, const N: usize> Ladder<K, N> {
     /// The number of the last key that is not above this one.
     #[inline]
     pub(super) fn last_not_above(&self, key: K) -> usize {
-        let step = |node: usize, rung: &Box<[Node<K, N>]>| {
+        let mut node = 0;
+        for rung in &self.rungs {
             // Behind the last key of a rung stand its repetitions, which lead beyond the end of the next.
-            let node = node.min(rung.len() - 1);
-            node * N + rung[node].last_not_above(key)
-        };
-        self.rungs.iter().fold(0, step).min(self.last)
+            node = node.min(rung.len() - 1);
+            node = node * N + last_not_above(&rung[node].0, key);
+        }
+        node.min(self.last)
     }
 
     pub(super) fn octets(&self) -> usize {

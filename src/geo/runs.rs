@@ -153,7 +153,10 @@ impl Ipv6Runs {
 
     /// Where each begins, and its value.
     pub(super) fn iter(&self) -> impl Iterator<Item = (u128, u32)> {
-        let runs = self.lines.iter().flat_map(|line| (0..Ipv6Line::RUNS).map(|slot| (self.start(line, slot), line.values[slot])));
+        let runs = self
+            .lines
+            .iter()
+            .flat_map(|line| (0..Ipv6Line::RUNS).map(|slot| (self.start(line, slot), line.values[slot])));
         runs.take(self.count)
     }
 

@@ -30,7 +30,8 @@ impl Geoproximity {
     /// The smallest biased distance among the healthy, then among all. Who cannot be located is equally far from everywhere.
     pub(super) fn choose<T: Trace>(&self, candidates: Candidates<'_>, client: &Client<'_>, trace: &mut T) -> Choice {
         let place = client.place();
-        let cost = |member: u16| place.point.as_ref().map_or(0.0, |client| self.members[usize::from(member)].cost(client));
+        let cost =
+            |member: u16| place.point.as_ref().map_or(0.0, |client| self.members[usize::from(member)].cost(client));
         trace.note(|| {
             let distance = |&member: &u16| {
                 let Attraction { point, factor } = &self.members[usize::from(member)];
