@@ -284,7 +284,8 @@ fn workers(ground: &Ground, effort: Effort) {
     println!("|---|---|---|---|---|---|---|---|");
     for (name, what) in [("h", "one of many names"), ("weighted", "weighted")] {
         let queries = Mix { name, what, clients: Clients::Same, effort }.write(&ground.directory);
-        for (one, two) in one.iter().zip(&two) {
+        for one in &one {
+            let Some(two) = two.iter().find(|two| two.kind == one.kind) else { continue };
             let mut costs = [Vec::new(), Vec::new()];
             for _ in 0..effort.rounds {
                 for (server, costs) in [one, two].into_iter().zip(&mut costs) {

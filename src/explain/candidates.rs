@@ -352,17 +352,8 @@ fn order(notes: &Notes, usable: &[bool]) -> Vec<u16> {
         Note::Pair(pair) => Some(pair.iter().map(|(_, member)| *member).collect()),
         Note::Areas(areas) => Some(areas.iter().filter_map(|(_, member)| *member).collect()),
         Note::Blocks { preferred, .. } => Some(preferred.clone()),
-        Note::RoundTrips(trips) => {
-            let mut trips = trips.clone();
-            let cost = |ms: Option<f64>| ms.unwrap_or_default();
-            trips.sort_by(|a, b| b.for_china.cmp(&a.for_china).then(cost(a.ms).total_cmp(&cost(b.ms))));
-            Some(trips.iter().map(|trip| trip.member).collect())
-        }
-        Note::Distances(distances) => {
-            let mut distances = distances.clone();
-            distances.sort_by(|a, b| a.biased_km.unwrap_or_default().total_cmp(&b.biased_km.unwrap_or_default()));
-            Some(distances.iter().map(|distance| distance.member).collect())
-        }
+        Note::RoundTrips(trips) => Some(trips.iter().map(|trip| trip.member).collect()),
+        Note::Distances(distances) => Some(distances.iter().map(|distance| distance.member).collect()),
         _ => None,
     });
     let mut order: Vec<u16> = order.unwrap_or_else(everybody);

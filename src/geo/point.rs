@@ -39,6 +39,13 @@ impl Point {
         Coordinates { latitude: rounded(z.clamp(-1.0, 1.0).asin()), longitude: rounded(y.atan2(x)) }
     }
 
+    /// The same point, of length one to the last digit: one of seven digits is not.
+    #[must_use]
+    pub fn normalized(&self) -> Point {
+        let length = self.length();
+        Point(self.0.map(|part| part / length))
+    }
+
     /// Along the great circle, in km: 0 to about 20 015.
     pub fn distance_km(&self, other: &Point) -> f64 {
         // Not the arc cosine of the dot product alone: that loses all digits for points that are near each other.
@@ -53,7 +60,7 @@ impl Point {
         a * a + b * b + c * c
     }
 
-    /// The angle between two points that are this `chord_squared` apart, in radians: 0 to π, to within 4e-8 (a quarter of a
+    /// The angle between two points of length one that are this `chord_squared` apart, in radians: 0 to π, to within 4e-8 (a quarter of a
     /// metre on the globe), and exactly 0 for 0. It needs a square root or two, where the distance needs an arc tangent.
     pub fn angle(chord_squared: f64) -> f64 {
         /// Up to here the series of the arc sine is as exact.
@@ -172,6 +179,8 @@ mod tests {
         fn an_angle_is_a_distance(a in anywhere(), b in anywhere(), near in 0.0..1e-3f64) {
             let from_chord = |a: Point, b: Point| Point::angle(a.chord_squared(&b)) * EARTH_RADIUS_KM;
             prop_assert!((from_chord(a, b) - a.distance_km(&b)).abs() < 4e-4);
+            let kept = Point::from(<[f32; 3]>::from(a)).normalized();
+            prop_assert!((from_chord(kept, b) - a.distance_km(&b)).abs() < 1e-3);
             let Coordinates { latitude, longitude } = a.coordinates();
             let (a, b) = (at(latitude, longitude), at(latitude * (1.0 - near), longitude));
             prop_assert!((from_chord(a, b) - a.distance_km(&b)).abs() < 4e-4);

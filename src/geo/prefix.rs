@@ -156,8 +156,9 @@ impl TableBuilder {
     }
 
     pub(super) fn finish<V>(self, values: Vec<V>) -> PrefixTable<V> {
-        let (ipv4, ipv6) = (self.ipv4.finish(), self.ipv6.finish());
-        let (ipv4, ipv6) = (Ipv4Runs::new(&ipv4.starts, &ipv4.values), Ipv6Runs::new(&ipv6.starts, &ipv6.values));
+        // One after the other: the memory of the first is free before the second begins.
+        let ipv4 = self.ipv4.finish(Ipv4Runs::new);
+        let ipv6 = self.ipv6.finish(Ipv6Runs::new);
         PrefixTable { ipv4, ipv6, values: values.into_boxed_slice() }
     }
 }
@@ -196,11 +197,11 @@ impl<A: Address> Stretch<A> {
     }
 
     /// What no network covers has no value.
-    fn finish(mut self) -> Self {
+    fn finish<R>(mut self, runs: impl FnOnce(&[A], &[u32]) -> R) -> R {
         if let Some(next) = self.next.take() {
             self.begin(next, MISS);
         }
-        self
+        runs(&self.starts, &self.values)
     }
 }
 

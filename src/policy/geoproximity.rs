@@ -1,6 +1,6 @@
 //! Geoproximity routing: the member with the smallest biased distance to the client.
 
-use super::{Candidates, Choice, Distance, Note, Trace, least};
+use super::{Candidates, Choice, Distance, Note, Trace, by_cost, least};
 use crate::geo::{Client, Point};
 use crate::model::{GeoproximityLocation, ResourceRecordSet, RoutingPolicy};
 
@@ -30,22 +30,22 @@ impl Geoproximity {
     /// The smallest biased distance among the healthy, then among all. Who cannot be located is equally far from everywhere.
     pub(super) fn choose<T: Trace>(&self, candidates: Candidates<'_>, client: &Client<'_>, trace: &mut T) -> Choice {
         let place = client.place();
-        let cost =
-            |member: u16| place.point.as_ref().map_or(0.0, |client| self.members[usize::from(member)].cost(client));
+        let client = place.point.as_ref().map(Point::normalized);
+        let cost = |member: u16| client.map_or(0.0, |client| self.members[usize::from(member)].cost(&client));
         trace.note(|| {
-            let distance = |&member: &u16| {
+            let distance = |member: u16| {
                 let Attraction { point, factor } = &self.members[usize::from(member)];
-                let km = place.point.as_ref().map(|client| client.distance_km(point));
+                let km = client.map(|client| client.distance_km(point));
                 Distance { member, km, biased_km: km.map(|km| km * factor) }
             };
-            Note::Distances(self.order.iter().map(distance).collect())
+            Note::Distances(by_cost(&self.order, cost).into_iter().map(distance).collect())
         });
         Choice::of(least(&self.order, candidates, cost), place.scope)
     }
 }
 
 impl Attraction {
-    /// A number that is less where the biased distance to the client is less, but for a quarter of a metre.
+    /// A number that is less where the biased distance to the client is less, but for a metre.
     fn cost(&self, client: &Point) -> f64 {
         Point::angle(client.chord_squared(&self.point)) * self.factor
     }
@@ -59,7 +59,7 @@ fn attraction_of(set: &ResourceRecordSet) -> Option<Attraction> {
             *coordinates
         }
     };
-    Some(Attraction { point: Point::from(coordinates), factor: bias_factor(*bias) })
+    Some(Attraction { point: Point::from(coordinates).normalized(), factor: bias_factor(*bias) })
 }
 
 /// Biased distance = distance * (1 - bias/100), for both signs (Developer Guide, "Geoproximity routing", as of 2025; the

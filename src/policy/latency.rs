@@ -1,6 +1,6 @@
 //! Latency routing: the member whose region has the shortest round trip to the client.
 
-use super::{Candidates, Choice, Note, RoundTrip, Trace, least};
+use super::{Candidates, Choice, Note, RoundTrip, Trace, by_cost, least};
 use crate::geo::Client;
 use crate::model::{Country, Region, ResourceRecordSet, RoutingPolicy};
 
@@ -35,12 +35,12 @@ impl Latency {
             if in_china == Some(member) { f64::NEG_INFINITY } else { trips.rank_of(self.regions[usize::from(member)]) }
         };
         trace.note(|| {
-            let trip = |&member: &u16| {
+            let trip = |member: u16| {
                 let region = self.regions[usize::from(member)];
                 let (ms, basis) = (trips.ms_to(region), trips.basis_of(region));
                 RoundTrip { member, region, ms, basis, for_china: in_china == Some(member) }
             };
-            Note::RoundTrips(self.order.iter().map(trip).collect())
+            Note::RoundTrips(by_cost(&self.order, cost).into_iter().map(trip).collect())
         });
         Choice::of(least(&self.order, candidates, cost), trips.scope.max(place.map_or(0, |place| place.scope)))
     }

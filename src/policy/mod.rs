@@ -148,6 +148,13 @@ fn least(order: &[u16], candidates: Candidates<'_>, cost: impl Fn(u16) -> f64) -
         .or_else(|| least_of(all().filter(|_| candidates.fails_open()), &cost))
 }
 
+/// The members as `least` prefers them, from the first.
+fn by_cost(order: &[u16], cost: impl Fn(u16) -> f64) -> Vec<u16> {
+    let mut members = order.to_vec();
+    members.sort_by(|&one, &other| cost(one).total_cmp(&cost(other)));
+    members
+}
+
 fn least_of(members: impl Iterator<Item = u16>, cost: impl Fn(u16) -> f64) -> Option<u16> {
     let mut best = None;
     for member in members {

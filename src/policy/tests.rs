@@ -307,6 +307,43 @@ fn bias_moves_the_border() {
     assert_eq!(answers(-30, 0), Some(0));
 }
 
+/// What a trace was told.
+#[derive(Default)]
+struct Notes(Vec<Note>);
+
+impl Trace for Notes {
+    fn note(&mut self, note: impl FnOnce() -> Note) {
+        self.0.push(note());
+    }
+}
+
+/// East and west of the client alike, so that rounding decides: it decides for the answer and for its explanation alike.
+#[test]
+fn whom_a_trace_puts_first_is_who_answers() {
+    for degrees in 1..=178 {
+        let at = |latitude: f64, longitude: f64| Coordinates { latitude, longitude };
+        let member = |longitude, bias| {
+            let location = GeoproximityLocation::Coordinates(at(f64::from(degrees % 60), longitude));
+            (RoutingPolicy::Geoproximity { location, bias }, true)
+        };
+        let here = 0.1 * f64::from(degrees);
+        let network = LocationNetwork { coordinates: Some(at(0.3, here)), ..place("192.0.2.0/24", "", None) };
+        let map = Locator::build(&[network], Vec::new(), &[]);
+        let (east, west) = (here + f64::from(degrees), here - f64::from(degrees));
+        for bias in [0, 30] {
+            let case = Case::new([east, west].map(|longitude| member((longitude + 540.0) % 360.0 - 180.0, bias)));
+            let candidates = Candidates::new(UsableBits::new(&case.words, 0), 0, case.count);
+            let mut notes = Notes::default();
+            let choice = case.plan.choose(candidates, &client(&map, "192.0.2.1/32"), &mut Dice::seeded(1), &mut notes);
+            let first = notes.0.iter().find_map(|note| match note {
+                Note::Distances(distances) => Some(distances[0].member),
+                _ => None,
+            });
+            assert_eq!(choice.members.first(), first.as_ref(), "{degrees}");
+        }
+    }
+}
+
 fn any_policies() -> impl Strategy<Value = Vec<(RoutingPolicy, bool)>> {
     let region = (0..Region::COUNT).prop_map(|index| Region::all().nth(index).unwrap());
     let coordinates = (-90.0..90.0, -180.0..180.0)

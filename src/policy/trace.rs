@@ -37,9 +37,9 @@ pub enum Note {
     Pair(Vec<(FailoverRole, u16)>),
     /// Geolocation: the areas that hold the client, from the smallest to everywhere, and who is for them.
     Areas(Vec<(GeoLocation, Option<u16>)>),
-    /// Latency: everybody's round trip, by the name of the region, which decides ties.
+    /// Latency: everybody's round trip, the shortest first, ties by the name of the region.
     RoundTrips(Vec<RoundTrip>),
-    /// Geoproximity: everybody's distance, by set identifier, which decides ties.
+    /// Geoproximity: everybody's distance, the shortest first, ties by set identifier.
     Distances(Vec<Distance>),
     /// IP-based: the blocks that hold the client's address, the longest first, and who may answer, most wanted first.
     Blocks {
