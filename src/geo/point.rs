@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn angles_have_no_step_where_the_series_ends() {
+    fn angles_are_right_on_both_sides_of_where_the_series_ends() {
         assert_eq!(Point::angle(0.0).to_bits(), 0);
         for chord_squared in [0.249_999_999, 0.25, 0.250_000_001, 3.999_999, 4.0] {
             let exact = 2.0 * (f64::sqrt(chord_squared) / 2.0).asin();

@@ -14,7 +14,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::IpNet;
 
-use super::runs::{Ipv4Runs, Ipv6Runs, MISS};
+use super::runs::{Address, Ipv4Runs, Ipv6Runs, MISS};
 
 /// Networks with values, made for looking up addresses. IPv4 and IPv6 are apart: an IPv4-mapped IPv6 address is looked up
 /// as the IPv6 address that it is.
@@ -94,10 +94,10 @@ impl<V> PrefixTable<V> {
 
     /// All addresses that have a value: first, last and value of each run, IPv4 before IPv6, in order.
     pub fn stretches(&self) -> impl Iterator<Item = (IpAddr, IpAddr, &V)> {
-        let ipv4 = stretches(self.ipv4.iter(), u32::MAX, |start| start - 1).map(|(first, last, value)| {
+        let ipv4 = stretches(self.ipv4.iter(), u32::MAX).map(|(first, last, value)| {
             (IpAddr::V4(Ipv4Addr::from_bits(first)), IpAddr::V4(Ipv4Addr::from_bits(last)), value)
         });
-        let ipv6 = stretches(self.ipv6.iter(), u128::MAX, |start| start - 1).map(|(first, last, value)| {
+        let ipv6 = stretches(self.ipv6.iter(), u128::MAX).map(|(first, last, value)| {
             (IpAddr::V6(Ipv6Addr::from_bits(first)), IpAddr::V6(Ipv6Addr::from_bits(last)), value)
         });
         ipv4.chain(ipv6).filter_map(|(first, last, value)| Some((first, last, self.values.get(value as usize)?)))
@@ -120,15 +120,11 @@ impl<V> PrefixTable<V> {
 }
 
 /// First and last address and the value of each run.
-fn stretches<A: Copy>(
-    runs: impl Iterator<Item = (A, u32)>,
-    highest: A,
-    before: impl Fn(A) -> A,
-) -> impl Iterator<Item = (A, A, u32)> {
+fn stretches<A: Address>(runs: impl Iterator<Item = (A, u32)>, highest: A) -> impl Iterator<Item = (A, A, u32)> {
     let mut runs = runs.peekable();
     std::iter::from_fn(move || {
         let (first, value) = runs.next()?;
-        let last = runs.peek().map_or(highest, |&(next, _)| before(next));
+        let last = runs.peek().and_then(|(next, _)| next.before()).unwrap_or(highest);
         Some((first, last, value))
     })
 }
@@ -214,24 +210,7 @@ impl<'b, A: Address> FromIterator<&'b (u128, Option<u32>)> for Stretch<A> {
     }
 }
 
-/// An address as a run keeps it. Outside the runs addresses of both families are `u128`, leading bit first, so that one piece
-/// of code flattens both; an IPv4 address has its 32 bits at the top.
-trait Address: Copy {
-    fn narrow(wide: u128) -> Self;
-}
-
-impl Address for u32 {
-    fn narrow(wide: u128) -> u32 {
-        u32::try_from(wide >> 96).expect("32 bits are left")
-    }
-}
-
-impl Address for u128 {
-    fn narrow(wide: u128) -> u128 {
-        wide
-    }
-}
-
+/// An address of IPv4 as that of a block: its 32 bits at the top.
 fn wide(address: u32) -> u128 {
     u128::from(address) << 96
 }

@@ -191,8 +191,10 @@ fn depth_between<A: Address>(address: A, start: A, end: Option<A>) -> u8 {
     below.max(above)
 }
 
-/// The address of a family as a number.
-trait Address: Copy {
+/// The address of a family as a number. While networks are flattened, addresses of both are `u128`, leading bit first.
+pub(super) trait Address: Copy {
+    /// From its leading bits.
+    fn narrow(wide: u128) -> Self;
     /// The address before this one.
     fn before(self) -> Option<Self>;
     /// How many leading bits it takes to see that two different addresses differ.
@@ -200,6 +202,10 @@ trait Address: Copy {
 }
 
 impl Address for u32 {
+    fn narrow(wide: u128) -> u32 {
+        u32::try_from(wide >> 96).expect("32 bits are left")
+    }
+
     #[inline]
     fn before(self) -> Option<u32> {
         self.checked_sub(1)
@@ -212,6 +218,10 @@ impl Address for u32 {
 }
 
 impl Address for u128 {
+    fn narrow(wide: u128) -> u128 {
+        wide
+    }
+
     #[inline]
     fn before(self) -> Option<u128> {
         self.checked_sub(1)
