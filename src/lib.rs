@@ -3,6 +3,8 @@
 //! *A query is one walk over labels, one bit read per candidate, one copy of prepared bytes.* Names become numbers when the
 //! configuration is compiled; everything a query may know stands in one snapshot that is replaced as a whole.
 //!
+//! - [`pace`]: work that can wait gives way to answers; it says when, never what.
+//!
 //! The ground floor is pure: no sockets, files, clock or dice of its own.
 //!
 //! - [`model`]: the nouns of Route 53: names, record types and data, routing policies, hosted zones, health checks, places.
@@ -41,6 +43,7 @@ pub mod explain;
 pub mod geo;
 pub mod health;
 pub mod model;
+pub mod pace;
 pub mod policy;
 pub mod probe;
 pub mod serve;

@@ -11,22 +11,26 @@ use std::path::{Path, PathBuf};
 /// Every module at the top of the crate, and the modules that it may name by `crate::…`. Ground floor first. The product is
 /// held to it, its unit tests are not: they build worlds to ask.
 const TABLE: &[(&str, &[&str])] = &[
-    ("model", &[]),
+    ("pace", &[]),
+    ("model", &["pace"]),
     ("stats", &[]),
-    ("config", &["model"]),
+    ("config", &["pace", "model"]),
     ("geo", &["model"]),
     ("health", &["model"]),
     ("policy", &["model", "geo", "health"]),
-    ("zonetree", &["model", "geo", "health", "policy"]),
+    ("zonetree", &["pace", "model", "geo", "health", "policy"]),
     ("world", &["model", "geo", "health", "policy", "zonetree", "stats"]),
     ("answer", &["model", "geo", "health", "policy", "zonetree", "stats", "world"]),
     ("explain", &["model", "geo", "policy", "zonetree", "world", "answer"]),
     ("simulate", &["model", "config", "geo", "policy", "zonetree", "world", "answer", "explain"]),
     ("tap", &["model", "stats", "config"]),
     ("serve", &["model", "geo", "stats", "world", "answer", "tap"]),
-    ("probe", &["model", "health"]),
-    ("store", &["model", "config"]),
-    ("control", &["model", "config", "geo", "health", "policy", "zonetree", "stats", "world", "answer", "store"]),
+    ("probe", &["pace", "model", "health"]),
+    ("store", &["pace", "model", "config"]),
+    (
+        "control",
+        &["pace", "model", "config", "geo", "health", "policy", "zonetree", "stats", "world", "answer", "store"],
+    ),
     ("api", &["model", "stats", "world", "answer", "control"]),
     ("admin", &["model", "health", "stats", "tap", "world", "answer", "explain", "control"]),
     ("cli", ANYTHING),
@@ -35,8 +39,8 @@ const TABLE: &[(&str, &[&str])] = &[
 
 /// What turns the server on and off, and what a person types, may know every other module. Nothing may know them.
 const ANYTHING: &[&str] = &[
-    "model", "stats", "config", "geo", "health", "policy", "zonetree", "world", "answer", "explain", "simulate", "tap",
-    "serve", "probe", "store", "control", "api", "admin", "cli", "daemon",
+    "pace", "model", "stats", "config", "geo", "health", "policy", "zonetree", "world", "answer", "explain",
+    "simulate", "tap", "serve", "probe", "store", "control", "api", "admin", "cli", "daemon",
 ];
 
 /// Files of the crate that belong to no module: the map and the way in.

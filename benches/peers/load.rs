@@ -2,7 +2,8 @@
 //!
 //! Closed loop: each socket has so many queries under way, and sends the next when an answer comes. Open loop: queries leave on a
 //! beat whatever happens, and each answer's latency counts from the moment its query was to leave, so that a server that
-//! stands still is charged for all who waited.
+//! stands still is charged for all who waited. When this process itself was kept from its core, what it sent or took in too late
+//! for that is left out, and counted.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -13,6 +14,8 @@ use std::time::{Duration, Instant};
 
 /// A query that was not answered for so long is lost, and its place is given to the next.
 const PATIENCE: Duration = Duration::from_millis(500);
+/// How long others may have this process's core during one turn of its loop before what it did then is left out.
+const STANDSTILL: Duration = Duration::from_micros(20);
 /// Ids that one socket uses in turn; more than it ever has under way within `PATIENCE`.
 const IDS: usize = 1 << 14;
 
@@ -42,6 +45,8 @@ pub(crate) struct Outcome {
     pub(crate) refused: u64,
     /// Queries without an answer.
     pub(crate) lost: u64,
+    /// Answers whose latencies are not counted.
+    pub(crate) left_out: u64,
     /// Answers a second.
     pub(crate) rate: f64,
     /// Latencies, µs.
@@ -71,10 +76,11 @@ pub(crate) fn run(load: &Load, queries: &Path) -> Outcome {
         .expect("taskset is installed");
     let said = String::from_utf8_lossy(&output.stdout);
     let numbers: Vec<f64> = said.split_whitespace().filter_map(|word| word.parse().ok()).collect();
-    let [answers, refused, lost, rate, p50, p99] = numbers[..] else {
+    let [answers, refused, lost, left_out, rate, p50, p99] = numbers[..] else {
         panic!("the load says {said:?} and {}", String::from_utf8_lossy(&output.stderr))
     };
-    Outcome { answers: answers as u64, refused: refused as u64, lost: lost as u64, rate, p50, p99 }
+    let [answers, refused, lost, left_out] = [answers, refused, lost, left_out].map(|count| count as u64);
+    Outcome { answers, refused, lost, left_out, rate, p50, p99 }
 }
 
 /// The process that `run` starts: `SERVER QUERIES SOCKETS UNDER_WAY RATE MILLISECONDS`.
@@ -85,7 +91,8 @@ pub(crate) fn main(arguments: &[String]) {
     let queries = read_queries(&fs::read(queries).expect("the queries are there"));
     let server: SocketAddr = server.parse().expect("an address");
     let clients = (0..sockets).map(|_| Client::connect(server)).collect();
-    let mut swarm = Swarm { clients, queries, next: 0, refused: 0, lost: 0, latencies: Vec::with_capacity(1 << 24) };
+    let latencies = Vec::with_capacity(1 << 24);
+    let mut swarm = Swarm { clients, queries, next: 0, refused: 0, lost: 0, left_out: 0, was_still: false, latencies };
     let began = Instant::now();
     let time = Duration::from_millis(milliseconds);
     match rate {
@@ -93,14 +100,15 @@ pub(crate) fn main(arguments: &[String]) {
         _ => swarm.open_loop(rate, began, time),
     }
     let elapsed = began.elapsed().as_secs_f64();
-    let answers = swarm.latencies.len();
+    let counted = swarm.latencies.len();
     swarm.latencies.sort_unstable();
-    let at = |part: f64| match answers {
+    let at = |part: f64| match counted {
         0 => 0.0,
-        _ => f64::from(swarm.latencies[((answers - 1) as f64 * part) as usize]) / 1000.0,
+        _ => f64::from(swarm.latencies[((counted - 1) as f64 * part) as usize]) / 1000.0,
     };
-    let (refused, lost) = (swarm.refused, swarm.lost);
-    println!("{answers} {refused} {lost} {} {} {}", answers as f64 / elapsed, at(0.5), at(0.99));
+    let Swarm { refused, lost, left_out, .. } = swarm;
+    let answers = counted as u64 + left_out;
+    println!("{answers} {refused} {lost} {left_out} {} {} {}", answers as f64 / elapsed, at(0.5), at(0.99));
 }
 
 fn read_queries(bytes: &[u8]) -> Vec<Vec<u8>> {
@@ -119,17 +127,45 @@ struct Swarm {
     next: usize,
     refused: u64,
     lost: u64,
+    left_out: u64,
+    /// Whether the last turn was interrupted.
+    was_still: bool,
     /// Nanoseconds.
     latencies: Vec<u32>,
 }
 
 struct Client {
     socket: UdpSocket,
-    /// When the query with this id was to leave; `None` when it has its answer.
-    sent: Box<[Option<Instant>]>,
+    /// The query with this id; `None` when it has its answer.
+    sent: Box<[Option<Sent>]>,
     next_id: usize,
     under_way: usize,
     heard: Instant,
+}
+
+/// When a query was to leave, and whether it left too late through no fault of the server's.
+#[derive(Clone, Copy)]
+struct Sent {
+    due: Instant,
+    was_late: bool,
+}
+
+/// A moment, and how long this thread had been at work by then.
+struct Turn {
+    at: Instant,
+    worked: Duration,
+}
+
+impl Turn {
+    fn now() -> Turn {
+        let worked = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+        Turn { at: Instant::now(), worked: Duration::try_from(worked).expect("time passes") }
+    }
+
+    /// How much of the time since then others had.
+    fn away_since(&self, before: &Turn) -> Duration {
+        (self.at - before.at).saturating_sub(self.worked - before.worked)
+    }
 }
 
 impl Client {
@@ -140,11 +176,11 @@ impl Client {
         Client { socket, sent: vec![None; IDS].into_boxed_slice(), next_id: 0, under_way: 0, heard: Instant::now() }
     }
 
-    fn send(&mut self, query: &mut [u8], due: Instant) {
+    fn send(&mut self, query: &mut [u8], sent: Sent) {
         let id = self.next_id;
         self.next_id = (id + 1) % IDS;
         query[..2].copy_from_slice(&u16::try_from(id).expect("an id has 14 bits").to_be_bytes());
-        if self.socket.send(query).is_ok() && self.sent[id].replace(due).is_none() {
+        if self.socket.send(query).is_ok() && self.sent[id].replace(sent).is_none() {
             self.under_way += 1;
         }
     }
@@ -165,7 +201,7 @@ impl Swarm {
                 }
                 for _ in client.under_way..each {
                     self.next = (self.next + 1) % self.queries.len();
-                    client.send(&mut self.queries[self.next], now);
+                    client.send(&mut self.queries[self.next], Sent { due: now, was_late: false });
                 }
             }
         }
@@ -173,8 +209,10 @@ impl Swarm {
 
     fn open_loop(&mut self, rate: u64, began: Instant, time: Duration) {
         let wanted = (time.as_secs_f64() * rate as f64) as u64;
-        let mut sent = 0;
+        let (mut sent, mut turn) = (0, Turn::now());
         while sent < wanted || began.elapsed() < time + PATIENCE {
+            let last = std::mem::replace(&mut turn, Turn::now());
+            self.was_still = turn.away_since(&last) > STANDSTILL;
             while sent < wanted {
                 let due = began + Duration::from_nanos(sent * 1_000_000_000 / rate);
                 if Instant::now() < due {
@@ -182,12 +220,13 @@ impl Swarm {
                 }
                 let number = sent as usize % self.clients.len();
                 self.next = (self.next + 1) % self.queries.len();
-                self.clients[number].send(&mut self.queries[self.next], due);
+                let sent_now = Sent { due, was_late: self.was_still && due < turn.at };
+                self.clients[number].send(&mut self.queries[self.next], sent_now);
                 sent += 1;
             }
             (0..self.clients.len()).for_each(|number| self.receive(number));
         }
-        self.lost += wanted - (self.latencies.len() as u64 + self.refused).min(wanted);
+        self.lost += wanted - (self.latencies.len() as u64 + self.left_out + self.refused).min(wanted);
     }
 
     /// Takes in what has come to a socket.
@@ -201,12 +240,15 @@ impl Swarm {
                 Err(_) => continue,
             };
             let id = usize::from(u16::from_be_bytes([answer[0], answer[1]]));
-            let Some(due) = client.sent.get_mut(id).and_then(Option::take).filter(|_| octets >= 12) else { continue };
+            let Some(sent) = client.sent.get_mut(id).and_then(Option::take).filter(|_| octets >= 12) else { continue };
             client.under_way -= 1;
             client.heard = Instant::now();
             // RFC 1035 section 4.1.1: QR, and RCODE 0 or 3.
-            if answer[2] & 0x80 != 0 && matches!(answer[3] & 0xf, 0 | 3) {
-                self.latencies.push(u32::try_from((client.heard - due).as_nanos()).unwrap_or(u32::MAX));
+            let is_right = answer[2] & 0x80 != 0 && matches!(answer[3] & 0xf, 0 | 3);
+            if is_right && (self.was_still || sent.was_late) {
+                self.left_out += 1;
+            } else if is_right {
+                self.latencies.push(u32::try_from((client.heard - sent.due).as_nanos()).unwrap_or(u32::MAX));
             } else {
                 self.refused += 1;
             }

@@ -6,7 +6,7 @@
 //! ```
 //!
 //! `cargo bench --bench peers` runs all of it, `-- policies`, `-- workers` or `-- latency` a part; `--rounds 5 --seconds 3` say
-//! how often and how long. Servers take turns within a round. CPU time is what the scheduler counts (`schedstat`, nanoseconds), the
+//! how often and how long, `--only weighted cidr` or `--only large-file` which answers or troubles. Servers take turns within a round. CPU time is what the scheduler counts (`schedstat`, nanoseconds), the
 //! median of the rounds; the clock that tells user's from system's (`/proc/PID/stat`) ticks every 10 ms, so that their shares are
 //! those of all rounds together. A server that is not installed is left out, and that is said.
 //!
@@ -24,6 +24,7 @@ use std::env;
 use std::fs;
 use std::net::{IpAddr, TcpListener};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{JoinHandle, sleep, spawn};
@@ -77,17 +78,14 @@ fn main() {
         networks: number("--networks", u64::from(city::CITY_NETWORKS)) as u32,
     };
     let parts = ["policies", "workers", "latency"];
-    let named = |part: &str| arguments.iter().any(|argument| argument == part);
+    let split = arguments.iter().position(|argument| argument == "--only").unwrap_or(arguments.len());
+    let (modes, rows) = arguments.split_at(split);
+    let only = |row: &str| rows.is_empty() || rows.iter().any(|wanted| wanted == row);
+    let named = |part: &str| modes.iter().any(|argument| argument == part);
     let wanted = |part: &str| named(part) || !parts.iter().any(|part| named(part));
     println!("a city database of {} networks, a zone of {} names", effort.networks, effort.names);
     let ground = Ground::new(directory.path(), effort.names, effort.networks);
-    let mixes: Vec<Mix> = mixes(effort)
-        .into_iter()
-        .filter(|mix| {
-            let words: Vec<&String> = arguments.iter().skip_while(|argument| *argument != "--only").skip(1).collect();
-            words.is_empty() || words.iter().any(|word| *word == mix.name)
-        })
-        .collect();
+    let mixes: Vec<Mix> = mixes(effort).into_iter().filter(|mix| only(mix.name)).collect();
     if wanted("policies") {
         policies(&ground, effort, &mixes);
     }
@@ -95,7 +93,7 @@ fn main() {
         workers(&ground, effort);
     }
     if wanted("latency") {
-        latency(&ground, effort);
+        latency(&ground, effort, &only);
     }
 }
 
@@ -203,9 +201,14 @@ fn cost(server: &Server, load: &Load, queries: &Path) -> Cost {
 }
 
 fn median(values: impl Iterator<Item = f64>) -> f64 {
+    quantile(0.5, values)
+}
+
+/// The value below which this part of all lies.
+fn quantile(part: f64, values: impl Iterator<Item = f64>) -> f64 {
     let mut values: Vec<f64> = values.collect();
     values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or_default()
+    values.get((values.len() as f64 * part) as usize).copied().unwrap_or_default()
 }
 
 /// Rounds in one: CPU time µs an answer, user's and system's and together, answers a second, queries lost.
@@ -243,7 +246,7 @@ fn policies(ground: &Ground, effort: Effort, mixes: &[Mix]) {
     println!(
         "\n| Answer | Clients | Server | User µs | above the floor | System µs | Together | ÷ floor | ÷ gdnsd | Lost |"
     );
-    println!("|---|---|---|---|---|---|---|---|---|---|");
+    println!("|---|---|---|---|---|---|---|---|---|---|---|");
     for mix in mixes {
         let queries = mix.write(&ground.directory);
         let asked: Vec<&Server> = servers.iter().filter(|server| server.kind.has(mix.name)).collect();
@@ -305,15 +308,18 @@ fn workers(ground: &Ground, effort: Effort) {
     }
 }
 
-/// Latencies at half of what gdnsd and ours can both do, while nothing else happens and while zones change.
-fn latency(ground: &Ground, effort: Effort) {
+/// Latencies at half of what gdnsd and ours can both do, while nothing else happens and while zones change. The quiet rounds that
+/// a troubled one is held against have the same editor at work on files that nobody serves: what it takes from the machine is not
+/// the server's doing.
+fn latency(ground: &Ground, effort: Effort, only: &dyn Fn(&str) -> bool) {
     let servers = start(ground, &[Kind::Gdnsd, Kind::Ours], 1, SERVER_CORE);
     let queries = Mix { name: "h", what: "", clients: Clients::Same, effort }.write(&ground.directory);
     let most = servers.iter().map(|server| load::run(&closed(server, effort), &queries).rate);
     let rate = (most.fold(f64::INFINITY, f64::min) / 2.0) as u64;
     println!("\n{rate} queries a second, half of what the slower of the two answers; µs from when a query was due");
     println!(
-        "\n| Server | While | Half within | 99 % within | ÷ while nothing else happens | Lost |\n|---|---|---|---|---|---|"
+        "\n| Server | While | Half within | 99 % within, a quarter of rounds | 99 % within, half of rounds | ÷ otherwise | Lost | Left out % |\n\
+         |---|---|---|---|---|---|---|"
     );
     let load = |server: &Server| Load { rate, sockets: SOCKETS, ..closed(server, effort) };
     let mut outcomes = vec![Vec::new(); servers.len()];
@@ -326,7 +332,8 @@ fn latency(ground: &Ground, effort: Effort) {
         tell_latency(server, "nothing else happens", outcomes, None);
     }
     drop(servers);
-    for trouble in [Trouble::LargeFile, Trouble::SmallZones, Trouble::Flips] {
+    let troubles = [Trouble::LargeFile, Trouble::SmallZones, Trouble::Flips];
+    for trouble in troubles.into_iter().filter(|trouble| only(trouble.word())) {
         let ground = Ground { directory: ground.directory.join(trouble.word()), ..*ground };
         fs::create_dir_all(&ground.directory).expect("a directory can be made");
         fs::copy(ground.directory.join("../city.mmdb"), ground.city()).expect("the database is there");
@@ -334,14 +341,14 @@ fn latency(ground: &Ground, effort: Effort) {
         for server in start(&ground, &[Kind::Ours], 1, SERVER_CORE) {
             let (mut quiet, mut troubled) = (Vec::new(), Vec::new());
             for _ in 0..effort.rounds {
-                sleep(SETTLING);
-                quiet.push(load::run(&load(&server), &queries));
-                let going_on = trouble.begin(&ground);
-                sleep(SETTLING);
-                troubled.push(load::run(&load(&server), &queries));
-                going_on.end();
+                for (served, outcomes) in [(false, &mut quiet), (true, &mut troubled)] {
+                    let going_on = trouble.begin(&ground, served);
+                    sleep(SETTLING);
+                    outcomes.push(load::run(&load(&server), &queries));
+                    going_on.end();
+                }
             }
-            tell_latency(&server, "nothing else happens", &quiet, None);
+            tell_latency(&server, trouble.otherwise(), &quiet, None);
             tell_latency(&server, trouble.what(), &troubled, Some(&quiet));
             println!("  ({}: {})", trouble.word(), trouble.seen(&ground));
         }
@@ -351,14 +358,18 @@ fn latency(ground: &Ground, effort: Effort) {
 /// Until a trouble has begun or is over.
 const SETTLING: Duration = Duration::from_secs(2);
 
-/// Medians of the rounds; the ratio is the median of each round's to the quiet one before it.
+/// Medians of the rounds, and of the last hundredth also the quartile: what else the machine does lengthens it in every other
+/// round, and the quartile is of those in which it did little. The ratio is that of the quartiles.
 fn tell_latency(server: &Server, during: &str, outcomes: &[Outcome], quiet: Option<&[Outcome]>) {
-    let of = |field: fn(&Outcome) -> f64| median(outcomes.iter().map(field));
+    let of = |part: f64, field: fn(&Outcome) -> f64| quantile(part, outcomes.iter().map(field));
     let lost: u64 = outcomes.iter().map(|outcome| outcome.lost).sum();
+    let (p50, p99, least) = (of(0.5, |o| o.p50), of(0.5, |o| o.p99), of(0.25, |o| o.p99));
     let ratio = quiet.map_or("–".to_owned(), |quiet| {
-        format!("{:.2}", median(outcomes.iter().zip(quiet).map(|(troubled, quiet)| troubled.p99 / quiet.p99)))
+        format!("{:.2}", least / quantile(0.25, quiet.iter().map(|outcome| outcome.p99)))
     });
-    println!("| {} | {during} | {:.0} | {:.0} | {ratio} | {lost} |", server.kind.name(), of(|o| o.p50), of(|o| o.p99));
+    let left_out = 100.0 * of(0.5, |o| o.left_out as f64 / o.answers.max(1) as f64);
+    let who = server.kind.name();
+    println!("| {who} | {during} | {p50:.0} | {least:.0} | {p99:.0} | {ratio} | {lost} | {left_out:.1} |");
 }
 
 /// What else a server may be busy with.
@@ -404,6 +415,13 @@ impl Trouble {
         }
     }
 
+    fn otherwise(self) -> &'static str {
+        match self {
+            Trouble::LargeFile | Trouble::SmallZones => "such files are edited that nobody serves",
+            Trouble::Flips => "the 1000 health checks fail every second",
+        }
+    }
+
     fn zones(ground: &Ground) -> PathBuf {
         ground.directory.join("fiftythree-1/zones")
     }
@@ -421,20 +439,25 @@ impl Trouble {
         }
     }
 
-    fn begin(self, ground: &Ground) -> Troubled {
-        let (stop, zones) = (Arc::new(AtomicBool::new(false)), Trouble::zones(ground));
+    /// `served` says whether it is about what the server has, or the same beside it.
+    fn begin(self, ground: &Ground, served: bool) -> Troubled {
+        let directory = if served { Trouble::zones(ground) } else { ground.directory.join("beside") };
+        fs::create_dir_all(&directory).expect("a directory can be made");
+        let port = if served { CHECK_PORT } else { CHECK_PORT + 2 };
+        let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
         // Made beforehand: what an editor does is not the server's trouble.
         let edits = [1, 2].map(|turn| self.edit(turn));
         let thread = spawn(move || {
+            stay_behind();
             let mut listeners = Vec::new();
             for edit in edits.iter().cycle().take_while(|_| !stopped.load(Ordering::Relaxed)) {
-                edit.iter().for_each(|(name, text)| replace(&zones, name, text));
+                edit.iter().for_each(|(name, text)| replace(&directory, name, text));
                 if matches!(self, Trouble::Flips) {
                     let closed = listeners.is_empty();
                     listeners.clear();
                     if closed {
-                        listeners.extend((0..CHECKS).filter_map(|check| TcpListener::bind(at(check)).ok()));
+                        listeners.extend((0..CHECKS).filter_map(|check| TcpListener::bind(at(check, port)).ok()));
                     }
                 }
                 sleep(self.pause());
@@ -466,13 +489,20 @@ impl Trouble {
 
     /// What the server's log says of it.
     fn seen(self, ground: &Ground) -> String {
-        let log = fs::read_to_string(ground.directory.join("fiftythree-1/log")).unwrap_or_default();
+        let log = fs::read_to_string(ground.log(Kind::Ours, 1)).unwrap_or_default();
         let lines = |what: &str| log.lines().filter(|line| line.contains(what)).count();
         match self {
             Trouble::Flips => format!("{} flips in the log", lines("is unhealthy") + lines("is healthy")),
             _ => format!("{} reloads in the log", lines("loaded")),
         }
     }
+}
+
+/// The calling thread takes only what servers and loads leave of the cores.
+fn stay_behind() {
+    let thread = rustix::thread::gettid().as_raw_nonzero().to_string();
+    let behind = Command::new("chrt").args(["--idle", "--pid", "0", &thread]).status();
+    assert!(behind.is_ok_and(|status| status.success()), "chrt is installed");
 }
 
 /// An editor's way: written beside it, then put in its place.
@@ -486,13 +516,13 @@ fn small(number: u32, turn: u32) -> String {
     zones::plain(&format!("small{number}.test"), 20) + &zones::one_more("turn", turn)
 }
 
-fn at(check: u16) -> (IpAddr, u16) {
+fn at(check: u16, port: u16) -> (IpAddr, u16) {
     let [high, low] = check.to_be_bytes();
-    (IpAddr::from([127, 63, high, low + u8::from(low == 0)]), CHECK_PORT + u16::from(low == 0))
+    (IpAddr::from([127, 63, high, low + u8::from(low == 0)]), port + u16::from(low == 0))
 }
 
 /// A pair of failover records for each check.
 fn flips() -> String {
-    let records: String = (0..CHECKS).map(|check| zones::checked(check, at(check))).collect();
+    let records: String = (0..CHECKS).map(|check| zones::checked(check, at(check, CHECK_PORT))).collect();
     zones::plain("flips.test", 1) + &records
 }

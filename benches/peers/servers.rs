@@ -90,6 +90,11 @@ impl Ground {
         self.directory.join("city.mmdb")
     }
 
+    /// What a server says.
+    pub(crate) fn log(&self, kind: Kind, workers: usize) -> PathBuf {
+        self.directory.join(format!("{}-{workers}.log", kind.name()))
+    }
+
     /// Starts a server with so many UDP workers, pinned to cores as taskset writes them.
     ///
     /// # Errors
@@ -106,7 +111,8 @@ impl Ground {
             Kind::Knot => self.knot(&home, address, workers),
             Kind::Nsd => self.nsd(&home, address, workers),
         };
-        let log = home.join("log");
+        // Not in the home: ours watches the directory of its settings.
+        let log = self.log(kind, workers);
         let file = fs::File::create(&log).map_err(|error| error.to_string())?;
         let both = file.try_clone().map_err(|error| error.to_string())?;
         let program = command.get_program().to_string_lossy().into_owned();

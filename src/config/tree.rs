@@ -13,6 +13,8 @@ use toml_parser::decoder::{Encoding, ScalarKind};
 use toml_parser::parser::{EventReceiver, RecursionGuard, ValidateWhitespace, parse_document};
 use toml_parser::{ErrorSink, ParseError, Source, Span};
 
+use crate::pace;
+
 /// How deep lists and tables may lie in each other: as deep as `toml` lets them.
 const MAX_DEPTH: u32 = 80;
 /// No zone file has more keys at its root, and here each is looked for among all; a longer one is left to the document.
@@ -20,6 +22,8 @@ const MOST_AT_ROOT: usize = 64;
 
 /// Tokens of records are a little longer than that: room for them is made at once.
 const OCTETS_A_TOKEN: usize = 2;
+/// They take some microseconds.
+const TOKENS_AT_A_STRETCH: usize = 256;
 
 /// A value and its place.
 #[derive(Clone, Debug, PartialEq)]
@@ -162,7 +166,12 @@ fn of_value(value: Spanned<DeValue<'_>>) -> Node<'_> {
 pub(super) fn plain(text: &str) -> Option<Entries<'_>> {
     let source = Source::new(text);
     let mut tokens = Vec::with_capacity(text.len() / OCTETS_A_TOKEN);
-    tokens.extend(source.lex());
+    let mut lexer = source.lex();
+    while let Some(token) = lexer.next() {
+        tokens.push(token);
+        tokens.extend(lexer.by_ref().take(TOKENS_AT_A_STRETCH));
+        pace::step();
+    }
     let mut errors: Option<ParseError> = None;
     let mut builder = Builder::new(source);
     let mut whole = ValidateWhitespace::new(&mut builder, source);
@@ -298,6 +307,7 @@ impl EventReceiver for Builder<'_> {
     }
 
     fn array_table_open(&mut self, span: Span, _: &mut dyn ErrorSink) {
+        pace::step();
         self.close_table();
         self.is_plain &= self.key.is_none() && self.open.is_empty();
         self.header = Some(span);

@@ -11,6 +11,7 @@ use std::thread;
 use crate::config::{self, Common, Settings, SourceFile, Style};
 use crate::health::CheckSlot;
 use crate::model::{HealthCheckId, HostedZone, HostedZoneId, Name, RecordType, RoutingPolicy, VpcId};
+use crate::pace;
 use crate::policy::CidrTables;
 use crate::stats::Meters;
 use crate::store::{Stamp, StandIn, TextPrint};
@@ -103,6 +104,7 @@ impl Workshop<'_> {
     fn make_one(&self, fresh: &Fresh, before: Option<&Arc<KeptFile>>) -> Option<KeptFile> {
         let Fresh { source, stamp, may_define } = fresh;
         let reading = self.common.zone(source, self.settings)?;
+        pace::step();
         let warnings = config::render(&reading.warnings, std::slice::from_ref(source), Style::Plain);
         let before = before.and_then(|file| file.zone.as_ref());
         Some(KeptFile {
@@ -118,7 +120,9 @@ impl Workshop<'_> {
 
     fn compile(&self, zone: &HostedZone, before: Option<&KeptZone>) -> KeptZone {
         let compiled = Zone::compile(zone, &self.slot_of, self.tables);
+        pace::step();
         let unchanged = before.map(|before| &before.compiled).filter(|before| ***before == compiled);
+        pace::step();
         let compiled = unchanged.map_or_else(|| Arc::new(compiled), Arc::clone);
         KeptZone {
             counted: counted::groups(zone, &compiled, &self.settings.metrics.count_answers, self.meters).map(Arc::new),
@@ -187,13 +191,14 @@ fn example(zone: &HostedZone) -> Option<Name> {
 }
 
 /// What `work` makes of each item, on as many threads as there are cores; `None` as soon as it makes nothing of one. The threads
-/// have the priority of the one that calls.
+/// have the priority and the patience of the one that calls.
 fn spread<T: Sync, U: Send>(items: &[T], work: impl Fn(&T) -> Option<U> + Sync) -> Option<Vec<U>> {
     let cores = thread::available_parallelism().map_or(1, NonZero::get).min(items.len());
     if cores < 2 {
         return items.iter().map(work).collect();
     }
     let (next, made) = (AtomicUsize::new(0), Mutex::new(Vec::with_capacity(items.len())));
+    let patience = pace::patience();
     let worker = || {
         let mut mine = Vec::new();
         while let Some((at, item)) = {
@@ -206,10 +211,15 @@ fn spread<T: Sync, U: Send>(items: &[T], work: impl Fn(&T) -> Option<U> + Sync) 
                 break;
             };
             mine.push((at, made));
+            pace::step();
         }
         made.lock().unwrap_or_else(PoisonError::into_inner).append(&mut mine);
     };
-    thread::scope(|scope| (0..cores).for_each(|_| drop(scope.spawn(worker))));
+    let helper = || match patience {
+        Some(patience) => pace::patiently(patience, worker),
+        None => worker(),
+    };
+    thread::scope(|scope| (0..cores).for_each(|_| drop(scope.spawn(helper))));
     let mut made = made.into_inner().unwrap_or_else(PoisonError::into_inner);
     made.sort_unstable_by_key(|(at, _)| *at);
     (made.len() == items.len()).then(|| made.into_iter().map(|(_, made)| made).collect())

@@ -16,6 +16,7 @@ use crate::config::{self, Common, Fault, Occasion, Settings, SourceFile, Style};
 use crate::geo::{Database, Locator};
 use crate::health::{CheckSlot, Moment, Tracker};
 use crate::model::{HealthCheck, HealthCheckId, HostedZone, HostedZoneId, Name, VpcId};
+use crate::pace;
 use crate::policy::CidrTables;
 use crate::stats::Meters;
 use crate::store::{Archive, Current, NotKept, SettingsSource, Sources, Stamp, TextPrint, read_bytes, read_zone_files};
@@ -245,8 +246,10 @@ fn load_all(source: &SettingsSource, base: &Base, tracker: &Tracker, occasion: O
         Occasion::Start => texts_at_start(&settings, base, &mut notes)?,
         Occasion::Reload => texts_now(&settings, base, &mut notes)?,
     };
+    pace::step();
     let load = Load { settings: &settings, base, tracker, occasion };
     let made = load.serve(texts, &mut notes)?;
+    pace::step();
     let sentinels = find_sentinels(&settings, &made.common.health_checks, occasion, &mut notes)?;
     let (locator, databases) = locate_clients(&settings, base, occasion, &mut notes)?;
     let state_warning = keep(base, &settings, &made, occasion);
@@ -335,7 +338,9 @@ impl Load<'_> {
                 },
             }
         }
+        pace::step();
         let mut fresh = Fresh::all(&fresh);
+        pace::step();
         let replaced = fresh.iter().filter_map(|fresh| self.base.file(&fresh.source.path));
         let gone = self.base.files.iter().filter(|file| find(texts, &file.path).is_none());
         let redefined = fresh.iter().any(|fresh| fresh.may_define) || replaced.chain(gone).any(|file| file.may_define);

@@ -40,6 +40,7 @@ use crate::health::{
     ProbePlan, Reason, Sentinels, Status, Tracker, Transition, Wish,
 };
 use crate::model::HealthCheckId;
+use crate::pace;
 use crate::store::{AllLines, Keeper};
 use crate::world::{Publisher, Reader, World};
 
@@ -302,6 +303,7 @@ impl Control {
             if self.handle(event, now()) == Flow::Stop {
                 return;
             }
+            pace::step();
         }
     }
 
@@ -413,7 +415,8 @@ impl Control {
         let overrides = self.overrides.all().to_vec();
         let world = self.reader.load();
         let lines: AllLines = Box::new(move || {
-            let checks = checks.iter().map(|(identity, state, history)| memory::check(identity, *state, history));
+            let checks =
+                pace::steps(&checks).map(|(identity, state, history)| memory::check(identity, *state, history));
             let overrides = overrides.iter().map(memory::override_set);
             let comebacks = world.comebacks().map(|way| memory::returning(&way.record, Some(way.since)));
             std::iter::once(memory::clock(at)).chain(overrides).chain(comebacks).chain(checks).collect()

@@ -28,6 +28,7 @@ use crate::admin::{self, Changes, Readiness};
 use crate::config::{self, Occasion, Settings};
 use crate::control::{self, Base, Control, Event, LoadRequest, Loaded, Memory, Refused, Summary};
 use crate::health::{Moment, Tracker};
+use crate::pace;
 use crate::serve::{self, BindError, Bound, Onlookers, ResponderSettings, Serving, TcpLimits, UdpPath};
 use crate::store::{self, Claim, Fingerprint, Keeper, Keeping, SettingsSource};
 use crate::tap::Taps;
@@ -44,6 +45,8 @@ use wiring::Wiring;
 
 /// Threads for probes, TCP and the loop that decides. The UDP workers have threads of their own.
 const CONTROL_THREADS: usize = 2;
+/// How long they may wait for workers on a core, besides four times what they take: failover is prompt however busy the machine is.
+const CONTROL_PATIENCE: Duration = Duration::from_millis(5);
 /// How long queries in flight may take once the server is told to stop. No answer takes that long, and of the 10 s that
 /// Docker waits before it kills (Kubernetes: 30 s) half is left for what comes after.
 const DRAIN: Duration = Duration::from_secs(5);
@@ -78,6 +81,8 @@ fn runtime() -> anyhow::Result<Runtime> {
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(CONTROL_THREADS)
         .thread_name("control")
+        .on_thread_start(|| pace::be_patient(CONTROL_PATIENCE))
+        .on_thread_unpark(pace::resume)
         .enable_all()
         .build()
         .context("cannot start threads")

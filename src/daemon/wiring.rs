@@ -12,6 +12,7 @@ use crate::config::{Occasion, Settings};
 use crate::control::{self, Base, Event, Feed, LastLoad, LoadRequest, Observed, Outputs, Reloads, Trigger};
 use crate::health::{Latency, MetricPlan, ProbePlan};
 use crate::model::{EndpointProtocol, HealthCheck, HealthCheckKind};
+use crate::pace;
 use crate::probe::{self, Authorities, Evaluator, Prober, ProberSettings};
 use crate::store::{Fingerprint, Keeper, SettingsSource, Targets, Watcher};
 use crate::tap::Taps;
@@ -30,6 +31,9 @@ const NOTICES: usize = 256;
 /// there, but goes on.
 #[cfg(target_os = "linux")]
 const LOADER_NICENESS: i32 = 10;
+/// How long a load may wait for workers on a core, besides four times what it takes: edits are in force within seconds however
+/// busy the machine is.
+const LOADER_PATIENCE: Duration = Duration::from_millis(100);
 /// How exactly an override ends in time.
 const TICK: Duration = Duration::from_secs(1);
 
@@ -125,7 +129,7 @@ impl Wiring {
             // What was served at the start may be gone by now, and its memory with it.
             drop(base);
             while let Some(request) = loads.blocking_recv() {
-                let outcome = control::load(&source, request, Occasion::Reload);
+                let outcome = pace::patiently(LOADER_PATIENCE, || control::load(&source, request, Occasion::Reload));
                 if events.blocking_send(Event::Compiled(outcome)).is_err() {
                     return;
                 }

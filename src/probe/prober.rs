@@ -21,6 +21,8 @@ use tokio::time::{Instant, sleep_until};
 use crate::health::{CheckSlot, Generation, ProbePlan};
 use crate::model::{AddressFamily, EndpointCheck, EndpointProtocol, EndpointTarget, Timeouts};
 
+use crate::pace;
+
 use super::errors::Unmade;
 use super::http::{HttpProbe, Transport};
 use super::limits::probes_at_once;
@@ -316,6 +318,7 @@ impl Tools {
         listeners: &Listeners,
         endpoint: &Endpoint,
     ) -> Result<(), mpsc::error::SendError<Observed>> {
+        pace::step();
         let began = Instant::now();
         let result = self.probe(endpoint).await;
         let plans = listeners.plans();

@@ -9,6 +9,7 @@ use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use super::last_good::write_durably;
+use crate::pace;
 
 /// The file in the state directory.
 const FILE: &str = "health.journal";
@@ -67,7 +68,7 @@ impl Journal {
     pub fn replace(&mut self, lines: impl IntoIterator<Item = String>) -> io::Result<()> {
         self.file = None;
         let mut text = format!("{}\n", sealed(HEADER));
-        for line in lines {
+        for line in pace::steps(lines) {
             text.push_str(&sealed(&line));
             text.push('\n');
         }
@@ -87,7 +88,7 @@ impl Journal {
             return Err(io::Error::other("it could not be written before"));
         };
         let mut text = String::new();
-        for line in lines {
+        for line in pace::steps(lines) {
             text.push_str(&sealed(line));
             text.push('\n');
         }

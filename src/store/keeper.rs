@@ -12,6 +12,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use super::journal::Journal;
+use crate::pace;
 
 /// What may wait to be written: some seconds of 20 000 checks that all change at once, 20 MB of lines.
 const WAITING: usize = 65_536;
@@ -22,6 +23,9 @@ const RETRY_AFTER: Duration = Duration::from_secs(10);
 /// A journal grows by so much, or doubles, before it is written anew: small enough to be read in no time at the start, and
 /// large enough that it is rarely written.
 const GROWTH: u64 = 1 << 20;
+
+/// How long writing may wait for workers on a core, besides four times what it takes: somebody may wait for it.
+const PATIENCE: Duration = Duration::from_millis(5);
 
 /// Hears whether what it waited for is durable.
 pub type Done = Box<dyn FnOnce(Result<(), NotDurable>) + Send>;
@@ -135,12 +139,14 @@ impl Keeping {
 
 impl Thread {
     fn run(mut self, inbox: &mpsc::Receiver<Work>) {
+        pace::be_patient(PATIENCE);
         loop {
-            let patience = self.sync_at.map(|at| at.saturating_duration_since(Instant::now()));
-            let first = match patience {
+            let wait = self.sync_at.map(|at| at.saturating_duration_since(Instant::now()));
+            let first = match wait {
                 None => inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
-                Some(patience) => inbox.recv_timeout(patience),
+                Some(wait) => inbox.recv_timeout(wait),
             };
+            pace::resume();
             match first {
                 Ok(work) => self.write(std::iter::once(work).chain(inbox.try_iter().take(WAITING))),
                 Err(RecvTimeoutError::Timeout) => {}

@@ -7,6 +7,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use crate::config::SourceFile;
+use crate::pace;
 
 /// The longest file name we make; common file systems end at 255 octets, and a suffix must fit.
 const LONGEST_FILE_NAME: usize = 200;
@@ -121,16 +122,16 @@ impl LastGood {
     /// them together. How many that were.
     fn write_durably(&self, sources: &[SourceFile]) -> io::Result<usize> {
         let mut written = Vec::new();
-        for source in sources {
+        for source in pace::steps(sources) {
             let path = self.directory.join(file_name(&source.path));
             if !fs::read(&path).is_ok_and(|bytes| bytes == source.text.as_bytes()) {
                 written.push((write_beside(&path, source.text.as_bytes())?, path));
             }
         }
-        for ((file, _), _) in &written {
+        for ((file, _), _) in pace::steps(&written) {
             file.sync_all()?;
         }
-        for ((_, beside), path) in &written {
+        for ((_, beside), path) in pace::steps(&written) {
             fs::rename(beside, path)?;
         }
         Ok(written.len())

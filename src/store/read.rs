@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::config::{Fault, SourceFile};
+use crate::pace;
 
 use super::Stamp;
 
@@ -98,7 +99,7 @@ pub fn read_zone_files<S: StandIn>(
         }
     };
     let mut sources = Sources::default();
-    for path in paths {
+    for path in pace::steps(paths) {
         if let Some(before) = Stamp::of(&path).and_then(|stamp| unchanged(&path, stamp)) {
             sources.files.push(Current::Before(before));
             continue;

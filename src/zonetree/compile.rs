@@ -18,6 +18,7 @@ use crate::model::{
     self, AliasTarget, HealthCheckId, HostedZone, Name, RecordData, RecordGroup, RecordType, ResourceRecordSet,
     RoutingPolicy,
 };
+use crate::pace;
 use crate::policy::{Candidates, CidrTables, Plan};
 
 /// Octets of entries that a name takes, roughly: room is made for so many at once.
@@ -68,7 +69,7 @@ impl<'m> Names<'m> {
         numbers.insert(&[][..], 0);
         let mut names = Names { list, numbers, sets: Vec::new(), has_cuts: false };
         let mut placed = Vec::with_capacity(count);
-        for (at, set) in (0..).zip(&zone.record_sets) {
+        for (at, set) in (0..).zip(pace::steps(&zone.record_sets)) {
             if let Some(labels) = set.name.relative_to(&zone.name) {
                 let node = names.number(labels);
                 names.has_cuts |= node > 0 && set.record_type == RecordType::Ns;
@@ -247,7 +248,7 @@ impl Builder<'_> {
             name.read(&wire, 0).expect("a Name is well formed");
             (name.whole_hash(), written.node.0)
         };
-        self.names.list.iter().zip(&places.nodes).map(hash).collect()
+        pace::steps(&self.names.list).zip(&places.nodes).map(hash).collect()
     }
 
     /// Writes all names with their groups.
@@ -258,7 +259,7 @@ impl Builder<'_> {
         places.groups.reserve_exact(names);
         places.first_groups.reserve_exact(names);
         let mut cuts = Vec::new();
-        for node in 0..count(names) {
+        for node in pace::steps(0..count(names)) {
             let cut = self.names.cut(node);
             if let Some(cut) = cut {
                 cuts.push((node, cut));

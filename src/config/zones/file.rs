@@ -8,6 +8,7 @@ use super::super::table::{At, Table};
 use super::group::GroupDraft;
 use super::{collection, group, health_check, name, record};
 use crate::model::{CidrCollection, Name};
+use crate::pace;
 
 use super::super::id;
 use super::super::tree::Entries;
@@ -72,7 +73,7 @@ fn read_zone(root: &Table<'_>, findings: &mut Findings<'_>) -> Option<ZoneDraft>
     // Without a zone the records are read all the same, for their faults.
     let origin = zone.clone().unwrap_or_else(|| Name::parse(NAMELESS).expect("a constant name"));
     let mut drafts = Vec::with_capacity(records.len());
-    drafts.extend(records.iter().filter_map(|table| record::read(table, &origin, findings)));
+    drafts.extend(pace::steps(&records).filter_map(|table| record::read(table, &origin, findings)));
     let record_groups = groups.iter().filter_map(|table| group::read(table, &origin, findings)).collect();
     let is_incomplete = findings.has_broken_syntax() || drafts.len() < records.len();
     let name = At::new(zone?, written?.span);

@@ -22,6 +22,7 @@ use crate::model::{
     CidrCollection, CidrCollectionId, Content, HealthCheck, HealthCheckId, HealthCheckKind, HostedZone, HostedZoneId,
     Name, RecordType, ResourceRecordSet, RoutingPolicy, VpcId,
 };
+use crate::pace;
 
 /// What a file defines for others, and what it asks for.
 #[derive(Clone, Debug, Default)]
@@ -287,12 +288,11 @@ impl Link<'_, '_> {
         let id = written.unwrap_or_else(|| id::zone_id(&draft.name.value, &vpcs));
         self.claim(at, &draft, &vpcs, &id, claims);
         let mut records = draft.records;
-        for record in &mut records {
+        for record in pace::steps(&mut records) {
             self.resolve(at, record, &id, collections);
         }
         let mut record_sets = Vec::with_capacity(records.len());
-        let records: Vec<Written> = records
-            .into_iter()
+        let records: Vec<Written> = pace::steps(records)
             .map(|record| {
                 record_sets.push(record.set);
                 Written { spans: record.spans, is_faulty: record.is_faulty }

@@ -18,6 +18,7 @@ pub use alias::MAX_ALIAS_CHAIN;
 use super::{
     CidrCollection, CidrCollectionId, Content, HostedZone, Name, RecordType, ResourceRecordSet, WhenAllUnhealthy,
 };
+use crate::pace;
 
 /// A rule that a record set breaks.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,11 +89,11 @@ pub fn violations(zone: &HostedZone, collections: &[CidrCollection]) -> Vec<Viol
     let placed = Placed::of(zone);
     let context = Context::build(zone, collections, &placed);
     let mut findings = Findings::default();
-    for (at, set) in zone.record_sets.iter().enumerate() {
+    for (at, set) in pace::steps(&zone.record_sets).enumerate() {
         record_set::RULES.iter().for_each(|rule| rule(&context, at, set, &mut findings));
         alias::check_target(&context, at, set, &mut findings);
     }
-    for group in &context.groups {
+    for group in pace::steps(&context.groups) {
         group::RULES.iter().for_each(|rule| rule(&context, group, &mut findings));
     }
     alias::find_circles(&context, &mut findings);
@@ -137,7 +138,7 @@ impl<'z> Placed<'z> {
             let next = group_of.len();
             *group_of.entry((&set.name, set.record_type)).or_insert(next)
         };
-        let mut placed: Vec<(usize, usize)> = sets.iter().map(&mut number).zip(0..).collect();
+        let mut placed: Vec<(usize, usize)> = pace::steps(sets).map(&mut number).zip(0..).collect();
         placed.sort_unstable();
         Placed { members: placed.into_iter().map(|(_, at)| (at, &sets[at])).collect(), group_of }
     }

@@ -1,0 +1,153 @@
+//! The pace of work that can wait: whoever loads zones or settles health beside workers gives way to them, again and again.
+//!
+//! A lower priority alone makes no good neighbour: a worker that wakes on a core where something else runs waits until the
+//! scheduler's slice is over, some milliseconds, in which hundreds of queries come. So the long loops of such work say [`step`],
+//! and on a thread that is patient a step after a stretch of work hands the core to whoever wants it. Everywhere else it is a
+//! look at a flag. It says when work is done, never what comes of it.
+
+use std::cell::Cell;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How long patient work goes on before it gives way.
+const STRETCH: Duration = Duration::from_micros(50);
+/// How much longer work may stay away for each time that it takes itself. Where every core is busy all the time it takes so many
+/// times as long as it has to, and its patience more.
+const AWAY_FOR_WORK: i64 = 4;
+
+thread_local! {
+    static PACE: Cell<Option<Pace>> = const { Cell::new(None) };
+}
+
+/// How a thread stands that gives way.
+#[derive(Clone, Copy)]
+struct Pace {
+    /// When its stretch began.
+    since: Instant,
+    /// How long it may stay away yet; below zero when it was away for longer than that. Nanoseconds.
+    left: i64,
+    /// How much that is at most.
+    patience: Duration,
+}
+
+/// Does work that can wait. However much others want the core, it waits no longer than `patience` and four times what it takes.
+pub fn patiently<T>(patience: Duration, work: impl FnOnce() -> T) -> T {
+    /// However the work ends.
+    struct Before(Option<Pace>);
+    impl Drop for Before {
+        fn drop(&mut self) {
+            PACE.set(self.0);
+        }
+    }
+    let _before = Before(PACE.replace(Some(Pace::new(patience))));
+    work()
+}
+
+/// From now on all work of this thread can wait. After each time that it had none it says [`resume`].
+pub fn be_patient(patience: Duration) {
+    PACE.set(Some(Pace::new(patience)));
+}
+
+/// The patience of this thread: its helpers have the same.
+pub fn patience() -> Option<Duration> {
+    PACE.get().map(|pace| pace.patience)
+}
+
+/// A stretch of work begins.
+pub fn resume() {
+    PACE.set(PACE.get().map(|pace| Pace { since: Instant::now(), ..pace }));
+}
+
+/// A step with each item: for long loops.
+pub fn steps<I: IntoIterator>(items: I) -> impl Iterator<Item = I::Item> {
+    items.into_iter().inspect(|_| step())
+}
+
+/// A place in a long work where it may rest.
+#[inline]
+pub fn step() {
+    if let Some(pace) = PACE.get() {
+        give_way(pace);
+    }
+}
+
+#[inline(never)]
+fn give_way(mut pace: Pace) {
+    let (now, mut away) = (Instant::now(), Duration::ZERO);
+    let worked = now - pace.since;
+    if worked < STRETCH {
+        return;
+    }
+    pace.since = now;
+    if pace.left > 0 {
+        thread::yield_now();
+        pace.since = Instant::now();
+        away = pace.since - now;
+    }
+    pace.count(worked, away);
+    PACE.set(Some(pace));
+}
+
+impl Pace {
+    fn new(patience: Duration) -> Pace {
+        Pace { since: Instant::now(), left: nanoseconds(patience), patience }
+    }
+
+    fn count(&mut self, worked: Duration, away: Duration) {
+        let earned = nanoseconds(worked).saturating_mul(AWAY_FOR_WORK);
+        let left = self.left.saturating_add(earned).saturating_sub(nanoseconds(away));
+        self.left = left.min(nanoseconds(self.patience));
+    }
+}
+
+fn nanoseconds(time: Duration) -> i64 {
+    i64::try_from(time.as_nanos()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PATIENCE: Duration = Duration::from_millis(100);
+
+    #[test]
+    fn only_patient_work_is_patient_however_it_ends() {
+        assert_eq!(patience(), None);
+        patiently(PATIENCE, || {
+            patiently(Duration::ZERO, || assert_eq!(patience(), Some(Duration::ZERO)));
+            assert_eq!(patience(), Some(PATIENCE));
+        });
+        assert_eq!(patience(), None);
+        let fault = std::panic::catch_unwind(|| patiently(PATIENCE, || panic!("a fault")));
+        assert!(fault.is_err());
+        assert_eq!(patience(), None);
+    }
+
+    #[test]
+    fn a_stretch_ends_in_a_rest_and_begins_anew() {
+        let since = || PACE.get().expect("it is patient").since;
+        patiently(PATIENCE, || {
+            let began = since();
+            while began.elapsed() < STRETCH {}
+            step();
+            let rested = since();
+            assert!(rested - began >= STRETCH);
+            resume();
+            assert!(since() >= rested);
+        });
+    }
+
+    #[test]
+    fn patience_ends_and_comes_back_with_work() {
+        let mut pace = Pace::new(PATIENCE);
+        let millis = Duration::from_millis;
+        pace.count(millis(0), millis(99));
+        assert!(pace.left > 0);
+        pace.count(millis(1), millis(30));
+        assert_eq!(pace.left, -25_000_000, "99 and 30 away, of 100 and 4");
+        pace.count(millis(7), millis(0));
+        assert!(pace.left > 0);
+        pace.count(millis(1000), millis(0));
+        assert_eq!(pace.left, nanoseconds(PATIENCE), "no more than at the start");
+    }
+}
