@@ -1,0 +1,111 @@
+//! A UDP worker asks the system for nothing but packets in and packets out: strace looks on while it answers every kind of query
+//! and while its world is replaced. A lock that another thread holds would show as well, since waiting for one is a system call.
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used)]
+
+mod server;
+#[path = "../benches/support/mod.rs"]
+mod support;
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::net::{SocketAddr, UdpSocket};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use server::{Lab, Running};
+use support::{TYPE_A, city, query, zones};
+
+/// Networks of the database behind it.
+const NETWORKS: u32 = 20_000;
+/// Queries that are sent before the first answer is fetched: they make batches.
+const AT_ONCE: usize = 16;
+/// Times that each kind of query is sent so.
+const TIMES: usize = 10;
+
+#[test]
+fn a_worker_receives_and_sends_and_does_nothing_else() {
+    let lab = Lab::new(&[("bench.test.toml", &zones::every_policy(100))]);
+    fs::write(lab.path("city.mmdb"), city::file(NETWORKS)).unwrap();
+    lab.write(
+        "fiftythree.toml",
+        "[dns]\nlisten = ['127.0.0.1:0']\nworkers = 1\n[zones]\ndirectory = 'zones'\n[state]\ndirectory = 'state'\n\
+         [admin]\nlisten = 'off'\n[location]\ngeoip = ['city.mmdb']\n",
+    );
+    let server = lab.serve();
+    let trace = lab.path("trace");
+    let Some(onlooker) = Onlooker::of(&worker(&server), &trace) else {
+        eprintln!("!!!!! NOT TESTED: the system calls of a worker. There is no strace, or it may not look on.");
+        return;
+    };
+    let sent = ask_everything(server.address);
+    lab.write("zones/bench.test.toml", &(zones::every_policy(100) + &zones::one_more("turn", 1)));
+    server.wait_for_log("bench.test. changed");
+    let sent = sent + ask_everything(server.address);
+    onlooker.end();
+    let text = fs::read_to_string(&trace).unwrap();
+    let calls: Vec<&str> = text.lines().filter_map(|line| line.split_once('(')).map(|(name, _)| name).collect();
+    let others: Vec<&&str> = calls.iter().filter(|name| !["recvmmsg", "sendmmsg"].contains(name)).collect();
+    assert!(others.is_empty(), "beside receiving and sending there are {others:?}");
+    let sends = calls.iter().filter(|name| **name == "sendmmsg").count();
+    assert!(sends > 0 && sends < sent, "{sends} calls send the answers to {sent} queries");
+}
+
+/// The thread that answers over UDP.
+fn worker(server: &Running) -> String {
+    let threads = fs::read_dir(format!("/proc/{}/task", server.id())).unwrap();
+    let mut threads = threads.map(|thread| thread.unwrap().path());
+    let is_worker = |thread: &Path| fs::read_to_string(thread.join("comm")).unwrap().starts_with("udp");
+    let worker = threads.find(|thread| is_worker(thread)).expect("a thread is named so");
+    worker.file_name().unwrap().to_str().unwrap().to_owned()
+}
+
+/// Sends every kind of query, in batches, and takes in all answers; how many that were.
+fn ask_everything(server: SocketAddr) -> usize {
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    socket.connect(server).unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    let mut dice = fastrand::Rng::with_seed(53);
+    let policies = zones::POLICIES.iter().map(|(name, _)| *name);
+    let mut answers = 0;
+    for name in policies.chain(["nobody", "any.wild", "docs", "www.child", "h7"]).flat_map(|name| [name; TIMES]) {
+        for number in 0..AT_ONCE {
+            let client = (number % 2 == 1).then(|| city::client(NETWORKS, &mut dice));
+            socket.send(&query(&format!("{name}.bench.test"), TYPE_A, client)).unwrap();
+        }
+        for _ in 0..AT_ONCE {
+            let mut answer = [0; 4096];
+            let octets = socket.recv(&mut answer).expect("every query is answered");
+            // RFC 1035 section 4.1.1: RCODE 0 or 3.
+            assert!(octets > 12 && [0, 3].contains(&(answer[3] & 0xf)), "{name}: {:?}", &answer[..octets]);
+            answers += 1;
+        }
+    }
+    answers
+}
+
+/// strace, attached to a thread.
+struct Onlooker(Child);
+
+impl Onlooker {
+    /// `None` when there is none or it is not allowed to.
+    fn of(thread: &str, trace: &Path) -> Option<Onlooker> {
+        let mut command = Command::new("strace");
+        command.args(["-p", thread, "-o"]).arg(trace).stdin(Stdio::null()).stderr(Stdio::piped());
+        let mut child = command.spawn().ok()?;
+        let mut said = BufReader::new(child.stderr.take().unwrap()).lines();
+        // `Process 1234 attached`, or why not.
+        if said.next()?.ok()?.ends_with("attached") {
+            return Some(Onlooker(child));
+        }
+        let _ = child.wait();
+        None
+    }
+
+    /// It writes what it saw.
+    fn end(mut self) {
+        assert!(Command::new("kill").args(["-INT", &self.0.id().to_string()]).status().unwrap().success());
+        self.0.wait().unwrap();
+    }
+}
