@@ -15,6 +15,12 @@ const STRETCH: Duration = Duration::from_micros(50);
 /// times as long as it has to, and its patience more.
 const AWAY_FOR_WORK: i64 = 4;
 
+#[cfg(not(target_os = "linux"))]
+static EPOCH: std::sync::LazyLock<Instant> = std::sync::LazyLock::new(Instant::now);
+
+/// How many small items there are to a step: it reads a clock.
+const ITEMS_A_STEP: u32 = 8;
+
 thread_local! {
     static PACE: Cell<Option<Pace>> = const { Cell::new(None) };
 }
@@ -22,8 +28,10 @@ thread_local! {
 /// How a thread stands that gives way.
 #[derive(Clone, Copy)]
 struct Pace {
-    /// When its stretch began.
+    /// When its stretch began, or would have begun had others not had the core meanwhile.
     since: Instant,
+    /// How long the thread had worked by then.
+    worked: Duration,
     /// How long it may stay away yet; below zero when it was away for longer than that. Nanoseconds.
     left: i64,
     /// How much that is at most.
@@ -55,12 +63,19 @@ pub fn patience() -> Option<Duration> {
 
 /// A stretch of work begins.
 pub fn resume() {
-    PACE.set(PACE.get().map(|pace| Pace { since: Instant::now(), ..pace }));
+    PACE.set(PACE.get().map(Pace::resumed));
 }
 
-/// A step with each item: for long loops.
+/// Steps among many items that take a microsecond or two each.
 pub fn steps<I: IntoIterator>(items: I) -> impl Iterator<Item = I::Item> {
-    items.into_iter().inspect(|_| step())
+    let mut left = 0;
+    items.into_iter().inspect(move |_| {
+        if left == 0 {
+            step();
+            left = ITEMS_A_STEP;
+        }
+        left -= 1;
+    })
 }
 
 /// A place in a long work where it may rest.
@@ -72,25 +87,42 @@ pub fn step() {
 }
 
 #[inline(never)]
-fn give_way(mut pace: Pace) {
-    let (now, mut away) = (Instant::now(), Duration::ZERO);
-    let worked = now - pace.since;
-    if worked < STRETCH {
+fn give_way(pace: Pace) {
+    let now = Instant::now();
+    if now - pace.since < STRETCH {
         return;
     }
-    pace.since = now;
+    let (worked, before) = (thread_time(), pace.worked);
+    let stretch = worked.saturating_sub(before);
+    if stretch < STRETCH {
+        // Others had the core: they need not be given it again so soon.
+        PACE.set(Some(Pace { since: now - stretch, ..pace }));
+        return;
+    }
     if pace.left > 0 {
         thread::yield_now();
-        pace.since = Instant::now();
-        away = pace.since - now;
     }
-    pace.count(worked, away);
+    let mut pace = pace.resumed();
+    pace.count(stretch, pace.since - now);
     PACE.set(Some(pace));
+}
+
+/// How long this thread has worked. Where no clock says so, others are taken to have had nothing.
+fn thread_time() -> Duration {
+    #[cfg(target_os = "linux")]
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime).try_into().unwrap_or_default();
+    #[cfg(not(target_os = "linux"))]
+    let time = EPOCH.elapsed();
+    time
 }
 
 impl Pace {
     fn new(patience: Duration) -> Pace {
-        Pace { since: Instant::now(), left: nanoseconds(patience), patience }
+        Pace { since: Instant::now(), worked: thread_time(), left: nanoseconds(patience), patience }
+    }
+
+    fn resumed(self) -> Pace {
+        Pace { since: Instant::now(), worked: thread_time(), ..self }
     }
 
     fn count(&mut self, worked: Duration, away: Duration) {
@@ -128,7 +160,8 @@ mod tests {
         let since = || PACE.get().expect("it is patient").since;
         patiently(PATIENCE, || {
             let began = since();
-            while began.elapsed() < STRETCH {}
+            let worked = thread_time();
+            while thread_time() - worked < STRETCH {}
             step();
             let rested = since();
             assert!(rested - began >= STRETCH);

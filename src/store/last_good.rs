@@ -122,16 +122,20 @@ impl LastGood {
     /// them together. How many that were.
     fn write_durably(&self, sources: &[SourceFile]) -> io::Result<usize> {
         let mut written = Vec::new();
-        for source in pace::steps(sources) {
+        for source in sources {
+            pace::step();
             let path = self.directory.join(file_name(&source.path));
             if !fs::read(&path).is_ok_and(|bytes| bytes == source.text.as_bytes()) {
+                pace::step();
                 written.push((write_beside(&path, source.text.as_bytes())?, path));
             }
         }
-        for ((file, _), _) in pace::steps(&written) {
+        for ((file, _), _) in &written {
+            pace::step();
             file.sync_all()?;
         }
-        for ((_, beside), path) in pace::steps(&written) {
+        for ((_, beside), path) in &written {
+            pace::step();
             fs::rename(beside, path)?;
         }
         Ok(written.len())
@@ -151,6 +155,7 @@ fn write_beside(path: &Path, bytes: &[u8]) -> io::Result<(File, OsString)> {
     let mut beside = path.as_os_str().to_owned();
     beside.push(UNFINISHED);
     let mut file = File::create(&beside)?;
+    pace::step();
     file.write_all(bytes)?;
     Ok((file, beside))
 }

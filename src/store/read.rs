@@ -99,7 +99,8 @@ pub fn read_zone_files<S: StandIn>(
         }
     };
     let mut sources = Sources::default();
-    for path in pace::steps(paths) {
+    for path in paths {
+        pace::step();
         if let Some(before) = Stamp::of(&path).and_then(|stamp| unchanged(&path, stamp)) {
             sources.files.push(Current::Before(before));
             continue;
@@ -173,6 +174,7 @@ fn read_settled(path: &Path) -> Result<Option<(String, Option<Stamp>)>, String> 
         }
         let Some(before) = Stamp::of(path) else { return absent(path) };
         let bytes = read_bounded(path)?;
+        pace::step();
         if Stamp::of(path) == Some(before) {
             let stamp = before.is_at_rest().then_some(before);
             return text(bytes).map(|text| Some((text, stamp)));
