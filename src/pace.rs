@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 
 /// How long patient work goes on before it gives way.
 const STRETCH: Duration = Duration::from_micros(50);
-/// How much longer work may stay away for each time that it takes itself. Where every core is busy all the time it takes so many
-/// times as long as it has to, and its patience more.
+/// How long work may stay away for the time that it takes itself, besides its patience. What others take of the core by their
+/// priority comes on top.
 const AWAY_FOR_WORK: i64 = 4;
 
 #[cfg(not(target_os = "linux"))]
@@ -38,7 +38,7 @@ struct Pace {
     patience: Duration,
 }
 
-/// Does work that can wait. However much others want the core, it waits no longer than `patience` and four times what it takes.
+/// Does work that can wait. By giving way it waits no longer than `patience`, four times what it takes, and one turn of the others.
 pub fn patiently<T>(patience: Duration, work: impl FnOnce() -> T) -> T {
     /// However the work ends.
     struct Before(Option<Pace>);

@@ -329,7 +329,7 @@ impl Load<'_> {
     fn read_changed(&self, texts: &[Current<Arc<KeptFile>>]) -> Option<Made> {
         let (mut files, mut fresh) = (Vec::with_capacity(texts.len()), Vec::new());
         let settings_are_as_before = *self.base.settings == *self.settings;
-        for current in texts {
+        for current in pace::steps(texts) {
             match current {
                 Current::Before(kept) => files.push(Arc::clone(kept)),
                 Current::Read(source, stamp) => match self.base.file(&source.path) {

@@ -63,6 +63,8 @@ pub use steering::{Answer, NotSteered, OverrideView, Steered};
 
 /// How many records a notice names.
 const NOTICED: usize = 20;
+/// How long a world is held that was followed by another: by then every worker that has anything to do has seen the new one.
+const RETIRED_FOR: Duration = Duration::from_secs(1);
 /// How many checks the log names one by one at the start.
 const NAMED: usize = 10;
 
@@ -224,6 +226,9 @@ pub struct Control {
     ticked: Moment,
     publisher: Publisher,
     reader: Reader,
+    /// The world before the last load, and since when: held until workers have seen the new one, so that none of them has to
+    /// free it while queries wait.
+    retired: Option<(Arc<World>, Moment)>,
     outputs: Outputs,
     last_generation: u64,
     loading: Option<Loading>,
@@ -274,6 +279,7 @@ impl Control {
             ticked: at,
             publisher,
             reader: reader.clone(),
+            retired: None,
             outputs,
             last_generation: 0,
             loading: None,
@@ -387,6 +393,7 @@ impl Control {
     fn tick(&mut self, at: Moment) {
         self.pass_time(at);
         self.move_records(at);
+        self.retired.take_if(|(_, since)| at.since(*since) >= RETIRED_FOR);
         self.ticked = at;
         if self.outputs.keeper.wants_all() {
             self.remember_all(at);
@@ -481,8 +488,10 @@ impl Control {
         // A glob may be about checks that are new.
         let steered = steering::force(&mut self.tracker, &self.overrides, at);
         self.steering = Steering::of(&self.tracker, &self.overrides, at);
-        let world = self.reader.load().followed_by(catalog, &self.checks(&[], at), Arc::clone(&base.locator), at);
+        let before = self.reader.load();
+        let world = before.followed_by(catalog, &self.checks(&[], at), Arc::clone(&base.locator), at);
         self.publish(world, at);
+        self.retired = Some((before, at));
         (self.base, self.moves) = (base, moves);
         self.tell_probes();
         self.outputs.base.send_replace(self.base.clone());

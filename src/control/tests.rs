@@ -251,6 +251,20 @@ fn an_edit_is_served_and_unchanged_zones_are_not_compiled_again() {
 }
 
 #[test]
+fn the_world_before_a_reload_is_freed_by_the_loop_a_second_later() {
+    let mut house = house(&[("other.test.toml", OTHER)]);
+    let before = Arc::downgrade(&house.reader.load());
+    house.write("lab.test.toml", APP);
+    house.reload();
+    assert!(before.upgrade().is_some(), "a worker that sees the new one must not be the last to hold the old one");
+    house.handle(Event::Tick);
+    assert!(before.upgrade().is_some());
+    house.at = Moment(house.at.0 + RETIRED_FOR);
+    house.handle(Event::Tick);
+    assert!(before.upgrade().is_none(), "its memory is given back");
+}
+
+#[test]
 fn a_reload_keeps_what_is_known_of_a_check() {
     let mut house = house(&[("lab.test.toml", APP)]);
     house.observe("blue", Fail);

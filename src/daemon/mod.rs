@@ -45,7 +45,7 @@ use wiring::Wiring;
 
 /// Threads for probes, TCP and the loop that decides. The UDP workers have threads of their own.
 const CONTROL_THREADS: usize = 2;
-/// How long they may wait for workers on a core, besides four times what they take: failover is prompt however busy the machine is.
+/// How long they may wait by giving way, besides four times what they take: failover is prompt however busy the machine is.
 const CONTROL_PATIENCE: Duration = Duration::from_millis(5);
 /// How long queries in flight may take once the server is told to stop. No answer takes that long, and of the 10 s that
 /// Docker waits before it kills (Kubernetes: 30 s) half is left for what comes after.

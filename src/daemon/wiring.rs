@@ -31,8 +31,8 @@ const NOTICES: usize = 256;
 /// there, but goes on.
 #[cfg(target_os = "linux")]
 const LOADER_NICENESS: i32 = 10;
-/// How long a load may wait for workers on a core, besides four times what it takes: edits are in force within seconds however
-/// busy the machine is.
+/// How long a load may wait by giving way, besides four times what it takes: edits are in force within seconds however busy the
+/// machine is.
 const LOADER_PATIENCE: Duration = Duration::from_millis(100);
 /// How exactly an override ends in time.
 const TICK: Duration = Duration::from_secs(1);
@@ -123,7 +123,7 @@ impl Wiring {
         let (source, events, base) = (self.source.clone(), self.events.clone(), self.base.borrow().clone());
         let work = move || {
             give_way();
-            if let Err(error) = base.keep_sources() {
+            if let Err(error) = pace::patiently(LOADER_PATIENCE, || base.keep_sources()) {
                 tracing::warn!("{error}; a restart will have no last good sources");
             }
             // What was served at the start may be gone by now, and its memory with it.

@@ -24,7 +24,7 @@ const RETRY_AFTER: Duration = Duration::from_secs(10);
 /// large enough that it is rarely written.
 const GROWTH: u64 = 1 << 20;
 
-/// How long writing may wait for workers on a core, besides four times what it takes: somebody may wait for it.
+/// How long writing may wait by giving way, besides four times what it takes: somebody may wait for it.
 const PATIENCE: Duration = Duration::from_millis(5);
 
 /// Hears whether what it waited for is durable.
