@@ -508,7 +508,7 @@ fn stay_behind() {
 
 #[cfg(not(target_os = "linux"))]
 fn stay_behind() {
-    unimplemented!("servers are measured on Linux alone")
+    println!("!!!!! the editor takes from servers and loads what it needs of the cores");
 }
 
 /// An editor's way: written beside it, then put in its place.

@@ -230,6 +230,14 @@ mod tests {
     use super::*;
 
     #[test]
+    fn who_helps_a_patient_thread_is_patient() {
+        let seen = || spread(&[(); 8], |()| Some(pace::patience()));
+        let patience = std::time::Duration::from_millis(7);
+        assert_eq!(pace::patiently(patience, seen), Some(vec![Some(patience); 8]));
+        assert_eq!(seen(), Some(vec![None; 8]));
+    }
+
+    #[test]
     fn work_is_spread_and_comes_back_in_order() {
         let items: Vec<usize> = (0..1000).collect();
         assert_eq!(spread(&items, |item| Some(item * 2)), Some((0..1000).map(|item| item * 2).collect()));
