@@ -10,7 +10,7 @@ mod support;
 use std::sync::OnceLock;
 
 use divan::Bencher;
-use fiftythree::serve::{MAX_UDP_OCTETS, Transport};
+use fiftythree::serve::{BATCH_PACKETS, MAX_UDP_OCTETS, Transport};
 use fiftythree::world::World;
 use support::{LOOPBACK, TYPE_A, city, query, responder, zones};
 
@@ -68,4 +68,24 @@ fn world() -> &'static World {
 fn networks() -> u32 {
     let is_measured = std::env::args().any(|argument| argument == "--bench");
     if is_measured { city::CITY_NETWORKS } else { FEW_NETWORKS }
+}
+
+/// As a worker does: a batch is looked at before its packets are answered. Times are of a batch.
+#[divan::bench(sample_size = 20, args = ["www", "latency", "geolocation", "geoproximity", "cidr", "tree"])]
+fn batches_from_everywhere(bencher: Bencher<'_, '_>, name: &str) {
+    let name = format!("{name}.{}", zones::ZONE);
+    let mut dice = fastrand::Rng::with_seed(53);
+    let packets: Vec<_> =
+        (0..PACKETS).map(|_| query(&name, TYPE_A, Some(city::client(networks(), &mut dice)))).collect();
+    let (world, mut responder) = (world(), responder());
+    let mut out = [0; MAX_UDP_OCTETS];
+    let mut batches = packets.chunks_exact(BATCH_PACKETS).cycle();
+    bencher.bench_local(|| {
+        let batch = batches.next().expect("a cycle does not end");
+        responder.foresee(world, batch.iter().map(|packet| Some((&packet[..], LOOPBACK))));
+        for (number, packet) in batch.iter().enumerate() {
+            let octets = responder.respond_foreseen(number, world, packet, LOOPBACK, &mut out);
+            assert!(octets > packet.len(), "an answer is longer than its question");
+        }
+    });
 }

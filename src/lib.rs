@@ -4,6 +4,7 @@
 //! configuration is compiled; everything a query may know stands in one snapshot that is replaced as a whole.
 //!
 //! - [`pace`]: work that can wait gives way to answers; it says when, never what.
+//! - [`ahead`]: memory asked for ahead, many lines of it at once.
 //!
 //! The ground floor is pure: no sockets, files, clock or dice of its own.
 //!
@@ -34,6 +35,7 @@
 //! - [`cli`]: what a person types.
 
 pub mod admin;
+pub mod ahead;
 pub mod answer;
 pub mod cli;
 pub mod config;

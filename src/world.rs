@@ -12,6 +12,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use arrayvec::ArrayVec;
 
+use crate::ahead::{SIDE_BY_SIDE, fetch};
 use crate::geo::{Client, Locator, PrefixTable};
 use crate::health::{CheckBits, CheckSlot, ComebackRules, Moment};
 use crate::model::{HostedZoneId, Name, RecordType, Region, Vpc, VpcId};
@@ -38,7 +39,11 @@ pub struct Catalog {
     /// The zones that a check moves.
     moved_by: HashMap<CheckSlot, Vec<u32>>,
     bit_count: u32,
+    is_large: bool,
 }
+
+/// What answers read of the zones is more than caches hold beyond this, octets.
+const LARGE_OCTETS: usize = 4 << 20;
 
 /// A hosted zone to be served and the VPCs it is for.
 #[derive(Clone, Debug)]
@@ -284,6 +289,26 @@ impl World {
         Some(self.scene_in(placed, vpc_region))
     }
 
+    /// Whether its zones are so many or so large that no cache holds them.
+    pub fn is_large(&self) -> bool {
+        self.catalog.is_large
+    }
+
+    /// Asks for the memory that answers to these names, up to `SIDE_BY_SIDE` of them, will read of public zones.
+    pub fn fetch_ahead(&self, names: &[QueryName]) {
+        let catalog = &*self.catalog;
+        let table = &catalog.public;
+        fetch(names.iter().flat_map(|name| table.depths_of(name, 0).map(|skip| name.word_ahead(&table.table, skip))));
+        let guess = |name: &QueryName| {
+            let number = table.depths_of(name, 0).find_map(|skip| name.find_suffix(&table.table, skip, |_| true))?;
+            Some(&catalog.zones[number as usize])
+        };
+        let placed: ArrayVec<_, SIDE_BY_SIDE> = names.iter().map(guess).collect();
+        fetch(placed.iter().flatten().map(|placed| u64::from(placed.first_bit)));
+        let asked = placed.iter().zip(names).filter_map(|(placed, name)| Some((&*(*placed)?.zone, name)));
+        Zone::fetch_ahead(&asked.collect::<ArrayVec<_, SIDE_BY_SIDE>>());
+    }
+
     /// The VPC that a client at `source` is in, and its region.
     pub fn vpc_of(&self, source: IpAddr) -> Option<(&VpcId, Region)> {
         self.catalog.view_of(source).map(|view| (&view.vpc, view.region))
@@ -376,6 +401,7 @@ impl Catalog {
             views: views.collect(),
             networks: PrefixTable::build(networks),
             moved_by: zones_by_check(&placed),
+            is_large: placed.iter().map(|placed| placed.zone.octets()).sum::<usize>() > LARGE_OCTETS,
             zones: placed,
             bit_count,
         }
@@ -439,9 +465,7 @@ impl Catalog {
 
     /// The zone with the longest name that `name` without its first `skip` labels ends in.
     fn find(&self, table: &ZoneTable, name: &QueryName, skip: usize) -> Option<&Placed> {
-        let labels = name.label_count();
-        let depths = (skip..=labels).filter(|&skip| table.depths >> (labels - skip) & 1 == 1);
-        depths.filter_map(|skip| self.find_exactly(table, name, skip)).next()
+        table.depths_of(name, skip).find_map(|skip| self.find_exactly(table, name, skip))
     }
 
     fn find_exactly(&self, table: &ZoneTable, name: &QueryName, skip: usize) -> Option<&Placed> {
@@ -452,6 +476,13 @@ impl Catalog {
 }
 
 impl ZoneTable {
+    /// How many labels are to be left out, from `skip` on, for a name as long as some zone's.
+    #[inline]
+    fn depths_of(&self, name: &QueryName, skip: usize) -> impl Iterator<Item = usize> + use<> {
+        let (labels, depths) = (name.label_count(), self.depths);
+        (skip..=labels).filter(move |&skip| depths >> (labels - skip) & 1 == 1)
+    }
+
     fn build(zones: &[(u32, &ServedZone)]) -> ZoneTable {
         let hashes: Vec<(u32, u32)> = zones.iter().map(|(number, served)| (served.zone.name_hash(), *number)).collect();
         ZoneTable {

@@ -12,19 +12,20 @@ use std::path::{Path, PathBuf};
 /// held to it, its unit tests are not: they build worlds to ask.
 const TABLE: &[(&str, &[&str])] = &[
     ("pace", &[]),
+    ("ahead", &[]),
     ("model", &["pace"]),
     ("stats", &[]),
     ("config", &["pace", "model"]),
-    ("geo", &["model"]),
+    ("geo", &["ahead", "model"]),
     ("health", &["model"]),
     ("policy", &["model", "geo", "health"]),
-    ("zonetree", &["pace", "model", "geo", "health", "policy"]),
-    ("world", &["model", "geo", "health", "policy", "zonetree", "stats"]),
+    ("zonetree", &["pace", "ahead", "model", "geo", "health", "policy"]),
+    ("world", &["ahead", "model", "geo", "health", "policy", "zonetree", "stats"]),
     ("answer", &["model", "geo", "health", "policy", "zonetree", "stats", "world"]),
     ("explain", &["model", "geo", "policy", "zonetree", "world", "answer"]),
     ("simulate", &["model", "config", "geo", "policy", "zonetree", "world", "answer", "explain"]),
     ("tap", &["model", "stats", "config"]),
-    ("serve", &["model", "geo", "stats", "world", "answer", "tap"]),
+    ("serve", &["ahead", "model", "geo", "stats", "world", "answer", "tap"]),
     ("probe", &["pace", "model", "health"]),
     ("store", &["pace", "model", "config"]),
     (
@@ -39,7 +40,7 @@ const TABLE: &[(&str, &[&str])] = &[
 
 /// What turns the server on and off, and what a person types, may know every other module. Nothing may know them.
 const ANYTHING: &[&str] = &[
-    "pace", "model", "stats", "config", "geo", "health", "policy", "zonetree", "world", "answer", "explain",
+    "pace", "ahead", "model", "stats", "config", "geo", "health", "policy", "zonetree", "world", "answer", "explain",
     "simulate", "tap", "serve", "probe", "store", "control", "api", "admin", "cli", "daemon",
 ];
 

@@ -91,7 +91,8 @@ fn ask(world: &World, asked: &Name, record_type: RecordType, client: Option<Clie
         address: IpAddr::V4(client.network.network()),
         source_prefix: client.network.prefix_len(),
     });
-    let query = Query { name: &question, record_type: record_type.code(), source: SOURCE, client_subnet };
+    let query =
+        Query { name: &question, record_type: record_type.code(), source: SOURCE, client_subnet, located: None };
     reply(&question, &resolve(&query, world, dice))
 }
 

@@ -19,6 +19,7 @@ pub use resolve::{client_of, resolve, resolve_into, resolve_traced};
 pub use standing::{Standing, standing};
 pub use trace::{Step, Trace};
 
+use crate::geo::Located;
 use crate::model::{HostedZoneId, MAX_ALIAS_CHAIN};
 pub use crate::policy::{Dice, Untraced};
 use crate::stats::{AnswerNumber, ZoneNumber};
@@ -34,6 +35,8 @@ pub struct Query<'q> {
     pub source: IpAddr,
     /// EDNS Client Subnet (RFC 7871) when it was sent, is well formed, has a source prefix above 0 and is in use.
     pub client_subnet: Option<ClientSubnet>,
+    /// Where the client is, when somebody has found that out already.
+    pub located: Option<&'q Located>,
 }
 
 /// The network on whose behalf a resolver asks.
@@ -94,6 +97,8 @@ pub struct Answer<'w> {
     pub servers: Option<ZoneServers<'w>>,
     /// How many leading bits of the client's address the answer depends on: the ECS SCOPE PREFIX-LENGTH.
     pub scope: u8,
+    /// Whether it had to be known where the client is.
+    pub needed_place: bool,
 }
 
 /// Records of one set under one owner.

@@ -66,6 +66,7 @@ fn answer_from<'w, T: Trace<'w>>(
     let mut resolution =
         Resolution { world, source, scene, client, dice, trace, question, asked, longest_denial: None, answer };
     resolution.answer_at(question_leads(query, resolution.scene.zone));
+    resolution.answer.needed_place = resolution.client.is_located();
     if resolution.scene.vpc_region.is_some() {
         // ECS is ignored for private zones (Developer Guide, "How Route 53 uses EDNS0").
         resolution.answer.scope = 0;
@@ -88,6 +89,7 @@ impl Default for Answer<'_> {
             additional: ArrayVec::new(),
             servers: None,
             scope: 0,
+            needed_place: false,
         }
     }
 }
@@ -114,11 +116,12 @@ fn scene_of<'w>(query: &Query<'_>, world: &'w World) -> Option<Scene<'w>> {
 }
 
 /// Who the policies take the client to be: the subnet a resolver asks for, else the resolver itself.
-pub fn client_of<'w>(query: &Query<'_>, scene: &Scene<'w>) -> Client<'w> {
-    match query.client_subnet {
+pub fn client_of<'q>(query: &Query<'q>, scene: &Scene<'q>) -> Client<'q> {
+    let client = match query.client_subnet {
         Some(subnet) => scene.client(subnet.address, subnet.source_prefix),
         None => scene.client(query.source, if query.source.is_ipv4() { 32 } else { 128 }),
-    }
+    };
+    client.located(query.located)
 }
 
 /// Where the name in the question leads. DS at a delegation point is the parent's to answer (RFC 4035 section 3.1.4.1).
@@ -140,7 +143,7 @@ struct Resolution<'w, 'd, T> {
     world: &'w World,
     source: IpAddr,
     scene: Scene<'w>,
-    client: Client<'w>,
+    client: Client<'d>,
     dice: &'d mut Dice,
     trace: &'d mut T,
     /// The name in the question, lower case.

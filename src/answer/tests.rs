@@ -11,7 +11,8 @@ use crate::world::World;
 fn ask(world: &World, asked: &Name, record_type: u16, source: &str) -> Vec<String> {
     let mut question = QueryName::default();
     question.set(asked);
-    let query = Query { name: &question, record_type, source: source.parse().unwrap(), client_subnet: None };
+    let query =
+        Query { name: &question, record_type, source: source.parse().unwrap(), client_subnet: None, located: None };
     let answer = resolve(&query, world, &mut Dice::seeded(1));
     let zone = &question.wire()[question.wire().len() - answer.zone_octets..];
     let line = |section: &str, part: &Part<'_>| {

@@ -186,7 +186,8 @@ impl House {
 
     fn ask_with(&self, question: &QueryName, dice: &mut Dice) -> Vec<String> {
         let source = "127.0.0.1".parse().unwrap();
-        let query = Query { name: question, record_type: RecordType::A.code(), source, client_subnet: None };
+        let query =
+            Query { name: question, record_type: RecordType::A.code(), source, client_subnet: None, located: None };
         let world = self.reader.load();
         let answer = resolve(&query, &world, dice);
         let records = answer.answer.iter().flat_map(|part| part.records.iter());

@@ -23,7 +23,8 @@ pub(super) fn tell(question: &Question, stage: &Stage<'_>) -> Result<Explanation
     name.set(&question.name);
     let resolver = question.resolver.to_canonical();
     let client_subnet = question.client_subnet.filter(|_| stage.uses_client_subnet);
-    let query = Query { name: &name, record_type: question.record_type.code(), source: resolver, client_subnet };
+    let query =
+        Query { name: &name, record_type: question.record_type.code(), source: resolver, client_subnet, located: None };
     let mut recorder = Recorder::default();
     let answer = resolve_traced(&query, stage.world, &mut Dice::seeded(question.seed), &mut recorder);
     let mut events = recorder.0.into_iter();

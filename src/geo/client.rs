@@ -3,7 +3,7 @@
 use std::cell::OnceCell;
 use std::net::IpAddr;
 
-use super::{Locator, Place, RoundTrips};
+use super::{Located, Locator, Place, RoundTrips};
 use crate::model::Region;
 
 /// The client of one query.
@@ -13,6 +13,7 @@ pub struct Client<'w> {
     address: IpAddr,
     prefix: u8,
     vpc: Option<Region>,
+    located: Option<&'w Located>,
     place: OnceCell<Place>,
 }
 
@@ -21,7 +22,13 @@ impl<'w> Client<'w> {
     /// IPv4 address in it, and `prefix` and every scope are then counted within that.
     pub fn new(locator: &'w Locator, address: IpAddr, prefix: u8) -> Client<'w> {
         let (address, prefix) = canonical(address, prefix);
-        Client { locator, address, prefix, vpc: None, place: OnceCell::new() }
+        Client { locator, address, prefix, vpc: None, located: None, place: OnceCell::new() }
+    }
+
+    /// The same client, of whom somebody may have found out already where it is; what is said of another address is passed over.
+    #[must_use]
+    pub fn located(self, located: Option<&'w Located>) -> Client<'w> {
+        Client { located, ..self }
     }
 
     /// Of a private zone: the place is the VPC's region, and the address, which is the resolver's, decides nothing.
@@ -42,10 +49,16 @@ impl<'w> Client<'w> {
 
     /// Where the client is. A prefix is located by its first address.
     pub fn place(&self) -> &Place {
-        self.place.get_or_init(|| match self.vpc {
-            Some(region) => *self.locator.in_vpc(region),
-            None => self.locator.locate(self.address),
+        self.place.get_or_init(|| match (self.vpc, self.located) {
+            (Some(region), _) => *self.locator.in_vpc(region),
+            (None, Some(located)) if located.address == self.address => located.place,
+            (None, _) => self.locator.locate(self.address),
         })
+    }
+
+    /// Whether anybody wanted to know.
+    pub fn is_located(&self) -> bool {
+        self.place.get().is_some()
     }
 
     /// How far the regions are from the client, in time.

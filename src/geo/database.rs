@@ -12,11 +12,13 @@
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr};
 
+use arrayvec::ArrayVec;
 use ipnet::IpNet;
 use maxminddb::{LookupResult, MaxMindDbError, PathElement, Reader, WithinOptions, path};
 
 use super::prefix::TableBuilder;
 use super::{Place, Point, PrefixTable};
+use crate::ahead::{SIDE_BY_SIDE, fetch};
 use crate::model::atlas;
 use crate::model::{Continent, Coordinates, Country, Subdivision};
 
@@ -123,6 +125,13 @@ impl Database {
     pub(super) fn lookup(&self, address: IpAddr) -> (Option<Place>, u8) {
         let hit = self.spots.lookup(address);
         (hit.value.map(|spot| self.place(spot)), hit.depth)
+    }
+
+    /// The same for up to `SIDE_BY_SIDE` addresses, in their order.
+    pub(super) fn lookup_each(&self, addresses: &[IpAddr]) -> ArrayVec<(Option<Place>, u8), SIDE_BY_SIDE> {
+        let hits = self.spots.lookup_each(addresses);
+        fetch(hits.iter().filter_map(|hit| Some(hit.value?.area.into())));
+        hits.into_iter().map(|hit| (hit.value.map(|spot| self.place(spot)), hit.depth)).collect()
     }
 
     #[inline]

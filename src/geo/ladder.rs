@@ -5,6 +5,8 @@
 //! million keys five rungs are needed, and all but the lowest two are small enough to stay near the processor. How the keys
 //! are spread plays no part: addresses of IPv6 crowd into few of their leading bits, which an index by these would not help.
 
+use crate::ahead::fetch;
+
 /// Sixteen addresses of IPv4, or the upper halves of eight of IPv6.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(align(64))]
@@ -17,18 +19,12 @@ impl<K: Copy + Ord, const N: usize> Node<K, N> {
     }
 }
 
-/// The last of sorted keys that is not above this one; the first is not, and their number is a power of two. Each step is a
-/// choice between two numbers, not a branch: where a key lies cannot be guessed.
+/// The last of sorted keys that is not above this one; the first is not. All are compared, which takes a few instructions for all at
+/// once and no branch: where a key lies cannot be guessed.
 #[inline]
 pub(super) fn last_not_above<K: Copy + Ord, const N: usize>(keys: &[K; N], key: K) -> usize {
-    const { assert!(N.is_power_of_two()) }
-    let (mut at, mut step) = (0, N / 2);
-    while step > 0 {
-        let further = at + step;
-        at = if keys[further] <= key { further } else { at };
-        step /= 2;
-    }
-    at
+    let not_above: u32 = keys.iter().map(|&each| u32::from(each <= key)).sum();
+    not_above as usize - 1
 }
 
 /// Sorted keys, of which the first is not above any that is looked for.
@@ -39,7 +35,7 @@ pub(super) struct Ladder<K, const N: usize> {
     last: usize,
 }
 
-impl<K: Copy + Ord, const N: usize> Ladder<K, N> {
+impl<K: Copy + Ord + Into<u64>, const N: usize> Ladder<K, N> {
     /// Over at least one key.
     pub(super) fn new(mut keys: Vec<K>) -> Ladder<K, N> {
         let last = keys.len() - 1;
@@ -64,6 +60,20 @@ impl<K: Copy + Ord, const N: usize> Ladder<K, N> {
         node.min(self.last)
     }
 
+    /// The same for each of these keys, side by side: all of them step down a rung before any goes on, so that the processor
+    /// waits for the nodes of all at once.
+    pub(super) fn last_not_above_each(&self, keys: &[K], found: &mut [usize]) {
+        found.fill(0);
+        for rung in &self.rungs {
+            fetch(found.iter().map(|&node| rung[node.min(rung.len() - 1)].0[0].into()));
+            for (node, &key) in found.iter_mut().zip(keys) {
+                let at = (*node).min(rung.len() - 1);
+                *node = at * N + last_not_above(&rung[at].0, key);
+            }
+        }
+        found.iter_mut().for_each(|found| *found = (*found).min(self.last));
+    }
+
     pub(super) fn octets(&self) -> usize {
         self.rungs.iter().map(|rung| size_of_val(&**rung)).sum()
     }
@@ -82,11 +92,14 @@ mod tests {
         ) {
             let keys: Vec<u32> = std::iter::once(0).chain(keys).collect();
             let (wide, narrow) = (Ladder::<u32, 16>::new(keys.clone()), Ladder::<u32, 4>::new(keys.clone()));
-            for key in wanted.into_iter().chain([0, u32::MAX]) {
+            for key in wanted.iter().copied().chain([0, u32::MAX]) {
                 let expected = keys.partition_point(|&each| each <= key) - 1;
                 prop_assert_eq!(wide.last_not_above(key), expected);
                 prop_assert_eq!(narrow.last_not_above(key), expected);
             }
+            let mut found = [7; 20];
+            narrow.last_not_above_each(&wanted, &mut found);
+            prop_assert_eq!(found.to_vec(), wanted.iter().map(|&key| narrow.last_not_above(key)).collect::<Vec<_>>());
         }
     }
 }

@@ -21,7 +21,7 @@ mod runs;
 pub use client::Client;
 pub use database::{Database, DatabaseError};
 pub use latency::{RoundTrips, TripBasis, estimated_ms};
-pub use locator::Locator;
+pub use locator::{Located, Locator};
 pub use place::{Place, PlaceSource};
 pub use point::Point;
 pub use prefix::{Chain, Hit, PrefixTable};

@@ -12,9 +12,11 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use arrayvec::ArrayVec;
 use ipnet::IpNet;
 
 use super::runs::{Address, Ipv4Runs, Ipv6Runs, MISS};
+use crate::ahead::SIDE_BY_SIDE;
 
 /// Networks with values, made for looking up addresses. IPv4 and IPv6 are apart: an IPv4-mapped IPv6 address is looked up
 /// as the IPv6 address that it is.
@@ -90,6 +92,20 @@ impl<V> PrefixTable<V> {
         };
         // There are fewer values than `MISS`.
         Hit { value: self.values.get(value as usize), depth }
+    }
+
+    /// The same for up to `SIDE_BY_SIDE` addresses, in their order, waiting for the memory of all at once.
+    pub(super) fn lookup_each(&self, addresses: &[IpAddr]) -> ArrayVec<Hit<'_, V>, SIDE_BY_SIDE> {
+        let (mut ipv4, mut ipv6) = (ArrayVec::<u32, SIDE_BY_SIDE>::new(), ArrayVec::<u128, SIDE_BY_SIDE>::new());
+        for address in addresses {
+            match address {
+                IpAddr::V4(address) => ipv4.push(address.to_bits()),
+                IpAddr::V6(address) => ipv6.push(address.to_bits()),
+            }
+        }
+        let (mut ipv4, mut ipv6) = (self.ipv4.lookup_each(&ipv4).into_iter(), self.ipv6.lookup_each(&ipv6).into_iter());
+        let found = addresses.iter().filter_map(|address| if address.is_ipv4() { ipv4.next() } else { ipv6.next() });
+        found.map(|(value, depth)| Hit { value: self.values.get(value as usize), depth }).collect()
     }
 
     /// All addresses that have a value: first, last and value of each run, IPv4 before IPv6, in order.

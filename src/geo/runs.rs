@@ -7,7 +7,13 @@
 //! Of an IPv6 address the upper half is compared: nearly no run begins at another lower half than zero. Lines with such a run
 //! have their lower halves beside them.
 
+use arrayvec::ArrayVec;
+
 use super::ladder::{Ladder, last_not_above};
+use crate::ahead::{SIDE_BY_SIDE, fetch};
+
+/// The number of an address's value, `MISS` when it has none; and how many of its leading bits decide that.
+pub(super) type Found = (u32, u8);
 
 /// The value number of addresses without a value.
 pub(super) const MISS: u32 = u32::MAX;
@@ -42,10 +48,23 @@ impl Ipv4Runs {
         Ipv4Runs { lines, ladder, count: starts.len() }
     }
 
-    /// The number of the address's value, `MISS` when it has none; and how many of its leading bits decide that.
     #[inline]
-    pub(super) fn lookup(&self, address: u32) -> (u32, u8) {
-        let number = self.ladder.last_not_above(address);
+    pub(super) fn lookup(&self, address: u32) -> Found {
+        self.in_line(self.ladder.last_not_above(address), address)
+    }
+
+    /// The same for up to `SIDE_BY_SIDE` addresses, waiting for the lines of all at once.
+    pub(super) fn lookup_each(&self, addresses: &[u32]) -> ArrayVec<Found, SIDE_BY_SIDE> {
+        let mut numbers = [0; SIDE_BY_SIDE];
+        let numbers = &mut numbers[..addresses.len()];
+        self.ladder.last_not_above_each(addresses, numbers);
+        fetch(numbers.iter().map(|&number| self.lines[number].starts[0].into()));
+        numbers.iter().zip(addresses).map(|(&number, &address)| self.in_line(number, address)).collect()
+    }
+
+    /// The line is the last that does not begin after the address.
+    #[inline]
+    fn in_line(&self, number: usize, address: u32) -> Found {
         let line = &self.lines[number];
         let slot = last_not_above(&line.starts, address);
         let next = line.starts.get(slot + 1).or_else(|| Some(&self.lines.get(number + 1)?.starts[0]));
@@ -111,10 +130,25 @@ impl Ipv6Runs {
         Ipv6Runs { lines, lows: all_lows.into(), ladder, count: starts.len() }
     }
 
-    /// The number of the address's value, `MISS` when it has none; and how many of its leading bits decide that.
     #[inline]
-    pub(super) fn lookup(&self, address: u128) -> (u32, u8) {
-        let number = self.line_of(address);
+    pub(super) fn lookup(&self, address: u128) -> Found {
+        self.in_line(self.ladder.last_not_above(halves(address).0), address)
+    }
+
+    /// The same for up to `SIDE_BY_SIDE` addresses, waiting for the lines of all at once.
+    pub(super) fn lookup_each(&self, addresses: &[u128]) -> ArrayVec<Found, SIDE_BY_SIDE> {
+        let highs: ArrayVec<u64, SIDE_BY_SIDE> = addresses.iter().map(|&address| halves(address).0).collect();
+        let mut numbers = [0; SIDE_BY_SIDE];
+        let numbers = &mut numbers[..addresses.len()];
+        self.ladder.last_not_above_each(&highs, numbers);
+        fetch(numbers.iter().map(|&number| self.lines[number].highs[0]));
+        numbers.iter().zip(addresses).map(|(&number, &address)| self.in_line(number, address)).collect()
+    }
+
+    /// The line is the last whose upper half is not above the address's.
+    #[inline]
+    fn in_line(&self, number: usize, address: u128) -> Found {
+        let number = self.line_of(number, address);
         let line = &self.lines[number];
         let slot = self.slot_of(line, address);
         let next = match slot + 1 {
@@ -126,8 +160,7 @@ impl Ipv6Runs {
 
     /// The number of the last line that does not begin after the address.
     #[inline]
-    fn line_of(&self, address: u128) -> usize {
-        let number = self.ladder.last_not_above(halves(address).0);
+    fn line_of(&self, number: usize, address: u128) -> usize {
         if self.start(&self.lines[number], 0) <= address {
             return number;
         }

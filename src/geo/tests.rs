@@ -188,6 +188,51 @@ fn the_first_hit_wins_and_misses_lengthen_the_scope() {
 }
 
 #[test]
+fn clients_located_side_by_side_are_where_each_of_them_is() {
+    let first = database(&[("20.1.0.0/16", flat("FR")), ("2001:db8::/32", flat("NO"))]);
+    let second = database(&[("20.0.0.0/8", flat("IT")), ("30.0.0.0/8", flat("ES")), ("2001::/16", flat("SE"))]);
+    let networks = [network_in("20.1.2.0/24", "DE"), network_at("2001:db8:53::/48", "eu-north-1")];
+    let addresses = [
+        "20.1.2.3",
+        "2001:db8:53::1",
+        "20.1.3.3",
+        "2001:db8:1::1",
+        "20.1.128.1",
+        "2001:1::1",
+        "20.2.0.1",
+        "30.2.0.1",
+        "200.0.0.1",
+        "3001::1",
+        "0.0.0.0",
+        "255.255.255.255",
+        "::",
+        "ffff::",
+    ];
+    let addresses = addresses.map(|address| address.parse::<IpAddr>().unwrap());
+    for locator in [
+        Locator::default(),
+        Locator::build(&networks, Vec::new(), &[]),
+        Locator::build(&networks, vec![first, second], &[]),
+    ] {
+        let each = addresses.map(|address| Located { address, place: locator.locate(address) });
+        assert_eq!(locator.locate_each(&addresses)[..], each);
+        assert!(locator.locate_each(&[]).is_empty());
+    }
+}
+
+#[test]
+fn what_is_known_of_another_address_is_passed_over() {
+    let locator = Locator::build(&[network_in("10.1.0.0/16", "DE")], Vec::new(), &[]);
+    let elsewhere = Place { country: Some(country("JP")), ..Place::default() };
+    let known = |address: &str| Located { address: address.parse().unwrap(), place: elsewhere };
+    let (same, other) = (known("10.1.2.3"), known("10.1.2.4"));
+    let place = |located| client(&locator, "10.1.2.3").located(Some(located)).place().country;
+    assert_eq!((place(&same), place(&other)), (Some(country("JP")), Some(country("DE"))));
+    let in_vpc = Client::in_vpc(&locator, "10.1.2.3".parse().unwrap(), region("us-east-2")).located(Some(&same));
+    assert_eq!(in_vpc.place().country, Some(country("US")));
+}
+
+#[test]
 fn the_continent_follows_the_country_by_the_atlas() {
     let locator = locator_of(&[
         ("20.0.0.0/8", of_country("AS", "CY")),

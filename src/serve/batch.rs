@@ -11,11 +11,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::os::fd::AsRawFd;
 use std::ptr::{NonNull, null_mut};
 
+use super::foresight::BATCH_PACKETS;
 use super::respond::MAX_UDP_OCTETS;
 
-/// The most packets of a batch. Entering the kernel costs about a tenth of moving one packet: spread over 64 it is lost
-/// in the noise, and more would only make the first of a batch wait for the last.
-pub(super) const BATCH_PACKETS: usize = 64;
 /// One cache line more than a packet can have: at a distance of exactly 4096 octets the beginnings of all buffers would
 /// compete for the same few places of the processor's first cache.
 const BUFFER_OCTETS: usize = MAX_UDP_OCTETS + 64;
@@ -154,6 +152,17 @@ impl Batch {
         let (input, out) = unsafe { (&(*slots).inputs[index], &mut (*slots).outputs[index]) };
         let bytes = input.get(..octets as usize)?;
         Some(Packet { bytes, source, source_port, destination, out: &mut out[..MAX_UDP_OCTETS] })
+    }
+
+    /// What came in a slot of the last batch, and from where, without taking it; `None` when it cannot be answered.
+    pub(super) fn peek(&self, index: usize) -> Option<(&[u8], IpAddr)> {
+        assert!(index < BATCH_PACKETS);
+        let (source, _) = self.source(index)?;
+        let slots = self.slots.as_ptr();
+        // SAFETY: in bounds, the allocation is live, all octets of it are initialised: zeroed at first. The reference borrows
+        // `self`, so that neither the kernel nor `packet` writes there while it lives.
+        let (octets, input) = unsafe { ((*slots).received[index].msg_len, &(*slots).inputs[index]) };
+        Some((input.get(..octets as usize)?, source))
     }
 
     /// Puts the first `octets` of the slot's response on the list to be sent.

@@ -147,6 +147,29 @@ fn read_body<'p>(
     check_type(record_type)
 }
 
+/// The client subnet that `decode` will find, when it stands where it mostly does: among the options of the first record behind
+/// the question. Costs little, and is a guess: what is wrong with the rest of the packet is not looked for.
+pub(super) fn subnet_ahead(packet: &[u8]) -> Option<ClientSubnet> {
+    let mut at = HEADER_OCTETS;
+    while let Some(&octets @ 1..) = packet.get(at) {
+        at += 1 + usize::from(octets);
+        if at > HEADER_OCTETS + MAX_NAME_OCTETS {
+            return None;
+        }
+    }
+    // The root of the name, QTYPE and QCLASS; then OPT: the root, 41, a size, a code and flags, the length of its options.
+    let [0, 0, 41, _, _, _, _, _, _, _, _, options @ ..] = packet.get(at + 5..)? else { return None };
+    let mut options = options;
+    while let [high, low, long, short, rest @ ..] = options {
+        let data = rest.get(..usize::from(u16::from_be_bytes([*long, *short])))?;
+        if u16::from_be_bytes([*high, *low]) == OPTION_CLIENT_SUBNET {
+            return SubnetOption::read(data)?.network();
+        }
+        options = &rest[data.len()..];
+    }
+    None
+}
+
 /// Types from 128 to 255 ask for something other than data (RFC 6895 section 3.1); of those only ANY is answered here.
 fn check_type(record_type: u16) -> Result<u16, FaultCode> {
     match record_type {
@@ -592,6 +615,7 @@ mod tests {
         #[test]
         fn any_bytes_are_read_without_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
             decode(&bytes, &mut QueryName::default());
+            let _guess = subnet_ahead(&bytes);
         }
 
         #[test]
@@ -615,6 +639,7 @@ mod tests {
             prop_assert_eq!(edns.payload_size.max(512), theirs.max_payload());
             prop_assert_eq!(edns.nsid_asked, theirs.option(EdnsCode::NSID).is_some());
             let network = edns.client_subnet.and_then(SubnetOption::network);
+            prop_assert_eq!(subnet_ahead(&bytes), network);
             let their_network = match theirs.option(EdnsCode::Subnet) {
                 Some(EdnsOption::Subnet(subnet)) if subnet.source_prefix() > 0 => {
                     Some(ClientSubnet { address: subnet.addr(), source_prefix: subnet.source_prefix() })

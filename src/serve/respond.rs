@@ -6,8 +6,10 @@ use std::time::Instant;
 
 use super::decode::MIN_PAYLOAD_OCTETS;
 use super::encode::{Frame, encode_answer, encode_fault, udp_limit};
+use super::foresight::Foresight;
 use super::{Decoded, Request, decode};
 use crate::answer::{Answer, ClientSubnet, Dice, Query, QueryName, Untraced, resolve_into};
+use crate::geo::Located;
 use crate::model::HostedZoneId;
 use crate::stats::{Counted, Family, Stats, Transport, ZoneNumber};
 use crate::tap::{Tap, Told};
@@ -45,6 +47,7 @@ pub struct Responder {
     name: QueryName,
     dice: Dice,
     stats: Arc<Stats>,
+    foresight: Foresight,
     /// Who is told of queries; `None`, as it mostly is, costs one branch.
     tap: Option<Box<Tap>>,
 }
@@ -71,6 +74,7 @@ impl Responder {
             name: QueryName::default(),
             dice: Dice::seeded(seed),
             stats,
+            foresight: Foresight::default(),
             tap: None,
         }
     }
@@ -114,6 +118,42 @@ impl Responder {
         transport: Transport,
         out: &mut [u8],
     ) -> usize {
+        self.respond_to(world, packet, source, transport, None, out)
+    }
+
+    /// Looks at all packets of a batch and where they came from, `None` for one that cannot be answered. `respond_foreseen` answers
+    /// them.
+    pub fn foresee<'p>(
+        &mut self,
+        world: &World,
+        packets: impl ExactSizeIterator<Item = Option<(&'p [u8], IpAddr)>> + Clone,
+    ) {
+        self.foresight.begin(world, self.settings.client_subnet, packets);
+    }
+
+    /// As `respond`, over UDP, the packet that `foresee` was given as the one with this number.
+    pub fn respond_foreseen(
+        &mut self,
+        number: usize,
+        world: &World,
+        packet: &[u8],
+        source: IpAddr,
+        out: &mut [u8],
+    ) -> usize {
+        let located = self.foresight.of(number);
+        self.respond_to(world, packet, source, Transport::Udp, located.as_ref(), out)
+    }
+
+    #[inline(always)]
+    fn respond_to(
+        &mut self,
+        world: &World,
+        packet: &[u8],
+        source: IpAddr,
+        transport: Transport,
+        located: Option<&Located>,
+        out: &mut [u8],
+    ) -> usize {
         let source = source.to_canonical();
         let family = Family::of(source);
         let (encoded, counted, asked) = match decode(packet, &mut self.name) {
@@ -132,9 +172,10 @@ impl Responder {
             Decoded::Question(mut request, record_type) => {
                 self.forget_ignored(&mut request);
                 let client_subnet = client_subnet(&request);
-                let query = Query { name: &self.name, record_type, source, client_subnet };
+                let query = Query { name: &self.name, record_type, source, client_subnet, located };
                 let mut answer = Answer::default();
                 resolve_into(&query, world, &mut self.dice, &mut Untraced, &mut answer);
+                self.foresight.learn(answer.needed_place);
                 let frame = frame(&self.settings, &request, transport);
                 if !answer.counted.is_empty() {
                     self.stats.count_answers(&answer.counted);

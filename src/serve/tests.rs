@@ -116,7 +116,7 @@ fn a_client_subnet_comes_back_with_the_scope() {
     let Decoded::Question(request, _) = decode(&bytes, &mut QueryName::default()) else { panic!() };
     let mut name = QueryName::default();
     name.set(&crate::answer::fixture::name("www"));
-    let query = Query { name: &name, record_type: 1, source: SOURCE, client_subnet: None };
+    let query = Query { name: &name, record_type: 1, source: SOURCE, client_subnet: None, located: None };
     let mut out = [0; 512];
     for (scope, expected) in [(0, 0), (17, 17), (32, 32), (128, 32)] {
         let answer = Answer { scope, ..resolve(&query, &world, &mut Dice::seeded(1)) };
@@ -332,7 +332,7 @@ proptest! {
 
         let mut question = QueryName::default();
         question.read(&packet, 12).unwrap();
-        let query = Query { name: &question, record_type: record_type.into(), source: SOURCE, client_subnet: None };
+        let query = Query { name: &question, record_type: record_type.into(), source: SOURCE, client_subnet: None, located: None };
         let answer = resolve(&query, &world, &mut Dice::seeded(seed));
         let expected = plainly(&message, &question, &answer);
 

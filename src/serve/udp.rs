@@ -53,8 +53,10 @@ fn answer(
     let began = responder.begin();
     let world = worlds.load();
     let bound = batch.local_address();
-    let panics = answer_each(batch, received, |packet| {
-        let octets = responder.respond(world, packet.bytes, packet.source, Transport::Udp, packet.out);
+    let packets = (0..received).map(|number| batch.peek(number));
+    let foreseen = catch_unwind(AssertUnwindSafe(|| responder.foresee(world, packets)));
+    let panics = answer_each(batch, received, |number, packet| {
+        let octets = responder.respond_foreseen(number, world, packet.bytes, packet.source, packet.out);
         if let Some(onlooker) = responder.onlooker() {
             show(onlooker, &packet, bound, octets);
         }
@@ -63,7 +65,7 @@ fn answer(
     let lost = batch.send();
     responder.end(Transport::Udp, began, received);
     (0..panics + lost).for_each(|_| responder.stats().count_failure());
-    if panics > 0 {
+    if panics > 0 || foreseen.is_err() {
         complaints.about_panic();
     }
 }
@@ -84,14 +86,14 @@ fn show(onlooker: &mut Tap, packet: &Packet<'_>, bound: Option<SocketAddr>, octe
 /// Answers packet after packet. One that makes us panic gets no answer, and the others do: a fault in a rare path must
 /// not become a way to silence the server. Nothing is left half changed by it: the world cannot be changed, and a
 /// responder's buffers are written anew for each packet. Returns how many panicked.
-fn answer_each(batch: &mut Batch, received: usize, mut respond: impl FnMut(Packet<'_>) -> usize) -> usize {
+fn answer_each(batch: &mut Batch, received: usize, mut respond: impl FnMut(usize, Packet<'_>) -> usize) -> usize {
     let (mut next, mut panics) = (0, 0);
     while next < received {
         let rest = catch_unwind(AssertUnwindSafe(|| {
             while next < received {
                 let index = next;
                 next += 1;
-                let octets = batch.packet(index).map_or(0, &mut respond);
+                let octets = batch.packet(index).map_or(0, |packet| respond(index, packet));
                 if octets > 0 {
                     batch.reply(index, octets);
                 }
@@ -146,7 +148,7 @@ mod tests {
         let mut batch = Batch::new(socket);
         let received = batch.receive(Wait::ForOne).unwrap();
         assert_eq!(received, 5);
-        let panics = answer_each(&mut batch, received, |packet| {
+        let panics = answer_each(&mut batch, received, |_, packet| {
             assert!(packet.bytes[0] % 2 == 0, "an odd packet, as this test wants it");
             packet.out[0] = packet.bytes[0];
             1

@@ -68,7 +68,7 @@ fn question(name: &Name) -> QueryName {
 }
 
 fn ask<'w>(world: &'w World, name: &QueryName, record_type: RecordType, source: IpAddr, seed: u64) -> Seen<'w> {
-    let query = Query { name, record_type: record_type.code(), source, client_subnet: None };
+    let query = Query { name, record_type: record_type.code(), source, client_subnet: None, located: None };
     let mut seen = Seen::default();
     let _ = resolve_traced(&query, world, &mut Dice::seeded(seed), &mut seen);
     seen

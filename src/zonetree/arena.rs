@@ -60,6 +60,15 @@ impl Arena {
         &self.0[start..start + length]
     }
 
+    /// How an entry begins.
+    pub(super) fn first_word(&self, node: NodeIndex) -> u32 {
+        self.word(offset(node.0))
+    }
+
+    pub(super) fn octets(&self) -> usize {
+        self.0.len()
+    }
+
     /// The highest delegation point at or above a name.
     pub(super) fn cut(&self, node: NodeIndex) -> Option<NodeIndex> {
         let at = offset(node.0);

@@ -32,6 +32,7 @@ use arena::Arena;
 use servers::Ready;
 use settle::RuledGroup;
 
+use crate::ahead::fetch;
 use crate::geo::Client;
 use crate::health::CheckSlot;
 use crate::model::{HostedZoneId, Name, RecordType, Ttl, WhenAllUnhealthy};
@@ -214,6 +215,27 @@ impl Zone {
     /// How many usable bits it needs.
     pub fn bit_count(&self) -> u32 {
         self.bit_count
+    }
+
+    /// Asks for the memory that answers to these names, each in its zone, will read: all of it that can be known of each before any
+    /// is waited for.
+    pub(crate) fn fetch_ahead(asked: &[(&Zone, &QueryName)]) {
+        fetch(asked.iter().map(|(zone, _)| u64::from(zone.name_hash) ^ zone.name.wire().len() as u64));
+        fetch(
+            asked.iter().map(|(zone, name)| {
+                name.word_ahead(&zone.table, 0) ^ zone.servers.as_ref().map_or(0, Ready::first_word)
+            }),
+        );
+        // The first with this hash is nearly always the one.
+        fetch(asked.iter().filter_map(|(zone, name)| {
+            let node = name.find_suffix(&zone.table, 0, |_| true)?;
+            Some(u64::from(zone.arena.first_word(NodeIndex(node))))
+        }));
+    }
+
+    /// Roughly how many octets answers read of it.
+    pub(crate) fn octets(&self) -> usize {
+        size_of::<Zone>() + self.table.octets() + self.arena.octets()
     }
 
     /// Where `name`, which lies in this zone, leads: the name itself, else the closest encloser and its wildcard (RFC 4592).

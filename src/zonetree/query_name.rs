@@ -112,6 +112,11 @@ impl QueryName {
         table.find(self.suffix_hash(skip), is_it)
     }
 
+    /// What stands where `find_suffix` will begin to look.
+    pub(crate) fn word_ahead(&self, table: &SuffixTable, skip: usize) -> u64 {
+        table.word_at_home(self.suffix_hash(skip))
+    }
+
     fn hash_suffixes(&mut self) {
         let mut hash = HASH_SEED;
         self.hashes[self.label_count] = fold(hash);

@@ -50,6 +50,12 @@ impl Ready {
             additional,
         })
     }
+
+    /// The first octets of what an answer copies.
+    pub(super) fn first_word(&self) -> u64 {
+        let place = self.places.first().copied().unwrap_or_default();
+        self.octets.first_chunk().map_or(0, |octets| u64::from_le_bytes(*octets)) ^ u64::from(place)
+    }
 }
 
 impl<'z> ZoneServers<'z> {

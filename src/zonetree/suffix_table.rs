@@ -43,6 +43,17 @@ impl SuffixTable {
         }
     }
 
+    /// What stands where a look for this hash begins.
+    pub(crate) fn word_at_home(&self, hash: u32) -> u64 {
+        let (stored, number) = self.places[self.home(hash)];
+        u64::from(stored ^ number)
+    }
+
+    /// How many octets it takes.
+    pub(crate) fn octets(&self) -> usize {
+        size_of_val(&*self.places)
+    }
+
     fn insert(&mut self, hash: u32, number: u32) {
         let mut at = self.home(hash);
         while self.places[at].1 != FREE {

@@ -1,0 +1,177 @@
+//! Foresight: what the answers to a batch will need from far memory, asked for before any is made.
+//!
+//! A client among millions of networks and a name among hundreds of thousands take several reads of memory that no cache holds,
+//! and the processor waits for each. Side by side the waits of a batch are one (docs/decisions/0082-side-by-side.md). That is work
+//! for nothing when answers do not depend on places, so clients are located as long as those of the batch before did; and when
+//! the zones are small, so names are looked for where they are large.
+
+use std::net::IpAddr;
+
+use arrayvec::ArrayVec;
+
+use super::ClientSubnetUse;
+use super::decode::{HEADER_OCTETS, subnet_ahead};
+use crate::ahead::SIDE_BY_SIDE;
+use crate::answer::QueryName;
+use crate::geo::{Located, Locator};
+use crate::world::World;
+
+/// The most packets of a batch. Entering the kernel costs about a tenth of moving one packet: spread over 64 it is lost
+/// in the noise, and more would only make the first of a batch wait for the last.
+pub const BATCH_PACKETS: usize = 64;
+/// Fewer packets are answered one by one.
+const FEW: usize = 4;
+/// One answer in so many has to need a place.
+const WORTHWHILE: usize = 4;
+
+/// What is known beforehand of one batch.
+pub(super) struct Foresight {
+    /// Names of packets, while they are looked for.
+    names: Box<[QueryName]>,
+    located: ArrayVec<Located, BATCH_PACKETS>,
+    /// By packet, the number of its client.
+    clients: ArrayVec<u8, BATCH_PACKETS>,
+    /// Answers that needed a place since the batch began.
+    needed: usize,
+    /// Packets of the batch.
+    packets: usize,
+}
+
+impl Default for Foresight {
+    fn default() -> Foresight {
+        let names = std::iter::repeat_with(QueryName::default).take(SIDE_BY_SIDE);
+        Foresight { names: names.collect(), located: ArrayVec::new(), clients: ArrayVec::new(), needed: 0, packets: 0 }
+    }
+}
+
+impl Foresight {
+    /// Looks at these packets, `None` for one that cannot be answered.
+    pub(super) fn begin<'p>(
+        &mut self,
+        world: &World,
+        client_subnet: ClientSubnetUse,
+        packets: impl ExactSizeIterator<Item = Option<(&'p [u8], IpAddr)>> + Clone,
+    ) {
+        let depend_on_places = self.needed * WORTHWHILE > self.packets;
+        (self.needed, self.packets) = (0, packets.len());
+        self.located.clear();
+        self.clients.clear();
+        if self.packets < FEW {
+            return;
+        }
+        if world.is_large() {
+            self.look_for_names(world, packets.clone().flatten().map(|(packet, _)| packet));
+        }
+        if depend_on_places {
+            let clients = packets.map(|packet| Some(client_of(packet?, client_subnet)));
+            self.look_for_clients(world.locator(), clients);
+        }
+    }
+
+    fn look_for_names<'p>(&mut self, world: &World, mut packets: impl Iterator<Item = &'p [u8]>) {
+        loop {
+            let mut read = 0;
+            for (name, packet) in self.names.iter_mut().zip(&mut packets) {
+                // What is no name is looked for in vain.
+                let _ = name.read(packet, HEADER_OCTETS);
+                read += 1;
+            }
+            if read == 0 {
+                return;
+            }
+            world.fetch_ahead(&self.names[..read]);
+        }
+    }
+
+    fn look_for_clients(&mut self, locator: &Locator, clients: impl Iterator<Item = Option<IpAddr>>) {
+        let mut addresses: ArrayVec<IpAddr, BATCH_PACKETS> = ArrayVec::new();
+        for client in clients.take(BATCH_PACKETS) {
+            // Clients repeat: the same as the one before is not looked for again.
+            if let Some(address) = client.filter(|address| addresses.last() != Some(address)) {
+                addresses.push(address);
+            }
+            self.clients.push(addresses.len().saturating_sub(1) as u8);
+        }
+        for addresses in addresses.chunks(SIDE_BY_SIDE) {
+            self.located.extend(locator.locate_each(addresses));
+        }
+    }
+
+    /// Where the client of the packet with this number is, when that is known. Whoever uses it compares the address.
+    pub(super) fn of(&self, packet: usize) -> Option<Located> {
+        self.located.get(usize::from(*self.clients.get(packet)?)).copied()
+    }
+
+    /// An answer of the batch was made.
+    pub(super) fn learn(&mut self, needed_place: bool) {
+        self.needed += usize::from(needed_place);
+    }
+}
+
+/// Whom the answer will be for, if nothing is wrong with the packet.
+fn client_of((packet, source): (&[u8], IpAddr), client_subnet: ClientSubnetUse) -> IpAddr {
+    let subnet = match client_subnet {
+        ClientSubnetUse::Use => subnet_ahead(packet),
+        ClientSubnetUse::Ignore => None,
+    };
+    subnet.map_or(source, |subnet| subnet.address).to_canonical()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::answer::fixture::world;
+
+    /// Its one option is the subnet 10.53.1.0/24.
+    const PACKET: &[u8] = b"\0\0\0\0\0\x01\0\0\0\0\0\x01\x03www\0\0\x01\0\x01\0\0\x29\x04\xd0\0\0\0\0\0\x0b\0\x08\0\x07\0\x01\x18\0\x0a\x35\x01";
+
+    fn client(last: u8) -> IpAddr {
+        IpAddr::from([192, 0, 2, last])
+    }
+
+    /// Begins a batch of packets from clients with these last octets, or from nobody.
+    fn begin(foresight: &mut Foresight, clients: &[Option<u8>], client_subnet: ClientSubnetUse, packet: &[u8]) {
+        let packets = clients.iter().map(|last| last.map(|last| (packet, client(last))));
+        foresight.begin(&world(&[], &[]), client_subnet, packets);
+    }
+
+    fn known(foresight: &Foresight, packets: usize) -> Vec<Option<IpAddr>> {
+        (0..packets).map(|packet| foresight.of(packet).map(|located| located.address)).collect()
+    }
+
+    #[test]
+    fn clients_are_looked_for_while_answers_need_places() {
+        let mut foresight = Foresight::default();
+        let clients = [Some(1), Some(1), None, Some(2), Some(1)];
+        begin(&mut foresight, &clients, ClientSubnetUse::Use, &[]);
+        assert_eq!(known(&foresight, 5), [None; 5], "nothing was learnt yet");
+        [true, false, true, false].into_iter().for_each(|needed| foresight.learn(needed));
+        begin(&mut foresight, &clients, ClientSubnetUse::Use, &[]);
+        // Who cannot be answered is not asked about.
+        let [first, second] = [1, 2].map(|last| Some(client(last)));
+        let of_each = known(&foresight, 5);
+        assert_eq!([of_each[0], of_each[1], of_each[3], of_each[4]], [first, first, second, first]);
+        assert_eq!(foresight.located.len(), 3, "a client that repeats is looked for once");
+        foresight.learn(true);
+        begin(&mut foresight, &clients, ClientSubnetUse::Use, &[]);
+        assert_eq!(known(&foresight, 5), [None; 5], "one of five needed a place");
+    }
+
+    #[test]
+    fn few_packets_are_answered_one_by_one() {
+        let mut foresight = Foresight { needed: 3, packets: 3, ..Foresight::default() };
+        begin(&mut foresight, &[Some(1); 3], ClientSubnetUse::Use, &[]);
+        assert_eq!(known(&foresight, 3), [None; 3]);
+    }
+
+    #[test]
+    fn the_client_is_the_subnet_s_where_that_is_used() {
+        for (client_subnet, expected) in
+            [(ClientSubnetUse::Use, IpAddr::from([10, 53, 1, 0])), (ClientSubnetUse::Ignore, client(1))]
+        {
+            let mut foresight = Foresight { needed: 9, packets: 9, ..Foresight::default() };
+            begin(&mut foresight, &[Some(1); 4], client_subnet, PACKET);
+            assert_eq!(known(&foresight, 4), [Some(expected); 4]);
+        }
+    }
+}
