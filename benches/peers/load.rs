@@ -10,6 +10,7 @@ use std::io::ErrorKind;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::path::Path;
 use std::process::Command;
+use std::thread::yield_now;
 use std::time::{Duration, Instant};
 
 /// A query that was not answered for so long is lost, and its place is given to the next.
@@ -26,6 +27,8 @@ pub(crate) struct Load {
     pub(crate) server: SocketAddr,
     /// Client sockets.
     pub(crate) sockets: usize,
+    /// Their ports; when there are none, the system chooses.
+    pub(crate) ports: Vec<u16>,
     /// Queries under way, all sockets together.
     pub(crate) under_way: usize,
     /// Queries a second; 0 for a closed loop.
@@ -72,6 +75,7 @@ pub(crate) fn run(load: &Load, queries: &Path) -> Outcome {
         .args(["--load", &load.server.to_string()])
         .arg(queries)
         .args(numbers.map(|number| number.to_string()))
+        .args(load.ports.iter().map(u16::to_string))
         .output()
         .expect("taskset is installed");
     let said = String::from_utf8_lossy(&output.stdout);
@@ -83,14 +87,15 @@ pub(crate) fn run(load: &Load, queries: &Path) -> Outcome {
     Outcome { answers, refused, lost, left_out, rate, p50, p99 }
 }
 
-/// The process that `run` starts: `SERVER QUERIES SOCKETS UNDER_WAY RATE MILLISECONDS`.
+/// The process that `run` starts: `SERVER QUERIES SOCKETS UNDER_WAY RATE MILLISECONDS PORTS`.
 pub(crate) fn main(arguments: &[String]) {
     let [server, queries, numbers @ ..] = arguments else { panic!("server, queries, numbers") };
     let numbers: Vec<u64> = numbers.iter().map(|number| number.parse().expect("a number")).collect();
-    let &[sockets, under_way, rate, milliseconds] = &numbers[..] else { panic!("four numbers") };
+    let &[sockets, under_way, rate, milliseconds, ref ports @ ..] = &numbers[..] else { panic!("four numbers") };
     let queries = read_queries(&fs::read(queries).expect("the queries are there"));
     let server: SocketAddr = server.parse().expect("an address");
-    let clients = (0..sockets).map(|_| Client::connect(server)).collect();
+    let ports = ports.iter().map(|&port| u16::try_from(port).expect("a port")).chain(std::iter::repeat(0));
+    let clients = (0..sockets).zip(ports).map(|(_, port)| Client::connect(server, port)).collect();
     let latencies = Vec::with_capacity(1 << 24);
     let mut swarm = Swarm { clients, queries, next: 0, refused: 0, lost: 0, left_out: 0, was_still: false, latencies };
     let began = Instant::now();
@@ -181,8 +186,9 @@ fn thread_time() -> Duration {
 }
 
 impl Client {
-    fn connect(server: SocketAddr) -> Client {
-        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback has free ports");
+    /// From this port, or from any when it is 0.
+    fn connect(server: SocketAddr, port: u16) -> Client {
+        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, port)).expect("loopback has free ports");
         socket.connect(server).expect("loopback is there");
         socket.set_nonblocking(true).expect("a socket can be that");
         Client { socket, sent: vec![None; IDS].into_boxed_slice(), next_id: 0, under_way: 0, heard: Instant::now() }
@@ -201,6 +207,7 @@ impl Client {
 impl Swarm {
     fn closed_loop(&mut self, each: usize, began: Instant, time: Duration) {
         while began.elapsed() < time {
+            let sent = self.next;
             for number in 0..self.clients.len() {
                 self.receive(number);
                 let now = Instant::now();
@@ -215,6 +222,10 @@ impl Swarm {
                     self.next = (self.next + 1) % self.queries.len();
                     client.send(&mut self.queries[self.next], Sent { due: now, was_late: false });
                 }
+            }
+            if self.next == sent {
+                // The server may be on this core, too.
+                yield_now();
             }
         }
     }

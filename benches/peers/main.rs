@@ -27,7 +27,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::{JoinHandle, sleep, spawn};
+use std::thread::{JoinHandle, scope, sleep, spawn};
 use std::time::Duration;
 
 use load::{Load, Outcome};
@@ -37,8 +37,8 @@ use support::{TYPE_A, city, query, zones};
 /// Queries under way in a closed loop, and sockets that send them: as dnsperf does by default, nearly.
 const UNDER_WAY: usize = 200;
 const SOCKETS: usize = 20;
-/// With two workers the system spreads clients by their port, so there are more.
-const SOCKETS_FOR_TWO: usize = 200;
+/// Beside each of two workers: the system spreads clients by their port, and the more there are, the more even it is.
+const SOCKETS_BESIDE: usize = 100;
 /// Different queries of a mix.
 const QUERIES: usize = 100_000;
 
@@ -173,6 +173,7 @@ fn closed(server: &Server, effort: Effort) -> Load {
     Load {
         server: server.address,
         sockets: SOCKETS,
+        ports: Vec::new(),
         under_way: UNDER_WAY,
         rate: 0,
         time: effort.time,
@@ -191,13 +192,19 @@ struct Cost {
     lost: f64,
 }
 
-fn cost(server: &Server, load: &Load, queries: &Path) -> Cost {
+/// These loads side by side.
+fn cost(server: &Server, loads: &[Load], queries: &Path) -> Cost {
     let before = (server.nanoseconds(), server.ticks());
-    let Outcome { answers, refused, lost, rate, .. } = load::run(load, queries);
+    let outcomes: Vec<Outcome> = scope(|scope| {
+        let running: Vec<_> = loads.iter().map(|load| scope.spawn(|| load::run(load, queries))).collect();
+        running.into_iter().map(|load| load.join().expect("a load ends")).collect()
+    });
     let after = (server.nanoseconds(), server.ticks());
-    assert_eq!(refused, 0, "{} gives wrong answers", server.kind.name());
+    let sum = |field: fn(&Outcome) -> f64| outcomes.iter().map(field).sum::<f64>();
+    let (answers, lost, rate) = (sum(|o| o.answers as f64), sum(|o| o.lost as f64), sum(|o| o.rate));
+    assert!(outcomes.iter().all(|outcome| outcome.refused == 0), "{} gives wrong answers", server.kind.name());
     let ticks = [0, 1].map(|number| after.1[number] - before.1[number]);
-    Cost { together: (after.0 - before.0) / 1000.0 / answers.max(1) as f64, ticks, rate, lost: lost as f64 }
+    Cost { together: (after.0 - before.0) / 1000.0 / answers.max(1.0), ticks, rate, lost }
 }
 
 fn median(values: impl Iterator<Item = f64>) -> f64 {
@@ -253,7 +260,7 @@ fn policies(ground: &Ground, effort: Effort, mixes: &[Mix]) {
         let mut costs: Vec<Vec<Cost>> = vec![Vec::new(); asked.len()];
         for _ in 0..effort.rounds {
             for (server, costs) in asked.iter().zip(&mut costs) {
-                costs.push(cost(server, &closed(server, effort), &queries));
+                costs.push(cost(server, &[closed(server, effort)], &queries));
             }
         }
         let costs: Vec<Costs> = costs.iter().map(|rounds| of_rounds(rounds)).collect();
@@ -278,22 +285,32 @@ fn policies(ground: &Ground, effort: Effort, mixes: &[Mix]) {
     }
 }
 
-/// One worker on one core, and two on both, where the load is too: the same clients, in turns. What two cost more of others, and of
-/// the floor, they cost for want of a core of their own.
+/// One worker on a core, and two on two, each beside the clients that the system leads to it: a core has the same to do whether or
+/// not the other does it too. What two cost more than one, they cost for what they share.
 fn workers(ground: &Ground, effort: Effort) {
     let kinds = [Kind::Floor, Kind::Ours, Kind::Gdnsd];
     let (one, two) = (start(ground, &kinds, 1, BOTH_CORES), start(ground, &kinds, 2, BOTH_CORES));
+    let pairs = |servers: &[Server], cores: &[&'static str]| -> Vec<_> {
+        servers.iter().map(|server| server.pair(cores, SOCKETS_BESIDE)).collect()
+    };
+    let (pairs_of_one, pairs_of_two) = (pairs(&one, &[SERVER_CORE]), pairs(&two, &[SERVER_CORE, LOAD_CORE]));
     println!("\n| Answer | Server | Workers | User µs | System µs | Together | ÷ one worker | Answers a second |");
     println!("|---|---|---|---|---|---|---|---|");
     for (name, what) in [("h", "one of many names"), ("weighted", "weighted")] {
         let queries = Mix { name, what, clients: Clients::Same, effort }.write(&ground.directory);
-        for one in &one {
-            let Some(two) = two.iter().find(|two| two.kind == one.kind) else { continue };
+        for (one, pairs_of_one) in one.iter().zip(&pairs_of_one) {
+            let Some(at) = two.iter().position(|two| two.kind == one.kind) else { continue };
             let mut costs = [Vec::new(), Vec::new()];
             for _ in 0..effort.rounds {
-                for (server, costs) in [one, two].into_iter().zip(&mut costs) {
-                    let load = Load { sockets: SOCKETS_FOR_TWO, cores: BOTH_CORES, ..closed(server, effort) };
-                    costs.push(cost(server, &load, &queries));
+                let both = [(one, pairs_of_one), (&two[at], &pairs_of_two[at])];
+                for ((server, pairs), costs) in both.into_iter().zip(&mut costs) {
+                    let loads = pairs.iter().map(|(cores, ports)| Load {
+                        sockets: ports.len(),
+                        ports: ports.clone(),
+                        cores,
+                        ..closed(server, effort)
+                    });
+                    costs.push(cost(server, &loads.collect::<Vec<_>>(), &queries));
                 }
             }
             let single = of_rounds(&costs[0]).together;

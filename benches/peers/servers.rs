@@ -1,9 +1,11 @@
 //! The servers side by side: the same zone and the same policies for each, as far as it has them.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -12,6 +14,8 @@ use crate::support::{TYPE_A, city, query, zones};
 
 /// Ports from here on, one a server.
 const FIRST_PORT: u16 = 6300;
+/// Clients that are told apart by their port.
+const CLIENT_PORTS: Range<u16> = 20_000..22_000;
 /// How long a server may take to load zone and database.
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -337,6 +341,12 @@ fn write(path: &Path, text: &str) {
     fs::write(path, text).expect("a file can be written");
 }
 
+/// Keeps a thread to these cores, or with `-acp` all threads of a process.
+fn pin(how: &str, cores: &str, number: u32) {
+    let pinned = Command::new("taskset").args([how, cores, &number.to_string()]).stdout(Stdio::null()).status();
+    assert!(pinned.is_ok_and(|status| status.success()), "taskset is installed");
+}
+
 impl Server {
     fn answers(&self) -> bool {
         let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback has free ports");
@@ -380,22 +390,59 @@ impl Server {
 
     /// Pins all its threads.
     fn pin(&self, cores: &str) {
-        for process in self.processes() {
-            let pinned =
-                Command::new("taskset").args(["-acp", cores, &process.to_string()]).stdout(Stdio::null()).status();
-            assert!(pinned.is_ok_and(|status| status.success()), "taskset is installed");
-        }
+        self.processes().into_iter().for_each(|process| pin("-acp", cores, process));
     }
 
     /// CPU time so far as the scheduler counts it, in nanoseconds.
     pub(crate) fn nanoseconds(&self) -> f64 {
+        self.threads().values().sum()
+    }
+
+    /// CPU time of each of its threads.
+    fn threads(&self) -> BTreeMap<u32, f64> {
         let tasks =
             self.processes().into_iter().filter_map(|process| fs::read_dir(format!("/proc/{process}/task")).ok());
-        let on_cpu = |task: io::Result<fs::DirEntry>| -> Option<f64> {
-            let text = fs::read_to_string(task.ok()?.path().join("schedstat")).ok()?;
-            text.split_whitespace().next()?.parse().ok()
+        let on_cpu = |task: io::Result<fs::DirEntry>| -> Option<(u32, f64)> {
+            let task = task.ok()?;
+            let text = fs::read_to_string(task.path().join("schedstat")).ok()?;
+            let time = text.split_whitespace().next()?.parse().ok()?;
+            Some((task.file_name().to_str()?.parse().ok()?, time))
         };
-        tasks.flatten().filter_map(on_cpu).sum()
+        tasks.flatten().filter_map(on_cpu).collect()
+    }
+
+    /// Its workers, each pinned to one of these cores, with the ports of so many clients whom the system leads to it.
+    pub(crate) fn pair(&self, cores: &[&'static str], clients: usize) -> Vec<(&'static str, Vec<u16>)> {
+        let mut ports_of: BTreeMap<u32, Vec<u16>> = BTreeMap::new();
+        for port in CLIENT_PORTS {
+            ports_of.entry(self.worker_of(port)).or_default().push(port);
+            let mut found: Vec<_> = ports_of.iter().filter(|(_, ports)| ports.len() >= clients).collect();
+            if found.len() == cores.len() {
+                found.iter_mut().for_each(|(_, ports)| assert!(ports.len() >= clients));
+                let paired = cores.iter().zip(found).map(|(&core, (thread, ports))| {
+                    pin("-cp", core, *thread);
+                    (core, ports[..clients].to_vec())
+                });
+                return paired.collect();
+            }
+        }
+        panic!("{} has no {} workers that answer", self.kind.name(), cores.len())
+    }
+
+    /// The thread that has something to do when a client at this port asks.
+    fn worker_of(&self, port: u16) -> u32 {
+        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, port)).expect("the ports are free");
+        socket.connect(self.address).expect("loopback is there");
+        socket.set_read_timeout(Some(Duration::from_secs(1))).expect("a socket can be that");
+        let before = self.threads();
+        let mut answer = [0; 4096];
+        for _ in 0..20 {
+            socket.send(&query("www.bench.test", TYPE_A, None)).expect("loopback is there");
+            socket.recv(&mut answer).expect("it answers");
+        }
+        let more =
+            self.threads().into_iter().map(|(thread, time)| (thread, time - before.get(&thread).unwrap_or(&0.0)));
+        more.max_by(|(_, a), (_, b)| a.total_cmp(b)).expect("it has threads").0
     }
 
     /// CPU time so far, user's and system's, in ticks of the clock of /proc: 10 ms each.
