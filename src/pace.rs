@@ -38,6 +38,15 @@ struct Pace {
     patience: Duration,
 }
 
+/// Gives this thread, and those that it starts, a lower priority for good: at 10 it gets about a tenth of a core that a worker
+/// wants as well, so that it is slow there, but goes on.
+pub fn stand_behind() {
+    #[cfg(target_os = "linux")]
+    if let Err(error) = rustix::process::nice(10) {
+        tracing::debug!("a thread that can wait has the priority of everybody else: {error}");
+    }
+}
+
 /// Does work that can wait. By giving way it waits no longer than `patience`, four times what it takes, and one turn of the others.
 pub fn patiently<T>(patience: Duration, work: impl FnOnce() -> T) -> T {
     /// However the work ends.

@@ -2,8 +2,8 @@
 //!
 //! Closed loop: each socket has so many queries under way, and sends the next when an answer comes. Open loop: queries leave on a
 //! beat whatever happens, and each answer's latency counts from the moment its query was to leave, so that a server that
-//! stands still is charged for all who waited. When this process itself was kept from its core, what it sent or took in too late
-//! for that is left out, and counted.
+//! stands still is charged for all who waited. When this process itself stood still, whoever had its core, what it would have sent
+//! meanwhile is not sent afterwards in one burst, what it took in late is left out, and both are counted.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -15,8 +15,10 @@ use std::time::{Duration, Instant};
 
 /// A query that was not answered for so long is lost, and its place is given to the next.
 const PATIENCE: Duration = Duration::from_millis(500);
-/// How long others may have this process's core during one turn of its loop before what it did then is left out.
-const STANDSTILL: Duration = Duration::from_micros(20);
+/// Between two looks at the clock lies one packet sent or taken in, some 2 µs. After so much more this process stood still.
+const STANDSTILL: Duration = Duration::from_micros(30);
+/// After a standstill packets lie in all sockets, who knows how long: until each was looked at twice.
+const LEFT_OUT_TURNS: u8 = 2;
 /// Ids that one socket uses in turn; more than it ever has under way within `PATIENCE`.
 const IDS: usize = 1 << 14;
 
@@ -48,7 +50,7 @@ pub(crate) struct Outcome {
     pub(crate) refused: u64,
     /// Queries without an answer.
     pub(crate) lost: u64,
-    /// Answers whose latencies are not counted.
+    /// Queries not sent, and answers whose latencies are not counted.
     pub(crate) left_out: u64,
     /// Answers a second.
     pub(crate) rate: f64,
@@ -97,8 +99,9 @@ pub(crate) fn main(arguments: &[String]) {
     let ports = ports.iter().map(|&port| u16::try_from(port).expect("a port")).chain(std::iter::repeat(0));
     let clients = (0..sockets).zip(ports).map(|(_, port)| Client::connect(server, port)).collect();
     let latencies = Vec::with_capacity(1 << 24);
-    let mut swarm = Swarm { clients, queries, next: 0, refused: 0, lost: 0, left_out: 0, was_still: false, latencies };
     let began = Instant::now();
+    let mut swarm =
+        Swarm { clients, queries, next: 0, refused: 0, lost: 0, left_out: 0, clock: Clock::new(began), latencies };
     let time = Duration::from_millis(milliseconds);
     match rate {
         0 => swarm.closed_loop(under_way as usize / sockets as usize, began, time),
@@ -107,9 +110,11 @@ pub(crate) fn main(arguments: &[String]) {
     let elapsed = began.elapsed().as_secs_f64();
     let counted = swarm.latencies.len();
     swarm.latencies.sort_unstable();
-    let at = |part: f64| match counted {
-        0 => 0.0,
-        _ => f64::from(swarm.latencies[((counted - 1) as f64 * part) as usize]) / 1000.0,
+    // Whoever has no answer waits longer than whoever has one.
+    let asked = counted as u64 + swarm.lost;
+    let at = |part: f64| match swarm.latencies.get((asked.saturating_sub(1) as f64 * part) as usize) {
+        Some(latency) => f64::from(*latency) / 1000.0,
+        None => PATIENCE.as_secs_f64() * 1e6,
     };
     let Swarm { refused, lost, left_out, .. } = swarm;
     let answers = counted as u64 + left_out;
@@ -133,56 +138,39 @@ struct Swarm {
     refused: u64,
     lost: u64,
     left_out: u64,
-    /// Whether the last turn was interrupted.
-    was_still: bool,
+    clock: Clock,
     /// Nanoseconds.
     latencies: Vec<u32>,
 }
 
 struct Client {
     socket: UdpSocket,
-    /// The query with this id; `None` when it has its answer.
-    sent: Box<[Option<Sent>]>,
+    /// When the query with this id was to leave; `None` when it has its answer.
+    sent: Box<[Option<Instant>]>,
     next_id: usize,
     under_way: usize,
     heard: Instant,
 }
 
-/// When a query was to leave, and whether it left too late through no fault of the server's.
-#[derive(Clone, Copy)]
-struct Sent {
-    due: Instant,
-    was_late: bool,
+/// A clock that is looked at again and again, and sees when it was not.
+struct Clock {
+    last: Instant,
+    /// For so many turns of the loop nothing counts yet.
+    left_out: u8,
 }
 
-/// A moment, and how long this thread had been at work by then.
-struct Turn {
-    at: Instant,
-    worked: Duration,
-}
-
-impl Turn {
-    fn now() -> Turn {
-        Turn { at: Instant::now(), worked: thread_time() }
+impl Clock {
+    fn new(now: Instant) -> Clock {
+        Clock { last: now, left_out: 0 }
     }
 
-    /// How much of the time since then others had.
-    fn away_since(&self, before: &Turn) -> Duration {
-        (self.at - before.at).saturating_sub(self.worked - before.worked)
+    fn now(&mut self) -> Instant {
+        let before = std::mem::replace(&mut self.last, Instant::now());
+        if self.last - before > STANDSTILL {
+            self.left_out = LEFT_OUT_TURNS;
+        }
+        self.last
     }
-}
-
-/// How long this thread has been at work. Where no clock says so, others are taken to have had nothing.
-#[cfg(target_os = "linux")]
-fn thread_time() -> Duration {
-    let worked = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
-    Duration::try_from(worked).expect("time passes")
-}
-
-#[cfg(not(target_os = "linux"))]
-fn thread_time() -> Duration {
-    static EPOCH: std::sync::LazyLock<Instant> = std::sync::LazyLock::new(Instant::now);
-    EPOCH.elapsed()
 }
 
 impl Client {
@@ -194,11 +182,11 @@ impl Client {
         Client { socket, sent: vec![None; IDS].into_boxed_slice(), next_id: 0, under_way: 0, heard: Instant::now() }
     }
 
-    fn send(&mut self, query: &mut [u8], sent: Sent) {
+    fn send(&mut self, query: &mut [u8], due: Instant) {
         let id = self.next_id;
         self.next_id = (id + 1) % IDS;
         query[..2].copy_from_slice(&u16::try_from(id).expect("an id has 14 bits").to_be_bytes());
-        if self.socket.send(query).is_ok() && self.sent[id].replace(sent).is_none() {
+        if self.socket.send(query).is_ok() && self.sent[id].replace(due).is_none() {
             self.under_way += 1;
         }
     }
@@ -220,7 +208,7 @@ impl Swarm {
                 }
                 for _ in client.under_way..each {
                     self.next = (self.next + 1) % self.queries.len();
-                    client.send(&mut self.queries[self.next], Sent { due: now, was_late: false });
+                    client.send(&mut self.queries[self.next], now);
                 }
             }
             if self.next == sent {
@@ -232,22 +220,25 @@ impl Swarm {
 
     fn open_loop(&mut self, rate: u64, began: Instant, time: Duration) {
         let wanted = (time.as_secs_f64() * rate as f64) as u64;
-        let (mut sent, mut turn) = (0, Turn::now());
+        let mut sent = 0;
         while sent < wanted || began.elapsed() < time + PATIENCE {
-            let last = std::mem::replace(&mut turn, Turn::now());
-            self.was_still = turn.away_since(&last) > STANDSTILL;
             while sent < wanted {
                 let due = began + Duration::from_nanos(sent * 1_000_000_000 / rate);
-                if Instant::now() < due {
+                let now = self.clock.now();
+                if now < due {
                     break;
                 }
-                let number = sent as usize % self.clients.len();
-                self.next = (self.next + 1) % self.queries.len();
-                let sent_now = Sent { due, was_late: self.was_still && due < turn.at };
-                self.clients[number].send(&mut self.queries[self.next], sent_now);
+                if now - due > STANDSTILL && self.clock.left_out > 0 {
+                    self.left_out += 1;
+                } else {
+                    let number = sent as usize % self.clients.len();
+                    self.next = (self.next + 1) % self.queries.len();
+                    self.clients[number].send(&mut self.queries[self.next], due);
+                }
                 sent += 1;
             }
             (0..self.clients.len()).for_each(|number| self.receive(number));
+            self.clock.left_out = self.clock.left_out.saturating_sub(1);
         }
         self.lost += wanted - (self.latencies.len() as u64 + self.left_out + self.refused).min(wanted);
     }
@@ -263,15 +254,15 @@ impl Swarm {
                 Err(_) => continue,
             };
             let id = usize::from(u16::from_be_bytes([answer[0], answer[1]]));
-            let Some(sent) = client.sent.get_mut(id).and_then(Option::take).filter(|_| octets >= 12) else { continue };
+            let Some(due) = client.sent.get_mut(id).and_then(Option::take).filter(|_| octets >= 12) else { continue };
             client.under_way -= 1;
-            client.heard = Instant::now();
+            client.heard = self.clock.now();
             // RFC 1035 section 4.1.1: QR, and RCODE 0 or 3.
             let is_right = answer[2] & 0x80 != 0 && matches!(answer[3] & 0xf, 0 | 3);
-            if is_right && (self.was_still || sent.was_late) {
+            if is_right && self.clock.left_out > 0 {
                 self.left_out += 1;
             } else if is_right {
-                self.latencies.push(u32::try_from((client.heard - sent.due).as_nanos()).unwrap_or(u32::MAX));
+                self.latencies.push(u32::try_from((client.heard - due).as_nanos()).unwrap_or(u32::MAX));
             } else {
                 self.refused += 1;
             }

@@ -161,7 +161,7 @@ impl Ground {
         let up = "service_types => up";
         let eight: String = (1..=8).map(|host| format!("m{host} => 192.0.2.{host}, ")).collect();
         let config = format!(
-            "options => {{ listen => {address}, udp_threads => {workers}, tcp_threads => 1, run_dir => {path}/run, state_dir => {path}/state }}
+            "options => {{ listen => {address}, udp_threads => {workers}, tcp_threads => 1, udp_rcvbuf => 1048576, run_dir => {path}/run, state_dir => {path}/state }}
 plugins => {{
   weighted => {{ weighted => {{ a = [192.0.2.1, 10], b = [192.0.2.2, 20], c = [192.0.2.3, 30], {up} }} }}
   simplefo => {{ failover => {{ primary => 192.0.2.1, secondary => 192.0.2.2, {up} }} }}

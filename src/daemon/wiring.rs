@@ -27,10 +27,6 @@ const EVENTS: usize = 1024;
 
 /// Notices that may wait for the webhook; what is beyond is counted and not told.
 const NOTICES: usize = 256;
-/// How far the loader stands behind: at 10 it gets about a tenth of a core that a worker wants as well, so that loading is slow
-/// there, but goes on.
-#[cfg(target_os = "linux")]
-const LOADER_NICENESS: i32 = 10;
 /// How long a load may wait by giving way, besides four times what it takes: edits are in force within seconds however busy the
 /// machine is.
 const LOADER_PATIENCE: Duration = Duration::from_millis(100);
@@ -122,7 +118,7 @@ impl Wiring {
         let mut loads = self.loads.take().expect("the loader is started once");
         let (source, events, base) = (self.source.clone(), self.events.clone(), self.base.borrow().clone());
         let work = move || {
-            give_way();
+            pace::stand_behind();
             if let Err(error) = pace::patiently(LOADER_PATIENCE, || base.keep_sources()) {
                 tracing::warn!("{error}; a restart will have no last good sources");
             }
@@ -195,14 +191,6 @@ impl Wiring {
     pub(super) async fn send(&self, event: Event) {
         // A loop that is gone needs to hear nothing.
         let _ = self.events.send(event).await;
-    }
-}
-
-/// Answers come first: what this thread and the ones that it starts do can wait.
-fn give_way() {
-    #[cfg(target_os = "linux")]
-    if let Err(error) = rustix::process::nice(LOADER_NICENESS) {
-        tracing::debug!("the loader has the priority of everybody else: {error}");
     }
 }
 

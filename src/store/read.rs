@@ -1,5 +1,6 @@
 //! Reading the zones directory.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -71,13 +72,18 @@ pub fn zone_files(directory: &Path) -> io::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for entry in fs::read_dir(directory)? {
         let name = entry?.file_name();
-        let octets = name.as_encoded_bytes();
-        if octets.ends_with(b".toml") && !octets.starts_with(b".") {
+        if is_zone_file(&name) {
             files.push(directory.join(name));
         }
     }
     files.sort_unstable();
     Ok(files)
+}
+
+/// Whether a file of the zones directory with this name is a zone file.
+pub(super) fn is_zone_file(name: &OsStr) -> bool {
+    let octets = name.as_encoded_bytes();
+    octets.ends_with(b".toml") && !octets.starts_with(b".")
 }
 
 /// Reads all zone files of `directory`. `before` is what stands in for a file that cannot be read right now: what was

@@ -7,11 +7,17 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use notify::event::{AccessKind, AccessMode, Event, EventKind, ModifyKind};
 use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
+
+use super::read::is_zone_file;
+use crate::pace;
 
 /// Editors write in several steps (truncate, write, rename, set mode); after this long without another one they are done.
 const QUIET: Duration = Duration::from_millis(250);
@@ -53,7 +59,7 @@ impl Watcher {
         changed: impl FnMut() + Send + 'static,
     ) -> std::io::Result<Watcher> {
         let (messages, inbox) = mpsc::channel();
-        let watch = Watch { seen, targets, messages: messages.clone(), events: None };
+        let watch = Watch { seen, targets, messages: messages.clone(), woken: Arc::default(), events: None };
         thread::Builder::new().name("watch".to_owned()).spawn(move || watch.run(&inbox, changed))?;
         Ok(Watcher { messages })
     }
@@ -76,6 +82,8 @@ struct Watch {
     targets: Targets,
     seen: Fingerprint,
     messages: Sender<Message>,
+    /// Whether a message to wake is on its way: events come by the thousand, and one is enough.
+    woken: Arc<AtomicBool>,
     events: Option<Events>,
 }
 
@@ -89,13 +97,17 @@ struct Events {
 
 impl Watch {
     fn run(mut self, inbox: &Receiver<Message>, mut changed: impl FnMut()) {
+        pace::stand_behind();
         self.listen();
         // What was edited before the first event could come.
         let mut unrest = self.differs().then(Unrest::begin);
         loop {
             let wait = unrest.as_ref().map_or(POLL, |unrest| unrest.left(Instant::now()));
             match inbox.recv_timeout(wait) {
-                Ok(Message::Woken) => unrest.get_or_insert_with(Unrest::begin).prolong(),
+                Ok(Message::Woken) => {
+                    self.woken.store(false, Ordering::Relaxed);
+                    unrest.get_or_insert_with(Unrest::begin).prolong();
+                }
                 Ok(Message::Retarget(targets)) => {
                     self.targets = targets;
                     // What is new among them looks edited. Nobody knows whether it was, after it was read and before it
@@ -140,9 +152,14 @@ impl Watch {
         let first_time = self.events.is_none();
         let directories: BTreeMap<PathBuf, Option<Stamp>> =
             self.targets.directories().map(|path| (path.to_path_buf(), identity(path))).collect();
-        let messages = self.messages.clone();
-        let watcher = notify::recommended_watcher(move |_| {
-            let _ = messages.send(Message::Woken);
+        let (messages, targets) = (self.messages.clone(), self.targets.clone());
+        let woken = Arc::clone(&self.woken);
+        let watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
+            // What cannot be told may concern us.
+            let concerns_us = event.map_or(true, |event| targets.may_be_meant(&event));
+            if concerns_us && !woken.swap(true, Ordering::Relaxed) {
+                let _ = messages.send(Message::Woken);
+            }
         });
         let watching = watcher.and_then(|mut watcher| {
             for directory in directories.keys() {
@@ -190,6 +207,24 @@ impl Targets {
     fn directories(&self) -> impl Iterator<Item = &Path> {
         let of_files = self.files.iter().filter_map(|file| file.parent());
         std::iter::once(self.directory.as_path()).chain(of_files)
+    }
+
+    /// Whether an event may be about a target. That somebody looks at a file, or that one grows which is no target, a log
+    /// perhaps, is not; but whatever comes, goes or gets another name may be, since targets may be links to it.
+    fn may_be_meant(&self, event: &Event) -> bool {
+        match event.kind {
+            EventKind::Access(AccessKind::Close(AccessMode::Write)) | EventKind::Modify(ModifyKind::Data(_)) => {
+                event.paths.is_empty() || event.paths.iter().any(|path| self.may_be(path))
+            }
+            EventKind::Access(_) => false,
+            _ => true,
+        }
+    }
+
+    /// Whether a file in one of the directories may be a target, going by its name.
+    fn may_be(&self, path: &Path) -> bool {
+        let Some(name) = path.file_name() else { return true };
+        is_zone_file(name) || self.files.iter().any(|file| file.file_name() == Some(name))
     }
 }
 
@@ -295,6 +330,26 @@ mod tests {
             fs::write(directory.path().join(name), "x").unwrap();
         }
         assert!(changes.recv_timeout(QUIET * 3).is_err());
+    }
+
+    #[test]
+    fn what_grows_beside_the_targets_wakes_nobody() {
+        let targets =
+            Targets { directory: "zones".into(), files: vec!["etc/fiftythree.toml".into(), "geo.mmdb".into()] };
+        let written = EventKind::Modify(ModifyKind::Data(notify::event::DataChange::Any));
+        let closed = EventKind::Access(AccessKind::Close(AccessMode::Write));
+        let opened = EventKind::Access(AccessKind::Open(AccessMode::Any));
+        let made = EventKind::Create(notify::event::CreateKind::File);
+        let is_meant = |kind, path: &str| targets.may_be_meant(&Event::new(kind).add_path(path.into()));
+        for path in ["zones/lab.test.toml", "/etc/fiftythree.toml", "geo.mmdb"] {
+            assert_eq!([written, closed, made].map(|kind| is_meant(kind, path)), [true; 3], "{path}");
+            assert!(!is_meant(opened, path));
+        }
+        for path in ["etc/server.log", "zones/.lab.test.toml.swp"] {
+            assert_eq!([written, closed, opened].map(|kind| is_meant(kind, path)), [false; 3], "{path}");
+            assert!(is_meant(made, path), "a target may be a link to {path}");
+        }
+        assert!(targets.may_be_meant(&Event::new(written)));
     }
 
     #[test]
