@@ -12,7 +12,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use arrayvec::ArrayVec;
 
-use crate::ahead::{SIDE_BY_SIDE, fetch};
+use crate::ahead::{FAR_OCTETS, SIDE_BY_SIDE, fetch};
 use crate::geo::{Client, Locator, PrefixTable};
 use crate::health::{CheckBits, CheckSlot, ComebackRules, Moment};
 use crate::model::{HostedZoneId, Name, RecordType, Region, Vpc, VpcId};
@@ -41,9 +41,6 @@ pub struct Catalog {
     bit_count: u32,
     is_large: bool,
 }
-
-/// What answers read of the zones is more than caches hold beyond this, octets.
-const LARGE_OCTETS: usize = 4 << 20;
 
 /// A hosted zone to be served and the VPCs it is for.
 #[derive(Clone, Debug)]
@@ -289,7 +286,7 @@ impl World {
         Some(self.scene_in(placed, vpc_region))
     }
 
-    /// Whether its zones are so many or so large that no cache holds them.
+    /// Whether its public zones are so many or so large that no cache holds them.
     pub fn is_large(&self) -> bool {
         self.catalog.is_large
     }
@@ -401,7 +398,7 @@ impl Catalog {
             views: views.collect(),
             networks: PrefixTable::build(networks),
             moved_by: zones_by_check(&placed),
-            is_large: placed.iter().map(|placed| placed.zone.octets()).sum::<usize>() > LARGE_OCTETS,
+            is_large: public.iter().map(|(_, served)| served.zone.octets()).sum::<usize>() > FAR_OCTETS,
             zones: placed,
             bit_count,
         }

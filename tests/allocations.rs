@@ -1,14 +1,15 @@
 //! Answering allocates nothing: every kind of query is answered while a counting allocator looks on.
 //!
 //! The scenarios count too, each query of each of them; here are the kinds side by side, with a city database behind them,
-//! and packets that no scenario would send. One round of a UDP worker is counted in `serve::udp`.
+//! and packets that no scenario would send. One round of a UDP worker is counted in `serve::udp`, batches over far memory in
+//! `tests/foresight.rs`.
 
 #[path = "../benches/support/mod.rs"]
 mod support;
 
 use std::net::IpAddr;
 
-use fiftythree::serve::{BATCH_PACKETS, MAX_TCP_OCTETS, Responder, Transport};
+use fiftythree::serve::{MAX_TCP_OCTETS, Responder, Transport};
 use fiftythree::world::World;
 use support::{LOOPBACK, TYPE_A, TYPE_AAAA, city, query, responder, zones};
 
@@ -22,9 +23,6 @@ const TIMES: usize = 50;
 
 /// Enough that a lookup goes through the index.
 const NETWORKS: u32 = 20_000;
-
-/// Enough that a world is a large one.
-const MANY_NAMES: u32 = 150_000;
 
 /// Names of everything a zone can answer with, and the type to ask for.
 const KINDS: [(&str, u16); 14] = [
@@ -80,41 +78,6 @@ fn no_kind_of_query_allocates() {
         for transport in [Transport::Udp, Transport::Tcp] {
             let counted = allocations(&mut responder, &world, &packets, transport);
             assert_eq!(counted, 0, "{name}, type {record_type}, over {transport}");
-        }
-    }
-}
-
-/// A batch as a worker takes it: the second and later ones find out beforehand where their clients are, and in a large world
-/// names are looked for beforehand.
-#[test]
-fn foresight_allocates_nothing_and_changes_no_answer() {
-    let large = support::world("", &[zones::every_policy(MANY_NAMES)], vec![city::database(NETWORKS)]);
-    let small = bench_world();
-    assert_eq!((large.is_large(), small.is_large()), (true, false));
-    let mut dice = fastrand::Rng::with_seed(53);
-    let policies = zones::POLICIES.map(|(name, _)| (format!("{name}.bench.test"), TYPE_A));
-    let kinds = KINDS.map(|(name, record_type)| (name.to_owned(), record_type));
-    let asked: Vec<_> = policies.into_iter().chain(kinds).collect();
-    let mut batch: Vec<_> = (0..BATCH_PACKETS - 1)
-        .map(|number| {
-            let (name, record_type) = &asked[number % asked.len()];
-            query(name, *record_type, (number % 4 > 0).then(|| city::client(NETWORKS, &mut dice)))
-        })
-        .collect();
-    batch.push(b"noise".to_vec());
-    let (mut out, mut expected) = (vec![0; MAX_TCP_OCTETS], vec![0; MAX_TCP_OCTETS]);
-    for world in [&small, &large] {
-        let (mut foreseeing, mut plain) = (responder(), responder());
-        for batch in [&batch[..], &batch, &batch[..40], &batch[..33], &batch[..3], &batch] {
-            let counted = allocation_counter::measure(|| {
-                foreseeing.foresee(world, batch.iter().map(|packet| Some((&packet[..], LOOPBACK))));
-                for (number, packet) in batch.iter().enumerate() {
-                    let octets = foreseeing.respond_foreseen(number, world, packet, LOOPBACK, &mut out);
-                    assert_eq!(octets, plain.respond(world, packet, LOOPBACK, Transport::Udp, &mut expected));
-                    assert_eq!(out[..octets], expected[..octets]);
-                }
-            });
-            assert_eq!(counted.count_total, 0);
         }
     }
 }

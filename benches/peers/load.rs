@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 /// A query that was not answered for so long is lost, and its place is given to the next.
 const PATIENCE: Duration = Duration::from_millis(500);
-/// Between two looks at the clock lies one packet sent or taken in, some 2 µs. After so much more this process stood still.
+/// Between two looks at the clock lies one system call, some 2 µs at most. After so much more this process stood still.
 const STANDSTILL: Duration = Duration::from_micros(30);
 /// After a standstill packets lie in all sockets, who knows how long: until each was looked at twice.
 const LEFT_OUT_TURNS: u8 = 2;
@@ -50,7 +50,9 @@ pub(crate) struct Outcome {
     pub(crate) refused: u64,
     /// Queries without an answer.
     pub(crate) lost: u64,
-    /// Queries not sent, and answers whose latencies are not counted.
+    /// Queries that were not sent, because this process stood still when they were due.
+    pub(crate) unsent: u64,
+    /// Answers whose latencies are not counted, because they may have waited for this process.
     pub(crate) left_out: u64,
     /// Answers a second.
     pub(crate) rate: f64,
@@ -82,11 +84,12 @@ pub(crate) fn run(load: &Load, queries: &Path) -> Outcome {
         .expect("taskset is installed");
     let said = String::from_utf8_lossy(&output.stdout);
     let numbers: Vec<f64> = said.split_whitespace().filter_map(|word| word.parse().ok()).collect();
-    let [answers, refused, lost, left_out, rate, p50, p99] = numbers[..] else {
+    let [answers, refused, lost, unsent, left_out, rate, p50, p99] = numbers[..] else {
         panic!("the load says {said:?} and {}", String::from_utf8_lossy(&output.stderr))
     };
-    let [answers, refused, lost, left_out] = [answers, refused, lost, left_out].map(|count| count as u64);
-    Outcome { answers, refused, lost, left_out, rate, p50, p99 }
+    let counts = [answers, refused, lost, unsent, left_out];
+    let [answers, refused, lost, unsent, left_out] = counts.map(|count| count as u64);
+    Outcome { answers, refused, lost, unsent, left_out, rate, p50, p99 }
 }
 
 /// The process that `run` starts: `SERVER QUERIES SOCKETS UNDER_WAY RATE MILLISECONDS PORTS`.
@@ -100,8 +103,17 @@ pub(crate) fn main(arguments: &[String]) {
     let clients = (0..sockets).zip(ports).map(|(_, port)| Client::connect(server, port)).collect();
     let latencies = Vec::with_capacity(1 << 24);
     let began = Instant::now();
-    let mut swarm =
-        Swarm { clients, queries, next: 0, refused: 0, lost: 0, left_out: 0, clock: Clock::new(began), latencies };
+    let mut swarm = Swarm {
+        clients,
+        queries,
+        next: 0,
+        refused: 0,
+        lost: 0,
+        unsent: 0,
+        left_out: 0,
+        clock: Clock::new(began),
+        latencies,
+    };
     let time = Duration::from_millis(milliseconds);
     match rate {
         0 => swarm.closed_loop(under_way as usize / sockets as usize, began, time),
@@ -116,9 +128,9 @@ pub(crate) fn main(arguments: &[String]) {
         Some(latency) => f64::from(*latency) / 1000.0,
         None => PATIENCE.as_secs_f64() * 1e6,
     };
-    let Swarm { refused, lost, left_out, .. } = swarm;
+    let Swarm { refused, lost, unsent, left_out, .. } = swarm;
     let answers = counted as u64 + left_out;
-    println!("{answers} {refused} {lost} {left_out} {} {} {}", answers as f64 / elapsed, at(0.5), at(0.99));
+    println!("{answers} {refused} {lost} {unsent} {left_out} {} {} {}", answers as f64 / elapsed, at(0.5), at(0.99));
 }
 
 fn read_queries(bytes: &[u8]) -> Vec<Vec<u8>> {
@@ -137,6 +149,7 @@ struct Swarm {
     next: usize,
     refused: u64,
     lost: u64,
+    unsent: u64,
     left_out: u64,
     clock: Clock,
     /// Nanoseconds.
@@ -170,6 +183,11 @@ impl Clock {
             self.left_out = LEFT_OUT_TURNS;
         }
         self.last
+    }
+
+    /// All sockets were looked at.
+    fn turn(&mut self) {
+        self.left_out = self.left_out.saturating_sub(1);
     }
 }
 
@@ -211,6 +229,7 @@ impl Swarm {
                     client.send(&mut self.queries[self.next], now);
                 }
             }
+            self.clock.turn();
             if self.next == sent {
                 // The server may be on this core, too.
                 yield_now();
@@ -229,7 +248,7 @@ impl Swarm {
                     break;
                 }
                 if now - due > STANDSTILL && self.clock.left_out > 0 {
-                    self.left_out += 1;
+                    self.unsent += 1;
                 } else {
                     let number = sent as usize % self.clients.len();
                     self.next = (self.next + 1) % self.queries.len();
@@ -238,9 +257,9 @@ impl Swarm {
                 sent += 1;
             }
             (0..self.clients.len()).for_each(|number| self.receive(number));
-            self.clock.left_out = self.clock.left_out.saturating_sub(1);
+            self.clock.turn();
         }
-        self.lost += wanted - (self.latencies.len() as u64 + self.left_out + self.refused).min(wanted);
+        self.lost += wanted - (self.latencies.len() as u64 + self.unsent + self.left_out + self.refused).min(wanted);
     }
 
     /// Takes in what has come to a socket.
@@ -248,6 +267,7 @@ impl Swarm {
         let client = &mut self.clients[number];
         let mut answer = [0; 4096];
         while client.under_way > 0 {
+            self.clock.now();
             let octets = match client.socket.recv(&mut answer) {
                 Ok(octets) => octets,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break,

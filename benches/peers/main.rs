@@ -384,7 +384,7 @@ fn tell_latency(server: &Server, during: &str, outcomes: &[Outcome], quiet: Opti
     let ratio = quiet.map_or("–".to_owned(), |quiet| {
         format!("{:.2}", least / quantile(0.25, quiet.iter().map(|outcome| outcome.p99)))
     });
-    let left_out = 100.0 * of(0.5, |o| o.left_out as f64 / o.answers.max(1) as f64);
+    let left_out = 100.0 * of(0.5, |o| (o.unsent + o.left_out) as f64 / (o.answers + o.unsent).max(1) as f64);
     let who = server.kind.name();
     println!("| {who} | {during} | {p50:.0} | {least:.0} | {p99:.0} | {ratio} | {lost} | {left_out:.1} |");
 }

@@ -97,7 +97,7 @@ pub struct Answer<'w> {
     pub servers: Option<ZoneServers<'w>>,
     /// How many leading bits of the client's address the answer depends on: the ECS SCOPE PREFIX-LENGTH.
     pub scope: u8,
-    /// Whether it had to be known where the client is.
+    /// Whether the client's address had to be looked for among those whose places are known.
     pub needed_place: bool,
 }
 

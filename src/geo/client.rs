@@ -56,9 +56,9 @@ impl<'w> Client<'w> {
         })
     }
 
-    /// Whether anybody wanted to know.
+    /// Whether its address had to be looked for.
     pub fn is_located(&self) -> bool {
-        self.place.get().is_some()
+        self.vpc.is_none() && self.place.get().is_some()
     }
 
     /// How far the regions are from the client, in time.

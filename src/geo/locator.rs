@@ -6,7 +6,7 @@ use arrayvec::ArrayVec;
 
 use super::latency::{LatencyTable, RoundTrips};
 use super::{Database, Place, PlaceSource, PrefixTable};
-use crate::ahead::SIDE_BY_SIDE;
+use crate::ahead::{FAR_OCTETS, SIDE_BY_SIDE};
 use crate::model::{LatencyRow, LocationNetwork, Region};
 
 /// Finds places; immutable. The default knows nothing.
@@ -71,6 +71,12 @@ impl Locator {
         }
     }
 
+    /// Whether to find clients takes memory that no cache holds.
+    pub fn is_large(&self) -> bool {
+        let networks = self.networks.as_ref().map_or(0, PrefixTable::octets);
+        networks + self.databases.iter().map(Database::octets).sum::<usize>() > FAR_OCTETS
+    }
+
     /// The databases, for `PlaceSource::Database` and for reports.
     pub fn databases(&self) -> &[Database] {
         &self.databases
@@ -103,7 +109,10 @@ impl Locator {
             }
         }
         for (index, database) in (0..).zip(&self.databases) {
-            for (search, (place, depth)) in searches.iter_mut().zip(database.lookup_each(addresses)) {
+            let open = searches.iter().zip(addresses).filter(|(search, _)| !search.is_over);
+            let open: ArrayVec<IpAddr, SIDE_BY_SIDE> = open.map(|(_, &address)| address).collect();
+            let still_open = searches.iter_mut().filter(|search| !search.is_over);
+            for (search, (place, depth)) in still_open.zip(database.lookup_each(&open)) {
                 search.hear(PlaceSource::Database(index), place, depth);
             }
         }

@@ -154,7 +154,8 @@ impl Batch {
         Some(Packet { bytes, source, source_port, destination, out: &mut out[..MAX_UDP_OCTETS] })
     }
 
-    /// What came in a slot of the last batch, and from where, without taking it; `None` when it cannot be answered.
+    /// What came in a slot of the last batch, perhaps cut short, and from where, without taking it; `None` when that is no address
+    /// that could be answered.
     pub(super) fn peek(&self, index: usize) -> Option<(&[u8], IpAddr)> {
         assert!(index < BATCH_PACKETS);
         let (source, _) = self.source(index)?;

@@ -19,6 +19,9 @@ pub(super) const TYPE_TSIG: u16 = 250;
 pub(super) const OPTION_NSID: u16 = 3;
 pub(super) const OPTION_CLIENT_SUBNET: u16 = 8;
 
+/// In how many options the client subnet is looked for beforehand.
+const OPTIONS_AHEAD: usize = 8;
+
 const CLASS_IN: u16 = 1;
 const OPCODE_QUERY: u8 = 0;
 
@@ -147,6 +150,11 @@ fn read_body<'p>(
     check_type(record_type)
 }
 
+/// Whether a packet may be a question that is answered from a zone: no response, an ordinary query, one question.
+pub(super) fn may_be_question(packet: &[u8]) -> bool {
+    matches!(packet, [_, _, flags, _, 0, 1, ..] if flags >> 3 == 0)
+}
+
 /// The client subnet that `decode` will find, when it stands where it mostly does: among the options of the first record behind
 /// the question. Costs little, and is a guess: what is wrong with the rest of the packet is not looked for.
 pub(super) fn subnet_ahead(packet: &[u8]) -> Option<ClientSubnet> {
@@ -160,7 +168,8 @@ pub(super) fn subnet_ahead(packet: &[u8]) -> Option<ClientSubnet> {
     // The root of the name, QTYPE and QCLASS; then OPT: the root, 41, a size, a code and flags, the length of its options.
     let [0, 0, 41, _, _, _, _, _, _, _, _, options @ ..] = packet.get(at + 5..)? else { return None };
     let mut options = options;
-    while let [high, low, long, short, rest @ ..] = options {
+    for _ in 0..OPTIONS_AHEAD {
+        let [high, low, long, short, rest @ ..] = options else { return None };
         let data = rest.get(..usize::from(u16::from_be_bytes([*long, *short])))?;
         if u16::from_be_bytes([*high, *low]) == OPTION_CLIENT_SUBNET {
             return SubnetOption::read(data)?.network();
@@ -640,6 +649,7 @@ mod tests {
             prop_assert_eq!(edns.nsid_asked, theirs.option(EdnsCode::NSID).is_some());
             let network = edns.client_subnet.and_then(SubnetOption::network);
             prop_assert_eq!(subnet_ahead(&bytes), network);
+            prop_assert!(may_be_question(&bytes));
             let their_network = match theirs.option(EdnsCode::Subnet) {
                 Some(EdnsOption::Subnet(subnet)) if subnet.source_prefix() > 0 => {
                     Some(ClientSubnet { address: subnet.addr(), source_prefix: subnet.source_prefix() })

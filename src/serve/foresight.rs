@@ -3,14 +3,14 @@
 //! A client among millions of networks and a name among hundreds of thousands take several reads of memory that no cache holds,
 //! and the processor waits for each. Side by side the waits of a batch are one (docs/decisions/0082-side-by-side.md). That is work
 //! for nothing when answers do not depend on places, so clients are located as long as those of the batch before did; and when
-//! the zones are small, so names are looked for where they are large.
+//! what is looked into is small, so that is done where it is large.
 
 use std::net::IpAddr;
 
 use arrayvec::ArrayVec;
 
 use super::ClientSubnetUse;
-use super::decode::{HEADER_OCTETS, subnet_ahead};
+use super::decode::{HEADER_OCTETS, may_be_question, subnet_ahead};
 use crate::ahead::SIDE_BY_SIDE;
 use crate::answer::QueryName;
 use crate::geo::{Located, Locator};
@@ -21,7 +21,7 @@ use crate::world::World;
 pub const BATCH_PACKETS: usize = 64;
 /// Fewer packets are answered one by one.
 const FEW: usize = 4;
-/// One answer in so many has to need a place.
+/// More than one packet in so many has to need a place.
 const WORTHWHILE: usize = 4;
 
 /// What is known beforehand of one batch.
@@ -59,10 +59,11 @@ impl Foresight {
         if self.packets < FEW {
             return;
         }
+        let packets = packets.map(|packet| packet.filter(|(octets, _)| may_be_question(octets)));
         if world.is_large() {
             self.look_for_names(world, packets.clone().flatten().map(|(packet, _)| packet));
         }
-        if depend_on_places {
+        if depend_on_places && world.locator().is_large() {
             let clients = packets.map(|packet| Some(client_of(packet?, client_subnet)));
             self.look_for_clients(world.locator(), clients);
         }
@@ -119,11 +120,37 @@ fn client_of((packet, source): (&[u8], IpAddr), client_subnet: ClientSubnetUse) 
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+    use std::sync::{Arc, LazyLock};
+
+    use ipnet::IpNet;
+
     use super::*;
     use crate::answer::fixture::world;
+    use crate::health::CheckBits;
+    use crate::model::{LocationNetwork, Region};
+
+    /// A world without zones that knows more places than caches hold.
+    static WORLD: LazyLock<World> = LazyLock::new(|| {
+        let network = |number: u32| LocationNetwork {
+            cidr: IpNet::new_assert(Ipv4Addr::from((20 << 24) + (number << 8)).into(), 24),
+            country: None,
+            subdivision: None,
+            coordinates: None,
+            // Neighbours of one place would be one.
+            region: Region::all().nth(number as usize % 2),
+        };
+        let networks: Vec<_> = (0..80_000).map(network).collect();
+        let locator = Locator::build(&networks, Vec::new(), &[]);
+        assert!(locator.is_large());
+        World::new(Arc::clone(world(&[], &[]).catalog()), &CheckBits::default(), Arc::new(locator))
+    });
 
     /// Its one option is the subnet 10.53.1.0/24.
     const PACKET: &[u8] = b"\0\0\0\0\0\x01\0\0\0\0\0\x01\x03www\0\0\x01\0\x01\0\0\x29\x04\xd0\0\0\0\0\0\x0b\0\x08\0\x07\0\x01\x18\0\x0a\x35\x01";
+
+    /// The beginning of one that has no options.
+    const QUESTION: &[u8] = b"\0\0\0\0\0\x01\0\0\0\0\0\0";
 
     fn client(last: u8) -> IpAddr {
         IpAddr::from([192, 0, 2, last])
@@ -132,7 +159,7 @@ mod tests {
     /// Begins a batch of packets from clients with these last octets, or from nobody.
     fn begin(foresight: &mut Foresight, clients: &[Option<u8>], client_subnet: ClientSubnetUse, packet: &[u8]) {
         let packets = clients.iter().map(|last| last.map(|last| (packet, client(last))));
-        foresight.begin(&world(&[], &[]), client_subnet, packets);
+        foresight.begin(&WORLD, client_subnet, packets);
     }
 
     fn known(foresight: &Foresight, packets: usize) -> Vec<Option<IpAddr>> {
@@ -143,24 +170,36 @@ mod tests {
     fn clients_are_looked_for_while_answers_need_places() {
         let mut foresight = Foresight::default();
         let clients = [Some(1), Some(1), None, Some(2), Some(1)];
-        begin(&mut foresight, &clients, ClientSubnetUse::Use, &[]);
+        begin(&mut foresight, &clients, ClientSubnetUse::Use, QUESTION);
         assert_eq!(known(&foresight, 5), [None; 5], "nothing was learnt yet");
         [true, false, true, false].into_iter().for_each(|needed| foresight.learn(needed));
-        begin(&mut foresight, &clients, ClientSubnetUse::Use, &[]);
+        begin(&mut foresight, &clients, ClientSubnetUse::Use, QUESTION);
         // Who cannot be answered is not asked about.
         let [first, second] = [1, 2].map(|last| Some(client(last)));
         let of_each = known(&foresight, 5);
         assert_eq!([of_each[0], of_each[1], of_each[3], of_each[4]], [first, first, second, first]);
         assert_eq!(foresight.located.len(), 3, "a client that repeats is looked for once");
         foresight.learn(true);
-        begin(&mut foresight, &clients, ClientSubnetUse::Use, &[]);
+        begin(&mut foresight, &clients, ClientSubnetUse::Use, QUESTION);
         assert_eq!(known(&foresight, 5), [None; 5], "one of five needed a place");
+    }
+
+    #[test]
+    fn who_asks_nothing_is_not_looked_for_nor_is_anybody_among_few_places() {
+        let ready = || Foresight { needed: 9, packets: 9, ..Foresight::default() };
+        let mut foresight = ready();
+        begin(&mut foresight, &[Some(1); 4], ClientSubnetUse::Use, b"\0\0\x80\0\0\x01\0\0\0\0\0\0");
+        assert_eq!(known(&foresight, 4), [None; 4]);
+        let mut foresight = ready();
+        let packets = [Some((QUESTION, client(1))); 4].into_iter();
+        foresight.begin(&world(&[], &[]), ClientSubnetUse::Use, packets);
+        assert_eq!(known(&foresight, 4), [None; 4]);
     }
 
     #[test]
     fn few_packets_are_answered_one_by_one() {
         let mut foresight = Foresight { needed: 3, packets: 3, ..Foresight::default() };
-        begin(&mut foresight, &[Some(1); 3], ClientSubnetUse::Use, &[]);
+        begin(&mut foresight, &[Some(1); 3], ClientSubnetUse::Use, QUESTION);
         assert_eq!(known(&foresight, 3), [None; 3]);
     }
 

@@ -131,7 +131,7 @@ impl Responder {
         self.foresight.begin(world, self.settings.client_subnet, packets);
     }
 
-    /// As `respond`, over UDP, the packet that `foresee` was given as the one with this number.
+    /// As `respond`, over UDP, the packet that `foresee` was given as the one with this number, from the same world.
     pub fn respond_foreseen(
         &mut self,
         number: usize,

@@ -5,6 +5,7 @@
 //! on watches): the same comparison also happens every two seconds.
 
 use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -152,11 +153,11 @@ impl Watch {
         let first_time = self.events.is_none();
         let directories: BTreeMap<PathBuf, Option<Stamp>> =
             self.targets.directories().map(|path| (path.to_path_buf(), identity(path))).collect();
-        let (messages, targets) = (self.messages.clone(), self.targets.clone());
-        let woken = Arc::clone(&self.woken);
+        let (messages, woken) = (self.messages.clone(), Arc::clone(&self.woken));
+        let concern = Concern::of(&self.targets);
         let watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
             // What cannot be told may concern us.
-            let concerns_us = event.map_or(true, |event| targets.may_be_meant(&event));
+            let concerns_us = event.map_or(true, |event| concern.is_about(&event));
             if concerns_us && !woken.swap(true, Ordering::Relaxed) {
                 let _ = messages.send(Message::Woken);
             }
@@ -208,10 +209,27 @@ impl Targets {
         let of_files = self.files.iter().filter_map(|file| file.parent());
         std::iter::once(self.directory.as_path()).chain(of_files)
     }
+}
 
-    /// Whether an event may be about a target. That somebody looks at a file, or that one grows which is no target, a log
-    /// perhaps, is not; but whatever comes, goes or gets another name may be, since targets may be links to it.
-    fn may_be_meant(&self, event: &Event) -> bool {
+/// Which events are about the targets.
+struct Concern {
+    /// The directory of zones: an editor's steps are seen there whatever names they go by.
+    zones: PathBuf,
+    /// The names of single files.
+    files: Vec<OsString>,
+}
+
+impl Concern {
+    fn of(targets: &Targets) -> Concern {
+        let names = targets.files.iter().filter_map(|file| file.file_name());
+        // As events have it.
+        let zones = std::path::absolute(&targets.directory).unwrap_or_else(|_| targets.directory.clone());
+        Concern { zones, files: names.map(OsStr::to_owned).collect() }
+    }
+
+    /// That somebody looks at a file is not, nor that one grows which is no target and not among the zones: a log, perhaps. But
+    /// whatever comes, goes or gets another name may be, since targets may be links to it.
+    fn is_about(&self, event: &Event) -> bool {
         match event.kind {
             EventKind::Access(AccessKind::Close(AccessMode::Write)) | EventKind::Modify(ModifyKind::Data(_)) => {
                 event.paths.is_empty() || event.paths.iter().any(|path| self.may_be(path))
@@ -221,10 +239,9 @@ impl Targets {
         }
     }
 
-    /// Whether a file in one of the directories may be a target, going by its name.
     fn may_be(&self, path: &Path) -> bool {
-        let Some(name) = path.file_name() else { return true };
-        is_zone_file(name) || self.files.iter().any(|file| file.file_name() == Some(name))
+        let is_named = |name: &OsStr| is_zone_file(name) || self.files.iter().any(|file| file == name);
+        path.starts_with(&self.zones) || path.file_name().is_none_or(is_named) || path.is_dir()
     }
 }
 
@@ -334,22 +351,23 @@ mod tests {
 
     #[test]
     fn what_grows_beside_the_targets_wakes_nobody() {
-        let targets =
-            Targets { directory: "zones".into(), files: vec!["etc/fiftythree.toml".into(), "geo.mmdb".into()] };
+        let files = vec!["/etc/53/fiftythree.toml".into(), "/var/geo.mmdb".into()];
+        let concern = Concern::of(&Targets { directory: "/etc/53/zones".into(), files });
         let written = EventKind::Modify(ModifyKind::Data(notify::event::DataChange::Any));
         let closed = EventKind::Access(AccessKind::Close(AccessMode::Write));
         let opened = EventKind::Access(AccessKind::Open(AccessMode::Any));
         let made = EventKind::Create(notify::event::CreateKind::File);
-        let is_meant = |kind, path: &str| targets.may_be_meant(&Event::new(kind).add_path(path.into()));
-        for path in ["zones/lab.test.toml", "/etc/fiftythree.toml", "geo.mmdb"] {
-            assert_eq!([written, closed, made].map(|kind| is_meant(kind, path)), [true; 3], "{path}");
-            assert!(!is_meant(opened, path));
+        let is_about = |kind, path: &str| concern.is_about(&Event::new(kind).add_path(path.into()));
+        let zones = ["/etc/53/zones/lab.test.toml", "/etc/53/zones/.lab.test.toml.swp", "/etc/53/zones"];
+        for path in zones.into_iter().chain(["/etc/53/fiftythree.toml", "/var/geo.mmdb"]) {
+            assert_eq!([written, closed, made].map(|kind| is_about(kind, path)), [true; 3], "{path}");
+            assert!(!is_about(opened, path));
         }
-        for path in ["etc/server.log", "zones/.lab.test.toml.swp"] {
-            assert_eq!([written, closed, opened].map(|kind| is_meant(kind, path)), [false; 3], "{path}");
-            assert!(is_meant(made, path), "a target may be a link to {path}");
+        for path in ["/etc/53/server.log", "/var/queries.jsonl"] {
+            assert_eq!([written, closed, opened].map(|kind| is_about(kind, path)), [false; 3], "{path}");
+            assert!(is_about(made, path), "a target may be a link to {path}");
         }
-        assert!(targets.may_be_meant(&Event::new(written)));
+        assert!(concern.is_about(&Event::new(written)));
     }
 
     #[test]
