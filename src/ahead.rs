@@ -8,8 +8,8 @@ use std::hint::black_box;
 /// The most that is done side by side: somewhat more than the lines of memory for which a processor waits at once.
 pub const SIDE_BY_SIDE: usize = 32;
 
-/// What takes more than this is far: no cache near the processor holds it. Octets.
-pub const FAR_OCTETS: usize = 4 << 20;
+/// What takes more than this is far: a processor's own caches hold a megabyte or two. Octets.
+pub const FAR_OCTETS: usize = 2 << 20;
 
 /// Has the processor fetch the lines of memory in which these words stand. Nothing depends on what is read, so that it need not
 /// wait for one before it asks for the next.
