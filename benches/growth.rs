@@ -1,9 +1,9 @@
 //! What an answer costs as things grow: records, members of a policy, zones, aliases on the way.
 //!
 //! `cargo bench --bench growth` measures and writes docs/performance/growth.tsv and docs/performance/growth.svg, which the docs
-//! show. One packet in, one out, in one thread, names in random order; CPU time as the system's scheduler counts it
-//! (`/proc/self/schedstat`), so that what others run on the machine costs no more than the caches it empties. Each point is the
-//! least of several rounds. Under `cargo test` the smallest points are tried and nothing is written. Linux alone.
+//! show. Packets in, packets out, in batches as a busy worker has them, in one thread, names in random order; CPU time as the
+//! system's scheduler counts it (`/proc/self/schedstat`), so that what others run on the machine costs no more than the caches it
+//! empties. Each point is the least of several rounds. Under `cargo test` the smallest points are tried and nothing is written. Linux alone.
 
 #![allow(clippy::print_stdout, reason = "its table is what it is for")]
 

@@ -5,6 +5,8 @@
 //!                 └─ load                                   pinned to core 1
 //! ```
 //!
+//! Two workers are the exception: each has a core, and beside it a load of those clients that the system leads to it.
+//!
 //! `cargo bench --bench peers` runs all of it, `-- policies`, `-- workers` or `-- latency` a part; `--rounds 5 --seconds 3` say
 //! how often and how long, `--only weighted cidr` or `--only large-file` which answers or troubles. Servers take turns within a round. CPU time is what the scheduler counts (`schedstat`, nanoseconds), the
 //! median of the rounds; the clock that tells user's from system's (`/proc/PID/stat`) ticks every 10 ms, so that their shares are
