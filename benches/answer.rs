@@ -34,11 +34,7 @@ fn one_client(bencher: Bencher<'_, '_>, name: &str) {
 
 #[divan::bench(sample_size = 1000, args = ["www", "latency", "geolocation", "geoproximity", "cidr", "tree"])]
 fn clients_everywhere(bencher: Bencher<'_, '_>, name: &str) {
-    let name = format!("{name}.{}", zones::ZONE);
-    let mut dice = fastrand::Rng::with_seed(53);
-    let packets: Vec<_> =
-        (0..PACKETS).map(|_| query(&name, TYPE_A, Some(city::client(networks(), &mut dice)))).collect();
-    measure(bencher, &packets);
+    measure(bencher, &from_everywhere(name));
 }
 
 #[divan::bench(sample_size = 1000)]
@@ -46,6 +42,12 @@ fn ten_thousand_names(bencher: Bencher<'_, '_>) {
     let name = |number: u32| format!("h{}.{}", number * 7919 % NAMES, zones::ZONE);
     let packets: Vec<_> = (0..NAMES).map(|number| query(&name(number), TYPE_A, None)).collect();
     measure(bencher, &packets);
+}
+
+fn from_everywhere(name: &str) -> Vec<Vec<u8>> {
+    let name = format!("{name}.{}", zones::ZONE);
+    let mut dice = fastrand::Rng::with_seed(53);
+    (0..PACKETS).map(|_| query(&name, TYPE_A, Some(city::client(networks(), &mut dice)))).collect()
 }
 
 fn measure(bencher: Bencher<'_, '_>, packets: &[Vec<u8>]) {
@@ -73,10 +75,7 @@ fn networks() -> u32 {
 /// As a worker does: a batch is looked at before its packets are answered. Times are of a batch.
 #[divan::bench(sample_size = 20, args = ["www", "latency", "geolocation", "geoproximity", "cidr", "tree"])]
 fn batches_from_everywhere(bencher: Bencher<'_, '_>, name: &str) {
-    let name = format!("{name}.{}", zones::ZONE);
-    let mut dice = fastrand::Rng::with_seed(53);
-    let packets: Vec<_> =
-        (0..PACKETS).map(|_| query(&name, TYPE_A, Some(city::client(networks(), &mut dice)))).collect();
+    let packets = from_everywhere(name);
     let (world, mut responder) = (world(), responder());
     let mut out = [0; MAX_UDP_OCTETS];
     let mut batches = packets.chunks_exact(BATCH_PACKETS).cycle();

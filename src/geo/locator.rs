@@ -15,6 +15,7 @@ pub struct Locator {
     /// The user's networks, when there are any.
     networks: Option<PrefixTable<Place>>,
     databases: Vec<Database>,
+    is_large: bool,
     latency: LatencyTable,
     /// The place of the clients of each region's VPCs, which is where the region is, by region.
     regions: Box<[Place]>,
@@ -63,8 +64,11 @@ impl Locator {
     /// The databases in the order in which they are asked.
     pub fn build(networks: &[LocationNetwork], databases: Vec<Database>, latency: &[LatencyRow]) -> Locator {
         let placed = networks.iter().map(|network| (network.cidr, Place::of_network(network)));
+        let networks = (!networks.is_empty()).then(|| PrefixTable::build(placed));
+        let octets = networks.iter().map(PrefixTable::octets).chain(databases.iter().map(Database::octets));
         Locator {
-            networks: (!networks.is_empty()).then(|| PrefixTable::build(placed)),
+            is_large: octets.sum::<usize>() > FAR_OCTETS,
+            networks,
             databases,
             latency: LatencyTable::build(latency),
             regions: Region::all().map(Place::in_vpc).collect(),
@@ -73,8 +77,7 @@ impl Locator {
 
     /// Whether to find clients takes memory that no cache holds.
     pub fn is_large(&self) -> bool {
-        let networks = self.networks.as_ref().map_or(0, PrefixTable::octets);
-        networks + self.databases.iter().map(Database::octets).sum::<usize>() > FAR_OCTETS
+        self.is_large
     }
 
     /// The databases, for `PlaceSource::Database` and for reports.

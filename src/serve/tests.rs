@@ -332,7 +332,8 @@ proptest! {
 
         let mut question = QueryName::default();
         question.read(&packet, 12).unwrap();
-        let query = Query { name: &question, record_type: record_type.into(), source: SOURCE, client_subnet: None, located: None };
+        let record_type = record_type.into();
+        let query = Query { name: &question, record_type, source: SOURCE, client_subnet: None, located: None };
         let answer = resolve(&query, &world, &mut Dice::seeded(seed));
         let expected = plainly(&message, &question, &answer);
 

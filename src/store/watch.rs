@@ -217,14 +217,20 @@ struct Concern {
     zones: PathBuf,
     /// The names of single files.
     files: Vec<OsString>,
+    /// What is watched: where systems tell of a directory alone, anything in it may be meant.
+    directories: Vec<PathBuf>,
 }
 
 impl Concern {
     fn of(targets: &Targets) -> Concern {
         let names = targets.files.iter().filter_map(|file| file.file_name());
-        // As events have it.
-        let zones = std::path::absolute(&targets.directory).unwrap_or_else(|_| targets.directory.clone());
-        Concern { zones, files: names.map(OsStr::to_owned).collect() }
+        // Events have whole paths.
+        let whole = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        Concern {
+            zones: whole(&targets.directory),
+            files: names.map(OsStr::to_owned).collect(),
+            directories: targets.directories().map(whole).collect(),
+        }
     }
 
     /// That somebody looks at a file is not, nor that one grows which is no target and not among the zones: a log, perhaps. But
@@ -241,7 +247,9 @@ impl Concern {
 
     fn may_be(&self, path: &Path) -> bool {
         let is_named = |name: &OsStr| is_zone_file(name) || self.files.iter().any(|file| file == name);
-        path.starts_with(&self.zones) || path.file_name().is_none_or(is_named) || path.is_dir()
+        path.starts_with(&self.zones)
+            || path.file_name().is_none_or(is_named)
+            || self.directories.iter().any(|directory| directory == path)
     }
 }
 
@@ -358,7 +366,7 @@ mod tests {
         let opened = EventKind::Access(AccessKind::Open(AccessMode::Any));
         let made = EventKind::Create(notify::event::CreateKind::File);
         let is_about = |kind, path: &str| concern.is_about(&Event::new(kind).add_path(path.into()));
-        let zones = ["/etc/53/zones/lab.test.toml", "/etc/53/zones/.lab.test.toml.swp", "/etc/53/zones"];
+        let zones = ["/etc/53/zones/lab.test.toml", "/etc/53/zones/.lab.test.toml.swp", "/etc/53/zones", "/var"];
         for path in zones.into_iter().chain(["/etc/53/fiftythree.toml", "/var/geo.mmdb"]) {
             assert_eq!([written, closed, made].map(|kind| is_about(kind, path)), [true; 3], "{path}");
             assert!(!is_about(opened, path));
