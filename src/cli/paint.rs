@@ -2,6 +2,8 @@
 
 use std::io::IsTerminal as _;
 
+use anstyle::{AnsiColor, Style};
+
 /// Whether to colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Paint {
@@ -31,15 +33,17 @@ impl Paint {
         if std::io::stdout().is_terminal() && !unwanted { Paint::Coloured } else { Paint::Plain }
     }
 
-    /// The text in a colour (ECMA-48 SGR).
+    /// The text in a colour.
     pub(super) fn paint(self, colour: Colour, text: &str) -> String {
-        let code = match (self, colour) {
-            (Paint::Plain, _) => return text.to_owned(),
-            (_, Colour::Good) => "32",
-            (_, Colour::Bad) => "31",
-            (_, Colour::Dim) => "2",
-            (_, Colour::Strong) => "1",
+        if self == Paint::Plain || text.is_empty() {
+            return text.to_owned();
+        }
+        let style = match colour {
+            Colour::Good => AnsiColor::Green.on_default(),
+            Colour::Bad => AnsiColor::Red.on_default(),
+            Colour::Dim => Style::new().dimmed(),
+            Colour::Strong => Style::new().bold(),
         };
-        if text.is_empty() { String::new() } else { format!("\x1b[{code}m{text}\x1b[0m") }
+        format!("{style}{text}{style:#}")
     }
 }

@@ -1,6 +1,6 @@
 //! JSON Schemas of all kinds of file, for editors: made from the same lists of keys that the readers use.
 
-use std::fmt::Write as _;
+use serde_json::{Map, Value, json};
 
 use super::keys::{self, Bounds, Key, Keys, Need, Shape};
 
@@ -20,153 +20,72 @@ pub fn places_schema() -> String {
 }
 
 fn schema(title: &str, root: &Keys) -> String {
-    let mut json = Json::default();
-    json.open('{');
-    json.text("$schema", "http://json-schema.org/draft-07/schema#");
-    json.text("title", title);
-    table(&mut json, root);
-    json.close('}');
-    json.text.push('\n');
-    json.text
+    let mut schema = json!({ "$schema": "http://json-schema.org/draft-07/schema#", "title": title });
+    add(&mut schema, table(root));
+    let mut text = serde_json::to_string_pretty(&schema).expect("a schema is made of strings, numbers and lists");
+    text.push('\n');
+    text
 }
 
-fn table(json: &mut Json, keys: &Keys) {
-    json.text("type", "object");
-    json.raw("additionalProperties", "false");
+fn table(keys: &Keys) -> Value {
+    let mut schema = json!({ "type": "object", "additionalProperties": false });
     let required: Vec<&str> = keys.keys.iter().filter(|key| key.need == Need::Required).map(|key| key.name).collect();
     if !required.is_empty() {
-        json.texts("required", &required);
+        add(&mut schema, json!({ "required": required }));
     }
-    json.key("properties");
-    json.open('{');
-    for key in keys.keys {
-        property(json, key);
-    }
-    json.close('}');
+    let properties: Map<String, Value> = keys.keys.iter().map(|key| (key.name.to_owned(), property(key))).collect();
+    add(&mut schema, json!({ "properties": properties }));
+    schema
 }
 
-fn property(json: &mut Json, key: &Key) {
-    json.key(key.name);
-    json.open('{');
-    json.text("description", key.about);
-    shape(json, key.shape);
-    json.close('}');
+fn property(key: &Key) -> Value {
+    let mut schema = json!({ "description": key.about });
+    add(&mut schema, shape(key.shape));
+    schema
 }
 
-fn shape(json: &mut Json, shape: Shape) {
+fn shape(shape: Shape) -> Value {
     match shape {
-        Shape::Text => json.text("type", "string"),
-        Shape::Choice(words) => json.texts("enum", words),
-        Shape::Texts => list_of_texts(json),
-        Shape::Integer { least, most } => between(json, "integer", least, most),
-        Shape::Number { least, most } => between(json, "number", least, most),
-        Shape::AnyNumber => json.text("type", "number"),
-        Shape::Boolean => json.text("type", "boolean"),
-        Shape::Duration(bounds) => duration(json, bounds),
-        Shape::Table(keys) => table(json, keys),
-        Shape::Tables(keys) => {
-            json.text("type", "array");
-            json.inner("items", |json| table(json, keys));
-        }
-        Shape::Statuses => {
-            json.text("type", "array");
-            json.inner("items", |json| {
-                json.texts("type", &["integer", "string"]);
-                json.raw("minimum", "200");
-                json.raw("maximum", "599");
-                json.text("pattern", "^[2-5][0-9][0-9](-[2-5][0-9][0-9])?$");
-            });
-        }
-        Shape::NamedText => {
-            json.text("type", "object");
-            json.inner("additionalProperties", |json| json.text("type", "string"));
-        }
-        Shape::NamedTexts => {
-            json.text("type", "object");
-            json.inner("additionalProperties", list_of_texts);
-        }
-        Shape::NamedDurations(bounds) => {
-            json.text("type", "object");
-            json.inner("additionalProperties", |json| duration(json, bounds));
-        }
+        Shape::Text => json!({ "type": "string" }),
+        Shape::Choice(words) => json!({ "enum": words }),
+        Shape::Texts => strings(),
+        Shape::Integer { least, most } => json!({ "type": "integer", "minimum": least, "maximum": most }),
+        Shape::Number { least, most } => json!({ "type": "number", "minimum": least, "maximum": most }),
+        Shape::AnyNumber => json!({ "type": "number" }),
+        Shape::Boolean => json!({ "type": "boolean" }),
+        Shape::Duration(bounds) => duration(bounds),
+        Shape::Table(keys) => table(keys),
+        Shape::Tables(keys) => json!({ "type": "array", "items": table(keys) }),
+        Shape::Statuses => json!({
+            "type": "array",
+            "items": {
+                "type": ["integer", "string"],
+                "minimum": 200,
+                "maximum": 599,
+                "pattern": "^[2-5][0-9][0-9](-[2-5][0-9][0-9])?$",
+            },
+        }),
+        Shape::NamedText => json!({ "type": "object", "additionalProperties": { "type": "string" } }),
+        Shape::NamedTexts => json!({ "type": "object", "additionalProperties": strings() }),
+        Shape::NamedDurations(bounds) => json!({ "type": "object", "additionalProperties": duration(bounds) }),
     }
 }
 
-fn list_of_texts(json: &mut Json) {
-    json.text("type", "array");
-    json.inner("items", |json| json.text("type", "string"));
+fn strings() -> Value {
+    json!({ "type": "array", "items": { "type": "string" } })
 }
 
-fn between(json: &mut Json, kind: &str, least: i64, most: i64) {
-    json.text("type", kind);
-    json.raw("minimum", &least.to_string());
-    json.raw("maximum", &most.to_string());
-}
-
-/// Whole seconds, or a text with a unit. Bounds of texts are the reader's business.
-fn duration(json: &mut Json, bounds: Bounds) {
+/// An integer of seconds, or a string with a unit. The reader checks the bounds of strings.
+fn duration(bounds: Bounds) -> Value {
     let (least, most) = bounds.in_seconds();
-    json.texts("type", &["integer", "string"]);
-    json.raw("minimum", &least.to_string());
-    json.raw("maximum", &most.to_string());
-    json.text("pattern", bounds.pattern());
+    json!({ "type": ["integer", "string"], "minimum": least, "maximum": most, "pattern": bounds.pattern() })
 }
 
-/// JSON as it is written out, indented by two spaces.
-#[derive(Default)]
-struct Json {
-    text: String,
-    depth: usize,
-    /// True when nothing stands yet in the innermost object.
-    is_empty: bool,
-}
-
-impl Json {
-    fn key(&mut self, key: &str) {
-        self.text.push_str(if self.is_empty { "\n" } else { ",\n" });
-        self.is_empty = false;
-        let indent = 2 * self.depth;
-        let _ = write!(self.text, "{:indent$}{}: ", "", quoted(key));
+/// Adds the members of `more` to `schema`, which stay in this order.
+fn add(schema: &mut Value, more: Value) {
+    if let (Value::Object(schema), Value::Object(more)) = (schema, more) {
+        schema.extend(more);
     }
-
-    fn open(&mut self, bracket: char) {
-        self.text.push(bracket);
-        self.depth += 1;
-        self.is_empty = true;
-    }
-
-    fn close(&mut self, bracket: char) {
-        self.depth -= 1;
-        let indent = 2 * self.depth;
-        let _ = write!(self.text, "\n{:indent$}{bracket}", "");
-        self.is_empty = false;
-    }
-
-    fn raw(&mut self, key: &str, value: &str) {
-        self.key(key);
-        self.text.push_str(value);
-    }
-
-    fn text(&mut self, key: &str, value: &str) {
-        self.raw(key, &quoted(value));
-    }
-
-    fn texts(&mut self, key: &str, values: &[&str]) {
-        let values: Vec<String> = values.iter().map(|value| quoted(value)).collect();
-        self.raw(key, &format!("[{}]", values.join(", ")));
-    }
-
-    fn inner(&mut self, key: &str, write: impl FnOnce(&mut Json)) {
-        self.key(key);
-        self.open('{');
-        write(self);
-        self.close('}');
-    }
-}
-
-/// Our texts hold no control characters.
-fn quoted(text: &str) -> String {
-    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
 }
 
 #[cfg(test)]

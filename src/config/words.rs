@@ -24,7 +24,7 @@ pub(super) fn meant<S: AsRef<str>>(word: &str, candidates: &[S]) -> Option<Strin
     let word = snake_case(word);
     // A third of the letters may be wrong: more is another word.
     let limit = (word.chars().count() / 3).max(1);
-    let distance = |candidate: &S| edit_distance(&word, &snake_case(candidate.as_ref()));
+    let distance = |candidate: &S| strsim::osa_distance(&word, &snake_case(candidate.as_ref()));
     let (best, nearest) = candidates.iter().map(|c| (distance(c), c)).min_by_key(|(distance, _)| *distance)?;
     (best <= limit).then(|| nearest.as_ref().to_owned())
 }
@@ -53,27 +53,6 @@ fn snake_case(word: &str) -> String {
         snake.push(if letter == '-' { '_' } else { letter.to_ascii_lowercase() });
     }
     snake
-}
-
-/// How many letters must be put in, taken out, replaced or swapped with their neighbour to make one word of the other.
-fn edit_distance(a: &str, b: &str) -> usize {
-    let a: Vec<char> = a.chars().collect();
-    let b: Vec<char> = b.chars().collect();
-    let mut before: Vec<usize> = Vec::new();
-    let mut above: Vec<usize> = (0..=b.len()).collect();
-    for i in 1..=a.len() {
-        let mut row = vec![i];
-        for j in 1..=b.len() {
-            let replaced = above[j - 1] + usize::from(a[i - 1] != b[j - 1]);
-            let mut best = replaced.min(above[j] + 1).min(row[j - 1] + 1);
-            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
-                best = best.min(before[j - 2] + 1);
-            }
-            row.push(best);
-        }
-        before = std::mem::replace(&mut above, row);
-    }
-    above[b.len()]
 }
 
 #[cfg(test)]

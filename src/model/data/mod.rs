@@ -5,7 +5,6 @@
 //! case.
 
 mod address;
-mod base64;
 mod fields;
 mod host;
 mod naptr;

@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
+use base64::prelude::{BASE64_STANDARD, Engine as _};
+
 use super::fields::{Fields, print_string};
 use super::text::{Tokens, integer};
-use super::{DataError, address, base64};
+use super::{DataError, address};
 
 /// The parameters that Route 53 takes (Developer Guide, "HTTPS record type"), by their numbers (IANA, "Service
 /// Parameter Keys"). `mandatory` (0) and the generic `keyNNNNN` are not among them.
@@ -98,7 +100,7 @@ fn parse_value(key: &str, number: u16, value: Option<Vec<u8>>) -> Result<Vec<u8>
         IPV6HINT => {
             parse_hint(&value, "IPv6", |word| word.parse::<Ipv6Addr>().ok().map(|address| address.octets().to_vec()))
         }
-        ECH => base64::decode(&value).ok_or_else(|| DataError::new("the value of `ech` must be Base64")),
+        ECH => BASE64_STANDARD.decode(&value).map_err(|_| DataError::new("the value of `ech` must be Base64")),
         _ => parse_dohpath(value),
     }
 }
@@ -182,7 +184,7 @@ fn print_value(number: u16, value: &[u8]) -> String {
                 <[u8; 16]>::try_from(chunk).map(|octets| Ipv6Addr::from(octets).to_string())
             })
         ),
-        ECH => format!("={}", base64::encode(value)),
+        ECH => format!("={}", BASE64_STANDARD.encode(value)),
         DOHPATH => format!("={}", print_string(value)),
         _ => String::new(),
     }
@@ -270,7 +272,10 @@ mod tests {
         bad(Https, "1 . port=\\377", "between 0 and 65535", "");
         bad(Https, "1 . ipv4hint=192.0.2.1,", "`` is not a valid IPv4 address", "comma");
         bad(Https, "1 . ipv6hint=192.0.2.1", "not a valid IPv6 address", "");
-        bad(Https, "1 . ech=***", "must be Base64", "");
+        // Only canonical Base64, with its padding (RFC 4648 section 4).
+        for text in ["***", "Z", "Zg", "Zg=", "Zh==", "Zg==Zg==", "Z===", "====", "Zm8-"] {
+            bad(Https, &format!("1 . ech={text}"), "must be Base64", "");
+        }
         bad(Https, "1 . dohpath=dns-query{?dns}", "a path with the variable `dns`", "/dns-query{?dns}");
         bad(Https, "1 . dohpath=/dns-query", "a path with the variable `dns`", "/dns-query{?dns}");
     }
