@@ -19,16 +19,16 @@ COPY Cargo.toml Cargo.lock ./
 RUN awk '/^\[\[(bench|test|example)\]\]/ { skip = 1; next } /^\[/ { skip = 0 } !skip' Cargo.toml > Cargo.stripped.toml \
  && mv Cargo.stripped.toml Cargo.toml \
  && mkdir src && touch src/lib.rs && echo 'fn main() {}' > src/main.rs \
- && cargo build --release --locked --target "$(cat target-triple)"
+ && cargo build --profile dist --locked --target "$(cat target-triple)"
 
 COPY src src
 COPY config config
 COPY zones zones
 # COPY keeps the files' times, which may be older than the empty program's: cargo must see that they changed.
 RUN touch src/lib.rs src/main.rs \
- && cargo build --release --locked --bin fiftythree --target "$(cat target-triple)" \
+ && cargo build --profile dist --locked --bin fiftythree --target "$(cat target-triple)" \
  && mkdir -p root/etc/fiftythree/zones root/var/lib/fiftythree root/licenses \
- && cp "target/$(cat target-triple)/release/fiftythree" root/fiftythree \
+ && cp "target/$(cat target-triple)/dist/fiftythree" root/fiftythree \
  && cp config/container.toml root/etc/fiftythree/fiftythree.toml \
  && cp zones/*.toml root/etc/fiftythree/zones/
 COPY LICENSE-MIT LICENSE-APACHE root/licenses/

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """How many records a server holds, how soon it serves them, and how soon an edit: ours beside Knot, gdnsd and NSD in one run.
 
-  python3 benches/scale.py --server target/release/fiftythree                      # 1000 zones of 1000 address records
+  python3 benches/scale.py --server target/dist/fiftythree                      # 1000 zones of 1000 address records
   python3 benches/scale.py --server target/debug/fiftythree --zones 20 --records 50 --peers ''   # for a moment, as CI does
 
 Needs nothing but python3; peers are measured where Debian's packages knot, gdnsd and nsd are installed. Everything runs on
