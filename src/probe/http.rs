@@ -31,6 +31,7 @@ use tokio_rustls::client::TlsStream;
 use crate::model::{HealthCheckId, HttpRequest};
 
 use super::body::Search;
+use super::bounded::Bounded;
 use super::errors::{Unmade, is_wrong_name, of_exchange};
 use super::tls::{Connectors, ServerNameIndication, Trust};
 use super::{Durations, Finding, Step, Timings};
@@ -155,7 +156,7 @@ impl HttpProbe {
         let (mut sender, connection) = http1::Builder::new()
             .max_headers(MOST_HEADERS)
             .max_buf_size(MOST_BUFFERED_OCTETS)
-            .handshake(TokioIo::new(stream))
+            .handshake(TokioIo::new(Bounded::new(stream)))
             .await?;
         let mut connection = Some(connection);
         let answering = driven(&mut connection, sender.send_request(self.request.clone()));
@@ -231,7 +232,7 @@ async fn within<T>(deadline: Instant, step: Step, work: impl Future<Output = Res
 
 /// What `work` comes to while the connection, on which it waits, moves on. A connection that ends hands its error to `work`.
 async fn driven<S: AsyncRead + AsyncWrite + Unpin, T, E: Into<Broken>>(
-    connection: &mut Option<Connection<TokioIo<S>, Empty<Bytes>>>,
+    connection: &mut Option<Connection<TokioIo<Bounded<S>>, Empty<Bytes>>>,
     work: impl Future<Output = Result<T, E>>,
 ) -> Result<T, Broken> {
     let mut work = pin!(work);

@@ -7,13 +7,14 @@
 //!
 //! - `prober`: who is probed when; every probe's task is owned here and stops with the last of its checks.
 //! - `http`, `tcp`: one probe of one endpoint under Route 53's deadlines; `body`: the string in it;
-//!   `tls`: any certificate is good.
+//!   `bounded`: how much is read of it; `tls`: any certificate is good.
 //! - `metric`: one evaluation of a metric check by a Prometheus; `evaluator`: which is evaluated when.
 //! - `resolve`: the address of a domain name, before each probe.
 //! - `longest`: how long all that may take at the very most.
 //! - `report`: what was seen, and Route 53's words for it.
 
 mod body;
+mod bounded;
 mod errors;
 mod evaluator;
 mod http;

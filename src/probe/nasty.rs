@@ -464,6 +464,60 @@ async fn headers_may_have_16_kib_and_no_more() {
     assert!(matches!(plain(&endless, None, patient()).await, Finding::Protocol(_)));
 }
 
+/// Sends this again and again, without a pause, until the probe closes the connection; counts the bytes sent.
+async fn endless(first: &'static [u8], again: &'static [u8]) -> (Server, Arc<AtomicUsize>) {
+    let sent = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&sent);
+    let server = Server::start(move |mut stream| {
+        let counted = Arc::clone(&counted);
+        async move {
+            read_request(&mut stream).await;
+            let _ = stream.write_all(first).await;
+            let many = again.repeat(16_384 / again.len());
+            while stream.write_all(&many).await.is_ok() {
+                counted.fetch_add(many.len(), Ordering::SeqCst);
+            }
+        }
+    })
+    .await;
+    (server, sent)
+}
+
+#[tokio::test]
+async fn what_never_ends_is_given_up_after_128_kib() {
+    const DEFLATED: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Encoding: deflate\r\n\r\n\x78\x01";
+    let cases: [(&[u8], &[u8], Option<&str>); 4] = [
+        (b"", b"HTTP/1.1 100 Continue\r\n\r\n", None),
+        (b"", b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n", None),
+        (b"", b"HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n", Some("needle")),
+        // Blocks of deflate with nothing in them: a body that never gets anywhere.
+        (DEFLATED, b"\x00\x00\x00\xff\xff", Some("needle")),
+    ];
+    for (first, again, string) in cases {
+        let (server, sent) = endless(first, again).await;
+        let finding = plain(&server, string, patient()).await;
+        assert!(matches!(&finding, Finding::Protocol(why) if why.contains("128 KiB")), "{again:?}: {finding:?}");
+        // What fits into the buffers of two sockets besides.
+        assert!(sent.load(Ordering::SeqCst) < 20_000_000, "{again:?}");
+    }
+}
+
+#[tokio::test]
+async fn interim_responses_before_the_answer_are_skipped() {
+    let interim = "HTTP/1.1 103 Early Hints\r\nLink: </style.css>; rel=preload\r\n\r\n";
+    for interims in [1, 20, 1000] {
+        let answer = [interim.repeat(interims).as_bytes(), &ok_with_body(b"some needle")].concat();
+        assert_eq!(searched(answer, "needle").await, Finding::GoodStatus(200), "{interims}");
+    }
+}
+
+#[tokio::test]
+async fn a_body_in_chunks_of_one_byte_is_within_the_bound() {
+    let chunks: String = "a".repeat(5119).chars().map(|letter| format!("1\r\n{letter}\r\n")).collect();
+    let answer = format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{chunks}1\r\n!\r\n0\r\n\r\n");
+    assert_eq!(searched(answer, "a!").await, Finding::GoodStatus(200));
+}
+
 // What ends too early.
 
 #[tokio::test]
