@@ -41,11 +41,8 @@ fn simple_is_alone(_: &Context<'_>, group: &Group<'_>, findings: &mut Findings) 
                     .with_hint("one record set takes several values: put them together");
             }
             (true, false) => {
-                let message = format!(
-                    "RRSet with {what} cannot be created as a non-weighted set exists with the same name and type."
-                );
                 findings
-                    .error(at, Field::Policy, message)
+                    .error(at, Field::Policy, cannot_join(set, first))
                     .with_hint("a simple record set must be alone with its name and type");
             }
             (false, true) => {
@@ -68,17 +65,36 @@ fn policy_is_the_same(_: &Context<'_>, group: &Group<'_>, findings: &mut Finding
         if policies.contains(&&RoutingPolicy::Simple) || set.routing_policy.name() == expected {
             continue;
         }
-        let (what, other) = (describe(set), set.routing_policy.name());
-        findings
-            .error(
-                at,
-                Field::Policy,
-                format!("RRSet with {what} cannot be created as a {expected} set exists with the same name and type."),
-            )
-            .with_hint(format!(
-                "this one is {other}, {} is {expected}: all record sets of one name and type use the same routing policy",
-                quote_identifier(first)
-            ));
+        let other = set.routing_policy.name();
+        findings.error(at, Field::Policy, cannot_join(set, first)).with_hint(format!(
+            "this one is {other}, {} is {expected}: all record sets of one name and type use the same routing policy",
+            quote_identifier(first)
+        ));
+    }
+}
+
+/// Why a set with a routing policy cannot join a group whose first set has another one. The sentences are Route 53's, as far
+/// as they are known: each policy has its own, and none says what the group's policy is.
+fn cannot_join(set: &ResourceRecordSet, first: &ResourceRecordSet) -> String {
+    let what = describe(set);
+    match (&set.routing_policy, &first.routing_policy) {
+        (RoutingPolicy::Geolocation { .. }, _) => format!(
+            "RRSet with {what} cannot be created because a non-GEO RRSet with the same name and type already exists."
+        ),
+        (RoutingPolicy::Latency { region }, _) => format!(
+            "RRSet with {what}, and Region Name={region} cannot be created because a non-latency RRSet with the same name \
+             and type already exists."
+        ),
+        (RoutingPolicy::MultivalueAnswer, _) => format!(
+            "RRSet with {what} cannot be created because a non multivalue answer rrset exists with the same name and type."
+        ),
+        (RoutingPolicy::Weighted { .. }, _) | (_, RoutingPolicy::Simple) => {
+            format!("RRSet with {what} cannot be created as a non-weighted set exists with the same name and type.")
+        }
+        (_, other) => {
+            let other = other.name();
+            format!("RRSet with {what} cannot be created as a {other} set exists with the same name and type.")
+        }
     }
 }
 

@@ -216,19 +216,46 @@ fn a_simple_set_is_alone_in_its_group() {
 
 #[test]
 fn a_group_has_one_policy() {
-    let sets = [
-        a("x.lab.test.").with("a", Weighted { weight: 1 }),
-        a("x.lab.test.").with("b", latency("eu-west-1")),
-        a("x.lab.test.").with("c", MultivalueAnswer),
-    ];
-    error(
-        &sets[..2],
-        1,
-        Field::Policy,
-        "RRSet with DNS name x.lab.test., type A, SetIdentifier b cannot be created as a weighted set exists with the same \
-         name and type.",
-    );
+    let weighted = || a("x.lab.test.").with("a", Weighted { weight: 1 });
+    let sets = [weighted(), a("x.lab.test.").with("b", latency("eu-west-1")), a("x.lab.test.").with("c", SECONDARY)];
     assert_eq!(found(&sets).len(), 2);
+}
+
+#[test]
+fn each_policy_has_its_own_sentence_about_the_others() {
+    let simple = || a("x.lab.test.");
+    let weighted = || simple().with("a", Weighted { weight: 1 });
+    let not_weighted = " cannot be created as a non-weighted set exists with the same name and type.";
+    let cases = [
+        (
+            simple(),
+            EVERYWHERE,
+            " cannot be created because a non-GEO RRSet with the same name and type already exists.",
+        ),
+        (
+            weighted(),
+            EVERYWHERE,
+            " cannot be created because a non-GEO RRSet with the same name and type already exists.",
+        ),
+        (
+            weighted(),
+            latency("eu-west-1"),
+            ", and Region Name=eu-west-1 cannot be created because a non-latency RRSet with the same name and type already \
+             exists.",
+        ),
+        (
+            simple(),
+            MultivalueAnswer,
+            " cannot be created because a non multivalue answer rrset exists with the same name and type.",
+        ),
+        (simple().with("a", latency("eu-west-1")), Weighted { weight: 1 }, not_weighted),
+        (simple(), SECONDARY, not_weighted),
+        (weighted(), SECONDARY, " cannot be created as a weighted set exists with the same name and type."),
+    ];
+    for (first, policy, sentence) in cases {
+        let message = format!("RRSet with DNS name x.lab.test., type A, SetIdentifier b{sentence}");
+        error(&[first, simple().with("b", policy)], 1, Field::Policy, &message);
+    }
 }
 
 #[test]
