@@ -32,6 +32,8 @@ pub struct Fault {
     pub related: Option<Place>,
     /// What the file asks for and nobody defines; tells `settle` whom to ask.
     pub(super) wants: Option<Wanted>,
+    /// Whether an earlier version of this server took the text all the same.
+    pub(super) is_newly_refused: bool,
 }
 
 /// How bad a fault is.
@@ -84,8 +86,17 @@ impl Fault {
     }
 
     fn new(severity: Severity, path: &Path, message: String) -> Fault {
-        let path = path.to_owned();
-        Fault { severity, path, span: None, message, label: None, hint: None, related: None, wants: None }
+        Fault {
+            severity,
+            path: path.to_owned(),
+            span: None,
+            message,
+            label: None,
+            hint: None,
+            related: None,
+            wants: None,
+            is_newly_refused: false,
+        }
     }
 
     /// Says where in the file.

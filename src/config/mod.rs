@@ -36,7 +36,9 @@ pub use settings::{
 };
 pub use settle::{Occasion, Settled, settle};
 pub use taps::{DnstapSettings, DnstapTarget, MetricsSettings, QueryLogFormat, QueryLogSettings, QueryLogTarget};
-pub use zones::{Common, Configuration, Reading, ZoneReading, ZoneSource, may_define_for_others, read_zones};
+pub use zones::{
+    Common, Configuration, Reading, TextOrigin, ZoneReading, ZoneSource, may_define_for_others, read_zones,
+};
 
 /// A file that has been read.
 #[derive(Clone, Debug, PartialEq, Eq)]

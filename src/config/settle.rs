@@ -9,12 +9,15 @@
 //! ```
 //!
 //! So it ends, at the latest where every file is at its last good text; and it ends without faults or not at all.
+//!
+//! A last good text is read by the rules that held when it became one ([`TextOrigin`]). So a file that has not changed steps
+//! down too, where only a rule that is newer than its copy finds fault with it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use super::fault::{Fault, Wanted};
-use super::zones::{Definitions, Reading, definitions};
+use super::zones::{Definitions, Reading, TextOrigin, definitions, read_texts};
 use super::{Configuration, Settings, SourceFile, read_zones};
 
 /// When texts are settled.
@@ -60,8 +63,9 @@ pub fn settle(
     settling.freeze_referrers(&broken);
     let mut reading = first;
     loop {
+        settling.note_newly_refused(&reading);
         settling.step_down(&reading).map_err(|Stuck| std::mem::take(&mut settling.faults))?;
-        reading = read_zones(&settling.chosen(), settings);
+        reading = settling.read(settings);
         settling.note_new_faults(&reading);
         if reading.is_sound() {
             return Ok(settling.finish(reading));
@@ -83,6 +87,8 @@ struct File<'s> {
     current: Option<&'s SourceFile>,
     last_good: Option<&'s SourceFile>,
     at: Step,
+    /// Whether a rule that is newer than the last good text refuses the current one.
+    is_newly_refused: bool,
 }
 
 /// Where a file stands on its way down.
@@ -105,9 +111,9 @@ impl<'s> File<'s> {
         matches!((self.current, self.last_good), (Some(current), Some(good)) if current.text == good.text)
     }
 
-    /// True when a step down changes what is served.
+    /// True when a step down changes what is served, or by which rules it is read.
     fn can_step_down(&self) -> bool {
-        self.at == Step::Current && !self.is_unchanged()
+        self.at == Step::Current && (!self.is_unchanged() || self.is_newly_refused)
     }
 
     fn is_new(&self) -> bool {
@@ -118,18 +124,36 @@ impl<'s> File<'s> {
 impl<'s> Settling<'s> {
     fn new(current: &'s [SourceFile], last_good: &'s [SourceFile], occasion: Occasion, faults: Vec<Fault>) -> Self {
         let mut files: BTreeMap<&Path, File<'_>> = BTreeMap::new();
+        let nothing = || File { current: None, last_good: None, at: Step::Current, is_newly_refused: false };
         for source in current {
-            files.insert(&source.path, File { current: Some(source), last_good: None, at: Step::Current });
+            files.insert(&source.path, File { current: Some(source), ..nothing() });
         }
         for source in last_good {
-            let vanished = File { current: None, last_good: None, at: Step::Current };
-            files.entry(&source.path).or_insert(vanished).last_good = Some(source);
+            files.entry(&source.path).or_insert_with(nothing).last_good = Some(source);
         }
         Settling { occasion, files, faults }
     }
 
     fn chosen(&self) -> Vec<SourceFile> {
         self.files.values().filter_map(File::chosen).cloned().collect()
+    }
+
+    /// Reads the chosen texts, each by its own rules.
+    fn read(&self, settings: &Settings) -> Reading {
+        let origin = |file: &File<'_>| match file.at {
+            Step::Current => TextOrigin::Current,
+            Step::Down => TextOrigin::LastGood,
+        };
+        let chosen = self.files.values().filter(|file| file.chosen().is_some());
+        read_texts(&self.chosen(), &chosen.map(origin).collect::<Vec<_>>(), settings)
+    }
+
+    fn note_newly_refused(&mut self, reading: &Reading) {
+        for fault in reading.faults.iter().filter(|fault| fault.is_error() && fault.is_newly_refused) {
+            if let Some(file) = self.files.get_mut(fault.path.as_path()) {
+                file.is_newly_refused = true;
+            }
+        }
     }
 
     /// What refers to a broken file's definitions keeps its last good text together with it: the two were written for each
@@ -360,6 +384,47 @@ mod tests {
         let settled = run(&[file("a.toml", "name = 7")], &good, Occasion::Start).unwrap();
         assert_eq!(names(&settled.frozen), ["a.toml"]);
         assert_eq!(settled.sources, good);
+    }
+
+    /// What an earlier version took: a primary without a health check.
+    fn refused_today(name: &str, address: &str) -> String {
+        plain(name, address) + "set_identifier = \"one\"\nfailover = \"primary\"\n"
+    }
+
+    #[test]
+    fn what_only_a_newer_rule_refuses_is_served_from_its_copy() {
+        let good =
+            [file("a.toml", &refused_today("a.test", "192.0.2.1")), file("b.toml", &plain("b.test", "192.0.2.1"))];
+        for (occasion, address) in
+            [(Occasion::Start, "192.0.2.1"), (Occasion::Reload, "192.0.2.1"), (Occasion::Reload, "192.0.2.2")]
+        {
+            let current = [file("a.toml", &refused_today("a.test", address)), good[1].clone()];
+            let settled = run(&current, &good, occasion).unwrap();
+            assert_eq!(names(&settled.frozen), ["a.toml"]);
+            assert_eq!(settled.sources, good);
+            assert_eq!(settled.configuration.zones.len(), 2);
+            let errors: Vec<_> = settled.faults.iter().filter(|fault| fault.is_error()).collect();
+            assert_eq!(errors.len(), 1, "{errors:?}");
+            assert!(errors[0].message.contains("must have an associated health check"));
+        }
+        // A copy excuses its own text alone.
+        let new = [good[1].clone(), file("c.toml", &refused_today("c.test", "192.0.2.1"))];
+        assert_eq!(names(&run(&new, &good, Occasion::Reload).unwrap().left_out), ["c.toml"]);
+        assert_eq!(run(&new, &good, Occasion::Start).unwrap_err().len(), 1);
+    }
+
+    #[test]
+    fn what_only_a_newer_rule_refuses_blames_nobody_else() {
+        let refused = refused_today("a.test", "192.0.2.1") + &check("x");
+        let good = [file("a.toml", &refused), file("b.toml", &zone("b.test", "x", "192.0.2.1"))];
+        // Its own error, beside one of another file.
+        let current = [good[0].clone(), file("b.toml", &zone("b.test", "y", "192.0.2.1"))];
+        let settled = run(&current, &good, Occasion::Start).unwrap();
+        assert_eq!(names(&settled.frozen), ["a.toml", "b.toml"]);
+        assert_eq!(settled.sources, good);
+        // What refers to it is as it was written.
+        let settled = run(&good, &good, Occasion::Start).unwrap();
+        assert_eq!(names(&settled.frozen), ["a.toml"]);
     }
 
     #[test]

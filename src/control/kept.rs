@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-use crate::config::{self, Common, Settings, SourceFile, Style};
+use crate::config::{self, Common, Settings, SourceFile, Style, TextOrigin};
 use crate::health::CheckSlot;
 use crate::model::{HealthCheckId, HostedZone, HostedZoneId, Name, RecordType, RoutingPolicy, VpcId};
 use crate::pace;
@@ -67,14 +67,16 @@ pub(super) struct Fresh {
     pub(super) stamp: Option<Stamp>,
     /// Whether other files may refer to something in it.
     pub(super) may_define: bool,
+    /// By which rules it is read.
+    pub(super) origin: TextOrigin,
 }
 
 impl Fresh {
     /// These texts, looked through on all cores.
-    pub(super) fn all(texts: &[(SourceFile, Option<Stamp>)]) -> Vec<Fresh> {
+    pub(super) fn all(texts: &[(SourceFile, Option<Stamp>)], origin: TextOrigin) -> Vec<Fresh> {
         let fresh = |(source, stamp): &(SourceFile, Option<Stamp>)| {
             let may_define = config::may_define_for_others(source);
-            Some(Fresh { source: source.clone(), stamp: *stamp, may_define })
+            Some(Fresh { source: source.clone(), stamp: *stamp, may_define, origin })
         };
         spread(texts, fresh).unwrap_or_default()
     }
@@ -102,8 +104,8 @@ impl Workshop<'_> {
     }
 
     fn make_one(&self, fresh: &Fresh, before: Option<&Arc<KeptFile>>) -> Option<KeptFile> {
-        let Fresh { source, stamp, may_define } = fresh;
-        let reading = self.common.zone(source, self.settings)?;
+        let Fresh { source, stamp, may_define, origin } = fresh;
+        let reading = self.common.zone(source, *origin, self.settings)?;
         pace::step();
         let warnings = config::render(&reading.warnings, std::slice::from_ref(source), Style::Plain);
         let before = before.and_then(|file| file.zone.as_ref());

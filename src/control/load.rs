@@ -12,7 +12,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::config::{self, Common, Fault, Occasion, Settings, SourceFile, Style};
+use crate::config::{self, Common, Fault, Occasion, Settings, SourceFile, Style, TextOrigin};
 use crate::geo::{Database, Locator};
 use crate::health::{CheckSlot, Moment, Tracker};
 use crate::model::{HealthCheck, HealthCheckId, HostedZone, HostedZoneId, Name, VpcId};
@@ -192,7 +192,7 @@ impl Base {
         let file = self.files.iter().find(|file| file.id() == Some(id)).ok_or_else(|| NoModel::Unknown(id.clone()))?;
         let lost = |why: String| NoModel::Lost { file: file.path.clone(), why };
         let source = self.archive.read(&file.path, file.print).map_err(lost)?;
-        let reading = self.common.zone(&source, &self.settings);
+        let reading = self.common.zone(&source, TextOrigin::LastGood, &self.settings);
         let zone = reading.and_then(|reading| reading.zone).filter(|zone| zone.id == *id);
         zone.map(Arc::new).ok_or_else(|| lost("it cannot be understood any more".to_owned()))
     }
@@ -317,7 +317,7 @@ struct Made {
 impl Load<'_> {
     fn serve(&self, texts: Texts, notes: &mut Notes) -> Result<Made, Refused> {
         if self.base.standing == Standing::Current
-            && let Some(made) = self.read_changed(&texts)
+            && let Some(made) = self.read_changed(&texts, TextOrigin::Current)
         {
             made.files.iter().for_each(|file| notes.rendered.push_str(&file.warnings));
             return Ok(made);
@@ -325,8 +325,9 @@ impl Load<'_> {
         self.settle(texts, notes)
     }
 
-    /// Reads and compiles what is not served yet; `None` when there is an error in anything.
-    fn read_changed(&self, texts: &[Current<Arc<KeptFile>>]) -> Option<Made> {
+    /// Reads and compiles what is not served yet; `None` when there is an error in anything. What is served and has to be read
+    /// again is a copy, whatever the `origin` of the others.
+    fn read_changed(&self, texts: &[Current<Arc<KeptFile>>], origin: TextOrigin) -> Option<Made> {
         let (mut files, mut fresh) = (Vec::with_capacity(texts.len()), Vec::new());
         let settings_are_as_before = *self.base.settings == *self.settings;
         for current in pace::steps(texts) {
@@ -339,7 +340,7 @@ impl Load<'_> {
             }
         }
         pace::step();
-        let mut fresh = Fresh::all(&fresh);
+        let mut fresh = Fresh::all(&fresh, origin);
         pace::step();
         let replaced = fresh.iter().filter_map(|fresh| self.base.file(&fresh.source.path));
         let gone = self.base.files.iter().filter(|file| find(texts, &file.path).is_none());
@@ -349,7 +350,8 @@ impl Load<'_> {
         let is_stale = |file: &mut Arc<KeptFile>| !settings_are_as_before || (redefined && file.relies_on_others());
         for file in files.extract_if(.., is_stale) {
             let source = self.base.archive.read(&file.path, file.print).ok()?;
-            fresh.push(Fresh { source, stamp: file.stamp, may_define: file.may_define });
+            let (stamp, may_define, origin) = (file.stamp, file.may_define, TextOrigin::LastGood);
+            fresh.push(Fresh { source, stamp, may_define, origin });
         }
         let mut tracker = self.tracker.clone();
         tracker.apply(&common.health_checks, Moment::default());
@@ -424,7 +426,8 @@ impl Load<'_> {
         let mut texts: Texts = settled.sources.into_iter().map(read).collect();
         texts.extend(lost.iter().map(|&file| Current::Before(Arc::clone(file))));
         texts.sort_unstable_by(|one, other| path_of(one).cmp(path_of(other)));
-        let Some(made) = self.read_changed(&texts) else {
+        // What was settled has been judged, each text by its own rules.
+        let Some(made) = self.read_changed(&texts, TextOrigin::LastGood) else {
             if lost.is_empty() {
                 return Err(Refused::Panicked("what was settled has errors all the same".to_owned()));
             }

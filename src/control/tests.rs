@@ -285,7 +285,9 @@ fn a_check_that_is_removed_moves_nothing_any_more() {
     let mut house = house(&[("lab.test.toml", APP)]);
     let plan = house.plans.borrow()[0].clone();
     let end = APP.find("[[health_check]]").unwrap();
-    house.write("lab.test.toml", &APP[..end].replace("health_check = 'blue'", ""));
+    let unchecked = APP[..end].replace("health_check = 'blue'", "");
+    let weighted = unchecked.replace("failover = 'primary'", "weight = 1");
+    house.write("lab.test.toml", &weighted.replace("failover = 'secondary'", "weight = 0"));
     house.reload();
     assert!(house.plans.borrow().is_empty());
     let ProbePlan { slot, generation, .. } = plan;
@@ -412,6 +414,55 @@ fn a_restart_serves_the_last_good_source_of_a_broken_file() {
     let House { directory, .. } = house;
     let house = start(directory).unwrap_or_else(|refused| panic!("{refused}"));
     assert_eq!(house.ask("app.lab.test"), [BLUE]);
+}
+
+/// A zone as an earlier version took it, whose primary has no health check.
+fn refused_today() -> String {
+    APP.replace("health_check = 'blue'", "")
+}
+
+/// The house after an upgrade: this text is in its file, and the copy of what was served before is the same.
+fn upgraded(text: &str) -> House {
+    let House { directory, .. } = house(&[("lab.test.toml", APP), ("other.test.toml", OTHER)]);
+    fs::write(directory.path().join("zones/lab.test.toml"), text).unwrap();
+    let copies = fs::read_dir(directory.path().join("state/last-good")).unwrap().map(|entry| entry.unwrap().path());
+    let copy = copies.into_iter().find(|path| path.to_str().unwrap().ends_with("lab.test.toml")).unwrap();
+    fs::write(copy, text).unwrap();
+    start(directory).unwrap_or_else(|refused| panic!("{refused}"))
+}
+
+#[test]
+fn a_zone_that_only_a_newer_rule_refuses_goes_on_from_its_copy() {
+    let mut house = upgraded(&refused_today());
+    let refused = |house: &House| house.control.last_faults.contains("must have an associated health check");
+    assert_eq!(house.ask("app.lab.test"), [BLUE]);
+    assert!(refused(&house), "{}", house.control.last_faults);
+    assert!(house.control.base.zone_model(&zone_id(&house, "lab.test.")).is_ok());
+    // Others change as ever, and so do settings, for which it is read again.
+    house.write("other.test.toml", &OTHER.replace("192.0.2.80", "192.0.2.81"));
+    let settings = SETTINGS.to_owned() + "[[vpc]]\nid = 'vpc-1'\nregion = 'eu-central-1'\ncidrs = ['10.0.0.0/8']\n";
+    fs::write(house.directory.path().join("fiftythree.toml"), settings).unwrap();
+    house.reload();
+    assert_eq!(
+        (house.ask("app.lab.test"), house.ask("www.other.test")),
+        (vec![BLUE.into()], vec!["192.0.2.81".into()])
+    );
+    assert!(refused(&house), "{}", house.control.last_faults);
+    // An edit that leaves the fault is not served.
+    house.write("lab.test.toml", &refused_today().replace(BLUE, "192.0.2.13"));
+    house.reload();
+    assert_eq!(house.ask("app.lab.test"), [BLUE]);
+    let mut house = house.killed_and_restarted_after(1);
+    assert_eq!(house.ask("app.lab.test"), [BLUE]);
+    house.write("lab.test.toml", &APP.replace(BLUE, "192.0.2.14"));
+    house.reload();
+    assert_eq!((house.ask("app.lab.test"), &*house.control.last_faults), (vec!["192.0.2.14".into()], ""));
+}
+
+#[test]
+fn without_a_copy_a_newer_rule_refuses_the_start() {
+    let Err(refused) = start(directory(&[("lab.test.toml", &refused_today())])) else { panic!("it started") };
+    assert!(refused.to_string().contains("must have an associated health check"), "{refused}");
 }
 
 #[test]

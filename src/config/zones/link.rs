@@ -16,7 +16,7 @@ use super::file::{Defined, Draft, ZoneDraft};
 use super::health_check::Draft as CheckDraft;
 use super::policy::CidrReference;
 use super::record::{RecordDraft, Spans};
-use super::{Configuration, Reading, ZoneSource, apex, file, group};
+use super::{Configuration, Reading, TextOrigin, ZoneSource, apex, file, group};
 use crate::model::{self, Field, Violation};
 use crate::model::{
     CidrCollection, CidrCollectionId, Content, HealthCheck, HealthCheckId, HealthCheckKind, HostedZone, HostedZoneId,
@@ -90,12 +90,12 @@ impl Common {
 
     /// Reads a file's zone; `None` when anything in the file is an error, of which [`read_zones`](super::read_zones) tells. That no other file
     /// has the same zone is for the caller to see.
-    pub fn zone(&self, file: &SourceFile, settings: &Settings) -> Option<ZoneReading> {
+    pub fn zone(&self, file: &SourceFile, origin: TextOrigin, settings: &Settings) -> Option<ZoneReading> {
         let (root, mut findings) = document::parse(file);
         let draft = file::read(&root, &mut findings);
         drop(root);
         let mut link = Link { findings: vec![findings], settings, known: &self.known };
-        let read = |draft| link.zone(0, draft, &self.cidr_collections, &mut Claims::default());
+        let read = |draft| link.zone((0, origin), draft, &self.cidr_collections, &mut Claims::default());
         let zone = draft.zone.map(read);
         let findings = link.findings.pop().expect("there is one file");
         (!findings.has_error_since(0)).then(|| ZoneReading { zone, warnings: findings.into_faults() })
@@ -123,15 +123,20 @@ fn common(drafts: &mut [Draft], findings: &mut [Findings<'_>]) -> Common {
     common
 }
 
-/// Makes one configuration of all drafts; the findings are those of the drafts, in the same order.
-pub(super) fn link(mut drafts: Vec<Draft>, mut findings: Vec<Findings<'_>>, settings: &Settings) -> Reading {
+/// Makes one configuration of all drafts; the findings and origins are those of the drafts, in the same order.
+pub(super) fn link(
+    mut drafts: Vec<Draft>,
+    mut findings: Vec<Findings<'_>>,
+    origins: &[TextOrigin],
+    settings: &Settings,
+) -> Reading {
     let Common { known, health_checks, cidr_collections } = common(&mut drafts, &mut findings);
     let mut link = Link { findings, settings, known: &known };
     let mut configuration = Configuration { zones: Vec::new(), health_checks, cidr_collections };
     let mut claims = Claims::default();
-    for (at, draft) in drafts.into_iter().enumerate() {
+    for ((at, draft), &origin) in drafts.into_iter().enumerate().zip(origins) {
         let Some(zone) = draft.zone else { continue };
-        let zone = link.zone(at, zone, &configuration.cidr_collections, &mut claims);
+        let zone = link.zone((at, origin), zone, &configuration.cidr_collections, &mut claims);
         // A zone is never half applied: with one error in its file there is none of it.
         if !link.findings[at].has_error_since(0) {
             let file = link.findings[at].path().to_owned();
@@ -282,7 +287,13 @@ impl Registries {
 }
 
 impl Link<'_, '_> {
-    fn zone(&mut self, at: usize, draft: ZoneDraft, collections: &[CidrCollection], claims: &mut Claims) -> HostedZone {
+    fn zone(
+        &mut self,
+        (at, origin): (usize, TextOrigin),
+        draft: ZoneDraft,
+        collections: &[CidrCollection],
+        claims: &mut Claims,
+    ) -> HostedZone {
         let vpcs = self.vpcs(at, draft.vpcs.as_deref().unwrap_or_default());
         let written = draft.id.as_ref().map(|id| HostedZoneId(id.value.clone()));
         let id = written.unwrap_or_else(|| id::zone_id(&draft.name.value, &vpcs));
@@ -312,7 +323,8 @@ impl Link<'_, '_> {
         group::check(&draft.record_groups, &zone, draft.is_incomplete, findings);
         for violation in model::violations(&zone, collections) {
             let violation = excuse_dangling_alias(violation, &zone);
-            report(violation, &records, &draft.name.span, draft.is_incomplete, findings);
+            let Some(span) = place_of(&violation, &records, &draft.name.span, draft.is_incomplete) else { continue };
+            report(violation, span, origin, findings);
         }
         zone
     }
@@ -503,27 +515,31 @@ fn excuse_dangling_alias(mut violation: Violation, zone: &HostedZone) -> Violati
     violation
 }
 
-/// Says where in the file a rule is broken. Of a record that has faults already nothing more is said.
-fn report(
-    violation: Violation,
+/// Where in the file a rule is broken; `None` when nothing is said of it, as of a record that has faults already.
+fn place_of(
+    violation: &Violation,
     records: &[Written],
     zone_name: &Range<usize>,
     is_incomplete: bool,
-    findings: &mut Findings<'_>,
-) {
+) -> Option<Range<usize>> {
     let record = records.get(violation.record_set);
     if record.is_some_and(|record| record.is_faulty) {
-        return;
+        return None;
     }
     // What seems to be missing may be among what could not be read; no error is about something missing.
     if is_incomplete && violation.severity == model::Severity::Warning {
-        return;
+        return None;
     }
-    let span = record.map_or(zone_name.clone(), |record| record.spans.get(violation.field));
-    let severity = match violation.severity {
-        model::Severity::Error => Severity::Error,
-        model::Severity::Warning => Severity::Warning,
+    Some(record.map_or(zone_name.clone(), |record| record.spans.get(violation.field)))
+}
+
+/// Notes that a rule is broken. A text that was served before is not refused for a rule that came later.
+fn report(violation: Violation, span: Range<usize>, origin: TextOrigin, findings: &mut Findings<'_>) {
+    let severity = match (violation.severity, origin) {
+        (model::Severity::Error, _) | (model::Severity::NewError, TextOrigin::Current) => Severity::Error,
+        (model::Severity::Warning, _) | (model::Severity::NewError, TextOrigin::LastGood) => Severity::Warning,
     };
     let fault = findings.note(severity, span, violation.message);
+    fault.is_newly_refused = violation.severity == model::Severity::NewError;
     fault.hint = violation.hint;
 }

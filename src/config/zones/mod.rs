@@ -63,10 +63,24 @@ impl Reading {
     }
 }
 
+/// Where a text comes from, which decides by which rules it is judged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TextOrigin {
+    /// As the file is now: all rules hold.
+    Current,
+    /// A copy of what was served before: what is refused only since then is a warning.
+    LastGood,
+}
+
 /// Reads all zone files together.
 pub fn read_zones(files: &[SourceFile], settings: &Settings) -> Reading {
+    read_texts(files, &vec![TextOrigin::Current; files.len()], settings)
+}
+
+/// Reads zone files of which some may be copies of what was served before; `origins` says which.
+pub(super) fn read_texts(files: &[SourceFile], origins: &[TextOrigin], settings: &Settings) -> Reading {
     let mut parsed: Vec<_> = files.iter().map(document::parse).collect();
     let drafts = parsed.iter_mut().map(|(root, findings)| file::read(root, findings)).collect();
     let findings = parsed.into_iter().map(|(_, findings)| findings).collect();
-    link::link(drafts, findings, settings)
+    link::link(drafts, findings, origins, settings)
 }

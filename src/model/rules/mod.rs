@@ -40,6 +40,9 @@ pub struct Violation {
 pub enum Severity {
     /// Route 53 refuses it.
     Error,
+    /// Route 53 refuses it, but earlier versions of this server did not: a zone that was served before goes on, with a
+    /// warning.
+    NewError,
     /// Route 53 accepts it, but it does not do what it seems to.
     Warning,
 }
@@ -186,6 +189,10 @@ struct Findings(Vec<Violation>);
 impl Findings {
     fn error(&mut self, record_set: usize, field: Field, message: impl Into<String>) -> &mut Violation {
         self.push(record_set, Severity::Error, field, message.into())
+    }
+
+    fn new_error(&mut self, record_set: usize, field: Field, message: impl Into<String>) -> &mut Violation {
+        self.push(record_set, Severity::NewError, field, message.into())
     }
 
     fn warning(&mut self, record_set: usize, field: Field, message: impl Into<String>) -> &mut Violation {

@@ -244,12 +244,21 @@ fn health_check_has_an_effect(context: &Context<'_>, at: usize, set: &ResourceRe
         .with_hint("give it a routing policy and a sibling to fall back on, such as failover");
 }
 
+/// The sentence is Route 53's, which asks only this of primaries; an alias that does not evaluate its target is accepted.
 fn primary_can_fail_over(_: &Context<'_>, at: usize, set: &ResourceRecordSet, findings: &mut Findings) {
-    if never_fails_over(set) {
-        findings
-            .warning(at, Field::Policy, "this primary never fails over: nothing says whether it is healthy")
-            .with_hint("give it a health check, or make it an alias that evaluates its target's health");
+    if !never_fails_over(set) {
+        return;
     }
+    let finding = match &set.content {
+        Content::Records { .. } => {
+            let message = "A non-alias primary ResourceRecordSet must have an associated health check.";
+            findings.new_error(at, Field::Policy, message)
+        }
+        Content::Alias(_) => {
+            findings.warning(at, Field::Policy, "this primary never fails over: nothing says whether it is healthy")
+        }
+    };
+    finding.with_hint("give it a `health_check`, or make it an alias that evaluates its target's health");
 }
 
 fn never_fails_over(set: &ResourceRecordSet) -> bool {

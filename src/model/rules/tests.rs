@@ -614,12 +614,24 @@ fn a_health_check_without_effect_is_warned_about() {
 
 #[test]
 fn failover_that_cannot_happen_is_warned_about() {
-    warning(&[a("x.lab.test.").with("a", PRIMARY)], 0, Field::Policy, "never fails over");
     legal(&[a("x.lab.test.").with("a", SECONDARY)]);
     let blind = |policy| alias("x.lab.test.", "A", "y.lab.test.").unevaluated().with("a", policy);
     warning(&[blind(PRIMARY), a("y.lab.test.")], 0, Field::Policy, "never fails over");
     warning(&[blind(PRIMARY).checked(), a("y.lab.test.")], 0, Field::Alias, "does not look at its target's health");
     warning(&[blind(SECONDARY), a("y.lab.test.")], 0, Field::Alias, "does not look at its target's health");
+}
+
+#[test]
+fn a_primary_with_values_has_a_health_check() {
+    for set in [a("x.lab.test."), a("*.lab.test."), set("x.lab.test.", "TXT", &["\"a\""])] {
+        let found = found(&[set.clone().with("a", PRIMARY)]);
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert_eq!((found[0].severity, found[0].field), (Severity::NewError, Field::Policy));
+        assert_eq!(found[0].message, "A non-alias primary ResourceRecordSet must have an associated health check.");
+        assert!(found[0].hint.as_deref().is_some_and(|hint| hint.contains("`health_check`")));
+        legal(&[set.with("a", PRIMARY).checked()]);
+    }
+    legal(&[alias("x.lab.test.", "A", "y.lab.test.").with("a", PRIMARY), a("y.lab.test.")]);
 }
 
 #[test]
