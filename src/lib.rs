@@ -5,6 +5,7 @@
 //!
 //! - [`pace`]: work that can wait gives way to answers; it says when, never what.
 //! - [`ahead`]: memory asked for ahead, many lines of it at once.
+//! - [`log_limit`]: the same warning at most once a minute.
 //!
 //! The ground floor is pure: no sockets, files, clock or dice of its own.
 //!
@@ -44,6 +45,7 @@ pub mod daemon;
 pub mod explain;
 pub mod geo;
 pub mod health;
+pub mod log_limit;
 pub mod model;
 pub mod pace;
 pub mod policy;

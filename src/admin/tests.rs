@@ -625,7 +625,7 @@ async fn nobody_fills_the_log_when_the_token_is_not_usable() {
     }
     assert_eq!(count(), 1);
     tokio::time::pause();
-    tokio::time::advance(token::SAY_AGAIN).await;
+    tokio::time::advance(crate::log_limit::INTERVAL).await;
     tokio::time::resume();
     assert_eq!(post(address, JSON, WISH).await.0, 503);
     assert_eq!(count(), 2);

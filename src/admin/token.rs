@@ -13,15 +13,15 @@ use std::fmt;
 use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use subtle::ConstantTimeEq as _;
-use tokio::time::Instant;
+
+use crate::log_limit::LogLimit;
 
 use super::refusal;
 
@@ -29,9 +29,6 @@ use super::refusal;
 const LEAST_LETTERS: usize = 16;
 /// Nobody shows more than this; a header has room for it.
 const MOST_LETTERS: usize = 1024;
-
-/// How often the log says that the token is not usable: whoever reaches the port could fill it otherwise.
-pub(super) const SAY_AGAIN: Duration = Duration::from_secs(60);
 
 /// The variable that may hold the token, for the server and for the commands that talk to it.
 pub const TOKEN_VARIABLE: &str = "FIFTYTHREE_ADMIN_TOKEN";
@@ -137,7 +134,7 @@ impl Token {
 #[derive(Clone)]
 pub(super) struct Guard {
     changes: Changes,
-    said: Arc<Mutex<Option<Instant>>>,
+    warnings: Arc<LogLimit>,
 }
 
 /// What is to be said of a request that wants to change something.
@@ -199,14 +196,12 @@ fn shown(headers: &HeaderMap) -> Option<&str> {
 
 impl Guard {
     pub(super) fn new(changes: Changes) -> Guard {
-        Guard { changes, said: Arc::default() }
+        Guard { changes, warnings: Arc::default() }
     }
 
     fn complain(&self, error: &str) {
-        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
-        if said.is_none_or(|said| said.elapsed() >= SAY_AGAIN) {
-            *said = Some(Instant::now());
-            tracing::error!("nothing can be changed over the admin side, its token is not usable: {error}");
+        if let Some(held_back) = self.warnings.admit(error) {
+            tracing::error!("nothing can be changed over the admin side, its token is not usable: {error}{held_back}");
         }
     }
 }

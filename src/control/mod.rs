@@ -39,6 +39,7 @@ use crate::health::{
     Cause, CheckSlot, Generation, Latency, MetricPlan, Moment, News, Observation, Overrides, PastTransition, Pattern,
     ProbePlan, Reason, Sentinels, Status, Tracker, Transition, Wish,
 };
+use crate::log_limit::LogLimit;
 use crate::model::HealthCheckId;
 use crate::pace;
 use crate::store::{AllLines, Keeper};
@@ -234,6 +235,7 @@ pub struct Control {
     loading: Option<Loading>,
     /// Faults that were last reported: the same ones are not printed in full again.
     last_faults: String,
+    warnings: LogLimit,
     /// Notices that found no room.
     notices_lost: u64,
     /// Where a status is put into words, result after result.
@@ -284,6 +286,7 @@ impl Control {
             last_generation: 0,
             loading: None,
             last_faults: loaded.summary.faults.clone(),
+            warnings: LogLimit::default(),
             notices_lost: 0,
             words: String::new(),
         };
@@ -446,7 +449,9 @@ impl Control {
         let generation = self.last_generation;
         let request = LoadRequest { generation, base: self.base.clone(), tracker: self.tracker.clone() };
         if self.outputs.loads.send(request).is_err() {
-            tracing::error!("nothing can be loaded any more: the loader is gone");
+            if let Some(held_back) = self.warnings.admit("the loader is gone") {
+                tracing::error!("nothing can be loaded any more: the loader is gone{held_back}");
+            }
             self.settle("nothing can be loaded any more".to_owned());
             return;
         }
@@ -571,20 +576,30 @@ impl Control {
         if !summary.faults.is_empty() && summary.faults != self.last_faults {
             tracing::error!("faults in the files, {}:\n{}", summary.consequence(), summary.faults.trim_end());
         } else if summary.errors > 0 {
-            tracing::warn!("the faults are as before, {}", summary.consequence());
+            self.warn(trigger, &format!("the faults are as before, {}", summary.consequence()));
         } else if !self.last_faults.is_empty() && summary.faults.is_empty() {
             tracing::info!("the files are without fault again");
         }
         for setting in &summary.needs_restart {
-            tracing::warn!("{setting} has changed: that needs a restart");
+            self.warn(trigger, &format!("{setting} has changed: that needs a restart"));
         }
         if let Some(warning) = &summary.state_warning {
-            tracing::warn!("{warning}; a restart will have no last good sources");
+            self.warn(trigger, &format!("{warning}; a restart will have no last good sources"));
         }
         match (summary.changes.is_empty(), trigger) {
             (false, _) => tracing::info!("reloaded: {}; {}", summary.changes.join(", "), summary.totals()),
             (true, Trigger::Asked) => tracing::info!("reloaded: nothing has changed; {}", summary.totals()),
             (true, Trigger::Edited) => {}
+        }
+    }
+
+    /// What edits repeat is logged once a minute; a person who asks for a reload is told each time.
+    fn warn(&self, trigger: Trigger, warning: &str) {
+        let held_back = self.warnings.admit(warning);
+        match (trigger, held_back) {
+            (_, Some(held_back)) => tracing::warn!("{warning}{held_back}"),
+            (Trigger::Asked, None) => tracing::warn!("{warning}"),
+            (Trigger::Edited, None) => {}
         }
     }
 

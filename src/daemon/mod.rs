@@ -7,6 +7,7 @@
 
 mod announce;
 mod inside;
+mod open_files;
 mod service;
 mod signals;
 mod stopping;
@@ -38,6 +39,7 @@ pub use inside::Daemon;
 pub(crate) use signals::Signals;
 
 use announce::announce;
+use open_files::FileShares;
 use service::News;
 use signals::Hangups;
 use stopping::Stopping;
@@ -96,6 +98,7 @@ async fn boot_and_serve(
     tell: impl FnOnce(Ready),
 ) -> anyhow::Result<()> {
     tracing::info!("fiftythree {} starts", env!("CARGO_PKG_VERSION"));
+    let files = open_files::claim(serve::socket_count(&settings.dns.listen, settings.dns.workers));
     // Waiting for health checks first, only to find the port taken, would be a waste.
     Bound::check(&settings.dns.listen, settings.dns.workers, UdpPath::default()).map_err(cannot_listen)?;
     let claim = claim_state(&settings)?;
@@ -109,7 +112,7 @@ async fn boot_and_serve(
     let (control, reader) = Control::new(loaded, &memory, outputs, now());
     let awaited = control.waiting_for();
     let mut running = tokio::spawn(control.run(wiring.take_events(), now));
-    wiring.start(&settings, seen)?;
+    wiring.start(&settings, seen, files)?;
     let (ready, readiness) = watch::channel(Readiness::Starting);
     let taps = start_taps(&settings)?;
     let door = wiring.door(reader.clone(), readiness, taps.clone(), who_may_change(&settings)?);
@@ -131,7 +134,7 @@ async fn boot_and_serve(
         }
     }
 
-    let (addresses, serving) = open(&settings, &reader, Onlookers { meters: &base.meters, taps: &taps })?;
+    let (addresses, serving) = open(&settings, files, &reader, Onlookers { meters: &base.meters, taps: &taps })?;
     let _ = listening.set(addresses.clone());
     ready.send_replace(Readiness::Ready);
     manager.tell(News::Ready(&format!("serving {}", summary.totals())));
@@ -309,7 +312,12 @@ async fn drain(serving: Serving) {
 }
 
 /// Opens the port.
-fn open(settings: &Settings, reader: &Reader, onlookers: Onlookers<'_>) -> anyhow::Result<(Vec<SocketAddr>, Serving)> {
+fn open(
+    settings: &Settings,
+    files: FileShares,
+    reader: &Reader,
+    onlookers: Onlookers<'_>,
+) -> anyhow::Result<(Vec<SocketAddr>, Serving)> {
     let bound = Bound::bind(&settings.dns.listen, settings.dns.workers, UdpPath::default()).map_err(cannot_listen)?;
     let addresses = bound.addresses();
     let responder = ResponderSettings {
@@ -322,8 +330,8 @@ fn open(settings: &Settings, reader: &Reader, onlookers: Onlookers<'_>) -> anyho
     };
     // The dice of the routing policies: other answers after each start, and nobody's secret.
     let seed = fastrand::u64(..);
-    let serving =
-        bound.serve(reader, &responder, TcpLimits::default(), onlookers, seed).context("cannot start the workers")?;
+    let limits = TcpLimits::with_connections(files.tcp);
+    let serving = bound.serve(reader, &responder, limits, onlookers, seed).context("cannot start the workers")?;
     Ok((addresses, serving))
 }
 

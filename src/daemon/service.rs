@@ -2,11 +2,15 @@
 //!
 //! Started is: the port is open and queries are answered. Without `$NOTIFY_SOCKET` nobody wants to know.
 
+#[cfg(unix)]
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::control::{Event, Reloads};
+#[cfg(unix)]
+use crate::log_limit::LogLimit;
 
 /// How often in the time that systemd allows between two signs of life there is one, as sd_watchdog_enabled(3) advises.
 const SIGNS_OF_LIFE: u32 = 2;
@@ -56,6 +60,10 @@ impl Manager {
     }
 }
 
+/// It is one process that is told of, however many servers are in it.
+#[cfg(unix)]
+static WARNINGS: LazyLock<LogLimit> = LazyLock::new(LogLimit::default);
+
 #[cfg(unix)]
 fn tell(news: News<'_>) {
     use sd_notify::NotifyState;
@@ -69,8 +77,10 @@ fn tell(news: News<'_>) {
         News::Status(status) => sd_notify::notify(&[NotifyState::Status(status)]),
         News::Alive => sd_notify::notify(&[NotifyState::Watchdog]),
     };
-    if let Err(error) = told {
-        tracing::warn!("systemd cannot be told how the service is ($NOTIFY_SOCKET): {error}");
+    if let Err(error) = told
+        && let Some(held_back) = WARNINGS.admit(error.to_string())
+    {
+        tracing::warn!("systemd cannot be told how the service is ($NOTIFY_SOCKET): {error}{held_back}");
     }
 }
 

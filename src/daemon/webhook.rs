@@ -15,6 +15,7 @@ use tokio::time::sleep;
 
 use crate::control::{Base, Notice, Noticed, NoticedCheck, rfc3339};
 use crate::health::Status;
+use crate::log_limit::LogLimit;
 
 /// For one attempt, connection and all: a place that takes longer is tried again.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -66,6 +67,7 @@ enum Outcome {
 
 /// Delivers notices until there are no more to come. Where to is read from the settings each time.
 pub(super) async fn deliver(mut notices: mpsc::Receiver<Notice>, base: watch::Receiver<Base>) {
+    let warnings = LogLimit::default();
     let mut client: Option<(String, Client)> = None;
     while let Some(notice) = notices.recv().await {
         let Some(url) = url(&base) else { continue };
@@ -73,13 +75,16 @@ pub(super) async fn deliver(mut notices: mpsc::Receiver<Notice>, base: watch::Re
             client = match build(&url) {
                 Ok(new) => Some((url.clone(), new)),
                 Err(error) => {
-                    tracing::error!("the webhook cannot be used: {}", error.without_url());
+                    let error = error.without_url();
+                    if let Some(held_back) = warnings.admit(error.to_string()) {
+                        tracing::error!("the webhook cannot be used: {error}{held_back}");
+                    }
                     None
                 }
             };
         }
         if let Some((_, client)) = &client {
-            tell(client, &url, &notice, &base).await;
+            tell(client, &url, &notice, &base, &warnings).await;
         }
     }
 }
@@ -89,20 +94,24 @@ fn url(base: &watch::Receiver<Base>) -> Option<String> {
 }
 
 /// One notice, as often as it takes, unless the settings change meanwhile.
-async fn tell(client: &Client, to: &str, notice: &Notice, base: &watch::Receiver<Base>) {
+async fn tell(client: &Client, to: &str, notice: &Notice, base: &watch::Receiver<Base>, warnings: &LogLimit) {
     let check = about(notice);
     let body = body(notice);
     for attempt in 0..ATTEMPTS {
         let (why, wanted) = match post(client, to, &body).await {
             Outcome::Taken => return,
             Outcome::Refused(why) => {
-                tracing::error!(check, "the webhook refuses the news of {check}: {why}");
+                if let Some(held_back) = warnings.admit(("refuses", &why)) {
+                    tracing::error!(check, "the webhook refuses the news of {check}: {why}{held_back}");
+                }
                 return;
             }
             Outcome::Later(why, wanted) => (why, wanted),
         };
-        if attempt == 0 {
-            tracing::warn!(check, "the webhook does not take the news of {check}, it is tried again: {why}");
+        if attempt == 0
+            && let Some(held_back) = warnings.admit(("later", &why))
+        {
+            tracing::warn!(check, "the webhook does not take the news of {check}, it is tried again: {why}{held_back}");
         }
         sleep(pause(attempt, wanted)).await;
         if url(base).as_deref() != Some(to) {

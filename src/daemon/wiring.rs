@@ -18,6 +18,7 @@ use crate::store::{Fingerprint, Keeper, SettingsSource, Targets, Watcher};
 use crate::tap::Taps;
 use crate::world::Reader;
 
+use super::open_files::FileShares;
 use super::service::Manager;
 use super::signals::Hangups;
 use super::webhook;
@@ -86,8 +87,8 @@ impl Wiring {
     }
 
     /// Starts prober, loader and watcher. `seen` is what the files looked like before they were loaded.
-    pub(super) fn start(&mut self, settings: &Settings, seen: Fingerprint) -> anyhow::Result<()> {
-        self.start_prober(settings)?;
+    pub(super) fn start(&mut self, settings: &Settings, seen: Fingerprint, files: FileShares) -> anyhow::Result<()> {
+        self.start_prober(settings, files)?;
         self.start_loader()?;
         if settings.zones.watch {
             self.start_watcher(seen)?;
@@ -95,7 +96,7 @@ impl Wiring {
         Ok(())
     }
 
-    fn start_prober(&self, settings: &Settings) -> anyhow::Result<()> {
+    fn start_prober(&self, settings: &Settings, files: FileShares) -> anyhow::Result<()> {
         let (results_in, results) = mpsc::channel(EVENTS);
         let authorities = Authorities::read(&settings.health.certificate_authorities)
             .context("cannot read the certificate authorities of health checks")?;
@@ -105,7 +106,8 @@ impl Wiring {
                  [health] certificate_authorities names a PEM file"
             );
         }
-        let prober = Prober::new(&ProberSettings { authorities, ..ProberSettings::default() }, results_in)?;
+        let prober_settings = ProberSettings { authorities, probes_at_once: files.probes, ..ProberSettings::default() };
+        let prober = Prober::new(&prober_settings, results_in)?;
         tokio::spawn(prober.run(self.plans.clone()));
         tokio::spawn(forward(results, self.events.clone()));
         let (results_in, results) = mpsc::channel(EVENTS);

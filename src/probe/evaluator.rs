@@ -12,6 +12,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 use crate::health::{CheckSlot, Generation, MetricPlan, Observation};
+use crate::log_limit::LogLimit;
 
 use super::metric::{self, MetricReport};
 use super::prober::ProberError;
@@ -114,7 +115,7 @@ impl Drop for Running {
 async fn keep_evaluating(plan: MetricPlan, first: Duration, tools: Arc<Tools>) {
     let mut beat = interval_at(Instant::now() + first, plan.check.period);
     beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut had_data = true;
+    let (mut is_logged, warnings) = (false, LogLimit::default());
     loop {
         beat.tick().await;
         let turn = tools.turns.acquire().await.expect("the semaphore is never closed");
@@ -123,15 +124,19 @@ async fn keep_evaluating(plan: MetricPlan, first: Duration, tools: Arc<Tools>) {
         let took = began.elapsed();
         drop(turn);
         let observation = report.observation();
-        // Missing data may change no verdict for ever, so it is said here, once.
+        // Missing data may change no verdict for ever, so it is logged here, once.
         let has_data = observation != Observation::Missing;
         let check = &*plan.name;
-        match (had_data, has_data) {
-            (true, false) => tracing::warn!(check, "health check {check}: {report}"),
-            (false, true) => tracing::info!(check, "health check {check} has data again: {report}"),
-            _ => {}
+        if is_logged && has_data {
+            tracing::info!(check, "health check {check} has data again: {report}");
+            is_logged = false;
+        } else if !is_logged
+            && !has_data
+            && let Some(held_back) = warnings.admit(check)
+        {
+            tracing::warn!(check, "health check {check}: {report}{held_back}");
+            is_logged = true;
         }
-        had_data = has_data;
         let evaluated = Evaluated { slot: plan.slot, generation: plan.generation, observation, report, took };
         let Ok(()) = tools.results.send(evaluated).await else { return };
     }

@@ -18,7 +18,6 @@ mod bounded;
 mod errors;
 mod evaluator;
 mod http;
-mod limits;
 mod longest;
 mod metric;
 mod prober;

@@ -21,11 +21,11 @@ use tokio::time::{Instant, sleep_until};
 use crate::health::{CheckSlot, Generation, ProbePlan};
 use crate::model::{AddressFamily, EndpointCheck, EndpointProtocol, EndpointTarget, Timeouts};
 
+use crate::log_limit::LogLimit;
 use crate::pace;
 
 use super::errors::Unmade;
 use super::http::{HttpProbe, Transport};
-use super::limits::probes_at_once;
 use super::resolve::Resolver;
 use super::tls::{Authorities, Connectors, ServerNameIndication, Trust};
 use super::{Asked, Durations, Finding, Observed, Report, Timings, tcp};
@@ -40,6 +40,9 @@ const FIRST_PROBES_A_SECOND: f64 = 4000.0;
 /// Probes start at multiples of this. Of 2000 probes a second 40 start together, which spares the kernel and the runtime most
 /// of their wake-ups; an interval of a second becomes at most 2 % longer.
 const BEAT: Duration = Duration::from_millis(20);
+
+/// Where nobody says how many probes may run at once: a quarter of the 1024 open files that are usual.
+const PROBES_AT_ONCE: usize = 256;
 
 /// Runs the probes.
 #[derive(Debug)]
@@ -96,6 +99,7 @@ struct Tools {
     connectors: Connectors,
     resolver: Resolver,
     turns: Semaphore,
+    warnings: LogLimit,
     timings: Timings,
     results: mpsc::Sender<Observed>,
     /// The first beat.
@@ -132,7 +136,7 @@ impl Default for ProberSettings {
     fn default() -> ProberSettings {
         ProberSettings {
             timings: Timings::default(),
-            probes_at_once: probes_at_once(),
+            probes_at_once: PROBES_AT_ONCE,
             authorities: Authorities::default(),
         }
     }
@@ -145,6 +149,7 @@ impl Prober {
             connectors: Connectors::new(&settings.authorities)?,
             resolver: Resolver::default(),
             turns: Semaphore::new(settings.probes_at_once.clamp(1, Semaphore::MAX_PERMITS)),
+            warnings: LogLimit::default(),
             timings: settings.timings,
             results,
             epoch: Instant::now(),
@@ -324,7 +329,12 @@ impl Tools {
         let plans = listeners.plans();
         match result {
             Ok(report) => self.report(&plans, report, began).await?,
-            Err(unmade) => tracing::warn!(check = &*plans[0].name, "{unmade}"),
+            Err(unmade) => {
+                // The same for all checks: it is this machine that lacks something.
+                if let Some(held_back) = self.warnings.admit(unmade.to_string()) {
+                    tracing::warn!(check = &*plans[0].name, "{unmade}{held_back}");
+                }
+            }
         }
         Ok(())
     }

@@ -23,6 +23,11 @@ const BACKLOG: i32 = 1024;
 /// Room for packets that come in faster than they are answered, a few milliseconds' worth at full speed. The system's own
 /// maximum may be lower.
 const RECEIVE_BUFFER_OCTETS: usize = 1 << 20;
+/// What the kernel holds of the responses that a TCP client does not read: room for the longest one. The kernel doubles the
+/// number for its own bookkeeping, so that a client costs at most 128 KiB; left to itself it would let the buffer grow to 4 MiB.
+const TCP_SEND_BUFFER_OCTETS: usize = 64 * 1024;
+/// What the kernel holds of the queries that a TCP client sends ahead: several of the longest kind. Doubled as well.
+const TCP_RECEIVE_BUFFER_OCTETS: usize = 16 * 1024;
 /// With port 0 the system picks one for TCP that may be taken for UDP: then another is tried.
 const PORT_ATTEMPTS: usize = 16;
 
@@ -292,6 +297,11 @@ impl BindError {
     }
 }
 
+/// How many sockets listen on these addresses.
+pub fn socket_count(listen: &[SocketAddr], workers: usize) -> usize {
+    listen.len() * (1 + worker_count(workers))
+}
+
 fn worker_count(setting: usize) -> usize {
     match setting {
         0 => std::thread::available_parallelism().map_or(1, usize::from),
@@ -309,6 +319,9 @@ fn bind_tcp(address: SocketAddr) -> io::Result<TcpListener> {
     // A restarted server need not wait for old connections to time out. (On Windows this means something else.)
     #[cfg(unix)]
     socket.set_reuse_address(true)?;
+    // Connections inherit both from the listener. A size that the system does not grant is no reason not to listen.
+    let _ = socket.set_send_buffer_size(TCP_SEND_BUFFER_OCTETS);
+    let _ = socket.set_recv_buffer_size(TCP_RECEIVE_BUFFER_OCTETS);
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     socket.set_nonblocking(true)?;
@@ -338,4 +351,21 @@ fn bind_udp(address: SocketAddr, shared: bool) -> io::Result<UdpSocket> {
 /// `0.0.0.0` and `::` are two addresses: IPv4 clients never come in through an IPv6 socket.
 fn prepare(socket: &Socket, address: SocketAddr) -> io::Result<()> {
     if address.is_ipv6() { socket.set_only_v6(true) } else { Ok(()) }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_kernel_holds_for_a_tcp_client_does_not_grow() {
+        let listener = bind_tcp("127.0.0.1:0".parse().unwrap()).unwrap();
+        let _client = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        listener.set_nonblocking(false).unwrap();
+        let (accepted, _) = listener.accept().unwrap();
+        let accepted = socket2::SockRef::from(&accepted);
+        // Linux doubles what is asked for (socket(7)); a buffer without a size of its own says 16 KiB and grows to 4 MiB.
+        assert_eq!(accepted.send_buffer_size().unwrap(), 2 * TCP_SEND_BUFFER_OCTETS);
+        assert_eq!(accepted.recv_buffer_size().unwrap(), 2 * TCP_RECEIVE_BUFFER_OCTETS);
+    }
 }

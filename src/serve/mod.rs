@@ -15,7 +15,7 @@ mod udp;
 pub use decode::{Decoded, Edns, FaultCode, Request, Signature, SubnetOption, decode};
 pub use encode::{Encoded, Frame, encode_answer, encode_fault};
 pub use foresight::BATCH_PACKETS;
-pub use listen::{BindError, Bound, Onlookers, Serving, UdpPath};
+pub use listen::{BindError, Bound, Onlookers, Serving, UdpPath, socket_count};
 pub use respond::{ClientSubnetUse, MAX_TCP_OCTETS, MAX_UDP_OCTETS, Responder, ResponderSettings};
 pub use tcp::TcpLimits;
 

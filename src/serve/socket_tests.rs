@@ -309,6 +309,34 @@ fn idle_and_slow_clients_are_hung_up_on() {
 }
 
 #[test]
+fn messages_without_an_answer_keep_no_connection_open() {
+    let patience = Duration::from_millis(500);
+    let (serving, address, _publisher) = start(TcpLimits { patience, ..TcpLimits::default() });
+    let mut response = www(1);
+    response[2] |= 0x80;
+    let family: [&[u8]; 4] = [b"", b"noise", &[0; 11], &response];
+    for message in family {
+        let mut stream = connect(address);
+        let packet = with_length(message);
+        // It never stops sending: only the deadline can end this, and no answer ever comes.
+        let mut writer = stream.try_clone().unwrap();
+        let writing = std::thread::spawn(move || while writer.write_all(&packet).is_ok() {});
+        let begin = Instant::now();
+        assert!(is_hung_up(&mut stream), "{message:?}");
+        assert!(begin.elapsed() < LONG, "{message:?}");
+        writing.join().unwrap();
+    }
+    // One that asks again and again is not hung up on, though each pause is most of the deadline.
+    let mut stream = connect(address);
+    for _ in 0..4 {
+        sleep(patience * 6 / 10);
+        stream.write_all(&with_length(b"")).unwrap();
+        assert_eq!(ask_tcp(&mut stream, &www(1)).answers.len(), 3);
+    }
+    serving.stop();
+}
+
+#[test]
 fn a_newcomer_takes_the_place_of_who_was_idle_longest() {
     let (serving, address, _publisher) = start(TcpLimits { most_connections: 2, ..TcpLimits::default() });
     let mut oldest = connect(address);

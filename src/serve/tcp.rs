@@ -5,8 +5,9 @@
 //! takes one core at most from the UDP workers.
 //!
 //! What a stranger can make us hold: `most_connections` buffers of one query each, and for those who do not read, the
-//! rest of one response. Whoever does not get a query across in `patience` is hung up on; whoever is idle longest makes
-//! room for a newcomer when all places are taken.
+//! rest of one response. A client that does not get a query across in `patience` is hung up on; the one that has been idle
+//! longest makes room for a newcomer when all places are taken. Only a query that is answered counts as one: empty messages,
+//! noise and responses keep no connection open.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -20,9 +21,11 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, watch};
 use tokio::task::{LocalSet, spawn_local};
 use tokio::time::{Instant, interval, sleep, timeout, timeout_at};
+use tracing::warn;
 
 use super::respond::MAX_TCP_OCTETS;
 use super::{Responder, Transport};
+use crate::log_limit::LogLimit;
 use crate::tap::Exchange;
 use crate::world::{CachedReader, Reader};
 
@@ -40,7 +43,7 @@ const LEAVING_INTERVAL: Duration = Duration::from_millis(10);
 /// What TCP clients may take.
 #[derive(Clone, Copy, Debug)]
 pub struct TcpLimits {
-    /// Connections in all. The usual limit of open files is 1024: half of them leaves the other half to health checks.
+    /// Connections in all: what the limit of open files leaves for them.
     pub most_connections: usize,
     /// Connections of one client, an IPv4 address or an IPv6 /64 (RFC 7766 section 6.2.2 has clients use few): so that it
     /// takes eight to crowd others out.
@@ -50,6 +53,15 @@ pub struct TcpLimits {
     pub patience: Duration,
     /// How long connections may finish what is under way when the server stops.
     pub farewell: Duration,
+}
+
+impl TcpLimits {
+    /// The usual limits with so many connections in all. One client has an eighth of them, at most 64.
+    #[must_use]
+    pub fn with_connections(most_connections: usize) -> TcpLimits {
+        let usual = TcpLimits::default();
+        TcpLimits { most_connections, most_per_client: (most_connections / 8).clamp(1, usual.most_per_client), ..usual }
+    }
 }
 
 impl Default for TcpLimits {
@@ -78,6 +90,7 @@ pub(super) async fn serve(
         out: RefCell::new(vec![0; LENGTH_OCTETS + MAX_TCP_OCTETS].into()),
         connections: RefCell::default(),
         next_id: Cell::new(0),
+        accept_errors: LogLimit::default(),
         stop: stop.clone(),
     });
     let tasks = LocalSet::new();
@@ -117,7 +130,12 @@ async fn accept(listener: TcpListener, office: Rc<Office>) {
                     spawn_local(attend_to(stream, place));
                 }
             }
-            Err(_) => sleep(PAUSE_AFTER_ERROR).await,
+            Err(error) => {
+                if let Some(held_back) = office.accept_errors.admit(error.kind()) {
+                    warn!("a TCP connection could not be accepted: {error}{held_back}");
+                }
+                sleep(PAUSE_AFTER_ERROR).await;
+            }
         }
     }
 }
@@ -140,10 +158,15 @@ async fn converse(mut stream: TcpStream, place: &Place) -> io::Result<()> {
     let mut input = Input::default();
     let mut deadline = Instant::now() + office.limits.patience;
     loop {
-        while let Some(query) = input.next_message()? {
-            place.touch();
-            office.answer(&mut stream, query, place.source).await?;
-            deadline = Instant::now() + office.limits.patience;
+        while let Some(message) = input.next_message()? {
+            if office.answer(&mut stream, message, place.source).await? == Reply::Sent {
+                place.touch();
+                deadline = Instant::now() + office.limits.patience;
+            }
+        }
+        // A read that never has to wait would never look at the clock.
+        if Instant::now() >= deadline {
+            return Err(io::ErrorKind::TimedOut.into());
         }
         let idle = input.make_room();
         tokio::select! {
@@ -165,6 +188,7 @@ struct Office {
     out: RefCell<Box<[u8]>>,
     connections: RefCell<HashMap<u64, Connection>>,
     next_id: Cell<u64>,
+    accept_errors: LogLimit,
     stop: watch::Receiver<bool>,
 }
 
@@ -174,17 +198,25 @@ struct Connection {
     leave: Rc<Notify>,
 }
 
+/// What a message led to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reply {
+    Sent,
+    /// The message deserves no response, for example one that is a response itself.
+    None,
+}
+
 impl Office {
-    async fn answer(&self, stream: &mut TcpStream, query: &[u8], source: IpAddr) -> io::Result<()> {
-        let rest = self.answer_now(stream, query, source)?;
-        if rest.is_empty() {
-            return Ok(());
+    async fn answer(&self, stream: &mut TcpStream, query: &[u8], source: IpAddr) -> io::Result<Reply> {
+        let Some(rest) = self.answer_now(stream, query, source)? else { return Ok(Reply::None) };
+        if !rest.is_empty() {
+            timeout(self.limits.patience, stream.write_all(&rest)).await??;
         }
-        timeout(self.limits.patience, stream.write_all(&rest)).await?
+        Ok(Reply::Sent)
     }
 
-    /// Answers into the socket as far as it takes the response now; returns what is left.
-    fn answer_now(&self, stream: &TcpStream, query: &[u8], source: IpAddr) -> io::Result<Vec<u8>> {
+    /// Answers into the socket as far as it takes the response now; returns what is left, or `None` without a response.
+    fn answer_now(&self, stream: &TcpStream, query: &[u8], source: IpAddr) -> io::Result<Option<Vec<u8>>> {
         let out = &mut *self.out.borrow_mut();
         let (length, message) = out.split_at_mut(LENGTH_OCTETS);
         let mut worlds = self.worlds.borrow_mut();
@@ -198,13 +230,13 @@ impl Office {
             onlooker.exchange(&Exchange { transport: Transport::Tcp, client, server, query, response });
         }
         let Ok(octets_on_wire @ 1..) = u16::try_from(octets) else {
-            return Ok(Vec::new());
+            return Ok(None);
         };
         length.copy_from_slice(&octets_on_wire.to_be_bytes());
         let response = &out[..LENGTH_OCTETS + octets];
         match stream.try_write(response) {
-            Ok(written) => Ok(response[written..].to_vec()),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(response.to_vec()),
+            Ok(written) => Ok(Some(response[written..].to_vec())),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(Some(response.to_vec())),
             Err(error) => Err(error),
         }
     }

@@ -12,6 +12,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use super::journal::Journal;
+use crate::log_limit::LogLimit;
 use crate::pace;
 
 /// What may wait to be written: some seconds of 20 000 checks that all change at once, 20 MB of lines.
@@ -72,6 +73,7 @@ struct Thread {
     sync_at: Option<Instant>,
     /// Since when the directory takes nothing; then it is tried again later.
     failed_at: Option<Instant>,
+    warnings: LogLimit,
 }
 
 impl Keeper {
@@ -79,8 +81,14 @@ impl Keeper {
     pub fn start(journal: Journal) -> io::Result<(Keeper, Keeping)> {
         let (work, inbox) = mpsc::sync_channel(WAITING);
         let wants_all = Arc::new(AtomicBool::new(true));
-        let thread =
-            Thread { journal, wants_all: Arc::clone(&wants_all), octets_anew: 0, sync_at: None, failed_at: None };
+        let thread = Thread {
+            journal,
+            wants_all: Arc::clone(&wants_all),
+            octets_anew: 0,
+            sync_at: None,
+            failed_at: None,
+            warnings: LogLimit::default(),
+        };
         let handle = thread::Builder::new().name("keeper".to_owned()).spawn(move || thread.run(&inbox))?;
         Ok((Keeper { work, wants_all }, Keeping(handle)))
     }
@@ -218,9 +226,11 @@ impl Thread {
     /// One warning when it begins to fail; silence while it does.
     fn note(&mut self, outcome: io::Result<()>) {
         let Err(error) = outcome else { return };
-        if self.failed_at.is_none() {
-            let error = self.not_durable(&error.to_string());
-            tracing::warn!("{error}; a restart will not know what is not kept");
+        let error = self.not_durable(&error.to_string());
+        if self.failed_at.is_none()
+            && let Some(held_back) = self.warnings.admit(error.to_string())
+        {
+            tracing::warn!("{error}; a restart will not know what is not kept{held_back}");
         }
         self.failed_at = Some(Instant::now());
     }

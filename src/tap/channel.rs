@@ -5,14 +5,14 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::log_limit::LogLimit;
+
 use super::ring::{Drops, RingInlet, RingOutlet, ring};
 
 /// How often the rings are looked into when they are empty. Nobody reads a log faster, and it costs a thousandth of a core.
 const LOOK_INTERVAL: Duration = Duration::from_millis(20);
 /// Records of one worker in a row, before the next one's turn.
 const IN_A_ROW: usize = 4096;
-/// How often drops are said.
-const COMPLAINT_INTERVAL: Duration = Duration::from_secs(60);
 
 /// What a thread does with records.
 pub(super) trait Sink: Send + 'static {
@@ -161,21 +161,19 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// Says once a minute how many were dropped: a log that senders can fill helps nobody.
 #[derive(Default)]
 struct Complaints {
-    said: Option<(Instant, u64)>,
+    limit: LogLimit,
+    /// How many were dropped by the last line.
+    logged: u64,
 }
 
 impl Complaints {
     fn hear(&mut self, channel: &Channel) {
-        let before = self.said.map_or(0, |(_, dropped)| dropped);
-        if self.said.is_some_and(|(at, _)| at.elapsed() < COMPLAINT_INTERVAL) {
-            return;
-        }
         let totals = channel.totals();
         let dropped = totals.dropped_full + totals.dropped_write;
-        if dropped > before {
-            let (new, name) = (dropped - before, channel.name);
+        let (new, name) = (dropped - self.logged, channel.name);
+        if new > 0 && self.limit.admit(name).is_some() {
             tracing::warn!(new, dropped, "{name}: {new} records could not be written in time and are lost");
-            self.said = Some((Instant::now(), dropped));
+            self.logged = dropped;
         }
     }
 }

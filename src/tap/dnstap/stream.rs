@@ -11,6 +11,7 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use crate::config::DnstapTarget;
+use crate::log_limit::LogLimit;
 
 const CONTENT_TYPE: &[u8] = b"protobuf:dnstap.Dnstap";
 /// Control frames stand behind a data length of 0.
@@ -38,6 +39,7 @@ pub(super) struct Stream {
     connection: Option<Box<dyn Connection>>,
     pause: Duration,
     next_attempt: Instant,
+    log: LogLimit,
 }
 
 trait Connection: Read + Write + Send {}
@@ -46,7 +48,7 @@ impl<C: Read + Write + Send> Connection for C {}
 
 impl Stream {
     pub(super) fn new(target: DnstapTarget) -> Stream {
-        Stream { target, connection: None, pause: FIRST_PAUSE, next_attempt: Instant::now() }
+        Stream { target, connection: None, pause: FIRST_PAUSE, next_attempt: Instant::now(), log: LogLimit::default() }
     }
 
     pub(super) fn is_connected(&self) -> bool {
@@ -60,14 +62,22 @@ impl Stream {
         }
         match connect(&self.target).and_then(greet) {
             Ok(connection) => {
-                tracing::info!("dnstap: connected to {}", self.target);
+                // A reader that hangs up each time must not fill the log either.
+                if let Some(held_back) = self.log.admit("connected") {
+                    tracing::info!("dnstap: connected to {}{held_back}", self.target);
+                }
                 self.connection = Some(connection);
                 self.pause = FIRST_PAUSE;
             }
             Err(error) => {
                 // Once for each time that the reader goes away.
-                if self.pause == FIRST_PAUSE {
-                    tracing::warn!("dnstap: cannot connect to {}: {error}; it is tried again and again", self.target);
+                if self.pause == FIRST_PAUSE
+                    && let Some(held_back) = self.log.admit(error.to_string())
+                {
+                    let target = &self.target;
+                    tracing::warn!(
+                        "dnstap: cannot connect to {target}: {error}; it is tried again and again{held_back}"
+                    );
                 }
                 self.next_attempt = Instant::now() + self.pause;
                 self.pause = (self.pause * 2).min(LONGEST_PAUSE);
@@ -79,7 +89,9 @@ impl Stream {
     pub(super) fn send(&mut self, frames: &[u8]) -> bool {
         let Some(connection) = &mut self.connection else { return false };
         let Err(error) = connection.write_all(frames) else { return true };
-        tracing::warn!("dnstap: {} is gone: {error}", self.target);
+        if let Some(held_back) = self.log.admit("gone") {
+            tracing::warn!("dnstap: {} is gone: {error}{held_back}", self.target);
+        }
         self.connection = None;
         self.next_attempt = Instant::now() + self.pause;
         false

@@ -8,15 +8,15 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use crate::log_limit::LogLimit;
+
 /// How often it is looked whether the file is still where it was, and how often one that cannot be opened is tried again.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
-/// How often the same trouble is said.
-const COMPLAINT_INTERVAL: Duration = Duration::from_secs(60);
 
 /// Where lines go.
 pub(super) struct Lines {
     target: Target,
-    complained: Option<Instant>,
+    warnings: LogLimit,
 }
 
 enum Target {
@@ -35,12 +35,12 @@ struct Place {
 
 impl Lines {
     pub(super) fn to_stdout() -> Lines {
-        Lines { target: Target::Stdout, complained: None }
+        Lines { target: Target::Stdout, warnings: LogLimit::default() }
     }
 
     pub(super) fn to_file(path: &Path) -> Lines {
         let place = Place { path: path.to_owned(), file: None, looked: None, torn: false };
-        Lines { target: Target::File(place), complained: None }
+        Lines { target: Target::File(place), warnings: LogLimit::default() }
     }
 
     /// Whether there is something to write to.
@@ -77,9 +77,10 @@ impl Lines {
     }
 
     fn complain(&mut self, error: &io::Error, name: &str) {
-        if self.complained.is_none_or(|at| at.elapsed() >= COMPLAINT_INTERVAL) {
-            tracing::error!("the query log cannot be written to {name}: {error}; answers go on, lines are lost");
-            self.complained = Some(Instant::now());
+        if let Some(held_back) = self.warnings.admit(error.to_string()) {
+            tracing::error!(
+                "the query log cannot be written to {name}: {error}; answers go on, lines are lost{held_back}"
+            );
         }
     }
 }
