@@ -26,6 +26,7 @@
 //! The upper floor touches the outside and decides nothing about DNS.
 //!
 //! - [`stats`]: plain counters, one set a worker, added up by whoever reads.
+//! - [`logging`]: the log, which holds nothing up when nobody reads it.
 //! - [`tap`]: who is told of queries: the query log and dnstap.
 //! - [`serve`]: sockets: decode, answer, encode, over batched UDP, TCP, or hickory-server.
 //! - [`probe`]: asks endpoints how they are, and reports what it saw.
@@ -46,6 +47,7 @@ pub mod explain;
 pub mod geo;
 pub mod health;
 pub mod log_limit;
+pub mod logging;
 pub mod model;
 pub mod pace;
 pub mod policy;

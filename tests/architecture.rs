@@ -25,6 +25,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("answer", &["model", "geo", "health", "policy", "zonetree", "stats", "world"]),
     ("explain", &["model", "geo", "policy", "zonetree", "world", "answer"]),
     ("simulate", &["model", "config", "geo", "policy", "zonetree", "world", "answer", "explain"]),
+    ("logging", &["config"]),
     ("tap", &["log_limit", "model", "stats", "config"]),
     ("serve", &["ahead", "log_limit", "model", "geo", "stats", "world", "answer", "tap"]),
     ("probe", &["pace", "log_limit", "model", "health"]),
@@ -47,7 +48,7 @@ const TABLE: &[(&str, &[&str])] = &[
         ],
     ),
     ("api", &["model", "stats", "world", "answer", "control"]),
-    ("admin", &["log_limit", "model", "health", "stats", "tap", "world", "answer", "explain", "control"]),
+    ("admin", &["log_limit", "model", "health", "stats", "logging", "tap", "world", "answer", "explain", "control"]),
     ("cli", ANYTHING),
     ("daemon", ANYTHING),
 ];

@@ -9,7 +9,6 @@ mod completion;
 mod demo;
 mod explain;
 mod health;
-mod logging;
 mod manual;
 mod overrides;
 mod paint;

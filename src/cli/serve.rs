@@ -7,10 +7,10 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 
 use crate::config::{self, LogFormat, Settings, Style};
-use crate::daemon;
 use crate::store::{Overrides, SettingsSource};
+use crate::{daemon, logging};
 
-use super::{logging, print_error, settings};
+use super::{print_error, settings};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -92,8 +92,12 @@ pub(super) fn run(arguments: ServeArguments) -> anyhow::Result<ExitCode> {
         print_error(&config::render(&reading.faults, &sources, Style::Plain));
         anyhow::bail!("the settings are broken");
     };
-    logging::start(settings.log.format, verbose);
-    daemon::run(source, settings)?;
+    // Dropped last, it lets the log be written.
+    let log = logging::start(settings.log.format, verbose).context("cannot start threads")?;
+    if let Err(error) = daemon::run(source, settings) {
+        log.fail(&format!("{error:#}"));
+        return Ok(ExitCode::FAILURE);
+    }
     Ok(ExitCode::SUCCESS)
 }
 

@@ -1,6 +1,7 @@
 //! What the server says of itself once it answers.
 
 use std::io::{self, Write as _};
+use std::thread;
 
 use crate::config::{self, LogFormat};
 
@@ -30,6 +31,10 @@ pub(super) fn announce(log_format: LogFormat, ready: &Ready) {
         let server = config::reachable(*address);
         text.push_str(&format!("  try: dig @{} -p {} {name}\n", server.ip(), server.port()));
     }
-    // A reader that has gone away is no reason not to serve.
-    let _ = io::stdout().write_all(text.as_bytes());
+    // A reader that has gone away, or that reads nothing, is no reason not to serve: the thread that waits for it ends
+    // with the process.
+    let write = move || {
+        let _ = io::stdout().write_all(text.as_bytes());
+    };
+    let _ = thread::Builder::new().name("announce".to_owned()).spawn(write);
 }

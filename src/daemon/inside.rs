@@ -1,5 +1,4 @@
-//! A server inside another program: it has threads of its own, hears no signals, and prints nothing but the faults
-//! that keep it from starting.
+//! A server inside another program: it has threads of its own, hears no signals, and prints nothing.
 
 use std::net::SocketAddr;
 use std::sync::mpsc;

@@ -14,7 +14,6 @@ mod stopping;
 mod webhook;
 mod wiring;
 
-use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -29,6 +28,7 @@ use crate::admin::{self, Changes, Readiness};
 use crate::config::{self, Occasion, Settings};
 use crate::control::{self, Base, Control, Event, LoadRequest, Loaded, Memory, Refused, Summary};
 use crate::health::{Moment, Tracker};
+use crate::logging;
 use crate::pace;
 use crate::serve::{self, BindError, Bound, Onlookers, ResponderSettings, Serving, TcpLimits, UdpPath};
 use crate::store::{self, Claim, Fingerprint, Keeper, Keeping, SettingsSource};
@@ -155,6 +155,7 @@ async fn boot_and_serve(
         () = drain(serving) => {}
         why = stopping.at_once() => {
             tracing::warn!("{why}: stopping at once");
+            logging::flush();
             std::process::exit(1);
         }
     }
@@ -263,7 +264,7 @@ fn first_load(source: &SettingsSource, settings: Settings) -> anyhow::Result<Loa
     match control::load(source, request, Occasion::Start).result {
         Ok(loaded) => Ok(*loaded),
         Err(Refused::Faults { errors, rendered }) => {
-            let _ = io::stderr().write_all(rendered.as_bytes());
+            tracing::error!("faults in the files:\n{}", rendered.trim_end());
             bail!("cannot start: {errors} in the files, and no last good source to serve instead")
         }
         Err(refused) => Err(anyhow!(refused).context("cannot start")),

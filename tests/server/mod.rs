@@ -93,10 +93,22 @@ impl Lab {
 
     /// The same with more arguments and variables.
     pub(crate) fn serve_with(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Running {
+        self.serve_logging_to(Stdio::piped(), arguments, variables)
+    }
+
+    /// The same with this standard error. `Running::log` has the log only of a pipe that this function makes.
+    pub(crate) fn serve_logging_to(
+        &self,
+        stderr: impl Into<Stdio>,
+        arguments: &[&str],
+        variables: &[(&str, &str)],
+    ) -> Running {
         let mut command = self.command(&["serve"]);
         command.args(arguments).envs(variables.iter().copied());
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let log = collect(child.stderr.take().unwrap());
+        let mut child = command.stdout(Stdio::piped()).stderr(stderr).spawn().unwrap();
+        // It holds another handle of the standard error.
+        drop(command);
+        let log = child.stderr.take().map(collect).unwrap_or_default();
         let stdout = collect(child.stdout.take().unwrap());
         let began = Instant::now();
         let address = loop {

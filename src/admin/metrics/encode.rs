@@ -26,6 +26,7 @@ impl Collector for Picture {
         page.gauge(&families::READY)?.sample(&[], &u32::from(self.ready))?;
         page.gauge(&families::CONTROL_RUNNING)?.sample(&[], &u32::from(!self.control.is_empty()))?;
         self.dns(&mut page)?;
+        self.log(&mut page)?;
         self.taps(&mut page)?;
         if let Some(last) = self.control.last() {
             self.health(last, &mut page)?;
@@ -67,6 +68,12 @@ impl Picture {
             durations.sample(&[proto(*transport)], durations_of.sum.as_secs_f64(), &buckets)?;
         }
         Ok(())
+    }
+
+    fn log(&self, page: &mut Page<'_, '_>) -> fmt::Result {
+        let mut lost = page.counter(&families::LOG_DROPPED)?;
+        lost.sample(&["full"], &self.log.full)?;
+        lost.sample(&["write"], &self.log.write)
     }
 
     /// Of what is switched off nothing is shown.

@@ -25,6 +25,7 @@ pub(super) const ALL: &[&Family] = &[
     &DNS_IGNORED,
     &DNS_FAILURES,
     &DNS_DURATION,
+    &LOG_DROPPED,
     &QUERY_LOG_LINES,
     &QUERY_LOG_DROPPED,
     &DNSTAP_CONNECTED,
@@ -103,6 +104,11 @@ pub(super) const DNS_DURATION: Family = histogram(
     "From when a message was read to when its response was handed to the system, in seconds.",
 );
 
+pub(super) const LOG_DROPPED: Family = counter(
+    "fiftythree_log_dropped_total",
+    &["reason"],
+    "Messages of the server's log that were lost: full means that nobody reads it, write that it cannot be written.",
+);
 pub(super) const QUERY_LOG_LINES: Family =
     counter("fiftythree_query_log_lines_total", &[], "Lines written to the query log.");
 pub(super) const QUERY_LOG_DROPPED: Family = counter(

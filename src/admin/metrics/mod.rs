@@ -19,6 +19,7 @@ use prometheus_client::registry::Registry;
 
 use crate::control::{Event, Figures};
 use crate::health::CheckSlot;
+use crate::logging;
 use crate::stats::Reading;
 use crate::tap;
 
@@ -30,6 +31,7 @@ struct Picture {
     ready: bool,
     dns: Reading,
     taps: tap::Reading,
+    log: logging::Lost,
     /// Nothing when the loop has failed: then answers go on, and these figures do not.
     control: Vec<Figures>,
 }
@@ -59,7 +61,8 @@ pub(super) async fn scrape(State(door): State<Door>, headers: HeaderMap) -> Resp
     let control = figures(&door).await;
     // With 20 000 checks these are megabytes: not on the threads of the loop.
     let words = tokio::task::spawn_blocking(move || {
-        in_words(Picture { ready, dns: door.meters.read(), taps: door.taps.read(), control }, format)
+        let (dns, taps, log) = (door.meters.read(), door.taps.read(), logging::lost());
+        in_words(Picture { ready, dns, taps, log, control }, format)
     });
     let Ok(Ok(words)) = words.await else {
         return refusal(StatusCode::INTERNAL_SERVER_ERROR, "the metrics could not be put into words");

@@ -54,7 +54,8 @@ fn picture() -> Picture {
     let figures = Figures { checks: vec![check], next: None, pending: 0, overrides: 1, latencies, reloads, served };
     let totals = tap::Totals { delivered: 8, dropped_full: 2, dropped_write: 1, connected: true };
     let taps = tap::Reading { query_log: Some(totals), dnstap: Some(totals) };
-    Picture { ready: true, dns: meters.read(), taps, control: vec![figures] }
+    let log = logging::Lost { full: 3, write: 4 };
+    Picture { ready: true, dns: meters.read(), taps, log, control: vec![figures] }
 }
 
 #[test]
@@ -74,6 +75,8 @@ fn both_forms_say_the_same() {
         "fiftythree_health_check_last_duration_seconds{check=\"app \\\"blue\\\"\"} 0.003",
         "fiftythree_health_transitions_total{check=\"app \\\"blue\\\"\",to=\"unhealthy\"} 2",
         "fiftythree_health_last_transition_timestamp_seconds{check=\"app \\\"blue\\\"\"} 1800000000.5",
+        "fiftythree_log_dropped_total{reason=\"full\"} 3",
+        "fiftythree_log_dropped_total{reason=\"write\"} 4",
         "fiftythree_config_reloads_total{result=\"failure\"} 2",
         "fiftythree_config_last_reload_successful 0",
         "fiftythree_control_running 1",

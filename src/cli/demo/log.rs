@@ -27,7 +27,7 @@ impl Log {
         let file = file.map(|path| File::create(path).with_context(|| format!("cannot write {}", path.display())));
         let log = Log(Arc::new(Mutex::new(Kept { lines: VecDeque::new(), file: file.transpose()? })));
         let writer = log.clone();
-        crate::cli::logging::start_into(move || writer.clone());
+        crate::logging::start_into(writer).context("cannot start threads")?;
         Ok(log)
     }
 
@@ -41,14 +41,14 @@ impl Write for Log {
     /// One call is one line, as `tracing` writes.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(file) = &mut kept.file {
-            file.write_all(bytes)?;
-        }
         for line in String::from_utf8_lossy(bytes).lines() {
             if kept.lines.len() == LINES {
                 kept.lines.pop_front();
             }
             kept.lines.push_back(line.to_owned());
+        }
+        if let Some(file) = &mut kept.file {
+            file.write_all(bytes)?;
         }
         Ok(bytes.len())
     }

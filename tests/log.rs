@@ -1,0 +1,336 @@
+//! A log that nobody reads, or that cannot be written, holds up nothing: answers, failover, SIGTERM. And what it looks
+//! like to systemd.
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used)] // a test may fail so
+
+mod server;
+
+use std::fs::File;
+use std::io::{self, ErrorKind, PipeReader, PipeWriter, Read, Write};
+use std::net::TcpStream;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::net::UnixStream;
+use std::process::{Command, Stdio};
+use std::thread::{self, sleep};
+use std::time::{Duration, Instant};
+
+use fiftythree::config::LogFormat;
+use fiftythree::logging;
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+
+use server::{Lab, PATIENCE, Running, Transport, WebServer, text};
+
+const STEP: Duration = Duration::from_millis(20);
+
+/// A pipe holds so much unless somebody changed it.
+const PIPE_BYTES: usize = 64 * 1024;
+
+const ZONE: &str = "zones/lab.test.toml";
+
+fn zone(port: u16) -> String {
+    let record = |role: &str, rest: &str| {
+        format!(
+            "[[record]]\nname = 'www'\ntype = 'A'\nset_identifier = '{role}'\nfailover = '{role}'\nttl = 10\n{rest}\n"
+        )
+    };
+    format!(
+        "name = 'lab.test'\n{}{}\
+         [[health_check]]\nname = 'blue'\ntype = 'http'\nip_address = '127.0.0.1'\nport = {port}\n\
+         request_interval = 1\nfailure_threshold = 1\n",
+        record("primary", "values = ['192.0.2.1']\nhealth_check = 'blue'"),
+        record("secondary", "values = ['192.0.2.2']"),
+    )
+}
+
+/// Serves with this standard error, and lets the endpoint of the primary fail.
+fn fail_over(stderr: impl Into<Stdio>) -> (Lab, Running) {
+    let web = WebServer::start();
+    let lab = Lab::new(&[("lab.test.toml", &zone(web.port))]);
+    let server = lab.serve_logging_to(stderr, &[], &[]);
+    assert_eq!(server.ask("www.lab.test.", Transport::Udp).addresses, ["192.0.2.1"]);
+    web.stop();
+    server.wait_for_answer("www.lab.test.", &["192.0.2.2"]);
+    (lab, server)
+}
+
+/// A pipe that is full, and that nobody reads.
+fn full_pipe() -> (PipeReader, PipeWriter) {
+    let (reader, writer) = io::pipe().unwrap();
+    let mut filler = writer.try_clone().unwrap();
+    // On a system with smaller pipes this thread blocks; the pipe is full all the same.
+    let filling = thread::spawn(move || filler.write_all(&[b'\n'; PIPE_BYTES]));
+    let began = Instant::now();
+    while !filling.is_finished() && began.elapsed() < Duration::from_secs(1) {
+        sleep(STEP);
+    }
+    (reader, writer)
+}
+
+/// A value of `/metrics`.
+fn metric(server: &Running, name: &str) -> u64 {
+    let address = server.admin();
+    let mut stream = TcpStream::connect(&address).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    write!(stream, "GET /metrics HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").unwrap();
+    let mut page = String::new();
+    stream.read_to_string(&mut page).unwrap();
+    let line = page.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_else(|| panic!("{name}:\n{page}"));
+    line.trim().parse().unwrap()
+}
+
+#[track_caller]
+fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !is_so() {
+        assert!(began.elapsed() < PATIENCE, "never: {what}");
+        sleep(STEP);
+    }
+}
+
+// --- what nobody reads, and what takes nothing ------------------------------------------------------------------------
+
+#[test]
+fn a_full_disk_ends_nothing_and_is_counted() {
+    let full = File::options().write(true).open("/dev/full").unwrap();
+    let (_lab, server) = fail_over(full);
+    let lost = "fiftythree_log_dropped_total{reason=\"write\"}";
+    wait_until("lines that the disk did not take", || metric(&server, lost) > 3);
+    assert_eq!(metric(&server, "fiftythree_log_dropped_total{reason=\"full\"}"), 0);
+    assert!(server.stop().success());
+}
+
+#[test]
+fn a_pipe_whose_reader_has_gone_ends_nothing() {
+    let (reader, writer) = io::pipe().unwrap();
+    drop(reader);
+    let (_lab, server) = fail_over(writer);
+    assert!(server.stop().success());
+}
+
+#[test]
+fn a_full_pipe_holds_up_nothing() {
+    let (_reader, writer) = full_pipe();
+    let (_lab, server) = fail_over(writer);
+    let began = Instant::now();
+    assert!(server.stop().success());
+    // One second for the log, and what a busy machine adds.
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+}
+
+#[test]
+fn a_full_pipe_for_standard_output_too_holds_up_nothing() {
+    let (_reader, writer) = full_pipe();
+    let lab = Lab::new(&[("lab.test.toml", "name = 'lab.test'\n")]);
+    let ready = lab.path("ready");
+    let systemd = std::os::unix::net::UnixDatagram::bind(&ready).unwrap();
+    systemd.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_fiftythree"));
+    command.args(["serve", "--config"]).arg(lab.path("fiftythree.toml")).env("NOTIFY_SOCKET", &ready);
+    let mut child = command.stdout(writer.try_clone().unwrap()).stderr(writer).spawn().unwrap();
+    let mut news = [0; 1000];
+    let bytes = systemd.recv(&mut news).unwrap();
+    assert!(text(&news[..bytes]).starts_with("READY=1\n"), "{}", text(&news[..bytes]));
+    let kill = format!("kill {}", child.id());
+    assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
+    wait_until("the end", || child.try_wait().unwrap().is_some());
+    assert!(child.wait().unwrap().success());
+}
+
+#[test]
+fn a_frozen_terminal_holds_up_nothing() {
+    let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    grantpt(&master).unwrap();
+    unlockpt(&master).unwrap();
+    let path = ptsname(&master, Vec::new()).unwrap().into_string().unwrap();
+    let terminal = File::options().write(true).open(path).unwrap();
+    // A terminal nobody reads takes some kilobytes; a thread waits for room for the rest.
+    let (mut filler, written) = (terminal.try_clone().unwrap(), std::sync::mpsc::channel());
+    thread::spawn(move || while filler.write_all(b"12345678").is_ok() && written.0.send(()).is_ok() {});
+    while written.1.recv_timeout(Duration::from_millis(500)).is_ok() {}
+    let (_lab, server) = fail_over(terminal);
+    assert!(server.stop().success());
+}
+
+#[test]
+fn a_stream_that_somebody_made_non_blocking_loses_nothing() {
+    let (mut reader, mut writer) = UnixStream::pair().unwrap();
+    writer.set_nonblocking(true).unwrap();
+    while writer.write(&[b'\n'; 4096]).map_err(|error| error.kind()) != Err(ErrorKind::WouldBlock) {}
+    let (_lab, server) = fail_over(OwnedFd::from(writer));
+    let log = thread::spawn(move || {
+        let mut log = String::new();
+        reader.read_to_string(&mut log).unwrap();
+        log
+    });
+    assert!(server.stop().success());
+    let log = log.join().unwrap();
+    for line in ["starts\n", "blue is unhealthy", " INFO stopped\n"] {
+        assert!(log.contains(line), "{line} is not in\n{}", log.trim());
+    }
+}
+
+/// Each load of such a file logs some hundred kilobytes: its faults are others than those of the load before.
+fn broken_zone(edit: u32) -> String {
+    let value = 1000 + edit;
+    let record =
+        |number| format!("[[record]]\nname = 'a{number}'\ntype = 'A'\nttl = 10\nvalues = ['192.0.2.{value}']\n");
+    "name = 'lab.test'\n".to_owned() + &(0..1000).map(record).collect::<String>()
+}
+
+#[test]
+fn when_a_log_is_read_again_one_line_says_how_much_was_lost() {
+    let (mut reader, writer) = full_pipe();
+    let (lab, server) = fail_over(writer);
+    let lost = "fiftythree_log_dropped_total{reason=\"full\"}";
+    let mut edits = 0;
+    wait_until("a queue that is full", || {
+        edits += 1;
+        lab.write(ZONE, &broken_zone(edits));
+        server.signal("HUP");
+        metric(&server, lost) > 1
+    });
+    assert_eq!(server.ask("www.lab.test.", Transport::Udp).addresses, ["192.0.2.2"]);
+    let reading = thread::spawn(move || {
+        let (mut log, mut bytes) = (String::new(), [0; 8192]);
+        loop {
+            match reader.read(&mut bytes).unwrap() {
+                0 => return log,
+                length => log += &text(&bytes[..length]),
+            }
+        }
+    });
+    // Read by now, or soon; then what is logged at the end finds room.
+    sleep(Duration::from_secs(1));
+    let counted = metric(&server, lost);
+    assert!(server.stop().success());
+    let log = reading.join().unwrap();
+    let reports: Vec<&str> = log.lines().filter(|line| line.contains("the log is written again")).collect();
+    let [report] = reports[..] else { panic!("{reports:?}") };
+    assert!(report.contains(&format!(" {counted} messages were lost")), "{report}, {counted} by the metric");
+    assert!(log.ends_with(" INFO stopped\n"), "{}", &log[log.len() - 300..]);
+}
+
+// --- systemd ----------------------------------------------------------------------------------------------------------
+
+/// A stream as the journal gives services, and what names it.
+fn journal() -> (UnixStream, OwnedFd, String) {
+    let (reader, writer) = UnixStream::pair().unwrap();
+    let writer = File::from(OwnedFd::from(writer));
+    let metadata = writer.metadata().unwrap();
+    (reader, OwnedFd::from(writer), format!("{}:{}", metadata.dev(), metadata.ino()))
+}
+
+/// The log of a server that finds errors when it reloads.
+fn log_of_a_reload(name_of: impl Fn(&str) -> String) -> String {
+    let (mut reader, writer, stream) = journal();
+    let lab = Lab::new(&[("lab.test.toml", "name = 'lab.test'\n")]);
+    let server = lab.serve_logging_to(writer, &[], &[("JOURNAL_STREAM", &name_of(&stream))]);
+    lab.write(ZONE, "name = 'lab.test'\n[[record]]\nname = 'a'\ntype = 'A'\nttl = 10\nvalues = ['192.0.2.256']\n");
+    server.signal("HUP");
+    let mut log = String::new();
+    let mut bytes = [0; 8192];
+    reader.set_read_timeout(Some(PATIENCE)).unwrap();
+    while !log.contains("192.0.2.256") {
+        let length = reader.read(&mut bytes).unwrap();
+        log += &text(&bytes[..length]);
+    }
+    assert!(server.stop().success());
+    reader.read_to_string(&mut log).unwrap();
+    log
+}
+
+#[test]
+fn the_journal_has_priorities_on_every_line_and_no_time() {
+    let log = log_of_a_reload(str::to_owned);
+    let unmarked = log.lines().find(|line| !["<3>", "<4>", "<6>"].iter().any(|priority| line.starts_with(priority)));
+    assert_eq!(unmarked, None, "{log}");
+    assert!(log.starts_with("<6>  INFO fiftythree "), "{log}");
+    let of_errors = log.lines().filter(|line| line.starts_with("<3>")).collect::<Vec<_>>().join("\n");
+    assert!(of_errors.contains("192.0.2.256"), "the excerpt of the file is a part of the error:\n{log}");
+}
+
+/// A shell that the journal reads gives `$JOURNAL_STREAM` to what it starts with another standard error, too.
+#[test]
+fn another_stream_than_the_journals_has_times_and_no_priorities() {
+    for wrong in [|stream: &str| format!("{stream}0"), |_: &str| "nonsense".to_owned(), |_: &str| String::new()] {
+        let log = log_of_a_reload(wrong);
+        assert!(log.lines().all(|line| !line.starts_with('<')), "{log}");
+        assert!(log.starts_with("20"), "{log}");
+    }
+}
+
+/// The log of a server that finds errors when it starts.
+fn log_of_a_failed_start(arguments: &[&str]) -> String {
+    let (mut reader, writer, stream) = journal();
+    let lab = Lab::new(&[("lab.test.toml", "name = 'lab.test'\n[[record]]\nname = 'a'\n")]);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_fiftythree"));
+    command.args(["serve", "--config"]).arg(lab.path("fiftythree.toml")).args(arguments).env("JOURNAL_STREAM", stream);
+    let status = command.stderr(writer).status().unwrap();
+    drop(command);
+    let mut log = String::new();
+    reader.read_to_string(&mut log).unwrap();
+    assert_eq!(status.code(), Some(1), "{log}");
+    log
+}
+
+#[test]
+fn a_start_that_fails_tells_the_journal_by_priority() {
+    let log = log_of_a_failed_start(&[]);
+    assert!(log.lines().all(|line| line.starts_with("<3>") || line.starts_with("<6>")), "{log}");
+    assert!(log.contains("\n<3>error: cannot start"), "{log}");
+}
+
+#[test]
+fn json_for_the_journal_has_priorities_too() {
+    let log = log_of_a_failed_start(&["--log-format", "json"]);
+    for line in log.lines() {
+        let json: serde_json::Value = serde_json::from_str(&line[3..]).unwrap_or_else(|_| panic!("{line}"));
+        let expected = if json["level"] == "ERROR" { "<3>" } else { "<6>" };
+        assert_eq!(&line[..3], expected, "{line}");
+    }
+    let last = log.lines().last().unwrap();
+    assert!(last.contains("\"message\":\"cannot start: "), "{log}");
+}
+
+// --- panics -----------------------------------------------------------------------------------------------------------
+
+/// In a process of its own, by the tests below: panics in a thread, and goes on.
+#[test]
+#[ignore = "run by other tests"]
+fn panics_and_goes_on() {
+    let log = logging::start(LogFormat::Text, 0).unwrap();
+    let panicked = thread::Builder::new().name("worker".to_owned()).spawn(|| panic!("of no {}", "use")).unwrap().join();
+    assert!(panicked.is_err());
+    tracing::info!("it goes on");
+    drop(log);
+    std::process::exit(53);
+}
+
+fn panicking() -> Command {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", "panics_and_goes_on", "--ignored", "--nocapture", "-q"]).stdout(Stdio::null());
+    command.env_remove("RUST_LOG").env_remove("JOURNAL_STREAM");
+    command
+}
+
+#[test]
+fn panics_are_logged() {
+    let said = text(&panicking().env_remove("RUST_BACKTRACE").output().unwrap().stderr);
+    assert!(said.contains(" ERROR thread 'worker' panicked at tests/log.rs:"), "{said}");
+    assert!(said.contains(":\nof no use\nnote: RUST_BACKTRACE=1") && said.contains(" INFO it goes on\n"), "{said}");
+    let with_backtrace = text(&panicking().env("RUST_BACKTRACE", "1").output().unwrap().stderr);
+    assert!(with_backtrace.contains("of no use\n   0: "), "{with_backtrace}");
+}
+
+#[test]
+fn a_panic_that_nobody_reads_of_holds_up_nothing() {
+    let (_reader, writer) = full_pipe();
+    let mut child = panicking().stderr(writer).spawn().unwrap();
+    let mut status = None;
+    wait_until("the end", || {
+        status = child.try_wait().unwrap();
+        status.is_some()
+    });
+    assert_eq!(status.unwrap().code(), Some(53));
+}
