@@ -69,6 +69,7 @@ const ANYTHING: &[&str] = &[
     "answer",
     "explain",
     "simulate",
+    "logging",
     "tap",
     "serve",
     "probe",
