@@ -5,6 +5,7 @@
 //!
 //! - [`pace`]: work that can wait gives way to answers; it says when, never what.
 //! - [`ahead`]: memory asked for ahead, many lines of it at once.
+//! - [`files`]: reads files; none of them can hold up more than the thread that asked.
 //! - [`log_limit`]: the same warning at most once a minute.
 //!
 //! The ground floor is pure: no sockets, files, clock or dice of its own.
@@ -44,6 +45,7 @@ pub mod config;
 pub mod control;
 pub mod daemon;
 pub mod explain;
+pub mod files;
 pub mod geo;
 pub mod health;
 pub mod log_limit;

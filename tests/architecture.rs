@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 const TABLE: &[(&str, &[&str])] = &[
     ("pace", &[]),
     ("ahead", &[]),
+    ("files", &[]),
     ("log_limit", &[]),
     ("model", &["pace"]),
     ("stats", &[]),
@@ -28,12 +29,13 @@ const TABLE: &[(&str, &[&str])] = &[
     ("logging", &["config"]),
     ("tap", &["log_limit", "model", "stats", "config"]),
     ("serve", &["ahead", "log_limit", "model", "geo", "stats", "world", "answer", "tap"]),
-    ("probe", &["pace", "log_limit", "model", "health"]),
-    ("store", &["pace", "log_limit", "model", "config"]),
+    ("probe", &["pace", "files", "log_limit", "model", "health"]),
+    ("store", &["pace", "files", "log_limit", "model", "config"]),
     (
         "control",
         &[
             "pace",
+            "files",
             "log_limit",
             "model",
             "config",
@@ -48,7 +50,10 @@ const TABLE: &[(&str, &[&str])] = &[
         ],
     ),
     ("api", &["model", "stats", "world", "answer", "control"]),
-    ("admin", &["log_limit", "model", "health", "stats", "logging", "tap", "world", "answer", "explain", "control"]),
+    (
+        "admin",
+        &["files", "log_limit", "model", "health", "stats", "logging", "tap", "world", "answer", "explain", "control"],
+    ),
     ("cli", ANYTHING),
     ("daemon", ANYTHING),
 ];
@@ -57,6 +62,7 @@ const TABLE: &[(&str, &[&str])] = &[
 const ANYTHING: &[&str] = &[
     "pace",
     "ahead",
+    "files",
     "log_limit",
     "model",
     "stats",

@@ -10,8 +10,6 @@
 //! Reading needs no token anywhere. The token is a secret: it is in no log, no message and no `Debug`.
 
 use std::fmt;
-use std::fs::File;
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -24,6 +22,7 @@ use subtle::ConstantTimeEq as _;
 use crate::log_limit::LogLimit;
 
 use super::refusal;
+use crate::files;
 
 /// Shorter ones can be guessed: 16 letters of base64 are 96 bits.
 const LEAST_LETTERS: usize = 16;
@@ -94,10 +93,8 @@ impl Token {
     /// The token in a file.
     pub fn read(path: &Path) -> Result<Token, BadToken> {
         let unreadable = |error| BadToken::Unreadable { path: path.to_owned(), error };
-        let mut text = String::new();
-        // Something else than a token is not read to its end.
-        let bounded = File::open(path).map(|file| file.take(2 * MOST_LETTERS as u64));
-        bounded.and_then(|mut file| file.read_to_string(&mut text)).map_err(unreadable)?;
+        let bytes = files::read(path, 2 * MOST_LETTERS as u64).map_err(unreadable)?;
+        let text = String::from_utf8(bytes).map_err(|_| BadToken::Letters)?;
         Token::new(&text)
     }
 

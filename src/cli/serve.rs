@@ -76,6 +76,7 @@ impl From<Format> for LogFormat {
 /// Serves until a signal says to stop.
 pub(super) fn run(arguments: ServeArguments) -> anyhow::Result<ExitCode> {
     let ServeArguments { config, listen, zones, admin, state, log_format, verbose } = arguments;
+    daemon::end_on_signals().context("cannot listen for signals")?;
     let file = settings::locate(config.as_deref())?.as_deref().map(absolute).transpose()?;
     let zones = zones.or_else(|| file.is_none().then(|| Settings::built_in().zones.directory));
     let overrides = Overrides {

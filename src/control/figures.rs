@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::health::{CheckSlot, Moment, Picture, Reason, Status};
 
-use super::{Control, Observed, Summary};
+use super::{Control, Observed, Refused, Summary};
 
 /// Checks of one picture: some hundred microseconds of the loop. Whoever wants all asks again.
 const AT_ONCE: usize = 1000;
@@ -94,6 +94,8 @@ pub struct ReloadFigures {
     pub last_success: Option<Moment>,
     /// Errors in the files at the last one that was not refused.
     pub errors: usize,
+    /// How many were given up because a file system did not respond.
+    pub unresponsive: u64,
 }
 
 /// What is served.
@@ -177,8 +179,9 @@ impl Tallies {
     }
 
     /// Nothing could be loaded.
-    pub(super) fn refuse(&mut self) {
+    pub(super) fn refuse(&mut self, refused: &Refused) {
         self.count(ReloadResult::Failure);
+        self.reloads.unresponsive += u64::from(matches!(refused, Refused::Unresponsive(_)));
     }
 
     fn count(&mut self, result: ReloadResult) {

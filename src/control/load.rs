@@ -13,13 +13,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::config::{self, Common, Fault, Occasion, Settings, SourceFile, Style, TextOrigin};
+use crate::files::{self, Unresponsive};
 use crate::geo::{Database, Locator};
 use crate::health::{CheckSlot, Moment, Tracker};
 use crate::model::{HealthCheck, HealthCheckId, HostedZone, HostedZoneId, Name, VpcId};
 use crate::pace;
 use crate::policy::CidrTables;
 use crate::stats::Meters;
-use crate::store::{Archive, Current, NotKept, SettingsSource, Sources, Stamp, TextPrint, read_bytes, read_zone_files};
+use crate::store::{Archive, Current, NotKept, SettingsSource, Sources, Stamp, TextPrint, read_zone_files};
 use crate::world::{Catalog, ServedZone};
 use crate::zonetree::Zone;
 
@@ -28,6 +29,8 @@ use super::moves::Moves;
 
 /// Files whose texts are made durable before they are served; when there are more, that happens beside, after the start.
 const FEW_FILES: usize = 64;
+/// The largest geo database: five times the largest that is sold.
+const LARGEST_DATABASE: u64 = 2 << 30;
 
 /// What is served, as far as the next load needs to know it. Cheap to clone.
 #[derive(Clone)]
@@ -146,6 +149,9 @@ pub enum Refused {
         /// All faults.
         rendered: String,
     },
+    /// A file system does not respond; the next load does without what lies there.
+    #[error("{0}")]
+    Unresponsive(Unresponsive),
     /// A fault of ours.
     #[error("the loader failed: {0}")]
     Panicked(String),
@@ -679,7 +685,8 @@ fn locate_clients(settings: &Settings, base: &Base, occasion: Occasion, notes: &
 
 /// Reads a geo database whole; the fault says what is wrong with it.
 pub fn read_database(path: &Path) -> Result<Database, Box<Fault>> {
-    let bytes = read_bytes(path).map_err(|reason| Box::new(Fault::error(path, reason)))?;
+    let unreadable = |error| Box::new(Fault::error(path, format!("the file cannot be read: {error}")));
+    let bytes = files::read(path, LARGEST_DATABASE).map_err(unreadable)?;
     let name = path.file_name().unwrap_or(path.as_os_str()).display().to_string();
     Database::from_bytes(&name, bytes).map_err(|error| Box::new(Fault::error(path, error.to_string())))
 }

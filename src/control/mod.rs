@@ -464,14 +464,19 @@ impl Control {
             return;
         };
         let line = reloads::outcome(outcome.result.as_ref().map(|loaded| &loaded.summary));
+        let mut again = loading.again;
         match outcome.result {
             Ok(loaded) => self.apply(*loaded, loading.trigger, at),
             Err(refused) => {
-                self.tallies.refuse();
+                self.tallies.refuse(&refused);
                 self.report_refused(&refused, at);
+                if matches!(refused, Refused::Unresponsive(_)) {
+                    // That one does without what does not respond, so that all other edits are taken.
+                    again = Some(stronger(again, loading.trigger));
+                }
             }
         }
-        match loading.again {
+        match again {
             Some(trigger) => self.begin_load(trigger),
             None => self.settle(line),
         }

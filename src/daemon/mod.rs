@@ -7,6 +7,7 @@
 
 mod announce;
 mod inside;
+mod loader;
 mod open_files;
 mod service;
 mod signals;
@@ -18,16 +19,17 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use anyhow::{Context as _, anyhow, bail};
+use anyhow::{Context as _, anyhow};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::admin::{self, Changes, Readiness};
-use crate::config::{self, Occasion, Settings};
-use crate::control::{self, Base, Control, Event, LoadRequest, Loaded, Memory, Refused, Summary};
-use crate::health::{Moment, Tracker};
+use crate::config::{self, Settings};
+use crate::control::{Base, Control, Event, Loaded, Memory, Refused, Summary};
+use crate::files;
+use crate::health::Moment;
 use crate::logging;
 use crate::pace;
 use crate::serve::{self, BindError, Bound, Onlookers, ResponderSettings, Serving, TcpLimits, UdpPath};
@@ -36,7 +38,7 @@ use crate::tap::Taps;
 use crate::world::Reader;
 
 pub use inside::Daemon;
-pub(crate) use signals::Signals;
+pub(crate) use signals::{Signals, end_on_signals};
 
 use announce::announce;
 use open_files::FileShares;
@@ -49,11 +51,11 @@ use wiring::Wiring;
 const CONTROL_THREADS: usize = 2;
 /// How long they may wait by giving way, besides four times what they take: failover is prompt however busy the machine is.
 const CONTROL_PATIENCE: Duration = Duration::from_millis(5);
-/// How long queries in flight may take once the server is told to stop. No answer takes that long, and of the 10 s that
-/// Docker waits before it kills (Kubernetes: 30 s) half is left for what comes after.
-const DRAIN: Duration = Duration::from_secs(5);
+/// How long queries in flight may take once the server is told to stop: no answer takes that long. With what comes after it
+/// is less than the time after which the process ends in any case (`signals`).
+const DRAIN: Duration = Duration::from_millis(3500);
 /// How long writing down what is to be remembered may take at the end: a disk that hangs must not hold it up.
-const WRITING: Duration = Duration::from_secs(2);
+const WRITING: Duration = Duration::from_secs(1);
 /// How many checks a log line names before it only counts.
 const NAMED: usize = 10;
 
@@ -101,12 +103,16 @@ async fn boot_and_serve(
     let files = open_files::claim(serve::socket_count(&settings.dns.listen, settings.dns.workers));
     // Waiting for health checks first, only to find the port taken, would be a waste.
     Bound::check(&settings.dns.listen, settings.dns.workers, UdpPath::default()).map_err(cannot_listen)?;
-    let claim = claim_state(&settings)?;
-    let seen = Fingerprint::of(&wiring::targets(&source, &settings));
-    let loaded = first_load(&source, settings.clone())?;
+    let prepared = tokio::select! {
+        prepared = prepare(&source, &settings) => prepared?,
+        why = stopping.wanted() => {
+            tracing::info!("{why}: stopped before everything was read");
+            return Ok(());
+        }
+    };
+    let Prepared { claim, seen, loaded, memory, keeper, keeping } = prepared;
     report_start(&loaded.summary);
     let (summary, base) = (loaded.summary.clone(), loaded.base.clone());
-    let (memory, keeper, keeping) = remember(&settings)?;
 
     let (outputs, mut wiring) = Wiring::new(&base, source, hangups, keeper);
     let (control, reader) = Control::new(loaded, &memory, outputs, now());
@@ -150,7 +156,10 @@ async fn boot_and_serve(
     };
     ready.send_replace(Readiness::Stopping);
     manager.tell(News::Stopping);
-    tracing::info!("{why}: finishing what is in flight, at most {} s; a second signal stops at once", DRAIN.as_secs());
+    tracing::info!(
+        "{why}: finishing what is in flight, at most {} s; a second signal stops at once",
+        DRAIN.as_secs_f64()
+    );
     tokio::select! {
         () = drain(serving) => {}
         why = stopping.at_once() => {
@@ -159,8 +168,8 @@ async fn boot_and_serve(
             std::process::exit(1);
         }
     }
-    end(&wiring, running, keeping).await;
-    let _ = tokio::task::spawn_blocking(move || taps.finish(WRITING)).await;
+    let finish_taps = tokio::task::spawn_blocking(move || taps.finish(WRITING));
+    let ((), _) = tokio::join!(end(&wiring, running, keeping), finish_taps);
     drop(claim);
     tracing::info!("stopped");
     Ok(())
@@ -172,14 +181,37 @@ fn now() -> Moment {
     Moment(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default())
 }
 
-/// What the last run left to remember, and the keeper of what this one will leave.
+/// What is there before anything is probed or served.
+struct Prepared {
+    claim: Claim,
+    /// What the files looked like before they were loaded.
+    seen: Fingerprint,
+    loaded: Loaded,
+    memory: Memory,
+    keeper: Keeper,
+    keeping: Keeping,
+}
+
+/// Reads everything. It may have to wait for a file system, so it blocks neither the runtime nor signals.
+async fn prepare(source: &SettingsSource, settings: &Settings) -> anyhow::Result<Prepared> {
+    let claimed = settings.clone();
+    let claim = loader::with_files(move || claim_state(&claimed)).await??;
+    let (seen, loaded) = loader::first_load(source, settings).await?;
+    let loaded = *loaded.map_err(cannot_start)?;
+    let remembered = settings.clone();
+    let (memory, keeper, keeping) = loader::with_files(move || remember(&remembered)).await??;
+    Ok(Prepared { claim, seen, loaded, memory, keeper, keeping })
+}
+
 /// Two servers with one state directory would lose each other's overrides.
 fn claim_state(settings: &Settings) -> anyhow::Result<Claim> {
-    Claim::of(&settings.state.directory).map_err(|claimed| {
+    let directory = &settings.state.directory;
+    files::operate(directory, || Ok(Claim::of(directory)))?.map_err(|claimed| {
         anyhow!("{claimed}\n  hint: stop it, or give this one a directory of its own: --state DIRECTORY")
     })
 }
 
+/// What the last run left to remember, and the keeper of what this one will leave.
 fn remember(settings: &Settings) -> anyhow::Result<(Memory, Keeper, Keeping)> {
     let (found, keeper, keeping) = store::keep(&settings.state.directory).context("cannot start threads")?;
     if let Some(damage) = &found.damage {
@@ -259,16 +291,10 @@ async fn open_side_door(settings: &Settings, door: admin::Door) -> Option<Socket
     Some(address)
 }
 
-fn first_load(source: &SettingsSource, settings: Settings) -> anyhow::Result<Loaded> {
-    let request = LoadRequest { generation: 0, base: Base::empty(settings), tracker: Tracker::new() };
-    match control::load(source, request, Occasion::Start).result {
-        Ok(loaded) => Ok(*loaded),
-        Err(Refused::Faults { errors, rendered }) => {
-            tracing::error!("faults in the files:\n{}", rendered.trim_end());
-            bail!("cannot start: {errors} in the files, and no last good source to serve instead")
-        }
-        Err(refused) => Err(anyhow!(refused).context("cannot start")),
-    }
+fn cannot_start(refused: Refused) -> anyhow::Error {
+    let Refused::Faults { errors, rendered } = refused else { return anyhow!(refused).context("cannot start") };
+    tracing::error!("faults in the files:\n{}", rendered.trim_end());
+    anyhow!("cannot start: {errors} in the files, and no last good source to serve instead")
 }
 
 fn report_start(summary: &Summary) {
@@ -308,7 +334,7 @@ async fn wait_for_first_results(wiring: &mut Wiring, names: &[Arc<str>], wait: D
 async fn drain(serving: Serving) {
     let stopped = tokio::task::spawn_blocking(move || serving.stop());
     if tokio::time::timeout(DRAIN, stopped).await.is_err() {
-        tracing::warn!("something was still in flight after {} s", DRAIN.as_secs());
+        tracing::warn!("something was still in flight after {} s", DRAIN.as_secs_f64());
     }
 }
 

@@ -1,23 +1,22 @@
 //! The channels between the loop and those who work for it: prober, loader, watcher, signals.
 
 use std::sync::Arc;
-use std::thread;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use tokio::sync::{mpsc, watch};
 
 use crate::admin::{Changes, Door, Readiness};
-use crate::config::{Occasion, Settings};
-use crate::control::{self, Base, Event, Feed, LastLoad, LoadRequest, Observed, Outputs, Reloads, Trigger};
+use crate::config::Settings;
+use crate::control::{Base, Event, Feed, LastLoad, LoadRequest, Observed, Outputs, Reloads, Trigger};
 use crate::health::{Latency, MetricPlan, ProbePlan};
 use crate::model::{EndpointProtocol, HealthCheck, HealthCheckKind};
-use crate::pace;
 use crate::probe::{self, Authorities, Evaluator, Prober, ProberSettings};
 use crate::store::{Fingerprint, Keeper, SettingsSource, Targets, Watcher};
 use crate::tap::Taps;
 use crate::world::Reader;
 
+use super::loader;
 use super::open_files::FileShares;
 use super::service::Manager;
 use super::signals::Hangups;
@@ -28,9 +27,6 @@ const EVENTS: usize = 1024;
 
 /// Notices that may wait for the webhook; what is beyond is counted and not told.
 const NOTICES: usize = 256;
-/// How long a load may wait by giving way, besides four times what it takes: edits are in force within seconds however busy the
-/// machine is.
-const LOADER_PATIENCE: Duration = Duration::from_millis(100);
 /// How exactly an override ends in time.
 const TICK: Duration = Duration::from_secs(1);
 
@@ -89,7 +85,7 @@ impl Wiring {
     /// Starts prober, loader and watcher. `seen` is what the files looked like before they were loaded.
     pub(super) fn start(&mut self, settings: &Settings, seen: Fingerprint, files: FileShares) -> anyhow::Result<()> {
         self.start_prober(settings, files)?;
-        self.start_loader()?;
+        self.start_loader();
         if settings.zones.watch {
             self.start_watcher(seen)?;
         }
@@ -116,25 +112,10 @@ impl Wiring {
         Ok(())
     }
 
-    fn start_loader(&mut self) -> anyhow::Result<()> {
-        let mut loads = self.loads.take().expect("the loader is started once");
-        let (source, events, base) = (self.source.clone(), self.events.clone(), self.base.borrow().clone());
-        let work = move || {
-            pace::stand_behind();
-            if let Err(error) = pace::patiently(LOADER_PATIENCE, || base.keep_sources()) {
-                tracing::warn!("{error}; a restart will have no last good sources");
-            }
-            // What was served at the start may be gone by now, and its memory with it.
-            drop(base);
-            while let Some(request) = loads.blocking_recv() {
-                let outcome = pace::patiently(LOADER_PATIENCE, || control::load(&source, request, Occasion::Reload));
-                if events.blocking_send(Event::Compiled(outcome)).is_err() {
-                    return;
-                }
-            }
-        };
-        thread::Builder::new().name("loader".to_owned()).spawn(work).context("cannot start the loader")?;
-        Ok(())
+    fn start_loader(&mut self) {
+        let requests = self.loads.take().expect("the loader is started once");
+        let base = self.base.borrow().clone();
+        tokio::spawn(loader::run(Arc::new(self.source.clone()), base, requests, self.events.clone()));
     }
 
     fn start_watcher(&self, seen: Fingerprint) -> anyhow::Result<()> {

@@ -15,6 +15,8 @@ use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 use tokio_rustls::TlsConnector;
 
+use crate::files;
+
 /// Whether the domain name goes into the handshake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ServerNameIndication {
@@ -67,6 +69,9 @@ pub enum AuthoritiesError {
 const SYSTEM_FILES: [&str; 3] =
     ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"];
 
+/// A bundle of every authority that there is has less than 1 MiB.
+const LARGEST_FILE: u64 = 16 << 20;
+
 impl Authorities {
     /// Those of these files; without any, the system's, and where the system has none that can be read, nobody is trusted.
     pub fn read(files: &[PathBuf]) -> Result<Authorities, AuthoritiesError> {
@@ -80,10 +85,11 @@ impl Authorities {
         let mut roots = RootCertStore::empty();
         for file in files {
             let path = file.display().to_string();
-            let unreadable =
-                |reason: pem::Error| AuthoritiesError::Unreadable { path: path.clone(), reason: reason.to_string() };
-            let certificates = CertificateDer::pem_file_iter(file).map_err(unreadable)?;
-            let certificates: Vec<_> = certificates.collect::<Result<_, _>>().map_err(unreadable)?;
+            let unreadable = |reason: String| AuthoritiesError::Unreadable { path: path.clone(), reason };
+            let text = files::read(file, LARGEST_FILE).map_err(|error| unreadable(error.to_string()))?;
+            let certificates: Vec<_> = CertificateDer::pem_slice_iter(&text)
+                .collect::<Result<_, pem::Error>>()
+                .map_err(|error| unreadable(error.to_string()))?;
             let (usable, _) = roots.add_parsable_certificates(certificates);
             if usable == 0 {
                 return Err(AuthoritiesError::Empty { path });

@@ -54,21 +54,25 @@ impl Archive {
     /// Makes the texts that are held durable and lets go of them. `served` are all files that are served from `zones`: what is
     /// kept of others is removed.
     pub fn keep(&self, zones: &Path, served: &[&Path]) -> Result<(), NotKept> {
-        let _keeping = self.keeping.lock().unwrap_or_else(PoisonError::into_inner);
-        let held = self.held();
-        self.last_good.keep(zones, &held, served)?;
-        self.let_go(held);
-        Ok(())
+        self.last_good.while_responsive(|| {
+            let _keeping = self.keeping.lock().unwrap_or_else(PoisonError::into_inner);
+            let held = self.held();
+            self.last_good.keep(zones, &held, served)?;
+            self.let_go(held);
+            Ok(())
+        })
     }
 
     /// The same when little has changed: only files that are `gone` are removed.
     pub fn keep_changes(&self, gone: &[&Path]) -> Result<(), NotKept> {
-        let _keeping = self.keeping.lock().unwrap_or_else(PoisonError::into_inner);
-        gone.iter().for_each(|path| drop(self.unkept().remove(*path)));
-        let held = self.held();
-        self.last_good.keep_changes(&held, gone)?;
-        self.let_go(held);
-        Ok(())
+        self.last_good.while_responsive(|| {
+            let _keeping = self.keeping.lock().unwrap_or_else(PoisonError::into_inner);
+            gone.iter().for_each(|path| drop(self.unkept().remove(*path)));
+            let held = self.held();
+            self.last_good.keep_changes(&held, gone)?;
+            self.let_go(held);
+            Ok(())
+        })
     }
 
     fn held(&self) -> Vec<SourceFile> {

@@ -5,10 +5,11 @@
 //! that is damaged otherwise is left out, the others count, and the file as it was found is set aside for people to look at.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use super::last_good::write_durably;
+use crate::files;
 use crate::pace;
 
 /// The file in the state directory.
@@ -55,7 +56,7 @@ impl Journal {
 
     /// Reads what the last run left. A damaged file is set aside; what is good in it is returned all the same.
     pub fn recover(&self) -> Found {
-        let bytes = match read_bounded(&self.path) {
+        let bytes = match files::read(&self.path, MOST_OCTETS) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Found::default(),
             Err(error) => return Found { lines: Vec::new(), damage: Some(self.set_aside(&error.to_string())) },
@@ -124,19 +125,6 @@ impl Journal {
             Err(error) => format!("{path} is damaged: {fault}; it cannot be set aside: {error}"),
         }
     }
-}
-
-fn read_bounded(path: &Path) -> io::Result<Vec<u8>> {
-    // A pipe would keep the server waiting for ever.
-    if !fs::metadata(path)?.is_file() {
-        return Err(io::Error::other("it is no regular file"));
-    }
-    let mut bytes = Vec::new();
-    let read = File::open(path)?.take(MOST_OCTETS + 1).read_to_end(&mut bytes)?;
-    if read as u64 > MOST_OCTETS {
-        return Err(io::Error::other(format!("it is longer than {MOST_OCTETS} octets")));
-    }
-    Ok(bytes)
 }
 
 /// The good lines, and what is wrong besides an unfinished end.

@@ -7,6 +7,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use crate::config::SourceFile;
+use crate::files;
 use crate::pace;
 
 /// The longest file name we make; common file systems end at 255 octets, and a suffix must fit.
@@ -45,9 +46,15 @@ impl LastGood {
         LastGood { directory: state.join("last-good") }
     }
 
+    /// Does work on this directory; an error when its file system does not respond.
+    pub(super) fn while_responsive<T>(&self, work: impl FnOnce() -> Result<T, NotKept>) -> Result<T, NotKept> {
+        let unresponsive = |source| Err(NotKept { directory: self.directory.display().to_string(), source });
+        files::operate(&self.directory, || Ok(work())).unwrap_or_else(unresponsive)
+    }
+
     /// The last good text of a zone file; `None` when there is none or it cannot be read.
     pub fn read(&self, path: &Path) -> Option<SourceFile> {
-        let bytes = super::read_bytes(&self.directory.join(file_name(path))).ok()?;
+        let bytes = super::read::read_bounded(&self.directory.join(file_name(path))).ok()?;
         Some(SourceFile { path: path.to_path_buf(), text: String::from_utf8(bytes).ok()?.into() })
     }
 
@@ -125,18 +132,19 @@ impl LastGood {
         for source in sources {
             pace::step();
             let path = self.directory.join(file_name(&source.path));
-            if !fs::read(&path).is_ok_and(|bytes| bytes == source.text.as_bytes()) {
+            if !super::read::read_bounded(&path).is_ok_and(|bytes| bytes == source.text.as_bytes()) {
                 pace::step();
-                written.push((write_beside(&path, source.text.as_bytes())?, path));
+                let unfinished = files::operate(&path, || write_beside(&path, source.text.as_bytes()))?;
+                written.push((unfinished, path));
             }
         }
-        for ((file, _), _) in &written {
+        for ((file, _), path) in &written {
             pace::step();
-            file.sync_all()?;
+            files::operate(path, || file.sync_all())?;
         }
         for ((_, beside), path) in &written {
             pace::step();
-            fs::rename(beside, path)?;
+            files::operate(path, || fs::rename(beside, path))?;
         }
         Ok(written.len())
     }

@@ -17,6 +17,6 @@ pub use claim::{Claim, Claimed};
 pub use journal::{Found, Journal};
 pub use keeper::{AllLines, Done, Keeper, Keeping, NotDurable, keep};
 pub use last_good::{Kept, LastGood, NotKept};
-pub use read::{Current, Sources, StandIn, read_bytes, read_zone_files, read_zone_list, zone_files};
+pub use read::{Current, Sources, StandIn, read_zone_files, read_zone_list, zone_files};
 pub use settings::{Overrides, SettingsReading, SettingsSource};
 pub use watch::{Fingerprint, Stamp, Targets, Watcher};

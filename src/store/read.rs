@@ -1,12 +1,12 @@
 //! Reading the zones directory.
 
 use std::ffi::OsStr;
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::config::{Fault, SourceFile};
+use crate::files;
 use crate::pace;
 
 use super::Stamp;
@@ -69,15 +69,14 @@ impl Sources {
 
 /// The zone files of a directory, in order: every `*.toml`, not hidden, not ending in `~`.
 pub fn zone_files(directory: &Path) -> io::Result<Vec<PathBuf>> {
-    let mut files = Vec::new();
-    for entry in fs::read_dir(directory)? {
-        let name = entry?.file_name();
+    let mut paths = Vec::new();
+    for name in files::names_in(directory)? {
         if is_zone_file(&name) {
-            files.push(directory.join(name));
+            paths.push(directory.join(name));
         }
     }
-    files.sort_unstable();
-    Ok(files)
+    paths.sort_unstable();
+    Ok(paths)
 }
 
 /// Whether a file of the zones directory with this name is a zone file.
@@ -191,7 +190,7 @@ fn read_settled(path: &Path) -> Result<Option<(String, Option<Stamp>)>, String> 
 
 /// A name without a file behind it has not been removed: a checkout or a mount is on its way.
 fn absent<T>(path: &Path) -> Result<Option<T>, String> {
-    match fs::symlink_metadata(path) {
+    match files::symlink_metadata(path) {
         Ok(_) => Err("it is a link to nothing".to_owned()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(format!("the file cannot be read: {error}")),
@@ -200,20 +199,7 @@ fn absent<T>(path: &Path) -> Result<Option<T>, String> {
 
 /// Reads a text file of a size that makes sense.
 pub(super) fn read_bounded(path: &Path) -> Result<Vec<u8>, String> {
-    if fs::metadata(path).is_ok_and(|metadata| metadata.len() > LARGEST_FILE) {
-        return Err(format!("the file has more than {} MiB", LARGEST_FILE >> 20));
-    }
-    read_bytes(path)
-}
-
-/// Reads a regular file: a pipe or a device would never end.
-pub fn read_bytes(path: &Path) -> Result<Vec<u8>, String> {
-    let unreadable = |error: io::Error| format!("the file cannot be read: {error}");
-    let metadata = fs::metadata(path).map_err(unreadable)?;
-    if !metadata.is_file() {
-        return Err("it is no regular file".to_owned());
-    }
-    fs::read(path).map_err(unreadable)
+    files::read(path, LARGEST_FILE).map_err(|error| format!("the file cannot be read: {error}"))
 }
 
 /// Reads a text file as it is now.
@@ -235,6 +221,8 @@ pub(super) fn text(bytes: Vec<u8>) -> Result<String, String> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn write(directory: &Path, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {

@@ -18,6 +18,7 @@ use notify::event::{AccessKind, AccessMode, Event, EventKind, ModifyKind};
 use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
 
 use super::read::is_zone_file;
+use crate::files;
 use crate::pace;
 
 /// Editors write in several steps (truncate, write, rename, set mode); after this long without another one they are done.
@@ -277,7 +278,7 @@ pub struct Stamp {
 impl Stamp {
     /// `None` for what is not there. Symbolic links are followed (Kubernetes swaps them).
     pub fn of(path: &Path) -> Option<Stamp> {
-        let metadata = fs::metadata(path).ok()?;
+        let metadata = files::metadata(path).ok()?;
         Some(Stamp { modified: metadata.modified().ok(), size: metadata.len(), inner: inner(&metadata) })
     }
 }
@@ -291,7 +292,7 @@ impl Stamp {
 
 /// Whether a directory is still the same one, whatever was done in it.
 fn identity(directory: &Path) -> Option<Stamp> {
-    let metadata = fs::metadata(directory).ok()?;
+    let metadata = files::metadata(directory).ok()?;
     Some(Stamp { modified: None, size: 0, inner: (inner(&metadata).0, 0, 0) })
 }
 

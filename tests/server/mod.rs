@@ -76,7 +76,8 @@ impl Lab {
         self.command(arguments).output().unwrap()
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
+    /// A command that has not been started.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_fiftythree"));
         command.args(arguments).current_dir(self.directory.path());
         command

@@ -169,6 +169,7 @@ fn configuration(figures: &Figures, page: &mut Page<'_, '_>) -> fmt::Result {
     for (result, count) in ReloadResult::ALL.into_iter().zip(reloads.counts) {
         counts.sample(&[result.word()], &count)?;
     }
+    page.counter(&families::RELOADS_UNRESPONSIVE)?.sample(&[], &reloads.unresponsive)?;
     let successful = reloads.last == Some(ReloadResult::Success);
     page.gauge(&families::RELOAD_SUCCESSFUL)?.sample(&[], &u32::from(successful))?;
     let mut last_success = page.gauge(&families::RELOAD_SUCCESS_TIMESTAMP)?;

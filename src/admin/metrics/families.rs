@@ -41,6 +41,7 @@ pub(super) const ALL: &[&Family] = &[
     &HEALTH_PENDING,
     &OVERRIDES,
     &RELOADS,
+    &RELOADS_UNRESPONSIVE,
     &RELOAD_SUCCESSFUL,
     &RELOAD_SUCCESS_TIMESTAMP,
     &CONFIG_ERRORS,
@@ -157,6 +158,11 @@ pub(super) const RELOADS: Family = counter(
     "fiftythree_config_reloads_total",
     &["result"],
     "Loads of the configuration, the one at the start included: success, partial (files with errors are served as they were), failure (nothing was taken over).",
+);
+pub(super) const RELOADS_UNRESPONSIVE: Family = counter(
+    "fiftythree_config_reloads_unresponsive_total",
+    &[],
+    "Loads of the configuration that were given up because a file system did not respond for 30 s; they count as failures too.",
 );
 pub(super) const RELOAD_SUCCESSFUL: Family = gauge(
     "fiftythree_config_last_reload_successful",

@@ -13,6 +13,7 @@ use anyhow::{Context as _, anyhow, bail};
 use crate::admin::shapes::{HealthShape, StatusShape};
 use crate::config::{self, SourceFile, Style};
 use crate::control::{Supposition, read_database};
+use crate::files;
 use crate::health::Status;
 use crate::model::{Name, RecordType};
 use crate::simulate::{Crowd, Subject, Tally, steered};
@@ -25,6 +26,8 @@ use super::{Form, explain, print, print_error, print_json};
 
 /// Names that are asked for when none is given: more are no table that anybody reads, and take minutes.
 const MOST_NAMES: usize = 200;
+/// The largest file of places.
+const LARGEST_PLACES: u64 = 256 << 20;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -190,8 +193,9 @@ fn crowd(arguments: &SimulateArguments, now: &Rehearsal) -> anyhow::Result<Crowd
         return Crowd::of_databases(&databases).context("the geo databases know no country");
     }
     let path = &arguments.from;
-    let text =
-        std::fs::read_to_string(path).with_context(|| format!("cannot read the places in {}", path.display()))?;
+    let unreadable = || format!("cannot read the places in {}", path.display());
+    let text = String::from_utf8(files::read(path, LARGEST_PLACES).with_context(unreadable)?);
+    let text = text.with_context(unreadable)?;
     let source = SourceFile { path: path.clone(), text: text.into() };
     let (places, faults) = config::read_places(&source);
     let style = if std::io::stderr().is_terminal() { Style::Coloured } else { Style::Plain };

@@ -1,0 +1,190 @@
+//! Runs loads, each on a thread of its own, and gives up on one that waits for a file system that does not respond.
+//!
+//! No system call ends such a wait, so the thread is left behind; the next load begins on another one and treats the file as
+//! unreadable until the file system responds. When it does, the thread that was left behind asks for a load.
+
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{anyhow, bail};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::config::{Occasion, Settings};
+use crate::control::{self, Base, Event, LoadOutcome, LoadRequest, Loaded, Refused, Trigger};
+use crate::files::{self, UNRESPONSIVE_AFTER, Unresponsive};
+use crate::health::Tracker;
+use crate::pace;
+use crate::store::{Fingerprint, SettingsSource};
+
+use super::wiring::targets;
+
+/// How often it is checked whether a load still makes progress.
+const LOOK: Duration = Duration::from_secs(1);
+/// How long a load may wait by giving way, besides four times what it takes: edits are in force within seconds however busy the
+/// machine is.
+const LOADER_PATIENCE: Duration = Duration::from_millis(100);
+
+/// How work on a thread of its own ended.
+#[derive(Debug, PartialEq, Eq)]
+enum Ended<T> {
+    Done(T),
+    GivenUp(Unresponsive),
+    Failed(String),
+}
+
+/// What a load at the start gave: what the files looked like before it, and what to serve.
+pub(super) type FirstLoad = (Fingerprint, Result<Box<Loaded>, Refused>);
+
+/// Loads until a load ends: one that is given up is followed by one that does without what does not respond.
+pub(super) async fn first_load(source: &SettingsSource, settings: &Settings) -> anyhow::Result<FirstLoad> {
+    loop {
+        let (source, settings) = (source.clone(), settings.clone());
+        let work = move || {
+            let seen = Fingerprint::of(&targets(&source, &settings));
+            let request = LoadRequest { generation: 0, base: Base::empty(settings), tracker: Tracker::new() };
+            (seen, control::load(&source, request, Occasion::Start).result)
+        };
+        match on_a_thread(work, UNRESPONSIVE_AFTER, || {}).await {
+            Ended::Done(loaded) => return Ok(loaded),
+            Ended::GivenUp(unresponsive) => tracing::error!("{unresponsive}; loading again without it"),
+            Ended::Failed(why) => bail!("the first load failed: {why}"),
+        }
+    }
+}
+
+/// Does work that needs the state directory.
+pub(super) async fn with_files<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> anyhow::Result<T> {
+    match on_a_thread(work, UNRESPONSIVE_AFTER, || {}).await {
+        Ended::Done(done) => Ok(done),
+        Ended::GivenUp(unresponsive) => Err(anyhow!(unresponsive)),
+        Ended::Failed(why) => bail!("{why}"),
+    }
+}
+
+/// Loads one request after the other.
+pub(super) async fn run(
+    source: Arc<SettingsSource>,
+    base: Base,
+    mut requests: mpsc::UnboundedReceiver<LoadRequest>,
+    events: mpsc::Sender<Event>,
+) {
+    keep_sources(base).await;
+    while let Some(request) = requests.recv().await {
+        let generation = request.generation;
+        let (source, late) = (Arc::clone(&source), events.clone());
+        let work = move || {
+            pace::stand_behind();
+            pace::patiently(LOADER_PATIENCE, || control::load(&source, request, Occasion::Reload))
+        };
+        // The loop ends only when the server does.
+        let when_late = move || drop(late.blocking_send(Event::Reload(Trigger::Edited)));
+        let outcome = match on_a_thread(work, UNRESPONSIVE_AFTER, when_late).await {
+            Ended::Done(outcome) => outcome,
+            Ended::GivenUp(unresponsive) => {
+                LoadOutcome { generation, result: Err(Refused::Unresponsive(unresponsive)) }
+            }
+            Ended::Failed(why) => LoadOutcome { generation, result: Err(Refused::Panicked(why)) },
+        };
+        if events.send(Event::Compiled(outcome)).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Makes durable what is served from the start. That may take a while, and loads would wait for it anyway.
+async fn keep_sources(base: Base) {
+    let work = move || {
+        pace::stand_behind();
+        pace::patiently(LOADER_PATIENCE, || base.keep_sources()).map_err(|error| error.to_string())
+    };
+    let why = match on_a_thread(work, UNRESPONSIVE_AFTER, || {}).await {
+        Ended::Done(Ok(())) => return,
+        Ended::Done(Err(why)) | Ended::Failed(why) => why,
+        Ended::GivenUp(unresponsive) => unresponsive.to_string(),
+    };
+    tracing::warn!("{why}; a restart will have no last good sources");
+}
+
+/// Does work on a thread of its own for as long as it waits for no operation on files that takes longer than `patience`. When it
+/// ends after it was given up, `when_late` follows on its thread.
+async fn on_a_thread<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+    patience: Duration,
+    when_late: impl FnOnce() + Send + 'static,
+) -> Ended<T> {
+    let (done, mut outcome) = oneshot::channel();
+    let work = move || {
+        if done.send(work()).is_err() {
+            when_late();
+        }
+    };
+    let thread = match thread::Builder::new().name("loader".to_owned()).spawn(work) {
+        Ok(handle) => handle.thread().id(),
+        Err(error) => return Ended::Failed(format!("cannot start a thread: {error}")),
+    };
+    loop {
+        match tokio::time::timeout(LOOK.min(patience), &mut outcome).await {
+            Ok(Ok(outcome)) => return Ended::Done(outcome),
+            Ok(Err(_)) => return Ended::Failed("a thread has panicked".to_owned()),
+            Err(_) => {
+                if let Some(unresponsive) = files::unresponsive(thread, patience) {
+                    return Ended::GivenUp(unresponsive);
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::sync::mpsc as threads;
+
+    use super::*;
+
+    const PATIENCE: Duration = Duration::from_millis(50);
+
+    #[tokio::test]
+    async fn work_that_waits_for_files_is_given_up_and_what_it_waited_for_is_named() {
+        let (end, wait) = threads::channel::<()>();
+        let path = Path::new("/mount-without-a-server-3/a.toml");
+        let work = move || files::operate(path, || Ok(wait.recv()));
+        let (late, mut was_late) = mpsc::channel(1);
+        let ended = on_a_thread(work, PATIENCE, move || {
+            let _ = late.blocking_send(());
+        })
+        .await;
+        let Ended::GivenUp(unresponsive) = ended else { panic!("{ended:?}") };
+        assert_eq!(unresponsive.path, path);
+        assert!(unresponsive.waited >= PATIENCE && was_late.try_recv().is_err());
+        drop(end);
+        was_late.recv().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn work_that_takes_long_is_not_given_up_while_it_makes_progress() {
+        let patience = Duration::from_secs(2);
+        // All of it takes longer than that, each step far less.
+        let steps = move || {
+            (0..20).for_each(|_| {
+                files::operate(Path::new("/a-slow-disk/a.toml"), || {
+                    thread::sleep(patience / 16);
+                    Ok(())
+                })
+                .unwrap();
+            });
+            Ok(())
+        };
+        let work = move || files::operate(Path::new("/a-slow-disk"), steps).map_err(|error| error.to_string());
+        assert_eq!(on_a_thread(work, patience, || {}).await, Ended::Done(Ok(())));
+        let computes = || thread::sleep(PATIENCE * 4);
+        assert_eq!(on_a_thread(computes, PATIENCE, || {}).await, Ended::Done(()));
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_an_end() {
+        let ended = on_a_thread(|| panic!("a fault of ours"), PATIENCE, || {}).await;
+        assert!(matches!(ended, Ended::Failed::<()>(_)), "{ended:?}");
+    }
+}
