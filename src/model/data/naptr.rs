@@ -71,6 +71,12 @@ mod tests {
         bad(Naptr, r#"1 2 "us" "" "" ."#, r#"not "us""#, "");
         bad(Naptr, r#"1 2 u "" "" ."#, "the flags should be enclosed in quotation marks", r#""u""#);
         bad(Naptr, r#"1 2 "u" "" "!a!\1!" ."#, "three octal digits", r"`\\`");
+        good(
+            Naptr,
+            r#"1 2 "u" "a\+b" "!\;!\\.!" ."#,
+            r#"1 2 "u" "a+b" "!;!\\.!" ."#,
+            b"\0\x01\0\x02\x01u\x03a+b\x06!;!\\.!\0",
+        );
         bad(Naptr, r#"1 65536 "u" "" "" ."#, "the preference must be an integer", "");
     }
 }

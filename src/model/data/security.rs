@@ -103,6 +103,8 @@ mod tests {
         good(Caa, r#"0 issue "ca.lab.test""#, r#"0 issue "ca.lab.test""#, b"\0\x05issueca.lab.test");
         good(Caa, r#"128 Tbs "\073""#, r#"128 Tbs ";""#, b"\x80\x03Tbs;");
         good(Caa, r#"0 issue """#, r#"0 issue """#, b"\0\x05issue");
+        let value = b"\0\x05issueca.lab.test; policy=ev";
+        good(Caa, r#"0 issue "ca.lab.test\; policy=ev""#, r#"0 issue "ca.lab.test; policy=ev""#, value);
         bad(Caa, "0 issue ca.lab.test", "the value should be enclosed in quotation marks", r#"write "ca.lab.test""#);
         bad(Caa, r#"0 issue-wild "a""#, "letters and digits", "issuewild");
         bad(Caa, r#"0 abcdefghijklmnop "a""#, "1 to 15", "");

@@ -1,7 +1,7 @@
 //! TXT and SPF: one or more quoted strings.
 
 use super::fields::{Fields, print_string};
-use super::text::{MAX_STRING_OCTETS, Tokens};
+use super::text::{MAX_STRING_OCTETS, Tokens, unquoted};
 use super::{DataError, MAX_VALUE_CHARACTERS};
 
 /// What to do about a string that is too long.
@@ -33,7 +33,8 @@ pub(super) fn print_txt(fields: &mut Fields<'_>) -> String {
 
 /// The value that somebody meant who left out the quotation marks.
 pub(super) fn quoted(text: &str) -> String {
-    let chunks = text.as_bytes().chunks(MAX_STRING_OCTETS);
+    let octets = unquoted(text);
+    let chunks = octets.chunks(MAX_STRING_OCTETS);
     chunks.map(print_string).collect::<Vec<_>>().join(" ")
 }
 
@@ -65,11 +66,33 @@ mod tests {
         good(Txt, r#""\052\"\\\344\040""#, r#""*\"\\\344 ""#, b"\x05*\"\\\xe4 ");
         bad(Txt, r#""\228""#, "three octal digits", r"the decimal `\228` is written `\344`");
         bad(Txt, r#""\400""#, "three octal digits", r"`\\`");
-        bad(Txt, r#""a\b""#, "three octal digits", r"`\\`");
         bad(Txt, r#""\05""#, "three octal digits", r"`\\`");
+        bad(Txt, r#""a\9""#, "three octal digits", r"`\\`");
         bad(Txt, "\"ä\"", "must be written as an octal escape", r"`\303\244`");
         bad(Txt, "\"a\tb\"", "must be written as an octal escape", r"`\011`");
         bad(Txt, "\"a\nb\"", "must be written as an octal escape", r"`\012`");
+    }
+
+    #[test]
+    fn a_backslash_before_a_character_that_is_no_digit_means_the_character() {
+        for record_type in [Txt, Spf] {
+            // As octoDNS writes DMARC.
+            let text = r#""v=DMARC1\; p=none\; rua=mailto:a@lab.test""#;
+            let canonical = r#""v=DMARC1; p=none; rua=mailto:a@lab.test""#;
+            good(record_type, text, canonical, b"\x27v=DMARC1; p=none; rua=mailto:a@lab.test");
+            good(record_type, r#""a\b\n\ \~\/\:\@\\\"""#, r#""abn ~/:@\\\"""#, b"\x0aabn ~/:@\\\"");
+            // Octal escapes stay what they are, next to the others.
+            good(record_type, r#""\;\073\\073""#, r#"";;\\073""#, b"\x06;;\\073");
+        }
+        // The limit counts what they mean.
+        let long = r"\;".repeat(255);
+        good(Txt, &format!("\"{long}\""), &format!("\"{}\"", ";".repeat(255)), &[&[255][..], &[b';'; 255]].concat());
+        bad(Txt, &format!("\"{long}\\;\""), "256 characters, at most 255", "");
+        bad(Txt, "\"\\ä\"", "must be written as an octal escape", r"`\303\244`");
+        bad(Txt, "\"\\\t\"", "must be written as an octal escape", r"`\011`");
+        bad(Txt, r#""a\"#, "three octal digits", "");
+        // So they are read where the quotation marks were forgotten.
+        bad(Txt, r"v=DMARC1\; p=none", "enclosed in quotation marks", r#"write '"v=DMARC1; p=none"',"#);
     }
 
     #[test]

@@ -246,10 +246,23 @@ mod tests {
         let text = r#"16 foo.test. alpn="f\\\\oo\\,bar,h2""#;
         good(Svcb, text, text, b"\0\x10\x03foo\x04test\0\0\x01\0\x0c\x08f\\oo,bar\x02h2");
         bad(Svcb, r#"1 . alpn="a\\b""#, "must be followed by", "");
+        // Without the second layer it is the list's comma.
+        good(Svcb, r#"1 . alpn="h2\,h3""#, r#"1 . alpn="h2,h3""#, b"\0\x01\0\0\x01\0\x06\x02h2\x02h3");
         for list in ["\",\"", "\"h2,\"", "\",h2\"", "\"\"", ""] {
             assert!(crate::model::RecordData::parse(Svcb, &format!("1 . alpn={list}")).is_err(), "{list}");
         }
         bad(Svcb, &format!("1 . alpn={}", "a".repeat(256)), "1 to 255", "");
+    }
+
+    #[test]
+    fn an_escaped_character_stands_for_itself_with_quotation_marks_and_without() {
+        let wire = b"\0\x01\0\0\x07\0\x10/dns-query{?dns}";
+        for value in [r"/dns\-query\{?dns\}", r#""/dns\-query\{?dns\}""#] {
+            good(Svcb, &format!("1 . dohpath={value}"), r#"1 . dohpath="/dns-query{?dns}""#, wire);
+        }
+        let spaced = b"\0\x01\0\0\x01\0\x04\x03a b";
+        good(Svcb, r"1 . alpn=a\ b", r#"1 . alpn="a b""#, spaced);
+        bad(Svcb, r"1 . alpn=a\8", "three octal digits", "");
     }
 
     #[test]

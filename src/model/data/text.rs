@@ -1,8 +1,9 @@
 //! The one tokeniser of record values: bare words, numbers, names, hexadecimal, quoted strings with octal escapes.
 //!
 //! A value is read from left to right by [`Tokens`]; each record type says which tokens it wants. Every complaint names
-//! the field it is about. Escapes are Route 53's: `\"`, `\\` and three **octal** digits, never the decimal ones of master
-//! files (Developer Guide, "DNS domain name format" and "TXT record type").
+//! the field it is about. Escapes are Route 53's: three **octal** digits are an octet, never the decimal ones of master files
+//! (Developer Guide, "DNS domain name format" and "TXT record type"); before anything but a digit a backslash means that
+//! character, as in master files (RFC 1035 section 5.1).
 
 use std::ops::RangeInclusive;
 
@@ -201,6 +202,14 @@ enum Ending {
     Space,
 }
 
+/// The octets of a string that somebody forgot to quote; as they are written where they make no string.
+pub(super) fn unquoted(text: &str) -> Vec<u8> {
+    match unescape(&format!("{text}\""), Ending::Quote) {
+        Ok((octets, "")) => octets,
+        _ => text.as_bytes().to_vec(),
+    }
+}
+
 /// Reads characters and escapes up to the ending; returns the octets and what follows (a closing quote is swallowed).
 fn unescape(text: &str, ending: Ending) -> Result<(Vec<u8>, &str), DataError> {
     let mut octets = Vec::with_capacity(text.len());
@@ -231,13 +240,19 @@ fn unescape(text: &str, ending: Ending) -> Result<(Vec<u8>, &str), DataError> {
 /// The octet that the escape at `at` stands for, and how many characters it takes.
 fn escape(text: &str, at: usize) -> Result<(u8, usize), DataError> {
     let after = &text.as_bytes()[at + 1..];
-    if let Some(&literal @ (b'"' | b'\\')) = after.first() {
+    // RFC 1035 section 5.1: any character but a digit stands for itself.
+    if let Some(&literal @ (b' '..=b'/' | b':'..=b'~')) = after.first() {
         return Ok((literal, 2));
     }
     if let Some(octet) = after.get(..3).and_then(octal) {
         return Ok((octet, 4));
     }
-    let fault = DataError::new("`\\` must be followed by `\"`, `\\` or three octal digits between \\000 and \\377");
+    if let Some(character) = text[at + 1..].chars().next().filter(|character| !character.is_ascii_digit()) {
+        return Err(unsupported_character(character));
+    }
+    let fault = DataError::new(
+        "`\\` must be followed by a character that is not a digit, or by three octal digits between \\000 and \\377",
+    );
     let hint = octal_for_decimal(text, at);
     Err(fault.with_hint(hint.unwrap_or_else(|| "a backslash itself is written `\\\\`".to_owned())))
 }
