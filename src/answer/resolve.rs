@@ -10,7 +10,7 @@ use crate::model::{MAX_NAME_OCTETS, RecordType, Ttl};
 use crate::policy::{Dice, MAX_CHOSEN, Untraced};
 use crate::stats::ZoneNumber;
 use crate::world::{Scene, World};
-use crate::zonetree::{Found, GroupIndex, MemberContent, NodeIndex, Records, Zone, ZoneServers};
+use crate::zonetree::{Found, GroupIndex, MemberContent, NodeIndex, Records, ZoneServers};
 
 /// QTYPE 255, `ANY` (RFC 8482).
 const ANY: u16 = 255;
@@ -41,7 +41,7 @@ pub fn resolve_into<'w, T: Trace<'w>>(
     answer: &mut Answer<'w>,
 ) {
     // A name in no zone of ours stays REFUSED (spec 2.4, as widely observed).
-    if let Some(scene) = scene_of(query, world) {
+    if let Some(scene) = scene_of(query.name, query.record_type, query.source, world) {
         answer_from(scene, query, world, dice, trace, answer);
     }
 }
@@ -65,7 +65,7 @@ fn answer_from<'w, T: Trace<'w>>(
     let (question, asked, source) = (query.name.wire(), query.record_type, query.source);
     let mut resolution =
         Resolution { world, source, scene, client, dice, trace, question, asked, longest_denial: None, answer };
-    resolution.answer_at(question_leads(query, resolution.scene.zone));
+    resolution.answer_at(resolution.scene.zone.find(query.name));
     resolution.answer.needed_place = resolution.client.is_located();
     if resolution.scene.vpc_region.is_some() {
         // ECS is ignored for private zones (Developer Guide, "How Route 53 uses EDNS0").
@@ -104,15 +104,15 @@ impl<'w> Answer<'w> {
     }
 }
 
-/// The zone that answers. At the apex of a zone of ours DS is the parent's to answer, when that is ours too and delegates
-/// the name (RFC 4035 section 3.1.4.1).
-fn scene_of<'w>(query: &Query<'_>, world: &'w World) -> Option<Scene<'w>> {
-    let scene = world.scene(query.name, query.source)?;
-    if query.record_type != RecordType::Ds.code() || scene.zone.name().wire() != query.name.wire() {
+/// The zone that answers for a name. At the apex of a zone of ours DS is the parent's to answer, when that is ours too and
+/// delegates the name (RFC 4035 section 3.1.4.1).
+fn scene_of<'w>(name: &QueryName, asked: u16, source: IpAddr, world: &'w World) -> Option<Scene<'w>> {
+    let scene = world.scene(name, source)?;
+    if asked != RecordType::Ds.code() || scene.zone.name().wire() != name.wire() {
         return Some(scene);
     }
-    let delegates = |parent: &Scene<'_>| matches!(parent.zone.find(query.name), Found::Delegation(_));
-    Some(world.scene_above(query.name, query.source).filter(delegates).unwrap_or(scene))
+    let delegates = |parent: &Scene<'_>| matches!(parent.zone.find(name), Found::Delegation(_));
+    Some(world.scene_above(name, source).filter(delegates).unwrap_or(scene))
 }
 
 /// Who the policies take the client to be: the subnet a resolver asks for, else the resolver itself.
@@ -122,20 +122,6 @@ pub fn client_of<'q>(query: &Query<'q>, scene: &Scene<'q>) -> Client<'q> {
         None => scene.client(query.source, if query.source.is_ipv4() { 32 } else { 128 }),
     };
     client.located(query.located)
-}
-
-/// Where the name in the question leads. DS at a delegation point is the parent's to answer (RFC 4035 section 3.1.4.1).
-fn question_leads(query: &Query<'_>, zone: &Zone) -> Found {
-    match zone.find(query.name) {
-        Found::Delegation(cut) if query.record_type == RecordType::Ds.code() && is_at(query, zone, cut) => {
-            Found::Name(cut)
-        }
-        found => found,
-    }
-}
-
-fn is_at(query: &Query<'_>, zone: &Zone, node: NodeIndex) -> bool {
-    zone.labels(node).len() + zone.name().wire().len() == query.name.wire().len()
 }
 
 /// One answer in the making.
@@ -168,6 +154,7 @@ impl<'w, T: Trace<'w>> Resolution<'w, '_, T> {
         let (mut found, mut owner) = (found, Owner::Question);
         // A chain that does not end within the bound is answered as far as it went.
         for _ in 0..MAX_CHAIN {
+            found = self.on_parents_side(found, owner);
             self.trace.step(|| Step::Name { owner, found });
             let node = match found {
                 Found::Name(node) | Found::Wildcard(node) => node,
@@ -178,20 +165,35 @@ impl<'w, T: Trace<'w>> Resolution<'w, '_, T> {
             let answered = self.scene.zone.record_type(chosen.group);
             let chased = answered == RecordType::Cname && !self.is_asked(RecordType::Cname);
             if !chased {
-                return self.confirm(&chosen);
+                return self.confirm(&chosen, node, owner);
             }
             let Some(target) = self.scene.zone.cname_target(chosen.group, chosen.member) else {
-                return self.confirm(&chosen);
+                return self.confirm(&chosen, node, owner);
             };
-            (found, owner) = (target, target_owner(chosen.records));
-            if self.is_answered(owner) {
+            let target_owner = target_owner(chosen.records);
+            if self.is_answered(target_owner) {
                 // A circle: no record stands in an answer twice (RFC 2181 section 5).
                 return;
             }
-            if self.is_another_zones(owner) {
+            if self.is_another_zones(target_owner) {
                 // The chain ends at the zone's edge (docs/decisions/0002-answers.md).
-                return self.confirm(&chosen);
+                return self.confirm(&chosen, node, owner);
             }
+            (found, owner) = (target, target_owner);
+        }
+    }
+
+    /// DS at a delegation point is the parent's to answer (RFC 4035 section 3.1.4.1), for the name in the question and for the
+    /// target of a CNAME alike; below it every type is the child's.
+    fn on_parents_side(&self, found: Found, owner: Owner<'_>) -> Found {
+        match found {
+            Found::Delegation(cut)
+                if self.asked == RecordType::Ds.code()
+                    && self.scene.zone.labels(cut).len() == self.labels(owner).len() =>
+            {
+                Found::Name(cut)
+            }
+            found => found,
         }
     }
 
@@ -214,9 +216,11 @@ impl<'w, T: Trace<'w>> Resolution<'w, '_, T> {
         self.answer.answer.iter().any(same)
     }
 
-    /// Whether a zone of ours below this one answers for the name. Few zones have one, and only they pay for the look.
+    /// Whether another zone of ours answers for the name: one below this one, or for DS at the apex the one above. Few zones
+    /// have one below, and only they pay for the look.
     fn is_another_zones(&self, owner: Owner<'_>) -> bool {
-        if !self.scene.has_zones_below {
+        let may_be_parents = self.asked == RecordType::Ds.code() && self.labels(owner).is_empty();
+        if !self.scene.has_zones_below && !may_be_parents {
             return false;
         }
         let mut wire: ArrayVec<u8, MAX_NAME_OCTETS> = ArrayVec::new();
@@ -226,7 +230,7 @@ impl<'w, T: Trace<'w>> Resolution<'w, '_, T> {
         if !fits || name.read(&wire, 0).is_err() {
             return false;
         }
-        let scene = self.world.scene(&name, self.source);
+        let scene = scene_of(&name, self.asked, self.source, self.world);
         scene.is_some_and(|scene| !std::ptr::eq(scene.zone, self.scene.zone))
     }
 
@@ -308,10 +312,10 @@ impl<'w, T: Trace<'w>> Resolution<'w, '_, T> {
     }
 
     /// A positive answer: the zone's NS set stands in the authority section (Developer Guide, "DNS behavior"), and the
-    /// addresses of what the records point to in the additional section.
-    fn confirm(&mut self, chosen: &Chosen<'w>) {
+    /// addresses of what the records point to in the additional section. `node` and `owner` are where the records were found.
+    fn confirm(&mut self, chosen: &Chosen<'w>, node: NodeIndex, owner: Owner<'w>) {
         self.trace.step(|| Step::Addresses);
-        self.add_addresses(chosen.helpers, Need::Optional);
+        self.add_targets(chosen, node, owner);
         let name_servers = self.scene.zone.name_servers();
         if chosen.group == name_servers {
             return;
@@ -363,28 +367,48 @@ impl<'w, T: Trace<'w>> Resolution<'w, '_, T> {
         }
     }
 
-    /// Addresses of these names, each once, chosen by their own policies.
-    fn add_addresses(&mut self, nodes: &[NodeIndex], need: Need) {
-        for &node in nodes {
-            for record_type in [RecordType::A, RecordType::Aaaa] {
-                let owner = self.scene.zone.labels(node);
-                if let Some(group) = self.scene.zone.group(node, record_type).filter(|_| !self.has(owner, record_type))
-                {
-                    self.add_address_group(group, owner, need);
-                }
+    /// The addresses of what the chosen records point to. A service that points to its owner has the addresses of the name
+    /// that was found, through whatever alias or wildcard (RFC 9460 section 2.5.2); one that is an alias brings the service
+    /// records of its target along (section 4.1).
+    fn add_targets(&mut self, chosen: &Chosen<'w>, node: NodeIndex, owner: Owner<'w>) {
+        for &target in chosen.helpers {
+            let (node, owner) = match target {
+                NodeIndex::OWNER => (node, owner),
+                target => (target, Owner::InZone(self.scene.zone.labels(target))),
+            };
+            if chosen.records.are_service_aliases() {
+                self.add_set(node, owner, chosen.records.record_type, Need::Optional);
             }
+            self.add_addresses_of(node, owner, Need::Optional);
         }
     }
 
-    fn add_address_group(&mut self, group: GroupIndex, owner: &'w [u8], need: Need) {
+    /// Addresses of these names, each once, chosen by their own policies.
+    fn add_addresses(&mut self, nodes: &[NodeIndex], need: Need) {
+        for &node in nodes {
+            self.add_addresses_of(node, Owner::InZone(self.scene.zone.labels(node)), need);
+        }
+    }
+
+    fn add_addresses_of(&mut self, node: NodeIndex, owner: Owner<'w>, need: Need) {
+        self.add_set(node, owner, RecordType::A, need);
+        self.add_set(node, owner, RecordType::Aaaa, need);
+    }
+
+    fn add_set(&mut self, node: NodeIndex, owner: Owner<'w>, record_type: RecordType, need: Need) {
+        let Some(group) = self.scene.zone.group(node, record_type) else { return };
+        if self.has(owner, record_type) {
+            return;
+        }
         self.pick(group, |answer, records| {
-            // What does not fit is only left out: these addresses are a help (RFC 2181 section 9).
-            let _ = answer.additional.try_push(Part { owner: Owner::InZone(owner), records, need });
+            // What does not fit is only left out: these records are a help (RFC 2181 section 9).
+            let _ = answer.additional.try_push(Part { owner, records, need });
         });
     }
 
     /// Whether the answer holds such a set already: another throw of the dice must not add to it (RFC 2181 section 5).
-    fn has(&self, owner: &[u8], record_type: RecordType) -> bool {
+    fn has(&self, owner: Owner<'_>, record_type: RecordType) -> bool {
+        let owner = self.labels(owner);
         let same = |part: &Part<'_>| {
             part.records.record_type == record_type && self.labels(part.owner).eq_ignore_ascii_case(owner)
         };
@@ -394,8 +418,5 @@ impl<'w, T: Trace<'w>> Resolution<'w, '_, T> {
 
 /// The owner of what a CNAME in this zone leads to: the labels of its target left of the zone's name.
 fn target_owner(cname: Records<'_>) -> Owner<'_> {
-    match cname.iter().next() {
-        Some(data) => Owner::InZone(&data.bytes[..data.bytes.len() - 2]),
-        None => Owner::Question,
-    }
+    cname.target_labels().map_or(Owner::Question, Owner::InZone)
 }

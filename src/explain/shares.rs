@@ -10,7 +10,7 @@ use crate::geo::Client;
 use crate::model::RecordType;
 use crate::policy::Dice;
 use crate::world::Scene;
-use crate::zonetree::{Found, GroupIndex, MemberContent};
+use crate::zonetree::{Found, GroupIndex, MemberContent, NodeIndex};
 
 /// Groups that are followed: far more than anybody reads about, and a bound to the work.
 const MOST_GROUPS: usize = 500;
@@ -92,13 +92,24 @@ impl Walk<'_, '_> {
         leaves
     }
 
+    /// Whether a CNAME leads to this very name, and not to one below it.
+    fn is_target(&self, group: GroupIndex, member: u16, node: NodeIndex) -> bool {
+        let MemberContent::Records(cname, _) = self.scene.zone.content(group, member) else { return false };
+        cname.target_labels().is_some_and(|labels| labels.len() == self.scene.zone.labels(node).len())
+    }
+
     /// The group that a CNAME leads to, when it leads on.
     fn cname_target(&self, group: GroupIndex, member: u16) -> Option<(GroupIndex, Owner)> {
         let zone = self.scene.zone;
         if zone.record_type(group) != RecordType::Cname || self.asked == Some(RecordType::Cname) {
             return None;
         }
-        let (Found::Name(node) | Found::Wildcard(node)) = zone.cname_target(group, member)? else { return None };
+        let node = match zone.cname_target(group, member)? {
+            Found::Name(node) | Found::Wildcard(node) => node,
+            // DS at a delegation point is this zone's to answer.
+            Found::Delegation(cut) if self.asked == Some(RecordType::Ds) && self.is_target(group, member, cut) => cut,
+            Found::Delegation(_) | Found::Nothing => return None,
+        };
         let asked = self.asked.and_then(|asked| zone.group(node, asked));
         let group = asked.or_else(|| zone.group(node, RecordType::Cname))?;
         Some((group, (self.names.of_node(zone, node), zone.record_type(group))))

@@ -73,6 +73,15 @@ impl Name {
         Some(Name { wire: wire.to_ascii_lowercase().into_boxed_slice() })
     }
 
+    /// The name that these wire bytes begin with; `None` when they do not.
+    pub fn from_start_of_wire(wire: &[u8]) -> Option<Name> {
+        let mut end = 0;
+        while *wire.get(end)? != 0 {
+            end += 1 + usize::from(wire[end]);
+        }
+        Name::from_wire(&wire[..=end])
+    }
+
     /// The uncompressed wire form, lower case, with the root label.
     pub fn wire(&self) -> &[u8] {
         &self.wire

@@ -62,7 +62,7 @@ impl RecordType {
         self as u16
     }
 
-    /// Where in the wire data the name begins whose addresses help the client: the target of MX, SRV, NS and CNAME.
+    /// Where in the wire data the name begins that ends them: the target of MX, SRV, NS and CNAME.
     pub fn target_offset(self) -> Option<usize> {
         match self {
             RecordType::Ns | RecordType::Cname => Some(0),
@@ -122,11 +122,33 @@ impl RecordData {
         &self.wire
     }
 
-    /// The name that the record points to, for NS, CNAME, MX and SRV.
+    /// The name that the record points to, for NS, CNAME, MX, SRV, SVCB and HTTPS.
     pub fn target(&self) -> Option<Name> {
+        if self.is_service() {
+            return Name::from_start_of_wire(&self.wire[SERVICE_TARGET_OFFSET..]);
+        }
         Name::from_wire(&self.wire[self.record_type.target_offset()?..])
     }
+
+    /// Whether the record says that its owner offers a service itself: SVCB or HTTPS in ServiceMode whose TargetName is `.`
+    /// (RFC 9460 section 2.5.2). In AliasMode `.` says that there is no service (section 2.5.1).
+    pub fn targets_owner(&self) -> bool {
+        self.is_service() && !self.is_service_alias() && self.wire[SERVICE_TARGET_OFFSET] == 0
+    }
+
+    /// Whether the record says that a service is found under another name: SVCB or HTTPS in AliasMode, of priority 0 (RFC
+    /// 9460 section 2.4.2).
+    pub fn is_service_alias(&self) -> bool {
+        self.is_service() && self.wire.starts_with(&[0, 0])
+    }
+
+    fn is_service(&self) -> bool {
+        matches!(self.record_type, RecordType::Svcb | RecordType::Https)
+    }
 }
+
+/// Where TargetName begins in SVCB and HTTPS data: behind the priority (RFC 9460 section 2.2).
+const SERVICE_TARGET_OFFSET: usize = 2;
 
 /// A time to live in seconds, 0..=2147483647 (RFC 2181 section 8, API TTL).
 pub type Ttl = u32;

@@ -212,7 +212,7 @@ impl Builder<'_> {
             members: lists.members.into(),
             plans: lists.plans.into(),
             data: lists.data.into(),
-            helpers: lists.helpers.iter().map(|&node| places.node(node)).collect(),
+            helpers: lists.helpers.iter().map(|&helper| places.helper(helper)).collect(),
             settle_order: settle_order.into(),
             ruled_groups,
             checks: checks.into(),
@@ -375,9 +375,10 @@ impl Builder<'_> {
     fn plain<'s>(&self, set: &'s ResourceRecordSet) -> Option<(u32, &'s [RecordData])> {
         let model::Content::Records { ttl, values } = &set.content else { return None };
         let is_alone = set.routing_policy == RoutingPolicy::Simple && set.health_check.is_none();
-        let leads_inwards = set.record_type.target_offset().is_some()
-            && values.iter().filter_map(RecordData::target).any(|target| target.is_within(&self.zone.name));
-        (is_alone && !leads_inwards).then_some((*ttl, values))
+        let leads_inwards = |value: &RecordData| {
+            value.targets_owner() || value.target().is_some_and(|target| target.is_within(&self.zone.name))
+        };
+        (is_alone && !values.iter().any(leads_inwards)).then_some((*ttl, values))
     }
 
     fn plan(&mut self, sets: Range<usize>) -> u32 {
@@ -417,20 +418,27 @@ impl Builder<'_> {
         Content::Cname { ttl, data, helpers, leads: None }
     }
 
-    /// The names in the data whose addresses this zone holds (Developer Guide, "DNS behavior": MX, CNAME, NS, SRV). Below a
-    /// delegation only name servers' addresses count, as glue.
+    /// The names in the data whose addresses this zone holds (Developer Guide, "DNS behavior": MX, CNAME, NS, SRV; RFC 9460
+    /// section 4.1: SVCB, HTTPS).
     fn add_helpers(&mut self, values: &[RecordData]) {
         let start = self.lists.helpers.len();
         for value in values {
-            let target = value.target();
-            let labels = target.as_ref().and_then(|target| target.relative_to(&self.zone.name));
-            let Some(node) = labels.and_then(|labels| self.names.find(labels)) else { continue };
-            let occluded = value.record_type() != RecordType::Ns && self.names.cut(node).is_some();
-            let addressed = [RecordType::A, RecordType::Aaaa].iter().any(|&t| self.names.has(node, t));
-            if addressed && !occluded && !self.lists.helpers[start..].contains(&node) {
-                self.lists.helpers.push(node);
+            let helper = if value.targets_owner() { Some(NodeIndex::OWNER.0) } else { self.helper(value) };
+            let is_new = |helper: &u32| !self.lists.helpers[start..].contains(helper);
+            if let Some(helper) = helper.filter(is_new) {
+                self.lists.helpers.push(helper);
             }
         }
+    }
+
+    /// The number of the name that a value points to, where it holds anything that helps. Below a delegation only name
+    /// servers' addresses count, as glue.
+    fn helper(&self, value: &RecordData) -> Option<u32> {
+        let node = self.names.find(value.target()?.relative_to(&self.zone.name)?)?;
+        let occluded = value.record_type() != RecordType::Ns && self.names.cut(node).is_some();
+        let service = value.is_service_alias().then_some(value.record_type());
+        let mut helpful = [RecordType::A, RecordType::Aaaa].into_iter().chain(service);
+        (!occluded && helpful.any(|record_type| self.names.has(node, record_type))).then_some(node)
     }
 
     /// The target is the number of its name until all are written.
@@ -457,6 +465,10 @@ impl Builder<'_> {
 impl Places {
     fn node(&self, number: u32) -> NodeIndex {
         self.nodes[number as usize].node
+    }
+
+    fn helper(&self, number: u32) -> NodeIndex {
+        if number == NodeIndex::OWNER.0 { NodeIndex::OWNER } else { self.node(number) }
     }
 }
 

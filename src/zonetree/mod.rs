@@ -42,6 +42,11 @@ use crate::policy::{Candidates, Choice, Dice, FailOpen, Plan, Trace, UsableBits}
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct NodeIndex(u32);
 
+impl NodeIndex {
+    /// No node of its own: the one whose records these are, at which an alias or a wildcard may answer with them.
+    pub const OWNER: NodeIndex = NodeIndex(u32::MAX);
+}
+
 /// The record sets of one name and type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct GroupIndex(u32);
@@ -175,7 +180,7 @@ pub enum Found {
 /// What a chosen member answers with.
 #[derive(Clone, Copy, Debug)]
 pub enum MemberContent<'z> {
-    /// Its records, and the nodes whose addresses help.
+    /// Its records, and the nodes whose addresses help; [`NodeIndex::OWNER`] may be among them.
     Records(Records<'z>, &'z [NodeIndex]),
     /// Whatever this group answers with; nothing when the target is gone.
     Alias(Option<GroupIndex>),

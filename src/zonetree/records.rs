@@ -40,6 +40,20 @@ impl<'z> Records<'z> {
         Records { ttl, ..self }
     }
 
+    /// The labels left of the zone's name that a CNAME inside the zone leads to.
+    pub fn target_labels(&self) -> Option<&'z [u8]> {
+        let data = self.iter().next()?;
+        // What is left of the zone's name is the room for a pointer.
+        data.bytes.get(..data.bytes.len().checked_sub(2)?)
+    }
+
+    /// Whether they say that a service is found under other names: SVCB or HTTPS in AliasMode, of priority 0 (RFC 9460
+    /// section 2.4.2).
+    pub fn are_service_aliases(&self) -> bool {
+        let is_alias = |data: Data<'_>| data.bytes.starts_with(&[0, 0]);
+        matches!(self.record_type, RecordType::Svcb | RecordType::Https) && self.iter().next().is_some_and(is_alias)
+    }
+
     /// Whether both hold the same data in the same order.
     pub fn has_data_of(&self, other: &Records<'_>) -> bool {
         self.bytes == other.bytes
