@@ -321,7 +321,7 @@ impl Link<'_, '_> {
             }
         }
         group::check(&draft.record_groups, &zone, draft.is_incomplete, findings);
-        for violation in model::violations(&zone, collections) {
+        for violation in model::violations(&zone, collections, self.settings.dns.udp_payload_max) {
             let violation = excuse_dangling_alias(violation, &zone);
             let Some(span) = place_of(&violation, &records, &draft.name.span, draft.is_incomplete) else { continue };
             report(violation, span, origin, findings);

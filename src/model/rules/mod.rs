@@ -2,12 +2,14 @@
 //!
 //! Everything here looks at a finished [`HostedZone`] and finds all faults at once. One rule is one function:
 //! [`record_set`] judges a set by itself, [`group`] the sets of one name and type together, [`alias`] where aliases lead,
-//! [`names`] what may stand beside and below what. Where Route 53's own sentence is known, it is used.
+//! [`names`] what may stand beside and below what, [`size`] what fits a message. Where Route 53's own sentence is known, it is
+//! used.
 
 mod alias;
 mod group;
 mod names;
 mod record_set;
+mod size;
 
 use std::collections::HashSet;
 
@@ -87,10 +89,10 @@ pub fn missing_defaults(zone: &HostedZone) -> Vec<Missing> {
 }
 
 /// Every rule that a record set of the zone breaks, in the order of the record sets. Country and subdivision codes are
-/// not looked up here.
-pub fn violations(zone: &HostedZone, collections: &[CidrCollection]) -> Vec<Violation> {
+/// not looked up here. Messages over UDP have at most `udp_payload_max` octets.
+pub fn violations(zone: &HostedZone, collections: &[CidrCollection], udp_payload_max: u16) -> Vec<Violation> {
     let placed = Placed::of(zone);
-    let context = Context::build(zone, collections, &placed);
+    let context = Context::build(zone, collections, &placed, udp_payload_max.into());
     let mut findings = Findings::default();
     for (at, set) in pace::steps(&zone.record_sets).enumerate() {
         record_set::RULES.iter().for_each(|rule| rule(&context, at, set, &mut findings));
@@ -98,6 +100,7 @@ pub fn violations(zone: &HostedZone, collections: &[CidrCollection]) -> Vec<Viol
     }
     for group in pace::steps(&context.groups) {
         group::RULES.iter().for_each(|rule| rule(&context, group, &mut findings));
+        size::check(&context, group, &mut findings);
     }
     alias::find_circles(&context, &mut findings);
     names::check_cname_is_alone(&context, &mut findings);
@@ -117,6 +120,8 @@ struct Context<'z> {
     is_evaluated: Vec<bool>,
     /// The groups that answer nothing while nothing in them is healthy.
     withheld: HashSet<(&'z Name, RecordType)>,
+    /// The longest message over UDP, octets.
+    udp_payload_max: usize,
 }
 
 /// All record sets of one name and type.
@@ -160,7 +165,12 @@ impl<'z> Placed<'z> {
 }
 
 impl<'z> Context<'z> {
-    fn build(zone: &'z HostedZone, collections: &'z [CidrCollection], placed: &'z Placed<'z>) -> Context<'z> {
+    fn build(
+        zone: &'z HostedZone,
+        collections: &'z [CidrCollection],
+        placed: &'z Placed<'z>,
+        udp_payload_max: usize,
+    ) -> Context<'z> {
         let (groups, group_of) = (placed.groups(), &placed.group_of);
         let mut is_evaluated = vec![false; groups.len()];
         for set in &zone.record_sets {
@@ -174,7 +184,7 @@ impl<'z> Context<'z> {
         let collections = collections.iter().map(|collection| (&collection.id, collection)).collect();
         let withholding = zone.record_groups.iter().filter(|group| group.when_all_unhealthy == WhenAllUnhealthy::None);
         let withheld = withholding.map(|group| (&group.name, group.record_type)).collect();
-        Context { zone, collections, groups, group_of, is_evaluated, withheld }
+        Context { zone, collections, groups, group_of, is_evaluated, withheld, udp_payload_max }
     }
 
     fn is_apex(&self, name: &Name) -> bool {

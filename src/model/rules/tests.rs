@@ -11,7 +11,7 @@ use RoutingPolicy::{Failover, Geolocation, Geoproximity, IpBased, Latency, Multi
 
 /// The violations of `lab.test.` with its defaults and these sets; indexes count from the first of these sets.
 fn found(sets: &[ResourceRecordSet]) -> Vec<Violation> {
-    let mut found = violations(&zone(sets), &[collection()]);
+    let mut found = violations(&zone(sets), &[collection()], 1232);
     found.iter_mut().for_each(|violation| violation.record_set -= 2);
     found
 }
@@ -294,7 +294,7 @@ fn ns_soa_and_ds_are_simple() {
     error(&[ds], 0, Field::Policy, "a record set of type DS cannot be latency");
     let mut zone = zone(&[]);
     zone.record_sets[0] = zone.record_sets[0].clone().with("a", MultivalueAnswer);
-    assert_eq!(violations(&zone, &[])[0].message, "a record set of type SOA cannot be multivalue answer");
+    assert_eq!(violations(&zone, &[], 1232)[0].message, "a record set of type SOA cannot be multivalue answer");
 }
 
 #[test]
@@ -303,7 +303,7 @@ fn soa_stands_at_the_apex_with_one_value() {
     error(&[set("sub.lab.test.", "SOA", &[text])], 0, Field::Type, "belongs to the apex of the zone, lab.test.");
     let mut zone = zone(&[]);
     zone.record_sets[0] = set("lab.test.", "SOA", &[text, &text.replace(" 1 ", " 2 ")]);
-    assert_eq!(violations(&zone, &[])[0].message, "a record set of type SOA has exactly one value, not 2");
+    assert_eq!(violations(&zone, &[], 1232)[0].message, "a record set of type SOA has exactly one value, not 2");
 }
 
 #[test]
@@ -311,14 +311,14 @@ fn the_default_sets_are_missed() {
     let mut zone = zone(&[]);
     assert_eq!(missing_defaults(&zone), []);
     zone.record_sets[1] = set("lab.test.", "NS", &[]);
-    let found = violations(&zone, &[]);
+    let found = violations(&zone, &[], 1232);
     assert_eq!(found.len(), 1);
     assert_eq!(found[0].message, "A HostedZone must contain at least one NS record for the zone itself.");
     zone.record_sets[1].name = Name::parse("sub.lab.test.").unwrap();
     assert_eq!(missing_defaults(&zone), [Missing::ApexNs]);
     zone.record_sets.clear();
     assert_eq!(missing_defaults(&zone), [Missing::Soa, Missing::ApexNs]);
-    assert_eq!(violations(&zone, &[]), []);
+    assert_eq!(violations(&zone, &[], 1232), []);
 }
 
 #[test]
@@ -346,9 +346,129 @@ fn a_multivalue_answer_is_no_alias_and_no_cname() {
 fn a_set_has_1_to_400_values() {
     let values = (0..401).map(|at| format!("192.0.{}.{}", at / 256, at % 256)).collect::<Vec<_>>();
     let values = values.iter().map(String::as_str).collect::<Vec<_>>();
-    legal(&[set("x.lab.test.", "A", &values[..400])]);
-    error(&[set("x.lab.test.", "A", &values)], 0, Field::Values, "1 to 400 values, not 401");
+    warning(
+        &[set("x.lab.test.", "A", &values[..400])],
+        0,
+        Field::Values,
+        "6428 octets, which no answer over UDP can carry",
+    );
+    assert!(found(&[set("x.lab.test.", "A", &values)])[0].message.contains("1 to 400 values, not 401"));
     error(&[set("x.lab.test.", "A", &[])], 0, Field::Values, "1 to 400 values, not 0");
+}
+
+/// TXT values that differ and have this many octets together.
+fn text(octets: usize) -> Vec<String> {
+    let strings = |octets: usize| {
+        let lengths = (0..octets).step_by(256).map(|at| (octets - at).min(256) - 1);
+        lengths.map(|length| format!("\"{}\"", "a".repeat(length))).collect::<Vec<_>>().join(" ")
+    };
+    let value = |(first, at): (char, usize)| strings((octets - at).min(3000)).replacen('a', &first.to_string(), 1);
+    ('A'..='Z').zip((0..octets).step_by(3000)).map(value).collect()
+}
+
+/// A TXT set that takes this many octets in a message with a question for `x.lab.test.`, the frame included.
+fn long(octets: usize) -> ResourceRecordSet {
+    let room = octets - 12 - 4 - 12;
+    // Each record has twelve octets before its data.
+    let records = room.div_ceil(3012);
+    let values = text(room - 12 * records);
+    assert_eq!(values.len(), records);
+    set("x.lab.test.", "TXT", &values.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
+fn refused_for_size(sets: &[ResourceRecordSet], record_set: usize, message: &str) {
+    one(sets, Severity::NewError, record_set, Field::Values, message);
+}
+
+#[test]
+fn a_set_fits_a_message() {
+    legal(&[long(1232)]);
+    warning(&[long(1233)], 0, Field::Values, "this record set takes 1233 octets, which no answer over UDP can carry");
+    warning(&[long(65_200)], 0, Field::Values, "takes 65200 octets, which no answer over UDP");
+    // With the longest name and a client subnet it does not fit; with neither it does.
+    warning(
+        &[long(65_535)],
+        0,
+        Field::Values,
+        "not every message can carry this record set: with all that may be in it",
+    );
+    refused_for_size(&[long(65_536)], 0, "no message can carry this record set: it takes 65536 octets");
+    // Each set of a group by itself.
+    let weighted = |set: ResourceRecordSet, id| set.with(id, Weighted { weight: 1 });
+    legal(&[weighted(long(1200), "a"), weighted(long(1200), "b")]);
+    refused_for_size(&[weighted(long(1200), "a"), weighted(long(70_000), "b")], 1, "it takes 70000 octets");
+    // Other settings.
+    let found = violations(&zone(&[long(1300)]), &[], 4096);
+    assert_eq!(found, []);
+}
+
+#[test]
+fn names_in_the_zone_are_compressed_where_they_may_be() {
+    // 18 octets a name, of which the zone's ten become a pointer of two.
+    let names = |count: usize| (0..count).map(|at| format!("{at:07}.lab.test.")).collect::<Vec<_>>();
+    let of = |record_type: &str, count: usize, before: &str| {
+        let values = names(count).iter().map(|name| format!("{before}{name}")).collect::<Vec<_>>();
+        set("x.lab.test.", record_type, &values.iter().map(String::as_str).collect::<Vec<_>>())
+    };
+    warning(&[of("PTR", 100, "")], 0, Field::Values, &format!("takes {} octets", 28 + 100 * (12 + 10)));
+    warning(&[of("MX", 100, "1 ")], 0, Field::Values, &format!("takes {} octets", 28 + 100 * (12 + 12)));
+    warning(&[of("SRV", 100, "1 1 1 ")], 0, Field::Values, &format!("takes {} octets", 28 + 100 * (12 + 6 + 18)));
+}
+
+#[test]
+fn as_many_sets_as_a_multivalue_answer_takes_fit_a_message() {
+    let member = |octets: usize, at: usize| {
+        let mut member = long(octets).with(&at.to_string(), MultivalueAnswer);
+        // Sets of one group differ.
+        if let Content::Records { ttl, .. } = &mut member.content {
+            *ttl = at as u32;
+        }
+        member
+    };
+    // Of each 28 octets are the frame's.
+    let members = |count: usize, octets: usize| (0..count).map(|at| member(octets, at)).collect::<Vec<_>>();
+    legal(&members(8, 170));
+    warning(&members(8, 180), 0, Field::Values, &format!("this group takes {} octets", 28 + 8 * 152));
+    // Nine times as much, and never more than eight of them.
+    warning(&members(9, 180), 0, Field::Values, &format!("this group takes {} octets", 28 + 8 * 152));
+    refused_for_size(
+        &members(8, 9000),
+        0,
+        &format!("no message can carry this group: it takes {} octets", 28 + 8 * 8972),
+    );
+    refused_for_size(&members(100, 9000), 0, "no message can carry this group");
+    // Which eight are chosen decides.
+    let mut mixed = members(8, 9000);
+    mixed.extend((0..8).map(|at| member(200, 8 + at)));
+    warning(&mixed, 0, Field::Values, "not every message can carry this group");
+    // So does health.
+    let checked = members(8, 9000).into_iter().map(ResourceRecordSet::checked).collect::<Vec<_>>();
+    warning(&checked, 0, Field::Values, "not every message can carry this group");
+}
+
+#[test]
+fn a_referral_fits_a_message_with_its_addresses() {
+    let values = (0..400).map(|at| format!("192.0.{}.{}", at / 256, at % 256)).collect::<Vec<_>>();
+    let values = values.iter().map(String::as_str).collect::<Vec<_>>();
+    let label = "n".repeat(63);
+    let server = |at: usize| format!("{at}.{label}.{label}.{label}.sub.lab.test.");
+    let servers = (0..8).map(server).collect::<Vec<_>>();
+    let ns = || set("sub.lab.test.", "NS", &servers.iter().map(String::as_str).collect::<Vec<_>>());
+    let glue = |count: usize| (0..count).map(|at| set(&server(at), "A", &values)).collect::<Vec<_>>();
+    // Each address has the whole name before it: 198 octets and a pointer.
+    let octets = |count: usize| 14 + 16 + 8 * (4 + 2 + 10 + 2 + 198 + 2) - 8 * 2 + count * 400 * (198 + 2 + 10 + 4);
+    let found = |count: usize| {
+        found(&[vec![ns()], glue(count)].concat()).into_iter().filter(|one| one.record_set == 0).collect::<Vec<_>>()
+    };
+    assert!(octets(0) > 1232);
+    assert!(found(0)[0].message.contains("which no answer over UDP can carry"), "{:?}", found(0));
+    assert_eq!(found(1)[0].severity, Severity::NewError, "{:?}", found(1));
+    assert!(octets(1) > 65_535);
+    let short = set("sub.lab.test.", "NS", &["ns.sub.lab.test.", "ns.else.test."]);
+    legal(&[short, a("ns.sub.lab.test.")]);
+    // At the apex the addresses only help.
+    let apex = set("y.lab.test.", "MX", &["1 x.lab.test."]);
+    warning(&[apex, set("x.lab.test.", "A", &values)], 1, Field::Values, "this record set takes");
 }
 
 #[test]
@@ -457,7 +577,7 @@ fn a_cidr_group_uses_one_collection_and_it_exists() {
     error(&[member("a", ip_based("offices", "rome"))], 0, Field::Policy, "'offices' has no location 'rome'");
     let sets = [member("a", ip_based("offices", "berlin")), member("b", ip_based("homes", "*"))];
     let other = CidrCollection { id: CidrCollectionId("homes".to_owned()), ..collection() };
-    let found = violations(&zone(&sets), &[collection(), other]);
+    let found = violations(&zone(&sets), &[collection(), other], 1232);
     assert_eq!(found.len(), 1);
     assert_eq!((found[0].record_set, found[0].field), (3, Field::Policy));
     assert!(found[0].message.contains("use the same CIDR collection as 'a'"));
@@ -557,7 +677,7 @@ fn a_long_circle_is_named_in_part_and_a_long_chain_is_walked() {
 fn ip_based_sets_of_a_private_zone_are_warned_about() {
     let mut zone = zone(&[a("x.lab.test.").with("a", ip_based("offices", "*"))]);
     zone.vpcs.push(VpcId("vpc-1".to_owned()));
-    let found = violations(&zone, &[collection()]);
+    let found = violations(&zone, &[collection()], 1232);
     assert_eq!(found.len(), 1);
     assert_eq!((found[0].severity, found[0].field), (Severity::Warning, Field::Policy));
 }
@@ -608,7 +728,7 @@ fn a_health_check_without_effect_is_warned_about() {
             slow_start: Duration::ZERO,
         };
         let zone = HostedZone { record_groups: vec![group], ..zone(&[a("x.lab.test.").checked()]) };
-        assert_eq!(violations(&zone, &[]).len(), violations_found, "{when_all_unhealthy:?}");
+        assert_eq!(violations(&zone, &[], 1232).len(), violations_found, "{when_all_unhealthy:?}");
     }
 }
 
