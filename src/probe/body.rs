@@ -2,26 +2,42 @@
 
 use std::io::{self, Write};
 
-use flate2::write::{GzDecoder, ZlibDecoder};
-use hyper::header::{CONTENT_ENCODING, HeaderMap};
+use flate2::write::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
 
 /// "The entire string must appear in the first 5,120 bytes of the response body" (API SearchString).
 const SEARCHED_OCTETS: usize = 5120;
+
+/// What came of a search.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Found {
+    Yes,
+    No,
+    /// Not in what could be decoded; why not all could.
+    Undecodable(String),
+}
 
 /// One search, which reads no more than it needs.
 pub(super) struct Search<'s> {
     string: &'s [u8],
     body: Decoder,
-    /// How much of the body was searched already.
+    /// How much of the decoded body was searched already.
     searched: usize,
+    is_empty: bool,
 }
 
 /// What the body is decoded by on its way to the beginning that is kept.
 enum Decoder {
     Identity(Beginning),
-    Gzip(GzDecoder<Beginning>),
-    /// HTTP's name for what zlib writes (RFC 9110, section 8.4.1.2).
-    Deflate(ZlibDecoder<Beginning>),
+    /// Searched as it is; a string of it may be legible nevertheless.
+    Unknown(String, Beginning),
+    /// One member or several (RFC 1952, section 2.2).
+    Gzip(MultiGzDecoder<Beginning>),
+    /// `deflate` whose first octets have not come yet: they tell which of the two it is.
+    Undecided(Vec<u8>),
+    /// HTTP's `deflate` (RFC 9110, section 8.4.1.2).
+    Zlib(ZlibDecoder<Beginning>),
+    /// What "some non-conformant implementations send" for it (same section).
+    Deflate(DeflateDecoder<Beginning>),
 }
 
 /// The first 5120 bytes; it takes no more, so that a few bytes that unfold into gigabytes are not unfolded.
@@ -29,75 +45,125 @@ enum Decoder {
 struct Beginning(Vec<u8>);
 
 impl<'s> Search<'s> {
-    /// A search in the body that has these headers.
-    pub(super) fn new(string: &'s [u8], headers: &HeaderMap) -> Search<'s> {
-        let coding = headers.get(CONTENT_ENCODING).map_or(&b""[..], |coding| coding.as_bytes());
-        let body = if coding.eq_ignore_ascii_case(b"gzip") || coding.eq_ignore_ascii_case(b"x-gzip") {
-            Decoder::Gzip(GzDecoder::new(Beginning::default()))
-        } else if coding.eq_ignore_ascii_case(b"deflate") {
-            Decoder::Deflate(ZlibDecoder::new(Beginning::default()))
-        } else {
-            Decoder::Identity(Beginning::default())
-        };
-        Search { string, body, searched: 0 }
+    /// A search in a body with these codings, in lower case.
+    pub(super) fn new(string: &'s [u8], codings: &[String]) -> Search<'s> {
+        Search { string, body: Decoder::new(codings), searched: 0, is_empty: true }
     }
 
-    /// Takes the next piece; says whether the string is there as soon as that is certain.
-    pub(super) fn read(&mut self, octets: &[u8]) -> io::Result<Option<bool>> {
+    /// Takes the next piece; says what came of the search as soon as that is certain.
+    pub(super) fn read(&mut self, octets: &[u8]) -> Option<Found> {
+        if octets.is_empty() {
+            return None;
+        }
+        self.is_empty = false;
         let written = self.body.write(octets);
-        let found = self.look();
-        match written {
-            _ if found.is_some() => Ok(found),
-            Ok(()) => Ok(None),
-            Err(error) => Err(error),
+        if written.is_err() {
+            // What was decoded before the error is searched, too.
+            let _ = self.body.finish();
+        }
+        match (self.look(), written) {
+            (Some(found), _) => Some(found),
+            (None, Err(_)) => Some(self.body.undecodable()),
+            (None, Ok(())) => None,
         }
     }
 
     /// The body is over.
-    pub(super) fn end(mut self) -> io::Result<bool> {
-        let finished = self.body.finish();
-        match self.look() {
-            Some(found) => Ok(found),
-            None => finished.map(|()| self.string.is_empty()),
+    pub(super) fn end(mut self) -> Found {
+        let finished = if self.is_empty { Ok(()) } else { self.body.finish() };
+        match (self.look(), finished) {
+            (Some(found), _) => found,
+            (None, Err(_)) => self.body.undecodable(),
+            (None, Ok(())) => self.missing(),
         }
     }
 
-    fn look(&mut self) -> Option<bool> {
-        let read = &self.body.beginning().0;
+    fn look(&mut self) -> Option<Found> {
+        let decoded = self.body.decoded();
         // The string may begin in what was searched before.
         let from = self.searched.saturating_sub(self.string.len().saturating_sub(1));
-        if contains(&read[from..], self.string) {
-            return Some(true);
+        if contains(&decoded[from..], self.string) {
+            return Some(Found::Yes);
         }
-        self.searched = read.len();
-        (read.len() == SEARCHED_OCTETS).then_some(false)
+        self.searched = decoded.len();
+        (self.searched == SEARCHED_OCTETS).then(|| self.missing())
+    }
+
+    fn missing(&self) -> Found {
+        match &self.body {
+            Decoder::Unknown(coding, _) => Found::Undecodable(format!("it is encoded as {coding}")),
+            _ => Found::No,
+        }
     }
 }
 
 impl Decoder {
+    fn new(codings: &[String]) -> Decoder {
+        match codings {
+            [] => Decoder::Identity(Beginning::default()),
+            [one] if one == "gzip" || one == "x-gzip" => Decoder::Gzip(MultiGzDecoder::new(Beginning::default())),
+            [one] if one == "deflate" => Decoder::Undecided(Vec::new()),
+            others => Decoder::Unknown(named(others), Beginning::default()),
+        }
+    }
+
+    /// A decoder of `deflate` that begins like this.
+    fn of_deflate(begun: [u8; 2]) -> Decoder {
+        // CM and FCHECK (RFC 1950, section 2.2). Read as bare deflate, these would be a stored block with padding that is
+        // not zero, which no encoder writes.
+        if begun[0] & 0x0f == 8 && u16::from_be_bytes(begun).is_multiple_of(31) {
+            Decoder::Zlib(ZlibDecoder::new(Beginning::default()))
+        } else {
+            Decoder::Deflate(DeflateDecoder::new(Beginning::default()))
+        }
+    }
+
     fn write(&mut self, octets: &[u8]) -> io::Result<()> {
         match self {
-            Decoder::Identity(beginning) => beginning.write_all(octets),
+            Decoder::Identity(beginning) | Decoder::Unknown(_, beginning) => beginning.write_all(octets),
             Decoder::Gzip(decoder) => decoder.write_all(octets).and_then(|()| decoder.flush()),
+            Decoder::Zlib(decoder) => decoder.write_all(octets).and_then(|()| decoder.flush()),
             Decoder::Deflate(decoder) => decoder.write_all(octets).and_then(|()| decoder.flush()),
+            Decoder::Undecided(begun) => {
+                begun.extend(octets);
+                let &[first, second, ..] = begun.as_slice() else { return Ok(()) };
+                let octets = std::mem::replace(self, Decoder::of_deflate([first, second]));
+                if let Decoder::Undecided(octets) = octets { self.write(&octets) } else { Ok(()) }
+            }
         }
     }
 
     fn finish(&mut self) -> io::Result<()> {
         match self {
-            Decoder::Identity(_) => Ok(()),
+            Decoder::Identity(_) | Decoder::Unknown(..) => Ok(()),
             Decoder::Gzip(decoder) => decoder.try_finish(),
+            Decoder::Zlib(decoder) => decoder.try_finish(),
             Decoder::Deflate(decoder) => decoder.try_finish(),
+            Decoder::Undecided(_) => Err(io::ErrorKind::UnexpectedEof.into()),
         }
     }
 
-    fn beginning(&self) -> &Beginning {
+    fn decoded(&self) -> &[u8] {
         match self {
-            Decoder::Identity(beginning) => beginning,
-            Decoder::Gzip(decoder) => decoder.get_ref(),
-            Decoder::Deflate(decoder) => decoder.get_ref(),
+            Decoder::Identity(beginning) | Decoder::Unknown(_, beginning) => &beginning.0,
+            Decoder::Gzip(decoder) => &decoder.get_ref().0,
+            Decoder::Zlib(decoder) => &decoder.get_ref().0,
+            Decoder::Deflate(decoder) => &decoder.get_ref().0,
+            Decoder::Undecided(_) => &[],
         }
     }
+
+    fn undecodable(&self) -> Found {
+        let coding = if matches!(self, Decoder::Gzip(_)) { "gzip" } else { "deflate" };
+        Found::Undecodable(format!("its {coding} data are damaged or cut short"))
+    }
+}
+
+/// The codings as a status may show them: an endpoint's own text does not get into logs.
+fn named(codings: &[String]) -> String {
+    let is_token = |name: &String| name.len() <= 20 && name.bytes().all(|o| o.is_ascii_alphanumeric() || o == b'-');
+    let names = codings.iter().rev().map(|name| if is_token(name) { name.as_str() } else { "an unknown coding" });
+    names.collect::<Vec<_>>().join(", ")
 }
 
 impl Write for Beginning {
@@ -119,20 +185,16 @@ fn contains(octets: &[u8], string: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use flate2::Compression;
-    use flate2::write::{GzEncoder, ZlibEncoder};
+    use flate2::write::{DeflateEncoder, GzEncoder, ZlibEncoder};
 
     use super::*;
 
-    fn headers(coding: &'static str) -> HeaderMap {
-        HeaderMap::from_iter([(CONTENT_ENCODING, hyper::header::HeaderValue::from_static(coding))])
-    }
-
-    fn search(string: &str, coding: &'static str, body: &[u8], piece: usize) -> io::Result<bool> {
-        let headers = headers(coding);
-        let mut search = Search::new(string.as_bytes(), &headers);
+    fn search(string: &str, coding: &str, body: &[u8], piece: usize) -> Found {
+        let codings: Vec<String> = coding.split_whitespace().map(str::to_owned).collect();
+        let mut search = Search::new(string.as_bytes(), &codings);
         for octets in body.chunks(piece) {
-            if let Some(found) = search.read(octets)? {
-                return Ok(found);
+            if let Some(found) = search.read(octets) {
+                return found;
             }
         }
         search.end()
@@ -150,13 +212,32 @@ mod tests {
         encoder.finish().unwrap()
     }
 
+    fn deflate(body: &[u8], level: Compression) -> Vec<u8> {
+        let mut encoder = DeflateEncoder::new(Vec::new(), level);
+        encoder.write_all(body).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    fn is_undecodable(found: &Found, why: &str) -> bool {
+        matches!(found, Found::Undecodable(reason) if reason == why)
+    }
+
     #[test]
     fn the_string_lies_whole_in_the_first_5120_bytes_however_they_come() {
-        for (before, found) in [(0, true), (5113, true), (5114, true), (5115, false), (9000, false)] {
+        for (before, found) in [(0, Found::Yes), (5114, Found::Yes), (5115, Found::No), (9000, Found::No)] {
             let body = [vec![b'.'; before], b"needle".to_vec(), vec![b'.'; 20_000]].concat();
-            for piece in [1, 7, 5120, 1 << 20] {
-                for (coding, body) in [("identity", body.clone()), ("GZIP", gzip(&body)), ("deflate", zlib(&body))] {
-                    let result = search("needle", coding, &body, piece).unwrap();
+            let (one, other) = body.split_at(before + 3);
+            let bodies = [
+                ("", body.clone()),
+                ("gzip", gzip(&body)),
+                ("x-gzip", [gzip(b""), gzip(one), gzip(other)].concat()),
+                ("deflate", zlib(&body)),
+                ("deflate", deflate(&body, Compression::best())),
+                ("deflate", deflate(&body, Compression::none())),
+            ];
+            for (coding, body) in bodies {
+                for piece in [1, 7, 4096, 1 << 20] {
+                    let result = search("needle", coding, &body, piece);
                     assert_eq!(result, found, "{before} bytes before it, {coding}, {piece} at a time");
                 }
             }
@@ -165,25 +246,76 @@ mod tests {
 
     #[test]
     fn a_short_body_is_searched_to_its_end() {
-        assert!(!search("needle", "gzip", &gzip(b"thread"), 3).unwrap());
-        assert!(!search("needle", "identity", b"", 1).unwrap());
-        assert!(search("", "identity", b"", 1).unwrap());
+        for coding in ["", "gzip", "deflate", "br"] {
+            assert_eq!(search("", coding, b"", 1), Found::Yes, "{coding}");
+        }
+        for coding in ["", "gzip", "deflate"] {
+            assert_eq!(search("needle", coding, b"", 1), Found::No, "{coding}");
+        }
+        for piece in [1, 3, 100] {
+            assert_eq!(search("needle", "gzip", &gzip(b"thread"), piece), Found::No);
+            assert_eq!(search("needle", "deflate", &zlib(b"thread"), piece), Found::No);
+            assert_eq!(search("needle", "deflate", &deflate(b"thread", Compression::best()), piece), Found::No);
+        }
     }
 
     #[test]
-    fn what_is_not_compressed_as_it_says_is_an_error() {
-        assert!(search("needle", "gzip", b"a needle, not gzip", 100).is_err());
-        assert!(search("needle", "deflate", b"a needle, not zlib", 100).is_err());
-        // Cut short before the string.
-        assert!(search("needle", "gzip", &gzip(b"hay hay hay")[..12], 100).is_err());
+    fn what_cannot_be_decoded_says_why() {
+        let whole = gzip(b"hay hay hay");
+        let with_crc_of_another = [&whole[..whole.len() - 8], &gzip(b"another")[..8]].concat();
+        let with_garbage = [whole.clone(), b"garbage, and no second member".to_vec()].concat();
+        let two_and_a_half = [whole.clone(), whole[..9].to_vec()].concat();
+        let cases: [(&str, &[u8], &str); 11] = [
+            ("gzip", b"not gzip at all, is it?", "its gzip data are damaged or cut short"),
+            ("gzip", &whole[..12], "its gzip data are damaged or cut short"),
+            ("gzip", &with_crc_of_another, "its gzip data are damaged or cut short"),
+            ("gzip", &with_garbage, "its gzip data are damaged or cut short"),
+            ("gzip", &two_and_a_half, "its gzip data are damaged or cut short"),
+            ("deflate", b"x", "its deflate data are damaged or cut short"),
+            ("deflate", b"not deflate at all", "its deflate data are damaged or cut short"),
+            ("deflate", &zlib(b"hay hay hay")[..8], "its deflate data are damaged or cut short"),
+            ("br", b"\x0b\x02\x80", "it is encoded as br"),
+            ("gzip deflate", b"..", "it is encoded as deflate, gzip"),
+            ("br\u{1b}[2J", b"..", "it is encoded as an unknown coding"),
+        ];
+        for (coding, body, why) in cases {
+            for piece in [1, 1000] {
+                let found = search("needle", coding, body, piece);
+                assert!(is_undecodable(&found, why), "{coding} {body:?} {piece} at a time: {found:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_string_before_the_damage_is_found() {
+        let damaged = |mut octets: Vec<u8>| {
+            *octets.last_mut().unwrap() ^= 0xff;
+            octets
+        };
+        let body = b"a needle";
+        let bodies = [
+            ("gzip", damaged(gzip(body))),
+            ("gzip", [gzip(body), b"garbage".to_vec()].concat()),
+            ("gzip", gzip(body)[..gzip(body).len() - 8].to_vec()),
+            ("deflate", damaged(zlib(body))),
+            ("deflate", [deflate(body, Compression::none())[..13].to_vec(), vec![0xff; 20]].concat()),
+            ("br", body.to_vec()),
+        ];
+        for (coding, body) in bodies {
+            for piece in [1, 5, 1000] {
+                assert_eq!(search("needle", coding, &body, piece), Found::Yes, "{coding} {body:?}");
+            }
+        }
     }
 
     #[test]
     fn a_bomb_is_not_unfolded() {
-        let bomb = gzip(&vec![b'.'; 100_000_000]);
-        let headers = headers("gzip");
-        let mut search = Search::new(b"needle", &headers);
-        assert_eq!(search.read(&bomb).unwrap(), Some(false));
-        assert_eq!(search.body.beginning().0.len(), SEARCHED_OCTETS);
+        let bomb = vec![b'.'; 100_000_000];
+        for (coding, octets) in [("gzip", gzip(&bomb)), ("deflate", zlib(&bomb))] {
+            let codings = [coding.to_owned()];
+            let mut search = Search::new(b"needle", &codings);
+            assert_eq!(search.read(&octets), Some(Found::No));
+            assert_eq!(search.body.decoded().len(), SEARCHED_OCTETS);
+        }
     }
 }

@@ -3,15 +3,53 @@
 use std::error::Error;
 use std::io;
 
-use rustls::CertificateError;
+use rustls::{AlertDescription, CertificateError, InvalidMessage, PeerIncompatible, PeerMisbehaved};
 
-use super::Finding;
+use super::head::Malformed;
+use super::{Finding, Step};
 
 /// The probe could not be made for reasons of our own (no descriptor, port or memory left): it says nothing about the
 /// endpoint, and must not count against it.
 #[derive(Debug, thiserror::Error)]
 #[error("the probe could not be made: {0}")]
 pub(super) struct Unmade(String);
+
+/// Why an exchange ended before its verdict.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Broken {
+    #[error("a step took too long")]
+    TimedOut(Step),
+    #[error("the connection was closed before the response was complete")]
+    Closed,
+    #[error("the connection was closed during the TLS handshake")]
+    ClosedInHandshake,
+    #[error(transparent)]
+    Stream(#[from] io::Error),
+    #[error(transparent)]
+    Malformed(#[from] Malformed),
+}
+
+impl Broken {
+    /// Some endpoints refuse a handshake without an alert: when they did it is all that is known.
+    pub(super) fn in_handshake(error: io::Error) -> Broken {
+        match of_stream(&error) {
+            Ok(Finding::Closed) => Broken::ClosedInHandshake,
+            _ => Broken::Stream(error),
+        }
+    }
+
+    pub(super) fn finding(self) -> Result<Finding, Unmade> {
+        Ok(match self {
+            Broken::TimedOut(step) => Finding::TimedOut(step),
+            Broken::Closed => Finding::Closed,
+            Broken::ClosedInHandshake => {
+                Finding::Tls("The connection was closed by the endpoint during the SSL handshake.".to_owned())
+            }
+            Broken::Stream(error) => of_stream(&error)?,
+            Broken::Malformed(why) => Finding::Protocol(why.to_string()),
+        })
+    }
+}
 
 /// What an error of the socket says about the endpoint.
 pub(super) fn of_socket(error: &io::Error) -> Result<Finding, Unmade> {
@@ -26,26 +64,17 @@ pub(super) fn of_socket(error: &io::Error) -> Result<Finding, Unmade> {
         | io::ErrorKind::NotConnected
         | io::ErrorKind::UnexpectedEof => Finding::Closed,
         // The kernel gave up before our deadline did.
-        io::ErrorKind::TimedOut => Finding::TimedOut(super::Step::Connect),
+        io::ErrorKind::TimedOut => Finding::TimedOut(Step::Connect),
         _ => Finding::Unreachable(error.to_string()),
     })
 }
 
-/// What an error of an HTTP exchange says about the endpoint: the deepest cause that we know counts.
-pub(super) fn of_exchange(error: &(dyn Error + 'static)) -> Result<Finding, Unmade> {
-    if let Some(tls) = cause::<rustls::Error>(error) {
-        return Ok(Finding::Tls(tls_text(tls)));
+/// What an error of a connection, with TLS or without, says about the endpoint.
+fn of_stream(error: &io::Error) -> Result<Finding, Unmade> {
+    match cause::<rustls::Error>(error) {
+        Some(tls) => Ok(Finding::Tls(tls_text(tls))),
+        None => of_socket(error),
     }
-    if let Some(socket) = innermost_io(error) {
-        return of_socket(socket);
-    }
-    let Some(http) = cause::<hyper::Error>(error) else {
-        return Ok(Finding::Protocol(deepest_text(error)));
-    };
-    if http.is_incomplete_message() || http.is_closed() || http.is_canceled() {
-        return Ok(Finding::Closed);
-    }
-    Ok(Finding::Protocol(deepest_text(http)))
 }
 
 /// Whether a handshake stopped because the certificate does not have the name that we sent.
@@ -53,12 +82,84 @@ pub(super) fn is_wrong_name(error: &(dyn Error + 'static)) -> bool {
     matches!(cause::<rustls::Error>(error), Some(rustls::Error::InvalidCertificate(CertificateError::NotValidForName)))
 }
 
-/// `SSL alert handshake_failure` is Route 53's text (Developer Guide, troubleshooting); other alerts follow it.
+/// `SSL alert handshake_failure` is Route 53's text (Developer Guide, troubleshooting); other alerts follow it. What an
+/// alert or an error means is added in plain words.
 fn tls_text(error: &rustls::Error) -> String {
-    match error {
-        rustls::Error::AlertReceived(alert) => format!("SSL alert {}", snake_case(&format!("{alert:?}"))),
-        other => format!("SSL handshake failed: {other}."),
+    if let rustls::Error::AlertReceived(alert) = error {
+        // RFC 8446, section 6, spells it with a z.
+        let name = snake_case(&format!("{alert:?}")).replace("unrecognised", "unrecognized");
+        return match alert_meaning(*alert) {
+            Some(meaning) => format!("SSL alert {name}: {meaning}."),
+            None => format!("SSL alert {name}"),
+        };
     }
+    match error_meaning(error) {
+        Some(meaning) => format!("SSL handshake failed: {meaning}."),
+        None => format!("SSL handshake failed: {error}."),
+    }
+}
+
+fn alert_meaning(alert: AlertDescription) -> Option<&'static str> {
+    Some(match alert {
+        AlertDescription::ProtocolVersion => "the endpoint does not accept TLS 1.2 or 1.3",
+        AlertDescription::HandshakeFailure | AlertDescription::InsufficientSecurity => {
+            "the endpoint accepts none of the cipher suites, key exchange groups and signatures that were offered, or it \
+             requires a server name"
+        }
+        AlertDescription::UnrecognisedName => {
+            "the endpoint does not serve the server name that was sent, or requires one"
+        }
+        AlertDescription::CertificateRequired => "the endpoint requires a client certificate",
+        AlertDescription::InternalError => "the endpoint failed in the handshake",
+        _ => return None,
+    })
+}
+
+fn error_meaning(error: &rustls::Error) -> Option<&'static str> {
+    Some(match error {
+        rustls::Error::PeerIncompatible(incompatible) => return incompatibility(incompatible),
+        rustls::Error::PeerMisbehaved(
+            PeerMisbehaved::SelectedUnofferedCipherSuite
+            | PeerMisbehaved::IllegalHelloRetryRequestWithUnofferedCipherSuite,
+        ) => "the endpoint chose a cipher suite that was not offered",
+        rustls::Error::PeerMisbehaved(
+            PeerMisbehaved::SelectedUnofferedKxGroup | PeerMisbehaved::IllegalHelloRetryRequestWithUnofferedNamedGroup,
+        ) => "the endpoint chose a key exchange group that was not offered",
+        rustls::Error::InvalidMessage(
+            InvalidMessage::InvalidContentType
+            | InvalidMessage::UnknownProtocolVersion
+            | InvalidMessage::MessageTooLarge,
+        ) => "the endpoint did not answer in TLS; it may speak plain HTTP on this port",
+        rustls::Error::InvalidCertificate(certificate) => return certificate_meaning(certificate),
+        _ => return None,
+    })
+}
+
+fn incompatibility(incompatible: &PeerIncompatible) -> Option<&'static str> {
+    Some(match incompatible {
+        PeerIncompatible::ServerDoesNotSupportTls12Or13 | PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig => {
+            "the endpoint offers only TLS 1.1 or older"
+        }
+        PeerIncompatible::NoCipherSuitesInCommon => "no cipher suite in common",
+        PeerIncompatible::NoKxGroupsInCommon | PeerIncompatible::NoEcPointFormatsInCommon => {
+            "no key exchange group in common"
+        }
+        PeerIncompatible::NoSignatureSchemesInCommon => "no signature algorithm in common",
+        _ => return None,
+    })
+}
+
+fn certificate_meaning(error: &CertificateError) -> Option<&'static str> {
+    Some(match error {
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => "the certificate has expired",
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+            "the certificate is not valid yet"
+        }
+        CertificateError::UnknownIssuer => "none of the certificate authorities has signed the certificate",
+        CertificateError::NotValidForName => "the certificate is for another name",
+        CertificateError::BadSignature => "the signature does not match the certificate",
+        _ => return None,
+    })
 }
 
 fn snake_case(camel: &str) -> String {
@@ -103,26 +204,17 @@ fn cause<'e, E: Error + 'static>(error: &'e (dyn Error + 'static)) -> Option<&'e
     chain(error).find_map(|cause| cause.downcast_ref::<E>())
 }
 
-/// The last of the chain's socket errors that has a kind of its own; wrappers have `Other`.
-fn innermost_io<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e io::Error> {
-    chain(error)
-        .filter_map(|cause| cause.downcast_ref::<io::Error>())
-        .filter(|cause| cause.raw_os_error().is_some() || cause.kind() == io::ErrorKind::UnexpectedEof)
-        .last()
-}
-
-fn deepest_text(error: &(dyn Error + 'static)) -> String {
-    chain(error).last().map_or_else(String::new, ToString::to_string)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn alerts_are_named_as_route_53_names_them() {
-        let alert = rustls::Error::AlertReceived(rustls::AlertDescription::HandshakeFailure);
-        assert_eq!(tls_text(&alert), "SSL alert handshake_failure");
+        let text = |alert| tls_text(&rustls::Error::AlertReceived(alert));
+        assert!(
+            text(AlertDescription::HandshakeFailure).starts_with("SSL alert handshake_failure: the endpoint accepts ")
+        );
+        assert_eq!(text(AlertDescription::AccessDenied), "SSL alert access_denied");
     }
 
     #[test]

@@ -5,22 +5,14 @@
 //!        4 s               2 s                       2 s
 //! ```
 //!
-//! One connection of hyper's a probe, driven by the probe itself: no task, no pool, no cookies, no session tickets
-//! (docs/decisions/0033-endpoint-checks-through-hyper.md). Nothing outlives the probe, and dropping it closes its connection.
+//! A connection a probe, driven by the probe itself: no task, no pool, no cookies, no session tickets. Nothing outlives the
+//! probe, and dropping it closes its connection (docs/decisions/0038-endpoint-checks-read-http-themselves.md).
 
-use std::future::poll_fn;
 use std::net::{IpAddr, SocketAddr};
-use std::pin::{Pin, pin};
 use std::sync::{Mutex, PoisonError};
-use std::task::Poll;
 use std::time::Duration;
 
-use http_body_util::{BodyExt, Empty};
-use hyper::body::{Bytes, Incoming};
-use hyper::client::conn::http1::{self, Connection};
 use hyper::header::{ACCEPT, ACCEPT_ENCODING, HOST, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
-use hyper::{Request, Response};
-use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
@@ -30,20 +22,13 @@ use tokio_rustls::client::TlsStream;
 
 use crate::model::{HealthCheckId, HttpRequest};
 
-use super::body::Search;
-use super::bounded::Bounded;
-use super::errors::{Unmade, is_wrong_name, of_exchange};
+use super::body::{Found, Search};
+use super::errors::{Broken, Unmade, is_wrong_name};
+use super::exchange::Exchange;
+use super::framing::BodyReader;
+use super::head::{Head, HeadReader};
 use super::tls::{Connectors, ServerNameIndication, Trust};
 use super::{Durations, Finding, Step, Timings};
-
-/// Response headers may have as much (Developer Guide).
-const MOST_HEADER_OCTETS: usize = 16_384;
-
-/// What is read before a head is given up: the headers, and as much again for the status line and what came with them.
-const MOST_BUFFERED_OCTETS: usize = 2 * MOST_HEADER_OCTETS;
-
-/// One header for each 32 octets of [`MOST_HEADER_OCTETS`]; a response with more is not taken for HTTP.
-const MOST_HEADERS: usize = 512;
 
 /// How the endpoint is reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,7 +42,8 @@ pub(super) enum Transport {
 /// One check, ready to be asked again and again.
 #[derive(Debug)]
 pub(super) struct HttpProbe {
-    request: Request<Empty<Bytes>>,
+    /// As it goes over the wire.
+    request: Box<[u8]>,
     transport: Transport,
     /// What the handshake is told when it is not the address.
     server_name: Option<ServerName<'static>>,
@@ -79,17 +65,6 @@ impl Steps {
     }
 }
 
-/// Why an exchange ended before its verdict.
-#[derive(Debug, thiserror::Error)]
-enum Broken {
-    #[error("a step took too long")]
-    TimedOut(Step),
-    #[error(transparent)]
-    Stream(#[from] std::io::Error),
-    #[error(transparent)]
-    Http(#[from] hyper::Error),
-}
-
 impl HttpProbe {
     /// `name` is the check's domain name, `address` the literal one; one of them at least is there.
     pub(super) fn new(
@@ -101,18 +76,16 @@ impl HttpProbe {
         port: u16,
     ) -> HttpProbe {
         let name = name.map(|name| name.trim_end_matches('.'));
-        let mut prepared = Request::new(Empty::new());
-        *prepared.uri_mut() =
-            target(&request.resource_path).parse().expect("every octet that may not stand is escaped");
-        *prepared.headers_mut() = headers(id, transport, name, address, port);
+        let mut headers = headers(id, transport, name, address, port);
         for (header, value) in &request.request_headers {
             // The configuration has let through only what can stand in a header.
             let (Ok(header), Ok(value)) = (header.parse::<HeaderName>(), HeaderValue::from_str(value)) else {
                 continue;
             };
-            prepared.headers_mut().insert(header, value);
+            headers.insert(header, value);
         }
         let server_name = name.and_then(|name| ServerName::try_from(name.to_owned()).ok());
+        let prepared = request_octets(&request.resource_path, &headers);
         HttpProbe { request: prepared, transport, server_name, expected: request.clone() }
     }
 
@@ -134,12 +107,7 @@ impl HttpProbe {
             }
         };
         let durations = steps.durations(start.elapsed());
-        let finding = match result {
-            Ok(finding) => finding,
-            Err(Broken::TimedOut(step)) => Finding::TimedOut(step),
-            Err(Broken::Stream(error)) => of_exchange(&error)?,
-            Err(Broken::Http(error)) => of_exchange(&error)?,
-        };
+        let finding = result.or_else(Broken::finding)?;
         Ok((finding, durations))
     }
 
@@ -153,18 +121,11 @@ impl HttpProbe {
         let start = Instant::now();
         let stream = within(start + timings.connect, Step::Connect, connecting).await?;
         let connected = Instant::now();
-        let (mut sender, connection) = http1::Builder::new()
-            .max_headers(MOST_HEADERS)
-            .max_buf_size(MOST_BUFFERED_OCTETS)
-            .handshake(TokioIo::new(Bounded::new(stream)))
-            .await?;
-        let mut connection = Some(connection);
-        let answering = driven(&mut connection, sender.send_request(self.request.clone()));
-        let response = within(connected + timings.status, Step::Status, answering).await?;
+        let mut exchange = Exchange::new(stream, &self.request);
+        let head = within(connected + timings.status, Step::Status, read_head(&mut exchange)).await?;
         let answered = Instant::now();
         steps.note(|durations| durations.first_byte = Some(answered - connected));
-        let judging = driven(&mut connection, self.judge(response));
-        within(answered + timings.body, Step::Body, judging).await
+        within(answered + timings.body, Step::Body, self.judge(&head, &mut exchange)).await
     }
 
     /// With SNI first, when the check sends it, and once without if the certificate is for other names (API EnableSNI);
@@ -196,16 +157,17 @@ impl HttpProbe {
         stream.set_nodelay(true)?;
         let name = self.server_name.clone().unwrap_or_else(|| ServerName::from(address.ip()));
         let start = Instant::now();
-        let stream = connector.connect(name, stream).await?;
+        let stream = connector.connect(name, stream).await.map_err(Broken::in_handshake)?;
         steps.note(|durations| durations.tls_handshake = Some(start.elapsed()));
         Ok(stream)
     }
 
-    async fn judge(&self, response: Response<Incoming>) -> Result<Finding, Broken> {
-        let code = response.status().as_u16();
-        if header_octets(response.headers()) > MOST_HEADER_OCTETS {
-            return Ok(Finding::Protocol(format!("more than {MOST_HEADER_OCTETS} bytes of headers")));
-        }
+    async fn judge<S: AsyncRead + AsyncWrite + Unpin>(
+        &self,
+        head: &Head,
+        exchange: &mut Exchange<'_, S>,
+    ) -> Result<Finding, Broken> {
+        let code = head.status;
         // A redirect, too, can be good; its target is not this endpoint.
         if !self.expected.expects(code) {
             return Ok(Finding::BadStatus(code));
@@ -213,7 +175,11 @@ impl HttpProbe {
         let Some(string) = &self.expected.search_string else {
             return Ok(Finding::GoodStatus(code));
         };
-        search(response, string.as_bytes()).await
+        Ok(match search(head, exchange, string.as_bytes()).await? {
+            Found::Yes => Finding::GoodStatus(code),
+            Found::No => Finding::StringMissing(code),
+            Found::Undecodable(why) => Finding::Undecodable(code, why),
+        })
     }
 }
 
@@ -230,49 +196,53 @@ async fn within<T>(deadline: Instant, step: Step, work: impl Future<Output = Res
     timeout_at(deadline, work).await.unwrap_or(Err(Broken::TimedOut(step)))
 }
 
-/// What `work` comes to while the connection, on which it waits, moves on. A connection that ends hands its error to `work`.
-async fn driven<S: AsyncRead + AsyncWrite + Unpin, T, E: Into<Broken>>(
-    connection: &mut Option<Connection<TokioIo<Bounded<S>>, Empty<Bytes>>>,
-    work: impl Future<Output = Result<T, E>>,
-) -> Result<T, Broken> {
-    let mut work = pin!(work);
-    let result = poll_fn(|context| {
-        if let Poll::Ready(result) = work.as_mut().poll(context) {
-            return Poll::Ready(result);
+async fn read_head<S: AsyncRead + AsyncWrite + Unpin>(exchange: &mut Exchange<'_, S>) -> Result<Head, Broken> {
+    let mut reader = HeadReader::default();
+    loop {
+        let mut octets = exchange.received().await?;
+        let complete = octets.is_empty() || reader.read(&mut octets)?;
+        let left = octets.len();
+        exchange.keep(left);
+        if complete {
+            return reader.finish()?.ok_or(Broken::Closed);
         }
-        let Some(moving) = connection else { return Poll::Pending };
-        if Pin::new(moving).poll(context).is_ready() {
-            *connection = None;
-        }
-        work.as_mut().poll(context)
-    });
-    result.await.map_err(Into::into)
+    }
 }
 
 /// Reads until the string is there or cannot come any more: of a body without end only the beginning.
-async fn search(response: Response<Incoming>, string: &[u8]) -> Result<Finding, Broken> {
-    let code = response.status().as_u16();
-    let mut search = Search::new(string, response.headers());
-    let mut body = response.into_body();
-    while let Some(frame) = body.frame().await {
-        let frame = frame?;
-        let Some(octets) = frame.data_ref() else { continue };
-        match search.read(octets) {
-            Ok(Some(found)) => return Ok(verdict(found, code)),
-            Ok(None) => {}
-            Err(error) => return Ok(Finding::Protocol(error.to_string())),
+async fn search<S: AsyncRead + AsyncWrite + Unpin>(
+    head: &Head,
+    exchange: &mut Exchange<'_, S>,
+    string: &[u8],
+) -> Result<Found, Broken> {
+    let mut search = Search::new(string, &head.codings);
+    let mut body = BodyReader::new(head.framing);
+    while !body.is_complete() {
+        let mut octets = exchange.received().await?;
+        if octets.is_empty() {
+            if body.may_end() {
+                break;
+            }
+            return Err(Broken::Closed);
         }
+        while !octets.is_empty() && !body.is_complete() {
+            if let Some(found) = search.read(body.read(&mut octets)?) {
+                return Ok(found);
+            }
+        }
+        exchange.keep(0);
     }
-    Ok(search.end().map_or_else(|error| Finding::Protocol(error.to_string()), |found| verdict(found, code)))
+    Ok(search.end())
 }
 
-fn verdict(found: bool, code: u16) -> Finding {
-    if found { Finding::GoodStatus(code) } else { Finding::StringMissing(code) }
-}
-
-/// Each header as it stands on the wire: name, colon, blank, value, line end.
-fn header_octets(headers: &HeaderMap) -> usize {
-    headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum()
+/// The request line and the headers (RFC 9112, section 2.1).
+fn request_octets(path: &str, headers: &HeaderMap) -> Box<[u8]> {
+    let mut octets = format!("GET {} HTTP/1.1\r\n", target(path)).into_bytes();
+    for (name, value) in headers {
+        octets.extend([name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"].concat());
+    }
+    octets.extend(b"\r\n");
+    octets.into_boxed_slice()
 }
 
 /// The path as it goes into the request line, octets that may not stand there as `%xx` (RFC 3986, section 2; the braces and

@@ -6,17 +6,22 @@
 //! ```
 //!
 //! - `prober`: who is probed when; every probe's task is owned here and stops with the last of its checks.
-//! - `http`, `tcp`: one probe of one endpoint under Route 53's deadlines; `body`: the string in it;
-//!   `bounded`: how much is read of it; `tls`: any certificate is good.
+//! - `http`, `tcp`: one probe of one endpoint under Route 53's deadlines; `exchange`: request and response on a connection;
+//!   `head`, `framing`: what of the response is what; `body`: the string in it.
+//! - `tls`: any certificate is good; `authorities`: but where a check wants it verified; `certificate`: what is read of one.
 //! - `metric`: one evaluation of a metric check by a Prometheus; `evaluator`: which is evaluated when.
 //! - `resolve`: the address of a domain name, before each probe.
 //! - `longest`: how long all that may take at the very most.
 //! - `report`: what was seen, and Route 53's words for it.
 
+mod authorities;
 mod body;
-mod bounded;
+mod certificate;
 mod errors;
 mod evaluator;
+mod exchange;
+mod framing;
+mod head;
 mod http;
 mod longest;
 mod metric;
@@ -27,6 +32,8 @@ mod tcp;
 mod tls;
 
 #[cfg(test)]
+mod like_curl;
+#[cfg(test)]
 mod nasty;
 
 use std::time::Duration;
@@ -36,12 +43,12 @@ use tokio::time::Instant;
 use crate::health::{CheckSlot, Generation, Observation};
 use crate::model::Timeouts;
 
+pub use authorities::{Authorities, AuthoritiesError};
 pub use evaluator::{Evaluated, Evaluator};
 pub use longest::longest_failover;
 pub use metric::{MetricReport, Numbers};
 pub use prober::{Prober, ProberError, ProberSettings};
 pub use report::{Asked, Durations, Finding, Report, Step};
-pub use tls::{Authorities, AuthoritiesError};
 
 /// One probe's result, on its way to the loop that decides.
 #[derive(Clone, Debug, PartialEq)]

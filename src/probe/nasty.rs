@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, SigningKey};
 use rustls::pki_types::PrivateKeyDer;
 use rustls::server::{Acceptor, ResolvesServerCert};
 use rustls::{ServerConfig, SupportedProtocolVersion};
@@ -22,8 +22,8 @@ use crate::model::{HealthCheckId, HttpRequest, StatusRange};
 
 use super::http::{HttpProbe, Transport};
 use super::tls::ServerNameIndication::{Omitted, Sent};
-use super::tls::{Authorities, Connectors, Trust};
-use super::{Durations, Finding, Step, Timings};
+use super::tls::{Connectors, Trust};
+use super::{Authorities, Durations, Finding, Step, Timings};
 
 /// A deadline that a test waits for.
 const DEADLINE: Duration = Duration::from_millis(300);
@@ -31,7 +31,7 @@ const DEADLINE: Duration = Duration::from_millis(300);
 const IN_TIME: Duration = Duration::from_secs(20);
 
 /// For tests in which nothing is to time out.
-fn patient() -> Timings {
+pub(super) fn patient() -> Timings {
     let long = Duration::from_secs(60);
     Timings { resolve: long, connect: long, status: long, body: long, tcp_connect: long }
 }
@@ -107,7 +107,7 @@ async fn answer(mut stream: impl AsyncRead + AsyncWrite + Unpin, response: &[u8]
     until_closed(stream).await;
 }
 
-async fn read_request(stream: &mut (impl AsyncRead + Unpin)) -> String {
+pub(super) async fn read_request(stream: &mut (impl AsyncRead + Unpin)) -> String {
     let mut request = Vec::new();
     while !request.ends_with(b"\r\n\r\n") {
         let Ok(octet) = stream.read_u8().await else { break };
@@ -121,12 +121,12 @@ pub(super) async fn until_closed(mut stream: impl AsyncRead + Unpin) {
     while stream.read(&mut buffer).await.is_ok_and(|octets| octets > 0) {}
 }
 
-fn request(search_string: Option<&str>) -> HttpRequest {
+pub(super) fn request(search_string: Option<&str>) -> HttpRequest {
     let search_string = search_string.map(str::to_owned);
     HttpRequest { resource_path: "/".to_owned(), search_string, ..HttpRequest::default() }
 }
 
-fn id() -> HealthCheckId {
+pub(super) fn id() -> HealthCheckId {
     HealthCheckId("0123".to_owned())
 }
 
@@ -139,7 +139,7 @@ async fn run(probe: HttpProbe, server: &Server, timings: Timings) -> (Finding, D
     result
 }
 
-async fn plain(server: &Server, search_string: Option<&str>, timings: Timings) -> Finding {
+pub(super) async fn plain(server: &Server, search_string: Option<&str>, timings: Timings) -> Finding {
     let (ip, port) = (server.address.ip(), server.address.port());
     let probe = HttpProbe::new(&id(), Transport::Plain, &request(search_string), None, Some(ip), port);
     run(probe, server, timings).await.0
@@ -314,7 +314,10 @@ async fn compressed_bodies_are_searched_as_what_they_were() {
     let zlib_end = adler32(body).to_be_bytes();
     assert_eq!(searched(encoded("deflate", &[0x78, 0x01], body, &zlib_end), "needle").await, Finding::GoodStatus(200));
     let garbage = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 6\r\n\r\nneedle".to_vec();
-    assert!(matches!(searched(garbage, "needle").await, Finding::Protocol(_)));
+    let damaged = Finding::Undecodable(200, "its gzip data are damaged or cut short".to_owned());
+    assert_eq!(searched(garbage, "needle").await, damaged);
+    let br = Finding::Undecodable(200, "it is encoded as br".to_owned());
+    assert_eq!(searched(encoded("br", b"", b"hay", b""), "needle").await, br);
 }
 
 fn crc32(octets: &[u8]) -> u32 {
@@ -454,7 +457,8 @@ async fn headers_may_have_16_kib_and_no_more() {
     assert_eq!(saw(head(16_000)).await, Finding::GoodStatus(200));
     assert!(matches!(saw(head(16_400)).await, Finding::Protocol(_)));
     assert_eq!(saw(format!("HTTP/1.1 200 OK\r\n{}\r\n", "A: b\r\n".repeat(400))).await, Finding::GoodStatus(200));
-    assert!(matches!(saw(format!("HTTP/1.1 200 OK\r\n{}\r\n", "A: b\r\n".repeat(600))).await, Finding::Protocol(_)));
+    assert_eq!(saw(format!("HTTP/1.1 200 OK\r\n{}\r\n", "A: b\r\n".repeat(2700))).await, Finding::GoodStatus(200));
+    assert!(matches!(saw(format!("HTTP/1.1 200 OK\r\n{}\r\n", "A: b\r\n".repeat(2800))).await, Finding::Protocol(_)));
     let endless = Server::start(|mut stream| async move {
         read_request(&mut stream).await;
         let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nBig: ").await;
@@ -522,7 +526,7 @@ async fn a_body_in_chunks_of_one_byte_is_within_the_bound() {
 
 #[tokio::test]
 async fn a_connection_closed_too_early_is_a_failure() {
-    for cut in ["", "HTTP/1.1 2", "HTTP/1.1 200 OK\r\nA: b"] {
+    for cut in ["", "HTTP/1.1 2", "HTTP/1.1 200 OK"] {
         let server = Server::start(move |mut stream| async move {
             read_request(&mut stream).await;
             let _ = stream.write_all(cut.as_bytes()).await;
@@ -552,7 +556,7 @@ async fn a_reset_is_a_failure() {
 #[tokio::test]
 async fn what_is_not_http_is_a_failure() {
     for nonsense in
-        ["SSH-2.0-OpenSSH_9.2\r\n", "\u{0}\u{1}\u{2}\u{3}", "HTTP/2.0 200 OK\r\n\r\n", "HTTP/1.1 2000 OK\r\n\r\n"]
+        ["SSH-2.0-OpenSSH_9.2\r\n", "\u{0}\u{1}\u{2}\u{3}", "HTTP/3.0 200 OK\r\n\r\n", "HTTP/1.1 2000 OK\r\n\r\n"]
     {
         let finding = saw(nonsense).await;
         assert!(matches!(finding, Finding::Protocol(_)), "{nonsense:?}: {finding:?}");
@@ -581,13 +585,13 @@ enum Insists {
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Certificate {
+pub(super) struct Certificate {
     alternative: &'static str,
     common: &'static str,
     expired: bool,
 }
 
-const GOOD: Certificate = Certificate { alternative: "app.lab.test", common: "x", expired: false };
+pub(super) const GOOD: Certificate = Certificate { alternative: "app.lab.test", common: "x", expired: false };
 
 /// Answers `200 OK` with the name it was asked for in the body.
 async fn tls_server(certificate: Certificate, insists: Insists) -> Server {
@@ -612,7 +616,10 @@ async fn tls_server(certificate: Certificate, insists: Insists) -> Server {
     .await
 }
 
-fn server_config(certificate: Certificate, versions: &[&'static SupportedProtocolVersion]) -> Arc<ServerConfig> {
+pub(super) fn server_config(
+    certificate: Certificate,
+    versions: &[&'static SupportedProtocolVersion],
+) -> Arc<ServerConfig> {
     let mut params = CertificateParams::new(vec![certificate.alternative.to_owned()]).unwrap();
     params.distinguished_name.push(DnType::CommonName, certificate.common);
     if certificate.expired {
@@ -644,7 +651,7 @@ fn server_builder(
         .with_no_client_auth()
 }
 
-async fn secure(
+pub(super) async fn secure(
     server: &Server,
     sni: super::tls::ServerNameIndication,
     name: Option<&str>,
@@ -798,12 +805,68 @@ async fn a_plain_server_on_the_tls_port_is_a_failure() {
     })
     .await;
     let finding = secure(&server, Sent, Some("app.lab.test"), None, patient()).await;
-    assert!(matches!(finding, Finding::Tls(_)), "{finding:?}");
+    assert_eq!(
+        finding,
+        Finding::Tls(
+            "SSL handshake failed: the endpoint did not answer in TLS; it may speak plain HTTP on this port."
+                .to_owned()
+        )
+    );
     let closes = Server::start(|mut stream| async move {
         let _ = stream.read_u8().await;
     })
     .await;
-    assert_eq!(secure(&closes, Sent, Some("app.lab.test"), None, patient()).await, Finding::Closed);
+    let closed = "The connection was closed by the endpoint during the SSL handshake.";
+    let finding = secure(&closes, Sent, Some("app.lab.test"), None, patient()).await;
+    assert_eq!(finding, Finding::Tls(closed.to_owned()));
+}
+
+/// A record of TLS (RFC 8446, section 5.1).
+fn record(kind: u8, content: &[u8]) -> Vec<u8> {
+    [&[kind, 3, 3], &u16::try_from(content.len()).unwrap().to_be_bytes()[..], content].concat()
+}
+
+/// The answer to a ClientHello with these choices (RFC 8446, section 4.1.3).
+fn server_hello(version: [u8; 2], random: [u8; 32], suite: [u8; 2], extensions: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(extensions.len()).unwrap().to_be_bytes();
+    let body = [&version[..], &random, &[0], &suite, &[0], &length, extensions].concat();
+    record(22, &[&[2, 0, 0, u8::try_from(body.len()).unwrap()], &body[..]].concat())
+}
+
+#[tokio::test]
+async fn the_reason_of_a_failed_handshake_is_named() {
+    let alert = |code: u8| record(21, &[2, code]);
+    let tls_1_2 = |suite, extensions| server_hello([3, 3], [7; 32], suite, extensions);
+    let cases = [
+        (alert(40), "SSL alert handshake_failure: the endpoint accepts none of the cipher suites, "),
+        (alert(70), "SSL alert protocol_version: the endpoint does not accept TLS 1.2 or 1.3."),
+        (alert(71), "SSL alert insufficient_security: the endpoint accepts none of the cipher suites, "),
+        (alert(112), "SSL alert unrecognized_name: the endpoint does not serve the server name that was sent"),
+        (alert(116), "SSL alert certificate_required: the endpoint requires a client certificate."),
+        (
+            server_hello([3, 2], [7; 32], [0xc0, 0x13], &[]),
+            "SSL handshake failed: the endpoint offers only TLS 1.1 or older.",
+        ),
+        // TLS_RSA_WITH_AES_128_CBC_SHA.
+        (tls_1_2([0, 0x2f], &[]), "SSL handshake failed: the endpoint chose a cipher suite that was not offered."),
+        (b"HTTP/1.0 400 Bad Request\r\n\r\n".to_vec(), "SSL handshake failed: the endpoint did not answer in TLS; "),
+        (b"SSH-2.0-OpenSSH_9.2\r\n".to_vec(), "SSL handshake failed: the endpoint did not answer in TLS; "),
+        (Vec::new(), "The connection was closed by the endpoint during the SSL handshake."),
+    ];
+    for (answer, expected) in cases {
+        let server = Server::start(move |mut stream| {
+            let answer = answer.clone();
+            async move {
+                let _ = stream.read(&mut [0; 4096]).await;
+                let _ = stream.write_all(&answer).await;
+                let _ = stream.shutdown().await;
+                until_closed(stream).await;
+            }
+        })
+        .await;
+        let finding = secure(&server, Sent, Some("app.lab.test"), None, patient()).await;
+        assert!(matches!(&finding, Finding::Tls(why) if why.starts_with(expected)), "{expected} {finding:?}");
+    }
 }
 
 /// A server whose certificate is signed by an authority of ours, and that authority.
@@ -874,6 +937,167 @@ async fn certificates_are_judged_for_who_wants_it() {
     assert!(matches!(&finding, Finding::Tls(why) if why.contains("xpired")), "{finding:?}");
     let itself = tls_server(GOOD, Insists::Nothing).await;
     assert!(bad(&judged(&itself, &authorities, Sent, Some("app.lab.test")).await));
+}
+
+/// One value of DER.
+fn der(tag: u8, content: &[u8]) -> Vec<u8> {
+    let [high, low] = u16::try_from(content.len()).unwrap().to_be_bytes();
+    let length = match (high, low) {
+        (0, 0..=0x7f) => vec![low],
+        (0, _) => vec![0x81, low],
+        _ => vec![0x82, high, low],
+    };
+    [&[tag], &length[..], content].concat()
+}
+
+/// The values of DER that follow one another, whole.
+fn parts(mut octets: &[u8]) -> Vec<&[u8]> {
+    let mut parts = Vec::new();
+    while !octets.is_empty() {
+        let (head, length) = match octets[1] {
+            0x82 => (4, usize::from(u16::from_be_bytes([octets[2], octets[3]]))),
+            0x81 => (3, usize::from(octets[2])),
+            short => (2, usize::from(short)),
+        };
+        let (part, rest) = octets.split_at(head + length);
+        parts.push(part);
+        octets = rest;
+    }
+    parts
+}
+
+fn content(part: &[u8]) -> &[u8] {
+    match part[1] {
+        0x82 => &part[4..],
+        0x81 => &part[3..],
+        _ => &part[2..],
+    }
+}
+
+/// The same certificate in version 1, without extensions, as `openssl x509 -req -signkey` makes them.
+fn version_1(certificate: &[u8], key: &KeyPair) -> Vec<u8> {
+    let whole = parts(content(certificate));
+    let fields: Vec<&[u8]> =
+        parts(content(whole[0])).into_iter().filter(|field| ![0xa0, 0xa3].contains(&field[0])).collect();
+    let to_sign = der(0x30, &fields.concat());
+    let signature = [&[0], &key.sign(&to_sign).unwrap()[..]].concat();
+    der(0x30, &[&to_sign[..], whole[1], &der(0x03, &signature)].concat())
+}
+
+/// What a self-signed certificate is like.
+#[derive(Clone, Copy, Debug)]
+struct SelfSigned {
+    alternative: &'static [&'static str],
+    common: &'static str,
+    is_authority: bool,
+    version_1: bool,
+    years: (i32, i32),
+    /// The server does not have its key.
+    forged: bool,
+}
+
+/// A server with such a certificate, in one version of TLS, and an authority that is the same certificate.
+async fn self_signed_server(wanted: SelfSigned, version: &'static SupportedProtocolVersion) -> (Server, Authorities) {
+    let names: Vec<String> = wanted.alternative.iter().map(ToString::to_string).collect();
+    let mut params = CertificateParams::new(names).unwrap();
+    params.distinguished_name.push(DnType::CommonName, wanted.common);
+    params.not_before = rcgen::date_time_ymd(wanted.years.0, 1, 1);
+    params.not_after = rcgen::date_time_ymd(wanted.years.1, 1, 1);
+    if wanted.is_authority {
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    }
+    let key = KeyPair::generate().unwrap();
+    let mut octets = params.self_signed(&key).unwrap().der().to_vec();
+    if wanted.version_1 {
+        octets = version_1(&octets, &key);
+    }
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let block = rustls::pki_types::CertificateDer::from(octets.clone());
+    std::fs::write(file.path(), pem(&block)).unwrap();
+    let authorities = Authorities::read(&[file.path().to_owned()]).unwrap();
+    let key = if wanted.forged { KeyPair::generate().unwrap() } else { key };
+    let signing = rustls::crypto::ring::sign::any_supported_type(&PrivateKeyDer::Pkcs8(key.serialize_der().into()));
+    let certified = rustls::sign::CertifiedKey::new(vec![block], signing.unwrap());
+    let resolver = rustls::sign::SingleCertAndKey::from(certified);
+    let config = Arc::new(server_builder(std::slice::from_ref(&version)).with_cert_resolver(Arc::new(resolver)));
+    let server = Server::start(move |stream| {
+        let acceptor = TlsAcceptor::from(Arc::clone(&config));
+        async move {
+            let Ok(stream) = acceptor.accept(stream).await else { return };
+            answer(stream, b"HTTP/1.1 200 OK\r\n\r\n").await;
+        }
+    })
+    .await;
+    (server, authorities)
+}
+
+fn pem(certificate: &[u8]) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::from("-----BEGIN CERTIFICATE-----\n");
+    for three in certificate.chunks(3) {
+        let word = three.iter().fold(0u32, |word, &octet| word << 8 | u32::from(octet)) << (8 * (3 - three.len()));
+        for place in 0..4 {
+            let digit = DIGITS[(word >> (18 - 6 * place) & 63) as usize];
+            text.push(if place <= three.len() { digit.into() } else { '=' });
+        }
+    }
+    text + "\n-----END CERTIFICATE-----\n"
+}
+
+const SELF_SIGNED: SelfSigned = SelfSigned {
+    alternative: &["app.lab.test", "127.0.0.1"],
+    common: "other.test",
+    is_authority: true,
+    version_1: false,
+    years: (2020, 2999),
+    forged: false,
+};
+
+#[tokio::test]
+async fn a_self_signed_certificate_may_be_its_own_authority() {
+    let by_common_name = SelfSigned { alternative: &[], common: "app.lab.test", ..SELF_SIGNED };
+    let good = [
+        SELF_SIGNED,
+        SelfSigned { is_authority: false, ..SELF_SIGNED },
+        SelfSigned { alternative: &["*.lab.test"], ..SELF_SIGNED },
+        by_common_name,
+        SelfSigned { version_1: true, ..by_common_name },
+    ];
+    let expired = "SSL handshake failed: the certificate has expired.";
+    let early = "SSL handshake failed: the certificate is not valid yet.";
+    let other = "SSL handshake failed: the certificate is for another name.";
+    let forged = "SSL handshake failed: the signature does not match the certificate.";
+    let bad = [
+        (SelfSigned { years: (2001, 2002), ..SELF_SIGNED }, expired),
+        (SelfSigned { years: (2001, 2002), version_1: true, ..by_common_name }, expired),
+        (SelfSigned { years: (2998, 2999), ..SELF_SIGNED }, early),
+        (SelfSigned { alternative: &["other.test"], common: "app.lab.test", ..SELF_SIGNED }, other),
+        (SelfSigned { common: "other.test", ..by_common_name }, other),
+        (SelfSigned { common: "other.test", version_1: true, ..by_common_name }, other),
+        (SelfSigned { forged: true, ..SELF_SIGNED }, forged),
+        (SelfSigned { forged: true, version_1: true, ..by_common_name }, forged),
+    ];
+    let good = good.map(|wanted| (wanted, None));
+    let cases = good.into_iter().chain(bad.map(|(wanted, why)| (wanted, Some(why))));
+    for (wanted, why) in cases {
+        for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
+            let (server, authorities) = self_signed_server(wanted, version).await;
+            let finding = judged(&server, &authorities, Sent, Some("app.lab.test")).await;
+            let expected = why.map_or(Finding::GoodStatus(200), |why| Finding::Tls(why.to_owned()));
+            assert_eq!(finding, expected, "{wanted:?} {version:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_self_signed_certificate_is_good_for_itself_alone() {
+    for wanted in [SELF_SIGNED, SelfSigned { is_authority: false, ..SELF_SIGNED }] {
+        let (server, authorities) = self_signed_server(wanted, &rustls::version::TLS13).await;
+        assert_eq!(judged(&server, &authorities, Sent, None).await, Finding::GoodStatus(200));
+        let (another, _) = self_signed_server(wanted, &rustls::version::TLS13).await;
+        let finding = judged(&another, &authorities, Sent, Some("app.lab.test")).await;
+        assert!(matches!(&finding, Finding::Tls(why) if why.starts_with("SSL handshake failed: ")), "{finding:?}");
+    }
 }
 
 #[test]

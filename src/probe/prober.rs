@@ -24,10 +24,11 @@ use crate::model::{AddressFamily, EndpointCheck, EndpointProtocol, EndpointTarge
 use crate::log_limit::LogLimit;
 use crate::pace;
 
+use super::authorities::Authorities;
 use super::errors::Unmade;
 use super::http::{HttpProbe, Transport};
 use super::resolve::Resolver;
-use super::tls::{Authorities, Connectors, ServerNameIndication, Trust};
+use super::tls::{Connectors, ServerNameIndication, Trust};
 use super::{Asked, Durations, Finding, Observed, Report, Timings, tcp};
 
 /// All first probes are under way within this time (or within the interval, if that is shorter) ...

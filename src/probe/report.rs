@@ -55,6 +55,8 @@ pub enum Finding {
     BadStatus(u16),
     /// A good status, but no string in the first 5120 bytes of the body.
     StringMissing(u16),
+    /// A good status, but no string in what could be read of an encoded body; why not more could be read.
+    Undecodable(u16, String),
     /// A step took too long.
     TimedOut(Step),
     /// The endpoint refused the connection.
@@ -100,7 +102,7 @@ impl Finding {
         match self {
             Finding::Connected | Finding::GoodStatus(_) => Reason::Good,
             Finding::BadStatus(_) => Reason::Status,
-            Finding::StringMissing(_) => Reason::StringMissing,
+            Finding::StringMissing(_) | Finding::Undecodable(..) => Reason::StringMissing,
             Finding::TimedOut(_) => Reason::Timeout,
             Finding::Refused => Reason::ConnectionRefused,
             Finding::Closed | Finding::Unreachable(_) => Reason::ConnectionFailed,
@@ -112,7 +114,10 @@ impl Finding {
 
     fn status(&self) -> Option<u16> {
         match self {
-            Finding::GoodStatus(code) | Finding::BadStatus(code) | Finding::StringMissing(code) => Some(*code),
+            Finding::GoodStatus(code)
+            | Finding::BadStatus(code)
+            | Finding::StringMissing(code)
+            | Finding::Undecodable(code, _) => Some(*code),
             _ => None,
         }
     }
@@ -144,6 +149,9 @@ impl Finding {
         match self {
             Finding::GoodStatus(_) | Finding::BadStatus(_) => Ok(()),
             Finding::StringMissing(_) => f.write_str(". The search string was not found in the first 5120 bytes of the body."),
+            Finding::Undecodable(_, why) => {
+                write!(f, ". The search string was not found in the body, which could not be decoded: {why}.")
+            }
             Finding::Connected => f.write_str("The connection was established."),
             Finding::TimedOut(Step::Connect) => f.write_str(
                 "Connection timed out. The endpoint or the internet connection is down, or requests are being blocked by \

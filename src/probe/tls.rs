@@ -4,18 +4,17 @@
 //! sent stops the handshake, and the probe repeats it once without SNI, after which no name is looked at (API EnableSNI).
 
 use std::fmt;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustls::client::Resumption;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::pki_types::pem::{self, PemObject};
+use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::server::ParsedCertificate;
-use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
+use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
 use tokio_rustls::TlsConnector;
 
-use crate::files;
+use super::authorities::{Authorities, Verifier};
+use super::certificate::Certificate;
 
 /// Whether the domain name goes into the handshake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,76 +32,6 @@ pub(super) enum Trust {
     Anybody,
     /// Those that the authorities vouch for, within their time and for the name, or the address where there is none.
     Authorities,
-}
-
-/// Certificate authorities, as they stand in PEM files.
-#[derive(Clone, Debug)]
-pub struct Authorities(Arc<RootCertStore>);
-
-impl Default for Authorities {
-    /// Nobody is trusted.
-    fn default() -> Authorities {
-        Authorities(Arc::new(RootCertStore::empty()))
-    }
-}
-
-/// Why there are no certificate authorities.
-#[derive(Debug, thiserror::Error)]
-pub enum AuthoritiesError {
-    /// A file cannot be read, or is no PEM.
-    #[error("{path}: {reason}")]
-    Unreadable {
-        /// Which.
-        path: String,
-        /// Why.
-        reason: String,
-    },
-    /// A file has none that can be used.
-    #[error("{path}: there is no certificate of an authority in it")]
-    Empty {
-        /// Which.
-        path: String,
-    },
-}
-
-/// Where systems keep what they trust: Debian, Red Hat, Alpine and the BSDs.
-const SYSTEM_FILES: [&str; 3] =
-    ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"];
-
-/// A bundle of every authority that there is has less than 1 MiB.
-const LARGEST_FILE: u64 = 16 << 20;
-
-impl Authorities {
-    /// Those of these files; without any, the system's, and where the system has none that can be read, nobody is trusted.
-    pub fn read(files: &[PathBuf]) -> Result<Authorities, AuthoritiesError> {
-        if !files.is_empty() {
-            return Authorities::of(files.iter().map(PathBuf::as_path));
-        }
-        Ok(SYSTEM_FILES.iter().find_map(|path| Authorities::of([Path::new(path)]).ok()).unwrap_or_default())
-    }
-
-    fn of<'p>(files: impl IntoIterator<Item = &'p Path>) -> Result<Authorities, AuthoritiesError> {
-        let mut roots = RootCertStore::empty();
-        for file in files {
-            let path = file.display().to_string();
-            let unreadable = |reason: String| AuthoritiesError::Unreadable { path: path.clone(), reason };
-            let text = files::read(file, LARGEST_FILE).map_err(|error| unreadable(error.to_string()))?;
-            let certificates: Vec<_> = CertificateDer::pem_slice_iter(&text)
-                .collect::<Result<_, pem::Error>>()
-                .map_err(|error| unreadable(error.to_string()))?;
-            let (usable, _) = roots.add_parsable_certificates(certificates);
-            if usable == 0 {
-                return Err(AuthoritiesError::Empty { path });
-            }
-        }
-        Ok(Authorities(Arc::new(roots)))
-    }
-
-    /// Whether anybody is trusted.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
 }
 
 /// The ways of shaking hands that serve all checks.
@@ -140,26 +69,28 @@ impl fmt::Debug for Connectors {
     }
 }
 
-/// TLS that judges certificates; without any authority, none is good.
+/// TLS that verifies certificates; without any authority, none is good.
 fn judging_config(sni: ServerNameIndication, authorities: &Authorities) -> Result<ClientConfig, Error> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .with_root_certificates(Arc::clone(&authorities.0))
-        .with_no_client_auth();
-    config.enable_sni = sni == ServerNameIndication::Sent;
-    config.resumption = Resumption::disabled();
-    Ok(config)
+    config(sni, &provider, Arc::new(Verifier::new(authorities, &provider)))
+}
+
+/// TLS that takes any certificate.
+pub(super) fn client_config(sni: ServerNameIndication) -> Result<ClientConfig, Error> {
+    config(sni, &Arc::new(rustls::crypto::ring::default_provider()), Arc::new(AnyCertificate { sni }))
 }
 
 /// TLS by ring, versions 1.2 and 1.3 (rustls has no older ones). Nothing is remembered from handshake to handshake:
 /// each probe shows whether a newcomer would get through.
-pub(super) fn client_config(sni: ServerNameIndication) -> Result<ClientConfig, Error> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut config = ClientConfig::builder_with_provider(provider)
+fn config(
+    sni: ServerNameIndication,
+    provider: &Arc<CryptoProvider>,
+    verifier: Arc<dyn ServerCertVerifier>,
+) -> Result<ClientConfig, Error> {
+    let mut config = ClientConfig::builder_with_provider(Arc::clone(provider))
         .with_safe_default_protocol_versions()?
         .dangerous()
-        .with_custom_certificate_verifier(Arc::new(AnyCertificate { sni }))
+        .with_custom_certificate_verifier(verifier)
         .with_no_client_auth();
     config.enable_sni = sni == ServerNameIndication::Sent;
     config.resumption = Resumption::disabled();
@@ -182,7 +113,8 @@ impl ServerCertVerifier for AnyCertificate {
     ) -> Result<ServerCertVerified, Error> {
         // An IP address is never sent as SNI (RFC 6066, section 3), so there is no name to look for.
         let name_sent = self.sni == ServerNameIndication::Sent && matches!(server_name, ServerName::DnsName(_));
-        if name_sent && !has_name(end_entity, server_name) {
+        let mentions = |certificate: Certificate<'_>| certificate.mentions(server_name);
+        if name_sent && !Certificate::read(end_entity).is_some_and(mentions) {
             return Err(Error::InvalidCertificate(CertificateError::NotValidForName));
         }
         Ok(ServerCertVerified::assertion())
@@ -226,116 +158,41 @@ impl ServerCertVerifier for AnyCertificate {
     }
 }
 
-/// The name is in the Subject Alternative Names or is the Common Name: "includes a domain name in the Common Name field
-/// and possibly several more in the Subject Alternative Names field" (Developer Guide, EnableSNI).
-fn has_name(certificate: &CertificateDer<'_>, name: &ServerName<'_>) -> bool {
-    let in_alternative_names = ParsedCertificate::try_from(certificate)
-        .is_ok_and(|parsed| rustls::client::verify_server_name(&parsed, name).is_ok());
-    in_alternative_names || common_name(certificate).is_some_and(|common| matches_name(common, &name.to_str()))
-}
-
-fn matches_name(pattern: &[u8], name: &str) -> bool {
-    let name = name.trim_end_matches('.').as_bytes();
-    if pattern.eq_ignore_ascii_case(name) {
-        return true;
-    }
-    let Some(parent) = pattern.strip_prefix(b"*") else { return false };
-    let below = name.iter().position(|&octet| octet == b'.').map(|dot| &name[dot..]);
-    below.is_some_and(|below| below.eq_ignore_ascii_case(parent))
-}
-
-/// The subject's Common Name (RFC 5280, section 4.1): rustls looks at Subject Alternative Names only.
-fn common_name<'c>(certificate: &'c CertificateDer<'_>) -> Option<&'c [u8]> {
-    const SEQUENCE: u8 = 0x30;
-    const SET: u8 = 0x31;
-    const VERSION: u8 = 0xa0;
-    const COMMON_NAME: &[u8] = &[0x55, 0x04, 0x03]; // 2.5.4.3
-
-    let (_, certificate, _) = der(certificate)?;
-    let (_, mut fields, _) = der(certificate)?; // tbsCertificate
-    if fields.first() == Some(&VERSION) {
-        fields = der(fields)?.2;
-    }
-    for _serial_signature_issuer_validity in 0..4 {
-        fields = der(fields)?.2;
-    }
-    let (SEQUENCE, mut subject, _) = der(fields)? else { return None };
-    let mut found = None;
-    while let Some((SET, mut attributes, others)) = der(subject) {
-        subject = others;
-        while let Some((SEQUENCE, attribute, others)) = der(attributes) {
-            attributes = others;
-            let (_, kind, value) = der(attribute)?;
-            if kind == COMMON_NAME {
-                found = Some(der(value)?.1); // of several the last, the most specific, counts
-            }
-        }
-    }
-    found
-}
-
-/// Tag, content and what follows, of one value in DER.
-fn der(octets: &[u8]) -> Option<(u8, &[u8], &[u8])> {
-    let (&tag, rest) = octets.split_first()?;
-    let (&first, rest) = rest.split_first()?;
-    let (length, rest) = match first {
-        0..=0x7f => (usize::from(first), rest),
-        // Three octets of length are more than any certificate has.
-        0x81..=0x83 => {
-            let (length, rest) = rest.split_at_checked(usize::from(first & 0x7f))?;
-            (length.iter().fold(0, |sum, &octet| sum << 8 | usize::from(octet)), rest)
-        }
-        _ => return None,
-    };
-    let (content, rest) = rest.split_at_checked(length)?;
-    Some((tag, content, rest))
-}
-
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-    use rcgen::{CertificateParams, DnType, KeyPair};
+    use std::collections::BTreeSet;
 
     use super::*;
 
-    fn certificate(alternative: &[&str], common: &str) -> CertificateDer<'static> {
-        let names: Vec<String> = alternative.iter().map(ToString::to_string).collect();
-        let mut params = CertificateParams::new(names).unwrap();
-        params.distinguished_name.push(DnType::OrganizationName, "Laboratory");
-        params.distinguished_name.push(DnType::CommonName, common);
-        params.self_signed(&KeyPair::generate().unwrap()).unwrap().der().clone()
+    /// The names in backquotes of the row of docs/health.md that begins so.
+    fn documented(row: &str) -> BTreeSet<String> {
+        let page = include_str!("../../docs/health.md");
+        let line = page.lines().find_map(|line| line.strip_prefix(&format!("| {row} | "))).expect("a row of the page");
+        line.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+    }
+
+    fn named(names: impl IntoIterator<Item = String>) -> BTreeSet<String> {
+        names.into_iter().map(|name| name.replace("TLS13_", "TLS_")).collect()
     }
 
     #[test]
-    fn a_name_may_stand_in_either_place() {
-        let cases: [(&[&str], &str, bool); 7] = [
-            (&["app.lab.test"], "x", true),
-            (&["*.lab.test"], "x", true),
-            (&["other.test"], "x", false),
-            (&["other.test"], "App.lab.test", true),
-            (&[], "app.lab.test", true),
-            (&[], "*.lab.test", true),
-            (&[], "*.test", false),
-        ];
-        let name = ServerName::try_from("app.lab.test").unwrap();
-        for (alternative, common, expected) in cases {
-            assert_eq!(has_name(&certificate(alternative, common), &name), expected, "{alternative:?} {common}");
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn any_octets_are_read_without_a_fault(octets in proptest::collection::vec(any::<u8>(), 0..300)) {
-            let _ = common_name(&CertificateDer::from(octets));
-        }
-
-        #[test]
-        fn a_damaged_certificate_is_read_without_a_fault(at in 0usize..400, value in any::<u8>(), cut in 0usize..400) {
-            let mut octets = certificate(&["a.test"], "app.lab.test").to_vec();
-            let length = octets.len();
-            octets[at % length] = value;
-            octets.truncate(length - cut % length);
-            let _ = has_name(&CertificateDer::from(octets), &ServerName::try_from("app.lab.test").unwrap());
-        }
+    fn the_page_lists_what_tls_offers() {
+        let config = client_config(ServerNameIndication::Sent).unwrap();
+        let provider = config.crypto_provider();
+        let suites = |version: rustls::ProtocolVersion| {
+            let all = provider.cipher_suites.iter().filter(move |suite| suite.version().version == version);
+            named(all.map(|suite| format!("{:?}", suite.suite())))
+        };
+        assert_eq!(documented("Cipher suites of TLS 1.3"), suites(rustls::ProtocolVersion::TLSv1_3));
+        assert_eq!(documented("Cipher suites of TLS 1.2"), suites(rustls::ProtocolVersion::TLSv1_2));
+        let groups = provider.kx_groups.iter().map(|group| format!("{:?}", group.name()));
+        assert_eq!(documented("Key exchange groups"), named(groups));
+        let schemes = |all: Vec<SignatureScheme>| named(all.into_iter().map(|scheme| format!("{scheme:?}")));
+        let verified = schemes(provider.signature_verification_algorithms.supported_schemes());
+        assert_eq!(documented("Signatures"), verified);
+        let any = schemes(AnyCertificate { sni: ServerNameIndication::Sent }.supported_verify_schemes());
+        let more: BTreeSet<String> = any.difference(&verified).cloned().collect();
+        assert!(any.is_superset(&verified));
+        assert_eq!(documented("Signatures, certificates not verified"), more);
     }
 }
