@@ -33,6 +33,7 @@
 //! - [`probe`]: asks endpoints how they are, and reports what it saw.
 //! - [`store`]: zones, last good sources and remembered health on disk.
 //! - [`control`]: the one loop that changes the world.
+//! - [`http`]: the front of every HTTP listener: limits, deadlines, who is let in.
 //! - [`daemon`]: boots in order, wires the channels, drains, stops.
 //! - [`admin`]: the side door: what the server believes, and overrides by people.
 //! - [`cli`]: what a person types.
@@ -48,6 +49,7 @@ pub mod explain;
 pub mod files;
 pub mod geo;
 pub mod health;
+pub mod http;
 pub mod log_limit;
 pub mod logging;
 pub mod model;

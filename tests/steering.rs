@@ -181,7 +181,7 @@ fn beyond_loopback_nothing_changes_without_a_token() {
     let admin = format!("127.0.0.1:{port}");
     let refused = lab.run(&["override", "set", "app-blue", "down", "--admin", &admin]);
     assert_eq!(refused.status.code(), Some(1));
-    assert!(text(&refused.stderr).contains("listens beyond loopback and has no token"), "{}", text(&refused.stderr));
+    assert!(text(&refused.stderr).contains("from beyond loopback and has no token"), "{}", text(&refused.stderr));
     assert!(lab.run(&["override", "list", "--admin", &admin]).status.success());
     assert_eq!(answer(&server), [PRIMARY]);
     server.wait_for_log("nobody may steer without `[admin] token_file`");

@@ -12,11 +12,11 @@ use std::time::Duration;
 
 use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{Query, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, header};
 use axum::response::{IntoResponse as _, Response};
 use hyper::body::Frame;
 use serde::{Deserialize, Serialize};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 use crate::control::{Happening, Since, What, rfc3339_milliseconds};
@@ -25,26 +25,14 @@ use super::shapes::{
     BeatShape, DrainedShape, HappenedShape, HelloShape, LostShape, OverrideDidShape, OverrideHappenedShape,
     ReloadHappenedShape, TurnedShape, UplinkHappenedShape,
 };
-use super::{Door, Readiness, health, refusal};
+use super::{Door, Readiness, health};
 
-/// Several people with several windows. The other connections of the side door stay free for everybody else.
-const WATCHERS: usize = 24;
 /// Events that wait in a watcher's connection; what is beyond waits in the feed, and is lost there when it is too old.
 const QUEUE: usize = 16;
-/// Well below the 30 s after which a silent connection loses its place.
+/// Well below the minute after which proxies give up a connection on which nothing comes.
 const BEAT: Duration = Duration::from_secs(10);
 /// When a browser that lost the connection comes back by itself.
 const RETRY_MS: u32 = 2000;
-
-/// Who may watch.
-#[derive(Clone, Debug)]
-pub(super) struct Watchers(Arc<Semaphore>);
-
-impl Default for Watchers {
-    fn default() -> Watchers {
-        Watchers(Arc::new(Semaphore::new(WATCHERS)))
-    }
-}
 
 /// Where a watcher goes on.
 #[derive(Debug, Deserialize)]
@@ -52,20 +40,17 @@ pub(super) struct From {
     last_event_id: Option<String>,
 }
 
-pub(super) async fn watch(
-    State(door): State<Door>,
-    State(watchers): State<Watchers>,
-    Query(from): Query<From>,
-    headers: HeaderMap,
-) -> Response {
-    let Ok(place) = watchers.0.try_acquire_owned() else {
-        return refusal(StatusCode::SERVICE_UNAVAILABLE, "too many watch already");
-    };
+pub(super) async fn watch(State(door): State<Door>, Query(from): Query<From>, headers: HeaderMap) -> Response {
     let header = headers.get("last-event-id").and_then(|id| id.to_str().ok()).map(str::to_owned);
     let (frames, inbox) = mpsc::channel(QUEUE);
     tokio::spawn(tell(door, header.or(from.last_event_id), frames));
-    let headers = [(header::CONTENT_TYPE, "text/event-stream"), (header::CACHE_CONTROL, "no-store")];
-    (headers, Body::new(Frames { inbox, _place: place })).into_response()
+    let headers = [
+        (header::CONTENT_TYPE, "text/event-stream"),
+        (header::CACHE_CONTROL, "no-store, no-transform"),
+        // nginx keeps events back otherwise, until it has a buffer full of them.
+        (HeaderName::from_static("x-accel-buffering"), "no"),
+    ];
+    (headers, Body::new(Frames(inbox))).into_response()
 }
 
 /// Tells one watcher what happens until it goes or the server stops.
@@ -192,11 +177,8 @@ fn event(name: &str, id: &str, shape: &impl Serialize) -> String {
     format!("event: {name}\nid: {id}\ndata: {data}\n\n")
 }
 
-/// The body of the response; when the watcher goes, its place is free.
-struct Frames {
-    inbox: mpsc::Receiver<Bytes>,
-    _place: OwnedSemaphorePermit,
-}
+/// The body of the response.
+struct Frames(mpsc::Receiver<Bytes>);
 
 impl HttpBody for Frames {
     type Data = Bytes;
@@ -206,6 +188,6 @@ impl HttpBody for Frames {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        self.inbox.poll_recv(context).map(|bytes| bytes.map(|bytes| Ok(Frame::data(bytes))))
+        self.0.poll_recv(context).map(|bytes| bytes.map(|bytes| Ok(Frame::data(bytes))))
     }
 }

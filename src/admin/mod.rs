@@ -19,11 +19,10 @@
 //!  DELETE /v1/overrides?pattern=…     take it back
 //! ```
 //!
-//! Whoever reaches the port may read; `token` says who may change something. `guard` keeps strangers' web pages from reaching
-//! it through a person's browser. Nothing here decides anything: requests become events of the control loop, and its answers
+//! Whoever reaches the port may read; `token` says who may change something. [`crate::http`] bounds connections and keeps
+//! strangers' web pages from reaching it through a person's browser. Nothing here decides anything: requests become events of the control loop, and its answers
 //! become JSON.
 
-mod connections;
 mod events;
 mod explain;
 mod guard;
@@ -42,13 +41,12 @@ mod zones;
 #[cfg(test)]
 mod tests;
 
-use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, FromRef};
+use axum::extract::FromRef;
 use axum::http::{StatusCode, header};
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
@@ -59,17 +57,18 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::control::{Base, Event, Feed, LastLoad};
 use crate::health::Moment;
+use crate::http::{self, Class, Front, Hosts, Limits};
 use crate::model::HealthCheck;
 use crate::stats::Meters;
 use crate::tap::Taps;
 use crate::world::Reader;
 
-use connections::Limited;
-use events::Watchers;
 use shapes::ErrorShape;
 pub use token::{BadToken, Changes, TOKEN_VARIABLE, Token};
 use turns::Readers;
 
+/// Connections at once, each with a file: 64 requests, several people who watch, and the rest for what is essential.
+pub const CONNECTIONS: usize = 128;
 /// The largest body: an override with the longest texts, several times over.
 const BODY_OCTETS: usize = 16 * 1024;
 
@@ -120,13 +119,26 @@ pub struct Door {
 struct House {
     door: Door,
     readers: Readers,
-    watchers: Watchers,
 }
 
-/// Answers requests for as long as it is polled.
-pub async fn serve(listener: TcpListener, door: Door) -> io::Result<()> {
-    let house = House { door, readers: Readers::default(), watchers: Watchers::default() };
-    axum::serve(Limited::new(listener), router(house)).await
+/// Answers requests for as long as it is polled, over no more than so many connections.
+pub async fn serve(listener: TcpListener, door: Door, hosts: Hosts, connections: usize) {
+    let house = House { door, readers: Readers::default() };
+    http::serve(listener, router(house), front(hosts, connections)).await;
+}
+
+fn front(hosts: Hosts, connections: usize) -> Front {
+    let refusal = |status, error: &str| page::protected(refusal(status, error));
+    Front { limits: Limits { connections, body: BODY_OCTETS }, hosts, class_of, refusal }
+}
+
+/// An orchestrator restarts a server whose health it cannot ask, and overrides are what people steer by in an emergency.
+fn class_of(path: &str) -> Class {
+    match path {
+        "/healthz" | "/readyz" | "/v1/overrides" => Class::Essential,
+        "/v1/events" => Class::Stream,
+        _ => Class::Ordinary,
+    }
 }
 
 fn router(house: House) -> Router {
@@ -146,7 +158,6 @@ fn router(house: House) -> Router {
         .route("/v1/overrides", get(overrides::list).post(overrides::set).delete(overrides::clear))
         .fallback(|| async { refusal(StatusCode::NOT_FOUND, "there is nothing here") })
         .method_not_allowed_fallback(|| async { refusal(StatusCode::METHOD_NOT_ALLOWED, "not by this method") })
-        .layer(DefaultBodyLimit::max(BODY_OCTETS))
         .layer(from_fn_with_state(token::Guard::new(changes), token::guard))
         .layer(from_fn(guard::guard))
         .layer(from_fn(page::protect))
@@ -169,12 +180,6 @@ impl FromRef<House> for Door {
 impl FromRef<House> for Readers {
     fn from_ref(house: &House) -> Readers {
         house.readers.clone()
-    }
-}
-
-impl FromRef<House> for Watchers {
-    fn from_ref(house: &House) -> Watchers {
-        house.watchers.clone()
     }
 }
 

@@ -45,7 +45,7 @@ async fn house_where(changes: Changes) -> (SocketAddr, watch::Sender<Readiness>,
     };
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    tokio::spawn(serve(listener, door));
+    tokio::spawn(serve(listener, door, Hosts::default(), CONNECTIONS));
     tokio::spawn(async move {
         while let Some(event) = inbox.recv().await {
             match event {
@@ -404,8 +404,8 @@ async fn house_with(zone: &str, readers: Readers) -> (SocketAddr, tempfile::Temp
     };
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let house = House { door, readers, watchers: Watchers::default() };
-    tokio::spawn(async move { axum::serve(Limited::new(listener), router(house)).await });
+    let router = router(House { door, readers });
+    tokio::spawn(http::serve(listener, router, front(Hosts::default(), CONNECTIONS)));
     (address, directory)
 }
 
@@ -592,13 +592,13 @@ async fn histories_come_page_by_page() {
 #[derive(Clone, Default)]
 struct Lines(Arc<std::sync::Mutex<Vec<u8>>>);
 
-impl io::Write for Lines {
-    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+impl std::io::Write for Lines {
+    fn write(&mut self, octets: &[u8]) -> std::io::Result<usize> {
         self.0.lock().unwrap().extend_from_slice(octets);
         Ok(octets.len())
     }
 
-    fn flush(&mut self) -> io::Result<()> {
+    fn flush(&mut self) -> std::io::Result<()> {
         Ok(())
     }
 }
@@ -629,4 +629,15 @@ async fn nobody_fills_the_log_when_the_token_is_not_usable() {
     tokio::time::resume();
     assert_eq!(post(address, JSON, WISH).await.0, 503);
     assert_eq!(count(), 2);
+}
+
+#[tokio::test]
+async fn the_page_has_relative_addresses_alone() {
+    let (address, _ready) = house().await;
+    for path in page::paths() {
+        let (_, text) = get(address, path, HOST).await;
+        for absolute in ["=\"/", "\"/v1", "'/v1", "`/v1", "\"/page", "'/page", "url(/", "from \"/"] {
+            assert!(!text.contains(absolute), "{path} has {absolute}");
+        }
+    }
 }

@@ -7,6 +7,8 @@
 //! | beyond | none | nothing |
 //! | beyond | one | everything, by whoever shows it |
 //!
+//! Behind a proxy (`[admin] public_url`) loopback counts as beyond.
+//!
 //! Reading needs no token anywhere. The token is a secret: it is in no log, no message and no `Debug`.
 
 use std::fmt;
@@ -233,7 +235,7 @@ fn refused(verdict: &Verdict) -> Response {
         }
         Verdict::ByPrograms => forbidden("web pages may change nothing without an admin token: `[admin] token_file`"),
         Verdict::ByNobody | Verdict::May => forbidden(
-            "nothing may be changed: the admin side listens beyond loopback and has no token: `[admin] token_file`",
+            "nothing may be changed: the admin side is reached from beyond loopback and has no token: `[admin] token_file`",
         ),
         Verdict::BrokenToken(_) => {
             refusal(StatusCode::SERVICE_UNAVAILABLE, "the server's admin token is not usable; its log says why")

@@ -11,8 +11,8 @@ use super::refusal;
 
 /// What is read at once of a kind: a zone of 400 000 records takes hundreds of megabytes while it is read.
 const READING: usize = 2;
-/// Who may wait for a turn of a kind. With those who read, and the 24 who may watch events, four of the 64 connections stay
-/// free for `/healthz`, `/metrics` and changes.
+/// Who may wait for a turn of a kind. With those who read, 28 of the 64 requests at once stay free for `/metrics` and what is
+/// small.
 const WAITING: usize = 16;
 
 /// Turns by kind, so that whoever looks at health does not wait behind large zones.

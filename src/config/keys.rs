@@ -426,6 +426,16 @@ pub(super) const ADMIN: Keys = Keys {
             Shape::Text,
             "A file with the token without which nothing is changed over HTTP, relative to this file; none when absent.",
         ),
+        optional(
+            "allowed_hosts",
+            Shape::Texts,
+            "Names in the Host header that are accepted besides IP addresses, localhost and names without a dot.",
+        ),
+        optional(
+            "public_url",
+            Shape::Text,
+            "The address at which a proxy shows the status page, such as \"https://ops.example.net/dns/\"; none when absent.",
+        ),
     ],
 };
 

@@ -4,6 +4,7 @@
 //! errors, `tree` holds what was read, `table` walks the tables by the key lists in `keys`, and `settings` and `zones` turn each
 //! table into its record on its own, so that one bad value does not hide the next. [`settle()`] decides which texts may be served.
 
+mod admin;
 mod document;
 mod fault;
 mod id;
@@ -26,6 +27,7 @@ mod zones;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+pub use admin::PublicUrl;
 pub use fault::{Fault, Place, Severity, Style, lines, render};
 pub use places::{ClientPlace, read_places};
 pub use schema::{places_schema, settings_schema, zone_schema};

@@ -8,13 +8,14 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+use super::admin::PublicUrl;
 use super::document::{self, Findings};
 use super::fault::Fault;
 use super::sentinels::Sentinel;
 use super::table::{At, Table};
 use super::taps::{self, DnstapSettings, MetricsSettings, QueryLogSettings};
 use super::value::{self, Precision};
-use super::{SourceFile, id, keys, words};
+use super::{SourceFile, admin, id, keys, words};
 use crate::model::{LatencyClients, LatencyRow, LocationNetwork, Name, Vpc, VpcId};
 
 /// What a settings file says, or would say.
@@ -128,6 +129,10 @@ pub struct AdminSettings {
     pub listen: Option<SocketAddr>,
     /// The file with the token that changes need.
     pub token_file: Option<PathBuf>,
+    /// Names under which it is reached, in lower case and without the trailing dot.
+    pub allowed_hosts: Vec<String>,
+    /// Where a proxy shows it to browsers.
+    pub public_url: Option<PublicUrl>,
 }
 
 /// `[webhook]`
@@ -221,6 +226,8 @@ impl Settings {
             admin: AdminSettings {
                 listen: Some(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), ADMIN_PORT)),
                 token_file: None,
+                allowed_hosts: Vec::new(),
+                public_url: None,
             },
             webhook: WebhookSettings { url: None },
             log: LogSettings { format: LogFormat::Auto },
@@ -274,6 +281,8 @@ fn read_settings(root: &Table<'_>, directory: &Path, findings: &mut Findings<'_>
     if let Some(table) = root.table("admin", findings) {
         set(&mut settings.admin.listen, read_admin_listen(&table, findings));
         settings.admin.token_file = path(&table, "token_file", directory, findings);
+        settings.admin.allowed_hosts = admin::read_allowed_hosts(&table, findings);
+        settings.admin.public_url = admin::read_public_url(&table, findings);
     }
     if let Some(table) = root.table("webhook", findings) {
         settings.webhook.url = read_webhook(&table, findings);

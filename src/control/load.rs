@@ -570,6 +570,8 @@ fn in_force(mut new: Settings, old: &Settings, needs_restart: &mut Vec<&'static 
         state.directory "state.directory",
         admin.listen "admin.listen",
         admin.token_file "admin.token_file",
+        admin.allowed_hosts "admin.allowed_hosts",
+        admin.public_url "admin.public_url",
         log.format "log.format",
     );
     if new.query_log != old.query_log {

@@ -20,7 +20,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, anyhow};
-use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -30,6 +29,7 @@ use crate::config::{self, Settings};
 use crate::control::{Base, Control, Event, Loaded, Memory, Refused, Summary};
 use crate::files;
 use crate::health::Moment;
+use crate::http::{self, Hosts};
 use crate::logging;
 use crate::pace;
 use crate::serve::{self, BindError, Bound, Onlookers, ResponderSettings, Serving, TcpLimits, UdpPath};
@@ -123,7 +123,7 @@ async fn boot_and_serve(
     let taps = start_taps(&settings)?;
     let door = wiring.door(reader.clone(), readiness, taps.clone(), who_may_change(&settings)?);
     let listening = Arc::clone(&door.listening);
-    let admin = open_side_door(&settings, door).await;
+    let admin = open_side_door(&settings, door);
 
     let manager = stopping.manager();
     let wait = settings.health.wait_for_first_result;
@@ -251,7 +251,9 @@ fn who_may_change(settings: &Settings) -> anyhow::Result<Changes> {
         return Ok(Changes::Token(token));
     }
     let Some(path) = &settings.admin.token_file else {
-        let is_private = settings.admin.listen.is_none_or(|address| address.ip().is_loopback());
+        // What comes by a proxy comes from this machine, whoever sent it.
+        let is_private = settings.admin.public_url.is_none()
+            && settings.admin.listen.is_none_or(|address| address.ip().is_loopback());
         return Ok(if is_private { Changes::Programs } else { Changes::Nobody });
     };
     if let Err(error) = admin::Token::read(path) {
@@ -263,9 +265,9 @@ fn who_may_change(settings: &Settings) -> anyhow::Result<Changes> {
 }
 
 /// Opens the side door. That it cannot be opened is no reason not to answer queries.
-async fn open_side_door(settings: &Settings, door: admin::Door) -> Option<SocketAddr> {
+fn open_side_door(settings: &Settings, door: admin::Door) -> Option<SocketAddr> {
     let wanted = settings.admin.listen?;
-    let bound = TcpListener::bind(wanted).await.and_then(|listener| Ok((listener.local_addr()?, listener)));
+    let bound = http::bind(wanted).and_then(|listener| Ok((listener.local_addr()?, listener)));
     let (address, listener) = match bound {
         Ok(bound) => bound,
         Err(error) => {
@@ -283,12 +285,15 @@ async fn open_side_door(settings: &Settings, door: admin::Door) -> Option<Socket
         };
         tracing::warn!("the admin side listens on {address}: whoever reaches it sees everything, {steering}");
     }
-    tokio::spawn(async move {
-        if let Err(error) = admin::serve(listener, door).await {
-            tracing::error!("the admin side has failed: {error}");
-        }
-    });
+    tokio::spawn(admin::serve(listener, door, hosts(settings), admin::CONNECTIONS));
     Some(address)
+}
+
+/// Under which names the side door is reached.
+fn hosts(settings: &Settings) -> Hosts {
+    let public = settings.admin.public_url.as_ref();
+    let names = settings.admin.allowed_hosts.iter().cloned().chain(public.map(|public| public.host.clone()));
+    Hosts::new(names.collect(), public.map(|public| public.origin.clone()))
 }
 
 fn cannot_start(refused: Refused) -> anyhow::Error {

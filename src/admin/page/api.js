@@ -37,7 +37,7 @@ export async function unlock(wanted) {
   const before = token;
   token = wanted;
   try {
-    const server = await get("/v1/status");
+    const server = await get("v1/status");
     if (!server.may_change) throw new Refused(401, "The server does not take this token.");
     return server;
   } catch (error) {

@@ -29,8 +29,8 @@ export function enter(page, { rest, parameters }) {
 
 export async function refresh() {
   try {
-    if (name) detail = await get("/v1/health", { name, history: 1 });
-    else listing = await get("/v1/health", { ...query, limit: PAGE });
+    if (name) detail = await get("v1/health", { name, history: 1 });
+    else listing = await get("v1/health", { ...query, limit: PAGE });
     error = null;
   } catch (refused) {
     error = refused.message;

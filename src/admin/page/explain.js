@@ -35,7 +35,7 @@ export function enter(page, { parameters }) {
 }
 
 async function readPlaces(page) {
-  places = await get("/v1/places", { name: asked?.name }).catch(() => places);
+  places = await get("v1/places", { name: asked?.name }).catch(() => places);
   page.draw();
 }
 
@@ -51,7 +51,7 @@ function explain({ name, type, from, resolver, subnet, as_if: supposed, seed }) 
   const parameters = new URLSearchParams({ name, type });
   for (const [key, value] of Object.entries({ from, resolver, subnet, seed })) if (value) parameters.set(key, value);
   for (const one of supposed.split(/[\s,]+/).filter(Boolean)) parameters.append("as_if", one);
-  return get(`/v1/explain?${parameters}`);
+  return get(`v1/explain?${parameters}`);
 }
 
 async function ask(page) {

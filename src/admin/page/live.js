@@ -24,7 +24,7 @@ export function watch({ happened, connection, missed }) {
   function open() {
     clearTimeout(again);
     source?.close();
-    source = new EventSource(lastId ? `/v1/events?last_event_id=${encodeURIComponent(lastId)}` : "/v1/events");
+    source = new EventSource(lastId ? `v1/events?last_event_id=${encodeURIComponent(lastId)}` : "v1/events");
     const on = (name, then) => source.addEventListener(name, (event) => {
       if (event.lastEventId) lastId = event.lastEventId;
       alive();

@@ -76,7 +76,7 @@ function route() {
 
 async function readServer() {
   try {
-    page.server = await get("/v1/status");
+    page.server = await get("v1/status");
   } catch {
     // The pill says that the connection is gone.
   }

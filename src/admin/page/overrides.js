@@ -19,7 +19,7 @@ function fresh() {
 }
 
 export async function refresh() {
-  answer = await get("/v1/overrides").catch(() => answer);
+  answer = await get("v1/overrides").catch(() => answer);
 }
 
 export function enter(page, { parameters }) {
@@ -111,7 +111,7 @@ async function submit(event, page) {
   if (wanted === "drain") wish.over_s = Number(over);
   if (end) wish.until = end.toISOString();
   try {
-    const done = await post("/v1/overrides", wish);
+    const done = await post("v1/overrides", wish);
     const checks = done.overrides[0]?.checks ?? [];
     message = { text: `${wish.pattern} ${{ up: "is held up", down: "is held down", drain: "drains" }[wanted]}: ${count(checks.length, "check")}.${done.warning ? ` ${done.warning}` : ""}` };
     try {
@@ -129,7 +129,7 @@ async function submit(event, page) {
 
 async function clear(page, pattern) {
   try {
-    await remove("/v1/overrides", { pattern });
+    await remove("v1/overrides", { pattern });
     message = { text: `The override of ${pattern} is cleared.` };
   } catch (error) {
     message = { wrong: true, text: error.message };

@@ -16,8 +16,8 @@ let transitions = null;
 
 export async function refresh() {
   [unhealthy, transitions] = await Promise.all([
-    get("/v1/health", { state: "unhealthy", limit: NAMED }),
-    get("/v1/transitions", { limit: LATEST }),
+    get("v1/health", { state: "unhealthy", limit: NAMED }),
+    get("v1/transitions", { limit: LATEST }),
   ]).catch(() => [unhealthy, transitions]);
 }
 

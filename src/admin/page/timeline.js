@@ -13,7 +13,7 @@ let kind = "";
 const seen = [];
 
 export async function refresh() {
-  answer = await get("/v1/transitions", { limit: MOST }).catch(() => answer);
+  answer = await get("v1/transitions", { limit: MOST }).catch(() => answer);
 }
 
 export function enter(page) {

@@ -44,11 +44,11 @@ export async function refresh() {
   const mine = (asked += 1);
   try {
     if (zone) {
-      const answer = await get(`/v1/zones/${encodeURIComponent(zone)}/records`, { ...query, limit: PAGE });
+      const answer = await get(`v1/zones/${encodeURIComponent(zone)}/records`, { ...query, limit: PAGE });
       // A later question may have been answered first.
       if (mine === asked) records = answer;
     } else {
-      const answer = await get("/v1/zones", { ...listQuery, limit: PAGE });
+      const answer = await get("v1/zones", { ...listQuery, limit: PAGE });
       if (mine === asked) listing = answer;
     }
     error = null;

@@ -1,0 +1,142 @@
+//! One request: is it let in, is it whole, is there a place for it, then the routes' answer.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, Bytes, HttpBody};
+use axum::http::{HeaderValue, Request, Response, StatusCode, header};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use hyper::body::{Frame, Incoming, SizeHint};
+use hyper_util::service::TowerToHyperService;
+
+use super::Front;
+use super::connection::QUICK;
+use super::table::Place;
+
+/// Until a request's body is there.
+const BODY: Duration = Duration::from_secs(10);
+
+const TOO_LONG: &str = "the body is too long";
+
+/// Answers the requests of one connection.
+#[derive(Clone)]
+pub(super) struct Service {
+    router: TowerToHyperService<Router>,
+    front: Arc<Front>,
+    place: Arc<Place>,
+}
+
+impl Service {
+    pub(super) fn new(router: TowerToHyperService<Router>, front: Arc<Front>, place: Place) -> Service {
+        Service { router, front, place: Arc::new(place) }
+    }
+
+    pub(super) fn place(&self) -> Arc<Place> {
+        Arc::clone(&self.place)
+    }
+
+    async fn answer(self, request: Request<Incoming>) -> Response<Answer> {
+        let class = (self.front.class_of)(request.uri().path());
+        let whole = match self.front.hosts.check(&request) {
+            Ok(()) => self.whole(request).await,
+            Err((status, why)) => Err((self.front.refusal)(status, why)),
+        };
+        let (mut response, place) = match whole {
+            Err(refusal) => (refusal, None),
+            Ok(request) if self.place.begin(class) => (self.route(request).await, Some(self.place())),
+            Ok(_) => (self.busy(), None),
+        };
+        if self.place.is_crowded() {
+            // The place of an idle connection is wanted by others.
+            close(&mut response);
+        }
+        response.map(|body| Answer { body, place })
+    }
+
+    async fn route(&self, request: Request<Body>) -> Response<Body> {
+        hyper::service::Service::call(&self.router, request).await.unwrap_or_else(|never| match never {})
+    }
+
+    /// Reads the body. Until it is there, the connection counts as one without a whole request.
+    async fn whole(&self, request: Request<Incoming>) -> Result<Request<Body>, Response<Body>> {
+        let (parts, body) = request.into_parts();
+        let most = self.front.limits.body;
+        let time = if self.place.came_to_crowd() { QUICK } else { BODY };
+        if body.size_hint().lower() > most as u64 {
+            return Err(self.cut_short(StatusCode::PAYLOAD_TOO_LARGE, TOO_LONG));
+        }
+        let collected = tokio::time::timeout(time, Limited::new(body, most).collect());
+        let (status, why) = match collected.await {
+            Ok(Ok(body)) => return Ok(Request::from_parts(parts, Body::from(body.to_bytes()))),
+            Ok(Err(error)) if error.is::<LengthLimitError>() => (StatusCode::PAYLOAD_TOO_LARGE, TOO_LONG),
+            Ok(Err(_)) => (StatusCode::BAD_REQUEST, "the body could not be read"),
+            Err(_) => (StatusCode::REQUEST_TIMEOUT, "the body did not arrive in time"),
+        };
+        Err(self.cut_short(status, why))
+    }
+
+    /// A refusal that ends the connection: what is left of the body would be taken for the next request.
+    fn cut_short(&self, status: StatusCode, why: &str) -> Response<Body> {
+        let mut refusal = (self.front.refusal)(status, why);
+        close(&mut refusal);
+        refusal
+    }
+
+    fn busy(&self) -> Response<Body> {
+        (self.front.refusal)(StatusCode::SERVICE_UNAVAILABLE, "too many requests at once: try again later")
+    }
+}
+
+fn close(response: &mut Response<Body>) {
+    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+}
+
+impl hyper::service::Service<Request<Incoming>> for Service {
+    type Response = Response<Answer>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Answer>, Infallible>> + Send>>;
+
+    fn call(&self, request: Request<Incoming>) -> Self::Future {
+        let service = self.clone();
+        Box::pin(async move { Ok(service.answer(request).await) })
+    }
+}
+
+/// The body of a response; when the last of it has been handed over, only writing is left.
+pub(super) struct Answer {
+    body: Body,
+    place: Option<Arc<Place>>,
+}
+
+impl HttpBody for Answer {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl Drop for Answer {
+    fn drop(&mut self) {
+        if let Some(place) = &self.place {
+            place.answered();
+        }
+    }
+}

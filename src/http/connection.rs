@@ -1,0 +1,141 @@
+//! One connection: its deadlines, and what the table hears of its writing.
+
+use std::future::Future as _;
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, Sleep};
+
+use super::answer::Service;
+use super::table::Place;
+
+/// Until a request's head is there, from the connection's or the last response's end: scrapes come every 15 s.
+const HEAD: Duration = Duration::from_secs(30);
+/// The same while there are many connections.
+pub(super) const QUICK: Duration = Duration::from_secs(1);
+/// A response of which nothing leaves for so long is given up.
+pub(super) const STALL: Duration = Duration::from_secs(10);
+/// Until all that is written has left: the largest responses have megabytes, and who reads them a few octets at a time holds
+/// a place.
+const WHOLE: Duration = Duration::from_secs(120);
+/// The largest head: browsers send the cookies of every port of a machine.
+const HEAD_OCTETS: usize = 32 * 1024;
+
+/// What a connection runs on.
+pub(super) trait Socket: AsyncRead + AsyncWrite + Unpin + Send + 'static {
+    /// What has not left is forgotten when it is closed.
+    fn forget_unsent(&self);
+}
+
+impl Socket for TcpStream {
+    fn forget_unsent(&self) {
+        // Otherwise the kernel keeps it for minutes for a client that does not read.
+        let _ = self.set_zero_linger();
+    }
+}
+
+/// Answers the requests of one connection until it ends or has to make room.
+pub(super) async fn serve(socket: impl Socket, service: Service) {
+    let place = service.place();
+    let head = if place.came_to_crowd() { QUICK } else { HEAD };
+    let mut builder = http1::Builder::new();
+    builder.timer(TokioTimer::new()).header_read_timeout(head).max_buf_size(HEAD_OCTETS);
+    let connection = builder.serve_connection(TokioIo::new(Watched::new(socket, Arc::clone(&place))), service);
+    tokio::select! {
+        // An error is the client's: it has gone, sends nonsense, or is too slow.
+        _ = connection => {}
+        () = place.closed() => {}
+    }
+}
+
+/// A socket whose writes have deadlines.
+struct Watched<S: Socket> {
+    socket: S,
+    place: Arc<Place>,
+    /// Since when something written has not left.
+    unsent: Option<Instant>,
+    is_stalled: bool,
+    deadline: Pin<Box<Sleep>>,
+}
+
+impl<S: Socket> Watched<S> {
+    fn new(socket: S, place: Arc<Place>) -> Watched<S> {
+        let deadline = Box::pin(tokio::time::sleep(STALL));
+        Watched { socket, place, unsent: None, is_stalled: false, deadline }
+    }
+
+    /// Passes on what came of a write, or that its time is over.
+    fn watch(&mut self, context: &mut Context<'_>, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        let unsent = *self.unsent.get_or_insert_with(Instant::now);
+        if written.is_ready() {
+            self.set_stalled(false);
+            return written;
+        }
+        if !self.is_stalled {
+            self.set_stalled(true);
+            self.deadline.as_mut().reset((Instant::now() + STALL).min(unsent + WHOLE));
+        }
+        ready!(self.deadline.as_mut().poll(context));
+        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+    }
+
+    fn set_stalled(&mut self, is_stalled: bool) {
+        if self.is_stalled != is_stalled {
+            self.is_stalled = is_stalled;
+            self.place.stalled(is_stalled.then(Instant::now));
+        }
+    }
+}
+
+impl<S: Socket> AsyncRead for Watched<S> {
+    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_read(context, into)
+    }
+}
+
+impl<S: Socket> AsyncWrite for Watched<S> {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, octets: &[u8]) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.socket).poll_write(context, octets);
+        self.watch(context, written)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        parts: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.socket).poll_write_vectored(context, parts);
+        self.watch(context, written)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.socket.is_write_vectored()
+    }
+
+    /// hyper flushes when it has nothing more to write.
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(Pin::new(&mut self.socket).poll_flush(context))?;
+        self.unsent = None;
+        self.place.flushed();
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_shutdown(context)
+    }
+}
+
+impl<S: Socket> Drop for Watched<S> {
+    fn drop(&mut self) {
+        if self.is_stalled {
+            self.socket.forget_unsent();
+        }
+    }
+}
