@@ -58,7 +58,7 @@ impl<'r, S: AsyncRead + AsyncWrite + Unpin> Exchange<'r, S> {
         self.unread.start = self.unread.end - last.min(self.unread.len());
     }
 
-    /// Never reads before it has tried to write: an endpoint that has already answered and closed gives its answer then.
+    /// Writes first, so that most endpoints have the request before the probe waits.
     fn poll_piece(&mut self, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
         self.poll_send(context);
         let mut piece = ReadBuf::new(&mut self.piece);
@@ -77,5 +77,44 @@ impl<'r, S: AsyncRead + AsyncWrite + Unpin> Exchange<'r, S> {
         }
         // TLS keeps records that the socket has not taken.
         let _ = Pin::new(&mut self.stream).poll_flush(context);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A connection that takes no octet and has a response.
+    struct Reset(&'static [u8]);
+
+    impl AsyncRead for Reset {
+        fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+            Pin::new(&mut self.0).poll_read(cx, into)
+        }
+    }
+
+    impl AsyncWrite for Reset {
+        fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, _: &[u8]) -> Poll<io::Result<usize>> {
+            Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()))
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()))
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()))
+        }
+    }
+
+    #[tokio::test]
+    async fn a_response_is_read_though_nothing_can_be_written() {
+        let mut exchange = Exchange::new(Reset(b"HTTP/1.1 200 OK"), b"GET / HTTP/1.1");
+        assert_eq!(exchange.received().await.unwrap(), b"HTTP/1.1 200 OK");
+        // What is kept comes again before the end does.
+        exchange.keep(2);
+        assert_eq!(exchange.received().await.unwrap(), b"OK");
+        exchange.keep(0);
+        assert_eq!(exchange.received().await.unwrap(), b"");
     }
 }

@@ -11,12 +11,12 @@ use std::time::Duration;
 use socket2::SockRef;
 use tokio::io::AsyncWriteExt;
 
+use super::Authorities;
 use super::Finding;
 use super::http::{HttpProbe, Transport};
 use super::nasty::{GOOD, Server, id, patient, plain, read_request, request, secure, server_config, until_closed};
 use super::tls::Connectors;
 use super::tls::ServerNameIndication::Sent;
-use super::{Authorities, Timings};
 
 /// What curl says of a response.
 #[derive(Clone, Copy, Debug)]
@@ -319,10 +319,12 @@ enum Manner {
     HalfClosed,
     /// The request is read, and the connection is reset all the same.
     ResetAfterwards,
+    /// Slowly, in pieces, and without a look at the request.
+    InPieces,
 }
 
-const MANNERS: [Manner; 5] =
-    [Manner::AtOnce, Manner::Unread, Manner::PartlyRead, Manner::HalfClosed, Manner::ResetAfterwards];
+const MANNERS: [Manner; 6] =
+    [Manner::AtOnce, Manner::Unread, Manner::PartlyRead, Manner::HalfClosed, Manner::ResetAfterwards, Manner::InPieces];
 
 /// As `clustercheck` answers.
 const WITH_LENGTH: &str =
@@ -330,6 +332,8 @@ const WITH_LENGTH: &str =
 const WITHOUT_LENGTH: &str = "HTTP/1.0 200 OK\r\n\r\nneedle";
 
 fn leave(mut stream: StdStream, response: &[u8], manner: Manner) -> std::io::Result<()> {
+    // What Nagle's algorithm held back would be lost with the reset: no client could have it.
+    stream.set_nodelay(true)?;
     let mut begun = [0; 5];
     match manner {
         Manner::AtOnce => stream.write_all(response),
@@ -351,6 +355,11 @@ fn leave(mut stream: StdStream, response: &[u8], manner: Manner) -> std::io::Res
             stream.write_all(response)?;
             SockRef::from(&stream).set_linger(Some(Duration::ZERO))
         }
+        Manner::InPieces => response.chunks(20).try_for_each(|piece| {
+            stream.write_all(piece)?;
+            std::thread::sleep(Duration::from_millis(1));
+            Ok(())
+        }),
     }
 }
 
@@ -407,21 +416,27 @@ async fn answers_before_the_request_count_over_https() {
     }
 }
 
-/// A request that fills every buffer is still on its way when the answer comes.
+/// A request that fills every buffer is still on its way when the answer comes, and when the connection is reset: writing
+/// fails, and the answer counts.
 #[tokio::test]
 async fn an_answer_counts_while_the_request_is_being_sent() {
-    let server = Server::start(|mut stream| async move {
-        let _ = stream.write_all(WITH_LENGTH.as_bytes()).await;
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    })
-    .await;
     let headers = (0..200).map(|number| (format!("x-{number}"), "x".repeat(60_000))).collect();
     let http = crate::model::HttpRequest { request_headers: headers, ..request(Some("needle")) };
-    let (ip, port) = (server.address.ip(), server.address.port());
-    let probe = HttpProbe::new(&id(), Transport::Plain, &http, None, Some(ip), port);
     let connectors = Connectors::new(&Authorities::default()).unwrap();
-    let timings: Timings = patient();
-    assert_eq!(probe.probe(&connectors, server.address, &timings).await.unwrap().0, Finding::GoodStatus(200));
+    for hold in [0, 1, 100] {
+        let server = Server::start(move |mut stream| async move {
+            stream.readable().await.unwrap();
+            let _ = stream.write_all(WITH_LENGTH.as_bytes()).await;
+            tokio::time::sleep(Duration::from_millis(hold)).await;
+        })
+        .await;
+        let (ip, port) = (server.address.ip(), server.address.port());
+        let probe = HttpProbe::new(&id(), Transport::Plain, &http, None, Some(ip), port);
+        for _ in 0..5 {
+            let (finding, _) = probe.probe(&connectors, server.address, &patient()).await.unwrap();
+            assert_eq!(finding, Finding::GoodStatus(200), "{hold} ms");
+        }
+    }
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! A TCP check: a connection that stands in time is success (API Type TCP).
 
+use std::io;
 use std::net::SocketAddr;
 
 use tokio::net::TcpStream;
@@ -13,12 +14,19 @@ pub(super) async fn probe(address: SocketAddr, timings: &Timings) -> Result<(Fin
     let start = Instant::now();
     let finding = match timeout(timings.tcp_connect, TcpStream::connect(address)).await {
         Ok(Ok(_connection)) => Finding::Connected,
+        Ok(Err(error)) if was_established(&error) => Finding::Connected,
         Ok(Err(error)) => of_socket(&error)?,
         Err(_) => Finding::TimedOut(Step::Connect),
     };
     let total = start.elapsed();
     let connect = (finding == Finding::Connected).then_some(total);
     Ok((finding, Durations { connect, total, ..Durations::default() }))
+}
+
+/// An endpoint that accepts and resets at once may have done both before we look. A connection that was never established
+/// is not reset but refused.
+fn was_established(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe)
 }
 
 #[cfg(test)]
@@ -35,6 +43,23 @@ mod tests {
         let (finding, durations) = probe(listener.local_addr().unwrap(), &Timings::default()).await.unwrap();
         assert_eq!(finding, Finding::Connected);
         assert!(durations.connect.is_some());
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_is_reset_at_once_is_success() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        std::thread::spawn(move || {
+            while let Ok((stream, _)) = listener.accept() {
+                let _ = socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO));
+            }
+        });
+        for number in 0..1000 {
+            assert_eq!(probe(address, &Timings::default()).await.unwrap().0, Finding::Connected, "{number}");
+        }
+        for kind in [io::ErrorKind::ConnectionReset, io::ErrorKind::BrokenPipe] {
+            assert!(was_established(&kind.into()));
+        }
     }
 
     #[tokio::test]
