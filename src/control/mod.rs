@@ -390,7 +390,7 @@ impl Control {
         self.tallies.see(observed);
         self.words.clear();
         let _ = write!(self.words, "{}", observed.status);
-        self.annals.see(observed.slot, observed.observation, &self.words, observed.latency, at)
+        self.annals.see(observed.slot, observed.observation.shown(), &self.words, observed.latency, at)
     }
 
     fn tick(&mut self, at: Moment) {

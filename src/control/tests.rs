@@ -203,7 +203,7 @@ impl House {
 const BLUE: &str = "192.0.2.11";
 const GREEN: &str = "192.0.2.12";
 
-use Observation::{Fail, Pass};
+use Observation::{Fail, Pass, ResolverFailure};
 
 #[test]
 fn answers_follow_the_observations_there_and_back() {
@@ -216,6 +216,21 @@ fn answers_follow_the_observations_there_and_back() {
         assert_eq!(house.ask("app.lab.test"), [expected], "after step {number}");
         assert_eq!(*house.pending.borrow(), 0);
     }
+}
+
+#[test]
+fn a_resolver_that_fails_decides_no_first_state_and_holds_up_no_start() {
+    let mut house = house(&[("lab.test.toml", APP)]);
+    house.observe("blue", ResolverFailure);
+    assert_eq!((house.ask("app.lab.test"), *house.pending.borrow()), (vec![BLUE.to_owned()], 0));
+    // Names are looked up now, and the endpoint is down: that decides.
+    house.observe("blue", Fail);
+    assert_eq!(house.ask("app.lab.test"), [GREEN]);
+    (0..3).for_each(|_| house.observe("blue", Pass));
+    (0..2).for_each(|_| house.observe("blue", ResolverFailure));
+    assert_eq!(house.ask("app.lab.test"), [BLUE]);
+    house.observe("blue", ResolverFailure);
+    assert_eq!(house.ask("app.lab.test"), [GREEN], "later it is a failure like others");
 }
 
 #[test]

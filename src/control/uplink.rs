@@ -23,7 +23,7 @@ impl Control {
         if !self.sentinels.let_count(slot, began) {
             return true;
         }
-        let is_first_failure = observed.observation == Observation::Fail && self.tracker.is_waiting(slot);
+        let is_first_failure = observed.observation.shown() == Observation::Fail && self.tracker.is_waiting(slot);
         is_first_failure
             && !self.sentinels.are(slot)
             && self.sentinels.slots().any(|slot| self.tracker.is_waiting(slot))

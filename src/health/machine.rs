@@ -12,6 +12,8 @@
 //!
 //! A new check is healthy until there is data (Route 53), and the first result decides the first state, so that a server
 //! that waits for first results before it opens its port never sends anybody to an endpoint that is known to be down.
+//! A failure of the resolver does not decide it, unless `failure_threshold` of them come in a row: a name that nobody looks
+//! up says little of the endpoint, and with a machine that looks names up through this server nothing at all.
 //! From then on only a full row of contrary results turns it, in both directions (API FailureThreshold); one result of
 //! the current kind ends a row.
 //!
@@ -42,10 +44,10 @@ pub struct Machine {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Progress {
-    /// No result yet.
-    Waiting,
-    /// A state from before a restart, without a result since.
-    Recalled,
+    /// No result yet that decides; so many failures of the resolver.
+    Waiting(u8),
+    /// A state from before a restart, without a result since that decides; so many failures of the resolver.
+    Recalled(u8),
     /// Results against the current status, in a row.
     Contrary(u8),
 }
@@ -123,22 +125,22 @@ impl Machine {
     /// A machine without results: it counts as `status` until the first one, which then decides.
     #[must_use]
     pub fn new(thresholds: Thresholds, status: Status, at: Moment) -> Machine {
-        Machine { thresholds, status, progress: Progress::Waiting, since: at }
+        Machine { thresholds, status, progress: Progress::Waiting(0), since: at }
     }
 
     /// A machine as it is remembered. With `contrary`, its row goes on; without, the next result decides.
     #[must_use]
     pub fn recalled(thresholds: Thresholds, state: MachineState) -> Machine {
         let MachineState { status, contrary, since } = state;
-        Machine { thresholds, status, progress: contrary.map_or(Progress::Recalled, Progress::Contrary), since }
+        Machine { thresholds, status, progress: contrary.map_or(Progress::Recalled(0), Progress::Contrary), since }
     }
 
     /// What to remember; nothing before there is something to remember.
     #[must_use]
     pub fn state(&self) -> Option<MachineState> {
         let contrary = match self.progress {
-            Progress::Waiting => return None,
-            Progress::Recalled => None,
+            Progress::Waiting(_) => return None,
+            Progress::Recalled(_) => None,
             Progress::Contrary(row) => Some(row),
         };
         Some(MachineState { status: self.status, contrary, since: self.since })
@@ -154,8 +156,12 @@ impl Machine {
     /// Takes one result into account; says when it turned.
     pub fn observe(&mut self, observation: Observation, at: Moment) -> Option<Turn> {
         let seen = observation.status()?;
-        let Progress::Contrary(row) = self.progress else {
-            return self.settle(seen, Cause::FirstResult, at);
+        let row = match self.progress {
+            Progress::Contrary(row) => row,
+            Progress::Waiting(row) | Progress::Recalled(row) if observation == Observation::ResolverFailure => {
+                return self.resolver_failed(row.saturating_add(1), at);
+            }
+            Progress::Waiting(_) | Progress::Recalled(_) => return self.settle(seen, Cause::FirstResult, at),
         };
         if seen == self.status {
             self.progress = Progress::Contrary(0);
@@ -167,6 +173,18 @@ impl Machine {
             return None;
         }
         self.settle(seen, row_cause(seen, row), at)
+    }
+
+    /// So many failures of the resolver in a row, and no other result so far.
+    fn resolver_failed(&mut self, row: u8, at: Moment) -> Option<Turn> {
+        if row >= self.needed(Status::Unhealthy) {
+            return self.settle(Status::Unhealthy, row_cause(Status::Unhealthy, row), at);
+        }
+        self.progress = match self.progress {
+            Progress::Waiting(_) => Progress::Waiting(row),
+            _ => Progress::Recalled(row),
+        };
+        None
     }
 
     /// Takes a status over without a result: the row begins anew, and who waits for a first result goes on waiting.
@@ -198,10 +216,11 @@ impl Machine {
         self.since
     }
 
-    /// Whether it is still without a first result.
+    /// Whether it is still without a first result. A failure of the resolver is one: the server must not wait for better
+    /// before it opens its port, through which the machine may look names up.
     #[must_use]
     pub fn is_waiting(&self) -> bool {
-        self.progress == Progress::Waiting
+        self.progress == Progress::Waiting(0)
     }
 
     /// Thresholds may change under way; the row so far counts on, and the next result is judged by the new ones.
@@ -241,7 +260,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use Observation::{Fail, Pass};
+    use Observation::{Fail, Pass, ResolverFailure};
 
     fn machine(failure: u8, recovery: u8) -> Machine {
         Machine::new(Thresholds { failure, recovery }, Status::Healthy, Moment::default())
@@ -298,6 +317,32 @@ mod tests {
         let mut up = machine(3, 3);
         assert_eq!(up.observe(Pass, Moment(Duration::from_secs(5))), None);
         assert!(!up.is_waiting());
+    }
+
+    #[test]
+    fn a_failure_of_the_resolver_does_not_decide_the_first_state() {
+        let old = MachineState { status: Status::Healthy, contrary: None, since: Moment::default() };
+        let recalled = Machine::recalled(Thresholds { failure: 3, recovery: 3 }, old);
+        for new in [machine(3, 3), recalled] {
+            let mut waiting = new;
+            assert_eq!(waiting.observe(ResolverFailure, Moment::default()), None);
+            assert_eq!((waiting.status(), waiting.is_waiting()), (Status::Healthy, false));
+            // What follows decides at once, whatever it is.
+            assert_eq!(waiting.clone().observe(Fail, Moment::default()).unwrap().cause, Cause::FirstResult);
+            let mut good = waiting.clone();
+            assert_eq!(good.observe(Pass, Moment::default()), None);
+            assert_eq!((good.observe(Fail, Moment::default()), good.until_turn()), (None, 2));
+            // A full row of them is an outage like others.
+            assert_eq!(waiting.observe(ResolverFailure, Moment::default()), None);
+            let turn = waiting.observe(ResolverFailure, Moment::default()).unwrap();
+            assert_eq!((turn.to, turn.cause), (Status::Unhealthy, Cause::Failures(3)));
+        }
+        // One that is known counts like others.
+        let mut known = machine(2, 1);
+        known.observe(Pass, Moment::default());
+        known.observe(Fail, Moment::default());
+        assert_eq!(known.observe(ResolverFailure, Moment::default()).unwrap().to, Status::Unhealthy);
+        assert_eq!(machine(1, 1).observe(ResolverFailure, Moment::default()).unwrap().to, Status::Unhealthy);
     }
 
     #[test]

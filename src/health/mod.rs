@@ -75,6 +75,9 @@ pub enum Observation {
     Pass,
     /// It did not.
     Fail,
+    /// The name could not be looked up, since no name server answered. A failure like others, but it cannot decide the first
+    /// state alone: the machine may look names up through this server, which waits for first results before it answers.
+    ResolverFailure,
     /// Nobody knows: a metric without data. Endpoints have no such result.
     Missing,
 }
@@ -100,12 +103,21 @@ impl Status {
 }
 
 impl Observation {
+    /// As history shows it, for which all failures are the same.
+    #[must_use]
+    pub fn shown(self) -> Observation {
+        match self {
+            Observation::ResolverFailure => Observation::Fail,
+            other => other,
+        }
+    }
+
     /// What it speaks for.
     #[must_use]
     pub fn status(self) -> Option<Status> {
         match self {
             Observation::Pass => Some(Status::Healthy),
-            Observation::Fail => Some(Status::Unhealthy),
+            Observation::Fail | Observation::ResolverFailure => Some(Status::Unhealthy),
             Observation::Missing => None,
         }
     }

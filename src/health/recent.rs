@@ -54,7 +54,7 @@ impl Recent {
         let total = u32::try_from(sample.total.as_micros()).unwrap_or(u32::MAX).min(MOST_MICROSECONDS);
         let observation = match sample.observation {
             Observation::Pass => 0,
-            Observation::Fail => 1,
+            Observation::Fail | Observation::ResolverFailure => 1,
             Observation::Missing => 2,
         };
         let packed = Packed { at, total: observation << OBSERVATION | total };
