@@ -5,11 +5,11 @@
 //!          ├── reserve: loading, so that an edit is taken however busy the rest is     (1/16, at most 64)
 //!          ├── admin:   HTTP connections                                               (1/16, at most 64)
 //!          ├── TCP:     DNS connections                                                (1/3 of what is left, at most 512)
-//!          └── probes:  health checks at once                                          (the rest, at most 10 000)
+//!          └── probes:  probes and evaluations of health checks at once                (the rest, at most 10 000)
 //! ```
 
-/// Event loops, the log, the journal of health, the lock of the state directory, the watcher, dnstap, the webhook, and the
-/// 20 queries that metric checks ask at once: some 50 at the very most.
+/// Event loops, the log, the journal of health, the lock of the state directory, the watcher, dnstap, the webhook, and 34 for
+/// looking names up (18 over UDP, 16 over TCP): some 60 at the very most.
 const FIXED: u64 = 64;
 const MOST_FOR_LOADING: u64 = 64;
 /// Several people who watch, a Prometheus and some scripts.

@@ -104,11 +104,12 @@ impl Wiring {
         }
         let prober_settings = ProberSettings { authorities, probes_at_once: files.probes, ..ProberSettings::default() };
         let prober = Prober::new(&prober_settings, results_in)?;
+        let (evaluated_in, evaluated) = mpsc::channel(EVENTS);
+        let evaluator = Evaluator::new(prober.environment(), evaluated_in)?;
         tokio::spawn(prober.run(self.plans.clone()));
         tokio::spawn(forward(results, self.events.clone()));
-        let (results_in, results) = mpsc::channel(EVENTS);
-        tokio::spawn(Evaluator::new(results_in)?.run(self.metrics.clone()));
-        tokio::spawn(forward_evaluated(results, self.events.clone()));
+        tokio::spawn(evaluator.run(self.metrics.clone()));
+        tokio::spawn(forward_evaluated(evaluated, self.events.clone()));
         Ok(())
     }
 

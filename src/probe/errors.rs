@@ -12,7 +12,7 @@ use super::{Finding, Step};
 /// endpoint, and must not count against it.
 #[derive(Debug, thiserror::Error)]
 #[error("the probe could not be made: {0}")]
-pub(super) struct Unmade(String);
+pub(super) struct Unmade(pub(super) String);
 
 /// Why an exchange ended before its verdict.
 #[derive(Debug, thiserror::Error)]
@@ -173,7 +173,8 @@ fn snake_case(camel: &str) -> String {
     snake
 }
 
-fn is_ours(error: &io::Error) -> bool {
+/// Whether an error of a socket is for want of something of our own.
+pub(super) fn is_ours(error: &io::Error) -> bool {
     if matches!(error.kind(), io::ErrorKind::AddrNotAvailable | io::ErrorKind::OutOfMemory) {
         return true;
     }

@@ -3,7 +3,7 @@
 //! The first evaluation comes soon, since port 53 may be waiting for it; then one each period.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use reqwest::Client;
@@ -14,7 +14,9 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at};
 use crate::health::{CheckSlot, Generation, MetricPlan, Observation};
 use crate::log_limit::LogLimit;
 
+use super::environment::Environment;
 use super::metric::{self, MetricReport};
+use super::places::{LATE, Past};
 use super::prober::ProberError;
 
 /// A Prometheus evaluates 20 queries at once unless it is told otherwise; the rest would wait there.
@@ -55,15 +57,18 @@ struct Running {
 
 #[derive(Debug)]
 struct Tools {
+    environment: Arc<Environment>,
     client: Client,
-    turns: Semaphore,
+    /// By the address of the Prometheus: one that hangs holds up nobody but those who ask it.
+    turns: Mutex<HashMap<String, Weak<Semaphore>>>,
     results: mpsc::Sender<Evaluated>,
 }
 
 impl Evaluator {
     /// One without checks. When the results are not fetched, evaluation waits.
-    pub fn new(results: mpsc::Sender<Evaluated>) -> Result<Evaluator, ProberError> {
-        let tools = Tools { client: metric::client()?, turns: Semaphore::new(QUERIES_AT_ONCE), results };
+    pub fn new(environment: &Arc<Environment>, results: mpsc::Sender<Evaluated>) -> Result<Evaluator, ProberError> {
+        let client = metric::client(Arc::clone(&environment.resolver))?;
+        let tools = Tools { environment: Arc::clone(environment), client, turns: Mutex::default(), results };
         Ok(Evaluator { running: HashMap::new(), tools: Arc::new(tools) })
     }
 
@@ -112,17 +117,42 @@ impl Drop for Running {
     }
 }
 
+impl Tools {
+    async fn evaluate(&self, plan: &MetricPlan) -> (MetricReport, Duration) {
+        let began = Instant::now();
+        let report = metric::evaluate(&self.client, plan).await;
+        (report, began.elapsed())
+    }
+
+    /// The turns of a Prometheus, for as long as somebody asks it.
+    fn turns(&self, prometheus: &str) -> Arc<Semaphore> {
+        let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = turns.get(prometheus).and_then(Weak::upgrade) {
+            return known;
+        }
+        turns.retain(|_, turns| turns.strong_count() > 0);
+        let new = Arc::new(Semaphore::new(QUERIES_AT_ONCE));
+        turns.insert(prometheus.to_owned(), Arc::downgrade(&new));
+        new
+    }
+}
+
 async fn keep_evaluating(plan: MetricPlan, first: Duration, tools: Arc<Tools>) {
     let mut beat = interval_at(Instant::now() + first, plan.check.period);
     beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let (mut is_logged, warnings) = (false, LogLimit::default());
+    let turns = tools.turns(&plan.check.prometheus);
+    let (mut is_logged, mut past, warnings) = (false, Past::default(), LogLimit::default());
     loop {
         beat.tick().await;
-        let turn = tools.turns.acquire().await.expect("the semaphore is never closed");
+        let turn = turns.acquire().await.expect("the semaphore is never closed");
         let began = Instant::now();
-        let report = metric::evaluate(&tools.client, &plan).await;
-        let took = began.elapsed();
+        let lately = past.lately(plan.check.evaluation_periods);
+        let (report, took) = tools.environment.places.make(lately, || tools.evaluate(&plan)).await;
         drop(turn);
+        if past.is_dismissed(tools.environment.was_absent_since(began)) {
+            continue;
+        }
+        past.note(report.observation() == Observation::Missing && took > LATE);
         let observation = report.observation();
         // Missing data may change no verdict for ever, so it is logged here, once.
         let has_data = observation != Observation::Missing;
@@ -162,7 +192,7 @@ mod tests {
 
     fn evaluator() -> (Evaluator, mpsc::Receiver<Evaluated>) {
         let (sender, receiver) = mpsc::channel(16);
-        (Evaluator::new(sender).unwrap(), receiver)
+        (Evaluator::new(&Environment::start(64), sender).unwrap(), receiver)
     }
 
     async fn next(results: &mut mpsc::Receiver<Evaluated>) -> Evaluated {
@@ -210,7 +240,7 @@ mod tests {
         let target = Server::answering(page).await;
         let what = "metric checks against a real Prometheus";
         let Some(prometheus) = Prometheus::start("web", &target.address.to_string(), &[], what) else { return };
-        let client = metric::client().unwrap();
+        let client = metric::client(Arc::default()).unwrap();
         let said = async |query: &str| metric::evaluate(&client, &plan(&prometheus.url, query)).await.to_string();
         let began = Instant::now();
         while !said("errors").await.contains("2 series") {

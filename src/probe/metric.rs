@@ -6,6 +6,7 @@
 
 use std::error::Error;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::header::{CONTENT_TYPE, USER_AGENT};
@@ -18,6 +19,7 @@ use crate::health::{MetricPlan, Observation, Reason};
 use crate::model::{ComparisonOperator, MetricCheck};
 
 use super::prober::ProberError;
+use super::resolve::Resolver;
 use super::tls::{ServerNameIndication, client_config};
 
 /// A Prometheus that takes longer is no help to a failover, though its own limit is 2 min.
@@ -55,7 +57,7 @@ impl MetricReport {
     pub fn reason(&self) -> Reason {
         match self.observation() {
             Observation::Pass => Reason::Good,
-            Observation::Fail => Reason::Threshold,
+            Observation::Fail | Observation::ResolverFailure => Reason::Threshold,
             Observation::Missing => Reason::NoData,
         }
     }
@@ -104,12 +106,13 @@ impl fmt::Display for Numbers {
 }
 
 /// The HTTP client of all metric checks.
-pub(super) fn client() -> Result<Client, ProberError> {
+pub(super) fn client(resolver: Arc<Resolver>) -> Result<Client, ProberError> {
     // The server's name is sent, and any certificate is good, as for endpoints.
     let mut tls = client_config(ServerNameIndication::Omitted)?;
     tls.enable_sni = true;
     let client = Client::builder()
         .tls_backend_preconfigured(tls)
+        .dns_resolver(resolver)
         .connect_timeout(CONNECT_WITHIN)
         .redirect(Policy::none())
         .no_proxy()
@@ -266,7 +269,8 @@ pub(super) mod tests {
     /// What an evaluation says of this answer.
     async fn said(answer: impl Into<Vec<u8>>) -> String {
         let server = Server::answering(answer.into()).await;
-        let report = evaluate(&client().unwrap(), &plan(&format!("http://{}", server.address), "up")).await;
+        let report =
+            evaluate(&client(Arc::default()).unwrap(), &plan(&format!("http://{}", server.address), "up")).await;
         server.assert_that_nothing_is_left().await;
         report.to_string()
     }
@@ -367,7 +371,7 @@ pub(super) mod tests {
         })
         .await;
         let url = format!("http://user:secret@{}/prefix/", server.address);
-        let report = evaluate(&client().unwrap(), &plan(&url, r#"sum(up{job="a&b"}) > bool 1"#)).await;
+        let report = evaluate(&client(Arc::default()).unwrap(), &plan(&url, r#"sum(up{job="a&b"}) > bool 1"#)).await;
         assert_eq!(report.observation(), Observation::Pass);
         let request = requests.recv().await.unwrap();
         let (head, body) = request.split_once("\r\n\r\n").unwrap();
@@ -400,11 +404,14 @@ pub(super) mod tests {
         ];
         for (server, expected) in cases {
             let url = format!("http://user:secret@{}", server.address);
-            let report = evaluate(&client().unwrap(), &plan(&url, "up")).await.to_string();
+            let report = evaluate(&client(Arc::default()).unwrap(), &plan(&url, "up")).await.to_string();
             assert!(report.starts_with(expected) && !report.contains("secret"), "{report}");
         }
         for url in ["http://[", "http://127.0.0.1:1"] {
-            assert_eq!(evaluate(&client().unwrap(), &plan(url, "up")).await.observation(), Observation::Missing);
+            assert_eq!(
+                evaluate(&client(Arc::default()).unwrap(), &plan(url, "up")).await.observation(),
+                Observation::Missing
+            );
         }
     }
 
@@ -412,7 +419,7 @@ pub(super) mod tests {
     async fn one_that_says_nothing_is_given_up() {
         let server = Server::start(until_closed).await;
         let plan = plan(&format!("http://{}", server.address), "up");
-        let report = evaluate_within(&client().unwrap(), &plan, Duration::from_millis(200)).await;
+        let report = evaluate_within(&client(Arc::default()).unwrap(), &plan, Duration::from_millis(200)).await;
         assert_eq!(report.to_string(), "Insufficient data: no answer within 0.2 s.");
         server.assert_that_nothing_is_left().await;
     }

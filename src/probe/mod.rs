@@ -11,12 +11,15 @@
 //! - `tls`: any certificate is good; `authorities`: but where a check wants it verified; `certificate`: what is read of one.
 //! - `metric`: one evaluation of a metric check by a Prometheus; `evaluator`: which is evaluated when.
 //! - `resolve`: the address of a domain name, before each probe.
+//! - `places`: how many run at once, and that those which hang delay no others; `presence`: whether this process ran all the
+//!   time; `environment`: what all of them share.
 //! - `longest`: how long all that may take at the very most.
 //! - `report`: what was seen, and Route 53's words for it.
 
 mod authorities;
 mod body;
 mod certificate;
+mod environment;
 mod errors;
 mod evaluator;
 mod exchange;
@@ -25,6 +28,8 @@ mod head;
 mod http;
 mod longest;
 mod metric;
+mod places;
+mod presence;
 mod prober;
 mod report;
 mod resolve;
@@ -44,6 +49,7 @@ use crate::health::{CheckSlot, Generation, Observation};
 use crate::model::Timeouts;
 
 pub use authorities::{Authorities, AuthoritiesError};
+pub use environment::Environment;
 pub use evaluator::{Evaluated, Evaluator};
 pub use longest::longest_failover;
 pub use metric::{MetricReport, Numbers};
@@ -95,10 +101,10 @@ impl Timings {
 
 impl Default for Timings {
     /// Route 53's, from the Developer Guide, "How Amazon Route 53 determines whether a health check is healthy".
-    /// It says nothing of name resolution: 5 s is what a system resolver waits for one answer of one name server.
+    /// It says nothing of name resolution: 5 s is what the C library waits for one answer of one name server.
     fn default() -> Timings {
         Timings {
-            resolve: Duration::from_secs(5),
+            resolve: environment::LOOK_UP_WITHIN,
             connect: Duration::from_secs(4),
             status: Duration::from_secs(2),
             body: Duration::from_secs(2),

@@ -14,20 +14,22 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{Notify, Semaphore, mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
 
-use crate::health::{CheckSlot, Generation, ProbePlan};
+use crate::health::{CheckSlot, Generation, Observation, ProbePlan};
 use crate::model::{AddressFamily, EndpointCheck, EndpointProtocol, EndpointTarget, Timeouts};
 
 use crate::log_limit::LogLimit;
 use crate::pace;
 
 use super::authorities::Authorities;
+use super::environment::Environment;
 use super::errors::Unmade;
 use super::http::{HttpProbe, Transport};
-use super::resolve::Resolver;
+use super::places::{LATE, Lately, Past};
+use super::resolve::{Host, NoAddress};
 use super::tls::{Connectors, ServerNameIndication, Trust};
 use super::{Asked, Durations, Finding, Observed, Report, Timings, tcp};
 
@@ -98,8 +100,7 @@ struct Listeners {
 #[derive(Debug)]
 struct Tools {
     connectors: Connectors,
-    resolver: Resolver,
-    turns: Semaphore,
+    environment: Arc<Environment>,
     warnings: LogLimit,
     timings: Timings,
     results: mpsc::Sender<Observed>,
@@ -112,11 +113,17 @@ struct Tools {
 struct Endpoint {
     /// Which plan it was made from.
     lead: (CheckSlot, Generation),
-    target: EndpointTarget,
-    address_family: AddressFamily,
+    target: Target,
     port: u16,
     timings: Timings,
     kind: Kind,
+}
+
+/// Whom to ask.
+#[derive(Debug)]
+enum Target {
+    Literal(IpAddr),
+    Named(Arc<Host>),
 }
 
 #[derive(Debug)]
@@ -144,18 +151,23 @@ impl Default for ProberSettings {
 }
 
 impl Prober {
-    /// A prober without probes. When the results are not fetched, probing waits.
+    /// A prober without probes. When the results are not fetched, probing waits. Must be called within a tokio runtime.
     pub fn new(settings: &ProberSettings, results: mpsc::Sender<Observed>) -> Result<Prober, ProberError> {
         let tools = Tools {
             connectors: Connectors::new(&settings.authorities)?,
-            resolver: Resolver::default(),
-            turns: Semaphore::new(settings.probes_at_once.clamp(1, Semaphore::MAX_PERMITS)),
+            environment: Environment::start(settings.probes_at_once),
             warnings: LogLimit::default(),
             timings: settings.timings,
             results,
             epoch: Instant::now(),
         };
         Ok(Prober { running: HashMap::new(), tools: Arc::new(tools) })
+    }
+
+    /// What it shares with other work of this kind.
+    #[must_use]
+    pub fn environment(&self) -> &Arc<Environment> {
+        &self.tools.environment
     }
 
     /// Follows the plans as they change, until their sender is gone; then all probes stop.
@@ -287,12 +299,13 @@ impl Pauses {
 }
 
 async fn keep_probing(listeners: Arc<Listeners>, pauses: Pauses, tools: Arc<Tools>) {
-    let mut endpoint = Endpoint::new(&listeners.plans()[0], tools.timings);
+    let mut endpoint = Endpoint::new(&listeners.plans()[0], &tools);
+    let mut past = Past::default();
     sleep_until(tools.beat_after(pauses.first)).await;
     let mut pause = pauses.second;
     loop {
         // Boxed: most tasks are in their pause most of the time, and need no room for a probe then.
-        let Ok(()) = Box::pin(tools.probe_for(&listeners, &endpoint)).await else { return };
+        let Ok(()) = Box::pin(tools.probe_for(&listeners, &endpoint, &mut past)).await else { return };
         tokio::select! {
             () = sleep_until(tools.beat_after(pause)) => {}
             () = listeners.joined.notified() => {}
@@ -300,7 +313,7 @@ async fn keep_probing(listeners: Arc<Listeners>, pauses: Pauses, tools: Arc<Tool
         pause = pauses.interval;
         let plans = listeners.plans();
         if life(&plans[0]) != endpoint.lead {
-            endpoint = Endpoint::new(&plans[0], tools.timings);
+            endpoint = Endpoint::new(&plans[0], &tools);
         }
     }
 }
@@ -323,13 +336,22 @@ impl Tools {
         &self,
         listeners: &Listeners,
         endpoint: &Endpoint,
+        past: &mut Past,
     ) -> Result<(), mpsc::error::SendError<Observed>> {
         pace::step();
         let began = Instant::now();
-        let result = self.probe(endpoint).await;
+        let result = self.probe(endpoint, past.lately(failures_that_decide(&listeners.plans()))).await;
+        if past.is_dismissed(self.environment.was_absent_since(began)) {
+            return Ok(());
+        }
         let plans = listeners.plans();
         match result {
-            Ok(report) => self.report(&plans, report, began).await?,
+            Ok(report) => {
+                if report.asked != Asked::Nobody {
+                    past.note(report.observation() == Observation::Fail && report.durations.total > LATE);
+                }
+                self.report(&plans, report, began).await?;
+            }
             Err(unmade) => {
                 // The same for all checks: it is this machine that lacks something.
                 if let Some(held_back) = self.warnings.admit(unmade.to_string()) {
@@ -353,34 +375,50 @@ impl Tools {
         self.results.send(observed(last, report, began)).await
     }
 
-    async fn probe(&self, endpoint: &Endpoint) -> Result<Report, Unmade> {
-        let (asked, address) = match self.address(endpoint).await {
+    async fn probe(&self, endpoint: &Endpoint, lately: Lately) -> Result<Report, Unmade> {
+        let (asked, address) = match self.address(endpoint).await? {
             Ok(found) => found,
             Err(finding) => return Ok(Report { finding, asked: Asked::Nobody, durations: Durations::default() }),
         };
-        let _turn = self.turns.acquire().await.expect("the semaphore is never closed");
         let address = SocketAddr::new(address, endpoint.port);
-        let (finding, durations) = match &endpoint.kind {
-            Kind::Tcp => tcp::probe(address, &endpoint.timings).await?,
-            Kind::Http(probe) => probe.probe(&self.connectors, address, &endpoint.timings).await?,
-        };
-        Ok(Report { finding, asked, durations })
+        let (finding, durations) = self.environment.places.make(lately, || self.ask(endpoint, address)).await?;
+        let report = Report { finding, asked, durations };
+        if let Target::Named(host) = &endpoint.target
+            && report.observation() == Observation::Fail
+        {
+            host.forget();
+        }
+        Ok(report)
     }
 
-    async fn address(&self, endpoint: &Endpoint) -> Result<(Asked, IpAddr), Finding> {
-        match &endpoint.target {
-            EndpointTarget::Address { ip_address, .. } => Ok((Asked::Literal(*ip_address), *ip_address)),
-            EndpointTarget::Domain(name) => {
-                let family = endpoint.address_family;
-                let address = self.resolver.address(name, family, endpoint.timings.resolve).await?;
-                Ok((Asked::Resolved(address), address))
-            }
+    async fn ask(&self, endpoint: &Endpoint, address: SocketAddr) -> Result<(Finding, Durations), Unmade> {
+        match &endpoint.kind {
+            Kind::Tcp => tcp::probe(address, &endpoint.timings).await,
+            Kind::Http(probe) => probe.probe(&self.connectors, address, &endpoint.timings).await,
+        }
+    }
+
+    async fn address(&self, endpoint: &Endpoint) -> Result<Result<(Asked, IpAddr), Finding>, Unmade> {
+        let host = match &endpoint.target {
+            Target::Literal(address) => return Ok(Ok((Asked::Literal(*address), *address))),
+            Target::Named(host) => host,
+        };
+        match self.environment.resolver.address(host, endpoint.timings.resolve).await {
+            Ok(address) => Ok(Ok((Asked::Resolved(address), address))),
+            Err(NoAddress::None(why)) => Ok(Err(Finding::Unresolved(why))),
+            Err(NoAddress::NoResponse(why)) => Ok(Err(Finding::ResolverFailed(why))),
+            Err(NoAddress::Ours(why)) => Err(Unmade(why)),
         }
     }
 }
 
+/// With several checks the one counts that takes most failures to become unhealthy.
+fn failures_that_decide(plans: &[ProbePlan]) -> u8 {
+    plans.iter().map(|plan| plan.check.failure_threshold).max().unwrap_or(1)
+}
+
 impl Endpoint {
-    fn new(plan: &ProbePlan, timings: Timings) -> Endpoint {
+    fn new(plan: &ProbePlan, tools: &Tools) -> Endpoint {
         let EndpointCheck { protocol, target, port, address_family, timeouts, .. } = &*plan.check;
         let (name, address) = match target {
             EndpointTarget::Address { ip_address, fully_qualified_domain_name } => {
@@ -400,26 +438,24 @@ impl Endpoint {
                 http(Transport::Tls(sni, trust), request)
             }
         };
-        Endpoint {
-            lead: life(plan),
-            target: target.clone(),
-            address_family: *address_family,
-            port: *port,
-            timings: timings.with(timeouts),
-            kind,
-        }
+        let target = match target {
+            EndpointTarget::Address { ip_address, .. } => Target::Literal(*ip_address),
+            EndpointTarget::Domain(name) => Target::Named(tools.environment.resolver.host(name, *address_family)),
+        };
+        Endpoint { lead: life(plan), target, port: *port, timings: tools.timings.with(timeouts), kind }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::Ordering;
+    use std::time::SystemTime;
 
     use tokio::time::{sleep, timeout};
 
     use super::*;
     use crate::health::Reason;
-    use crate::health::{Moment, Observation, Status, Tracker};
+    use crate::health::{Moment, Status, Tracker};
     use crate::model::{HealthCheck, HealthCheckId, HealthCheckKind, HttpRequest};
     use crate::probe::nasty::{Server, until_closed};
 
@@ -497,8 +533,8 @@ mod tests {
         let report = next(&mut results).await.report;
         assert_eq!(report.to_string(), "Success: HTTP Status Code: 200. Resolved IP: 127.0.0.1. OK");
         // A name that cannot be one fails without anybody being asked.
-        let endpoint = Endpoint::new(&plans(&[by_name("no\0name")])[0], Timings::default());
-        let report = prober.tools.probe(&endpoint).await.unwrap();
+        let endpoint = Endpoint::new(&plans(&[by_name("no\0name")])[0], &prober.tools);
+        let report = prober.tools.probe(&endpoint, Lately::Unknown).await.unwrap();
         assert_eq!((report.asked, report.finding.reason()), (Asked::Nobody, Reason::Dns));
         assert!(report.to_string().starts_with("Failure: DNS resolution failed"));
     }
@@ -529,10 +565,13 @@ mod tests {
             let HealthCheckKind::Endpoint(endpoint) = &mut check.kind else { unreachable!() };
             endpoint.target = EndpointTarget::Domain("::1".to_owned());
             endpoint.address_family = family;
-            Endpoint::new(&plans(&[check])[0], Timings::default())
+            check
         };
         let (prober, _results) = prober(&ProberSettings::default());
-        let asked = async |family| prober.tools.address(&by_name(family)).await.map(|(asked, _)| asked);
+        let asked = async |family| {
+            let endpoint = Endpoint::new(&plans(&[by_name(family)])[0], &prober.tools);
+            prober.tools.address(&endpoint).await.unwrap().map(|(asked, _)| asked)
+        };
         assert_eq!(asked(AddressFamily::Ipv6).await, Ok(Asked::Resolved("::1".parse().unwrap())));
         assert!(asked(AddressFamily::Ipv4).await.is_err());
     }
@@ -614,15 +653,39 @@ mod tests {
         let server = Server::start(until_closed).await;
         let timings = Timings { status: Duration::from_secs(3600), ..Timings::default() };
         let (mut prober, _results) =
-            prober(&ProberSettings { timings, probes_at_once: 2, ..ProberSettings::default() });
+            prober(&ProberSettings { timings, probes_at_once: 8, ..ProberSettings::default() });
         let checks: Vec<HealthCheck> =
-            (0..5).map(|name| check(&name.to_string(), server.address, Duration::from_millis(1))).collect();
+            (0..30).map(|name| check(&name.to_string(), server.address, Duration::from_millis(1))).collect();
         prober.set(&plans(&checks));
-        while server.accepted.load(Ordering::SeqCst) < 2 {
+        // Those that hang give their places up, until all have begun once; those that go on have no more than two.
+        while server.accepted.load(Ordering::SeqCst) < 30 {
             sleep(Duration::from_millis(5)).await;
+            assert!(server.open.load(Ordering::SeqCst) <= 8);
         }
-        sleep(Duration::from_millis(100)).await;
-        assert_eq!(server.accepted.load(Ordering::SeqCst), 2);
+    }
+
+    #[tokio::test]
+    async fn a_probe_that_the_process_slept_through_counts_as_not_made() {
+        let silent = Server::start(until_closed).await;
+        let timings = Timings { status: Duration::from_millis(100), ..Timings::default() };
+        let (mut prober, mut results) = prober(&ProberSettings { timings, ..ProberSettings::default() });
+        let checks: Vec<HealthCheck> =
+            (0..3).map(|name| check(&name.to_string(), silent.address, Duration::from_millis(500))).collect();
+        let presence = Arc::clone(&prober.tools.environment.presence);
+        let absent = tokio::spawn(async move {
+            loop {
+                presence.look(Instant::now(), SystemTime::now());
+                presence.look(Instant::now(), SystemTime::now() + Duration::from_secs(3600));
+                sleep(Duration::from_millis(1)).await;
+            }
+        });
+        prober.set(&plans(&checks));
+        // However often it is absent, no two in a row are dismissed.
+        for heard in 1..=6 {
+            assert_eq!(next(&mut results).await.observation, Observation::Fail);
+            assert!(silent.accepted.load(Ordering::SeqCst) >= 2 * heard);
+        }
+        absent.abort();
     }
 
     #[tokio::test]

@@ -69,8 +69,10 @@ pub enum Finding {
     Tls(String),
     /// The answer is not good HTTP; how.
     Protocol(String),
-    /// The domain name has no IPv4 address; why.
+    /// The domain name has no address; why.
     Unresolved(String),
+    /// No name server said anything about the domain name; why.
+    ResolverFailed(String),
 }
 
 /// A step of a probe with a deadline of its own.
@@ -88,8 +90,9 @@ impl Report {
     /// Whether the endpoint did as it should.
     #[must_use]
     pub fn observation(&self) -> Observation {
-        match self.finding.reason() {
-            Reason::Good => Observation::Pass,
+        match (&self.finding, self.finding.reason()) {
+            (_, Reason::Good) => Observation::Pass,
+            (Finding::ResolverFailed(_), _) => Observation::ResolverFailure,
             _ => Observation::Fail,
         }
     }
@@ -108,7 +111,7 @@ impl Finding {
             Finding::Closed | Finding::Unreachable(_) => Reason::ConnectionFailed,
             Finding::Tls(_) => Reason::Tls,
             Finding::Protocol(_) => Reason::Protocol,
-            Finding::Unresolved(_) => Reason::Dns,
+            Finding::Unresolved(_) | Finding::ResolverFailed(_) => Reason::Dns,
         }
     }
 
@@ -165,7 +168,7 @@ impl Finding {
             Finding::Unreachable(why) => write!(f, "The endpoint could not be reached: {why}."),
             Finding::Tls(why) => f.write_str(why),
             Finding::Protocol(why) => write!(f, "The response is not valid HTTP: {why}."),
-            Finding::Unresolved(why) => write!(f, "DNS resolution failed: {why}."),
+            Finding::Unresolved(why) | Finding::ResolverFailed(why) => write!(f, "DNS resolution failed: {why}."),
         }
     }
 }
