@@ -246,11 +246,106 @@ app.lab.test. A  asked by 192.0.2.7
 ├─ answer   NOERROR, authoritative, 1 record
 │  └─ app.lab.test. 5 A 192.0.2.12
 ├─ ttl      5 s: the record's own TTL
+├─ size     84 octets over UDP without EDNS, whole in every message
 └─ scope    /0: no policy looked at where the client is; not sent, as the query has no client subnet
 
 ● answers   ○ could answer   ✗ unhealthy   · not for this client
 ";
     assert_eq!(explained(&lab, &["app.lab.test", "--from", "192.0.2.7", "--as-if", "blue=down"]), expected);
+}
+
+const CHAIN: &str = "name = 'lab.test'
+[[record]]
+name = '@'
+type = 'NS'
+ttl = 60
+values = ['ns.elsewhere.test.']
+[[record]]
+name = 'one'
+type = 'CNAME'
+ttl = 60
+values = ['two.lab.test.']
+[[record]]
+name = 'two'
+type = 'CNAME'
+ttl = 60
+values = ['three.lab.test.']
+[[record]]
+name = 'three'
+type = 'A'
+ttl = 60
+values = ['192.0.2.1', '192.0.2.2']
+[[record]]
+name = 'below'
+type = 'CNAME'
+ttl = 60
+values = ['www.child.lab.test.']
+[[record]]
+name = 'child'
+type = 'NS'
+ttl = 60
+values = ['ns.child.lab.test.']
+[[record]]
+name = 'ns.child'
+type = 'A'
+ttl = 60
+values = ['192.0.2.53']
+";
+
+#[test]
+fn explain_shows_the_order_and_the_end_of_a_cname_chain() {
+    let many: Vec<String> = (0..90).map(|value| format!("'192.0.2.{value}'")).collect();
+    let many = format!("[[record]]\nname = 'many'\ntype = 'A'\nttl = 60\nvalues = [{}]\n", many.join(", "));
+    let lab = Lab::new(&[("lab.test.toml", &(CHAIN.to_owned() + &many))]);
+    let shows = |arguments: &[&str], lines: &[&str]| {
+        let shown = explained(&lab, arguments);
+        let mut rest = shown.as_str();
+        for line in lines {
+            let at = rest.find(line).unwrap_or_else(|| panic!("`{line}` does not follow in:\n{shown}"));
+            rest = &rest[at + line.len()..];
+        }
+    };
+    shows(
+        &["one.lab.test"],
+        &[
+            "4 records, in this order on the wire, the values of a set at random",
+            "one.lab.test. 60 CNAME two.lab.test.",
+            "two.lab.test. 60 CNAME three.lab.test.",
+            "three.lab.test. 60 A 192.0.2.1",
+        ],
+    );
+    shows(
+        &["one.lab.test", "AAAA"],
+        &[
+            "nodata   three.lab.test. exists, but it has no records of type AAAA.",
+            "2 records, in this order on the wire",
+            "two.lab.test. 60 CNAME three.lab.test.",
+            "authority: lab.test. 900 SOA",
+            "ttl      each record's own TTL; for the denial 900 s: the lesser of",
+        ],
+    );
+    shows(
+        &["below.lab.test"],
+        &[
+            "1 record",
+            "below.lab.test. 60 CNAME www.child.lab.test.",
+            "authority: child.lab.test. 60 NS ns.child.lab.test.",
+            "additional: ns.child.lab.test. 60 A 192.0.2.53",
+            "for the delegation 60 s: the delegation's own TTL",
+        ],
+    );
+    shows(&["one.lab.test", "ANY"], &["one.lab.test. ANY", "1 record", "one.lab.test. 60 CNAME two.lab.test."]);
+    shows(
+        &["many.lab.test"],
+        &[
+            "90 records, in random order on the wire",
+            "size     by the message that carries it",
+            "UDP without EDNS     31 of   512 octets  truncated (TC): the client asks again over TCP",
+            "UDP with EDNS        42 of  1232 octets  truncated (TC): the client asks again over TCP",
+            "TCP",
+            "of 65535 octets  whole",
+        ],
+    );
 }
 
 #[test]

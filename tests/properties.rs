@@ -726,7 +726,7 @@ fn explained(world: &World, zone: &HostedZone, asked: &Name, client: Client, see
         ClientSubnet { address: IpAddr::V4(client.network.network()), source_prefix: client.network.prefix_len() };
     let question = Question {
         name: asked.clone(),
-        record_type: RecordType::A,
+        query_type: RecordType::A.into(),
         resolver: SOURCE,
         client_subnet: Some(client_subnet),
         seed,
@@ -737,6 +737,7 @@ fn explained(world: &World, zone: &HostedZone, asked: &Name, client: Client, see
         checks: &|_| None,
         networks: &[],
         uses_client_subnet: true,
+        udp_payload_max: 1232,
         as_if: &[],
         seen: "a test",
     };

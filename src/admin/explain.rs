@@ -10,9 +10,9 @@ use ipnet::IpNet;
 
 use crate::control::{CheckNow, Event, NotSteered, Staged, Supposition, rfc3339, span};
 use crate::explain::shape::CheckShape;
-use crate::explain::{Asked, Explanation, Question, Stage, explain};
+use crate::explain::{Asked, Explanation, Question, Stage, explain, query_type};
 use crate::health::Status;
-use crate::model::{HealthCheckId, Name, RecordType};
+use crate::model::{HealthCheckId, Name};
 
 use super::shapes::ErrorShape;
 use super::turns::Readers;
@@ -69,6 +69,7 @@ fn answer(door: &Door, wanted: &Wanted, staged: &Staged) -> Result<Explanation, 
             checks: &|id| check(door, staged, &wanted.suppositions, id),
             networks: &staged.base.settings.location.networks,
             uses_client_subnet: staged.uses_client_subnet(),
+            udp_payload_max: staged.base.settings.dns.udp_payload_max,
             as_if: &as_if,
             seen: &format!("the running server, {}", rfc3339(staged.at)),
         },
@@ -104,7 +105,7 @@ fn wanted(pairs: &[(String, String)]) -> Result<Wanted, String> {
     for (key, value) in pairs.iter().filter(|(_, value)| !value.is_empty()) {
         match key.as_str() {
             "name" => name = Some(Name::parse(value).map_err(|error| format!("name: {error}"))?),
-            "type" => asked.record_type = read::<RecordType>(key, value)?,
+            "type" => asked.query_type = query_type(value).map_err(|error| format!("type: {error}"))?,
             "from" => asked.from = Some(read::<IpAddr>(key, value)?),
             "subnet" => asked.subnet = Some(read::<IpNet>(key, value)?),
             "resolver" => asked.resolver = Some(read::<IpAddr>(key, value)?),

@@ -6,6 +6,7 @@
 #[cfg(test)]
 pub(crate) mod fixture;
 mod resolve;
+mod size;
 mod standing;
 #[cfg(test)]
 mod tests;
@@ -16,6 +17,7 @@ use std::net::IpAddr;
 use arrayvec::ArrayVec;
 
 pub use resolve::{client_of, resolve, resolve_into, resolve_traced};
+pub use size::Fit;
 pub use standing::{Standing, standing};
 pub use trace::{Step, Trace};
 

@@ -104,8 +104,8 @@ impl<'w> Answer<'w> {
     }
 }
 
-/// The zone that answers for a name. At the apex of a zone of ours DS is the parent's to answer, when that is ours too and
-/// delegates the name (RFC 4035 section 3.1.4.1).
+/// The zone that answers for a name. At the apex of a zone of ours DS is the parent's to answer,
+/// when that is ours too and delegates the name (RFC 4035 section 3.1.4.1).
 fn scene_of<'w>(name: &QueryName, asked: u16, source: IpAddr, world: &'w World) -> Option<Scene<'w>> {
     let scene = world.scene(name, source)?;
     if asked != RecordType::Ds.code() || scene.zone.name().wire() != name.wire() {
@@ -183,8 +183,8 @@ impl<'w, T: Trace<'w>> Resolution<'w, '_, T> {
         }
     }
 
-    /// DS at a delegation point is the parent's to answer (RFC 4035 section 3.1.4.1), for the name in the question and for the
-    /// target of a CNAME alike; below it every type is the child's.
+    /// DS at a delegation point is the parent's to answer (RFC 4035 section 3.1.4.1), for the name
+    /// in the question and for the target of a CNAME alike; below it every type is the child's.
     fn on_parents_side(&self, found: Found, owner: Owner<'_>) -> Found {
         match found {
             Found::Delegation(cut)
@@ -216,8 +216,8 @@ impl<'w, T: Trace<'w>> Resolution<'w, '_, T> {
         self.answer.answer.iter().any(same)
     }
 
-    /// Whether another zone of ours answers for the name: one below this one, or for DS at the apex the one above. Few zones
-    /// have one below, and only they pay for the look.
+    /// Whether another zone of ours answers for the name: one below this one, or for DS at the apex
+    /// the one above. Few zones have one below, and only they pay for the look.
     fn is_another_zones(&self, owner: Owner<'_>) -> bool {
         let may_be_parents = self.asked == RecordType::Ds.code() && self.labels(owner).is_empty();
         if !self.scene.has_zones_below && !may_be_parents {
@@ -311,8 +311,9 @@ impl<'w, T: Trace<'w>> Resolution<'w, '_, T> {
         }
     }
 
-    /// A positive answer: the zone's NS set stands in the authority section (Developer Guide, "DNS behavior"), and the
-    /// addresses of what the records point to in the additional section. `node` and `owner` are where the records were found.
+    /// A positive answer: the zone's NS set stands in the authority section (Developer Guide, "DNS
+    /// behavior"), and the addresses of what the records point to in the additional section. `node`
+    /// and `owner` are where the records were found.
     fn confirm(&mut self, chosen: &Chosen<'w>, node: NodeIndex, owner: Owner<'w>) {
         self.trace.step(|| Step::Addresses);
         self.add_targets(chosen, node, owner);
@@ -367,9 +368,10 @@ impl<'w, T: Trace<'w>> Resolution<'w, '_, T> {
         }
     }
 
-    /// The addresses of what the chosen records point to. A service that points to its owner has the addresses of the name
-    /// that was found, through whatever alias or wildcard (RFC 9460 section 2.5.2); one that is an alias brings the service
-    /// records of its target along (section 4.1).
+    /// The addresses of what the chosen records point to. A service that points to its owner has
+    /// the addresses of the name that was found, through whatever alias or wildcard (RFC 9460
+    /// section 2.5.2); one that is an alias brings the service records of its target along (section
+    /// 4.1).
     fn add_targets(&mut self, chosen: &Chosen<'w>, node: NodeIndex, owner: Owner<'w>) {
         for &target in chosen.helpers {
             let (node, owner) = match target {

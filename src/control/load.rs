@@ -331,8 +331,8 @@ impl Load<'_> {
         self.settle(texts, notes)
     }
 
-    /// Reads and compiles what is not served yet; `None` when there is an error in anything. What is served and has to be read
-    /// again is a copy, whatever the `origin` of the others.
+    /// Reads and compiles what is not served yet; `None` when there is an error in anything. What
+    /// is served and has to be read again is a copy, whatever the `origin` of the others.
     fn read_changed(&self, texts: &[Current<Arc<KeptFile>>], origin: TextOrigin) -> Option<Made> {
         let (mut files, mut fresh) = (Vec::with_capacity(texts.len()), Vec::new());
         let settings_are_as_before = *self.base.settings == *self.settings;

@@ -436,7 +436,8 @@ fn refused_today() -> String {
     APP.replace("health_check = 'blue'", "")
 }
 
-/// The house after an upgrade: this text is in its file, and the copy of what was served before is the same.
+/// The house after an upgrade: this text is in its file, and the copy of what was served before is
+/// the same.
 fn upgraded(text: &str) -> House {
     let House { directory, .. } = house(&[("lab.test.toml", APP), ("other.test.toml", OTHER)]);
     fs::write(directory.path().join("zones/lab.test.toml"), text).unwrap();

@@ -8,6 +8,7 @@
 //! - [`shape`]: what an explanation says.
 
 mod candidates;
+mod message;
 pub(crate) mod names;
 mod recorder;
 pub mod shape;
@@ -22,7 +23,7 @@ use std::sync::Arc;
 use ipnet::IpNet;
 
 use crate::answer::ClientSubnet;
-use crate::model::{HealthCheckId, HostedZone, HostedZoneId, LocationNetwork, Name, RecordType};
+use crate::model::{HealthCheckId, HostedZone, HostedZoneId, LocationNetwork, Name, QueryType, RecordType};
 use crate::world::World;
 
 use shape::CheckShape;
@@ -33,8 +34,8 @@ pub use shape::Explanation;
 pub struct Question {
     /// The name.
     pub name: Name,
-    /// The type.
-    pub record_type: RecordType,
+    /// The type: any but those that ask for no records.
+    pub query_type: QueryType,
     /// The address that the packet would come from.
     pub resolver: IpAddr,
     /// The client subnet in the packet.
@@ -47,7 +48,7 @@ pub struct Question {
 #[derive(Clone, Debug)]
 pub struct Asked {
     /// The type.
-    pub record_type: RecordType,
+    pub query_type: QueryType,
     /// The client's address, and the resolver's too when that is not given.
     pub from: Option<IpAddr>,
     /// The client subnet that the resolver sends.
@@ -60,7 +61,7 @@ pub struct Asked {
 
 impl Default for Asked {
     fn default() -> Asked {
-        Asked { record_type: RecordType::A, from: None, subnet: None, resolver: None, seed: None }
+        Asked { query_type: RecordType::A.into(), from: None, subnet: None, resolver: None, seed: None }
     }
 }
 
@@ -73,7 +74,7 @@ impl Asked {
         let subnet = self.subnet.or(hidden).filter(|subnet| subnet.prefix_len() > 0);
         Question {
             name,
-            record_type: self.record_type,
+            query_type: self.query_type,
             resolver: self.resolver.or(self.from).unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST)),
             client_subnet: subnet
                 .map(|subnet| ClientSubnet { address: subnet.network(), source_prefix: subnet.prefix_len() }),
@@ -94,6 +95,8 @@ pub struct Stage<'s> {
     pub networks: &'s [LocationNetwork],
     /// Whether client subnets are looked at; the settings may say otherwise.
     pub uses_client_subnet: bool,
+    /// The longest answer over UDP, octets.
+    pub udp_payload_max: u16,
     /// What was supposed, as it was typed.
     pub as_if: &'s [String],
     /// Where zones and health come from, in words.
@@ -110,6 +113,20 @@ impl ClientFacts {
     /// The block of this length that holds the client.
     fn block(&self, length: u8) -> Option<String> {
         IpNet::new(self.address, length).ok().map(|block| block.trunc().to_string())
+    }
+}
+
+/// Reads the type of a question: one that has answers to explain.
+pub fn query_type(text: &str) -> Result<QueryType, String> {
+    match text.parse::<QueryType>() {
+        Ok(query_type) if query_type.is_meta() => {
+            Err(format!("`{text}` asks for no records of a name, so there is no answer to explain"))
+        }
+        Ok(query_type) => Ok(query_type),
+        Err(_) => {
+            let known = RecordType::ALL.map(RecordType::as_str).join(", ");
+            Err(format!("`{text}` is no record type: Route 53 has {known}; ANY is answered as well"))
+        }
     }
 }
 

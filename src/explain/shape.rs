@@ -296,7 +296,8 @@ pub struct AnswerShape {
     pub rcode: String,
     /// The AA bit.
     pub authoritative: bool,
-    /// The answer section; on the wire the records of one set are in random order.
+    /// The answer section, a CNAME before what it leads to; on the wire the records of one set are
+    /// in random order.
     pub answer: Vec<RecordShape>,
     /// The authority section.
     pub authority: Vec<RecordShape>,
@@ -304,10 +305,30 @@ pub struct AnswerShape {
     pub additional: Vec<RecordShape>,
     /// Why resolvers may keep it for as long as they may.
     pub ttl_why: String,
+    /// The messages that could carry it, and what of it they hold.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub messages: Vec<MessageShape>,
     /// The client's leading bits that the answer depends on (EDNS Client Subnet, SCOPE PREFIX-LENGTH).
     pub scope: u8,
     /// What decided that.
     pub scope_why: String,
+}
+
+/// What becomes of the answer in one message.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MessageShape {
+    /// How it is sent: `UDP without EDNS`, `UDP with EDNS`, `TCP`.
+    pub over: String,
+    /// How long it may be, octets.
+    pub most: usize,
+    /// How long it is.
+    pub octets: usize,
+    /// The TC bit.
+    pub truncated: bool,
+    /// How many records it has in the answer, authority and additional sections, without OPT.
+    pub records: [usize; 3],
+    /// In words.
+    pub why: String,
 }
 
 /// One record.

@@ -7,7 +7,7 @@ use super::names::{Names, Owner};
 use super::recorder::Notes;
 use crate::answer::MAX_CHAIN;
 use crate::geo::Client;
-use crate::model::RecordType;
+use crate::model::{QueryType, RecordType};
 use crate::policy::Dice;
 use crate::world::Scene;
 use crate::zonetree::{Found, GroupIndex, MemberContent, NodeIndex};
@@ -27,12 +27,12 @@ pub(super) struct Shares {
 }
 
 /// What clients like this one get from a group in the long run. `asked` is the type in the question: other types are CNAMEs
-/// that lead on.
+/// that lead on, though not for ANY.
 pub(super) fn shares(
     scene: &Scene<'_>,
     client: &Client<'_>,
     names: &Names<'_>,
-    asked: Option<RecordType>,
+    asked: QueryType,
     group: &(GroupIndex, Owner),
 ) -> Shares {
     let mut walk = Walk { scene, client, names, asked, known: Vec::new(), complete: true };
@@ -44,7 +44,7 @@ struct Walk<'s, 'w> {
     scene: &'s Scene<'w>,
     client: &'s Client<'w>,
     names: &'s Names<'s>,
-    asked: Option<RecordType>,
+    asked: QueryType,
     /// Groups that were followed: aliases may meet again and again, and a walk for each would never end.
     known: Vec<(GroupIndex, Rc<Leaves>)>,
     complete: bool,
@@ -101,16 +101,17 @@ impl Walk<'_, '_> {
     /// The group that a CNAME leads to, when it leads on.
     fn cname_target(&self, group: GroupIndex, member: u16) -> Option<(GroupIndex, Owner)> {
         let zone = self.scene.zone;
-        if zone.record_type(group) != RecordType::Cname || self.asked == Some(RecordType::Cname) {
+        let is_asked = [RecordType::Cname.into(), QueryType::ANY].contains(&self.asked);
+        if zone.record_type(group) != RecordType::Cname || is_asked {
             return None;
         }
         let node = match zone.cname_target(group, member)? {
             Found::Name(node) | Found::Wildcard(node) => node,
             // DS at a delegation point is this zone's to answer.
-            Found::Delegation(cut) if self.asked == Some(RecordType::Ds) && self.is_target(group, member, cut) => cut,
+            Found::Delegation(cut) if self.asked == RecordType::Ds.into() && self.is_target(group, member, cut) => cut,
             Found::Delegation(_) | Found::Nothing => return None,
         };
-        let asked = self.asked.and_then(|asked| zone.group(node, asked));
+        let asked = RecordType::from_code(self.asked.0).and_then(|asked| zone.group(node, asked));
         let group = asked.or_else(|| zone.group(node, RecordType::Cname))?;
         Some((group, (self.names.of_node(zone, node), zone.record_type(group))))
     }

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::candidates::Telling;
+use super::message::messages;
 use super::names::{Names, Owner};
 use super::recorder::{Event, Notes, Recorder};
 use super::shape::{
@@ -12,7 +13,7 @@ use super::shape::{
 };
 use super::shares::shares;
 use super::{ClientFacts, Question, Stage};
-use crate::answer::{self, Answer, Data, Dice, Part, Query, QueryName, Rcode, Step, resolve_traced};
+use crate::answer::{self, Answer, Data, Dice, Need, Part, Query, QueryName, Rcode, Records, Step, resolve_traced};
 use crate::geo::{Place, PlaceSource};
 use crate::model::{Content, HostedZone, LocationNetwork, Name, RecordData, RecordType};
 use crate::world::Scene;
@@ -24,7 +25,7 @@ pub(super) fn tell(question: &Question, stage: &Stage<'_>) -> Result<Explanation
     let resolver = question.resolver.to_canonical();
     let client_subnet = question.client_subnet.filter(|_| stage.uses_client_subnet);
     let query =
-        Query { name: &name, record_type: question.record_type.code(), source: resolver, client_subnet, located: None };
+        Query { name: &name, record_type: question.query_type.0, source: resolver, client_subnet, located: None };
     let mut recorder = Recorder::default();
     let answer = resolve_traced(&query, stage.world, &mut Dice::seeded(question.seed), &mut recorder);
     let mut events = recorder.0.into_iter();
@@ -53,6 +54,7 @@ fn refused(question: &Question, stage: &Stage<'_>) -> Explanation {
             authority: Vec::new(),
             additional: Vec::new(),
             ttl_why: String::new(),
+            messages: Vec::new(),
             scope: 0,
             scope_why: "no policy looked at where the client is".to_owned(),
         },
@@ -64,7 +66,7 @@ fn refused(question: &Question, stage: &Stage<'_>) -> Explanation {
 fn asked(question: &Question, stage: &Stage<'_>) -> QuestionShape {
     QuestionShape {
         name: question.name.to_string(),
-        record_type: question.record_type.to_string(),
+        record_type: question.query_type.to_string(),
         resolver: question.resolver.to_canonical().to_string(),
         subnet: question.client_subnet.map(|subnet| format!("{}/{}", subnet.address, subnet.source_prefix)),
         seed: question.seed,
@@ -86,6 +88,8 @@ struct Story<'s> {
     scene: Scene<'s>,
     facts: ClientFacts,
     client: Option<ClientShape>,
+    /// The name that was looked for last: the question's, or the target of a CNAME.
+    sought: Name,
     /// The name whose group comes next.
     current: Name,
     /// The group whose policy chooses now, and what it notes.
@@ -106,6 +110,7 @@ impl<'s> Story<'s> {
             scene,
             facts: ClientFacts { address: question.resolver, is_located: false },
             client: None,
+            sought: question.name.clone(),
             current: question.name.clone(),
             open: None,
             first: None,
@@ -216,6 +221,7 @@ impl<'s> Story<'s> {
         let node = at.map(|at| at.to_string());
         let why = found_in_words(leads_to, node.as_deref().unwrap_or_default(), &types);
         self.steps.push(StepShape::Name(NameShape { name: name.to_string(), leads_to, node, types, why }));
+        self.sought = name;
     }
 
     fn follow_alias(&mut self, group: GroupIndex, member: u16, target: Option<GroupIndex>) {
@@ -232,15 +238,15 @@ impl<'s> Story<'s> {
     }
 
     fn deny(&mut self, rcode: Rcode) {
-        let (record_type, zone) = (self.question.record_type, self.scene.zone.name());
+        let (query_type, zone, name) = (self.question.query_type, self.scene.zone.name(), &self.sought);
         let why = match (rcode, self.steps.last()) {
-            (Rcode::NxDomain, _) => format!("The name does not exist in the zone {zone}"),
+            (Rcode::NxDomain, _) => format!("{name} does not exist in the zone {zone}"),
             (_, Some(StepShape::Group(group))) => group.why.clone(),
             (_, Some(StepShape::Alias(alias))) => format!("The alias leads to {}, which is not there.", alias.target),
-            (_, Some(StepShape::Name(name))) if name.types.is_empty() => {
-                "The name exists only because others lie below it; it has no records.".to_owned()
+            (_, Some(StepShape::Name(found))) if found.types.is_empty() => {
+                format!("{name} exists only because others lie below it; it has no records.")
             }
-            _ => format!("The name exists, but it has no records of type {record_type}."),
+            _ => format!("{name} exists, but it has no records of type {query_type}."),
         };
         let kind = if rcode == Rcode::NxDomain { "NXDOMAIN" } else { "NODATA" };
         self.steps.push(StepShape::Denial(DenialShape { kind: kind.to_owned(), why }));
@@ -249,7 +255,7 @@ impl<'s> Story<'s> {
     fn shares(&self, query: &Query<'_>) -> (Vec<ShareShape>, bool) {
         let Some(first) = &self.first else { return (Vec::new(), true) };
         let client = answer::client_of(query, &self.scene);
-        let found = shares(&self.scene, &client, &self.names, Some(self.question.record_type), first);
+        let found = shares(&self.scene, &client, &self.names, self.question.query_type, first);
         let share = |((owner, member), share): (&(Owner, u16), &f64)| {
             let set = *self.names.sets(owner).get(usize::from(*member))?;
             let values = match &set.content {
@@ -301,6 +307,7 @@ impl<'s> Story<'s> {
             authority: records(authority.as_slice()),
             additional: records(&additional),
             ttl_why: self.ttl_why(answer),
+            messages: messages(self.question, self.stage, answer),
             scope: answer.scope,
             scope_why: self.scope_why(answer.scope),
         }
@@ -330,17 +337,32 @@ impl<'s> Story<'s> {
 
     fn ttl_why(&self, answer: &Answer<'_>) -> String {
         let followed = self.steps.iter().any(|step| matches!(step, StepShape::Alias(_)));
-        match (answer.answer.as_slice(), &answer.authority) {
-            ([], Some(part)) if part.records.record_type == RecordType::Soa => self.negative_ttl_why(part.records.ttl),
-            ([], Some(_)) => "the delegation's own TTL".to_owned(),
-            ([], None) => String::new(),
-            ([.., last], _) if followed => format!("{} s: an alias answers with its target's TTL", last.records.ttl),
-            ([one], _) => format!("{} s: the record's own TTL", one.records.ttl),
-            ([first, ..], _) if first.records.record_type != RecordType::Cname => {
-                format!("{} s: the TTL of the first record chosen, as all in one answer have one", first.records.ttl)
+        let is_chain = answer.answer.chunk_by(Part::is_of_same_set).nth(1).is_some();
+        let records = match answer.answer.as_slice() {
+            [] => None,
+            _ if is_chain && followed => Some("each record's own TTL, an alias with its target's".to_owned()),
+            _ if is_chain => Some("each record's own TTL".to_owned()),
+            [one, ..] if followed => Some(format!("{} s: an alias answers with its target's TTL", one.records.ttl)),
+            [one] => Some(format!("{} s: the record's own TTL", one.records.ttl)),
+            [first, ..] => {
+                let ttl = first.records.ttl;
+                Some(format!("{ttl} s: the TTL of the first record chosen, as all in one answer have one"))
             }
-            _ => "each record's own TTL".to_owned(),
+        };
+        match (records, self.end_ttl_why(answer)) {
+            (Some(records), Some((what, end))) => format!("{records}; for the {what} {end}"),
+            (records, end) => records.or(end.map(|(_, end)| end)).unwrap_or_default(),
         }
+    }
+
+    /// What ends an answer that does not end in records of its own, and its TTL: the SOA of a
+    /// denial, or the name servers of a delegation.
+    fn end_ttl_why(&self, answer: &Answer<'_>) -> Option<(&'static str, String)> {
+        let Records { record_type, ttl, .. } = answer.authority.filter(|part| part.need == Need::Required)?.records;
+        Some(match record_type {
+            RecordType::Soa => ("denial", self.negative_ttl_why(ttl)),
+            _ => ("delegation", format!("{ttl} s: the delegation's own TTL")),
+        })
     }
 
     /// RFC 2308 section 3.

@@ -2,18 +2,22 @@
 
 use std::sync::Arc;
 
-use super::shape::{GroupShape, LeadsTo, StepShape, Verdict};
+use super::shape::{GroupShape, LeadsTo, MessageShape, RecordShape, StepShape, Verdict};
 use super::*;
 use crate::answer::fixture::{lab, member, name, primary, record_group, secondary, set, world};
 use crate::model::{RecordGroup, ResourceRecordSet, RoutingPolicy, VpcId, WhenAllUnhealthy};
 
 /// The explanation in a world of this zone, where these checks are unhealthy.
 fn explained(zone: &HostedZone, down: &[u32], asked: &str, resolver: &str) -> Explanation {
+    asked_with(zone, down, (asked, "A"), resolver)
+}
+
+fn asked_with(zone: &HostedZone, down: &[u32], (asked, asked_type): (&str, &str), resolver: &str) -> Explanation {
     let world = world(std::slice::from_ref(zone), down);
     let model = Arc::new(zone.clone());
     let question = Question {
         name: name(asked),
-        record_type: RecordType::A,
+        query_type: query_type(asked_type).unwrap(),
         resolver: resolver.parse().unwrap(),
         client_subnet: None,
         seed: 1,
@@ -28,6 +32,7 @@ fn explained(zone: &HostedZone, down: &[u32], asked: &str, resolver: &str) -> Ex
         checks: &check,
         networks: &[],
         uses_client_subnet: true,
+        udp_payload_max: 1232,
         as_if: &[],
         seen: "a test",
     };
@@ -140,7 +145,7 @@ fn names_lead_to_wildcards_delegations_and_nothing() {
     assert_eq!(leads("nobody"), (LeadsTo::Nothing, "NXDOMAIN".to_owned()));
     let missing = at(sets(), &[], "note");
     let Some(StepShape::Denial(denial)) = missing.steps.last() else { panic!("{missing:?}") };
-    assert_eq!(denial.why, "The name exists, but it has no records of type A.");
+    assert_eq!(denial.why, "note.lab.test. exists, but it has no records of type A.");
     assert_eq!(missing.answer.ttl_why, "900 s: the lesser of the SOA's TTL and its minimum field (RFC 2308)");
     let chain = at(sets(), &[], "to");
     assert_eq!(
@@ -148,6 +153,142 @@ fn names_lead_to_wildcards_delegations_and_nothing() {
         ["a.b.lab.test.", "192.0.2.2"]
     );
     assert_eq!(chain.shares.len(), 2);
+}
+
+/// The explanation of a question of this type.
+fn of_type(sets: Vec<ResourceRecordSet>, asked: &str, query_type: &str) -> Explanation {
+    asked_with(&lab(sets), &[], (asked, query_type), "192.0.2.7")
+}
+
+fn lines(records: &[RecordShape]) -> Vec<String> {
+    records.iter().map(|one| format!("{} {} {} {}", one.name, one.ttl, one.record_type, one.data)).collect()
+}
+
+fn denial(explanation: &Explanation) -> &str {
+    let Some(StepShape::Denial(denial)) = explanation.steps.last() else { panic!("{explanation:?}") };
+    &denial.why
+}
+
+fn chain() -> Vec<ResourceRecordSet> {
+    vec![
+        set("one 60 CNAME two.lab.test."),
+        set("two 30 CNAME three.lab.test."),
+        set("three 20 A 192.0.2.1 | 192.0.2.2"),
+        set("gone 60 CNAME nobody.lab.test."),
+        set("out 60 CNAME www.elsewhere.test."),
+        set("below 60 CNAME www.child.lab.test."),
+        set("cut 60 CNAME child.lab.test."),
+        set("child 300 NS ns.child.lab.test. | ns.elsewhere.test."),
+        set("ns.child 70 A 192.0.2.53"),
+        set("into 60 CNAME same.lab.test."),
+        set("same ALIAS A three"),
+    ]
+}
+
+#[test]
+fn a_cname_chain_is_told_in_its_order_to_its_end() {
+    let found = of_type(chain(), "one", "A");
+    let one = ["one.lab.test. 60 CNAME two.lab.test.", "two.lab.test. 30 CNAME three.lab.test."];
+    let addresses = ["three.lab.test. 20 A 192.0.2.1", "three.lab.test. 20 A 192.0.2.2"];
+    assert_eq!(lines(&found.answer.answer), [one, addresses].concat());
+    assert_eq!(found.answer.ttl_why, "each record's own TTL");
+    let names = found.steps.iter().filter_map(|step| match step {
+        StepShape::Name(name) => Some(name.name.as_str()),
+        _ => None,
+    });
+    assert_eq!(names.collect::<Vec<_>>(), ["one.lab.test.", "two.lab.test.", "three.lab.test."]);
+    assert_eq!(of_type(chain(), "into", "A").answer.ttl_why, "each record's own TTL, an alias with its target's");
+    assert_eq!(of_type(chain(), "out", "A").answer.ttl_why, "60 s: the record's own TTL");
+}
+
+#[test]
+fn a_chain_without_an_end_has_the_soa_and_its_ttl() {
+    let soa = "lab.test. 900 SOA ns1.lab.test. hostmaster.lab.test. 1 7200 900 1209600 86400";
+    let ttl = "; for the denial 900 s: the lesser of the SOA's TTL and its minimum field (RFC 2308)";
+    let nothing = of_type(chain(), "gone", "A");
+    assert_eq!((nothing.answer.rcode.as_str(), lines(&nothing.answer.authority)), ("NXDOMAIN", vec![soa.to_owned()]));
+    assert_eq!(nothing.answer.ttl_why, format!("60 s: the record's own TTL{ttl}"));
+    assert_eq!(denial(&nothing), "nobody.lab.test. does not exist in the zone lab.test.");
+    let no_data = of_type(chain(), "one", "AAAA");
+    assert_eq!((no_data.answer.rcode.as_str(), lines(&no_data.answer.authority)), ("NOERROR", vec![soa.to_owned()]));
+    assert_eq!(no_data.answer.ttl_why, format!("each record's own TTL{ttl}"));
+    assert_eq!(denial(&no_data), "three.lab.test. exists, but it has no records of type AAAA.");
+}
+
+#[test]
+fn a_chain_into_a_delegation_has_its_name_servers() {
+    for asked in ["below", "cut"] {
+        let found = of_type(chain(), asked, "A");
+        let servers = ["child.lab.test. 300 NS ns.child.lab.test.", "child.lab.test. 300 NS ns.elsewhere.test."];
+        assert_eq!(lines(&found.answer.authority), servers);
+        assert_eq!(lines(&found.answer.additional), ["ns.child.lab.test. 70 A 192.0.2.53"]);
+        assert!(found.answer.authoritative);
+        assert_eq!(
+            found.answer.ttl_why,
+            "60 s: the record's own TTL; for the delegation 300 s: the delegation's own TTL"
+        );
+    }
+    // DS at the cut is this zone's to deny.
+    let ds = of_type(chain(), "cut", "DS");
+    assert_eq!(ds.answer.authority[0].record_type, "SOA");
+    assert_eq!(denial(&ds), "child.lab.test. exists, but it has no records of type DS.");
+}
+
+#[test]
+fn any_is_one_record_set_of_the_name_and_follows_no_cname() {
+    let found = of_type(pair(), "app", "ANY");
+    assert_eq!((found.question.record_type.as_str(), groups(&found)[0].record_type.as_str()), ("ANY", "A"));
+    assert_eq!(lines(&found.answer.answer), ["app.lab.test. 60 A 192.0.2.1"]);
+    let cname = of_type(chain(), "one", "any");
+    assert_eq!(lines(&cname.answer.answer), ["one.lab.test. 60 CNAME two.lab.test."]);
+    assert_eq!(cname.shares.len(), 1);
+    assert_eq!(of_type(chain(), "nobody", "ANY").answer.rcode, "NXDOMAIN");
+    // Types that Route 53 does not have are asked for all the same.
+    assert_eq!(denial(&of_type(pair(), "app", "HINFO")), "app.lab.test. exists, but it has no records of type HINFO.");
+    for (text, says) in
+        [("AXFR", "no records of a name"), ("OPT", "no records of a name"), ("AAAAA", "Route 53 has SOA")]
+    {
+        assert!(query_type(text).unwrap_err().contains(says), "{text}");
+    }
+}
+
+#[test]
+fn what_fits_no_message_is_told() {
+    let values = |count: usize| (0..count).map(|at| format!("192.0.{}.{}", at / 250, at % 250)).collect::<Vec<_>>();
+    let told = |count: usize| {
+        let found = of_type(vec![set(&format!("www 60 A {}", values(count).join(" | ")))], "www", "A");
+        assert_eq!(found.answer.answer.len(), count);
+        let message = |one: &MessageShape| {
+            (one.over.clone(), one.most, one.octets, one.truncated, one.records[0], one.why.clone())
+        };
+        found.answer.messages.iter().map(message).collect::<Vec<_>>()
+    };
+    let (plain, edns, tcp) = ("UDP without EDNS".to_owned(), "UDP with EDNS".to_owned(), "TCP".to_owned());
+    let whole = || "whole".to_owned();
+    let again = || "truncated (TC): the client asks again over TCP".to_owned();
+    // The header, the question, 16 octets for each address, and the zone's name server: pointer,
+    // head, `ns1` and a pointer.
+    let octets = |count: usize| 12 + 18 + 16 * count + 2 + 10 + 6;
+    assert_eq!(
+        told(1),
+        [
+            (plain.clone(), 512, octets(1), false, 1, whole()),
+            (edns.clone(), 1232, octets(1) + 11, false, 1, whole()),
+            (tcp.clone(), 65_535, octets(1), false, 1, whole()),
+        ]
+    );
+    let help = "whole but for 1 records that only help".to_owned();
+    assert_eq!(told(30)[0], (plain.clone(), 512, octets(30) - 18, false, 30, help));
+    assert_eq!(told(31)[0], (plain.clone(), 512, 30, true, 0, again()));
+    assert_eq!(told(31)[1], (edns.clone(), 1232, octets(31) + 11, false, 31, whole()));
+    assert_eq!(told(400)[1..], [(edns, 1232, 41, true, 0, again()), (tcp, 65_535, octets(400), false, 400, whole())]);
+    // More than any message holds: twenty values of fifteen strings.
+    let value = |at: usize| (0..15).map(|_| format!("\"{at:03}{}\"", "a".repeat(250))).collect::<Vec<_>>().join(" ");
+    let values = (0..20).map(value).collect::<Vec<_>>().join(" | ");
+    let found = of_type(vec![set(&format!("txt 60 TXT {values}"))], "txt", "TXT");
+    let last = found.answer.messages.last().unwrap();
+    assert_eq!((last.truncated, last.records), (true, [0, 0, 0]));
+    assert_eq!(last.why, "truncated (TC): no message can carry this answer, and no client gets it");
 }
 
 #[test]

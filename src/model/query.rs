@@ -59,6 +59,15 @@ const RESPONSE_CODES: [(u8, &str); 13] = [
 pub struct UnknownName;
 
 impl QueryType {
+    /// Whatever a name has (RFC 8482).
+    pub const ANY: QueryType = QueryType(255);
+
+    /// Whether it asks for something other than records of a name, as AXFR does (RFC 6895 section
+    /// 3.1). ANY asks for them.
+    pub fn is_meta(self) -> bool {
+        matches!(self.0, 41 | 128..=254)
+    }
+
     /// The mnemonics that there are.
     pub fn names() -> impl Iterator<Item = &'static str> {
         RecordType::ALL.into_iter().map(RecordType::as_str).chain(OTHER_TYPES.iter().map(|(_, name)| *name))
@@ -69,6 +78,12 @@ impl ResponseCode {
     /// The mnemonics that there are.
     pub fn names() -> impl Iterator<Item = &'static str> {
         RESPONSE_CODES.iter().map(|(_, name)| *name)
+    }
+}
+
+impl From<RecordType> for QueryType {
+    fn from(record_type: RecordType) -> QueryType {
+        QueryType(record_type.code())
     }
 }
 
@@ -137,6 +152,10 @@ mod tests {
             );
         }
         assert_eq!("aaaa".parse(), Ok(QueryType(28)));
+        assert_eq!("any".parse(), Ok(QueryType::ANY));
+        let meta = |name: &str| name.parse::<QueryType>().unwrap().is_meta();
+        assert!(["AXFR", "IXFR", "OPT", "TYPE128", "TYPE254"].into_iter().all(meta));
+        assert!(!["ANY", "A", "CAA", "URI", "HINFO", "TYPE65280"].into_iter().any(meta));
         assert_eq!("TYPE65280".parse(), Ok(QueryType(65_280)));
         for text in ["", "TYPE", "TYPE-1", "TYPE65536", "TYPE+1", "AAAAA"] {
             assert_eq!(text.parse::<QueryType>(), Err(UnknownName), "{text}");

@@ -130,14 +130,15 @@ impl RecordData {
         Name::from_wire(&self.wire[self.record_type.target_offset()?..])
     }
 
-    /// Whether the record says that its owner offers a service itself: SVCB or HTTPS in ServiceMode whose TargetName is `.`
-    /// (RFC 9460 section 2.5.2). In AliasMode `.` says that there is no service (section 2.5.1).
+    /// Whether the record says that its owner offers a service itself: SVCB or HTTPS in ServiceMode
+    /// whose TargetName is `.` (RFC 9460 section 2.5.2). In AliasMode `.` says that there is no
+    /// service (section 2.5.1).
     pub fn targets_owner(&self) -> bool {
         self.is_service() && !self.is_service_alias() && self.wire[SERVICE_TARGET_OFFSET] == 0
     }
 
-    /// Whether the record says that a service is found under another name: SVCB or HTTPS in AliasMode, of priority 0 (RFC
-    /// 9460 section 2.4.2).
+    /// Whether the record says that a service is found under another name: SVCB or HTTPS in
+    /// AliasMode, of priority 0 (RFC 9460 section 2.4.2).
     pub fn is_service_alias(&self) -> bool {
         self.is_service() && self.wire.starts_with(&[0, 0])
     }

@@ -182,7 +182,7 @@ impl<'m, 'o> Message<'m, 'o> {
     fn section(&mut self, section: Section, parts: &[Part<'_>], dice: &mut Dice) -> Result<(), Truncated> {
         let mut rest = parts;
         while let Some((first, others)) = rest.split_first() {
-            let more = others.iter().take_while(|part| is_same_set(first, part)).count();
+            let more = others.iter().take_while(|part| first.is_of_same_set(part)).count();
             let (set, after) = rest.split_at(1 + more);
             let (at, count) = (self.at, self.counts[section as usize]);
             if self.record_set(section, set, dice).is_err() {
@@ -389,18 +389,6 @@ impl<'m, 'o> Message<'m, 'o> {
         self.put_u16(TSIG_ERROR_BADKEY)?;
         self.put_u16(0)
     }
-}
-
-/// Multivalue answers are one RRset in several parts.
-fn is_same_set(one: &Part<'_>, other: &Part<'_>) -> bool {
-    let same_owner = || match (one.owner, other.owner) {
-        (Owner::Question, Owner::Question) => true,
-        // Empty ones are not given to memcmp: where it loads by AVX-512 masks, an empty slice's dangling address costs it
-        // hundreds of cycles.
-        (Owner::InZone(one), Owner::InZone(other)) => one.len() == other.len() && (one.is_empty() || one == other),
-        _ => false,
-    };
-    one.records.record_type == other.records.record_type && same_owner()
 }
 
 /// The values in random order: each goes to a random place among those before it (Fisher and Yates, inside out).

@@ -313,6 +313,40 @@ proptest! {
 
 proptest! {
     #[test]
+    fn an_answer_says_how_long_its_message_will_be(
+        present in prop::collection::vec(any::<bool>(), LINES.len()), name in prop::sample::select(&NAMES[..]),
+        record_type in prop::sample::select(&TYPES[..]), values in 1usize..120, payload in 512u16..1300, has_edns: bool,
+        seed: u64,
+    ) {
+        let long: Vec<String> = (0..values).map(|value| format!("192.0.2.{value}")).collect();
+        let sets = LINES.iter().zip(&present).filter(|(_, present)| **present).map(|(line, _)| set(line));
+        let sets = sets.chain([set(&format!("long 60 A {}", long.join(" | ")))]);
+        let world = world(&[lab(sets.chain([set("tolong 60 CNAME long.lab.test."), set("mx 60 MX 1 long.lab.test.")]))], &[]);
+        for name in [name, "long", "tolong", "mx"] {
+            let asked = match name { "@" => "lab.test.".to_owned(), labels => format!("{labels}.lab.test.") };
+            let record_type = if name == "mx" { 15 } else if name.contains("long") { 1 } else { record_type };
+            let message = match has_edns {
+                true => query_with_edns(&asked, HickoryType::from(record_type), payload),
+                false => query(&asked, HickoryType::from(record_type)),
+            };
+            let packet = message.to_vec().unwrap();
+            let mut question = QueryName::default();
+            let Decoded::Question(request, record_type) = decode(&packet, &mut question) else { panic!("it is a question") };
+            let query = Query { name: &question, record_type, source: SOURCE, client_subnet: None, located: None };
+            let answer = resolve(&query, &world, &mut Dice::seeded(seed));
+            let most = if has_edns { usize::from(payload) } else { 512 };
+            let frame = encode::Frame { most_octets: most, payload_size: 1232, nsid: &[] };
+            let mut out = [0; MAX_UDP_OCTETS];
+            let encoded = encode::encode_answer(&request, &answer, &frame, &mut Dice::seeded(seed), &mut out);
+            let fit = answer.fit(request.question.len(), if has_edns { 11 } else { 0 }, most);
+            prop_assert_eq!((fit.octets, fit.truncated), (encoded.octets, encoded.truncated));
+            let counts = [6, 8, 10].map(|at| usize::from(u16::from_be_bytes([out[at], out[at + 1]])));
+            let [answers, authorities, additionals] = fit.records;
+            prop_assert_eq!(counts, [answers, authorities, additionals + usize::from(has_edns)]);
+        }
+    }
+
+    #[test]
     fn what_we_write_hickory_reads_back(
         present in prop::collection::vec(any::<bool>(), LINES.len()), name in prop::sample::select(&NAMES[..]),
         record_type in prop::sample::select(&TYPES[..]), payload in prop::option::of(0u16..2000), seed: u64,

@@ -418,8 +418,8 @@ impl Builder<'_> {
         Content::Cname { ttl, data, helpers, leads: None }
     }
 
-    /// The names in the data whose addresses this zone holds (Developer Guide, "DNS behavior": MX, CNAME, NS, SRV; RFC 9460
-    /// section 4.1: SVCB, HTTPS).
+    /// The names in the data whose addresses this zone holds (Developer Guide, "DNS behavior": MX,
+    /// CNAME, NS, SRV; RFC 9460 section 4.1: SVCB, HTTPS).
     fn add_helpers(&mut self, values: &[RecordData]) {
         let start = self.lists.helpers.len();
         for value in values {
@@ -431,8 +431,8 @@ impl Builder<'_> {
         }
     }
 
-    /// The number of the name that a value points to, where it holds anything that helps. Below a delegation only name
-    /// servers' addresses count, as glue.
+    /// The number of the name that a value points to, where it holds anything that helps. Below a
+    /// delegation only name servers' addresses count, as glue.
     fn helper(&self, value: &RecordData) -> Option<u32> {
         let node = self.names.find(value.target()?.relative_to(&self.zone.name)?)?;
         let occluded = value.record_type() != RecordType::Ns && self.names.cut(node).is_some();

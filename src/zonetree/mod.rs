@@ -43,7 +43,8 @@ use crate::policy::{Candidates, Choice, Dice, FailOpen, Plan, Trace, UsableBits}
 pub struct NodeIndex(u32);
 
 impl NodeIndex {
-    /// No node of its own: the one whose records these are, at which an alias or a wildcard may answer with them.
+    /// No node of its own: the one whose records these are, at which an alias or a wildcard may
+    /// answer with them.
     pub const OWNER: NodeIndex = NodeIndex(u32::MAX);
 }
 

@@ -47,8 +47,8 @@ impl<'z> Records<'z> {
         data.bytes.get(..data.bytes.len().checked_sub(2)?)
     }
 
-    /// Whether they say that a service is found under other names: SVCB or HTTPS in AliasMode, of priority 0 (RFC 9460
-    /// section 2.4.2).
+    /// Whether they say that a service is found under other names: SVCB or HTTPS in AliasMode, of
+    /// priority 0 (RFC 9460 section 2.4.2).
     pub fn are_service_aliases(&self) -> bool {
         let is_alias = |data: Data<'_>| data.bytes.starts_with(&[0, 0]);
         matches!(self.record_type, RecordType::Svcb | RecordType::Https) && self.iter().next().is_some_and(is_alias)

@@ -11,8 +11,8 @@ use ipnet::IpNet;
 
 use crate::config::ClientSubnetUse;
 use crate::control::{NotSteered, Supposition};
-use crate::explain::{Asked, Explanation, Stage, explain};
-use crate::model::{Name, RecordType};
+use crate::explain::{Asked, Explanation, Stage, explain, query_type};
+use crate::model::{Name, QueryType, RecordType};
 
 use super::paint::Paint;
 use super::rehearsal::Rehearsal;
@@ -44,9 +44,9 @@ pub(super) struct ExplainArguments {
     /// The name asked for
     #[arg(value_parser = parse_name)]
     name: Name,
-    /// The record type
-    #[arg(name = "TYPE", default_value = "A", value_parser = parse_type)]
-    record_type: RecordType,
+    /// The record type, or ANY
+    #[arg(name = "TYPE", default_value = "A", value_parser = query_type)]
+    query_type: QueryType,
     /// The client's address; the resolver's too, unless that is given [default: 127.0.0.1]
     #[arg(long, value_name = "ADDRESS")]
     from: Option<IpAddr>,
@@ -87,7 +87,7 @@ pub(super) fn run(arguments: &ExplainArguments) -> anyhow::Result<ExitCode> {
 
 fn ask_server(arguments: &ExplainArguments) -> anyhow::Result<Explanation> {
     let door = SideDoor::find(&arguments.server)?;
-    let mut parameters = vec![("name", arguments.name.to_string()), ("type", arguments.record_type.to_string())];
+    let mut parameters = vec![("name", arguments.name.to_string()), ("type", arguments.query_type.to_string())];
     parameters.extend(arguments.from.map(|from| ("from", from.to_string())));
     parameters.extend(arguments.subnet.map(|subnet| ("subnet", subnet.to_string())));
     parameters.extend(arguments.resolver.map(|resolver| ("resolver", resolver.to_string())));
@@ -105,8 +105,8 @@ fn ask_files(arguments: &ExplainArguments) -> anyhow::Result<Explanation> {
     let cast = rehearsal.cast(&arguments.as_if, &|_| None).map_err(unknown_check)?;
     let location = &rehearsal.settings.location;
     let as_if: Vec<String> = arguments.as_if.iter().map(ToString::to_string).collect();
-    let ExplainArguments { record_type, from, subnet, resolver, seed, .. } = *arguments;
-    let asked = Asked { record_type, from, subnet, resolver, seed };
+    let ExplainArguments { query_type, from, subnet, resolver, seed, .. } = *arguments;
+    let asked = Asked { query_type, from, subnet, resolver, seed };
     let question = asked.question(arguments.name.clone(), seed.unwrap_or_else(|| fastrand::u64(..)));
     let stage = Stage {
         world: &cast.world,
@@ -114,6 +114,7 @@ fn ask_files(arguments: &ExplainArguments) -> anyhow::Result<Explanation> {
         checks: &|id| cast.check(id),
         networks: &location.networks,
         uses_client_subnet: location.use_client_subnet == ClientSubnetUse::Use,
+        udp_payload_max: rehearsal.settings.dns.udp_payload_max,
         as_if: &as_if,
         seen: "files, where health checks are healthy unless --as-if or their file says otherwise",
     };

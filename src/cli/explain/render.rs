@@ -3,8 +3,8 @@
 use crate::cli::paint::{Colour, Paint};
 use crate::cli::tree::{Branch, letters};
 use crate::explain::shape::{
-    AnswerShape, CandidateShape, CheckShape, ClientShape, Explanation, GroupShape, RecordShape, ShareShape, StepShape,
-    Verdict, ZoneShape,
+    AnswerShape, CandidateShape, CheckShape, ClientShape, Explanation, GroupShape, MessageShape, RecordShape,
+    ShareShape, StepShape, Verdict, ZoneShape,
 };
 
 /// Candidates that are shown one by one; the rest is counted.
@@ -20,7 +20,7 @@ pub(super) fn text(explanation: &Explanation, paint: Paint, width: usize) -> Str
     tree = tree.with_all(explanation.zone.as_ref().map(zone));
     tree = tree.with_all(explanation.client.as_ref().map(client));
     tree = tree.with_all(explanation.steps.iter().map(step));
-    tree = tree.with_all(answer(&explanation.answer));
+    tree = tree.with_all(answer(&explanation.answer, explanation.zone.as_ref()));
     tree = tree.with_all(shares(explanation));
     let legend = "● answers   ○ could answer   ✗ unhealthy   · not for this client";
     let has_groups = explanation.steps.iter().any(|step| matches!(step, StepShape::Group(_)));
@@ -165,19 +165,60 @@ fn health(check: &CheckShape) -> String {
     text
 }
 
-fn answer(answer: &AnswerShape) -> Vec<Branch> {
+fn answer(answer: &AnswerShape, zone: Option<&ZoneShape>) -> Vec<Branch> {
     let authority = if answer.authoritative { "authoritative" } else { "not authoritative" };
-    let count = match answer.answer.len() {
-        0 => "no records".to_owned(),
-        1 => "1 record".to_owned(),
-        count => format!("{count} records, in random order on the wire"),
-    };
-    let referral = answer.answer.is_empty().then_some(&answer.authority).into_iter().flatten();
-    let records = answer.answer.iter().map(|one| record(one, "")).chain(referral.map(|one| record(one, "authority: ")));
-    let answer_line = line("answer", format!("{}, {authority}, {count}", answer.rcode)).with_all(records);
+    let records = answer.answer.iter().map(|one| record(one, "")).chain(end(answer, zone));
+    let answer_line =
+        line("answer", format!("{}, {authority}, {}", answer.rcode, count(&answer.answer))).with_all(records);
     let ttl = (!answer.ttl_why.is_empty()).then(|| line("ttl", answer.ttl_why.clone()));
     let scope = line("scope", format!("/{}: {}", answer.scope, answer.scope_why));
-    [Some(answer_line), ttl, Some(scope)].into_iter().flatten().collect()
+    [Some(answer_line), ttl, size(&answer.messages), Some(scope)].into_iter().flatten().collect()
+}
+
+/// How many records there are, and in which order they come.
+fn count(records: &[RecordShape]) -> String {
+    let sets = records.chunk_by(|one, other| (&one.name, &one.record_type) == (&other.name, &other.record_type));
+    let has_several = sets.clone().any(|set| set.len() > 1);
+    match (records.len(), sets.count()) {
+        (0, _) => "no records".to_owned(),
+        (1, _) => "1 record".to_owned(),
+        (count, 1) => format!("{count} records, in random order on the wire"),
+        (count, _) if has_several => {
+            format!("{count} records, in this order on the wire, the values of a set at random")
+        }
+        (count, _) => format!("{count} records, in this order on the wire"),
+    }
+}
+
+/// What ends an answer that does not end in records of its own: the SOA of a denial, or a
+/// delegation and the addresses of its name servers.
+fn end(answer: &AnswerShape, zone: Option<&ZoneShape>) -> Vec<Branch> {
+    let Some(first) = answer.authority.first() else { return Vec::new() };
+    let is_referral = zone.is_some_and(|zone| first.name != zone.name);
+    if first.record_type != "SOA" && !is_referral {
+        return Vec::new();
+    }
+    let authority = answer.authority.iter().map(|one| record(one, "authority: "));
+    let additional = answer.additional.iter().filter(|_| is_referral).map(|one| record(one, "additional: "));
+    authority.chain(additional).collect()
+}
+
+/// Which messages carry the answer: one line where all of them do.
+fn size(messages: &[MessageShape]) -> Option<Branch> {
+    let first = messages.first()?;
+    if messages.iter().all(|message| message.why == first.why) {
+        return Some(line(
+            "size",
+            format!("{} octets over {}, {} in every message", first.octets, first.over, first.why),
+        ));
+    }
+    let row = |message: &MessageShape| {
+        let colour = if message.truncated { Some(Colour::Bad) } else { None };
+        Branch::text(message.why.clone())
+            .column(format!("{:<18}", message.over), None)
+            .column(format!("{:>5} of {:>5} octets  ", message.octets, message.most), colour)
+    };
+    Some(line("size", "by the message that carries it").with_all(messages.iter().map(row)))
 }
 
 fn record(record: &RecordShape, section: &str) -> Branch {

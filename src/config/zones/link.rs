@@ -123,7 +123,8 @@ fn common(drafts: &mut [Draft], findings: &mut [Findings<'_>]) -> Common {
     common
 }
 
-/// Makes one configuration of all drafts; the findings and origins are those of the drafts, in the same order.
+/// Makes one configuration of all drafts; the findings and origins are those of the drafts, in the
+/// same order.
 pub(super) fn link(
     mut drafts: Vec<Draft>,
     mut findings: Vec<Findings<'_>>,
@@ -515,7 +516,8 @@ fn excuse_dangling_alias(mut violation: Violation, zone: &HostedZone) -> Violati
     violation
 }
 
-/// Where in the file a rule is broken; `None` when nothing is said of it, as of a record that has faults already.
+/// Where in the file a rule is broken; `None` when nothing is said of it, as of a record that has
+/// faults already.
 fn place_of(
     violation: &Violation,
     records: &[Written],
@@ -533,7 +535,8 @@ fn place_of(
     Some(record.map_or(zone_name.clone(), |record| record.spans.get(violation.field)))
 }
 
-/// Notes that a rule is broken. A text that was served before is not refused for a rule that came later.
+/// Notes that a rule is broken. A text that was served before is not refused for a rule that came
+/// later.
 fn report(violation: Violation, span: Range<usize>, origin: TextOrigin, findings: &mut Findings<'_>) {
     let severity = match (violation.severity, origin) {
         (model::Severity::Error, _) | (model::Severity::NewError, TextOrigin::Current) => Severity::Error,

@@ -1,9 +1,11 @@
-//! The one tokeniser of record values: bare words, numbers, names, hexadecimal, quoted strings with octal escapes.
+//! The one tokeniser of record values: bare words, numbers, names, hexadecimal, quoted strings with
+//! octal escapes.
 //!
-//! A value is read from left to right by [`Tokens`]; each record type says which tokens it wants. Every complaint names
-//! the field it is about. Escapes are Route 53's: three **octal** digits are an octet, never the decimal ones of master files
-//! (Developer Guide, "DNS domain name format" and "TXT record type"); before anything but a digit a backslash means that
-//! character, as in master files (RFC 1035 section 5.1).
+//! A value is read from left to right by [`Tokens`]; each record type says which tokens it wants.
+//! Every complaint names the field it is about. Escapes are Route 53's: three **octal** digits are
+//! an octet, never the decimal ones of master files (Developer Guide, "DNS domain name format" and
+//! "TXT record type"); before anything but a digit a backslash means that character, as in master
+//! files (RFC 1035 section 5.1).
 
 use std::ops::RangeInclusive;
 
@@ -202,7 +204,8 @@ enum Ending {
     Space,
 }
 
-/// The octets of a string that somebody forgot to quote; as they are written where they make no string.
+/// The octets of a string that somebody forgot to quote; as they are written where they make no
+/// string.
 pub(super) fn unquoted(text: &str) -> Vec<u8> {
     match unescape(&format!("{text}\""), Ending::Quote) {
         Ok((octets, "")) => octets,

@@ -73,8 +73,9 @@ fn policy_is_the_same(_: &Context<'_>, group: &Group<'_>, findings: &mut Finding
     }
 }
 
-/// Why a set with a routing policy cannot join a group whose first set has another one. The sentences are Route 53's, as far
-/// as they are known: each policy has its own, and none says what the group's policy is.
+/// Why a set with a routing policy cannot join a group whose first set has another one. The
+/// sentences are Route 53's, as far as they are known: each policy has its own, and none says what
+/// the group's policy is.
 fn cannot_join(set: &ResourceRecordSet, first: &ResourceRecordSet) -> String {
     let what = describe(set);
     match (&set.routing_policy, &first.routing_policy) {

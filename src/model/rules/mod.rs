@@ -1,9 +1,9 @@
 //! What Route 53 refuses about a whole zone, and what it accepts although nobody can mean it.
 //!
-//! Everything here looks at a finished [`HostedZone`] and finds all faults at once. One rule is one function:
-//! [`record_set`] judges a set by itself, [`group`] the sets of one name and type together, [`alias`] where aliases lead,
-//! [`names`] what may stand beside and below what, [`size`] what fits a message. Where Route 53's own sentence is known, it is
-//! used.
+//! Everything here looks at a finished [`HostedZone`] and finds all faults at once. One rule is one
+//! function: [`record_set`] judges a set by itself, [`group`] the sets of one name and type
+//! together, [`alias`] where aliases lead, [`names`] what may stand beside and below what, [`size`]
+//! what fits a message. Where Route 53's own sentence is known, it is used.
 
 mod alias;
 mod group;
@@ -42,8 +42,8 @@ pub struct Violation {
 pub enum Severity {
     /// Route 53 refuses it.
     Error,
-    /// Route 53 refuses it, but earlier versions of this server did not: a zone that was served before goes on, with a
-    /// warning.
+    /// Route 53 refuses it, but earlier versions of this server did not: a zone that was served
+    /// before goes on, with a warning.
     NewError,
     /// Route 53 accepts it, but it does not do what it seems to.
     Warning,

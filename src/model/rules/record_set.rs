@@ -244,7 +244,8 @@ fn health_check_has_an_effect(context: &Context<'_>, at: usize, set: &ResourceRe
         .with_hint("give it a routing policy and a sibling to fall back on, such as failover");
 }
 
-/// The sentence is Route 53's, which asks only this of primaries; an alias that does not evaluate its target is accepted.
+/// The sentence is Route 53's, which asks only this of primaries; an alias that does not evaluate
+/// its target is accepted.
 fn primary_can_fail_over(_: &Context<'_>, at: usize, set: &ResourceRecordSet, findings: &mut Findings) {
     if !never_fails_over(set) {
         return;

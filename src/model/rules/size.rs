@@ -18,18 +18,20 @@ const OPT_OCTETS: usize = 11 + 4 + 4 + 16;
 const LONGEST_FRAME_OCTETS: usize = FRAME_OCTETS + MAX_NAME_OCTETS + OPT_OCTETS;
 /// The most record sets of a multivalue answer (Developer Guide, "Multivalue answer routing").
 const MAX_MULTIVALUE_MEMBERS: usize = 8;
-/// The most record sets of addresses that a referral takes along: A and AAAA of sixteen name servers.
+/// The most record sets of addresses that a referral takes along: A and AAAA of sixteen name
+/// servers.
 const MAX_GLUE_SETS: usize = 32;
 
-/// How long messages with a record set are that hold nothing but what they must: the shortest and the longest there are.
+/// How long messages with a record set are that hold nothing but what they must: the shortest and
+/// the longest there are.
 #[derive(Clone, Copy, Default)]
 struct Octets {
     least: usize,
     most: usize,
 }
 
-/// The records of a set go into one message whole, or the message is truncated (RFC 2181 section 9). Where there is no message
-/// over TCP either, no client ever gets the set.
+/// The records of a set go into one message whole, or the message is truncated (RFC 2181 section
+/// 9). Where there is no message over TCP either, no client ever gets the set.
 pub(super) fn check(context: &Context<'_>, group: &Group<'_>, findings: &mut Findings) {
     let (first, first_set) = group.members[0];
     let delegates = group.record_type == RecordType::Ns && !context.is_apex(group.name);
@@ -104,7 +106,8 @@ fn multivalue(context: &Context<'_>, group: &Group<'_>, owner_octets: usize) -> 
     Octets { least: octets[..fewest].iter().sum(), most: octets[octets.len() - answered..].iter().sum() }
 }
 
-/// The NS set of a delegation, and the addresses of its name servers, without which a referral is truncated (RFC 9471).
+/// The NS set of a delegation, and the addresses of its name servers, without which a referral is
+/// truncated (RFC 9471).
 fn referral(context: &Context<'_>, set: &ResourceRecordSet) -> Octets {
     let owner_octets = |name: &Name| name.relative_to(&context.zone.name).map_or(0, <[u8]>::len) + POINTER_OCTETS;
     let Content::Records { values, .. } = &set.content else { return Octets::default() };
@@ -119,7 +122,8 @@ fn referral(context: &Context<'_>, set: &ResourceRecordSet) -> Octets {
     octets
 }
 
-/// What a group answers with, whatever its policy chooses. Of an alias nothing is counted: where it leads depends.
+/// What a group answers with, whatever its policy chooses. Of an alias nothing is counted: where it
+/// leads depends.
 fn any_answer(context: &Context<'_>, group: &Group<'_>, owner_octets: usize) -> Octets {
     let (_, first) = group.members[0];
     if first.routing_policy == RoutingPolicy::MultivalueAnswer {
@@ -129,7 +133,8 @@ fn any_answer(context: &Context<'_>, group: &Group<'_>, owner_octets: usize) -> 
     Octets { least: octets.clone().min().unwrap_or(0), most: octets.max().unwrap_or(0) }
 }
 
-/// How long the data are in a message, where names at their end are compressed for the types of RFC 1035 (RFC 3597 section 4).
+/// How long the data are in a message, where names at their end are compressed for the types of RFC
+/// 1035 (RFC 3597 section 4).
 fn data_octets(value: &RecordData, zone: &Name) -> usize {
     let octets = value.wire().len();
     let target = match value.record_type() {

@@ -366,7 +366,8 @@ fn text(octets: usize) -> Vec<String> {
     ('A'..='Z').zip((0..octets).step_by(3000)).map(value).collect()
 }
 
-/// A TXT set that takes this many octets in a message with a question for `x.lab.test.`, the frame included.
+/// A TXT set that takes this many octets in a message with a question for `x.lab.test.`, the frame
+/// included.
 fn long(octets: usize) -> ResourceRecordSet {
     let room = octets - 12 - 4 - 12;
     // Each record has twelve octets before its data.

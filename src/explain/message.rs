@@ -1,0 +1,56 @@
+//! What becomes of the answer in the messages that could carry it: over UDP without EDNS and with
+//! it, and over TCP.
+
+use super::shape::MessageShape;
+use super::{Question, Stage};
+use crate::answer::Answer;
+
+/// The longest message over UDP without EDNS (RFC 1035 section 2.3.4).
+const UDP_OCTETS: usize = 512;
+/// The longest message over TCP, whose length has two octets (RFC 1035 section 4.2.2).
+const TCP_OCTETS: usize = 65_535;
+/// OPT without options (RFC 6891 section 6.1.2).
+const OPT_OCTETS: usize = 11;
+/// Code and length of an option, then family and prefix lengths (RFC 7871 section 6); the address
+/// follows.
+const SUBNET_OCTETS: usize = 4 + 4;
+
+/// The messages that a client may get, the shortest first. A query with a client subnet has EDNS
+/// over any transport.
+pub(super) fn messages(question: &Question, stage: &Stage<'_>, answer: &Answer<'_>) -> Vec<MessageShape> {
+    let opt = OPT_OCTETS + subnet_octets(question, stage);
+    let udp = usize::from(stage.udp_payload_max).max(UDP_OCTETS);
+    let kinds = match question.client_subnet {
+        Some(_) => vec![("UDP with EDNS", udp, opt), ("TCP", TCP_OCTETS, opt)],
+        None => vec![("UDP without EDNS", UDP_OCTETS, 0), ("UDP with EDNS", udp, opt), ("TCP", TCP_OCTETS, 0)],
+    };
+    kinds.into_iter().map(|(over, most, opt)| message(question, answer, over, most, opt)).collect()
+}
+
+/// The client subnet comes back as it was sent, unless the settings ignore it.
+fn subnet_octets(question: &Question, stage: &Stage<'_>) -> usize {
+    let subnet = question.client_subnet.filter(|_| stage.uses_client_subnet);
+    subnet.map_or(0, |subnet| SUBNET_OCTETS + usize::from(subnet.source_prefix).div_ceil(8))
+}
+
+fn message(question: &Question, answer: &Answer<'_>, over: &str, most: usize, opt: usize) -> MessageShape {
+    // Type and class follow the name.
+    let question_octets = question.name.wire().len() + 4;
+    let fit = answer.fit(question_octets, opt, most);
+    let all = answer.fit(question_octets, opt, usize::MAX).records;
+    let left_out = all.iter().sum::<usize>() - fit.records.iter().sum::<usize>();
+    let why = match (fit.truncated, over, left_out) {
+        (true, "TCP", _) => "truncated (TC): no message can carry this answer, and no client gets it".to_owned(),
+        (true, ..) => "truncated (TC): the client asks again over TCP".to_owned(),
+        (false, _, 0) => "whole".to_owned(),
+        (false, _, count) => format!("whole but for {count} records that only help"),
+    };
+    MessageShape {
+        over: over.to_owned(),
+        most,
+        octets: fit.octets,
+        truncated: fit.truncated,
+        records: fit.records,
+        why,
+    }
+}
