@@ -1,10 +1,12 @@
-//! Reads files and looks at them, for all modules that do: a file that never opens or never ends cannot hold up more than the
-//! thread that asked for it, and every other thread can see what that one is waiting for.
+//! Reads files and looks at them, for all modules that do: a file that never opens or never ends
+//! cannot hold up more than the thread that asked for it, and every other thread can see what that
+//! one is waiting for.
 //!
-//! Files are opened without blocking and only regular ones are read, up to a limit. What remains is a file system that does not
-//! reply, such as a network mount whose server is gone: no system call ends that wait. So each operation is registered while
-//! it lasts. Whoever waits for the thread can give up on it ([`unresponsive`]), and the next thread that comes to the same path
-//! gets an error at once instead of waiting as well.
+//! Files are opened without blocking and only regular ones are read, up to a limit. What remains is
+//! a file system that does not reply, such as a network mount whose server is gone: no system call
+//! ends that wait. So each operation is registered while it lasts. Whoever waits for the thread can
+//! give up on it ([`unresponsive`]), and the next thread that comes to the same path gets an error
+//! at once instead of waiting as well.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -21,7 +23,8 @@ pub const UNRESPONSIVE_AFTER: Duration = Duration::from_secs(30);
 const LONGEST_READ: Duration = Duration::from_secs(60);
 /// How much is read at a time.
 const CHUNK: u64 = 256 << 10;
-/// With so many operations stuck in one directory the rest of it is not tried, so that they do not become thousands.
+/// With so many operations stuck in one directory the rest of it is not tried, so that they do not
+/// become thousands.
 const STUCK_IN_ONE_DIRECTORY: usize = 4;
 
 static OPERATIONS: Mutex<Operations> = Mutex::new(Operations { last: 0, pending: BTreeMap::new() });
@@ -77,8 +80,8 @@ pub fn names_in(directory: &Path) -> io::Result<Vec<OsString>> {
     operate(directory, || fs::read_dir(directory)?.map(|entry| entry.map(|entry| entry.file_name())).collect())
 }
 
-/// Lets others see that this thread waits for the file system. Fails at once where another thread has waited for too long on
-/// the same path.
+/// Lets others see that this thread waits for the file system. Fails at once where another thread
+/// has waited for too long on the same path.
 pub fn operate<T>(path: &Path, operation: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
     if let Some(stuck) = stuck(path) {
         return Err(io::Error::new(io::ErrorKind::TimedOut, stuck.in_words()));
@@ -159,7 +162,8 @@ fn expect_regular(metadata: &Metadata) -> io::Result<()> {
 #[cfg(unix)]
 fn open(path: &Path) -> io::Result<File> {
     use std::os::unix::fs::OpenOptionsExt as _;
-    // A pipe opens at once so, and files of /proc that wait for something to say return an error instead.
+    // A pipe opens at once so, and files of /proc that wait for something to say return an error
+    // instead.
     OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(path)
 }
 
@@ -247,7 +251,8 @@ mod tests {
             let error = outcome(&path(name), 1 << 20).unwrap_err();
             assert!(error.contains("not a regular file"), "{name}: {error}");
         }
-        // Regular by its mode; it says nothing of its length, and may have nothing to say for hours.
+        // Regular by its mode; it says nothing of its length, and may have nothing to say for
+        // hours.
         let read = outcome(Path::new("/proc/kmsg"), 1 << 20);
         assert!(read.is_err(), "{read:?}");
         // The same, but for its end.

@@ -1,5 +1,5 @@
-//! Files that do not open, do not end or do not respond: the real binary goes on serving, takes every other edit, and stops
-//! when it is told to.
+//! Files that do not open, do not end or do not respond: the real binary goes on serving, takes
+//! every other edit, and stops when it is told to.
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used)] // a test may fail so
 
@@ -43,8 +43,10 @@ fn wait(child: &mut Child, most: Duration) -> Duration {
     began.elapsed()
 }
 
-/// A library that makes a process wait for as long as there is a file `….hang` when it opens the file of the name before that,
-/// as a mount does whose server is gone. `None` where there is no C compiler, which is said aloud.
+/// A library that makes a process wait for as long as there is a file `….hang` when it opens the
+/// file of the name before that, as a mount does whose server is gone; where there is a file
+/// `….hang-stat`, when it looks at that file. `None` where there is no C compiler, which is said
+/// aloud.
 fn hanging_opens(lab: &Lab, what: &str) -> Option<PathBuf> {
     let (source, library) = (lab.path("hang.c"), lab.path("hang.so"));
     fs::write(&source, HANG).unwrap();
@@ -62,20 +64,27 @@ const HANG: &str = r#"
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
-static void hang(const char *path) {
+static void hang(const char *path, const char *suffix) {
     char marker[4200];
-    snprintf(marker, sizeof marker, "%s.hang", path);
+    snprintf(marker, sizeof marker, "%s%s", path, suffix);
     while (access(marker, F_OK) == 0) usleep(20000);
 }
 #define OPEN(NAME) int NAME(const char *path, int flags, ...) { \
     static int (*real)(const char *, int, ...); \
     if (!real) real = dlsym(RTLD_NEXT, #NAME); \
     va_list list; va_start(list, flags); int mode = va_arg(list, int); va_end(list); \
-    hang(path); \
+    hang(path, ".hang"); \
     return real(path, flags, mode); }
 OPEN(open)
 OPEN(open64)
+int statx(int directory, const char *path, int flags, unsigned mask, struct statx *result) {
+    static int (*real)(int, const char *, int, unsigned, struct statx *);
+    if (!real) real = dlsym(RTLD_NEXT, "statx");
+    if (path[0] == '/') hang(path, ".hang-stat");
+    return real(directory, path, flags, mask, result);
+}
 "#;
 
 #[test]
@@ -189,4 +198,24 @@ fn a_server_whose_files_do_not_respond_at_the_start_stops_when_told_and_else_goe
     assert!(lines.concat().contains("1 zone"), "{lines:?} after {:?}", began.elapsed());
     signal(&child, "TERM");
     wait(&mut child, LONGEST_END);
+}
+
+#[test]
+fn a_watcher_that_waits_for_a_file_system_is_followed_by_another() {
+    let (good, bad) = (zone("good.test", "192.0.2.1"), zone("bad.test", "192.0.2.2"));
+    let lab = Lab::new(&[("good.test.toml", &good), ("bad.test.toml", &bad)]);
+    let Some(library) = hanging_opens(&lab, "a watcher that hangs") else { return };
+    let running = lab.serve_with(&[], &[("LD_PRELOAD", library.to_str().unwrap())]);
+    let marker = lab.path("zones/bad.test.toml.hang-stat");
+    fs::write(&marker, "").unwrap();
+    thread::sleep(Duration::from_secs(5));
+    lab.write("zones/good.test.toml", &zone("good.test", "192.0.2.3"));
+    thread::sleep(Duration::from_secs(15));
+    assert_eq!(running.ask("www.good.test.", Transport::Udp).addresses, ["192.0.2.1"]);
+    running.wait_for_log("files are watched without it");
+    running.wait_for_answer("www.good.test.", &["192.0.2.3"]);
+    assert_eq!(running.ask("www.bad.test.", Transport::Udp).addresses, ["192.0.2.2"]);
+    fs::remove_file(marker).unwrap();
+    lab.write("zones/bad.test.toml", &zone("bad.test", "192.0.2.4"));
+    running.wait_for_answer("www.bad.test.", &["192.0.2.4"]);
 }

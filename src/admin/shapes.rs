@@ -505,10 +505,21 @@ pub struct LastLoadShape {
     pub frozen: Vec<String>,
     /// Files that are broken and not served.
     pub left_out: Vec<String>,
+    /// Files that are being written, or look half written, and are served as before.
+    pub deferred: Vec<DeferredShape>,
     /// Settings that changed and need a restart.
     pub needs_restart: Vec<String>,
     /// Why everything stays as it was before, when it does.
     pub refused: Option<String>,
+}
+
+/// A file whose edit is not taken yet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeferredShape {
+    /// The file.
+    pub file: String,
+    /// Why.
+    pub reason: String,
 }
 
 /// How long an endpoint may be dead before the answers know.

@@ -6,11 +6,11 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 
-use crate::control::{LastLoad, Report, rfc3339};
+use crate::control::{Deferred, LastLoad, Report, rfc3339};
 use crate::health::Status;
 use crate::model::HealthCheck;
 
-use super::shapes::{CheckCountsShape, LastLoadShape, LongestFailoverShape, ServerShape};
+use super::shapes::{CheckCountsShape, DeferredShape, LastLoadShape, LongestFailoverShape, ServerShape};
 use super::{Door, health, json};
 
 pub(super) async fn status(State(door): State<Door>, headers: HeaderMap) -> Response {
@@ -59,9 +59,15 @@ fn last_load_shape(last: &LastLoad) -> LastLoadShape {
         faults: summary.faults.clone(),
         frozen: paths(&summary.frozen),
         left_out: paths(&summary.left_out),
+        deferred: summary.deferred.iter().map(deferred_shape).collect(),
         needs_restart: summary.needs_restart.iter().map(ToString::to_string).collect(),
         refused: refused.clone(),
     }
+}
+
+fn deferred_shape(deferred: &Deferred) -> DeferredShape {
+    let Deferred { path, reason } = deferred;
+    DeferredShape { file: path.display().to_string(), reason: reason.clone() }
 }
 
 fn longest(door: &Door, checks: &[HealthCheck]) -> Option<LongestFailoverShape> {

@@ -363,8 +363,10 @@ async fn house_with(zone: &str, readers: Readers) -> (SocketAddr, tempfile::Temp
         generation: 0,
         base: Base::empty(settings),
         tracker: crate::health::Tracker::new(),
+        trigger: crate::control::Trigger::Asked,
     };
-    let outcome = crate::control::load(&source, request, crate::config::Occasion::Start);
+    let outcome =
+        crate::control::load(&source, request, crate::config::Occasion::Start, &crate::store::Writers::unknown());
     let loaded = *outcome.result.unwrap_or_else(|refused| panic!("{refused}"));
     let (events, inbox) = mpsc::channel(8);
     let (base_in, base) = watch::channel(loaded.base.clone());

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::config::{self, Configuration, Fault, Settings, SourceFile, Style};
 use crate::control::read_database;
-use crate::store::{Overrides, SettingsSource, read_zone_files, read_zone_list};
+use crate::store::{Overrides, SettingsSource, Writers, read_zone_files, read_zone_list};
 
 use super::{print, print_error, print_json, settings};
 
@@ -70,7 +70,7 @@ fn find(source: &SettingsSource, named: &[PathBuf]) -> Findings {
     let settings = reading.settings.unwrap_or_else(Settings::built_in);
     let (sources, mut faults) = (reading.source, reading.faults);
     let read = match named {
-        [] => read_zone_files(&settings.zones.directory, &[], nothing_before, |_, _| None),
+        [] => read_zone_files(&settings.zones.directory, &[], &Writers::unknown(), nothing_before, |_, _| None),
         named => read_zone_list(named, nothing_before),
     };
     faults.extend(read.faults.iter().cloned());

@@ -13,7 +13,7 @@ use crate::geo::{Database, Locator};
 use crate::health::{Moment, Status, Tracker};
 use crate::model::{HealthCheckId, HostedZone, HostedZoneId};
 use crate::policy::CidrTables;
-use crate::store::{Overrides, SettingsSource, Sources, read_zone_files, read_zone_list};
+use crate::store::{Overrides, SettingsSource, Sources, Writers, read_zone_files, read_zone_list};
 use crate::world::{Catalog, ServedZone, World};
 use crate::zonetree::Zone;
 
@@ -48,7 +48,7 @@ impl Rehearsal {
         let reading = source.read();
         let settings = reading.settings.unwrap_or_else(Settings::built_in);
         let read = match files {
-            [] => read_zone_files(&settings.zones.directory, &[], |_| None, |_, _| None),
+            [] => read_zone_files(&settings.zones.directory, &[], &Writers::unknown(), |_| None, |_, _| None),
             files => read_files(files),
         };
         let unreadable = read.faults.clone();
@@ -122,7 +122,7 @@ fn read_files(paths: &[PathBuf]) -> Sources {
     let mut sources = Sources::default();
     for path in paths {
         let read = match path.is_dir() {
-            true => read_zone_files(path, &[], |_| None, |_, _| None),
+            true => read_zone_files(path, &[], &Writers::unknown(), |_| None, |_, _| None),
             false => read_zone_list(std::slice::from_ref(path), |_| None),
         };
         sources.files.extend(read.files);

@@ -40,6 +40,7 @@ pub use settle::{Occasion, Settled, settle};
 pub use taps::{DnstapSettings, DnstapTarget, MetricsSettings, QueryLogFormat, QueryLogSettings, QueryLogTarget};
 pub use zones::{
     Common, Configuration, Reading, TextOrigin, ZoneReading, ZoneSource, may_define_for_others, read_zones,
+    record_names,
 };
 
 /// A file that has been read.

@@ -94,6 +94,8 @@ pub struct ReloadFigures {
     pub last_success: Option<Moment>,
     /// Errors in the files at the last one that was not refused.
     pub errors: usize,
+    /// Files that were being written, or looked half written, at that one.
+    pub deferred: usize,
     /// How many were given up because a file system did not respond.
     pub unresponsive: u64,
 }
@@ -175,6 +177,7 @@ impl Tallies {
             self.reloads.last_success = Some(at);
         }
         self.reloads.errors = summary.errors;
+        self.reloads.deferred = summary.deferred.len();
         self.served = ServedFigures { zones: summary.zones, records: summary.records, checks: summary.checks };
     }
 

@@ -20,10 +20,12 @@ use crate::model::{HealthCheck, HealthCheckId, HostedZone, HostedZoneId, Name, V
 use crate::pace;
 use crate::policy::CidrTables;
 use crate::stats::Meters;
-use crate::store::{Archive, Current, NotKept, SettingsSource, Sources, Stamp, TextPrint, read_zone_files};
+use crate::store::{Archive, Current, NotKept, SettingsSource, Sources, Stamp, TextPrint, Writers, read_zone_files};
 use crate::world::{Catalog, ServedZone};
 use crate::zonetree::Zone;
 
+use super::Trigger;
+use super::deferred::{self, Deferred};
 use super::kept::{Fresh, KeptFile, KeptZone, Workshop, claims_differ};
 use super::moves::Moves;
 
@@ -91,6 +93,8 @@ pub struct LoadRequest {
     pub base: Base,
     /// A copy of the loop's tracker, on which slots are dealt to new checks.
     pub tracker: Tracker,
+    /// Why: somebody who asks wants files as they are, whoever writes them.
+    pub trigger: Trigger,
 }
 
 /// What came of a load.
@@ -124,6 +128,8 @@ pub struct Summary {
     pub frozen: Vec<PathBuf>,
     /// New files that are not served at all.
     pub left_out: Vec<PathBuf>,
+    /// Files that are being written, or look half written: what was served of them before is served.
+    pub deferred: Vec<Deferred>,
     /// What is other than before, such as `lab.test. changed`.
     pub changes: Vec<String>,
     /// Settings that changed and are not in force.
@@ -231,33 +237,46 @@ impl Base {
         self.files.iter().filter_map(|file| file.zone.as_ref())
     }
 
-    fn file(&self, path: &Path) -> Option<&Arc<KeptFile>> {
+    /// The text that a file is served from.
+    pub(super) fn source_of(&self, file: &KeptFile) -> Result<SourceFile, String> {
+        self.archive.read(&file.path, file.print)
+    }
+
+    pub(super) fn file(&self, path: &Path) -> Option<&Arc<KeptFile>> {
         let at = self.files.binary_search_by(|file| (*file.path).cmp(path)).ok()?;
         Some(&self.files[at])
     }
 }
 
 /// Loads everything anew. `occasion` says whether something is being served already.
-pub fn load(source: &SettingsSource, request: LoadRequest, occasion: Occasion) -> LoadOutcome {
-    let LoadRequest { generation, base, tracker } = request;
-    let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| load_all(source, &base, &tracker, occasion)));
+/// `writers` says which files are being written: those are taken later.
+pub fn load(source: &SettingsSource, request: LoadRequest, occasion: Occasion, writers: &Writers) -> LoadOutcome {
+    let LoadRequest { generation, base, tracker, .. } = request;
+    let load = std::panic::AssertUnwindSafe(|| load_all(source, &base, &tracker, occasion, writers));
+    let result = std::panic::catch_unwind(load);
     let result = result.unwrap_or_else(|panic| Err(Refused::Panicked(panic_text(&*panic))));
     LoadOutcome { generation, result: result.map(Box::new) }
 }
 
-fn load_all(source: &SettingsSource, base: &Base, tracker: &Tracker, occasion: Occasion) -> Result<Loaded, Refused> {
+fn load_all(
+    source: &SettingsSource,
+    base: &Base,
+    tracker: &Tracker,
+    occasion: Occasion,
+    writers: &Writers,
+) -> Result<Loaded, Refused> {
     let mut notes = Notes::default();
-    let settings = read_settings(source, base, occasion, &mut notes)?;
+    let settings = read_settings(source, base, occasion, writers, &mut notes)?;
     let texts = match occasion {
         Occasion::Start => texts_at_start(&settings, base, &mut notes)?,
-        Occasion::Reload => texts_now(&settings, base, &mut notes)?,
+        Occasion::Reload => texts_now(&settings, base, writers, &mut notes)?,
     };
     pace::step();
     let load = Load { settings: &settings, base, tracker, occasion };
     let made = load.serve(texts, &mut notes)?;
     pace::step();
     let sentinels = find_sentinels(&settings, &made.common.health_checks, occasion, &mut notes)?;
-    let (locator, databases) = locate_clients(&settings, base, occasion, &mut notes)?;
+    let (locator, databases) = locate_clients(&settings, base, occasion, writers, &mut notes)?;
     let state_warning = keep(base, &settings, &made, occasion);
     let checks = if *base.checks == *made.common.health_checks {
         Arc::clone(&base.checks)
@@ -283,6 +302,7 @@ fn load_all(source: &SettingsSource, base: &Base, tracker: &Tracker, occasion: O
         errors: notes.errors,
         frozen: made.frozen,
         left_out: made.left_out,
+        deferred: notes.deferred,
         changes: changes(base, &after),
         needs_restart: notes.needs_restart,
         state_warning,
@@ -510,6 +530,7 @@ struct Notes {
     rendered: String,
     errors: usize,
     needs_restart: Vec<&'static str>,
+    deferred: Vec<Deferred>,
 }
 
 impl Notes {
@@ -530,8 +551,13 @@ fn read_settings(
     source: &SettingsSource,
     base: &Base,
     occasion: Occasion,
+    writers: &Writers,
     notes: &mut Notes,
 ) -> Result<Settings, Refused> {
+    if let Some(deferred) = source.file.as_deref().and_then(|path| deferred::if_in_progress(path, writers)) {
+        notes.deferred.push(deferred);
+        return Ok((*base.settings).clone());
+    }
     let reading = source.read();
     let sources: Vec<SourceFile> = reading.source.into_iter().collect();
     let Some(settings) = reading.settings else {
@@ -604,7 +630,7 @@ fn is_new_directory(base: &Base, settings: &Settings) -> bool {
 /// empty one is empty.
 fn texts_at_start(settings: &Settings, base: &Base, notes: &mut Notes) -> Result<Texts, Refused> {
     let left = |path: &Path| base.archive.last_good().read(path);
-    let sources: Sources = read_zone_files(&settings.zones.directory, &[], left, |_, _| None);
+    let sources: Sources = read_zone_files(&settings.zones.directory, &[], &Writers::unknown(), left, |_, _| None);
     if !sources.missing.is_empty() {
         return Err(std::mem::take(notes).refuse(&sources.faults, &[]));
     }
@@ -617,13 +643,13 @@ fn texts_at_start(settings: &Settings, base: &Base, notes: &mut Notes) -> Result
 }
 
 /// The texts of the files that look otherwise than when they were last read.
-fn texts_now(settings: &Settings, base: &Base, notes: &mut Notes) -> Result<Texts, Refused> {
+fn texts_now(settings: &Settings, base: &Base, writers: &Writers, notes: &mut Notes) -> Result<Texts, Refused> {
     let directory = &settings.zones.directory;
     let is_new = is_new_directory(base, settings);
     let served = if is_new { &[][..] } else { &*base.files };
     let before = |path: &Path| base.file(path).map(Arc::clone);
     let unchanged = |path: &Path, stamp| before(path).filter(|file| file.stamp == Some(stamp));
-    let mut sources = read_zone_files(directory, served, before, unchanged);
+    let mut sources = read_zone_files(directory, served, writers, before, unchanged);
     if is_new && sources.files.is_empty() && sources.faults.is_empty() {
         sources.faults.push(Fault::error(directory, "the new zones directory is empty"));
         sources.missing.push(directory.clone());
@@ -631,6 +657,7 @@ fn texts_now(settings: &Settings, base: &Base, notes: &mut Notes) -> Result<Text
     if sources.missing.contains(directory) {
         return Err(std::mem::take(notes).refuse(&sources.faults, &[]));
     }
+    notes.deferred.extend(deferred::defer_half_written(base, &mut sources));
     notes.add(&sources.faults, &[]);
     Ok(sources.files)
 }
@@ -665,11 +692,23 @@ type Located = (Arc<Locator>, Arc<[(PathBuf, Option<Stamp>)]>);
 
 /// The locator in force, unless its settings or its databases changed. A database that is not usable refuses the start;
 /// later what was known before goes on, and the next load tries again.
-fn locate_clients(settings: &Settings, base: &Base, occasion: Occasion, notes: &mut Notes) -> Result<Located, Refused> {
+fn locate_clients(
+    settings: &Settings,
+    base: &Base,
+    occasion: Occasion,
+    writers: &Writers,
+    notes: &mut Notes,
+) -> Result<Located, Refused> {
     let location = &settings.location;
     let stamps: Arc<[_]> = location.geoip.iter().map(|path| (path.clone(), Stamp::of(path))).collect();
     let in_force = || (Arc::clone(&base.locator), Arc::clone(&base.databases));
     if occasion == Occasion::Reload && *location == base.settings.location && stamps == base.databases {
+        return Ok(in_force());
+    }
+    let deferred: Vec<Deferred> =
+        location.geoip.iter().filter_map(|path| deferred::if_in_progress(path, writers)).collect();
+    if !deferred.is_empty() {
+        notes.deferred.extend(deferred);
         return Ok(in_force());
     }
     match location.geoip.iter().map(|path| read_database(path)).collect::<Result<Vec<_>, _>>() {

@@ -13,6 +13,7 @@
 
 mod annals;
 mod counted;
+mod deferred;
 mod feed;
 mod figures;
 mod kept;
@@ -46,6 +47,7 @@ use crate::store::{AllLines, Keeper};
 use crate::world::{Publisher, Reader, World};
 
 use annals::Annals;
+pub use deferred::Deferred;
 pub use feed::{Feed, Happening, Since, What};
 use figures::Tallies;
 pub use figures::{
@@ -235,6 +237,8 @@ pub struct Control {
     loading: Option<Loading>,
     /// Faults that were last reported: the same ones are not printed in full again.
     last_faults: String,
+    /// Files whose edits were not taken yet at the last load.
+    last_deferred: Vec<Deferred>,
     warnings: LogLimit,
     /// Notices that found no room.
     notices_lost: u64,
@@ -286,6 +290,7 @@ impl Control {
             last_generation: 0,
             loading: None,
             last_faults: loaded.summary.faults.clone(),
+            last_deferred: Vec::new(),
             warnings: LogLimit::default(),
             notices_lost: 0,
             words: String::new(),
@@ -447,7 +452,7 @@ impl Control {
     fn begin_load(&mut self, trigger: Trigger) {
         self.last_generation += 1;
         let generation = self.last_generation;
-        let request = LoadRequest { generation, base: self.base.clone(), tracker: self.tracker.clone() };
+        let request = LoadRequest { generation, base: self.base.clone(), tracker: self.tracker.clone(), trigger };
         if self.outputs.loads.send(request).is_err() {
             if let Some(held_back) = self.warnings.admit("the loader is gone") {
                 tracing::error!("nothing can be loaded any more: the loader is gone{held_back}");
@@ -522,6 +527,7 @@ impl Control {
             self.remember_check(*slot);
         }
         self.last_faults = summary.faults;
+        self.last_deferred = summary.deferred;
     }
 
     fn tell_probes(&self) {
@@ -585,6 +591,7 @@ impl Control {
         } else if !self.last_faults.is_empty() && summary.faults.is_empty() {
             tracing::info!("the files are without fault again");
         }
+        summary.deferred.iter().filter(|deferred| !self.last_deferred.contains(deferred)).for_each(Deferred::report);
         for setting in &summary.needs_restart {
             self.warn(trigger, &format!("{setting} has changed: that needs a restart"));
         }

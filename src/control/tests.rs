@@ -10,7 +10,7 @@ use crate::config::Occasion;
 use crate::health::Action;
 use crate::model::{Content, HostedZoneId, Name, RecordType};
 use crate::policy::Dice;
-use crate::store::{self, Keeping, Overrides, SettingsSource};
+use crate::store::{self, Keeping, Overrides, SettingsSource, Writers};
 use crate::zonetree::QueryName;
 
 const SETTINGS: &str = "
@@ -93,8 +93,9 @@ fn start_at(directory: tempfile::TempDir, at: Moment) -> Result<House, Refused> 
     let file = directory.path().join("fiftythree.toml");
     let source = SettingsSource { file: Some(file), overrides: Overrides::default() };
     let Some(settings) = source.read().settings else { panic!("{:?}", source.read().faults) };
-    let request = LoadRequest { generation: 0, base: Base::empty(settings), tracker: Tracker::new() };
-    let loaded = *load(&source, request, Occasion::Start).result?;
+    let request =
+        LoadRequest { generation: 0, base: Base::empty(settings), tracker: Tracker::new(), trigger: Trigger::Asked };
+    let loaded = *load(&source, request, Occasion::Start, &Writers::unknown()).result?;
     let (plans_in, plans) = watch::channel(Arc::from([]));
     let (metrics, _) = watch::channel(Arc::from([]));
     let (pending_in, pending) = watch::channel(0);
@@ -166,7 +167,7 @@ impl House {
     fn do_loads(&mut self) -> usize {
         let mut done = 0;
         while let Ok(request) = self.loads.try_recv() {
-            let outcome = load(&self.source, request, Occasion::Reload);
+            let outcome = load(&self.source, request, Occasion::Reload, &Writers::unknown());
             self.handle(Event::Compiled(outcome));
             done += 1;
         }
@@ -497,7 +498,7 @@ fn edits_during_a_load_are_loaded_after_it() {
     house.handle(Event::Reload(Trigger::Edited));
     house.handle(Event::Reload(Trigger::Asked));
     assert!(house.loads.try_recv().is_err(), "one load at a time");
-    let outcome = load(&house.source, first, Occasion::Reload);
+    let outcome = load(&house.source, first, Occasion::Reload, &Writers::unknown());
     house.write("other.test.toml", &OTHER.replace("192.0.2.80", "192.0.2.82"));
     house.handle(Event::Compiled(outcome));
     assert_eq!(house.ask("www.other.test"), ["192.0.2.80"]);
@@ -517,7 +518,7 @@ fn a_reload_that_was_asked_for_is_over_when_nothing_is_being_loaded_any_more() {
     let edit = house.loads.try_recv().unwrap();
     house.write("other.test.toml", "name = 1");
     // What was asked for comes after the edit's load, which is of before.
-    house.handle(Event::Compiled(load(&house.source, edit, Occasion::Reload)));
+    house.handle(Event::Compiled(load(&house.source, edit, Occasion::Reload, &Writers::unknown())));
     assert_eq!(counts(), (1, 0));
     assert_eq!(house.do_loads(), 1);
     assert_eq!(counts(), (1, 1));
@@ -532,7 +533,7 @@ fn a_stale_load_is_dropped() {
     house.handle(Event::Reload(Trigger::Edited));
     let request = house.loads.try_recv().unwrap();
     house.write("other.test.toml", &OTHER.replace("192.0.2.80", "192.0.2.83"));
-    let outcome = load(&house.source, request, Occasion::Reload);
+    let outcome = load(&house.source, request, Occasion::Reload, &Writers::unknown());
     house.handle(Event::Compiled(LoadOutcome { generation: outcome.generation + 7, ..outcome }));
     assert_eq!(house.ask("www.other.test"), ["192.0.2.80"]);
 }
@@ -544,7 +545,7 @@ fn settings_change_live_where_they_can_and_ask_for_a_restart_where_not() {
         SETTINGS.replace("5300", "5301") + "\n[[vpc]]\nid = 'vpc-1'\nregion = 'eu-central-1'\ncidrs = ['10.0.0.0/8']\n";
     fs::write(house.directory.path().join("fiftythree.toml"), edited).unwrap();
     house.handle(Event::Reload(Trigger::Asked));
-    let outcome = load(&house.source, house.loads.try_recv().unwrap(), Occasion::Reload);
+    let outcome = load(&house.source, house.loads.try_recv().unwrap(), Occasion::Reload, &Writers::unknown());
     let Ok(loaded) = &outcome.result else { panic!("refused") };
     assert_eq!(loaded.summary.needs_restart, ["dns.listen"]);
     assert_eq!(loaded.base.settings.vpcs.len(), 1);

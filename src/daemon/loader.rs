@@ -1,7 +1,9 @@
-//! Runs loads, each on a thread of its own, and gives up on one that waits for a file system that does not respond.
+//! Runs loads, each on a thread of its own, and gives up on one that waits for a file system that
+//! does not respond.
 //!
-//! No system call ends such a wait, so the thread is left behind; the next load begins on another one and treats the file as
-//! unreadable until the file system responds. When it does, the thread that was left behind asks for a load.
+//! No system call ends such a wait, so the thread is left behind; the next load begins on another
+//! one and treats the file as unreadable until the file system responds. When it does, the thread
+//! that was left behind asks for a load.
 
 use std::sync::Arc;
 use std::thread;
@@ -15,14 +17,14 @@ use crate::control::{self, Base, Event, LoadOutcome, LoadRequest, Loaded, Refuse
 use crate::files::{self, UNRESPONSIVE_AFTER, Unresponsive};
 use crate::health::Tracker;
 use crate::pace;
-use crate::store::{Fingerprint, SettingsSource};
+use crate::store::{Fingerprint, SettingsSource, Writers};
 
 use super::wiring::targets;
 
 /// How often it is checked whether a load still makes progress.
 const LOOK: Duration = Duration::from_secs(1);
-/// How long a load may wait by giving way, besides four times what it takes: edits are in force within seconds however busy the
-/// machine is.
+/// How long a load may wait by giving way, besides four times what it takes: edits are in force
+/// within seconds however busy the machine is.
 const LOADER_PATIENCE: Duration = Duration::from_millis(100);
 
 /// How work on a thread of its own ended.
@@ -36,14 +38,20 @@ enum Ended<T> {
 /// What a load at the start gave: what the files looked like before it, and what to serve.
 pub(super) type FirstLoad = (Fingerprint, Result<Box<Loaded>, Refused>);
 
-/// Loads until a load ends: one that is given up is followed by one that does without what does not respond.
+/// Loads until a load ends: one that is given up is followed by one that does without what does not
+/// respond.
 pub(super) async fn first_load(source: &SettingsSource, settings: &Settings) -> anyhow::Result<FirstLoad> {
     loop {
         let (source, settings) = (source.clone(), settings.clone());
         let work = move || {
             let seen = Fingerprint::of(&targets(&source, &settings));
-            let request = LoadRequest { generation: 0, base: Base::empty(settings), tracker: Tracker::new() };
-            (seen, control::load(&source, request, Occasion::Start).result)
+            let request = LoadRequest {
+                generation: 0,
+                base: Base::empty(settings),
+                tracker: Tracker::new(),
+                trigger: Trigger::Asked,
+            };
+            (seen, control::load(&source, request, Occasion::Start, &Writers::unknown()).result)
         };
         match on_a_thread(work, UNRESPONSIVE_AFTER, || {}).await {
             Ended::Done(loaded) => return Ok(loaded),
@@ -66,16 +74,21 @@ pub(super) async fn with_files<T: Send + 'static>(work: impl FnOnce() -> T + Sen
 pub(super) async fn run(
     source: Arc<SettingsSource>,
     base: Base,
+    writers: Writers,
     mut requests: mpsc::UnboundedReceiver<LoadRequest>,
     events: mpsc::Sender<Event>,
 ) {
     keep_sources(base).await;
     while let Some(request) = requests.recv().await {
         let generation = request.generation;
+        let writers = match request.trigger {
+            Trigger::Asked => Writers::unknown(),
+            Trigger::Edited => writers.clone(),
+        };
         let (source, late) = (Arc::clone(&source), events.clone());
         let work = move || {
             pace::stand_behind();
-            pace::patiently(LOADER_PATIENCE, || control::load(&source, request, Occasion::Reload))
+            pace::patiently(LOADER_PATIENCE, || control::load(&source, request, Occasion::Reload, &writers))
         };
         // The loop ends only when the server does.
         let when_late = move || drop(late.blocking_send(Event::Reload(Trigger::Edited)));
@@ -92,7 +105,8 @@ pub(super) async fn run(
     }
 }
 
-/// Makes durable what is served from the start. That may take a while, and loads would wait for it anyway.
+/// Makes durable what is served from the start. That may take a while, and loads would wait for it
+/// anyway.
 async fn keep_sources(base: Base) {
     let work = move || {
         pace::stand_behind();
@@ -106,8 +120,8 @@ async fn keep_sources(base: Base) {
     tracing::warn!("{why}; a restart will have no last good sources");
 }
 
-/// Does work on a thread of its own for as long as it waits for no operation on files that takes longer than `patience`. When it
-/// ends after it was given up, `when_late` follows on its thread.
+/// Does work on a thread of its own for as long as it waits for no operation on files that takes
+/// longer than `patience`. When it ends after it was given up, `when_late` follows on its thread.
 async fn on_a_thread<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
     patience: Duration,

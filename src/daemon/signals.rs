@@ -11,16 +11,18 @@ use std::time::Duration;
 #[cfg(unix)]
 use crate::logging;
 
-/// How long after the first signal to stop the process ends in any case: somewhat less than 5 s, since the kernel needs time to
-/// free what a large server had. Docker kills after 10 s, Kubernetes after 30 s.
+/// How long after the first signal to stop the process ends in any case: somewhat less than 5 s,
+/// since the kernel needs time to free what a large server had. Docker kills after 10 s, Kubernetes
+/// after 30 s.
 #[cfg(unix)]
 const LONGEST_END: Duration = Duration::from_millis(4700);
 /// How long an orderly exit may take then, or after a second signal.
 #[cfg(unix)]
 const EXIT: Duration = Duration::from_millis(200);
 
-/// From now on the process ends within 5 s of SIGTERM or SIGINT, whatever it is doing: reading files that do not respond, writing
-/// a log that nobody reads. It has a thread and a runtime of its own for that, which wait for nothing else.
+/// From now on the process ends within 5 s of SIGTERM or SIGINT, whatever it is doing: reading
+/// files that do not respond, writing a log that nobody reads. It has a thread and a runtime of its
+/// own for that, which wait for nothing else.
 #[cfg(unix)]
 pub(crate) fn end_on_signals() -> io::Result<()> {
     let (listens, is_listening) = mpsc::channel();

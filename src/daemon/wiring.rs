@@ -1,5 +1,6 @@
 //! The channels between the loop and those who work for it: prober, loader, watcher, signals.
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use crate::control::{Base, Event, Feed, LastLoad, LoadRequest, Observed, Outputs
 use crate::health::{Latency, MetricPlan, ProbePlan};
 use crate::model::{EndpointProtocol, HealthCheck, HealthCheckKind};
 use crate::probe::{self, Authorities, Evaluator, Prober, ProberSettings};
-use crate::store::{Fingerprint, Keeper, SettingsSource, Targets, Watcher};
+use crate::store::{Fingerprint, Keeper, SettingsSource, Targets, Watcher, Writers};
 use crate::tap::Taps;
 use crate::world::Reader;
 
@@ -27,6 +28,8 @@ const EVENTS: usize = 1024;
 
 /// Notices that may wait for the webhook; what is beyond is counted and not told.
 const NOTICES: usize = 256;
+/// How often it is checked whether the watcher still makes progress.
+const WATCHER_LOOK: Duration = Duration::from_secs(5);
 /// How exactly an override ends in time.
 const TICK: Duration = Duration::from_secs(1);
 
@@ -85,9 +88,13 @@ impl Wiring {
     /// Starts prober, loader and watcher. `seen` is what the files looked like before they were loaded.
     pub(super) fn start(&mut self, settings: &Settings, seen: Fingerprint, files: FileShares) -> anyhow::Result<()> {
         self.start_prober(settings, files)?;
-        self.start_loader();
+        let targets = targets(&self.source, &self.base.borrow().settings);
         if settings.zones.watch {
-            self.start_watcher(seen)?;
+            let writers = Writers::of(targets.clone(), seen);
+            self.start_loader(writers.clone());
+            self.start_watcher(targets, writers)?;
+        } else {
+            self.start_loader(Writers::unknown());
         }
         Ok(())
     }
@@ -113,21 +120,21 @@ impl Wiring {
         Ok(())
     }
 
-    fn start_loader(&mut self) {
+    fn start_loader(&mut self, writers: Writers) {
         let requests = self.loads.take().expect("the loader is started once");
         let base = self.base.borrow().clone();
-        tokio::spawn(loader::run(Arc::new(self.source.clone()), base, requests, self.events.clone()));
+        tokio::spawn(loader::run(Arc::new(self.source.clone()), base, writers, requests, self.events.clone()));
     }
 
-    fn start_watcher(&self, seen: Fingerprint) -> anyhow::Result<()> {
+    fn start_watcher(&self, targets: Targets, writers: Writers) -> anyhow::Result<()> {
         let events = self.events.clone();
-        let targets = targets(&self.source, &self.base.borrow().settings);
         let changed = move || {
             // The loop ends only when the server does.
             let _ = events.blocking_send(Event::Reload(Trigger::Edited));
         };
-        let watcher = Watcher::start(targets.clone(), seen, changed).context("cannot start the watcher")?;
-        tokio::spawn(follow(watcher, targets, self.source.clone(), self.base.clone()));
+        let start = move || Watcher::start(writers.clone(), changed.clone());
+        let watcher = start().context("cannot start the watcher")?;
+        tokio::spawn(follow(watcher, start, targets, self.source.clone(), self.base.clone()));
         Ok(())
     }
 
@@ -232,9 +239,29 @@ async fn reload_on_hangup(mut hangups: Hangups, events: mpsc::Sender<Event>) {
     }
 }
 
-/// Lets the watcher follow what is served: another zones directory, other databases.
-async fn follow(watcher: Watcher, mut watched: Targets, source: SettingsSource, mut base: watch::Receiver<Base>) {
-    while base.changed().await.is_ok() {
+/// Lets the watcher follow what is served: another zones directory, other databases. One that waits for a file system that does not
+/// respond is followed by another, which does without what lies there.
+async fn follow(
+    mut watcher: Watcher,
+    start: impl Fn() -> io::Result<Watcher>,
+    mut watched: Targets,
+    source: SettingsSource,
+    mut base: watch::Receiver<Base>,
+) {
+    let mut looks = tokio::time::interval(WATCHER_LOOK);
+    loop {
+        tokio::select! {
+            changed = base.changed() => if changed.is_err() { return },
+            _ = looks.tick() => {
+                if let Some(unresponsive) = watcher.unresponsive() {
+                    tracing::error!("{unresponsive}; files are watched without it");
+                    match start() {
+                        Ok(another) => watcher = another,
+                        Err(error) => tracing::error!("cannot start the watcher: {error}"),
+                    }
+                }
+            }
+        }
         let wanted = targets(&source, &base.borrow_and_update().settings);
         if wanted != watched {
             watcher.retarget(wanted.clone());

@@ -11,6 +11,7 @@ mod last_good;
 mod read;
 mod settings;
 mod watch;
+mod writers;
 
 pub use archive::{Archive, TextPrint};
 pub use claim::{Claim, Claimed};
@@ -20,3 +21,4 @@ pub use last_good::{Kept, LastGood, NotKept};
 pub use read::{Current, Sources, StandIn, read_zone_files, read_zone_list, zone_files};
 pub use settings::{Overrides, SettingsReading, SettingsSource};
 pub use watch::{Fingerprint, Stamp, Targets, Watcher};
+pub use writers::{STILL, WriteState, Writers};

@@ -9,7 +9,7 @@ use crate::config::{Fault, SourceFile};
 use crate::files;
 use crate::pace;
 
-use super::Stamp;
+use super::{Stamp, WriteState, Writers};
 
 /// The largest zone file: some two million records. A file of that size is a mistake, and reading it would exhaust memory.
 const LARGEST_FILE: u64 = 256 << 20;
@@ -49,11 +49,16 @@ pub struct Sources<S = SourceFile> {
     pub faults: Vec<Fault>,
     /// Files that could not be read and that nothing stands in for.
     pub missing: Vec<PathBuf>,
+    /// Files that are being written. What was served of them before goes on; new ones are left out.
+    pub in_progress: Vec<PathBuf>,
+    /// Files that were read although nobody was seen to close them.
+    pub quiet: Vec<PathBuf>,
 }
 
 impl<S> Default for Sources<S> {
     fn default() -> Sources<S> {
-        Sources { files: Vec::new(), faults: Vec::new(), missing: Vec::new() }
+        let (files, faults, missing, in_progress, quiet) = Default::default();
+        Sources { files, faults, missing, in_progress, quiet }
     }
 }
 
@@ -87,9 +92,11 @@ pub(super) fn is_zone_file(name: &OsStr) -> bool {
 
 /// Reads all zone files of `directory`. `before` is what stands in for a file that cannot be read right now: what was
 /// served so far, or the texts of the last run. `unchanged` is what is in a file that looks as it did before: it is not read.
+/// `writers` says which files are being written.
 pub fn read_zone_files<S: StandIn>(
     directory: &Path,
     served: &[S],
+    writers: &Writers,
     before: impl Fn(&Path) -> Option<S>,
     unchanged: impl Fn(&Path, Stamp) -> Option<S>,
 ) -> Sources<S> {
@@ -110,10 +117,19 @@ pub fn read_zone_files<S: StandIn>(
             sources.files.push(Current::Before(before));
             continue;
         }
-        match read_settled(&path) {
+        match read_settled(&path, writers) {
             // Removed since the directory was listed.
-            Ok(None) => {}
-            Ok(Some((text, stamp))) => add(&mut sources, SourceFile { path, text: text.into() }, stamp, &before),
+            Ok(Contents::Absent) => {}
+            Ok(Contents::InProgress) => {
+                sources.files.extend(before(&path).map(Current::Before));
+                sources.in_progress.push(path);
+            }
+            Ok(Contents::Text { text, stamp, state }) => {
+                if state == WriteState::Quiet {
+                    sources.quiet.push(path.clone());
+                }
+                add(&mut sources, SourceFile { path, text: text.into() }, stamp, &before);
+            }
             Err(problem) => stand_in(&mut sources, &path, &problem, before(&path)),
         }
     }
@@ -124,11 +140,13 @@ pub fn read_zone_files<S: StandIn>(
 pub fn read_zone_list(paths: &[PathBuf], before: impl Fn(&Path) -> Option<SourceFile>) -> Sources {
     let mut sources = Sources::default();
     for path in paths {
-        match read_settled(path) {
-            Ok(Some((text, stamp))) => {
+        match read_settled(path, &Writers::unknown()) {
+            Ok(Contents::Text { text, stamp, .. }) => {
                 add(&mut sources, SourceFile { path: path.clone(), text: text.into() }, stamp, &before);
             }
-            Ok(None) => stand_in(&mut sources, path, "there is no such file", before(path)),
+            Ok(Contents::Absent) => stand_in(&mut sources, path, "there is no such file", before(path)),
+            // Nobody is known to write any file here.
+            Ok(Contents::InProgress) => {}
             Err(problem) => stand_in(&mut sources, path, &problem, before(path)),
         }
     }
@@ -159,7 +177,8 @@ fn stand_in<S>(sources: &mut Sources<S>, path: &Path, problem: &str, before: Opt
 fn keep_all<S: StandIn>(served: &[S], directory: &Path, problem: &str) -> Sources<S> {
     let faults = vec![fault(directory, problem, !served.is_empty())];
     let missing = if served.is_empty() { vec![directory.to_path_buf()] } else { Vec::new() };
-    Sources { files: served.iter().cloned().map(Current::Before).collect(), faults, missing }
+    let files = served.iter().cloned().map(Current::Before).collect();
+    Sources { files, faults, missing, ..Sources::default() }
 }
 
 fn fault(path: &Path, problem: &str, something_stands_in: bool) -> Fault {
@@ -170,29 +189,48 @@ fn fault(path: &Path, problem: &str, something_stands_in: bool) -> Fault {
     fault
 }
 
-/// Reads a file that nobody is writing: it must look the same before and after. `None` when it is not there. The stamp is
-/// that of a file that has been at rest for a while: a clock that ticks slowly gives two writes the same time.
-fn read_settled(path: &Path) -> Result<Option<(String, Option<Stamp>)>, String> {
+/// What is in a file.
+enum Contents {
+    Absent,
+    InProgress,
+    Text {
+        text: String,
+        /// That of a file that has been at rest for a while: a clock that ticks slowly gives two writes the same time.
+        stamp: Option<Stamp>,
+        state: WriteState,
+    },
+}
+
+/// Reads a file that nobody is writing: it must look the same before and after.
+fn read_settled(path: &Path, writers: &Writers) -> Result<Contents, String> {
     for attempt in 0..TRIES {
         if attempt > 0 {
             std::thread::sleep(BETWEEN_TRIES);
         }
         let Some(before) = Stamp::of(path) else { return absent(path) };
+        if writers.state(path, before) == WriteState::InProgress {
+            return Ok(Contents::InProgress);
+        }
         let bytes = read_bounded(path)?;
         pace::step();
         if Stamp::of(path) == Some(before) {
+            // Somebody may have begun to write it meanwhile.
+            let state = writers.state(path, before);
+            if state == WriteState::InProgress {
+                return Ok(Contents::InProgress);
+            }
             let stamp = before.is_at_rest().then_some(before);
-            return text(bytes).map(|text| Some((text, stamp)));
+            return text(bytes).map(|text| Contents::Text { text, stamp, state });
         }
     }
     Err("the file changes while it is read".to_owned())
 }
 
 /// A name without a file behind it has not been removed: a checkout or a mount is on its way.
-fn absent<T>(path: &Path) -> Result<Option<T>, String> {
+fn absent(path: &Path) -> Result<Contents, String> {
     match files::symlink_metadata(path) {
         Ok(_) => Err("it is a link to nothing".to_owned()),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Contents::Absent),
         Err(error) => Err(format!("the file cannot be read: {error}")),
     }
 }
@@ -249,7 +287,7 @@ mod tests {
         for name in ["b.toml", "a.toml", ".c.toml", "d.toml~", "e.md", "toml"] {
             write(directory.path(), name, name);
         }
-        let sources = read_zone_files::<SourceFile>(directory.path(), &[], |_| None, |_, _| None);
+        let sources = read_zone_files::<SourceFile>(directory.path(), &[], &Writers::unknown(), |_| None, |_, _| None);
         assert_eq!(texts(&sources), ["a.toml", "b.toml"]);
         assert!(sources.faults.is_empty());
     }
@@ -260,10 +298,10 @@ mod tests {
         let bad = write(directory.path(), "bad.toml", b"name = \"x\"\ncomment = \"\xfcber\"\n");
         write(directory.path(), "good.toml", "good");
         let served = [SourceFile { path: bad.clone(), text: "served".into() }];
-        let sources = read_zone_files(directory.path(), &served, before(&served), |_, _| None);
+        let sources = read_zone_files(directory.path(), &served, &Writers::unknown(), before(&served), |_, _| None);
         assert_eq!(texts(&sources), ["served", "good"]);
         assert!(sources.faults[0].message.contains("octet 0xfc in line 2, column 12"), "{}", sources.faults[0].message);
-        let sources = read_zone_files::<SourceFile>(directory.path(), &[], |_| None, |_, _| None);
+        let sources = read_zone_files::<SourceFile>(directory.path(), &[], &Writers::unknown(), |_| None, |_, _| None);
         assert_eq!((texts(&sources), &sources.missing), (vec!["good".to_owned()], &vec![bad]));
     }
 
@@ -272,10 +310,10 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = write(directory.path(), "a.toml", "\n");
         let served = [SourceFile { path, text: "served".into() }];
-        let sources = read_zone_files(directory.path(), &served, before(&served), |_, _| None);
+        let sources = read_zone_files(directory.path(), &served, &Writers::unknown(), before(&served), |_, _| None);
         assert_eq!((texts(&sources), sources.faults.len()), (owned(&["served"]), 1));
         // One that never had a text is only empty.
-        let sources = read_zone_files::<SourceFile>(directory.path(), &[], |_| None, |_, _| None);
+        let sources = read_zone_files::<SourceFile>(directory.path(), &[], &Writers::unknown(), |_| None, |_, _| None);
         assert_eq!((texts(&sources), sources.faults.len()), (owned(&["\n"]), 0));
     }
 
@@ -283,15 +321,26 @@ mod tests {
     fn a_directory_that_vanished_or_was_emptied_drops_nothing() {
         let directory = tempfile::tempdir().unwrap();
         let served = [SourceFile { path: directory.path().join("a.toml"), text: "served".into() }];
-        let emptied = read_zone_files(directory.path(), &served, before(&served), |_, _| None);
-        let vanished = read_zone_files(&directory.path().join("not"), &served, before(&served), |_, _| None);
+        let emptied = read_zone_files(directory.path(), &served, &Writers::unknown(), before(&served), |_, _| None);
+        let vanished =
+            read_zone_files(&directory.path().join("not"), &served, &Writers::unknown(), before(&served), |_, _| None);
         for sources in [emptied, vanished] {
             assert_eq!((texts(&sources), sources.faults.len(), sources.missing.len()), (owned(&["served"]), 1, 0));
         }
         // Nothing was served: then a missing directory is missing, and an empty one is empty.
-        let sources = read_zone_files::<SourceFile>(&directory.path().join("not"), &[], |_| None, |_, _| None);
+        let sources = read_zone_files::<SourceFile>(
+            &directory.path().join("not"),
+            &[],
+            &Writers::unknown(),
+            |_| None,
+            |_, _| None,
+        );
         assert_eq!(sources.missing, [directory.path().join("not")]);
-        assert!(read_zone_files::<SourceFile>(directory.path(), &[], |_| None, |_, _| None).faults.is_empty());
+        assert!(
+            read_zone_files::<SourceFile>(directory.path(), &[], &Writers::unknown(), |_| None, |_, _| None)
+                .faults
+                .is_empty()
+        );
     }
 
     #[test]
@@ -299,7 +348,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         write(directory.path(), "b.toml", "b");
         let served = [SourceFile { path: directory.path().join("a.toml"), text: "a".into() }];
-        let sources = read_zone_files(directory.path(), &served, before(&served), |_, _| None);
+        let sources = read_zone_files(directory.path(), &served, &Writers::unknown(), before(&served), |_, _| None);
         assert_eq!((texts(&sources), sources.faults.len()), (owned(&["b"]), 0));
     }
 
@@ -312,7 +361,7 @@ mod tests {
         let served = [SourceFile { path: path.clone(), text: "served".into() }];
         for target in ["gone", "a.toml"] {
             std::os::unix::fs::symlink(target, &path).unwrap();
-            let sources = read_zone_files(directory.path(), &served, before(&served), |_, _| None);
+            let sources = read_zone_files(directory.path(), &served, &Writers::unknown(), before(&served), |_, _| None);
             assert_eq!((texts(&sources), sources.faults.len()), (owned(&["served", "b"]), 1), "a link to {target}");
             fs::remove_file(&path).unwrap();
         }
@@ -324,7 +373,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         fs::create_dir(directory.path().join("folder.toml")).unwrap();
         std::os::unix::fs::symlink("/dev/zero", directory.path().join("zero.toml")).unwrap();
-        let sources = read_zone_files::<SourceFile>(directory.path(), &[], |_| None, |_, _| None);
+        let sources = read_zone_files::<SourceFile>(directory.path(), &[], &Writers::unknown(), |_| None, |_, _| None);
         assert_eq!((sources.faults.len(), sources.missing.len()), (2, 2));
     }
 }

@@ -11,14 +11,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
-use std::thread;
+use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
 
 use notify::event::{AccessKind, AccessMode, Event, EventKind, ModifyKind};
 use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
 
+use super::Writers;
 use super::read::is_zone_file;
-use crate::files;
+use crate::files::{self, UNRESPONSIVE_AFTER, Unresponsive};
 use crate::pace;
 
 /// Editors write in several steps (truncate, write, rename, set mode); after this long without another one they are done.
@@ -29,6 +30,8 @@ const LONGEST_DELAY: Duration = Duration::from_secs(2);
 const REST: Duration = Duration::from_secs(3);
 /// How often files are compared without being told: cheap (a `stat` a file), and soon enough for a person who waits.
 const POLL: Duration = Duration::from_secs(2);
+/// The least time between two comparisons.
+const STEP: Duration = Duration::from_millis(50);
 
 /// What is watched.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -43,6 +46,7 @@ pub struct Targets {
 #[derive(Debug)]
 pub struct Watcher {
     messages: Sender<Message>,
+    thread: ThreadId,
 }
 
 enum Message {
@@ -53,17 +57,19 @@ enum Message {
 }
 
 impl Watcher {
-    /// Calls `changed` from a thread of its own, after every edit that has come to rest. `seen` is what the files looked
-    /// like before they were read: reading takes a while, and what was edited meanwhile is an edit too.
-    pub fn start(
-        targets: Targets,
-        seen: Fingerprint,
-        changed: impl FnMut() + Send + 'static,
-    ) -> std::io::Result<Watcher> {
+    /// Calls `changed` from a thread of its own, after every edit that has come to rest and whose writer has finished, as `writers`
+    /// says, which is kept by it.
+    pub fn start(writers: Writers, changed: impl FnMut() + Send + 'static) -> std::io::Result<Watcher> {
         let (messages, inbox) = mpsc::channel();
-        let watch = Watch { seen, targets, messages: messages.clone(), woken: Arc::default(), events: None };
-        thread::Builder::new().name("watch".to_owned()).spawn(move || watch.run(&inbox, changed))?;
-        Ok(Watcher { messages })
+        let watch = Watch { writers, messages: messages.clone(), woken: Arc::default(), events: None };
+        let work = move || watch.run(&inbox, changed);
+        let thread = thread::Builder::new().name("watch".to_owned()).spawn(work)?.thread().id();
+        Ok(Watcher { messages, thread })
+    }
+
+    /// What it has been waiting for, when a file system does not respond to it.
+    pub fn unresponsive(&self) -> Option<Unresponsive> {
+        files::unresponsive(self.thread, UNRESPONSIVE_AFTER)
     }
 
     /// Watches something else from now on.
@@ -81,8 +87,7 @@ impl Drop for Watcher {
 
 /// The watcher's thread.
 struct Watch {
-    targets: Targets,
-    seen: Fingerprint,
+    writers: Writers,
     messages: Sender<Message>,
     /// Whether a message to wake is on its way: events come by the thousand, and one is enough.
     woken: Arc<AtomicBool>,
@@ -101,44 +106,38 @@ impl Watch {
     fn run(mut self, inbox: &Receiver<Message>, mut changed: impl FnMut()) {
         pace::stand_behind();
         self.listen();
+        let mut unrest = None;
         // What was edited before the first event could come.
-        let mut unrest = self.differs().then(Unrest::begin);
+        let mut next = Instant::now();
         loop {
-            let wait = unrest.as_ref().map_or(POLL, |unrest| unrest.left(Instant::now()));
+            let now = Instant::now();
+            let wait =
+                unrest.as_ref().map_or_else(|| next.saturating_duration_since(now), |unrest: &Unrest| unrest.left(now));
             match inbox.recv_timeout(wait) {
                 Ok(Message::Woken) => {
                     self.woken.store(false, Ordering::Relaxed);
                     unrest.get_or_insert_with(Unrest::begin).prolong();
                 }
                 Ok(Message::Retarget(targets)) => {
-                    self.targets = targets;
                     // What is new among them looks edited. Nobody knows whether it was, after it was read and before it
                     // was watched: one load too many is better than one too few.
+                    self.writers.retarget(targets);
                     self.listen();
-                    unrest = unrest.or_else(|| self.differs().then(Unrest::begin));
+                    next = Instant::now();
                 }
                 Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => return,
-                Err(RecvTimeoutError::Timeout) => match unrest.take() {
-                    Some(_) if self.has_changed() => changed(),
-                    Some(_) => {}
-                    // Noticed by polling: let it come to rest as well.
-                    None if self.differs() => unrest = Some(Unrest::begin()),
-                    None => self.listen_again(),
-                },
+                Err(RecvTimeoutError::Timeout) => {
+                    unrest = None;
+                    self.listen_again();
+                    let now = Instant::now();
+                    let look = self.writers.look(now);
+                    if look.is_due {
+                        changed();
+                    }
+                    next = look.next.unwrap_or(now + POLL).clamp(now + STEP, now + POLL);
+                }
             }
         }
-    }
-
-    fn differs(&self) -> bool {
-        Fingerprint::of(&self.targets) != self.seen
-    }
-
-    fn has_changed(&mut self) -> bool {
-        self.listen_again();
-        let now = Fingerprint::of(&self.targets);
-        let changed = now != self.seen;
-        self.seen = now;
-        changed
     }
 
     /// Directories that were replaced need a new watch.
@@ -152,20 +151,14 @@ impl Watch {
     /// Asks for the operating system's events. Without them polling is enough, only slower.
     fn listen(&mut self) {
         let first_time = self.events.is_none();
+        self.writers.forget_events();
+        let targets = self.writers.targets();
         let directories: BTreeMap<PathBuf, Option<Stamp>> =
-            self.targets.directories().map(|path| (path.to_path_buf(), identity(path))).collect();
-        let (messages, woken) = (self.messages.clone(), Arc::clone(&self.woken));
-        let concern = Concern::of(&self.targets);
-        let watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
-            // What cannot be told may concern us.
-            let concerns_us = event.map_or(true, |event| concern.is_about(&event));
-            if concerns_us && !woken.swap(true, Ordering::Relaxed) {
-                let _ = messages.send(Message::Woken);
-            }
-        });
+            targets.directories().map(|path| (path.to_path_buf(), identity(path))).collect();
+        let watcher = notify::recommended_watcher(self.listener(Concern::of(&targets)));
         let watching = watcher.and_then(|mut watcher| {
             for directory in directories.keys() {
-                watcher.watch(directory, RecursiveMode::NonRecursive)?;
+                files::operate(directory, || Ok(watcher.watch(directory, RecursiveMode::NonRecursive)))??;
             }
             Ok(watcher)
         });
@@ -176,6 +169,21 @@ impl Watch {
                 if first_time {
                     tracing::debug!(%error, "no events from the file system, files are compared every 2 s");
                 }
+            }
+        }
+    }
+
+    /// Takes events, on a thread of the library.
+    fn listener(&self, concern: Concern) -> impl FnMut(notify::Result<Event>) + Send + 'static {
+        let (messages, woken, writers) = (self.messages.clone(), Arc::clone(&self.woken), self.writers.clone());
+        move |event| {
+            if let Ok(event) = &event {
+                writers.note(event);
+            }
+            // What cannot be told may concern us.
+            let concerns_us = event.map_or(true, |event| concern.is_about(&event));
+            if concerns_us && !woken.swap(true, Ordering::Relaxed) {
+                let _ = messages.send(Message::Woken);
             }
         }
     }
@@ -255,14 +263,40 @@ impl Concern {
 }
 
 /// What the targets look like.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub struct Fingerprint(BTreeMap<PathBuf, Option<Stamp>>);
 
 impl Fingerprint {
     /// What they look like now.
     pub fn of(targets: &Targets) -> Fingerprint {
-        let zones = super::zone_files(&targets.directory).unwrap_or_default();
-        Fingerprint(targets.files.iter().cloned().chain(zones).map(|path| (path.clone(), Stamp::of(&path))).collect())
+        Fingerprint(targets.paths().map(|path| (path.clone(), Stamp::of(&path))).collect())
+    }
+
+    /// What a file looks like; `None` when it is gone.
+    pub(super) fn get(&self, path: &Path) -> Option<Stamp> {
+        self.0.get(path).copied().flatten()
+    }
+
+    /// Whether there is, or was, such a file.
+    pub(super) fn knows(&self, path: &Path) -> bool {
+        self.0.contains_key(path)
+    }
+
+    pub(super) fn set(&mut self, path: PathBuf, stamp: Option<Stamp>) {
+        self.0.insert(path, stamp);
+    }
+
+    pub(super) fn paths(&self) -> impl Iterator<Item = &PathBuf> {
+        self.0.keys()
+    }
+}
+
+impl IntoIterator for Fingerprint {
+    type Item = (PathBuf, Option<Stamp>);
+    type IntoIter = std::collections::btree_map::IntoIter<PathBuf, Option<Stamp>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
     }
 }
 
@@ -318,7 +352,7 @@ mod tests {
         let (sender, changes) = mpsc::channel();
         let targets = Targets { directory: directory.to_path_buf(), files: vec![] };
         let seen = Fingerprint::of(&targets);
-        let watcher = Watcher::start(targets, seen, move || sender.send(()).unwrap()).unwrap();
+        let watcher = Watcher::start(Writers::of(targets, seen), move || sender.send(()).unwrap()).unwrap();
         (watcher, changes)
     }
 
@@ -404,7 +438,7 @@ mod tests {
         let seen = Fingerprint::of(&targets);
         fs::write(&file, "written since").unwrap();
         let (sender, changes) = mpsc::channel();
-        let _watcher = Watcher::start(targets, seen, move || sender.send(()).unwrap()).unwrap();
+        let _watcher = Watcher::start(Writers::of(targets, seen), move || sender.send(()).unwrap()).unwrap();
         changes.recv_timeout(PATIENCE).unwrap();
     }
 

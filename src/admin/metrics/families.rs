@@ -45,6 +45,7 @@ pub(super) const ALL: &[&Family] = &[
     &RELOAD_SUCCESSFUL,
     &RELOAD_SUCCESS_TIMESTAMP,
     &CONFIG_ERRORS,
+    &CONFIG_DEFERRED,
     &CONFIG_ZONES,
     &CONFIG_RECORD_SETS,
     &CONFIG_CHECKS,
@@ -176,6 +177,11 @@ pub(super) const RELOAD_SUCCESS_TIMESTAMP: Family = gauge(
 );
 pub(super) const CONFIG_ERRORS: Family =
     gauge("fiftythree_config_errors", &[], "Errors in the files at the last load.");
+pub(super) const CONFIG_DEFERRED: Family = gauge(
+    "fiftythree_config_files_deferred",
+    &[],
+    "Files that were being written, or looked half written, at the last load; they are served as before.",
+);
 pub(super) const CONFIG_ZONES: Family = gauge("fiftythree_config_zones", &[], "Hosted zones that are served.");
 pub(super) const CONFIG_RECORD_SETS: Family =
     gauge("fiftythree_config_record_sets", &[], "Record sets that are served.");

@@ -50,7 +50,7 @@ fn picture() -> Picture {
     latencies[1].sum = Duration::from_millis(14);
     let last_success = Some(Moment(Duration::from_secs(1_800_000_000)));
     let last = Some(ReloadResult::Failure);
-    let reloads = ReloadFigures { counts: [1, 0, 2], last, last_success, errors: 0, unresponsive: 1 };
+    let reloads = ReloadFigures { counts: [1, 0, 2], last, last_success, errors: 0, deferred: 2, unresponsive: 1 };
     let served = ServedFigures { zones: 1, records: 6, checks: 1 };
     let figures = Figures { checks: vec![check], next: None, pending: 0, overrides: 1, latencies, reloads, served };
     let totals = tap::Totals { delivered: 8, dropped_full: 2, dropped_write: 1, connected: true };
@@ -80,6 +80,7 @@ fn both_forms_say_the_same() {
         "fiftythree_log_dropped_total{reason=\"write\"} 4",
         "fiftythree_config_reloads_total{result=\"failure\"} 2",
         "fiftythree_config_reloads_unresponsive_total 1",
+        "fiftythree_config_files_deferred 2",
         "fiftythree_config_last_reload_successful 0",
         "fiftythree_control_running 1",
     ] {

@@ -49,11 +49,12 @@ export function render(page) {
 }
 
 function faults({ last_load: load }) {
-  if (!load.errors && !load.refused && !load.frozen.length && !load.needs_restart.length) return null;
+  if (!load.errors && !load.refused && !load.frozen.length && !load.deferred.length && !load.needs_restart.length) return null;
   const lines = [
     load.refused && `Nothing was reloaded at ${clock(load.at)}; everything is served as before.`,
     ...load.frozen.map((path) => `${path} is broken: its last good version is served.`),
     ...load.left_out.map((path) => `${path} is broken and not served.`),
+    ...load.deferred.map(({ file, reason }) => `${file} is not taken yet: ${reason}.`),
     ...load.needs_restart.map((setting) => `${setting} has changed: that needs a restart.`),
   ].filter(Boolean);
   return h("section.alarm", { "aria-labelledby": "o-faults" },

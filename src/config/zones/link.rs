@@ -54,6 +54,13 @@ pub(in super::super) fn definitions(source: &SourceFile) -> Definitions {
     found
 }
 
+/// The names of a file's records, as far as they can be read.
+pub fn record_names(source: &SourceFile) -> HashSet<Name> {
+    let (root, mut findings) = document::parse(source);
+    let draft = file::read(&root, &mut findings);
+    draft.zone.into_iter().flat_map(|zone| zone.records).map(|record| record.set.name).collect()
+}
+
 /// The checks and collections of all files: what a zone may refer to.
 #[derive(Debug, Default)]
 pub struct Common {

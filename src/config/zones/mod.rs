@@ -24,7 +24,7 @@ use super::fault::Fault;
 use super::{Settings, SourceFile, document};
 use crate::model::{CidrCollection, HealthCheck, HostedZone};
 
-pub use link::{Common, ZoneReading, may_define_for_others};
+pub use link::{Common, ZoneReading, may_define_for_others, record_names};
 pub(super) use link::{Definitions, definitions};
 
 /// Everything that zone files define.

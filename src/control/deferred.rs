@@ -1,0 +1,62 @@
+//! Files that are not taken yet: somebody writes them, or may not have finished.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::config::{self, SourceFile};
+use crate::store::{Current, STILL, Sources, Stamp, WriteState, Writers};
+
+use super::kept::KeptFile;
+use super::load::Base;
+
+/// A file whose edit is not taken yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Deferred {
+    /// The file.
+    pub path: PathBuf,
+    /// Why, for people.
+    pub reason: String,
+}
+
+impl Deferred {
+    fn in_progress(path: &Path) -> Deferred {
+        Deferred { path: path.to_owned(), reason: "it is being written".to_owned() }
+    }
+
+    pub(super) fn report(&self) {
+        let (path, reason, still) = (self.path.display(), &self.reason, STILL.as_secs());
+        tracing::warn!(
+            "{path} is not taken yet: {reason}. It is taken when its writer closes it, when it has not changed for {still} s, \
+             or with SIGHUP"
+        );
+    }
+}
+
+/// A single file that is being written, if it is.
+pub(super) fn if_in_progress(path: &Path, writers: &Writers) -> Option<Deferred> {
+    let is_in_progress = |stamp| writers.state(path, stamp) == WriteState::InProgress;
+    Stamp::of(path).is_some_and(is_in_progress).then(|| Deferred::in_progress(path))
+}
+
+/// The zone files that are being written, and those that look half written: nobody was seen to
+/// close them, and more than half of the names are gone. The latter keep what is served of them.
+pub(super) fn defer_half_written(base: &Base, sources: &mut Sources<Arc<KeptFile>>) -> Vec<Deferred> {
+    let mut deferred: Vec<Deferred> = sources.in_progress.iter().map(|path| Deferred::in_progress(path)).collect();
+    let served = |path: &Path| base.file(path).filter(|file| file.zone.is_some());
+    for current in &mut sources.files {
+        let Current::Read(source, _) = current else { continue };
+        let Some(file) = served(&source.path).filter(|_| sources.quiet.contains(&source.path)) else { continue };
+        let Some(reason) = base.source_of(file).ok().and_then(|old| half_gone(&old, source)) else { continue };
+        deferred.push(Deferred { path: source.path.clone(), reason });
+        *current = Current::Before(Arc::clone(file));
+    }
+    deferred
+}
+
+/// Whether more than half of the names are gone, in words.
+fn half_gone(old: &SourceFile, new: &SourceFile) -> Option<String> {
+    let (old, new) = (config::record_names(old), config::record_names(new));
+    let gone = old.difference(&new).count();
+    (gone * 2 > old.len())
+        .then(|| format!("{gone} of its {} names are gone, and no writer was seen to close it", old.len()))
+}

@@ -1,0 +1,521 @@
+//! Which of the watched files are being written: what events say about those who write them, and
+//! for how long the files have looked the same.
+//!
+//! A file that is read while somebody writes it may be sound and yet lack half of its names. So a
+//! file is read when its writer was seen to close it, or to rename it into place. Where that cannot
+//! be seen (network file systems, links that lead out of the directory, systems without such
+//! events) it is read after it has been quiet for a while, which proves nothing: what it has lost
+//! then is held against it (`control::load`) until it has been still for longer.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use notify::event::{AccessKind, AccessMode, Event, EventKind, Flag, ModifyKind, RenameMode};
+
+use super::read::is_zone_file;
+use super::{Fingerprint, Stamp, Targets};
+use crate::files;
+
+/// How long a file must have looked the same to be read although nobody was seen to close it:
+/// longer than a careful writer rests between two writes.
+const QUIET: Duration = Duration::from_secs(2);
+/// How long a file must have looked the same to count as finished although nobody was seen to close
+/// it.
+pub const STILL: Duration = Duration::from_secs(10);
+/// How long a file must be gone to count as removed: some writers remove it first.
+const GONE: Duration = Duration::from_millis(250);
+/// A file that has been written for this long is reported.
+const LONG: Duration = Duration::from_secs(30);
+
+/// Who writes the watched files. Shared by the watcher, which keeps it, and the loader, which asks.
+#[derive(Clone, Debug, Default)]
+pub struct Writers(Option<Arc<Mutex<Known>>>);
+
+/// How far the writing of a file has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WriteState {
+    /// Its writer was seen to close it, or it has been still for long, or nothing is known of any
+    /// writer.
+    Finished,
+    /// It has been quiet for a while; nobody was seen to close it.
+    Quiet,
+    /// Somebody writes it.
+    InProgress,
+}
+
+/// What looking at the files came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Look {
+    /// Whether there is something to load.
+    pub(super) is_due: bool,
+    /// When there may be something to load though nothing else happens.
+    pub(super) next: Option<Instant>,
+}
+
+#[derive(Debug)]
+struct Known {
+    targets: Targets,
+    /// What the files looked like when they were last finished.
+    taken: Fingerprint,
+    /// Of files that differ, or did.
+    writes: BTreeMap<PathBuf, Write>,
+    /// The rename that is under way, and whether the file is being written.
+    moving: Option<(usize, bool)>,
+}
+
+/// What is known of the writing of one file.
+#[derive(Debug, Default)]
+struct Write {
+    /// Written to since it was last closed.
+    is_open: bool,
+    /// What it looked like when it was closed or put in its place.
+    closed: Option<Stamp>,
+    /// What it looks like, `None` when it is gone, and since when.
+    still: Option<(Option<Stamp>, Instant)>,
+    /// Since when it differs.
+    differs_since: Option<Instant>,
+    /// For which look of it, and whether for how long it takes, there was a load already.
+    loaded_quiet: Option<Stamp>,
+    loaded_long: bool,
+}
+
+impl Writers {
+    /// Nobody watches: every file is as it is.
+    pub fn unknown() -> Writers {
+        Writers::default()
+    }
+
+    /// Of these files, which looked like this when they were last read.
+    pub fn of(targets: Targets, taken: Fingerprint) -> Writers {
+        let known = Known { targets, taken, writes: BTreeMap::new(), moving: None };
+        Writers(Some(Arc::new(Mutex::new(known))))
+    }
+
+    /// Whether a file that looks like this is still being written.
+    pub fn state(&self, path: &Path, stamp: Stamp) -> WriteState {
+        self.known().map_or(WriteState::Finished, |known| known.state(path, stamp, Instant::now()))
+    }
+
+    /// What is watched.
+    pub(super) fn targets(&self) -> Targets {
+        self.known().map(|known| known.targets.clone()).unwrap_or_default()
+    }
+
+    /// Other files from now on.
+    pub(super) fn retarget(&self, targets: Targets) {
+        if let Some(mut known) = self.known() {
+            known.targets = targets;
+        }
+    }
+
+    /// Events may have been missed.
+    pub(super) fn forget_events(&self) {
+        if let Some(mut known) = self.known() {
+            known.forget_events();
+        }
+    }
+
+    /// Takes note of an event.
+    pub(super) fn note(&self, event: &Event) {
+        // Looking at files may take as long as the file system likes, so it comes before the lock.
+        let looks = self.looks(event);
+        if let Some(mut known) = self.known() {
+            known.note(event, &looks);
+        }
+    }
+
+    /// What files look like that were finished by this event: those that it is about, and where a
+    /// link came to its place, which may be that of a directory (ConfigMaps are swapped so), all
+    /// files behind links.
+    fn looks(&self, event: &Event) -> Vec<(PathBuf, Stamp)> {
+        let is_link = |path: &Path| files::symlink_metadata(path).is_ok_and(|metadata| metadata.is_symlink());
+        let brings_links = match event.kind {
+            EventKind::Access(AccessKind::Close(AccessMode::Write)) | EventKind::Modify(ModifyKind::Metadata(_)) => {
+                false
+            }
+            EventKind::Modify(ModifyKind::Name(RenameMode::To)) | EventKind::Create(_) => {
+                event.paths.iter().any(|path| is_link(path))
+            }
+            _ => return Vec::new(),
+        };
+        if matches!(event.kind, EventKind::Create(_)) && !brings_links {
+            return Vec::new();
+        }
+        let targets = self.targets();
+        let mut paths: Vec<PathBuf> = event.paths.iter().filter_map(|path| targets.named(path)).collect();
+        if brings_links {
+            paths.extend(targets.paths().filter(|path| is_link(path)));
+        }
+        paths
+            .into_iter()
+            .filter_map(|path| Some((Stamp::of(&path)?, path)))
+            .map(|(stamp, path)| (path, stamp))
+            .collect()
+    }
+
+    /// Compares all files with what was taken.
+    pub(super) fn look(&self, now: Instant) -> Look {
+        let fingerprint = Fingerprint::of(&self.targets());
+        self.known().map(|mut known| known.look(fingerprint, now)).unwrap_or_default()
+    }
+
+    fn known(&self) -> Option<MutexGuard<'_, Known>> {
+        // Nothing is half done at any point where a thread could fail.
+        self.0.as_ref().map(|known| known.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Known {
+    fn state(&self, path: &Path, stamp: Stamp, now: Instant) -> WriteState {
+        if !self.targets.contain(path) || self.taken.get(path) == Some(stamp) {
+            return WriteState::Finished;
+        }
+        let Some(write) = self.writes.get(path) else { return WriteState::InProgress };
+        if write.closed == Some(stamp) {
+            return WriteState::Finished;
+        }
+        match write.still {
+            Some((still, since)) if still == Some(stamp) => match now.saturating_duration_since(since) {
+                time if time >= STILL => WriteState::Finished,
+                time if time >= QUIET && !write.is_open => WriteState::Quiet,
+                _ => WriteState::InProgress,
+            },
+            _ => WriteState::InProgress,
+        }
+    }
+
+    fn forget_events(&mut self) {
+        self.moving = None;
+        self.writes.values_mut().for_each(|write| (write.is_open, write.closed) = (false, None));
+    }
+
+    fn note(&mut self, event: &Event, looks: &[(PathBuf, Stamp)]) {
+        if event.attrs.flag() == Some(Flag::Rescan) {
+            self.forget_events();
+        }
+        let paths: Vec<PathBuf> = event.paths.iter().filter_map(|path| self.targets.named(path)).collect();
+        for path in paths {
+            let write = self.writes.entry(path).or_default();
+            match event.kind {
+                EventKind::Modify(ModifyKind::Data(_)) => (write.is_open, write.closed) = (true, None),
+                EventKind::Access(AccessKind::Close(AccessMode::Write)) => write.is_open = false,
+                EventKind::Modify(ModifyKind::Name(RenameMode::From)) => {
+                    self.moving = event.attrs.tracker().map(|tracker| (tracker, write.is_open));
+                    (write.is_open, write.closed) = (false, None);
+                }
+                // Who writes a file writes it under its new name as well.
+                EventKind::Modify(ModifyKind::Name(RenameMode::To)) => {
+                    let moving = self.moving.take().filter(|(tracker, _)| event.attrs.tracker() == Some(*tracker));
+                    (write.is_open, write.closed) = (moving.is_some_and(|(_, is_open)| is_open), None);
+                }
+                EventKind::Remove(_) => (write.is_open, write.closed) = (false, None),
+                _ => {}
+            }
+        }
+        // Other dates or another owner finish nothing that was not finished before.
+        let is_about_metadata = matches!(event.kind, EventKind::Modify(ModifyKind::Metadata(_)));
+        for (path, stamp) in looks {
+            let write = self.writes.entry(path.clone()).or_default();
+            if !write.is_open && (!is_about_metadata || write.closed.is_some()) {
+                write.closed = Some(*stamp);
+            }
+        }
+    }
+
+    fn look(&mut self, fingerprint: Fingerprint, now: Instant) -> Look {
+        let mut look = Look::default();
+        let gone = self.taken.paths().filter(|path| !fingerprint.knows(path)).cloned();
+        let gone: Vec<_> = gone.map(|path| (path, None)).collect();
+        for (path, stamp) in fingerprint.into_iter().chain(gone) {
+            if self.taken.get(&path) == stamp && (stamp.is_some() || self.taken.knows(&path)) {
+                if let Some(write) = self.writes.get_mut(&path) {
+                    write.settle();
+                }
+                continue;
+            }
+            let (is_due, next) = self.look_at(path, stamp, now);
+            look.is_due |= is_due;
+            look.next = [look.next, next].into_iter().flatten().min();
+        }
+        look
+    }
+
+    /// Whether a file that differs is due, and when it may be without any further event.
+    fn look_at(&mut self, path: PathBuf, stamp: Option<Stamp>, now: Instant) -> (bool, Option<Instant>) {
+        let write = self.writes.entry(path.clone()).or_default();
+        let differs_since = *write.differs_since.get_or_insert(now);
+        let since = match write.still {
+            Some((still, since)) if still == stamp => since,
+            _ => write.still.insert((stamp, now)).1,
+        };
+        let state = match stamp {
+            Some(stamp) => self.state(&path, stamp, now),
+            None if now.saturating_duration_since(since) >= GONE => WriteState::Finished,
+            None => WriteState::InProgress,
+        };
+        let write = self.writes.entry(path.clone()).or_default();
+        match state {
+            WriteState::Finished => {
+                write.settle();
+                self.taken.set(path, stamp);
+                (true, None)
+            }
+            WriteState::Quiet => {
+                let is_new = write.loaded_quiet != stamp;
+                write.loaded_quiet = stamp;
+                (is_new, Some(since + STILL))
+            }
+            WriteState::InProgress => {
+                let wait = if stamp.is_none() {
+                    GONE
+                } else if write.is_open {
+                    STILL
+                } else {
+                    QUIET
+                };
+                let is_long = now.saturating_duration_since(differs_since) >= LONG;
+                (is_long && !std::mem::replace(&mut write.loaded_long, is_long), Some(since + wait))
+            }
+        }
+    }
+}
+
+impl Write {
+    /// The file is as it was taken.
+    fn settle(&mut self) {
+        (self.still, self.differs_since, self.loaded_quiet, self.loaded_long) = (None, None, None, false);
+    }
+}
+
+impl Targets {
+    /// Whether this is one of them.
+    fn contain(&self, path: &Path) -> bool {
+        path.parent() == Some(&self.directory) || self.files.iter().any(|file| file == path)
+    }
+
+    /// The target that an event names: there, paths are whole.
+    fn named(&self, path: &Path) -> Option<PathBuf> {
+        let whole = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        let name = path.file_name()?;
+        if is_zone_file(name) && path.parent() == Some(&whole(&self.directory)) {
+            return Some(self.directory.join(name));
+        }
+        self.files.iter().find(|file| whole(file) == path).cloned()
+    }
+
+    /// All of them that there are.
+    pub(super) fn paths(&self) -> impl Iterator<Item = PathBuf> + use<> {
+        let zones = super::zone_files(&self.directory).unwrap_or_default();
+        self.files.clone().into_iter().chain(zones)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use notify::event::{CreateKind, DataChange, MetadataKind, RemoveKind};
+
+    use super::*;
+
+    const WRITTEN: EventKind = EventKind::Modify(ModifyKind::Data(DataChange::Any));
+    const CLOSED: EventKind = EventKind::Access(AccessKind::Close(AccessMode::Write));
+    const TOUCHED: EventKind = EventKind::Modify(ModifyKind::Metadata(MetadataKind::Any));
+    const FROM: EventKind = EventKind::Modify(ModifyKind::Name(RenameMode::From));
+    const TO: EventKind = EventKind::Modify(ModifyKind::Name(RenameMode::To));
+    const CREATED: EventKind = EventKind::Create(CreateKind::File);
+    const REMOVED: EventKind = EventKind::Remove(RemoveKind::File);
+
+    /// A directory, whose events come and whose time passes as the test says.
+    struct Watched {
+        directory: tempfile::TempDir,
+        writers: Writers,
+        now: Instant,
+    }
+
+    impl Watched {
+        fn new(files: &[&str]) -> Watched {
+            let directory = tempfile::tempdir().unwrap();
+            files.iter().for_each(|name| fs::write(directory.path().join(name), "before").unwrap());
+            let targets = Targets { directory: directory.path().to_owned(), files: Vec::new() };
+            let writers = Writers::of(targets.clone(), Fingerprint::of(&targets));
+            Watched { directory, writers, now: Instant::now() }
+        }
+
+        fn path(&self, name: &str) -> PathBuf {
+            self.directory.path().join(name)
+        }
+
+        fn write(&self, name: &str, text: &str) {
+            fs::write(self.path(name), text).unwrap();
+        }
+
+        fn event(&self, kind: EventKind, name: &str) {
+            self.writers.note(&Event::new(kind).add_path(self.path(name)).set_tracker(7));
+        }
+
+        fn pass(&mut self, time: Duration) -> Look {
+            self.now += time;
+            self.writers.look(self.now)
+        }
+
+        fn state(&self, name: &str) -> WriteState {
+            let stamp = Stamp::of(&self.path(name)).unwrap();
+            self.writers.known().unwrap().state(&self.path(name), stamp, self.now)
+        }
+    }
+
+    #[test]
+    fn what_is_not_watched_or_has_not_changed_is_finished() {
+        let watched = Watched::new(&["a.toml"]);
+        assert_eq!(watched.state("a.toml"), WriteState::Finished);
+        let other = tempfile::NamedTempFile::new().unwrap();
+        let stamp = Stamp::of(other.path()).unwrap();
+        assert_eq!(watched.writers.state(other.path(), stamp), WriteState::Finished);
+        assert_eq!(Writers::unknown().state(&watched.path("a.toml"), stamp), WriteState::Finished);
+    }
+
+    #[test]
+    fn a_file_is_finished_when_its_writer_closes_it_and_not_before() {
+        let mut watched = Watched::new(&["a.toml"]);
+        for text in ["", "one", "one two"] {
+            watched.write("a.toml", text);
+            watched.event(WRITTEN, "a.toml");
+            assert_eq!(watched.state("a.toml"), WriteState::InProgress);
+            assert!(!watched.pass(STILL - Duration::from_secs(1)).is_due);
+            assert_eq!(watched.state("a.toml"), WriteState::InProgress);
+        }
+        watched.event(CLOSED, "a.toml");
+        assert_eq!(watched.state("a.toml"), WriteState::Finished);
+        assert_eq!(watched.pass(Duration::ZERO), Look { is_due: true, next: None });
+        assert_eq!(watched.pass(STILL), Look::default());
+        // What was seen to be closed says nothing of what is written after it, event or not.
+        watched.write("a.toml", "somebody else");
+        assert_eq!(watched.state("a.toml"), WriteState::InProgress);
+    }
+
+    #[test]
+    fn a_file_that_is_never_closed_is_finished_once_it_is_still_for_long() {
+        let mut watched = Watched::new(&["a.toml"]);
+        watched.write("a.toml", "half");
+        watched.event(WRITTEN, "a.toml");
+        let look = watched.pass(Duration::ZERO);
+        assert_eq!(look, Look { is_due: false, next: Some(watched.now + STILL) });
+        assert!(watched.pass(STILL).is_due);
+        assert_eq!(watched.state("a.toml"), WriteState::Finished);
+    }
+
+    #[test]
+    fn a_file_that_is_written_for_ever_is_loaded_once_to_be_reported() {
+        let mut watched = Watched::new(&["a.toml"]);
+        let mut loads = 0;
+        for number in 0..30_u64 {
+            watched.write("a.toml", &"x".repeat(usize::try_from(number).unwrap()));
+            watched.event(WRITTEN, "a.toml");
+            loads += usize::from(watched.pass(Duration::from_secs(5)).is_due);
+            assert_eq!(watched.state("a.toml"), WriteState::InProgress);
+        }
+        assert_eq!(loads, 1);
+    }
+
+    #[test]
+    fn without_events_a_file_is_quiet_and_then_finished() {
+        let mut watched = Watched::new(&["a.toml"]);
+        watched.write("a.toml", "half");
+        assert_eq!(watched.pass(Duration::ZERO), Look { is_due: false, next: Some(watched.now + QUIET) });
+        watched.write("a.toml", "half and more");
+        assert_eq!(watched.pass(QUIET), Look { is_due: false, next: Some(watched.now + QUIET) });
+        let look = watched.pass(QUIET);
+        assert_eq!((look.is_due, watched.state("a.toml")), (true, WriteState::Quiet));
+        // Once is enough.
+        assert!(!watched.pass(QUIET).is_due);
+        assert!(watched.pass(STILL).is_due);
+        assert_eq!((watched.state("a.toml"), watched.pass(STILL)), (WriteState::Finished, Look::default()));
+    }
+
+    #[test]
+    fn a_file_that_is_renamed_into_place_is_finished_unless_it_is_still_being_written() {
+        let watched = Watched::new(&["a.toml"]);
+        let rename = |from: &str| {
+            fs::rename(watched.path(from), watched.path("a.toml")).unwrap();
+            watched.event(FROM, from);
+            watched.event(TO, "a.toml");
+        };
+        watched.write(".a.toml.swp", "new");
+        rename(".a.toml.swp");
+        assert_eq!(watched.state("a.toml"), WriteState::Finished);
+        watched.write("b.toml", "newer");
+        watched.event(WRITTEN, "b.toml");
+        rename("b.toml");
+        assert_eq!(watched.state("a.toml"), WriteState::InProgress);
+        watched.event(CLOSED, "a.toml");
+        assert_eq!(watched.state("a.toml"), WriteState::Finished);
+    }
+
+    #[test]
+    fn other_dates_finish_nothing_and_undo_nothing() {
+        let watched = Watched::new(&["a.toml"]);
+        let touch = || {
+            let file = fs::File::options().append(true).open(watched.path("a.toml")).unwrap();
+            file.set_modified(std::time::SystemTime::UNIX_EPOCH).unwrap();
+            watched.event(TOUCHED, "a.toml");
+        };
+        watched.write("a.toml", "half");
+        watched.event(WRITTEN, "a.toml");
+        touch();
+        assert_eq!(watched.state("a.toml"), WriteState::InProgress);
+        watched.event(CLOSED, "a.toml");
+        touch();
+        assert_eq!(watched.state("a.toml"), WriteState::Finished);
+    }
+
+    #[test]
+    fn a_file_that_is_removed_and_written_again_is_not_gone_meanwhile() {
+        let mut watched = Watched::new(&["a.toml"]);
+        fs::remove_file(watched.path("a.toml")).unwrap();
+        watched.event(REMOVED, "a.toml");
+        assert_eq!(watched.pass(Duration::ZERO), Look { is_due: false, next: Some(watched.now + GONE) });
+        watched.write("a.toml", "half");
+        watched.event(CREATED, "a.toml");
+        watched.event(WRITTEN, "a.toml");
+        assert!(!watched.pass(GONE).is_due);
+        assert_eq!(watched.state("a.toml"), WriteState::InProgress);
+        fs::remove_file(watched.path("a.toml")).unwrap();
+        watched.event(REMOVED, "a.toml");
+        assert!(!watched.pass(GONE).is_due);
+        assert!(watched.pass(GONE).is_due, "now it is removed");
+        assert_eq!(watched.pass(STILL), Look::default());
+    }
+
+    #[test]
+    fn events_that_were_lost_prove_nothing() {
+        let watched = Watched::new(&["a.toml"]);
+        watched.write("a.toml", "half");
+        watched.event(WRITTEN, "a.toml");
+        watched.event(CLOSED, "a.toml");
+        watched.writers.note(&Event::new(EventKind::Other).set_flag(Flag::Rescan));
+        assert_eq!(watched.state("a.toml"), WriteState::InProgress);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_swap_of_links_finishes_all_files_behind_them() {
+        use std::os::unix::fs::symlink;
+        let watched = Watched::new(&[]);
+        for (version, text) in [("1", "one"), ("2", "another")] {
+            fs::create_dir(watched.path(version)).unwrap();
+            fs::write(watched.path(version).join("a.toml"), text).unwrap();
+        }
+        symlink("1", watched.path("..data")).unwrap();
+        symlink("..data/a.toml", watched.path("a.toml")).unwrap();
+        watched.event(CREATED, "a.toml");
+        assert_eq!(watched.state("a.toml"), WriteState::Finished);
+        symlink("2", watched.path("..data_tmp")).unwrap();
+        fs::rename(watched.path("..data_tmp"), watched.path("..data")).unwrap();
+        assert_eq!(watched.state("a.toml"), WriteState::InProgress);
+        watched.event(TO, "..data");
+        assert_eq!(watched.state("a.toml"), WriteState::Finished);
+    }
+}
