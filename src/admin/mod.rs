@@ -67,7 +67,7 @@ use shapes::ErrorShape;
 pub use token::{BadToken, Changes, TOKEN_VARIABLE, Token};
 use turns::Readers;
 
-/// Connections at once, each with a file: 64 requests, several people who watch, and the rest for what is essential.
+/// The most connections at once, each with a file: 64 requests, several people who watch, the rest for what is essential.
 pub const CONNECTIONS: usize = 128;
 /// The largest body: an override with the longest texts, several times over.
 const BODY_OCTETS: usize = 16 * 1024;

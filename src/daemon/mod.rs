@@ -123,7 +123,7 @@ async fn boot_and_serve(
     let taps = start_taps(&settings)?;
     let door = wiring.door(reader.clone(), readiness, taps.clone(), who_may_change(&settings)?);
     let listening = Arc::clone(&door.listening);
-    let admin = open_side_door(&settings, door);
+    let admin = open_side_door(&settings, files.admin, door);
 
     let manager = stopping.manager();
     let wait = settings.health.wait_for_first_result;
@@ -252,8 +252,11 @@ fn who_may_change(settings: &Settings) -> anyhow::Result<Changes> {
     }
     let Some(path) = &settings.admin.token_file else {
         // What comes by a proxy comes from this machine, whoever sent it.
-        let is_private = settings.admin.public_url.is_none()
-            && settings.admin.listen.is_none_or(|address| address.ip().is_loopback());
+        let has_proxy = settings.admin.public_url.is_some();
+        if has_proxy {
+            tracing::warn!("behind a proxy ([admin] public_url) nobody may steer without `[admin] token_file`");
+        }
+        let is_private = !has_proxy && settings.admin.listen.is_none_or(|address| address.ip().is_loopback());
         return Ok(if is_private { Changes::Programs } else { Changes::Nobody });
     };
     if let Err(error) = admin::Token::read(path) {
@@ -265,7 +268,7 @@ fn who_may_change(settings: &Settings) -> anyhow::Result<Changes> {
 }
 
 /// Opens the side door. That it cannot be opened is no reason not to answer queries.
-fn open_side_door(settings: &Settings, door: admin::Door) -> Option<SocketAddr> {
+fn open_side_door(settings: &Settings, connections: usize, door: admin::Door) -> Option<SocketAddr> {
     let wanted = settings.admin.listen?;
     let bound = http::bind(wanted).and_then(|listener| Ok((listener.local_addr()?, listener)));
     let (address, listener) = match bound {
@@ -285,7 +288,7 @@ fn open_side_door(settings: &Settings, door: admin::Door) -> Option<SocketAddr> 
         };
         tracing::warn!("the admin side listens on {address}: whoever reaches it sees everything, {steering}");
     }
-    tokio::spawn(admin::serve(listener, door, hosts(settings), admin::CONNECTIONS));
+    tokio::spawn(admin::serve(listener, door, hosts(settings), connections));
     Some(address)
 }
 

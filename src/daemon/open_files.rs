@@ -3,17 +3,18 @@
 //! ```text
 //!  limit ──┬── fixed:   sockets that listen, threads, the log, the state directory     (as many as there are)
 //!          ├── reserve: loading, so that an edit is taken however busy the rest is     (1/16, at most 64)
-//!          ├── admin:   HTTP connections                                               (1/16, at most 64)
+//!          ├── admin:   HTTP connections                                               (1/16, at most 128)
 //!          ├── TCP:     DNS connections                                                (1/3 of what is left, at most 512)
 //!          └── probes:  probes and evaluations of health checks at once                (the rest, at most 10 000)
 //! ```
+
+use crate::admin;
 
 /// Event loops, the log, the journal of health, the lock of the state directory, the watcher, dnstap, the webhook, and 34 for
 /// looking names up (18 over UDP, 16 over TCP): some 60 at the very most.
 const FIXED: u64 = 64;
 const MOST_FOR_LOADING: u64 = 64;
-/// Several people who watch, a Prometheus and some scripts.
-const MOST_ADMIN: u64 = 64;
+const MOST_ADMIN: u64 = admin::CONNECTIONS as u64;
 /// Each holds up to 200 KiB of memory for a client that does not read.
 const MOST_TCP: u64 = 512;
 /// More at once gain nothing: 20 000 checks every 10 s that answer within a second are 2000 at once.
@@ -125,8 +126,8 @@ mod tests {
         };
         assert_eq!(shares(256), (11, 11, 54, 110));
         assert_eq!(shares(1024), (59, 59, 278, 558));
-        assert_eq!(shares(4096), (64, 64, 512, 3386));
-        assert_eq!(shares(1_000_000), (64, 64, 512, 10_000));
+        assert_eq!(shares(4096), (64, 128, 512, 3322));
+        assert_eq!(shares(1_000_000), (64, 128, 512, 10_000));
         assert_eq!(shares(u64::MAX), shares(enough(6)));
     }
 

@@ -119,26 +119,46 @@ async fn until(mut is_so: impl AsyncFnMut() -> bool) {
 const HERE: [u8; 4] = [127, 0, 0, 1];
 const THERE: [u8; 4] = [127, 0, 0, 2];
 
-#[tokio::test]
+/// What a busy machine may need besides the one second that is promised.
+const PROMPT: Duration = Duration::from_secs(10);
+
+/// Slow clients at once: as many as the limit of open files lets a test have.
+#[cfg(target_os = "linux")]
+fn slow_clients() -> usize {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    let wanted = 2048.min(maximum.unwrap_or(u64::MAX));
+    if current.is_some_and(|current| current < wanted) {
+        setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), maximum }).unwrap();
+    }
+    if wanted < 2048 { 500 } else { 1000 }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn slow_clients() -> usize {
+    100
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn all_requests_are_answered_whoever_does_not_read_and_whoever_is_slow() {
     let address = listen(64).await;
-    let began = Instant::now();
     let mut held = Vec::new();
     for _ in 0..64 {
         held.push(send(address, HERE, &request("/large").repeat(20)).await);
     }
-    for i in 0..500 {
+    for i in 0..slow_clients() {
         held.push(send(address, HERE, "GET /alive HTTP/1.1\r\nHost: local").await);
-        if i % 25 == 0 {
+        if i % 50 == 0 {
+            let began = Instant::now();
             // From their address too.
             assert_eq!(ask(address, HERE, "/alive").await, Some(200));
             assert_eq!(ask(address, THERE, "/alive").await, Some(200));
             assert_eq!(ask(address, THERE, "/small").await, Some(200));
+            assert!(began.elapsed() < PROMPT, "{:?}", began.elapsed());
         }
     }
     // Who does not read loses its place to who comes.
     assert_eq!(ask(address, HERE, "/small").await, Some(200));
-    assert!(began.elapsed() < PATIENCE);
 }
 
 #[tokio::test]

@@ -78,7 +78,7 @@ function editor(page) {
     const why = {
       token: "This page is read-only until it is unlocked with the admin token, above.",
       programs: "This page is read-only: the server has no admin token ([admin] token_file). On this machine, fiftythree override set does it.",
-      nobody: "This server listens beyond loopback and has no admin token ([admin] token_file): nobody may change anything.",
+      nobody: "This server is reached from beyond loopback and has no admin token ([admin] token_file): nobody may change anything.",
     }[changes];
     return h("p.lockednote", null, h("span", { "aria-hidden": "true" }, "◇ "), why ?? "");
   }

@@ -120,7 +120,7 @@ function serverFacts(server) {
       longest && fact("Longest failover", span(longest.seconds * 1000), " for ", h("a", { href: `#/checks/${encodeURIComponent(longest.check)}` }, longest.check),
         ", plus the TTL that resolvers keep an answer for"),
       fact("Changes", { programs: "read-only here; by commands on this machine. [admin] token_file in the settings opens them here.",
-        token: "to whoever has the admin token", nobody: "nobody: listening beyond loopback without [admin] token_file" }[server.changes])));
+        token: "to whoever has the admin token", nobody: "nobody: reached from beyond loopback without [admin] token_file" }[server.changes])));
 }
 
 function fact(name, ...values) {
