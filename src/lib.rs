@@ -4,6 +4,7 @@
 //! configuration is compiled; everything a query may know stands in one snapshot that is replaced as a whole.
 //!
 //! - [`pace`]: work that can wait gives way to answers; it says when, never what.
+//! - [`causes`]: an error and its causes in one line.
 //! - [`ahead`]: memory asked for ahead, many lines of it at once.
 //! - [`files`]: reads files; none of them can hold up more than the thread that asked.
 //! - [`log_limit`]: the same warning at most once a minute.
@@ -41,6 +42,7 @@
 pub mod admin;
 pub mod ahead;
 pub mod answer;
+pub mod causes;
 pub mod cli;
 pub mod config;
 pub mod control;

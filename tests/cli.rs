@@ -4,6 +4,8 @@
 
 mod server;
 
+use std::fs;
+
 use server::{Lab, text};
 
 const ZONE: &str = "name = 'lab.test'
@@ -126,7 +128,104 @@ fn two_servers_do_not_share_a_port() {
     let server = lab.serve();
     let output = lab.run(&["serve", "--listen", &server.address.to_string()]);
     assert_eq!(output.status.code(), Some(1));
-    assert!(text(&output.stderr).contains("another program listens there"), "{}", text(&output.stderr));
+    let log = text(&output.stderr);
+    assert!(log.contains("cannot listen on") && log.contains("another program has this port"), "{log}");
+    assert!(log.contains("by `[dns] listen` or --listen ADDRESS:PORT"), "{log}");
+    assert_eq!(log.matches("os error").count(), 1, "{log}");
+}
+
+#[test]
+fn an_error_of_the_system_is_said_once() {
+    let lab = Lab::new(&[("lab.test.toml", ZONE)]);
+    // No IPv6 socket that is to take IPv6 alone can have an IPv4 address.
+    let output = lab.run(&["serve", "--listen", "[::ffff:127.0.0.1]:0"]);
+    let log = text(&output.stderr);
+    assert_eq!((output.status.code(), log.matches("os error").count()), (Some(1), 1), "{log}");
+}
+
+#[test]
+fn two_settings_that_want_one_port_are_both_named() {
+    let lab = Lab::new(&[("lab.test.toml", ZONE)]);
+    let settings = fs::read_to_string(lab.path("fiftythree.toml")).unwrap();
+    lab.write("fiftythree.toml", &settings.replace("listen = '127.0.0.1:0'", "listen = '0.0.0.0:53001'"));
+    let refused = |arguments: &[&str], expected: &[&str]| {
+        let output = lab.run(arguments);
+        let said = text(&output.stderr) + &text(&output.stdout);
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {said}");
+        for part in expected {
+            assert!(said.contains(part), "{arguments:?}: {part} is not in\n{said}");
+        }
+    };
+    let both = "`--listen` and `[admin] listen` need the same port: `127.0.0.1:53001` and `0.0.0.0:53001`";
+    refused(&["serve", "--listen", "127.0.0.1:53001"], &[both, "fiftythree.toml:9:10"]);
+    let flags = "`--listen` and `--admin` need the same port: `127.0.0.1:53002`";
+    refused(&["serve", "--listen", "127.0.0.1:53002", "--admin", "127.0.0.1:53002"], &[flags, "--> command line"]);
+    let twice = "`127.0.0.1:53002` and `0.0.0.0:53002` in `--listen` need the same port";
+    refused(&["serve", "--listen", "127.0.0.1:53002", "--listen", "0.0.0.0:53002"], &[twice]);
+    lab.write(
+        "fiftythree.toml",
+        &settings.replace("['127.0.0.1:0']", "['127.0.0.1:8053']").replace("[admin]\nlisten = '127.0.0.1:0'\n", ""),
+    );
+    let default = "`[dns] listen` and `[admin] listen` (the default) need the same port: `127.0.0.1:8053`";
+    refused(&["check"], &[default, "fiftythree.toml:2:11"]);
+    refused(&["serve"], &[default]);
+}
+
+#[test]
+fn name_servers_that_only_this_machine_reaches_are_a_warning() {
+    let lab = Lab::new(&[("lab.test.toml", ZONE), ("other.toml", "name = 'other.test'\n")]);
+    let warning =
+        "warning: the name server `ns1.lab.test.` has a loopback address for all clients (so has that of 1 other zone)";
+    assert!(!text(&lab.run(&["check"]).stderr).contains("warning"));
+    let settings = fs::read_to_string(lab.path("fiftythree.toml")).unwrap();
+    lab.write("fiftythree.toml", &settings.replace("['127.0.0.1:0']", "['0.0.0.0:0']"));
+    let output = lab.run(&["check"]);
+    let said = text(&output.stderr);
+    assert!(output.status.success() && said.contains(warning) && said.contains("`[dns] name_servers`"), "{said}");
+    let server = lab.serve();
+    server.wait_for_log(warning);
+    // Whoever says which servers there are is left alone.
+    let named = "['0.0.0.0:0']\nname_servers = [{ name = 'ns.example.net.', addresses = ['192.0.2.53'] }]";
+    lab.write("fiftythree.toml", &settings.replace("['127.0.0.1:0']", named));
+    assert!(!text(&lab.run(&["check"]).stderr).contains("warning"));
+}
+
+#[test]
+fn international_names_get_a_hint_wherever_they_are_typed() {
+    let lab = Lab::new(&[("lab.test.toml", ZONE)]);
+    for arguments in [
+        &["query", "münchen.test", "--server", "127.0.0.1:1"][..],
+        &["explain", "münchen.test"],
+        &["watch", "münchen.test", "--server", "127.0.0.1:1"],
+        &["simulate", "--from", "geoip", "--name", "münchen.test"],
+    ] {
+        let said = text(&lab.run(arguments).stderr);
+        assert!(said.contains("'ü'") && said.contains("hint: international names are written in Punycode"), "{said}");
+    }
+}
+
+#[test]
+fn a_file_in_another_encoding_is_said_to_be_that() {
+    let utf_16: Vec<u8> = "name = 'lab.test'\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let lab = Lab::new(&[]);
+    fs::write(lab.path("zones/lab.test.toml"), [&[0xff, 0xfe][..], &utf_16].concat()).unwrap();
+    let output = lab.run(&["check"]);
+    let said = text(&output.stderr);
+    assert!(!output.status.success() && said.contains("the file is UTF-16, not UTF-8"), "{said}");
+    assert_eq!(said.matches("error:").count(), 1, "{said}");
+}
+
+#[test]
+fn checks_without_results_of_their_own_have_words_in_that_column() {
+    let checks = "[[health_check]]\nname = 'shut'\ntype = 'manual'\nstatus = 'unhealthy'\n\
+                  [[health_check]]\nname = 'site'\ntype = 'calculated'\nchild_health_checks = ['shut']\nhealth_threshold = 1\n";
+    let lab = Lab::new(&[("lab.test.toml", &format!("{ZONE}{checks}"))]);
+    let server = lab.serve();
+    let said = text(&lab.run(&["health", "--admin", &server.admin()]).stdout);
+    let row =
+        |name: &str| said.lines().find(|line| line.starts_with(name)).unwrap_or_else(|| panic!("{said}")).to_owned();
+    assert!(row("site ").ends_with("  0 of 1 child health checks are healthy, 1 must be"), "{said}");
+    assert!(row("shut ").ends_with("  as its file says"), "{said}");
 }
 
 #[test]

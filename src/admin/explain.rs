@@ -12,8 +12,9 @@ use crate::control::{CheckNow, Event, NotSteered, Staged, Supposition, rfc3339, 
 use crate::explain::shape::CheckShape;
 use crate::explain::{Asked, Explanation, Question, Stage, explain, query_type};
 use crate::health::Status;
-use crate::model::{HealthCheckId, Name};
+use crate::model::{HealthCheckId, Name, NameError};
 
+use super::health::verdict_of;
 use super::shapes::ErrorShape;
 use super::turns::Readers;
 use super::{Door, json, refusal};
@@ -91,7 +92,10 @@ fn check(door: &Door, staged: &Staged, suppositions: &[Supposition], id: &Health
         healthy: supposed.unwrap_or(picture.verdict) == Status::Healthy,
         since: since.map(rfc3339),
         ago: since.map(|since| span(at.0.saturating_sub(since.0))),
-        last_result: report.history.last_run().map(|run| run.status.to_string()),
+        last_result: report
+            .history
+            .last_run()
+            .map_or_else(|| verdict_of(&picture.asks), |run| Some(run.status.to_string())),
         held: held.filter(|_| !is_meant),
         as_if,
         disabled: picture.disabled,
@@ -104,7 +108,7 @@ fn wanted(pairs: &[(String, String)]) -> Result<Wanted, String> {
     let mut name = None;
     for (key, value) in pairs.iter().filter(|(_, value)| !value.is_empty()) {
         match key.as_str() {
-            "name" => name = Some(Name::parse(value).map_err(|error| format!("name: {error}"))?),
+            "name" => name = Some(Name::parse(value).map_err(|error| bad_name(&error))?),
             "type" => asked.query_type = query_type(value).map_err(|error| format!("type: {error}"))?,
             "from" => asked.from = Some(read::<IpAddr>(key, value)?),
             "subnet" => asked.subnet = Some(read::<IpNet>(key, value)?),
@@ -122,6 +126,11 @@ fn wanted(pairs: &[(String, String)]) -> Result<Wanted, String> {
     let name = name.ok_or("name: which name is asked for?")?;
     let seed = asked.seed.unwrap_or_else(|| fastrand::u64(..));
     Ok(Wanted { question: asked.question(name, seed), suppositions })
+}
+
+fn bad_name(error: &NameError) -> String {
+    let hint = error.hint().map(|hint| format!("; {hint}")).unwrap_or_default();
+    format!("name: {error}{hint}")
 }
 
 fn read<T: FromStr<Err: std::fmt::Display>>(key: &str, value: &str) -> Result<T, String> {

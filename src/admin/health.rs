@@ -210,7 +210,7 @@ fn shape(report: &Report, check: &CheckReport, with_history: bool) -> CheckShape
         disabled: picture.disabled,
         inverted: picture.inverted,
         held: report.held(check).map(|known| held(known, report.left(check))),
-        last_result: check.history.last_run().map(|run| last_result(run, report.started)),
+        last_result: check.history.last_run().map(|run| last_result(run, check.is_remembered)),
         next: if picture.disabled { None } else { next(report, check) },
         records: report.records(check).to_vec(),
         transitions: Vec::new(),
@@ -243,6 +243,15 @@ fn kind(asks: &Asks) -> &'static str {
         Asks::Metric(_) => "metric",
         Asks::Children(_) => "calculated",
         Asks::People => "manual",
+    }
+}
+
+/// What stands in for the last result of a check that has none of its own.
+pub(super) fn verdict_of(asks: &Asks) -> Option<String> {
+    match asks {
+        Asks::Children(children) => Some(Cause::Children(*children).to_string()),
+        Asks::People => Some("as its file says".to_owned()),
+        Asks::Endpoint(_) | Asks::Metric(_) => None,
     }
 }
 
@@ -298,7 +307,7 @@ pub(super) fn held(known: &Override, left: Option<Share>) -> HeldShape {
     }
 }
 
-fn last_result(run: &Run, started: Moment) -> ResultShape {
+fn last_result(run: &Run, remembered: bool) -> ResultShape {
     let Latency { connect, tls_handshake, first_byte, total } = run.latency;
     ResultShape {
         at: rfc3339_milliseconds(run.last),
@@ -309,7 +318,7 @@ fn last_result(run: &Run, started: Moment) -> ResultShape {
         tls_handshake_ms: tls_handshake.map(milliseconds),
         first_byte_ms: first_byte.map(milliseconds),
         total_ms: milliseconds(total),
-        remembered: run.last < started,
+        remembered,
     }
 }
 
@@ -323,7 +332,7 @@ fn next(report: &Report, check: &CheckReport) -> Option<NextShape> {
         Asks::Children(_) | Asks::People => return None,
     };
     let results_needed = picture.until_turn?;
-    let last = check.history.last_run().map(|run| run.last).filter(|last| *last >= report.started);
+    let last = check.history.last_run().map(|run| run.last).filter(|_| !check.is_remembered);
     let probe_at = last.map(|last| Moment(last.0 + interval)).filter(|at| *at > report.at);
     let more = u32::from(results_needed.saturating_sub(1));
     let turned = picture.observed.turned();

@@ -209,6 +209,18 @@ pub struct CheckShape {
     pub recent: Vec<SampleShape>,
 }
 
+impl CheckShape {
+    /// What was seen last; of a check without results of its own, what decides instead.
+    pub fn last_words(&self) -> Option<&str> {
+        match (&self.last_result, self.kind.as_str()) {
+            (Some(last), _) => Some(&last.status),
+            (None, "calculated") => Some(&self.endpoint),
+            (None, "manual") => Some("as its file says"),
+            (None, _) => None,
+        }
+    }
+}
+
 /// One probe among the last ones.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SampleShape {

@@ -7,8 +7,9 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
-use crate::config::{self, Configuration, Fault, Settings, SourceFile, Style};
+use crate::config::{self, Configuration, Fault, Settings, SourceFile, Style, ZoneSource};
 use crate::control::read_database;
+use crate::model::Name;
 use crate::store::{Overrides, SettingsSource, Writers, read_zone_files, read_zone_list};
 
 use super::{print, print_error, print_json, settings};
@@ -80,6 +81,7 @@ fn find(source: &SettingsSource, named: &[PathBuf]) -> Findings {
     if named.is_empty() {
         faults.extend(config::resolve_sentinels(&settings, &zones.configuration.health_checks).1);
         faults.extend(database_faults(&settings));
+        faults.extend(name_server_warning(&settings, &zones.configuration));
     }
     let sources = sources.into_iter().chain(files).collect();
     Findings { sources, faults, configuration: zones.configuration }
@@ -88,6 +90,14 @@ fn find(source: &SettingsSource, named: &[PathBuf]) -> Findings {
 /// A database that cannot be used keeps the server from starting, so it is read here too.
 fn database_faults(settings: &Settings) -> Vec<Fault> {
     settings.location.geoip.iter().filter_map(|path| read_database(path).err()).map(|fault| *fault).collect()
+}
+
+/// With default settings the world would look for the name servers of a zone on its own machines.
+fn name_server_warning(settings: &Settings, configuration: &Configuration) -> Option<Fault> {
+    let found =
+        |source: &ZoneSource| Some((source.file.clone(), config::loopback_name_server(&source.zone, &settings.dns)?));
+    let found: Vec<(PathBuf, Name)> = configuration.zones.iter().filter_map(found).collect();
+    config::warn_of_loopback_name_servers(found.iter().map(|(path, name)| (path.as_path(), name)))
 }
 
 fn nothing_before(_: &Path) -> Option<SourceFile> {

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use crate::admin::shapes::{
     CheckShape, HealthShape, NextShape, ResultShape, ReturningShape, SampleShape, StatusShape, UplinkShape,
 };
+use crate::causes::with_causes;
 use crate::control::span;
 
 use super::overrides::{describe, local, progress as drained};
@@ -59,7 +60,7 @@ pub(super) fn run(arguments: &HealthArguments) -> anyhow::Result<ExitCode> {
         match look(&door, arguments) {
             Ok(text) => print(&format!("{clear}{text}")),
             // A server that is being restarted comes back.
-            Err(error) => print_error(&format!("{clear}{error:#}\n")),
+            Err(error) => print_error(&format!("{clear}{}\n", with_causes(error.as_ref()))),
         }
         thread::sleep(EVERY);
     }
@@ -132,7 +133,7 @@ fn row(check: &CheckShape, now: Timestamp) -> [String; 5] {
     let latency = last.map_or_else(String::new, |last| format!("{} ms", last.total_ms));
     let seen = match last {
         Some(last) => format!("{} ago: {}", ago(now, &last.at), short(&last.status)),
-        None => String::new(),
+        None => check.last_words().unwrap_or_default().to_owned(),
     };
     let progress = check.next.as_ref().and_then(|next| progress(check, next));
     let last = [Some(seen), progress].into_iter().flatten().filter(|text| !text.is_empty()).collect::<Vec<_>>();

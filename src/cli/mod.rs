@@ -29,6 +29,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use serde::Serialize;
 
+use crate::causes::with_causes;
+
 const ABOUT: &str = "\
 An authoritative DNS server that routes like Amazon Route 53.
 
@@ -93,7 +95,7 @@ pub fn run() -> ExitCode {
         Command::Version(arguments) => version::run(&arguments),
     };
     outcome.unwrap_or_else(|error| {
-        print_error(&format!("error: {error:#}\n"));
+        print_error(&format!("error: {}\n", with_causes(error.as_ref())));
         ExitCode::FAILURE
     })
 }

@@ -6,7 +6,8 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 
-use crate::config::{self, LogFormat, Settings, Style};
+use crate::causes::with_causes;
+use crate::config::{self, ListenFlags, LogFormat, Settings, Style};
 use crate::store::{Overrides, SettingsSource};
 use crate::{daemon, logging};
 
@@ -80,9 +81,8 @@ pub(super) fn run(arguments: ServeArguments) -> anyhow::Result<ExitCode> {
     let file = settings::locate(config.as_deref())?.as_deref().map(absolute).transpose()?;
     let zones = zones.or_else(|| file.is_none().then(|| Settings::built_in().zones.directory));
     let overrides = Overrides {
-        listen,
+        listen: ListenFlags { listen, admin },
         zones: zones.as_deref().map(absolute).transpose()?,
-        admin,
         state: state.as_deref().map(absolute).transpose()?,
         log_format: log_format.map(LogFormat::from),
     };
@@ -96,7 +96,7 @@ pub(super) fn run(arguments: ServeArguments) -> anyhow::Result<ExitCode> {
     // Dropped last, it lets the log be written.
     let log = logging::start(settings.log.format, verbose).context("cannot start threads")?;
     if let Err(error) = daemon::run(source, settings) {
-        log.fail(&format!("{error:#}"));
+        log.fail(&with_causes(error.as_ref()));
         return Ok(ExitCode::FAILURE);
     }
     Ok(ExitCode::SUCCESS)

@@ -36,7 +36,7 @@ fn not_a_moment(text: &str) -> String {
     format!("`{text}` is no moment: write 22:00, \"2026-03-01 22:00\" or 2026-03-01T22:00:00Z")
 }
 
-/// `90s`, `30m`, `2h`, `1h30m`, `1d`.
+/// `90s`, `30m`, `2h`, `1h30m`, `1d`, `1w`.
 pub(super) fn span(text: &str) -> Result<Duration, String> {
     let wrong = || format!("`{text}` is no span: write 30m, 1h30m, 90s or 1d");
     let mut seconds: u64 = 0;
@@ -49,6 +49,7 @@ pub(super) fn span(text: &str) -> Result<Duration, String> {
             b'm' => 60,
             b'h' => 3600,
             b'd' => 86_400,
+            b'w' => 7 * 86_400,
             _ => return Err(wrong()),
         };
         seconds = number.checked_mul(unit).and_then(|part| seconds.checked_add(part)).ok_or_else(wrong)?;
@@ -105,10 +106,10 @@ mod tests {
 
     #[test]
     fn spans_are_added_up() {
-        for (text, seconds) in [("90s", 90), ("30m", 1800), ("1h30m", 5400), ("1d", 86_400)] {
+        for (text, seconds) in [("90s", 90), ("30m", 1800), ("1h30m", 5400), ("1d", 86_400), ("1w2d", 777_600)] {
             assert_eq!(span(text), Ok(Duration::from_secs(seconds)), "{text}");
         }
-        for text in ["", "0s", "30", "m", "-5m", "1w", "99999999999999999999d", "99999999d", "5 m", "½h"] {
+        for text in ["", "0s", "30", "m", "-5m", "99999999999999999999d", "99999999d", "5 m", "½h"] {
             assert!(span(text).is_err(), "{text}");
         }
     }

@@ -8,6 +8,7 @@ use toml::de::DeTable;
 use super::fault::{Fault, Place, within};
 use super::tree::{self, Entries};
 use super::{Severity, SourceFile};
+use super::{foreign, lookalikes};
 
 /// What has been found wrong in one file.
 pub(super) struct Findings<'f> {
@@ -22,8 +23,19 @@ pub(super) struct Findings<'f> {
 pub(super) fn parse(file: &SourceFile) -> (Entries<'_>, Findings<'_>) {
     match tree::plain(&file.text) {
         Some(root) => (root, Findings { file, broken: Vec::new(), faults: Vec::new() }),
-        None => parse_document(file),
+        None => match foreign::form_of(&file.text) {
+            Some(form) => foreign_document(file, form),
+            None => parse_document(file),
+        },
     }
+}
+
+/// A file in another form has one fault, not one a line.
+fn foreign_document<'f>(file: &'f SourceFile, form: foreign::Form) -> (Entries<'f>, Findings<'f>) {
+    let mut findings = Findings { file, broken: Vec::new(), faults: Vec::new() };
+    findings.broken.push(0..file.text.len());
+    findings.error(form.line, form.message).hint(form.hint);
+    (Entries::default(), findings)
 }
 
 fn parse_document(file: &SourceFile) -> (Entries<'_>, Findings<'_>) {
@@ -107,6 +119,17 @@ impl<'f> Findings<'f> {
         self.faults.last_mut().expect("one was just pushed")
     }
 
+    /// Where a character is first written within a span; `None` when it is written as an escape of TOML's.
+    pub(super) fn character(&self, span: &Range<usize>, character: char) -> Option<Range<usize>> {
+        let at = span.start + self.text().get(span.clone())?.find(character)?;
+        Some(at..at + character.len_utf8())
+    }
+
+    /// Notes what was found elsewhere.
+    pub(super) fn extend(&mut self, faults: Vec<Fault>) {
+        self.faults.extend(faults);
+    }
+
     /// A place in this file, for a fault that speaks of two.
     pub(super) fn place(&self, span: Range<usize>, label: &str) -> Place {
         Place { path: self.file.path.clone(), span: within(&span, &self.file.text), label: label.to_owned() }
@@ -142,6 +165,13 @@ impl<'f> Findings<'f> {
     /// All faults, in the order of the text.
     pub(super) fn into_faults(mut self) -> Vec<Fault> {
         self.faults.sort_by_key(|fault| fault.span.as_ref().map(|span| span.start));
+        for fault in self.faults.iter_mut().filter(|fault| fault.is_error()) {
+            let marked = fault.span.as_ref().and_then(|span| self.file.text.get(span.clone()));
+            // A character that nobody sees is the likelier reason than any other.
+            if let Some(hint) = marked.and_then(lookalikes::in_value) {
+                fault.hint(hint);
+            }
+        }
         self.faults
     }
 
@@ -168,13 +198,23 @@ impl<'f> Findings<'f> {
         }
     }
 
+    /// The character in the line of a syntax error that is not the one it looks like, and what to do with it.
+    fn lookalike(&self, span: &Range<usize>) -> Option<(Range<usize>, Option<String>)> {
+        let text = self.text();
+        let start = text.get(..span.start)?.rfind('\n').map_or(0, |at| at + 1);
+        let (at, hint) = lookalikes::in_line(text[start..].lines().next()?)?;
+        let character = text[start + at..].chars().next()?;
+        Some((start + at..start + at + character.len_utf8(), Some(hint)))
+    }
+
     fn syntax_error(&mut self, error: &toml::de::Error) {
         let text = self.text();
         let span = within(&error.span().unwrap_or(text.len()..text.len()), text);
         let said = explain(error.message(), text, &span);
         self.broken.push(span);
-        let fault = self.error(said.span, said.message);
-        fault.hint = said.hint;
+        let (span, hint) = self.lookalike(&said.span).unwrap_or((said.span, said.hint));
+        let fault = self.error(span, said.message);
+        fault.hint = hint;
     }
 }
 

@@ -218,8 +218,8 @@ impl Bounds {
     /// What such texts look like, as a regular expression.
     pub(super) fn pattern(self) -> &'static str {
         match self.grain {
-            Grain::Second => "^[0-9]+(s|m|h|d)$",
-            Grain::Millisecond => "^[0-9]+(ms|s|m|h|d)$",
+            Grain::Second => "^[0-9]+(s|m|h|d|w)$",
+            Grain::Millisecond => "^[0-9]+(ms|s|m|h|d|w)$",
         }
     }
 

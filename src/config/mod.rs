@@ -7,8 +7,11 @@
 mod admin;
 mod document;
 mod fault;
+mod foreign;
 mod id;
 mod keys;
+mod listeners;
+mod lookalikes;
 mod places;
 mod scalar;
 mod schema;
@@ -29,6 +32,7 @@ use std::sync::Arc;
 
 pub use admin::PublicUrl;
 pub use fault::{Fault, Place, Severity, Style, lines, render};
+pub use listeners::ListenFlags;
 pub use places::{ClientPlace, read_places};
 pub use schema::{places_schema, settings_schema, zone_schema};
 pub use sentinels::{Sentinel, resolve_sentinels};
@@ -39,8 +43,8 @@ pub use settings::{
 pub use settle::{Occasion, Settled, settle};
 pub use taps::{DnstapSettings, DnstapTarget, MetricsSettings, QueryLogFormat, QueryLogSettings, QueryLogTarget};
 pub use zones::{
-    Common, Configuration, Reading, TextOrigin, ZoneReading, ZoneSource, may_define_for_others, read_zones,
-    record_names,
+    Common, Configuration, Reading, TextOrigin, ZoneReading, ZoneSource, loopback_name_server, may_define_for_others,
+    read_zones, record_names, warn_of_loopback_name_servers,
 };
 
 /// A file that has been read.

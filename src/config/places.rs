@@ -36,7 +36,7 @@ fn read_all(root: &Table<'_>, findings: &mut Findings<'_>) -> Vec<ClientPlace> {
     let mut places = Vec::new();
     let mut seen: HashMap<String, Range<usize>> = HashMap::new();
     let tables = root.tables("place", findings);
-    if tables.is_empty() && root.is_whole(findings) {
+    if (!root.has("place") || root.is_empty_list("place")) && root.is_whole(findings) {
         let fault = findings.error(root.span.clone(), "there is no place");
         fault.label("nobody to simulate").hint("write a `[[place]]` with `name` and `networks`");
     }

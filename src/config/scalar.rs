@@ -58,7 +58,7 @@ pub(super) fn number<'d>(value: &'d Value<'_>) -> Option<Number<'d>> {
     Some(Number { value, text })
 }
 
-/// Whole seconds, or a text such as `250ms`, `10s`, `5m`, `1h`.
+/// Whole seconds, or a text such as `250ms`, `10s`, `5m`, `1h`, `2d`, `1w`.
 pub(super) fn duration(value: &Value<'_>) -> Amount {
     match value {
         Value::Integer(..) => {
@@ -80,7 +80,30 @@ fn duration_from_text(text: &str) -> Option<Duration> {
         "m" => 60_000,
         "h" => 3_600_000,
         "d" => 86_400_000,
+        "w" => 604_800_000,
         _ => return None,
     };
     count.checked_mul(milliseconds).map(Duration::from_millis)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_have_units_from_milliseconds_to_weeks() {
+        for (text, milliseconds) in [
+            ("250ms", 250),
+            ("10s", 10_000),
+            ("5m", 300_000),
+            ("1h", 3_600_000),
+            ("2d", 172_800_000),
+            ("1w", 604_800_000),
+        ] {
+            assert_eq!(duration_from_text(text), Some(Duration::from_millis(milliseconds)), "{text}");
+        }
+        for text in ["", "w", "1", "1W", "1y", "-1w", "1.5w", "1w ", "99999999999999999w"] {
+            assert_eq!(duration_from_text(text), None, "{text}");
+        }
+    }
 }

@@ -11,6 +11,7 @@ use ipnet::IpNet;
 use super::admin::PublicUrl;
 use super::document::{self, Findings};
 use super::fault::Fault;
+use super::listeners::{self, ListenFlags, Listener, Origin, Service};
 use super::sentinels::Sentinel;
 use super::table::{At, Table};
 use super::taps::{self, DnstapSettings, MetricsSettings, QueryLogSettings};
@@ -183,16 +184,41 @@ impl Settings {
         Settings::beside(Path::new("config"))
     }
 
+    /// The defaults under what the command line says. Without errors there are settings; every fault is returned either
+    /// way.
+    pub fn built_in_under(flags: &ListenFlags) -> (Option<Settings>, Vec<Fault>) {
+        let mut settings = Settings::built_in();
+        let faults = settings.listen_on(Listening::default(), flags);
+        (faults.is_empty().then_some(settings), faults)
+    }
+
     /// Reads a settings file. Without errors there are settings; every fault is returned either way.
     pub fn read(file: &SourceFile) -> (Option<Settings>, Vec<Fault>) {
+        Settings::read_under(file, &ListenFlags::default())
+    }
+
+    /// Reads a settings file under what the command line says.
+    pub fn read_under(file: &SourceFile, flags: &ListenFlags) -> (Option<Settings>, Vec<Fault>) {
         let (root, mut findings) = document::parse(file);
         let end = findings.text().len().min(1);
         let root = Table::open(&root, &keys::SETTINGS, 0..end, &mut findings);
         let directory = file.path.parent().unwrap_or(Path::new(""));
-        let settings = read_settings(&root, directory, &mut findings);
+        let (mut settings, listening) = read_settings(&root, directory, &mut findings);
+        findings.extend(settings.listen_on(listening, flags));
         let faults = findings.into_faults();
         let broken = faults.iter().any(Fault::is_error);
         ((!broken).then_some(settings), faults)
+    }
+
+    /// Fills in where to listen: the command line wins over the file, the file over the defaults. What cannot be had at
+    /// once is a fault.
+    fn listen_on(&mut self, file: Listening, flags: &ListenFlags) -> Vec<Fault> {
+        let dns = listeners(Service::Dns, &flags.listen, file.dns, &self.dns.listen);
+        let default = self.admin.listen.filter(|_| !file.is_admin_off);
+        let admin = listeners(Service::Admin, flags.admin.as_slice(), file.admin, default.as_slice());
+        self.dns.listen = dns.iter().map(|listener| listener.address).collect();
+        self.admin.listen = admin.first().map(|listener| listener.address);
+        listeners::conflicts(&[dns, admin].concat())
     }
 
     /// The defaults for a settings file in `directory`.
@@ -238,6 +264,32 @@ impl Settings {
     }
 }
 
+/// Where a settings file says to listen.
+#[derive(Default)]
+struct Listening {
+    /// Nothing where the file does not say.
+    dns: Option<Vec<Listener>>,
+    admin: Option<Vec<Listener>>,
+    is_admin_off: bool,
+}
+
+/// Where a service listens: as the command line says, else the file, else by default.
+fn listeners(
+    service: Service,
+    flags: &[SocketAddr],
+    file: Option<Vec<Listener>>,
+    default: &[SocketAddr],
+) -> Vec<Listener> {
+    let of = |addresses: &[SocketAddr], origin: Origin| {
+        addresses.iter().map(|&address| Listener { address, service, origin: origin.clone() }).collect()
+    };
+    match file {
+        _ if !flags.is_empty() => of(flags, Origin::Flag),
+        Some(listeners) => listeners,
+        None => of(default, Origin::Default),
+    }
+}
+
 /// Where this machine reaches a server that listens on `listen`: "every address" is none that could be asked or written
 /// down.
 pub fn reachable(listen: SocketAddr) -> SocketAddr {
@@ -249,11 +301,12 @@ pub fn reachable(listen: SocketAddr) -> SocketAddr {
     SocketAddr::new(address, listen.port())
 }
 
-fn read_settings(root: &Table<'_>, directory: &Path, findings: &mut Findings<'_>) -> Settings {
-    let mut settings = Settings::beside(directory);
+fn read_settings(root: &Table<'_>, directory: &Path, findings: &mut Findings<'_>) -> (Settings, Listening) {
+    let (mut settings, mut listening) = (Settings::beside(directory), Listening::default());
     root.integer("version", findings);
     if let Some(table) = root.table("dns", findings) {
         read_dns(&table, &mut settings.dns, findings);
+        listening.dns = read_listen(&table, findings);
     }
     if let Some(table) = root.table("zones", findings) {
         set(&mut settings.zones.directory, path(&table, "directory", directory, findings));
@@ -279,7 +332,7 @@ fn read_settings(root: &Table<'_>, directory: &Path, findings: &mut Findings<'_>
         set(&mut settings.state.directory, path(&table, "directory", directory, findings));
     }
     if let Some(table) = root.table("admin", findings) {
-        set(&mut settings.admin.listen, read_admin_listen(&table, findings));
+        read_admin_listen(&table, &mut listening, findings);
         settings.admin.token_file = path(&table, "token_file", directory, findings);
         settings.admin.allowed_hosts = admin::read_allowed_hosts(&table, findings);
         settings.admin.public_url = admin::read_public_url(&table, findings);
@@ -299,7 +352,7 @@ fn read_settings(root: &Table<'_>, directory: &Path, findings: &mut Findings<'_>
     if let Some(table) = root.table("dnstap", findings) {
         settings.dnstap = taps::read_dnstap(&table, directory, findings);
     }
-    settings
+    (settings, listening)
 }
 
 /// Puts what was read in the place of the default.
@@ -335,7 +388,6 @@ pub(super) fn resolve(directory: &Path, path: &str) -> PathBuf {
 }
 
 fn read_dns(table: &Table<'_>, dns: &mut DnsSettings, findings: &mut Findings<'_>) {
-    set(&mut dns.listen, read_listen(table, findings));
     let small = |number: At<i64>| u16::try_from(number.value).ok();
     set(&mut dns.workers, table.integer("workers", findings).and_then(small).map(usize::from));
     set(&mut dns.udp_payload_max, table.integer("udp_payload_max", findings).and_then(small));
@@ -343,17 +395,21 @@ fn read_dns(table: &Table<'_>, dns: &mut DnsSettings, findings: &mut Findings<'_
     dns.name_servers = read_name_servers(table, findings);
 }
 
-fn read_listen(table: &Table<'_>, findings: &mut Findings<'_>) -> Option<Vec<SocketAddr>> {
+fn read_listen(table: &Table<'_>, findings: &mut Findings<'_>) -> Option<Vec<Listener>> {
     let texts = table.texts("listen", findings)?;
     if texts.is_empty() {
         let fault = findings.error(table.span_of("listen"), "`listen` must name at least one address");
         fault.label("an empty list").hint("leave `listen` out for port 53 of every address");
     }
     let read = |text: &At<&str>, findings: &mut Findings<'_>| {
-        value::socket_address(text, DNS_PORT, findings).map(|address| At::new(address, text.span.clone()))
+        let address = value::socket_address(text, DNS_PORT, findings)?;
+        Some(listener(address, Service::Dns, text.span.clone(), findings))
     };
-    let addresses: Vec<At<SocketAddr>> = texts.iter().filter_map(|text| read(text, findings)).collect();
-    Some(without_repetition(addresses, "address", findings))
+    Some(texts.iter().filter_map(|text| read(text, findings)).collect())
+}
+
+fn listener(address: SocketAddr, service: Service, span: Range<usize>, findings: &Findings<'_>) -> Listener {
+    Listener { address, service, origin: Origin::File { path: findings.path().to_owned(), span } }
 }
 
 fn read_nsid(table: &Table<'_>, findings: &mut Findings<'_>) -> Option<Vec<u8>> {
@@ -427,12 +483,13 @@ pub(super) fn without_repetition<T: PartialEq + std::fmt::Display>(
     values
 }
 
-fn read_admin_listen(table: &Table<'_>, findings: &mut Findings<'_>) -> Option<Option<SocketAddr>> {
-    let written = table.text("listen", findings)?;
+fn read_admin_listen(table: &Table<'_>, listening: &mut Listening, findings: &mut Findings<'_>) {
+    let Some(written) = table.text("listen", findings) else { return };
     if written.value == "off" {
-        return Some(None);
+        listening.is_admin_off = true;
+    } else if let Some(address) = value::socket_address(&written, ADMIN_PORT, findings) {
+        listening.admin = Some(vec![listener(address, Service::Admin, written.span, findings)]);
     }
-    value::socket_address(&written, ADMIN_PORT, findings).map(Some)
 }
 
 fn read_webhook(table: &Table<'_>, findings: &mut Findings<'_>) -> Option<String> {

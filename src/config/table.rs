@@ -91,6 +91,12 @@ impl<'d> Table<'d> {
         Some(At::new(text?, span))
     }
 
+    /// A text, without a word about what is none.
+    pub(super) fn text_as_written(&self, key: &str) -> Option<At<&'d str>> {
+        let node = &self.entries.get(key)?.node;
+        Some(At::new(node.value.as_text()?, node.span()))
+    }
+
     /// One of the words that the key allows.
     pub(super) fn choice(&self, key: &str, findings: &mut Findings<'_>) -> Option<At<&'static str>> {
         let written = self.text(key, findings)?;
@@ -157,6 +163,12 @@ impl<'d> Table<'d> {
         texts(key, value, span, findings)
     }
 
+    /// True when the key's list was written without any element, readable or not.
+    pub(super) fn is_empty_list(&self, key: &str) -> bool {
+        let elements = self.entries.get(key).and_then(|entry| entry.node.value.as_list());
+        elements.is_some_and(|elements| elements.is_empty())
+    }
+
     /// The texts of a list, without a word about what is none.
     pub(super) fn texts_as_written(&self, key: &str) -> Vec<At<&'d str>> {
         let elements = self.entries.get(key).and_then(|entry| entry.node.value.as_list());
@@ -217,7 +229,7 @@ impl<'d> Table<'d> {
                 _ => wrong_shape(key, inner, span, findings),
             }
         }
-        Some(list)
+        (!list.is_empty() || elements.is_empty()).then_some(list)
     }
 
     /// The texts of a table whose keys are the user's own words.
@@ -380,7 +392,8 @@ fn texts<'d>(
             None => wrong_shape(key, &element.value, element.span(), findings),
         }
     }
-    Some(texts)
+    // A list without a readable element is not an empty list.
+    (!texts.is_empty() || elements.is_empty()).then_some(texts)
 }
 
 fn wrong_shape(key: &Key, value: &Value<'_>, span: Range<usize>, findings: &mut Findings<'_>) {

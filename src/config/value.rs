@@ -99,7 +99,9 @@ pub(super) fn subdivision(country: Country, written: &At<&str>, findings: &mut F
         fault.label("unknown subdivision");
         let capitals = written.value.to_ascii_uppercase();
         let bare = capitals.strip_prefix(&format!("{country}-")).unwrap_or(&capitals);
-        if known(bare).is_some() {
+        if written.value == "*" {
+            fault.hint(format!("leave `subdivision` out for all of `{country}`"));
+        } else if known(bare).is_some() {
             fault.hint(format!("write `{bare}`"));
         } else {
             fault.hint("there are the states of `US`, such as `CA`, and the oblasts of `UA`, such as `30`");

@@ -38,6 +38,11 @@ impl Annals {
         self.recent.get(slot.0 as usize).cloned().unwrap_or_default()
     }
 
+    /// Whether a check has had a result since the server was started. The clock cannot tell: it may have been set.
+    pub(super) fn has_result(&self, slot: CheckSlot) -> bool {
+        self.recent.get(slot.0 as usize).is_some_and(|recent| !recent.is_empty())
+    }
+
     /// What was seen of a check.
     pub(super) fn of(&self, slot: CheckSlot) -> Arc<History> {
         self.histories.get(slot.0 as usize).map(Arc::clone).unwrap_or_default()

@@ -51,6 +51,8 @@ pub(super) struct KeptZone {
     pub(super) moves: Vec<(CheckSlot, String)>,
     /// Its groups whose answers are counted one by one.
     pub(super) counted: Option<Arc<CountedGroups>>,
+    /// The name server that was made for it with an address that only this machine reaches.
+    pub(super) loopback_name_server: Option<Name>,
     /// The first address record that needs no wildcard, of a public zone.
     pub(super) example: Option<Name>,
 }
@@ -137,6 +139,7 @@ impl Workshop<'_> {
                 .iter()
                 .any(|set| set.health_check.is_some() || matches!(set.routing_policy, RoutingPolicy::IpBased { .. })),
             moves: moves::of_zone(zone, self.slot_of),
+            loopback_name_server: config::loopback_name_server(zone, &self.settings.dns),
             example: example(zone),
         }
     }

@@ -276,6 +276,7 @@ fn load_all(
     let made = load.serve(texts, &mut notes)?;
     pace::step();
     let sentinels = find_sentinels(&settings, &made.common.health_checks, occasion, &mut notes)?;
+    notes.add(loopback_name_servers(&made.files).as_slice(), &[]);
     let (locator, databases) = locate_clients(&settings, base, occasion, writers, &mut notes)?;
     let state_warning = keep(base, &settings, &made, occasion);
     let checks = if *base.checks == *made.common.health_checks {
@@ -520,6 +521,13 @@ fn find_sentinels(
     }
     notes.add(&faults, &source);
     Ok(sentinels.into())
+}
+
+/// With default settings the world would look for the name servers of a zone on its own machines.
+fn loopback_name_servers(files: &[Arc<KeptFile>]) -> Option<Fault> {
+    let found = |file: &'_ Arc<KeptFile>| Some((file.path.clone(), file.zone.as_ref()?.loopback_name_server.clone()?));
+    let found: Vec<(PathBuf, Name)> = files.iter().filter_map(found).collect();
+    config::warn_of_loopback_name_servers(found.iter().map(|(path, name)| (path.as_path(), name)))
 }
 
 /// What has to be said, collected on the way.

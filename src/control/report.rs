@@ -52,6 +52,8 @@ pub struct CheckReport {
     pub history: Arc<History>,
     /// The last results one by one; only of few checks.
     pub recent: Recent,
+    /// Whether it has had no result since the server was started, so that what was seen last is remembered.
+    pub is_remembered: bool,
 }
 
 impl Report {
@@ -95,6 +97,7 @@ impl Control {
         let recent = |slot| if pattern.is_some() { self.annals.recent(slot) } else { Recent::default() };
         let check = |picture: Picture| CheckReport {
             history: self.annals.of(picture.slot),
+            is_remembered: !self.annals.has_result(picture.slot),
             recent: recent(picture.slot),
             picture,
         };

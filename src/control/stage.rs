@@ -105,7 +105,12 @@ impl Control {
         let held = self.overrides.on(&picture.name, at).map(describe);
         Some(CheckNow {
             at,
-            report: CheckReport { history: self.annals.of(slot), recent: Recent::default(), picture },
+            report: CheckReport {
+                history: self.annals.of(slot),
+                recent: Recent::default(),
+                is_remembered: !self.annals.has_result(slot),
+                picture,
+            },
             held,
         })
     }

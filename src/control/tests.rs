@@ -647,6 +647,22 @@ fn history_is_there_after_a_restart() {
 }
 
 #[test]
+fn a_result_is_remembered_after_a_restart_and_not_after_the_clock_was_set() {
+    let mut house = start_at(directory(&[("lab.test.toml", APP)]), Moment(Duration::from_secs(1000))).ok().unwrap();
+    let is_remembered = |house: &House| {
+        let all = super::Wanted { pattern: None, from: CheckSlot(0) };
+        house.control.report(&all, house.at).checks[0].is_remembered
+    };
+    house.at = Moment(Duration::from_secs(10));
+    house.observe("blue", Fail);
+    assert!(!is_remembered(&house));
+    let mut house = house.killed_and_restarted_after(2000);
+    assert!(is_remembered(&house));
+    house.observe("blue", Fail);
+    assert!(!is_remembered(&house));
+}
+
+#[test]
 fn what_is_remembered_of_a_check_that_asks_something_else_now_is_waited_for_anew() {
     let mut house = house(&[("lab.test.toml", APP)]);
     house.observe("blue", Fail);

@@ -97,6 +97,7 @@ fn join(thread: JoinHandle<anyhow::Result<()>>) -> anyhow::Result<()> {
 mod tests {
     use std::net::{TcpStream, UdpSocket};
 
+    use crate::config::ListenFlags;
     use crate::store::Overrides;
 
     use super::*;
@@ -106,9 +107,8 @@ mod tests {
         std::fs::create_dir_all(&zones)?;
         let any = "127.0.0.1:0".parse()?;
         let overrides = Overrides {
-            listen: vec![any],
+            listen: ListenFlags { listen: vec![any], admin: Some(any) },
             zones: Some(zones),
-            admin: Some(any),
             state: Some(directory.join("state")),
             ..Overrides::default()
         };

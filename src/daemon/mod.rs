@@ -275,8 +275,8 @@ fn open_side_door(settings: &Settings, connections: usize, door: admin::Door) ->
         Ok(bound) => bound,
         Err(error) => {
             tracing::error!(
-                "cannot listen on {wanted} ([admin] listen): {error}; there are no status and no overrides; \
-                 --admin ADDRESS:PORT has it listen elsewhere"
+                "cannot listen on {wanted} (TCP): {error}; there are no status, no metrics and no overrides: \
+                 let the admin side listen elsewhere by `[admin] listen` or --admin ADDRESS:PORT"
             );
             return None;
         }

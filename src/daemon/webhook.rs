@@ -13,6 +13,7 @@ use serde::Serialize;
 use tokio::sync::{mpsc, watch};
 use tokio::time::sleep;
 
+use crate::causes::with_causes;
 use crate::control::{Base, Notice, Noticed, NoticedCheck, rfc3339};
 use crate::health::Status;
 use crate::log_limit::LogLimit;
@@ -126,7 +127,7 @@ async fn post(client: &Client, url: &str, body: &str) -> Outcome {
     match request.send().await {
         Ok(response) => judge(&response),
         // The address is a secret, and an error may name it.
-        Err(error) => Outcome::Later(causes(&error.without_url()), None),
+        Err(error) => Outcome::Later(with_causes(&error.without_url()), None),
     }
 }
 
@@ -204,12 +205,6 @@ fn word(status: Status) -> &'static str {
         Status::Healthy => "healthy",
         Status::Unhealthy => "unhealthy",
     }
-}
-
-/// An error with what lies beneath it.
-fn causes(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |error| error.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 /// Here certificates are judged, by the system's authorities; plain HTTP needs none.

@@ -40,6 +40,11 @@ const OBSERVATION: u32 = 30;
 const MOST_MICROSECONDS: u32 = (1 << OBSERVATION) - 1;
 
 impl Recent {
+    /// Whether there was none.
+    pub fn is_empty(&self) -> bool {
+        self.ring.is_empty()
+    }
+
     /// Takes a result in; the oldest makes room.
     pub fn push(&mut self, sample: Sample) {
         let since = |epoch| u32::try_from(sample.at.since(epoch).as_millis());

@@ -39,6 +39,19 @@ pub enum NameError {
     UnsupportedCharacter(char),
 }
 
+impl NameError {
+    /// What to write instead, when there is something to say.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            NameError::UnsupportedCharacter(letter) if !letter.is_ascii() => {
+                Some("international names are written in Punycode, such as `xn--bcher-kva`")
+            }
+            NameError::UnsupportedCharacter(' ') => Some("a space is `\\040`"),
+            _ => None,
+        }
+    }
+}
+
 impl Name {
     /// The root of the tree, `.`.
     pub fn root() -> Name {

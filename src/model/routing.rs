@@ -49,6 +49,12 @@ pub enum RoutingPolicy {
 }
 
 impl RoutingPolicy {
+    /// The name with its article, such as "an IP-based".
+    pub fn name_with_article(&self) -> String {
+        let article = if matches!(self, RoutingPolicy::IpBased { .. }) { "an" } else { "a" };
+        format!("{article} {}", self.name())
+    }
+
     /// The policy's name in the Developer Guide, in lower case.
     pub fn name(&self) -> &'static str {
         match self {

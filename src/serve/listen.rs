@@ -270,17 +270,19 @@ impl BindError {
     fn new(address: SocketAddr, transport: Transport, source: io::Error) -> BindError {
         let hint = match source.kind() {
             io::ErrorKind::AddrInUse if address.port() == 53 => Some(
-                "another DNS server holds the port; on many systems systemd-resolved listens on 127.0.0.53: listen on other \
-                 addresses, or set DNSStubListener=no in /etc/systemd/resolved.conf",
+                "another DNS server has this port (`ss -lnptu` shows which). On many systems it is systemd-resolved on 127.0.0.53: \
+                 listen on other addresses by `[dns] listen` or --listen, or set DNSStubListener=no in /etc/systemd/resolved.conf",
             ),
             io::ErrorKind::AddrInUse => Some(
-                "another program listens there (`ss -lnptu` shows which); --listen ADDRESS:PORT has this one listen elsewhere",
+                "another program has this port (`ss -lnptu` shows which): listen elsewhere by `[dns] listen` or --listen ADDRESS:PORT",
             ),
             io::ErrorKind::PermissionDenied if address.port() < 1024 => Some(
                 "ports below 1024 take a privilege: grant it to the binary with `setcap cap_net_bind_service=+ep`, or listen on a \
                  higher port",
             ),
-            io::ErrorKind::AddrNotAvailable => Some("this host has no such address; `ip address` shows those it has"),
+            io::ErrorKind::AddrNotAvailable => Some(
+                "this host has no such address (`ip address` shows those it has): change `[dns] listen` or --listen",
+            ),
             _ => None,
         };
         BindError { address, transport, hint, source }

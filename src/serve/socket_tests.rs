@@ -11,6 +11,7 @@ use hickory_proto::rr::{DNSClass, Name as HickoryName, Record, RecordType as Hic
 
 use super::*;
 use crate::answer::fixture::{lab, set, world};
+use crate::config::{Settings, SourceFile};
 use crate::stats::Meters;
 use crate::tap::Taps;
 use crate::world::{Publisher, Reader, World};
@@ -427,6 +428,29 @@ fn an_address_in_use_is_an_error_that_names_it() {
     assert_eq!((error.address, error.transport), (address, Transport::Udp));
     let second = Bound::bind(&[quiet_loopback()], 2, UdpPath::default()).unwrap();
     assert!(Bound::bind(&second.addresses(), 2, UdpPath::default()).is_err());
+}
+
+/// What `check` says of two addresses with one port is what the system says.
+#[test]
+fn addresses_that_go_together_are_those_that_can_be_bound_together() {
+    let hosts = ["127.0.0.1", "127.0.0.2", "0.0.0.0", "[::1]", "[::]"];
+    let has_ipv6 = UdpSocket::bind("[::1]:0").is_ok();
+    let hosts: Vec<&str> = hosts.into_iter().filter(|host| has_ipv6 || !host.contains(':')).collect();
+    // With one worker the system refuses the second UDP socket, with several it is TCP that is refused.
+    for (one, other, workers) in
+        hosts.iter().flat_map(|one| hosts.iter().flat_map(move |other| [(one, other, 1), (one, other, 2)]))
+    {
+        let text = |port| format!("dns.listen = ['{one}:{port}', '{other}:{port}']\nadmin.listen = 'off'\n");
+        let (settings, _) = Settings::read(&SourceFile { path: "a.toml".into(), text: text(1).into() });
+        let says = settings.is_some();
+        // Another program may have the port that the system chose for the first.
+        let can = (0..if says { 100 } else { 3 }).any(|_| {
+            let first = Bound::bind(&[format!("{one}:0").parse().unwrap()], workers, UdpPath::default()).unwrap();
+            let second = format!("{other}:{}", first.addresses()[0].port()).parse().unwrap();
+            Bound::bind(&[second], workers, UdpPath::default()).is_ok()
+        });
+        assert_eq!(says, can, "{one} {other} {workers} workers");
+    }
 }
 
 /// Both wildcards with one port that the system chose for the first; it may be taken for the second.

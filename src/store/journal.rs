@@ -59,7 +59,7 @@ impl Journal {
         let bytes = match files::read(&self.path, MOST_OCTETS) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Found::default(),
-            Err(error) => return Found { lines: Vec::new(), damage: Some(self.set_aside(&error.to_string())) },
+            Err(error) => return Found { lines: Vec::new(), damage: Some(self.unreadable(&error)) },
         };
         let (lines, fault) = read_lines(&bytes);
         Found { lines, damage: fault.map(|fault| self.set_aside(&fault)) }
@@ -109,20 +109,32 @@ impl Journal {
         Ok(())
     }
 
-    /// Copies the damaged file, so that what is good in it is there until the journal is replaced. Says what happened.
+    /// A file that cannot be read need not be damaged. Out of the way it must be all the same: the next one is written there.
+    fn unreadable(&self, error: &io::Error) -> String {
+        self.set_aside_as(&format!("cannot be read: {error}"))
+    }
+
     fn set_aside(&self, fault: &str) -> String {
+        self.set_aside_as(&format!("is damaged: {fault}"))
+    }
+
+    /// Copies the damaged file, so that what is good in it is there until the journal is replaced. Says what happened.
+    fn set_aside_as(&self, fault: &str) -> String {
         let path = self.path.display();
         let aside = (1..).map(|number| self.path.with_extension(format!("journal.damaged-{number}")));
         // Somebody who never clears them away has 100 at most; then the last one is overwritten.
         let Some(aside) = aside.take(100).find(|aside| !aside.exists() || aside.ends_with("damaged-100")) else {
-            return format!("{path} is damaged: {fault}; too many damaged ones lie there already to keep it");
+            return format!("{path} {fault}; too many such files lie there already to keep it");
         };
         // Opening a pipe to copy it would never end.
         let is_file = fs::metadata(&self.path).is_ok_and(|metadata| metadata.is_file());
-        let kept = if is_file { fs::copy(&self.path, &aside).map(drop) } else { fs::rename(&self.path, &aside) };
+        let copied =
+            if is_file { fs::copy(&self.path, &aside).map(drop) } else { Err(io::ErrorKind::Unsupported.into()) };
+        // What cannot be copied, since it cannot be read, is moved: the next journal must not replace it.
+        let kept = copied.or_else(|_| fs::rename(&self.path, &aside));
         match kept {
-            Ok(()) => format!("{path} is damaged: {fault}; it is set aside as {}", aside.display()),
-            Err(error) => format!("{path} is damaged: {fault}; it cannot be set aside: {error}"),
+            Ok(()) => format!("{path} {fault}; it is set aside as {}", aside.display()),
+            Err(error) => format!("{path} {fault}; it cannot be set aside: {error}"),
         }
     }
 }
@@ -273,7 +285,10 @@ mod tests {
         }
         fs::remove_file(journal.path()).unwrap();
         fs::create_dir(journal.path()).unwrap();
-        assert!(journal.recover().damage.is_some());
+        // What cannot be read may be as good as new.
+        let damage = journal.recover().damage.unwrap();
+        assert!(damage.contains("health.journal cannot be read: it is no regular file; it is set aside"), "{damage}");
+        assert!(!journal.path().exists());
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 mod archive;
 mod claim;
+mod encoding;
 mod journal;
 mod keeper;
 mod last_good;

@@ -9,6 +9,7 @@ use crate::config::{Fault, SourceFile};
 use crate::files;
 use crate::pace;
 
+use super::encoding::text;
 use super::{Stamp, WriteState, Writers};
 
 /// The largest zone file: some two million records. A file of that size is a mistake, and reading it would exhaust memory.
@@ -243,18 +244,6 @@ pub(super) fn read_bounded(path: &Path) -> Result<Vec<u8>, String> {
 /// Reads a text file as it is now.
 pub(super) fn read_text(path: &Path) -> Result<String, String> {
     read_bounded(path).and_then(text)
-}
-
-/// TOML is UTF-8 and nothing else; says where another encoding shows.
-pub(super) fn text(bytes: Vec<u8>) -> Result<String, String> {
-    String::from_utf8(bytes).map_err(|error| {
-        let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
-        let line_start = valid.iter().rposition(|&octet| octet == b'\n').map_or(0, |at| at + 1);
-        let line = 1 + valid.iter().filter(|&&octet| octet == b'\n').count();
-        let column = 1 + String::from_utf8_lossy(&valid[line_start..]).chars().count();
-        let octet = error.as_bytes()[valid.len()];
-        format!("the file is not UTF-8: octet 0x{octet:02x} in line {line}, column {column}")
-    })
 }
 
 #[cfg(test)]

@@ -1,11 +1,11 @@
 //! Reading the settings file, and what the command line says over it.
 
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use crate::config::{Fault, LogFormat, Settings, SourceFile};
+use crate::config::{Fault, ListenFlags, LogFormat, Settings, SourceFile};
 
-use super::read::{read_bounded, text};
+use super::encoding::text;
+use super::read::read_bounded;
 
 /// Where settings come from, the same at every reload.
 #[derive(Clone, Debug, Default)]
@@ -19,12 +19,10 @@ pub struct SettingsSource {
 /// Settings from the command line; they win over the file.
 #[derive(Clone, Debug, Default)]
 pub struct Overrides {
-    /// `--listen`; empty when absent.
-    pub listen: Vec<SocketAddr>,
+    /// `--listen` and `--admin`.
+    pub listen: ListenFlags,
     /// `--zones`.
     pub zones: Option<PathBuf>,
-    /// `--admin`.
-    pub admin: Option<SocketAddr>,
     /// `--state`.
     pub state: Option<PathBuf>,
     /// `--log-format`.
@@ -46,8 +44,9 @@ impl SettingsSource {
     /// Reads the settings as they are now.
     pub fn read(&self) -> SettingsReading {
         let Some(path) = &self.file else {
-            let settings = Some(self.overrides.apply(Settings::built_in()));
-            return SettingsReading { settings, faults: Vec::new(), source: None };
+            let (settings, faults) = Settings::built_in_under(&self.overrides.listen);
+            let settings = settings.map(|settings| self.overrides.apply(settings));
+            return SettingsReading { settings, faults, source: None };
         };
         match read_bounded(path).and_then(text) {
             Ok(text) => self.interpret(SourceFile { path: path.clone(), text: text.into() }),
@@ -56,7 +55,7 @@ impl SettingsSource {
     }
 
     fn interpret(&self, source: SourceFile) -> SettingsReading {
-        let (settings, faults) = Settings::read(&source);
+        let (settings, faults) = Settings::read_under(&source, &self.overrides.listen);
         let settings = settings.map(|settings| self.overrides.apply(settings));
         SettingsReading { settings, faults, source: Some(source) }
     }
@@ -64,15 +63,10 @@ impl SettingsSource {
 
 impl Overrides {
     fn apply(&self, mut settings: Settings) -> Settings {
-        let Overrides { listen, zones, admin, state, log_format } = self.clone();
-        if !listen.is_empty() {
-            settings.dns.listen = listen;
-        }
+        // Where to listen is settled when the settings are read, so that two that want one port are found.
+        let Overrides { listen: _, zones, state, log_format } = self.clone();
         if let Some(zones) = zones {
             settings.zones.directory = zones;
-        }
-        if admin.is_some() {
-            settings.admin.listen = admin;
         }
         if let Some(state) = state {
             settings.state.directory = state;

@@ -102,8 +102,14 @@ function row(check) {
     h("th", { scope: "row" }, link(check.name), h("div.quiet.clip", { title: check.endpoint }, check.endpoint)),
     h("td", { "data-label": "State" }, badge(stateOf(check)), heldNote(check)),
     h("td.nowrap", { "data-label": "Since" }, check.waiting ? "–" : since(check.since)),
-    h("td.words", { "data-label": "Last result" }, last ? last.status : "–"),
+    h("td.words", { "data-label": "Last result" }, lastWords(check)),
     h("td.number", { "data-label": "Latency" }, last ? milliseconds(last.total_ms) : "–"));
+}
+
+/** What was seen last; of a check without results of its own, what decides instead. */
+function lastWords({ last_result: last, type, endpoint }) {
+  if (last) return last.status;
+  return { calculated: endpoint, manual: "as its file says" }[type] ?? "–";
 }
 
 export function link(check) {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use ratatui::crossterm::event::KeyCode;
 
+use crate::causes::with_causes;
 use crate::cli::query::{Asker, Type};
 use crate::cli::watch::asking::Asking;
 use crate::cli::watch::draw::{Look, Overlay, Palette, Shown};
@@ -199,7 +200,8 @@ impl Show for DemoShow {
             }
             KeyCode::Char('r') => model.count_anew(),
             key => {
-                let deed = self.act(key).unwrap_or_else(|error| Some(format!("that failed: {error:#}")));
+                let deed =
+                    self.act(key).unwrap_or_else(|error| Some(format!("that failed: {}", with_causes(error.as_ref()))));
                 if let Some(deed) = deed {
                     model.hear(Event::Deed(deed), model.now);
                     self.note(model);

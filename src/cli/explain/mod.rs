@@ -9,12 +9,14 @@ use std::process::ExitCode;
 use anyhow::anyhow;
 use ipnet::IpNet;
 
+use crate::causes::with_causes;
 use crate::config::ClientSubnetUse;
 use crate::control::{NotSteered, Supposition};
 use crate::explain::{Asked, Explanation, Stage, explain, query_type};
 use crate::model::{Name, QueryType, RecordType};
 
 use super::paint::Paint;
+use super::query::parse_name;
 use super::rehearsal::Rehearsal;
 use super::side_door::{ServerArguments, SideDoor};
 use super::{Form, print, print_json};
@@ -95,7 +97,9 @@ fn ask_server(arguments: &ExplainArguments) -> anyhow::Result<Explanation> {
     parameters.extend(arguments.as_if.iter().map(|supposition| ("as_if", supposition.to_string())));
     let parameters: Vec<(&str, &str)> = parameters.iter().map(|(key, value)| (*key, value.as_str())).collect();
     door.get("/v1/explain", &parameters).map_err(|error| match error.to_string().contains("admin side") {
-        true => anyhow!("{error:#}\n  hint: `--zone-file FILE` explains from files, without a server"),
+        true => {
+            anyhow!("{}\n  hint: `--zone-file FILE` explains from files, without a server", with_causes(error.as_ref()))
+        }
         false => error,
     })
 }
@@ -137,10 +141,6 @@ pub(super) fn unknown_check(error: NotSteered) -> anyhow::Error {
 fn width() -> usize {
     let columns = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
     columns.unwrap_or(WIDTH).clamp(60, 200)
-}
-
-pub(super) fn parse_name(text: &str) -> Result<Name, String> {
-    Name::parse(text).map_err(|error| error.to_string())
 }
 
 pub(super) fn parse_type(text: &str) -> Result<RecordType, String> {

@@ -220,7 +220,7 @@ fn subject(arguments: &QueryArguments) -> anyhow::Result<(Name, Type)> {
         return Ok((reverse_name(address), arguments.record_type.unwrap_or(Type(RecordType::Ptr.code()))));
     }
     let Some(text) = &arguments.name else { bail!("nothing to ask for") };
-    let name = Name::parse(text).with_context(|| format!("`{text}` is no domain name"))?;
+    let name = parse_name(text).map_err(|error| anyhow!("`{text}` is no domain name: {error}"))?;
     Ok((name, arguments.record_type.unwrap_or(Type(RecordType::A.code()))))
 }
 
@@ -254,6 +254,14 @@ pub(super) fn find_server(named: Option<SocketAddr>, settings: Option<&Path>) ->
     }
     let listen = settings::listen_addresses(settings)?;
     Ok(listen.and_then(|listen| listen.first().copied()).map_or(DEFAULT_SERVER, reachable))
+}
+
+/// A name that somebody typed; the error has a hint.
+pub(super) fn parse_name(text: &str) -> Result<Name, String> {
+    Name::parse(text).map_err(|error| match error.hint() {
+        Some(hint) => format!("{error}\n  hint: {hint}"),
+        None => error.to_string(),
+    })
 }
 
 pub(super) fn parse_server(text: &str) -> Result<SocketAddr, String> {

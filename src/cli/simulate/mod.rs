@@ -20,6 +20,7 @@ use crate::simulate::{Crowd, Subject, Tally, steered};
 
 use super::explain::unknown_check;
 use super::paint::Paint;
+use super::query::parse_name;
 use super::rehearsal::Rehearsal;
 use super::side_door::{ServerArguments, SideDoor};
 use super::{Form, explain, print, print_error, print_json};
@@ -59,7 +60,7 @@ pub(super) struct SimulateArguments {
     #[arg(long, value_name = "FILE|geoip")]
     from: PathBuf,
     /// A name to ask for; may be repeated [default: every name of a public zone that a policy steers]
-    #[arg(long, value_name = "NAME", value_parser = explain::parse_name)]
+    #[arg(long, value_name = "NAME", value_parser = parse_name)]
     name: Vec<Name>,
     /// The record type to ask these names for
     #[arg(name = "type", long, value_name = "TYPE", default_value = "A", value_parser = explain::parse_type)]

@@ -22,14 +22,12 @@ use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::anyhow;
 use ipnet::IpNet;
 use jiff::Timestamp;
 use ratatui::crossterm::event::KeyCode;
 
-use crate::model::Name;
-
-use super::query::{Asker, Type, find_server, parse_server, parse_subnet, parse_type, type_name};
+use super::query::{Asker, Type, find_server, parse_name, parse_server, parse_subnet, parse_type, type_name};
 use super::{Form, print_error, settings, when};
 use asking::Asking;
 use draw::{Look, Overlay, Palette, Shown};
@@ -117,7 +115,7 @@ pub(super) struct WatchArguments {
 /// Watches until somebody or something ends it.
 pub(super) fn run(arguments: &WatchArguments) -> anyhow::Result<ExitCode> {
     let text = &arguments.name;
-    let name = Name::parse(text).with_context(|| format!("`{text}` is no domain name"))?;
+    let name = parse_name(text).map_err(|error| anyhow!("`{text}` is no domain name: {error}"))?;
     let server = find_server(arguments.server, arguments.config.as_deref())?;
     let subject = Subject { name: name.to_string(), record_type: type_name(arguments.record_type.0) };
     let mut model = Model::new(server, Timestamp::now(), vec![Watched::new(subject.clone(), arguments.window)]);

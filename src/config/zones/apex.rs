@@ -4,7 +4,9 @@
 
 use std::collections::HashSet;
 use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
 
+use super::super::fault::Fault;
 use super::super::settings::{DnsSettings, NameServer, reachable};
 use crate::model::{
     Content, HostedZone, Name, NameError, RecordData, RecordType, ResourceRecordSet, RoutingPolicy, Ttl,
@@ -37,6 +39,36 @@ pub(super) fn missing_sets(zone: &HostedZone, dns: &DnsSettings) -> Result<Vec<R
     let own = servers.iter().filter(|server| names.contains(&server.name) && server.name.is_within(&zone.name));
     sets.extend(own.flat_map(|server| missing_addresses(zone, server)));
     Ok(sets)
+}
+
+/// The name server that was made for a zone with the loopback address, since the server listens on every address and none
+/// is written down. Only this machine reaches it.
+pub fn loopback_name_server(zone: &HostedZone, dns: &DnsSettings) -> Option<Name> {
+    if !dns.name_servers.is_empty() || !dns.listen.iter().any(|socket| socket.ip().is_unspecified()) {
+        return None;
+    }
+    let made = own_name_server(zone, &dns.listen).ok()?;
+    let is_named = apex_set(zone, RecordType::Ns).is_some_and(|set| targets(set).contains(&made.name));
+    let is_made = address_sets(&made).any(|set| zone.record_sets.contains(&set));
+    (is_named && is_made).then_some(made.name)
+}
+
+/// A warning about such name servers, once for all zones.
+pub fn warn_of_loopback_name_servers<'z>(found: impl Iterator<Item = (&'z Path, &'z Name)>) -> Option<Fault> {
+    let mut found = found;
+    let (path, name) = found.next()?;
+    let others = match found.count() {
+        0 => String::new(),
+        1 => " (so has that of 1 other zone)".to_owned(),
+        others => format!(" (so have those of {others} other zones)"),
+    };
+    let mut fault =
+        Fault::warning(path, format!("the name server `{name}` has a loopback address for all clients{others}"));
+    fault.hint(format!(
+        "the server listens on every address and cannot know which one clients reach: name it by `[dns] name_servers`, such \
+         as [{{ name = \"{name}\", addresses = [\"192.0.2.53\"] }}], or by `[dns] listen`"
+    ));
+    Some(fault)
 }
 
 fn apex_set(zone: &HostedZone, record_type: RecordType) -> Option<&ResourceRecordSet> {
@@ -73,13 +105,16 @@ fn missing_addresses(zone: &HostedZone, server: &NameServer) -> Vec<ResourceReco
     if has(RecordType::Cname) {
         return Vec::new();
     }
+    address_sets(server).filter(|set| !has(set.record_type)).collect()
+}
+
+fn address_sets(server: &NameServer) -> impl Iterator<Item = ResourceRecordSet> {
     let (v4, v6): (Vec<IpAddr>, Vec<IpAddr>) = server.addresses.iter().partition(|address| address.is_ipv4());
     let families = [(RecordType::A, v4), (RecordType::Aaaa, v6)];
-    let missing = families.into_iter().filter(|(record_type, addresses)| !addresses.is_empty() && !has(*record_type));
-    let set = |(record_type, addresses): (RecordType, Vec<IpAddr>)| {
+    let families = families.into_iter().filter(|(_, addresses)| !addresses.is_empty());
+    families.map(|(record_type, addresses)| {
         records(&server.name, record_type, NS_TTL, addresses.iter().map(IpAddr::to_string))
-    };
-    missing.map(set).collect()
+    })
 }
 
 fn records(

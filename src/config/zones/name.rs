@@ -60,13 +60,9 @@ pub(super) fn of_zone(written: &At<&str>, findings: &mut Findings<'_>) -> Option
 pub(super) fn bad_name(written: &At<&str>, error: &NameError, findings: &mut Findings<'_>) {
     let fault = findings.error(written.span.clone(), error.to_string());
     fault.label("not a domain name");
-    match error {
-        NameError::Empty => fault.hint("the zone itself is `@`"),
-        NameError::UnsupportedCharacter(letter) if !letter.is_ascii() => {
-            fault.hint("international names are written in Punycode, such as `xn--bcher-kva`")
-        }
-        NameError::UnsupportedCharacter(' ') => fault.hint("a space is `\\040`"),
-        _ => fault,
+    fault.hint = match error {
+        NameError::Empty => Some("the zone itself is `@`".to_owned()),
+        _ => error.hint().map(str::to_owned),
     };
 }
 

@@ -117,6 +117,11 @@ fn read_geolocation(table: &Table<'_>, findings: &mut Findings<'_>) -> Option<Ge
         return None;
     }
     if continent {
+        if let Some(written) = table.text_as_written("continent").filter(|written| written.value == "*") {
+            let fault = findings.error(written.span, "`*` is no continent");
+            fault.label("expected a continent's code").hint("everybody else is { country = \"*\" }");
+            return None;
+        }
         let code = table.choice("continent", findings)?;
         return Continent::from_code(code.value).map(GeoLocation::Continent);
     }

@@ -209,7 +209,8 @@ fn read_value(
         Ok(data) => Some(data),
         Err(error) => {
             let absolute = made_absolute(written.value, record_type, zone);
-            let fault = findings.error(written.span.clone(), error.message);
+            let span = error.character.and_then(|character| findings.character(&written.span, character));
+            let fault = findings.error(span.unwrap_or_else(|| written.span.clone()), error.message);
             fault.label(format!("not a value of type {record_type}"));
             fault.hint = absolute.or(error.hint);
             None

@@ -31,11 +31,13 @@ pub struct DataError {
     pub message: String,
     /// What to write instead, when there is something to say.
     pub hint: Option<String>,
+    /// The first character that is wrong, when single ones are.
+    pub character: Option<char>,
 }
 
 impl DataError {
     fn new(message: impl Into<String>) -> DataError {
-        DataError { message: message.into(), hint: None }
+        DataError { message: message.into(), hint: None, character: None }
     }
 
     fn with_hint(self, hint: impl Into<String>) -> DataError {
@@ -70,6 +72,8 @@ impl RecordData {
         let wire = parse_tokens(record_type, &mut tokens).and_then(|wire| tokens.end().map(|()| wire));
         match wire {
             Ok(wire) => Ok(RecordData::new(record_type, wire)),
+            // All of them at once: whoever corrects one would only meet the next.
+            Err(error) if error.character.is_some() => Err(text::unsupported_characters(text)),
             Err(error) => Err(error.or_hint(form(record_type))),
         }
     }

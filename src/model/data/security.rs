@@ -38,11 +38,11 @@ pub(super) fn parse_ds(tokens: &mut Tokens<'_>) -> Result<Vec<u8>, DataError> {
     let digest = tokens.hex("digest")?;
     // IANA, "DS RR Type Digest Algorithms"; of a digest type it does not list nobody can say the length.
     match digest_type {
-        1 => expect_length(&digest, "digest", "SHA-1", 20)?,
-        2 => expect_length(&digest, "digest", "SHA-256", 32)?,
-        3 | 5 => expect_length(&digest, "digest", "GOST", 32)?,
-        4 => expect_length(&digest, "digest", "SHA-384", 48)?,
-        6 => expect_length(&digest, "digest", "SM3", 32)?,
+        1 => expect_length(&digest, "digest", "a SHA-1", 20)?,
+        2 => expect_length(&digest, "digest", "a SHA-256", 32)?,
+        3 | 5 => expect_length(&digest, "digest", "a GOST", 32)?,
+        4 => expect_length(&digest, "digest", "a SHA-384", 48)?,
+        6 => expect_length(&digest, "digest", "an SM3", 32)?,
         _ => {}
     }
     wire.push(digest_type);
@@ -61,8 +61,8 @@ pub(super) fn parse_tlsa(tokens: &mut Tokens<'_>) -> Result<Vec<u8>, DataError> 
     let matching_type = tokens.integer("matching type", 0..=2)?;
     let data = tokens.hex("certificate association data")?;
     match matching_type {
-        1 => expect_length(&data, "certificate association", "SHA-256", 32)?,
-        2 => expect_length(&data, "certificate association", "SHA-512", 64)?,
+        1 => expect_length(&data, "certificate association", "a SHA-256", 32)?,
+        2 => expect_length(&data, "certificate association", "a SHA-512", 64)?,
         _ => {}
     }
     Ok([&[usage, selector, matching_type][..], &data].concat())
@@ -83,8 +83,8 @@ pub(super) fn parse_sshfp(tokens: &mut Tokens<'_>) -> Result<Vec<u8>, DataError>
         tokens.integer("fingerprint type", 1..=2).map_err(|error| error.or_hint("1 is SHA-1, 2 is SHA-256"))?;
     let fingerprint = tokens.hex("fingerprint")?;
     match fingerprint_type {
-        1 => expect_length(&fingerprint, "fingerprint", "SHA-1", 20)?,
-        _ => expect_length(&fingerprint, "fingerprint", "SHA-256", 32)?,
+        1 => expect_length(&fingerprint, "fingerprint", "a SHA-1", 20)?,
+        _ => expect_length(&fingerprint, "fingerprint", "a SHA-256", 32)?,
     }
     Ok([&[algorithm, fingerprint_type][..], &fingerprint].concat())
 }
@@ -132,7 +132,15 @@ mod tests {
         bad(Ds, "1 13 2 abc", "odd number of hexadecimal digits: 3", "");
         bad(Ds, "1 13 2 xy", "`x` is no digit", "");
         bad(Ds, "1 13 2", "the digest is missing", "");
-        bad(Ds, "1 13 1 2bb183af 5f225881", "one run of hexadecimal digits", "without spaces");
+        bad(Ds, "1 13 1 2bb183af 5f225881", "a SHA-1 digest has 40 hexadecimal digits, not 16", "digest was copied");
+        bad(Ds, "1 13 1 2bb183af ; sep", "`;` is no digit", "");
+        let digest = "2bb183af5f22588179a53b0a98631fad1a292118";
+        let blanks = digest.replace("5f22", " \t5f22 ").replace("2118", " 2 118");
+        good(Ds, &format!("60485 5 1 {blanks}"), &format!("60485 5 1 {digest}"), &{
+            let octets: Vec<u8> =
+                (0..20).map(|at| u8::from_str_radix(&digest[at * 2..at * 2 + 2], 16).unwrap()).collect();
+            [&[0xec, 0x45, 5, 1][..], &octets].concat()
+        });
         bad(Ds, "65536 13 2 ab", "the key tag must be", "");
     }
 

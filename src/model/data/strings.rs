@@ -68,9 +68,17 @@ mod tests {
         bad(Txt, r#""\400""#, "three octal digits", r"`\\`");
         bad(Txt, r#""\05""#, "three octal digits", r"`\\`");
         bad(Txt, r#""a\9""#, "three octal digits", r"`\\`");
-        bad(Txt, "\"ä\"", "must be written as an octal escape", r"`\303\244`");
-        bad(Txt, "\"a\tb\"", "must be written as an octal escape", r"`\011`");
-        bad(Txt, "\"a\nb\"", "must be written as an octal escape", r"`\012`");
+        bad(Txt, "\"ä\"", "must be written as an octal escape", r#"write '"\303\244"'"#);
+        bad(Txt, "\"a\tb\"", "must be written as an octal escape", r#"write '"a\011b"'"#);
+        bad(Txt, "\"a\nb\"", "must be written as an octal escape", r#"write '"a\012b"'"#);
+        bad(
+            Txt,
+            "\"süß\"\t\"süß\"",
+            "the characters 'ü', 'ß' must",
+            r#"write '"s\303\274\303\237"	"s\303\274\303\237"'"#,
+        );
+        bad(Txt, "\"\\\"ü'\"", "the character 'ü' must", r"write `\303\274` for 'ü'");
+        bad(Txt, &format!("\"{}ü\"", "a".repeat(200)), "the character 'ü' must", r"write `\303\274` for 'ü'");
     }
 
     #[test]
@@ -88,8 +96,8 @@ mod tests {
         let long = r"\;".repeat(255);
         good(Txt, &format!("\"{long}\""), &format!("\"{}\"", ";".repeat(255)), &[&[255][..], &[b';'; 255]].concat());
         bad(Txt, &format!("\"{long}\\;\""), "256 characters, at most 255", "");
-        bad(Txt, "\"\\ä\"", "must be written as an octal escape", r"`\303\244`");
-        bad(Txt, "\"\\\t\"", "must be written as an octal escape", r"`\011`");
+        bad(Txt, "\"\\ä\"", "must be written as an octal escape", r#"write '"\303\244"'"#);
+        bad(Txt, "\"\\\t\"", "must be written as an octal escape", r#"write '"\011"'"#);
         bad(Txt, r#""a\"#, "three octal digits", "");
         // So they are read where the quotation marks were forgotten.
         bad(Txt, r"v=DMARC1\; p=none", "enclosed in quotation marks", r#"write '"v=DMARC1; p=none"',"#);

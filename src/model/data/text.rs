@@ -16,6 +16,9 @@ use crate::model::name::{NameError, octal, parse_wire};
 /// The longest character-string (RFC 1035 section 3.3: one length octet).
 pub(super) const MAX_STRING_OCTETS: usize = 255;
 
+/// A longer value is not shown as a whole as it should be, only what is to be replaced.
+const LONGEST_CORRECTION: usize = 200;
+
 const SPACES: [char; 2] = [' ', '\t'];
 
 /// What is left of a value.
@@ -62,15 +65,14 @@ impl<'t> Tokens<'t> {
         absolute_name(self.word(field)?, field)
     }
 
-    /// The next word as an even number of hexadecimal digits, at least two.
+    /// All words that are left as an even number of hexadecimal digits, at least two. White space may divide them (RFC
+    /// 4034 section 5.3, RFC 6698 section 2.2), as it does in what `dig` prints.
     pub(super) fn hex(&mut self, field: &str) -> Result<Vec<u8>, DataError> {
-        let word = self.word(field)?;
-        let octets = hex(word, field)?;
-        if self.rest.chars().next().is_some_and(|next| next.is_ascii_hexdigit()) {
-            return Err(DataError::new(format!("the {field} must be one run of hexadecimal digits"))
-                .with_hint("write the digits without spaces between them"));
+        let mut digits = self.word(field)?.to_owned();
+        while !self.is_at_end() {
+            digits.push_str(self.word(field)?);
         }
-        Ok(octets)
+        hex(&digits, field)
     }
 
     /// The next quoted string, unescaped, at most 255 octets.
@@ -174,10 +176,10 @@ fn name_error(error: &NameError, word: &str, field: &str) -> DataError {
             Some(hint) => fault.with_hint(hint),
             None => fault,
         },
-        NameError::UnsupportedCharacter(character) if !character.is_ascii() => {
-            fault.with_hint("write international names in Punycode (`xn--…`)")
-        }
-        _ => fault,
+        _ => match error.hint() {
+            Some(hint) => fault.with_hint(hint),
+            None => fault,
+        },
     }
 }
 
@@ -267,19 +269,58 @@ fn octal_for_decimal(text: &str, at: usize) -> Option<String> {
     Some(format!("Route 53's escapes are octal: the decimal `\\{digits}` is written `\\{value:03o}`"))
 }
 
-fn unsupported_character(character: char) -> DataError {
-    let mut buffer = [0; 4];
-    let escapes = character.encode_utf8(&mut buffer).bytes().map(|octet| format!("\\{octet:03o}")).collect::<String>();
-    DataError::new(format!("the character {character:?} must be written as an octal escape"))
-        .with_hint(format!("write `{escapes}`"))
+/// What is wrong with a value in which characters are not escaped that must be, and the value as it should be.
+pub(super) fn unsupported_characters(value: &str) -> DataError {
+    let (mut wrong, mut written) = (Vec::new(), String::with_capacity(value.len() * 2));
+    let (mut is_quoted, mut is_escaped) = (false, false);
+    for character in value.chars() {
+        let is_supported = matches!(character, ' '..='~') || (character == '\t' && !is_quoted);
+        if is_supported {
+            written.push(character);
+        } else {
+            if is_escaped {
+                // Of `\ä`, which means ä, the backslash would make a backslash of the one that follows.
+                written.pop();
+            }
+            written.push_str(&escapes(character));
+            if !wrong.contains(&character) {
+                wrong.push(character);
+            }
+        }
+        is_quoted ^= character == '"' && !is_escaped;
+        is_escaped = character == '\\' && !is_escaped;
+    }
+    let shown: Vec<String> = wrong.iter().map(|character| format!("{character:?}")).collect();
+    let message = match &shown[..] {
+        [one] => format!("the character {one} must be written as an octal escape"),
+        several => format!("the characters {} must be written as octal escapes", several.join(", ")),
+    };
+    let hint = if written.len() <= LONGEST_CORRECTION && !written.contains('\'') {
+        format!("write '{written}'")
+    } else {
+        let each = wrong.iter().zip(&shown).map(|(character, shown)| format!("`{}` for {shown}", escapes(*character)));
+        format!("write {}", each.collect::<Vec<_>>().join(", "))
+    };
+    DataError { character: wrong.first().copied(), ..DataError::new(message).with_hint(hint) }
 }
 
-/// Refuses a digest or fingerprint whose length is not its kind's.
+/// A character of a value that must be escaped; `unsupported_characters` says it of all.
+fn unsupported_character(character: char) -> DataError {
+    DataError { character: Some(character), ..DataError::new("a character must be written as an octal escape") }
+}
+
+/// The octets of a character as octal escapes.
+fn escapes(character: char) -> String {
+    let mut buffer = [0; 4];
+    character.encode_utf8(&mut buffer).bytes().map(|octet| format!("\\{octet:03o}")).collect()
+}
+
+/// Refuses a digest or fingerprint whose length is not its kind's, which comes with its article.
 pub(super) fn expect_length(octets: &[u8], field: &str, kind: &str, length: usize) -> Result<(), DataError> {
     if octets.len() == length {
         return Ok(());
     }
     let (is, should) = (octets.len() * 2, length * 2);
-    Err(DataError::new(format!("a {kind} {field} has {should} hexadecimal digits, not {is}"))
+    Err(DataError::new(format!("{kind} {field} has {should} hexadecimal digits, not {is}"))
         .with_hint(format!("check the number before the {field}, and whether the {field} was copied as a whole")))
 }

@@ -93,8 +93,8 @@ fn cannot_join(set: &ResourceRecordSet, first: &ResourceRecordSet) -> String {
             format!("RRSet with {what} cannot be created as a non-weighted set exists with the same name and type.")
         }
         (_, other) => {
-            let other = other.name();
-            format!("RRSet with {what} cannot be created as a {other} set exists with the same name and type.")
+            let other = other.name_with_article();
+            format!("RRSet with {what} cannot be created as {other} set exists with the same name and type.")
         }
     }
 }

@@ -83,7 +83,8 @@ fn set_identifier_fits_the_policy(_: &Context<'_>, at: usize, set: &ResourceReco
     let is_simple = set.routing_policy == RoutingPolicy::Simple;
     match (is_simple, &set.set_identifier) {
         (false, None) => {
-            let message = format!("Missing field 'SetIdentifier': a {} record set needs one", set.routing_policy.name());
+            let policy = set.routing_policy.name_with_article();
+            let message = format!("Missing field 'SetIdentifier': {policy} record set needs one");
             findings.error(at, Field::Policy, message)
         }
         (true, Some(_)) => {

@@ -197,7 +197,7 @@ fn details(check: &Check) -> String {
         reason => format!("held by {}: {reason}", held.author),
     });
     let notes = check.notes().into_iter().filter(|note| *note != "held").map(str::to_owned);
-    let last = check.shape.last_result.as_ref().map(|last| short(&last.status).to_owned());
+    let last = check.shape.last_words().map(|words| short(words).to_owned());
     let next = check.under_way().or_else(|| check.turns());
     held.into_iter().chain(notes).chain(last).chain(next).collect::<Vec<_>>().join(" · ")
 }

@@ -1,0 +1,175 @@
+//! Addresses to listen on: the settings that name them, and which of them want the same port.
+//!
+//! DNS listens over UDP and TCP, the admin side over TCP. Two of our own sockets that want one port would keep the server
+//! from starting, with an error of the system that names neither setting.
+
+use std::net::{IpAddr, SocketAddr};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use super::fault::{Fault, Place};
+
+/// What the command line says over the settings.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ListenFlags {
+    /// `--listen`; empty when absent.
+    pub listen: Vec<SocketAddr>,
+    /// `--admin`.
+    pub admin: Option<SocketAddr>,
+}
+
+/// An address to listen on.
+#[derive(Clone, Debug)]
+pub(super) struct Listener {
+    pub(super) address: SocketAddr,
+    pub(super) service: Service,
+    pub(super) origin: Origin,
+}
+
+/// Who listens there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Service {
+    Dns,
+    Admin,
+}
+
+/// Where the address comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// The settings file.
+    File { path: PathBuf, span: Range<usize> },
+    /// The command line.
+    Flag,
+    /// Nothing names it.
+    Default,
+}
+
+/// An error for each address that cannot be listened on since another one is.
+pub(super) fn conflicts(listeners: &[Listener]) -> Vec<Fault> {
+    let conflict_of = |(at, listener): (usize, &Listener)| {
+        let other = listeners[..at].iter().find(|other| overlap(other, listener))?;
+        Some(conflict(other, listener))
+    };
+    listeners.iter().enumerate().filter_map(conflict_of).collect()
+}
+
+/// Whether the system refuses the second of two sockets.
+fn overlap(one: &Listener, other: &Listener) -> bool {
+    let is_same_port = one.address.port() == other.address.port() && one.address.port() != 0;
+    is_same_port && (one.covers(other) || other.covers(one))
+}
+
+impl Listener {
+    /// Whether this listens on the other's address too. An IPv6 socket for DNS takes IPv6 alone; that of the admin side
+    /// takes what the system lets `[::]` take, which is IPv4 as well.
+    fn covers(&self, other: &Listener) -> bool {
+        let takes_all = match self.address.ip() {
+            IpAddr::V4(every) => every.is_unspecified() && other.address.is_ipv4(),
+            IpAddr::V6(every) => every.is_unspecified() && (other.address.is_ipv6() || self.service == Service::Admin),
+        };
+        takes_all || self.address == other.address
+    }
+
+    /// The setting, as people write it.
+    fn setting(&self) -> &'static str {
+        match (self.service, &self.origin) {
+            (Service::Dns, Origin::Flag) => "`--listen`",
+            (Service::Dns, Origin::File { .. }) => "`[dns] listen`",
+            (Service::Dns, Origin::Default) => "`[dns] listen` (the default)",
+            (Service::Admin, Origin::Flag) => "`--admin`",
+            (Service::Admin, Origin::File { .. }) => "`[admin] listen`",
+            (Service::Admin, Origin::Default) => "`[admin] listen` (the default)",
+        }
+    }
+
+    fn place(&self) -> Option<(&Path, Range<usize>)> {
+        match &self.origin {
+            Origin::File { path, span } => Some((path, span.clone())),
+            Origin::Flag | Origin::Default => None,
+        }
+    }
+}
+
+/// The fault is at the second address, or at the first where only that one is in a file.
+fn conflict(first: &Listener, second: &Listener) -> Fault {
+    let (marked, other) =
+        if second.place().is_some() || first.place().is_none() { (second, first) } else { (first, second) };
+    let mut fault =
+        Fault::error(marked.place().map_or(Path::new("command line"), |(path, _)| path), message(first, second));
+    if let Some((_, span)) = marked.place() {
+        fault = fault.at(span);
+        fault.label(format!("port {} is taken by {}", marked.address.port(), other.setting()));
+    }
+    if let Some((path, span)) = other.place() {
+        fault.related(Place { path: path.to_owned(), span, label: "by this".to_owned() });
+    }
+    fault.hint(hint(first, second));
+    fault
+}
+
+fn message(first: &Listener, second: &Listener) -> String {
+    let ([one, other], [its, others]) = ([first.address, second.address], [first.setting(), second.setting()]);
+    match (first.service == second.service, one == other) {
+        (true, true) => format!("{its} names `{one}` twice"),
+        (true, false) => format!("`{one}` and `{other}` in {its} need the same port"),
+        (false, true) => format!("{its} and {others} need the same port: `{one}`"),
+        (false, false) => format!("{its} and {others} need the same port: `{one}` and `{other}`"),
+    }
+}
+
+fn hint(first: &Listener, second: &Listener) -> String {
+    if first.service != second.service {
+        return "DNS listens over TCP too: give the admin side another port by `[admin] listen` or `--admin`"
+            .to_owned();
+    }
+    let (wide, narrow) = if first.covers(second) { (first, second) } else { (second, first) };
+    if wide.address == narrow.address {
+        return format!("name `{}` once", wide.address);
+    }
+    let kind = if wide.address.is_ipv4() { "IPv4" } else { "IPv6" };
+    format!("leave out `{}`: `{}` is every {kind} address of this machine", narrow.address, wide.address)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn listener(address: &str, service: Service) -> Listener {
+        Listener { address: address.parse().unwrap(), service, origin: Origin::Flag }
+    }
+
+    fn dns(address: &str) -> Listener {
+        listener(address, Service::Dns)
+    }
+
+    fn admin(address: &str) -> Listener {
+        listener(address, Service::Admin)
+    }
+
+    #[test]
+    fn two_addresses_of_one_port_are_told_from_two_that_go_together() {
+        for (one, other, expected) in [
+            (dns("127.0.0.1:53"), dns("127.0.0.1:53"), true),
+            (dns("0.0.0.0:53"), dns("127.0.0.1:53"), true),
+            (dns("127.0.0.1:53"), dns("0.0.0.0:53"), true),
+            (dns("[::]:53"), dns("[::1]:53"), true),
+            (dns("0.0.0.0:53"), admin("127.0.0.1:53"), true),
+            (dns("127.0.0.1:53"), admin("0.0.0.0:53"), true),
+            (dns("127.0.0.1:53"), admin("[::]:53"), true),
+            (dns("[::1]:53"), admin("[::1]:53"), true),
+            // IPv6 sockets of DNS take IPv6 alone.
+            (dns("[::]:53"), dns("0.0.0.0:53"), false),
+            (dns("[::]:53"), dns("127.0.0.1:53"), false),
+            (dns("[::]:53"), admin("127.0.0.1:53"), false),
+            (dns("127.0.0.1:53"), dns("127.0.0.2:53"), false),
+            (dns("0.0.0.0:53"), dns("127.0.0.1:5353"), false),
+            (dns("127.0.0.1:53"), admin("127.0.0.1:8053"), false),
+            // The system chooses two different ports.
+            (dns("127.0.0.1:0"), dns("127.0.0.1:0"), false),
+            (dns("127.0.0.1:0"), admin("127.0.0.1:0"), false),
+        ] {
+            let faults = conflicts(&[one.clone(), other.clone()]);
+            assert_eq!(!faults.is_empty(), expected, "{one:?} {other:?}");
+        }
+    }
+}
