@@ -166,7 +166,7 @@ impl<'d> Table<'d> {
     /// True when the key's list was written without any element, readable or not.
     pub(super) fn is_empty_list(&self, key: &str) -> bool {
         let elements = self.entries.get(key).and_then(|entry| entry.node.value.as_list());
-        elements.is_some_and(|elements| elements.is_empty())
+        elements.is_some_and(<[_]>::is_empty)
     }
 
     /// The texts of a list, without a word about what is none.

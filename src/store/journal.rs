@@ -287,7 +287,10 @@ mod tests {
         fs::create_dir(journal.path()).unwrap();
         // What cannot be read may be as good as new.
         let damage = journal.recover().damage.unwrap();
-        assert!(damage.contains("health.journal cannot be read: it is not a regular file; it is set aside"), "{damage}");
+        assert!(
+            damage.contains("health.journal cannot be read: it is not a regular file; it is set aside"),
+            "{damage}"
+        );
         assert!(!journal.path().exists());
     }
 
