@@ -25,7 +25,7 @@ pub(super) const STALL: Duration = Duration::from_secs(10);
 /// Until all that is written has left: the largest responses have megabytes, and who reads them a few octets at a time holds
 /// a place.
 const WHOLE: Duration = Duration::from_secs(120);
-/// The largest head: browsers send the cookies of every port of a machine.
+/// Heads up to this are taken, and none of twice as much: browsers send the cookies of every port of a machine.
 const HEAD_OCTETS: usize = 32 * 1024;
 
 /// What a connection runs on.
