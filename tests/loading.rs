@@ -82,7 +82,7 @@ OPEN(open64)
 int statx(int directory, const char *path, int flags, unsigned mask, struct statx *result) {
     static int (*real)(int, const char *, int, unsigned, struct statx *);
     if (!real) real = dlsym(RTLD_NEXT, "statx");
-    if (path[0] == '/') hang(path, ".hang-stat");
+    if (path && path[0] == '/') hang(path, ".hang-stat");
     return real(directory, path, flags, mask, result);
 }
 "#;
@@ -176,8 +176,11 @@ fn a_file_system_that_does_not_respond_costs_one_load_and_no_other_edit() {
 fn a_server_whose_files_do_not_respond_at_the_start_stops_when_told_and_else_goes_on_without_them() {
     let lab = Lab::new(&[("good.test.toml", &zone("good.test", "192.0.2.1"))]);
     let Some(library) = hanging_opens(&lab, "a start that hangs") else { return };
+    let settings = fs::read_to_string(lab.path("fiftythree.toml")).unwrap();
+    fs::write(lab.path("token"), "0123456789abcdef").unwrap();
+    lab.write("fiftythree.toml", &format!("{settings}token_file = 'token'\n"));
     drop(lab.serve());
-    for name in ["zones/good.test.toml", "fiftythree.toml"] {
+    for name in ["zones/good.test.toml", "fiftythree.toml", "token"] {
         let marker = lab.path(&format!("{name}.hang"));
         fs::write(&marker, "").unwrap();
         let mut command = lab.command(&["serve"]);
@@ -188,8 +191,11 @@ fn a_server_whose_files_do_not_respond_at_the_start_stops_when_told_and_else_goe
         wait(&mut child, LONGEST_END);
         fs::remove_file(marker).unwrap();
     }
-    fs::write(lab.path("zones/good.test.toml.hang"), "").unwrap();
-    // The last good text of what does not respond is served.
+    // The last good text of what does not respond is served, and without a token nobody may change
+    // anything.
+    for name in ["zones/good.test.toml", "token"] {
+        fs::write(lab.path(&format!("{name}.hang")), "").unwrap();
+    }
     let began = Instant::now();
     let mut command = lab.command(&["serve"]);
     let mut child = command.env("LD_PRELOAD", &library).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();

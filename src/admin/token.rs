@@ -106,7 +106,7 @@ impl Token {
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt as _;
-            path.metadata().is_ok_and(|data| data.permissions().mode() & 0o004 != 0)
+            files::metadata(path).is_ok_and(|data| data.permissions().mode() & 0o004 != 0)
         }
         #[cfg(not(unix))]
         {

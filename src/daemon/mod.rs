@@ -32,6 +32,7 @@ use crate::health::Moment;
 use crate::http::{self, Hosts};
 use crate::logging;
 use crate::pace;
+use crate::probe::Authorities;
 use crate::serve::{self, BindError, Bound, Onlookers, ResponderSettings, Serving, TcpLimits, UdpPath};
 use crate::store::{self, Claim, Fingerprint, Keeper, Keeping, SettingsSource};
 use crate::tap::Taps;
@@ -103,14 +104,8 @@ async fn boot_and_serve(
     let files = open_files::claim(serve::socket_count(&settings.dns.listen, settings.dns.workers));
     // Waiting for health checks first, only to find the port taken, would be a waste.
     Bound::check(&settings.dns.listen, settings.dns.workers, UdpPath::default()).map_err(cannot_listen)?;
-    let prepared = tokio::select! {
-        prepared = prepare(&source, &settings) => prepared?,
-        why = stopping.wanted() => {
-            tracing::info!("{why}: stopped before everything was read");
-            return Ok(());
-        }
-    };
-    let Prepared { claim, seen, loaded, memory, keeper, keeping } = prepared;
+    let Some(prepared) = prepare_unless_stopped(&source, &settings, &mut stopping).await? else { return Ok(()) };
+    let Prepared { claim, authorities, changes, seen, loaded, memory, keeper, keeping } = prepared;
     report_start(&loaded.summary);
     let (summary, base) = (loaded.summary.clone(), loaded.base.clone());
 
@@ -118,10 +113,10 @@ async fn boot_and_serve(
     let (control, reader) = Control::new(loaded, &memory, outputs, now());
     let awaited = control.waiting_for();
     let mut running = tokio::spawn(control.run(wiring.take_events(), now));
-    wiring.start(&settings, seen, files)?;
+    wiring.start(&settings, seen, authorities, files)?;
     let (ready, readiness) = watch::channel(Readiness::Starting);
     let taps = start_taps(&settings)?;
-    let door = wiring.door(reader.clone(), readiness, taps.clone(), who_may_change(&settings)?);
+    let door = wiring.door(reader.clone(), readiness, taps.clone(), changes);
     let listening = Arc::clone(&door.listening);
     let admin = open_side_door(&settings, files.admin, door);
 
@@ -147,27 +142,14 @@ async fn boot_and_serve(
     wiring.keep_telling(manager);
     tell(Ready { addresses, admin, base, summary });
 
-    let why = tokio::select! {
-        why = stopping.wanted() => why,
-        _ = &mut running => {
-            tracing::error!("the control loop has failed: answers go on, but nothing changes them until a restart");
-            stopping.wanted().await
-        }
-    };
+    let why = until_stopped(&mut stopping, &mut running).await;
     ready.send_replace(Readiness::Stopping);
     manager.tell(News::Stopping);
     tracing::info!(
         "{why}: finishing what is in flight, at most {} s; a second signal stops at once",
         DRAIN.as_secs_f64()
     );
-    tokio::select! {
-        () = drain(serving) => {}
-        why = stopping.at_once() => {
-            tracing::warn!("{why}: stopping at once");
-            logging::flush();
-            std::process::exit(1);
-        }
-    }
+    drain_or_exit(serving, &mut stopping).await;
     let finish_taps = tokio::task::spawn_blocking(move || taps.finish(WRITING));
     let ((), _) = tokio::join!(end(&wiring, running, keeping), finish_taps);
     drop(claim);
@@ -184,6 +166,8 @@ fn now() -> Moment {
 /// What is there before anything is probed or served.
 struct Prepared {
     claim: Claim,
+    authorities: Authorities,
+    changes: Changes,
     /// What the files looked like before they were loaded.
     seen: Fingerprint,
     loaded: Loaded,
@@ -192,15 +176,34 @@ struct Prepared {
     keeping: Keeping,
 }
 
+/// `None` when it is to stop before everything is read.
+async fn prepare_unless_stopped(
+    source: &SettingsSource,
+    settings: &Settings,
+    stopping: &mut Stopping,
+) -> anyhow::Result<Option<Prepared>> {
+    tokio::select! {
+        prepared = prepare(source, settings) => prepared.map(Some),
+        why = stopping.wanted() => {
+            tracing::info!("{why}: stopped before everything was read");
+            Ok(None)
+        }
+    }
+}
+
 /// Reads everything. It may have to wait for a file system, so it blocks neither the runtime nor signals.
 async fn prepare(source: &SettingsSource, settings: &Settings) -> anyhow::Result<Prepared> {
     let claimed = settings.clone();
     let claim = loader::with_files(move || claim_state(&claimed)).await??;
+    let files = settings.health.certificate_authorities.clone();
+    let authorities = loader::with_files(move || Authorities::read(&files)).await.and_then(|read| Ok(read?));
+    let authorities = authorities.context("cannot read the certificate authorities of health checks")?;
     let (seen, loaded) = loader::first_load(source, settings).await?;
     let loaded = *loaded.map_err(cannot_start)?;
     let remembered = settings.clone();
     let (memory, keeper, keeping) = loader::with_files(move || remember(&remembered)).await??;
-    Ok(Prepared { claim, seen, loaded, memory, keeper, keeping })
+    let changes = who_may_change(settings).await?;
+    Ok(Prepared { claim, authorities, changes, seen, loaded, memory, keeper, keeping })
 }
 
 /// Two servers with one state directory would lose each other's overrides.
@@ -245,7 +248,7 @@ fn machine_name() -> String {
 
 /// Who may change something over the side door. A token that cannot be read lets nobody: that is no reason not to answer
 /// queries, and the file may come later.
-fn who_may_change(settings: &Settings) -> anyhow::Result<Changes> {
+async fn who_may_change(settings: &Settings) -> anyhow::Result<Changes> {
     if let Some(written) = std::env::var(admin::TOKEN_VARIABLE).ok().filter(|written| !written.is_empty()) {
         let token = admin::Token::new(&written).with_context(|| format!("${} is not usable", admin::TOKEN_VARIABLE))?;
         return Ok(Changes::Token(token));
@@ -259,10 +262,15 @@ fn who_may_change(settings: &Settings) -> anyhow::Result<Changes> {
         let is_private = !has_proxy && settings.admin.listen.is_none_or(|address| address.ip().is_loopback());
         return Ok(if is_private { Changes::Programs } else { Changes::Nobody });
     };
-    if let Err(error) = admin::Token::read(path) {
-        tracing::error!("nothing can be changed over the admin side until its token is usable: {error}");
-    } else if admin::Token::is_open_to_all(path) {
-        tracing::warn!("everybody on this machine may read the admin token {}: chmod o-r would help", path.display());
+    let file = path.clone();
+    let read = move || admin::Token::read(&file).map(|_| admin::Token::is_open_to_all(&file));
+    match loader::with_files(read).await.and_then(|read| Ok(read?)) {
+        Ok(false) => {}
+        Err(error) => tracing::error!("nothing can be changed over the admin side until its token is usable: {error}"),
+        Ok(true) => tracing::warn!(
+            "everybody on this machine may read the admin token {}: chmod o-r would help",
+            path.display()
+        ),
     }
     Ok(Changes::TokenFile(path.clone()))
 }
@@ -334,6 +342,29 @@ async fn wait_for_first_results(wiring: &mut Wiring, names: &[Arc<str>], wait: D
         Err(_) => {
             let silent = wiring.pending();
             tracing::warn!("{silent} of {} health checks have had no result; they count as healthy", names.len());
+        }
+    }
+}
+
+/// Waits for the wish to stop, and says whose it is.
+async fn until_stopped(stopping: &mut Stopping, running: &mut JoinHandle<()>) -> &'static str {
+    tokio::select! {
+        why = stopping.wanted() => why,
+        _ = running => {
+            tracing::error!("the control loop has failed: answers go on, but nothing changes them until a restart");
+            stopping.wanted().await
+        }
+    }
+}
+
+/// Lets the workers finish, unless a second signal does not want to wait.
+async fn drain_or_exit(serving: Serving, stopping: &mut Stopping) {
+    tokio::select! {
+        () = drain(serving) => {}
+        why = stopping.at_once() => {
+            tracing::warn!("{why}: stopping at once");
+            logging::flush();
+            std::process::exit(1);
         }
     }
 }

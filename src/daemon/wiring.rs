@@ -86,8 +86,14 @@ impl Wiring {
     }
 
     /// Starts prober, loader and watcher. `seen` is what the files looked like before they were loaded.
-    pub(super) fn start(&mut self, settings: &Settings, seen: Fingerprint, files: FileShares) -> anyhow::Result<()> {
-        self.start_prober(settings, files)?;
+    pub(super) fn start(
+        &mut self,
+        settings: &Settings,
+        seen: Fingerprint,
+        authorities: Authorities,
+        files: FileShares,
+    ) -> anyhow::Result<()> {
+        self.start_prober(authorities, files)?;
         let targets = targets(&self.source, &self.base.borrow().settings);
         if settings.zones.watch {
             let writers = Writers::of(targets.clone(), seen);
@@ -99,10 +105,8 @@ impl Wiring {
         Ok(())
     }
 
-    fn start_prober(&self, settings: &Settings, files: FileShares) -> anyhow::Result<()> {
+    fn start_prober(&self, authorities: Authorities, files: FileShares) -> anyhow::Result<()> {
         let (results_in, results) = mpsc::channel(EVENTS);
-        let authorities = Authorities::read(&settings.health.certificate_authorities)
-            .context("cannot read the certificate authorities of health checks")?;
         if authorities.is_empty() && self.base.borrow().checks.iter().any(judges_certificates) {
             tracing::error!(
                 "no certificate authority is known: health checks with judge_certificate fail until \
