@@ -10,7 +10,7 @@ use std::io::{self, ErrorKind, PipeReader, PipeWriter, Read, Write};
 use std::net::TcpStream;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt as _;
-use std::os::unix::net::UnixStream;
+use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::process::{Command, Stdio};
 use std::thread::{self, sleep};
 use std::time::{Duration, Instant};
@@ -123,7 +123,7 @@ fn a_full_pipe_for_standard_output_too_holds_up_nothing() {
     let (_reader, writer) = full_pipe();
     let lab = Lab::new(&[("lab.test.toml", "name = 'lab.test'\n")]);
     let ready = lab.path("ready");
-    let systemd = std::os::unix::net::UnixDatagram::bind(&ready).unwrap();
+    let systemd = UnixDatagram::bind(&ready).unwrap();
     systemd.set_read_timeout(Some(PATIENCE)).unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_fiftythree"));
     command.args(["serve", "--config"]).arg(lab.path("fiftythree.toml")).env("NOTIFY_SOCKET", &ready);
@@ -209,6 +209,23 @@ fn when_a_log_is_read_again_one_line_says_how_much_was_lost() {
     let [report] = reports[..] else { panic!("{reports:?}") };
     assert!(report.contains(&format!(" {counted} messages were lost")), "{report}, {counted} by the metric");
     assert!(log.ends_with(" INFO stopped\n"), "{}", &log[log.len() - 300..]);
+}
+
+#[test]
+fn a_service_manager_that_does_not_read_holds_up_nothing() {
+    let web = WebServer::start();
+    let lab = Lab::new(&[("lab.test.toml", &zone(web.port))]);
+    let path = lab.path("notify");
+    let _manager = UnixDatagram::bind(&path).unwrap();
+    let filler = UnixDatagram::unbound().unwrap();
+    filler.set_nonblocking(true).unwrap();
+    while filler.send_to(b"STATUS=full\n", &path).is_ok() {}
+    let variables = [("NOTIFY_SOCKET", path.to_str().unwrap()), ("WATCHDOG_USEC", "1000000")];
+    let server = lab.serve_with(&[], &variables);
+    server.wait_for_log("systemd cannot be told");
+    web.stop();
+    server.wait_for_answer("www.lab.test.", &["192.0.2.2"]);
+    assert!(server.stop().success());
 }
 
 // --- systemd ----------------------------------------------------------------------------------------------------------

@@ -15,6 +15,10 @@ use crate::log_limit::LogLimit;
 /// How often in the time that systemd allows between two signs of life there is one, as sd_watchdog_enabled(3) advises.
 const SIGNS_OF_LIFE: u32 = 2;
 
+/// How long a message may wait for the service manager to take it.
+#[cfg(unix)]
+const LONGEST_SEND: Duration = Duration::from_millis(100);
+
 /// What there is to tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum News<'t> {
@@ -68,20 +72,29 @@ static WARNINGS: LazyLock<LogLimit> = LazyLock::new(LogLimit::default);
 fn tell(news: News<'_>) {
     use sd_notify::NotifyState;
     let told = match news {
-        News::Ready(status) => sd_notify::notify(&[NotifyState::Ready, NotifyState::Status(status)]),
+        News::Ready(status) => send(&[NotifyState::Ready, NotifyState::Status(status)]),
         // With the time, systemd can tell this reload from one that it did not ask for (`Type=notify-reload`).
-        News::Reloading => {
-            NotifyState::monotonic_usec_now().and_then(|now| sd_notify::notify(&[NotifyState::Reloading, now]))
-        }
-        News::Stopping => sd_notify::notify(&[NotifyState::Stopping]),
-        News::Status(status) => sd_notify::notify(&[NotifyState::Status(status)]),
-        News::Alive => sd_notify::notify(&[NotifyState::Watchdog]),
+        News::Reloading => NotifyState::monotonic_usec_now().and_then(|now| send(&[NotifyState::Reloading, now])),
+        News::Stopping => send(&[NotifyState::Stopping]),
+        News::Status(status) => send(&[NotifyState::Status(status)]),
+        News::Alive => send(&[NotifyState::Watchdog]),
     };
     if let Err(error) = told
         && let Some(held_back) = WARNINGS.admit(error.to_string())
     {
         tracing::warn!("systemd cannot be told how the service is ($NOTIFY_SOCKET): {error}{held_back}");
     }
+}
+
+/// Sends a datagram, as `sd_notify::notify` does, but waits no longer than a moment for a manager that does not read: it is
+/// the loop's own threads that tell.
+#[cfg(unix)]
+fn send(states: &[sd_notify::NotifyState<'_>]) -> std::io::Result<()> {
+    let Some(path) = std::env::var_os("NOTIFY_SOCKET") else { return Ok(()) };
+    let text: String = states.iter().map(|state| format!("{state}\n")).collect();
+    let socket = std::os::unix::net::UnixDatagram::unbound()?;
+    socket.set_write_timeout(Some(LONGEST_SEND))?;
+    socket.send_to(text.as_bytes(), path).map(drop)
 }
 
 #[cfg(not(unix))]
