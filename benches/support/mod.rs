@@ -6,7 +6,6 @@ pub(crate) mod city;
 pub(crate) mod zones;
 
 use std::net::{IpAddr, Ipv4Addr};
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use fiftythree::config::{self, Settings, SourceFile};
@@ -47,7 +46,7 @@ pub(crate) fn world(settings: &str, zones: &[String], databases: Vec<Database>) 
 }
 
 fn source(path: &str, text: &str) -> SourceFile {
-    SourceFile { path: PathBuf::from(path), text: text.into() }
+    SourceFile::new(path, text)
 }
 
 /// A responder as a server has it that nobody configured.

@@ -258,7 +258,7 @@ pub(super) fn verdict_of(asks: &Asks) -> Option<String> {
 fn asked(asks: &Asks) -> String {
     match asks {
         Asks::Endpoint(check) => endpoint(check),
-        Asks::Metric(check) => format!("{} for {}", without_password(&check.prometheus), check.query),
+        Asks::Metric(check) => format!("{} for {}", without_password(check.prometheus.reveal()), check.query),
         Asks::Children(children) => Cause::Children(*children).to_string(),
         Asks::People => "what its file says".to_owned(),
     }

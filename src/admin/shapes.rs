@@ -511,8 +511,8 @@ pub struct LastLoadShape {
     pub at: String,
     /// How many errors there are.
     pub errors: usize,
-    /// All faults as `fiftythree check` prints them; empty when there are none.
-    pub faults: String,
+    /// What is wrong with the files, without their text.
+    pub faults: Vec<FaultShape>,
     /// Files that are broken and served as they were.
     pub frozen: Vec<String>,
     /// Files that are broken and not served.
@@ -532,6 +532,23 @@ pub struct DeferredShape {
     pub file: String,
     /// Why.
     pub reason: String,
+}
+
+/// Something wrong, or doubtful, in a file: where, and what.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FaultShape {
+    /// `error` or `warning`.
+    pub severity: String,
+    /// The file.
+    pub path: String,
+    /// From 1; absent when the file as a whole is meant.
+    pub line: Option<usize>,
+    /// In characters, from 1.
+    pub column: Option<usize>,
+    /// What is wrong.
+    pub message: String,
+    /// What to write instead.
+    pub hint: Option<String>,
 }
 
 /// How long an endpoint may be dead before the answers know.

@@ -6,11 +6,11 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 
-use crate::control::{Deferred, LastLoad, Report, rfc3339};
+use crate::control::{Deferred, LastLoad, Report, ReportedFault, rfc3339};
 use crate::health::Status;
 use crate::model::HealthCheck;
 
-use super::shapes::{CheckCountsShape, DeferredShape, LastLoadShape, LongestFailoverShape, ServerShape};
+use super::shapes::{CheckCountsShape, DeferredShape, FaultShape, LastLoadShape, LongestFailoverShape, ServerShape};
 use super::{Door, health, json};
 
 pub(super) async fn status(State(door): State<Door>, headers: HeaderMap) -> Response {
@@ -52,11 +52,11 @@ pub(super) fn counts(reports: &[Report]) -> CheckCountsShape {
 
 fn last_load_shape(last: &LastLoad) -> LastLoadShape {
     let paths = |paths: &[PathBuf]| paths.iter().map(|path| path.display().to_string()).collect();
-    let LastLoad { at, summary, refused } = last;
+    let LastLoad { at, summary, faults, refused } = last;
     LastLoadShape {
         at: rfc3339(*at),
         errors: summary.errors,
-        faults: summary.faults.clone(),
+        faults: faults.iter().map(fault_shape).collect(),
         frozen: paths(&summary.frozen),
         left_out: paths(&summary.left_out),
         deferred: summary.deferred.iter().map(deferred_shape).collect(),
@@ -68,6 +68,18 @@ fn last_load_shape(last: &LastLoad) -> LastLoadShape {
 fn deferred_shape(deferred: &Deferred) -> DeferredShape {
     let Deferred { path, reason } = deferred;
     DeferredShape { file: path.display().to_string(), reason: reason.clone() }
+}
+
+fn fault_shape(fault: &ReportedFault) -> FaultShape {
+    let ReportedFault { severity, path, line, column, message, label: _, hint } = fault;
+    FaultShape {
+        severity: severity.as_str().to_owned(),
+        path: path.display().to_string(),
+        line: *line,
+        column: *column,
+        message: message.clone(),
+        hint: hint.clone(),
+    }
 }
 
 fn longest(door: &Door, checks: &[HealthCheck]) -> Option<LongestFailoverShape> {

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
-use crate::config::{self, Configuration, Fault, Settings, SourceFile, Style, ZoneSource};
+use crate::config::{self, Configuration, Fault, ReportedFault, Settings, SourceFile, Style, ZoneSource};
 use crate::control::read_database;
 use crate::model::Name;
 use crate::store::{Overrides, SettingsSource, Writers, read_zone_files, read_zone_list};
@@ -131,13 +131,12 @@ impl Findings {
     }
 
     fn json(&self) -> Value {
-        let fault = |fault: &Fault| {
-            let (line, column) = fault.position(&self.sources).unzip();
+        let fault = |fault: ReportedFault| {
             json!({
                 "severity": fault.severity.as_str(),
                 "file": fault.path.display().to_string(),
-                "line": line,
-                "column": column,
+                "line": fault.line,
+                "column": fault.column,
                 "message": fault.message,
                 "label": fault.label,
                 "hint": fault.hint,
@@ -148,7 +147,7 @@ impl Findings {
             "warnings": self.count(|fault| !fault.is_error()),
             "zones": self.configuration.zones.len(),
             "records": self.record_count(),
-            "faults": self.faults.iter().map(fault).collect::<Vec<_>>(),
+            "faults": config::report(&self.faults, &self.sources).into_iter().map(fault).collect::<Vec<_>>(),
         })
     }
 }

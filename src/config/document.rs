@@ -1,13 +1,15 @@
 //! One file's text as a tree of tables, and the faults found in it so far.
 
+use std::borrow::Cow;
 use std::ops::Range;
 use std::path::Path;
 
 use toml::de::DeTable;
 
 use super::fault::{Fault, Place, within};
+use super::secrecy::Covered;
 use super::tree::{self, Entries};
-use super::{Severity, SourceFile};
+use super::{Disclosure, Severity, SourceFile};
 use super::{foreign, lookalikes};
 
 /// What has been found wrong in one file.
@@ -101,16 +103,16 @@ impl<'f> Findings<'f> {
     }
 
     /// Notes an error; the fault comes back for a label and a hint.
-    pub(super) fn error(&mut self, span: Range<usize>, message: impl Into<String>) -> &mut Fault {
+    pub(super) fn error(&mut self, span: Range<usize>, message: impl Into<Cow<'static, str>>) -> &mut Fault {
         self.note(Severity::Error, span, message.into())
     }
 
     /// Notes a warning; the fault comes back for a label and a hint.
-    pub(super) fn warning(&mut self, span: Range<usize>, message: impl Into<String>) -> &mut Fault {
+    pub(super) fn warning(&mut self, span: Range<usize>, message: impl Into<Cow<'static, str>>) -> &mut Fault {
         self.note(Severity::Warning, span, message.into())
     }
 
-    pub(super) fn note(&mut self, severity: Severity, span: Range<usize>, message: String) -> &mut Fault {
+    pub(super) fn note(&mut self, severity: Severity, span: Range<usize>, message: Cow<'static, str>) -> &mut Fault {
         let fault = match severity {
             Severity::Error => Fault::error(&self.file.path, message),
             Severity::Warning => Fault::warning(&self.file.path, message),
@@ -162,8 +164,11 @@ impl<'f> Findings<'f> {
         self.faults.truncate(mark);
     }
 
-    /// All faults, in the order of the text.
+    /// All faults, in the order of the text, without anything that must not be shown.
     pub(super) fn into_faults(mut self) -> Vec<Fault> {
+        if self.faults.is_empty() {
+            return self.faults;
+        }
         self.faults.sort_by_key(|fault| fault.span.as_ref().map(|span| span.start));
         for fault in self.faults.iter_mut().filter(|fault| fault.is_error()) {
             let marked = fault.span.as_ref().and_then(|span| self.file.text.get(span.clone()));
@@ -172,7 +177,14 @@ impl<'f> Findings<'f> {
                 fault.hint(hint);
             }
         }
-        self.faults
+        match self.file.disclosure {
+            Disclosure::Text => {
+                let covered = Covered::of(&self.file.text);
+                let scrub = |fault: Fault| fault.scrubbed(&covered, &self.file.text);
+                self.faults.into_iter().map(scrub).collect()
+            }
+            Disclosure::Places => self.faults.into_iter().map(Fault::without_text).collect(),
+        }
     }
 
     /// Notes a list without an end once, at the last line before what it swallowed, and takes the rest of the file as unread. An
@@ -199,12 +211,12 @@ impl<'f> Findings<'f> {
     }
 
     /// The character in the line of a syntax error that is not the one it looks like, and what to do with it.
-    fn lookalike(&self, span: &Range<usize>) -> Option<(Range<usize>, Option<String>)> {
+    fn lookalike(&self, span: &Range<usize>) -> Option<(Range<usize>, Option<Cow<'static, str>>)> {
         let text = self.text();
         let start = text.get(..span.start)?.rfind('\n').map_or(0, |at| at + 1);
         let (at, hint) = lookalikes::in_line(text[start..].lines().next()?)?;
         let character = text[start + at..].chars().next()?;
-        Some((start + at..start + at + character.len_utf8(), Some(hint)))
+        Some((start + at..start + at + character.len_utf8(), Some(hint.into())))
     }
 
     fn syntax_error(&mut self, error: &toml::de::Error) {
@@ -221,8 +233,8 @@ impl<'f> Findings<'f> {
 /// A syntax error in words that help.
 struct Said {
     span: Range<usize>,
-    message: String,
-    hint: Option<String>,
+    message: Cow<'static, str>,
+    hint: Option<Cow<'static, str>>,
 }
 
 /// The mistakes that people make in TOML, by what the parser says and what stands there.
@@ -232,26 +244,25 @@ fn explain(message: &str, text: &str, span: &Range<usize>) -> Said {
         let message = format!("`{}` is no escape in a TOML string", &text[escape.clone()]);
         let literal = literal_string(text, &escape).unwrap_or_else(|| "'…'".to_owned());
         let hint = format!("in \"…\" a backslash belongs to TOML; write a literal string: {literal}");
-        return Said { span: escape, message, hint: Some(hint) };
+        return Said { span: escape, message: message.into(), hint: Some(hint.into()) };
     }
     let is_value = message.contains("string values must be quoted") || message.contains("invalid float");
     if is_value && span.is_empty() {
-        return Said { span, message: "a value is missing".to_owned(), hint: None };
+        return Said { span, message: "a value is missing".into(), hint: None };
     }
     if is_value || message.contains("invalid integer") {
         let hint = "everything but numbers, `true` and `false` stands in quotes: \"…\" or '…'";
-        return Said { span, message: "neither a number nor a text in quotes".to_owned(), hint: Some(hint.to_owned()) };
+        return Said { span, message: "neither a number nor a text in quotes".into(), hint: Some(hint.into()) };
     }
     if message.contains("invalid basic string, expected `\"`")
         || message.contains("invalid literal string, expected `'`")
     {
         let hint = "a text ends on its line, with the quotation mark it began with: \"…\" or '…'";
-        return Said { span, message: "the text is not closed".to_owned(), hint: Some(hint.to_owned()) };
+        return Said { span, message: "the text is not closed".into(), hint: Some(hint.into()) };
     }
     let is_twice = message.contains("duplicate key");
-    let hint =
-        is_twice.then(|| "a key stands once in a table; another record begins with another `[[record]]`".to_owned());
-    Said { span, message: message.to_owned(), hint }
+    let hint = is_twice.then(|| "a key stands once in a table; another record begins with another `[[record]]`".into());
+    Said { span, message: message.to_owned().into(), hint }
 }
 
 /// Route 53's escapes, such as `\052`, where the parser stumbles over one: it points at the backslash or just behind it.

@@ -1,6 +1,7 @@
 //! Faults: what is wrong in a file, where, what is allowed instead; printed the way rustc prints, or one line each.
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::ops::Range;
@@ -8,10 +9,15 @@ use std::path::{Path, PathBuf};
 
 use annotate_snippets::{Annotation, AnnotationKind, Level, Origin, Renderer, Snippet};
 
-use super::SourceFile;
+use super::secrecy::Covered;
+use super::{Disclosure, SourceFile};
 
 /// Lines of one excerpt: a table that spans more is cut, so that a fault stays readable.
 const MAX_EXCERPT_LINES: usize = 6;
+
+/// What is said of a file whose text must not be shown.
+const WITHHELD: &str = "the path is a link that leads out of its directory, so nothing of the text is shown; \
+                        `fiftythree check` with the path of the file itself shows it";
 
 /// Something wrong, or doubtful, in a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,12 +28,13 @@ pub struct Fault {
     pub path: PathBuf,
     /// The octets of its text that are meant; `None` when the file as a whole is.
     pub span: Option<Range<usize>>,
-    /// One sentence without a full stop: what is wrong.
-    pub message: String,
+    /// One sentence without a full stop: what is wrong. What is borrowed is this program's own words; what is owned may
+    /// quote the file. Labels and hints as well.
+    pub message: Cow<'static, str>,
     /// A few words right at the place.
-    pub label: Option<String>,
+    pub label: Option<Cow<'static, str>>,
     /// What to write instead.
-    pub hint: Option<String>,
+    pub hint: Option<Cow<'static, str>>,
     /// Another place that belongs to it, such as where a name was first used.
     pub related: Option<Place>,
     /// What the file asks for and nobody defines; tells `settle` whom to ask.
@@ -65,6 +72,25 @@ pub(super) enum Wanted {
     Collection(String),
 }
 
+/// A fault as it is told to those who cannot read the file: its place and its words, no line of the text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReportedFault {
+    /// Whether the file can be used all the same.
+    pub severity: Severity,
+    /// The file.
+    pub path: PathBuf,
+    /// From 1; `None` when the file as a whole is meant.
+    pub line: Option<usize>,
+    /// In characters, from 1.
+    pub column: Option<usize>,
+    /// What is wrong.
+    pub message: String,
+    /// A few words right at the place.
+    pub label: Option<String>,
+    /// What to write instead.
+    pub hint: Option<String>,
+}
+
 /// Whether printed faults carry terminal colours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Style {
@@ -76,16 +102,16 @@ pub enum Style {
 
 impl Fault {
     /// An error about the file as a whole; `at` and the others say more.
-    pub fn error(path: &Path, message: impl Into<String>) -> Fault {
+    pub fn error(path: &Path, message: impl Into<Cow<'static, str>>) -> Fault {
         Fault::new(Severity::Error, path, message.into())
     }
 
     /// A warning about the file as a whole; `at` and the others say more.
-    pub fn warning(path: &Path, message: impl Into<String>) -> Fault {
+    pub fn warning(path: &Path, message: impl Into<Cow<'static, str>>) -> Fault {
         Fault::new(Severity::Warning, path, message.into())
     }
 
-    fn new(severity: Severity, path: &Path, message: String) -> Fault {
+    fn new(severity: Severity, path: &Path, message: Cow<'static, str>) -> Fault {
         Fault {
             severity,
             path: path.to_owned(),
@@ -106,13 +132,13 @@ impl Fault {
     }
 
     /// Puts a few words right at the place.
-    pub fn label(&mut self, label: impl Into<String>) -> &mut Fault {
+    pub fn label(&mut self, label: impl Into<Cow<'static, str>>) -> &mut Fault {
         self.label = Some(label.into());
         self
     }
 
     /// Says what to write instead.
-    pub fn hint(&mut self, hint: impl Into<String>) -> &mut Fault {
+    pub fn hint(&mut self, hint: impl Into<Cow<'static, str>>) -> &mut Fault {
         self.hint = Some(hint.into());
         self
     }
@@ -127,6 +153,29 @@ impl Fault {
         self
     }
 
+    /// The same, without anything that is covered at its place.
+    pub(super) fn scrubbed(self, covered: &Covered, text: &str) -> Fault {
+        let Some(place) = self.span.clone() else { return self };
+        let scrub = |words: Cow<'static, str>| match words {
+            Cow::Borrowed(own) => Cow::Borrowed(own),
+            quoting => covered.scrubbed(quoting, &place, text),
+        };
+        let (message, label, hint) = (scrub(self.message), self.label.map(&scrub), self.hint.map(&scrub));
+        Fault { message, label, hint, ..self }
+    }
+
+    /// The same, without any words that may quote the file.
+    pub(super) fn without_text(mut self) -> Fault {
+        if let Cow::Owned(_) = self.message {
+            self.message = Cow::Borrowed("there is something wrong here");
+            self.hint = Some(Cow::Borrowed(WITHHELD));
+        }
+        let own = |words: &Cow<'static, str>| matches!(words, Cow::Borrowed(_));
+        self.label = self.label.filter(own);
+        self.hint = self.hint.filter(own);
+        self
+    }
+
     /// True when the file cannot be served as it stands.
     pub fn is_error(&self) -> bool {
         self.severity == Severity::Error
@@ -135,7 +184,22 @@ impl Fault {
     /// Line and column, both from 1; the column counts characters. `None` when the file as a whole is meant.
     pub fn position(&self, sources: &[SourceFile]) -> Option<(usize, usize)> {
         let source = sources.iter().find(|source| source.path == self.path)?;
-        Some(Lines::of(&source.text).position(self.span.as_ref()?))
+        Some(Lines::of(source).position(self.span.as_ref()?))
+    }
+
+    /// What everybody may hear of it, who cannot read the file.
+    fn reported(&self, position: Option<(usize, usize)>) -> ReportedFault {
+        let (line, column) = position.unzip();
+        let printable = |words: &Cow<'static, str>| printable(words).into_owned();
+        ReportedFault {
+            severity: self.severity,
+            path: self.path.clone(),
+            line,
+            column,
+            message: printable(&self.message),
+            label: self.label.as_ref().map(printable),
+            hint: self.hint.as_ref().map(printable),
+        }
     }
 
     /// `file:line:column: error: message`, the form that editors and log files know.
@@ -182,7 +246,7 @@ pub fn render(faults: &[Fault], sources: &[SourceFile], style: Style) -> String 
     let texts = texts(sources);
     let mut printed = String::new();
     for fault in faults {
-        printed.push_str(&render_one(fault, &texts, &renderer));
+        printed.push_str(&render_one(&disclosed(fault, &texts), &texts, &renderer));
         printed.push_str("\n\n");
     }
     printed
@@ -195,28 +259,54 @@ pub fn lines(faults: &[Fault], sources: &[SourceFile]) -> String {
     for fault in faults {
         let text = texts.get(fault.path.as_path());
         let position = text.zip(fault.span.as_ref()).map(|(text, span)| text.position(span));
-        let _ = writeln!(printed, "{}", fault.line_at(position));
+        let _ = writeln!(printed, "{}", disclosed(fault, &texts).line_at(position));
     }
     printed
+}
+
+/// Every fault without the lines of the text.
+pub fn report(faults: &[Fault], sources: &[SourceFile]) -> Vec<ReportedFault> {
+    if faults.is_empty() {
+        return Vec::new();
+    }
+    let texts = texts(sources);
+    let position = |fault: &Fault| Some(texts.get(fault.path.as_path())?.position(fault.span.as_ref()?));
+    faults.iter().map(|fault| disclosed(fault, &texts).reported(position(fault))).collect()
 }
 
 /// The sources by path, their lines counted once and not for every fault.
 type Texts<'s> = HashMap<&'s Path, Lines<'s>>;
 
-fn texts(sources: &[SourceFile]) -> Texts<'_> {
-    sources.iter().map(|source| (source.path.as_path(), Lines::of(&source.text))).collect()
+/// A fault as far as its file may be shown. What readers of files note is without secrets already.
+fn disclosed<'f>(fault: &'f Fault, texts: &Texts<'_>) -> Cow<'f, Fault> {
+    match texts.get(fault.path.as_path()).map(|lines| lines.disclosure) {
+        Some(Disclosure::Places) => Cow::Owned(fault.clone().without_text()),
+        Some(Disclosure::Text) | None => Cow::Borrowed(fault),
+    }
 }
 
-/// A text and where its lines begin.
+fn texts(sources: &[SourceFile]) -> Texts<'_> {
+    sources.iter().map(|source| (source.path.as_path(), Lines::of(source))).collect()
+}
+
+/// A text, where its lines begin, and what of it may be shown.
 struct Lines<'s> {
     text: &'s str,
     starts: Vec<usize>,
+    disclosure: Disclosure,
+    covered: OnceCell<Covered>,
 }
 
 impl<'s> Lines<'s> {
-    fn of(text: &'s str) -> Lines<'s> {
+    fn of(source: &'s SourceFile) -> Lines<'s> {
+        let SourceFile { text, disclosure, .. } = source;
         let starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
-        Lines { text, starts }
+        Lines { text, starts, disclosure: *disclosure, covered: OnceCell::new() }
+    }
+
+    /// A part of the text as it may be shown.
+    fn shown(&self, part: Range<usize>) -> Cow<'s, str> {
+        self.covered.get_or_init(|| Covered::of(self.text)).shown(part, self.text)
     }
 
     /// The number of the line, from 1, that holds the octet, and where it begins.
@@ -245,9 +335,15 @@ fn render_one(fault: &Fault, texts: &Texts<'_>, renderer: &Renderer) -> String {
         Some(place) => (vec![primary], Some((&place.path, [Mark::context(place)]))),
         None => (vec![primary], None),
     };
-    let near = excerpt(&fault.path, &near, texts);
+    let Some(near) = excerpt(&fault.path, &near, texts) else {
+        let mut origin = Origin::path(fault.path.display().to_string());
+        if let Some((line, column)) = texts.get(fault.path.as_path()).map(|lines| lines.position(span)) {
+            origin = origin.line(line).char_column(column);
+        }
+        return renderer.render(&[title.element(origin).elements(hint)]);
+    };
     let far = far.and_then(|(path, marks)| excerpt(path, &marks, texts));
-    renderer.render(&[title.elements(near).elements(far).elements(hint)])
+    renderer.render(&[title.element(near).elements(far).elements(hint)])
 }
 
 /// A place to underline, and what to say there.
@@ -265,7 +361,7 @@ impl Mark<'_> {
 
 /// The lines around the marks, cut out of a file so that printing a fault does not cost a walk through all of it.
 fn excerpt<'s>(path: &Path, marks: &[Mark<'_>], texts: &Texts<'s>) -> Option<Snippet<'s, Annotation<'s>>> {
-    let lines = texts.get(path)?;
+    let lines = texts.get(path).filter(|lines| lines.disclosure == Disclosure::Text)?;
     let text = lines.text;
     let spans: Vec<Range<usize>> = marks.iter().map(|mark| few_lines(within(mark.span, text), text)).collect();
     let first = spans.iter().map(|span| span.start).min()?;
@@ -277,7 +373,7 @@ fn excerpt<'s>(path: &Path, marks: &[Mark<'_>], texts: &Texts<'s>) -> Option<Sni
         mark.kind.span(span.start - start..span.end - start).label(label)
     };
     let annotations = marks.iter().zip(&spans).map(annotation);
-    let snippet = Snippet::source(&text[start..end]).path(path.display().to_string()).line_start(line);
+    let snippet = Snippet::source(lines.shown(start..end)).path(path.display().to_string()).line_start(line);
     Some(snippet.annotations(annotations))
 }
 

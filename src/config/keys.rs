@@ -17,6 +17,7 @@ pub(super) struct Key {
     pub(super) name: &'static str,
     pub(super) shape: Shape,
     pub(super) need: Need,
+    pub(super) secrecy: Secrecy,
     /// What it means, for editors.
     pub(super) about: &'static str,
 }
@@ -26,6 +27,14 @@ pub(super) struct Key {
 pub(super) enum Need {
     Optional,
     Required,
+}
+
+/// Whether a value may be shown in excerpts and messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Secrecy {
+    Open,
+    /// A password, a token, or an address that holds one.
+    Secret,
 }
 
 /// What may stand at a key.
@@ -230,11 +239,16 @@ impl Bounds {
 }
 
 const fn required(name: &'static str, shape: Shape, about: &'static str) -> Key {
-    Key { name, shape, need: Need::Required, about }
+    Key { name, shape, need: Need::Required, secrecy: Secrecy::Open, about }
 }
 
 const fn optional(name: &'static str, shape: Shape, about: &'static str) -> Key {
-    Key { name, shape, need: Need::Optional, about }
+    Key { name, shape, need: Need::Optional, secrecy: Secrecy::Open, about }
+}
+
+/// An optional key whose value must not be shown.
+const fn secret(name: &'static str, shape: Shape, about: &'static str) -> Key {
+    Key { secrecy: Secrecy::Secret, ..optional(name, shape, about) }
 }
 
 /// The only version of all kinds of file so far.
@@ -251,7 +265,7 @@ pub(super) const SETTINGS: Keys = Keys {
         optional("health", Shape::Table(&HEALTH), "How health checks start."),
         optional("state", Shape::Table(&STATE), "Where the server keeps what it must remember."),
         optional("admin", Shape::Table(&ADMIN), "Status page, metrics, explain, Route 53 API."),
-        optional("webhook", Shape::Table(&WEBHOOK), "Who is told when a health check changes."),
+        secret("webhook", Shape::Table(&WEBHOOK), "Who is told when a health check changes."),
         optional("log", Shape::Table(&LOG), "What is written to stderr."),
         optional("metrics", Shape::Table(&METRICS), "What is counted beyond what always is."),
         optional("query_log", Shape::Table(&QUERY_LOG), "A line for each query; off when absent."),
@@ -441,7 +455,7 @@ pub(super) const ADMIN: Keys = Keys {
 
 pub(super) const WEBHOOK: Keys = Keys {
     what: "`[webhook]`",
-    keys: &[optional(
+    keys: &[secret(
         "url",
         Shape::Text,
         "Where each change of a health check is posted as JSON, with a `text` that Slack shows; none when absent.",
@@ -671,7 +685,7 @@ pub(super) const HEALTH_CHECK: Keys = Keys {
         optional("measure_latency", Shape::Boolean, "Keeps latency figures. Default: false."),
         optional("enable_sni", Shape::Boolean, "Whether https sends `fqdn` in the TLS handshake. Default: true."),
         optional("expected_status", Shape::Statuses, "Which statuses are good. Default: [\"200-399\"]."),
-        optional("request_headers", Shape::NamedText, "Headers that http and https send besides their own."),
+        secret("request_headers", Shape::NamedText, "Headers that http and https send besides their own."),
         // What takes longer than a minute to connect or to answer helps no failover.
         optional(
             "connect_timeout",
@@ -708,11 +722,8 @@ pub(super) const HEALTH_CHECK: Keys = Keys {
             Shape::Integer { least: 0, most: 256 },
             "How many of its children must be healthy for a calculated check to be.",
         ),
-        optional(
-            "prometheus",
-            Shape::Text,
-            "The base URL that a metric check asks, such as \"http://127.0.0.1:9090\".",
-        ),
+        // It may hold a user and a password.
+        secret("prometheus", Shape::Text, "The base URL that a metric check asks, such as \"http://127.0.0.1:9090\"."),
         optional("query", Shape::Text, "PromQL that gives a number, or several of which none may be bad."),
         optional(
             "comparison",

@@ -15,6 +15,7 @@ mod lookalikes;
 mod places;
 mod scalar;
 mod schema;
+mod secrecy;
 mod sentinels;
 mod settings;
 mod settle;
@@ -31,7 +32,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 pub use admin::PublicUrl;
-pub use fault::{Fault, Place, Severity, Style, lines, render};
+pub use fault::{Fault, Place, ReportedFault, Severity, Style, lines, render, report};
 pub use listeners::ListenFlags;
 pub use places::{ClientPlace, read_places};
 pub use schema::{places_schema, settings_schema, zone_schema};
@@ -54,4 +55,23 @@ pub struct SourceFile {
     pub path: PathBuf,
     /// All of it.
     pub text: Arc<str>,
+    /// How much of it may be shown.
+    pub disclosure: Disclosure,
+}
+
+/// How much of a file may be shown to those who look after the server.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Disclosure {
+    /// What is no secret by its key.
+    #[default]
+    Text,
+    /// Nothing but lines and columns: the path is a link that leads out of its directory, to a file that may be anything.
+    Places,
+}
+
+impl SourceFile {
+    /// A file whose text may be shown.
+    pub fn new(path: impl Into<PathBuf>, text: impl Into<Arc<str>>) -> SourceFile {
+        SourceFile { path: path.into(), text: text.into(), disclosure: Disclosure::Text }
+    }
 }

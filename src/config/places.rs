@@ -81,7 +81,7 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> (Option<Vec<ClientPlace>>, Vec<Fault>) {
-        read_places(&SourceFile { path: PathBuf::from("places.toml"), text: text.into() })
+        read_places(&SourceFile::new(PathBuf::from("places.toml"), text))
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! `[health] sentinels`: words of the settings, and the health checks of the zone files that they stand for.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::ops::Range;
 use std::path::PathBuf;
@@ -45,9 +46,9 @@ fn resolve<'c>(sentinel: &Sentinel, checks: &'c [HealthCheck]) -> Result<&'c Hea
     let by_name = checks.iter().find(|check| check.name == sentinel.check);
     let Some(check) = by_name.or_else(|| checks.iter().find(|check| check.id.0 == sentinel.check)) else {
         let names: Vec<&str> = checks.iter().map(|check| check.name.as_str()).collect();
-        let mut fault = sentinel.fault(&format!("no health check is called `{}`", sentinel.check));
+        let mut fault = sentinel.fault(format!("no health check is called `{}`", sentinel.check));
         fault.label("neither a name nor an id");
-        fault.hint = words::meant(&sentinel.check, &names).map(|meant| format!("did you mean `{meant}`?"));
+        fault.hint = words::meant(&sentinel.check, &names).map(|meant| format!("did you mean `{meant}`?").into());
         return Err(Box::new(fault));
     };
     if let HealthCheckKind::Calculated(_) = check.kind {
@@ -60,7 +61,7 @@ fn resolve<'c>(sentinel: &Sentinel, checks: &'c [HealthCheck]) -> Result<&'c Hea
 }
 
 impl Sentinel {
-    fn fault(&self, message: &str) -> Fault {
+    fn fault(&self, message: impl Into<Cow<'static, str>>) -> Fault {
         Fault::error(&self.path, message).at(self.span.clone())
     }
 }
@@ -71,7 +72,7 @@ mod tests {
     use crate::config::{SourceFile, Style, read_zones, render};
 
     fn file(path: &str, text: &str) -> SourceFile {
-        SourceFile { path: PathBuf::from(path), text: text.into() }
+        SourceFile::new(path, text)
     }
 
     const CHECKS: &str = "

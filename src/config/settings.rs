@@ -17,7 +17,7 @@ use super::table::{At, Table};
 use super::taps::{self, DnstapSettings, MetricsSettings, QueryLogSettings};
 use super::value::{self, Precision};
 use super::{SourceFile, admin, id, keys, words};
-use crate::model::{LatencyClients, LatencyRow, LocationNetwork, Name, Vpc, VpcId};
+use crate::model::{LatencyClients, LatencyRow, LocationNetwork, Name, Secret, Vpc, VpcId};
 
 /// What a settings file says, or would say.
 #[derive(Clone, Debug, PartialEq)]
@@ -137,16 +137,10 @@ pub struct AdminSettings {
 }
 
 /// `[webhook]`
-#[derive(Clone, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct WebhookSettings {
-    /// Where changes of health are posted. Often a secret: it is shown nowhere.
-    pub url: Option<String>,
-}
-
-impl std::fmt::Debug for WebhookSettings {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("WebhookSettings").field("url", &self.url.as_ref().map(|_| "…")).finish()
-    }
+    /// Where changes of health are posted.
+    pub url: Option<Secret>,
 }
 
 /// `[log]`
@@ -492,7 +486,7 @@ fn read_admin_listen(table: &Table<'_>, listening: &mut Listening, findings: &mu
     }
 }
 
-fn read_webhook(table: &Table<'_>, findings: &mut Findings<'_>) -> Option<String> {
+fn read_webhook(table: &Table<'_>, findings: &mut Findings<'_>) -> Option<Secret> {
     let written = table.text("url", findings)?;
     let url = written.value;
     let rest = url.strip_prefix("https://").or(url.strip_prefix("http://"));
@@ -502,7 +496,7 @@ fn read_webhook(table: &Table<'_>, findings: &mut Findings<'_>) -> Option<String
         fault.label("expected a URL").hint("such as \"https://hooks.example.com/services/T000/B000\"");
         return None;
     }
-    Some(url.to_owned())
+    Some(url.into())
 }
 
 fn read_log_format(table: &Table<'_>, findings: &mut Findings<'_>) -> Option<LogFormat> {
@@ -712,7 +706,7 @@ mod tests {
     use crate::model::{QueryType, ResponseCode};
 
     fn read(path: &str, text: &str) -> Settings {
-        let (settings, faults) = Settings::read(&SourceFile { path: PathBuf::from(path), text: text.into() });
+        let (settings, faults) = Settings::read(&SourceFile::new(path, text));
         assert_eq!(faults, []);
         settings.unwrap()
     }
@@ -778,7 +772,7 @@ mod tests {
         assert_eq!(settings.health.wait_for_first_result, Duration::from_millis(250));
         assert_eq!((settings.admin.listen, settings.log.format), (None, LogFormat::Json));
         assert_eq!(settings.location.use_client_subnet, ClientSubnetUse::Ignore);
-        assert_eq!(settings.webhook.url.as_deref(), Some("http://127.0.0.1:9/hook"));
+        assert_eq!(settings.webhook.url.as_ref().map(Secret::reveal), Some("http://127.0.0.1:9/hook"));
         assert!(!format!("{settings:?}").contains("hook\""));
         let counted: Vec<String> = settings.metrics.count_answers.iter().map(ToString::to_string).collect();
         assert_eq!(counted, ["app.lab.test.", "\\052.lab.test."]);

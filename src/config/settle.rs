@@ -280,7 +280,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn file(path: &str, text: &str) -> SourceFile {
-        SourceFile { path: PathBuf::from(path), text: text.into() }
+        SourceFile::new(path, text)
     }
 
     fn zone(name: &str, check: &str, address: &str) -> String {

@@ -2,6 +2,7 @@
 //!
 //! Every getter returns what could be read and notes a fault for what could not, so that a reader goes on to the next key.
 
+use std::borrow::Cow;
 use std::ops::Range;
 use std::time::Duration;
 
@@ -286,7 +287,7 @@ impl<'d> Table<'d> {
     }
 
     /// Notes that a key is missing that must be there, unless it may merely have been unreadable.
-    pub(super) fn require(&self, key: &str, hint: &str, findings: &mut Findings<'_>) {
+    pub(super) fn require(&self, key: &str, hint: &'static str, findings: &mut Findings<'_>) {
         if !self.has(key) && self.is_whole(findings) {
             let message = format!("{} needs `{key}`", self.keys.what);
             findings.error(self.span.clone(), message).label(format!("`{key}` is missing")).hint(hint);
@@ -381,7 +382,7 @@ fn texts<'d>(
     let Some(elements) = value.as_list() else {
         let brackets = value.as_text().map(|text| format!("write a list: [{text:?}]"));
         let fault = wrong_shape_fault(key, value, span, findings);
-        fault.hint = brackets;
+        fault.hint = brackets.map(Cow::Owned);
         return None;
     };
     let mut texts = Vec::with_capacity(elements.len());

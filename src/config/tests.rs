@@ -22,7 +22,7 @@ cidrs = ["10.53.0.0/16"]
 "#;
 
 fn file(path: &str, text: &str) -> SourceFile {
-    SourceFile { path: PathBuf::from(path), text: text.into() }
+    SourceFile::new(path, text)
 }
 
 fn settings() -> Settings {
@@ -34,7 +34,7 @@ fn settings() -> Settings {
 fn repository(path: &str) -> SourceFile {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
     let text = std::fs::read_to_string(&path).unwrap();
-    SourceFile { path, text: text.into() }
+    SourceFile::new(path, text)
 }
 
 /// The files of a case.

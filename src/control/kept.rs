@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-use crate::config::{self, Common, Settings, SourceFile, Style, TextOrigin};
+use crate::config::{self, Common, Settings, SourceFile, TextOrigin};
 use crate::health::CheckSlot;
 use crate::model::{HealthCheckId, HostedZone, HostedZoneId, Name, RecordType, RoutingPolicy, VpcId};
 use crate::pace;
@@ -18,6 +18,7 @@ use crate::store::{Stamp, StandIn, TextPrint};
 use crate::world::CountedGroups;
 use crate::zonetree::Zone;
 
+use super::load::Faults;
 use super::{counted, moves};
 
 /// A zone file that is served.
@@ -29,10 +30,12 @@ pub(super) struct KeptFile {
     pub(super) stamp: Option<Stamp>,
     pub(super) print: TextPrint,
     is_blank: bool,
+    /// How long its text is.
+    pub(super) octets: u64,
     /// Whether other files may refer to something in it.
     pub(super) may_define: bool,
-    /// What is doubtful in it, rendered.
-    pub(super) warnings: String,
+    /// What is doubtful in it.
+    pub(super) warnings: Faults,
     pub(super) zone: Option<KeptZone>,
 }
 
@@ -109,13 +112,14 @@ impl Workshop<'_> {
         let Fresh { source, stamp, may_define, origin } = fresh;
         let reading = self.common.zone(source, *origin, self.settings)?;
         pace::step();
-        let warnings = config::render(&reading.warnings, std::slice::from_ref(source), Style::Plain);
+        let warnings = Faults::of(&reading.warnings, std::slice::from_ref(source));
         let before = before.and_then(|file| file.zone.as_ref());
         Some(KeptFile {
             path: source.path.clone(),
             stamp: *stamp,
             print: TextPrint::of(&source.text),
             is_blank: source.is_blank(),
+            octets: source.text.len() as u64,
             may_define: *may_define,
             warnings,
             zone: reading.zone.map(|zone| self.compile(&zone, before)),

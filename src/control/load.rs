@@ -12,7 +12,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::config::{self, Common, Fault, Occasion, Settings, SourceFile, Style, TextOrigin};
+use crate::config::{self, Common, Fault, Occasion, ReportedFault, Settings, SourceFile, Style, TextOrigin};
 use crate::files::{self, Unresponsive};
 use crate::geo::{Database, Locator};
 use crate::health::{CheckSlot, Moment, Tracker};
@@ -20,7 +20,10 @@ use crate::model::{HealthCheck, HealthCheckId, HostedZone, HostedZoneId, Name, V
 use crate::pace;
 use crate::policy::CidrTables;
 use crate::stats::Meters;
-use crate::store::{Archive, Current, NotKept, SettingsSource, Sources, Stamp, TextPrint, Writers, read_zone_files};
+use crate::store::{
+    Archive, Current, MemoryRoom, NotKept, SettingsSource, Sources, Stamp, TextPrint, Writers, read_zone_files,
+    read_zone_files_within,
+};
 use crate::world::{Catalog, ServedZone};
 use crate::zonetree::Zone;
 
@@ -120,8 +123,10 @@ pub struct Loaded {
 /// What a load was about, for people.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Summary {
-    /// All faults, rendered; empty when there are none.
+    /// All faults with the lines of their files, for the log; empty when there are none.
     pub faults: String,
+    /// The same without the lines, for everybody.
+    pub reported: Vec<ReportedFault>,
     /// How many of them are errors.
     pub errors: usize,
     /// Files served from their last good source.
@@ -148,12 +153,12 @@ pub struct Summary {
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Refused {
     /// The files or the geo databases have faults and nothing stands in for them.
-    #[error("{errors} in the files\n{rendered}")]
+    #[error("{errors} in the files\n{}", faults.printed)]
     Faults {
         /// How many, in words.
         errors: String,
         /// All faults.
-        rendered: String,
+        faults: Faults,
     },
     /// A file system does not respond; the next load does without what lies there.
     #[error("{0}")]
@@ -161,6 +166,47 @@ pub enum Refused {
     /// A fault of ours.
     #[error("the loader failed: {0}")]
     Panicked(String),
+}
+
+/// Faults for the log and for everybody.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Faults {
+    /// With the lines of their files.
+    pub printed: String,
+    /// Without.
+    pub reported: Vec<ReportedFault>,
+}
+
+impl Faults {
+    pub(super) fn of(faults: &[Fault], sources: &[SourceFile]) -> Faults {
+        let printed = config::render(faults, sources, Style::Plain);
+        Faults { printed, reported: config::report(faults, sources) }
+    }
+
+    fn append(&mut self, others: &Faults) {
+        self.printed.push_str(&others.printed);
+        self.reported.extend_from_slice(&others.reported);
+    }
+}
+
+impl Refused {
+    /// Why in one line, without anything of the files.
+    pub fn in_short(&self) -> String {
+        match self {
+            Refused::Faults { errors, .. } => format!("{errors} in the files"),
+            Refused::Unresponsive(_) => self.to_string(),
+            // What was in its hands when it failed may stand in its message.
+            Refused::Panicked(_) => "the loader failed; the log says how".to_owned(),
+        }
+    }
+
+    /// What is wrong with the files.
+    pub fn reported(&self) -> &[ReportedFault] {
+        match self {
+            Refused::Faults { faults, .. } => &faults.reported,
+            Refused::Unresponsive(_) | Refused::Panicked(_) => &[],
+        }
+    }
 }
 
 /// Why the records of a zone cannot be told.
@@ -267,12 +313,14 @@ fn load_all(
 ) -> Result<Loaded, Refused> {
     let mut notes = Notes::default();
     let settings = read_settings(source, base, occasion, writers, &mut notes)?;
+    // A start serves nobody yet: it is tried in any case.
+    let mut room = if occasion == Occasion::Start { MemoryRoom::unlimited() } else { MemoryRoom::now() };
     let texts = match occasion {
         Occasion::Start => texts_at_start(&settings, base, &mut notes)?,
-        Occasion::Reload => texts_now(&settings, base, writers, &mut notes)?,
+        Occasion::Reload => texts_now(&settings, base, writers, &mut room, &mut notes)?,
     };
     pace::step();
-    let load = Load { settings: &settings, base, tracker, occasion };
+    let load = Load { settings: &settings, base, tracker, occasion, room };
     let made = load.serve(texts, &mut notes)?;
     pace::step();
     let sentinels = find_sentinels(&settings, &made.common.health_checks, occasion, &mut notes)?;
@@ -299,7 +347,8 @@ fn load_all(
         settings: Arc::new(settings),
     };
     let summary = Summary {
-        faults: notes.rendered,
+        faults: notes.faults.printed,
+        reported: notes.faults.reported,
         errors: notes.errors,
         frozen: made.frozen,
         left_out: made.left_out,
@@ -329,6 +378,7 @@ struct Load<'l> {
     base: &'l Base,
     tracker: &'l Tracker,
     occasion: Occasion,
+    room: MemoryRoom,
 }
 
 /// What came of it.
@@ -346,7 +396,7 @@ impl Load<'_> {
         if self.base.standing == Standing::Current
             && let Some(made) = self.read_changed(&texts, TextOrigin::Current)
         {
-            made.files.iter().for_each(|file| notes.rendered.push_str(&file.warnings));
+            made.files.iter().for_each(|file| notes.faults.append(&file.warnings));
             return Ok(made);
         }
         self.settle(texts, notes)
@@ -421,6 +471,13 @@ impl Load<'_> {
 
     /// Settles all texts together. What is served goes on also where the text it was compiled from is lost.
     fn settle(&self, texts: Texts, notes: &mut Notes) -> Result<Made, Refused> {
+        let octets = texts.iter().map(octets_of).sum();
+        if let Err(problem) = self.room.admit_with_faults(octets) {
+            let message = format!("something is at fault, and there is no memory to say what: {problem}");
+            let mut fault = Fault::error(&self.settings.zones.directory, message);
+            fault.hint("`fiftythree check` says it");
+            return Err(std::mem::take(notes).refuse(&[fault], &[]));
+        }
         let last_good = self.last_good();
         let served: Vec<&Arc<KeptFile>> = texts.iter().filter_map(|text| self.base.file(path_of(text))).collect();
         let (mut current, mut stamps) = (Vec::new(), HashMap::new());
@@ -535,7 +592,7 @@ fn loopback_name_servers(files: &[Arc<KeptFile>]) -> Option<Fault> {
 struct Notes {
     /// The text of the settings, when there is one.
     settings: Vec<SourceFile>,
-    rendered: String,
+    faults: Faults,
     errors: usize,
     needs_restart: Vec<&'static str>,
     deferred: Vec<Deferred>,
@@ -543,14 +600,14 @@ struct Notes {
 
 impl Notes {
     fn add(&mut self, faults: &[Fault], sources: &[SourceFile]) {
-        self.rendered.push_str(&config::render(faults, sources, Style::Plain));
+        self.faults.append(&Faults::of(faults, sources));
         self.errors += faults.iter().filter(|fault| fault.is_error()).count();
     }
 
     fn refuse(mut self, faults: &[Fault], sources: &[SourceFile]) -> Refused {
         self.add(faults, sources);
         let plural = if self.errors == 1 { "" } else { "s" };
-        Refused::Faults { errors: format!("{} error{plural}", self.errors), rendered: self.rendered }
+        Refused::Faults { errors: format!("{} error{plural}", self.errors), faults: self.faults }
     }
 }
 
@@ -630,6 +687,13 @@ fn path_of(text: &Current<Arc<KeptFile>>) -> &Path {
     }
 }
 
+fn octets_of(text: &Current<Arc<KeptFile>>) -> u64 {
+    match text {
+        Current::Read(source, _) => source.text.len() as u64,
+        Current::Before(file) => file.octets,
+    }
+}
+
 fn is_new_directory(base: &Base, settings: &Settings) -> bool {
     base.settings.zones.directory != settings.zones.directory
 }
@@ -651,13 +715,19 @@ fn texts_at_start(settings: &Settings, base: &Base, notes: &mut Notes) -> Result
 }
 
 /// The texts of the files that look otherwise than when they were last read.
-fn texts_now(settings: &Settings, base: &Base, writers: &Writers, notes: &mut Notes) -> Result<Texts, Refused> {
+fn texts_now(
+    settings: &Settings,
+    base: &Base,
+    writers: &Writers,
+    room: &mut MemoryRoom,
+    notes: &mut Notes,
+) -> Result<Texts, Refused> {
     let directory = &settings.zones.directory;
     let is_new = is_new_directory(base, settings);
     let served = if is_new { &[][..] } else { &*base.files };
     let before = |path: &Path| base.file(path).map(Arc::clone);
     let unchanged = |path: &Path, stamp| before(path).filter(|file| file.stamp == Some(stamp));
-    let mut sources = read_zone_files(directory, served, writers, before, unchanged);
+    let mut sources = read_zone_files_within(room, directory, served, writers, before, unchanged);
     if is_new && sources.files.is_empty() && sources.faults.is_empty() {
         sources.faults.push(Fault::error(directory, "the new zones directory is empty"));
         sources.missing.push(directory.clone());

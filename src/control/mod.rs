@@ -36,6 +36,7 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
 
+pub use crate::config::ReportedFault;
 use crate::health::{
     Cause, CheckSlot, Generation, Latency, MetricPlan, Moment, News, Observation, Overrides, PastTransition, Pattern,
     ProbePlan, Reason, Sentinels, Status, Tracker, Transition, Wish,
@@ -53,7 +54,9 @@ use figures::Tallies;
 pub use figures::{
     CheckFigures, Figures, LATENCY_BOUNDS, LatencyFigures, ReloadFigures, ReloadResult, ServedFigures, Tally,
 };
-pub use load::{Base, LoadOutcome, LoadRequest, Loaded, NoModel, Refused, Summary, ZoneOutline, load, read_database};
+pub use load::{
+    Base, Faults, LoadOutcome, LoadRequest, Loaded, NoModel, Refused, Summary, ZoneOutline, load, read_database,
+};
 pub use memory::Memory;
 pub use moments::{parse_rfc3339, rfc3339, rfc3339_milliseconds, span};
 use moves::Moves;
@@ -205,10 +208,18 @@ pub struct Outputs {
 pub struct LastLoad {
     /// When it was done.
     pub at: Moment,
-    /// What is served, and the faults of its files.
+    /// What is served.
     pub summary: Arc<Summary>,
+    /// What is wrong with the files as they were read last.
+    pub faults: Arc<[ReportedFault]>,
     /// Why the last load changed nothing at all, when that is so.
     pub refused: Option<String>,
+}
+
+impl LastLoad {
+    fn of(summary: Summary, at: Moment) -> LastLoad {
+        LastLoad { at, faults: summary.reported.clone().into(), summary: Arc::new(summary), refused: None }
+    }
 }
 
 /// The state of the loop.
@@ -297,8 +308,7 @@ impl Control {
         };
         control.tell_probes();
         control.outputs.base.send_replace(control.base.clone());
-        let last_load = LastLoad { at, summary: Arc::new(loaded.summary), refused: None };
-        control.outputs.last_load.send_replace(last_load);
+        control.outputs.last_load.send_replace(LastLoad::of(loaded.summary, at));
         control.tell_steered(&steered, at);
         control.appoint_sentinels();
         control.mind_uplink(at);
@@ -621,15 +631,18 @@ impl Control {
             let what = What::Reloaded { changes: summary.changes.clone(), errors: summary.errors };
             self.outputs.feed.push(at, what);
         }
-        self.outputs.last_load.send_replace(LastLoad { at, summary: Arc::new(summary.clone()), refused: None });
+        self.outputs.last_load.send_replace(LastLoad::of(summary.clone(), at));
     }
 
     fn report_refused(&mut self, refused: &Refused, at: Moment) {
         tracing::error!("nothing was reloaded, everything is served as before: {refused}");
         self.last_faults.clear();
-        let why = refused.to_string();
+        let why = refused.in_short();
         self.outputs.feed.push(at, What::NotReloaded { why: why.clone() });
-        self.outputs.last_load.send_modify(|last| (last.at, last.refused) = (at, Some(why)));
+        self.outputs.last_load.send_modify(|last| {
+            (last.at, last.refused) = (at, Some(why));
+            last.faults = refused.reported().into();
+        });
     }
 }
 

@@ -24,8 +24,7 @@ pub(super) fn outcome(result: Result<&Summary, &Refused>) -> String {
             format!("serving {totals}; errors in the files: {errors}, {consequence}")
         }
         Err(refused) => {
-            let refused = refused.to_string();
-            format!("nothing was reloaded: {}", refused.lines().next().unwrap_or_default())
+            format!("nothing was reloaded: {}", refused.in_short())
         }
     }
 }

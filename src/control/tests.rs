@@ -371,8 +371,12 @@ fn what_is_served_goes_on_though_its_text_is_lost() {
         house.write("new.toml", new);
         house.reload();
         goes_on(&house, "192.0.2.2");
-        let refused = house.control.outputs.last_load.borrow().refused.as_ref().map(ToString::to_string);
-        assert!(refused.as_ref().is_some_and(|refused| refused.contains("mend this file")), "{new}\n{refused:?}");
+        let last_load = house.control.outputs.last_load.borrow().clone();
+        let hints: Vec<&str> = last_load.faults.iter().filter_map(|fault| fault.hint.as_deref()).collect();
+        assert!(
+            last_load.refused.is_some() && hints.iter().any(|hint| hint.contains("mend this file")),
+            "{new}\n{hints:?}"
+        );
         fs::remove_file(house.directory.path().join("zones/new.toml")).unwrap();
     }
     house.write("lab.test.toml", APP);

@@ -308,8 +308,8 @@ fn hosts(settings: &Settings) -> Hosts {
 }
 
 fn cannot_start(refused: Refused) -> anyhow::Error {
-    let Refused::Faults { errors, rendered } = refused else { return anyhow!(refused).context("cannot start") };
-    tracing::error!("faults in the files:\n{}", rendered.trim_end());
+    let Refused::Faults { errors, faults } = refused else { return anyhow!(refused).context("cannot start") };
+    tracing::error!("faults in the files:\n{}", faults.printed.trim_end());
     anyhow!("cannot start: {errors} in the files, and no last good source to serve instead")
 }
 

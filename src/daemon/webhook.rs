@@ -91,7 +91,7 @@ pub(super) async fn deliver(mut notices: mpsc::Receiver<Notice>, base: watch::Re
 }
 
 fn url(base: &watch::Receiver<Base>) -> Option<String> {
-    base.borrow().settings.webhook.url.clone()
+    base.borrow().settings.webhook.url.as_ref().map(|url| url.reveal().to_owned())
 }
 
 /// One notice, as often as it takes, unless the settings change meanwhile.

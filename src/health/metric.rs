@@ -136,7 +136,7 @@ pub(super) mod tests {
         insufficient_data_health_status: InsufficientDataHealthStatus,
     ) -> MetricCheck {
         MetricCheck {
-            prometheus: "http://127.0.0.1:9090".to_owned(),
+            prometheus: "http://127.0.0.1:9090".into(),
             query: "errors".to_owned(),
             comparison: ComparisonOperator::GreaterThanThreshold,
             threshold: 0.5,

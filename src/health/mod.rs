@@ -15,6 +15,7 @@
 //! [`Comeback`] is the way of a record back into use, with a [`Share`] of its weight at first; [`Sentinels`] tell when what is
 //! seen says nothing.
 
+mod asked;
 mod bits;
 mod calculated;
 mod comeback;

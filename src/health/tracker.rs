@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::model::{EndpointCheck, HealthCheck, HealthCheckId, HealthCheckKind, MetricCheck, RoutingControlState};
 
+use super::asked::AskedInFull;
 use super::calculated::Family;
 use super::{
     Cause, CheckBits, CheckSlot, Checkers, Children, Generation, Machine, MachineState, MetricMachine, Moment,
@@ -756,10 +757,10 @@ fn question(source: &Source) -> Question {
     let asked = match source {
         Source::Endpoint { endpoint, .. } => {
             let EndpointCheck { protocol, target, port, address_family, timeouts, .. } = &**endpoint;
-            format!("{protocol:?} {target:?} {port} {address_family:?} {timeouts:?}")
+            format!("{:?} {target:?} {port} {address_family:?} {timeouts:?}", AskedInFull(protocol))
         }
         Source::Metric { check, .. } => {
-            format!("{} {} {:?} {}", check.prometheus, check.query, check.comparison, check.threshold)
+            format!("{} {} {:?} {}", check.prometheus.reveal(), check.query, check.comparison, check.threshold)
         }
         Source::Calculated { .. } => "children".to_owned(),
         Source::Manual { .. } => "people".to_owned(),

@@ -3,6 +3,8 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use super::Secret;
+
 /// The id of a health check, a lower-case UUID. It follows from the check's name when the user gives none.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct HealthCheckId(pub String);
@@ -39,7 +41,7 @@ pub enum HealthCheckKind {
 #[derive(Clone, Debug, PartialEq)]
 pub struct MetricCheck {
     /// The base URL of a Prometheus or of something that speaks its HTTP API.
-    pub prometheus: String,
+    pub prometheus: Secret,
     /// PromQL whose result is a scalar or an instant vector.
     pub query: String,
     /// What is said of a bad value (CloudWatch ComparisonOperator).
@@ -182,7 +184,7 @@ pub struct HttpRequest {
     /// Which statuses are good; none stands for Route 53's, 200 to 399.
     pub expected_status: Vec<StatusRange>,
     /// Sent besides Route 53's headers, or in their place; each name once.
-    pub request_headers: Vec<(String, String)>,
+    pub request_headers: Vec<(String, Secret)>,
 }
 
 /// Statuses, both ends included.

@@ -11,6 +11,7 @@ mod query;
 mod record;
 mod routing;
 mod rules;
+mod secret;
 mod zone;
 
 pub use data::DataError;
@@ -31,4 +32,5 @@ pub use record::{
 };
 pub use routing::{FailoverRole, GeoproximityLocation, RoutingPolicy};
 pub use rules::{Field, MAX_ALIAS_CHAIN, Missing, Severity, Violation, missing_defaults, violations};
+pub use secret::Secret;
 pub use zone::{HostedZone, HostedZoneId, RecordGroup, WhenAllUnhealthy};

@@ -140,7 +140,7 @@ impl Tools {
 async fn keep_evaluating(plan: MetricPlan, first: Duration, tools: Arc<Tools>) {
     let mut beat = interval_at(Instant::now() + first, plan.check.period);
     beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let turns = tools.turns(&plan.check.prometheus);
+    let turns = tools.turns(plan.check.prometheus.reveal());
     let (mut is_logged, mut past, warnings) = (false, Past::default(), LogLimit::default());
     loop {
         beat.tick().await;

@@ -79,7 +79,7 @@ impl HttpProbe {
         let mut headers = headers(id, transport, name, address, port);
         for (header, value) in &request.request_headers {
             // The configuration has let through only what can stand in a header.
-            let (Ok(header), Ok(value)) = (header.parse::<HeaderName>(), HeaderValue::from_str(value)) else {
+            let (Ok(header), Ok(value)) = (header.parse::<HeaderName>(), HeaderValue::from_str(value.reveal())) else {
                 continue;
             };
             headers.insert(header, value);

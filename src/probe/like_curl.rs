@@ -420,7 +420,7 @@ async fn answers_before_the_request_count_over_https() {
 /// fails, and the answer counts.
 #[tokio::test]
 async fn an_answer_counts_while_the_request_is_being_sent() {
-    let headers = (0..200).map(|number| (format!("x-{number}"), "x".repeat(60_000))).collect();
+    let headers = (0..200).map(|number| (format!("x-{number}"), "x".repeat(60_000).into())).collect();
     let http = crate::model::HttpRequest { request_headers: headers, ..request(Some("needle")) };
     let connectors = Connectors::new(&Authorities::default()).unwrap();
     for hold in [0, 1, 100] {

@@ -163,7 +163,7 @@ async fn ask(client: &Client, plan: &MetricPlan) -> Result<Vec<f64>, String> {
 
 /// By POST, since queries may be long. A user and a password in the URL go into a header of their own.
 fn request(client: &Client, plan: &MetricPlan) -> Result<RequestBuilder, String> {
-    let text = format!("{}/api/v1/query", plan.check.prometheus.trim_end_matches('/'));
+    let text = format!("{}/api/v1/query", plan.check.prometheus.reveal().trim_end_matches('/'));
     let url = Url::parse(&text).map_err(|error| format!("the URL of the Prometheus is none: {error}"))?;
     let form = Url::parse_with_params("http://form.invalid", [("query", &plan.check.query)]);
     let form = form.map_err(|error| error.to_string())?.query().unwrap_or_default().to_owned();
@@ -247,7 +247,7 @@ pub(super) mod tests {
             id: HealthCheckId("0123".to_owned()),
             name: "errors".into(),
             check: Arc::new(MetricCheck {
-                prometheus: prometheus.to_owned(),
+                prometheus: prometheus.into(),
                 query: query.to_owned(),
                 comparison: ComparisonOperator::GreaterThanThreshold,
                 threshold: 0.5,

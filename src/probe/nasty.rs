@@ -361,7 +361,7 @@ async fn headers_of_the_users_own_are_sent_and_may_replace_ours() {
     })
     .await;
     let headers = [("Authorization", "Bearer a b"), ("user-agent", "lab")];
-    let request_headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+    let request_headers = headers.map(|(name, value)| (name.to_owned(), value.into())).to_vec();
     let http = HttpRequest { request_headers, ..request(None) };
     let ip = server.address.ip();
     let probe = HttpProbe::new(&id(), Transport::Plain, &http, None, Some(ip), server.address.port());

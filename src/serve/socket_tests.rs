@@ -441,7 +441,7 @@ fn addresses_that_go_together_are_those_that_can_be_bound_together() {
         hosts.iter().flat_map(|one| hosts.iter().flat_map(move |other| [(one, other, 1), (one, other, 2)]))
     {
         let text = |port| format!("dns.listen = ['{one}:{port}', '{other}:{port}']\nadmin.listen = 'off'\n");
-        let (settings, _) = Settings::read(&SourceFile { path: "a.toml".into(), text: text(1).into() });
+        let (settings, _) = Settings::read(&SourceFile::new("a.toml", text(1)));
         let says = settings.is_some();
         // Another program may have the port that the system chose for the first.
         let can = (0..if says { 100 } else { 3 }).any(|_| {

@@ -10,6 +10,8 @@ use foldhash::quality::FixedState;
 
 use crate::config::SourceFile;
 
+use super::links::source_of;
+use super::read::read_source;
 use super::{LastGood, NotKept};
 
 /// What a text is known by within this process: its length and a hash of it.
@@ -93,11 +95,9 @@ impl Archive {
     pub fn read(&self, path: &Path, print: TextPrint) -> Result<SourceFile, String> {
         let held = self.unkept().get(path).map(Arc::clone);
         let is_it = |source: &SourceFile| TextPrint::of(&source.text) == print;
-        let held = held.map(|text| SourceFile { path: path.to_path_buf(), text }).filter(is_it);
+        let held = held.map(|text| source_of(path, text)).filter(is_it);
         let kept = || self.last_good.read(path).filter(is_it);
-        let current = || {
-            Some(SourceFile { path: path.to_path_buf(), text: super::read::read_text(path).ok()?.into() }).filter(is_it)
-        };
+        let current = || read_source(path).ok().filter(is_it);
         let found = held.or_else(kept).or_else(current);
         found.ok_or_else(|| "neither the file nor what the state directory keeps of it is what is served".to_owned())
     }
@@ -109,7 +109,7 @@ impl Archive {
 }
 
 fn source((path, text): (&PathBuf, &Arc<str>)) -> SourceFile {
-    SourceFile { path: path.clone(), text: Arc::clone(text) }
+    SourceFile::new(path.clone(), Arc::clone(text))
 }
 
 #[cfg(test)]
@@ -127,7 +127,7 @@ mod tests {
         let print = TextPrint::of("served");
         let read = || archive.read(&path, print).map(|source| source.text.to_string());
         assert!(read().is_err());
-        archive.hold([SourceFile { path: path.clone(), text: "served".into() }]);
+        archive.hold([SourceFile::new(path.clone(), "served")]);
         assert_eq!(read().as_deref(), Ok("served"));
         archive.keep(zones.path(), &[&path]).unwrap();
         assert!(archive.unkept().is_empty());
@@ -145,7 +145,7 @@ mod tests {
         fs::write(&file, "").unwrap();
         let archive = Archive::new(&file);
         let path = Path::new("/zones/a.toml");
-        archive.hold([SourceFile { path: path.to_path_buf(), text: "served".into() }]);
+        archive.hold([SourceFile::new(path, "served")]);
         assert!(archive.keep(Path::new("/zones"), &[path]).is_err());
         assert!(archive.read(path, TextPrint::of("served")).is_ok());
     }

@@ -10,6 +10,8 @@ use crate::config::SourceFile;
 use crate::files;
 use crate::pace;
 
+use super::links::source_of;
+
 /// The longest file name we make; common file systems end at 255 octets, and a suffix must fit.
 const LONGEST_FILE_NAME: usize = 200;
 /// Texts that are written together: as many files are open at a time.
@@ -55,7 +57,7 @@ impl LastGood {
     /// The last good text of a zone file; `None` when there is none or it cannot be read.
     pub fn read(&self, path: &Path) -> Option<SourceFile> {
         let bytes = super::read::read_bounded(&self.directory.join(file_name(path))).ok()?;
-        Some(SourceFile { path: path.to_path_buf(), text: String::from_utf8(bytes).ok()?.into() })
+        Some(source_of(path, String::from_utf8(bytes).ok()?))
     }
 
     /// The last good texts of all files in `zones`, those included that are no longer there.
@@ -217,7 +219,7 @@ mod tests {
     use super::*;
 
     fn source(path: &str, text: &str) -> SourceFile {
-        SourceFile { path: path.into(), text: text.into() }
+        SourceFile::new(path, text)
     }
 
     #[test]

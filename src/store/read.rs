@@ -5,12 +5,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::config::{Fault, SourceFile};
+use crate::config::{Disclosure, Fault, SourceFile};
 use crate::files;
 use crate::pace;
 
 use super::encoding::text;
-use super::{Stamp, WriteState, Writers};
+use super::{MemoryRoom, Stamp, WriteState, Writers, disclosure_of};
 
 /// The largest zone file: some two million records. A file of that size is a mistake, and reading it would exhaust memory.
 const LARGEST_FILE: u64 = 256 << 20;
@@ -101,6 +101,18 @@ pub fn read_zone_files<S: StandIn>(
     before: impl Fn(&Path) -> Option<S>,
     unchanged: impl Fn(&Path, Stamp) -> Option<S>,
 ) -> Sources<S> {
+    read_zone_files_within(&mut MemoryRoom::unlimited(), directory, served, writers, before, unchanged)
+}
+
+/// The same, as far as there is memory: a file for which there is none is one that cannot be read right now.
+pub fn read_zone_files_within<S: StandIn>(
+    room: &mut MemoryRoom,
+    directory: &Path,
+    served: &[S],
+    writers: &Writers,
+    before: impl Fn(&Path) -> Option<S>,
+    unchanged: impl Fn(&Path, Stamp) -> Option<S>,
+) -> Sources<S> {
     let paths = match zone_files(directory) {
         Ok(paths) if paths.is_empty() && !served.is_empty() => {
             return keep_all(served, directory, "the zones directory is empty all of a sudden");
@@ -114,8 +126,13 @@ pub fn read_zone_files<S: StandIn>(
     let mut sources = Sources::default();
     for path in paths {
         pace::step();
-        if let Some(before) = Stamp::of(&path).and_then(|stamp| unchanged(&path, stamp)) {
+        let stamp = Stamp::of(&path);
+        if let Some(before) = stamp.and_then(|stamp| unchanged(&path, stamp)) {
             sources.files.push(Current::Before(before));
+            continue;
+        }
+        if let Err(problem) = room.admit(stamp.map_or(0, |stamp| stamp.size())) {
+            stand_in(&mut sources, &path, &problem, before(&path));
             continue;
         }
         match read_settled(&path, writers) {
@@ -125,11 +142,11 @@ pub fn read_zone_files<S: StandIn>(
                 sources.files.extend(before(&path).map(Current::Before));
                 sources.in_progress.push(path);
             }
-            Ok(Contents::Text { text, stamp, state }) => {
+            Ok(Contents::Text { source, stamp, state }) => {
                 if state == WriteState::Quiet {
                     sources.quiet.push(path.clone());
                 }
-                add(&mut sources, SourceFile { path, text: text.into() }, stamp, &before);
+                add(&mut sources, source, stamp, &before);
             }
             Err(problem) => stand_in(&mut sources, &path, &problem, before(&path)),
         }
@@ -142,9 +159,7 @@ pub fn read_zone_list(paths: &[PathBuf], before: impl Fn(&Path) -> Option<Source
     let mut sources = Sources::default();
     for path in paths {
         match read_settled(path, &Writers::unknown()) {
-            Ok(Contents::Text { text, stamp, .. }) => {
-                add(&mut sources, SourceFile { path: path.clone(), text: text.into() }, stamp, &before);
-            }
+            Ok(Contents::Text { source, stamp, .. }) => add(&mut sources, source, stamp, &before),
             Ok(Contents::Absent) => stand_in(&mut sources, path, "there is no such file", before(path)),
             // Nobody is known to write any file here.
             Ok(Contents::InProgress) => {}
@@ -183,7 +198,7 @@ fn keep_all<S: StandIn>(served: &[S], directory: &Path, problem: &str) -> Source
 }
 
 fn fault(path: &Path, problem: &str, something_stands_in: bool) -> Fault {
-    let mut fault = Fault::error(path, problem);
+    let mut fault = Fault::error(path, problem.to_owned());
     if something_stands_in {
         fault.hint("what was served before goes on being served");
     }
@@ -195,7 +210,7 @@ enum Contents {
     Absent,
     InProgress,
     Text {
-        text: String,
+        source: SourceFile,
         /// That of a file that has been at rest for a while: a clock that ticks slowly gives two writes the same time.
         stamp: Option<Stamp>,
         state: WriteState,
@@ -212,7 +227,7 @@ fn read_settled(path: &Path, writers: &Writers) -> Result<Contents, String> {
         if writers.state(path, before) == WriteState::InProgress {
             return Ok(Contents::InProgress);
         }
-        let bytes = read_bounded(path)?;
+        let source = read_source(path)?;
         pace::step();
         if Stamp::of(path) == Some(before) {
             // Somebody may have begun to write it meanwhile.
@@ -221,7 +236,7 @@ fn read_settled(path: &Path, writers: &Writers) -> Result<Contents, String> {
                 return Ok(Contents::InProgress);
             }
             let stamp = before.is_at_rest().then_some(before);
-            return text(bytes).map(|text| Contents::Text { text, stamp, state });
+            return Ok(Contents::Text { source, stamp, state });
         }
     }
     Err("the file changes while it is read".to_owned())
@@ -242,8 +257,17 @@ pub(super) fn read_bounded(path: &Path) -> Result<Vec<u8>, String> {
 }
 
 /// Reads a text file as it is now.
-pub(super) fn read_text(path: &Path) -> Result<String, String> {
-    read_bounded(path).and_then(text)
+pub(super) fn read_source(path: &Path) -> Result<SourceFile, String> {
+    let before = disclosure_of(path);
+    let bytes = read_bounded(path)?;
+    // A link may be put in the place of the file, and the other way round, at any moment.
+    let disclosure = if disclosure_of(path) == before { before } else { Disclosure::Places };
+    // The reason names what is there.
+    let text = text(bytes).map_err(|reason| match disclosure {
+        Disclosure::Text => reason,
+        Disclosure::Places => "the file is not UTF-8".to_owned(),
+    })?;
+    Ok(SourceFile { disclosure, ..SourceFile::new(path, text) })
 }
 
 #[cfg(test)]
@@ -286,7 +310,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let bad = write(directory.path(), "bad.toml", b"name = \"x\"\ncomment = \"\xfcber\"\n");
         write(directory.path(), "good.toml", "good");
-        let served = [SourceFile { path: bad.clone(), text: "served".into() }];
+        let served = [SourceFile::new(bad.clone(), "served")];
         let sources = read_zone_files(directory.path(), &served, &Writers::unknown(), before(&served), |_, _| None);
         assert_eq!(texts(&sources), ["served", "good"]);
         assert!(sources.faults[0].message.contains("octet 0xfc in line 2, column 12"), "{}", sources.faults[0].message);
@@ -295,10 +319,26 @@ mod tests {
     }
 
     #[test]
+    fn a_file_for_which_there_is_no_memory_keeps_its_text_and_the_others_are_read() {
+        let directory = tempfile::tempdir().unwrap();
+        let large = "#".repeat(100_000);
+        let known = write(directory.path(), "known.toml", &large);
+        let new = write(directory.path(), "new.toml", &large);
+        write(directory.path(), "small.toml", "small");
+        let served = [SourceFile::new(known, "served")];
+        let mut room = MemoryRoom::of(Some(1 << 20));
+        let (known, writers) = (before(&served), Writers::unknown());
+        let sources = read_zone_files_within(&mut room, directory.path(), &served, &writers, known, |_, _| None);
+        assert_eq!((texts(&sources), &sources.missing), (owned(&["served", "small"]), &vec![new]));
+        let messages: Vec<_> = sources.faults.iter().map(|fault| &*fault.message).collect();
+        assert_eq!(messages, ["loading takes about 3 MiB of memory and the limit leaves 1 MiB"; 2]);
+    }
+
+    #[test]
     fn a_file_that_is_emptied_keeps_its_text() {
         let directory = tempfile::tempdir().unwrap();
         let path = write(directory.path(), "a.toml", "\n");
-        let served = [SourceFile { path, text: "served".into() }];
+        let served = [SourceFile::new(path, "served")];
         let sources = read_zone_files(directory.path(), &served, &Writers::unknown(), before(&served), |_, _| None);
         assert_eq!((texts(&sources), sources.faults.len()), (owned(&["served"]), 1));
         // One that never had a text is only empty.
@@ -309,7 +349,7 @@ mod tests {
     #[test]
     fn a_directory_that_vanished_or_was_emptied_drops_nothing() {
         let directory = tempfile::tempdir().unwrap();
-        let served = [SourceFile { path: directory.path().join("a.toml"), text: "served".into() }];
+        let served = [SourceFile::new(directory.path().join("a.toml"), "served")];
         let emptied = read_zone_files(directory.path(), &served, &Writers::unknown(), before(&served), |_, _| None);
         let vanished =
             read_zone_files(&directory.path().join("not"), &served, &Writers::unknown(), before(&served), |_, _| None);
@@ -336,7 +376,7 @@ mod tests {
     fn one_file_that_was_removed_is_removed() {
         let directory = tempfile::tempdir().unwrap();
         write(directory.path(), "b.toml", "b");
-        let served = [SourceFile { path: directory.path().join("a.toml"), text: "a".into() }];
+        let served = [SourceFile::new(directory.path().join("a.toml"), "a")];
         let sources = read_zone_files(directory.path(), &served, &Writers::unknown(), before(&served), |_, _| None);
         assert_eq!((texts(&sources), sources.faults.len()), (owned(&["b"]), 0));
     }
@@ -347,7 +387,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("a.toml");
         write(directory.path(), "b.toml", "b");
-        let served = [SourceFile { path: path.clone(), text: "served".into() }];
+        let served = [SourceFile::new(path.clone(), "served")];
         for target in ["gone", "a.toml"] {
             std::os::unix::fs::symlink(target, &path).unwrap();
             let sources = read_zone_files(directory.path(), &served, &Writers::unknown(), before(&served), |_, _| None);

@@ -4,8 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::config::{Fault, ListenFlags, LogFormat, Settings, SourceFile};
 
-use super::encoding::text;
-use super::read::read_bounded;
+use super::read::read_source;
 
 /// Where settings come from, the same at every reload.
 #[derive(Clone, Debug, Default)]
@@ -48,8 +47,8 @@ impl SettingsSource {
             let settings = settings.map(|settings| self.overrides.apply(settings));
             return SettingsReading { settings, faults, source: None };
         };
-        match read_bounded(path).and_then(text) {
-            Ok(text) => self.interpret(SourceFile { path: path.clone(), text: text.into() }),
+        match read_source(path) {
+            Ok(source) => self.interpret(source),
             Err(problem) => unreadable(path, &problem),
         }
     }
@@ -79,5 +78,5 @@ impl Overrides {
 }
 
 fn unreadable(path: &Path, problem: &str) -> SettingsReading {
-    SettingsReading { settings: None, faults: vec![Fault::error(path, problem)], source: None }
+    SettingsReading { settings: None, faults: vec![Fault::error(path, problem.to_owned())], source: None }
 }

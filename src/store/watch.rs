@@ -318,6 +318,11 @@ impl Stamp {
 }
 
 impl Stamp {
+    /// In octets.
+    pub(super) fn size(&self) -> u64 {
+        self.size
+    }
+
     /// Whether the file had come to rest a while ago, so that a later write will show.
     pub(super) fn is_at_rest(&self) -> bool {
         self.modified.is_some_and(|modified| modified.elapsed().is_ok_and(|age| age >= REST))

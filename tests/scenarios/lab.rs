@@ -39,8 +39,7 @@ pub(crate) struct Lab {
 impl Lab {
     /// Reads settings and zones; `Err` with everything that is said about them when they are refused.
     pub(crate) fn open(scenario: &Scenario) -> Result<Lab, String> {
-        let file =
-            SourceFile { path: PathBuf::from("config/fiftythree.toml"), text: scenario.settings.as_str().into() };
+        let file = SourceFile::new(PathBuf::from("config/fiftythree.toml"), scenario.settings.as_str());
         let (settings, faults) = Settings::read(&file);
         let settings = match settings {
             Some(settings) if !faults.iter().any(Fault::is_error) => settings,
@@ -71,10 +70,7 @@ impl Lab {
     }
 
     fn serve(&mut self, zones: &[String], occasion: Occasion) -> Result<String, String> {
-        let named = |(number, text): (usize, &String)| SourceFile {
-            path: PathBuf::from(format!("zones/{number}.toml")),
-            text: text.as_str().into(),
-        };
+        let named = |(number, text): (usize, &String)| SourceFile::new(format!("zones/{number}.toml"), text.as_str());
         let files: Vec<SourceFile> = zones.iter().enumerate().map(named).collect();
         let settled =
             config::settle(&files, &self.sources, &self.settings, occasion).map_err(|faults| words(&faults))?;
@@ -193,7 +189,7 @@ impl Lab {
 fn words(faults: &[Fault]) -> String {
     let said = |fault: &Fault| {
         let parts = [Some(&fault.message), fault.label.as_ref(), fault.hint.as_ref()];
-        parts.into_iter().flatten().map(String::as_str).collect::<Vec<_>>().join("; ")
+        parts.into_iter().flatten().map(|words| &**words).collect::<Vec<_>>().join("; ")
     };
     faults
         .iter()

@@ -60,8 +60,15 @@ function faults({ last_load: load }) {
   return h("section.alarm", { "aria-labelledby": "o-faults" },
     h("h2", { id: "o-faults" }, h("span", { "aria-hidden": "true" }, "⚠ "), "Faults in the files"),
     lines.map((line) => h("p", null, line)),
-    (load.refused || load.faults) &&
-      h("details", null, h("summary", null, "What is wrong"), h("pre", { tabindex: "0" }, load.faults || load.refused)));
+    (load.refused || load.faults.length > 0) &&
+      h("details", null, h("summary", null, "What is wrong"),
+        h("pre", { tabindex: "0" }, load.faults.map(inOneLine).join("\n") || load.refused)));
+}
+
+/** As editors know it: `file:line:column: error: message`. The line itself is in the log. */
+function inOneLine({ severity, path, line, column, message, hint }) {
+  const place = line ? `${path}:${line}:${column}` : path;
+  return `${place}: ${severity}: ${message}${hint ? `\n  hint: ${hint}` : ""}`;
 }
 
 /** All sentinels are unhealthy: it is this server that is cut off, and verdicts stand. */

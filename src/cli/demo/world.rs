@@ -125,7 +125,7 @@ mod tests {
 
     #[test]
     fn its_files_have_no_fault() {
-        let file = |name: &str, text: String| SourceFile { path: name.into(), text: text.into() };
+        let file = |name: &str, text: String| SourceFile::new(name, text);
         let (settings, faults) = Settings::read(&file("fiftythree.toml", settings()));
         assert!(faults.is_empty(), "{faults:?}");
         let endpoints = [11, 12, 13, 14].map(|last| SocketAddr::from(([127, 0, 53, last], 8080)));

@@ -17,6 +17,7 @@ use crate::files;
 use crate::health::Status;
 use crate::model::{Name, RecordType};
 use crate::simulate::{Crowd, Subject, Tally, steered};
+use crate::store::disclosure_of;
 
 use super::explain::unknown_check;
 use super::paint::Paint;
@@ -197,7 +198,7 @@ fn crowd(arguments: &SimulateArguments, now: &Rehearsal) -> anyhow::Result<Crowd
     let unreadable = || format!("cannot read the places in {}", path.display());
     let text = String::from_utf8(files::read(path, LARGEST_PLACES).with_context(unreadable)?);
     let text = text.with_context(unreadable)?;
-    let source = SourceFile { path: path.clone(), text: text.into() };
+    let source = SourceFile { disclosure: disclosure_of(path), ..SourceFile::new(path.clone(), text) };
     let (places, faults) = config::read_places(&source);
     let style = if std::io::stderr().is_terminal() { Style::Coloured } else { Style::Plain };
     print_error(&config::render(&faults, std::slice::from_ref(&source), style));

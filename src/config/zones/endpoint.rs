@@ -9,7 +9,7 @@ use super::super::table::{At, NumberOrText, Table};
 use super::super::value;
 use super::health_check::flag;
 use crate::model::{
-    AddressFamily, EndpointCheck, EndpointProtocol, EndpointTarget, HttpRequest, Name, StatusRange, Timeouts,
+    AddressFamily, EndpointCheck, EndpointProtocol, EndpointTarget, HttpRequest, Name, Secret, StatusRange, Timeouts,
 };
 
 /// API ResourcePath, FullyQualifiedDomainName, SearchString.
@@ -258,7 +258,7 @@ fn read_status(written: &At<NumberOrText<'_>>, findings: &mut Findings<'_>) -> O
     }
 }
 
-fn read_headers(table: &Table<'_>, findings: &mut Findings<'_>) -> Vec<(String, String)> {
+fn read_headers(table: &Table<'_>, findings: &mut Findings<'_>) -> Vec<(String, Secret)> {
     let Some(written) = table.named_text("request_headers", findings) else { return Vec::new() };
     if written.len() > MAX_HEADERS {
         let message = format!("`request_headers` has at most {MAX_HEADERS} headers");
@@ -275,7 +275,7 @@ fn read_headers(table: &Table<'_>, findings: &mut Findings<'_>) -> Vec<(String, 
                 .label("the second time");
         }
     }
-    written.into_iter().map(|(name, value)| (name.value.to_owned(), value.value.to_owned())).collect()
+    written.into_iter().map(|(name, value)| (name.value.to_owned(), value.value.into())).collect()
 }
 
 fn check_header(name: &At<&str>, value: &At<&str>, findings: &mut Findings<'_>) -> bool {

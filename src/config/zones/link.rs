@@ -3,6 +3,7 @@
 //! What files define for each other is known before any zone is looked at ([`Common`]), so that a zone can also be read by
 //! itself: when nothing else has changed, and beside others when there are many.
 
+use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ops::Range;
 use std::sync::Arc;
@@ -549,7 +550,7 @@ fn report(violation: Violation, span: Range<usize>, origin: TextOrigin, findings
         (model::Severity::Error, _) | (model::Severity::NewError, TextOrigin::Current) => Severity::Error,
         (model::Severity::Warning, _) | (model::Severity::NewError, TextOrigin::LastGood) => Severity::Warning,
     };
-    let fault = findings.note(severity, span, violation.message);
+    let fault = findings.note(severity, span, violation.message.into());
     fault.is_newly_refused = violation.severity == model::Severity::NewError;
-    fault.hint = violation.hint;
+    fault.hint = violation.hint.map(Cow::Owned);
 }

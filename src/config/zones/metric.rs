@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::super::document::Findings;
 use super::super::table::{At, Table};
-use crate::model::{ComparisonOperator, InsufficientDataHealthStatus, MetricCheck};
+use crate::model::{ComparisonOperator, InsufficientDataHealthStatus, MetricCheck, Secret};
 
 /// CloudWatch's period of basic metrics.
 const PERIOD: Duration = Duration::from_secs(60);
@@ -56,18 +56,18 @@ fn insufficient_data(word: &str) -> InsufficientDataHealthStatus {
 }
 
 /// What the API's paths are put behind.
-fn read_url(written: &At<&str>, findings: &mut Findings<'_>) -> Option<String> {
+fn read_url(written: &At<&str>, findings: &mut Findings<'_>) -> Option<Secret> {
     let text = written.value;
     let host = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
     let is_plain = text.bytes().all(|octet| octet.is_ascii_graphic()) && !text.contains(['?', '#']);
     let has_host = host.is_some_and(|rest| !rest.starts_with(['/', ':']) && !rest.is_empty());
     if !has_host || !is_plain || text.len() > MAX_URL_CHARACTERS {
-        let fault = findings.error(written.span.clone(), format!("`{text}` is no base URL of a Prometheus"));
+        let fault = findings.error(written.span.clone(), "`prometheus` must be the base URL of a Prometheus");
         fault.label("expected `http://` or `https://`, a host and perhaps a port and a path");
         fault.hint("such as \"http://127.0.0.1:9090\"; `/api/v1/query` is put behind it");
         return None;
     }
-    Some(text.to_owned())
+    Some(text.into())
 }
 
 fn read_query(written: &At<&str>, findings: &mut Findings<'_>) -> Option<String> {

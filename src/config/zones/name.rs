@@ -61,8 +61,8 @@ pub(super) fn bad_name(written: &At<&str>, error: &NameError, findings: &mut Fin
     let fault = findings.error(written.span.clone(), error.to_string());
     fault.label("not a domain name");
     fault.hint = match error {
-        NameError::Empty => Some("the zone itself is `@`".to_owned()),
-        _ => error.hint().map(str::to_owned),
+        NameError::Empty => Some("the zone itself is `@`".into()),
+        _ => error.hint().map(Into::into),
     };
 }
 

@@ -1,5 +1,6 @@
 //! `[[record]]`: one resource record set.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use super::super::document::Findings;
@@ -212,7 +213,7 @@ fn read_value(
             let span = error.character.and_then(|character| findings.character(&written.span, character));
             let fault = findings.error(span.unwrap_or_else(|| written.span.clone()), error.message);
             fault.label(format!("not a value of type {record_type}"));
-            fault.hint = absolute.or(error.hint);
+            fault.hint = absolute.or(error.hint).map(Cow::Owned);
             None
         }
     }

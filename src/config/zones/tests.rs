@@ -13,10 +13,10 @@ use crate::model::{
 };
 
 fn read_with(settings: &str, text: &str) -> Configuration {
-    let settings = SourceFile { path: PathBuf::from("config/fiftythree.toml"), text: settings.into() };
+    let settings = SourceFile::new(PathBuf::from("config/fiftythree.toml"), settings);
     let (settings, faults) = Settings::read(&settings);
     assert_eq!(faults, []);
-    let source = SourceFile { path: PathBuf::from("zones/lab.test.toml"), text: text.into() };
+    let source = SourceFile::new(PathBuf::from("zones/lab.test.toml"), text);
     let reading = read_zones(&[source], &settings.unwrap());
     let errors: Vec<&Fault> = reading.faults.iter().filter(|fault| fault.is_error()).collect();
     assert!(errors.is_empty(), "{errors:?}");
@@ -101,7 +101,7 @@ fn a_calculated_check_has_at_most_256_children() {
     for (count, is_sound) in [(256, true), (257, false)] {
         let children: Vec<String> = (0..count).map(|number| format!("c{number}")).collect();
         let text = tcp_checks(count) + &calculated(&children, 256);
-        let source = SourceFile { path: PathBuf::from("checks.toml"), text: text.into() };
+        let source = SourceFile::new(PathBuf::from("checks.toml"), text);
         let reading = read_zones(&[source], &Settings::built_in());
         assert_eq!(reading.is_sound(), is_sound, "{:?}", reading.faults);
     }
@@ -120,7 +120,7 @@ fn an_endpoint_may_have_deadlines_statuses_and_headers_of_its_own() {
     let good: Vec<u16> =
         [199, 200, 299, 300, 404, 405, 418].into_iter().filter(|status| request.expects(*status)).collect();
     assert_eq!(good, [200, 299, 404, 418]);
-    let header = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    let header = |name: &str, value: &str| (name.to_owned(), value.into());
     assert_eq!(request.request_headers, [header("Authorization", "Bearer a b"), header("X-Lab", "1")]);
     assert_eq!(check.address_family, AddressFamily::Ipv6);
     let (connect, response) = (Some(Duration::from_millis(500)), Some(Duration::from_secs(60)));
@@ -143,7 +143,7 @@ fn a_metric_check_has_the_defaults_of_cloudwatch() {
         metric
     };
     let expected = MetricCheck {
-        prometheus: "http://[::1]:9090/prefix".to_owned(),
+        prometheus: "http://[::1]:9090/prefix".into(),
         query: "rate(errors{job=\"web\"}[1m])".to_owned(),
         comparison: ComparisonOperator::GreaterThanThreshold,
         threshold: -1.5,

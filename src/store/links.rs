@@ -1,0 +1,76 @@
+//! Links that lead out of their directory. They are legal, and how many systems are set up; but a person who may write
+//! zone files must not be able to read by way of the server's messages what only the server may read.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::config::{Disclosure, SourceFile};
+use crate::files;
+
+/// How much may be shown of the file that a path leads to. A link within its directory, such as those that Kubernetes makes
+/// (`lab.toml` → `..data/lab.toml`), is as good as the file.
+pub fn disclosure_of(path: &Path) -> Disclosure {
+    match files::symlink_metadata(path) {
+        Ok(metadata) if !metadata.is_symlink() => Disclosure::Text,
+        _ if stays_in_directory(path) => Disclosure::Text,
+        _ => Disclosure::Places,
+    }
+}
+
+/// A text that was read from this path before.
+pub(super) fn source_of(path: &Path, text: impl Into<Arc<str>>) -> SourceFile {
+    SourceFile { disclosure: disclosure_of(path), ..SourceFile::new(path, text) }
+}
+
+fn stays_in_directory(path: &Path) -> bool {
+    let directory = path.parent().filter(|directory| !directory.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let real = |path: &Path| files::operate(path, || fs::canonicalize(path));
+    match (real(path), real(directory)) {
+        (Ok(file), Ok(directory)) => file.starts_with(directory),
+        _ => false,
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn links_that_lead_out_are_told_from_those_that_do_not() {
+        let root = tempfile::tempdir().unwrap();
+        let path = |name: &str| root.path().join(name);
+        for directory in ["zones", "zones/..2026", "store"] {
+            fs::create_dir(path(directory)).unwrap();
+        }
+        for file in ["zones/plain.toml", "zones/..2026/map.toml", "store/nix.toml", "token"] {
+            fs::write(path(file), "").unwrap();
+        }
+        // A ConfigMap: two links, and both stay.
+        symlink("..2026", path("zones/..data")).unwrap();
+        symlink("..data/map.toml", path("zones/map.toml")).unwrap();
+        symlink("plain.toml", path("zones/other.toml")).unwrap();
+        symlink("../store/nix.toml", path("zones/stow.toml")).unwrap();
+        symlink(path("token"), path("zones/token.toml")).unwrap();
+        symlink("token.toml", path("zones/by-another.toml")).unwrap();
+        symlink("nothing", path("zones/nothing.toml")).unwrap();
+        // The directory itself may be a link: what is in it is not.
+        symlink("zones", path("linked")).unwrap();
+        for (name, expected) in [
+            ("zones/plain.toml", Disclosure::Text),
+            ("zones/map.toml", Disclosure::Text),
+            ("zones/other.toml", Disclosure::Text),
+            ("linked/plain.toml", Disclosure::Text),
+            ("linked/map.toml", Disclosure::Text),
+            ("zones/stow.toml", Disclosure::Places),
+            ("zones/token.toml", Disclosure::Places),
+            ("zones/by-another.toml", Disclosure::Places),
+            ("linked/token.toml", Disclosure::Places),
+            ("zones/nothing.toml", Disclosure::Places),
+        ] {
+            assert_eq!(disclosure_of(&path(name)), expected, "{name}");
+        }
+    }
+}
