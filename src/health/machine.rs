@@ -12,8 +12,8 @@
 //!
 //! A new check is healthy until there is data (Route 53), and the first result decides the first state, so that a server
 //! that waits for first results before it opens its port never sends anybody to an endpoint that is known to be down.
-//! A failure of the resolver does not decide it, unless `failure_threshold` of them come in a row: a name that nobody looks
-//! up says little of the endpoint, and with a machine that looks names up through this server nothing at all.
+//! A resolver failure does not decide it, unless there are `failure_threshold` of them in a row: a
+//! machine may look names up through this server, which is not answering yet.
 //! From then on only a full row of contrary results turns it, in both directions (API FailureThreshold); one result of
 //! the current kind ends a row.
 //!
@@ -44,9 +44,9 @@ pub struct Machine {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Progress {
-    /// No result yet that decides; so many failures of the resolver.
+    /// No result yet, except for this number of resolver failures.
     Waiting(u8),
-    /// A state from before a restart, without a result since that decides; so many failures of the resolver.
+    /// A state from before a restart; since then only this number of resolver failures.
     Recalled(u8),
     /// Results against the current status, in a row.
     Contrary(u8),
@@ -175,7 +175,7 @@ impl Machine {
         self.settle(seen, row_cause(seen, row), at)
     }
 
-    /// So many failures of the resolver in a row, and no other result so far.
+    /// Counts a resolver failure when there is no other result so far.
     fn resolver_failed(&mut self, row: u8, at: Moment) -> Option<Turn> {
         if row >= self.needed(Status::Unhealthy) {
             return self.settle(Status::Unhealthy, row_cause(Status::Unhealthy, row), at);
@@ -216,8 +216,8 @@ impl Machine {
         self.since
     }
 
-    /// Whether it is still without a first result. A failure of the resolver is one: the server must not wait for better
-    /// before it opens its port, through which the machine may look names up.
+    /// Whether it is still without a first result. A resolver failure is one: the server must not wait
+    /// for another before it opens its port, through which the machine may look names up.
     #[must_use]
     pub fn is_waiting(&self) -> bool {
         self.progress == Progress::Waiting(0)

@@ -76,8 +76,8 @@ pub enum Observation {
     Pass,
     /// It did not.
     Fail,
-    /// The name could not be looked up, since no name server answered. A failure like others, but it cannot decide the first
-    /// state alone: the machine may look names up through this server, which waits for first results before it answers.
+    /// No name server gave a usable response. A failure, but one that does not decide the first state:
+    /// the machine may look names up through this server, which waits for first results.
     ResolverFailure,
     /// Nobody knows: a metric without data. Endpoints have no such result.
     Missing,
@@ -104,7 +104,7 @@ impl Status {
 }
 
 impl Observation {
-    /// As history shows it, for which all failures are the same.
+    /// The observation as history shows it, which does not tell failures apart.
     #[must_use]
     pub fn shown(self) -> Observation {
         match self {

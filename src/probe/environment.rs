@@ -1,5 +1,4 @@
-//! What all probes and evaluations have in common: how names are looked up, how many run at once, and whether the process ran
-//! all the time.
+//! What probes and evaluations share: the resolver, the places and the detection of pauses.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,35 +6,35 @@ use std::time::Duration;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
+use super::pause::PauseDetector;
 use super::places::Places;
-use super::presence::Presence;
 use super::resolve::Resolver;
 
-/// The machine, as probes see it.
+/// The shared environment of all probes.
 #[derive(Debug)]
 pub struct Environment {
     pub(super) resolver: Arc<Resolver>,
     pub(super) places: Places,
-    pub(super) presence: Arc<Presence>,
+    pub(super) pauses: Arc<PauseDetector>,
     watching: AbortHandle,
 }
 
-/// How long looking up a name may take (docs/health.md).
+/// How long a look-up may take (docs/health.md).
 pub(super) const LOOK_UP_WITHIN: Duration = Duration::from_secs(5);
 
 impl Environment {
-    /// Begins to watch the clocks. Must be called within a tokio runtime.
+    /// Starts to watch the clocks. Must be called within a tokio runtime.
     #[must_use]
     pub fn start(probes_at_once: usize) -> Arc<Environment> {
-        let presence = Arc::new(Presence::default());
-        let watched = Arc::clone(&presence);
+        let pauses = Arc::new(PauseDetector::default());
+        let watched = Arc::clone(&pauses);
         let watching = tokio::spawn(async move { watched.watch().await }).abort_handle();
-        Arc::new(Environment { resolver: Arc::default(), places: Places::new(probes_at_once), presence, watching })
+        Arc::new(Environment { resolver: Arc::default(), places: Places::new(probes_at_once), pauses, watching })
     }
 
-    /// Whether the process did not run at some time since then.
-    pub(super) fn was_absent_since(&self, began: Instant) -> bool {
-        self.presence.was_absent_since(began)
+    /// Whether the process was paused since then.
+    pub(super) fn was_paused_since(&self, began: Instant) -> bool {
+        self.pauses.was_paused_since(began)
     }
 }
 

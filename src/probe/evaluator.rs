@@ -16,7 +16,7 @@ use crate::log_limit::LogLimit;
 
 use super::environment::Environment;
 use super::metric::{self, MetricReport};
-use super::places::{LATE, Past};
+use super::places::{LATE, RecentProbes};
 use super::prober::ProberError;
 
 /// A Prometheus evaluates 20 queries at once unless it is told otherwise; the rest would wait there.
@@ -141,18 +141,18 @@ async fn keep_evaluating(plan: MetricPlan, first: Duration, tools: Arc<Tools>) {
     let mut beat = interval_at(Instant::now() + first, plan.check.period);
     beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let turns = tools.turns(plan.check.prometheus.reveal());
-    let (mut is_logged, mut past, warnings) = (false, Past::default(), LogLimit::default());
+    let (mut is_logged, mut recent, warnings) = (false, RecentProbes::default(), LogLimit::default());
     loop {
         beat.tick().await;
         let turn = turns.acquire().await.expect("the semaphore is never closed");
         let began = Instant::now();
-        let lately = past.lately(plan.check.evaluation_periods);
-        let (report, took) = tools.environment.places.make(lately, || tools.evaluate(&plan)).await;
+        let responsiveness = recent.responsiveness(plan.check.evaluation_periods);
+        let (report, took) = tools.environment.places.run(responsiveness, || tools.evaluate(&plan)).await;
         drop(turn);
-        if past.is_dismissed(tools.environment.was_absent_since(began)) {
+        if recent.is_discarded(tools.environment.was_paused_since(began)) {
             continue;
         }
-        past.note(report.observation() == Observation::Missing && took > LATE);
+        recent.note(report.observation() == Observation::Missing && took > LATE);
         let observation = report.observation();
         // Missing data may change no verdict for ever, so it is logged here, once.
         let has_data = observation != Observation::Missing;

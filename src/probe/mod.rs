@@ -11,8 +11,8 @@
 //! - `tls`: any certificate is good; `authorities`: but where a check wants it verified; `certificate`: what is read of one.
 //! - `metric`: one evaluation of a metric check by a Prometheus; `evaluator`: which is evaluated when.
 //! - `resolve`: the address of a domain name, before each probe.
-//! - `places`: how many run at once, and that those which hang delay no others; `presence`: whether this process ran all the
-//!   time; `environment`: what all of them share.
+//! - `places`: how many probes run at once, and that hung ones do not delay others; `pause`: detects
+//!   that the process was stopped or suspended; `environment`: what all probes share.
 //! - `longest`: how long all that may take at the very most.
 //! - `report`: what was seen, and Route 53's words for it.
 
@@ -28,8 +28,8 @@ mod head;
 mod http;
 mod longest;
 mod metric;
+mod pause;
 mod places;
-mod presence;
 mod prober;
 mod report;
 mod resolve;

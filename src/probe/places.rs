@@ -1,21 +1,24 @@
-//! How many probes run at once, and that those which hang do not take the places of those which answer.
+//! Limits how many probes run at the same time, so that probes that hang do not delay others.
 //!
 //! ```text
-//!             ┌────────────── places for probes that begin: half ─────────────┐
-//!  probe ────▶│ done within LATE                                              │──▶ result
-//!             └──┬────────────────────────────────────────────────────────────┘
-//!                │ late                       ▲ cut short when somebody waits for its place: begins anew in a late one
-//!             ┌──▼── late places: a quarter ──┴─┐   ┌── places of endpoints that have hung for a row: a quarter ──┐
-//!             │ as long as the deadlines allow  │   │ as long as the deadlines allow                              │
-//!             └─────────────────────────────────┘   └─────────────────────────────────────────────────────────────┘
+//!           ┌──────────── beginning: half of the places ───────────┐
+//!  probe ──▶│ at most LATE, then it moves on                       │──▶ result
+//!           └──┬───────────────────────────────────────────────────┘
+//!              │ late        ▲ no place to move to and another probe waits:
+//!              │             │ cancelled, and restarted when there is one
+//!           ┌──▼── late: a quarter ──────┐  ┌── hung: a quarter ─────────┐
+//!           │ the endpoint has answered  │  │ it never has, or not for   │
+//!           │ before                     │  │ `failure_threshold` probes │
+//!           └────────────────────────────┘  └────────────────────────────┘
 //! ```
 //!
-//! A probe that begins has no one before it that takes longer than [`LATE`]: so it waits no longer than
-//! `LATE × (probes that begin with it ÷ half of the places)`, however many endpoints hang. One that hangs goes on in a late
-//! place; when there is none and its own is wanted, it is cut short, says nothing, and begins anew in a late place. An
-//! endpoint whose last probes all hung, for as many as make its checks unhealthy, does not take part in this: one more such
-//! probe changes no verdict, so it waits for one of the places that are set aside for those. Nor does one that has never
-//! answered take a late place: it goes on in one of those as well.
+//! Every place for beginning is free again within [`LATE`] when another probe waits for it. A probe
+//! therefore waits at most `LATE × (probes waiting before it ÷ half of the places)`, no matter how
+//! many endpoints hang. An endpoint whose checks are unhealthy because it hangs starts in a `hung`
+//! place at once: one more failure changes no verdict. An endpoint that begins to hang finds a
+//! `late` place, which those endpoints never take.
+//!
+//! docs/decisions/0043-places-for-probes.md has the alternatives.
 
 use std::collections::VecDeque;
 use std::pin::pin;
@@ -25,14 +28,14 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, SemaphorePermit, oneshot};
 use tokio::time::{Instant, timeout_at};
 
-/// A probe that takes longer is late. Almost all endpoints that answer at all do so earlier: a connection to the other side of
-/// the world with TLS takes about 0.5 s.
+/// A probe that takes longer is late. Almost all endpoints that answer do so earlier: a TLS
+/// connection to the other side of the world takes about 0.5 s.
 pub(super) const LATE: Duration = Duration::from_millis(500);
 
-/// With fewer there would be no quarter.
+/// With fewer places there would be no quarter.
 const FEWEST: usize = 4;
 
-/// The places.
+/// The places for probes.
 #[derive(Debug)]
 pub(super) struct Places {
     beginning: Semaphore,
@@ -41,31 +44,31 @@ pub(super) struct Places {
     wanted: Mutex<Wanted>,
 }
 
-/// What is known of the endpoint that is to be asked.
+/// What is known about the endpoint of a probe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Lately {
-    /// Nothing: it has not been asked.
+pub(super) enum Responsiveness {
+    /// Not probed yet.
     Unknown,
-    /// It has answered, and has not hung so often in a row since that its checks are unhealthy.
+    /// It has answered, and its checks are not unhealthy because it hangs.
     Answers,
-    /// Its last probes all hung, and its checks are unhealthy.
+    /// Its recent probes hung, and its checks are unhealthy.
     Hangs,
 }
 
-/// What came of the last probes of an endpoint.
+/// The outcomes of the recent probes of one endpoint.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Past {
+pub(super) struct RecentProbes {
     has_answered: bool,
-    /// So many in a row hung.
+    /// How many probes in a row hung.
     hung: u8,
-    /// The last one did not count, since the process did not run all the time.
-    was_dismissed: bool,
+    /// The last result was discarded, because the process was paused.
+    was_discarded: bool,
 }
 
-/// Who wants the place of a late probe, and who might give one up.
+/// The demand for places to begin in, and the probes that can give one up.
 #[derive(Debug, Default)]
 struct Wanted {
-    /// Probes that wait for a place to begin in and for which no other has been cut short.
+    /// Waiting probes for which no late probe has been cancelled.
     places: usize,
     /// Late probes in places to begin in, longest first.
     late: VecDeque<oneshot::Sender<()>>,
@@ -74,25 +77,25 @@ struct Wanted {
 /// A place to begin in.
 struct Beginning<'p> {
     places: &'p Places,
-    /// Once its probe is late: hears that somebody else wants it.
+    /// Set when the probe is late: receives the request for this place.
     wanted: Option<oneshot::Receiver<()>>,
     was_wanted: bool,
     _permit: SemaphorePermit<'p>,
 }
 
-impl Past {
-    /// `deciding` is how many failures in a row make all of its checks unhealthy.
-    pub(super) fn lately(self, deciding: u8) -> Lately {
+impl RecentProbes {
+    /// `failure_threshold` is how many failures in a row make all checks of the endpoint unhealthy.
+    pub(super) fn responsiveness(self, failure_threshold: u8) -> Responsiveness {
         match self {
-            Past { has_answered: false, hung: 0, .. } => Lately::Unknown,
-            // The first result decides.
-            Past { has_answered: false, .. } => Lately::Hangs,
-            Past { hung, .. } if hung > 0 && hung >= deciding => Lately::Hangs,
-            Past { .. } => Lately::Answers,
+            RecentProbes { has_answered: false, hung: 0, .. } => Responsiveness::Unknown,
+            // The first result decides the first state (decision 0032).
+            RecentProbes { has_answered: false, .. } => Responsiveness::Hangs,
+            RecentProbes { hung, .. } if hung > 0 && hung >= failure_threshold => Responsiveness::Hangs,
+            RecentProbes { .. } => Responsiveness::Answers,
         }
     }
 
-    /// The endpoint was asked: a probe that is late and fails has hung.
+    /// Records a probe. One that is late and fails has hung.
     pub(super) fn note(&mut self, has_hung: bool) {
         match has_hung {
             true => self.hung = self.hung.saturating_add(1),
@@ -100,11 +103,11 @@ impl Past {
         }
     }
 
-    /// Whether the result of a probe must not count, if the process was absent meanwhile. Never two in a row: on a machine that
-    /// is always late endpoints would otherwise never be seen to fail.
-    pub(super) fn is_dismissed(&mut self, was_absent: bool) -> bool {
-        self.was_dismissed = was_absent && !self.was_dismissed;
-        self.was_dismissed
+    /// Whether to discard a result because the process was paused. Never two in a row: on an
+    /// overloaded machine, whose timers are always late, no endpoint would ever fail.
+    pub(super) fn is_discarded(&mut self, was_paused: bool) -> bool {
+        self.was_discarded = was_paused && !self.was_discarded;
+        self.was_discarded
     }
 }
 
@@ -120,14 +123,19 @@ impl Places {
         }
     }
 
-    /// Makes a probe when there is a place for it. `probe` may be called twice: what the first call began is then dropped.
-    pub(super) async fn make<T, F: Future<Output = T>>(&self, lately: Lately, probe: impl Fn() -> F) -> T {
-        let others = match lately {
-            Lately::Answers => &self.late,
-            // So that those which begin to hang need not wait for those which have never done anything else.
-            Lately::Unknown | Lately::Hangs => &self.hung,
+    /// Runs a probe when there is a place for it. `probe` is called again when the first call was
+    /// cancelled.
+    pub(super) async fn run<T, F: Future<Output = T>>(
+        &self,
+        responsiveness: Responsiveness,
+        probe: impl Fn() -> F,
+    ) -> T {
+        let others = match responsiveness {
+            Responsiveness::Answers => &self.late,
+            // An endpoint that begins to hang must not wait for those that always have.
+            Responsiveness::Unknown | Responsiveness::Hangs => &self.hung,
         };
-        if lately != Lately::Hangs
+        if responsiveness != Responsiveness::Hangs
             && let Some(result) = self.begin(probe(), others).await
         {
             return result;
@@ -136,7 +144,7 @@ impl Places {
         probe().await
     }
 
-    /// Nothing when it was cut short. When it is late, it goes on in one of the other places.
+    /// Returns `None` if the probe was cancelled. A late probe moves to one of the other places.
     async fn begin<T>(&self, probe: impl Future<Output = T>, others: &Semaphore) -> Option<T> {
         let mut place = self.place_to_begin().await;
         let mut probing = pin!(probe);
@@ -151,7 +159,7 @@ impl Places {
                 let _place = other.expect(NEVER_CLOSED);
                 Some(probing.await)
             }
-            () = place.wanted_by_another() => None,
+            () = place.wait_until_wanted() => None,
         }
     }
 
@@ -159,7 +167,7 @@ impl Places {
         let permit = match self.beginning.try_acquire() {
             Ok(permit) => permit,
             Err(_) => {
-                self.wanted().ask_for_one();
+                self.wanted().request_one();
                 self.beginning.acquire().await.expect(NEVER_CLOSED)
             }
         };
@@ -174,8 +182,8 @@ impl Places {
 const NEVER_CLOSED: &str = "the semaphore is never closed";
 
 impl Wanted {
-    /// Cuts the one short that has been late for longest. Without one, the next that is late gives its place up.
-    fn ask_for_one(&mut self) {
+    /// Cancels the probe that has been late for longest; without one, the next that becomes late.
+    fn request_one(&mut self) {
         while let Some(late) = self.late.pop_front() {
             if late.send(()).is_ok() {
                 return;
@@ -186,12 +194,12 @@ impl Wanted {
 }
 
 impl Beginning<'_> {
-    /// Waits until somebody wants this place of a late probe.
-    async fn wanted_by_another(&mut self) {
+    /// Waits until another probe wants the place of this late one.
+    async fn wait_until_wanted(&mut self) {
         let receiver = {
             let mut wanted = self.places.wanted();
             if wanted.places > 0 {
-                // It is given back at once, which counts one less.
+                // Dropping this place serves that probe, and counts it.
                 return;
             }
             let (sender, receiver) = oneshot::channel();
@@ -199,13 +207,13 @@ impl Beginning<'_> {
             wanted.late.push_back(sender);
             receiver
         };
-        // Dropped only with the place, which has to know whether it was asked for.
+        // Kept in `self`, because `drop` has to know whether a request arrived.
         self.was_wanted = self.wanted.insert(receiver).await.is_ok();
     }
 }
 
 impl Drop for Beginning<'_> {
-    /// A place that was asked for goes to whom asked; any other to somebody for whom then no probe need be cut short.
+    /// A place that was not requested serves a waiting probe for which none need be cancelled now.
     fn drop(&mut self) {
         let mut wanted = self.places.wanted();
         let was_wanted = self.was_wanted || self.wanted.as_mut().is_some_and(|wanted| wanted.try_recv().is_ok());
@@ -238,7 +246,8 @@ mod tests {
 
     const HEALTHY: Endpoint = Endpoint { hangs_from: Duration::MAX };
 
-    /// The longest time from one result of a healthy endpoint to the next, or of one that hangs to its becoming unhealthy.
+    /// The longest time between two results of a healthy endpoint, and how long one that hangs
+    /// takes to become unhealthy.
     #[derive(Clone, Copy, Debug, Default)]
     struct Longest {
         between_results: Duration,
@@ -247,19 +256,20 @@ mod tests {
 
     /// Probes an endpoint as the prober does, for a minute and a half of simulated time.
     async fn probe(places: Arc<Places>, endpoint: Endpoint, first: Duration) -> Longest {
-        let (start, mut longest, mut row, mut past) = (Instant::now(), Longest::default(), 0, Past::default());
+        let (start, mut longest, mut row, mut recent) =
+            (Instant::now(), Longest::default(), 0, RecentProbes::default());
         sleep(first).await;
         let mut last = Instant::now();
         while start.elapsed() < Duration::from_secs(90) {
             let took = places
-                .make(past.lately(THRESHOLD), || async {
+                .run(recent.responsiveness(THRESHOLD), || async {
                     let hangs = start.elapsed() >= endpoint.hangs_from;
                     sleep(if hangs { HUNG } else { ANSWERED }).await;
                     if hangs { HUNG } else { ANSWERED }
                 })
                 .await;
             row = if took > LATE { row + 1 } else { 0 };
-            past.note(took > LATE);
+            recent.note(took > LATE);
             if row == 0 {
                 longest.between_results = longest.between_results.max(last.elapsed());
                 last = Instant::now();
@@ -299,7 +309,7 @@ mod tests {
 
     #[test]
     fn endpoints_that_hang_delay_none_that_answers() {
-        // Of 768 places 384 are to begin in: 2000 that hang from the start want each of them five times, for `LATE`.
+        // 384 of 768 places are for beginning: 2000 hung endpoints fill them 5.2 times, for `LATE`.
         let endpoints = [&[HEALTHY; 100][..], &[Endpoint { hangs_from: Duration::ZERO }; 2000]].concat();
         let longest = simulate(768, &endpoints);
         let round = INTERVAL + ANSWERED;
@@ -330,20 +340,21 @@ mod tests {
 
     #[test]
     fn an_endpoint_hangs_after_a_row_that_makes_its_checks_unhealthy() {
-        let mut past = Past::default();
-        assert_eq!(past.lately(3), Lately::Unknown);
-        past.note(true);
-        assert_eq!(past.lately(3), Lately::Hangs, "the first result decides");
-        past.note(false);
+        let mut recent = RecentProbes::default();
+        assert_eq!(recent.responsiveness(3), Responsiveness::Unknown);
+        recent.note(true);
+        assert_eq!(recent.responsiveness(3), Responsiveness::Hangs, "the first result decides");
+        recent.note(false);
         for _ in 0..3 {
-            assert_eq!(past.lately(3), Lately::Answers);
-            past.note(true);
+            assert_eq!(recent.responsiveness(3), Responsiveness::Answers);
+            recent.note(true);
         }
-        assert_eq!(past.lately(3), Lately::Hangs);
-        past.note(false);
-        assert_eq!(past.lately(3), Lately::Answers);
+        assert_eq!(recent.responsiveness(3), Responsiveness::Hangs);
+        recent.note(false);
+        assert_eq!(recent.responsiveness(3), Responsiveness::Answers);
         assert!(
-            [true, true, true, false, true].map(|absent| past.is_dismissed(absent)) == [true, false, true, false, true]
+            [true, true, true, false, true].map(|absent| recent.is_discarded(absent))
+                == [true, false, true, false, true]
         );
     }
 
@@ -368,7 +379,12 @@ mod tests {
                     let _running = Running(&running);
                     sleep(Duration::from_millis(number * 20)).await;
                 };
-                places.make([Lately::Hangs, Lately::Answers, Lately::Unknown][number as usize % 3], probe).await;
+                places
+                    .run(
+                        [Responsiveness::Hangs, Responsiveness::Answers, Responsiveness::Unknown][number as usize % 3],
+                        probe,
+                    )
+                    .await;
             });
             if number % 7 == 0 {
                 // One that is given up while it waits or runs takes nothing along.
@@ -386,8 +402,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(16))]
 
-        /// However many hang, from whenever on, and however few places there are: none that answers waits longer than the
-        /// others that begin with it take.
+        /// The wait has a bound, however many endpoints hang and however few places there are.
         #[test]
         fn the_wait_is_bounded(
             places in 8_usize..200,

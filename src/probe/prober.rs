@@ -28,7 +28,7 @@ use super::authorities::Authorities;
 use super::environment::Environment;
 use super::errors::Unmade;
 use super::http::{HttpProbe, Transport};
-use super::places::{LATE, Lately, Past};
+use super::places::{LATE, RecentProbes, Responsiveness};
 use super::resolve::{Host, NoAddress};
 use super::tls::{Connectors, ServerNameIndication, Trust};
 use super::{Asked, Durations, Finding, Observed, Report, Timings, tcp};
@@ -164,7 +164,7 @@ impl Prober {
         Ok(Prober { running: HashMap::new(), tools: Arc::new(tools) })
     }
 
-    /// What it shares with other work of this kind.
+    /// What evaluations share with probes.
     #[must_use]
     pub fn environment(&self) -> &Arc<Environment> {
         &self.tools.environment
@@ -300,12 +300,12 @@ impl Pauses {
 
 async fn keep_probing(listeners: Arc<Listeners>, pauses: Pauses, tools: Arc<Tools>) {
     let mut endpoint = Endpoint::new(&listeners.plans()[0], &tools);
-    let mut past = Past::default();
+    let mut recent = RecentProbes::default();
     sleep_until(tools.beat_after(pauses.first)).await;
     let mut pause = pauses.second;
     loop {
         // Boxed: most tasks are in their pause most of the time, and need no room for a probe then.
-        let Ok(()) = Box::pin(tools.probe_for(&listeners, &endpoint, &mut past)).await else { return };
+        let Ok(()) = Box::pin(tools.probe_for(&listeners, &endpoint, &mut recent)).await else { return };
         tokio::select! {
             () = sleep_until(tools.beat_after(pause)) => {}
             () = listeners.joined.notified() => {}
@@ -336,19 +336,19 @@ impl Tools {
         &self,
         listeners: &Listeners,
         endpoint: &Endpoint,
-        past: &mut Past,
+        recent: &mut RecentProbes,
     ) -> Result<(), mpsc::error::SendError<Observed>> {
         pace::step();
         let began = Instant::now();
-        let result = self.probe(endpoint, past.lately(failures_that_decide(&listeners.plans()))).await;
-        if past.is_dismissed(self.environment.was_absent_since(began)) {
+        let result = self.probe(endpoint, recent.responsiveness(failures_that_decide(&listeners.plans()))).await;
+        if recent.is_discarded(self.environment.was_paused_since(began)) {
             return Ok(());
         }
         let plans = listeners.plans();
         match result {
             Ok(report) => {
                 if report.asked != Asked::Nobody {
-                    past.note(report.observation() == Observation::Fail && report.durations.total > LATE);
+                    recent.note(report.observation() == Observation::Fail && report.durations.total > LATE);
                 }
                 self.report(&plans, report, began).await?;
             }
@@ -375,13 +375,13 @@ impl Tools {
         self.results.send(observed(last, report, began)).await
     }
 
-    async fn probe(&self, endpoint: &Endpoint, lately: Lately) -> Result<Report, Unmade> {
+    async fn probe(&self, endpoint: &Endpoint, responsiveness: Responsiveness) -> Result<Report, Unmade> {
         let (asked, address) = match self.address(endpoint).await? {
             Ok(found) => found,
             Err(finding) => return Ok(Report { finding, asked: Asked::Nobody, durations: Durations::default() }),
         };
         let address = SocketAddr::new(address, endpoint.port);
-        let (finding, durations) = self.environment.places.make(lately, || self.ask(endpoint, address)).await?;
+        let (finding, durations) = self.environment.places.run(responsiveness, || self.ask(endpoint, address)).await?;
         let report = Report { finding, asked, durations };
         if let Target::Named(host) = &endpoint.target
             && report.observation() == Observation::Fail
@@ -407,12 +407,12 @@ impl Tools {
             Ok(address) => Ok(Ok((Asked::Resolved(address), address))),
             Err(NoAddress::None(why)) => Ok(Err(Finding::Unresolved(why))),
             Err(NoAddress::NoResponse(why)) => Ok(Err(Finding::ResolverFailed(why))),
-            Err(NoAddress::Ours(why)) => Err(Unmade(why)),
+            Err(NoAddress::Local(why)) => Err(Unmade(why)),
         }
     }
 }
 
-/// With several checks the one counts that takes most failures to become unhealthy.
+/// How many failures in a row make all of these checks unhealthy.
 fn failures_that_decide(plans: &[ProbePlan]) -> u8 {
     plans.iter().map(|plan| plan.check.failure_threshold).max().unwrap_or(1)
 }
@@ -534,7 +534,7 @@ mod tests {
         assert_eq!(report.to_string(), "Success: HTTP Status Code: 200. Resolved IP: 127.0.0.1. OK");
         // A name that cannot be one fails without anybody being asked.
         let endpoint = Endpoint::new(&plans(&[by_name("no\0name")])[0], &prober.tools);
-        let report = prober.tools.probe(&endpoint, Lately::Unknown).await.unwrap();
+        let report = prober.tools.probe(&endpoint, Responsiveness::Unknown).await.unwrap();
         assert_eq!((report.asked, report.finding.reason()), (Asked::Nobody, Reason::Dns));
         assert!(report.to_string().starts_with("Failure: DNS resolution failed"));
     }
@@ -665,17 +665,35 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn endpoints_that_hang_for_ever_do_not_delay_a_healthy_one() {
+        let (good, hung) = (good_server().await, Server::start(until_closed).await);
+        let timings = Timings { status: Duration::from_secs(3600), ..Timings::default() };
+        let (mut prober, mut results) =
+            prober(&ProberSettings { timings, probes_at_once: 8, ..ProberSettings::default() });
+        let interval = Duration::from_millis(20);
+        let mut checks: Vec<HealthCheck> =
+            (0..30).map(|name| check(&name.to_string(), hung.address, interval)).collect();
+        checks.push(check("good", good.address, interval));
+        prober.set(&plans(&checks));
+        // In one queue for all places the first eight would keep them.
+        for _ in 0..100 {
+            let observed = timeout(SOON * 6, results.recv()).await.expect("a result comes soon").unwrap();
+            assert_eq!((observed.slot, observed.observation), (CheckSlot(30), Observation::Pass));
+        }
+    }
+
+    #[tokio::test]
     async fn a_probe_that_the_process_slept_through_counts_as_not_made() {
         let silent = Server::start(until_closed).await;
         let timings = Timings { status: Duration::from_millis(100), ..Timings::default() };
         let (mut prober, mut results) = prober(&ProberSettings { timings, ..ProberSettings::default() });
         let checks: Vec<HealthCheck> =
             (0..3).map(|name| check(&name.to_string(), silent.address, Duration::from_millis(500))).collect();
-        let presence = Arc::clone(&prober.tools.environment.presence);
+        let pauses = Arc::clone(&prober.tools.environment.pauses);
         let absent = tokio::spawn(async move {
             loop {
-                presence.look(Instant::now(), SystemTime::now());
-                presence.look(Instant::now(), SystemTime::now() + Duration::from_secs(3600));
+                pauses.look(Instant::now(), SystemTime::now());
+                pauses.look(Instant::now(), SystemTime::now() + Duration::from_secs(3600));
                 sleep(Duration::from_millis(1)).await;
             }
         });

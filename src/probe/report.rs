@@ -71,7 +71,7 @@ pub enum Finding {
     Protocol(String),
     /// The domain name has no address; why.
     Unresolved(String),
-    /// No name server said anything about the domain name; why.
+    /// No name server gave a usable response; why.
     ResolverFailed(String),
 }
 

@@ -1,8 +1,8 @@
-//! Queries to the name servers of this machine and their responses: many queries share a UDP socket.
+//! Sends queries to the machine's name servers; many queries share a UDP socket.
 //!
-//! A look-up that gets no response costs an entry in a map, no file and no thread, so that any number of them can wait.
-//! Sockets are connected, so that the kernel drops what others send; a response counts when its message id and its question
-//! are those of a query that is waiting on this socket.
+//! A query that gets no response costs a map entry, but no file and no thread, so any number of them
+//! can wait. Sockets are connected, so the kernel drops datagrams from other addresses. A response is
+//! accepted if its message id and question belong to a query that waits on that socket.
 
 use std::collections::HashMap;
 use std::io;
@@ -19,39 +19,39 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::super::errors::is_ours;
 
-/// Queries that share a socket and with it a source port: a new one is bound after so many, since the port is half of what
-/// somebody who forges responses has to guess (RFC 5452) ...
+/// How many queries share a socket and thereby a source port, which an attacker who forges responses
+/// has to guess (RFC 5452) ...
 const QUERIES_A_SOCKET: usize = 256;
-/// ... but no sooner than this, however many names there are: a socket lives as long as its last query, some 5 s, so that
-/// three servers need no more than 18 at the same time ...
+/// ... at least; a socket is in use for at least this time. It stays open until its last query ends
+/// after 5 s, so that three name servers need at most 18 sockets, however many names there are ...
 const SHORTEST_USE: Duration = Duration::from_secs(1);
-/// ... unless half of all ids are taken.
+/// ... unless half of all message ids are taken.
 const MOST_WAITING: usize = 32_768;
-/// No query here asks for more than 512 bytes by EDNS; some servers send more all the same.
+/// Queries without EDNS allow 512 bytes; some servers send more anyway.
 const LARGEST_RESPONSE: usize = 4096;
-/// How long a name server may be silent before the next one is asked as well. Then whoever is first is waited for.
+/// How long to wait for a name server before the next one is queried as well.
 const NEXT_AFTER: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(2), Duration::ZERO];
-/// A socket that has nothing but errors does not keep a core busy.
+/// The delay after a socket error, so that a broken socket does not keep a core busy.
 const AFTER_AN_ERROR: Duration = Duration::from_millis(10);
-/// Responses that do not fit into UDP are rare: so many connections for them, and no more.
+/// The limit of TCP connections, for the few responses that do not fit into UDP.
 const CONNECTIONS: usize = 16;
 
-/// Why there is no response that says anything about the name.
+/// Why there is no usable response.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum NoResponse {
-    /// Name servers did not answer, or have none: the last one's reason.
+    /// All name servers failed; the reason of the last one.
     #[error("{0}")]
     Server(String),
     /// This process has no file, port or memory left.
     #[error(transparent)]
-    Ours(io::Error),
+    Local(io::Error),
 }
 
 /// The name servers.
 #[derive(Debug)]
 pub(super) struct NameServers {
     servers: Vec<NameServer>,
-    /// Which one answered last: it is asked first.
+    /// The one that responded last, which is queried first.
     first: Mutex<usize>,
     connections: Semaphore,
 }
@@ -62,7 +62,7 @@ struct NameServer {
     socket: Mutex<Option<Arc<Socket>>>,
 }
 
-/// One socket and the task that reads from it, which ends when nobody uses the socket any more.
+/// A socket and the task that reads from it, which ends with the last user of the socket.
 #[derive(Debug)]
 struct Socket {
     shared: Arc<Shared>,
@@ -82,7 +82,7 @@ struct Waiting {
     bound_at: Instant,
 }
 
-/// What comes back: a message, or why there will be none.
+/// A message, or why there will be none.
 type Response = Result<Message, String>;
 
 /// A query that waits for its response.
@@ -93,7 +93,7 @@ struct Asked {
     responses: mpsc::Sender<(usize, Response)>,
 }
 
-/// A query under way: forgotten when this is dropped.
+/// A query in progress; removed when this is dropped.
 struct UnderWay {
     socket: Arc<Socket>,
     id: u16,
@@ -105,8 +105,9 @@ impl NameServers {
         NameServers { servers, first: Mutex::default(), connections: Semaphore::new(CONNECTIONS) }
     }
 
-    /// Asks one server after the other, beginning with the one that answered last. One that is silent goes on being waited
-    /// for while the next is asked; one that fails is not asked again. The caller bounds the time.
+    /// Queries the servers in turn, beginning with the one that responded last. A silent server may
+    /// still respond while the next is queried; a failed one is not queried again. The caller sets the
+    /// time limit.
     pub(super) async fn ask(&self, query: &Query) -> Result<Message, NoResponse> {
         let (sender, mut responses) = mpsc::channel(NEXT_AFTER.len());
         let first = *lock(&self.first);
@@ -119,7 +120,7 @@ impl NameServers {
             }
             match self.servers[server].send(query, server, sender.clone()).await {
                 Ok(sent) => under_way.push(sent),
-                Err(error) if is_ours(&error) => return Err(NoResponse::Ours(error)),
+                Err(error) if is_ours(&error) => return Err(NoResponse::Local(error)),
                 Err(error) => {
                     why = self.reason(server, &error.to_string());
                     failed.push(server);
@@ -149,7 +150,7 @@ impl NameServers {
         format!("name server {}: {why}", self.servers[server].address.ip())
     }
 
-    /// The response, if it is of use, or why it is not. The next look-up begins with a server that was of use.
+    /// The response if it is usable, and then this server is queried first next time.
     async fn judge(&self, server: usize, query: &Query, response: Response) -> Result<Message, String> {
         let usable = self.usable(server, query, response).await;
         if usable.is_ok() {
@@ -158,7 +159,7 @@ impl NameServers {
         usable.map_err(|why| self.reason(server, &why))
     }
 
-    /// A response that says something about the name; whole, by TCP if need be (RFC 7766 section 5).
+    /// Accepts NOERROR and NXDOMAIN; fetches a truncated response over TCP (RFC 7766 section 5).
     async fn usable(&self, server: usize, query: &Query, response: Response) -> Result<Message, String> {
         let mut response = response?;
         if response.metadata.truncation {
@@ -167,7 +168,7 @@ impl NameServers {
         }
         let metadata = &response.metadata;
         match metadata.response_code {
-            // Not authoritative, no recursion, and nothing to say: this server does not look names up.
+            // A referral: this server does not look names up, and says nothing about this one.
             ResponseCode::NoError
                 if response.answers.is_empty() && !metadata.authoritative && !metadata.recursion_available =>
             {
@@ -193,7 +194,7 @@ impl NameServer {
         Ok(under_way)
     }
 
-    /// The socket in use, or a new one after so many queries.
+    /// The socket in use, or a new one when that is used up.
     fn socket(&self) -> io::Result<Arc<Socket>> {
         let mut current = lock(&self.socket);
         match &*current {
@@ -222,11 +223,11 @@ impl Socket {
         Ok(Socket { shared, reader })
     }
 
-    /// Gives a query an id that no other on this socket has.
+    /// Gives a query an unused message id.
     fn register(self: Arc<Socket>, asked: Asked) -> UnderWay {
         let mut waiting = lock(&self.shared.waiting);
         let id = loop {
-            // hickory-proto's ids come from a generator that cannot be predicted.
+            // hickory-proto draws it from a cryptographic generator.
             let id = Message::query().metadata.id;
             if !waiting.by_id.contains_key(&id) {
                 break id;
@@ -258,13 +259,13 @@ impl Drop for UnderWay {
     }
 }
 
-/// Hands each response to the query that waits for it.
+/// Passes each response to the query that waits for it.
 async fn read(shared: Arc<Shared>) {
     let mut buffer = [0; LARGEST_RESPONSE];
     loop {
         match shared.socket.recv(&mut buffer).await {
             Ok(length) => shared.hand_over(&buffer[..length]),
-            // Nobody listens there: an answer to every query on its way.
+            // ICMP says that the port is closed, which holds for all queries in progress.
             Err(error) => {
                 for (_, asked) in lock(&shared.waiting).by_id.drain() {
                     let _ = asked.responses.try_send((asked.server, Err(error.to_string())));
@@ -280,7 +281,7 @@ impl Shared {
         let mut waiting = lock(&self.waiting);
         let Some(&id) = bytes.first_chunk() else { return };
         let id = u16::from_be_bytes(id);
-        // A forged one must not end the waiting for the true one.
+        // A forged response must not end the wait for the true one.
         let Some(response) = waiting.by_id.get(&id).and_then(|asked| response_to(bytes, &asked.query)) else { return };
         if let Some(asked) = waiting.by_id.remove(&id) {
             let _ = asked.responses.try_send((asked.server, Ok(response)));
@@ -288,7 +289,7 @@ impl Shared {
     }
 }
 
-/// Reads a message if it is a response to this query.
+/// Parses a message if it is a response to this query.
 fn response_to(bytes: &[u8], query: &Query) -> Option<Message> {
     let response = Message::from_vec(bytes).ok()?;
     let is_ours = response.metadata.message_type == MessageType::Response && response.queries == [query.clone()];

@@ -1,11 +1,13 @@
-//! The address of a domain name, before each probe and off its clock.
+//! Looks up the address of a domain name, before each probe and not within its deadlines.
 //!
 //! ```text
-//!  Host ──▶ literal? ──▶ hosts file? ──▶ known and not expired? ──▶ NameServers: one query, shared by all who wait for it
+//!  Host ──▶ IP literal? ──▶ hosts file? ──▶ cached? ──▶ NameServers: one query, shared by all
+//!                                                       that wait for the same name
 //! ```
 //!
-//! The names of `files` and `dns`, the usual entries of nsswitch.conf, looked up by ourselves: getaddrinfo holds a thread for
-//! each look-up, so that names without an answer hold up all others (docs/decisions/0037-looking-names-up.md).
+//! A stub resolver for the sources `files` and `dns` of nsswitch.conf. getaddrinfo occupies a thread
+//! for each look-up, so that names without an answer delay all others
+//! (docs/decisions/0037-looking-names-up.md).
 
 mod exchange;
 mod system;
@@ -28,16 +30,16 @@ use super::environment::LOOK_UP_WITHIN;
 use exchange::{NameServers, NoResponse};
 use system::{Hosts, ResolvConf, Sources};
 
-/// How often the two files are looked at.
+/// How often the two files are checked for changes.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// An address is used for as long as its TTL says, and no longer than this: a container that is started again has another
-/// address at once, and Docker gives it out with a TTL of ten minutes.
+/// The longest time to cache an address, whatever its TTL: a restarted container may have another
+/// address at once, and Docker's name server gives addresses a TTL of ten minutes.
 const LONGEST_USE: Duration = Duration::from_secs(10);
-/// So many look-ups in a row may stay without a response before the next ones come less often.
+/// After this many look-ups in a row without a response, the next ones are delayed.
 const BEFORE_BACKING_OFF: u32 = 3;
-/// The longest pause between look-ups of a name that gets no response.
+/// The longest delay between look-ups of a name without a response.
 const LONGEST_BACK_OFF: Duration = Duration::from_secs(30);
-/// Aliases that are followed within a response.
+/// The longest CNAME chain that is followed within a response.
 const MOST_ALIASES: usize = 16;
 
 /// Looks names up.
@@ -45,7 +47,7 @@ const MOST_ALIASES: usize = 16;
 pub(super) struct Resolver {
     sources: Sources,
     state: Mutex<State>,
-    /// The names that are in use, so that checks which have one in common share its look-ups.
+    /// The names in use: checks of the same name share its look-ups.
     hosts: Mutex<HashMap<(String, AddressFamily), Weak<Host>>>,
 }
 
@@ -56,7 +58,7 @@ struct State {
     looked_at: Instant,
 }
 
-/// How the machine looks names up, at present.
+/// The resolver configuration of the machine.
 #[derive(Debug)]
 struct System {
     resolv_conf: ResolvConf,
@@ -64,7 +66,7 @@ struct System {
     name_servers: NameServers,
 }
 
-/// A name that is looked up again and again.
+/// A name that is looked up repeatedly, and its cached address.
 #[derive(Debug)]
 pub(super) struct Host {
     name: String,
@@ -74,18 +76,18 @@ pub(super) struct Host {
 
 #[derive(Debug, Default)]
 struct Known {
-    /// The last look-up, or the one under way.
+    /// The last look-up, or the one in progress.
     last: Arc<OnceCell<Found>>,
     /// Look-ups in a row without a response.
     unanswered: u32,
 }
 
-/// What came of a look-up.
+/// The result of a look-up.
 #[derive(Clone, Debug)]
 struct Found {
     address: Result<IpAddr, NoAddress>,
     good_until: Instant,
-    /// By whom; others are asked when the machine's settings have changed.
+    /// The configuration it was made with: a new one makes it stale.
     system: Weak<System>,
 }
 
@@ -95,12 +97,12 @@ pub(super) enum NoAddress {
     /// It does not exist, or has none of this family.
     #[error("{0}")]
     None(String),
-    /// No name server said anything about it: the same as `EAI_AGAIN`.
+    /// No name server gave a usable response: what getaddrinfo calls `EAI_AGAIN`.
     #[error("{0}")]
     NoResponse(String),
-    /// It was not asked for, since this process lacks something.
+    /// The process has no file, port or memory left to ask.
     #[error("{0}")]
-    Ours(String),
+    Local(String),
 }
 
 impl Default for Resolver {
@@ -116,7 +118,7 @@ impl Resolver {
         Resolver { sources, state: Mutex::new(state), hosts: Mutex::default() }
     }
 
-    /// A name to look up. The same name of the same family is the same host for as long as somebody holds it.
+    /// A name to look up. Equal names of one family share a `Host` while it is in use.
     pub(super) fn host(&self, name: &str, family: AddressFamily) -> Arc<Host> {
         let mut hosts = lock(&self.hosts);
         let key = (name.to_ascii_lowercase(), family);
@@ -131,20 +133,20 @@ impl Resolver {
         host
     }
 
-    /// The name's first address; Route 53 asks IPv4 only (API FullyQualifiedDomainName). Who comes while the name is being
-    /// looked up waits for the same response.
+    /// The name's first address; Route 53 uses IPv4 only (API FullyQualifiedDomainName). Concurrent
+    /// calls for one name share a look-up.
     pub(super) async fn address(&self, host: &Host, within: Duration) -> Result<IpAddr, NoAddress> {
         host.address(&self.system(), within).await
     }
 
-    /// How the machine looks names up: read again when one of the files is another.
+    /// The machine's configuration, read again when one of the files has changed.
     fn system(&self) -> Arc<System> {
         let mut state = lock(&self.state);
         if state.looked_at.elapsed() >= LOOK_EVERY {
             state.looked_at = Instant::now();
             let now = self.sources.fingerprint();
             if state.seen != now {
-                tracing::info!("the machine's resolv.conf or hosts file has changed: it is in force for health checks");
+                tracing::info!("resolv.conf or the hosts file has changed and was read again");
                 *state = State { system: Arc::new(System::read(&self.sources)), seen: now, ..*state };
             }
         }
@@ -152,7 +154,7 @@ impl Resolver {
     }
 }
 
-/// For HTTP that is no endpoint check: both families, which the client then tries side by side.
+/// For reqwest, which tries the addresses of both families.
 impl reqwest::dns::Resolve for Resolver {
     fn resolve(&self, name: reqwest::dns::Name) -> reqwest::dns::Resolving {
         let hosts = [AddressFamily::Ipv4, AddressFamily::Ipv6].map(|family| self.host(name.as_str(), family));
@@ -170,7 +172,7 @@ impl reqwest::dns::Resolve for Resolver {
 }
 
 impl Host {
-    /// The first address, asking nobody twice at the same time.
+    /// The first address; joins a look-up in progress.
     async fn address(&self, system: &Arc<System>, within: Duration) -> Result<IpAddr, NoAddress> {
         if let Some(address) = self.address_without_dns(system) {
             return address;
@@ -185,7 +187,7 @@ impl Host {
         found.await.address.clone()
     }
 
-    /// The address was of no use: the next probe asks for it again.
+    /// Drops the cached address, after a failed probe.
     pub(super) fn forget(&self) {
         let mut known = lock(&self.known);
         if known.last.get().is_some_and(|found| found.address.is_ok()) {
@@ -213,8 +215,8 @@ impl Host {
         Arc::clone(&known.last)
     }
 
-    /// How long this holds: an address for its time, a name without one not at all, and a name without a response for longer
-    /// each time.
+    /// Decides how long the result is cached: an address for its TTL, a negative response not at all,
+    /// the lack of a response for longer each time.
     fn note(&self, result: Result<(IpAddr, Duration), NoAddress>, system: &Arc<System>) -> Found {
         let mut known = lock(&self.known);
         let is_unanswered = matches!(result, Err(NoAddress::NoResponse(_)));
@@ -234,7 +236,7 @@ impl System {
         System { resolv_conf, hosts, name_servers }
     }
 
-    /// Asks for the name, and with the search domains, until one has an address. How long that holds comes with it.
+    /// Tries the name and its search domains until one has an address; returns it with its TTL.
     async fn look_up(&self, name: &str, family: AddressFamily) -> Result<(IpAddr, Duration), NoAddress> {
         let mut why = NoAddress::None(format!("the name {name} does not exist"));
         for candidate in self.resolv_conf.candidates(name) {
@@ -247,7 +249,7 @@ impl System {
                     None => why = no_address(name, family),
                 },
                 Err(NoResponse::Server(reason)) => why = NoAddress::NoResponse(reason),
-                Err(NoResponse::Ours(error)) => return Err(NoAddress::Ours(error.to_string())),
+                Err(NoResponse::Local(error)) => return Err(NoAddress::Local(error.to_string())),
             }
         }
         Err(why)
@@ -262,7 +264,7 @@ fn query(name: &str, family: AddressFamily) -> Option<Query> {
     Some(Query::query(Name::from_ascii(name).ok()?, record_type))
 }
 
-/// The first address of the name, or of what its CNAME records lead to, and the least TTL on the way.
+/// The first address of the name or of its CNAME target, with the lowest TTL of the chain.
 fn address_in(response: &Message, query: &Query) -> Option<(IpAddr, Duration)> {
     let (mut owner, mut ttl) = (query.name(), u32::MAX);
     for _ in 0..MOST_ALIASES {
@@ -289,7 +291,7 @@ fn no_address(name: &str, family: AddressFamily) -> NoAddress {
     NoAddress::None(format!("{name} has no {family} address"))
 }
 
-/// How long nobody asks again, after so many look-ups in a row without a response: 1 s, 2 s, 4 s …
+/// The delay after so many look-ups in a row without a response: 1 s, 2 s, 4 s …
 fn back_off(unanswered: u32) -> Duration {
     match unanswered.checked_sub(BEFORE_BACKING_OFF) {
         Some(more) => Duration::from_secs(1 << more.min(6)).min(LONGEST_BACK_OFF),

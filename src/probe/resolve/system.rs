@@ -1,4 +1,4 @@
-//! How this machine looks names up: its `hosts` file and its `resolv.conf`, read again when they change.
+//! The resolver configuration of the machine: its `hosts` file and `resolv.conf`.
 
 use std::collections::HashMap;
 use std::fs;
@@ -8,14 +8,14 @@ use std::time::SystemTime;
 
 use crate::model::AddressFamily;
 
-/// resolv.conf(5): further `nameserver` lines are not used (MAXNS).
+/// resolv.conf(5): further `nameserver` lines are ignored (MAXNS).
 const MOST_NAME_SERVERS: usize = 3;
 /// resolv.conf(5): a larger `ndots` counts as this.
 const MOST_DOTS: usize = 15;
-/// More search domains than anybody has; each costs a query for every look-up of a short name.
+/// Each costs a query for every look-up of a short name; the C library has no limit.
 const MOST_SEARCH_DOMAINS: usize = 32;
 
-/// Where the two files are, and which port name servers have.
+/// The paths of the two files, and the port of name servers.
 #[derive(Clone, Debug)]
 pub(super) struct Sources {
     pub(super) resolv_conf: PathBuf,
@@ -23,7 +23,7 @@ pub(super) struct Sources {
     pub(super) port: u16,
 }
 
-/// The name servers to ask and the names to ask them for.
+/// The name servers to query, and the rules for short names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct ResolvConf {
     pub(super) name_servers: Vec<SocketAddr>,
@@ -35,7 +35,7 @@ pub(super) struct ResolvConf {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Hosts(HashMap<String, Vec<IpAddr>>);
 
-/// What a file looked like: another one has been put in its place, or it was edited, when this differs.
+/// Modification time and size of both files; they differ after an edit.
 pub(super) type Fingerprint = [Option<(SystemTime, u64)>; 2];
 
 impl Default for Sources {
@@ -45,7 +45,7 @@ impl Default for Sources {
 }
 
 impl Sources {
-    /// What both files look like now. Links are followed: `resolv.conf` often is one.
+    /// The present state of both files. Follows links: `resolv.conf` often is one.
     pub(super) fn fingerprint(&self) -> Fingerprint {
         [&self.resolv_conf, &self.hosts].map(|path| {
             let file = fs::metadata(path).ok()?;
@@ -53,7 +53,7 @@ impl Sources {
         })
     }
 
-    /// Reads both. A file that is missing is an empty one, as for getaddrinfo.
+    /// Reads both files. A missing file counts as empty, as for getaddrinfo.
     pub(super) fn read(&self) -> (ResolvConf, Hosts) {
         let text = |path| fs::read(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
         let hostname = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
@@ -63,9 +63,9 @@ impl Sources {
 }
 
 impl ResolvConf {
-    /// Understands of resolv.conf(5): `nameserver`, `search`, `domain` and `options ndots:`.
+    /// Parses `nameserver`, `search`, `domain` and `options ndots:` of resolv.conf(5).
     fn parse(text: &str, hostname: &str, port: u16) -> ResolvConf {
-        // Without `search` and `domain` the domain of the machine's own name is searched.
+        // Without `search` and `domain`, the domain of the host name is searched.
         let mut search: Vec<String> =
             hostname.split_once('.').map(|(_, domain)| domain.to_owned()).into_iter().collect();
         let (mut name_servers, mut ndots) = (Vec::new(), 1);
@@ -73,7 +73,7 @@ impl ResolvConf {
             let mut words = line.split_whitespace();
             match words.next() {
                 Some("nameserver") => name_servers.extend(words.next().and_then(|word| name_server(word, port))),
-                // Of several such lines the last counts.
+                // The last of several such lines applies.
                 Some("search") => search = words.map(str::to_owned).collect(),
                 Some("domain") => search = words.next().map(str::to_owned).into_iter().collect(),
                 Some("options") => {
@@ -91,8 +91,8 @@ impl ResolvConf {
         ResolvConf { name_servers, search, ndots }
     }
 
-    /// The absolute names to ask for one after the other until one exists, as getaddrinfo does: a name that ends in a dot
-    /// alone; one with enough dots first as it is, any other first with each of the search domains.
+    /// The absolute names to try in order, as getaddrinfo does. A name that ends in a dot is absolute;
+    /// one with at least `ndots` dots is tried as it is before the search domains, others after them.
     pub(super) fn candidates(&self, name: &str) -> Vec<String> {
         if name.ends_with('.') {
             return vec![name.to_owned()];
@@ -118,7 +118,7 @@ impl ResolvConf {
     }
 }
 
-/// An address; of IPv6 perhaps with the interface of a link-local one, by name or number: `fe80::1%eth0`.
+/// An IP address; a link-local one with its interface, by name or number: `fe80::1%eth0`.
 fn name_server(word: &str, port: u16) -> Option<SocketAddr> {
     let Some((address, interface)) = word.split_once('%') else {
         return Some((word.parse::<IpAddr>().ok()?, port).into());
@@ -129,7 +129,7 @@ fn name_server(word: &str, port: u16) -> Option<SocketAddr> {
 }
 
 impl Hosts {
-    /// Each line is an address and its names; `#` begins a comment (hosts(5)).
+    /// Each line is an address and its names; `#` starts a comment (hosts(5)).
     fn parse(text: &str) -> Hosts {
         let mut hosts: HashMap<String, Vec<IpAddr>> = HashMap::new();
         for line in text.lines() {
@@ -143,8 +143,8 @@ impl Hosts {
         Hosts(hosts)
     }
 
-    /// The first address of a name; `None` when DNS has to be asked. `localhost` and names below it are never asked for
-    /// (RFC 6761 section 6.3).
+    /// The first address of a name, or `None` if DNS has to be queried. `localhost` and names below it
+    /// never are (RFC 6761 section 6.3).
     pub(super) fn address(&self, name: &str, family: AddressFamily) -> Option<IpAddr> {
         let name = name.trim_end_matches('.').to_ascii_lowercase();
         let listed =

@@ -1,4 +1,4 @@
-//! Look-ups against name servers on loopback that answer, fail, lie or say nothing, by the name that is asked for.
+//! Look-ups against name servers on loopback that answer, fail, forge or stay silent by name.
 
 use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddr};
