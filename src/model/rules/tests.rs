@@ -251,6 +251,11 @@ fn each_policy_has_its_own_sentence_about_the_others() {
         (simple().with("a", latency("eu-west-1")), Weighted { weight: 1 }, not_weighted),
         (simple(), SECONDARY, not_weighted),
         (weighted(), SECONDARY, " cannot be created as a weighted set exists with the same name and type."),
+        (
+            simple().with("a", ip_based("offices", "*")),
+            SECONDARY,
+            " cannot be created as an IP-based set exists with the same name and type.",
+        ),
     ];
     for (first, policy, sentence) in cases {
         let message = format!("RRSet with DNS name x.lab.test., type A, SetIdentifier b{sentence}");
@@ -261,7 +266,9 @@ fn each_policy_has_its_own_sentence_about_the_others() {
 #[test]
 fn a_set_identifier_is_there_when_the_policy_is_not_simple() {
     let missing = ResourceRecordSet { set_identifier: None, ..a("x.lab.test.").with("", MultivalueAnswer) };
-    error(&[missing], 0, Field::Policy, "Missing field 'SetIdentifier'");
+    error(&[missing], 0, Field::Policy, "Missing field 'SetIdentifier': a multivalue answer record set needs one");
+    let missing = ResourceRecordSet { set_identifier: None, ..a("x.lab.test.").with("", ip_based("offices", "*")) };
+    error(&[missing], 0, Field::Policy, "Missing field 'SetIdentifier': an IP-based record set needs one");
     error(&[a("x.lab.test.").with("a", Simple)], 0, Field::SetIdentifier, "exactly one of Weight,");
 }
 
