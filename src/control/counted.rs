@@ -9,7 +9,7 @@ use crate::zonetree::{Found, QueryName, Zone};
 pub(super) fn groups(source: &HostedZone, compiled: &Zone, names: &[Name], meters: &Meters) -> Option<CountedGroups> {
     let mut groups = CountedGroups::default();
     let mut any = false;
-    for name in names {
+    for name in names.iter().filter(|name| name.is_within(compiled.name())) {
         let sets = || source.record_sets.iter().filter(|set| set.name == *name);
         let mut types: Vec<RecordType> = sets().map(|set| set.record_type).collect();
         types.sort_unstable();
