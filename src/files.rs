@@ -54,6 +54,11 @@ pub struct Unresponsive {
 
 /// Reads a regular file of at most this many bytes.
 pub fn read(path: &Path, at_most: u64) -> io::Result<Vec<u8>> {
+    read_with(path, at_most, open)
+}
+
+/// The same, opened by `open`, which must not wait.
+pub fn read_with(path: &Path, at_most: u64, open: impl FnOnce(&Path) -> io::Result<File>) -> io::Result<Vec<u8>> {
     // Opening a device may set something off, so it is looked at first.
     expect_regular(&metadata(path)?)?;
     operate(path, || {

@@ -65,6 +65,8 @@ struct Placed {
     first_bit: u32,
     /// Whether another zone's name lies below this one's.
     has_zones_below: bool,
+    /// The zone's own word, here so that it costs no line of the cache.
+    is_unavailable: bool,
 }
 
 /// Names of most zones are no longer.
@@ -144,6 +146,8 @@ pub struct Scene<'w> {
     pub usable: UsableBits<'w>,
     /// Whether there may be names below the zone's that are another zone's.
     pub has_zones_below: bool,
+    /// Whether the zone has no records to answer with: the answer is SERVFAIL.
+    pub is_unavailable: bool,
     /// The region of the VPC the client is in, when the zone is private.
     pub vpc_region: Option<Region>,
     locator: &'w Locator,
@@ -341,6 +345,7 @@ impl World {
             counted: placed.counted.as_deref(),
             usable,
             has_zones_below,
+            is_unavailable: placed.is_unavailable,
             vpc_region,
             locator: &self.locator,
         }
@@ -502,6 +507,7 @@ fn place(zone: &Arc<Zone>, above: &HashSet<Name>, next_bit: &mut u32) -> Placed 
         counted: None,
         first_bit,
         has_zones_below: above.contains(zone.name()),
+        is_unavailable: zone.is_unavailable(),
     }
 }
 

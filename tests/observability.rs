@@ -9,7 +9,7 @@ mod server;
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::{Read as _, Write as _};
+use std::io::Write as _;
 use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -22,7 +22,7 @@ use hickory_proto::rr::{Name, RecordType};
 use serde_json::Value;
 
 use prometheus::Prometheus;
-use server::{Lab, PATIENCE, Transport, WebServer, text};
+use server::{Lab, PATIENCE, Transport, WebServer, get, text};
 
 const STEP: Duration = Duration::from_millis(50);
 
@@ -77,34 +77,6 @@ fn wait_for<T>(what: &str, mut found: impl FnMut() -> Option<T>) -> T {
         assert!(began.elapsed() < PATIENCE, "there is no {what}");
         sleep(STEP);
     }
-}
-
-/// The body of what comes back; nothing while nobody answers.
-fn get(address: &str, path: &str, accept: &str) -> Option<String> {
-    let mut stream = TcpStream::connect(address).ok()?;
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nAccept: {accept}\r\nConnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes()).ok()?;
-    let mut response = String::new();
-    stream.read_to_string(&mut response).ok()?;
-    let (head, body) = response.split_once("\r\n\r\n")?;
-    if head.to_ascii_lowercase().contains("transfer-encoding: chunked") {
-        return Some(unchunked(body));
-    }
-    Some(body.to_owned())
-}
-
-fn unchunked(mut body: &str) -> String {
-    let mut whole = String::new();
-    while let Some((length, rest)) = body.split_once("\r\n") {
-        let length = usize::from_str_radix(length, 16).unwrap();
-        whole.push_str(&rest[..length]);
-        body = rest[length..].trim_start_matches("\r\n");
-        if length == 0 {
-            break;
-        }
-    }
-    whole
 }
 
 /// What a command that is installed says of `input`; `None` when it is not, which is said aloud.

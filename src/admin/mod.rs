@@ -72,6 +72,9 @@ pub const CONNECTIONS: usize = 128;
 /// The largest body: an override with the longest texts, several times over.
 const BODY_OCTETS: usize = 16 * 1024;
 
+/// Files that `/readyz` names.
+const NAMED: usize = 10;
+
 /// Where the server stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Readiness {
@@ -164,9 +167,19 @@ fn router(house: House) -> Router {
         .with_state(house)
 }
 
+/// Zones that answer SERVFAIL do not make the server unready: others would be without answers too.
 async fn ready(axum::extract::State(door): axum::extract::State<Door>) -> Response {
+    let unavailable = door
+        .last_load
+        .borrow()
+        .summary
+        .unavailable
+        .iter()
+        .take(NAMED)
+        .map(|one| format!("{one}\n"))
+        .collect::<String>();
     match door.is_ready() {
-        true => "ready\n".into_response(),
+        true => format!("ready\n{unavailable}").into_response(),
         false => (StatusCode::SERVICE_UNAVAILABLE, "not ready\n").into_response(),
     }
 }

@@ -515,10 +515,13 @@ pub struct LastLoadShape {
     pub faults: Vec<FaultShape>,
     /// Files that are broken and served as they were.
     pub frozen: Vec<String>,
-    /// Files that are broken and not served.
+    /// New files that are not served: they are broken, or define what another file does.
     pub left_out: Vec<String>,
     /// Files that are being written, or look half written, and are served as before.
     pub deferred: Vec<DeferredShape>,
+    /// Broken files of which no usable copy is kept, and their zones, which answer SERVFAIL.
+    #[serde(default)]
+    pub unavailable: Vec<UnavailableShape>,
     /// Settings that changed and need a restart.
     pub needs_restart: Vec<String>,
     /// Why everything stays as it was before, when it does.
@@ -549,6 +552,15 @@ pub struct FaultShape {
     pub message: String,
     /// What to write instead.
     pub hint: Option<String>,
+}
+
+/// A file without a usable text.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnavailableShape {
+    /// The file.
+    pub file: String,
+    /// Its zone, which answers SERVFAIL; `None` when it held none.
+    pub zone: Option<String>,
 }
 
 /// How long an endpoint may be dead before the answers know.
@@ -586,6 +598,9 @@ pub struct ZoneRowShape {
     pub checks: usize,
     /// How many of those are unhealthy.
     pub unhealthy_checks: usize,
+    /// Whether it answers SERVFAIL, since its file is broken and no usable copy of it is kept.
+    #[serde(default)]
+    pub unavailable: bool,
 }
 
 /// Some records of a zone.

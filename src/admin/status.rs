@@ -6,11 +6,13 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 
-use crate::control::{Deferred, LastLoad, Report, ReportedFault, rfc3339};
+use crate::control::{Deferred, LastLoad, Report, ReportedFault, Unavailable, rfc3339};
 use crate::health::Status;
 use crate::model::HealthCheck;
 
-use super::shapes::{CheckCountsShape, DeferredShape, FaultShape, LastLoadShape, LongestFailoverShape, ServerShape};
+use super::shapes::{
+    CheckCountsShape, DeferredShape, FaultShape, LastLoadShape, LongestFailoverShape, ServerShape, UnavailableShape,
+};
 use super::{Door, health, json};
 
 pub(super) async fn status(State(door): State<Door>, headers: HeaderMap) -> Response {
@@ -60,6 +62,7 @@ fn last_load_shape(last: &LastLoad) -> LastLoadShape {
         frozen: paths(&summary.frozen),
         left_out: paths(&summary.left_out),
         deferred: summary.deferred.iter().map(deferred_shape).collect(),
+        unavailable: summary.unavailable.iter().map(unavailable).collect(),
         needs_restart: summary.needs_restart.iter().map(ToString::to_string).collect(),
         refused: refused.clone(),
     }
@@ -80,6 +83,10 @@ fn fault_shape(fault: &ReportedFault) -> FaultShape {
         message: message.clone(),
         hint: hint.clone(),
     }
+}
+
+fn unavailable(one: &Unavailable) -> UnavailableShape {
+    UnavailableShape { file: one.file.display().to_string(), zone: one.zone.clone() }
 }
 
 fn longest(door: &Door, checks: &[HealthCheck]) -> Option<LongestFailoverShape> {

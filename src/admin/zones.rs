@@ -70,6 +70,7 @@ fn zones(base: &Base, reports: &[Report], wanted: &WantedZones) -> ZonesShape {
         vpcs: zone.vpcs.iter().map(|vpc| vpc.0.clone()).collect(),
         record_sets: zone.record_sets,
         checks: zone.checks.len(),
+        unavailable: zone.is_unavailable,
         unhealthy_checks: zone.checks.iter().filter(|slot| unhealthy.binary_search(slot).is_ok()).count(),
     };
     let limit = wanted.limit.unwrap_or(PAGE).min(LARGEST_PAGE);

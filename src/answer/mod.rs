@@ -50,12 +50,14 @@ pub struct ClientSubnet {
     pub source_prefix: u8,
 }
 
-/// The response codes that an authoritative answer can have (RFC 1035 section 4.1.1).
+/// The response codes that a zone's answer can have (RFC 1035 section 4.1.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Rcode {
     /// The name exists, whether or not there are data of the type.
     NoError = 0,
+    /// The zone that holds the name has no records to answer with now.
+    ServFail = 2,
     /// The name does not exist.
     NxDomain = 3,
     /// No zone here holds the name.

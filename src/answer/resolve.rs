@@ -55,13 +55,18 @@ fn answer_from<'w, T: Trace<'w>>(
     answer: &mut Answer<'w>,
 ) {
     trace.step(|| Step::Zone(scene));
+    answer.zone_octets = scene.zone.name().wire().len();
+    answer.zone_number = scene.number;
+    answer.zone_id = Some(scene.zone.id());
+    if scene.is_unavailable {
+        // Nothing else may answer for its names, a parent zone of ours least of all: NXDOMAIN would be believed and cached.
+        answer.rcode = Rcode::ServFail;
+        return;
+    }
     let client = client_of(query, &scene);
     trace.step(|| Step::Client { address: client.address(), prefix: client.prefix(), place: *client.place() });
     answer.rcode = Rcode::NoError;
     answer.authoritative = true;
-    answer.zone_octets = scene.zone.name().wire().len();
-    answer.zone_number = scene.number;
-    answer.zone_id = Some(scene.zone.id());
     let (question, asked, source) = (query.name.wire(), query.record_type, query.source);
     let mut resolution =
         Resolution { world, source, scene, client, dice, trace, question, asked, longest_denial: None, answer };

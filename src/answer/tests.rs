@@ -1,9 +1,9 @@
 //! Answers section by section. The rules of the policies have scenarios of their own under `tests/scenarios`.
 
-use super::fixture::{lab, member, name, primary, secondary, set, world};
+use super::fixture::{lab, member, name, primary, secondary, set, with_unavailable, world};
 use super::*;
 use crate::health::{CheckBits, CheckSlot, Moment};
-use crate::model::{HostedZone, Name, RecordType, VpcId};
+use crate::model::{HostedZone, HostedZoneId, Name, RecordType, VpcId, ZoneIdentity};
 use crate::policy::Dice;
 use crate::world::World;
 
@@ -78,6 +78,38 @@ fn a_cname_chain_is_followed_inside_the_zone() {
     assert_eq!(asked(&sets, "gone", RecordType::A), ["NxDomain aa", "answer gone.lab.test. 60 CNAME 1", SOA]);
     let to_wild = ["NoError aa", "answer towild.lab.test. 60 CNAME 1", "answer any.wild.lab.test. 60 A 1", NS];
     assert_eq!(asked(&sets, "towild", RecordType::A), to_wild);
+}
+
+#[test]
+fn a_zone_without_records_is_servfail_and_no_parent_of_it_answers_for_its_names() {
+    let zone = |apex: &str, vpcs: &[&str]| {
+        let vpcs = vpcs.iter().map(|vpc| VpcId((*vpc).to_owned())).collect();
+        ZoneIdentity { id: HostedZoneId(format!("Z{apex}")), name: name(apex), vpcs }
+    };
+    let parent = lab([
+        set("www 60 A 192.0.2.1"),
+        set("*.child 60 A 192.0.2.2"),
+        set("to 60 CNAME www.child.lab.test."),
+        set("cut 60 NS ns.elsewhere.test."),
+        set("cut 60 DS 1 13 2 0000000000000000000000000000000000000000000000000000000000000000"),
+    ]);
+    let unavailable = [zone("child", &[]), zone("cut", &[]), zone("corp", &["vpc-lab1"])];
+    let world = with_unavailable(&[parent], &[], &unavailable);
+    let ask =
+        |asked: &str, record_type: RecordType, source: &str| ask(&world, &name(asked), record_type.code(), source);
+    for asked in ["child", "www.child", "a.b.child", "cut", "www.cut"] {
+        for record_type in [RecordType::A, RecordType::Soa, RecordType::Ns] {
+            assert_eq!(ask(asked, record_type, "127.0.0.1"), ["ServFail"], "{asked} {record_type}");
+        }
+    }
+    // The parent's own names, and what it says of the delegation.
+    assert_eq!(ask("www", RecordType::A, "127.0.0.1"), ["NoError aa", "answer www.lab.test. 60 A 1", NS]);
+    assert_eq!(ask("to", RecordType::A, "127.0.0.1"), ["NoError aa", "answer to.lab.test. 60 CNAME 1", NS]);
+    assert_eq!(ask("cut", RecordType::Ds, "127.0.0.1"), ["NoError aa", "answer cut.lab.test. 60 DS 1", NS]);
+    assert_eq!(ask("child", RecordType::Ds, "127.0.0.1"), ["ServFail"]);
+    // A private one is unavailable for its VPC alone, for which it is final.
+    assert_eq!(ask("www.corp", RecordType::A, "10.53.0.1"), ["ServFail"]);
+    assert_eq!(ask("www.corp", RecordType::A, "127.0.0.1"), ["NxDomain aa", SOA]);
 }
 
 #[test]

@@ -41,11 +41,11 @@ pub use settings::{
     AdminSettings, ClientSubnetUse, DnsSettings, HealthSettings, LocationSettings, LogFormat, LogSettings, NameServer,
     Settings, StateSettings, ZonesSettings, reachable,
 };
-pub use settle::{Occasion, Settled, settle};
+pub use settle::{Occasion, ServedFile, Settled, Texts, settle};
 pub use taps::{DnstapSettings, DnstapTarget, MetricsSettings, QueryLogFormat, QueryLogSettings, QueryLogTarget};
 pub use zones::{
     Common, Configuration, Reading, TextOrigin, ZoneReading, ZoneSource, loopback_name_server, may_define_for_others,
-    read_zones, record_names, warn_of_loopback_name_servers,
+    read_zones, record_names, warn_of_loopback_name_servers, zone_identity,
 };
 
 /// A file that has been read.

@@ -1,14 +1,17 @@
 //! Which texts may be served: every file at its current text, except what a fault freezes at its last good one.
 //!
-//! All files start at their current texts. While anything is at fault, some files step down, each at most once:
+//! All files start at their current texts. While anything is at fault, some files step down:
 //!
 //! ```text
-//!                 has a last good text          has none
-//!   current  ──────────────────────▶ last good     current ────▶ left out   (at start: refuse instead)
-//!   vanished ──────────────────────▶ last good     (what others still refer to)
+//!                   has a last good text              has none
+//!   current   ──────────────────────▶ last good     current ────▶ nothing
+//!   vanished  ──────────────────────▶ last good
+//!   last good ──────────────────────▶ nothing        (only at the start, where the copy itself may be damaged)
 //! ```
 //!
-//! So it ends, at the latest where every file is at its last good text; and it ends without faults or not at all.
+//! A file at nothing is left out when it was never served; at the start that refuses everything. One that was served before
+//! is unavailable: its zone is known and must not be answered by anything else. So it ends, at the latest where no file has
+//! a text; and it ends without faults or not at all.
 //!
 //! A last good text is read by the rules that held when it became one ([`TextOrigin`]). So a file that has not changed steps
 //! down too, where only a rule that is newer than its copy finds fault with it.
@@ -19,14 +22,35 @@ use std::path::{Path, PathBuf};
 use super::fault::{Fault, Wanted};
 use super::zones::{Definitions, Reading, TextOrigin, definitions, read_texts};
 use super::{Configuration, Settings, SourceFile, read_zones};
+use crate::model::ZoneIdentity;
 
 /// When texts are settled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Occasion {
-    /// The server starts: a broken file without a last good text makes it refuse.
+    /// The server starts: a broken file that was never served makes it refuse.
     Start,
     /// The server runs: a broken new file is left out, since nobody has been served from it yet.
     Reload,
+}
+
+/// A file that was served before, and the zone that it held.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServedFile {
+    /// The file.
+    pub path: PathBuf,
+    /// `None` when it held none, or nobody knows.
+    pub zone: Option<ZoneIdentity>,
+}
+
+/// What texts there are to choose from.
+#[derive(Clone, Copy, Debug)]
+pub struct Texts<'s> {
+    /// Those in the files.
+    pub current: &'s [SourceFile],
+    /// Those that were good.
+    pub last_good: &'s [SourceFile],
+    /// The files that are there, were served before, and may have neither.
+    pub served: &'s [ServedFile],
 }
 
 /// What may be served.
@@ -40,6 +64,8 @@ pub struct Settled {
     pub frozen: Vec<PathBuf>,
     /// New files that are not served at all.
     pub left_out: Vec<PathBuf>,
+    /// Files that were served before and have no usable text.
+    pub unavailable: Vec<ServedFile>,
     /// What is wrong or doubtful in the current texts.
     pub faults: Vec<Fault>,
 }
@@ -47,29 +73,26 @@ pub struct Settled {
 /// Decides which texts are served; `Err` with every fault when there is no way to serve without errors.
 ///
 /// A broken file keeps its last good text, and so do the files that refer to what it defines; everything else is served as
-/// it stands. A file that has vanished is gone, unless others still refer to what it defined.
-pub fn settle(
-    current: &[SourceFile],
-    last_good: &[SourceFile],
-    settings: &Settings,
-    occasion: Occasion,
-) -> Result<Settled, Vec<Fault>> {
-    let first = read_zones(current, settings);
-    let mut settling = Settling::new(current, last_good, occasion, first.faults.clone());
-    if first.is_sound() {
-        return Ok(settling.finish(first));
-    }
-    let broken = erring_files(&first);
-    settling.freeze_referrers(&broken);
-    let mut reading = first;
+/// it stands. A file that has vanished is gone, unless others still refer to what it defined. Of two files that define the
+/// same, the one that was there first goes on.
+pub fn settle(texts: Texts<'_>, settings: &Settings, occasion: Occasion) -> Result<Settled, Vec<Fault>> {
+    let mut reading = read_zones(texts.current, settings);
+    let mut settling = Settling::new(texts, settings, occasion, reading.faults.clone());
+    let mut is_first = true;
     loop {
-        settling.note_newly_refused(&reading);
-        settling.step_down(&reading).map_err(|Stuck| std::mem::take(&mut settling.faults))?;
-        reading = settling.read(settings);
-        settling.note_new_faults(&reading);
-        if reading.is_sound() {
-            return Ok(settling.finish(reading));
+        let is_sound = reading.is_sound();
+        if !settling.leave_out_second(&reading) {
+            if is_sound {
+                return Ok(settling.finish(reading));
+            }
+            if std::mem::take(&mut is_first) {
+                settling.freeze_referrers(&erring_files(&reading));
+            }
+            settling.note_newly_refused(&reading);
+            settling.step_down(&reading).map_err(|Stuck| std::mem::take(&mut settling.faults))?;
         }
+        reading = settling.read();
+        settling.note_new_faults(&reading);
     }
 }
 
@@ -78,24 +101,29 @@ struct Stuck;
 
 struct Settling<'s> {
     occasion: Occasion,
+    settings: &'s Settings,
     files: BTreeMap<&'s Path, File<'s>>,
     faults: Vec<Fault>,
 }
 
-/// A file, in so far as it exists: at least one of the texts is there.
+/// A file, in so far as it exists: at least one of the texts is there, or it was served.
+#[derive(Default)]
 struct File<'s> {
     current: Option<&'s SourceFile>,
     last_good: Option<&'s SourceFile>,
+    served: Option<&'s ServedFile>,
     at: Step,
     /// Whether a rule that is newer than the last good text refuses the current one.
     is_newly_refused: bool,
 }
 
 /// Where a file stands on its way down.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
 enum Step {
+    #[default]
     Current,
-    Down,
+    LastGood,
+    Nothing,
 }
 
 impl<'s> File<'s> {
@@ -103,7 +131,8 @@ impl<'s> File<'s> {
     fn chosen(&self) -> Option<&'s SourceFile> {
         match self.at {
             Step::Current => self.current,
-            Step::Down => self.last_good,
+            Step::LastGood => self.last_good,
+            Step::Nothing => None,
         }
     }
 
@@ -111,27 +140,40 @@ impl<'s> File<'s> {
         matches!((self.current, self.last_good), (Some(current), Some(good)) if current.text == good.text)
     }
 
-    /// True when a step down changes what is served, or by which rules it is read.
-    fn can_step_down(&self) -> bool {
-        self.at == Step::Current && (!self.is_unchanged() || self.is_newly_refused)
+    /// Whether its last good text is another one than is served, or is read by other rules, and may be served yet.
+    fn can_step_back(&self) -> bool {
+        let is_other = !self.is_unchanged() || self.is_newly_refused;
+        self.at == Step::Current && self.last_good.is_some() && is_other
+    }
+
+    /// Whether it has nothing to step back to.
+    fn is_at_its_last_text(&self) -> bool {
+        self.chosen().is_some() && !self.can_step_back()
     }
 
     fn is_new(&self) -> bool {
-        self.last_good.is_none()
+        self.last_good.is_none() && self.served.is_none()
+    }
+
+    /// The zone that nothing else may answer for, since this file is known to hold it and has no usable text.
+    fn withheld_zone(&self) -> Option<&'s ZoneIdentity> {
+        self.served.filter(|_| self.chosen().is_none())?.zone.as_ref()
     }
 }
 
 impl<'s> Settling<'s> {
-    fn new(current: &'s [SourceFile], last_good: &'s [SourceFile], occasion: Occasion, faults: Vec<Fault>) -> Self {
+    fn new(texts: Texts<'s>, settings: &'s Settings, occasion: Occasion, faults: Vec<Fault>) -> Self {
         let mut files: BTreeMap<&Path, File<'_>> = BTreeMap::new();
-        let nothing = || File { current: None, last_good: None, at: Step::Current, is_newly_refused: false };
-        for source in current {
-            files.insert(&source.path, File { current: Some(source), ..nothing() });
+        for source in texts.current {
+            files.entry(&source.path).or_default().current = Some(source);
         }
-        for source in last_good {
-            files.entry(&source.path).or_insert_with(nothing).last_good = Some(source);
+        for source in texts.last_good {
+            files.entry(&source.path).or_default().last_good = Some(source);
         }
-        Settling { occasion, files, faults }
+        for served in texts.served {
+            files.entry(&served.path).or_default().served = Some(served);
+        }
+        Settling { occasion, settings, files, faults }
     }
 
     fn chosen(&self) -> Vec<SourceFile> {
@@ -139,13 +181,13 @@ impl<'s> Settling<'s> {
     }
 
     /// Reads the chosen texts, each by its own rules.
-    fn read(&self, settings: &Settings) -> Reading {
+    fn read(&self) -> Reading {
         let origin = |file: &File<'_>| match file.at {
             Step::Current => TextOrigin::Current,
-            Step::Down => TextOrigin::LastGood,
+            Step::LastGood | Step::Nothing => TextOrigin::LastGood,
         };
         let chosen = self.files.values().filter(|file| file.chosen().is_some());
-        read_texts(&self.chosen(), &chosen.map(origin).collect::<Vec<_>>(), settings)
+        read_texts(&self.chosen(), &chosen.map(origin).collect::<Vec<_>>(), self.settings)
     }
 
     fn note_newly_refused(&mut self, reading: &Reading) {
@@ -156,16 +198,60 @@ impl<'s> Settling<'s> {
         }
     }
 
+    fn is_new(&self, path: &Path) -> bool {
+        self.files.get(path).is_none_or(File::is_new)
+    }
+
+    /// Of two files that define the same, a new one is left out and the one that was served before goes on, also when that
+    /// has no usable text: a copy that somebody made must not become the zone. True when that leaves out any.
+    fn leave_out_second(&mut self, reading: &Reading) -> bool {
+        let errors = reading.faults.iter().filter(|fault| fault.is_error());
+        let conflicts = errors.filter_map(|fault| Some((&fault.path, &fault.related.as_ref()?.path)));
+        let second = |(one, other): (&PathBuf, &PathBuf)| match (self.is_new(one), self.is_new(other)) {
+            (true, false) => Some(one.clone()),
+            (false, true) => Some(other.clone()),
+            _ => None,
+        };
+        let mut second: BTreeSet<PathBuf> = conflicts.filter_map(second).collect();
+        for (zone, held_by) in self.taken_zones(reading) {
+            let message = format!("the zone `{}` is that of `{}`, which cannot be served", zone.1, held_by.display());
+            let mut fault = Fault::error(&zone.0, message);
+            fault.hint(format!("mend or remove `{}`", held_by.display()));
+            self.faults.push(fault);
+            second.insert(zone.0);
+        }
+        for path in &second {
+            self.files.get_mut(path.as_path()).into_iter().for_each(|file| file.at = Step::Nothing);
+        }
+        !second.is_empty()
+    }
+
+    /// New files, with the names of their zones, that hold a zone of a file without a usable text.
+    fn taken_zones(&self, reading: &Reading) -> Vec<((PathBuf, String), &'s Path)> {
+        let withheld: Vec<_> =
+            self.files.iter().filter_map(|(path, file)| Some((*path, file.withheld_zone()?))).collect();
+        if withheld.is_empty() {
+            return Vec::new();
+        }
+        let zones = reading.configuration.zones.iter().filter(|zone| self.is_new(&zone.file));
+        let taken = zones.filter_map(|zone| {
+            let identity = zone.zone.identity();
+            let (held_by, _) = withheld.iter().find(|(_, withheld)| withheld.excludes(&identity))?;
+            Some(((zone.file.clone(), identity.name.to_string()), *held_by))
+        });
+        taken.collect()
+    }
+
     /// What refers to a broken file's definitions keeps its last good text together with it: the two were written for each
     /// other.
     fn freeze_referrers(&mut self, broken: &BTreeSet<PathBuf>) {
         let defined = self.definers(|path, file| {
-            let is_frozen = broken.contains(path) && !file.is_new();
+            let is_frozen = broken.contains(path) && file.last_good.is_some();
             if is_frozen { [file.current, file.last_good].into_iter().flatten().collect() } else { Vec::new() }
         });
         let mut frozen = Vec::new();
         for (path, file) in &mut self.files {
-            if broken.contains(*path) || file.is_new() || !file.can_step_down() {
+            if broken.contains(*path) || !file.can_step_back() {
                 continue;
             }
             let Some(current) = file.current else { continue };
@@ -173,7 +259,7 @@ impl<'s> Settling<'s> {
             let found = refers.into_iter().find_map(|(wanted, span)| Some((defined.get(&wanted)?, span)));
             let Some((definers, span)) = found else { continue };
             let definer = definers.iter().next().expect("a definition has a definer").display();
-            file.at = Step::Down;
+            file.at = Step::LastGood;
             let message = "this file keeps its last good version: it refers to what a broken file defines";
             let mut fault = Fault::warning(path, message).at(span);
             fault.label(format!("defined in `{definer}`")).hint(format!("mend `{definer}`"));
@@ -185,38 +271,84 @@ impl<'s> Settling<'s> {
     /// Lets files step down, for the errors of a reading of the chosen texts: at least one, or it is stuck.
     fn step_down(&mut self, reading: &Reading) -> Result<(), Stuck> {
         let erring = erring_files(reading);
-        let movable = |files: BTreeSet<PathBuf>, settling: &Self| -> BTreeSet<PathBuf> {
-            let can = |path: &PathBuf| settling.files.get(path.as_path()).is_some_and(File::can_step_down);
-            files.into_iter().filter(can).collect()
-        };
-        let is_new = |path: &PathBuf| self.files.get(path.as_path()).is_none_or(File::is_new);
         // First those that go back to a good text: the others may be at fault only because of them.
-        let (new, old): (BTreeSet<_>, BTreeSet<_>) = movable(erring, self).into_iter().partition(is_new);
-        if !old.is_empty() {
-            return self.move_down(&old);
+        if self.step_back(&erring) {
+            return Ok(());
         }
         // Then those that no longer define, or define again, what unchanged files rely on.
-        let culprits = movable(self.culprits(reading), self);
-        if !culprits.is_empty() {
-            return self.move_down(&culprits);
+        let culprits = self.culprits(reading);
+        if self.step_back(&culprits) || self.give_up(&self.without_last_good(&culprits))? {
+            return Ok(());
         }
-        if !new.is_empty() {
-            return self.move_down(&new);
+        if self.give_up(&self.without_last_good(&erring))? || self.give_up(&self.hopeless(reading))? {
+            return Ok(());
         }
         // Nobody knows who is to blame; all of the last good texts together were good.
-        let rest = movable(self.files.keys().map(|path| path.to_path_buf()).collect(), self);
-        if rest.is_empty() { Err(Stuck) } else { self.move_down(&rest) }
+        let all = self.files.keys().map(|path| path.to_path_buf()).collect();
+        let is_running = self.occasion == Occasion::Reload;
+        if self.step_back(&all) || (is_running && self.give_up(&self.without_last_good(&all))?) {
+            return Ok(());
+        }
+        // Unless a copy was damaged.
+        let last = erring.into_iter().filter(|path| self.has_damaged_copy(path)).collect();
+        if self.give_up(&last)? { Ok(()) } else { Err(Stuck) }
     }
 
-    fn move_down(&mut self, paths: &BTreeSet<PathBuf>) -> Result<(), Stuck> {
+    /// Serves the last good texts of those of these files that have another one. True when there is any.
+    fn step_back(&mut self, paths: &BTreeSet<PathBuf>) -> bool {
+        let mut has_moved = false;
         for path in paths {
-            let Some(file) = self.files.get_mut(path.as_path()) else { continue };
-            if file.is_new() && self.occasion == Occasion::Start {
-                return Err(Stuck);
+            if let Some(file) = self.files.get_mut(path.as_path()).filter(|file| file.can_step_back()) {
+                file.at = Step::LastGood;
+                has_moved = true;
             }
-            file.at = Step::Down;
         }
-        Ok(())
+        has_moved
+    }
+
+    /// Serves nothing of these files. True when there is any.
+    fn give_up(&mut self, paths: &BTreeSet<PathBuf>) -> Result<bool, Stuck> {
+        if self.occasion == Occasion::Start && paths.iter().any(|path| self.is_new(path)) {
+            return Err(Stuck);
+        }
+        for path in paths {
+            self.files.get_mut(path.as_path()).into_iter().for_each(|file| file.at = Step::Nothing);
+        }
+        Ok(!paths.is_empty())
+    }
+
+    /// Those of these files that are served and have no last good text.
+    fn without_last_good(&self, paths: &BTreeSet<PathBuf>) -> BTreeSet<PathBuf> {
+        let is_so = |file: &File<'_>| file.chosen().is_some() && file.last_good.is_none();
+        let paths = paths.iter().filter(|path| self.files.get(path.as_path()).is_some_and(is_so));
+        paths.cloned().collect()
+    }
+
+    /// Files at their last good text in which an error is that no other text of any file could mend: their copy was damaged, or
+    /// what they refer to was. Only at the start; while the server runs the last good texts are known to be good.
+    fn hopeless(&self, reading: &Reading) -> BTreeSet<PathBuf> {
+        let good = self.definers(|_, file| file.last_good.into_iter().collect());
+        let is_hopeless = |fault: &&Fault| {
+            // Two definitions in one file are its own fault.
+            fault.related.as_ref().is_none_or(|place| place.path == fault.path)
+                && match &fault.wants {
+                    Some(wanted) => !good.contains_key(wanted),
+                    None => self.is_broken_alone(&fault.path),
+                }
+        };
+        let errors = reading.faults.iter().filter(|fault| fault.is_error() && self.has_damaged_copy(&fault.path));
+        errors.filter(is_hopeless).map(|fault| fault.path.clone()).collect()
+    }
+
+    /// Whether a file that errs at its last text may do so for damage.
+    fn has_damaged_copy(&self, path: &Path) -> bool {
+        self.occasion == Occasion::Start && self.files.get(path).is_some_and(File::is_at_its_last_text)
+    }
+
+    fn is_broken_alone(&self, path: &Path) -> bool {
+        let chosen = self.files.get(path).and_then(File::chosen).cloned();
+        let reading = read_texts(chosen.as_slice(), &[TextOrigin::LastGood], self.settings);
+        reading.faults.iter().any(|fault| fault.is_error() && fault.wants.is_none())
     }
 
     /// Who else has to do with errors in files that cannot step down: the other side of a conflict, and who once defined
@@ -260,11 +392,13 @@ impl<'s> Settling<'s> {
         let paths = |keep: fn(&File<'_>) -> bool| -> Vec<PathBuf> {
             self.files.iter().filter(|(_, file)| keep(file)).map(|(path, _)| path.to_path_buf()).collect()
         };
+        let withheld = self.files.values().filter(|file| file.chosen().is_none()).filter_map(|file| file.served);
         Settled {
             configuration: reading.configuration,
             sources: self.chosen(),
-            frozen: paths(|file| file.at == Step::Down && !file.is_new()),
-            left_out: paths(|file| file.at == Step::Down && file.is_new()),
+            frozen: paths(|file| file.at == Step::LastGood),
+            left_out: paths(|file| file.at == Step::Nothing && file.is_new()),
+            unavailable: withheld.cloned().collect(),
             faults: self.faults,
         }
     }
@@ -277,6 +411,7 @@ fn erring_files(reading: &Reading) -> BTreeSet<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Name;
     use proptest::prelude::*;
 
     fn file(path: &str, text: &str) -> SourceFile {
@@ -299,7 +434,29 @@ mod tests {
     }
 
     fn run(current: &[SourceFile], last_good: &[SourceFile], occasion: Occasion) -> Result<Settled, Vec<Fault>> {
-        settle(current, last_good, &Settings::built_in(), occasion)
+        settle(texts(current, last_good, &[]), &Settings::built_in(), occasion)
+    }
+
+    fn texts<'s>(current: &'s [SourceFile], last_good: &'s [SourceFile], served: &'s [ServedFile]) -> Texts<'s> {
+        Texts { current, last_good, served }
+    }
+
+    /// A start at which these files are known to have held these zones, or none.
+    fn start(current: &[SourceFile], last_good: &[SourceFile], served: &[(&str, &str)]) -> Result<Settled, Vec<Fault>> {
+        let served: Vec<ServedFile> = served.iter().map(|(path, zone)| known(path, zone)).collect();
+        settle(texts(current, last_good, &served), &Settings::built_in(), Occasion::Start)
+    }
+
+    fn known(path: &str, zone: &str) -> ServedFile {
+        let zone = Some(zone).filter(|zone| !zone.is_empty()).map(|zone| {
+            let name = Name::parse(zone).unwrap();
+            ZoneIdentity { id: crate::config::id::zone_id(&name, &[]), name, vpcs: Vec::new() }
+        });
+        ServedFile { path: path.into(), zone }
+    }
+
+    fn unavailable(settled: &Settled) -> Vec<&str> {
+        settled.unavailable.iter().map(|file| file.path.to_str().unwrap()).collect()
     }
 
     fn names(paths: &[PathBuf]) -> Vec<&str> {
@@ -436,6 +593,87 @@ mod tests {
         assert_eq!(settled.sources, good);
     }
 
+    #[test]
+    fn at_the_start_a_broken_file_that_was_served_and_has_no_copy_is_unavailable_and_others_go_on() {
+        let good = [file("b.toml", &plain("b.test", "192.0.2.1"))];
+        let current = [file("a.toml", "name = 'a.test'\n[[record"), file("b.toml", &plain("b.test", "192.0.2.2"))];
+        let settled = start(&current, &good, &[("a.toml", "a.test"), ("b.toml", "b.test")]).unwrap();
+        assert_eq!(settled.unavailable, [known("a.toml", "a.test")]);
+        assert_eq!((settled.frozen, settled.left_out, settled.sources), (vec![], vec![], current[1..].to_vec()));
+        assert!(settled.faults.iter().any(|fault| fault.is_error() && fault.path == Path::new("a.toml")));
+        assert!(start(&current, &good, &[("b.toml", "b.test")]).is_err(), "it was never served");
+        // The server runs, and the file is still broken.
+        let served = [known("a.toml", "a.test")];
+        let settled = settle(texts(&current, &good, &served), &Settings::built_in(), Occasion::Reload).unwrap();
+        assert_eq!((unavailable(&settled), &*settled.left_out), (vec!["a.toml"], &[] as &[PathBuf]));
+    }
+
+    #[test]
+    fn at_the_start_a_copy_that_is_broken_too_freezes_nothing_else() {
+        let good = [file("a.toml", "name = 'a.te"), file("b.toml", &plain("b.test", "192.0.2.1"))];
+        let b = file("b.toml", &plain("b.test", "192.0.2.2"));
+        // Also where the file is as damaged as its copy.
+        for broken in ["name = 'a.test'\n[[record", "name = 'a.te"] {
+            let current = [file("a.toml", broken), b.clone()];
+            let settled = start(&current, &good, &[("a.toml", "a.test")]).unwrap();
+            assert_eq!((unavailable(&settled), &*settled.sources), (vec!["a.toml"], std::slice::from_ref(&b)));
+        }
+    }
+
+    #[test]
+    fn at_the_start_what_refers_to_an_unavailable_file_is_unavailable_too_and_nothing_else() {
+        let (a, b) = (file("a.toml", &zone("a.test", "x", "192.0.2.1")), file("b.toml", &plain("b.test", "192.0.2.2")));
+        let good = [a.clone(), file("b.toml", &plain("b.test", "192.0.2.1"))];
+        let known = [("a.toml", "a.test"), ("b.toml", "b.test"), ("checks.toml", "")];
+        for a in [a, file("a.toml", &zone("a.test", "x", "192.0.2.9"))] {
+            let current = [a, b.clone(), file("checks.toml", &check("x").replace("80", "eighty"))];
+            let settled = start(&current, &good, &known).unwrap();
+            assert_eq!(unavailable(&settled), ["a.toml", "checks.toml"]);
+            assert_eq!(settled.sources, std::slice::from_ref(&b));
+        }
+    }
+
+    #[test]
+    fn a_stray_copy_is_left_out_at_the_start_too_and_the_file_that_was_there_first_can_be_edited() {
+        let both = |name: &str, address: &str| zone(name, "x", address) + &check("x");
+        let good = [file("lab.toml", &both("a.test", "192.0.2.1"))];
+        let edited = file("lab.toml", &both("a.test", "192.0.2.2"));
+        // The zone, a check, and both twice; before and behind the file in the order of names.
+        for stray in [plain("a.test", "192.0.2.9"), check("x"), both("a.test", "192.0.2.9")] {
+            for path in ["lab (copy).toml", "lab2.toml"] {
+                let current = [file(path, &stray), edited.clone()];
+                for last_good in [&good[..], &[]] {
+                    let settled = start(&current, last_good, &[("lab.toml", "a.test")]).unwrap();
+                    assert_eq!(names(&settled.left_out), [path]);
+                    assert_eq!((settled.frozen, settled.sources), (vec![], vec![edited.clone()]));
+                }
+                let settled = run(&current, &good, Occasion::Reload).unwrap();
+                assert_eq!((names(&settled.left_out), settled.sources), (vec![path], vec![edited.clone()]));
+                assert!(start(&current, &[], &[]).is_err(), "neither was there first");
+            }
+        }
+    }
+
+    #[test]
+    fn a_stray_copy_does_not_take_the_place_of_a_broken_file() {
+        let good = [file("lab.toml", &plain("a.test", "192.0.2.1"))];
+        let stray = file("lab (copy).toml", &plain("a.test", "192.0.2.9"));
+        let current = [stray.clone(), file("lab.toml", "name = 'a.test'\n[[record")];
+        let known_files = [("lab.toml", "a.test")];
+        let settled = start(&current, &good, &known_files).unwrap();
+        assert_eq!((names(&settled.left_out), settled.sources), (vec!["lab (copy).toml"], good.to_vec()));
+        let settled = start(&current, &[], &known_files).unwrap();
+        assert_eq!((names(&settled.left_out), unavailable(&settled)), (vec!["lab (copy).toml"], vec!["lab.toml"]));
+        assert_eq!(settled.sources, []);
+        // A file that cannot be read has no text at all.
+        let settled = start(&current[..1], &[], &known_files).unwrap();
+        assert_eq!((names(&settled.left_out), unavailable(&settled)), (vec!["lab (copy).toml"], vec!["lab.toml"]));
+        let fault = settled.faults.iter().find(|fault| fault.path == stray.path).unwrap();
+        assert!(fault.message.contains("is that of `lab.toml`"), "{}", fault.message);
+        // Once it is removed, the copy is a file like any other.
+        assert_eq!(start(&current[..1], &[], &[("lab (copy).toml", "")]).unwrap().sources, [stray]);
+    }
+
     /// What a file of the property tests may hold, good and bad.
     fn variant(file_number: usize, variant: usize) -> Option<SourceFile> {
         let name = ["a", "b", "c"][file_number];
@@ -489,7 +727,7 @@ mod tests {
             let mut last_good: Vec<SourceFile> = Vec::new();
             for step in steps {
                 let current = files(&step);
-                let settled = settle(&current, &last_good, &settings, Occasion::Reload).unwrap();
+                let settled = settle(texts(&current, &last_good, &[]), &settings, Occasion::Reload).unwrap();
                 let reading = read_zones(&settled.sources, &settings);
                 prop_assert!(reading.is_sound());
                 prop_assert_eq!(&reading.configuration, &settled.configuration);
@@ -497,6 +735,26 @@ mod tests {
                     prop_assert!(current.contains(source) || last_good.contains(source));
                 }
                 last_good = settled.sources;
+            }
+        }
+
+        #[test]
+        fn files_that_were_served_never_refuse_the_start(
+            current in prop::array::uniform3(0..ALL), good in prop::array::uniform3(0..ALL)
+        ) {
+            let settings = Settings::built_in();
+            // Any of the copies may be damaged.
+            let (current, good) = (files(&current), files(&good));
+            let served: Vec<ServedFile> =
+                current.iter().map(|file| known(file.path.to_str().unwrap(), "")).collect();
+            let settled = settle(texts(&current, &good, &served), &settings, Occasion::Start);
+            prop_assert!(settled.is_ok());
+            let settled = settled.unwrap();
+            prop_assert!(read_zones(&settled.sources, &settings).is_sound());
+            prop_assert_eq!(&settled.left_out, &[] as &[PathBuf]);
+            for file in &served {
+                let is_served = settled.sources.iter().any(|source| source.path == file.path);
+                prop_assert!(is_served != settled.unavailable.contains(file));
             }
         }
 
@@ -509,7 +767,7 @@ mod tests {
             for step in steps {
                 let current = files(&step);
                 let erring = erring_files(&read_zones(&current, &settings));
-                let settled = settle(&current, &last_good, &settings, Occasion::Reload).unwrap();
+                let settled = settle(texts(&current, &last_good, &[]), &settings, Occasion::Reload).unwrap();
                 let everything: Vec<&SourceFile> = current.iter().chain(&last_good).collect();
                 let closure = |path: &Path| {
                     let mut seen = BTreeSet::new();

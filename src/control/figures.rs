@@ -105,6 +105,8 @@ pub struct ReloadFigures {
 pub struct ServedFigures {
     /// Zones.
     pub zones: usize,
+    /// Zones that answer SERVFAIL, since nothing usable is kept of their broken files.
+    pub unavailable: usize,
     /// Record sets.
     pub records: usize,
     /// Health checks.
@@ -178,7 +180,9 @@ impl Tallies {
         }
         self.reloads.errors = summary.errors;
         self.reloads.deferred = summary.deferred.len();
-        self.served = ServedFigures { zones: summary.zones, records: summary.records, checks: summary.checks };
+        let Summary { zones, records, checks, .. } = *summary;
+        let unavailable = summary.unavailable.iter().filter(|one| one.zone.is_some()).count();
+        self.served = ServedFigures { zones, unavailable, records, checks };
     }
 
     /// Nothing could be loaded.

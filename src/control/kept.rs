@@ -8,9 +8,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-use crate::config::{self, Common, Settings, SourceFile, TextOrigin};
+use crate::config::{self, Common, ServedFile, Settings, SourceFile, TextOrigin};
 use crate::health::CheckSlot;
-use crate::model::{HealthCheckId, HostedZone, HostedZoneId, Name, RecordType, RoutingPolicy, VpcId};
+use crate::model::{HealthCheckId, HostedZone, HostedZoneId, Name, RecordType, RoutingPolicy, VpcId, ZoneIdentity};
 use crate::pace;
 use crate::policy::CidrTables;
 use crate::stats::Meters;
@@ -28,6 +28,7 @@ pub(super) struct KeptFile {
     /// What the file looked like when the text was read; `None` when it may have changed since without looking different, or
     /// holds another text by now.
     pub(super) stamp: Option<Stamp>,
+    /// That of no text, where the file is unavailable.
     pub(super) print: TextPrint,
     is_blank: bool,
     /// How long its text is.
@@ -150,6 +151,41 @@ impl Workshop<'_> {
 }
 
 impl KeptFile {
+    /// A file that was served before and of which there is no usable text. Its zone answers SERVFAIL.
+    pub(super) fn unavailable(served: &ServedFile) -> KeptFile {
+        let zone = served.zone.as_ref().map(|zone| KeptZone {
+            compiled: Arc::new(Zone::unavailable(zone)),
+            vpcs: zone.vpcs.clone(),
+            comment: None,
+            records: 0,
+            refers: false,
+            moves: Vec::new(),
+            counted: None,
+            example: None,
+            loopback_name_server: None,
+        });
+        KeptFile {
+            path: served.path.clone(),
+            stamp: None,
+            print: TextPrint::NONE,
+            is_blank: false,
+            octets: 0,
+            may_define: false,
+            warnings: Faults::default(),
+            zone,
+        }
+    }
+
+    /// Whether there is no usable text of it.
+    pub(super) fn is_unavailable(&self) -> bool {
+        self.print == TextPrint::NONE
+    }
+
+    /// What a restart has to know of it.
+    pub(super) fn served(&self) -> ServedFile {
+        ServedFile { path: self.path.clone(), zone: self.zone.as_ref().map(KeptZone::identity) }
+    }
+
     /// The id of its zone.
     pub(super) fn id(&self) -> Option<&HostedZoneId> {
         self.zone.as_ref().map(|zone| zone.compiled.id())
@@ -172,11 +208,15 @@ impl KeptFile {
 
     /// Whether both have the same zone, as far as another zone could be in its way.
     pub(super) fn claims_what(&self, other: &KeptFile) -> bool {
-        let claim = |file: &KeptFile| {
-            let zone = file.zone.as_ref()?;
-            Some((zone.compiled.id().clone(), zone.compiled.name().clone(), zone.vpcs.clone()))
-        };
+        let claim = |file: &KeptFile| file.zone.as_ref().map(KeptZone::identity);
         claim(self) == claim(other)
+    }
+}
+
+impl KeptZone {
+    fn identity(&self) -> ZoneIdentity {
+        let (id, name) = (self.compiled.id().clone(), self.compiled.name().clone());
+        ZoneIdentity { id, name, vpcs: self.vpcs.clone() }
     }
 }
 

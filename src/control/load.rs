@@ -12,7 +12,9 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::config::{self, Common, Fault, Occasion, ReportedFault, Settings, SourceFile, Style, TextOrigin};
+use crate::config::{
+    self, Common, Fault, Occasion, ReportedFault, ServedFile, Settings, SourceFile, Style, TextOrigin,
+};
 use crate::files::{self, Unresponsive};
 use crate::geo::{Database, Locator};
 use crate::health::{CheckSlot, Moment, Tracker};
@@ -31,6 +33,7 @@ use super::Trigger;
 use super::deferred::{self, Deferred};
 use super::kept::{Fresh, KeptFile, KeptZone, Workshop, claims_differ};
 use super::moves::Moves;
+use super::withheld::{self, Unavailable};
 
 /// Files whose texts are made durable before they are served; when there are more, that happens beside, after the start.
 const FEW_FILES: usize = 64;
@@ -86,6 +89,8 @@ pub struct ZoneOutline<'b> {
     pub record_sets: usize,
     /// The checks that its record sets ask for.
     pub checks: &'b [CheckSlot],
+    /// Whether its file is broken and nothing usable is kept of it: it answers SERVFAIL.
+    pub is_unavailable: bool,
 }
 
 /// What the loader is asked to do.
@@ -135,6 +140,8 @@ pub struct Summary {
     pub left_out: Vec<PathBuf>,
     /// Files that are being written, or look half written: what was served of them before is served.
     pub deferred: Vec<Deferred>,
+    /// Files that were served before the start and have no usable text: their zones answer SERVFAIL.
+    pub unavailable: Vec<Unavailable>,
     /// What is other than before, such as `lab.test. changed`.
     pub changes: Vec<String>,
     /// Settings that changed and are not in force.
@@ -215,6 +222,9 @@ pub enum NoModel {
     /// No such zone is served.
     #[error("no hosted zone with the id `{}` is served", .0.0)]
     Unknown(HostedZoneId),
+    /// There are no records: it answers SERVFAIL.
+    #[error("{0}")]
+    Unavailable(Unavailable),
     /// What it was read from is no longer kept as it was.
     #[error("the source that {} is served from cannot be read back: {why}", file.display())]
     Lost {
@@ -248,6 +258,9 @@ impl Base {
     /// parsed, which takes as long as the zone is large. Not for the query path, nor for the control loop.
     pub fn zone_model(&self, id: &HostedZoneId) -> Result<Arc<HostedZone>, NoModel> {
         let file = self.files.iter().find(|file| file.id() == Some(id)).ok_or_else(|| NoModel::Unknown(id.clone()))?;
+        if file.is_unavailable() {
+            return Err(NoModel::Unavailable(Unavailable::of(file)));
+        }
         let lost = |why: String| NoModel::Lost { file: file.path.clone(), why };
         let source = self.archive.read(&file.path, file.print).map_err(lost)?;
         let reading = self.common.zone(&source, TextOrigin::LastGood, &self.settings);
@@ -258,8 +271,7 @@ impl Base {
     /// Makes durable what is not so yet of the texts that are served. That takes a while when there are many; until then,
     /// and where it cannot be done, they stay in memory.
     pub fn keep_sources(&self) -> Result<(), NotKept> {
-        let served: Vec<&Path> = self.files.iter().map(|file| &*file.path).collect();
-        self.archive.keep(&self.settings.zones.directory, &served)
+        self.archive.keep(&self.settings.zones.directory, &served(&self.files))
     }
 
     /// All zones that are served, without their records.
@@ -271,6 +283,7 @@ impl Base {
             vpcs: &zone.vpcs,
             record_sets: zone.records,
             checks: zone.compiled.checks(),
+            is_unavailable: zone.compiled.is_unavailable(),
         })
     }
 
@@ -353,10 +366,11 @@ fn load_all(
         frozen: made.frozen,
         left_out: made.left_out,
         deferred: notes.deferred,
+        unavailable: withheld::listed(&after.files),
         changes: changes(base, &after),
         needs_restart: notes.needs_restart,
         state_warning,
-        zones: after.zones().count(),
+        zones: after.zones().filter(|zone| !zone.compiled.is_unavailable()).count(),
         records: after.zones().map(|zone| zone.records).sum(),
         checks: after.checks.len(),
     };
@@ -397,9 +411,12 @@ impl Load<'_> {
             && let Some(made) = self.read_changed(&texts, TextOrigin::Current)
         {
             made.files.iter().for_each(|file| notes.faults.append(&file.warnings));
+            notes.add(&withheld::faults(&made.files), &[]);
             return Ok(made);
         }
-        self.settle(texts, notes)
+        let made = self.settle(texts, notes)?;
+        notes.add(&withheld::faults(&made.files), &[]);
+        Ok(made)
     }
 
     /// Reads and compiles what is not served yet; `None` when there is an error in anything. What
@@ -424,7 +441,8 @@ impl Load<'_> {
         let redefined = fresh.iter().any(|fresh| fresh.may_define) || replaced.chain(gone).any(|file| file.may_define);
         let common = if redefined { self.common(&files, &fresh)? } else { Arc::clone(&self.base.common) };
         let tables = self.tables(&common);
-        let is_stale = |file: &mut Arc<KeptFile>| !settings_are_as_before || (redefined && file.relies_on_others());
+        let may_be_stale = |file: &KeptFile| !settings_are_as_before || (redefined && file.relies_on_others());
+        let is_stale = |file: &mut Arc<KeptFile>| !file.is_unavailable() && may_be_stale(file);
         for file in files.extract_if(.., is_stale) {
             let source = self.base.archive.read(&file.path, file.print).ok()?;
             let (stamp, may_define, origin) = (file.stamp, file.may_define, TextOrigin::LastGood);
@@ -446,8 +464,9 @@ impl Load<'_> {
         }
         // Only now: what is held is kept as good.
         self.base.archive.hold(fresh.into_iter().map(|fresh| fresh.source));
-        let (standing, frozen, left_out) = (Standing::Current, Vec::new(), Vec::new());
-        Some(Made { files, common, tables, standing, frozen, left_out })
+        let is_behind = files.iter().any(|file| file.is_unavailable());
+        let standing = if is_behind { Standing::Behind } else { Standing::Current };
+        Some(Made { files, common, tables, standing, frozen: Vec::new(), left_out: Vec::new() })
     }
 
     /// The tables of what files define now; those of collections that stay as they were are those that there are.
@@ -478,8 +497,9 @@ impl Load<'_> {
             fault.hint("`fiftythree check` says it");
             return Err(std::mem::take(notes).refuse(&[fault], &[]));
         }
-        let last_good = self.last_good();
-        let served: Vec<&Arc<KeptFile>> = texts.iter().filter_map(|text| self.base.file(path_of(text))).collect();
+        let (last_good, known) = (self.last_good(), self.served_before(&texts));
+        let served = texts.iter().filter_map(|text| self.base.file(path_of(text)));
+        let served: Vec<&Arc<KeptFile>> = served.filter(|file| !file.is_unavailable()).collect();
         let (mut current, mut stamps) = (Vec::new(), HashMap::new());
         for text in texts {
             let (source, stamp) = match text {
@@ -491,7 +511,8 @@ impl Load<'_> {
             stamps.insert(source.path.clone(), (TextPrint::of(&source.text), stamp));
             current.push(source);
         }
-        let settled = match config::settle(&current, &last_good, self.settings, self.occasion) {
+        let choice = config::Texts { current: &current, last_good: &last_good, served: &known };
+        let settled = match config::settle(choice, self.settings, self.occasion) {
             Ok(settled) => settled,
             Err(mut faults) => {
                 faults.extend(missing_in(&last_good, &served).into_iter().map(needed));
@@ -499,6 +520,7 @@ impl Load<'_> {
             }
         };
         notes.add(&settled.faults, &current);
+        let withheld = withheld::files(&settled, |path| self.base.file(path));
         drop((current, settled.configuration));
         let lost = missing_in(&settled.sources, &served);
         let read = |source: SourceFile| {
@@ -509,6 +531,7 @@ impl Load<'_> {
         };
         let mut texts: Texts = settled.sources.into_iter().map(read).collect();
         texts.extend(lost.iter().map(|&file| Current::Before(Arc::clone(file))));
+        texts.extend(withheld.into_iter().map(Current::Before));
         texts.sort_unstable_by(|one, other| path_of(one).cmp(path_of(other)));
         // What was settled has been judged, each text by its own rules.
         let Some(made) = self.read_changed(&texts, TextOrigin::LastGood) else {
@@ -524,8 +547,29 @@ impl Load<'_> {
         frozen.extend(lost.iter().map(|file| file.path.clone()));
         frozen.sort_unstable();
         let is_current = frozen.is_empty() && left_out.is_empty();
-        let standing = if is_current { Standing::Current } else { Standing::Behind };
+        let standing = if is_current { made.standing } else { Standing::Behind };
         Ok(Made { standing, frozen, left_out, ..made })
+    }
+
+    /// The files that are there, were served before, and may have no good text. Of a file of which nothing is kept but a
+    /// copy, the text that is there says which zone it means to hold.
+    fn served_before(&self, texts: &[Current<Arc<KeptFile>>]) -> Vec<ServedFile> {
+        if self.occasion == Occasion::Reload {
+            let served = texts.iter().filter_map(|text| self.base.file(path_of(text)));
+            return served.filter(|file| file.is_unavailable()).map(|file| file.served()).collect();
+        }
+        let archive = &self.base.archive;
+        let known = archive.served_before(&self.settings.zones.directory);
+        let mut known: HashMap<PathBuf, ServedFile> = known.into_iter().map(|file| (file.path.clone(), file)).collect();
+        let mut served = |text: &Current<Arc<KeptFile>>| match text {
+            Current::Before(file) => Some(file.served()),
+            Current::Read(source, _) => known.remove(&source.path).or_else(|| {
+                let has_copy = archive.last_good().has(&source.path);
+                let zone = || config::zone_identity(source, self.settings);
+                has_copy.then(|| ServedFile { path: source.path.clone(), zone: zone() })
+            }),
+        };
+        texts.iter().filter_map(&mut served).collect()
     }
 
     /// The texts that were good: those served, or at the start those that the last run left. Another directory begins anew:
@@ -702,7 +746,8 @@ fn is_new_directory(base: &Base, settings: &Settings) -> bool {
 /// empty one is empty.
 fn texts_at_start(settings: &Settings, base: &Base, notes: &mut Notes) -> Result<Texts, Refused> {
     let left = |path: &Path| base.archive.last_good().read(path);
-    let sources: Sources = read_zone_files(&settings.zones.directory, &[], &Writers::unknown(), left, |_, _| None);
+    let mut sources: Sources = read_zone_files(&settings.zones.directory, &[], &Writers::unknown(), left, |_, _| None);
+    let withheld = withheld::unreadable(&base.archive, &settings.zones.directory, &mut sources);
     if !sources.missing.is_empty() {
         return Err(std::mem::take(notes).refuse(&sources.faults, &[]));
     }
@@ -711,7 +756,10 @@ fn texts_at_start(settings: &Settings, base: &Base, notes: &mut Notes) -> Result
         Current::Read(source, stamp) => Current::Read(source, stamp),
         Current::Before(source) => Current::Read(source, None),
     };
-    Ok(sources.files.into_iter().map(text).collect())
+    let mut texts: Texts = sources.files.into_iter().map(text).collect();
+    texts.extend(withheld.into_iter().map(Current::Before));
+    texts.sort_unstable_by(|one, other| path_of(one).cmp(path_of(other)));
+    Ok(texts)
 }
 
 /// The texts of the files that look otherwise than when they were last read.
@@ -744,17 +792,27 @@ fn texts_now(
 /// state directory cannot be written is no reason not to serve.
 fn keep(base: &Base, settings: &Settings, made: &Made, occasion: Occasion) -> Option<String> {
     let directory = &settings.zones.directory;
-    let served: Vec<&Path> = made.files.iter().map(|file| &*file.path).collect();
     let kept = match occasion {
-        Occasion::Start if served.len() > FEW_FILES => return None,
-        Occasion::Start => base.archive.keep(directory, &served),
+        Occasion::Start if made.files.len() > FEW_FILES => return None,
+        Occasion::Start => base.archive.keep(directory, &served(&made.files)),
         Occasion::Reload => {
-            let is_gone = |path: &&Path| path.parent() == Some(directory) && served.binary_search(path).is_err();
+            let is_there = |path: &&Path| made.files.binary_search_by(|file| (*file.path).cmp(path)).is_ok();
+            let is_gone = |path: &&Path| path.parent() == Some(directory) && !is_there(path);
             let gone: Vec<&Path> = base.files.iter().map(|file| &*file.path).filter(is_gone).collect();
-            base.archive.keep_changes(&gone)
+            let holds = |(one, other): (&Arc<KeptFile>, &Arc<KeptFile>)| {
+                Arc::ptr_eq(one, other) || (one.path == other.path && one.claims_what(other))
+            };
+            let is_indexed = base.files.len() == made.files.len() && base.files.iter().zip(&made.files).all(holds);
+            let index = if is_indexed { Ok(()) } else { base.archive.keep_index(directory, &served(&made.files)) };
+            base.archive.keep_changes(&gone).and(index)
         }
     };
     kept.err().map(|error| error.to_string())
+}
+
+/// What a restart has to know of these files.
+fn served(files: &[Arc<KeptFile>]) -> Vec<ServedFile> {
+    pace::steps(files).map(|file| file.served()).collect()
 }
 
 /// The records that checks move; the same as before where nothing is other.
@@ -851,16 +909,19 @@ impl Summary {
 
     /// What follows from the faults.
     pub(super) fn consequence(&self) -> String {
-        let list =
-            |paths: &[PathBuf]| paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ");
-        match (self.errors, self.frozen.as_slice(), self.left_out.as_slice()) {
-            (0, ..) => "everything is served".to_owned(),
-            (_, [], []) => "what they are about is served as before".to_owned(),
-            (_, frozen, []) => format!("served from the last good source: {}", list(frozen)),
-            (_, [], left_out) => format!("not served: {}", list(left_out)),
-            (_, frozen, left_out) => {
-                format!("served from the last good source: {}; not served: {}", list(frozen), list(left_out))
-            }
+        let paths = |paths: &[PathBuf]| paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>();
+        let unavailable = self.unavailable.iter().map(Unavailable::name).collect();
+        let parts = [
+            ("served from the last good source", paths(&self.frozen)),
+            ("not served", paths(&self.left_out)),
+            ("answered with SERVFAIL", unavailable),
+        ];
+        let parts = parts.iter().filter(|(_, list)| !list.is_empty());
+        let parts: Vec<String> = parts.map(|(what, list)| format!("{what}: {}", list.join(", "))).collect();
+        match (self.errors, parts.as_slice()) {
+            (0, _) => "everything is served".to_owned(),
+            (_, []) => "what they are about is served as before".to_owned(),
+            (_, parts) => parts.join("; "),
         }
     }
 }

@@ -29,6 +29,7 @@ mod steering;
 #[cfg(test)]
 mod tests;
 mod uplink;
+mod withheld;
 
 use std::fmt::{self, Write as _};
 use std::sync::Arc;
@@ -66,6 +67,7 @@ pub use report::{CheckReport, Report, Wanted};
 pub use stage::{CheckNow, NotASupposition, Staged, Supposition, suppose};
 use steering::Steering;
 pub use steering::{Answer, NotSteered, OverrideView, Steered};
+pub use withheld::Unavailable;
 
 /// How many records a notice names.
 const NOTICED: usize = 20;

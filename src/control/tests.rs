@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
 use super::*;
-use crate::answer::{Query, resolve};
+use crate::answer::{Query, Rcode, resolve};
 use crate::config::Occasion;
 use crate::health::Action;
 use crate::model::{Content, HostedZoneId, Name, RecordType};
@@ -492,6 +492,213 @@ fn without_a_last_good_source_a_broken_file_refuses_the_start_with_all_faults() 
     let Err(refused) = start(directory(&[("lab.test.toml", &broken)])) else { panic!("it started") };
     let text = refused.to_string();
     assert!(text.contains("-1") && text.contains("192.0.2.1200"), "{text}");
+}
+
+const CHILD: &str = "
+name = 'child.other.test'
+[[record]]
+name = 'www'
+type = 'A'
+ttl = 10
+values = ['192.0.2.90']
+";
+
+/// A wildcard of the parent's, which must not answer for a child that cannot be served.
+const PARENT: &str = "
+name = 'other.test'
+[[record]]
+name = '*'
+type = 'A'
+ttl = 10
+values = ['192.0.2.80']
+";
+
+/// A server that stopped, having served a parent zone, its child, and another.
+fn stopped_with_child() -> tempfile::TempDir {
+    house(&[("child.toml", CHILD), ("lab.test.toml", APP), ("other.toml", PARENT)]).directory
+}
+
+/// The copy of this zone file in the state directory.
+fn copy(directory: &tempfile::TempDir, name: &str) -> PathBuf {
+    let copies = fs::read_dir(directory.path().join("state/last-good")).unwrap();
+    let is_it = |path: &PathBuf| path.to_str().unwrap().ends_with(&format!("%2F{name}"));
+    copies.map(|entry| entry.unwrap().path()).find(is_it).unwrap()
+}
+
+impl House {
+    fn rcode(&self, name: &str) -> Rcode {
+        let mut question = QueryName::default();
+        question.set(&Name::parse(name).unwrap());
+        let (source, record_type) = (Ipv4Addr::LOCALHOST.into(), RecordType::A.code());
+        let query = Query { name: &question, record_type, source, client_subnet: None, located: None };
+        resolve(&query, &self.reader.load(), &mut Dice::seeded(0)).rcode
+    }
+
+    /// The zones that answer SERVFAIL, as people hear of them.
+    fn unavailable(&self) -> Vec<String> {
+        let last = self.control.outputs.last_load.borrow();
+        last.summary.unavailable.iter().map(|one| one.zone.clone().unwrap()).collect()
+    }
+
+    fn left_out(&self) -> Vec<String> {
+        let name = |path: &PathBuf| path.file_name().unwrap().to_str().unwrap().to_owned();
+        self.control.outputs.last_load.borrow().summary.left_out.iter().map(name).collect()
+    }
+}
+
+/// Does something to a file.
+type Damage = fn(&PathBuf);
+
+#[test]
+fn a_broken_file_without_a_usable_copy_is_servfail_and_everything_else_is_served() {
+    let damages: [(&str, Damage); 5] = [
+        ("removed", |copy| fs::remove_file(copy).unwrap()),
+        ("emptied", |copy| fs::write(copy, "").unwrap()),
+        ("cut", |copy| {
+            let text = fs::read(copy).unwrap();
+            fs::write(copy, &text[..text.len() / 2]).unwrap();
+        }),
+        ("altered", |copy| {
+            let text = fs::read_to_string(copy).unwrap();
+            fs::write(copy, text.replace("192.0.2.90", "192.0.2.91")).unwrap();
+        }),
+        ("no file", |copy| {
+            fs::remove_file(copy).unwrap();
+            fs::create_dir(copy).unwrap();
+        }),
+    ];
+    let breaks: [(&str, Damage); 4] = [
+        ("a fault", |file| fs::write(file, CHILD.replace("ttl = 10", "ttl = -1")).unwrap()),
+        ("no name to be seen", |file| fs::write(file, "[[record]\n").unwrap()),
+        ("emptied", |file| fs::write(file, "\n").unwrap()),
+        ("unreadable", |file| {
+            fs::remove_file(file).unwrap();
+            fs::create_dir(file).unwrap();
+        }),
+    ];
+    for ((damage, how), (broken, breaks)) in damages.iter().flat_map(|one| breaks.iter().map(move |two| (one, two))) {
+        let directory = stopped_with_child();
+        how(&copy(&directory, "child.toml"));
+        breaks(&directory.path().join("zones/child.toml"));
+        let house = start(directory).unwrap_or_else(|refused| panic!("{damage}, {broken}: {refused}"));
+        assert_eq!(house.rcode("www.child.other.test"), Rcode::ServFail, "copy {damage}, file {broken}");
+        assert_eq!(house.unavailable(), ["child.other.test."], "copy {damage}, file {broken}");
+        assert_eq!(
+            (house.ask("app.lab.test"), house.ask("any.other.test")),
+            (vec![BLUE.to_owned()], vec!["192.0.2.80".to_owned()])
+        );
+        let faults = &house.control.last_faults;
+        assert!(faults.contains("every query for child.other.test. is answered with SERVFAIL"), "{faults}");
+    }
+}
+
+#[test]
+fn an_unavailable_zone_stays_so_until_its_file_is_mended_or_removed() {
+    let directory = stopped_with_child();
+    fs::write(copy(&directory, "child.toml"), "").unwrap();
+    fs::write(directory.path().join("zones/child.toml"), "[[record]\n").unwrap();
+    let mut house = start(directory).unwrap_or_else(|refused| panic!("{refused}"));
+    let is_unavailable = |house: &House| {
+        assert_eq!(
+            (house.rcode("www.child.other.test"), house.unavailable()),
+            (Rcode::ServFail, vec!["child.other.test.".to_owned()])
+        );
+    };
+    // Others are edited; the settings too; the file is emptied, or unreadable; the directory vanishes.
+    house.write("other.toml", &PARENT.replace("192.0.2.80", "192.0.2.81"));
+    house.reload();
+    is_unavailable(&house);
+    assert_eq!(house.ask("any.other.test"), ["192.0.2.81"]);
+    fs::write(
+        house.directory.path().join("fiftythree.toml"),
+        format!("{SETTINGS}[location]\nclient_subnet = 'use'\n[metrics]\ncount_answers = ['app.lab.test']\n"),
+    )
+    .unwrap();
+    house.reload();
+    is_unavailable(&house);
+    house.write("child.toml", "");
+    house.reload();
+    is_unavailable(&house);
+    let zones = house.directory.path().join("zones");
+    fs::rename(&zones, house.directory.path().join("elsewhere")).unwrap();
+    house.reload();
+    is_unavailable(&house);
+    fs::rename(house.directory.path().join("elsewhere"), &zones).unwrap();
+    // Its records cannot be told, and why.
+    let id = zone_id(&house, "child.other.test.");
+    let error = house.control.base.zone_model(&id).unwrap_err().to_string();
+    assert!(error.contains("child.toml is broken and no usable copy of it is kept"), "{error}");
+    // A copy that somebody made of it does not become the zone.
+    house.write("child (copy).toml", &CHILD.replace("192.0.2.90", "192.0.2.99"));
+    house.reload();
+    is_unavailable(&house);
+    assert_eq!(house.left_out(), ["child (copy).toml"]);
+    let mut house = house.killed_and_restarted_after(1);
+    is_unavailable(&house);
+    assert_eq!(house.left_out(), ["child (copy).toml"]);
+    house.write("child.toml", CHILD);
+    house.reload();
+    assert_eq!((house.ask("www.child.other.test"), house.unavailable()), (vec!["192.0.2.90".to_owned()], vec![]));
+    // From then on there is a copy again.
+    fs::remove_file(house.directory.path().join("zones/child (copy).toml")).unwrap();
+    house.write("child.toml", "[[record]\n");
+    let mut house = house.killed_and_restarted_after(1);
+    assert_eq!((house.ask("www.child.other.test"), house.unavailable()), (vec!["192.0.2.90".to_owned()], vec![]));
+    fs::remove_file(house.directory.path().join("zones/child.toml")).unwrap();
+    house.reload();
+    assert_eq!(house.ask("www.child.other.test"), ["192.0.2.81"], "the parent's wildcard");
+}
+
+#[test]
+fn names_whose_answers_are_counted_may_lie_outside_a_zone() {
+    let directory = directory(&[("child.toml", CHILD), ("lab.test.toml", APP)]);
+    let settings =
+        format!("{SETTINGS}[metrics]\ncount_answers = ['app.lab.test', 'lab.test', 'www.child.other.test']\n");
+    fs::write(directory.path().join("fiftythree.toml"), settings).unwrap();
+    let house = start(directory).unwrap_or_else(|refused| panic!("{refused}"));
+    assert_eq!(
+        (house.ask("app.lab.test"), house.ask("www.child.other.test")),
+        (vec![BLUE.to_owned()], vec!["192.0.2.90".to_owned()])
+    );
+}
+
+#[test]
+fn a_file_that_the_version_without_an_index_served_is_known_by_its_copy() {
+    let directory = stopped_with_child();
+    fs::remove_file(directory.path().join("state/zone-index")).unwrap();
+    fs::write(copy(&directory, "child.toml"), "name = 'child.oth").unwrap();
+    fs::write(directory.path().join("zones/child.toml"), CHILD.replace("ttl = 10", "ttl = -1")).unwrap();
+    let house = start(directory).unwrap_or_else(|refused| panic!("{refused}"));
+    assert_eq!(
+        (house.rcode("www.child.other.test"), house.ask("app.lab.test")),
+        (Rcode::ServFail, vec![BLUE.to_owned()])
+    );
+}
+
+#[test]
+fn a_stray_copy_refuses_no_start_and_the_file_that_was_there_first_can_be_edited() {
+    let mut house = house(&[("lab.test.toml", APP), ("other.test.toml", OTHER)]);
+    for (name, text) in
+        [("lab (copy).toml", APP.replace("192.0.2.11", "192.0.2.66")), ("other2.toml", OTHER.to_owned())]
+    {
+        house.write(name, &text);
+    }
+    house.reload();
+    for _ in 0..2 {
+        assert_eq!(house.left_out(), ["lab (copy).toml", "other2.toml"]);
+        assert_eq!(
+            (house.ask("app.lab.test"), house.ask("www.other.test")),
+            (vec![BLUE.to_owned()], vec!["192.0.2.80".to_owned()])
+        );
+        house = house.killed_and_restarted_after(1);
+    }
+    house.write("other.test.toml", &OTHER.replace("192.0.2.80", "192.0.2.81"));
+    house.reload();
+    assert_eq!(house.ask("www.other.test"), ["192.0.2.81"]);
+    // A new file that is broken by itself still refuses it.
+    house.write("new.toml", "name = 7");
+    let House { directory, .. } = house;
+    assert!(start(directory).is_err());
 }
 
 #[test]

@@ -209,9 +209,14 @@ async fn prepare(source: &SettingsSource, settings: &Settings) -> anyhow::Result
 /// Two servers with one state directory would lose each other's overrides.
 fn claim_state(settings: &Settings) -> anyhow::Result<Claim> {
     let directory = &settings.state.directory;
-    files::operate(directory, || Ok(Claim::of(directory)))?.map_err(|claimed| {
+    let claim = files::operate(directory, || Ok(Claim::of(directory)))?.map_err(|claimed| {
         anyhow!("{claimed}\n  hint: stop it, or give this one a directory of its own: --state DIRECTORY")
-    })
+    })?;
+    // Earlier versions made it as the umask said.
+    if let Err(error) = files::operate(directory, || Ok(store::tighten(directory)))? {
+        tracing::warn!("{error}");
+    }
+    Ok(claim)
 }
 
 /// What the last run left to remember, and the keeper of what this one will leave.
@@ -319,6 +324,12 @@ fn report_start(summary: &Summary) {
     }
     for path in &summary.frozen {
         tracing::error!("{} is broken: its last good version is served", path.display());
+    }
+    for path in &summary.left_out {
+        tracing::error!("{} is not served", path.display());
+    }
+    for one in &summary.unavailable {
+        tracing::error!("{one}");
     }
     if let Some(warning) = &summary.state_warning {
         tracing::warn!("{warning}; a restart will have no last good sources");

@@ -17,7 +17,7 @@ use crate::answer::{self, Answer, Data, Dice, Need, Part, Query, QueryName, Rcod
 use crate::geo::{Place, PlaceSource};
 use crate::model::{Content, HostedZone, LocationNetwork, Name, RecordData, RecordType};
 use crate::world::Scene;
-use crate::zonetree::{Found, GroupIndex};
+use crate::zonetree::{Found, GroupIndex, Zone};
 
 pub(super) fn tell(question: &Question, stage: &Stage<'_>) -> Result<Explanation, String> {
     let mut name = QueryName::default();
@@ -29,8 +29,17 @@ pub(super) fn tell(question: &Question, stage: &Stage<'_>) -> Result<Explanation
     let mut recorder = Recorder::default();
     let answer = resolve_traced(&query, stage.world, &mut Dice::seeded(question.seed), &mut recorder);
     let mut events = recorder.0.into_iter();
-    let Some(Event::Step(Step::Zone(scene))) = events.next() else { return Ok(refused(question, stage)) };
-    let zone = (stage.model)(scene.zone.id())?;
+    let Some(Event::Step(Step::Zone(scene))) = events.next() else {
+        let why = format!("No zone here holds {}: the question is refused.", question.name);
+        return Ok(without_records(question, stage, None, answer.rcode, why));
+    };
+    let zone = match (stage.model)(scene.zone.id()) {
+        Err(why) if scene.is_unavailable => {
+            let zone = zone_shape(scene.zone, vpc(question, stage).as_ref());
+            return Ok(without_records(question, stage, Some(zone), answer.rcode, why));
+        }
+        zone => zone?,
+    };
     let mut story = Story::new(question, stage, &zone, scene);
     events.for_each(|event| story.go_on(event));
     story.close_group();
@@ -38,17 +47,22 @@ pub(super) fn tell(question: &Question, stage: &Stage<'_>) -> Result<Explanation
     Ok(story.end(&answer, shares))
 }
 
-/// A name in no zone.
-fn refused(question: &Question, stage: &Stage<'_>) -> Explanation {
-    let why = format!("No zone here holds {}: the question is refused.", question.name);
+/// A name in no zone, or in one that has no records.
+fn without_records(
+    question: &Question,
+    stage: &Stage<'_>,
+    zone: Option<ZoneShape>,
+    rcode: Rcode,
+    why: String,
+) -> Explanation {
     Explanation {
         question: asked(question, stage),
         vpc: vpc(question, stage),
-        zone: None,
+        zone,
         client: None,
-        steps: vec![StepShape::Denial(DenialShape { kind: "REFUSED".to_owned(), why })],
+        steps: vec![StepShape::Denial(DenialShape { kind: name_of(rcode).to_owned(), why })],
         answer: AnswerShape {
-            rcode: "REFUSED".to_owned(),
+            rcode: name_of(rcode).to_owned(),
             authoritative: false,
             answer: Vec::new(),
             authority: Vec::new(),
@@ -61,6 +75,25 @@ fn refused(question: &Question, stage: &Stage<'_>) -> Explanation {
         shares: Vec::new(),
         shares_complete: true,
     }
+}
+
+fn name_of(rcode: Rcode) -> &'static str {
+    match rcode {
+        Rcode::NoError => "NOERROR",
+        Rcode::ServFail => "SERVFAIL",
+        Rcode::NxDomain => "NXDOMAIN",
+        Rcode::Refused => "REFUSED",
+    }
+}
+
+/// The zone that answers, and why it is that one.
+fn zone_shape(zone: &Zone, vpc: Option<&VpcShape>) -> ZoneShape {
+    let why = match (vpc, zone.is_private()) {
+        (Some(vpc), true) => format!("the most specific private zone of {}, which is final", vpc.id),
+        (Some(vpc), false) => format!("public; {} has no private zone for this name", vpc.id),
+        (None, _) => "the most specific public zone".to_owned(),
+    };
+    ZoneShape { name: zone.name().to_string(), id: zone.id().0.clone(), private: zone.is_private(), why }
 }
 
 fn asked(question: &Question, stage: &Stage<'_>) -> QuestionShape {
@@ -271,19 +304,12 @@ impl<'s> Story<'s> {
     }
 
     fn end(self, answer: &Answer<'_>, (shares, shares_complete): (Vec<ShareShape>, bool)) -> Explanation {
-        let zone = self.scene.zone;
         let vpc = vpc(self.question, self.stage);
-        let why = match (&vpc, zone.is_private()) {
-            (Some(vpc), true) => format!("the most specific private zone of {}, which is final", vpc.id),
-            (Some(vpc), false) => format!("public; {} has no private zone for this name", vpc.id),
-            (None, _) => "the most specific public zone".to_owned(),
-        };
-        let shape =
-            ZoneShape { name: zone.name().to_string(), id: zone.id().0.clone(), private: zone.is_private(), why };
+        let zone = zone_shape(self.scene.zone, vpc.as_ref());
         Explanation {
             question: asked(self.question, self.stage),
             vpc,
-            zone: Some(shape),
+            zone: Some(zone),
             answer: self.answer(answer),
             client: self.client,
             steps: self.steps,
@@ -296,12 +322,7 @@ impl<'s> Story<'s> {
         let records = |parts: &[Part<'_>]| parts.iter().flat_map(|part| self.records(part)).collect::<Vec<_>>();
         let (authority, additional) = answer.closing_parts();
         AnswerShape {
-            rcode: match answer.rcode {
-                Rcode::NoError => "NOERROR",
-                Rcode::NxDomain => "NXDOMAIN",
-                Rcode::Refused => "REFUSED",
-            }
-            .to_owned(),
+            rcode: name_of(answer.rcode).to_owned(),
             authoritative: answer.authoritative,
             answer: records(&answer.answer),
             authority: records(authority.as_slice()),

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::shape::{GroupShape, LeadsTo, MessageShape, RecordShape, StepShape, Verdict};
 use super::*;
-use crate::answer::fixture::{lab, member, name, primary, record_group, secondary, set, world};
-use crate::model::{RecordGroup, ResourceRecordSet, RoutingPolicy, VpcId, WhenAllUnhealthy};
+use crate::answer::fixture::{lab, member, name, primary, record_group, secondary, set, with_unavailable, world};
+use crate::model::{RecordGroup, ResourceRecordSet, RoutingPolicy, VpcId, WhenAllUnhealthy, ZoneIdentity};
 
 /// The explanation in a world of this zone, where these checks are unhealthy.
 fn explained(zone: &HostedZone, down: &[u32], asked: &str, resolver: &str) -> Explanation {
@@ -37,6 +37,28 @@ fn asked_with(zone: &HostedZone, down: &[u32], (asked, asked_type): (&str, &str)
         seen: "a test",
     };
     explain(&question, &stage).unwrap()
+}
+
+#[test]
+fn a_zone_without_records_says_why() {
+    let zone = ZoneIdentity { id: HostedZoneId("Z1".to_owned()), name: name("child"), vpcs: Vec::new() };
+    let world = with_unavailable(&[lab([])], &[], &[zone]);
+    let question = Asked::default().question(name("www.child"), 1);
+    let stage = Stage {
+        world: &world,
+        model: &|_| Err("child.toml is broken".to_owned()),
+        checks: &|_| None,
+        networks: &[],
+        uses_client_subnet: true,
+        udp_payload_max: 1232,
+        as_if: &[],
+        seen: "a test",
+    };
+    let explanation = explain(&question, &stage).unwrap();
+    assert_eq!(explanation.zone.unwrap().name, "child.lab.test.");
+    assert_eq!((explanation.answer.rcode.as_str(), explanation.answer.authoritative), ("SERVFAIL", false));
+    let [StepShape::Denial(denial)] = &*explanation.steps else { panic!("{:?}", explanation.steps) };
+    assert_eq!((denial.kind.as_str(), denial.why.as_str()), ("SERVFAIL", "child.toml is broken"));
 }
 
 fn at(sets: Vec<ResourceRecordSet>, down: &[u32], asked: &str) -> Explanation {

@@ -33,4 +33,4 @@ pub use record::{
 pub use routing::{FailoverRole, GeoproximityLocation, RoutingPolicy};
 pub use rules::{Field, MAX_ALIAS_CHAIN, Missing, Severity, Violation, missing_defaults, violations};
 pub use secret::Secret;
-pub use zone::{HostedZone, HostedZoneId, RecordGroup, WhenAllUnhealthy};
+pub use zone::{HostedZone, HostedZoneId, RecordGroup, WhenAllUnhealthy, ZoneIdentity};

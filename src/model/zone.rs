@@ -25,6 +25,28 @@ pub struct HostedZone {
     pub record_groups: Vec<RecordGroup>,
 }
 
+/// What tells one hosted zone from all others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ZoneIdentity {
+    /// What the API calls it.
+    pub id: HostedZoneId,
+    /// Its apex.
+    pub name: Name,
+    /// The VPCs it is for; a zone without any is public.
+    pub vpcs: Vec<VpcId>,
+}
+
+impl ZoneIdentity {
+    /// Whether both cannot be served: there is one public zone of a name, one private zone of a name and VPC, one of an id.
+    pub fn excludes(&self, other: &ZoneIdentity) -> bool {
+        let share_clients = || match self.vpcs.is_empty() {
+            true => other.vpcs.is_empty(),
+            false => self.vpcs.iter().any(|vpc| other.vpcs.contains(vpc)),
+        };
+        self.id == other.id || (self.name == other.name && share_clients())
+    }
+}
+
 /// What holds for all record sets of one name and type together. Route 53 has no such thing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecordGroup {
@@ -53,6 +75,11 @@ pub enum WhenAllUnhealthy {
 }
 
 impl HostedZone {
+    /// What tells it from all others.
+    pub fn identity(&self) -> ZoneIdentity {
+        ZoneIdentity { id: self.id.clone(), name: self.name.clone(), vpcs: self.vpcs.clone() }
+    }
+
     /// True when only clients in its VPCs see it.
     pub fn is_private(&self) -> bool {
         !self.vpcs.is_empty()

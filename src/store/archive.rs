@@ -8,10 +8,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use foldhash::quality::FixedState;
 
-use crate::config::SourceFile;
+use crate::config::{ServedFile, SourceFile};
 
 use super::links::source_of;
 use super::read::read_source;
+use super::zone_index::ZoneIndex;
 use super::{LastGood, NotKept};
 
 /// What a text is known by within this process: its length and a hash of it.
@@ -22,6 +23,9 @@ pub struct TextPrint {
 }
 
 impl TextPrint {
+    /// That of no text.
+    pub const NONE: TextPrint = TextPrint { length: usize::MAX, hash: 0 };
+
     /// That of `text`.
     pub fn of(text: &str) -> TextPrint {
         TextPrint { length: text.len(), hash: FixedState::default().hash_one(text) }
@@ -32,6 +36,7 @@ impl TextPrint {
 #[derive(Debug)]
 pub struct Archive {
     last_good: LastGood,
+    zone_index: ZoneIndex,
     /// What is not in the state directory. Whoever makes texts durable holds `keeping` as well, so that one does at a time.
     unkept: Mutex<BTreeMap<PathBuf, Arc<str>>>,
     keeping: Mutex<()>,
@@ -40,7 +45,8 @@ pub struct Archive {
 impl Archive {
     /// One that keeps texts in the state directory `state`.
     pub fn new(state: &Path) -> Archive {
-        Archive { last_good: LastGood::new(state), unkept: Mutex::default(), keeping: Mutex::default() }
+        let (last_good, zone_index) = (LastGood::new(state), ZoneIndex::new(state));
+        Archive { last_good, zone_index, unkept: Mutex::default(), keeping: Mutex::default() }
     }
 
     /// What the last run left.
@@ -53,19 +59,26 @@ impl Archive {
         self.unkept().extend(sources.into_iter().map(|source| (source.path, source.text)));
     }
 
+    /// The files of `zones` that the last run served, and the zones that they held.
+    pub fn served_before(&self, zones: &Path) -> Vec<ServedFile> {
+        self.zone_index.read(zones)
+    }
+
     /// Makes the texts that are held durable and lets go of them. `served` are all files that are served from `zones`: what is
     /// kept of others is removed.
-    pub fn keep(&self, zones: &Path, served: &[&Path]) -> Result<(), NotKept> {
+    pub fn keep(&self, zones: &Path, served: &[ServedFile]) -> Result<(), NotKept> {
         self.last_good.while_responsive(|| {
             let _keeping = self.keeping.lock().unwrap_or_else(PoisonError::into_inner);
             let held = self.held();
-            self.last_good.keep(zones, &held, served)?;
+            let paths: Vec<&Path> = served.iter().map(|file| &*file.path).collect();
+            self.last_good.keep(zones, &held, &paths)?;
             self.let_go(held);
-            Ok(())
+            self.zone_index.keep(zones, served)
         })
     }
 
-    /// The same when little has changed: only files that are `gone` are removed.
+    /// The same when little has changed: only files that are `gone` are removed, and what files hold is kept by
+    /// `keep_index`.
     pub fn keep_changes(&self, gone: &[&Path]) -> Result<(), NotKept> {
         self.last_good.while_responsive(|| {
             let _keeping = self.keeping.lock().unwrap_or_else(PoisonError::into_inner);
@@ -75,6 +88,11 @@ impl Archive {
             self.let_go(held);
             Ok(())
         })
+    }
+
+    /// Makes it durable which zones the files of `zones` hold.
+    pub fn keep_index(&self, zones: &Path, served: &[ServedFile]) -> Result<(), NotKept> {
+        self.last_good.while_responsive(|| self.zone_index.keep(zones, served))
     }
 
     fn held(&self) -> Vec<SourceFile> {
@@ -129,7 +147,9 @@ mod tests {
         assert!(read().is_err());
         archive.hold([SourceFile::new(path.clone(), "served")]);
         assert_eq!(read().as_deref(), Ok("served"));
-        archive.keep(zones.path(), &[&path]).unwrap();
+        let served = [ServedFile { path: path.clone(), zone: None }];
+        archive.keep(zones.path(), &served).unwrap();
+        assert_eq!(archive.served_before(zones.path()), served);
         assert!(archive.unkept().is_empty());
         assert_eq!(read().as_deref(), Ok("served"));
         fs::remove_dir_all(state.path()).unwrap();
@@ -146,7 +166,8 @@ mod tests {
         let archive = Archive::new(&file);
         let path = Path::new("/zones/a.toml");
         archive.hold([SourceFile::new(path, "served")]);
-        assert!(archive.keep(Path::new("/zones"), &[path]).is_err());
+        let served = [ServedFile { path: path.to_path_buf(), zone: None }];
+        assert!(archive.keep(Path::new("/zones"), &served).is_err());
         assert!(archive.read(path, TextPrint::of("served")).is_ok());
     }
 }

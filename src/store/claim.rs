@@ -1,7 +1,9 @@
 //! One server at a time in a state directory: two would write over each other's memory.
 
-use std::fs::{self, File, TryLockError};
+use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
+
+use super::private;
 
 /// The file whose lock is the claim; it stays, empty.
 const FILE: &str = "lock";
@@ -26,8 +28,8 @@ impl Claim {
 
     /// Claims `directory`. One that cannot be written is nobody's: nothing is kept there that could be lost.
     pub fn of(directory: &Path) -> Result<Claim, Claimed> {
-        let opened = fs::create_dir_all(directory)
-            .and_then(|()| File::options().create(true).truncate(false).write(true).open(directory.join(FILE)));
+        let opened =
+            private::make_state_directory(directory).and_then(|()| private::open_or_create(&directory.join(FILE)));
         let Ok(file) = opened else { return Ok(Claim { locked: None }) };
         match file.try_lock() {
             Err(TryLockError::WouldBlock) => Err(Claimed(directory.to_path_buf())),
@@ -40,6 +42,7 @@ impl Claim {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     #[test]
     fn a_directory_is_one_servers_until_it_lets_go() {

@@ -4,12 +4,12 @@
 //! What a kill or a power cut leaves is a file whose last line is not finished: that line is dropped, nothing else. A line
 //! that is damaged otherwise is left out, the others count, and the file as it was found is set aside for people to look at.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use super::last_good::write_durably;
-use crate::files;
+use super::{lines, private};
 use crate::pace;
 
 /// The file in the state directory.
@@ -18,8 +18,6 @@ const FILE: &str = "health.journal";
 const HEADER: &str = "fiftythree health 1";
 /// Octets that are read at most. A million checks have less to remember; more is not ours.
 const MOST_OCTETS: u64 = 1 << 30;
-/// Hexadecimal digits of a checksum, and the space behind it.
-const BEFORE_TEXT: usize = 17;
 
 /// The file of lines, open for appending once it was written anew.
 #[derive(Debug)]
@@ -56,28 +54,24 @@ impl Journal {
 
     /// Reads what the last run left. A damaged file is set aside; what is good in it is returned all the same.
     pub fn recover(&self) -> Found {
-        let bytes = match files::read(&self.path, MOST_OCTETS) {
+        let bytes = match private::read(&self.path, MOST_OCTETS) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Found::default(),
             Err(error) => return Found { lines: Vec::new(), damage: Some(self.unreadable(&error)) },
         };
-        let (lines, fault) = read_lines(&bytes);
+        let (lines, fault) = lines::read(&bytes, HEADER);
         Found { lines, damage: fault.map(|fault| self.set_aside(&fault)) }
     }
 
     /// Makes these lines all there is. Whoever reads, now or after a power cut, sees the old file or the new one.
     pub fn replace(&mut self, lines: impl IntoIterator<Item = String>) -> io::Result<()> {
         self.file = None;
-        let mut text = format!("{}\n", sealed(HEADER));
-        for line in pace::steps(lines) {
-            text.push_str(&sealed(&line));
-            text.push('\n');
-        }
+        let text = lines::text(HEADER, pace::steps(lines));
         let directory = self.path.parent().unwrap_or(Path::new("."));
-        fs::create_dir_all(directory)?;
+        private::make_state_directory(directory)?;
         write_durably(&self.path, text.as_bytes())?;
         File::open(directory)?.sync_all()?;
-        self.file = Some(OpenOptions::new().append(true).open(&self.path)?);
+        self.file = Some(private::append(&self.path)?);
         self.octets = text.len() as u64;
         Ok(())
     }
@@ -90,8 +84,7 @@ impl Journal {
         };
         let mut text = String::new();
         for line in pace::steps(lines) {
-            text.push_str(&sealed(line));
-            text.push('\n');
+            lines::append(&mut text, line);
         }
         file.write_all(text.as_bytes())?;
         self.octets += text.len() as u64;
@@ -123,14 +116,14 @@ impl Journal {
         let path = self.path.display();
         let aside = (1..).map(|number| self.path.with_extension(format!("journal.damaged-{number}")));
         // Somebody who never clears them away has 100 at most; then the last one is overwritten.
-        let Some(aside) = aside.take(100).find(|aside| !aside.exists() || aside.ends_with("damaged-100")) else {
+        let is_free = |aside: &PathBuf| fs::symlink_metadata(aside).is_err() || aside.ends_with("damaged-100");
+        let Some(aside) = aside.take(100).find(is_free) else {
             return format!("{path} {fault}; too many such files lie there already to keep it");
         };
-        // Opening a pipe to copy it would never end.
-        let is_file = fs::metadata(&self.path).is_ok_and(|metadata| metadata.is_file());
-        let copied =
-            if is_file { fs::copy(&self.path, &aside).map(drop) } else { Err(io::ErrorKind::Unsupported.into()) };
-        // What cannot be copied, since it cannot be read, is moved: the next journal must not replace it.
+        // What is no file has nothing that could count, and what cannot be copied, since it cannot be read, is moved: the next
+        // journal must not replace it.
+        let is_file = fs::symlink_metadata(&self.path).is_ok_and(|metadata| metadata.is_file());
+        let copied = if is_file { copy(&self.path, &aside) } else { Err(io::ErrorKind::Unsupported.into()) };
         let kept = copied.or_else(|_| fs::rename(&self.path, &aside));
         match kept {
             Ok(()) => format!("{path} {fault}; it is set aside as {}", aside.display()),
@@ -139,58 +132,8 @@ impl Journal {
     }
 }
 
-/// The good lines, and what is wrong besides an unfinished end.
-fn read_lines(bytes: &[u8]) -> (Vec<String>, Option<String>) {
-    let whole = bytes.iter().rposition(|&octet| octet == b'\n').map_or(0, |end| end + 1);
-    let mut texts = bytes[..whole].split_inclusive(|&octet| octet == b'\n');
-    let Some(header) = texts.next() else { return (Vec::new(), None) };
-    match opened(header) {
-        Some(HEADER) => {}
-        Some(other) => return (Vec::new(), Some(format!("it is of a form that this version does not know: {other}"))),
-        None => return salvage(bytes, whole, "its first line is not what was written"),
-    }
-    let (mut lines, mut bad) = (Vec::new(), Vec::new());
-    for (number, text) in (2..).zip(texts) {
-        match opened(text) {
-            Some(line) => lines.push(line.to_owned()),
-            None => bad.push(number),
-        }
-    }
-    (lines, describe(&bad))
-}
-
-/// What can be read of a file whose first line is damaged: whatever has a good checksum is ours.
-fn salvage(bytes: &[u8], whole: usize, fault: &str) -> (Vec<String>, Option<String>) {
-    let texts = bytes[..whole].split_inclusive(|&octet| octet == b'\n').skip(1);
-    let lines: Vec<String> = texts.filter_map(opened).map(str::to_owned).collect();
-    (lines, Some(fault.to_owned()))
-}
-
-fn describe(bad: &[usize]) -> Option<String> {
-    match bad {
-        [] => None,
-        [one] => Some(format!("line {one} is not what was written")),
-        [first, ..] => Some(format!("{} lines are not what was written, line {first} first", bad.len())),
-    }
-}
-
-/// A line behind its checksum.
-fn sealed(line: &str) -> String {
-    debug_assert!(!line.contains('\n'), "a line is one line");
-    format!("{:016x} {line}", fnv1a(line.as_bytes()))
-}
-
-/// The line behind a good checksum.
-fn opened(text: &[u8]) -> Option<&str> {
-    let text = std::str::from_utf8(text.strip_suffix(b"\n")?).ok()?;
-    let (checksum, line) = text.split_at_checked(BEFORE_TEXT)?;
-    let checksum = u64::from_str_radix(checksum.strip_suffix(' ')?, 16).ok()?;
-    (checksum == fnv1a(line.as_bytes())).then_some(line)
-}
-
-/// FNV-1a, 64 bits: it notices every octet that is another, and nearly every other damage. No secret is kept by it.
-fn fnv1a(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, &octet| (hash ^ u64::from(octet)).wrapping_mul(0x0100_0000_01b3))
+fn copy(from: &Path, to: &Path) -> io::Result<()> {
+    io::copy(&mut private::open(from)?, &mut private::create(to)?).map(drop)
 }
 
 #[cfg(test)]
@@ -209,6 +152,28 @@ mod tests {
     }
 
     #[cfg(unix)]
+    #[cfg(unix)]
+    #[test]
+    fn a_link_in_its_place_is_not_followed() {
+        let (state, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let target = elsewhere.path().join("target");
+        let text = lines::text(HEADER, ["theirs"]);
+        fs::write(&target, &text).unwrap();
+        let mut journal = Journal::new(state.path());
+        std::os::unix::fs::symlink(&target, journal.path()).unwrap();
+        let found = journal.recover();
+        assert!(found.lines.is_empty() && found.damage.unwrap().contains("it is a symbolic link"));
+        // Where a damaged file would be set aside lies a link as well, to nothing.
+        let aside = state.path().join("health.journal.damaged-2");
+        let made = elsewhere.path().join("made");
+        std::os::unix::fs::symlink(&made, &aside).unwrap();
+        fs::write(journal.path(), "damaged\n").unwrap();
+        assert!(journal.recover().damage.unwrap().contains("damaged-3"));
+        journal.replace(["ours".to_owned()]).unwrap();
+        assert_eq!(journal.recover().lines, ["ours"]);
+        assert_eq!((fs::read_to_string(&target).unwrap(), made.exists()), (text, false));
+    }
+
     #[test]
     fn what_is_no_file_is_damage_and_does_not_hang() {
         let (_state, journal) = written();
@@ -247,7 +212,7 @@ mod tests {
         for place in 0..bytes.len() - 1 {
             let mut damaged = bytes.clone();
             damaged[place] ^= 1;
-            let (lines, fault) = read_lines(&damaged);
+            let (lines, fault) = lines::read(&damaged, HEADER);
             assert!(fault.is_some(), "octet {place}");
             assert!(!lines.is_empty(), "octet {place}: {lines:?}");
             assert!(lines.iter().all(|line| LINES.contains(&line.as_str())), "octet {place}: {lines:?}");
@@ -276,7 +241,7 @@ mod tests {
     #[test]
     fn what_is_no_journal_is_set_aside() {
         let (_state, journal) = written();
-        let later = format!("{}\n", sealed("fiftythree health 2"));
+        let later = lines::text("fiftythree health 2", [""; 0]);
         for (bytes, says) in [(&b"\0\0\0\0\n"[..], "first line"), (later.as_bytes(), "does not know")] {
             fs::write(journal.path(), bytes).unwrap();
             let found = journal.recover();

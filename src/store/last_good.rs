@@ -1,4 +1,7 @@
 //! The last good source of every zone file, kept in the state directory: what a restart serves when a file is broken.
+//!
+//! A copy begins with a line that holds a checksum and the length of what follows. The line is a comment of TOML, so that a
+//! copy can be put back by hand, and is read by earlier versions, which made copies without it.
 
 use std::collections::HashSet;
 use std::ffi::OsString;
@@ -10,12 +13,18 @@ use crate::config::SourceFile;
 use crate::files;
 use crate::pace;
 
+use super::lines::checksum;
 use super::links::source_of;
+use super::private;
 
 /// The longest file name we make; common file systems end at 255 octets, and a suffix must fit.
 const LONGEST_FILE_NAME: usize = 200;
+/// Bytes that are read at most of one copy; no zone file is as long.
+const MOST_BYTES: u64 = 1 << 30;
 /// Texts that are written together: as many files are open at a time.
 const BATCH: usize = 64;
+/// What the first line of a copy begins with; no editor writes such a comment.
+const SEAL: &str = "#:fiftythree-copy ";
 /// What a file is called until it is whole and durable.
 const UNFINISHED: &str = ".unfinished";
 
@@ -36,10 +45,16 @@ pub struct Kept {
 
 /// The state directory does not take what is to be kept.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot keep last good sources in {directory}: {source}")]
+#[error("cannot keep last good sources in {path}: {source}")]
 pub struct NotKept {
-    directory: String,
+    path: String,
     source: io::Error,
+}
+
+impl NotKept {
+    pub(super) fn new(path: &Path, source: io::Error) -> NotKept {
+        NotKept { path: path.display().to_string(), source }
+    }
 }
 
 impl LastGood {
@@ -50,20 +65,25 @@ impl LastGood {
 
     /// Does work on this directory; an error when its file system does not respond.
     pub(super) fn while_responsive<T>(&self, work: impl FnOnce() -> Result<T, NotKept>) -> Result<T, NotKept> {
-        let unresponsive = |source| Err(NotKept { directory: self.directory.display().to_string(), source });
+        let unresponsive = |error| Err(NotKept::new(&self.directory, error));
         files::operate(&self.directory, || Ok(work())).unwrap_or_else(unresponsive)
     }
 
-    /// The last good text of a zone file; `None` when there is none or it cannot be read.
+    /// The last good text of a zone file; `None` when there is none, or it cannot be read, or was cut or altered.
     pub fn read(&self, path: &Path) -> Option<SourceFile> {
-        let bytes = super::read::read_bounded(&self.directory.join(file_name(path))).ok()?;
-        Some(source_of(path, String::from_utf8(bytes).ok()?))
+        let bytes = private::read(&self.directory.join(file_name(path)), MOST_BYTES).ok()?;
+        Some(source_of(path, unsealed(&String::from_utf8(bytes).ok()?)?))
+    }
+
+    /// Whether there is a copy of a zone file, usable or not: then it was served.
+    pub fn has(&self, path: &Path) -> bool {
+        files::symlink_metadata(&self.directory.join(file_name(path))).is_ok()
     }
 
     /// The last good texts of all files in `zones`, those included that are no longer there.
     pub fn all(&self, zones: &Path) -> Vec<SourceFile> {
-        let entries = fs::read_dir(&self.directory).into_iter().flatten().filter_map(Result::ok);
-        let mut paths: Vec<PathBuf> = entries.filter_map(|entry| unescape(entry.file_name().to_str()?)).collect();
+        let names = private::names_in(&self.directory).unwrap_or_default();
+        let mut paths: Vec<PathBuf> = names.iter().filter_map(|name| unescape(name.to_str()?)).collect();
         // Names that were too long to be kept are found by the files that are there.
         paths.extend(super::zone_files(zones).unwrap_or_default());
         paths.retain(|path| {
@@ -78,20 +98,19 @@ impl LastGood {
     /// durable when this returns. Texts that are there already are not written again; those of files that are gone from `zones`
     /// are removed.
     pub fn keep(&self, zones: &Path, sources: &[SourceFile], others: &[&Path]) -> Result<Kept, NotKept> {
-        self.keep_all(zones, sources, others)
-            .map_err(|source| NotKept { directory: self.directory.display().to_string(), source })
+        self.keep_all(zones, sources, others).map_err(|error| NotKept::new(&self.directory, error))
     }
 
     /// Keeps these texts as well, and none of the files that are `gone`: durable when this returns.
     pub fn keep_changes(&self, sources: &[SourceFile], gone: &[&Path]) -> Result<(), NotKept> {
-        self.change(sources, gone).map_err(|source| NotKept { directory: self.directory.display().to_string(), source })
+        self.change(sources, gone).map_err(|error| NotKept::new(&self.directory, error))
     }
 
     fn change(&self, sources: &[SourceFile], gone: &[&Path]) -> io::Result<()> {
         if sources.is_empty() && gone.is_empty() {
             return Ok(());
         }
-        fs::create_dir_all(&self.directory)?;
+        private::make_directory(&self.directory)?;
         for batch in sources.chunks(BATCH) {
             self.write_durably(batch)?;
         }
@@ -105,7 +124,7 @@ impl LastGood {
     }
 
     fn keep_all(&self, zones: &Path, sources: &[SourceFile], others: &[&Path]) -> io::Result<Kept> {
-        fs::create_dir_all(&self.directory)?;
+        private::make_directory(&self.directory)?;
         let mut kept = Kept::default();
         for batch in sources.chunks(BATCH) {
             kept.written += self.write_durably(batch)?;
@@ -134,9 +153,12 @@ impl LastGood {
         for source in sources {
             pace::step();
             let path = self.directory.join(file_name(&source.path));
-            if !super::read::read_bounded(&path).is_ok_and(|bytes| bytes == source.text.as_bytes()) {
+            let seal = seal(&source.text);
+            let text = source.text.as_bytes();
+            let is_it = |bytes: Vec<u8>| bytes.strip_prefix(seal.as_bytes()) == Some(text);
+            if !private::read(&path, MOST_BYTES).is_ok_and(is_it) {
                 pace::step();
-                let unfinished = files::operate(&path, || write_beside(&path, source.text.as_bytes()))?;
+                let unfinished = files::operate(&path, || write_beside(&path, &[seal.as_bytes(), text]))?;
                 written.push((unfinished, path));
             }
         }
@@ -155,19 +177,38 @@ impl LastGood {
 /// Whoever reads `path`, now or after a power cut, sees the old bytes or the new ones: written beside, made durable,
 /// renamed. The caller makes the directory durable, once for many files.
 pub(super) fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let (file, beside) = write_beside(path, bytes)?;
+    let (file, beside) = write_beside(path, &[bytes])?;
     file.sync_all()?;
     fs::rename(&beside, path)
 }
 
 /// The file beside `path` with these bytes, not durable yet, and its name.
-fn write_beside(path: &Path, bytes: &[u8]) -> io::Result<(File, OsString)> {
+fn write_beside(path: &Path, parts: &[&[u8]]) -> io::Result<(File, OsString)> {
     let mut beside = path.as_os_str().to_owned();
     beside.push(UNFINISHED);
-    let mut file = File::create(&beside)?;
+    let mut file = private::create(Path::new(&beside))?;
     pace::step();
-    file.write_all(bytes)?;
+    parts.iter().try_for_each(|part| file.write_all(part))?;
     Ok((file, beside))
+}
+
+/// The first line of a copy of this text.
+fn seal(text: &str) -> String {
+    format!("{SEAL}1 {:016x} {}\n", checksum(text.as_bytes()), text.len())
+}
+
+/// The text of a copy, unless it is not what was written.
+fn unsealed(copy: &str) -> Option<&str> {
+    if SEAL.starts_with(copy) {
+        // Cut so early that nothing tells it from a file of comments.
+        return None;
+    }
+    if !copy.starts_with(SEAL) {
+        // Of an earlier version.
+        return Some(copy);
+    }
+    let text = &copy[copy.find('\n')? + 1..];
+    copy.starts_with(&seal(text)).then_some(text)
 }
 
 /// A flat name for a path of any characters. Names that would be too long keep their end, behind a hash of the whole.
@@ -176,7 +217,7 @@ fn file_name(path: &Path) -> String {
     if escaped.len() <= LONGEST_FILE_NAME {
         return escaped;
     }
-    format!("{:016x}{}", fnv1a(escaped.as_bytes()), &escaped[escaped.len() - (LONGEST_FILE_NAME - 16)..])
+    format!("{:016x}{}", checksum(escaped.as_bytes()), &escaped[escaped.len() - (LONGEST_FILE_NAME - 16)..])
 }
 
 /// Letters, digits, `-`, `_` and dots stand for themselves, every other octet is `%` and two hexadecimal digits. No name
@@ -207,11 +248,6 @@ fn unescape(name: &str) -> Option<PathBuf> {
         rest = after;
     }
     String::from_utf8(octets).ok().map(PathBuf::from)
-}
-
-/// FNV-1a, 64 bits: the same on every machine and in every version, which the standard library's hashes do not promise.
-fn fnv1a(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, &octet| (hash ^ u64::from(octet)).wrapping_mul(0x0100_0000_01b3))
 }
 
 #[cfg(test)]
@@ -264,6 +300,72 @@ mod tests {
         // The next time it is cleared away.
         assert_eq!(last_good.keep(Path::new("/zones"), &[a], &[]).unwrap(), Kept { written: 0, removed: 1 });
         assert!(!beside.exists());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn copies_are_for_the_owner_alone_and_links_in_their_place_are_not_followed() {
+        use std::os::unix::fs::{PermissionsExt as _, symlink};
+        let (state, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let target = elsewhere.path().join("target");
+        fs::write(&target, "theirs").unwrap();
+        let last_good = LastGood::new(state.path());
+        let a = source("/zones/a.toml", "ours");
+        let copy = state.path().join("last-good").join(file_name(&a.path));
+        private::make_directory(copy.parent().unwrap()).unwrap();
+        symlink(&target, &copy).unwrap();
+        symlink(&target, state.path().join("last-good").join(file_name(&a.path) + UNFINISHED)).unwrap();
+        assert_eq!(last_good.read(&a.path), None);
+        last_good.keep(Path::new("/zones"), std::slice::from_ref(&a), &[]).unwrap();
+        assert_eq!(last_good.read(&a.path), Some(a));
+        assert_eq!(fs::symlink_metadata(&copy).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(fs::read_to_string(&target).unwrap(), "theirs");
+    }
+
+    #[test]
+    fn a_copy_that_was_cut_or_altered_is_not_taken_for_whole() {
+        let state = tempfile::tempdir().unwrap();
+        let last_good = LastGood::new(state.path());
+        let a = source("/zones/a.toml", "name = 'a.test'\n\n[[record]]\nname = 'ü'\n");
+        let keep = || last_good.keep(Path::new("/zones"), std::slice::from_ref(&a), &[]).unwrap();
+        keep();
+        let copy = state.path().join("last-good").join(file_name(&a.path));
+        let whole = fs::read(&copy).unwrap();
+        for place in 0..whole.len() {
+            let mut altered = whole.clone();
+            altered[place] ^= 1;
+            let mut longer = whole.clone();
+            longer.insert(place, b'#');
+            for damaged in [&whole[..place], &altered, &longer] {
+                fs::write(&copy, damaged).unwrap();
+                let read = last_good.read(&a.path).map(|source| source.text);
+                // Where the first line is hard to make out, the whole text still stands behind it.
+                let is_harmless = |text: &str| text.ends_with(&*a.text);
+                assert!(read.as_deref().is_none_or(is_harmless), "byte {place}: {read:?}");
+                assert!(last_good.has(&a.path));
+            }
+        }
+        assert_eq!(keep(), Kept { written: 1, removed: 0 });
+        assert_eq!(last_good.read(&a.path), Some(a));
+    }
+
+    #[test]
+    fn copies_of_the_version_without_checksums_are_read_and_written_anew() {
+        let state = tempfile::tempdir().unwrap();
+        let last_good = LastGood::new(state.path());
+        let a = source("/zones/a.toml", "# a comment\nname = 'a.test'\n");
+        let copy = state.path().join("last-good").join(file_name(&a.path));
+        fs::create_dir(copy.parent().unwrap()).unwrap();
+        fs::write(&copy, &*a.text).unwrap();
+        assert_eq!(last_good.read(&a.path).as_ref(), Some(&a));
+        let keep = || last_good.keep(Path::new("/zones"), std::slice::from_ref(&a), &[]).unwrap();
+        assert_eq!((keep(), keep()), (Kept { written: 1, removed: 0 }, Kept::default()));
+        assert!(fs::read_to_string(&copy).unwrap().starts_with(SEAL));
+        assert_eq!(last_good.read(&a.path), Some(a.clone()));
+        // Somebody put a copy back, line and all.
+        let again = source("/zones/a.toml", &fs::read_to_string(&copy).unwrap());
+        last_good.keep(Path::new("/zones"), std::slice::from_ref(&again), &[]).unwrap();
+        assert_eq!(last_good.read(&a.path), Some(again));
     }
 
     #[test]

@@ -16,7 +16,7 @@ use super::{Content, Group, GroupIndex, Member, NodeIndex, QueryName, SIMPLE, Sp
 use crate::health::{CheckSlot, ComebackRules};
 use crate::model::{
     self, AliasTarget, HealthCheckId, HostedZone, Name, RecordData, RecordGroup, RecordType, ResourceRecordSet,
-    RoutingPolicy,
+    RoutingPolicy, ZoneIdentity,
 };
 use crate::pace;
 use crate::policy::{Candidates, CidrTables, Plan};
@@ -36,6 +36,27 @@ impl Zone {
         let writer = Writer::with_capacity(names.list.len() * OCTETS_A_NAME);
         let lists = Lists::default();
         Builder { zone, names, slot_of, tables, rules, writer, lists }.build()
+    }
+
+    /// A zone of which nothing but this is known: there are no records to answer with.
+    pub fn unavailable(zone: &ZoneIdentity) -> Zone {
+        let ZoneIdentity { id, name, vpcs } = zone.clone();
+        // Never answered; but a compiled zone has them.
+        let apex = [(RecordType::Soa, ". . 1 7200 900 1209600 86400"), (RecordType::Ns, ".")];
+        let set = |(record_type, value)| ResourceRecordSet {
+            name: name.clone(),
+            record_type,
+            set_identifier: None,
+            routing_policy: RoutingPolicy::Simple,
+            content: model::Content::Records {
+                ttl: 0,
+                values: vec![RecordData::parse(record_type, value).expect("the root is a name")],
+            },
+            health_check: None,
+        };
+        let record_sets = apex.map(set).into();
+        let zone = HostedZone { id, name, comment: None, vpcs, record_sets, record_groups: Vec::new() };
+        Zone { unavailable: true, ..Zone::compile(&zone, &|_| None, &CidrTables::default()) }
     }
 }
 
@@ -205,6 +226,7 @@ impl Builder<'_> {
             name_hash: hash_name(&self.zone.name),
             label_count: self.zone.name.label_count(),
             private: self.zone.is_private(),
+            unavailable: false,
             table: SuffixTable::build(&hashes),
             arena,
             apex: places.nodes[0].node,

@@ -94,6 +94,8 @@ pub struct Zone {
     bit_count: u32,
     id: HostedZoneId,
     private: bool,
+    /// Whether there are no records to answer with: the answer is SERVFAIL.
+    unavailable: bool,
     /// Groups with health in them, by number, each after the groups its aliases point to.
     settle_order: Box<[u32]>,
     /// Groups whose records do not come back at once, by their first bits.
@@ -201,6 +203,11 @@ impl Zone {
     /// Whether only the clients of its VPCs see it.
     pub fn is_private(&self) -> bool {
         self.private
+    }
+
+    /// Whether nothing but its name is known: every query for it is answered with SERVFAIL.
+    pub fn is_unavailable(&self) -> bool {
+        self.unavailable
     }
 
     /// The hash of its name, as questions carry it.

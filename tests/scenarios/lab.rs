@@ -72,8 +72,8 @@ impl Lab {
     fn serve(&mut self, zones: &[String], occasion: Occasion) -> Result<String, String> {
         let named = |(number, text): (usize, &String)| SourceFile::new(format!("zones/{number}.toml"), text.as_str());
         let files: Vec<SourceFile> = zones.iter().enumerate().map(named).collect();
-        let settled =
-            config::settle(&files, &self.sources, &self.settings, occasion).map_err(|faults| words(&faults))?;
+        let texts = config::Texts { current: &files, last_good: &self.sources, served: &[] };
+        let settled = config::settle(texts, &self.settings, occasion).map_err(|faults| words(&faults))?;
         let configuration = settled.configuration;
         self.tracker.apply(&configuration.health_checks, self.now);
         self.check_ids =

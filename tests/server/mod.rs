@@ -282,6 +282,34 @@ fn ask_tcp(server: SocketAddr, question: &[u8]) -> Vec<u8> {
     reply
 }
 
+/// The body of what comes back; nothing while nobody answers.
+pub(crate) fn get(address: &str, path: &str, accept: &str) -> Option<String> {
+    let mut stream = TcpStream::connect(address).ok()?;
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nAccept: {accept}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).ok()?;
+    let mut response = String::new();
+    stream.read_to_string(&mut response).ok()?;
+    let (head, body) = response.split_once("\r\n\r\n")?;
+    if head.to_ascii_lowercase().contains("transfer-encoding: chunked") {
+        return Some(unchunked(body));
+    }
+    Some(body.to_owned())
+}
+
+fn unchunked(mut body: &str) -> String {
+    let mut whole = String::new();
+    while let Some((length, rest)) = body.split_once("\r\n") {
+        let length = usize::from_str_radix(length, 16).unwrap();
+        whole.push_str(&rest[..length]);
+        body = rest[length..].trim_start_matches("\r\n");
+        if length == 0 {
+            break;
+        }
+    }
+    whole
+}
+
 /// A web server that says OK to everything until it is stopped; then connections are refused.
 pub(crate) struct WebServer {
     pub(crate) port: u16,

@@ -179,6 +179,7 @@ fn configuration(figures: &Figures, page: &mut Page<'_, '_>) -> fmt::Result {
     page.gauge(&families::CONFIG_ERRORS)?.sample(&[], &reloads.errors)?;
     page.gauge(&families::CONFIG_DEFERRED)?.sample(&[], &reloads.deferred)?;
     page.gauge(&families::CONFIG_ZONES)?.sample(&[], &figures.served.zones)?;
+    page.gauge(&families::CONFIG_UNAVAILABLE)?.sample(&[], &figures.served.unavailable)?;
     page.gauge(&families::CONFIG_RECORD_SETS)?.sample(&[], &figures.served.records)?;
     page.gauge(&families::CONFIG_CHECKS)?.sample(&[], &figures.served.checks)
 }

@@ -47,6 +47,7 @@ pub(super) const ALL: &[&Family] = &[
     &CONFIG_ERRORS,
     &CONFIG_DEFERRED,
     &CONFIG_ZONES,
+    &CONFIG_UNAVAILABLE,
     &CONFIG_RECORD_SETS,
     &CONFIG_CHECKS,
     &PROCESS_CPU,
@@ -183,6 +184,11 @@ pub(super) const CONFIG_DEFERRED: Family = gauge(
     "Files that were being written, or looked half written, at the last load; they are served as before.",
 );
 pub(super) const CONFIG_ZONES: Family = gauge("fiftythree_config_zones", &[], "Hosted zones that are served.");
+pub(super) const CONFIG_UNAVAILABLE: Family = gauge(
+    "fiftythree_config_zones_unavailable",
+    &[],
+    "Hosted zones that answer SERVFAIL, since their file is broken and no usable copy of it is kept.",
+);
 pub(super) const CONFIG_RECORD_SETS: Family =
     gauge("fiftythree_config_record_sets", &[], "Record sets that are served.");
 pub(super) const CONFIG_CHECKS: Family =

@@ -51,7 +51,7 @@ fn picture() -> Picture {
     let last_success = Some(Moment(Duration::from_secs(1_800_000_000)));
     let last = Some(ReloadResult::Failure);
     let reloads = ReloadFigures { counts: [1, 0, 2], last, last_success, errors: 0, deferred: 2, unresponsive: 1 };
-    let served = ServedFigures { zones: 1, records: 6, checks: 1 };
+    let served = ServedFigures { zones: 1, unavailable: 0, records: 6, checks: 1 };
     let figures = Figures { checks: vec![check], next: None, pending: 0, overrides: 1, latencies, reloads, served };
     let totals = tap::Totals { delivered: 8, dropped_full: 2, dropped_write: 1, connected: true };
     let taps = tap::Reading { query_log: Some(totals), dnstap: Some(totals) };

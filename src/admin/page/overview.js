@@ -53,8 +53,9 @@ function faults({ last_load: load }) {
   const lines = [
     load.refused && `Nothing was reloaded at ${clock(load.at)}; everything is served as before.`,
     ...load.frozen.map((path) => `${path} is broken: its last good version is served.`),
-    ...load.left_out.map((path) => `${path} is broken and not served.`),
+    ...load.left_out.map((path) => `${path} is not served.`),
     ...load.deferred.map(({ file, reason }) => `${file} is not taken yet: ${reason}.`),
+    ...load.unavailable.map(({ file, zone }) => `${file} is broken and no usable copy of it is kept${zone ? `: every query for ${zone} is answered with SERVFAIL` : ""}.`),
     ...load.needs_restart.map((setting) => `${setting} has changed: that needs a restart.`),
   ].filter(Boolean);
   return h("section.alarm", { "aria-labelledby": "o-faults" },

@@ -95,7 +95,8 @@ function all(page) {
 
 function row(known) {
   const bad = known.unhealthy_checks;
-  const health = !known.checks ? badge("unchecked", "none")
+  const health = known.unavailable ? badge("unhealthy", "SERVFAIL: its file is broken, no usable copy is kept")
+    : !known.checks ? badge("unchecked", "none")
     : bad ? badge("unhealthy", `${bad.toLocaleString("en-GB")} of ${known.checks.toLocaleString("en-GB")} unhealthy`)
       : badge("healthy", known.checks === 1 ? "1 healthy" : `all ${known.checks.toLocaleString("en-GB")} healthy`);
   return h("tr", { key: known.id },

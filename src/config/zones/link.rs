@@ -21,7 +21,7 @@ use super::{Configuration, Reading, TextOrigin, ZoneSource, apex, file, group};
 use crate::model::{self, Field, Violation};
 use crate::model::{
     CidrCollection, CidrCollectionId, Content, HealthCheck, HealthCheckId, HealthCheckKind, HostedZone, HostedZoneId,
-    Name, RecordType, ResourceRecordSet, RoutingPolicy, VpcId,
+    Name, RecordType, ResourceRecordSet, RoutingPolicy, VpcId, ZoneIdentity,
 };
 use crate::pace;
 
@@ -115,6 +115,21 @@ pub fn may_define_for_others(file: &SourceFile) -> bool {
     let text = file.text.as_bytes();
     let holds = |word: &str| memchr::memmem::find(text, word.as_bytes()).is_some();
     memchr::memchr(b'\\', text).is_some() || ["health_check", "cidr_collection"].into_iter().any(holds)
+}
+
+/// The zone that a file means to hold, as far as a text with faults tells. `None` also where its clients cannot be told: a
+/// private zone must not become everybody's.
+pub fn zone_identity(file: &SourceFile, settings: &Settings) -> Option<ZoneIdentity> {
+    let (root, mut findings) = document::parse(file);
+    let ZoneDraft { name, id, vpcs: written, .. } = file::read(&root, &mut findings).zone?;
+    let mut link = Link { findings: vec![findings], settings, known: &Registries::default() };
+    let vpcs = link.vpcs(0, written.as_deref().unwrap_or_default());
+    let is_public = written.is_none() && memchr::memmem::find(file.text.as_bytes(), b"vpcs").is_none();
+    if !is_public && (vpcs.is_empty() || written.is_none_or(|written| written.len() != vpcs.len())) {
+        return None;
+    }
+    let (name, id) = (name.value, id.map(|id| HostedZoneId(id.value)));
+    Some(ZoneIdentity { id: id.unwrap_or_else(|| id::zone_id(&name, &vpcs)), name, vpcs })
 }
 
 /// Takes the definitions out of the drafts.

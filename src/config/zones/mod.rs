@@ -25,7 +25,7 @@ use super::{Settings, SourceFile, document};
 use crate::model::{CidrCollection, HealthCheck, HostedZone};
 
 pub use apex::{loopback_name_server, warn_of_loopback_name_servers};
-pub use link::{Common, ZoneReading, may_define_for_others, record_names};
+pub use link::{Common, ZoneReading, may_define_for_others, record_names, zone_identity};
 pub(super) use link::{Definitions, definitions};
 
 /// Everything that zone files define.

@@ -1,0 +1,110 @@
+//! Files that were served before the start, are broken, and of which no usable copy is kept. Their zones are known by name and
+//! answer SERVFAIL: nothing else, a parent zone least of all, may answer for those names as if the zone were not there.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::config::{Fault, ServedFile, Settled};
+use crate::model::ZoneIdentity;
+use crate::store::{Archive, Current, Sources, StandIn as _};
+
+use super::kept::KeptFile;
+
+/// A file without a usable text, and the zone that answers SERVFAIL for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unavailable {
+    /// The file.
+    pub file: PathBuf,
+    /// Its zone, absolute; `None` when it held none, or nobody knows.
+    pub zone: Option<String>,
+}
+
+impl Unavailable {
+    pub(super) fn of(file: &KeptFile) -> Unavailable {
+        let zone = file.served().zone.map(|zone| zone.name.to_string());
+        Unavailable { file: file.path.clone(), zone }
+    }
+
+    /// The zone, or else the file.
+    pub(super) fn name(&self) -> String {
+        self.zone.clone().unwrap_or_else(|| self.file.display().to_string())
+    }
+
+    fn consequence(&self) -> String {
+        match &self.zone {
+            Some(zone) => format!("every query for {zone} is answered with SERVFAIL"),
+            None => "nothing in it is served".to_owned(),
+        }
+    }
+}
+
+impl fmt::Display for Unavailable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (file, consequence) = (self.file.display(), self.consequence());
+        write!(f, "{file} is broken and no usable copy of it is kept: {consequence}")
+    }
+}
+
+/// Those of these files.
+pub(super) fn listed(files: &[Arc<KeptFile>]) -> Vec<Unavailable> {
+    files.iter().filter(|file| file.is_unavailable()).map(|file| Unavailable::of(file)).collect()
+}
+
+/// What has to be said of them, besides what is wrong in them.
+pub(super) fn faults(files: &[Arc<KeptFile>]) -> Vec<Fault> {
+    let fault = |one: Unavailable| {
+        let message = format!("no usable copy of this file is kept: {}", one.consequence());
+        let mut fault = Fault::error(&one.file, message);
+        fault.hint("mend the file, or remove it");
+        fault
+    };
+    listed(files).into_iter().map(fault).collect()
+}
+
+/// What stands for the files that have no usable text. A zone that another file holds by now is that file's.
+pub(super) fn files<'b>(settled: &Settled, before: impl Fn(&Path) -> Option<&'b Arc<KeptFile>>) -> Vec<Arc<KeptFile>> {
+    if settled.unavailable.is_empty() {
+        return Vec::new();
+    }
+    let mut taken: Vec<ZoneIdentity> = settled.configuration.zones.iter().map(|zone| zone.zone.identity()).collect();
+    let mut withhold = |served: &ServedFile| {
+        let zone = served.zone.clone().filter(|zone| !taken.iter().any(|taken| taken.excludes(zone)));
+        taken.extend(zone.clone());
+        let served = ServedFile { path: served.path.clone(), zone };
+        match before(&served.path) {
+            Some(file) if file.is_unavailable() && file.served() == served => Arc::clone(file),
+            _ => Arc::new(KeptFile::unavailable(&served)),
+        }
+    };
+    settled.unavailable.iter().map(&mut withhold).collect()
+}
+
+/// At the start: takes out of `sources` the files that cannot be read, or were emptied, and that were served before. What
+/// stands for them.
+pub(super) fn unreadable(archive: &Archive, zones: &Path, sources: &mut Sources) -> Vec<Arc<KeptFile>> {
+    let is_blank = |file: &Current<_>| matches!(file, Current::Read(source, _) if source.is_blank());
+    if sources.missing.is_empty() && !sources.files.iter().any(is_blank) {
+        return Vec::new();
+    }
+    let known = archive.served_before(zones);
+    let find = |path: &Path| known.iter().find(|file| file.path == path).cloned();
+    let mut withheld = Vec::new();
+    sources.missing.retain(|path| {
+        let unknown = || ServedFile { path: path.clone(), zone: None };
+        let served = find(path).or_else(|| archive.last_good().has(path).then(unknown));
+        withheld.extend(served.clone());
+        served.is_none()
+    });
+    // Emptying a file is no way to remove a zone.
+    sources.files.retain(|file| {
+        let Current::Read(source, _) = file else { return true };
+        let Some(served) = find(&source.path).filter(|file| source.is_blank() && file.zone.is_some()) else {
+            return true;
+        };
+        sources.faults.push(Fault::error(&source.path, "the file is empty"));
+        withheld.push(served);
+        false
+    });
+    withheld.iter().map(|served| Arc::new(KeptFile::unavailable(served))).collect()
+}

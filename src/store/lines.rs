@@ -1,0 +1,78 @@
+//! The form of the files of lines in the state directory: a first line that says what the file is, and before each line a
+//! checksum of it. What was written whole is told from what was cut or altered, line by line.
+
+use crate::pace;
+
+/// Hexadecimal digits of a checksum, and the space behind it.
+const BEFORE_TEXT: usize = 17;
+/// Bytes that are looked at before others may have the core: some 50 µs of work.
+const CHUNK: usize = 1 << 16;
+
+/// A file of these lines.
+pub(super) fn text(header: &str, lines: impl IntoIterator<Item = impl AsRef<str>>) -> String {
+    let mut text = String::new();
+    append(&mut text, header);
+    lines.into_iter().for_each(|line| append(&mut text, line.as_ref()));
+    text
+}
+
+/// Puts a line behind its checksum.
+pub(super) fn append(text: &mut String, line: &str) {
+    debug_assert!(!line.contains('\n'), "a line is one line");
+    text.push_str(&format!("{:016x} {line}\n", checksum(line.as_bytes())));
+}
+
+/// The good lines, and what is wrong besides an unfinished end.
+pub(super) fn read(bytes: &[u8], header: &str) -> (Vec<String>, Option<String>) {
+    let whole = bytes.iter().rposition(|&octet| octet == b'\n').map_or(0, |end| end + 1);
+    let mut texts = bytes[..whole].split_inclusive(|&octet| octet == b'\n');
+    let Some(first) = texts.next() else { return (Vec::new(), None) };
+    match opened(first) {
+        Some(known) if known == header => {}
+        Some(other) => return (Vec::new(), Some(format!("it is of a form that this version does not know: {other}"))),
+        None => return salvage(bytes, whole, "its first line is not what was written"),
+    }
+    let (mut lines, mut bad) = (Vec::new(), Vec::new());
+    for (number, text) in (2..).zip(texts) {
+        match opened(text) {
+            Some(line) => lines.push(line.to_owned()),
+            None => bad.push(number),
+        }
+    }
+    (lines, describe(&bad))
+}
+
+/// What can be read of a file whose first line is damaged: whatever has a good checksum is ours.
+fn salvage(bytes: &[u8], whole: usize, fault: &str) -> (Vec<String>, Option<String>) {
+    let texts = bytes[..whole].split_inclusive(|&octet| octet == b'\n').skip(1);
+    let lines: Vec<String> = texts.filter_map(opened).map(str::to_owned).collect();
+    (lines, Some(fault.to_owned()))
+}
+
+fn describe(bad: &[usize]) -> Option<String> {
+    match bad {
+        [] => None,
+        [one] => Some(format!("line {one} is not what was written")),
+        [first, ..] => Some(format!("{} lines are not what was written, line {first} first", bad.len())),
+    }
+}
+
+/// The line behind a good checksum.
+fn opened(text: &[u8]) -> Option<&str> {
+    let text = std::str::from_utf8(text.strip_suffix(b"\n")?).ok()?;
+    let (written, line) = text.split_at_checked(BEFORE_TEXT)?;
+    let written = u64::from_str_radix(written.strip_suffix(' ')?, 16).ok()?;
+    (written == checksum(line.as_bytes())).then_some(line)
+}
+
+/// FNV-1a, 64 bits: the same on every machine and in every version, which the standard library's hashes do not promise. It
+/// notices every byte that is another, and nearly every other damage. No secret is kept by it.
+pub(super) fn checksum(bytes: &[u8]) -> u64 {
+    let add = |hash: u64, &octet: &u8| (hash ^ u64::from(octet)).wrapping_mul(0x0100_0000_01b3);
+    bytes.chunks(CHUNK).fold(0xcbf2_9ce4_8422_2325, |hash, chunk| {
+        if chunk.len() == CHUNK {
+            pace::step();
+        }
+        chunk.iter().fold(hash, add)
+    })
+}
