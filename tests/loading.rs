@@ -156,7 +156,8 @@ fn a_file_system_that_does_not_respond_costs_one_load_and_no_other_edit() {
     lab.write("zones/bad.test.toml", &zone("bad.test", "192.0.2.4"));
     thread::sleep(Duration::from_secs(1));
     lab.write("zones/good.test.toml", &zone("good.test", "192.0.2.3"));
-    // Only now is it given up.
+    // Only now is it given up; the watcher may have begun late.
+    thread::sleep(Duration::from_secs(10));
     running.wait_for_log("bad.test.toml: the file system has not responded for 3");
     running.wait_for_answer("www.good.test.", &["192.0.2.3"]);
     assert_eq!(running.ask("www.bad.test.", Transport::Udp).addresses, ["192.0.2.2"]);

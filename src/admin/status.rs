@@ -69,7 +69,7 @@ fn last_load_shape(last: &LastLoad) -> LastLoadShape {
 }
 
 fn deferred_shape(deferred: &Deferred) -> DeferredShape {
-    let Deferred { path, reason } = deferred;
+    let Deferred { path, reason, .. } = deferred;
     DeferredShape { file: path.display().to_string(), reason: reason.clone() }
 }
 

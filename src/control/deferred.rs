@@ -16,19 +16,25 @@ pub struct Deferred {
     pub path: PathBuf,
     /// Why, for people.
     pub reason: String,
+    /// Whether it looks half written, which is worth a warning; that a file is being written is not.
+    looks_half_written: bool,
 }
 
 impl Deferred {
     fn in_progress(path: &Path) -> Deferred {
-        Deferred { path: path.to_owned(), reason: "it is being written".to_owned() }
+        Deferred { path: path.to_owned(), reason: "it is being written".to_owned(), looks_half_written: false }
     }
 
     pub(super) fn report(&self) {
         let (path, reason, still) = (self.path.display(), &self.reason, STILL.as_secs());
-        tracing::warn!(
-            "{path} is not taken yet: {reason}. It is taken when its writer closes it, when it has not changed for {still} s, \
-             or with SIGHUP"
+        let message = format!(
+            "{path} is not taken yet: {reason}. It is taken when its writer closes it, when it has not \
+             changed for {still} s, or with SIGHUP"
         );
+        match self.looks_half_written {
+            true => tracing::warn!("{message}"),
+            false => tracing::info!("{message}"),
+        }
     }
 }
 
@@ -47,7 +53,7 @@ pub(super) fn defer_half_written(base: &Base, sources: &mut Sources<Arc<KeptFile
         let Current::Read(source, _) = current else { continue };
         let Some(file) = served(&source.path).filter(|_| sources.quiet.contains(&source.path)) else { continue };
         let Some(reason) = base.source_of(file).ok().and_then(|old| half_gone(&old, source)) else { continue };
-        deferred.push(Deferred { path: source.path.clone(), reason });
+        deferred.push(Deferred { path: source.path.clone(), reason, looks_half_written: true });
         *current = Current::Before(Arc::clone(file));
     }
     deferred
