@@ -71,19 +71,20 @@ const fn histogram(name: &'static str, labels: &'static [&'static str], help: &'
     Family { name, kind: MetricType::Histogram, labels, help }
 }
 
-pub(super) const BUILD_INFO: Family = gauge("fiftythree_build_info", &["version"], "1; the label says what runs.");
+pub(super) const BUILD_INFO: Family =
+    gauge("fiftythree_build_info", &["version"], "Always 1; the label is the version that runs.");
 pub(super) const READY: Family =
-    gauge("fiftythree_ready", &[], "Whether queries are answered: 1, or 0 before and while it stops.");
+    gauge("fiftythree_ready", &[], "1 while queries are answered; 0 before that and while the server stops.");
 pub(super) const CONTROL_RUNNING: Family = gauge(
     "fiftythree_control_running",
     &[],
-    "Whether the loop that changes the world runs: 1, or 0 when it has failed and answers stay as they are.",
+    "1 while the control loop runs; 0 if it has failed, and answers no longer change.",
 );
 
 pub(super) const DNS_REQUESTS: Family = counter(
     "fiftythree_dns_requests_total",
     &["proto", "family", "type", "zone"],
-    "Messages received; family 1 is IPv4, 2 is IPv6; zone none is no zone of ours.",
+    "Messages received; family 1 is IPv4, 2 is IPv6; zone none means no zone of this server.",
 );
 pub(super) const DNS_RESPONSES: Family =
     counter("fiftythree_dns_responses_total", &["rcode", "zone"], "Responses by response code.");
@@ -94,30 +95,33 @@ pub(super) const DNS_ANSWERS: Family = counter(
 );
 pub(super) const DNS_TRUNCATED: Family =
     counter("fiftythree_dns_responses_truncated_total", &[], "Responses with the TC bit.");
-pub(super) const DNS_IGNORED: Family =
-    counter("fiftythree_dns_requests_ignored_total", &[], "Messages that deserve no response, such as responses.");
+pub(super) const DNS_IGNORED: Family = counter(
+    "fiftythree_dns_requests_ignored_total",
+    &[],
+    "Messages dropped without a response, for example packets with QR=1.",
+);
 pub(super) const DNS_FAILURES: Family = counter(
     "fiftythree_dns_failures_total",
     &[],
-    "Messages left without a response by a fault of the server, or that the system would not send.",
+    "Messages without a response because of a fault of the server, or because the system refused to send it.",
 );
 pub(super) const DNS_DURATION: Family = histogram(
     "fiftythree_dns_request_duration_seconds",
     &["proto"],
-    "From when a message was read to when its response was handed to the system, in seconds.",
+    "Time from reading a message to passing its response to the system, in seconds.",
 );
 
 pub(super) const LOG_DROPPED: Family = counter(
     "fiftythree_log_dropped_total",
     &["reason"],
-    "Messages of the server's log that were lost: full means that nobody reads it, write that it cannot be written.",
+    "Lost messages of the server's log: full means that its queue was full, write that it could not be written.",
 );
 pub(super) const QUERY_LOG_LINES: Family =
     counter("fiftythree_query_log_lines_total", &[], "Lines written to the query log.");
 pub(super) const QUERY_LOG_DROPPED: Family = counter(
     "fiftythree_query_log_dropped_total",
     &["reason"],
-    "Lines that are lost: full is a worker's ring that was full, write a file that took nothing.",
+    "Lost lines of the query log: full means that a worker's ring was full, write that the file could not be written.",
 );
 pub(super) const DNSTAP_CONNECTED: Family =
     gauge("fiftythree_dnstap_connected", &[], "Whether the dnstap reader is connected.");
@@ -126,13 +130,13 @@ pub(super) const DNSTAP_FRAMES: Family =
 pub(super) const DNSTAP_DROPPED: Family = counter(
     "fiftythree_dnstap_dropped_total",
     &["reason"],
-    "What is lost: full counts queries that found a worker's ring full, write frames that no reader took.",
+    "Lost data: full counts queries while a worker's ring was full, write counts frames that no reader took.",
 );
 
 pub(super) const HEALTH_STATUS: Family =
-    gauge("fiftythree_health_status", &["check"], "1 when the health check is healthy, 0 when not; overrides count.");
+    gauge("fiftythree_health_status", &["check"], "1 if the health check is healthy, else 0; includes overrides.");
 pub(super) const HEALTH_FORCED: Family =
-    gauge("fiftythree_health_forced", &["check"], "1 when an override decides over the health check, else 0.");
+    gauge("fiftythree_health_forced", &["check"], "1 if an override sets the status of the health check, else 0.");
 pub(super) const HEALTH_CHECKS: Family =
     counter("fiftythree_health_checks_total", &["check", "result", "reason"], "Results of health checks.");
 pub(super) const HEALTH_DURATION: Family = histogram(
@@ -145,12 +149,15 @@ pub(super) const HEALTH_LAST_DURATION: Family = gauge(
     &["check"],
     "How long the last probe or evaluation took, in seconds.",
 );
-pub(super) const HEALTH_TRANSITIONS: Family =
-    counter("fiftythree_health_transitions_total", &["check", "to"], "Changes of the verdict that counts.");
+pub(super) const HEALTH_TRANSITIONS: Family = counter(
+    "fiftythree_health_transitions_total",
+    &["check", "to"],
+    "Changes of the status in effect, overrides included.",
+);
 pub(super) const HEALTH_LAST_TRANSITION: Family = gauge(
     "fiftythree_health_last_transition_timestamp_seconds",
     &["check"],
-    "When the verdict last changed, restarts outlived; absent when it never has.",
+    "When the status last changed, kept across restarts; absent if it never has.",
 );
 pub(super) const HEALTH_PENDING: Family =
     gauge("fiftythree_health_checks_pending", &[], "Health checks that have had no result yet.");
@@ -159,7 +166,7 @@ pub(super) const OVERRIDES: Family = gauge("fiftythree_overrides_active", &[], "
 pub(super) const RELOADS: Family = counter(
     "fiftythree_config_reloads_total",
     &["result"],
-    "Loads of the configuration, the one at the start included: success, partial (files with errors are served as they were), failure (nothing was taken over).",
+    "Loads of the configuration, including the one at the start: success, partial (files with errors are served as before), failure (nothing was changed).",
 );
 pub(super) const RELOADS_UNRESPONSIVE: Family = counter(
     "fiftythree_config_reloads_unresponsive_total",
@@ -169,12 +176,12 @@ pub(super) const RELOADS_UNRESPONSIVE: Family = counter(
 pub(super) const RELOAD_SUCCESSFUL: Family = gauge(
     "fiftythree_config_last_reload_successful",
     &[],
-    "1 when the last load of the configuration was without errors, else 0.",
+    "1 if the last load of the configuration had no errors, else 0.",
 );
 pub(super) const RELOAD_SUCCESS_TIMESTAMP: Family = gauge(
     "fiftythree_config_last_reload_success_timestamp_seconds",
     &[],
-    "When the configuration was last loaded without errors; absent when it never was.",
+    "When the configuration was last loaded without errors; absent if it never was.",
 );
 pub(super) const CONFIG_ERRORS: Family =
     gauge("fiftythree_config_errors", &[], "Errors in the files at the last load.");
@@ -187,7 +194,7 @@ pub(super) const CONFIG_ZONES: Family = gauge("fiftythree_config_zones", &[], "H
 pub(super) const CONFIG_UNAVAILABLE: Family = gauge(
     "fiftythree_config_zones_unavailable",
     &[],
-    "Hosted zones that answer SERVFAIL, since their file is broken and no usable copy of it is kept.",
+    "Hosted zones that answer SERVFAIL, because their file is broken and there is no usable copy of it.",
 );
 pub(super) const CONFIG_RECORD_SETS: Family =
     gauge("fiftythree_config_record_sets", &[], "Record sets that are served.");
