@@ -18,7 +18,7 @@
 //! place at once: one more failure changes no verdict. An endpoint that begins to hang finds a
 //! `late` place, which those endpoints never take.
 //!
-//! docs/decisions/0043-places-for-probes.md has the alternatives.
+//! docs/decisions/0045-places-for-probes.md has the alternatives.
 
 use std::collections::VecDeque;
 use std::pin::pin;
