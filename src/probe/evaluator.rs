@@ -174,7 +174,7 @@ async fn keep_evaluating(plan: MetricPlan, first: Duration, tools: Arc<Tools>) {
 
 /// The same that the tests of the whole server use.
 #[cfg(test)]
-#[path = "../../tests/server/prometheus.rs"]
+#[path = "../../tests/it/prometheus.rs"]
 mod prometheus;
 
 #[cfg(test)]

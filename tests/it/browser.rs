@@ -2,7 +2,6 @@
 //!
 //! It needs Debian's chromium and chromium-driver, and a Python with selenium and the accessibility rules of axe-core; `.ci/run`
 //! installs them and names that Python in `FIFTYTHREE_BROWSER_PYTHON`. Where something is missing, this says so and tests nothing.
-#![allow(clippy::unwrap_used)] // a test may fail so
 
 use std::path::Path;
 use std::process::{Command, Stdio};

@@ -4,14 +4,11 @@
 //! and packets that no scenario would send. One round of a UDP worker is counted in `serve::udp`, batches over far memory in
 //! `tests/foresight.rs`.
 
-#[path = "../benches/support/mod.rs"]
-mod support;
-
 use std::net::IpAddr;
 
+use crate::support::{LOOPBACK, TYPE_A, TYPE_AAAA, city, query, responder, zones};
 use fiftythree::serve::{MAX_TCP_OCTETS, Responder, Transport};
 use fiftythree::world::World;
-use support::{LOOPBACK, TYPE_A, TYPE_AAAA, city, query, responder, zones};
 
 const TYPE_CNAME: u16 = 5;
 const TYPE_MX: u16 = 15;
@@ -45,7 +42,7 @@ const KINDS: [(&str, u16); 14] = [
 fn bench_world() -> World {
     let values: Vec<String> = (0..9).map(|number| format!("'\"{number}{}\"'", "x".repeat(200))).collect();
     let long = format!("[[record]]\nname = 'long'\ntype = 'TXT'\nttl = 60\nvalues = [{}]\n", values.join(", "));
-    support::world("", &[zones::every_policy(1000) + &long], vec![city::database(NETWORKS)])
+    crate::support::world("", &[zones::every_policy(1000) + &long], vec![city::database(NETWORKS)])
 }
 
 /// Allocations while each of these packets is answered `TIMES` times, after one round that is not counted.

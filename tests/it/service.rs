@@ -1,8 +1,5 @@
 //! The server as a service of systemd: what it tells over `$NOTIFY_SOCKET`, and the unit that ships.
 #![cfg(unix)]
-#![allow(clippy::unwrap_used)] // a test may fail so
-
-mod server;
 
 use std::fs;
 use std::io::Write as _;
@@ -13,7 +10,7 @@ use std::process::{Command, Output};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use server::{Lab, PATIENCE, Transport, ask, text};
+use crate::server::{Lab, PATIENCE, Transport, ask, text};
 
 /// A service with more exposure than this (of 100) has lost some of its hardening: what is left of it is that the service has a
 /// network, with the host's addresses.

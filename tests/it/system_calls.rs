@@ -2,11 +2,6 @@
 //! and while its world is replaced. A lock that another thread holds for more than a moment would show as well, since waiting for
 //! one is a system call.
 #![cfg(target_os = "linux")]
-#![allow(clippy::unwrap_used)]
-
-mod server;
-#[path = "../benches/support/mod.rs"]
-mod support;
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Lines};
@@ -16,8 +11,8 @@ use std::process::{Child, ChildStderr, Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use server::{Lab, Running};
-use support::{TYPE_A, city, query, zones};
+use crate::server::{Lab, Running};
+use crate::support::{TYPE_A, city, query, zones};
 
 /// Networks of the database behind it.
 const NETWORKS: u32 = 20_000;

@@ -11,10 +11,10 @@ use fiftythree::stats::Meters;
 use fiftythree::tap::Taps;
 use fiftythree::world::{Publisher, Reader, World};
 
-use crate::check::{Expected, Value, check};
-use crate::format::{Scenario, Step};
-use crate::lab::Lab;
-use crate::message::{Resource, Response, query};
+use super::check::{Expected, Value, check};
+use super::format::{Scenario, Step};
+use super::lab::Lab;
+use super::message::{Resource, Response, query};
 
 /// The dice of a scenario fall the same way in every run.
 const SEED: u64 = 53;

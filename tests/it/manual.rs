@@ -2,9 +2,6 @@
 //!
 //! A program that is not installed is passed over, loudly; `.ci/run` installs them all.
 #![cfg(unix)]
-#![allow(clippy::unwrap_used)] // a test may fail so
-
-mod server;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -12,7 +9,7 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use server::{Lab, text};
+use crate::server::{Lab, text};
 
 /// A program's help, for its list of commands.
 fn commands_of(lab: &Lab, path: &[&str]) -> Vec<String> {

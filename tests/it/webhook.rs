@@ -1,8 +1,5 @@
 //! The webhook end to end: the real binary tells a real HTTP server, which is not always well.
 #![cfg(unix)]
-#![allow(clippy::unwrap_used)] // a test may fail so
-
-mod server;
 
 use std::fs;
 use std::io::{Read as _, Write as _};
@@ -11,7 +8,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use server::{Lab, PATIENCE, WebServer};
+use crate::server::{Lab, PATIENCE, WebServer};
 
 fn zone(port: u16) -> String {
     format!(

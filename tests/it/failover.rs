@@ -1,12 +1,10 @@
 //! A failover and what surrounds it, end to end: the real binary, two web servers, real sockets and real time.
 #![cfg(unix)]
 
-mod server;
-
 use std::thread;
 use std::time::{Duration, Instant};
 
-use server::{Lab, Transport, WebServer, shown};
+use crate::server::{Lab, Transport, WebServer, shown};
 
 const PRIMARY: &str = "192.0.2.11";
 const SECONDARY: &str = "192.0.2.12";

@@ -16,7 +16,7 @@ use fiftythree::serve::{self, ResponderSettings};
 use fiftythree::world::{Catalog, ServedZone, World};
 use fiftythree::zonetree::Zone;
 
-use crate::format::{Scenario, Seen};
+use super::format::{Scenario, Seen};
 
 /// The time between two observations; nothing depends on how long it is.
 const INTERVAL: Duration = Duration::from_secs(10);

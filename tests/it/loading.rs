@@ -1,9 +1,6 @@
 //! Files that do not open, do not end or do not respond: the real binary goes on serving, takes
 //! every other edit, and stops when it is told to.
 #![cfg(target_os = "linux")]
-#![allow(clippy::unwrap_used)] // a test may fail so
-
-mod server;
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
@@ -13,7 +10,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use server::{Lab, PATIENCE, Transport, text};
+use crate::server::{Lab, PATIENCE, Transport, text};
 
 /// The promise, and what a busy machine may take on top of it.
 const LONGEST_END: Duration = Duration::from_secs(8);

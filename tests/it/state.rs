@@ -6,9 +6,6 @@
 //! was being drained and `re*` held up. `copies` has the names of the zone files: in the state directory they are named after
 //! whole paths, as `name_of_copy` says.
 #![cfg(unix)]
-#![allow(clippy::unwrap_used)] // a test may fail so
-
-mod server;
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
@@ -17,7 +14,7 @@ use std::path::{Path, PathBuf};
 use hickory_proto::op::ResponseCode;
 use serde_json::Value;
 
-use server::{Lab, Running, Transport, get, shown, text};
+use crate::server::{Lab, Running, Transport, get, shown, text};
 
 const VPC: &str = "[[vpc]]\nid = 'vpc-1'\nregion = 'eu-central-1'\ncidrs = ['127.0.0.2/32']\n";
 

@@ -9,7 +9,7 @@ use hickory_proto::rr::rdata::opt::{ClientSubnet, EdnsCode, EdnsOption};
 use hickory_proto::serialize::binary::{BinEncodable, BinEncoder, NameEncoding};
 use ipnet::IpNet;
 
-use crate::format::Step;
+use super::format::Step;
 
 /// The id of every query.
 const ID: u16 = 0x5353;

@@ -1,13 +1,11 @@
 //! Overrides end to end: the real binary, steered by its own command line over the admin side.
 #![cfg(unix)]
 
-mod server;
-
 use std::process::Output;
 use std::thread;
 use std::time::Duration;
 
-use server::{Lab, Running, Transport, WebServer, text};
+use crate::server::{Lab, Running, Transport, WebServer, text};
 
 const PRIMARY: &str = "192.0.2.11";
 const SECONDARY: &str = "192.0.2.12";

@@ -4,19 +4,16 @@
 //! places and names as many as caches do not hold, several tables that know places, private zones, clients of all kinds, and packets
 //! that are no questions.
 
-#[path = "../benches/support/mod.rs"]
-mod support;
-
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
+use crate::support::{LOOPBACK, TYPE_A, city, query, zones};
 use fiftythree::geo::Locator;
 use fiftythree::health::CheckBits;
 use fiftythree::model::{Coordinates, LocationNetwork, Region, atlas};
 use fiftythree::serve::{BATCH_PACKETS, ClientSubnetUse, MAX_UDP_OCTETS, Responder, ResponderSettings, Transport};
 use fiftythree::world::World;
 use ipnet::IpNet;
-use support::{LOOPBACK, TYPE_A, city, query, zones};
 
 /// Enough that a world is a large one.
 const MANY_NAMES: u32 = 150_000;
@@ -34,7 +31,11 @@ fn world(names: u32, networks: &[LocationNetwork]) -> World {
     let zones = [zones::every_policy(names), PRIVATE.to_owned()];
     let databases = vec![city::database(DATABASE_NETWORKS), city::database(DATABASE_NETWORKS / 2)];
     let locator = Arc::new(Locator::build(networks, databases, &[]));
-    World::new(Arc::clone(support::world(SETTINGS, &zones, Vec::new()).catalog()), &CheckBits::default(), locator)
+    World::new(
+        Arc::clone(crate::support::world(SETTINGS, &zones, Vec::new()).catalog()),
+        &CheckBits::default(),
+        locator,
+    )
 }
 
 /// Every second of so many networks of IPv4 in different countries, so that clients between them are looked for further on.

@@ -1,8 +1,5 @@
 //! `fiftythree watch` and the screen of `fiftythree demo`, as people see them: in lines, and in a real terminal (tmux's).
 #![cfg(unix)]
-#![allow(clippy::unwrap_used)] // a test may fail so
-
-mod server;
 
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
@@ -10,8 +7,8 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::server::{Lab, PATIENCE, Running, WebServer, text};
 use serde_json::Value;
-use server::{Lab, PATIENCE, Running, WebServer, text};
 
 const FIFTYTHREE: &str = env!("CARGO_BIN_EXE_fiftythree");
 /// How often a terminal is looked at while something is awaited.

@@ -2,11 +2,9 @@
 #![cfg(unix)]
 #![expect(clippy::unwrap_used, reason = "in a test an unwrap is an assertion")]
 
-mod server;
-
 use std::fs;
 
-use server::{Lab, text};
+use crate::server::{Lab, text};
 
 const ZONE: &str = "name = 'lab.test'
 

@@ -1,8 +1,5 @@
 //! What the real server shows of secrets in broken files: nothing, neither in its log nor to those who ask over HTTP.
 #![cfg(unix)]
-#![allow(clippy::unwrap_used)] // a test may fail so
-
-mod server;
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -10,7 +7,7 @@ use std::os::unix::fs::symlink;
 use std::time::{Duration, Instant};
 use std::{fs, thread};
 
-use server::{Lab, PATIENCE, Running};
+use crate::server::{Lab, PATIENCE, Running};
 
 const TOKEN: &str = "token-5f2c9a7e1b";
 const HEADER: &str = "header-83d1c60f4a";

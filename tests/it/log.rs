@@ -1,9 +1,6 @@
 //! A log that nobody reads, or that cannot be written, holds up nothing: answers, failover, SIGTERM. And what it looks
 //! like to systemd.
 #![cfg(target_os = "linux")]
-#![allow(clippy::unwrap_used)] // a test may fail so
-
-mod server;
 
 use std::fs::File;
 use std::io::{self, ErrorKind, PipeReader, PipeWriter, Read, Write};
@@ -19,7 +16,7 @@ use fiftythree::config::LogFormat;
 use fiftythree::logging;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
-use server::{Lab, PATIENCE, Running, Transport, WebServer, text};
+use crate::server::{Lab, PATIENCE, Running, Transport, WebServer, text};
 
 const STEP: Duration = Duration::from_millis(20);
 

@@ -1,12 +1,10 @@
 //! What survives a restart, end to end: the real binary, killed without warning and started again.
 #![cfg(unix)]
 
-mod server;
-
 use std::fs;
 use std::net::TcpListener;
 
-use server::{Lab, Transport, WebServer};
+use crate::server::{Lab, Transport, WebServer};
 
 const PRIMARY: &str = "192.0.2.11";
 const SECONDARY: &str = "192.0.2.12";

@@ -4,8 +4,6 @@
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::print_stdout)] // a test may fail so, and says what it could not test
 
-mod server;
-
 use std::collections::BTreeSet;
 use std::fs;
 use std::net::TcpListener;
@@ -13,8 +11,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
+use crate::server::{Lab, PATIENCE};
 use reqwest::{Client, Response, StatusCode, Url};
-use server::{Lab, PATIENCE};
 
 const HOST: &str = "ops.example.net";
 const TOKEN: &str = "c2VjcmV0LW9mLXRoaXMtdGVzdA==";
@@ -251,6 +249,6 @@ fn without_a_token_nobody_changes_anything_behind_a_proxy() {
     let server = lab.serve();
     let output = lab.run(&["override", "set", "app", "down", "--admin", &server.admin()]);
     assert!(!output.status.success());
-    let text = server::text(&output.stderr);
+    let text = crate::server::text(&output.stderr);
     assert!(text.contains("nothing may be changed"), "{text}");
 }

@@ -3,10 +3,6 @@
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::print_stdout)] // a test may fail so, and says what it could not test
 
-#[path = "server/prometheus.rs"]
-mod prometheus;
-mod server;
-
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write as _;
@@ -21,8 +17,8 @@ use hickory_proto::rr::rdata::opt::{ClientSubnet, EdnsOption};
 use hickory_proto::rr::{Name, RecordType};
 use serde_json::Value;
 
-use prometheus::Prometheus;
-use server::{Lab, PATIENCE, Transport, WebServer, get, text};
+use crate::prometheus::Prometheus;
+use crate::server::{Lab, PATIENCE, Transport, WebServer, get, text};
 
 const STEP: Duration = Duration::from_millis(50);
 

@@ -1,9 +1,6 @@
 //! Files that are edited in every way there is, while the real binary serves them: no name is
 //! missing for a moment that is in the file before and after.
 #![cfg(target_os = "linux")]
-#![allow(clippy::unwrap_used)] // a test may fail so
-
-mod server;
 
 use std::fmt::Write as _;
 use std::fs::{self, File};
@@ -15,9 +12,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use crate::server::{Lab, Running, Transport, ask};
 use hickory_proto::op::ResponseCode;
 use serde_json::Value;
-use server::{Lab, Running, Transport, ask};
 
 const NAMES: usize = 40;
 /// How long a file must not have changed to be taken though its writer has not closed it.

@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use fiftythree::model::{RecordData, RecordType};
 
-use crate::format::{Expect, Step};
-use crate::message::{Resource, Response, fold_names, wire};
+use super::format::{Expect, Step};
+use super::message::{Resource, Response, fold_names, wire};
 
 /// A record as a scenario writes it.
 struct Pattern {

@@ -1,15 +1,12 @@
 //! What `fiftythree demo` promises, kept by the real binary.
 #![cfg(unix)]
-#![allow(clippy::unwrap_used)] // a test may fail so
-
-mod server;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use server::{PATIENCE, text};
+use crate::server::{PATIENCE, text};
 
 /// A backend that runs, and what it says.
 struct Backend {

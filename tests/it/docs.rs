@@ -71,7 +71,7 @@ fn what_does_not_exist_is_noticed() {
         "policy::nowhere::tests::weights_are_shares_of_their_sum",
         // It is there, and no test.
         "policy::tests::weighted",
-        "tests/failover.rs::zone",
+        "tests/it/failover.rs::zone",
         "tests/nowhere.rs::zone",
         "a few words",
     ];

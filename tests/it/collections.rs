@@ -1,14 +1,11 @@
 //! A large CIDR collection under many groups: what it holds is there once, however many groups refer to it.
 
-#[path = "../benches/support/mod.rs"]
-mod support;
-
 use std::net::Ipv4Addr;
 
+use crate::support::{LOOPBACK, TYPE_A, query, responder, zones};
 use allocation_counter::AllocationInfo;
 use fiftythree::serve::{MAX_UDP_OCTETS, Transport};
 use fiftythree::world::World;
-use support::{LOOPBACK, TYPE_A, query, responder, zones};
 
 const GROUPS: u32 = 100;
 const RECORDS_A_GROUP: u64 = 100;
@@ -16,7 +13,7 @@ const RECORDS_A_GROUP: u64 = 100;
 fn load(groups: u32) -> (World, AllocationInfo) {
     let zones = [zones::large_collection(groups)];
     let mut world = None;
-    let info = allocation_counter::measure(|| world = Some(support::world("", &zones, Vec::new())));
+    let info = allocation_counter::measure(|| world = Some(crate::support::world("", &zones, Vec::new())));
     (world.expect("it was made"), info)
 }
 

@@ -1,0 +1,77 @@
+//! The integration tests: one binary, one module per topic.
+//!
+//! `cargo test --test it NAME` runs the tests whose path contains NAME, such as `scenarios::weighted`.
+
+#![allow(clippy::unwrap_used)] // a test may fail so
+
+// What every answer must be.
+
+/// Answering a query allocates no memory.
+mod allocations;
+/// Groups that refer to one CIDR collection share it.
+mod collections;
+/// Prefetching for a batch changes no answer.
+mod prefetch;
+/// Properties of any zone, any health and any client, against naive models.
+mod properties;
+/// Behaviour as data: one file per rule.
+mod scenarios;
+/// A UDP worker makes no system calls but receive and send.
+mod system_calls;
+
+// The running server.
+
+/// A failover with real web servers, sockets and time.
+mod failover;
+/// Files that do not open, end or respond.
+mod loading;
+/// A log that cannot be written, or that nothing reads.
+mod log;
+/// Metrics, query log and dnstap, read by the real tools.
+mod observability;
+/// Overrides, set by the command line over the admin side.
+mod overrides;
+/// The status page behind nginx and Caddy.
+mod proxy;
+/// What survives a restart and `kill -9`.
+mod restart;
+/// Broken files do not show secrets.
+mod secrets;
+/// The systemd service.
+mod service;
+/// The state directory: an earlier version's, a damaged one, its permissions.
+mod state;
+/// The webhook.
+mod webhook;
+/// Files that are edited while they are served.
+mod writing;
+
+// What a person sees.
+
+/// The status page in Chromium.
+mod browser;
+/// The command line: output and exit codes.
+mod cli;
+/// `fiftythree demo`.
+mod demo;
+/// Manual pages and completions.
+mod manual;
+/// `fiftythree watch` and the demo's screen.
+mod watch;
+
+// The repository.
+
+/// Which module may use which.
+mod architecture;
+/// The documents name tests that exist.
+mod docs;
+
+// Helpers.
+
+/// A Prometheus, if one is installed.
+mod prometheus;
+/// The real binary with its own files, and clients for it.
+mod server;
+/// Zones and responders that the benches use too.
+#[path = "../../benches/support/mod.rs"]
+mod support;
