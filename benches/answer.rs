@@ -81,9 +81,9 @@ fn batches_from_everywhere(bencher: Bencher<'_, '_>, name: &str) {
     let mut batches = packets.chunks_exact(BATCH_PACKETS).cycle();
     bencher.bench_local(|| {
         let batch = batches.next().expect("a cycle does not end");
-        responder.foresee(world, batch.iter().map(|packet| Some((&packet[..], LOOPBACK))));
+        responder.prefetch(world, batch.iter().map(|packet| Some((&packet[..], LOOPBACK))));
         for (number, packet) in batch.iter().enumerate() {
-            let octets = responder.respond_foreseen(number, world, packet, LOOPBACK, &mut out);
+            let octets = responder.respond_prefetched(number, world, packet, LOOPBACK, &mut out);
             assert!(octets > packet.len(), "an answer is longer than its question");
         }
     });

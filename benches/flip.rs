@@ -9,8 +9,8 @@ use std::env;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use fiftythree::geo::Locator;
-use fiftythree::health::{CheckSlot, Moment, Observation, Tracker};
+use fiftythree::geo::GeoLookup;
+use fiftythree::health::{CheckSlot, Observation, Timestamp, Tracker};
 use fiftythree::model::{
     AddressFamily, Content, EndpointCheck, EndpointProtocol, EndpointTarget, FailoverRole, HealthCheck, HealthCheckId,
     HealthCheckKind, HostedZone, HostedZoneId, Name, RecordData, RecordType, ResourceRecordSet, RoutingPolicy,
@@ -53,13 +53,13 @@ fn main() {
 fn measure(shape: Shape) {
     let checks: Vec<HealthCheck> = (0..shape.checks).map(check).collect();
     let mut tracker = Tracker::new();
-    tracker.apply(&checks, Moment::default());
+    tracker.apply(&checks, Timestamp::default());
     let generations: Vec<_> = tracker.probes().iter().map(|plan| plan.generation).collect();
     let zones: Vec<ServedZone> = (0..shape.zones).map(|number| zone(number, shape, &tracker)).collect();
     let catalog = Arc::new(Catalog::build(&zones, &[]));
-    let (publisher, reader) = Publisher::new(World::new(catalog, &tracker.bits(), Arc::new(Locator::default())));
+    let (publisher, reader) = Publisher::new(World::new(catalog, &tracker.bits(), Arc::new(GeoLookup::default())));
     for (slot, &generation) in (0..).map(CheckSlot).zip(&generations) {
-        tracker.observe(slot, generation, Observation::Pass, Moment::default());
+        tracker.observe(slot, generation, Observation::Pass, Timestamp::default());
     }
     let mut times = Vec::new();
     for flip in 0..shape.flips {
@@ -73,12 +73,12 @@ fn measure(shape: Shape) {
         let start = Instant::now();
         let transitions = slots
             .into_iter()
-            .flat_map(|slot| tracker.observe(slot, generations[slot.0 as usize], observation, Moment::default()));
+            .flat_map(|slot| tracker.observe(slot, generations[slot.0 as usize], observation, Timestamp::default()));
         let flipped: Vec<CheckSlot> = transitions.map(|transition| transition.slot).collect();
         let observed = start.elapsed();
         let bits = tracker.bits();
         let copied = start.elapsed();
-        let world = reader.load().with_health(&bits, &flipped, Moment::default());
+        let world = reader.load().with_health(&bits, &flipped, Timestamp::default());
         let settled = start.elapsed();
         publisher.publish(world);
         let published = start.elapsed();

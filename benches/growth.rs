@@ -15,7 +15,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use fiftythree::geo::Locator;
+use fiftythree::geo::GeoLookup;
 use fiftythree::health::{CheckBits, CheckSlot};
 use fiftythree::model::{
     AliasTarget, Content, HealthCheckId, HostedZone, HostedZoneId, Name, RecordData, RecordType, Region,
@@ -82,9 +82,9 @@ impl Series {
         let mut round = || {
             let before = nanoseconds_on_cpu();
             for batch in (0..TURNS).flat_map(|_| packets.chunks(BATCH_PACKETS)) {
-                responder.foresee(&world, batch.iter().map(|packet| Some((&packet[..], LOOPBACK))));
+                responder.prefetch(&world, batch.iter().map(|packet| Some((&packet[..], LOOPBACK))));
                 for (number, packet) in batch.iter().enumerate() {
-                    let octets = responder.respond_foreseen(number, &world, packet, LOOPBACK, &mut out);
+                    let octets = responder.respond_prefetched(number, &world, packet, LOOPBACK, &mut out);
                     assert!(octets > packet.len() && out[3] & 0xf == 0, "an answer is longer than its question");
                 }
             }
@@ -141,7 +141,7 @@ fn zone(apex: &str, sets: impl IntoIterator<Item = ResourceRecordSet>) -> Arc<Zo
 
 fn world(zones: impl IntoIterator<Item = Arc<Zone>>) -> World {
     let served: Vec<_> = zones.into_iter().map(|zone| ServedZone { zone, vpcs: Vec::new() }).collect();
-    World::new(Arc::new(Catalog::build(&served, &[])), &CheckBits::default(), Arc::new(Locator::default()))
+    World::new(Arc::new(Catalog::build(&served, &[])), &CheckBits::default(), Arc::new(GeoLookup::default()))
 }
 
 fn records(count: u32) -> (World, Vec<String>) {

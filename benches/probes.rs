@@ -21,7 +21,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use fiftythree::health::{Moment, Observation, Tracker};
+use fiftythree::health::{Observation, Timestamp, Tracker};
 use fiftythree::model::{
     AddressFamily, EndpointCheck, EndpointProtocol, EndpointTarget, HealthCheck, HealthCheckId, HealthCheckKind,
     HttpRequest, Timeouts,
@@ -388,7 +388,7 @@ async fn measure(settings: Settings, probes: impl Fn() -> u64) -> Spent {
 async fn prober(settings: Settings, port: u16) -> Spent {
     let checks: Vec<HealthCheck> = (0..settings.checks).map(|number| check(number, port)).collect();
     let mut tracker = Tracker::new();
-    tracker.apply(&checks, Moment::default());
+    tracker.apply(&checks, Timestamp::default());
     drop(checks);
     let (sender, mut results) = mpsc::channel(1024);
     let prober = Prober::new(&ProberSettings::default(), sender).expect("HTTP clients can be built");
@@ -402,7 +402,7 @@ async fn prober(settings: Settings, port: u16) -> Spent {
             if observed.observation == Observation::Fail {
                 eprintln!("{}", observed.report);
             }
-            let at = Moment(start.elapsed());
+            let at = Timestamp(start.elapsed());
             tracker.observe(observed.slot, observed.generation, observed.observation, at);
             counted.fetch_add(1, Ordering::Relaxed);
         }

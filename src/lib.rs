@@ -1,47 +1,53 @@
 //! fiftythree: an authoritative DNS server that routes like Amazon Route 53.
 //!
-//! *A query is one walk over labels, one bit read per candidate, one copy of prepared bytes.* Names become numbers when the
-//! configuration is compiled; everything a query may know stands in one snapshot that is replaced as a whole.
+//! *A query is one walk over labels, one bit read per candidate, one copy of prepared bytes.* Names
+//! become numbers when the configuration is compiled. Everything that a query may know is in one
+//! snapshot, which is replaced as a whole.
 //!
-//! - [`pace`]: work that can wait gives way to answers; it says when, never what.
+//! Small things that others use:
+//!
+//! - [`background`]: work that can wait yields to answers.
 //! - [`causes`]: an error and its causes in one line.
-//! - [`ahead`]: memory asked for ahead, many lines of it at once.
-//! - [`files`]: reads files; none of them can hold up more than the thread that asked.
+//! - [`prefetch`]: many cache lines requested at once.
+//! - [`files`]: reads files; none can block more than the thread that reads it.
 //! - [`log_limit`]: the same warning at most once a minute.
 //!
-//! The ground floor is pure: no sockets, files, clock or dice of its own.
+//! The pure part has no sockets, files, clock or random numbers of its own:
 //!
-//! - [`model`]: the nouns of Route 53: names, record types and data, routing policies, hosted zones, health checks, places.
-//! - [`config`]: text to model: settings and zones in TOML, every fault with its line and a hint.
-//! - [`geo`]: where the client is: the user's networks, geo databases, regions, distances, latencies.
-//! - [`health`]: what is up: the state of every health check, and the bits that answers read.
-//! - [`policy`]: the eight routing policies: plan, client, usable bits and dice in, who answers out.
-//! - [`zonetree`]: one zone, compiled: names, groups, plans, leaves of ready wire bytes.
+//! - [`model`]: Route 53's terms: names, record types and data, routing policies, hosted zones,
+//!   health checks, locations.
+//! - [`config`]: TOML to model: settings and zones; every error with its line and a hint.
+//! - [`geo`]: where the client is: configured networks, geo databases, regions, distances,
+//!   latencies.
+//! - [`health`]: the state of every health check, and the bits that answers read.
+//! - [`policy`]: the eight routing policies: candidates, client, health and random numbers in, the
+//!   chosen records out.
+//! - [`zonetree`]: one compiled zone: names, groups, records as wire-format bytes.
 //!
-//! The staircase leads from what is configured to what is answered.
+//! From configuration to answers:
 //!
-//! - [`world`]: the one snapshot that every query reads, and its one publisher.
-//! - [`answer`]: a query and the world in, sections of ready records out.
-//! - [`explain`]: the same answer, and why it is so.
+//! - [`world`]: the snapshot that every query reads, and its one publisher.
+//! - [`answer`]: a query and the world in, the sections of a response out.
+//! - [`explain`]: the same answer, and why it is given.
 //! - [`simulate`]: the answers to many clients, counted.
 //!
-//! The upper floor touches the outside and decides nothing about DNS.
+//! The part that does I/O decides nothing about DNS:
 //!
-//! - [`stats`]: plain counters, one set a worker, added up by whoever reads.
-//! - [`logging`]: the log, which holds nothing up when nobody reads it.
-//! - [`tap`]: who is told of queries: the query log and dnstap.
-//! - [`serve`]: sockets: decode, answer, encode, over batched UDP, TCP, or hickory-server.
-//! - [`probe`]: asks endpoints how they are, and reports what it saw.
-//! - [`store`]: zones, last good sources and remembered health on disk.
+//! - [`stats`]: counters, one set per worker.
+//! - [`logging`]: the log; it never blocks.
+//! - [`tap`]: the query log and dnstap.
+//! - [`serve`]: sockets: decode, answer, encode, over batched UDP, TCP or hickory-server.
+//! - [`probe`]: probes endpoints and reports the results.
+//! - [`store`]: zone files, last good copies and saved state on disk.
 //! - [`control`]: the one loop that changes the world.
-//! - [`http`]: the front of every HTTP listener: limits, deadlines, who is let in.
-//! - [`daemon`]: boots in order, wires the channels, drains, stops.
-//! - [`admin`]: the side door: what the server believes, and overrides by people.
-//! - [`cli`]: what a person types.
+//! - [`http`]: the front of every HTTP listener: limits, timeouts, allowed hosts.
+//! - [`daemon`]: starts in order, connects the channels, drains, stops.
+//! - [`admin`]: the admin side: status page, HTTP API, metrics, overrides.
+//! - [`cli`]: the command line.
 
 pub mod admin;
-pub mod ahead;
 pub mod answer;
+pub mod background;
 pub mod causes;
 pub mod cli;
 pub mod config;
@@ -55,8 +61,8 @@ pub mod http;
 pub mod log_limit;
 pub mod logging;
 pub mod model;
-pub mod pace;
 pub mod policy;
+pub mod prefetch;
 pub mod probe;
 pub mod serve;
 pub mod simulate;

@@ -12,26 +12,26 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use arrayvec::ArrayVec;
 
-use crate::ahead::{FAR_OCTETS, SIDE_BY_SIDE, fetch};
-use crate::geo::{Client, Locator, PrefixTable};
-use crate::health::{CheckBits, CheckSlot, ComebackRules, Moment};
+use crate::geo::{Client, GeoLookup, PrefixTable};
+use crate::health::{CheckBits, CheckSlot, RecoveryRules, Timestamp};
 use crate::model::{HostedZoneId, Name, RecordType, Region, Vpc, VpcId};
 use crate::policy::UsableBits;
+use crate::prefetch::{FAR_OCTETS, SIDE_BY_SIDE, fetch};
 use crate::stats::{AnswerNumber, ZoneNumber};
-use crate::zonetree::{Bits, GroupIndex, Occasion, QueryName, SuffixTable, Zone};
+use crate::zonetree::{Bits, GroupIndex, PropagationReason, QueryName, SuffixTable, Zone};
 
 /// One immutable snapshot.
 #[derive(Debug)]
 pub struct World {
     catalog: Arc<Catalog>,
     bits: Bits,
-    locator: Arc<Locator>,
+    geo_lookup: Arc<GeoLookup>,
 }
 
 /// All zones, found by name within what a client may see.
 #[derive(Debug)]
 pub struct Catalog {
-    zones: Box<[Placed]>,
+    zones: Box<[ZoneEntry]>,
     public: ZoneTable,
     views: Box<[View]>,
     /// Source addresses and the numbers of their views.
@@ -54,7 +54,7 @@ pub struct ServedZone {
 /// A zone with its stretch of the usable bits: one line of the cache.
 #[derive(Debug)]
 #[repr(align(64))]
-struct Placed {
+struct ZoneEntry {
     zone: Arc<Zone>,
     /// The zone's name, so that it need not be looked up elsewhere; empty when there is no room for it here.
     short_name: ArrayVec<u8, SHORT_NAME_OCTETS>,
@@ -71,7 +71,7 @@ struct Placed {
 
 /// Names of most zones are no longer.
 const SHORT_NAME_OCTETS: usize = 28;
-const _: () = assert!(size_of::<Placed>() == 64, "a zone's place is one line of the cache");
+const _: () = assert!(size_of::<ZoneEntry>() == 64, "a zone's place is one line of the cache");
 
 /// Groups of one zone whose answers are counted one by one: few, and in order.
 #[derive(Clone, Debug, Default)]
@@ -124,18 +124,18 @@ pub struct RecordKey {
 
 /// A record on its way back into use.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct WayBack {
+pub struct RecoveringRecord {
     /// Which one.
     pub record: RecordKey,
     /// When it recovered.
-    pub since: Moment,
+    pub since: Timestamp,
     /// What follows from that.
-    pub rules: ComebackRules,
+    pub rules: RecoveryRules,
 }
 
 /// A zone as one client meets it.
 #[derive(Clone, Copy, Debug)]
-pub struct Scene<'w> {
+pub struct ZoneView<'w> {
     /// The zone that answers.
     pub zone: &'w Zone,
     /// Where its queries are counted.
@@ -150,30 +150,36 @@ pub struct Scene<'w> {
     pub is_unavailable: bool,
     /// The region of the VPC the client is in, when the zone is private.
     pub vpc_region: Option<Region>,
-    locator: &'w Locator,
+    geo_lookup: &'w GeoLookup,
 }
 
 impl World {
     /// The world of these zones at this health.
-    pub fn new(catalog: Arc<Catalog>, checks: &CheckBits, locator: Arc<Locator>) -> World {
-        World::remembering(catalog, checks, locator, &[], Moment::default())
+    pub fn new(catalog: Arc<Catalog>, checks: &CheckBits, geo_lookup: Arc<GeoLookup>) -> World {
+        World::remembering(catalog, checks, geo_lookup, &[], Timestamp::default())
     }
 
     /// The same, in which these records recovered at these moments and are on their way back.
     pub fn remembering(
         catalog: Arc<Catalog>,
         checks: &CheckBits,
-        locator: Arc<Locator>,
-        comebacks: &[(RecordKey, Moment)],
-        at: Moment,
+        geo_lookup: Arc<GeoLookup>,
+        recoveries: &[(RecordKey, Timestamp)],
+        at: Timestamp,
     ) -> World {
         let bits = Bits::new(catalog.bit_count);
-        World::begin(catalog, checks, locator, bits, comebacks, at)
+        World::begin(catalog, checks, geo_lookup, bits, recoveries, at)
     }
 
     /// The world that follows this one after a reload. Groups that answer as when something was healthy the last time go
     /// on to do so in zones that did not change, and records on their way back stay on it in zones that did, too.
-    pub fn followed_by(&self, catalog: Arc<Catalog>, checks: &CheckBits, locator: Arc<Locator>, at: Moment) -> World {
+    pub fn followed_by(
+        &self,
+        catalog: Arc<Catalog>,
+        checks: &CheckBits,
+        geo_lookup: Arc<GeoLookup>,
+        at: Timestamp,
+    ) -> World {
         let mut bits = Bits::new(catalog.bit_count);
         let old: HashMap<*const Zone, u32> =
             self.catalog.zones.iter().map(|placed| (Arc::as_ptr(&placed.zone), placed.first_bit)).collect();
@@ -182,45 +188,45 @@ impl World {
                 bits.carry(placed.first_bit, &self.bits, old_first, placed.zone.bit_count());
             }
         }
-        let comebacks: Vec<_> = self.comebacks().map(|comeback| (comeback.record, comeback.since)).collect();
-        World::begin(catalog, checks, locator, bits, &comebacks, at)
+        let recoveries: Vec<_> = self.recoveries().map(|recovery| (recovery.record, recovery.since)).collect();
+        World::begin(catalog, checks, geo_lookup, bits, &recoveries, at)
     }
 
     fn begin(
         catalog: Arc<Catalog>,
         checks: &CheckBits,
-        locator: Arc<Locator>,
+        geo_lookup: Arc<GeoLookup>,
         mut bits: Bits,
-        comebacks: &[(RecordKey, Moment)],
-        at: Moment,
+        recoveries: &[(RecordKey, Timestamp)],
+        at: Timestamp,
     ) -> World {
-        for (bit, since) in catalog.bits_of(comebacks) {
+        for (bit, since) in catalog.bits_of(recoveries) {
             bits.set_comeback(bit, Some(since));
         }
         for placed in &catalog.zones {
-            placed.zone.settle(checks, &mut bits, placed.first_bit, Occasion::Begin, at);
+            placed.zone.settle(checks, &mut bits, placed.first_bit, PropagationReason::Begin, at);
         }
         bits.rest();
-        World { catalog, bits, locator }
+        World { catalog, bits, geo_lookup }
     }
 
     /// The same world after the verdicts of `changed` checks did: only the zones that they move are settled again.
-    pub fn with_health(&self, checks: &CheckBits, changed: &[CheckSlot], at: Moment) -> World {
+    pub fn with_health(&self, checks: &CheckBits, changed: &[CheckSlot], at: Timestamp) -> World {
         let mut bits = self.bits.clone();
         // Each zone once, though several of the checks may move it.
         let moved: BTreeSet<_> = changed.iter().filter_map(|slot| self.catalog.moved_by.get(slot)).flatten().collect();
         for placed in moved.into_iter().map(|&zone| &self.catalog.zones[zone as usize]) {
-            placed.zone.settle(checks, &mut bits, placed.first_bit, Occasion::Change, at);
+            placed.zone.settle(checks, &mut bits, placed.first_bit, PropagationReason::Change, at);
         }
         self.with_bits(bits)
     }
 
     /// The same world as time passes: the groups with records on their way in or out are settled again, and nothing else
     /// is looked at. `None` when nothing is other than before.
-    pub fn after(&self, checks: &CheckBits, at: Moment) -> Option<World> {
-        let restless: Vec<u32> = self.bits.restless().collect();
+    pub fn after(&self, checks: &CheckBits, at: Timestamp) -> Option<World> {
+        let has_timer: Vec<u32> = self.bits.has_timer().collect();
         let mut bits = self.bits.clone();
-        let mut rest = restless.as_slice();
+        let mut rest = has_timer.as_slice();
         while let Some(&first) = rest.first() {
             let placed = self.catalog.placed_at(first);
             let (here, beyond) = rest.split_at(rest.partition_point(|&bit| bit < placed.end_bit()));
@@ -234,14 +240,14 @@ impl World {
 
     fn with_bits(&self, mut bits: Bits) -> World {
         bits.rest();
-        World { catalog: Arc::clone(&self.catalog), bits, locator: Arc::clone(&self.locator) }
+        World { catalog: Arc::clone(&self.catalog), bits, geo_lookup: Arc::clone(&self.geo_lookup) }
     }
 
     /// The same world, in which whatever is on its way back recovered so much earlier or later: the clock was set, or time
     /// stood still.
-    pub fn with_comebacks_moved(&self, moved: impl Fn(Moment) -> Moment) -> World {
+    pub fn with_recoveries_moved(&self, moved: impl Fn(Timestamp) -> Timestamp) -> World {
         let mut bits = self.bits.clone();
-        for (bit, since) in self.bits.comebacks() {
+        for (bit, since) in self.bits.recoveries() {
             bits.set_comeback(bit, Some(moved(since)));
         }
         self.with_bits(bits)
@@ -249,12 +255,12 @@ impl World {
 
     /// Whether time changes anything in this world.
     pub fn is_restless(&self) -> bool {
-        self.bits.restless().next().is_some()
+        self.bits.has_timer().next().is_some()
     }
 
     /// The records on their way back, zone by zone.
-    pub fn comebacks(&self) -> impl Iterator<Item = WayBack> {
-        self.bits.comebacks().filter_map(|(bit, since)| {
+    pub fn recoveries(&self) -> impl Iterator<Item = RecoveringRecord> {
+        self.bits.recoveries().filter_map(|(bit, since)| {
             let placed = self.catalog.placed_at(bit);
             let (name, record_type, identifier, rules) = placed.zone.record_of_bit(bit - placed.first_bit)?;
             let record = RecordKey {
@@ -263,7 +269,7 @@ impl World {
                 record_type,
                 set_identifier: identifier.map(str::to_owned),
             };
-            Some(WayBack { record, since, rules })
+            Some(RecoveringRecord { record, since, rules })
         })
     }
 
@@ -279,7 +285,7 @@ impl World {
 
     /// The zone that answers `name` for a client at `source`: the most specific private zone of its VPC, which is final,
     /// else the most specific public zone (Developer Guide, "Considerations when working with a private hosted zone").
-    pub fn scene(&self, name: &QueryName, source: IpAddr) -> Option<Scene<'_>> {
+    pub fn zone_view(&self, name: &QueryName, source: IpAddr) -> Option<ZoneView<'_>> {
         let catalog = &*self.catalog;
         let view = catalog.view_of(source);
         let private = view.and_then(|view| Some((catalog.find(&view.zones, name, 0)?, Some(view.region))));
@@ -316,13 +322,13 @@ impl World {
     }
 
     /// Where clients are.
-    pub fn locator(&self) -> &Locator {
-        &self.locator
+    pub fn geo_lookup(&self) -> &GeoLookup {
+        &self.geo_lookup
     }
 
-    /// The zone above the one that `scene` finds: among the private zones of the same VPC if that one is private, else
+    /// The zone above the one that `zone_view` finds: among the private zones of the same VPC if that one is private, else
     /// among the public ones.
-    pub fn scene_above(&self, name: &QueryName, source: IpAddr) -> Option<Scene<'_>> {
+    pub fn scene_above(&self, name: &QueryName, source: IpAddr) -> Option<ZoneView<'_>> {
         let catalog = &*self.catalog;
         let view = catalog.view_of(source).filter(|view| catalog.find(&view.zones, name, 0).is_some());
         let zones = view.map_or(&catalog.public, |view| &view.zones);
@@ -331,15 +337,15 @@ impl World {
     }
 
     /// The zone with this id, whoever may see it.
-    pub fn scene_of(&self, zone: &HostedZoneId) -> Option<Scene<'_>> {
+    pub fn scene_of(&self, zone: &HostedZoneId) -> Option<ZoneView<'_>> {
         let placed = self.catalog.zones.iter().find(|placed| placed.zone.id() == zone)?;
         Some(self.scene_in(placed, None))
     }
 
-    fn scene_in<'w>(&'w self, placed: &'w Placed, vpc_region: Option<Region>) -> Scene<'w> {
+    fn scene_in<'w>(&'w self, placed: &'w ZoneEntry, vpc_region: Option<Region>) -> ZoneView<'w> {
         let usable = UsableBits::new(self.bits.usable(), placed.first_bit).with_overlay(self.bits.overlay());
         let has_zones_below = placed.has_zones_below;
-        Scene {
+        ZoneView {
             zone: &placed.zone,
             number: placed.number,
             counted: placed.counted.as_deref(),
@@ -347,12 +353,12 @@ impl World {
             has_zones_below,
             is_unavailable: placed.is_unavailable,
             vpc_region,
-            locator: &self.locator,
+            geo_lookup: &self.geo_lookup,
         }
     }
 }
 
-impl Placed {
+impl ZoneEntry {
     /// Whether this is the zone's name, in lower case.
     fn is_named(&self, name: &[u8]) -> bool {
         let known = if self.short_name.is_empty() { self.zone.name().wire() } else { &self.short_name };
@@ -372,13 +378,13 @@ impl fmt::Display for RecordKey {
     }
 }
 
-impl<'w> Scene<'w> {
+impl<'w> ZoneView<'w> {
     /// The client at `address` with `prefix` known bits, as this zone's policies see it. In a private zone it counts as
     /// being in its VPC's region (Developer Guide, "Geolocation routing for private hosted zones").
     pub fn client(&self, address: IpAddr, prefix: u8) -> Client<'w> {
         match self.vpc_region {
-            Some(region) => Client::in_vpc(self.locator, address, region),
-            None => Client::new(self.locator, address, prefix),
+            Some(region) => Client::in_vpc(self.geo_lookup, address, region),
+            None => Client::new(self.geo_lookup, address, prefix),
         }
     }
 }
@@ -388,7 +394,7 @@ impl Catalog {
     pub fn build(zones: &[ServedZone], vpcs: &[Vpc]) -> Catalog {
         let mut bit_count = 0;
         let above: HashSet<Name> = zones.iter().flat_map(|served| ancestors(served.zone.name())).collect();
-        let placed: Box<[Placed]> = zones.iter().map(|served| place(&served.zone, &above, &mut bit_count)).collect();
+        let placed: Box<[ZoneEntry]> = zones.iter().map(|served| place(&served.zone, &above, &mut bit_count)).collect();
         let numbered = || (0..).zip(zones);
         let seen_by = |id: &VpcId| numbered().filter(|(_, served)| served.vpcs.contains(id)).collect::<Vec<_>>();
         let public: Vec<_> = numbered().filter(|(_, served)| !served.zone.is_private()).collect();
@@ -434,23 +440,23 @@ impl Catalog {
     }
 
     /// The zone that this bit belongs to.
-    fn placed_at(&self, bit: u32) -> &Placed {
+    fn placed_at(&self, bit: u32) -> &ZoneEntry {
         // Zones without bits begin where the next one does: the last that begins at or before the bit is the one.
         &self.zones[self.zones.partition_point(|placed| placed.first_bit <= bit) - 1]
     }
 
     /// These records by their bits; one that is gone has none and is on its way nowhere. A check that fails and recovers may
     /// set all records out at once, so each zone's are looked through once, not once for each record.
-    fn bits_of(&self, comebacks: &[(RecordKey, Moment)]) -> Vec<(u32, Moment)> {
-        let mut of_zone: HashMap<&HostedZoneId, Vec<&(RecordKey, Moment)>> = HashMap::new();
-        for comeback in comebacks {
-            of_zone.entry(&comeback.0.zone).or_default().push(comeback);
+    fn bits_of(&self, recoveries: &[(RecordKey, Timestamp)]) -> Vec<(u32, Timestamp)> {
+        let mut of_zone: HashMap<&HostedZoneId, Vec<&(RecordKey, Timestamp)>> = HashMap::new();
+        for recovery in recoveries {
+            of_zone.entry(&recovery.0.zone).or_default().push(recovery);
         }
-        let mut found = Vec::with_capacity(comebacks.len());
+        let mut found = Vec::with_capacity(recoveries.len());
         for placed in &self.zones {
-            let Some(comebacks) = of_zone.remove(placed.zone.id()) else { continue };
+            let Some(recoveries) = of_zone.remove(placed.zone.id()) else { continue };
             let bits = placed.zone.bits_of_records();
-            found.extend(comebacks.into_iter().filter_map(|(record, since)| {
+            found.extend(recoveries.into_iter().filter_map(|(record, since)| {
                 let key = (&record.name, record.record_type, record.set_identifier.as_deref());
                 Some((placed.first_bit + bits.get(&key)?, *since))
             }));
@@ -466,11 +472,11 @@ impl Catalog {
     }
 
     /// The zone with the longest name that `name` without its first `skip` labels ends in.
-    fn find(&self, table: &ZoneTable, name: &QueryName, skip: usize) -> Option<&Placed> {
+    fn find(&self, table: &ZoneTable, name: &QueryName, skip: usize) -> Option<&ZoneEntry> {
         table.depths_of(name, skip).find_map(|skip| self.find_exactly(table, name, skip))
     }
 
-    fn find_exactly(&self, table: &ZoneTable, name: &QueryName, skip: usize) -> Option<&Placed> {
+    fn find_exactly(&self, table: &ZoneTable, name: &QueryName, skip: usize) -> Option<&ZoneEntry> {
         let placed = |number: u32| &self.zones[number as usize];
         let is_it = |number| placed(number).is_named(name.suffix(skip));
         name.find_suffix(&table.table, skip, is_it).map(placed)
@@ -495,12 +501,12 @@ impl ZoneTable {
 }
 
 /// `above` are the names above any zone's.
-fn place(zone: &Arc<Zone>, above: &HashSet<Name>, next_bit: &mut u32) -> Placed {
+fn place(zone: &Arc<Zone>, above: &HashSet<Name>, next_bit: &mut u32) -> ZoneEntry {
     let first_bit = *next_bit;
     *next_bit += zone.bit_count();
     let mut short_name = ArrayVec::new();
     let _too_long = short_name.try_extend_from_slice(zone.name().wire());
-    Placed {
+    ZoneEntry {
         zone: Arc::clone(zone),
         short_name,
         number: ZoneNumber::OTHER,
@@ -515,7 +521,7 @@ fn ancestors(name: &Name) -> impl Iterator<Item = Name> {
     std::iter::successors(name.parent(), Name::parent)
 }
 
-fn zones_by_check(zones: &[Placed]) -> HashMap<CheckSlot, Vec<u32>> {
+fn zones_by_check(zones: &[ZoneEntry]) -> HashMap<CheckSlot, Vec<u32>> {
     let mut moved_by: HashMap<CheckSlot, Vec<u32>> = HashMap::new();
     for (number, placed) in (0..).zip(zones) {
         for &slot in placed.zone.checks() {

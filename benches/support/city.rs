@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use fiftythree::geo::Database;
-use fiftythree::model::{Coordinates, Country, atlas};
+use fiftythree::model::{Coordinates, Country, geography};
 use ipnet::IpNet;
 use mmdb_writer::{Value, Writer};
 
@@ -16,7 +16,7 @@ const SEED: u64 = 53;
 /// The file, in MaxMind's format.
 pub(crate) fn file(networks: u32) -> Vec<u8> {
     let mut dice = fastrand::Rng::with_seed(SEED);
-    let countries: Vec<Country> = atlas::countries().collect();
+    let countries: Vec<Country> = geography::countries().collect();
     let places: Vec<Value> = (0..(networks / NETWORKS_PER_PLACE).max(countries.len() as u32))
         .map(|number| place(countries[number as usize % countries.len()], &mut dice))
         .collect();
@@ -86,7 +86,7 @@ fn ipv6_networks(wanted: u32, dice: &mut fastrand::Rng) -> Vec<IpNet> {
 /// A city: continent, country, perhaps a subdivision, coordinates near those of the country.
 fn place(country: Country, dice: &mut fastrand::Rng) -> Value {
     let code = |code: &str| Value::map([("iso_code", Value::from(code))]);
-    let centre = atlas::centroid(country).unwrap_or(Coordinates { latitude: 0.0, longitude: 0.0 });
+    let centre = geography::centroid(country).unwrap_or(Coordinates { latitude: 0.0, longitude: 0.0 });
     let near = |value: f64, dice: &mut fastrand::Rng| ((value + dice.f64() * 4.0 - 2.0) * 100.0).round() / 100.0;
     let location = [
         ("latitude", Value::from(near(centre.latitude, dice).clamp(-90.0, 90.0))),
@@ -94,10 +94,10 @@ fn place(country: Country, dice: &mut fastrand::Rng) -> Value {
     ];
     let name = Value::map([("names", Value::map([("en", Value::from(format!("City {}", dice.u16(..))))]))]);
     let mut entries = vec![("city", name), ("country", code(&country.to_string())), ("location", Value::map(location))];
-    if let Some(continent) = atlas::continent_of(country) {
+    if let Some(continent) = geography::continent_of(country) {
         entries.push(("continent", Value::map([("code", Value::from(continent.code()))])));
     }
-    let subdivisions: Vec<_> = atlas::subdivisions(country).collect();
+    let subdivisions: Vec<_> = geography::subdivisions(country).collect();
     if !subdivisions.is_empty() {
         let subdivision = subdivisions[dice.usize(..subdivisions.len())].to_string();
         entries.push(("subdivisions", Value::array([code(&subdivision)])));

@@ -9,8 +9,8 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use fiftythree::config::{self, Settings, SourceFile};
-use fiftythree::geo::{Database, Locator};
-use fiftythree::health::{Moment, Tracker};
+use fiftythree::geo::{Database, GeoLookup};
+use fiftythree::health::{Timestamp, Tracker};
 use fiftythree::policy::CidrTables;
 use fiftythree::serve::{ClientSubnetUse, Responder, ResponderSettings};
 use fiftythree::world::{Catalog, ServedZone, World};
@@ -30,9 +30,14 @@ pub(crate) fn world(settings: &str, zones: &[String], databases: Vec<Database>) 
         zones.iter().enumerate().map(|(number, text)| source(&format!("zones/{number}.toml"), text)).collect();
     let read = config::read_zones(&files, &settings);
     let configuration = read.configuration;
-    assert_eq!(configuration.zones.len(), zones.len(), "every file holds a zone without faults: {:?}", read.faults);
+    assert_eq!(
+        configuration.zones.len(),
+        zones.len(),
+        "every file holds a zone without faults: {:?}",
+        read.diagnostics
+    );
     let mut tracker = Tracker::new();
-    tracker.apply(&configuration.health_checks, Moment::default());
+    tracker.apply(&configuration.health_checks, Timestamp::default());
     let slot_of = |id: &_| tracker.slot_of(id);
     let tables = CidrTables::build(&configuration.cidr_collections);
     let compile = |zone| Arc::new(Zone::compile(zone, &slot_of, &tables));
@@ -41,8 +46,8 @@ pub(crate) fn world(settings: &str, zones: &[String], databases: Vec<Database>) 
         .iter()
         .map(|zone| ServedZone { zone: compile(&zone.zone), vpcs: zone.zone.vpcs.clone() })
         .collect();
-    let locator = Locator::build(&settings.location.networks, databases, &settings.location.latency);
-    World::new(Arc::new(Catalog::build(&served, &settings.vpcs)), &tracker.bits(), Arc::new(locator))
+    let geo_lookup = GeoLookup::build(&settings.location.networks, databases, &settings.location.latency);
+    World::new(Arc::new(Catalog::build(&served, &settings.vpcs)), &tracker.bits(), Arc::new(geo_lookup))
 }
 
 fn source(path: &str, text: &str) -> SourceFile {

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
-use crate::control::{Happening, Since, What, rfc3339_milliseconds};
+use crate::control::{EventKind, EventRecord, Since, rfc3339_milliseconds};
 
 use super::shapes::{
     BeatShape, DrainedShape, HappenedShape, HelloShape, LostShape, OverrideDidShape, OverrideHappenedShape,
@@ -77,7 +77,7 @@ async fn tell(door: Door, last_event_id: Option<String>, frames: mpsc::Sender<By
             return;
         }
         let since = door.feed.since(seen);
-        if !since.happenings.is_empty() || since.lost > 0 {
+        if !since.records.is_empty() || since.lost > 0 {
             (text, seen) = words(&start, seen, &since);
             continue;
         }
@@ -118,43 +118,43 @@ fn words(start: &str, seen: u64, since: &Since) -> (String, u64) {
         last += since.lost;
         text.push_str(&event("lost", &id_of(start, last), &LostShape { lost: Some(since.lost) }));
     }
-    for (number, happening) in &since.happenings {
+    for (number, record) in &since.records {
         last = *number;
-        let (name, shape) = shape(happening);
+        let (name, shape) = shape(record);
         text.push_str(&event(name, &id_of(start, last), &shape));
     }
     (text, last)
 }
 
-fn shape(happening: &Happening) -> (&'static str, HappenedShape) {
-    let at = rfc3339_milliseconds(happening.at);
+fn shape(record: &EventRecord) -> (&'static str, HappenedShape) {
+    let at = rfc3339_milliseconds(record.at);
     let about = |did, granted| {
         let shape = OverrideHappenedShape {
-            at: rfc3339_milliseconds(happening.at),
+            at: rfc3339_milliseconds(record.at),
             did,
-            held: health::held(granted, granted.draining().and_then(|drain| drain.left(happening.at))),
+            held: health::held(granted, granted.draining().and_then(|drain| drain.left(record.at))),
         };
         ("override", HappenedShape::Override(shape))
     };
-    match &happening.what {
-        What::Turned { check, to, why, records } => {
+    match &record.what {
+        EventKind::Turned { check, to, why, records } => {
             let (to, check, why, records) = (health::status(*to), check.to_string(), why.to_string(), *records);
             ("transition", HappenedShape::Turned(TurnedShape { at, check, to, why, records }))
         }
-        What::OverrideSet(granted) => about(OverrideDidShape::Set, granted),
-        What::OverrideCleared(granted) => about(OverrideDidShape::Cleared, granted),
-        What::OverrideEnded(granted) => about(OverrideDidShape::Ended, granted),
-        What::Drained { check } => {
+        EventKind::OverrideSet(granted) => about(OverrideDidShape::Set, granted),
+        EventKind::OverrideCleared(granted) => about(OverrideDidShape::Cleared, granted),
+        EventKind::OverrideEnded(granted) => about(OverrideDidShape::Ended, granted),
+        EventKind::Drained { check } => {
             let words = format!("{check} is drained");
             ("drain", HappenedShape::Drained(DrainedShape { at, check: check.to_string(), words }))
         }
-        What::UplinkGone { sentinels } => ("uplink", uplink(at, true, sentinels)),
-        What::UplinkBack { sentinels } => ("uplink", uplink(at, false, sentinels)),
-        What::Reloaded { changes, errors } => {
+        EventKind::UplinkGone { sentinels } => ("uplink", uplink(at, true, sentinels)),
+        EventKind::UplinkBack { sentinels } => ("uplink", uplink(at, false, sentinels)),
+        EventKind::Reloaded { changes, errors } => {
             let (changes, errors) = (changes.clone(), *errors);
             ("reload", HappenedShape::Reload(ReloadHappenedShape { at, changes, errors, refused: None }))
         }
-        What::NotReloaded { why } => {
+        EventKind::NotReloaded { why } => {
             let refused = Some(why.clone());
             ("reload", HappenedShape::Reload(ReloadHappenedShape { at, changes: Vec::new(), errors: 0, refused }))
         }
@@ -168,7 +168,7 @@ fn uplink(at: String, gone: bool, sentinels: &[Arc<str>]) -> HappenedShape {
     } else {
         "the uplink of this server is back".to_owned()
     };
-    HappenedShape::Uplink(UplinkHappenedShape { at, gone, sentinels, words })
+    HappenedShape::Connectivity(UplinkHappenedShape { at, gone, sentinels, words })
 }
 
 /// JSON has no line ends of its own: one `data` line holds it.

@@ -8,7 +8,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use ipnet::IpNet;
 
-use crate::control::{CheckNow, Event, NotSteered, Staged, Supposition, rfc3339, span};
+use crate::control::{CheckSnapshot, Event, HypotheticalHealth, OverrideError, WhatIf, humanize_duration, rfc3339};
 use crate::explain::shape::CheckShape;
 use crate::explain::{Asked, Explanation, Question, Stage, explain, query_type};
 use crate::health::Status;
@@ -25,7 +25,7 @@ const MOST_SUPPOSITIONS: usize = 50;
 /// The question as it came.
 struct Wanted {
     question: Question,
-    suppositions: Vec<Supposition>,
+    hypothetical: Vec<HypotheticalHealth>,
 }
 
 pub(super) async fn report(
@@ -42,10 +42,10 @@ pub(super) async fn report(
         Ok(turn) => turn,
         Err(response) => return *response,
     };
-    let suppositions = wanted.suppositions.clone();
-    let staged = match door.ask(|answer| Event::Stage(suppositions, answer)).await {
+    let hypothetical = wanted.hypothetical.clone();
+    let staged = match door.ask(|answer| Event::WhatIf(hypothetical, answer)).await {
         Ok(Ok(staged)) => staged,
-        Ok(Err(NotSteered::UnknownCheck { pattern, names })) => {
+        Ok(Err(OverrideError::UnknownCheck { pattern, names })) => {
             let known = names.iter().map(ToString::to_string).collect();
             let error = format!("no health check is called `{pattern}`");
             return json(StatusCode::NOT_FOUND, &ErrorShape { error, known });
@@ -60,14 +60,14 @@ pub(super) async fn report(
     turn.spend(work).await
 }
 
-fn answer(door: &Door, wanted: &Wanted, staged: &Staged) -> Result<Explanation, String> {
-    let as_if: Vec<String> = wanted.suppositions.iter().map(ToString::to_string).collect();
+fn answer(door: &Door, wanted: &Wanted, staged: &WhatIf) -> Result<Explanation, String> {
+    let as_if: Vec<String> = wanted.hypothetical.iter().map(ToString::to_string).collect();
     explain(
         &wanted.question,
         &Stage {
             world: &staged.world,
             model: &|id| staged.base.zone_model(id).map_err(|error| error.to_string()),
-            checks: &|id| check(door, staged, &wanted.suppositions, id),
+            checks: &|id| check(door, staged, &wanted.hypothetical, id),
             networks: &staged.base.settings.location.networks,
             uses_client_subnet: staged.uses_client_subnet(),
             udp_payload_max: staged.base.settings.dns.udp_payload_max,
@@ -78,20 +78,20 @@ fn answer(door: &Door, wanted: &Wanted, staged: &Staged) -> Result<Explanation, 
 }
 
 /// A check as it is, or as it is supposed to be.
-fn check(door: &Door, staged: &Staged, suppositions: &[Supposition], id: &HealthCheckId) -> Option<CheckShape> {
+fn check(door: &Door, staged: &WhatIf, hypothetical: &[HypotheticalHealth], id: &HealthCheckId) -> Option<CheckShape> {
     let (answer, outcome) = tokio::sync::oneshot::channel();
     door.events.blocking_send(Event::Check(id.clone(), answer)).ok()?;
-    let CheckNow { at, report, held } = outcome.blocking_recv().ok()??;
+    let CheckSnapshot { at, report, held } = outcome.blocking_recv().ok()??;
     let picture = &report.picture;
     let supposed = staged.supposed(id);
-    let is_meant = suppositions.iter().any(|supposition| supposition.pattern.matches(&picture.name));
+    let is_meant = hypothetical.iter().any(|hypothetical| hypothetical.pattern.matches(&picture.name));
     let as_if = is_meant || supposed.is_some_and(|supposed| supposed != picture.verdict);
     let since = Some(report.since()).filter(|_| !as_if);
     Some(CheckShape {
         name: picture.name.to_string(),
         healthy: supposed.unwrap_or(picture.verdict) == Status::Healthy,
         since: since.map(rfc3339),
-        ago: since.map(|since| span(at.0.saturating_sub(since.0))),
+        ago: since.map(|since| humanize_duration(at.0.saturating_sub(since.0))),
         last_result: report
             .history
             .last_run()
@@ -104,7 +104,7 @@ fn check(door: &Door, staged: &Staged, suppositions: &[Supposition], id: &Health
 
 fn wanted(pairs: &[(String, String)]) -> Result<Wanted, String> {
     let mut asked = Asked::default();
-    let mut suppositions = Vec::new();
+    let mut hypothetical = Vec::new();
     let mut name = None;
     for (key, value) in pairs.iter().filter(|(_, value)| !value.is_empty()) {
         match key.as_str() {
@@ -114,7 +114,7 @@ fn wanted(pairs: &[(String, String)]) -> Result<Wanted, String> {
             "subnet" => asked.subnet = Some(read::<IpNet>(key, value)?),
             "resolver" => asked.resolver = Some(read::<IpAddr>(key, value)?),
             "seed" => asked.seed = Some(read::<u64>(key, value)?),
-            "as_if" if suppositions.len() < MOST_SUPPOSITIONS => suppositions.push(read(key, value)?),
+            "as_if" if hypothetical.len() < MOST_SUPPOSITIONS => hypothetical.push(read(key, value)?),
             "as_if" => return Err(format!("as_if: at most {MOST_SUPPOSITIONS}")),
             _ => {
                 return Err(format!(
@@ -125,7 +125,7 @@ fn wanted(pairs: &[(String, String)]) -> Result<Wanted, String> {
     }
     let name = name.ok_or("name: which name is asked for?")?;
     let seed = asked.seed.unwrap_or_else(|| fastrand::u64(..));
-    Ok(Wanted { question: asked.question(name, seed), suppositions })
+    Ok(Wanted { question: asked.question(name, seed), hypothetical })
 }
 
 fn bad_name(error: &NameError) -> String {

@@ -10,11 +10,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::control::{self, CheckReport, Event, Report, rfc3339, rfc3339_milliseconds};
 use crate::health::{
-    Asks, Cause, CheckSlot, Latency, Moment, Observation, Override, PastTransition, Pattern, Run, Sample, Share, Stage,
-    Status,
+    Cause, CheckSlot, CheckTarget, Latency, Observation, Override, PastTransition, Pattern, RecoveryStage, Run, Sample,
+    Share, Status, Timestamp,
 };
 use crate::model::{EndpointCheck, EndpointProtocol, EndpointTarget};
-use crate::world::WayBack;
+use crate::world::RecoveringRecord;
 
 use super::shapes::{
     CheckShape, CheckTransitionShape, HealthShape, HeldShape, NextShape, ResultShape, ResultsShape, ReturningShape,
@@ -146,7 +146,7 @@ fn health(reports: &[Report], wanted: &Wanted) -> HealthShape {
         checks,
         overrides: first.overrides.iter().map(overrides::shape).collect(),
         uplink: uplink(first),
-        returning: first.comebacks.iter().filter_map(|way| returning(way, first.at)).collect(),
+        returning: first.recoveries.iter().filter_map(|way| returning(way, first.at)).collect(),
     }
 }
 
@@ -155,11 +155,11 @@ fn uplink(report: &Report) -> Option<UplinkShape> {
     (!sentinels.is_empty()).then(|| UplinkShape { gone_since: report.uplink_gone_since.map(rfc3339), sentinels })
 }
 
-fn returning(way: &WayBack, at: Moment) -> Option<ReturningShape> {
+fn returning(way: &RecoveringRecord, at: Timestamp) -> Option<ReturningShape> {
     let (stage, share_percent, until) = match way.rules.stage(way.since, at) {
-        Stage::Waiting { until } => (StageShape::Waiting, None, until),
-        Stage::Ramping { share, until } => (StageShape::SlowStart, Some(share.percent()), until),
-        Stage::Back => return None,
+        RecoveryStage::Waiting { until } => (StageShape::Waiting, None, until),
+        RecoveryStage::Ramping { share, until } => (StageShape::SlowStart, Some(share.percent()), until),
+        RecoveryStage::Back => return None,
     };
     let (record, since, until) = (way.record.to_string(), rfc3339(way.since), rfc3339(until));
     Some(ReturningShape { record, since, stage, share_percent, until })
@@ -233,34 +233,34 @@ fn shape(report: &Report, check: &CheckReport, with_history: bool) -> CheckShape
 }
 
 /// The check's `type` in its file.
-fn kind(asks: &Asks) -> &'static str {
+fn kind(asks: &CheckTarget) -> &'static str {
     match asks {
-        Asks::Endpoint(check) => match check.protocol {
+        CheckTarget::Endpoint(check) => match check.protocol {
             EndpointProtocol::Tcp => "tcp",
             EndpointProtocol::Http(_) => "http",
             EndpointProtocol::Https { .. } => "https",
         },
-        Asks::Metric(_) => "metric",
-        Asks::Children(_) => "calculated",
-        Asks::People => "manual",
+        CheckTarget::Metric(_) => "metric",
+        CheckTarget::Children(_) => "calculated",
+        CheckTarget::People => "manual",
     }
 }
 
 /// What stands in for the last result of a check that has none of its own.
-pub(super) fn verdict_of(asks: &Asks) -> Option<String> {
+pub(super) fn verdict_of(asks: &CheckTarget) -> Option<String> {
     match asks {
-        Asks::Children(children) => Some(Cause::Children(*children).to_string()),
-        Asks::People => Some("as its file says".to_owned()),
-        Asks::Endpoint(_) | Asks::Metric(_) => None,
+        CheckTarget::Children(children) => Some(Cause::Children(*children).to_string()),
+        CheckTarget::People => Some("as its file says".to_owned()),
+        CheckTarget::Endpoint(_) | CheckTarget::Metric(_) => None,
     }
 }
 
-fn asked(asks: &Asks) -> String {
+fn asked(asks: &CheckTarget) -> String {
     match asks {
-        Asks::Endpoint(check) => endpoint(check),
-        Asks::Metric(check) => format!("{} for {}", without_password(check.prometheus.reveal()), check.query),
-        Asks::Children(children) => Cause::Children(*children).to_string(),
-        Asks::People => "what its file says".to_owned(),
+        CheckTarget::Endpoint(check) => endpoint(check),
+        CheckTarget::Metric(check) => format!("{} for {}", without_password(check.prometheus.reveal()), check.query),
+        CheckTarget::Children(children) => Cause::Children(*children).to_string(),
+        CheckTarget::People => "what its file says".to_owned(),
     }
 }
 
@@ -327,13 +327,13 @@ fn last_result(run: &Run, remembered: bool) -> ResultShape {
 fn next(report: &Report, check: &CheckReport) -> Option<NextShape> {
     let picture = &check.picture;
     let interval = match &picture.asks {
-        Asks::Endpoint(check) => check.request_interval,
-        Asks::Metric(check) => check.period,
-        Asks::Children(_) | Asks::People => return None,
+        CheckTarget::Endpoint(check) => check.request_interval,
+        CheckTarget::Metric(check) => check.period,
+        CheckTarget::Children(_) | CheckTarget::People => return None,
     };
     let results_needed = picture.until_turn?;
     let last = check.history.last_run().map(|run| run.last).filter(|_| !check.is_remembered);
-    let probe_at = last.map(|last| Moment(last.0 + interval)).filter(|at| *at > report.at);
+    let probe_at = last.map(|last| Timestamp(last.0 + interval)).filter(|at| *at > report.at);
     let more = u32::from(results_needed.saturating_sub(1));
     let turned = picture.observed.turned();
     Some(NextShape {
@@ -341,7 +341,7 @@ fn next(report: &Report, check: &CheckReport) -> Option<NextShape> {
         results_needed,
         passes: turned == Status::Healthy,
         then: status(if picture.inverted { turned.turned() } else { turned }),
-        earliest: rfc3339_milliseconds(Moment(probe_at.unwrap_or(report.at).0 + interval * more)),
+        earliest: rfc3339_milliseconds(Timestamp(probe_at.unwrap_or(report.at).0 + interval * more)),
     })
 }
 

@@ -55,8 +55,8 @@ use serde::Serialize;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::control::{Base, Event, Feed, LastLoad};
-use crate::health::Moment;
+use crate::control::{Event, EventLog, LastLoad, LoadedConfig};
+use crate::health::Timestamp;
 use crate::http::{self, Class, Front, Hosts, Limits};
 use crate::model::HealthCheck;
 use crate::stats::Meters;
@@ -96,9 +96,9 @@ pub struct Door {
     /// What queries are answered from.
     pub world: Reader,
     /// What it is made of.
-    pub base: watch::Receiver<Base>,
+    pub base: watch::Receiver<LoadedConfig>,
     /// What happens.
-    pub feed: Feed,
+    pub feed: EventLog,
     /// What came of the last load.
     pub last_load: watch::Receiver<LastLoad>,
     /// Where DNS is answered, once it is.
@@ -108,9 +108,9 @@ pub struct Door {
     /// How long the endpoint of a check may be dead before the answers know; `None` for a check that asks nobody.
     pub longest_failover: fn(&HealthCheck) -> Option<Duration>,
     /// Since when the server runs.
-    pub started: Moment,
+    pub started: Timestamp,
     /// Reads the clock.
-    pub now: fn() -> Moment,
+    pub now: fn() -> Timestamp,
     /// What the workers count.
     pub meters: Arc<Meters>,
     /// Who is told of queries.

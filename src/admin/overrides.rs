@@ -8,10 +8,12 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Deserialize;
 
-use crate::control::{Event, NotSteered, OverrideView, Steered, parse_rfc3339, rfc3339};
-use crate::health::{Action, Drain, Moment, Override, Pattern, Share, Wish};
+use crate::control::{Event, OverrideError, OverrideOutcome, OverrideView, parse_rfc3339, rfc3339};
+use crate::health::{Action, Drain, Override, OverrideRequest, Pattern, Share, Timestamp};
 
-use super::shapes::{ActionShape, DrainShape, ErrorShape, OverrideShape, OverridesShape, SteeredShape, WishShape};
+use super::shapes::{
+    ActionShape, DrainShape, ErrorShape, OverrideOutcomeShape, OverrideShape, OverridesShape, WishShape,
+};
 use super::{Door, json, refusal};
 
 /// A drain that takes longer than a day is a weight.
@@ -50,7 +52,7 @@ async fn steer(door: &Door, done: StatusCode, event: impl FnOnce(crate::control:
     }
 }
 
-fn wish(shape: WishShape) -> Result<Wish, String> {
+fn wish(shape: WishShape) -> Result<OverrideRequest, String> {
     let WishShape { pattern, action, over_s, reason, author, from, until } = shape;
     let action = match (action, over_s) {
         (ActionShape::Up, None) => Action::Up,
@@ -66,15 +68,15 @@ fn wish(shape: WishShape) -> Result<Wish, String> {
     let moment = |text: String| {
         parse_rfc3339(&text).ok_or_else(|| format!("`{text}` is no moment such as 2026-03-01T22:00:00Z"))
     };
-    let from = from.map(moment).transpose()?.unwrap_or(Moment::default());
+    let from = from.map(moment).transpose()?.unwrap_or(Timestamp::default());
     let until = until.map(moment).transpose()?;
     let author = if author.is_empty() { "somebody".to_owned() } else { author };
-    Ok(Wish { pattern: Pattern(pattern), action, reason, author, from, until })
+    Ok(OverrideRequest { pattern: Pattern(pattern), action, reason, author, from, until })
 }
 
-fn steered_shape(steered: &Steered) -> SteeredShape {
+fn steered_shape(steered: &OverrideOutcome) -> OverrideOutcomeShape {
     let warning = steered.durable.as_ref().err();
-    SteeredShape {
+    OverrideOutcomeShape {
         overrides: steered.changed.iter().map(shape).collect(),
         replaced: steered.replaced.is_some(),
         warning: warning.map(|error| format!("it counts, but a restart will not know of it: {error}")),
@@ -82,7 +84,7 @@ fn steered_shape(steered: &Steered) -> SteeredShape {
 }
 
 pub(super) fn shape(view: &OverrideView) -> OverrideShape {
-    let Wish { pattern, action, reason, author, from, until } = &view.granted.wish;
+    let OverrideRequest { pattern, action, reason, author, from, until } = &view.granted.wish;
     OverrideShape {
         id: view.granted.id.0,
         pattern: pattern.0.clone(),
@@ -115,13 +117,13 @@ pub(super) fn drain_shape(granted: &Override, left: Option<Share>) -> Option<Dra
     })
 }
 
-fn not_steered(error: &NotSteered) -> Response {
+fn not_steered(error: &OverrideError) -> Response {
     let (status, known) = match error {
-        NotSteered::UnknownCheck { names, .. } => {
+        OverrideError::UnknownCheck { names, .. } => {
             (StatusCode::NOT_FOUND, names.iter().map(ToString::to_string).collect())
         }
-        NotSteered::UnknownOverride { patterns, .. } => (StatusCode::NOT_FOUND, patterns.clone()),
-        NotSteered::NotGranted(_) | NotSteered::BadText { .. } => (StatusCode::BAD_REQUEST, Vec::new()),
+        OverrideError::UnknownOverride { patterns, .. } => (StatusCode::NOT_FOUND, patterns.clone()),
+        OverrideError::NotGranted(_) | OverrideError::BadText { .. } => (StatusCode::BAD_REQUEST, Vec::new()),
     };
     json(status, &ErrorShape { error: error.to_string(), known })
 }

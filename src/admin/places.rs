@@ -7,8 +7,8 @@ use axum::extract::{Query, State};
 use axum::response::Response;
 use serde::Deserialize;
 
-use crate::control::{Base, NoModel};
-use crate::model::atlas::{centroid, country_name, subdivision_centroid};
+use crate::control::{LoadedConfig, NoModel};
+use crate::model::geography::{centroid, country_name, subdivision_centroid};
 use crate::model::{
     Content, Continent, Coordinates, GeoLocation, GeoproximityLocation, HostedZone, HostedZoneId, LatencyClients,
     LatencyRow, LocationNetwork, Name, RecordType, Region, ResourceRecordSet, RoutingPolicy, Vpc,
@@ -50,7 +50,7 @@ pub(super) async fn places(
     turn.spend(move || zones::worded(shape(&base, wanted.name.as_deref()))).await
 }
 
-fn shape(base: &Base, name: Option<&str>) -> Result<PlacesShape, NoModel> {
+fn shape(base: &LoadedConfig, name: Option<&str>) -> Result<PlacesShape, NoModel> {
     let location = &base.settings.location;
     let networks = location.networks.iter().map(client_of_network);
     let vpcs = base.settings.vpcs.iter().flat_map(clients_of_vpc);
@@ -166,7 +166,7 @@ impl Records {
     }
 
     /// Those that a name can lead to, over aliases.
-    fn of_name(&mut self, base: &Base, name: &Name) -> Result<(), NoModel> {
+    fn of_name(&mut self, base: &LoadedConfig, name: &Name) -> Result<(), NoModel> {
         let mut zones: Vec<(usize, HostedZoneId)> = base
             .zone_outlines()
             .filter(|zone| name.is_within(zone.name))

@@ -87,7 +87,7 @@ pub struct OverridesShape {
 
 /// What came of setting or clearing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SteeredShape {
+pub struct OverrideOutcomeShape {
     /// The one that was set, or those that were cleared.
     pub overrides: Vec<OverrideShape>,
     /// Whether there was one with the same pattern, which it replaced.
@@ -381,7 +381,7 @@ pub enum HappenedShape {
     /// What an override drains has nothing left.
     Drained(DrainedShape),
     /// The sentinels say something else of the server's uplink.
-    Uplink(UplinkHappenedShape),
+    Connectivity(UplinkHappenedShape),
     /// Files were read.
     Reload(ReloadHappenedShape),
 }

@@ -54,7 +54,7 @@ pub(super) fn counts(reports: &[Report]) -> CheckCountsShape {
 
 fn last_load_shape(last: &LastLoad) -> LastLoadShape {
     let paths = |paths: &[PathBuf]| paths.iter().map(|path| path.display().to_string()).collect();
-    let LastLoad { at, summary, faults, refused } = last;
+    let LastLoad { at, summary, diagnostics: faults, refused } = last;
     LastLoadShape {
         at: rfc3339(*at),
         errors: summary.errors,

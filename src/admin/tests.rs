@@ -6,7 +6,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use super::*;
-use crate::control::{NotSteered, Steered, What};
+use crate::control::{EventKind, OverrideError, OverrideOutcome};
 use crate::health::{Override, OverrideId, Tracker};
 use crate::world::Catalog;
 
@@ -17,12 +17,12 @@ async fn house() -> (SocketAddr, watch::Sender<Readiness>) {
 }
 
 /// The same where these may change something; with what happens there.
-async fn house_where(changes: Changes) -> (SocketAddr, watch::Sender<Readiness>, Feed) {
+async fn house_where(changes: Changes) -> (SocketAddr, watch::Sender<Readiness>, EventLog) {
     let (events, mut inbox) = mpsc::channel(8);
     let (ready_in, readiness) = watch::channel(Readiness::Starting);
-    let (_, base) = watch::channel(Base::empty(crate::config::Settings::built_in()));
+    let (_, base) = watch::channel(LoadedConfig::empty(crate::config::Settings::built_in()));
     let (_, last_load) = watch::channel(LastLoad::default());
-    let feed = Feed::default();
+    let feed = EventLog::default();
     let door = Door {
         events,
         readiness,
@@ -38,8 +38,8 @@ async fn house_where(changes: Changes) -> (SocketAddr, watch::Sender<Readiness>,
         listening: Arc::default(),
         changes,
         longest_failover: |_| None,
-        started: Moment(Duration::from_secs(1)),
-        now: || Moment(Duration::from_secs(2)),
+        started: Timestamp(Duration::from_secs(1)),
+        now: || Timestamp(Duration::from_secs(2)),
         meters: Arc::default(),
         taps: Taps::default(),
     };
@@ -57,11 +57,11 @@ async fn house_where(changes: Changes) -> (SocketAddr, watch::Sender<Readiness>,
                         left: None,
                         checks: vec!["app-blue".into()],
                     };
-                    let steered = Steered { changed: vec![view], replaced: None, durable: Ok(()) };
+                    let steered = OverrideOutcome { changed: vec![view], replaced: None, durable: Ok(()) };
                     assert!(answer.send(Ok(steered)).is_ok());
                 }
                 Event::SetOverride(wish, answer) => {
-                    let error = NotSteered::UnknownCheck { pattern: wish.pattern.0, names: vec!["app-blue".into()] };
+                    let error = OverrideError::UnknownCheck { pattern: wish.pattern.0, names: vec!["app-blue".into()] };
                     assert!(answer.send(Err(error)).is_ok());
                 }
                 Event::ListOverrides(answer) => assert!(answer.send(Vec::new()).is_ok()),
@@ -132,7 +132,7 @@ async fn an_override_is_set_and_shown() {
     let (address, _ready) = house().await;
     let (status, body) = post(address, JSON, WISH).await;
     assert_eq!(status, 201, "{body}");
-    let steered: shapes::SteeredShape = serde_json::from_str(&body).unwrap();
+    let steered: shapes::OverrideOutcomeShape = serde_json::from_str(&body).unwrap();
     assert_eq!(steered.overrides[0].until.as_deref(), Some("2126-03-01T22:00:00Z"));
     assert_eq!((steered.overrides[0].id, steered.overrides[0].checks.as_slice()), (7, &["app-blue".to_owned()][..]));
     assert_eq!(steered.warning, None);
@@ -223,22 +223,22 @@ async fn read_until(stream: &mut TcpStream, text: &str) -> String {
     seen
 }
 
-fn reloaded(number: u64) -> What {
-    What::NotReloaded { why: format!("reason {number}") }
+fn reloaded(number: u64) -> EventKind {
+    EventKind::NotReloaded { why: format!("reason {number}") }
 }
 
 #[tokio::test]
 async fn a_watcher_sees_what_happens_and_goes_on_where_it_was() {
     let (address, _ready, feed) = house_where(Changes::Programs).await;
-    feed.push(Moment::default(), reloaded(1));
+    feed.push(Timestamp::default(), reloaded(1));
     let mut stream = watch_events(address, "").await;
     let seen = read_until(&mut stream, "event: hello\nid: 1000-1\n").await;
     assert!(seen.contains("content-type: text/event-stream"), "{seen}");
-    feed.push(Moment::default(), reloaded(2));
+    feed.push(Timestamp::default(), reloaded(2));
     let seen = read_until(&mut stream, "id: 1000-2\n").await;
     assert!(!seen.contains("reason 1"), "{seen}");
     drop(stream);
-    (3..=4).for_each(|number| feed.push(Moment::default(), reloaded(number)));
+    (3..=4).for_each(|number| feed.push(Timestamp::default(), reloaded(number)));
     let mut stream = watch_events(address, "Last-Event-ID: 1000-2\n").await;
     let seen = read_until(&mut stream, "reason 4").await;
     assert!(seen.contains("reason 3") && !seen.contains("reason 2") && !seen.contains("event: lost"), "{seen}");
@@ -361,32 +361,32 @@ async fn house_with(zone: &str, readers: Readers) -> (SocketAddr, tempfile::Temp
     let settings = source.read().settings.unwrap();
     let request = crate::control::LoadRequest {
         generation: 0,
-        base: Base::empty(settings),
+        base: LoadedConfig::empty(settings),
         tracker: crate::health::Tracker::new(),
         trigger: crate::control::Trigger::Asked,
     };
     let outcome =
-        crate::control::load(&source, request, crate::config::Occasion::Start, &crate::store::Writers::unknown());
+        crate::control::load(&source, request, crate::config::LoadPhase::Start, &crate::store::Writers::unknown());
     let loaded = *outcome.result.unwrap_or_else(|refused| panic!("{refused}"));
     let (events, inbox) = mpsc::channel(8);
     let (base_in, base) = watch::channel(loaded.base.clone());
     let (last_load_in, last_load) = watch::channel(LastLoad::default());
-    let (_, keeper, _keeping) = crate::store::keep(&path("state")).unwrap();
-    let feed = Feed::default();
+    let (_, state_writer, _keeping) = crate::store::keep(&path("state")).unwrap();
+    let feed = EventLog::default();
     let outputs = crate::control::Outputs {
         plans: watch::Sender::new(Arc::from([])),
         metrics: watch::Sender::new(Arc::from([])),
         pending: watch::Sender::new(0),
         loads: mpsc::unbounded_channel().0,
         base: base_in,
-        keeper,
+        state_writer,
         notices: mpsc::channel(1).0,
         feed: feed.clone(),
         last_load: last_load_in,
         reloads: watch::Sender::default(),
     };
-    let now = || Moment(Duration::from_secs(1_772_402_400));
-    let memory = crate::control::Memory::read(std::iter::empty());
+    let now = || Timestamp(Duration::from_secs(1_772_402_400));
+    let memory = crate::control::SavedState::read(std::iter::empty());
     let (control, world) = crate::control::Control::new(loaded, &memory, outputs, now());
     tokio::spawn(control.run(inbox, now));
     let door = Door {

@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
-use crate::answer::{Standing, standing};
+use crate::answer::{GroupStatus, group_status};
 use crate::health::Status;
-use crate::model::atlas::{continent_name, country_name, subdivision_name};
+use crate::model::geography::{continent_name, country_name, subdivision_name};
 use crate::model::{
     Content, FailoverRole, GeoLocation, HealthCheckId, HostedZone, Name, RecordType, ResourceRecordSet, RoutingPolicy,
     WhenAllUnhealthy,
@@ -66,14 +66,14 @@ impl<'f> Forest<'f> {
         if !self.has_health(owner) {
             return GroupStateShape::Unchecked;
         }
-        match self.standing(owner) {
-            Some(standing) => state_of(&standing),
+        match self.group_status(owner) {
+            Some(group_status) => state_of(&group_status),
             None => GroupStateShape::Unchecked,
         }
     }
 
-    fn standing(&self, owner: &Owner) -> Option<Standing> {
-        standing(self.world, &self.zone.id, &owner.0, owner.1)
+    fn group_status(&self, owner: &Owner) -> Option<GroupStatus> {
+        group_status(self.world, &self.zone.id, &owner.0, owner.1)
     }
 
     /// The tree of a group, with at most `room` members in it.
@@ -84,16 +84,16 @@ impl<'f> Forest<'f> {
     /// `way` leads from the root to here: an alias that led back would not end.
     fn grow(&self, owner: &Owner, room: &mut usize, way: &mut Vec<Owner>) -> GroupShape {
         let sets = self.sets(owner);
-        let standing = self.standing(owner).filter(|standing| standing.usable.len() == sets.len());
+        let group_status = self.group_status(owner).filter(|group_status| group_status.usable.len() == sets.len());
         let has_health = self.has_health(owner);
-        let state = match &standing {
-            Some(standing) if has_health => state_of(standing),
+        let state = match &group_status {
+            Some(group_status) if has_health => state_of(group_status),
             _ => GroupStateShape::Unchecked,
         };
         let shown = sets.len().min(*room);
         *room -= shown;
         let members =
-            (0..).zip(&sets[..shown]).map(|(number, set)| self.member(number, set, standing.as_ref(), room, way));
+            (0..).zip(&sets[..shown]).map(|(number, set)| self.member(number, set, group_status.as_ref(), room, way));
         GroupShape {
             name: owner.0.to_string(),
             record_type: owner.1.to_string(),
@@ -109,7 +109,7 @@ impl<'f> Forest<'f> {
         &self,
         number: u16,
         set: &ResourceRecordSet,
-        standing: Option<&Standing>,
+        group_status: Option<&GroupStatus>,
         room: &mut usize,
         way: &mut Vec<Owner>,
     ) -> MemberShape {
@@ -136,7 +136,9 @@ impl<'f> Forest<'f> {
                 (None, Vec::new(), 0, Some(shape))
             }
         };
-        let share = standing.filter(|_| is_alike_for_all(&set.routing_policy)).map(|standing| standing.share(number));
+        let share = group_status
+            .filter(|_| is_alike_for_all(&set.routing_policy))
+            .map(|group_status| group_status.share(number));
         MemberShape {
             set_identifier: set.set_identifier.clone(),
             role: role(&set.routing_policy),
@@ -145,9 +147,10 @@ impl<'f> Forest<'f> {
                 _ => None,
             },
             share,
-            usable: standing.is_none_or(|standing| standing.usable[usize::from(number)]),
-            reserve: standing.is_some_and(|standing| standing.reserve.get(usize::from(number)) == Some(&true)),
-            part: standing.and_then(|standing| standing.part(number)),
+            usable: group_status.is_none_or(|group_status| group_status.usable[usize::from(number)]),
+            reserve: group_status
+                .is_some_and(|group_status| group_status.reserve.get(usize::from(number)) == Some(&true)),
+            part: group_status.and_then(|group_status| group_status.part(number)),
             has_health: match &set.content {
                 Content::Alias(target) => target.evaluate_target_health || set.health_check.is_some(),
                 Content::Records { .. } => set.health_check.is_some(),
@@ -172,10 +175,10 @@ impl<'f> Forest<'f> {
     }
 }
 
-fn state_of(standing: &Standing) -> GroupStateShape {
-    match standing.usable.iter().filter(|usable| **usable).count() {
-        all if all == standing.usable.len() => GroupStateShape::Healthy,
-        0 if !standing.reserve.contains(&true) => GroupStateShape::Unhealthy,
+fn state_of(group_status: &GroupStatus) -> GroupStateShape {
+    match group_status.usable.iter().filter(|usable| **usable).count() {
+        all if all == group_status.usable.len() => GroupStateShape::Healthy,
+        0 if !group_status.reserve.contains(&true) => GroupStateShape::Unhealthy,
         _ => GroupStateShape::Degraded,
     }
 }

@@ -5,7 +5,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
 
-use crate::control::{Base, NoModel, Report, ZoneOutline};
+use crate::control::{LoadedConfig, NoModel, Report, ZoneOutline};
 use crate::health::{CheckSlot, Status};
 use crate::model::{Content, HostedZone, HostedZoneId};
 
@@ -50,7 +50,7 @@ pub(super) async fn list(State(door): State<Door>, Query(wanted): Query<WantedZo
     health::in_words(move || zones(&base, &reports, &wanted)).await
 }
 
-fn zones(base: &Base, reports: &[Report], wanted: &WantedZones) -> ZonesShape {
+fn zones(base: &LoadedConfig, reports: &[Report], wanted: &WantedZones) -> ZonesShape {
     let letters = wanted.q.to_lowercase();
     let holds = |text: &str| text.to_lowercase().contains(&letters);
     let fits = |zone: &ZoneOutline<'_>| holds(&zone.name.to_string()) || zone.comment.is_some_and(holds);

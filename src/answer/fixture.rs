@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::geo::Locator;
+use crate::geo::GeoLookup;
 use crate::health::{CheckBits, CheckSlot};
 use crate::model::{HostedZone, Region, Vpc, VpcId, ZoneIdentity};
 use crate::policy::CidrTables;
@@ -28,5 +28,5 @@ pub(crate) fn with_unavailable(zones: &[HostedZone], unhealthy: &[u32], unavaila
         cidrs: vec!["10.53.0.0/16".parse().unwrap()],
     };
     let checks = CheckBits::with_unhealthy(unhealthy.iter().map(|&slot| CheckSlot(slot)));
-    World::new(Arc::new(Catalog::build(&served, &[vpc])), &checks, Arc::new(Locator::default()))
+    World::new(Arc::new(Catalog::build(&served, &[vpc])), &checks, Arc::new(GeoLookup::default()))
 }

@@ -5,9 +5,9 @@
 
 #[cfg(test)]
 pub(crate) mod fixture;
+mod group_status;
 mod resolve;
 mod size;
-mod standing;
 #[cfg(test)]
 mod tests;
 mod trace;
@@ -16,9 +16,9 @@ use std::net::IpAddr;
 
 use arrayvec::ArrayVec;
 
+pub use group_status::{GroupStatus, group_status};
 pub use resolve::{client_of, resolve, resolve_into, resolve_traced};
 pub use size::Fit;
-pub use standing::{Standing, standing};
 pub use trace::{Step, Trace};
 
 use crate::geo::Located;

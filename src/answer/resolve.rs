@@ -9,7 +9,7 @@ use crate::geo::Client;
 use crate::model::{MAX_NAME_OCTETS, RecordType, Ttl};
 use crate::policy::{Dice, MAX_CHOSEN, Untraced};
 use crate::stats::ZoneNumber;
-use crate::world::{Scene, World};
+use crate::world::{World, ZoneView};
 use crate::zonetree::{Found, GroupIndex, MemberContent, NodeIndex, Records, ZoneServers};
 
 /// QTYPE 255, `ANY` (RFC 8482).
@@ -41,38 +41,38 @@ pub fn resolve_into<'w, T: Trace<'w>>(
     answer: &mut Answer<'w>,
 ) {
     // A name in no zone of ours stays REFUSED (spec 2.4, as widely observed).
-    if let Some(scene) = scene_of(query.name, query.record_type, query.source, world) {
-        answer_from(scene, query, world, dice, trace, answer);
+    if let Some(zone_view) = scene_of(query.name, query.record_type, query.source, world) {
+        answer_from(zone_view, query, world, dice, trace, answer);
     }
 }
 
 fn answer_from<'w, T: Trace<'w>>(
-    scene: Scene<'w>,
+    zone_view: ZoneView<'w>,
     query: &Query<'_>,
     world: &'w World,
     dice: &mut Dice,
     trace: &mut T,
     answer: &mut Answer<'w>,
 ) {
-    trace.step(|| Step::Zone(scene));
-    answer.zone_octets = scene.zone.name().wire().len();
-    answer.zone_number = scene.number;
-    answer.zone_id = Some(scene.zone.id());
-    if scene.is_unavailable {
+    trace.step(|| Step::Zone(zone_view));
+    answer.zone_octets = zone_view.zone.name().wire().len();
+    answer.zone_number = zone_view.number;
+    answer.zone_id = Some(zone_view.zone.id());
+    if zone_view.is_unavailable {
         // Nothing else may answer for its names, a parent zone of ours least of all: NXDOMAIN would be believed and cached.
         answer.rcode = Rcode::ServFail;
         return;
     }
-    let client = client_of(query, &scene);
+    let client = client_of(query, &zone_view);
     trace.step(|| Step::Client { address: client.address(), prefix: client.prefix(), place: *client.place() });
     answer.rcode = Rcode::NoError;
     answer.authoritative = true;
-    let (question, asked, source) = (query.name.wire(), query.record_type, query.source);
+    let (question, qtype, source) = (query.name.wire(), query.record_type, query.source);
     let mut resolution =
-        Resolution { world, source, scene, client, dice, trace, question, asked, longest_denial: None, answer };
-    resolution.answer_at(resolution.scene.zone.find(query.name));
+        Resolution { world, source, zone_view, client, dice, trace, question, qtype, negative_ttl_cap: None, answer };
+    resolution.answer_at(resolution.zone_view.zone.find(query.name));
     resolution.answer.needed_place = resolution.client.is_located();
-    if resolution.scene.vpc_region.is_some() {
+    if resolution.zone_view.vpc_region.is_some() {
         // ECS is ignored for private zones (Developer Guide, "How Route 53 uses EDNS0").
         resolution.answer.scope = 0;
     }
@@ -111,20 +111,20 @@ impl<'w> Answer<'w> {
 
 /// The zone that answers for a name. At the apex of a zone of ours DS is the parent's to answer,
 /// when that is ours too and delegates the name (RFC 4035 section 3.1.4.1).
-fn scene_of<'w>(name: &QueryName, asked: u16, source: IpAddr, world: &'w World) -> Option<Scene<'w>> {
-    let scene = world.scene(name, source)?;
-    if asked != RecordType::Ds.code() || scene.zone.name().wire() != name.wire() {
-        return Some(scene);
+fn scene_of<'w>(name: &QueryName, qtype: u16, source: IpAddr, world: &'w World) -> Option<ZoneView<'w>> {
+    let zone_view = world.zone_view(name, source)?;
+    if qtype != RecordType::Ds.code() || zone_view.zone.name().wire() != name.wire() {
+        return Some(zone_view);
     }
-    let delegates = |parent: &Scene<'_>| matches!(parent.zone.find(name), Found::Delegation(_));
-    Some(world.scene_above(name, source).filter(delegates).unwrap_or(scene))
+    let delegates = |parent: &ZoneView<'_>| matches!(parent.zone.find(name), Found::Delegation(_));
+    Some(world.scene_above(name, source).filter(delegates).unwrap_or(zone_view))
 }
 
 /// Who the policies take the client to be: the subnet a resolver asks for, else the resolver itself.
-pub fn client_of<'q>(query: &Query<'q>, scene: &Scene<'q>) -> Client<'q> {
+pub fn client_of<'q>(query: &Query<'q>, zone_view: &ZoneView<'q>) -> Client<'q> {
     let client = match query.client_subnet {
-        Some(subnet) => scene.client(subnet.address, subnet.source_prefix),
-        None => scene.client(query.source, if query.source.is_ipv4() { 32 } else { 128 }),
+        Some(subnet) => zone_view.client(subnet.address, subnet.source_prefix),
+        None => zone_view.client(query.source, if query.source.is_ipv4() { 32 } else { 128 }),
     };
     client.located(query.located)
 }
@@ -133,15 +133,15 @@ pub fn client_of<'q>(query: &Query<'q>, scene: &Scene<'q>) -> Client<'q> {
 struct Resolution<'w, 'd, T> {
     world: &'w World,
     source: IpAddr,
-    scene: Scene<'w>,
+    zone_view: ZoneView<'w>,
     client: Client<'d>,
     dice: &'d mut Dice,
     trace: &'d mut T,
     /// The name in the question, lower case.
     question: &'d [u8],
-    asked: u16,
+    qtype: u16,
     /// Set by a group that withholds its answer: how long that may be remembered, seconds.
-    longest_denial: Option<Ttl>,
+    negative_ttl_cap: Option<Ttl>,
     answer: &'d mut Answer<'w>,
 }
 
@@ -150,7 +150,7 @@ struct Chosen<'w> {
     group: GroupIndex,
     member: u16,
     records: Records<'w>,
-    helpers: &'w [NodeIndex],
+    additional_targets: &'w [NodeIndex],
 }
 
 impl<'w, T: Trace<'w>> Resolution<'w, '_, T> {
@@ -163,17 +163,17 @@ impl<'w, T: Trace<'w>> Resolution<'w, '_, T> {
             self.trace.step(|| Step::Name { owner, found });
             let node = match found {
                 Found::Name(node) | Found::Wildcard(node) => node,
-                Found::Delegation(cut) => return self.refer(cut),
-                Found::Nothing => return self.deny(Rcode::NxDomain),
+                Found::Delegation(cut) => return self.referral(cut),
+                Found::Nothing => return self.negative_answer(Rcode::NxDomain),
             };
-            let Some(chosen) = self.choose_at(node, owner) else { return self.deny(Rcode::NoError) };
-            let answered = self.scene.zone.record_type(chosen.group);
+            let Some(chosen) = self.choose_at(node, owner) else { return self.negative_answer(Rcode::NoError) };
+            let answered = self.zone_view.zone.record_type(chosen.group);
             let chased = answered == RecordType::Cname && !self.is_asked(RecordType::Cname);
             if !chased {
-                return self.confirm(&chosen, node, owner);
+                return self.positive_answer(&chosen, node, owner);
             }
-            let Some(target) = self.scene.zone.cname_target(chosen.group, chosen.member) else {
-                return self.confirm(&chosen, node, owner);
+            let Some(target) = self.zone_view.zone.cname_target(chosen.group, chosen.member) else {
+                return self.positive_answer(&chosen, node, owner);
             };
             let target_owner = target_owner(chosen.records);
             if self.is_answered(target_owner) {
@@ -182,7 +182,7 @@ impl<'w, T: Trace<'w>> Resolution<'w, '_, T> {
             }
             if self.is_another_zones(target_owner) {
                 // The chain ends at the zone's edge (docs/decisions/0002-answers.md).
-                return self.confirm(&chosen, node, owner);
+                return self.positive_answer(&chosen, node, owner);
             }
             (found, owner) = (target, target_owner);
         }
@@ -193,8 +193,8 @@ impl<'w, T: Trace<'w>> Resolution<'w, '_, T> {
     fn on_parents_side(&self, found: Found, owner: Owner<'_>) -> Found {
         match found {
             Found::Delegation(cut)
-                if self.asked == RecordType::Ds.code()
-                    && self.scene.zone.labels(cut).len() == self.labels(owner).len() =>
+                if self.qtype == RecordType::Ds.code()
+                    && self.zone_view.zone.labels(cut).len() == self.labels(owner).len() =>
             {
                 Found::Name(cut)
             }
@@ -205,12 +205,12 @@ impl<'w, T: Trace<'w>> Resolution<'w, '_, T> {
     /// Answers from the group of the type asked for, else from the CNAME (RFC 1034 section 3.6.2). For ANY it is the first
     /// group that has something for this client (RFC 8482 section 4.1).
     fn choose_at(&mut self, node: NodeIndex, owner: Owner<'w>) -> Option<Chosen<'w>> {
-        let zone = self.scene.zone;
-        if self.asked == ANY {
+        let zone = self.zone_view.zone;
+        if self.qtype == ANY {
             return zone.groups_at(node).find_map(|group| self.choose(group, owner));
         }
-        let asked = RecordType::from_code(self.asked).and_then(|record_type| zone.group(node, record_type));
-        let group = asked.or_else(|| zone.group(node, RecordType::Cname))?;
+        let qtype = RecordType::from_code(self.qtype).and_then(|record_type| zone.group(node, record_type));
+        let group = qtype.or_else(|| zone.group(node, RecordType::Cname))?;
         self.choose(group, owner)
     }
 
@@ -224,19 +224,19 @@ impl<'w, T: Trace<'w>> Resolution<'w, '_, T> {
     /// Whether another zone of ours answers for the name: one below this one, or for DS at the apex
     /// the one above. Few zones have one below, and only they pay for the look.
     fn is_another_zones(&self, owner: Owner<'_>) -> bool {
-        let may_be_parents = self.asked == RecordType::Ds.code() && self.labels(owner).is_empty();
-        if !self.scene.has_zones_below && !may_be_parents {
+        let may_be_parents = self.qtype == RecordType::Ds.code() && self.labels(owner).is_empty();
+        if !self.zone_view.has_zones_below && !may_be_parents {
             return false;
         }
         let mut wire: ArrayVec<u8, MAX_NAME_OCTETS> = ArrayVec::new();
-        let parts = [self.labels(owner), self.scene.zone.name().wire()];
+        let parts = [self.labels(owner), self.zone_view.zone.name().wire()];
         let fits = parts.iter().all(|part| wire.try_extend_from_slice(part).is_ok());
         let mut name = QueryName::default();
         if !fits || name.read(&wire, 0).is_err() {
             return false;
         }
-        let scene = scene_of(&name, self.asked, self.source, self.world);
-        scene.is_some_and(|scene| !std::ptr::eq(scene.zone, self.scene.zone))
+        let zone_view = scene_of(&name, self.qtype, self.source, self.world);
+        zone_view.is_some_and(|zone_view| !std::ptr::eq(zone_view.zone, self.zone_view.zone))
     }
 
     /// The labels of an owner left of the zone's name.
@@ -248,7 +248,7 @@ impl<'w, T: Trace<'w>> Resolution<'w, '_, T> {
     }
 
     fn is_asked(&self, record_type: RecordType) -> bool {
-        self.asked == ANY || self.asked == record_type.code()
+        self.qtype == ANY || self.qtype == record_type.code()
     }
 
     /// Lets the group's policy choose, follows aliases, and puts what comes out into the answer section. The first chosen
@@ -261,22 +261,22 @@ impl<'w, T: Trace<'w>> Resolution<'w, '_, T> {
     /// client and fails open by itself (Developer Guide, "How health checks work in complex configurations"). `put` puts each
     /// set of them into the answer.
     fn pick(&mut self, group: GroupIndex, mut put: impl FnMut(&mut Answer<'w>, Records<'w>)) -> Option<Chosen<'w>> {
-        let zone = self.scene.zone;
+        let zone = self.zone_view.zone;
         let mut group = group;
         for _ in 0..MAX_CHAIN {
             self.trace.step(|| Step::Group(group));
-            let choice = zone.choose(group, self.scene.usable, &self.client, self.dice, self.trace);
+            let choice = zone.choose(group, self.zone_view.usable, &self.client, self.dice, self.trace);
             self.answer.scope = self.answer.scope.max(choice.scope);
-            if let Some(counted) = self.scene.counted {
+            if let Some(counted) = self.zone_view.counted {
                 let numbers = counted.numbers(group, &choice.members);
                 self.answer.counted.extend(numbers.take(self.answer.counted.remaining_capacity()));
             }
             let Some(&first) = choice.members.first() else {
-                self.longest_denial = zone.longest_denial(group);
+                self.negative_ttl_cap = zone.negative_ttl_cap(group);
                 return None;
             };
-            let (records, helpers) = match zone.content(group, first) {
-                MemberContent::Records(records, helpers) => (records, helpers),
+            let (records, additional_targets) = match zone.content(group, first) {
+                MemberContent::Records(records, additional_targets) => (records, additional_targets),
                 MemberContent::Alias(target) => {
                     self.trace.step(|| Step::Alias { group, member: first, target });
                     group = target?;
@@ -287,7 +287,7 @@ impl<'w, T: Trace<'w>> Resolution<'w, '_, T> {
             if choice.members.len() > 1 {
                 self.pick_others(group, &choice.members[1..], records, put);
             }
-            return Some(Chosen { group, member: first, records, helpers });
+            return Some(Chosen { group, member: first, records, additional_targets });
         }
         None
     }
@@ -301,7 +301,7 @@ impl<'w, T: Trace<'w>> Resolution<'w, '_, T> {
         first: Records<'w>,
         mut put: impl FnMut(&mut Answer<'w>, Records<'w>),
     ) {
-        let zone = self.scene.zone;
+        let zone = self.zone_view.zone;
         let repeats = zone.repeats_data(group);
         let mut sets: ArrayVec<Records<'w>, MAX_CHOSEN> = ArrayVec::new();
         for content in zone.contents(group, members) {
@@ -319,20 +319,20 @@ impl<'w, T: Trace<'w>> Resolution<'w, '_, T> {
     /// A positive answer: the zone's NS set stands in the authority section (Developer Guide, "DNS
     /// behavior"), and the addresses of what the records point to in the additional section. `node`
     /// and `owner` are where the records were found.
-    fn confirm(&mut self, chosen: &Chosen<'w>, node: NodeIndex, owner: Owner<'w>) {
+    fn positive_answer(&mut self, chosen: &Chosen<'w>, node: NodeIndex, owner: Owner<'w>) {
         self.trace.step(|| Step::Addresses);
         self.add_targets(chosen, node, owner);
-        let name_servers = self.scene.zone.name_servers();
+        let name_servers = self.zone_view.zone.name_servers();
         if chosen.group == name_servers {
             return;
         }
-        if let Some(servers) = self.scene.zone.servers().filter(|servers| self.may_close_with(servers)) {
+        if let Some(servers) = self.zone_view.zone.servers().filter(|servers| self.may_close_with(servers)) {
             self.answer.servers = Some(servers);
             return;
         }
-        if let MemberContent::Records(records, helpers) = self.scene.zone.content(name_servers, 0) {
+        if let MemberContent::Records(records, additional_targets) = self.zone_view.zone.content(name_servers, 0) {
             self.answer.authority = Some(Part { owner: Owner::InZone(&[]), records, need: Need::Optional });
-            self.add_addresses(helpers, Need::Optional);
+            self.add_addresses(additional_targets, Need::Optional);
         }
     }
 
@@ -350,26 +350,26 @@ impl<'w, T: Trace<'w>> Resolution<'w, '_, T> {
     }
 
     /// NODATA and NXDOMAIN carry the SOA (RFC 2308 section 2).
-    fn deny(&mut self, rcode: Rcode) {
+    fn negative_answer(&mut self, rcode: Rcode) {
         self.answer.rcode = rcode;
-        let longest = self.longest_denial;
+        let longest = self.negative_ttl_cap;
         self.trace.step(|| Step::Denial { rcode, longest });
         let longest = longest.unwrap_or(Ttl::MAX);
-        let soa = self.scene.zone.negative_soa().map(|soa| soa.with_ttl(soa.ttl.min(longest)));
+        let soa = self.zone_view.zone.negative_soa().map(|soa| soa.with_ttl(soa.ttl.min(longest)));
         self.answer.authority = soa.map(|records| Part { owner: Owner::InZone(&[]), records, need: Need::Required });
     }
 
     /// A referral: not authoritative (unless a CNAME of ours led here), the child's name servers, and their addresses,
     /// without which a resolver may not get any further (RFC 9471).
-    fn refer(&mut self, cut: NodeIndex) {
-        let zone = self.scene.zone;
+    fn referral(&mut self, cut: NodeIndex) {
+        let zone = self.zone_view.zone;
         self.answer.authoritative = !self.answer.answer.is_empty();
         self.trace.step(|| Step::Addresses);
         let Some(group) = zone.group(cut, RecordType::Ns) else { return };
-        if let MemberContent::Records(records, helpers) = zone.content(group, 0) {
+        if let MemberContent::Records(records, additional_targets) = zone.content(group, 0) {
             self.answer.authority =
                 Some(Part { owner: Owner::InZone(zone.labels(cut)), records, need: Need::Required });
-            self.add_addresses(helpers, Need::Required);
+            self.add_addresses(additional_targets, Need::Required);
         }
     }
 
@@ -378,10 +378,10 @@ impl<'w, T: Trace<'w>> Resolution<'w, '_, T> {
     /// section 2.5.2); one that is an alias brings the service records of its target along (section
     /// 4.1).
     fn add_targets(&mut self, chosen: &Chosen<'w>, node: NodeIndex, owner: Owner<'w>) {
-        for &target in chosen.helpers {
+        for &target in chosen.additional_targets {
             let (node, owner) = match target {
                 NodeIndex::OWNER => (node, owner),
-                target => (target, Owner::InZone(self.scene.zone.labels(target))),
+                target => (target, Owner::InZone(self.zone_view.zone.labels(target))),
             };
             if chosen.records.are_service_aliases() {
                 self.add_set(node, owner, chosen.records.record_type, Need::Optional);
@@ -393,7 +393,7 @@ impl<'w, T: Trace<'w>> Resolution<'w, '_, T> {
     /// Addresses of these names, each once, chosen by their own policies.
     fn add_addresses(&mut self, nodes: &[NodeIndex], need: Need) {
         for &node in nodes {
-            self.add_addresses_of(node, Owner::InZone(self.scene.zone.labels(node)), need);
+            self.add_addresses_of(node, Owner::InZone(self.zone_view.zone.labels(node)), need);
         }
     }
 
@@ -403,7 +403,7 @@ impl<'w, T: Trace<'w>> Resolution<'w, '_, T> {
     }
 
     fn add_set(&mut self, node: NodeIndex, owner: Owner<'w>, record_type: RecordType, need: Need) {
-        let Some(group) = self.scene.zone.group(node, record_type) else { return };
+        let Some(group) = self.zone_view.zone.group(node, record_type) else { return };
         if self.has(owner, record_type) {
             return;
         }

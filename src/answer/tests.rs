@@ -2,7 +2,7 @@
 
 use super::fixture::{lab, member, name, primary, secondary, set, with_unavailable, world};
 use super::*;
-use crate::health::{CheckBits, CheckSlot, Moment};
+use crate::health::{CheckBits, CheckSlot, Timestamp};
 use crate::model::{HostedZone, HostedZoneId, Name, RecordType, VpcId, ZoneIdentity};
 use crate::policy::Dice;
 use crate::world::World;
@@ -199,12 +199,12 @@ fn a_flip_changes_the_answer_and_only_a_new_world_shows_it() {
     let sets =
         [member("a", primary(), Some(4), "app 60 A 192.0.2.1"), member("b", secondary(), None, "app 30 A 192.0.2.2")];
     let before = world(&[lab(sets)], &[]);
-    let after = before.with_health(&CheckBits::with_unhealthy([CheckSlot(4)]), &[CheckSlot(4)], Moment::default());
+    let after = before.with_health(&CheckBits::with_unhealthy([CheckSlot(4)]), &[CheckSlot(4)], Timestamp::default());
     let ask = |world| ask(world, &name("app"), 1, "127.0.0.1").swap_remove(1);
     assert_eq!(ask(&before), "answer app.lab.test. 60 A 1");
     assert_eq!(ask(&after), "answer app.lab.test. 30 A 1");
     assert_eq!(
-        ask(&after.with_health(&CheckBits::default(), &[CheckSlot(4)], Moment::default())),
+        ask(&after.with_health(&CheckBits::default(), &[CheckSlot(4)], Timestamp::default())),
         "answer app.lab.test. 60 A 1"
     );
 }

@@ -7,7 +7,7 @@ use super::{Owner, Rcode};
 use crate::geo::Place;
 use crate::model::Ttl;
 use crate::policy::{self, Untraced};
-use crate::world::Scene;
+use crate::world::ZoneView;
 use crate::zonetree::{Found, GroupIndex};
 
 /// Takes down the steps of an answer, and with them the policies' notes.
@@ -25,7 +25,7 @@ impl<'w> Trace<'w> for Untraced {
 #[derive(Clone, Debug)]
 pub enum Step<'w> {
     /// This zone answers.
-    Zone(Scene<'w>),
+    Zone(ZoneView<'w>),
     /// This is who the policies take the client to be.
     Client {
         /// The first address of the client's prefix, or the client's own.

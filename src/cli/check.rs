@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
-use crate::config::{self, Configuration, Fault, ReportedFault, Settings, SourceFile, Style, ZoneSource};
+use crate::config::{self, Configuration, Diagnostic, ReportedFault, Settings, SourceFile, Style, ZoneSource};
 use crate::control::read_database;
 use crate::model::Name;
 use crate::store::{Overrides, SettingsSource, Writers, read_zone_files, read_zone_list};
@@ -19,7 +19,7 @@ Examples:
   fiftythree check                     the settings and zones that `serve` would read
   fiftythree check --zones ./zones
   fiftythree check zones/*.toml        these zone files, as if nothing else existed
-  fiftythree check --json | jq '.faults[]'
+  fiftythree check --json | jq '.diagnostics[]'
 
 Nothing is changed and nothing is asked over the network.
 
@@ -44,9 +44,9 @@ pub(super) struct CheckArguments {
 }
 
 /// What was found.
-struct Findings {
+struct Diagnostics {
     sources: Vec<SourceFile>,
-    faults: Vec<Fault>,
+    diagnostics: Vec<Diagnostic>,
     configuration: Configuration,
 }
 
@@ -54,46 +54,46 @@ struct Findings {
 pub(super) fn run(arguments: &CheckArguments) -> anyhow::Result<ExitCode> {
     let overrides = Overrides { zones: arguments.zones.clone(), ..Overrides::default() };
     let source = SettingsSource { file: settings::locate(arguments.config.as_deref())?, overrides };
-    let findings = find(&source, &arguments.files);
+    let diagnostics = find(&source, &arguments.files);
     if arguments.json {
-        print_json(&findings.json())?;
+        print_json(&diagnostics.json())?;
     } else {
         let style = if std::io::stderr().is_terminal() { Style::Coloured } else { Style::Plain };
-        print_error(&config::render(&findings.faults, &findings.sources, style));
-        print(&format!("{}\n", findings.summary()));
+        print_error(&config::render(&diagnostics.diagnostics, &diagnostics.sources, style));
+        print(&format!("{}\n", diagnostics.summary()));
     }
-    Ok(if findings.count(Fault::is_error) == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if diagnostics.count(Diagnostic::is_error) == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn find(source: &SettingsSource, named: &[PathBuf]) -> Findings {
+fn find(source: &SettingsSource, named: &[PathBuf]) -> Diagnostics {
     let reading = source.read();
     // Broken settings hide no fault of a zone: what zones take from them has defaults.
     let settings = reading.settings.unwrap_or_else(Settings::built_in);
-    let (sources, mut faults) = (reading.source, reading.faults);
+    let (sources, mut diagnostics) = (reading.source, reading.diagnostics);
     let read = match named {
         [] => read_zone_files(&settings.zones.directory, &[], &Writers::unknown(), nothing_before, |_, _| None),
         named => read_zone_list(named, nothing_before),
     };
-    faults.extend(read.faults.iter().cloned());
+    diagnostics.extend(read.diagnostics.iter().cloned());
     let files = read.texts();
     let zones = config::read_zones(&files, &settings);
-    faults.extend(zones.faults);
+    diagnostics.extend(zones.diagnostics);
     if named.is_empty() {
-        faults.extend(config::resolve_sentinels(&settings, &zones.configuration.health_checks).1);
-        faults.extend(database_faults(&settings));
-        faults.extend(name_server_warning(&settings, &zones.configuration));
+        diagnostics.extend(config::resolve_sentinels(&settings, &zones.configuration.health_checks).1);
+        diagnostics.extend(database_faults(&settings));
+        diagnostics.extend(name_server_warning(&settings, &zones.configuration));
     }
     let sources = sources.into_iter().chain(files).collect();
-    Findings { sources, faults, configuration: zones.configuration }
+    Diagnostics { sources, diagnostics, configuration: zones.configuration }
 }
 
 /// A database that cannot be used keeps the server from starting, so it is read here too.
-fn database_faults(settings: &Settings) -> Vec<Fault> {
-    settings.location.geoip.iter().filter_map(|path| read_database(path).err()).map(|fault| *fault).collect()
+fn database_faults(settings: &Settings) -> Vec<Diagnostic> {
+    settings.location.geoip.iter().filter_map(|path| read_database(path).err()).map(|diagnostic| *diagnostic).collect()
 }
 
 /// With default settings the world would look for the name servers of a zone on its own machines.
-fn name_server_warning(settings: &Settings, configuration: &Configuration) -> Option<Fault> {
+fn name_server_warning(settings: &Settings, configuration: &Configuration) -> Option<Diagnostic> {
     let found =
         |source: &ZoneSource| Some((source.file.clone(), config::loopback_name_server(&source.zone, &settings.dns)?));
     let found: Vec<(PathBuf, Name)> = configuration.zones.iter().filter_map(found).collect();
@@ -104,9 +104,9 @@ fn nothing_before(_: &Path) -> Option<SourceFile> {
     None
 }
 
-impl Findings {
-    fn count(&self, of: impl Fn(&Fault) -> bool) -> usize {
-        self.faults.iter().filter(|fault| of(fault)).count()
+impl Diagnostics {
+    fn count(&self, of: impl Fn(&Diagnostic) -> bool) -> usize {
+        self.diagnostics.iter().filter(|diagnostic| of(diagnostic)).count()
     }
 
     fn record_count(&self) -> usize {
@@ -120,8 +120,9 @@ impl Findings {
             counted(self.record_count(), "record"),
             counted(self.configuration.zones.len(), "zone")
         );
-        let (errors, warnings) = (self.count(Fault::is_error), self.count(|fault| !fault.is_error()));
-        let files = counted(self.faults.iter().map(|fault| &fault.path).collect::<BTreeSet<_>>().len(), "file");
+        let (errors, warnings) = (self.count(Diagnostic::is_error), self.count(|diagnostic| !diagnostic.is_error()));
+        let files =
+            counted(self.diagnostics.iter().map(|diagnostic| &diagnostic.path).collect::<BTreeSet<_>>().len(), "file");
         match (errors, warnings) {
             (0, 0) => fine,
             (_, 0) => format!("{} in {files}; {fine}", counted(errors, "error")),
@@ -131,23 +132,23 @@ impl Findings {
     }
 
     fn json(&self) -> Value {
-        let fault = |fault: ReportedFault| {
+        let diagnostic = |diagnostic: ReportedFault| {
             json!({
-                "severity": fault.severity.as_str(),
-                "file": fault.path.display().to_string(),
-                "line": fault.line,
-                "column": fault.column,
-                "message": fault.message,
-                "label": fault.label,
-                "hint": fault.hint,
+                "severity": diagnostic.severity.as_str(),
+                "file": diagnostic.path.display().to_string(),
+                "line": diagnostic.line,
+                "column": diagnostic.column,
+                "message": diagnostic.message,
+                "label": diagnostic.label,
+                "hint": diagnostic.hint,
             })
         };
         json!({
-            "errors": self.count(Fault::is_error),
-            "warnings": self.count(|fault| !fault.is_error()),
+            "errors": self.count(Diagnostic::is_error),
+            "warnings": self.count(|diagnostic| !diagnostic.is_error()),
             "zones": self.configuration.zones.len(),
             "records": self.record_count(),
-            "faults": config::report(&self.faults, &self.sources).into_iter().map(fault).collect::<Vec<_>>(),
+            "faults": config::report(&self.diagnostics, &self.sources).into_iter().map(diagnostic).collect::<Vec<_>>(),
         })
     }
 }

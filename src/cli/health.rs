@@ -12,7 +12,7 @@ use crate::admin::shapes::{
     CheckShape, HealthShape, NextShape, ResultShape, ReturningShape, SampleShape, StatusShape, UplinkShape,
 };
 use crate::causes::with_causes;
-use crate::control::span;
+use crate::control::humanize_duration;
 
 use super::overrides::{describe, local, progress as drained};
 use super::side_door::{ServerArguments, SideDoor};
@@ -204,7 +204,7 @@ fn detail(check: &CheckShape, health: &HealthShape, now: Timestamp) -> String {
     }
     if let Some(next) = &check.next {
         let probe = match &next.probe_at {
-            Some(at) => format!("a probe in {}", span(until(now, at))),
+            Some(at) => format!("a probe in {}", humanize_duration(until(now, at))),
             None => "a probe any moment".to_owned(),
         };
         line("next", format!("{probe}; {}, at the earliest {}", turns(next), local(&next.earliest)));
@@ -268,7 +268,7 @@ fn uplink_note(health: &HealthShape, now: Timestamp) -> String {
 
 /// How far a record is on its way back.
 fn way_back(way: &ReturningShape, now: Timestamp) -> String {
-    let left = span(until(now, &way.until));
+    let left = humanize_duration(until(now, &way.until));
     match way.share_percent {
         Some(share) => format!("has {share} % of its weight, and all of it in {left}"),
         None => format!("is healthy again and waits {left} more for its failback"),
@@ -295,7 +295,7 @@ fn ago(now: Timestamp, then: &str) -> String {
     let seconds = now.as_second().saturating_sub(moment(then).as_second());
     match u64::try_from(seconds) {
         Ok(0) | Err(_) => "0 s".to_owned(),
-        Ok(seconds) => span(Duration::from_secs(seconds)),
+        Ok(seconds) => humanize_duration(Duration::from_secs(seconds)),
     }
 }
 

@@ -45,7 +45,7 @@ Examples:
   fiftythree query weighted.lab.test --count 100    which answers, how often
   fiftythree explain app.lab.test                   why this answer
   fiftythree watch app.lab.test                     its answers and its health, live
-  fiftythree check                                  every fault in settings and zones
+  fiftythree check                                  every diagnostic in settings and zones
   fiftythree health                                 what the server believes, and why
 
 Settings are looked for as --config, $FIFTYTHREE_CONFIG, ./config/fiftythree.toml, /etc/fiftythree/fiftythree.toml.
@@ -199,27 +199,27 @@ mod tests {
     fn every_command_shows_examples_says_its_exit_codes_and_prints_json() {
         let mut program = Arguments::command();
         program.build();
-        let mut faults = Vec::new();
+        let mut diagnostics = Vec::new();
         for (path, command) in leaves("fiftythree", &program) {
             let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
             let examples: Vec<String> = examples(&help).collect();
             if !examples.iter().any(|example| example.starts_with(&path)) {
-                faults.push(format!("{path}: no example below `Examples:`"));
+                diagnostics.push(format!("{path}: no example below `Examples:`"));
             }
             for example in &examples {
                 if let Err(error) = Arguments::try_parse_from(words(example)) {
-                    faults.push(format!("{path}: the example `{example}` is no command line: {error}"));
+                    diagnostics.push(format!("{path}: the example `{example}` is no command line: {error}"));
                 }
             }
             if !help.contains("\n\nExit code: 0") {
-                faults.push(format!("{path}: no `Exit code: 0 …` in a paragraph of its own"));
+                diagnostics.push(format!("{path}: no `Exit code: 0 …` in a paragraph of its own"));
             }
             let has_json = command.get_arguments().any(|argument| argument.get_long() == Some("json"));
             if has_json == NO_JSON.iter().any(|(without, _)| *without == path) {
-                faults.push(format!("{path}: either it has --json or it is excused"));
+                diagnostics.push(format!("{path}: either it has --json or it is excused"));
             }
         }
-        assert!(faults.is_empty(), "{}", faults.join("\n"));
+        assert!(diagnostics.is_empty(), "{}", diagnostics.join("\n"));
     }
 
     /// The commands that do something, with all their words.

@@ -6,8 +6,8 @@ use std::time::Duration;
 use clap::{Subcommand, ValueEnum};
 use jiff::{Timestamp, Zoned};
 
-use crate::admin::shapes::{ActionShape, DrainShape, OverrideShape, OverridesShape, SteeredShape, WishShape};
-use crate::control::span;
+use crate::admin::shapes::{ActionShape, DrainShape, OverrideOutcomeShape, OverrideShape, OverridesShape, WishShape};
+use crate::control::humanize_duration;
 
 use super::side_door::{ServerArguments, SideDoor};
 use super::{Form, print, print_error, print_json, when};
@@ -164,13 +164,14 @@ fn set(arguments: SetArguments) -> anyhow::Result<ExitCode> {
         from: from.map(|from| from.to_string()),
         until: until.map(|until| until.to_string()),
     };
-    let steered: SteeredShape = SideDoor::find(&server)?.post("/v1/overrides", serde_json::to_string(&wish)?)?;
+    let steered: OverrideOutcomeShape =
+        SideDoor::find(&server)?.post("/v1/overrides", serde_json::to_string(&wish)?)?;
     report(&steered, "is set", json.into())
 }
 
 fn clear(arguments: &ClearArguments) -> anyhow::Result<ExitCode> {
     let door = SideDoor::find(&arguments.server)?;
-    let steered: SteeredShape = door.delete("/v1/overrides", &[("pattern", &arguments.name)])?;
+    let steered: OverrideOutcomeShape = door.delete("/v1/overrides", &[("pattern", &arguments.name)])?;
     report(&steered, "is cleared", arguments.json.into())
 }
 
@@ -186,7 +187,7 @@ fn list(arguments: &ListArguments) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn report(steered: &SteeredShape, what: &str, form: Form) -> anyhow::Result<ExitCode> {
+fn report(steered: &OverrideOutcomeShape, what: &str, form: Form) -> anyhow::Result<ExitCode> {
     match form {
         Form::Json => print_json(steered)?,
         Form::Text => print(&words(steered, what)),
@@ -197,7 +198,7 @@ fn report(steered: &SteeredShape, what: &str, form: Form) -> anyhow::Result<Exit
     Ok(ExitCode::SUCCESS)
 }
 
-fn words(steered: &SteeredShape, what: &str) -> String {
+fn words(steered: &OverrideOutcomeShape, what: &str) -> String {
     let described =
         steered.overrides.iter().map(|shape| format!("override of {} {what}\n{}", shape.pattern, describe(shape)));
     let replaced = if steered.replaced { "it takes the place of the former one\n" } else { "" };
@@ -213,7 +214,7 @@ pub(super) fn describe(shape: &OverrideShape) -> String {
         (ActionShape::Drain, Some(drain)) if *active => format!("drain ({})", progress(drain)),
         (ActionShape::Drain, drain) => {
             let over = drain.as_ref().map_or(0, |drain| drain.over_s);
-            format!("drain over {}", span(Duration::from_secs(over)))
+            format!("drain over {}", humanize_duration(Duration::from_secs(over)))
         }
     };
     let yet = if *active { "" } else { " (not now)" };

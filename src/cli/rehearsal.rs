@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use anyhow::bail;
 
-use crate::config::{self, Configuration, Fault, Settings, Style};
-use crate::control::{NotSteered, Supposition, read_database, suppose};
+use crate::config::{self, Configuration, Diagnostic, Settings, Style};
+use crate::control::{HypotheticalHealth, OverrideError, read_database, suppose};
 use crate::explain::shape::CheckShape;
-use crate::geo::{Database, Locator};
-use crate::health::{Moment, Status, Tracker};
+use crate::geo::{Database, GeoLookup};
+use crate::health::{Status, Timestamp, Tracker};
 use crate::model::{HealthCheckId, HostedZone, HostedZoneId};
 use crate::policy::CidrTables;
 use crate::store::{Overrides, SettingsSource, Sources, Writers, read_zone_files, read_zone_list};
@@ -26,7 +26,7 @@ pub(super) struct Rehearsal {
     /// What was read.
     pub(super) configuration: Configuration,
     catalog: Arc<Catalog>,
-    locator: Arc<Locator>,
+    geo_lookup: Arc<GeoLookup>,
     tracker: Tracker,
 }
 
@@ -37,7 +37,7 @@ pub(super) struct Cast {
     /// With nothing supposed.
     natural: Tracker,
     tracker: Tracker,
-    suppositions: Vec<Supposition>,
+    hypothetical: Vec<HypotheticalHealth>,
 }
 
 impl Rehearsal {
@@ -51,16 +51,16 @@ impl Rehearsal {
             [] => read_zone_files(&settings.zones.directory, &[], &Writers::unknown(), |_| None, |_, _| None),
             files => read_files(files),
         };
-        let unreadable = read.faults.clone();
+        let unreadable = read.diagnostics.clone();
         let files = read.texts();
         let zones = config::read_zones(&files, &settings);
         let (databases, unread) = databases(&settings);
-        let faults: Vec<Fault> =
-            reading.faults.into_iter().chain(unreadable).chain(zones.faults).chain(unread).collect();
+        let diagnostics: Vec<Diagnostic> =
+            reading.diagnostics.into_iter().chain(unreadable).chain(zones.diagnostics).chain(unread).collect();
         let sources: Vec<_> = reading.source.into_iter().chain(files).collect();
-        if faults.iter().any(Fault::is_error) {
+        if diagnostics.iter().any(Diagnostic::is_error) {
             let style = if std::io::stderr().is_terminal() { Style::Coloured } else { Style::Plain };
-            print_error(&config::render(&faults, &sources, style));
+            print_error(&config::render(&diagnostics, &sources, style));
             bail!("these files cannot be served, so there is nothing to ask");
         }
         Ok(Rehearsal::of(settings, zones.configuration, databases))
@@ -68,7 +68,7 @@ impl Rehearsal {
 
     fn of(settings: Settings, configuration: Configuration, databases: Vec<Database>) -> Rehearsal {
         let mut tracker = Tracker::new();
-        tracker.apply(&configuration.health_checks, Moment::default());
+        tracker.apply(&configuration.health_checks, Timestamp::default());
         let tables = CidrTables::build(&configuration.cidr_collections);
         let compile = |zone: &HostedZone| Arc::new(Zone::compile(zone, &|id| tracker.slot_of(id), &tables));
         let zones = configuration.zones.iter();
@@ -76,22 +76,22 @@ impl Rehearsal {
             zones.map(|zone| ServedZone { zone: compile(&zone.zone), vpcs: zone.zone.vpcs.clone() }).collect();
         let catalog = Arc::new(Catalog::build(&served, &settings.vpcs));
         let location = &settings.location;
-        let locator = Arc::new(Locator::build(&location.networks, databases, &location.latency));
-        Rehearsal { settings, configuration, catalog, locator, tracker }
+        let geo_lookup = Arc::new(GeoLookup::build(&location.networks, databases, &location.latency));
+        Rehearsal { settings, configuration, catalog, geo_lookup, tracker }
     }
 
     /// The world in which checks are as `known` says (and healthy where it says nothing), but for what is supposed.
     pub(super) fn cast(
         &self,
-        suppositions: &[Supposition],
+        hypothetical: &[HypotheticalHealth],
         known: &dyn Fn(&str) -> Option<Status>,
-    ) -> Result<Cast, NotSteered> {
+    ) -> Result<Cast, OverrideError> {
         let mut tracker = self.tracker.clone();
-        tracker.force(known, Moment::default());
+        tracker.force(known, Timestamp::default());
         let natural = tracker.clone();
-        suppose(&mut tracker, suppositions, known, Moment::default())?;
-        let world = World::new(Arc::clone(&self.catalog), &tracker.bits(), Arc::clone(&self.locator));
-        Ok(Cast { world, natural, tracker, suppositions: suppositions.to_vec() })
+        suppose(&mut tracker, hypothetical, known, Timestamp::default())?;
+        let world = World::new(Arc::clone(&self.catalog), &tracker.bits(), Arc::clone(&self.geo_lookup));
+        Ok(Cast { world, natural, tracker, hypothetical: hypothetical.to_vec() })
     }
 
     /// The zone as it was written.
@@ -106,7 +106,7 @@ impl Cast {
     pub(super) fn check(&self, id: &HealthCheckId) -> Option<CheckShape> {
         let slot = self.tracker.slot_of(id)?;
         let picture = self.tracker.pictures(slot).next().filter(|picture| picture.slot == slot)?;
-        let is_meant = self.suppositions.iter().any(|supposition| supposition.pattern.matches(&picture.name));
+        let is_meant = self.hypothetical.iter().any(|hypothetical| hypothetical.pattern.matches(&picture.name));
         Some(CheckShape {
             name: picture.name.to_string(),
             healthy: picture.verdict == Status::Healthy,
@@ -126,19 +126,19 @@ fn read_files(paths: &[PathBuf]) -> Sources {
             false => read_zone_list(std::slice::from_ref(path), |_| None),
         };
         sources.files.extend(read.files);
-        sources.faults.extend(read.faults);
+        sources.diagnostics.extend(read.diagnostics);
         sources.missing.extend(read.missing);
     }
     sources
 }
 
-fn databases(settings: &Settings) -> (Vec<Database>, Vec<Fault>) {
-    let (mut databases, mut faults) = (Vec::new(), Vec::new());
+fn databases(settings: &Settings) -> (Vec<Database>, Vec<Diagnostic>) {
+    let (mut databases, mut diagnostics) = (Vec::new(), Vec::new());
     for path in &settings.location.geoip {
         match read_database(path) {
             Ok(database) => databases.push(database),
-            Err(fault) => faults.push(*fault),
+            Err(diagnostic) => diagnostics.push(*diagnostic),
         }
     }
-    (databases, faults)
+    (databases, diagnostics)
 }

@@ -90,7 +90,7 @@ pub(super) fn run(arguments: ServeArguments) -> anyhow::Result<ExitCode> {
     let reading = source.read();
     let Some(settings) = reading.settings else {
         let sources: Vec<_> = reading.source.into_iter().collect();
-        print_error(&config::render(&reading.faults, &sources, Style::Plain));
+        print_error(&config::render(&reading.diagnostics, &sources, Style::Plain));
         anyhow::bail!("the settings are broken");
     };
     // Dropped last, it lets the log be written.

@@ -48,7 +48,7 @@ fn read(flag: Option<&Path>, instead: &str) -> anyhow::Result<Option<Settings>> 
     let reading = SettingsSource { file: Some(file.clone()), overrides: Overrides::default() }.read();
     let Some(settings) = reading.settings else {
         let sources = reading.source.into_iter().collect::<Vec<_>>();
-        let rendered = config::render(&reading.faults, &sources, Style::Plain);
+        let rendered = config::render(&reading.diagnostics, &sources, Style::Plain);
         bail!("the settings are broken, name a server with {instead}\n{rendered}");
     };
     Ok(Some(settings))

@@ -2,7 +2,7 @@
 
 use std::net::Ipv6Addr;
 
-use super::document::Findings;
+use super::document::Diagnostics;
 use super::table::Table;
 
 /// The longest name, and the longest label of one, as text (RFC 1035 section 2.3.4).
@@ -19,15 +19,15 @@ pub struct PublicUrl {
 }
 
 /// Names in lower case, without the trailing dot.
-pub(super) fn read_allowed_hosts(table: &Table<'_>, findings: &mut Findings<'_>) -> Vec<String> {
+pub(super) fn read_allowed_hosts(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Vec<String> {
     let mut hosts = Vec::new();
-    for written in table.texts("allowed_hosts", findings).unwrap_or_default() {
+    for written in table.texts("allowed_hosts", diagnostics).unwrap_or_default() {
         let name = absolute(written.value);
         if is_name(&name) {
             hosts.push(name);
         } else {
-            let fault = findings.error(written.span, format!("`{}` is not a host name", written.value));
-            fault.label("expected a name alone").hint(
+            let diagnostic = diagnostics.error(written.span, format!("`{}` is not a host name", written.value));
+            diagnostic.label("expected a name alone").hint(
                 "such as \"dns1.example.net\", without scheme, port, path or wildcard; IP addresses are always allowed",
             );
         }
@@ -35,12 +35,14 @@ pub(super) fn read_allowed_hosts(table: &Table<'_>, findings: &mut Findings<'_>)
     hosts
 }
 
-pub(super) fn read_public_url(table: &Table<'_>, findings: &mut Findings<'_>) -> Option<PublicUrl> {
-    let written = table.text("public_url", findings)?;
+pub(super) fn read_public_url(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Option<PublicUrl> {
+    let written = table.text("public_url", diagnostics)?;
     let url = public_url(written.value);
     if url.is_none() {
-        let fault = findings.error(written.span, "`public_url` must be an HTTP or HTTPS address");
-        fault.label("expected a URL").hint("such as \"https://ops.example.net/dns/\", without user, query or fragment");
+        let diagnostic = diagnostics.error(written.span, "`public_url` must be an HTTP or HTTPS address");
+        diagnostic
+            .label("expected a URL")
+            .hint("such as \"https://ops.example.net/dns/\", without user, query or fragment");
     }
     url
 }

@@ -6,25 +6,25 @@ use std::path::Path;
 
 use toml::de::DeTable;
 
-use super::fault::{Fault, Place, within};
+use super::diagnostic::{Diagnostic, Place, within};
 use super::secrecy::Covered;
 use super::tree::{self, Entries};
 use super::{Disclosure, Severity, SourceFile};
 use super::{foreign, lookalikes};
 
 /// What has been found wrong in one file.
-pub(super) struct Findings<'f> {
+pub(super) struct Diagnostics<'f> {
     file: &'f SourceFile,
     /// Where the syntax is broken, in order and disjoint. Values there are guesses of the parser, and nothing is said about
     /// guesses.
     broken: Vec<Range<usize>>,
-    faults: Vec<Fault>,
+    diagnostics: Vec<Diagnostic>,
 }
 
 /// Reads a file's text with every syntax error at once; what could be read is returned all the same.
-pub(super) fn parse(file: &SourceFile) -> (Entries<'_>, Findings<'_>) {
+pub(super) fn parse(file: &SourceFile) -> (Entries<'_>, Diagnostics<'_>) {
     match tree::plain(&file.text) {
-        Some(root) => (root, Findings { file, broken: Vec::new(), faults: Vec::new() }),
+        Some(root) => (root, Diagnostics { file, broken: Vec::new(), diagnostics: Vec::new() }),
         None => match foreign::form_of(&file.text) {
             Some(form) => foreign_document(file, form),
             None => parse_document(file),
@@ -33,29 +33,29 @@ pub(super) fn parse(file: &SourceFile) -> (Entries<'_>, Findings<'_>) {
 }
 
 /// A file in another form has one fault, not one a line.
-fn foreign_document<'f>(file: &'f SourceFile, form: foreign::Form) -> (Entries<'f>, Findings<'f>) {
-    let mut findings = Findings { file, broken: Vec::new(), faults: Vec::new() };
-    findings.broken.push(0..file.text.len());
-    findings.error(form.line, form.message).hint(form.hint);
-    (Entries::default(), findings)
+fn foreign_document<'f>(file: &'f SourceFile, form: foreign::Form) -> (Entries<'f>, Diagnostics<'f>) {
+    let mut diagnostics = Diagnostics { file, broken: Vec::new(), diagnostics: Vec::new() };
+    diagnostics.broken.push(0..file.text.len());
+    diagnostics.error(form.line, form.message).hint(form.hint);
+    (Entries::default(), diagnostics)
 }
 
-fn parse_document(file: &SourceFile) -> (Entries<'_>, Findings<'_>) {
+fn parse_document(file: &SourceFile) -> (Entries<'_>, Diagnostics<'_>) {
     let (mut root, mut errors) = DeTable::parse_recoverable(&file.text);
     let swallowed = swallowed(&errors, &file.text);
     if let Some(from) = swallowed {
         (root, errors) = DeTable::parse_recoverable(&file.text[..from]);
         errors.retain(|error| !error.message().contains("unclosed array"));
     }
-    let mut findings = Findings { file, broken: Vec::new(), faults: Vec::new() };
+    let mut diagnostics = Diagnostics { file, broken: Vec::new(), diagnostics: Vec::new() };
     for error in &errors {
-        findings.syntax_error(error);
+        diagnostics.syntax_error(error);
     }
     if let Some(from) = swallowed {
-        findings.never_closed(from);
+        diagnostics.never_closed(from);
     }
-    findings.broken = disjoint(findings.broken);
-    (tree::of_document(root.into_inner()), findings)
+    diagnostics.broken = disjoint(diagnostics.broken);
+    (tree::of_document(root.into_inner()), diagnostics)
 }
 
 /// Where that begins which a list swallowed that is never closed: the parser takes all that follows for its elements, and
@@ -91,7 +91,7 @@ fn disjoint(mut spans: Vec<Range<usize>>) -> Vec<Range<usize>> {
     disjoint
 }
 
-impl<'f> Findings<'f> {
+impl<'f> Diagnostics<'f> {
     /// The file's path.
     pub(super) fn path(&self) -> &'f Path {
         &self.file.path
@@ -103,22 +103,27 @@ impl<'f> Findings<'f> {
     }
 
     /// Notes an error; the fault comes back for a label and a hint.
-    pub(super) fn error(&mut self, span: Range<usize>, message: impl Into<Cow<'static, str>>) -> &mut Fault {
+    pub(super) fn error(&mut self, span: Range<usize>, message: impl Into<Cow<'static, str>>) -> &mut Diagnostic {
         self.note(Severity::Error, span, message.into())
     }
 
     /// Notes a warning; the fault comes back for a label and a hint.
-    pub(super) fn warning(&mut self, span: Range<usize>, message: impl Into<Cow<'static, str>>) -> &mut Fault {
+    pub(super) fn warning(&mut self, span: Range<usize>, message: impl Into<Cow<'static, str>>) -> &mut Diagnostic {
         self.note(Severity::Warning, span, message.into())
     }
 
-    pub(super) fn note(&mut self, severity: Severity, span: Range<usize>, message: Cow<'static, str>) -> &mut Fault {
-        let fault = match severity {
-            Severity::Error => Fault::error(&self.file.path, message),
-            Severity::Warning => Fault::warning(&self.file.path, message),
+    pub(super) fn note(
+        &mut self,
+        severity: Severity,
+        span: Range<usize>,
+        message: Cow<'static, str>,
+    ) -> &mut Diagnostic {
+        let diagnostic = match severity {
+            Severity::Error => Diagnostic::error(&self.file.path, message),
+            Severity::Warning => Diagnostic::warning(&self.file.path, message),
         };
-        self.faults.push(fault.at(within(&span, &self.file.text)));
-        self.faults.last_mut().expect("one was just pushed")
+        self.diagnostics.push(diagnostic.at(within(&span, &self.file.text)));
+        self.diagnostics.last_mut().expect("one was just pushed")
     }
 
     /// Where a character is first written within a span; `None` when it is written as an escape of TOML's.
@@ -128,8 +133,8 @@ impl<'f> Findings<'f> {
     }
 
     /// Notes what was found elsewhere.
-    pub(super) fn extend(&mut self, faults: Vec<Fault>) {
-        self.faults.extend(faults);
+    pub(super) fn extend(&mut self, diagnostics: Vec<Diagnostic>) {
+        self.diagnostics.extend(diagnostics);
     }
 
     /// A place in this file, for a fault that speaks of two.
@@ -151,39 +156,39 @@ impl<'f> Findings<'f> {
 
     /// True when an error has been noted since `mark` was taken.
     pub(super) fn has_error_since(&self, mark: usize) -> bool {
-        self.faults[mark..].iter().any(Fault::is_error)
+        self.diagnostics[mark..].iter().any(Diagnostic::is_error)
     }
 
     /// How many faults there are so far; `has_error_since` compares.
     pub(super) fn mark(&self) -> usize {
-        self.faults.len()
+        self.diagnostics.len()
     }
 
     /// Takes back what was noted since, where another reader will say it better.
     pub(super) fn forget_since(&mut self, mark: usize) {
-        self.faults.truncate(mark);
+        self.diagnostics.truncate(mark);
     }
 
     /// All faults, in the order of the text, without anything that must not be shown.
-    pub(super) fn into_faults(mut self) -> Vec<Fault> {
-        if self.faults.is_empty() {
-            return self.faults;
+    pub(super) fn into_faults(mut self) -> Vec<Diagnostic> {
+        if self.diagnostics.is_empty() {
+            return self.diagnostics;
         }
-        self.faults.sort_by_key(|fault| fault.span.as_ref().map(|span| span.start));
-        for fault in self.faults.iter_mut().filter(|fault| fault.is_error()) {
-            let marked = fault.span.as_ref().and_then(|span| self.file.text.get(span.clone()));
+        self.diagnostics.sort_by_key(|diagnostic| diagnostic.span.as_ref().map(|span| span.start));
+        for diagnostic in self.diagnostics.iter_mut().filter(|diagnostic| diagnostic.is_error()) {
+            let marked = diagnostic.span.as_ref().and_then(|span| self.file.text.get(span.clone()));
             // A character that nobody sees is the likelier reason than any other.
             if let Some(hint) = marked.and_then(lookalikes::in_value) {
-                fault.hint(hint);
+                diagnostic.hint(hint);
             }
         }
         match self.file.disclosure {
             Disclosure::Text => {
                 let covered = Covered::of(&self.file.text);
-                let scrub = |fault: Fault| fault.scrubbed(&covered, &self.file.text);
-                self.faults.into_iter().map(scrub).collect()
+                let scrub = |diagnostic: Diagnostic| diagnostic.scrubbed(&covered, &self.file.text);
+                self.diagnostics.into_iter().map(scrub).collect()
             }
-            Disclosure::Places => self.faults.into_iter().map(Fault::without_text).collect(),
+            Disclosure::Places => self.diagnostics.into_iter().map(Diagnostic::without_text).collect(),
         }
     }
 
@@ -225,8 +230,8 @@ impl<'f> Findings<'f> {
         let said = explain(error.message(), text, &span);
         self.broken.push(span);
         let (span, hint) = self.lookalike(&said.span).unwrap_or((said.span, said.hint));
-        let fault = self.error(span, said.message);
-        fault.hint = hint;
+        let diagnostic = self.error(span, said.message);
+        diagnostic.hint = hint;
     }
 }
 

@@ -7,7 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use super::fault::{Fault, Place};
+use super::diagnostic::{Diagnostic, Place};
 
 /// What the command line says over the settings.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -45,7 +45,7 @@ pub(super) enum Origin {
 }
 
 /// An error for each address that cannot be listened on since another one is.
-pub(super) fn conflicts(listeners: &[Listener]) -> Vec<Fault> {
+pub(super) fn conflicts(listeners: &[Listener]) -> Vec<Diagnostic> {
     let conflict_of = |(at, listener): (usize, &Listener)| {
         let other = listeners[..at].iter().find(|other| overlap(other, listener))?;
         Some(conflict(other, listener))
@@ -91,20 +91,20 @@ impl Listener {
 }
 
 /// The fault is at the second address, or at the first where only that one is in a file.
-fn conflict(first: &Listener, second: &Listener) -> Fault {
+fn conflict(first: &Listener, second: &Listener) -> Diagnostic {
     let (marked, other) =
         if second.place().is_some() || first.place().is_none() { (second, first) } else { (first, second) };
-    let mut fault =
-        Fault::error(marked.place().map_or(Path::new("command line"), |(path, _)| path), message(first, second));
+    let mut diagnostic =
+        Diagnostic::error(marked.place().map_or(Path::new("command line"), |(path, _)| path), message(first, second));
     if let Some((_, span)) = marked.place() {
-        fault = fault.at(span);
-        fault.label(format!("port {} is taken by {}", marked.address.port(), other.setting()));
+        diagnostic = diagnostic.at(span);
+        diagnostic.label(format!("port {} is taken by {}", marked.address.port(), other.setting()));
     }
     if let Some((path, span)) = other.place() {
-        fault.related(Place { path: path.to_owned(), span, label: "by this".to_owned() });
+        diagnostic.related(Place { path: path.to_owned(), span, label: "by this".to_owned() });
     }
-    fault.hint(hint(first, second));
-    fault
+    diagnostic.hint(hint(first, second));
+    diagnostic
 }
 
 fn message(first: &Listener, second: &Listener) -> String {
@@ -168,8 +168,8 @@ mod tests {
             (dns("127.0.0.1:0"), dns("127.0.0.1:0"), false),
             (dns("127.0.0.1:0"), admin("127.0.0.1:0"), false),
         ] {
-            let faults = conflicts(&[one.clone(), other.clone()]);
-            assert_eq!(!faults.is_empty(), expected, "{one:?} {other:?}");
+            let diagnostics = conflicts(&[one.clone(), other.clone()]);
+            assert_eq!(!diagnostics.is_empty(), expected, "{one:?} {other:?}");
         }
     }
 }

@@ -5,22 +5,22 @@
 //! table into its record on its own, so that one bad value does not hide the next. [`settle()`] decides which texts may be served.
 
 mod admin;
+mod diagnostic;
 mod document;
-mod fault;
 mod foreign;
 mod id;
 mod keys;
 mod listeners;
 mod lookalikes;
 mod places;
+mod query_logging;
 mod scalar;
 mod schema;
 mod secrecy;
+mod select_sources;
 mod sentinels;
 mod settings;
-mod settle;
 mod table;
-mod taps;
 #[cfg(test)]
 mod tests;
 mod tree;
@@ -32,20 +32,22 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 pub use admin::PublicUrl;
-pub use fault::{Fault, Place, ReportedFault, Severity, Style, lines, render, report};
+pub use diagnostic::{Diagnostic, Place, ReportedFault, Severity, Style, lines, render, report};
 pub use listeners::ListenFlags;
 pub use places::{ClientPlace, read_places};
+pub use query_logging::{
+    DnstapSettings, DnstapTarget, MetricsSettings, QueryLogFormat, QueryLogSettings, QueryLogTarget,
+};
 pub use schema::{places_schema, settings_schema, zone_schema};
+pub use select_sources::{LoadPhase, SelectedSources, ServedFile, Texts, select_sources};
 pub use sentinels::{Sentinel, resolve_sentinels};
 pub use settings::{
     AdminSettings, ClientSubnetUse, DnsSettings, HealthSettings, LocationSettings, LogFormat, LogSettings, NameServer,
     Settings, StateSettings, ZonesSettings, reachable,
 };
-pub use settle::{Occasion, ServedFile, Settled, Texts, settle};
-pub use taps::{DnstapSettings, DnstapTarget, MetricsSettings, QueryLogFormat, QueryLogSettings, QueryLogTarget};
 pub use zones::{
-    Common, Configuration, Reading, TextOrigin, ZoneReading, ZoneSource, loopback_name_server, may_define_for_others,
-    read_zones, record_names, warn_of_loopback_name_servers, zone_identity,
+    Configuration, Reading, SharedDefinitions, TextOrigin, ZoneReading, ZoneSource, loopback_name_server,
+    may_define_for_others, read_zones, record_names, warn_of_loopback_name_servers, zone_identity,
 };
 
 /// A file that has been read.

@@ -5,9 +5,9 @@ use std::ops::Range;
 
 use ipnet::IpNet;
 
-use super::document::{self, Findings};
+use super::document::{self, Diagnostics};
 use super::table::{At, Table};
-use super::{Fault, SourceFile, keys, value};
+use super::{Diagnostic, SourceFile, keys, value};
 
 /// A place and its clients.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,30 +21,30 @@ pub struct ClientPlace {
 }
 
 /// Reads a file of places. Without errors there are places; every fault is returned either way.
-pub fn read_places(file: &SourceFile) -> (Option<Vec<ClientPlace>>, Vec<Fault>) {
-    let (root, mut findings) = document::parse(file);
-    let end = findings.text().len().min(1);
-    let root = Table::open(&root, &keys::PLACES, 0..end, &mut findings);
-    root.integer("version", &mut findings);
-    let places = read_all(&root, &mut findings);
-    let faults = findings.into_faults();
-    let broken = faults.iter().any(Fault::is_error);
-    ((!broken).then_some(places), faults)
+pub fn read_places(file: &SourceFile) -> (Option<Vec<ClientPlace>>, Vec<Diagnostic>) {
+    let (root, mut diagnostics) = document::parse(file);
+    let end = diagnostics.text().len().min(1);
+    let root = Table::open(&root, &keys::PLACES, 0..end, &mut diagnostics);
+    root.integer("version", &mut diagnostics);
+    let places = read_all(&root, &mut diagnostics);
+    let diagnostics = diagnostics.into_faults();
+    let broken = diagnostics.iter().any(Diagnostic::is_error);
+    ((!broken).then_some(places), diagnostics)
 }
 
-fn read_all(root: &Table<'_>, findings: &mut Findings<'_>) -> Vec<ClientPlace> {
+fn read_all(root: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Vec<ClientPlace> {
     let mut places = Vec::new();
     let mut seen: HashMap<String, Range<usize>> = HashMap::new();
-    let tables = root.tables("place", findings);
-    if (!root.has("place") || root.is_empty_list("place")) && root.is_whole(findings) {
-        let fault = findings.error(root.span.clone(), "there is no place");
-        fault.label("nobody to simulate").hint("write a `[[place]]` with `name` and `networks`");
+    let tables = root.tables("place", diagnostics);
+    if (!root.has("place") || root.is_empty_list("place")) && root.is_whole(diagnostics) {
+        let diagnostic = diagnostics.error(root.span.clone(), "there is no place");
+        diagnostic.label("nobody to simulate").hint("write a `[[place]]` with `name` and `networks`");
     }
     for table in tables {
-        let Some((place, span)) = read_place(&table, findings) else { continue };
+        let Some((place, span)) = read_place(&table, diagnostics) else { continue };
         if let Some(first) = seen.insert(place.name.clone(), span.clone()) {
-            let first = findings.place(first, "first here");
-            findings
+            let first = diagnostics.place(first, "first here");
+            diagnostics
                 .error(span, format!("the place `{}` stands twice", place.name))
                 .label("the second time")
                 .related(first);
@@ -54,19 +54,21 @@ fn read_all(root: &Table<'_>, findings: &mut Findings<'_>) -> Vec<ClientPlace> {
     places
 }
 
-fn read_place(table: &Table<'_>, findings: &mut Findings<'_>) -> Option<(ClientPlace, Range<usize>)> {
-    let mark = findings.mark();
-    table.require("name", "such as name = \"Berlin\"", findings);
-    table.require("networks", "such as networks = [\"192.0.2.0/24\"]", findings);
-    let name = table.text("name", findings);
-    let weight = table.integer("weight", findings);
-    let texts = table.texts("networks", findings);
+fn read_place(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Option<(ClientPlace, Range<usize>)> {
+    let mark = diagnostics.mark();
+    table.require("name", "such as name = \"Berlin\"", diagnostics);
+    table.require("networks", "such as networks = [\"192.0.2.0/24\"]", diagnostics);
+    let name = table.text("name", diagnostics);
+    let weight = table.integer("weight", diagnostics);
+    let texts = table.texts("networks", diagnostics);
     if texts.as_ref().is_some_and(Vec::is_empty) {
-        findings.error(table.span_of("networks"), "a place without networks").label("where do its clients come from?");
+        diagnostics
+            .error(table.span_of("networks"), "a place without networks")
+            .label("where do its clients come from?");
     }
-    let read = |text: &At<&str>| value::network(text, findings);
+    let read = |text: &At<&str>| value::network(text, diagnostics);
     let networks: Vec<IpNet> = texts.iter().flatten().filter_map(read).collect();
-    if findings.has_error_since(mark) {
+    if diagnostics.has_error_since(mark) {
         return None;
     }
     let (name, span) = name.map(|name| (name.value.to_owned(), name.span))?;
@@ -80,7 +82,7 @@ mod tests {
 
     use super::*;
 
-    fn read(text: &str) -> (Option<Vec<ClientPlace>>, Vec<Fault>) {
+    fn read(text: &str) -> (Option<Vec<ClientPlace>>, Vec<Diagnostic>) {
         read_places(&SourceFile::new(PathBuf::from("places.toml"), text))
     }
 
@@ -88,8 +90,8 @@ mod tests {
     fn places_have_weights_and_networks() {
         let text = "[[place]]\nname = 'Berlin'\nweight = 3\nnetworks = ['192.0.2.0/24', '2001:db8::/48']\n\
                     [[place]]\nname = 'Tokyo'\nnetworks = ['203.0.113.0/24']\n";
-        let (places, faults) = read(text);
-        assert_eq!(faults, []);
+        let (places, diagnostics) = read(text);
+        assert_eq!(diagnostics, []);
         let places = places.unwrap();
         assert_eq!(
             places.iter().map(|place| (place.weight, place.networks.len())).collect::<Vec<_>>(),

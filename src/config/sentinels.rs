@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::ops::Range;
 use std::path::PathBuf;
 
-use super::fault::Fault;
+use super::diagnostic::Diagnostic;
 use super::{Settings, words};
 use crate::model::{HealthCheck, HealthCheckId, HealthCheckKind};
 
@@ -26,43 +26,43 @@ impl PartialEq for Sentinel {
 }
 
 /// The ids of the sentinels, each once, and what is wrong with the others.
-pub fn resolve_sentinels(settings: &Settings, checks: &[HealthCheck]) -> (Vec<HealthCheckId>, Vec<Fault>) {
-    let (mut ids, mut faults, mut seen) = (Vec::new(), Vec::new(), HashSet::new());
+pub fn resolve_sentinels(settings: &Settings, checks: &[HealthCheck]) -> (Vec<HealthCheckId>, Vec<Diagnostic>) {
+    let (mut ids, mut diagnostics, mut seen) = (Vec::new(), Vec::new(), HashSet::new());
     for sentinel in &settings.health.sentinels {
         match resolve(sentinel, checks) {
             Ok(check) if seen.insert(&check.id) => ids.push(check.id.clone()),
             Ok(_) => {
-                let mut fault = sentinel.fault("a sentinel stands twice");
-                fault.label("the second time");
-                faults.push(fault);
+                let mut diagnostic = sentinel.diagnostic("a sentinel stands twice");
+                diagnostic.label("the second time");
+                diagnostics.push(diagnostic);
             }
-            Err(fault) => faults.push(*fault),
+            Err(diagnostic) => diagnostics.push(*diagnostic),
         }
     }
-    (ids, faults)
+    (ids, diagnostics)
 }
 
-fn resolve<'c>(sentinel: &Sentinel, checks: &'c [HealthCheck]) -> Result<&'c HealthCheck, Box<Fault>> {
+fn resolve<'c>(sentinel: &Sentinel, checks: &'c [HealthCheck]) -> Result<&'c HealthCheck, Box<Diagnostic>> {
     let by_name = checks.iter().find(|check| check.name == sentinel.check);
     let Some(check) = by_name.or_else(|| checks.iter().find(|check| check.id.0 == sentinel.check)) else {
         let names: Vec<&str> = checks.iter().map(|check| check.name.as_str()).collect();
-        let mut fault = sentinel.fault(format!("no health check is called `{}`", sentinel.check));
-        fault.label("neither a name nor an id");
-        fault.hint = words::meant(&sentinel.check, &names).map(|meant| format!("did you mean `{meant}`?").into());
-        return Err(Box::new(fault));
+        let mut diagnostic = sentinel.diagnostic(format!("no health check is called `{}`", sentinel.check));
+        diagnostic.label("neither a name nor an id");
+        diagnostic.hint = words::meant(&sentinel.check, &names).map(|meant| format!("did you mean `{meant}`?").into());
+        return Err(Box::new(diagnostic));
     };
     if let HealthCheckKind::Calculated(_) = check.kind {
         // Its children would not count while the uplink is gone, so that it could never come back.
-        let mut fault = sentinel.fault("a sentinel cannot be a calculated health check");
-        fault.label("counts others").hint("name the checks that it counts");
-        return Err(Box::new(fault));
+        let mut diagnostic = sentinel.diagnostic("a sentinel cannot be a calculated health check");
+        diagnostic.label("counts others").hint("name the checks that it counts");
+        return Err(Box::new(diagnostic));
     }
     Ok(check)
 }
 
 impl Sentinel {
-    fn fault(&self, message: impl Into<Cow<'static, str>>) -> Fault {
-        Fault::error(&self.path, message).at(self.span.clone())
+    fn diagnostic(&self, message: impl Into<Cow<'static, str>>) -> Diagnostic {
+        Diagnostic::error(&self.path, message).at(self.span.clone())
     }
 }
 
@@ -83,13 +83,13 @@ mod tests {
 
     fn resolved(sentinels: &str) -> (usize, String) {
         let source = file("config/fiftythree.toml", &format!("health.sentinels = {sentinels}"));
-        let (settings, faults) = Settings::read(&source);
-        assert_eq!(faults, []);
+        let (settings, diagnostics) = Settings::read(&source);
+        assert_eq!(diagnostics, []);
         let settings = settings.unwrap();
         let reading = read_zones(&[file("zones/checks.toml", CHECKS)], &settings);
-        assert_eq!(reading.faults, []);
-        let (ids, faults) = resolve_sentinels(&settings, &reading.configuration.health_checks);
-        (ids.len(), render(&faults, &[source], Style::Plain))
+        assert_eq!(reading.diagnostics, []);
+        let (ids, diagnostics) = resolve_sentinels(&settings, &reading.configuration.health_checks);
+        (ids.len(), render(&diagnostics, &[source], Style::Plain))
     }
 
     #[test]
@@ -106,9 +106,9 @@ mod tests {
             ("['gateway', 'both']", 1, "cannot be a calculated health check"),
         ];
         for (sentinels, found, says) in cases {
-            let (count, faults) = resolved(sentinels);
+            let (count, diagnostics) = resolved(sentinels);
             assert_eq!(count, found);
-            assert!(faults.contains(says) && faults.contains("fiftythree.toml:1:"), "{faults}");
+            assert!(diagnostics.contains(says) && diagnostics.contains("fiftythree.toml:1:"), "{diagnostics}");
         }
     }
 }

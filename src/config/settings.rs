@@ -9,12 +9,12 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use super::admin::PublicUrl;
-use super::document::{self, Findings};
-use super::fault::Fault;
+use super::diagnostic::Diagnostic;
+use super::document::{self, Diagnostics};
 use super::listeners::{self, ListenFlags, Listener, Origin, Service};
+use super::query_logging::{self, DnstapSettings, MetricsSettings, QueryLogSettings};
 use super::sentinels::Sentinel;
 use super::table::{At, Table};
-use super::taps::{self, DnstapSettings, MetricsSettings, QueryLogSettings};
 use super::value::{self, Precision};
 use super::{SourceFile, admin, id, keys, words};
 use crate::model::{LatencyClients, LatencyRow, LocationNetwork, Name, Secret, Vpc, VpcId};
@@ -180,33 +180,33 @@ impl Settings {
 
     /// The defaults under what the command line says. Without errors there are settings; every fault is returned either
     /// way.
-    pub fn built_in_under(flags: &ListenFlags) -> (Option<Settings>, Vec<Fault>) {
+    pub fn built_in_under(flags: &ListenFlags) -> (Option<Settings>, Vec<Diagnostic>) {
         let mut settings = Settings::built_in();
-        let faults = settings.listen_on(Listening::default(), flags);
-        (faults.is_empty().then_some(settings), faults)
+        let diagnostics = settings.listen_on(Listening::default(), flags);
+        (diagnostics.is_empty().then_some(settings), diagnostics)
     }
 
     /// Reads a settings file. Without errors there are settings; every fault is returned either way.
-    pub fn read(file: &SourceFile) -> (Option<Settings>, Vec<Fault>) {
+    pub fn read(file: &SourceFile) -> (Option<Settings>, Vec<Diagnostic>) {
         Settings::read_under(file, &ListenFlags::default())
     }
 
     /// Reads a settings file under what the command line says.
-    pub fn read_under(file: &SourceFile, flags: &ListenFlags) -> (Option<Settings>, Vec<Fault>) {
-        let (root, mut findings) = document::parse(file);
-        let end = findings.text().len().min(1);
-        let root = Table::open(&root, &keys::SETTINGS, 0..end, &mut findings);
+    pub fn read_under(file: &SourceFile, flags: &ListenFlags) -> (Option<Settings>, Vec<Diagnostic>) {
+        let (root, mut diagnostics) = document::parse(file);
+        let end = diagnostics.text().len().min(1);
+        let root = Table::open(&root, &keys::SETTINGS, 0..end, &mut diagnostics);
         let directory = file.path.parent().unwrap_or(Path::new(""));
-        let (mut settings, listening) = read_settings(&root, directory, &mut findings);
-        findings.extend(settings.listen_on(listening, flags));
-        let faults = findings.into_faults();
-        let broken = faults.iter().any(Fault::is_error);
-        ((!broken).then_some(settings), faults)
+        let (mut settings, listening) = read_settings(&root, directory, &mut diagnostics);
+        diagnostics.extend(settings.listen_on(listening, flags));
+        let diagnostics = diagnostics.into_faults();
+        let broken = diagnostics.iter().any(Diagnostic::is_error);
+        ((!broken).then_some(settings), diagnostics)
     }
 
     /// Fills in where to listen: the command line wins over the file, the file over the defaults. What cannot be had at
     /// once is a fault.
-    fn listen_on(&mut self, file: Listening, flags: &ListenFlags) -> Vec<Fault> {
+    fn listen_on(&mut self, file: Listening, flags: &ListenFlags) -> Vec<Diagnostic> {
         let dns = listeners(Service::Dns, &flags.listen, file.dns, &self.dns.listen);
         let default = self.admin.listen.filter(|_| !file.is_admin_off);
         let admin = listeners(Service::Admin, flags.admin.as_slice(), file.admin, default.as_slice());
@@ -295,56 +295,56 @@ pub fn reachable(listen: SocketAddr) -> SocketAddr {
     SocketAddr::new(address, listen.port())
 }
 
-fn read_settings(root: &Table<'_>, directory: &Path, findings: &mut Findings<'_>) -> (Settings, Listening) {
+fn read_settings(root: &Table<'_>, directory: &Path, diagnostics: &mut Diagnostics<'_>) -> (Settings, Listening) {
     let (mut settings, mut listening) = (Settings::beside(directory), Listening::default());
-    root.integer("version", findings);
-    if let Some(table) = root.table("dns", findings) {
-        read_dns(&table, &mut settings.dns, findings);
-        listening.dns = read_listen(&table, findings);
+    root.integer("version", diagnostics);
+    if let Some(table) = root.table("dns", diagnostics) {
+        read_dns(&table, &mut settings.dns, diagnostics);
+        listening.dns = read_listen(&table, diagnostics);
     }
-    if let Some(table) = root.table("zones", findings) {
-        set(&mut settings.zones.directory, path(&table, "directory", directory, findings));
-        set(&mut settings.zones.watch, table.boolean("watch", findings).map(|watch| watch.value));
+    if let Some(table) = root.table("zones", diagnostics) {
+        set(&mut settings.zones.directory, path(&table, "directory", directory, diagnostics));
+        set(&mut settings.zones.watch, table.boolean("watch", diagnostics).map(|watch| watch.value));
     }
-    if let Some(table) = root.table("location", findings) {
-        read_location(&table, directory, &mut settings.location, findings);
+    if let Some(table) = root.table("location", diagnostics) {
+        read_location(&table, directory, &mut settings.location, diagnostics);
     }
-    read_vpcs(&root.tables("vpc", findings), &mut settings, findings);
-    if let Some(table) = root.table("health", findings) {
-        let wait = table.duration("wait_for_first_result", findings);
+    read_vpcs(&root.tables("vpc", diagnostics), &mut settings, diagnostics);
+    if let Some(table) = root.table("health", diagnostics) {
+        let wait = table.duration("wait_for_first_result", diagnostics);
         set(&mut settings.health.wait_for_first_result, wait.map(|wait| wait.value));
-        for written in table.texts("certificate_authorities", findings).unwrap_or_default() {
+        for written in table.texts("certificate_authorities", diagnostics).unwrap_or_default() {
             settings.health.certificate_authorities.push(resolve(directory, written.value));
         }
-        let path = findings.path().to_owned();
+        let path = diagnostics.path().to_owned();
         let sentinel =
             |written: At<&str>| Sentinel { check: written.value.to_owned(), path: path.clone(), span: written.span };
-        let sentinels = table.texts("sentinels", findings).unwrap_or_default();
+        let sentinels = table.texts("sentinels", diagnostics).unwrap_or_default();
         settings.health.sentinels = sentinels.into_iter().map(sentinel).collect();
     }
-    if let Some(table) = root.table("state", findings) {
-        set(&mut settings.state.directory, path(&table, "directory", directory, findings));
+    if let Some(table) = root.table("state", diagnostics) {
+        set(&mut settings.state.directory, path(&table, "directory", directory, diagnostics));
     }
-    if let Some(table) = root.table("admin", findings) {
-        read_admin_listen(&table, &mut listening, findings);
-        settings.admin.token_file = path(&table, "token_file", directory, findings);
-        settings.admin.allowed_hosts = admin::read_allowed_hosts(&table, findings);
-        settings.admin.public_url = admin::read_public_url(&table, findings);
+    if let Some(table) = root.table("admin", diagnostics) {
+        read_admin_listen(&table, &mut listening, diagnostics);
+        settings.admin.token_file = path(&table, "token_file", directory, diagnostics);
+        settings.admin.allowed_hosts = admin::read_allowed_hosts(&table, diagnostics);
+        settings.admin.public_url = admin::read_public_url(&table, diagnostics);
     }
-    if let Some(table) = root.table("webhook", findings) {
-        settings.webhook.url = read_webhook(&table, findings);
+    if let Some(table) = root.table("webhook", diagnostics) {
+        settings.webhook.url = read_webhook(&table, diagnostics);
     }
-    if let Some(table) = root.table("log", findings) {
-        set(&mut settings.log.format, read_log_format(&table, findings));
+    if let Some(table) = root.table("log", diagnostics) {
+        set(&mut settings.log.format, read_log_format(&table, diagnostics));
     }
-    if let Some(table) = root.table("metrics", findings) {
-        settings.metrics = taps::read_metrics(&table, findings);
+    if let Some(table) = root.table("metrics", diagnostics) {
+        settings.metrics = query_logging::read_metrics(&table, diagnostics);
     }
-    if let Some(table) = root.table("query_log", findings) {
-        settings.query_log = taps::read_query_log(&table, directory, findings);
+    if let Some(table) = root.table("query_log", diagnostics) {
+        settings.query_log = query_logging::read_query_log(&table, directory, diagnostics);
     }
-    if let Some(table) = root.table("dnstap", findings) {
-        settings.dnstap = taps::read_dnstap(&table, directory, findings);
+    if let Some(table) = root.table("dnstap", diagnostics) {
+        settings.dnstap = query_logging::read_dnstap(&table, directory, diagnostics);
     }
     (settings, listening)
 }
@@ -357,10 +357,10 @@ fn set<T>(setting: &mut T, read: Option<T>) {
 }
 
 /// A path, relative to the settings file.
-fn path(table: &Table<'_>, key: &str, directory: &Path, findings: &mut Findings<'_>) -> Option<PathBuf> {
-    let written = table.text(key, findings)?;
+fn path(table: &Table<'_>, key: &str, directory: &Path, diagnostics: &mut Diagnostics<'_>) -> Option<PathBuf> {
+    let written = table.text(key, diagnostics)?;
     if written.value.is_empty() {
-        findings.error(written.span, format!("`{key}` must not be empty")).label("expected a path");
+        diagnostics.error(written.span, format!("`{key}` must not be empty")).label("expected a path");
         return None;
     }
     Some(resolve(directory, written.value))
@@ -381,71 +381,72 @@ pub(super) fn resolve(directory: &Path, path: &str) -> PathBuf {
     if resolved.as_os_str().is_empty() { PathBuf::from(".") } else { resolved }
 }
 
-fn read_dns(table: &Table<'_>, dns: &mut DnsSettings, findings: &mut Findings<'_>) {
+fn read_dns(table: &Table<'_>, dns: &mut DnsSettings, diagnostics: &mut Diagnostics<'_>) {
     let small = |number: At<i64>| u16::try_from(number.value).ok();
-    set(&mut dns.workers, table.integer("workers", findings).and_then(small).map(usize::from));
-    set(&mut dns.udp_payload_max, table.integer("udp_payload_max", findings).and_then(small));
-    dns.nsid = read_nsid(table, findings);
-    dns.name_servers = read_name_servers(table, findings);
+    set(&mut dns.workers, table.integer("workers", diagnostics).and_then(small).map(usize::from));
+    set(&mut dns.udp_payload_max, table.integer("udp_payload_max", diagnostics).and_then(small));
+    dns.nsid = read_nsid(table, diagnostics);
+    dns.name_servers = read_name_servers(table, diagnostics);
 }
 
-fn read_listen(table: &Table<'_>, findings: &mut Findings<'_>) -> Option<Vec<Listener>> {
-    let texts = table.texts("listen", findings)?;
+fn read_listen(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Option<Vec<Listener>> {
+    let texts = table.texts("listen", diagnostics)?;
     if texts.is_empty() {
-        let fault = findings.error(table.span_of("listen"), "`listen` must name at least one address");
-        fault.label("an empty list").hint("leave `listen` out for port 53 of every address");
+        let diagnostic = diagnostics.error(table.span_of("listen"), "`listen` must name at least one address");
+        diagnostic.label("an empty list").hint("leave `listen` out for port 53 of every address");
     }
-    let read = |text: &At<&str>, findings: &mut Findings<'_>| {
-        let address = value::socket_address(text, DNS_PORT, findings)?;
-        Some(listener(address, Service::Dns, text.span.clone(), findings))
+    let read = |text: &At<&str>, diagnostics: &mut Diagnostics<'_>| {
+        let address = value::socket_address(text, DNS_PORT, diagnostics)?;
+        Some(listener(address, Service::Dns, text.span.clone(), diagnostics))
     };
-    Some(texts.iter().filter_map(|text| read(text, findings)).collect())
+    Some(texts.iter().filter_map(|text| read(text, diagnostics)).collect())
 }
 
-fn listener(address: SocketAddr, service: Service, span: Range<usize>, findings: &Findings<'_>) -> Listener {
-    Listener { address, service, origin: Origin::File { path: findings.path().to_owned(), span } }
+fn listener(address: SocketAddr, service: Service, span: Range<usize>, diagnostics: &Diagnostics<'_>) -> Listener {
+    Listener { address, service, origin: Origin::File { path: diagnostics.path().to_owned(), span } }
 }
 
-fn read_nsid(table: &Table<'_>, findings: &mut Findings<'_>) -> Option<Vec<u8>> {
-    let written = table.text("nsid", findings)?;
+fn read_nsid(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Option<Vec<u8>> {
+    let written = table.text("nsid", diagnostics)?;
     if !(1..=MAX_NSID_OCTETS).contains(&written.value.len()) {
         let message = format!("`nsid` must have from 1 to {MAX_NSID_OCTETS} octets");
-        findings.error(written.span, message).label(format!("{} octets", written.value.len()));
+        diagnostics.error(written.span, message).label(format!("{} octets", written.value.len()));
         return None;
     }
     Some(written.value.as_bytes().to_vec())
 }
 
-fn read_name_servers(table: &Table<'_>, findings: &mut Findings<'_>) -> Vec<NameServer> {
+fn read_name_servers(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Vec<NameServer> {
     let mut servers: Vec<NameServer> = Vec::new();
-    for table in table.tables("name_servers", findings) {
-        let Some(server) = read_name_server(&table, findings) else { continue };
+    for table in table.tables("name_servers", diagnostics) {
+        let Some(server) = read_name_server(&table, diagnostics) else { continue };
         if servers.iter().any(|known| known.name == server.name) {
             let span = table.span_of("name");
-            findings.error(span, format!("the name server `{}` stands twice", server.name)).label("the second time");
+            diagnostics.error(span, format!("the name server `{}` stands twice", server.name)).label("the second time");
         }
         servers.push(server);
     }
     servers
 }
 
-fn read_name_server(table: &Table<'_>, findings: &mut Findings<'_>) -> Option<NameServer> {
-    table.require("name", "such as { name = \"ns1.lab.test.\", addresses = [\"127.0.0.1\"] }", findings);
-    let addresses = read_list(table, "addresses", findings, value::address);
-    let written = table.text("name", findings)?;
+fn read_name_server(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Option<NameServer> {
+    table.require("name", "such as { name = \"ns1.lab.test.\", addresses = [\"127.0.0.1\"] }", diagnostics);
+    let addresses = read_list(table, "addresses", diagnostics, value::address);
+    let written = table.text("name", diagnostics)?;
     let name = match Name::parse(written.value) {
         Ok(name) if name.label_count() > 1 && !name.is_wildcard() => Some(name),
         Ok(_) => {
-            let fault = findings.error(written.span, format!("`{}` is no name of a name server", written.value));
-            fault.label("expected an absolute name").hint("such as `ns1.lab.test.`");
+            let diagnostic =
+                diagnostics.error(written.span, format!("`{}` is no name of a name server", written.value));
+            diagnostic.label("expected an absolute name").hint("such as `ns1.lab.test.`");
             None
         }
         Err(error) => {
-            findings.error(written.span, error.to_string()).label("not a domain name");
+            diagnostics.error(written.span, error.to_string()).label("not a domain name");
             None
         }
     };
-    let addresses = without_repetition(addresses.unwrap_or_default(), "address", findings);
+    let addresses = without_repetition(addresses.unwrap_or_default(), "address", diagnostics);
     Some(NameServer { name: name?, addresses })
 }
 
@@ -453,23 +454,23 @@ fn read_name_server(table: &Table<'_>, findings: &mut Findings<'_>) -> Option<Na
 pub(super) fn read_list<T>(
     table: &Table<'_>,
     key: &str,
-    findings: &mut Findings<'_>,
-    read: impl Fn(&At<&str>, &mut Findings<'_>) -> Option<T>,
+    diagnostics: &mut Diagnostics<'_>,
+    read: impl Fn(&At<&str>, &mut Diagnostics<'_>) -> Option<T>,
 ) -> Option<Vec<At<T>>> {
-    let texts = table.texts(key, findings)?;
-    let read_one = |text: &At<&str>| read(text, findings).map(|value| At::new(value, text.span.clone()));
+    let texts = table.texts(key, diagnostics)?;
+    let read_one = |text: &At<&str>| read(text, diagnostics).map(|value| At::new(value, text.span.clone()));
     Some(texts.iter().filter_map(read_one).collect())
 }
 
 pub(super) fn without_repetition<T: PartialEq + std::fmt::Display>(
     written: Vec<At<T>>,
     what: &str,
-    findings: &mut Findings<'_>,
+    diagnostics: &mut Diagnostics<'_>,
 ) -> Vec<T> {
     let mut values: Vec<T> = Vec::new();
     for item in written {
         if values.contains(&item.value) {
-            findings.error(item.span, format!("the {what} `{}` stands twice", item.value)).label("the second time");
+            diagnostics.error(item.span, format!("the {what} `{}` stands twice", item.value)).label("the second time");
         } else {
             values.push(item.value);
         }
@@ -477,30 +478,30 @@ pub(super) fn without_repetition<T: PartialEq + std::fmt::Display>(
     values
 }
 
-fn read_admin_listen(table: &Table<'_>, listening: &mut Listening, findings: &mut Findings<'_>) {
-    let Some(written) = table.text("listen", findings) else { return };
+fn read_admin_listen(table: &Table<'_>, listening: &mut Listening, diagnostics: &mut Diagnostics<'_>) {
+    let Some(written) = table.text("listen", diagnostics) else { return };
     if written.value == "off" {
         listening.is_admin_off = true;
-    } else if let Some(address) = value::socket_address(&written, ADMIN_PORT, findings) {
-        listening.admin = Some(vec![listener(address, Service::Admin, written.span, findings)]);
+    } else if let Some(address) = value::socket_address(&written, ADMIN_PORT, diagnostics) {
+        listening.admin = Some(vec![listener(address, Service::Admin, written.span, diagnostics)]);
     }
 }
 
-fn read_webhook(table: &Table<'_>, findings: &mut Findings<'_>) -> Option<Secret> {
-    let written = table.text("url", findings)?;
+fn read_webhook(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Option<Secret> {
+    let written = table.text("url", diagnostics)?;
     let url = written.value;
     let rest = url.strip_prefix("https://").or(url.strip_prefix("http://"));
     let has_host = rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with(['/', ':', '?', '#']));
     if !has_host || url.chars().any(|letter| letter.is_whitespace() || letter.is_control()) {
-        let fault = findings.error(written.span, "`url` must be an HTTP address");
-        fault.label("expected a URL").hint("such as \"https://hooks.example.com/services/T000/B000\"");
+        let diagnostic = diagnostics.error(written.span, "`url` must be an HTTP address");
+        diagnostic.label("expected a URL").hint("such as \"https://hooks.example.com/services/T000/B000\"");
         return None;
     }
     Some(url.into())
 }
 
-fn read_log_format(table: &Table<'_>, findings: &mut Findings<'_>) -> Option<LogFormat> {
-    let format = table.choice("format", findings)?;
+fn read_log_format(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Option<LogFormat> {
+    let format = table.choice("format", diagnostics)?;
     Some(match format.value {
         "text" => LogFormat::Text,
         "json" => LogFormat::Json,
@@ -508,77 +509,82 @@ fn read_log_format(table: &Table<'_>, findings: &mut Findings<'_>) -> Option<Log
     })
 }
 
-fn read_location(table: &Table<'_>, directory: &Path, location: &mut LocationSettings, findings: &mut Findings<'_>) {
-    for written in table.texts("geoip", findings).unwrap_or_default() {
+fn read_location(
+    table: &Table<'_>,
+    directory: &Path,
+    location: &mut LocationSettings,
+    diagnostics: &mut Diagnostics<'_>,
+) {
+    for written in table.texts("geoip", diagnostics).unwrap_or_default() {
         location.geoip.push(resolve(directory, written.value));
     }
-    if let Some(choice) = table.choice("client_subnet", findings) {
+    if let Some(choice) = table.choice("client_subnet", diagnostics) {
         let ignore = choice.value == "ignore";
         location.use_client_subnet = if ignore { ClientSubnetUse::Ignore } else { ClientSubnetUse::Use };
     }
-    read_networks(&table.tables("network", findings), location, findings);
-    read_latency(&table.tables("latency", findings), location, findings);
+    read_networks(&table.tables("network", diagnostics), location, diagnostics);
+    read_latency(&table.tables("latency", diagnostics), location, diagnostics);
 }
 
-fn read_networks(tables: &[Table<'_>], location: &mut LocationSettings, findings: &mut Findings<'_>) {
+fn read_networks(tables: &[Table<'_>], location: &mut LocationSettings, diagnostics: &mut Diagnostics<'_>) {
     let mut seen: HashMap<IpNet, Range<usize>> = HashMap::new();
     for table in tables {
-        let Some(network) = read_network(table, findings) else { continue };
+        let Some(network) = read_network(table, diagnostics) else { continue };
         let span = table.span_of("cidr");
         if let Some(first) = seen.insert(network.cidr, span.clone()) {
-            let place = findings.place(first, "first here");
-            let fault = findings.error(span, format!("the network `{}` stands twice", network.cidr));
-            fault.label("the second time").related(place);
+            let place = diagnostics.place(first, "first here");
+            let diagnostic = diagnostics.error(span, format!("the network `{}` stands twice", network.cidr));
+            diagnostic.label("the second time").related(place);
         }
         location.networks.push(network);
     }
 }
 
-fn read_network(table: &Table<'_>, findings: &mut Findings<'_>) -> Option<LocationNetwork> {
-    let mark = findings.mark();
-    table.require("cidr", "such as cidr = \"10.53.1.0/24\"", findings);
-    let cidr = table.text("cidr", findings).and_then(|text| value::network(&text, findings));
-    let country = table.text("country", findings).and_then(|text| value::country(&text, findings));
-    let subdivision = table.text("subdivision", findings);
-    let subdivision = subdivision.and_then(|text| value::subdivision(country?, &text, findings));
-    let point = table.table("coordinates", findings);
-    let coordinates = point.and_then(|table| value::coordinates(&table, Precision::Any, findings));
-    let region = table.text("region", findings).and_then(|text| value::region(&text, findings));
+fn read_network(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Option<LocationNetwork> {
+    let mark = diagnostics.mark();
+    table.require("cidr", "such as cidr = \"10.53.1.0/24\"", diagnostics);
+    let cidr = table.text("cidr", diagnostics).and_then(|text| value::network(&text, diagnostics));
+    let country = table.text("country", diagnostics).and_then(|text| value::country(&text, diagnostics));
+    let subdivision = table.text("subdivision", diagnostics);
+    let subdivision = subdivision.and_then(|text| value::subdivision(country?, &text, diagnostics));
+    let point = table.table("coordinates", diagnostics);
+    let coordinates = point.and_then(|table| value::coordinates(&table, Precision::Any, diagnostics));
+    let region = table.text("region", diagnostics).and_then(|text| value::region(&text, diagnostics));
     if table.has("subdivision") && !table.has("country") {
-        let fault = findings.error(table.span_of("subdivision"), "`subdivision` needs `country`");
-        fault.label("of which country?").hint("such as country = \"US\" beside it");
+        let diagnostic = diagnostics.error(table.span_of("subdivision"), "`subdivision` needs `country`");
+        diagnostic.label("of which country?").hint("such as country = \"US\" beside it");
     }
-    if !["country", "coordinates", "region"].iter().any(|key| table.has(key)) && table.is_whole(findings) {
-        let fault = findings.error(table.span.clone(), "a network without a place");
-        fault.label("nothing says where it is").hint("give it a `country`, `coordinates` or a `region`");
+    if !["country", "coordinates", "region"].iter().any(|key| table.has(key)) && table.is_whole(diagnostics) {
+        let diagnostic = diagnostics.error(table.span.clone(), "a network without a place");
+        diagnostic.label("nothing says where it is").hint("give it a `country`, `coordinates` or a `region`");
     }
-    if findings.has_error_since(mark) {
+    if diagnostics.has_error_since(mark) {
         return None;
     }
     Some(LocationNetwork { cidr: cidr?, country, subdivision, coordinates, region })
 }
 
-fn read_latency(tables: &[Table<'_>], location: &mut LocationSettings, findings: &mut Findings<'_>) {
+fn read_latency(tables: &[Table<'_>], location: &mut LocationSettings, diagnostics: &mut Diagnostics<'_>) {
     for table in tables {
-        let Some(row) = read_latency_row(table, findings) else { continue };
+        let Some(row) = read_latency_row(table, diagnostics) else { continue };
         if location.latency.iter().any(|known| known.clients == row.clients) {
-            let fault = findings.error(table.span.clone(), "two latency tables for the same clients");
-            fault.label("the second one").hint("write all their round trips into one `[[location.latency]]`");
+            let diagnostic = diagnostics.error(table.span.clone(), "two latency tables for the same clients");
+            diagnostic.label("the second one").hint("write all their round trips into one `[[location.latency]]`");
         }
         location.latency.push(row);
     }
 }
 
-fn read_latency_row(table: &Table<'_>, findings: &mut Findings<'_>) -> Option<LatencyRow> {
-    let clients = read_latency_clients(table, findings);
-    table.require("round_trip", "such as round_trip = { eu-central-1 = \"4ms\" }", findings);
+fn read_latency_row(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Option<LatencyRow> {
+    let clients = read_latency_clients(table, diagnostics);
+    table.require("round_trip", "such as round_trip = { eu-central-1 = \"4ms\" }", diagnostics);
     let mut round_trip_ms = Vec::new();
-    let written = table.named_durations("round_trip", findings)?;
-    if written.is_empty() && table.is_whole(findings) {
-        findings.error(table.span_of("round_trip"), "`round_trip` names no region").label("an empty table");
+    let written = table.named_durations("round_trip", diagnostics)?;
+    if written.is_empty() && table.is_whole(diagnostics) {
+        diagnostics.error(table.span_of("round_trip"), "`round_trip` names no region").label("an empty table");
     }
     for (name, duration) in written {
-        let region = value::region(&name, findings);
+        let region = value::region(&name, diagnostics);
         if let (Some(region), Some(duration)) = (region, duration) {
             round_trip_ms.push((region, duration.value.as_secs_f64() * 1000.0));
         }
@@ -586,41 +592,42 @@ fn read_latency_row(table: &Table<'_>, findings: &mut Findings<'_>) -> Option<La
     Some(LatencyRow { clients: clients?, round_trip_ms })
 }
 
-fn read_latency_clients(table: &Table<'_>, findings: &mut Findings<'_>) -> Option<LatencyClients> {
+fn read_latency_clients(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Option<LatencyClients> {
     let written: Vec<&str> = ["cidr", "country", "region"].into_iter().filter(|key| table.has(key)).collect();
     if let [_, second, ..] = written[..] {
         let message = "`[[location.latency]]` needs exactly one of `cidr`, `country` and `region`";
-        findings.error(table.key_span(second), message).label("more than one is here");
+        diagnostics.error(table.key_span(second), message).label("more than one is here");
         return None;
     }
     let Some(key) = written.first() else {
-        if table.is_whole(findings) {
+        if table.is_whole(diagnostics) {
             let message = "`[[location.latency]]` needs exactly one of `cidr`, `country` and `region`";
-            findings.error(table.span.clone(), message).label("none is here");
+            diagnostics.error(table.span.clone(), message).label("none is here");
         }
         return None;
     };
-    let text = table.text(key, findings)?;
+    let text = table.text(key, diagnostics)?;
     match *key {
-        "cidr" => value::network(&text, findings).map(LatencyClients::Cidr),
-        "country" => value::country(&text, findings).map(LatencyClients::Country),
-        _ => value::region(&text, findings).map(LatencyClients::Region),
+        "cidr" => value::network(&text, diagnostics).map(LatencyClients::Cidr),
+        "country" => value::country(&text, diagnostics).map(LatencyClients::Country),
+        _ => value::region(&text, diagnostics).map(LatencyClients::Region),
     }
 }
 
-fn read_vpcs(tables: &[Table<'_>], settings: &mut Settings, findings: &mut Findings<'_>) {
+fn read_vpcs(tables: &[Table<'_>], settings: &mut Settings, diagnostics: &mut Diagnostics<'_>) {
     let mut blocks: HashMap<IpNet, (VpcId, Range<usize>)> = HashMap::new();
     for table in tables {
-        let Some((id, name)) = read_vpc_id(table, settings, findings) else { continue };
-        table.require("region", "such as region = \"eu-central-1\": where its clients count as being", findings);
-        table.require("cidrs", "such as cidrs = [\"10.53.0.0/16\"]", findings);
-        let region = table.text("region", findings).and_then(|text| value::region(&text, findings));
-        let cidrs = read_list(table, "cidrs", findings, value::network);
-        if cidrs.as_ref().is_some_and(Vec::is_empty) && table.texts("cidrs", findings).is_some_and(|t| t.is_empty()) {
-            findings.error(table.span_of("cidrs"), "a VPC without networks").label("an empty list");
+        let Some((id, name)) = read_vpc_id(table, settings, diagnostics) else { continue };
+        table.require("region", "such as region = \"eu-central-1\": where its clients count as being", diagnostics);
+        table.require("cidrs", "such as cidrs = [\"10.53.0.0/16\"]", diagnostics);
+        let region = table.text("region", diagnostics).and_then(|text| value::region(&text, diagnostics));
+        let cidrs = read_list(table, "cidrs", diagnostics, value::network);
+        if cidrs.as_ref().is_some_and(Vec::is_empty) && table.texts("cidrs", diagnostics).is_some_and(|t| t.is_empty())
+        {
+            diagnostics.error(table.span_of("cidrs"), "a VPC without networks").label("an empty list");
         }
         for cidr in cidrs.iter().flatten() {
-            claim_block(cidr, &id, &mut blocks, findings);
+            claim_block(cidr, &id, &mut blocks, diagnostics);
         }
         if let Some(name) = name {
             settings.vpc_names.insert(name.to_owned(), id.clone());
@@ -635,12 +642,12 @@ fn read_vpcs(tables: &[Table<'_>], settings: &mut Settings, findings: &mut Findi
 fn read_vpc_id<'d>(
     table: &Table<'d>,
     settings: &Settings,
-    findings: &mut Findings<'_>,
+    diagnostics: &mut Diagnostics<'_>,
 ) -> Option<(VpcId, Option<&'d str>)> {
-    let name = table.text("name", findings);
-    let written = table.text("id", findings);
+    let name = table.text("name", diagnostics);
+    let written = table.text("id", diagnostics);
     if !table.has("name") && !table.has("id") {
-        table.require("id", "such as id = \"vpc-lab1\"; zones name it in `vpcs`", findings);
+        table.require("id", "such as id = \"vpc-lab1\"; zones name it in `vpcs`", diagnostics);
         return None;
     }
     let legal = |text: &str| {
@@ -649,7 +656,7 @@ fn read_vpc_id<'d>(
     };
     for text in [&name, &written].into_iter().flatten().filter(|text| !legal(text.value)) {
         let message = format!("`{}` is no name of a VPC", text.value);
-        findings.error(text.span.clone(), message).label("expected up to 64 letters, digits, `-` and `_`");
+        diagnostics.error(text.span.clone(), message).label("expected up to 64 letters, digits, `-` and `_`");
     }
     let id = written.as_ref().map(|text| VpcId(text.value.to_owned()));
     let id = id.or_else(|| name.as_ref().map(|name| id::vpc_id(name.value)))?;
@@ -657,7 +664,7 @@ fn read_vpc_id<'d>(
         || name.as_ref().is_some_and(|name| settings.vpc_names.contains_key(name.value));
     if taken {
         let span = if table.has("id") { table.span_of("id") } else { table.span_of("name") };
-        findings.error(span, format!("the VPC `{}` stands twice", id.0)).label("the second time");
+        diagnostics.error(span, format!("the VPC `{}` stands twice", id.0)).label("the second time");
         return None;
     }
     Some((id, name.map(|name| name.value)))
@@ -667,31 +674,31 @@ fn claim_block(
     cidr: &At<IpNet>,
     id: &VpcId,
     blocks: &mut HashMap<IpNet, (VpcId, Range<usize>)>,
-    findings: &mut Findings<'_>,
+    diagnostics: &mut Diagnostics<'_>,
 ) {
     let Some((owner, first)) = blocks.insert(cidr.value, (id.clone(), cidr.span.clone())) else { return };
-    let place = findings.place(first, "first here");
+    let place = diagnostics.place(first, "first here");
     let message = if owner == *id {
         format!("the block `{}` stands twice in the VPC `{}`", cidr.value, id.0)
     } else {
         format!("the block `{}` already belongs to the VPC `{}`", cidr.value, owner.0)
     };
-    let fault = findings.error(cidr.span.clone(), message);
-    fault
+    let diagnostic = diagnostics.error(cidr.span.clone(), message);
+    diagnostic
         .label("the second time")
         .related(place)
         .hint("of two VPCs one may hold a longer prefix, never the same block");
 }
 
 /// The VPC that a zone names, by name or id.
-pub(super) fn vpc(written: &At<&str>, settings: &Settings, findings: &mut Findings<'_>) -> Option<VpcId> {
+pub(super) fn vpc(written: &At<&str>, settings: &Settings, diagnostics: &mut Diagnostics<'_>) -> Option<VpcId> {
     let by_id = || settings.vpcs.iter().find(|vpc| vpc.id.0 == written.value).map(|vpc| vpc.id.clone());
     let found = settings.vpc_names.get(written.value).cloned().or_else(by_id);
     if found.is_none() {
         let ids = settings.vpcs.iter().map(|vpc| vpc.id.0.as_str());
         let mut known: Vec<&str> = ids.chain(settings.vpc_names.keys().map(String::as_str)).collect();
         known.sort_unstable();
-        findings
+        diagnostics
             .error(written.span.clone(), format!("unknown VPC `{}`", written.value))
             .label("no `[[vpc]]` of the settings has this name or id")
             .hint(words::did_you_mean(written.value, &known, "write a `[[vpc]]` into the settings file"));
@@ -706,8 +713,8 @@ mod tests {
     use crate::model::{QueryType, ResponseCode};
 
     fn read(path: &str, text: &str) -> Settings {
-        let (settings, faults) = Settings::read(&SourceFile::new(path, text));
-        assert_eq!(faults, []);
+        let (settings, diagnostics) = Settings::read(&SourceFile::new(path, text));
+        assert_eq!(diagnostics, []);
         settings.unwrap()
     }
 

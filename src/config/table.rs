@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 use std::time::Duration;
 
-use super::document::Findings;
+use super::document::Diagnostics;
 use super::keys::{Key, Keys, Shape};
 use super::scalar::{self, Amount};
 use super::tree::{Entries, Entry, Node, Value};
@@ -53,11 +53,11 @@ impl<'d> Table<'d> {
         entries: &'d Entries<'d>,
         keys: &'static Keys,
         span: Range<usize>,
-        findings: &mut Findings<'_>,
+        diagnostics: &mut Diagnostics<'_>,
     ) -> Table<'d> {
         for entry in entries.iter() {
             if keys.get(&entry.key).is_none() {
-                unknown_key(&entry.key, entry.key_span(), &entry.node.span(), keys, findings);
+                unknown_key(&entry.key, entry.key_span(), &entry.node.span(), keys, diagnostics);
             }
         }
         Table { entries, keys, span }
@@ -83,11 +83,11 @@ impl<'d> Table<'d> {
         self.entries.get(key).map_or_else(|| self.span.clone(), Entry::key_span)
     }
 
-    pub(super) fn text(&self, key: &str, findings: &mut Findings<'_>) -> Option<At<&'d str>> {
-        let (key, value, span) = self.value(key, findings)?;
+    pub(super) fn text(&self, key: &str, diagnostics: &mut Diagnostics<'_>) -> Option<At<&'d str>> {
+        let (key, value, span) = self.value(key, diagnostics)?;
         let text = value.as_text();
         if text.is_none() {
-            wrong_shape(key, value, span.clone(), findings);
+            wrong_shape(key, value, span.clone(), diagnostics);
         }
         Some(At::new(text?, span))
     }
@@ -99,69 +99,69 @@ impl<'d> Table<'d> {
     }
 
     /// One of the words that the key allows.
-    pub(super) fn choice(&self, key: &str, findings: &mut Findings<'_>) -> Option<At<&'static str>> {
-        let written = self.text(key, findings)?;
+    pub(super) fn choice(&self, key: &str, diagnostics: &mut Diagnostics<'_>) -> Option<At<&'static str>> {
+        let written = self.text(key, diagnostics)?;
         let Shape::Choice(words) = self.key(key).shape else { unreachable!("`{key}` is read as a choice") };
         let found = words.iter().find(|word| **word == written.value);
         if found.is_none() {
             let message = format!("unknown {key} `{}`", written.value);
-            let fault = findings.error(written.span.clone(), message);
-            fault.label(format!("expected {}", words::one_of(words)));
+            let diagnostic = diagnostics.error(written.span.clone(), message);
+            diagnostic.label(format!("expected {}", words::one_of(words)));
             if let Some(meant) = words::meant(written.value, words) {
-                fault.hint(format!("did you mean `{meant}`?"));
+                diagnostic.hint(format!("did you mean `{meant}`?"));
             }
         }
         Some(At::new(found?, written.span))
     }
 
-    pub(super) fn boolean(&self, key: &str, findings: &mut Findings<'_>) -> Option<At<bool>> {
-        let (key, value, span) = self.value(key, findings)?;
+    pub(super) fn boolean(&self, key: &str, diagnostics: &mut Diagnostics<'_>) -> Option<At<bool>> {
+        let (key, value, span) = self.value(key, diagnostics)?;
         let boolean = value.as_boolean();
         if boolean.is_none() {
-            wrong_shape(key, value, span.clone(), findings);
+            wrong_shape(key, value, span.clone(), diagnostics);
         }
         Some(At::new(boolean?, span))
     }
 
     /// A whole number within the bounds that the key allows.
-    pub(super) fn integer(&self, key: &str, findings: &mut Findings<'_>) -> Option<At<i64>> {
-        let (key, value, span) = self.value(key, findings)?;
+    pub(super) fn integer(&self, key: &str, diagnostics: &mut Diagnostics<'_>) -> Option<At<i64>> {
+        let (key, value, span) = self.value(key, diagnostics)?;
         let Shape::Integer { least, most } = key.shape else { unreachable!("`{}` is read as an integer", key.name) };
         let number = scalar::integer(value);
         match number {
             Some(Some(number)) if (least..=most).contains(&number) => Some(At::new(number, span)),
             Some(_) => {
                 let range = if least == most { least.to_string() } else { format!("from {least} to {most}") };
-                findings.error(span, format!("`{}` must be {range}", key.name)).label("out of range");
+                diagnostics.error(span, format!("`{}` must be {range}", key.name)).label("out of range");
                 None
             }
             None => {
-                wrong_shape(key, value, span, findings);
+                wrong_shape(key, value, span, diagnostics);
                 None
             }
         }
     }
 
     /// A number, whole or not, as it was written.
-    pub(super) fn number(&self, key: &str, findings: &mut Findings<'_>) -> Option<At<scalar::Number<'d>>> {
-        let (key, value, span) = self.value(key, findings)?;
+    pub(super) fn number(&self, key: &str, diagnostics: &mut Diagnostics<'_>) -> Option<At<scalar::Number<'d>>> {
+        let (key, value, span) = self.value(key, diagnostics)?;
         let number = scalar::number(value);
         if number.is_none() {
-            wrong_shape(key, value, span.clone(), findings);
+            wrong_shape(key, value, span.clone(), diagnostics);
         }
         Some(At::new(number?, span))
     }
 
     /// A duration within the bounds that the key allows.
-    pub(super) fn duration(&self, key: &str, findings: &mut Findings<'_>) -> Option<At<Duration>> {
-        let (key, value, span) = self.value(key, findings)?;
-        read_duration(key, value, span, findings)
+    pub(super) fn duration(&self, key: &str, diagnostics: &mut Diagnostics<'_>) -> Option<At<Duration>> {
+        let (key, value, span) = self.value(key, diagnostics)?;
+        read_duration(key, value, span, diagnostics)
     }
 
     /// The texts of a list.
-    pub(super) fn texts(&self, key: &str, findings: &mut Findings<'_>) -> Option<Vec<At<&'d str>>> {
-        let (key, value, span) = self.value(key, findings)?;
-        texts(key, value, span, findings)
+    pub(super) fn texts(&self, key: &str, diagnostics: &mut Diagnostics<'_>) -> Option<Vec<At<&'d str>>> {
+        let (key, value, span) = self.value(key, diagnostics)?;
+        texts(key, value, span, diagnostics)
     }
 
     /// True when the key's list was written without any element, readable or not.
@@ -178,32 +178,32 @@ impl<'d> Table<'d> {
     }
 
     /// A table within the table.
-    pub(super) fn table(&self, key: &str, findings: &mut Findings<'_>) -> Option<Table<'d>> {
-        let (key, value, span) = self.value(key, findings)?;
+    pub(super) fn table(&self, key: &str, diagnostics: &mut Diagnostics<'_>) -> Option<Table<'d>> {
+        let (key, value, span) = self.value(key, diagnostics)?;
         let Shape::Table(keys) = key.shape else { unreachable!("`{}` is read as a table", key.name) };
         let Some(entries) = value.as_table() else {
-            wrong_shape(key, value, span, findings);
+            wrong_shape(key, value, span, diagnostics);
             return None;
         };
-        Some(Table::open(entries, keys, span, findings))
+        Some(Table::open(entries, keys, span, diagnostics))
     }
 
     /// The tables of a list, written as `[[key]]` or inline.
-    pub(super) fn tables(&self, key: &str, findings: &mut Findings<'_>) -> Vec<Table<'d>> {
-        let Some((key, value, span)) = self.value(key, findings) else { return Vec::new() };
+    pub(super) fn tables(&self, key: &str, diagnostics: &mut Diagnostics<'_>) -> Vec<Table<'d>> {
+        let Some((key, value, span)) = self.value(key, diagnostics) else { return Vec::new() };
         let Shape::Tables(keys) = key.shape else { unreachable!("`{}` is read as tables", key.name) };
         let Some(elements) = value.as_list() else {
-            let fault = wrong_shape_fault(key, value, span, findings);
+            let diagnostic = wrong_shape_fault(key, value, span, diagnostics);
             if value.as_table().is_some() {
-                fault.hint(format!("write `[[{}]]`, with two brackets", key.name));
+                diagnostic.hint(format!("write `[[{}]]`, with two brackets", key.name));
             }
             return Vec::new();
         };
         let mut tables = Vec::with_capacity(elements.len());
         for element in elements.iter() {
             match element.value.as_table() {
-                Some(entries) => tables.push(Table::open(entries, keys, element.span(), findings)),
-                None => wrong_shape(key, &element.value, element.span(), findings),
+                Some(entries) => tables.push(Table::open(entries, keys, element.span(), diagnostics)),
+                None => wrong_shape(key, &element.value, element.span(), diagnostics),
             }
         }
         tables
@@ -213,11 +213,11 @@ impl<'d> Table<'d> {
     pub(super) fn numbers_and_texts(
         &self,
         key: &str,
-        findings: &mut Findings<'_>,
+        diagnostics: &mut Diagnostics<'_>,
     ) -> Option<Vec<At<NumberOrText<'d>>>> {
-        let (key, value, span) = self.value(key, findings)?;
+        let (key, value, span) = self.value(key, diagnostics)?;
         let Some(elements) = value.as_list() else {
-            wrong_shape(key, value, span, findings);
+            wrong_shape(key, value, span, diagnostics);
             return None;
         };
         let mut list = Vec::new();
@@ -226,25 +226,26 @@ impl<'d> Table<'d> {
             match (scalar::integer(inner), inner.as_text()) {
                 (Some(number), _) => list.push(At::new(NumberOrText::Number(number.unwrap_or(i64::MAX)), span)),
                 (None, Some(text)) => list.push(At::new(NumberOrText::Text(text), span)),
-                _ if findings.is_broken(&span) => {}
-                _ => wrong_shape(key, inner, span, findings),
+                _ if diagnostics.is_broken(&span) => {}
+                _ => wrong_shape(key, inner, span, diagnostics),
             }
         }
         (!list.is_empty() || elements.is_empty()).then_some(list)
     }
 
     /// The texts of a table whose keys are the user's own words.
-    pub(super) fn named_text(&self, key: &str, findings: &mut Findings<'_>) -> Option<Named<'d, At<&'d str>>> {
-        let (key, entries) = self.map(key, findings)?;
+    pub(super) fn named_text(&self, key: &str, diagnostics: &mut Diagnostics<'_>) -> Option<Named<'d, At<&'d str>>> {
+        let (key, entries) = self.map(key, diagnostics)?;
         let mut named = Vec::new();
         for entry in entries.iter() {
             let span = entry.node.span();
             match entry.node.value.as_text() {
-                _ if findings.is_broken(&span) => {}
+                _ if diagnostics.is_broken(&span) => {}
                 Some(text) => named.push((At::new(&*entry.key, entry.key_span()), At::new(text, span))),
                 None => {
-                    let fault = findings.error(span, format!("`{}` in `{}` must be a text", entry.key, key.name));
-                    fault.label(format!("this is {}", scalar::describe(&entry.node.value)));
+                    let diagnostic =
+                        diagnostics.error(span, format!("`{}` in `{}` must be a text", entry.key, key.name));
+                    diagnostic.label(format!("this is {}", scalar::describe(&entry.node.value)));
                 }
             }
         }
@@ -252,15 +253,19 @@ impl<'d> Table<'d> {
     }
 
     /// The lists of texts of a table whose keys are the user's own words.
-    pub(super) fn named_texts(&self, key: &str, findings: &mut Findings<'_>) -> Option<Named<'d, Vec<At<&'d str>>>> {
-        let (key, entries) = self.map(key, findings)?;
+    pub(super) fn named_texts(
+        &self,
+        key: &str,
+        diagnostics: &mut Diagnostics<'_>,
+    ) -> Option<Named<'d, Vec<At<&'d str>>>> {
+        let (key, entries) = self.map(key, diagnostics)?;
         let mut named = Vec::new();
         for entry in entries.iter() {
             let span = entry.node.span();
-            if findings.is_broken(&span) {
+            if diagnostics.is_broken(&span) {
                 continue;
             }
-            if let Some(texts) = texts(key, &entry.node.value, span, findings) {
+            if let Some(texts) = texts(key, &entry.node.value, span, diagnostics) {
                 named.push((At::new(&*entry.key, entry.key_span()), texts));
             }
         }
@@ -271,50 +276,50 @@ impl<'d> Table<'d> {
     pub(super) fn named_durations(
         &self,
         key: &str,
-        findings: &mut Findings<'_>,
+        diagnostics: &mut Diagnostics<'_>,
     ) -> Option<Named<'d, Option<At<Duration>>>> {
-        let (key, entries) = self.map(key, findings)?;
+        let (key, entries) = self.map(key, diagnostics)?;
         let mut named = Vec::new();
         for entry in entries.iter() {
             let span = entry.node.span();
-            if findings.is_broken(&span) {
+            if diagnostics.is_broken(&span) {
                 continue;
             }
-            let duration = read_duration(key, &entry.node.value, span, findings);
+            let duration = read_duration(key, &entry.node.value, span, diagnostics);
             named.push((At::new(&*entry.key, entry.key_span()), duration));
         }
         Some(named)
     }
 
     /// Notes that a key is missing that must be there, unless it may merely have been unreadable.
-    pub(super) fn require(&self, key: &str, hint: &'static str, findings: &mut Findings<'_>) {
-        if !self.has(key) && self.is_whole(findings) {
+    pub(super) fn require(&self, key: &str, hint: &'static str, diagnostics: &mut Diagnostics<'_>) {
+        if !self.has(key) && self.is_whole(diagnostics) {
             let message = format!("{} needs `{key}`", self.keys.what);
-            findings.error(self.span.clone(), message).label(format!("`{key}` is missing")).hint(hint);
+            diagnostics.error(self.span.clone(), message).label(format!("`{key}` is missing")).hint(hint);
         }
     }
 
     /// True when no syntax error lies between this table's header and the next.
-    pub(super) fn is_whole(&self, findings: &Findings<'_>) -> bool {
-        if !findings.has_broken_syntax() {
+    pub(super) fn is_whole(&self, diagnostics: &Diagnostics<'_>) -> bool {
+        if !diagnostics.has_broken_syntax() {
             return true;
         }
-        let text = findings.text();
+        let text = diagnostics.text();
         let end = self.span.end.min(text.len());
         let next = text.get(end..).and_then(|rest| rest.find("\n[")).map_or(text.len(), |at| end + at);
-        !findings.is_broken(&(self.span.start..next))
+        !diagnostics.is_broken(&(self.span.start..next))
     }
 
-    fn map(&self, key: &str, findings: &mut Findings<'_>) -> Option<(&'static Key, &'d Entries<'d>)> {
-        let (key, value, span) = self.value(key, findings)?;
+    fn map(&self, key: &str, diagnostics: &mut Diagnostics<'_>) -> Option<(&'static Key, &'d Entries<'d>)> {
+        let (key, value, span) = self.value(key, diagnostics)?;
         let entries = value.as_table();
         if entries.is_none() {
-            wrong_shape(key, value, span, findings);
+            wrong_shape(key, value, span, diagnostics);
         }
         Some((key, entries?))
     }
 
-    fn value(&self, key: &str, findings: &Findings<'_>) -> Option<(&'static Key, &'d Value<'d>, Range<usize>)> {
+    fn value(&self, key: &str, diagnostics: &Diagnostics<'_>) -> Option<(&'static Key, &'d Value<'d>, Range<usize>)> {
         let node = &self.entries.get(key)?.node;
         let may_be_broken = match &node.value {
             Value::Text(_) | Value::Integer(..) | Value::Float(_) => true,
@@ -322,7 +327,7 @@ impl<'d> Table<'d> {
             Value::List(elements) => !elements.iter().any(|element| element.value.as_table().is_some()),
             Value::Boolean(_) | Value::Datetime | Value::Table(_) => false,
         };
-        if may_be_broken && findings.is_broken(&node.span()) {
+        if may_be_broken && diagnostics.is_broken(&node.span()) {
             return None;
         }
         Some((self.key(key), &node.value, node.span()))
@@ -333,18 +338,18 @@ impl<'d> Table<'d> {
     }
 }
 
-fn unknown_key(name: &str, span: Range<usize>, value: &Range<usize>, keys: &Keys, findings: &mut Findings<'_>) {
-    if findings.is_broken(&span) || findings.is_broken(value) {
+fn unknown_key(name: &str, span: Range<usize>, value: &Range<usize>, keys: &Keys, diagnostics: &mut Diagnostics<'_>) {
+    if diagnostics.is_broken(&span) || diagnostics.is_broken(value) {
         return;
     }
     let known: Vec<&str> = keys.keys.iter().map(|key| key.name).collect();
     let meant = keys.nickname(name).or_else(|| words::meant(name, &known));
-    let fault = findings.error(span, format!("unknown key `{name}` in {}", keys.what));
-    fault.label(format!("expected {}", words::one_of(&known)));
+    let diagnostic = diagnostics.error(span, format!("unknown key `{name}` in {}", keys.what));
+    diagnostic.label(format!("expected {}", words::one_of(&known)));
     if let Some(hint) = keys.later(name) {
-        fault.hint(hint);
+        diagnostic.hint(hint);
     } else if let Some(meant) = meant {
-        fault.hint(format!("did you mean `{meant}`?"));
+        diagnostic.hint(format!("did you mean `{meant}`?"));
     }
 }
 
@@ -352,23 +357,23 @@ fn read_duration(
     key: &Key,
     value: &Value<'_>,
     span: Range<usize>,
-    findings: &mut Findings<'_>,
+    diagnostics: &mut Diagnostics<'_>,
 ) -> Option<At<Duration>> {
     let bounds = key.shape.duration().unwrap_or_else(|| unreachable!("`{}` is read as a duration", key.name));
     match scalar::duration(value) {
         Amount::Of(duration) if bounds.holds(duration) => return Some(At::new(duration, span)),
         Amount::Of(_) => {
             let message = format!("`{}` must be {}", key.name, bounds.describe());
-            findings.error(span, message).label("out of range");
+            diagnostics.error(span, message).label("out of range");
         }
         Amount::Unreadable => {
             let message = format!("`{}` is no duration", key.name);
-            findings
+            diagnostics
                 .error(span, message)
                 .label(format!("expected {}", bounds.describe()))
                 .hint(format!("write whole seconds, such as 10, or a number and its unit: {}", bounds.examples()));
         }
-        Amount::OtherShape => wrong_shape(key, value, span, findings),
+        Amount::OtherShape => wrong_shape(key, value, span, diagnostics),
     }
     None
 }
@@ -377,37 +382,37 @@ fn texts<'d>(
     key: &Key,
     value: &'d Value<'d>,
     span: Range<usize>,
-    findings: &mut Findings<'_>,
+    diagnostics: &mut Diagnostics<'_>,
 ) -> Option<Vec<At<&'d str>>> {
     let Some(elements) = value.as_list() else {
         let brackets = value.as_text().map(|text| format!("write a list: [{text:?}]"));
-        let fault = wrong_shape_fault(key, value, span, findings);
-        fault.hint = brackets.map(Cow::Owned);
+        let diagnostic = wrong_shape_fault(key, value, span, diagnostics);
+        diagnostic.hint = brackets.map(Cow::Owned);
         return None;
     };
     let mut texts = Vec::with_capacity(elements.len());
     for element in elements.iter() {
         match element.value.as_text() {
             Some(text) => texts.push(At::new(text, element.span())),
-            None if findings.is_broken(&element.span()) => {}
-            None => wrong_shape(key, &element.value, element.span(), findings),
+            None if diagnostics.is_broken(&element.span()) => {}
+            None => wrong_shape(key, &element.value, element.span(), diagnostics),
         }
     }
     // A list without a readable element is not an empty list.
     (!texts.is_empty() || elements.is_empty()).then_some(texts)
 }
 
-fn wrong_shape(key: &Key, value: &Value<'_>, span: Range<usize>, findings: &mut Findings<'_>) {
-    wrong_shape_fault(key, value, span, findings);
+fn wrong_shape(key: &Key, value: &Value<'_>, span: Range<usize>, diagnostics: &mut Diagnostics<'_>) {
+    wrong_shape_fault(key, value, span, diagnostics);
 }
 
 fn wrong_shape_fault<'r>(
     key: &Key,
     value: &Value<'_>,
     span: Range<usize>,
-    findings: &'r mut Findings<'_>,
-) -> &'r mut super::Fault {
+    diagnostics: &'r mut Diagnostics<'_>,
+) -> &'r mut super::Diagnostic {
     let wanted = key.shape.describe();
-    let fault = findings.error(span, format!("`{}` must be {wanted}", key.name));
-    fault.label(format!("this is {}", scalar::describe(value)))
+    let diagnostic = diagnostics.error(span, format!("`{}` must be {wanted}", key.name));
+    diagnostic.label(format!("this is {}", scalar::describe(value)))
 }

@@ -26,8 +26,8 @@ fn file(path: &str, text: &str) -> SourceFile {
 }
 
 fn settings() -> Settings {
-    let (settings, faults) = Settings::read(&file("config/fiftythree.toml", SETTINGS));
-    assert_eq!(faults, []);
+    let (settings, diagnostics) = Settings::read(&file("config/fiftythree.toml", SETTINGS));
+    assert_eq!(diagnostics, []);
     settings.unwrap()
 }
 
@@ -46,20 +46,20 @@ fn case_files(text: &str) -> Vec<SourceFile> {
     text.split("# file: ").filter_map(cut).collect()
 }
 
-fn case_faults(name: &str, text: &str) -> (Vec<SourceFile>, Vec<Fault>) {
+fn case_faults(name: &str, text: &str) -> (Vec<SourceFile>, Vec<Diagnostic>) {
     if name.starts_with("settings-") {
         let source = file("config/fiftythree.toml", text);
-        let (_, faults) = Settings::read(&source);
-        return (vec![source], faults);
+        let (_, diagnostics) = Settings::read(&source);
+        return (vec![source], diagnostics);
     }
     if name.starts_with("places-") {
         let source = file("places.toml", text);
-        let (_, faults) = read_places(&source);
-        return (vec![source], faults);
+        let (_, diagnostics) = read_places(&source);
+        return (vec![source], diagnostics);
     }
     let files = case_files(text);
-    let faults = read_zones(&files, &settings()).faults;
-    (files, faults)
+    let diagnostics = read_zones(&files, &settings()).diagnostics;
+    (files, diagnostics)
 }
 
 fn cases() -> Vec<(String, SourceFile)> {
@@ -77,8 +77,8 @@ fn faults_are_printed_as_expected() {
     let bless = std::env::var_os("FIFTYTHREE_BLESS").is_some();
     let mut different = Vec::new();
     for (name, case) in cases() {
-        let (files, faults) = case_faults(&name, &case.text);
-        let printed = render(&faults, &files, Style::Plain) + &lines(&faults, &files);
+        let (files, diagnostics) = case_faults(&name, &case.text);
+        let printed = render(&diagnostics, &files, Style::Plain) + &lines(&diagnostics, &files);
         let expected = case.path.with_extension("txt");
         if bless {
             std::fs::write(&expected, &printed).unwrap();
@@ -92,12 +92,12 @@ fn faults_are_printed_as_expected() {
 #[test]
 fn every_fault_points_into_its_file() {
     for (name, case) in cases() {
-        let (files, faults) = case_faults(&name, &case.text);
-        assert!(!faults.is_empty(), "{name} has no fault");
-        for fault in &faults {
-            let source = files.iter().find(|file| file.path == fault.path).unwrap();
-            let span = fault.span.clone().unwrap();
-            assert!(source.text.get(span).is_some(), "{name}: {fault:?}");
+        let (files, diagnostics) = case_faults(&name, &case.text);
+        assert!(!diagnostics.is_empty(), "{name} has no fault");
+        for diagnostic in &diagnostics {
+            let source = files.iter().find(|file| file.path == diagnostic.path).unwrap();
+            let span = diagnostic.span.clone().unwrap();
+            assert!(source.text.get(span).is_some(), "{name}: {diagnostic:?}");
         }
     }
 }
@@ -105,11 +105,11 @@ fn every_fault_points_into_its_file() {
 #[test]
 fn the_files_of_the_repository_have_no_faults() {
     let source = repository("config/fiftythree.toml");
-    let (settings, faults) = Settings::read(&source);
-    assert_eq!(faults, [], "{}", render(&faults, &[source], Style::Plain));
+    let (settings, diagnostics) = Settings::read(&source);
+    assert_eq!(diagnostics, [], "{}", render(&diagnostics, &[source], Style::Plain));
     let files = [repository("zones/health_checks.toml"), repository("zones/lab.test.toml")];
     let reading = read_zones(&files, &settings.unwrap());
-    assert_eq!(reading.faults, [], "{}", render(&reading.faults, &files, Style::Plain));
+    assert_eq!(reading.diagnostics, [], "{}", render(&reading.diagnostics, &files, Style::Plain));
     assert_eq!(reading.configuration.zones.len(), 1);
     assert_eq!(reading.configuration.health_checks.len(), 6);
     let source = repository("config/container.toml");
@@ -120,8 +120,8 @@ fn the_files_of_the_repository_have_no_faults() {
 fn the_commented_options_of_the_repository_are_right() {
     let source = repository("config/fiftythree.toml");
     let text = source.text.replace("# geoip", "geoip").replace("# name_servers", "name_servers");
-    let (settings, faults) = Settings::read(&SourceFile { text: text.as_str().into(), ..source });
-    assert_eq!(faults, []);
+    let (settings, diagnostics) = Settings::read(&SourceFile { text: text.as_str().into(), ..source });
+    assert_eq!(diagnostics, []);
     let settings = settings.unwrap();
     assert_eq!(settings.location.geoip.len(), 1);
     assert_eq!(settings.dns.name_servers.len(), 1);
@@ -142,21 +142,21 @@ proptest! {
         put in "[a-z\\[\\]\"'=#{},.0-9\n\\\\]{0,6}",
     ) {
         let original = [include_str!("../../zones/lab.test.toml"), include_str!("../../config/fiftythree.toml")][which];
-        let start = fault::within(&(at.index(original.len())..original.len()), original).start;
-        let end = fault::within(&(start..start + cut), original).end;
+        let start = diagnostic::within(&(at.index(original.len())..original.len()), original).start;
+        let end = diagnostic::within(&(start..start + cut), original).end;
         check_any_text(&format!("{}{put}{}", &original[..start], &original[end..]))?;
     }
 }
 
 fn check_any_text(text: &str) -> Result<(), TestCaseError> {
     let source = file("zones/lab.test.toml", text);
-    let (_, mut faults) = Settings::read(&source);
-    faults.extend(read_zones(std::slice::from_ref(&source), &Settings::built_in()).faults);
-    for fault in &faults {
-        let span = fault.span.clone();
-        prop_assert!(span.is_none_or(|span| text.get(span).is_some()), "{:?}", fault);
+    let (_, mut diagnostics) = Settings::read(&source);
+    diagnostics.extend(read_zones(std::slice::from_ref(&source), &Settings::built_in()).diagnostics);
+    for diagnostic in &diagnostics {
+        let span = diagnostic.span.clone();
+        prop_assert!(span.is_none_or(|span| text.get(span).is_some()), "{:?}", diagnostic);
     }
-    render(&faults, std::slice::from_ref(&source), Style::Plain);
-    lines(&faults, &[source]);
+    render(&diagnostics, std::slice::from_ref(&source), Style::Plain);
+    lines(&diagnostics, &[source]);
     Ok(())
 }

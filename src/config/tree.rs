@@ -13,7 +13,7 @@ use toml_parser::decoder::{Encoding, ScalarKind};
 use toml_parser::parser::{EventReceiver, RecursionGuard, ValidateWhitespace, parse_document};
 use toml_parser::{ErrorSink, ParseError, Source, Span};
 
-use crate::pace;
+use crate::background;
 
 /// How deep lists and tables may lie in each other: as deep as `toml` lets them.
 const MAX_DEPTH: u32 = 80;
@@ -170,7 +170,7 @@ pub(super) fn plain(text: &str) -> Option<Entries<'_>> {
     while let Some(token) = lexer.next() {
         tokens.push(token);
         tokens.extend(lexer.by_ref().take(TOKENS_AT_A_STRETCH));
-        pace::step();
+        background::yield_point();
     }
     let mut errors: Option<ParseError> = None;
     let mut builder = Builder::new(source);
@@ -307,7 +307,7 @@ impl EventReceiver for Builder<'_> {
     }
 
     fn array_table_open(&mut self, span: Span, _: &mut dyn ErrorSink) {
-        pace::step();
+        background::yield_point();
         self.close_table();
         self.is_plain &= self.key.is_none() && self.open.is_empty();
         self.header = Some(span);

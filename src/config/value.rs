@@ -4,26 +4,26 @@ use std::net::{IpAddr, SocketAddr};
 
 use ipnet::IpNet;
 
-use super::document::Findings;
+use super::document::Diagnostics;
 use super::table::{At, Table};
 use super::words;
-use crate::model::{Coordinates, Country, Region, Subdivision, atlas};
+use crate::model::{Coordinates, Country, Region, Subdivision, geography};
 
 /// A network without host bits.
-pub(super) fn network(written: &At<&str>, findings: &mut Findings<'_>) -> Option<IpNet> {
+pub(super) fn network(written: &At<&str>, diagnostics: &mut Diagnostics<'_>) -> Option<IpNet> {
     let text = written.value;
     let Ok(network) = text.parse::<IpNet>() else {
         let message = format!("`{text}` is no network");
-        let fault =
-            findings.error(written.span.clone(), message).label("expected an address, a slash and a prefix length");
+        let diagnostic =
+            diagnostics.error(written.span.clone(), message).label("expected an address, a slash and a prefix length");
         match text.parse::<IpAddr>() {
-            Ok(address) => fault.hint(format!("one address is the network `{}`", IpNet::from(address))),
-            Err(_) => fault.hint("such as \"10.53.1.0/24\" or \"2001:db8:1::/48\""),
+            Ok(address) => diagnostic.hint(format!("one address is the network `{}`", IpNet::from(address))),
+            Err(_) => diagnostic.hint("such as \"10.53.1.0/24\" or \"2001:db8:1::/48\""),
         };
         return None;
     };
     if network != network.trunc() {
-        findings
+        diagnostics
             .error(written.span.clone(), format!("`{text}` has bits set behind its prefix"))
             .label("not the network's own address")
             .hint(format!("the network that holds this address is `{}`", network.trunc()));
@@ -33,10 +33,10 @@ pub(super) fn network(written: &At<&str>, findings: &mut Findings<'_>) -> Option
 }
 
 /// An IP address.
-pub(super) fn address(written: &At<&str>, findings: &mut Findings<'_>) -> Option<IpAddr> {
+pub(super) fn address(written: &At<&str>, diagnostics: &mut Diagnostics<'_>) -> Option<IpAddr> {
     let address = written.value.parse().ok();
     if address.is_none() {
-        findings
+        diagnostics
             .error(written.span.clone(), format!("`{}` is no IP address", written.value))
             .label("expected an IPv4 or IPv6 address");
     }
@@ -44,27 +44,31 @@ pub(super) fn address(written: &At<&str>, findings: &mut Findings<'_>) -> Option
 }
 
 /// An IP address and a port.
-pub(super) fn socket_address(written: &At<&str>, default_port: u16, findings: &mut Findings<'_>) -> Option<SocketAddr> {
+pub(super) fn socket_address(
+    written: &At<&str>,
+    default_port: u16,
+    diagnostics: &mut Diagnostics<'_>,
+) -> Option<SocketAddr> {
     let text = written.value;
     if let Ok(address) = text.parse() {
         return Some(address);
     }
     let message = format!("`{text}` is no address with a port");
-    let fault = findings.error(written.span.clone(), message).label("expected address:port");
+    let diagnostic = diagnostics.error(written.span.clone(), message).label("expected address:port");
     match text.parse::<IpAddr>() {
-        Ok(address) => fault.hint(format!("write `{}`", SocketAddr::new(address, default_port))),
-        Err(_) => fault
+        Ok(address) => diagnostic.hint(format!("write `{}`", SocketAddr::new(address, default_port))),
+        Err(_) => diagnostic
             .hint(format!("such as `127.0.0.1:{default_port}` or `[::1]:{default_port}`; host names are not resolved")),
     };
     None
 }
 
 /// One of the AWS regions.
-pub(super) fn region(written: &At<&str>, findings: &mut Findings<'_>) -> Option<Region> {
+pub(super) fn region(written: &At<&str>, diagnostics: &mut Diagnostics<'_>) -> Option<Region> {
     let region = Region::from_name(written.value);
     if region.is_none() {
         let names: Vec<&str> = Region::all().map(Region::name).collect();
-        findings
+        diagnostics
             .error(written.span.clone(), format!("`{}` is no AWS region that Route 53 knows", written.value))
             .label("unknown region")
             .hint(words::did_you_mean(written.value, &names, ""));
@@ -73,38 +77,42 @@ pub(super) fn region(written: &At<&str>, findings: &mut Findings<'_>) -> Option<
 }
 
 /// A country of Route 53's list.
-pub(super) fn country(written: &At<&str>, findings: &mut Findings<'_>) -> Option<Country> {
+pub(super) fn country(written: &At<&str>, diagnostics: &mut Diagnostics<'_>) -> Option<Country> {
     let text = written.value;
-    let known = |text: &str| Country::from_code(text).filter(|country| atlas::is_country(*country));
+    let known = |text: &str| Country::from_code(text).filter(|country| geography::is_country(*country));
     let country = known(text);
     if country.is_none() {
-        let fault = findings.error(written.span.clone(), format!("`{text}` is no country that Route 53 knows"));
-        fault.label("expected an ISO 3166-1 code of two capitals, such as `DE`");
+        let diagnostic = diagnostics.error(written.span.clone(), format!("`{text}` is no country that Route 53 knows"));
+        diagnostic.label("expected an ISO 3166-1 code of two capitals, such as `DE`");
         if known(&text.to_ascii_uppercase()).is_some() {
-            fault.hint(format!("write `{}`", text.to_ascii_uppercase()));
+            diagnostic.hint(format!("write `{}`", text.to_ascii_uppercase()));
         } else if text == "UK" {
-            fault.hint("the United Kingdom is `GB`");
+            diagnostic.hint("the United Kingdom is `GB`");
         }
     }
     country
 }
 
 /// A subdivision of the country, of Route 53's list.
-pub(super) fn subdivision(country: Country, written: &At<&str>, findings: &mut Findings<'_>) -> Option<Subdivision> {
-    let known = |text: &str| Subdivision::from_code(text).filter(|code| atlas::is_subdivision(country, *code));
+pub(super) fn subdivision(
+    country: Country,
+    written: &At<&str>,
+    diagnostics: &mut Diagnostics<'_>,
+) -> Option<Subdivision> {
+    let known = |text: &str| Subdivision::from_code(text).filter(|code| geography::is_subdivision(country, *code));
     let found = known(written.value);
     if found.is_none() {
         let message = format!("`{}` is no subdivision of `{country}` that Route 53 knows", written.value);
-        let fault = findings.error(written.span.clone(), message);
-        fault.label("unknown subdivision");
+        let diagnostic = diagnostics.error(written.span.clone(), message);
+        diagnostic.label("unknown subdivision");
         let capitals = written.value.to_ascii_uppercase();
         let bare = capitals.strip_prefix(&format!("{country}-")).unwrap_or(&capitals);
         if written.value == "*" {
-            fault.hint(format!("leave `subdivision` out for all of `{country}`"));
+            diagnostic.hint(format!("leave `subdivision` out for all of `{country}`"));
         } else if known(bare).is_some() {
-            fault.hint(format!("write `{bare}`"));
+            diagnostic.hint(format!("write `{bare}`"));
         } else {
-            fault.hint("there are the states of `US`, such as `CA`, and the oblasts of `UA`, such as `30`");
+            diagnostic.hint("there are the states of `US`, such as `CA`, and the oblasts of `UA`, such as `30`");
         }
     }
     found
@@ -120,27 +128,37 @@ pub(super) enum Precision {
 }
 
 /// `{ latitude = …, longitude = … }`.
-pub(super) fn coordinates(table: &Table<'_>, precision: Precision, findings: &mut Findings<'_>) -> Option<Coordinates> {
+pub(super) fn coordinates(
+    table: &Table<'_>,
+    precision: Precision,
+    diagnostics: &mut Diagnostics<'_>,
+) -> Option<Coordinates> {
     for key in ["latitude", "longitude"] {
         table.require(
             key,
             "coordinates are { latitude = 52.52, longitude = 13.40 }; south and west are negative",
-            findings,
+            diagnostics,
         );
     }
-    let latitude = degrees(table, "latitude", 90.0, precision, findings);
-    let longitude = degrees(table, "longitude", 180.0, precision, findings);
+    let latitude = degrees(table, "latitude", 90.0, precision, diagnostics);
+    let longitude = degrees(table, "longitude", 180.0, precision, diagnostics);
     Some(Coordinates { latitude: latitude?, longitude: longitude? })
 }
 
-fn degrees(table: &Table<'_>, key: &str, most: f64, precision: Precision, findings: &mut Findings<'_>) -> Option<f64> {
-    let written = table.number(key, findings)?;
+fn degrees(
+    table: &Table<'_>,
+    key: &str,
+    most: f64,
+    precision: Precision,
+    diagnostics: &mut Diagnostics<'_>,
+) -> Option<f64> {
+    let written = table.number(key, diagnostics)?;
     if written.value.value.abs() > most {
-        findings.error(written.span, format!("`{key}` must be from -{most} to {most}")).label("out of range");
+        diagnostics.error(written.span, format!("`{key}` must be from -{most} to {most}")).label("out of range");
         return None;
     }
     if precision == Precision::Route53 && written.value.decimals() > 2 {
-        findings
+        diagnostics
             .error(written.span, format!("`{key}` has at most two decimals in Route 53"))
             .label("more than two decimals")
             .hint(format!("write {:.2}", written.value.value));

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use crate::config::{self, SourceFile};
 use crate::store::{Current, STILL, Sources, Stamp, WriteState, Writers};
 
-use super::kept::KeptFile;
-use super::load::Base;
+use super::load::LoadedConfig;
+use super::loaded_file::LoadedFile;
 
 /// A file whose edit is not taken yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,7 +46,7 @@ pub(super) fn if_in_progress(path: &Path, writers: &Writers) -> Option<Deferred>
 
 /// The zone files that are being written, and those that look half written: nobody was seen to
 /// close them, and more than half of the names are gone. The latter keep what is served of them.
-pub(super) fn defer_half_written(base: &Base, sources: &mut Sources<Arc<KeptFile>>) -> Vec<Deferred> {
+pub(super) fn defer_half_written(base: &LoadedConfig, sources: &mut Sources<Arc<LoadedFile>>) -> Vec<Deferred> {
     let mut deferred: Vec<Deferred> = sources.in_progress.iter().map(|path| Deferred::in_progress(path)).collect();
     let served = |path: &Path| base.file(path).filter(|file| file.zone.is_some());
     for current in &mut sources.files {

@@ -12,18 +12,18 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::background;
 use crate::config::{
-    self, Common, Fault, Occasion, ReportedFault, ServedFile, Settings, SourceFile, Style, TextOrigin,
+    self, Diagnostic, LoadPhase, ReportedFault, ServedFile, Settings, SharedDefinitions, SourceFile, Style, TextOrigin,
 };
 use crate::files::{self, Unresponsive};
-use crate::geo::{Database, Locator};
-use crate::health::{CheckSlot, Moment, Tracker};
+use crate::geo::{Database, GeoLookup};
+use crate::health::{CheckSlot, Timestamp, Tracker};
 use crate::model::{HealthCheck, HealthCheckId, HostedZone, HostedZoneId, Name, VpcId};
-use crate::pace;
 use crate::policy::CidrTables;
 use crate::stats::Meters;
 use crate::store::{
-    Archive, Current, MemoryRoom, NotKept, SettingsSource, Sources, Stamp, TextPrint, Writers, read_zone_files,
+    Current, MemoryRoom, NotKept, SettingsSource, SourceCache, Sources, Stamp, TextPrint, Writers, read_zone_files,
     read_zone_files_within,
 };
 use crate::world::{Catalog, ServedZone};
@@ -31,8 +31,8 @@ use crate::zonetree::Zone;
 
 use super::Trigger;
 use super::deferred::{self, Deferred};
-use super::kept::{Fresh, KeptFile, KeptZone, Workshop, claims_differ};
-use super::moves::Moves;
+use super::loaded_file::{ChangedFile, LoadedFile, LoadedZone, ZoneCompiler, claims_differ};
+use super::records_by_check::RecordsByCheck;
 use super::withheld::{self, Unavailable};
 
 /// Files whose texts are made durable before they are served; when there are more, that happens beside, after the start.
@@ -42,11 +42,11 @@ const LARGEST_DATABASE: u64 = 2 << 30;
 
 /// What is served, as far as the next load needs to know it. Cheap to clone.
 #[derive(Clone)]
-pub struct Base {
+pub struct LoadedConfig {
     /// The settings in force.
     pub settings: Arc<Settings>,
     /// Where clients are.
-    pub locator: Arc<Locator>,
+    pub geo_lookup: Arc<GeoLookup>,
     /// All health checks.
     pub checks: Arc<[HealthCheck]>,
     /// Those that tell whether the uplink is there.
@@ -55,13 +55,13 @@ pub struct Base {
     pub meters: Arc<Meters>,
     databases: Arc<[(PathBuf, Option<Stamp>)]>,
     /// By path.
-    files: Arc<[Arc<KeptFile>]>,
+    files: Arc<[Arc<LoadedFile>]>,
     /// What files define for each other.
-    common: Arc<Common>,
+    common: Arc<SharedDefinitions>,
     /// Those of its CIDR collections.
     tables: CidrTables,
-    moves: Arc<Moves>,
-    archive: Arc<Archive>,
+    records_by_check: Arc<RecordsByCheck>,
+    source_cache: Arc<SourceCache>,
     standing: Standing,
 }
 
@@ -98,7 +98,7 @@ pub struct LoadRequest {
     /// Comes back with the outcome.
     pub generation: u64,
     /// What is served.
-    pub base: Base,
+    pub base: LoadedConfig,
     /// A copy of the loop's tracker, on which slots are dealt to new checks.
     pub tracker: Tracker,
     /// Why: somebody who asks wants files as they are, whoever writes them.
@@ -116,11 +116,11 @@ pub struct LoadOutcome {
 /// What is to be served.
 pub struct Loaded {
     /// What the next load needs to know.
-    pub base: Base,
+    pub base: LoadedConfig,
     /// All zones, compiled.
     pub catalog: Arc<Catalog>,
     /// Which records each check moves.
-    pub moves: Arc<Moves>,
+    pub records_by_check: Arc<RecordsByCheck>,
     /// What to tell people.
     pub summary: Summary,
 }
@@ -129,7 +129,7 @@ pub struct Loaded {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Summary {
     /// All faults with the lines of their files, for the log; empty when there are none.
-    pub faults: String,
+    pub diagnostics: String,
     /// The same without the lines, for everybody.
     pub reported: Vec<ReportedFault>,
     /// How many of them are errors.
@@ -160,12 +160,12 @@ pub struct Summary {
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Refused {
     /// The files or the geo databases have faults and nothing stands in for them.
-    #[error("{errors} in the files\n{}", faults.printed)]
+    #[error("{errors} in the files\n{}", diagnostics.printed)]
     Faults {
         /// How many, in words.
         errors: String,
         /// All faults.
-        faults: Faults,
+        diagnostics: Faults,
     },
     /// A file system does not respond; the next load does without what lies there.
     #[error("{0}")]
@@ -185,9 +185,9 @@ pub struct Faults {
 }
 
 impl Faults {
-    pub(super) fn of(faults: &[Fault], sources: &[SourceFile]) -> Faults {
-        let printed = config::render(faults, sources, Style::Plain);
-        Faults { printed, reported: config::report(faults, sources) }
+    pub(super) fn of(diagnostics: &[Diagnostic], sources: &[SourceFile]) -> Faults {
+        let printed = config::render(diagnostics, sources, Style::Plain);
+        Faults { printed, reported: config::report(diagnostics, sources) }
     }
 
     fn append(&mut self, others: &Faults) {
@@ -210,7 +210,7 @@ impl Refused {
     /// What is wrong with the files.
     pub fn reported(&self) -> &[ReportedFault] {
         match self {
-            Refused::Faults { faults, .. } => &faults.reported,
+            Refused::Faults { diagnostics, .. } => &diagnostics.reported,
             Refused::Unresponsive(_) | Refused::Panicked(_) => &[],
         }
     }
@@ -235,13 +235,13 @@ pub enum NoModel {
     },
 }
 
-impl Base {
+impl LoadedConfig {
     /// Before the first load: nothing is served.
-    pub fn empty(settings: Settings) -> Base {
-        Base {
-            archive: Arc::new(Archive::new(&settings.state.directory)),
+    pub fn empty(settings: Settings) -> LoadedConfig {
+        LoadedConfig {
+            source_cache: Arc::new(SourceCache::new(&settings.state.directory)),
             settings: Arc::new(settings),
-            locator: Arc::default(),
+            geo_lookup: Arc::default(),
             checks: Arc::default(),
             sentinels: Arc::default(),
             meters: Arc::default(),
@@ -249,7 +249,7 @@ impl Base {
             files: Arc::new([]),
             common: Arc::default(),
             tables: CidrTables::default(),
-            moves: Arc::default(),
+            records_by_check: Arc::default(),
             standing: Standing::Current,
         }
     }
@@ -262,7 +262,7 @@ impl Base {
             return Err(NoModel::Unavailable(Unavailable::of(file)));
         }
         let lost = |why: String| NoModel::Lost { file: file.path.clone(), why };
-        let source = self.archive.read(&file.path, file.print).map_err(lost)?;
+        let source = self.source_cache.read(&file.path, file.print).map_err(lost)?;
         let reading = self.common.zone(&source, TextOrigin::LastGood, &self.settings);
         let zone = reading.and_then(|reading| reading.zone).filter(|zone| zone.id == *id);
         zone.map(Arc::new).ok_or_else(|| lost("it cannot be understood any more".to_owned()))
@@ -271,7 +271,7 @@ impl Base {
     /// Makes durable what is not so yet of the texts that are served. That takes a while when there are many; until then,
     /// and where it cannot be done, they stay in memory.
     pub fn keep_sources(&self) -> Result<(), NotKept> {
-        self.archive.keep(&self.settings.zones.directory, &served(&self.files))
+        self.source_cache.keep(&self.settings.zones.directory, &served(&self.files))
     }
 
     /// All zones that are served, without their records.
@@ -292,16 +292,16 @@ impl Base {
         self.zones().find_map(|zone| zone.example.as_ref()).map(ToString::to_string)
     }
 
-    fn zones(&self) -> impl Iterator<Item = &KeptZone> {
+    fn zones(&self) -> impl Iterator<Item = &LoadedZone> {
         self.files.iter().filter_map(|file| file.zone.as_ref())
     }
 
     /// The text that a file is served from.
-    pub(super) fn source_of(&self, file: &KeptFile) -> Result<SourceFile, String> {
-        self.archive.read(&file.path, file.print)
+    pub(super) fn source_of(&self, file: &LoadedFile) -> Result<SourceFile, String> {
+        self.source_cache.read(&file.path, file.print)
     }
 
-    pub(super) fn file(&self, path: &Path) -> Option<&Arc<KeptFile>> {
+    pub(super) fn file(&self, path: &Path) -> Option<&Arc<LoadedFile>> {
         let at = self.files.binary_search_by(|file| (*file.path).cmp(path)).ok()?;
         Some(&self.files[at])
     }
@@ -309,7 +309,7 @@ impl Base {
 
 /// Loads everything anew. `occasion` says whether something is being served already.
 /// `writers` says which files are being written: those are taken later.
-pub fn load(source: &SettingsSource, request: LoadRequest, occasion: Occasion, writers: &Writers) -> LoadOutcome {
+pub fn load(source: &SettingsSource, request: LoadRequest, occasion: LoadPhase, writers: &Writers) -> LoadOutcome {
     let LoadRequest { generation, base, tracker, .. } = request;
     let load = std::panic::AssertUnwindSafe(|| load_all(source, &base, &tracker, occasion, writers));
     let result = std::panic::catch_unwind(load);
@@ -319,49 +319,49 @@ pub fn load(source: &SettingsSource, request: LoadRequest, occasion: Occasion, w
 
 fn load_all(
     source: &SettingsSource,
-    base: &Base,
+    base: &LoadedConfig,
     tracker: &Tracker,
-    occasion: Occasion,
+    occasion: LoadPhase,
     writers: &Writers,
 ) -> Result<Loaded, Refused> {
     let mut notes = Notes::default();
     let settings = read_settings(source, base, occasion, writers, &mut notes)?;
     // A start serves nobody yet: it is tried in any case.
-    let mut room = if occasion == Occasion::Start { MemoryRoom::unlimited() } else { MemoryRoom::now() };
+    let mut room = if occasion == LoadPhase::Start { MemoryRoom::unlimited() } else { MemoryRoom::now() };
     let texts = match occasion {
-        Occasion::Start => texts_at_start(&settings, base, &mut notes)?,
-        Occasion::Reload => texts_now(&settings, base, writers, &mut room, &mut notes)?,
+        LoadPhase::Start => texts_at_start(&settings, base, &mut notes)?,
+        LoadPhase::Reload => texts_now(&settings, base, writers, &mut room, &mut notes)?,
     };
-    pace::step();
+    background::yield_point();
     let load = Load { settings: &settings, base, tracker, occasion, room };
     let made = load.serve(texts, &mut notes)?;
-    pace::step();
+    background::yield_point();
     let sentinels = find_sentinels(&settings, &made.common.health_checks, occasion, &mut notes)?;
     notes.add(loopback_name_servers(&made.files).as_slice(), &[]);
-    let (locator, databases) = locate_clients(&settings, base, occasion, writers, &mut notes)?;
+    let (geo_lookup, databases) = locate_clients(&settings, base, occasion, writers, &mut notes)?;
     let state_warning = keep(base, &settings, &made, occasion);
     let checks = if *base.checks == *made.common.health_checks {
         Arc::clone(&base.checks)
     } else {
         made.common.health_checks.clone().into()
     };
-    let after = Base {
-        locator,
+    let after = LoadedConfig {
+        geo_lookup,
         checks,
         sentinels,
         meters: Arc::clone(&base.meters),
         databases,
-        moves: moves(base, &made.files),
+        records_by_check: records_by_check(base, &made.files),
         files: made.files.into(),
         common: made.common,
         tables: made.tables,
-        archive: Arc::clone(&base.archive),
+        source_cache: Arc::clone(&base.source_cache),
         standing: made.standing,
         settings: Arc::new(settings),
     };
     let summary = Summary {
-        faults: notes.faults.printed,
-        reported: notes.faults.reported,
+        diagnostics: notes.diagnostics.printed,
+        reported: notes.diagnostics.reported,
         errors: notes.errors,
         frozen: made.frozen,
         left_out: made.left_out,
@@ -380,25 +380,30 @@ fn load_all(
     let catalog =
         Catalog::build(&served, &after.settings.vpcs).numbered(|zone| meters.number(&zone.name().to_string()));
     let catalog = catalog.counting(after.zones().map(|zone| zone.counted.clone()));
-    Ok(Loaded { catalog: Arc::new(catalog), moves: Arc::clone(&after.moves), base: after, summary })
+    Ok(Loaded {
+        catalog: Arc::new(catalog),
+        records_by_check: Arc::clone(&after.records_by_check),
+        base: after,
+        summary,
+    })
 }
 
 /// What is to be worked with for each file: a text, or what is served.
-type Texts = Vec<Current<Arc<KeptFile>>>;
+type Texts = Vec<Current<Arc<LoadedFile>>>;
 
 /// One load under way.
 struct Load<'l> {
     settings: &'l Settings,
-    base: &'l Base,
+    base: &'l LoadedConfig,
     tracker: &'l Tracker,
-    occasion: Occasion,
+    occasion: LoadPhase,
     room: MemoryRoom,
 }
 
 /// What came of it.
 struct Made {
-    files: Vec<Arc<KeptFile>>,
-    common: Arc<Common>,
+    files: Vec<Arc<LoadedFile>>,
+    common: Arc<SharedDefinitions>,
     tables: CidrTables,
     standing: Standing,
     frozen: Vec<PathBuf>,
@@ -410,21 +415,21 @@ impl Load<'_> {
         if self.base.standing == Standing::Current
             && let Some(made) = self.read_changed(&texts, TextOrigin::Current)
         {
-            made.files.iter().for_each(|file| notes.faults.append(&file.warnings));
-            notes.add(&withheld::faults(&made.files), &[]);
+            made.files.iter().for_each(|file| notes.diagnostics.append(&file.warnings));
+            notes.add(&withheld::diagnostics(&made.files), &[]);
             return Ok(made);
         }
         let made = self.settle(texts, notes)?;
-        notes.add(&withheld::faults(&made.files), &[]);
+        notes.add(&withheld::diagnostics(&made.files), &[]);
         Ok(made)
     }
 
     /// Reads and compiles what is not served yet; `None` when there is an error in anything. What
     /// is served and has to be read again is a copy, whatever the `origin` of the others.
-    fn read_changed(&self, texts: &[Current<Arc<KeptFile>>], origin: TextOrigin) -> Option<Made> {
+    fn read_changed(&self, texts: &[Current<Arc<LoadedFile>>], origin: TextOrigin) -> Option<Made> {
         let (mut files, mut fresh) = (Vec::with_capacity(texts.len()), Vec::new());
         let settings_are_as_before = *self.base.settings == *self.settings;
-        for current in pace::steps(texts) {
+        for current in background::yielding(texts) {
             match current {
                 Current::Before(kept) => files.push(Arc::clone(kept)),
                 Current::Read(source, stamp) => match self.base.file(&source.path) {
@@ -433,29 +438,30 @@ impl Load<'_> {
                 },
             }
         }
-        pace::step();
-        let mut fresh = Fresh::all(&fresh, origin);
-        pace::step();
+        background::yield_point();
+        let mut fresh = ChangedFile::all(&fresh, origin);
+        background::yield_point();
         let replaced = fresh.iter().filter_map(|fresh| self.base.file(&fresh.source.path));
         let gone = self.base.files.iter().filter(|file| find(texts, &file.path).is_none());
         let redefined = fresh.iter().any(|fresh| fresh.may_define) || replaced.chain(gone).any(|file| file.may_define);
         let common = if redefined { self.common(&files, &fresh)? } else { Arc::clone(&self.base.common) };
         let tables = self.tables(&common);
-        let may_be_stale = |file: &KeptFile| !settings_are_as_before || (redefined && file.relies_on_others());
-        let is_stale = |file: &mut Arc<KeptFile>| !file.is_unavailable() && may_be_stale(file);
+        let may_be_stale = |file: &LoadedFile| !settings_are_as_before || (redefined && file.relies_on_others());
+        let is_stale = |file: &mut Arc<LoadedFile>| !file.is_unavailable() && may_be_stale(file);
         for file in files.extract_if(.., is_stale) {
-            let source = self.base.archive.read(&file.path, file.print).ok()?;
+            let source = self.base.source_cache.read(&file.path, file.print).ok()?;
             let (stamp, may_define, origin) = (file.stamp, file.may_define, TextOrigin::LastGood);
-            fresh.push(Fresh { source, stamp, may_define, origin });
+            fresh.push(ChangedFile { source, stamp, may_define, origin });
         }
         let mut tracker = self.tracker.clone();
-        tracker.apply(&common.health_checks, Moment::default());
+        tracker.apply(&common.health_checks, Timestamp::default());
         let slot_of = |id: &_| tracker.slot_of(id);
         let meters = &*self.base.meters;
-        let workshop =
-            Workshop { settings: self.settings, common: &common, tables: &tables, slot_of: &slot_of, meters };
-        let made = workshop.make(&fresh, &|path| self.base.file(path))?;
-        let is_new_claim = |file: &Arc<KeptFile>| !self.base.file(&file.path).is_some_and(|old| old.claims_what(file));
+        let compiler =
+            ZoneCompiler { settings: self.settings, common: &common, tables: &tables, slot_of: &slot_of, meters };
+        let made = compiler.make(&fresh, &|path| self.base.file(path))?;
+        let is_new_claim =
+            |file: &Arc<LoadedFile>| !self.base.file(&file.path).is_some_and(|old| old.claims_what(file));
         let has_new_claims = made.iter().any(is_new_claim);
         files.extend(made);
         files.sort_unstable_by(|one, other| one.path.cmp(&other.path));
@@ -463,14 +469,14 @@ impl Load<'_> {
             return None;
         }
         // Only now: what is held is kept as good.
-        self.base.archive.hold(fresh.into_iter().map(|fresh| fresh.source));
+        self.base.source_cache.hold(fresh.into_iter().map(|fresh| fresh.source));
         let is_behind = files.iter().any(|file| file.is_unavailable());
         let standing = if is_behind { Standing::Behind } else { Standing::Current };
         Some(Made { files, common, tables, standing, frozen: Vec::new(), left_out: Vec::new() })
     }
 
     /// The tables of what files define now; those of collections that stay as they were are those that there are.
-    fn tables(&self, common: &Arc<Common>) -> CidrTables {
+    fn tables(&self, common: &Arc<SharedDefinitions>) -> CidrTables {
         let base = self.base;
         if Arc::ptr_eq(common, &base.common) {
             return base.tables.clone();
@@ -479,13 +485,13 @@ impl Load<'_> {
     }
 
     /// What files define for each other now.
-    fn common(&self, files: &[Arc<KeptFile>], fresh: &[Fresh]) -> Option<Arc<Common>> {
+    fn common(&self, files: &[Arc<LoadedFile>], fresh: &[ChangedFile]) -> Option<Arc<SharedDefinitions>> {
         let kept = files.iter().filter(|file| file.may_define);
         let mut defining =
-            kept.map(|file| self.base.archive.read(&file.path, file.print).ok()).collect::<Option<Vec<_>>>()?;
+            kept.map(|file| self.base.source_cache.read(&file.path, file.print).ok()).collect::<Option<Vec<_>>>()?;
         defining.extend(fresh.iter().filter(|fresh| fresh.may_define).map(|fresh| fresh.source.clone()));
         defining.sort_unstable_by(|one, other| one.path.cmp(&other.path));
-        Common::read(&defining).map(Arc::new)
+        SharedDefinitions::read(&defining).map(Arc::new)
     }
 
     /// Settles all texts together. What is served goes on also where the text it was compiled from is lost.
@@ -493,18 +499,18 @@ impl Load<'_> {
         let octets = texts.iter().map(octets_of).sum();
         if let Err(problem) = self.room.admit_with_faults(octets) {
             let message = format!("something is at fault, and there is no memory to say what: {problem}");
-            let mut fault = Fault::error(&self.settings.zones.directory, message);
-            fault.hint("`fiftythree check` says it");
-            return Err(std::mem::take(notes).refuse(&[fault], &[]));
+            let mut diagnostic = Diagnostic::error(&self.settings.zones.directory, message);
+            diagnostic.hint("`fiftythree check` says it");
+            return Err(std::mem::take(notes).refuse(&[diagnostic], &[]));
         }
         let (last_good, known) = (self.last_good(), self.served_before(&texts));
         let served = texts.iter().filter_map(|text| self.base.file(path_of(text)));
-        let served: Vec<&Arc<KeptFile>> = served.filter(|file| !file.is_unavailable()).collect();
+        let served: Vec<&Arc<LoadedFile>> = served.filter(|file| !file.is_unavailable()).collect();
         let (mut current, mut stamps) = (Vec::new(), HashMap::new());
         for text in texts {
             let (source, stamp) = match text {
                 Current::Read(source, stamp) => (Some(source), stamp),
-                Current::Before(file) => (self.base.archive.read(&file.path, file.print).ok(), file.stamp),
+                Current::Before(file) => (self.base.source_cache.read(&file.path, file.print).ok(), file.stamp),
             };
             // A text that is lost is missed below.
             let Some(source) = source else { continue };
@@ -512,14 +518,14 @@ impl Load<'_> {
             current.push(source);
         }
         let choice = config::Texts { current: &current, last_good: &last_good, served: &known };
-        let settled = match config::settle(choice, self.settings, self.occasion) {
+        let settled = match config::select_sources(choice, self.settings, self.occasion) {
             Ok(settled) => settled,
-            Err(mut faults) => {
-                faults.extend(missing_in(&last_good, &served).into_iter().map(needed));
-                return Err(std::mem::take(notes).refuse(&faults, &current));
+            Err(mut diagnostics) => {
+                diagnostics.extend(missing_in(&last_good, &served).into_iter().map(needed));
+                return Err(std::mem::take(notes).refuse(&diagnostics, &current));
             }
         };
-        notes.add(&settled.faults, &current);
+        notes.add(&settled.diagnostics, &current);
         let withheld = withheld::files(&settled, |path| self.base.file(path));
         drop((current, settled.configuration));
         let lost = missing_in(&settled.sources, &served);
@@ -538,8 +544,8 @@ impl Load<'_> {
             if lost.is_empty() {
                 return Err(Refused::Panicked("what was settled has errors all the same".to_owned()));
             }
-            let faults: Vec<Fault> = lost.into_iter().map(needed).collect();
-            return Err(std::mem::take(notes).refuse(&faults, &[]));
+            let diagnostics: Vec<Diagnostic> = lost.into_iter().map(needed).collect();
+            return Err(std::mem::take(notes).refuse(&diagnostics, &[]));
         };
         notes.add(&lost.iter().map(|file| goes_on(file)).collect::<Vec<_>>(), &[]);
         let (mut frozen, mut left_out) = (settled.frozen, settled.left_out);
@@ -553,18 +559,18 @@ impl Load<'_> {
 
     /// The files that are there, were served before, and may have no good text. Of a file of which nothing is kept but a
     /// copy, the text that is there says which zone it means to hold.
-    fn served_before(&self, texts: &[Current<Arc<KeptFile>>]) -> Vec<ServedFile> {
-        if self.occasion == Occasion::Reload {
+    fn served_before(&self, texts: &[Current<Arc<LoadedFile>>]) -> Vec<ServedFile> {
+        if self.occasion == LoadPhase::Reload {
             let served = texts.iter().filter_map(|text| self.base.file(path_of(text)));
             return served.filter(|file| file.is_unavailable()).map(|file| file.served()).collect();
         }
-        let archive = &self.base.archive;
-        let known = archive.served_before(&self.settings.zones.directory);
+        let source_cache = &self.base.source_cache;
+        let known = source_cache.served_before(&self.settings.zones.directory);
         let mut known: HashMap<PathBuf, ServedFile> = known.into_iter().map(|file| (file.path.clone(), file)).collect();
-        let mut served = |text: &Current<Arc<KeptFile>>| match text {
+        let mut served = |text: &Current<Arc<LoadedFile>>| match text {
             Current::Before(file) => Some(file.served()),
             Current::Read(source, _) => known.remove(&source.path).or_else(|| {
-                let has_copy = archive.last_good().has(&source.path);
+                let has_copy = source_cache.last_good().has(&source.path);
                 let zone = || config::zone_identity(source, self.settings);
                 has_copy.then(|| ServedFile { path: source.path.clone(), zone: zone() })
             }),
@@ -575,58 +581,59 @@ impl Load<'_> {
     /// The texts that were good: those served, or at the start those that the last run left. Another directory begins anew:
     /// what was served from the old one does not stand in for it.
     fn last_good(&self) -> Vec<SourceFile> {
-        let archive = &self.base.archive;
+        let source_cache = &self.base.source_cache;
         match self.occasion {
-            Occasion::Start => archive.last_good().all(&self.settings.zones.directory),
-            Occasion::Reload if is_new_directory(self.base, self.settings) => Vec::new(),
-            Occasion::Reload => {
-                self.base.files.iter().filter_map(|file| archive.read(&file.path, file.print).ok()).collect()
+            LoadPhase::Start => source_cache.last_good().all(&self.settings.zones.directory),
+            LoadPhase::Reload if is_new_directory(self.base, self.settings) => Vec::new(),
+            LoadPhase::Reload => {
+                self.base.files.iter().filter_map(|file| source_cache.read(&file.path, file.print).ok()).collect()
             }
         }
     }
 }
 
 /// Of the files that are there and served, those that these texts, in order of their paths, hold nothing of.
-fn missing_in<'s>(texts: &[SourceFile], served: &[&'s Arc<KeptFile>]) -> Vec<&'s Arc<KeptFile>> {
-    let is_missing = |file: &&&Arc<KeptFile>| texts.binary_search_by(|text| text.path.cmp(&file.path)).is_err();
+fn missing_in<'s>(texts: &[SourceFile], served: &[&'s Arc<LoadedFile>]) -> Vec<&'s Arc<LoadedFile>> {
+    let is_missing = |file: &&&Arc<LoadedFile>| texts.binary_search_by(|text| text.path.cmp(&file.path)).is_err();
     served.iter().filter(is_missing).copied().collect()
 }
 
 /// The text of this file is lost, and what was compiled from it does without.
-fn goes_on(file: &KeptFile) -> Fault {
+fn goes_on(file: &LoadedFile) -> Diagnostic {
     let message = "the text that is served of this file is lost: its zone goes on, but a restart would not have it";
-    let mut fault = Fault::warning(&file.path, message);
-    fault.hint("mend the file");
-    fault
+    let mut diagnostic = Diagnostic::warning(&file.path, message);
+    diagnostic.hint("mend the file");
+    diagnostic
 }
 
 /// The text of this file is lost, and nothing can be told without it.
-fn needed(file: &Arc<KeptFile>) -> Fault {
+fn needed(file: &Arc<LoadedFile>) -> Diagnostic {
     let message = "the text that is served of this file is lost, and what has changed cannot be served without it";
-    let mut fault = Fault::error(&file.path, message);
-    fault.hint("mend this file; until then everything is served as before");
-    fault
+    let mut diagnostic = Diagnostic::error(&file.path, message);
+    diagnostic.hint("mend this file; until then everything is served as before");
+    diagnostic
 }
 
 /// At the start every sentinel must be a check; later those that are go on.
 fn find_sentinels(
     settings: &Settings,
     checks: &[HealthCheck],
-    occasion: Occasion,
+    occasion: LoadPhase,
     notes: &mut Notes,
 ) -> Result<Arc<[HealthCheckId]>, Refused> {
-    let (sentinels, faults) = config::resolve_sentinels(settings, checks);
+    let (sentinels, diagnostics) = config::resolve_sentinels(settings, checks);
     let source = std::mem::take(&mut notes.settings);
-    if occasion == Occasion::Start && !faults.is_empty() {
-        return Err(std::mem::take(notes).refuse(&faults, &source));
+    if occasion == LoadPhase::Start && !diagnostics.is_empty() {
+        return Err(std::mem::take(notes).refuse(&diagnostics, &source));
     }
-    notes.add(&faults, &source);
+    notes.add(&diagnostics, &source);
     Ok(sentinels.into())
 }
 
 /// With default settings the world would look for the name servers of a zone on its own machines.
-fn loopback_name_servers(files: &[Arc<KeptFile>]) -> Option<Fault> {
-    let found = |file: &'_ Arc<KeptFile>| Some((file.path.clone(), file.zone.as_ref()?.loopback_name_server.clone()?));
+fn loopback_name_servers(files: &[Arc<LoadedFile>]) -> Option<Diagnostic> {
+    let found =
+        |file: &'_ Arc<LoadedFile>| Some((file.path.clone(), file.zone.as_ref()?.loopback_name_server.clone()?));
     let found: Vec<(PathBuf, Name)> = files.iter().filter_map(found).collect();
     config::warn_of_loopback_name_servers(found.iter().map(|(path, name)| (path.as_path(), name)))
 }
@@ -636,30 +643,30 @@ fn loopback_name_servers(files: &[Arc<KeptFile>]) -> Option<Fault> {
 struct Notes {
     /// The text of the settings, when there is one.
     settings: Vec<SourceFile>,
-    faults: Faults,
+    diagnostics: Faults,
     errors: usize,
     needs_restart: Vec<&'static str>,
     deferred: Vec<Deferred>,
 }
 
 impl Notes {
-    fn add(&mut self, faults: &[Fault], sources: &[SourceFile]) {
-        self.faults.append(&Faults::of(faults, sources));
-        self.errors += faults.iter().filter(|fault| fault.is_error()).count();
+    fn add(&mut self, diagnostics: &[Diagnostic], sources: &[SourceFile]) {
+        self.diagnostics.append(&Faults::of(diagnostics, sources));
+        self.errors += diagnostics.iter().filter(|diagnostic| diagnostic.is_error()).count();
     }
 
-    fn refuse(mut self, faults: &[Fault], sources: &[SourceFile]) -> Refused {
-        self.add(faults, sources);
+    fn refuse(mut self, diagnostics: &[Diagnostic], sources: &[SourceFile]) -> Refused {
+        self.add(diagnostics, sources);
         let plural = if self.errors == 1 { "" } else { "s" };
-        Refused::Faults { errors: format!("{} error{plural}", self.errors), faults: self.faults }
+        Refused::Faults { errors: format!("{} error{plural}", self.errors), diagnostics: self.diagnostics }
     }
 }
 
 /// The settings to go on with: at the start they must be good, later the ones in force stand in for broken ones.
 fn read_settings(
     source: &SettingsSource,
-    base: &Base,
-    occasion: Occasion,
+    base: &LoadedConfig,
+    occasion: LoadPhase,
     writers: &Writers,
     notes: &mut Notes,
 ) -> Result<Settings, Refused> {
@@ -670,15 +677,15 @@ fn read_settings(
     let reading = source.read();
     let sources: Vec<SourceFile> = reading.source.into_iter().collect();
     let Some(settings) = reading.settings else {
-        if occasion == Occasion::Start {
-            return Err(std::mem::take(notes).refuse(&reading.faults, &sources));
+        if occasion == LoadPhase::Start {
+            return Err(std::mem::take(notes).refuse(&reading.diagnostics, &sources));
         }
-        notes.add(&reading.faults, &sources);
+        notes.add(&reading.diagnostics, &sources);
         return Ok((*base.settings).clone());
     };
-    notes.add(&reading.faults, &sources);
+    notes.add(&reading.diagnostics, &sources);
     notes.settings = sources;
-    if occasion == Occasion::Start {
+    if occasion == LoadPhase::Start {
         return Ok(settings);
     }
     Ok(in_force(settings, &base.settings, &mut notes.needs_restart))
@@ -720,38 +727,38 @@ fn in_force(mut new: Settings, old: &Settings, needs_restart: &mut Vec<&'static 
     new
 }
 
-fn find<'t>(texts: &'t [Current<Arc<KeptFile>>], path: &Path) -> Option<&'t Current<Arc<KeptFile>>> {
+fn find<'t>(texts: &'t [Current<Arc<LoadedFile>>], path: &Path) -> Option<&'t Current<Arc<LoadedFile>>> {
     texts.binary_search_by(|text| path_of(text).cmp(path)).ok().map(|at| &texts[at])
 }
 
-fn path_of(text: &Current<Arc<KeptFile>>) -> &Path {
+fn path_of(text: &Current<Arc<LoadedFile>>) -> &Path {
     match text {
         Current::Read(source, _) => &source.path,
         Current::Before(file) => &file.path,
     }
 }
 
-fn octets_of(text: &Current<Arc<KeptFile>>) -> u64 {
+fn octets_of(text: &Current<Arc<LoadedFile>>) -> u64 {
     match text {
         Current::Read(source, _) => source.text.len() as u64,
         Current::Before(file) => file.octets,
     }
 }
 
-fn is_new_directory(base: &Base, settings: &Settings) -> bool {
+fn is_new_directory(base: &LoadedConfig, settings: &Settings) -> bool {
     base.settings.zones.directory != settings.zones.directory
 }
 
 /// All texts. Those that the last run left stand in for what cannot be read. A directory that is not there is a mistake, and an
 /// empty one is empty.
-fn texts_at_start(settings: &Settings, base: &Base, notes: &mut Notes) -> Result<Texts, Refused> {
-    let left = |path: &Path| base.archive.last_good().read(path);
+fn texts_at_start(settings: &Settings, base: &LoadedConfig, notes: &mut Notes) -> Result<Texts, Refused> {
+    let left = |path: &Path| base.source_cache.last_good().read(path);
     let mut sources: Sources = read_zone_files(&settings.zones.directory, &[], &Writers::unknown(), left, |_, _| None);
-    let withheld = withheld::unreadable(&base.archive, &settings.zones.directory, &mut sources);
+    let withheld = withheld::unreadable(&base.source_cache, &settings.zones.directory, &mut sources);
     if !sources.missing.is_empty() {
-        return Err(std::mem::take(notes).refuse(&sources.faults, &[]));
+        return Err(std::mem::take(notes).refuse(&sources.diagnostics, &[]));
     }
-    notes.add(&sources.faults, &[]);
+    notes.add(&sources.diagnostics, &[]);
     let text = |current| match current {
         Current::Read(source, stamp) => Current::Read(source, stamp),
         Current::Before(source) => Current::Read(source, None),
@@ -765,7 +772,7 @@ fn texts_at_start(settings: &Settings, base: &Base, notes: &mut Notes) -> Result
 /// The texts of the files that look otherwise than when they were last read.
 fn texts_now(
     settings: &Settings,
-    base: &Base,
+    base: &LoadedConfig,
     writers: &Writers,
     room: &mut MemoryRoom,
     notes: &mut Notes,
@@ -776,69 +783,71 @@ fn texts_now(
     let before = |path: &Path| base.file(path).map(Arc::clone);
     let unchanged = |path: &Path, stamp| before(path).filter(|file| file.stamp == Some(stamp));
     let mut sources = read_zone_files_within(room, directory, served, writers, before, unchanged);
-    if is_new && sources.files.is_empty() && sources.faults.is_empty() {
-        sources.faults.push(Fault::error(directory, "the new zones directory is empty"));
+    if is_new && sources.files.is_empty() && sources.diagnostics.is_empty() {
+        sources.diagnostics.push(Diagnostic::error(directory, "the new zones directory is empty"));
         sources.missing.push(directory.clone());
     }
     if sources.missing.contains(directory) {
-        return Err(std::mem::take(notes).refuse(&sources.faults, &[]));
+        return Err(std::mem::take(notes).refuse(&sources.diagnostics, &[]));
     }
     notes.deferred.extend(deferred::defer_half_written(base, &mut sources));
-    notes.add(&sources.faults, &[]);
+    notes.add(&sources.diagnostics, &[]);
     Ok(sources.files)
 }
 
 /// Makes what will be served durable before it is, unless the server starts with so much that it would take seconds. That the
 /// state directory cannot be written is no reason not to serve.
-fn keep(base: &Base, settings: &Settings, made: &Made, occasion: Occasion) -> Option<String> {
+fn keep(base: &LoadedConfig, settings: &Settings, made: &Made, occasion: LoadPhase) -> Option<String> {
     let directory = &settings.zones.directory;
     let kept = match occasion {
-        Occasion::Start if made.files.len() > FEW_FILES => return None,
-        Occasion::Start => base.archive.keep(directory, &served(&made.files)),
-        Occasion::Reload => {
+        LoadPhase::Start if made.files.len() > FEW_FILES => return None,
+        LoadPhase::Start => base.source_cache.keep(directory, &served(&made.files)),
+        LoadPhase::Reload => {
             let is_there = |path: &&Path| made.files.binary_search_by(|file| (*file.path).cmp(path)).is_ok();
             let is_gone = |path: &&Path| path.parent() == Some(directory) && !is_there(path);
             let gone: Vec<&Path> = base.files.iter().map(|file| &*file.path).filter(is_gone).collect();
-            let holds = |(one, other): (&Arc<KeptFile>, &Arc<KeptFile>)| {
+            let holds = |(one, other): (&Arc<LoadedFile>, &Arc<LoadedFile>)| {
                 Arc::ptr_eq(one, other) || (one.path == other.path && one.claims_what(other))
             };
             let is_indexed = base.files.len() == made.files.len() && base.files.iter().zip(&made.files).all(holds);
-            let index = if is_indexed { Ok(()) } else { base.archive.keep_index(directory, &served(&made.files)) };
-            base.archive.keep_changes(&gone).and(index)
+            let index = if is_indexed { Ok(()) } else { base.source_cache.keep_index(directory, &served(&made.files)) };
+            base.source_cache.keep_changes(&gone).and(index)
         }
     };
     kept.err().map(|error| error.to_string())
 }
 
 /// What a restart has to know of these files.
-fn served(files: &[Arc<KeptFile>]) -> Vec<ServedFile> {
-    pace::steps(files).map(|file| file.served()).collect()
+fn served(files: &[Arc<LoadedFile>]) -> Vec<ServedFile> {
+    background::yielding(files).map(|file| file.served()).collect()
 }
 
 /// The records that checks move; the same as before where nothing is other.
-fn moves(base: &Base, files: &[Arc<KeptFile>]) -> Arc<Moves> {
-    let is_same = |(one, other): (&Arc<KeptFile>, _)| Arc::ptr_eq(one, other) || one.moves() == KeptFile::moves(other);
+fn records_by_check(base: &LoadedConfig, files: &[Arc<LoadedFile>]) -> Arc<RecordsByCheck> {
+    let is_same = |(one, other): (&Arc<LoadedFile>, _)| {
+        Arc::ptr_eq(one, other) || one.records_by_check() == LoadedFile::records_by_check(other)
+    };
     if base.files.len() == files.len() && base.files.iter().zip(files).all(is_same) {
-        return Arc::clone(&base.moves);
+        return Arc::clone(&base.records_by_check);
     }
-    Arc::new(Moves::of_zones(files.iter().map(|file| file.moves())))
+    Arc::new(RecordsByCheck::of_zones(files.iter().map(|file| file.records_by_check())))
 }
 
-type Located = (Arc<Locator>, Arc<[(PathBuf, Option<Stamp>)]>);
+type Located = (Arc<GeoLookup>, Arc<[(PathBuf, Option<Stamp>)]>);
 
-/// The locator in force, unless its settings or its databases changed. A database that is not usable refuses the start;
+/// The geo lookup in force, unless its settings or its databases changed. A database that is not usable refuses the start;
 /// later what was known before goes on, and the next load tries again.
 fn locate_clients(
     settings: &Settings,
-    base: &Base,
-    occasion: Occasion,
+    base: &LoadedConfig,
+    occasion: LoadPhase,
     writers: &Writers,
     notes: &mut Notes,
 ) -> Result<Located, Refused> {
     let location = &settings.location;
     let stamps: Arc<[_]> = location.geoip.iter().map(|path| (path.clone(), Stamp::of(path))).collect();
-    let in_force = || (Arc::clone(&base.locator), Arc::clone(&base.databases));
-    if occasion == Occasion::Reload && *location == base.settings.location && stamps == base.databases {
+    let in_force = || (Arc::clone(&base.geo_lookup), Arc::clone(&base.databases));
+    if occasion == LoadPhase::Reload && *location == base.settings.location && stamps == base.databases {
         return Ok(in_force());
     }
     let deferred: Vec<Deferred> =
@@ -848,28 +857,28 @@ fn locate_clients(
         return Ok(in_force());
     }
     match location.geoip.iter().map(|path| read_database(path)).collect::<Result<Vec<_>, _>>() {
-        Ok(databases) => Ok((Arc::new(Locator::build(&location.networks, databases, &location.latency)), stamps)),
-        Err(fault) if occasion == Occasion::Start => Err(std::mem::take(notes).refuse(&[*fault], &[])),
-        Err(mut fault) => {
-            fault.hint("clients are located as before");
-            notes.add(&[*fault], &[]);
+        Ok(databases) => Ok((Arc::new(GeoLookup::build(&location.networks, databases, &location.latency)), stamps)),
+        Err(diagnostic) if occasion == LoadPhase::Start => Err(std::mem::take(notes).refuse(&[*diagnostic], &[])),
+        Err(mut diagnostic) => {
+            diagnostic.hint("clients are located as before");
+            notes.add(&[*diagnostic], &[]);
             // Not as they were: the next load must not take what it could not read for what is in force.
             let unread = location.geoip.iter().map(|path| (path.clone(), None)).collect();
-            Ok((Arc::clone(&base.locator), unread))
+            Ok((Arc::clone(&base.geo_lookup), unread))
         }
     }
 }
 
 /// Reads a geo database whole; the fault says what is wrong with it.
-pub fn read_database(path: &Path) -> Result<Database, Box<Fault>> {
-    let unreadable = |error| Box::new(Fault::error(path, format!("the file cannot be read: {error}")));
+pub fn read_database(path: &Path) -> Result<Database, Box<Diagnostic>> {
+    let unreadable = |error| Box::new(Diagnostic::error(path, format!("the file cannot be read: {error}")));
     let bytes = files::read(path, LARGEST_DATABASE).map_err(unreadable)?;
     let name = path.file_name().unwrap_or(path.as_os_str()).display().to_string();
-    Database::from_bytes(&name, bytes).map_err(|error| Box::new(Fault::error(path, error.to_string())))
+    Database::from_bytes(&name, bytes).map_err(|error| Box::new(Diagnostic::error(path, error.to_string())))
 }
 
 /// What is other than before, in words.
-fn changes(before: &Base, after: &Base) -> Vec<String> {
+fn changes(before: &LoadedConfig, after: &LoadedConfig) -> Vec<String> {
     let (old, new) = (zones_not_in(after, before), zones_not_in(before, after));
     let by_id = |zones: &[&Arc<Zone>]| zones.iter().map(|&zone| (zone.id().clone(), Arc::clone(zone))).collect();
     let (old_ids, new_ids): (HashMap<_, _>, HashMap<_, _>) = (by_id(&old), by_id(&new));
@@ -885,7 +894,7 @@ fn changes(before: &Base, after: &Base) -> Vec<String> {
     changes.extend(gone.map(|zone| format!("{} removed", zone.name())));
     let others = [
         (*before.checks != *after.checks, "health checks changed"),
-        (!Arc::ptr_eq(&before.locator, &after.locator), "places changed"),
+        (!Arc::ptr_eq(&before.geo_lookup, &after.geo_lookup), "places changed"),
         (*before.settings != *after.settings, "settings changed"),
     ];
     changes.extend(others.iter().filter(|(is_other, _)| *is_other).map(|(_, text)| (*text).to_owned()));
@@ -893,8 +902,8 @@ fn changes(before: &Base, after: &Base) -> Vec<String> {
 }
 
 /// The zones of the files of `base` that are not just so in `other`.
-fn zones_not_in<'b>(other: &Base, base: &'b Base) -> Vec<&'b Arc<Zone>> {
-    let is_other = |file: &&Arc<KeptFile>| !other.file(&file.path).is_some_and(|known| Arc::ptr_eq(known, file));
+fn zones_not_in<'b>(other: &LoadedConfig, base: &'b LoadedConfig) -> Vec<&'b Arc<Zone>> {
+    let is_other = |file: &&Arc<LoadedFile>| !other.file(&file.path).is_some_and(|known| Arc::ptr_eq(known, file));
     let zones = base.files.iter().filter(is_other).filter_map(|file| file.zone.as_ref());
     zones.map(|zone| &zone.compiled).collect()
 }

@@ -11,24 +11,24 @@
 //! a picture of what is served and hands back what should be. One load is under way at a time, so that nothing it was
 //! based on has changed when it comes back; edits that come meanwhile are loaded after it.
 
-mod annals;
+mod check_histories;
+mod connectivity;
 mod counted;
 mod deferred;
-mod feed;
-mod figures;
-mod kept;
+mod event_log;
 mod load;
-mod memory;
-mod moments;
-mod moves;
-mod passage;
+mod loaded_file;
+mod metrics;
+mod overrides;
+mod records_by_check;
 mod reloads;
 mod report;
-mod stage;
-mod steering;
+mod saved_state;
 #[cfg(test)]
 mod tests;
-mod uplink;
+mod time_format;
+mod timers;
+mod what_if;
 mod withheld;
 
 use std::fmt::{self, Write as _};
@@ -37,36 +37,37 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
 
+use crate::background;
 pub use crate::config::ReportedFault;
 use crate::health::{
-    Cause, CheckSlot, Generation, Latency, MetricPlan, Moment, News, Observation, Overrides, PastTransition, Pattern,
-    ProbePlan, Reason, Sentinels, Status, Tracker, Transition, Wish,
+    Cause, CheckSlot, Generation, Latency, MetricPlan, News, Observation, OverrideRequest, Overrides, PastTransition,
+    Pattern, ProbePlan, Reason, Sentinels, Status, Timestamp, Tracker, Transition,
 };
 use crate::log_limit::LogLimit;
 use crate::model::HealthCheckId;
-use crate::pace;
-use crate::store::{AllLines, Keeper};
+use crate::store::{AllLines, StateWriter};
 use crate::world::{Publisher, Reader, World};
 
-use annals::Annals;
+use check_histories::CheckHistories;
 pub use deferred::Deferred;
-pub use feed::{Feed, Happening, Since, What};
-use figures::Tallies;
-pub use figures::{
-    CheckFigures, Figures, LATENCY_BOUNDS, LatencyFigures, ReloadFigures, ReloadResult, ServedFigures, Tally,
-};
+pub use event_log::{EventKind, EventLog, EventRecord, Since};
 pub use load::{
-    Base, Faults, LoadOutcome, LoadRequest, Loaded, NoModel, Refused, Summary, ZoneOutline, load, read_database,
+    Faults, LoadOutcome, LoadRequest, Loaded, LoadedConfig, NoModel, Refused, Summary, ZoneOutline, load, read_database,
 };
-pub use memory::Memory;
-pub use moments::{parse_rfc3339, rfc3339, rfc3339_milliseconds, span};
-use moves::Moves;
-use passage::earlier;
+use metrics::MetricsCounters;
+pub use metrics::{
+    CheckCounters, CheckMetrics, LATENCY_BOUNDS, LatencyMetrics, MetricsSnapshot, ReloadMetrics, ReloadResult,
+    ServedCounts,
+};
+use overrides::OverridesInForce;
+pub use overrides::{Answer, OverrideError, OverrideOutcome, OverrideView};
+use records_by_check::RecordsByCheck;
 pub use reloads::Reloads;
 pub use report::{CheckReport, Report, Wanted};
-pub use stage::{CheckNow, NotASupposition, Staged, Supposition, suppose};
-use steering::Steering;
-pub use steering::{Answer, NotSteered, OverrideView, Steered};
+pub use saved_state::SavedState;
+pub use time_format::{humanize_duration, parse_rfc3339, rfc3339, rfc3339_milliseconds};
+use timers::earlier;
+pub use what_if::{BadHypotheticalHealth, CheckSnapshot, HypotheticalHealth, WhatIf, suppose};
 pub use withheld::Unavailable;
 
 /// How many records a notice names.
@@ -85,7 +86,7 @@ pub enum Event {
     /// Files were edited, or somebody asks for a reload.
     Reload(Trigger),
     /// A person wants checks to be up or down.
-    SetOverride(Wish, Answer),
+    SetOverride(OverrideRequest, Answer),
     /// A person takes overrides back.
     ClearOverrides(Pattern, Answer),
     /// Somebody wants to see the overrides.
@@ -93,11 +94,11 @@ pub enum Event {
     /// Somebody wants to see checks.
     Report(Wanted, oneshot::Sender<Report>),
     /// Somebody wants to know what is answered, or would be.
-    Stage(Vec<Supposition>, oneshot::Sender<Result<Staged, NotSteered>>),
+    WhatIf(Vec<HypotheticalHealth>, oneshot::Sender<Result<WhatIf, OverrideError>>),
     /// Somebody wants to see one check.
-    Check(HealthCheckId, oneshot::Sender<Option<CheckNow>>),
+    Check(HealthCheckId, oneshot::Sender<Option<CheckSnapshot>>),
     /// Somebody wants figures, of the checks from this one on.
-    Figures(CheckSlot, oneshot::Sender<Figures>),
+    MetricsSnapshot(CheckSlot, oneshot::Sender<MetricsSnapshot>),
     /// A second has passed.
     Tick,
     /// The end.
@@ -135,9 +136,9 @@ pub enum Trigger {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notice {
     /// What.
-    pub what: Noticed,
+    pub what: HealthNoticeKind,
     /// When.
-    pub at: Moment,
+    pub at: Timestamp,
     /// Why, in words.
     pub why: Arc<str>,
     /// How many notices were lost before this one, because nobody took them.
@@ -146,11 +147,11 @@ pub struct Notice {
 
 /// What happens to health.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Noticed {
+pub enum HealthNoticeKind {
     /// The verdict of a check changed; before it was the other.
-    Turned(NoticedCheck),
+    Turned(NoticeCheck),
     /// A check that was being drained has nothing left; its verdict is what it was.
-    Drained(NoticedCheck),
+    Drained(NoticeCheck),
     /// All of these sentinels are unhealthy: verdicts stand.
     UplinkGone(Vec<Arc<str>>),
     /// Not all of these sentinels are unhealthy any more.
@@ -159,7 +160,7 @@ pub enum Noticed {
 
 /// A check to which something happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NoticedCheck {
+pub struct NoticeCheck {
     /// What people call it.
     pub name: Arc<str>,
     /// What the API calls it.
@@ -192,15 +193,15 @@ pub struct Outputs {
     /// Work for the loader.
     pub loads: mpsc::UnboundedSender<LoadRequest>,
     /// What is served from; the watcher follows.
-    pub base: watch::Sender<Base>,
+    pub base: watch::Sender<LoadedConfig>,
     /// What a restart is to remember.
-    pub keeper: Keeper,
+    pub state_writer: StateWriter,
     /// Verdicts that changed.
     pub notices: mpsc::Sender<Notice>,
     /// How far reloads have come.
     pub reloads: watch::Sender<Reloads>,
     /// What happens, for whoever watches.
-    pub feed: Feed,
+    pub feed: EventLog,
     /// What came of the last load.
     pub last_load: watch::Sender<LastLoad>,
 }
@@ -209,42 +210,42 @@ pub struct Outputs {
 #[derive(Clone, Debug, Default)]
 pub struct LastLoad {
     /// When it was done.
-    pub at: Moment,
+    pub at: Timestamp,
     /// What is served.
     pub summary: Arc<Summary>,
     /// What is wrong with the files as they were read last.
-    pub faults: Arc<[ReportedFault]>,
+    pub diagnostics: Arc<[ReportedFault]>,
     /// Why the last load changed nothing at all, when that is so.
     pub refused: Option<String>,
 }
 
 impl LastLoad {
-    fn of(summary: Summary, at: Moment) -> LastLoad {
-        LastLoad { at, faults: summary.reported.clone().into(), summary: Arc::new(summary), refused: None }
+    fn of(summary: Summary, at: Timestamp) -> LastLoad {
+        LastLoad { at, diagnostics: summary.reported.clone().into(), summary: Arc::new(summary), refused: None }
     }
 }
 
 /// The state of the loop.
 pub struct Control {
     tracker: Tracker,
-    base: Base,
-    moves: Arc<Moves>,
-    started: Moment,
-    annals: Annals,
-    tallies: Tallies,
+    base: LoadedConfig,
+    records_by_check: Arc<RecordsByCheck>,
+    started: Timestamp,
+    check_histories: CheckHistories,
+    tallies: MetricsCounters,
     overrides: Overrides,
     /// What follows from them.
-    steering: Steering,
+    steering: OverridesInForce,
     sentinels: Sentinels,
     /// The moment of the last event.
-    now: Moment,
+    now: Timestamp,
     /// The moment of the last tick.
-    ticked: Moment,
+    ticked: Timestamp,
     publisher: Publisher,
     reader: Reader,
     /// The world before the last load, and since when: held until workers have seen the new one, so that none of them has to
     /// free it while queries wait.
-    retired: Option<(Arc<World>, Moment)>,
+    retired: Option<(Arc<World>, Timestamp)>,
     outputs: Outputs,
     last_generation: u64,
     loading: Option<Loading>,
@@ -269,28 +270,28 @@ struct Loading {
 
 impl Control {
     /// The loop with its first world, which the reader sees: made of what was loaded and of what is remembered.
-    pub fn new(loaded: Loaded, memory: &Memory, outputs: Outputs, at: Moment) -> (Control, Reader) {
+    pub fn new(loaded: Loaded, saved_state: &SavedState, outputs: Outputs, at: Timestamp) -> (Control, Reader) {
         let mut tracker = Tracker::new();
         tracker.apply(&loaded.base.checks, at);
-        let annals = recall(&mut tracker, &loaded.base, memory, at);
-        let overrides = recall_overrides(memory, at);
-        let mut steered = steering::force(&mut tracker, &overrides, at);
-        let steering = Steering::of(&tracker, &overrides, at);
+        let check_histories = recall(&mut tracker, &loaded.base, saved_state, at);
+        let overrides = recall_overrides(saved_state, at);
+        let mut steered = overrides::force(&mut tracker, &overrides, at);
+        let steering = OverridesInForce::of(&tracker, &overrides, at);
         // What an override did before the restart is told already.
-        steered.retain(|new| annals.of(new.slot).last_transition().is_none_or(|last| last.to != new.to));
-        let set_back = memory.as_of.since(at);
-        let comebacks: Vec<_> =
-            memory.comebacks.iter().map(|(record, &since)| (record.clone(), earlier(since, set_back))).collect();
+        steered.retain(|new| check_histories.of(new.slot).last_transition().is_none_or(|last| last.to != new.to));
+        let set_back = saved_state.as_of.since(at);
+        let recoveries: Vec<_> =
+            saved_state.recoveries.iter().map(|(record, &since)| (record.clone(), earlier(since, set_back))).collect();
         let checks = tracker.bits().with_draining(steering.shares(&tracker, at)).with_at_once(steering.held_up.clone());
-        let (catalog, locator) = (Arc::clone(&loaded.catalog), Arc::clone(&loaded.base.locator));
-        let (publisher, reader) = Publisher::new(World::remembering(catalog, &checks, locator, &comebacks, at));
+        let (catalog, geo_lookup) = (Arc::clone(&loaded.catalog), Arc::clone(&loaded.base.geo_lookup));
+        let (publisher, reader) = Publisher::new(World::remembering(catalog, &checks, geo_lookup, &recoveries, at));
         let mut control = Control {
             tracker,
             base: loaded.base,
-            moves: loaded.moves,
+            records_by_check: loaded.records_by_check,
             started: at,
-            annals,
-            tallies: Tallies::new(&loaded.summary, at),
+            check_histories,
+            tallies: MetricsCounters::new(&loaded.summary, at),
             steering,
             overrides,
             sentinels: Sentinels::default(),
@@ -302,7 +303,7 @@ impl Control {
             outputs,
             last_generation: 0,
             loading: None,
-            last_faults: loaded.summary.faults.clone(),
+            last_faults: loaded.summary.diagnostics.clone(),
             last_deferred: Vec::new(),
             warnings: LogLimit::default(),
             notices_lost: 0,
@@ -324,17 +325,17 @@ impl Control {
     }
 
     /// Handles events until `Stop`, or until nobody is left to send any. `now` reads the clock.
-    pub async fn run(mut self, mut events: mpsc::Receiver<Event>, now: impl Fn() -> Moment) {
+    pub async fn run(mut self, mut events: mpsc::Receiver<Event>, now: impl Fn() -> Timestamp) {
         while let Some(event) = events.recv().await {
             if self.handle(event, now()) == Flow::Stop {
                 return;
             }
-            pace::step();
+            background::yield_point();
         }
     }
 
     /// Lets one event have its effects.
-    pub fn handle(&mut self, event: Event, at: Moment) -> Flow {
+    pub fn handle(&mut self, event: Event, at: Timestamp) -> Flow {
         self.mind_clock(at);
         match event {
             Event::Observed(observed) => self.observe(&observed, at),
@@ -345,9 +346,9 @@ impl Control {
             // Who does not wait for the answer does not need it.
             Event::ListOverrides(answer) => drop(answer.send(self.override_views(at))),
             Event::Report(wanted, answer) => drop(answer.send(self.report(&wanted, at))),
-            Event::Stage(suppositions, answer) => drop(answer.send(self.stage(&suppositions, at))),
+            Event::WhatIf(hypothetical, answer) => drop(answer.send(self.stage(&hypothetical, at))),
             Event::Check(id, answer) => drop(answer.send(self.check_now(&id, at))),
-            Event::Figures(from, answer) => drop(answer.send(self.figures(from))),
+            Event::MetricsSnapshot(from, answer) => drop(answer.send(self.figures(from))),
             Event::Tick => self.tick(at),
             Event::Stop => {
                 self.remember_all(at);
@@ -357,13 +358,13 @@ impl Control {
         Flow::Continue
     }
 
-    fn observe(&mut self, observed: &Observed, at: Moment) {
+    fn observe(&mut self, observed: &Observed, at: Timestamp) {
         let Observed { slot, generation, observation, .. } = *observed;
         if !self.tracker.hears(slot, generation) {
             return;
         }
         if self.holds_back(observed, at) {
-            if self.see(observed, at) == News::New || self.annals.has_room(at) {
+            if self.see(observed, at) == News::New || self.check_histories.has_room(at) {
                 self.remember_result(slot);
             }
             return;
@@ -393,7 +394,7 @@ impl Control {
             self.report_transition(transition, &status);
             self.words = status;
         }
-        if news == News::New || state(&self.tracker) != before || self.annals.has_room(at) {
+        if news == News::New || state(&self.tracker) != before || self.check_histories.has_room(at) {
             self.remember_result(slot);
         }
         if !transitions.is_empty() {
@@ -403,52 +404,52 @@ impl Control {
     }
 
     /// Puts the result into words, which stay in `words`, and into its check's history.
-    fn see(&mut self, observed: &Observed, at: Moment) -> News {
+    fn see(&mut self, observed: &Observed, at: Timestamp) -> News {
         self.tallies.see(observed);
         self.words.clear();
         let _ = write!(self.words, "{}", observed.status);
-        self.annals.see(observed.slot, observed.observation.shown(), &self.words, observed.latency, at)
+        self.check_histories.see(observed.slot, observed.observation.shown(), &self.words, observed.latency, at)
     }
 
-    fn tick(&mut self, at: Moment) {
+    fn tick(&mut self, at: Timestamp) {
         self.pass_time(at);
         self.move_records(at);
         self.retired.take_if(|(_, since)| at.since(*since) >= RETIRED_FOR);
         self.ticked = at;
-        if self.outputs.keeper.wants_all() {
+        if self.outputs.state_writer.wants_all() {
             self.remember_all(at);
         }
     }
 
     fn remember_result(&self, slot: CheckSlot) {
         let Some((identity, state)) = self.tracker.memory_of(slot) else { return };
-        if let Some(run) = self.annals.of(slot).last_run() {
-            self.outputs.keeper.line(memory::seen(identity, state, run));
+        if let Some(run) = self.check_histories.of(slot).last_run() {
+            self.outputs.state_writer.line(saved_state::seen(identity, state, run));
         }
     }
 
     fn remember_check(&self, slot: CheckSlot) {
         let Some((identity, state)) = self.tracker.memory_of(slot) else { return };
-        self.outputs.keeper.line(memory::check(identity, state, &self.annals.of(slot)));
+        self.outputs.state_writer.line(saved_state::check(identity, state, &self.check_histories.of(slot)));
     }
 
-    /// Hands everything to the keeper, who puts it into lines.
-    fn remember_all(&self, at: Moment) {
+    /// Hands everything to the state writer, who puts it into lines.
+    fn remember_all(&self, at: Timestamp) {
         let known = |slot| {
             let (identity, state) = self.tracker.memory_of(slot)?;
-            Some((Arc::clone(identity), state, self.annals.of(slot)))
+            Some((Arc::clone(identity), state, self.check_histories.of(slot)))
         };
         let checks: Vec<_> = self.tracker.slots().filter_map(known).collect();
         let overrides = self.overrides.all().to_vec();
         let world = self.reader.load();
         let lines: AllLines = Box::new(move || {
-            let checks =
-                pace::steps(&checks).map(|(identity, state, history)| memory::check(identity, *state, history));
-            let overrides = overrides.iter().map(memory::override_set);
-            let comebacks = world.comebacks().map(|way| memory::returning(&way.record, Some(way.since)));
-            std::iter::once(memory::clock(at)).chain(overrides).chain(comebacks).chain(checks).collect()
+            let checks = background::yielding(&checks)
+                .map(|(identity, state, history)| saved_state::check(identity, *state, history));
+            let overrides = overrides.iter().map(saved_state::override_set);
+            let recoveries = world.recoveries().map(|way| saved_state::returning(&way.record, Some(way.since)));
+            std::iter::once(saved_state::clock(at)).chain(overrides).chain(recoveries).chain(checks).collect()
         });
-        self.outputs.keeper.all(lines);
+        self.outputs.state_writer.all(lines);
     }
 
     fn reload(&mut self, trigger: Trigger) {
@@ -475,7 +476,7 @@ impl Control {
         self.loading = Some(Loading { generation, trigger, again: None });
     }
 
-    fn take(&mut self, outcome: LoadOutcome, at: Moment) {
+    fn take(&mut self, outcome: LoadOutcome, at: Timestamp) {
         let Some(loading) = self.loading.take_if(|loading| loading.generation == outcome.generation) else {
             tracing::debug!(generation = outcome.generation, "a stale load is dropped");
             return;
@@ -509,24 +510,24 @@ impl Control {
 
     /// Makes what was loaded the world. The loader dealt the slots on a copy of this tracker, to which nothing was applied
     /// since, so the tracker deals the same ones now.
-    fn apply(&mut self, loaded: Loaded, trigger: Trigger, at: Moment) {
-        let Loaded { base, catalog, moves, summary } = loaded;
+    fn apply(&mut self, loaded: Loaded, trigger: Trigger, at: Timestamp) {
+        let Loaded { base, catalog, records_by_check, summary } = loaded;
         let applied = self.tracker.apply(&base.checks, at);
         // A glob may be about checks that are new.
-        let steered = steering::force(&mut self.tracker, &self.overrides, at);
-        self.steering = Steering::of(&self.tracker, &self.overrides, at);
+        let steered = overrides::force(&mut self.tracker, &self.overrides, at);
+        self.steering = OverridesInForce::of(&self.tracker, &self.overrides, at);
         let before = self.reader.load();
-        let world = before.followed_by(catalog, &self.checks(&[], at), Arc::clone(&base.locator), at);
+        let world = before.followed_by(catalog, &self.checks(&[], at), Arc::clone(&base.geo_lookup), at);
         self.publish(world, at);
         self.retired = Some((before, at));
-        (self.base, self.moves) = (base, moves);
+        (self.base, self.records_by_check) = (base, records_by_check);
         self.tell_probes();
         self.outputs.base.send_replace(self.base.clone());
         self.tallies.load(&summary, at);
         self.report_loaded(&summary, trigger);
         self.show_loaded(&summary, at);
         for slot in &applied.removed {
-            self.annals.forget(*slot);
+            self.check_histories.forget(*slot);
             self.tallies.forget(*slot);
         }
         for transition in &applied.transitions {
@@ -538,7 +539,7 @@ impl Control {
         for slot in applied.added.iter().chain(&applied.restarted) {
             self.remember_check(*slot);
         }
-        self.last_faults = summary.faults;
+        self.last_faults = summary.diagnostics;
         self.last_deferred = summary.deferred;
     }
 
@@ -557,7 +558,7 @@ impl Control {
     fn report_transition(&mut self, transition: &Transition, status: &str) {
         let Transition { slot, name, from, to, at, cause } = transition;
         let (from, to) = (word(*from), word(*to));
-        let records = self.moves.of(*slot).to_string();
+        let records = self.records_by_check.of(*slot).to_string();
         let check = &**name;
         match transition.to {
             Status::Healthy => tracing::info!(check, from, to, status, records, "health check {name} is {to}"),
@@ -565,20 +566,20 @@ impl Control {
         }
         let past = PastTransition { at: *at, to: transition.to, why: why(*cause, status).into() };
         if let Some((identity, _)) = self.tracker.memory_of(*slot) {
-            self.outputs.keeper.line(memory::turned(&identity.id, &past));
+            self.outputs.state_writer.line(saved_state::turned(&identity.id, &past));
             let noticed = self.noticed(*slot, name, &identity.id, transition.to);
-            self.tell(Notice { what: Noticed::Turned(noticed), at: *at, why: Arc::clone(&past.why), lost: 0 });
+            self.tell(Notice { what: HealthNoticeKind::Turned(noticed), at: *at, why: Arc::clone(&past.why), lost: 0 });
         }
         let (check, why) = (Arc::clone(name), Arc::clone(&past.why));
-        let records = self.moves.all_of(*slot).len();
-        self.outputs.feed.push(*at, What::Turned { check, to: transition.to, why, records });
-        self.annals.turn(*slot, past);
+        let records = self.records_by_check.all_of(*slot).len();
+        self.outputs.feed.push(*at, EventKind::Turned { check, to: transition.to, why, records });
+        self.check_histories.turn(*slot, past);
         self.tallies.turn(*slot, transition.to);
     }
 
-    fn noticed(&self, slot: CheckSlot, name: &Arc<str>, id: &HealthCheckId, status: Status) -> NoticedCheck {
-        let records = self.moves.all_of(slot);
-        NoticedCheck {
+    fn noticed(&self, slot: CheckSlot, name: &Arc<str>, id: &HealthCheckId, status: Status) -> NoticeCheck {
+        let records = self.records_by_check.all_of(slot);
+        NoticeCheck {
             name: Arc::clone(name),
             id: id.clone(),
             status,
@@ -596,11 +597,11 @@ impl Control {
     }
 
     fn report_loaded(&self, summary: &Summary, trigger: Trigger) {
-        if !summary.faults.is_empty() && summary.faults != self.last_faults {
-            tracing::error!("faults in the files, {}:\n{}", summary.consequence(), summary.faults.trim_end());
+        if !summary.diagnostics.is_empty() && summary.diagnostics != self.last_faults {
+            tracing::error!("diagnostics in the files, {}:\n{}", summary.consequence(), summary.diagnostics.trim_end());
         } else if summary.errors > 0 {
             self.warn(trigger, &format!("the faults are as before, {}", summary.consequence()));
-        } else if !self.last_faults.is_empty() && summary.faults.is_empty() {
+        } else if !self.last_faults.is_empty() && summary.diagnostics.is_empty() {
             tracing::info!("the files are without fault again");
         }
         summary.deferred.iter().filter(|deferred| !self.last_deferred.contains(deferred)).for_each(Deferred::report);
@@ -628,22 +629,22 @@ impl Control {
     }
 
     /// Lets people see what was loaded; that nothing has changed is not worth a line.
-    fn show_loaded(&self, summary: &Summary, at: Moment) {
-        if !summary.changes.is_empty() || summary.faults != self.last_faults {
-            let what = What::Reloaded { changes: summary.changes.clone(), errors: summary.errors };
+    fn show_loaded(&self, summary: &Summary, at: Timestamp) {
+        if !summary.changes.is_empty() || summary.diagnostics != self.last_faults {
+            let what = EventKind::Reloaded { changes: summary.changes.clone(), errors: summary.errors };
             self.outputs.feed.push(at, what);
         }
         self.outputs.last_load.send_replace(LastLoad::of(summary.clone(), at));
     }
 
-    fn report_refused(&mut self, refused: &Refused, at: Moment) {
+    fn report_refused(&mut self, refused: &Refused, at: Timestamp) {
         tracing::error!("nothing was reloaded, everything is served as before: {refused}");
         self.last_faults.clear();
         let why = refused.in_short();
-        self.outputs.feed.push(at, What::NotReloaded { why: why.clone() });
+        self.outputs.feed.push(at, EventKind::NotReloaded { why: why.clone() });
         self.outputs.last_load.send_modify(|last| {
             (last.at, last.refused) = (at, Some(why));
-            last.faults = refused.reported().into();
+            last.diagnostics = refused.reported().into();
         });
     }
 }
@@ -666,50 +667,52 @@ fn stronger(one: Option<Trigger>, other: Trigger) -> Trigger {
 }
 
 /// Takes over what is remembered of the checks that there are, and says what that is.
-fn recall(tracker: &mut Tracker, base: &Base, memory: &Memory, at: Moment) -> Annals {
-    let (mut annals, mut recalled) = (Annals::default(), Recalled::default());
+fn recall(tracker: &mut Tracker, base: &LoadedConfig, saved_state: &SavedState, at: Timestamp) -> CheckHistories {
+    let (mut check_histories, mut recalled) = (CheckHistories::default(), RestoreReport::default());
     for check in base.checks.iter() {
-        let (Some(slot), Some(known)) = (tracker.slot_of(&check.id), memory.checks.get(&check.id)) else { continue };
-        annals.put(slot, Arc::clone(&known.history));
-        let verdict = memory.recollection(&check.id).and_then(|memory| tracker.recall(slot, &memory, at));
+        let (Some(slot), Some(known)) = (tracker.slot_of(&check.id), saved_state.checks.get(&check.id)) else {
+            continue;
+        };
+        check_histories.put(slot, Arc::clone(&known.history));
+        let verdict = saved_state.saved_check(&check.id).and_then(|saved_state| tracker.recall(slot, &saved_state, at));
         match verdict {
             Some(Status::Healthy) => recalled.healthy += 1,
             Some(Status::Unhealthy) => recalled.unhealthy.push(&check.name),
             None => {}
         }
     }
-    recalled.report(at.since(memory.as_of));
-    if memory.strange > 0 {
-        tracing::warn!("{} lines of the health journal are of another version and were not read", memory.strange);
+    recalled.report(at.since(saved_state.as_of));
+    if saved_state.strange > 0 {
+        tracing::warn!("{} lines of the health journal are of another version and were not read", saved_state.strange);
     }
-    annals
+    check_histories
 }
 
 /// People's word is remembered too, as far as its time is not over.
-fn recall_overrides(memory: &Memory, at: Moment) -> Overrides {
-    let mut overrides = memory.overrides.clone();
-    overrides.clock_set_back(memory.as_of, memory.as_of.since(at));
+fn recall_overrides(saved_state: &SavedState, at: Timestamp) -> Overrides {
+    let mut overrides = saved_state.overrides.clone();
+    overrides.clock_set_back(saved_state.as_of, saved_state.as_of.since(at));
     for ended in overrides.expire(at) {
-        steering::log_override(&ended, "has ended while the server was away");
+        overrides::log_override(&ended, "has ended while the server was away");
     }
-    overrides.all().iter().for_each(|known| steering::log_override(known, "is remembered"));
+    overrides.all().iter().for_each(|known| overrides::log_override(known, "is remembered"));
     overrides
 }
 
 /// What counts from before the restart, for the log.
 #[derive(Default)]
-struct Recalled<'c> {
+struct RestoreReport<'c> {
     healthy: usize,
     unhealthy: Vec<&'c str>,
 }
 
-impl Recalled<'_> {
+impl RestoreReport<'_> {
     fn report(&self, age: Duration) {
         let (healthy, unhealthy) = (self.healthy, self.unhealthy.len());
         if healthy + unhealthy == 0 {
             return;
         }
-        let age = span(age);
+        let age = humanize_duration(age);
         tracing::info!(
             healthy,
             unhealthy,

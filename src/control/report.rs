@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use crate::health::{CheckSlot, History, Moment, Override, Overrides, Pattern, Picture, Recent, Share, Status};
-use crate::world::WayBack;
+use crate::health::{CheckSlot, CheckView, History, Override, Overrides, Pattern, Recent, Share, Status, Timestamp};
+use crate::world::RecoveringRecord;
 
-use super::moves::Moves;
+use super::records_by_check::RecordsByCheck;
 use super::{Control, OverrideView};
 
 /// Checks that one picture looks at: some hundred microseconds of the loop. Whoever wants all asks again.
@@ -24,9 +24,9 @@ pub struct Wanted {
 #[derive(Clone, Debug)]
 pub struct Report {
     /// When it was taken.
-    pub at: Moment,
+    pub at: Timestamp,
     /// Since when the server runs.
-    pub started: Moment,
+    pub started: Timestamp,
     /// The checks, in no order.
     pub checks: Vec<CheckReport>,
     /// Where to go on, when there are more.
@@ -34,12 +34,12 @@ pub struct Report {
     /// People's word; in the first picture.
     pub overrides: Vec<OverrideView>,
     /// Records on their way back into use, the first of them; in the first picture.
-    pub comebacks: Vec<WayBack>,
+    pub recoveries: Vec<RecoveringRecord>,
     /// What people call the sentinels.
     pub sentinels: Vec<Arc<str>>,
     /// Since when all of those are unhealthy, if they are.
-    pub uplink_gone_since: Option<Moment>,
-    moves: Arc<Moves>,
+    pub uplink_gone_since: Option<Timestamp>,
+    records_by_check: Arc<RecordsByCheck>,
     held: Overrides,
 }
 
@@ -47,7 +47,7 @@ pub struct Report {
 #[derive(Clone, Debug)]
 pub struct CheckReport {
     /// What is believed of it.
-    pub picture: Picture,
+    pub picture: CheckView,
     /// What was seen of it.
     pub history: Arc<History>,
     /// The last results one by one; only of few checks.
@@ -59,7 +59,7 @@ pub struct CheckReport {
 impl Report {
     /// The records that use a check.
     pub fn records(&self, check: &CheckReport) -> &[String] {
-        self.moves.all_of(check.picture.slot)
+        self.records_by_check.all_of(check.picture.slot)
     }
 
     /// What a check that is being drained leaves its weighted records.
@@ -80,7 +80,7 @@ impl Report {
 
 impl CheckReport {
     /// Since when the verdict is what it is.
-    pub fn since(&self) -> Moment {
+    pub fn since(&self) -> Timestamp {
         match self.history.last_transition() {
             Some(last) if last.to == self.picture.verdict => last.at,
             _ => self.picture.observed_since,
@@ -90,14 +90,14 @@ impl CheckReport {
 
 impl Control {
     /// Some checks, and where to go on.
-    pub(super) fn report(&self, wanted: &Wanted, at: Moment) -> Report {
+    pub(super) fn report(&self, wanted: &Wanted, at: Timestamp) -> Report {
         let Wanted { pattern, from } = wanted;
-        let is_wanted = |picture: &Picture| pattern.as_ref().is_none_or(|pattern| pattern.matches(&picture.name));
+        let is_wanted = |picture: &CheckView| pattern.as_ref().is_none_or(|pattern| pattern.matches(&picture.name));
         // A list of all checks has no room for them.
-        let recent = |slot| if pattern.is_some() { self.annals.recent(slot) } else { Recent::default() };
-        let check = |picture: Picture| CheckReport {
-            history: self.annals.of(picture.slot),
-            is_remembered: !self.annals.has_result(picture.slot),
+        let recent = |slot| if pattern.is_some() { self.check_histories.recent(slot) } else { Recent::default() };
+        let check = |picture: CheckView| CheckReport {
+            history: self.check_histories.of(picture.slot),
+            is_remembered: !self.check_histories.has_result(picture.slot),
             recent: recent(picture.slot),
             picture,
         };
@@ -111,10 +111,10 @@ impl Control {
             checks,
             next,
             overrides: if is_first { self.override_views(at) } else { Vec::new() },
-            comebacks: if is_first { self.reader.load().comebacks().take(AT_ONCE).collect() } else { Vec::new() },
+            recoveries: if is_first { self.reader.load().recoveries().take(AT_ONCE).collect() } else { Vec::new() },
             sentinels: self.sentinel_names(),
             uplink_gone_since: self.sentinels.gone_since(),
-            moves: Arc::clone(&self.moves),
+            records_by_check: Arc::clone(&self.records_by_check),
             held: self.overrides.clone(),
         }
     }

@@ -6,11 +6,11 @@ use std::path::PathBuf;
 
 use super::*;
 use crate::answer::{Query, Rcode, resolve};
-use crate::config::Occasion;
+use crate::config::LoadPhase;
 use crate::health::Action;
 use crate::model::{Content, HostedZoneId, Name, RecordType};
 use crate::policy::Dice;
-use crate::store::{self, Keeping, Overrides, SettingsSource, Writers};
+use crate::store::{self, Overrides, SettingsSource, StateWriterThread, Writers};
 use crate::zonetree::QueryName;
 
 const SETTINGS: &str = "
@@ -69,10 +69,10 @@ struct House {
     plans: watch::Receiver<Arc<[ProbePlan]>>,
     pending: watch::Receiver<usize>,
     loads: mpsc::UnboundedReceiver<LoadRequest>,
-    keeping: Keeping,
+    keeping: StateWriterThread,
     notices: mpsc::Receiver<Notice>,
     reloads: watch::Sender<Reloads>,
-    at: Moment,
+    at: Timestamp,
 }
 
 fn directory(files: &[(&str, &str)]) -> tempfile::TempDir {
@@ -86,24 +86,28 @@ fn directory(files: &[(&str, &str)]) -> tempfile::TempDir {
 }
 
 fn start(directory: tempfile::TempDir) -> Result<House, Refused> {
-    start_at(directory, Moment::default())
+    start_at(directory, Timestamp::default())
 }
 
-fn start_at(directory: tempfile::TempDir, at: Moment) -> Result<House, Refused> {
+fn start_at(directory: tempfile::TempDir, at: Timestamp) -> Result<House, Refused> {
     let file = directory.path().join("fiftythree.toml");
     let source = SettingsSource { file: Some(file), overrides: Overrides::default() };
-    let Some(settings) = source.read().settings else { panic!("{:?}", source.read().faults) };
-    let request =
-        LoadRequest { generation: 0, base: Base::empty(settings), tracker: Tracker::new(), trigger: Trigger::Asked };
-    let loaded = *load(&source, request, Occasion::Start, &Writers::unknown()).result?;
+    let Some(settings) = source.read().settings else { panic!("{:?}", source.read().diagnostics) };
+    let request = LoadRequest {
+        generation: 0,
+        base: LoadedConfig::empty(settings),
+        tracker: Tracker::new(),
+        trigger: Trigger::Asked,
+    };
+    let loaded = *load(&source, request, LoadPhase::Start, &Writers::unknown()).result?;
     let (plans_in, plans) = watch::channel(Arc::from([]));
     let (metrics, _) = watch::channel(Arc::from([]));
     let (pending_in, pending) = watch::channel(0);
     let (loads_in, loads) = mpsc::unbounded_channel();
     let (base, _) = watch::channel(loaded.base.clone());
-    let (found, keeper, keeping) = store::keep(&directory.path().join("state")).unwrap();
+    let (found, state_writer, keeping) = store::keep(&directory.path().join("state")).unwrap();
     let (notices_in, notices) = mpsc::channel(2);
-    let memory = Memory::read(found.lines.iter().map(String::as_str));
+    let saved_state = SavedState::read(found.lines.iter().map(String::as_str));
     let (reloads, _) = watch::channel(Reloads::default());
     let outputs = Outputs {
         plans: plans_in,
@@ -111,13 +115,13 @@ fn start_at(directory: tempfile::TempDir, at: Moment) -> Result<House, Refused> 
         pending: pending_in,
         loads: loads_in,
         base,
-        keeper,
+        state_writer,
         notices: notices_in,
         reloads: reloads.clone(),
-        feed: Feed::default(),
+        feed: EventLog::default(),
         last_load: watch::Sender::default(),
     };
-    let (control, reader) = Control::new(loaded, &memory, outputs, at);
+    let (control, reader) = Control::new(loaded, &saved_state, outputs, at);
     Ok(House { directory, source, control, reader, plans, pending, loads, keeping, notices, reloads, at })
 }
 
@@ -135,7 +139,7 @@ impl House {
         let House { directory, control, keeping, at, .. } = self;
         drop(control);
         keeping.finish(Duration::from_secs(30));
-        let at = Moment(at.0 + Duration::from_secs(seconds));
+        let at = Timestamp(at.0 + Duration::from_secs(seconds));
         start_at(directory, at).unwrap_or_else(|refused| panic!("{refused}"))
     }
 
@@ -167,7 +171,7 @@ impl House {
     fn do_loads(&mut self) -> usize {
         let mut done = 0;
         while let Ok(request) = self.loads.try_recv() {
-            let outcome = load(&self.source, request, Occasion::Reload, &Writers::unknown());
+            let outcome = load(&self.source, request, LoadPhase::Reload, &Writers::unknown());
             self.handle(Event::Compiled(outcome));
             done += 1;
         }
@@ -276,7 +280,7 @@ fn the_world_before_a_reload_is_freed_by_the_loop_a_second_later() {
     assert!(before.upgrade().is_some(), "a worker that sees the new one must not be the last to hold the old one");
     house.handle(Event::Tick);
     assert!(before.upgrade().is_some());
-    house.at = Moment(house.at.0 + RETIRED_FOR);
+    house.at = Timestamp(house.at.0 + RETIRED_FOR);
     house.handle(Event::Tick);
     assert!(before.upgrade().is_none(), "its memory is given back");
 }
@@ -372,7 +376,8 @@ fn what_is_served_goes_on_though_its_text_is_lost() {
         house.reload();
         goes_on(&house, "192.0.2.2");
         let last_load = house.control.outputs.last_load.borrow().clone();
-        let hints: Vec<&str> = last_load.faults.iter().filter_map(|fault| fault.hint.as_deref()).collect();
+        let hints: Vec<&str> =
+            last_load.diagnostics.iter().filter_map(|diagnostic| diagnostic.hint.as_deref()).collect();
         assert!(
             last_load.refused.is_some() && hints.iter().any(|hint| hint.contains("mend this file")),
             "{new}\n{hints:?}"
@@ -587,8 +592,8 @@ fn a_broken_file_without_a_usable_copy_is_servfail_and_everything_else_is_served
             (house.ask("app.lab.test"), house.ask("any.other.test")),
             (vec![BLUE.to_owned()], vec!["192.0.2.80".to_owned()])
         );
-        let faults = &house.control.last_faults;
-        assert!(faults.contains("every query for child.other.test. is answered with SERVFAIL"), "{faults}");
+        let diagnostics = &house.control.last_faults;
+        assert!(diagnostics.contains("every query for child.other.test. is answered with SERVFAIL"), "{diagnostics}");
     }
 }
 
@@ -709,7 +714,7 @@ fn edits_during_a_load_are_loaded_after_it() {
     house.handle(Event::Reload(Trigger::Edited));
     house.handle(Event::Reload(Trigger::Asked));
     assert!(house.loads.try_recv().is_err(), "one load at a time");
-    let outcome = load(&house.source, first, Occasion::Reload, &Writers::unknown());
+    let outcome = load(&house.source, first, LoadPhase::Reload, &Writers::unknown());
     house.write("other.test.toml", &OTHER.replace("192.0.2.80", "192.0.2.82"));
     house.handle(Event::Compiled(outcome));
     assert_eq!(house.ask("www.other.test"), ["192.0.2.80"]);
@@ -729,7 +734,7 @@ fn a_reload_that_was_asked_for_is_over_when_nothing_is_being_loaded_any_more() {
     let edit = house.loads.try_recv().unwrap();
     house.write("other.test.toml", "name = 1");
     // What was asked for comes after the edit's load, which is of before.
-    house.handle(Event::Compiled(load(&house.source, edit, Occasion::Reload, &Writers::unknown())));
+    house.handle(Event::Compiled(load(&house.source, edit, LoadPhase::Reload, &Writers::unknown())));
     assert_eq!(counts(), (1, 0));
     assert_eq!(house.do_loads(), 1);
     assert_eq!(counts(), (1, 1));
@@ -744,7 +749,7 @@ fn a_stale_load_is_dropped() {
     house.handle(Event::Reload(Trigger::Edited));
     let request = house.loads.try_recv().unwrap();
     house.write("other.test.toml", &OTHER.replace("192.0.2.80", "192.0.2.83"));
-    let outcome = load(&house.source, request, Occasion::Reload, &Writers::unknown());
+    let outcome = load(&house.source, request, LoadPhase::Reload, &Writers::unknown());
     house.handle(Event::Compiled(LoadOutcome { generation: outcome.generation + 7, ..outcome }));
     assert_eq!(house.ask("www.other.test"), ["192.0.2.80"]);
 }
@@ -756,7 +761,7 @@ fn settings_change_live_where_they_can_and_ask_for_a_restart_where_not() {
         SETTINGS.replace("5300", "5301") + "\n[[vpc]]\nid = 'vpc-1'\nregion = 'eu-central-1'\ncidrs = ['10.0.0.0/8']\n";
     fs::write(house.directory.path().join("fiftythree.toml"), edited).unwrap();
     house.handle(Event::Reload(Trigger::Asked));
-    let outcome = load(&house.source, house.loads.try_recv().unwrap(), Occasion::Reload, &Writers::unknown());
+    let outcome = load(&house.source, house.loads.try_recv().unwrap(), LoadPhase::Reload, &Writers::unknown());
     let Ok(loaded) = &outcome.result else { panic!("refused") };
     assert_eq!(loaded.summary.needs_restart, ["dns.listen"]);
     assert_eq!(loaded.base.settings.vpcs.len(), 1);
@@ -834,7 +839,7 @@ fn an_old_memory_counts_until_the_first_result() {
     assert_eq!(house.ask("app.lab.test"), [GREEN]);
     // Still the same a restart later: it does not become younger by being written down again.
     let mut twice = {
-        house.at = Moment(house.at.0 + Duration::from_secs(1));
+        house.at = Timestamp(house.at.0 + Duration::from_secs(1));
         house.killed_and_restarted_after(0)
     };
     assert_eq!(twice.ask("app.lab.test"), [GREEN]);
@@ -846,25 +851,25 @@ fn an_old_memory_counts_until_the_first_result() {
 fn history_is_there_after_a_restart() {
     let mut house = house(&[("lab.test.toml", APP)]);
     for (second, observation) in (1..).zip([Pass, Pass, Fail, Fail, Fail, Fail]) {
-        house.at = Moment(Duration::from_secs(second));
+        house.at = Timestamp(Duration::from_secs(second));
         house.observe("blue", observation);
     }
-    let before = house.control.annals.of(CheckSlot(0));
+    let before = house.control.check_histories.of(CheckSlot(0));
     let counts: Vec<u32> = before.runs().map(|run| run.results).collect();
     assert_eq!(counts, [2, 4]);
     assert_eq!(&*before.last_transition().unwrap().why, "3 failures in a row: as the test wants");
     let house = house.killed_and_restarted_after(1);
-    assert_eq!(house.control.annals.of(CheckSlot(0)), before);
+    assert_eq!(house.control.check_histories.of(CheckSlot(0)), before);
 }
 
 #[test]
 fn a_result_is_remembered_after_a_restart_and_not_after_the_clock_was_set() {
-    let mut house = start_at(directory(&[("lab.test.toml", APP)]), Moment(Duration::from_secs(1000))).ok().unwrap();
+    let mut house = start_at(directory(&[("lab.test.toml", APP)]), Timestamp(Duration::from_secs(1000))).ok().unwrap();
     let is_remembered = |house: &House| {
         let all = super::Wanted { pattern: None, from: CheckSlot(0) };
         house.control.report(&all, house.at).checks[0].is_remembered
     };
-    house.at = Moment(Duration::from_secs(10));
+    house.at = Timestamp(Duration::from_secs(10));
     house.observe("blue", Fail);
     assert!(!is_remembered(&house));
     let mut house = house.killed_and_restarted_after(2000);
@@ -894,7 +899,7 @@ fn a_damaged_memory_is_no_reason_not_to_start() {
     for end in 0..=text.len() {
         fs::write(&journal, &text[..end]).unwrap();
         let found = store::Journal::new(&house.directory.path().join("state")).recover();
-        Memory::read(found.lines.iter().map(String::as_str));
+        SavedState::read(found.lines.iter().map(String::as_str));
         assert_eq!(found.damage, None);
     }
     fs::write(&journal, "no journal\n").unwrap();
@@ -903,21 +908,21 @@ fn a_damaged_memory_is_no_reason_not_to_start() {
     assert!(journal.with_extension("journal.damaged-1").exists());
 }
 
-fn wish(pattern: &str, action: Action, until: Option<u64>) -> Wish {
+fn wish(pattern: &str, action: Action, until: Option<u64>) -> OverrideRequest {
     let (reason, author) = ("kernel update".to_owned(), "ada".to_owned());
-    let until = until.map(|second| Moment(Duration::from_secs(second)));
-    Wish { pattern: Pattern(pattern.to_owned()), action, reason, author, from: Moment::default(), until }
+    let until = until.map(|second| Timestamp(Duration::from_secs(second)));
+    OverrideRequest { pattern: Pattern(pattern.to_owned()), action, reason, author, from: Timestamp::default(), until }
 }
 
 impl House {
-    fn steer(&mut self, event: impl FnOnce(Answer) -> Event) -> Result<Steered, NotSteered> {
+    fn steer(&mut self, event: impl FnOnce(Answer) -> Event) -> Result<OverrideOutcome, OverrideError> {
         let (answer, outcome) = oneshot::channel();
         self.handle(event(answer));
         outcome.blocking_recv().unwrap()
     }
 
     fn pass(&mut self, seconds: u64) {
-        self.at = Moment(self.at.0 + Duration::from_secs(seconds));
+        self.at = Timestamp(self.at.0 + Duration::from_secs(seconds));
         self.handle(Event::Tick);
     }
 }
@@ -935,7 +940,7 @@ fn people_turn_answers_and_turn_them_back() {
     let cleared = house.steer(|answer| Event::ClearOverrides(Pattern("*".to_owned()), answer)).unwrap();
     assert_eq!(cleared.changed.len(), 1);
     assert_eq!(house.ask("app.lab.test"), [BLUE]);
-    let history = house.control.annals.of(CheckSlot(0));
+    let history = house.control.check_histories.of(CheckSlot(0));
     let why: Vec<&str> = history.transitions().map(|past| &*past.why).collect();
     assert_eq!(why, ["held down by ada from 1970-01-01T00:00:00Z: kernel update", "no override any more"]);
 }
@@ -947,7 +952,7 @@ fn an_override_that_was_acknowledged_survives_a_kill() {
     house.steer(|answer| Event::SetOverride(wish("blue", Action::Down, Some(100)), answer)).unwrap();
     let mut house = house.killed_and_restarted_after(50);
     assert_eq!(house.ask("app.lab.test"), [GREEN]);
-    assert_eq!(house.control.annals.of(CheckSlot(0)).transitions().count(), 1, "it is no news");
+    assert_eq!(house.control.check_histories.of(CheckSlot(0)).transitions().count(), 1, "it is no news");
     house.observe("blue", Pass);
     assert_eq!(house.ask("app.lab.test"), [GREEN]);
     house.pass(49);
@@ -962,7 +967,7 @@ fn an_override_that_was_acknowledged_survives_a_kill() {
 #[test]
 fn an_override_begins_and_ends_in_its_time() {
     let mut house = house(&[("lab.test.toml", APP)]);
-    let later = Wish { from: Moment(Duration::from_secs(10)), ..wish("blue", Action::Down, Some(20)) };
+    let later = OverrideRequest { from: Timestamp(Duration::from_secs(10)), ..wish("blue", Action::Down, Some(20)) };
     house.steer(|answer| Event::SetOverride(later, answer)).unwrap();
     assert_eq!(house.ask("app.lab.test"), [BLUE]);
     house.pass(10);
@@ -987,12 +992,12 @@ fn an_override_is_about_checks_that_come_later_too() {
 fn an_unknown_name_is_answered_with_those_there_are() {
     let mut house = house(&[("lab.test.toml", APP)]);
     let unknown = house.steer(|answer| Event::SetOverride(wish("bleu", Action::Down, None), answer)).unwrap_err();
-    assert!(matches!(unknown, NotSteered::UnknownCheck { names, .. } if names == ["blue".into()]));
+    assert!(matches!(unknown, OverrideError::UnknownCheck { names, .. } if names == ["blue".into()]));
     let unknown = house.steer(|answer| Event::ClearOverrides(Pattern("blue".to_owned()), answer)).unwrap_err();
-    assert!(matches!(unknown, NotSteered::UnknownOverride { .. }));
-    let lines = Wish { reason: "a\nb".to_owned(), ..wish("blue", Action::Down, None) };
+    assert!(matches!(unknown, OverrideError::UnknownOverride { .. }));
+    let lines = OverrideRequest { reason: "a\nb".to_owned(), ..wish("blue", Action::Down, None) };
     let refused = house.steer(|answer| Event::SetOverride(lines, answer)).unwrap_err();
-    assert!(matches!(refused, NotSteered::BadText { what: "reason", .. }));
+    assert!(matches!(refused, OverrideError::BadText { what: "reason", .. }));
 }
 
 #[test]
@@ -1012,7 +1017,7 @@ fn whoever_is_told_holds_nothing_up_and_hears_what_was_lost() {
         house.observe("blue", observation);
     }
     let turned = |notice: Notice| match notice.what {
-        Noticed::Turned(check) => (check, notice.lost),
+        HealthNoticeKind::Turned(check) => (check, notice.lost),
         other => panic!("{other:?}"),
     };
     let told = |house: &mut House| house.notices.try_recv().map(turned).map(|(check, lost)| (check.status, lost)).ok();
@@ -1078,7 +1083,7 @@ impl House {
         self.steer(|answer| Event::ClearOverrides(Pattern(pattern.to_owned()), answer)).unwrap();
     }
 
-    fn told(&mut self) -> Vec<Noticed> {
+    fn told(&mut self) -> Vec<HealthNoticeKind> {
         std::iter::from_fn(|| self.notices.try_recv().ok()).map(|notice| notice.what).collect()
     }
 }
@@ -1107,7 +1112,7 @@ fn a_drain_takes_the_weight_over_its_time_and_is_out_at_the_end() {
     house.told();
     house.pass(10);
     assert_eq!(house.blue(), 0);
-    let [Noticed::Drained(check)] = &house.told()[..] else { panic!("nobody is told") };
+    let [HealthNoticeKind::Drained(check)] = &house.told()[..] else { panic!("nobody is told") };
     assert_eq!((&*check.name, check.status), ("blue", Status::Unhealthy));
     // Out, not a standby: with green down as well, all answer, as Route 53 has it.
     house.observe("green", Fail);
@@ -1173,13 +1178,13 @@ fn a_clock_that_is_set_back_changes_nothing_that_has_begun() {
     house.set("blue", drain(100), None);
     house.pass(50);
     is_near(house.blue(), 33);
-    house.at = Moment(house.at.0.saturating_sub(Duration::from_secs(50_000)));
+    house.at = Timestamp(house.at.0.saturating_sub(Duration::from_secs(50_000)));
     house.handle(Event::Tick);
     is_near(house.blue(), 33);
     house.pass(40);
     is_near(house.blue(), 9);
     // While the server is away, too.
-    let at = Moment(house.at.0.saturating_sub(Duration::from_secs(20_000)));
+    let at = Timestamp(house.at.0.saturating_sub(Duration::from_secs(20_000)));
     let House { directory, control, keeping, .. } = house;
     drop(control);
     keeping.finish(Duration::from_secs(30));
@@ -1191,7 +1196,7 @@ fn a_clock_that_is_set_back_changes_nothing_that_has_begun() {
     house.clear("blue");
     house.pass(50);
     is_near(house.blue(), 33);
-    house.at = Moment(house.at.0.saturating_sub(Duration::from_secs(5_000)));
+    house.at = Timestamp(house.at.0.saturating_sub(Duration::from_secs(5_000)));
     house.handle(Event::Tick);
     is_near(house.blue(), 33);
     house.pass(50);
@@ -1219,7 +1224,7 @@ fn a_record_that_recovered_waits_and_grows_across_restarts_and_edits() {
     is_near(house.blue(), 20); // a quarter of its weight
     house.pass(150);
     is_near(house.blue(), 50);
-    assert_eq!(house.reader.load().comebacks().count(), 0);
+    assert_eq!(house.reader.load().recoveries().count(), 0);
     let house = house.killed_and_restarted_after(0);
     is_near(house.blue(), 50);
 }
@@ -1250,7 +1255,7 @@ fn many_records_that_recover_at_once_find_their_way_through_reloads_and_few_are_
     house.observe("blue", Pass);
     let recovered = house.reader.load();
     let tell = |house: &House, before: &World, after: &World| {
-        passage::remember_comebacks(&house.control.outputs.keeper, before, after, house.at)
+        timers::save_recoveries(&house.control.outputs.state_writer, before, after, house.at)
     };
     let lines = tell(&house, &healthless, &recovered);
     assert_eq!(lines.len(), NAMED + 1, "{lines:#?}");
@@ -1259,7 +1264,7 @@ fn many_records_that_recover_at_once_find_their_way_through_reloads_and_few_are_
     // The first zone loses two groups, so that all bits behind them are other ones.
     house.write("one.test.toml", &(zone("one.test", 2..GROUPS) + check));
     house.reload();
-    let keys = |world: &World| world.comebacks().map(|way| (way.record, way.since)).collect::<Vec<_>>();
+    let keys = |world: &World| world.recoveries().map(|way| (way.record, way.since)).collect::<Vec<_>>();
     let mut expected = keys(&recovered);
     let gone = |name: &str| name.starts_with("g0.one.") || name.starts_with("g1.one.");
     expected.retain(|(record, _)| !gone(&record.name.to_string()));
@@ -1334,7 +1339,7 @@ fn guarded_house(sentinels: &str, group: &str) -> House {
 fn while_all_sentinels_are_down_nothing_turns() {
     let mut house = guarded_house("['gateway', 'isp']", "");
     ["gateway", "isp", "blue", "green"].iter().for_each(|check| house.observe(check, Pass));
-    house.at = Moment(Duration::from_secs(1000));
+    house.at = Timestamp(Duration::from_secs(1000));
     house.observe("gateway", Fail);
     house.observe("green", Fail);
     assert_eq!(house.blue(), 100, "one sentinel is still there");
@@ -1342,7 +1347,7 @@ fn while_all_sentinels_are_down_nothing_turns() {
     house.pass(60);
     house.told();
     house.observe("isp", Fail);
-    assert!(matches!(&house.told()[..], [_, Noticed::UplinkGone(names)] if names.len() == 2));
+    assert!(matches!(&house.told()[..], [_, HealthNoticeKind::UplinkGone(names)] if names.len() == 2));
     (0..9).for_each(|_| ["blue", "green"].iter().for_each(|check| house.observe(check, Fail)));
     is_near(house.blue(), 50);
     // People's word counts.
@@ -1355,9 +1360,9 @@ fn while_all_sentinels_are_down_nothing_turns() {
     house.observe("blue", Fail);
     is_near(house.blue(), 50);
     house.pass(10);
-    assert!(house.told().iter().any(|what| matches!(what, Noticed::UplinkGone(_))));
+    assert!(house.told().iter().any(|what| matches!(what, HealthNoticeKind::UplinkGone(_))));
     house.observe("isp", Pass);
-    assert!(house.told().iter().any(|what| matches!(what, Noticed::UplinkBack(_))));
+    assert!(house.told().iter().any(|what| matches!(what, HealthNoticeKind::UplinkBack(_))));
     // What was begun while it was gone says nothing; what is begun now does.
     house.observe_after("green", Fail, Duration::from_secs(4));
     is_near(house.blue(), 50);

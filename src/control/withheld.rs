@@ -5,11 +5,11 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::config::{Fault, ServedFile, Settled};
+use crate::config::{Diagnostic, SelectedSources, ServedFile};
 use crate::model::ZoneIdentity;
-use crate::store::{Archive, Current, Sources, StandIn as _};
+use crate::store::{Current, SourceCache, Sources, StandIn as _};
 
-use super::kept::KeptFile;
+use super::loaded_file::LoadedFile;
 
 /// A file without a usable text, and the zone that answers SERVFAIL for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,7 +21,7 @@ pub struct Unavailable {
 }
 
 impl Unavailable {
-    pub(super) fn of(file: &KeptFile) -> Unavailable {
+    pub(super) fn of(file: &LoadedFile) -> Unavailable {
         let zone = file.served().zone.map(|zone| zone.name.to_string());
         Unavailable { file: file.path.clone(), zone }
     }
@@ -47,23 +47,26 @@ impl fmt::Display for Unavailable {
 }
 
 /// Those of these files.
-pub(super) fn listed(files: &[Arc<KeptFile>]) -> Vec<Unavailable> {
+pub(super) fn listed(files: &[Arc<LoadedFile>]) -> Vec<Unavailable> {
     files.iter().filter(|file| file.is_unavailable()).map(|file| Unavailable::of(file)).collect()
 }
 
 /// What has to be said of them, besides what is wrong in them.
-pub(super) fn faults(files: &[Arc<KeptFile>]) -> Vec<Fault> {
-    let fault = |one: Unavailable| {
+pub(super) fn diagnostics(files: &[Arc<LoadedFile>]) -> Vec<Diagnostic> {
+    let diagnostic = |one: Unavailable| {
         let message = format!("no usable copy of this file is kept: {}", one.consequence());
-        let mut fault = Fault::error(&one.file, message);
-        fault.hint("mend the file, or remove it");
-        fault
+        let mut diagnostic = Diagnostic::error(&one.file, message);
+        diagnostic.hint("mend the file, or remove it");
+        diagnostic
     };
-    listed(files).into_iter().map(fault).collect()
+    listed(files).into_iter().map(diagnostic).collect()
 }
 
 /// What stands for the files that have no usable text. A zone that another file holds by now is that file's.
-pub(super) fn files<'b>(settled: &Settled, before: impl Fn(&Path) -> Option<&'b Arc<KeptFile>>) -> Vec<Arc<KeptFile>> {
+pub(super) fn files<'b>(
+    settled: &SelectedSources,
+    before: impl Fn(&Path) -> Option<&'b Arc<LoadedFile>>,
+) -> Vec<Arc<LoadedFile>> {
     if settled.unavailable.is_empty() {
         return Vec::new();
     }
@@ -74,7 +77,7 @@ pub(super) fn files<'b>(settled: &Settled, before: impl Fn(&Path) -> Option<&'b 
         let served = ServedFile { path: served.path.clone(), zone };
         match before(&served.path) {
             Some(file) if file.is_unavailable() && file.served() == served => Arc::clone(file),
-            _ => Arc::new(KeptFile::unavailable(&served)),
+            _ => Arc::new(LoadedFile::unavailable(&served)),
         }
     };
     settled.unavailable.iter().map(&mut withhold).collect()
@@ -82,17 +85,17 @@ pub(super) fn files<'b>(settled: &Settled, before: impl Fn(&Path) -> Option<&'b 
 
 /// At the start: takes out of `sources` the files that cannot be read, or were emptied, and that were served before. What
 /// stands for them.
-pub(super) fn unreadable(archive: &Archive, zones: &Path, sources: &mut Sources) -> Vec<Arc<KeptFile>> {
+pub(super) fn unreadable(source_cache: &SourceCache, zones: &Path, sources: &mut Sources) -> Vec<Arc<LoadedFile>> {
     let is_blank = |file: &Current<_>| matches!(file, Current::Read(source, _) if source.is_blank());
     if sources.missing.is_empty() && !sources.files.iter().any(is_blank) {
         return Vec::new();
     }
-    let known = archive.served_before(zones);
+    let known = source_cache.served_before(zones);
     let find = |path: &Path| known.iter().find(|file| file.path == path).cloned();
     let mut withheld = Vec::new();
     sources.missing.retain(|path| {
         let unknown = || ServedFile { path: path.clone(), zone: None };
-        let served = find(path).or_else(|| archive.last_good().has(path).then(unknown));
+        let served = find(path).or_else(|| source_cache.last_good().has(path).then(unknown));
         withheld.extend(served.clone());
         served.is_none()
     });
@@ -102,9 +105,9 @@ pub(super) fn unreadable(archive: &Archive, zones: &Path, sources: &mut Sources)
         let Some(served) = find(&source.path).filter(|file| source.is_blank() && file.zone.is_some()) else {
             return true;
         };
-        sources.faults.push(Fault::error(&source.path, "the file is empty"));
+        sources.diagnostics.push(Diagnostic::error(&source.path, "the file is empty"));
         withheld.push(served);
         false
     });
-    withheld.iter().map(|served| Arc::new(KeptFile::unavailable(served))).collect()
+    withheld.iter().map(|served| Arc::new(LoadedFile::unavailable(served))).collect()
 }

@@ -12,11 +12,11 @@ use std::time::Duration;
 use anyhow::{anyhow, bail};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::config::{Occasion, Settings};
-use crate::control::{self, Base, Event, LoadOutcome, LoadRequest, Loaded, Refused, Trigger};
+use crate::background;
+use crate::config::{LoadPhase, Settings};
+use crate::control::{self, Event, LoadOutcome, LoadRequest, Loaded, LoadedConfig, Refused, Trigger};
 use crate::files::{self, UNRESPONSIVE_AFTER, Unresponsive};
 use crate::health::Tracker;
-use crate::pace;
 use crate::store::{Fingerprint, SettingsSource, Writers};
 
 use super::wiring::targets;
@@ -47,11 +47,11 @@ pub(super) async fn first_load(source: &SettingsSource, settings: &Settings) -> 
             let seen = Fingerprint::of(&targets(&source, &settings));
             let request = LoadRequest {
                 generation: 0,
-                base: Base::empty(settings),
+                base: LoadedConfig::empty(settings),
                 tracker: Tracker::new(),
                 trigger: Trigger::Asked,
             };
-            (seen, control::load(&source, request, Occasion::Start, &Writers::unknown()).result)
+            (seen, control::load(&source, request, LoadPhase::Start, &Writers::unknown()).result)
         };
         match on_a_thread(work, UNRESPONSIVE_AFTER, || {}).await {
             Ended::Done(loaded) => return Ok(loaded),
@@ -73,7 +73,7 @@ pub(super) async fn with_files<T: Send + 'static>(work: impl FnOnce() -> T + Sen
 /// Loads one request after the other.
 pub(super) async fn run(
     source: Arc<SettingsSource>,
-    base: Base,
+    base: LoadedConfig,
     writers: Writers,
     mut requests: mpsc::UnboundedReceiver<LoadRequest>,
     events: mpsc::Sender<Event>,
@@ -87,8 +87,10 @@ pub(super) async fn run(
         };
         let (source, late) = (Arc::clone(&source), events.clone());
         let work = move || {
-            pace::stand_behind();
-            pace::patiently(LOADER_PATIENCE, || control::load(&source, request, Occasion::Reload, &writers))
+            background::lower_priority();
+            background::with_yield_budget(LOADER_PATIENCE, || {
+                control::load(&source, request, LoadPhase::Reload, &writers)
+            })
         };
         // The loop ends only when the server does.
         let when_late = move || drop(late.blocking_send(Event::Reload(Trigger::Edited)));
@@ -107,10 +109,10 @@ pub(super) async fn run(
 
 /// Makes durable what is served from the start. That may take a while, and loads would wait for it
 /// anyway.
-async fn keep_sources(base: Base) {
+async fn keep_sources(base: LoadedConfig) {
     let work = move || {
-        pace::stand_behind();
-        pace::patiently(LOADER_PATIENCE, || base.keep_sources()).map_err(|error| error.to_string())
+        background::lower_priority();
+        background::with_yield_budget(LOADER_PATIENCE, || base.keep_sources()).map_err(|error| error.to_string())
     };
     let why = match on_a_thread(work, UNRESPONSIVE_AFTER, || {}).await {
         Ended::Done(Ok(())) => return,

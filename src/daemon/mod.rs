@@ -25,16 +25,16 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::admin::{self, Changes, Readiness};
+use crate::background;
 use crate::config::{self, Settings};
-use crate::control::{Base, Control, Event, Loaded, Memory, Refused, Summary};
+use crate::control::{Control, Event, Loaded, LoadedConfig, Refused, SavedState, Summary};
 use crate::files;
-use crate::health::Moment;
+use crate::health::Timestamp;
 use crate::http::{self, Hosts};
 use crate::logging;
-use crate::pace;
 use crate::probe::Authorities;
-use crate::serve::{self, BindError, Bound, Onlookers, ResponderSettings, Serving, TcpLimits, UdpPath};
-use crate::store::{self, Claim, Fingerprint, Keeper, Keeping, SettingsSource};
+use crate::serve::{self, BindError, Bound, Observers, ResponderSettings, Serving, TcpLimits, UdpPath};
+use crate::store::{self, Fingerprint, SettingsSource, StateLock, StateWriter, StateWriterThread};
 use crate::tap::Taps;
 use crate::world::Reader;
 
@@ -64,7 +64,7 @@ const NAMED: usize = 10;
 struct Ready {
     addresses: Vec<SocketAddr>,
     admin: Option<SocketAddr>,
-    base: Base,
+    base: LoadedConfig,
     summary: Summary,
 }
 
@@ -86,8 +86,8 @@ fn runtime() -> anyhow::Result<Runtime> {
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(CONTROL_THREADS)
         .thread_name("control")
-        .on_thread_start(|| pace::be_patient(CONTROL_PATIENCE))
-        .on_thread_unpark(pace::resume)
+        .on_thread_start(|| background::set_yield_budget(CONTROL_PATIENCE))
+        .on_thread_unpark(background::resume)
         .enable_all()
         .build()
         .context("cannot start threads")
@@ -105,11 +105,11 @@ async fn boot_and_serve(
     // Waiting for health checks first, only to find the port taken, would be a waste.
     Bound::check(&settings.dns.listen, settings.dns.workers, UdpPath::default()).map_err(cannot_listen)?;
     let Some(prepared) = prepare_unless_stopped(&source, &settings, &mut stopping).await? else { return Ok(()) };
-    let Prepared { claim, authorities, changes, seen, loaded, memory, keeper, keeping } = prepared;
+    let Prepared { claim, authorities, changes, seen, loaded, memory, state_writer, keeping } = prepared;
     report_start(&loaded.summary);
     let (summary, base) = (loaded.summary.clone(), loaded.base.clone());
 
-    let (outputs, mut wiring) = Wiring::new(&base, source, hangups, keeper);
+    let (outputs, mut wiring) = Wiring::new(&base, source, hangups, state_writer);
     let (control, reader) = Control::new(loaded, &memory, outputs, now());
     let awaited = control.waiting_for();
     let mut running = tokio::spawn(control.run(wiring.take_events(), now));
@@ -135,7 +135,7 @@ async fn boot_and_serve(
         }
     }
 
-    let (addresses, serving) = open(&settings, files, &reader, Onlookers { meters: &base.meters, taps: &taps })?;
+    let (addresses, serving) = open(&settings, files, &reader, Observers { meters: &base.meters, taps: &taps })?;
     let _ = listening.set(addresses.clone());
     ready.send_replace(Readiness::Ready);
     manager.tell(News::Ready(&format!("serving {}", summary.totals())));
@@ -158,22 +158,22 @@ async fn boot_and_serve(
 }
 
 /// The system's clock, from which moments count.
-fn now() -> Moment {
+fn now() -> Timestamp {
     // A clock that stands before 1970 knows no time at all.
-    Moment(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default())
+    Timestamp(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default())
 }
 
 /// What is there before anything is probed or served.
 struct Prepared {
-    claim: Claim,
+    claim: StateLock,
     authorities: Authorities,
     changes: Changes,
     /// What the files looked like before they were loaded.
     seen: Fingerprint,
     loaded: Loaded,
-    memory: Memory,
-    keeper: Keeper,
-    keeping: Keeping,
+    memory: SavedState,
+    state_writer: StateWriter,
+    keeping: StateWriterThread,
 }
 
 /// `None` when it is to stop before everything is read.
@@ -201,15 +201,15 @@ async fn prepare(source: &SettingsSource, settings: &Settings) -> anyhow::Result
     let (seen, loaded) = loader::first_load(source, settings).await?;
     let loaded = *loaded.map_err(cannot_start)?;
     let remembered = settings.clone();
-    let (memory, keeper, keeping) = loader::with_files(move || remember(&remembered)).await??;
+    let (memory, state_writer, keeping) = loader::with_files(move || remember(&remembered)).await??;
     let changes = who_may_change(settings).await?;
-    Ok(Prepared { claim, authorities, changes, seen, loaded, memory, keeper, keeping })
+    Ok(Prepared { claim, authorities, changes, seen, loaded, memory, state_writer, keeping })
 }
 
 /// Two servers with one state directory would lose each other's overrides.
-fn claim_state(settings: &Settings) -> anyhow::Result<Claim> {
+fn claim_state(settings: &Settings) -> anyhow::Result<StateLock> {
     let directory = &settings.state.directory;
-    let claim = files::operate(directory, || Ok(Claim::of(directory)))?.map_err(|claimed| {
+    let claim = files::operate(directory, || Ok(StateLock::of(directory)))?.map_err(|claimed| {
         anyhow!("{claimed}\n  hint: stop it, or give this one a directory of its own: --state DIRECTORY")
     })?;
     // Earlier versions made it as the umask said.
@@ -219,17 +219,17 @@ fn claim_state(settings: &Settings) -> anyhow::Result<Claim> {
     Ok(claim)
 }
 
-/// What the last run left to remember, and the keeper of what this one will leave.
-fn remember(settings: &Settings) -> anyhow::Result<(Memory, Keeper, Keeping)> {
-    let (found, keeper, keeping) = store::keep(&settings.state.directory).context("cannot start threads")?;
+/// What the last run left to remember, and the state writer of what this one will leave.
+fn remember(settings: &Settings) -> anyhow::Result<(SavedState, StateWriter, StateWriterThread)> {
+    let (found, state_writer, keeping) = store::keep(&settings.state.directory).context("cannot start threads")?;
     if let Some(damage) = &found.damage {
         tracing::error!("{damage}; {} lines of it are good and count", found.lines.len());
     }
-    Ok((Memory::read(found.lines.iter().map(String::as_str)), keeper, keeping))
+    Ok((SavedState::read(found.lines.iter().map(String::as_str)), state_writer, keeping))
 }
 
 /// Stops the loop and lets what it remembers be written.
-async fn end(wiring: &Wiring, running: JoinHandle<()>, keeping: Keeping) {
+async fn end(wiring: &Wiring, running: JoinHandle<()>, keeping: StateWriterThread) {
     if !running.is_finished() {
         wiring.send(Event::Stop).await;
         // A loop that fails now fails no one.
@@ -313,14 +313,14 @@ fn hosts(settings: &Settings) -> Hosts {
 }
 
 fn cannot_start(refused: Refused) -> anyhow::Error {
-    let Refused::Faults { errors, faults } = refused else { return anyhow!(refused).context("cannot start") };
-    tracing::error!("faults in the files:\n{}", faults.printed.trim_end());
+    let Refused::Faults { errors, diagnostics } = refused else { return anyhow!(refused).context("cannot start") };
+    tracing::error!("diagnostics in the files:\n{}", diagnostics.printed.trim_end());
     anyhow!("cannot start: {errors} in the files, and no last good source to serve instead")
 }
 
 fn report_start(summary: &Summary) {
-    if !summary.faults.is_empty() {
-        tracing::warn!("faults in the files:\n{}", summary.faults.trim_end());
+    if !summary.diagnostics.is_empty() {
+        tracing::warn!("diagnostics in the files:\n{}", summary.diagnostics.trim_end());
     }
     for path in &summary.frozen {
         tracing::error!("{} is broken: its last good version is served", path.display());
@@ -393,7 +393,7 @@ fn open(
     settings: &Settings,
     files: FileShares,
     reader: &Reader,
-    onlookers: Onlookers<'_>,
+    observers: Observers<'_>,
 ) -> anyhow::Result<(Vec<SocketAddr>, Serving)> {
     let bound = Bound::bind(&settings.dns.listen, settings.dns.workers, UdpPath::default()).map_err(cannot_listen)?;
     let addresses = bound.addresses();
@@ -408,7 +408,7 @@ fn open(
     // The dice of the routing policies: other answers after each start, and nobody's secret.
     let seed = fastrand::u64(..);
     let limits = TcpLimits::with_connections(files.tcp);
-    let serving = bound.serve(reader, &responder, limits, onlookers, seed).context("cannot start the workers")?;
+    let serving = bound.serve(reader, &responder, limits, observers, seed).context("cannot start the workers")?;
     Ok((addresses, serving))
 }
 

@@ -14,7 +14,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::sleep;
 
 use crate::causes::with_causes;
-use crate::control::{Base, Notice, Noticed, NoticedCheck, rfc3339};
+use crate::control::{HealthNoticeKind, LoadedConfig, Notice, NoticeCheck, rfc3339};
 use crate::health::Status;
 use crate::log_limit::LogLimit;
 
@@ -67,7 +67,7 @@ enum Outcome {
 }
 
 /// Delivers notices until there are no more to come. Where to is read from the settings each time.
-pub(super) async fn deliver(mut notices: mpsc::Receiver<Notice>, base: watch::Receiver<Base>) {
+pub(super) async fn deliver(mut notices: mpsc::Receiver<Notice>, base: watch::Receiver<LoadedConfig>) {
     let warnings = LogLimit::default();
     let mut client: Option<(String, Client)> = None;
     while let Some(notice) = notices.recv().await {
@@ -90,12 +90,12 @@ pub(super) async fn deliver(mut notices: mpsc::Receiver<Notice>, base: watch::Re
     }
 }
 
-fn url(base: &watch::Receiver<Base>) -> Option<String> {
+fn url(base: &watch::Receiver<LoadedConfig>) -> Option<String> {
     base.borrow().settings.webhook.url.as_ref().map(|url| url.reveal().to_owned())
 }
 
 /// One notice, as often as it takes, unless the settings change meanwhile.
-async fn tell(client: &Client, to: &str, notice: &Notice, base: &watch::Receiver<Base>, warnings: &LogLimit) {
+async fn tell(client: &Client, to: &str, notice: &Notice, base: &watch::Receiver<LoadedConfig>, warnings: &LogLimit) {
     let check = about(notice);
     let body = body(notice);
     for attempt in 0..ATTEMPTS {
@@ -155,8 +155,8 @@ fn pause(attempt: u32, wanted: Option<Duration>) -> Duration {
 /// Whom a notice is about, for the log.
 fn about(notice: &Notice) -> String {
     match &notice.what {
-        Noticed::Turned(check) | Noticed::Drained(check) => format!("health check {}", check.name),
-        Noticed::UplinkGone(_) | Noticed::UplinkBack(_) => "the uplink".to_owned(),
+        HealthNoticeKind::Turned(check) | HealthNoticeKind::Drained(check) => format!("health check {}", check.name),
+        HealthNoticeKind::UplinkGone(_) | HealthNoticeKind::UplinkBack(_) => "the uplink".to_owned(),
     }
 }
 
@@ -164,13 +164,13 @@ fn body(notice: &Notice) -> String {
     let Notice { what, at, why, lost } = notice;
     let why: String = why.chars().take(LONGEST_WHY).collect();
     let (event, check, sentinels) = match what {
-        Noticed::Turned(check) => ("turned", Some((check, check.status.turned())), &[][..]),
-        Noticed::Drained(check) => ("drained", Some((check, check.status)), &[][..]),
-        Noticed::UplinkGone(sentinels) => ("uplink_gone", None, &sentinels[..]),
-        Noticed::UplinkBack(sentinels) => ("uplink_back", None, &sentinels[..]),
+        HealthNoticeKind::Turned(check) => ("turned", Some((check, check.status.turned())), &[][..]),
+        HealthNoticeKind::Drained(check) => ("drained", Some((check, check.status)), &[][..]),
+        HealthNoticeKind::UplinkGone(sentinels) => ("uplink_gone", None, &sentinels[..]),
+        HealthNoticeKind::UplinkBack(sentinels) => ("uplink_back", None, &sentinels[..]),
     };
     let check = check.map(|(check, previous)| {
-        let NoticedCheck { name, id, status, records, record_count } = check;
+        let NoticeCheck { name, id, status, records, record_count } = check;
         let (status, previous) = (word(*status), word(previous));
         Check { check: name, id: &id.0, status, previous, records, record_count: *record_count }
     });
@@ -184,17 +184,21 @@ fn text(notice: &Notice, why: &str) -> String {
     let lost =
         if notice.lost > 0 { format!(" ({} changes before it were not told)", notice.lost) } else { String::new() };
     let text = match &notice.what {
-        Noticed::Turned(check) => format!("{} is {}: {why} ({})", check.name, word(check.status), records(check)),
-        Noticed::Drained(check) => format!("{} is drained: {why} ({})", check.name, records(check)),
-        Noticed::UplinkGone(_) => format!("the uplink of the DNS server is gone: {why}; verdicts stand as they are"),
-        Noticed::UplinkBack(_) => format!("the uplink of the DNS server is back: {why}"),
+        HealthNoticeKind::Turned(check) => {
+            format!("{} is {}: {why} ({})", check.name, word(check.status), records(check))
+        }
+        HealthNoticeKind::Drained(check) => format!("{} is drained: {why} ({})", check.name, records(check)),
+        HealthNoticeKind::UplinkGone(_) => {
+            format!("the uplink of the DNS server is gone: {why}; verdicts stand as they are")
+        }
+        HealthNoticeKind::UplinkBack(_) => format!("the uplink of the DNS server is back: {why}"),
     };
     // Slack reads these as markup (its documentation, "Formatting text for app surfaces").
     (text + &lost).replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
-fn records(check: &NoticedCheck) -> String {
-    let NoticedCheck { records, record_count, .. } = check;
+fn records(check: &NoticeCheck) -> String {
+    let NoticeCheck { records, record_count, .. } = check;
     let more = record_count - records.len();
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
     if records.is_empty() { "no record".to_owned() } else { records.join(", ") + &more }
@@ -226,12 +230,12 @@ fn build(url: &str) -> Result<Client, reqwest::Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::health::Moment;
+    use crate::health::Timestamp;
     use crate::model::HealthCheckId;
 
     #[test]
     fn the_text_is_for_people_and_the_rest_for_machines() {
-        let check = NoticedCheck {
+        let check = NoticeCheck {
             name: "app-blue".into(),
             id: HealthCheckId("0000".to_owned()),
             status: Status::Unhealthy,
@@ -239,8 +243,8 @@ mod tests {
             record_count: 3,
         };
         let mut notice = Notice {
-            what: Noticed::Turned(check.clone()),
-            at: Moment(Duration::from_secs(1_772_402_400)),
+            what: HealthNoticeKind::Turned(check.clone()),
+            at: Timestamp(Duration::from_secs(1_772_402_400)),
             why: "3 failures in a row: Failure: <down> & out".into(),
             lost: 0,
         };
@@ -253,13 +257,13 @@ mod tests {
         assert_eq!((&json["at"], &json["why"]), (&"2026-03-01T22:00:00Z".into(), &(*notice.why).into()));
         notice.lost = 7;
         assert!(body(&notice).contains("7 changes before it were not told"));
-        notice.what = Noticed::Drained(check);
+        notice.what = HealthNoticeKind::Drained(check);
         let json: serde_json::Value = serde_json::from_str(&body(&notice)).unwrap();
         assert_eq!(
             (&json["event"], &json["status"], &json["previous"]),
             (&"drained".into(), &"unhealthy".into(), &"unhealthy".into())
         );
-        notice.what = Noticed::UplinkGone(vec!["gateway".into()]);
+        notice.what = HealthNoticeKind::UplinkGone(vec!["gateway".into()]);
         let json: serde_json::Value = serde_json::from_str(&body(&notice)).unwrap();
         assert_eq!(
             (&json["event"], &json["sentinels"][0], json.get("check")),

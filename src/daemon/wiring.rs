@@ -9,11 +9,11 @@ use tokio::sync::{mpsc, watch};
 
 use crate::admin::{Changes, Door, Readiness};
 use crate::config::Settings;
-use crate::control::{Base, Event, Feed, LastLoad, LoadRequest, Observed, Outputs, Reloads, Trigger};
+use crate::control::{Event, EventLog, LastLoad, LoadRequest, LoadedConfig, Observed, Outputs, Reloads, Trigger};
 use crate::health::{Latency, MetricPlan, ProbePlan};
 use crate::model::{EndpointProtocol, HealthCheck, HealthCheckKind};
 use crate::probe::{self, Authorities, Evaluator, Prober, ProberSettings};
-use crate::store::{Fingerprint, Keeper, SettingsSource, Targets, Watcher, Writers};
+use crate::store::{Fingerprint, SettingsSource, StateWriter, Targets, Watcher, Writers};
 use crate::tap::Taps;
 use crate::world::Reader;
 
@@ -42,15 +42,20 @@ pub(super) struct Wiring {
     metrics: watch::Receiver<Arc<[MetricPlan]>>,
     pending: watch::Receiver<usize>,
     loads: Option<mpsc::UnboundedReceiver<LoadRequest>>,
-    base: watch::Receiver<Base>,
+    base: watch::Receiver<LoadedConfig>,
     reloads: watch::Receiver<Reloads>,
-    feed: Feed,
+    feed: EventLog,
     last_load: watch::Receiver<LastLoad>,
 }
 
 impl Wiring {
     /// The channels, and the loop's ends of them.
-    pub(super) fn new(base: &Base, source: SettingsSource, hangups: Hangups, keeper: Keeper) -> (Outputs, Wiring) {
+    pub(super) fn new(
+        base: &LoadedConfig,
+        source: SettingsSource,
+        hangups: Hangups,
+        state_writer: StateWriter,
+    ) -> (Outputs, Wiring) {
         let (events, inbox) = mpsc::channel(EVENTS);
         let (plans_in, plans) = watch::channel(Arc::from([]));
         let (metrics_in, metrics) = watch::channel(Arc::from([]));
@@ -62,14 +67,14 @@ impl Wiring {
         let (reloads_in, reloads) = watch::channel(Reloads::default());
         let (notices, told) = mpsc::channel(NOTICES);
         tokio::spawn(webhook::deliver(told, base.clone()));
-        let (feed, (last_load_in, last_load)) = (Feed::default(), watch::channel(LastLoad::default()));
+        let (feed, (last_load_in, last_load)) = (EventLog::default(), watch::channel(LastLoad::default()));
         let outputs = Outputs {
             plans: plans_in,
             metrics: metrics_in,
             pending: pending_in,
             loads: loads_in,
             base: base_in,
-            keeper,
+            state_writer,
             notices,
             reloads: reloads_in,
             feed: feed.clone(),
@@ -250,7 +255,7 @@ async fn follow(
     start: impl Fn() -> io::Result<Watcher>,
     mut watched: Targets,
     source: SettingsSource,
-    mut base: watch::Receiver<Base>,
+    mut base: watch::Receiver<LoadedConfig>,
 ) {
     let mut looks = tokio::time::interval(WATCHER_LOOK);
     loop {

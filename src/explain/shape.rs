@@ -115,7 +115,7 @@ pub enum StepShape {
     /// The chosen record is an alias.
     Alias(AliasStepShape),
     /// Nothing is answered.
-    Denial(DenialShape),
+    Denial(NegativeAnswerShape),
 }
 
 /// Where a name leads.
@@ -282,7 +282,7 @@ pub struct AliasStepShape {
 
 /// Nothing is answered.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct DenialShape {
+pub struct NegativeAnswerShape {
     /// `NXDOMAIN`, `NODATA`, `REFUSED`.
     pub kind: String,
     /// In words.

@@ -9,7 +9,7 @@ use crate::answer::MAX_CHAIN;
 use crate::geo::Client;
 use crate::model::{QueryType, RecordType};
 use crate::policy::Dice;
-use crate::world::Scene;
+use crate::world::ZoneView;
 use crate::zonetree::{Found, GroupIndex, MemberContent, NodeIndex};
 
 /// Groups that are followed: far more than anybody reads about, and a bound to the work.
@@ -29,19 +29,19 @@ pub(super) struct Shares {
 /// What clients like this one get from a group in the long run. `asked` is the type in the question: other types are CNAMEs
 /// that lead on, though not for ANY.
 pub(super) fn shares(
-    scene: &Scene<'_>,
+    zone_view: &ZoneView<'_>,
     client: &Client<'_>,
     names: &Names<'_>,
     asked: QueryType,
     group: &(GroupIndex, Owner),
 ) -> Shares {
-    let mut walk = Walk { scene, client, names, asked, known: Vec::new(), complete: true };
+    let mut walk = Walk { zone_view, client, names, asked, known: Vec::new(), complete: true };
     let leaves = walk.follow(group.0, &group.1, 0);
     Shares { leaves, complete: walk.complete }
 }
 
 struct Walk<'s, 'w> {
-    scene: &'s Scene<'w>,
+    zone_view: &'s ZoneView<'w>,
     client: &'s Client<'w>,
     names: &'s Names<'s>,
     asked: QueryType,
@@ -72,9 +72,9 @@ impl Walk<'_, '_> {
     }
 
     fn leaves_of(&mut self, group: GroupIndex, owner: &Owner, depth: usize) -> Leaves {
-        let zone = self.scene.zone;
+        let zone = self.zone_view.zone;
         let mut notes = Notes::default();
-        zone.choose(group, self.scene.usable, self.client, &mut Dice::seeded(0), &mut notes);
+        zone.choose(group, self.zone_view.usable, self.client, &mut Dice::seeded(0), &mut notes);
         let mut leaves = Leaves::new();
         for (member, share) in notes.shares().into_iter().filter(|(_, share)| *share > 0.0) {
             let next = match zone.content(group, member) {
@@ -94,13 +94,13 @@ impl Walk<'_, '_> {
 
     /// Whether a CNAME leads to this very name, and not to one below it.
     fn is_target(&self, group: GroupIndex, member: u16, node: NodeIndex) -> bool {
-        let MemberContent::Records(cname, _) = self.scene.zone.content(group, member) else { return false };
-        cname.target_labels().is_some_and(|labels| labels.len() == self.scene.zone.labels(node).len())
+        let MemberContent::Records(cname, _) = self.zone_view.zone.content(group, member) else { return false };
+        cname.target_labels().is_some_and(|labels| labels.len() == self.zone_view.zone.labels(node).len())
     }
 
     /// The group that a CNAME leads to, when it leads on.
     fn cname_target(&self, group: GroupIndex, member: u16) -> Option<(GroupIndex, Owner)> {
-        let zone = self.scene.zone;
+        let zone = self.zone_view.zone;
         let is_asked = [RecordType::Cname.into(), QueryType::ANY].contains(&self.asked);
         if zone.record_type(group) != RecordType::Cname || is_asked {
             return None;

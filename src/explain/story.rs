@@ -8,15 +8,15 @@ use super::message::messages;
 use super::names::{Names, Owner};
 use super::recorder::{Event, Notes, Recorder};
 use super::shape::{
-    AliasStepShape, AnswerShape, ClientShape, DenialShape, Explanation, GroupShape, LeadsTo, NameShape, QuestionShape,
-    RecordShape, ShareShape, StepShape, VpcShape, ZoneShape,
+    AliasStepShape, AnswerShape, ClientShape, Explanation, GroupShape, LeadsTo, NameShape, NegativeAnswerShape,
+    QuestionShape, RecordShape, ShareShape, StepShape, VpcShape, ZoneShape,
 };
 use super::shares::shares;
 use super::{ClientFacts, Question, Stage};
 use crate::answer::{self, Answer, Data, Dice, Need, Part, Query, QueryName, Rcode, Records, Step, resolve_traced};
 use crate::geo::{Place, PlaceSource};
 use crate::model::{Content, HostedZone, LocationNetwork, Name, RecordData, RecordType};
-use crate::world::Scene;
+use crate::world::ZoneView;
 use crate::zonetree::{Found, GroupIndex, Zone};
 
 pub(super) fn tell(question: &Question, stage: &Stage<'_>) -> Result<Explanation, String> {
@@ -29,18 +29,18 @@ pub(super) fn tell(question: &Question, stage: &Stage<'_>) -> Result<Explanation
     let mut recorder = Recorder::default();
     let answer = resolve_traced(&query, stage.world, &mut Dice::seeded(question.seed), &mut recorder);
     let mut events = recorder.0.into_iter();
-    let Some(Event::Step(Step::Zone(scene))) = events.next() else {
+    let Some(Event::Step(Step::Zone(zone_view))) = events.next() else {
         let why = format!("No zone here holds {}: the question is refused.", question.name);
         return Ok(without_records(question, stage, None, answer.rcode, why));
     };
-    let zone = match (stage.model)(scene.zone.id()) {
-        Err(why) if scene.is_unavailable => {
-            let zone = zone_shape(scene.zone, vpc(question, stage).as_ref());
+    let zone = match (stage.model)(zone_view.zone.id()) {
+        Err(why) if zone_view.is_unavailable => {
+            let zone = zone_shape(zone_view.zone, vpc(question, stage).as_ref());
             return Ok(without_records(question, stage, Some(zone), answer.rcode, why));
         }
         zone => zone?,
     };
-    let mut story = Story::new(question, stage, &zone, scene);
+    let mut story = Story::new(question, stage, &zone, zone_view);
     events.for_each(|event| story.go_on(event));
     story.close_group();
     let shares = story.shares(&query);
@@ -60,7 +60,7 @@ fn without_records(
         vpc: vpc(question, stage),
         zone,
         client: None,
-        steps: vec![StepShape::Denial(DenialShape { kind: name_of(rcode).to_owned(), why })],
+        steps: vec![StepShape::Denial(NegativeAnswerShape { kind: name_of(rcode).to_owned(), why })],
         answer: AnswerShape {
             rcode: name_of(rcode).to_owned(),
             authoritative: false,
@@ -118,7 +118,7 @@ struct Story<'s> {
     question: &'s Question,
     stage: &'s Stage<'s>,
     names: Names<'s>,
-    scene: Scene<'s>,
+    zone_view: ZoneView<'s>,
     facts: ClientFacts,
     client: Option<ClientShape>,
     /// The name that was looked for last: the question's, or the target of a CNAME.
@@ -135,12 +135,17 @@ struct Story<'s> {
 }
 
 impl<'s> Story<'s> {
-    fn new(question: &'s Question, stage: &'s Stage<'s>, zone: &'s Arc<HostedZone>, scene: Scene<'s>) -> Story<'s> {
+    fn new(
+        question: &'s Question,
+        stage: &'s Stage<'s>,
+        zone: &'s Arc<HostedZone>,
+        zone_view: ZoneView<'s>,
+    ) -> Story<'s> {
         Story {
             question,
             stage,
             names: Names(zone),
-            scene,
+            zone_view,
             facts: ClientFacts { address: question.resolver, is_located: false },
             client: None,
             sought: question.name.clone(),
@@ -175,7 +180,7 @@ impl<'s> Story<'s> {
             Step::Client { address, prefix, place } => self.meet(*address, *prefix, place),
             Step::Name { owner, found } => self.look_for(owner, *found),
             Step::Group(group) => {
-                let owner = (self.current.clone(), self.scene.zone.record_type(*group));
+                let owner = (self.current.clone(), self.zone_view.zone.record_type(*group));
                 self.open = Some((*group, owner, Notes::default()));
             }
             Step::Alias { group, member, target } => self.follow_alias(*group, *member, *target),
@@ -215,7 +220,7 @@ impl<'s> Story<'s> {
                 PlaceSource::Unknown => "nobody knows where this is".to_owned(),
                 PlaceSource::Network => network(self.stage.networks, address),
                 PlaceSource::Database(index) => {
-                    let database = self.stage.world.locator().databases().get(usize::from(index));
+                    let database = self.stage.world.geo_lookup().databases().get(usize::from(index));
                     database.map_or_else(String::new, |database| format!("the geo database {}", database.name()))
                 }
                 PlaceSource::Vpc => {
@@ -237,7 +242,7 @@ impl<'s> Story<'s> {
             answer::Owner::Question => self.question.name.clone(),
             answer::Owner::InZone(labels) => self.names.of_labels(labels),
         };
-        let zone = self.scene.zone;
+        let zone = self.zone_view.zone;
         let (node, leads_to) = match found {
             Found::Name(node) if zone.groups_at(node).next().is_none() => (Some(node), LeadsTo::EmptyNonTerminal),
             Found::Name(node) => (Some(node), LeadsTo::Name),
@@ -258,7 +263,7 @@ impl<'s> Story<'s> {
     }
 
     fn follow_alias(&mut self, group: GroupIndex, member: u16, target: Option<GroupIndex>) {
-        let record_type = self.scene.zone.record_type(group);
+        let record_type = self.zone_view.zone.record_type(group);
         let owner = (self.current.clone(), record_type);
         let Some((name, _)) = self.names.alias_target(&owner, member) else { return };
         let why = match target {
@@ -271,7 +276,7 @@ impl<'s> Story<'s> {
     }
 
     fn deny(&mut self, rcode: Rcode) {
-        let (query_type, zone, name) = (self.question.query_type, self.scene.zone.name(), &self.sought);
+        let (query_type, zone, name) = (self.question.query_type, self.zone_view.zone.name(), &self.sought);
         let why = match (rcode, self.steps.last()) {
             (Rcode::NxDomain, _) => format!("{name} does not exist in the zone {zone}"),
             (_, Some(StepShape::Group(group))) => group.why.clone(),
@@ -282,13 +287,13 @@ impl<'s> Story<'s> {
             _ => format!("{name} exists, but it has no records of type {query_type}."),
         };
         let kind = if rcode == Rcode::NxDomain { "NXDOMAIN" } else { "NODATA" };
-        self.steps.push(StepShape::Denial(DenialShape { kind: kind.to_owned(), why }));
+        self.steps.push(StepShape::Denial(NegativeAnswerShape { kind: kind.to_owned(), why }));
     }
 
     fn shares(&self, query: &Query<'_>) -> (Vec<ShareShape>, bool) {
         let Some(first) = &self.first else { return (Vec::new(), true) };
-        let client = answer::client_of(query, &self.scene);
-        let found = shares(&self.scene, &client, &self.names, self.question.query_type, first);
+        let client = answer::client_of(query, &self.zone_view);
+        let found = shares(&self.zone_view, &client, &self.names, self.question.query_type, first);
         let share = |((owner, member), share): (&(Owner, u16), &f64)| {
             let set = *self.names.sets(owner).get(usize::from(*member))?;
             let values = match &set.content {
@@ -305,7 +310,7 @@ impl<'s> Story<'s> {
 
     fn end(self, answer: &Answer<'_>, (shares, shares_complete): (Vec<ShareShape>, bool)) -> Explanation {
         let vpc = vpc(self.question, self.stage);
-        let zone = zone_shape(self.scene.zone, vpc.as_ref());
+        let zone = zone_shape(self.zone_view.zone, vpc.as_ref());
         Explanation {
             question: asked(self.question, self.stage),
             vpc,
@@ -344,7 +349,7 @@ impl<'s> Story<'s> {
             name: owner.to_string(),
             ttl,
             record_type: record_type.to_string(),
-            data: RecordData::from_wire(record_type, whole(&data, self.scene.zone.name())).to_text(),
+            data: RecordData::from_wire(record_type, whole(&data, self.zone_view.zone.name())).to_text(),
         };
         part.records.iter().map(record).collect()
     }
@@ -388,7 +393,7 @@ impl<'s> Story<'s> {
 
     /// RFC 2308 section 3.
     fn negative_ttl_why(&self, ttl: u32) -> String {
-        let withheld = self.scene.zone.negative_soa().is_some_and(|soa| soa.ttl > ttl);
+        let withheld = self.zone_view.zone.negative_soa().is_some_and(|soa| soa.ttl > ttl);
         match withheld {
             true => format!("{ttl} s: nothing healthy to answer with is remembered no longer than an answer would be"),
             false => format!("{ttl} s: the lesser of the SOA's TTL and its minimum field (RFC 2308)"),
@@ -401,7 +406,7 @@ impl<'s> Story<'s> {
             Some(_) => "; not sent, as the settings ignore client subnets",
             None => "; not sent, as the query has no client subnet",
         };
-        if self.scene.zone.is_private() {
+        if self.zone_view.zone.is_private() {
             return format!("in a private zone the client's address decides nothing{is_sent}");
         }
         let decisive = self.groups().filter(|group| group.scope > 0 && group.scope == scope).last();

@@ -3,13 +3,13 @@
 use std::cell::OnceCell;
 use std::net::IpAddr;
 
-use super::{Located, Locator, Place, RoundTrips};
+use super::{GeoLookup, Located, Place, RoundTrips};
 use crate::model::Region;
 
 /// The client of one query.
 #[derive(Debug)]
 pub struct Client<'w> {
-    locator: &'w Locator,
+    geo_lookup: &'w GeoLookup,
     address: IpAddr,
     prefix: u8,
     vpc: Option<Region>,
@@ -20,9 +20,9 @@ pub struct Client<'w> {
 impl<'w> Client<'w> {
     /// By EDNS Client Subnet, or by the address the query came from and its full length. An IPv4-mapped IPv6 address is the
     /// IPv4 address in it, and `prefix` and every scope are then counted within that.
-    pub fn new(locator: &'w Locator, address: IpAddr, prefix: u8) -> Client<'w> {
+    pub fn new(geo_lookup: &'w GeoLookup, address: IpAddr, prefix: u8) -> Client<'w> {
         let (address, prefix) = canonical(address, prefix);
-        Client { locator, address, prefix, vpc: None, located: None, place: OnceCell::new() }
+        Client { geo_lookup, address, prefix, vpc: None, located: None, place: OnceCell::new() }
     }
 
     /// The same client, of whom somebody may have found out already where it is; what is said of another address is passed over.
@@ -32,8 +32,8 @@ impl<'w> Client<'w> {
     }
 
     /// Of a private zone: the place is the VPC's region, and the address, which is the resolver's, decides nothing.
-    pub fn in_vpc(locator: &'w Locator, address: IpAddr, region: Region) -> Client<'w> {
-        let client = Client::new(locator, address, u8::MAX);
+    pub fn in_vpc(geo_lookup: &'w GeoLookup, address: IpAddr, region: Region) -> Client<'w> {
+        let client = Client::new(geo_lookup, address, u8::MAX);
         Client { vpc: Some(region), ..client }
     }
 
@@ -50,9 +50,9 @@ impl<'w> Client<'w> {
     /// Where the client is. A prefix is located by its first address.
     pub fn place(&self) -> &Place {
         self.place.get_or_init(|| match (self.vpc, self.located) {
-            (Some(region), _) => *self.locator.in_vpc(region),
+            (Some(region), _) => *self.geo_lookup.in_vpc(region),
             (None, Some(located)) if located.address == self.address => located.place,
-            (None, _) => self.locator.locate(self.address),
+            (None, _) => self.geo_lookup.locate(self.address),
         })
     }
 
@@ -64,8 +64,8 @@ impl<'w> Client<'w> {
     /// How far the regions are from the client, in time.
     pub fn round_trips(&self) -> RoundTrips<'_> {
         match self.vpc {
-            Some(region) => self.locator.round_trips_in_vpc(region),
-            None => self.locator.round_trips(self.address, || self.place()),
+            Some(region) => self.geo_lookup.round_trips_in_vpc(region),
+            None => self.geo_lookup.round_trips(self.address, || self.place()),
         }
     }
 }

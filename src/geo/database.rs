@@ -18,9 +18,9 @@ use maxminddb::{LookupResult, MaxMindDbError, PathElement, Reader, WithinOptions
 
 use super::prefix::TableBuilder;
 use super::{Place, Point, PrefixTable};
-use crate::ahead::{SIDE_BY_SIDE, fetch};
-use crate::model::atlas;
+use crate::model::geography;
 use crate::model::{Continent, Coordinates, Country, Subdivision};
+use crate::prefetch::{SIDE_BY_SIDE, fetch};
 
 /// The places of one database.
 #[derive(Debug)]
@@ -196,7 +196,7 @@ impl Places {
         if let Some(known) = self.by_offset.get(&offset) {
             return Ok(*known);
         }
-        let number = Findings::of_record(record)?.map(|findings| self.number(&findings.place()));
+        let number = Diagnostics::of_record(record)?.map(|diagnostics| self.number(&diagnostics.place()));
         self.by_offset.insert(offset, number);
         Ok(number)
     }
@@ -220,30 +220,30 @@ fn pushed<T>(list: &mut Vec<T>, element: T) -> u32 {
 
 /// What a record says about a place.
 #[derive(Debug, Default, PartialEq)]
-struct Findings {
+struct Diagnostics {
     continent: Option<Continent>,
     country: Option<Country>,
     subdivision: Option<Subdivision>,
     coordinates: Option<Coordinates>,
 }
 
-impl Findings {
-    fn of_record(record: &Record<'_>) -> Result<Option<Findings>, MaxMindDbError> {
+impl Diagnostics {
+    fn of_record(record: &Record<'_>) -> Result<Option<Diagnostics>, MaxMindDbError> {
         let country = match read::<&str>(record, &path!["country", "iso_code"])? {
             Some(code) => Some(code),
             None => read::<&str>(record, &path!["country_code"])?,
         };
-        let country = country.and_then(Country::from_code).filter(|&country| atlas::is_country(country));
+        let country = country.and_then(Country::from_code).filter(|&country| geography::is_country(country));
         let subdivision = read::<&str>(record, &path!["subdivisions", 0, "iso_code"])?;
-        let findings = Findings {
+        let diagnostics = Diagnostics {
             continent: read::<&str>(record, &path!["continent", "code"])?.and_then(Continent::from_code),
             country,
             subdivision: country
                 .zip(subdivision)
-                .and_then(|(country, code)| atlas::subdivision_from_iso(country, code)),
+                .and_then(|(country, code)| geography::subdivision_from_iso(country, code)),
             coordinates: coordinates_of(record)?,
         };
-        Ok((findings != Findings::default()).then_some(findings))
+        Ok((diagnostics != Diagnostics::default()).then_some(diagnostics))
     }
 
     fn place(&self) -> Place {

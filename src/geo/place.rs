@@ -1,7 +1,7 @@
 //! Where a client is, as far as anybody knows, and who knew it.
 
 use super::Point;
-use crate::model::atlas;
+use crate::model::geography;
 use crate::model::{Continent, Coordinates, Country, LocationNetwork, Region, Subdivision};
 
 /// Where a client is. What is not known is `None`; nothing at all for a client that cannot be located.
@@ -32,7 +32,7 @@ pub enum PlaceSource {
     Unknown,
     /// `[[location.network]]`.
     Network,
-    /// The database with this index (see `Locator::databases`).
+    /// The database with this index (see `GeoLookup::databases`).
     Database(u16),
     /// The region of the client's VPC.
     Vpc,
@@ -60,7 +60,7 @@ impl Place {
 
     /// With the country and its continent, and the subdivision when there is a country.
     pub(super) fn in_country(self, country: Option<Country>, subdivision: Option<Subdivision>) -> Place {
-        let continent = country.and_then(atlas::continent_of).or(self.continent);
+        let continent = country.and_then(geography::continent_of).or(self.continent);
         Place { country, continent, subdivision: country.and(subdivision), ..self }
     }
 
@@ -72,7 +72,7 @@ impl Place {
 
     fn centre(&self) -> Option<Coordinates> {
         let country = self.country?;
-        let subdivision = self.subdivision.and_then(|part| atlas::subdivision_centroid(country, part));
-        subdivision.or_else(|| atlas::centroid(country))
+        let subdivision = self.subdivision.and_then(|part| geography::subdivision_centroid(country, part));
+        subdivision.or_else(|| geography::centroid(country))
     }
 }

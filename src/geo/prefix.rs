@@ -15,8 +15,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use arrayvec::ArrayVec;
 use ipnet::IpNet;
 
-use super::runs::{Address, Ipv4Runs, Ipv6Runs, MISS};
-use crate::ahead::SIDE_BY_SIDE;
+use super::intervals::{Address, Ipv4Runs, Ipv6Runs, MISS};
+use crate::prefetch::SIDE_BY_SIDE;
 
 /// Networks with values, made for looking up addresses. IPv4 and IPv6 are apart: an IPv4-mapped IPv6 address is looked up
 /// as the IPv6 address that it is.

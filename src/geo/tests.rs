@@ -7,7 +7,7 @@ use mmdb_writer::{IpVersion, Ipv4Aliasing, RecordSize, Value, Writer};
 
 use super::*;
 use crate::model::{
-    Continent, Coordinates, Country, LatencyClients, LatencyRow, LocationNetwork, Region, Subdivision, atlas,
+    Continent, Coordinates, Country, LatencyClients, LatencyRow, LocationNetwork, Region, Subdivision, geography,
 };
 
 /// Names the directory with real databases: the GeoIP2-City-Test.mmdb that MaxMind publishes, and any others.
@@ -43,12 +43,12 @@ fn row(clients: LatencyClients, round_trips: &[(&str, f64)]) -> LatencyRow {
     LatencyRow { clients, round_trip_ms }
 }
 
-fn client<'l>(locator: &'l Locator, address: &str) -> Client<'l> {
-    Client::new(locator, address.parse().unwrap(), u8::MAX)
+fn client<'l>(geo_lookup: &'l GeoLookup, address: &str) -> Client<'l> {
+    Client::new(geo_lookup, address.parse().unwrap(), u8::MAX)
 }
 
-fn place_of(locator: &Locator, address: &str) -> Place {
-    *client(locator, address).place()
+fn place_of(geo_lookup: &GeoLookup, address: &str) -> Place {
+    *client(geo_lookup, address).place()
 }
 
 /// A record as in GeoIP2 City.
@@ -87,16 +87,16 @@ fn database(networks: &[(&str, Value)]) -> Database {
     Database::from_bytes("test.mmdb", bytes_of(Writer::new("Test-City"), networks)).unwrap()
 }
 
-fn locator_of(networks: &[(&str, Value)]) -> Locator {
-    Locator::build(&[], vec![database(networks)], &[])
+fn locator_of(networks: &[(&str, Value)]) -> GeoLookup {
+    GeoLookup::build(&[], vec![database(networks)], &[])
 }
 
 #[test]
 fn nothing_is_known_by_default() {
-    let locator = Locator::default();
-    assert_eq!(place_of(&locator, "192.0.2.1"), Place::default());
-    assert_eq!(client(&locator, "192.0.2.1").round_trips().ms_to(region("eu-west-1")), None);
-    assert_eq!(client(&locator, "192.0.2.1").round_trips().scope, 0);
+    let geo_lookup = GeoLookup::default();
+    assert_eq!(place_of(&geo_lookup, "192.0.2.1"), Place::default());
+    assert_eq!(client(&geo_lookup, "192.0.2.1").round_trips().ms_to(region("eu-west-1")), None);
+    assert_eq!(client(&geo_lookup, "192.0.2.1").round_trips().scope, 0);
 }
 
 #[test]
@@ -108,24 +108,24 @@ fn a_network_says_where_its_clients_are() {
         region: Some(region("us-west-1")),
         ..network_in("10.53.1.0/24", "US")
     };
-    let locator = Locator::build(&[spot], Vec::new(), &[]);
-    let place = place_of(&locator, "10.53.1.7");
+    let geo_lookup = GeoLookup::build(&[spot], Vec::new(), &[]);
+    let place = place_of(&geo_lookup, "10.53.1.7");
     assert_eq!((place.country, place.subdivision), (Some(country("US")), california));
     assert_eq!(place.continent, Some(Continent::NorthAmerica));
     assert_eq!(place.point, Some(at(37.77, -122.41).into()));
     assert_eq!((place.region, place.source, place.scope), (Some(region("us-west-1")), PlaceSource::Network, 24));
-    let outside = place_of(&locator, "10.53.0.7");
+    let outside = place_of(&geo_lookup, "10.53.0.7");
     assert_eq!(outside, Place { scope: 24, ..Place::default() });
 }
 
 #[test]
 fn a_region_stands_in_for_what_a_network_does_not_say() {
     let moved = LocationNetwork { country: Some(country("CH")), ..network_at("10.2.0.0/16", "eu-central-1") };
-    let locator = Locator::build(&[network_at("10.1.0.0/16", "us-east-1"), moved], Vec::new(), &[]);
-    let virginia = place_of(&locator, "10.1.0.1");
+    let geo_lookup = GeoLookup::build(&[network_at("10.1.0.0/16", "us-east-1"), moved], Vec::new(), &[]);
+    let virginia = place_of(&geo_lookup, "10.1.0.1");
     assert_eq!((virginia.country, virginia.subdivision), (Some(country("US")), Subdivision::from_code("VA")));
     assert_eq!(virginia.point, Some(region("us-east-1").coordinates().into()));
-    let swiss = place_of(&locator, "10.2.0.1");
+    let swiss = place_of(&geo_lookup, "10.2.0.1");
     assert_eq!((swiss.country, swiss.subdivision), (Some(country("CH")), None));
     assert_eq!(swiss.point, Some(region("eu-central-1").coordinates().into()));
 }
@@ -133,36 +133,36 @@ fn a_region_stands_in_for_what_a_network_does_not_say() {
 #[test]
 fn without_coordinates_the_centre_of_the_subdivision_or_country_counts() {
     let texas = LocationNetwork { subdivision: Subdivision::from_code("TX"), ..network_in("10.1.0.0/16", "US") };
-    let locator = Locator::build(&[texas, network_in("10.2.0.0/16", "DE")], Vec::new(), &[]);
-    let centre = atlas::subdivision_centroid(country("US"), Subdivision::from_code("TX").unwrap());
-    assert_eq!(place_of(&locator, "10.1.0.1").point, centre.map(Point::from));
-    assert_eq!(place_of(&locator, "10.2.0.1").point, atlas::centroid(country("DE")).map(Point::from));
+    let geo_lookup = GeoLookup::build(&[texas, network_in("10.2.0.0/16", "DE")], Vec::new(), &[]);
+    let centre = geography::subdivision_centroid(country("US"), Subdivision::from_code("TX").unwrap());
+    assert_eq!(place_of(&geo_lookup, "10.1.0.1").point, centre.map(Point::from));
+    assert_eq!(place_of(&geo_lookup, "10.2.0.1").point, geography::centroid(country("DE")).map(Point::from));
 }
 
 #[test]
 fn coordinates_alone_make_a_place_without_a_country() {
     let bare = LocationNetwork { coordinates: Some(at(1.0, 2.0)), ..network("10.1.0.0/16") };
-    let locator = Locator::build(&[bare], vec![database(&[("10.0.0.0/8", flat("DE"))])], &[]);
-    let place = place_of(&locator, "10.1.0.1");
+    let geo_lookup = GeoLookup::build(&[bare], vec![database(&[("10.0.0.0/8", flat("DE"))])], &[]);
+    let place = place_of(&geo_lookup, "10.1.0.1");
     assert_eq!((place.country, place.continent, place.point), (None, None, Some(at(1.0, 2.0).into())));
 }
 
 #[test]
 fn a_prefix_is_located_by_its_first_address_and_mapped_ipv4_is_ipv4() {
-    let locator = Locator::build(&[network_in("10.1.0.0/16", "DE")], Vec::new(), &[]);
-    let mapped = Client::new(&locator, "::ffff:10.1.2.3".parse().unwrap(), 128);
+    let geo_lookup = GeoLookup::build(&[network_in("10.1.0.0/16", "DE")], Vec::new(), &[]);
+    let mapped = Client::new(&geo_lookup, "::ffff:10.1.2.3".parse().unwrap(), 128);
     assert_eq!((mapped.address(), mapped.prefix()), ("10.1.2.3".parse::<IpAddr>().unwrap(), 32));
     assert_eq!((mapped.place().country, mapped.place().scope), (Some(country("DE")), 16));
-    let wide = Client::new(&locator, "10.1.0.0".parse().unwrap(), 8);
+    let wide = Client::new(&geo_lookup, "10.1.0.0".parse().unwrap(), 8);
     assert_eq!((wide.prefix(), wide.place().country, wide.place().scope), (8, Some(country("DE")), 16));
-    let all_of_ipv4 = Client::new(&locator, "::ffff:0:0".parse().unwrap(), 64);
+    let all_of_ipv4 = Client::new(&geo_lookup, "::ffff:0:0".parse().unwrap(), 64);
     assert_eq!((all_of_ipv4.address().is_ipv6(), all_of_ipv4.prefix()), (true, 64));
 }
 
 #[test]
 fn a_client_in_a_vpc_is_where_its_region_is() {
-    let locator = Locator::build(&[network_in("10.0.0.0/8", "JP")], Vec::new(), &[]);
-    let client = Client::in_vpc(&locator, "10.1.2.3".parse().unwrap(), region("us-east-2"));
+    let geo_lookup = GeoLookup::build(&[network_in("10.0.0.0/8", "JP")], Vec::new(), &[]);
+    let client = Client::in_vpc(&geo_lookup, "10.1.2.3".parse().unwrap(), region("us-east-2"));
     let place = client.place();
     assert_eq!((place.country, place.subdivision), (Some(country("US")), Subdivision::from_code("OH")));
     assert_eq!(place.continent, Some(Continent::NorthAmerica));
@@ -174,9 +174,9 @@ fn a_client_in_a_vpc_is_where_its_region_is() {
 fn the_first_hit_wins_and_misses_lengthen_the_scope() {
     let first = database(&[("20.1.0.0/16", flat("FR"))]);
     let second = database(&[("20.0.0.0/8", flat("IT")), ("30.0.0.0/8", flat("ES"))]);
-    let locator = Locator::build(&[network_in("20.1.2.0/24", "DE")], vec![first, second], &[]);
+    let geo_lookup = GeoLookup::build(&[network_in("20.1.2.0/24", "DE")], vec![first, second], &[]);
     let check = |address: &str, code: &str, source: PlaceSource, scope: u8| {
-        let place = place_of(&locator, address);
+        let place = place_of(&geo_lookup, address);
         assert_eq!((place.country, place.source, place.scope), (Some(country(code)), source, scope), "{address}");
     };
     check("20.1.2.3", "DE", PlaceSource::Network, 24);
@@ -184,7 +184,7 @@ fn the_first_hit_wins_and_misses_lengthen_the_scope() {
     check("20.1.128.1", "FR", PlaceSource::Database(0), 17);
     check("20.2.0.1", "IT", PlaceSource::Database(1), 15);
     check("30.2.0.1", "ES", PlaceSource::Database(1), 8);
-    assert_eq!(place_of(&locator, "200.0.0.1"), Place { scope: 1, ..Place::default() });
+    assert_eq!(place_of(&geo_lookup, "200.0.0.1"), Place { scope: 1, ..Place::default() });
 }
 
 #[test]
@@ -209,39 +209,39 @@ fn clients_located_side_by_side_are_where_each_of_them_is() {
         "ffff::",
     ];
     let addresses = addresses.map(|address| address.parse::<IpAddr>().unwrap());
-    for locator in [
-        Locator::default(),
-        Locator::build(&networks, Vec::new(), &[]),
-        Locator::build(&networks, vec![first, second], &[]),
+    for geo_lookup in [
+        GeoLookup::default(),
+        GeoLookup::build(&networks, Vec::new(), &[]),
+        GeoLookup::build(&networks, vec![first, second], &[]),
     ] {
-        let each = addresses.map(|address| Located { address, place: locator.locate(address) });
-        assert_eq!(locator.locate_each(&addresses)[..], each);
-        assert!(locator.locate_each(&[]).is_empty());
+        let each = addresses.map(|address| Located { address, place: geo_lookup.locate(address) });
+        assert_eq!(geo_lookup.locate_each(&addresses)[..], each);
+        assert!(geo_lookup.locate_each(&[]).is_empty());
     }
 }
 
 #[test]
 fn what_is_known_of_another_address_is_passed_over() {
-    let locator = Locator::build(&[network_in("10.1.0.0/16", "DE")], Vec::new(), &[]);
+    let geo_lookup = GeoLookup::build(&[network_in("10.1.0.0/16", "DE")], Vec::new(), &[]);
     let elsewhere = Place { country: Some(country("JP")), ..Place::default() };
     let known = |address: &str| Located { address: address.parse().unwrap(), place: elsewhere };
     let (same, other) = (known("10.1.2.3"), known("10.1.2.4"));
-    let place = |located| client(&locator, "10.1.2.3").located(Some(located)).place().country;
+    let place = |located| client(&geo_lookup, "10.1.2.3").located(Some(located)).place().country;
     assert_eq!((place(&same), place(&other)), (Some(country("JP")), Some(country("DE"))));
-    let in_vpc = Client::in_vpc(&locator, "10.1.2.3".parse().unwrap(), region("us-east-2")).located(Some(&same));
+    let in_vpc = Client::in_vpc(&geo_lookup, "10.1.2.3".parse().unwrap(), region("us-east-2")).located(Some(&same));
     assert_eq!(in_vpc.place().country, Some(country("US")));
 }
 
 #[test]
 fn the_continent_follows_the_country_by_the_atlas() {
-    let locator = locator_of(&[
+    let geo_lookup = locator_of(&[
         ("20.0.0.0/8", of_country("AS", "CY")),
         ("30.0.0.0/8", Value::map([("continent", Value::map([("code", Value::from("EU"))]))])),
         ("40.0.0.0/8", of_country("OC", "HM")),
     ]);
-    assert_eq!(place_of(&locator, "20.0.0.1").continent, Some(Continent::Europe));
-    assert_eq!(place_of(&locator, "30.0.0.1").continent, Some(Continent::Europe));
-    let unlisted = place_of(&locator, "40.0.0.1");
+    assert_eq!(place_of(&geo_lookup, "20.0.0.1").continent, Some(Continent::Europe));
+    assert_eq!(place_of(&geo_lookup, "30.0.0.1").continent, Some(Continent::Europe));
+    let unlisted = place_of(&geo_lookup, "40.0.0.1");
     assert_eq!((unlisted.country, unlisted.continent), (None, Some(Continent::Oceania)));
 }
 
@@ -252,23 +252,23 @@ fn is_within_a_metre(place: &Place, coordinates: Coordinates) -> bool {
 
 #[test]
 fn the_city_layout_gives_subdivision_and_coordinates() {
-    let locator = locator_of(&[
+    let geo_lookup = locator_of(&[
         ("20.0.0.0/8", city("NA", "US", "CA", 37.77, -122.41)),
         ("30.0.0.0/8", city("EU", "GB", "ENG", 51.5, -0.1)),
         ("40.0.0.0/8", city("EU", "UA", "43", 200.0, 0.0)),
         ("2001:db8::/32", city("EU", "UA", "30", 50.45, 30.5)),
     ]);
-    let american = place_of(&locator, "20.0.0.1");
+    let american = place_of(&geo_lookup, "20.0.0.1");
     assert_eq!(american.subdivision, Subdivision::from_code("CA"));
     assert!(is_within_a_metre(&american, at(37.77, -122.41)));
-    assert_eq!(place_of(&locator, "30.0.0.1").subdivision, None);
-    let crimean = place_of(&locator, "40.0.0.1");
+    assert_eq!(place_of(&geo_lookup, "30.0.0.1").subdivision, None);
+    let crimean = place_of(&geo_lookup, "40.0.0.1");
     assert_eq!(crimean.subdivision, Subdivision::from_code("11"));
     assert!(
         is_within_a_metre(&crimean, at(45.30, 34.40)),
         "coordinates off the globe are none: it is the centre of Crimea"
     );
-    assert_eq!(place_of(&locator, "2001:db8::1").subdivision, Subdivision::from_code("30"));
+    assert_eq!(place_of(&geo_lookup, "2001:db8::1").subdivision, Subdivision::from_code("30"));
 }
 
 #[test]
@@ -280,10 +280,10 @@ fn scopes_in_an_ipv6_tree_are_those_of_the_ipv4_address() {
                 writer,
                 &[("20.1.0.0/16", flat("DE")), ("20.0.0.0/16", flat("DE")), ("2a00::/12", flat("FR"))],
             );
-            let locator = Locator::build(&[], vec![Database::from_bytes("six", bytes).unwrap()], &[]);
-            let german = place_of(&locator, "20.1.2.3");
+            let geo_lookup = GeoLookup::build(&[], vec![Database::from_bytes("six", bytes).unwrap()], &[]);
+            let german = place_of(&geo_lookup, "20.1.2.3");
             assert_eq!((german.country, german.scope), (Some(country("DE")), 15));
-            let french = place_of(&locator, "2a00:53::1");
+            let french = place_of(&geo_lookup, "2a00:53::1");
             assert_eq!((french.country, french.scope), (Some(country("FR")), 12));
         }
     }
@@ -293,15 +293,15 @@ fn scopes_in_an_ipv6_tree_are_those_of_the_ipv4_address() {
 fn an_ipv4_tree_knows_no_ipv6_client() {
     let writer = Writer::builder("Test-Country").ip_version(IpVersion::V4).build();
     let bytes = bytes_of(writer, &[("20.1.0.0/16", of_country("EU", "DE"))]);
-    let locator = Locator::build(&[], vec![Database::from_bytes("four", bytes).unwrap()], &[]);
-    assert_eq!(place_of(&locator, "20.1.2.3").scope, 16);
-    assert_eq!(place_of(&locator, "2a00::1"), Place::default());
+    let geo_lookup = GeoLookup::build(&[], vec![Database::from_bytes("four", bytes).unwrap()], &[]);
+    assert_eq!(place_of(&geo_lookup, "20.1.2.3").scope, 16);
+    assert_eq!(place_of(&geo_lookup, "2a00::1"), Place::default());
 }
 
 #[test]
 fn a_record_above_the_ipv4_tree_is_that_of_every_ipv4_client() {
-    let locator = locator_of(&[("::/1", flat("DE"))]);
-    let german = place_of(&locator, "20.1.2.3");
+    let geo_lookup = locator_of(&[("::/1", flat("DE"))]);
+    let german = place_of(&geo_lookup, "20.1.2.3");
     assert_eq!((german.country, german.scope), (Some(country("DE")), 0));
 }
 
@@ -391,9 +391,9 @@ fn measured_round_trips_come_by_network_then_country_then_region() {
         row(LatencyClients::Cidr("10.1.1.0/24".parse().unwrap()), &[("eu-west-1", 11.0)]),
     ];
     let abroad = LocationNetwork { country: Some(country("CH")), ..network_at("10.128.0.0/9", "eu-central-1") };
-    let locator = Locator::build(&[network_at("10.0.0.0/9", "eu-central-1"), abroad], Vec::new(), &rows);
+    let geo_lookup = GeoLookup::build(&[network_at("10.0.0.0/9", "eu-central-1"), abroad], Vec::new(), &rows);
     let check = |address: &str, ms: f64, scope: u8| {
-        let client = client(&locator, address);
+        let client = client(&geo_lookup, address);
         let trips = client.round_trips();
         assert_eq!((trips.ms_to(region("eu-west-1")), trips.scope), (Some(ms), scope), "{address}");
     };
@@ -406,8 +406,8 @@ fn measured_round_trips_come_by_network_then_country_then_region() {
 #[test]
 fn a_region_that_was_not_measured_counts_by_distance() {
     let rows = [row(LatencyClients::Cidr("10.0.0.0/8".parse().unwrap()), &[("us-east-1", 90.0)])];
-    let locator = Locator::build(&[network_at("10.0.0.0/8", "eu-central-1")], Vec::new(), &rows);
-    let client = client(&locator, "10.1.1.1");
+    let geo_lookup = GeoLookup::build(&[network_at("10.0.0.0/8", "eu-central-1")], Vec::new(), &rows);
+    let client = client(&geo_lookup, "10.1.1.1");
     let trips = client.round_trips();
     assert_eq!(trips.ms_to(region("us-east-1")), Some(90.0));
     assert_eq!(trips.ms_to(region("eu-central-1")), Some(0.0), "its own region");
@@ -419,8 +419,8 @@ fn a_region_that_was_not_measured_counts_by_distance() {
 fn a_complete_row_does_not_ask_where_the_client_is() {
     let everywhere: Vec<(Region, f64)> = Region::all().map(|region| (region, 5.0)).collect();
     let rows = [LatencyRow { clients: LatencyClients::Cidr("10.0.0.0/8".parse().unwrap()), round_trip_ms: everywhere }];
-    let locator = Locator::build(&[network_in("10.1.1.1/32", "DE")], Vec::new(), &rows);
-    assert_eq!(client(&locator, "10.1.1.1").round_trips().scope, 8);
+    let geo_lookup = GeoLookup::build(&[network_in("10.1.1.1/32", "DE")], Vec::new(), &rows);
+    assert_eq!(client(&geo_lookup, "10.1.1.1").round_trips().scope, 8);
 }
 
 #[test]
@@ -429,8 +429,8 @@ fn in_a_vpc_the_same_region_wins_then_the_nearest() {
         row(LatencyClients::Region(region("eu-west-1")), &[("eu-west-1", 3.0), ("eu-west-2", 1.0)]),
         row(LatencyClients::Cidr("10.0.0.0/8".parse().unwrap()), &[("eu-central-1", 0.1)]),
     ];
-    let locator = Locator::build(&[], Vec::new(), &rows);
-    let client = Client::in_vpc(&locator, "10.1.1.1".parse().unwrap(), region("eu-west-1"));
+    let geo_lookup = GeoLookup::build(&[], Vec::new(), &rows);
+    let client = Client::in_vpc(&geo_lookup, "10.1.1.1".parse().unwrap(), region("eu-west-1"));
     let trips = client.round_trips();
     assert_eq!((trips.ms_to(region("eu-west-1")), trips.scope), (Some(0.0), 0));
     assert_eq!(trips.ms_to(region("eu-west-2")), Some(1.0));
@@ -467,17 +467,17 @@ fn check_against_the_reader(path: &std::path::Path) {
     };
     let (runs, octets) = (database.runs(), database.octets());
     eprintln!("{}: {runs} runs, {octets} octets, {:?}", database.name(), started.elapsed());
-    let locator = Locator::build(&[], vec![database], &[]);
+    let geo_lookup = GeoLookup::build(&[], vec![database], &[]);
     for record in reader.networks(Default::default()).unwrap().step_by(7) {
         let record = record.unwrap();
         let network = record.network().unwrap();
-        let place = place_of(&locator, &network.network().to_string());
+        let place = place_of(&geo_lookup, &network.network().to_string());
         let code = |path: &[maxminddb::PathElement<'_>]| record.decode_path::<&str>(path).ok().flatten();
         let code = code(&maxminddb::path!["country", "iso_code"]).or_else(|| code(&maxminddb::path!["country_code"]));
-        let expected = code.and_then(Country::from_code).filter(|&country| atlas::is_country(country));
+        let expected = code.and_then(Country::from_code).filter(|&country| geography::is_country(country));
         assert_eq!(place.country, expected, "{network}");
         assert!(place.scope <= network.prefix(), "{network} {}", place.scope);
-        assert_eq!(place_of(&locator, &network.broadcast().to_string()).country, expected, "{network}");
+        assert_eq!(place_of(&geo_lookup, &network.broadcast().to_string()).country, expected, "{network}");
     }
 }
 

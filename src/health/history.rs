@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Moment, Observation, Status};
+use super::{Observation, Status, Timestamp};
 
 /// Runs that are kept of each check: with 20 000 checks that flap all the time, about 60 MB at the very most.
 const RUNS: usize = 16;
@@ -35,9 +35,9 @@ pub struct Run {
     /// What was seen, in Route 53's words.
     pub status: Arc<str>,
     /// When it was seen first; no two runs of a check have the same.
-    pub first: Moment,
+    pub first: Timestamp,
     /// When it was seen last.
-    pub last: Moment,
+    pub last: Timestamp,
     /// How many times.
     pub results: u32,
     /// The figures of the last result.
@@ -50,7 +50,7 @@ pub struct Run {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PastTransition {
     /// When.
-    pub at: Moment,
+    pub at: Timestamp,
     /// To what; from the other.
     pub to: Status,
     /// Why, in words.
@@ -75,7 +75,7 @@ pub enum News {
 
 impl History {
     /// Takes a result in.
-    pub fn see(&mut self, observation: Observation, status: &str, latency: Latency, at: Moment) -> News {
+    pub fn see(&mut self, observation: Observation, status: &str, latency: Latency, at: Timestamp) -> News {
         match self.runs.back_mut() {
             Some(run) if run.observation == observation && *run.status == *status => {
                 run.last = at;
@@ -143,8 +143,8 @@ mod tests {
     use super::*;
     use Observation::{Fail, Pass};
 
-    fn at(second: u64) -> Moment {
-        Moment(Duration::from_secs(second))
+    fn at(second: u64) -> Timestamp {
+        Timestamp(Duration::from_secs(second))
     }
 
     fn latency(milliseconds: u64) -> Latency {

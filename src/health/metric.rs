@@ -6,12 +6,12 @@
 
 use crate::model::{InsufficientDataHealthStatus, MetricCheck};
 
-use super::{Cause, Machine, MachineState, Moment, Observation, Status, Thresholds, Turn};
+use super::{Cause, CheckState, Observation, SavedCheckState, StateChange, Status, Thresholds, Timestamp};
 
 /// The state of one metric check.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct MetricMachine {
-    machine: Machine,
+pub struct MetricCheckState {
+    check_state: CheckState,
     rules: Rules,
     /// Missing values in a row.
     missing: u8,
@@ -25,67 +25,67 @@ struct Rules {
     insufficient_data: InsufficientDataHealthStatus,
 }
 
-impl MetricMachine {
+impl MetricCheckState {
     /// A machine without results. It counts as `before` until there is data, which then decides; a new one has
     /// insufficient data from the start.
     #[must_use]
-    pub fn new(check: &MetricCheck, before: Option<Status>, at: Moment) -> MetricMachine {
+    pub fn new(check: &MetricCheck, before: Option<Status>, at: Timestamp) -> MetricCheckState {
         let rules = rules(check);
         let without_data = rules.without_data().unwrap_or(Status::Healthy);
-        let machine = Machine::new(thresholds(check), before.unwrap_or(without_data), at);
-        MetricMachine { machine, rules, missing: 0, is_waiting: true }
+        let check_state = CheckState::new(thresholds(check), before.unwrap_or(without_data), at);
+        MetricCheckState { check_state, rules, missing: 0, is_waiting: true }
     }
 
     /// A machine as it is remembered.
     #[must_use]
-    pub fn recalled(check: &MetricCheck, state: MachineState) -> MetricMachine {
-        let machine = Machine::recalled(thresholds(check), state);
-        MetricMachine { machine, rules: rules(check), missing: 0, is_waiting: false }
+    pub fn recalled(check: &MetricCheck, state: SavedCheckState) -> MetricCheckState {
+        let check_state = CheckState::recalled(thresholds(check), state);
+        MetricCheckState { check_state, rules: rules(check), missing: 0, is_waiting: false }
     }
 
     /// What to remember; nothing before there were data. Missing values are counted anew after a restart.
     #[must_use]
-    pub fn state(&self) -> Option<MachineState> {
-        self.machine.state()
+    pub fn state(&self) -> Option<SavedCheckState> {
+        self.check_state.state()
     }
 
     /// Since when it says what it says.
     #[must_use]
-    pub fn since(&self) -> Moment {
-        self.machine.since()
+    pub fn since(&self) -> Timestamp {
+        self.check_state.since()
     }
 
     /// How many more values of the other kind turn it, in a row.
     #[must_use]
     pub fn until_turn(&self) -> u8 {
-        self.machine.until_turn()
+        self.check_state.until_turn()
     }
 
     /// Takes one evaluation into account; says when it turned.
-    pub fn observe(&mut self, observation: Observation, at: Moment) -> Option<Turn> {
+    pub fn observe(&mut self, observation: Observation, at: Timestamp) -> Option<StateChange> {
         self.is_waiting = false;
         if observation != Observation::Missing {
             self.missing = 0;
-            return self.machine.observe(observation, at);
+            return self.check_state.observe(observation, at);
         }
         self.missing = self.missing.saturating_add(1);
         if self.missing < self.rules.evaluation_periods {
             return None;
         }
         let status = self.rules.without_data()?;
-        self.machine.assume(status, Cause::InsufficientData(self.missing), at)
+        self.check_state.assume(status, Cause::InsufficientData(self.missing), at)
     }
 
     /// The rows so far count no more.
     pub fn forget_row(&mut self) {
-        self.machine.forget_row();
+        self.check_state.forget_row();
         self.missing = 0;
     }
 
     /// What it says now.
     #[must_use]
     pub fn status(&self) -> Status {
-        self.machine.status()
+        self.check_state.status()
     }
 
     /// Whether it has had no answer at all. One without data is an answer: there is nothing to wait for.
@@ -96,7 +96,7 @@ impl MetricMachine {
 
     /// Other periods, another status without data: the rows so far count on.
     pub fn reconfigure(&mut self, check: &MetricCheck) {
-        self.machine.set_thresholds(thresholds(check));
+        self.check_state.set_thresholds(thresholds(check));
         self.rules = rules(check);
     }
 }
@@ -146,58 +146,58 @@ pub(super) mod tests {
         }
     }
 
-    fn machine(evaluation_periods: u8, insufficient: InsufficientDataHealthStatus) -> MetricMachine {
-        MetricMachine::new(&metric(evaluation_periods, insufficient), None, Moment::default())
+    fn check_state(evaluation_periods: u8, insufficient: InsufficientDataHealthStatus) -> MetricCheckState {
+        MetricCheckState::new(&metric(evaluation_periods, insufficient), None, Timestamp::default())
     }
 
     /// What it is after each of these, `+` healthy and `-` unhealthy.
-    fn walk(machine: &mut MetricMachine, observations: &str) -> String {
+    fn walk(check_state: &mut MetricCheckState, observations: &str) -> String {
         let observed = observations.chars().map(|letter| {
             let observation = match letter {
                 'o' => Pass,
                 'x' => Fail,
                 _ => Missing,
             };
-            machine.observe(observation, Moment::default());
-            if machine.status() == Status::Healthy { '+' } else { '-' }
+            check_state.observe(observation, Timestamp::default());
+            if check_state.status() == Status::Healthy { '+' } else { '-' }
         });
         observed.collect()
     }
 
     #[test]
     fn all_periods_must_be_bad_and_one_good_one_is_enough() {
-        assert_eq!(walk(&mut machine(3, LastKnownStatus), "oxxoxxxxo"), "++++++--+");
-        assert_eq!(walk(&mut machine(1, LastKnownStatus), "oxo"), "+-+");
+        assert_eq!(walk(&mut check_state(3, LastKnownStatus), "oxxoxxxxo"), "++++++--+");
+        assert_eq!(walk(&mut check_state(1, LastKnownStatus), "oxo"), "+-+");
         // The first value decides, as for every check.
-        assert_eq!(walk(&mut machine(3, LastKnownStatus), "xo"), "-+");
+        assert_eq!(walk(&mut check_state(3, LastKnownStatus), "xo"), "-+");
     }
 
     #[test]
     fn missing_values_neither_count_nor_end_a_row() {
-        assert_eq!(walk(&mut machine(3, LastKnownStatus), "ox.x..x"), "++++++-");
-        assert_eq!(walk(&mut machine(3, LastKnownStatus), "x......o"), "-------+");
+        assert_eq!(walk(&mut check_state(3, LastKnownStatus), "ox.x..x"), "++++++-");
+        assert_eq!(walk(&mut check_state(3, LastKnownStatus), "x......o"), "-------+");
     }
 
     #[test]
     fn insufficient_data_is_what_the_configuration_says() {
         use InsufficientDataHealthStatus::{Healthy, Unhealthy};
-        assert_eq!(walk(&mut machine(2, Unhealthy), "o.o...o"), "++++--+");
-        assert_eq!(walk(&mut machine(2, Healthy), "x.x...oxx"), "----++++-");
+        assert_eq!(walk(&mut check_state(2, Unhealthy), "o.o...o"), "++++--+");
+        assert_eq!(walk(&mut check_state(2, Healthy), "x.x...oxx"), "----++++-");
     }
 
     #[test]
     fn a_new_one_has_insufficient_data_and_its_first_value_decides() {
         use InsufficientDataHealthStatus::{Healthy, Unhealthy};
         for (insufficient, expected) in [(Healthy, Status::Healthy), (Unhealthy, Status::Unhealthy)] {
-            let machine = machine(3, insufficient);
-            assert_eq!((machine.status(), machine.is_waiting()), (expected, true));
+            let check_state = check_state(3, insufficient);
+            assert_eq!((check_state.status(), check_state.is_waiting()), (expected, true));
         }
         // "A new check with LastKnownStatus and no data is healthy" (API InsufficientDataHealthStatus).
-        let mut new = machine(3, LastKnownStatus);
+        let mut new = check_state(3, LastKnownStatus);
         assert_eq!(walk(&mut new, "...."), "++++");
         assert!(!new.is_waiting());
         assert_eq!(walk(&mut new, "x"), "-");
-        assert_eq!(walk(&mut machine(3, Unhealthy), "....o"), "----+");
+        assert_eq!(walk(&mut check_state(3, Unhealthy), "....o"), "----+");
     }
 
     /// The same rules without a machine: look back over everything, each time.
@@ -237,12 +237,12 @@ pub(super) mod tests {
                 Just(LastKnownStatus),
             ],
         ) {
-            let mut machine = machine(periods, insufficient);
+            let mut check_state = check_state(periods, insufficient);
             for (number, observation) in (1..).zip(&seen) {
-                let before = machine.status();
-                let turn = machine.observe(*observation, Moment::default());
-                prop_assert_eq!(turn.map(|turn| turn.to), (before != machine.status()).then_some(machine.status()));
-                prop_assert_eq!(machine.status(), reference(&seen[..number], periods.into(), insufficient));
+                let before = check_state.status();
+                let turn = check_state.observe(*observation, Timestamp::default());
+                prop_assert_eq!(turn.map(|turn| turn.to), (before != check_state.status()).then_some(check_state.status()));
+                prop_assert_eq!(check_state.status(), reference(&seen[..number], periods.into(), insufficient));
             }
         }
     }

@@ -3,28 +3,28 @@
 //! Pure: results and times come in as arguments, transitions go out. Nothing here probes, sleeps or reads a clock.
 //!
 //! ```text
-//!  result of a probe ──▶ Machine ──▶ aggregate ──▶ disabled? ──▶ inverted? ──▶ one bit
+//!  result of a probe ──▶ CheckState ──▶ aggregate ──▶ disabled? ──▶ inverted? ──▶ one bit
 //!                        counts      of checkers   healthy       turned        in CheckBits
 //!                                                                               │
 //!  a calculated check:   the bits of its children ◀── counted, in the same step ┘
 //! ```
 //!
-//! [`Tracker`] holds the checks and does all of this; [`Machine`] is the state of one check as one checker sees it,
-//! [`MetricMachine`] that of one that may be without data; [`aggregate`] is Route 53's 18 % rule; [`CheckBits`] is what a
+//! [`Tracker`] holds the checks and does all of this; [`CheckState`] is the state of one check as one checker sees it,
+//! [`MetricCheckState`] that of one that may be without data; [`aggregate`] is Route 53's 18 % rule; [`CheckBits`] is what a
 //! query reads. [`History`] is what people look at afterwards, and [`Overrides`] are their word over what is seen.
-//! [`Comeback`] is the way of a record back into use, with a [`Share`] of its weight at first; [`Sentinels`] tell when what is
+//! [`Recovery`] is the way of a record back into use, with a [`Share`] of its weight at first; [`Sentinels`] tell when what is
 //! seen says nothing.
 
 mod asked;
 mod bits;
 mod calculated;
-mod comeback;
+mod check_state;
 mod history;
-mod machine;
 mod metric;
 mod overrides;
 mod reason;
 mod recent;
+mod recovery;
 mod sentinels;
 mod share;
 mod tracker;
@@ -33,17 +33,17 @@ mod verdict;
 use std::time::Duration;
 
 pub use bits::CheckBits;
-pub use comeback::{Comeback, ComebackRules, Seen, Stage};
+pub use check_state::{Cause, CheckState, Children, SavedCheckState, StateChange, Thresholds};
 pub use history::{History, Latency, News, PastTransition, Run};
-pub use machine::{Cause, Children, Machine, MachineState, Thresholds, Turn};
-pub use metric::MetricMachine;
-pub use overrides::{Action, Drain, Draining, NotGranted, Override, OverrideId, Overrides, Pattern, Wish};
+pub use metric::MetricCheckState;
+pub use overrides::{Action, Drain, Draining, NotGranted, Override, OverrideId, OverrideRequest, Overrides, Pattern};
 pub use reason::Reason;
 pub use recent::{Recent, Sample};
-pub use sentinels::{Sentinels, Uplink};
+pub use recovery::{Recovery, RecoveryEvent, RecoveryRules, RecoveryStage};
+pub use sentinels::{Connectivity, Sentinels};
 pub use share::Share;
 pub use tracker::{
-    Applied, Asks, Identity, MetricPlan, Picture, ProbePlan, Question, Recollection, Tracker, Transition,
+    Applied, CheckTarget, CheckView, Identity, MetricPlan, ProbePlan, Question, RestoredCheck, Tracker, Transition,
 };
 pub use verdict::{Checkers, aggregate, verdict};
 
@@ -59,12 +59,12 @@ pub struct Generation(pub u64);
 /// A point in time, as the time since an epoch that the caller chooses once and keeps. The server counts from the
 /// beginning of 1970 and follows the system's clock, so that moments outlive it; a clock may be set back.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Moment(pub Duration);
+pub struct Timestamp(pub Duration);
 
-impl Moment {
+impl Timestamp {
     /// How long after `earlier` this is; nothing when it is not.
     #[must_use]
-    pub fn since(self, earlier: Moment) -> Duration {
+    pub fn since(self, earlier: Timestamp) -> Duration {
         self.0.saturating_sub(earlier.0)
     }
 }

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use super::{Moment, Share, Status};
+use super::{Share, Status, Timestamp};
 
 /// Who keeps more has a mistake in a script; each name of a check is held against each of them.
 const MOST: usize = 100;
@@ -42,13 +42,13 @@ pub struct Drain {
 /// A drain under way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Draining {
-    from: Moment,
+    from: Timestamp,
     drain: Drain,
 }
 
 /// What a person asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Wish {
+pub struct OverrideRequest {
     /// About which checks.
     pub pattern: Pattern,
     /// What they have to be.
@@ -58,9 +58,9 @@ pub struct Wish {
     /// Who.
     pub author: String,
     /// From when on; a moment that has passed is now.
-    pub from: Moment,
+    pub from: Timestamp,
     /// Until when; `None` is until it is cleared.
-    pub until: Option<Moment>,
+    pub until: Option<Timestamp>,
 }
 
 /// A wish that was granted.
@@ -69,7 +69,7 @@ pub struct Override {
     /// Which one.
     pub id: OverrideId,
     /// What was asked for.
-    pub wish: Wish,
+    pub wish: OverrideRequest,
 }
 
 /// Why a wish is not granted.
@@ -133,7 +133,7 @@ impl Drain {
 impl Draining {
     /// What is left of the weight; nothing at the end.
     #[must_use]
-    pub fn left(self, at: Moment) -> Option<Share> {
+    pub fn left(self, at: Timestamp) -> Option<Share> {
         let Drain { over, begins } = self.drain;
         let rest = over.checked_sub(at.since(self.from)).filter(|rest| !rest.is_zero())?;
         Some(begins.times(Share::of(rest, over)))
@@ -141,8 +141,8 @@ impl Draining {
 
     /// When there is nothing left.
     #[must_use]
-    pub fn ends(self) -> Moment {
-        Moment(self.from.0 + self.drain.over)
+    pub fn ends(self) -> Timestamp {
+        Timestamp(self.from.0 + self.drain.over)
     }
 }
 
@@ -158,24 +158,24 @@ impl Override {
 
     /// Whether it counts at this moment.
     #[must_use]
-    pub fn is_active(&self, at: Moment) -> bool {
+    pub fn is_active(&self, at: Timestamp) -> bool {
         self.wish.from <= at && !self.is_over(at)
     }
 
-    fn is_over(&self, at: Moment) -> bool {
+    fn is_over(&self, at: Timestamp) -> bool {
         self.wish.until.is_some_and(|until| until <= at)
     }
 }
 
 impl Overrides {
     /// Grants a wish. One with the same pattern takes the place of the former, which is returned.
-    pub fn set(&mut self, wish: Wish, at: Moment) -> Result<(Override, Option<Override>), NotGranted> {
-        let wish = Wish { from: wish.from.max(at), ..wish };
+    pub fn set(&mut self, wish: OverrideRequest, at: Timestamp) -> Result<(Override, Option<Override>), NotGranted> {
+        let wish = OverrideRequest { from: wish.from.max(at), ..wish };
         if wish.until.is_some_and(|until| until <= wish.from) {
             return Err(NotGranted::Over);
         }
         if let (Action::Drain(drain), Some(until)) = (wish.action, wish.until)
-            && until < Moment(wish.from.0 + drain.over)
+            && until < Timestamp(wish.from.0 + drain.over)
         {
             return Err(NotGranted::NotDrained);
         }
@@ -188,7 +188,7 @@ impl Overrides {
             Some(former) if former.is_active(at) => follow(former, wish.action, at),
             _ => wish.action,
         };
-        let granted = Override { id: OverrideId(self.last + 1), wish: Wish { action, ..wish } };
+        let granted = Override { id: OverrideId(self.last + 1), wish: OverrideRequest { action, ..wish } };
         self.put(granted.clone());
         Ok((granted, former))
     }
@@ -212,27 +212,27 @@ impl Overrides {
     }
 
     /// Takes back those whose time is over.
-    pub fn expire(&mut self, at: Moment) -> Vec<Override> {
+    pub fn expire(&mut self, at: Timestamp) -> Vec<Override> {
         self.list.extract_if(.., |known| known.is_over(at)).collect()
     }
 
     /// The one that counts for a check at this moment.
     #[must_use]
-    pub fn on(&self, name: &str, at: Moment) -> Option<&Override> {
+    pub fn on(&self, name: &str, at: Timestamp) -> Option<&Override> {
         self.list.iter().rev().find(|known| known.is_active(at) && known.wish.pattern.matches(name))
     }
 
     /// The drains that count for a check at this moment: the one set last, when it is one, and those it follows on.
-    pub fn drains_on(&self, name: &str, at: Moment) -> impl Iterator<Item = Draining> {
+    pub fn drains_on(&self, name: &str, at: Timestamp) -> impl Iterator<Item = Draining> {
         let about = self.list.iter().rev().filter(move |known| known.is_active(at) && known.wish.pattern.matches(name));
         about.map_while(Override::draining)
     }
 
     /// The clock was set back by so much: what has begun by `before` stays begun, and a drain stays where it is. Ends are
     /// people's, by the clock, and stay.
-    pub fn clock_set_back(&mut self, before: Moment, by: Duration) {
+    pub fn clock_set_back(&mut self, before: Timestamp, by: Duration) {
         for known in self.list.iter_mut().filter(|known| known.wish.from <= before) {
-            known.wish.from = Moment(known.wish.from.0.saturating_sub(by));
+            known.wish.from = Timestamp(known.wish.from.0.saturating_sub(by));
         }
     }
 
@@ -243,13 +243,13 @@ impl Overrides {
     }
 
     /// Those that count at this moment.
-    pub fn active(&self, at: Moment) -> impl Iterator<Item = &Override> {
+    pub fn active(&self, at: Timestamp) -> impl Iterator<Item = &Override> {
         self.list.iter().filter(move |known| known.is_active(at))
     }
 }
 
 /// A drain that takes the place of another goes on from where that is; what is drained stays so.
-fn follow(former: &Override, action: Action, at: Moment) -> Action {
+fn follow(former: &Override, action: Action, at: Timestamp) -> Action {
     match (former.draining(), action) {
         (Some(before), Action::Drain(drain)) => Action::Drain(match before.left(at) {
             Some(begins) => Drain { begins, ..drain },
@@ -286,13 +286,20 @@ mod tests {
 
     use super::*;
 
-    fn at(second: u64) -> Moment {
-        Moment(Duration::from_secs(second))
+    fn at(second: u64) -> Timestamp {
+        Timestamp(Duration::from_secs(second))
     }
 
-    fn wish(pattern: &str, action: Action, from: u64, until: Option<u64>) -> Wish {
+    fn wish(pattern: &str, action: Action, from: u64, until: Option<u64>) -> OverrideRequest {
         let (reason, author) = ("kernel update".to_owned(), "ada".to_owned());
-        Wish { pattern: Pattern(pattern.to_owned()), action, reason, author, from: at(from), until: until.map(at) }
+        OverrideRequest {
+            pattern: Pattern(pattern.to_owned()),
+            action,
+            reason,
+            author,
+            from: at(from),
+            until: until.map(at),
+        }
     }
 
     #[test]

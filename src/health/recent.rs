@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Moment, Observation};
+use super::{Observation, Timestamp};
 
 /// Results that are kept: ten minutes at Route 53's usual interval of ten seconds. With 20 000 checks these are 10 MB.
 const KEPT: usize = 60;
@@ -11,7 +11,7 @@ const KEPT: usize = 60;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sample {
     /// When, to the millisecond.
-    pub at: Moment,
+    pub at: Timestamp,
     /// How long it took, to the microsecond and at most 17 minutes.
     pub total: Duration,
     /// What was seen.
@@ -26,7 +26,7 @@ pub struct Recent {
     /// Where the next one goes.
     next: u8,
     /// What the moments count from.
-    epoch: Moment,
+    epoch: Timestamp,
 }
 
 /// Milliseconds since the epoch, and microseconds with the observation in the two highest bits.
@@ -79,7 +79,7 @@ impl Recent {
 
     fn unpack(&self, Packed { at, total }: Packed) -> Sample {
         Sample {
-            at: Moment(self.epoch.0 + Duration::from_millis(at.into())),
+            at: Timestamp(self.epoch.0 + Duration::from_millis(at.into())),
             total: Duration::from_micros((total & MOST_MICROSECONDS).into()),
             observation: match total >> OBSERVATION {
                 0 => Observation::Pass,
@@ -96,7 +96,7 @@ mod tests {
 
     fn sample(second: u64, milliseconds: u64, observation: Observation) -> Sample {
         Sample {
-            at: Moment(Duration::from_secs(1_772_402_400 + second)),
+            at: Timestamp(Duration::from_secs(1_772_402_400 + second)),
             total: Duration::from_millis(milliseconds),
             observation,
         }

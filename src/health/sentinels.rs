@@ -12,21 +12,21 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::{CheckBits, CheckSlot, Moment};
+use super::{CheckBits, CheckSlot, Timestamp};
 
 /// Which checks are sentinels, and what they say.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sentinels {
     slots: BTreeSet<CheckSlot>,
     /// Since when the uplink is gone.
-    gone_since: Option<Moment>,
+    gone_since: Option<Timestamp>,
     /// When it came back last.
-    back_since: Moment,
+    back_since: Timestamp,
 }
 
 /// What is believed of the uplink, and since this look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Uplink {
+pub enum Connectivity {
     /// All sentinels are unhealthy.
     Gone,
     /// One is healthy again, or none is left.
@@ -52,21 +52,21 @@ impl Sentinels {
 
     /// Since when the uplink is gone, if it is.
     #[must_use]
-    pub fn gone_since(&self) -> Option<Moment> {
+    pub fn gone_since(&self) -> Option<Timestamp> {
         self.gone_since
     }
 
     /// Looks at the verdicts; says when something is other than before. Without sentinels the uplink is always there.
-    pub fn look(&mut self, verdicts: &CheckBits, at: Moment) -> Option<Uplink> {
+    pub fn look(&mut self, verdicts: &CheckBits, at: Timestamp) -> Option<Connectivity> {
         let is_gone = !self.slots.is_empty() && self.slots.iter().all(|slot| !verdicts.is_healthy(*slot));
         match (self.gone_since, is_gone) {
             (None, true) => {
                 self.gone_since = Some(at);
-                Some(Uplink::Gone)
+                Some(Connectivity::Gone)
             }
             (Some(_), false) => {
                 (self.gone_since, self.back_since) = (None, at);
-                Some(Uplink::Back)
+                Some(Connectivity::Back)
             }
             _ => None,
         }
@@ -75,13 +75,13 @@ impl Sentinels {
     /// Whether the result of a probe counts that began at this moment. Of a probe that was under way when the uplink came
     /// back nobody knows what it says.
     #[must_use]
-    pub fn let_count(&self, slot: CheckSlot, began: Moment) -> bool {
+    pub fn let_count(&self, slot: CheckSlot, began: Timestamp) -> bool {
         self.are(slot) || self.gone_since.is_none() && began >= self.back_since
     }
 
     /// The clock was set back by so much.
     pub fn clock_set_back(&mut self, by: Duration) {
-        let earlier = |moment: Moment| Moment(moment.0.saturating_sub(by));
+        let earlier = |moment: Timestamp| Timestamp(moment.0.saturating_sub(by));
         self.gone_since = self.gone_since.map(earlier);
         self.back_since = earlier(self.back_since);
     }
@@ -91,8 +91,8 @@ impl Sentinels {
 mod tests {
     use super::*;
 
-    fn at(second: u64) -> Moment {
-        Moment(Duration::from_secs(second))
+    fn at(second: u64) -> Timestamp {
+        Timestamp(Duration::from_secs(second))
     }
 
     const GATEWAY: CheckSlot = CheckSlot(0);
@@ -108,11 +108,11 @@ mod tests {
             assert_eq!(sentinels.look(&down(slots), at(1)), None);
             assert!(sentinels.let_count(APP, at(1)));
         }
-        assert_eq!(sentinels.look(&down(&[GATEWAY, ISP]), at(10)), Some(Uplink::Gone));
+        assert_eq!(sentinels.look(&down(&[GATEWAY, ISP]), at(10)), Some(Connectivity::Gone));
         assert_eq!(sentinels.look(&down(&[GATEWAY, ISP, APP]), at(11)), None);
         assert_eq!(sentinels.gone_since(), Some(at(10)));
         assert!(!sentinels.let_count(APP, at(11)) && sentinels.let_count(ISP, at(11)));
-        assert_eq!(sentinels.look(&down(&[GATEWAY, APP]), at(60)), Some(Uplink::Back));
+        assert_eq!(sentinels.look(&down(&[GATEWAY, APP]), at(60)), Some(Connectivity::Back));
         assert!(!sentinels.let_count(APP, at(59)), "it began while the uplink was gone");
         assert!(sentinels.let_count(APP, at(60)) && sentinels.let_count(GATEWAY, at(1)));
     }
@@ -123,7 +123,7 @@ mod tests {
         sentinels.appoint([GATEWAY]);
         sentinels.look(&CheckBits::with_unhealthy([GATEWAY]), at(1));
         sentinels.appoint([]);
-        assert_eq!(sentinels.look(&CheckBits::with_unhealthy([GATEWAY]), at(2)), Some(Uplink::Back));
+        assert_eq!(sentinels.look(&CheckBits::with_unhealthy([GATEWAY]), at(2)), Some(Connectivity::Back));
         assert!(sentinels.let_count(APP, at(2)));
     }
 

@@ -9,8 +9,8 @@ use crate::model::{EndpointCheck, HealthCheck, HealthCheckId, HealthCheckKind, M
 use super::asked::AskedInFull;
 use super::calculated::Family;
 use super::{
-    Cause, CheckBits, CheckSlot, Checkers, Children, Generation, Machine, MachineState, MetricMachine, Moment,
-    Observation, Status, Thresholds, aggregate, verdict,
+    Cause, CheckBits, CheckSlot, CheckState, Checkers, Children, Generation, MetricCheckState, Observation,
+    SavedCheckState, Status, Thresholds, Timestamp, aggregate, verdict,
 };
 
 /// A memory younger than so many request intervals has missed no result: with one, the server was away for less than the
@@ -46,10 +46,10 @@ struct Entry {
 /// Where a check's status comes from, and what is believed so far.
 #[derive(Clone, Debug)]
 enum Source {
-    Endpoint { endpoint: Arc<EndpointCheck>, machine: Machine },
-    Calculated { family: Family, children: Children, status: Status, since: Moment },
-    Metric { check: Arc<MetricCheck>, machine: MetricMachine },
-    Manual { status: Status, since: Moment },
+    Endpoint { endpoint: Arc<EndpointCheck>, check_state: CheckState },
+    Calculated { family: Family, children: Children, status: Status, since: Timestamp },
+    Metric { check: Arc<MetricCheck>, check_state: MetricCheckState },
+    Manual { status: Status, since: Timestamp },
 }
 
 /// What a check asks, in short: equal for two checks whose results are each other's. Comparable across restarts; a new
@@ -68,18 +68,18 @@ pub struct Identity {
 
 /// What is remembered of a check from before a restart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Recollection {
+pub struct RestoredCheck {
     /// What it asked.
     pub question: Question,
     /// What its machine said.
-    pub state: MachineState,
+    pub state: SavedCheckState,
     /// When that was last known to be so.
-    pub as_of: Moment,
+    pub as_of: Timestamp,
 }
 
 /// One check as it is now, for people.
 #[derive(Clone, Debug)]
-pub struct Picture {
+pub struct CheckView {
     /// Where its bit is.
     pub slot: CheckSlot,
     /// What the API calls it.
@@ -87,7 +87,7 @@ pub struct Picture {
     /// What people call it.
     pub name: Arc<str>,
     /// Who or what is asked.
-    pub asks: Asks,
+    pub asks: CheckTarget,
     /// No longer probed.
     pub disabled: bool,
     /// Turned around.
@@ -99,7 +99,7 @@ pub struct Picture {
     /// What is believed of what it asks.
     pub observed: Status,
     /// Since when that is believed.
-    pub observed_since: Moment,
+    pub observed_since: Timestamp,
     /// Whether there was no result yet.
     pub waiting: bool,
     /// How many results in a row turn that; nothing where there are no results.
@@ -108,7 +108,7 @@ pub struct Picture {
 
 /// Who or what a check asks.
 #[derive(Clone, Debug)]
-pub enum Asks {
+pub enum CheckTarget {
     /// An endpoint.
     Endpoint(Arc<EndpointCheck>),
     /// A Prometheus.
@@ -131,7 +131,7 @@ pub struct Transition {
     /// What it is now.
     pub to: Status,
     /// When.
-    pub at: Moment,
+    pub at: Timestamp,
     /// Why.
     pub cause: Cause,
 }
@@ -189,7 +189,7 @@ impl Tracker {
     /// Takes over the checks of a configuration. A check that asks what it asked before keeps its state, also under
     /// other thresholds or another interval; one that asks something else keeps its slot and its verdict until the
     /// first result, which decides. Ids are unique; of two checks with one id the first counts.
-    pub fn apply(&mut self, checks: &[HealthCheck], at: Moment) -> Applied {
+    pub fn apply(&mut self, checks: &[HealthCheck], at: Timestamp) -> Applied {
         let before = self.bits.clone();
         let mut applied = Applied { removed: self.remove_all_but(checks), ..Applied::default() };
         let mut seen = HashSet::new();
@@ -262,7 +262,7 @@ impl Tracker {
         slot: CheckSlot,
         generation: Generation,
         observation: Observation,
-        at: Moment,
+        at: Timestamp,
     ) -> Vec<Transition> {
         let Some(transition) = self.observe_one(slot, generation, observation, at) else { return Vec::new() };
         let parents = self.parents.get(&slot).cloned().unwrap_or_default();
@@ -275,7 +275,7 @@ impl Tracker {
         slot: CheckSlot,
         generation: Generation,
         observation: Observation,
-        at: Moment,
+        at: Timestamp,
     ) -> Option<Transition> {
         let entry = self.entries.get_mut(slot.0 as usize)?.as_mut()?;
         if entry.generation != generation || entry.check.disabled {
@@ -284,8 +284,8 @@ impl Tracker {
         let from = entry.verdict();
         let was_pending = entry.is_pending();
         let turn = match &mut entry.source {
-            Source::Endpoint { machine, .. } => machine.observe(observation, at),
-            Source::Metric { machine, .. } => machine.observe(observation, at),
+            Source::Endpoint { check_state, .. } => check_state.observe(observation, at),
+            Source::Metric { check_state, .. } => check_state.observe(observation, at),
             Source::Calculated { .. } | Source::Manual { .. } => None,
         };
         if was_pending && !entry.is_pending() {
@@ -298,7 +298,7 @@ impl Tracker {
     }
 
     /// Resolves the children of all calculated checks anew and counts them: after the others, which they may be.
-    fn calculate_all(&mut self, before: &CheckBits, at: Moment, applied: &mut Applied) {
+    fn calculate_all(&mut self, before: &CheckBits, at: Timestamp, applied: &mut Applied) {
         self.parents.clear();
         let mut calculated = Vec::new();
         for (slot, entry) in (0..).map(CheckSlot).zip(&mut self.entries) {
@@ -323,7 +323,7 @@ impl Tracker {
     }
 
     /// Counts the children of one calculated check.
-    fn calculate(&mut self, slot: CheckSlot, at: Moment) -> Option<Transition> {
+    fn calculate(&mut self, slot: CheckSlot, at: Timestamp) -> Option<Transition> {
         let entry = self.entries.get_mut(slot.0 as usize)?.as_mut()?;
         let from = entry.verdict();
         let Source::Calculated { family, children, status, since } = &mut entry.source else { return None };
@@ -337,7 +337,7 @@ impl Tracker {
 
     /// Takes over what is remembered of a check, if it still asks the same. It counts at once and is not waited for.
     /// When so little time has passed that no result was missed, its row of results goes on; else the first one decides.
-    pub fn recall(&mut self, slot: CheckSlot, memory: &Recollection, at: Moment) -> Option<Status> {
+    pub fn recall(&mut self, slot: CheckSlot, memory: &RestoredCheck, at: Timestamp) -> Option<Status> {
         let entry = self.entries.get_mut(slot.0 as usize)?.as_mut()?;
         if !entry.is_pending() || entry.identity.question != memory.question {
             return None;
@@ -365,7 +365,7 @@ impl Tracker {
 
     /// What is to be remembered of a check.
     #[must_use]
-    pub fn memory_of(&self, slot: CheckSlot) -> Option<(&Arc<Identity>, Option<MachineState>)> {
+    pub fn memory_of(&self, slot: CheckSlot) -> Option<(&Arc<Identity>, Option<SavedCheckState>)> {
         let entry = self.entry(slot)?;
         let state = entry.source.state().filter(|_| !entry.check.disabled);
         Some((&entry.identity, state))
@@ -378,7 +378,7 @@ impl Tracker {
 
     /// Lets people's word stand for what is seen: `forced` says of each check's name what it has to be. The verdicts that
     /// changed by that are returned, those of calculated checks whose children are meant included.
-    pub fn force(&mut self, forced: &dyn Fn(&str) -> Option<Status>, at: Moment) -> Vec<Transition> {
+    pub fn force(&mut self, forced: &dyn Fn(&str) -> Option<Status>, at: Timestamp) -> Vec<Transition> {
         let mut transitions = Vec::new();
         for (slot, entry) in (0..).map(CheckSlot).zip(&mut self.entries) {
             let Some(entry) = entry else { continue };
@@ -407,7 +407,7 @@ impl Tracker {
     }
 
     /// The checks as they are now, in order of their slots, from this one on.
-    pub fn pictures(&self, from: CheckSlot) -> impl Iterator<Item = Picture> {
+    pub fn pictures(&self, from: CheckSlot) -> impl Iterator<Item = CheckView> {
         let slots = (0..).map(CheckSlot).zip(&self.entries).skip(from.0 as usize);
         slots.filter_map(|(slot, entry)| Some(entry.as_ref()?.picture(slot)))
     }
@@ -439,7 +439,7 @@ impl Tracker {
         removed
     }
 
-    fn add(&mut self, check: &HealthCheck, at: Moment) -> CheckSlot {
+    fn add(&mut self, check: &HealthCheck, at: Timestamp) -> CheckSlot {
         let entry = Entry::new(check, self.next_generation(), None, at);
         let slot = self.free.pop().unwrap_or_else(|| self.new_slot());
         self.slots.insert(check.id.clone(), slot);
@@ -453,7 +453,7 @@ impl Tracker {
         CheckSlot(slot)
     }
 
-    fn update(&mut self, slot: CheckSlot, check: &HealthCheck, at: Moment, applied: &mut Applied) {
+    fn update(&mut self, slot: CheckSlot, check: &HealthCheck, at: Timestamp, applied: &mut Applied) {
         let Some(old) = self.entries[slot.0 as usize].take() else {
             unreachable!("a slot in `slots` has its entry");
         };
@@ -487,7 +487,7 @@ impl Tracker {
 
 impl Entry {
     /// `before` is what was believed of its predecessor; a new check has none.
-    fn new(check: &HealthCheck, generation: Generation, before: Option<Status>, at: Moment) -> Entry {
+    fn new(check: &HealthCheck, generation: Generation, before: Option<Status>, at: Timestamp) -> Entry {
         let source = Source::new(&check.kind, before, at);
         let identity = Arc::new(Identity { id: check.id.clone(), question: question(&source) });
         let name = check.name.as_str().into();
@@ -495,7 +495,7 @@ impl Entry {
     }
 
     /// The same entry, state and generation under a changed configuration.
-    fn reconfigured(mut self, check: &HealthCheck, at: Moment) -> Entry {
+    fn reconfigured(mut self, check: &HealthCheck, at: Timestamp) -> Entry {
         if self.check == *check {
             return self;
         }
@@ -525,8 +525,8 @@ impl Entry {
         !self.check.disabled && self.source.is_waiting()
     }
 
-    fn picture(&self, slot: CheckSlot) -> Picture {
-        Picture {
+    fn picture(&self, slot: CheckSlot) -> CheckView {
+        CheckView {
             slot,
             identity: Arc::clone(&self.identity),
             name: Arc::clone(&self.name),
@@ -566,20 +566,21 @@ impl Entry {
 }
 
 impl Source {
-    fn new(kind: &HealthCheckKind, before: Option<Status>, at: Moment) -> Source {
+    fn new(kind: &HealthCheckKind, before: Option<Status>, at: Timestamp) -> Source {
         let status = before.unwrap_or(Status::Healthy);
         match kind {
             HealthCheckKind::Endpoint(endpoint) => Source::Endpoint {
                 endpoint: Arc::new(endpoint.clone()),
-                machine: Machine::new(thresholds(endpoint), status, at),
+                check_state: CheckState::new(thresholds(endpoint), status, at),
             },
             // Its children are resolved and counted when all checks are there.
             HealthCheckKind::Calculated(_) => {
                 Source::Calculated { family: Family::default(), children: Children::default(), status, since: at }
             }
-            HealthCheckKind::Metric(metric) => {
-                Source::Metric { check: Arc::new(metric.clone()), machine: MetricMachine::new(metric, before, at) }
-            }
+            HealthCheckKind::Metric(metric) => Source::Metric {
+                check: Arc::new(metric.clone()),
+                check_state: MetricCheckState::new(metric, before, at),
+            },
             HealthCheckKind::Manual(state) => Source::Manual { status: said(*state), since: at },
         }
     }
@@ -595,14 +596,14 @@ impl Source {
     }
 
     /// Another configuration of what asks the same.
-    fn reconfigure(&mut self, kind: &HealthCheckKind, at: Moment) {
+    fn reconfigure(&mut self, kind: &HealthCheckKind, at: Timestamp) {
         match (self, kind) {
-            (Source::Endpoint { endpoint, machine }, HealthCheckKind::Endpoint(new)) => {
-                machine.set_thresholds(thresholds(new));
+            (Source::Endpoint { endpoint, check_state }, HealthCheckKind::Endpoint(new)) => {
+                check_state.set_thresholds(thresholds(new));
                 *endpoint = Arc::new(new.clone());
             }
-            (Source::Metric { check, machine }, HealthCheckKind::Metric(new)) => {
-                machine.reconfigure(new);
+            (Source::Metric { check, check_state }, HealthCheckKind::Metric(new)) => {
+                check_state.reconfigure(new);
                 *check = Arc::new(new.clone());
             }
             (Source::Manual { status, since }, HealthCheckKind::Manual(state)) => {
@@ -614,19 +615,21 @@ impl Source {
     }
 
     /// Takes over what is remembered. With so little time passed that no result was missed, its row of results goes on.
-    fn recall(&mut self, memory: &Recollection, at: Moment) {
+    fn recall(&mut self, memory: &RestoredCheck, at: Timestamp) {
         // A clock that was set back says nothing about how old a memory is.
         let knows = memory.as_of <= at;
         let fresh = |interval: Duration| knows && at.since(memory.as_of) <= interval * FRESH_INTERVALS;
         let state = |interval| {
             let contrary = memory.state.contrary.filter(|_| fresh(interval));
-            MachineState { contrary, ..memory.state }
+            SavedCheckState { contrary, ..memory.state }
         };
         match self {
-            Source::Endpoint { endpoint, machine } => {
-                *machine = Machine::recalled(thresholds(endpoint), state(endpoint.request_interval));
+            Source::Endpoint { endpoint, check_state } => {
+                *check_state = CheckState::recalled(thresholds(endpoint), state(endpoint.request_interval));
             }
-            Source::Metric { check, machine } => *machine = MetricMachine::recalled(check, state(check.period)),
+            Source::Metric { check, check_state } => {
+                *check_state = MetricCheckState::recalled(check, state(check.period))
+            }
             // What they say is found anew from what they count, or stands in a file.
             Source::Calculated { .. } | Source::Manual { .. } => {}
         }
@@ -635,69 +638,69 @@ impl Source {
     /// What it says, before the check is disabled or inverted.
     fn status(&self) -> Status {
         match self {
-            Source::Endpoint { machine, .. } => {
+            Source::Endpoint { check_state, .. } => {
                 // One checker for now: this process.
-                let healthy = u32::from(machine.status() == Status::Healthy);
+                let healthy = u32::from(check_state.status() == Status::Healthy);
                 aggregate(Checkers { healthy, reporting: 1 })
             }
-            Source::Metric { machine, .. } => machine.status(),
+            Source::Metric { check_state, .. } => check_state.status(),
             Source::Calculated { status, .. } | Source::Manual { status, .. } => *status,
         }
     }
 
-    fn since(&self) -> Moment {
+    fn since(&self) -> Timestamp {
         match self {
-            Source::Endpoint { machine, .. } => machine.since(),
-            Source::Metric { machine, .. } => machine.since(),
+            Source::Endpoint { check_state, .. } => check_state.since(),
+            Source::Metric { check_state, .. } => check_state.since(),
             Source::Calculated { since, .. } | Source::Manual { since, .. } => *since,
         }
     }
 
     fn is_waiting(&self) -> bool {
         match self {
-            Source::Endpoint { machine, .. } => machine.is_waiting(),
-            Source::Metric { machine, .. } => machine.is_waiting(),
+            Source::Endpoint { check_state, .. } => check_state.is_waiting(),
+            Source::Metric { check_state, .. } => check_state.is_waiting(),
             Source::Calculated { .. } | Source::Manual { .. } => false,
         }
     }
 
     fn until_turn(&self) -> Option<u8> {
         match self {
-            Source::Endpoint { machine, .. } => Some(machine.until_turn()),
-            Source::Metric { machine, .. } => Some(machine.until_turn()),
+            Source::Endpoint { check_state, .. } => Some(check_state.until_turn()),
+            Source::Metric { check_state, .. } => Some(check_state.until_turn()),
             Source::Calculated { .. } | Source::Manual { .. } => None,
         }
     }
 
     fn forget_row(&mut self) {
         match self {
-            Source::Endpoint { machine, .. } => machine.forget_row(),
-            Source::Metric { machine, .. } => machine.forget_row(),
+            Source::Endpoint { check_state, .. } => check_state.forget_row(),
+            Source::Metric { check_state, .. } => check_state.forget_row(),
             Source::Calculated { .. } | Source::Manual { .. } => {}
         }
     }
 
     /// What to remember.
-    fn state(&self) -> Option<MachineState> {
+    fn state(&self) -> Option<SavedCheckState> {
         match self {
-            Source::Endpoint { machine, .. } => machine.state(),
-            Source::Metric { machine, .. } => machine.state(),
+            Source::Endpoint { check_state, .. } => check_state.state(),
+            Source::Metric { check_state, .. } => check_state.state(),
             Source::Calculated { .. } | Source::Manual { .. } => None,
         }
     }
 
-    fn asks(&self) -> Asks {
+    fn asks(&self) -> CheckTarget {
         match self {
-            Source::Endpoint { endpoint, .. } => Asks::Endpoint(Arc::clone(endpoint)),
-            Source::Metric { check, .. } => Asks::Metric(Arc::clone(check)),
-            Source::Calculated { children, .. } => Asks::Children(*children),
-            Source::Manual { .. } => Asks::People,
+            Source::Endpoint { endpoint, .. } => CheckTarget::Endpoint(Arc::clone(endpoint)),
+            Source::Metric { check, .. } => CheckTarget::Metric(Arc::clone(check)),
+            Source::Calculated { children, .. } => CheckTarget::Children(*children),
+            Source::Manual { .. } => CheckTarget::People,
         }
     }
 }
 
 /// Says something, and remembers since when it is that.
-fn say(status: &mut Status, since: &mut Moment, new: Status, at: Moment) {
+fn say(status: &mut Status, since: &mut Timestamp, new: Status, at: Timestamp) {
     if *status != new {
         (*status, *since) = (new, at);
     }
@@ -782,7 +785,7 @@ pub(super) mod tests {
     };
     use Observation::{Fail, Pass};
 
-    const T0: Moment = Moment(Duration::ZERO);
+    const T0: Timestamp = Timestamp(Duration::ZERO);
 
     pub(in crate::health) fn check(name: &str) -> HealthCheck {
         HealthCheck {
@@ -936,11 +939,11 @@ pub(super) mod tests {
         assert!(tracker.bits().is_healthy(a));
     }
 
-    fn recollection(tracker: &Tracker, name: &str, status: Status, contrary: u8) -> Recollection {
+    fn recollection(tracker: &Tracker, name: &str, status: Status, contrary: u8) -> RestoredCheck {
         let (identity, _) = tracker.memory_of(slot(tracker, name)).unwrap();
-        Recollection {
+        RestoredCheck {
             question: identity.question,
-            state: MachineState { status, contrary: Some(contrary), since: T0 },
+            state: SavedCheckState { status, contrary: Some(contrary), since: T0 },
             as_of: T0,
         }
     }
@@ -951,7 +954,7 @@ pub(super) mod tests {
         let a = slot(&tracker, "a");
         let memory = recollection(&tracker, "a", Status::Unhealthy, 0);
         // Two intervals of 10 s later the row of passes begins; three are needed.
-        assert_eq!(tracker.recall(a, &memory, Moment(Duration::from_secs(20))), Some(Status::Unhealthy));
+        assert_eq!(tracker.recall(a, &memory, Timestamp(Duration::from_secs(20))), Some(Status::Unhealthy));
         assert_eq!(tracker.pending(), 1);
         assert!(!tracker.bits().is_healthy(a));
         for _ in 0..2 {
@@ -966,7 +969,7 @@ pub(super) mod tests {
         let mut tracker = tracker(&[check("a")]);
         let a = slot(&tracker, "a");
         let memory = recollection(&tracker, "a", Status::Unhealthy, 2);
-        tracker.recall(a, &memory, Moment(Duration::from_secs(21)));
+        tracker.recall(a, &memory, Timestamp(Duration::from_secs(21)));
         assert!(!tracker.bits().is_healthy(a));
         assert_eq!(observe(&mut tracker, "a", Pass).unwrap().cause, Cause::FirstResult);
         assert!(tracker.bits().is_healthy(a));
@@ -976,8 +979,10 @@ pub(super) mod tests {
     fn a_memory_from_the_future_is_corrected_by_the_first_result() {
         let mut tracker = tracker(&[check("a")]);
         let a = slot(&tracker, "a");
-        let memory =
-            Recollection { as_of: Moment(Duration::from_secs(1)), ..recollection(&tracker, "a", Status::Unhealthy, 0) };
+        let memory = RestoredCheck {
+            as_of: Timestamp(Duration::from_secs(1)),
+            ..recollection(&tracker, "a", Status::Unhealthy, 0)
+        };
         tracker.recall(a, &memory, T0);
         assert_eq!(observe(&mut tracker, "a", Pass).unwrap().cause, Cause::FirstResult);
     }
@@ -1116,11 +1121,11 @@ pub(super) mod tests {
         assert_eq!(turns(&observe_all(&mut tracker, "a", Fail)), [("a", Unhealthy)]);
         assert_eq!(turns(&tracker.force(&|_| None, T0)), [("site", Unhealthy)]);
         let picture = tracker.pictures(CheckSlot(0)).find(|picture| &*picture.name == "site").unwrap();
-        assert!(matches!(picture.asks, Asks::Children(Children { healthy: 1, all: 2, needed: 2 })));
+        assert!(matches!(picture.asks, CheckTarget::Children(Children { healthy: 1, all: 2, needed: 2 })));
 
         let (identity, state) = tracker.memory_of(slot(&tracker, "a")).unwrap();
         let Identity { id, question } = (**identity).clone();
-        let memory = Recollection { question, state: state.unwrap(), as_of: T0 };
+        let memory = RestoredCheck { question, state: state.unwrap(), as_of: T0 };
         let mut restarted = self::tracker(&checks);
         let slot_of_a = restarted.slot_of(&id).unwrap();
         assert_eq!(restarted.recall(slot_of_a, &memory, T0), Some(Unhealthy));

@@ -2,8 +2,8 @@
 //!
 //! Nothing here reads files, knows TOML or answers queries; every other module speaks in these types.
 
-pub mod atlas;
 mod data;
+pub mod geography;
 mod health_check;
 mod name;
 mod place;

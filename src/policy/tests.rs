@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use proptest::prelude::*;
 
 use super::*;
-use crate::geo::Locator;
+use crate::geo::GeoLookup;
 use crate::model::{
     CidrCollection, CidrCollectionId, Content, Continent, Coordinates, Country, FailoverRole, GeoLocation,
     GeoproximityLocation, LocationNetwork, Name, RecordData, RecordType, Region, Subdivision,
@@ -56,8 +56,8 @@ impl Case {
 
     /// How often each member answered in `draws`.
     fn tally(&self, draws: u32) -> Vec<f64> {
-        let (locator, mut dice) = (Locator::default(), Dice::seeded(53));
-        let client = client(&locator, "192.0.2.1/32");
+        let (geo_lookup, mut dice) = (GeoLookup::default(), Dice::seeded(53));
+        let client = client(&geo_lookup, "192.0.2.1/32");
         let mut counts = vec![0.0; usize::from(self.count)];
         for _ in 0..draws {
             let choice = self.choose(&client, &mut dice);
@@ -72,9 +72,9 @@ impl Case {
     }
 }
 
-fn client<'l>(locator: &'l Locator, prefix: &str) -> Client<'l> {
+fn client<'l>(geo_lookup: &'l GeoLookup, prefix: &str) -> Client<'l> {
     let (address, length) = prefix.split_once('/').unwrap();
-    Client::new(locator, address.parse::<IpAddr>().unwrap(), length.parse().unwrap())
+    Client::new(geo_lookup, address.parse::<IpAddr>().unwrap(), length.parse().unwrap())
 }
 
 fn weighted(members: &[(u8, bool)]) -> Case {
@@ -110,8 +110,8 @@ fn zero_weights_are_a_standby() {
 #[test]
 fn the_primary_answers_while_it_can_and_when_nobody_can() {
     use FailoverRole::{Primary, Secondary};
-    let locator = Locator::default();
-    let client = client(&locator, "192.0.2.1/32");
+    let geo_lookup = GeoLookup::default();
+    let client = client(&geo_lookup, "192.0.2.1/32");
     let answers = |members: &[_]| failover(members).first(&client);
     assert_eq!(answers(&[(Secondary, true), (Primary, true)]), Some(1));
     assert_eq!(answers(&[(Secondary, true), (Primary, false)]), Some(0));
@@ -126,8 +126,8 @@ fn multivalue(usable: &[bool]) -> Case {
 
 #[test]
 fn multivalue_answers_eight_healthy_ones() {
-    let locator = Locator::default();
-    let client = client(&locator, "192.0.2.1/32");
+    let geo_lookup = GeoLookup::default();
+    let client = client(&geo_lookup, "192.0.2.1/32");
     let mut dice = Dice::seeded(7);
     let mut answered = |case: &Case| {
         let mut members = case.choose(&client, &mut dice).members.to_vec();
@@ -146,8 +146,8 @@ fn multivalue_answers_eight_healthy_ones() {
 
 #[test]
 fn every_multivalue_member_has_its_turn_in_every_place() {
-    let locator = Locator::default();
-    let client = client(&locator, "192.0.2.1/32");
+    let geo_lookup = GeoLookup::default();
+    let client = client(&geo_lookup, "192.0.2.1/32");
     let case = multivalue(&[true; 12]);
     let mut dice = Dice::seeded(9);
     let mut first = [0.0; 12];
@@ -167,13 +167,13 @@ fn place(cidr: &str, country: &str, subdivision: Option<&str>) -> LocationNetwor
     }
 }
 
-fn world_map() -> Locator {
+fn world_map() -> GeoLookup {
     let networks = [
         place("192.0.2.0/24", "US", Some("CA")),
         place("198.51.100.0/24", "BR", None),
         place("203.0.113.0/24", "DE", None),
     ];
-    Locator::build(&networks, Vec::new(), &[])
+    GeoLookup::build(&networks, Vec::new(), &[])
 }
 
 fn geolocation(members: &[(GeoLocation, bool)]) -> Case {
@@ -237,7 +237,7 @@ fn offices(located: &[(Option<&str>, bool)]) -> Case {
 
 #[test]
 fn the_longest_block_that_holds_the_whole_prefix_decides() {
-    let nowhere = Locator::default();
+    let nowhere = GeoLookup::default();
     let all = offices(&[(Some("a"), true), (Some("b"), true), (None, true)]);
     let asked = |case: &Case, prefix| case.first(&client(&nowhere, prefix));
     assert_eq!(asked(&all, "10.0.1.7/32"), Some(1));
@@ -263,7 +263,7 @@ fn in_region(cidr: &str, region: &str) -> LocationNetwork {
 
 #[test]
 fn the_nearest_region_answers_and_then_the_next() {
-    let map = Locator::build(&[in_region("192.0.2.0/24", "eu-central-1")], Vec::new(), &[]);
+    let map = GeoLookup::build(&[in_region("192.0.2.0/24", "eu-central-1")], Vec::new(), &[]);
     let frankfurt = client(&map, "192.0.2.1/32");
     let regions = ["us-east-1", "eu-west-1", "eu-central-1"];
     let with_health = |usable: [bool; 3]| {
@@ -280,7 +280,7 @@ fn the_nearest_region_answers_and_then_the_next() {
 
 #[test]
 fn everybody_in_china_gets_the_beijing_region() {
-    let map = Locator::build(&[place("192.0.2.0/24", "CN", None)], Vec::new(), &[]);
+    let map = GeoLookup::build(&[place("192.0.2.0/24", "CN", None)], Vec::new(), &[]);
     let policy = |name| RoutingPolicy::Latency { region: at_region(name) };
     let case = |beijing| Case::new([(policy("ap-east-1"), true), (policy("cn-north-1"), beijing)]);
     assert_eq!(case(true).first(&client(&map, "192.0.2.1/32")), Some(1));
@@ -292,7 +292,7 @@ fn bias_moves_the_border() {
     // One degree of the equator is 111.195 km: members 3000 and 4000 km from a client at 0, 0.
     let coordinates = |longitude: f64| Coordinates { latitude: 0.0, longitude };
     let network = LocationNetwork { coordinates: Some(coordinates(0.0)), ..place("192.0.2.0/24", "", None) };
-    let map = Locator::build(&[network], Vec::new(), &[]);
+    let map = GeoLookup::build(&[network], Vec::new(), &[]);
     let case = |bias_a, bias_b| {
         let member = |longitude, bias| {
             let location = GeoproximityLocation::Coordinates(coordinates(longitude));
@@ -328,7 +328,7 @@ fn whom_a_trace_puts_first_is_who_answers() {
         };
         let here = 0.1 * f64::from(degrees);
         let network = LocationNetwork { coordinates: Some(at(0.3, here)), ..place("192.0.2.0/24", "", None) };
-        let map = Locator::build(&[network], Vec::new(), &[]);
+        let map = GeoLookup::build(&[network], Vec::new(), &[]);
         let (east, west) = (here + f64::from(degrees), here - f64::from(degrees));
         for bias in [0, 30] {
             let case = Case::new([east, west].map(|longitude| member((longitude + 540.0) % 360.0 - 180.0, bias)));
@@ -367,8 +367,8 @@ proptest! {
     #[test]
     fn an_unusable_member_answers_only_when_none_is_usable(members in any_policies(), seed in any::<u64>()) {
         let usable: Vec<bool> = members.iter().map(|(_, usable)| *usable).collect();
-        let locator = world_map();
-        let choice = Case::new(members).choose(&client(&locator, "192.0.2.1/32"), &mut Dice::seeded(seed));
+        let geo_lookup = world_map();
+        let choice = Case::new(members).choose(&client(&geo_lookup, "192.0.2.1/32"), &mut Dice::seeded(seed));
         prop_assert!(!choice.members.is_empty());
         for &member in &choice.members {
             prop_assert!(usable[usize::from(member)] || !usable.contains(&true));

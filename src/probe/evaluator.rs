@@ -186,7 +186,7 @@ mod tests {
     use super::prometheus::Prometheus;
     use super::*;
     use crate::probe::metric::tests::plan;
-    use crate::probe::nasty::Server;
+    use crate::probe::test_servers::Server;
 
     const SOON: Duration = Duration::from_secs(60);
 

@@ -14,7 +14,9 @@ use tokio::io::AsyncWriteExt;
 use super::Authorities;
 use super::Finding;
 use super::http::{HttpProbe, Transport};
-use super::nasty::{GOOD, Server, id, patient, plain, read_request, request, secure, server_config, until_closed};
+use super::test_servers::{
+    GOOD, Server, id, patient, plain, read_request, request, secure, server_config, until_closed,
+};
 use super::tls::Connectors;
 use super::tls::ServerNameIndication::Sent;
 

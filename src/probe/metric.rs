@@ -238,7 +238,7 @@ pub(super) mod tests {
     use super::*;
     use crate::health::{CheckSlot, Generation};
     use crate::model::{HealthCheckId, InsufficientDataHealthStatus};
-    use crate::probe::nasty::{Server, until_closed};
+    use crate::probe::test_servers::{Server, until_closed};
 
     pub(in crate::probe) fn plan(prometheus: &str, query: &str) -> MetricPlan {
         MetricPlan {

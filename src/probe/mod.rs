@@ -39,7 +39,7 @@ mod tls;
 #[cfg(test)]
 mod like_curl;
 #[cfg(test)]
-mod nasty;
+mod test_servers;
 
 use std::time::Duration;
 

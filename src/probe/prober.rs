@@ -21,8 +21,8 @@ use tokio::time::{Instant, sleep_until};
 use crate::health::{CheckSlot, Generation, Observation, ProbePlan};
 use crate::model::{AddressFamily, EndpointCheck, EndpointProtocol, EndpointTarget, Timeouts};
 
+use crate::background;
 use crate::log_limit::LogLimit;
-use crate::pace;
 
 use super::authorities::Authorities;
 use super::environment::Environment;
@@ -338,7 +338,7 @@ impl Tools {
         endpoint: &Endpoint,
         recent: &mut RecentProbes,
     ) -> Result<(), mpsc::error::SendError<Observed>> {
-        pace::step();
+        background::yield_point();
         let began = Instant::now();
         let result = self.probe(endpoint, recent.responsiveness(failures_that_decide(&listeners.plans()))).await;
         if recent.is_discarded(self.environment.was_paused_since(began)) {
@@ -455,9 +455,9 @@ mod tests {
 
     use super::*;
     use crate::health::Reason;
-    use crate::health::{Moment, Status, Tracker};
+    use crate::health::{Status, Timestamp, Tracker};
     use crate::model::{HealthCheck, HealthCheckId, HealthCheckKind, HttpRequest};
-    use crate::probe::nasty::{Server, until_closed};
+    use crate::probe::test_servers::{Server, until_closed};
 
     const SOON: Duration = Duration::from_secs(10);
 
@@ -486,7 +486,7 @@ mod tests {
 
     fn plans(checks: &[HealthCheck]) -> Vec<ProbePlan> {
         let mut tracker = Tracker::new();
-        tracker.apply(checks, Moment::default());
+        tracker.apply(checks, Timestamp::default());
         tracker.probes()
     }
 
@@ -583,7 +583,7 @@ mod tests {
         let (mut prober, mut results) = prober(&ProberSettings::default());
         let checks = [check("a", one.address, hour), check("b", two.address, hour)];
         let mut tracker = Tracker::new();
-        tracker.apply(&checks, Moment::default());
+        tracker.apply(&checks, Timestamp::default());
         prober.set(&tracker.probes());
         next(&mut results).await;
         prober.set(&tracker.probes());
@@ -592,7 +592,7 @@ mod tests {
             sleep(Duration::from_millis(5)).await;
         }
         // The second hangs: stopping it closes its connection.
-        tracker.apply(&checks[..1], Moment::default());
+        tracker.apply(&checks[..1], Timestamp::default());
         prober.set(&tracker.probes());
         two.assert_that_nothing_is_left().await;
         assert_eq!((prober.running(), one.accepted.load(Ordering::SeqCst)), (1, 1));
@@ -600,7 +600,7 @@ mod tests {
         let mut other = checks[0].clone();
         let HealthCheckKind::Endpoint(endpoint) = &mut other.kind else { unreachable!() };
         endpoint.port = two.address.port();
-        tracker.apply(&[other], Moment::default());
+        tracker.apply(&[other], Timestamp::default());
         prober.set(&tracker.probes());
         while two.accepted.load(Ordering::SeqCst) < 2 {
             sleep(Duration::from_millis(5)).await;
@@ -623,18 +623,18 @@ mod tests {
         };
         let (mut prober, mut results) = prober(&ProberSettings::default());
         let mut tracker = Tracker::new();
-        tracker.apply(&[twin("a", 1), twin("b", 2)], Moment::default());
+        tracker.apply(&[twin("a", 1), twin("b", 2)], Timestamp::default());
         prober.set(&tracker.probes());
         let heard = [next(&mut results).await.slot, next(&mut results).await.slot];
         assert_eq!((heard, prober.running()), ([CheckSlot(0), CheckSlot(1)], 2));
         assert_eq!(server.accepted.load(Ordering::SeqCst), 1);
         // A newcomer is not kept waiting for an hour, and one that leaves neither stops nor hastens the others' probe.
-        tracker.apply(&[twin("a", 1), twin("b", 2), twin("c", 3)], Moment::default());
+        tracker.apply(&[twin("a", 1), twin("b", 2), twin("c", 3)], Timestamp::default());
         prober.set(&tracker.probes());
         for slot in 0..3 {
             assert_eq!(next(&mut results).await.slot, CheckSlot(slot));
         }
-        tracker.apply(&[twin("b", 2), twin("c", 3)], Moment::default());
+        tracker.apply(&[twin("b", 2), twin("c", 3)], Timestamp::default());
         prober.set(&tracker.probes());
         sleep(Duration::from_millis(100)).await;
         assert_eq!((prober.running(), server.accepted.load(Ordering::SeqCst)), (2, 2));
@@ -642,7 +642,7 @@ mod tests {
         let mut often = twin("b", 2);
         let HealthCheckKind::Endpoint(endpoint) = &mut often.kind else { unreachable!() };
         endpoint.request_interval = hour / 2;
-        tracker.apply(&[often, twin("c", 3)], Moment::default());
+        tracker.apply(&[often, twin("c", 3)], Timestamp::default());
         prober.set(&tracker.probes());
         assert_eq!(next(&mut results).await.slot, CheckSlot(1));
         assert_eq!((prober.running(), server.accepted.load(Ordering::SeqCst)), (2, 3));
@@ -726,7 +726,7 @@ mod tests {
         let server = good_server().await;
         let (mut prober, mut results) = prober(&ProberSettings::default());
         let mut tracker = Tracker::new();
-        tracker.apply(&[check("a", server.address, interval)], Moment::default());
+        tracker.apply(&[check("a", server.address, interval)], Timestamp::default());
         prober.set(&tracker.probes());
         let mut stopped = Instant::now();
         let transition = loop {
@@ -736,7 +736,7 @@ mod tests {
                 stopped = Instant::now();
                 server.stop();
             }
-            if let Some(transition) = tracker.observe(slot, generation, observation, Moment::default()).pop() {
+            if let Some(transition) = tracker.observe(slot, generation, observation, Timestamp::default()).pop() {
                 break transition;
             }
         };

@@ -11,7 +11,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::os::fd::AsRawFd;
 use std::ptr::{NonNull, null_mut};
 
-use super::foresight::BATCH_PACKETS;
+use super::prefetch::BATCH_PACKETS;
 use super::respond::MAX_UDP_OCTETS;
 
 /// One cache line more than a packet can have: at a distance of exactly 4096 octets the beginnings of all buffers would

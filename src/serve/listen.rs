@@ -61,14 +61,14 @@ pub struct BindError {
 
 /// Who counts queries and who is told of them.
 #[derive(Clone, Copy)]
-pub struct Onlookers<'o> {
+pub struct Observers<'o> {
     /// Where workers count.
     pub meters: &'o Meters,
     /// Who is told.
     pub taps: &'o Taps,
 }
 
-impl Onlookers<'_> {
+impl Observers<'_> {
     fn responder(&self, settings: &ResponderSettings, seed: u64) -> Responder {
         Responder::counting(settings.clone(), seed, self.meters.worker()).tapped(self.taps.worker())
     }
@@ -134,7 +134,7 @@ impl Bound {
         self.endpoints.iter().map(|endpoint| endpoint.address).collect()
     }
 
-    /// Starts to answer from what `reader` sees, before the eyes of `onlookers`. `seed` seeds the dice; each worker's fall
+    /// Starts to answer from what `reader` sees, before the eyes of `observers`. `seed` seeds the dice; each worker's fall
     /// differently.
     ///
     /// # Errors
@@ -144,12 +144,12 @@ impl Bound {
         reader: &Reader,
         settings: &ResponderSettings,
         limits: TcpLimits,
-        onlookers: Onlookers<'_>,
+        observers: Observers<'_>,
         seed: u64,
     ) -> io::Result<Serving> {
         let (stop_tasks, stopped) = watch::channel(false);
         let mut serving = Serving { stop: Arc::default(), stop_tasks, threads: Vec::new(), stats: Vec::new() };
-        let mut responders = (seed..).map(|seed| onlookers.responder(settings, seed));
+        let mut responders = (seed..).map(|seed| observers.responder(settings, seed));
         let mut responder = || responders.next().expect("there are seeds enough");
         let (mut listeners, mut sockets) = (Vec::new(), Vec::new());
         for endpoint in self.endpoints {

@@ -4,9 +4,9 @@
 mod batch;
 mod decode;
 mod encode;
-mod foresight;
 mod listen;
 mod portable;
+mod prefetch;
 mod respond;
 mod tcp;
 #[cfg(target_os = "linux")]
@@ -14,8 +14,8 @@ mod udp;
 
 pub use decode::{Decoded, Edns, FaultCode, Request, Signature, SubnetOption, decode};
 pub use encode::{Encoded, Frame, encode_answer, encode_fault};
-pub use foresight::BATCH_PACKETS;
-pub use listen::{BindError, Bound, Onlookers, Serving, UdpPath, socket_count};
+pub use listen::{BindError, Bound, Observers, Serving, UdpPath, socket_count};
+pub use prefetch::BATCH_PACKETS;
 pub use respond::{ClientSubnetUse, MAX_TCP_OCTETS, MAX_UDP_OCTETS, Responder, ResponderSettings};
 pub use tcp::TcpLimits;
 

@@ -36,8 +36,8 @@ pub(super) async fn serve(
     responder: Responder,
     mut stop: watch::Receiver<bool>,
 ) {
-    let desk = Desk { responder, worlds: reader.cached(), out: Box::new([0; MAX_UDP_OCTETS]) };
-    let adapter = Adapter(Arc::new(Mutex::new(desk)));
+    let state = PortableState { responder, worlds: reader.cached(), out: Box::new([0; MAX_UDP_OCTETS]) };
+    let adapter = Adapter(Arc::new(Mutex::new(state)));
     let mut server = Server::new(adapter.clone());
     for socket in sockets {
         match tokio::net::UdpSocket::from_std(socket) {
@@ -50,7 +50,7 @@ pub(super) async fn serve(
         tokio::select! {
             _ = stop.wait_for(|stop| *stop) => break,
             _ = ticks.tick() => {
-                adapter.desk().worlds.load();
+                adapter.state().worlds.load();
             }
         }
     }
@@ -58,30 +58,30 @@ pub(super) async fn serve(
 }
 
 /// What answering takes. The lock is never held across an await, and held by one task at a time on the one thread here.
-struct Desk {
+struct PortableState {
     responder: Responder,
     worlds: CachedReader,
     out: Box<[u8; MAX_UDP_OCTETS]>,
 }
 
 #[derive(Clone)]
-struct Adapter(Arc<Mutex<Desk>>);
+struct Adapter(Arc<Mutex<PortableState>>);
 
 impl Adapter {
-    fn desk(&self) -> MutexGuard<'_, Desk> {
+    fn state(&self) -> MutexGuard<'_, PortableState> {
         // A query that panicked left nothing half changed.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The response as a message; `None` is silence.
     fn respond(&self, request: &Request) -> Option<Message> {
-        let desk = &mut *self.desk();
+        let state = &mut *self.state();
         let source = request.src().ip();
-        let out = desk.out.as_mut_slice();
-        let began = desk.responder.begin();
-        let octets = desk.responder.respond(desk.worlds.load(), request.as_slice(), source, Transport::Udp, out);
-        desk.responder.end(Transport::Udp, began, 1);
-        if let Some(onlooker) = desk.responder.onlooker() {
+        let out = state.out.as_mut_slice();
+        let began = state.responder.begin();
+        let octets = state.responder.respond(state.worlds.load(), request.as_slice(), source, Transport::Udp, out);
+        state.responder.end(Transport::Udp, began, 1);
+        if let Some(onlooker) = state.responder.onlooker() {
             let (client, query) = (request.src(), request.as_slice());
             let response = &out[..octets];
             onlooker.exchange(&Exchange { transport: Transport::Udp, client, server: None, query, response });

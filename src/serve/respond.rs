@@ -6,13 +6,13 @@ use std::time::Instant;
 
 use super::decode::MIN_PAYLOAD_OCTETS;
 use super::encode::{Frame, encode_answer, encode_fault, udp_limit};
-use super::foresight::Foresight;
+use super::prefetch::Prefetch;
 use super::{Decoded, Request, decode};
 use crate::answer::{Answer, ClientSubnet, Dice, Query, QueryName, Untraced, resolve_into};
 use crate::geo::Located;
 use crate::model::HostedZoneId;
 use crate::stats::{Counted, Family, Stats, Transport, ZoneNumber};
-use crate::tap::{Tap, Told};
+use crate::tap::{QueryEvent, Tap};
 use crate::world::World;
 
 /// The longest message over TCP, whose length has two octets.
@@ -47,7 +47,7 @@ pub struct Responder {
     name: QueryName,
     dice: Dice,
     stats: Arc<Stats>,
-    foresight: Foresight,
+    prefetch: Prefetch,
     /// Who is told of queries; `None`, as it mostly is, costs one branch.
     tap: Option<Box<Tap>>,
 }
@@ -74,7 +74,7 @@ impl Responder {
             name: QueryName::default(),
             dice: Dice::seeded(seed),
             stats,
-            foresight: Foresight::default(),
+            prefetch: Prefetch::default(),
             tap: None,
         }
     }
@@ -121,18 +121,18 @@ impl Responder {
         self.respond_to(world, packet, source, transport, None, out)
     }
 
-    /// Looks at all packets of a batch and where they came from, `None` for one that cannot be answered. `respond_foreseen` answers
+    /// Looks at all packets of a batch and where they came from, `None` for one that cannot be answered. `respond_prefetched` answers
     /// them.
-    pub fn foresee<'p>(
+    pub fn prefetch<'p>(
         &mut self,
         world: &World,
         packets: impl ExactSizeIterator<Item = Option<(&'p [u8], IpAddr)>> + Clone,
     ) {
-        self.foresight.begin(world, self.settings.client_subnet, packets);
+        self.prefetch.begin(world, self.settings.client_subnet, packets);
     }
 
-    /// As `respond`, over UDP, the packet that `foresee` was given as the one with this number, from the same world.
-    pub fn respond_foreseen(
+    /// As `respond`, over UDP, the packet that `prefetch` was given as the one with this number, from the same world.
+    pub fn respond_prefetched(
         &mut self,
         number: usize,
         world: &World,
@@ -140,7 +140,7 @@ impl Responder {
         source: IpAddr,
         out: &mut [u8],
     ) -> usize {
-        let located = self.foresight.of(number);
+        let located = self.prefetch.of(number);
         self.respond_to(world, packet, source, Transport::Udp, located.as_ref(), out)
     }
 
@@ -175,7 +175,7 @@ impl Responder {
                 let query = Query { name: &self.name, record_type, source, client_subnet, located };
                 let mut answer = Answer::default();
                 resolve_into(&query, world, &mut self.dice, &mut Untraced, &mut answer);
-                self.foresight.learn(answer.needed_place);
+                self.prefetch.learn(answer.needed_place);
                 let frame = frame(&self.settings, &request, transport);
                 if !answer.counted.is_empty() {
                     self.stats.count_answers(&answer.counted);
@@ -211,7 +211,7 @@ impl Responder {
 #[inline(never)]
 fn tell(tap: &mut Tap, name: &QueryName, counted: &Counted, asked: &Asked<'_>, resolver: IpAddr) {
     let wire = name.wire();
-    tap.log(&Told {
+    tap.log(&QueryEvent {
         question: asked.question,
         zone_id: asked.zone_id.map(|id| id.0.as_str()),
         zone_name: &wire[wire.len().saturating_sub(asked.zone_octets)..],

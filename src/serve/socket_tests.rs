@@ -54,8 +54,8 @@ fn quiet_loopback() -> SocketAddr {
 fn start_with(reader: &Reader, path: UdpPath, limits: TcpLimits) -> (Serving, SocketAddr) {
     let bound = Bound::bind(&[quiet_loopback()], 2, path).unwrap();
     let address = bound.addresses()[0];
-    let onlookers = Onlookers { meters: &Meters::default(), taps: &Taps::default() };
-    (bound.serve(reader, &settings(), limits, onlookers, 1).unwrap(), address)
+    let observers = Observers { meters: &Meters::default(), taps: &Taps::default() };
+    (bound.serve(reader, &settings(), limits, observers, 1).unwrap(), address)
 }
 
 fn start(limits: TcpLimits) -> (Serving, SocketAddr, Publisher) {
@@ -297,7 +297,7 @@ fn a_client_that_reads_late_gets_every_response() {
 #[test]
 fn idle_and_slow_clients_are_hung_up_on() {
     let patience = Duration::from_millis(200);
-    let (serving, address, _publisher) = start(TcpLimits { patience, ..TcpLimits::default() });
+    let (serving, address, _publisher) = start(TcpLimits { idle_timeout: patience, ..TcpLimits::default() });
     let mut idle = connect(address);
     let mut slow = connect(address);
     slow.write_all(b"\0").unwrap();
@@ -312,7 +312,7 @@ fn idle_and_slow_clients_are_hung_up_on() {
 #[test]
 fn messages_without_an_answer_keep_no_connection_open() {
     let patience = Duration::from_millis(500);
-    let (serving, address, _publisher) = start(TcpLimits { patience, ..TcpLimits::default() });
+    let (serving, address, _publisher) = start(TcpLimits { idle_timeout: patience, ..TcpLimits::default() });
     let mut response = www(1);
     response[2] |= 0x80;
     let family: [&[u8]; 4] = [b"", b"noise", &[0; 11], &response];
@@ -468,8 +468,8 @@ fn ipv4_and_ipv6_listen_side_by_side_on_all_addresses() {
     let (_publisher, reader) = Publisher::new(lab_world());
     let bound = (0..100).find_map(|_| bind_everywhere().ok()).unwrap();
     let port = bound.addresses()[0].port();
-    let onlookers = Onlookers { meters: &Meters::default(), taps: &Taps::default() };
-    let serving = bound.serve(&reader, &settings(), TcpLimits::default(), onlookers, 1).unwrap();
+    let observers = Observers { meters: &Meters::default(), taps: &Taps::default() };
+    let serving = bound.serve(&reader, &settings(), TcpLimits::default(), observers, 1).unwrap();
     for address in ["127.0.0.1", "127.0.0.53", "::1"] {
         let server = SocketAddr::new(address.parse().unwrap(), port);
         let client = UdpSocket::bind((if server.is_ipv4() { "127.0.0.1" } else { "::1" }, 0)).unwrap();

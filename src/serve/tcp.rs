@@ -50,9 +50,9 @@ pub struct TcpLimits {
     pub most_per_client: usize,
     /// How long a client has for its next query, from the first moment to the last octet, and for taking in a response. RFC
     /// 7766 section 6.2.3: idle connections last for "a few seconds".
-    pub patience: Duration,
+    pub idle_timeout: Duration,
     /// How long connections may finish what is under way when the server stops.
-    pub farewell: Duration,
+    pub drain_timeout: Duration,
 }
 
 impl TcpLimits {
@@ -69,8 +69,8 @@ impl Default for TcpLimits {
         TcpLimits {
             most_connections: 512,
             most_per_client: 64,
-            patience: Duration::from_secs(10),
-            farewell: Duration::from_secs(3),
+            idle_timeout: Duration::from_secs(10),
+            drain_timeout: Duration::from_secs(3),
         }
     }
 }
@@ -83,7 +83,7 @@ pub(super) async fn serve(
     limits: TcpLimits,
     stop: watch::Receiver<bool>,
 ) {
-    let office = Rc::new(Office {
+    let server = Rc::new(TcpServer {
         limits,
         responder: RefCell::new(responder),
         worlds: RefCell::new(reader.cached()),
@@ -95,30 +95,30 @@ pub(super) async fn serve(
     });
     let tasks = LocalSet::new();
     for listener in listeners {
-        tasks.spawn_local(accept(listener, Rc::clone(&office)));
+        tasks.spawn_local(accept(listener, Rc::clone(&server)));
     }
-    tasks.run_until(attend(&office, stop)).await;
+    tasks.run_until(attend(&server, stop)).await;
 }
 
 /// Waits for the end, and for the connections then.
-async fn attend(office: &Office, mut stop: watch::Receiver<bool>) {
+async fn attend(server: &TcpServer, mut stop: watch::Receiver<bool>) {
     let mut ticks = interval(LET_GO_INTERVAL);
     loop {
         tokio::select! {
             _ = stop.wait_for(|stop| *stop) => break,
             _ = ticks.tick() => {
-                office.worlds.borrow_mut().load();
+                server.worlds.borrow_mut().load();
             }
         }
     }
-    let end = Instant::now() + office.limits.farewell;
-    while !office.connections.borrow().is_empty() && Instant::now() < end {
+    let end = Instant::now() + server.limits.drain_timeout;
+    while !server.connections.borrow().is_empty() && Instant::now() < end {
         sleep(LEAVING_INTERVAL).await;
     }
 }
 
-async fn accept(listener: TcpListener, office: Rc<Office>) {
-    let mut stop = office.stop.clone();
+async fn accept(listener: TcpListener, server: Rc<TcpServer>) {
+    let mut stop = server.stop.clone();
     loop {
         let accepted = tokio::select! {
             _ = stop.wait_for(|stop| *stop) => return,
@@ -126,12 +126,12 @@ async fn accept(listener: TcpListener, office: Rc<Office>) {
         };
         match accepted {
             Ok((stream, peer)) => {
-                if let Some(place) = Place::take(&office, peer.ip()) {
+                if let Some(place) = Place::take(&server, peer.ip()) {
                     spawn_local(attend_to(stream, place));
                 }
             }
             Err(error) => {
-                if let Some(held_back) = office.accept_errors.admit(error.kind()) {
+                if let Some(held_back) = server.accept_errors.admit(error.kind()) {
                     warn!("a TCP connection could not be accepted: {error}{held_back}");
                 }
                 sleep(PAUSE_AFTER_ERROR).await;
@@ -153,15 +153,15 @@ async fn attend_to(stream: TcpStream, place: Place) {
 
 /// Answers query after query until the client hangs up, loses its patience with us or we with it.
 async fn converse(mut stream: TcpStream, place: &Place) -> io::Result<()> {
-    let office = &*place.office;
-    let mut stop = office.stop.clone();
+    let server = &*place.server;
+    let mut stop = server.stop.clone();
     let mut input = Input::default();
-    let mut deadline = Instant::now() + office.limits.patience;
+    let mut deadline = Instant::now() + server.limits.idle_timeout;
     loop {
         while let Some(message) = input.next_message()? {
-            if office.answer(&mut stream, message, place.source).await? == Reply::Sent {
+            if server.answer(&mut stream, message, place.source).await? == Reply::Sent {
                 place.touch();
-                deadline = Instant::now() + office.limits.patience;
+                deadline = Instant::now() + server.limits.idle_timeout;
             }
         }
         // A read that never has to wait would never look at the clock.
@@ -180,7 +180,7 @@ async fn converse(mut stream: TcpStream, place: &Place) -> io::Result<()> {
 }
 
 /// What all connections share. Nothing of it is held across an await.
-struct Office {
+struct TcpServer {
     limits: TcpLimits,
     responder: RefCell<Responder>,
     worlds: RefCell<CachedReader>,
@@ -206,11 +206,11 @@ enum Reply {
     None,
 }
 
-impl Office {
+impl TcpServer {
     async fn answer(&self, stream: &mut TcpStream, query: &[u8], source: IpAddr) -> io::Result<Reply> {
         let Some(rest) = self.answer_now(stream, query, source)? else { return Ok(Reply::None) };
         if !rest.is_empty() {
-            timeout(self.limits.patience, stream.write_all(&rest)).await??;
+            timeout(self.limits.idle_timeout, stream.write_all(&rest)).await??;
         }
         Ok(Reply::Sent)
     }
@@ -244,7 +244,7 @@ impl Office {
 
 /// A connection's place among all, given back when it is dropped.
 struct Place {
-    office: Rc<Office>,
+    server: Rc<TcpServer>,
     id: u64,
     source: IpAddr,
     leave: Rc<Notify>,
@@ -252,26 +252,26 @@ struct Place {
 
 impl Place {
     /// A place for a connection from `source`; `None` when that client has its share already.
-    fn take(office: &Rc<Office>, source: IpAddr) -> Option<Place> {
+    fn take(server: &Rc<TcpServer>, source: IpAddr) -> Option<Place> {
         let client = client_of(source);
-        let mut connections = office.connections.borrow_mut();
+        let mut connections = server.connections.borrow_mut();
         if connections.values().filter(|connection| connection.client == client).count()
-            >= office.limits.most_per_client
+            >= server.limits.most_per_client
         {
             return None;
         }
-        if connections.len() >= office.limits.most_connections {
+        if connections.len() >= server.limits.most_connections {
             let (&oldest, _) = connections.iter().min_by_key(|(_, connection)| connection.last_used)?;
             connections.remove(&oldest)?.leave.notify_one();
         }
-        let (id, leave) = (office.next_id.get(), Rc::new(Notify::new()));
-        office.next_id.set(id + 1);
+        let (id, leave) = (server.next_id.get(), Rc::new(Notify::new()));
+        server.next_id.set(id + 1);
         connections.insert(id, Connection { client, last_used: Instant::now(), leave: Rc::clone(&leave) });
-        Some(Place { office: Rc::clone(office), id, source, leave })
+        Some(Place { server: Rc::clone(server), id, source, leave })
     }
 
     fn touch(&self) {
-        if let Some(connection) = self.office.connections.borrow_mut().get_mut(&self.id) {
+        if let Some(connection) = self.server.connections.borrow_mut().get_mut(&self.id) {
             connection.last_used = Instant::now();
         }
     }
@@ -279,7 +279,7 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.office.connections.borrow_mut().remove(&self.id);
+        self.server.connections.borrow_mut().remove(&self.id);
     }
 }
 

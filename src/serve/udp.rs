@@ -23,7 +23,7 @@ const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(10);
 /// Answers what `batch` receives until `stop`.
 pub(super) fn work(mut batch: Batch, reader: &Reader, mut responder: Responder, stop: &AtomicBool) {
     let mut worlds = reader.cached();
-    let mut complaints = Complaints::default();
+    let mut complaints = LogOnce::default();
     while !stop.load(Ordering::Relaxed) {
         match batch.receive(Wait::ForOne) {
             // A sleeping worker must not keep an old world alive.
@@ -47,16 +47,16 @@ fn answer(
     received: usize,
     worlds: &mut CachedReader,
     responder: &mut Responder,
-    complaints: &mut Complaints,
+    complaints: &mut LogOnce,
 ) {
     // Two readings of the clock a batch: each of its packets was here at the first and had its response at the second.
     let began = responder.begin();
     let world = worlds.load();
     let bound = batch.local_address();
     let packets = (0..received).map(|number| batch.peek(number));
-    let foreseen = catch_unwind(AssertUnwindSafe(|| responder.foresee(world, packets)));
+    let foreseen = catch_unwind(AssertUnwindSafe(|| responder.prefetch(world, packets)));
     let panics = answer_each(batch, received, |number, packet| {
-        let octets = responder.respond_foreseen(number, world, packet.bytes, packet.source, packet.out);
+        let octets = responder.respond_prefetched(number, world, packet.bytes, packet.source, packet.out);
         if let Some(onlooker) = responder.onlooker() {
             show(onlooker, &packet, bound, octets);
         }
@@ -106,12 +106,12 @@ fn answer_each(batch: &mut Batch, received: usize, mut respond: impl FnMut(usize
 
 /// Says each kind of trouble once a worker: a log that senders can fill helps nobody. The counters go on.
 #[derive(Default)]
-struct Complaints {
+struct LogOnce {
     socket: bool,
     panic: bool,
 }
 
-impl Complaints {
+impl LogOnce {
     fn about_socket(&mut self, error: &std::io::Error) {
         if !std::mem::replace(&mut self.socket, true) {
             warn!(%error, "a UDP socket fails to receive; this is said once");
@@ -172,7 +172,7 @@ mod tests {
         let (publisher, reader) = Publisher::new(world(&[lab([set("www 60 A 192.0.2.1 | 192.0.2.2")])], &[]));
         let settings = ResponderSettings { udp_payload_max: 1232, nsid: None, client_subnet: ClientSubnetUse::Use };
         let (mut batch, mut worlds) = (Batch::new(socket), reader.cached());
-        let (mut responder, mut complaints) = (Responder::new(settings, 1), Complaints::default());
+        let (mut responder, mut complaints) = (Responder::new(settings, 1), LogOnce::default());
         let packet = b"\x12\x34\0\0\0\x01\0\0\0\0\0\0\x03www\x03lab\x04test\0\0\x01\0\x01";
         for world_is_new in [false, false, true, false] {
             if world_is_new {

@@ -21,7 +21,7 @@ use crate::config::Configuration;
 use crate::explain::names::{self, Names};
 use crate::model::{Content, HostedZone, HostedZoneId, Name, RecordType, RoutingPolicy};
 use crate::policy::{self, Choice, Note};
-use crate::world::{Scene, World};
+use crate::world::{World, ZoneView};
 use crate::zonetree::{Found, GroupIndex};
 use tally::Leaves;
 
@@ -77,7 +77,7 @@ fn ask<'w>(world: &'w World, name: &QueryName, record_type: RecordType, source: 
 /// Which record sets an answer came from.
 #[derive(Default)]
 struct Seen<'w> {
-    scene: Option<Scene<'w>>,
+    zone_view: Option<ZoneView<'w>>,
     /// The last name that was looked for, and where it led.
     found: Option<(Owner<'w>, Found)>,
     /// The groups that chose for that name, aliases followed, with what they chose.
@@ -102,7 +102,7 @@ impl<'w> answer::Trace<'w> for Seen<'w> {
             return;
         }
         match step() {
-            Step::Zone(scene) => self.scene = Some(scene),
+            Step::Zone(zone_view) => self.zone_view = Some(zone_view),
             Step::Name { owner, found } => {
                 self.found = Some((owner, found));
                 self.path.clear();
@@ -140,14 +140,14 @@ fn steered_in(zone: &HostedZone) -> Vec<Subject> {
 }
 
 /// Name and type of the last group of the way.
-fn owner_of(seen: &Seen<'_>, subject: &Subject, names: &Names<'_>, scene: &Scene<'_>) -> Option<names::Owner> {
+fn owner_of(seen: &Seen<'_>, subject: &Subject, names: &Names<'_>, zone_view: &ZoneView<'_>) -> Option<names::Owner> {
     let (owner, found) = seen.found?;
     let at = match (found, owner) {
-        (Found::Name(node) | Found::Wildcard(node) | Found::Delegation(node), _) => names.of_node(scene.zone, node),
+        (Found::Name(node) | Found::Wildcard(node) | Found::Delegation(node), _) => names.of_node(zone_view.zone, node),
         (Found::Nothing, _) => subject.name.clone(),
     };
     let (first, way) = seen.path.split_first()?;
-    let mut owner = (at, scene.zone.record_type(first.0));
+    let mut owner = (at, zone_view.zone.record_type(first.0));
     let mut before = first;
     for step in way {
         // Of several groups at a name, for ANY, only the last counts.

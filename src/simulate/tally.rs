@@ -69,19 +69,19 @@ impl Leaves {
     ) -> Result<&[Arc<Outcome>], String> {
         self.outcomes.clear();
         let chosen = seen.path.last().filter(|(_, choice)| !choice.members.is_empty());
-        let (Some(scene), Some((group, choice))) = (&seen.scene, chosen) else {
+        let (Some(zone_view), Some((group, choice))) = (&seen.zone_view, chosen) else {
             let nothing = self.nothing.get_or_insert_with(|| Arc::new(Outcome::Nothing));
             self.outcomes.push(Arc::clone(nothing));
             return Ok(&self.outcomes);
         };
-        let zone: *const Zone = scene.zone;
+        let zone: *const Zone = zone_view.zone;
         if !self.known.contains_key(&(zone, *group)) {
             let hosted = match self.zones.get(&zone) {
                 Some(hosted) => Arc::clone(hosted),
-                None => model(scene.zone.id())?,
+                None => model(zone_view.zone.id())?,
             };
             let names = Names(&hosted);
-            let sets = owner_of(seen, subject, &names, scene).map(|owner| names.sets(&owner)).unwrap_or_default();
+            let sets = owner_of(seen, subject, &names, zone_view).map(|owner| names.sets(&owner)).unwrap_or_default();
             let outcomes = sets.into_iter().map(|set| {
                 let values = match &set.content {
                     Content::Records { values, .. } => values.iter().map(ToString::to_string).collect(),

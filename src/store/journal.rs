@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use super::last_good::write_durably;
 use super::{lines, private};
-use crate::pace;
+use crate::background;
 
 /// The file in the state directory.
 const FILE: &str = "health.journal";
@@ -59,14 +59,14 @@ impl Journal {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Found::default(),
             Err(error) => return Found { lines: Vec::new(), damage: Some(self.unreadable(&error)) },
         };
-        let (lines, fault) = lines::read(&bytes, HEADER);
-        Found { lines, damage: fault.map(|fault| self.set_aside(&fault)) }
+        let (lines, diagnostic) = lines::read(&bytes, HEADER);
+        Found { lines, damage: diagnostic.map(|diagnostic| self.set_aside(&diagnostic)) }
     }
 
     /// Makes these lines all there is. Whoever reads, now or after a power cut, sees the old file or the new one.
     pub fn replace(&mut self, lines: impl IntoIterator<Item = String>) -> io::Result<()> {
         self.file = None;
-        let text = lines::text(HEADER, pace::steps(lines));
+        let text = lines::text(HEADER, background::yielding(lines));
         let directory = self.path.parent().unwrap_or(Path::new("."));
         private::make_state_directory(directory)?;
         write_durably(&self.path, text.as_bytes())?;
@@ -83,7 +83,7 @@ impl Journal {
             return Err(io::Error::other("it could not be written before"));
         };
         let mut text = String::new();
-        for line in pace::steps(lines) {
+        for line in background::yielding(lines) {
             lines::append(&mut text, line);
         }
         file.write_all(text.as_bytes())?;
@@ -107,18 +107,18 @@ impl Journal {
         self.set_aside_as(&format!("cannot be read: {error}"))
     }
 
-    fn set_aside(&self, fault: &str) -> String {
-        self.set_aside_as(&format!("is damaged: {fault}"))
+    fn set_aside(&self, diagnostic: &str) -> String {
+        self.set_aside_as(&format!("is damaged: {diagnostic}"))
     }
 
     /// Copies the damaged file, so that what is good in it is there until the journal is replaced. Says what happened.
-    fn set_aside_as(&self, fault: &str) -> String {
+    fn set_aside_as(&self, diagnostic: &str) -> String {
         let path = self.path.display();
         let aside = (1..).map(|number| self.path.with_extension(format!("journal.damaged-{number}")));
         // Somebody who never clears them away has 100 at most; then the last one is overwritten.
         let is_free = |aside: &PathBuf| fs::symlink_metadata(aside).is_err() || aside.ends_with("damaged-100");
         let Some(aside) = aside.take(100).find(is_free) else {
-            return format!("{path} {fault}; too many such files lie there already to keep it");
+            return format!("{path} {diagnostic}; too many such files lie there already to keep it");
         };
         // What is no file has nothing that could count, and what cannot be copied, since it cannot be read, is moved: the next
         // journal must not replace it.
@@ -126,8 +126,8 @@ impl Journal {
         let copied = if is_file { copy(&self.path, &aside) } else { Err(io::ErrorKind::Unsupported.into()) };
         let kept = copied.or_else(|_| fs::rename(&self.path, &aside));
         match kept {
-            Ok(()) => format!("{path} {fault}; it is set aside as {}", aside.display()),
-            Err(error) => format!("{path} {fault}; it cannot be set aside: {error}"),
+            Ok(()) => format!("{path} {diagnostic}; it is set aside as {}", aside.display()),
+            Err(error) => format!("{path} {diagnostic}; it cannot be set aside: {error}"),
         }
     }
 }
@@ -212,8 +212,8 @@ mod tests {
         for place in 0..bytes.len() - 1 {
             let mut damaged = bytes.clone();
             damaged[place] ^= 1;
-            let (lines, fault) = lines::read(&damaged, HEADER);
-            assert!(fault.is_some(), "octet {place}");
+            let (lines, diagnostic) = lines::read(&damaged, HEADER);
+            assert!(diagnostic.is_some(), "octet {place}");
             assert!(!lines.is_empty(), "octet {place}: {lines:?}");
             assert!(lines.iter().all(|line| LINES.contains(&line.as_str())), "octet {place}: {lines:?}");
         }

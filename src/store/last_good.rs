@@ -9,9 +9,9 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use crate::background;
 use crate::config::SourceFile;
 use crate::files;
-use crate::pace;
 
 use super::lines::checksum;
 use super::links::source_of;
@@ -151,23 +151,23 @@ impl LastGood {
     fn write_durably(&self, sources: &[SourceFile]) -> io::Result<usize> {
         let mut written = Vec::new();
         for source in sources {
-            pace::step();
+            background::yield_point();
             let path = self.directory.join(file_name(&source.path));
             let seal = seal(&source.text);
             let text = source.text.as_bytes();
             let is_it = |bytes: Vec<u8>| bytes.strip_prefix(seal.as_bytes()) == Some(text);
             if !private::read(&path, MOST_BYTES).is_ok_and(is_it) {
-                pace::step();
+                background::yield_point();
                 let unfinished = files::operate(&path, || write_beside(&path, &[seal.as_bytes(), text]))?;
                 written.push((unfinished, path));
             }
         }
         for ((file, _), path) in &written {
-            pace::step();
+            background::yield_point();
             files::operate(path, || file.sync_all())?;
         }
         for ((_, beside), path) in &written {
-            pace::step();
+            background::yield_point();
             files::operate(path, || fs::rename(beside, path))?;
         }
         Ok(written.len())
@@ -187,7 +187,7 @@ fn write_beside(path: &Path, parts: &[&[u8]]) -> io::Result<(File, OsString)> {
     let mut beside = path.as_os_str().to_owned();
     beside.push(UNFINISHED);
     let mut file = private::create(Path::new(&beside))?;
-    pace::step();
+    background::yield_point();
     parts.iter().try_for_each(|part| file.write_all(part))?;
     Ok((file, beside))
 }

@@ -1,7 +1,7 @@
 //! The form of the files of lines in the state directory: a first line that says what the file is, and before each line a
 //! checksum of it. What was written whole is told from what was cut or altered, line by line.
 
-use crate::pace;
+use crate::background;
 
 /// Hexadecimal digits of a checksum, and the space behind it.
 const BEFORE_TEXT: usize = 17;
@@ -43,10 +43,10 @@ pub(super) fn read(bytes: &[u8], header: &str) -> (Vec<String>, Option<String>) 
 }
 
 /// What can be read of a file whose first line is damaged: whatever has a good checksum is ours.
-fn salvage(bytes: &[u8], whole: usize, fault: &str) -> (Vec<String>, Option<String>) {
+fn salvage(bytes: &[u8], whole: usize, diagnostic: &str) -> (Vec<String>, Option<String>) {
     let texts = bytes[..whole].split_inclusive(|&octet| octet == b'\n').skip(1);
     let lines: Vec<String> = texts.filter_map(opened).map(str::to_owned).collect();
-    (lines, Some(fault.to_owned()))
+    (lines, Some(diagnostic.to_owned()))
 }
 
 fn describe(bad: &[usize]) -> Option<String> {
@@ -71,7 +71,7 @@ pub(super) fn checksum(bytes: &[u8]) -> u64 {
     let add = |hash: u64, &octet: &u8| (hash ^ u64::from(octet)).wrapping_mul(0x0100_0000_01b3);
     bytes.chunks(CHUNK).fold(0xcbf2_9ce4_8422_2325, |hash, chunk| {
         if chunk.len() == CHUNK {
-            pace::step();
+            background::yield_point();
         }
         chunk.iter().fold(hash, add)
     })

@@ -5,9 +5,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::config::{Disclosure, Fault, SourceFile};
+use crate::background;
+use crate::config::{Diagnostic, Disclosure, SourceFile};
 use crate::files;
-use crate::pace;
 
 use super::encoding::text;
 use super::{MemoryRoom, Stamp, WriteState, Writers, disclosure_of};
@@ -47,7 +47,7 @@ pub struct Sources<S = SourceFile> {
     /// One for each file, in order of their paths.
     pub files: Vec<Current<S>>,
     /// What could not be read, and what stands in for it.
-    pub faults: Vec<Fault>,
+    pub diagnostics: Vec<Diagnostic>,
     /// Files that could not be read and that nothing stands in for.
     pub missing: Vec<PathBuf>,
     /// Files that are being written. What was served of them before goes on; new ones are left out.
@@ -58,8 +58,8 @@ pub struct Sources<S = SourceFile> {
 
 impl<S> Default for Sources<S> {
     fn default() -> Sources<S> {
-        let (files, faults, missing, in_progress, quiet) = Default::default();
-        Sources { files, faults, missing, in_progress, quiet }
+        let (files, diagnostics, missing, in_progress, quiet) = Default::default();
+        Sources { files, diagnostics, missing, in_progress, quiet }
     }
 }
 
@@ -125,7 +125,7 @@ pub fn read_zone_files_within<S: StandIn>(
     };
     let mut sources = Sources::default();
     for path in paths {
-        pace::step();
+        background::yield_point();
         let stamp = Stamp::of(&path);
         if let Some(before) = stamp.and_then(|stamp| unchanged(&path, stamp)) {
             sources.files.push(Current::Before(before));
@@ -183,7 +183,7 @@ fn add<S: StandIn>(
 }
 
 fn stand_in<S>(sources: &mut Sources<S>, path: &Path, problem: &str, before: Option<S>) {
-    sources.faults.push(fault(path, problem, before.is_some()));
+    sources.diagnostics.push(diagnostic(path, problem, before.is_some()));
     match before {
         Some(before) => sources.files.push(Current::Before(before)),
         None => sources.missing.push(path.to_path_buf()),
@@ -191,18 +191,18 @@ fn stand_in<S>(sources: &mut Sources<S>, path: &Path, problem: &str, before: Opt
 }
 
 fn keep_all<S: StandIn>(served: &[S], directory: &Path, problem: &str) -> Sources<S> {
-    let faults = vec![fault(directory, problem, !served.is_empty())];
+    let diagnostics = vec![diagnostic(directory, problem, !served.is_empty())];
     let missing = if served.is_empty() { vec![directory.to_path_buf()] } else { Vec::new() };
     let files = served.iter().cloned().map(Current::Before).collect();
-    Sources { files, faults, missing, ..Sources::default() }
+    Sources { files, diagnostics, missing, ..Sources::default() }
 }
 
-fn fault(path: &Path, problem: &str, something_stands_in: bool) -> Fault {
-    let mut fault = Fault::error(path, problem.to_owned());
+fn diagnostic(path: &Path, problem: &str, something_stands_in: bool) -> Diagnostic {
+    let mut diagnostic = Diagnostic::error(path, problem.to_owned());
     if something_stands_in {
-        fault.hint("what was served before goes on being served");
+        diagnostic.hint("what was served before goes on being served");
     }
-    fault
+    diagnostic
 }
 
 /// What is in a file.
@@ -228,7 +228,7 @@ fn read_settled(path: &Path, writers: &Writers) -> Result<Contents, String> {
             return Ok(Contents::InProgress);
         }
         let source = read_source(path)?;
-        pace::step();
+        background::yield_point();
         if Stamp::of(path) == Some(before) {
             // Somebody may have begun to write it meanwhile.
             let state = writers.state(path, before);
@@ -302,7 +302,7 @@ mod tests {
         }
         let sources = read_zone_files::<SourceFile>(directory.path(), &[], &Writers::unknown(), |_| None, |_, _| None);
         assert_eq!(texts(&sources), ["a.toml", "b.toml"]);
-        assert!(sources.faults.is_empty());
+        assert!(sources.diagnostics.is_empty());
     }
 
     #[test]
@@ -313,7 +313,11 @@ mod tests {
         let served = [SourceFile::new(bad.clone(), "served")];
         let sources = read_zone_files(directory.path(), &served, &Writers::unknown(), before(&served), |_, _| None);
         assert_eq!(texts(&sources), ["served", "good"]);
-        assert!(sources.faults[0].message.contains("octet 0xfc in line 2, column 12"), "{}", sources.faults[0].message);
+        assert!(
+            sources.diagnostics[0].message.contains("octet 0xfc in line 2, column 12"),
+            "{}",
+            sources.diagnostics[0].message
+        );
         let sources = read_zone_files::<SourceFile>(directory.path(), &[], &Writers::unknown(), |_| None, |_, _| None);
         assert_eq!((texts(&sources), &sources.missing), (vec!["good".to_owned()], &vec![bad]));
     }
@@ -330,7 +334,7 @@ mod tests {
         let (known, writers) = (before(&served), Writers::unknown());
         let sources = read_zone_files_within(&mut room, directory.path(), &served, &writers, known, |_, _| None);
         assert_eq!((texts(&sources), &sources.missing), (owned(&["served", "small"]), &vec![new]));
-        let messages: Vec<_> = sources.faults.iter().map(|fault| &*fault.message).collect();
+        let messages: Vec<_> = sources.diagnostics.iter().map(|diagnostic| &*diagnostic.message).collect();
         assert_eq!(messages, ["loading takes about 3 MiB of memory and the limit leaves 1 MiB"; 2]);
     }
 
@@ -340,10 +344,10 @@ mod tests {
         let path = write(directory.path(), "a.toml", "\n");
         let served = [SourceFile::new(path, "served")];
         let sources = read_zone_files(directory.path(), &served, &Writers::unknown(), before(&served), |_, _| None);
-        assert_eq!((texts(&sources), sources.faults.len()), (owned(&["served"]), 1));
+        assert_eq!((texts(&sources), sources.diagnostics.len()), (owned(&["served"]), 1));
         // One that never had a text is only empty.
         let sources = read_zone_files::<SourceFile>(directory.path(), &[], &Writers::unknown(), |_| None, |_, _| None);
-        assert_eq!((texts(&sources), sources.faults.len()), (owned(&["\n"]), 0));
+        assert_eq!((texts(&sources), sources.diagnostics.len()), (owned(&["\n"]), 0));
     }
 
     #[test]
@@ -354,7 +358,7 @@ mod tests {
         let vanished =
             read_zone_files(&directory.path().join("not"), &served, &Writers::unknown(), before(&served), |_, _| None);
         for sources in [emptied, vanished] {
-            assert_eq!((texts(&sources), sources.faults.len(), sources.missing.len()), (owned(&["served"]), 1, 0));
+            assert_eq!((texts(&sources), sources.diagnostics.len(), sources.missing.len()), (owned(&["served"]), 1, 0));
         }
         // Nothing was served: then a missing directory is missing, and an empty one is empty.
         let sources = read_zone_files::<SourceFile>(
@@ -367,7 +371,7 @@ mod tests {
         assert_eq!(sources.missing, [directory.path().join("not")]);
         assert!(
             read_zone_files::<SourceFile>(directory.path(), &[], &Writers::unknown(), |_| None, |_, _| None)
-                .faults
+                .diagnostics
                 .is_empty()
         );
     }
@@ -378,7 +382,7 @@ mod tests {
         write(directory.path(), "b.toml", "b");
         let served = [SourceFile::new(directory.path().join("a.toml"), "a")];
         let sources = read_zone_files(directory.path(), &served, &Writers::unknown(), before(&served), |_, _| None);
-        assert_eq!((texts(&sources), sources.faults.len()), (owned(&["b"]), 0));
+        assert_eq!((texts(&sources), sources.diagnostics.len()), (owned(&["b"]), 0));
     }
 
     #[cfg(unix)]
@@ -391,7 +395,11 @@ mod tests {
         for target in ["gone", "a.toml"] {
             std::os::unix::fs::symlink(target, &path).unwrap();
             let sources = read_zone_files(directory.path(), &served, &Writers::unknown(), before(&served), |_, _| None);
-            assert_eq!((texts(&sources), sources.faults.len()), (owned(&["served", "b"]), 1), "a link to {target}");
+            assert_eq!(
+                (texts(&sources), sources.diagnostics.len()),
+                (owned(&["served", "b"]), 1),
+                "a link to {target}"
+            );
             fs::remove_file(&path).unwrap();
         }
     }
@@ -403,6 +411,6 @@ mod tests {
         fs::create_dir(directory.path().join("folder.toml")).unwrap();
         std::os::unix::fs::symlink("/dev/zero", directory.path().join("zero.toml")).unwrap();
         let sources = read_zone_files::<SourceFile>(directory.path(), &[], &Writers::unknown(), |_| None, |_, _| None);
-        assert_eq!((sources.faults.len(), sources.missing.len()), (2, 2));
+        assert_eq!((sources.diagnostics.len(), sources.missing.len()), (2, 2));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::config::{Fault, ListenFlags, LogFormat, Settings, SourceFile};
+use crate::config::{Diagnostic, ListenFlags, LogFormat, Settings, SourceFile};
 
 use super::read::read_source;
 
@@ -34,7 +34,7 @@ pub struct SettingsReading {
     /// `None` when the file is broken.
     pub settings: Option<Settings>,
     /// All that is wrong or doubtful in the file.
-    pub faults: Vec<Fault>,
+    pub diagnostics: Vec<Diagnostic>,
     /// The text the faults are about.
     pub source: Option<SourceFile>,
 }
@@ -43,9 +43,9 @@ impl SettingsSource {
     /// Reads the settings as they are now.
     pub fn read(&self) -> SettingsReading {
         let Some(path) = &self.file else {
-            let (settings, faults) = Settings::built_in_under(&self.overrides.listen);
+            let (settings, diagnostics) = Settings::built_in_under(&self.overrides.listen);
             let settings = settings.map(|settings| self.overrides.apply(settings));
-            return SettingsReading { settings, faults, source: None };
+            return SettingsReading { settings, diagnostics, source: None };
         };
         match read_source(path) {
             Ok(source) => self.interpret(source),
@@ -54,9 +54,9 @@ impl SettingsSource {
     }
 
     fn interpret(&self, source: SourceFile) -> SettingsReading {
-        let (settings, faults) = Settings::read_under(&source, &self.overrides.listen);
+        let (settings, diagnostics) = Settings::read_under(&source, &self.overrides.listen);
         let settings = settings.map(|settings| self.overrides.apply(settings));
-        SettingsReading { settings, faults, source: Some(source) }
+        SettingsReading { settings, diagnostics, source: Some(source) }
     }
 }
 
@@ -78,5 +78,5 @@ impl Overrides {
 }
 
 fn unreadable(path: &Path, problem: &str) -> SettingsReading {
-    SettingsReading { settings: None, faults: vec![Fault::error(path, problem.to_owned())], source: None }
+    SettingsReading { settings: None, diagnostics: vec![Diagnostic::error(path, problem.to_owned())], source: None }
 }

@@ -19,8 +19,8 @@ use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
 
 use super::Writers;
 use super::read::is_zone_file;
+use crate::background;
 use crate::files::{self, UNRESPONSIVE_AFTER, Unresponsive};
-use crate::pace;
 
 /// Editors write in several steps (truncate, write, rename, set mode); after this long without another one they are done.
 const QUIET: Duration = Duration::from_millis(250);
@@ -104,19 +104,20 @@ struct Events {
 
 impl Watch {
     fn run(mut self, inbox: &Receiver<Message>, mut changed: impl FnMut()) {
-        pace::stand_behind();
+        background::lower_priority();
         self.listen();
         let mut unrest = None;
         // What was edited before the first event could come.
         let mut next = Instant::now();
         loop {
             let now = Instant::now();
-            let wait =
-                unrest.as_ref().map_or_else(|| next.saturating_duration_since(now), |unrest: &Unrest| unrest.left(now));
+            let wait = unrest
+                .as_ref()
+                .map_or_else(|| next.saturating_duration_since(now), |unrest: &UnsettledEdits| unrest.left(now));
             match inbox.recv_timeout(wait) {
                 Ok(Message::Woken) => {
                     self.woken.store(false, Ordering::Relaxed);
-                    unrest.get_or_insert_with(Unrest::begin).prolong();
+                    unrest.get_or_insert_with(UnsettledEdits::begin).prolong();
                 }
                 Ok(Message::Retarget(targets)) => {
                     // What is new among them looks edited. Nobody knows whether it was, after it was read and before it
@@ -190,15 +191,15 @@ impl Watch {
 }
 
 /// Edits that have not come to rest.
-struct Unrest {
+struct UnsettledEdits {
     since: Instant,
     last: Instant,
 }
 
-impl Unrest {
-    fn begin() -> Unrest {
+impl UnsettledEdits {
+    fn begin() -> UnsettledEdits {
         let now = Instant::now();
-        Unrest { since: now, last: now }
+        UnsettledEdits { since: now, last: now }
     }
 
     fn prolong(&mut self) {

@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use super::last_good::write_durably;
 use super::{NotKept, lines, private};
+use crate::background;
 use crate::config::ServedFile;
 use crate::model::{HostedZoneId, Name, VpcId, ZoneIdentity};
-use crate::pace;
 
 /// The file in the state directory.
 const FILE: &str = "zone-index";
@@ -76,7 +76,7 @@ impl ZoneIndex {
         // Another directory of zones keeps its own lines.
         let mut kept = lines::read(&before, HEADER).0;
         kept.retain(|line| parse(line).is_some_and(|line| line.file.parent() != Some(zones)));
-        kept.extend(pace::steps(served).filter_map(|file| serde_json::to_string(&FileLine::from(file)).ok()));
+        kept.extend(background::yielding(served).filter_map(|file| serde_json::to_string(&FileLine::from(file)).ok()));
         kept.sort_unstable();
         let text = lines::text(HEADER, kept);
         if text.as_bytes() == before {

@@ -116,7 +116,7 @@ impl Channel {
 
     fn serve(&self, mut sink: impl Sink) {
         let (mut rings, mut record) = (Vec::new(), Vec::new());
-        let mut complaints = Complaints::default();
+        let mut complaints = LogOnce::default();
         loop {
             // Before the look, so that nothing that was put in before the stop is overlooked.
             let stop = self.stop.load(Ordering::Relaxed);
@@ -160,13 +160,13 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// Says once a minute how many were dropped: a log that senders can fill helps nobody.
 #[derive(Default)]
-struct Complaints {
+struct LogOnce {
     limit: LogLimit,
     /// How many were dropped by the last line.
     logged: u64,
 }
 
-impl Complaints {
+impl LogOnce {
     fn hear(&mut self, channel: &Channel) {
         let totals = channel.totals();
         let dropped = totals.dropped_full + totals.dropped_write;

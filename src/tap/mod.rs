@@ -56,7 +56,7 @@ pub struct Reading {
 
 /// What the query log tells of a query.
 #[derive(Clone, Copy, Debug)]
-pub struct Told<'q> {
+pub struct QueryEvent<'q> {
     /// The question as it came: name, type, class; empty when it could not be read.
     pub question: &'q [u8],
     /// The id of the zone that answers.
@@ -149,7 +149,7 @@ impl Tap {
     }
 
     /// Tells the query log of a query, if it is to be told.
-    pub fn log(&mut self, told: &Told<'_>) {
+    pub fn log(&mut self, told: &QueryEvent<'_>) {
         if let Some(log) = &mut self.log {
             log.tell(self.now, told);
         }

@@ -9,16 +9,16 @@ use std::ops::Range;
 use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
 
 use super::arena::{NewName, Writer, Written};
+use super::propagate::RuledGroup;
 use super::query_name::hash_name;
 use super::servers::Ready;
-use super::settle::RuledGroup;
 use super::{Content, Group, GroupIndex, Member, NodeIndex, QueryName, SIMPLE, Span, SuffixTable, Zone, records};
-use crate::health::{CheckSlot, ComebackRules};
+use crate::background;
+use crate::health::{CheckSlot, RecoveryRules};
 use crate::model::{
     self, AliasTarget, HealthCheckId, HostedZone, Name, RecordData, RecordGroup, RecordType, ResourceRecordSet,
     RoutingPolicy, ZoneIdentity,
 };
-use crate::pace;
 use crate::policy::{Candidates, CidrTables, Plan};
 
 /// Octets of entries that a name takes, roughly: room is made for so many at once.
@@ -90,7 +90,7 @@ impl<'m> Names<'m> {
         numbers.insert(&[][..], 0);
         let mut names = Names { list, numbers, sets: Vec::new(), has_cuts: false };
         let mut placed = Vec::with_capacity(count);
-        for (at, set) in (0..).zip(pace::steps(&zone.record_sets)) {
+        for (at, set) in (0..).zip(background::yielding(&zone.record_sets)) {
             if let Some(labels) = set.name.relative_to(&zone.name) {
                 let node = names.number(labels);
                 names.has_cuts |= node > 0 && set.record_type == RecordType::Ns;
@@ -177,7 +177,7 @@ struct Lists {
     members: Vec<Member>,
     plans: Vec<Plan>,
     data: Vec<u8>,
-    helpers: Vec<u32>,
+    additional_targets: Vec<u32>,
     /// Groups whose records may not come back at once, by number, with their sets.
     ruled: Vec<(usize, Range<usize>)>,
     /// The targets of CNAMEs in the zone, by member.
@@ -234,7 +234,11 @@ impl Builder<'_> {
             members: lists.members.into(),
             plans: lists.plans.into(),
             data: lists.data.into(),
-            helpers: lists.helpers.iter().map(|&helper| places.helper(helper)).collect(),
+            additional_targets: lists
+                .additional_targets
+                .iter()
+                .map(|&additional_target| places.additional_target(additional_target))
+                .collect(),
             settle_order: settle_order.into(),
             ruled_groups,
             checks: checks.into(),
@@ -270,7 +274,7 @@ impl Builder<'_> {
             name.read(&wire, 0).expect("a Name is well formed");
             (name.whole_hash(), written.node.0)
         };
-        pace::steps(&self.names.list).zip(&places.nodes).map(hash).collect()
+        background::yielding(&self.names.list).zip(&places.nodes).map(hash).collect()
     }
 
     /// Writes all names with their groups.
@@ -281,7 +285,7 @@ impl Builder<'_> {
         places.groups.reserve_exact(names);
         places.first_groups.reserve_exact(names);
         let mut cuts = Vec::new();
-        for node in pace::steps(0..count(names)) {
+        for node in background::yielding(0..count(names)) {
             let cut = self.names.cut(node);
             if let Some(cut) = cut {
                 cuts.push((node, cut));
@@ -385,7 +389,7 @@ impl Builder<'_> {
     fn ruled_group(&self, first_bit: u32, sets: &[&ResourceRecordSet]) -> Option<RuledGroup> {
         let (name, record_type) = (&sets[0].name, sets[0].record_type);
         let RecordGroup { failback_delay, slow_start, .. } = **self.rules.get(&(name, record_type))?;
-        let rules = ComebackRules { failback_delay, slow_start };
+        let rules = RecoveryRules { failback_delay, slow_start };
         if rules.are_none() || first_bit == Candidates::ALWAYS_USABLE {
             return None;
         }
@@ -428,34 +432,35 @@ impl Builder<'_> {
         let start = self.lists.data.len();
         records::append(&mut self.lists.data, values, self.zone.name.wire());
         let data = span(start, self.lists.data.len());
-        let start = self.lists.helpers.len();
+        let start = self.lists.additional_targets.len();
         self.add_helpers(values);
-        let helpers = span(start, self.lists.helpers.len());
+        let additional_targets = span(start, self.lists.additional_targets.len());
         if record_type != RecordType::Cname || values.len() != 1 {
-            return Content::Leaf { ttl, count: count_of(values), data, helpers };
+            return Content::Leaf { ttl, count: count_of(values), data, additional_targets };
         }
         if let Some(target) = values[0].target().filter(|target| target.is_within(&self.zone.name)) {
             self.lists.cnames.push((self.lists.members.len(), target));
         }
-        Content::Cname { ttl, data, helpers, leads: None }
+        Content::Cname { ttl, data, additional_targets, leads: None }
     }
 
     /// The names in the data whose addresses this zone holds (Developer Guide, "DNS behavior": MX,
     /// CNAME, NS, SRV; RFC 9460 section 4.1: SVCB, HTTPS).
     fn add_helpers(&mut self, values: &[RecordData]) {
-        let start = self.lists.helpers.len();
+        let start = self.lists.additional_targets.len();
         for value in values {
-            let helper = if value.targets_owner() { Some(NodeIndex::OWNER.0) } else { self.helper(value) };
-            let is_new = |helper: &u32| !self.lists.helpers[start..].contains(helper);
-            if let Some(helper) = helper.filter(is_new) {
-                self.lists.helpers.push(helper);
+            let additional_target =
+                if value.targets_owner() { Some(NodeIndex::OWNER.0) } else { self.additional_target(value) };
+            let is_new = |additional_target: &u32| !self.lists.additional_targets[start..].contains(additional_target);
+            if let Some(additional_target) = additional_target.filter(is_new) {
+                self.lists.additional_targets.push(additional_target);
             }
         }
     }
 
     /// The number of the name that a value points to, where it holds anything that helps. Below a
     /// delegation only name servers' addresses count, as glue.
-    fn helper(&self, value: &RecordData) -> Option<u32> {
+    fn additional_target(&self, value: &RecordData) -> Option<u32> {
         let node = self.names.find(value.target()?.relative_to(&self.zone.name)?)?;
         let occluded = value.record_type() != RecordType::Ns && self.names.cut(node).is_some();
         let service = value.is_service_alias().then_some(value.record_type());
@@ -489,7 +494,7 @@ impl Places {
         self.nodes[number as usize].node
     }
 
-    fn helper(&self, number: u32) -> NodeIndex {
+    fn additional_target(&self, number: u32) -> NodeIndex {
         if number == NodeIndex::OWNER.0 { NodeIndex::OWNER } else { self.node(number) }
     }
 }

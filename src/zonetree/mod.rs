@@ -12,31 +12,31 @@ mod arena;
 mod compile;
 #[cfg(test)]
 pub(crate) mod fixture;
+mod propagate;
 mod query_name;
 mod records;
 mod servers;
-mod settle;
 mod suffix_table;
 #[cfg(test)]
 mod tests;
 
 use std::ops::Range;
 
+pub use propagate::{Bits, PropagationReason};
 pub use query_name::{MalformedName, QueryName};
 pub use records::{Data, Records};
 pub use servers::ZoneServers;
-pub use settle::{Bits, Occasion};
 pub(crate) use suffix_table::SuffixTable;
 
 use arena::Arena;
+use propagate::RuledGroup;
 use servers::Ready;
-use settle::RuledGroup;
 
-use crate::ahead::fetch;
 use crate::geo::Client;
 use crate::health::CheckSlot;
 use crate::model::{HostedZoneId, Name, RecordType, Ttl, WhenAllUnhealthy};
 use crate::policy::{Candidates, Choice, Dice, FailOpen, Plan, Trace, UsableBits};
+use crate::prefetch::fetch;
 
 /// A name in the zone, the empty non-terminals included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -87,7 +87,7 @@ pub struct Zone {
     /// Record data of members.
     data: Box<[u8]>,
     /// Nodes with addresses that help the client of some leaf.
-    helpers: Box<[NodeIndex]>,
+    additional_targets: Box<[NodeIndex]>,
     apex: NodeIndex,
     soa: GroupIndex,
     negative_ttl: Ttl,
@@ -136,14 +136,14 @@ enum Content {
         /// In `data`.
         data: Span,
         /// In `helpers`.
-        helpers: Span,
+        additional_targets: Span,
     },
     Cname {
         ttl: Ttl,
         /// In `data`.
         data: Span,
         /// In `helpers`.
-        helpers: Span,
+        additional_targets: Span,
         /// `None` when the target lies outside this zone.
         leads: Option<Found>,
     },
@@ -338,7 +338,7 @@ impl Zone {
 
     /// How long resolvers may remember that a group had nothing to answer, when that may be for its members' health:
     /// no longer than they may keep what it answers otherwise.
-    pub fn longest_denial(&self, group: GroupIndex) -> Option<Ttl> {
+    pub fn negative_ttl_cap(&self, group: GroupIndex) -> Option<Ttl> {
         let group = &self.groups[group.listed()?];
         (group.when_all_unhealthy == WhenAllUnhealthy::None).then_some(group.least_ttl)
     }
@@ -362,11 +362,11 @@ impl Zone {
     fn content_of(&self, record_type: RecordType, member: &Member) -> MemberContent<'_> {
         let records = |ttl, count, data: Span| Records::new(record_type, ttl, count, &self.data[data.range()]);
         match member.content {
-            Content::Leaf { ttl, count, data, helpers } => {
-                MemberContent::Records(records(ttl, count, data), &self.helpers[helpers.range()])
+            Content::Leaf { ttl, count, data, additional_targets } => {
+                MemberContent::Records(records(ttl, count, data), &self.additional_targets[additional_targets.range()])
             }
-            Content::Cname { ttl, data, helpers, .. } => {
-                MemberContent::Records(records(ttl, 1, data), &self.helpers[helpers.range()])
+            Content::Cname { ttl, data, additional_targets, .. } => {
+                MemberContent::Records(records(ttl, 1, data), &self.additional_targets[additional_targets.range()])
             }
             Content::Alias { target, .. } => MemberContent::Alias(target),
         }

@@ -105,7 +105,7 @@ fn parts(zone: &Zone) -> impl Iterator<Item = (&[u8], Records<'_>)> {
 
 fn server_nodes(zone: &Zone) -> &[NodeIndex] {
     match zone.content(zone.name_servers, 0) {
-        MemberContent::Records(_, helpers) => helpers,
+        MemberContent::Records(_, additional_targets) => additional_targets,
         MemberContent::Alias(_) => &[],
     }
 }

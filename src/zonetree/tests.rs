@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::fixture::{lab, member, name, primary, record_group, secondary, set, slot_of};
 use super::*;
-use crate::health::{CheckBits, Moment};
+use crate::health::{CheckBits, Timestamp};
 use crate::model::{HostedZone, RecordGroup, ResourceRecordSet, RoutingPolicy};
 use crate::policy::CidrTables;
 
@@ -113,7 +113,7 @@ fn usable(zone: &Zone, owner: &str, unhealthy: &[u32]) -> Vec<bool> {
     let checks = CheckBits::with_unhealthy(unhealthy.iter().map(|&slot| CheckSlot(slot)));
     // Bits of another zone stand before ours, and must stay as they are.
     let mut bits = Bits::new(3 + zone.bit_count());
-    zone.settle(&checks, &mut bits, 3, Occasion::Begin, Moment::default());
+    zone.settle(&checks, &mut bits, 3, PropagationReason::Begin, Timestamp::default());
     let words = bits.usable();
     assert!(words.first().is_none_or(|word| word & 0b111 == 0));
     let mut question = QueryName::default();
@@ -173,5 +173,5 @@ fn a_denial_is_short_however_often_aliases_meet() {
     let mut question = QueryName::default();
     question.set(&name("n0"));
     let Found::Name(node) = compiled.find(&question) else { panic!("n0 is there") };
-    assert_eq!(compiled.longest_denial(compiled.group(node, RecordType::A).unwrap()), Some(30));
+    assert_eq!(compiled.negative_ttl_cap(compiled.group(node, RecordType::A).unwrap()), Some(30));
 }

@@ -11,31 +11,31 @@ use std::path::{Path, PathBuf};
 /// Every module at the top of the crate, and the modules that it may name by `crate::…`. Ground floor first. The product is
 /// held to it, its unit tests are not: they build worlds to ask.
 const TABLE: &[(&str, &[&str])] = &[
-    ("pace", &[]),
-    ("ahead", &[]),
+    ("background", &[]),
+    ("prefetch", &[]),
     ("files", &[]),
     ("causes", &[]),
     ("log_limit", &[]),
-    ("model", &["pace"]),
+    ("model", &["background"]),
     ("stats", &[]),
-    ("config", &["pace", "model"]),
-    ("geo", &["ahead", "model"]),
+    ("config", &["background", "model"]),
+    ("geo", &["prefetch", "model"]),
     ("health", &["model"]),
     ("policy", &["model", "geo", "health"]),
-    ("zonetree", &["pace", "ahead", "model", "geo", "health", "policy"]),
-    ("world", &["ahead", "model", "geo", "health", "policy", "zonetree", "stats"]),
+    ("zonetree", &["background", "prefetch", "model", "geo", "health", "policy"]),
+    ("world", &["prefetch", "model", "geo", "health", "policy", "zonetree", "stats"]),
     ("answer", &["model", "geo", "health", "policy", "zonetree", "stats", "world"]),
     ("explain", &["model", "geo", "policy", "zonetree", "world", "answer"]),
     ("simulate", &["model", "config", "geo", "policy", "zonetree", "world", "answer", "explain"]),
     ("logging", &["config"]),
     ("tap", &["log_limit", "model", "stats", "config"]),
-    ("serve", &["ahead", "log_limit", "model", "geo", "stats", "world", "answer", "tap"]),
-    ("probe", &["pace", "files", "log_limit", "model", "health"]),
-    ("store", &["pace", "files", "log_limit", "model", "config"]),
+    ("serve", &["prefetch", "log_limit", "model", "geo", "stats", "world", "answer", "tap"]),
+    ("probe", &["background", "files", "log_limit", "model", "health"]),
+    ("store", &["background", "files", "log_limit", "model", "config"]),
     (
         "control",
         &[
-            "pace",
+            "background",
             "files",
             "log_limit",
             "model",
@@ -75,8 +75,8 @@ const TABLE: &[(&str, &[&str])] = &[
 
 /// What turns the server on and off, and what a person types, may know every other module. Nothing may know them.
 const ANYTHING: &[&str] = &[
-    "pace",
-    "ahead",
+    "background",
+    "prefetch",
     "files",
     "causes",
     "log_limit",

@@ -8,9 +8,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 use crate::support::{LOOPBACK, TYPE_A, city, query, zones};
-use fiftythree::geo::Locator;
+use fiftythree::geo::GeoLookup;
 use fiftythree::health::CheckBits;
-use fiftythree::model::{Coordinates, LocationNetwork, Region, atlas};
+use fiftythree::model::{Coordinates, LocationNetwork, Region, geography};
 use fiftythree::serve::{BATCH_PACKETS, ClientSubnetUse, MAX_UDP_OCTETS, Responder, ResponderSettings, Transport};
 use fiftythree::world::World;
 use ipnet::IpNet;
@@ -30,17 +30,17 @@ const PRIVATE: &str = "name = 'inside.test'\nvpcs = ['vpc-1']
 fn world(names: u32, networks: &[LocationNetwork]) -> World {
     let zones = [zones::every_policy(names), PRIVATE.to_owned()];
     let databases = vec![city::database(DATABASE_NETWORKS), city::database(DATABASE_NETWORKS / 2)];
-    let locator = Arc::new(Locator::build(networks, databases, &[]));
+    let geo_lookup = Arc::new(GeoLookup::build(networks, databases, &[]));
     World::new(
         Arc::clone(crate::support::world(SETTINGS, &zones, Vec::new()).catalog()),
         &CheckBits::default(),
-        locator,
+        geo_lookup,
     )
 }
 
 /// Every second of so many networks of IPv4 in different countries, so that clients between them are looked for further on.
 fn places(count: u32) -> Vec<LocationNetwork> {
-    let countries: Vec<_> = atlas::countries().collect();
+    let countries: Vec<_> = geography::countries().collect();
     let network = |number: u32| LocationNetwork {
         cidr: IpNet::new_assert(Ipv4Addr::from((20 << 24) + (number << 9)).into(), 24),
         country: Some(countries[number as usize % countries.len()]),
@@ -91,9 +91,9 @@ fn check(world: &World, client_subnet: ClientSubnetUse) {
     let sizes = [BATCH_PACKETS, BATCH_PACKETS, 40, 33, 32, 5, 4, 3, 1, BATCH_PACKETS].into_iter().cycle();
     for batch in sizes.take(200).map(|size| batch(size, &mut dice)).collect::<Vec<_>>() {
         let counted = allocation_counter::measure(|| {
-            foreseeing.foresee(world, batch.iter().map(|(packet, source)| Some((&packet[..], *source))));
+            foreseeing.prefetch(world, batch.iter().map(|(packet, source)| Some((&packet[..], *source))));
             for (number, (packet, source)) in batch.iter().enumerate() {
-                let octets = foreseeing.respond_foreseen(number, world, packet, *source, &mut out);
+                let octets = foreseeing.respond_prefetched(number, world, packet, *source, &mut out);
                 assert_eq!(octets, plain.respond(world, packet, *source, Transport::Udp, &mut expected), "{packet:?}");
                 assert_eq!(out[..octets], expected[..octets], "{packet:?}");
             }
@@ -105,10 +105,10 @@ fn check(world: &World, client_subnet: ClientSubnetUse) {
 #[test]
 fn foresight_changes_no_answer_and_allocates_nothing() {
     let large = world(MANY_NAMES, &places(MANY_PLACES));
-    assert!(large.is_large() && large.locator().is_large());
+    assert!(large.is_large() && large.geo_lookup().is_large());
     check(&large, ClientSubnetUse::Use);
     check(&large, ClientSubnetUse::Ignore);
     let small = world(MANY_NAMES / 100, &places(100));
-    assert!(!small.is_large() && !small.locator().is_large());
+    assert!(!small.is_large() && !small.geo_lookup().is_large());
     check(&small, ClientSubnetUse::Use);
 }

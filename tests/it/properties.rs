@@ -12,12 +12,12 @@ use std::sync::Arc;
 use fiftythree::answer::{Answer, ClientSubnet, Dice, Owner, Query, QueryName, Rcode, resolve};
 use fiftythree::explain::shape::RecordShape;
 use fiftythree::explain::{Explanation, Question, Stage, explain};
-use fiftythree::geo::Locator;
+use fiftythree::geo::GeoLookup;
 use fiftythree::health::{CheckBits, CheckSlot};
 use fiftythree::model::{
     AliasTarget, CidrCollection, CidrCollectionId, Content, Coordinates, Country, FailoverRole, GeoLocation,
     GeoproximityLocation, HealthCheckId, HostedZone, HostedZoneId, LocationNetwork, Name, RecordData, RecordType,
-    Region, ResourceRecordSet, RoutingPolicy, Subdivision, atlas,
+    Region, ResourceRecordSet, RoutingPolicy, Subdivision, geography,
 };
 use fiftythree::policy::CidrTables;
 use fiftythree::serve::{ClientSubnetUse, MAX_UDP_OCTETS, Responder, ResponderSettings, Transport};
@@ -71,8 +71,8 @@ fn world(zones: &[HostedZone], collections: &[CidrCollection], networks: &[Locat
     let served: Vec<ServedZone> =
         zones.iter().map(|zone| ServedZone { zone: compile(zone), vpcs: Vec::new() }).collect();
     let checks = CheckBits::with_unhealthy(down.iter().copied().map(CheckSlot));
-    let locator = Locator::build(networks, Vec::new(), &[]);
-    World::new(Arc::new(Catalog::build(&served, &[])), &checks, Arc::new(locator))
+    let geo_lookup = GeoLookup::build(networks, Vec::new(), &[]);
+    World::new(Arc::new(Catalog::build(&served, &[])), &checks, Arc::new(geo_lookup))
 }
 
 /// What a client gets: response code, answers (owner's labels or `?` for the question, data), scope.
@@ -330,7 +330,7 @@ fn rule(group: &Group, networks: &[LocationNetwork], collection: &CidrCollection
                     .zip(network.and_then(|network| network.subdivision))
                     .map(|(c, s)| GeoLocation::Subdivision(c, s)),
                 country.map(GeoLocation::Country),
-                country.and_then(atlas::continent_of).map(GeoLocation::Continent),
+                country.and_then(geography::continent_of).map(GeoLocation::Continent),
                 Some(GeoLocation::Default),
             ];
             let member = |area: GeoLocation| {

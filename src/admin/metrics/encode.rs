@@ -6,8 +6,8 @@ use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeCounterValue, EncodeGaugeValue, MetricEncoder};
 use prometheus_client::metrics::MetricType;
 
-use crate::control::{CheckFigures, Figures, LATENCY_BOUNDS, ReloadResult};
-use crate::health::{Moment, Reason, Status};
+use crate::control::{CheckMetrics, LATENCY_BOUNDS, MetricsSnapshot, ReloadResult};
+use crate::health::{Reason, Status, Timestamp};
 use crate::model::ResponseCode;
 use crate::stats::{Durations, Family as AddressFamily, KINDS, Transport, ZoneReading};
 
@@ -90,11 +90,11 @@ impl Picture {
         Ok(())
     }
 
-    fn checks(&self) -> impl Iterator<Item = &CheckFigures> {
+    fn checks(&self) -> impl Iterator<Item = &CheckMetrics> {
         self.control.iter().flat_map(|figures| &figures.checks)
     }
 
-    fn health(&self, last: &Figures, page: &mut Page<'_, '_>) -> fmt::Result {
+    fn health(&self, last: &MetricsSnapshot, page: &mut Page<'_, '_>) -> fmt::Result {
         let mut status = page.gauge(&families::HEALTH_STATUS)?;
         self.checks()
             .try_for_each(|check| status.sample(&[&check.name], &u32::from(check.verdict == Status::Healthy)))?;
@@ -150,7 +150,7 @@ fn requests_of(zone: &ZoneReading, requests: &mut Counter<'_>) -> fmt::Result {
 }
 
 /// Whoever is asked shows its passes from the first moment on, failures when there are some.
-fn results_of(check: &CheckFigures, results: &mut Counter<'_>) -> fmt::Result {
+fn results_of(check: &CheckMetrics, results: &mut Counter<'_>) -> fmt::Result {
     let counts = check.tally.results;
     if counts.iter().all(|count| *count == 0) {
         return Ok(());
@@ -163,7 +163,7 @@ fn results_of(check: &CheckFigures, results: &mut Counter<'_>) -> fmt::Result {
     Ok(())
 }
 
-fn configuration(figures: &Figures, page: &mut Page<'_, '_>) -> fmt::Result {
+fn configuration(figures: &MetricsSnapshot, page: &mut Page<'_, '_>) -> fmt::Result {
     let reloads = &figures.reloads;
     let mut counts = page.counter(&families::RELOADS)?;
     for (result, count) in ReloadResult::ALL.into_iter().zip(reloads.counts) {
@@ -191,7 +191,7 @@ fn proto(transport: Transport) -> &'static str {
     }
 }
 
-fn timestamp(at: Moment) -> f64 {
+fn timestamp(at: Timestamp) -> f64 {
     at.0.as_secs_f64()
 }
 

@@ -17,7 +17,7 @@ use axum::response::{IntoResponse as _, Response};
 use prometheus_client::encoding::{prometheus_text, text};
 use prometheus_client::registry::Registry;
 
-use crate::control::{Event, Figures};
+use crate::control::{Event, MetricsSnapshot};
 use crate::health::CheckSlot;
 use crate::logging;
 use crate::stats::Reading;
@@ -33,7 +33,7 @@ struct Picture {
     taps: tap::Reading,
     log: logging::Lost,
     /// Nothing when the loop has failed: then answers go on, and these figures do not.
-    control: Vec<Figures>,
+    control: Vec<MetricsSnapshot>,
 }
 
 /// The two forms of text.
@@ -72,10 +72,10 @@ pub(super) async fn scrape(State(door): State<Door>, headers: HeaderMap) -> Resp
 }
 
 /// Picture after picture, so that the loop can listen to others in between.
-async fn figures(door: &Door) -> Vec<Figures> {
+async fn figures(door: &Door) -> Vec<MetricsSnapshot> {
     let (mut all, mut from) = (Vec::new(), Some(CheckSlot(0)));
     while let Some(slot) = from {
-        let Ok(figures) = door.ask(|answer| Event::Figures(slot, answer)).await else { return Vec::new() };
+        let Ok(figures) = door.ask(|answer| Event::MetricsSnapshot(slot, answer)).await else { return Vec::new() };
         from = figures.next;
         all.push(figures);
     }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::*;
-use crate::control::{CheckFigures, LatencyFigures, ReloadFigures, ReloadResult, ServedFigures, Tally};
-use crate::health::{Moment, Reason, Status};
+use crate::control::{CheckCounters, CheckMetrics, LatencyMetrics, ReloadMetrics, ReloadResult, ServedCounts};
+use crate::health::{Reason, Status, Timestamp};
 use crate::stats::{AnswerLabels, Counted, Family, Meters, Transport, ZoneNumber};
 
 #[test]
@@ -36,23 +36,28 @@ fn picture() -> Picture {
     let labels = AnswerLabels { zone: "lab.test.".to_owned(), name, policy: "failover", target };
     stats.count_answers(&[meters.answer_number(labels).unwrap()]);
     stats.count_duration(Transport::Udp, Duration::from_micros(6), 4);
-    let mut tally = Tally { transitions: [1, 2], last_duration: Some(Duration::from_millis(3)), ..Tally::default() };
+    let mut tally = CheckCounters {
+        transitions: [1, 2],
+        last_duration: Some(Duration::from_millis(3)),
+        ..CheckCounters::default()
+    };
     tally.results[Reason::Timeout as usize] = 7;
-    let check = CheckFigures {
+    let check = CheckMetrics {
         name: "app \"blue\"".into(),
         verdict: Status::Unhealthy,
         forced: Some(Status::Unhealthy),
-        last_transition: Some(Moment(Duration::from_millis(1_800_000_000_500))),
+        last_transition: Some(Timestamp(Duration::from_millis(1_800_000_000_500))),
         tally,
     };
-    let mut latencies = [LatencyFigures::default(); 3];
+    let mut latencies = [LatencyMetrics::default(); 3];
     latencies[1].counts[1] = 7;
     latencies[1].sum = Duration::from_millis(14);
-    let last_success = Some(Moment(Duration::from_secs(1_800_000_000)));
+    let last_success = Some(Timestamp(Duration::from_secs(1_800_000_000)));
     let last = Some(ReloadResult::Failure);
-    let reloads = ReloadFigures { counts: [1, 0, 2], last, last_success, errors: 0, deferred: 2, unresponsive: 1 };
-    let served = ServedFigures { zones: 1, unavailable: 0, records: 6, checks: 1 };
-    let figures = Figures { checks: vec![check], next: None, pending: 0, overrides: 1, latencies, reloads, served };
+    let reloads = ReloadMetrics { counts: [1, 0, 2], last, last_success, errors: 0, deferred: 2, unresponsive: 1 };
+    let served = ServedCounts { zones: 1, unavailable: 0, records: 6, checks: 1 };
+    let figures =
+        MetricsSnapshot { checks: vec![check], next: None, pending: 0, overrides: 1, latencies, reloads, served };
     let totals = tap::Totals { delivered: 8, dropped_full: 2, dropped_write: 1, connected: true };
     let taps = tap::Reading { query_log: Some(totals), dnstap: Some(totals) };
     let log = logging::Lost { full: 3, write: 4 };

@@ -16,7 +16,7 @@ use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
 
-use crate::admin::shapes::{ActionShape, SteeredShape, WishShape};
+use crate::admin::shapes::{ActionShape, OverrideOutcomeShape, WishShape};
 use crate::cli::side_door::SideDoor;
 use crate::cli::watch::asking::Client;
 use crate::daemon::Daemon;
@@ -172,7 +172,7 @@ impl Stage {
     pub(super) fn toggle_drain(&mut self) -> anyhow::Result<bool> {
         let berlin = SITES[0].name;
         if self.drained {
-            let _: SteeredShape = self.door.delete("/v1/overrides", &[("pattern", berlin)])?;
+            let _: OverrideOutcomeShape = self.door.delete("/v1/overrides", &[("pattern", berlin)])?;
         } else {
             let wish = WishShape {
                 pattern: berlin.to_owned(),
@@ -183,7 +183,7 @@ impl Stage {
                 from: None,
                 until: None,
             };
-            let _: SteeredShape = self.door.post("/v1/overrides", serde_json::to_string(&wish)?)?;
+            let _: OverrideOutcomeShape = self.door.post("/v1/overrides", serde_json::to_string(&wish)?)?;
         }
         self.drained = !self.drained;
         Ok(self.drained)

@@ -126,13 +126,13 @@ mod tests {
     #[test]
     fn its_files_have_no_fault() {
         let file = |name: &str, text: String| SourceFile::new(name, text);
-        let (settings, faults) = Settings::read(&file("fiftythree.toml", settings()));
-        assert!(faults.is_empty(), "{faults:?}");
+        let (settings, diagnostics) = Settings::read(&file("fiftythree.toml", settings()));
+        assert!(diagnostics.is_empty(), "{diagnostics:?}");
         let endpoints = [11, 12, 13, 14].map(|last| SocketAddr::from(([127, 0, 53, last], 8080)));
         for weights in WEIGHTS {
             let zones =
                 config::read_zones(&[file("demo.test.toml", zone(weights, &endpoints))], settings.as_ref().unwrap());
-            assert!(zones.faults.is_empty(), "{:?}", zones.faults);
+            assert!(zones.diagnostics.is_empty(), "{:?}", zones.diagnostics);
             assert_eq!(zones.configuration.zones.len(), 1);
         }
     }

@@ -11,7 +11,7 @@ use ipnet::IpNet;
 
 use crate::causes::with_causes;
 use crate::config::ClientSubnetUse;
-use crate::control::{NotSteered, Supposition};
+use crate::control::{HypotheticalHealth, OverrideError};
 use crate::explain::{Asked, Explanation, Stage, explain, query_type};
 use crate::model::{Name, QueryType, RecordType};
 
@@ -60,7 +60,7 @@ pub(super) struct ExplainArguments {
     resolver: Option<IpAddr>,
     /// Suppose that a health check is up or down; may be repeated, globs are fine
     #[arg(long, value_name = "CHECK=up|down")]
-    as_if: Vec<Supposition>,
+    as_if: Vec<HypotheticalHealth>,
     /// Ask these zone files, or those in this directory, instead of a running server
     #[arg(long, value_name = "FILE", num_args = 1.., conflicts_with = "admin")]
     zone_file: Vec<PathBuf>,
@@ -94,7 +94,7 @@ fn ask_server(arguments: &ExplainArguments) -> anyhow::Result<Explanation> {
     parameters.extend(arguments.subnet.map(|subnet| ("subnet", subnet.to_string())));
     parameters.extend(arguments.resolver.map(|resolver| ("resolver", resolver.to_string())));
     parameters.extend(arguments.seed.map(|seed| ("seed", seed.to_string())));
-    parameters.extend(arguments.as_if.iter().map(|supposition| ("as_if", supposition.to_string())));
+    parameters.extend(arguments.as_if.iter().map(|hypothetical| ("as_if", hypothetical.to_string())));
     let parameters: Vec<(&str, &str)> = parameters.iter().map(|(key, value)| (*key, value.as_str())).collect();
     door.get("/v1/explain", &parameters).map_err(|error| match error.to_string().contains("admin side") {
         true => {
@@ -126,10 +126,10 @@ fn ask_files(arguments: &ExplainArguments) -> anyhow::Result<Explanation> {
 }
 
 /// An error that names what there is.
-pub(super) fn unknown_check(error: NotSteered) -> anyhow::Error {
+pub(super) fn unknown_check(error: OverrideError) -> anyhow::Error {
     match &error {
-        NotSteered::UnknownCheck { names, .. } if names.is_empty() => anyhow!("{error}\n  there is none"),
-        NotSteered::UnknownCheck { names, .. } => {
+        OverrideError::UnknownCheck { names, .. } if names.is_empty() => anyhow!("{error}\n  there is none"),
+        OverrideError::UnknownCheck { names, .. } => {
             let named = names.iter().take(20).map(ToString::to_string).collect::<Vec<_>>().join(", ");
             anyhow!("{error}\n  there is: {named}")
         }

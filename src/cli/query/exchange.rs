@@ -37,7 +37,7 @@ pub(crate) enum ExchangeError {
     Malformed { server: SocketAddr, reason: String },
 }
 
-/// Whom to ask, and how patiently.
+/// Whom to ask, and how with_yield_budget.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Asker {
     pub(crate) server: SocketAddr,

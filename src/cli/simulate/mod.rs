@@ -12,7 +12,7 @@ use anyhow::{Context as _, anyhow, bail};
 
 use crate::admin::shapes::{HealthShape, StatusShape};
 use crate::config::{self, SourceFile, Style};
-use crate::control::{Supposition, read_database};
+use crate::control::{HypotheticalHealth, read_database};
 use crate::files;
 use crate::health::Status;
 use crate::model::{Name, RecordType};
@@ -68,7 +68,7 @@ pub(super) struct SimulateArguments {
     record_type: RecordType,
     /// Afterwards: suppose that a health check is up or down; may be repeated, globs are fine
     #[arg(long, value_name = "CHECK=up|down")]
-    as_if: Vec<Supposition>,
+    as_if: Vec<HypotheticalHealth>,
     /// Afterwards: these zone files, or those in this directory, instead of the configured ones
     #[arg(long, value_name = "FILE", num_args = 1..)]
     zone_file: Vec<PathBuf>,
@@ -191,7 +191,7 @@ fn crowd(arguments: &SimulateArguments, now: &Rehearsal) -> anyhow::Result<Crowd
             );
         }
         let databases = paths.iter().map(|path| read_database(path)).collect::<Result<Vec<_>, _>>();
-        let databases = databases.map_err(|fault| anyhow!(config::render(&[*fault], &[], Style::Plain)))?;
+        let databases = databases.map_err(|diagnostic| anyhow!(config::render(&[*diagnostic], &[], Style::Plain)))?;
         return Crowd::of_databases(&databases).context("the geo databases know no country");
     }
     let path = &arguments.from;
@@ -199,9 +199,9 @@ fn crowd(arguments: &SimulateArguments, now: &Rehearsal) -> anyhow::Result<Crowd
     let text = String::from_utf8(files::read(path, LARGEST_PLACES).with_context(unreadable)?);
     let text = text.with_context(unreadable)?;
     let source = SourceFile { disclosure: disclosure_of(path), ..SourceFile::new(path.clone(), text) };
-    let (places, faults) = config::read_places(&source);
+    let (places, diagnostics) = config::read_places(&source);
     let style = if std::io::stderr().is_terminal() { Style::Coloured } else { Style::Plain };
-    print_error(&config::render(&faults, std::slice::from_ref(&source), style));
+    print_error(&config::render(&diagnostics, std::slice::from_ref(&source), style));
     let places = places.ok_or_else(|| anyhow!("the places are broken"))?;
     Ok(Crowd::of_places(&places)?)
 }
@@ -235,10 +235,10 @@ impl run::Round<'_> {
     fn play(
         &self,
         rehearsal: &Rehearsal,
-        suppositions: &[Supposition],
+        hypothetical: &[HypotheticalHealth],
         known: &dyn Fn(&str) -> Option<Status>,
     ) -> anyhow::Result<Tally> {
-        let cast = rehearsal.cast(suppositions, known).map_err(unknown_check)?;
+        let cast = rehearsal.cast(hypothetical, known).map_err(unknown_check)?;
         self.count(&cast.world, rehearsal).map_err(|error| anyhow!(error))
     }
 }

@@ -18,7 +18,7 @@ pub(crate) type Client = Arc<Mutex<Option<IpNet>>>;
 
 /// What is asked.
 pub(crate) struct Asking {
-    /// Whom, and how patiently.
+    /// Whom, and how with_yield_budget.
     pub(crate) asker: Asker,
     /// For what, in turn.
     pub(crate) names: Vec<(Name, Type)>,

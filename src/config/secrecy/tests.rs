@@ -28,11 +28,11 @@ const FILES: [&str; 4] = [
 /// Everything that anybody may be shown of the file.
 fn everything(source: &SourceFile) -> String {
     let sources = std::slice::from_ref(source);
-    let (settings, mut faults) = Settings::read(source);
+    let (settings, mut diagnostics) = Settings::read(source);
     let reading = read_zones(sources, &Settings::built_in());
-    faults.extend(reading.faults.clone());
-    let printed = render(&faults, sources, Style::Plain) + &lines(&faults, sources);
-    printed + &format!("{faults:?} {:?} {:?} {settings:?}", report(&faults, sources), reading.configuration)
+    diagnostics.extend(reading.diagnostics.clone());
+    let printed = render(&diagnostics, sources, Style::Plain) + &lines(&diagnostics, sources);
+    printed + &format!("{diagnostics:?} {:?} {:?} {settings:?}", report(&diagnostics, sources), reading.configuration)
 }
 
 fn check(text: &str) -> Result<(), TestCaseError> {
@@ -147,13 +147,17 @@ fn of_a_file_that_a_link_leads_out_to_only_places_are_shown() {
         let text = format!("{}\nport = ", text.replace("SECRET", SECRET));
         let source = SourceFile { disclosure: Disclosure::Places, ..SourceFile::new("zones/link.toml", text) };
         let sources = std::slice::from_ref(&source);
-        let mut faults = read_zones(sources, &Settings::built_in()).faults;
-        faults.extend(Settings::read(&source).1);
-        assert!(!faults.is_empty());
-        let reported = report(&faults, sources);
-        assert!(reported.iter().all(|fault| fault.line.is_some() && fault.column.is_some()), "{reported:?}");
-        let shown =
-            render(&faults, sources, Style::Plain) + &lines(&faults, sources) + &format!("{reported:?} {faults:?}");
+        let mut diagnostics = read_zones(sources, &Settings::built_in()).diagnostics;
+        diagnostics.extend(Settings::read(&source).1);
+        assert!(!diagnostics.is_empty());
+        let reported = report(&diagnostics, sources);
+        assert!(
+            reported.iter().all(|diagnostic| diagnostic.line.is_some() && diagnostic.column.is_some()),
+            "{reported:?}"
+        );
+        let shown = render(&diagnostics, sources, Style::Plain)
+            + &lines(&diagnostics, sources)
+            + &format!("{reported:?} {diagnostics:?}");
         for word in ["zq7", "Hunter2", "x9Q", "lab.test", "blue", "Authorization", "192.0.2", "www"] {
             assert!(!shown.contains(word), "{word} in {shown}");
         }

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use ipnet::IpNet;
 
-use super::super::document::Findings;
+use super::super::document::Diagnostics;
 use super::super::table::{At, Table};
 use super::super::{id, value};
 use super::file::Defined;
@@ -19,61 +19,63 @@ const MAX_IPV4_PREFIX: u8 = 24;
 const MAX_IPV6_PREFIX: u8 = 48;
 
 /// Reads a collection; `None` when it has no name.
-pub(super) fn read(table: &Table<'_>, findings: &mut Findings<'_>) -> Option<Defined<CidrCollection>> {
-    let mark = findings.mark();
-    table.require("name", "such as name = \"offices\"", findings);
-    table.require("locations", "such as locations = { berlin = [\"10.53.1.0/24\"] }", findings);
-    let name = table.text("name", findings);
+pub(super) fn read(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Option<Defined<CidrCollection>> {
+    let mark = diagnostics.mark();
+    table.require("name", "such as name = \"offices\"", diagnostics);
+    table.require("locations", "such as locations = { berlin = [\"10.53.1.0/24\"] }", diagnostics);
+    let name = table.text("name", diagnostics);
     if let Some(name) = &name {
-        check_name(name, MAX_NAME_CHARACTERS, findings);
+        check_name(name, MAX_NAME_CHARACTERS, diagnostics);
     }
-    let id = read_uuid(table, findings);
-    let locations = read_locations(table, findings);
+    let id = read_uuid(table, diagnostics);
+    let locations = read_locations(table, diagnostics);
     let name = name?.map(str::to_owned);
     let id = id.unwrap_or_else(|| At::new(id::collection_id(&name.value).0, name.span.clone()));
-    let is_faulty = findings.has_error_since(mark) || !table.is_whole(findings);
+    let is_faulty = diagnostics.has_error_since(mark) || !table.is_whole(diagnostics);
     let collection =
         CidrCollection { id: crate::model::CidrCollectionId(id.value.clone()), name: name.value.clone(), locations };
     Some(Defined { name, id, value: (!is_faulty).then_some(collection) })
 }
 
 /// An id that the user gives, a lower-case UUID.
-pub(super) fn read_uuid(table: &Table<'_>, findings: &mut Findings<'_>) -> Option<At<String>> {
-    let written = table.text("id", findings)?;
+pub(super) fn read_uuid(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Option<At<String>> {
+    let written = table.text("id", diagnostics)?;
     if !id::is_uuid(written.value) {
-        let fault = findings.error(written.span, format!("`{}` is no id", written.value));
-        fault.label("expected a UUID in lower case");
-        fault.hint("leave `id` out: it follows from the name and never changes");
+        let diagnostic = diagnostics.error(written.span, format!("`{}` is no id", written.value));
+        diagnostic.label("expected a UUID in lower case");
+        diagnostic.hint("leave `id` out: it follows from the name and never changes");
         return None;
     }
     Some(written.map(str::to_owned))
 }
 
 /// 1 to `most` of `[0-9A-Za-z_-]`.
-fn check_name(written: &At<&str>, most: usize, findings: &mut Findings<'_>) {
+fn check_name(written: &At<&str>, most: usize, diagnostics: &mut Diagnostics<'_>) {
     let legal = |octet: u8| octet.is_ascii_alphanumeric() || octet == b'_' || octet == b'-';
     if !(1..=most).contains(&written.value.len()) || !written.value.bytes().all(legal) {
-        let fault = findings.error(written.span.clone(), format!("`{}` is no name of this kind", written.value));
-        fault.label(format!("expected 1 to {most} letters, digits, `_` and `-`"));
+        let diagnostic =
+            diagnostics.error(written.span.clone(), format!("`{}` is no name of this kind", written.value));
+        diagnostic.label(format!("expected 1 to {most} letters, digits, `_` and `-`"));
         if written.value == "*" {
-            fault.hint("everybody else is no location of the collection: a record says location = \"*\"");
+            diagnostic.hint("everybody else is no location of the collection: a record says location = \"*\"");
         }
     }
 }
 
-fn read_locations(table: &Table<'_>, findings: &mut Findings<'_>) -> Vec<(String, Vec<IpNet>)> {
+fn read_locations(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Vec<(String, Vec<IpNet>)> {
     let mut locations = Vec::new();
     let mut seen = HashMap::new();
-    for (name, written) in table.named_texts("locations", findings).unwrap_or_default() {
-        check_name(&name, MAX_LOCATION_CHARACTERS, findings);
+    for (name, written) in table.named_texts("locations", diagnostics).unwrap_or_default() {
+        check_name(&name, MAX_LOCATION_CHARACTERS, diagnostics);
         if written.is_empty() {
-            let fault = findings.error(name.span.clone(), format!("the location `{}` has no networks", name.value));
-            fault.label("an empty list");
+            let diagnostic =
+                diagnostics.error(name.span.clone(), format!("the location `{}` has no networks", name.value));
+            diagnostic.label("an empty list");
         }
         let mut blocks = Vec::new();
         for text in &written {
-            let Some(block) = read_block(text, findings) else { continue };
-            claim(text, block, name.value, &mut seen, findings);
+            let Some(block) = read_block(text, diagnostics) else { continue };
+            claim(text, block, name.value, &mut seen, diagnostics);
             blocks.push(block);
         }
         locations.push((name.value.to_owned(), blocks));
@@ -81,19 +83,19 @@ fn read_locations(table: &Table<'_>, findings: &mut Findings<'_>) -> Vec<(String
     locations
 }
 
-fn read_block(written: &At<&str>, findings: &mut Findings<'_>) -> Option<IpNet> {
-    let block = value::network(written, findings)?;
+fn read_block(written: &At<&str>, diagnostics: &mut Diagnostics<'_>) -> Option<IpNet> {
+    let block = value::network(written, diagnostics)?;
     let longest = if block.addr().is_ipv4() { MAX_IPV4_PREFIX } else { MAX_IPV6_PREFIX };
     if block.prefix_len() == 0 {
-        let fault = findings.error(written.span.clone(), format!("`{block}` holds every address"));
-        fault.label("not allowed in a collection");
-        fault.hint("everybody else is what a record with location = \"*\" is for");
+        let diagnostic = diagnostics.error(written.span.clone(), format!("`{block}` holds every address"));
+        diagnostic.label("not allowed in a collection");
+        diagnostic.hint("everybody else is what a record with location = \"*\" is for");
         return None;
     }
     if block.prefix_len() > longest {
         let message = format!("`{block}` is longer than /{longest}, the longest that Route 53 takes");
-        let fault = findings.warning(written.span.clone(), message);
-        fault.label("works here, not there");
+        let diagnostic = diagnostics.warning(written.span.clone(), message);
+        diagnostic.label("works here, not there");
     }
     Some(block)
 }
@@ -104,14 +106,14 @@ fn claim<'d>(
     block: IpNet,
     location: &'d str,
     seen: &mut HashMap<IpNet, (&'d str, Range<usize>)>,
-    findings: &mut Findings<'_>,
+    diagnostics: &mut Diagnostics<'_>,
 ) {
     let Some((owner, first)) = seen.insert(block, (location, written.span.clone())) else { return };
-    let place = findings.place(first, "first here");
+    let place = diagnostics.place(first, "first here");
     let message = if owner == location {
         format!("the block `{block}` stands twice in the location `{location}`")
     } else {
         format!("the block `{block}` is already in the location `{owner}`")
     };
-    findings.error(written.span.clone(), message).label("the second time").related(place);
+    diagnostics.error(written.span.clone(), message).label("the second time").related(place);
 }

@@ -2,13 +2,13 @@
 
 use std::ops::Range;
 
-use super::super::document::Findings;
+use super::super::document::Diagnostics;
 use super::super::keys;
 use super::super::table::{At, Table};
 use super::group::GroupDraft;
 use super::{collection, group, health_check, name, record};
+use crate::background;
 use crate::model::{CidrCollection, Name};
-use crate::pace;
 
 use super::super::id;
 use super::super::tree::Entries;
@@ -50,82 +50,82 @@ pub(super) struct Defined<T> {
 }
 
 /// Reads a file's tables.
-pub(super) fn read(root: &Entries<'_>, findings: &mut Findings<'_>) -> Draft {
-    let start = findings.text().len().min(1);
-    let root = Table::open(root, &keys::ZONE_FILE, 0..start, findings);
-    root.integer("version", findings);
-    let checks = root.tables("health_check", findings);
-    let health_checks = checks.iter().filter_map(|table| health_check::read(table, findings)).collect();
+pub(super) fn read(root: &Entries<'_>, diagnostics: &mut Diagnostics<'_>) -> Draft {
+    let start = diagnostics.text().len().min(1);
+    let root = Table::open(root, &keys::ZONE_FILE, 0..start, diagnostics);
+    root.integer("version", diagnostics);
+    let checks = root.tables("health_check", diagnostics);
+    let health_checks = checks.iter().filter_map(|table| health_check::read(table, diagnostics)).collect();
     let child_health_checks = checks.iter().flat_map(health_check::references).collect();
-    let collections = root.tables("cidr_collection", findings);
-    let collections = collections.iter().filter_map(|table| collection::read(table, findings)).collect();
-    Draft { zone: read_zone(&root, findings), health_checks, child_health_checks, collections }
+    let collections = root.tables("cidr_collection", diagnostics);
+    let collections = collections.iter().filter_map(|table| collection::read(table, diagnostics)).collect();
+    Draft { zone: read_zone(&root, diagnostics), health_checks, child_health_checks, collections }
 }
 
-fn read_zone(root: &Table<'_>, findings: &mut Findings<'_>) -> Option<ZoneDraft> {
-    let records = root.tables("record", findings);
-    let groups = root.tables("record_group", findings);
+fn read_zone(root: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Option<ZoneDraft> {
+    let records = root.tables("record", diagnostics);
+    let groups = root.tables("record_group", diagnostics);
     if !root.has("name") {
-        refuse_what_needs_a_zone(root, &records, findings);
+        refuse_what_needs_a_zone(root, &records, diagnostics);
     }
-    let written = root.text("name", findings);
-    let zone = written.as_ref().and_then(|written| name::of_zone(written, findings));
+    let written = root.text("name", diagnostics);
+    let zone = written.as_ref().and_then(|written| name::of_zone(written, diagnostics));
     // Without a zone the records are read all the same, for their faults.
     let origin = zone.clone().unwrap_or_else(|| Name::parse(NAMELESS).expect("a constant name"));
     let mut drafts = Vec::with_capacity(records.len());
-    drafts.extend(pace::steps(&records).filter_map(|table| record::read(table, &origin, findings)));
-    let record_groups = groups.iter().filter_map(|table| group::read(table, &origin, findings)).collect();
-    let is_incomplete = findings.has_broken_syntax() || drafts.len() < records.len();
+    drafts.extend(background::yielding(&records).filter_map(|table| record::read(table, &origin, diagnostics)));
+    let record_groups = groups.iter().filter_map(|table| group::read(table, &origin, diagnostics)).collect();
+    let is_incomplete = diagnostics.has_broken_syntax() || drafts.len() < records.len();
     let name = At::new(zone?, written?.span);
     Some(ZoneDraft {
         name,
-        id: read_id(root, findings),
-        comment: read_comment(root, findings),
-        vpcs: read_vpcs(root, findings),
+        id: read_id(root, diagnostics),
+        comment: read_comment(root, diagnostics),
+        vpcs: read_vpcs(root, diagnostics),
         records: drafts,
         record_groups,
         is_incomplete,
     })
 }
 
-fn refuse_what_needs_a_zone(root: &Table<'_>, records: &[Table<'_>], findings: &mut Findings<'_>) {
-    if findings.has_broken_syntax() {
+fn refuse_what_needs_a_zone(root: &Table<'_>, records: &[Table<'_>], diagnostics: &mut Diagnostics<'_>) {
+    if diagnostics.has_broken_syntax() {
         return;
     }
     let hint = "give the file a `name`, such as name = \"lab.test\"; without one it may hold checks and collections";
     if let Some(record) = records.first() {
-        findings.error(record.span.clone(), "records need a zone").label("of which zone?").hint(hint);
+        diagnostics.error(record.span.clone(), "records need a zone").label("of which zone?").hint(hint);
     }
     for key in ["id", "comment", "vpcs", "record_group"].into_iter().filter(|key| root.has(key)) {
-        findings.error(root.key_span(key), format!("`{key}` needs a zone")).label("of which zone?").hint(hint);
+        diagnostics.error(root.key_span(key), format!("`{key}` needs a zone")).label("of which zone?").hint(hint);
     }
 }
 
-fn read_id(root: &Table<'_>, findings: &mut Findings<'_>) -> Option<At<String>> {
-    let written = root.text("id", findings)?;
+fn read_id(root: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Option<At<String>> {
+    let written = root.text("id", diagnostics)?;
     if !id::is_zone_id(written.value) {
         let message = format!("`{}` is no id of a hosted zone", written.value);
-        findings.error(written.span, message).label("expected `Z` and up to 31 capitals and digits");
+        diagnostics.error(written.span, message).label("expected `Z` and up to 31 capitals and digits");
         return None;
     }
     Some(written.map(str::to_owned))
 }
 
-fn read_comment(root: &Table<'_>, findings: &mut Findings<'_>) -> Option<String> {
-    let written = root.text("comment", findings)?;
+fn read_comment(root: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Option<String> {
+    let written = root.text("comment", diagnostics)?;
     if written.value.chars().count() > MAX_COMMENT_CHARACTERS {
         let message = format!("`comment` has at most {MAX_COMMENT_CHARACTERS} characters");
-        findings.error(written.span, message).label(format!("{} characters", written.value.chars().count()));
+        diagnostics.error(written.span, message).label(format!("{} characters", written.value.chars().count()));
         return None;
     }
     Some(written.value.to_owned())
 }
 
-fn read_vpcs(root: &Table<'_>, findings: &mut Findings<'_>) -> Option<Vec<At<String>>> {
-    let written = root.texts("vpcs", findings)?;
-    if written.is_empty() && !findings.is_broken(&root.span_of("vpcs")) {
-        let fault = findings.error(root.span_of("vpcs"), "`vpcs` must name at least one VPC");
-        fault.label("an empty list").hint("leave `vpcs` out to make the zone public, for everybody to see");
+fn read_vpcs(root: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Option<Vec<At<String>>> {
+    let written = root.texts("vpcs", diagnostics)?;
+    if written.is_empty() && !diagnostics.is_broken(&root.span_of("vpcs")) {
+        let diagnostic = diagnostics.error(root.span_of("vpcs"), "`vpcs` must name at least one VPC");
+        diagnostic.label("an empty list").hint("leave `vpcs` out to make the zone public, for everybody to see");
     }
     Some(written.into_iter().map(|text| text.map(str::to_owned)).collect())
 }

@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use super::super::document::Findings;
+use super::super::document::Diagnostics;
 use super::super::id;
 use super::super::table::{At, Table};
 use super::collection::read_uuid;
@@ -74,24 +74,24 @@ pub(super) struct Draft {
 }
 
 /// Reads a check; `None` when it has no name.
-pub(super) fn read(table: &Table<'_>, findings: &mut Findings<'_>) -> Option<Defined<Draft>> {
-    let mark = findings.mark();
-    table.require("name", "such as name = \"blue\"; records say health_check = \"blue\"", findings);
-    let name = table.text("name", findings);
-    let id = read_uuid(table, findings);
-    let deleted = flag(table, "deleted", false, findings);
-    let disabled = flag(table, "disabled", false, findings);
-    let inverted = flag(table, "inverted", false, findings);
+pub(super) fn read(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Option<Defined<Draft>> {
+    let mark = diagnostics.mark();
+    table.require("name", "such as name = \"blue\"; records say health_check = \"blue\"", diagnostics);
+    let name = table.text("name", diagnostics);
+    let id = read_uuid(table, diagnostics);
+    let deleted = flag(table, "deleted", false, diagnostics);
+    let disabled = flag(table, "disabled", false, diagnostics);
+    let inverted = flag(table, "inverted", false, diagnostics);
     let is_bare = !table.has("type") && KEYS_OF.iter().all(|(_, keys)| keys.iter().all(|(key, _)| !table.has(key)));
     let kind = if deleted && is_bare {
         Some((HealthCheckKind::Endpoint(endpoint::nothing_to_ask()), Vec::new()))
     } else {
-        read_kind(table, findings)
+        read_kind(table, diagnostics)
     };
     let name = name?.map(str::to_owned);
-    check_name(&name, findings);
+    check_name(&name, diagnostics);
     let id = id.unwrap_or_else(|| At::new(id::health_check_id(&name.value).0, name.span.clone()));
-    let is_faulty = findings.has_error_since(mark) || !table.is_whole(findings);
+    let is_faulty = diagnostics.has_error_since(mark) || !table.is_whole(diagnostics);
     let draft = kind.filter(|_| !is_faulty).map(|(kind, children)| Draft {
         check: HealthCheck {
             id: HealthCheckId(id.value.clone()),
@@ -112,39 +112,39 @@ pub(super) fn references(table: &Table<'_>) -> Vec<(String, Range<usize>)> {
     written.into_iter().map(|child| (child.value.to_owned(), child.span)).collect()
 }
 
-fn check_name(name: &At<String>, findings: &mut Findings<'_>) {
+fn check_name(name: &At<String>, diagnostics: &mut Diagnostics<'_>) {
     let count = name.value.chars().count();
     if !(1..=MAX_NAME_CHARACTERS).contains(&count) {
         let message = format!("the name of a health check has 1 to {MAX_NAME_CHARACTERS} characters");
-        findings.error(name.span.clone(), message).label(format!("{count} characters"));
+        diagnostics.error(name.span.clone(), message).label(format!("{count} characters"));
     }
 }
 
-pub(super) fn flag(table: &Table<'_>, key: &str, default: bool, findings: &mut Findings<'_>) -> bool {
-    table.boolean(key, findings).map_or(default, |flag| flag.value)
+pub(super) fn flag(table: &Table<'_>, key: &str, default: bool, diagnostics: &mut Diagnostics<'_>) -> bool {
+    table.boolean(key, diagnostics).map_or(default, |flag| flag.value)
 }
 
 type Kind = (HealthCheckKind, Vec<At<String>>);
 
-fn read_kind(table: &Table<'_>, findings: &mut Findings<'_>) -> Option<Kind> {
-    if refuse_type(table, findings) {
+fn read_kind(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Option<Kind> {
+    if refuse_type(table, diagnostics) {
         return None;
     }
-    table.require("type", "\"http\", \"https\", \"tcp\", \"calculated\", \"metric\" or \"manual\"", findings);
-    let kind = table.choice("type", findings).map(|kind| kind.value);
+    table.require("type", "\"http\", \"https\", \"tcp\", \"calculated\", \"metric\" or \"manual\"", diagnostics);
+    let kind = table.choice("type", diagnostics).map(|kind| kind.value);
     match kind {
         Some("calculated") => {
-            refuse_keys_of_others(table, Group::Calculated, "Calculated", findings);
-            read_calculated(table, findings)
+            refuse_keys_of_others(table, Group::Calculated, "Calculated", diagnostics);
+            read_calculated(table, diagnostics)
         }
         Some("metric") => {
-            refuse_keys_of_others(table, Group::Metric, "Metric", findings);
-            Some((HealthCheckKind::Metric(metric::read(table, findings)?), Vec::new()))
+            refuse_keys_of_others(table, Group::Metric, "Metric", diagnostics);
+            Some((HealthCheckKind::Metric(metric::read(table, diagnostics)?), Vec::new()))
         }
         Some("manual") => {
-            refuse_keys_of_others(table, Group::Manual, "Manual", findings);
-            table.require("status", "\"healthy\" or \"unhealthy\"; edit it to switch", findings);
-            let state = match table.choice("status", findings)?.value {
+            refuse_keys_of_others(table, Group::Manual, "Manual", diagnostics);
+            table.require("status", "\"healthy\" or \"unhealthy\"; edit it to switch", diagnostics);
+            let state = match table.choice("status", diagnostics)?.value {
                 "healthy" => RoutingControlState::On,
                 _ => RoutingControlState::Off,
             };
@@ -153,72 +153,72 @@ fn read_kind(table: &Table<'_>, findings: &mut Findings<'_>) -> Option<Kind> {
         _ => {
             // Of what type it was meant to be nobody knows when it is not said.
             if kind.is_some() {
-                refuse_keys_of_others(table, Group::Basic, "Basic", findings);
+                refuse_keys_of_others(table, Group::Basic, "Basic", diagnostics);
             }
-            let endpoint = endpoint::read(table, kind, findings)?;
+            let endpoint = endpoint::read(table, kind, diagnostics)?;
             Some((HealthCheckKind::Endpoint(endpoint), Vec::new()))
         }
     }
 }
 
-fn refuse_keys_of_others(table: &Table<'_>, own: Group, name: &str, findings: &mut Findings<'_>) {
+fn refuse_keys_of_others(table: &Table<'_>, own: Group, name: &str, diagnostics: &mut Diagnostics<'_>) {
     let others = KEYS_OF.iter().filter(|(group, _)| *group != own).flat_map(|(_, keys)| *keys);
     for (key, words) in others.filter(|(key, _)| table.has(key)) {
         let message = format!("{name} health checks must not have {words} specified.");
-        let fault = findings.error(table.key_span(key), message).label("belongs to checks of another type");
+        let diagnostic = diagnostics.error(table.key_span(key), message).label("belongs to checks of another type");
         if *key == "threshold" && own == Group::Basic {
-            fault.hint("did you mean `failure_threshold`?");
+            diagnostic.hint("did you mean `failure_threshold`?");
         }
     }
 }
 
-fn read_calculated(table: &Table<'_>, findings: &mut Findings<'_>) -> Option<Kind> {
-    if !table.has("health_threshold") && table.is_whole(findings) {
+fn read_calculated(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Option<Kind> {
+    if !table.has("health_threshold") && table.is_whole(diagnostics) {
         let message = "Calculated health checks must have a health threshold specified.";
-        let fault = findings.error(table.span.clone(), message);
-        fault.label("`health_threshold` is missing").hint("how many of the children must be healthy, such as 1");
+        let diagnostic = diagnostics.error(table.span.clone(), message);
+        diagnostic.label("`health_threshold` is missing").hint("how many of the children must be healthy, such as 1");
     }
-    let children = table.texts("child_health_checks", findings);
-    let threshold = table.integer("health_threshold", findings);
+    let children = table.texts("child_health_checks", diagnostics);
+    let threshold = table.integer("health_threshold", diagnostics);
     if table.has("child_health_checks") && children.is_none() {
         return None;
     }
     let children = children.unwrap_or_default();
     if children.len() > MAX_CHILDREN {
         let message = format!("a calculated health check has at most {MAX_CHILDREN} children");
-        findings.error(table.span_of("child_health_checks"), message).label(format!("{} of them", children.len()));
+        diagnostics.error(table.span_of("child_health_checks"), message).label(format!("{} of them", children.len()));
     }
     let threshold = threshold?;
     let health_threshold = u16::try_from(threshold.value).ok()?;
-    warn_of_fixed_verdicts(&threshold.map(|_| health_threshold), children.len(), findings);
+    warn_of_fixed_verdicts(&threshold.map(|_| health_threshold), children.len(), diagnostics);
     let calculated = CalculatedCheck { child_health_checks: Vec::new(), health_threshold };
     let children = children.into_iter().map(|child| child.map(str::to_owned)).collect();
     Some((HealthCheckKind::Calculated(calculated), children))
 }
 
 /// API HealthThreshold: both are allowed, and hardly ever meant.
-fn warn_of_fixed_verdicts(threshold: &At<u16>, children: usize, findings: &mut Findings<'_>) {
+fn warn_of_fixed_verdicts(threshold: &At<u16>, children: usize, diagnostics: &mut Diagnostics<'_>) {
     let label = match usize::from(threshold.value) {
         0 => "0 of them are always healthy",
         needed if needed > children => "more than there are: they are never enough",
         _ => return,
     };
-    findings.warning(threshold.span.clone(), "the children of this check do not matter").label(label);
+    diagnostics.warning(threshold.span.clone(), "the children of this check do not matter").label(label);
 }
 
 /// Types that are somebody's, but not ours.
-fn refuse_type(table: &Table<'_>, findings: &mut Findings<'_>) -> bool {
+fn refuse_type(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> bool {
     // Anything but a text is the business of `choice`.
-    let mark = findings.mark();
-    let Some(written) = table.text("type", findings) else {
-        findings.forget_since(mark);
+    let mark = diagnostics.mark();
+    let Some(written) = table.text("type", diagnostics) else {
+        diagnostics.forget_since(mark);
         return false;
     };
     if matches!(written.value, "HTTP_STR_MATCH" | "HTTPS_STR_MATCH" | "http_str_match" | "https_str_match") {
         let plain = written.value[..written.value.len() - "_STR_MATCH".len()].to_ascii_lowercase();
-        let fault = findings.error(written.span, format!("unknown type `{}`", written.value));
-        fault.label("expected `http`, `https`, `tcp`, `calculated`, `metric` or `manual`");
-        fault.hint(format!("write type = \"{plain}\" and a `search_string`"));
+        let diagnostic = diagnostics.error(written.span, format!("unknown type `{}`", written.value));
+        diagnostic.label("expected `http`, `https`, `tcp`, `calculated`, `metric` or `manual`");
+        diagnostic.hint(format!("write type = \"{plain}\" and a `search_string`"));
         return true;
     }
     false

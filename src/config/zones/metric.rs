@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::super::document::Findings;
+use super::super::document::Diagnostics;
 use super::super::table::{At, Table};
 use crate::model::{ComparisonOperator, InsufficientDataHealthStatus, MetricCheck, Secret};
 
@@ -14,18 +14,18 @@ const MAX_URL_CHARACTERS: usize = 1024;
 /// No query that a person wrote is longer.
 const MAX_QUERY_CHARACTERS: usize = 4096;
 
-pub(super) fn read(table: &Table<'_>, findings: &mut Findings<'_>) -> Option<MetricCheck> {
-    table.require("prometheus", "such as prometheus = \"http://127.0.0.1:9090\"", findings);
-    table.require("query", "such as query = 'sum(rate(http_errors_total[1m]))'", findings);
-    table.require("comparison", "which results are bad, such as comparison = \"greater_than_threshold\"", findings);
-    table.require("threshold", "what results are compared with, such as threshold = 0.5", findings);
-    let prometheus = table.text("prometheus", findings).and_then(|url| read_url(&url, findings));
-    let query = table.text("query", findings).and_then(|query| read_query(&query, findings));
-    let comparison = table.choice("comparison", findings).map(|word| comparison(word.value));
-    let threshold = table.number("threshold", findings);
-    let period = table.duration("period", findings);
-    let periods = table.integer("evaluation_periods", findings);
-    let insufficient = table.choice("insufficient_data_health_status", findings);
+pub(super) fn read(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Option<MetricCheck> {
+    table.require("prometheus", "such as prometheus = \"http://127.0.0.1:9090\"", diagnostics);
+    table.require("query", "such as query = 'sum(rate(http_errors_total[1m]))'", diagnostics);
+    table.require("comparison", "which results are bad, such as comparison = \"greater_than_threshold\"", diagnostics);
+    table.require("threshold", "what results are compared with, such as threshold = 0.5", diagnostics);
+    let prometheus = table.text("prometheus", diagnostics).and_then(|url| read_url(&url, diagnostics));
+    let query = table.text("query", diagnostics).and_then(|query| read_query(&query, diagnostics));
+    let comparison = table.choice("comparison", diagnostics).map(|word| comparison(word.value));
+    let threshold = table.number("threshold", diagnostics);
+    let period = table.duration("period", diagnostics);
+    let periods = table.integer("evaluation_periods", diagnostics);
+    let insufficient = table.choice("insufficient_data_health_status", diagnostics);
     Some(MetricCheck {
         prometheus: prometheus?,
         query: query?,
@@ -56,25 +56,25 @@ fn insufficient_data(word: &str) -> InsufficientDataHealthStatus {
 }
 
 /// What the API's paths are put behind.
-fn read_url(written: &At<&str>, findings: &mut Findings<'_>) -> Option<Secret> {
+fn read_url(written: &At<&str>, diagnostics: &mut Diagnostics<'_>) -> Option<Secret> {
     let text = written.value;
     let host = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
     let is_plain = text.bytes().all(|octet| octet.is_ascii_graphic()) && !text.contains(['?', '#']);
     let has_host = host.is_some_and(|rest| !rest.starts_with(['/', ':']) && !rest.is_empty());
     if !has_host || !is_plain || text.len() > MAX_URL_CHARACTERS {
-        let fault = findings.error(written.span.clone(), "`prometheus` must be the base URL of a Prometheus");
-        fault.label("expected `http://` or `https://`, a host and perhaps a port and a path");
-        fault.hint("such as \"http://127.0.0.1:9090\"; `/api/v1/query` is put behind it");
+        let diagnostic = diagnostics.error(written.span.clone(), "`prometheus` must be the base URL of a Prometheus");
+        diagnostic.label("expected `http://` or `https://`, a host and perhaps a port and a path");
+        diagnostic.hint("such as \"http://127.0.0.1:9090\"; `/api/v1/query` is put behind it");
         return None;
     }
     Some(text.into())
 }
 
-fn read_query(written: &At<&str>, findings: &mut Findings<'_>) -> Option<String> {
+fn read_query(written: &At<&str>, diagnostics: &mut Diagnostics<'_>) -> Option<String> {
     let count = written.value.chars().count();
     if !(1..=MAX_QUERY_CHARACTERS).contains(&count) || written.value.trim().is_empty() {
         let message = format!("`query` has 1 to {MAX_QUERY_CHARACTERS} characters");
-        findings.error(written.span.clone(), message).label(format!("{count} characters"));
+        diagnostics.error(written.span.clone(), message).label(format!("{count} characters"));
         return None;
     }
     Some(written.value.to_owned())

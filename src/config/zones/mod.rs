@@ -3,30 +3,30 @@
 //! Two steps. [`mod@file`] reads each file by itself into a draft whose references are still words; [`link`] looks at all drafts
 //! together, resolves the references and holds every zone against the rules of Route 53.
 
-mod apex;
 mod collection;
+mod default_records;
 mod endpoint;
 mod file;
 mod group;
 mod health_check;
-mod link;
 mod metric;
 mod name;
 mod policy;
 mod record;
+mod resolve_references;
 #[cfg(test)]
 mod tests;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::fault::Fault;
+use super::diagnostic::Diagnostic;
 use super::{Settings, SourceFile, document};
 use crate::model::{CidrCollection, HealthCheck, HostedZone};
 
-pub use apex::{loopback_name_server, warn_of_loopback_name_servers};
-pub use link::{Common, ZoneReading, may_define_for_others, record_names, zone_identity};
-pub(super) use link::{Definitions, definitions};
+pub use default_records::{loopback_name_server, warn_of_loopback_name_servers};
+pub(super) use resolve_references::{Definitions, definitions};
+pub use resolve_references::{SharedDefinitions, ZoneReading, may_define_for_others, record_names, zone_identity};
 
 /// Everything that zone files define.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -54,13 +54,13 @@ pub struct Reading {
     /// Everything that is sound by itself. With any error among the faults it is not fit to be served: see `settle`.
     pub configuration: Configuration,
     /// Every error and warning of every file.
-    pub faults: Vec<Fault>,
+    pub diagnostics: Vec<Diagnostic>,
 }
 
 impl Reading {
     /// True when the configuration may be served.
     pub fn is_sound(&self) -> bool {
-        !self.faults.iter().any(Fault::is_error)
+        !self.diagnostics.iter().any(Diagnostic::is_error)
     }
 }
 
@@ -81,7 +81,7 @@ pub fn read_zones(files: &[SourceFile], settings: &Settings) -> Reading {
 /// Reads zone files of which some may be copies of what was served before; `origins` says which.
 pub(super) fn read_texts(files: &[SourceFile], origins: &[TextOrigin], settings: &Settings) -> Reading {
     let mut parsed: Vec<_> = files.iter().map(document::parse).collect();
-    let drafts = parsed.iter_mut().map(|(root, findings)| file::read(root, findings)).collect();
-    let findings = parsed.into_iter().map(|(_, findings)| findings).collect();
-    link::link(drafts, findings, origins, settings)
+    let drafts = parsed.iter_mut().map(|(root, diagnostics)| file::read(root, diagnostics)).collect();
+    let diagnostics = parsed.into_iter().map(|(_, diagnostics)| diagnostics).collect();
+    resolve_references::link(drafts, diagnostics, origins, settings)
 }

@@ -1,11 +1,11 @@
 //! Names as zone files write them: relative to the zone, absolute with a trailing dot, or `@`.
 
-use super::super::document::Findings;
+use super::super::document::Diagnostics;
 use super::super::table::At;
 use crate::model::{Name, NameError};
 
 /// The name of a record, or of what an alias points to.
-pub(super) fn in_zone(written: &At<&str>, zone: &Name, findings: &mut Findings<'_>) -> Option<Name> {
+pub(super) fn in_zone(written: &At<&str>, zone: &Name, diagnostics: &mut Diagnostics<'_>) -> Option<Name> {
     let text = written.value;
     if text == "@" {
         return Some(zone.clone());
@@ -13,7 +13,7 @@ pub(super) fn in_zone(written: &At<&str>, zone: &Name, findings: &mut Findings<'
     let name = match Name::parse(text) {
         Ok(name) => name,
         Err(error) => {
-            bad_name(written, &error, findings);
+            bad_name(written, &error, diagnostics);
             return None;
         }
     };
@@ -24,43 +24,43 @@ pub(super) fn in_zone(written: &At<&str>, zone: &Name, findings: &mut Findings<'
         let relative = relative_text(text, &name, zone);
         let zone_text = zone.to_string();
         let message = format!("`{text}` ends in the zone's own name, but has no trailing dot");
-        let fault = findings.error(written.span.clone(), message);
-        fault.label(format!("would be `{text}.{zone_text}`")).hint(format!("write `{relative}` or `{text}.`"));
+        let diagnostic = diagnostics.error(written.span.clone(), message);
+        diagnostic.label(format!("would be `{text}.{zone_text}`")).hint(format!("write `{relative}` or `{text}.`"));
         return None;
     }
     match name.under(zone) {
         Ok(name) => Some(name),
         Err(error) => {
-            bad_name(written, &error, findings);
+            bad_name(written, &error, diagnostics);
             None
         }
     }
 }
 
 /// The zone's own name.
-pub(super) fn of_zone(written: &At<&str>, findings: &mut Findings<'_>) -> Option<Name> {
+pub(super) fn of_zone(written: &At<&str>, diagnostics: &mut Diagnostics<'_>) -> Option<Name> {
     match Name::parse(written.value) {
         Ok(name) if name == Name::root() => {
-            findings.error(written.span.clone(), "the root zone cannot be a hosted zone").label("expected a name");
+            diagnostics.error(written.span.clone(), "the root zone cannot be a hosted zone").label("expected a name");
             None
         }
         Ok(name) if name.is_wildcard() => {
-            let fault = findings.error(written.span.clone(), "a zone's name cannot begin with `*`");
-            fault.label("a wildcard").hint("write the records of `*` into the zone above it");
+            let diagnostic = diagnostics.error(written.span.clone(), "a zone's name cannot begin with `*`");
+            diagnostic.label("a wildcard").hint("write the records of `*` into the zone above it");
             None
         }
         Ok(name) => Some(name),
         Err(error) => {
-            bad_name(written, &error, findings);
+            bad_name(written, &error, diagnostics);
             None
         }
     }
 }
 
-pub(super) fn bad_name(written: &At<&str>, error: &NameError, findings: &mut Findings<'_>) {
-    let fault = findings.error(written.span.clone(), error.to_string());
-    fault.label("not a domain name");
-    fault.hint = match error {
+pub(super) fn bad_name(written: &At<&str>, error: &NameError, diagnostics: &mut Diagnostics<'_>) {
+    let diagnostic = diagnostics.error(written.span.clone(), error.to_string());
+    diagnostic.label("not a domain name");
+    diagnostic.hint = match error {
         NameError::Empty => Some("the zone itself is `@`".into()),
         _ => error.hint().map(Into::into),
     };

@@ -2,12 +2,12 @@
 
 use std::ops::Range;
 
-use super::super::document::Findings;
+use super::super::document::Diagnostics;
 use super::super::table::{At, Table};
 use super::super::value::{self, Precision};
 use super::super::words;
 use crate::model::{
-    CidrCollectionId, Continent, FailoverRole, GeoLocation, GeoproximityLocation, RoutingPolicy, atlas,
+    CidrCollectionId, Continent, FailoverRole, GeoLocation, GeoproximityLocation, RoutingPolicy, geography,
 };
 
 /// The keys of which one makes a policy.
@@ -30,41 +30,44 @@ pub(super) fn span(table: &Table<'_>) -> Range<usize> {
 }
 
 /// Reads the policy; `None` when it cannot be told.
-pub(super) fn read(table: &Table<'_>, findings: &mut Findings<'_>) -> Option<(RoutingPolicy, Option<CidrReference>)> {
+pub(super) fn read(
+    table: &Table<'_>,
+    diagnostics: &mut Diagnostics<'_>,
+) -> Option<(RoutingPolicy, Option<CidrReference>)> {
     // `multivalue = false` is as absent.
-    let multivalue = table.boolean("multivalue", findings);
+    let multivalue = table.boolean("multivalue", diagnostics);
     let is_off = multivalue.is_some_and(|multivalue| !multivalue.value);
     let is_marker = |marker: &&str| table.has(marker) && !(*marker == "multivalue" && is_off);
     let markers: Vec<&str> = MARKERS.into_iter().filter(is_marker).collect();
-    check_set_identifier(table, &markers, findings);
+    check_set_identifier(table, &markers, diagnostics);
     if let [first, second, ..] = markers[..] {
-        let fault = findings.error(table.key_span(second), format!("{EXPECTED}, but found more than one"));
-        fault.label(format!("`{second}` beside `{first}`"));
-        fault.hint("a record has one routing policy; trees of policies are built from aliases");
+        let diagnostic = diagnostics.error(table.key_span(second), format!("{EXPECTED}, but found more than one"));
+        diagnostic.label(format!("`{second}` beside `{first}`"));
+        diagnostic.hint("a record has one routing policy; trees of policies are built from aliases");
         // Each is still read, for its own faults.
         for marker in markers {
-            read_marker(marker, table, findings);
+            read_marker(marker, table, diagnostics);
         }
         return None;
     }
     let Some(marker) = markers.first() else { return Some((RoutingPolicy::Simple, None)) };
-    read_marker(marker, table, findings)
+    read_marker(marker, table, diagnostics)
 }
 
-fn check_set_identifier(table: &Table<'_>, markers: &[&str], findings: &mut Findings<'_>) {
-    if !table.is_whole(findings) {
+fn check_set_identifier(table: &Table<'_>, markers: &[&str], diagnostics: &mut Diagnostics<'_>) {
+    if !table.is_whole(diagnostics) {
         return;
     }
     match (table.has("set_identifier"), markers.first()) {
         (true, None) => {
-            let fault = findings.error(table.key_span("set_identifier"), format!("{EXPECTED}, but found none"));
-            fault.label("a set identifier without a routing policy");
-            fault.hint(format!("add one of {}, or leave `set_identifier` out", words::one_of(&MARKERS)));
+            let diagnostic = diagnostics.error(table.key_span("set_identifier"), format!("{EXPECTED}, but found none"));
+            diagnostic.label("a set identifier without a routing policy");
+            diagnostic.hint(format!("add one of {}, or leave `set_identifier` out", words::one_of(&MARKERS)));
         }
         (false, Some(marker)) => {
-            let fault = findings.error(table.key_span(marker), "Missing field 'SetIdentifier'");
-            fault.label("a routing policy without a set identifier");
-            fault.hint("such as set_identifier = \"blue\": it tells apart the records of one name and type");
+            let diagnostic = diagnostics.error(table.key_span(marker), "Missing field 'SetIdentifier'");
+            diagnostic.label("a routing policy without a set identifier");
+            diagnostic.hint("such as set_identifier = \"blue\": it tells apart the records of one name and type");
         }
         _ => {}
     }
@@ -73,78 +76,78 @@ fn check_set_identifier(table: &Table<'_>, markers: &[&str], findings: &mut Find
 fn read_marker(
     marker: &str,
     table: &Table<'_>,
-    findings: &mut Findings<'_>,
+    diagnostics: &mut Diagnostics<'_>,
 ) -> Option<(RoutingPolicy, Option<CidrReference>)> {
     let policy = match marker {
         "weight" => {
-            let weight = table.integer("weight", findings)?;
+            let weight = table.integer("weight", diagnostics)?;
             RoutingPolicy::Weighted { weight: u8::try_from(weight.value).ok()? }
         }
         "region" => {
-            let region = table.text("region", findings)?;
-            RoutingPolicy::Latency { region: value::region(&region, findings)? }
+            let region = table.text("region", diagnostics)?;
+            RoutingPolicy::Latency { region: value::region(&region, diagnostics)? }
         }
-        "failover" => RoutingPolicy::Failover { role: read_role(table, findings)? },
+        "failover" => RoutingPolicy::Failover { role: read_role(table, diagnostics)? },
         "geolocation" => {
-            let area = table.table("geolocation", findings)?;
-            RoutingPolicy::Geolocation { location: read_geolocation(&area, findings)? }
+            let area = table.table("geolocation", diagnostics)?;
+            RoutingPolicy::Geolocation { location: read_geolocation(&area, diagnostics)? }
         }
-        "geoproximity" => read_geoproximity(&table.table("geoproximity", findings)?, findings)?,
-        "cidr" => return read_cidr(&table.table("cidr", findings)?, findings),
+        "geoproximity" => read_geoproximity(&table.table("geoproximity", diagnostics)?, diagnostics)?,
+        "cidr" => return read_cidr(&table.table("cidr", diagnostics)?, diagnostics),
         _ => RoutingPolicy::MultivalueAnswer,
     };
     Some((policy, None))
 }
 
-fn read_role(table: &Table<'_>, findings: &mut Findings<'_>) -> Option<FailoverRole> {
-    let role = table.choice("failover", findings)?;
+fn read_role(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Option<FailoverRole> {
+    let role = table.choice("failover", diagnostics)?;
     Some(if role.value == "primary" { FailoverRole::Primary } else { FailoverRole::Secondary })
 }
 
-fn read_geolocation(table: &Table<'_>, findings: &mut Findings<'_>) -> Option<GeoLocation> {
+fn read_geolocation(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Option<GeoLocation> {
     let hint = "an area is { continent = \"EU\" }, { country = \"DE\" }, { country = \"US\", subdivision = \"CA\" } or, for \
                 everybody else, { country = \"*\" }";
     let (continent, country, subdivision) = (table.has("continent"), table.has("country"), table.has("subdivision"));
     if continent && (country || subdivision) {
         let other = if country { "country" } else { "subdivision" };
-        let fault = findings.error(table.key_span(other), format!("`{other}` cannot stand beside `continent`"));
-        fault.label("a second area").hint(hint);
+        let diagnostic = diagnostics.error(table.key_span(other), format!("`{other}` cannot stand beside `continent`"));
+        diagnostic.label("a second area").hint(hint);
         return None;
     }
     if !country && !continent {
         let message = if subdivision { "`subdivision` needs `country`" } else { "`geolocation` names no area" };
-        findings.error(table.span.clone(), message).label("which area?").hint(hint);
+        diagnostics.error(table.span.clone(), message).label("which area?").hint(hint);
         return None;
     }
     if continent {
         if let Some(written) = table.text_as_written("continent").filter(|written| written.value == "*") {
-            let fault = findings.error(written.span, "`*` is no continent");
-            fault.label("expected a continent's code").hint("everybody else is { country = \"*\" }");
+            let diagnostic = diagnostics.error(written.span, "`*` is no continent");
+            diagnostic.label("expected a continent's code").hint("everybody else is { country = \"*\" }");
             return None;
         }
-        let code = table.choice("continent", findings)?;
+        let code = table.choice("continent", diagnostics)?;
         return Continent::from_code(code.value).map(GeoLocation::Continent);
     }
-    let country = table.text("country", findings)?;
+    let country = table.text("country", diagnostics)?;
     if country.value == "*" {
         if subdivision {
-            let fault = findings.error(table.key_span("subdivision"), "the default has no subdivisions");
-            fault.label("beside country = \"*\"").hint(hint);
+            let diagnostic = diagnostics.error(table.key_span("subdivision"), "the default has no subdivisions");
+            diagnostic.label("beside country = \"*\"").hint(hint);
             return None;
         }
         return Some(GeoLocation::Default);
     }
-    let country = value::country(&country, findings);
-    let Some(subdivision) = table.text("subdivision", findings) else {
+    let country = value::country(&country, diagnostics);
+    let Some(subdivision) = table.text("subdivision", diagnostics) else {
         return if subdivision { None } else { country.map(GeoLocation::Country) };
     };
-    let subdivision = value::subdivision(country?, &subdivision, findings);
+    let subdivision = value::subdivision(country?, &subdivision, diagnostics);
     Some(GeoLocation::Subdivision(country?, subdivision?))
 }
 
-fn read_geoproximity(table: &Table<'_>, findings: &mut Findings<'_>) -> Option<RoutingPolicy> {
-    let bias = table.integer("bias", findings);
-    let location = read_geoproximity_location(table, findings)?;
+fn read_geoproximity(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Option<RoutingPolicy> {
+    let bias = table.integer("bias", diagnostics);
+    let location = read_geoproximity_location(table, diagnostics)?;
     if table.has("bias") && bias.is_none() {
         return None;
     }
@@ -152,52 +155,53 @@ fn read_geoproximity(table: &Table<'_>, findings: &mut Findings<'_>) -> Option<R
     Some(RoutingPolicy::Geoproximity { location, bias })
 }
 
-fn read_geoproximity_location(table: &Table<'_>, findings: &mut Findings<'_>) -> Option<GeoproximityLocation> {
+fn read_geoproximity_location(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Option<GeoproximityLocation> {
     const PLACES: [&str; 3] = ["region", "coordinates", "local_zone_group"];
     let written: Vec<&str> = PLACES.into_iter().filter(|key| table.has(key)).collect();
     let [place] = written[..] else {
         let message = "`geoproximity` needs exactly one of `region`, `coordinates` and `local_zone_group`";
         let span = written.get(1).map_or(table.span.clone(), |second| table.key_span(second));
         let label = if written.is_empty() { "none is here" } else { "more than one is here" };
-        findings.error(span, message).label(label);
+        diagnostics.error(span, message).label(label);
         return None;
     };
     match place {
         "region" => {
-            let region = table.text("region", findings)?;
-            value::region(&region, findings).map(GeoproximityLocation::Region)
+            let region = table.text("region", diagnostics)?;
+            value::region(&region, diagnostics).map(GeoproximityLocation::Region)
         }
         "coordinates" => {
-            let point = table.table("coordinates", findings)?;
-            value::coordinates(&point, Precision::Route53, findings).map(GeoproximityLocation::Coordinates)
+            let point = table.table("coordinates", diagnostics)?;
+            value::coordinates(&point, Precision::Route53, diagnostics).map(GeoproximityLocation::Coordinates)
         }
-        _ => read_local_zone_group(&table.text("local_zone_group", findings)?, findings),
+        _ => read_local_zone_group(&table.text("local_zone_group", diagnostics)?, diagnostics),
     }
 }
 
-fn read_local_zone_group(written: &At<&str>, findings: &mut Findings<'_>) -> Option<GeoproximityLocation> {
-    let coordinates = atlas::local_zone_group(written.value);
+fn read_local_zone_group(written: &At<&str>, diagnostics: &mut Diagnostics<'_>) -> Option<GeoproximityLocation> {
+    let coordinates = geography::local_zone_group(written.value);
     if coordinates.is_none() {
-        let known: Vec<&str> = atlas::local_zone_groups().collect();
-        let fault = findings.error(written.span.clone(), format!("unknown local zone group `{}`", written.value));
-        fault.label("expected a Local Zone's code without its last letter, such as `us-east-1-bue-1`");
+        let known: Vec<&str> = geography::local_zone_groups().collect();
+        let diagnostic =
+            diagnostics.error(written.span.clone(), format!("unknown local zone group `{}`", written.value));
+        diagnostic.label("expected a Local Zone's code without its last letter, such as `us-east-1-bue-1`");
         let zone = written.value.strip_suffix(|letter: char| letter.is_ascii_lowercase()).unwrap_or_default();
         if known.contains(&zone) {
-            fault.hint(format!("`{}` is one of its zones; write `{zone}`", written.value));
+            diagnostic.hint(format!("`{}` is one of its zones; write `{zone}`", written.value));
         } else if let Some(meant) = words::meant(written.value, &known) {
-            fault.hint(format!("did you mean `{meant}`?"));
+            diagnostic.hint(format!("did you mean `{meant}`?"));
         }
     }
     Some(GeoproximityLocation::LocalZoneGroup { name: written.value.to_owned(), coordinates: coordinates? })
 }
 
 /// The collection is looked up when all files have been read.
-fn read_cidr(table: &Table<'_>, findings: &mut Findings<'_>) -> Option<(RoutingPolicy, Option<CidrReference>)> {
+fn read_cidr(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Option<(RoutingPolicy, Option<CidrReference>)> {
     let hint = "such as cidr = { collection = \"offices\", location = \"berlin\" }; everybody else is location = \"*\"";
-    table.require("collection", hint, findings);
-    table.require("location", hint, findings);
-    let collection = table.text("collection", findings);
-    let location = table.text("location", findings);
+    table.require("collection", hint, diagnostics);
+    table.require("location", hint, diagnostics);
+    let collection = table.text("collection", diagnostics);
+    let location = table.text("location", diagnostics);
     let (collection, location) = (collection?.map(str::to_owned), location?.map(str::to_owned));
     let named = (location.value != "*").then(|| location.value.clone());
     let policy = RoutingPolicy::IpBased { collection: CidrCollectionId(String::new()), location: named };

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use super::super::document::Findings;
+use super::super::document::Diagnostics;
 use super::super::table::{At, Table};
 use super::super::words;
 use super::{name, policy};
@@ -77,14 +77,14 @@ impl Spans {
 }
 
 /// Reads a record; `None` when so much is unreadable that the zone's rules cannot be held against it.
-pub(super) fn read(table: &Table<'_>, zone: &Name, findings: &mut Findings<'_>) -> Option<RecordDraft> {
-    let mark = findings.mark();
-    let name = read_name(table, zone, findings);
-    let record_type = read_type(table, findings);
-    let set_identifier = table.text("set_identifier", findings);
-    let policy = policy::read(table, findings);
-    let ContentDraft { content, target, hosted_zone_id } = read_content(table, record_type, zone, findings);
-    let health_check = table.text("health_check", findings).map(|text| text.map(str::to_owned));
+pub(super) fn read(table: &Table<'_>, zone: &Name, diagnostics: &mut Diagnostics<'_>) -> Option<RecordDraft> {
+    let mark = diagnostics.mark();
+    let name = read_name(table, zone, diagnostics);
+    let record_type = read_type(table, diagnostics);
+    let set_identifier = table.text("set_identifier", diagnostics);
+    let policy = policy::read(table, diagnostics);
+    let ContentDraft { content, target, hosted_zone_id } = read_content(table, record_type, zone, diagnostics);
+    let health_check = table.text("health_check", diagnostics).map(|text| text.map(str::to_owned));
     let (routing_policy, cidr) = policy?;
     let set = ResourceRecordSet {
         name: name?,
@@ -94,30 +94,30 @@ pub(super) fn read(table: &Table<'_>, zone: &Name, findings: &mut Findings<'_>) 
         content: content?,
         health_check: None,
     };
-    let is_faulty = findings.has_error_since(mark) || !table.is_whole(findings);
+    let is_faulty = diagnostics.has_error_since(mark) || !table.is_whole(diagnostics);
     let alias = target.unwrap_or_else(|| table.span_of("alias"));
     let spans = Spans { alias, ..Spans::of(table) };
     Some(RecordDraft { set, health_check, cidr, hosted_zone_id, spans, is_faulty })
 }
 
-pub(super) fn read_name(table: &Table<'_>, zone: &Name, findings: &mut Findings<'_>) -> Option<Name> {
-    table.require("name", "such as name = \"www\"; the zone itself is name = \"@\"", findings);
-    let written = table.text("name", findings)?;
-    name::in_zone(&written, zone, findings)
+pub(super) fn read_name(table: &Table<'_>, zone: &Name, diagnostics: &mut Diagnostics<'_>) -> Option<Name> {
+    table.require("name", "such as name = \"www\"; the zone itself is name = \"@\"", diagnostics);
+    let written = table.text("name", diagnostics)?;
+    name::in_zone(&written, zone, diagnostics)
 }
 
-pub(super) fn read_type(table: &Table<'_>, findings: &mut Findings<'_>) -> Option<RecordType> {
-    table.require("type", "such as type = \"A\"", findings);
-    let written = table.text("type", findings)?;
+pub(super) fn read_type(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Option<RecordType> {
+    table.require("type", "such as type = \"A\"", diagnostics);
+    let written = table.text("type", diagnostics)?;
     let found = written.value.parse().ok();
     if found.is_none() {
         let known = RecordType::ALL.map(RecordType::as_str);
-        let fault = findings.error(written.span, format!("unknown record type `{}`", written.value));
-        fault.label(format!("expected {}", words::one_of(&known)));
+        let diagnostic = diagnostics.error(written.span, format!("unknown record type `{}`", written.value));
+        diagnostic.label(format!("expected {}", words::one_of(&known)));
         if ["ALIAS", "ANAME"].contains(&written.value.to_ascii_uppercase().as_str()) {
-            fault.hint("an alias has its target's type, and `alias = { target = …, evaluate_target_health = … }`");
+            diagnostic.hint("an alias has its target's type, and `alias = { target = …, evaluate_target_health = … }`");
         } else if let Some(meant) = words::meant(written.value, &known) {
-            fault.hint(format!("did you mean `{meant}`?"));
+            diagnostic.hint(format!("did you mean `{meant}`?"));
         }
     }
     found
@@ -136,55 +136,55 @@ fn read_content(
     table: &Table<'_>,
     record_type: Option<RecordType>,
     zone: &Name,
-    findings: &mut Findings<'_>,
+    diagnostics: &mut Diagnostics<'_>,
 ) -> ContentDraft {
-    check_exactly_one_content(table, findings);
+    check_exactly_one_content(table, diagnostics);
     if table.has("alias") {
-        let Some(alias) = table.table("alias", findings) else { return ContentDraft::default() };
-        let hosted_zone_id = alias.text("hosted_zone_id", findings).map(|text| text.map(str::to_owned));
-        let content = read_alias(&alias, zone, findings).map(Content::Alias);
+        let Some(alias) = table.table("alias", diagnostics) else { return ContentDraft::default() };
+        let hosted_zone_id = alias.text("hosted_zone_id", diagnostics).map(|text| text.map(str::to_owned));
+        let content = read_alias(&alias, zone, diagnostics).map(Content::Alias);
         return ContentDraft { content, target: Some(alias.span_of("target")), hosted_zone_id };
     }
-    let ttl = table.duration("ttl", findings);
+    let ttl = table.duration("ttl", diagnostics);
     let ttl = ttl.and_then(|ttl| Ttl::try_from(ttl.value.as_secs()).ok());
-    let values = read_values(table, record_type, zone, findings);
+    let values = read_values(table, record_type, zone, diagnostics);
     // A bad TTL or value is a fault already; the set stands in for itself, so that its neighbours are judged fairly.
     let content = Content::Records { ttl: ttl.unwrap_or_default(), values };
     ContentDraft { content: Some(content), ..ContentDraft::default() }
 }
 
 /// In the words of Route 53's InvalidInput.
-fn check_exactly_one_content(table: &Table<'_>, findings: &mut Findings<'_>) {
+fn check_exactly_one_content(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) {
     let (ttl, values, alias) = (table.has("ttl"), table.has("values"), table.has("alias"));
-    if (alias && !ttl && !values) || (!alias && ttl && values) || !table.is_whole(findings) {
+    if (alias && !ttl && !values) || (!alias && ttl && values) || !table.is_whole(diagnostics) {
         return;
     }
     let expected =
         "Expected exactly one of [AliasTarget, all of [TTL, and ResourceRecords], or TrafficPolicyInstanceId]";
     if alias {
         let other = if values { "values" } else { "ttl" };
-        let fault = findings.error(table.key_span(other), format!("{expected}, but found more than one"));
-        fault.label(format!("`{other}` beside `alias`"));
-        fault.hint("an alias answers with its target's values and TTL; give it no `ttl` and no `values`");
+        let diagnostic = diagnostics.error(table.key_span(other), format!("{expected}, but found more than one"));
+        diagnostic.label(format!("`{other}` beside `alias`"));
+        diagnostic.hint("an alias answers with its target's values and TTL; give it no `ttl` and no `values`");
         return;
     }
-    let fault = findings.error(table.span.clone(), format!("{expected}, but found none"));
+    let diagnostic = diagnostics.error(table.span.clone(), format!("{expected}, but found none"));
     match (ttl, values) {
-        (true, false) => fault.label("`values` is missing").hint("such as values = [\"192.0.2.11\"]"),
-        (false, true) => fault.label("`ttl` is missing").hint("such as ttl = 300"),
-        _ => fault
+        (true, false) => diagnostic.label("`values` is missing").hint("such as values = [\"192.0.2.11\"]"),
+        (false, true) => diagnostic.label("`ttl` is missing").hint("such as ttl = 300"),
+        _ => diagnostic
             .label("neither `ttl` and `values` nor `alias`")
             .hint("write ttl = 300 and values = […], or alias = { target = \"app\", evaluate_target_health = true }"),
     };
 }
 
-fn read_alias(table: &Table<'_>, zone: &Name, findings: &mut Findings<'_>) -> Option<AliasTarget> {
-    table.require("target", "such as target = \"app\": a name of the same zone", findings);
+fn read_alias(table: &Table<'_>, zone: &Name, diagnostics: &mut Diagnostics<'_>) -> Option<AliasTarget> {
+    table.require("target", "such as target = \"app\": a name of the same zone", diagnostics);
     let hint = "true: unhealthy while nothing in its target is healthy; false: always taken for healthy";
-    table.require("evaluate_target_health", hint, findings);
-    let evaluate = table.boolean("evaluate_target_health", findings);
-    let target = table.text("target", findings)?;
-    let name = name::in_zone(&target, zone, findings)?;
+    table.require("evaluate_target_health", hint, diagnostics);
+    let evaluate = table.boolean("evaluate_target_health", diagnostics);
+    let target = table.text("target", diagnostics)?;
+    let name = name::in_zone(&target, zone, diagnostics)?;
     // When the boolean is missing that is a fault already.
     Some(AliasTarget { name, evaluate_target_health: evaluate.is_some_and(|evaluate| evaluate.value) })
 }
@@ -193,27 +193,27 @@ fn read_values(
     table: &Table<'_>,
     record_type: Option<RecordType>,
     zone: &Name,
-    findings: &mut Findings<'_>,
+    diagnostics: &mut Diagnostics<'_>,
 ) -> Vec<RecordData> {
-    let written = table.texts("values", findings).unwrap_or_default();
+    let written = table.texts("values", diagnostics).unwrap_or_default();
     let Some(record_type) = record_type else { return Vec::new() };
-    written.iter().filter_map(|text| read_value(text, record_type, zone, findings)).collect()
+    written.iter().filter_map(|text| read_value(text, record_type, zone, diagnostics)).collect()
 }
 
 fn read_value(
     written: &At<&str>,
     record_type: RecordType,
     zone: &Name,
-    findings: &mut Findings<'_>,
+    diagnostics: &mut Diagnostics<'_>,
 ) -> Option<RecordData> {
     match RecordData::parse(record_type, written.value) {
         Ok(data) => Some(data),
         Err(error) => {
             let absolute = made_absolute(written.value, record_type, zone);
-            let span = error.character.and_then(|character| findings.character(&written.span, character));
-            let fault = findings.error(span.unwrap_or_else(|| written.span.clone()), error.message);
-            fault.label(format!("not a value of type {record_type}"));
-            fault.hint = absolute.or(error.hint).map(Cow::Owned);
+            let span = error.character.and_then(|character| diagnostics.character(&written.span, character));
+            let diagnostic = diagnostics.error(span.unwrap_or_else(|| written.span.clone()), error.message);
+            diagnostic.label(format!("not a value of type {record_type}"));
+            diagnostic.hint = absolute.or(error.hint).map(Cow::Owned);
             None
         }
     }

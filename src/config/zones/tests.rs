@@ -14,11 +14,11 @@ use crate::model::{
 
 fn read_with(settings: &str, text: &str) -> Configuration {
     let settings = SourceFile::new(PathBuf::from("config/fiftythree.toml"), settings);
-    let (settings, faults) = Settings::read(&settings);
-    assert_eq!(faults, []);
+    let (settings, diagnostics) = Settings::read(&settings);
+    assert_eq!(diagnostics, []);
     let source = SourceFile::new(PathBuf::from("zones/lab.test.toml"), text);
     let reading = read_zones(&[source], &settings.unwrap());
-    let errors: Vec<&Fault> = reading.faults.iter().filter(|fault| fault.is_error()).collect();
+    let errors: Vec<&Diagnostic> = reading.diagnostics.iter().filter(|diagnostic| diagnostic.is_error()).collect();
     assert!(errors.is_empty(), "{errors:?}");
     reading.configuration
 }
@@ -103,7 +103,7 @@ fn a_calculated_check_has_at_most_256_children() {
         let text = tcp_checks(count) + &calculated(&children, 256);
         let source = SourceFile::new(PathBuf::from("checks.toml"), text);
         let reading = read_zones(&[source], &Settings::built_in());
-        assert_eq!(reading.is_sound(), is_sound, "{:?}", reading.faults);
+        assert_eq!(reading.is_sound(), is_sound, "{:?}", reading.diagnostics);
     }
 }
 

@@ -71,14 +71,14 @@ fn number_of(key: &str) -> Result<u16, DataError> {
     if let Some(&(_, number)) = KEYS.iter().find(|(known, _)| *known == key) {
         return Ok(number);
     }
-    let fault = match key.strip_prefix("key") {
+    let diagnostic = match key.strip_prefix("key") {
         Some(digits) if !digits.is_empty() && digits.bytes().all(|octet| octet.is_ascii_digit()) => {
             format!("Route 53 takes no generic parameters such as `{key}`")
         }
         _ if key == "mandatory" => "Route 53 does not take the parameter `mandatory`".to_owned(),
         _ => format!("`{key}` is no parameter that Route 53 knows"),
     };
-    Err(DataError::new(fault).with_hint(format!("the parameters are {}", KEYS.map(|(known, _)| known).join(", "))))
+    Err(DataError::new(diagnostic).with_hint(format!("the parameters are {}", KEYS.map(|(known, _)| known).join(", "))))
 }
 
 fn parse_value(key: &str, number: u16, value: Option<Vec<u8>>) -> Result<Vec<u8>, DataError> {

@@ -170,15 +170,15 @@ pub(super) fn absolute_name(word: &str, field: &str) -> Result<Vec<u8>, DataErro
 }
 
 fn name_error(error: &NameError, word: &str, field: &str) -> DataError {
-    let fault = DataError::new(format!("the {field} `{word}` is no domain name: {error}"));
+    let diagnostic = DataError::new(format!("the {field} `{word}` is no domain name: {error}"));
     match error {
         NameError::BadEscape => match word.find('\\').and_then(|at| octal_for_decimal(word, at)) {
-            Some(hint) => fault.with_hint(hint),
-            None => fault,
+            Some(hint) => diagnostic.with_hint(hint),
+            None => diagnostic,
         },
         _ => match error.hint() {
-            Some(hint) => fault.with_hint(hint),
-            None => fault,
+            Some(hint) => diagnostic.with_hint(hint),
+            None => diagnostic,
         },
     }
 }
@@ -255,11 +255,11 @@ fn escape(text: &str, at: usize) -> Result<(u8, usize), DataError> {
     if let Some(character) = text[at + 1..].chars().next().filter(|character| !character.is_ascii_digit()) {
         return Err(unsupported_character(character));
     }
-    let fault = DataError::new(
+    let diagnostic = DataError::new(
         "`\\` must be followed by a character that is not a digit, or by three octal digits between \\000 and \\377",
     );
     let hint = octal_for_decimal(text, at);
-    Err(fault.with_hint(hint.unwrap_or_else(|| "a backslash itself is written `\\\\`".to_owned())))
+    Err(diagnostic.with_hint(hint.unwrap_or_else(|| "a backslash itself is written `\\\\`".to_owned())))
 }
 
 /// The hint for an escape that can only be a decimal one, as master files have them.

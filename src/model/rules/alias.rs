@@ -1,6 +1,6 @@
 //! Where aliases lead: to a group of their own zone and type, never back to themselves.
 
-use super::{Context, Field, Findings, Group};
+use super::{Context, Diagnostics, Field, Group};
 use crate::model::{Content, Name, RecordType, ResourceRecordSet};
 
 /// The most groups on the way from an alias to records (spec 1.10 leaves it open: a guard, far above real chains).
@@ -9,22 +9,22 @@ pub const MAX_ALIAS_CHAIN: usize = 16;
 const MAX_SHOWN: usize = 8;
 
 /// The target lies in the zone, exists, and is not the alias itself (API AliasTarget).
-pub(super) fn check_target(context: &Context<'_>, at: usize, set: &ResourceRecordSet, findings: &mut Findings) {
+pub(super) fn check_target(context: &Context<'_>, at: usize, set: &ResourceRecordSet, diagnostics: &mut Diagnostics) {
     let Content::Alias(alias) = &set.content else { return };
     let (target, record_type, id) = (&alias.name, set.record_type, &context.zone.id.0);
     if matches!(record_type, RecordType::Ns | RecordType::Soa) {
-        findings.error(at, Field::Alias, format!("a record set of type {record_type} cannot be an alias"));
+        diagnostics.error(at, Field::Alias, format!("a record set of type {record_type} cannot be an alias"));
         return;
     }
     let attempt = format!("Tried to create an alias that targets {target}, type {record_type} in zone {id}");
     if !target.is_within(&context.zone.name) {
         let message = format!("{attempt}, but the alias target name does not lie within the target zone");
         let hint = format!("the target must lie in the alias's own zone, {}", context.zone.name);
-        findings.error(at, Field::Alias, message).with_hint(hint);
+        diagnostics.error(at, Field::Alias, message).with_hint(hint);
     } else if *target == set.name {
-        findings.error(at, Field::Alias, format!("the alias targets itself: {target}, type {record_type}"));
+        diagnostics.error(at, Field::Alias, format!("the alias targets itself: {target}, type {record_type}"));
     } else if !context.group_of.contains_key(&(target, record_type)) {
-        let finding = findings.error(at, Field::Alias, format!("{attempt}, but that target was not found"));
+        let finding = diagnostics.error(at, Field::Alias, format!("{attempt}, but that target was not found"));
         let others = types_at(context, set, target);
         if !others.is_empty() {
             finding.with_hint(format!("an alias targets its own type; {target} has {others}"));
@@ -51,24 +51,24 @@ enum Visit {
 /// Walks from group to group along the aliases, depth first and without recursion (a chain may be as long as the zone).
 /// Every circle has one alias that leads back onto the path; that one is reported. So is the alias in a long chain that
 /// makes it too long.
-pub(super) fn find_circles(context: &Context<'_>, findings: &mut Findings) {
+pub(super) fn find_circles(context: &Context<'_>, diagnostics: &mut Diagnostics) {
     if !context.zone.record_sets.iter().any(|set| matches!(set.content, Content::Alias(_))) {
         return;
     }
     let mut visits = vec![Visit::New; context.groups.len()];
     for start in 0..context.groups.len() {
         if matches!(visits[start], Visit::New) {
-            walk(context, start, &mut visits, findings);
+            walk(context, start, &mut visits, diagnostics);
         }
     }
 }
 
-fn walk(context: &Context<'_>, start: usize, visits: &mut [Visit], findings: &mut Findings) {
+fn walk(context: &Context<'_>, start: usize, visits: &mut [Visit], diagnostics: &mut Diagnostics) {
     let mut path = vec![(start, 0)];
     visits[start] = Visit::OnPath(0);
     while let Some((group, next)) = path.last_mut() {
         let Some(&(at, set)) = context.groups[*group].members.get(*next) else {
-            visits[*group] = Visit::Done(chain_from(context, *group, visits, findings));
+            visits[*group] = Visit::Done(chain_from(context, *group, visits, diagnostics));
             path.pop();
             continue;
         };
@@ -82,7 +82,7 @@ fn walk(context: &Context<'_>, start: usize, visits: &mut [Visit], findings: &mu
             }
             Visit::OnPath(depth) => {
                 let circle = path[depth..].iter().map(|&(group, _)| &context.groups[group]);
-                findings
+                diagnostics
                     .error(at, Field::Alias, describe_circle(circle, &context.groups[target]))
                     .with_hint("one of them must have values of its own");
             }
@@ -91,7 +91,7 @@ fn walk(context: &Context<'_>, start: usize, visits: &mut [Visit], findings: &mu
 }
 
 /// How many groups there are on the longest way from here to records; 0 when a way leads into a circle.
-fn chain_from(context: &Context<'_>, group: usize, visits: &[Visit], findings: &mut Findings) -> usize {
+fn chain_from(context: &Context<'_>, group: usize, visits: &[Visit], diagnostics: &mut Diagnostics) -> usize {
     let mut longest = 0;
     for &(at, set) in context.groups[group].members {
         match target_group(context, set).map(|target| visits[target]) {
@@ -99,7 +99,7 @@ fn chain_from(context: &Context<'_>, group: usize, visits: &[Visit], findings: &
             Some(Visit::Done(rest @ 1..)) => {
                 longest = longest.max(rest);
                 if rest == MAX_ALIAS_CHAIN {
-                    warn_of_long_chain(at, findings);
+                    warn_of_long_chain(at, diagnostics);
                 }
             }
             Some(_) => return 0,
@@ -109,9 +109,9 @@ fn chain_from(context: &Context<'_>, group: usize, visits: &[Visit], findings: &
 }
 
 /// Said once, where the chain becomes too long, and not for the aliases that lead there.
-fn warn_of_long_chain(at: usize, findings: &mut Findings) {
+fn warn_of_long_chain(at: usize, diagnostics: &mut Diagnostics) {
     let message = format!("nothing is answered: it takes more than {} aliases to get to records", MAX_ALIAS_CHAIN - 1);
-    findings.warning(at, Field::Alias, message).with_hint("let the alias target something nearer to the records");
+    diagnostics.warning(at, Field::Alias, message).with_hint("let the alias target something nearer to the records");
 }
 
 /// The group the set leads to; an alias to itself is another rule's.

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-use super::{Context, Field, Findings, Group, describe, quote_identifier};
+use super::{Context, Diagnostics, Field, Group, describe, quote_identifier};
 use crate::model::{
     Content, FailoverRole, GeoLocation, GeoproximityLocation, MAX_MEMBERS, ResourceRecordSet, RoutingPolicy,
 };
@@ -11,7 +11,7 @@ use crate::model::{
 /// The most members of a geoproximity group (Developer Guide, "Quotas on records").
 const MAX_GEOPROXIMITY_MEMBERS: usize = 30;
 
-type Rule = fn(&Context<'_>, &Group<'_>, &mut Findings);
+type Rule = fn(&Context<'_>, &Group<'_>, &mut Diagnostics);
 
 pub(super) const RULES: &[Rule] = &[
     simple_is_alone,
@@ -25,7 +25,7 @@ pub(super) const RULES: &[Rule] = &[
 ];
 
 /// The sentences of the API's answers; the set that was written first is taken to be right.
-fn simple_is_alone(_: &Context<'_>, group: &Group<'_>, findings: &mut Findings) {
+fn simple_is_alone(_: &Context<'_>, group: &Group<'_>, diagnostics: &mut Diagnostics) {
     let (_, first) = group.members[0];
     let first_is_simple = first.routing_policy == RoutingPolicy::Simple;
     for &(at, set) in &group.members[1..] {
@@ -36,19 +36,19 @@ fn simple_is_alone(_: &Context<'_>, group: &Group<'_>, findings: &mut Findings) 
                 let message = format!(
                     "Tried to create resource record set [name='{name}', type='{record_type}'] but it already exists"
                 );
-                findings
+                diagnostics
                     .error(at, Field::Name, message)
                     .with_hint("one record set takes several values: put them together");
             }
             (true, false) => {
-                findings
+                diagnostics
                     .error(at, Field::Policy, cannot_join(set, first))
                     .with_hint("a simple record set must be alone with its name and type");
             }
             (false, true) => {
                 let message =
                     format!("RRSet with {what} cannot be created as other RRSets exist with the same name and type.");
-                findings
+                diagnostics
                     .error(at, Field::Policy, message)
                     .with_hint("a simple record set must be alone with its name and type");
             }
@@ -57,7 +57,7 @@ fn simple_is_alone(_: &Context<'_>, group: &Group<'_>, findings: &mut Findings) 
     }
 }
 
-fn policy_is_the_same(_: &Context<'_>, group: &Group<'_>, findings: &mut Findings) {
+fn policy_is_the_same(_: &Context<'_>, group: &Group<'_>, diagnostics: &mut Diagnostics) {
     let (_, first) = group.members[0];
     let expected = first.routing_policy.name();
     for &(at, set) in &group.members[1..] {
@@ -66,7 +66,7 @@ fn policy_is_the_same(_: &Context<'_>, group: &Group<'_>, findings: &mut Finding
             continue;
         }
         let other = set.routing_policy.name();
-        findings.error(at, Field::Policy, cannot_join(set, first)).with_hint(format!(
+        diagnostics.error(at, Field::Policy, cannot_join(set, first)).with_hint(format!(
             "this one is {other}, {} is {expected}: all record sets of one name and type use the same routing policy",
             quote_identifier(first)
         ));
@@ -100,7 +100,7 @@ fn cannot_join(set: &ResourceRecordSet, first: &ResourceRecordSet) -> String {
 }
 
 /// The identity of a set is name, type and set identifier.
-fn set_identifiers_differ(_: &Context<'_>, group: &Group<'_>, findings: &mut Findings) {
+fn set_identifiers_differ(_: &Context<'_>, group: &Group<'_>, diagnostics: &mut Diagnostics) {
     let mut seen = std::collections::HashSet::new();
     for &(at, set) in group.members {
         let Some(identifier) = &set.set_identifier else { continue };
@@ -110,13 +110,15 @@ fn set_identifiers_differ(_: &Context<'_>, group: &Group<'_>, findings: &mut Fin
                 "Tried to create resource record set [name='{name}', type='{record_type}', \
                  set-identifier='{identifier}'] but it already exists"
             );
-            findings.error(at, Field::SetIdentifier, message).with_hint("each set of one name and type needs its own");
+            diagnostics
+                .error(at, Field::SetIdentifier, message)
+                .with_hint("each set of one name and type needs its own");
         }
     }
 }
 
 /// That a failover group has two members follows from their roles.
-fn size_is_within_limits(_: &Context<'_>, group: &Group<'_>, findings: &mut Findings) {
+fn size_is_within_limits(_: &Context<'_>, group: &Group<'_>, diagnostics: &mut Diagnostics) {
     let (_, first) = group.members[0];
     let most = match first.routing_policy {
         RoutingPolicy::Simple | RoutingPolicy::Failover { .. } => return,
@@ -128,12 +130,12 @@ fn size_is_within_limits(_: &Context<'_>, group: &Group<'_>, findings: &mut Find
         let (name, record_type) = (group.name, group.record_type);
         let message =
             format!("{name}, type {record_type} has {count} {policy} record sets, at most {most} are allowed");
-        findings.error(at, Field::Policy, message);
+        diagnostics.error(at, Field::Policy, message);
     }
 }
 
 /// API TTL: resolvers keep the answers of a set for its TTL, so different ones would bend the weights.
-fn weighted_ttl_is_the_same(_: &Context<'_>, group: &Group<'_>, findings: &mut Findings) {
+fn weighted_ttl_is_the_same(_: &Context<'_>, group: &Group<'_>, diagnostics: &mut Diagnostics) {
     let mut expected = None;
     for &(at, set) in group.members {
         let (RoutingPolicy::Weighted { .. }, Content::Records { ttl, .. }) = (&set.routing_policy, &set.content) else {
@@ -145,21 +147,21 @@ fn weighted_ttl_is_the_same(_: &Context<'_>, group: &Group<'_>, findings: &mut F
             let message = format!(
                 "all weighted record sets of one name and type have the same TTL: {ttl} here, {first_ttl} in {first}"
             );
-            findings.error(at, Field::Ttl, message);
+            diagnostics.error(at, Field::Ttl, message);
         }
     }
 }
 
 /// API Region, GeoLocation, GeoProximityLocation, CidrRoutingConfig, Failover: two sets for one place could not be told
 /// apart by any client.
-fn places_differ(_: &Context<'_>, group: &Group<'_>, findings: &mut Findings) {
+fn places_differ(_: &Context<'_>, group: &Group<'_>, diagnostics: &mut Diagnostics) {
     let mut taken = HashMap::<String, &ResourceRecordSet>::new();
     for &(at, set) in group.members {
         let Some(place) = place(&set.routing_policy) else { continue };
         match taken.entry(place) {
             Entry::Occupied(first) => {
                 let (place, first) = (first.key(), quote_identifier(first.get()));
-                findings.error(at, Field::Policy, format!("the {place} is already taken by the record set {first}"));
+                diagnostics.error(at, Field::Policy, format!("the {place} is already taken by the record set {first}"));
             }
             Entry::Vacant(free) => {
                 free.insert(set);
@@ -205,7 +207,7 @@ fn point(location: &GeoproximityLocation) -> String {
 }
 
 /// Developer Guide, "IP-based routing".
-fn collection_is_the_same(_: &Context<'_>, group: &Group<'_>, findings: &mut Findings) {
+fn collection_is_the_same(_: &Context<'_>, group: &Group<'_>, diagnostics: &mut Diagnostics) {
     let mut expected = None;
     for &(at, set) in group.members {
         let RoutingPolicy::IpBased { collection, .. } = &set.routing_policy else { continue };
@@ -214,13 +216,13 @@ fn collection_is_the_same(_: &Context<'_>, group: &Group<'_>, findings: &mut Fin
             let first = quote_identifier(first);
             let message =
                 format!("all IP-based record sets of one name and type use the same CIDR collection as {first}");
-            findings.error(at, Field::Policy, message);
+            diagnostics.error(at, Field::Policy, message);
         }
     }
 }
 
 /// Developer Guide, "Geolocation routing": who is in no area of the group gets "no answer".
-fn geolocation_has_a_default(_: &Context<'_>, group: &Group<'_>, findings: &mut Findings) {
+fn geolocation_has_a_default(_: &Context<'_>, group: &Group<'_>, diagnostics: &mut Diagnostics) {
     let mut locations = group.members.iter().filter_map(|(at, set)| match set.routing_policy {
         RoutingPolicy::Geolocation { location } => Some((*at, location)),
         _ => None,
@@ -231,5 +233,5 @@ fn geolocation_has_a_default(_: &Context<'_>, group: &Group<'_>, findings: &mut 
     }
     let (name, record_type) = (group.name, group.record_type);
     let message = format!("clients elsewhere, and clients that cannot be located, get no {record_type} of {name}");
-    findings.warning(at, Field::Policy, message).with_hint("add a record set for everybody else: country = \"*\"");
+    diagnostics.warning(at, Field::Policy, message).with_hint("add a record set for everybody else: country = \"*\"");
 }

@@ -20,7 +20,7 @@ pub use alias::MAX_ALIAS_CHAIN;
 use super::{
     CidrCollection, CidrCollectionId, Content, HostedZone, Name, RecordType, ResourceRecordSet, WhenAllUnhealthy,
 };
-use crate::pace;
+use crate::background;
 
 /// A rule that a record set breaks.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,20 +93,20 @@ pub fn missing_defaults(zone: &HostedZone) -> Vec<Missing> {
 pub fn violations(zone: &HostedZone, collections: &[CidrCollection], udp_payload_max: u16) -> Vec<Violation> {
     let placed = Placed::of(zone);
     let context = Context::build(zone, collections, &placed, udp_payload_max.into());
-    let mut findings = Findings::default();
-    for (at, set) in pace::steps(&zone.record_sets).enumerate() {
-        record_set::RULES.iter().for_each(|rule| rule(&context, at, set, &mut findings));
-        alias::check_target(&context, at, set, &mut findings);
+    let mut diagnostics = Diagnostics::default();
+    for (at, set) in background::yielding(&zone.record_sets).enumerate() {
+        record_set::RULES.iter().for_each(|rule| rule(&context, at, set, &mut diagnostics));
+        alias::check_target(&context, at, set, &mut diagnostics);
     }
-    for group in pace::steps(&context.groups) {
-        group::RULES.iter().for_each(|rule| rule(&context, group, &mut findings));
-        size::check(&context, group, &mut findings);
+    for group in background::yielding(&context.groups) {
+        group::RULES.iter().for_each(|rule| rule(&context, group, &mut diagnostics));
+        size::check(&context, group, &mut diagnostics);
     }
-    alias::find_circles(&context, &mut findings);
-    names::check_cname_is_alone(&context, &mut findings);
-    names::find_occluded(&context, &mut findings);
-    findings.0.sort_by_key(|violation| violation.record_set);
-    findings.0
+    alias::find_circles(&context, &mut diagnostics);
+    names::check_cname_is_alone(&context, &mut diagnostics);
+    names::find_occluded(&context, &mut diagnostics);
+    diagnostics.0.sort_by_key(|violation| violation.record_set);
+    diagnostics.0
 }
 
 /// The zone with what makes looking things up in it cheap.
@@ -146,7 +146,7 @@ impl<'z> Placed<'z> {
             let next = group_of.len();
             *group_of.entry((&set.name, set.record_type)).or_insert(next)
         };
-        let mut placed: Vec<(usize, usize)> = pace::steps(sets).map(&mut number).zip(0..).collect();
+        let mut placed: Vec<(usize, usize)> = background::yielding(sets).map(&mut number).zip(0..).collect();
         placed.sort_unstable();
         Placed { members: placed.into_iter().map(|(_, at)| (at, &sets[at])).collect(), group_of }
     }
@@ -194,9 +194,9 @@ impl<'z> Context<'z> {
 
 /// Collects violations; what it returns takes the hint.
 #[derive(Default)]
-struct Findings(Vec<Violation>);
+struct Diagnostics(Vec<Violation>);
 
-impl Findings {
+impl Diagnostics {
     fn error(&mut self, record_set: usize, field: Field, message: impl Into<String>) -> &mut Violation {
         self.push(record_set, Severity::Error, field, message.into())
     }

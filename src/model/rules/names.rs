@@ -2,12 +2,12 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::{Context, Field, Findings};
+use super::{Context, Diagnostics, Field};
 use crate::model::{Content, Name, RecordType, ResourceRecordSet};
 
 /// A CNAME stands alone at its name (RFC 1034 section 3.6.2), at wildcards too. The type that was written first is taken
 /// to be right. A CNAME at the apex is another rule's.
-pub(super) fn check_cname_is_alone(context: &Context<'_>, findings: &mut Findings) {
+pub(super) fn check_cname_is_alone(context: &Context<'_>, diagnostics: &mut Diagnostics) {
     if !context.groups.iter().any(|group| group.record_type == RecordType::Cname) {
         return;
     }
@@ -31,14 +31,14 @@ pub(super) fn check_cname_is_alone(context: &Context<'_>, findings: &mut Finding
             )
         };
         for &(at, _) in group.members {
-            findings.error(at, Field::Type, message.clone()).with_hint("a CNAME must be the only type at its name");
+            diagnostics.error(at, Field::Type, message.clone()).with_hint("a CNAME must be the only type at its name");
         }
     }
 }
 
 /// Below a delegation another server has the say (RFC 1034 section 4.2.1): what stands there, other than the addresses of
 /// its name servers, is never answered. At the delegation itself NS and DS are ours.
-pub(super) fn find_occluded(context: &Context<'_>, findings: &mut Findings) {
+pub(super) fn find_occluded(context: &Context<'_>, diagnostics: &mut Diagnostics) {
     let cuts = cuts(context);
     if cuts.is_empty() {
         return;
@@ -48,7 +48,7 @@ pub(super) fn find_occluded(context: &Context<'_>, findings: &mut Findings) {
         let Some(cut) = highest_cut(context, &cuts, &set.name) else { continue };
         if !is_part_of_delegation(set, &cut, &glue_names) {
             let (name, record_type) = (&set.name, set.record_type);
-            findings
+            diagnostics
                 .warning(at, Field::Name, format!("{name}, type {record_type} is hidden by the delegation of {cut}"))
                 .with_hint("queries at and below a delegation are referred to its name servers");
         }

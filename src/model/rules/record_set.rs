@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::{Context, Field, Findings};
+use super::{Context, Diagnostics, Field};
 use crate::model::{
     Content, FailoverRole, MAX_TTL, MAX_VALUES, RecordData, RecordType, ResourceRecordSet, RoutingPolicy,
 };
@@ -12,7 +12,7 @@ const MAX_SET_IDENTIFIER_CHARACTERS: usize = 128;
 /// The strongest bias in either direction (API Bias).
 const MAX_BIAS: u8 = 99;
 
-type Rule = fn(&Context<'_>, usize, &ResourceRecordSet, &mut Findings);
+type Rule = fn(&Context<'_>, usize, &ResourceRecordSet, &mut Diagnostics);
 
 pub(super) const RULES: &[Rule] = &[
     name_lies_in_zone,
@@ -37,25 +37,25 @@ pub(super) const RULES: &[Rule] = &[
 ];
 
 /// Whole labels count: `notlab.test.` does not lie in `lab.test.`.
-fn name_lies_in_zone(context: &Context<'_>, at: usize, set: &ResourceRecordSet, findings: &mut Findings) {
+fn name_lies_in_zone(context: &Context<'_>, at: usize, set: &ResourceRecordSet, diagnostics: &mut Diagnostics) {
     let (name, zone) = (&set.name, &context.zone.name);
     if !name.is_within(zone) {
-        findings.error(at, Field::Name, format!("RRSet with DNS name {name} is not permitted in zone {zone}"));
+        diagnostics.error(at, Field::Name, format!("RRSet with DNS name {name} is not permitted in zone {zone}"));
     }
 }
 
 /// The apex has SOA and NS, and a CNAME stands alone (RFC 1034 section 3.6.2); an alias of type CNAME is one on the wire.
-fn cname_is_not_at_apex(context: &Context<'_>, at: usize, set: &ResourceRecordSet, findings: &mut Findings) {
+fn cname_is_not_at_apex(context: &Context<'_>, at: usize, set: &ResourceRecordSet, diagnostics: &mut Diagnostics) {
     if set.record_type == RecordType::Cname && context.is_apex(&set.name) {
         let name = &set.name;
         let message = format!("RRSet of type CNAME with DNS name {name} is not permitted at apex in zone {name}");
-        findings.error(at, Field::Type, message).with_hint("at the apex use an alias of type A or AAAA");
+        diagnostics.error(at, Field::Type, message).with_hint("at the apex use an alias of type A or AAAA");
     }
 }
 
-fn soa_is_at_apex(context: &Context<'_>, at: usize, set: &ResourceRecordSet, findings: &mut Findings) {
+fn soa_is_at_apex(context: &Context<'_>, at: usize, set: &ResourceRecordSet, diagnostics: &mut Diagnostics) {
     if set.record_type == RecordType::Soa && !context.is_apex(&set.name) {
-        findings.error(
+        diagnostics.error(
             at,
             Field::Type,
             format!("the SOA record belongs to the apex of the zone, {}", context.zone.name),
@@ -64,50 +64,50 @@ fn soa_is_at_apex(context: &Context<'_>, at: usize, set: &ResourceRecordSet, fin
 }
 
 /// Developer Guide, "DNS domain name format"; RFC 4592 section 4.2 leaves such delegations undefined.
-fn ns_is_no_wildcard(_: &Context<'_>, at: usize, set: &ResourceRecordSet, findings: &mut Findings) {
+fn ns_is_no_wildcard(_: &Context<'_>, at: usize, set: &ResourceRecordSet, diagnostics: &mut Diagnostics) {
     if set.record_type == RecordType::Ns && set.name.is_wildcard() {
-        findings.error(at, Field::Name, "an NS record set must not have a wildcard name");
+        diagnostics.error(at, Field::Name, "an NS record set must not have a wildcard name");
     }
 }
 
 /// The DS of a zone is its parent's to publish (RFC 4035 section 2.4).
-fn ds_is_not_at_apex(context: &Context<'_>, at: usize, set: &ResourceRecordSet, findings: &mut Findings) {
+fn ds_is_not_at_apex(context: &Context<'_>, at: usize, set: &ResourceRecordSet, diagnostics: &mut Diagnostics) {
     if set.record_type == RecordType::Ds && context.is_apex(&set.name) {
         let message = format!("RRSet of type DS with DNS name {} is not permitted at apex", set.name);
-        findings.error(at, Field::Type, message).with_hint("the DS of this zone belongs into its parent zone");
+        diagnostics.error(at, Field::Type, message).with_hint("the DS of this zone belongs into its parent zone");
     }
 }
 
 /// API ResourceRecordSet: everything but simple has an identifier, and simple has none.
-fn set_identifier_fits_the_policy(_: &Context<'_>, at: usize, set: &ResourceRecordSet, findings: &mut Findings) {
+fn set_identifier_fits_the_policy(_: &Context<'_>, at: usize, set: &ResourceRecordSet, diagnostics: &mut Diagnostics) {
     let is_simple = set.routing_policy == RoutingPolicy::Simple;
     match (is_simple, &set.set_identifier) {
         (false, None) => {
             let policy = set.routing_policy.name_with_article();
             let message = format!("Missing field 'SetIdentifier': {policy} record set needs one");
-            findings.error(at, Field::Policy, message)
+            diagnostics.error(at, Field::Policy, message)
         }
         (true, Some(_)) => {
             let message = "a set identifier needs a routing policy: exactly one of Weight, Region, Failover, GeoLocation, \
                            MultiValueAnswer, GeoProximityLocation, or CidrRoutingConfig";
-            findings.error(at, Field::SetIdentifier, message)
+            diagnostics.error(at, Field::SetIdentifier, message)
         }
         _ => return,
     }
     .with_hint("a set identifier tells apart the record sets that share name and type; a simple record set is alone");
 }
 
-fn set_identifier_is_not_too_long(_: &Context<'_>, at: usize, set: &ResourceRecordSet, findings: &mut Findings) {
+fn set_identifier_is_not_too_long(_: &Context<'_>, at: usize, set: &ResourceRecordSet, diagnostics: &mut Diagnostics) {
     let Some(identifier) = &set.set_identifier else { return };
     let length = identifier.chars().count();
     if !(1..=MAX_SET_IDENTIFIER_CHARACTERS).contains(&length) {
         let message = format!("a set identifier has 1 to {MAX_SET_IDENTIFIER_CHARACTERS} characters, not {length}");
-        findings.error(at, Field::SetIdentifier, message);
+        diagnostics.error(at, Field::SetIdentifier, message);
     }
 }
 
 /// API ResourceRecordSet: NS, SOA and DS exist only as simple sets; multivalue answers exist for everything but CNAME.
-fn type_allows_the_policy(_: &Context<'_>, at: usize, set: &ResourceRecordSet, findings: &mut Findings) {
+fn type_allows_the_policy(_: &Context<'_>, at: usize, set: &ResourceRecordSet, diagnostics: &mut Diagnostics) {
     let is_allowed = match (set.record_type, &set.routing_policy) {
         (_, RoutingPolicy::Simple) => true,
         (RecordType::Ns | RecordType::Soa | RecordType::Ds, _) => false,
@@ -116,22 +116,22 @@ fn type_allows_the_policy(_: &Context<'_>, at: usize, set: &ResourceRecordSet, f
     };
     if !is_allowed {
         let message = format!("a record set of type {} cannot be {}", set.record_type, set.routing_policy.name());
-        findings.error(at, Field::Policy, message);
+        diagnostics.error(at, Field::Policy, message);
     }
 }
 
 /// API MultiValueAnswer.
-fn multivalue_is_no_alias(_: &Context<'_>, at: usize, set: &ResourceRecordSet, findings: &mut Findings) {
+fn multivalue_is_no_alias(_: &Context<'_>, at: usize, set: &ResourceRecordSet, diagnostics: &mut Diagnostics) {
     if set.routing_policy == RoutingPolicy::MultivalueAnswer && matches!(set.content, Content::Alias(_)) {
-        findings.error(at, Field::Alias, "a multivalue answer record set cannot be an alias");
+        diagnostics.error(at, Field::Alias, "a multivalue answer record set cannot be an alias");
     }
 }
 
-fn soa_and_cname_have_one_value(_: &Context<'_>, at: usize, set: &ResourceRecordSet, findings: &mut Findings) {
+fn soa_and_cname_have_one_value(_: &Context<'_>, at: usize, set: &ResourceRecordSet, diagnostics: &mut Diagnostics) {
     let Content::Records { values, .. } = &set.content else { return };
     if has_one_value(set.record_type) && values.len() != 1 {
         let (record_type, count) = (set.record_type, values.len());
-        findings.error(
+        diagnostics.error(
             at,
             Field::Values,
             format!("a record set of type {record_type} has exactly one value, not {count}"),
@@ -147,7 +147,7 @@ fn number_of_values_is_within_limits(
     context: &Context<'_>,
     at: usize,
     set: &ResourceRecordSet,
-    findings: &mut Findings,
+    diagnostics: &mut Diagnostics,
 ) {
     let Content::Records { values, .. } = &set.content else { return };
     let count = values.len();
@@ -159,11 +159,11 @@ fn number_of_values_is_within_limits(
     } else {
         format!("a record set has 1 to {MAX_VALUES} values, not {count}")
     };
-    findings.error(at, Field::Values, message);
+    diagnostics.error(at, Field::Values, message);
 }
 
 /// RFC 2181 section 5: a set holds no record twice.
-fn values_differ(_: &Context<'_>, at: usize, set: &ResourceRecordSet, findings: &mut Findings) {
+fn values_differ(_: &Context<'_>, at: usize, set: &ResourceRecordSet, diagnostics: &mut Diagnostics) {
     let Content::Records { values, .. } = &set.content else { return };
     if values.len() < 2 {
         return;
@@ -171,7 +171,7 @@ fn values_differ(_: &Context<'_>, at: usize, set: &ResourceRecordSet, findings: 
     let mut seen = HashSet::new();
     for value in values {
         if !seen.insert(comparable(value)) {
-            findings.error(at, Field::Values, format!("Duplicate Resource Record: '{value}'"));
+            diagnostics.error(at, Field::Values, format!("Duplicate Resource Record: '{value}'"));
         }
     }
 }
@@ -188,24 +188,24 @@ fn comparable(value: &RecordData) -> Vec<u8> {
 }
 
 /// RFC 2181 section 8.
-fn ttl_is_within_limits(_: &Context<'_>, at: usize, set: &ResourceRecordSet, findings: &mut Findings) {
+fn ttl_is_within_limits(_: &Context<'_>, at: usize, set: &ResourceRecordSet, diagnostics: &mut Diagnostics) {
     let Content::Records { ttl, .. } = &set.content else { return };
     if *ttl > MAX_TTL {
-        findings.error(at, Field::Ttl, format!("a TTL is at most {MAX_TTL} seconds, not {ttl}"));
+        diagnostics.error(at, Field::Ttl, format!("a TTL is at most {MAX_TTL} seconds, not {ttl}"));
     }
 }
 
-fn bias_is_within_limits(_: &Context<'_>, at: usize, set: &ResourceRecordSet, findings: &mut Findings) {
+fn bias_is_within_limits(_: &Context<'_>, at: usize, set: &ResourceRecordSet, diagnostics: &mut Diagnostics) {
     let RoutingPolicy::Geoproximity { bias, .. } = set.routing_policy else { return };
     if bias.unsigned_abs() > MAX_BIAS {
-        findings.error(at, Field::Policy, format!("a bias lies between -{MAX_BIAS} and {MAX_BIAS}, not {bias}"));
+        diagnostics.error(at, Field::Policy, format!("a bias lies between -{MAX_BIAS} and {MAX_BIAS}, not {bias}"));
     }
 }
 
-fn cidr_location_exists(context: &Context<'_>, at: usize, set: &ResourceRecordSet, findings: &mut Findings) {
+fn cidr_location_exists(context: &Context<'_>, at: usize, set: &ResourceRecordSet, diagnostics: &mut Diagnostics) {
     let RoutingPolicy::IpBased { collection: id, location } = &set.routing_policy else { return };
     let Some(collection) = context.collections.get(id) else {
-        findings.error(at, Field::Policy, format!("there is no CIDR collection '{}'", id.0));
+        diagnostics.error(at, Field::Policy, format!("there is no CIDR collection '{}'", id.0));
         return;
     };
     let Some(location) = location else { return };
@@ -213,7 +213,7 @@ fn cidr_location_exists(context: &Context<'_>, at: usize, set: &ResourceRecordSe
         return;
     }
     let known = collection.locations.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(", ");
-    findings
+    diagnostics
         .error(at, Field::Policy, format!("the CIDR collection '{}' has no location '{location}'", collection.name))
         .with_hint(if known.is_empty() {
             "it has none at all".to_owned()
@@ -223,16 +223,21 @@ fn cidr_location_exists(context: &Context<'_>, at: usize, set: &ResourceRecordSe
 }
 
 /// Developer Guide, "Considerations when working with a private hosted zone".
-fn ip_based_is_not_private(context: &Context<'_>, at: usize, set: &ResourceRecordSet, findings: &mut Findings) {
+fn ip_based_is_not_private(context: &Context<'_>, at: usize, set: &ResourceRecordSet, diagnostics: &mut Diagnostics) {
     if context.zone.is_private() && matches!(set.routing_policy, RoutingPolicy::IpBased { .. }) {
-        findings.warning(at, Field::Policy, "IP-based record sets are not served in a private zone");
+        diagnostics.warning(at, Field::Policy, "IP-based record sets are not served in a private zone");
     }
 }
 
 /// "In a group of one the record is always answered" (Developer Guide, "How Route 53 chooses records when health checking
 /// is configured"); only an alias that evaluates its target looks at the check then, and a group that withholds what is
 /// unhealthy.
-fn health_check_has_an_effect(context: &Context<'_>, at: usize, set: &ResourceRecordSet, findings: &mut Findings) {
+fn health_check_has_an_effect(
+    context: &Context<'_>,
+    at: usize,
+    set: &ResourceRecordSet,
+    diagnostics: &mut Diagnostics,
+) {
     if set.health_check.is_none() || set.routing_policy != RoutingPolicy::Simple {
         return;
     }
@@ -240,24 +245,24 @@ fn health_check_has_an_effect(context: &Context<'_>, at: usize, set: &ResourceRe
     if context.is_evaluated[context.group_of[&group]] || context.withheld.contains(&group) {
         return;
     }
-    findings
+    diagnostics
         .warning(at, Field::HealthCheck, "a health check changes nothing on a simple record set: it is always answered")
         .with_hint("give it a routing policy and a sibling to fall back on, such as failover");
 }
 
 /// The sentence is Route 53's, which asks only this of primaries; an alias that does not evaluate
 /// its target is accepted.
-fn primary_can_fail_over(_: &Context<'_>, at: usize, set: &ResourceRecordSet, findings: &mut Findings) {
+fn primary_can_fail_over(_: &Context<'_>, at: usize, set: &ResourceRecordSet, diagnostics: &mut Diagnostics) {
     if !never_fails_over(set) {
         return;
     }
     let finding = match &set.content {
         Content::Records { .. } => {
             let message = "A non-alias primary ResourceRecordSet must have an associated health check.";
-            findings.new_error(at, Field::Policy, message)
+            diagnostics.new_error(at, Field::Policy, message)
         }
         Content::Alias(_) => {
-            findings.warning(at, Field::Policy, "this primary never fails over: nothing says whether it is healthy")
+            diagnostics.warning(at, Field::Policy, "this primary never fails over: nothing says whether it is healthy")
         }
     };
     finding.with_hint("give it a `health_check`, or make it an alias that evaluates its target's health");
@@ -270,12 +275,12 @@ fn never_fails_over(set: &ResourceRecordSet) -> bool {
 }
 
 /// The API wants EvaluateTargetHealth for failover aliases, its clients are allowed to leave it out.
-fn failover_alias_evaluates(_: &Context<'_>, at: usize, set: &ResourceRecordSet, findings: &mut Findings) {
+fn failover_alias_evaluates(_: &Context<'_>, at: usize, set: &ResourceRecordSet, diagnostics: &mut Diagnostics) {
     let (RoutingPolicy::Failover { .. }, Content::Alias(target)) = (&set.routing_policy, &set.content) else { return };
     if target.evaluate_target_health || never_fails_over(set) {
         return;
     }
-    findings
+    diagnostics
         .warning(at, Field::Alias, "this failover alias does not look at its target's health")
         .with_hint("set evaluate_target_health = true");
 }

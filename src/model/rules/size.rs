@@ -1,6 +1,6 @@
 //! Which record sets fit no message, and which fit only some.
 
-use super::{Context, Field, Findings, Group, Violation};
+use super::{Context, Diagnostics, Field, Group, Violation};
 use crate::model::name::MAX_NAME_OCTETS;
 use crate::model::{Content, Name, RecordData, RecordType, ResourceRecordSet, RoutingPolicy};
 
@@ -32,18 +32,18 @@ struct Octets {
 
 /// The records of a set go into one message whole, or the message is truncated (RFC 2181 section
 /// 9). Where there is no message over TCP either, no client ever gets the set.
-pub(super) fn check(context: &Context<'_>, group: &Group<'_>, findings: &mut Findings) {
+pub(super) fn check(context: &Context<'_>, group: &Group<'_>, diagnostics: &mut Diagnostics) {
     let (first, first_set) = group.members[0];
     let delegates = group.record_type == RecordType::Ns && !context.is_apex(group.name);
     if !delegates && is_short(context, group) {
         return;
     }
     if first_set.routing_policy == RoutingPolicy::MultivalueAnswer {
-        judge(context, group, first, multivalue(context, group, POINTER_OCTETS), "this group", findings);
+        judge(context, group, first, multivalue(context, group, POINTER_OCTETS), "this group", diagnostics);
     } else {
         for &(at, set) in group.members {
             let records = if delegates { referral(context, set) } else { alone(context, set, POINTER_OCTETS) };
-            judge(context, group, at, records, "this record set", findings);
+            judge(context, group, at, records, "this record set", diagnostics);
         }
     }
 }
@@ -61,7 +61,14 @@ fn is_short(context: &Context<'_>, group: &Group<'_>) -> bool {
 }
 
 /// Says whether messages with these records, asked for by the group's name, are too long.
-fn judge(context: &Context<'_>, group: &Group<'_>, at: usize, records: Octets, what: &str, findings: &mut Findings) {
+fn judge(
+    context: &Context<'_>,
+    group: &Group<'_>,
+    at: usize,
+    records: Octets,
+    what: &str,
+    diagnostics: &mut Diagnostics,
+) {
     // Aliases, wildcards and clients with EDNS make the messages longer that have as many records.
     let name_octets = group.name.wire().len();
     let least = FRAME_OCTETS + name_octets + records.least;
@@ -71,21 +78,21 @@ fn judge(context: &Context<'_>, group: &Group<'_>, at: usize, records: Octets, w
         let message = format!(
             "no message can carry {what}: it takes {least} octets, and a message has at most {MAX_MESSAGE_OCTETS}"
         );
-        findings.new_error(at, Field::Values, message).with_hint("spread the values over several names");
+        diagnostics.new_error(at, Field::Values, message).with_hint("spread the values over several names");
     } else if longest > MAX_MESSAGE_OCTETS {
         let message = format!(
             "not every message can carry {what}: with all that may be in it, it takes {longest} octets, and a message has at \
              most {MAX_MESSAGE_OCTETS}"
         );
-        findings.warning(at, Field::Values, message).with_hint("spread the values over several names");
+        diagnostics.warning(at, Field::Values, message).with_hint("spread the values over several names");
     } else if most > context.udp_payload_max {
-        warn_of_udp(findings, at, context.udp_payload_max, &format!("{what} takes {most} octets"));
+        warn_of_udp(diagnostics, at, context.udp_payload_max, &format!("{what} takes {most} octets"));
     }
 }
 
-fn warn_of_udp(findings: &mut Findings, at: usize, limit: usize, what: &str) {
+fn warn_of_udp(diagnostics: &mut Diagnostics, at: usize, limit: usize, what: &str) {
     let message = format!("{what}, which no answer over UDP can carry: clients have to ask again over TCP");
-    let finding: &mut Violation = findings.warning(at, Field::Values, message);
+    let finding: &mut Violation = diagnostics.warning(at, Field::Values, message);
     finding.with_hint(format!("the settings limit answers over UDP to {limit} octets (`dns.udp_payload_max`)"));
 }
 

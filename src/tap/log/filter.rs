@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use ipnet::IpNet;
 
 use crate::config::QueryLogSettings;
-use crate::tap::Told;
+use crate::tap::QueryEvent;
 
 /// What a query must be like; an empty list asks for nothing.
 #[derive(Debug, Default)]
@@ -36,7 +36,7 @@ impl Filter {
     }
 
     /// Whether a query is one to be logged. A client is the subnet that the query names, else who asks.
-    pub(super) fn passes(&self, told: &Told<'_>) -> bool {
+    pub(super) fn passes(&self, told: &QueryEvent<'_>) -> bool {
         let client = told.subnet.map_or(told.resolver, |(address, _)| address);
         (self.response_codes == 0 || self.response_codes >> told.response_code & 1 == 1)
             && (self.types.is_empty() || self.types.contains(&told.record_type))
@@ -52,8 +52,8 @@ mod tests {
 
     const LAB: &[u8] = b"\x03lab\x04test\0";
 
-    fn told() -> Told<'static> {
-        Told {
+    fn told() -> QueryEvent<'static> {
+        QueryEvent {
             question: b"\x03lab\x04test\0\0\x01\0\x01",
             zone_id: Some("Z1"),
             zone_name: LAB,
@@ -68,7 +68,7 @@ mod tests {
     #[test]
     fn everything_passes_where_nothing_is_asked_for() {
         assert!(Filter::default().passes(&told()));
-        assert!(Filter::default().passes(&Told { zone_name: &[], response_code: 16, ..told() }));
+        assert!(Filter::default().passes(&QueryEvent { zone_name: &[], response_code: 16, ..told() }));
     }
 
     #[test]
@@ -83,16 +83,20 @@ mod tests {
         };
         let subnet = |text: &str| Some((text.parse().unwrap(), 32));
         assert!(filter.passes(&told()));
-        assert!(filter.passes(&Told { response_code: 16, record_type: 28, ..told() }));
-        assert!(filter.passes(&Told { resolver: "2001:db8::5".parse().unwrap(), ..told() }));
-        assert!(filter.passes(&Told { resolver: "10.0.0.1".parse().unwrap(), subnet: subnet("192.0.2.0"), ..told() }));
+        assert!(filter.passes(&QueryEvent { response_code: 16, record_type: 28, ..told() }));
+        assert!(filter.passes(&QueryEvent { resolver: "2001:db8::5".parse().unwrap(), ..told() }));
+        assert!(filter.passes(&QueryEvent {
+            resolver: "10.0.0.1".parse().unwrap(),
+            subnet: subnet("192.0.2.0"),
+            ..told()
+        }));
         for other in [
-            Told { response_code: 3, ..told() },
-            Told { record_type: 15, ..told() },
-            Told { zone_name: &[], ..told() },
-            Told { zone_name: b"\x05other\x04test\0", ..told() },
-            Told { resolver: "10.0.0.1".parse().unwrap(), ..told() },
-            Told { subnet: subnet("10.0.0.0"), ..told() },
+            QueryEvent { response_code: 3, ..told() },
+            QueryEvent { record_type: 15, ..told() },
+            QueryEvent { zone_name: &[], ..told() },
+            QueryEvent { zone_name: b"\x05other\x04test\0", ..told() },
+            QueryEvent { resolver: "10.0.0.1".parse().unwrap(), ..told() },
+            QueryEvent { subnet: subnet("10.0.0.0"), ..told() },
         ] {
             assert!(!filter.passes(&other), "{other:?}");
         }

@@ -17,7 +17,7 @@ use crate::config::{QueryLogFormat, QueryLogSettings, QueryLogTarget};
 
 use super::channel::{Outcome, Sink};
 use super::ring::RingInlet;
-use super::{Sampler, Told};
+use super::{QueryEvent, Sampler};
 
 use file::Lines;
 pub(super) use filter::Filter;
@@ -46,7 +46,7 @@ impl Inlet {
     }
 
     /// Tells of a query, if it is to be logged.
-    pub(super) fn tell(&mut self, at: Duration, told: &Told<'_>) {
+    pub(super) fn tell(&mut self, at: Duration, told: &QueryEvent<'_>) {
         if !self.filter.passes(told) || !self.sampler.takes() {
             return;
         }

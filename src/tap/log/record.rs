@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
 use crate::stats::Transport;
-use crate::tap::Told;
+use crate::tap::QueryEvent;
 
 /// A hosted zone's id has 32 letters at most.
 const MOST_ID_OCTETS: usize = 32;
@@ -32,7 +32,7 @@ pub(super) struct Record<'q> {
 }
 
 impl<'q> Record<'q> {
-    pub(super) fn of(at: Duration, told: &Told<'q>) -> Record<'q> {
+    pub(super) fn of(at: Duration, told: &QueryEvent<'q>) -> Record<'q> {
         // Type and class stand behind the name.
         let name = &told.question[..told.question.len().saturating_sub(4)];
         Record {
@@ -154,7 +154,7 @@ pub(super) mod tests {
     #[test]
     fn of_a_question_the_name_is_kept() {
         let question = [NAME, &[0, 1, 0, 1]].concat();
-        let told = Told {
+        let told = QueryEvent {
             question: &question,
             zone_id: Some("Z123412341234"),
             zone_name: b"\x03lab\x04test\0",
@@ -165,6 +165,6 @@ pub(super) mod tests {
             subnet: None,
         };
         assert_eq!(Record::of(Duration::from_millis(1_513_152_962_130), &told), record());
-        assert_eq!(Record::of(Duration::ZERO, &Told { question: &[], ..told }).name, b"");
+        assert_eq!(Record::of(Duration::ZERO, &QueryEvent { question: &[], ..told }).name, b"");
     }
 }

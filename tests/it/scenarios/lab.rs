@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fiftythree::config::{self, ClientSubnetUse, Fault, Occasion, Settings, SourceFile};
-use fiftythree::geo::Locator;
+use fiftythree::config::{self, ClientSubnetUse, Diagnostic, LoadPhase, Settings, SourceFile};
+use fiftythree::geo::GeoLookup;
 use fiftythree::health::{
-    Action, CheckBits, CheckSlot, Drain, Moment, Observation, Overrides, Pattern, Share, Status, Tracker, Wish,
+    Action, CheckBits, CheckSlot, Drain, Observation, OverrideRequest, Overrides, Pattern, Share, Status, Timestamp,
+    Tracker,
 };
 use fiftythree::model::HealthCheckId;
 use fiftythree::policy::CidrTables;
@@ -28,10 +29,10 @@ pub(crate) struct Lab {
     sources: Vec<SourceFile>,
     tracker: Tracker,
     check_ids: HashMap<String, HealthCheckId>,
-    locator: Arc<Locator>,
+    geo_lookup: Arc<GeoLookup>,
     catalog: Arc<Catalog>,
     overrides: Overrides,
-    now: Moment,
+    now: Timestamp,
     /// The check that had its first result last: whoever uses it is in use at once.
     first_seen: Option<CheckSlot>,
 }
@@ -42,39 +43,39 @@ impl Lab {
         let file = SourceFile::new(PathBuf::from("config/fiftythree.toml"), scenario.settings.as_str());
         let (settings, faults) = Settings::read(&file);
         let settings = match settings {
-            Some(settings) if !faults.iter().any(Fault::is_error) => settings,
+            Some(settings) if !faults.iter().any(Diagnostic::is_error) => settings,
             _ => return Err(words(&faults)),
         };
         let location = &settings.location;
         assert!(location.geoip.is_empty(), "scenarios bring no databases: geo's own tests do");
-        let locator = Arc::new(Locator::build(&location.networks, Vec::new(), &location.latency));
+        let geo_lookup = Arc::new(GeoLookup::build(&location.networks, Vec::new(), &location.latency));
         let mut lab = Lab {
             settings,
             sources: Vec::new(),
             tracker: Tracker::new(),
             check_ids: HashMap::new(),
-            locator,
+            geo_lookup,
             catalog: Arc::new(Catalog::build(&[], &[])),
             overrides: Overrides::default(),
             // Long after the epoch, so that what began earlier has a moment.
-            now: Moment(Duration::from_secs(1_000_000)),
+            now: Timestamp(Duration::from_secs(1_000_000)),
             first_seen: None,
         };
-        lab.serve(&scenario.zones, Occasion::Start)?;
+        lab.serve(&scenario.zones, LoadPhase::Start)?;
         Ok(lab)
     }
 
     /// Takes over edited zone files and returns what is said about them. What is broken stays as it was.
     pub(crate) fn reload(&mut self, zones: &[String]) -> Result<String, String> {
-        self.serve(zones, Occasion::Reload)
+        self.serve(zones, LoadPhase::Reload)
     }
 
-    fn serve(&mut self, zones: &[String], occasion: Occasion) -> Result<String, String> {
+    fn serve(&mut self, zones: &[String], occasion: LoadPhase) -> Result<String, String> {
         let named = |(number, text): (usize, &String)| SourceFile::new(format!("zones/{number}.toml"), text.as_str());
         let files: Vec<SourceFile> = zones.iter().enumerate().map(named).collect();
         let texts = config::Texts { current: &files, last_good: &self.sources, served: &[] };
-        let settled = config::settle(texts, &self.settings, occasion).map_err(|faults| words(&faults))?;
-        let configuration = settled.configuration;
+        let selected = config::select_sources(texts, &self.settings, occasion).map_err(|faults| words(&faults))?;
+        let configuration = selected.configuration;
         self.tracker.apply(&configuration.health_checks, self.now);
         self.check_ids =
             configuration.health_checks.iter().map(|check| (check.name.clone(), check.id.clone())).collect();
@@ -87,19 +88,19 @@ impl Lab {
             .map(|source| ServedZone { zone: compile(&source.zone), vpcs: source.zone.vpcs.clone() })
             .collect();
         self.catalog = Arc::new(Catalog::build(&served, &self.settings.vpcs));
-        self.sources = settled.sources;
-        Ok(words(&settled.faults))
+        self.sources = selected.sources;
+        Ok(words(&selected.diagnostics))
     }
 
     /// The world as it would be published now.
     pub(crate) fn world(&self) -> World {
-        World::new(Arc::clone(&self.catalog), &self.tracker.bits(), Arc::clone(&self.locator))
+        World::new(Arc::clone(&self.catalog), &self.tracker.bits(), Arc::clone(&self.geo_lookup))
     }
 
     /// Tells the tracker what a probe of this check saw; returns whose verdict flipped.
     pub(crate) fn observe(&mut self, check: &str, seen: Seen) -> Result<Vec<CheckSlot>, String> {
         let id = self.check_ids.get(check).ok_or_else(|| format!("there is no check `{check}`"))?;
-        self.now = Moment(self.now.0 + INTERVAL);
+        self.now = Timestamp(self.now.0 + INTERVAL);
         let slot = self.tracker.slot_of(id);
         self.first_seen = slot.filter(|slot| self.tracker.is_waiting(*slot));
         let probes = self.tracker.probes().into_iter().map(|plan| (plan.id, plan.slot, plan.generation));
@@ -124,13 +125,13 @@ impl Lab {
 
     /// `world` a second later; nothing when it is as it was.
     pub(crate) fn world_a_second_after(&mut self, world: &World) -> Option<World> {
-        self.now = Moment(self.now.0 + Duration::from_secs(1));
+        self.now = Timestamp(self.now.0 + Duration::from_secs(1));
         world.after(&self.checks(), self.now)
     }
 
     /// The world that follows `world` when zone files were edited.
     pub(crate) fn world_reloaded(&self, world: &World) -> World {
-        world.followed_by(Arc::clone(&self.catalog), &self.checks(), Arc::clone(&self.locator), self.now)
+        world.followed_by(Arc::clone(&self.catalog), &self.checks(), Arc::clone(&self.geo_lookup), self.now)
     }
 
     /// Lets people say what checks have to be; returns whose word that is about.
@@ -151,7 +152,7 @@ impl Lab {
                 _ => return Err(format!("`{word}` is nothing that people say")),
             };
             let (reason, author) = (String::new(), "ada".to_owned());
-            let wish = Wish { pattern, action, reason, author, from: self.now, until: None };
+            let wish = OverrideRequest { pattern, action, reason, author, from: self.now, until: None };
             self.overrides.set(wish, self.now).map_err(|error| error.to_string())?;
         }
         let forced = |name: &str| self.overrides.on(name, self.now).map(|known| known.wish.action.status());
@@ -186,8 +187,8 @@ impl Lab {
 }
 
 /// Everything that is said about faults, one a line.
-fn words(faults: &[Fault]) -> String {
-    let said = |fault: &Fault| {
+fn words(faults: &[Diagnostic]) -> String {
+    let said = |fault: &Diagnostic| {
         let parts = [Some(&fault.message), fault.label.as_ref(), fault.hint.as_ref()];
         parts.into_iter().flatten().map(|words| &**words).collect::<Vec<_>>().join("; ")
     };

@@ -6,7 +6,7 @@ use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
 use std::time::Duration;
 
-use fiftythree::serve::{Bound, MAX_TCP_OCTETS, Onlookers, Responder, Serving, TcpLimits, Transport, UdpPath};
+use fiftythree::serve::{Bound, MAX_TCP_OCTETS, Observers, Responder, Serving, TcpLimits, Transport, UdpPath};
 use fiftythree::stats::Meters;
 use fiftythree::tap::Taps;
 use fiftythree::world::{Publisher, Reader, World};
@@ -193,7 +193,7 @@ fn listen(lab: &Lab, reader: &Reader, path: UdpPath) -> std::io::Result<Line> {
         reader,
         &lab.responses(),
         TcpLimits::default(),
-        Onlookers { meters: &Meters::default(), taps: &Taps::default() },
+        Observers { meters: &Meters::default(), taps: &Taps::default() },
         SEED,
     )?;
     Ok(Line::Sockets { address, path, _serving: serving })

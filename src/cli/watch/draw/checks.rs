@@ -12,7 +12,7 @@ use crate::admin::shapes::StatusShape;
 use crate::cli::watch::model::checks::{Check, word};
 use crate::cli::watch::model::{Model, Side};
 use crate::cli::watch::words::{Mood, short};
-use crate::control::span;
+use crate::control::humanize_duration;
 
 use super::{Look, section, text};
 
@@ -187,7 +187,7 @@ fn since(model: &Model, check: &Check) -> String {
     let Ok(since) = check.shape.since.parse::<Timestamp>() else { return String::new() };
     let now = model.server_now().unwrap_or(since);
     let seconds = u64::try_from(now.duration_since(since).as_secs()).unwrap_or_default();
-    if seconds == 0 { "now".to_owned() } else { span(Duration::from_secs(seconds)) }
+    if seconds == 0 { "now".to_owned() } else { humanize_duration(Duration::from_secs(seconds)) }
 }
 
 /// What was seen last, and what comes next.

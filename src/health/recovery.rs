@@ -13,11 +13,11 @@
 
 use std::time::Duration;
 
-use super::{Moment, Share};
+use super::{Share, Timestamp};
 
 /// How the records of a group come back into use.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ComebackRules {
+pub struct RecoveryRules {
     /// How long a record has to stay healthy first.
     pub failback_delay: Duration,
     /// How long its share grows after that.
@@ -26,18 +26,18 @@ pub struct ComebackRules {
 
 /// Where a record is on its way back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stage {
+pub enum RecoveryStage {
     /// Not in use while others are.
     Waiting {
         /// When it is in use again, if it stays healthy.
-        until: Moment,
+        until: Timestamp,
     },
     /// In use with a part of its weight.
     Ramping {
         /// How much of it.
         share: Share,
         /// When it has all of it.
-        until: Moment,
+        until: Timestamp,
     },
     /// All is as it was.
     Back,
@@ -45,7 +45,7 @@ pub enum Stage {
 
 /// What happened to a record since the last look at it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Seen {
+pub enum RecoveryEvent {
     /// It is out.
     Out,
     /// It is healthy, as it was before.
@@ -60,48 +60,48 @@ pub enum Seen {
 
 /// The state of one record.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Comeback {
+pub struct Recovery {
     /// When it recovered; `None` when it is out, or back.
-    pub since: Option<Moment>,
+    pub since: Option<Timestamp>,
 }
 
-impl ComebackRules {
+impl RecoveryRules {
     /// Whether there is no way to go: records are back when they recover.
     #[must_use]
     pub fn are_none(self) -> bool {
-        self == ComebackRules::default()
+        self == RecoveryRules::default()
     }
 
     /// Where a record is that recovered at `since`.
     #[must_use]
-    pub fn stage(self, since: Moment, at: Moment) -> Stage {
-        let ramps_from = Moment(since.0 + self.failback_delay);
+    pub fn stage(self, since: Timestamp, at: Timestamp) -> RecoveryStage {
+        let ramps_from = Timestamp(since.0 + self.failback_delay);
         if at < ramps_from {
-            return Stage::Waiting { until: ramps_from };
+            return RecoveryStage::Waiting { until: ramps_from };
         }
-        let until = Moment(ramps_from.0 + self.slow_start);
+        let until = Timestamp(ramps_from.0 + self.slow_start);
         if at < until {
-            return Stage::Ramping { share: Share::of(at.since(ramps_from), self.slow_start), until };
+            return RecoveryStage::Ramping { share: Share::of(at.since(ramps_from), self.slow_start), until };
         }
-        Stage::Back
+        RecoveryStage::Back
     }
 }
 
-impl Comeback {
+impl Recovery {
     /// Takes news into account.
     #[must_use]
-    pub fn step(self, seen: Seen, rules: ComebackRules, at: Moment) -> Comeback {
+    pub fn step(self, seen: RecoveryEvent, rules: RecoveryRules, at: Timestamp) -> Recovery {
         let since = match seen {
-            Seen::Out | Seen::AtOnce => None,
-            Seen::Healthy => self.since,
-            Seen::Recovered => Some(at),
+            RecoveryEvent::Out | RecoveryEvent::AtOnce => None,
+            RecoveryEvent::Healthy => self.since,
+            RecoveryEvent::Recovered => Some(at),
             // As if it had recovered so long ago that it has this share now.
-            Seen::Undrained(share) => {
+            RecoveryEvent::Undrained(share) => {
                 let gone = rules.failback_delay + share.part_of(rules.slow_start);
-                self.since.or_else(|| Some(Moment(at.0.checked_sub(gone)?)))
+                self.since.or_else(|| Some(Timestamp(at.0.checked_sub(gone)?)))
             }
         };
-        Comeback { since: since.filter(|since| rules.stage(*since, at) != Stage::Back) }
+        Recovery { since: since.filter(|since| rules.stage(*since, at) != RecoveryStage::Back) }
     }
 }
 
@@ -111,52 +111,53 @@ mod tests {
 
     use super::*;
 
-    fn at(second: u64) -> Moment {
-        Moment(Duration::from_secs(second))
+    fn at(second: u64) -> Timestamp {
+        Timestamp(Duration::from_secs(second))
     }
 
-    fn rules(failback_delay: u64, slow_start: u64) -> ComebackRules {
+    fn rules(failback_delay: u64, slow_start: u64) -> RecoveryRules {
         let [failback_delay, slow_start] = [failback_delay, slow_start].map(Duration::from_secs);
-        ComebackRules { failback_delay, slow_start }
+        RecoveryRules { failback_delay, slow_start }
     }
 
     #[test]
     fn first_it_waits_then_it_ramps_then_it_is_back() {
         let rules = rules(300, 120);
-        assert_eq!(rules.stage(at(1000), at(1000)), Stage::Waiting { until: at(1300) });
-        assert_eq!(rules.stage(at(1000), at(1299)), Stage::Waiting { until: at(1300) });
-        assert_eq!(rules.stage(at(1000), at(1300)), Stage::Ramping { share: Share::LEAST, until: at(1420) });
-        let half = Stage::Ramping { share: Share::of(at(60).0, at(120).0), until: at(1420) };
+        assert_eq!(rules.stage(at(1000), at(1000)), RecoveryStage::Waiting { until: at(1300) });
+        assert_eq!(rules.stage(at(1000), at(1299)), RecoveryStage::Waiting { until: at(1300) });
+        assert_eq!(rules.stage(at(1000), at(1300)), RecoveryStage::Ramping { share: Share::LEAST, until: at(1420) });
+        let half = RecoveryStage::Ramping { share: Share::of(at(60).0, at(120).0), until: at(1420) };
         assert_eq!(rules.stage(at(1000), at(1360)), half);
-        assert_eq!(rules.stage(at(1000), at(1420)), Stage::Back);
-        assert_eq!(ComebackRules::default().stage(at(1000), at(1000)), Stage::Back);
+        assert_eq!(rules.stage(at(1000), at(1420)), RecoveryStage::Back);
+        assert_eq!(RecoveryRules::default().stage(at(1000), at(1000)), RecoveryStage::Back);
     }
 
     /// The same without a state: look back over all news for the last recovery that nothing ended.
-    fn reference(seen: &[(Moment, Seen)], rules: ComebackRules, at: Moment) -> Stage {
-        let ended = |seen: Seen| matches!(seen, Seen::Out | Seen::AtOnce);
-        let begun = seen.iter().rposition(|(_, news)| *news == Seen::Recovered || ended(*news));
+    fn reference(seen: &[(Timestamp, RecoveryEvent)], rules: RecoveryRules, at: Timestamp) -> RecoveryStage {
+        let ended = |seen: RecoveryEvent| matches!(seen, RecoveryEvent::Out | RecoveryEvent::AtOnce);
+        let begun = seen.iter().rposition(|(_, news)| *news == RecoveryEvent::Recovered || ended(*news));
         match begun.map(|place| seen[place]) {
-            Some((since, Seen::Recovered)) => rules.stage(since, at),
-            _ => Stage::Back,
+            Some((since, RecoveryEvent::Recovered)) => rules.stage(since, at),
+            _ => RecoveryStage::Back,
         }
     }
 
     /// Every sequence of news up to seven looks, a second or half a minute apart, under every kind of rules.
     #[test]
     fn all_sequences_agree_with_the_reference() {
-        const SEEN: [Seen; 4] = [Seen::Out, Seen::Healthy, Seen::Recovered, Seen::AtOnce];
+        const SEEN: [RecoveryEvent; 4] =
+            [RecoveryEvent::Out, RecoveryEvent::Healthy, RecoveryEvent::Recovered, RecoveryEvent::AtOnce];
         let mut looked = 0;
         for (delay, slow) in [(0, 0), (0, 60), (45, 0), (45, 60)] {
             let rules = rules(delay, slow);
             for sequence in 0..4_usize.pow(7) {
-                let (mut state, mut seen, mut now) = (Comeback::default(), Vec::new(), 0);
+                let (mut state, mut seen, mut now) = (Recovery::default(), Vec::new(), 0);
                 for step in 0..7 {
                     let news = SEEN[sequence / 4_usize.pow(step) % 4];
                     now += if (sequence / 7 + step as usize).is_multiple_of(3) { 1 } else { 30 };
                     state = state.step(news, rules, at(now));
                     seen.push((at(now), news));
-                    let stage = state.since.map_or(Stage::Back, |since| rules.stage(since, at(now)));
+                    let stage = state.since.map_or(RecoveryStage::Back, |since| rules.stage(since, at(now)));
                     assert_eq!(stage, reference(&seen, rules, at(now)), "{seen:?}");
                     looked += 1;
                 }
@@ -169,13 +170,15 @@ mod tests {
     fn whoever_was_drained_half_way_goes_on_from_there() {
         let rules = rules(300, 120);
         let half = Share::of(at(60).0, at(120).0);
-        let back = Comeback::default().step(Seen::Undrained(half), rules, at(1000));
-        let Stage::Ramping { share, .. } = rules.stage(back.since.unwrap(), at(1000)) else { panic!("{back:?}") };
+        let back = Recovery::default().step(RecoveryEvent::Undrained(half), rules, at(1000));
+        let RecoveryStage::Ramping { share, .. } = rules.stage(back.since.unwrap(), at(1000)) else {
+            panic!("{back:?}")
+        };
         assert!(share.parts().abs_diff(half.parts()) <= 1, "{share:?}");
-        assert_eq!(rules.stage(back.since.unwrap(), at(1060)), Stage::Back);
+        assert_eq!(rules.stage(back.since.unwrap(), at(1060)), RecoveryStage::Back);
         // Without a slow start there is nothing to go on with.
-        let delay_only = ComebackRules { slow_start: Duration::ZERO, ..rules };
-        assert_eq!(Comeback::default().step(Seen::Undrained(half), delay_only, at(1000)), Comeback::default());
+        let delay_only = RecoveryRules { slow_start: Duration::ZERO, ..rules };
+        assert_eq!(Recovery::default().step(RecoveryEvent::Undrained(half), delay_only, at(1000)), Recovery::default());
     }
 
     proptest! {
@@ -184,26 +187,26 @@ mod tests {
         #[test]
         fn weeks_of_flapping_keep_the_promise(turns in prop::collection::vec(1u64..86_400, 20..60), delay in 0u64..600, slow in 0u64..600) {
             let rules = rules(delay, slow);
-            let (mut state, mut now, mut healthy) = (Comeback::default(), 0, true);
+            let (mut state, mut now, mut healthy) = (Recovery::default(), 0, true);
             for turn in turns {
                 healthy = !healthy;
-                state = state.step(if healthy { Seen::Recovered } else { Seen::Out }, rules, at(now));
+                state = state.step(if healthy { RecoveryEvent::Recovered } else { RecoveryEvent::Out }, rules, at(now));
                 let (recovered, mut before) = (now, 0);
                 for second in 0..turn.min(1300) {
-                    state = state.step(if healthy { Seen::Healthy } else { Seen::Out }, rules, at(now + second));
-                    let stage = state.since.map_or(Stage::Back, |since| rules.stage(since, at(now + second)));
+                    state = state.step(if healthy { RecoveryEvent::Healthy } else { RecoveryEvent::Out }, rules, at(now + second));
+                    let stage = state.since.map_or(RecoveryStage::Back, |since| rules.stage(since, at(now + second)));
                     if !healthy {
                         prop_assert_eq!(state.since, None);
                         continue;
                     }
                     let gone = now + second - recovered;
                     let share = match stage {
-                        Stage::Waiting { .. } => 0,
-                        Stage::Ramping { share, .. } => share.parts(),
-                        Stage::Back => u8::MAX,
+                        RecoveryStage::Waiting { .. } => 0,
+                        RecoveryStage::Ramping { share, .. } => share.parts(),
+                        RecoveryStage::Back => u8::MAX,
                     };
                     prop_assert_eq!(share == 0, gone < delay);
-                    prop_assert_eq!(stage == Stage::Back, gone >= delay + slow);
+                    prop_assert_eq!(stage == RecoveryStage::Back, gone >= delay + slow);
                     prop_assert!(share >= before);
                     before = share;
                 }

@@ -1,4 +1,4 @@
-//! Figures for machines: what the loop has counted, a thousand checks a time.
+//! MetricsSnapshot for machines: what the loop has counted, a thousand checks a time.
 //!
 //! The loop counts what passes through it, in plain integers; whoever wants the figures asks for them by an event. Counts
 //! begin with the process; a check that is removed takes its own along.
@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::health::{CheckSlot, Moment, Picture, Reason, Status};
+use crate::health::{CheckSlot, CheckView, Reason, Status, Timestamp};
 
 use super::{Control, Observed, Refused, Summary};
 
@@ -20,9 +20,9 @@ pub const LATENCY_BOUNDS: [f64; 14] =
 
 /// The figures.
 #[derive(Clone, Debug)]
-pub struct Figures {
+pub struct MetricsSnapshot {
     /// Of some checks, in no order.
-    pub checks: Vec<CheckFigures>,
+    pub checks: Vec<CheckMetrics>,
     /// Where to go on, when there are more.
     pub next: Option<CheckSlot>,
     /// Checks of which there was no result yet.
@@ -30,16 +30,16 @@ pub struct Figures {
     /// Overrides that are in force.
     pub overrides: usize,
     /// How long probes and evaluations took: those that passed, that failed, and that said nothing.
-    pub latencies: [LatencyFigures; 3],
+    pub latencies: [LatencyMetrics; 3],
     /// What came of reloads.
-    pub reloads: ReloadFigures,
+    pub reloads: ReloadMetrics,
     /// What is served.
-    pub served: ServedFigures,
+    pub served: ServedCounts,
 }
 
 /// Of one check.
 #[derive(Clone, Debug)]
-pub struct CheckFigures {
+pub struct CheckMetrics {
     /// What people call it.
     pub name: Arc<str>,
     /// The verdict, overrides included.
@@ -47,14 +47,14 @@ pub struct CheckFigures {
     /// What an override says, when there is one.
     pub forced: Option<Status>,
     /// Since when the verdict is what it is, when it ever changed.
-    pub last_transition: Option<Moment>,
+    pub last_transition: Option<Timestamp>,
     /// How often it was asked, and how long the last time took.
-    pub tally: Tally,
+    pub tally: CheckCounters,
 }
 
 /// What was counted of one check.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Tally {
+pub struct CheckCounters {
     /// Results, in the order of `Reason::ALL`.
     pub results: [u64; Reason::ALL.len()],
     /// How often it became healthy, and unhealthy.
@@ -65,7 +65,7 @@ pub struct Tally {
 
 /// Durations by their length.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct LatencyFigures {
+pub struct LatencyMetrics {
     /// How many within each of `LATENCY_BOUNDS`, and beyond.
     pub counts: [u64; LATENCY_BOUNDS.len() + 1],
     /// All of them together.
@@ -85,13 +85,13 @@ pub enum ReloadResult {
 
 /// What came of reloads; the start counts as the first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ReloadFigures {
+pub struct ReloadMetrics {
     /// How many, in the order of `ReloadResult::ALL`.
     pub counts: [u64; 3],
     /// What came of the last one.
     pub last: Option<ReloadResult>,
     /// When one was last without any fault.
-    pub last_success: Option<Moment>,
+    pub last_success: Option<Timestamp>,
     /// Errors in the files at the last one that was not refused.
     pub errors: usize,
     /// Files that were being written, or looked half written, at that one.
@@ -102,7 +102,7 @@ pub struct ReloadFigures {
 
 /// What is served.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ServedFigures {
+pub struct ServedCounts {
     /// Zones.
     pub zones: usize,
     /// Zones that answer SERVFAIL, since nothing usable is kept of their broken files.
@@ -129,18 +129,18 @@ impl ReloadResult {
 
 /// What the loop counts.
 #[derive(Debug, Default)]
-pub(super) struct Tallies {
+pub(super) struct MetricsCounters {
     /// By slot.
-    checks: Vec<Tally>,
-    latencies: [LatencyFigures; 3],
-    reloads: ReloadFigures,
-    served: ServedFigures,
+    checks: Vec<CheckCounters>,
+    latencies: [LatencyMetrics; 3],
+    reloads: ReloadMetrics,
+    served: ServedCounts,
 }
 
-impl Tallies {
+impl MetricsCounters {
     /// After the first load.
-    pub(super) fn new(summary: &Summary, at: Moment) -> Tallies {
-        let mut tallies = Tallies::default();
+    pub(super) fn new(summary: &Summary, at: Timestamp) -> MetricsCounters {
+        let mut tallies = MetricsCounters::default();
         tallies.load(summary, at);
         tallies
     }
@@ -168,11 +168,11 @@ impl Tallies {
 
     /// The slot is free, or another check's.
     pub(super) fn forget(&mut self, slot: CheckSlot) {
-        *self.place(slot) = Tally::default();
+        *self.place(slot) = CheckCounters::default();
     }
 
     /// Something was loaded.
-    pub(super) fn load(&mut self, summary: &Summary, at: Moment) {
+    pub(super) fn load(&mut self, summary: &Summary, at: Timestamp) {
         let result = if summary.errors == 0 { ReloadResult::Success } else { ReloadResult::Partial };
         self.count(result);
         if result == ReloadResult::Success {
@@ -182,7 +182,7 @@ impl Tallies {
         self.reloads.deferred = summary.deferred.len();
         let Summary { zones, records, checks, .. } = *summary;
         let unavailable = summary.unavailable.iter().filter(|one| one.zone.is_some()).count();
-        self.served = ServedFigures { zones, unavailable, records, checks };
+        self.served = ServedCounts { zones, unavailable, records, checks };
     }
 
     /// Nothing could be loaded.
@@ -196,14 +196,14 @@ impl Tallies {
         self.reloads.last = Some(result);
     }
 
-    fn of(&self, slot: CheckSlot) -> Tally {
+    fn of(&self, slot: CheckSlot) -> CheckCounters {
         self.checks.get(slot.0 as usize).copied().unwrap_or_default()
     }
 
-    fn place(&mut self, slot: CheckSlot) -> &mut Tally {
+    fn place(&mut self, slot: CheckSlot) -> &mut CheckCounters {
         let place = slot.0 as usize;
         if place >= self.checks.len() {
-            self.checks.resize_with(place + 1, Tally::default);
+            self.checks.resize_with(place + 1, CheckCounters::default);
         }
         &mut self.checks[place]
     }
@@ -211,10 +211,10 @@ impl Tallies {
 
 impl Control {
     /// The figures of some checks, and where to go on.
-    pub(super) fn figures(&self, from: CheckSlot) -> Figures {
+    pub(super) fn figures(&self, from: CheckSlot) -> MetricsSnapshot {
         let mut pictures = self.tracker.pictures(from);
         let checks = pictures.by_ref().take(AT_ONCE).map(|picture| self.figures_of(&picture)).collect();
-        Figures {
+        MetricsSnapshot {
             checks,
             next: pictures.next().map(|picture| picture.slot),
             pending: self.tracker.pending(),
@@ -225,12 +225,12 @@ impl Control {
         }
     }
 
-    fn figures_of(&self, picture: &Picture) -> CheckFigures {
-        CheckFigures {
+    fn figures_of(&self, picture: &CheckView) -> CheckMetrics {
+        CheckMetrics {
             name: Arc::clone(&picture.name),
             verdict: picture.verdict,
             forced: self.tracker.forced(picture.slot),
-            last_transition: self.annals.of(picture.slot).last_transition().map(|past| past.at),
+            last_transition: self.check_histories.of(picture.slot).last_transition().map(|past| past.at),
             tally: self.tallies.of(picture.slot),
         }
     }

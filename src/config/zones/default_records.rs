@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 
-use super::super::fault::Fault;
+use super::super::diagnostic::Diagnostic;
 use super::super::settings::{DnsSettings, NameServer, reachable};
 use crate::model::{
     Content, HostedZone, Name, NameError, RecordData, RecordType, ResourceRecordSet, RoutingPolicy, Ttl,
@@ -54,7 +54,7 @@ pub fn loopback_name_server(zone: &HostedZone, dns: &DnsSettings) -> Option<Name
 }
 
 /// A warning about such name servers, once for all zones.
-pub fn warn_of_loopback_name_servers<'z>(found: impl Iterator<Item = (&'z Path, &'z Name)>) -> Option<Fault> {
+pub fn warn_of_loopback_name_servers<'z>(found: impl Iterator<Item = (&'z Path, &'z Name)>) -> Option<Diagnostic> {
     let mut found = found;
     let (path, name) = found.next()?;
     let others = match found.count() {
@@ -62,13 +62,13 @@ pub fn warn_of_loopback_name_servers<'z>(found: impl Iterator<Item = (&'z Path, 
         1 => " (so has that of 1 other zone)".to_owned(),
         others => format!(" (so have those of {others} other zones)"),
     };
-    let mut fault =
-        Fault::warning(path, format!("the name server `{name}` has a loopback address for all clients{others}"));
-    fault.hint(format!(
+    let mut diagnostic =
+        Diagnostic::warning(path, format!("the name server `{name}` has a loopback address for all clients{others}"));
+    diagnostic.hint(format!(
         "the server listens on every address and cannot know which one clients reach: name it by `[dns] name_servers`, such \
          as [{{ name = \"{name}\", addresses = [\"192.0.2.53\"] }}], or by `[dns] listen`"
     ));
-    Some(fault)
+    Some(diagnostic)
 }
 
 fn apex_set(zone: &HostedZone, record_type: RecordType) -> Option<&ResourceRecordSet> {

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 
 use crate::health::{
-    Action, Cause, CheckSlot, Draining, Moment, NotGranted, Override, OverrideId, Overrides, Pattern, Share, Status,
-    Tracker, Transition, Wish,
+    Action, Cause, CheckSlot, Draining, NotGranted, Override, OverrideId, OverrideRequest, Overrides, Pattern, Share,
+    Status, Timestamp, Tracker, Transition,
 };
 use crate::store::{Done, NotDurable};
 
-use super::moments::{rfc3339, span};
-use super::{Control, Notice, Noticed, What, memory};
+use super::time_format::{humanize_duration, rfc3339};
+use super::{Control, EventKind, HealthNoticeKind, Notice, saved_state};
 
 /// Longer words of a person are no reason.
 const LONGEST_REASON: usize = 500;
@@ -34,7 +34,7 @@ pub struct OverrideView {
 
 /// What came of a change to the overrides.
 #[derive(Clone, Debug)]
-pub struct Steered {
+pub struct OverrideOutcome {
     /// The one that was set, or those that were cleared.
     pub changed: Vec<OverrideView>,
     /// The one whose place it took.
@@ -45,7 +45,7 @@ pub struct Steered {
 
 /// Why nothing came of it.
 #[derive(Clone, Debug, thiserror::Error)]
-pub enum NotSteered {
+pub enum OverrideError {
     /// No check has such a name.
     #[error("no health check is called `{pattern}`")]
     UnknownCheck {
@@ -76,10 +76,10 @@ pub enum NotSteered {
 }
 
 /// Hears what came of it, when it is durable.
-pub type Answer = oneshot::Sender<Result<Steered, NotSteered>>;
+pub type Answer = oneshot::Sender<Result<OverrideOutcome, OverrideError>>;
 
 impl Control {
-    pub(super) fn set_override(&mut self, wish: Wish, answer: Answer, at: Moment) {
+    pub(super) fn set_override(&mut self, wish: OverrideRequest, answer: Answer, at: Timestamp) {
         let granted = check_texts(&wish)
             .and_then(|()| self.must_match(&wish.pattern))
             .and_then(|()| Ok(self.overrides.set(wish, at)?));
@@ -89,45 +89,45 @@ impl Control {
             Err(error) => return drop(answer.send(Err(error))),
         };
         log_override(&granted, "is set");
-        self.outputs.feed.push(at, What::OverrideSet(granted.clone()));
+        self.outputs.feed.push(at, EventKind::OverrideSet(granted.clone()));
         self.steer(at);
-        let steered = Steered { changed: vec![self.view(&granted, at)], replaced, durable: Ok(()) };
-        self.outputs.keeper.durable(memory::override_set(&granted), when_durable(steered, answer));
+        let steered = OverrideOutcome { changed: vec![self.view(&granted, at)], replaced, durable: Ok(()) };
+        self.outputs.state_writer.durable(saved_state::override_set(&granted), when_durable(steered, answer));
     }
 
-    pub(super) fn clear_overrides(&mut self, pattern: &Pattern, answer: Answer, at: Moment) {
+    pub(super) fn clear_overrides(&mut self, pattern: &Pattern, answer: Answer, at: Timestamp) {
         let cleared = self.overrides.clear(pattern);
         if cleared.is_empty() {
             let patterns = self.overrides.all().iter().map(|known| known.wish.pattern.0.clone()).collect();
-            let error = NotSteered::UnknownOverride { pattern: pattern.0.clone(), patterns };
+            let error = OverrideError::UnknownOverride { pattern: pattern.0.clone(), patterns };
             return drop(answer.send(Err(error)));
         }
         for known in &cleared {
             log_override(known, "is cleared");
-            self.outputs.feed.push(at, What::OverrideCleared(known.clone()));
+            self.outputs.feed.push(at, EventKind::OverrideCleared(known.clone()));
         }
         self.steer(at);
         let ids: Vec<OverrideId> = cleared.iter().map(|known| known.id).collect();
         let changed = cleared.iter().map(|known| self.view(known, at)).collect();
-        let steered = Steered { changed, replaced: None, durable: Ok(()) };
-        self.outputs.keeper.durable(memory::overrides_cleared(&ids), when_durable(steered, answer));
+        let steered = OverrideOutcome { changed, replaced: None, durable: Ok(()) };
+        self.outputs.state_writer.durable(saved_state::overrides_cleared(&ids), when_durable(steered, answer));
     }
 
     /// All overrides and what they are about.
-    pub(super) fn override_views(&self, at: Moment) -> Vec<OverrideView> {
+    pub(super) fn override_views(&self, at: Timestamp) -> Vec<OverrideView> {
         self.overrides.all().iter().map(|known| self.view(known, at)).collect()
     }
 
     /// Lets overrides begin and end, and drains come to their end, as time passes.
-    pub(super) fn pass_time(&mut self, at: Moment) {
+    pub(super) fn pass_time(&mut self, at: Timestamp) {
         let ended = self.overrides.expire(at);
         if !ended.is_empty() {
             for known in &ended {
                 log_override(known, "has ended");
-                self.outputs.feed.push(at, What::OverrideEnded(known.clone()));
+                self.outputs.feed.push(at, EventKind::OverrideEnded(known.clone()));
             }
             let ids: Vec<OverrideId> = ended.iter().map(|known| known.id).collect();
-            self.outputs.keeper.line(memory::overrides_cleared(&ids));
+            self.outputs.state_writer.line(saved_state::overrides_cleared(&ids));
         }
         if self.steering.phases != phases(&self.overrides, at) {
             self.steer(at);
@@ -135,9 +135,9 @@ impl Control {
     }
 
     /// Lets the overrides count, in one world.
-    fn steer(&mut self, at: Moment) {
+    fn steer(&mut self, at: Timestamp) {
         let transitions = force(&mut self.tracker, &self.overrides, at);
-        let before = std::mem::replace(&mut self.steering, Steering::of(&self.tracker, &self.overrides, at));
+        let before = std::mem::replace(&mut self.steering, OverridesInForce::of(&self.tracker, &self.overrides, at));
         let drained = self.drained_since(&before, at);
         let turned = transitions.iter().map(|transition| transition.slot);
         let changed: Vec<_> = turned.chain(before.slots()).chain(self.steering.slots()).collect();
@@ -152,7 +152,7 @@ impl Control {
     }
 
     /// The checks that were being drained and have nothing left.
-    fn drained_since(&self, before: &Steering, at: Moment) -> Vec<CheckSlot> {
+    fn drained_since(&self, before: &OverridesInForce, at: Timestamp) -> Vec<CheckSlot> {
         let is_held_down = |slot| {
             let name = self.tracker.pictures(slot).next().map(|picture| picture.name);
             name.and_then(|name| self.overrides.on(&name, at)).is_some_and(|known| known.draining().is_some())
@@ -160,20 +160,20 @@ impl Control {
         before.draining.keys().copied().filter(|slot| !self.steering.drains(*slot) && is_held_down(*slot)).collect()
     }
 
-    fn tell_drained(&mut self, slot: CheckSlot, at: Moment) {
+    fn tell_drained(&mut self, slot: CheckSlot, at: Timestamp) {
         let Some((identity, _)) = self.tracker.memory_of(slot) else { return };
         let (id, name) = (identity.id.clone(), self.tracker.pictures(slot).next().map(|picture| picture.name));
         let Some(name) = name else { return };
         let check = &*name;
-        tracing::warn!(check, records = self.moves.of(slot).to_string(), "health check {name} is drained");
+        tracing::warn!(check, records = self.records_by_check.of(slot).to_string(), "health check {name} is drained");
         let why = self.overrides.on(&name, at).map_or_else(String::new, describe);
-        self.outputs.feed.push(at, What::Drained { check: Arc::clone(&name) });
+        self.outputs.feed.push(at, EventKind::Drained { check: Arc::clone(&name) });
         let noticed = self.noticed(slot, &name, &id, Status::Unhealthy);
-        self.tell(Notice { what: Noticed::Drained(noticed), at, why: why.into(), lost: 0 });
+        self.tell(Notice { what: HealthNoticeKind::Drained(noticed), at, why: why.into(), lost: 0 });
     }
 
     /// Tells of verdicts that overrides changed.
-    pub(super) fn tell_steered(&mut self, transitions: &[Transition], at: Moment) {
+    pub(super) fn tell_steered(&mut self, transitions: &[Transition], at: Timestamp) {
         for transition in transitions {
             let why = match (transition.cause, self.overrides.on(&transition.name, at)) {
                 (Cause::Override, Some(known)) => describe(known),
@@ -185,16 +185,16 @@ impl Control {
         }
     }
 
-    fn must_match(&self, pattern: &Pattern) -> Result<(), NotSteered> {
+    fn must_match(&self, pattern: &Pattern) -> Result<(), OverrideError> {
         if self.tracker.names().any(|name| pattern.matches(name)) {
             return Ok(());
         }
         let mut names: Vec<_> = self.tracker.names().cloned().collect();
         names.sort_unstable();
-        Err(NotSteered::UnknownCheck { pattern: pattern.0.clone(), names })
+        Err(OverrideError::UnknownCheck { pattern: pattern.0.clone(), names })
     }
 
-    fn view(&self, granted: &Override, at: Moment) -> OverrideView {
+    fn view(&self, granted: &Override, at: Timestamp) -> OverrideView {
         let pattern = &granted.wish.pattern;
         let mut checks: Vec<_> = self.tracker.names().filter(|name| pattern.matches(name)).cloned().collect();
         checks.sort_unstable();
@@ -205,7 +205,7 @@ impl Control {
 
 /// What follows from the overrides of this moment.
 #[derive(Debug, Default)]
-pub(super) struct Steering {
+pub(super) struct OverridesInForce {
     /// The overrides that count, and how far they are.
     phases: Vec<(OverrideId, Phase)>,
     /// Checks that are held up.
@@ -222,9 +222,9 @@ enum Phase {
     Done,
 }
 
-impl Steering {
-    pub(super) fn of(tracker: &Tracker, overrides: &Overrides, at: Moment) -> Steering {
-        let mut steering = Steering { phases: phases(overrides, at), ..Steering::default() };
+impl OverridesInForce {
+    pub(super) fn of(tracker: &Tracker, overrides: &Overrides, at: Timestamp) -> OverridesInForce {
+        let mut steering = OverridesInForce { phases: phases(overrides, at), ..OverridesInForce::default() };
         if steering.phases.is_empty() {
             return steering;
         }
@@ -245,7 +245,7 @@ impl Steering {
     }
 
     /// What is left of the checks that are being drained and would be healthy otherwise.
-    pub(super) fn shares(&self, tracker: &Tracker, at: Moment) -> Vec<(CheckSlot, Share)> {
+    pub(super) fn shares(&self, tracker: &Tracker, at: Timestamp) -> Vec<(CheckSlot, Share)> {
         let healthy = self.draining.iter().filter(|(slot, _)| tracker.unforced(**slot) == Some(Status::Healthy));
         healthy.filter_map(|(&slot, drains)| Some((slot, left_of(drains, at)?))).collect()
     }
@@ -267,12 +267,12 @@ impl Steering {
 }
 
 /// The least that any of them leaves; nothing once one is at its end.
-fn left_of(drains: &[Draining], at: Moment) -> Option<Share> {
+fn left_of(drains: &[Draining], at: Timestamp) -> Option<Share> {
     let shares: Option<Vec<Share>> = drains.iter().map(|drain| drain.left(at)).collect();
     shares?.into_iter().min()
 }
 
-fn phases(overrides: &Overrides, at: Moment) -> Vec<(OverrideId, Phase)> {
+fn phases(overrides: &Overrides, at: Timestamp) -> Vec<(OverrideId, Phase)> {
     let phase = |known: &Override| match known.draining().and_then(|drain| drain.left(at)) {
         Some(_) => Phase::UnderWay,
         None => Phase::Done,
@@ -281,26 +281,26 @@ fn phases(overrides: &Overrides, at: Moment) -> Vec<(OverrideId, Phase)> {
 }
 
 pub(super) fn log_override(granted: &Override, what: &str) {
-    let Wish { pattern, action, author, reason, .. } = &granted.wish;
+    let OverrideRequest { pattern, action, author, reason, .. } = &granted.wish;
     let (pattern, action) = (&pattern.0, action.word());
     tracing::warn!(pattern, action, author, reason, "override of {pattern} {what}: {}", describe(granted));
 }
 
 /// Lets the overrides stand in the tracker for what is seen.
-pub(super) fn force(tracker: &mut Tracker, overrides: &Overrides, at: Moment) -> Vec<Transition> {
+pub(super) fn force(tracker: &mut Tracker, overrides: &Overrides, at: Timestamp) -> Vec<Transition> {
     tracker.force(&|name| overrides.on(name, at).map(|known| known.wish.action.status()), at)
 }
 
 /// Such as `held down by ada until 2026-03-01T22:00:00Z: kernel update`.
 pub(super) fn describe(granted: &Override) -> String {
-    let Wish { action, reason, author, from, until, .. } = &granted.wish;
+    let OverrideRequest { action, reason, author, from, until, .. } = &granted.wish;
     let held = match action {
         Action::Up => "held up",
         Action::Down => "held down",
         Action::Drain(_) => "drained",
     };
     let over = match action {
-        Action::Drain(drain) if !drain.over.is_zero() => format!(" over {}", span(drain.over)),
+        Action::Drain(drain) if !drain.over.is_zero() => format!(" over {}", humanize_duration(drain.over)),
         Action::Up | Action::Down | Action::Drain(_) => String::new(),
     };
     let until = until.map_or_else(String::new, |until| format!(" until {}", rfc3339(until)));
@@ -308,11 +308,11 @@ pub(super) fn describe(granted: &Override) -> String {
     format!("{held} by {author}{over} from {}{until}{reason}", rfc3339(*from))
 }
 
-fn when_durable(steered: Steered, answer: Answer) -> Done {
-    Box::new(move |durable| drop(answer.send(Ok(Steered { durable, ..steered }))))
+fn when_durable(steered: OverrideOutcome, answer: Answer) -> Done {
+    Box::new(move |durable| drop(answer.send(Ok(OverrideOutcome { durable, ..steered }))))
 }
 
-fn check_texts(wish: &Wish) -> Result<(), NotSteered> {
+fn check_texts(wish: &OverrideRequest) -> Result<(), OverrideError> {
     let texts = [
         ("name", &wish.pattern.0, LONGEST_NAME),
         ("author", &wish.author, LONGEST_NAME),
@@ -321,7 +321,7 @@ fn check_texts(wish: &Wish) -> Result<(), NotSteered> {
     // Control characters would let a reason write log lines of its own.
     let bad = |text: &str, most| text.chars().count() > most || text.chars().any(char::is_control);
     match texts.into_iter().find(|(_, text, most)| bad(text, *most)) {
-        Some((what, _, most)) => Err(NotSteered::BadText { what, most }),
+        Some((what, _, most)) => Err(OverrideError::BadText { what, most }),
         None => Ok(()),
     }
 }

@@ -1,6 +1,6 @@
 //! All files together: references resolved, names unique, every zone held against the rules of Route 53.
 //!
-//! What files define for each other is known before any zone is looked at ([`Common`]), so that a zone can also be read by
+//! What files define for each other is known before any zone is looked at ([`SharedDefinitions`]), so that a zone can also be read by
 //! itself: when nothing else has changed, and beside others when there are many.
 
 use std::borrow::Cow;
@@ -8,8 +8,8 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::super::document::{self, Findings};
-use super::super::fault::{Fault, Severity, Wanted};
+use super::super::diagnostic::{Diagnostic, Reference, Severity};
+use super::super::document::{self, Diagnostics};
 use super::super::settings::vpc;
 use super::super::table::At;
 use super::super::{Settings, SourceFile, id, words};
@@ -17,54 +17,55 @@ use super::file::{Defined, Draft, ZoneDraft};
 use super::health_check::Draft as CheckDraft;
 use super::policy::CidrReference;
 use super::record::{RecordDraft, Spans};
-use super::{Configuration, Reading, TextOrigin, ZoneSource, apex, file, group};
+use super::{Configuration, Reading, TextOrigin, ZoneSource, default_records, file, group};
+use crate::background;
 use crate::model::{self, Field, Violation};
 use crate::model::{
     CidrCollection, CidrCollectionId, Content, HealthCheck, HealthCheckId, HealthCheckKind, HostedZone, HostedZoneId,
     Name, RecordType, ResourceRecordSet, RoutingPolicy, VpcId, ZoneIdentity,
 };
-use crate::pace;
 
 /// What a file defines for others, and what it asks for.
 #[derive(Clone, Debug, Default)]
 pub(in super::super) struct Definitions {
-    pub(in super::super) defines: BTreeSet<Wanted>,
+    pub(in super::super) defines: BTreeSet<Reference>,
     /// What it asks for, and where.
-    pub(in super::super) refers: Vec<(Wanted, Range<usize>)>,
+    pub(in super::super) refers: Vec<(Reference, Range<usize>)>,
 }
 
 /// Reads only who refers to whom.
 pub(in super::super) fn definitions(source: &SourceFile) -> Definitions {
-    let (root, mut findings) = document::parse(source);
-    let draft = file::read(&root, &mut findings);
+    let (root, mut diagnostics) = document::parse(source);
+    let draft = file::read(&root, &mut diagnostics);
     let mut found = Definitions::default();
     for check in &draft.health_checks {
-        found.defines.extend([&check.name, &check.id].map(|name| Wanted::HealthCheck(name.value.clone())));
+        found.defines.extend([&check.name, &check.id].map(|name| Reference::HealthCheck(name.value.clone())));
     }
     for collection in &draft.collections {
-        found.defines.extend([&collection.name, &collection.id].map(|name| Wanted::Collection(name.value.clone())));
+        found.defines.extend([&collection.name, &collection.id].map(|name| Reference::Collection(name.value.clone())));
     }
     for record in draft.zone.iter().flat_map(|zone| &zone.records) {
-        let check = record.health_check.iter().map(|name| (Wanted::HealthCheck(name.value.clone()), name.span.clone()));
+        let check =
+            record.health_check.iter().map(|name| (Reference::HealthCheck(name.value.clone()), name.span.clone()));
         let cidr = record.cidr.iter().map(|cidr| &cidr.collection);
-        let cidr = cidr.map(|name| (Wanted::Collection(name.value.clone()), name.span.clone()));
+        let cidr = cidr.map(|name| (Reference::Collection(name.value.clone()), name.span.clone()));
         found.refers.extend(check.chain(cidr));
     }
     let children = draft.child_health_checks.into_iter();
-    found.refers.extend(children.map(|(name, span)| (Wanted::HealthCheck(name), span)));
+    found.refers.extend(children.map(|(name, span)| (Reference::HealthCheck(name), span)));
     found
 }
 
 /// The names of a file's records, as far as they can be read.
 pub fn record_names(source: &SourceFile) -> HashSet<Name> {
-    let (root, mut findings) = document::parse(source);
-    let draft = file::read(&root, &mut findings);
+    let (root, mut diagnostics) = document::parse(source);
+    let draft = file::read(&root, &mut diagnostics);
     draft.zone.into_iter().flat_map(|zone| zone.records).map(|record| record.set.name).collect()
 }
 
 /// The checks and collections of all files: what a zone may refer to.
 #[derive(Debug, Default)]
-pub struct Common {
+pub struct SharedDefinitions {
     known: Registries,
     /// The health checks of all files.
     pub health_checks: Vec<HealthCheck>,
@@ -78,35 +79,35 @@ pub struct ZoneReading {
     /// SOA and apex NS included; `None` when the file has none.
     pub zone: Option<HostedZone>,
     /// What is doubtful in the file.
-    pub warnings: Vec<Fault>,
+    pub warnings: Vec<Diagnostic>,
 }
 
-impl Common {
+impl SharedDefinitions {
     /// What these files define, which may be all files or only those of which [`may_define_for_others`] holds. `None` when one of
     /// them has an error.
-    pub fn read<'f>(files: impl IntoIterator<Item = &'f SourceFile>) -> Option<Common> {
+    pub fn read<'f>(files: impl IntoIterator<Item = &'f SourceFile>) -> Option<SharedDefinitions> {
         let files = files.into_iter().map(|file| {
-            let (root, mut findings) = document::parse(file);
-            let draft = file::read(&root, &mut findings);
-            (!findings.has_error_since(0)).then_some((draft, findings))
+            let (root, mut diagnostics) = document::parse(file);
+            let draft = file::read(&root, &mut diagnostics);
+            (!diagnostics.has_error_since(0)).then_some((draft, diagnostics))
         });
-        let (mut drafts, mut findings): (Vec<Draft>, Vec<Findings<'_>>) =
+        let (mut drafts, mut diagnostics): (Vec<Draft>, Vec<Diagnostics<'_>>) =
             files.collect::<Option<Vec<_>>>()?.into_iter().unzip();
-        let common = common(&mut drafts, &mut findings);
-        findings.iter().all(|findings| !findings.has_error_since(0)).then_some(common)
+        let common = common(&mut drafts, &mut diagnostics);
+        diagnostics.iter().all(|diagnostics| !diagnostics.has_error_since(0)).then_some(common)
     }
 
     /// Reads a file's zone; `None` when anything in the file is an error, of which [`read_zones`](super::read_zones) tells. That no other file
     /// has the same zone is for the caller to see.
     pub fn zone(&self, file: &SourceFile, origin: TextOrigin, settings: &Settings) -> Option<ZoneReading> {
-        let (root, mut findings) = document::parse(file);
-        let draft = file::read(&root, &mut findings);
+        let (root, mut diagnostics) = document::parse(file);
+        let draft = file::read(&root, &mut diagnostics);
         drop(root);
-        let mut link = Link { findings: vec![findings], settings, known: &self.known };
+        let mut link = Link { diagnostics: vec![diagnostics], settings, known: &self.known };
         let read = |draft| link.zone((0, origin), draft, &self.cidr_collections, &mut Claims::default());
         let zone = draft.zone.map(read);
-        let findings = link.findings.pop().expect("there is one file");
-        (!findings.has_error_since(0)).then(|| ZoneReading { zone, warnings: findings.into_faults() })
+        let diagnostics = link.diagnostics.pop().expect("there is one file");
+        (!diagnostics.has_error_since(0)).then(|| ZoneReading { zone, warnings: diagnostics.into_faults() })
     }
 }
 
@@ -120,9 +121,9 @@ pub fn may_define_for_others(file: &SourceFile) -> bool {
 /// The zone that a file means to hold, as far as a text with faults tells. `None` also where its clients cannot be told: a
 /// private zone must not become everybody's.
 pub fn zone_identity(file: &SourceFile, settings: &Settings) -> Option<ZoneIdentity> {
-    let (root, mut findings) = document::parse(file);
-    let ZoneDraft { name, id, vpcs: written, .. } = file::read(&root, &mut findings).zone?;
-    let mut link = Link { findings: vec![findings], settings, known: &Registries::default() };
+    let (root, mut diagnostics) = document::parse(file);
+    let ZoneDraft { name, id, vpcs: written, .. } = file::read(&root, &mut diagnostics).zone?;
+    let mut link = Link { diagnostics: vec![diagnostics], settings, known: &Registries::default() };
     let vpcs = link.vpcs(0, written.as_deref().unwrap_or_default());
     let is_public = written.is_none() && memchr::memmem::find(file.text.as_bytes(), b"vpcs").is_none();
     if !is_public && (vpcs.is_empty() || written.is_none_or(|written| written.len() != vpcs.len())) {
@@ -133,16 +134,16 @@ pub fn zone_identity(file: &SourceFile, settings: &Settings) -> Option<ZoneIdent
 }
 
 /// Takes the definitions out of the drafts.
-fn common(drafts: &mut [Draft], findings: &mut [Findings<'_>]) -> Common {
-    let mut common = Common::default();
+fn common(drafts: &mut [Draft], diagnostics: &mut [Diagnostics<'_>]) -> SharedDefinitions {
+    let mut common = SharedDefinitions::default();
     let mut checks = Vec::new();
     for (at, draft) in drafts.iter_mut().enumerate() {
         let defined = std::mem::take(&mut draft.health_checks);
-        checks.extend(common.known.register_checks(at, defined, findings).into_iter().map(|check| (at, check)));
+        checks.extend(common.known.register_checks(at, defined, diagnostics).into_iter().map(|check| (at, check)));
         let collections = std::mem::take(&mut draft.collections);
-        common.cidr_collections.extend(common.known.register_collections(at, collections, findings));
+        common.cidr_collections.extend(common.known.register_collections(at, collections, diagnostics));
     }
-    common.health_checks = common.known.resolve_children(checks, findings);
+    common.health_checks = common.known.resolve_children(checks, diagnostics);
     common
 }
 
@@ -150,29 +151,29 @@ fn common(drafts: &mut [Draft], findings: &mut [Findings<'_>]) -> Common {
 /// same order.
 pub(super) fn link(
     mut drafts: Vec<Draft>,
-    mut findings: Vec<Findings<'_>>,
+    mut diagnostics: Vec<Diagnostics<'_>>,
     origins: &[TextOrigin],
     settings: &Settings,
 ) -> Reading {
-    let Common { known, health_checks, cidr_collections } = common(&mut drafts, &mut findings);
-    let mut link = Link { findings, settings, known: &known };
+    let SharedDefinitions { known, health_checks, cidr_collections } = common(&mut drafts, &mut diagnostics);
+    let mut link = Link { diagnostics, settings, known: &known };
     let mut configuration = Configuration { zones: Vec::new(), health_checks, cidr_collections };
     let mut claims = Claims::default();
     for ((at, draft), &origin) in drafts.into_iter().enumerate().zip(origins) {
         let Some(zone) = draft.zone else { continue };
         let zone = link.zone((at, origin), zone, &configuration.cidr_collections, &mut claims);
         // A zone is never half applied: with one error in its file there is none of it.
-        if !link.findings[at].has_error_since(0) {
-            let file = link.findings[at].path().to_owned();
+        if !link.diagnostics[at].has_error_since(0) {
+            let file = link.diagnostics[at].path().to_owned();
             configuration.zones.push(ZoneSource { zone: Arc::new(zone), file });
         }
     }
-    Reading { configuration, faults: link.findings.into_iter().flat_map(Findings::into_faults).collect() }
+    Reading { configuration, diagnostics: link.diagnostics.into_iter().flat_map(Diagnostics::into_faults).collect() }
 }
 
 /// What linking works with.
 struct Link<'f, 's> {
-    findings: Vec<Findings<'f>>,
+    diagnostics: Vec<Diagnostics<'f>>,
     settings: &'s Settings,
     known: &'s Registries,
 }
@@ -224,32 +225,36 @@ impl Registries {
         &mut self,
         at: usize,
         checks: Vec<Defined<CheckDraft>>,
-        findings: &mut [Findings<'_>],
+        diagnostics: &mut [Diagnostics<'_>],
     ) -> Vec<CheckDraft> {
         let what = "health check";
         let registry = &mut self.checks;
-        checks.into_iter().filter_map(|check| register(at, check, what, registry, findings)).collect()
+        checks.into_iter().filter_map(|check| register(at, check, what, registry, diagnostics)).collect()
     }
 
     fn register_collections(
         &mut self,
         at: usize,
         drafts: Vec<Defined<CidrCollection>>,
-        findings: &mut [Findings<'_>],
+        diagnostics: &mut [Diagnostics<'_>],
     ) -> Vec<CidrCollection> {
         let what = "CIDR collection";
         let registry = &mut self.collections;
-        drafts.into_iter().filter_map(|draft| register(at, draft, what, registry, findings)).collect()
+        drafts.into_iter().filter_map(|draft| register(at, draft, what, registry, diagnostics)).collect()
     }
 
     /// Puts ids in the place of the children's names; only checks whose children are all sound come back.
-    fn resolve_children(&self, drafts: Vec<(usize, CheckDraft)>, findings: &mut [Findings<'_>]) -> Vec<HealthCheck> {
+    fn resolve_children(
+        &self,
+        drafts: Vec<(usize, CheckDraft)>,
+        diagnostics: &mut [Diagnostics<'_>],
+    ) -> Vec<HealthCheck> {
         let is_calculated = |draft: &CheckDraft| matches!(draft.check.kind, HealthCheckKind::Calculated(_));
         let calculated: HashSet<HealthCheckId> =
             drafts.iter().filter(|(_, draft)| is_calculated(draft)).map(|(_, draft)| draft.check.id.clone()).collect();
         let resolved = drafts.into_iter().filter_map(|(at, CheckDraft { mut check, children })| {
             if let HealthCheckKind::Calculated(parent) = &mut check.kind {
-                parent.child_health_checks = self.children(at, &children, &calculated, findings)?;
+                parent.child_health_checks = self.children(at, &children, &calculated, diagnostics)?;
             }
             Some(check)
         });
@@ -262,17 +267,17 @@ impl Registries {
         at: usize,
         written: &[At<String>],
         calculated: &HashSet<HealthCheckId>,
-        findings: &mut [Findings<'_>],
+        diagnostics: &mut [Diagnostics<'_>],
     ) -> Option<Vec<HealthCheckId>> {
         let mut children = Vec::new();
         let mut is_faulty = false;
         for child in written {
             let Some(owner) = self.checks.find(&child.value) else {
-                is_faulty |= self.unknown(at, child, Kind::HealthCheck, findings);
+                is_faulty |= self.unknown(at, child, Kind::HealthCheck, diagnostics);
                 continue;
             };
             let id = HealthCheckId(owner.id.clone());
-            let fault = if calculated.contains(&id) {
+            let diagnostic = if calculated.contains(&id) {
                 // Developer Guide, "Types of Amazon Route 53 health checks": it monitors checks of the other types.
                 Some(("a calculated health check cannot count another calculated one", "calculated itself"))
             } else if children.contains(&id) {
@@ -280,8 +285,8 @@ impl Registries {
             } else {
                 None
             };
-            if let Some((message, label)) = fault {
-                findings[at].error(child.span.clone(), message).label(label);
+            if let Some((message, label)) = diagnostic {
+                diagnostics[at].error(child.span.clone(), message).label(label);
                 is_faulty = true;
             }
             children.push(id);
@@ -290,8 +295,8 @@ impl Registries {
     }
 
     /// Notes a reference to nothing; true, since the record is faulty then.
-    fn unknown(&self, at: usize, written: &At<String>, kind: Kind, findings: &mut [Findings<'_>]) -> bool {
-        if findings.iter().any(|findings| may_define(findings, &written.value)) {
+    fn unknown(&self, at: usize, written: &At<String>, kind: Kind, diagnostics: &mut [Diagnostics<'_>]) -> bool {
+        if diagnostics.iter().any(|diagnostics| may_define(diagnostics, &written.value)) {
             return true;
         }
         let (registry, what, table) = match kind {
@@ -300,11 +305,11 @@ impl Registries {
         };
         let nothing = format!("no file defines any; write a `{table}`");
         let hint = words::did_you_mean(&written.value, &registry.names(), &nothing);
-        let fault = findings[at].error(written.span.clone(), format!("unknown {what} `{}`", written.value));
-        fault.label(format!("no `{table}` of any file has this name or id")).hint(hint);
-        fault.wants(match kind {
-            Kind::HealthCheck => Wanted::HealthCheck(written.value.clone()),
-            Kind::Collection => Wanted::Collection(written.value.clone()),
+        let diagnostic = diagnostics[at].error(written.span.clone(), format!("unknown {what} `{}`", written.value));
+        diagnostic.label(format!("no `{table}` of any file has this name or id")).hint(hint);
+        diagnostic.wants(match kind {
+            Kind::HealthCheck => Reference::HealthCheck(written.value.clone()),
+            Kind::Collection => Reference::Collection(written.value.clone()),
         });
         true
     }
@@ -323,11 +328,11 @@ impl Link<'_, '_> {
         let id = written.unwrap_or_else(|| id::zone_id(&draft.name.value, &vpcs));
         self.claim(at, &draft, &vpcs, &id, claims);
         let mut records = draft.records;
-        for record in pace::steps(&mut records) {
+        for record in background::yielding(&mut records) {
             self.resolve(at, record, &id, collections);
         }
         let mut record_sets = Vec::with_capacity(records.len());
-        let records: Vec<Written> = pace::steps(records)
+        let records: Vec<Written> = background::yielding(records)
             .map(|record| {
                 record_sets.push(record.set);
                 Written { spans: record.spans, is_faulty: record.is_faulty }
@@ -336,19 +341,19 @@ impl Link<'_, '_> {
         let name = draft.name.value;
         let record_groups = draft.record_groups.iter().map(|draft| draft.group.clone()).collect();
         let mut zone = HostedZone { id, name, comment: draft.comment, vpcs, record_sets, record_groups };
-        let findings = &mut self.findings[at];
-        match apex::missing_sets(&zone, &self.settings.dns) {
+        let diagnostics = &mut self.diagnostics[at];
+        match default_records::missing_sets(&zone, &self.settings.dns) {
             Ok(sets) => zone.record_sets.extend(sets),
             Err(error) => {
-                let fault = findings.error(draft.name.span.clone(), error.to_string());
-                fault.label("too long for it").hint("write the zone's NS and SOA records yourself");
+                let diagnostic = diagnostics.error(draft.name.span.clone(), error.to_string());
+                diagnostic.label("too long for it").hint("write the zone's NS and SOA records yourself");
             }
         }
-        group::check(&draft.record_groups, &zone, draft.is_incomplete, findings);
+        group::check(&draft.record_groups, &zone, draft.is_incomplete, diagnostics);
         for violation in model::violations(&zone, collections, self.settings.dns.udp_payload_max) {
             let violation = excuse_dangling_alias(violation, &zone);
             let Some(span) = place_of(&violation, &records, &draft.name.span, draft.is_incomplete) else { continue };
-            report(violation, span, origin, findings);
+            report(violation, span, origin, diagnostics);
         }
         zone
     }
@@ -357,9 +362,11 @@ impl Link<'_, '_> {
         let mut vpcs = Vec::new();
         for name in written {
             let name = At::new(name.value.as_str(), name.span.clone());
-            let Some(id) = vpc(&name, self.settings, &mut self.findings[at]) else { continue };
+            let Some(id) = vpc(&name, self.settings, &mut self.diagnostics[at]) else { continue };
             if vpcs.contains(&id) {
-                self.findings[at].error(name.span, format!("the VPC `{}` stands twice", id.0)).label("the second time");
+                self.diagnostics[at]
+                    .error(name.span, format!("the VPC `{}` stands twice", id.0))
+                    .label("the second time");
             } else {
                 vpcs.push(id);
             }
@@ -400,8 +407,8 @@ impl Link<'_, '_> {
     }
 
     fn refuse_second(&mut self, here: (usize, Range<usize>), first: (usize, Range<usize>), message: String) {
-        let place = self.findings[first.0].place(first.1, "the first one");
-        self.findings[here.0].error(here.1, message).label("the second one").related(place);
+        let place = self.diagnostics[first.0].place(first.1, "the first one");
+        self.diagnostics[here.0].error(here.1, message).label("the second one").related(place);
     }
 
     fn resolve(&mut self, at: usize, record: &mut RecordDraft, zone: &HostedZoneId, collections: &[CidrCollection]) {
@@ -409,7 +416,7 @@ impl Link<'_, '_> {
             match self.known.checks.find(&written.value) {
                 Some(owner) => record.set.health_check = Some(HealthCheckId(owner.id.clone())),
                 None => {
-                    record.is_faulty |= self.known.unknown(at, written, Kind::HealthCheck, &mut self.findings);
+                    record.is_faulty |= self.known.unknown(at, written, Kind::HealthCheck, &mut self.diagnostics);
                 }
             }
         }
@@ -417,7 +424,8 @@ impl Link<'_, '_> {
             match self.known.collections.find(&cidr.collection.value).map(|owner| owner.id.clone()) {
                 Some(id) => record.is_faulty |= self.set_collection(at, &mut record.set, cidr, id, collections),
                 None => {
-                    record.is_faulty |= self.known.unknown(at, &cidr.collection, Kind::Collection, &mut self.findings);
+                    record.is_faulty |=
+                        self.known.unknown(at, &cidr.collection, Kind::Collection, &mut self.diagnostics);
                 }
             }
         }
@@ -430,9 +438,9 @@ impl Link<'_, '_> {
                  the target zone",
                 target.name, record.set.record_type, written.value
             );
-            let fault = self.findings[at].error(written.span.clone(), message);
-            fault.label(format!("this zone's id is `{}`", zone.0));
-            fault.hint("leave `hosted_zone_id` out: an alias leads to a record of its own zone");
+            let diagnostic = self.diagnostics[at].error(written.span.clone(), message);
+            diagnostic.label(format!("this zone's id is `{}`", zone.0));
+            diagnostic.hint("leave `hosted_zone_id` out: an alias leads to a record of its own zone");
             record.is_faulty = true;
         }
     }
@@ -458,9 +466,9 @@ impl Link<'_, '_> {
         }
         let names: Vec<&str> = collection.locations.iter().map(|(name, _)| name.as_str()).collect();
         let message = format!("the CIDR collection `{}` has no location `{}`", collection.name, location.value);
-        let fault = self.findings[at].error(location.span.clone(), message);
-        fault.label("unknown location").hint(words::did_you_mean(&location.value, &names, "it has none at all"));
-        fault.wants(Wanted::Collection(cidr.collection.value.clone()));
+        let diagnostic = self.diagnostics[at].error(location.span.clone(), message);
+        diagnostic.label("unknown location").hint(words::did_you_mean(&location.value, &names, "it has none at all"));
+        diagnostic.wants(Reference::Collection(cidr.collection.value.clone()));
         true
     }
 }
@@ -484,13 +492,13 @@ fn register<T>(
     defined: Defined<T>,
     what: &str,
     registry: &mut Registry,
-    findings: &mut [Findings<'_>],
+    diagnostics: &mut [Diagnostics<'_>],
 ) -> Option<T> {
     let Defined { name, id, value } = defined;
     let owner = |span: &Range<usize>| Owner { file: at, span: span.clone(), id: id.value.clone() };
     let mut refuse = |first: Owner, span: Range<usize>, message: String| {
-        let place = findings[first.file].place(first.span, "the first one");
-        findings[at].error(span, message).label("the second one").related(place);
+        let place = diagnostics[first.file].place(first.span, "the first one");
+        diagnostics[at].error(span, message).label("the second one").related(place);
     };
     if let Some(first) = registry.names.get(&name.value).cloned() {
         refuse(first, name.span, format!("two {what}s are called `{}`", name.value));
@@ -506,11 +514,11 @@ fn register<T>(
 }
 
 /// True when the file's syntax is broken and something in it is called so: it may well define what could not be read.
-fn may_define(findings: &Findings<'_>, name: &str) -> bool {
-    if !findings.has_broken_syntax() {
+fn may_define(diagnostics: &Diagnostics<'_>, name: &str) -> bool {
+    if !diagnostics.has_broken_syntax() {
         return false;
     }
-    let text = findings.text();
+    let text = diagnostics.text();
     let is_given = |at: usize| {
         let before = text[..at].trim_end_matches(['"', '\'', ' ', '\t']);
         before.strip_suffix('=').is_some_and(|key| key.trim_end().ends_with("name") || key.trim_end().ends_with("id"))
@@ -560,12 +568,12 @@ fn place_of(
 
 /// Notes that a rule is broken. A text that was served before is not refused for a rule that came
 /// later.
-fn report(violation: Violation, span: Range<usize>, origin: TextOrigin, findings: &mut Findings<'_>) {
+fn report(violation: Violation, span: Range<usize>, origin: TextOrigin, diagnostics: &mut Diagnostics<'_>) {
     let severity = match (violation.severity, origin) {
         (model::Severity::Error, _) | (model::Severity::NewError, TextOrigin::Current) => Severity::Error,
         (model::Severity::Warning, _) | (model::Severity::NewError, TextOrigin::LastGood) => Severity::Warning,
     };
-    let fault = findings.note(severity, span, violation.message.into());
-    fault.is_newly_refused = violation.severity == model::Severity::NewError;
-    fault.hint = violation.hint.map(Cow::Owned);
+    let diagnostic = diagnostics.note(severity, span, violation.message.into());
+    diagnostic.is_newly_refused = violation.severity == model::Severity::NewError;
+    diagnostic.hint = violation.hint.map(Cow::Owned);
 }

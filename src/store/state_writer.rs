@@ -12,8 +12,8 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use super::journal::Journal;
+use crate::background;
 use crate::log_limit::LogLimit;
-use crate::pace;
 
 /// What may wait to be written: some seconds of 20 000 checks that all change at once, 20 MB of lines.
 const WAITING: usize = 65_536;
@@ -43,14 +43,14 @@ pub struct NotDurable {
 
 /// The way to the thread that keeps a journal. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Keeper {
+pub struct StateWriter {
     work: mpsc::SyncSender<Work>,
     wants_all: Arc<AtomicBool>,
 }
 
-/// The thread itself; it ends when the last keeper is gone.
+/// The thread itself; it ends when the last state writer is gone.
 #[derive(Debug)]
-pub struct Keeping(JoinHandle<()>);
+pub struct StateWriterThread(JoinHandle<()>);
 
 enum Work {
     Line(String),
@@ -76,9 +76,9 @@ struct Thread {
     warnings: LogLimit,
 }
 
-impl Keeper {
+impl StateWriter {
     /// Starts the thread. Nothing is written before all lines were handed over once.
-    pub fn start(journal: Journal) -> io::Result<(Keeper, Keeping)> {
+    pub fn start(journal: Journal) -> io::Result<(StateWriter, StateWriterThread)> {
         let (work, inbox) = mpsc::sync_channel(WAITING);
         let wants_all = Arc::new(AtomicBool::new(true));
         let thread = Thread {
@@ -89,13 +89,13 @@ impl Keeper {
             failed_at: None,
             warnings: LogLimit::default(),
         };
-        let handle = thread::Builder::new().name("keeper".to_owned()).spawn(move || thread.run(&inbox))?;
-        Ok((Keeper { work, wants_all }, Keeping(handle)))
+        let handle = thread::Builder::new().name("state_writer".to_owned()).spawn(move || thread.run(&inbox))?;
+        Ok((StateWriter { work, wants_all }, StateWriterThread(handle)))
     }
 
-    /// A keeper that keeps nothing.
-    pub fn none() -> Keeper {
-        Keeper { work: mpsc::sync_channel(0).0, wants_all: Arc::default() }
+    /// A state writer that keeps nothing.
+    pub fn none() -> StateWriter {
+        StateWriter { work: mpsc::sync_channel(0).0, wants_all: Arc::default() }
     }
 
     /// Appends a line soon.
@@ -135,8 +135,8 @@ impl Keeper {
     }
 }
 
-impl Keeping {
-    /// Waits until everything is written, once every keeper is gone; no longer than `most`.
+impl StateWriterThread {
+    /// Waits until everything is written, once every state writer is gone; no longer than `most`.
     pub fn finish(self, most: Duration) {
         let began = Instant::now();
         while !self.0.is_finished() && began.elapsed() < most {
@@ -147,14 +147,14 @@ impl Keeping {
 
 impl Thread {
     fn run(mut self, inbox: &mpsc::Receiver<Work>) {
-        pace::be_patient(PATIENCE);
+        background::set_yield_budget(PATIENCE);
         loop {
             let wait = self.sync_at.map(|at| at.saturating_duration_since(Instant::now()));
             let first = match wait {
                 None => inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
                 Some(wait) => inbox.recv_timeout(wait),
             };
-            pace::resume();
+            background::resume();
             match first {
                 Ok(work) => self.write(std::iter::once(work).chain(inbox.try_iter().take(WAITING))),
                 Err(RecvTimeoutError::Timeout) => {}
@@ -249,11 +249,11 @@ impl Thread {
 }
 
 /// Recovers what the last run left in this state directory, and starts to keep what comes.
-pub fn keep(state: &Path) -> io::Result<(super::Found, Keeper, Keeping)> {
+pub fn keep(state: &Path) -> io::Result<(super::Found, StateWriter, StateWriterThread)> {
     let journal = Journal::new(state);
     let found = journal.recover();
-    let (keeper, keeping) = Keeper::start(journal)?;
-    Ok((found, keeper, keeping))
+    let (state_writer, keeping) = StateWriter::start(journal)?;
+    Ok((found, state_writer, keeping))
 }
 
 #[cfg(test)]
@@ -265,28 +265,28 @@ mod tests {
         Box::new(move || lines)
     }
 
-    fn durable(keeper: &Keeper, line: &str) -> Result<(), NotDurable> {
+    fn durable(state_writer: &StateWriter, line: &str) -> Result<(), NotDurable> {
         let (done, outcome) = mpsc::channel();
-        keeper.durable(line.to_owned(), Box::new(move |result| done.send(result).unwrap()));
+        state_writer.durable(line.to_owned(), Box::new(move |result| done.send(result).unwrap()));
         outcome.recv().unwrap()
     }
 
     #[test]
     fn what_is_handed_over_is_found_again_in_order() {
         let state = tempfile::tempdir().unwrap();
-        let (found, keeper, keeping) = keep(state.path()).unwrap();
+        let (found, state_writer, keeping) = keep(state.path()).unwrap();
         assert_eq!(found, super::super::Found::default());
-        assert!(keeper.wants_all());
-        keeper.all(all(&["a"]));
-        assert!(!keeper.wants_all());
-        keeper.line("b".to_owned());
-        durable(&keeper, "c").unwrap();
+        assert!(state_writer.wants_all());
+        state_writer.all(all(&["a"]));
+        assert!(!state_writer.wants_all());
+        state_writer.line("b".to_owned());
+        durable(&state_writer, "c").unwrap();
         // The process might be killed here.
         assert_eq!(Journal::new(state.path()).recover().lines, ["a", "b", "c"]);
-        keeper.line("d".to_owned());
-        keeper.all(all(&["e"]));
-        keeper.line("f".to_owned());
-        drop(keeper);
+        state_writer.line("d".to_owned());
+        state_writer.all(all(&["e"]));
+        state_writer.line("f".to_owned());
+        drop(state_writer);
         keeping.finish(Duration::from_secs(30));
         assert_eq!(Journal::new(state.path()).recover().lines, ["e", "f"]);
     }
@@ -294,12 +294,12 @@ mod tests {
     #[test]
     fn a_journal_that_has_grown_is_to_be_written_anew() {
         let state = tempfile::tempdir().unwrap();
-        let (_, keeper, _keeping) = keep(state.path()).unwrap();
-        keeper.all(all(&["a"]));
-        keeper.line("x".repeat(usize::try_from(GROWTH).unwrap() + 100));
-        durable(&keeper, "b").unwrap();
+        let (_, state_writer, _keeping) = keep(state.path()).unwrap();
+        state_writer.all(all(&["a"]));
+        state_writer.line("x".repeat(usize::try_from(GROWTH).unwrap() + 100));
+        durable(&state_writer, "b").unwrap();
         let began = Instant::now();
-        while !keeper.wants_all() {
+        while !state_writer.wants_all() {
             assert!(began.elapsed() < Duration::from_secs(30));
         }
     }
@@ -309,17 +309,17 @@ mod tests {
         let state = tempfile::tempdir().unwrap();
         let file = state.path().join("a-file");
         std::fs::write(&file, "").unwrap();
-        let (_, keeper, _keeping) = keep(&file).unwrap();
-        keeper.all(all(&["a"]));
-        assert!(durable(&keeper, "b").unwrap_err().to_string().contains("takes nothing"));
-        assert!(durable(&keeper, "c").is_err());
+        let (_, state_writer, _keeping) = keep(&file).unwrap();
+        state_writer.all(all(&["a"]));
+        assert!(durable(&state_writer, "b").unwrap_err().to_string().contains("takes nothing"));
+        assert!(durable(&state_writer, "c").is_err());
     }
 
     #[test]
     fn without_a_keeper_nothing_waits() {
-        let keeper = Keeper::none();
-        keeper.line("a".to_owned());
-        assert!(durable(&keeper, "b").is_err());
-        assert!(!keeper.wants_all());
+        let state_writer = StateWriter::none();
+        state_writer.line("a".to_owned());
+        assert!(durable(&state_writer, "b").is_err());
+        assert!(!state_writer.wants_all());
     }
 }

@@ -3,42 +3,42 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::health::{CheckBits, CheckSlot, Moment, Stage};
-use crate::store::Keeper;
-use crate::world::{WayBack, World};
+use crate::health::{CheckBits, CheckSlot, RecoveryStage, Timestamp};
+use crate::store::StateWriter;
+use crate::world::{RecoveringRecord, World};
 
-use super::moments::{rfc3339, span};
-use super::{Control, NAMED, memory};
+use super::time_format::{humanize_duration, rfc3339};
+use super::{Control, NAMED, saved_state};
 
 impl Control {
     /// The verdicts, with what people's word adds to them. These checks, too, count at once.
-    pub(super) fn checks(&self, at_once: &[CheckSlot], at: Moment) -> CheckBits {
+    pub(super) fn checks(&self, at_once: &[CheckSlot], at: Timestamp) -> CheckBits {
         let held_up = self.steering.held_up.iter().chain(at_once).copied();
         self.tracker.bits().with_draining(self.steering.shares(&self.tracker, at)).with_at_once(held_up)
     }
 
     /// Makes `world` the one that queries see, and remembers who is on its way back in it.
-    pub(super) fn publish(&self, world: World, at: Moment) {
+    pub(super) fn publish(&self, world: World, at: Timestamp) {
         let before = self.reader.load();
         let is_as_before = world.has_comebacks_of(&before);
         self.publisher.publish(world);
         if !is_as_before {
-            let lines = remember_comebacks(&self.outputs.keeper, &before, &self.reader.load(), at);
+            let lines = save_recoveries(&self.outputs.state_writer, &before, &self.reader.load(), at);
             lines.iter().for_each(|line| tracing::info!("{line}"));
         }
     }
 
     /// Lets records go on in or out of use.
-    pub(super) fn move_records(&mut self, at: Moment) {
+    pub(super) fn move_records(&mut self, at: Timestamp) {
         if !self.reader.load().is_restless() {
             return;
         }
         // So that a restart knows how far they were, even by a clock that was set back meanwhile.
-        self.outputs.keeper.line(memory::clock(at));
+        self.outputs.state_writer.line(saved_state::clock(at));
         if let Some(gone) = self.uplink_gone_for(at) {
             // While nobody knows how a record is, it comes no nearer. What is remembered of that is written when the uplink
             // is back, not every second.
-            self.publisher.publish(self.reader.load().with_comebacks_moved(|since| Moment(since.0 + gone)));
+            self.publisher.publish(self.reader.load().with_recoveries_moved(|since| Timestamp(since.0 + gone)));
         }
         if let Some(next) = self.reader.load().after(&self.checks(&[], at), at) {
             self.publish(next, at);
@@ -46,49 +46,49 @@ impl Control {
     }
 
     /// Notices when the clock was set back: what has begun goes on from where it was.
-    pub(super) fn mind_clock(&mut self, at: Moment) {
+    pub(super) fn mind_clock(&mut self, at: Timestamp) {
         let before = std::mem::replace(&mut self.now, at);
         let by = before.since(at);
         if by.is_zero() {
             return;
         }
-        self.ticked = Moment(self.ticked.0.saturating_sub(by));
+        self.ticked = Timestamp(self.ticked.0.saturating_sub(by));
         self.sentinels.clock_set_back(by);
         self.overrides.clock_set_back(before, by);
-        self.steering = super::steering::Steering::of(&self.tracker, &self.overrides, at);
+        self.steering = super::overrides::OverridesInForce::of(&self.tracker, &self.overrides, at);
         let world = self.reader.load();
         if world.is_restless() {
-            self.publisher.publish(world.with_comebacks_moved(|since| earlier(since, by)));
+            self.publisher.publish(world.with_recoveries_moved(|since| earlier(since, by)));
         }
         // What it is slewed back by is not worth writing everything anew.
         if by >= Duration::from_secs(1) {
-            tracing::warn!("the clock was set back by {}", span(by));
+            tracing::warn!("the clock was set back by {}", humanize_duration(by));
             self.remember_all(at);
         }
     }
 }
 
 /// The same moment by a clock that was set back.
-pub(super) fn earlier(moment: Moment, by: Duration) -> Moment {
-    Moment(moment.0.saturating_sub(by))
+pub(super) fn earlier(moment: Timestamp, by: Duration) -> Timestamp {
+    Timestamp(moment.0.saturating_sub(by))
 }
 
 /// Writes down who sets out on its way back and who has left it; the lines that tell people.
-pub(super) fn remember_comebacks(keeper: &Keeper, before: &World, after: &World, at: Moment) -> Vec<String> {
-    let mut left: BTreeMap<_, WayBack> = before.comebacks().map(|way| (way.record.clone(), way)).collect();
+pub(super) fn save_recoveries(state_writer: &StateWriter, before: &World, after: &World, at: Timestamp) -> Vec<String> {
+    let mut left: BTreeMap<_, RecoveringRecord> = before.recoveries().map(|way| (way.record.clone(), way)).collect();
     let (mut setting_out, mut back) = (Few::default(), Few::default());
-    for way in after.comebacks() {
+    for way in after.recoveries() {
         let known = left.remove(&way.record);
         if known.as_ref().is_none_or(|known| known.since != way.since) {
-            keeper.line(memory::returning(&way.record, Some(way.since)));
+            state_writer.line(saved_state::returning(&way.record, Some(way.since)));
         }
-        if known.is_none() && way.rules.stage(way.since, at) != Stage::Back {
+        if known.is_none() && way.rules.stage(way.since, at) != RecoveryStage::Back {
             setting_out.add(|| setting_out_line(&way, at));
         }
     }
     for (record, way) in left {
-        keeper.line(memory::returning(&record, None));
-        if way.rules.stage(way.since, at) == Stage::Back {
+        state_writer.line(saved_state::returning(&record, None));
+        if way.rules.stage(way.since, at) == RecoveryStage::Back {
             back.add(|| format!("record {record} is back in use with all of its weight"));
         }
     }
@@ -118,15 +118,15 @@ impl Few {
     }
 }
 
-fn setting_out_line(way: &WayBack, at: Moment) -> String {
+fn setting_out_line(way: &RecoveringRecord, at: Timestamp) -> String {
     let record = &way.record;
     match way.rules.stage(way.since, at) {
-        Stage::Waiting { until } => {
+        RecoveryStage::Waiting { until } => {
             format!("record {record} is healthy again and waits for its failback until {}", rfc3339(until))
         }
-        Stage::Ramping { until, .. } => {
+        RecoveryStage::Ramping { until, .. } => {
             format!("record {record} is healthy again; its share grows until {}", rfc3339(until))
         }
-        Stage::Back => format!("record {record} is healthy again"),
+        RecoveryStage::Back => format!("record {record} is healthy again"),
     }
 }

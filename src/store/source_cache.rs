@@ -34,7 +34,7 @@ impl TextPrint {
 
 /// Where served texts are to be had.
 #[derive(Debug)]
-pub struct Archive {
+pub struct SourceCache {
     last_good: LastGood,
     zone_index: ZoneIndex,
     /// What is not in the state directory. Whoever makes texts durable holds `keeping` as well, so that one does at a time.
@@ -42,11 +42,11 @@ pub struct Archive {
     keeping: Mutex<()>,
 }
 
-impl Archive {
+impl SourceCache {
     /// One that keeps texts in the state directory `state`.
-    pub fn new(state: &Path) -> Archive {
+    pub fn new(state: &Path) -> SourceCache {
         let (last_good, zone_index) = (LastGood::new(state), ZoneIndex::new(state));
-        Archive { last_good, zone_index, unkept: Mutex::default(), keeping: Mutex::default() }
+        SourceCache { last_good, zone_index, unkept: Mutex::default(), keeping: Mutex::default() }
     }
 
     /// What the last run left.
@@ -141,16 +141,16 @@ mod tests {
         let zones = tempfile::tempdir().unwrap();
         let path = zones.path().join("a.toml");
         fs::write(&path, "edited since").unwrap();
-        let archive = Archive::new(state.path());
+        let source_cache = SourceCache::new(state.path());
         let print = TextPrint::of("served");
-        let read = || archive.read(&path, print).map(|source| source.text.to_string());
+        let read = || source_cache.read(&path, print).map(|source| source.text.to_string());
         assert!(read().is_err());
-        archive.hold([SourceFile::new(path.clone(), "served")]);
+        source_cache.hold([SourceFile::new(path.clone(), "served")]);
         assert_eq!(read().as_deref(), Ok("served"));
         let served = [ServedFile { path: path.clone(), zone: None }];
-        archive.keep(zones.path(), &served).unwrap();
-        assert_eq!(archive.served_before(zones.path()), served);
-        assert!(archive.unkept().is_empty());
+        source_cache.keep(zones.path(), &served).unwrap();
+        assert_eq!(source_cache.served_before(zones.path()), served);
+        assert!(source_cache.unkept().is_empty());
         assert_eq!(read().as_deref(), Ok("served"));
         fs::remove_dir_all(state.path()).unwrap();
         assert!(read().is_err());
@@ -163,11 +163,11 @@ mod tests {
         let state = tempfile::tempdir().unwrap();
         let file = state.path().join("a-file");
         fs::write(&file, "").unwrap();
-        let archive = Archive::new(&file);
+        let source_cache = SourceCache::new(&file);
         let path = Path::new("/zones/a.toml");
-        archive.hold([SourceFile::new(path, "served")]);
+        source_cache.hold([SourceFile::new(path, "served")]);
         let served = [ServedFile { path: path.to_path_buf(), zone: None }];
-        assert!(archive.keep(Path::new("/zones"), &served).is_err());
-        assert!(archive.read(path, TextPrint::of("served")).is_ok());
+        assert!(source_cache.keep(Path::new("/zones"), &served).is_err());
+        assert!(source_cache.read(path, TextPrint::of("served")).is_ok());
     }
 }

@@ -2,31 +2,29 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
-
-use crate::health::Moment;
+use crate::health::Timestamp;
 
 /// Such as `2026-03-01T22:00:00Z`, to the second: what people set and read in a line.
-pub fn rfc3339(moment: Moment) -> String {
+pub fn rfc3339(moment: Timestamp) -> String {
     let seconds = i64::try_from(moment.0.as_secs()).unwrap_or(i64::MAX);
     // Beyond the year 9999 all moments are the last one.
-    Timestamp::from_second(seconds).unwrap_or(Timestamp::MAX).to_string()
+    jiff::Timestamp::from_second(seconds).unwrap_or(jiff::Timestamp::MAX).to_string()
 }
 
 /// Such as `2026-03-01T22:00:00.128Z`, to the millisecond: what was seen. A failover takes few seconds, so they matter.
-pub fn rfc3339_milliseconds(moment: Moment) -> String {
+pub fn rfc3339_milliseconds(moment: Timestamp) -> String {
     let milliseconds = i64::try_from(moment.0.as_millis()).unwrap_or(i64::MAX);
-    Timestamp::from_millisecond(milliseconds).map_or_else(|_| rfc3339(moment), |moment| format!("{moment:.3}"))
+    jiff::Timestamp::from_millisecond(milliseconds).map_or_else(|_| rfc3339(moment), |moment| format!("{moment:.3}"))
 }
 
 /// A moment with its offset from UTC, since 1970: `2026-03-01T22:00:00Z`, `2026-03-01T22:00:00+01:00`.
-pub fn parse_rfc3339(text: &str) -> Option<Moment> {
-    let moment: Timestamp = text.parse().ok()?;
-    Some(Moment(Duration::from_millis(u64::try_from(moment.as_millisecond()).ok()?)))
+pub fn parse_rfc3339(text: &str) -> Option<Timestamp> {
+    let moment: jiff::Timestamp = text.parse().ok()?;
+    Some(Timestamp(Duration::from_millis(u64::try_from(moment.as_millisecond()).ok()?)))
 }
 
 /// Such as `850 ms`, `12 s`, `3 min 5 s`, `2 h 10 min`, `4 d 7 h`.
-pub fn span(duration: Duration) -> String {
+pub fn humanize_duration(duration: Duration) -> String {
     let seconds = duration.as_secs();
     let (days, hours, minutes) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60);
     let two = |large: u64, unit: &str, small: u64, part: &str| match small {
@@ -48,7 +46,7 @@ mod tests {
 
     #[test]
     fn moments_are_written_and_read() {
-        let moment = Moment(Duration::from_secs(1_772_402_400));
+        let moment = Timestamp(Duration::from_secs(1_772_402_400));
         assert_eq!(rfc3339(moment), "2026-03-01T22:00:00Z");
         for text in ["2026-03-01T22:00:00Z", "2026-03-01T23:00:00+01:00", "2026-03-01 22:00:00Z"] {
             assert_eq!(parse_rfc3339(text), Some(moment), "{text}");
@@ -56,12 +54,12 @@ mod tests {
         for text in ["2026-03-01T22:00:00", "22:00", "", "1969-12-31T00:00:00Z", "2026-02-30T22:00:00Z"] {
             assert_eq!(parse_rfc3339(text), None, "{text}");
         }
-        assert_eq!(rfc3339(Moment(Duration::MAX)).get(..4), Some("9999"));
+        assert_eq!(rfc3339(Timestamp(Duration::MAX)).get(..4), Some("9999"));
         assert_eq!(rfc3339_milliseconds(moment), "2026-03-01T22:00:00.000Z");
-        let later = Moment(moment.0 + Duration::from_micros(128_400));
+        let later = Timestamp(moment.0 + Duration::from_micros(128_400));
         assert_eq!(rfc3339_milliseconds(later), "2026-03-01T22:00:00.128Z");
-        assert_eq!(parse_rfc3339("2026-03-01T22:00:00.128Z"), Some(Moment(moment.0 + Duration::from_millis(128))));
-        assert_eq!(rfc3339_milliseconds(Moment(Duration::MAX)).get(..4), Some("9999"));
+        assert_eq!(parse_rfc3339("2026-03-01T22:00:00.128Z"), Some(Timestamp(moment.0 + Duration::from_millis(128))));
+        assert_eq!(rfc3339_milliseconds(Timestamp(Duration::MAX)).get(..4), Some("9999"));
     }
 
     #[test]
@@ -69,7 +67,7 @@ mod tests {
         let cases =
             [(0, "0 ms"), (59, "59 s"), (60, "1 min"), (185, "3 min 5 s"), (7800, "2 h 10 min"), (370_800, "4 d 7 h")];
         for (seconds, text) in cases {
-            assert_eq!(span(Duration::from_secs(seconds)), text);
+            assert_eq!(humanize_duration(Duration::from_secs(seconds)), text);
         }
     }
 }

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::health::{CheckSlot, Moment, Observation, Uplink};
+use crate::health::{CheckSlot, Connectivity, Observation, Timestamp};
 
-use super::{Control, Notice, Noticed, Observed, What};
+use super::{Control, EventKind, HealthNoticeKind, Notice, Observed};
 
 impl Control {
     /// Takes over who is a sentinel, after a load.
@@ -17,9 +17,9 @@ impl Control {
 
     /// Whether a result must turn nothing: the uplink is gone, or was when the probe began, or nobody knows yet, since a
     /// sentinel has had no result.
-    pub(super) fn holds_back(&self, observed: &Observed, at: Moment) -> bool {
+    pub(super) fn holds_back(&self, observed: &Observed, at: Timestamp) -> bool {
         let slot = observed.slot;
-        let began = Moment(at.0.saturating_sub(observed.took));
+        let began = Timestamp(at.0.saturating_sub(observed.took));
         if !self.sentinels.let_count(slot, began) {
             return true;
         }
@@ -30,28 +30,28 @@ impl Control {
     }
 
     /// How long the uplink has been gone since the last look at the clock; nothing when it is there.
-    pub(super) fn uplink_gone_for(&self, at: Moment) -> Option<Duration> {
+    pub(super) fn uplink_gone_for(&self, at: Timestamp) -> Option<Duration> {
         let since = self.sentinels.gone_since()?;
         Some(at.since(self.ticked.max(since)))
     }
 
     /// Looks at the sentinels after verdicts changed.
-    pub(super) fn mind_uplink(&mut self, at: Moment) {
+    pub(super) fn mind_uplink(&mut self, at: Timestamp) {
         let Some(uplink) = self.sentinels.look(&self.tracker.bits(), at) else { return };
         let names = self.sentinel_names();
         let (what, why) = match uplink {
-            Uplink::Gone => {
+            Connectivity::Gone => {
                 // What was seen shortly before may have been the uplink already.
                 let sentinels = &self.sentinels;
                 self.tracker.forget_rows(&|slot| sentinels.are(slot));
                 let why = format!("all sentinels are unhealthy ({})", names.join(", "));
                 tracing::error!("the uplink of this server is gone: {why}; verdicts stand as they are");
-                (Noticed::UplinkGone(names), why)
+                (HealthNoticeKind::UplinkGone(names), why)
             }
-            Uplink::Back => {
+            Connectivity::Back => {
                 let why = "not all sentinels are unhealthy any more".to_owned();
                 tracing::warn!("the uplink of this server is back: {why}; the results of probes count from now on");
-                (Noticed::UplinkBack(names), why)
+                (HealthNoticeKind::UplinkBack(names), why)
             }
         };
         self.remember_all(at);
@@ -59,8 +59,8 @@ impl Control {
         self.outputs.feed.push(
             at,
             match uplink {
-                Uplink::Gone => What::UplinkGone { sentinels },
-                Uplink::Back => What::UplinkBack { sentinels },
+                Connectivity::Gone => EventKind::UplinkGone { sentinels },
+                Connectivity::Back => EventKind::UplinkBack { sentinels },
             },
         );
         self.tell(Notice { what, at, why: why.into(), lost: 0 });

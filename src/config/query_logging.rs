@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use ipnet::IpNet;
 
-use super::document::Findings;
+use super::document::Diagnostics;
 use super::settings::{read_list, resolve, without_repetition};
 use super::table::{At, Table};
 use super::{value, words};
@@ -90,25 +90,25 @@ impl fmt::Display for DnstapTarget {
     }
 }
 
-pub(super) fn read_metrics(table: &Table<'_>, findings: &mut Findings<'_>) -> MetricsSettings {
-    MetricsSettings { count_answers: bounded(table, "count_answers", "name", findings, name) }
+pub(super) fn read_metrics(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> MetricsSettings {
+    MetricsSettings { count_answers: bounded(table, "count_answers", "name", diagnostics, name) }
 }
 
 pub(super) fn read_query_log(
     table: &Table<'_>,
     directory: &Path,
-    findings: &mut Findings<'_>,
+    diagnostics: &mut Diagnostics<'_>,
 ) -> Option<QueryLogSettings> {
-    table.require("to", "such as to = \"stdout\", or a file: to = \"/var/log/fiftythree/queries.log\"", findings);
-    let format = table.choice("format", findings);
-    let sample = read_sample(table, findings);
-    let zones = bounded(table, "zones", "zone", findings, name);
-    let response_codes = bounded(table, "response_codes", "response code", findings, response_code);
-    let types = bounded(table, "types", "type", findings, query_type);
-    let clients = bounded(table, "clients", "network", findings, value::network);
-    let to = table.text("to", findings)?;
+    table.require("to", "such as to = \"stdout\", or a file: to = \"/var/log/fiftythree/queries.log\"", diagnostics);
+    let format = table.choice("format", diagnostics);
+    let sample = read_sample(table, diagnostics);
+    let zones = bounded(table, "zones", "zone", diagnostics, name);
+    let response_codes = bounded(table, "response_codes", "response code", diagnostics, response_code);
+    let types = bounded(table, "types", "type", diagnostics, query_type);
+    let clients = bounded(table, "clients", "network", diagnostics, value::network);
+    let to = table.text("to", diagnostics)?;
     if to.value.is_empty() {
-        findings.error(to.span, "`to` must not be empty").label("expected `stdout` or a path");
+        diagnostics.error(to.span, "`to` must not be empty").label("expected `stdout` or a path");
         return None;
     }
     let target = match to.value {
@@ -122,25 +122,30 @@ pub(super) fn read_query_log(
     Some(QueryLogSettings { target, format, sample, zones, response_codes, types, clients })
 }
 
-pub(super) fn read_dnstap(table: &Table<'_>, directory: &Path, findings: &mut Findings<'_>) -> Option<DnstapSettings> {
-    let sample = read_sample(table, findings);
-    let identity = table.text("identity", findings).map(|identity| identity.value.to_owned());
-    let target = match (table.text("socket", findings), table.text("tcp", findings)) {
+pub(super) fn read_dnstap(
+    table: &Table<'_>,
+    directory: &Path,
+    diagnostics: &mut Diagnostics<'_>,
+) -> Option<DnstapSettings> {
+    let sample = read_sample(table, diagnostics);
+    let identity = table.text("identity", diagnostics).map(|identity| identity.value.to_owned());
+    let target = match (table.text("socket", diagnostics), table.text("tcp", diagnostics)) {
         (Some(_), Some(tcp)) => {
             let message = "`[dnstap]` needs exactly one of `socket` and `tcp`";
-            findings.error(tcp.span, message).label("both are here");
+            diagnostics.error(tcp.span, message).label("both are here");
             return None;
         }
         (Some(socket), None) if socket.value.is_empty() => {
-            findings.error(socket.span, "`socket` must not be empty").label("expected a path");
+            diagnostics.error(socket.span, "`socket` must not be empty").label("expected a path");
             return None;
         }
         (Some(socket), None) => DnstapTarget::Socket(resolve(directory, socket.value)),
-        (None, Some(tcp)) => DnstapTarget::Tcp(reader_address(&tcp, findings)?),
+        (None, Some(tcp)) => DnstapTarget::Tcp(reader_address(&tcp, diagnostics)?),
         (None, None) => {
-            if table.is_whole(findings) && !table.has("socket") && !table.has("tcp") {
-                let fault = findings.error(table.span.clone(), "`[dnstap]` needs exactly one of `socket` and `tcp`");
-                fault.label("neither is here").hint("such as socket = \"/run/dnstap.sock\"");
+            if table.is_whole(diagnostics) && !table.has("socket") && !table.has("tcp") {
+                let diagnostic =
+                    diagnostics.error(table.span.clone(), "`[dnstap]` needs exactly one of `socket` and `tcp`");
+                diagnostic.label("neither is here").hint("such as socket = \"/run/dnstap.sock\"");
             }
             return None;
         }
@@ -149,19 +154,20 @@ pub(super) fn read_dnstap(table: &Table<'_>, directory: &Path, findings: &mut Fi
 }
 
 /// Messages are sent to it: "every address" is none.
-fn reader_address(written: &At<&str>, findings: &mut Findings<'_>) -> Option<SocketAddr> {
-    let address = value::socket_address(written, DNSTAP_PORT, findings)?;
+fn reader_address(written: &At<&str>, diagnostics: &mut Diagnostics<'_>) -> Option<SocketAddr> {
+    let address = value::socket_address(written, DNSTAP_PORT, diagnostics)?;
     if address.ip().is_unspecified() || address.port() == 0 {
         let example = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), DNSTAP_PORT);
-        let fault = findings.error(written.span.clone(), format!("`{}` is no address to connect to", written.value));
-        fault.label("expected where the reader listens").hint(format!("such as \"{example}\""));
+        let diagnostic =
+            diagnostics.error(written.span.clone(), format!("`{}` is no address to connect to", written.value));
+        diagnostic.label("expected where the reader listens").hint(format!("such as \"{example}\""));
         return None;
     }
     Some(address)
 }
 
-fn read_sample(table: &Table<'_>, findings: &mut Findings<'_>) -> u32 {
-    table.integer("sample", findings).and_then(|sample| u32::try_from(sample.value).ok()).unwrap_or(1)
+fn read_sample(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> u32 {
+    table.integer("sample", diagnostics).and_then(|sample| u32::try_from(sample.value).ok()).unwrap_or(1)
 }
 
 /// A list without repetition, not too long to be looked through.
@@ -169,47 +175,51 @@ fn bounded<T: PartialEq + fmt::Display>(
     table: &Table<'_>,
     key: &str,
     what: &str,
-    findings: &mut Findings<'_>,
-    read: impl Fn(&At<&str>, &mut Findings<'_>) -> Option<T>,
+    diagnostics: &mut Diagnostics<'_>,
+    read: impl Fn(&At<&str>, &mut Diagnostics<'_>) -> Option<T>,
 ) -> Vec<T> {
-    let Some(values) = read_list(table, key, findings, read) else { return Vec::new() };
+    let Some(values) = read_list(table, key, diagnostics, read) else { return Vec::new() };
     if values.len() > MOST_IN_A_LIST {
         let message = format!("`{key}` may have {MOST_IN_A_LIST} entries at most");
-        findings.error(table.span_of(key), message).label(format!("{} entries", values.len()));
+        diagnostics.error(table.span_of(key), message).label(format!("{} entries", values.len()));
         return Vec::new();
     }
-    without_repetition(values, what, findings)
+    without_repetition(values, what, diagnostics)
 }
 
 /// Absolute, with or without its last dot.
-fn name(written: &At<&str>, findings: &mut Findings<'_>) -> Option<Name> {
+fn name(written: &At<&str>, diagnostics: &mut Diagnostics<'_>) -> Option<Name> {
     let absolute = format!("{}.", written.value.trim_end_matches('.'));
     match Name::parse(&absolute) {
         Ok(name) => Some(name),
         Err(error) => {
-            findings.error(written.span.clone(), error.to_string()).label("expected a domain name");
+            diagnostics.error(written.span.clone(), error.to_string()).label("expected a domain name");
             None
         }
     }
 }
 
-fn response_code(written: &At<&str>, findings: &mut Findings<'_>) -> Option<ResponseCode> {
+fn response_code(written: &At<&str>, diagnostics: &mut Diagnostics<'_>) -> Option<ResponseCode> {
     let code = written.value.parse().ok();
     if code.is_none() {
         let names: Vec<&str> = ResponseCode::names().collect();
-        let fault = findings.error(written.span.clone(), format!("unknown response code `{}`", written.value));
-        fault.label("expected a mnemonic").hint(words::did_you_mean(written.value, &names, "such as \"NXDOMAIN\""));
+        let diagnostic = diagnostics.error(written.span.clone(), format!("unknown response code `{}`", written.value));
+        diagnostic.label("expected a mnemonic").hint(words::did_you_mean(
+            written.value,
+            &names,
+            "such as \"NXDOMAIN\"",
+        ));
     }
     code
 }
 
-fn query_type(written: &At<&str>, findings: &mut Findings<'_>) -> Option<QueryType> {
+fn query_type(written: &At<&str>, diagnostics: &mut Diagnostics<'_>) -> Option<QueryType> {
     let kind = written.value.parse().ok();
     if kind.is_none() {
         let names: Vec<&str> = QueryType::names().collect();
-        let fault = findings.error(written.span.clone(), format!("unknown type `{}`", written.value));
+        let diagnostic = diagnostics.error(written.span.clone(), format!("unknown type `{}`", written.value));
         let nothing = "a type without a name is written as its number: \"TYPE65280\"";
-        fault.label("expected a mnemonic").hint(words::did_you_mean(written.value, &names, nothing));
+        diagnostic.label("expected a mnemonic").hint(words::did_you_mean(written.value, &names, nothing));
     }
     kind
 }

@@ -1,7 +1,7 @@
 //! The runs of a prefix table: intervals of addresses with one result, as they are searched.
 //!
 //! A run is where it begins, and the number of its value; it ends where the next one begins. Runs stand in *lines* of 64
-//! octets, which is what a processor fetches at once: eight runs of IPv4, five of IPv6. A [`Ladder`] leads to the line, so a
+//! octets, which is what a processor fetches at once: eight runs of IPv4, five of IPv6. A [`StaticBTree`] leads to the line, so a
 //! lookup reads a few lines that everybody reads, and two or three that are the client's own. No allocation.
 //!
 //! Of an IPv6 address the upper half is compared: nearly no run begins at another lower half than zero. Lines with such a run
@@ -9,8 +9,8 @@
 
 use arrayvec::ArrayVec;
 
-use super::ladder::{Ladder, last_not_above};
-use crate::ahead::{SIDE_BY_SIDE, fetch};
+use super::static_btree::{StaticBTree, last_not_above};
+use crate::prefetch::{SIDE_BY_SIDE, fetch};
 
 /// The number of an address's value, `MISS` when it has none; and how many of its leading bits decide that.
 pub(super) type Found = (u32, u8);
@@ -22,7 +22,7 @@ pub(super) const MISS: u32 = u32::MAX;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Ipv4Runs {
     lines: Box<[Ipv4Line]>,
-    ladder: Ladder<u32, 16>,
+    static_btree: StaticBTree<u32, 16>,
     count: usize,
 }
 
@@ -44,20 +44,20 @@ impl Ipv4Runs {
         let chunks = starts.chunks(Ipv4Line::RUNS).zip(values.chunks(Ipv4Line::RUNS));
         let lines: Box<[Ipv4Line]> =
             chunks.map(|(starts, values)| Ipv4Line { starts: filled(starts), values: filled(values) }).collect();
-        let ladder = Ladder::new(lines.iter().map(|line| line.starts[0]).collect());
-        Ipv4Runs { lines, ladder, count: starts.len() }
+        let static_btree = StaticBTree::new(lines.iter().map(|line| line.starts[0]).collect());
+        Ipv4Runs { lines, static_btree, count: starts.len() }
     }
 
     #[inline]
     pub(super) fn lookup(&self, address: u32) -> Found {
-        self.in_line(self.ladder.last_not_above(address), address)
+        self.in_line(self.static_btree.last_not_above(address), address)
     }
 
     /// The same for up to `SIDE_BY_SIDE` addresses, waiting for the lines of all at once.
     pub(super) fn lookup_each(&self, addresses: &[u32]) -> ArrayVec<Found, SIDE_BY_SIDE> {
         let mut numbers = [0; SIDE_BY_SIDE];
         let numbers = &mut numbers[..addresses.len()];
-        self.ladder.last_not_above_each(addresses, numbers);
+        self.static_btree.last_not_above_each(addresses, numbers);
         fetch(numbers.iter().map(|&number| self.lines[number].starts[0].into()));
         numbers.iter().zip(addresses).map(|(&number, &address)| self.in_line(number, address)).collect()
     }
@@ -82,7 +82,7 @@ impl Ipv4Runs {
     }
 
     pub(super) fn octets(&self) -> usize {
-        size_of_val(&*self.lines) + self.ladder.octets()
+        size_of_val(&*self.lines) + self.static_btree.octets()
     }
 }
 
@@ -92,7 +92,7 @@ pub(super) struct Ipv6Runs {
     lines: Box<[Ipv6Line]>,
     /// The lower halves of the lines that have any but zero.
     lows: Box<[[u64; Ipv6Line::RUNS]]>,
-    ladder: Ladder<u64, 8>,
+    static_btree: StaticBTree<u64, 8>,
     count: usize,
 }
 
@@ -126,13 +126,13 @@ impl Ipv6Runs {
         };
         let chunks = starts.chunks(Ipv6Line::RUNS).zip(values.chunks(Ipv6Line::RUNS));
         let lines: Box<[Ipv6Line]> = chunks.map(&mut line).collect();
-        let ladder = Ladder::new(lines.iter().map(|line| line.highs[0]).collect());
-        Ipv6Runs { lines, lows: all_lows.into(), ladder, count: starts.len() }
+        let static_btree = StaticBTree::new(lines.iter().map(|line| line.highs[0]).collect());
+        Ipv6Runs { lines, lows: all_lows.into(), static_btree, count: starts.len() }
     }
 
     #[inline]
     pub(super) fn lookup(&self, address: u128) -> Found {
-        self.in_line(self.ladder.last_not_above(halves(address).0), address)
+        self.in_line(self.static_btree.last_not_above(halves(address).0), address)
     }
 
     /// The same for up to `SIDE_BY_SIDE` addresses, waiting for the lines of all at once.
@@ -140,7 +140,7 @@ impl Ipv6Runs {
         let highs: ArrayVec<u64, SIDE_BY_SIDE> = addresses.iter().map(|&address| halves(address).0).collect();
         let mut numbers = [0; SIDE_BY_SIDE];
         let numbers = &mut numbers[..addresses.len()];
-        self.ladder.last_not_above_each(&highs, numbers);
+        self.static_btree.last_not_above_each(&highs, numbers);
         fetch(numbers.iter().map(|&number| self.lines[number].highs[0]));
         numbers.iter().zip(addresses).map(|(&number, &address)| self.in_line(number, address)).collect()
     }
@@ -198,7 +198,7 @@ impl Ipv6Runs {
     }
 
     pub(super) fn octets(&self) -> usize {
-        size_of_val(&*self.lines) + size_of_val(&*self.lows) + self.ladder.octets()
+        size_of_val(&*self.lines) + size_of_val(&*self.lows) + self.static_btree.octets()
     }
 }
 

@@ -11,12 +11,12 @@ const NAMED: usize = 5;
 
 /// The records of each check.
 #[derive(Clone, Debug, Default)]
-pub struct Moves {
+pub struct RecordsByCheck {
     records: HashMap<CheckSlot, Vec<String>>,
 }
 
 /// The records of one check, for a log line.
-pub(super) struct MovedRecords<'m>(&'m [String]);
+pub(super) struct AffectedRecords<'m>(&'m [String]);
 
 /// The records of a zone with a check of their own.
 pub(super) fn of_zone(
@@ -27,19 +27,19 @@ pub(super) fn of_zone(
     zone.record_sets.iter().filter_map(moved).collect()
 }
 
-impl Moves {
+impl RecordsByCheck {
     /// Those of all zones.
-    pub(super) fn of_zones<'z>(zones: impl IntoIterator<Item = &'z [(CheckSlot, String)]>) -> Moves {
-        let mut moves = Moves::default();
+    pub(super) fn of_zones<'z>(zones: impl IntoIterator<Item = &'z [(CheckSlot, String)]>) -> RecordsByCheck {
+        let mut records_by_check = RecordsByCheck::default();
         for (slot, record) in zones.into_iter().flatten() {
-            moves.records.entry(*slot).or_default().push(record.clone());
+            records_by_check.records.entry(*slot).or_default().push(record.clone());
         }
-        moves
+        records_by_check
     }
 
     /// Those of one check, for a log line.
-    pub(super) fn of(&self, slot: CheckSlot) -> MovedRecords<'_> {
-        MovedRecords(self.all_of(slot))
+    pub(super) fn of(&self, slot: CheckSlot) -> AffectedRecords<'_> {
+        AffectedRecords(self.all_of(slot))
     }
 
     /// Those of one check.
@@ -56,7 +56,7 @@ fn describe(set: &ResourceRecordSet) -> String {
     }
 }
 
-impl fmt::Display for MovedRecords<'_> {
+impl fmt::Display for AffectedRecords<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.0.is_empty() {
             return f.write_str("none");
@@ -77,8 +77,8 @@ mod tests {
     #[test]
     fn a_log_line_names_few_records() {
         let records: Vec<String> = (0..7).map(|number| format!("r{number}")).collect();
-        assert_eq!(MovedRecords(&records).to_string(), "r0, r1, r2, r3, r4 and 2 more");
-        assert_eq!(MovedRecords(&records[..2]).to_string(), "r0, r1");
-        assert_eq!(MovedRecords(&[]).to_string(), "none");
+        assert_eq!(AffectedRecords(&records).to_string(), "r0, r1, r2, r3, r4 and 2 more");
+        assert_eq!(AffectedRecords(&records[..2]).to_string(), "r0, r1");
+        assert_eq!(AffectedRecords(&[]).to_string(), "none");
     }
 }

@@ -6,12 +6,12 @@ use arrayvec::ArrayVec;
 
 use super::latency::{LatencyTable, RoundTrips};
 use super::{Database, Place, PlaceSource, PrefixTable};
-use crate::ahead::{FAR_OCTETS, SIDE_BY_SIDE};
 use crate::model::{LatencyRow, LocationNetwork, Region};
+use crate::prefetch::{FAR_OCTETS, SIDE_BY_SIDE};
 
 /// Finds places; immutable. The default knows nothing.
 #[derive(Debug)]
-pub struct Locator {
+pub struct GeoLookup {
     /// The user's networks, when there are any.
     networks: Option<PrefixTable<Place>>,
     databases: Vec<Database>,
@@ -54,19 +54,19 @@ impl Search {
     }
 }
 
-impl Default for Locator {
-    fn default() -> Locator {
-        Locator::build(&[], Vec::new(), &[])
+impl Default for GeoLookup {
+    fn default() -> GeoLookup {
+        GeoLookup::build(&[], Vec::new(), &[])
     }
 }
 
-impl Locator {
+impl GeoLookup {
     /// The databases in the order in which they are asked.
-    pub fn build(networks: &[LocationNetwork], databases: Vec<Database>, latency: &[LatencyRow]) -> Locator {
+    pub fn build(networks: &[LocationNetwork], databases: Vec<Database>, latency: &[LatencyRow]) -> GeoLookup {
         let placed = networks.iter().map(|network| (network.cidr, Place::of_network(network)));
         let networks = (!networks.is_empty()).then(|| PrefixTable::build(placed));
         let octets = networks.iter().map(PrefixTable::octets).chain(databases.iter().map(Database::octets));
-        Locator {
+        GeoLookup {
             is_large: octets.sum::<usize>() > FAR_OCTETS,
             networks,
             databases,

@@ -19,14 +19,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use super::fault::{Fault, Wanted};
+use super::diagnostic::{Diagnostic, Reference};
 use super::zones::{Definitions, Reading, TextOrigin, definitions, read_texts};
 use super::{Configuration, Settings, SourceFile, read_zones};
 use crate::model::ZoneIdentity;
 
 /// When texts are settled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Occasion {
+pub enum LoadPhase {
     /// The server starts: a broken file that was never served makes it refuse.
     Start,
     /// The server runs: a broken new file is left out, since nobody has been served from it yet.
@@ -55,7 +55,7 @@ pub struct Texts<'s> {
 
 /// What may be served.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Settled {
+pub struct SelectedSources {
     /// Free of errors.
     pub configuration: Configuration,
     /// The texts that it was read from: the new last good ones.
@@ -67,7 +67,7 @@ pub struct Settled {
     /// Files that were served before and have no usable text.
     pub unavailable: Vec<ServedFile>,
     /// What is wrong or doubtful in the current texts.
-    pub faults: Vec<Fault>,
+    pub diagnostics: Vec<Diagnostic>,
 }
 
 /// Decides which texts are served; `Err` with every fault when there is no way to serve without errors.
@@ -75,9 +75,13 @@ pub struct Settled {
 /// A broken file keeps its last good text, and so do the files that refer to what it defines; everything else is served as
 /// it stands. A file that has vanished is gone, unless others still refer to what it defined. Of two files that define the
 /// same, the one that was there first goes on.
-pub fn settle(texts: Texts<'_>, settings: &Settings, occasion: Occasion) -> Result<Settled, Vec<Fault>> {
+pub fn select_sources(
+    texts: Texts<'_>,
+    settings: &Settings,
+    occasion: LoadPhase,
+) -> Result<SelectedSources, Vec<Diagnostic>> {
     let mut reading = read_zones(texts.current, settings);
-    let mut settling = Settling::new(texts, settings, occasion, reading.faults.clone());
+    let mut settling = Selection::new(texts, settings, occasion, reading.diagnostics.clone());
     let mut is_first = true;
     loop {
         let is_sound = reading.is_sound();
@@ -89,7 +93,7 @@ pub fn settle(texts: Texts<'_>, settings: &Settings, occasion: Occasion) -> Resu
                 settling.freeze_referrers(&erring_files(&reading));
             }
             settling.note_newly_refused(&reading);
-            settling.step_down(&reading).map_err(|Stuck| std::mem::take(&mut settling.faults))?;
+            settling.step_down(&reading).map_err(|Stuck| std::mem::take(&mut settling.diagnostics))?;
         }
         reading = settling.read();
         settling.note_new_faults(&reading);
@@ -99,11 +103,11 @@ pub fn settle(texts: Texts<'_>, settings: &Settings, occasion: Occasion) -> Resu
 /// No file can step down any more, or none may.
 struct Stuck;
 
-struct Settling<'s> {
-    occasion: Occasion,
+struct Selection<'s> {
+    occasion: LoadPhase,
     settings: &'s Settings,
     files: BTreeMap<&'s Path, File<'s>>,
-    faults: Vec<Fault>,
+    diagnostics: Vec<Diagnostic>,
 }
 
 /// A file, in so far as it exists: at least one of the texts is there, or it was served.
@@ -161,8 +165,8 @@ impl<'s> File<'s> {
     }
 }
 
-impl<'s> Settling<'s> {
-    fn new(texts: Texts<'s>, settings: &'s Settings, occasion: Occasion, faults: Vec<Fault>) -> Self {
+impl<'s> Selection<'s> {
+    fn new(texts: Texts<'s>, settings: &'s Settings, occasion: LoadPhase, diagnostics: Vec<Diagnostic>) -> Self {
         let mut files: BTreeMap<&Path, File<'_>> = BTreeMap::new();
         for source in texts.current {
             files.entry(&source.path).or_default().current = Some(source);
@@ -173,7 +177,7 @@ impl<'s> Settling<'s> {
         for served in texts.served {
             files.entry(&served.path).or_default().served = Some(served);
         }
-        Settling { occasion, settings, files, faults }
+        Selection { occasion, settings, files, diagnostics }
     }
 
     fn chosen(&self) -> Vec<SourceFile> {
@@ -191,8 +195,10 @@ impl<'s> Settling<'s> {
     }
 
     fn note_newly_refused(&mut self, reading: &Reading) {
-        for fault in reading.faults.iter().filter(|fault| fault.is_error() && fault.is_newly_refused) {
-            if let Some(file) = self.files.get_mut(fault.path.as_path()) {
+        for diagnostic in
+            reading.diagnostics.iter().filter(|diagnostic| diagnostic.is_error() && diagnostic.is_newly_refused)
+        {
+            if let Some(file) = self.files.get_mut(diagnostic.path.as_path()) {
                 file.is_newly_refused = true;
             }
         }
@@ -205,8 +211,8 @@ impl<'s> Settling<'s> {
     /// Of two files that define the same, a new one is left out and the one that was served before goes on, also when that
     /// has no usable text: a copy that somebody made must not become the zone. True when that leaves out any.
     fn leave_out_second(&mut self, reading: &Reading) -> bool {
-        let errors = reading.faults.iter().filter(|fault| fault.is_error());
-        let conflicts = errors.filter_map(|fault| Some((&fault.path, &fault.related.as_ref()?.path)));
+        let errors = reading.diagnostics.iter().filter(|diagnostic| diagnostic.is_error());
+        let conflicts = errors.filter_map(|diagnostic| Some((&diagnostic.path, &diagnostic.related.as_ref()?.path)));
         let second = |(one, other): (&PathBuf, &PathBuf)| match (self.is_new(one), self.is_new(other)) {
             (true, false) => Some(one.clone()),
             (false, true) => Some(other.clone()),
@@ -215,9 +221,9 @@ impl<'s> Settling<'s> {
         let mut second: BTreeSet<PathBuf> = conflicts.filter_map(second).collect();
         for (zone, held_by) in self.taken_zones(reading) {
             let message = format!("the zone `{}` is that of `{}`, which cannot be served", zone.1, held_by.display());
-            let mut fault = Fault::error(&zone.0, message);
-            fault.hint(format!("mend or remove `{}`", held_by.display()));
-            self.faults.push(fault);
+            let mut diagnostic = Diagnostic::error(&zone.0, message);
+            diagnostic.hint(format!("mend or remove `{}`", held_by.display()));
+            self.diagnostics.push(diagnostic);
             second.insert(zone.0);
         }
         for path in &second {
@@ -261,11 +267,11 @@ impl<'s> Settling<'s> {
             let definer = definers.iter().next().expect("a definition has a definer").display();
             file.at = Step::LastGood;
             let message = "this file keeps its last good version: it refers to what a broken file defines";
-            let mut fault = Fault::warning(path, message).at(span);
-            fault.label(format!("defined in `{definer}`")).hint(format!("mend `{definer}`"));
-            frozen.push(fault);
+            let mut diagnostic = Diagnostic::warning(path, message).at(span);
+            diagnostic.label(format!("defined in `{definer}`")).hint(format!("mend `{definer}`"));
+            frozen.push(diagnostic);
         }
-        self.faults.extend(frozen);
+        self.diagnostics.extend(frozen);
     }
 
     /// Lets files step down, for the errors of a reading of the chosen texts: at least one, or it is stuck.
@@ -285,7 +291,7 @@ impl<'s> Settling<'s> {
         }
         // Nobody knows who is to blame; all of the last good texts together were good.
         let all = self.files.keys().map(|path| path.to_path_buf()).collect();
-        let is_running = self.occasion == Occasion::Reload;
+        let is_running = self.occasion == LoadPhase::Reload;
         if self.step_back(&all) || (is_running && self.give_up(&self.without_last_good(&all))?) {
             return Ok(());
         }
@@ -308,7 +314,7 @@ impl<'s> Settling<'s> {
 
     /// Serves nothing of these files. True when there is any.
     fn give_up(&mut self, paths: &BTreeSet<PathBuf>) -> Result<bool, Stuck> {
-        if self.occasion == Occasion::Start && paths.iter().any(|path| self.is_new(path)) {
+        if self.occasion == LoadPhase::Start && paths.iter().any(|path| self.is_new(path)) {
             return Err(Stuck);
         }
         for path in paths {
@@ -328,27 +334,30 @@ impl<'s> Settling<'s> {
     /// what they refer to was. Only at the start; while the server runs the last good texts are known to be good.
     fn hopeless(&self, reading: &Reading) -> BTreeSet<PathBuf> {
         let good = self.definers(|_, file| file.last_good.into_iter().collect());
-        let is_hopeless = |fault: &&Fault| {
+        let is_hopeless = |diagnostic: &&Diagnostic| {
             // Two definitions in one file are its own fault.
-            fault.related.as_ref().is_none_or(|place| place.path == fault.path)
-                && match &fault.wants {
+            diagnostic.related.as_ref().is_none_or(|place| place.path == diagnostic.path)
+                && match &diagnostic.wants {
                     Some(wanted) => !good.contains_key(wanted),
-                    None => self.is_broken_alone(&fault.path),
+                    None => self.is_broken_alone(&diagnostic.path),
                 }
         };
-        let errors = reading.faults.iter().filter(|fault| fault.is_error() && self.has_damaged_copy(&fault.path));
-        errors.filter(is_hopeless).map(|fault| fault.path.clone()).collect()
+        let errors = reading
+            .diagnostics
+            .iter()
+            .filter(|diagnostic| diagnostic.is_error() && self.has_damaged_copy(&diagnostic.path));
+        errors.filter(is_hopeless).map(|diagnostic| diagnostic.path.clone()).collect()
     }
 
     /// Whether a file that errs at its last text may do so for damage.
     fn has_damaged_copy(&self, path: &Path) -> bool {
-        self.occasion == Occasion::Start && self.files.get(path).is_some_and(File::is_at_its_last_text)
+        self.occasion == LoadPhase::Start && self.files.get(path).is_some_and(File::is_at_its_last_text)
     }
 
     fn is_broken_alone(&self, path: &Path) -> bool {
         let chosen = self.files.get(path).and_then(File::chosen).cloned();
         let reading = read_texts(chosen.as_slice(), &[TextOrigin::LastGood], self.settings);
-        reading.faults.iter().any(|fault| fault.is_error() && fault.wants.is_none())
+        reading.diagnostics.iter().any(|diagnostic| diagnostic.is_error() && diagnostic.wants.is_none())
     }
 
     /// Who else has to do with errors in files that cannot step down: the other side of a conflict, and who once defined
@@ -356,17 +365,20 @@ impl<'s> Settling<'s> {
     fn culprits(&self, reading: &Reading) -> BTreeSet<PathBuf> {
         let good = self.definers(|_, file| file.last_good.into_iter().collect());
         let mut culprits = BTreeSet::new();
-        for fault in reading.faults.iter().filter(|fault| fault.is_error()) {
-            culprits.extend(fault.related.iter().map(|place| place.path.clone()));
-            let definers = fault.wants.as_ref().and_then(|wanted| good.get(wanted));
+        for diagnostic in reading.diagnostics.iter().filter(|diagnostic| diagnostic.is_error()) {
+            culprits.extend(diagnostic.related.iter().map(|place| place.path.clone()));
+            let definers = diagnostic.wants.as_ref().and_then(|wanted| good.get(wanted));
             culprits.extend(definers.into_iter().flatten().cloned());
         }
         culprits
     }
 
     /// Who defines what, in the texts that `texts` picks.
-    fn definers(&self, texts: impl Fn(&Path, &File<'s>) -> Vec<&'s SourceFile>) -> BTreeMap<Wanted, BTreeSet<PathBuf>> {
-        let mut definers: BTreeMap<Wanted, BTreeSet<PathBuf>> = BTreeMap::new();
+    fn definers(
+        &self,
+        texts: impl Fn(&Path, &File<'s>) -> Vec<&'s SourceFile>,
+    ) -> BTreeMap<Reference, BTreeSet<PathBuf>> {
+        let mut definers: BTreeMap<Reference, BTreeSet<PathBuf>> = BTreeMap::new();
         for (path, file) in &self.files {
             for source in texts(path, file) {
                 for wanted in definitions(source).defines {
@@ -379,33 +391,38 @@ impl<'s> Settling<'s> {
 
     /// A current text may turn out to be at fault only beside the last good texts of others.
     fn note_new_faults(&mut self, reading: &Reading) {
-        for fault in reading.faults.iter().filter(|fault| fault.is_error()) {
-            let file = self.files.get(fault.path.as_path());
+        for diagnostic in reading.diagnostics.iter().filter(|diagnostic| diagnostic.is_error()) {
+            let file = self.files.get(diagnostic.path.as_path());
             let is_current = file.is_some_and(|file| file.at == Step::Current || file.is_unchanged());
-            if is_current && !self.faults.contains(fault) {
-                self.faults.push(fault.clone());
+            if is_current && !self.diagnostics.contains(diagnostic) {
+                self.diagnostics.push(diagnostic.clone());
             }
         }
     }
 
-    fn finish(self, reading: Reading) -> Settled {
+    fn finish(self, reading: Reading) -> SelectedSources {
         let paths = |keep: fn(&File<'_>) -> bool| -> Vec<PathBuf> {
             self.files.iter().filter(|(_, file)| keep(file)).map(|(path, _)| path.to_path_buf()).collect()
         };
         let withheld = self.files.values().filter(|file| file.chosen().is_none()).filter_map(|file| file.served);
-        Settled {
+        SelectedSources {
             configuration: reading.configuration,
             sources: self.chosen(),
             frozen: paths(|file| file.at == Step::LastGood),
             left_out: paths(|file| file.at == Step::Nothing && file.is_new()),
             unavailable: withheld.cloned().collect(),
-            faults: self.faults,
+            diagnostics: self.diagnostics,
         }
     }
 }
 
 fn erring_files(reading: &Reading) -> BTreeSet<PathBuf> {
-    reading.faults.iter().filter(|fault| fault.is_error()).map(|fault| fault.path.clone()).collect()
+    reading
+        .diagnostics
+        .iter()
+        .filter(|diagnostic| diagnostic.is_error())
+        .map(|diagnostic| diagnostic.path.clone())
+        .collect()
 }
 
 #[cfg(test)]
@@ -433,8 +450,12 @@ mod tests {
         format!("name = \"{name}\"\n[[record]]\nname = \"www\"\ntype = \"A\"\nttl = 60\nvalues = [\"{address}\"]\n")
     }
 
-    fn run(current: &[SourceFile], last_good: &[SourceFile], occasion: Occasion) -> Result<Settled, Vec<Fault>> {
-        settle(texts(current, last_good, &[]), &Settings::built_in(), occasion)
+    fn run(
+        current: &[SourceFile],
+        last_good: &[SourceFile],
+        occasion: LoadPhase,
+    ) -> Result<SelectedSources, Vec<Diagnostic>> {
+        select_sources(texts(current, last_good, &[]), &Settings::built_in(), occasion)
     }
 
     fn texts<'s>(current: &'s [SourceFile], last_good: &'s [SourceFile], served: &'s [ServedFile]) -> Texts<'s> {
@@ -442,9 +463,13 @@ mod tests {
     }
 
     /// A start at which these files are known to have held these zones, or none.
-    fn start(current: &[SourceFile], last_good: &[SourceFile], served: &[(&str, &str)]) -> Result<Settled, Vec<Fault>> {
+    fn start(
+        current: &[SourceFile],
+        last_good: &[SourceFile],
+        served: &[(&str, &str)],
+    ) -> Result<SelectedSources, Vec<Diagnostic>> {
         let served: Vec<ServedFile> = served.iter().map(|(path, zone)| known(path, zone)).collect();
-        settle(texts(current, last_good, &served), &Settings::built_in(), Occasion::Start)
+        select_sources(texts(current, last_good, &served), &Settings::built_in(), LoadPhase::Start)
     }
 
     fn known(path: &str, zone: &str) -> ServedFile {
@@ -455,28 +480,28 @@ mod tests {
         ServedFile { path: path.into(), zone }
     }
 
-    fn unavailable(settled: &Settled) -> Vec<&str> {
-        settled.unavailable.iter().map(|file| file.path.to_str().unwrap()).collect()
+    fn unavailable(selected: &SelectedSources) -> Vec<&str> {
+        selected.unavailable.iter().map(|file| file.path.to_str().unwrap()).collect()
     }
 
     fn names(paths: &[PathBuf]) -> Vec<&str> {
         paths.iter().map(|path| path.to_str().unwrap()).collect()
     }
 
-    fn text<'s>(settled: &'s Settled, path: &str) -> Option<&'s str> {
-        settled.sources.iter().find(|source| source.path == Path::new(path)).map(|source| &*source.text)
+    fn text<'s>(selected: &'s SelectedSources, path: &str) -> Option<&'s str> {
+        selected.sources.iter().find(|source| source.path == Path::new(path)).map(|source| &*source.text)
     }
 
     #[test]
     fn a_broken_zone_stands_still_while_others_change() {
         let good = [file("a.toml", &plain("a.test", "192.0.2.1")), file("b.toml", &plain("b.test", "192.0.2.1"))];
         let current = [file("a.toml", "name = "), file("b.toml", &plain("b.test", "192.0.2.2"))];
-        let settled = run(&current, &good, Occasion::Reload).unwrap();
-        assert_eq!(names(&settled.frozen), ["a.toml"]);
-        assert_eq!(text(&settled, "a.toml"), Some(&*good[0].text));
-        assert_eq!(text(&settled, "b.toml"), Some(&*current[1].text));
-        assert_eq!(settled.configuration.zones.len(), 2);
-        assert!(settled.faults.iter().all(|fault| fault.path == Path::new("a.toml")));
+        let selected = run(&current, &good, LoadPhase::Reload).unwrap();
+        assert_eq!(names(&selected.frozen), ["a.toml"]);
+        assert_eq!(text(&selected, "a.toml"), Some(&*good[0].text));
+        assert_eq!(text(&selected, "b.toml"), Some(&*current[1].text));
+        assert_eq!(selected.configuration.zones.len(), 2);
+        assert!(selected.diagnostics.iter().all(|diagnostic| diagnostic.path == Path::new("a.toml")));
     }
 
     #[test]
@@ -488,59 +513,59 @@ mod tests {
             file("b.toml", &plain("b.test", "192.0.2.1")),
             file("checks.toml", &broken),
         ];
-        let settled = run(&current, &good, Occasion::Reload).unwrap();
-        assert_eq!(names(&settled.frozen), ["a.toml", "checks.toml"]);
-        assert_eq!(settled.configuration.zones.len(), 2);
-        let warning = settled.faults.iter().find(|fault| fault.path == Path::new("a.toml")).unwrap();
+        let selected = run(&current, &good, LoadPhase::Reload).unwrap();
+        assert_eq!(names(&selected.frozen), ["a.toml", "checks.toml"]);
+        assert_eq!(selected.configuration.zones.len(), 2);
+        let warning = selected.diagnostics.iter().find(|diagnostic| diagnostic.path == Path::new("a.toml")).unwrap();
         assert!(!warning.is_error());
     }
 
     #[test]
     fn a_check_that_is_still_in_use_stays_though_its_file_is_gone() {
         let good = [file("a.toml", &zone("a.test", "x", "192.0.2.1")), file("checks.toml", &check("x"))];
-        let settled = run(&good[..1], &good, Occasion::Reload).unwrap();
-        assert_eq!(names(&settled.frozen), ["checks.toml"]);
-        assert_eq!(settled.configuration.health_checks.len(), 1);
-        assert!(settled.faults.iter().any(|fault| fault.message.contains("unknown health check")));
+        let selected = run(&good[..1], &good, LoadPhase::Reload).unwrap();
+        assert_eq!(names(&selected.frozen), ["checks.toml"]);
+        assert_eq!(selected.configuration.health_checks.len(), 1);
+        assert!(selected.diagnostics.iter().any(|diagnostic| diagnostic.message.contains("unknown health check")));
     }
 
     #[test]
     fn a_check_that_is_still_in_use_stays_though_its_file_dropped_it() {
         let good = [file("a.toml", &zone("a.test", "x", "192.0.2.1")), file("checks.toml", &check("x"))];
         let current = [good[0].clone(), file("checks.toml", &check("y"))];
-        let settled = run(&current, &good, Occasion::Reload).unwrap();
-        assert_eq!(names(&settled.frozen), ["checks.toml"]);
+        let selected = run(&current, &good, LoadPhase::Reload).unwrap();
+        assert_eq!(names(&selected.frozen), ["checks.toml"]);
         // Renamed on both sides at once, it is no fault at all.
         let current = [file("a.toml", &zone("a.test", "y", "192.0.2.1")), file("checks.toml", &check("y"))];
-        let settled = run(&current, &good, Occasion::Reload).unwrap();
-        assert_eq!((settled.frozen, settled.faults), (vec![], vec![]));
+        let selected = run(&current, &good, LoadPhase::Reload).unwrap();
+        assert_eq!((selected.frozen, selected.diagnostics), (vec![], vec![]));
     }
 
     #[test]
     fn a_zone_that_vanishes_is_gone() {
         let good = [file("a.toml", &plain("a.test", "192.0.2.1")), file("b.toml", &plain("b.test", "192.0.2.1"))];
-        let settled = run(&good[1..], &good, Occasion::Reload).unwrap();
-        assert_eq!(settled.configuration.zones.len(), 1);
-        assert_eq!(settled.sources, good[1..]);
+        let selected = run(&good[1..], &good, LoadPhase::Reload).unwrap();
+        assert_eq!(selected.configuration.zones.len(), 1);
+        assert_eq!(selected.sources, good[1..]);
     }
 
     #[test]
     fn a_broken_new_file_is_refused_at_the_start_and_left_out_later() {
         let good = [file("a.toml", &plain("a.test", "192.0.2.1"))];
         let current = [good[0].clone(), file("b.toml", "name = 7")];
-        let faults = run(&current, &good, Occasion::Start).unwrap_err();
-        assert_eq!(faults.len(), 1);
-        let settled = run(&current, &good, Occasion::Reload).unwrap();
-        assert_eq!(names(&settled.left_out), ["b.toml"]);
-        assert_eq!(settled.sources, good);
+        let diagnostics = run(&current, &good, LoadPhase::Start).unwrap_err();
+        assert_eq!(diagnostics.len(), 1);
+        let selected = run(&current, &good, LoadPhase::Reload).unwrap();
+        assert_eq!(names(&selected.left_out), ["b.toml"]);
+        assert_eq!(selected.sources, good);
     }
 
     #[test]
     fn at_the_start_a_broken_file_is_served_from_its_last_good_text() {
         let good = [file("a.toml", &plain("a.test", "192.0.2.1"))];
-        let settled = run(&[file("a.toml", "name = 7")], &good, Occasion::Start).unwrap();
-        assert_eq!(names(&settled.frozen), ["a.toml"]);
-        assert_eq!(settled.sources, good);
+        let selected = run(&[file("a.toml", "name = 7")], &good, LoadPhase::Start).unwrap();
+        assert_eq!(names(&selected.frozen), ["a.toml"]);
+        assert_eq!(selected.sources, good);
     }
 
     /// What an earlier version took: a primary without a health check.
@@ -553,21 +578,21 @@ mod tests {
         let good =
             [file("a.toml", &refused_today("a.test", "192.0.2.1")), file("b.toml", &plain("b.test", "192.0.2.1"))];
         for (occasion, address) in
-            [(Occasion::Start, "192.0.2.1"), (Occasion::Reload, "192.0.2.1"), (Occasion::Reload, "192.0.2.2")]
+            [(LoadPhase::Start, "192.0.2.1"), (LoadPhase::Reload, "192.0.2.1"), (LoadPhase::Reload, "192.0.2.2")]
         {
             let current = [file("a.toml", &refused_today("a.test", address)), good[1].clone()];
-            let settled = run(&current, &good, occasion).unwrap();
-            assert_eq!(names(&settled.frozen), ["a.toml"]);
-            assert_eq!(settled.sources, good);
-            assert_eq!(settled.configuration.zones.len(), 2);
-            let errors: Vec<_> = settled.faults.iter().filter(|fault| fault.is_error()).collect();
+            let selected = run(&current, &good, occasion).unwrap();
+            assert_eq!(names(&selected.frozen), ["a.toml"]);
+            assert_eq!(selected.sources, good);
+            assert_eq!(selected.configuration.zones.len(), 2);
+            let errors: Vec<_> = selected.diagnostics.iter().filter(|diagnostic| diagnostic.is_error()).collect();
             assert_eq!(errors.len(), 1, "{errors:?}");
             assert!(errors[0].message.contains("must have an associated health check"));
         }
         // A copy excuses its own text alone.
         let new = [good[1].clone(), file("c.toml", &refused_today("c.test", "192.0.2.1"))];
-        assert_eq!(names(&run(&new, &good, Occasion::Reload).unwrap().left_out), ["c.toml"]);
-        assert_eq!(run(&new, &good, Occasion::Start).unwrap_err().len(), 1);
+        assert_eq!(names(&run(&new, &good, LoadPhase::Reload).unwrap().left_out), ["c.toml"]);
+        assert_eq!(run(&new, &good, LoadPhase::Start).unwrap_err().len(), 1);
     }
 
     #[test]
@@ -576,36 +601,42 @@ mod tests {
         let good = [file("a.toml", &refused), file("b.toml", &zone("b.test", "x", "192.0.2.1"))];
         // Its own error, beside one of another file.
         let current = [good[0].clone(), file("b.toml", &zone("b.test", "y", "192.0.2.1"))];
-        let settled = run(&current, &good, Occasion::Start).unwrap();
-        assert_eq!(names(&settled.frozen), ["a.toml", "b.toml"]);
-        assert_eq!(settled.sources, good);
+        let selected = run(&current, &good, LoadPhase::Start).unwrap();
+        assert_eq!(names(&selected.frozen), ["a.toml", "b.toml"]);
+        assert_eq!(selected.sources, good);
         // What refers to it is as it was written.
-        let settled = run(&good, &good, Occasion::Start).unwrap();
-        assert_eq!(names(&settled.frozen), ["a.toml"]);
+        let selected = run(&good, &good, LoadPhase::Start).unwrap();
+        assert_eq!(names(&selected.frozen), ["a.toml"]);
     }
 
     #[test]
     fn a_new_file_does_not_take_a_zone_away() {
         let good = [file("lab.toml", &plain("a.test", "192.0.2.1"))];
         let current = [file("copy.toml", &plain("a.test", "192.0.2.2")), good[0].clone()];
-        let settled = run(&current, &good, Occasion::Reload).unwrap();
-        assert_eq!(names(&settled.left_out), ["copy.toml"]);
-        assert_eq!(settled.sources, good);
+        let selected = run(&current, &good, LoadPhase::Reload).unwrap();
+        assert_eq!(names(&selected.left_out), ["copy.toml"]);
+        assert_eq!(selected.sources, good);
     }
 
     #[test]
     fn at_the_start_a_broken_file_that_was_served_and_has_no_copy_is_unavailable_and_others_go_on() {
         let good = [file("b.toml", &plain("b.test", "192.0.2.1"))];
         let current = [file("a.toml", "name = 'a.test'\n[[record"), file("b.toml", &plain("b.test", "192.0.2.2"))];
-        let settled = start(&current, &good, &[("a.toml", "a.test"), ("b.toml", "b.test")]).unwrap();
-        assert_eq!(settled.unavailable, [known("a.toml", "a.test")]);
-        assert_eq!((settled.frozen, settled.left_out, settled.sources), (vec![], vec![], current[1..].to_vec()));
-        assert!(settled.faults.iter().any(|fault| fault.is_error() && fault.path == Path::new("a.toml")));
+        let selected = start(&current, &good, &[("a.toml", "a.test"), ("b.toml", "b.test")]).unwrap();
+        assert_eq!(selected.unavailable, [known("a.toml", "a.test")]);
+        assert_eq!((selected.frozen, selected.left_out, selected.sources), (vec![], vec![], current[1..].to_vec()));
+        assert!(
+            selected
+                .diagnostics
+                .iter()
+                .any(|diagnostic| diagnostic.is_error() && diagnostic.path == Path::new("a.toml"))
+        );
         assert!(start(&current, &good, &[("b.toml", "b.test")]).is_err(), "it was never served");
         // The server runs, and the file is still broken.
         let served = [known("a.toml", "a.test")];
-        let settled = settle(texts(&current, &good, &served), &Settings::built_in(), Occasion::Reload).unwrap();
-        assert_eq!((unavailable(&settled), &*settled.left_out), (vec!["a.toml"], &[] as &[PathBuf]));
+        let selected =
+            select_sources(texts(&current, &good, &served), &Settings::built_in(), LoadPhase::Reload).unwrap();
+        assert_eq!((unavailable(&selected), &*selected.left_out), (vec!["a.toml"], &[] as &[PathBuf]));
     }
 
     #[test]
@@ -615,8 +646,8 @@ mod tests {
         // Also where the file is as damaged as its copy.
         for broken in ["name = 'a.test'\n[[record", "name = 'a.te"] {
             let current = [file("a.toml", broken), b.clone()];
-            let settled = start(&current, &good, &[("a.toml", "a.test")]).unwrap();
-            assert_eq!((unavailable(&settled), &*settled.sources), (vec!["a.toml"], std::slice::from_ref(&b)));
+            let selected = start(&current, &good, &[("a.toml", "a.test")]).unwrap();
+            assert_eq!((unavailable(&selected), &*selected.sources), (vec!["a.toml"], std::slice::from_ref(&b)));
         }
     }
 
@@ -627,9 +658,9 @@ mod tests {
         let known = [("a.toml", "a.test"), ("b.toml", "b.test"), ("checks.toml", "")];
         for a in [a, file("a.toml", &zone("a.test", "x", "192.0.2.9"))] {
             let current = [a, b.clone(), file("checks.toml", &check("x").replace("80", "eighty"))];
-            let settled = start(&current, &good, &known).unwrap();
-            assert_eq!(unavailable(&settled), ["a.toml", "checks.toml"]);
-            assert_eq!(settled.sources, std::slice::from_ref(&b));
+            let selected = start(&current, &good, &known).unwrap();
+            assert_eq!(unavailable(&selected), ["a.toml", "checks.toml"]);
+            assert_eq!(selected.sources, std::slice::from_ref(&b));
         }
     }
 
@@ -643,12 +674,12 @@ mod tests {
             for path in ["lab (copy).toml", "lab2.toml"] {
                 let current = [file(path, &stray), edited.clone()];
                 for last_good in [&good[..], &[]] {
-                    let settled = start(&current, last_good, &[("lab.toml", "a.test")]).unwrap();
-                    assert_eq!(names(&settled.left_out), [path]);
-                    assert_eq!((settled.frozen, settled.sources), (vec![], vec![edited.clone()]));
+                    let selected = start(&current, last_good, &[("lab.toml", "a.test")]).unwrap();
+                    assert_eq!(names(&selected.left_out), [path]);
+                    assert_eq!((selected.frozen, selected.sources), (vec![], vec![edited.clone()]));
                 }
-                let settled = run(&current, &good, Occasion::Reload).unwrap();
-                assert_eq!((names(&settled.left_out), settled.sources), (vec![path], vec![edited.clone()]));
+                let selected = run(&current, &good, LoadPhase::Reload).unwrap();
+                assert_eq!((names(&selected.left_out), selected.sources), (vec![path], vec![edited.clone()]));
                 assert!(start(&current, &[], &[]).is_err(), "neither was there first");
             }
         }
@@ -660,16 +691,16 @@ mod tests {
         let stray = file("lab (copy).toml", &plain("a.test", "192.0.2.9"));
         let current = [stray.clone(), file("lab.toml", "name = 'a.test'\n[[record")];
         let known_files = [("lab.toml", "a.test")];
-        let settled = start(&current, &good, &known_files).unwrap();
-        assert_eq!((names(&settled.left_out), settled.sources), (vec!["lab (copy).toml"], good.to_vec()));
-        let settled = start(&current, &[], &known_files).unwrap();
-        assert_eq!((names(&settled.left_out), unavailable(&settled)), (vec!["lab (copy).toml"], vec!["lab.toml"]));
-        assert_eq!(settled.sources, []);
+        let selected = start(&current, &good, &known_files).unwrap();
+        assert_eq!((names(&selected.left_out), selected.sources), (vec!["lab (copy).toml"], good.to_vec()));
+        let selected = start(&current, &[], &known_files).unwrap();
+        assert_eq!((names(&selected.left_out), unavailable(&selected)), (vec!["lab (copy).toml"], vec!["lab.toml"]));
+        assert_eq!(selected.sources, []);
         // A file that cannot be read has no text at all.
-        let settled = start(&current[..1], &[], &known_files).unwrap();
-        assert_eq!((names(&settled.left_out), unavailable(&settled)), (vec!["lab (copy).toml"], vec!["lab.toml"]));
-        let fault = settled.faults.iter().find(|fault| fault.path == stray.path).unwrap();
-        assert!(fault.message.contains("is that of `lab.toml`"), "{}", fault.message);
+        let selected = start(&current[..1], &[], &known_files).unwrap();
+        assert_eq!((names(&selected.left_out), unavailable(&selected)), (vec!["lab (copy).toml"], vec!["lab.toml"]));
+        let diagnostic = selected.diagnostics.iter().find(|diagnostic| diagnostic.path == stray.path).unwrap();
+        assert!(diagnostic.message.contains("is that of `lab.toml`"), "{}", diagnostic.message);
         // Once it is removed, the copy is a file like any other.
         assert_eq!(start(&current[..1], &[], &[("lab (copy).toml", "")]).unwrap().sources, [stray]);
     }
@@ -727,14 +758,14 @@ mod tests {
             let mut last_good: Vec<SourceFile> = Vec::new();
             for step in steps {
                 let current = files(&step);
-                let settled = settle(texts(&current, &last_good, &[]), &settings, Occasion::Reload).unwrap();
-                let reading = read_zones(&settled.sources, &settings);
+                let selected = select_sources(texts(&current, &last_good, &[]), &settings, LoadPhase::Reload).unwrap();
+                let reading = read_zones(&selected.sources, &settings);
                 prop_assert!(reading.is_sound());
-                prop_assert_eq!(&reading.configuration, &settled.configuration);
-                for source in &settled.sources {
+                prop_assert_eq!(&reading.configuration, &selected.configuration);
+                for source in &selected.sources {
                     prop_assert!(current.contains(source) || last_good.contains(source));
                 }
-                last_good = settled.sources;
+                last_good = selected.sources;
             }
         }
 
@@ -747,14 +778,14 @@ mod tests {
             let (current, good) = (files(&current), files(&good));
             let served: Vec<ServedFile> =
                 current.iter().map(|file| known(file.path.to_str().unwrap(), "")).collect();
-            let settled = settle(texts(&current, &good, &served), &settings, Occasion::Start);
-            prop_assert!(settled.is_ok());
-            let settled = settled.unwrap();
-            prop_assert!(read_zones(&settled.sources, &settings).is_sound());
-            prop_assert_eq!(&settled.left_out, &[] as &[PathBuf]);
+            let selected = select_sources(texts(&current, &good, &served), &settings, LoadPhase::Start);
+            prop_assert!(selected.is_ok());
+            let selected = selected.unwrap();
+            prop_assert!(read_zones(&selected.sources, &settings).is_sound());
+            prop_assert_eq!(&selected.left_out, &[] as &[PathBuf]);
             for file in &served {
-                let is_served = settled.sources.iter().any(|source| source.path == file.path);
-                prop_assert!(is_served != settled.unavailable.contains(file));
+                let is_served = selected.sources.iter().any(|source| source.path == file.path);
+                prop_assert!(is_served != selected.unavailable.contains(file));
             }
         }
 
@@ -767,7 +798,7 @@ mod tests {
             for step in steps {
                 let current = files(&step);
                 let erring = erring_files(&read_zones(&current, &settings));
-                let settled = settle(texts(&current, &last_good, &[]), &settings, Occasion::Reload).unwrap();
+                let selected = select_sources(texts(&current, &last_good, &[]), &settings, LoadPhase::Reload).unwrap();
                 let everything: Vec<&SourceFile> = current.iter().chain(&last_good).collect();
                 let closure = |path: &Path| {
                     let mut seen = BTreeSet::new();
@@ -778,9 +809,9 @@ mod tests {
                     let relies_on_nothing_broken = closure(&source.path).is_disjoint(&erring);
                     let nothing_broken_relies_on_it = erring.iter().all(|path| !closure(path).contains(&source.path));
                     let is_fine = relies_on_nothing_broken && nothing_broken_relies_on_it;
-                    prop_assert!(!is_fine || settled.sources.contains(source), "{}", source.path.display());
+                    prop_assert!(!is_fine || selected.sources.contains(source), "{}", source.path.display());
                 }
-                last_good = settled.sources;
+                last_good = selected.sources;
             }
         }
     }

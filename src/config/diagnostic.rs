@@ -21,7 +21,7 @@ const WITHHELD: &str = "the path is a link that leads out of its directory, so n
 
 /// Something wrong, or doubtful, in a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fault {
+pub struct Diagnostic {
     /// Whether the file can be used all the same.
     pub severity: Severity,
     /// The file.
@@ -38,7 +38,7 @@ pub struct Fault {
     /// Another place that belongs to it, such as where a name was first used.
     pub related: Option<Place>,
     /// What the file asks for and nobody defines; tells `settle` whom to ask.
-    pub(super) wants: Option<Wanted>,
+    pub(super) wants: Option<Reference>,
     /// Whether an earlier version of this server took the text all the same.
     pub(super) is_newly_refused: bool,
 }
@@ -65,7 +65,7 @@ pub struct Place {
 
 /// A definition that a reference asks for, by name or id.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Wanted {
+pub(super) enum Reference {
     /// A `[[health_check]]`.
     HealthCheck(String),
     /// A `[[cidr_collection]]`, or one of its locations.
@@ -100,19 +100,19 @@ pub enum Style {
     Coloured,
 }
 
-impl Fault {
+impl Diagnostic {
     /// An error about the file as a whole; `at` and the others say more.
-    pub fn error(path: &Path, message: impl Into<Cow<'static, str>>) -> Fault {
-        Fault::new(Severity::Error, path, message.into())
+    pub fn error(path: &Path, message: impl Into<Cow<'static, str>>) -> Diagnostic {
+        Diagnostic::new(Severity::Error, path, message.into())
     }
 
     /// A warning about the file as a whole; `at` and the others say more.
-    pub fn warning(path: &Path, message: impl Into<Cow<'static, str>>) -> Fault {
-        Fault::new(Severity::Warning, path, message.into())
+    pub fn warning(path: &Path, message: impl Into<Cow<'static, str>>) -> Diagnostic {
+        Diagnostic::new(Severity::Warning, path, message.into())
     }
 
-    fn new(severity: Severity, path: &Path, message: Cow<'static, str>) -> Fault {
-        Fault {
+    fn new(severity: Severity, path: &Path, message: Cow<'static, str>) -> Diagnostic {
+        Diagnostic {
             severity,
             path: path.to_owned(),
             span: None,
@@ -126,46 +126,46 @@ impl Fault {
     }
 
     /// Says where in the file.
-    pub fn at(mut self, span: Range<usize>) -> Fault {
+    pub fn at(mut self, span: Range<usize>) -> Diagnostic {
         self.span = Some(span);
         self
     }
 
     /// Puts a few words right at the place.
-    pub fn label(&mut self, label: impl Into<Cow<'static, str>>) -> &mut Fault {
+    pub fn label(&mut self, label: impl Into<Cow<'static, str>>) -> &mut Diagnostic {
         self.label = Some(label.into());
         self
     }
 
     /// Says what to write instead.
-    pub fn hint(&mut self, hint: impl Into<Cow<'static, str>>) -> &mut Fault {
+    pub fn hint(&mut self, hint: impl Into<Cow<'static, str>>) -> &mut Diagnostic {
         self.hint = Some(hint.into());
         self
     }
 
-    pub(super) fn related(&mut self, place: Place) -> &mut Fault {
+    pub(super) fn related(&mut self, place: Place) -> &mut Diagnostic {
         self.related = Some(place);
         self
     }
 
-    pub(super) fn wants(&mut self, wanted: Wanted) -> &mut Fault {
+    pub(super) fn wants(&mut self, wanted: Reference) -> &mut Diagnostic {
         self.wants = Some(wanted);
         self
     }
 
     /// The same, without anything that is covered at its place.
-    pub(super) fn scrubbed(self, covered: &Covered, text: &str) -> Fault {
+    pub(super) fn scrubbed(self, covered: &Covered, text: &str) -> Diagnostic {
         let Some(place) = self.span.clone() else { return self };
         let scrub = |words: Cow<'static, str>| match words {
             Cow::Borrowed(own) => Cow::Borrowed(own),
             quoting => covered.scrubbed(quoting, &place, text),
         };
         let (message, label, hint) = (scrub(self.message), self.label.map(&scrub), self.hint.map(&scrub));
-        Fault { message, label, hint, ..self }
+        Diagnostic { message, label, hint, ..self }
     }
 
     /// The same, without any words that may quote the file.
-    pub(super) fn without_text(mut self) -> Fault {
+    pub(super) fn without_text(mut self) -> Diagnostic {
         if let Cow::Owned(_) = self.message {
             self.message = Cow::Borrowed("there is something wrong here");
             self.hint = Some(Cow::Borrowed(WITHHELD));
@@ -234,8 +234,8 @@ impl Severity {
 }
 
 /// Prints every fault with file, line, column, the line itself and the hint, as rustc does.
-pub fn render(faults: &[Fault], sources: &[SourceFile], style: Style) -> String {
-    if faults.is_empty() {
+pub fn render(diagnostics: &[Diagnostic], sources: &[SourceFile], style: Style) -> String {
+    if diagnostics.is_empty() {
         // As of most files, whose lines need not be counted then.
         return String::new();
     }
@@ -245,43 +245,44 @@ pub fn render(faults: &[Fault], sources: &[SourceFile], style: Style) -> String 
     };
     let texts = texts(sources);
     let mut printed = String::new();
-    for fault in faults {
-        printed.push_str(&render_one(&disclosed(fault, &texts), &texts, &renderer));
+    for diagnostic in diagnostics {
+        printed.push_str(&render_one(&disclosed(diagnostic, &texts), &texts, &renderer));
         printed.push_str("\n\n");
     }
     printed
 }
 
 /// Prints every fault on a line of its own: `file:line:column: error: message`.
-pub fn lines(faults: &[Fault], sources: &[SourceFile]) -> String {
+pub fn lines(diagnostics: &[Diagnostic], sources: &[SourceFile]) -> String {
     let texts = texts(sources);
     let mut printed = String::new();
-    for fault in faults {
-        let text = texts.get(fault.path.as_path());
-        let position = text.zip(fault.span.as_ref()).map(|(text, span)| text.position(span));
-        let _ = writeln!(printed, "{}", disclosed(fault, &texts).line_at(position));
+    for diagnostic in diagnostics {
+        let text = texts.get(diagnostic.path.as_path());
+        let position = text.zip(diagnostic.span.as_ref()).map(|(text, span)| text.position(span));
+        let _ = writeln!(printed, "{}", disclosed(diagnostic, &texts).line_at(position));
     }
     printed
 }
 
 /// Every fault without the lines of the text.
-pub fn report(faults: &[Fault], sources: &[SourceFile]) -> Vec<ReportedFault> {
-    if faults.is_empty() {
+pub fn report(diagnostics: &[Diagnostic], sources: &[SourceFile]) -> Vec<ReportedFault> {
+    if diagnostics.is_empty() {
         return Vec::new();
     }
     let texts = texts(sources);
-    let position = |fault: &Fault| Some(texts.get(fault.path.as_path())?.position(fault.span.as_ref()?));
-    faults.iter().map(|fault| disclosed(fault, &texts).reported(position(fault))).collect()
+    let position =
+        |diagnostic: &Diagnostic| Some(texts.get(diagnostic.path.as_path())?.position(diagnostic.span.as_ref()?));
+    diagnostics.iter().map(|diagnostic| disclosed(diagnostic, &texts).reported(position(diagnostic))).collect()
 }
 
 /// The sources by path, their lines counted once and not for every fault.
 type Texts<'s> = HashMap<&'s Path, Lines<'s>>;
 
 /// A fault as far as its file may be shown. What readers of files note is without secrets already.
-fn disclosed<'f>(fault: &'f Fault, texts: &Texts<'_>) -> Cow<'f, Fault> {
-    match texts.get(fault.path.as_path()).map(|lines| lines.disclosure) {
-        Some(Disclosure::Places) => Cow::Owned(fault.clone().without_text()),
-        Some(Disclosure::Text) | None => Cow::Borrowed(fault),
+fn disclosed<'f>(diagnostic: &'f Diagnostic, texts: &Texts<'_>) -> Cow<'f, Diagnostic> {
+    match texts.get(diagnostic.path.as_path()).map(|lines| lines.disclosure) {
+        Some(Disclosure::Places) => Cow::Owned(diagnostic.clone().without_text()),
+        Some(Disclosure::Text) | None => Cow::Borrowed(diagnostic),
     }
 }
 
@@ -322,22 +323,22 @@ impl<'s> Lines<'s> {
     }
 }
 
-fn render_one(fault: &Fault, texts: &Texts<'_>, renderer: &Renderer) -> String {
-    let title = fault.severity.level().primary_title(printable(&fault.message));
-    let hint = fault.hint.as_deref().map(|hint| Level::HELP.with_name("hint").message(printable(hint)));
-    let Some(span) = &fault.span else {
-        let origin = Origin::path(fault.path.display().to_string());
+fn render_one(diagnostic: &Diagnostic, texts: &Texts<'_>, renderer: &Renderer) -> String {
+    let title = diagnostic.severity.level().primary_title(printable(&diagnostic.message));
+    let hint = diagnostic.hint.as_deref().map(|hint| Level::HELP.with_name("hint").message(printable(hint)));
+    let Some(span) = &diagnostic.span else {
+        let origin = Origin::path(diagnostic.path.display().to_string());
         return renderer.render(&[title.element(origin).elements(hint)]);
     };
-    let primary = Mark { span, label: fault.label.as_deref(), kind: AnnotationKind::Primary };
-    let (near, far) = match &fault.related {
-        Some(place) if place.path == fault.path => (vec![primary, Mark::context(place)], None),
+    let primary = Mark { span, label: diagnostic.label.as_deref(), kind: AnnotationKind::Primary };
+    let (near, far) = match &diagnostic.related {
+        Some(place) if place.path == diagnostic.path => (vec![primary, Mark::context(place)], None),
         Some(place) => (vec![primary], Some((&place.path, [Mark::context(place)]))),
         None => (vec![primary], None),
     };
-    let Some(near) = excerpt(&fault.path, &near, texts) else {
-        let mut origin = Origin::path(fault.path.display().to_string());
-        if let Some((line, column)) = texts.get(fault.path.as_path()).map(|lines| lines.position(span)) {
+    let Some(near) = excerpt(&diagnostic.path, &near, texts) else {
+        let mut origin = Origin::path(diagnostic.path.display().to_string());
+        if let Some((line, column)) = texts.get(diagnostic.path.as_path()).map(|lines| lines.position(span)) {
             origin = origin.line(line).char_column(column);
         }
         return renderer.render(&[title.element(origin).elements(hint)]);

@@ -22,7 +22,7 @@
 
 use std::fmt;
 
-use super::{Moment, Observation, Status};
+use super::{Observation, Status, Timestamp};
 
 /// How many contrary results in a row turn a check. 0 works as 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,11 +35,11 @@ pub struct Thresholds {
 
 /// The state of one endpoint check.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Machine {
+pub struct CheckState {
     thresholds: Thresholds,
     status: Status,
     progress: Progress,
-    since: Moment,
+    since: Timestamp,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,18 +54,18 @@ enum Progress {
 
 /// What a machine is to be remembered by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct MachineState {
+pub struct SavedCheckState {
     /// What it says.
     pub status: Status,
     /// Results against that, in a row; `None` when the next result decides, whatever came before.
     pub contrary: Option<u8>,
     /// Since when it says so.
-    pub since: Moment,
+    pub since: Timestamp,
 }
 
 /// A machine that turned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Turn {
+pub struct StateChange {
     /// What it was.
     pub from: Status,
     /// What it is now.
@@ -121,29 +121,29 @@ impl fmt::Display for Cause {
     }
 }
 
-impl Machine {
+impl CheckState {
     /// A machine without results: it counts as `status` until the first one, which then decides.
     #[must_use]
-    pub fn new(thresholds: Thresholds, status: Status, at: Moment) -> Machine {
-        Machine { thresholds, status, progress: Progress::Waiting(0), since: at }
+    pub fn new(thresholds: Thresholds, status: Status, at: Timestamp) -> CheckState {
+        CheckState { thresholds, status, progress: Progress::Waiting(0), since: at }
     }
 
     /// A machine as it is remembered. With `contrary`, its row goes on; without, the next result decides.
     #[must_use]
-    pub fn recalled(thresholds: Thresholds, state: MachineState) -> Machine {
-        let MachineState { status, contrary, since } = state;
-        Machine { thresholds, status, progress: contrary.map_or(Progress::Recalled(0), Progress::Contrary), since }
+    pub fn recalled(thresholds: Thresholds, state: SavedCheckState) -> CheckState {
+        let SavedCheckState { status, contrary, since } = state;
+        CheckState { thresholds, status, progress: contrary.map_or(Progress::Recalled(0), Progress::Contrary), since }
     }
 
     /// What to remember; nothing before there is something to remember.
     #[must_use]
-    pub fn state(&self) -> Option<MachineState> {
+    pub fn state(&self) -> Option<SavedCheckState> {
         let contrary = match self.progress {
             Progress::Waiting(_) => return None,
             Progress::Recalled(_) => None,
             Progress::Contrary(row) => Some(row),
         };
-        Some(MachineState { status: self.status, contrary, since: self.since })
+        Some(SavedCheckState { status: self.status, contrary, since: self.since })
     }
 
     /// How many more results of the other kind turn it, in a row.
@@ -154,7 +154,7 @@ impl Machine {
     }
 
     /// Takes one result into account; says when it turned.
-    pub fn observe(&mut self, observation: Observation, at: Moment) -> Option<Turn> {
+    pub fn observe(&mut self, observation: Observation, at: Timestamp) -> Option<StateChange> {
         let seen = observation.status()?;
         let row = match self.progress {
             Progress::Contrary(row) => row,
@@ -176,7 +176,7 @@ impl Machine {
     }
 
     /// Counts a resolver failure when there is no other result so far.
-    fn resolver_failed(&mut self, row: u8, at: Moment) -> Option<Turn> {
+    fn resolver_failed(&mut self, row: u8, at: Timestamp) -> Option<StateChange> {
         if row >= self.needed(Status::Unhealthy) {
             return self.settle(Status::Unhealthy, row_cause(Status::Unhealthy, row), at);
         }
@@ -188,7 +188,7 @@ impl Machine {
     }
 
     /// Takes a status over without a result: the row begins anew, and who waits for a first result goes on waiting.
-    pub(super) fn assume(&mut self, status: Status, cause: Cause, at: Moment) -> Option<Turn> {
+    pub(super) fn assume(&mut self, status: Status, cause: Cause, at: Timestamp) -> Option<StateChange> {
         let before = self.progress;
         let turn = self.settle(status, cause, at);
         if !matches!(before, Progress::Contrary(_)) {
@@ -212,7 +212,7 @@ impl Machine {
 
     /// Since when it says so.
     #[must_use]
-    pub fn since(&self) -> Moment {
+    pub fn since(&self) -> Timestamp {
         self.since
     }
 
@@ -235,14 +235,14 @@ impl Machine {
         }
     }
 
-    fn settle(&mut self, to: Status, cause: Cause, at: Moment) -> Option<Turn> {
+    fn settle(&mut self, to: Status, cause: Cause, at: Timestamp) -> Option<StateChange> {
         let from = std::mem::replace(&mut self.status, to);
         self.progress = Progress::Contrary(0);
         if from == to {
             return None;
         }
         self.since = at;
-        Some(Turn { from, to, cause })
+        Some(StateChange { from, to, cause })
     }
 }
 
@@ -262,8 +262,8 @@ mod tests {
     use super::*;
     use Observation::{Fail, Pass, ResolverFailure};
 
-    fn machine(failure: u8, recovery: u8) -> Machine {
-        Machine::new(Thresholds { failure, recovery }, Status::Healthy, Moment::default())
+    fn check_state(failure: u8, recovery: u8) -> CheckState {
+        CheckState::new(Thresholds { failure, recovery }, Status::Healthy, Timestamp::default())
     }
 
     /// The same rules without a state machine: look back over all results so far, each time.
@@ -280,17 +280,22 @@ mod tests {
     }
 
     /// Every sequence of results that begins with these, up to twelve, held against the reference at each step.
-    fn every_continuation(machine: &Machine, results: &mut Vec<Observation>, failure: u8, recovery: u8) -> usize {
-        assert_eq!(machine.status(), reference(results, failure.into(), recovery.into()), "{results:?}");
-        assert_eq!(machine.is_waiting(), results.is_empty());
+    fn every_continuation(
+        check_state: &CheckState,
+        results: &mut Vec<Observation>,
+        failure: u8,
+        recovery: u8,
+    ) -> usize {
+        assert_eq!(check_state.status(), reference(results, failure.into(), recovery.into()), "{results:?}");
+        assert_eq!(check_state.is_waiting(), results.is_empty());
         if results.len() == 12 {
             return 1;
         }
         let mut seen = 1;
         for observation in [Pass, Fail] {
-            let mut next = machine.clone();
-            let turn = next.observe(observation, Moment::default());
-            assert_eq!(turn.map(|turn| turn.to), (next.status() != machine.status()).then_some(next.status()));
+            let mut next = check_state.clone();
+            let turn = next.observe(observation, Timestamp::default());
+            assert_eq!(turn.map(|turn| turn.to), (next.status() != check_state.status()).then_some(next.status()));
             results.push(observation);
             seen += every_continuation(&next, results, failure, recovery);
             results.pop();
@@ -301,48 +306,48 @@ mod tests {
     #[test]
     fn all_sequences_up_to_twelve_agree_with_the_reference() {
         for (failure, recovery) in (1..=3).flat_map(|failure| (1..=3).map(move |recovery| (failure, recovery))) {
-            let seen = every_continuation(&machine(failure, recovery), &mut Vec::new(), failure, recovery);
+            let seen = every_continuation(&check_state(failure, recovery), &mut Vec::new(), failure, recovery);
             assert_eq!(seen, (1 << 13) - 1);
         }
     }
 
     #[test]
     fn the_first_result_decides_the_first_state() {
-        let mut down = machine(3, 3);
+        let mut down = check_state(3, 3);
         assert_eq!(down.status(), Status::Healthy);
-        let turn = down.observe(Fail, Moment(Duration::from_secs(5)));
-        assert_eq!(turn, Some(Turn { from: Status::Healthy, to: Status::Unhealthy, cause: Cause::FirstResult }));
-        assert_eq!(down.since(), Moment(Duration::from_secs(5)));
+        let turn = down.observe(Fail, Timestamp(Duration::from_secs(5)));
+        assert_eq!(turn, Some(StateChange { from: Status::Healthy, to: Status::Unhealthy, cause: Cause::FirstResult }));
+        assert_eq!(down.since(), Timestamp(Duration::from_secs(5)));
 
-        let mut up = machine(3, 3);
-        assert_eq!(up.observe(Pass, Moment(Duration::from_secs(5))), None);
+        let mut up = check_state(3, 3);
+        assert_eq!(up.observe(Pass, Timestamp(Duration::from_secs(5))), None);
         assert!(!up.is_waiting());
     }
 
     #[test]
     fn a_failure_of_the_resolver_does_not_decide_the_first_state() {
-        let old = MachineState { status: Status::Healthy, contrary: None, since: Moment::default() };
-        let recalled = Machine::recalled(Thresholds { failure: 3, recovery: 3 }, old);
-        for new in [machine(3, 3), recalled] {
+        let old = SavedCheckState { status: Status::Healthy, contrary: None, since: Timestamp::default() };
+        let recalled = CheckState::recalled(Thresholds { failure: 3, recovery: 3 }, old);
+        for new in [check_state(3, 3), recalled] {
             let mut waiting = new;
-            assert_eq!(waiting.observe(ResolverFailure, Moment::default()), None);
+            assert_eq!(waiting.observe(ResolverFailure, Timestamp::default()), None);
             assert_eq!((waiting.status(), waiting.is_waiting()), (Status::Healthy, false));
             // What follows decides at once, whatever it is.
-            assert_eq!(waiting.clone().observe(Fail, Moment::default()).unwrap().cause, Cause::FirstResult);
+            assert_eq!(waiting.clone().observe(Fail, Timestamp::default()).unwrap().cause, Cause::FirstResult);
             let mut good = waiting.clone();
-            assert_eq!(good.observe(Pass, Moment::default()), None);
-            assert_eq!((good.observe(Fail, Moment::default()), good.until_turn()), (None, 2));
+            assert_eq!(good.observe(Pass, Timestamp::default()), None);
+            assert_eq!((good.observe(Fail, Timestamp::default()), good.until_turn()), (None, 2));
             // A full row of them is an outage like others.
-            assert_eq!(waiting.observe(ResolverFailure, Moment::default()), None);
-            let turn = waiting.observe(ResolverFailure, Moment::default()).unwrap();
+            assert_eq!(waiting.observe(ResolverFailure, Timestamp::default()), None);
+            let turn = waiting.observe(ResolverFailure, Timestamp::default()).unwrap();
             assert_eq!((turn.to, turn.cause), (Status::Unhealthy, Cause::Failures(3)));
         }
         // One that is known counts like others.
-        let mut known = machine(2, 1);
-        known.observe(Pass, Moment::default());
-        known.observe(Fail, Moment::default());
-        assert_eq!(known.observe(ResolverFailure, Moment::default()).unwrap().to, Status::Unhealthy);
-        assert_eq!(machine(1, 1).observe(ResolverFailure, Moment::default()).unwrap().to, Status::Unhealthy);
+        let mut known = check_state(2, 1);
+        known.observe(Pass, Timestamp::default());
+        known.observe(Fail, Timestamp::default());
+        assert_eq!(known.observe(ResolverFailure, Timestamp::default()).unwrap().to, Status::Unhealthy);
+        assert_eq!(check_state(1, 1).observe(ResolverFailure, Timestamp::default()).unwrap().to, Status::Unhealthy);
     }
 
     #[test]
@@ -350,13 +355,13 @@ mod tests {
         for results in 0..1u16 << 8 {
             let observation = |bit: u16| if results >> bit & 1 == 1 { Pass } else { Fail };
             for restart in 1..8 {
-                let (mut steady, mut restarted) = (machine(3, 2), machine(3, 2));
+                let (mut steady, mut restarted) = (check_state(3, 2), check_state(3, 2));
                 for bit in 0..8 {
                     if bit == restart {
-                        restarted = Machine::recalled(restarted.thresholds, restarted.state().unwrap());
+                        restarted = CheckState::recalled(restarted.thresholds, restarted.state().unwrap());
                     }
-                    steady.observe(observation(bit), Moment::default());
-                    restarted.observe(observation(bit), Moment::default());
+                    steady.observe(observation(bit), Timestamp::default());
+                    restarted.observe(observation(bit), Timestamp::default());
                     assert_eq!(steady, restarted);
                 }
             }
@@ -365,40 +370,40 @@ mod tests {
 
     #[test]
     fn an_old_memory_counts_until_the_first_result_decides() {
-        let old = Moment(Duration::from_secs(5));
-        let state = MachineState { status: Status::Unhealthy, contrary: None, since: old };
-        let mut recalled = Machine::recalled(Thresholds { failure: 3, recovery: 3 }, state);
+        let old = Timestamp(Duration::from_secs(5));
+        let state = SavedCheckState { status: Status::Unhealthy, contrary: None, since: old };
+        let mut recalled = CheckState::recalled(Thresholds { failure: 3, recovery: 3 }, state);
         assert_eq!((recalled.status(), recalled.is_waiting(), recalled.until_turn()), (Status::Unhealthy, false, 1));
         let mut confirmed = recalled.clone();
-        assert_eq!(confirmed.observe(Fail, Moment(Duration::from_secs(99))), None);
+        assert_eq!(confirmed.observe(Fail, Timestamp(Duration::from_secs(99))), None);
         assert_eq!((confirmed.since(), confirmed.until_turn()), (old, 3));
-        let turn = recalled.observe(Pass, Moment(Duration::from_secs(99))).unwrap();
+        let turn = recalled.observe(Pass, Timestamp(Duration::from_secs(99))).unwrap();
         assert_eq!((turn.to, turn.cause), (Status::Healthy, Cause::FirstResult));
-        assert_eq!(machine(3, 3).state(), None);
+        assert_eq!(check_state(3, 3).state(), None);
     }
 
     #[test]
     fn a_threshold_lowered_under_way_is_met_by_the_next_result() {
-        let mut machine = machine(10, 1);
-        machine.observe(Pass, Moment::default());
+        let mut check_state = check_state(10, 1);
+        check_state.observe(Pass, Timestamp::default());
         for _ in 0..5 {
-            assert_eq!(machine.observe(Fail, Moment::default()), None);
+            assert_eq!(check_state.observe(Fail, Timestamp::default()), None);
         }
-        machine.set_thresholds(Thresholds { failure: 3, recovery: 1 });
-        assert_eq!(machine.status(), Status::Healthy);
-        assert_eq!(machine.observe(Fail, Moment::default()).map(|turn| turn.cause), Some(Cause::Failures(6)));
+        check_state.set_thresholds(Thresholds { failure: 3, recovery: 1 });
+        assert_eq!(check_state.status(), Status::Healthy);
+        assert_eq!(check_state.observe(Fail, Timestamp::default()).map(|turn| turn.cause), Some(Cause::Failures(6)));
     }
 
     #[test]
     fn weeks_pass_in_milliseconds() {
         // Eight weeks of results, one every 10 s; an outage of one minute a day.
-        let mut machine = machine(3, 3);
+        let mut check_state = check_state(3, 3);
         let mut turns = Vec::new();
         let started = Instant::now();
         for second in (0..8 * 7 * 86_400).step_by(10) {
             let observation = if (43_200..43_260).contains(&(second % 86_400)) { Fail } else { Pass };
-            let at = Moment(Duration::from_secs(second));
-            turns.extend(machine.observe(observation, at).map(|turn| (second % 86_400, turn.to)));
+            let at = Timestamp(Duration::from_secs(second));
+            turns.extend(check_state.observe(observation, at).map(|turn| (second % 86_400, turn.to)));
         }
         assert_eq!(turns, [(43_220, Status::Unhealthy), (43_280, Status::Healthy)].repeat(56));
         assert!(started.elapsed() < Duration::from_secs(5));
@@ -411,11 +416,11 @@ mod tests {
             failure in 1u8..=10,
             recovery in 1u8..=10,
         ) {
-            let mut machine = machine(failure, recovery);
+            let mut check_state = check_state(failure, recovery);
             for result in &results {
-                machine.observe(*result, Moment::default());
+                check_state.observe(*result, Timestamp::default());
             }
-            prop_assert_eq!(machine.status(), reference(&results, failure.into(), recovery.into()));
+            prop_assert_eq!(check_state.status(), reference(&results, failure.into(), recovery.into()));
         }
     }
 }

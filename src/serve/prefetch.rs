@@ -1,4 +1,4 @@
-//! Foresight: what the answers to a batch will need from far memory, asked for before any is made.
+//! Prefetch: what the answers to a batch will need from far memory, asked for before any is made.
 //!
 //! A client among millions of networks and a name among hundreds of thousands take several reads of memory that no cache holds,
 //! and the processor waits for each. Side by side the waits of a batch are one (docs/decisions/0082-side-by-side.md). That is work
@@ -11,9 +11,9 @@ use arrayvec::ArrayVec;
 
 use super::ClientSubnetUse;
 use super::decode::{HEADER_OCTETS, may_be_question, subnet_ahead};
-use crate::ahead::SIDE_BY_SIDE;
 use crate::answer::QueryName;
-use crate::geo::{Located, Locator};
+use crate::geo::{GeoLookup, Located};
+use crate::prefetch::SIDE_BY_SIDE;
 use crate::world::World;
 
 /// The most packets of a batch. Entering the kernel costs about a tenth of moving one packet: spread over 64 it is lost
@@ -25,7 +25,7 @@ const FEW: usize = 4;
 const WORTHWHILE: usize = 4;
 
 /// What is known beforehand of one batch.
-pub(super) struct Foresight {
+pub(super) struct Prefetch {
     /// Names of packets, while they are looked for.
     names: Box<[QueryName]>,
     located: ArrayVec<Located, BATCH_PACKETS>,
@@ -37,14 +37,14 @@ pub(super) struct Foresight {
     packets: usize,
 }
 
-impl Default for Foresight {
-    fn default() -> Foresight {
+impl Default for Prefetch {
+    fn default() -> Prefetch {
         let names = std::iter::repeat_with(QueryName::default).take(SIDE_BY_SIDE);
-        Foresight { names: names.collect(), located: ArrayVec::new(), clients: ArrayVec::new(), needed: 0, packets: 0 }
+        Prefetch { names: names.collect(), located: ArrayVec::new(), clients: ArrayVec::new(), needed: 0, packets: 0 }
     }
 }
 
-impl Foresight {
+impl Prefetch {
     /// Looks at these packets, `None` for one that cannot be answered.
     pub(super) fn begin<'p>(
         &mut self,
@@ -63,9 +63,9 @@ impl Foresight {
         if world.is_large() {
             self.look_for_names(world, packets.clone().flatten().map(|(packet, _)| packet));
         }
-        if depend_on_places && world.locator().is_large() {
+        if depend_on_places && world.geo_lookup().is_large() {
             let clients = packets.map(|packet| Some(client_of(packet?, client_subnet)));
-            self.look_for_clients(world.locator(), clients);
+            self.look_for_clients(world.geo_lookup(), clients);
         }
     }
 
@@ -84,7 +84,7 @@ impl Foresight {
         }
     }
 
-    fn look_for_clients(&mut self, locator: &Locator, clients: impl Iterator<Item = Option<IpAddr>>) {
+    fn look_for_clients(&mut self, geo_lookup: &GeoLookup, clients: impl Iterator<Item = Option<IpAddr>>) {
         let mut addresses: ArrayVec<IpAddr, BATCH_PACKETS> = ArrayVec::new();
         for client in clients.take(BATCH_PACKETS) {
             // Clients repeat: the same as the one before is not looked for again.
@@ -94,7 +94,7 @@ impl Foresight {
             self.clients.push(addresses.len().saturating_sub(1) as u8);
         }
         for addresses in addresses.chunks(SIDE_BY_SIDE) {
-            self.located.extend(locator.locate_each(addresses));
+            self.located.extend(geo_lookup.locate_each(addresses));
         }
     }
 
@@ -141,9 +141,9 @@ mod tests {
             region: Region::all().nth(number as usize % 2),
         };
         let networks: Vec<_> = (0..80_000).map(network).collect();
-        let locator = Locator::build(&networks, Vec::new(), &[]);
-        assert!(locator.is_large());
-        World::new(Arc::clone(world(&[], &[]).catalog()), &CheckBits::default(), Arc::new(locator))
+        let geo_lookup = GeoLookup::build(&networks, Vec::new(), &[]);
+        assert!(geo_lookup.is_large());
+        World::new(Arc::clone(world(&[], &[]).catalog()), &CheckBits::default(), Arc::new(geo_lookup))
     });
 
     /// Its one option is the subnet 10.53.1.0/24.
@@ -157,50 +157,50 @@ mod tests {
     }
 
     /// Begins a batch of packets from clients with these last octets, or from nobody.
-    fn begin(foresight: &mut Foresight, clients: &[Option<u8>], client_subnet: ClientSubnetUse, packet: &[u8]) {
+    fn begin(prefetch: &mut Prefetch, clients: &[Option<u8>], client_subnet: ClientSubnetUse, packet: &[u8]) {
         let packets = clients.iter().map(|last| last.map(|last| (packet, client(last))));
-        foresight.begin(&WORLD, client_subnet, packets);
+        prefetch.begin(&WORLD, client_subnet, packets);
     }
 
-    fn known(foresight: &Foresight, packets: usize) -> Vec<Option<IpAddr>> {
-        (0..packets).map(|packet| foresight.of(packet).map(|located| located.address)).collect()
+    fn known(prefetch: &Prefetch, packets: usize) -> Vec<Option<IpAddr>> {
+        (0..packets).map(|packet| prefetch.of(packet).map(|located| located.address)).collect()
     }
 
     #[test]
     fn clients_are_looked_for_while_answers_need_places() {
-        let mut foresight = Foresight::default();
+        let mut prefetch = Prefetch::default();
         let clients = [Some(1), Some(1), None, Some(2), Some(1)];
-        begin(&mut foresight, &clients, ClientSubnetUse::Use, QUESTION);
-        assert_eq!(known(&foresight, 5), [None; 5], "nothing was learnt yet");
-        [true, false, true, false].into_iter().for_each(|needed| foresight.learn(needed));
-        begin(&mut foresight, &clients, ClientSubnetUse::Use, QUESTION);
+        begin(&mut prefetch, &clients, ClientSubnetUse::Use, QUESTION);
+        assert_eq!(known(&prefetch, 5), [None; 5], "nothing was learnt yet");
+        [true, false, true, false].into_iter().for_each(|needed| prefetch.learn(needed));
+        begin(&mut prefetch, &clients, ClientSubnetUse::Use, QUESTION);
         // Who cannot be answered is not asked about.
         let [first, second] = [1, 2].map(|last| Some(client(last)));
-        let of_each = known(&foresight, 5);
+        let of_each = known(&prefetch, 5);
         assert_eq!([of_each[0], of_each[1], of_each[3], of_each[4]], [first, first, second, first]);
-        assert_eq!(foresight.located.len(), 3, "a client that repeats is looked for once");
-        foresight.learn(true);
-        begin(&mut foresight, &clients, ClientSubnetUse::Use, QUESTION);
-        assert_eq!(known(&foresight, 5), [None; 5], "one of five needed a place");
+        assert_eq!(prefetch.located.len(), 3, "a client that repeats is looked for once");
+        prefetch.learn(true);
+        begin(&mut prefetch, &clients, ClientSubnetUse::Use, QUESTION);
+        assert_eq!(known(&prefetch, 5), [None; 5], "one of five needed a place");
     }
 
     #[test]
     fn who_asks_nothing_is_not_looked_for_nor_is_anybody_among_few_places() {
-        let ready = || Foresight { needed: 9, packets: 9, ..Foresight::default() };
-        let mut foresight = ready();
-        begin(&mut foresight, &[Some(1); 4], ClientSubnetUse::Use, b"\0\0\x80\0\0\x01\0\0\0\0\0\0");
-        assert_eq!(known(&foresight, 4), [None; 4]);
-        let mut foresight = ready();
+        let ready = || Prefetch { needed: 9, packets: 9, ..Prefetch::default() };
+        let mut prefetch = ready();
+        begin(&mut prefetch, &[Some(1); 4], ClientSubnetUse::Use, b"\0\0\x80\0\0\x01\0\0\0\0\0\0");
+        assert_eq!(known(&prefetch, 4), [None; 4]);
+        let mut prefetch = ready();
         let packets = [Some((QUESTION, client(1))); 4].into_iter();
-        foresight.begin(&world(&[], &[]), ClientSubnetUse::Use, packets);
-        assert_eq!(known(&foresight, 4), [None; 4]);
+        prefetch.begin(&world(&[], &[]), ClientSubnetUse::Use, packets);
+        assert_eq!(known(&prefetch, 4), [None; 4]);
     }
 
     #[test]
     fn few_packets_are_answered_one_by_one() {
-        let mut foresight = Foresight { needed: 3, packets: 3, ..Foresight::default() };
-        begin(&mut foresight, &[Some(1); 3], ClientSubnetUse::Use, QUESTION);
-        assert_eq!(known(&foresight, 3), [None; 3]);
+        let mut prefetch = Prefetch { needed: 3, packets: 3, ..Prefetch::default() };
+        begin(&mut prefetch, &[Some(1); 3], ClientSubnetUse::Use, QUESTION);
+        assert_eq!(known(&prefetch, 3), [None; 3]);
     }
 
     #[test]
@@ -208,9 +208,9 @@ mod tests {
         for (client_subnet, expected) in
             [(ClientSubnetUse::Use, IpAddr::from([10, 53, 1, 0])), (ClientSubnetUse::Ignore, client(1))]
         {
-            let mut foresight = Foresight { needed: 9, packets: 9, ..Foresight::default() };
-            begin(&mut foresight, &[Some(1); 4], client_subnet, PACKET);
-            assert_eq!(known(&foresight, 4), [Some(expected); 4]);
+            let mut prefetch = Prefetch { needed: 9, packets: 9, ..Prefetch::default() };
+            begin(&mut prefetch, &[Some(1); 4], client_subnet, PACKET);
+            assert_eq!(known(&prefetch, 4), [Some(expected); 4]);
         }
     }
 }

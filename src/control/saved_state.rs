@@ -20,32 +20,32 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::health::{
-    Action, Drain, History, Identity, Latency, MachineState, Moment, Observation, Override, OverrideId, Overrides,
-    PastTransition, Pattern, Question, Recollection, Run, Share, Status, Wish,
+    Action, Drain, History, Identity, Latency, Observation, Override, OverrideId, OverrideRequest, Overrides,
+    PastTransition, Pattern, Question, RestoredCheck, Run, SavedCheckState, Share, Status, Timestamp,
 };
 use crate::model::{HealthCheckId, HostedZoneId, Name};
 use crate::world::RecordKey;
 
 /// Everything that was remembered.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Memory {
+pub struct SavedState {
     /// What is known of each check.
-    pub(super) checks: HashMap<HealthCheckId, CheckMemory>,
+    pub(super) checks: HashMap<HealthCheckId, SavedCheck>,
     /// People's word.
     pub(super) overrides: Overrides,
     /// Records on their way back into use, and when they recovered.
-    pub(super) comebacks: BTreeMap<RecordKey, Moment>,
+    pub(super) recoveries: BTreeMap<RecordKey, Timestamp>,
     /// The last moment of which anything is known.
-    pub(super) as_of: Moment,
+    pub(super) as_of: Timestamp,
     /// Lines that are whole and not understood: of another version.
     pub(super) strange: usize,
 }
 
 /// What is known of one check.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct CheckMemory {
+pub(super) struct SavedCheck {
     question: Option<Question>,
-    state: Option<MachineState>,
+    state: Option<SavedCheckState>,
     pub(super) history: Arc<History>,
 }
 
@@ -55,7 +55,7 @@ pub(super) struct CheckMemory {
 enum Line {
     Clock(u64),
     Check(CheckLine),
-    Seen(SeenLine),
+    RecoveryEvent(SeenLine),
     Turned(TurnedLine),
     Override(OverrideLine),
     Cleared(Vec<u64>),
@@ -152,23 +152,23 @@ struct ReturningLine {
     since: Option<u64>,
 }
 
-impl Memory {
+impl SavedState {
     /// Reads the lines of a journal.
-    pub fn read<'l>(lines: impl IntoIterator<Item = &'l str>) -> Memory {
-        let mut memory = Memory::default();
+    pub fn read<'l>(lines: impl IntoIterator<Item = &'l str>) -> SavedState {
+        let mut saved_state = SavedState::default();
         for line in lines {
             match serde_json::from_str(line) {
-                Ok(line) => memory.take(line),
-                Err(_) => memory.strange += 1,
+                Ok(line) => saved_state.take(line),
+                Err(_) => saved_state.strange += 1,
             }
         }
-        memory
+        saved_state
     }
 
     /// What the tracker wants to know of a check.
-    pub(super) fn recollection(&self, id: &HealthCheckId) -> Option<Recollection> {
-        let CheckMemory { question, state, .. } = self.checks.get(id)?;
-        Some(Recollection { question: (*question)?, state: (*state)?, as_of: self.as_of })
+    pub(super) fn saved_check(&self, id: &HealthCheckId) -> Option<RestoredCheck> {
+        let SavedCheck { question, state, .. } = self.checks.get(id)?;
+        Some(RestoredCheck { question: (*question)?, state: (*state)?, as_of: self.as_of })
     }
 
     fn take(&mut self, line: Line) {
@@ -179,14 +179,14 @@ impl Memory {
                 let mut history = History::default();
                 runs.into_iter().for_each(|run| history.put_run(run.into()));
                 transitions.into_iter().for_each(|transition| history.turn(transition.into()));
-                let memory = CheckMemory {
+                let saved_state = SavedCheck {
                     question: Some(Question(question)),
                     state: state.map(Into::into),
                     history: history.into(),
                 };
-                self.checks.insert(HealthCheckId(id), memory);
+                self.checks.insert(HealthCheckId(id), saved_state);
             }
-            Line::Seen(SeenLine { id, question, state, run }) => {
+            Line::RecoveryEvent(SeenLine { id, question, state, run }) => {
                 self.note(run.last);
                 let check = self.checks.entry(HealthCheckId(id)).or_default();
                 (check.question, check.state) = (Some(Question(question)), state.map(Into::into));
@@ -200,8 +200,8 @@ impl Memory {
             Line::Override(line) => self.overrides.put(line.into()),
             Line::Cleared(ids) => ids.into_iter().for_each(|id| self.overrides.remove(OverrideId(id))),
             Line::Returning(line) => match (line.record(), line.since) {
-                (Some(record), Some(since)) => drop(self.comebacks.insert(record, moment(since))),
-                (Some(record), None) => drop(self.comebacks.remove(&record)),
+                (Some(record), Some(since)) => drop(self.recoveries.insert(record, moment(since))),
+                (Some(record), None) => drop(self.recoveries.remove(&record)),
                 (None, _) => self.strange += 1,
             },
         }
@@ -213,12 +213,12 @@ impl Memory {
 }
 
 /// The moment as of which the lines after it hold.
-pub(super) fn clock(at: Moment) -> String {
+pub(super) fn clock(at: Timestamp) -> String {
     text(&Line::Clock(milliseconds(at)))
 }
 
 /// All of one check.
-pub(super) fn check(identity: &Identity, state: Option<MachineState>, history: &History) -> String {
+pub(super) fn check(identity: &Identity, state: Option<SavedCheckState>, history: &History) -> String {
     text(&Line::Check(CheckLine {
         id: identity.id.0.clone(),
         question: identity.question.0,
@@ -229,8 +229,8 @@ pub(super) fn check(identity: &Identity, state: Option<MachineState>, history: &
 }
 
 /// One result more: the run that it belongs to, and the state that follows.
-pub(super) fn seen(identity: &Identity, state: Option<MachineState>, run: &Run) -> String {
-    text(&Line::Seen(SeenLine {
+pub(super) fn seen(identity: &Identity, state: Option<SavedCheckState>, run: &Run) -> String {
+    text(&Line::RecoveryEvent(SeenLine {
         id: identity.id.0.clone(),
         question: identity.question.0,
         state: state.map(Into::into),
@@ -254,7 +254,7 @@ pub(super) fn overrides_cleared(ids: &[OverrideId]) -> String {
 }
 
 /// A record that is on its way back since then, or no more.
-pub(super) fn returning(record: &RecordKey, since: Option<Moment>) -> String {
+pub(super) fn returning(record: &RecordKey, since: Option<Timestamp>) -> String {
     text(&Line::Returning(ReturningLine {
         zone: record.zone.0.clone(),
         name: record.name.to_string(),
@@ -276,17 +276,17 @@ fn text(line: &Line) -> String {
     serde_json::to_string(line).expect("a line has texts, numbers and lists of them")
 }
 
-impl From<MachineState> for StateLine {
-    fn from(state: MachineState) -> StateLine {
-        let MachineState { status, contrary, since } = state;
+impl From<SavedCheckState> for StateLine {
+    fn from(state: SavedCheckState) -> StateLine {
+        let SavedCheckState { status, contrary, since } = state;
         StateLine { healthy: status == Status::Healthy, contrary, since: milliseconds(since) }
     }
 }
 
-impl From<StateLine> for MachineState {
-    fn from(line: StateLine) -> MachineState {
+impl From<StateLine> for SavedCheckState {
+    fn from(line: StateLine) -> SavedCheckState {
         let StateLine { healthy, contrary, since } = line;
-        MachineState { status: status(healthy), contrary, since: moment(since) }
+        SavedCheckState { status: status(healthy), contrary, since: moment(since) }
     }
 }
 
@@ -362,7 +362,7 @@ impl From<TransitionLine> for PastTransition {
 
 impl From<&Override> for OverrideLine {
     fn from(granted: &Override) -> OverrideLine {
-        let Override { id, wish: Wish { pattern, action, reason, author, from, until } } = granted.clone();
+        let Override { id, wish: OverrideRequest { pattern, action, reason, author, from, until } } = granted.clone();
         OverrideLine {
             id: id.0,
             pattern: pattern.0,
@@ -393,7 +393,10 @@ impl From<OverrideLine> for Override {
             }),
         };
         let (from, until) = (moment(from), until.map(moment));
-        Override { id: OverrideId(id), wish: Wish { pattern: Pattern(pattern), action, reason, author, from, until } }
+        Override {
+            id: OverrideId(id),
+            wish: OverrideRequest { pattern: Pattern(pattern), action, reason, author, from, until },
+        }
     }
 }
 
@@ -401,7 +404,7 @@ fn status(healthy: bool) -> Status {
     if healthy { Status::Healthy } else { Status::Unhealthy }
 }
 
-fn milliseconds(moment: Moment) -> u64 {
+fn milliseconds(moment: Timestamp) -> u64 {
     whole_milliseconds(moment.0)
 }
 
@@ -409,8 +412,8 @@ fn whole_milliseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-fn moment(milliseconds: u64) -> Moment {
-    Moment(Duration::from_millis(milliseconds))
+fn moment(milliseconds: u64) -> Timestamp {
+    Timestamp(Duration::from_millis(milliseconds))
 }
 
 fn microseconds(duration: Duration) -> u64 {
@@ -421,8 +424,8 @@ fn microseconds(duration: Duration) -> u64 {
 mod tests {
     use super::*;
 
-    fn at(second: u64) -> Moment {
-        Moment(Duration::from_secs(second))
+    fn at(second: u64) -> Timestamp {
+        Timestamp(Duration::from_secs(second))
     }
 
     fn run(first: u64, results: u32) -> Run {
@@ -446,7 +449,7 @@ mod tests {
     fn lines_are_read_as_they_were_written() {
         let (blue, question) = (HealthCheckId("blue".to_owned()), Question(u64::MAX));
         let identity = Identity { id: blue.clone(), question };
-        let state = |contrary| Some(MachineState { status: Status::Unhealthy, contrary, since: at(7) });
+        let state = |contrary| Some(SavedCheckState { status: Status::Unhealthy, contrary, since: at(7) });
         let mut history = History::default();
         let missing = Run { observation: Observation::Missing, ..run(0, 1) };
         history.put_run(missing.clone());
@@ -454,37 +457,38 @@ mod tests {
         let transition = PastTransition { at: at(2), to: Status::Unhealthy, why: "because".into() };
         history.turn(transition.clone());
         let mut lines = vec![clock(at(9)), check(&identity, state(None), &history)];
-        let memory = Memory::read(lines.iter().map(String::as_str));
-        assert_eq!((memory.as_of, &*memory.checks[&blue].history), (at(9), &history));
+        let saved_state = SavedState::read(lines.iter().map(String::as_str));
+        assert_eq!((saved_state.as_of, &*saved_state.checks[&blue].history), (at(9), &history));
         assert_eq!(
-            memory.recollection(&blue),
-            Some(Recollection { question, state: state(None).unwrap(), as_of: at(9) })
+            saved_state.saved_check(&blue),
+            Some(RestoredCheck { question, state: state(None).unwrap(), as_of: at(9) })
         );
 
         lines.push(seen(&identity, state(Some(1)), &run(1, 12)));
         lines.push(turned(&blue, &PastTransition { at: at(13), ..transition }));
         lines.push("{\"from\":\"tomorrow\"}".to_owned());
         assert!(lines.iter().all(|line| !line.contains('\n')));
-        let memory = Memory::read(lines.iter().map(String::as_str));
-        assert_eq!((memory.as_of, memory.strange), (at(13), 1));
-        assert_eq!(memory.recollection(&blue).unwrap().state, state(Some(1)).unwrap());
-        let history = &memory.checks[&blue].history;
+        let saved_state = SavedState::read(lines.iter().map(String::as_str));
+        assert_eq!((saved_state.as_of, saved_state.strange), (at(13), 1));
+        assert_eq!(saved_state.saved_check(&blue).unwrap().state, state(Some(1)).unwrap());
+        let history = &saved_state.checks[&blue].history;
         assert_eq!(history.runs().collect::<Vec<_>>(), [&missing, &run(1, 12)]);
         assert_eq!(history.transitions().count(), 2);
-        assert_eq!(memory.recollection(&HealthCheckId("green".to_owned())), None);
+        assert_eq!(saved_state.saved_check(&HealthCheckId("green".to_owned())), None);
     }
 
     #[test]
     fn overrides_are_read_as_they_were_written_until_they_are_cleared() {
         let granted = |id, action, until| {
             let (reason, author) = ("kernel \"update\"".to_owned(), "ada".to_owned());
-            let wish = Wish { pattern: Pattern(format!("app-{id}*")), action, reason, author, from: at(1), until };
+            let wish =
+                OverrideRequest { pattern: Pattern(format!("app-{id}*")), action, reason, author, from: at(1), until };
             Override { id: OverrideId(id), wish }
         };
         let half = Drain { over: Duration::from_secs(300), begins: Share::from_parts(128).unwrap() };
         let (first, second) = (granted(1, Action::Drain(half), Some(at(9))), granted(2, Action::Up, None));
         let lines = [override_set(&first), override_set(&second), overrides_cleared(&[OverrideId(1)])];
-        let read = |count| Memory::read(lines[..count].iter().map(String::as_str)).overrides;
+        let read = |count| SavedState::read(lines[..count].iter().map(String::as_str)).overrides;
         assert_eq!(read(1).all(), std::slice::from_ref(&first));
         assert_eq!(read(2).all(), [first, second.clone()]);
         assert_eq!(read(3).all(), [second]);
@@ -504,9 +508,9 @@ mod tests {
             returning(&record("b"), Some(at(9))),
             returning(&record("a \"b\""), None),
         ];
-        let read = |count| Memory::read(lines[..count].iter().map(String::as_str));
-        assert_eq!(read(2).comebacks, BTreeMap::from([(record("a \"b\""), at(7)), (record("b"), at(8))]));
-        assert_eq!(read(4).comebacks, BTreeMap::from([(record("b"), at(9))]));
+        let read = |count| SavedState::read(lines[..count].iter().map(String::as_str));
+        assert_eq!(read(2).recoveries, BTreeMap::from([(record("a \"b\""), at(7)), (record("b"), at(8))]));
+        assert_eq!(read(4).recoveries, BTreeMap::from([(record("b"), at(9))]));
         assert_eq!(read(4).strange, 0);
     }
 }

@@ -8,10 +8,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-use crate::config::{self, Common, ServedFile, Settings, SourceFile, TextOrigin};
+use crate::background;
+use crate::config::{self, ServedFile, Settings, SharedDefinitions, SourceFile, TextOrigin};
 use crate::health::CheckSlot;
 use crate::model::{HealthCheckId, HostedZone, HostedZoneId, Name, RecordType, RoutingPolicy, VpcId, ZoneIdentity};
-use crate::pace;
 use crate::policy::CidrTables;
 use crate::stats::Meters;
 use crate::store::{Stamp, StandIn, TextPrint};
@@ -19,11 +19,11 @@ use crate::world::CountedGroups;
 use crate::zonetree::Zone;
 
 use super::load::Faults;
-use super::{counted, moves};
+use super::{counted, records_by_check};
 
 /// A zone file that is served.
 #[derive(Clone)]
-pub(super) struct KeptFile {
+pub(super) struct LoadedFile {
     pub(super) path: PathBuf,
     /// What the file looked like when the text was read; `None` when it may have changed since without looking different, or
     /// holds another text by now.
@@ -37,12 +37,12 @@ pub(super) struct KeptFile {
     pub(super) may_define: bool,
     /// What is doubtful in it.
     pub(super) warnings: Faults,
-    pub(super) zone: Option<KeptZone>,
+    pub(super) zone: Option<LoadedZone>,
 }
 
 /// Its zone.
 #[derive(Clone)]
-pub(super) struct KeptZone {
+pub(super) struct LoadedZone {
     pub(super) compiled: Arc<Zone>,
     pub(super) vpcs: Vec<VpcId>,
     /// The user's own words about it.
@@ -52,7 +52,7 @@ pub(super) struct KeptZone {
     /// Whether it refers to checks or collections.
     refers: bool,
     /// The records that checks move.
-    pub(super) moves: Vec<(CheckSlot, String)>,
+    pub(super) records_by_check: Vec<(CheckSlot, String)>,
     /// Its groups whose answers are counted one by one.
     pub(super) counted: Option<Arc<CountedGroups>>,
     /// The name server that was made for it with an address that only this machine reaches.
@@ -61,14 +61,14 @@ pub(super) struct KeptZone {
     pub(super) example: Option<Name>,
 }
 
-impl StandIn for Arc<KeptFile> {
+impl StandIn for Arc<LoadedFile> {
     fn is_blank(&self) -> bool {
         self.is_blank
     }
 }
 
 /// A text that is to be served.
-pub(super) struct Fresh {
+pub(super) struct ChangedFile {
     pub(super) source: SourceFile,
     pub(super) stamp: Option<Stamp>,
     /// Whether other files may refer to something in it.
@@ -77,45 +77,45 @@ pub(super) struct Fresh {
     pub(super) origin: TextOrigin,
 }
 
-impl Fresh {
+impl ChangedFile {
     /// These texts, looked through on all cores.
-    pub(super) fn all(texts: &[(SourceFile, Option<Stamp>)], origin: TextOrigin) -> Vec<Fresh> {
+    pub(super) fn all(texts: &[(SourceFile, Option<Stamp>)], origin: TextOrigin) -> Vec<ChangedFile> {
         let fresh = |(source, stamp): &(SourceFile, Option<Stamp>)| {
             let may_define = config::may_define_for_others(source);
-            Some(Fresh { source: source.clone(), stamp: *stamp, may_define, origin })
+            Some(ChangedFile { source: source.clone(), stamp: *stamp, may_define, origin })
         };
         spread(texts, fresh).unwrap_or_default()
     }
 }
 
 /// What files are read and compiled with.
-pub(super) struct Workshop<'l> {
+pub(super) struct ZoneCompiler<'l> {
     pub(super) settings: &'l Settings,
-    pub(super) common: &'l Common,
+    pub(super) common: &'l SharedDefinitions,
     /// Those of its collections.
     pub(super) tables: &'l CidrTables,
     pub(super) meters: &'l Meters,
     pub(super) slot_of: &'l (dyn Fn(&HealthCheckId) -> Option<CheckSlot> + Sync),
 }
 
-impl Workshop<'_> {
+impl ZoneCompiler<'_> {
     /// Reads and compiles these texts, on all cores. A zone that answers as the one that is served from the file is that one
     /// still. `None` when there is an error in any.
     pub(super) fn make<'b>(
         &self,
-        texts: &[Fresh],
-        before: &(dyn Fn(&Path) -> Option<&'b Arc<KeptFile>> + Sync),
-    ) -> Option<Vec<Arc<KeptFile>>> {
+        texts: &[ChangedFile],
+        before: &(dyn Fn(&Path) -> Option<&'b Arc<LoadedFile>> + Sync),
+    ) -> Option<Vec<Arc<LoadedFile>>> {
         spread(texts, |fresh| self.make_one(fresh, before(&fresh.source.path)).map(Arc::new))
     }
 
-    fn make_one(&self, fresh: &Fresh, before: Option<&Arc<KeptFile>>) -> Option<KeptFile> {
-        let Fresh { source, stamp, may_define, origin } = fresh;
+    fn make_one(&self, fresh: &ChangedFile, before: Option<&Arc<LoadedFile>>) -> Option<LoadedFile> {
+        let ChangedFile { source, stamp, may_define, origin } = fresh;
         let reading = self.common.zone(source, *origin, self.settings)?;
-        pace::step();
+        background::yield_point();
         let warnings = Faults::of(&reading.warnings, std::slice::from_ref(source));
         let before = before.and_then(|file| file.zone.as_ref());
-        Some(KeptFile {
+        Some(LoadedFile {
             path: source.path.clone(),
             stamp: *stamp,
             print: TextPrint::of(&source.text),
@@ -127,13 +127,13 @@ impl Workshop<'_> {
         })
     }
 
-    fn compile(&self, zone: &HostedZone, before: Option<&KeptZone>) -> KeptZone {
+    fn compile(&self, zone: &HostedZone, before: Option<&LoadedZone>) -> LoadedZone {
         let compiled = Zone::compile(zone, &self.slot_of, self.tables);
-        pace::step();
+        background::yield_point();
         let unchanged = before.map(|before| &before.compiled).filter(|before| ***before == compiled);
-        pace::step();
+        background::yield_point();
         let compiled = unchanged.map_or_else(|| Arc::new(compiled), Arc::clone);
-        KeptZone {
+        LoadedZone {
             counted: counted::groups(zone, &compiled, &self.settings.metrics.count_answers, self.meters).map(Arc::new),
             compiled,
             vpcs: zone.vpcs.clone(),
@@ -143,28 +143,28 @@ impl Workshop<'_> {
                 .record_sets
                 .iter()
                 .any(|set| set.health_check.is_some() || matches!(set.routing_policy, RoutingPolicy::IpBased { .. })),
-            moves: moves::of_zone(zone, self.slot_of),
+            records_by_check: records_by_check::of_zone(zone, self.slot_of),
             loopback_name_server: config::loopback_name_server(zone, &self.settings.dns),
             example: example(zone),
         }
     }
 }
 
-impl KeptFile {
+impl LoadedFile {
     /// A file that was served before and of which there is no usable text. Its zone answers SERVFAIL.
-    pub(super) fn unavailable(served: &ServedFile) -> KeptFile {
-        let zone = served.zone.as_ref().map(|zone| KeptZone {
+    pub(super) fn unavailable(served: &ServedFile) -> LoadedFile {
+        let zone = served.zone.as_ref().map(|zone| LoadedZone {
             compiled: Arc::new(Zone::unavailable(zone)),
             vpcs: zone.vpcs.clone(),
             comment: None,
             records: 0,
             refers: false,
-            moves: Vec::new(),
+            records_by_check: Vec::new(),
             counted: None,
             example: None,
             loopback_name_server: None,
         });
-        KeptFile {
+        LoadedFile {
             path: served.path.clone(),
             stamp: None,
             print: TextPrint::NONE,
@@ -183,7 +183,7 @@ impl KeptFile {
 
     /// What a restart has to know of it.
     pub(super) fn served(&self) -> ServedFile {
-        ServedFile { path: self.path.clone(), zone: self.zone.as_ref().map(KeptZone::identity) }
+        ServedFile { path: self.path.clone(), zone: self.zone.as_ref().map(LoadedZone::identity) }
     }
 
     /// The id of its zone.
@@ -192,13 +192,13 @@ impl KeptFile {
     }
 
     /// The same text in a file that looks otherwise.
-    pub(super) fn looking_like(self: &Arc<KeptFile>, stamp: Option<Stamp>) -> Arc<KeptFile> {
-        if self.stamp == stamp { Arc::clone(self) } else { Arc::new(KeptFile { stamp, ..(**self).clone() }) }
+    pub(super) fn looking_like(self: &Arc<LoadedFile>, stamp: Option<Stamp>) -> Arc<LoadedFile> {
+        if self.stamp == stamp { Arc::clone(self) } else { Arc::new(LoadedFile { stamp, ..(**self).clone() }) }
     }
 
     /// The records in it that checks move.
-    pub(super) fn moves(&self) -> &[(CheckSlot, String)] {
-        self.zone.as_ref().map_or(&[], |zone| &zone.moves)
+    pub(super) fn records_by_check(&self) -> &[(CheckSlot, String)] {
+        self.zone.as_ref().map_or(&[], |zone| &zone.records_by_check)
     }
 
     /// Whether what other files define may change what this one means.
@@ -207,13 +207,13 @@ impl KeptFile {
     }
 
     /// Whether both have the same zone, as far as another zone could be in its way.
-    pub(super) fn claims_what(&self, other: &KeptFile) -> bool {
-        let claim = |file: &KeptFile| file.zone.as_ref().map(KeptZone::identity);
+    pub(super) fn claims_what(&self, other: &LoadedFile) -> bool {
+        let claim = |file: &LoadedFile| file.zone.as_ref().map(LoadedZone::identity);
         claim(self) == claim(other)
     }
 }
 
-impl KeptZone {
+impl LoadedZone {
     fn identity(&self) -> ZoneIdentity {
         let (id, name) = (self.compiled.id().clone(), self.compiled.name().clone());
         ZoneIdentity { id, name, vpcs: self.vpcs.clone() }
@@ -221,7 +221,7 @@ impl KeptZone {
 }
 
 /// Whether no two files have the same zone: one public zone a name, one private zone a name and VPC; ids are unique.
-pub(super) fn claims_differ(files: &[Arc<KeptFile>]) -> bool {
+pub(super) fn claims_differ(files: &[Arc<LoadedFile>]) -> bool {
     let (mut names, mut ids) = (HashSet::new(), HashSet::new());
     files.iter().filter_map(|file| file.zone.as_ref()).all(|zone| {
         let name = zone.compiled.name();
@@ -247,7 +247,7 @@ fn spread<T: Sync, U: Send>(items: &[T], work: impl Fn(&T) -> Option<U> + Sync) 
         return items.iter().map(work).collect();
     }
     let (next, made) = (AtomicUsize::new(0), Mutex::new(Vec::with_capacity(items.len())));
-    let patience = pace::patience();
+    let patience = background::yield_budget();
     let worker = || {
         let mut mine = Vec::new();
         while let Some((at, item)) = {
@@ -260,12 +260,12 @@ fn spread<T: Sync, U: Send>(items: &[T], work: impl Fn(&T) -> Option<U> + Sync) 
                 break;
             };
             mine.push((at, made));
-            pace::step();
+            background::yield_point();
         }
         made.lock().unwrap_or_else(PoisonError::into_inner).append(&mut mine);
     };
     let helper = || match patience {
-        Some(patience) => pace::patiently(patience, worker),
+        Some(patience) => background::with_yield_budget(patience, worker),
         None => worker(),
     };
     thread::scope(|scope| (0..cores).for_each(|_| drop(scope.spawn(helper))));
@@ -280,9 +280,9 @@ mod tests {
 
     #[test]
     fn who_helps_a_patient_thread_is_patient() {
-        let seen = || spread(&[(); 8], |()| Some(pace::patience()));
+        let seen = || spread(&[(); 8], |()| Some(background::yield_budget()));
         let patience = std::time::Duration::from_millis(7);
-        assert_eq!(pace::patiently(patience, seen), Some(vec![Some(patience); 8]));
+        assert_eq!(background::with_yield_budget(patience, seen), Some(vec![Some(patience); 8]));
         assert_eq!(seen(), Some(vec![None; 8]));
     }
 

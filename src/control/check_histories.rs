@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::health::{CheckSlot, History, Latency, Moment, News, Observation, PastTransition, Recent, Sample};
+use crate::health::{CheckSlot, History, Latency, News, Observation, PastTransition, Recent, Sample, Timestamp};
 
 /// Results a second that only repeat what is known and are written nevertheless. A lab's are all written, so that a kill
 /// loses none; those of 20 000 checks come in turns, and the disk gets 15 kB a second of them instead of 300.
@@ -10,7 +10,7 @@ const REPETITIONS_A_SECOND: u32 = 100;
 
 /// What was seen of all checks.
 #[derive(Debug, Default)]
-pub(super) struct Annals {
+pub(super) struct CheckHistories {
     /// By slot. Shared with whoever writes or shows them; copied only when a result comes meanwhile.
     histories: Vec<Arc<History>>,
     /// The last results, by slot.
@@ -19,7 +19,7 @@ pub(super) struct Annals {
     repetitions: u32,
 }
 
-impl Annals {
+impl CheckHistories {
     /// What was seen of a check before.
     pub(super) fn put(&mut self, slot: CheckSlot, history: Arc<History>) {
         *self.place(slot) = history;
@@ -55,7 +55,7 @@ impl Annals {
         observation: Observation,
         status: &str,
         latency: Latency,
-        at: Moment,
+        at: Timestamp,
     ) -> News {
         let place = slot.0 as usize;
         if place >= self.recent.len() {
@@ -71,7 +71,7 @@ impl Annals {
     }
 
     /// Whether another repetition may be written in this second.
-    pub(super) fn has_room(&mut self, at: Moment) -> bool {
+    pub(super) fn has_room(&mut self, at: Timestamp) -> bool {
         if self.second != at.0.as_secs() {
             (self.second, self.repetitions) = (at.0.as_secs(), 0);
         }
@@ -100,9 +100,9 @@ mod tests {
 
     #[test]
     fn repetitions_have_room_in_each_second() {
-        let mut annals = Annals::default();
+        let mut check_histories = CheckHistories::default();
         for second in 1..3 {
-            let room = (0..500).filter(|_| annals.has_room(Moment(Duration::from_secs(second)))).count();
+            let room = (0..500).filter(|_| check_histories.has_room(Timestamp(Duration::from_secs(second)))).count();
             assert_eq!(room, 100);
         }
     }

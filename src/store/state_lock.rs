@@ -10,16 +10,16 @@ const FILE: &str = "lock";
 
 /// Holds the directory for as long as it lives; a process that is killed lets go of it too.
 #[derive(Debug)]
-pub struct Claim {
+pub struct StateLock {
     locked: Option<File>,
 }
 
 /// Somebody else has the directory.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("another fiftythree keeps its state in {}", .0.display())]
-pub struct Claimed(PathBuf);
+pub struct StateInUse(PathBuf);
 
-impl Claim {
+impl StateLock {
     /// Whether there is nothing to hold.
     #[must_use]
     pub fn is_nobodys(&self) -> bool {
@@ -27,14 +27,14 @@ impl Claim {
     }
 
     /// Claims `directory`. One that cannot be written is nobody's: nothing is kept there that could be lost.
-    pub fn of(directory: &Path) -> Result<Claim, Claimed> {
+    pub fn of(directory: &Path) -> Result<StateLock, StateInUse> {
         let opened =
             private::make_state_directory(directory).and_then(|()| private::open_or_create(&directory.join(FILE)));
-        let Ok(file) = opened else { return Ok(Claim { locked: None }) };
+        let Ok(file) = opened else { return Ok(StateLock { locked: None }) };
         match file.try_lock() {
-            Err(TryLockError::WouldBlock) => Err(Claimed(directory.to_path_buf())),
+            Err(TryLockError::WouldBlock) => Err(StateInUse(directory.to_path_buf())),
             // File systems without locks are served as before.
-            Ok(()) | Err(TryLockError::Error(_)) => Ok(Claim { locked: Some(file) }),
+            Ok(()) | Err(TryLockError::Error(_)) => Ok(StateLock { locked: Some(file) }),
         }
     }
 }
@@ -48,10 +48,10 @@ mod tests {
     fn a_directory_is_one_servers_until_it_lets_go() {
         let directory = tempfile::tempdir().unwrap();
         let state = directory.path().join("state");
-        let first = Claim::of(&state).unwrap();
-        assert_eq!(Claim::of(&state).unwrap_err(), Claimed(state.clone()));
+        let first = StateLock::of(&state).unwrap();
+        assert_eq!(StateLock::of(&state).unwrap_err(), StateInUse(state.clone()));
         drop(first);
-        Claim::of(&state).unwrap();
+        StateLock::of(&state).unwrap();
     }
 
     #[test]
@@ -59,7 +59,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("a-file");
         fs::write(&file, "").unwrap();
-        let claims = [Claim::of(&file.join("state")).unwrap(), Claim::of(&file.join("state")).unwrap()];
-        assert!(claims.iter().all(Claim::is_nobodys));
+        let claims = [StateLock::of(&file.join("state")).unwrap(), StateLock::of(&file.join("state")).unwrap()];
+        assert!(claims.iter().all(StateLock::is_nobodys));
     }
 }

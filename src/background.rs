@@ -1,7 +1,7 @@
 //! The pace of work that can wait: whoever loads zones or settles health beside workers gives way to them, again and again.
 //!
 //! A lower priority alone makes no good neighbour: a worker that wakes on a core where something else runs waits until the
-//! scheduler's slice is over, some milliseconds, in which hundreds of queries come. So the long loops of such work say [`step`],
+//! scheduler's slice is over, some milliseconds, in which hundreds of queries come. So the long loops of such work say [`yield_point`],
 //! and on a thread that is patient a step after a stretch of work hands the core to whoever wants it. Everywhere else it is a
 //! look at a flag. It says when work is done, never what comes of it.
 
@@ -40,7 +40,7 @@ struct Pace {
 
 /// Gives this thread, and those that it starts, a lower priority for good: at 10 it gets about a tenth of a core that a worker
 /// wants as well, so that it is slow there, but goes on.
-pub fn stand_behind() {
+pub fn lower_priority() {
     #[cfg(target_os = "linux")]
     if let Err(error) = rustix::process::nice(10) {
         tracing::debug!("a thread that can wait has the priority of everybody else: {error}");
@@ -48,7 +48,7 @@ pub fn stand_behind() {
 }
 
 /// Does work that can wait. By giving way it waits no longer than `patience`, four times what it takes, and one turn of the others.
-pub fn patiently<T>(patience: Duration, work: impl FnOnce() -> T) -> T {
+pub fn with_yield_budget<T>(patience: Duration, work: impl FnOnce() -> T) -> T {
     /// However the work ends.
     struct Before(Option<Pace>);
     impl Drop for Before {
@@ -61,12 +61,12 @@ pub fn patiently<T>(patience: Duration, work: impl FnOnce() -> T) -> T {
 }
 
 /// From now on all work of this thread can wait. After each time that it had none it says [`resume`].
-pub fn be_patient(patience: Duration) {
+pub fn set_yield_budget(patience: Duration) {
     PACE.set(Some(Pace::new(patience)));
 }
 
 /// The patience of this thread: its helpers have the same.
-pub fn patience() -> Option<Duration> {
+pub fn yield_budget() -> Option<Duration> {
     PACE.get().map(|pace| pace.patience)
 }
 
@@ -76,11 +76,11 @@ pub fn resume() {
 }
 
 /// Steps among many items that take a microsecond or two each.
-pub fn steps<I: IntoIterator>(items: I) -> impl Iterator<Item = I::Item> {
+pub fn yielding<I: IntoIterator>(items: I) -> impl Iterator<Item = I::Item> {
     let mut left = 0;
     items.into_iter().inspect(move |_| {
         if left == 0 {
-            step();
+            yield_point();
             left = ITEMS_A_STEP;
         }
         left -= 1;
@@ -89,7 +89,7 @@ pub fn steps<I: IntoIterator>(items: I) -> impl Iterator<Item = I::Item> {
 
 /// A place in a long work where it may rest.
 #[inline]
-pub fn step() {
+pub fn yield_point() {
     if let Some(pace) = PACE.get() {
         give_way(pace);
     }
@@ -153,25 +153,25 @@ mod tests {
 
     #[test]
     fn only_patient_work_is_patient_however_it_ends() {
-        assert_eq!(patience(), None);
-        patiently(PATIENCE, || {
-            patiently(Duration::ZERO, || assert_eq!(patience(), Some(Duration::ZERO)));
-            assert_eq!(patience(), Some(PATIENCE));
+        assert_eq!(yield_budget(), None);
+        with_yield_budget(PATIENCE, || {
+            with_yield_budget(Duration::ZERO, || assert_eq!(yield_budget(), Some(Duration::ZERO)));
+            assert_eq!(yield_budget(), Some(PATIENCE));
         });
-        assert_eq!(patience(), None);
-        let fault = std::panic::catch_unwind(|| patiently(PATIENCE, || panic!("a fault")));
+        assert_eq!(yield_budget(), None);
+        let fault = std::panic::catch_unwind(|| with_yield_budget(PATIENCE, || panic!("a fault")));
         assert!(fault.is_err());
-        assert_eq!(patience(), None);
+        assert_eq!(yield_budget(), None);
     }
 
     #[test]
     fn a_stretch_ends_in_a_rest_and_begins_anew() {
         let since = || PACE.get().expect("it is patient").since;
-        patiently(PATIENCE, || {
+        with_yield_budget(PATIENCE, || {
             let began = since();
             let worked = thread_time();
             while thread_time() - worked < STRETCH {}
-            step();
+            yield_point();
             let rested = since();
             assert!(rested - began >= STRETCH);
             resume();

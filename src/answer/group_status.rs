@@ -11,7 +11,7 @@ use crate::zonetree::Found;
 
 /// How the members of a group stand. They are numbered in the order of the record sets of that name and type.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Standing {
+pub struct GroupStatus {
     /// Whether health lets a member answer, by member.
     pub usable: Vec<bool>,
     /// Whether it is healthy and yet answers only where nobody usable can: it drains or waits for its failback. By member.
@@ -24,7 +24,7 @@ pub struct Standing {
     chosen: Vec<u16>,
 }
 
-impl Standing {
+impl GroupStatus {
     /// What a member has of its weight while it drains or starts slowly, 0 to 1; `None` when it has all of it.
     #[must_use]
     pub fn part(&self, member: u16) -> Option<f64> {
@@ -49,7 +49,7 @@ impl Standing {
 
 /// Takes down what a policy notes.
 #[derive(Default)]
-struct Notes(Standing);
+struct Notes(GroupStatus);
 
 impl Trace for Notes {
     fn note(&mut self, note: impl FnOnce() -> Note) {
@@ -66,17 +66,17 @@ impl Trace for Notes {
 
 /// How the group of this name and type stands; `None` when the zone answers with no such group, as below a delegation.
 #[must_use]
-pub fn standing(world: &World, zone: &HostedZoneId, name: &Name, record_type: RecordType) -> Option<Standing> {
-    let scene = world.scene_of(zone)?;
-    if !name.is_within(scene.zone.name()) {
+pub fn group_status(world: &World, zone: &HostedZoneId, name: &Name, record_type: RecordType) -> Option<GroupStatus> {
+    let zone_view = world.scene_of(zone)?;
+    if !name.is_within(zone_view.zone.name()) {
         return None;
     }
     let mut wanted = QueryName::default();
     wanted.set(name);
-    let Found::Name(node) = scene.zone.find(&wanted) else { return None };
-    let group = scene.zone.group(node, record_type)?;
-    let client = scene.client(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
+    let Found::Name(node) = zone_view.zone.find(&wanted) else { return None };
+    let group = zone_view.zone.group(node, record_type)?;
+    let client = zone_view.client(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
     let mut notes = Notes::default();
-    scene.zone.choose(group, scene.usable, &client, &mut Dice::seeded(0), &mut notes);
+    zone_view.zone.choose(group, zone_view.usable, &client, &mut Dice::seeded(0), &mut notes);
     Some(notes.0)
 }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  verdicts of checks ─▶ standing of each member ─▶ its way back ─▶ usable bit      one a member
-//!  targets of aliases ─▶ out, waiting, draining, in  (Comeback)    share, reserve   only while anything is on its way
+//!  targets of aliases ─▶ out, waiting, draining, in  (Recovery)    share, reserve   only while anything is on its way
 //! ```
 //!
 //! Each group is settled after the groups its aliases point to, so that nothing climbs. A member that is neither in nor
@@ -13,7 +13,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::{Content, Group, GroupIndex, Member, Zone};
-use crate::health::{CheckBits, Comeback, ComebackRules, Moment, Seen, Share, Stage};
+use crate::health::{CheckBits, Recovery, RecoveryEvent, RecoveryRules, RecoveryStage, Share, Timestamp};
 use crate::model::{Name, RecordType, WhenAllUnhealthy};
 use crate::policy::{Candidates, Overlay, Plan};
 
@@ -24,24 +24,24 @@ pub struct Bits {
     healthy: Box<[u64]>,
     /// What policies read.
     usable: Box<[u64]>,
-    transit: Option<Box<Transit>>,
+    transit: Option<Box<Transitions>>,
 }
 
 /// Members on their way in or out.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Transit {
+struct Transitions {
     overlay: Overlay,
     /// Members that are neither in nor out.
-    standings: BTreeMap<u32, Standing>,
+    standings: BTreeMap<u32, MemberState>,
     /// When members on their way back recovered.
-    comebacks: BTreeMap<u32, Moment>,
+    recoveries: BTreeMap<u32, Timestamp>,
     /// The first bits of groups that time changes.
-    restless: BTreeSet<u32>,
+    has_timer: BTreeSet<u32>,
 }
 
 /// What a member can do for its group; better is greater.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Standing {
+enum MemberState {
     /// Unhealthy.
     Out,
     /// Healthy, and not in use again yet.
@@ -54,7 +54,7 @@ enum Standing {
 
 /// Whether records that are healthy now may have recovered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Occasion {
+pub enum PropagationReason {
     /// The bits are new: whoever is healthy has been so all along.
     Begin,
     /// The verdicts of checks changed, or time passed.
@@ -66,7 +66,7 @@ pub enum Occasion {
 pub(super) struct RuledGroup {
     /// Where its bits begin in the zone; groups without health are not here.
     pub(super) first_bit: u32,
-    pub(super) rules: ComebackRules,
+    pub(super) rules: RecoveryRules,
     pub(super) name: Name,
     pub(super) record_type: RecordType,
     /// By member.
@@ -80,8 +80,8 @@ pub(super) struct Settling<'s> {
     bits: &'s mut Bits,
     /// Where the zone's bits begin.
     first: u32,
-    occasion: Occasion,
-    at: Moment,
+    occasion: PropagationReason,
+    at: Timestamp,
     /// Members that are in use at once.
     at_once: BTreeSet<u32>,
 }
@@ -92,8 +92,8 @@ impl<'s> Settling<'s> {
         checks: &'s CheckBits,
         bits: &'s mut Bits,
         first: u32,
-        occasion: Occasion,
-        at: Moment,
+        occasion: PropagationReason,
+        at: Timestamp,
     ) -> Settling<'s> {
         Settling { zone, checks, bits, first, occasion, at, at_once: BTreeSet::new() }
     }
@@ -105,7 +105,7 @@ impl<'s> Settling<'s> {
         let group = &zone.groups[number as usize];
         let ruled = zone.ruled_group(group.first_bit);
         let all = self.first + group.first_bit..self.first + group.first_bit + count(group);
-        let (mut best, mut any_in_use, mut is_restless) = (Standing::Out, false, false);
+        let (mut best, mut any_in_use, mut is_restless) = (MemberState::Out, false, false);
         for (bit, member) in all.clone().zip(group.members.clone()) {
             let seen = self.standing_seen(&zone.members[member as usize], bit);
             let (standing, ramp) = match ruled {
@@ -113,38 +113,38 @@ impl<'s> Settling<'s> {
                 Some(ruled) => self.come_back(bit, seen, ruled.rules),
             };
             let is_in_use = match standing {
-                Standing::In => true,
-                Standing::Draining(_) => zone.is_weighted(group),
-                Standing::Waiting | Standing::Out => false,
+                MemberState::In => true,
+                MemberState::Draining(_) => zone.is_weighted(group),
+                MemberState::Waiting | MemberState::Out => false,
             };
-            set(&mut self.bits.healthy, bit, seen != Standing::Out);
+            set(&mut self.bits.healthy, bit, seen != MemberState::Out);
             self.bits.note(bit, standing, ramp, is_in_use);
             best = best.max(standing);
             any_in_use |= is_in_use;
-            let is_on_its_way = ruled.is_some() && self.bits.comeback(bit).is_some();
-            is_restless |= is_on_its_way || !matches!(standing, Standing::In | Standing::Out);
+            let is_on_its_way = ruled.is_some() && self.bits.recovery(bit).is_some();
+            is_restless |= is_on_its_way || !matches!(standing, MemberState::In | MemberState::Out);
         }
         self.bits.note_restless(all.start, is_restless);
-        let keeps = group.when_all_unhealthy == WhenAllUnhealthy::LastHealthy && best == Standing::Out;
+        let keeps = group.when_all_unhealthy == WhenAllUnhealthy::LastHealthy && best == MemberState::Out;
         if !keeps {
             all.for_each(|bit| self.bits.make_usable(bit, any_in_use));
         }
     }
 
     /// A check of its own and an evaluated target must both be healthy; no check is healthy.
-    fn standing_seen(&mut self, member: &Member, bit: u32) -> Standing {
-        let own = member.check.map_or(Standing::In, |slot| {
+    fn standing_seen(&mut self, member: &Member, bit: u32) -> MemberState {
+        let own = member.check.map_or(MemberState::In, |slot| {
             if self.checks.is_healthy(slot) {
-                return Standing::In;
+                return MemberState::In;
             }
-            self.checks.share_left(slot).map_or(Standing::Out, Standing::Draining)
+            self.checks.share_left(slot).map_or(MemberState::Out, MemberState::Draining)
         });
         let target = match member.content {
             Content::Alias { evaluate_target_health: true, target } => {
-                target.map_or(Standing::Out, |target| self.best_of(target, bit))
+                target.map_or(MemberState::Out, |target| self.best_of(target, bit))
             }
-            Content::Alias { target: None, .. } => Standing::Out,
-            Content::Alias { .. } | Content::Leaf { .. } | Content::Cname { .. } => Standing::In,
+            Content::Alias { target: None, .. } => MemberState::Out,
+            Content::Alias { .. } | Content::Leaf { .. } | Content::Cname { .. } => MemberState::In,
         };
         if member.check.is_some_and(|slot| self.checks.is_at_once(slot)) {
             self.at_once.insert(bit);
@@ -153,40 +153,42 @@ impl<'s> Settling<'s> {
     }
 
     /// What the best member of an alias's target can do. Whoever asks is in use at once when one of them is.
-    fn best_of(&mut self, target: GroupIndex, asking: u32) -> Standing {
-        let Some(number) = target.listed() else { return Standing::In };
+    fn best_of(&mut self, target: GroupIndex, asking: u32) -> MemberState {
+        let Some(number) = target.listed() else { return MemberState::In };
         let group = &self.zone.groups[number];
         if group.first_bit == Candidates::ALWAYS_USABLE {
-            return Standing::In;
+            return MemberState::In;
         }
         let first = self.first + group.first_bit;
         let bits = first..first + count(group);
         if self.checks.any_at_once() && bits.clone().any(|bit| self.at_once.contains(&bit)) {
             self.at_once.insert(asking);
         }
-        bits.map(|bit| self.bits.standing(bit)).max().unwrap_or(Standing::Out)
+        bits.map(|bit| self.bits.standing(bit)).max().unwrap_or(MemberState::Out)
     }
 
     /// What its group makes of a member that may have recovered.
-    fn come_back(&mut self, bit: u32, seen: Standing, rules: ComebackRules) -> (Standing, Share) {
+    fn come_back(&mut self, bit: u32, seen: MemberState, rules: RecoveryRules) -> (MemberState, Share) {
         let news = self.news_of(bit, seen);
-        let comeback = Comeback { since: self.bits.comeback(bit) }.step(news, rules, self.at);
-        self.bits.set_comeback(bit, comeback.since);
-        match comeback.since.map(|since| rules.stage(since, self.at)) {
-            Some(Stage::Waiting { .. }) => (seen.min(Standing::Waiting), Share::WHOLE),
-            Some(Stage::Ramping { share, .. }) => (seen, share),
-            Some(Stage::Back) | None => (seen, Share::WHOLE),
+        let recovery = Recovery { since: self.bits.recovery(bit) }.step(news, rules, self.at);
+        self.bits.set_comeback(bit, recovery.since);
+        match recovery.since.map(|since| rules.stage(since, self.at)) {
+            Some(RecoveryStage::Waiting { .. }) => (seen.min(MemberState::Waiting), Share::WHOLE),
+            Some(RecoveryStage::Ramping { share, .. }) => (seen, share),
+            Some(RecoveryStage::Back) | None => (seen, Share::WHOLE),
         }
     }
 
-    fn news_of(&self, bit: u32, seen: Standing) -> Seen {
-        let was_out = self.occasion == Occasion::Change && !is_set(&self.bits.healthy, bit);
+    fn news_of(&self, bit: u32, seen: MemberState) -> RecoveryEvent {
+        let was_out = self.occasion == PropagationReason::Change && !is_set(&self.bits.healthy, bit);
         match seen {
-            Standing::Out => Seen::Out,
-            _ if self.at_once.contains(&bit) => Seen::AtOnce,
-            _ if was_out => Seen::Recovered,
-            Standing::In if let Standing::Draining(share) = self.bits.standing(bit) => Seen::Undrained(share),
-            _ => Seen::Healthy,
+            MemberState::Out => RecoveryEvent::Out,
+            _ if self.at_once.contains(&bit) => RecoveryEvent::AtOnce,
+            _ if was_out => RecoveryEvent::Recovered,
+            MemberState::In if let MemberState::Draining(share) = self.bits.standing(bit) => {
+                RecoveryEvent::Undrained(share)
+            }
+            _ => RecoveryEvent::Healthy,
         }
     }
 }
@@ -194,14 +196,14 @@ impl<'s> Settling<'s> {
 impl Zone {
     /// Turns the checks' verdicts into bits, `bit_count` of them from `first` on: each group after the ones its aliases
     /// point to.
-    pub fn settle(&self, checks: &CheckBits, bits: &mut Bits, first: u32, occasion: Occasion, at: Moment) {
+    pub fn settle(&self, checks: &CheckBits, bits: &mut Bits, first: u32, occasion: PropagationReason, at: Timestamp) {
         let mut settling = Settling::new(self, checks, bits, first, occasion, at);
         self.settle_order.iter().for_each(|&group| settling.settle(group));
     }
 
     /// The same for those of its groups that begin at these bits, counted from `first` on, in ascending order.
-    pub fn settle_some(&self, groups: &[u32], checks: &CheckBits, bits: &mut Bits, first: u32, at: Moment) {
-        let mut settling = Settling::new(self, checks, bits, first, Occasion::Change, at);
+    pub fn settle_some(&self, groups: &[u32], checks: &CheckBits, bits: &mut Bits, first: u32, at: Timestamp) {
+        let mut settling = Settling::new(self, checks, bits, first, PropagationReason::Change, at);
         for first_bit in groups {
             // Bits are dealt in the order of settling.
             let place =
@@ -218,7 +220,7 @@ impl Zone {
     }
 
     /// The group and the set identifier of the member with this bit, if it does not come back at once.
-    pub fn record_of_bit(&self, bit: u32) -> Option<(&Name, RecordType, Option<&str>, ComebackRules)> {
+    pub fn record_of_bit(&self, bit: u32) -> Option<(&Name, RecordType, Option<&str>, RecoveryRules)> {
         let place = self.ruled_groups.partition_point(|ruled| ruled.first_bit <= bit).checked_sub(1)?;
         let ruled = &self.ruled_groups[place];
         let identifier = ruled.set_identifiers.get((bit - ruled.first_bit) as usize)?;
@@ -267,44 +269,44 @@ impl Bits {
     }
 
     /// Members on their way back, and when they recovered.
-    pub fn comebacks(&self) -> impl Iterator<Item = (u32, Moment)> {
-        self.transit.iter().flat_map(|transit| transit.comebacks.iter().map(|(&bit, &since)| (bit, since)))
+    pub fn recoveries(&self) -> impl Iterator<Item = (u32, Timestamp)> {
+        self.transit.iter().flat_map(|transit| transit.recoveries.iter().map(|(&bit, &since)| (bit, since)))
     }
 
     /// Whether the same members are on their way back since the same moments.
     pub fn has_comebacks_of(&self, other: &Bits) -> bool {
-        self.comebacks().eq(other.comebacks())
+        self.recoveries().eq(other.recoveries())
     }
 
     /// Remembers when a member recovered, or that it is out or back.
-    pub fn set_comeback(&mut self, bit: u32, since: Option<Moment>) {
+    pub fn set_comeback(&mut self, bit: u32, since: Option<Timestamp>) {
         match since {
-            Some(since) => drop(self.transit_mut().comebacks.insert(bit, since)),
+            Some(since) => drop(self.transit_mut().recoveries.insert(bit, since)),
             None => {
                 if let Some(transit) = &mut self.transit {
-                    transit.comebacks.remove(&bit);
+                    transit.recoveries.remove(&bit);
                 }
             }
         }
     }
 
     /// The first bits of the groups that time changes, in ascending order.
-    pub fn restless(&self) -> impl Iterator<Item = u32> {
-        self.transit.iter().flat_map(|transit| transit.restless.iter().copied())
+    pub fn has_timer(&self) -> impl Iterator<Item = u32> {
+        self.transit.iter().flat_map(|transit| transit.has_timer.iter().copied())
     }
 
     /// Drops what stands beside the bits when nothing needs it any more.
     pub fn rest(&mut self) {
-        self.transit.take_if(|transit| transit.restless.is_empty());
+        self.transit.take_if(|transit| transit.has_timer.is_empty());
     }
 
-    fn comeback(&self, bit: u32) -> Option<Moment> {
-        self.transit.as_ref()?.comebacks.get(&bit).copied()
+    fn recovery(&self, bit: u32) -> Option<Timestamp> {
+        self.transit.as_ref()?.recoveries.get(&bit).copied()
     }
 
-    fn standing(&self, bit: u32) -> Standing {
+    fn standing(&self, bit: u32) -> MemberState {
         let transit = self.transit.as_ref().and_then(|transit| transit.standings.get(&bit).copied());
-        transit.unwrap_or(if is_set(&self.healthy, bit) { Standing::In } else { Standing::Out })
+        transit.unwrap_or(if is_set(&self.healthy, bit) { MemberState::In } else { MemberState::Out })
     }
 
     /// In use is what is usable. With nobody in use, whoever waits or drains answers rather than those that are out.
@@ -318,40 +320,40 @@ impl Bits {
     }
 
     /// Puts a member's standing down, and what it has of its weight.
-    fn note(&mut self, bit: u32, standing: Standing, ramp: Share, is_in_use: bool) {
-        let is_plain = matches!(standing, Standing::In | Standing::Out) && ramp == Share::WHOLE;
+    fn note(&mut self, bit: u32, standing: MemberState, ramp: Share, is_in_use: bool) {
+        let is_plain = matches!(standing, MemberState::In | MemberState::Out) && ramp == Share::WHOLE;
         if self.transit.is_none() && is_plain {
             return;
         }
         let transit = self.transit_mut();
         match standing {
-            Standing::In | Standing::Out => transit.standings.remove(&bit),
-            Standing::Waiting | Standing::Draining(_) => transit.standings.insert(bit, standing),
+            MemberState::In | MemberState::Out => transit.standings.remove(&bit),
+            MemberState::Waiting | MemberState::Draining(_) => transit.standings.insert(bit, standing),
         };
         transit.overlay.shares[bit as usize] = match standing {
-            Standing::Draining(left) if is_in_use => left.times(ramp),
-            Standing::In => ramp,
+            MemberState::Draining(left) if is_in_use => left.times(ramp),
+            MemberState::In => ramp,
             _ => Share::WHOLE,
         };
-        let is_in_reserve = !is_in_use && standing != Standing::Out;
+        let is_in_reserve = !is_in_use && standing != MemberState::Out;
         set(&mut transit.overlay.reserve, bit, is_in_reserve);
     }
 
     fn note_restless(&mut self, group: u32, is_restless: bool) {
         if is_restless {
-            self.transit_mut().restless.insert(group);
+            self.transit_mut().has_timer.insert(group);
         } else if let Some(transit) = &mut self.transit {
-            transit.restless.remove(&group);
+            transit.has_timer.remove(&group);
         }
     }
 
-    fn transit_mut(&mut self) -> &mut Transit {
+    fn transit_mut(&mut self) -> &mut Transitions {
         let words = &self.usable;
         self.transit.get_or_insert_with(|| {
             let overlay =
                 Overlay { shares: vec![Share::WHOLE; words.len() * 64].into(), reserve: vec![0; words.len()].into() };
-            let (standings, comebacks, restless) = (BTreeMap::new(), BTreeMap::new(), BTreeSet::new());
-            Box::new(Transit { overlay, standings, comebacks, restless })
+            let (standings, recoveries, has_timer) = (BTreeMap::new(), BTreeMap::new(), BTreeSet::new());
+            Box::new(Transitions { overlay, standings, recoveries, has_timer })
         })
     }
 }
@@ -401,7 +403,7 @@ mod tests {
         let bits = Bits::new(FIRST + zone.bit_count());
         let (down, draining, at_once) = (BTreeSet::new(), BTreeMap::new(), BTreeSet::new());
         let mut house = House { zone, bits, now: 1_000_000, down, draining, at_once };
-        house.settle(Occasion::Begin);
+        house.settle(PropagationReason::Begin);
         house
     }
 
@@ -415,22 +417,22 @@ mod tests {
                 .with_at_once(self.at_once.iter().copied().map(CheckSlot))
         }
 
-        fn settle(&mut self, occasion: Occasion) {
-            let (checks, at) = (self.checks(), Moment(Duration::from_secs(self.now)));
+        fn settle(&mut self, occasion: PropagationReason) {
+            let (checks, at) = (self.checks(), Timestamp(Duration::from_secs(self.now)));
             self.zone.settle(&checks, &mut self.bits, FIRST, occasion, at);
             self.bits.rest();
         }
 
         fn turn(&mut self, slot: u32, is_down: bool) {
             let _ = if is_down { self.down.insert(slot) } else { self.down.remove(&slot) };
-            self.settle(Occasion::Change);
+            self.settle(PropagationReason::Change);
         }
 
         /// Seconds pass: only restless groups are settled.
         fn pass(&mut self, seconds: u64) {
             self.now += seconds;
-            let (checks, at) = (self.checks(), Moment(Duration::from_secs(self.now)));
-            let groups: Vec<u32> = self.bits.restless().map(|bit| bit - FIRST).collect();
+            let (checks, at) = (self.checks(), Timestamp(Duration::from_secs(self.now)));
+            let groups: Vec<u32> = self.bits.has_timer().map(|bit| bit - FIRST).collect();
             self.zone.settle_some(&groups, &checks, &mut self.bits, FIRST, at);
             self.bits.rest();
         }
@@ -526,7 +528,7 @@ mod tests {
         let sets = || pair("app", [primary(), secondary()], [1, 2]);
         let mut house = house(sets(), vec![record_group("app", 60, 0)]);
         house.turn(1, true);
-        house.settle(Occasion::Begin);
+        house.settle(PropagationReason::Begin);
         assert_eq!(house.looks("app"), ["-", "255"]);
         house.at_once.insert(1);
         house.turn(1, false);
@@ -537,7 +539,7 @@ mod tests {
         house.turn(1, false);
         assert_eq!(house.looks("app"), ["r", "255"]);
         house.at_once.insert(1);
-        house.settle(Occasion::Change);
+        house.settle(PropagationReason::Change);
         assert_eq!(house.looks("app"), ["255", "255"]);
     }
 
@@ -547,7 +549,7 @@ mod tests {
         let failover = pair("www", [primary(), secondary()], [1, 3]);
         let mut house = house(weighted.into_iter().chain(failover), Vec::new());
         house.draining.insert(1, Share::of(Duration::from_secs(1), Duration::from_secs(2)));
-        house.settle(Occasion::Change);
+        house.settle(PropagationReason::Change);
         assert_eq!(house.looks("app"), ["128", "255"]);
         assert_eq!(house.looks("www"), ["r", "255"]);
         house.draining.insert(1, Share::LEAST);
@@ -561,7 +563,7 @@ mod tests {
         assert_eq!((house.looks("app"), house.looks("www")), (vec!["-".into(), "255".into()], vec!["-".into(); 2]));
         // At the end it is as if it had failed.
         house.draining.clear();
-        house.settle(Occasion::Change);
+        house.settle(PropagationReason::Change);
         assert_eq!(house.looks("app"), ["-", "255"]);
         assert_eq!(house.bits.transit, None);
     }
@@ -576,10 +578,10 @@ mod tests {
         let mut house = house(leaves.chain(top).chain(spare), Vec::new());
         let half = Share::of(Duration::from_secs(1), Duration::from_secs(2));
         house.draining.insert(1, half);
-        house.settle(Occasion::Change);
+        house.settle(PropagationReason::Change);
         assert_eq!((house.looks("eu"), house.looks("top")), (vec!["128".into(), "255".into()], vec!["255".into(); 2]));
         house.draining.insert(2, Share::LEAST);
-        house.settle(Occasion::Change);
+        house.settle(PropagationReason::Change);
         assert_eq!(house.looks("eu"), ["128", "1"]);
         assert_eq!(house.looks("top"), ["128", "255"], "as much as its best member");
         assert_eq!(house.looks("spare"), ["r", "255"]);
@@ -588,7 +590,7 @@ mod tests {
         assert_eq!(house.looks("top"), ["1", "255"]);
         house.draining.clear();
         house.down.extend([1, 2]);
-        house.settle(Occasion::Change);
+        house.settle(PropagationReason::Change);
         assert_eq!(house.looks("top"), ["-", "255"]);
     }
 
@@ -617,10 +619,10 @@ mod tests {
         let sets = pair("app", [weight(10), weight(10)], [1, 2]);
         let mut house = house(sets, vec![record_group("app", 60, 100)]);
         house.draining.insert(1, Share::of(Duration::from_secs(1), Duration::from_secs(5)));
-        house.settle(Occasion::Change);
+        house.settle(PropagationReason::Change);
         assert_eq!(house.looks("app"), ["51", "255"]);
         house.draining.clear();
-        house.settle(Occasion::Change);
+        house.settle(PropagationReason::Change);
         let share: u8 = house.looks("app")[0].parse().unwrap();
         assert!((51..=52).contains(&share), "it was never out, so it waits for nothing: {share}");
         house.pass(80);
@@ -675,7 +677,7 @@ mod tests {
                     }
                     Step::Drain(slot, share) => {
                         house.draining.insert(slot, share);
-                        house.settle(Occasion::Change);
+                        house.settle(PropagationReason::Change);
                     }
                     Step::Hold(slot) => {
                         house.draining.remove(&slot);
@@ -685,7 +687,7 @@ mod tests {
                     Step::Pass(seconds) => {
                         let mut all = House { zone: tree().zone, bits: house.bits.clone(), now: house.now + seconds, ..tree() };
                         (all.down, all.draining, all.at_once) = (house.down.clone(), house.draining.clone(), house.at_once.clone());
-                        all.settle(Occasion::Change);
+                        all.settle(PropagationReason::Change);
                         house.pass(seconds);
                         prop_assert_eq!(&house.bits, &all.bits);
                     }
@@ -694,7 +696,7 @@ mod tests {
                     let looks = house.looks(owner);
                     prop_assert!(!looks.contains(&"r".to_owned()) || looks.iter().any(|look| look.parse::<u8>().is_ok()), "{}: {:?}", owner, looks);
                 }
-                prop_assert_eq!(house.bits.transit.is_some(), house.bits.restless().next().is_some());
+                prop_assert_eq!(house.bits.transit.is_some(), house.bits.has_timer().next().is_some());
             }
         }
     }

@@ -5,7 +5,7 @@
 //! million keys five rungs are needed, and all but the lowest two are small enough to stay near the processor. How the keys
 //! are spread plays no part: addresses of IPv6 crowd into few of their leading bits, which an index by these would not help.
 
-use crate::ahead::fetch;
+use crate::prefetch::fetch;
 
 /// Sixteen addresses of IPv4, or the upper halves of eight of IPv6.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,15 +29,15 @@ pub(super) fn last_not_above<K: Copy + Ord, const N: usize>(keys: &[K; N], key: 
 
 /// Sorted keys, of which the first is not above any that is looked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Ladder<K, const N: usize> {
+pub(super) struct StaticBTree<K, const N: usize> {
     /// From the highest, which is one node. None at all for a single key.
     rungs: Box<[Box<[Node<K, N>]>]>,
     last: usize,
 }
 
-impl<K: Copy + Ord + Into<u64>, const N: usize> Ladder<K, N> {
+impl<K: Copy + Ord + Into<u64>, const N: usize> StaticBTree<K, N> {
     /// Over at least one key.
-    pub(super) fn new(mut keys: Vec<K>) -> Ladder<K, N> {
+    pub(super) fn new(mut keys: Vec<K>) -> StaticBTree<K, N> {
         let last = keys.len() - 1;
         let mut rungs = Vec::new();
         while keys.len() > 1 {
@@ -45,7 +45,7 @@ impl<K: Copy + Ord + Into<u64>, const N: usize> Ladder<K, N> {
             keys = keys.into_iter().step_by(N).collect();
         }
         rungs.reverse();
-        Ladder { rungs: rungs.into(), last }
+        StaticBTree { rungs: rungs.into(), last }
     }
 
     /// The number of the last key that is not above this one.
@@ -91,7 +91,7 @@ mod tests {
             keys in prop::collection::btree_set(1u32..600, 0..400), wanted in prop::collection::vec(0u32..610, 20),
         ) {
             let keys: Vec<u32> = std::iter::once(0).chain(keys).collect();
-            let (wide, narrow) = (Ladder::<u32, 16>::new(keys.clone()), Ladder::<u32, 4>::new(keys.clone()));
+            let (wide, narrow) = (StaticBTree::<u32, 16>::new(keys.clone()), StaticBTree::<u32, 4>::new(keys.clone()));
             for key in wanted.iter().copied().chain([0, u32::MAX]) {
                 let expected = keys.partition_point(|&each| each <= key) - 1;
                 prop_assert_eq!(wide.last_not_above(key), expected);

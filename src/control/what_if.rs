@@ -5,52 +5,52 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use crate::config::ClientSubnetUse;
-use crate::health::{Action, Moment, Pattern, Recent, Status, Tracker, Transition};
+use crate::health::{Action, Pattern, Recent, Status, Timestamp, Tracker, Transition};
 use crate::model::HealthCheckId;
 use crate::world::World;
 
-use super::steering::describe;
-use super::{Base, CheckReport, Control, NotSteered};
+use super::overrides::describe;
+use super::{CheckReport, Control, LoadedConfig, OverrideError};
 
 /// Checks that somebody supposes to be up or down: `blue=down`, `eu-*=up`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Supposition {
+pub struct HypotheticalHealth {
     /// Which checks.
     pub pattern: Pattern,
     /// What they are supposed to be.
     pub status: Status,
 }
 
-/// The text is no supposition.
+/// The text is not a hypothetical status.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` supposes nothing: write CHECK=up or CHECK=down, such as blue=down or eu-*=down")]
-pub struct NotASupposition(String);
+pub struct BadHypotheticalHealth(String);
 
 /// All that answers depend on, at one moment.
-pub struct Staged {
+pub struct WhatIf {
     /// When.
-    pub at: Moment,
+    pub at: Timestamp,
     /// Since when the server runs.
-    pub started: Moment,
+    pub started: Timestamp,
     /// What answers.
     pub world: Arc<World>,
     /// What it was made from.
-    pub base: Base,
+    pub base: LoadedConfig,
     /// The checks as they are supposed to be, when anything is supposed.
     supposed: Option<Tracker>,
 }
 
 /// One check as it is.
-pub struct CheckNow {
+pub struct CheckSnapshot {
     /// When.
-    pub at: Moment,
+    pub at: Timestamp,
     /// What is believed of it and what was seen.
     pub report: CheckReport,
     /// Who holds it up or down, in words.
     pub held: Option<String>,
 }
 
-impl Staged {
+impl WhatIf {
     /// Whether client subnets are looked at.
     pub fn uses_client_subnet(&self) -> bool {
         self.base.settings.location.use_client_subnet == ClientSubnetUse::Use
@@ -63,52 +63,53 @@ impl Staged {
     }
 }
 
-/// Lets suppositions stand over what is seen and over what `forced` says. The last that is about a check counts.
+/// Overrides the observed and the `forced` status of checks with hypothetical ones. The last one for a check counts.
 pub fn suppose(
     tracker: &mut Tracker,
-    suppositions: &[Supposition],
+    hypothetical: &[HypotheticalHealth],
     forced: &dyn Fn(&str) -> Option<Status>,
-    at: Moment,
-) -> Result<Vec<Transition>, NotSteered> {
-    let is_about_nothing = |supposition: &&Supposition| !tracker.names().any(|name| supposition.pattern.matches(name));
-    if let Some(idle) = suppositions.iter().find(is_about_nothing) {
+    at: Timestamp,
+) -> Result<Vec<Transition>, OverrideError> {
+    let is_about_nothing =
+        |hypothetical: &&HypotheticalHealth| !tracker.names().any(|name| hypothetical.pattern.matches(name));
+    if let Some(idle) = hypothetical.iter().find(is_about_nothing) {
         let mut names: Vec<_> = tracker.names().cloned().collect();
         names.sort_unstable();
-        return Err(NotSteered::UnknownCheck { pattern: idle.pattern.0.clone(), names });
+        return Err(OverrideError::UnknownCheck { pattern: idle.pattern.0.clone(), names });
     }
-    let supposed = |name: &str| suppositions.iter().rev().find(|supposition| supposition.pattern.matches(name));
-    let status = |name: &str| supposed(name).map(|supposition| supposition.status).or_else(|| forced(name));
+    let supposed = |name: &str| hypothetical.iter().rev().find(|hypothetical| hypothetical.pattern.matches(name));
+    let status = |name: &str| supposed(name).map(|hypothetical| hypothetical.status).or_else(|| forced(name));
     Ok(tracker.force(&status, at))
 }
 
 impl Control {
     /// The world as it is, or as it would be.
-    pub(super) fn stage(&self, suppositions: &[Supposition], at: Moment) -> Result<Staged, NotSteered> {
+    pub(super) fn stage(&self, hypothetical: &[HypotheticalHealth], at: Timestamp) -> Result<WhatIf, OverrideError> {
         let (mut world, mut supposed) = (self.reader.load(), None);
-        if !suppositions.is_empty() {
+        if !hypothetical.is_empty() {
             let mut tracker = self.tracker.clone();
             let forced = |name: &str| self.overrides.on(name, at).map(|known| known.wish.action.status());
-            let transitions = suppose(&mut tracker, suppositions, &forced, at)?;
+            let transitions = suppose(&mut tracker, hypothetical, &forced, at)?;
             let changed: Vec<_> = transitions.iter().map(|transition| transition.slot).collect();
             // What is supposed is supposed to be so already: nobody waits for a failback.
             let checks = tracker.bits().with_draining(self.steering.shares(&tracker, at)).with_at_once(changed.clone());
             world = Arc::new(world.with_health(&checks, &changed, at));
             supposed = Some(tracker);
         }
-        Ok(Staged { at, started: self.started, world, base: self.base.clone(), supposed })
+        Ok(WhatIf { at, started: self.started, world, base: self.base.clone(), supposed })
     }
 
     /// One check.
-    pub(super) fn check_now(&self, id: &HealthCheckId, at: Moment) -> Option<CheckNow> {
+    pub(super) fn check_now(&self, id: &HealthCheckId, at: Timestamp) -> Option<CheckSnapshot> {
         let slot = self.tracker.slot_of(id)?;
         let picture = self.tracker.pictures(slot).next().filter(|picture| picture.slot == slot)?;
         let held = self.overrides.on(&picture.name, at).map(describe);
-        Some(CheckNow {
+        Some(CheckSnapshot {
             at,
             report: CheckReport {
-                history: self.annals.of(slot),
+                history: self.check_histories.of(slot),
                 recent: Recent::default(),
-                is_remembered: !self.annals.has_result(slot),
+                is_remembered: !self.check_histories.has_result(slot),
                 picture,
             },
             held,
@@ -116,21 +117,21 @@ impl Control {
     }
 }
 
-impl FromStr for Supposition {
-    type Err = NotASupposition;
+impl FromStr for HypotheticalHealth {
+    type Err = BadHypotheticalHealth;
 
-    fn from_str(text: &str) -> Result<Supposition, NotASupposition> {
-        let wrong = || NotASupposition(text.to_owned());
+    fn from_str(text: &str) -> Result<HypotheticalHealth, BadHypotheticalHealth> {
+        let wrong = || BadHypotheticalHealth(text.to_owned());
         let (pattern, word) = text.rsplit_once('=').ok_or_else(wrong)?;
         let action = [Action::Up, Action::Down].into_iter().find(|action| action.word() == word).ok_or_else(wrong)?;
         if pattern.is_empty() {
             return Err(wrong());
         }
-        Ok(Supposition { pattern: Pattern(pattern.to_owned()), status: action.status() })
+        Ok(HypotheticalHealth { pattern: Pattern(pattern.to_owned()), status: action.status() })
     }
 }
 
-impl fmt::Display for Supposition {
+impl fmt::Display for HypotheticalHealth {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let word = match self.status {
             Status::Healthy => Action::Up.word(),
@@ -147,10 +148,10 @@ mod tests {
     #[test]
     fn suppositions_are_read_and_written() {
         for text in ["blue=down", "eu-*=up", "a=b=down"] {
-            assert_eq!(text.parse::<Supposition>().unwrap().to_string(), text);
+            assert_eq!(text.parse::<HypotheticalHealth>().unwrap().to_string(), text);
         }
         for text in ["", "blue", "blue=", "=down", "blue=sideways"] {
-            assert!(text.parse::<Supposition>().is_err(), "{text}");
+            assert!(text.parse::<HypotheticalHealth>().is_err(), "{text}");
         }
     }
 }
