@@ -628,7 +628,7 @@ impl Source {
                 *check_state = CheckState::recalled(thresholds(endpoint), state(endpoint.request_interval));
             }
             Source::Metric { check, check_state } => {
-                *check_state = MetricCheckState::recalled(check, state(check.period))
+                *check_state = MetricCheckState::recalled(check, state(check.period));
             }
             // What they say is found anew from what they count, or stands in a file.
             Source::Calculated { .. } | Source::Manual { .. } => {}

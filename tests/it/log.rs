@@ -323,7 +323,7 @@ fn panics_and_goes_on() {
 
 fn panicking() -> Command {
     let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["--exact", "panics_and_goes_on", "--ignored", "--nocapture", "-q"]).stdout(Stdio::null());
+    command.args(["--exact", "log::panics_and_goes_on", "--ignored", "--nocapture", "-q"]).stdout(Stdio::null());
     command.env_remove("RUST_LOG").env_remove("JOURNAL_STREAM");
     command
 }

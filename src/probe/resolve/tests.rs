@@ -32,24 +32,33 @@ struct Upstream {
     _serving: JoinSet<()>,
 }
 
+/// One port for UDP and TCP. A free port for one may be taken for the other.
+async fn same_port(listen: &str) -> (UdpSocket, TcpListener) {
+    for _ in 0..100 {
+        let udp = UdpSocket::bind(listen).await.unwrap();
+        if let Ok(tcp) = TcpListener::bind(udp.local_addr().unwrap()).await {
+            return (udp, tcp);
+        }
+    }
+    panic!("no port of {listen} is free for both UDP and TCP");
+}
+
 impl Upstream {
     /// Gives out `address`.
     async fn start(listen: &str, answer: Ipv4Addr) -> Upstream {
-        let udp = UdpSocket::bind(listen).await.unwrap();
+        let (udp, tcp) = same_port(listen).await;
         let address = udp.local_addr().unwrap();
         let asked = Arc::<Mutex<Asked>>::default();
         let mut serving = JoinSet::new();
-        if let Ok(tcp) = TcpListener::bind(address).await {
-            serving.spawn(async move {
-                while let Ok((mut stream, _)) = tcp.accept().await {
-                    let mut query = vec![0; stream.read_u16().await.unwrap().into()];
-                    stream.read_exact(&mut query).await.unwrap();
-                    let response = respond(&Message::from_vec(&query).unwrap(), answer).to_vec().unwrap();
-                    stream.write_u16(response.len().try_into().unwrap()).await.unwrap();
-                    stream.write_all(&response).await.unwrap();
-                }
-            });
-        }
+        serving.spawn(async move {
+            while let Ok((mut stream, _)) = tcp.accept().await {
+                let mut query = vec![0; stream.read_u16().await.unwrap().into()];
+                stream.read_exact(&mut query).await.unwrap();
+                let response = respond(&Message::from_vec(&query).unwrap(), answer).to_vec().unwrap();
+                stream.write_u16(response.len().try_into().unwrap()).await.unwrap();
+                stream.write_all(&response).await.unwrap();
+            }
+        });
         let counted = Arc::clone(&asked);
         serving.spawn(async move {
             let mut buffer = [0; 512];
