@@ -50,6 +50,9 @@ COPY --from=build --chown=53:53 /build/root/var/lib/fiftythree /var/lib/fiftythr
 COPY --from=build /build/root/licenses /licenses
 COPY --from=build /build/root/fiftythree /fiftythree
 
+# The server has its own allocator. The C library's would reserve 64 MiB of address space per thread.
+ENV MALLOC_ARENA_MAX=1
+
 # Settings and zones; and what the server remembers across restarts. Nothing else is ever written: `--read-only` works.
 VOLUME ["/etc/fiftythree", "/var/lib/fiftythree"]
 

@@ -50,8 +50,8 @@ pub(super) fn socket_address(
     diagnostics: &mut Diagnostics<'_>,
 ) -> Option<SocketAddr> {
     let text = written.value;
-    if let Ok(address) = text.parse() {
-        return Some(address);
+    if let Ok(address) = text.parse::<SocketAddr>() {
+        return not_mapped(written, address, diagnostics);
     }
     let message = format!("`{text}` is no address with a port");
     let diagnostic = diagnostics.error(written.span.clone(), message).label("expected address:port");
@@ -60,6 +60,19 @@ pub(super) fn socket_address(
         Err(_) => diagnostic
             .hint(format!("such as `127.0.0.1:{default_port}` or `[::1]:{default_port}`; host names are not resolved")),
     };
+    None
+}
+
+/// Sockets for IPv6 take no IPv4, so an IPv4 address in IPv6 form (RFC 4291, section 2.5.5.2) cannot be listened on.
+fn not_mapped(written: &At<&str>, address: SocketAddr, diagnostics: &mut Diagnostics<'_>) -> Option<SocketAddr> {
+    let plain = SocketAddr::new(address.ip().to_canonical(), address.port());
+    if plain == address {
+        return Some(address);
+    }
+    diagnostics
+        .error(written.span.clone(), format!("`{}` is an IPv4 address in IPv6 form", written.value))
+        .label("expected an IPv4 or IPv6 address with a port")
+        .hint(format!("write `{plain}`"));
     None
 }
 

@@ -609,7 +609,12 @@ impl Control {
             self.warn(trigger, &format!("{setting} has changed: that needs a restart"));
         }
         if let Some(warning) = &summary.state_warning {
-            self.warn(trigger, &format!("{warning}; a restart will have no last good sources"));
+            self.warn(
+                trigger,
+                &format!(
+                    "{warning}; after a restart, a file that is broken then is served from an older copy, or not at all"
+                ),
+            );
         }
         match (summary.changes.is_empty(), trigger) {
             (false, _) => tracing::info!("reloaded: {}; {}", summary.changes.join(", "), summary.totals()),

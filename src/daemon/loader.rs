@@ -119,7 +119,7 @@ async fn keep_sources(base: LoadedConfig) {
         Ended::Done(Err(why)) | Ended::Failed(why) => why,
         Ended::GivenUp(unresponsive) => unresponsive.to_string(),
     };
-    tracing::warn!("{why}; a restart will have no last good sources");
+    tracing::warn!("{why}; after a restart, a file that is broken then is served from an older copy, or not at all");
 }
 
 /// Does work on a thread of its own for as long as it waits for no operation on files that takes

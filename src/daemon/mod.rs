@@ -332,7 +332,9 @@ fn report_start(summary: &Summary) {
         tracing::error!("{one}");
     }
     if let Some(warning) = &summary.state_warning {
-        tracing::warn!("{warning}; a restart will have no last good sources");
+        tracing::warn!(
+            "{warning}; after a restart, a file that is broken then is served from an older copy, or not at all"
+        );
     }
     if summary.zones == 0 {
         tracing::warn!("there are no zones: every query is refused");

@@ -71,6 +71,10 @@ impl LastGood {
 
     /// The last good text of a zone file; `None` when there is none, or it cannot be read, or was cut or altered.
     pub fn read(&self, path: &Path) -> Option<SourceFile> {
+        // O_NOFOLLOW is about the last part of a path alone.
+        if !files::symlink_metadata(&self.directory).is_ok_and(|metadata| metadata.is_dir()) {
+            return None;
+        }
         let bytes = private::read(&self.directory.join(file_name(path)), MOST_BYTES).ok()?;
         Some(source_of(path, unsealed(&String::from_utf8(bytes).ok()?)?))
     }
@@ -326,6 +330,17 @@ mod tests {
         assert_eq!(text_of(&last_good, &a.path), Some(a.text));
         assert_eq!(fs::symlink_metadata(&copy).unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(fs::read_to_string(&target).unwrap(), "theirs");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_directory_of_copies_that_is_a_link_is_not_followed() {
+        let (state, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let a = source("/zones/a.toml", "name = 'a.test'\n");
+        LastGood::new(elsewhere.path()).keep(Path::new("/zones"), std::slice::from_ref(&a), &[]).unwrap();
+        std::os::unix::fs::symlink(elsewhere.path().join("last-good"), state.path().join("last-good")).unwrap();
+        assert!(LastGood::new(elsewhere.path()).read(&a.path).is_some());
+        assert!(LastGood::new(state.path()).read(&a.path).is_none());
     }
 
     #[test]

@@ -212,7 +212,8 @@ mod tightening {
     fn tighter(metadata: &Metadata) -> Option<u32> {
         let mode = metadata.permissions().mode() & 0o7777;
         let is_loose = (metadata.is_file() || metadata.is_dir()) && mode & 0o077 != 0;
-        is_loose.then_some(mode & !0o077)
+        let most = if metadata.is_dir() { 0o700 } else { 0o600 };
+        is_loose.then_some(mode & (0o7000 | most))
     }
 }
 
@@ -304,6 +305,7 @@ mod tests {
             fs::write(path(name), "").unwrap();
             set_mode(&path(name), 0o664);
         }
+        set_mode(&path("lock"), 0o777);
         let target = elsewhere.path().join("target");
         fs::write(&target, "").unwrap();
         set_mode(&target, 0o644);
