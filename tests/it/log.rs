@@ -331,7 +331,7 @@ fn panicking() -> Command {
 #[test]
 fn panics_are_logged() {
     let said = text(&panicking().env_remove("RUST_BACKTRACE").output().unwrap().stderr);
-    assert!(said.contains(" ERROR thread 'worker' panicked at tests/log.rs:"), "{said}");
+    assert!(said.contains(" ERROR thread 'worker' panicked at tests/it/log.rs:"), "{said}");
     assert!(said.contains(":\nof no use\nnote: RUST_BACKTRACE=1") && said.contains(" INFO it goes on\n"), "{said}");
     let with_backtrace = text(&panicking().env("RUST_BACKTRACE", "1").output().unwrap().stderr);
     assert!(with_backtrace.contains("of no use\n   0: "), "{with_backtrace}");
