@@ -22,8 +22,8 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at};
 use crate::control::{EventKind, EventRecord, Since, rfc3339_milliseconds};
 
 use super::shapes::{
-    BeatShape, DrainedShape, HappenedShape, HelloShape, LostShape, OverrideDidShape, OverrideHappenedShape,
-    ReloadHappenedShape, TurnedShape, UplinkHappenedShape,
+    BeatShape, ConnectivityHappenedShape, DrainedShape, HappenedShape, HelloShape, LostShape, OverrideDidShape,
+    OverrideHappenedShape, ReloadHappenedShape, StatusChangedShape,
 };
 use super::{Door, Readiness, health};
 
@@ -132,14 +132,14 @@ fn shape(record: &EventRecord) -> (&'static str, HappenedShape) {
         let shape = OverrideHappenedShape {
             at: rfc3339_milliseconds(record.at),
             did,
-            held: health::held(granted, granted.draining().and_then(|drain| drain.left(record.at))),
+            granted: health::overridden(granted, granted.draining().and_then(|drain| drain.left(record.at))),
         };
         ("override", HappenedShape::Override(shape))
     };
     match &record.what {
         EventKind::Turned { check, to, why, records } => {
             let (to, check, why, records) = (health::status(*to), check.to_string(), why.to_string(), *records);
-            ("transition", HappenedShape::Turned(TurnedShape { at, check, to, why, records }))
+            ("transition", HappenedShape::StatusChanged(StatusChangedShape { at, check, to, why, records }))
         }
         EventKind::OverrideSet(granted) => about(OverrideDidShape::Set, granted),
         EventKind::OverrideCleared(granted) => about(OverrideDidShape::Cleared, granted),
@@ -148,8 +148,8 @@ fn shape(record: &EventRecord) -> (&'static str, HappenedShape) {
             let words = format!("{check} is drained");
             ("drain", HappenedShape::Drained(DrainedShape { at, check: check.to_string(), words }))
         }
-        EventKind::UplinkGone { sentinels } => ("uplink", uplink(at, true, sentinels)),
-        EventKind::UplinkBack { sentinels } => ("uplink", uplink(at, false, sentinels)),
+        EventKind::UplinkGone { sentinels } => ("connectivity", connectivity(at, true, sentinels)),
+        EventKind::UplinkBack { sentinels } => ("connectivity", connectivity(at, false, sentinels)),
         EventKind::Reloaded { changes, errors } => {
             let (changes, errors) = (changes.clone(), *errors);
             ("reload", HappenedShape::Reload(ReloadHappenedShape { at, changes, errors, refused: None }))
@@ -161,14 +161,14 @@ fn shape(record: &EventRecord) -> (&'static str, HappenedShape) {
     }
 }
 
-fn uplink(at: String, gone: bool, sentinels: &[Arc<str>]) -> HappenedShape {
+fn connectivity(at: String, isolated: bool, sentinels: &[Arc<str>]) -> HappenedShape {
     let sentinels: Vec<String> = sentinels.iter().map(ToString::to_string).collect();
-    let words = if gone {
-        format!("the uplink of this server is gone: all sentinels are unhealthy ({})", sentinels.join(", "))
+    let words = if isolated {
+        format!("this server is isolated: all sentinels are unhealthy ({})", sentinels.join(", "))
     } else {
-        "the uplink of this server is back".to_owned()
+        "this server is connected again".to_owned()
     };
-    HappenedShape::Connectivity(UplinkHappenedShape { at, gone, sentinels, words })
+    HappenedShape::Connectivity(ConnectivityHappenedShape { at, isolated, sentinels, words })
 }
 
 /// JSON has no line ends of its own: one `data` line holds it.

@@ -96,7 +96,7 @@ fn check(door: &Door, staged: &WhatIf, hypothetical: &[HypotheticalHealth], id: 
             .history
             .last_run()
             .map_or_else(|| verdict_of(&picture.asks), |run| Some(run.status.to_string())),
-        held: held.filter(|_| !is_meant),
+        overridden: held.filter(|_| !is_meant),
         as_if,
         disabled: picture.disabled,
     })

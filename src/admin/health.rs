@@ -17,8 +17,8 @@ use crate::model::{EndpointCheck, EndpointProtocol, EndpointTarget};
 use crate::world::RecoveringRecord;
 
 use super::shapes::{
-    CheckShape, CheckTransitionShape, HealthShape, HeldShape, NextShape, ResultShape, ResultsShape, ReturningShape,
-    SampleShape, StageShape, StatusShape, TransitionShape, TransitionsShape, UplinkShape,
+    CheckShape, CheckTransitionShape, ConnectivityShape, HealthShape, NextShape, OverriddenShape, ResultShape,
+    ResultsShape, ReturningShape, SampleShape, StageShape, StatusShape, TransitionShape, TransitionsShape,
 };
 use super::turns::{Readers, Turn};
 use super::zones::LARGEST_PAGE;
@@ -53,8 +53,8 @@ pub(super) struct Wanted {
 enum Which {
     Healthy,
     Unhealthy,
-    Held,
-    Waiting,
+    Overridden,
+    Pending,
 }
 
 pub(super) async fn report(
@@ -145,19 +145,20 @@ fn health(reports: &[Report], wanted: &Wanted) -> HealthShape {
         matching: chosen.len(),
         checks,
         overrides: first.overrides.iter().map(overrides::shape).collect(),
-        uplink: uplink(first),
+        connectivity: connectivity(first),
         returning: first.recoveries.iter().filter_map(|way| returning(way, first.at)).collect(),
     }
 }
 
-fn uplink(report: &Report) -> Option<UplinkShape> {
+fn connectivity(report: &Report) -> Option<ConnectivityShape> {
     let sentinels: Vec<String> = report.sentinels.iter().map(ToString::to_string).collect();
-    (!sentinels.is_empty()).then(|| UplinkShape { gone_since: report.uplink_gone_since.map(rfc3339), sentinels })
+    (!sentinels.is_empty())
+        .then(|| ConnectivityShape { isolated_since: report.uplink_gone_since.map(rfc3339), sentinels })
 }
 
 fn returning(way: &RecoveringRecord, at: Timestamp) -> Option<ReturningShape> {
     let (stage, share_percent, until) = match way.rules.stage(way.since, at) {
-        RecoveryStage::Waiting { until } => (StageShape::Waiting, None, until),
+        RecoveryStage::Waiting { until } => (StageShape::FailbackDelay, None, until),
         RecoveryStage::Ramping { share, until } => (StageShape::SlowStart, Some(share.percent()), until),
         RecoveryStage::Back => return None,
     };
@@ -189,8 +190,8 @@ impl Wanted {
             None => true,
             Some(Which::Healthy) => check.picture.verdict == Status::Healthy,
             Some(Which::Unhealthy) => check.picture.verdict == Status::Unhealthy,
-            Some(Which::Held) => report.held(check).is_some(),
-            Some(Which::Waiting) => check.picture.waiting,
+            Some(Which::Overridden) => report.held(check).is_some(),
+            Some(Which::Pending) => check.picture.waiting,
         };
         is_so && (letters.is_empty() || check.picture.name.to_lowercase().contains(letters))
     }
@@ -206,10 +207,10 @@ fn shape(report: &Report, check: &CheckReport, with_history: bool) -> CheckShape
         status: status(picture.verdict),
         since: rfc3339_milliseconds(check.since()),
         without_overrides: status(picture.unforced),
-        waiting: picture.waiting,
+        pending: picture.waiting,
         disabled: picture.disabled,
         inverted: picture.inverted,
-        held: report.held(check).map(|known| held(known, report.left(check))),
+        overridden: report.held(check).map(|known| overridden(known, report.left(check))),
         last_result: check.history.last_run().map(|run| last_result(run, check.is_remembered)),
         next: if picture.disabled { None } else { next(report, check) },
         records: report.records(check).to_vec(),
@@ -294,9 +295,9 @@ pub(super) fn status(status: Status) -> StatusShape {
     }
 }
 
-pub(super) fn held(known: &Override, left: Option<Share>) -> HeldShape {
+pub(super) fn overridden(known: &Override, left: Option<Share>) -> OverriddenShape {
     let wish = known.wish.clone();
-    HeldShape {
+    OverriddenShape {
         action: overrides::action_shape(wish.action),
         drain: overrides::drain_shape(known, left),
         pattern: wish.pattern.0,

@@ -123,19 +123,19 @@ pub struct HealthShape {
     pub checks: Vec<CheckShape>,
     /// In the order in which they were set.
     pub overrides: Vec<OverrideShape>,
-    /// What the sentinels say, where there are any.
+    /// The connectivity of the server; absent without sentinels.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub uplink: Option<UplinkShape>,
+    pub connectivity: Option<ConnectivityShape>,
     /// Records on their way back into use, a thousand at most.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub returning: Vec<ReturningShape>,
 }
 
-/// What the sentinels say about the server's own uplink.
+/// The connectivity of the server itself, as its sentinels show it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct UplinkShape {
-    /// Since when all of them are unhealthy, so that verdicts stand; absent when they are not.
-    pub gone_since: Option<String>,
+pub struct ConnectivityShape {
+    /// Since when all sentinels are unhealthy, so that results of other checks are ignored; absent when connected.
+    pub isolated_since: Option<String>,
     /// The checks that are sentinels.
     pub sentinels: Vec<String>,
 }
@@ -147,7 +147,7 @@ pub struct ReturningShape {
     pub record: String,
     /// When it recovered.
     pub since: String,
-    /// `waiting` for its failback, or `slow_start`.
+    /// `failback_delay`, or `slow_start`.
     pub stage: StageShape,
     /// What it has of its weight, in a slow start.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -161,7 +161,7 @@ pub struct ReturningShape {
 #[serde(rename_all = "snake_case")]
 pub enum StageShape {
     /// Healthy, and not in use while others are.
-    Waiting,
+    FailbackDelay,
     /// In use with a part of its weight.
     SlowStart,
 }
@@ -185,13 +185,13 @@ pub struct CheckShape {
     /// What would count without overrides.
     pub without_overrides: StatusShape,
     /// Whether there was no result yet, so that it counts as healthy.
-    pub waiting: bool,
+    pub pending: bool,
     /// No longer asked, and healthy.
     pub disabled: bool,
     /// Turned around.
     pub inverted: bool,
     /// The override that counts.
-    pub held: Option<HeldShape>,
+    pub overridden: Option<OverriddenShape>,
     /// What was seen last.
     pub last_result: Option<ResultShape>,
     /// What comes next.
@@ -251,7 +251,7 @@ pub struct CheckTransitionShape {
 
 /// People's word on a check.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct HeldShape {
+pub struct OverriddenShape {
     /// What it has to be.
     pub action: ActionShape,
     /// The name or glob that was said.
@@ -375,20 +375,20 @@ pub struct LostShape {
 #[serde(untagged)]
 pub enum HappenedShape {
     /// A verdict changed.
-    Turned(TurnedShape),
+    StatusChanged(StatusChangedShape),
     /// An override was set or is no more.
     Override(OverrideHappenedShape),
     /// What an override drains has nothing left.
     Drained(DrainedShape),
-    /// The sentinels say something else of the server's uplink.
-    Connectivity(UplinkHappenedShape),
+    /// The server lost or regained its connectivity, as its sentinels show.
+    Connectivity(ConnectivityHappenedShape),
     /// Files were read.
     Reload(ReloadHappenedShape),
 }
 
 /// A verdict changed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TurnedShape {
+pub struct StatusChangedShape {
     /// When.
     pub at: String,
     /// The check.
@@ -410,7 +410,7 @@ pub struct OverrideHappenedShape {
     pub did: OverrideDidShape,
     /// The override.
     #[serde(rename = "override")]
-    pub held: HeldShape,
+    pub granted: OverriddenShape,
 }
 
 /// What happened to an override.
@@ -436,13 +436,13 @@ pub struct DrainedShape {
     pub words: String,
 }
 
-/// The sentinels say something else of the server's uplink.
+/// The server lost or regained its connectivity, as its sentinels show.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct UplinkHappenedShape {
+pub struct ConnectivityHappenedShape {
     /// When.
     pub at: String,
     /// Whether all of them are unhealthy.
-    pub gone: bool,
+    pub isolated: bool,
     /// Those checks.
     pub sentinels: Vec<String>,
     /// The same for people.
@@ -475,7 +475,7 @@ pub struct ServerShape {
     pub ready: bool,
     /// Where DNS is answered, over UDP and TCP.
     pub listening: Vec<String>,
-    /// Who may change something: `programs` on this machine, whoever shows the `token`, `nobody`.
+    /// Who may change something: `programs` on this machine, requests with the `token`, `none`.
     pub changes: String,
     /// Whether a page with the token that came along may.
     pub may_change: bool,
@@ -499,9 +499,9 @@ pub struct CheckCountsShape {
     /// Those that are unhealthy.
     pub unhealthy: usize,
     /// Those that an override holds.
-    pub held: usize,
+    pub overridden: usize,
     /// Those without a result, which count as healthy.
-    pub waiting: usize,
+    pub pending: usize,
 }
 
 /// What came of reading the files.
@@ -697,9 +697,9 @@ pub struct MemberCheckShape {
     /// Since when.
     pub since: String,
     /// Whether it counts as healthy because there was no result yet.
-    pub waiting: bool,
+    pub pending: bool,
     /// Whether an override holds it.
-    pub held: bool,
+    pub overridden: bool,
 }
 
 /// Where an alias leads.

@@ -46,8 +46,8 @@ pub(super) fn counts(reports: &[Report]) -> CheckCountsShape {
     for (report, check) in reports.iter().flat_map(|report| report.checks.iter().map(move |check| (report, check))) {
         counts.all += 1;
         counts.unhealthy += usize::from(check.picture.verdict == Status::Unhealthy);
-        counts.held += usize::from(report.held(check).is_some());
-        counts.waiting += usize::from(check.picture.waiting);
+        counts.overridden += usize::from(report.held(check).is_some());
+        counts.pending += usize::from(check.picture.waiting);
     }
     counts
 }

@@ -472,7 +472,7 @@ async fn trees_show_what_answers_now() {
         app.members.iter().map(|member| (member.usable, member.share)).collect::<Vec<_>>(),
         [(false, Some(0.0)), (true, Some(1.0))]
     );
-    assert!(app.members[0].check.as_ref().unwrap().held);
+    assert!(app.members[0].check.as_ref().unwrap().overridden);
     assert_eq!(records(address, "state=degraded").await.matching, 1);
 }
 
@@ -512,7 +512,7 @@ async fn the_status_says_what_is_served() {
     let transitions: shapes::TransitionsShape = read(address, "/v1/transitions?limit=1").await;
     assert_eq!(transitions.transitions[0].check, "manual-a");
     let health: shapes::HealthShape = read(address, "/v1/health?state=unhealthy&q=MANUAL&limit=0").await;
-    assert_eq!((health.matching, health.counts.unhealthy, health.counts.held, health.checks.len()), (1, 1, 1, 0));
+    assert_eq!((health.matching, health.counts.unhealthy, health.counts.overridden, health.checks.len()), (1, 1, 1, 0));
 }
 
 /// Waits until it is so.

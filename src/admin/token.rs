@@ -154,7 +154,7 @@ impl Changes {
         match self {
             Changes::Programs => "programs",
             Changes::TokenFile(_) | Changes::Token(_) => "token",
-            Changes::Nobody => "nobody",
+            Changes::Nobody => "none",
         }
     }
 

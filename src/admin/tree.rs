@@ -239,8 +239,8 @@ pub(super) fn checks(reports: &[crate::control::Report]) -> HashMap<HealthCheckI
                 name: picture.name.to_string(),
                 status: health::status(picture.verdict),
                 since: crate::control::rfc3339(check.since()),
-                waiting: picture.waiting && picture.verdict == Status::Healthy,
-                held: report.held(check).is_some(),
+                pending: picture.waiting && picture.verdict == Status::Healthy,
+                overridden: report.held(check).is_some(),
             };
             (picture.identity.id.clone(), shape)
         })

@@ -9,7 +9,7 @@ use anyhow::bail;
 use jiff::Timestamp;
 
 use crate::admin::shapes::{
-    CheckShape, HealthShape, NextShape, ResultShape, ReturningShape, SampleShape, StatusShape, UplinkShape,
+    CheckShape, ConnectivityShape, HealthShape, NextShape, ResultShape, ReturningShape, SampleShape, StatusShape,
 };
 use crate::causes::with_causes;
 use crate::control::humanize_duration;
@@ -107,7 +107,7 @@ fn overview(health: &HealthShape) -> String {
     let now = moment(&health.now);
     let unhealthy = health.checks.iter().filter(|check| check.status == StatusShape::Unhealthy).count();
     let mut text = format!("{}: {} health checks, {unhealthy} unhealthy\n", local(&health.now), health.checks.len());
-    text.push_str(&uplink_note(health, now));
+    text.push_str(&connectivity_note(health, now));
     let rows: Vec<[String; 5]> = health.checks.iter().map(|check| row(check, now)).collect();
     let head = ["NAME", "STATE", "SINCE", "LATENCY", "LAST RESULT"].map(str::to_owned);
     let widths: [usize; 4] = std::array::from_fn(|column| {
@@ -140,20 +140,20 @@ fn row(check: &CheckShape, now: Timestamp) -> [String; 5] {
     [check.name.clone(), state(check), ago(now, &check.since), latency, last.join("; ")]
 }
 
-/// Such as `unhealthy`, `unhealthy (held)`, `healthy (disabled)`.
+/// Such as `unhealthy`, `unhealthy (overridden)`, `healthy (disabled)`.
 fn state(check: &CheckShape) -> String {
     let remembered = check.last_result.as_ref().is_some_and(|last| last.remembered) && !check.disabled;
-    let drain = check.held.as_ref().and_then(|held| held.drain.as_ref());
-    let held = match drain {
+    let drain = check.overridden.as_ref().and_then(|overridden| overridden.drain.as_ref());
+    let note = match drain {
         Some(drain) if drain.left_percent > 0 => format!("draining, {} % left", drain.left_percent),
         Some(_) => "drained".to_owned(),
-        None => "held".to_owned(),
+        None => "overridden".to_owned(),
     };
     let notes = [
-        (check.held.is_some(), held.as_str()),
+        (check.overridden.is_some(), note.as_str()),
         (check.disabled, "disabled"),
         (check.inverted, "inverted"),
-        (check.waiting, "no result yet"),
+        (check.pending, "no result yet"),
         (remembered, "remembered"),
     ];
     let notes: Vec<&str> = notes.into_iter().filter(|(is, _)| *is).map(|(_, note)| note).collect();
@@ -180,7 +180,7 @@ fn turns(next: &NextShape) -> String {
 fn details(health: &HealthShape) -> String {
     let now = moment(&health.now);
     let detailed: Vec<String> = health.checks.iter().map(|check| detail(check, health, now)).collect();
-    uplink_note(health, now) + &detailed.join("\n")
+    connectivity_note(health, now) + &detailed.join("\n")
 }
 
 fn detail(check: &CheckShape, health: &HealthShape, now: Timestamp) -> String {
@@ -189,12 +189,14 @@ fn detail(check: &CheckShape, health: &HealthShape, now: Timestamp) -> String {
     let mut line = |what: &str, value: String| text.push_str(&format!("  {what:12}{value}\n"));
     line("asks", format!("{} {}", check.kind, check.endpoint));
     line("id", check.id.clone());
-    if let Some(held) = &check.held {
-        let until =
-            held.until.as_ref().map_or_else(|| "until cleared".to_owned(), |until| format!("until {}", local(until)));
-        let reason = if held.reason.is_empty() { String::new() } else { format!(": {}", held.reason) };
-        let drain = held.drain.as_ref().map_or_else(String::new, |drain| format!(", {}", drained(drain)));
-        line("held", format!("by {} from {} {until}{drain}{reason}", held.author, local(&held.from)));
+    if let Some(overridden) = &check.overridden {
+        let until = overridden
+            .until
+            .as_ref()
+            .map_or_else(|| "until cleared".to_owned(), |until| format!("until {}", local(until)));
+        let reason = if overridden.reason.is_empty() { String::new() } else { format!(": {}", overridden.reason) };
+        let drain = overridden.drain.as_ref().map_or_else(String::new, |drain| format!(", {}", drained(drain)));
+        line("overridden", format!("by {} from {} {until}{drain}{reason}", overridden.author, local(&overridden.from)));
         line("", format!("without that it would be {}", word(check.without_overrides)));
     }
     if let Some(last) = &check.last_result {
@@ -256,13 +258,15 @@ fn sparkline(recent: &[SampleShape]) -> String {
     format!("{strokes}  {shortest} to {longest} ms")
 }
 
-/// That the server's uplink is gone, if it is.
-fn uplink_note(health: &HealthShape, now: Timestamp) -> String {
-    let Some(UplinkShape { gone_since: Some(since), sentinels }) = &health.uplink else { return String::new() };
+/// Reports that the server has lost its connectivity, or nothing.
+fn connectivity_note(health: &HealthShape, now: Timestamp) -> String {
+    let Some(ConnectivityShape { isolated_since: Some(since), sentinels }) = &health.connectivity else {
+        return String::new();
+    };
     let (at, ago, sentinels) = (local(since), ago(now, since), sentinels.join(", "));
     format!(
-        "the uplink of this server is gone since {at} ({ago} ago): all sentinels are unhealthy ({sentinels}); \
-         verdicts stand as they are\n"
+        "this server is isolated since {at} ({ago} ago): all sentinels are unhealthy ({sentinels}); \
+         results of other checks are ignored until one recovers\n"
     )
 }
 

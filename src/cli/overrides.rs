@@ -59,18 +59,18 @@ pub(super) struct OverrideArguments {
 
 #[derive(Debug, Subcommand)]
 enum OverrideCommand {
-    /// Hold checks up or down
+    /// Override the status of health checks
     Set(SetArguments),
     /// Let the probes decide again
     Clear(ClearArguments),
-    /// Show what is held, by whom and why
+    /// List the overrides, with author and reason
     List(ListArguments),
 }
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = SET_EXAMPLES)]
 struct SetArguments {
-    /// The name of a health check, or a glob: `*` stands for any letters, `?` for one
+    /// The name of a health check, or a glob: `*` matches any characters, `?` one
     name: String,
     /// What it has to be
     action: Action,

@@ -45,12 +45,14 @@ impl Control {
                 let sentinels = &self.sentinels;
                 self.tracker.forget_rows(&|slot| sentinels.are(slot));
                 let why = format!("all sentinels are unhealthy ({})", names.join(", "));
-                tracing::error!("the uplink of this server is gone: {why}; verdicts stand as they are");
+                tracing::error!(
+                    "this server is isolated: {why}; results of other checks are ignored until one recovers"
+                );
                 (HealthNoticeKind::UplinkGone(names), why)
             }
             Connectivity::Back => {
                 let why = "not all sentinels are unhealthy any more".to_owned();
-                tracing::warn!("the uplink of this server is back: {why}; the results of probes count from now on");
+                tracing::warn!("this server is connected again: {why}; results of other checks count from now on");
                 (HealthNoticeKind::UplinkBack(names), why)
             }
         };

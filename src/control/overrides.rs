@@ -208,7 +208,7 @@ impl Control {
 pub(super) struct OverridesInForce {
     /// The overrides that count, and how far they are.
     phases: Vec<(OverrideId, Phase)>,
-    /// Checks that are held up.
+    /// Checks that are overridden to up.
     pub(super) held_up: Vec<CheckSlot>,
     /// Checks that are being drained, and by what.
     draining: BTreeMap<CheckSlot, Vec<Draining>>,
@@ -260,7 +260,7 @@ impl OverridesInForce {
         self.draining.contains_key(&slot)
     }
 
-    /// The checks that are held up or being drained.
+    /// The checks that are overridden to up or being drained.
     fn slots(&self) -> impl Iterator<Item = CheckSlot> {
         self.held_up.iter().chain(self.draining.keys()).copied()
     }
@@ -291,12 +291,12 @@ pub(super) fn force(tracker: &mut Tracker, overrides: &Overrides, at: Timestamp)
     tracker.force(&|name| overrides.on(name, at).map(|known| known.wish.action.status()), at)
 }
 
-/// Such as `held down by ada until 2026-03-01T22:00:00Z: kernel update`.
+/// Such as `overridden to down by ada until 2026-03-01T22:00:00Z: kernel update`.
 pub(super) fn describe(granted: &Override) -> String {
     let OverrideRequest { action, reason, author, from, until, .. } = &granted.wish;
-    let held = match action {
-        Action::Up => "held up",
-        Action::Down => "held down",
+    let overridden = match action {
+        Action::Up => "overridden to up",
+        Action::Down => "overridden to down",
         Action::Drain(_) => "drained",
     };
     let over = match action {
@@ -305,7 +305,7 @@ pub(super) fn describe(granted: &Override) -> String {
     };
     let until = until.map_or_else(String::new, |until| format!(" until {}", rfc3339(until)));
     let reason = if reason.is_empty() { String::new() } else { format!(": {reason}") };
-    format!("{held} by {author}{over} from {}{until}{reason}", rfc3339(*from))
+    format!("{overridden} by {author}{over} from {}{until}{reason}", rfc3339(*from))
 }
 
 fn when_durable(steered: OverrideOutcome, answer: Answer) -> Done {

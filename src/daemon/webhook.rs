@@ -34,7 +34,7 @@ const LONGEST_WHY: usize = 1000;
 struct Body<'n> {
     /// For people; the key that Slack and Mattermost show.
     text: String,
-    /// What happened: `turned`, `drained`, `uplink_gone`, `uplink_back`.
+    /// What happened: `status_changed`, `drained`, `server_isolated`, `server_reconnected`.
     event: &'static str,
     at: String,
     why: &'n str,
@@ -156,7 +156,7 @@ fn pause(attempt: u32, wanted: Option<Duration>) -> Duration {
 fn about(notice: &Notice) -> String {
     match &notice.what {
         HealthNoticeKind::Turned(check) | HealthNoticeKind::Drained(check) => format!("health check {}", check.name),
-        HealthNoticeKind::UplinkGone(_) | HealthNoticeKind::UplinkBack(_) => "the uplink".to_owned(),
+        HealthNoticeKind::UplinkGone(_) | HealthNoticeKind::UplinkBack(_) => "connectivity".to_owned(),
     }
 }
 
@@ -164,10 +164,10 @@ fn body(notice: &Notice) -> String {
     let Notice { what, at, why, lost } = notice;
     let why: String = why.chars().take(LONGEST_WHY).collect();
     let (event, check, sentinels) = match what {
-        HealthNoticeKind::Turned(check) => ("turned", Some((check, check.status.turned())), &[][..]),
+        HealthNoticeKind::Turned(check) => ("status_changed", Some((check, check.status.turned())), &[][..]),
         HealthNoticeKind::Drained(check) => ("drained", Some((check, check.status)), &[][..]),
-        HealthNoticeKind::UplinkGone(sentinels) => ("uplink_gone", None, &sentinels[..]),
-        HealthNoticeKind::UplinkBack(sentinels) => ("uplink_back", None, &sentinels[..]),
+        HealthNoticeKind::UplinkGone(sentinels) => ("server_isolated", None, &sentinels[..]),
+        HealthNoticeKind::UplinkBack(sentinels) => ("server_reconnected", None, &sentinels[..]),
     };
     let check = check.map(|(check, previous)| {
         let NoticeCheck { name, id, status, records, record_count } = check;
@@ -182,16 +182,16 @@ fn body(notice: &Notice) -> String {
 /// Such as `app-blue is unhealthy: 3 failures in a row: … (app.lab.test. A blue)`.
 fn text(notice: &Notice, why: &str) -> String {
     let lost =
-        if notice.lost > 0 { format!(" ({} changes before it were not told)", notice.lost) } else { String::new() };
+        if notice.lost > 0 { format!(" ({} earlier changes were not delivered)", notice.lost) } else { String::new() };
     let text = match &notice.what {
         HealthNoticeKind::Turned(check) => {
             format!("{} is {}: {why} ({})", check.name, word(check.status), records(check))
         }
         HealthNoticeKind::Drained(check) => format!("{} is drained: {why} ({})", check.name, records(check)),
         HealthNoticeKind::UplinkGone(_) => {
-            format!("the uplink of the DNS server is gone: {why}; verdicts stand as they are")
+            format!("the DNS server is isolated: {why}; results of other checks are ignored until one recovers")
         }
-        HealthNoticeKind::UplinkBack(_) => format!("the uplink of the DNS server is back: {why}"),
+        HealthNoticeKind::UplinkBack(_) => format!("the DNS server is connected again: {why}"),
     };
     // Slack reads these as markup (its documentation, "Formatting text for app surfaces").
     (text + &lost).replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
@@ -256,7 +256,7 @@ mod tests {
         assert_eq!((&json["status"], &json["previous"]), (&"unhealthy".into(), &"healthy".into()));
         assert_eq!((&json["at"], &json["why"]), (&"2026-03-01T22:00:00Z".into(), &(*notice.why).into()));
         notice.lost = 7;
-        assert!(body(&notice).contains("7 changes before it were not told"));
+        assert!(body(&notice).contains("7 earlier changes were not delivered"));
         notice.what = HealthNoticeKind::Drained(check);
         let json: serde_json::Value = serde_json::from_str(&body(&notice)).unwrap();
         assert_eq!(
@@ -267,7 +267,7 @@ mod tests {
         let json: serde_json::Value = serde_json::from_str(&body(&notice)).unwrap();
         assert_eq!(
             (&json["event"], &json["sentinels"][0], json.get("check")),
-            (&"uplink_gone".into(), &"gateway".into(), None)
+            (&"server_isolated".into(), &"gateway".into(), None)
         );
     }
 

@@ -439,8 +439,8 @@ fn unhealthy_check(check: &CheckShape) -> String {
         return format!("health check {} is down, as supposed", check.name);
     }
     let ago = check.ago.as_ref().map(|ago| format!(" for {ago}")).unwrap_or_default();
-    let because = match (&check.held, &check.last_result) {
-        (Some(held), _) => format!(", {held}"),
+    let because = match (&check.overridden, &check.last_result) {
+        (Some(overridden), _) => format!(", {overridden}"),
         (None, Some(result)) => format!(": {result}"),
         (None, None) => String::new(),
     };

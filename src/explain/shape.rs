@@ -250,7 +250,7 @@ pub struct CheckShape {
     pub last_result: Option<String>,
     /// Who holds it, until when, and why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub held: Option<String>,
+    pub overridden: Option<String>,
     /// It is only supposed to be so.
     #[serde(default, skip_serializing_if = "is_false")]
     pub as_if: bool,

@@ -367,7 +367,7 @@ class Page(unittest.TestCase):
         self.write("input[name=pattern]", "app-blue")
         Select(self.find("select[name=minutes]")).select_by_value("10")
         self.click("#override-form button[type=submit]")
-        self.wait_for(".cards", "held down")
+        self.wait_for(".cards", "overridden to down")
         self.wait_for(".cards", "kernel update")
         known = self.server.get("v1/overrides")["overrides"][0]
         self.assertEqual((known["pattern"], known["action"], known["author"], known["reason"]), ("app-blue", "down", "ada", "kernel update"))

@@ -492,15 +492,14 @@ fn explain_asks_the_running_server_and_knows_its_health() {
     assert_eq!(address(&well), "192.0.2.11");
     assert_eq!(address(&explain(&["--as-if", "blue=down"])), "192.0.2.12");
     let admin = server.admin();
-    let held =
-        lab.run(&["override", "set", "blue", "down", "--reason", "update", "--author", "ada", "--admin", &admin]);
-    assert!(held.status.success(), "{}", text(&held.stderr));
+    let set = lab.run(&["override", "set", "blue", "down", "--reason", "update", "--author", "ada", "--admin", &admin]);
+    assert!(set.status.success(), "{}", text(&set.stderr));
     let failed_over = explain(&[]);
     assert_eq!(address(&failed_over), "192.0.2.12");
     let group = failed_over["steps"].as_array().unwrap().iter().find(|step| step["step"] == "group").unwrap();
     let blue = &group["candidates"][0];
     assert_eq!((&blue["set_identifier"], &blue["verdict"]), (&"blue".into(), &"unhealthy".into()));
-    assert!(blue["check"]["held"].as_str().unwrap().contains("held down by ada"), "{blue}");
+    assert!(blue["check"]["overridden"].as_str().unwrap().contains("overridden to down by ada"), "{blue}");
     assert_eq!(address(&explain(&["--as-if", "blue=up"])), "192.0.2.11");
 }
 
@@ -584,8 +583,8 @@ fn simulate_begins_with_the_running_servers_health() {
     lab.write("places.toml", PLACES);
     let server = lab.serve();
     let admin = server.admin();
-    let held = lab.run(&["override", "set", "blue", "down", "--admin", &admin]);
-    assert!(held.status.success(), "{}", text(&held.stderr));
+    let set = lab.run(&["override", "set", "blue", "down", "--admin", &admin]);
+    assert!(set.status.success(), "{}", text(&set.stderr));
     let json = simulated(&lab, &["--admin", &admin, "--as-if", "blue=up"]);
     assert_eq!(clients_of(&json, "blue"), [Some(0), Some(4000)]);
     assert!(json["before"].as_str().unwrap().ends_with("unhealthy blue"), "{json}");

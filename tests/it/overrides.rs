@@ -45,7 +45,7 @@ fn people_turn_an_answer_see_why_and_turn_it_back() {
     assert!(text(&set.stdout).contains("app-blue down, from "), "{}", text(&set.stdout));
     assert_eq!(answer(&server), [SECONDARY], "it counts when the command returns");
     server.wait_for_log("health check app-blue is unhealthy");
-    server.wait_for_log("held down by ada from");
+    server.wait_for_log("overridden to down by ada from");
 
     let list = text(&steer(&lab, &server, &["list"]).stdout);
     assert!(list.contains("22:00:00, by ada: kernel update"), "{list}");
@@ -58,21 +58,21 @@ fn people_turn_an_answer_see_why_and_turn_it_back() {
     };
     let overview = text(&health(&[]).stdout);
     assert!(overview.contains("2 health checks, 1 unhealthy"), "{overview}");
-    assert!(overview.contains("unhealthy (held)"), "{overview}");
+    assert!(overview.contains("unhealthy (overridden)"), "{overview}");
     assert!(overview.contains("Success: HTTP Status Code 200, OK"), "{overview}");
     let details = text(&health(&["app-blue"]).stdout);
     for says in [
         "kernel update",
         "app.lab.test. A app-blue",
         "first byte",
-        "held down by ada",
+        "overridden to down by ada",
         "more failures in a row make it",
     ] {
         assert!(details.contains(says), "{says} in\n{details}");
     }
     let json: serde_json::Value = serde_json::from_slice(&health(&["--json"]).stdout).unwrap();
     assert_eq!(json["checks"][0]["status"], "unhealthy");
-    assert_eq!(json["checks"][0]["held"]["reason"], "kernel update");
+    assert_eq!(json["checks"][0]["overridden"]["reason"], "kernel update");
     assert_eq!(json["checks"][0]["last_result"]["passed"], true);
     assert_eq!(json["checks"][1]["records"][0], "app.lab.test. A app-green");
     let nobody = health(&["nobody"]);
@@ -121,7 +121,7 @@ fn kill_9_never_loses_an_override_that_was_acknowledged() {
     assert!(steer(&lab, &server, &["clear", "*"]).status.success());
     drop(server);
     let server = lab.serve();
-    assert!(!server.log().contains("is remembered: held"), "{}", server.log());
+    assert!(!server.log().contains("is remembered: overridden"), "{}", server.log());
 }
 
 #[test]
@@ -221,7 +221,7 @@ fn a_drain_fades_is_seen_everywhere_and_outlives_a_kill() {
     assert!(server.log().contains("override of app-b* is remembered: drained by ada over 8 s"), "{}", server.log());
     let json: serde_json::Value =
         serde_json::from_slice(&lab.run(&["health", "--json", "--admin", &server.admin()]).stdout).unwrap();
-    let left = json["checks"][0]["held"]["drain"]["left_percent"].as_u64().unwrap();
+    let left = json["checks"][0]["overridden"]["drain"]["left_percent"].as_u64().unwrap();
     assert!(left < 65, "it goes on where it was: {left}");
     server.wait_for_log("health check app-blue is drained");
     assert_eq!(percent(&server, PRIMARY), 0);
@@ -246,16 +246,16 @@ fn verdicts_stand_while_the_sentinel_is_down() {
     let server = lab.serve();
     assert_eq!(answer(&server), [PRIMARY]);
     drop(gateway);
-    server.wait_for_log("the uplink of this server is gone: all sentinels are unhealthy (gateway)");
+    server.wait_for_log("this server is isolated: all sentinels are unhealthy (gateway)");
     drop(web);
     // Three probes in a row would have failed by now, and some more.
     thread::sleep(Duration::from_secs(6));
     let overview = text(&lab.run(&["health", "--admin", &server.admin()]).stdout);
-    assert!(overview.contains("the uplink of this server is gone since"), "{overview}");
+    assert!(overview.contains("this server is isolated since"), "{overview}");
     assert!(overview.contains("3 health checks, 1 unhealthy"), "{overview}");
     // A person says that it is there.
     assert!(steer(&lab, &server, &["set", "gateway", "up"]).status.success());
-    server.wait_for_log("the uplink of this server is back");
+    server.wait_for_log("this server is connected again");
     server.wait_for_log("health check app-blue is unhealthy");
     assert!(server.stop().success());
 }

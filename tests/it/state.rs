@@ -3,7 +3,7 @@
 //!
 //! `tests/state/0.1` was written by version 0.1 and is never changed: every later version must read it. A server had run with
 //! the zone files that lie in `copies`; of check `blue` and `red` the endpoints were dead, that of `green` was alive; `green`
-//! was being drained and `re*` held up. `copies` has the names of the zone files: in the state directory they are named after
+//! was being drained and `re*` overridden to up. `copies` has the names of the zone files: in the state directory they are named after
 //! whole paths, as `name_of_copy` says.
 #![cfg(unix)]
 
@@ -116,13 +116,13 @@ fn verdicts_overrides_and_copies_of_version_0_1_survive() {
     }
     // Nothing listens there any more: that is from then.
     why(green, "results", "Success: The connection was established.");
-    let held = |check: &Value| {
-        ["pattern", "action", "author", "reason"].map(|key| check["held"][key].as_str().unwrap().to_owned())
+    let overridden = |check: &Value| {
+        ["pattern", "action", "author", "reason"].map(|key| check["overridden"][key].as_str().unwrap().to_owned())
     };
-    assert_eq!(held(green), ["green", "drain", "ada", "kernel update"]);
-    assert_eq!(held(red), ["re*", "up", "ada", "a false alarm"]);
+    assert_eq!(overridden(green), ["green", "drain", "ada", "kernel update"]);
+    assert_eq!(overridden(red), ["re*", "up", "ada", "a false alarm"]);
     assert_eq!((&green["status"], &red["status"]), (&"unhealthy".into(), &"healthy".into()));
-    assert_eq!(red["held"]["until"], "2099-01-01T00:00:00Z");
+    assert_eq!(red["overridden"]["until"], "2099-01-01T00:00:00Z");
     assert!(server.stop().success());
 }
 

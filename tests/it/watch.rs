@@ -261,7 +261,7 @@ fn the_keys_of_the_demo_kill_and_revive_move_the_client_and_change_weights() {
     terminal.press("1");
     terminal.wait_for_text("app.demo.test A 127.0.53.12 dublin → 127.0.53.11 berlin");
     terminal.press("d");
-    terminal.wait_for_text("held by demo: maintenance");
+    terminal.wait_for_text("overridden by demo: maintenance");
     terminal.press("d");
     terminal.press("l");
     terminal.wait_for_text("health check berlin is unhealthy");

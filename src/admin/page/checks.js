@@ -53,7 +53,7 @@ function all(page) {
       h("label", null, "Name ", h("input", { type: "search", value: query.q, placeholder: "part of a name", spellcheck: "false",
         oninput: (event) => change(page, { q: event.target.value }, TYPING_MS) })),
       h("label", null, "State ", h("select", { value: query.state, onchange: (event) => change(page, { state: event.target.value }, 0) },
-        [["", "all"], ["unhealthy", "unhealthy"], ["healthy", "healthy"], ["held", "held by people"], ["waiting", "no result yet"]]
+        [["", "all"], ["unhealthy", "unhealthy"], ["healthy", "healthy"], ["overridden", "overridden"], ["pending", "no result yet"]]
           .map(([value, text]) => h("option", { value, selected: value === query.state }, text))))),
     error && h("p.wrong", { role: "alert" }, error),
     listing && [
@@ -87,7 +87,7 @@ function pager(page) {
     h("button.quiet", { type: "button", disabled: to >= listing.matching, onclick: go(offset + PAGE) }, "After"));
 }
 
-export const stateOf = (check) => (check.waiting && check.status === "healthy" && !check.held ? "waiting" : check.status);
+export const stateOf = (check) => (check.pending && check.status === "healthy" && !check.overridden ? "pending" : check.status);
 
 export function table(checks) {
   return h("div.scroll", { tabindex: "0", role: "region", "aria-label": "Health checks" },
@@ -100,8 +100,8 @@ function row(check) {
   const { last_result: last } = check;
   return h("tr", { key: check.name },
     h("th", { scope: "row" }, link(check.name), h("div.quiet.clip", { title: check.endpoint }, check.endpoint)),
-    h("td", { "data-label": "State" }, badge(stateOf(check)), heldNote(check)),
-    h("td.nowrap", { "data-label": "Since" }, check.waiting ? "–" : since(check.since)),
+    h("td", { "data-label": "State" }, badge(stateOf(check)), overrideNote(check)),
+    h("td.nowrap", { "data-label": "Since" }, check.pending ? "–" : since(check.since)),
     h("td.words", { "data-label": "Last result" }, lastWords(check)),
     h("td.number", { "data-label": "Latency" }, last ? milliseconds(last.total_ms) : "–"));
 }
@@ -116,12 +116,12 @@ export function link(check) {
   return h("a", { href: `#/checks/${encodeURIComponent(check)}` }, check);
 }
 
-const HELD = { up: "held up", down: "held down", drain: "draining" };
+const OVERRIDDEN = { up: "overridden to up", down: "overridden to down", drain: "draining" };
 
-function heldNote({ held, status, without_overrides: without }) {
-  if (!held) return null;
+function overrideNote({ overridden, status, without_overrides: without }) {
+  if (!overridden) return null;
   const instead = without === status ? "" : `, else ${without}`;
-  return h("span.note", { title: held.reason }, ` ${HELD[held.action] ?? held.action} by ${held.author}${instead}`);
+  return h("span.note", { title: overridden.reason }, ` ${OVERRIDDEN[overridden.action] ?? overridden.action} by ${overridden.author}${instead}`);
 }
 
 function one() {
@@ -144,13 +144,13 @@ function one() {
 }
 
 function facts(check) {
-  const { last_result: last, held } = check;
+  const { last_result: last, overridden } = check;
   const item = (term, ...values) => h("div", null, h("dt", null, term), h("dd", null, values));
   return h("dl.facts", null,
     item("Asks", check.endpoint, h("span.quiet", null, ` (${check.type}${check.inverted ? ", inverted" : ""}${check.disabled ? ", disabled" : ""})`)),
-    item("State", check.status, check.waiting ? "" : [" since ", time(check.since), ` (${since(check.since)})`]),
-    held && item("Held", `${HELD[held.action] ?? held.action} by ${held.author} since `, time(held.from), held.until ? [" until ", time(held.until)] : " until cleared",
-      held.reason && `: ${held.reason}`, held.drain && `; ${held.drain.left_percent} % of the weight is left`, `. Without it: ${check.without_overrides}.`),
+    item("State", check.status, check.pending ? "" : [" since ", time(check.since), ` (${since(check.since)})`]),
+    overridden && item("Override", `${OVERRIDDEN[overridden.action] ?? overridden.action} by ${overridden.author} since `, time(overridden.from), overridden.until ? [" until ", time(overridden.until)] : " until cleared",
+      overridden.reason && `: ${overridden.reason}`, overridden.drain && `; ${overridden.drain.left_percent} % of the weight is left`, `. Without it: ${check.without_overrides}.`),
     last && item("Last result", last.status, h("span.quiet", null, " at ", time(last.at), last.remembered ? ", before the restart" : "")),
     last && item("It took", milliseconds(last.total_ms), h("span.quiet", null, steps(last))),
     item("Next", next(check)));
@@ -170,8 +170,8 @@ function next(check) {
   const wait = coming.probe_at ? Date.parse(coming.probe_at) - serverNow() : 0;
   const when = wait > 500 ? `asked again in ${span(wait)}` : "asked any moment";
   const kind = coming.passes ? ["pass", "passes"] : ["failure", "failures"];
-  const held = check.held ? ", once the override is over" : "";
-  return `${when}; ${count(coming.results_needed, ...kind)} in a row make it ${coming.then}${held}, at ${clock(coming.earliest)} at the earliest`;
+  const override = check.overridden ? ", once the override is over" : "";
+  return `${when}; ${count(coming.results_needed, ...kind)} in a row make it ${coming.then}${override}, at ${clock(coming.earliest)} at the earliest`;
 }
 
 function results({ results: rows }) {

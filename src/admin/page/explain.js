@@ -188,7 +188,7 @@ function theAnswer({ question: asks, client, answer: said, zone, vpc }) {
   const item = (term, ...values) => h("div", null, h("dt", null, term), h("dd", null, values));
   const good = said.rcode === "NOERROR" && said.answer.length > 0;
   return [
-    h("p", null, badge(good ? "healthy" : "waiting", good ? said.rcode : said.rcode === "NOERROR" ? "NODATA" : said.rcode),
+    h("p", null, badge(good ? "healthy" : "pending", good ? said.rcode : said.rcode === "NOERROR" ? "NODATA" : said.rcode),
       h("span.quiet", null, ` ${asks.name} ${asks.type}, asked by ${asks.resolver}${asks.subnet ? ` for ${asks.subnet}` : ""}${asks.as_if?.length ? `, as if ${asks.as_if.join(", ")}` : ""}`)),
     said.answer.length > 0 && h("pre", { tabindex: "0" }, said.answer.map(({ name, ttl, type, data }) => `${name} ${ttl} IN ${type} ${data}`).join("\n")),
     h("dl.facts.spaced", null,
@@ -219,7 +219,7 @@ function stepOf(step) {
     case "alias":
       return h("p", null, h("span", { "aria-hidden": "true" }, "→ "), "alias of ", h("strong.words", null, `${step.target} ${step.type}`), h("span.quiet", null, ` ${step.why}`));
     case "denial":
-      return h("p", null, badge("waiting", step.kind), ` ${step.why}`);
+      return h("p", null, badge("pending", step.kind), ` ${step.why}`);
     default:
       return [
         h("p", null, h("strong.words", null, `${step.name} ${step.type}`), " ", h("span.policy", null, step.policy), h("span.quiet", null, ` ${step.rule}`)),
@@ -241,7 +241,7 @@ function candidate(one, index) {
     h("div.words", null, one.alias ? `→ ${one.alias.target}` : (one.values ?? []).map((value) => h("code.value", { key: value }, value))),
     one.check && h("div.quiet", null, h("a", { href: `#/checks/${encodeURIComponent(one.check.name)}` }, one.check.name),
       ` ${one.check.as_if ? "supposed " : ""}${one.check.healthy ? "healthy" : "unhealthy"}${one.check.ago ? ` for ${one.check.ago}` : ""}`,
-      one.check.last_result && `: ${one.check.last_result}`, one.check.held && `; ${one.check.held}`));
+      one.check.last_result && `: ${one.check.last_result}`, one.check.overridden && `; ${one.check.overridden}`));
 }
 
 function shares({ shares: parts, shares_complete: complete }) {

@@ -66,11 +66,11 @@ export function percent(share) {
   return value < 1 ? "< 1 %" : value > 99 ? "> 99 %" : `${Number(value.toFixed(value < 10 ? 1 : 0))} %`;
 }
 
-/** State in a word and a sign, so that nobody needs the colour. */
+/** State in a word and a sign, readable without colour. */
 const STATES = {
   healthy: ["●", "healthy"],
   unhealthy: ["✕", "unhealthy"],
-  waiting: ["○", "no result yet"],
+  pending: ["○", "no result yet"],
   unchecked: ["–", "no health check"],
 };
 

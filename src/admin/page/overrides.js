@@ -1,4 +1,4 @@
-// What people say of health checks: shown to everybody, said by whoever has the token.
+// The overrides of health checks: everyone sees them; a request with the admin token can change them.
 
 import { get, post, remove } from "./api.js";
 import { h, say } from "./dom.js";
@@ -32,19 +32,19 @@ export function enter(page, { parameters }) {
 export function render(page) {
   return [
     h("h1", null, "Overrides"),
-    h("p.lead", null, "An override is the final verdict of the checks it is about, whatever their probes see, until it ends or is cleared, across restarts too."),
+    h("p.lead", null, "An override sets the status of the checks that it names. Their probe results do not count until the override ends or is cleared. It survives restarts."),
     list(page, answer?.overrides ?? [], answer ? "There are none." : "Reading …"),
     editor(page),
   ];
 }
 
-export function list(page, overrides, nothing = "Nothing is held.") {
+export function list(page, overrides, nothing = "No health check is overridden.") {
   if (!overrides.length) return h("p.quiet", null, nothing);
   return h("ul.cards", null, overrides.map((one) => h("li.card", { key: one.id },
     h("div.head", null,
       h("strong.words", null, one.pattern), " ",
       action(one),
-      !one.active && h("span.badge.waiting", null, h("span", { "aria-hidden": "true" }, "○"), " not yet"),
+      !one.active && h("span.badge.pending", null, h("span", { "aria-hidden": "true" }, "○"), " not yet"),
       page.mayChange() && h("button.quiet.small", { type: "button", onclick: () => clear(page, one.pattern) }, "Clear", h("span.hidden", null, ` the override of ${one.pattern}`))),
     one.reason && h("p.words", null, one.reason),
     h("p.quiet", null, `by ${one.author}, from `, time(one.from), one.until ? [" until ", time(one.until), left(one)] : " until cleared"),
@@ -52,7 +52,7 @@ export function list(page, overrides, nothing = "Nothing is held.") {
       h("li", { key: check }, h("a", { href: `#/checks/${encodeURIComponent(check)}` }, check))))))));
 }
 
-const ACTIONS = { up: ["healthy", "▲", "held up"], down: ["unhealthy", "▼", "held down"], drain: ["people", "↘", "draining"] };
+const ACTIONS = { up: ["healthy", "▲", "overridden to up"], down: ["unhealthy", "▼", "overridden to down"], drain: ["people", "↘", "draining"] };
 
 /** What an override does, and how far a drain is. */
 export function action({ action: name, drain }) {
@@ -78,7 +78,7 @@ function editor(page) {
     const why = {
       token: "This page is read-only until it is unlocked with the admin token, above.",
       programs: "This page is read-only: the server has no admin token ([admin] token_file). On this machine, fiftythree override set does it.",
-      nobody: "This server is reached from beyond loopback and has no admin token ([admin] token_file): nobody may change anything.",
+      none: "This server can be reached from other machines and has no admin token ([admin] token_file), so it refuses all changes.",
     }[changes];
     return h("p.lockednote", null, h("span", { "aria-hidden": "true" }, "◇ "), why ?? "");
   }
@@ -87,7 +87,7 @@ function editor(page) {
     h("h2", { id: "v-set" }, "Set an override"),
     h("form.stacked", { id: "override-form", onsubmit: (event) => submit(event, page) },
       h("label", null, "Check, or a pattern with * and ?", h("input", { ...field("pattern"), name: "pattern", required: true, maxlength: 255, spellcheck: "false", autocapitalize: "none" })),
-      h("fieldset", null, h("legend", null, "Hold it"),
+      h("fieldset", null, h("legend", null, "Override"),
         Object.entries(CHOICES).map(([choice, words]) => h("label.choice", { key: choice }, h("input", { type: "radio", name: "action", checked: form.action === choice,
           value: choice, onchange: () => { form.action = choice; page.draw(); } }), h("span", null, ` ${words}`)))),
       form.action === "drain" && h("label", { key: "over" }, "Its weight shrinks to nothing over", h("select", { name: "over", onchange: (event) => { form.over = event.target.value; } },
@@ -99,7 +99,7 @@ function editor(page) {
         [["10", "10 minutes"], ["30", "30 minutes"], ["60", "an hour"], ["240", "4 hours"], ["at", "until a time …"], ["", "until cleared"]]
           .map(([value, text]) => h("option", { value, selected: value === form.minutes }, text)))),
       form.minutes === "at" && h("label", { key: "until" }, "Until (local time)", h("input", { ...field("until"), type: "datetime-local", name: "until", required: true })),
-      h("div.actions", null, h("button", { type: "submit" }, { down: "Hold it down", drain: "Drain it", up: "Hold it up" }[form.action])),
+      h("div.actions", null, h("button", { type: "submit" }, { down: "Override to down", drain: "Drain", up: "Override to up" }[form.action])),
       message && h(message.wrong ? "p.wrong" : "p.right", { role: message.wrong ? "alert" : "status" }, message.text)));
 }
 
@@ -113,7 +113,7 @@ async function submit(event, page) {
   try {
     const done = await post("v1/overrides", wish);
     const checks = done.overrides[0]?.checks ?? [];
-    message = { text: `${wish.pattern} ${{ up: "is held up", down: "is held down", drain: "drains" }[wanted]}: ${count(checks.length, "check")}.${done.warning ? ` ${done.warning}` : ""}` };
+    message = { text: `${wish.pattern} ${{ up: "is overridden to up", down: "is overridden to down", drain: "drains" }[wanted]}: ${count(checks.length, "check")}.${done.warning ? ` ${done.warning}` : ""}` };
     try {
       sessionStorage.setItem("author", wish.author);
     } catch {

@@ -31,14 +31,14 @@ export function render(page) {
   return [
     h("h1.hidden", null, "Overview"),
     faults(server),
-    uplink(unhealthy?.uplink),
+    connectivity(unhealthy?.connectivity),
     figures(server),
     h("section", { "aria-labelledby": "o-unhealthy" },
       h("h2", { id: "o-unhealthy" }, "Unhealthy now"),
       unhealthyChecks(server)),
     h("section", { "aria-labelledby": "o-overrides" },
-      h("h2", { id: "o-overrides" }, "Held by people"),
-      overridesList(page, unhealthy?.overrides ?? [], unhealthy ? "Nothing is held." : "Reading …")),
+      h("h2", { id: "o-overrides" }, "Overridden"),
+      overridesList(page, unhealthy?.overrides ?? [], unhealthy ? "No health check is overridden." : "Reading …")),
     returning(unhealthy?.returning ?? []),
     h("section", { "aria-labelledby": "o-transitions" },
       h("h2", { id: "o-transitions" }, "Last transitions"),
@@ -59,7 +59,7 @@ function faults({ last_load: load }) {
     ...load.needs_restart.map((setting) => `${setting} has changed: that needs a restart.`),
   ].filter(Boolean);
   return h("section.alarm", { "aria-labelledby": "o-faults" },
-    h("h2", { id: "o-faults" }, h("span", { "aria-hidden": "true" }, "⚠ "), "Faults in the files"),
+    h("h2", { id: "o-faults" }, h("span", { "aria-hidden": "true" }, "⚠ "), "Errors in the files"),
     lines.map((line) => h("p", null, line)),
     (load.refused || load.faults.length > 0) &&
       h("details", null, h("summary", null, "What is wrong"),
@@ -72,12 +72,12 @@ function inOneLine({ severity, path, line, column, message, hint }) {
   return `${place}: ${severity}: ${message}${hint ? `\n  hint: ${hint}` : ""}`;
 }
 
-/** All sentinels are unhealthy: it is this server that is cut off, and verdicts stand. */
-function uplink(known) {
-  if (!known?.gone_since) return null;
-  return h("section.alarm", { "aria-labelledby": "o-uplink" },
-    h("h2", { id: "o-uplink" }, h("span", { "aria-hidden": "true" }, "⚠ "), "The uplink of this server is gone"),
-    h("p", null, "Since ", time(known.gone_since), ` (${since(known.gone_since)}): all sentinels are unhealthy (${known.sentinels.join(", ")}). Verdicts stand as they were.`));
+/** All sentinels are unhealthy: the server is isolated, and the status of other checks does not change. */
+function connectivity(known) {
+  if (!known?.isolated_since) return null;
+  return h("section.alarm", { "aria-labelledby": "o-connectivity" },
+    h("h2", { id: "o-connectivity" }, h("span", { "aria-hidden": "true" }, "⚠ "), "This server is isolated"),
+    h("p", null, "Since ", time(known.isolated_since), ` (${since(known.isolated_since)}): all sentinels are unhealthy (${known.sentinels.join(", ")}). Results of other checks are ignored until one of them recovers.`));
 }
 
 /** Records that recovered and have not all of their share yet. */
@@ -87,7 +87,7 @@ function returning(records) {
     h("h2", { id: "o-returning" }, "Coming back"),
     h("ul.timeline", null, records.slice(0, NAMED).map((one) => h("li", { key: one.record },
       h("div.words", null, h("code", null, one.record)),
-      h("div", null, one.stage === "waiting" ? "waits for its failback" : `has ${one.share_percent} % of its weight`, h("span.quiet", null, `, until ${clock(one.until)}`))))),
+      h("div", null, one.stage === "failback_delay" ? "waits for its failback" : `has ${one.share_percent} % of its weight`, h("span.quiet", null, `, until ${clock(one.until)}`))))),
     records.length > NAMED && h("p.more.quiet", null, `and ${count(records.length - NAMED, "more record")}`));
 }
 
@@ -99,7 +99,7 @@ function figures({ checks, zones, records, ready, started }) {
     figure("Healthy", `${good.toLocaleString("en-GB")}`, `of ${count(checks.all, "check")}`, "", "#/checks"),
     figure("Unhealthy", checks.unhealthy.toLocaleString("en-GB"),
       checks.unhealthy ? "see below" : "all is well", checks.unhealthy ? "bad" : "good", "#/checks?state=unhealthy"),
-    figure("Held", checks.held.toLocaleString("en-GB"), "by overrides", checks.held ? "warn" : "", "#/overrides"));
+    figure("Overridden", checks.overridden.toLocaleString("en-GB"), "by overrides", checks.overridden ? "warn" : "", "#/overrides"));
 }
 
 function figure(name, value, more, kind = "", href = null) {
@@ -124,11 +124,11 @@ function serverFacts(server) {
       fact("Version", server.version),
       fact("Running since", time(server.started), ` (${since(server.started)})`),
       fact("Answers on", server.listening.length ? server.listening.join(", ") : "nothing yet", server.listening.length ? " over UDP and TCP" : ""),
-      fact("Files read", time(server.last_load.at), server.last_load.errors ? `, ${count(server.last_load.errors, "error")}` : ", without fault"),
+      fact("Files read", time(server.last_load.at), server.last_load.errors ? `, ${count(server.last_load.errors, "error")}` : ", without errors"),
       longest && fact("Longest failover", span(longest.seconds * 1000), " for ", h("a", { href: `#/checks/${encodeURIComponent(longest.check)}` }, longest.check),
         ", plus the TTL that resolvers keep an answer for"),
       fact("Changes", { programs: "read-only here; by commands on this machine. [admin] token_file in the settings opens them here.",
-        token: "to whoever has the admin token", nobody: "nobody: reached from beyond loopback without [admin] token_file" }[server.changes])));
+        token: "with the admin token", none: "refused: reachable from other machines without [admin] token_file" }[server.changes])));
 }
 
 function fact(name, ...values) {

@@ -77,12 +77,12 @@ export function list(entries, nothing, { named = true } = {}) {
 function what(entry, named) {
   switch (entry.name) {
     case "override": {
-      const { did, override: held } = entry;
+      const { did, override: one } = entry;
       return [h("span.badge.people", null, h("span", { "aria-hidden": "true" }, "◆"), " override"), " ",
-        h("strong", null, held.pattern), ` ${held.action}: ${did} (by ${held.author})`, held.reason && h("div.quiet.words", null, held.reason)];
+        h("strong", null, one.pattern), ` ${one.action}: ${did} (by ${one.author})`, one.reason && h("div.quiet.words", null, one.reason)];
     }
-    case "uplink":
-      return [h("span.badge.people", null, h("span", { "aria-hidden": "true" }, "⇅"), " uplink"), " ", h("span.words", null, entry.words ?? "")];
+    case "connectivity":
+      return [h("span.badge.people", null, h("span", { "aria-hidden": "true" }, "⇅"), " connectivity"), " ", h("span.words", null, entry.words ?? "")];
     case "drain":
       return [h("span.badge.people", null, h("span", { "aria-hidden": "true" }, "↘"), " drain"), " ", h("span.words", null, entry.words ?? "")];
     case "reload":

@@ -145,7 +145,7 @@ function one(page) {
 
 const GROUP_STATES = {
   healthy: ["healthy", "healthy"],
-  degraded: ["waiting", "degraded"],
+  degraded: ["pending", "degraded"],
   unhealthy: ["unhealthy", "unhealthy"],
 };
 
@@ -173,7 +173,7 @@ function isPlain({ members, not_shown: more }) {
 }
 
 function member(one, index) {
-  const state = !one.has_health ? "unchecked" : one.usable ? (one.check?.waiting ? "waiting" : "healthy") : one.reserve ? "waiting" : "unhealthy";
+  const state = !one.has_health ? "unchecked" : one.usable ? (one.check?.pending ? "pending" : "healthy") : one.reserve ? "pending" : "unhealthy";
   return h("li.member", { key: one.set_identifier ?? `record ${index}`, class: state },
     h("div.who", null,
       one.set_identifier && h("span.identifier.words", null, one.set_identifier),
@@ -202,15 +202,15 @@ function alias({ target, evaluate_target_health: evaluates, is_there: isThere, g
 }
 
 function health({ check, usable, reserve, part, has_health: hasHealth }, state) {
-  const held = check?.held ? h("span.note", null, " held by a person") : null;
+  const override = check?.overridden ? h("span.note", null, " overridden") : null;
   const own = check && [h("a", { href: `#/checks/${encodeURIComponent(check.name)}` }, check.name), " ",
-    badge(check.waiting ? "waiting" : check.status, check.waiting ? null : `${check.status} for ${since(check.since)}`), held];
+    badge(check.pending ? "pending" : check.status, check.pending ? null : `${check.status} for ${since(check.since)}`), override];
   // Its check and the target of an alias both count; a frozen picture may count instead.
   const differs = hasHealth && (!check || (check.status === "healthy") !== usable);
   return [
     own,
-    reserve && [" ", badge("waiting", "draining, or waiting to come back")],
-    part !== null && [" ", badge("waiting", `${percent(part)} of its weight`)],
+    reserve && [" ", badge("pending", "draining, or waiting to come back")],
+    part !== null && [" ", badge("pending", `${percent(part)} of its weight`)],
     differs && !reserve && [check ? " " : null, badge(state, usable ? "may answer" : "may not answer")],
   ];
 }

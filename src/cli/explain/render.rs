@@ -156,8 +156,8 @@ fn health(check: &CheckShape) -> String {
     if let (Some(since), Some(ago)) = (&check.since, &check.ago) {
         text.push_str(&format!(" since {since} ({ago})"));
     }
-    if let Some(held) = &check.held {
-        text.push_str(&format!("; {held}"));
+    if let Some(overridden) = &check.overridden {
+        text.push_str(&format!("; {overridden}"));
     }
     if let Some(result) = check.last_result.as_ref().filter(|_| !check.as_if) {
         text.push_str(&format!("; last result: {result}"));

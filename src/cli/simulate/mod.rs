@@ -222,7 +222,7 @@ fn health(arguments: &SimulateArguments) -> (HashMap<String, Status>, String) {
         few if few.len() <= 5 => format!("health as the running server sees it: unhealthy {}", few.join(", ")),
         many => format!("health as the running server sees it: {} checks unhealthy", many.len()),
     };
-    let own = health.checks.iter().filter(|check| check.kind != "calculated" || check.held.is_some());
+    let own = health.checks.iter().filter(|check| check.kind != "calculated" || check.overridden.is_some());
     let status = |status| match status {
         StatusShape::Healthy => Status::Healthy,
         StatusShape::Unhealthy => Status::Unhealthy,

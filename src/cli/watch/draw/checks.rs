@@ -192,12 +192,12 @@ fn since(model: &Model, check: &Check) -> String {
 
 /// What was seen last, and what comes next.
 fn details(check: &Check) -> String {
-    let held = check.shape.held.as_ref().map(|held| match held.reason.as_str() {
-        "" => format!("held by {}", held.author),
-        reason => format!("held by {}: {reason}", held.author),
+    let overridden = check.shape.overridden.as_ref().map(|overridden| match overridden.reason.as_str() {
+        "" => format!("overridden by {}", overridden.author),
+        reason => format!("overridden by {}: {reason}", overridden.author),
     });
-    let notes = check.notes().into_iter().filter(|note| *note != "held").map(str::to_owned);
+    let notes = check.notes().into_iter().filter(|note| *note != "overridden").map(str::to_owned);
     let last = check.shape.last_words().map(|words| short(words).to_owned());
     let next = check.under_way().or_else(|| check.turns());
-    held.into_iter().chain(notes).chain(last).chain(next).collect::<Vec<_>>().join(" · ")
+    overridden.into_iter().chain(notes).chain(last).chain(next).collect::<Vec<_>>().join(" · ")
 }

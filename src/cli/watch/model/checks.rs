@@ -91,14 +91,14 @@ impl Check {
         self.probes.drain(..self.probes.len().saturating_sub(LATENCIES));
     }
 
-    /// Such as `held down`, `disabled`, `no result yet`; empty when there is nothing to add.
+    /// Such as `overridden`, `disabled`, `no result yet`; empty when there is nothing to add.
     pub(crate) fn notes(&self) -> Vec<&'static str> {
         let shape = &self.shape;
         let notes = [
-            (shape.held.is_some(), "held"),
+            (shape.overridden.is_some(), "overridden"),
             (shape.disabled, "disabled"),
             (shape.inverted, "inverted"),
-            (shape.waiting, "no result yet"),
+            (shape.pending, "no result yet"),
         ];
         notes.into_iter().filter(|(is, _)| *is).map(|(_, note)| note).collect()
     }
@@ -172,7 +172,7 @@ pub(crate) mod tests {
         serde_json::from_value(serde_json::json!({
             "name": name, "id": "an id", "type": "http", "endpoint": "http://127.0.53.11:8080/",
             "status": status, "since": "2026-03-01T22:00:00.000Z", "without_overrides": status,
-            "waiting": false, "disabled": false, "inverted": false, "held": null,
+            "pending": false, "disabled": false, "inverted": false, "overridden": null,
             "last_result": {
                 "at": at, "passed": passed, "status": text,
                 "connect_ms": null, "first_byte_ms": null, "total_ms": total_ms, "remembered": false,
