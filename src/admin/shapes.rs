@@ -1,10 +1,11 @@
-//! What the JSON API takes and gives, as its clients see it. Its own shapes: the model may change without them.
+//! The JSON bodies of the HTTP API: requests and responses. They are separate from the model, so that the model can
+//! change without a change of the API. docs/status-page.md describes them for users.
 //!
-//! Moments are RFC 3339 in UTC; those of what was seen have milliseconds.
+//! Times are strings in RFC 3339, UTC; times of observations have milliseconds.
 
 use serde::{Deserialize, Serialize};
 
-/// What people want a check to be.
+/// What an override does to a health check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ActionShape {
@@ -12,19 +13,19 @@ pub enum ActionShape {
     Up,
     /// Its records answer only when all others are unhealthy too.
     Down,
-    /// The same, but the share of weighted records shrinks to nothing over a time.
+    /// As `down`, but the share of weighted records shrinks to zero over a time.
     Drain,
 }
 
-/// An override to be set.
+/// The body of `POST /v1/overrides`: an override to set.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WishShape {
-    /// The name of a check, or a glob.
+    /// The name of a health check, or a glob.
     pub pattern: String,
-    /// What it has to be.
+    /// What the override does.
     pub action: ActionShape,
-    /// Seconds over which a drain takes all of the weight; not for other actions.
+    /// Duration of a drain in seconds; only for `drain`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub over_s: Option<u64>,
     /// Why.
@@ -33,10 +34,10 @@ pub struct WishShape {
     /// Who.
     #[serde(default)]
     pub author: String,
-    /// From when on; now when absent.
+    /// Start; now if absent.
     #[serde(default)]
     pub from: Option<String>,
-    /// Until when; until it is cleared when absent.
+    /// End; if absent, the override lasts until it is cleared.
     #[serde(default)]
     pub until: Option<String>,
 }
@@ -44,37 +45,37 @@ pub struct WishShape {
 /// An override.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OverrideShape {
-    /// Never given twice.
+    /// A number that is never used again.
     pub id: u64,
-    /// The name of a check, or a glob.
+    /// The name of a health check, or a glob.
     pub pattern: String,
-    /// What it has to be.
+    /// What the override does.
     pub action: ActionShape,
     /// Why.
     pub reason: String,
     /// Who.
     pub author: String,
-    /// From when on.
+    /// Start.
     pub from: String,
-    /// Until when, if it ends by itself.
+    /// End, if the override has one.
     pub until: Option<String>,
-    /// How far a drain is.
+    /// Progress of a drain; absent for other actions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub drain: Option<DrainShape>,
-    /// Whether it counts now; else it is yet to begin.
+    /// True if the override is in effect; false if it starts later.
     pub active: bool,
-    /// The checks it is about.
+    /// Names of the health checks that match `pattern`.
     pub checks: Vec<String>,
 }
 
-/// How far a drain is.
+/// Progress of a drain.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DrainShape {
-    /// Seconds that it takes in all.
+    /// Duration of the whole drain in seconds.
     pub over_s: u64,
-    /// What weighted records have left of their weight; 0 before the end only when it is nearly nothing.
+    /// Share of the weight that weighted records still have, in percent, rounded.
     pub left_percent: u8,
-    /// When there is nothing left.
+    /// When the share reaches zero.
     pub drained_at: String,
 }
 
@@ -85,18 +86,18 @@ pub struct OverridesShape {
     pub overrides: Vec<OverrideShape>,
 }
 
-/// What came of setting or clearing.
+/// The response to setting or clearing overrides.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OverrideOutcomeShape {
-    /// The one that was set, or those that were cleared.
+    /// The override that was set, or those that were cleared.
     pub overrides: Vec<OverrideShape>,
-    /// Whether there was one with the same pattern, which it replaced.
+    /// True if it replaced an override with the same pattern.
     pub replaced: bool,
-    /// Why a restart will not know of it; absent when it will.
+    /// Why a restart will lose the change; absent if it is durable.
     pub warning: Option<String>,
 }
 
-/// What is believed of a check.
+/// The status of a health check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum StatusShape {
@@ -106,27 +107,27 @@ pub enum StatusShape {
     Unhealthy,
 }
 
-/// The health of all checks, or of those that were asked for.
+/// The response of `GET /v1/health`: health checks that match the query.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct HealthShape {
     /// The server's clock.
     pub now: String,
-    /// Since when it runs.
+    /// When the server was started.
     pub started: String,
-    /// Of all those that have the name that was asked for.
+    /// Counts of all checks that match `name`.
     #[serde(default)]
     pub counts: CheckCountsShape,
-    /// How many fit all that was asked for; `checks` may be a part of them.
+    /// Number of checks that match the whole query; `checks` is one page of them.
     #[serde(default)]
     pub matching: usize,
-    /// By name.
+    /// Sorted by name.
     pub checks: Vec<CheckShape>,
     /// In the order in which they were set.
     pub overrides: Vec<OverrideShape>,
     /// The connectivity of the server; absent without sentinels.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connectivity: Option<ConnectivityShape>,
-    /// Records on their way back into use, a thousand at most.
+    /// Recovered records that wait or start slowly, at most 1000.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub returning: Vec<ReturningShape>,
 }
@@ -140,7 +141,7 @@ pub struct ConnectivityShape {
     pub sentinels: Vec<String>,
 }
 
-/// A record on its way back into use.
+/// A recovered record that waits for its failback or starts slowly.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReturningShape {
     /// Such as `app.lab.test. A blue`.
@@ -149,68 +150,68 @@ pub struct ReturningShape {
     pub since: String,
     /// `failback_delay`, or `slow_start`.
     pub stage: StageShape,
-    /// What it has of its weight, in a slow start.
+    /// Share of its weight in percent; only in a slow start.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub share_percent: Option<u8>,
     /// When this stage ends.
     pub until: String,
 }
 
-/// Where a record is on its way.
+/// The stage of a recovered record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StageShape {
-    /// Healthy, and not in use while others are.
+    /// Healthy, but not used while other records of its group can answer.
     FailbackDelay,
-    /// In use with a part of its weight.
+    /// Used with a part of its weight.
     SlowStart,
 }
 
-/// A check.
+/// A health check.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CheckShape {
-    /// What people call it.
+    /// Its name.
     pub name: String,
-    /// What Route 53's API calls it.
+    /// Its id, as in Route 53's API.
     pub id: String,
-    /// `http`, `https`, `tcp`.
+    /// Its type: `http`, `https`, `tcp`, `calculated`, `metric` or `manual`.
     #[serde(rename = "type")]
     pub kind: String,
-    /// Whom it asks.
+    /// What it probes or evaluates, for example `http://192.0.2.11:8080/health`.
     pub endpoint: String,
-    /// What counts.
+    /// The status in effect.
     pub status: StatusShape,
     /// Since when.
     pub since: String,
-    /// What would count without overrides.
+    /// The status that the check would have without overrides.
     pub without_overrides: StatusShape,
-    /// Whether there was no result yet, so that it counts as healthy.
+    /// True before the first result; the check counts as healthy until then.
     pub pending: bool,
-    /// No longer asked, and healthy.
+    /// True if the check is disabled: not probed, and healthy.
     pub disabled: bool,
-    /// Turned around.
+    /// True if the check inverts its status.
     pub inverted: bool,
-    /// The override that counts.
+    /// The override in effect.
     pub overridden: Option<OverriddenShape>,
-    /// What was seen last.
+    /// The last result.
     pub last_result: Option<ResultShape>,
-    /// What comes next.
+    /// The next probe, and when the status can change.
     pub next: Option<NextShape>,
-    /// The records that use it.
+    /// The records that use the check.
     pub records: Vec<String>,
-    /// Changes of the verdict, the latest first; only when asked for.
+    /// Changes of the status, latest first; only with `history=1`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub transitions: Vec<TransitionShape>,
-    /// What was seen, the latest first, results that say the same as one; only when asked for.
+    /// Results, latest first, equal ones in a row as one entry; only with `history=1`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub results: Vec<ResultsShape>,
-    /// The last probes one by one, the oldest first, since the server was started; only when asked for.
+    /// The last probes since the server was started, oldest first; only with `history=1` and `name`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub recent: Vec<SampleShape>,
 }
 
 impl CheckShape {
-    /// What was seen last; of a check without results of its own, what decides instead.
+    /// The last result in words; for a check without results of its own, what its status depends on.
     pub fn last_words(&self) -> Option<&str> {
         match (&self.last_result, self.kind.as_str()) {
             (Some(last), _) => Some(&last.status),
@@ -221,192 +222,192 @@ impl CheckShape {
     }
 }
 
-/// One probe among the last ones.
+/// One of the last probes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SampleShape {
     /// When.
     pub at: String,
-    /// The whole probe, without looking up a name.
+    /// Duration of the probe in milliseconds, without the look-up of a name.
     pub total_ms: f64,
-    /// Whether the endpoint did as it should.
+    /// True if the endpoint passed.
     pub passed: bool,
 }
 
-/// Transitions of many checks.
+/// The response of `GET /v1/transitions`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TransitionsShape {
-    /// The latest first.
+    /// Latest first.
     pub transitions: Vec<CheckTransitionShape>,
 }
 
-/// A change of the verdict of some check.
+/// A change of a check's status, with the name of the check.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CheckTransitionShape {
-    /// The check.
+    /// The name of the check.
     pub check: String,
-    /// What changed.
+    /// The change.
     #[serde(flatten)]
     pub transition: TransitionShape,
 }
 
-/// People's word on a check.
+/// The override of a check.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OverriddenShape {
-    /// What it has to be.
+    /// What the override does.
     pub action: ActionShape,
-    /// The name or glob that was said.
+    /// The name or glob of the override.
     pub pattern: String,
     /// Who.
     pub author: String,
     /// Why.
     pub reason: String,
-    /// Since when.
+    /// Start.
     pub from: String,
-    /// Until when, if it ends by itself.
+    /// End, if the override has one.
     pub until: Option<String>,
-    /// How far a drain is.
+    /// Progress of a drain; absent for other actions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub drain: Option<DrainShape>,
 }
 
-/// A result.
+/// A result of a probe or evaluation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ResultShape {
     /// When.
     pub at: String,
-    /// Whether the endpoint did as it should.
+    /// True if the endpoint passed.
     pub passed: bool,
-    /// Whether there was no result at all: a metric without data.
+    /// True if a metric check had no data.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub missing: bool,
-    /// In Route 53's words.
+    /// The status text, in Route 53's words.
     pub status: String,
-    /// Until the TCP connection stood, in milliseconds: Route 53's ConnectionTime.
+    /// Time until the TCP connection was established, in milliseconds (Route 53's ConnectionTime).
     pub connect_ms: Option<f64>,
-    /// From then until TLS was agreed on: its SSLHandshakeTime.
+    /// Time from then until the TLS handshake was complete, in milliseconds (SSLHandshakeTime).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls_handshake_ms: Option<f64>,
-    /// From then until the response began: its TimeToFirstByte.
+    /// Time from then until the response began, in milliseconds (TimeToFirstByte).
     pub first_byte_ms: Option<f64>,
-    /// The whole probe, without looking up a name.
+    /// Duration of the probe in milliseconds, without the look-up of a name.
     pub total_ms: f64,
-    /// Whether it was seen before the server was started: it is remembered.
+    /// True if the result is from before the server was started.
     pub remembered: bool,
 }
 
-/// What comes next.
+/// The next probe, and when the status can change.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NextShape {
-    /// When the next probe begins; absent when that is any moment.
+    /// Start of the next probe; absent if it is due now.
     pub probe_at: Option<String>,
-    /// How many results of the other kind, in a row, turn the endpoint's state.
+    /// Number of opposite results in a row that change the status.
     pub results_needed: u8,
-    /// Whether those are passes; else they are failures.
+    /// True if those results are passes, false if they are failures.
     pub passes: bool,
-    /// What the check is then, unless an override holds it.
+    /// The status after them, unless an override is in effect.
     pub then: StatusShape,
-    /// When that can be at the earliest.
+    /// The earliest time of that change.
     pub earliest: String,
 }
 
-/// A change of the verdict.
+/// A change of a status.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TransitionShape {
     /// When.
     pub at: String,
-    /// To what.
+    /// The new status.
     pub to: StatusShape,
     /// Why.
     pub why: String,
 }
 
-/// Results in a row that said the same.
+/// Equal results in a row.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ResultsShape {
-    /// When it was seen first.
+    /// Time of the first.
     pub first: String,
-    /// When it was seen last.
+    /// Time of the last.
     pub last: String,
-    /// How many times.
+    /// How many there are.
     pub count: u32,
-    /// Whether the endpoint did as it should.
+    /// True if the endpoint passed.
     pub passed: bool,
-    /// In Route 53's words.
+    /// The status text, in Route 53's words.
     pub status: String,
-    /// The longest probe of them.
+    /// Duration of the longest probe, in milliseconds.
     pub slowest_ms: f64,
 }
 
-/// Why something cannot be done.
+/// The body of an error response.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ErrorShape {
-    /// In words.
+    /// The message.
     pub error: String,
-    /// The names that there are, when the one asked for is not among them.
+    /// The names that exist; only if the requested name does not.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub known: Vec<String>,
 }
 
-/// The first event.
+/// The event `hello`, the first of a connection.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HelloShape {
     /// The server's clock.
     pub now: String,
-    /// The server's version: another one has another page.
+    /// The server's version; a page reloads itself if it is not its own.
     pub version: String,
 }
 
-/// The connection stands.
+/// The event `beat`, every ten seconds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BeatShape {
     /// The server's clock.
     pub now: String,
 }
 
-/// Something happened that cannot be told any more.
+/// The event `lost`: older events are no longer available.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LostShape {
-    /// How many events; absent when the server was started anew meanwhile.
+    /// How many; null if the server has restarted.
     pub lost: Option<u64>,
 }
 
-/// Something that happened.
+/// The data of an event.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum HappenedShape {
-    /// A verdict changed.
+    /// A status changed.
     StatusChanged(StatusChangedShape),
-    /// An override was set or is no more.
+    /// An override was set, was cleared or ended.
     Override(OverrideHappenedShape),
-    /// What an override drains has nothing left.
+    /// A drain is complete.
     Drained(DrainedShape),
-    /// The server lost or regained its connectivity, as its sentinels show.
+    /// The server is isolated or connected again.
     Connectivity(ConnectivityHappenedShape),
-    /// Files were read.
+    /// The files were reloaded, or not.
     Reload(ReloadHappenedShape),
 }
 
-/// A verdict changed.
+/// The event `transition`: a status changed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StatusChangedShape {
     /// When.
     pub at: String,
-    /// The check.
+    /// The name of the check.
     pub check: String,
-    /// What it is now.
+    /// The new status.
     pub to: StatusShape,
     /// Why.
     pub why: String,
-    /// How many records use it.
+    /// Number of records that use the check.
     pub records: usize,
 }
 
-/// An override was set or is no more.
+/// The event `override`: one was set, was cleared or ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OverrideHappenedShape {
     /// When.
     pub at: String,
-    /// What happened to it.
+    /// What happened to the override.
     pub did: OverrideDidShape,
     /// The override.
     #[serde(rename = "override")]
@@ -417,118 +418,118 @@ pub struct OverrideHappenedShape {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum OverrideDidShape {
-    /// Somebody set it.
+    /// It was set.
     Set,
-    /// Somebody took it back.
+    /// It was cleared.
     Cleared,
-    /// Its time is over.
+    /// It reached its end.
     Ended,
 }
 
-/// What an override drains has nothing left.
+/// The event `drain`: a drain is complete.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DrainedShape {
     /// When.
     pub at: String,
-    /// The check.
+    /// The name of the check.
     pub check: String,
-    /// The same for people.
+    /// The same as a sentence.
     pub words: String,
 }
 
-/// The server lost or regained its connectivity, as its sentinels show.
+/// The event `connectivity`: the server is isolated or connected again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ConnectivityHappenedShape {
     /// When.
     pub at: String,
-    /// Whether all of them are unhealthy.
+    /// True if all sentinels are unhealthy.
     pub isolated: bool,
-    /// Those checks.
+    /// The names of the sentinels.
     pub sentinels: Vec<String>,
-    /// The same for people.
+    /// The same as a sentence.
     pub words: String,
 }
 
-/// Files were read.
+/// The event `reload`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReloadHappenedShape {
     /// When.
     pub at: String,
     /// Such as `lab.test. changed`.
     pub changes: Vec<String>,
-    /// How many errors the files have.
+    /// Number of errors in the files.
     pub errors: usize,
-    /// Why everything stays as it was, when it does.
+    /// Why nothing changed; null if the files were loaded.
     pub refused: Option<String>,
 }
 
-/// The server.
+/// The response of `GET /v1/status`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ServerShape {
-    /// Of the program.
+    /// The server's version.
     pub version: String,
     /// The server's clock.
     pub now: String,
-    /// Since when it runs.
+    /// When the server was started.
     pub started: String,
-    /// Whether queries are answered.
+    /// True if queries are answered.
     pub ready: bool,
-    /// Where DNS is answered, over UDP and TCP.
+    /// Addresses on which DNS is answered, over UDP and TCP.
     pub listening: Vec<String>,
-    /// Who may change something: `programs` on this machine, requests with the `token`, `none`.
+    /// Which requests may make changes: `programs` on this machine, those with the `token`, or `none`.
     pub changes: String,
-    /// Whether a page with the token that came along may.
+    /// True if this request carries the token.
     pub may_change: bool,
-    /// How many zones are served.
+    /// Number of zones.
     pub zones: usize,
-    /// How many record sets.
+    /// Number of record sets.
     pub records: usize,
-    /// The checks, counted.
+    /// Counts of the health checks.
     pub checks: CheckCountsShape,
-    /// What came of reading the files.
+    /// The last load of the files.
     pub last_load: LastLoadShape,
-    /// The check that takes longest until its records are out of the answers; absent without checks that ask.
+    /// The check with the longest time to failover; absent without probes.
     pub longest_failover: Option<LongestFailoverShape>,
 }
 
-/// Checks, counted.
+/// Counts of health checks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CheckCountsShape {
-    /// All of them.
+    /// All checks.
     pub all: usize,
-    /// Those that are unhealthy.
+    /// Unhealthy checks.
     pub unhealthy: usize,
-    /// Those that an override holds.
+    /// Checks with an override.
     pub overridden: usize,
-    /// Those without a result, which count as healthy.
+    /// Checks without a first result, which count as healthy.
     pub pending: usize,
 }
 
-/// What came of reading the files.
+/// The last load of the files.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LastLoadShape {
     /// When.
     pub at: String,
-    /// How many errors there are.
+    /// Number of errors.
     pub errors: usize,
-    /// What is wrong with the files, without their text.
+    /// The errors and warnings, without the text of the files.
     pub faults: Vec<FaultShape>,
-    /// Files that are broken and served as they were.
+    /// Broken files whose last good copies are served.
     pub frozen: Vec<String>,
-    /// New files that are not served: they are broken, or define what another file does.
+    /// New files that are not served, because they are broken or define something that another file defines.
     pub left_out: Vec<String>,
-    /// Files that are being written, or look half written, and are served as before.
+    /// Files that are being written or look half written; their last versions are served.
     pub deferred: Vec<DeferredShape>,
-    /// Broken files of which no usable copy is kept, and their zones, which answer SERVFAIL.
+    /// Broken files without a usable copy; their zones answer SERVFAIL.
     #[serde(default)]
     pub unavailable: Vec<UnavailableShape>,
-    /// Settings that changed and need a restart.
+    /// Changed settings that need a restart.
     pub needs_restart: Vec<String>,
-    /// Why everything stays as it was before, when it does.
+    /// Why nothing was loaded; null if it was.
     pub refused: Option<String>,
 }
 
-/// A file whose edit is not taken yet.
+/// A file that is not loaded yet.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeferredShape {
     /// The file.
@@ -537,92 +538,92 @@ pub struct DeferredShape {
     pub reason: String,
 }
 
-/// Something wrong, or doubtful, in a file: where, and what.
+/// An error or a warning in a file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FaultShape {
     /// `error` or `warning`.
     pub severity: String,
     /// The file.
     pub path: String,
-    /// From 1; absent when the file as a whole is meant.
+    /// From 1; absent if it concerns the whole file.
     pub line: Option<usize>,
     /// In characters, from 1.
     pub column: Option<usize>,
-    /// What is wrong.
+    /// The message.
     pub message: String,
-    /// What to write instead.
+    /// A hint how to fix it.
     pub hint: Option<String>,
 }
 
-/// A file without a usable text.
+/// A broken file without a usable copy.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UnavailableShape {
     /// The file.
     pub file: String,
-    /// Its zone, which answers SERVFAIL; `None` when it held none.
+    /// Its zone, which answers SERVFAIL; `None` if the file has no zone.
     pub zone: Option<String>,
 }
 
-/// How long an endpoint may be dead before the answers know.
+/// The longest time to failover.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LongestFailoverShape {
-    /// The check that takes longest.
+    /// The check with the longest time.
     pub check: String,
-    /// From the failure to the changed answers, without the TTL that resolvers keep the old ones for.
+    /// Seconds from the failure of the endpoint to the changed answers, without the TTL.
     pub seconds: f64,
 }
 
-/// Zones.
+/// The response of `GET /v1/zones`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ZonesShape {
-    /// How many fit; `zones` may be a part of them.
+    /// Number of zones that match; `zones` is one page of them.
     pub matching: usize,
-    /// By name.
+    /// Sorted by name.
     pub zones: Vec<ZoneRowShape>,
 }
 
 /// A zone in a list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ZoneRowShape {
-    /// What Route 53's API calls it.
+    /// Its id, as in Route 53's API.
     pub id: String,
     /// Its name.
     pub name: String,
-    /// The user's own words about it.
+    /// The comment in its file.
     pub comment: Option<String>,
-    /// The VPCs it is for; a zone without any is public.
+    /// The VPCs of a private zone; empty for a public zone.
     pub vpcs: Vec<String>,
-    /// How many record sets it has.
+    /// Number of its record sets.
     pub record_sets: usize,
-    /// How many checks its record sets use.
+    /// Number of health checks that its record sets use.
     pub checks: usize,
-    /// How many of those are unhealthy.
+    /// Number of those that are unhealthy.
     pub unhealthy_checks: usize,
-    /// Whether it answers SERVFAIL, since its file is broken and no usable copy of it is kept.
+    /// True if it answers SERVFAIL, because its file is broken and has no usable copy.
     #[serde(default)]
     pub unavailable: bool,
 }
 
-/// Some records of a zone.
+/// The response of `GET /v1/zones/{id}/records`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RecordsShape {
-    /// What Route 53's API calls the zone.
+    /// The id of the zone, as in Route 53's API.
     pub id: String,
     /// Its name.
     pub name: String,
-    /// The user's own words about it.
+    /// The comment in its file.
     pub comment: Option<String>,
-    /// The VPCs it is for; a zone without any is public.
+    /// The VPCs of a private zone; empty for a public zone.
     pub vpcs: Vec<String>,
-    /// How many record sets it has.
+    /// Number of its record sets.
     pub record_sets: usize,
-    /// How many groups fit; `groups` may be a part of them.
+    /// Number of groups that match; `groups` is one page of them.
     pub matching: usize,
-    /// The record sets of one name and type each, in the order of their names (RFC 4034 section 6.1).
+    /// In canonical order of their names (RFC 4034 section 6.1).
     pub groups: Vec<GroupShape>,
 }
 
-/// The record sets of one name and type, and below them those that their aliases lead to.
+/// The record sets of one name and type, with the groups that their aliases point to.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct GroupShape {
     /// The name.
@@ -630,60 +631,60 @@ pub struct GroupShape {
     /// The type.
     #[serde(rename = "type")]
     pub record_type: String,
-    /// The routing policy, as the Developer Guide calls it.
+    /// The routing policy, as in Route 53's Developer Guide.
     pub policy: String,
-    /// What it answers when nothing in it is healthy: `all`, `none`, `last_healthy`.
+    /// What the group answers when no record is healthy: `all`, `none`, `last_healthy`.
     pub when_all_unhealthy: String,
-    /// What health makes of it.
+    /// Its health.
     pub state: GroupStateShape,
-    /// Its record sets, as they were written.
+    /// Its record sets, in the order of the file.
     pub members: Vec<MemberShape>,
-    /// How many more there are, for which this answer has no room.
+    /// Number of record sets that are left out because the response is full.
     pub not_shown: usize,
 }
 
-/// What health makes of a group.
+/// The health of a group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum GroupStateShape {
-    /// All of its record sets may answer.
+    /// All of its record sets can answer.
     Healthy,
-    /// Some may.
+    /// Some can.
     Degraded,
-    /// None may.
+    /// None can.
     Unhealthy,
-    /// Health has no say in it.
+    /// No record set has a health check.
     Unchecked,
 }
 
 /// A record set.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct MemberShape {
-    /// Tells it from the others; a simple one has none.
+    /// Its set identifier; a simple record has none.
     pub set_identifier: Option<String>,
-    /// What it is to its policy: `primary`, `weight 75`, `eu-central-1`.
+    /// Its role in the policy, for example `primary`, `weight 75`, `eu-central-1`.
     pub role: String,
-    /// Its weight, where the policy is weighted.
+    /// Its weight; only for the weighted policy.
     pub weight: Option<u8>,
-    /// How often it is in the answers now, 0 to 1; absent where that depends on who asks.
+    /// Its share of the answers now, 0 to 1; absent if it depends on the client.
     pub share: Option<f64>,
-    /// Whether health lets it answer.
+    /// True if its health lets it answer.
     pub usable: bool,
-    /// Whether it is healthy and yet answers only where nobody usable can: it drains or waits for its failback.
+    /// True if it is healthy but answers only if no other record can, because it drains or waits for its failback.
     pub reserve: bool,
-    /// What it has of its weight while it drains or starts slowly, 0 to 1; absent when all.
+    /// The fraction of its weight during a drain or slow start, 0 to 1; absent if it has its whole weight.
     pub part: Option<f64>,
-    /// Whether health has a say in it.
+    /// True if it has a health check or an alias target whose health counts.
     pub has_health: bool,
     /// Its health check.
     pub check: Option<MemberCheckShape>,
-    /// How long resolvers may keep it, seconds; an alias has its target's.
+    /// TTL in seconds; an alias has the TTL of its target.
     pub ttl: Option<u32>,
-    /// What it answers with, the first 20.
+    /// The first 20 values.
     pub values: Vec<String>,
-    /// How many values it has.
+    /// Number of values.
     pub value_count: usize,
-    /// What it is an alias of.
+    /// The alias target, instead of values.
     pub alias: Option<AliasShape>,
 }
 
@@ -692,88 +693,88 @@ pub struct MemberShape {
 pub struct MemberCheckShape {
     /// Its name.
     pub name: String,
-    /// What counts.
+    /// The status in effect.
     pub status: StatusShape,
     /// Since when.
     pub since: String,
-    /// Whether it counts as healthy because there was no result yet.
+    /// True before the first result; the check counts as healthy until then.
     pub pending: bool,
-    /// Whether an override holds it.
+    /// True if an override is in effect.
     pub overridden: bool,
 }
 
-/// Where an alias leads.
+/// The target of an alias.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AliasShape {
     /// The name; the type is the alias's own.
     pub target: String,
-    /// Whether the target's health counts.
+    /// True if the target's health counts (EvaluateTargetHealth).
     pub evaluate_target_health: bool,
-    /// Whether there is such a group.
+    /// True if the target exists.
     pub is_there: bool,
-    /// The group, as far as this answer has room for it.
+    /// The target's group; absent if the response is full.
     pub group: Option<Box<GroupShape>>,
 }
 
-/// Where clients and records are.
+/// The response of `GET /v1/places`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PlacesShape {
-    /// Networks that the settings put on the map.
+    /// Networks of the settings that have a location.
     pub clients: Vec<ClientPlaceShape>,
-    /// Measured round trips.
+    /// Measured round trips of the settings.
     pub round_trips: Vec<RoundTripsShape>,
-    /// Places that record sets name.
+    /// Locations in record sets.
     pub records: Vec<RecordPlaceShape>,
-    /// Zones that are too large to be looked at for this, or cannot be read back.
+    /// Zones that were not read: beyond the limit of record sets, or with an unreadable file.
     pub left_out: Vec<String>,
 }
 
-/// Clients with a place.
+/// A client network with a location.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ClientPlaceShape {
-    /// Their network.
+    /// The network.
     pub network: String,
-    /// An address in it, to ask from.
+    /// An address in it to query as.
     pub from: String,
-    /// In words.
+    /// The location in words.
     pub place: String,
-    /// The VPC, when it is one's.
+    /// The VPC, if it is the network of one.
     pub vpc: Option<String>,
     /// Degrees north.
     pub latitude: Option<f64>,
     /// Degrees east.
     pub longitude: Option<f64>,
-    /// Whether the settings say where; else it is the middle of the area.
+    /// True if the settings have coordinates; false if the point is the middle of the area.
     pub is_exact: bool,
 }
 
 /// Measured round trips.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RoundTripsShape {
-    /// Whose: a network, a country, a region.
+    /// The clients: a network, a country or a region.
     pub clients: String,
-    /// By region.
+    /// Round trip in milliseconds, by region.
     pub milliseconds: std::collections::BTreeMap<String, f64>,
 }
 
-/// A place that record sets name.
+/// A location in record sets.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RecordPlaceShape {
-    /// By which policy.
+    /// The policy.
     pub kind: PlaceKindShape,
-    /// In words: a region, a country, coordinates.
+    /// A region, a country or coordinates, in words.
     pub place: String,
-    /// Degrees north; of an area its middle.
+    /// Degrees north; the middle of an area.
     pub latitude: f64,
     /// Degrees east.
     pub longitude: f64,
     /// The record sets, the first 20.
     pub records: Vec<PlacedRecordShape>,
-    /// How many there are.
+    /// Number of record sets.
     pub record_count: usize,
 }
 
-/// The policy by which a record set has a place.
+/// The policy by which a record set has a location.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum PlaceKindShape {
@@ -785,7 +786,7 @@ pub enum PlaceKindShape {
     Geolocation,
 }
 
-/// A record set with a place.
+/// A record set with a location.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlacedRecordShape {
     /// The name.
@@ -793,6 +794,6 @@ pub struct PlacedRecordShape {
     /// The type.
     #[serde(rename = "type")]
     pub record_type: String,
-    /// Tells it from the others.
+    /// Its set identifier.
     pub set_identifier: Option<String>,
 }
