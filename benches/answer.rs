@@ -1,9 +1,10 @@
-//! One packet in, one packet out, without sockets: how long each kind of answer takes.
+//! Time per answer for each kind of answer, without sockets: one packet in, one packet out.
 //!
-//! `cargo bench --bench answer` measures; words after `--` choose rows. `cargo test --bench answer` runs each once and checks that it
-//! is an answer. The zone holds a name for each policy and ten thousand plain ones; there is a database as large as GeoLite2 City.
-//! Queries have EDNS. Those from everywhere have a client subnet, from 100 000 networks in turn: what is read for one has
-//! left the caches near the processor when its turn comes again.
+//! `cargo bench --bench answer` measures; words after `--` select rows. `cargo test --bench answer`
+//! runs each once and checks that it is an answer. The zone has a name for each policy and ten
+//! thousand plain ones. The database is as large as GeoLite2 City. Queries have EDNS. Those "from
+//! everywhere" have client subnets from 100 000 networks in turn, so the data of one has left the
+//! caches when its turn comes again.
 
 mod support;
 
@@ -15,9 +16,9 @@ use fiftythree::world::World;
 use support::{LOOPBACK, TYPE_A, city, query, responder, zones};
 
 const NAMES: u32 = 10_000;
-/// Different packets of a row.
+/// Different packets per row.
 const PACKETS: u32 = 100_000;
-/// Networks of the database where nobody measures.
+/// Networks in the database when nothing is measured.
 const FEW_NETWORKS: u32 = 5000;
 
 fn main() {
@@ -61,7 +62,7 @@ fn measure(bencher: Bencher<'_, '_>, packets: &[Vec<u8>]) {
     });
 }
 
-/// One for all rows: a database takes longer to make than to measure.
+/// One for all rows: making a database takes longer than measuring.
 fn world() -> &'static World {
     static WORLD: OnceLock<World> = OnceLock::new();
     WORLD.get_or_init(|| support::world("", &[zones::every_policy(NAMES)], vec![city::database(networks())]))
@@ -72,7 +73,7 @@ fn networks() -> u32 {
     if is_measured { city::CITY_NETWORKS } else { FEW_NETWORKS }
 }
 
-/// As a worker does: a batch is looked at before its packets are answered. Times are of a batch.
+/// Like a worker: a batch is prefetched before its packets are answered. Times are per batch.
 #[divan::bench(sample_size = 20, args = ["www", "latency", "geolocation", "geoproximity", "cidr", "tree"])]
 fn batches_from_everywhere(bencher: Bencher<'_, '_>, name: &str) {
     let packets = from_everywhere(name);

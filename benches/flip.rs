@@ -1,7 +1,9 @@
-//! How long a flip takes: from the observation at the threshold to the new world in the readers' hands.
+//! Time of a health status change: from the observation that reaches the threshold to the new world
+//! at the readers.
 //!
-//! 20 000 checks and 100 000 record sets, in the shapes that differ most: a hundred zones with a thousand record sets each, one
-//! zone with all of them, and one check that all of them use. `cargo bench --bench flip`; under `cargo test` a moment of it.
+//! 20 000 checks and 100 000 record sets in three very different shapes: a hundred zones with a
+//! thousand record sets each, one zone with all of them, and one check that all of them use. Run
+//! `cargo bench --bench flip`; `cargo test` runs it briefly.
 
 #![allow(clippy::print_stdout)] // its table is what it is for
 
@@ -20,10 +22,10 @@ use fiftythree::policy::CidrTables;
 use fiftythree::world::{Catalog, Publisher, ServedZone, World};
 use fiftythree::zonetree::Zone;
 
-/// Issue 3: a flip is in the answers within this time.
+/// Goal: answers change within this time.
 const GOAL: Duration = Duration::from_millis(5);
 
-/// How the record sets are spread.
+/// The distribution of the record sets.
 #[derive(Clone, Copy)]
 struct Shape {
     what: &'static str,
@@ -33,7 +35,7 @@ struct Shape {
     /// How many of the checks the record sets use.
     used: u32,
     flips: u32,
-    /// How many checks flip together.
+    /// How many checks change together.
     at_once: u32,
 }
 
@@ -63,7 +65,8 @@ fn measure(shape: Shape) {
     }
     let mut times = Vec::new();
     for flip in 0..shape.flips {
-        // Checks far apart go down at once, and up again when each had its turn: their thresholds are 1.
+        // Checks far apart become unhealthy at once, and healthy again when all have changed: their
+        // thresholds are 1.
         let turn = flip * shape.at_once;
         let slots: Vec<CheckSlot> = (turn..turn + shape.at_once)
             .map(|at| CheckSlot((u64::from(at) * 7919 % u64::from(shape.used)) as u32))
@@ -115,7 +118,7 @@ fn check(number: u32) -> HealthCheck {
     }
 }
 
-/// Failover pairs, each half with a check of its own.
+/// Failover pairs with a separate check for each half.
 fn zone(number: u32, shape: Shape, tracker: &Tracker) -> ServedZone {
     let name = Name::parse(&format!("zone-{number}.test")).expect("a name");
     let each = shape.record_sets / shape.zones;

@@ -1,9 +1,12 @@
-//! What an answer costs as things grow: records, members of a policy, zones, aliases on the way.
+//! CPU time per answer as the configuration grows: records, members of a policy, zones, aliases on
+//! the way.
 //!
-//! `cargo bench --bench growth` measures and writes docs/performance/growth.tsv and docs/performance/growth.svg, which the docs
-//! show. Packets in, packets out, in batches as a busy worker has them, in one thread, names in random order; CPU time as the
-//! system's scheduler counts it (`/proc/self/schedstat`), so that what others run on the machine costs no more than the caches it
-//! empties. Each point is the least of several rounds. Under `cargo test` the smallest points are tried and nothing is written. Linux alone.
+//! `cargo bench --bench growth` measures and writes docs/performance/growth.tsv and
+//! docs/performance/growth.svg for the documentation. It answers packets in batches like a busy
+//! worker, in one thread, with names in random order. CPU time is the count of the scheduler
+//! (`/proc/self/schedstat`), so other processes affect it only through the caches. Each point is
+//! the minimum of several rounds. `cargo test` runs the smallest points and writes nothing. Linux
+//! only.
 
 #![allow(clippy::print_stdout, reason = "its table is what it is for")]
 
@@ -27,11 +30,11 @@ use fiftythree::world::{Catalog, ServedZone, World};
 use fiftythree::zonetree::Zone;
 use support::{LOOPBACK, TYPE_A, query, responder};
 
-/// Different packets of a point; more than any cache holds the names of.
+/// Different packets per point, more than a cache holds the names of.
 const PACKETS: u32 = 1 << 16;
 const ROUNDS: usize = 7;
-/// How often a round goes through the packets: the scheduler's count moves on with its tick, of up to 10 ms, which has to be
-/// little beside the round.
+/// How often a round sends all packets. The count of the scheduler advances in ticks of up to 10
+/// ms, which must be short compared to the round.
 const TURNS: usize = 8;
 
 fn main() {
@@ -66,12 +69,12 @@ fn main() {
 struct Series {
     what: &'static str,
     sizes: &'static [u32],
-    /// The world of a size, and the names to ask for.
+    /// The world of this size and the names to query.
     world: fn(u32) -> (World, Vec<String>),
 }
 
 impl Series {
-    /// CPU time an answer, µs.
+    /// CPU time per answer in µs.
     fn measure(&self, size: u32, packets: u32, rounds: usize) -> f64 {
         let (world, names) = (self.world)(size);
         let mut dice = fastrand::Rng::with_seed(53);
@@ -95,7 +98,7 @@ impl Series {
     }
 }
 
-/// CPU time of this process, whose one thread this is.
+/// CPU time of this single-threaded process.
 fn nanoseconds_on_cpu() -> u64 {
     let text = fs::read_to_string("/proc/self/schedstat").expect("Linux counts it");
     text.split_whitespace().next().and_then(|number| number.parse().ok()).expect("the first number is CPU time")
@@ -200,7 +203,7 @@ fn table(curves: &[Curve]) -> String {
     table
 }
 
-/// A panel for each curve, three beside each other; sizes on a logarithmic scale, times from 0.
+/// One panel per curve, three in a row. Sizes have a logarithmic scale, times start at 0.
 fn drawing(curves: &[Curve]) -> String {
     const PANEL: [f64; 2] = [300.0, 200.0];
     const PLOT: [f64; 4] = [46.0, 30.0, 240.0, 128.0];

@@ -1,10 +1,12 @@
-//! How many instructions an answer takes: one packet in, one packet out, counted by valgrind.
+//! Instructions per answer, counted by valgrind: one packet in, one packet out.
 //!
-//! `cargo bench --bench instructions` prints the table of docs/performance.md; it needs valgrind. Words after `--` choose rows:
-//! `cargo bench --bench instructions -- weighted alias`. Time shifts with whatever else a machine does; instructions repeat to
-//! the last one. Each row is the difference of two runs of one kind of query, one with twice as many, so that what comes before
-//! the first answer counts for nothing. To see where they go, run the binary itself under callgrind:
-//! `valgrind --tool=callgrind target/release/deps/instructions-… --answer weighted same 20000`, then `callgrind_annotate`.
+//! `cargo bench --bench instructions` prints the table of docs/performance.md. It needs valgrind.
+//! Words after `--` select rows: `cargo bench --bench instructions -- weighted alias`. Times vary
+//! with the load of the machine; instruction counts are exactly repeatable. Each row is the
+//! difference of two runs of one kind of query, one with twice as many queries, so the work before
+//! the first answer cancels out. For details run the binary under callgrind: `valgrind
+//! --tool=callgrind target/release/deps/instructions-… --answer weighted same 20000`, then
+//! `callgrind_annotate`.
 //!
 //! `cargo test --bench instructions` answers each kind a few times and counts nothing.
 
@@ -18,11 +20,12 @@ use std::process::Command;
 use fiftythree::serve::{MAX_UDP_OCTETS, Transport};
 use support::{LOOPBACK, TYPE_A, city, query, responder, zones};
 
-/// Instructions do not depend on how many networks there are but for a few steps of a bisection; time does.
+/// The number of networks affects instructions only by a few steps of a search; it affects time
+/// much more.
 const NETWORKS: u32 = 20_000;
-/// Names beside those that are asked for.
+/// Other names in the zone.
 const NAMES: u32 = 100;
-/// Different packets of a kind.
+/// Different packets per kind.
 const PACKETS: usize = 256;
 /// Answers of the shorter run.
 const ANSWERS: usize = 10_000;
@@ -30,7 +33,7 @@ const ANSWERS: usize = 10_000;
 /// A group of a hundred over a large collection; its clients come from all over the collection.
 const LARGE: &str = "g7";
 
-/// What is asked beside the policies.
+/// Queries other than the policies.
 const OTHERS: [(&str, &str); 7] = [
     ("nobody", "a name that is not there"),
     ("x.wild", "wildcard"),
@@ -59,10 +62,10 @@ fn main() {
     }
 }
 
-/// Who asks.
+/// The clients of the queries.
 #[derive(Clone, Copy)]
 enum Clients {
-    /// The same client all the time, without a client subnet.
+    /// Always the same client, without a client subnet.
     Same,
     /// Clients from all over the database, by client subnet.
     Random,
@@ -120,7 +123,7 @@ fn count(kinds: impl Iterator<Item = (&'static str, &'static str)>) {
     }
 }
 
-/// All instructions of a process that answers so often.
+/// The instructions of a process with this many answers.
 fn instructions(name: &str, clients: Clients, answers: usize) -> u64 {
     let binary = env::current_exe().expect("a process knows its binary");
     let output = Command::new("valgrind")

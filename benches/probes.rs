@@ -1,4 +1,5 @@
-//! What a health check costs: our prober beside a bare loop of hyper (connect, GET, close), in the same run.
+//! CPU time and memory of health checks: our prober and a bare loop of hyper (connect, GET, close)
+//! in the same run.
 //!
 //! ```text
 //!  this process ─┬─ server      answers on 127.53.0.1 … 127.53.0.200
@@ -7,8 +8,9 @@
 //!                └─ prober      ┘ `Prober` and `Tracker`         } memory are its own
 //! ```
 //!
-//! `cargo bench --bench probes -- --checks 20000 --seconds 20 --rounds 3`; without `--bench`, as under `cargo test`, a moment
-//! with few checks. docs/performance.md says what comes out. Loopback only; everything ends by itself.
+//! `cargo bench --bench probes -- --checks 20000 --seconds 20 --rounds 3`. Without `--bench`, as
+//! under `cargo test`, it runs briefly with few checks. docs/performance.md has the results. It
+//! uses loopback only and ends by itself.
 
 #![allow(clippy::print_stdout)] // its table is what it is for
 
@@ -37,38 +39,39 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
-/// A closed connection holds its port for a minute, and there are 28 000 ports towards one address: at 2000 probes a second
-/// 5 addresses would do; with 200 the kernel also finds a free port at once.
+/// A closed connection holds its port for a minute, and there are 28 000 ports towards one address:
+/// at 2000 probes a second 5 addresses would do; with 200 the kernel also finds a free port at
+/// once.
 const ADDRESSES: u8 = 200;
 
-/// The clock of /proc ticks every 10 ms: less says nothing.
+/// The clock of /proc ticks every 10 ms, so shorter runs are not meaningful.
 const SHORTEST_MEASURE_S: u64 = 5;
 
 const INTERVAL: Duration = Duration::from_secs(10);
 
-/// The bare loop starts what is due at each tick: as finely as tokio's timers go ...
+/// The bare loop starts the due requests at each tick, with the resolution of tokio timers ...
 const TICK: Duration = Duration::from_millis(1);
 
-/// ... or on the prober's beat, which spares it wake-ups as it spares them the prober.
+/// ... or on the beat of the prober, which saves the same wake-ups.
 const BEAT: Duration = Duration::from_millis(20);
 
-/// The goal of both figures (issue 3): CPU time against the bare loop's, and memory.
+/// The goal for both: CPU time relative to the bare loop, and memory.
 const GOAL_RATIO: f64 = 1.25;
 const GOAL_MIB: f64 = 100.0;
 
-/// What to run, and for how long.
+/// What to run and for how long.
 #[derive(Clone, Copy, Debug)]
 struct Settings {
     checks: u32,
     seconds: u64,
-    /// Before measuring: all checks start within a second, then they spread.
+    /// Warm-up: all checks start within a second, then they spread.
     settling: Duration,
     rounds: usize,
     /// 0: the runtime of one thread that the control plane has.
     threads: u32,
 }
 
-/// What one process spent.
+/// The cost of one process.
 #[derive(Clone, Copy, Debug, Default)]
 struct Spent {
     probes: u64,
@@ -78,7 +81,7 @@ struct Spent {
     peak_mib: f64,
 }
 
-/// What runs in turn: the role that the program is started in, and what the table calls it.
+/// The roles that run in turn: the argument of the process and the label in the table.
 const ROLES: [(&str, &str); 3] =
     [("bare", "bare hyper, evenly"), ("beat", "bare hyper, on the beat"), ("prober", "prober")];
 
@@ -100,7 +103,7 @@ impl Settings {
             let at = arguments.iter().position(|argument| argument == name)?;
             Some(arguments.get(at + 1)?.parse::<u32>().expect("a number follows the option"))
         };
-        // cargo says `--bench` when it is to be measured, and nothing when it is only to hold.
+        // cargo passes `--bench` to measure, and nothing under `cargo test`.
         let short = !arguments.iter().any(|argument| argument == "--bench") || arguments.iter().any(|a| a == "--test");
         let or = |name, measured, held| number(name).unwrap_or(if short { held } else { measured });
         Settings {
@@ -184,7 +187,7 @@ fn start_server() -> (Child, u16) {
     (server, line.trim().parse().expect("a port"))
 }
 
-/// The server ends when its standard input does, also when this process dies.
+/// The server ends when its standard input closes, also if this process dies.
 fn stop(mut server: Child) {
     drop::<Option<ChildStdin>>(server.stdin.take());
     server.wait().expect("it was started");
@@ -201,7 +204,7 @@ fn run(role: &str, settings: Settings, port: u16) -> Spent {
     Spent { probes: probes as u64, user_us, system_us, resident_mib, peak_mib }
 }
 
-/// With as many files as the system allows, as a service has them (LimitNOFILE).
+/// With the maximum number of open files, like a service (LimitNOFILE).
 fn this_program() -> Command {
     let mut command = Command::new("sh");
     command.args(["-c", "ulimit -n \"$(ulimit -Hn)\"; exec \"$0\" \"$@\""]);
@@ -259,7 +262,8 @@ const TICK_US: f64 = 10_000.0;
 impl Clock {
     fn read() -> Clock {
         let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
-        // The second field is the program's name in parentheses; utime and stime are fields 14 and 15.
+        // The second field is the program's name in parentheses; utime and stime are fields 14 and
+        // 15.
         let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
         let ticks = |field: usize| fields.get(field - 3).and_then(|ticks| ticks.parse().ok()).unwrap_or(0.0);
         Clock { user_ticks: ticks(14), system_ticks: ticks(15) }
@@ -290,7 +294,7 @@ fn cpu_model() -> String {
     format!("{cores} cores, {}", model.trim_start_matches(['\t', ' ', ':']))
 }
 
-// The server: as little as answers a health check.
+// The server: the minimum that answers a health check.
 
 const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 3\r\n\r\nok\n";
 
@@ -332,7 +336,7 @@ async fn answer(mut stream: TcpStream) {
     let _ = stream.read(&mut buffer).await;
 }
 
-// The bare loop: as many connections, requests and closes as the checks would make, and nothing else.
+// The bare loop: the same connections, requests and closes as the checks, and nothing else.
 
 async fn bare(settings: Settings, port: u16, tick: Duration) -> Spent {
     let probes = Arc::new(AtomicU64::new(0));
@@ -383,7 +387,7 @@ async fn measure(settings: Settings, probes: impl Fn() -> u64) -> Spent {
     Clock::read().spent_since(clock, probes() - before)
 }
 
-// Our prober: every check another endpoint, results heard by a tracker.
+// Our prober: every check has its own endpoint, and a tracker gets the results.
 
 async fn prober(settings: Settings, port: u16) -> Spent {
     let checks: Vec<HealthCheck> = (0..settings.checks).map(|number| check(number, port)).collect();

@@ -1,14 +1,19 @@
 #!/usr/bin/env python3
-"""How many records a server holds, how soon it serves them, and how soon an edit: ours beside Knot, gdnsd and NSD in one run.
+"""Capacity, load time and reload time of our server, Knot, gdnsd and NSD, measured in one run.
 
   python3 benches/scale.py --server target/dist/fiftythree                      # 1000 zones of 1000 address records
-  python3 benches/scale.py --server target/debug/fiftythree --zones 20 --records 50 --peers ''   # for a moment, as CI does
+  python3 benches/scale.py --server target/debug/fiftythree --zones 20 --records 50 --peers ''   # short, as in CI
 
-Needs nothing but python3; peers are measured where Debian's packages knot, gdnsd and nsd are installed. Everything runs on
-loopback, in a directory of its own that is removed at the end. Load is the time from the start of the process to right answers
-from the first, the middle and the last zone, and beside it the processor time taken until then, which holds on a busy machine; bytes a record are the proportional set size (PSS) above that of the same server
-with one zone of one record, after everything has come to rest; reload is the time from the request to the answer of the edited
-zone. Servers take turns; medians of the rounds are printed, and ratios of ours to each peer.
+It needs only python3. A peer is measured if its Debian package (knot, gdnsd, nsd) is installed.
+Everything runs on loopback, in a temporary directory that is removed at the end.
+
+- Load: the time from the start of the process to correct answers from the first, the middle and the
+  last zone, and the CPU time until then, which is meaningful on a busy machine too.
+- Bytes per record: the proportional set size (PSS) above that of the same server with one zone of one
+  record, after everything has settled.
+- Reload: the time from the request to the answer of the edited zone.
+
+Servers take turns. The output has medians of the rounds, and ratios of our server to each peer.
 """
 import argparse, os, random, shutil, signal, socket, statistics, struct, subprocess, sys, tempfile, time
 
@@ -21,7 +26,7 @@ parser.add_argument('--port', type=int, default=6200, help='the first of eight p
 parser.add_argument('--peers', default='knot,gdnsd,nsd')
 parser.add_argument('--shapes', default='alike,different', help='labels and addresses that repeat from zone to zone, or not')
 parser.add_argument('--seed', type=int, default=53)
-parser.add_argument('--rest', type=float, default=3.0, help='seconds until memory counts as come to rest')
+parser.add_argument('--rest', type=float, default=3.0, help='seconds until memory counts as settled')
 PATIENCE = 120
 
 
@@ -110,7 +115,7 @@ def processor_time(root):
 
 
 class Server:
-    """A server over one directory; subclasses write its configuration and say how it is told to reload."""
+    """A server over one directory; subclasses write its configuration and define how to reload it."""
 
     suffix, text = '.test', staticmethod(master)
 

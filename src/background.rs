@@ -1,81 +1,84 @@
-//! The pace of work that can wait: whoever loads zones or settles health beside workers gives way to them, again and again.
+//! Background work gives way to workers: loading zones and propagating health yield the processor
+//! regularly.
 //!
-//! A lower priority alone makes no good neighbour: a worker that wakes on a core where something else runs waits until the
-//! scheduler's slice is over, some milliseconds, in which hundreds of queries come. So the long loops of such work say [`yield_point`],
-//! and on a thread that is patient a step after a stretch of work hands the core to whoever wants it. Everywhere else it is a
-//! look at a flag. It says when work is done, never what comes of it.
+//! A lower priority alone is not enough. A worker that wakes up on a busy core waits until the time
+//! slice of the scheduler ends, some milliseconds, in which hundreds of queries arrive. So the long
+//! loops of background work call [`yield_point`]. On a thread with a yield budget, a call after
+//! `STRETCH` of work yields the core to other threads. On all other threads it only reads a flag.
+//! It affects when work is done, never its result.
 
 use std::cell::Cell;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How long patient work goes on before it gives way.
+/// How long background work runs before it yields.
 const STRETCH: Duration = Duration::from_micros(50);
-/// How long work may stay away for the time that it takes itself, besides its patience. What others take of the core by their
-/// priority comes on top.
+/// How long work may be delayed per unit of its own CPU time, in addition to its budget. Delays by
+/// priority are not counted.
 const AWAY_FOR_WORK: i64 = 4;
 
 #[cfg(not(target_os = "linux"))]
 static EPOCH: std::sync::LazyLock<Instant> = std::sync::LazyLock::new(Instant::now);
 
-/// How many small items there are to a step: it reads a clock.
+/// How many small items are processed per yield point, which reads a clock.
 const ITEMS_A_STEP: u32 = 8;
 
 thread_local! {
     static PACE: Cell<Option<Pace>> = const { Cell::new(None) };
 }
 
-/// How a thread stands that gives way.
+/// The state of a thread that yields.
 #[derive(Clone, Copy)]
 struct Pace {
-    /// When its stretch began, or would have begun had others not had the core meanwhile.
+    /// When the current stretch began, moved forward by the time that other threads had the core.
     since: Instant,
-    /// How long the thread had worked by then.
+    /// The CPU time of the thread at that moment.
     worked: Duration,
-    /// How long it may stay away yet; below zero when it was away for longer than that. Nanoseconds.
+    /// The delay that remains allowed, in nanoseconds. It is negative after a longer delay.
     left: i64,
-    /// How much that is at most.
-    patience: Duration,
+    /// The maximum of `left`.
+    budget: Duration,
 }
 
-/// Gives this thread, and those that it starts, a lower priority for good: at 10 it gets about a tenth of a core that a worker
-/// wants as well, so that it is slow there, but goes on.
+/// Lowers the priority of this thread, and of those that it starts, permanently. With nice 10 it
+/// gets about a tenth of a core that a worker also wants: it becomes slow but continues.
 pub fn lower_priority() {
     #[cfg(target_os = "linux")]
     if let Err(error) = rustix::process::nice(10) {
-        tracing::debug!("a thread that can wait has the priority of everybody else: {error}");
+        tracing::debug!("cannot lower the priority of a background thread: {error}");
     }
 }
 
-/// Does work that can wait. By giving way it waits no longer than `patience`, four times what it takes, and one turn of the others.
-pub fn with_yield_budget<T>(patience: Duration, work: impl FnOnce() -> T) -> T {
-    /// However the work ends.
+/// Runs `work` with this yield budget. Yielding delays it by at most `budget`, four times its CPU
+/// time and one time slice of the other threads.
+pub fn with_yield_budget<T>(budget: Duration, work: impl FnOnce() -> T) -> T {
+    /// Restores the previous state also after a panic.
     struct Before(Option<Pace>);
     impl Drop for Before {
         fn drop(&mut self) {
             PACE.set(self.0);
         }
     }
-    let _before = Before(PACE.replace(Some(Pace::new(patience))));
+    let _before = Before(PACE.replace(Some(Pace::new(budget))));
     work()
 }
 
-/// From now on all work of this thread can wait. After each time that it had none it says [`resume`].
-pub fn set_yield_budget(patience: Duration) {
-    PACE.set(Some(Pace::new(patience)));
+/// Sets the yield budget of this thread for all its work. Call [`resume`] after each idle period.
+pub fn set_yield_budget(budget: Duration) {
+    PACE.set(Some(Pace::new(budget)));
 }
 
-/// The patience of this thread: its helpers have the same.
+/// The yield budget of this thread, to be passed to helper threads.
 pub fn yield_budget() -> Option<Duration> {
-    PACE.get().map(|pace| pace.patience)
+    PACE.get().map(|pace| pace.budget)
 }
 
-/// A stretch of work begins.
+/// Starts a new stretch of work.
 pub fn resume() {
     PACE.set(PACE.get().map(Pace::resumed));
 }
 
-/// Steps among many items that take a microsecond or two each.
+/// Adds a yield point to every few items. Use it for items that take a microsecond or two each.
 pub fn yielding<I: IntoIterator>(items: I) -> impl Iterator<Item = I::Item> {
     let mut left = 0;
     items.into_iter().inspect(move |_| {
@@ -87,7 +90,7 @@ pub fn yielding<I: IntoIterator>(items: I) -> impl Iterator<Item = I::Item> {
     })
 }
 
-/// A place in a long work where it may rest.
+/// A point in long work where the thread may yield.
 #[inline]
 pub fn yield_point() {
     if let Some(pace) = PACE.get() {
@@ -104,7 +107,7 @@ fn give_way(pace: Pace) {
     let (worked, before) = (thread_time(), pace.worked);
     let stretch = worked.saturating_sub(before);
     if stretch < STRETCH {
-        // Others had the core: they need not be given it again so soon.
+        // Other threads had the core recently, so do not yield again yet.
         PACE.set(Some(Pace { since: now - stretch, ..pace }));
         return;
     }
@@ -116,7 +119,7 @@ fn give_way(pace: Pace) {
     PACE.set(Some(pace));
 }
 
-/// How long this thread has worked. Where no clock says so, others are taken to have had nothing.
+/// The CPU time of this thread. On systems without such a clock it is the elapsed time.
 fn thread_time() -> Duration {
     #[cfg(target_os = "linux")]
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime).try_into().unwrap_or_default();
@@ -126,8 +129,8 @@ fn thread_time() -> Duration {
 }
 
 impl Pace {
-    fn new(patience: Duration) -> Pace {
-        Pace { since: Instant::now(), worked: thread_time(), left: nanoseconds(patience), patience }
+    fn new(budget: Duration) -> Pace {
+        Pace { since: Instant::now(), worked: thread_time(), left: nanoseconds(budget), budget }
     }
 
     fn resumed(self) -> Pace {
@@ -137,7 +140,7 @@ impl Pace {
     fn count(&mut self, worked: Duration, away: Duration) {
         let earned = nanoseconds(worked).saturating_mul(AWAY_FOR_WORK);
         let left = self.left.saturating_add(earned).saturating_sub(nanoseconds(away));
-        self.left = left.min(nanoseconds(self.patience));
+        self.left = left.min(nanoseconds(self.budget));
     }
 }
 
@@ -149,25 +152,25 @@ fn nanoseconds(time: Duration) -> i64 {
 mod tests {
     use super::*;
 
-    const PATIENCE: Duration = Duration::from_millis(100);
+    const BUDGET: Duration = Duration::from_millis(100);
 
     #[test]
-    fn only_patient_work_is_patient_however_it_ends() {
+    fn only_work_with_a_budget_has_one_however_it_ends() {
         assert_eq!(yield_budget(), None);
-        with_yield_budget(PATIENCE, || {
+        with_yield_budget(BUDGET, || {
             with_yield_budget(Duration::ZERO, || assert_eq!(yield_budget(), Some(Duration::ZERO)));
-            assert_eq!(yield_budget(), Some(PATIENCE));
+            assert_eq!(yield_budget(), Some(BUDGET));
         });
         assert_eq!(yield_budget(), None);
-        let fault = std::panic::catch_unwind(|| with_yield_budget(PATIENCE, || panic!("a fault")));
+        let fault = std::panic::catch_unwind(|| with_yield_budget(BUDGET, || panic!("a fault")));
         assert!(fault.is_err());
         assert_eq!(yield_budget(), None);
     }
 
     #[test]
     fn a_stretch_ends_in_a_rest_and_begins_anew() {
-        let since = || PACE.get().expect("it is patient").since;
-        with_yield_budget(PATIENCE, || {
+        let since = || PACE.get().expect("it has a budget").since;
+        with_yield_budget(BUDGET, || {
             let began = since();
             let worked = thread_time();
             while thread_time() - worked < STRETCH {}
@@ -180,8 +183,8 @@ mod tests {
     }
 
     #[test]
-    fn patience_ends_and_comes_back_with_work() {
-        let mut pace = Pace::new(PATIENCE);
+    fn the_budget_is_used_up_and_earned_again_by_work() {
+        let mut pace = Pace::new(BUDGET);
         let millis = Duration::from_millis;
         pace.count(millis(0), millis(99));
         assert!(pace.left > 0);
@@ -190,6 +193,6 @@ mod tests {
         pace.count(millis(7), millis(0));
         assert!(pace.left > 0);
         pace.count(millis(1000), millis(0));
-        assert_eq!(pace.left, nanoseconds(PATIENCE), "no more than at the start");
+        assert_eq!(pace.left, nanoseconds(BUDGET), "no more than at the start");
     }
 }

@@ -1,9 +1,11 @@
-//! The other side: queries from many sockets, answers counted. A process of its own, so that it can be pinned to a core.
+//! The load generator: sends queries from many sockets and counts answers. It is a separate
+//! process, so that it can be pinned to a core.
 //!
-//! Closed loop: each socket has so many queries under way, and sends the next when an answer comes. Open loop: queries leave on a
-//! beat whatever happens, and each answer's latency counts from the moment its query was to leave, so that a server that
-//! stands still is charged for all who waited. When this process itself stood still, whoever had its core, what it would have sent
-//! meanwhile is not sent afterwards in one burst, what it took in late is left out, and both are counted.
+//! Closed loop: each socket has a fixed number of outstanding queries and sends the next when an
+//! answer arrives. Open loop: queries leave on a fixed schedule, and the latency of each answer
+//! counts from the scheduled time, so a stalled server is charged for all waiting queries. When
+//! this process itself was stalled by others on its core, it does not send the missed queries in a
+//! burst and leaves out the answers that it read late. Both are counted.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -13,52 +15,54 @@ use std::process::Command;
 use std::thread::yield_now;
 use std::time::{Duration, Instant};
 
-/// A query that was not answered for so long is lost, and its place is given to the next.
+/// A query without an answer after this time is lost, and its slot is reused.
 const PATIENCE: Duration = Duration::from_millis(500);
-/// Between two looks at the clock lies one system call, some 2 µs at most. After so much more this process stood still.
+/// Two readings of the clock are one system call apart, at most some 2 µs. After this much more,
+/// this process was stalled.
 const STANDSTILL: Duration = Duration::from_micros(30);
-/// After a standstill packets lie in all sockets, who knows how long: until each was looked at twice.
+/// After a stall, packets have waited in all sockets for an unknown time, until each socket was
+/// read twice.
 const LEFT_OUT_TURNS: u8 = 2;
-/// Ids that one socket uses in turn; more than it ever has under way within `PATIENCE`.
+/// Ids per socket, more than it has outstanding within `PATIENCE`.
 const IDS: usize = 1 << 14;
 
-/// What is asked of a server.
+/// The load on a server.
 #[derive(Clone, Debug)]
 pub(crate) struct Load {
-    /// Where it listens.
+    /// The address of the server.
     pub(crate) server: SocketAddr,
     /// Client sockets.
     pub(crate) sockets: usize,
-    /// Their ports; when there are none, the system chooses.
+    /// Their ports; if empty, the system chooses.
     pub(crate) ports: Vec<u16>,
-    /// Queries under way, all sockets together.
+    /// Outstanding queries of all sockets together.
     pub(crate) under_way: usize,
-    /// Queries a second; 0 for a closed loop.
+    /// Queries per second; 0 for a closed loop.
     pub(crate) rate: u64,
-    /// How long.
+    /// The duration.
     pub(crate) time: Duration,
     /// The cores it may use, as taskset writes them.
     pub(crate) cores: &'static str,
 }
 
-/// What came back.
+/// The results.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Outcome {
-    /// Right answers: NOERROR or NXDOMAIN.
+    /// Correct answers: NOERROR or NXDOMAIN.
     pub(crate) answers: u64,
-    /// Whatever else came back.
+    /// Other responses.
     pub(crate) refused: u64,
     /// Queries without an answer.
     pub(crate) lost: u64,
-    /// Queries that were not sent, because this process stood still when they were due.
+    /// Queries that were not sent because this process was stalled when they were due.
     pub(crate) unsent: u64,
-    /// Answers whose latencies are not counted, because they may have waited for this process.
+    /// Answers without a counted latency, because they may have waited for this process.
     pub(crate) left_out: u64,
-    /// Answers a second.
+    /// Answers per second.
     pub(crate) rate: f64,
     /// Latencies, µs.
     pub(crate) p50: f64,
-    /// 99 of 100 are below.
+    /// The 99th percentile.
     pub(crate) p99: f64,
 }
 
@@ -122,7 +126,7 @@ pub(crate) fn main(arguments: &[String]) {
     let elapsed = began.elapsed().as_secs_f64();
     let counted = swarm.latencies.len();
     swarm.latencies.sort_unstable();
-    // Whoever has no answer waits longer than whoever has one.
+    // A query without an answer waits longer than any with one.
     let asked = counted as u64 + swarm.lost;
     let at = |part: f64| match swarm.latencies.get((asked.saturating_sub(1) as f64 * part) as usize) {
         Some(latency) => f64::from(*latency) / 1000.0,
@@ -158,17 +162,17 @@ struct Swarm {
 
 struct Client {
     socket: UdpSocket,
-    /// When the query with this id was to leave; `None` when it has its answer.
+    /// The scheduled time of the query with this id; `None` if it is answered.
     sent: Box<[Option<Instant>]>,
     next_id: usize,
     under_way: usize,
     heard: Instant,
 }
 
-/// A clock that is looked at again and again, and sees when it was not.
+/// A clock that is read continuously and detects stalls.
 struct Clock {
     last: Instant,
-    /// For so many turns of the loop nothing counts yet.
+    /// Iterations of the loop that do not count yet.
     left_out: u8,
 }
 

@@ -1,19 +1,22 @@
-//! Servers side by side over loopback: CPU time a query, latencies, and what a second worker adds. Linux alone.
+//! Comparison of servers over loopback: CPU time per query, latencies, and the effect of a second
+//! worker. Linux only.
 //!
 //! ```text
 //!   this process ─┬─ floor, fiftythree, gdnsd, Knot, NSD    each pinned to core 0, one UDP worker
 //!                 └─ load                                   pinned to core 1
 //! ```
 //!
-//! Two workers are the exception: each has a core, and beside it a load of those clients that the system leads to it.
+//! With two workers, each worker has a core that it shares with the load of its own clients.
 //!
-//! `cargo bench --bench peers` runs all of it, `-- policies`, `-- workers` or `-- latency` a part; `--rounds 5 --seconds 3` say
-//! how often and how long, `--only weighted cidr` or `--only large-file` which answers or troubles. Servers take turns within a round. CPU time is what the scheduler counts (`schedstat`, nanoseconds), the
-//! median of the rounds; the clock that tells user's from system's (`/proc/PID/stat`) ticks every 10 ms, so that their shares are
-//! those of all rounds together. A server that is not installed is left out, and that is said.
+//! `cargo bench --bench peers` runs all of it; `-- policies`, `-- workers` or `-- latency` runs a
+//! part. `--rounds 5 --seconds 3` sets how often and how long, `--only weighted cidr` or `--only
+//! large-file` selects answers or disturbances. Servers take turns within a round. CPU time is the
+//! median over the rounds of the scheduler's count (`schedstat`, nanoseconds). The clock that
+//! separates user and system time (`/proc/PID/stat`) ticks every 10 ms, so these shares are those
+//! of all rounds together. A server that is not installed is skipped with a message.
 //!
-//! Without `--bench`, as under `cargo test`, ours alone is asked for a moment. docs/performance.md says what comes out.
-//! Everything stays on loopback and ends by itself.
+//! Without `--bench`, as under `cargo test`, only our server is queried briefly.
+//! docs/performance.md has the results. Everything stays on loopback and ends by itself.
 
 #![allow(clippy::print_stdout, reason = "its tables are what it is for")]
 
@@ -36,10 +39,12 @@ use load::{Load, Outcome};
 use servers::{Ground, Kind, Server};
 use support::{TYPE_A, city, query, zones};
 
-/// Queries under way in a closed loop, and sockets that send them: as dnsperf does by default, nearly.
+/// Outstanding queries in a closed loop and the sockets that send them, close to the defaults of
+/// dnsperf.
 const UNDER_WAY: usize = 200;
 const SOCKETS: usize = 20;
-/// Beside each of two workers: the system spreads clients by their port, and the more there are, the more even it is.
+/// Clients per worker with two workers. The system distributes clients by their port, and more
+/// clients are more evenly spread.
 const SOCKETS_BESIDE: usize = 100;
 /// Different queries of a mix.
 const QUERIES: usize = 100_000;
@@ -119,7 +124,7 @@ struct Mix {
     effort: Effort,
 }
 
-/// On whose behalf is asked.
+/// The clients of the queries.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Clients {
     /// No client subnet: all queries come from loopback.
@@ -183,7 +188,7 @@ fn closed(server: &Server, effort: Effort) -> Load {
     }
 }
 
-/// CPU time of a server while a load was put on it.
+/// CPU time of a server under load.
 #[derive(Clone, Copy, Default)]
 struct Cost {
     /// µs an answer.
@@ -220,7 +225,8 @@ fn quantile(part: f64, values: impl Iterator<Item = f64>) -> f64 {
     values.get((values.len() as f64 * part) as usize).copied().unwrap_or_default()
 }
 
-/// Rounds in one: CPU time µs an answer, user's and system's and together, answers a second, queries lost.
+/// Rounds in one: CPU time µs an answer, user's and system's and together, answers a second,
+/// queries lost.
 #[derive(Clone, Copy, Default)]
 struct Costs {
     user: f64,
@@ -287,8 +293,8 @@ fn policies(ground: &Ground, effort: Effort, mixes: &[Mix]) {
     }
 }
 
-/// One worker on a core, and two on two, each beside the clients that the system leads to it: a core has the same to do whether or
-/// not the other does it too. What two cost more than one, they cost for what they share.
+/// One worker on a core, and two on two, each with its own clients, so a core has the same work in
+/// both cases. The additional cost of two workers is the cost of what they share.
 fn workers(ground: &Ground, effort: Effort) {
     let kinds = [Kind::Floor, Kind::Ours, Kind::Gdnsd];
     let (one, two) = (start(ground, &kinds, 1, BOTH_CORES), start(ground, &kinds, 2, BOTH_CORES));
@@ -327,9 +333,9 @@ fn workers(ground: &Ground, effort: Effort) {
     }
 }
 
-/// Latencies at half of what gdnsd and ours can both do, while nothing else happens and while zones change. The quiet rounds that
-/// a troubled one is held against have the same editor at work on files that nobody serves: what it takes from the machine is not
-/// the server's doing.
+/// Latencies at half of the rate that both gdnsd and our server reach, idle and while zones change.
+/// In the idle rounds an editor writes files that no server reads, so the load on the machine is
+/// the same.
 fn latency(ground: &Ground, effort: Effort, only: &dyn Fn(&str) -> bool) {
     let servers = start(ground, &[Kind::Gdnsd, Kind::Ours], 1, SERVER_CORE);
     let queries = Mix { name: "h", what: "", clients: Clients::Same, effort }.write(&ground.directory);
@@ -374,11 +380,12 @@ fn latency(ground: &Ground, effort: Effort, only: &dyn Fn(&str) -> bool) {
     }
 }
 
-/// Until a trouble has begun or is over.
+/// Waits until a disturbance has begun or ended.
 const SETTLING: Duration = Duration::from_secs(2);
 
-/// Medians of the rounds, and of the last hundredth also the quartile: what else the machine does lengthens it in every other
-/// round, and the quartile is of those in which it did little. The ratio is that of the quartiles.
+/// Medians of the rounds, and the lower quartile of the 99th percentile: other activity on the
+/// machine lengthens it in every other round, and the quartile reflects quiet rounds. The ratio is
+/// that of the quartiles.
 fn tell_latency(server: &Server, during: &str, outcomes: &[Outcome], quiet: Option<&[Outcome]>) {
     let of = |part: f64, field: fn(&Outcome) -> f64| quantile(part, outcomes.iter().map(field));
     let lost: u64 = outcomes.iter().map(|outcome| outcome.lost).sum();
@@ -391,7 +398,7 @@ fn tell_latency(server: &Server, during: &str, outcomes: &[Outcome], quiet: Opti
     println!("| {who} | {during} | {p50:.0} | {least:.0} | {p99:.0} | {ratio} | {lost} | {left_out:.1} |");
 }
 
-/// What else a server may be busy with.
+/// Disturbances of a server.
 #[derive(Clone, Copy)]
 enum Trouble {
     LargeFile,
@@ -399,7 +406,7 @@ enum Trouble {
     Flips,
 }
 
-/// A trouble that goes on until it is told to end.
+/// A disturbance that runs until it is stopped.
 struct Troubled {
     stop: Arc<AtomicBool>,
     thread: JoinHandle<()>,
@@ -414,7 +421,7 @@ impl Troubled {
 
 const SMALL_ZONES: u32 = 50;
 const CHECKS: u16 = 1000;
-/// Listeners of the checks, one each, on addresses of loopback that nobody else uses.
+/// Listeners for the checks, one each, on loopback addresses that are not used otherwise.
 const CHECK_PORT: u16 = 6390;
 
 impl Trouble {
@@ -465,7 +472,7 @@ impl Trouble {
         let port = if served { CHECK_PORT } else { CHECK_PORT + 2 };
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
-        // Made beforehand: what an editor does is not the server's trouble.
+        // Prepared in advance: the work of the editor must not count as disturbance of the server.
         let edits = [1, 2].map(|turn| self.edit(turn));
         let thread = spawn(move || {
             stay_behind();
@@ -506,7 +513,7 @@ impl Trouble {
         }
     }
 
-    /// What the server's log says of it.
+    /// The line in the server log about it.
     fn seen(self, ground: &Ground) -> String {
         let log = fs::read_to_string(ground.log(Kind::Ours, 1)).unwrap_or_default();
         let lines = |what: &str| log.lines().filter(|line| line.contains(what)).count();
@@ -517,7 +524,7 @@ impl Trouble {
     }
 }
 
-/// The calling thread takes only what servers and loads leave of the cores.
+/// Lowers the priority of the calling thread below servers and loads.
 #[cfg(target_os = "linux")]
 fn stay_behind() {
     let thread = rustix::thread::gettid().as_raw_nonzero().to_string();
@@ -530,11 +537,11 @@ fn stay_behind() {
     println!("!!!!! the editor takes from servers and loads what it needs of the cores");
 }
 
-/// An editor's way: written beside it, then put in its place.
+/// Writes like an editor: to a temporary file, then renamed.
 fn replace(directory: &Path, name: &str, text: &str) {
-    let beside = directory.join(format!(".{name}"));
-    fs::write(&beside, text).expect("a file can be written");
-    fs::rename(beside, directory.join(name)).expect("a file can be renamed");
+    let temporary = directory.join(format!(".{name}"));
+    fs::write(&temporary, text).expect("a file can be written");
+    fs::rename(temporary, directory.join(name)).expect("a file can be renamed");
 }
 
 fn small(number: u32, turn: u32) -> String {

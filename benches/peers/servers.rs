@@ -1,4 +1,4 @@
-//! The servers side by side: the same zone and the same policies for each, as far as it has them.
+//! The compared servers, with the same zone and policies for each, as far as it supports them.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -12,14 +12,14 @@ use std::time::{Duration, Instant};
 
 use crate::support::{TYPE_A, city, query, zones};
 
-/// Ports from here on, one a server.
+/// The first port; each server has one.
 const FIRST_PORT: u16 = 6300;
-/// Clients that are told apart by their port.
+/// Clients, distinguished by port.
 const CLIENT_PORTS: Range<u16> = 20_000..22_000;
-/// How long a server may take to load zone and database.
+/// The timeout for loading zone and database.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// A server that is measured.
+/// A measured server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// A bare echo: what the kernel takes.
@@ -43,7 +43,7 @@ impl Kind {
         }
     }
 
-    /// Whether it has what is asked for under this name.
+    /// Whether it supports this kind of answer.
     pub(crate) fn has(self, name: &str) -> bool {
         let plain = ["h", "nobody", "www", "www8"];
         match self {
@@ -59,14 +59,14 @@ impl Kind {
     }
 }
 
-/// What all of them serve from.
+/// The shared files.
 pub(crate) struct Ground {
     pub(crate) directory: PathBuf,
     /// Plain names in the zone.
     pub(crate) names: u32,
 }
 
-/// A server that answers.
+/// A running server.
 pub(crate) struct Server {
     pub(crate) kind: Kind,
     pub(crate) address: SocketAddr,
@@ -94,15 +94,15 @@ impl Ground {
         self.directory.join("city.mmdb")
     }
 
-    /// What a server says.
+    /// The output of a server.
     pub(crate) fn log(&self, kind: Kind, workers: usize) -> PathBuf {
         self.directory.join(format!("{}-{workers}.log", kind.name()))
     }
 
-    /// Starts a server with so many UDP workers, pinned to cores as taskset writes them.
+    /// Starts a server with this many UDP workers, pinned to cores (as written for taskset).
     ///
     /// # Errors
-    /// Why it is not there: not installed, or it does not answer.
+    /// If it is not installed or does not answer.
     pub(crate) fn start(&self, kind: Kind, workers: usize, cores: &str) -> Result<Server, String> {
         let number = Kind::ALL.iter().position(|each| *each == kind).unwrap_or(0) as u16;
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, FIRST_PORT + 10 * workers as u16 + number));
@@ -327,7 +327,7 @@ zone:
     }
 }
 
-/// Our settings: nothing but answers, from a database when there is one.
+/// Our settings: only answers, with a database if there is one.
 pub(crate) fn ours_settings(address: SocketAddr, workers: usize, city: Option<&Path>) -> String {
     let geoip = city.map_or(String::new(), |city| format!("[location]\ngeoip = ['{}']\n", city.display()));
     format!(
@@ -357,7 +357,7 @@ impl Server {
         while began.elapsed() < PATIENCE {
             let sent = socket.send(&query("www.bench.test", TYPE_A, None));
             match socket.recv(&mut answer) {
-                // Some say SERVFAIL until their zones are there.
+                // Some respond SERVFAIL until their zones are loaded.
                 Ok(octets) if sent.is_ok() && octets > 12 && answer[3] & 0xf == 0 => return true,
                 _ => std::thread::sleep(Duration::from_millis(20)),
             }
@@ -411,7 +411,8 @@ impl Server {
         tasks.flatten().filter_map(on_cpu).collect()
     }
 
-    /// Its workers, each pinned to one of these cores, with the ports of so many clients whom the system leads to it.
+    /// Its workers, each pinned to one of these cores, with the ports of so many clients whom the
+    /// system leads to it.
     pub(crate) fn pair(&self, cores: &[&'static str], clients: usize) -> Vec<(&'static str, Vec<u16>)> {
         let mut ports_of: BTreeMap<u32, Vec<u16>> = BTreeMap::new();
         for port in CLIENT_PORTS {

@@ -1,4 +1,5 @@
-//! A database in the layout of GeoLite2 City, invented: as many networks as wanted, in places all over the world.
+//! A generated database in the layout of GeoLite2 City, with any number of networks in places all
+//! over the world.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -62,7 +63,8 @@ const IPV4_END: u32 = 224 << 24;
 const IPV6_FIRST: u128 = 0x2400 << 112;
 const IPV6_STEP_BITS: u32 = 96;
 
-/// Blocks one after the other, of /18 to /28, of such sizes that about `wanted` of them fill the space.
+/// Blocks one after the other, of /18 to /28, of such sizes that about `wanted` of them fill the
+/// space.
 fn ipv4_networks(wanted: u32, dice: &mut fastrand::Rng) -> Vec<IpNet> {
     let mut networks = Vec::new();
     let mean = (IPV4_END - IPV4_FIRST) / wanted.max(1);

@@ -1,4 +1,5 @@
-//! What benches and tests of speed share: worlds from the text of zone files, packets, a database as large as a city database.
+//! Shared by benches and performance tests: worlds from zone files, packets, a database as large as
+//! a city database.
 
 #![allow(dead_code)] // each takes what it needs
 
@@ -16,14 +17,14 @@ use fiftythree::serve::{ClientSubnetUse, Responder, ResponderSettings};
 use fiftythree::world::{Catalog, ServedZone, World};
 use fiftythree::zonetree::Zone;
 
-/// Who asks where nothing else is said.
+/// The default client.
 pub(crate) const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 /// QTYPE A.
 pub(crate) const TYPE_A: u16 = 1;
 /// QTYPE AAAA.
 pub(crate) const TYPE_AAAA: u16 = 28;
 
-/// The world of these zone files under these settings, everything healthy.
+/// The world of these zone files and settings, with everything healthy.
 pub(crate) fn world(settings: &str, zones: &[String], databases: Vec<Database>) -> World {
     let settings = Settings::read(&source("config/fiftythree.toml", settings)).0.expect("the settings are right");
     let files: Vec<_> =
@@ -54,14 +55,14 @@ fn source(path: &str, text: &str) -> SourceFile {
     SourceFile::new(path, text)
 }
 
-/// A responder as a server has it that nobody configured.
+/// A responder with default settings.
 pub(crate) fn responder() -> Responder {
     let settings = ResponderSettings { udp_payload_max: 1232, nsid: None, client_subnet: ClientSubnetUse::Use };
     Responder::new(settings, 53)
 }
 
-/// A query with EDNS, and a client subnet when there is a client: /24 of an IPv4 address, /56 of an IPv6 address (as RFC
-/// 7871 section 11.1 advises resolvers to send).
+/// A query with EDNS, and a client subnet if there is a client: /24 for IPv4, /56 for IPv6 (as RFC
+/// 7871 section 11.1 advises resolvers).
 pub(crate) fn query(name: &str, record_type: u16, client: Option<IpAddr>) -> Vec<u8> {
     let mut packet = vec![0x53, 0x53, 0, 0, 0, 1, 0, 0, 0, 0, 0, 1];
     for label in name.split('.') {
@@ -70,7 +71,8 @@ pub(crate) fn query(name: &str, record_type: u16, client: Option<IpAddr>) -> Vec
     }
     packet.push(0);
     packet.extend([record_type, 1].map(u16::to_be_bytes).concat());
-    // OPT: root, type 41, 1232 octets, no flags; then option 8 (RFC 7871 section 6): family, source prefix, scope, address.
+    // OPT: root, type 41, 1232 octets, no flags; then option 8 (RFC 7871 section 6): family, source
+    // prefix, scope, address.
     packet.extend([0, 0, 41, 4, 208, 0, 0, 0, 0]);
     match client {
         Some(IpAddr::V4(address)) => {

@@ -1,12 +1,13 @@
-//! Zones as text: one that shows every policy with as many members as wanted, and plain ones of any size.
+//! Zone files: one with every policy and any number of members, and plain ones of any size.
 
 use std::fmt::Write as _;
 use std::net::Ipv4Addr;
 
-/// The name of the zone that has everything.
+/// The name of the zone with all policies.
 pub(crate) const ZONE: &str = "bench.test";
 
-/// Every policy under a name of its own, three members each, eight values where there is one record: name and what it shows.
+/// Every policy under a name of its own, three members each, eight values where there is one
+/// record: name and what it shows.
 pub(crate) const POLICIES: [(&str, &str); 12] = [
     ("www", "simple"),
     ("www8", "simple, 8 values"),
@@ -22,7 +23,7 @@ pub(crate) const POLICIES: [(&str, &str); 12] = [
     ("tree", "latency over weighted"),
 ];
 
-/// Those of them that look where the client is.
+/// Those that depend on the location of the client.
 pub(crate) const BY_PLACE: [&str; 5] = ["latency", "geolocation", "geoproximity", "cidr", "tree"];
 
 /// Networks of the collection in [`large_collection`]: as many as a country has, give or take.
@@ -31,7 +32,8 @@ const LOCATIONS: u32 = 100;
 /// A /20 for each sixteen /24 in it.
 const WIDE: u32 = COLLECTION_NETWORKS / 17;
 
-/// Groups `g0`, `g1`… with a member for each of the hundred locations of one collection of [`COLLECTION_NETWORKS`].
+/// Groups `g0`, `g1`… with a member for each of the hundred locations of one collection of
+/// [`COLLECTION_NETWORKS`].
 pub(crate) fn large_collection(groups: u32) -> String {
     let mut zone = head(ZONE);
     let mut locations = vec![String::new(); LOCATIONS as usize];
@@ -58,8 +60,8 @@ pub(crate) fn collection_network(number: u32) -> Ipv4Addr {
     Ipv4Addr::from((1 << 24) + (number << 8))
 }
 
-/// Each policy in a zone with its own name server, and `names` plain addresses `h0`, `h1`… beside them. Every member with a
-/// check has one that a person sets, so that nothing is probed.
+/// Each policy in a zone with its own name server, and `names` plain addresses `h0`, `h1`…. Every
+/// member with a check has one that a person sets, so that nothing is probed.
 pub(crate) fn every_policy(names: u32) -> String {
     let mut zone = head(ZONE);
     zone += "[[cidr_collection]]\nname = 'offices'\nlocations = { one = ['10.0.0.0/8', '192.0.2.0/24'], \
@@ -146,13 +148,14 @@ fn alias(name: &str, more: &str, target: &str) -> String {
     )
 }
 
-/// One more name in whatever zone came before, its value different each turn.
+/// One more name in the zone before it, with another value each time.
 pub(crate) fn one_more(name: &str, turn: u32) -> String {
     let [_, b, c, d] = turn.to_be_bytes();
     address(name, "", &format!("10.{b}.{c}.{d}"))
 }
 
-/// A failover pair whose primary has a TCP check every second, at this address, that flips at the first result.
+/// A failover pair whose primary has a TCP check every second, at this address, that flips at the
+/// first result.
 pub(crate) fn checked(number: u16, (at, port): (std::net::IpAddr, u16)) -> String {
     let name = format!("c{number}");
     let primary = format!("set_identifier = 'a'\nfailover = 'primary'\nhealth_check = '{name}'\n");

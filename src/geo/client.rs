@@ -1,4 +1,4 @@
-//! Who asks: made once a query, located when somebody wants to know.
+//! The client of a query. It is located only when a policy needs its location.
 
 use std::cell::OnceCell;
 use std::net::IpAddr;
@@ -18,36 +18,39 @@ pub struct Client<'w> {
 }
 
 impl<'w> Client<'w> {
-    /// By EDNS Client Subnet, or by the address the query came from and its full length. An IPv4-mapped IPv6 address is the
-    /// IPv4 address in it, and `prefix` and every scope are then counted within that.
+    /// A client from EDNS Client Subnet, or from the source address of the query with its full
+    /// length. An IPv4-mapped IPv6 address becomes the IPv4 address in it; `prefix` and every scope
+    /// are then counted within that.
     pub fn new(geo_lookup: &'w GeoLookup, address: IpAddr, prefix: u8) -> Client<'w> {
         let (address, prefix) = canonical(address, prefix);
         Client { geo_lookup, address, prefix, vpc: None, located: None, place: OnceCell::new() }
     }
 
-    /// The same client, of whom somebody may have found out already where it is; what is said of another address is passed over.
+    /// The same client with its location, if already known. A location for another address is
+    /// ignored.
     #[must_use]
     pub fn located(self, located: Option<&'w Located>) -> Client<'w> {
         Client { located, ..self }
     }
 
-    /// Of a private zone: the place is the VPC's region, and the address, which is the resolver's, decides nothing.
+    /// A client of a private zone. Its place is the region of the VPC; its address, which is the
+    /// address of the resolver, has no influence.
     pub fn in_vpc(geo_lookup: &'w GeoLookup, address: IpAddr, region: Region) -> Client<'w> {
         let client = Client::new(geo_lookup, address, u8::MAX);
         Client { vpc: Some(region), ..client }
     }
 
-    /// The first address of the client's prefix, or the client's own.
+    /// The first address of the client's prefix, or the address of the client.
     pub fn address(&self) -> IpAddr {
         self.address
     }
 
-    /// How many bits of the address are the client's; 32 or 128 when all of it is known.
+    /// The known prefix length of the address; 32 or 128 if the whole address is known.
     pub fn prefix(&self) -> u8 {
         self.prefix
     }
 
-    /// Where the client is. A prefix is located by its first address.
+    /// The place of the client. A prefix is located by its first address.
     pub fn place(&self) -> &Place {
         self.place.get_or_init(|| match (self.vpc, self.located) {
             (Some(region), _) => *self.geo_lookup.in_vpc(region),
@@ -56,12 +59,12 @@ impl<'w> Client<'w> {
         })
     }
 
-    /// Whether its address had to be looked for.
+    /// Whether the location was looked up.
     pub fn is_located(&self) -> bool {
         self.vpc.is_none() && self.place.get().is_some()
     }
 
-    /// How far the regions are from the client, in time.
+    /// The round trips between the client and the regions.
     pub fn round_trips(&self) -> RoundTrips<'_> {
         match self.vpc {
             Some(region) => self.geo_lookup.round_trips_in_vpc(region),
@@ -70,7 +73,8 @@ impl<'w> Client<'w> {
     }
 }
 
-/// The IPv4 address within an IPv4-mapped one, as far as the prefix lies within it; no prefix longer than its family's.
+/// The IPv4 address in an IPv4-mapped address, if the prefix lies within it. The prefix is limited
+/// to the length of its family.
 fn canonical(address: IpAddr, prefix: u8) -> (IpAddr, u8) {
     const MAPPED: u8 = 96;
     match address {

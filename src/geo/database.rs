@@ -1,13 +1,14 @@
-//! Databases in MaxMind's format (mmdb), read once and whole.
+//! Databases in MaxMind format (mmdb), read completely when they are loaded.
 //!
-//! Read are the layouts of GeoIP2 and GeoLite2 City and Country, and the flat one with a `country_code`, as ip-location-db
-//! has it. At load every network of the file is visited and every distinct record decoded once, into a prefix table of our
-//! own; the file's octets are then let go. So a lookup decodes and allocates nothing, its depth is the exact ECS scope (the
-//! file's own networks are cut finer than the places in them), and whatever is wrong with a file comes out when it is loaded,
-//! never while answering.
+//! Supported layouts are GeoIP2 and GeoLite2 City and Country, and the flat one of ip-location-db
+//! with a `country_code`. Loading visits every network of the file, decodes every distinct record
+//! once into our own prefix table, and then releases the file. So a lookup decodes and allocates
+//! nothing, its depth is the exact ECS scope (the networks of the file are smaller than the places
+//! in them), and a broken file fails when it is loaded, never while answering.
 //!
-//! A city database knows some hundred thousand places, and those of clients from all over the world are in no cache that holds
-//! few of them: a place is kept in 16 octets, and what the places of one area share apart from them.
+//! A city database has some hundred thousand places. Clients from all over the world would need
+//! more of them than a cache holds. So a place is stored in 16 bytes, and the common fields of the
+//! places of one area are stored separately.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr};
@@ -32,19 +33,19 @@ pub struct Database {
     areas: Box<[Area]>,
 }
 
-/// A place as it is kept. Its coordinates are those of the file to within a metre.
+/// A stored place. Its coordinates are precise to within a metre.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Spot {
-    /// A unit vector; `NOWHERE` where nobody knows.
+    /// A unit vector; `NOWHERE` if unknown.
     point: [f32; 3],
-    /// The number of its area.
+    /// The index of its area.
     area: u32,
 }
 
-/// Of a point that is not known: no unit vector.
+/// The value for an unknown point. It is not a unit vector.
 const NOWHERE: [f32; 3] = [0.0; 3];
 
-/// What many places share.
+/// The common fields of many places.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Area {
     continent: Option<Continent>,
@@ -55,15 +56,15 @@ struct Area {
 /// Why a database cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum DatabaseError {
-    /// Not in MaxMind's format, or cut off or damaged.
+    /// Not in MaxMind format, truncated or damaged.
     #[error("{name}: not a whole MaxMind database: {reason}")]
     Broken {
         /// As given to `from_bytes`.
         name: String,
-        /// What the decoder says.
+        /// The error of the decoder.
         reason: String,
     },
-    /// A database of something else than places.
+    /// A database without places.
     #[error(
         "{name}: a database of kind {kind:?} without places in it; read are GeoIP2 and GeoLite2 City and Country, \
          and databases with a country_code, as those of ip-location-db"
@@ -71,13 +72,13 @@ pub enum DatabaseError {
     OtherKind {
         /// As given to `from_bytes`.
         name: String,
-        /// What the file calls itself, such as `GeoLite2-ASN`.
+        /// The type in its metadata, such as `GeoLite2-ASN`.
         kind: String,
     },
 }
 
 impl Database {
-    /// Reads all of a database. `name` is for messages.
+    /// Reads a whole database. `name` is used in messages.
     pub fn from_bytes(name: &str, bytes: Vec<u8>) -> Result<Database, DatabaseError> {
         let broken = |error: MaxMindDbError| DatabaseError::Broken { name: name.to_owned(), reason: error.to_string() };
         let reader = Reader::from_source(bytes).map_err(broken)?;
@@ -95,32 +96,32 @@ impl Database {
         &self.name
     }
 
-    /// What the file calls itself, such as `GeoLite2-City`.
+    /// The type in its metadata, such as `GeoLite2-City`.
     pub fn kind(&self) -> &str {
         &self.kind
     }
 
-    /// When the file was made, in seconds since 1970.
+    /// The build time of the file, in seconds since 1970.
     pub fn built_at(&self) -> u64 {
         self.built_at
     }
 
-    /// How much memory it takes, in octets.
+    /// The memory that it takes, in bytes.
     pub fn octets(&self) -> usize {
         self.spots.octets() + size_of_val(&*self.areas)
     }
 
-    /// How many intervals of addresses with one place there are.
+    /// The number of address intervals with one place.
     pub fn runs(&self) -> usize {
         self.spots.runs()
     }
 
-    /// All addresses whose place it knows: first, last and place of each interval with one place.
+    /// All addresses with a known place: first address, last address and place of each interval.
     pub fn stretches(&self) -> impl Iterator<Item = (IpAddr, IpAddr, Place)> {
         self.spots.stretches().map(|(first, last, spot)| (first, last, self.place(spot)))
     }
 
-    /// The place of an address, when it knows one; and how many of its leading bits decide that.
+    /// The place of an address, if known, and the number of its leading bits that decide it.
     #[inline]
     pub(super) fn lookup(&self, address: IpAddr) -> (Option<Place>, u8) {
         let hit = self.spots.lookup(address);
@@ -146,11 +147,13 @@ type Record<'r> = LookupResult<'r, Vec<u8>>;
 
 /// Visits every network of the file.
 fn flatten(reader: &Reader<Vec<u8>>) -> Result<(PrefixTable<Spot>, Box<[Area]>), MaxMindDbError> {
-    // The iterator leaves out the second ways into the IPv4 tree (2002::/16, ::ffff:0:0/96): clients come without them.
+    // The iterator skips the aliases of the IPv4 tree (2002::/16, ::ffff:0:0/96): clients never
+    // have these addresses.
     let networks = reader.networks(WithinOptions::default().include_networks_without_data())?;
     let mut table = TableBuilder::default();
     let mut places = Places::default();
-    // A tree has one leaf more than nodes. A damaged one may share its nodes in such a way that a walk never ends.
+    // A tree has one leaf more than nodes. A damaged one may share its nodes so that a walk never
+    // ends.
     let most = u64::from(reader.metadata().node_count) * 3 + 2;
     for (visited, record) in (0..).zip(networks) {
         if visited > most {
@@ -166,7 +169,8 @@ fn flatten(reader: &Reader<Vec<u8>>) -> Result<(PrefixTable<Spot>, Box<[Area]>),
     Ok((table.finish(places.spots), places.areas.into_boxed_slice()))
 }
 
-/// The network of a record. One in an IPv6 tree that lies above the IPv4 tree, at ::/96, is that of every IPv4 client too.
+/// The network of a record. A network of an IPv6 tree above the IPv4 tree at ::/96 applies to every
+/// IPv4 client too.
 fn networks_of(record: &Record<'_>) -> Result<[Option<IpNet>; 2], MaxMindDbError> {
     const ABOVE_IPV4: u8 = 96;
     let network = record.network()?;
@@ -176,8 +180,8 @@ fn networks_of(record: &Record<'_>) -> Result<[Option<IpNet>; 2], MaxMindDbError
     Ok([net, holds_ipv4.then(|| IpNet::new_assert(Ipv4Addr::UNSPECIFIED.into(), 0))])
 }
 
-/// The distinct places of a file. Many networks share a record, and many records (cities without coordinates, other
-/// languages) share a place.
+/// The distinct places of a file. Many networks share a record, and many records (cities without
+/// coordinates, other languages) share a place.
 #[derive(Default)]
 struct Places {
     spots: Vec<Spot>,
@@ -190,7 +194,7 @@ struct Places {
 type PlaceKey = (Area, [u32; 3]);
 
 impl Places {
-    /// The number of a record's place; `None` when it says nothing about one.
+    /// The index of the place of a record; `None` if it contains no place.
     fn number_of(&mut self, record: &Record<'_>) -> Result<Option<u32>, MaxMindDbError> {
         let Some(offset) = record.offset() else { return Ok(None) };
         if let Some(known) = self.by_offset.get(&offset) {
@@ -212,13 +216,13 @@ impl Places {
     }
 }
 
-/// Adds an element and returns its number.
+/// Adds an element and returns its index.
 fn pushed<T>(list: &mut Vec<T>, element: T) -> u32 {
     list.push(element);
     u32::try_from(list.len() - 1).expect("a file has fewer than 2^32 records")
 }
 
-/// What a record says about a place.
+/// Reads the place of a record.
 #[derive(Debug, Default, PartialEq)]
 struct Diagnostics {
     continent: Option<Continent>,
@@ -261,8 +265,8 @@ fn coordinates_of(record: &Record<'_>) -> Result<Option<Coordinates>, MaxMindDbE
     Ok(coordinates.filter(on_the_globe))
 }
 
-/// The value at a path. A value of another type is not the one we look for (some files have a plain string as `country`);
-/// only what cannot be decoded at all makes the file a broken one.
+/// The value at a path. A value of another type counts as absent (some files have a plain string as
+/// `country`). Only a value that cannot be decoded makes the file invalid.
 fn read<'r, T: serde::Deserialize<'r>>(
     record: &Record<'r>,
     path: &[PathElement<'_>],

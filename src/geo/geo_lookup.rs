@@ -1,4 +1,4 @@
-//! Everything that is known about where clients are: the user's networks, then the databases in their order.
+//! All sources of client locations: the configured networks, then the databases in their order.
 
 use std::net::IpAddr;
 
@@ -9,29 +9,30 @@ use super::{Database, Place, PlaceSource, PrefixTable};
 use crate::model::{LatencyRow, LocationNetwork, Region};
 use crate::prefetch::{FAR_OCTETS, SIDE_BY_SIDE};
 
-/// Finds places; immutable. The default knows nothing.
+/// Locates clients. Immutable. The default has no sources.
 #[derive(Debug)]
 pub struct GeoLookup {
-    /// The user's networks, when there are any.
+    /// The configured networks, if there are any.
     networks: Option<PrefixTable<Place>>,
     databases: Vec<Database>,
     is_large: bool,
     latency: LatencyTable,
-    /// The place of the clients of each region's VPCs, which is where the region is, by region.
+    /// The place of VPC clients by region: the location of the region.
     regions: Box<[Place]>,
 }
 
-/// A client's address and where it is.
+/// An address and its place.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Located {
     /// The address.
     pub address: IpAddr,
-    /// Where it is.
+    /// The place.
     pub place: Place,
 }
 
-/// A look for one client. The first hit wins and is not mixed with what others say of the address. Every table that was asked,
-/// also in vain, lengthens the scope to what its result depended on.
+/// A lookup for one client. The first hit wins and is not combined with other sources. Every table
+/// that was searched, also without a hit, lengthens the scope to the prefix that its result
+/// depended on.
 #[derive(Default)]
 struct Search {
     place: Place,
@@ -39,7 +40,8 @@ struct Search {
 }
 
 impl Search {
-    /// What the next table says: a place, or nothing, and how many bits of the address decided that.
+    /// The result of the next table: a place or nothing, and the number of address bits that
+    /// decided it.
     #[inline]
     fn hear(&mut self, source: PlaceSource, found: Option<Place>, depth: u8) {
         if self.is_over {
@@ -61,7 +63,7 @@ impl Default for GeoLookup {
 }
 
 impl GeoLookup {
-    /// The databases in the order in which they are asked.
+    /// The databases in lookup order.
     pub fn build(networks: &[LocationNetwork], databases: Vec<Database>, latency: &[LatencyRow]) -> GeoLookup {
         let placed = networks.iter().map(|network| (network.cidr, Place::of_network(network)));
         let networks = (!networks.is_empty()).then(|| PrefixTable::build(placed));
@@ -75,17 +77,17 @@ impl GeoLookup {
         }
     }
 
-    /// Whether to find clients takes memory that no cache holds.
+    /// Whether lookups read memory that does not fit the caches.
     pub fn is_large(&self) -> bool {
         self.is_large
     }
 
-    /// The databases, for `PlaceSource::Database` and for reports.
+    /// The databases, for `PlaceSource::Database` and reports.
     pub fn databases(&self) -> &[Database] {
         &self.databases
     }
 
-    /// Where the client at this address is.
+    /// The place of this address.
     pub(super) fn locate(&self, address: IpAddr) -> Place {
         let mut search = Search::default();
         if let Some(networks) = &self.networks {
@@ -102,8 +104,8 @@ impl GeoLookup {
         search.place
     }
 
-    /// Where the clients at up to `SIDE_BY_SIDE` addresses are, in their order: what each of them would find, with one wait for
-    /// memory instead of one for each.
+    /// The places of up to `SIDE_BY_SIDE` addresses, in their order. The results are the same as
+    /// one by one, but the memory accesses overlap.
     pub fn locate_each(&self, addresses: &[IpAddr]) -> ArrayVec<Located, SIDE_BY_SIDE> {
         let mut searches: ArrayVec<Search, SIDE_BY_SIDE> = addresses.iter().map(|_| Search::default()).collect();
         if let Some(networks) = &self.networks {
@@ -123,17 +125,18 @@ impl GeoLookup {
         addresses.iter().zip(places).map(|(&address, place)| Located { address, place }).collect()
     }
 
-    /// Where the clients of a region's VPCs are.
+    /// The place of VPC clients in a region.
     pub(super) fn in_vpc(&self, region: Region) -> &Place {
         &self.regions[region.index()]
     }
 
-    /// The round trips of a client at this address, and at this place, which is asked for only where it matters.
+    /// The round trips of a client at this address and place. `place` is evaluated only if it is
+    /// needed.
     pub(super) fn round_trips<'l>(&'l self, address: IpAddr, place: impl Fn() -> &'l Place) -> RoundTrips<'l> {
         self.latency.round_trips(address, place, &self.regions)
     }
 
-    /// The round trips of the clients of a region's VPCs.
+    /// The round trips of VPC clients in a region.
     pub(super) fn round_trips_in_vpc(&self, region: Region) -> RoundTrips<'_> {
         self.latency.round_trips_in_vpc(region, &self.regions)
     }

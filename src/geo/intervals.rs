@@ -1,24 +1,26 @@
-//! The runs of a prefix table: intervals of addresses with one result, as they are searched.
+//! The search structure of a prefix table: sorted intervals of addresses with the same result.
 //!
-//! A run is where it begins, and the number of its value; it ends where the next one begins. Runs stand in *lines* of 64
-//! octets, which is what a processor fetches at once: eight runs of IPv4, five of IPv6. A [`StaticBTree`] leads to the line, so a
-//! lookup reads a few lines that everybody reads, and two or three that are the client's own. No allocation.
+//! An interval is stored as its first address and the number of its value. It ends where the next
+//! one begins. Intervals are grouped in *lines* of 64 bytes, one cache line: eight IPv4 intervals
+//! or five IPv6 intervals. A [`StaticBTree`] finds the line, so a lookup reads a few shared cache
+//! lines and two or three specific to the client. It allocates nothing.
 //!
-//! Of an IPv6 address the upper half is compared: nearly no run begins at another lower half than zero. Lines with such a run
-//! have their lower halves beside them.
+//! For IPv6 the upper half of the address is compared, since almost all intervals begin with a
+//! lower half of zero. Lines with other intervals store their lower halves separately.
 
 use arrayvec::ArrayVec;
 
 use super::static_btree::{StaticBTree, last_not_above};
 use crate::prefetch::{SIDE_BY_SIDE, fetch};
 
-/// The number of an address's value, `MISS` when it has none; and how many of its leading bits decide that.
+/// The value number of an address (`MISS` if it has none), and the number of leading address bits
+/// that decide it.
 pub(super) type Found = (u32, u8);
 
 /// The value number of addresses without a value.
 pub(super) const MISS: u32 = u32::MAX;
 
-/// The runs of IPv4.
+/// The IPv4 intervals.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Ipv4Runs {
     lines: Box<[Ipv4Line]>,
@@ -26,7 +28,7 @@ pub(super) struct Ipv4Runs {
     count: usize,
 }
 
-/// Eight runs. The last is repeated in a line that has fewer.
+/// Eight intervals. A partly filled line repeats its last one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(align(64))]
 struct Ipv4Line {
@@ -39,7 +41,7 @@ impl Ipv4Line {
 }
 
 impl Ipv4Runs {
-    /// In the order of their addresses; the first begins at zero.
+    /// Sorted by address. The first begins at zero.
     pub(super) fn new(starts: &[u32], values: &[u32]) -> Ipv4Runs {
         let chunks = starts.chunks(Ipv4Line::RUNS).zip(values.chunks(Ipv4Line::RUNS));
         let lines: Box<[Ipv4Line]> =
@@ -53,7 +55,7 @@ impl Ipv4Runs {
         self.in_line(self.static_btree.last_not_above(address), address)
     }
 
-    /// The same for up to `SIDE_BY_SIDE` addresses, waiting for the lines of all at once.
+    /// The same for up to `SIDE_BY_SIDE` addresses, with overlapping memory accesses.
     pub(super) fn lookup_each(&self, addresses: &[u32]) -> ArrayVec<Found, SIDE_BY_SIDE> {
         let mut numbers = [0; SIDE_BY_SIDE];
         let numbers = &mut numbers[..addresses.len()];
@@ -62,7 +64,7 @@ impl Ipv4Runs {
         numbers.iter().zip(addresses).map(|(&number, &address)| self.in_line(number, address)).collect()
     }
 
-    /// The line is the last that does not begin after the address.
+    /// The right line is the last one that does not begin after the address.
     #[inline]
     fn in_line(&self, number: usize, address: u32) -> Found {
         let line = &self.lines[number];
@@ -71,7 +73,7 @@ impl Ipv4Runs {
         (line.values[slot], depth_between(address, line.starts[slot], next.copied()))
     }
 
-    /// Where each begins, and its value.
+    /// The first address of each interval, and its value.
     pub(super) fn iter(&self) -> impl Iterator<Item = (u32, u32)> {
         let runs = self.lines.iter().flat_map(|line| line.starts.into_iter().zip(line.values));
         runs.take(self.count)
@@ -86,23 +88,23 @@ impl Ipv4Runs {
     }
 }
 
-/// The runs of IPv6.
+/// The IPv6 intervals.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Ipv6Runs {
     lines: Box<[Ipv6Line]>,
-    /// The lower halves of the lines that have any but zero.
+    /// The lower halves of lines where any is not zero.
     lows: Box<[[u64; Ipv6Line::RUNS]]>,
     static_btree: StaticBTree<u64, 8>,
     count: usize,
 }
 
-/// Five runs. The last is repeated in a line that has fewer.
+/// Five intervals. A partly filled line repeats its last one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(align(64))]
 struct Ipv6Line {
     highs: [u64; Ipv6Line::RUNS],
     values: [u32; Ipv6Line::RUNS],
-    /// Where their lower halves are; `ZERO` when these are zero.
+    /// The index of their lower halves; `ZERO` if all are zero.
     lows: u32,
 }
 
@@ -112,7 +114,7 @@ impl Ipv6Line {
 }
 
 impl Ipv6Runs {
-    /// In the order of their addresses; the first begins at zero.
+    /// Sorted by address. The first begins at zero.
     pub(super) fn new(starts: &[u128], values: &[u32]) -> Ipv6Runs {
         let mut all_lows = Vec::new();
         let mut line = |(starts, values): (&[u128], &[u32])| {
@@ -135,7 +137,7 @@ impl Ipv6Runs {
         self.in_line(self.static_btree.last_not_above(halves(address).0), address)
     }
 
-    /// The same for up to `SIDE_BY_SIDE` addresses, waiting for the lines of all at once.
+    /// The same for up to `SIDE_BY_SIDE` addresses, with overlapping memory accesses.
     pub(super) fn lookup_each(&self, addresses: &[u128]) -> ArrayVec<Found, SIDE_BY_SIDE> {
         let highs: ArrayVec<u64, SIDE_BY_SIDE> = addresses.iter().map(|&address| halves(address).0).collect();
         let mut numbers = [0; SIDE_BY_SIDE];
@@ -145,7 +147,7 @@ impl Ipv6Runs {
         numbers.iter().zip(addresses).map(|(&number, &address)| self.in_line(number, address)).collect()
     }
 
-    /// The line is the last whose upper half is not above the address's.
+    /// The right line is the last one with an upper half not above that of the address.
     #[inline]
     fn in_line(&self, number: usize, address: u128) -> Found {
         let number = self.line_of(number, address);
@@ -164,11 +166,12 @@ impl Ipv6Runs {
         if self.start(&self.lines[number], 0) <= address {
             return number;
         }
-        // Several lines begin with this upper half, and the last of them with a lower half that is above the address's.
+        // Several lines begin with this upper half, and the last of them has a lower half above
+        // that of the address.
         self.lines[..number].partition_point(|line| self.start(line, 0) <= address) - 1
     }
 
-    /// The last run of the line that does not begin after the address.
+    /// The last interval of the line that does not begin after the address.
     #[inline]
     fn slot_of(&self, line: &Ipv6Line, address: u128) -> usize {
         let not_after = |slot: usize| match line.lows {
@@ -184,7 +187,7 @@ impl Ipv6Runs {
         u128::from(line.highs[slot]) << 64 | u128::from(low)
     }
 
-    /// Where each begins, and its value.
+    /// The first address of each interval, and its value.
     pub(super) fn iter(&self) -> impl Iterator<Item = (u128, u32)> {
         let runs = self
             .lines
@@ -202,21 +205,22 @@ impl Ipv6Runs {
     }
 }
 
-/// All of a line's slots: the last is repeated where there are fewer.
+/// Fills all slots of a line by repeating the last interval.
 fn filled<T: Copy, const N: usize>(given: &[T]) -> [T; N] {
     std::array::from_fn(|slot| given[slot.min(given.len() - 1)])
 }
 
 fn number_of(index: usize) -> u32 {
-    u32::try_from(index).expect("a table has fewer than 2^32 runs")
+    u32::try_from(index).expect("a table has fewer than 2^32 intervals")
 }
 
 fn halves(address: u128) -> (u64, u64) {
     ((address >> 64) as u64, address as u64)
 }
 
-/// The length of the shortest prefix of the address whose block lies within `start..end`: it must leave out the address
-/// before the start and the one at the end. All of the family when there is neither.
+/// The length of the shortest prefix of the address whose block lies within `start..end`: it must
+/// exclude the address before the start and the one at the end. It is 0 if the interval covers the
+/// whole family.
 #[inline]
 fn depth_between<A: Address>(address: A, start: A, end: Option<A>) -> u8 {
     let below = start.before().map_or(0, |outside| address.bits_to_tell_from(outside));
@@ -224,13 +228,14 @@ fn depth_between<A: Address>(address: A, start: A, end: Option<A>) -> u8 {
     below.max(above)
 }
 
-/// The address of a family as a number. While networks are flattened, addresses of both are `u128`, leading bit first.
+/// An address as a number. While networks are flattened, addresses of both families are `u128`,
+/// leading bit first.
 pub(super) trait Address: Copy {
     /// From its leading bits.
     fn narrow(wide: u128) -> Self;
     /// The address before this one.
     fn before(self) -> Option<Self>;
-    /// How many leading bits it takes to see that two different addresses differ.
+    /// The number of leading bits needed to tell two different addresses apart.
     fn bits_to_tell_from(self, other: Self) -> u8;
 }
 
@@ -272,7 +277,7 @@ mod tests {
 
     use super::*;
 
-    /// The value of the last run that does not begin after the address.
+    /// The value of the last interval that does not begin after the address.
     fn naive<A: Copy + Ord>(starts: &[A], address: A) -> u32 {
         number_of(starts.partition_point(|&start| start <= address) - 1)
     }
@@ -293,7 +298,7 @@ mod tests {
             prop_assert_eq!(runs.iter().map(|(start, _)| start).collect::<Vec<_>>(), starts);
         }
 
-        /// Few upper halves, so that many runs share them.
+        /// Few distinct upper halves, so that many intervals share them.
         #[test]
         fn every_run_of_ipv6_is_found(
             starts in prop::collection::btree_set((0u64..4, prop_oneof![Just(0), 0..50u64, any::<u64>()]), 0..300),

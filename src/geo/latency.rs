@@ -1,4 +1,5 @@
-//! Round trips between clients and regions: the rows that the user measured, and an estimate by distance for the rest.
+//! Round trip times between clients and regions: configured measurements, or an estimate by
+//! distance.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -6,9 +7,10 @@ use std::net::IpAddr;
 use super::{Place, PlaceSource, PrefixTable};
 use crate::model::{Country, LatencyClients, LatencyRow, Region};
 
-/// The round trip time that we expect over a great circle, in ms (docs/decisions/0050-latency-from-distance.md). Light in
-/// fibre travels 200 km a ms, thus 1 ms per 100 km there and back; cables are half as long again as the great circle; and
-/// the last miles at both ends take 5 ms however near they are.
+/// The expected round trip time over a great circle, in ms
+/// (docs/decisions/0050-latency-from-distance.md). Light in fibre travels 200 km per ms, so 100 km
+/// there and back take 1 ms. Cables are half as long again as the great circle. The last miles at
+/// both ends take 5 ms, regardless of the distance.
 pub fn estimated_ms(distance_km: f64) -> f64 {
     const FIBRE_KM_PER_MS_ROUND_TRIP: f64 = 100.0;
     const PATH_STRETCH: f64 = 1.5;
@@ -16,7 +18,8 @@ pub fn estimated_ms(distance_km: f64) -> f64 {
     LAST_MILES_MS + PATH_STRETCH * distance_km / FIBRE_KM_PER_MS_ROUND_TRIP
 }
 
-/// The rows of `[[location.latency]]`, by whom they are about. Of two rows about the same clients the later counts.
+/// The rows of `[[location.latency]]` by their clients. Of two rows about the same clients the
+/// later one counts.
 #[derive(Debug, Default)]
 pub(super) struct LatencyTable {
     /// When there are any.
@@ -25,7 +28,7 @@ pub(super) struct LatencyTable {
     by_region: BTreeMap<Region, Measured>,
 }
 
-/// Milliseconds by region, where measured.
+/// Measured milliseconds by region.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Measured(Box<[Option<f64>]>);
 
@@ -62,7 +65,8 @@ impl LatencyTable {
         LatencyTable { by_cidr: (!networks.is_empty()).then(|| PrefixTable::build(networks)), ..table }
     }
 
-    /// The row for a client by its address, else by its place, which is asked for only where it matters.
+    /// The row for a client by its address, or else by its place, which is evaluated only if
+    /// needed.
     pub(super) fn round_trips<'c>(
         &'c self,
         address: IpAddr,
@@ -79,8 +83,9 @@ impl LatencyTable {
         RoundTrips { scope: scope.max(place.scope), measured, place: Some(place), regions }
     }
 
-    /// A client of a private zone counts as being in its VPC's region, whatever its address (Developer Guide,
-    /// "Latency-based routing" for private hosted zones): only a row about that region is its own.
+    /// A client of a private zone counts as being in the region of its VPC, regardless of its
+    /// address (Developer Guide, "Latency-based routing" for private hosted zones). Only a row
+    /// about that region applies.
     pub(super) fn round_trips_in_vpc<'c>(&'c self, region: Region, regions: &'c [Place]) -> RoundTrips<'c> {
         RoundTrips { scope: 0, measured: self.by_region.get(&region), place: Some(&regions[region.index()]), regions }
     }
@@ -91,7 +96,7 @@ impl LatencyTable {
     }
 }
 
-/// Where a round trip's figure comes from.
+/// The source of a round trip time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TripBasis {
     /// A row of `[[location.latency]]`.
@@ -100,27 +105,28 @@ pub enum TripBasis {
     Home,
     /// Estimated from the distance.
     Distance,
-    /// Nobody knows.
+    /// Unknown.
     Unknown,
 }
 
 /// The round trips between one client and the regions.
 #[derive(Debug)]
 pub struct RoundTrips<'c> {
-    /// How many leading bits of the client's address decide them.
+    /// The number of leading address bits that decide the round trips.
     pub scope: u8,
     measured: Option<&'c Measured>,
     place: Option<&'c Place>,
-    /// Where each region is.
+    /// The location of each region.
     regions: &'c [Place],
 }
 
 impl RoundTrips<'_> {
-    /// In milliseconds: as measured, else 0 for the region that the client is in, else by distance. `None` when nothing was
-    /// measured and the client cannot be located.
+    /// The round trip time in milliseconds: as measured, or else 0 for the region of the client, or
+    /// else estimated by distance. `None` if there is no measurement and the client cannot be
+    /// located.
     pub fn ms_to(&self, region: Region) -> Option<f64> {
         let home = self.place.filter(|place| place.region == Some(region));
-        // A VPC's own region wins, whatever was measured (Developer Guide, as above).
+        // The region of the VPC always wins, even over measurements (Developer Guide, as above).
         if home.is_some_and(|place| place.source == PlaceSource::Vpc) {
             return Some(0.0);
         }
@@ -128,8 +134,8 @@ impl RoundTrips<'_> {
         measured.or_else(|| home.map(|_| 0.0)).or_else(|| self.estimated_ms_to(region))
     }
 
-    /// A number that is less where `ms_to` is less, and equal for all regions when the client cannot be located. Without
-    /// measured rows the distance decides, which need not be known for that.
+    /// A number in the same order as `ms_to`, and equal for all regions if the client cannot be
+    /// located. Without measured rows it is cheaper, because it does not compute the distance.
     pub fn rank_of(&self, region: Region) -> f64 {
         const HOME: f64 = -1.0;
         if self.measured.is_some() {
@@ -143,7 +149,7 @@ impl RoundTrips<'_> {
         point.map_or(0.0, |(client, region)| client.chord_squared(region))
     }
 
-    /// Where the figure of `ms_to` comes from.
+    /// The source of the result of `ms_to`.
     pub fn basis_of(&self, region: Region) -> TripBasis {
         let home = self.place.filter(|place| place.region == Some(region));
         if home.is_some_and(|place| place.source == PlaceSource::Vpc) {

@@ -1,12 +1,14 @@
-//! Client address → place: the user's networks, databases, regions, distances, round trips.
+//! Locates clients: from an address to a place, using configured networks, databases, regions,
+//! distances and round trips.
 //!
-//! - [`Client`]: who asks. Everything that a policy may want to know of a client is asked here.
-//! - [`GeoLookup`]: all that is known about places; the user's networks first, then the databases.
-//! - [`Place`]: what comes out, with the ECS scope.
-//! - [`Database`]: files in MaxMind's format, flattened at load.
+//! - [`Client`]: the client of a query. Routing policies get all facts about a client from it.
+//! - [`GeoLookup`]: all sources of locations; configured networks first, then the databases.
+//! - [`Place`]: the result, with its ECS scope.
+//! - [`Database`]: a file in MaxMind format, flattened when it is loaded.
 //! - [`RoundTrips`]: measured round trips to the regions, or an estimate by distance.
-//! - [`Point`]: distances on the globe.
-//! - [`PrefixTable`]: longest match together with the prefix that decided it, beneath all of them.
+//! - [`Point`]: a point on the globe, for distances.
+//! - [`PrefixTable`]: longest-prefix match together with the prefix that decided it. All others use
+//!   it.
 
 mod client;
 mod database;

@@ -1,33 +1,35 @@
-//! Where a client is, as far as anybody knows, and who knew it.
+//! The place of a client and its source.
 
 use super::Point;
 use crate::model::geography;
 use crate::model::{Continent, Coordinates, Country, LocationNetwork, Region, Subdivision};
 
-/// Where a client is. What is not known is `None`; nothing at all for a client that cannot be located.
+/// The place of a client. Unknown fields are `None`; for a client that cannot be located all are.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Place {
-    /// The country's by the atlas; a database's own only when it names no country of the atlas.
+    /// The continent of the country in the geographic tables. The continent of a database is used
+    /// only if the database has no country of these tables.
     pub continent: Option<Continent>,
-    /// One that Route 53 lists.
+    /// A country that Route 53 lists.
     pub country: Option<Country>,
-    /// One that Route 53 lists for the country.
+    /// A subdivision that Route 53 lists for the country.
     pub subdivision: Option<Subdivision>,
-    /// As exactly as known: given coordinates, the region's, or the centre of the subdivision or country.
+    /// The most exact known point: given coordinates, the region, or the centre of the subdivision
+    /// or country.
     pub point: Option<Point>,
-    /// The region that the client counts as being in.
+    /// The region of the client.
     pub region: Option<Region>,
-    /// Who said so.
+    /// The source.
     pub source: PlaceSource,
-    /// How many leading bits of the client's address decided all this (the scope of RFC 7871): the longest that any of the
-    /// tables consulted on the way needed. It may exceed the prefix that the client was given by.
+    /// The number of leading address bits that decide the place (the scope of RFC 7871): the
+    /// longest that any searched table needed. It may exceed the prefix of the client.
     pub scope: u8,
 }
 
-/// Who said where a client is.
+/// The source of a place.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum PlaceSource {
-    /// Nobody.
+    /// No source.
     #[default]
     Unknown,
     /// `[[location.network]]`.
@@ -39,8 +41,8 @@ pub enum PlaceSource {
 }
 
 impl Place {
-    /// What the user says of a network. A region stands in for what is not said: its coordinates, and its country with
-    /// the subdivision when no country is given.
+    /// The place of a configured network. A region provides missing fields: the coordinates, and
+    /// the country with its subdivision if no country is given.
     pub(super) fn of_network(network: &LocationNetwork) -> Place {
         let implied = |of: fn(Region) -> Option<Subdivision>| network.region.and_then(of);
         let (country, subdivision) = match network.country {
@@ -51,20 +53,22 @@ impl Place {
         place.in_country(country, subdivision).at(network.coordinates)
     }
 
-    /// Clients of a private zone count as being where their VPC's region is (Developer Guide, "Geolocation routing",
-    /// "Latency-based routing" for private hosted zones). Their address decides nothing, so the scope is 0.
+    /// Clients of a private zone count as being in the region of their VPC (Developer Guide,
+    /// "Geolocation routing", "Latency-based routing" for private hosted zones). Their address has
+    /// no influence, so the scope is 0.
     pub(super) fn in_vpc(region: Region) -> Place {
         let place = Place { region: Some(region), source: PlaceSource::Vpc, ..Place::default() };
         place.in_country(Some(region.country()), region.subdivision()).at(None)
     }
 
-    /// With the country and its continent, and the subdivision when there is a country.
+    /// Sets the country with its continent, and the subdivision if there is a country.
     pub(super) fn in_country(self, country: Option<Country>, subdivision: Option<Subdivision>) -> Place {
         let continent = country.and_then(geography::continent_of).or(self.continent);
         Place { country, continent, subdivision: country.and(subdivision), ..self }
     }
 
-    /// With the coordinates, else the region's, else the centre of the subdivision or country.
+    /// Sets the coordinates, or else those of the region, or else the centre of the subdivision or
+    /// country.
     pub(super) fn at(self, coordinates: Option<Coordinates>) -> Place {
         let given = coordinates.or_else(|| self.region.map(Region::coordinates));
         Place { point: given.or_else(|| self.centre()).map(Point::from), ..self }

@@ -2,11 +2,12 @@
 
 use crate::model::Coordinates;
 
-/// The mean radius of the Earth in km (IUGG, R1). The Earth is not a sphere: distances are right to half a percent.
+/// The mean radius of the Earth in km (IUGG, R1). The Earth is not a sphere: distances are right to
+/// half a percent.
 const EARTH_RADIUS_KM: f64 = 6371.0088;
 
-/// A point on the globe: a vector of length one from its centre, so that a distance needs no sine or cosine of the
-/// coordinates at query time.
+/// A point on the globe: a vector of length one from its centre, so that a distance needs no sine
+/// or cosine of the coordinates at query time.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Point([f64; 3]);
 
@@ -17,7 +18,7 @@ impl From<Coordinates> for Point {
     }
 }
 
-/// To a metre: seven digits of each part of the vector.
+/// Precise to a metre: seven digits for each component of the vector.
 impl From<Point> for [f32; 3] {
     fn from(Point(vector): Point) -> [f32; 3] {
         vector.map(|part| part as f32)
@@ -32,40 +33,41 @@ impl From<[f32; 3]> for Point {
 }
 
 impl Point {
-    /// Degrees again, to a hundredth: for people.
+    /// Latitude and longitude in degrees, rounded to a hundredth, for display.
     pub fn coordinates(&self) -> Coordinates {
         let Point([x, y, z]) = *self;
         let rounded = |radians: f64| (radians.to_degrees() * 100.0).round() / 100.0;
         Coordinates { latitude: rounded(z.clamp(-1.0, 1.0).asin()), longitude: rounded(y.atan2(x)) }
     }
 
-    /// The same point, of length one to the last digit: one of seven digits is not.
+    /// The same point with length one to the last digit. A vector of seven digits is less exact.
     #[must_use]
     pub fn normalized(&self) -> Point {
         let length = self.length();
         Point(self.0.map(|part| part / length))
     }
 
-    /// Along the great circle, in km: 0 to about 20 015.
+    /// The great-circle distance in km: 0 to about 20 015.
     pub fn distance_km(&self, other: &Point) -> f64 {
-        // Not the arc cosine of the dot product alone: that loses all digits for points that are near each other.
+        // The arc cosine of the dot product alone loses all digits for points close together.
         self.cross(other).length().atan2(self.dot(other)) * EARTH_RADIUS_KM
     }
 
-    /// The square of the straight line through the Earth, in its radii: 0 to 4. It grows with the distance, so that it tells
-    /// which of two points is nearer at a fraction of the cost.
+    /// The square of the straight line through the Earth, in Earth radii: 0 to 4. It grows with the
+    /// distance, so it orders points by distance at a fraction of the cost.
     pub fn chord_squared(&self, other: &Point) -> f64 {
         let ([a, b, c], [x, y, z]) = (self.0, other.0);
         let (a, b, c) = (a - x, b - y, c - z);
         a * a + b * b + c * c
     }
 
-    /// The angle between two points of length one that are this `chord_squared` apart, in radians: 0 to π, to within 4e-8 (a quarter of a
-    /// metre on the globe), and exactly 0 for 0. It needs a square root or two, where the distance needs an arc tangent.
+    /// The angle in radians between two points of length one that are this `chord_squared` apart: 0
+    /// to π, precise to 4e-8 (a quarter of a metre on the globe), and exactly 0 for 0. It needs one
+    /// or two square roots, while the distance needs an arc tangent.
     pub fn angle(chord_squared: f64) -> f64 {
-        /// Up to here the series of the arc sine is as exact.
+        /// Up to here the series of the arc sine is as precise.
         const NEAR: f64 = 0.25;
-        /// Of x/2, x³/2³, x⁵/2⁵… in twice the arc sine of half the chord.
+        /// Coefficients of x/2, x³/2³, x⁵/2⁵… in twice the arc sine of half the chord.
         const SERIES: [f64; 6] = [1.0, 1.0 / 24.0, 3.0 / 640.0, 5.0 / 7168.0, 35.0 / 294_912.0, 63.0 / 2_883_584.0];
         /// Abramowitz and Stegun, Handbook of Mathematical Functions, 4.4.46.
         const FAR: [f64; 8] = [

@@ -1,14 +1,17 @@
-//! The prefix table: which value the longest matching network gives an address, and how many of the address's leading
-//! bits decide that.
+//! The prefix table: finds the value of the longest matching network of an address, and the number
+//! of leading address bits that decide the result.
 //!
-//! The second number is the ECS scope (RFC 7871 section 7.2.1) of an answer that was chosen by the first, and a
-//! longest-prefix match alone does not give it: with 10.0.0.0/8 → A and 10.1.0.0/16 → B the client 10.2.3.4 gets A by a
-//! /8, but an answer scoped /8 would be replayed to B's clients. So the nested networks are flattened when the table is
-//! built, into *runs*: maximal intervals of addresses with one result, misses included. A run needs no depth of its own:
-//! the widest block around an address that stays inside its run follows from the two addresses just outside the run.
-//! Equal neighbours are one run, so that block is the widest over which the result is constant.
+//! That number is the ECS scope (RFC 7871 section 7.2.1) of an answer chosen by the value. A
+//! longest-prefix match alone does not give it: with 10.0.0.0/8 → A and 10.1.0.0/16 → B, the client
+//! 10.2.3.4 gets A from a /8, but a resolver would reuse an answer with scope /8 for the clients of
+//! B.
 //!
-//! How runs are searched is told in `runs`.
+//! So the nested networks are flattened when the table is built into *runs*: maximal intervals of
+//! addresses with one result, misses included. A run need not store a depth. The widest block
+//! around an address that stays inside its run follows from the two addresses just outside the run.
+//! Equal neighbours are one run, so that block is the widest with a constant result.
+//!
+//! `intervals` has the search in the runs.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -18,8 +21,8 @@ use ipnet::IpNet;
 use super::intervals::{Address, Ipv4Runs, Ipv6Runs, MISS};
 use crate::prefetch::SIDE_BY_SIDE;
 
-/// Networks with values, made for looking up addresses. IPv4 and IPv6 are apart: an IPv4-mapped IPv6 address is looked up
-/// as the IPv6 address that it is.
+/// Networks with values, indexed by address. IPv4 and IPv6 are separate: an IPv4-mapped IPv6
+/// address is looked up as an IPv6 address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PrefixTable<V> {
     ipv4: Ipv4Runs,
@@ -27,16 +30,18 @@ pub struct PrefixTable<V> {
     values: Box<[V]>,
 }
 
-/// What a lookup found.
+/// The result of a lookup.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Hit<'t, V> {
-    /// The value of the longest network that holds the address.
+    /// The value of the longest network that contains the address.
     pub value: Option<&'t V>,
-    /// How many leading bits of the address decide this result, hit or miss: every address that shares them has the same.
+    /// The number of leading address bits that decide this result, hit or miss: every address that
+    /// shares them has the same result.
     pub depth: u8,
 }
 
-/// The values of all networks that hold an address, the longest prefix first, each with its prefix length.
+/// The values of all networks that contain an address, longest prefix first, each with its prefix
+/// length.
 pub type Chain<V> = Box<[(u8, V)]>;
 
 impl<V> Default for PrefixTable<V> {
@@ -46,7 +51,8 @@ impl<V> Default for PrefixTable<V> {
 }
 
 impl<V: PartialEq> PrefixTable<V> {
-    /// Bits of a network beyond its prefix length are ignored. Of the same network given twice, the later counts.
+    /// Builds a table. Bits of a network after its prefix length are ignored. If a network is given
+    /// twice, the later one counts.
     pub fn build(networks: impl IntoIterator<Item = (IpNet, V)>) -> PrefixTable<V> {
         let (networks, values): (Vec<IpNet>, Vec<V>) = networks.into_iter().unzip();
         let same = |a: Option<u32>, b: Option<u32>| value_of(&values, a) == value_of(&values, b);
@@ -60,8 +66,8 @@ impl<V: PartialEq> PrefixTable<V> {
         TableBuilder { ipv4, ipv6 }.finish(values)
     }
 
-    /// For those who may have to look further than the longest match: each address finds the values of *all* networks
-    /// that hold it.
+    /// Builds a table of chains, for callers that need more than the longest match: each address
+    /// finds the values of *all* networks that contain it.
     pub fn build_chains(networks: impl Iterator<Item = (IpNet, V)>) -> PrefixTable<Chain<V>>
     where
         V: Clone,
@@ -83,7 +89,7 @@ impl<V: PartialEq> PrefixTable<V> {
 }
 
 impl<V> PrefixTable<V> {
-    /// The value of the longest network that holds the address, and the depth at which that was decided.
+    /// The value of the longest network that contains the address, and the depth that decided it.
     #[inline]
     pub fn lookup(&self, address: IpAddr) -> Hit<'_, V> {
         let (value, depth) = match address {
@@ -94,7 +100,8 @@ impl<V> PrefixTable<V> {
         Hit { value: self.values.get(value as usize), depth }
     }
 
-    /// The same for up to `SIDE_BY_SIDE` addresses, in their order, waiting for the memory of all at once.
+    /// The same for up to `SIDE_BY_SIDE` addresses, in their order, with overlapping memory
+    /// accesses.
     pub(super) fn lookup_each(&self, addresses: &[IpAddr]) -> ArrayVec<Hit<'_, V>, SIDE_BY_SIDE> {
         let (mut ipv4, mut ipv6) = (ArrayVec::<u32, SIDE_BY_SIDE>::new(), ArrayVec::<u128, SIDE_BY_SIDE>::new());
         for address in addresses {
@@ -108,7 +115,8 @@ impl<V> PrefixTable<V> {
         found.map(|(value, depth)| Hit { value: self.values.get(value as usize), depth }).collect()
     }
 
-    /// All addresses that have a value: first, last and value of each run, IPv4 before IPv6, in order.
+    /// All addresses that have a value: first, last and value of each run, IPv4 before IPv6, in
+    /// order.
     pub fn stretches(&self) -> impl Iterator<Item = (IpAddr, IpAddr, &V)> {
         let ipv4 = stretches(self.ipv4.iter(), u32::MAX).map(|(first, last, value)| {
             (IpAddr::V4(Ipv4Addr::from_bits(first)), IpAddr::V4(Ipv4Addr::from_bits(last)), value)
@@ -124,12 +132,12 @@ impl<V> PrefixTable<V> {
         self.ipv4.iter().all(|(_, value)| value == MISS) && self.ipv6.iter().all(|(_, value)| value == MISS)
     }
 
-    /// How many intervals of one result there are, both families together.
+    /// The number of runs of both families together.
     pub fn runs(&self) -> usize {
         self.ipv4.count() + self.ipv6.count()
     }
 
-    /// Roughly how many octets the table takes, not counting what values own on the heap.
+    /// Approximate memory of the table in bytes, without what values own on the heap.
     pub fn octets(&self) -> usize {
         self.ipv4.octets() + self.ipv6.octets() + size_of_val(&*self.values)
     }
@@ -145,8 +153,8 @@ fn stretches<A: Address>(runs: impl Iterator<Item = (A, u32)>, highest: A) -> im
     })
 }
 
-/// Puts a table together from networks that already come in order and without overlap, as a database yields them. A
-/// network may come after wider gaps, which are misses; the two families may come in either order.
+/// Builds a table from networks that come in order and without overlap, as in a database file. Gaps
+/// between networks are misses. The two families may come in either order.
 #[derive(Debug, Default)]
 pub(super) struct TableBuilder {
     ipv4: Stretch<u32>,
@@ -168,7 +176,7 @@ impl TableBuilder {
     }
 
     pub(super) fn finish<V>(self, values: Vec<V>) -> PrefixTable<V> {
-        // One after the other: the memory of the first is free before the second begins.
+        // One after the other, so the memory of the first is freed before the second begins.
         let ipv4 = self.ipv4.finish(Ipv4Runs::new);
         let ipv6 = self.ipv6.finish(Ipv6Runs::new);
         PrefixTable { ipv4, ipv6, values: values.into_boxed_slice() }
@@ -266,8 +274,8 @@ fn blocks_by_family(networks: &[IpNet]) -> (Vec<Block>, Vec<Block>) {
     (of_family(|network| matches!(network, IpNet::V4(_))), of_family(|network| matches!(network, IpNet::V6(_))))
 }
 
-/// Walks the blocks in the order of their addresses and calls at every address where another set of them begins to
-/// apply, with that set, outermost first. At one address the last call counts.
+/// Walks the blocks in the order of their addresses and calls at every address where another set of
+/// them begins to apply, with that set, outermost first. At one address the last call counts.
 fn sweep(blocks: &[Block], mut begin: impl FnMut(u128, &[Block])) {
     let mut inside: Vec<Block> = Vec::new();
     begin(0, &inside);
@@ -418,7 +426,8 @@ mod tests {
         check(&full, "255.0.0.1", Some('A'), 0);
     }
 
-    /// Networks and addresses crowded into few bits at the top and at the bottom, so that they nest, touch and repeat.
+    /// Networks and addresses with few distinct bits at the top and at the bottom, so that they
+    /// nest, touch and repeat.
     fn networks() -> impl Strategy<Value = Vec<(IpNet, u8)>> {
         let ipv4 = (any::<u8>(), any::<u8>(), 0u8..=32).prop_map(|(top, bottom, length)| {
             let address = Ipv4Addr::from(u32::from(top & 0b1100_0111) << 24 | u32::from(bottom));
@@ -446,7 +455,7 @@ mod tests {
         chain
     }
 
-    /// Both ends of every network and what lies just outside.
+    /// Both ends of every network and the addresses just outside.
     fn telling_addresses(networks: &[(IpNet, u8)]) -> Vec<IpAddr> {
         let ends = |network: &IpNet| -> Vec<IpAddr> {
             match network {
@@ -465,8 +474,8 @@ mod tests {
         networks.iter().flat_map(|(network, _)| ends(network)).collect()
     }
 
-    /// Whether the result of a naive match is the same all over a block: it can only change where a network begins or
-    /// just behind its end.
+    /// Whether the result of a naive match is constant in a block. It can change only where a
+    /// network begins or just after its end.
     fn is_constant(networks: &[(IpNet, u8)], block: IpNet) -> bool {
         let first = naive(networks, block.network());
         let within = telling_addresses(networks).into_iter().filter(|address| block.contains(address));

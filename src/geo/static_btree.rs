@@ -1,9 +1,10 @@
-//! The ladder: which of many sorted keys is the last that is not above a given one.
+//! A static B-tree: finds the last of many sorted keys that is not above a given key.
 //!
-//! Keys stand in *nodes* of 64 octets, which is what a processor fetches at once. The lowest rung holds all keys; each one
-//! above it holds the first key of every node below, until one node is left. A look for a key reads one node a rung. Of half a
-//! million keys five rungs are needed, and all but the lowest two are small enough to stay near the processor. How the keys
-//! are spread plays no part: addresses of IPv6 crowd into few of their leading bits, which an index by these would not help.
+//! Keys are stored in *nodes* of 64 bytes, one cache line. The lowest level holds all keys. Each
+//! higher level holds the first key of every node below it, up to a level with a single node. A
+//! lookup reads one node per level. Half a million keys need five levels, and all but the lowest
+//! two are small enough to stay in the caches. The distribution of the keys does not matter. An
+//! index by leading bits would not help IPv6, because its addresses share most of them.
 
 use crate::prefetch::fetch;
 
@@ -13,30 +14,31 @@ use crate::prefetch::fetch;
 struct Node<K, const N: usize>([K; N]);
 
 impl<K: Copy + Ord, const N: usize> Node<K, N> {
-    /// At least one key, at most `N`; the last is repeated where there are fewer.
+    /// At least one key, at most `N`. A partly filled node repeats its last key.
     fn new(keys: &[K]) -> Node<K, N> {
         Node(std::array::from_fn(|slot| keys[slot.min(keys.len() - 1)]))
     }
 }
 
-/// The last of sorted keys that is not above this one; the first is not. All are compared, which takes a few instructions for all at
-/// once and no branch: where a key lies cannot be guessed.
+/// The index of the last sorted key that is not above this one; the first is not. It compares with
+/// all keys in a few SIMD instructions and without a branch, since the position of a key cannot be
+/// predicted.
 #[inline]
 pub(super) fn last_not_above<K: Copy + Ord, const N: usize>(keys: &[K; N], key: K) -> usize {
     let not_above: u32 = keys.iter().map(|&each| u32::from(each <= key)).sum();
     not_above as usize - 1
 }
 
-/// Sorted keys, of which the first is not above any that is looked for.
+/// Sorted keys. The first must not be above any key that is looked up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct StaticBTree<K, const N: usize> {
-    /// From the highest, which is one node. None at all for a single key.
+    /// The levels from the highest, which is one node. Empty for a single key.
     rungs: Box<[Box<[Node<K, N>]>]>,
     last: usize,
 }
 
 impl<K: Copy + Ord + Into<u64>, const N: usize> StaticBTree<K, N> {
-    /// Over at least one key.
+    /// Builds a tree of at least one key.
     pub(super) fn new(mut keys: Vec<K>) -> StaticBTree<K, N> {
         let last = keys.len() - 1;
         let mut rungs = Vec::new();
@@ -48,20 +50,20 @@ impl<K: Copy + Ord + Into<u64>, const N: usize> StaticBTree<K, N> {
         StaticBTree { rungs: rungs.into(), last }
     }
 
-    /// The number of the last key that is not above this one.
+    /// The index of the last key that is not above this one.
     #[inline]
     pub(super) fn last_not_above(&self, key: K) -> usize {
         let mut node = 0;
         for rung in &self.rungs {
-            // Behind the last key of a rung stand its repetitions, which lead beyond the end of the next.
+            // The repetitions after the last key of a level lead beyond the end of the next level.
             node = node.min(rung.len() - 1);
             node = node * N + last_not_above(&rung[node].0, key);
         }
         node.min(self.last)
     }
 
-    /// The same for each of these keys, side by side: all of them step down a rung before any goes on, so that the processor
-    /// waits for the nodes of all at once.
+    /// The same for several keys together. All of them descend one level before any goes on, so
+    /// that the memory accesses overlap.
     pub(super) fn last_not_above_each(&self, keys: &[K], found: &mut [usize]) {
         found.fill(0);
         for rung in &self.rungs {

@@ -1,4 +1,5 @@
-//! Places and round trips as a policy sees them, and databases: made here, and real ones when there are any.
+//! Tests of places and round trips as policies see them, with generated databases and, if
+//! available, real ones.
 
 use std::net::IpAddr;
 
@@ -10,7 +11,8 @@ use crate::model::{
     Continent, Coordinates, Country, LatencyClients, LatencyRow, LocationNetwork, Region, Subdivision, geography,
 };
 
-/// Names the directory with real databases: the GeoIP2-City-Test.mmdb that MaxMind publishes, and any others.
+/// The variable with the directory of real databases: GeoIP2-City-Test.mmdb from MaxMind, and any
+/// others.
 const TEST_DATA: &str = "FIFTYTHREE_GEO_TEST_DATA";
 
 fn region(name: &str) -> Region {
@@ -87,7 +89,7 @@ fn database(networks: &[(&str, Value)]) -> Database {
     Database::from_bytes("test.mmdb", bytes_of(Writer::new("Test-City"), networks)).unwrap()
 }
 
-fn locator_of(networks: &[(&str, Value)]) -> GeoLookup {
+fn geo_lookup_of(networks: &[(&str, Value)]) -> GeoLookup {
     GeoLookup::build(&[], vec![database(networks)], &[])
 }
 
@@ -233,8 +235,8 @@ fn what_is_known_of_another_address_is_passed_over() {
 }
 
 #[test]
-fn the_continent_follows_the_country_by_the_atlas() {
-    let geo_lookup = locator_of(&[
+fn the_continent_follows_from_the_country() {
+    let geo_lookup = geo_lookup_of(&[
         ("20.0.0.0/8", of_country("AS", "CY")),
         ("30.0.0.0/8", Value::map([("continent", Value::map([("code", Value::from("EU"))]))])),
         ("40.0.0.0/8", of_country("OC", "HM")),
@@ -245,14 +247,14 @@ fn the_continent_follows_the_country_by_the_atlas() {
     assert_eq!((unlisted.country, unlisted.continent), (None, Some(Continent::Oceania)));
 }
 
-/// What a database says of coordinates is kept to a metre.
+/// Coordinates of a database are stored to a metre.
 fn is_within_a_metre(place: &Place, coordinates: Coordinates) -> bool {
     place.point.is_some_and(|point| point.distance_km(&coordinates.into()) < 1e-3)
 }
 
 #[test]
 fn the_city_layout_gives_subdivision_and_coordinates() {
-    let geo_lookup = locator_of(&[
+    let geo_lookup = geo_lookup_of(&[
         ("20.0.0.0/8", city("NA", "US", "CA", 37.77, -122.41)),
         ("30.0.0.0/8", city("EU", "GB", "ENG", 51.5, -0.1)),
         ("40.0.0.0/8", city("EU", "UA", "43", 200.0, 0.0)),
@@ -300,7 +302,7 @@ fn an_ipv4_tree_knows_no_ipv6_client() {
 
 #[test]
 fn a_record_above_the_ipv4_tree_is_that_of_every_ipv4_client() {
-    let geo_lookup = locator_of(&[("::/1", flat("DE"))]);
+    let geo_lookup = geo_lookup_of(&[("::/1", flat("DE"))]);
     let german = place_of(&geo_lookup, "20.1.2.3");
     assert_eq!((german.country, german.scope), (Some(country("DE")), 0));
 }
@@ -317,7 +319,7 @@ fn other_databases_are_refused_by_their_kind() {
 #[test]
 fn a_plain_string_as_country_hides_neither_the_code_nor_the_rest() {
     let odd = Value::map([("country", Value::from("Germany")), ("country_code", Value::from("DE"))]);
-    assert_eq!(place_of(&locator_of(&[("20.0.0.0/8", odd)]), "20.0.0.1").country, Some(country("DE")));
+    assert_eq!(place_of(&geo_lookup_of(&[("20.0.0.0/8", odd)]), "20.0.0.1").country, Some(country("DE")));
 }
 
 #[test]
@@ -377,7 +379,7 @@ fn a_damaged_database_never_panics_and_ends() {
 #[test]
 fn a_tree_whose_nodes_lead_to_each_other_is_refused() {
     let mut bytes = small_database();
-    // Both sides of the root lead back to it; 24 bits each.
+    // Both branches of the root lead back to it; 24 bits each.
     bytes[..6].fill(0);
     assert!(matches!(Database::from_bytes("circle", bytes), Err(DatabaseError::Broken { .. })));
 }
@@ -440,7 +442,8 @@ fn in_a_vpc_the_same_region_wins_then_the_nearest() {
 
 #[test]
 fn the_estimate_is_near_what_is_usually_measured() {
-    // Round figures between well-connected regions; a third off either way is near enough to choose by.
+    // Rounded times between well-connected regions. A third more or less is good enough to choose
+    // by.
     let pairs = [
         ("eu-central-1", "eu-west-1", 22.0),
         ("eu-central-1", "us-east-1", 90.0),
@@ -455,7 +458,7 @@ fn the_estimate_is_near_what_is_usually_measured() {
     }
 }
 
-/// Every place of the flattened table is the one that the file's own reader finds.
+/// Every place of the flattened table equals the one that the reader of the file finds.
 fn check_against_the_reader(path: &std::path::Path) {
     let bytes = std::fs::read(path).unwrap();
     let reader = maxminddb::Reader::from_source(bytes.clone()).unwrap();

@@ -1,8 +1,9 @@
-//! Many packets by one system call: `recvmmsg` and `sendmmsg`. The only unsafe code of the house.
+//! Receives and sends many packets per system call (`recvmmsg`, `sendmmsg`). This is the only file
+//! with unsafe code.
 //!
-//! Every packet of a batch has a slot: addresses, control messages, a buffer in, a buffer out. The slots are one
-//! allocation that lives as long as the batch and is touched by raw pointers alone, which the kernel is given too; safe
-//! code outside sees one packet at a time.
+//! Every packet of a batch has a slot: addresses, control messages, an input buffer and an output
+//! buffer. All slots are one allocation that lives as long as the batch. It is accessed through raw
+//! pointers only, which the kernel gets too. Safe code sees one packet at a time.
 #![allow(unsafe_code)]
 
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
@@ -14,42 +15,42 @@ use std::ptr::{NonNull, null_mut};
 use super::prefetch::BATCH_PACKETS;
 use super::respond::MAX_UDP_OCTETS;
 
-/// One cache line more than a packet can have: at a distance of exactly 4096 octets the beginnings of all buffers would
-/// compete for the same few places of the processor's first cache.
+/// One cache line more than the longest packet. If buffers were exactly 4096 octets apart, their
+/// beginnings would compete for the same few sets of the L1 cache.
 const BUFFER_OCTETS: usize = MAX_UDP_OCTETS + 64;
-/// Room for one `in6_pktinfo` (20 octets) with its header (16), aligned, and some to spare.
+/// Room for one `in6_pktinfo` (20 octets) with its header (16), aligned, with some reserve.
 const CONTROL_OCTETS: usize = 64;
 
 /// Packets of one socket, received together, answered one by one, sent together.
 pub(super) struct Batch {
     socket: UdpSocket,
     local_address: Option<SocketAddr>,
-    /// Whether replies have to name the address they leave from.
+    /// Whether replies have to set their source address.
     names_own_address: bool,
     slots: NonNull<Slots>,
     replies: usize,
 }
 
-/// Whether to wait when no packet is there.
+/// Whether `receive` waits when no packet is available.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Wait {
-    /// For the first packet, as long as the socket's read timeout says.
+    /// Wait for the first packet, up to the read timeout of the socket.
     ForOne,
-    /// Not at all.
+    /// Do not wait.
     Never,
 }
 
 /// One received packet.
 pub(super) struct Packet<'b> {
-    /// What came.
+    /// The packet.
     pub(super) bytes: &'b [u8],
-    /// Where it came from.
+    /// The source address.
     pub(super) source: IpAddr,
-    /// From which port.
+    /// The source port.
     pub(super) source_port: u16,
-    /// Where it went to, when the socket listens on all addresses.
+    /// The destination address, if the socket listens on all addresses.
     pub(super) destination: Option<IpAddr>,
-    /// Where the response goes.
+    /// The buffer for the response.
     pub(super) out: &'b mut [u8],
 }
 
@@ -69,8 +70,11 @@ struct Slots {
 #[repr(C, align(8))]
 struct Control([u8; CONTROL_OCTETS]);
 
-/// Sets what only Linux has on a UDP socket: replies leave from the address that was asked when the socket listens on
-/// all of them, and nobody can make us send fragments by telling of small paths (as BIND, NSD and Knot do).
+/// Sets Linux-only options of a UDP socket.
+///
+/// A reply leaves from the address that received the query, also if the socket listens on all
+/// addresses. Path MTU messages are ignored, so that a forged one cannot make the server send
+/// fragments (as in BIND, NSD and Knot).
 pub(super) fn prepare(socket: &UdpSocket) -> io::Result<()> {
     let address = socket.local_addr()?;
     let (level, discover, omit) = match address.ip() {
@@ -87,14 +91,14 @@ pub(super) fn prepare(socket: &UdpSocket) -> io::Result<()> {
 
 fn set_option(socket: &UdpSocket, level: libc::c_int, name: libc::c_int, value: libc::c_int) -> io::Result<()> {
     let octets = libc::socklen_t::try_from(size_of_val(&value)).expect("an int is short");
-    // SAFETY: the descriptor is open as long as `socket` is borrowed; the kernel reads `octets` octets from `value`,
-    // which is that long and lives until the call returns.
+    // SAFETY: the descriptor is open as long as `socket` is borrowed; the kernel reads `octets`
+    // octets from `value`, which is that long and lives until the call returns.
     let outcome = unsafe { libc::setsockopt(socket.as_raw_fd(), level, name, (&raw const value).cast(), octets) };
     if outcome == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
 impl Batch {
-    /// A batch over a socket that has been prepared.
+    /// A batch over a socket that `prepare` was called for.
     pub(super) fn new(socket: UdpSocket) -> Batch {
         let local_address = socket.local_addr().ok();
         let names_own_address = local_address.is_some_and(|address| address.ip().is_unspecified());
@@ -105,13 +109,13 @@ impl Batch {
         batch
     }
 
-    /// What the socket is bound to.
+    /// The address that the socket is bound to.
     pub(super) fn local_address(&self) -> Option<SocketAddr> {
         self.local_address
     }
 
-    /// Receives up to a batch of packets and returns how many; 0 when none came in time. What an earlier `receive` gave
-    /// is gone.
+    /// Receives up to `BATCH_PACKETS` packets and returns how many; 0 if none arrived in time. The
+    /// packets of the previous `receive` are discarded.
     pub(super) fn receive(&mut self, wait: Wait) -> io::Result<usize> {
         let flags = match wait {
             Wait::ForOne => libc::MSG_WAITFORONE,
@@ -119,9 +123,10 @@ impl Batch {
         };
         self.replies = 0;
         let descriptor = self.socket.as_raw_fd();
-        // SAFETY: the descriptor is open, `self` owns it. `received` holds BATCH_PACKETS headers, each made ready by
-        // `make_ready`: its pointers lead into the same live allocation, and its lengths are those of what they lead
-        // to. No reference into the slots exists, since those handed out borrow `self`.
+        // SAFETY: the descriptor is open, `self` owns it. `received` holds BATCH_PACKETS headers,
+        // each made ready by `make_ready`: its pointers lead into the same live allocation, and its
+        // lengths are those of what they lead to. No reference into the slots exists, since those
+        // handed out borrow `self`.
         let count = unsafe {
             let headers = (&raw mut (*self.slots.as_ptr()).received).cast();
             libc::recvmmsg(descriptor, headers, BATCH_PACKETS as libc::c_uint, flags as _, null_mut())
@@ -132,13 +137,14 @@ impl Batch {
         }
     }
 
-    /// The packet in a slot, and its slot made ready for the next `receive`; to be asked for once. `None` when it can
-    /// have no response: it is longer than any we take, or came from no address that could be answered.
+    /// Returns the packet in a slot and prepares the slot for the next `receive`. Call it once per
+    /// slot. Returns `None` if there can be no response: the packet is too long, or its source
+    /// address cannot be answered.
     pub(super) fn packet(&mut self, index: usize) -> Option<Packet<'_>> {
         assert!(index < BATCH_PACKETS);
         let slots = self.slots.as_ptr();
-        // SAFETY: `index` is in bounds, the allocation is live and was zeroed, which is a valid header; no reference
-        // into the slots exists while `self` is borrowed uniquely.
+        // SAFETY: `index` is in bounds, the allocation is live and was zeroed, which is a valid
+        // header; no reference into the slots exists while `self` is borrowed uniquely.
         let (octets, flags) = unsafe { ((*slots).received[index].msg_len, (*slots).received[index].msg_hdr.msg_flags) };
         let source = self.source(index);
         let destination = self.prepare_reply(index);
@@ -147,31 +153,34 @@ impl Batch {
             return None;
         }
         let (source, source_port) = source?;
-        // SAFETY: in bounds and live as above. The two buffers are apart; the references borrow `self`, so that neither
-        // the kernel nor another `packet` touches them while they live. All octets are initialised: zeroed at first.
+        // SAFETY: in bounds and live as above. The two buffers are apart; the references borrow
+        // `self`, so that neither the kernel nor another `packet` touches them while they live. All
+        // octets are initialised: zeroed at first.
         let (input, out) = unsafe { (&(*slots).inputs[index], &mut (*slots).outputs[index]) };
         let bytes = input.get(..octets as usize)?;
         Some(Packet { bytes, source, source_port, destination, out: &mut out[..MAX_UDP_OCTETS] })
     }
 
-    /// What came in a slot of the last batch, perhaps cut short, and from where, without taking it; `None` when that is no address
-    /// that could be answered.
+    /// The packet in a slot of the last batch, possibly truncated, and its source address, without
+    /// taking it. `None` if the source address cannot be answered.
     pub(super) fn peek(&self, index: usize) -> Option<(&[u8], IpAddr)> {
         assert!(index < BATCH_PACKETS);
         let (source, _) = self.source(index)?;
         let slots = self.slots.as_ptr();
-        // SAFETY: in bounds, the allocation is live, all octets of it are initialised: zeroed at first. The reference borrows
-        // `self`, so that neither the kernel nor `packet` writes there while it lives.
+        // SAFETY: in bounds, the allocation is live, all octets of it are initialised: zeroed at
+        // first. The reference borrows `self`, so that neither the kernel nor `packet` writes there
+        // while it lives.
         let (octets, input) = unsafe { ((*slots).received[index].msg_len, &(*slots).inputs[index]) };
         Some((input.get(..octets as usize)?, source))
     }
 
-    /// Puts the first `octets` of the slot's response on the list to be sent.
+    /// Queues the first `octets` of the response in this slot for `send`.
     pub(super) fn reply(&mut self, index: usize, octets: usize) {
         assert!(index < BATCH_PACKETS && octets <= MAX_UDP_OCTETS && self.replies < BATCH_PACKETS);
         let slots = self.slots.as_ptr();
-        // SAFETY: both indexes are in bounds, the allocation is live, no reference into it exists; every pointer stored
-        // leads into the same allocation and every length is at most that of what it leads to.
+        // SAFETY: both indexes are in bounds, the allocation is live, no reference into it exists;
+        // every pointer stored leads into the same allocation and every length is at most that of
+        // what it leads to.
         unsafe {
             let vector = &raw mut (*slots).reply_vectors[self.replies];
             (*vector).iov_base = (&raw mut (*slots).outputs[index]).cast();
@@ -190,8 +199,8 @@ impl Batch {
         self.replies += 1;
     }
 
-    /// Sends the responses on the list and empties it. Returns how many the system would not send: those are lost, as
-    /// datagrams may be.
+    /// Sends the queued responses and empties the queue. Returns how many the system did not send.
+    /// Those are lost, as datagrams may be.
     pub(super) fn send(&mut self) -> usize {
         let (mut done, mut lost) = (0, 0);
         while done < self.replies {
@@ -199,12 +208,13 @@ impl Batch {
                 Ok(sent) => done += sent,
                 Err(error) => match error.kind() {
                     io::ErrorKind::Interrupted => {}
-                    // The socket's buffer stays full: nothing is gained by trying the others.
+                    // The send buffer stays full, so retrying the others would fail too.
                     io::ErrorKind::WouldBlock => {
                         lost += self.replies - done;
                         done = self.replies;
                     }
-                    // One destination cannot be reached, or a filter forbids it (ENETUNREACH, EPERM, EMSGSIZE, ENOBUFS…).
+                    // One destination is unreachable or filtered (ENETUNREACH, EPERM, EMSGSIZE,
+                    // ENOBUFS…).
                     _ => (done, lost) = (done + 1, lost + 1),
                 },
             }
@@ -213,13 +223,14 @@ impl Batch {
         lost
     }
 
-    /// Tries to send the replies from the one numbered `first` on; at least one was sent when this is no error.
+    /// Tries to send the replies from index `first` on. `Ok` means that at least one was sent.
     fn send_from(&mut self, first: usize) -> io::Result<usize> {
         debug_assert!(first < self.replies);
         let count = libc::c_uint::try_from(self.replies - first).expect("a batch is small");
         let descriptor = self.socket.as_raw_fd();
-        // SAFETY: the descriptor is open. `replies[first..first + count]` were filled by `reply` since the last
-        // `receive`; their pointers lead into the live allocation. No reference into it exists.
+        // SAFETY: the descriptor is open. `replies[first..first + count]` were filled by `reply`
+        // since the last `receive`; their pointers lead into the live allocation. No reference into
+        // it exists.
         let sent = unsafe {
             let headers = (&raw mut (*self.slots.as_ptr()).replies[first]).cast();
             libc::sendmmsg(descriptor, headers, count, 0)
@@ -231,11 +242,12 @@ impl Batch {
         }
     }
 
-    /// Sets a slot's header up to receive.
+    /// Prepares the header of a slot for receiving.
     fn make_ready(&mut self, index: usize) {
         let slots = self.slots.as_ptr();
-        // SAFETY: `index` is in bounds (callers check, or count to it); the allocation is live and no reference into it
-        // exists; the pointers stored lead into it and the lengths are those of what they lead to.
+        // SAFETY: `index` is in bounds (callers check, or count to it); the allocation is live and
+        // no reference into it exists; the pointers stored lead into it and the lengths are those
+        // of what they lead to.
         unsafe {
             let vector = &raw mut (*slots).received_vectors[index];
             (*vector).iov_base = (&raw mut (*slots).inputs[index]).cast();
@@ -253,10 +265,11 @@ impl Batch {
         }
     }
 
-    /// Where a packet came from, when that is an address that can be answered.
+    /// The source address and port of a packet, if they can be answered.
     fn source(&self, index: usize) -> Option<(IpAddr, u16)> {
-        // SAFETY: `index` is in bounds; a zeroed or kernel-written `sockaddr_storage` is valid, aligned for and at least
-        // as large as both kinds of address it is read as, according to its family.
+        // SAFETY: `index` is in bounds; a zeroed or kernel-written `sockaddr_storage` is valid,
+        // aligned for and at least as large as both kinds of address it is read as, according to
+        // its family.
         let (address, port) = unsafe {
             let address = &raw const (*self.slots.as_ptr()).addresses[index];
             match libc::c_int::from((*address).ss_family) {
@@ -275,17 +288,19 @@ impl Batch {
         (answerable && address != IpAddr::V4(Ipv4Addr::BROADCAST)).then_some((address, u16::from_be(port)))
     }
 
-    /// Turns the control message that says where a packet went to into one that says where the reply leaves from. Only
-    /// the address is to be kept; by which interface the reply leaves, the routes say (but for link-local addresses,
-    /// which mean nothing without one).
-    /// Returns where the packet went to.
+    /// Turns the control message with the destination of a packet into one with the source of the
+    /// reply, and returns the destination.
+    ///
+    /// Only the address is kept. The routing table chooses the interface, except for link-local
+    /// addresses, which have no meaning without one.
     fn prepare_reply(&mut self, index: usize) -> Option<IpAddr> {
         if !self.names_own_address {
             return None;
         }
-        // SAFETY: `index` is in bounds; header and control buffer are live, the kernel set `msg_controllen` to what it
-        // wrote (or `make_ready` to the buffer's length), so that CMSG_FIRSTHDR stays inside; a message of these types
-        // holds these structures, written unaligned since CMSG_DATA promises no alignment.
+        // SAFETY: `index` is in bounds; header and control buffer are live, the kernel set
+        // `msg_controllen` to what it wrote (or `make_ready` to the buffer's length), so that
+        // CMSG_FIRSTHDR stays inside; a message of these types holds these structures, written
+        // unaligned since CMSG_DATA promises no alignment.
         unsafe {
             let slots = self.slots.as_ptr();
             let control = &raw mut (*slots).controls[index];
@@ -328,18 +343,16 @@ impl Drop for Batch {
     }
 }
 
-/// Half a megabyte of zeros, of which only what is used takes memory.
+/// Allocates about half a megabyte of zeros. Only pages that are used take memory.
 fn allocate() -> NonNull<Slots> {
     let layout = Layout::new::<Slots>();
-    // SAFETY: the layout has a size above 0. Zeros are a valid `Slots`: integers, octets and raw pointers alone.
+    // SAFETY: the layout has a size above 0. Zeros are a valid `Slots`: integers, octets and raw
+    // pointers alone.
     let slots = unsafe { alloc_zeroed(layout) };
     NonNull::new(slots.cast()).unwrap_or_else(|| handle_alloc_error(layout))
 }
 
-/// How long an address is by its family.
-///
-/// # Safety
-/// `address` must lead to a live, initialised address.
+/// The length of an address, from its family.
 unsafe fn address_octets(address: *const libc::sockaddr_storage) -> libc::socklen_t {
     // SAFETY: the caller's promise.
     let octets = match libc::c_int::from(unsafe { (*address).ss_family }) {
@@ -349,10 +362,7 @@ unsafe fn address_octets(address: *const libc::sockaddr_storage) -> libc::sockle
     octets as libc::socklen_t
 }
 
-/// How long the one control message is, with its padding; 0 when there is none.
-///
-/// # Safety
-/// `control` must lead to a live control buffer that begins with a message header, perhaps one of length 0.
+/// The length of the one control message with its padding; 0 if there is none.
 #[allow(clippy::unnecessary_cast, reason = "the length is a usize with glibc, a socklen_t with musl")]
 unsafe fn control_octets(control: *const Control) -> usize {
     // SAFETY: the caller's promise, and `Control` is aligned as the header is.
@@ -360,7 +370,7 @@ unsafe fn control_octets(control: *const Control) -> usize {
     octets.next_multiple_of(align_of::<Control>()).min(CONTROL_OCTETS)
 }
 
-/// No packet in time and an interrupting signal are no errors.
+/// A timeout or an interrupting signal is not an error.
 fn none_if_only_late(error: io::Error) -> io::Result<usize> {
     match error.kind() {
         io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut | io::ErrorKind::Interrupted => Ok(0),
@@ -381,7 +391,7 @@ mod tests {
         (Batch::new(socket), address)
     }
 
-    /// Sends everything back, back to front.
+    /// Sends every packet back with its octets reversed.
     fn echo(batch: &mut Batch, received: usize) {
         for index in 0..received {
             let Some(packet) = batch.packet(index) else { continue };

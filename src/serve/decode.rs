@@ -1,8 +1,10 @@
-//! Bytes from the network → what is asked, or the error that they deserve. Any bytes: never a panic, nothing allocated.
+//! Decodes a query from the network, or finds the error to respond with. It accepts any bytes
+//! without a panic and allocates nothing.
 //!
-//! Order of verdicts: no response at all, an opcode we do not know (NOTIMP), a broken message (FORMERR), an EDNS version
-//! we do not know (BADVERS), broken EDNS options (FORMERR), a signature (NOTAUTH), a foreign class (REFUSED), a type that
-//! cannot be asked for. Whatever of the request a response must echo is kept for the error too.
+//! Checks in this order: no response at all, unknown opcode (NOTIMP), malformed message (FORMERR),
+//! unknown EDNS version (BADVERS), malformed EDNS options (FORMERR), signature (NOTAUTH), class
+//! other than IN (REFUSED), type that cannot be queried. An error keeps everything of the request
+//! that the response must echo.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -11,7 +13,8 @@ use crate::model::{MAX_LABEL_OCTETS, MAX_NAME_OCTETS};
 
 /// A DNS header (RFC 1035 section 4.1.1).
 pub(super) const HEADER_OCTETS: usize = 12;
-/// The least a client can take over UDP (RFC 1035 section 2.3.4); smaller EDNS sizes mean this one (RFC 6891 section 6.2.5).
+/// The smallest UDP limit of any client (RFC 1035 section 2.3.4). Smaller EDNS sizes mean this one
+/// (RFC 6891 section 6.2.5).
 pub(super) const MIN_PAYLOAD_OCTETS: u16 = 512;
 
 pub(super) const TYPE_OPT: u16 = 41;
@@ -19,24 +22,25 @@ pub(super) const TYPE_TSIG: u16 = 250;
 pub(super) const OPTION_NSID: u16 = 3;
 pub(super) const OPTION_CLIENT_SUBNET: u16 = 8;
 
-/// In how many options the client subnet is looked for beforehand.
+/// How many options `subnet_ahead` searches.
 const OPTIONS_AHEAD: usize = 8;
 
 const CLASS_IN: u16 = 1;
 const OPCODE_QUERY: u8 = 0;
 
-/// What a packet turned out to be.
+/// The result of decoding a packet.
 #[derive(Clone, Debug)]
 pub enum Decoded<'p> {
-    /// Nothing that may be answered: no whole header to answer to, or a response (answering those could go on for ever).
+    /// No response is allowed: the header is incomplete, or the packet is a response (answering it
+    /// could cause an endless loop).
     Silence,
-    /// A request that gets this response code and no records.
+    /// A request to answer with this response code and no records.
     Fault(Request<'p>, FaultCode),
-    /// A question of this QTYPE in class IN; its name is in the `QueryName`.
+    /// A question with this QTYPE in class IN. Its name is in the `QueryName`.
     Question(Request<'p>, u16),
 }
 
-/// What any response takes over from its request.
+/// Fields that the response copies from its request.
 #[derive(Clone, Debug)]
 pub struct Request<'p> {
     /// The id.
@@ -45,48 +49,51 @@ pub struct Request<'p> {
     pub opcode: u8,
     /// The RD bit.
     pub recursion_desired: bool,
-    /// The question as it came, upper and lower case kept (resolvers check it: "0x20"); empty when it could not be read.
+    /// The question as received, with its letter case (resolvers check it: "0x20"). Empty if it
+    /// could not be parsed.
     pub question: &'p [u8],
-    /// EDNS, when the request has it: then the response must have it too (RFC 6891 section 6.1.1).
+    /// The OPT record, if the request has one. Then the response must have one too (RFC 6891
+    /// section 6.1.1).
     pub edns: Option<Edns<'p>>,
-    /// The signature, when the request has one.
+    /// The TSIG record, if the request has one.
     pub signature: Option<Signature<'p>>,
 }
 
 /// The OPT record of a request (RFC 6891).
 #[derive(Clone, Debug, Default)]
 pub struct Edns<'p> {
-    /// The largest UDP response the client takes, as it came.
+    /// The largest UDP response that the client accepts, as received.
     pub payload_size: u16,
     /// The DO bit.
     pub dnssec_ok: bool,
-    /// Whether the server is asked for its identifier (RFC 5001).
+    /// Whether the client requests the server identifier (RFC 5001).
     pub nsid_asked: bool,
-    /// The client subnet option, well formed.
+    /// The client subnet option, if present.
     pub client_subnet: Option<SubnetOption<'p>>,
 }
 
-/// A well-formed client subnet option (RFC 7871 section 6): FAMILY, SOURCE and SCOPE PREFIX-LENGTH, ADDRESS as they came.
+/// A well-formed client subnet option (RFC 7871 section 6): FAMILY, SOURCE PREFIX-LENGTH, SCOPE
+/// PREFIX-LENGTH and ADDRESS as received.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SubnetOption<'p> {
-    /// All of the option's data; the scope is octet 3.
+    /// The whole data of the option. The octet at index 3 is the scope.
     pub data: &'p [u8],
 }
 
-/// What of a TSIG record an unsigned error response repeats (RFC 8945 section 5.3.2).
+/// The fields of a TSIG record that an unsigned error response repeats (RFC 8945 section 5.3.2).
 #[derive(Clone, Debug)]
 pub struct Signature<'p> {
     /// The name of the key.
     pub key_name: &'p [u8],
     /// The name of the algorithm.
     pub algorithm: &'p [u8],
-    /// Time signed and fudge, eight octets.
+    /// Time signed and fudge: eight octets.
     pub time_and_fudge: &'p [u8],
-    /// The original id, two octets.
+    /// The original id: two octets.
     pub original_id: &'p [u8],
 }
 
-/// The response codes of requests that never reach a zone.
+/// Response codes for requests that do not reach a zone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum FaultCode {
@@ -96,15 +103,16 @@ pub enum FaultCode {
     NotImplemented = 4,
     /// REFUSED.
     Refused = 5,
-    /// NOTAUTH: signed with a key we do not have (we have none).
+    /// NOTAUTH: signed with an unknown key (the server has no keys).
     NotAuthorised = 9,
-    /// BADVERS, which takes OPT to say.
+    /// BADVERS. Its upper bits are in the OPT record.
     BadVersion = 16,
 }
 
-/// Reads a packet; when the outcome is a question, `name` holds its name.
+/// Decodes a packet. If the result is a question, `name` holds its name.
 ///
-/// Octets after the message are ignored: some middleboxes pad, and they cannot change what is asked.
+/// Octets after the message are ignored: some middleboxes add padding, and it cannot change the
+/// question.
 pub fn decode<'p>(packet: &'p [u8], name: &mut QueryName) -> Decoded<'p> {
     let Some(header) = Header::read(packet) else {
         return Decoded::Silence;
@@ -114,7 +122,8 @@ pub fn decode<'p>(packet: &'p [u8], name: &mut QueryName) -> Decoded<'p> {
     }
     let mut request = header.request();
     if header.opcode != OPCODE_QUERY {
-        // What follows the header depends on the opcode (RFC 2136, RFC 8490): nothing in it may be read.
+        // The content after the header depends on the opcode (RFC 2136, RFC 8490), so it is not
+        // parsed.
         return Decoded::Fault(request, FaultCode::NotImplemented);
     }
     match read_body(packet, &header, name, &mut request) {
@@ -132,7 +141,7 @@ fn read_body<'p>(
     let mut reader = Reader { packet, at: HEADER_OCTETS };
     // Exactly one question (RFC 9619).
     if header.question_count != 1 {
-        // The response needs the request's OPT, when that can be found.
+        // The response needs the request's OPT record, if it can be found.
         reader.skip_questions(header.question_count)?;
         read_records(&mut reader, header, request)?;
         return Err(FaultCode::FormatError);
@@ -150,13 +159,13 @@ fn read_body<'p>(
     check_type(record_type)
 }
 
-/// Whether a packet may be a question that is answered from a zone: no response, an ordinary query, one question.
+/// Whether a packet looks like a question for a zone: QR=0, opcode QUERY, one question.
 pub(super) fn may_be_question(packet: &[u8]) -> bool {
     matches!(packet, [_, _, flags, _, 0, 1, ..] if flags >> 3 == 0)
 }
 
-/// The client subnet that `decode` will find, when it stands where it mostly does: among the options of the first record behind
-/// the question. Costs little, and is a guess: what is wrong with the rest of the packet is not looked for.
+/// A cheap guess of the client subnet that `decode` will find. It searches the options of the first
+/// record after the question, where OPT usually is, and does not validate the rest of the packet.
 pub(super) fn subnet_ahead(packet: &[u8]) -> Option<ClientSubnet> {
     let mut at = HEADER_OCTETS;
     while let Some(&octets @ 1..) = packet.get(at) {
@@ -165,7 +174,8 @@ pub(super) fn subnet_ahead(packet: &[u8]) -> Option<ClientSubnet> {
             return None;
         }
     }
-    // The root of the name, QTYPE and QCLASS; then OPT: the root, 41, a size, a code and flags, the length of its options.
+    // The root of the name, QTYPE and QCLASS; then OPT: the root, 41, a size, a code and flags, the
+    // length of its options.
     let [0, 0, 41, _, _, _, _, _, _, _, _, options @ ..] = packet.get(at + 5..)? else { return None };
     let mut options = options;
     for _ in 0..OPTIONS_AHEAD {
@@ -179,21 +189,21 @@ pub(super) fn subnet_ahead(packet: &[u8]) -> Option<ClientSubnet> {
     None
 }
 
-/// Types from 128 to 255 ask for something other than data (RFC 6895 section 3.1); of those only ANY is answered here.
+/// Types 128 to 255 are meta and query types (RFC 6895 section 3.1). Only ANY is answered.
 fn check_type(record_type: u16) -> Result<u16, FaultCode> {
     match record_type {
-        // Zone transfers: Route 53 has none.
+        // Zone transfers: Route 53 does not support them.
         251 | 252 => Err(FaultCode::Refused),
-        // Types that occur in messages alone, and NXNAME, which must not be asked for (RFC 9824).
+        // Types that occur only in messages, and NXNAME, which must not be queried (RFC 9824).
         TYPE_OPT | 128 | TYPE_TSIG => Err(FaultCode::FormatError),
-        // TKEY, the obsolete MAILA and MAILB, and what has no meaning yet.
+        // TKEY, the obsolete MAILA and MAILB, and unassigned types.
         129..=249 | 253 | 254 => Err(FaultCode::NotImplemented),
         _ => Ok(record_type),
     }
 }
 
-/// Goes through the three sections behind the question. Only OPT and TSIG mean anything in a query; other records are
-/// passed over, whatever they are (an IXFR query carries a SOA).
+/// Reads the three sections after the question. Only OPT and TSIG have a meaning in a query. All
+/// other records are skipped (an IXFR query contains a SOA).
 fn read_records<'p>(reader: &mut Reader<'p>, header: &Header, request: &mut Request<'p>) -> Result<(), FaultCode> {
     for _ in 0..u32::from(header.answer_count) + u32::from(header.authority_count) {
         reader.record()?;
@@ -212,7 +222,7 @@ fn read_records<'p>(reader: &mut Reader<'p>, header: &Header, request: &mut Requ
 }
 
 fn read_opt<'p>(record: &Record<'p>, request: &mut Request<'p>) -> Result<(), FaultCode> {
-    // RFC 6891 section 6.1.1 and 6.1.2: one at most, owned by the root.
+    // RFC 6891 sections 6.1.1 and 6.1.2: at most one, with the root as its owner.
     if request.edns.is_some() || record.owner != [0] {
         return Err(FaultCode::FormatError);
     }
@@ -232,18 +242,19 @@ fn read_options<'p>(data: &'p [u8], edns: &mut Edns<'p>) -> Result<(), FaultCode
         let data = reader.take(usize::from(length))?;
         match code {
             OPTION_NSID => edns.nsid_asked = true,
-            // Of several the first counts.
+            // The first of several counts.
             OPTION_CLIENT_SUBNET if edns.client_subnet.is_none() => {
                 edns.client_subnet = Some(SubnetOption::read(data).ok_or(FaultCode::FormatError)?);
             }
-            // RFC 6891 section 6.1.2: options that are not understood are ignored.
+            // RFC 6891 section 6.1.2: unknown options are ignored.
             _ => {}
         }
     }
     Ok(())
 }
 
-/// RFC 8945 section 4.2. Compressed names are refused: they could not be repeated as they stand.
+/// RFC 8945 section 4.2. Compressed names are refused, because the response could not repeat them
+/// unchanged.
 fn read_signature<'p>(record: &Record<'p>) -> Result<Signature<'p>, FaultCode> {
     let mut reader = Reader { packet: record.data, at: 0 };
     let algorithm = reader.name()?;
@@ -260,7 +271,7 @@ fn read_signature<'p>(record: &Record<'p>) -> Result<Signature<'p>, FaultCode> {
     Ok(Signature { key_name: record.owner, algorithm, time_and_fudge, original_id })
 }
 
-/// Whether a name that `Reader::name` has read has no pointer and a name's length.
+/// Whether a name from `Reader::name` has no compression pointer and a valid length.
 fn is_plain(name: &[u8]) -> bool {
     let mut at = 0;
     while name[at] != 0 && usize::from(name[at]) <= MAX_LABEL_OCTETS {
@@ -270,8 +281,9 @@ fn is_plain(name: &[u8]) -> bool {
 }
 
 impl<'p> SubnetOption<'p> {
-    /// RFC 7871 section 6: the scope is 0 in a query, the address has just the octets that the prefix needs, and no bit
-    /// beyond the prefix is set. Family 0 without an address is what `dig +subnet=0` sends: no location given.
+    /// RFC 7871 section 6: the scope of a query is 0, the address has exactly the octets that the
+    /// prefix needs, and no bit after the prefix is set. `dig +subnet=0` sends family 0 without an
+    /// address, which gives no location.
     fn read(data: &'p [u8]) -> Option<SubnetOption<'p>> {
         let [family_high, family_low, source_prefix, scope_prefix, address @ ..] = data else {
             return None;
@@ -293,7 +305,7 @@ impl<'p> SubnetOption<'p> {
         self.data[2]
     }
 
-    /// The most that a scope can be in this family.
+    /// The largest scope in this family.
     pub fn most_bits(self) -> u8 {
         match self.data[1] {
             1 => 32,
@@ -302,7 +314,7 @@ impl<'p> SubnetOption<'p> {
         }
     }
 
-    /// The network it names; `None` when it says that no location is given (RFC 7871 section 7.1.2).
+    /// The network; `None` if the option gives no location (RFC 7871 section 7.1.2).
     pub fn network(self) -> Option<ClientSubnet> {
         if self.source_prefix() == 0 {
             return None;
@@ -356,7 +368,7 @@ impl Header {
     }
 }
 
-/// A record of a request: the owner as it stands, perhaps compressed.
+/// A record of a request. Its owner is as received, possibly compressed.
 struct Record<'p> {
     owner: &'p [u8],
     record_type: u16,
@@ -365,7 +377,7 @@ struct Record<'p> {
     data: &'p [u8],
 }
 
-/// Walks through a packet. Whatever it cannot read is a format error.
+/// Reads a packet in order. Any read error is a format error.
 struct Reader<'p> {
     packet: &'p [u8],
     at: usize,
@@ -384,7 +396,8 @@ impl<'p> Reader<'p> {
         Ok(u16::from_be_bytes([octets[0], octets[1]]))
     }
 
-    /// A name as it stands, its pointer not followed: nothing here needs to know where it leads.
+    /// A name as received. Compression pointers are not followed, since no caller needs their
+    /// target.
     fn name(&mut self) -> Result<&'p [u8], FaultCode> {
         let start = self.at;
         loop {
@@ -431,7 +444,7 @@ mod tests {
 
     const QUESTION: &[u8] = b"\x03WwW\x03lab\x04test\0\x00\x01\x00\x01";
 
-    /// A query with these counts and whatever follows the header.
+    /// A query with these counts and this content after the header.
     fn packet(counts: [u8; 4], body: &[&[u8]]) -> Vec<u8> {
         let header = [0x12, 0x34, 1, 0, 0, counts[0], 0, counts[1], 0, counts[2], 0, counts[3]];
         [&header, body.concat().as_slice()].concat()

@@ -1,8 +1,9 @@
-//! Answers and errors → bytes in the caller's buffer. Nothing is allocated: data are copied from the world, pointers fixed.
+//! Encodes answers and errors into the buffer of the caller. It allocates nothing: record data is
+//! copied from the world and its compression pointers are adjusted.
 //!
-//! Room for OPT is set aside before any record is written, so that a truncated response has it too. Records are written
-//! by whole RRsets (RFC 2181 section 5.1): one that does not fit is left out, and unless it was only a help the response
-//! ends there with the TC bit.
+//! Space for OPT is reserved before any record is written, so a truncated response has it too.
+//! Records are written as whole RRsets (RFC 2181 section 5.1). If an RRset does not fit, it is left
+//! out. If it is required, the response ends there with the TC bit.
 
 use arrayvec::ArrayVec;
 
@@ -13,7 +14,7 @@ use super::{Edns, FaultCode, Request, Signature};
 use crate::answer::{Answer, Data, Dice, Need, Owner, Part, Records, ZoneServers};
 use crate::model::{MAX_VALUES, RecordType};
 
-/// The question's name, which every response repeats right behind the header.
+/// Pointer to the name in the question, which follows the header of every response.
 const QUESTION_POINTER: u16 = pointer_to(HEADER_OCTETS);
 /// OPT: root owner, type, class, TTL, RDLENGTH.
 const OPT_OCTETS: usize = 11;
@@ -27,27 +28,27 @@ const CLASS_ANY: u16 = 255;
 /// RFC 8945 section 3.
 const TSIG_ERROR_BADKEY: u16 = 17;
 
-/// What a response looks like apart from its records.
+/// Parameters of a response other than its records.
 #[derive(Clone, Copy, Debug)]
 pub struct Frame<'s> {
-    /// The longest response allowed, at least 512 octets.
+    /// The longest allowed response, at least 512 octets.
     pub most_octets: usize,
-    /// The UDP payload size that the server says it takes.
+    /// The UDP payload size that the server announces.
     pub payload_size: u16,
-    /// The server's identifier; empty when it has none.
+    /// The server identifier; empty if it has none.
     pub nsid: &'s [u8],
 }
 
-/// What became of an answer.
+/// The result of encoding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Encoded {
-    /// How many octets were written.
+    /// The length of the response in octets.
     pub octets: usize,
     /// Whether the response has the TC bit.
     pub truncated: bool,
 }
 
-/// Writes the response that carries `answer`. `out` has to hold 512 octets at least.
+/// Writes the response for `answer`. `out` must hold at least 512 octets.
 pub fn encode_answer(
     request: &Request<'_>,
     answer: &Answer<'_>,
@@ -62,19 +63,20 @@ pub fn encode_answer(
     message.end(answer.rcode as u8, Bits { authoritative: answer.authoritative, truncated }, answer.scope)
 }
 
-/// Writes the response to a request that reaches no zone. `out` has to hold 512 octets at least.
+/// Writes the response to a request that does not reach a zone. `out` must hold at least 512
+/// octets.
 pub fn encode_fault(request: &Request<'_>, code: FaultCode, frame: &Frame<'_>, out: &mut [u8]) -> Encoded {
     let message = Message::begin(request, frame, out);
     message.end(code as u8, Bits { authoritative: false, truncated: false }, 0)
 }
 
-/// The zone's name stands at the end of the question's name.
+/// The zone's name is the end of the question's name.
 fn zone_pointer(request: &Request<'_>, answer: &Answer<'_>) -> u16 {
     let name_octets = request.question.len().saturating_sub(4);
     pointer_to(HEADER_OCTETS + name_octets.saturating_sub(answer.zone_octets))
 }
 
-/// RFC 1035 section 4.1.4. Only places in the question are pointed to, below the 14 bits' limit.
+/// RFC 1035 section 4.1.4. All pointers lead into the question, so they fit 14 bits.
 const fn pointer_to(offset: usize) -> u16 {
     #[expect(clippy::cast_possible_truncation, reason = "the question ends before octet 272")]
     {
@@ -89,28 +91,28 @@ struct Bits {
     truncated: bool,
 }
 
-/// There is no more room.
+/// The response has no space left.
 struct Full;
 
 /// A required record set did not fit.
 struct Truncated;
 
-/// A response in the making: the header is written last, when the counts are known.
+/// A response being written. The header is written last, when the counts are known.
 struct Message<'m, 'o> {
     request: &'m Request<'m>,
-    /// The frame, without NSID when it was not asked for.
+    /// NSID is absent if it was not requested.
     payload_size: u16,
     nsid: Option<&'m [u8]>,
     out: &'o mut [u8],
     at: usize,
-    /// Records may go up to here; behind is OPT's room.
+    /// End of the space for records. The space for OPT follows.
     end: usize,
     zone_pointer: u16,
     /// Answer, authority, additional.
     counts: [u16; 3],
 }
 
-/// In which order the values of a set are written.
+/// The order of the values of an RRset.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Order {
     AsWritten,
@@ -141,7 +143,7 @@ impl<'m, 'o> Message<'m, 'o> {
             counts: [0; 3],
         };
         if message.at + message.opt_octets() > most_octets {
-            // An identifier of hundreds of octets gives way to the response.
+            // A very long identifier is left out in favour of the response.
             message.nsid = None;
         }
         message.end = most_octets - message.opt_octets();
@@ -164,7 +166,7 @@ impl<'m, 'o> Message<'m, 'o> {
         }
     }
 
-    /// Copies authority and additional section in one piece.
+    /// Copies the authority and additional sections in one piece.
     fn servers(&mut self, servers: ZoneServers<'_>) -> Result<(), Full> {
         let start = self.at;
         self.put(servers.octets())?;
@@ -199,7 +201,7 @@ impl<'m, 'o> Message<'m, 'o> {
     fn record_set(&mut self, section: Section, set: &[Part<'_>], dice: &mut Dice) -> Result<(), Full> {
         for part in set {
             let records = &part.records;
-            // Values come in random order (Developer Guide, "Simple routing").
+            // Values are in random order (Developer Guide, "Simple routing").
             let order = match section {
                 Section::Answer if records.count > 1 => Order::Random,
                 _ => Order::AsWritten,
@@ -217,7 +219,7 @@ impl<'m, 'o> Message<'m, 'o> {
         Ok(())
     }
 
-    /// A and AAAA records: all of one length, and shuffled where they stand.
+    /// A and AAAA records: all have the same length and are shuffled in place.
     fn addresses<const N: usize>(&mut self, part: &Part<'_>, order: Order, dice: &mut Dice) -> Result<(), Full> {
         let data = part.records.all_of::<N>();
         let start = self.at;
@@ -239,7 +241,7 @@ impl<'m, 'o> Message<'m, 'o> {
         Ok(())
     }
 
-    /// The name in the question has the same pointer in front of all its addresses.
+    /// Addresses of the name in the question. All records start with the same pointer.
     fn addresses_of_question<const N: usize>(&mut self, head: [u8; HEAD_OCTETS], data: &[[u8; N]]) -> Result<(), Full> {
         let each = const { 2 + HEAD_OCTETS + N };
         let end = self.at + each * data.len();
@@ -279,7 +281,7 @@ impl<'m, 'o> Message<'m, 'o> {
         self.put_array(value.to_be_bytes())
     }
 
-    /// A few octets, whose number the compiler knows: no call is made to copy them.
+    /// Writes a few octets. Their number is known at compile time, so the copy needs no call.
     fn put_array<const N: usize>(&mut self, octets: [u8; N]) -> Result<(), Full> {
         let end = self.at + N;
         let place = self.out.get_mut(self.at..end).filter(|_| end <= self.end).ok_or(Full)?;
@@ -298,7 +300,7 @@ impl<'m, 'o> Message<'m, 'o> {
         Ok(())
     }
 
-    /// OPT, a signature that says why it is none, and at last the header.
+    /// Writes OPT, the unsigned TSIG error and finally the header.
     fn end(mut self, response_code: u8, bits: Bits, scope: u8) -> Encoded {
         self.end += self.opt_octets();
         if let Some(edns) = &self.request.edns {
@@ -310,7 +312,8 @@ impl<'m, 'o> Message<'m, 'o> {
             let start = self.at;
             match self.tsig(signature) {
                 Ok(()) => self.counts[Section::Additional as usize] += 1,
-                // Two names of 255 octets in a response of 512: the code has to say it alone.
+                // Two names of 255 octets do not fit 512 octets: the response code alone has to
+                // tell.
                 Err(Full) => self.at = start,
             }
         }
@@ -318,7 +321,7 @@ impl<'m, 'o> Message<'m, 'o> {
         Encoded { octets: self.at, truncated: bits.truncated }
     }
 
-    /// RFC 1035 section 4.1.1. RA is 0: recursion is not on offer.
+    /// RFC 1035 section 4.1.1. RA is 0: the server does not recurse.
     fn header(&mut self, response_code: u8, bits: Bits) {
         let high = 0x80
             | self.request.opcode << 3
@@ -332,7 +335,7 @@ impl<'m, 'o> Message<'m, 'o> {
         self.out[..HEADER_OCTETS].copy_from_slice(words.as_flattened());
     }
 
-    /// How much room OPT takes, 0 when the request has none.
+    /// The length of OPT in octets; 0 if the request has none.
     fn opt_octets(&self) -> usize {
         let Some(edns) = &self.request.edns else { return 0 };
         let nsid = self.nsid.map_or(0, |nsid| OPTION_HEAD_OCTETS + nsid.len());
@@ -340,7 +343,8 @@ impl<'m, 'o> Message<'m, 'o> {
         OPT_OCTETS + nsid + subnet
     }
 
-    /// RFC 6891 section 6.1.2 and 6.1.3: version 0, the upper bits of the response code, DO as it came.
+    /// RFC 6891 sections 6.1.2 and 6.1.3: version 0, the upper bits of the response code, DO as
+    /// received.
     fn opt(&mut self, edns: &Edns<'_>, response_code_high: u8, scope: u8) -> Result<(), Full> {
         let [type_high, type_low] = TYPE_OPT.to_be_bytes();
         let [size_high, size_low] = self.payload_size.to_be_bytes();
@@ -358,7 +362,8 @@ impl<'m, 'o> Message<'m, 'o> {
         Ok(())
     }
 
-    /// RFC 7871 section 7.2.1: everything as it came, but for the scope. Without a location the scope is 0.
+    /// RFC 7871 section 7.2.1: all fields as received except the scope. Without a location the
+    /// scope is 0.
     fn client_subnet(&mut self, subnet: SubnetOption<'_>, scope: u8) -> Result<(), Full> {
         let scope = if subnet.source_prefix() == 0 { 0 } else { scope.min(subnet.most_bits()) };
         let start = self.at;
@@ -373,7 +378,7 @@ impl<'m, 'o> Message<'m, 'o> {
         self.put(data)
     }
 
-    /// The unsigned TSIG that says BADKEY (RFC 8945 section 5.2.1 and 5.3.2): no MAC.
+    /// The unsigned TSIG with BADKEY (RFC 8945 sections 5.2.1 and 5.3.2), without a MAC.
     fn tsig(&mut self, signature: &Signature<'_>) -> Result<(), Full> {
         self.put(signature.key_name)?;
         self.put_u16(TYPE_TSIG)?;
@@ -391,7 +396,7 @@ impl<'m, 'o> Message<'m, 'o> {
     }
 }
 
-/// The values in random order: each goes to a random place among those before it (Fisher and Yates, inside out).
+/// The values in random order (Fisher-Yates shuffle, inside-out).
 fn shuffled<'z>(records: Records<'z>, dice: &mut Dice) -> ArrayVec<Data<'z>, MAX_VALUES> {
     let mut values = ArrayVec::new();
     for (index, data) in (0u32..).zip(records.iter().take(MAX_VALUES)) {
@@ -401,7 +406,7 @@ fn shuffled<'z>(records: Records<'z>, dice: &mut Dice) -> ArrayVec<Data<'z>, MAX
     values
 }
 
-/// Puts the last `N` octets of each record of `each` octets into random order (Fisher and Yates, inside out).
+/// Shuffles the last `N` octets of the records, which have `each` octets (Fisher-Yates shuffle).
 fn shuffle<const N: usize>(records: &mut [u8], each: usize, dice: &mut Dice) {
     let data_at = |index: usize| (index + 1) * each - N..(index + 1) * each;
     for (index, bound) in (0..records.len() / each).zip(1..) {
@@ -429,8 +434,8 @@ fn length_of(data_octets: usize) -> [u8; 2] {
     (data_octets as u16).to_be_bytes()
 }
 
-/// The longest UDP response to a request: what the client can take, bounded by `most` of our own; at least 512 octets
-/// (RFC 6891 section 6.2.5), and those without EDNS.
+/// The longest UDP response to a request: the size that the client accepts, at most `most`, at
+/// least 512 octets (RFC 6891 section 6.2.5). Without EDNS it is 512 octets.
 pub(super) fn udp_limit(edns: Option<&Edns<'_>>, most: u16) -> usize {
     let limit = edns.map_or(MIN_PAYLOAD_OCTETS, |edns| edns.payload_size.min(most));
     usize::from(limit.max(MIN_PAYLOAD_OCTETS))

@@ -1,4 +1,5 @@
-//! Sockets: bound all or none, with errors that say what to do; then served by threads that can be stopped.
+//! Binds the listening sockets, all or none, and serves them with threads that can be stopped. Bind
+//! errors include a hint about the fix.
 
 use std::io;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
@@ -18,23 +19,26 @@ use crate::stats::{Meters, Stats, Totals};
 use crate::tap::Taps;
 use crate::world::Reader;
 
-/// Connections that wait to be accepted; the system's own maximum may be lower.
+/// Backlog of TCP connections to be accepted. The maximum of the system may be lower.
 const BACKLOG: i32 = 1024;
-/// Room for packets that come in faster than they are answered, a few milliseconds' worth at full speed. The system's own
-/// maximum may be lower.
+/// Receive buffer of a UDP socket: a few milliseconds of packets at full speed. The maximum of the
+/// system may be lower.
 const RECEIVE_BUFFER_OCTETS: usize = 1 << 20;
-/// What the kernel holds of the responses that a TCP client does not read: room for the longest one. The kernel doubles the
-/// number for its own bookkeeping, so that a client costs at most 128 KiB; left to itself it would let the buffer grow to 4 MiB.
+/// TCP send buffer per client: enough for the longest response. The kernel doubles the number for
+/// its own bookkeeping, so a client costs at most 128 KiB. Without a limit the kernel would let the
+/// buffer grow to 4 MiB.
 const TCP_SEND_BUFFER_OCTETS: usize = 64 * 1024;
-/// What the kernel holds of the queries that a TCP client sends ahead: several of the longest kind. Doubled as well.
+/// TCP receive buffer per client: enough for several of the longest queries. The kernel doubles
+/// this number too.
 const TCP_RECEIVE_BUFFER_OCTETS: usize = 16 * 1024;
-/// With port 0 the system picks one for TCP that may be taken for UDP: then another is tried.
+/// With port 0 the system picks a free TCP port that may be in use for UDP. Then another one is
+/// tried, up to this often.
 const PORT_ATTEMPTS: usize = 16;
 
-/// How UDP is served.
+/// How UDP packets are received and sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UdpPath {
-    /// In batches by one thread a worker; Linux alone. Elsewhere it is the portable path.
+    /// In batches, one thread per worker. Linux only; other systems use `Portable`.
     Batched,
     /// Through hickory-server.
     Portable,
@@ -46,7 +50,7 @@ impl Default for UdpPath {
     }
 }
 
-/// An address that cannot be listened on.
+/// An address that the server cannot listen on.
 #[derive(Debug, Error)]
 #[error("cannot listen on {address} ({transport}): {source}")]
 pub struct BindError {
@@ -54,17 +58,17 @@ pub struct BindError {
     pub address: SocketAddr,
     /// The transport.
     pub transport: Transport,
-    /// What can be done about it.
+    /// How to fix it.
     pub hint: Option<&'static str>,
     source: io::Error,
 }
 
-/// Who counts queries and who is told of them.
+/// Where workers count queries and report them.
 #[derive(Clone, Copy)]
 pub struct Observers<'o> {
-    /// Where workers count.
+    /// Counters.
     pub meters: &'o Meters,
-    /// Who is told.
+    /// The query log and dnstap.
     pub taps: &'o Taps,
 }
 
@@ -74,7 +78,7 @@ impl Observers<'_> {
     }
 }
 
-/// Sockets bound and not yet served.
+/// Bound sockets that are not served yet.
 #[derive(Debug)]
 pub struct Bound {
     endpoints: Vec<Endpoint>,
@@ -88,7 +92,7 @@ struct Endpoint {
     tcp: TcpListener,
 }
 
-/// Served sockets. Whoever holds this can stop them; dropped, it does so without waiting.
+/// Served sockets. `stop` stops them and waits; dropping the value stops them without waiting.
 pub struct Serving {
     stop: Arc<AtomicBool>,
     stop_tasks: watch::Sender<bool>,
@@ -97,12 +101,13 @@ pub struct Serving {
 }
 
 impl Bound {
-    /// Binds UDP and TCP on every address, or nothing. `workers` is the number of UDP workers an address; 0 means one a
-    /// core. A port 0 becomes one that is free, the same for UDP and TCP.
+    /// Binds UDP and TCP on every address, or nothing. `workers` is the number of UDP workers per
+    /// address; 0 means one per core. Port 0 selects a free port, the same for UDP and TCP.
     ///
     /// # Errors
-    /// The first address that cannot be bound. An IPv6 `::` on a host without IPv6 is passed over with a warning as long
-    /// as another address remains: the built-in default listens on all addresses of both kinds.
+    /// The first address that cannot be bound. An IPv6 `::` on a host without IPv6 is skipped with
+    /// a warning if another address remains, because the default configuration listens on all
+    /// addresses of both families.
     pub fn bind(listen: &[SocketAddr], workers: usize, path: UdpPath) -> Result<Bound, BindError> {
         let path = if cfg!(target_os = "linux") { path } else { UdpPath::Portable };
         let sockets = match path {
@@ -113,32 +118,32 @@ impl Bound {
         for &address in listen {
             match Endpoint::bind(address, sockets) {
                 Ok(endpoint) => endpoints.push(endpoint),
-                Err(error) if listen.len() > 1 && error.is_missing_ipv6() => warn!("{error}: passed over"),
+                Err(error) if listen.len() > 1 && error.is_missing_ipv6() => warn!("{error}: skipped"),
                 Err(error) => return Err(error),
             }
         }
         Ok(Bound { endpoints, path })
     }
 
-    /// Tries whether `bind` would succeed now and lets go again. Ports open only when health is known; what is wrong with
-    /// the addresses is said at once.
+    /// Checks whether `bind` would succeed now, and releases the ports. The server opens its ports
+    /// only when health is known, but address errors are reported at start.
     ///
     /// # Errors
-    /// As `bind`.
+    /// The same as `bind`.
     pub fn check(listen: &[SocketAddr], workers: usize, path: UdpPath) -> Result<(), BindError> {
         Bound::bind(listen, workers, path).map(drop)
     }
 
-    /// The addresses, with the ports that were chosen for 0.
+    /// The addresses, with the ports that were selected for port 0.
     pub fn addresses(&self) -> Vec<SocketAddr> {
         self.endpoints.iter().map(|endpoint| endpoint.address).collect()
     }
 
-    /// Starts to answer from what `reader` sees, before the eyes of `observers`. `seed` seeds the dice; each worker's fall
-    /// differently.
+    /// Starts to answer queries from the current world of `reader`. Workers report to `observers`.
+    /// `seed` seeds the random numbers; each worker has its own sequence.
     ///
     /// # Errors
-    /// When the system gives no thread or no runtime.
+    /// If the system cannot create a thread or a runtime.
     pub fn serve(
         self,
         reader: &Reader,
@@ -170,17 +175,18 @@ impl Bound {
 }
 
 impl Serving {
-    /// What all workers have counted.
+    /// The sum of the counters of all workers.
     pub fn totals(&self) -> Totals {
         self.stats.iter().map(|stats| stats.totals()).sum()
     }
 
-    /// Stops and waits: what is under way is answered, idle connections are closed, then all threads have ended.
+    /// Stops and waits until all threads have ended. Running requests are answered and idle
+    /// connections are closed.
     pub fn stop(mut self) {
         self.signal();
         for thread in std::mem::take(&mut self.threads) {
             if thread.join().is_err() {
-                warn!("a serving thread had panicked");
+                warn!("a serving thread panicked");
             }
         }
     }
@@ -231,7 +237,7 @@ impl Serving {
 
     fn start(&mut self, name: &str, stats: &Arc<Stats>, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
         self.stats.push(Arc::clone(stats));
-        // "udp-1" and the like: what `top -H` shows has room for 15 characters.
+        // For example "udp-1": `top -H` shows 15 characters.
         let name = format!("{name}-{}", self.stats.len() - 1);
         self.threads.push(std::thread::Builder::new().name(name).spawn(work)?);
         Ok(())
@@ -255,8 +261,8 @@ impl Endpoint {
         }
     }
 
-    /// TCP first: unlike UDP sockets that share a port among workers, it cannot be bound twice, so that a second server
-    /// on the same address is told so instead of taking half of the queries.
+    /// Binds TCP first. UDP sockets share a port among workers, but a TCP port cannot be bound
+    /// twice. So a second server on the same address gets an error instead of half of the queries.
     fn bind_once(address: SocketAddr, udp_sockets: usize) -> Result<Endpoint, BindError> {
         let failed = |transport| move |source| BindError::new(address, transport, source);
         let tcp = bind_tcp(address).map_err(failed(Transport::Tcp))?;
@@ -270,18 +276,18 @@ impl BindError {
     fn new(address: SocketAddr, transport: Transport, source: io::Error) -> BindError {
         let hint = match source.kind() {
             io::ErrorKind::AddrInUse if address.port() == 53 => Some(
-                "another DNS server has this port (`ss -lnptu` shows which). On many systems it is systemd-resolved on 127.0.0.53: \
-                 listen on other addresses by `[dns] listen` or --listen, or set DNSStubListener=no in /etc/systemd/resolved.conf",
+                "another DNS server uses this port (`ss -lnptu` shows which). On many systems it is systemd-resolved on 127.0.0.53: \
+                 change the address with `[dns] listen` or --listen, or set DNSStubListener=no in /etc/systemd/resolved.conf",
             ),
             io::ErrorKind::AddrInUse => Some(
-                "another program has this port (`ss -lnptu` shows which): listen elsewhere by `[dns] listen` or --listen ADDRESS:PORT",
+                "another program uses this port (`ss -lnptu` shows which): change the address with `[dns] listen` or --listen ADDRESS:PORT",
             ),
             io::ErrorKind::PermissionDenied if address.port() < 1024 => Some(
-                "ports below 1024 take a privilege: grant it to the binary with `setcap cap_net_bind_service=+ep`, or listen on a \
+                "ports below 1024 need a privilege: grant it to the binary with `setcap cap_net_bind_service=+ep`, or listen on a \
                  higher port",
             ),
             io::ErrorKind::AddrNotAvailable => Some(
-                "this host has no such address (`ip address` shows those it has): change `[dns] listen` or --listen",
+                "this host does not have this address (`ip address` lists its addresses): change `[dns] listen` or --listen",
             ),
             _ => None,
         };
@@ -292,14 +298,14 @@ impl BindError {
         self.source.kind() == io::ErrorKind::AddrInUse
     }
 
-    /// `::` cannot be bound, and nobody is in the way: the host has no IPv6.
+    /// `::` cannot be bound although no program uses the port: the host has no IPv6.
     fn is_missing_ipv6(&self) -> bool {
         let in_the_way = matches!(self.source.kind(), io::ErrorKind::AddrInUse | io::ErrorKind::PermissionDenied);
         self.address.ip() == IpAddr::V6(Ipv6Addr::UNSPECIFIED) && !in_the_way
     }
 }
 
-/// How many sockets listen on these addresses.
+/// How many sockets `bind` opens for these addresses.
 pub fn socket_count(listen: &[SocketAddr], workers: usize) -> usize {
     listen.len() * (1 + worker_count(workers))
 }
@@ -318,10 +324,12 @@ fn runtime() -> io::Result<tokio::runtime::Runtime> {
 fn bind_tcp(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     prepare(&socket, address)?;
-    // A restarted server need not wait for old connections to time out. (On Windows this means something else.)
+    // A restarted server does not wait for old connections to time out. (On Windows the option has
+    // another meaning.)
     #[cfg(unix)]
     socket.set_reuse_address(true)?;
-    // Connections inherit both from the listener. A size that the system does not grant is no reason not to listen.
+    // Connections inherit both from the listener. The server listens even if the system refuses a
+    // size.
     let _ = socket.set_send_buffer_size(TCP_SEND_BUFFER_OCTETS);
     let _ = socket.set_recv_buffer_size(TCP_RECEIVE_BUFFER_OCTETS);
     socket.bind(&address.into())?;
@@ -337,7 +345,7 @@ fn bind_udp(address: SocketAddr, shared: bool) -> io::Result<UdpSocket> {
     socket.set_reuse_port(shared)?;
     #[cfg(not(target_os = "linux"))]
     debug_assert!(!shared, "workers share a port on Linux alone");
-    // As much as the system grants.
+    // The system may grant less.
     let _ = socket.set_recv_buffer_size(RECEIVE_BUFFER_OCTETS);
     socket.bind(&address.into())?;
     let socket = UdpSocket::from(socket);
@@ -350,7 +358,7 @@ fn bind_udp(address: SocketAddr, shared: bool) -> io::Result<UdpSocket> {
     Ok(socket)
 }
 
-/// `0.0.0.0` and `::` are two addresses: IPv4 clients never come in through an IPv6 socket.
+/// `0.0.0.0` and `::` are separate addresses: IPv4 clients never arrive through an IPv6 socket.
 fn prepare(socket: &Socket, address: SocketAddr) -> io::Result<()> {
     if address.is_ipv6() { socket.set_only_v6(true) } else { Ok(()) }
 }
@@ -366,7 +374,8 @@ mod tests {
         listener.set_nonblocking(false).unwrap();
         let (accepted, _) = listener.accept().unwrap();
         let accepted = socket2::SockRef::from(&accepted);
-        // Linux doubles what is asked for (socket(7)); a buffer without a size of its own says 16 KiB and grows to 4 MiB.
+        // Linux doubles the requested size (socket(7)). A buffer without a requested size reports
+        // 16 KiB and grows to 4 MiB.
         assert_eq!(accepted.send_buffer_size().unwrap(), 2 * TCP_SEND_BUFFER_OCTETS);
         assert_eq!(accepted.recv_buffer_size().unwrap(), 2 * TCP_RECEIVE_BUFFER_OCTETS);
     }

@@ -1,4 +1,7 @@
-//! Serving: packets in, packets out. Sockets, decode, encode, limits; what the answer is, `answer` decides.
+//! The DNS front end: sockets, message decoding and encoding, and limits.
+//!
+//! Each packet goes through `decode`, `answer::resolve_into` and `encode`. The `answer` module
+//! decides what the answer is.
 
 #[cfg(target_os = "linux")]
 mod batch;

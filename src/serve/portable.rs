@@ -1,8 +1,10 @@
-//! UDP through hickory-server, for systems without `recvmmsg`: its sockets, our answers.
+//! UDP through hickory-server, for systems without `recvmmsg`. It provides the sockets; the answers
+//! are ours.
 //!
-//! The handler gives the request's bytes to the same responder and rebuilds the response from the bytes that come out,
-//! since hickory-server takes records only: equal when decoded, not to the octet. Requests that hickory-proto cannot
-//! read at all never get here; hickory-server says FORMERR by itself.
+//! The handler passes the bytes of the request to the same responder. hickory-server accepts
+//! records only, so the handler rebuilds the response from the bytes: equal when decoded, not byte
+//! for byte. Requests that hickory-proto cannot parse never get here; hickory-server answers them
+//! with FORMERR.
 
 use std::net::UdpSocket;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -24,12 +26,12 @@ use super::{Responder, Transport};
 use crate::tap::Exchange;
 use crate::world::{CachedReader, Reader};
 
-/// A server without queries lets go of an old world this often.
+/// How often an idle server releases an outdated world.
 const LET_GO_INTERVAL: Duration = Duration::from_secs(1);
-/// How long answers under way may take when the server stops; they take microseconds.
-const FAREWELL: Duration = Duration::from_secs(1);
+/// How long running requests may take when the server stops. They take microseconds.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Serves these sockets until `stop` says true or nobody can say it any more.
+/// Serves these sockets until `stop` becomes true or its sender is dropped.
 pub(super) async fn serve(
     sockets: Vec<UdpSocket>,
     reader: &Reader,
@@ -54,10 +56,11 @@ pub(super) async fn serve(
             }
         }
     }
-    let _ = timeout(FAREWELL, server.shutdown_gracefully()).await;
+    let _ = timeout(DRAIN_TIMEOUT, server.shutdown_gracefully()).await;
 }
 
-/// What answering takes. The lock is never held across an await, and held by one task at a time on the one thread here.
+/// State for answering. The lock is never held across an await, and only one task on this single
+/// thread holds it at a time.
 struct PortableState {
     responder: Responder,
     worlds: CachedReader,
@@ -69,11 +72,11 @@ struct Adapter(Arc<Mutex<PortableState>>);
 
 impl Adapter {
     fn state(&self) -> MutexGuard<'_, PortableState> {
-        // A query that panicked left nothing half changed.
+        // A panic in a query leaves no inconsistent state.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The response as a message; `None` is silence.
+    /// The response as a message; `None` if there is no response.
     fn respond(&self, request: &Request) -> Option<Message> {
         let state = &mut *self.state();
         let source = request.src().ip();
@@ -81,15 +84,15 @@ impl Adapter {
         let began = state.responder.begin();
         let octets = state.responder.respond(state.worlds.load(), request.as_slice(), source, Transport::Udp, out);
         state.responder.end(Transport::Udp, began, 1);
-        if let Some(onlooker) = state.responder.onlooker() {
+        if let Some(observer) = state.responder.observer() {
             let (client, query) = (request.src(), request.as_slice());
             let response = &out[..octets];
-            onlooker.exchange(&Exchange { transport: Transport::Udp, client, server: None, query, response });
+            observer.exchange(&Exchange { transport: Transport::Udp, client, server: None, query, response });
         }
         if octets == 0 {
             return None;
         }
-        // What our encoder writes hickory-proto reads: the property tests hold us to it.
+        // hickory-proto can parse what our encoder writes; property tests check it.
         Message::from_vec(&out[..octets]).ok()
     }
 }
@@ -101,7 +104,7 @@ impl RequestHandler for Adapter {
         let Some(message) = self.respond(request) else {
             return silence;
         };
-        // A response to an unknown opcode repeats no question.
+        // A response to an unknown opcode does not repeat the question.
         let none = Queries::read(&mut BinDecoder::new(&[]), 0).expect("no queries take no octets");
         let queries = if message.queries.is_empty() { &none } else { &request.queries };
         let mut response = MessageResponseBuilder::new(queries, message.edns.as_ref()).build(

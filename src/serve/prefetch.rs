@@ -1,9 +1,13 @@
-//! Prefetch: what the answers to a batch will need from far memory, asked for before any is made.
+//! Prefetching for a batch of packets: reads the memory that the answers need before any answer is
+//! made.
 //!
-//! A client among millions of networks and a name among hundreds of thousands take several reads of memory that no cache holds,
-//! and the processor waits for each. Side by side the waits of a batch are one (docs/decisions/0082-side-by-side.md). That is work
-//! for nothing when answers do not depend on places, so clients are located as long as those of the batch before did; and when
-//! what is looked into is small, so that is done where it is large.
+//! Finding a client among millions of networks, or a name among hundreds of thousands, takes
+//! several reads of memory that is in no cache. The processor waits for each. Done together, the
+//! waits of a batch overlap (docs/decisions/0082-side-by-side.md).
+//!
+//! The work is wasted if answers do not depend on locations, or if the tables are small. So clients
+//! are located only if enough answers of the previous batch needed a location, and each table is
+//! prefetched only if it is large.
 
 use std::net::IpAddr;
 
@@ -16,24 +20,24 @@ use crate::geo::{GeoLookup, Located};
 use crate::prefetch::SIDE_BY_SIDE;
 use crate::world::World;
 
-/// The most packets of a batch. Entering the kernel costs about a tenth of moving one packet: spread over 64 it is lost
-/// in the noise, and more would only make the first of a batch wait for the last.
+/// Maximum packets per batch. Entering the kernel costs about a tenth of moving one packet, which
+/// is negligible when shared by 64. A larger batch would only delay its first packets.
 pub const BATCH_PACKETS: usize = 64;
-/// Fewer packets are answered one by one.
+/// Batches with fewer packets are answered one by one.
 const FEW: usize = 4;
-/// More than one packet in so many has to need a place.
+/// Clients are located if more than one packet in this many needed a location.
 const WORTHWHILE: usize = 4;
 
-/// What is known beforehand of one batch.
+/// Prefetched results for one batch.
 pub(super) struct Prefetch {
-    /// Names of packets, while they are looked for.
+    /// Buffers for the names of packets.
     names: Box<[QueryName]>,
     located: ArrayVec<Located, BATCH_PACKETS>,
-    /// By packet, the number of its client.
+    /// The index into `located`, by packet.
     clients: ArrayVec<u8, BATCH_PACKETS>,
-    /// Answers that needed a place since the batch began.
+    /// Answers since the start of the batch that needed a location.
     needed: usize,
-    /// Packets of the batch.
+    /// Packets in the batch.
     packets: usize,
 }
 
@@ -45,14 +49,14 @@ impl Default for Prefetch {
 }
 
 impl Prefetch {
-    /// Looks at these packets, `None` for one that cannot be answered.
+    /// Prefetches for these packets. `None` marks a packet that cannot be answered.
     pub(super) fn begin<'p>(
         &mut self,
         world: &World,
         client_subnet: ClientSubnetUse,
         packets: impl ExactSizeIterator<Item = Option<(&'p [u8], IpAddr)>> + Clone,
     ) {
-        let depend_on_places = self.needed * WORTHWHILE > self.packets;
+        let locations_matter = self.needed * WORTHWHILE > self.packets;
         (self.needed, self.packets) = (0, packets.len());
         self.located.clear();
         self.clients.clear();
@@ -61,19 +65,19 @@ impl Prefetch {
         }
         let packets = packets.map(|packet| packet.filter(|(octets, _)| may_be_question(octets)));
         if world.is_large() {
-            self.look_for_names(world, packets.clone().flatten().map(|(packet, _)| packet));
+            self.prefetch_names(world, packets.clone().flatten().map(|(packet, _)| packet));
         }
-        if depend_on_places && world.geo_lookup().is_large() {
+        if locations_matter && world.geo_lookup().is_large() {
             let clients = packets.map(|packet| Some(client_of(packet?, client_subnet)));
-            self.look_for_clients(world.geo_lookup(), clients);
+            self.locate_clients(world.geo_lookup(), clients);
         }
     }
 
-    fn look_for_names<'p>(&mut self, world: &World, mut packets: impl Iterator<Item = &'p [u8]>) {
+    fn prefetch_names<'p>(&mut self, world: &World, mut packets: impl Iterator<Item = &'p [u8]>) {
         loop {
             let mut read = 0;
             for (name, packet) in self.names.iter_mut().zip(&mut packets) {
-                // What is no name is looked for in vain.
+                // An invalid name costs one useless lookup.
                 let _ = name.read(packet, HEADER_OCTETS);
                 read += 1;
             }
@@ -84,10 +88,10 @@ impl Prefetch {
         }
     }
 
-    fn look_for_clients(&mut self, geo_lookup: &GeoLookup, clients: impl Iterator<Item = Option<IpAddr>>) {
+    fn locate_clients(&mut self, geo_lookup: &GeoLookup, clients: impl Iterator<Item = Option<IpAddr>>) {
         let mut addresses: ArrayVec<IpAddr, BATCH_PACKETS> = ArrayVec::new();
         for client in clients.take(BATCH_PACKETS) {
-            // Clients repeat: the same as the one before is not looked for again.
+            // Clients repeat: do not look up the same address twice in a row.
             if let Some(address) = client.filter(|address| addresses.last() != Some(address)) {
                 addresses.push(address);
             }
@@ -98,18 +102,19 @@ impl Prefetch {
         }
     }
 
-    /// Where the client of the packet with this number is, when that is known. Whoever uses it compares the address.
+    /// The location of the client of this packet, if it was prefetched. The caller must compare the
+    /// address.
     pub(super) fn of(&self, packet: usize) -> Option<Located> {
         self.located.get(usize::from(*self.clients.get(packet)?)).copied()
     }
 
-    /// An answer of the batch was made.
+    /// Records that an answer of the batch was made and whether it needed a location.
     pub(super) fn learn(&mut self, needed_place: bool) {
         self.needed += usize::from(needed_place);
     }
 }
 
-/// Whom the answer will be for, if nothing is wrong with the packet.
+/// The client address that the answer will use, assuming that the packet is valid.
 fn client_of((packet, source): (&[u8], IpAddr), client_subnet: ClientSubnetUse) -> IpAddr {
     let subnet = match client_subnet {
         ClientSubnetUse::Use => subnet_ahead(packet),

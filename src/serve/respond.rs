@@ -1,4 +1,5 @@
-//! One packet in, one response out: what UDP workers, TCP and the hickory-server adapter all call.
+//! Turns one query packet into one response. UDP workers, TCP and the hickory-server adapter all
+//! call it.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -15,45 +16,47 @@ use crate::stats::{Counted, Family, Stats, Transport, ZoneNumber};
 use crate::tap::{QueryEvent, Tap};
 use crate::world::World;
 
-/// The longest message over TCP, whose length has two octets.
+/// The longest message over TCP: its length field has two octets.
 pub const MAX_TCP_OCTETS: usize = 65_535;
-/// The longest message over UDP, in or out, whatever the settings say (spec 2.4: Route 53's ceiling).
+/// The longest message over UDP, received or sent, regardless of the settings (spec 2.4: the limit
+/// of Route 53).
 pub const MAX_UDP_OCTETS: usize = 4096;
 
-/// What the settings say about responses.
+/// Settings for responses.
 #[derive(Clone, Debug)]
 pub struct ResponderSettings {
-    /// The longest UDP response, octets; never below 512 nor above `MAX_UDP_OCTETS`.
+    /// The longest UDP response in octets, from 512 to `MAX_UDP_OCTETS`.
     pub udp_payload_max: u16,
-    /// The identifier given to those who ask (RFC 5001).
+    /// The server identifier for clients that request it (RFC 5001).
     pub nsid: Option<Arc<[u8]>>,
-    /// What to do with EDNS Client Subnet.
+    /// How to treat EDNS Client Subnet.
     pub client_subnet: ClientSubnetUse,
 }
 
-/// What to do with EDNS Client Subnet (RFC 7871).
+/// How to treat EDNS Client Subnet (RFC 7871).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ClientSubnetUse {
-    /// It says where the client is, and the response says for which network it holds.
+    /// The option locates the client, and the response contains the network that it is valid for.
     #[default]
     Use,
-    /// It is treated as an option that is not understood: the resolver's address decides and the response is silent.
+    /// The option is ignored like an unknown one: the address of the resolver decides, and the
+    /// response does not contain the option.
     Ignore,
 }
 
-/// Answers packets. Each worker has one; its buffers are used again and again.
+/// Answers packets. Each worker has one and reuses its buffers.
 pub struct Responder {
     settings: ResponderSettings,
     name: QueryName,
     dice: Dice,
     stats: Arc<Stats>,
     prefetch: Prefetch,
-    /// Who is told of queries; `None`, as it mostly is, costs one branch.
+    /// The query log and dnstap, if enabled. Without them it costs one branch.
     tap: Option<Box<Tap>>,
 }
 
-/// What is told of a query beyond what is counted.
-struct Asked<'q> {
+/// What the query log needs beyond the counters.
+struct QueryDetails<'q> {
     question: &'q [u8],
     subnet: Option<ClientSubnet>,
     zone_id: Option<&'q HostedZoneId>,
@@ -61,12 +64,12 @@ struct Asked<'q> {
 }
 
 impl Responder {
-    /// A responder whose dice fall as `seed` says, with counters of its own.
+    /// A responder with random numbers from `seed` and its own counters.
     pub fn new(settings: ResponderSettings, seed: u64) -> Responder {
         Responder::counting(settings, seed, Arc::default())
     }
 
-    /// A responder that counts in `stats`, where nobody else does.
+    /// A responder that counts in `stats`. No other responder may write there.
     pub fn counting(settings: ResponderSettings, seed: u64, stats: Arc<Stats>) -> Responder {
         let udp_payload_max = settings.udp_payload_max.clamp(MIN_PAYLOAD_OCTETS, MAX_UDP_OCTETS as u16);
         Responder {
@@ -79,13 +82,13 @@ impl Responder {
         }
     }
 
-    /// The same responder, who tells `tap` of queries.
+    /// The same responder, reporting queries to `tap`.
     #[must_use]
     pub fn tapped(self, tap: Option<Box<Tap>>) -> Responder {
         Responder { tap, ..self }
     }
 
-    /// Reads the clock for what is answered from now on, one query or a batch of them.
+    /// Reads the clock for the following queries, one or a batch.
     pub(super) fn begin(&mut self) -> Instant {
         if let Some(tap) = &mut self.tap {
             tap.read_clock();
@@ -93,23 +96,24 @@ impl Responder {
         Instant::now()
     }
 
-    /// So many queries were answered since `began`.
+    /// Records that `queries` queries were answered since `began`.
     pub(super) fn end(&self, transport: Transport, began: Instant, queries: usize) {
         self.stats.count_duration(transport, began.elapsed(), queries as u64);
     }
 
-    /// Who wants to see whole messages, when there is somebody.
-    pub(super) fn onlooker(&mut self) -> Option<&mut Tap> {
+    /// The tap, if dnstap is enabled: it gets whole messages.
+    pub(super) fn observer(&mut self) -> Option<&mut Tap> {
         self.tap.as_deref_mut().filter(|tap| tap.has_dnstap())
     }
 
-    /// What it has counted; it alone writes there.
+    /// The counters of this responder, their only writer.
     pub fn stats(&self) -> &Arc<Stats> {
         &self.stats
     }
 
-    /// Answers `packet` from `world` into `out`, which holds `MAX_UDP_OCTETS` or `MAX_TCP_OCTETS`. Returns how many
-    /// octets were written; 0 is silence.
+    /// Answers `packet` from `world` into `out`, which must hold `MAX_UDP_OCTETS` or
+    /// `MAX_TCP_OCTETS` octets. Returns the length of the response in octets; 0 means that no
+    /// response is sent.
     pub fn respond(
         &mut self,
         world: &World,
@@ -121,8 +125,8 @@ impl Responder {
         self.respond_to(world, packet, source, transport, None, out)
     }
 
-    /// Looks at all packets of a batch and where they came from, `None` for one that cannot be answered. `respond_prefetched` answers
-    /// them.
+    /// Prefetches for a batch: all its packets with their source addresses, `None` for one that
+    /// cannot be answered. Answer them with `respond_prefetched`.
     pub fn prefetch<'p>(
         &mut self,
         world: &World,
@@ -131,7 +135,8 @@ impl Responder {
         self.prefetch.begin(world, self.settings.client_subnet, packets);
     }
 
-    /// As `respond`, over UDP, the packet that `prefetch` was given as the one with this number, from the same world.
+    /// Like `respond` over UDP, for the packet at index `number` of the batch given to `prefetch`,
+    /// from the same world.
     pub fn respond_prefetched(
         &mut self,
         number: usize,
@@ -156,7 +161,7 @@ impl Responder {
     ) -> usize {
         let source = source.to_canonical();
         let family = Family::of(source);
-        let (encoded, counted, asked) = match decode(packet, &mut self.name) {
+        let (encoded, counted, details) = match decode(packet, &mut self.name) {
             Decoded::Silence => {
                 self.stats.count_silence(transport, family);
                 return 0;
@@ -166,8 +171,8 @@ impl Responder {
                 let (zone, record_type, response_code) = (ZoneNumber::NONE, record_type(&request), code as u8);
                 let counted = Counted { zone, transport, family, record_type, response_code };
                 let subnet = client_subnet(&request);
-                let asked = Asked { question: request.question, subnet, zone_id: None, zone_octets: 0 };
-                (encode_fault(&request, code, &frame(&self.settings, &request, transport), out), counted, asked)
+                let details = QueryDetails { question: request.question, subnet, zone_id: None, zone_octets: 0 };
+                (encode_fault(&request, code, &frame(&self.settings, &request, transport), out), counted, details)
             }
             Decoded::Question(mut request, record_type) => {
                 self.forget_ignored(&mut request);
@@ -183,8 +188,8 @@ impl Responder {
                 let (zone, response_code) = (answer.zone_number, answer.rcode as u8);
                 let counted = Counted { zone, transport, family, record_type, response_code };
                 let (zone_id, zone_octets) = (answer.zone_id, answer.zone_octets);
-                let asked = Asked { question: request.question, subnet: client_subnet, zone_id, zone_octets };
-                (encode_answer(&request, &answer, &frame, &mut self.dice, out), counted, asked)
+                let details = QueryDetails { question: request.question, subnet: client_subnet, zone_id, zone_octets };
+                (encode_answer(&request, &answer, &frame, &mut self.dice, out), counted, details)
             }
         };
         self.stats.count(&counted);
@@ -192,13 +197,13 @@ impl Responder {
             self.stats.count_truncated();
         }
         if let Some(tap) = &mut self.tap {
-            tell(tap, &self.name, &counted, &asked, source);
+            report(tap, &self.name, &counted, &details, source);
         }
         encoded.octets
     }
 
-    /// An ignored client subnet is not repeated either: a resolver that saw a scope would believe that the answer was
-    /// made for that network (RFC 7871 section 7.2.1).
+    /// An ignored client subnet is not repeated in the response. A resolver that saw a scope would
+    /// assume that the answer was made for that network (RFC 7871 section 7.2.1).
     fn forget_ignored(&self, request: &mut Request<'_>) {
         if let (ClientSubnetUse::Ignore, Some(edns)) = (self.settings.client_subnet, &mut request.edns) {
             edns.client_subnet = None;
@@ -206,20 +211,20 @@ impl Responder {
     }
 }
 
-/// Not part of answering: whoever has no query log must not carry it along.
+/// Kept out of the hot path, so that a server without a query log does not pay for it.
 #[cold]
 #[inline(never)]
-fn tell(tap: &mut Tap, name: &QueryName, counted: &Counted, asked: &Asked<'_>, resolver: IpAddr) {
+fn report(tap: &mut Tap, name: &QueryName, counted: &Counted, details: &QueryDetails<'_>, resolver: IpAddr) {
     let wire = name.wire();
     tap.log(&QueryEvent {
-        question: asked.question,
-        zone_id: asked.zone_id.map(|id| id.0.as_str()),
-        zone_name: &wire[wire.len().saturating_sub(asked.zone_octets)..],
+        question: details.question,
+        zone_id: details.zone_id.map(|id| id.0.as_str()),
+        zone_name: &wire[wire.len().saturating_sub(details.zone_octets)..],
         record_type: counted.record_type,
         response_code: counted.response_code,
         transport: counted.transport,
         resolver,
-        subnet: asked.subnet.map(|subnet| (subnet.address, subnet.source_prefix)),
+        subnet: details.subnet.map(|subnet| (subnet.address, subnet.source_prefix)),
     });
 }
 
@@ -232,7 +237,7 @@ fn frame<'s>(settings: &'s ResponderSettings, request: &Request<'_>, transport: 
     Frame { most_octets, payload_size, nsid: settings.nsid.as_deref().unwrap_or_default() }
 }
 
-/// The QTYPE of a faulty request; 0 when its question could not be read.
+/// The QTYPE of an invalid request; 0 if its question could not be parsed.
 fn record_type(request: &Request<'_>) -> u16 {
     let octets = request.question.last_chunk::<4>();
     octets.map_or(0, |[high, low, ..]| u16::from_be_bytes([*high, *low]))

@@ -1,4 +1,5 @@
-//! Real sockets on loopback: both ways of serving UDP, TCP with its limits, binding and stopping.
+//! Tests with real sockets on loopback: both UDP implementations, TCP with its limits, binding and
+//! stopping.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
@@ -16,7 +17,7 @@ use crate::stats::Meters;
 use crate::tap::Taps;
 use crate::world::{Publisher, Reader, World};
 
-/// Much longer than anything here takes on a busy machine.
+/// Much longer than any operation takes on a busy machine.
 const LONG: Duration = Duration::from_secs(10);
 
 const LINES: [&str; 9] = [
@@ -46,7 +47,7 @@ fn loopback() -> SocketAddr {
     (Ipv4Addr::LOCALHOST, 0).into()
 }
 
-/// An address whose ports no client's socket takes by chance, where loopback has so many.
+/// An address whose ports no client's socket uses by chance, if loopback has enough addresses.
 fn quiet_loopback() -> SocketAddr {
     if cfg!(target_os = "linux") { ([127, 0, 53, 20], 0).into() } else { loopback() }
 }
@@ -106,7 +107,7 @@ fn ask_tcp(stream: &mut TcpStream, packet: &[u8]) -> Message {
     Message::from_vec(&read_message(stream)).unwrap()
 }
 
-/// Whether the other side hung up, and did so in time.
+/// Whether the other side closed the connection in time.
 fn is_hung_up(stream: &mut TcpStream) -> bool {
     match stream.read(&mut [0; 1]) {
         Ok(octets) => octets == 0,
@@ -120,7 +121,7 @@ fn lines(records: &[Record]) -> Vec<String> {
     lines
 }
 
-/// A message in lines, the order of values aside.
+/// A message as lines, without the order of values.
 fn decoded(bytes: &[u8]) -> Vec<String> {
     let message = Message::from_vec(bytes).unwrap();
     let mut out = vec![format!("{:?}", message.metadata), format!("{:?} {:?}", message.queries, message.edns)];
@@ -181,7 +182,8 @@ fn both_ways_of_serving_udp_give_the_same_answers() {
     }
 }
 
-/// A query that hickory-proto can write: any name in or beside the zone in any case, any type, any mixture of options.
+/// A query that hickory-proto can write: any name in or outside the zone in any case, any type, any
+/// mixture of options.
 fn random_query(dice: &mut fastrand::Rng) -> Message {
     const LABELS: [&str; 10] = ["www", "mail", "alias", "child", "ns", "many", "_sip", "_tcp", "nowhere", "x"];
     const ZONES: [&str; 4] = ["lab.test.", "lab.test.", "lab.test.", "example."];
@@ -201,7 +203,8 @@ fn random_query(dice: &mut fastrand::Rng) -> Message {
             edns.options_mut().insert(EdnsOption::Unknown(EdnsCode::NSID.into(), vec![]));
         }
         if dice.bool() {
-            // Bits beyond the prefix are for FORMERR, the scope of a query as well (RFC 7871 sections 6 and 7.1.2).
+            // Bits beyond the prefix are for FORMERR, the scope of a query as well (RFC 7871
+            // sections 6 and 7.1.2).
             let (address, longest): (IpAddr, u8) = match dice.bool() {
                 true => (Ipv4Addr::from(dice.u32(..)).into(), 32),
                 false => (Ipv6Addr::from(dice.u128(..)).into(), 128),
@@ -319,7 +322,8 @@ fn messages_without_an_answer_keep_no_connection_open() {
     for message in family {
         let mut stream = connect(address);
         let packet = with_length(message);
-        // It never stops sending: only the deadline can end this, and no answer ever comes.
+        // The client never stops sending: only the deadline can end this, and no answer is ever
+        // sent.
         let mut writer = stream.try_clone().unwrap();
         let writing = std::thread::spawn(move || while writer.write_all(&packet).is_ok() {});
         let begin = Instant::now();
@@ -327,7 +331,8 @@ fn messages_without_an_answer_keep_no_connection_open() {
         assert!(begin.elapsed() < LONG, "{message:?}");
         writing.join().unwrap();
     }
-    // One that asks again and again is not hung up on, though each pause is most of the deadline.
+    // A client that keeps sending queries is not disconnected, though each pause is most of the
+    // deadline.
     let mut stream = connect(address);
     for _ in 0..4 {
         sleep(patience * 6 / 10);
@@ -360,7 +365,7 @@ fn one_client_has_its_share_of_connections_and_no_more() {
     assert!(is_hung_up(&mut connect(address)));
     streams.iter_mut().for_each(|stream| assert_eq!(ask_tcp(stream, &www(2)).answers.len(), 3));
     drop(streams);
-    // The places are free again as soon as the server has seen the end.
+    // The slots are free as soon as the server has seen the end.
     let begin = Instant::now();
     while is_hung_up_at_once(address) {
         assert!(begin.elapsed() < LONG);
@@ -430,20 +435,21 @@ fn an_address_in_use_is_an_error_that_names_it() {
     assert!(Bound::bind(&second.addresses(), 2, UdpPath::default()).is_err());
 }
 
-/// What `check` says of two addresses with one port is what the system says.
+/// `check` of two addresses with one port agrees with the system.
 #[test]
 fn addresses_that_go_together_are_those_that_can_be_bound_together() {
     let hosts = ["127.0.0.1", "127.0.0.2", "0.0.0.0", "[::1]", "[::]"];
     let has_ipv6 = UdpSocket::bind("[::1]:0").is_ok();
     let hosts: Vec<&str> = hosts.into_iter().filter(|host| has_ipv6 || !host.contains(':')).collect();
-    // With one worker the system refuses the second UDP socket, with several it is TCP that is refused.
+    // With one worker the system refuses the second UDP socket, with several workers it refuses
+    // TCP.
     for (one, other, workers) in
         hosts.iter().flat_map(|one| hosts.iter().flat_map(move |other| [(one, other, 1), (one, other, 2)]))
     {
         let text = |port| format!("dns.listen = ['{one}:{port}', '{other}:{port}']\nadmin.listen = 'off'\n");
         let (settings, _) = Settings::read(&SourceFile::new("a.toml", text(1)));
         let says = settings.is_some();
-        // Another program may have the port that the system chose for the first.
+        // Another program may use the port that the system selected for the first.
         let can = (0..if says { 100 } else { 3 }).any(|_| {
             let first = Bound::bind(&[format!("{one}:0").parse().unwrap()], workers, UdpPath::default()).unwrap();
             let second = format!("{other}:{}", first.addresses()[0].port()).parse().unwrap();
@@ -453,7 +459,8 @@ fn addresses_that_go_together_are_those_that_can_be_bound_together() {
     }
 }
 
-/// Both wildcards with one port that the system chose for the first; it may be taken for the second.
+/// Both wildcard addresses with one port that the system selected for the first; it may be in use
+/// for the second.
 fn bind_everywhere() -> Result<Bound, BindError> {
     let [v4, v6] = [IpAddr::V4(Ipv4Addr::UNSPECIFIED), IpAddr::V6(Ipv6Addr::UNSPECIFIED)];
     let port = Bound::bind(&[SocketAddr::new(v6, 0)], 2, UdpPath::default())?.addresses()[0].port();

@@ -1,13 +1,14 @@
-//! DNS over TCP (RFC 7766): messages with their lengths in front, answered in order, within limits.
+//! DNS over TCP (RFC 7766): length-prefixed messages, answered in order, within limits.
 //!
-//! One thread carries all connections: an answer takes microseconds and nothing here waits while holding anything, so
-//! that one responder, one output buffer and one view of the world serve them all without a lock, and a flood over TCP
-//! takes one core at most from the UDP workers.
+//! One thread serves all connections. An answer takes microseconds, and no task holds shared state
+//! while it waits, so one responder, one output buffer and one world reader serve all connections
+//! without a lock. A flood over TCP takes at most one core from the UDP workers.
 //!
-//! What a stranger can make us hold: `most_connections` buffers of one query each, and for those who do not read, the
-//! rest of one response. A client that does not get a query across in `patience` is hung up on; the one that has been idle
-//! longest makes room for a newcomer when all places are taken. Only a query that is answered counts as one: empty messages,
-//! noise and responses keep no connection open.
+//! Clients can make the server hold `most_connections` buffers of one query each, and for clients
+//! that do not read, the rest of one response. A connection that does not deliver a complete query
+//! within `idle_timeout` is closed. When all slots are in use, a new connection replaces the one
+//! that has been idle longest. Only an answered query counts as activity: empty messages, invalid
+//! packets and responses do not keep a connection open.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -29,34 +30,36 @@ use crate::log_limit::LogLimit;
 use crate::tap::Exchange;
 use crate::world::{CachedReader, Reader};
 
-/// The two octets of a message's length.
+/// The length of the length prefix, in octets.
 const LENGTH_OCTETS: usize = 2;
-/// The longest query taken: no longer than over UDP. A question, OPT and a signature have some 800 octets at most.
+/// The longest accepted query, as over UDP. A question, OPT and a signature have at most some 800
+/// octets.
 const MAX_QUERY_OCTETS: usize = 4096;
-/// A thread without queries lets go of an old world this often.
+/// How often an idle thread releases an outdated world.
 const LET_GO_INTERVAL: Duration = Duration::from_secs(1);
-/// After an error of accept (no file descriptors left, say) it is not called again at once.
+/// Pause after an error of accept, for example when no file descriptors are left.
 const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(20);
-/// How often the end looks whether all are gone.
+/// How often a stopping server checks whether all connections are closed.
 const LEAVING_INTERVAL: Duration = Duration::from_millis(10);
 
-/// What TCP clients may take.
+/// Limits for TCP clients.
 #[derive(Clone, Copy, Debug)]
 pub struct TcpLimits {
-    /// Connections in all: what the limit of open files leaves for them.
+    /// Maximum connections in total. It depends on the limit of open files.
     pub most_connections: usize,
-    /// Connections of one client, an IPv4 address or an IPv6 /64 (RFC 7766 section 6.2.2 has clients use few): so that it
-    /// takes eight to crowd others out.
+    /// Maximum connections of one client, an IPv4 address or an IPv6 /64 (RFC 7766 section 6.2.2:
+    /// clients should use few). With an eighth of the total, one client cannot displace all others.
     pub most_per_client: usize,
-    /// How long a client has for its next query, from the first moment to the last octet, and for taking in a response. RFC
-    /// 7766 section 6.2.3: idle connections last for "a few seconds".
+    /// How long a client has to deliver its next complete query, and to read a response. RFC 7766
+    /// section 6.2.3: idle connections last for "a few seconds".
     pub idle_timeout: Duration,
-    /// How long connections may finish what is under way when the server stops.
+    /// How long connections may finish running requests when the server stops.
     pub drain_timeout: Duration,
 }
 
 impl TcpLimits {
-    /// The usual limits with so many connections in all. One client has an eighth of them, at most 64.
+    /// The default limits with this many connections in total. One client has an eighth of them, at
+    /// most 64.
     #[must_use]
     pub fn with_connections(most_connections: usize) -> TcpLimits {
         let usual = TcpLimits::default();
@@ -75,7 +78,7 @@ impl Default for TcpLimits {
     }
 }
 
-/// Serves these listeners until `stop` says true or nobody can say it any more.
+/// Serves these listeners until `stop` becomes true or its sender is dropped.
 pub(super) async fn serve(
     listeners: Vec<TcpListener>,
     reader: &Reader,
@@ -97,11 +100,11 @@ pub(super) async fn serve(
     for listener in listeners {
         tasks.spawn_local(accept(listener, Rc::clone(&server)));
     }
-    tasks.run_until(attend(&server, stop)).await;
+    tasks.run_until(run_until_stopped(&server, stop)).await;
 }
 
-/// Waits for the end, and for the connections then.
-async fn attend(server: &TcpServer, mut stop: watch::Receiver<bool>) {
+/// Waits for `stop`, and then for the connections to close.
+async fn run_until_stopped(server: &TcpServer, mut stop: watch::Receiver<bool>) {
     let mut ticks = interval(LET_GO_INTERVAL);
     loop {
         tokio::select! {
@@ -126,13 +129,13 @@ async fn accept(listener: TcpListener, server: Rc<TcpServer>) {
         };
         match accepted {
             Ok((stream, peer)) => {
-                if let Some(place) = Place::take(&server, peer.ip()) {
-                    spawn_local(attend_to(stream, place));
+                if let Some(slot) = ConnectionSlot::take(&server, peer.ip()) {
+                    spawn_local(serve_connection(stream, slot));
                 }
             }
             Err(error) => {
                 if let Some(held_back) = server.accept_errors.admit(error.kind()) {
-                    warn!("a TCP connection could not be accepted: {error}{held_back}");
+                    warn!("cannot accept a TCP connection: {error}{held_back}");
                 }
                 sleep(PAUSE_AFTER_ERROR).await;
             }
@@ -140,31 +143,31 @@ async fn accept(listener: TcpListener, server: Rc<TcpServer>) {
     }
 }
 
-async fn attend_to(stream: TcpStream, place: Place) {
-    // Answers are written whole: there is nothing to wait for (Nagle).
+async fn serve_connection(stream: TcpStream, slot: ConnectionSlot) {
+    // Each response is written at once, so Nagle's algorithm would only add delay.
     let _ = stream.set_nodelay(true);
-    let leave = Rc::clone(&place.leave);
+    let leave = Rc::clone(&slot.leave);
     tokio::select! {
         () = leave.notified() => {}
-        // Whatever went wrong, all that is left to do is to hang up.
-        _ = converse(stream, &place) => {}
+        // After any error the connection is closed.
+        _ = answer_queries(stream, &slot) => {}
     }
 }
 
-/// Answers query after query until the client hangs up, loses its patience with us or we with it.
-async fn converse(mut stream: TcpStream, place: &Place) -> io::Result<()> {
-    let server = &*place.server;
+/// Answers queries until the client closes the connection, an error occurs or a timeout ends it.
+async fn answer_queries(mut stream: TcpStream, slot: &ConnectionSlot) -> io::Result<()> {
+    let server = &*slot.server;
     let mut stop = server.stop.clone();
     let mut input = Input::default();
     let mut deadline = Instant::now() + server.limits.idle_timeout;
     loop {
         while let Some(message) = input.next_message()? {
-            if server.answer(&mut stream, message, place.source).await? == Reply::Sent {
-                place.touch();
+            if server.answer(&mut stream, message, slot.source).await? == Reply::Sent {
+                slot.touch();
                 deadline = Instant::now() + server.limits.idle_timeout;
             }
         }
-        // A read that never has to wait would never look at the clock.
+        // A read that always has data would never check the deadline.
         if Instant::now() >= deadline {
             return Err(io::ErrorKind::TimedOut.into());
         }
@@ -179,12 +182,12 @@ async fn converse(mut stream: TcpStream, place: &Place) -> io::Result<()> {
     }
 }
 
-/// What all connections share. Nothing of it is held across an await.
+/// State shared by all connections. None of it is borrowed across an await.
 struct TcpServer {
     limits: TcpLimits,
     responder: RefCell<Responder>,
     worlds: RefCell<CachedReader>,
-    /// A response with its length in front, until it is written or what is left of it copied.
+    /// A response with its length prefix, until it is written or its rest is copied.
     out: RefCell<Box<[u8]>>,
     connections: RefCell<HashMap<u64, Connection>>,
     next_id: Cell<u64>,
@@ -198,11 +201,11 @@ struct Connection {
     leave: Rc<Notify>,
 }
 
-/// What a message led to.
+/// The outcome of a message.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Reply {
     Sent,
-    /// The message deserves no response, for example one that is a response itself.
+    /// No response is sent, for example for a packet with QR=1.
     None,
 }
 
@@ -215,7 +218,8 @@ impl TcpServer {
         Ok(Reply::Sent)
     }
 
-    /// Answers into the socket as far as it takes the response now; returns what is left, or `None` without a response.
+    /// Writes the response as far as the socket accepts it now. Returns the rest, or `None` if
+    /// there is no response.
     fn answer_now(&self, stream: &TcpStream, query: &[u8], source: IpAddr) -> io::Result<Option<Vec<u8>>> {
         let out = &mut *self.out.borrow_mut();
         let (length, message) = out.split_at_mut(LENGTH_OCTETS);
@@ -224,10 +228,10 @@ impl TcpServer {
         let began = responder.begin();
         let octets = responder.respond(worlds.load(), query, source, Transport::Tcp, message);
         responder.end(Transport::Tcp, began, 1);
-        if let (Some(onlooker), Ok(client)) = (responder.onlooker(), stream.peer_addr()) {
+        if let (Some(observer), Ok(client)) = (responder.observer(), stream.peer_addr()) {
             let server = stream.local_addr().ok();
             let response = &message[..octets];
-            onlooker.exchange(&Exchange { transport: Transport::Tcp, client, server, query, response });
+            observer.exchange(&Exchange { transport: Transport::Tcp, client, server, query, response });
         }
         let Ok(octets_on_wire @ 1..) = u16::try_from(octets) else {
             return Ok(None);
@@ -242,17 +246,17 @@ impl TcpServer {
     }
 }
 
-/// A connection's place among all, given back when it is dropped.
-struct Place {
+/// A connection's slot, released on drop.
+struct ConnectionSlot {
     server: Rc<TcpServer>,
     id: u64,
     source: IpAddr,
     leave: Rc<Notify>,
 }
 
-impl Place {
-    /// A place for a connection from `source`; `None` when that client has its share already.
-    fn take(server: &Rc<TcpServer>, source: IpAddr) -> Option<Place> {
+impl ConnectionSlot {
+    /// Takes a slot for a connection from `source`. `None` if the client has reached its limit.
+    fn take(server: &Rc<TcpServer>, source: IpAddr) -> Option<ConnectionSlot> {
         let client = client_of(source);
         let mut connections = server.connections.borrow_mut();
         if connections.values().filter(|connection| connection.client == client).count()
@@ -267,7 +271,7 @@ impl Place {
         let (id, leave) = (server.next_id.get(), Rc::new(Notify::new()));
         server.next_id.set(id + 1);
         connections.insert(id, Connection { client, last_used: Instant::now(), leave: Rc::clone(&leave) });
-        Some(Place { server: Rc::clone(server), id, source, leave })
+        Some(ConnectionSlot { server: Rc::clone(server), id, source, leave })
     }
 
     fn touch(&self) {
@@ -277,13 +281,14 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for ConnectionSlot {
     fn drop(&mut self) {
         self.server.connections.borrow_mut().remove(&self.id);
     }
 }
 
-/// Whoever has one IPv6 address has its /64.
+/// The unit that the client limit counts: an IPv4 address or an IPv6 /64, since a host with one
+/// IPv6 address usually has the whole /64.
 fn client_of(source: IpAddr) -> IpAddr {
     match source.to_canonical() {
         IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)),
@@ -291,12 +296,12 @@ fn client_of(source: IpAddr) -> IpAddr {
     }
 }
 
-/// What came in on a connection and is not answered yet. Holds one query of the longest kind.
+/// Received octets of a connection that are not processed yet. Holds one query of maximum length.
 struct Input {
     octets: Box<[u8]>,
-    /// Up to here messages have been taken out.
+    /// End of the messages that were taken out.
     taken: usize,
-    /// Up to here octets have come in.
+    /// End of the received octets.
     filled: usize,
 }
 
@@ -307,7 +312,7 @@ impl Default for Input {
 }
 
 impl Input {
-    /// The next whole message; an error when it could never fit.
+    /// The next complete message; an error if it is too long.
     fn next_message(&mut self) -> io::Result<Option<&[u8]>> {
         let waiting = &self.octets[self.taken..self.filled];
         let Some((&length, rest)) = waiting.split_first_chunk::<LENGTH_OCTETS>() else {
@@ -324,7 +329,7 @@ impl Input {
         Ok(Some(&self.octets[self.taken - octets..self.taken]))
     }
 
-    /// Moves what is left to the front, and says whether there is nothing.
+    /// Moves the remaining octets to the front and returns whether there are none.
     fn make_room(&mut self) -> bool {
         self.octets.copy_within(self.taken..self.filled, 0);
         (self.taken, self.filled) = (0, self.filled - self.taken);

@@ -1,4 +1,4 @@
-//! Packets in, packets out: what we write, hickory-proto reads back as the same message.
+//! Responses parse back with hickory-proto to the same message.
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
@@ -90,7 +90,7 @@ fn an_unknown_edns_version_is_answered_with_ours() {
     let mut asked = query_with_edns("www.lab.test.", HickoryType::A, 4096);
     asked.edns.as_mut().unwrap().set_version(1);
     let response = ask(&lab_world(&[]), &asked);
-    // 16 is BADSIG, too, as hickory names it.
+    // hickory names 16 BADSIG too.
     assert_eq!(u16::from(response.response_code), 16);
     assert_eq!(response.edns.unwrap().version(), 0);
 }
@@ -229,7 +229,7 @@ const NAMES: [&str; 14] = [
 
 const TYPES: [u16; 12] = [1, 2, 5, 6, 12, 15, 16, 28, 33, 35, 255, 257];
 
-/// The same response written the plain way: no compression, no limit.
+/// The same response written in the simplest way: no compression, no limit.
 fn plainly(query: &Message, question: &QueryName, answer: &Answer<'_>) -> Message {
     let zone = &question.wire()[question.wire().len() - answer.zone_octets..];
     let mut bytes = vec![0; 12];
@@ -264,7 +264,7 @@ fn plainly(query: &Message, question: &QueryName, answer: &Answer<'_>) -> Messag
     Message::from_vec(&bytes).unwrap()
 }
 
-/// A section's records without regard to order and case.
+/// The records of a section without order and case.
 fn lines(records: &[hickory_proto::rr::Record]) -> Vec<String> {
     let mut lines: Vec<_> = records.iter().map(|record| record.to_string().to_lowercase()).collect();
     lines.sort();
@@ -272,7 +272,8 @@ fn lines(records: &[hickory_proto::rr::Record]) -> Vec<String> {
 }
 
 proptest! {
-    /// Damage that leaves a header of a request gets a response that can be read, within the size; all else gets silence.
+    /// Damage that keeps a valid request header gets a readable response within the size limit;
+    /// everything else gets no response.
     #[test]
     fn a_damaged_query_gets_a_whole_response_or_silence(
         name in prop::sample::select(&NAMES[..]), record_type: u16, options in prop::collection::vec(any::<u8>(), 0..40),

@@ -1,4 +1,5 @@
-//! The UDP workers: one thread and one socket each, a batch at a time. The world is loaded once a batch.
+//! UDP workers: one thread and one socket each. A worker handles packets in batches and loads the
+//! world once per batch.
 
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -12,32 +13,33 @@ use super::{Responder, Transport};
 use crate::tap::{Exchange, Tap};
 use crate::world::{CachedReader, Reader};
 
-/// How long a worker sleeps at most: then it looks whether to stop and lets go of an old world. Five times a second is
-/// nothing to the processor and little to whoever waits for the end.
+/// The longest sleep of a worker. After it, the worker checks whether to stop and releases an
+/// outdated world. Waking up five times a second costs almost no CPU time and delays a shutdown
+/// only slightly.
 pub(super) const LONGEST_SLEEP: Duration = Duration::from_millis(200);
-/// A worker that is to stop answers what its socket has taken in already, this many batches at most.
+/// A stopping worker answers what its socket has already received, in at most this many batches.
 const LAST_BATCHES: usize = 16;
-/// After an error of the socket itself (not enough memory, say) a worker does not ask again at once.
+/// Pause after an error of the socket itself, for example when memory is exhausted.
 const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(10);
 
-/// Answers what `batch` receives until `stop`.
+/// Answers packets from `batch` until `stop` is set.
 pub(super) fn work(mut batch: Batch, reader: &Reader, mut responder: Responder, stop: &AtomicBool) {
     let mut worlds = reader.cached();
-    let mut complaints = LogOnce::default();
+    let mut log_once = LogOnce::default();
     while !stop.load(Ordering::Relaxed) {
         match batch.receive(Wait::ForOne) {
-            // A sleeping worker must not keep an old world alive.
+            // An idle worker must not keep an outdated world alive.
             Ok(0) => {
                 worlds.load();
             }
-            Ok(received) => answer(&mut batch, received, &mut worlds, &mut responder, &mut complaints),
-            Err(error) => complaints.about_socket(&error),
+            Ok(received) => answer(&mut batch, received, &mut worlds, &mut responder, &mut log_once),
+            Err(error) => log_once.socket_error(&error),
         }
     }
     for _ in 0..LAST_BATCHES {
         match batch.receive(Wait::Never) {
             Ok(0) | Err(_) => break,
-            Ok(received) => answer(&mut batch, received, &mut worlds, &mut responder, &mut complaints),
+            Ok(received) => answer(&mut batch, received, &mut worlds, &mut responder, &mut log_once),
         }
     }
 }
@@ -47,34 +49,35 @@ fn answer(
     received: usize,
     worlds: &mut CachedReader,
     responder: &mut Responder,
-    complaints: &mut LogOnce,
+    log_once: &mut LogOnce,
 ) {
-    // Two readings of the clock a batch: each of its packets was here at the first and had its response at the second.
+    // The clock is read twice per batch: each packet arrived by the first reading and had its
+    // response by the second.
     let began = responder.begin();
     let world = worlds.load();
     let bound = batch.local_address();
     let packets = (0..received).map(|number| batch.peek(number));
-    let foreseen = catch_unwind(AssertUnwindSafe(|| responder.prefetch(world, packets)));
+    let prefetched = catch_unwind(AssertUnwindSafe(|| responder.prefetch(world, packets)));
     let panics = answer_each(batch, received, |number, packet| {
         let octets = responder.respond_prefetched(number, world, packet.bytes, packet.source, packet.out);
-        if let Some(onlooker) = responder.onlooker() {
-            show(onlooker, &packet, bound, octets);
+        if let Some(observer) = responder.observer() {
+            send_to_dnstap(observer, &packet, bound, octets);
         }
         octets
     });
     let lost = batch.send();
     responder.end(Transport::Udp, began, received);
     (0..panics + lost).for_each(|_| responder.stats().count_failure());
-    if panics > 0 || foreseen.is_err() {
-        complaints.about_panic();
+    if panics > 0 || prefetched.is_err() {
+        log_once.panic_while_answering();
     }
 }
 
 #[cold]
 #[inline(never)]
-fn show(onlooker: &mut Tap, packet: &Packet<'_>, bound: Option<SocketAddr>, octets: usize) {
+fn send_to_dnstap(observer: &mut Tap, packet: &Packet<'_>, bound: Option<SocketAddr>, octets: usize) {
     let server = bound.map(|bound| SocketAddr::new(packet.destination.unwrap_or(bound.ip()), bound.port()));
-    onlooker.exchange(&Exchange {
+    observer.exchange(&Exchange {
         transport: Transport::Udp,
         client: SocketAddr::new(packet.source, packet.source_port),
         server: server.filter(|server| !server.ip().is_unspecified()),
@@ -83,9 +86,11 @@ fn show(onlooker: &mut Tap, packet: &Packet<'_>, bound: Option<SocketAddr>, octe
     });
 }
 
-/// Answers packet after packet. One that makes us panic gets no answer, and the others do: a fault in a rare path must
-/// not become a way to silence the server. Nothing is left half changed by it: the world cannot be changed, and a
-/// responder's buffers are written anew for each packet. Returns how many panicked.
+/// Answers each packet of a batch and returns how many panicked.
+///
+/// A packet that causes a panic gets no response; the others do. A bug in a rare code path must not
+/// become a way to stop the server. A panic leaves no inconsistent state: the world is immutable,
+/// and the buffers of a responder are rewritten for each packet.
 fn answer_each(batch: &mut Batch, received: usize, mut respond: impl FnMut(usize, Packet<'_>) -> usize) -> usize {
     let (mut next, mut panics) = (0, 0);
     while next < received {
@@ -104,7 +109,8 @@ fn answer_each(batch: &mut Batch, received: usize, mut respond: impl FnMut(usize
     panics
 }
 
-/// Says each kind of trouble once a worker: a log that senders can fill helps nobody. The counters go on.
+/// Logs each kind of problem once per worker, so that senders cannot fill the log. Counters
+/// continue.
 #[derive(Default)]
 struct LogOnce {
     socket: bool,
@@ -112,16 +118,18 @@ struct LogOnce {
 }
 
 impl LogOnce {
-    fn about_socket(&mut self, error: &std::io::Error) {
+    fn socket_error(&mut self, error: &std::io::Error) {
         if !std::mem::replace(&mut self.socket, true) {
-            warn!(%error, "a UDP socket fails to receive; this is said once");
+            warn!(%error, "cannot receive from a UDP socket (logged once per worker)");
         }
         std::thread::sleep(PAUSE_AFTER_ERROR);
     }
 
-    fn about_panic(&mut self) {
+    fn panic_while_answering(&mut self) {
         if !std::mem::replace(&mut self.panic, true) {
-            error!("a query made its answering panic: please report the lines above; this is said once a worker");
+            error!(
+                "panic while answering a query; no response was sent. Please report the backtrace above (logged once per worker)"
+            );
         }
     }
 }
@@ -172,7 +180,7 @@ mod tests {
         let (publisher, reader) = Publisher::new(world(&[lab([set("www 60 A 192.0.2.1 | 192.0.2.2")])], &[]));
         let settings = ResponderSettings { udp_payload_max: 1232, nsid: None, client_subnet: ClientSubnetUse::Use };
         let (mut batch, mut worlds) = (Batch::new(socket), reader.cached());
-        let (mut responder, mut complaints) = (Responder::new(settings, 1), LogOnce::default());
+        let (mut responder, mut log_once) = (Responder::new(settings, 1), LogOnce::default());
         let packet = b"\x12\x34\0\0\0\x01\0\0\0\0\0\0\x03www\x03lab\x04test\0\0\x01\0\x01";
         for world_is_new in [false, false, true, false] {
             if world_is_new {
@@ -182,7 +190,7 @@ mod tests {
             let mut received = 0;
             let counted = allocation_counter::measure(|| {
                 received = batch.receive(Wait::ForOne).unwrap();
-                answer(&mut batch, received, &mut worlds, &mut responder, &mut complaints);
+                answer(&mut batch, received, &mut worlds, &mut responder, &mut log_once);
             });
             assert_eq!((received, counted.count_total), (50, 0));
             let mut buffer = [0; 512];

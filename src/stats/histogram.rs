@@ -1,46 +1,46 @@
-//! How long answers took: a histogram that one thread fills.
+//! A histogram of response times, filled by one thread.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::worker::add;
 
-/// Halvings below CoreDNS' first bound, 0.25 ms: an answer here takes microseconds.
+/// Number of buckets below the first bound of CoreDNS, 0.25 ms: answers here take microseconds.
 const FINER: u32 = 6;
-/// CoreDNS' bounds: 0.25 ms doubled fifteen times, up to 8.192 s.
+/// Number of bounds of CoreDNS: 0.25 ms doubled fifteen times, up to 8.192 s.
 const COARSER: u32 = 16;
-/// 0.25 ms, in units of `1 / 64` of a microsecond, so that each halving is a whole number.
+/// 0.25 ms in units of `1 / 64` µs, so that each halving is an integer.
 const FIRST: u64 = 250 * 64;
 
-/// The bounds of the buckets, but for the last one, which has none.
+/// The bounds of the buckets. The last bucket has none.
 pub(super) const BOUNDS: usize = (FINER + COARSER) as usize;
 
-/// Durations by their order of magnitude. The bounds are those of CoreDNS' `request_duration_seconds`, so that what was
-/// made for it can be used, and six finer ones below, from 3.9 µs.
+/// Durations by order of magnitude. The bounds are those of `request_duration_seconds` in CoreDNS,
+/// so its dashboards work, and six finer ones below, from 3.9 µs.
 #[derive(Debug, Default)]
 pub struct Histogram {
     counts: [AtomicU64; BOUNDS + 1],
     nanoseconds: AtomicU64,
 }
 
-/// What a histogram holds at one moment.
+/// A snapshot of a histogram.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Durations {
-    /// How many in each bucket; the last one holds what is longer than the last bound.
+    /// The count of each bucket. The last one counts durations above the last bound.
     pub counts: [u64; BOUNDS + 1],
-    /// All of them together.
+    /// The sum of all durations.
     pub sum: Duration,
 }
 
 impl Histogram {
-    /// Takes in `count` durations of the same length.
+    /// Adds `count` durations of the same length.
     pub fn add(&self, duration: Duration, count: u64) {
         let nanoseconds = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX / 64);
         add(&self.counts[bucket_of(nanoseconds)], count);
         add(&self.nanoseconds, nanoseconds.saturating_mul(count));
     }
 
-    /// What it holds.
+    /// Takes a snapshot.
     pub fn read(&self) -> Durations {
         Durations {
             counts: std::array::from_fn(|bucket| self.counts[bucket].load(Ordering::Relaxed)),
@@ -50,13 +50,13 @@ impl Histogram {
 }
 
 impl Durations {
-    /// The upper bounds of the buckets, seconds; the last bucket has none.
+    /// The upper bounds of the buckets in seconds. The last bucket has none.
     pub fn bounds() -> impl Iterator<Item = f64> {
         let least = FIRST >> FINER;
         (0..BOUNDS).map(move |bucket| (least << bucket) as f64 / 64_000_000.0)
     }
 
-    /// How many there are.
+    /// The total count.
     pub fn count(&self) -> u64 {
         self.counts.iter().sum()
     }
@@ -69,10 +69,11 @@ impl std::ops::AddAssign for Durations {
     }
 }
 
-/// The first bucket whose bound is not below.
+/// The first bucket with a bound of at least this duration.
 fn bucket_of(nanoseconds: u64) -> usize {
     let least = FIRST >> FINER;
-    // In units of the least bound, rounded up: 1 for the first bucket, 2 for the second, 3 and 4 for the third.
+    // In units of the smallest bound, rounded up: 1 for the first bucket, 2 for the second, 3 and 4
+    // for the third.
     let units = nanoseconds.saturating_mul(64).div_ceil(least * 1000).max(1);
     (units.next_power_of_two().trailing_zeros() as usize).min(BOUNDS)
 }

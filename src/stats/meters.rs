@@ -1,7 +1,8 @@
-//! All workers' counters, and the names of the zones that they count.
+//! The counters of all workers, and the names of the counted zones.
 //!
-//! Zones get numbers when a configuration is compiled; the query path knows nothing but these. A zone that goes keeps its
-//! number and its counts, so that no counter ever falls: one that comes back goes on counting.
+//! Zones get numbers when a configuration is compiled; the query path uses only the numbers. A
+//! removed zone keeps its number and its counts, so no counter ever decreases. If the zone returns,
+//! its counters continue.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,18 +10,18 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::worker::{Stats, Totals, ZoneTotals};
 use super::{AnswerNumber, ZoneNumber};
 
-/// Zones that are counted apart, the first ones that the process meets; those beyond are counted as one. With all
-/// of them in use a worker has 0.9 MB of counters, and a Prometheus some ten thousand series, which is what one server may
-/// ask of it.
+/// How many zones have their own counters: the first ones of the process. All others share one.
+/// With all of them in use, a worker has 0.9 MB of counters and Prometheus gets some ten thousand
+/// series, which is reasonable for one server.
 pub const MAX_ZONES: usize = 1000;
 
-/// Record sets whose answers are counted one by one, the first ones that the process meets.
+/// How many record sets have their own counter: the first ones of the process.
 pub const MAX_ANSWERS: usize = 1000;
 
-/// Numbers that are not a zone's.
+/// Numbers that do not belong to a zone.
 const RESERVED: usize = 2;
 
-/// All workers' counters.
+/// The counters of all workers.
 #[derive(Debug, Default)]
 pub struct Meters(Mutex<Book>);
 
@@ -31,18 +32,18 @@ struct Book {
     workers: Vec<Arc<Stats>>,
 }
 
-/// What all workers have counted, at one moment.
+/// A snapshot of the sum of all workers.
 #[derive(Clone, Debug)]
 pub struct Reading {
     /// All zones together.
     pub totals: Totals,
-    /// Zone by zone, in order of their names: queries to no zone, to zones without a number, and the others.
+    /// By zone, sorted by name: queries to no zone, to zones without a number, and all others.
     pub zones: Vec<ZoneReading>,
-    /// How often each counted record set was chosen, in order of their names.
+    /// How often each counted record set was chosen, sorted by name.
     pub answers: Vec<(AnswerLabels, u64)>,
 }
 
-/// What a counted record set is called.
+/// The labels of a counted record set.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct AnswerLabels {
     /// Its zone, absolute.
@@ -55,17 +56,17 @@ pub struct AnswerLabels {
     pub target: String,
 }
 
-/// What all workers have counted of one zone.
+/// The sum of all workers for one zone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ZoneReading {
-    /// Its name, absolute; `none` and `other` are no zones.
+    /// Its absolute name; `none` and `other` are not zones.
     pub zone: Arc<str>,
     /// Its counters.
     pub totals: ZoneTotals,
 }
 
 impl ZoneReading {
-    /// Whether it is one zone's: the name of each ends in a dot.
+    /// Whether it belongs to one zone, whose name ends in a dot.
     pub fn is_zone(&self) -> bool {
         self.zone.ends_with('.')
     }
@@ -84,7 +85,8 @@ impl Meters {
         stats
     }
 
-    /// The number of a zone by its absolute name. Two zones of one name, as of a private and a public one, share it.
+    /// The number of the zone with this absolute name. Two zones of one name, for example a private
+    /// and a public one, share it.
     pub fn number(&self, zone: &str) -> ZoneNumber {
         let book = &mut *self.book();
         if let Some(number) = book.numbers.get(zone) {
@@ -100,8 +102,8 @@ impl Meters {
         number
     }
 
-    /// The number of a record set that is to be counted; `None` when all are dealt. A and AAAA of one name and set identifier
-    /// share it.
+    /// The number of a record set to count; `None` if all are assigned. A and AAAA of one name and
+    /// set identifier share it.
     pub fn answer_number(&self, labels: AnswerLabels) -> Option<AnswerNumber> {
         let book = &mut *self.book();
         if let Some(number) = book.answers.get(&labels) {
@@ -113,7 +115,7 @@ impl Meters {
         Some(AnswerNumber(number))
     }
 
-    /// Adds everything up.
+    /// Adds up the counters of all workers.
     pub fn read(&self) -> Reading {
         let book = self.book();
         let mut zones = vec![ZoneTotals::default(); RESERVED + book.numbers.len()];
@@ -139,7 +141,7 @@ impl Meters {
     }
 
     fn book(&self) -> MutexGuard<'_, Book> {
-        // Whoever panicked left nothing half changed.
+        // A panic leaves no inconsistent state.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,14 +1,14 @@
-//! Plain counters, one set a worker, added up by whoever reads.
+//! Counters: each worker has its own set, and readers add them up.
 //!
 //! ```text
 //!  worker ──▶ Stats ─┐
-//!  worker ──▶ Stats ─┼── Meters ──▶ Reading ──▶ whoever asks      (adds up, names the zones)
+//!  worker ──▶ Stats ─┼── Meters ──▶ Reading ──▶ metrics, API      (adds up, names the zones)
 //!  worker ──▶ Stats ─┘     ▲
-//!  loader ── ZoneNumber ───┘                                     (deals numbers, makes room)
+//!  loader ── ZoneNumber ───┘                                     (assigns numbers, makes room)
 //! ```
 //!
-//! A set has one writer at a time, so that counting is a load and a store, not a locked instruction; readers may be one
-//! query behind. Each set has cache lines of its own: workers never write next to each other.
+//! A set has one writer, so counting is a load and a store instead of a locked instruction. Readers
+//! may lag by one query. Each set has its own cache lines: no two workers write to the same line.
 
 mod histogram;
 mod meters;
@@ -21,12 +21,12 @@ pub use histogram::{Durations, Histogram};
 pub use meters::{AnswerLabels, MAX_ANSWERS, MAX_ZONES, Meters, Reading, ZoneReading};
 pub use worker::{Counted, Stats, Totals, ZoneTotals};
 
-/// How a query arrived.
+/// The transport of a query.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Transport {
-    /// One datagram: the answer has to fit what the client can take.
+    /// One datagram. The response must fit the limit of the client.
     Udp,
-    /// A stream of messages with their lengths in front (RFC 7766).
+    /// A stream of length-prefixed messages (RFC 7766).
     Tcp,
 }
 
@@ -45,7 +45,7 @@ impl fmt::Display for Transport {
     }
 }
 
-/// Which kind of address a query came from.
+/// The address family of the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Family {
     /// IPv4.
@@ -58,17 +58,17 @@ impl Family {
     /// Both, in the order of their numbers.
     pub const ALL: [Family; 2] = [Family::V4, Family::V6];
 
-    /// That of an address.
+    /// The family of an address.
     pub fn of(address: IpAddr) -> Family {
         if address.is_ipv4() { Family::V4 } else { Family::V6 }
     }
 }
 
-/// Response codes 0 to 15 fit the header, 16 is BADVERS; others are never sent.
+/// Response codes 0 to 15 fit the header, 16 is BADVERS. No others are sent.
 pub const RESPONSE_CODES: usize = 17;
 
-/// Types that are counted apart: those that Route 53 serves, those that resolvers ask of every zone, and transfers. All
-/// others are counted as one, so that nobody can make counters by asking.
+/// Types with their own counter: those of Route 53, those that resolvers query in every zone, and
+/// transfers. All others share one counter, so clients cannot create counters.
 pub const KINDS: [(u16, &str); 22] = [
     (1, "A"),
     (2, "NS"),
@@ -94,10 +94,10 @@ pub const KINDS: [(u16, &str); 22] = [
     (0, "other"),
 ];
 
-/// The place of "other" in `KINDS`.
+/// The index of "other" in `KINDS`.
 const OTHER_KIND: u8 = KINDS.len() as u8 - 1;
 
-/// Places in `KINDS` by type; types beyond are others.
+/// Indexes into `KINDS` by type. Larger types are "other".
 const PLACES: [u8; 258] = {
     let mut places = [OTHER_KIND; 258];
     let mut place = 0;
@@ -108,23 +108,24 @@ const PLACES: [u8; 258] = {
     places
 };
 
-/// The place of a type in `KINDS`.
+/// The index of a type in `KINDS`.
 fn kind_of(record_type: u16) -> usize {
     usize::from(PLACES.get(usize::from(record_type)).copied().unwrap_or(OTHER_KIND))
 }
 
-/// Where a zone's counters are. Dealt when a configuration is compiled, the same for a name as long as the process lives.
+/// The index of the counters of a zone. It is assigned when a configuration is compiled and stays
+/// the same for a name while the process runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ZoneNumber(u32);
 
-/// Where it is counted how often one record set is the answer of its name.
+/// The index of the counter of one record set, which counts how often it is the answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct AnswerNumber(u32);
 
 impl ZoneNumber {
-    /// Queries that no zone of ours answers.
+    /// Queries that no zone answers.
     pub const NONE: ZoneNumber = ZoneNumber(0);
-    /// Zones for which no number was left, or that nobody counts.
+    /// Zones without a number, because all are assigned or the zone is not counted.
     pub const OTHER: ZoneNumber = ZoneNumber(1);
 }
 

@@ -1,4 +1,4 @@
-//! One worker's counters.
+//! The counters of one worker.
 
 use std::ops::{Add, AddAssign};
 use std::sync::OnceLock;
@@ -8,15 +8,15 @@ use std::time::Duration;
 use super::histogram::{Durations, Histogram};
 use super::{AnswerNumber, Family, KINDS, MAX_ANSWERS, RESPONSE_CODES, Transport, ZoneNumber, kind_of};
 
-/// One worker's counters. 128 bytes apart, since processors fetch cache lines in pairs.
+/// The counters of one worker, aligned to 128 bytes because processors fetch cache lines in pairs.
 #[derive(Debug)]
 #[repr(align(128))]
 pub struct Stats {
-    /// By zone number, as far as there are zones: room is made before a number is used. The first two are always there.
+    /// By zone number. Space is made before a number is used. The first two always exist.
     zones: Box<[OnceLock<Box<ZoneStats>>]>,
     none: ZoneStats,
     other: ZoneStats,
-    /// By answer number; there is nothing as long as no answers are counted.
+    /// By answer number; empty if no answers are counted.
     answers: OnceLock<Box<[AtomicU64]>>,
     truncated: AtomicU64,
     silences: AtomicU64,
@@ -24,7 +24,7 @@ pub struct Stats {
     durations: [Histogram; 2],
 }
 
-/// What one worker counts of one zone: 14 cache lines, of which a query touches two.
+/// The counters of one worker for one zone: 14 cache lines, of which a query touches two.
 #[derive(Debug, Default)]
 #[repr(align(128))]
 struct ZoneStats {
@@ -32,22 +32,22 @@ struct ZoneStats {
     responses: [AtomicU64; RESPONSE_CODES],
 }
 
-/// What is to be counted of a response.
+/// The counted properties of a response.
 #[derive(Clone, Copy, Debug)]
 pub struct Counted {
     /// The zone that answers.
     pub zone: ZoneNumber,
-    /// How the query came.
+    /// The transport of the query.
     pub transport: Transport,
-    /// From which kind of address.
+    /// The address family of the client.
     pub family: Family,
-    /// The QTYPE; 0 when it could not be read.
+    /// The QTYPE; 0 if it could not be parsed.
     pub record_type: u16,
     /// The response code.
     pub response_code: u8,
 }
 
-/// Counters at one moment, of one worker or of several added up.
+/// A snapshot of the counters of one worker, or the sum of several.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Totals {
     /// Messages received over UDP.
@@ -58,34 +58,34 @@ pub struct Totals {
     pub responses: [u64; RESPONSE_CODES],
     /// Responses with the TC bit.
     pub truncated: u64,
-    /// Messages that deserved no response.
+    /// Messages that were dropped without a response, for example packets with QR=1.
     pub silences: u64,
-    /// Messages that were not answered because of a fault of ours, or that the system would not send.
+    /// Messages without a response because of a server bug or a send error.
     pub failures: u64,
-    /// How long answers over UDP took, from when the packet was here to when the response was the system's to send.
+    /// Time to answer over UDP, from receiving the packet to passing the response to the system.
     pub udp_durations: Durations,
     /// The same over TCP.
     pub tcp_durations: Durations,
 }
 
-/// A zone's counters at one moment, of one worker or of several added up.
+/// A snapshot of the counters of a zone for one worker, or the sum of several.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ZoneTotals {
-    /// Queries by transport, family and place in `KINDS`.
+    /// Queries by transport, family and index in `KINDS`.
     pub queries: [[[u64; KINDS.len()]; 2]; 2],
     /// Responses by response code.
     pub responses: [u64; RESPONSE_CODES],
 }
 
 impl Default for Stats {
-    /// Counters that tell no zones apart.
+    /// Counters that do not distinguish zones.
     fn default() -> Stats {
         Stats::with_room_for(0)
     }
 }
 
 impl Stats {
-    /// Counters for numbers below `zones`; room for each is made when it is dealt.
+    /// Counters for numbers below `zones`. Space for each is made when the number is assigned.
     pub(super) fn with_room_for(zones: usize) -> Stats {
         Stats {
             zones: (0..zones).map(|_| OnceLock::new()).collect(),
@@ -99,30 +99,30 @@ impl Stats {
         }
     }
 
-    /// Makes room for a number, before a worker can meet it: so that none has to.
+    /// Makes space for a number before a worker can use it, so that no worker has to allocate.
     pub(super) fn make_room(&self, zone: ZoneNumber) {
         if let Some(place) = self.zones.get(zone.0 as usize) {
             place.get_or_init(Box::default);
         }
     }
 
-    /// Makes room for all answer numbers.
+    /// Makes space for all answer numbers.
     pub(super) fn make_room_for_answers(&self) {
         self.answers.get_or_init(|| (0..MAX_ANSWERS).map(|_| AtomicU64::default()).collect());
     }
 
-    /// These record sets were chosen.
+    /// Counts that these record sets were chosen.
     pub fn count_answers(&self, chosen: &[AnswerNumber]) {
         let Some(answers) = self.answers.get() else { return };
         chosen.iter().filter_map(|number| answers.get(number.0 as usize)).for_each(increment);
     }
 
-    /// How often the record sets with these numbers, from 0 on, were chosen.
+    /// How often the record sets with numbers from 0 on were chosen.
     pub(super) fn answers(&self) -> impl Iterator<Item = u64> {
         self.answers.get().into_iter().flatten().map(|counter| counter.load(Ordering::Relaxed))
     }
 
-    /// A message was answered.
+    /// Counts a response.
     pub fn count(&self, counted: &Counted) {
         let zone = self.zone(counted.zone);
         let kind = kind_of(counted.record_type);
@@ -132,18 +132,18 @@ impl Stats {
         }
     }
 
-    /// That response is truncated.
+    /// Counts that the response is truncated.
     pub fn count_truncated(&self) {
         increment(&self.truncated);
     }
 
-    /// A message came that deserves no response.
+    /// Counts a message that was dropped without a response.
     pub fn count_silence(&self, transport: Transport, family: Family) {
         increment(&self.none.queries[transport as usize][family as usize][kind_of(0)]);
         increment(&self.silences);
     }
 
-    /// A message was not answered because of a fault of ours, or the system would not send the answer.
+    /// Counts a message without a response because of a server bug or a send error.
     pub fn count_failure(&self) {
         increment(&self.failures);
     }
@@ -153,7 +153,7 @@ impl Stats {
         self.durations[transport as usize].add(took, messages);
     }
 
-    /// What has been counted so far, all zones together.
+    /// The current counts of all zones together.
     pub fn totals(&self) -> Totals {
         let mut all = ZoneTotals::default();
         self.each_zone(|_, zone| all += zone);
@@ -170,7 +170,7 @@ impl Stats {
         }
     }
 
-    /// What has been counted so far, zone by zone.
+    /// The current counts by zone.
     pub(super) fn each_zone(&self, mut see: impl FnMut(ZoneNumber, ZoneTotals)) {
         see(ZoneNumber::NONE, self.none.read());
         see(ZoneNumber::OTHER, self.other.read());
@@ -239,7 +239,7 @@ impl std::iter::Sum for Totals {
     }
 }
 
-/// One writer at a time: nothing is lost between the load and the store.
+/// There is one writer at a time, so no increment is lost between load and store.
 pub(super) fn add(counter: &AtomicU64, count: u64) {
     counter.store(counter.load(Ordering::Relaxed).wrapping_add(count), Ordering::Relaxed);
 }

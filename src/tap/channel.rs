@@ -1,4 +1,4 @@
-//! One kind of records from all workers to one thread, and what became of them.
+//! A channel: carries records of one kind from all workers to one thread and counts the outcome.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -9,50 +9,50 @@ use crate::log_limit::LogLimit;
 
 use super::ring::{Drops, RingInlet, RingOutlet, ring};
 
-/// How often the rings are looked into when they are empty. Nobody reads a log faster, and it costs a thousandth of a core.
+/// How often empty rings are polled. It costs a thousandth of a core.
 const LOOK_INTERVAL: Duration = Duration::from_millis(20);
-/// Records of one worker in a row, before the next one's turn.
+/// Maximum records taken from one worker before the next worker.
 const IN_A_ROW: usize = 4096;
 
-/// What a thread does with records.
+/// The destination of records.
 pub(super) trait Sink: Send + 'static {
-    /// Takes a record in. What it makes of it may wait until `flush`.
+    /// Takes a record. Output may wait until `flush`.
     fn take(&mut self, record: &[u8]);
 
-    /// Lets what was taken in go out, and looks after what it goes to; called when there is nothing, too. Returns what came
-    /// of the records since the last time.
+    /// Writes the records taken so far and maintains the connection or file. It is also called if
+    /// there are no records. Returns the outcome of the records since the last call.
     fn flush(&mut self) -> Outcome;
 
-    /// The end: what was flushed is all.
+    /// Ends the output. Everything was flushed before.
     fn finish(&mut self) {}
 }
 
-/// What came of records.
+/// The outcome of records.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Outcome {
     pub(super) delivered: u64,
     pub(super) lost: u64,
-    /// Whether what it goes to takes anything.
+    /// Whether the destination accepts records.
     pub(super) connected: bool,
 }
 
-/// What became of records so far.
+/// Counts of records since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Totals {
-    /// Handed to the file or the reader.
+    /// Written to the file or the reader.
     pub delivered: u64,
-    /// Dropped by workers, whose ring was full.
+    /// Dropped by workers because their ring was full.
     pub dropped_full: u64,
-    /// Lost, since the file or the reader did not take them.
+    /// Lost because the file or the reader did not accept them.
     pub dropped_write: u64,
-    /// Whether the file is open, the reader connected.
+    /// Whether the file is open or the reader is connected.
     pub connected: bool,
 }
 
-/// The channel.
+/// Workers put records in; one thread passes them to the sink.
 pub(super) struct Channel {
     name: &'static str,
-    /// Rings that the thread does not know yet.
+    /// Rings that the thread has not taken over yet.
     incoming: Mutex<Vec<RingOutlet>>,
     drops: Mutex<Vec<Arc<Drops>>>,
     delivered: AtomicU64,
@@ -64,7 +64,7 @@ pub(super) struct Channel {
 }
 
 impl Channel {
-    /// A channel with a thread of this name, which serves `sink`.
+    /// Starts a channel with a thread of this name that serves `sink`.
     pub(super) fn start(name: &'static str, sink: impl Sink) -> io::Result<Arc<Channel>> {
         let channel = Arc::new(Channel {
             name,
@@ -82,7 +82,7 @@ impl Channel {
         Ok(channel)
     }
 
-    /// Another worker's end.
+    /// The inlet of another worker, with a ring of this size.
     pub(super) fn inlet(&self, octets: usize) -> RingInlet {
         let (inlet, outlet, drops) = ring(octets);
         locked(&self.incoming).push(outlet);
@@ -90,7 +90,7 @@ impl Channel {
         inlet
     }
 
-    /// What became of records so far.
+    /// Counts of records since the start.
     pub(super) fn totals(&self) -> Totals {
         Totals {
             delivered: self.delivered.load(Ordering::Relaxed),
@@ -100,30 +100,30 @@ impl Channel {
         }
     }
 
-    /// Lets the thread end once the rings are empty.
+    /// Lets the thread end when the rings are empty.
     pub(super) fn stop(&self) {
         self.stop.store(true, Ordering::Relaxed);
     }
 
-    /// Waits for the thread's end until `end`.
+    /// Waits until the thread has ended, at most until `end`.
     pub(super) fn wait_until(&self, end: Instant) {
-        let patience = end.saturating_duration_since(Instant::now());
-        let waited = self.end.wait_timeout_while(locked(&self.ended), patience, |ended| !*ended);
+        let timeout = end.saturating_duration_since(Instant::now());
+        let waited = self.end.wait_timeout_while(locked(&self.ended), timeout, |ended| !*ended);
         if waited.is_ok_and(|(_, timeout)| timeout.timed_out()) {
-            tracing::warn!("the {} still had something to write", self.name);
+            tracing::warn!("{}: stopped before all records were written", self.name);
         }
     }
 
     fn serve(&self, mut sink: impl Sink) {
         let (mut rings, mut record) = (Vec::new(), Vec::new());
-        let mut complaints = LogOnce::default();
+        let mut drop_log = DropLog::default();
         loop {
-            // Before the look, so that nothing that was put in before the stop is overlooked.
+            // Read before the rings, so that no record from before the stop is missed.
             let stop = self.stop.load(Ordering::Relaxed);
             rings.append(&mut locked(&self.incoming));
             let taken: usize = rings.iter_mut().map(|ring| take_some(ring, &mut sink, &mut record)).sum();
             self.note(sink.flush());
-            complaints.hear(self);
+            drop_log.update(self);
             if taken == 0 {
                 if stop {
                     break;
@@ -154,20 +154,20 @@ fn take_some(ring: &mut RingOutlet, sink: &mut impl Sink, record: &mut Vec<u8>) 
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // Whoever panicked left nothing half changed.
+    // A panic leaves no inconsistent state.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Says once a minute how many were dropped: a log that senders can fill helps nobody.
+/// Logs the number of dropped records once a minute, so that senders cannot fill the log.
 #[derive(Default)]
-struct LogOnce {
+struct DropLog {
     limit: LogLimit,
-    /// How many were dropped by the last line.
+    /// The number of dropped records in the last log line.
     logged: u64,
 }
 
-impl LogOnce {
-    fn hear(&mut self, channel: &Channel) {
+impl DropLog {
+    fn update(&mut self, channel: &Channel) {
         let totals = channel.totals();
         let dropped = totals.dropped_full + totals.dropped_write;
         let (new, name) = (dropped - self.logged, channel.name);
@@ -182,7 +182,7 @@ impl LogOnce {
 mod tests {
     use super::*;
 
-    /// Remembers what it is given; is slow when it is told to be.
+    /// Keeps the records. `pause` makes it slow.
     struct Memory {
         kept: Arc<Mutex<Vec<u8>>>,
         new: u64,

@@ -1,14 +1,15 @@
-//! Tells others of queries as they are answered: the query log and dnstap. Nothing waits for them.
+//! Query logging: sends queries to the query log and to dnstap without delaying answers.
 //!
 //! ```text
 //!  worker ──▶ Inlet ═ring═▶ Outlet ─┐
-//!  worker ──▶ Inlet ═ring═▶ Outlet ─┼── one thread ──▶ words, frames ──▶ file, stdout, socket
+//!  worker ──▶ Inlet ═ring═▶ Outlet ─┼── one thread ──▶ lines, frames ──▶ file, stdout, socket
 //!  worker ──▶ Inlet ═ring═▶ Outlet ─┘
 //! ```
 //!
-//! A worker copies what it knows into a ring of its own: no lock, no allocation, no system call, nothing put into words. When the
-//! ring is full, since the disk or the reader is slow, the record is dropped and counted; the answer never waits. A thread
-//! looks into the rings fifty times a second, so that no worker has to wake it, and does the rest.
+//! A worker copies each query into its own ring, without a lock, an allocation, a system call or
+//! formatting. If the ring is full because the disk or the reader is slow, the record is dropped
+//! and counted; the answer never waits. A thread polls the rings fifty times a second, so workers
+//! need not wake it, and does the rest.
 
 mod channel;
 mod dnstap;
@@ -26,75 +27,77 @@ use crate::stats::Transport;
 use channel::Channel;
 pub use channel::Totals;
 
-/// Room for some 10 000 lines a worker: a twentieth of a second of 200 000 queries a second, between two looks.
+/// Space for some 10 000 lines per worker: a twentieth of a second at 200 000 queries per second,
+/// the time between two polls.
 const LOG_RING_OCTETS: usize = 1 << 20;
-/// Room for some 10 000 queries with their responses a worker.
+/// Space for some 10 000 queries with their responses per worker.
 const DNSTAP_RING_OCTETS: usize = 4 << 20;
 
-/// Who is told. Cheap to clone; nobody by default.
+/// The query log and dnstap, each if enabled; by default none. Cheap to clone.
 #[derive(Clone, Default)]
 pub struct Taps {
     query_log: Option<(Arc<Channel>, Arc<log::Filter>)>,
     dnstap: Option<(Arc<Channel>, u32)>,
 }
 
-/// One worker's ends.
+/// One worker's inlets.
 pub struct Tap {
     log: Option<log::Inlet>,
     dnstap: Option<dnstap::Inlet>,
     now: Duration,
 }
 
-/// How much was told, and how much was not.
+/// How much was delivered and dropped.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Reading {
-    /// Lines of the query log; nothing when there is none.
+    /// Lines of the query log; `None` if it is disabled.
     pub query_log: Option<Totals>,
-    /// Frames to the dnstap reader; nothing when there is none.
+    /// Frames to the dnstap reader; `None` if dnstap is disabled.
     pub dnstap: Option<Totals>,
 }
 
-/// What the query log tells of a query.
+/// The fields of a query for the query log.
 #[derive(Clone, Copy, Debug)]
 pub struct QueryEvent<'q> {
-    /// The question as it came: name, type, class; empty when it could not be read.
+    /// The question as received: name, type, class. Empty if it could not be parsed.
     pub question: &'q [u8],
     /// The id of the zone that answers.
     pub zone_id: Option<&'q str>,
-    /// The zone's name on the wire, in lower case; empty when there is no zone.
+    /// The name of the zone in wire format, in lower case; empty if no zone answers.
     pub zone_name: &'q [u8],
     /// The QTYPE.
     pub record_type: u16,
     /// The response code.
     pub response_code: u8,
-    /// How the query came.
+    /// The transport of the query.
     pub transport: Transport,
-    /// From where.
+    /// The source address of the query.
     pub resolver: IpAddr,
-    /// The client subnet that it names: address and source prefix length.
+    /// The client subnet of the query: address and source prefix length.
     pub subnet: Option<(IpAddr, u8)>,
 }
 
-/// An exchange for dnstap.
+/// A query and its response for dnstap.
 #[derive(Clone, Copy, Debug)]
 pub struct Exchange<'q> {
-    /// How the query came.
+    /// The transport of the query.
     pub transport: Transport,
-    /// From where.
+    /// The source address of the query.
     pub client: SocketAddr,
-    /// To where, as far as that is known.
+    /// The destination address of the query, if known.
     pub server: Option<SocketAddr>,
-    /// The query as it came.
+    /// The query as received.
     pub query: &'q [u8],
-    /// The response as it goes; empty for silence.
+    /// The response as sent; empty if none is sent.
     pub response: &'q [u8],
 }
 
 impl Taps {
-    /// Starts the threads. `identity` is who we are, where the settings do not say so.
+    /// Starts the threads. `identity` is the name of this server, unless the settings contain one.
     ///
     /// # Errors
-    /// When the system gives no thread. That a file or a socket cannot be opened is said in the log, and tried again.
+    /// If the system cannot create a thread. A file or socket that cannot be opened is logged and
+    /// retried.
     pub fn start(
         query_log: Option<&QueryLogSettings>,
         dnstap: Option<&DnstapSettings>,
@@ -112,7 +115,7 @@ impl Taps {
         Ok(taps)
     }
 
-    /// The ends of another worker; `None` when nobody is told.
+    /// The inlets of another worker; `None` if neither is enabled.
     pub fn worker(&self) -> Option<Box<Tap>> {
         if self.query_log.is_none() && self.dnstap.is_none() {
             return None;
@@ -124,7 +127,7 @@ impl Taps {
         Some(Box::new(Tap { log, dnstap, now: now() }))
     }
 
-    /// How much was told so far.
+    /// How much was delivered and dropped so far.
     pub fn read(&self) -> Reading {
         Reading {
             query_log: self.query_log.as_ref().map(|(channel, _)| channel.totals()),
@@ -132,26 +135,26 @@ impl Taps {
         }
     }
 
-    /// Lets the threads write what there is and end; waits so long at most.
-    pub fn finish(&self, patience: Duration) {
+    /// Lets the threads write the remaining records and end. Waits for at most `timeout`.
+    pub fn finish(&self, timeout: Duration) {
         let channels =
             [self.query_log.as_ref().map(|(channel, _)| channel), self.dnstap.as_ref().map(|(channel, _)| channel)];
         channels.iter().flatten().for_each(|channel| channel.stop());
-        let end = std::time::Instant::now() + patience;
+        let end = std::time::Instant::now() + timeout;
         channels.iter().flatten().for_each(|channel| channel.wait_until(end));
     }
 }
 
 impl Tap {
-    /// Reads the clock for what is told from now on.
+    /// Reads the clock for the following queries.
     pub fn read_clock(&mut self) {
         self.now = now();
     }
 
-    /// Tells the query log of a query, if it is to be told.
-    pub fn log(&mut self, told: &QueryEvent<'_>) {
+    /// Adds a query to the query log, if it is enabled and its filter matches.
+    pub fn log(&mut self, event: &QueryEvent<'_>) {
         if let Some(log) = &mut self.log {
-            log.tell(self.now, told);
+            log.record(self.now, event);
         }
     }
 
@@ -160,20 +163,21 @@ impl Tap {
         self.dnstap.is_some()
     }
 
-    /// Tells dnstap of a query and its response, if it is to be told.
+    /// Sends a query and its response to dnstap, if it is enabled and the sample includes it.
     pub fn exchange(&mut self, exchange: &Exchange<'_>) {
         if let Some(dnstap) = &mut self.dnstap {
-            dnstap.tell(self.now, exchange);
+            dnstap.record(self.now, exchange);
         }
     }
 }
 
-/// The system's clock, since the beginning of 1970; one that stands before that knows no time at all.
+/// The system clock, since 1970. A clock before 1970 counts as 1970.
 fn now() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
-/// One in `sample`, by dice: every second one would be the same of two that always come together, as A and AAAA do.
+/// Takes one in `sample` at random. A fixed interval would always take the same one of two queries
+/// that come in pairs, such as A and AAAA.
 struct Sampler {
     dice: fastrand::Rng,
     sample: u32,

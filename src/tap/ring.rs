@@ -1,21 +1,22 @@
-//! Records of any length from one worker to one thread: a ring of octets, each record with its length in front.
+//! A ring buffer for records of any length from one worker to one thread. Each record has its
+//! length in front.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// The length in front of a record.
+/// The octets of the length in front of a record.
 const LENGTH_OCTETS: usize = 4;
 
-/// The worker's end.
+/// The end of the worker.
 pub(super) struct RingInlet {
     ring: rtrb::Producer<u8>,
     drops: Arc<Drops>,
 }
 
-/// The thread's end.
+/// The end of the thread.
 pub(super) struct RingOutlet(rtrb::Consumer<u8>);
 
-/// Records that found no room: counted by one worker, on a cache line of its own.
+/// The number of dropped records. One worker writes it, on a cache line of its own.
 #[derive(Debug, Default)]
 #[repr(align(128))]
 pub(super) struct Drops(AtomicU64);
@@ -28,10 +29,10 @@ pub(super) fn ring(octets: usize) -> (RingInlet, RingOutlet, Arc<Drops>) {
 }
 
 impl RingInlet {
-    /// Puts a record of several parts in, or drops it when there is no room.
+    /// Adds a record made of several parts, or drops it if there is no space.
     pub(super) fn put(&mut self, parts: [&[u8]; 3]) {
         let octets: usize = parts.iter().map(|part| part.len()).sum();
-        // There may be more room than this by now, never less.
+        // The space may have grown by now, but never shrinks.
         if self.ring.slots() < LENGTH_OCTETS + octets {
             self.drops.count();
             return;
@@ -44,7 +45,7 @@ impl RingInlet {
 }
 
 impl RingOutlet {
-    /// Takes the next record out, into `record`; whether there was one.
+    /// Takes the next record into `record`. Returns whether there was one.
     pub(super) fn take(&mut self, record: &mut Vec<u8>) -> bool {
         let Ok(length) = self.0.read_chunk(LENGTH_OCTETS) else { return false };
         let mut octets = [0; LENGTH_OCTETS];
@@ -52,7 +53,7 @@ impl RingOutlet {
         octets[..front.len()].copy_from_slice(front);
         octets[front.len()..].copy_from_slice(back);
         let octets = u32::from_le_bytes(octets) as usize;
-        // The length may be here already and the record not yet.
+        // The length may have arrived before the record.
         if self.0.slots() < LENGTH_OCTETS + octets {
             return false;
         }
@@ -62,7 +63,7 @@ impl RingOutlet {
         true
     }
 
-    /// Whether the worker is gone and nothing is left.
+    /// Whether the worker has ended and the ring is empty.
     pub(super) fn is_over(&self) -> bool {
         self.0.is_abandoned() && self.0.is_empty()
     }
@@ -74,7 +75,7 @@ impl Drops {
         self.0.load(Ordering::Relaxed)
     }
 
-    /// One writer: nothing is lost between the load and the store.
+    /// There is one writer, so no increment is lost between load and store.
     fn count(&self) {
         self.0.store(self.read() + 1, Ordering::Relaxed);
     }

@@ -1,8 +1,8 @@
-//! Answering allocates nothing: every kind of query is answered while a counting allocator looks on.
+//! Answering allocates no memory: a counting allocator observes every kind of query.
 //!
-//! The scenarios count too, each query of each of them; here are the kinds side by side, with a city database behind them,
-//! and packets that no scenario would send. One round of a UDP worker is counted in `serve::udp`, batches over far memory in
-//! `tests/foresight.rs`.
+//! The scenarios check this too, for each of their queries. Here all kinds are answered in turn
+//! with a city database, and packets that no scenario sends. `serve::udp` checks a whole batch of a
+//! UDP worker, and `prefetch.rs` checks prefetched batches.
 
 use std::net::IpAddr;
 
@@ -15,13 +15,13 @@ const TYPE_MX: u16 = 15;
 const TYPE_ANY: u16 = 255;
 const TYPE_AXFR: u16 = 252;
 
-/// How often each packet is counted: dice and clients must not matter.
+/// How often each packet is sent, so that random choices and clients do not matter.
 const TIMES: usize = 50;
 
-/// Enough that a lookup goes through the index.
+/// Enough for lookups to use the index.
 const NETWORKS: u32 = 20_000;
 
-/// Names of everything a zone can answer with, and the type to ask for.
+/// A name for every kind of answer, and the type to query.
 const KINDS: [(&str, u16); 14] = [
     ("bench.test", TYPE_A),
     ("bench.test", TYPE_MX),
@@ -45,7 +45,8 @@ fn bench_world() -> World {
     crate::support::world("", &[zones::every_policy(1000) + &long], vec![city::database(NETWORKS)])
 }
 
-/// Allocations while each of these packets is answered `TIMES` times, after one round that is not counted.
+/// Allocations while each of these packets is answered `TIMES` times, after one round that is not
+/// counted.
 fn allocations(responder: &mut Responder, world: &World, packets: &[Vec<u8>], transport: Transport) -> u64 {
     let mut out = vec![0; MAX_TCP_OCTETS];
     let mut round = |times: usize| {
@@ -98,7 +99,8 @@ fn a_policy_finds_where_clients_are() {
     for _ in 0..200 {
         let packet = query("geolocation.bench.test", TYPE_A, Some(city::ipv4_client(&mut dice).into()));
         let octets = responder.respond(&world, &packet, LOOPBACK, Transport::Udp, &mut out);
-        // The one answer's address stands 12 octets behind its owner, a pointer, right behind the question.
+        // The address of the only answer is 12 octets after its owner, a pointer that follows the
+        // question.
         let question_end = packet.len() - 11 - 11;
         assert!(octets > question_end + 16);
         seen.insert(out[question_end + 15]);
@@ -106,7 +108,7 @@ fn a_policy_finds_where_clients_are() {
     assert!(seen.len() >= 3, "clients in different areas get different members, not only {seen:?}");
 }
 
-/// Whatever comes in: cut short anywhere, every octet wrong in turn, noise.
+/// Damaged packets: truncated anywhere, every octet changed in turn, random octets.
 #[test]
 fn packets_that_are_none_allocate_nothing() {
     let (world, mut responder) = (bench_world(), responder());

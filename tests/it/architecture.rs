@@ -1,15 +1,17 @@
-//! The house keeps its walls: which module of the crate may use which, read from the source and held against one table.
+//! Module dependencies: checks which module of the crate uses which, from the source, against one
+//! table.
 //!
-//! Rust permits circles inside a crate and nobody notices them, so this test notices. `docs/architecture.md` says why the
-//! walls stand where they do; whoever moves one changes the table here and the reason there, in the same commit.
+//! Rust permits cycles between the modules of a crate, so this test looks for them.
+//! `docs/architecture.md` explains the table. A commit that changes the table changes that page
+//! too.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Every module at the top of the crate, and the modules that it may name by `crate::…`. Ground floor first. The product is
-/// held to it, its unit tests are not: they build worlds to ask.
+/// Every top-level module and the modules that it may name by `crate::…`, lowest first. Unit tests
+/// are exempt: they build worlds to query.
 const TABLE: &[(&str, &[&str])] = &[
     ("background", &[]),
     ("prefetch", &[]),
@@ -73,7 +75,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("daemon", ANYTHING),
 ];
 
-/// What turns the server on and off, and what a person types, may know every other module. Nothing may know them.
+/// The process and the command line may use every other module. No module may use them.
 const ANYTHING: &[&str] = &[
     "background",
     "prefetch",
@@ -104,14 +106,15 @@ const ANYTHING: &[&str] = &[
     "daemon",
 ];
 
-/// Files of the crate that belong to no module: the map and the way in.
+/// Files that belong to no module.
 const ROOTS: &[&str] = &["lib", "main"];
 
-/// The ground floor is pure: time, dice and bytes are arguments there.
+/// Pure modules: time, random numbers and bytes are arguments.
 const GROUND_FLOOR: &[&str] =
     &["model", "config", "geo", "health", "policy", "zonetree", "world", "answer", "explain", "simulate"];
 
-/// What would make it impure: sockets, files, clocks, dice that seed themselves, an async runtime, threads.
+/// What would make them impure: sockets, files, clocks, self-seeded random numbers, an async
+/// runtime, threads.
 const OUTSIDE: &[&str] = &[
     "tokio::",
     "std::fs",
@@ -127,7 +130,7 @@ const OUTSIDE: &[&str] = &[
     "std::env",
 ];
 
-/// The one file that may say `unsafe`, each block with its proof.
+/// The only file that may contain `unsafe`. Each block has a safety comment.
 const UNSAFE: &str = "serve/batch.rs";
 
 #[test]
@@ -149,7 +152,7 @@ fn modules_use_only_what_the_table_allows() {
             }
         }
     }
-    assert!(faults.is_empty(), "modules reach through walls (tests/architecture.rs has the table):\n{faults}");
+    assert!(faults.is_empty(), "dependencies that the table in tests/it/architecture.rs does not allow:\n{faults}");
 }
 
 #[test]
@@ -160,7 +163,7 @@ fn the_table_itself_has_no_circle() {
         }
         let above: Vec<&str> = TABLE[..index].iter().map(|(name, _)| *name).collect();
         for to in *allowed {
-            assert!(above.contains(to), "`{module}` may use `{to}`, which does not stand above it in the table");
+            assert!(above.contains(to), "`{module}` may use `{to}`, which is not above it in the table");
         }
     }
 }
@@ -190,7 +193,7 @@ fn the_ground_floor_has_no_sockets_files_clock_or_dice_of_its_own() {
             }
         }
     }
-    assert!(faults.is_empty(), "the ground floor touches the outside; make it an argument:\n{faults}");
+    assert!(faults.is_empty(), "pure modules use the outside world; make it an argument:\n{faults}");
 }
 
 #[test]
@@ -244,7 +247,8 @@ fn source_files() -> Vec<SourceFile> {
     files
 }
 
-/// The files of `#[cfg(test)] mod name;` declarations: `answer/mod.rs` → `answer/tests.rs`, `stats.rs` → `stats/tests.rs`.
+/// The files of `#[cfg(test)] mod name;` declarations: `answer/mod.rs` → `answer/tests.rs`,
+/// `stats.rs` → `stats/tests.rs`.
 fn test_modules(path: &Path, source: &str) -> Vec<PathBuf> {
     let is_root_of_directory = path.ends_with("mod.rs") || path == Path::new("lib.rs");
     let directory = if is_root_of_directory { path.with_file_name("") } else { path.with_extension("") };
@@ -264,8 +268,8 @@ fn module_of(path: &Path) -> String {
     Path::new(first).with_extension("").to_string_lossy().into_owned()
 }
 
-/// The modules of the crate that this code names, with the line: `use crate::a::B`, `use crate::{a, b::C}`, `crate::a::f()`,
-/// and `super::…` where it climbs to the crate's root.
+/// The modules of the crate that this code names, with the line: `use crate::a::B`, `use crate::{a,
+/// b::C}`, `crate::a::f()`, and `super::…` if it reaches the root of the crate.
 fn uses(path: &Path, code: &str) -> BTreeSet<(usize, String)> {
     let mut found = BTreeSet::new();
     let depth = path.components().count() - usize::from(path.ends_with("mod.rs"));
@@ -277,7 +281,8 @@ fn uses(path: &Path, code: &str) -> BTreeSet<(usize, String)> {
         }
         let line = code[..at].matches('\n').count() + 1;
         for name in names_after(&code[at + 2..]) {
-            // `super::x` inside `mod tests` of a top module climbs no further than its file: only a module's name tells.
+            // `super::x` inside `mod tests` of a top-level module does not leave its file, so only
+            // known module names count.
             let is_module = TABLE.iter().any(|(module, _)| *module == name);
             if word == "crate" || is_module {
                 found.insert((line, name));
@@ -287,7 +292,7 @@ fn uses(path: &Path, code: &str) -> BTreeSet<(usize, String)> {
     found
 }
 
-/// The word before a `::`, and for `super` how many of them stand in a row.
+/// The word before a `::`, and for `super` the length of its chain.
 fn path_before(code: &str, at: usize) -> (usize, &str) {
     let word = |end: usize| code[..end].rsplit(|c: char| !is_word(c)).next().unwrap_or_default();
     let last = word(at);
@@ -331,8 +336,8 @@ fn is_word(c: char) -> bool {
     c.is_alphanumeric() || c == '_'
 }
 
-/// The source with comments, strings and characters blanked, line by line as long as before.
-fn code_of(source: &str) -> String {
+/// The source with comments, strings and characters replaced by spaces. Lines keep their numbers.
+pub(crate) fn code_of(source: &str) -> String {
     let mut code = String::with_capacity(source.len());
     let mut rest = source;
     while let Some(first) = rest.chars().next() {
@@ -348,7 +353,7 @@ fn code_of(source: &str) -> String {
     code
 }
 
-/// How many bytes at the start of `rest` are a comment, a string or a character; 0 when they are code.
+/// The length in bytes of the comment, string or character at the start of `rest`; 0 if it is code.
 fn length_of_blank(rest: &str, before: Option<char>) -> usize {
     if rest.starts_with("//") {
         return rest.find('\n').unwrap_or(rest.len());
@@ -377,7 +382,7 @@ fn length_of_blank(rest: &str, before: Option<char>) -> usize {
     }
 }
 
-/// Bytes up to and with the closing quote, past escaped ones.
+/// The length up to and including the closing quote, skipping escaped ones.
 fn length_until(text: &str, quote: char) -> usize {
     let mut escaped = false;
     for (at, c) in text.char_indices() {
@@ -389,7 +394,7 @@ fn length_until(text: &str, quote: char) -> usize {
     text.len()
 }
 
-/// Tests stand last in a file; what comes before them is the product.
+/// Unit tests are at the end of a file. Returns the code before them.
 fn without_tests(code: &str) -> &str {
     code.find("\n#[cfg(test)]\nmod tests {").map_or(code, |at| &code[..at])
 }

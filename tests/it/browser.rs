@@ -1,12 +1,14 @@
-//! The status page in a real browser: `browser/page.py` drives headless Chromium against the real binary.
+//! The status page in a real browser: `browser/page.py` drives headless Chromium against the real
+//! binary.
 //!
-//! It needs Debian's chromium and chromium-driver, and a Python with selenium and the accessibility rules of axe-core; `.ci/run`
-//! installs them and names that Python in `FIFTYTHREE_BROWSER_PYTHON`. Where something is missing, this says so and tests nothing.
+//! It needs the Debian packages chromium and chromium-driver, and a Python with selenium and the
+//! accessibility rules of axe-core. `.ci/run` installs them and sets `FIFTYTHREE_BROWSER_PYTHON`.
+//! If something is missing, the test prints so and passes.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-/// What tells a script's own Python apart from any other.
+/// The variable with the Python of the script.
 const VARIABLE: &str = "FIFTYTHREE_BROWSER_PYTHON";
 const MODULES: &str = "import selenium, axe_playwright_python";
 
@@ -36,6 +38,6 @@ fn the_status_page_in_chromium() {
     let output = Command::new(python).arg(script).arg(env!("CARGO_BIN_EXE_fiftythree")).output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{text}");
-    // Its own count, so that a script that tests nothing is noticed.
+    // The count of the script itself, so that a script that tests nothing fails.
     assert!(text.contains("Ran 9 tests"), "{text}");
 }

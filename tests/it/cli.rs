@@ -1,4 +1,4 @@
-//! The command line as people meet it: the real binary, its output and its exit codes.
+//! The command line: the real binary, its output and its exit codes.
 #![cfg(unix)]
 #![expect(clippy::unwrap_used, reason = "in a test an unwrap is an assertion")]
 
@@ -135,7 +135,7 @@ fn two_servers_do_not_share_a_port() {
 #[test]
 fn an_error_of_the_system_is_said_once() {
     let lab = Lab::new(&[("lab.test.toml", ZONE)]);
-    // No IPv6 socket that is to take IPv6 alone can have an IPv4 address.
+    // An IPv6-only socket cannot have an IPv4 address.
     let output = lab.run(&["serve", "--listen", "[::ffff:127.0.0.1]:0"]);
     let log = text(&output.stderr);
     assert_eq!((output.status.code(), log.matches("os error").count()), (Some(1), 1), "{log}");
@@ -182,7 +182,7 @@ fn name_servers_that_only_this_machine_reaches_are_a_warning() {
     assert!(output.status.success() && said.contains(warning) && said.contains("`[dns] name_servers`"), "{said}");
     let server = lab.serve();
     server.wait_for_log(warning);
-    // Whoever says which servers there are is left alone.
+    // Explicitly named servers are not changed.
     let named = "['0.0.0.0:0']\nname_servers = [{ name = 'ns.example.net.', addresses = ['192.0.2.53'] }]";
     lab.write("fiftythree.toml", &settings.replace("['127.0.0.1:0']", named));
     assert!(!text(&lab.run(&["check"]).stderr).contains("warning"));
@@ -256,7 +256,8 @@ fn query_asks_the_server_in_all_its_ways() {
     let json: serde_json::Value = serde_json::from_str(&query(&["www.lab.test", "--json"])).unwrap();
     assert_eq!(json["answer"].as_array().unwrap().len(), 2);
 
-    // 400 draws with odds of 3 to 1: the rarer answer comes 100 times, give or take 9; 40 is 7 times that away.
+    // 400 draws with odds of 3 to 1: the rarer answer comes 100 times, give or take 9; 40 is 7
+    // times that away.
     let tally: serde_json::Value =
         serde_json::from_str(&query(&["weighted.lab.test", "--count", "400", "--json"])).unwrap();
     assert_eq!(tally["answers"][0]["answer"], "192.0.2.11");
@@ -290,7 +291,7 @@ fn the_log_is_json_when_asked() {
     }
 }
 
-/// What `explain` says of a name in files, once the lines that say where that comes from are gone.
+/// The output of `explain` for a name in files, without the lines about its source.
 fn explained(lab: &Lab, arguments: &[&str]) -> String {
     let output = lab.run(&[&["explain"], arguments, &["--zone-file", "zones"]].concat());
     assert!(output.status.success(), "{}", text(&output.stderr));
@@ -503,8 +504,8 @@ fn explain_asks_the_running_server_and_knows_its_health() {
     assert_eq!(address(&explain(&["--as-if", "blue=up"])), "192.0.2.11");
 }
 
-/// What the documents show is what is printed: every `$ fiftythree …` of these pages needs no server, and is run
-/// where the repository's files are.
+/// The documents show the real output: every `$ fiftythree …` on these pages needs no server, and
+/// is run in the directory of the repository.
 #[test]
 fn transcripts_in_the_documents_are_what_is_printed() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));

@@ -1,4 +1,4 @@
-//! A large CIDR collection under many groups: what it holds is there once, however many groups refer to it.
+//! A large CIDR collection is stored once, regardless of how many groups refer to it.
 
 use std::net::Ipv4Addr;
 
@@ -17,11 +17,12 @@ fn load(groups: u32) -> (World, AllocationInfo) {
     (world.expect("it was made"), info)
 }
 
-/// What ten thousand records over a hundred thousand networks take in memory and in allocations, beyond what one group over them
-/// takes, is a matter of the records alone: a table of its own for each group would be megabytes.
+/// Memory and allocations of ten thousand records over a hundred thousand networks, beyond one
+/// group over them. They depend only on the records: a separate table per group would take
+/// megabytes.
 #[test]
 fn groups_over_one_collection_share_it() {
-    drop(load(1)); // Whatever is made once in a process is made.
+    drop(load(1)); // Creates everything that exists once per process.
     let ((_, one), (world, all)) = (load(1), load(GROUPS));
     let records = u64::from(GROUPS - 1) * RECORDS_A_GROUP;
     let octets = u64::try_from(all.bytes_current - one.bytes_current).expect("more records take more") / records;
@@ -33,7 +34,7 @@ fn groups_over_one_collection_share_it() {
     check_answers(&world);
 }
 
-/// The member for the location of the client's /24, which is longer than the /20 around it.
+/// The member for the location of the /24 of the client, which is longer than the /20 around it.
 fn check_answers(world: &World) {
     let (mut responder, mut dice, mut out) = (responder(), fastrand::Rng::with_seed(53), [0; MAX_UDP_OCTETS]);
     for _ in 0..1000 {

@@ -1,4 +1,4 @@
-//! What `fiftythree demo` promises, kept by the real binary.
+//! `fiftythree demo`, with the real binary.
 #![cfg(unix)]
 
 use std::io::{BufRead, BufReader, Read, Write};
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::server::{PATIENCE, text};
 
-/// A backend that runs, and what it says.
+/// A running backend and its response.
 struct Backend {
     child: Child,
     lines: BufReader<ChildStdout>,
@@ -70,7 +70,7 @@ fn a_backend_takes_the_time_it_was_given() {
     assert!(began.elapsed() >= Duration::from_millis(300), "{:?}", began.elapsed());
 }
 
-/// Even while somebody waits for an answer.
+/// Also while a client waits for an answer.
 #[test]
 fn a_signal_ends_a_backend_at_once() {
     let mut backend = Backend::start(&["--delay", "60s"]);
@@ -83,7 +83,7 @@ fn a_signal_ends_a_backend_at_once() {
     assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
 }
 
-/// A signal that comes while it plays, or starts, leaves nothing behind.
+/// A signal during the demo or its start leaves no processes or files.
 #[test]
 fn a_signal_ends_the_story_and_removes_its_directory() {
     let directory = tempfile::tempdir().unwrap();
@@ -110,7 +110,8 @@ fn the_story_ends_with_what_was_measured_and_keeps_its_promises() {
     assert!(output.status.success(), "{shown}{}", text(&output.stderr));
     assert!(shown.contains("12 of 12 promises kept"), "{shown}");
     assert!(!shown.contains("NOT KEPT"), "{shown}");
-    // The figures are measured: three results in a row take at least two seconds between the first and the last.
+    // The times are measured: three results in a row take at least two seconds between the first
+    // and the last.
     for what in ["failover: berlin dies, dublin answers", "failback: berlin is back and answers"] {
         let row = shown.lines().filter_map(|line| line.strip_prefix(what)).next_back().expect(what);
         let seconds: f64 = row.trim_start().split(' ').next().unwrap().parse().expect(row);

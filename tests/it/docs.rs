@@ -1,14 +1,15 @@
-//! The documents keep their word: every test that docs/route53.md names is there, and what it calls supported names one.
+//! The documents are accurate: every test that docs/route53.md names exists, and every supported
+//! rule names one.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Far fewer rows or tests than there are rules would mean that this test no longer understands the page.
+/// With far fewer rows or tests than rules, this test would no longer parse the page correctly.
 const FEWEST_ROWS: usize = 200;
 const FEWEST_TESTS: usize = 200;
 
-/// Tests may be named for any status; under these there must be one.
+/// Rules with these statuses must name a test.
 const SHOWN: [&str; 2] = ["supported", "partial"];
 const STATUSES: [&str; 4] = ["supported", "partial", "different", "not yet"];
 
@@ -69,7 +70,7 @@ fn what_does_not_exist_is_noticed() {
         "tests/faults/nobody-wrote-this.toml",
         "policy::tests::nobody_wrote_this",
         "policy::nowhere::tests::weights_are_shares_of_their_sum",
-        // It is there, and no test.
+        // It exists, but is not a test.
         "policy::tests::weighted",
         "tests/it/failover.rs::zone",
         "tests/nowhere.rs::zone",
@@ -87,7 +88,8 @@ fn rows() -> Vec<Row> {
     page.lines().enumerate().filter_map(|(index, line)| row(index + 1, line)).collect()
 }
 
-/// A row has four cells: rule, status, tests, note. The head, the ruler and other tables are no rows.
+/// A row has four cells: rule, status, tests, note. The header, the separator and other tables are
+/// not rows.
 fn row(line: usize, text: &str) -> Option<Row> {
     let cells: Vec<&str> = text.strip_prefix('|')?.strip_suffix('|')?.split('|').map(str::trim).collect();
     let [rule, status, shown_by, note] = cells[..] else {
@@ -116,7 +118,7 @@ fn look_for(name: &str) -> Result<(), String> {
         return look_into(&[home().join(format!("{file}.rs"))], function);
     }
     if let Some(path) = name.strip_prefix("tests/scenarios/") {
-        // One directory a topic; what lies elsewhere is not run.
+        // One directory per topic. Files elsewhere are not run.
         return exists(&home().join(name), path.split('/').count() == 2 && path.ends_with(".toml"));
     }
     if let Some(path) = name.strip_prefix("tests/faults/") {
@@ -134,8 +136,8 @@ fn exists(path: &Path, is_legal: bool) -> Result<(), String> {
     if is_legal && path.is_file() { Ok(()) } else { Err("there is no such file of tests".to_owned()) }
 }
 
-/// The files in which a module's functions may stand: `a::b::tests` is src/a/b/tests.rs, or the end of src/a/b.rs or
-/// src/a/b/mod.rs.
+/// The files that may contain the functions of a module: `a::b::tests` is src/a/b/tests.rs, or the
+/// end of src/a/b.rs or src/a/b/mod.rs.
 fn files_of(module: &str) -> Vec<PathBuf> {
     let base = |module: &str| home().join("src").join(module.replace("::", "/"));
     let files = |base: PathBuf| [base.with_extension("rs"), base.join("mod.rs")];
@@ -146,13 +148,17 @@ fn files_of(module: &str) -> Vec<PathBuf> {
     found
 }
 
-/// A test is a function with an attribute that ends in `test` right above it.
+/// A test is a function directly after an attribute that ends in `test`.
 fn look_into(files: &[PathBuf], function: &str) -> Result<(), String> {
-    let texts: Vec<String> = files.iter().filter_map(|file| fs::read_to_string(file).ok()).collect();
-    if texts.is_empty() {
+    let sources: Vec<String> = files.iter().filter_map(|file| fs::read_to_string(file).ok()).collect();
+    if sources.is_empty() {
         return Err("there is no such module".to_owned());
     }
-    if texts.iter().any(|text| has_test(text, function)) { Ok(()) } else { Err("there is no such test".to_owned()) }
+    if sources.iter().any(|source| has_test(source, function)) {
+        Ok(())
+    } else {
+        Err("there is no such test".to_owned())
+    }
 }
 
 fn has_test(text: &str, function: &str) -> bool {

@@ -1,4 +1,4 @@
-//! A failover and what surrounds it, end to end: the real binary, two web servers, real sockets and real time.
+//! Failover end to end: the real binary, two web servers, real sockets and real time.
 #![cfg(unix)]
 
 use std::thread;
@@ -10,11 +10,11 @@ const PRIMARY: &str = "192.0.2.11";
 const SECONDARY: &str = "192.0.2.12";
 const INTERVAL: Duration = Duration::from_secs(1);
 const THRESHOLD: u32 = 3;
-/// What is promised: the last of `THRESHOLD` probes begins at most so many intervals after the endpoint died, and a
-/// refused connection takes no time; one second is for everything else.
+/// The promised time: the last of `THRESHOLD` probes begins at most this many intervals after the
+/// endpoint fails, and a refused connection takes no time. One second is for everything else.
 const PROMISED: Duration = Duration::from_secs(1 + THRESHOLD as u64);
-/// The machine that runs the tests may have two cores and other tests on them: a thread that should run may wait. What is
-/// measured is printed, and is far below this on an idle machine.
+/// A test machine may have two cores and run other tests, so threads may wait. The measured time is
+/// printed and is far below this on an idle machine.
 const SLACK: Duration = Duration::from_secs(3);
 
 fn zone(primary: u16, secondary: u16) -> String {
@@ -52,14 +52,14 @@ fn the_answer_fails_over_in_time_and_comes_back() {
         assert_eq!(server.ask("app.lab.test.", transport).addresses, [PRIMARY], "{transport:?}");
     }
 
-    // Somebody who asks all the time sees the one, then the other, and nothing else.
+    // A client that queries continuously sees the one answer, then the other, and nothing else.
     primary.stop();
     let died = Instant::now();
     let (taken, seen) = server.follow("app.lab.test.", SECONDARY);
     assert_eq!(seen, [PRIMARY, SECONDARY]);
     eprintln!("failover after {taken:.2?}, promised within {PROMISED:?}");
     assert!(taken <= PROMISED + SLACK, "the failover took {taken:?}");
-    // Not at the first failure either: that would be no threshold.
+    // One failure must not be enough, because the threshold is higher.
     assert!(died.elapsed() >= INTERVAL * (THRESHOLD - 2), "the failover took only {taken:?}");
     for transport in [Transport::Udp, Transport::Tcp] {
         assert_eq!(server.ask("app.lab.test.", transport).addresses, [SECONDARY], "{transport:?}");
@@ -74,10 +74,10 @@ fn the_answer_fails_over_in_time_and_comes_back() {
     assert!(taken <= PROMISED + SLACK, "the way back took {taken:?}");
     assert_eq!(server.ask("app.lab.test.", Transport::Tcp).addresses, [PRIMARY]);
     server.wait_for_log("health check blue is healthy");
-    // The log counts from what was believed: unhealthy once, healthy once.
+    // The log has one change to unhealthy and one to healthy.
     assert_eq!(server.log().matches("health check blue is").count(), 2, "{}", server.log());
 
-    // All bad is as good as all good: the primary answers.
+    // If all are unhealthy, the primary answers as if all were healthy.
     primary.stop();
     secondary.stop();
     server.wait_for_log("health check green is unhealthy");
@@ -113,13 +113,13 @@ fn edits_are_served_and_a_broken_file_keeps_what_was_good() {
     let taken = server.wait_for_answer("www.lab.test.", &["192.0.2.2"]);
     eprintln!("an edit is served after {taken:.2?}");
 
-    // Written in place this time, as simple editors do.
+    // Written in place, as simple editors do.
     std::fs::write(&file, WWW.replace("'192.0.2.1'", "'192.0.2.300'")).unwrap();
     server.wait_for_log("192.0.2.300");
     assert!(server.log().contains(&format!("{}:6:", shown(&file))), "{}", server.log());
     assert_eq!(server.ask("www.lab.test.", Transport::Udp).addresses, ["192.0.2.2"]);
 
-    // Other files go on.
+    // Other files are still loaded.
     lab.write("zones/other.test.toml", &WWW.replace("lab.test", "other.test"));
     server.wait_for_answer("www.other.test.", &["192.0.2.1"]);
 
@@ -127,7 +127,7 @@ fn edits_are_served_and_a_broken_file_keeps_what_was_good() {
     server.wait_for_log("reloaded: nothing has changed");
     assert!(server.stop().success());
 
-    // The broken file is still there: its last good source is served.
+    // The broken file still exists: its last good source is served.
     let server = lab.serve();
     assert_eq!(server.ask("www.lab.test.", Transport::Tcp).addresses, ["192.0.2.2"]);
     assert!(server.log().contains("last good"), "{}", server.log());
@@ -135,7 +135,7 @@ fn edits_are_served_and_a_broken_file_keeps_what_was_good() {
     lab.write("zones/lab.test.toml", WWW);
     server.wait_for_answer("www.lab.test.", &["192.0.2.1"]);
 
-    // A directory that is gone takes nothing away.
+    // A missing directory removes nothing.
     std::fs::rename(lab.path("zones"), lab.path("elsewhere")).unwrap();
     server.wait_for_log("the zones directory cannot be read");
     assert_eq!(server.ask("www.lab.test.", Transport::Udp).addresses, ["192.0.2.1"]);
@@ -147,7 +147,7 @@ fn edits_are_served_and_a_broken_file_keeps_what_was_good() {
 
 #[test]
 fn a_server_that_waits_for_health_checks_stops_when_told() {
-    // Nobody accepts there, and nobody refuses: the queue of a listener that is full.
+    // The listener neither accepts nor refuses: its queue is full.
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = silent.local_addr().unwrap().port();
     let lab = Lab::new(&[("lab.test.toml", &zone(port, port))]);

@@ -1,5 +1,5 @@
-//! Files that do not open, do not end or do not respond: the real binary goes on serving, takes
-//! every other edit, and stops when it is told to.
+//! Files that do not open, do not end or do not respond: the real binary continues to serve, loads
+//! every other edit, and stops on request.
 #![cfg(target_os = "linux")]
 
 use std::fs;
@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use crate::server::{Lab, PATIENCE, Transport, text};
 
-/// The promise, and what a busy machine may take on top of it.
+/// The promised time, and the allowance for a busy machine.
 const LONGEST_END: Duration = Duration::from_secs(8);
 
 fn zone(name: &str, address: &str) -> String {
@@ -27,7 +27,7 @@ fn signal(child: &Child, signal: &str) {
     assert!(Command::new("kill").args([&format!("-{signal}"), &child.id().to_string()]).status().unwrap().success());
 }
 
-/// Waits for the end of a process; it must come within `most`.
+/// Waits for a process to end within `most`.
 fn wait(child: &mut Child, most: Duration) -> Duration {
     let began = Instant::now();
     while child.try_wait().unwrap().is_none() {
@@ -40,10 +40,9 @@ fn wait(child: &mut Child, most: Duration) -> Duration {
     began.elapsed()
 }
 
-/// A library that makes a process wait for as long as there is a file `….hang` when it opens the
-/// file of the name before that, as a mount does whose server is gone; where there is a file
-/// `….hang-stat`, when it looks at that file. `None` where there is no C compiler, which is said
-/// aloud.
+/// A library that blocks a process while a file `NAME.hang` exists and the process opens `NAME`,
+/// like a mount without its server; with `NAME.hang-stat`, while the process stats it. `None`
+/// without a C compiler, which is printed.
 fn hanging_opens(lab: &Lab, what: &str) -> Option<PathBuf> {
     let (source, library) = (lab.path("hang.c"), lab.path("hang.so"));
     fs::write(&source, HANG).unwrap();
@@ -89,7 +88,7 @@ fn commands_and_the_start_refuse_what_does_not_open_or_end_and_say_where() {
     let lab = Lab::new(&[("good.test.toml", &zone("good.test", "192.0.2.1"))]);
     make_pipe(&lab.path("pipe"));
     let settings = fs::read_to_string(lab.path("fiftythree.toml")).unwrap();
-    // Each replaces a line of the settings, or adds one.
+    // Each replaces or adds a line of the settings.
     let authorities = "[health]\ncertificate_authorities = ['pipe']\n";
     let cases = [("geo database", "[location]\ngeoip = ['pipe']\n"), ("authorities", authorities)];
     for (what, more) in cases {
@@ -153,12 +152,12 @@ fn a_file_system_that_does_not_respond_costs_one_load_and_no_other_edit() {
     lab.write("zones/bad.test.toml", &zone("bad.test", "192.0.2.4"));
     thread::sleep(Duration::from_secs(1));
     lab.write("zones/good.test.toml", &zone("good.test", "192.0.2.3"));
-    // Only now is it given up; the watcher may have begun late.
+    // Only now does the load time out; the watcher may have started late.
     thread::sleep(Duration::from_secs(10));
     running.wait_for_log("bad.test.toml: the file system has not responded for 3");
     running.wait_for_answer("www.good.test.", &["192.0.2.3"]);
     assert_eq!(running.ask("www.bad.test.", Transport::Udp).addresses, ["192.0.2.2"]);
-    // What follows is loaded at once, and what hangs is said.
+    // The next edit is loaded at once, and the blocked file is logged.
     lab.write("zones/good.test.toml", &zone("good.test", "192.0.2.5"));
     running.wait_for_answer("www.good.test.", &["192.0.2.5"]);
     let url = format!("http://{}/metrics", running.admin());
@@ -189,8 +188,8 @@ fn a_server_whose_files_do_not_respond_at_the_start_stops_when_told_and_else_goe
         wait(&mut child, LONGEST_END);
         fs::remove_file(marker).unwrap();
     }
-    // The last good text of what does not respond is served, and without a token nobody may change
-    // anything.
+    // The last good source of an unresponsive file is served, and without a token no client may
+    // change anything.
     for name in ["zones/good.test.toml", "token"] {
         fs::write(lab.path(&format!("{name}.hang")), "").unwrap();
     }

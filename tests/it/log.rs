@@ -1,5 +1,5 @@
-//! A log that nobody reads, or that cannot be written, holds up nothing: answers, failover, SIGTERM. And what it looks
-//! like to systemd.
+//! A log that is not read or cannot be written delays nothing: answers, failover, SIGTERM. And the
+//! log under systemd.
 #![cfg(target_os = "linux")]
 
 use std::fs::File;
@@ -20,7 +20,7 @@ use crate::server::{Lab, PATIENCE, Running, Transport, WebServer, text};
 
 const STEP: Duration = Duration::from_millis(20);
 
-/// A pipe holds so much unless somebody changed it.
+/// The default capacity of a pipe.
 const PIPE_BYTES: usize = 64 * 1024;
 
 const ZONE: &str = "zones/lab.test.toml";
@@ -40,7 +40,7 @@ fn zone(port: u16) -> String {
     )
 }
 
-/// Serves with this standard error, and lets the endpoint of the primary fail.
+/// Serves with this standard error and makes the endpoint of the primary fail.
 fn fail_over(stderr: impl Into<Stdio>) -> (Lab, Running) {
     let web = WebServer::start();
     let lab = Lab::new(&[("lab.test.toml", &zone(web.port))]);
@@ -51,11 +51,11 @@ fn fail_over(stderr: impl Into<Stdio>) -> (Lab, Running) {
     (lab, server)
 }
 
-/// A pipe that is full, and that nobody reads.
+/// A full pipe without a reader.
 fn full_pipe() -> (PipeReader, PipeWriter) {
     let (reader, writer) = io::pipe().unwrap();
     let mut filler = writer.try_clone().unwrap();
-    // On a system with smaller pipes this thread blocks; the pipe is full all the same.
+    // On a system with smaller pipes this thread blocks, but the pipe is full too.
     let filling = thread::spawn(move || filler.write_all(&[b'\n'; PIPE_BYTES]));
     let began = Instant::now();
     while !filling.is_finished() && began.elapsed() < Duration::from_secs(1) {
@@ -85,7 +85,7 @@ fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
     }
 }
 
-// --- what nobody reads, and what takes nothing ------------------------------------------------------------------------
+// --- logs that are not read or cannot be written -----------------------------------------------------------------
 
 #[test]
 fn a_full_disk_ends_nothing_and_is_counted() {
@@ -111,7 +111,7 @@ fn a_full_pipe_holds_up_nothing() {
     let (_lab, server) = fail_over(writer);
     let began = Instant::now();
     assert!(server.stop().success());
-    // One second for the log, and what a busy machine adds.
+    // One second for the log, and the allowance for a busy machine.
     assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
 }
 
@@ -141,7 +141,7 @@ fn a_frozen_terminal_holds_up_nothing() {
     unlockpt(&master).unwrap();
     let path = ptsname(&master, Vec::new()).unwrap().into_string().unwrap();
     let terminal = File::options().write(true).open(path).unwrap();
-    // A terminal nobody reads takes some kilobytes; a thread waits for room for the rest.
+    // A terminal without a reader accepts some kilobytes. A thread waits to write the rest.
     let (mut filler, written) = (terminal.try_clone().unwrap(), std::sync::mpsc::channel());
     thread::spawn(move || while filler.write_all(b"12345678").is_ok() && written.0.send(()).is_ok() {});
     while written.1.recv_timeout(Duration::from_millis(500)).is_ok() {}
@@ -167,7 +167,8 @@ fn a_stream_that_somebody_made_non_blocking_loses_nothing() {
     }
 }
 
-/// Each load of such a file logs some hundred kilobytes: its faults are others than those of the load before.
+/// Each load of such a file logs some hundred kilobytes, because its errors differ from those of
+/// the previous load.
 fn broken_zone(edit: u32) -> String {
     let value = 1000 + edit;
     let record =
@@ -197,7 +198,7 @@ fn when_a_log_is_read_again_one_line_says_how_much_was_lost() {
             }
         }
     });
-    // Read by now, or soon; then what is logged at the end finds room.
+    // It is read soon, so the final log lines find space.
     sleep(Duration::from_secs(1));
     let counted = metric(&server, lost);
     assert!(server.stop().success());
@@ -227,7 +228,7 @@ fn a_service_manager_that_does_not_read_holds_up_nothing() {
 
 // --- systemd ----------------------------------------------------------------------------------------------------------
 
-/// A stream as the journal gives services, and what names it.
+/// A stream like the one that the journal gives to services, and its name.
 fn journal() -> (UnixStream, OwnedFd, String) {
     let (reader, writer) = UnixStream::pair().unwrap();
     let writer = File::from(OwnedFd::from(writer));
@@ -235,7 +236,7 @@ fn journal() -> (UnixStream, OwnedFd, String) {
     (reader, OwnedFd::from(writer), format!("{}:{}", metadata.dev(), metadata.ino()))
 }
 
-/// The log of a server that finds errors when it reloads.
+/// The log of a server that finds errors on reload.
 fn log_of_a_reload(name_of: impl Fn(&str) -> String) -> String {
     let (mut reader, writer, stream) = journal();
     let lab = Lab::new(&[("lab.test.toml", "name = 'lab.test'\n")]);
@@ -264,7 +265,7 @@ fn the_journal_has_priorities_on_every_line_and_no_time() {
     assert!(of_errors.contains("192.0.2.256"), "the excerpt of the file is a part of the error:\n{log}");
 }
 
-/// A shell that the journal reads gives `$JOURNAL_STREAM` to what it starts with another standard error, too.
+/// A shell under the journal also passes `$JOURNAL_STREAM` to a child with another standard error.
 #[test]
 fn another_stream_than_the_journals_has_times_and_no_priorities() {
     for wrong in [|stream: &str| format!("{stream}0"), |_: &str| "nonsense".to_owned(), |_: &str| String::new()] {
@@ -274,7 +275,7 @@ fn another_stream_than_the_journals_has_times_and_no_priorities() {
     }
 }
 
-/// The log of a server that finds errors when it starts.
+/// The log of a server that finds errors at startup.
 fn log_of_a_failed_start(arguments: &[&str]) -> String {
     let (mut reader, writer, stream) = journal();
     let lab = Lab::new(&[("lab.test.toml", "name = 'lab.test'\n[[record]]\nname = 'a'\n")]);
@@ -309,7 +310,7 @@ fn json_for_the_journal_has_priorities_too() {
 
 // --- panics -----------------------------------------------------------------------------------------------------------
 
-/// In a process of its own, by the tests below: panics in a thread, and goes on.
+/// Run in a separate process by the tests below: panics in a thread and continues.
 #[test]
 #[ignore = "run by other tests"]
 fn panics_and_goes_on() {

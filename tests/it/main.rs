@@ -1,6 +1,7 @@
 //! The integration tests: one binary, one module per topic.
 //!
-//! `cargo test --test it NAME` runs the tests whose path contains NAME, such as `scenarios::weighted`.
+//! `cargo test --test it NAME` runs the tests whose path contains NAME, such as
+//! `scenarios::weighted`.
 
 #![allow(clippy::unwrap_used)] // a test may fail so
 
@@ -65,6 +66,8 @@ mod watch;
 mod architecture;
 /// The documents name tests that exist.
 mod docs;
+/// Retired names stay out of the code, and prose in Markdown wraps.
+mod words;
 
 // Helpers.
 

@@ -1,6 +1,6 @@
-//! Manual pages and completions, as the programs see them that people read and complete with.
+//! Manual pages and completions, checked with the programs that read them.
 //!
-//! A program that is not installed is passed over, loudly; `.ci/run` installs them all.
+//! A program that is not installed is skipped with a message. `.ci/run` installs them all.
 #![cfg(unix)]
 
 use std::collections::BTreeSet;
@@ -11,19 +11,19 @@ use std::process::{Command, Output};
 
 use crate::server::{Lab, text};
 
-/// A program's help, for its list of commands.
+/// The `--help` of a command, for its list of subcommands.
 fn commands_of(lab: &Lab, path: &[&str]) -> Vec<String> {
     let output = lab.run(&[path, &["--help"]].concat());
     assert!(output.status.success(), "{path:?}: {}", text(&output.stderr));
     let help = text(&output.stdout);
     let Some((_, listing)) = help.split_once("Commands:\n") else { return Vec::new() };
     let listed = listing.lines().take_while(|line| !line.is_empty());
-    // Explanations that go on in the next line are indented further.
+    // Continuation lines are indented further.
     let names = listed.filter_map(|line| line.strip_prefix("  ").filter(|line| !line.starts_with(' ')));
     names.map(|line| line.split(' ').next().unwrap().to_owned()).filter(|name| name != "help").collect()
 }
 
-/// Of the program and of all commands below it, as `--help` lists them: fiftythree-override-set.1.
+/// The names of the program and all its commands, from `--help`: fiftythree-override-set.1.
 fn expected_pages(lab: &Lab, path: &[&str]) -> BTreeSet<String> {
     let own = [&["fiftythree"], path].concat().join("-") + ".1";
     let below = commands_of(lab, path);
@@ -31,12 +31,12 @@ fn expected_pages(lab: &Lab, path: &[&str]) -> BTreeSet<String> {
     std::iter::once(own).chain(below).collect()
 }
 
-/// Runs it; `None` when there is no such program.
+/// Runs a program; `None` if it is not installed.
 fn run(program: &str, arguments: &[&str]) -> Option<Output> {
     match Command::new(program).args(arguments).env("HOME", "/nonexistent").output() {
         Ok(output) => Some(output),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            // Past the test harness, which would swallow it.
+            // Written directly, because the test harness would capture it.
             let _ = writeln!(std::io::stderr(), "!!!!! NOT CHECKED with {program}: it is not installed");
             None
         }
@@ -63,7 +63,8 @@ fn every_command_has_a_page_that_renders_without_a_complaint() {
 
 fn renders(page: &Path) {
     let page = page.to_str().unwrap();
-    // All warnings of groff, as man-db shows them with --warnings, and plain text; and mandoc, which other systems have.
+    // All warnings of groff (as with man-db --warnings) and plain text; and mandoc, which other
+    // systems use.
     let tools: [(&str, &[&str]); 2] = [
         ("groff", &["-man", "-K", "utf8", "-T", "utf8", "-P", "-cbou", "-ww", page]),
         ("mandoc", &["-man", "-T", "html", "-W", "error", page]),
@@ -72,7 +73,7 @@ fn renders(page: &Path) {
         let Some(output) = run(program, arguments) else { continue };
         assert!(output.status.success() && output.stderr.is_empty(), "{program} {page}:\n{}", text(&output.stderr));
         let shown = text(&output.stdout).split_whitespace().collect::<Vec<_>>().join(" ");
-        // A command that only holds others leaves examples and exit codes to them.
+        // A command with subcommands only leaves examples and exit codes to them.
         let own: &[&str] = if shown.contains("SUBCOMMANDS") { &[] } else { &["EXAMPLES", "EXIT STATUS"] };
         for section in ["NAME", "SYNOPSIS", "OPTIONS", "SEE ALSO"].iter().chain(own) {
             assert!(shown.contains(section), "{program} {page}: no {section} in\n{shown}");
@@ -94,7 +95,7 @@ fn a_page_is_printed_too_and_an_unknown_one_is_not() {
     assert!(text(&output.stderr).contains("there is: serve, check"), "{}", text(&output.stderr));
 }
 
-/// A script of the lab's own in this shell's language, which says on standard output what was completed.
+/// A script in the language of this shell that prints the completions.
 fn completes(lab: &Lab, shell: &str, arguments: &[&str], check: &str) -> Option<String> {
     let output = lab.run(&["completion", shell]);
     assert!(output.status.success(), "{shell}: {}", text(&output.stderr));

@@ -1,5 +1,5 @@
-//! What the server shows of itself, to those who really look: Prometheus, promtool, Grafana's queries, readers of dnstap,
-//! whoever rotates logs.
+//! Observability, checked with the real tools: Prometheus, promtool, the queries of the Grafana
+//! dashboard, readers of dnstap, and log rotation.
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::print_stdout)] // a test may fail so, and says what it could not test
 
@@ -34,18 +34,18 @@ fn zone(port: u16) -> String {
     )
 }
 
-/// Whatever has metrics of its own.
+/// Settings that enable all optional metrics.
 const EVERYTHING: &str =
     "[metrics]\ncount_answers = ['app.lab.test']\n[query_log]\nto = 'queries.log'\n[dnstap]\nsocket = 'nobody.sock'\n";
 
-/// The settings of `Lab::new`, and these.
+/// The settings of `Lab::new` plus these.
 fn settings(lab: &Lab, more: &str) {
     let path = lab.path("fiftythree.toml");
     let text = fs::read_to_string(path).unwrap() + more;
     lab.write("fiftythree.toml", &text);
 }
 
-/// Asks over UDP with this client subnet.
+/// Sends a query over UDP with this client subnet.
 fn ask_from(server: SocketAddr, name: &str, record_type: RecordType, subnet: Option<&str>) {
     let mut question = Message::query();
     question.add_query(Query::query(Name::from_ascii(name).unwrap(), record_type));
@@ -62,7 +62,7 @@ fn ask_from(server: SocketAddr, name: &str, record_type: RecordType, subnet: Opt
     assert!(socket.recv(&mut [0; 4096]).unwrap() > 12);
 }
 
-/// Waits until `found` finds something.
+/// Waits until `found` returns a value.
 #[track_caller]
 fn wait_for<T>(what: &str, mut found: impl FnMut() -> Option<T>) -> T {
     let began = Instant::now();
@@ -75,7 +75,7 @@ fn wait_for<T>(what: &str, mut found: impl FnMut() -> Option<T>) -> T {
     }
 }
 
-/// What a command that is installed says of `input`; `None` when it is not, which is said aloud.
+/// The output of an installed command for `input`; `None` if it is not installed, which is printed.
 fn run(command: &mut Command, input: &str, what: &str) -> Option<(bool, String)> {
     let spawned = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
     let Ok(mut child) = spawned else {
@@ -118,7 +118,7 @@ fn the_alerts_do_what_their_examples_say() {
     }
 }
 
-/// Every query of the dashboard, as a Prometheus gets it when somebody looks at all of it.
+/// Every query of the dashboard, as Prometheus gets it with all variables selected.
 fn queries_of(board: &Value) -> Vec<String> {
     let mut queries = Vec::new();
     match board {
@@ -135,7 +135,7 @@ fn queries_of(board: &Value) -> Vec<String> {
     queries
 }
 
-/// The metrics that a text names.
+/// The metric names in a string.
 fn metrics_in(text: &str) -> BTreeSet<String> {
     let words = text.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_');
     let ours = words.filter(|word| word.starts_with("fiftythree_") || word.starts_with("process_"));
@@ -196,7 +196,7 @@ fn a_real_prometheus_has_data_for_every_query_of_dashboard_and_alerts() {
     assert!(!pending.contains(&"FiftythreeDown") && !pending.contains(&"FiftythreeControlFailed"), "{pending:?}");
 }
 
-/// The alerts that fire, or are about to.
+/// The firing and pending alerts.
 fn pending(rules: &[Value]) -> Vec<&str> {
     let pending = rules.iter().filter(|rule| rule["state"] != "inactive");
     pending.map(|rule| rule["name"].as_str().unwrap()).collect()
@@ -206,7 +206,7 @@ fn encoded(query: &str) -> String {
     query.bytes().map(|octet| format!("%{octet:02X}")).collect()
 }
 
-/// The counts of one name, by target.
+/// The counts of one name by target.
 fn answers(admin: &str, name: &str) -> Vec<(String, u64)> {
     let metrics = get(admin, "/metrics", "*/*").unwrap();
     let rows = metrics.lines().filter(|line| line.starts_with("fiftythree_answers_total{"));
@@ -252,7 +252,7 @@ fn the_answers_of_names_that_are_wanted_are_counted_by_target() {
     let green = answers(&admin, "app.lab.test.")[1].1;
     assert!(green >= 1, "{green}");
 
-    // Names that are no longer wanted keep what was counted, as counters must.
+    // Names that were removed keep their counts, because counters must not decrease.
     lab.write(
         "fiftythree.toml",
         &fs::read_to_string(lab.path("fiftythree.toml")).unwrap().replace("'app.lab.test', ", ""),
@@ -272,7 +272,7 @@ fn readiness_ends_when_the_server_is_told_to_stop() {
     let admin = server.admin();
     assert_eq!(get(&admin, "/healthz", "*/*").as_deref(), Some("ok\n"));
     assert_eq!(get(&admin, "/readyz", "*/*").as_deref(), Some("ready\n"));
-    // A TCP client that has sent half a query is waited for: the server drains for as long.
+    // The server waits for a TCP client that has sent half a query: it drains for that long.
     let mut half = TcpStream::connect(server.address).unwrap();
     half.write_all(&[0]).unwrap();
     sleep(STEP);
@@ -311,7 +311,7 @@ fn queries_are_logged_as_route_53_logs_them_and_the_file_may_be_moved() {
     assert_eq!(rest, expected);
     assert!(found.iter().all(|line| line.starts_with("1.0 20") && line.split(' ').count() == 10), "{found:?}");
 
-    // As logrotate does, without a word to the server.
+    // As logrotate does, without a signal.
     let moved = lab.path("queries.log.1");
     fs::rename(&log, &moved).unwrap();
     wait_for("new file", || {
@@ -357,7 +357,7 @@ fn only_what_is_asked_for_is_logged_and_the_last_line_before_the_end_too() {
     server.wait_for_log("INFO stopped");
 }
 
-/// A device that is always full, and a directory that is not there: neither hurts an answer.
+/// A full device and a missing directory do not affect answers.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_log_that_cannot_be_written_hurts_no_answer() {
@@ -407,7 +407,7 @@ fn a_real_reader_takes_dnstap_and_may_come_late() {
     wait_for("four frames", || {
         get(&admin, "/metrics", "*/*")?.contains("\nfiftythree_dnstap_frames_total 4\n").then_some(())
     });
-    // The server says goodbye to the reader when it ends, and the reader closes its file when it is told to.
+    // The server closes the stream when it ends, and the reader closes its file when it is stopped.
     assert!(server.stop().success());
     let kill = format!("kill -TERM {}", reader.id());
     assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());

@@ -1,4 +1,4 @@
-//! Overrides end to end: the real binary, steered by its own command line over the admin side.
+//! Overrides end to end: the real binary, controlled by its command line over the admin interface.
 #![cfg(unix)]
 
 use std::process::Output;
@@ -75,9 +75,9 @@ fn people_turn_an_answer_see_why_and_turn_it_back() {
     assert_eq!(json["checks"][0]["overridden"]["reason"], "kernel update");
     assert_eq!(json["checks"][0]["last_result"]["passed"], true);
     assert_eq!(json["checks"][1]["records"][0], "app.lab.test. A app-green");
-    let nobody = health(&["nobody"]);
-    assert_eq!(nobody.status.code(), Some(1));
-    assert!(text(&nobody.stderr).contains("app-blue, app-green"), "{}", text(&nobody.stderr));
+    let unknown = health(&["unknown"]);
+    assert_eq!(unknown.status.code(), Some(1));
+    assert!(text(&unknown.stderr).contains("app-blue, app-green"), "{}", text(&unknown.stderr));
 
     let unknown = steer(&lab, &server, &["set", "app-bleu", "down"]);
     assert_eq!(unknown.status.code(), Some(1));
@@ -91,7 +91,7 @@ fn people_turn_an_answer_see_why_and_turn_it_back() {
     assert_eq!(steer(&lab, &server, &["clear", "app-blue"]).status.code(), Some(1));
     assert!(text(&steer(&lab, &server, &["list"]).stdout).contains("no overrides"));
 
-    // It ends by itself.
+    // It expires.
     let set = steer(&lab, &server, &["set", "*-blue", "down", "--for", "2s", "--json"]);
     let set: serde_json::Value = serde_json::from_slice(&set.stdout).unwrap();
     assert_eq!(set["overrides"][0]["checks"], serde_json::json!(["app-blue"]));
@@ -109,7 +109,7 @@ fn kill_9_never_loses_an_override_that_was_acknowledged() {
         let server = lab.serve();
         let action = if round % 2 == 0 { "down" } else { "up" };
         assert!(steer(&lab, &server, &["set", "app-blue", action]).status.success());
-        // At another moment of the second within which the journal is made durable.
+        // At another moment within the second in which the journal is synced.
         thread::sleep(Duration::from_millis(round * 7));
         drop(server); // SIGKILL
         let server = lab.serve();
@@ -154,15 +154,15 @@ fn with_a_token_changes_need_it_and_commands_find_it() {
     assert!(set.status.success(), "the settings name the file: {}", text(&set.stderr));
     assert_eq!(answer(&server), [SECONDARY]);
 
-    // Another token counts at once, and the old one no longer does.
+    // A changed token applies at once, and the old one is rejected.
     lab.write("token", "the-token-of-tomorrow");
     lab.write("old", TOKEN);
     assert_eq!(steer(&lab, &server, &["clear", "*", "--token-file", "old"]).status.code(), Some(1));
     assert!(steer(&lab, &server, &["clear", "*"]).status.success());
 
-    // Who only looks needs none.
+    // Reading needs no token.
     assert!(steer(&lab, &server, &["list", "--token-file", "wrong"]).status.success());
-    // Where it is gone, nobody changes anything, and answers go on.
+    // Without the token file no client may change anything. Answers continue.
     std::fs::remove_file(lab.path("token")).unwrap();
     let gone = steer(&lab, &server, &["set", "app-blue", "down", "--token-file", "old"]);
     assert!(text(&gone.stderr).contains("not usable"), "{}", text(&gone.stderr));
@@ -185,7 +185,7 @@ fn beyond_loopback_nothing_changes_without_a_token() {
     server.wait_for_log("nobody may steer without `[admin] token_file`");
 }
 
-/// In how many of a hundred answers this address stands.
+/// How many of a hundred answers contain this address.
 fn percent(server: &Running, address: &str) -> u32 {
     let hits = (0..200).filter(|_| server.ask("even.lab.test.", Transport::Udp).addresses == [address]).count();
     u32::try_from(hits).unwrap_or(u32::MAX) / 2
@@ -248,12 +248,12 @@ fn verdicts_stand_while_the_sentinel_is_down() {
     drop(gateway);
     server.wait_for_log("this server is isolated: all sentinels are unhealthy (gateway)");
     drop(web);
-    // Three probes in a row would have failed by now, and some more.
+    // By now more than three probes in a row have failed.
     thread::sleep(Duration::from_secs(6));
     let overview = text(&lab.run(&["health", "--admin", &server.admin()]).stdout);
     assert!(overview.contains("this server is isolated since"), "{overview}");
     assert!(overview.contains("3 health checks, 1 unhealthy"), "{overview}");
-    // A person says that it is there.
+    // An override says that it is healthy.
     assert!(steer(&lab, &server, &["set", "gateway", "up"]).status.success());
     server.wait_for_log("this server is connected again");
     server.wait_for_log("health check app-blue is unhealthy");

@@ -1,8 +1,9 @@
-//! Batches over far memory: what is found out beforehand changes no answer, and allocates nothing.
+//! Prefetching changes no answer and allocates nothing.
 //!
-//! Two responders with the same dice answer the same packets, one batch by batch and one packet by packet, from the same world: with
-//! places and names as many as caches do not hold, several tables that know places, private zones, clients of all kinds, and packets
-//! that are no questions.
+//! Two responders with the same random numbers answer the same packets from the same world, one in
+//! batches and one packet by packet. The world has more locations and names than caches hold,
+//! several tables of locations, private zones, clients of all kinds, and packets that are not
+//! questions.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
@@ -15,9 +16,9 @@ use fiftythree::serve::{BATCH_PACKETS, ClientSubnetUse, MAX_UDP_OCTETS, Responde
 use fiftythree::world::World;
 use ipnet::IpNet;
 
-/// Enough that a world is a large one.
+/// Enough names for a large world.
 const MANY_NAMES: u32 = 150_000;
-/// Networks of the user's; a place takes some 70 octets.
+/// Configured networks. A location takes some 70 bytes.
 const MANY_PLACES: u32 = 80_000;
 const DATABASE_NETWORKS: u32 = 5000;
 
@@ -38,7 +39,8 @@ fn world(names: u32, networks: &[LocationNetwork]) -> World {
     )
 }
 
-/// Every second of so many networks of IPv4 in different countries, so that clients between them are looked for further on.
+/// Every second of this many IPv4 networks in different countries, so that clients between them are
+/// looked up in the next table.
 fn places(count: u32) -> Vec<LocationNetwork> {
     let countries: Vec<_> = geography::countries().collect();
     let network = |number: u32| LocationNetwork {
@@ -51,7 +53,8 @@ fn places(count: u32) -> Vec<LocationNetwork> {
     (0..count).map(network).collect()
 }
 
-/// Clients in the user's networks and beside them, in a database, of both families, mapped, and none.
+/// Clients inside and outside the configured networks, in a database, of both families, mapped, and
+/// none.
 fn client(dice: &mut fastrand::Rng) -> Option<IpAddr> {
     let near = Ipv4Addr::from((20 << 24) + (dice.u32(..MANY_PLACES) << 9) + dice.u32(..512));
     match dice.u8(..5) {
@@ -62,7 +65,7 @@ fn client(dice: &mut fastrand::Rng) -> Option<IpAddr> {
     }
 }
 
-/// A batch, and where its packets come from.
+/// A batch with the source addresses of its packets.
 fn batch(size: usize, dice: &mut fastrand::Rng) -> Vec<(Vec<u8>, IpAddr)> {
     let mut names: Vec<String> = zones::POLICIES.iter().map(|(name, _)| format!("{name}.bench.test")).collect();
     names.extend(["app.inside.test", "nobody.bench.test", "x.wild.bench.test", "elsewhere.test"].map(str::to_owned));
@@ -86,14 +89,14 @@ fn responder(client_subnet: ClientSubnetUse) -> Responder {
 
 fn check(world: &World, client_subnet: ClientSubnetUse) {
     let mut dice = fastrand::Rng::with_seed(53);
-    let (mut foreseeing, mut plain) = (responder(client_subnet), responder(client_subnet));
+    let (mut prefetching, mut plain) = (responder(client_subnet), responder(client_subnet));
     let (mut out, mut expected) = (vec![0; MAX_UDP_OCTETS], vec![0; MAX_UDP_OCTETS]);
     let sizes = [BATCH_PACKETS, BATCH_PACKETS, 40, 33, 32, 5, 4, 3, 1, BATCH_PACKETS].into_iter().cycle();
     for batch in sizes.take(200).map(|size| batch(size, &mut dice)).collect::<Vec<_>>() {
         let counted = allocation_counter::measure(|| {
-            foreseeing.prefetch(world, batch.iter().map(|(packet, source)| Some((&packet[..], *source))));
+            prefetching.prefetch(world, batch.iter().map(|(packet, source)| Some((&packet[..], *source))));
             for (number, (packet, source)) in batch.iter().enumerate() {
-                let octets = foreseeing.respond_prefetched(number, world, packet, *source, &mut out);
+                let octets = prefetching.respond_prefetched(number, world, packet, *source, &mut out);
                 assert_eq!(octets, plain.respond(world, packet, *source, Transport::Udp, &mut expected), "{packet:?}");
                 assert_eq!(out[..octets], expected[..octets], "{packet:?}");
             }
@@ -103,7 +106,7 @@ fn check(world: &World, client_subnet: ClientSubnetUse) {
 }
 
 #[test]
-fn foresight_changes_no_answer_and_allocates_nothing() {
+fn prefetching_changes_no_answer_and_allocates_nothing() {
     let large = world(MANY_NAMES, &places(MANY_PLACES));
     assert!(large.is_large() && large.geo_lookup().is_large());
     check(&large, ClientSubnetUse::Use);

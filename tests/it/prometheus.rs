@@ -1,4 +1,4 @@
-//! A real Prometheus, for whoever has one installed: Debian's package `prometheus`.
+//! A real Prometheus, if installed (Debian package `prometheus`).
 #![allow(clippy::unwrap_used, clippy::print_stdout)] // a test may fail so, and says what it could not test
 
 use std::net::TcpListener;
@@ -7,16 +7,17 @@ use std::process::{Child, Command, Stdio};
 
 const PROMETHEUS: &str = "/usr/bin/prometheus";
 
-/// A Prometheus that scrapes one target every fifth of a second, and evaluates rules as often.
+/// A Prometheus that scrapes one target and evaluates rules five times a second.
 pub(crate) struct Prometheus {
     process: Child,
-    /// Where it is asked.
+    /// The address of its API.
     pub(crate) url: String,
     _directory: tempfile::TempDir,
 }
 
 impl Prometheus {
-    /// One that scrapes `target` as `job`; `None` where none is installed, which is said aloud: `what` is not tested then.
+    /// Starts one that scrapes `target` as `job`. `None` if it is not installed; then it prints
+    /// that `what` is not tested.
     pub(crate) fn start(job: &str, target: &str, rules: &[PathBuf], what: &str) -> Option<Prometheus> {
         if !Path::new(PROMETHEUS).exists() {
             println!("!!!!! NOT TESTED: {what}, since there is no {PROMETHEUS}");

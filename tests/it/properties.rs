@@ -1,7 +1,9 @@
-//! What holds for any zone, any health, any client: the answers against references that are written as the rules are, naive
-//! and slow, and from nothing but the model's types.
+//! Properties of any zone, any health and any client: the answers equal those of slow, naive
+//! reference implementations that follow the wording of the rules and use only the types of
+//! `model`.
 //!
-//! The references know no trees, tables, bits or plans. Where they and the server disagree, one of them misreads a rule.
+//! The references have no trees, tables, bits or plans. If they and the server disagree, one of
+//! them misreads a rule.
 
 #![expect(clippy::unwrap_used, reason = "in a test an unwrap is an assertion")]
 
@@ -35,7 +37,7 @@ fn name(text: &str) -> Name {
     Name::parse(text).unwrap()
 }
 
-/// A set of one value, in `lab.test`.
+/// A record set of one value in `lab.test`.
 fn record(owner: &str, record_type: RecordType, value: &str) -> ResourceRecordSet {
     ResourceRecordSet {
         name: name(owner),
@@ -60,7 +62,7 @@ fn zone(apex: &str, sets: impl IntoIterator<Item = ResourceRecordSet>) -> Hosted
     }
 }
 
-/// A health check's id is its slot.
+/// The id of a health check is its slot.
 fn slot_of(id: &HealthCheckId) -> Option<CheckSlot> {
     id.0.parse().ok().map(CheckSlot)
 }
@@ -75,7 +77,8 @@ fn world(zones: &[HostedZone], collections: &[CidrCollection], networks: &[Locat
     World::new(Arc::new(Catalog::build(&served, &[])), &checks, Arc::new(geo_lookup))
 }
 
-/// What a client gets: response code, answers (owner's labels or `?` for the question, data), scope.
+/// The response for a client: response code, answers (labels of the owner or `?` for the question,
+/// data), scope.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Reply {
     rcode: Rcode,
@@ -103,7 +106,7 @@ fn reply(question: &QueryName, answer: &Answer<'_>) -> Reply {
         Owner::InZone(labels) => labels.to_ascii_lowercase(),
     };
     let data = answer.answer.iter().flat_map(|part| part.records.iter().map(move |data| (owner(part.owner), data)));
-    // In leaves a name inside the zone stands without the zone's labels, where a pointer will be.
+    // In the leaves a name inside the zone lacks the labels of the zone, where a pointer will be.
     let whole = |data: fiftythree::answer::Data<'_>| data.bytes.to_vec();
     Reply {
         rcode: answer.rcode,
@@ -116,7 +119,7 @@ fn reply(question: &QueryName, answer: &Answer<'_>) -> Reply {
 // ---------------------------------------------------------------------------------------------------------------------
 // The tree against a naive scan.
 
-/// What stands at a name of a random zone.
+/// The content of a name in a random zone.
 #[derive(Clone, Debug)]
 enum At {
     Address,
@@ -138,9 +141,9 @@ fn any_at() -> impl Strategy<Value = At> {
 struct Naive {
     apex: Name,
     names: BTreeMap<Name, At>,
-    /// Where every CNAME points to.
+    /// The target of every CNAME.
     target: Name,
-    /// Another zone's, to whom the names in it belong.
+    /// Owned by another zone, with all names below.
     below: Option<Name>,
 }
 
@@ -178,7 +181,8 @@ impl Naive {
         *asked == self.apex || self.names.keys().any(|known| known.is_within(asked))
     }
 
-    /// RFC 1034 section 4.3.2 with RFC 4592: response code, AA, and the address or `None`, after the chain of CNAMEs.
+    /// RFC 1034 section 4.3.2 with RFC 4592: response code, AA, and the address or `None`, after
+    /// the chain of CNAMEs.
     fn answer(&self, asked: &Name) -> (Rcode, bool, Vec<Name>, Option<Ipv4Addr>) {
         let (mut at, mut chain) = (asked.clone(), Vec::new());
         loop {
@@ -244,13 +248,14 @@ proptest! {
 // ---------------------------------------------------------------------------------------------------------------------
 // The policies against the rules, member by member.
 
-/// Who asks.
+/// The client.
 #[derive(Clone, Copy, Debug)]
 struct Client {
     network: Ipv4Net,
 }
 
-/// One group of `app.lab.test`: the policy of each member, and whether it is healthy (`None`: it has no check).
+/// One group of `app.lab.test`: the policy of each member, and whether it is healthy (`None`: it
+/// has no check).
 #[derive(Clone, Debug)]
 struct Group {
     members: Vec<(RoutingPolicy, Option<bool>)>,
@@ -282,7 +287,7 @@ impl Group {
         usable.or(preferred.first().copied())
     }
 
-    /// The members in the order of a cost, ties by the text that decides them.
+    /// The members in the order of a cost. Ties are broken by string.
     fn by_cost(&self, cost: impl Fn(&RoutingPolicy) -> f64, tie: impl Fn(usize) -> String) -> Vec<usize> {
         let mut order: Vec<usize> = (0..self.members.len()).collect();
         order.sort_by(|&a, &b| {
@@ -293,12 +298,13 @@ impl Group {
     }
 }
 
-/// Members are numbered against the order of their identifiers, so that a tie cannot be won by being written first.
+/// Members are numbered against the order of their identifiers, so that written order cannot decide
+/// a tie.
 fn identifier(number: usize) -> String {
     format!("m{:03}", 999 - number)
 }
 
-/// The place of a client: its longest network's.
+/// The place of a client: that of its longest network.
 fn network_of(networks: &[LocationNetwork], client: Client) -> Option<&LocationNetwork> {
     let holds = |network: &&LocationNetwork| network.cidr.contains(&IpAddr::V4(client.network.network()));
     networks.iter().filter(holds).max_by_key(|network| network.cidr.prefix_len())
@@ -312,7 +318,7 @@ fn haversine_km(a: Coordinates, b: Coordinates) -> f64 {
     2.0 * 6371.0088 * half.sqrt().min(1.0).asin()
 }
 
-/// Who answers, by the rules of spec 1.4 to 1.8; for the policies without dice.
+/// The answering member by the rules of spec 1.4 to 1.8, for the policies without random choice.
 fn rule(group: &Group, networks: &[LocationNetwork], collection: &CidrCollection, client: Client) -> Option<usize> {
     let network = network_of(networks, client);
     let find = |wanted: &dyn Fn(&RoutingPolicy) -> bool| group.members.iter().position(|(policy, _)| wanted(policy));
@@ -377,7 +383,7 @@ fn rule(group: &Group, networks: &[LocationNetwork], collection: &CidrCollection
             let mut matching: Vec<_> = blocks.filter(whole).collect();
             matching.sort_by_key(|(block, _)| std::cmp::Reverse(block.prefix_len()));
             let members: Vec<Option<usize>> = matching.iter().map(|(_, location)| located(Some(location))).collect();
-            // The longest block decides the location, even when nothing is there for it.
+            // The longest block decides the location, even if it has no record.
             let members = if members.first().is_some_and(Option::is_some) { members } else { Vec::new() };
             group.first_usable(&members.into_iter().flatten().chain(located(None)).collect::<Vec<_>>())
         }
@@ -385,7 +391,7 @@ fn rule(group: &Group, networks: &[LocationNetwork], collection: &CidrCollection
     }
 }
 
-/// Blocks that lie close together and within each other, so that they meet.
+/// Blocks close together and nested, so that they overlap.
 fn any_block() -> impl Strategy<Value = Ipv4Net> {
     let lengths = prop_oneof![Just(8u8), 9..=24u8, Just(16), Just(24)];
     (0..4u8, prop_oneof![0..4u8, Just(128)], lengths)
@@ -403,7 +409,7 @@ fn country(code: &str) -> Country {
     Country::from_code(code).unwrap()
 }
 
-/// Networks with everything that a policy may look at, none twice.
+/// Networks with every attribute that a policy may use, none twice.
 fn any_networks() -> impl Strategy<Value = Vec<LocationNetwork>> {
     let parts = (
         any_block(),
@@ -460,7 +466,7 @@ fn any_area() -> impl Strategy<Value = GeoLocation> {
     ]
 }
 
-/// The policies of a group in which the dice have no say, no two members alike.
+/// The policies of a group without random choice, no two members alike.
 fn any_policies() -> impl Strategy<Value = Vec<RoutingPolicy>> {
     let failover = Just(vec![FailoverRole::Primary, FailoverRole::Secondary]).prop_shuffle().prop_flat_map(|roles| {
         (1..=2usize)
@@ -578,8 +584,9 @@ proptest! {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
-    /// Pearson's chi-squared over the members that can be drawn at all. With k degrees of freedom it has mean k and variance
-    /// 2k; a bound of k + 8·√2k + 40 lies beyond one in a hundred million for every k here.
+    /// Pearson's chi-squared over the members that can be drawn at all. With k degrees of freedom
+    /// it has mean k and variance 2k; a bound of k + 8·√2k + 40 lies beyond one in a hundred
+    /// million for every k here.
     #[test]
     fn weights_hold_over_many_draws(
         group in with_health(prop::collection::vec((0..=255u8).prop_map(|weight| RoutingPolicy::Weighted { weight }), 2..10)),
@@ -610,9 +617,9 @@ proptest! {
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
-// ECS scopes: whoever shares the prefix that came back gets the same answer.
+// ECS scopes: every client within the returned prefix gets the same answer.
 
-/// A group whose members are aliases to groups of their own, each with a policy that may look at the client.
+/// A group whose members are aliases to groups, each with a policy that may use the client.
 fn any_tree() -> impl Strategy<Value = (Group, Vec<Group>)> {
     with_health(any_policies()).prop_flat_map(|top| {
         let branches = prop::collection::vec(with_health(any_policies()), top.members.len());
@@ -620,7 +627,8 @@ fn any_tree() -> impl Strategy<Value = (Group, Vec<Group>)> {
     })
 }
 
-/// The tree as record sets; the checks of branch n are numbered from 100·(n+1), its addresses are 198.51.n.m.
+/// The tree as record sets; the checks of branch n are numbered from 100·(n+1), its addresses are
+/// 198.51.n.m.
 fn planted(top: &Group, branches: &[Group], evaluate: bool) -> (Vec<ResourceRecordSet>, Vec<u32>) {
     let mut sets = top.sets();
     let mut down = top.down();
@@ -657,8 +665,9 @@ fn neighbour(client: Client, scope: u8, bits: u32) -> Ipv4Addr {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
 
-    /// RFC 7871 section 7.3.1: a resolver keeps an answer for everybody in ADDRESS/SCOPE, as long as the scope is not longer
-    /// than what it sent. Neighbours are drawn near the borders of the tables and anywhere.
+    /// RFC 7871 section 7.3.1: a resolver keeps an answer for everybody in ADDRESS/SCOPE, as long
+    /// as the scope is not longer than what it sent. Neighbours are drawn near the borders of the
+    /// tables and anywhere.
     #[test]
     fn clients_that_share_the_scope_share_the_answer(
         (top, branches) in any_tree(),
@@ -676,14 +685,16 @@ proptest! {
         for (near, far, is_near, length) in neighbours {
             let bits = if is_near { u32::from(near.network.network()) } else { far };
             let address = neighbour(client, reply.scope, bits);
-            // Another resolver may send more or less of the address, but a cache asks for at least the scope.
+            // Another resolver may send more or less of the address, but a cache asks for at least
+            // the scope.
             let network = Ipv4Net::new(address, length.max(reply.scope).max(1)).unwrap().trunc();
             let other = ask(Client { network });
             prop_assert_eq!(&other.answers, &reply.answers, "{} and {} share /{}", client.network, network, reply.scope);
         }
     }
 
-    /// An answer that does not look at the place of the client must not split the resolvers' caches (spec 6.2 no. 47).
+    /// An answer that does not depend on the location must not split the caches of resolvers (spec
+    /// 6.2 no. 47).
     #[test]
     fn policies_that_do_not_look_have_no_scope(
         roles in prop::sample::select(vec![1usize, 2]),
@@ -701,9 +712,9 @@ proptest! {
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
-// Explanations against the wire: whoever explains an answer must have the same one.
+// Explanations against the wire: an explanation has the same answer as the server.
 
-/// A tree in which the dice have a say at either level.
+/// A tree with random choice at both levels.
 fn any_tree_with_dice() -> impl Strategy<Value = (Group, Vec<Group>)> {
     let weighted = || {
         prop::collection::vec(
@@ -744,7 +755,7 @@ fn explained(world: &World, zone: &HostedZone, asked: &Name, client: Client, see
     explain(&question, &stage).unwrap()
 }
 
-/// Asks over the wire's own bytes, and reads what came with another's decoder.
+/// Queries in wire format, with responses read by another decoder.
 struct Wire(Responder);
 
 impl Wire {
@@ -767,7 +778,7 @@ impl Wire {
     }
 }
 
-/// Code, AA, scope, and the answer section in an order of its own.
+/// Code, AA, scope, and the sorted answer section.
 type Seen = (String, bool, u8, Vec<RecordShape>);
 
 fn seen_on_the_wire(message: &Message) -> Seen {
@@ -820,9 +831,9 @@ proptest! {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
-    /// Each record's part of many wire answers against the share that an explanation states. A count of n draws with
-    /// probability p has a standard deviation of √(n·p·(1-p)); six of them, and two draws for the smallest p, are beyond one
-    /// in a hundred million.
+    /// Each record's part of many wire answers against the share that an explanation states. A
+    /// count of n draws with probability p has a standard deviation of √(n·p·(1-p)); six of them,
+    /// and two draws for the smallest p, are beyond one in a hundred million.
     #[test]
     fn stated_shares_are_those_of_many_wire_answers(
         (top, branches) in any_tree_with_dice(),

@@ -1,6 +1,8 @@
-//! The status page behind a proxy with TLS and a path prefix: the snippets of docs/proxy.md, played by real proxies.
+//! The status page behind a proxy with TLS and a path prefix: the snippets of docs/proxy.md in real
+//! proxies.
 //!
-//! It needs Debian's nginx-light and caddy, which `.ci/run` installs. Where one is missing, this says so and does not test it.
+//! It needs the Debian packages nginx-light and caddy, which `.ci/run` installs. If one is missing,
+//! the test prints so and skips it.
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::print_stdout)] // a test may fail so, and says what it could not test
 
@@ -18,11 +20,11 @@ const HOST: &str = "ops.example.net";
 const TOKEN: &str = "c2VjcmV0LW9mLXRoaXMtdGVzdA==";
 const ZONE: &str = "name = 'lab.test'\n[[health_check]]\nname = 'app'\ntype = 'manual'\nstatus = 'healthy'\n";
 
-/// A proxy that runs until it is dropped.
+/// A running proxy, stopped on drop.
 struct Proxy {
     process: Child,
     client: Client,
-    /// Where the status page is for browsers.
+    /// The URL of the status page for browsers.
     page: Url,
 }
 
@@ -35,7 +37,7 @@ impl Drop for Proxy {
 
 fn find(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    // Debian's nginx is where a user who is not root does not look.
+    // Debian installs nginx in a directory outside the PATH of normal users.
     let directories = std::env::split_paths(&path).chain([PathBuf::from("/usr/sbin")]);
     let found = directories.map(|directory| directory.join(program)).find(|path| path.is_file());
     if found.is_none() {
@@ -44,7 +46,8 @@ fn find(program: &str) -> Option<PathBuf> {
     found
 }
 
-/// The first block of this language in docs/proxy.md, with these replacements, each of which must have something to replace.
+/// The first code block of this language in docs/proxy.md with these replacements, each of which
+/// must match.
 fn snippet(language: &str, replacements: &[(&str, &str)]) -> String {
     let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/proxy.md")).unwrap();
     let (_, rest) = page.split_once(&format!("```{language}\n")).unwrap();
@@ -70,7 +73,8 @@ fn lab(port: u16) -> Lab {
     lab
 }
 
-/// A certificate for the host, in the lab's directory, and a client that trusts it and knows where the host is.
+/// A certificate for the host, in the directory of the lab, and a client that trusts it and
+/// resolves the host.
 fn tls(lab: &Lab, port: u16) -> Client {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let made = rcgen::generate_simple_self_signed([HOST.to_owned()]).unwrap();
@@ -134,7 +138,7 @@ fn caddy(program: &Path, lab: &Lab, admin: &str, port: u16) -> Proxy {
 }
 
 impl Proxy {
-    /// Waits until it forwards.
+    /// Waits until the proxy forwards requests.
     async fn ready(&mut self) {
         let began = Instant::now();
         loop {
@@ -159,7 +163,7 @@ impl Proxy {
         self.page.origin().ascii_serialization()
     }
 
-    /// Sets an override as a page of this origin would.
+    /// Sets an override like a page of this origin.
     async fn change(&self, origin: &str, token: Option<&str>) -> StatusCode {
         let body = r#"{"pattern":"app","action":"down"}"#;
         let mut request = self.client.post(self.at("v1/overrides")).header("Origin", origin).body(body);
@@ -170,9 +174,9 @@ impl Proxy {
         request.send().await.unwrap().status()
     }
 
-    /// The page and all that it loads.
+    /// Loads the page and its resources.
     async fn load(&self) {
-        // As people type it: without the slash.
+        // Without the final slash.
         let typed = self.page.as_str().trim_end_matches('/');
         let page = self.client.get(typed).send().await.unwrap();
         assert_eq!((page.status(), page.url()), (StatusCode::OK, &self.page));
@@ -192,14 +196,14 @@ impl Proxy {
     }
 }
 
-/// What stands behind these beginnings, as addresses; parts of the page itself are none.
+/// The URLs after these prefixes, without fragments of the page itself.
 fn addresses(text: &str, beginnings: &[&str], base: &Url) -> Vec<Url> {
     let found = beginnings.iter().flat_map(|beginning| text.split(beginning).skip(1));
     let written = found.map(|rest| rest.split('"').next().unwrap()).filter(|written| !written.starts_with('#'));
     written.map(|written| base.join(written).unwrap()).collect()
 }
 
-/// Reads events until this has come.
+/// Reads events until this one.
 async fn read_until(events: &mut Response, text: &str) {
     let mut seen = String::new();
     while !seen.contains(text) {
@@ -236,11 +240,11 @@ async fn play(mut proxy: Proxy) {
     assert_eq!(proxy.change(&proxy.origin(), None).await, StatusCode::UNAUTHORIZED);
     assert_eq!(proxy.change("https://evil.test", Some(TOKEN)).await, StatusCode::FORBIDDEN);
     assert_eq!(proxy.change(&proxy.origin(), Some(TOKEN)).await, StatusCode::CREATED);
-    // At once: before a beat would push it through a buffer.
+    // At once, before a heartbeat would flush a buffer.
     read_until(&mut events, "event: override").await;
 }
 
-/// What goes through a proxy comes from loopback: without a token it may change nothing.
+/// Requests through a proxy come from loopback. Without a token they may change nothing.
 #[test]
 fn without_a_token_nobody_changes_anything_behind_a_proxy() {
     let lab = lab(443);

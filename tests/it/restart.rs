@@ -1,4 +1,4 @@
-//! What survives a restart, end to end: the real binary, killed without warning and started again.
+//! Restarts end to end: the state that survives when the real binary is killed and started again.
 #![cfg(unix)]
 
 use std::fs;
@@ -24,7 +24,7 @@ fn zone(primary: u16, secondary: u16) -> String {
     zone
 }
 
-/// Accepts nobody and refuses nobody: a probe of it has no result for seconds.
+/// A listener that neither accepts nor refuses: a probe of it has no result for seconds.
 fn silent_port() -> (TcpListener, u16) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has free ports");
     let port = listener.local_addr().expect("it is bound").port();
@@ -42,7 +42,8 @@ fn after_kill_9_the_first_answer_is_right_before_any_probe() {
     server.wait_for_log("health check blue is unhealthy");
     drop(server); // SIGKILL
 
-    // Whoever asks this port hears nothing for two seconds: what is answered now is what is remembered.
+    // A probe of this port gets no response for two seconds, so current answers come from saved
+    // state.
     let silent = TcpListener::bind(("127.0.0.1", port)).unwrap();
     let server = lab.serve();
     assert_eq!(server.ask("app.lab.test.", Transport::Udp).addresses, [SECONDARY]);
@@ -52,7 +53,7 @@ fn after_kill_9_the_first_answer_is_right_before_any_probe() {
     assert!(!log.contains("waiting at most"), "port 53 does not wait for what is remembered: {log}");
     drop(server);
 
-    // Back on its feet meanwhile: the results correct what is remembered.
+    // It is healthy again: the results correct the saved state.
     drop(silent);
     let _primary = WebServer::start_on(port);
     let server = lab.serve();
@@ -82,7 +83,7 @@ fn a_damaged_journal_is_set_aside_with_a_message() {
     server.wait_for_answer("app.lab.test.", &[SECONDARY]);
     assert!(server.stop().success());
 
-    // One octet in the line of one check: the other is still remembered.
+    // One byte in the line of one check is damaged: the other check is still restored.
     let journal = lab.path("state/health.journal");
     let text = fs::read_to_string(&journal).unwrap();
     let place = text.find("green").or(text.find("\"healthy\":true")).unwrap();

@@ -1,4 +1,4 @@
-//! What the real server shows of secrets in broken files: nothing, neither in its log nor to those who ask over HTTP.
+//! Secrets in broken files appear neither in the log of the real server nor over HTTP.
 #![cfg(unix)]
 
 use std::io::{Read, Write};
@@ -15,7 +15,7 @@ const HOOK: &str = "hook-47ab12ef90";
 const PASSWORD: &str = "password-0c9d8e7f6a";
 const SECRETS: [&str; 4] = [TOKEN, HEADER, HOOK, PASSWORD];
 
-/// What is read of a stream that may not end.
+/// The beginning of a stream that may not end.
 fn read(server: &Running, path: &str) -> String {
     let address = server.admin();
     let mut stream = TcpStream::connect(&address).unwrap();
@@ -28,7 +28,7 @@ fn read(server: &Running, path: &str) -> String {
     String::from_utf8_lossy(&text).into_owned()
 }
 
-/// Everything that anybody may see, once the status says `word`.
+/// Everything that is public, once the status contains `word`.
 fn everything(server: &Running, word: &str) -> String {
     let began = Instant::now();
     loop {
@@ -64,7 +64,7 @@ fn broken_files_show_no_secret_in_the_log_nor_over_http() {
     assert!(shown.contains("\"line\": 1"), "{shown}");
     fs::remove_file(lab.path("zones/token.toml")).unwrap();
 
-    // Headers and a password, on the lines that are broken and beside.
+    // Headers and a password, on broken lines and next to them.
     let checks = format!(
         "[[health_check]]\nname = 'one'\ntype = 'http'\nip_address = '192.0.2.1'\n\
          request_headers = {{ Authorization = \"Bearer {HEADER} }}\n\
@@ -75,11 +75,11 @@ fn broken_files_show_no_secret_in_the_log_nor_over_http() {
     assert_no_secret(&shown);
     assert!(shown.contains("the text is not closed"), "{shown}");
     assert!(server.log().contains("request_headers = { Authorization = ***"), "{}", server.log());
-    // The lines themselves are for the log.
+    // The log contains the lines themselves.
     assert!(!read(&server, "/v1/status").contains("request_headers = {"), "{shown}");
     fs::remove_file(lab.path("zones/checks.toml")).unwrap();
 
-    // A webhook, in settings that are broken elsewhere on the line.
+    // A webhook URL on a line with another error.
     let broken = settings + &format!("[webhook]\nurl = \"https://hooks.example.test/{HOOK}\" retries = 3\n");
     lab.write("fiftythree.toml", &broken);
     server.signal("HUP");

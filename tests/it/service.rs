@@ -1,4 +1,4 @@
-//! The server as a service of systemd: what it tells over `$NOTIFY_SOCKET`, and the unit that ships.
+//! The systemd service: notifications over `$NOTIFY_SOCKET`, and the unit file of the repository.
 #![cfg(unix)]
 
 use std::fs;
@@ -12,11 +12,11 @@ use std::time::{Duration, Instant};
 
 use crate::server::{Lab, PATIENCE, Transport, ask, text};
 
-/// A service with more exposure than this (of 100) has lost some of its hardening: what is left of it is that the service has a
-/// network, with the host's addresses.
+/// A higher exposure level (of 100) means that the service has lost some of its hardening. The rest
+/// is its access to the network with the addresses of the host.
 const MOST_EXPOSURE: &str = "20";
 
-/// One name whose address hangs on a check, and what is asked listens but never says a word.
+/// A name whose address depends on a check of an endpoint that listens but never responds.
 fn zone(port: u16) -> String {
     format!(
         "name = 'lab.test'\n\
@@ -25,7 +25,7 @@ fn zone(port: u16) -> String {
     )
 }
 
-/// systemd's end of the socket.
+/// The socket of systemd.
 struct Systemd(UnixDatagram);
 
 impl Systemd {
@@ -35,7 +35,7 @@ impl Systemd {
         Systemd(socket)
     }
 
-    /// The next message but signs of life.
+    /// The next message other than a watchdog message.
     fn hear(&self) -> String {
         loop {
             let message = self.hear_anything();
@@ -47,11 +47,11 @@ impl Systemd {
 
     fn hear_anything(&self) -> String {
         let mut bytes = [0; 4096];
-        let octets = self.0.recv(&mut bytes).expect("systemd is told something");
+        let octets = self.0.recv(&mut bytes).expect("systemd gets a message");
         text(&bytes[..octets])
     }
 
-    /// A reload from its announcement to its end; returns the moment of the first and the status of the second.
+    /// Waits for a reload; returns the time of its announcement and the status at its end.
     fn hear_reload(&self) -> (u64, String) {
         let begun = self.hear();
         let at = begun.strip_prefix("RELOADING=1\nMONOTONIC_USEC=").unwrap_or_else(|| panic!("{begun}"));
@@ -61,7 +61,7 @@ impl Systemd {
     }
 }
 
-/// A port that nothing listens on, over UDP and TCP.
+/// A port without a listener, over UDP and TCP.
 fn free_port() -> SocketAddr {
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     let address = socket.local_addr().unwrap();
@@ -83,10 +83,11 @@ fn systemd_hears_of_start_reloads_and_stop_when_they_happen() {
         let server = scope.spawn(|| lab.serve_with(&["--listen", &listen], &[("NOTIFY_SOCKET", socket)]));
         assert_eq!(systemd.hear(), "STATUS=waiting for the first results of 1 health checks\n");
         let began = Instant::now();
-        // Nobody listens yet: the port is there to be had.
+        // The server does not listen yet: the port is free.
         drop(TcpListener::bind(address).expect("the port is not open before READY=1"));
         assert_eq!(systemd.hear(), "READY=1\nSTATUS=serving 4 records in 1 zone, 1 health check\n");
-        // The check has four seconds to connect and two for its answer: the wait has ended, not the probe.
+        // The check has four seconds to connect and two for its response: the start timeout has
+        // ended, not the probe.
         assert!(began.elapsed() > Duration::from_millis(500), "READY=1 after {:?}", began.elapsed());
         assert_eq!(ask(address, "www.lab.test.", Transport::Udp).addresses, ["192.0.2.1"]);
         assert_eq!(ask(address, "www.lab.test.", Transport::Tcp).addresses, ["192.0.2.1"]);
@@ -127,7 +128,7 @@ fn the_watchdog_hears_twice_in_its_time_that_the_server_lives() {
 
 // --- the unit ---------------------------------------------------------------------------------------------------------
 
-/// The unit, with this build in the place of the installed one.
+/// The unit with this build instead of the installed one.
 fn unit() -> (tempfile::TempDir, String) {
     let directory = tempfile::tempdir().unwrap();
     let home = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -138,12 +139,12 @@ fn unit() -> (tempfile::TempDir, String) {
     (directory, path)
 }
 
-/// Runs it; `None` where there is none.
+/// Runs a program; `None` if it is not installed.
 fn systemd_analyze(arguments: &[&str]) -> Option<Output> {
     match Command::new("systemd-analyze").args(arguments).output() {
         Ok(output) => Some(output),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            // Past the test harness, which would swallow it.
+            // Written directly, because the test harness would capture it.
             let _ =
                 writeln!(std::io::stderr(), "!!!!! NOT CHECKED: the systemd unit; systemd-analyze is not installed");
             None
@@ -180,7 +181,7 @@ fn the_commands_of_the_unit_are_ones_that_there_are() {
     assert_eq!(ours.len(), 2, "{ours:?}");
     for arguments in ours {
         let arguments: Vec<&str> = arguments.split_whitespace().collect();
-        // The settings are not there: that is code 1. A command line that is wrong would be 2.
+        // A missing settings file is code 1. A wrong command line would be 2.
         let output = lab.run(&arguments);
         assert_eq!(output.status.code(), Some(1), "{arguments:?}: {}", text(&output.stderr));
         assert!(text(&output.stderr).contains("there is no settings file"), "{}", text(&output.stderr));

@@ -1,10 +1,11 @@
-//! The state directory, end to end: what an earlier version left is read, damage costs one zone and no more, and nobody else
-//! can read it.
+//! The state directory end to end: the state of an earlier version is read, damage affects one zone
+//! only, and other users cannot read it.
 //!
-//! `tests/state/0.1` was written by version 0.1 and is never changed: every later version must read it. A server had run with
-//! the zone files that lie in `copies`; of check `blue` and `red` the endpoints were dead, that of `green` was alive; `green`
-//! was being drained and `re*` overridden to up. `copies` has the names of the zone files: in the state directory they are named after
-//! whole paths, as `name_of_copy` says.
+//! `tests/state/0.1` was written by version 0.1 and never changes: every later version must read
+//! it. The server had the zone files in `copies`. The endpoints of checks `blue` and `red` were
+//! down, that of `green` was up; `green` was draining and `re*` was overridden to up. `copies` has the
+//! original names of the zone files. The state directory names them after whole paths, as
+//! `name_of_copy` computes.
 #![cfg(unix)]
 
 use std::fs;
@@ -45,7 +46,7 @@ fn copies() -> Vec<(String, String)> {
     entries.map(named).collect()
 }
 
-/// Its state directory and its zone files, in a lab.
+/// The state directory and zone files of version 0.1, in a lab.
 fn lab_of_0_1() -> Lab {
     let lab = Lab::new(&[]);
     let settings = fs::read_to_string(lab.path("fiftythree.toml")).unwrap();
@@ -87,7 +88,7 @@ fn code(server: &Running, name: &str) -> ResponseCode {
 fn verdicts_overrides_and_copies_of_version_0_1_survive() {
     let lab = lab_of_0_1();
     let long = copies().into_iter().map(|(name, _)| name).find(|name| name.len() > 100).unwrap();
-    // All are broken now, so that their copies are served.
+    // All are broken, so their copies are served.
     for (name, _) in copies() {
         lab.write(&format!("zones/{name}"), "[[record]\n");
     }
@@ -114,7 +115,7 @@ fn verdicts_overrides_and_copies_of_version_0_1_survive() {
     for check in [blue, red] {
         why(check, "transitions", "first result: Failure: The connection was refused by the endpoint.");
     }
-    // Nothing listens there any more: that is from then.
+    // Nothing listens there any more: this is the saved state.
     why(green, "results", "Success: The connection was established.");
     let overridden = |check: &Value| {
         ["pattern", "action", "author", "reason"].map(|key| check["overridden"][key].as_str().unwrap().to_owned())
@@ -184,7 +185,7 @@ fn a_broken_zone_without_a_usable_copy_is_servfail_and_says_so_everywhere() {
     let file = lab.path("zones/child.toml");
     let copy = lab.path("state/last-good").join(name_of_copy(&file));
     let whole = fs::read_to_string(&copy).unwrap();
-    // Cut where the line ends: what is left is a zone without its record.
+    // Truncated at the end of a line: a zone without its record remains.
     fs::write(&copy, &whole[..whole.find("[[record]]").unwrap()]).unwrap();
     lab.write("zones/child.toml", &child.replace("192.0.2.2", "192.0.2.256"));
 
@@ -212,7 +213,7 @@ fn a_broken_zone_without_a_usable_copy_is_servfail_and_says_so_everywhere() {
     }
     let explained = lab.run(&["explain", "www.child.lab.test", "--admin", &admin]);
     let explained = text(&explained.stdout) + &text(&explained.stderr);
-    // It is wrapped to the width of the terminal.
+    // It is wrapped to the terminal width.
     let words = explained.split(|c: char| c.is_whitespace() || c == '│').filter(|word| !word.is_empty());
     let words = words.collect::<Vec<_>>().join(" ");
     assert!(words.contains("SERVFAIL") && words.contains("no usable copy of it is kept"), "{explained}");

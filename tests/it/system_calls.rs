@@ -1,6 +1,6 @@
-//! A UDP worker asks the system for nothing but packets in and packets out: strace looks on while it answers every kind of query
-//! and while its world is replaced. A lock that another thread holds for more than a moment would show as well, since waiting for
-//! one is a system call.
+//! A UDP worker makes no system calls except receive and send, also while its world is replaced.
+//! strace traces it while it answers every kind of query. A contended lock would show too, since
+//! waiting for one is a system call.
 #![cfg(target_os = "linux")]
 
 use std::fs;
@@ -14,11 +14,11 @@ use std::time::Duration;
 use crate::server::{Lab, Running};
 use crate::support::{TYPE_A, city, query, zones};
 
-/// Networks of the database behind it.
+/// Networks in the database.
 const NETWORKS: u32 = 20_000;
-/// Queries that are sent before the first answer is fetched: they make batches.
+/// Queries sent before the first answer is read, so that they form batches.
 const AT_ONCE: usize = 16;
-/// Times that each kind of query is sent so.
+/// How often each kind of query is sent.
 const TIMES: usize = 10;
 
 #[test]
@@ -45,7 +45,7 @@ fn a_worker_receives_and_sends_and_does_nothing_else() {
             lab.write("zones/bench.test.toml", &(zones::every_policy(100) + &zones::one_more("turn", 1)));
             server.wait_for_log("bench.test. changed");
         });
-        // While it is loaded and published, and after that.
+        // During loading and publishing, and afterwards.
         while !server.log().contains("bench.test. changed") {
             sent += ask_everything(server.address);
         }
@@ -58,7 +58,7 @@ fn a_worker_receives_and_sends_and_does_nothing_else() {
     let text = fs::read_to_string(&trace).unwrap();
     let calls = text.lines().filter_map(|line| line.split_once('(')).map(|(name, _)| name);
     let others: Vec<&str> = calls.filter(|name| !["recvmmsg", "sendmmsg"].contains(name)).collect();
-    assert!(others.is_empty(), "beside receiving and sending there are {others:?}");
+    assert!(others.is_empty(), "system calls other than receive and send: {others:?}");
 }
 
 /// The thread that answers over UDP.
@@ -70,7 +70,7 @@ fn worker(server: &Running) -> String {
     worker.file_name().unwrap().to_str().unwrap().to_owned()
 }
 
-/// Sends every kind of query, in batches, and takes in all answers; how many that were.
+/// Sends every kind of query in batches and reads all answers. Returns their number.
 fn ask_everything(server: SocketAddr) -> usize {
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     socket.connect(server).unwrap();
@@ -97,18 +97,18 @@ fn ask_everything(server: SocketAddr) -> usize {
 /// strace, attached to a thread.
 struct Onlooker {
     strace: Child,
-    /// Open, so that it can speak.
+    /// Kept open for the output of strace.
     _said: Lines<BufReader<ChildStderr>>,
 }
 
 impl Onlooker {
-    /// `None` when there is none or it is not allowed to.
+    /// `None` if strace is missing or not permitted.
     fn of(thread: &str, trace: &Path) -> Option<Onlooker> {
         let mut command = Command::new("strace");
         command.args(["-p", thread, "-o"]).arg(trace).stdin(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().ok()?;
         let mut said = BufReader::new(child.stderr.take().unwrap()).lines();
-        // `Process 1234 attached`, or why not.
+        // `Process 1234 attached`, or the error.
         if said.next().is_some_and(|line| line.is_ok_and(|line| line.ends_with("attached"))) {
             return Some(Onlooker { strace: child, _said: said });
         }
@@ -117,7 +117,7 @@ impl Onlooker {
         None
     }
 
-    /// It writes what it saw.
+    /// The output of strace.
     fn end(mut self) {
         let kill = format!("kill -INT {}", self.strace.id());
         assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());

@@ -1,4 +1,4 @@
-//! `fiftythree watch` and the screen of `fiftythree demo`, as people see them: in lines, and in a real terminal (tmux's).
+//! `fiftythree watch` and the screen of `fiftythree demo`: as lines, and in a real terminal (tmux).
 #![cfg(unix)]
 
 use std::io::{BufRead, BufReader};
@@ -11,7 +11,7 @@ use crate::server::{Lab, PATIENCE, Running, WebServer, text};
 use serde_json::Value;
 
 const FIFTYTHREE: &str = env!("CARGO_BIN_EXE_fiftythree");
-/// How often a terminal is looked at while something is awaited.
+/// How often the terminal is polled.
 const STEP: Duration = Duration::from_millis(50);
 
 /// A primary that a web server keeps healthy, and a secondary without a check.
@@ -75,10 +75,10 @@ fn lines_tell_of_a_failover_and_how_long_it_took() {
     };
     let first = next("answer");
     assert_eq!((first["answer"].as_str(), &first["before"]), (Some("192.0.2.11"), &Value::Null));
-    // Long enough that the answer counts as steady.
+    // Long enough for the answer to count as stable.
     thread::sleep(Duration::from_secs(1));
     web.stop();
-    // Either may be seen first: queries and looks at health have times of their own.
+    // Either may come first: queries and health requests have separate schedules.
     let (mut changed, mut verdict, mut answered_first) = (Value::Null, Value::Null, false);
     while changed.is_null() || verdict.is_null() {
         let value = events.recv_timeout(PATIENCE).unwrap();
@@ -136,13 +136,13 @@ fn a_server_that_never_replies_is_a_failure() {
     assert!(text(&output.stdout).contains("(no reply: unreachable)"), "{}", text(&output.stdout));
 }
 
-/// A real terminal of some size, with a shell that runs one command and says how it ended.
+/// A real terminal with a shell that runs one command and prints its exit status.
 struct Terminal {
     socket: String,
 }
 
 impl Terminal {
-    /// `None` where there is no tmux, which is said loudly.
+    /// `None` if tmux is not installed, which is printed.
     fn start(name: &str, size: (u16, u16), command: &str) -> Option<Terminal> {
         if Command::new("tmux").arg("-V").output().is_err() {
             eprintln!("!!!!! NOT CHECKED: {name}. There is no tmux.");
@@ -150,7 +150,8 @@ impl Terminal {
         }
         let terminal = Terminal { socket: format!("fiftythree-{name}-{}", std::process::id()) };
         let (columns, rows) = (size.0.to_string(), size.1.to_string());
-        // What is printed after the end shows that the terminal was given back: on the ordinary screen, with echo.
+        // The output after the end shows that the terminal was restored: ordinary screen, with
+        // echo.
         let script =
             format!("{command}; echo \"ended with $?\"; stty -a | grep -ow -e '-*echo' -e '-*icanon'; sleep 60");
         terminal.tmux(&["-f", "/dev/null", "new-session", "-d", "-x", &columns, "-y", &rows, &script]);
@@ -167,7 +168,7 @@ impl Terminal {
         self.tmux(&["send-keys", key]);
     }
 
-    /// Waits until the screen is as wanted, and returns it.
+    /// Waits until the screen matches, and returns it.
     fn wait_for(&self, what: &str, is_there: impl Fn(&str) -> bool) -> String {
         let began = Instant::now();
         loop {
@@ -184,7 +185,7 @@ impl Terminal {
         self.wait_for(text, |screen| screen.contains(text))
     }
 
-    /// That the program ended well and the terminal is as it was.
+    /// Checks that the program succeeded and the terminal was restored.
     fn wait_for_end(&self) {
         let screen = self.wait_for("the end", |screen| screen.contains("icanon"));
         assert!(screen.contains("ended with 0"), "{screen}");
@@ -233,7 +234,7 @@ fn ctrl_c_and_sigterm_give_the_terminal_back() {
     terminal.wait_for_text("▸ 192.0.2.1");
     terminal.press("C-c");
     terminal.wait_for_end();
-    // The shell says which process it is, then becomes it.
+    // The shell prints its process id, then replaces itself.
     let pid = lab.path("pid");
     let command = format!("sh -c 'echo $$ > {}; exec {watch}'", pid.display());
     let Some(terminal) = Terminal::start("sigterm", (80, 24), &command) else { return };
@@ -248,7 +249,7 @@ fn the_keys_of_the_demo_kill_and_revive_move_the_client_and_change_weights() {
     let Some(terminal) = Terminal::start("demo", (100, 40), &format!("{FIFTYTHREE} demo")) else { return };
     let screen = terminal.wait_for("four healthy backends", |screen| screen.matches("● ").count() == 4);
     assert!(screen.contains("weighted 6 : 3 : 1") && screen.contains("client in Munich"), "{screen}");
-    // Long enough that answers count as steady.
+    // Long enough for answers to count as stable.
     thread::sleep(Duration::from_secs(1));
     terminal.press("p");
     terminal.wait_for_text("client in New York");

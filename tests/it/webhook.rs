@@ -1,4 +1,5 @@
-//! The webhook end to end: the real binary tells a real HTTP server, which is not always well.
+//! The webhook end to end: the real binary sends notifications to a real HTTP server, which
+//! sometimes fails.
 #![cfg(unix)]
 
 use std::fs;
@@ -27,7 +28,7 @@ fn lab(port: u16, webhook: u16) -> Lab {
     lab
 }
 
-/// Reads one request whole and answers it; returns its body.
+/// Reads and answers one request. Returns its body.
 fn answer(mut stream: TcpStream, status: &str) -> String {
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     let mut request = Vec::new();
@@ -77,7 +78,7 @@ fn a_change_is_told_again_until_it_is_taken() {
 
 #[test]
 fn a_place_that_hangs_holds_no_verdict_up() {
-    // Connections are accepted by the system, and nobody ever answers.
+    // The system accepts connections, but no response is ever sent.
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let web = WebServer::start();
     let port = web.port;

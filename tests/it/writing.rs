@@ -1,5 +1,5 @@
-//! Files that are edited in every way there is, while the real binary serves them: no name is
-//! missing for a moment that is in the file before and after.
+//! Edits of served files, done in every common way: a name that is in the file before and after is
+//! never missing.
 #![cfg(target_os = "linux")]
 
 use std::fmt::Write as _;
@@ -17,7 +17,7 @@ use hickory_proto::op::ResponseCode;
 use serde_json::Value;
 
 const NAMES: usize = 40;
-/// How long a file must not have changed to be taken though its writer has not closed it.
+/// How long a file must be unchanged before it is loaded although its writer has not closed it.
 const STILL: Duration = Duration::from_secs(10);
 
 /// A zone with many names; each has this address.
@@ -32,7 +32,7 @@ fn zone_of(names: usize, address: &str) -> String {
     })
 }
 
-/// Asks for all names all the time, and notes each answer that is not one of an address.
+/// Queries all names continuously and records each answer that is not one address.
 struct Watch {
     stop: Arc<AtomicBool>,
     thread: JoinHandle<(usize, Vec<String>)>,
@@ -83,7 +83,7 @@ fn write_slowly(path: &Path, text: &str, time: Duration) {
     }
 }
 
-/// A server of this zone whose watcher has begun: it has seen an edit.
+/// A server of this zone whose watcher works: it has seen an edit.
 fn serve(lab: &Lab) -> Running {
     let running = lab.serve();
     lab.write("zones/lab.test.toml", &zone("192.0.2.1"));
@@ -104,7 +104,7 @@ fn a_write_in_place_of_12_s_is_taken_when_it_ends_and_no_name_is_missing_before(
     let watch = Watch::start(&running);
     let path = lab.path("zones/lab.test.toml");
     let writer = thread::spawn(move || write_slowly(&path, &zone("192.0.2.2"), Duration::from_secs(12)));
-    // Another file is taken meanwhile, and its load reads nothing of this one.
+    // Another file is loaded meanwhile, without reading this one.
     thread::sleep(Duration::from_secs(5));
     lab.write(
         "zones/other.test.toml",
@@ -159,8 +159,7 @@ fn careful_writers_are_taken_at_once_though_most_names_go() {
     assert!(!running.log().contains("is not taken yet"), "{}", running.log());
 }
 
-/// Where the zone file is a link that leads out of the directory, nothing tells of those who write
-/// it.
+/// If the zone file is a link to another directory, the server gets no events about its writers.
 fn linked() -> (Lab, Running, std::path::PathBuf) {
     let lab = Lab::new(&[]);
     fs::create_dir(lab.path("elsewhere")).unwrap();

@@ -1,4 +1,4 @@
-//! dnstap's messages (dnstap.proto, version of 2024), and the frames they travel in.
+//! The messages of dnstap (dnstap.proto, version of 2024) and their frames.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -9,9 +9,9 @@ use crate::stats::Transport;
 
 use super::record::Record;
 
-/// `Dnstap.Type`: there is one.
+/// `Dnstap.Type`: MESSAGE is the only one.
 const TYPE_MESSAGE: i32 = 1;
-/// `Message.Type`: a query as an authoritative server receives it, a response as it sends it.
+/// `Message.Type`: a query received and a response sent by an authoritative server.
 const AUTH_QUERY: i32 = 1;
 const AUTH_RESPONSE: i32 = 2;
 
@@ -28,7 +28,7 @@ pub(super) struct Dnstap {
     pub(super) kind: i32,
 }
 
-/// A DNS message and its circumstances.
+/// A DNS message with addresses, transport and time.
 #[derive(Clone, PartialEq, prost::Message)]
 pub(super) struct Message {
     #[prost(int32, required, tag = "1")]
@@ -59,7 +59,7 @@ pub(super) struct Message {
     pub(super) response_message: Option<Vec<u8>>,
 }
 
-/// Who sends.
+/// The identity and version of this server.
 pub(super) struct Sender {
     identity: Vec<u8>,
     version: Vec<u8>,
@@ -71,7 +71,7 @@ impl Sender {
         Sender { identity: identity.as_bytes().to_vec(), version: version.as_bytes().to_vec() }
     }
 
-    /// Appends the frames of an exchange; returns how many: one for a query that is met with silence.
+    /// Appends the frames of an exchange. Returns their number: one if there is no response.
     pub(super) fn frames(&self, record: &Record<'_>, out: &mut Vec<u8>) -> u64 {
         let exchange = &record.exchange;
         let query = Message { query_message: Some(exchange.query.to_vec()), ..message(AUTH_QUERY, record) };
@@ -90,7 +90,8 @@ impl Sender {
         2
     }
 
-    /// A frame is its length, four octets in network order, and its data (Frame Streams).
+    /// A frame is its length, four octets in network byte order, followed by its data (Frame
+    /// Streams).
     fn frame(&self, message: Message, out: &mut Vec<u8>) {
         let dnstap = Dnstap {
             identity: Some(self.identity.clone()),
@@ -104,7 +105,8 @@ impl Sender {
     }
 }
 
-/// What both messages of an exchange say. Of IPv4 and IPv6 the client decides; a server's address is of the same family.
+/// The common fields of both messages of an exchange. The client decides between IPv4 and IPv6; the
+/// address of the server has the same family.
 fn message(kind: i32, record: &Record<'_>) -> Message {
     let exchange = &record.exchange;
     let (seconds, nanoseconds) = parts(record.queried);

@@ -1,10 +1,11 @@
-//! dnstap: queries and responses as they stood on the wire, to whoever listens on a socket.
+//! dnstap: sends queries and responses in wire format to a reader that listens on a socket.
 //!
-//! Two messages a query, AUTH_QUERY and AUTH_RESPONSE, as Protocol Buffers (dnstap.info), in Frame Streams.
+//! Each query makes two messages, AUTH_QUERY and AUTH_RESPONSE, in Protocol Buffers (dnstap.info)
+//! over Frame Streams.
 //!
 //! - `record`: an exchange as octets, copied into the ring by workers.
-//! - `message`: the same as dnstap's messages.
-//! - `stream`: Frame Streams over a Unix or TCP socket, connected again and again.
+//! - `message`: the same as dnstap messages.
+//! - `stream`: Frame Streams over a Unix or TCP socket, with reconnection.
 
 mod message;
 mod record;
@@ -22,21 +23,21 @@ use message::Sender as Identity;
 use record::Record;
 use stream::Stream;
 
-/// Frames wait for the socket no longer than this, in octets.
+/// Frames are sent when they have this many octets.
 const FLUSH_OCTETS: usize = 256 * 1024;
 
-/// The worker's end.
+/// The inlet of a worker.
 pub(super) struct Inlet {
     ring: RingInlet,
     sampler: Sampler,
 }
 
-/// The thread's part: makes frames and sends them.
+/// The sink: encodes frames and sends them.
 pub(super) struct Sender {
     identity: Identity,
     stream: Stream,
     frames: Vec<u8>,
-    /// Frames in `frames`.
+    /// The number of frames in `frames`.
     waiting: u64,
     outcome: Outcome,
 }
@@ -46,8 +47,8 @@ impl Inlet {
         Inlet { ring, sampler: Sampler::new(sample) }
     }
 
-    /// Tells of an exchange, if it is to be told.
-    pub(super) fn tell(&mut self, queried: Duration, exchange: &Exchange<'_>) {
+    /// Records an exchange, if the sample includes it.
+    pub(super) fn record(&mut self, queried: Duration, exchange: &Exchange<'_>) {
         if !self.sampler.takes() {
             return;
         }

@@ -1,4 +1,4 @@
-//! An exchange as octets: a head of fixed length, the query, the response.
+//! A query and its response as octets: a head of fixed length, the query, the response.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -6,10 +6,10 @@ use std::time::Duration;
 use crate::stats::Transport;
 use crate::tap::Exchange;
 
-/// Two moments, the transport, two addresses with ports, the length of the query.
+/// Two timestamps, the transport, two addresses with ports, the length of the query.
 pub(super) const HEAD_OCTETS: usize = 12 + 12 + 1 + 19 + 19 + 4;
 
-/// An exchange and its moments, since the beginning of 1970.
+/// An exchange and its timestamps, since 1970.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Record<'q> {
     pub(super) queried: Duration,
@@ -18,7 +18,7 @@ pub(super) struct Record<'q> {
 }
 
 impl<'q> Record<'q> {
-    /// All but the two messages, which follow.
+    /// Everything except the two messages, which follow.
     pub(super) fn head(&self) -> [u8; HEAD_OCTETS] {
         let mut head = [0; HEAD_OCTETS];
         head[..12].copy_from_slice(&moment(self.queried));
@@ -31,7 +31,7 @@ impl<'q> Record<'q> {
         head
     }
 
-    /// Reads what `head` and both messages say.
+    /// Decodes the head and both messages.
     pub(super) fn read(octets: &'q [u8]) -> Option<Record<'q>> {
         let (head, messages) = octets.split_first_chunk::<HEAD_OCTETS>()?;
         let length = u32::from_le_bytes(head[63..].try_into().ok()?);
@@ -59,7 +59,7 @@ fn read_moment(octets: &[u8]) -> Option<Duration> {
     Some(Duration::new(u64::from_le_bytes(*seconds), nanoseconds))
 }
 
-/// The family, the address, the port; family 0 is no address.
+/// The family, the address, the port. Family 0 means no address.
 fn address(address: Option<SocketAddr>) -> [u8; 19] {
     let mut octets = [0; 19];
     let Some(address) = address else { return octets };

@@ -1,4 +1,4 @@
-//! Frame Streams over a socket, both ways: the reader says that it is ready, frames follow, both say goodbye
+//! Bidirectional Frame Streams over a socket: a handshake, then frames, then a closing handshake
 //! (github.com/farsightsec/fstrm, `fstrm/control.h`).
 //!
 //! ```text
@@ -14,26 +14,26 @@ use crate::config::DnstapTarget;
 use crate::log_limit::LogLimit;
 
 const CONTENT_TYPE: &[u8] = b"protobuf:dnstap.Dnstap";
-/// Control frames stand behind a data length of 0.
+/// A control frame follows a data length of 0.
 const ESCAPE: u32 = 0;
 const ACCEPT: u32 = 1;
 const START: u32 = 2;
 const STOP: u32 = 3;
 const READY: u32 = 4;
 const FINISH: u32 = 5;
-/// The one field that control frames have.
+/// The only field of control frames.
 const FIELD_CONTENT_TYPE: u32 = 1;
-/// Frame Streams allows 512 octets in a control frame.
+/// Frame Streams limits a control frame to 512 octets.
 const MOST_CONTROL_OCTETS: u32 = 512;
 
-/// How long connecting, greeting and each writing may take. A reader that is slower than this is as good as gone.
+/// Timeout for connecting, for the handshake and for each write. A slower reader is disconnected.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// The pause after the first failed attempt; each one after is twice as long.
+/// The pause after the first failed attempt. It doubles with each further one.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
-/// No pause is longer.
+/// The maximum pause.
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
-/// A stream to one reader, connected or about to be.
+/// A stream to one reader, connected or not.
 pub(super) struct Stream {
     target: DnstapTarget,
     connection: Option<Box<dyn Connection>>,
@@ -55,14 +55,14 @@ impl Stream {
         self.connection.is_some()
     }
 
-    /// Connects, when that is due.
+    /// Connects, if an attempt is due.
     pub(super) fn look_after(&mut self) {
         if self.is_connected() || Instant::now() < self.next_attempt {
             return;
         }
         match connect(&self.target).and_then(greet) {
             Ok(connection) => {
-                // A reader that hangs up each time must not fill the log either.
+                // A reader that disconnects again and again must not fill the log.
                 if let Some(held_back) = self.log.admit("connected") {
                     tracing::info!("dnstap: connected to {}{held_back}", self.target);
                 }
@@ -70,14 +70,12 @@ impl Stream {
                 self.pause = FIRST_PAUSE;
             }
             Err(error) => {
-                // Once for each time that the reader goes away.
+                // Logged once per disconnection.
                 if self.pause == FIRST_PAUSE
                     && let Some(held_back) = self.log.admit(error.to_string())
                 {
                     let target = &self.target;
-                    tracing::warn!(
-                        "dnstap: cannot connect to {target}: {error}; it is tried again and again{held_back}"
-                    );
+                    tracing::warn!("dnstap: cannot connect to {target}: {error}; retrying{held_back}");
                 }
                 self.next_attempt = Instant::now() + self.pause;
                 self.pause = (self.pause * 2).min(LONGEST_PAUSE);
@@ -85,22 +83,22 @@ impl Stream {
         }
     }
 
-    /// Sends whole frames; whether they are sent.
+    /// Sends complete frames. Returns whether they are sent.
     pub(super) fn send(&mut self, frames: &[u8]) -> bool {
         let Some(connection) = &mut self.connection else { return false };
         let Err(error) = connection.write_all(frames) else { return true };
         if let Some(held_back) = self.log.admit("gone") {
-            tracing::warn!("dnstap: {} is gone: {error}{held_back}", self.target);
+            tracing::warn!("dnstap: lost the connection to {}: {error}{held_back}", self.target);
         }
         self.connection = None;
         self.next_attempt = Instant::now() + self.pause;
         false
     }
 
-    /// Says goodbye.
+    /// Closes the stream with a handshake.
     pub(super) fn finish(&mut self) {
         if let Some(mut connection) = self.connection.take() {
-            // Whoever does not answer has read all the same.
+            // A reader that does not respond has received the frames all the same.
             let _ = write_control(&mut *connection, STOP, None).and_then(|()| expect(&mut *connection, FINISH));
         }
     }
@@ -121,7 +119,7 @@ fn connect(target: &DnstapTarget) -> io::Result<Box<dyn Connection>> {
             let stream = TcpStream::connect_timeout(address, PATIENCE)?;
             stream.set_read_timeout(Some(PATIENCE))?;
             stream.set_write_timeout(Some(PATIENCE))?;
-            // What is written is many frames already.
+            // Each write already has many frames.
             stream.set_nodelay(true)?;
             Ok(Box::new(stream))
         }
@@ -150,22 +148,24 @@ fn length_of(octets: &[u8]) -> [u8; 4] {
     u32::try_from(octets.len()).expect("control frames are short").to_be_bytes()
 }
 
-/// Reads a control frame that must be of this kind. A reader that accepts something else than dnstap is none for us.
+/// Reads a control frame, which must be of this type. An ACCEPT must have the content type of
+/// dnstap.
 fn expect(from: &mut dyn Connection, kind: u32) -> io::Result<()> {
-    let strange =
-        |what: &str| io::Error::new(io::ErrorKind::InvalidData, format!("the reader speaks no Frame Streams: {what}"));
+    let strange = |what: &str| {
+        io::Error::new(io::ErrorKind::InvalidData, format!("the reader does not speak Frame Streams: {what}"))
+    };
     if read_u32(from)? != ESCAPE {
         return Err(strange("no control frame"));
     }
     let octets = read_u32(from)?;
     if !(4..=MOST_CONTROL_OCTETS).contains(&octets) {
-        return Err(strange("a control frame of a strange length"));
+        return Err(strange("a control frame with an invalid length"));
     }
     let mut body = vec![0; octets as usize];
     from.read_exact(&mut body)?;
     let (found, fields) = body.split_at(4);
     if found != kind.to_be_bytes() {
-        return Err(strange("another control frame"));
+        return Err(strange("an unexpected control frame"));
     }
     let accepts = fields.is_empty() || fields.windows(CONTENT_TYPE.len()).any(|window| window == CONTENT_TYPE);
     if accepts { Ok(()) } else { Err(strange("it takes no dnstap")) }
@@ -183,7 +183,7 @@ mod tests {
     use std::net::TcpListener;
     use std::thread::{self, JoinHandle};
 
-    /// A reader that takes one stream to its end, or hangs up after so many octets.
+    /// A reader that takes one stream to its end, or disconnects after this many octets.
     fn reader(listener: &TcpListener, most: usize) -> JoinHandle<Vec<u8>> {
         let listener = listener.try_clone().unwrap();
         thread::spawn(move || {
@@ -234,7 +234,7 @@ mod tests {
         connected(&mut stream);
         assert!(stream.send(b"abcd"));
         reading.join().unwrap();
-        // The system notices at the second writing, or later.
+        // The system notices at the second write, or later.
         let began = Instant::now();
         while stream.send(b"lost") {
             assert!(began.elapsed() < Duration::from_secs(30));

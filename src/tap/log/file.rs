@@ -1,7 +1,8 @@
-//! Where lines go: stdout, or a file that somebody may move away.
+//! The destination of log lines: stdout, or a file that can be rotated.
 //!
-//! A file is opened anew when its path leads to another file or to none, which is looked at every second: logrotate needs
-//! neither a signal nor `copytruncate`, which loses lines. Until then they go where the old file went, so that none is lost.
+//! Once a second the writer checks whether the path leads to another file or to none, and then
+//! opens the file again. So logrotate needs neither a signal nor `copytruncate`, which loses lines.
+//! Until then lines go to the old file, so none is lost.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
@@ -10,10 +11,11 @@ use std::time::{Duration, Instant};
 
 use crate::log_limit::LogLimit;
 
-/// How often it is looked whether the file is still where it was, and how often one that cannot be opened is tried again.
+/// How often the writer checks that the file is still at its path, and retries a file that cannot
+/// be opened.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Where lines go.
+/// The destination of log lines.
 pub(super) struct Lines {
     target: Target,
     warnings: LogLimit,
@@ -24,12 +26,12 @@ enum Target {
     File(Place),
 }
 
-/// A file and how it is found.
+/// A file and its path.
 struct Place {
     path: PathBuf,
     file: Option<File>,
     looked: Option<Instant>,
-    /// A line was cut off: the next one must not be its end.
+    /// The last line was cut off. The next line must not be appended to it.
     torn: bool,
 }
 
@@ -43,7 +45,7 @@ impl Lines {
         Lines { target: Target::File(place), warnings: LogLimit::default() }
     }
 
-    /// Whether there is something to write to.
+    /// Whether the destination is open.
     pub(super) fn is_open(&self) -> bool {
         match &self.target {
             Target::Stdout => true,
@@ -51,7 +53,7 @@ impl Lines {
         }
     }
 
-    /// Opens the file, anew when it is another one by now.
+    /// Opens the file, again if its path leads to another one.
     pub(super) fn look_after(&mut self) {
         if let Target::File(place) = &mut self.target
             && let Err(error) = place.look_after()
@@ -61,7 +63,7 @@ impl Lines {
         }
     }
 
-    /// Writes whole lines; whether they are written.
+    /// Writes complete lines. Returns whether they are written.
     pub(super) fn write(&mut self, lines: &str) -> bool {
         let (outcome, name) = match &mut self.target {
             Target::Stdout => (to_stdout(lines), "stdout".to_owned()),
@@ -79,7 +81,7 @@ impl Lines {
     fn complain(&mut self, error: &io::Error, name: &str) {
         if let Some(held_back) = self.warnings.admit(error.to_string()) {
             tracing::error!(
-                "the query log cannot be written to {name}: {error}; answers go on, lines are lost{held_back}"
+                "cannot write the query log to {name}: {error}; log lines are lost, answers continue{held_back}"
             );
         }
     }
@@ -111,7 +113,7 @@ impl Place {
         Ok(())
     }
 
-    /// Whether there was a file to write to.
+    /// Returns whether the file is open.
     fn write(&mut self, lines: &str) -> io::Result<bool> {
         let Some(file) = &mut self.file else { return Ok(false) };
         if self.torn {
@@ -135,7 +137,7 @@ fn is_at(file: &File, path: &Path) -> bool {
     }
 }
 
-/// Elsewhere an open file cannot be moved.
+/// On other systems an open file cannot be moved.
 #[cfg(not(unix))]
 fn is_at(_: &File, _: &Path) -> bool {
     true
@@ -146,7 +148,7 @@ mod tests {
     use super::*;
     use std::fs;
 
-    /// As if a second had passed.
+    /// Makes the next check due.
     fn later(lines: &mut Lines) {
         let Target::File(place) = &mut lines.target else { panic!("a file") };
         place.looked = None;

@@ -1,4 +1,5 @@
-//! Which queries are logged. Looked at by workers: what does not pass takes no room in the ring.
+//! Selects the queries to log. Workers apply the filter, so other queries take no space in the
+//! ring.
 
 use std::collections::HashSet;
 
@@ -7,13 +8,13 @@ use ipnet::IpNet;
 use crate::config::QueryLogSettings;
 use crate::tap::QueryEvent;
 
-/// What a query must be like; an empty list asks for nothing.
+/// The conditions. An empty list matches every query.
 #[derive(Debug, Default)]
 pub(in crate::tap) struct Filter {
     sample: u32,
-    /// Names on the wire, in lower case.
+    /// Names in wire format, in lower case.
     zones: HashSet<Box<[u8]>>,
-    /// A bit a code.
+    /// One bit per response code.
     response_codes: u32,
     types: Vec<u16>,
     clients: Vec<IpNet>,
@@ -30,17 +31,17 @@ impl Filter {
         }
     }
 
-    /// One in how many of those that pass is logged.
+    /// One in this many matching queries is logged.
     pub(super) fn sample(&self) -> u32 {
         self.sample
     }
 
-    /// Whether a query is one to be logged. A client is the subnet that the query names, else who asks.
-    pub(super) fn passes(&self, told: &QueryEvent<'_>) -> bool {
-        let client = told.subnet.map_or(told.resolver, |(address, _)| address);
-        (self.response_codes == 0 || self.response_codes >> told.response_code & 1 == 1)
-            && (self.types.is_empty() || self.types.contains(&told.record_type))
-            && (self.zones.is_empty() || self.zones.contains(told.zone_name))
+    /// Whether to log a query. Its client is the client subnet, or else the source address.
+    pub(super) fn passes(&self, event: &QueryEvent<'_>) -> bool {
+        let client = event.subnet.map_or(event.resolver, |(address, _)| address);
+        (self.response_codes == 0 || self.response_codes >> event.response_code & 1 == 1)
+            && (self.types.is_empty() || self.types.contains(&event.record_type))
+            && (self.zones.is_empty() || self.zones.contains(event.zone_name))
             && (self.clients.is_empty() || self.clients.iter().any(|network| network.contains(&client)))
     }
 }
@@ -52,7 +53,7 @@ mod tests {
 
     const LAB: &[u8] = b"\x03lab\x04test\0";
 
-    fn told() -> QueryEvent<'static> {
+    fn event() -> QueryEvent<'static> {
         QueryEvent {
             question: b"\x03lab\x04test\0\0\x01\0\x01",
             zone_id: Some("Z1"),
@@ -67,8 +68,8 @@ mod tests {
 
     #[test]
     fn everything_passes_where_nothing_is_asked_for() {
-        assert!(Filter::default().passes(&told()));
-        assert!(Filter::default().passes(&QueryEvent { zone_name: &[], response_code: 16, ..told() }));
+        assert!(Filter::default().passes(&event()));
+        assert!(Filter::default().passes(&QueryEvent { zone_name: &[], response_code: 16, ..event() }));
     }
 
     #[test]
@@ -82,21 +83,21 @@ mod tests {
             clients,
         };
         let subnet = |text: &str| Some((text.parse().unwrap(), 32));
-        assert!(filter.passes(&told()));
-        assert!(filter.passes(&QueryEvent { response_code: 16, record_type: 28, ..told() }));
-        assert!(filter.passes(&QueryEvent { resolver: "2001:db8::5".parse().unwrap(), ..told() }));
+        assert!(filter.passes(&event()));
+        assert!(filter.passes(&QueryEvent { response_code: 16, record_type: 28, ..event() }));
+        assert!(filter.passes(&QueryEvent { resolver: "2001:db8::5".parse().unwrap(), ..event() }));
         assert!(filter.passes(&QueryEvent {
             resolver: "10.0.0.1".parse().unwrap(),
             subnet: subnet("192.0.2.0"),
-            ..told()
+            ..event()
         }));
         for other in [
-            QueryEvent { response_code: 3, ..told() },
-            QueryEvent { record_type: 15, ..told() },
-            QueryEvent { zone_name: &[], ..told() },
-            QueryEvent { zone_name: b"\x05other\x04test\0", ..told() },
-            QueryEvent { resolver: "10.0.0.1".parse().unwrap(), ..told() },
-            QueryEvent { subnet: subnet("10.0.0.0"), ..told() },
+            QueryEvent { response_code: 3, ..event() },
+            QueryEvent { record_type: 15, ..event() },
+            QueryEvent { zone_name: &[], ..event() },
+            QueryEvent { zone_name: b"\x05other\x04test\0", ..event() },
+            QueryEvent { resolver: "10.0.0.1".parse().unwrap(), ..event() },
+            QueryEvent { subnet: subnet("10.0.0.0"), ..event() },
         ] {
             assert!(!filter.passes(&other), "{other:?}");
         }

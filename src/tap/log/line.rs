@@ -1,4 +1,4 @@
-//! A record in words: Route 53's line, or JSON with the same fields.
+//! Formats a record: the line of Route 53, or JSON with the same fields.
 
 use std::fmt::Write as _;
 
@@ -9,12 +9,13 @@ use crate::model::{QueryType, ResponseCode};
 
 use super::record::Record;
 
-/// The version of both forms (Developer Guide, "Public DNS query logging").
+/// The version in both formats (Developer Guide, "Public DNS query logging").
 const VERSION: &str = "1.0";
-/// What stands where there is nothing.
+/// The placeholder for an absent field.
 const NOTHING: &str = "-";
 
-/// Route 53's line: version, time, hosted zone, name, type, response code, protocol, edge, resolver, client subnet.
+/// The line of Route 53: version, time, hosted zone, name, type, response code, protocol, edge,
+/// resolver, client subnet.
 pub(super) fn route53(record: &Record<'_>, edge: &str, out: &mut String) {
     let zone = if record.zone_id.is_empty() { NOTHING } else { record.zone_id };
     let Record { record_type, response_code, transport, resolver, .. } = record;
@@ -28,7 +29,7 @@ pub(super) fn route53(record: &Record<'_>, edge: &str, out: &mut String) {
     }
 }
 
-/// The same as an object a line. What is not there is null.
+/// The same fields as one JSON object per line. An absent field is null.
 pub(super) fn json(record: &Record<'_>, edge: &str, out: &mut String) {
     let mut name = String::new();
     write_name(record.name, &mut name);
@@ -44,11 +45,11 @@ pub(super) fn json(record: &Record<'_>, edge: &str, out: &mut String) {
         resolver_ip: record.resolver.to_string(),
         edns_client_subnet: record.subnet.map(|(address, prefix)| format!("{address}/{prefix}")),
     };
-    out.push_str(&serde_json::to_string(&shape).expect("texts are JSON"));
+    out.push_str(&serde_json::to_string(&shape).expect("strings are valid JSON"));
     out.push('\n');
 }
 
-/// A text as one field: what would not be one letter of a line becomes `_`.
+/// A string as one field. A character that cannot be part of a field becomes `_`.
 pub(super) fn word(text: &str) -> String {
     let word: String = text.chars().map(|letter| if letter.is_ascii_graphic() { letter } else { '_' }).collect();
     if word.is_empty() { NOTHING.to_owned() } else { word }
@@ -74,8 +75,8 @@ fn time(record: &Record<'_>) -> String {
     format!("{:.3}", at.unwrap_or_default())
 }
 
-/// The name as it came, without the dot at its end. What is no letter, digit, `-` or `_` is octal, as everywhere in Route 53, so
-/// that no name can pretend to be another field or another line.
+/// The name as received, without the final dot. A character other than a letter, a digit, `-` or
+/// `_` is an octal escape, as everywhere in Route 53, so no name can imitate another field or line.
 fn write_name(name: &[u8], out: &mut String) {
     if name.is_empty() {
         out.push_str(NOTHING);
@@ -114,7 +115,7 @@ mod tests {
         out
     }
 
-    /// The example of the Developer Guide, with our name.
+    /// The example of the Developer Guide, with another name.
     #[test]
     fn a_line_reads_as_route_53_writes_it() {
         assert_eq!(
@@ -148,7 +149,7 @@ mod tests {
         assert!(text.contains(" a\\040b\\012\\056\\042\\134\\377.x A "), "{text}");
         assert_eq!((text.lines().count(), text.split(' ').count()), (1, 10));
         assert!(line(&Record { name: b"\0", ..record() }).contains(" Z123412341234 . A "));
-        // Shorter than it says.
+        // The record is shorter than its length fields say.
         assert!(line(&Record { name: b"\x05ab", ..record() }).contains(" . A "));
     }
 

@@ -1,9 +1,9 @@
-//! The query log: a line a query, in Route 53's own form or as JSON.
+//! The query log: one line per query, in the format of Route 53 or as JSON.
 //!
-//! - `record`: what a worker knows of a query, as octets.
+//! - `record`: the fields of a query, as octets.
 //! - `filter`: which queries are logged.
-//! - `line`: a record in words.
-//! - `file`: where lines go, and that files are moved away.
+//! - `line`: a record as text.
+//! - `file`: where lines go, and rotation.
 
 mod file;
 mod filter;
@@ -23,14 +23,14 @@ use file::Lines;
 pub(super) use filter::Filter;
 use record::Record;
 
-/// The worker's end.
+/// The inlet of a worker.
 pub(super) struct Inlet {
     ring: RingInlet,
     filter: Arc<Filter>,
     sampler: Sampler,
 }
 
-/// The thread's part: puts records into words and writes them.
+/// The sink: formats records and writes them.
 pub(super) struct Writer {
     format: QueryLogFormat,
     edge: String,
@@ -45,13 +45,13 @@ impl Inlet {
         Inlet { ring, filter, sampler }
     }
 
-    /// Tells of a query, if it is to be logged.
-    pub(super) fn tell(&mut self, at: Duration, told: &QueryEvent<'_>) {
-        if !self.filter.passes(told) || !self.sampler.takes() {
+    /// Records a query, if the filter matches.
+    pub(super) fn record(&mut self, at: Duration, event: &QueryEvent<'_>) {
+        if !self.filter.passes(event) || !self.sampler.takes() {
             return;
         }
         let mut octets = [0; record::MOST_OCTETS];
-        let length = Record::of(at, told).write(&mut octets);
+        let length = Record::of(at, event).write(&mut octets);
         self.ring.put([&octets[..length], &[], &[]]);
     }
 }

@@ -1,4 +1,5 @@
-//! What a worker knows of a query, as octets: copied into the ring, read by the thread that puts it into words.
+//! The fields of a query as octets. A worker copies them into the ring; the thread reads and
+//! formats them.
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
@@ -6,23 +7,24 @@ use std::time::Duration;
 use crate::stats::Transport;
 use crate::tap::QueryEvent;
 
-/// A hosted zone's id has 32 letters at most.
+/// The id of a hosted zone has at most 32 characters.
 const MOST_ID_OCTETS: usize = 32;
 /// RFC 1035 section 2.3.4.
 const MOST_NAME_OCTETS: usize = 255;
-/// What comes before the two parts of varying length: time, type, code, transport, two addresses, lengths.
+/// The fixed part before the two parts of variable length: time, type, code, transport, two
+/// addresses, lengths.
 const HEAD_OCTETS: usize = 8 + 2 + 1 + 1 + 17 + 18 + 2;
 /// The longest record.
 pub(super) const MOST_OCTETS: usize = HEAD_OCTETS + MOST_ID_OCTETS + MOST_NAME_OCTETS;
 
-/// A query.
+/// The fields of a query.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Record<'q> {
-    /// Since the beginning of 1970, in milliseconds.
+    /// Milliseconds since 1970.
     pub(super) at_ms: u64,
-    /// Empty when no zone answers.
+    /// Empty if no zone answers.
     pub(super) zone_id: &'q str,
-    /// On the wire, as it came; empty when it could not be read.
+    /// In wire format as received; empty if it could not be parsed.
     pub(super) name: &'q [u8],
     pub(super) record_type: u16,
     pub(super) response_code: u8,
@@ -32,22 +34,22 @@ pub(super) struct Record<'q> {
 }
 
 impl<'q> Record<'q> {
-    pub(super) fn of(at: Duration, told: &QueryEvent<'q>) -> Record<'q> {
-        // Type and class stand behind the name.
-        let name = &told.question[..told.question.len().saturating_sub(4)];
+    pub(super) fn of(at: Duration, event: &QueryEvent<'q>) -> Record<'q> {
+        // Type and class follow the name.
+        let name = &event.question[..event.question.len().saturating_sub(4)];
         Record {
             at_ms: u64::try_from(at.as_millis()).unwrap_or_default(),
-            zone_id: told.zone_id.filter(|id| id.len() <= MOST_ID_OCTETS).unwrap_or_default(),
+            zone_id: event.zone_id.filter(|id| id.len() <= MOST_ID_OCTETS).unwrap_or_default(),
             name: if name.len() <= MOST_NAME_OCTETS { name } else { &[] },
-            record_type: told.record_type,
-            response_code: told.response_code,
-            transport: told.transport,
-            resolver: told.resolver,
-            subnet: told.subnet,
+            record_type: event.record_type,
+            response_code: event.response_code,
+            transport: event.transport,
+            resolver: event.resolver,
+            subnet: event.subnet,
         }
     }
 
-    /// Writes it down; returns how many octets it has.
+    /// Encodes the record. Returns its length in octets.
     pub(super) fn write(&self, out: &mut [u8; MOST_OCTETS]) -> usize {
         let mut writer = Pen { out, at: 0 };
         writer.put(&self.at_ms.to_le_bytes());
@@ -56,14 +58,14 @@ impl<'q> Record<'q> {
         writer.put_address(self.resolver);
         let (subnet, prefix) = self.subnet.unwrap_or((IpAddr::V6(Ipv6Addr::UNSPECIFIED), u8::MAX));
         writer.put_address(subnet);
-        // Lengths of at most 32 and 255.
+        // The lengths are at most 32 and 255.
         writer.put(&[prefix, self.zone_id.len() as u8, self.name.len() as u8]);
         writer.put(self.zone_id.as_bytes());
         writer.put(self.name);
         writer.at
     }
 
-    /// Reads what `write` has written.
+    /// Decodes the output of `write`.
     pub(super) fn read(octets: &'q [u8]) -> Option<Record<'q>> {
         let (head, rest) = octets.split_first_chunk::<HEAD_OCTETS>()?;
         let (id_octets, name_octets) = (usize::from(head[HEAD_OCTETS - 2]), usize::from(head[HEAD_OCTETS - 1]));
@@ -154,7 +156,7 @@ pub(super) mod tests {
     #[test]
     fn of_a_question_the_name_is_kept() {
         let question = [NAME, &[0, 1, 0, 1]].concat();
-        let told = QueryEvent {
+        let event = QueryEvent {
             question: &question,
             zone_id: Some("Z123412341234"),
             zone_name: b"\x03lab\x04test\0",
@@ -164,7 +166,7 @@ pub(super) mod tests {
             resolver: "192.168.1.1".parse().unwrap(),
             subnet: None,
         };
-        assert_eq!(Record::of(Duration::from_millis(1_513_152_962_130), &told), record());
-        assert_eq!(Record::of(Duration::ZERO, &QueryEvent { question: &[], ..told }).name, b"");
+        assert_eq!(Record::of(Duration::from_millis(1_513_152_962_130), &event), record());
+        assert_eq!(Record::of(Duration::ZERO, &QueryEvent { question: &[], ..event }).name, b"");
     }
 }

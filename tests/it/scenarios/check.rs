@@ -1,4 +1,4 @@
-//! What came back against what must come back.
+//! Compares a response with the expected one.
 
 use std::fmt::Write as _;
 
@@ -7,7 +7,7 @@ use fiftythree::model::{RecordData, RecordType};
 use super::format::{Expect, Step};
 use super::message::{Resource, Response, fold_names, wire};
 
-/// A record as a scenario writes it.
+/// A record in a scenario file.
 struct Pattern {
     owner: Vec<u8>,
     ttl: Option<u32>,
@@ -88,7 +88,7 @@ impl Expected {
     }
 }
 
-/// Checks one response; the error says what was expected and what came.
+/// Checks one response. The error contains what was expected and what was received.
 pub(crate) fn check(step: &Step, expected: &Expected, response: &Response) -> Result<(), String> {
     let expect = &step.expect;
     let rcode = expect.rcode.as_deref().unwrap_or("NOERROR");
@@ -114,7 +114,7 @@ pub(crate) fn check(step: &Step, expected: &Expected, response: &Response) -> Re
     options(step, expect, response)
 }
 
-/// Checks what stands in OPT.
+/// Checks the OPT record.
 fn options(step: &Step, expect: &Expect, response: &Response) -> Result<(), String> {
     let asked_with = step.edns.is_some() || step.subnet.is_some();
     equal("OPT", asked_with, response.message.edns.is_some(), response)?;
@@ -151,7 +151,7 @@ fn section(what: &str, patterns: &[Pattern], got: &[Resource], response: &Respon
         return Ok(());
     }
     let lines: Vec<&str> = patterns.iter().map(|pattern| pattern.line.as_str()).collect();
-    Err(told(what, &format!("{lines:#?}"), "what stands below", response))
+    Err(told(what, &format!("{lines:#?}"), "the response below", response))
 }
 
 /// Answers from among these, each at most once.

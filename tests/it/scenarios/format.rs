@@ -1,4 +1,4 @@
-//! The form of a scenario file. Unknown keys are errors, so that a typo cannot make a step expect nothing.
+//! The format of a scenario file. Unknown keys are errors, so a typo cannot disable an expectation.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -6,69 +6,72 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use serde::Deserialize;
 
-/// A file.
+/// A scenario file.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Scenario {
-    /// The sentence that this shows, in our words, and where it comes from.
+    /// The rule that it shows, in our words, and its source.
     pub(crate) rule: String,
-    /// As `config/fiftythree.toml` would have it.
+    /// Settings as in `config/fiftythree.toml`.
     #[serde(default)]
     pub(crate) settings: String,
     /// Zone files, as users write them.
     pub(crate) zones: Vec<String>,
-    /// The zones must be refused, and each of these words must stand in what is said about it.
+    /// The zones must be rejected, and the messages must contain each of these words.
     #[serde(default)]
     pub(crate) refused: Vec<String>,
-    /// What happens, in order.
+    /// The steps in order.
     #[serde(default, rename = "step")]
     pub(crate) steps: Vec<Step>,
 }
 
-/// One thing that happens: exactly one of `observe`, `wait`, `people`, `reload` and `query`.
+/// A step: exactly one of `observe`, `wait`, `people`, `reload` and `query`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Step {
-    /// What probes saw, by the name of the check.
+    /// Probe results by the name of the check.
     pub(crate) observe: BTreeMap<String, Seen>,
-    /// How often they saw it in a row; once when it is not said.
+    /// How often in a row; 1 by default.
     pub(crate) times: Option<u32>,
-    /// So many seconds pass.
+    /// This many seconds pass.
     pub(crate) wait: Option<u64>,
-    /// What people say, by the name of the check: `up`, `down`, `drain 100` (over so many seconds), `clear`.
+    /// Overrides by the name of the check: `up`, `down`, `drain 100` (over this many seconds),
+    /// `clear`.
     pub(crate) people: BTreeMap<String, String>,
-    /// The zone files as they were edited, in the order of `zones`.
+    /// The edited zone files, in the order of `zones`.
     pub(crate) reload: Vec<String>,
-    /// Some edited files are at fault, and each of these words stands in what is said about it.
+    /// Some edited files are broken, and the messages must contain each of these words.
     pub(crate) refused: Vec<String>,
-    /// Name and type, such as `www.lab.test A`; the name in Route 53's form, its case kept.
+    /// Name and type, such as `www.lab.test A`. The name is in the format of Route 53, with its
+    /// case.
     pub(crate) query: Option<String>,
-    /// Where the query comes from; 127.0.0.1 when it is not said.
+    /// The source address of the query; 127.0.0.1 by default.
     pub(crate) from: Option<IpAddr>,
     /// EDNS Client Subnet.
     pub(crate) subnet: Option<IpNet>,
-    /// What else stands in the OPT record.
+    /// Other fields of the OPT record.
     pub(crate) edns: Option<Edns>,
     /// Asked over TCP.
     pub(crate) tcp: bool,
     /// The RD bit.
     pub(crate) recursion_desired: bool,
-    /// Another class than IN.
+    /// A class other than IN.
     pub(crate) class: Option<Class>,
-    /// Another opcode than QUERY.
+    /// An opcode other than QUERY.
     pub(crate) opcode: Option<Opcode>,
-    /// How often it is asked; `expect` holds for every answer.
+    /// How often to send the query. `expect` applies to every response.
     pub(crate) draws: Option<u32>,
-    /// In what part of the draws a value is in the answer: exactly for 0 and 1, else within five standard deviations.
+    /// The share of responses that contain a value: exact for 0 and 1, otherwise within five
+    /// standard deviations.
     pub(crate) shares: BTreeMap<String, f64>,
-    /// In what part of the draws a value comes first.
+    /// The share of responses with this value first.
     pub(crate) firsts: BTreeMap<String, f64>,
-    /// What must come back.
+    /// The expected response.
     pub(crate) expect: Expect,
 }
 
 impl Step {
-    /// A query whose records nobody looks at shows nothing; truncation and errors show enough.
+    /// A query without expected records shows nothing, except truncation and errors.
     pub(crate) fn expects_nothing(&self) -> bool {
         let expect = &self.expect;
         let sections = [&expect.answer, &expect.answer_from, &expect.authority, &expect.additional];
@@ -81,13 +84,13 @@ impl Step {
     }
 }
 
-/// What a probe saw.
+/// A probe result.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Seen {
     Pass,
     Fail,
-    /// Of a metric check: no data.
+    /// For a metric check: no data.
     Missing,
 }
 
@@ -95,24 +98,24 @@ pub(crate) enum Seen {
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Edns {
-    /// The largest UDP answer that is taken.
+    /// The largest UDP response that the client accepts.
     pub(crate) payload: u16,
     /// The version of EDNS.
     #[serde(default)]
     pub(crate) version: u8,
-    /// Whether the server is asked for its identifier.
+    /// Whether the client requests the server identifier.
     #[serde(default)]
     pub(crate) nsid: bool,
 }
 
-/// Classes beside IN.
+/// Classes other than IN.
 #[derive(Clone, Copy, Debug, Deserialize)]
 pub(crate) enum Class {
     #[serde(rename = "CH")]
     Chaos = 3,
 }
 
-/// Opcodes beside QUERY.
+/// Opcodes other than QUERY.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub(crate) enum Opcode {
@@ -121,34 +124,35 @@ pub(crate) enum Opcode {
     Update = 5,
 }
 
-/// What must come back. Records are written `owner ttl type data`; `*` stands for any TTL or data. The order of records
-/// does not matter. RA is never set; RD, id and question are those of the query: that is always checked.
+/// The expected response. Records are written `owner ttl type data`; `*` matches any TTL or data.
+/// The order of records does not matter. These are always checked: RA is not set; RD, id and
+/// question are those of the query.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Expect {
-    /// NOERROR when it is not said.
+    /// The response code; NOERROR by default.
     pub(crate) rcode: Option<String>,
-    /// AA; when it is not said, set under NOERROR and NXDOMAIN and clear under errors.
+    /// AA; by default set with NOERROR and NXDOMAIN and clear with errors.
     pub(crate) aa: Option<bool>,
-    /// TC; clear when it is not said.
+    /// TC; clear by default.
     pub(crate) tc: bool,
     /// Exactly these answers.
     pub(crate) answer: Option<Vec<String>>,
     /// Answers from among these, each at most once.
     pub(crate) answer_from: Option<Vec<String>>,
-    /// So many answers.
+    /// The number of answers.
     pub(crate) count: Option<usize>,
     /// Exactly this authority section.
     pub(crate) authority: Option<Vec<String>>,
     /// Exactly this additional section, without OPT.
     pub(crate) additional: Option<Vec<String>>,
-    /// The ECS scope that comes back, for this family, address and source prefix.
+    /// The returned ECS scope, for this family, address and source prefix.
     pub(crate) scope: Option<u8>,
-    /// A scope of at least this.
+    /// The minimum scope.
     pub(crate) scope_at_least: Option<u8>,
-    /// Whether a client subnet comes back; when it is not said, as `subnet` was sent.
+    /// Whether the response has a client subnet; by default if `subnet` was sent.
     pub(crate) client_subnet: Option<bool>,
-    /// The payload size that the server names.
+    /// The announced payload size.
     pub(crate) payload: Option<u16>,
     /// The server's identifier.
     pub(crate) nsid_is: Option<String>,

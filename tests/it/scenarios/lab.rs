@@ -1,4 +1,4 @@
-//! The server without its sockets: texts in, worlds out, as the control loop would make them.
+//! The server without its sockets: from configuration to worlds, in the way of the control loop.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
@@ -19,13 +19,13 @@ use fiftythree::zonetree::Zone;
 
 use super::format::{Scenario, Seen};
 
-/// The time between two observations; nothing depends on how long it is.
+/// The time between two observations. No result depends on its length.
 const INTERVAL: Duration = Duration::from_secs(10);
 
-/// Everything behind the answers of one scenario.
+/// The state behind the answers of one scenario.
 pub(crate) struct Lab {
     settings: Settings,
-    /// What is served from.
+    /// The served configuration.
     sources: Vec<SourceFile>,
     tracker: Tracker,
     check_ids: HashMap<String, HealthCheckId>,
@@ -33,12 +33,12 @@ pub(crate) struct Lab {
     catalog: Arc<Catalog>,
     overrides: Overrides,
     now: Timestamp,
-    /// The check that had its first result last: whoever uses it is in use at once.
+    /// The check that got its first result last: its users are in use at once.
     first_seen: Option<CheckSlot>,
 }
 
 impl Lab {
-    /// Reads settings and zones; `Err` with everything that is said about them when they are refused.
+    /// Loads settings and zones. `Err` has all messages if they are rejected.
     pub(crate) fn open(scenario: &Scenario) -> Result<Lab, String> {
         let file = SourceFile::new(PathBuf::from("config/fiftythree.toml"), scenario.settings.as_str());
         let (settings, faults) = Settings::read(&file);
@@ -57,7 +57,7 @@ impl Lab {
             geo_lookup,
             catalog: Arc::new(Catalog::build(&[], &[])),
             overrides: Overrides::default(),
-            // Long after the epoch, so that what began earlier has a moment.
+            // Long after the epoch, so that earlier times exist.
             now: Timestamp(Duration::from_secs(1_000_000)),
             first_seen: None,
         };
@@ -65,7 +65,8 @@ impl Lab {
         Ok(lab)
     }
 
-    /// Takes over edited zone files and returns what is said about them. What is broken stays as it was.
+    /// Loads edited zone files and returns the messages about them. Broken files keep their last
+    /// good version.
     pub(crate) fn reload(&mut self, zones: &[String]) -> Result<String, String> {
         self.serve(zones, LoadPhase::Reload)
     }
@@ -97,7 +98,7 @@ impl Lab {
         World::new(Arc::clone(&self.catalog), &self.tracker.bits(), Arc::clone(&self.geo_lookup))
     }
 
-    /// Tells the tracker what a probe of this check saw; returns whose verdict flipped.
+    /// Reports a probe result to the tracker. Returns the checks whose status changed.
     pub(crate) fn observe(&mut self, check: &str, seen: Seen) -> Result<Vec<CheckSlot>, String> {
         let id = self.check_ids.get(check).ok_or_else(|| format!("there is no check `{check}`"))?;
         self.now = Timestamp(self.now.0 + INTERVAL);
@@ -105,7 +106,7 @@ impl Lab {
         self.first_seen = slot.filter(|slot| self.tracker.is_waiting(*slot));
         let probes = self.tracker.probes().into_iter().map(|plan| (plan.id, plan.slot, plan.generation));
         let metrics = self.tracker.metrics().into_iter().map(|plan| (plan.id, plan.slot, plan.generation));
-        // A disabled check is not probed: there is nobody to report what was seen.
+        // A disabled check is not probed, so it has no observations.
         let Some((_, slot, generation)) = probes.chain(metrics).find(|(of, ..)| of == id) else {
             return Ok(Vec::new());
         };
@@ -118,23 +119,23 @@ impl Lab {
         Ok(transitions.iter().map(|transition| transition.slot).collect())
     }
 
-    /// `world` after these checks flipped, made the way the control loop makes it.
+    /// `world` after the status of these checks changed, made in the way of the control loop.
     pub(crate) fn world_after(&self, world: &World, flipped: &[CheckSlot]) -> World {
         world.with_health(&self.checks(), flipped, self.now)
     }
 
-    /// `world` a second later; nothing when it is as it was.
+    /// `world` a second later; `None` if unchanged.
     pub(crate) fn world_a_second_after(&mut self, world: &World) -> Option<World> {
         self.now = Timestamp(self.now.0 + Duration::from_secs(1));
         world.after(&self.checks(), self.now)
     }
 
-    /// The world that follows `world` when zone files were edited.
+    /// The world after `world` when zone files were edited.
     pub(crate) fn world_reloaded(&self, world: &World) -> World {
         world.followed_by(Arc::clone(&self.catalog), &self.checks(), Arc::clone(&self.geo_lookup), self.now)
     }
 
-    /// Lets people say what checks have to be; returns whose word that is about.
+    /// Applies overrides to checks. Returns the affected checks.
     pub(crate) fn steer(&mut self, people: &BTreeMap<String, String>) -> Result<Vec<CheckSlot>, String> {
         for (check, word) in people {
             let pattern = Pattern(check.clone());
@@ -160,7 +161,7 @@ impl Lab {
         Ok(self.tracker.slots().collect())
     }
 
-    /// The verdicts, with what people's word adds to them, as the control loop settles worlds from.
+    /// The status of checks including overrides, as the control loop uses it.
     fn checks(&self) -> CheckBits {
         let (mut draining, mut at_once) = (Vec::new(), Vec::from_iter(self.first_seen));
         for (slot, name) in self.tracker.named() {
@@ -175,7 +176,7 @@ impl Lab {
         self.tracker.bits().with_draining(draining).with_at_once(at_once)
     }
 
-    /// What the settings say about responses.
+    /// The response settings.
     pub(crate) fn responses(&self) -> ResponderSettings {
         let client_subnet = match self.settings.location.use_client_subnet {
             ClientSubnetUse::Use => serve::ClientSubnetUse::Use,
@@ -186,7 +187,7 @@ impl Lab {
     }
 }
 
-/// Everything that is said about faults, one a line.
+/// All diagnostics, one per line.
 fn words(faults: &[Diagnostic]) -> String {
     let said = |fault: &Diagnostic| {
         let parts = [Some(&fault.message), fault.label.as_ref(), fault.hint.as_ref()];

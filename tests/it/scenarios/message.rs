@@ -1,4 +1,4 @@
-//! Queries as bytes, and responses as hickory-proto reads them.
+//! Queries as bytes, and responses parsed by hickory-proto.
 
 use std::net::IpAddr;
 
@@ -17,10 +17,10 @@ const CLASS_IN: u16 = 1;
 const TYPE_OPT: u16 = 41;
 const OPTION_NSID: u16 = 3;
 const OPTION_CLIENT_SUBNET: u16 = 8;
-/// What a step with a subnet and no `edns` takes: the size of DNS flag day 2020.
+/// The default payload size of a step with a subnet and no `edns`: that of DNS flag day 2020.
 const PAYLOAD: u16 = 1232;
 
-/// The query of a step as bytes, and how much of them is header and question.
+/// The query of a step as bytes, and the length of its header and question.
 pub(crate) fn query(step: &Step, text: &str) -> Result<(Vec<u8>, usize), String> {
     let (name, record_type) = text.split_once(' ').ok_or("a query is a name and a type")?;
     let has_opt = step.edns.is_some() || step.subnet.is_some();
@@ -103,7 +103,8 @@ fn option(code: u16, data: &[u8]) -> Vec<u8> {
     [&code.to_be_bytes(), &length.to_be_bytes(), data].concat()
 }
 
-/// FAMILY, SOURCE and SCOPE PREFIX-LENGTH, and as much of the ADDRESS as the prefix covers (RFC 7871 section 6).
+/// FAMILY, SOURCE and SCOPE PREFIX-LENGTH, and as much of the ADDRESS as the prefix covers (RFC
+/// 7871 section 6).
 fn subnet_data(subnet: IpNet) -> Vec<u8> {
     let (family, address) = match subnet.network() {
         IpAddr::V4(address) => (1, address.octets().to_vec()),
@@ -115,14 +116,14 @@ fn subnet_data(subnet: IpNet) -> Vec<u8> {
 
 /// A response.
 pub(crate) struct Response {
-    /// As hickory-proto reads it.
+    /// As parsed by hickory-proto.
     pub(crate) message: Message,
     pub(crate) answers: Vec<Resource>,
     pub(crate) authorities: Vec<Resource>,
     pub(crate) additionals: Vec<Resource>,
 }
 
-/// A record in a form that can be compared.
+/// A comparable record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Resource {
     /// Wire form in lower case.
@@ -131,12 +132,13 @@ pub(crate) struct Resource {
     pub(crate) type_code: u16,
     /// Wire form, uncompressed; of types that hold names, in lower case.
     pub(crate) data: Vec<u8>,
-    /// For people.
+    /// For display.
     pub(crate) text: String,
 }
 
 impl Response {
-    /// Reads a response to `packet`, whose header and question end at `question_end`, and checks what holds for all.
+    /// Parses a response to `packet`, whose header and question end at `question_end`, and checks
+    /// what all responses have in common.
     pub(crate) fn read(bytes: &[u8], packet: &[u8], question_end: usize) -> Result<Response, String> {
         let message = Message::from_vec(bytes).map_err(|error| format!("hickory-proto cannot read it: {error}"))?;
         if message.id != ID {
@@ -173,7 +175,7 @@ impl Response {
         }
     }
 
-    /// The client subnet that came back.
+    /// The returned client subnet.
     pub(crate) fn client_subnet(&self) -> Option<&ClientSubnet> {
         match self.message.edns.as_ref()?.option(EdnsCode::Subnet)? {
             EdnsOption::Subnet(subnet) => Some(subnet),
@@ -209,7 +211,8 @@ impl Resource {
     }
 }
 
-/// Makes data with names comparable: names in a zone come back in the case of the question (RFC 4343 section 4).
+/// Makes data with names comparable: names in a zone come back in the case of the question (RFC
+/// 4343 section 4).
 pub(crate) fn fold_names(type_code: u16, data: &mut [u8]) {
     use RecordType::{Cname, Mx, Ns, Ptr, Soa, Srv};
     if [Cname, Mx, Ns, Ptr, Soa, Srv].iter().any(|with_names| with_names.code() == type_code) {

@@ -1,17 +1,21 @@
-//! Behaviour as data: each file under a topic is one scenario, headed by the rule of Route 53 or of an RFC that it shows.
+//! Behaviour as data: each file in a topic directory is one scenario. It begins with the rule of
+//! Route 53 or of an RFC that it shows.
 //!
-//! A scenario is zone text as users write it, then steps: observations of health checks, edits of the zone files, and
-//! queries with what must come back ([`format`] has every key). Each runs three times, on the bytes of DNS messages each time:
+//! A scenario has zone files as users write them, then steps: observations of health checks, edits
+//! of the zone files, and queries with the expected responses ([`format`] has every key). Each
+//! scenario runs three times, always on the bytes of DNS messages:
 //!
-//! - **pure**: text → config → health tracker → compiled zones → world → responder, with invented time and seeded dice; an
-//!   answer that allocates is a failure;
-//! - **through sockets**: the same worlds behind the server's own UDP and TCP sockets on loopback, asked by a client that is
-//!   bound to the source address of the step. Health is published from the same tracker rather than probed: a probe needs
-//!   seconds to make up its mind, and what probing sees has tests of its own;
-//! - **through hickory-server**: the same, with UDP served the portable way, so that both ways give equal answers.
+//! - **pure**: zone files → config → health tracker → compiled zones → world → responder, with
+//!   simulated time and seeded random numbers. An answer that allocates fails.
+//! - **through sockets**: the same worlds behind the real UDP and TCP sockets of the server on
+//!   loopback. The client is bound to the source address of the step. Health comes from the same
+//!   tracker, without probes: a probe needs seconds for a status change, and probes have their own
+//!   tests.
+//! - **through hickory-server**: the same with UDP served by the portable implementation, so that
+//!   both give equal answers.
 //!
-//! hickory-proto reads the answers, so that our encoder is never its own judge. A step whose source address is not on
-//! loopback can only run purely; the count of those stands in the output of `cargo test -- --nocapture`.
+//! hickory-proto parses the responses, so our encoder does not judge itself. A step with a source
+//! address outside loopback runs only pure; `cargo test -- --nocapture` prints the number of those.
 
 #![expect(
     clippy::unwrap_used,
@@ -32,7 +36,7 @@ use fiftythree::serve::UdpPath;
 use format::Scenario;
 use run::{Outcome, Way};
 
-/// A test for every topic, so that one topic can be run by name, and a list of them all.
+/// One test per topic, so that a topic can be run by name, and a list of all.
 macro_rules! topics {
     ($($topic:ident),* $(,)?) => {
         const TOPICS: &[&str] = &[$(stringify!($topic)),*];
@@ -53,8 +57,8 @@ fn every_directory_is_a_topic() {
     assert_eq!(directories, TOPICS);
 }
 
-/// The vectors of section 9 of the behavioural specification that are about answers. 21, 23 and 24 are about probing and
-/// have unit tests in `health` and `probe`.
+/// The vectors of section 9 of the behavioural specification about answers. 21, 23 and 24 are about
+/// probing and have unit tests in `health` and `probe`.
 #[test]
 fn every_vector_about_answers_is_shown() {
     let rules: Vec<String> =
@@ -77,7 +81,7 @@ fn a_typo_in_a_scenario_is_an_error() {
     assert!(error.contains("anwser"), "{error}");
 }
 
-/// A runner that never fails shows nothing: each of these expectations is wrong in one way.
+/// The runner must be able to fail: each of these expectations is wrong in one way.
 #[test]
 fn a_wrong_expectation_fails() {
     let zone =
@@ -110,7 +114,7 @@ fn a_wrong_expectation_fails() {
     }
 }
 
-/// Runs every file of a topic both ways; one that fails does not hide the next.
+/// Runs every file of a topic in all ways. A failure does not hide the next.
 fn run_topic(topic: &str) {
     let wanted = std::env::var("SCENARIO").unwrap_or_default();
     let (mut failures, mut ran, mut steps_not_on_loopback) = (Vec::new(), 0, 0);
@@ -148,7 +152,7 @@ fn home() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios")
 }
 
-/// What is in a directory and is a topic or a scenario, by name.
+/// The topics or scenarios in a directory, by name.
 fn entries(directory: &Path) -> Vec<PathBuf> {
     let mut paths: Vec<PathBuf> = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
     paths.retain(|path| path.is_dir() || path.extension().is_some_and(|extension| extension == "toml"));

@@ -1,4 +1,4 @@
-//! Runs a scenario step by step, purely or through sockets.
+//! Runs a scenario step by step, pure or through sockets.
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
@@ -16,31 +16,33 @@ use super::format::{Scenario, Step};
 use super::lab::Lab;
 use super::message::{Resource, Response, query};
 
-/// The dice of a scenario fall the same way in every run.
+/// The seed of the random numbers, the same in every run.
 const SEED: u64 = 53;
-/// Five standard deviations: one honest draw in 1.7 million strays farther, and there are about a hundred of them.
+/// Five standard deviations: one correct draw in 1.7 million deviates further, and there are about
+/// a hundred draws.
 const SIGMAS: f64 = 5.0;
-/// Draws through sockets; each costs a round trip, and the dice are those of the pure run.
+/// Draws through sockets. Each costs a round trip, and the random numbers are those of the pure
+/// run.
 const MOST_DRAWS_THROUGH_SOCKETS: u32 = 300;
-/// Nothing on loopback takes longer, not even on a busy machine.
+/// A timeout that nothing on loopback reaches, even on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// How the bytes travel.
+/// The transport of messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Way {
     Pure,
-    /// Through the server's own sockets, UDP served so.
+    /// Through the sockets of the server, with this UDP implementation.
     Sockets(UdpPath),
 }
 
-/// What a run came to.
+/// The result of a run.
 #[derive(Debug, Default)]
 pub(crate) struct Outcome {
-    /// Queries from an address that no socket here can have.
+    /// Queries skipped because no socket here can have their source address.
     pub(crate) steps_not_on_loopback: usize,
 }
 
-/// Runs every step; the error names the step, the query, what was expected and what came.
+/// Runs every step. The error contains the step, the query, and the expected and received response.
 pub(crate) fn run(scenario: &Scenario, way: Way) -> Result<Outcome, String> {
     let lab = match (Lab::open(scenario), scenario.refused.is_empty()) {
         (Ok(lab), true) => lab,
@@ -59,12 +61,12 @@ pub(crate) fn run(scenario: &Scenario, way: Way) -> Result<Outcome, String> {
 
 fn mentions(said: &str, wanted: &[String]) -> Result<(), String> {
     match wanted.iter().find(|word| !said.to_lowercase().contains(&word.to_lowercase())) {
-        Some(word) => Err(format!("what is said about the zones does not mention `{word}`:\n{said}")),
+        Some(word) => Err(format!("the messages about the zones do not contain `{word}`:\n{said}")),
         None => Ok(()),
     }
 }
 
-/// A lab that can be asked.
+/// A lab that can be queried.
 struct Server {
     lab: Lab,
     publisher: Publisher,
@@ -72,7 +74,7 @@ struct Server {
     line: Line,
 }
 
-/// The way between client and server.
+/// The connection between client and server.
 enum Line {
     Pure(Box<Responder>),
     Sockets { address: SocketAddr, path: UdpPath, _serving: Serving },
@@ -99,7 +101,8 @@ impl Server {
         }
     }
 
-    /// Takes the observations in turns; each flip is published by itself, as the control loop does.
+    /// Applies the observations in turn. Each status change is published separately, as in the
+    /// control loop.
     fn observe(&mut self, step: &Step) -> Result<(), String> {
         for _ in 0..step.times.unwrap_or(1) {
             for (check, &seen) in &step.observe {
@@ -113,7 +116,7 @@ impl Server {
         Ok(())
     }
 
-    /// Second by second, as the control loop lets time pass.
+    /// Advances time second by second, as in the control loop.
     fn wait(&mut self, seconds: u64) -> Result<(), String> {
         for _ in 0..seconds {
             if let Some(world) = self.lab.world_a_second_after(&self.reader.load()) {
@@ -161,7 +164,7 @@ impl Server {
         let mut shares = Tally::of(&step.shares);
         let mut firsts = Tally::of(&step.firsts);
         let world = self.reader.load();
-        // Of many draws most are alike, octet by octet: those are read once.
+        // Most of many draws are identical, octet by octet: those are parsed once.
         let mut seen: HashMap<Vec<u8>, Vec<Resource>> = HashMap::new();
         for _ in 0..draws {
             let mut bytes = self.line.exchange(&world, &packet, source, transport)?;
@@ -184,7 +187,7 @@ impl Server {
     }
 }
 
-/// Opens the server's own sockets on a free port of loopback.
+/// Opens the sockets of the server on a free loopback port.
 fn listen(lab: &Lab, reader: &Reader, path: UdpPath) -> std::io::Result<Line> {
     let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let bound = Bound::bind(&[any_port], 1, path).map_err(std::io::Error::other)?;
@@ -200,8 +203,8 @@ fn listen(lab: &Lab, reader: &Reader, path: UdpPath) -> std::io::Result<Line> {
 }
 
 impl Line {
-    /// Whether this is a response that the portable way has cut off, perhaps without need: hickory-server writes longer messages
-    /// than we do. Then a client asks again over TCP.
+    /// Whether this is a response that the portable implementation has truncated, perhaps without
+    /// need: hickory-server writes longer messages than we do. Then a client retries over TCP.
     fn cuts_early(&self, response: &[u8]) -> bool {
         let is_truncated = response.get(2).is_some_and(|flags| flags & 2 != 0);
         is_truncated && matches!(self, Line::Sockets { path: UdpPath::Portable, .. })
@@ -245,7 +248,8 @@ fn over_udp(server: SocketAddr, packet: &[u8], source: IpAddr) -> std::io::Resul
     Ok(response)
 }
 
-/// Over TCP the source is whatever the system takes, 127.0.0.1: std cannot bind before it connects.
+/// Over TCP the source address is the choice of the system, 127.0.0.1: std cannot bind before it
+/// connects.
 fn over_tcp(server: SocketAddr, packet: &[u8]) -> std::io::Result<Vec<u8>> {
     let mut stream = TcpStream::connect_timeout(&server, PATIENCE)?;
     stream.set_read_timeout(Some(PATIENCE))?;
@@ -258,7 +262,7 @@ fn over_tcp(server: SocketAddr, packet: &[u8]) -> std::io::Result<Vec<u8>> {
     Ok(response)
 }
 
-/// How often values were seen, against how often they should be.
+/// Compares how often values were seen with how often they should be.
 struct Tally<'s> {
     values: Vec<Tallied<'s>>,
 }

@@ -1,4 +1,4 @@
-//! The real binary with files of its own, run and asked over loopback. Shared by the tests that need it.
+//! The real binary with its own files, queried over loopback. Shared by the tests that need it.
 #![allow(dead_code)] // each test binary uses its part of this
 #![allow(clippy::unwrap_used)] // a test may fail so
 
@@ -15,9 +15,10 @@ use std::time::{Duration, Instant};
 use hickory_proto::op::{Message, Query, ResponseCode};
 use hickory_proto::rr::{Name, RData, RecordType};
 
-/// Far above what anything here takes: only a fault makes a test wait this long, or a machine that is very busy.
+/// Far longer than any operation takes: only a bug or a very busy machine makes a test wait this
+/// long.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
-/// How often something is asked again while it is awaited.
+/// The polling interval.
 const STEP: Duration = Duration::from_millis(10);
 
 /// A directory with settings and zones.
@@ -25,7 +26,7 @@ pub(crate) struct Lab {
     directory: tempfile::TempDir,
 }
 
-/// A server that runs.
+/// A running server.
 pub(crate) struct Running {
     child: Child,
     pub(crate) address: SocketAddr,
@@ -39,7 +40,7 @@ pub(crate) enum Transport {
     Tcp,
 }
 
-/// The answer in short: its code, and its addresses in order.
+/// A short form of the answer: its code and its sorted addresses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Answer {
     pub(crate) code: ResponseCode,
@@ -47,7 +48,7 @@ pub(crate) struct Answer {
 }
 
 impl Lab {
-    /// Settings for any free port, and these zone files.
+    /// Creates settings with a free port, and these zone files.
     pub(crate) fn new(zones: &[(&str, &str)]) -> Lab {
         let lab = Lab { directory: tempfile::tempdir().unwrap() };
         lab.write(
@@ -64,11 +65,11 @@ impl Lab {
         self.directory.path().join(name)
     }
 
-    /// Writes as careful editors do: beside, then renamed.
+    /// Writes a file atomically, as good editors do: to a temporary file, then renamed.
     pub(crate) fn write(&self, name: &str, text: &str) {
-        let (beside, path) = (self.path(".beside"), self.path(name));
-        fs::write(&beside, text).unwrap();
-        fs::rename(&beside, path).unwrap();
+        let (temporary, path) = (self.path(".temporary"), self.path(name));
+        fs::write(&temporary, text).unwrap();
+        fs::rename(&temporary, path).unwrap();
     }
 
     /// Runs a command to its end.
@@ -76,7 +77,7 @@ impl Lab {
         self.command(arguments).output().unwrap()
     }
 
-    /// A command that has not been started.
+    /// A command that is not started yet.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_fiftythree"));
         command.args(arguments).current_dir(self.directory.path());
@@ -97,7 +98,8 @@ impl Lab {
         self.serve_logging_to(Stdio::piped(), arguments, variables)
     }
 
-    /// The same with this standard error. `Running::log` has the log only of a pipe that this function makes.
+    /// The same with this standard error. `Running::log` works only if this function creates the
+    /// pipe.
     pub(crate) fn serve_logging_to(
         &self,
         stderr: impl Into<Stdio>,
@@ -107,7 +109,7 @@ impl Lab {
         let mut command = self.command(&["serve"]);
         command.args(arguments).envs(variables.iter().copied());
         let mut child = command.stdout(Stdio::piped()).stderr(stderr).spawn().unwrap();
-        // It holds another handle of the standard error.
+        // It has another handle of the standard error.
         drop(command);
         let log = child.stderr.take().map(collect).unwrap_or_default();
         let stdout = collect(child.stdout.take().unwrap());
@@ -127,7 +129,7 @@ impl Lab {
     }
 }
 
-/// The address in the line that says where the server listens, once that line is whole; in text or in JSON.
+/// The address in the log line about listening, once that line is complete; text or JSON.
 fn listening(text: &str) -> Option<SocketAddr> {
     let (_, rest) = text.split_once("listening on ").or_else(|| text.split_once("\"address\":\""))?;
     rest.split_once([',', '"'])?.0.parse().ok()
@@ -147,7 +149,7 @@ fn collect(stream: impl Read + Send + 'static) -> Arc<Mutex<String>> {
 }
 
 impl Running {
-    /// That of its process.
+    /// The process id.
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
@@ -160,7 +162,7 @@ impl Running {
         self.stdout.lock().unwrap().clone()
     }
 
-    /// Waits until the log says this.
+    /// Waits until the log contains this.
     pub(crate) fn wait_for_log(&self, text: &str) {
         let began = Instant::now();
         while !self.log().contains(text) {
@@ -169,7 +171,7 @@ impl Running {
         }
     }
 
-    /// Where the admin side is.
+    /// The address of the admin interface.
     pub(crate) fn admin(&self) -> String {
         let began = Instant::now();
         loop {
@@ -186,7 +188,7 @@ impl Running {
         ask(self.address, name, transport)
     }
 
-    /// Asks until the answer is these addresses; returns how long that took.
+    /// Queries until the answer has these addresses. Returns how long it took.
     pub(crate) fn wait_for_answer(&self, name: &str, addresses: &[&str]) -> Duration {
         let began = Instant::now();
         loop {
@@ -199,8 +201,8 @@ impl Running {
         }
     }
 
-    /// Asks all the time until the answer is this one address; returns how long that took, and each answer that differed
-    /// from the one before.
+    /// Queries continuously until the answer is this one address. Returns how long it took, and
+    /// each answer that differed from the previous one.
     pub(crate) fn follow(&self, name: &str, address: &str) -> (Duration, Vec<String>) {
         let began = Instant::now();
         let mut seen: Vec<String> = Vec::new();
@@ -215,7 +217,7 @@ impl Running {
         (began.elapsed(), seen)
     }
 
-    /// Sends a signal by its name, through the shell: no library of ours does.
+    /// Sends a signal by name, through the shell, since no dependency can.
     pub(crate) fn signal(&self, signal: &str) {
         let kill = format!("kill -{signal} {}", self.child.id());
         assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
@@ -242,7 +244,7 @@ impl Drop for Running {
     }
 }
 
-/// Asks for addresses. A datagram may be lost on a busy machine; it is sent again.
+/// Queries addresses. A datagram may be lost on a busy machine, so it is sent again.
 pub(crate) fn ask(server: SocketAddr, name: &str, transport: Transport) -> Answer {
     let mut question = Message::query();
     question.add_query(Query::query(Name::from_ascii(name).unwrap(), RecordType::A));
@@ -282,7 +284,7 @@ fn ask_tcp(server: SocketAddr, question: &[u8]) -> Vec<u8> {
     reply
 }
 
-/// The body of what comes back; nothing while nobody answers.
+/// The body of the response; `None` if the server does not respond.
 pub(crate) fn get(address: &str, path: &str, accept: &str) -> Option<String> {
     let mut stream = TcpStream::connect(address).ok()?;
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
@@ -310,7 +312,7 @@ fn unchunked(mut body: &str) -> String {
     whole
 }
 
-/// A web server that says OK to everything until it is stopped; then connections are refused.
+/// A web server that responds OK to everything until it is stopped. Then connections are refused.
 pub(crate) struct WebServer {
     pub(crate) port: u16,
     stop: Arc<AtomicBool>,
@@ -318,12 +320,13 @@ pub(crate) struct WebServer {
 }
 
 impl WebServer {
-    /// On a free port.
+    /// Starts one on a free port.
     pub(crate) fn start() -> WebServer {
         WebServer::start_on(0)
     }
 
-    /// On this port of the loopback. A former server's connections may still hold it for a moment.
+    /// Starts one on this loopback port. Connections of a previous server may block the port for a
+    /// moment.
     pub(crate) fn start_on(port: u16) -> WebServer {
         let began = Instant::now();
         let listener = loop {
@@ -375,7 +378,7 @@ fn say_ok(mut stream: TcpStream) {
     let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nConnection: close\r\n\r\nok\n");
 }
 
-/// The text of a process's output.
+/// The output of a process as a string.
 pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
