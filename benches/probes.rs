@@ -164,7 +164,7 @@ fn compare(settings: Settings) {
             "| {name} | {user_us:.1} | {system_us:.1} | {all:.1} | {share:.1} % | {resident_mib:.1} | {peak_mib:.1} |"
         );
     }
-    assert!(rounds.iter().flatten().all(|spent| spent.probes > 0), "somebody made no probe at all");
+    assert!(rounds.iter().flatten().all(|spent| spent.probes > 0), "a process made no probe");
     if seconds < SHORTEST_MEASURE_S {
         println!("\ntoo short to compare");
         stop(server);

@@ -1,5 +1,5 @@
-/* The floor: what moving a packet costs whoever answers. Receives in batches of 64, sets QR, sends everything back: at a port, by so
- * many processes with a socket each. */
+/* The floor: the minimum cost of moving a packet. Receives in batches of 64, sets QR and sends
+ * everything back, on one port, with several processes that have a socket each. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <netinet/in.h>

@@ -443,7 +443,7 @@ impl Trouble {
 
     fn otherwise(self) -> &'static str {
         match self {
-            Trouble::LargeFile | Trouble::SmallZones => "such files are edited that nobody serves",
+            Trouble::LargeFile | Trouble::SmallZones => "files of this kind that are not served are edited",
             Trouble::Flips => "the 1000 health checks fail every second",
         }
     }
@@ -465,9 +465,9 @@ impl Trouble {
         }
     }
 
-    /// `served` says whether it is about what the server has, or the same beside it.
+    /// `served`: disturb the files of the server, or only the machine with the same work elsewhere.
     fn begin(self, ground: &Ground, served: bool) -> Troubled {
-        let directory = if served { Trouble::zones(ground) } else { ground.directory.join("beside") };
+        let directory = if served { Trouble::zones(ground) } else { ground.directory.join("not-served") };
         fs::create_dir_all(&directory).expect("a directory can be made");
         let port = if served { CHECK_PORT } else { CHECK_PORT + 2 };
         let stop = Arc::new(AtomicBool::new(false));

@@ -121,7 +121,7 @@ fn a_network_says_where_its_clients_are() {
 }
 
 #[test]
-fn a_region_stands_in_for_what_a_network_does_not_say() {
+fn a_region_provides_the_missing_fields_of_a_network() {
     let moved = LocationNetwork { country: Some(country("CH")), ..network_at("10.2.0.0/16", "eu-central-1") };
     let geo_lookup = GeoLookup::build(&[network_at("10.1.0.0/16", "us-east-1"), moved], Vec::new(), &[]);
     let virginia = place_of(&geo_lookup, "10.1.0.1");

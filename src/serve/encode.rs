@@ -305,7 +305,7 @@ impl<'m, 'o> Message<'m, 'o> {
         self.end += self.opt_octets();
         if let Some(edns) = &self.request.edns {
             let written = self.opt(edns, response_code >> 4, scope);
-            debug_assert!(written.is_ok(), "room for OPT was set aside");
+            debug_assert!(written.is_ok(), "space for OPT was reserved");
             self.counts[Section::Additional as usize] += 1;
         }
         if let Some(signature) = &self.request.signature {

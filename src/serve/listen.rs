@@ -155,7 +155,7 @@ impl Bound {
         let (stop_tasks, stopped) = watch::channel(false);
         let mut serving = Serving { stop: Arc::default(), stop_tasks, threads: Vec::new(), stats: Vec::new() };
         let mut responders = (seed..).map(|seed| observers.responder(settings, seed));
-        let mut responder = || responders.next().expect("there are seeds enough");
+        let mut responder = || responders.next().expect("the range of seeds is unbounded");
         let (mut listeners, mut sockets) = (Vec::new(), Vec::new());
         for endpoint in self.endpoints {
             listeners.push(endpoint.tcp);
@@ -344,7 +344,7 @@ fn bind_udp(address: SocketAddr, shared: bool) -> io::Result<UdpSocket> {
     #[cfg(target_os = "linux")]
     socket.set_reuse_port(shared)?;
     #[cfg(not(target_os = "linux"))]
-    debug_assert!(!shared, "workers share a port on Linux alone");
+    debug_assert!(!shared, "workers share a port on Linux only");
     // The system may grant less.
     let _ = socket.set_recv_buffer_size(RECEIVE_BUFFER_OCTETS);
     socket.bind(&address.into())?;

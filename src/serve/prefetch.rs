@@ -161,7 +161,7 @@ mod tests {
         IpAddr::from([192, 0, 2, last])
     }
 
-    /// Begins a batch of packets from clients with these last octets, or from nobody.
+    /// Begins a batch of packets from clients with these last octets; `None` has no address.
     fn begin(prefetch: &mut Prefetch, clients: &[Option<u8>], client_subnet: ClientSubnetUse, packet: &[u8]) {
         let packets = clients.iter().map(|last| last.map(|last| (packet, client(last))));
         prefetch.begin(&WORLD, client_subnet, packets);
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn clients_are_looked_for_while_answers_need_places() {
+    fn clients_are_located_while_answers_need_locations() {
         let mut prefetch = Prefetch::default();
         let clients = [Some(1), Some(1), None, Some(2), Some(1)];
         begin(&mut prefetch, &clients, ClientSubnetUse::Use, QUESTION);
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn who_asks_nothing_is_not_looked_for_nor_is_anybody_among_few_places() {
+    fn packets_without_a_question_and_small_tables_are_not_prefetched() {
         let ready = || Prefetch { needed: 9, packets: 9, ..Prefetch::default() };
         let mut prefetch = ready();
         begin(&mut prefetch, &[Some(1); 4], ClientSubnetUse::Use, b"\0\0\x80\0\0\x01\0\0\0\0\0\0");

@@ -142,7 +142,7 @@ fn an_ignored_client_subnet_is_not_repeated() {
 }
 
 #[test]
-fn a_signed_query_is_told_that_its_key_is_unknown() {
+fn a_signed_query_gets_badkey() {
     let signature = b"\x03key\0\0\xfa\0\xff\0\0\0\0\0\x18\x04hmac\0TIMESTFU\0\x02MAID\0\0\0\0";
     let packet =
         [b"\x47\x11\x01\0\0\x01\0\0\0\0\0\x01\x03www\x03lab\x04test\0\0\x01\0\x01".as_slice(), signature].concat();

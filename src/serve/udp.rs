@@ -157,7 +157,7 @@ mod tests {
         let received = batch.receive(Wait::ForOne).unwrap();
         assert_eq!(received, 5);
         let panics = answer_each(&mut batch, received, |_, packet| {
-            assert!(packet.bytes[0] % 2 == 0, "an odd packet, as this test wants it");
+            assert!(packet.bytes[0] % 2 == 0, "an odd packet, as this test requires");
             packet.out[0] = packet.bytes[0];
             1
         });

@@ -95,7 +95,7 @@ impl Meters {
         if book.numbers.len() >= MAX_ZONES {
             return ZoneNumber::OTHER;
         }
-        let number = u32::try_from(RESERVED + book.numbers.len()).expect("zones that are counted are few");
+        let number = u32::try_from(RESERVED + book.numbers.len()).expect("few zones are counted");
         let number = ZoneNumber(number);
         book.workers.iter().for_each(|stats| stats.make_room(number));
         book.numbers.insert(zone.into(), number);

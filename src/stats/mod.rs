@@ -134,7 +134,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn known_types_are_told_apart_and_others_are_one() {
+    fn known_types_are_counted_separately_and_others_together() {
         for (place, (code, name)) in KINDS.iter().enumerate().take(KINDS.len() - 1) {
             assert_eq!(kind_of(*code), place, "{name}");
         }

@@ -271,6 +271,6 @@ mod tests {
     #[test]
     fn workers_do_not_share_cache_lines() {
         assert_eq!((align_of::<Stats>(), align_of::<ZoneStats>()), (128, 128));
-        assert_eq!(size_of::<ZoneStats>(), 896, "docs/observability.md says so");
+        assert_eq!(size_of::<ZoneStats>(), 896, "see docs/observability.md");
     }
 }

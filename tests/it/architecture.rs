@@ -197,7 +197,7 @@ fn the_ground_floor_has_no_sockets_files_clock_or_dice_of_its_own() {
 }
 
 #[test]
-fn unsafe_is_said_in_one_file_alone() {
+fn unsafe_is_in_one_file_only() {
     for file in source_files() {
         let says = code_of(&file.text).split(|c: char| !is_word(c)).any(|word| word == "unsafe");
         assert!(!says || file.path == Path::new(UNSAFE), "`unsafe` in src/{}, not {UNSAFE}", file.path.display());
@@ -420,7 +420,7 @@ fn a_use_is_seen_however_it_is_written() {
 }
 
 #[test]
-fn tests_are_told_from_the_product() {
+fn tests_are_separated_from_the_product() {
     let declared = "#[cfg(test)]\nmod tests;\n#[cfg(test)]\npub(crate) mod fixture;\nmod plan;";
     assert_eq!(
         test_modules(Path::new("answer/mod.rs"), declared),

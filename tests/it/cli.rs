@@ -127,7 +127,7 @@ fn two_servers_do_not_share_a_port() {
     let output = lab.run(&["serve", "--listen", &server.address.to_string()]);
     assert_eq!(output.status.code(), Some(1));
     let log = text(&output.stderr);
-    assert!(log.contains("cannot listen on") && log.contains("another program has this port"), "{log}");
+    assert!(log.contains("cannot listen on") && log.contains("another program uses this port"), "{log}");
     assert!(log.contains("by `[dns] listen` or --listen ADDRESS:PORT"), "{log}");
     assert_eq!(log.matches("os error").count(), 1, "{log}");
 }
@@ -463,7 +463,7 @@ fn explain_throws_the_same_dice_for_the_same_seed() {
 }
 
 #[test]
-fn explain_says_what_stands_in_its_way() {
+fn explain_reports_its_obstacles() {
     let lab = Lab::new(&[("lab.test.toml", FAILOVER)]);
     let cases: [(&[&str], &str); 4] = [
         (&["app.lab.test", "--admin", "127.0.0.1:1"], "--zone-file FILE"),

@@ -51,7 +51,7 @@ impl Drop for Backend {
 }
 
 #[test]
-fn a_backend_says_its_name_and_fails_when_told_to() {
+fn a_backend_returns_its_name_and_fails_on_request() {
     let mut backend = Backend::start(&["--name", "blue", "--status", "201"]);
     let reply = backend.ask("GET /health");
     assert!(reply.starts_with("HTTP/1.1 201 ") && reply.ends_with("\r\n\r\nblue\n"), "{reply}");

@@ -146,7 +146,7 @@ fn edits_are_served_and_a_broken_file_keeps_what_was_good() {
 }
 
 #[test]
-fn a_server_that_waits_for_health_checks_stops_when_told() {
+fn a_server_that_waits_for_health_checks_stops_on_request() {
     // The listener neither accepts nor refuses: its queue is full.
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = silent.local_addr().unwrap().port();

@@ -170,7 +170,7 @@ fn a_file_system_that_does_not_respond_costs_one_load_and_no_other_edit() {
 }
 
 #[test]
-fn a_server_whose_files_do_not_respond_at_the_start_stops_when_told_and_else_goes_on_without_them() {
+fn a_server_whose_files_do_not_respond_at_startup_stops_on_request_or_continues_without_them() {
     let lab = Lab::new(&[("good.test.toml", &zone("good.test", "192.0.2.1"))]);
     let Some(library) = hanging_opens(&lab, "a start that hangs") else { return };
     let settings = fs::read_to_string(lab.path("fiftythree.toml")).unwrap();

@@ -339,7 +339,7 @@ fn panics_are_logged() {
 }
 
 #[test]
-fn a_panic_that_nobody_reads_of_holds_up_nothing() {
+fn a_panic_message_that_is_not_read_blocks_nothing() {
     let (_reader, writer) = full_pipe();
     let mut child = panicking().stderr(writer).spawn().unwrap();
     let mut status = None;

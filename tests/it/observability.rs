@@ -265,7 +265,7 @@ fn the_answers_of_names_that_are_wanted_are_counted_by_target() {
 }
 
 #[test]
-fn readiness_ends_when_the_server_is_told_to_stop() {
+fn readiness_ends_when_the_server_stops() {
     let web = WebServer::start();
     let lab = Lab::new(&[("lab.test.toml", &zone(web.port))]);
     let server = lab.serve();

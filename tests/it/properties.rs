@@ -665,7 +665,7 @@ fn neighbour(client: Client, scope: u8, bits: u32) -> Ipv4Addr {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
 
-    /// RFC 7871 section 7.3.1: a resolver keeps an answer for everybody in ADDRESS/SCOPE, as long
+    /// RFC 7871 section 7.3.1: a resolver caches an answer for all clients in ADDRESS/SCOPE, as long
     /// as the scope is not longer than what it sent. Neighbours are drawn near the borders of the
     /// tables and anywhere.
     #[test]

@@ -246,7 +246,7 @@ async fn play(mut proxy: Proxy) {
 
 /// Requests through a proxy come from loopback. Without a token they may change nothing.
 #[test]
-fn without_a_token_nobody_changes_anything_behind_a_proxy() {
+fn without_a_token_nothing_changes_behind_a_proxy() {
     let lab = lab(443);
     let settings = fs::read_to_string(lab.path("fiftythree.toml")).unwrap();
     lab.write("fiftythree.toml", &settings.replace("token_file", "# token_file"));

@@ -49,7 +49,7 @@ fn answer(mut stream: TcpStream, status: &str) -> String {
 }
 
 #[test]
-fn a_change_is_told_again_until_it_is_taken() {
+fn a_change_is_sent_again_until_it_is_accepted() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let hook = listener.local_addr().unwrap().port();
     let (bodies_in, bodies) = mpsc::channel();
@@ -77,7 +77,7 @@ fn a_change_is_told_again_until_it_is_taken() {
 }
 
 #[test]
-fn a_place_that_hangs_holds_no_verdict_up() {
+fn a_receiver_that_hangs_delays_no_status_change() {
     // The system accepts connections, but no response is ever sent.
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let web = WebServer::start();

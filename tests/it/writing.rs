@@ -172,7 +172,7 @@ fn linked() -> (Lab, Running, std::path::PathBuf) {
 }
 
 #[test]
-fn a_writer_that_nobody_sees_and_that_rests_in_the_middle_takes_no_name_away() {
+fn an_unseen_writer_that_pauses_in_the_middle_removes_no_name() {
     let (_lab, running, path) = linked();
     let watch = Watch::start(&running);
     let new = zone("192.0.2.2");

@@ -134,7 +134,7 @@ fn options(step: &Step, expect: &Expect, response: &Response) -> Result<(), Stri
     }
     match expect.scope_at_least {
         Some(least) if echo.scope_prefix() < least => {
-            Err(told("scope", &format!("at least {least}"), &echo.scope_prefix().to_string(), response))
+            Err(mismatch("scope", &format!("at least {least}"), &echo.scope_prefix().to_string(), response))
         }
         _ => Ok(()),
     }
@@ -142,7 +142,7 @@ fn options(step: &Step, expect: &Expect, response: &Response) -> Result<(), Stri
 
 #[expect(clippy::needless_pass_by_value, reason = "what is compared is small, and made on the spot")]
 fn equal<T: PartialEq + std::fmt::Debug>(what: &str, wanted: T, got: T, response: &Response) -> Result<(), String> {
-    if wanted == got { Ok(()) } else { Err(told(what, &format!("{wanted:?}"), &format!("{got:?}"), response)) }
+    if wanted == got { Ok(()) } else { Err(mismatch(what, &format!("{wanted:?}"), &format!("{got:?}"), response)) }
 }
 
 /// The same records, in any order, each as often.
@@ -151,15 +151,15 @@ fn section(what: &str, patterns: &[Pattern], got: &[Resource], response: &Respon
         return Ok(());
     }
     let lines: Vec<&str> = patterns.iter().map(|pattern| pattern.line.as_str()).collect();
-    Err(told(what, &format!("{lines:#?}"), "the response below", response))
+    Err(mismatch(what, &format!("{lines:#?}"), "the response below", response))
 }
 
 /// Answers from among these, each at most once.
 fn subset(patterns: &[Pattern], response: &Response) -> Result<(), String> {
     match leftover(patterns, &response.answers) {
-        None if response.answers.is_empty() => Err(told("answer", "some of the candidates", "nothing", response)),
+        None if response.answers.is_empty() => Err(mismatch("answer", "some of the candidates", "nothing", response)),
         None => Ok(()),
-        Some(surplus) => Err(told("answer", "only the candidates, each once", &surplus.text, response)),
+        Some(surplus) => Err(mismatch("answer", "only the candidates, each once", &surplus.text, response)),
     }
 }
 
@@ -175,7 +175,7 @@ fn leftover<'r>(patterns: &[Pattern], got: &'r [Resource]) -> Option<&'r Resourc
     })
 }
 
-fn told(what: &str, wanted: &str, got: &str, response: &Response) -> String {
+fn mismatch(what: &str, wanted: &str, got: &str, response: &Response) -> String {
     let mut text = format!("{what}: expected {wanted}, got {got}\n    in: {}", response.rcode());
     let sections =
         [("answer", &response.answers), ("authority", &response.authorities), ("additional", &response.additionals)];

@@ -150,7 +150,7 @@ impl Lab {
                     self.overrides.clear(&pattern);
                     continue;
                 }
-                _ => return Err(format!("`{word}` is nothing that people say")),
+                _ => return Err(format!("`{word}` is not an override")),
             };
             let (reason, author) = (String::new(), "ada".to_owned());
             let wish = OverrideRequest { pattern, action, reason, author, from: self.now, until: None };
