@@ -32,7 +32,7 @@ struct Shape {
     zones: u32,
     record_sets: u32,
     checks: u32,
-    /// How many of the checks the record sets use.
+    /// How many checks the record sets use.
     used: u32,
     flips: u32,
     /// How many checks change together.

@@ -27,7 +27,7 @@ const NETWORKS: u32 = 20_000;
 const NAMES: u32 = 100;
 /// Different packets per kind.
 const PACKETS: usize = 256;
-/// Answers of the shorter run.
+/// The number of answers in the shorter run.
 const ANSWERS: usize = 10_000;
 
 /// A group of a hundred over a large collection; its clients come from all over the collection.

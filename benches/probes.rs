@@ -67,7 +67,7 @@ struct Settings {
     /// Warm-up: all checks start within a second, then they spread.
     settling: Duration,
     rounds: usize,
-    /// 0: the runtime of one thread that the control plane has.
+    /// 0 for the single-threaded runtime of the control plane.
     threads: u32,
 }
 
@@ -138,7 +138,7 @@ fn runtime(threads: u32) -> tokio::runtime::Runtime {
     builder.worker_threads(threads.max(1) as usize).enable_all().build().expect("the system has threads and epoll")
 }
 
-// The whole: rounds of the one and the other, and the medians.
+// The whole run: alternating rounds, and the medians.
 
 fn compare(settings: Settings) {
     let (server, port) = start_server();
@@ -248,7 +248,7 @@ fn median(numbers: impl Iterator<Item = f64>) -> f64 {
     numbers[numbers.len() / 2]
 }
 
-// What this process has spent so far.
+// The cost of this process so far.
 
 #[derive(Clone, Copy)]
 struct Clock {
@@ -256,7 +256,7 @@ struct Clock {
     system_ticks: f64,
 }
 
-/// Linux counts CPU time in hundredths of a second wherever Rust runs.
+/// Linux reports CPU time in hundredths of a second on all platforms of Rust.
 const TICK_US: f64 = 10_000.0;
 
 impl Clock {

@@ -66,14 +66,14 @@ pub(crate) struct Outcome {
     pub(crate) p99: f64,
 }
 
-/// Writes queries where a load finds them.
+/// Writes the queries to the file that a load reads.
 pub(crate) fn write_queries(path: &Path, queries: &[Vec<u8>]) {
     let length = |query: &Vec<u8>| u16::try_from(query.len()).expect("a query is short").to_be_bytes();
     let bytes: Vec<u8> = queries.iter().flat_map(|query| [&length(query), query.as_slice()].concat()).collect();
     fs::write(path, bytes).expect("the directory is there");
 }
 
-/// Puts the load on a server, from a process of its own, and waits for its end.
+/// Runs the load on a server in a separate process and waits for its end.
 pub(crate) fn run(load: &Load, queries: &Path) -> Outcome {
     let binary = std::env::current_exe().expect("a process knows its binary");
     let numbers = [load.sockets as u64, load.under_way as u64, load.rate, load.time.as_millis() as u64];
@@ -189,14 +189,14 @@ impl Clock {
         self.last
     }
 
-    /// All sockets were looked at.
+    /// All sockets were read.
     fn turn(&mut self) {
         self.left_out = self.left_out.saturating_sub(1);
     }
 }
 
 impl Client {
-    /// From this port, or from any when it is 0.
+    /// Binds to this port, or to any port for 0.
     fn connect(server: SocketAddr, port: u16) -> Client {
         let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, port)).expect("loopback has free ports");
         socket.connect(server).expect("loopback is there");
@@ -235,7 +235,7 @@ impl Swarm {
             }
             self.clock.turn();
             if self.next == sent {
-                // The server may be on this core, too.
+                // The server may share this core.
                 yield_now();
             }
         }
@@ -266,7 +266,7 @@ impl Swarm {
         self.lost += wanted - (self.latencies.len() as u64 + self.unsent + self.left_out + self.refused).min(wanted);
     }
 
-    /// Takes in what has come to a socket.
+    /// Reads the responses of a socket.
     fn receive(&mut self, number: usize) {
         let client = &mut self.clients[number];
         let mut answer = [0; 4096];

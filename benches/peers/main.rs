@@ -53,7 +53,7 @@ const SERVER_CORE: &str = "0";
 const LOAD_CORE: &str = "1";
 const BOTH_CORES: &str = "0,1";
 
-/// What to run, and how long.
+/// What to run and for how long.
 #[derive(Clone, Copy)]
 struct Effort {
     rounds: usize,
@@ -104,7 +104,7 @@ fn main() {
     }
 }
 
-/// Under `cargo test`: ours answers, and right.
+/// Under `cargo test`: our server answers, correctly.
 fn a_moment(directory: &Path, effort: Effort) {
     let ground = Ground::new(directory, effort.names, effort.networks);
     let server = ground.start(Kind::Ours, 1, BOTH_CORES).expect("our own server starts");
@@ -142,7 +142,7 @@ impl Clients {
     }
 }
 
-/// Those that repeat a client, then those from everywhere.
+/// First the kinds with one client, then those with clients from everywhere.
 fn mixes(effort: Effort) -> Vec<Mix> {
     let plain = [("h", "one of many names"), ("nobody", "a name that is not there")];
     let same = plain.into_iter().chain(zones::POLICIES).map(|(name, what)| (name, what, Clients::Same));
@@ -191,15 +191,15 @@ fn closed(server: &Server, effort: Effort) -> Load {
 /// CPU time of a server under load.
 #[derive(Clone, Copy, Default)]
 struct Cost {
-    /// µs an answer.
+    /// µs per answer.
     together: f64,
-    /// Ticks, user's and system's.
+    /// User and system time in ticks.
     ticks: [f64; 2],
     rate: f64,
     lost: f64,
 }
 
-/// These loads side by side.
+/// Runs these loads at the same time.
 fn cost(server: &Server, loads: &[Load], queries: &Path) -> Cost {
     let before = (server.nanoseconds(), server.ticks());
     let outcomes: Vec<Outcome> = scope(|scope| {
@@ -218,7 +218,7 @@ fn median(values: impl Iterator<Item = f64>) -> f64 {
     quantile(0.5, values)
 }
 
-/// The value below which this part of all lies.
+/// The quantile: the value below which this share of all values lies.
 fn quantile(part: f64, values: impl Iterator<Item = f64>) -> f64 {
     let mut values: Vec<f64> = values.collect();
     values.sort_by(f64::total_cmp);
@@ -244,7 +244,7 @@ fn of_rounds(rounds: &[Cost]) -> Costs {
     Costs { user: share(user), system: share(system), together, rate, lost }
 }
 
-/// Starts what is installed and says what is not.
+/// Starts the installed servers and prints which are missing.
 fn start(ground: &Ground, kinds: &[Kind], workers: usize, cores: &str) -> Vec<Server> {
     let started = kinds.iter().filter_map(|&kind| match ground.start(kind, workers, cores) {
         Ok(server) => Some(server),
@@ -492,7 +492,7 @@ impl Trouble {
         Troubled { stop, thread }
     }
 
-    /// Files as they are after an edit.
+    /// The files after an edit.
     fn edit(self, turn: u32) -> Vec<(String, String)> {
         match self {
             Trouble::LargeFile => {

@@ -22,7 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// A measured server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// A bare echo: what the kernel takes.
+    /// An echo server: the cost of the kernel.
     Floor,
     Ours,
     Gdnsd,
@@ -48,7 +48,7 @@ impl Kind {
         let plain = ["h", "nobody", "www", "www8"];
         match self {
             Kind::Floor | Kind::Ours => true,
-            // `latency` is not among them: gdnsd's distances are what `geoproximity` asks for.
+            // `latency` is missing: the distances of gdnsd correspond to `geoproximity`.
             Kind::Gdnsd => {
                 let policies = ["weighted", "failover", "geolocation", "geoproximity", "multivalue", "multivalue8"];
                 plain.iter().chain(&policies).chain(&["cidr", "tree"]).any(|known| *known == name)
@@ -75,7 +75,7 @@ pub(crate) struct Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // Some have children of their own, who are to end too.
+        // Some have child processes, which must end too.
         let family: Vec<String> = self.processes().iter().map(u32::to_string).collect();
         let _ = Command::new("kill").arg("-KILL").args(family).stderr(Stdio::null()).status();
         let _ = self.child.wait();
@@ -115,7 +115,7 @@ impl Ground {
             Kind::Knot => self.knot(&home, address, workers),
             Kind::Nsd => self.nsd(&home, address, workers),
         };
-        // Not in the home: ours watches the directory of its settings.
+        // Not in this directory, because our server watches the directory of its settings.
         let log = self.log(kind, workers);
         let file = fs::File::create(&log).map_err(|error| error.to_string())?;
         let both = file.try_clone().map_err(|error| error.to_string())?;
@@ -341,7 +341,7 @@ fn write(path: &Path, text: &str) {
     fs::write(path, text).expect("a file can be written");
 }
 
-/// Keeps a thread to these cores, or with `-acp` all threads of a process.
+/// Pins a thread to these cores, or with `-acp` all threads of a process.
 fn pin(how: &str, cores: &str, number: u32) {
     let pinned = Command::new("taskset").args([how, cores, &number.to_string()]).stdout(Stdio::null()).status();
     assert!(pinned.is_ok_and(|status| status.success()), "taskset is installed");
@@ -393,7 +393,7 @@ impl Server {
         self.processes().into_iter().for_each(|process| pin("-acp", cores, process));
     }
 
-    /// CPU time so far as the scheduler counts it, in nanoseconds.
+    /// CPU time so far, as counted by the scheduler, in nanoseconds.
     pub(crate) fn nanoseconds(&self) -> f64 {
         self.threads().values().sum()
     }
@@ -411,8 +411,8 @@ impl Server {
         tasks.flatten().filter_map(on_cpu).collect()
     }
 
-    /// Its workers, each pinned to one of these cores, with the ports of so many clients whom the
-    /// system leads to it.
+    /// Its workers, each pinned to one of these cores, with the ports of this many clients that the
+    /// system directs to it.
     pub(crate) fn pair(&self, cores: &[&'static str], clients: usize) -> Vec<(&'static str, Vec<u16>)> {
         let mut ports_of: BTreeMap<u32, Vec<u16>> = BTreeMap::new();
         for port in CLIENT_PORTS {
@@ -430,7 +430,7 @@ impl Server {
         panic!("{} has no {} workers that answer", self.kind.name(), cores.len())
     }
 
-    /// The thread that has something to do when a client at this port asks.
+    /// The thread that handles a query from a client at this port.
     fn worker_of(&self, port: u16) -> u32 {
         let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, port)).expect("the ports are free");
         socket.connect(self.address).expect("loopback is there");
@@ -446,7 +446,7 @@ impl Server {
         more.max_by(|(_, a), (_, b)| a.total_cmp(b)).expect("it has threads").0
     }
 
-    /// CPU time so far, user's and system's, in ticks of the clock of /proc: 10 ms each.
+    /// User and system CPU time so far, in ticks of /proc: 10 ms each.
     pub(crate) fn ticks(&self) -> [f64; 2] {
         let mut ticks = [0.0; 2];
         for process in self.processes() {

@@ -8,9 +8,9 @@ use fiftythree::model::{Coordinates, Country, geography};
 use ipnet::IpNet;
 use mmdb_writer::{Value, Writer};
 
-/// How many networks GeoLite2 City has, roughly, in 2025: two thirds of them of IPv4.
+/// The approximate number of networks in GeoLite2 City in 2025; two thirds are IPv4.
 pub(crate) const CITY_NETWORKS: u32 = 5_000_000;
-/// How many networks share one place, on average; GeoLite2 City knows some 120 000 places.
+/// The average number of networks per place. GeoLite2 City has some 120 000 places.
 const NETWORKS_PER_PLACE: u32 = 40;
 const SEED: u64 = 53;
 
@@ -40,7 +40,7 @@ pub(crate) fn database(networks: u32) -> Database {
     Database::from_bytes("city.mmdb", file(networks)).expect("what was just made is whole")
 }
 
-/// A random client of such a file: two of IPv4 for one of IPv6.
+/// A random client of such a file: two IPv4 clients for one IPv6 client.
 pub(crate) fn client(networks: u32, dice: &mut fastrand::Rng) -> IpAddr {
     match dice.u8(..3) {
         0 => {
@@ -51,7 +51,7 @@ pub(crate) fn client(networks: u32, dice: &mut fastrand::Rng) -> IpAddr {
     }
 }
 
-/// A random address of IPv4 that is in some network.
+/// A random IPv4 address in one of the networks.
 pub(crate) fn ipv4_client(dice: &mut fastrand::Rng) -> Ipv4Addr {
     Ipv4Addr::from(dice.u32(IPV4_FIRST..IPV4_END))
 }
@@ -59,7 +59,7 @@ pub(crate) fn ipv4_client(dice: &mut fastrand::Rng) -> Ipv4Addr {
 /// Unicast, from 1.0.0.0 to 224.0.0.0.
 const IPV4_FIRST: u32 = 1 << 24;
 const IPV4_END: u32 = 224 << 24;
-/// 2400:: and what follows, in steps of a /32.
+/// 2400:: and above, in steps of a /32.
 const IPV6_FIRST: u128 = 0x2400 << 112;
 const IPV6_STEP_BITS: u32 = 96;
 
@@ -68,7 +68,7 @@ const IPV6_STEP_BITS: u32 = 96;
 fn ipv4_networks(wanted: u32, dice: &mut fastrand::Rng) -> Vec<IpNet> {
     let mut networks = Vec::new();
     let mean = (IPV4_END - IPV4_FIRST) / wanted.max(1);
-    // Lengths around the mean's, three shorter to three longer: what counts is that they differ.
+    // Lengths around the mean, three shorter to three longer, so that they differ.
     let shortest = (32 - (mean.max(1).ilog2() + 2)).clamp(8, 27);
     let mut at = IPV4_FIRST;
     while at < IPV4_END && networks.len() < wanted as usize {
@@ -79,7 +79,7 @@ fn ipv4_networks(wanted: u32, dice: &mut fastrand::Rng) -> Vec<IpNet> {
     networks
 }
 
-/// Blocks of /32 to /36, each in a /32 of its own.
+/// Blocks of /32 to /36, each in a separate /32.
 fn ipv6_networks(wanted: u32, dice: &mut fastrand::Rng) -> Vec<IpNet> {
     let block = |number: u32| IPV6_FIRST + (u128::from(number) << IPV6_STEP_BITS);
     (0..wanted).map(|number| IpNet::new_assert(Ipv6Addr::from(block(number)).into(), dice.u8(32..=36))).collect()

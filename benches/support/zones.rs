@@ -26,7 +26,7 @@ pub(crate) const POLICIES: [(&str, &str); 12] = [
 /// Those that depend on the location of the client.
 pub(crate) const BY_PLACE: [&str; 5] = ["latency", "geolocation", "geoproximity", "cidr", "tree"];
 
-/// Networks of the collection in [`large_collection`]: as many as a country has, give or take.
+/// Networks in the collection of [`large_collection`]: about as many as a country has.
 pub(crate) const COLLECTION_NETWORKS: u32 = 100_011;
 const LOCATIONS: u32 = 100;
 /// A /20 for each sixteen /24 in it.
@@ -115,12 +115,13 @@ pub(crate) fn every_policy(names: u32) -> String {
     zone
 }
 
-/// A zone of plain addresses alone.
+/// A zone with plain addresses only.
 pub(crate) fn plain(name: &str, names: u32) -> String {
     head(name) + &plain_names(names)
 }
 
-/// A zone's name, SOA and NS, and the address of its name server: as the peers have them.
+/// The name, SOA and NS of a zone, and the address of its name server, as in the zones of the other
+/// servers.
 fn head(zone: &str) -> String {
     format!(
         "name = '{zone}'\n[[record]]\nname = '@'\ntype = 'SOA'\nttl = 300\n\

@@ -53,7 +53,7 @@ struct Area {
     subdivision: Option<Subdivision>,
 }
 
-/// Why a database cannot be used.
+/// The error for an unusable database.
 #[derive(Debug, thiserror::Error)]
 pub enum DatabaseError {
     /// Not in MaxMind format, truncated or damaged.

@@ -160,7 +160,7 @@ impl Ipv6Runs {
         (line.values[slot], depth_between(address, self.start(line, slot), next))
     }
 
-    /// The number of the last line that does not begin after the address.
+    /// The index of the last line that does not begin after the address.
     #[inline]
     fn line_of(&self, number: usize, address: u128) -> usize {
         if self.start(&self.lines[number], 0) <= address {
@@ -231,7 +231,7 @@ fn depth_between<A: Address>(address: A, start: A, end: Option<A>) -> u8 {
 /// An address as a number. While networks are flattened, addresses of both families are `u128`,
 /// leading bit first.
 pub(super) trait Address: Copy {
-    /// From its leading bits.
+    /// The address with these leading bits.
     fn narrow(wide: u128) -> Self;
     /// The address before this one.
     fn before(self) -> Option<Self>;

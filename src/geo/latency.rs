@@ -22,7 +22,7 @@ pub fn estimated_ms(distance_km: f64) -> f64 {
 /// later one counts.
 #[derive(Debug, Default)]
 pub(super) struct LatencyTable {
-    /// When there are any.
+    /// `None` if there are none.
     by_cidr: Option<PrefixTable<Measured>>,
     by_country: BTreeMap<Country, Measured>,
     by_region: BTreeMap<Region, Measured>,

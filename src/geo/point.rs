@@ -103,7 +103,7 @@ impl Point {
     }
 }
 
-/// By Horner's rule; the coefficients from the constant on.
+/// Evaluates a polynomial by Horner's rule, with coefficients from the constant on.
 fn polynomial<const N: usize>(coefficients: [f64; N], x: f64) -> f64 {
     coefficients.into_iter().rev().fold(0.0, |sum, coefficient| sum * x + coefficient)
 }

@@ -96,7 +96,7 @@ impl<V> PrefixTable<V> {
             IpAddr::V4(address) => self.ipv4.lookup(address.to_bits()),
             IpAddr::V6(address) => self.ipv6.lookup(address.to_bits()),
         };
-        // There are fewer values than `MISS`.
+        // The number of values is below `MISS`.
         Hit { value: self.values.get(value as usize), depth }
     }
 
@@ -166,7 +166,7 @@ pub(super) struct TableBuilder {
 pub(super) struct OutOfOrder;
 
 impl TableBuilder {
-    /// The next network, by the index of its value among those given to `finish`.
+    /// Adds the next network, with the index of its value among those given to `finish`.
     pub(super) fn push(&mut self, network: IpNet, value: u32) -> Result<(), OutOfOrder> {
         let block = Block::new(&network, value);
         match network {
@@ -188,7 +188,7 @@ impl TableBuilder {
 struct Stretch<A> {
     starts: Vec<A>,
     values: Vec<u32>,
-    /// The first address that no network has covered yet; `None` when all are.
+    /// The first address that is not covered yet; `None` if all are.
     next: Option<u128>,
 }
 
@@ -216,7 +216,7 @@ impl<A: Address> Stretch<A> {
         }
     }
 
-    /// What no network covers has no value.
+    /// Addresses outside all networks have no value.
     fn finish<R>(mut self, runs: impl FnOnce(&[A], &[u32]) -> R) -> R {
         if let Some(next) = self.next.take() {
             self.begin(next, MISS);
@@ -225,7 +225,7 @@ impl<A: Address> Stretch<A> {
     }
 }
 
-/// Of all addresses, by where results begin.
+/// The runs of all addresses, by first address.
 impl<'b, A: Address> FromIterator<&'b (u128, Option<u32>)> for Stretch<A> {
     fn from_iter<I: IntoIterator<Item = &'b (u128, Option<u32>)>>(bounds: I) -> Self {
         let mut stretch = Stretch { next: None, ..Stretch::default() };
@@ -234,7 +234,7 @@ impl<'b, A: Address> FromIterator<&'b (u128, Option<u32>)> for Stretch<A> {
     }
 }
 
-/// An address of IPv4 as that of a block: its 32 bits at the top.
+/// An IPv4 address as that of a block: its 32 bits at the top.
 fn wide(address: u32) -> u128 {
     u128::from(address) << 96
 }
@@ -245,7 +245,7 @@ struct Block {
     first: u128,
     last: u128,
     length: u8,
-    /// Which of the given networks this is, or the number of its value.
+    /// The index of the network, or of its value.
     entry: u32,
 }
 
@@ -260,13 +260,13 @@ impl Block {
     }
 }
 
-/// The networks of each family, outer before inner, none twice.
+/// The networks of each family, outer before inner, without duplicates.
 fn blocks_by_family(networks: &[IpNet]) -> (Vec<Block>, Vec<Block>) {
     let number = |entry: usize| u32::try_from(entry).expect("fewer than 2^32 networks");
     let of_family = |wanted: fn(&IpNet) -> bool| {
         let wanted = networks.iter().enumerate().filter(|(_, network)| wanted(network));
         let mut blocks: Vec<Block> = wanted.map(|(entry, network)| Block::new(network, number(entry))).collect();
-        // The later of the same network first, so that it is the one kept.
+        // The later of two equal networks comes first, so it is kept.
         blocks.sort_unstable_by_key(|block| (block.first, block.length, std::cmp::Reverse(block.entry)));
         blocks.dedup_by_key(|block| (block.first, block.length));
         blocks
@@ -293,14 +293,14 @@ fn sweep(blocks: &[Block], mut begin: impl FnMut(u128, &[Block])) {
     }
 }
 
-/// Where results begin, while they are collected.
+/// Collects the runs.
 #[derive(Default)]
 struct Bounds {
     bounds: Vec<(u128, Option<u32>)>,
 }
 
 impl Bounds {
-    /// A new result from `start` on, which replaces one that was to begin there too.
+    /// Starts a new result at `start`. It replaces one with the same start.
     fn push(&mut self, start: u128, value: Option<u32>, same: impl Fn(Option<u32>, Option<u32>) -> bool) {
         self.bounds.pop_if(|(at, _)| *at == start);
         if self.bounds.last().is_none_or(|&(_, before)| !same(before, value)) {
@@ -487,7 +487,7 @@ mod tests {
         fn the_value_is_that_of_the_longest_match_and_the_depth_is_exact(
             networks in networks(), v4 in any::<u32>(), v6 in any::<u128>(),
         ) {
-            // `max_by_key` keeps the last of equals, as the table keeps the later network.
+            // `max_by_key` returns the last of equals; the table keeps the later network.
             let table = PrefixTable::build(networks.clone());
             let random = [IpAddr::from(Ipv4Addr::from(v4)), IpAddr::from(Ipv6Addr::from(v6))];
             for address in telling_addresses(&networks).into_iter().chain(random) {

@@ -8,7 +8,7 @@
 
 use crate::prefetch::fetch;
 
-/// Sixteen addresses of IPv4, or the upper halves of eight of IPv6.
+/// Sixteen IPv4 addresses, or the upper halves of eight IPv6 addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(align(64))]
 struct Node<K, const N: usize>([K; N]);

@@ -21,7 +21,7 @@ const BUFFER_OCTETS: usize = MAX_UDP_OCTETS + 64;
 /// Room for one `in6_pktinfo` (20 octets) with its header (16), aligned, with some reserve.
 const CONTROL_OCTETS: usize = 64;
 
-/// Packets of one socket, received together, answered one by one, sent together.
+/// Packets of one socket: received together, answered one by one, sent together.
 pub(super) struct Batch {
     socket: UdpSocket,
     local_address: Option<SocketAddr>,
@@ -307,7 +307,7 @@ impl Batch {
             let header = &raw const (*slots).received[index].msg_hdr;
             let message = libc::CMSG_FIRSTHDR(header);
             if message.is_null() {
-                // Without it the reply leaves from the address that the routes suggest.
+                // Without it the reply leaves from the address that the routing table suggests.
                 (*control.cast::<libc::cmsghdr>()).cmsg_len = 0;
                 return None;
             }
@@ -433,7 +433,7 @@ mod tests {
         let (mut batch, address) = batch("0.0.0.0:0");
         let client = UdpSocket::bind("127.0.0.1:0").unwrap();
         client.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
-        // A connected socket takes replies from nowhere else.
+        // A connected socket accepts replies only from this address.
         client.connect(("127.0.0.53", address.port())).unwrap();
         for _ in 0..2 {
             client.send(b"abc").unwrap();

@@ -135,14 +135,14 @@ mod tests {
     use crate::health::CheckBits;
     use crate::model::{LocationNetwork, Region};
 
-    /// A world without zones that knows more places than caches hold.
+    /// A world without zones with more locations than caches hold.
     static WORLD: LazyLock<World> = LazyLock::new(|| {
         let network = |number: u32| LocationNetwork {
             cidr: IpNet::new_assert(Ipv4Addr::from((20 << 24) + (number << 8)).into(), 24),
             country: None,
             subdivision: None,
             coordinates: None,
-            // Neighbours of one place would be one.
+            // Equal neighbours would become one interval.
             region: Region::all().nth(number as usize % 2),
         };
         let networks: Vec<_> = (0..80_000).map(network).collect();
@@ -151,10 +151,10 @@ mod tests {
         World::new(Arc::clone(world(&[], &[]).catalog()), &CheckBits::default(), Arc::new(geo_lookup))
     });
 
-    /// Its one option is the subnet 10.53.1.0/24.
+    /// A query whose only option is the subnet 10.53.1.0/24.
     const PACKET: &[u8] = b"\0\0\0\0\0\x01\0\0\0\0\0\x01\x03www\0\0\x01\0\x01\0\0\x29\x04\xd0\0\0\0\0\0\x0b\0\x08\0\x07\0\x01\x18\0\x0a\x35\x01";
 
-    /// The beginning of one that has no options.
+    /// The beginning of a query without options.
     const QUESTION: &[u8] = b"\0\0\0\0\0\x01\0\0\0\0\0\0";
 
     fn client(last: u8) -> IpAddr {
@@ -179,7 +179,7 @@ mod tests {
         assert_eq!(known(&prefetch, 5), [None; 5], "nothing was learnt yet");
         [true, false, true, false].into_iter().for_each(|needed| prefetch.learn(needed));
         begin(&mut prefetch, &clients, ClientSubnetUse::Use, QUESTION);
-        // Who cannot be answered is not asked about.
+        // A packet that cannot be answered is not located.
         let [first, second] = [1, 2].map(|last| Some(client(last)));
         let of_each = known(&prefetch, 5);
         assert_eq!([of_each[0], of_each[1], of_each[3], of_each[4]], [first, first, second, first]);

@@ -182,7 +182,7 @@ fn what_does_not_fit_is_truncated_but_keeps_opt() {
 
 #[test]
 fn helpful_records_are_left_out_before_anything_is_truncated() {
-    // 28 addresses: 12 + 18 + 28 × 16 = 478 octets. The NS set would need 18 more.
+    // 28 addresses: 12 + 18 + 28 × 16 = 478 octets. The NS RRset needs 18 more.
     let values: Vec<String> = (1..=28).map(|host| format!("192.0.2.{host}")).collect();
     let world = lab_world(&[&format!("www 60 A {}", values.join(" | ")), "ns1 60 A 192.0.2.53"]);
     let bytes = respond(&world, &query("www.lab.test.", HickoryType::A).to_vec().unwrap(), Transport::Udp);

@@ -169,7 +169,7 @@ mod tests {
         }
     }
 
-    /// One round of a worker: many packets in, the world loaded, each answered, all sent.
+    /// One round of a worker: receive many packets, load the world, answer each, send all.
     #[test]
     fn a_round_allocates_nothing() {
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();

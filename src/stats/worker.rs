@@ -148,7 +148,7 @@ impl Stats {
         increment(&self.failures);
     }
 
-    /// So many messages took so long each.
+    /// Counts messages with this duration each.
     pub fn count_duration(&self, transport: Transport, took: Duration, messages: u64) {
         self.durations[transport as usize].add(took, messages);
     }

@@ -158,7 +158,7 @@ impl Tap {
         }
     }
 
-    /// Whether `exchange` does anything.
+    /// Whether dnstap is enabled.
     pub fn has_dnstap(&self) -> bool {
         self.dnstap.is_some()
     }

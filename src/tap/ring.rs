@@ -70,7 +70,7 @@ impl RingOutlet {
 }
 
 impl Drops {
-    /// How many so far.
+    /// The number of dropped records so far.
     pub(super) fn read(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }

@@ -207,7 +207,7 @@ fn unsafe_is_in_one_file_only() {
 // --- reading the source -----------------------------------------------------------------------------------------------
 
 struct SourceFile {
-    /// Below src/.
+    /// Relative to src/.
     path: PathBuf,
     text: String,
     /// Declared as `#[cfg(test)] mod …;` by the file above it.

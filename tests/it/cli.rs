@@ -282,7 +282,7 @@ fn a_self_test_tells_a_server_that_answers_from_one_that_does_not() {
 #[test]
 fn the_log_is_json_when_asked() {
     let lab = Lab::new(&[("lab.test.toml", ZONE)]);
-    // Nothing reads standard output in this mode: what it says is in the log.
+    // Standard output is not read in this mode: its content is in the log.
     let server = lab.serve_with(&["--log-format", "json"], &[]);
     server.wait_for_log("\"listening\"");
     for line in server.log().lines() {

@@ -19,7 +19,7 @@ struct Row {
     rule: String,
     status: String,
     shown_by: Vec<String>,
-    /// Tests named in the other columns.
+    /// Tests in the other columns.
     aside: Vec<String>,
 }
 

@@ -5,7 +5,7 @@
 
 #![allow(clippy::unwrap_used)] // a test may fail so
 
-// What every answer must be.
+// Answers.
 
 /// Answering a query allocates no memory.
 mod allocations;
@@ -17,7 +17,7 @@ mod prefetch;
 mod properties;
 /// Behaviour as data: one file per rule.
 mod scenarios;
-/// A UDP worker makes no system calls but receive and send.
+/// A UDP worker makes no system calls except receive and send.
 mod system_calls;
 
 // The running server.
@@ -30,24 +30,24 @@ mod loading;
 mod log;
 /// Metrics, query log and dnstap, read by the real tools.
 mod observability;
-/// Overrides, set by the command line over the admin side.
+/// Overrides, set by the command line over the admin interface.
 mod overrides;
 /// The status page behind nginx and Caddy.
 mod proxy;
-/// What survives a restart and `kill -9`.
+/// State that survives a restart and `kill -9`.
 mod restart;
 /// Broken files do not show secrets.
 mod secrets;
 /// The systemd service.
 mod service;
-/// The state directory: an earlier version's, a damaged one, its permissions.
+/// The state directory: of an earlier version, damaged, and its permissions.
 mod state;
 /// The webhook.
 mod webhook;
 /// Files that are edited while they are served.
 mod writing;
 
-// What a person sees.
+// User interfaces.
 
 /// The status page in Chromium.
 mod browser;
@@ -62,7 +62,7 @@ mod watch;
 
 // The repository.
 
-/// Which module may use which.
+/// Dependencies between modules.
 mod architecture;
 /// The documents name tests that exist.
 mod docs;

@@ -86,7 +86,7 @@ fn broken_files_show_no_secret_in_the_log_nor_over_http() {
     let shown = everything(&server, "fiftythree.toml\"");
     assert_no_secret(&shown);
 
-    // `check` shows lines, and no secret.
+    // `check` shows lines without secrets.
     let checked = lab.run(&["check"]);
     let shown = String::from_utf8_lossy(&checked.stderr);
     assert!(!checked.status.success() && shown.contains("url = ***"), "{shown}");

@@ -20,7 +20,7 @@ const NAMES: usize = 40;
 /// How long a file must be unchanged before it is loaded although its writer has not closed it.
 const STILL: Duration = Duration::from_secs(10);
 
-/// A zone with many names; each has this address.
+/// A zone with many names, all with this address.
 fn zone(address: &str) -> String {
     zone_of(NAMES, address)
 }
@@ -131,11 +131,11 @@ fn careful_writers_are_taken_at_once_though_most_names_go() {
     running.wait_for_answer(&last, &[]);
     lab.write("zones/lab.test.toml", &zone("192.0.2.3"));
     running.wait_for_answer(&last, &["192.0.2.3"]);
-    // Emptied, written and closed, as most editors and `cp` do.
+    // Truncated, written and closed, as most editors and `cp` do.
     fs::write(&path, zone_of(2, "192.0.2.4")).unwrap();
     running.wait_for_answer("n0.lab.test.", &["192.0.2.4"]);
     running.wait_for_answer(&last, &[]);
-    // Many in a row.
+    // Many edits in a row.
     for number in 0..50 {
         let text = zone_of(2, "192.0.2.5").replace("lab.test", &format!("z{number}.test"));
         fs::write(lab.path(&format!("zones/z{number}.toml")), text).unwrap();
@@ -228,7 +228,7 @@ fn settings_that_are_being_written_change_nothing() {
     let settings = settings + "[[location.network]]\ncidr = '192.0.2.0/24'\ncountry = 'DE'\n";
     lab.write("fiftythree.toml", &settings);
     let running = serve(&lab);
-    // The first half alone would have no places, and another zones directory: none.
+    // The first half alone would have no locations and another, empty zones directory.
     let mut file = File::create(lab.path("fiftythree.toml")).unwrap();
     file.write_all(b"[dns]\nlisten = ['127.0.0.1:0']\n").unwrap();
     file.flush().unwrap();

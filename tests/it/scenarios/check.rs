@@ -50,7 +50,7 @@ fn data_of(record_type: RecordType, text: &str) -> Result<Vec<u8>, String> {
     Ok(wire)
 }
 
-/// A value in Route 53's text form, read as every type that it may be a value of.
+/// A value in the text format of Route 53, parsed as every type that fits.
 pub(crate) struct Value(Vec<(u16, Vec<u8>)>);
 
 impl Value {
@@ -65,7 +65,7 @@ impl Value {
     }
 }
 
-/// The sections that a step expects, read once for all its draws.
+/// The sections that a step expects, parsed once for all draws.
 pub(crate) struct Expected {
     answer: Option<Vec<Pattern>>,
     answer_from: Option<Vec<Pattern>>,
@@ -145,7 +145,7 @@ fn equal<T: PartialEq + std::fmt::Debug>(what: &str, wanted: T, got: T, response
     if wanted == got { Ok(()) } else { Err(mismatch(what, &format!("{wanted:?}"), &format!("{got:?}"), response)) }
 }
 
-/// The same records, in any order, each as often.
+/// The same records in any order, with the same counts.
 fn section(what: &str, patterns: &[Pattern], got: &[Resource], response: &Response) -> Result<(), String> {
     if patterns.len() == got.len() && leftover(patterns, got).is_none() {
         return Ok(());
@@ -163,7 +163,7 @@ fn subset(patterns: &[Pattern], response: &Response) -> Result<(), String> {
     }
 }
 
-/// The first record that no pattern of its own is left for.
+/// The first record without a matching pattern of its own.
 fn leftover<'r>(patterns: &[Pattern], got: &'r [Resource]) -> Option<&'r Resource> {
     let mut unused: Vec<&Pattern> = patterns.iter().collect();
     got.iter().find(|resource| match unused.iter().position(|pattern| pattern.fits(resource)) {

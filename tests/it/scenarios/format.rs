@@ -51,7 +51,7 @@ pub(crate) struct Step {
     pub(crate) subnet: Option<IpNet>,
     /// Other fields of the OPT record.
     pub(crate) edns: Option<Edns>,
-    /// Asked over TCP.
+    /// Sends the query over TCP.
     pub(crate) tcp: bool,
     /// The RD bit.
     pub(crate) recursion_desired: bool,

@@ -93,7 +93,7 @@ impl Lab {
         Ok(words(&selected.diagnostics))
     }
 
-    /// The world as it would be published now.
+    /// The world that would be published now.
     pub(crate) fn world(&self) -> World {
         World::new(Arc::clone(&self.catalog), &self.tracker.bits(), Arc::clone(&self.geo_lookup))
     }

@@ -39,7 +39,7 @@ pub(crate) fn query(step: &Step, text: &str) -> Result<(Vec<u8>, usize), String>
     Ok((packet, question_end))
 }
 
-/// A name in Route 53's text form as wire bytes, its case kept.
+/// A name in the text format of Route 53 as wire bytes, with its case.
 pub(crate) fn wire(text: &str) -> Result<Vec<u8>, String> {
     let mut wire = Vec::new();
     for label in text.strip_suffix('.').unwrap_or(text).split('.').filter(|label| !label.is_empty()) {
@@ -160,7 +160,7 @@ impl Response {
         Ok(Response { message, answers, authorities, additionals })
     }
 
-    /// The response code, its upper bits from OPT included.
+    /// The response code including its upper bits from OPT.
     pub(crate) fn rcode(&self) -> String {
         match u16::from(self.message.response_code) {
             0 => "NOERROR".to_owned(),
