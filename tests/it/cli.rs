@@ -128,7 +128,7 @@ fn two_servers_do_not_share_a_port() {
     assert_eq!(output.status.code(), Some(1));
     let log = text(&output.stderr);
     assert!(log.contains("cannot listen on") && log.contains("another program uses this port"), "{log}");
-    assert!(log.contains("by `[dns] listen` or --listen ADDRESS:PORT"), "{log}");
+    assert!(log.contains("with `[dns] listen` or --listen ADDRESS:PORT"), "{log}");
     assert_eq!(log.matches("os error").count(), 1, "{log}");
 }
 
