@@ -1,8 +1,9 @@
-//! The world: everything a query may know, in one snapshot that is replaced as a whole.
+//! The world: an immutable snapshot of all data that a query reads, replaced as a whole.
 //!
-//! Configuration and health never disagree, since they are published together: a catalog of compiled zones, the usable
-//! bits settled from the checks' verdicts, and where clients are. There is one publisher, the control loop; readers load
-//! the world once per query or batch and hold no lock.
+//! Configuration and health are published together and never disagree. A world holds a catalog of
+//! compiled zones, the usable bits computed from the checks' verdicts, and the locations of
+//! clients. The control loop is the only publisher. Readers load the world once per query or batch
+//! and hold no lock.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fmt;
@@ -28,21 +29,21 @@ pub struct World {
     geo_lookup: Arc<GeoLookup>,
 }
 
-/// All zones, found by name within what a client may see.
+/// All zones, by name, and by the view of the client.
 #[derive(Debug)]
 pub struct Catalog {
     zones: Box<[ZoneEntry]>,
     public: ZoneTable,
     views: Box<[View]>,
-    /// Source addresses and the numbers of their views.
+    /// Source addresses and the indexes of their views.
     networks: PrefixTable<u32>,
-    /// The zones that a check moves.
+    /// The zones that each check affects.
     moved_by: HashMap<CheckSlot, Vec<u32>>,
     bit_count: u32,
     is_large: bool,
 }
 
-/// A hosted zone to be served and the VPCs it is for.
+/// A hosted zone to serve, and its VPCs.
 #[derive(Clone, Debug)]
 pub struct ServedZone {
     /// The compiled zone.
@@ -51,40 +52,40 @@ pub struct ServedZone {
     pub vpcs: Vec<VpcId>,
 }
 
-/// A zone with its stretch of the usable bits: one line of the cache.
+/// A zone with its range of the usable bits. It fits into one cache line.
 #[derive(Debug)]
 #[repr(align(64))]
 struct ZoneEntry {
     zone: Arc<Zone>,
-    /// The zone's name, so that it need not be looked up elsewhere; empty when there is no room for it here.
+    /// The zone's name, to avoid a second lookup; empty if it does not fit.
     short_name: ArrayVec<u8, SHORT_NAME_OCTETS>,
-    /// Where its queries are counted.
+    /// The index of the zone's query counter.
     number: ZoneNumber,
-    /// Groups whose answers are counted one by one; mostly none.
+    /// Groups with counters for each record; usually none.
     counted: Option<Arc<CountedGroups>>,
     first_bit: u32,
-    /// Whether another zone's name lies below this one's.
+    /// Whether another zone's name is below this zone's.
     has_zones_below: bool,
-    /// The zone's own word, here so that it costs no line of the cache.
+    /// A copy of the zone's flag, which saves reading another cache line.
     is_unavailable: bool,
 }
 
-/// Names of most zones are no longer.
+/// Most zone names are no longer than this.
 const SHORT_NAME_OCTETS: usize = 28;
 const _: () = assert!(size_of::<ZoneEntry>() == 64, "a zone's place is one line of the cache");
 
-/// Groups of one zone whose answers are counted one by one: few, and in order.
+/// The groups of one zone with counters for each record: few, and sorted.
 #[derive(Clone, Debug, Default)]
 pub struct CountedGroups(Vec<(GroupIndex, Box<[Option<AnswerNumber>]>)>);
 
 impl CountedGroups {
-    /// Counts what `group` answers: a number for each of its members.
+    /// Adds counters for `group`: one index for each of its members.
     pub fn add(&mut self, group: GroupIndex, members: Vec<Option<AnswerNumber>>) {
         self.0.push((group, members.into()));
         self.0.sort_unstable_by_key(|(group, _)| *group);
     }
 
-    /// The numbers of these members of a group.
+    /// The counter indexes of the members of a group.
     pub fn numbers(&self, group: GroupIndex, members: &[u16]) -> impl Iterator<Item = AnswerNumber> {
         let place = self.0.binary_search_by_key(&group, |(group, _)| *group).ok();
         let numbers = place.map_or(&[][..], |place| &self.0[place].1);
@@ -92,7 +93,7 @@ impl CountedGroups {
     }
 }
 
-/// What the clients of one VPC see besides the public zones.
+/// The zones that clients in one VPC see in addition to the public zones.
 #[derive(Debug)]
 struct View {
     vpc: VpcId,
@@ -103,13 +104,13 @@ struct View {
 /// Zones by name.
 #[derive(Debug)]
 struct ZoneTable {
-    /// Numbers in the catalog.
+    /// Indexes in the catalog.
     table: SuffixTable,
-    /// Bit n: some zone's name has n labels.
+    /// Bit n is set if a zone's name has n labels.
     depths: u128,
 }
 
-/// Which record set, whatever world it stands in.
+/// Identifies a record set across worlds.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RecordKey {
     /// The hosted zone.
@@ -118,48 +119,48 @@ pub struct RecordKey {
     pub name: Name,
     /// The type.
     pub record_type: RecordType,
-    /// Tells it apart from the others of its group.
+    /// The set identifier, unique within the group.
     pub set_identifier: Option<String>,
 }
 
-/// A record on its way back into use.
+/// A recovering record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecoveringRecord {
-    /// Which one.
+    /// The record.
     pub record: RecordKey,
     /// When it recovered.
     pub since: Timestamp,
-    /// What follows from that.
+    /// Its recovery stage.
     pub rules: RecoveryRules,
 }
 
-/// A zone as one client meets it.
+/// A zone as one client sees it.
 #[derive(Clone, Copy, Debug)]
 pub struct ZoneView<'w> {
     /// The zone that answers.
     pub zone: &'w Zone,
-    /// Where its queries are counted.
+    /// The index of the zone's query counter.
     pub number: ZoneNumber,
-    /// Groups whose answers are counted one by one.
+    /// Groups with counters for each record.
     pub counted: Option<&'w CountedGroups>,
-    /// Which of its members may be answered.
+    /// The usable bits of its members.
     pub usable: UsableBits<'w>,
-    /// Whether there may be names below the zone's that are another zone's.
+    /// Whether another zone's name can be below this zone's.
     pub has_zones_below: bool,
     /// Whether the zone has no records to answer with: the answer is SERVFAIL.
     pub is_unavailable: bool,
-    /// The region of the VPC the client is in, when the zone is private.
+    /// The region of the client's VPC if the zone is private.
     pub vpc_region: Option<Region>,
     geo_lookup: &'w GeoLookup,
 }
 
 impl World {
-    /// The world of these zones at this health.
+    /// The world of these zones with these verdicts.
     pub fn new(catalog: Arc<Catalog>, checks: &CheckBits, geo_lookup: Arc<GeoLookup>) -> World {
         World::remembering(catalog, checks, geo_lookup, &[], Timestamp::default())
     }
 
-    /// The same, in which these records recovered at these moments and are on their way back.
+    /// The same, with these records recovering since these times.
     pub fn remembering(
         catalog: Arc<Catalog>,
         checks: &CheckBits,
@@ -171,8 +172,8 @@ impl World {
         World::begin(catalog, checks, geo_lookup, bits, recoveries, at)
     }
 
-    /// The world that follows this one after a reload. Groups that answer as when something was healthy the last time go
-    /// on to do so in zones that did not change, and records on their way back stay on it in zones that did, too.
+    /// The world after a reload. In zones that did not change, groups that answer as when something
+    /// was healthy the last time continue to do so, and recovering records continue to recover.
     pub fn followed_by(
         &self,
         catalog: Arc<Catalog>,
@@ -204,25 +205,26 @@ impl World {
             bits.set_comeback(bit, Some(since));
         }
         for placed in &catalog.zones {
-            placed.zone.settle(checks, &mut bits, placed.first_bit, PropagationReason::Begin, at);
+            placed.zone.propagate(checks, &mut bits, placed.first_bit, PropagationReason::Begin, at);
         }
         bits.rest();
         World { catalog, bits, geo_lookup }
     }
 
-    /// The same world after the verdicts of `changed` checks did: only the zones that they move are settled again.
+    /// The world after the verdicts of the `changed` checks did: only the zones that they affect
+    /// are computed again.
     pub fn with_health(&self, checks: &CheckBits, changed: &[CheckSlot], at: Timestamp) -> World {
         let mut bits = self.bits.clone();
-        // Each zone once, though several of the checks may move it.
+        // Each zone once, even if several of the checks affect it.
         let moved: BTreeSet<_> = changed.iter().filter_map(|slot| self.catalog.moved_by.get(slot)).flatten().collect();
         for placed in moved.into_iter().map(|&zone| &self.catalog.zones[zone as usize]) {
-            placed.zone.settle(checks, &mut bits, placed.first_bit, PropagationReason::Change, at);
+            placed.zone.propagate(checks, &mut bits, placed.first_bit, PropagationReason::Change, at);
         }
         self.with_bits(bits)
     }
 
-    /// The same world as time passes: the groups with records on their way in or out are settled again, and nothing else
-    /// is looked at. `None` when nothing is other than before.
+    /// The world after time has passed: only groups with records in transition are computed again.
+    /// `None` if nothing changed.
     pub fn after(&self, checks: &CheckBits, at: Timestamp) -> Option<World> {
         let has_timer: Vec<u32> = self.bits.has_timer().collect();
         let mut bits = self.bits.clone();
@@ -231,7 +233,7 @@ impl World {
             let placed = self.catalog.placed_at(first);
             let (here, beyond) = rest.split_at(rest.partition_point(|&bit| bit < placed.end_bit()));
             let groups: Vec<u32> = here.iter().map(|bit| bit - placed.first_bit).collect();
-            placed.zone.settle_some(&groups, checks, &mut bits, placed.first_bit, at);
+            placed.zone.propagate_some(&groups, checks, &mut bits, placed.first_bit, at);
             rest = beyond;
         }
         let next = self.with_bits(bits);
@@ -243,8 +245,8 @@ impl World {
         World { catalog: Arc::clone(&self.catalog), bits, geo_lookup: Arc::clone(&self.geo_lookup) }
     }
 
-    /// The same world, in which whatever is on its way back recovered so much earlier or later: the clock was set, or time
-    /// stood still.
+    /// The world with all recovery times moved by this much: the clock was set, or time stood
+    /// still.
     pub fn with_recoveries_moved(&self, moved: impl Fn(Timestamp) -> Timestamp) -> World {
         let mut bits = self.bits.clone();
         for (bit, since) in self.bits.recoveries() {
@@ -253,12 +255,12 @@ impl World {
         self.with_bits(bits)
     }
 
-    /// Whether time changes anything in this world.
-    pub fn is_restless(&self) -> bool {
+    /// Whether the passage of time changes this world.
+    pub fn has_timers(&self) -> bool {
         self.bits.has_timer().next().is_some()
     }
 
-    /// The records on their way back, zone by zone.
+    /// The recovering records, zone by zone.
     pub fn recoveries(&self) -> impl Iterator<Item = RecoveringRecord> {
         self.bits.recoveries().filter_map(|(bit, since)| {
             let placed = self.catalog.placed_at(bit);
@@ -273,18 +275,19 @@ impl World {
         })
     }
 
-    /// Whether the same records are on their way back as in another world of the same zones.
+    /// Whether the same records are recovering as in another world of the same zones.
     pub fn has_comebacks_of(&self, other: &World) -> bool {
         Arc::ptr_eq(&self.catalog, &other.catalog) && self.bits.has_comebacks_of(&other.bits)
     }
 
-    /// All zones and what sees them.
+    /// All zones and their views.
     pub fn catalog(&self) -> &Arc<Catalog> {
         &self.catalog
     }
 
-    /// The zone that answers `name` for a client at `source`: the most specific private zone of its VPC, which is final,
-    /// else the most specific public zone (Developer Guide, "Considerations when working with a private hosted zone").
+    /// The zone that answers `name` for a client at `source`: the most specific private zone of its
+    /// VPC, which is final, otherwise the most specific public zone (Developer Guide,
+    /// "Considerations when working with a private hosted zone").
     pub fn zone_view(&self, name: &QueryName, source: IpAddr) -> Option<ZoneView<'_>> {
         let catalog = &*self.catalog;
         let view = catalog.view_of(source);
@@ -296,12 +299,13 @@ impl World {
         Some(self.scene_in(placed, vpc_region))
     }
 
-    /// Whether its public zones are so many or so large that no cache holds them.
+    /// Whether the public zones are too many or too large for a CPU cache.
     pub fn is_large(&self) -> bool {
         self.catalog.is_large
     }
 
-    /// Asks for the memory that answers to these names, up to `SIDE_BY_SIDE` of them, will read of public zones.
+    /// Prefetches the memory of the public zones that the answers to these names read. At most
+    /// `SIDE_BY_SIDE` names.
     pub fn fetch_ahead(&self, names: &[QueryName]) {
         let catalog = &*self.catalog;
         let table = &catalog.public;
@@ -316,18 +320,18 @@ impl World {
         Zone::fetch_ahead(&asked.collect::<ArrayVec<_, SIDE_BY_SIDE>>());
     }
 
-    /// The VPC that a client at `source` is in, and its region.
+    /// The VPC of a client at `source`, and its region.
     pub fn vpc_of(&self, source: IpAddr) -> Option<(&VpcId, Region)> {
         self.catalog.view_of(source).map(|view| (&view.vpc, view.region))
     }
 
-    /// Where clients are.
+    /// The locations of clients.
     pub fn geo_lookup(&self) -> &GeoLookup {
         &self.geo_lookup
     }
 
-    /// The zone above the one that `zone_view` finds: among the private zones of the same VPC if that one is private, else
-    /// among the public ones.
+    /// The zone above the one that `zone_view` returns: among the private zones of the same VPC if
+    /// that one is private, otherwise among the public zones.
     pub fn scene_above(&self, name: &QueryName, source: IpAddr) -> Option<ZoneView<'_>> {
         let catalog = &*self.catalog;
         let view = catalog.view_of(source).filter(|view| catalog.find(&view.zones, name, 0).is_some());
@@ -336,7 +340,7 @@ impl World {
         Some(self.scene_in(placed, view.map(|view| view.region)))
     }
 
-    /// The zone with this id, whoever may see it.
+    /// The zone with this id, in any view.
     pub fn scene_of(&self, zone: &HostedZoneId) -> Option<ZoneView<'_>> {
         let placed = self.catalog.zones.iter().find(|placed| placed.zone.id() == zone)?;
         Some(self.scene_in(placed, None))
@@ -359,7 +363,7 @@ impl World {
 }
 
 impl ZoneEntry {
-    /// Whether this is the zone's name, in lower case.
+    /// Whether `name`, in lower case, is the zone's name.
     fn is_named(&self, name: &[u8]) -> bool {
         let known = if self.short_name.is_empty() { self.zone.name().wire() } else { &self.short_name };
         known == name
@@ -371,7 +375,7 @@ impl ZoneEntry {
 }
 
 impl fmt::Display for RecordKey {
-    /// Such as `app.lab.test. A blue`.
+    /// For example `app.lab.test. A blue`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.name, self.record_type)?;
         self.set_identifier.iter().try_for_each(|identifier| write!(f, " {identifier}"))
@@ -379,8 +383,9 @@ impl fmt::Display for RecordKey {
 }
 
 impl<'w> ZoneView<'w> {
-    /// The client at `address` with `prefix` known bits, as this zone's policies see it. In a private zone it counts as
-    /// being in its VPC's region (Developer Guide, "Geolocation routing for private hosted zones").
+    /// The client at `address` with `prefix` known bits, as this zone's policies see it. In a
+    /// private zone its location is that of its VPC's region (Developer Guide, "Geolocation routing
+    /// for private hosted zones").
     pub fn client(&self, address: IpAddr, prefix: u8) -> Client<'w> {
         match self.vpc_region {
             Some(region) => Client::in_vpc(self.geo_lookup, address, region),
@@ -390,7 +395,7 @@ impl<'w> ZoneView<'w> {
 }
 
 impl Catalog {
-    /// A catalog of compiled zones. Zones for a VPC that is not among `vpcs` are seen by nobody.
+    /// A catalog of compiled zones. A zone for a VPC that is not in `vpcs` has no clients.
     pub fn build(zones: &[ServedZone], vpcs: &[Vpc]) -> Catalog {
         let mut bit_count = 0;
         let above: HashSet<Name> = zones.iter().flat_map(|served| ancestors(served.zone.name())).collect();
@@ -415,14 +420,14 @@ impl Catalog {
         }
     }
 
-    /// The same catalog with numbers for the zones' counters; without, all are counted as one.
+    /// The same catalog with counter indexes for the zones; without, all zones share one counter.
     #[must_use]
     pub fn numbered(mut self, number: impl Fn(&Zone) -> ZoneNumber) -> Catalog {
         self.zones.iter_mut().for_each(|placed| placed.number = number(&placed.zone));
         self
     }
 
-    /// The same catalog with groups that are counted, for each zone in order.
+    /// The same catalog with counters for single records, for each zone in order.
     #[must_use]
     pub fn counting(mut self, groups: impl IntoIterator<Item = Option<Arc<CountedGroups>>>) -> Catalog {
         self.zones.iter_mut().zip(groups).for_each(|(placed, groups)| placed.counted = groups);
@@ -441,12 +446,13 @@ impl Catalog {
 
     /// The zone that this bit belongs to.
     fn placed_at(&self, bit: u32) -> &ZoneEntry {
-        // Zones without bits begin where the next one does: the last that begins at or before the bit is the one.
+        // A zone without bits begins where the next one does, so the last zone that begins at or
+        // before the bit has it.
         &self.zones[self.zones.partition_point(|placed| placed.first_bit <= bit) - 1]
     }
 
-    /// These records by their bits; one that is gone has none and is on its way nowhere. A check that fails and recovers may
-    /// set all records out at once, so each zone's are looked through once, not once for each record.
+    /// The bits of these records; removed records are left out. A failing check can put all records
+    /// into transition at once, so each zone's records are scanned once, not once per record.
     fn bits_of(&self, recoveries: &[(RecordKey, Timestamp)]) -> Vec<(u32, Timestamp)> {
         let mut of_zone: HashMap<&HostedZoneId, Vec<&(RecordKey, Timestamp)>> = HashMap::new();
         for recovery in recoveries {
@@ -471,7 +477,7 @@ impl Catalog {
         self.networks.lookup(source).value.map(|&view| &self.views[view as usize])
     }
 
-    /// The zone with the longest name that `name` without its first `skip` labels ends in.
+    /// The zone with the longest name that is a suffix of `name` without its first `skip` labels.
     fn find(&self, table: &ZoneTable, name: &QueryName, skip: usize) -> Option<&ZoneEntry> {
         table.depths_of(name, skip).find_map(|skip| self.find_exactly(table, name, skip))
     }
@@ -484,7 +490,8 @@ impl Catalog {
 }
 
 impl ZoneTable {
-    /// How many labels are to be left out, from `skip` on, for a name as long as some zone's.
+    /// The numbers of labels to leave out, from `skip` on, that leave as many labels as some zone's
+    /// name has.
     #[inline]
     fn depths_of(&self, name: &QueryName, skip: usize) -> impl Iterator<Item = usize> + use<> {
         let (labels, depths) = (name.label_count(), self.depths);
@@ -500,7 +507,7 @@ impl ZoneTable {
     }
 }
 
-/// `above` are the names above any zone's.
+/// Whether the name is above all zones' names. `above` holds those names.
 fn place(zone: &Arc<Zone>, above: &HashSet<Name>, next_bit: &mut u32) -> ZoneEntry {
     let first_bit = *next_bit;
     *next_bit += zone.bit_count();
@@ -531,31 +538,32 @@ fn zones_by_check(zones: &[ZoneEntry]) -> HashMap<CheckSlot, Vec<u32>> {
     moved_by
 }
 
-/// Replaces the world; there is one.
+/// Publishes worlds. There is one publisher.
 pub struct Publisher(Arc<ArcSwap<World>>);
 
-/// Sees the world as it was last published.
+/// Reads the world that was published last.
 #[derive(Clone)]
 pub struct Reader(Arc<ArcSwap<World>>);
 
-/// A worker's own view of the world: a load costs one comparison while nothing was published.
+/// A worker's cached view of the world: a load costs one comparison unless a new world was
+/// published.
 pub struct CachedReader(arc_swap::Cache<Arc<ArcSwap<World>>, Arc<World>>);
 
 impl Publisher {
-    /// The one publisher and a reader, with `world` as the first one.
+    /// A publisher and a reader, with `world` as the first world.
     pub fn new(world: World) -> (Publisher, Reader) {
         let swap = Arc::new(ArcSwap::from_pointee(world));
         (Publisher(Arc::clone(&swap)), Reader(swap))
     }
 
-    /// Makes `world` the one that the next query sees.
+    /// Publishes `world`: the next query reads it.
     pub fn publish(&self, world: World) {
         self.0.store(Arc::new(world));
     }
 }
 
 impl Reader {
-    /// The world of this moment.
+    /// The current world.
     pub fn load(&self) -> Arc<World> {
         self.0.load_full()
     }
@@ -567,7 +575,7 @@ impl Reader {
 }
 
 impl CachedReader {
-    /// The world of this moment.
+    /// The current world.
     pub fn load(&mut self) -> &Arc<World> {
         self.0.load()
     }

@@ -332,16 +332,16 @@ fn next(report: &Report, check: &CheckReport) -> Option<NextShape> {
         CheckTarget::Metric(check) => check.period,
         CheckTarget::Children(_) | CheckTarget::People => return None,
     };
-    let results_needed = picture.until_turn?;
+    let results_needed = picture.results_until_change?;
     let last = check.history.last_run().map(|run| run.last).filter(|_| !check.is_remembered);
     let probe_at = last.map(|last| Timestamp(last.0 + interval)).filter(|at| *at > report.at);
     let more = u32::from(results_needed.saturating_sub(1));
-    let turned = picture.observed.turned();
+    let turned = picture.observed.opposite();
     Some(NextShape {
         probe_at: probe_at.map(rfc3339_milliseconds),
         results_needed,
         passes: turned == Status::Healthy,
-        then: status(if picture.inverted { turned.turned() } else { turned }),
+        then: status(if picture.inverted { turned.opposite() } else { turned }),
         earliest: rfc3339_milliseconds(Timestamp(probe_at.unwrap_or(report.at).0 + interval * more)),
     })
 }

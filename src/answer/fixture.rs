@@ -10,12 +10,13 @@ use crate::world::{Catalog, ServedZone, World};
 use crate::zonetree::Zone;
 pub(crate) use crate::zonetree::fixture::{lab, member, name, primary, record_group, secondary, set, slot_of};
 
-/// The world of these zones while these checks are unhealthy. Nobody's place is known; 10.53.0.0/16 is `vpc-lab1`.
+/// The world of these zones with these checks unhealthy. No client has a known location;
+/// 10.53.0.0/16 is `vpc-lab1`.
 pub(crate) fn world(zones: &[HostedZone], unhealthy: &[u32]) -> World {
     with_unavailable(zones, unhealthy, &[])
 }
 
-/// The same with zones that answer SERVFAIL.
+/// The same, with zones that answer SERVFAIL.
 pub(crate) fn with_unavailable(zones: &[HostedZone], unhealthy: &[u32], unavailable: &[ZoneIdentity]) -> World {
     let compile = |zone: &HostedZone| Arc::new(Zone::compile(zone, &slot_of, &CidrTables::default()));
     let served = zones.iter().map(|zone| ServedZone { zone: compile(zone), vpcs: zone.vpcs.clone() });

@@ -1,5 +1,5 @@
-//! How the members of one group stand, whoever asks: which of them may be answered now, and how often. It is what the policy
-//! itself goes by, taken down while it chooses for a client that is nowhere.
+//! The status of the members of one group, independent of the client: which of them may be answered
+//! now, and how often. It is recorded while the policy chooses for a client without a location.
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -9,30 +9,34 @@ use crate::policy::{Dice, Draw, Note, Trace};
 use crate::world::World;
 use crate::zonetree::Found;
 
-/// How the members of a group stand. They are numbered in the order of the record sets of that name and type.
+/// The status of a group's members, in the order of the record sets of that name and type.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GroupStatus {
-    /// Whether health lets a member answer, by member.
+    /// Whether health allows a member to be answered, by member.
     pub usable: Vec<bool>,
-    /// Whether it is healthy and yet answers only where nobody usable can: it drains or waits for its failback. By member.
+    /// Whether a member is healthy but is answered only if no member is usable: it drains or waits
+    /// for its failback. By member.
     pub reserve: Vec<bool>,
-    /// What each has of its weight, in 255ths; `None` when all have all of it. By member.
+    /// The share of weight of each member, in 255ths; `None` if all have their full weight. By
+    /// member.
     parts: Option<Vec<u8>>,
-    /// The lottery, where there is one: what a member takes part with, after all that drains or starts slowly.
+    /// The draw, if the policy has one: each member's tickets after drains and slow starts.
     draw: Option<Draw>,
-    /// Who was chosen.
+    /// The chosen members.
     chosen: Vec<u16>,
 }
 
 impl GroupStatus {
-    /// What a member has of its weight while it drains or starts slowly, 0 to 1; `None` when it has all of it.
+    /// The share of its weight that a member has while it drains or starts slowly, 0 to 1; `None`
+    /// for the full weight.
     #[must_use]
     pub fn part(&self, member: u16) -> Option<f64> {
         let parts = *self.parts.as_ref()?.get(usize::from(member))?;
         (parts < u8::MAX).then(|| f64::from(parts) / f64::from(u8::MAX))
     }
 
-    /// How often a member is in the answers, 0 to 1. Only right for policies to which all clients are alike.
+    /// How often a member is in the answers, 0 to 1. Valid only for policies that do not depend on
+    /// the client.
     #[must_use]
     pub fn share(&self, member: u16) -> f64 {
         let Some(draw) = &self.draw else {
@@ -42,12 +46,12 @@ impl GroupStatus {
             |wanted: u16| draw.tickets.iter().find(|(known, _)| *known == wanted).map_or(0, |(_, count)| *count);
         let all: u32 = draw.tickets.iter().map(|(_, count)| count).sum();
         let share = f64::from(tickets(member)) / f64::from(all.max(1));
-        // Several win only where all have one ticket each.
+        // There are several winners only if all have one ticket each.
         (share * draw.winners as f64).min(1.0)
     }
 }
 
-/// Takes down what a policy notes.
+/// Records what a policy reports.
 #[derive(Default)]
 struct Notes(GroupStatus);
 
@@ -64,7 +68,8 @@ impl Trace for Notes {
     }
 }
 
-/// How the group of this name and type stands; `None` when the zone answers with no such group, as below a delegation.
+/// The status of the group with this name and type; `None` if the zone never answers with such a
+/// group, for example below a delegation.
 #[must_use]
 pub fn group_status(world: &World, zone: &HostedZoneId, name: &Name, record_type: RecordType) -> Option<GroupStatus> {
     let zone_view = world.scene_of(zone)?;

@@ -1,7 +1,7 @@
-//! The answer: a query and the world in, sections of ready records out.
+//! Answering: from a query and the world to the sections of a response.
 //!
-//! `resolve` finds view and zone, walks to the name, lets the policy choose and follows aliases and CNAMEs. What comes out
-//! refers into the world and owns nothing: `serve` writes it to the wire.
+//! `resolve` selects view and zone, looks up the name, runs the policy and follows aliases and
+//! CNAMEs. The answer borrows from the world and owns nothing; `serve` encodes it.
 
 #[cfg(test)]
 pub(crate) mod fixture;
@@ -27,52 +27,58 @@ pub use crate::policy::{Dice, Untraced};
 use crate::stats::{AnswerNumber, ZoneNumber};
 pub use crate::zonetree::{Data, QueryName, Records, ZoneServers};
 
-/// What was asked, by whom.
+/// A query and its client.
 pub struct Query<'q> {
     /// The name, in lower case.
     pub name: &'q QueryName,
-    /// The QTYPE as it came; class IN is understood.
+    /// The QTYPE; the class is IN.
     pub record_type: u16,
-    /// The address the packet came from: decides the view, and the place when there is no client subnet.
+    /// The source address of the packet. It determines the view, and the location if there is no
+    /// client subnet.
     pub source: IpAddr,
-    /// EDNS Client Subnet (RFC 7871) when it was sent, is well formed, has a source prefix above 0 and is in use.
+    /// EDNS Client Subnet (RFC 7871), if it was sent, is well formed, has a source prefix above 0
+    /// and is enabled.
     pub client_subnet: Option<ClientSubnet>,
-    /// Where the client is, when somebody has found that out already.
+    /// The client's location, if the caller has already looked it up.
     pub located: Option<&'q Located>,
 }
 
-/// The network on whose behalf a resolver asks.
+/// The network for which a resolver queries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClientSubnet {
-    /// Its address, bits beyond the prefix zero.
+    /// Its address; bits beyond the prefix are zero.
     pub address: IpAddr,
     /// SOURCE PREFIX-LENGTH, 1..=32 or 1..=128.
     pub source_prefix: u8,
 }
 
-/// The response codes that a zone's answer can have (RFC 1035 section 4.1.1).
+/// The response codes of a zone's answers (RFC 1035 section 4.1.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Rcode {
-    /// The name exists, whether or not there are data of the type.
+    /// The name exists, with or without data of the type.
     NoError = 0,
-    /// The zone that holds the name has no records to answer with now.
+    /// The zone of the name has no records to answer with at present.
     ServFail = 2,
     /// The name does not exist.
     NxDomain = 3,
-    /// No zone here holds the name.
+    /// No zone here contains the name.
     Refused = 5,
 }
 
-/// The most parts the answer section can have: a CNAME chain, and eight record sets of a multivalue group at its end.
+/// The maximum number of parts in the answer section: a CNAME chain, then eight record sets of a
+/// multivalue group.
 pub const MAX_ANSWER_PARTS: usize = MAX_CHAIN + 8;
-/// The most CNAMEs and aliases that are followed (spec 1.10 leaves it open: a guard, far above real chains).
+/// The maximum number of CNAMEs and aliases that are followed (spec 1.10 sets no limit; this is far
+/// above real chains).
 pub const MAX_CHAIN: usize = MAX_ALIAS_CHAIN;
-/// The most record sets in the additional section: A and AAAA of sixteen name servers. A referral needs them all (RFC
-/// 9471), and more than thirteen, which is what the root has, are not seen.
+/// The maximum number of record sets in the additional section: A and AAAA of sixteen name servers.
+/// A referral needs all of them (RFC 9471); the root has thirteen name servers, and larger
+/// delegations are not seen in practice.
 pub const MAX_ADDITIONAL_PARTS: usize = 32;
 
-/// The most chosen record sets of one answer that are counted: a multivalue group's eight and what led to it.
+/// The maximum number of chosen record sets with counters in one answer: a multivalue group's
+/// eight, and those that led to it.
 pub const MAX_COUNTED: usize = 16;
 
 /// An answer, section by section.
@@ -81,12 +87,12 @@ pub struct Answer<'w> {
     pub rcode: Rcode,
     /// The AA bit.
     pub authoritative: bool,
-    /// How long the zone's name is on the wire, root included; it stands at the end of the question's name, and
-    /// compression pointers lead there. 0 when there is no zone.
+    /// The length of the zone's name in wire format, root included. It is the end of the name in
+    /// the question, and compression pointers refer to it. 0 without a zone.
     pub zone_octets: usize,
-    /// Where the zone's queries are counted.
+    /// The index of the zone's query counter.
     pub zone_number: ZoneNumber,
-    /// The chosen record sets that are counted one by one.
+    /// The chosen record sets that have counters.
     pub counted: ArrayVec<AnswerNumber, MAX_COUNTED>,
     /// The zone's id.
     pub zone_id: Option<&'w HostedZoneId>,
@@ -96,23 +102,24 @@ pub struct Answer<'w> {
     pub authority: Option<Part<'w>>,
     /// The additional section, without OPT.
     pub additional: ArrayVec<Part<'w>, MAX_ADDITIONAL_PARTS>,
-    /// The zone's NS set and the addresses of its servers in one piece: then `authority` and `additional` are empty, and this is
-    /// what stands in them (`closing_parts` spells it out).
+    /// The zone's NS set and the addresses of its servers in one block. If set, `authority` and
+    /// `additional` are empty and the block has their records (`closing_parts` lists them).
     pub servers: Option<ZoneServers<'w>>,
-    /// How many leading bits of the client's address the answer depends on: the ECS SCOPE PREFIX-LENGTH.
+    /// The number of leading bits of the client's address that the answer depends on: the ECS SCOPE
+    /// PREFIX-LENGTH.
     pub scope: u8,
-    /// Whether the client's address had to be looked for among those whose places are known.
+    /// Whether the answer required the client's location.
     pub needed_place: bool,
 }
 
-/// Records of one set under one owner.
+/// Records of one set with one owner.
 #[derive(Clone, Copy, Debug)]
 pub struct Part<'w> {
-    /// Who owns them in this answer.
+    /// Their owner in this answer.
     pub owner: Owner<'w>,
     /// The records.
     pub records: Records<'w>,
-    /// What may happen to them when the message is too small.
+    /// What happens to them if the message is too small.
     pub need: Need,
 }
 
@@ -121,15 +128,17 @@ pub struct Part<'w> {
 pub enum Owner<'w> {
     /// The name in the question.
     Question,
-    /// These labels (wire form, without a root) in front of the zone's name.
+    /// These labels (wire format, without a root) followed by the zone's name.
     InZone(&'w [u8]),
 }
 
-/// Whether an answer is whole without a part.
+/// Whether an answer is complete without a part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Need {
-    /// Without it the answer is truncated (TC): answers, SOA, referrals and their in-domain glue (RFC 9471).
+    /// The answer is truncated (TC) without it: answers, SOA, referrals and their in-domain glue
+    /// (RFC 9471).
     Required,
-    /// May be left out in silence: the NS set under a positive answer, helpful addresses (RFC 2181 section 9).
+    /// May be omitted without TC: the NS set under a positive answer, additional addresses (RFC
+    /// 2181 section 9).
     Optional,
 }

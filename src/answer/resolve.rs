@@ -15,12 +15,12 @@ use crate::zonetree::{Found, GroupIndex, MemberContent, NodeIndex, Records, Zone
 /// QTYPE 255, `ANY` (RFC 8482).
 const ANY: u16 = 255;
 
-/// Answers `query` from `world`. Nothing is allocated; the answer refers into the world.
+/// Answers `query` from `world`. Nothing is allocated; the answer borrows from the world.
 pub fn resolve<'w>(query: &Query<'_>, world: &'w World, dice: &mut Dice) -> Answer<'w> {
     resolve_traced(query, world, dice, &mut Untraced)
 }
 
-/// The same answer, while `trace` looks on.
+/// The same answer, with its steps reported to `trace`.
 pub fn resolve_traced<'w, T: Trace<'w>>(
     query: &Query<'_>,
     world: &'w World,
@@ -32,7 +32,7 @@ pub fn resolve_traced<'w, T: Trace<'w>>(
     answer
 }
 
-/// The same answer again, put into `answer`, which has to be a new one: answers are too large to be moved about.
+/// The same, written to `answer`, which must be empty: answers are too large to move.
 pub fn resolve_into<'w, T: Trace<'w>>(
     query: &Query<'_>,
     world: &'w World,
@@ -40,7 +40,7 @@ pub fn resolve_into<'w, T: Trace<'w>>(
     trace: &mut T,
     answer: &mut Answer<'w>,
 ) {
-    // A name in no zone of ours stays REFUSED (spec 2.4, as widely observed).
+    // A name in no zone of this server is REFUSED (spec 2.4, as widely observed).
     if let Some(zone_view) = scene_of(query.name, query.record_type, query.source, world) {
         answer_from(zone_view, query, world, dice, trace, answer);
     }
@@ -59,7 +59,8 @@ fn answer_from<'w, T: Trace<'w>>(
     answer.zone_number = zone_view.number;
     answer.zone_id = Some(zone_view.zone.id());
     if zone_view.is_unavailable {
-        // Nothing else may answer for its names, a parent zone of ours least of all: NXDOMAIN would be believed and cached.
+        // No other zone may answer for its names, in particular not a parent zone here: resolvers
+        // would cache its NXDOMAIN.
         answer.rcode = Rcode::ServFail;
         return;
     }
@@ -78,7 +79,7 @@ fn answer_from<'w, T: Trace<'w>>(
     }
 }
 
-/// REFUSED, from no zone and with no records.
+/// REFUSED, without a zone and without records.
 impl Default for Answer<'_> {
     #[inline(always)]
     fn default() -> Self {
@@ -100,7 +101,7 @@ impl Default for Answer<'_> {
 }
 
 impl<'w> Answer<'w> {
-    /// The authority and additional sections part by part, whether or not they came in one piece.
+    /// The authority and additional sections part by part, also if they are in one block.
     pub fn closing_parts(&self) -> (Option<Part<'w>>, ArrayVec<Part<'w>, MAX_ADDITIONAL_PARTS>) {
         let Some(servers) = self.servers else { return (self.authority, self.additional.clone()) };
         let part = |(labels, records)| Part { owner: Owner::InZone(labels), records, need: Need::Optional };
@@ -109,8 +110,8 @@ impl<'w> Answer<'w> {
     }
 }
 
-/// The zone that answers for a name. At the apex of a zone of ours DS is the parent's to answer,
-/// when that is ours too and delegates the name (RFC 4035 section 3.1.4.1).
+/// The zone that answers for a name. At a zone's apex, the parent zone answers DS queries if it is
+/// served here too and delegates the name (RFC 4035 section 3.1.4.1).
 fn scene_of<'w>(name: &QueryName, qtype: u16, source: IpAddr, world: &'w World) -> Option<ZoneView<'w>> {
     let zone_view = world.zone_view(name, source)?;
     if qtype != RecordType::Ds.code() || zone_view.zone.name().wire() != name.wire() {
@@ -120,7 +121,7 @@ fn scene_of<'w>(name: &QueryName, qtype: u16, source: IpAddr, world: &'w World) 
     Some(world.scene_above(name, source).filter(delegates).unwrap_or(zone_view))
 }
 
-/// Who the policies take the client to be: the subnet a resolver asks for, else the resolver itself.
+/// The client for the policies: the client subnet, otherwise the source address.
 pub fn client_of<'q>(query: &Query<'q>, zone_view: &ZoneView<'q>) -> Client<'q> {
     let client = match query.client_subnet {
         Some(subnet) => zone_view.client(subnet.address, subnet.source_prefix),
@@ -129,7 +130,7 @@ pub fn client_of<'q>(query: &Query<'q>, zone_view: &ZoneView<'q>) -> Client<'q> 
     client.located(query.located)
 }
 
-/// One answer in the making.
+/// An answer under construction.
 struct Resolution<'w, 'd, T> {
     world: &'w World,
     source: IpAddr,
@@ -140,12 +141,12 @@ struct Resolution<'w, 'd, T> {
     /// The name in the question, lower case.
     question: &'d [u8],
     qtype: u16,
-    /// Set by a group that withholds its answer: how long that may be remembered, seconds.
+    /// Set by a group that withholds its answer: the negative TTL cap, in seconds.
     negative_ttl_cap: Option<Ttl>,
     answer: &'d mut Answer<'w>,
 }
 
-/// A chosen record set with what belongs to it.
+/// A chosen record set with its context.
 struct Chosen<'w> {
     group: GroupIndex,
     member: u16,
@@ -154,10 +155,10 @@ struct Chosen<'w> {
 }
 
 impl<'w, T: Trace<'w>> Resolution<'w, '_, T> {
-    /// Answers for the name in the question and for every CNAME target after it.
+    /// Answers for the name in the question and then for each CNAME target.
     fn answer_at(&mut self, found: Found) {
         let (mut found, mut owner) = (found, Owner::Question);
-        // A chain that does not end within the bound is answered as far as it went.
+        // A chain longer than the limit is answered up to the limit.
         for _ in 0..MAX_CHAIN {
             found = self.on_parents_side(found, owner);
             self.trace.step(|| Step::Name { owner, found });
@@ -177,19 +178,19 @@ impl<'w, T: Trace<'w>> Resolution<'w, '_, T> {
             };
             let target_owner = target_owner(chosen.records);
             if self.is_answered(target_owner) {
-                // A circle: no record stands in an answer twice (RFC 2181 section 5).
+                // A loop: no record appears in an answer twice (RFC 2181 section 5).
                 return;
             }
             if self.is_another_zones(target_owner) {
-                // The chain ends at the zone's edge (docs/decisions/0002-answers.md).
+                // The chain ends when it leaves the zone (docs/decisions/0002-answers.md).
                 return self.positive_answer(&chosen, node, owner);
             }
             (found, owner) = (target, target_owner);
         }
     }
 
-    /// DS at a delegation point is the parent's to answer (RFC 4035 section 3.1.4.1), for the name
-    /// in the question and for the target of a CNAME alike; below it every type is the child's.
+    /// At a delegation point the parent answers DS queries (RFC 4035 section 3.1.4.1), for the name
+    /// in the question and for the target of a CNAME; all names below belong to the child.
     fn on_parents_side(&self, found: Found, owner: Owner<'_>) -> Found {
         match found {
             Found::Delegation(cut)
@@ -202,8 +203,9 @@ impl<'w, T: Trace<'w>> Resolution<'w, '_, T> {
         }
     }
 
-    /// Answers from the group of the type asked for, else from the CNAME (RFC 1034 section 3.6.2). For ANY it is the first
-    /// group that has something for this client (RFC 8482 section 4.1).
+    /// Answers from the group of the queried type, otherwise from the CNAME (RFC 1034 section
+    /// 3.6.2). For ANY it is the first group that has records for this client (RFC 8482 section
+    /// 4.1).
     fn choose_at(&mut self, node: NodeIndex, owner: Owner<'w>) -> Option<Chosen<'w>> {
         let zone = self.zone_view.zone;
         if self.qtype == ANY {
@@ -214,15 +216,15 @@ impl<'w, T: Trace<'w>> Resolution<'w, '_, T> {
         self.choose(group, owner)
     }
 
-    /// Whether the answer section holds records of this owner already.
+    /// Whether the answer section already has records of this owner.
     fn is_answered(&self, owner: Owner<'w>) -> bool {
-        // Names in data are in the case they were written in.
+        // Names in record data keep the case of the zone file.
         let same = |part: &Part<'w>| self.labels(part.owner).eq_ignore_ascii_case(self.labels(owner));
         self.answer.answer.iter().any(same)
     }
 
-    /// Whether another zone of ours answers for the name: one below this one, or for DS at the apex
-    /// the one above. Few zones have one below, and only they pay for the look.
+    /// Whether another zone served here answers for the name: a zone below this one, or the zone
+    /// above for DS at the apex. Few zones have a zone below, and only they pay for this lookup.
     fn is_another_zones(&self, owner: Owner<'_>) -> bool {
         let may_be_parents = self.qtype == RecordType::Ds.code() && self.labels(owner).is_empty();
         if !self.zone_view.has_zones_below && !may_be_parents {
@@ -239,7 +241,7 @@ impl<'w, T: Trace<'w>> Resolution<'w, '_, T> {
         zone_view.is_some_and(|zone_view| !std::ptr::eq(zone_view.zone, self.zone_view.zone))
     }
 
-    /// The labels of an owner left of the zone's name.
+    /// The labels of an owner relative to the zone's name.
     fn labels<'s>(&'s self, owner: Owner<'s>) -> &'s [u8] {
         match owner {
             Owner::Question => &self.question[..self.question.len() - self.answer.zone_octets],
@@ -251,15 +253,15 @@ impl<'w, T: Trace<'w>> Resolution<'w, '_, T> {
         self.qtype == ANY || self.qtype == record_type.code()
     }
 
-    /// Lets the group's policy choose, follows aliases, and puts what comes out into the answer section. The first chosen
-    /// set is returned; `None` is NODATA.
+    /// Runs the group's policy, follows aliases, and adds the result to the answer section. Returns
+    /// the first chosen set; `None` is NODATA.
     fn choose(&mut self, group: GroupIndex, owner: Owner<'w>) -> Option<Chosen<'w>> {
         self.pick(group, |answer, records| answer.answer.push(Part { owner, records, need: Need::Required }))
     }
 
-    /// The records that a group answers with, through however many aliases: each level runs its own policy for the same
-    /// client and fails open by itself (Developer Guide, "How health checks work in complex configurations"). `put` puts each
-    /// set of them into the answer.
+    /// The records of a group, through any number of aliases. Each level runs its own policy for
+    /// the same client and fails open separately (Developer Guide, "How health checks work in
+    /// complex configurations"). `put` adds each set to the answer.
     fn pick(&mut self, group: GroupIndex, mut put: impl FnMut(&mut Answer<'w>, Records<'w>)) -> Option<Chosen<'w>> {
         let zone = self.zone_view.zone;
         let mut group = group;
@@ -292,8 +294,8 @@ impl<'w, T: Trace<'w>> Resolution<'w, '_, T> {
         None
     }
 
-    /// The sets of the chosen members behind the first. One RRset has one TTL (RFC 2181 section 5.2), the first chosen
-    /// member's, and no record twice (section 5).
+    /// Adds the sets of the chosen members after the first. One RRset has one TTL, that of the
+    /// first chosen member (RFC 2181 section 5.2), and no duplicate records (section 5).
     fn pick_others(
         &mut self,
         group: GroupIndex,
@@ -316,9 +318,9 @@ impl<'w, T: Trace<'w>> Resolution<'w, '_, T> {
         }
     }
 
-    /// A positive answer: the zone's NS set stands in the authority section (Developer Guide, "DNS
-    /// behavior"), and the addresses of what the records point to in the additional section. `node`
-    /// and `owner` are where the records were found.
+    /// A positive answer: the zone's NS set in the authority section (Developer Guide, "DNS
+    /// behavior"), and the addresses of names in the records in the additional section. `node` and
+    /// `owner` are where the records were found.
     fn positive_answer(&mut self, chosen: &Chosen<'w>, node: NodeIndex, owner: Owner<'w>) {
         self.trace.step(|| Step::Addresses);
         self.add_targets(chosen, node, owner);
@@ -336,20 +338,20 @@ impl<'w, T: Trace<'w>> Resolution<'w, '_, T> {
         }
     }
 
-    /// Whether nothing in the answer stands in the way of the zone's servers in one piece: no address of theirs is there
-    /// already, or might be.
+    /// Whether the zone's servers can be added in one block: none of their addresses is, or could
+    /// be, in the answer already.
     fn may_close_with(&self, servers: &ZoneServers<'w>) -> bool {
         let is_server = |owner: Owner<'_>| servers.has(self.labels(owner));
         let (mut parts, mut question) = (self.answer.answer.iter(), false);
         self.answer.additional.is_empty()
             && !parts.any(|part| match part.owner {
-                // Many parts may be the question's: its name is compared once.
+                // Many parts can have the owner of the question; its name is compared once.
                 Owner::Question => !std::mem::replace(&mut question, true) && is_server(part.owner),
                 Owner::InZone(_) => is_server(part.owner),
             })
     }
 
-    /// NODATA and NXDOMAIN carry the SOA (RFC 2308 section 2).
+    /// NODATA and NXDOMAIN have the SOA (RFC 2308 section 2).
     fn negative_answer(&mut self, rcode: Rcode) {
         self.answer.rcode = rcode;
         let longest = self.negative_ttl_cap;
@@ -359,8 +361,9 @@ impl<'w, T: Trace<'w>> Resolution<'w, '_, T> {
         self.answer.authority = soa.map(|records| Part { owner: Owner::InZone(&[]), records, need: Need::Required });
     }
 
-    /// A referral: not authoritative (unless a CNAME of ours led here), the child's name servers, and their addresses,
-    /// without which a resolver may not get any further (RFC 9471).
+    /// A referral: not authoritative (unless a CNAME of this server led here), with the child's
+    /// name servers and their addresses, without which a resolver may be unable to continue (RFC
+    /// 9471).
     fn referral(&mut self, cut: NodeIndex) {
         let zone = self.zone_view.zone;
         self.answer.authoritative = !self.answer.answer.is_empty();
@@ -373,9 +376,9 @@ impl<'w, T: Trace<'w>> Resolution<'w, '_, T> {
         }
     }
 
-    /// The addresses of what the chosen records point to. A service that points to its owner has
-    /// the addresses of the name that was found, through whatever alias or wildcard (RFC 9460
-    /// section 2.5.2); one that is an alias brings the service records of its target along (section
+    /// The addresses of names in the chosen records. A service record whose target is its own owner
+    /// needs the addresses of the name that was found, through any alias or wildcard (RFC 9460
+    /// section 2.5.2). An AliasMode record also adds the service records of its target (section
     /// 4.1).
     fn add_targets(&mut self, chosen: &Chosen<'w>, node: NodeIndex, owner: Owner<'w>) {
         for &target in chosen.additional_targets {
@@ -408,12 +411,13 @@ impl<'w, T: Trace<'w>> Resolution<'w, '_, T> {
             return;
         }
         self.pick(group, |answer, records| {
-            // What does not fit is only left out: these records are a help (RFC 2181 section 9).
+            // What does not fit is omitted: these records are optional (RFC 2181 section 9).
             let _ = answer.additional.try_push(Part { owner, records, need });
         });
     }
 
-    /// Whether the answer holds such a set already: another throw of the dice must not add to it (RFC 2181 section 5).
+    /// Whether the answer already has such a set: a second random choice must not be added to it
+    /// (RFC 2181 section 5).
     fn has(&self, owner: Owner<'_>, record_type: RecordType) -> bool {
         let owner = self.labels(owner);
         let same = |part: &Part<'_>| {
@@ -423,7 +427,7 @@ impl<'w, T: Trace<'w>> Resolution<'w, '_, T> {
     }
 }
 
-/// The owner of what a CNAME in this zone leads to: the labels of its target left of the zone's name.
+/// The owner for a CNAME target in this zone: its labels relative to the zone's name.
 fn target_owner(cname: Records<'_>) -> Owner<'_> {
     cname.target_labels().map_or(Owner::Question, Owner::InZone)
 }

@@ -1,5 +1,4 @@
-//! How long the message with an answer is, and what of the answer fits: what the encoder does,
-//! without the bytes.
+//! Computes the length of a response and which parts fit, as the encoder does, without encoding it.
 
 use super::{Answer, Need, Owner, Part};
 
@@ -10,20 +9,20 @@ const POINTER_OCTETS: usize = 2;
 /// Type, class, TTL and RDLENGTH of a record (RFC 1035 section 4.1.3).
 const RECORD_HEAD_OCTETS: usize = 10;
 
-/// What becomes of an answer in one message.
+/// How an answer fits into one message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fit {
-    /// How long the message is.
+    /// The length of the message.
     pub octets: usize,
-    /// Whether it has the TC bit: something required does not fit.
+    /// Whether it has the TC bit: a required part does not fit.
     pub truncated: bool,
-    /// How many records it has in the answer, authority and additional sections, without OPT.
+    /// The number of records in the answer, authority and additional sections, without OPT.
     pub records: [usize; 3],
 }
 
 impl Answer<'_> {
-    /// What becomes of the answer in a message of at most `most_octets`, whose question has
-    /// `question_octets` and whose OPT record has `opt_octets`, 0 without EDNS.
+    /// Fits the answer into a message of at most `most_octets`, with a question of
+    /// `question_octets` and an OPT record of `opt_octets`, which is 0 without EDNS.
     #[must_use]
     pub fn fit(&self, question_octets: usize, opt_octets: usize, most_octets: usize) -> Fit {
         let octets = HEADER_OCTETS + question_octets + opt_octets;
@@ -31,7 +30,7 @@ impl Answer<'_> {
         let (authority, additional) = self.closing_parts();
         let sections = [self.answer.as_slice(), authority.as_slice(), &additional];
         for (records, parts) in fit.records.iter_mut().zip(sections) {
-            // A record set is there whole or not at all (RFC 2181 section 5.1).
+            // A record set is included completely or not at all (RFC 2181 section 5.1).
             for set in parts.chunk_by(Part::is_of_same_set) {
                 let after = fit.octets + set.iter().map(Part::octets).sum::<usize>();
                 if after <= most_octets {
@@ -48,20 +47,20 @@ impl Answer<'_> {
 }
 
 impl Part<'_> {
-    /// Whether both are parts of one RRset, as multivalue answers are.
+    /// Whether both are parts of one RRset, as in multivalue answers.
     #[inline]
     pub(crate) fn is_of_same_set(&self, other: &Part<'_>) -> bool {
         let same_owner = || match (self.owner, other.owner) {
             (Owner::Question, Owner::Question) => true,
-            // Empty ones are not given to memcmp: where it loads by AVX-512 masks, an empty slice's
-            // dangling address costs it hundreds of cycles.
+            // Empty slices are not passed to memcmp: an implementation with AVX-512 masked loads
+            // spends hundreds of cycles on their dangling address.
             (Owner::InZone(one), Owner::InZone(other)) => one.len() == other.len() && (one.is_empty() || one == other),
             _ => false,
         };
         self.records.record_type == other.records.record_type && same_owner()
     }
 
-    /// How long its records are in a message.
+    /// The length of its records in a message.
     fn octets(&self) -> usize {
         let owner = match self.owner {
             Owner::Question => POINTER_OCTETS,

@@ -1,4 +1,4 @@
-//! Answers section by section. The rules of the policies have scenarios of their own under `tests/scenarios`.
+//! Answers, section by section. The rules of the policies are tested in `tests/it/scenarios`.
 
 use super::fixture::{lab, member, name, primary, secondary, set, with_unavailable, world};
 use super::*;
@@ -102,12 +102,12 @@ fn a_zone_without_records_is_servfail_and_no_parent_of_it_answers_for_its_names(
             assert_eq!(ask(asked, record_type, "127.0.0.1"), ["ServFail"], "{asked} {record_type}");
         }
     }
-    // The parent's own names, and what it says of the delegation.
+    // The parent's own names, and its referral.
     assert_eq!(ask("www", RecordType::A, "127.0.0.1"), ["NoError aa", "answer www.lab.test. 60 A 1", NS]);
     assert_eq!(ask("to", RecordType::A, "127.0.0.1"), ["NoError aa", "answer to.lab.test. 60 CNAME 1", NS]);
     assert_eq!(ask("cut", RecordType::Ds, "127.0.0.1"), ["NoError aa", "answer cut.lab.test. 60 DS 1", NS]);
     assert_eq!(ask("child", RecordType::Ds, "127.0.0.1"), ["ServFail"]);
-    // A private one is unavailable for its VPC alone, for which it is final.
+    // A private zone is unavailable only for its VPC, for which it is final.
     assert_eq!(ask("www.corp", RecordType::A, "10.53.0.1"), ["ServFail"]);
     assert_eq!(ask("www.corp", RecordType::A, "127.0.0.1"), ["NxDomain aa", SOA]);
 }

@@ -1,5 +1,5 @@
-//! Whoever looks on while an answer is made: each step of the walk from name to records, and no cost at all when nobody
-//! looks. The policies' own notes come between the steps they belong to.
+//! Tracing of answers: each step from name to records, with the policies' own steps in between.
+//! Without a trace it costs nothing.
 
 use std::net::IpAddr;
 
@@ -10,9 +10,9 @@ use crate::policy::{self, Untraced};
 use crate::world::ZoneView;
 use crate::zonetree::{Found, GroupIndex};
 
-/// Takes down the steps of an answer, and with them the policies' notes.
+/// Receives the steps of an answer, including those of the policies.
 pub trait Trace<'w>: policy::Trace {
-    /// The answer went a step further. `step` is only called by who looks on.
+    /// The next step of the answer. Only a real trace calls `step`.
     fn step(&mut self, step: impl FnOnce() -> Step<'w>);
 }
 
@@ -21,45 +21,45 @@ impl<'w> Trace<'w> for Untraced {
     fn step(&mut self, _: impl FnOnce() -> Step<'w>) {}
 }
 
-/// One step, in the order in which they happen.
+/// One step, in order of execution.
 #[derive(Clone, Debug)]
 pub enum Step<'w> {
     /// This zone answers.
     Zone(ZoneView<'w>),
-    /// This is who the policies take the client to be.
+    /// The client that the policies see.
     Client {
         /// The first address of the client's prefix, or the client's own.
         address: IpAddr,
-        /// How many bits of it are known.
+        /// The number of known bits.
         prefix: u8,
-        /// Where that is.
+        /// The client's location.
         place: Place,
     },
-    /// A name is looked for: the question's, or the target of a CNAME.
+    /// A name is looked up: that in the question, or the target of a CNAME.
     Name {
-        /// Whose records they would be.
+        /// The owner of the records.
         owner: Owner<'w>,
-        /// Where it leads in the zone.
+        /// The result of the lookup.
         found: Found,
     },
-    /// The policy of this group chooses next; its notes follow.
+    /// The policy of this group is next; its steps follow.
     Group(GroupIndex),
-    /// The chosen member is an alias to this group; `None` when its target is gone.
+    /// The chosen member is an alias to this group; `None` if the alias has no target.
     Alias {
-        /// The group it is in.
+        /// The group of the member.
         group: GroupIndex,
-        /// Which member.
+        /// The member.
         member: u16,
-        /// Where it leads.
+        /// The alias's target.
         target: Option<GroupIndex>,
     },
-    /// The negative answer: its code, and how long it may be remembered at most for the group's sake, if at all.
+    /// The negative answer: its code, and the negative TTL cap of the group, if any.
     Denial {
         /// NXDOMAIN or NODATA.
         rcode: Rcode,
-        /// Set by a group that withholds its answer when nothing in it is healthy.
+        /// Set by a group that withholds its answer if none of its members is healthy.
         longest: Option<Ttl>,
     },
-    /// The answer section is done; what follows are addresses that help.
+    /// The answer section is complete; additional addresses follow.
     Addresses,
 }

@@ -43,7 +43,7 @@ impl Control {
             Connectivity::Gone => {
                 // What was seen shortly before may have been the uplink already.
                 let sentinels = &self.sentinels;
-                self.tracker.forget_rows(&|slot| sentinels.are(slot));
+                self.tracker.reset_streaks(&|slot| sentinels.are(slot));
                 let why = format!("all sentinels are unhealthy ({})", names.join(", "));
                 tracing::error!(
                     "this server is isolated: {why}; results of other checks are ignored until one recovers"

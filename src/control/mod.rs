@@ -360,7 +360,7 @@ impl Control {
 
     fn observe(&mut self, observed: &Observed, at: Timestamp) {
         let Observed { slot, generation, observation, .. } = *observed;
-        if !self.tracker.hears(slot, generation) {
+        if !self.tracker.accepts(slot, generation) {
             return;
         }
         if self.holds_back(observed, at) {
@@ -369,7 +369,7 @@ impl Control {
             }
             return;
         }
-        let state = |tracker: &Tracker| tracker.memory_of(slot).and_then(|(_, state)| state);
+        let state = |tracker: &Tracker| tracker.saved_state_of(slot).and_then(|(_, state)| state);
         let (before, unforced, is_first) =
             (state(&self.tracker), self.tracker.unforced(slot), self.tracker.is_waiting(slot));
         let transitions = self.tracker.observe(slot, generation, observation, at);
@@ -422,21 +422,21 @@ impl Control {
     }
 
     fn remember_result(&self, slot: CheckSlot) {
-        let Some((identity, state)) = self.tracker.memory_of(slot) else { return };
+        let Some((identity, state)) = self.tracker.saved_state_of(slot) else { return };
         if let Some(run) = self.check_histories.of(slot).last_run() {
             self.outputs.state_writer.line(saved_state::seen(identity, state, run));
         }
     }
 
     fn remember_check(&self, slot: CheckSlot) {
-        let Some((identity, state)) = self.tracker.memory_of(slot) else { return };
+        let Some((identity, state)) = self.tracker.saved_state_of(slot) else { return };
         self.outputs.state_writer.line(saved_state::check(identity, state, &self.check_histories.of(slot)));
     }
 
     /// Hands everything to the state writer, who puts it into lines.
     fn remember_all(&self, at: Timestamp) {
         let known = |slot| {
-            let (identity, state) = self.tracker.memory_of(slot)?;
+            let (identity, state) = self.tracker.saved_state_of(slot)?;
             Some((Arc::clone(identity), state, self.check_histories.of(slot)))
         };
         let checks: Vec<_> = self.tracker.slots().filter_map(known).collect();
@@ -565,7 +565,7 @@ impl Control {
             Status::Unhealthy => tracing::warn!(check, from, to, status, records, "health check {name} is {to}"),
         }
         let past = PastTransition { at: *at, to: transition.to, why: why(*cause, status).into() };
-        if let Some((identity, _)) = self.tracker.memory_of(*slot) {
+        if let Some((identity, _)) = self.tracker.saved_state_of(*slot) {
             self.outputs.state_writer.line(saved_state::turned(&identity.id, &past));
             let noticed = self.noticed(*slot, name, &identity.id, transition.to);
             self.tell(Notice { what: HealthNoticeKind::Turned(noticed), at: *at, why: Arc::clone(&past.why), lost: 0 });

@@ -161,7 +161,7 @@ impl Control {
     }
 
     fn tell_drained(&mut self, slot: CheckSlot, at: Timestamp) {
-        let Some((identity, _)) = self.tracker.memory_of(slot) else { return };
+        let Some((identity, _)) = self.tracker.saved_state_of(slot) else { return };
         let (id, name) = (identity.id.clone(), self.tracker.pictures(slot).next().map(|picture| picture.name));
         let Some(name) = name else { return };
         let check = &*name;

@@ -278,7 +278,7 @@ fn text(line: &Line) -> String {
 
 impl From<SavedCheckState> for StateLine {
     fn from(state: SavedCheckState) -> StateLine {
-        let SavedCheckState { status, contrary, since } = state;
+        let SavedCheckState { status, opposing: contrary, since } = state;
         StateLine { healthy: status == Status::Healthy, contrary, since: milliseconds(since) }
     }
 }
@@ -286,7 +286,7 @@ impl From<SavedCheckState> for StateLine {
 impl From<StateLine> for SavedCheckState {
     fn from(line: StateLine) -> SavedCheckState {
         let StateLine { healthy, contrary, since } = line;
-        SavedCheckState { status: status(healthy), contrary, since: moment(since) }
+        SavedCheckState { status: status(healthy), opposing: contrary, since: moment(since) }
     }
 }
 
@@ -449,7 +449,7 @@ mod tests {
     fn lines_are_read_as_they_were_written() {
         let (blue, question) = (HealthCheckId("blue".to_owned()), Question(u64::MAX));
         let identity = Identity { id: blue.clone(), question };
-        let state = |contrary| Some(SavedCheckState { status: Status::Unhealthy, contrary, since: at(7) });
+        let state = |contrary| Some(SavedCheckState { status: Status::Unhealthy, opposing: contrary, since: at(7) });
         let mut history = History::default();
         let missing = Run { observation: Observation::Missing, ..run(0, 1) };
         history.put_run(missing.clone());

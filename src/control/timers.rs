@@ -30,7 +30,7 @@ impl Control {
 
     /// Lets records go on in or out of use.
     pub(super) fn move_records(&mut self, at: Timestamp) {
-        if !self.reader.load().is_restless() {
+        if !self.reader.load().has_timers() {
             return;
         }
         // So that a restart knows how far they were, even by a clock that was set back meanwhile.
@@ -57,7 +57,7 @@ impl Control {
         self.overrides.clock_set_back(before, by);
         self.steering = super::overrides::OverridesInForce::of(&self.tracker, &self.overrides, at);
         let world = self.reader.load();
-        if world.is_restless() {
+        if world.has_timers() {
             self.publisher.publish(world.with_recoveries_moved(|since| earlier(since, by)));
         }
         // What it is slewed back by is not worth writing everything anew.

@@ -164,7 +164,7 @@ fn body(notice: &Notice) -> String {
     let Notice { what, at, why, lost } = notice;
     let why: String = why.chars().take(LONGEST_WHY).collect();
     let (event, check, sentinels) = match what {
-        HealthNoticeKind::Turned(check) => ("status_changed", Some((check, check.status.turned())), &[][..]),
+        HealthNoticeKind::Turned(check) => ("status_changed", Some((check, check.status.opposite())), &[][..]),
         HealthNoticeKind::Drained(check) => ("drained", Some((check, check.status)), &[][..]),
         HealthNoticeKind::UplinkGone(sentinels) => ("server_isolated", None, &sentinels[..]),
         HealthNoticeKind::UplinkBack(sentinels) => ("server_reconnected", None, &sentinels[..]),

@@ -1,12 +1,12 @@
-//! What an endpoint check asks, written out with its secrets: for the number by which results are remembered, and for nothing
-//! that anybody sees.
+//! What an endpoint check requests, written out in full, secrets included. It is used only to
+//! compute the hash that identifies a check's saved results, and is never displayed.
 
 use std::fmt;
 
 use crate::model::{EndpointProtocol, HttpRequest};
 
-/// A protocol with everything in it. The form is part of the state directory: another one would make every remembered result
-/// that of another question.
+/// A protocol with all its settings. The form is part of the state directory's format: if it
+/// changes, every saved result belongs to a different question.
 pub(super) struct AskedInFull<'p>(pub(super) &'p EndpointProtocol);
 
 struct Request<'r>(&'r HttpRequest);

@@ -1,21 +1,22 @@
-//! One bit a check, and what people's word adds to some: what the usable bits of a world are settled from.
+//! One bit per check, plus the drains and overrides that affect some of them. The usable bits of a
+//! world are computed from these.
 
 use super::{CheckSlot, Share, Status};
 
-/// The final verdicts of all checks. A slot that nobody has is healthy.
+/// The final verdicts of all checks. A slot without a check is healthy.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CheckBits {
-    /// A set bit is an unhealthy check, so that what lies beyond the end and what was never set is healthy.
+    /// A set bit is an unhealthy check, so slots past the end and slots never set are healthy.
     unhealthy: Box<[u64]>,
-    /// Checks that are being drained and would be healthy otherwise, by slot, with what is left of their records' weight.
-    /// They are unhealthy to whoever reads bits.
+    /// The checks that are being drained and would otherwise be healthy, by slot, with the
+    /// remaining share of their records' weight. Their bits are unhealthy.
     draining: Box<[(CheckSlot, Share)]>,
-    /// Checks whose records come back without delay, by slot.
+    /// The checks whose records return to use without delay, by slot.
     at_once: Box<[CheckSlot]>,
 }
 
 impl CheckBits {
-    /// Everything healthy but these.
+    /// All checks are healthy except these.
     pub fn with_unhealthy(slots: impl IntoIterator<Item = CheckSlot>) -> CheckBits {
         let mut bits = CheckBits::default();
         for slot in slots {
@@ -32,7 +33,7 @@ impl CheckBits {
         self.unhealthy.get(word).is_none_or(|bits| bits & mask == 0)
     }
 
-    /// The same verdicts, with these unhealthy checks on their way out.
+    /// The same verdicts, with these unhealthy checks draining.
     #[must_use]
     pub fn with_draining(self, draining: impl IntoIterator<Item = (CheckSlot, Share)>) -> CheckBits {
         let mut draining: Box<[_]> = draining.into_iter().collect();
@@ -40,7 +41,7 @@ impl CheckBits {
         CheckBits { draining, ..self }
     }
 
-    /// The same verdicts; whoever uses these checks and is healthy is in use at once.
+    /// The same verdicts. Records of these checks return to use at once when healthy.
     #[must_use]
     pub fn with_at_once(self, slots: impl IntoIterator<Item = CheckSlot>) -> CheckBits {
         let mut at_once: Box<[_]> = slots.into_iter().collect();
@@ -48,20 +49,20 @@ impl CheckBits {
         CheckBits { at_once, ..self }
     }
 
-    /// What is left of the weight of an unhealthy check's records while it drains.
+    /// The remaining share of the weight of an unhealthy check's records while it drains.
     #[must_use]
     pub fn share_left(&self, slot: CheckSlot) -> Option<Share> {
         let at = self.draining.binary_search_by_key(&slot, |&(slot, _)| slot).ok()?;
         Some(self.draining[at].1)
     }
 
-    /// Whether the records of this check come back without delay.
+    /// Whether the records of this check return to use without delay.
     #[must_use]
     pub fn is_at_once(&self, slot: CheckSlot) -> bool {
         self.at_once.binary_search(&slot).is_ok()
     }
 
-    /// Whether any are.
+    /// Whether there are any drains or checks that return without delay.
     #[must_use]
     pub fn any_at_once(&self) -> bool {
         !self.at_once.is_empty()
@@ -78,7 +79,8 @@ impl CheckBits {
         }
     }
 
-    /// Doubles, so that filling slot after slot copies each word a bounded number of times.
+    /// Doubles the length, so that filling slot after slot copies each word a bounded number of
+    /// times.
     fn grow(&mut self, words: usize) {
         let mut longer = std::mem::take(&mut self.unhealthy).into_vec();
         longer.resize(words.next_power_of_two(), 0);

@@ -1,4 +1,5 @@
-//! A calculated check: how many of its children are healthy, and whether that is enough.
+//! A calculated check: how many of its children are healthy, and whether that reaches the
+//! threshold.
 
 use std::collections::HashMap;
 
@@ -6,11 +7,12 @@ use crate::model::{CalculatedCheck, HealthCheckId};
 
 use super::{CheckBits, CheckSlot, Children, Status};
 
-/// The children of one check by slot, so that counting compares no texts.
+/// The children of one check by slot, so that counting compares no strings.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Family {
     known: Vec<CheckSlot>,
-    /// Children that no check is called: what Route 53 leaves of a child that was deleted. They count as healthy.
+    /// Children that name no existing check: Route 53 keeps the id of a deleted child. They count
+    /// as healthy.
     unknown: u16,
     needed: u16,
 }
@@ -27,7 +29,8 @@ impl Family {
         self.known.iter().copied()
     }
 
-    /// Counts final verdicts: a disabled child is healthy, an inverted one is what it says (API ChildHealthChecks).
+    /// Counts final verdicts: a disabled child is healthy, and an inverted one counts after
+    /// inversion (API ChildHealthChecks).
     pub(super) fn count(&self, bits: &CheckBits) -> Children {
         let healthy = self.known.iter().filter(|child| bits.is_healthy(**child)).count();
         let all = count(self.known.len()).saturating_add(self.unknown);
@@ -36,14 +39,15 @@ impl Family {
 }
 
 impl Children {
-    /// With a threshold of 0 always healthy, with one above the number of children never (API HealthThreshold).
+    /// Always healthy with a threshold of 0; never healthy with a threshold above the number of
+    /// children (API HealthThreshold).
     #[must_use]
     pub fn status(self) -> Status {
         if self.healthy >= self.needed { Status::Healthy } else { Status::Unhealthy }
     }
 }
 
-/// 256 children are the most that a check may have, so nothing is ever cut off here.
+/// A check has at most 256 children, so the count is never truncated.
 fn count(number: usize) -> u16 {
     u16::try_from(number).unwrap_or(u16::MAX)
 }

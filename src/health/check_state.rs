@@ -3,33 +3,37 @@
 //! ```text
 //!  ┌──────────────┐  Pass   ┌─────────┐ failure_threshold × Fail in a row ┌───────────┐
 //!  │ Waiting      ├────────▶│ Healthy ├──────────────────────────────────▶│ Unhealthy │
-//!  │ counts as    │         │         │◀──────────────────────────────────┤           │
-//!  │ it was told: │         └─────────┘ recovery_threshold × Pass in a row└───────────┘
+//!  │ restored:    │         │         │◀──────────────────────────────────┤           │
+//!  │  as saved    │         └─────────┘ recovery_threshold × Pass in a row└───────────┘
 //!  │ new: healthy │                                                             ▲
 //!  └──────┬───────┘                            Fail                             │
 //!         └─────────────────────────────────────────────────────────────────────┘
 //! ```
 //!
-//! A new check is healthy until there is data (Route 53), and the first result decides the first state, so that a server
-//! that waits for first results before it opens its port never sends anybody to an endpoint that is known to be down.
-//! A resolver failure does not decide it, unless there are `failure_threshold` of them in a row: a
-//! machine may look names up through this server, which is not answering yet.
-//! From then on only a full row of contrary results turns it, in both directions (API FailureThreshold); one result of
-//! the current kind ends a row.
+//! A new check is healthy until there is data (Route 53). Its first result decides its first
+//! status. The server waits for first results before it opens its port, so it never sends clients
+//! to an endpoint that is known to be down.
 //!
-//! A state that is remembered from before a restart counts at once. When it is so young that no result can have been
-//! missed, its row goes on; else the first result decides, as with a new check.
+//! A resolver failure does not decide the first status until there are `failure_threshold` of them
+//! in a row: the host may resolve names through this server, which does not answer yet.
+//!
+//! After the first result, only a full streak of opposing results changes the status, in both
+//! directions (API FailureThreshold). One result that agrees with the current status ends the
+//! streak.
+//!
+//! A status restored after a restart counts at once. If it is recent enough that no result was
+//! missed, its streak continues; otherwise the first result decides, as for a new check.
 
 use std::fmt;
 
 use super::{Observation, Status, Timestamp};
 
-/// How many contrary results in a row turn a check. 0 works as 1.
+/// How many opposing results in a row change the status. 0 works as 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Thresholds {
-    /// Fails that make it unhealthy.
+    /// Failures until the check is unhealthy.
     pub failure: u8,
-    /// Passes that make it healthy.
+    /// Passes until the check is healthy.
     pub recovery: u8,
 }
 
@@ -46,72 +50,73 @@ pub struct CheckState {
 enum Progress {
     /// No result yet, except for this number of resolver failures.
     Waiting(u8),
-    /// A state from before a restart; since then only this number of resolver failures.
-    Recalled(u8),
-    /// Results against the current status, in a row.
-    Contrary(u8),
+    /// Restored after a restart; since then only this number of resolver failures.
+    Restored(u8),
+    /// Results that oppose the current status, in a row.
+    Opposing(u8),
 }
 
-/// What a machine is to be remembered by.
+/// The part of a check's state that is saved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SavedCheckState {
-    /// What it says.
+    /// The current status.
     pub status: Status,
-    /// Results against that, in a row; `None` when the next result decides, whatever came before.
-    pub contrary: Option<u8>,
-    /// Since when it says so.
+    /// Opposing results so far, in a row; `None` if the next result decides regardless of earlier
+    /// ones.
+    pub opposing: Option<u8>,
+    /// When the status last changed.
     pub since: Timestamp,
 }
 
-/// A machine that turned.
+/// A change of a check's status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StateChange {
-    /// What it was.
+    /// The status before.
     pub from: Status,
-    /// What it is now.
+    /// The status after.
     pub to: Status,
-    /// Why.
+    /// The cause.
     pub cause: Cause,
 }
 
 /// Why a verdict changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
-    /// The first result decides the first state.
+    /// The first result decided the first status.
     FirstResult,
-    /// That many failed probes in a row.
+    /// This number of failed probes in a row.
     Failures(u8),
-    /// That many passed probes in a row.
+    /// This number of passed probes in a row.
     Passes(u8),
-    /// The check itself was changed: inverted, disabled, enabled.
+    /// The configuration of the check changed: inverted, disabled, enabled.
     Configuration,
-    /// Of a metric check, so many evaluations in a row had no data.
+    /// A metric check had no data in this number of evaluations in a row.
     InsufficientData(u8),
-    /// Of a calculated check, a child turned.
+    /// The status of a child of a calculated check changed.
     Children(Children),
-    /// A person set, cleared or outlived an override.
+    /// An operator set or cleared an override, or an override expired.
     Override,
 }
 
 /// What a calculated check counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Children {
-    /// Children that are healthy.
+    /// Healthy children.
     pub healthy: u16,
-    /// Children that there are.
+    /// All children.
     pub all: u16,
-    /// Children that must be healthy.
+    /// The threshold: the number of children that must be healthy.
     pub needed: u16,
 }
 
-/// In words for a log line.
+/// The wording for log lines.
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Cause::FirstResult => f.write_str("the first result"),
-            Cause::Failures(row) => write!(f, "failed {row} times in a row"),
-            Cause::Passes(row) => write!(f, "passed {row} times in a row"),
-            Cause::InsufficientData(row) => write!(f, "no data {row} times in a row"),
+            Cause::Failures(streak) => write!(f, "failed {streak} times in a streak"),
+            Cause::Passes(streak) => write!(f, "passed {streak} times in a streak"),
+            Cause::InsufficientData(streak) => write!(f, "no data {streak} times in a streak"),
             Cause::Override => f.write_str("an override"),
             Cause::Configuration => f.write_str("its configuration changed"),
             Cause::Children(Children { healthy, all, needed }) => {
@@ -122,108 +127,112 @@ impl fmt::Display for Cause {
 }
 
 impl CheckState {
-    /// A machine without results: it counts as `status` until the first one, which then decides.
+    /// A check without results. It counts as `status` until the first result, which decides.
     #[must_use]
     pub fn new(thresholds: Thresholds, status: Status, at: Timestamp) -> CheckState {
         CheckState { thresholds, status, progress: Progress::Waiting(0), since: at }
     }
 
-    /// A machine as it is remembered. With `contrary`, its row goes on; without, the next result decides.
+    /// A restored check. If `opposing` is set, its streak continues; otherwise the next result
+    /// decides.
     #[must_use]
-    pub fn recalled(thresholds: Thresholds, state: SavedCheckState) -> CheckState {
-        let SavedCheckState { status, contrary, since } = state;
-        CheckState { thresholds, status, progress: contrary.map_or(Progress::Recalled(0), Progress::Contrary), since }
+    pub fn restored(thresholds: Thresholds, state: SavedCheckState) -> CheckState {
+        let SavedCheckState { status, opposing, since } = state;
+        CheckState { thresholds, status, progress: opposing.map_or(Progress::Restored(0), Progress::Opposing), since }
     }
 
-    /// What to remember; nothing before there is something to remember.
+    /// The state to save; `None` before the first result.
     #[must_use]
     pub fn state(&self) -> Option<SavedCheckState> {
-        let contrary = match self.progress {
+        let opposing = match self.progress {
             Progress::Waiting(_) => return None,
-            Progress::Recalled(_) => None,
-            Progress::Contrary(row) => Some(row),
+            Progress::Restored(_) => None,
+            Progress::Opposing(streak) => Some(streak),
         };
-        Some(SavedCheckState { status: self.status, contrary, since: self.since })
+        Some(SavedCheckState { status: self.status, opposing, since: self.since })
     }
 
-    /// How many more results of the other kind turn it, in a row.
+    /// How many more opposing results in a row change the status.
     #[must_use]
-    pub fn until_turn(&self) -> u8 {
-        let Progress::Contrary(row) = self.progress else { return 1 };
-        self.needed(self.status.turned()).max(1).saturating_sub(row).max(1)
+    pub fn results_until_change(&self) -> u8 {
+        let Progress::Opposing(streak) = self.progress else { return 1 };
+        self.needed(self.status.opposite()).max(1).saturating_sub(streak).max(1)
     }
 
-    /// Takes one result into account; says when it turned.
+    /// Counts one result and returns the change of status, if any.
     pub fn observe(&mut self, observation: Observation, at: Timestamp) -> Option<StateChange> {
         let seen = observation.status()?;
-        let row = match self.progress {
-            Progress::Contrary(row) => row,
-            Progress::Waiting(row) | Progress::Recalled(row) if observation == Observation::ResolverFailure => {
-                return self.resolver_failed(row.saturating_add(1), at);
+        let streak = match self.progress {
+            Progress::Opposing(streak) => streak,
+            Progress::Waiting(streak) | Progress::Restored(streak) if observation == Observation::ResolverFailure => {
+                return self.resolver_failed(streak.saturating_add(1), at);
             }
-            Progress::Waiting(_) | Progress::Recalled(_) => return self.settle(seen, Cause::FirstResult, at),
+            Progress::Waiting(_) | Progress::Restored(_) => return self.decide(seen, Cause::FirstResult, at),
         };
         if seen == self.status {
-            self.progress = Progress::Contrary(0);
+            self.progress = Progress::Opposing(0);
             return None;
         }
-        let row = row.saturating_add(1);
-        if row < self.needed(seen) {
-            self.progress = Progress::Contrary(row);
+        let streak = streak.saturating_add(1);
+        if streak < self.needed(seen) {
+            self.progress = Progress::Opposing(streak);
             return None;
         }
-        self.settle(seen, row_cause(seen, row), at)
+        self.decide(seen, streak_cause(seen, streak), at)
     }
 
-    /// Counts a resolver failure when there is no other result so far.
-    fn resolver_failed(&mut self, row: u8, at: Timestamp) -> Option<StateChange> {
-        if row >= self.needed(Status::Unhealthy) {
-            return self.settle(Status::Unhealthy, row_cause(Status::Unhealthy, row), at);
+    /// Counts a resolver failure while there is no other result.
+    fn resolver_failed(&mut self, streak: u8, at: Timestamp) -> Option<StateChange> {
+        if streak >= self.needed(Status::Unhealthy) {
+            return self.decide(Status::Unhealthy, streak_cause(Status::Unhealthy, streak), at);
         }
         self.progress = match self.progress {
-            Progress::Waiting(_) => Progress::Waiting(row),
-            _ => Progress::Recalled(row),
+            Progress::Waiting(_) => Progress::Waiting(streak),
+            _ => Progress::Restored(streak),
         };
         None
     }
 
-    /// Takes a status over without a result: the row begins anew, and who waits for a first result goes on waiting.
+    /// Sets the status without a result. The streak starts over; a check that waits for its first
+    /// result still waits.
     pub(super) fn assume(&mut self, status: Status, cause: Cause, at: Timestamp) -> Option<StateChange> {
         let before = self.progress;
-        let turn = self.settle(status, cause, at);
-        if !matches!(before, Progress::Contrary(_)) {
+        let change = self.decide(status, cause, at);
+        if !matches!(before, Progress::Opposing(_)) {
             self.progress = before;
         }
-        turn
+        change
     }
 
-    /// The row of contrary results so far counts no more.
-    pub fn forget_row(&mut self) {
-        if let Progress::Contrary(row) = &mut self.progress {
-            *row = 0;
+    /// Discards the streak of opposing results.
+    pub fn reset_streak(&mut self) {
+        if let Progress::Opposing(streak) = &mut self.progress {
+            *streak = 0;
         }
     }
 
-    /// What it says now.
+    /// The current status.
     #[must_use]
     pub fn status(&self) -> Status {
         self.status
     }
 
-    /// Since when it says so.
+    /// When the status last changed.
     #[must_use]
     pub fn since(&self) -> Timestamp {
         self.since
     }
 
-    /// Whether it is still without a first result. A resolver failure is one: the server must not wait
-    /// for another before it opens its port, through which the machine may look names up.
+    /// Whether the check still waits for its first result. A resolver failure is a result here: the
+    /// server must not wait for another before it opens its port, because the host may resolve
+    /// names through this server.
     #[must_use]
     pub fn is_waiting(&self) -> bool {
         self.progress == Progress::Waiting(0)
     }
 
-    /// Thresholds may change under way; the row so far counts on, and the next result is judged by the new ones.
+    /// Sets new thresholds. The streak is kept, and the next result is compared with the new
+    /// thresholds.
     pub fn set_thresholds(&mut self, thresholds: Thresholds) {
         self.thresholds = thresholds;
     }
@@ -235,9 +244,9 @@ impl CheckState {
         }
     }
 
-    fn settle(&mut self, to: Status, cause: Cause, at: Timestamp) -> Option<StateChange> {
+    fn decide(&mut self, to: Status, cause: Cause, at: Timestamp) -> Option<StateChange> {
         let from = std::mem::replace(&mut self.status, to);
-        self.progress = Progress::Contrary(0);
+        self.progress = Progress::Opposing(0);
         if from == to {
             return None;
         }
@@ -246,10 +255,10 @@ impl CheckState {
     }
 }
 
-fn row_cause(seen: Status, row: u8) -> Cause {
+fn streak_cause(seen: Status, streak: u8) -> Cause {
     match seen {
-        Status::Healthy => Cause::Passes(row),
-        Status::Unhealthy => Cause::Failures(row),
+        Status::Healthy => Cause::Passes(streak),
+        Status::Unhealthy => Cause::Failures(streak),
     }
 }
 
@@ -266,7 +275,7 @@ mod tests {
         CheckState::new(Thresholds { failure, recovery }, Status::Healthy, Timestamp::default())
     }
 
-    /// The same rules without a state machine: look back over all results so far, each time.
+    /// The same rules without a state machine: look back over all results each time.
     fn reference(results: &[Observation], failure: usize, recovery: usize) -> Status {
         let Some(first) = results.first() else { return Status::Healthy };
         let mut status = first.status().unwrap();
@@ -279,7 +288,8 @@ mod tests {
         status
     }
 
-    /// Every sequence of results that begins with these, up to twelve, held against the reference at each step.
+    /// Compares every sequence of up to twelve results that starts with these with the reference,
+    /// at each step.
     fn every_continuation(
         check_state: &CheckState,
         results: &mut Vec<Observation>,
@@ -294,8 +304,11 @@ mod tests {
         let mut seen = 1;
         for observation in [Pass, Fail] {
             let mut next = check_state.clone();
-            let turn = next.observe(observation, Timestamp::default());
-            assert_eq!(turn.map(|turn| turn.to), (next.status() != check_state.status()).then_some(next.status()));
+            let change = next.observe(observation, Timestamp::default());
+            assert_eq!(
+                change.map(|change| change.to),
+                (next.status() != check_state.status()).then_some(next.status())
+            );
             results.push(observation);
             seen += every_continuation(&next, results, failure, recovery);
             results.pop();
@@ -315,8 +328,11 @@ mod tests {
     fn the_first_result_decides_the_first_state() {
         let mut down = check_state(3, 3);
         assert_eq!(down.status(), Status::Healthy);
-        let turn = down.observe(Fail, Timestamp(Duration::from_secs(5)));
-        assert_eq!(turn, Some(StateChange { from: Status::Healthy, to: Status::Unhealthy, cause: Cause::FirstResult }));
+        let change = down.observe(Fail, Timestamp(Duration::from_secs(5)));
+        assert_eq!(
+            change,
+            Some(StateChange { from: Status::Healthy, to: Status::Unhealthy, cause: Cause::FirstResult })
+        );
         assert_eq!(down.since(), Timestamp(Duration::from_secs(5)));
 
         let mut up = check_state(3, 3);
@@ -326,23 +342,23 @@ mod tests {
 
     #[test]
     fn a_failure_of_the_resolver_does_not_decide_the_first_state() {
-        let old = SavedCheckState { status: Status::Healthy, contrary: None, since: Timestamp::default() };
-        let recalled = CheckState::recalled(Thresholds { failure: 3, recovery: 3 }, old);
-        for new in [check_state(3, 3), recalled] {
+        let old = SavedCheckState { status: Status::Healthy, opposing: None, since: Timestamp::default() };
+        let restored = CheckState::restored(Thresholds { failure: 3, recovery: 3 }, old);
+        for new in [check_state(3, 3), restored] {
             let mut waiting = new;
             assert_eq!(waiting.observe(ResolverFailure, Timestamp::default()), None);
             assert_eq!((waiting.status(), waiting.is_waiting()), (Status::Healthy, false));
-            // What follows decides at once, whatever it is.
+            // The next result decides at once.
             assert_eq!(waiting.clone().observe(Fail, Timestamp::default()).unwrap().cause, Cause::FirstResult);
             let mut good = waiting.clone();
             assert_eq!(good.observe(Pass, Timestamp::default()), None);
-            assert_eq!((good.observe(Fail, Timestamp::default()), good.until_turn()), (None, 2));
-            // A full row of them is an outage like others.
+            assert_eq!((good.observe(Fail, Timestamp::default()), good.results_until_change()), (None, 2));
+            // A full streak of resolver failures counts as an outage.
             assert_eq!(waiting.observe(ResolverFailure, Timestamp::default()), None);
-            let turn = waiting.observe(ResolverFailure, Timestamp::default()).unwrap();
-            assert_eq!((turn.to, turn.cause), (Status::Unhealthy, Cause::Failures(3)));
+            let change = waiting.observe(ResolverFailure, Timestamp::default()).unwrap();
+            assert_eq!((change.to, change.cause), (Status::Unhealthy, Cause::Failures(3)));
         }
-        // One that is known counts like others.
+        // After the first result, resolver failures count as failures.
         let mut known = check_state(2, 1);
         known.observe(Pass, Timestamp::default());
         known.observe(Fail, Timestamp::default());
@@ -358,7 +374,7 @@ mod tests {
                 let (mut steady, mut restarted) = (check_state(3, 2), check_state(3, 2));
                 for bit in 0..8 {
                     if bit == restart {
-                        restarted = CheckState::recalled(restarted.thresholds, restarted.state().unwrap());
+                        restarted = CheckState::restored(restarted.thresholds, restarted.state().unwrap());
                     }
                     steady.observe(observation(bit), Timestamp::default());
                     restarted.observe(observation(bit), Timestamp::default());
@@ -371,14 +387,17 @@ mod tests {
     #[test]
     fn an_old_memory_counts_until_the_first_result_decides() {
         let old = Timestamp(Duration::from_secs(5));
-        let state = SavedCheckState { status: Status::Unhealthy, contrary: None, since: old };
-        let mut recalled = CheckState::recalled(Thresholds { failure: 3, recovery: 3 }, state);
-        assert_eq!((recalled.status(), recalled.is_waiting(), recalled.until_turn()), (Status::Unhealthy, false, 1));
-        let mut confirmed = recalled.clone();
+        let state = SavedCheckState { status: Status::Unhealthy, opposing: None, since: old };
+        let mut restored = CheckState::restored(Thresholds { failure: 3, recovery: 3 }, state);
+        assert_eq!(
+            (restored.status(), restored.is_waiting(), restored.results_until_change()),
+            (Status::Unhealthy, false, 1)
+        );
+        let mut confirmed = restored.clone();
         assert_eq!(confirmed.observe(Fail, Timestamp(Duration::from_secs(99))), None);
-        assert_eq!((confirmed.since(), confirmed.until_turn()), (old, 3));
-        let turn = recalled.observe(Pass, Timestamp(Duration::from_secs(99))).unwrap();
-        assert_eq!((turn.to, turn.cause), (Status::Healthy, Cause::FirstResult));
+        assert_eq!((confirmed.since(), confirmed.results_until_change()), (old, 3));
+        let change = restored.observe(Pass, Timestamp(Duration::from_secs(99))).unwrap();
+        assert_eq!((change.to, change.cause), (Status::Healthy, Cause::FirstResult));
         assert_eq!(check_state(3, 3).state(), None);
     }
 
@@ -391,7 +410,10 @@ mod tests {
         }
         check_state.set_thresholds(Thresholds { failure: 3, recovery: 1 });
         assert_eq!(check_state.status(), Status::Healthy);
-        assert_eq!(check_state.observe(Fail, Timestamp::default()).map(|turn| turn.cause), Some(Cause::Failures(6)));
+        assert_eq!(
+            check_state.observe(Fail, Timestamp::default()).map(|change| change.cause),
+            Some(Cause::Failures(6))
+        );
     }
 
     #[test]
@@ -403,7 +425,7 @@ mod tests {
         for second in (0..8 * 7 * 86_400).step_by(10) {
             let observation = if (43_200..43_260).contains(&(second % 86_400)) { Fail } else { Pass };
             let at = Timestamp(Duration::from_secs(second));
-            turns.extend(check_state.observe(observation, at).map(|turn| (second % 86_400, turn.to)));
+            turns.extend(check_state.observe(observation, at).map(|change| (second % 86_400, change.to)));
         }
         assert_eq!(turns, [(43_220, Status::Unhealthy), (43_280, Status::Healthy)].repeat(56));
         assert!(started.elapsed() < Duration::from_secs(5));

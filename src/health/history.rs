@@ -1,7 +1,8 @@
-//! What was seen of a check: its last results and its last transitions, never more than a few of each.
+//! The history of a check: its last results and its last transitions, with a fixed limit for each.
 //!
-//! Results that say the same, one after the other, are one run with a count. So a check that is well for a month takes no
-//! more room than one that was asked once, and what is interesting does not drown in what is not.
+//! Consecutive results that say the same are stored as one run with a count. A check that is
+//! healthy for a month takes as much room as one that was probed once, and rare events are not
+//! pushed out by frequent ones.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -9,51 +10,51 @@ use std::time::Duration;
 
 use super::{Observation, Status, Timestamp};
 
-/// Runs that are kept of each check: with 20 000 checks that flap all the time, about 60 MB at the very most.
+/// Runs kept for each check. 20 000 checks that flap all the time take about 60 MB at most.
 const RUNS: usize = 16;
-/// Transitions that are kept of each check.
+/// Transitions kept for each check.
 const TRANSITIONS: usize = 16;
 
-/// How long the steps of a probe took. A step that was not reached has no figure.
+/// The durations of the steps of a probe. A step that was not reached has no value.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Latency {
-    /// Until the TCP connection stood: Route 53's ConnectionTime.
+    /// Until the TCP connection was established: Route 53's ConnectionTime.
     pub connect: Option<Duration>,
-    /// From then until TLS was agreed on: its SSLHandshakeTime.
+    /// From then until the TLS handshake was complete: Route 53's SSLHandshakeTime.
     pub tls_handshake: Option<Duration>,
-    /// From then until the response began: its TimeToFirstByte.
+    /// From then until the first byte of the response: Route 53's TimeToFirstByte.
     pub first_byte: Option<Duration>,
-    /// The whole probe, without looking up its name.
+    /// The whole probe, without resolving the name.
     pub total: Duration,
 }
 
-/// Results in a row that say the same.
+/// Consecutive results that say the same.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Run {
-    /// Whether the endpoint did as it should.
+    /// Whether the probe passed.
     pub observation: Observation,
-    /// What was seen, in Route 53's words.
+    /// The status, in Route 53's words.
     pub status: Arc<str>,
-    /// When it was seen first; no two runs of a check have the same.
+    /// The time of the first result; unique among the runs of a check.
     pub first: Timestamp,
-    /// When it was seen last.
+    /// The time of the last result.
     pub last: Timestamp,
-    /// How many times.
+    /// The number of results.
     pub results: u32,
-    /// The figures of the last result.
+    /// The durations of the last result.
     pub latency: Latency,
-    /// The longest of the whole probes.
+    /// The longest total duration of a probe in this run.
     pub slowest: Duration,
 }
 
-/// A change of the verdict that counts.
+/// A change of the final verdict.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PastTransition {
-    /// When.
+    /// When it changed.
     pub at: Timestamp,
-    /// To what; from the other.
+    /// The new status.
     pub to: Status,
-    /// Why, in words.
+    /// The cause, as text.
     pub why: Arc<str>,
 }
 
@@ -64,17 +65,17 @@ pub struct History {
     transitions: VecDeque<PastTransition>,
 }
 
-/// Whether a result is news.
+/// Whether a result differs from the previous one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum News {
-    /// It says what the one before said.
+    /// It says the same as the previous one.
     Again,
     /// It says something else.
     New,
 }
 
 impl History {
-    /// Takes a result in.
+    /// Adds a result.
     pub fn see(&mut self, observation: Observation, status: &str, latency: Latency, at: Timestamp) -> News {
         match self.runs.back_mut() {
             Some(run) if run.observation == observation && *run.status == *status => {
@@ -92,12 +93,12 @@ impl History {
         }
     }
 
-    /// Takes a transition in.
+    /// Adds a transition.
     pub fn turn(&mut self, transition: PastTransition) {
         push(&mut self.transitions, transition, TRANSITIONS);
     }
 
-    /// Puts a run where it was: in place of the one that began with it, or at the end.
+    /// Restores a run: replaces the run with the same start, or appends it.
     pub fn put_run(&mut self, run: Run) {
         match self.runs.back_mut() {
             Some(last) if last.first == run.first => *last = run,
@@ -105,7 +106,7 @@ impl History {
         }
     }
 
-    /// The results, oldest first.
+    /// The runs, oldest first.
     pub fn runs(&self) -> impl DoubleEndedIterator<Item = &Run> {
         self.runs.iter()
     }
@@ -115,7 +116,7 @@ impl History {
         self.transitions.iter()
     }
 
-    /// The run that the last result belongs to.
+    /// The run that contains the last result.
     #[must_use]
     pub fn last_run(&self) -> Option<&Run> {
         self.runs.back()
@@ -130,7 +131,8 @@ impl History {
 
 fn push<T>(ring: &mut VecDeque<T>, item: T, most: usize) {
     match ring.len() {
-        // Most checks have one run for weeks; room for four of each would be 10 MB of nothing with 20 000 checks.
+        // Most checks have one run for weeks; with 20 000 checks, room for four runs each would
+        // waste 10 MB.
         0 => ring.reserve_exact(1),
         full if full == most => drop(ring.pop_front()),
         _ => {}

@@ -1,8 +1,9 @@
-//! The state of a metric check: a machine that may be without data.
+//! The state of a metric check: a check state that can be without data.
 //!
-//! Bad values in a row make it unhealthy, the first good one makes it healthy, as a CloudWatch alarm that needs all of its
-//! evaluation periods. A missing value neither counts nor ends a row; that many missing ones in a row are insufficient
-//! data, and then it is what its configuration says (API InsufficientDataHealthStatus).
+//! A streak of bad values makes the check unhealthy and one good value makes it healthy, like a
+//! CloudWatch alarm that requires all of its evaluation periods. A missing value neither counts nor
+//! ends a streak. The same number of missing values in a row is insufficient data, and the
+//! configuration decides the status (API InsufficientDataHealthStatus).
 
 use crate::model::{InsufficientDataHealthStatus, MetricCheck};
 
@@ -15,7 +16,7 @@ pub struct MetricCheckState {
     rules: Rules,
     /// Missing values in a row.
     missing: u8,
-    /// Whether there has been any answer, data or not.
+    /// Whether no query was answered yet, with or without data.
     is_waiting: bool,
 }
 
@@ -26,8 +27,8 @@ struct Rules {
 }
 
 impl MetricCheckState {
-    /// A machine without results. It counts as `before` until there is data, which then decides; a new one has
-    /// insufficient data from the start.
+    /// A check without results. It counts as `before` until there is data, which decides. A new
+    /// check starts with insufficient data.
     #[must_use]
     pub fn new(check: &MetricCheck, before: Option<Status>, at: Timestamp) -> MetricCheckState {
         let rules = rules(check);
@@ -36,32 +37,33 @@ impl MetricCheckState {
         MetricCheckState { check_state, rules, missing: 0, is_waiting: true }
     }
 
-    /// A machine as it is remembered.
+    /// A restored check.
     #[must_use]
-    pub fn recalled(check: &MetricCheck, state: SavedCheckState) -> MetricCheckState {
-        let check_state = CheckState::recalled(thresholds(check), state);
+    pub fn restored(check: &MetricCheck, state: SavedCheckState) -> MetricCheckState {
+        let check_state = CheckState::restored(thresholds(check), state);
         MetricCheckState { check_state, rules: rules(check), missing: 0, is_waiting: false }
     }
 
-    /// What to remember; nothing before there were data. Missing values are counted anew after a restart.
+    /// The state to save; `None` before there was data. Missing values are counted from zero after
+    /// a restart.
     #[must_use]
     pub fn state(&self) -> Option<SavedCheckState> {
         self.check_state.state()
     }
 
-    /// Since when it says what it says.
+    /// When the status last changed.
     #[must_use]
     pub fn since(&self) -> Timestamp {
         self.check_state.since()
     }
 
-    /// How many more values of the other kind turn it, in a row.
+    /// How many more opposing values in a row change the status.
     #[must_use]
-    pub fn until_turn(&self) -> u8 {
-        self.check_state.until_turn()
+    pub fn results_until_change(&self) -> u8 {
+        self.check_state.results_until_change()
     }
 
-    /// Takes one evaluation into account; says when it turned.
+    /// Counts one evaluation and returns the change of status, if any.
     pub fn observe(&mut self, observation: Observation, at: Timestamp) -> Option<StateChange> {
         self.is_waiting = false;
         if observation != Observation::Missing {
@@ -76,25 +78,26 @@ impl MetricCheckState {
         self.check_state.assume(status, Cause::InsufficientData(self.missing), at)
     }
 
-    /// The rows so far count no more.
-    pub fn forget_row(&mut self) {
-        self.check_state.forget_row();
+    /// Discards the streaks.
+    pub fn reset_streak(&mut self) {
+        self.check_state.reset_streak();
         self.missing = 0;
     }
 
-    /// What it says now.
+    /// The current status.
     #[must_use]
     pub fn status(&self) -> Status {
         self.check_state.status()
     }
 
-    /// Whether it has had no answer at all. One without data is an answer: there is nothing to wait for.
+    /// Whether no query was answered yet. An answer without data is an answer: there is nothing to
+    /// wait for.
     #[must_use]
     pub fn is_waiting(&self) -> bool {
         self.is_waiting
     }
 
-    /// Other periods, another status without data: the rows so far count on.
+    /// Sets new periods or another status for insufficient data. The streaks are kept.
     pub fn reconfigure(&mut self, check: &MetricCheck) {
         self.check_state.set_thresholds(thresholds(check));
         self.rules = rules(check);
@@ -150,7 +153,7 @@ pub(super) mod tests {
         MetricCheckState::new(&metric(evaluation_periods, insufficient), None, Timestamp::default())
     }
 
-    /// What it is after each of these, `+` healthy and `-` unhealthy.
+    /// The status after each of these values, `+` healthy and `-` unhealthy.
     fn walk(check_state: &mut MetricCheckState, observations: &str) -> String {
         let observed = observations.chars().map(|letter| {
             let observation = match letter {
@@ -200,24 +203,25 @@ pub(super) mod tests {
         assert_eq!(walk(&mut check_state(3, Unhealthy), "....o"), "----+");
     }
 
-    /// The same rules without a machine: look back over everything, each time.
+    /// The same rules without a state machine: look back over all values each time.
     fn reference(seen: &[Observation], periods: usize, insufficient: InsufficientDataHealthStatus) -> Status {
         let without_data = match insufficient {
             InsufficientDataHealthStatus::Unhealthy => Status::Unhealthy,
             _ => Status::Healthy,
         };
         let mut status = without_data;
-        let (mut had_data, mut row) = (false, Vec::new());
+        let (mut had_data, mut streak) = (false, Vec::new());
         for end in 1..=seen.len() {
             let now = seen[end - 1];
             let missing = seen[..end].iter().rev().take_while(|value| **value == Missing).count();
             if missing >= periods && insufficient != LastKnownStatus {
                 status = without_data;
-                row.clear();
+                streak.clear();
             }
             let Some(says) = now.status() else { continue };
-            row.push(now);
-            let all_bad = row.len() >= periods && row[row.len() - periods..].iter().all(|value| *value == Fail);
+            streak.push(now);
+            let all_bad =
+                streak.len() >= periods && streak[streak.len() - periods..].iter().all(|value| *value == Fail);
             if !had_data || says == Status::Healthy || all_bad {
                 status = says;
             }
@@ -240,8 +244,8 @@ pub(super) mod tests {
             let mut check_state = check_state(periods, insufficient);
             for (number, observation) in (1..).zip(&seen) {
                 let before = check_state.status();
-                let turn = check_state.observe(*observation, Timestamp::default());
-                prop_assert_eq!(turn.map(|turn| turn.to), (before != check_state.status()).then_some(check_state.status()));
+                let change = check_state.observe(*observation, Timestamp::default());
+                prop_assert_eq!(change.map(|change| change.to), (before != check_state.status()).then_some(check_state.status()));
                 prop_assert_eq!(check_state.status(), reference(&seen[..number], periods.into(), insufficient));
             }
         }

@@ -1,19 +1,21 @@
-//! What is up: the state of every health check, and the dense bits that answers read.
+//! Health: the status of every health check, and the dense bits that answers read.
 //!
-//! Pure: results and times come in as arguments, transitions go out. Nothing here probes, sleeps or reads a clock.
+//! This module is pure: results and times are arguments, transitions are return values. Nothing
+//! here probes, sleeps or reads a clock.
 //!
 //! ```text
 //!  result of a probe ──▶ CheckState ──▶ aggregate ──▶ disabled? ──▶ inverted? ──▶ one bit
-//!                        counts      of checkers   healthy       turned        in CheckBits
+//!                        counts      of checkers   healthy       opposite      in CheckBits
 //!                                                                               │
 //!  a calculated check:   the bits of its children ◀── counted, in the same step ┘
 //! ```
 //!
-//! [`Tracker`] holds the checks and does all of this; [`CheckState`] is the state of one check as one checker sees it,
-//! [`MetricCheckState`] that of one that may be without data; [`aggregate`] is Route 53's 18 % rule; [`CheckBits`] is what a
-//! query reads. [`History`] is what people look at afterwards, and [`Overrides`] are their word over what is seen.
-//! [`Recovery`] is the way of a record back into use, with a [`Share`] of its weight at first; [`Sentinels`] tell when what is
-//! seen says nothing.
+//! [`Tracker`] holds the checks and runs all of these steps. [`CheckState`] is the state of one
+//! check as one checker sees it; [`MetricCheckState`] is the state of a metric check, which can be
+//! without data. [`aggregate`] is Route 53's 18 % rule. [`CheckBits`] is what a query reads.
+//! [`History`] holds past results. [`Overrides`] replace the observed verdict by an operator's.
+//! [`Recovery`] is the return of a record to use, with a [`Share`] of its weight at first.
+//! [`Sentinels`] detect that this server is isolated and its results mean nothing.
 
 mod asked;
 mod bits;
@@ -47,55 +49,57 @@ pub use tracker::{
 };
 pub use verdict::{Checkers, aggregate, verdict};
 
-/// Where a check's bit is: a dense index, the same for as long as the check exists, across reloads too.
+/// The index of a check's bit. It is dense and stays the same for as long as the check exists, also
+/// across reloads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct CheckSlot(pub u32);
 
-/// Which life of a slot is meant. Every start of a check gets one of its own, so that a check never hears
-/// results of the one that had its slot before, nor of its own former endpoint.
+/// The generation of a slot. Each start of a check gets a new one, so a check never receives
+/// results of the check that had its slot before, or of its own former endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Generation(pub u64);
 
-/// A point in time, as the time since an epoch that the caller chooses once and keeps. The server counts from the
-/// beginning of 1970 and follows the system's clock, so that moments outlive it; a clock may be set back.
+/// A point in time, as the time since an epoch that the caller chooses once and keeps. The server
+/// uses the Unix epoch and the system's clock, so that timestamps stay valid across restarts. The
+/// clock may be set back.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Timestamp(pub Duration);
 
 impl Timestamp {
-    /// How long after `earlier` this is; nothing when it is not.
+    /// The time since `earlier`; zero if `earlier` is later.
     #[must_use]
     pub fn since(self, earlier: Timestamp) -> Duration {
         self.0.saturating_sub(earlier.0)
     }
 }
 
-/// What one probe says.
+/// The result of one probe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Observation {
-    /// The endpoint answered as it should.
+    /// The endpoint met all requirements of the check.
     Pass,
-    /// It did not.
+    /// The endpoint failed the check.
     Fail,
-    /// No name server gave a usable response. A failure, but one that does not decide the first state:
-    /// the machine may look names up through this server, which waits for first results.
+    /// No name server gave a usable response. This is a failure, but it does not decide the first
+    /// status: the host may resolve names through this server, which waits for first results.
     ResolverFailure,
-    /// Nobody knows: a metric without data. Endpoints have no such result.
+    /// A metric without data. Endpoints have no such result.
     Missing,
 }
 
-/// What is believed of a check.
+/// The status of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Status {
-    /// Its records may answer.
+    /// Its records may be answered.
     Healthy,
-    /// Its records answer only when all others are unhealthy too.
+    /// Its records are answered only if all others are unhealthy too.
     Unhealthy,
 }
 
 impl Status {
-    /// The other one.
+    /// The opposite status.
     #[must_use]
-    pub fn turned(self) -> Status {
+    pub fn opposite(self) -> Status {
         match self {
             Status::Healthy => Status::Unhealthy,
             Status::Unhealthy => Status::Healthy,
@@ -104,7 +108,7 @@ impl Status {
 }
 
 impl Observation {
-    /// The observation as history shows it, which does not tell failures apart.
+    /// The observation as history shows it, without the distinction between kinds of failure.
     #[must_use]
     pub fn shown(self) -> Observation {
         match self {
@@ -113,7 +117,7 @@ impl Observation {
         }
     }
 
-    /// What it speaks for.
+    /// The status that this observation supports.
     #[must_use]
     pub fn status(self) -> Option<Status> {
         match self {

@@ -1,87 +1,90 @@
-//! People's word over what is seen: up, down or drain, by name or glob, from a moment until another.
+//! Operator overrides of health checks: up, down or drain, by name or glob, from one time until
+//! another.
 //!
-//! An override is the final verdict of the checks it is about: after inversion, of disabled checks too. Where several are
-//! about one check, the one that was set last counts. A drain is a `down` that leaves weighted records a share of their
-//! weight, which shrinks to nothing; it never grows again while one drain follows another.
+//! An override is the final verdict of the checks it matches: it applies after inversion, and to
+//! disabled checks too. If several overrides match a check, the one set last applies. A drain is a
+//! `down` that leaves weighted records a share of their weight, which shrinks to zero. The share
+//! never grows when one drain replaces another.
 
 use std::time::Duration;
 
 use super::{Share, Status, Timestamp};
 
-/// Who keeps more has a mistake in a script; each name of a check is held against each of them.
+/// More than this is a mistake in a script. Each check's name is matched with every override.
 const MOST: usize = 100;
 
-/// Which override; never given twice, across restarts neither.
+/// The id of an override. Ids are never reused, also not after a restart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct OverrideId(pub u64);
 
-/// The names of checks: one name, or a glob in which `*` stands for any letters and `?` for one.
+/// The names of checks: one name, or a glob in which `*` matches any characters and `?` matches
+/// one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pattern(pub String);
 
-/// What people want a check to be.
+/// The state that an override sets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// Its records answer.
+    /// The check's records are answered.
     Up,
-    /// Its records answer only when all others are unhealthy too.
+    /// The check's records are answered only if all others are unhealthy too.
     Down,
-    /// The same, but the share of weighted records shrinks to nothing over a time.
+    /// The same as `Down`, but the share of weighted records shrinks to zero over a period.
     Drain(Drain),
 }
 
 /// How records lose their weight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Drain {
-    /// How long it takes.
+    /// The length of the drain.
     pub over: Duration,
-    /// What there is at the beginning: less than all when another drain was under way.
+    /// The share at the start: less than all if the drain replaced another.
     pub begins: Share,
 }
 
-/// A drain under way.
+/// A drain in progress.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Draining {
     from: Timestamp,
     drain: Drain,
 }
 
-/// What a person asks for.
+/// A request to set an override.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OverrideRequest {
-    /// About which checks.
+    /// The checks to override.
     pub pattern: Pattern,
-    /// What they have to be.
+    /// The state to set.
     pub action: Action,
-    /// Why, in their words.
+    /// The operator's reason.
     pub reason: String,
-    /// Who.
+    /// The author.
     pub author: String,
-    /// From when on; a moment that has passed is now.
+    /// The start; a time in the past means now.
     pub from: Timestamp,
-    /// Until when; `None` is until it is cleared.
+    /// The end; `None` means until cleared.
     pub until: Option<Timestamp>,
 }
 
-/// A wish that was granted.
+/// An override that was set.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Override {
-    /// Which one.
+    /// Its id.
     pub id: OverrideId,
-    /// What was asked for.
+    /// The request it was set from.
     pub wish: OverrideRequest,
 }
 
-/// Why a wish is not granted.
+/// Why an override request was refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotGranted {
-    /// It would never be in force.
+    /// It would never be in effect.
     #[error("it would end before it begins")]
     Over,
-    /// It is over before there is nothing left.
+    /// It ends before the drain is complete.
     #[error("it would end before the share is down to nothing")]
     NotDrained,
-    /// There are too many.
+    /// There are too many overrides.
     #[error("there are {MOST} overrides already; clear some first")]
     TooMany,
 }
@@ -94,7 +97,7 @@ pub struct Overrides {
 }
 
 impl Pattern {
-    /// Whether this name is meant.
+    /// Whether the pattern matches this name.
     #[must_use]
     pub fn matches(&self, name: &str) -> bool {
         glob(self.0.as_bytes(), name.as_bytes())
@@ -102,7 +105,7 @@ impl Pattern {
 }
 
 impl Action {
-    /// The verdict that it makes.
+    /// The verdict that it sets.
     #[must_use]
     pub fn status(self) -> Status {
         match self {
@@ -123,7 +126,7 @@ impl Action {
 }
 
 impl Drain {
-    /// All there is goes over this time.
+    /// Drains the full weight over this time.
     #[must_use]
     pub fn over(over: Duration) -> Drain {
         Drain { over, begins: Share::WHOLE }
@@ -131,7 +134,7 @@ impl Drain {
 }
 
 impl Draining {
-    /// What is left of the weight; nothing at the end.
+    /// The remaining share of the weight; `None` at the end.
     #[must_use]
     pub fn left(self, at: Timestamp) -> Option<Share> {
         let Drain { over, begins } = self.drain;
@@ -139,7 +142,7 @@ impl Draining {
         Some(begins.times(Share::of(rest, over)))
     }
 
-    /// When there is nothing left.
+    /// When the drain is complete.
     #[must_use]
     pub fn ends(self) -> Timestamp {
         Timestamp(self.from.0 + self.drain.over)
@@ -147,7 +150,7 @@ impl Draining {
 }
 
 impl Override {
-    /// Its drain, if it is one.
+    /// The drain, if this is one.
     #[must_use]
     pub fn draining(&self) -> Option<Draining> {
         match self.wish.action {
@@ -156,7 +159,7 @@ impl Override {
         }
     }
 
-    /// Whether it counts at this moment.
+    /// Whether it is in effect at this time.
     #[must_use]
     pub fn is_active(&self, at: Timestamp) -> bool {
         self.wish.from <= at && !self.is_over(at)
@@ -168,7 +171,7 @@ impl Override {
 }
 
 impl Overrides {
-    /// Grants a wish. One with the same pattern takes the place of the former, which is returned.
+    /// Sets an override. It replaces one with the same pattern, which is returned.
     pub fn set(&mut self, wish: OverrideRequest, at: Timestamp) -> Result<(Override, Option<Override>), NotGranted> {
         let wish = OverrideRequest { from: wish.from.max(at), ..wish };
         if wish.until.is_some_and(|until| until <= wish.from) {
@@ -188,67 +191,69 @@ impl Overrides {
             Some(former) if former.is_active(at) => follow(former, wish.action, at),
             _ => wish.action,
         };
-        let granted = Override { id: OverrideId(self.last + 1), wish: OverrideRequest { action, ..wish } };
-        self.put(granted.clone());
-        Ok((granted, former))
+        let new = Override { id: OverrideId(self.last + 1), wish: OverrideRequest { action, ..wish } };
+        self.put(new.clone());
+        Ok((new, former))
     }
 
-    /// Puts one back as it was: in place of those with its id or its pattern.
-    pub fn put(&mut self, granted: Override) {
-        self.list.retain(|known| known.id != granted.id && known.wish.pattern != granted.wish.pattern);
-        self.last = self.last.max(granted.id.0);
-        self.list.push(granted);
+    /// Restores an override: it replaces those with its id or its pattern.
+    pub fn put(&mut self, new: Override) {
+        self.list.retain(|known| known.id != new.id && known.wish.pattern != new.wish.pattern);
+        self.last = self.last.max(new.id.0);
+        self.list.push(new);
     }
 
-    /// Takes back those whose pattern is this one, or matches it.
+    /// Clears the overrides whose pattern equals this one or matches it.
     pub fn clear(&mut self, pattern: &Pattern) -> Vec<Override> {
         self.list.extract_if(.., |known| pattern.matches(&known.wish.pattern.0)).collect()
     }
 
-    /// Takes back one.
+    /// Clears one override.
     pub fn remove(&mut self, id: OverrideId) {
         self.last = self.last.max(id.0);
         self.list.retain(|known| known.id != id);
     }
 
-    /// Takes back those whose time is over.
+    /// Removes the overrides that have expired.
     pub fn expire(&mut self, at: Timestamp) -> Vec<Override> {
         self.list.extract_if(.., |known| known.is_over(at)).collect()
     }
 
-    /// The one that counts for a check at this moment.
+    /// The override in effect for a check at this time.
     #[must_use]
     pub fn on(&self, name: &str, at: Timestamp) -> Option<&Override> {
         self.list.iter().rev().find(|known| known.is_active(at) && known.wish.pattern.matches(name))
     }
 
-    /// The drains that count for a check at this moment: the one set last, when it is one, and those it follows on.
+    /// The drains in effect for a check at this time: the one set last, if it is a drain, and those
+    /// it continues.
     pub fn drains_on(&self, name: &str, at: Timestamp) -> impl Iterator<Item = Draining> {
         let about = self.list.iter().rev().filter(move |known| known.is_active(at) && known.wish.pattern.matches(name));
         about.map_while(Override::draining)
     }
 
-    /// The clock was set back by so much: what has begun by `before` stays begun, and a drain stays where it is. Ends are
-    /// people's, by the clock, and stay.
+    /// Adjusts to a clock that was set back by this much: overrides that began by `before` stay in
+    /// effect, and a drain keeps its progress. End times are the operator's, by the clock, and do
+    /// not change.
     pub fn clock_set_back(&mut self, before: Timestamp, by: Duration) {
         for known in self.list.iter_mut().filter(|known| known.wish.from <= before) {
             known.wish.from = Timestamp(known.wish.from.0.saturating_sub(by));
         }
     }
 
-    /// All of them, those that are yet to begin too, in the order in which they were set.
+    /// All overrides, including those that have not begun, in the order in which they were set.
     #[must_use]
     pub fn all(&self) -> &[Override] {
         &self.list
     }
 
-    /// Those that count at this moment.
+    /// The overrides in effect at this time.
     pub fn active(&self, at: Timestamp) -> impl Iterator<Item = &Override> {
         self.list.iter().filter(move |known| known.is_active(at))
     }
 }
 
-/// A drain that takes the place of another goes on from where that is; what is drained stays so.
+/// A drain that replaces another continues from its share. What is drained stays drained.
 fn follow(former: &Override, action: Action, at: Timestamp) -> Action {
     match (former.draining(), action) {
         (Some(before), Action::Drain(drain)) => Action::Drain(match before.left(at) {
@@ -259,7 +264,8 @@ fn follow(former: &Override, action: Action, at: Timestamp) -> Action {
     }
 }
 
-/// `*` is any letters, `?` is one octet. Takes one step back at most to the last `*`, so it is never slow.
+/// Matches a glob: `*` matches any characters, `?` matches one byte. It backtracks only to the last
+/// `*`, so it is never slow.
 fn glob(pattern: &[u8], name: &[u8]) -> bool {
     let (mut p, mut n) = (0, 0);
     let mut last_star = None;
@@ -352,7 +358,7 @@ mod tests {
         assert_eq!((none, former.as_ref()), (None, Some(&first)));
         assert_eq!(overrides.all(), std::slice::from_ref(&second));
         assert_ne!(first.id, second.id);
-        // An id is not given again, even when all are gone.
+        // An id is not reused, even if all overrides are gone.
         assert_eq!(overrides.clear(&Pattern("*".to_owned())), std::slice::from_ref(&second));
         assert!(overrides.set(wish("a", Action::Up, 0, None), at(3)).unwrap().0.id > second.id);
     }
@@ -361,7 +367,7 @@ mod tests {
         Action::Drain(Drain::over(Duration::from_secs(over)))
     }
 
-    /// What is left of `app-blue`: `None` when nothing drains it, or when nothing is left.
+    /// The remaining share of `app-blue`: `None` if no drain applies or nothing remains.
     fn left(overrides: &Overrides, second: u64) -> Option<u8> {
         let left: Option<Vec<Share>> =
             overrides.drains_on("app-blue", at(second)).map(|drain| drain.left(at(second))).collect();
@@ -385,10 +391,10 @@ mod tests {
         let mut overrides = Overrides::default();
         overrides.set(wish("app-*", drain(100), 0, None), at(0)).unwrap();
         assert_eq!(left(&overrides, 50), Some(128));
-        // The same pattern, another time to go: from where it is.
+        // The same pattern with another duration: the drain continues from its current share.
         overrides.set(wish("app-*", drain(200), 0, None), at(50)).unwrap();
         assert_eq!((left(&overrides, 50), left(&overrides, 150), left(&overrides, 250)), (Some(128), Some(65), None));
-        // Another pattern about the same check: the lesser of both.
+        // Another pattern that matches the same check: the lesser share applies.
         overrides.set(wish("app-blue", drain(1000), 0, None), at(150)).unwrap();
         assert_eq!((left(&overrides, 150), left(&overrides, 250)), (Some(65), None));
         // What is drained stays drained.
@@ -432,7 +438,7 @@ mod tests {
         }
         assert_eq!(overrides.clone().clear(&Pattern("app-*".to_owned())).len(), 2);
         assert_eq!(overrides.clear(&Pattern("app-blue".to_owned())).len(), 1);
-        assert!(overrides.clear(&Pattern("nobody".to_owned())).is_empty());
+        assert!(overrides.clear(&Pattern("missing".to_owned())).is_empty());
     }
 
     #[test]

@@ -1,34 +1,34 @@
-//! What a result was about, in one word: for counters and filters.
+//! The reason for a result as one word, for counters and filters.
 
-/// The kind of what was seen.
+/// The kind of a result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Reason {
-    /// Nothing was wrong.
+    /// The probe passed.
     Good,
-    /// A step took too long.
+    /// A step timed out.
     Timeout,
     /// The endpoint refused the connection.
     ConnectionRefused,
-    /// The connection could not be made, or ended too early.
+    /// The connection could not be established, or ended too early.
     ConnectionFailed,
-    /// No address.
+    /// The name has no address.
     Dns,
-    /// Not good HTTP.
+    /// The response is not valid HTTP.
     Protocol,
-    /// A bad status.
+    /// The status code does not pass.
     Status,
-    /// The string was not there.
+    /// The search string was not found.
     StringMissing,
     /// The TLS handshake failed.
     Tls,
-    /// A metric's number is bad.
+    /// The metric crossed its threshold.
     Threshold,
-    /// A metric has no number.
+    /// The metric has no data.
     NoData,
 }
 
 impl Reason {
-    /// All, in the order of their numbers.
+    /// All reasons, in the order of their numbers.
     pub const ALL: [Reason; 11] = [
         Reason::Good,
         Reason::Timeout,
@@ -43,7 +43,7 @@ impl Reason {
         Reason::NoData,
     ];
 
-    /// Its word, the same in metrics and logs.
+    /// The word for this reason, the same in metrics and logs.
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
@@ -61,7 +61,7 @@ impl Reason {
         }
     }
 
-    /// What a result of this kind counts as: `pass`, `fail`, or `missing` when it says nothing.
+    /// What a result of this kind counts as: `pass`, `fail`, or `missing` without data.
     #[must_use]
     pub fn result(self) -> &'static str {
         match self {

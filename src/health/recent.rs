@@ -1,31 +1,32 @@
-//! The last results of a check one by one, for a picture of its latencies: a few octets each.
+//! The last results of a check one by one, for a latency chart: a few bytes each.
 
 use std::time::Duration;
 
 use super::{Observation, Timestamp};
 
-/// Results that are kept: ten minutes at Route 53's usual interval of ten seconds. With 20 000 checks these are 10 MB.
+/// Results kept: ten minutes at Route 53's usual interval of ten seconds. With 20 000 checks these
+/// take 10 MB.
 const KEPT: usize = 60;
 
 /// One result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sample {
-    /// When, to the millisecond.
+    /// The time, to the millisecond.
     pub at: Timestamp,
-    /// How long it took, to the microsecond and at most 17 minutes.
+    /// The duration, to the microsecond and at most 17 minutes.
     pub total: Duration,
-    /// What was seen.
+    /// The observation.
     pub observation: Observation,
 }
 
-/// The last results.
+/// The last results of one check.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Recent {
-    /// Each in 64 bits; a ring once it is full.
+    /// Each result in 64 bits; a ring once it is full.
     ring: Vec<Packed>,
-    /// Where the next one goes.
+    /// The index of the next result.
     next: u8,
-    /// What the moments count from.
+    /// The epoch of the times below.
     epoch: Timestamp,
 }
 
@@ -40,12 +41,12 @@ const OBSERVATION: u32 = 30;
 const MOST_MICROSECONDS: u32 = (1 << OBSERVATION) - 1;
 
 impl Recent {
-    /// Whether there was none.
+    /// Whether there are no results.
     pub fn is_empty(&self) -> bool {
         self.ring.is_empty()
     }
 
-    /// Takes a result in; the oldest makes room.
+    /// Adds a result. The oldest is dropped when the ring is full.
     pub fn push(&mut self, sample: Sample) {
         let since = |epoch| u32::try_from(sample.at.since(epoch).as_millis());
         let at = match since(self.epoch) {

@@ -1,4 +1,4 @@
-//! The way of a record back into use after it was out: first it waits, then its share grows.
+//! The return of a record to use after it was unhealthy: first it waits, then its share grows.
 //!
 //! ```text
 //!            recovers           failback_delay passes          slow_start passes
@@ -8,71 +8,72 @@
 //!                                 is unhealthy again
 //! ```
 //!
-//! All there is to remember is the moment of the recovery: what follows from it at any later moment is arithmetic. A delay
-//! or a slow start of nothing is over at once.
+//! The state is only the time of the recovery; everything later is computed from it. A delay or
+//! slow start of zero ends at once.
 
 use std::time::Duration;
 
 use super::{Share, Timestamp};
 
-/// How the records of a group come back into use.
+/// How the records of a group return to use.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RecoveryRules {
-    /// How long a record has to stay healthy first.
+    /// How long a record must stay healthy first.
     pub failback_delay: Duration,
     /// How long its share grows after that.
     pub slow_start: Duration,
 }
 
-/// Where a record is on its way back.
+/// The recovery phase of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RecoveryStage {
-    /// Not in use while others are.
+    /// It is not in use while others are.
     Waiting {
-        /// When it is in use again, if it stays healthy.
+        /// When it returns to use, if it stays healthy.
         until: Timestamp,
     },
-    /// In use with a part of its weight.
+    /// It is in use with a part of its weight.
     Ramping {
-        /// How much of it.
+        /// The share of its weight.
         share: Share,
-        /// When it has all of it.
+        /// When it has its full weight.
         until: Timestamp,
     },
-    /// All is as it was.
+    /// It is fully in use.
     Back,
 }
 
-/// What happened to a record since the last look at it.
+/// What happened to a record since the last evaluation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RecoveryEvent {
-    /// It is out.
+    /// It is unhealthy.
     Out,
     /// It is healthy, as it was before.
     Healthy,
-    /// It is healthy, and was out before.
+    /// It is healthy, and was unhealthy before.
     Recovered,
-    /// It is healthy, and had only this share before, since it was being drained.
+    /// It is healthy, and had only this share before because it was draining.
     Undrained(Share),
-    /// It is healthy, and whatever was on its way is over: a person says so, or nobody knew it before.
+    /// It is healthy, and any recovery in progress ends: an operator overrode it, or its status was
+    /// not known before.
     AtOnce,
 }
 
-/// The state of one record.
+/// The recovery of one record.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Recovery {
-    /// When it recovered; `None` when it is out, or back.
+    /// When it recovered; `None` if it is unhealthy or fully in use.
     pub since: Option<Timestamp>,
 }
 
 impl RecoveryRules {
-    /// Whether there is no way to go: records are back when they recover.
+    /// Whether both times are zero: records are fully in use as soon as they recover.
     #[must_use]
     pub fn are_none(self) -> bool {
         self == RecoveryRules::default()
     }
 
-    /// Where a record is that recovered at `since`.
+    /// The phase of a record that recovered at `since`.
     #[must_use]
     pub fn stage(self, since: Timestamp, at: Timestamp) -> RecoveryStage {
         let ramps_from = Timestamp(since.0 + self.failback_delay);
@@ -88,14 +89,14 @@ impl RecoveryRules {
 }
 
 impl Recovery {
-    /// Takes news into account.
+    /// Applies an event.
     #[must_use]
     pub fn step(self, seen: RecoveryEvent, rules: RecoveryRules, at: Timestamp) -> Recovery {
         let since = match seen {
             RecoveryEvent::Out | RecoveryEvent::AtOnce => None,
             RecoveryEvent::Healthy => self.since,
             RecoveryEvent::Recovered => Some(at),
-            // As if it had recovered so long ago that it has this share now.
+            // Continue from this share: as if it had recovered long enough ago to have it now.
             RecoveryEvent::Undrained(share) => {
                 let gone = rules.failback_delay + share.part_of(rules.slow_start);
                 self.since.or_else(|| Some(Timestamp(at.0.checked_sub(gone)?)))
@@ -132,7 +133,8 @@ mod tests {
         assert_eq!(RecoveryRules::default().stage(at(1000), at(1000)), RecoveryStage::Back);
     }
 
-    /// The same without a state: look back over all news for the last recovery that nothing ended.
+    /// The same without state: search all events backwards for the last recovery that nothing
+    /// ended.
     fn reference(seen: &[(Timestamp, RecoveryEvent)], rules: RecoveryRules, at: Timestamp) -> RecoveryStage {
         let ended = |seen: RecoveryEvent| matches!(seen, RecoveryEvent::Out | RecoveryEvent::AtOnce);
         let begun = seen.iter().rposition(|(_, news)| *news == RecoveryEvent::Recovered || ended(*news));
@@ -142,7 +144,8 @@ mod tests {
         }
     }
 
-    /// Every sequence of news up to seven looks, a second or half a minute apart, under every kind of rules.
+    /// Every sequence of up to seven events, one second or half a minute apart, under every kind of
+    /// rules.
     #[test]
     fn all_sequences_agree_with_the_reference() {
         const SEEN: [RecoveryEvent; 4] =
@@ -176,14 +179,15 @@ mod tests {
         };
         assert!(share.parts().abs_diff(half.parts()) <= 1, "{share:?}");
         assert_eq!(rules.stage(back.since.unwrap(), at(1060)), RecoveryStage::Back);
-        // Without a slow start there is nothing to go on with.
+        // Without a slow start there is no ramp to continue.
         let delay_only = RecoveryRules { slow_start: Duration::ZERO, ..rules };
         assert_eq!(Recovery::default().step(RecoveryEvent::Undrained(half), delay_only, at(1000)), Recovery::default());
     }
 
     proptest! {
-        /// Four weeks of a check that flaps, looked at every second: never in use before the delay passed, never a share
-        /// that sinks while it stays healthy, and back in the end.
+        /// Four weeks of a flapping check, evaluated every second: never in use before the delay
+        /// passes, the share never shrinks while it stays healthy, and it is fully in use at the
+        /// end.
         #[test]
         fn weeks_of_flapping_keep_the_promise(turns in prop::collection::vec(1u64..86_400, 20..60), delay in 0u64..600, slow in 0u64..600) {
             let rules = rules(delay, slow);

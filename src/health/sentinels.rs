@@ -1,62 +1,63 @@
-//! Sentinels: checks that tell whether this server still reaches anything at all.
+//! Sentinels: checks that show whether this server has connectivity.
 //!
 //! ```text
 //!            every sentinel is unhealthy                     a sentinel is healthy
-//!   there ────────────────────────────────▶ gone ───────────────────────────────────▶ there
-//!   results count                           no result but the sentinels' counts       those of probes that began since count
+//!   connected ────────────────────────────▶ isolated ───────────────────────────────▶ connected
+//!   results count                           only results of sentinels count         results of probes started since count
 //! ```
 //!
-//! When all of them are unhealthy, it is the uplink that is gone, rather than everything at once behind it: what this
-//! server then sees of other endpoints says nothing about them.
+//! If all sentinels are unhealthy, this server is isolated; it is unlikely that all endpoints
+//! failed at once. Its results for other endpoints then mean nothing.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::{CheckBits, CheckSlot, Timestamp};
 
-/// Which checks are sentinels, and what they say.
+/// Which checks are sentinels, and the state of this server's connectivity.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sentinels {
     slots: BTreeSet<CheckSlot>,
-    /// Since when the uplink is gone.
+    /// Since when the server is isolated.
     gone_since: Option<Timestamp>,
-    /// When it came back last.
+    /// When it last regained connectivity.
     back_since: Timestamp,
 }
 
-/// What is believed of the uplink, and since this look.
+/// A change of connectivity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Connectivity {
     /// All sentinels are unhealthy.
     Gone,
-    /// One is healthy again, or none is left.
+    /// A sentinel is healthy again, or there are no sentinels any more.
     Back,
 }
 
 impl Sentinels {
-    /// Other checks are sentinels from now on.
+    /// Replaces the set of sentinels.
     pub fn appoint(&mut self, slots: impl IntoIterator<Item = CheckSlot>) {
         self.slots = slots.into_iter().collect();
     }
 
-    /// Whether this check is one.
+    /// Whether this check is a sentinel.
     #[must_use]
     pub fn are(&self, slot: CheckSlot) -> bool {
         self.slots.contains(&slot)
     }
 
-    /// All of them.
+    /// All sentinels.
     pub fn slots(&self) -> impl Iterator<Item = CheckSlot> {
         self.slots.iter().copied()
     }
 
-    /// Since when the uplink is gone, if it is.
+    /// Since when the server is isolated, if it is.
     #[must_use]
     pub fn gone_since(&self) -> Option<Timestamp> {
         self.gone_since
     }
 
-    /// Looks at the verdicts; says when something is other than before. Without sentinels the uplink is always there.
+    /// Evaluates the verdicts and returns a change of connectivity, if any. Without sentinels the
+    /// server is never isolated.
     pub fn look(&mut self, verdicts: &CheckBits, at: Timestamp) -> Option<Connectivity> {
         let is_gone = !self.slots.is_empty() && self.slots.iter().all(|slot| !verdicts.is_healthy(*slot));
         match (self.gone_since, is_gone) {
@@ -72,14 +73,14 @@ impl Sentinels {
         }
     }
 
-    /// Whether the result of a probe counts that began at this moment. Of a probe that was under way when the uplink came
-    /// back nobody knows what it says.
+    /// Whether the result of a probe that began at this time counts. A probe that was in progress
+    /// when connectivity returned does not count: its result may be due to the isolation.
     #[must_use]
     pub fn let_count(&self, slot: CheckSlot, began: Timestamp) -> bool {
         self.are(slot) || self.gone_since.is_none() && began >= self.back_since
     }
 
-    /// The clock was set back by so much.
+    /// Adjusts to a clock that was set back by this much.
     pub fn clock_set_back(&mut self, by: Duration) {
         let earlier = |moment: Timestamp| Timestamp(moment.0.saturating_sub(by));
         self.gone_since = self.gone_since.map(earlier);

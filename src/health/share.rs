@@ -1,19 +1,19 @@
-//! How much of its weight a record has while it comes back or is drained.
+//! The share of its weight that a record has while it recovers or drains.
 
 use std::time::Duration;
 
-/// A share of a whole, in 255ths: small enough to have one for each record, and fine enough for a ramp of minutes, which
-/// takes a step every second or two. What has a share at all has at least one of them: nothing is no share.
+/// A share in 255ths: small enough to keep one for each record, and fine enough for a ramp of
+/// minutes, which takes a step every second or two. The least share is 1; there is no share of 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Share(u8);
 
 impl Share {
-    /// All of it.
+    /// The full weight.
     pub const WHOLE: Share = Share(u8::MAX);
-    /// As little as there is.
+    /// The least share.
     pub const LEAST: Share = Share(1);
 
-    /// So much of `whole`, rounded up.
+    /// `part` of `whole`, rounded up.
     #[must_use]
     pub fn of(part: Duration, whole: Duration) -> Share {
         if part >= whole {
@@ -23,13 +23,13 @@ impl Share {
         Share(u8::try_from(parts).unwrap_or(u8::MAX).max(1))
     }
 
-    /// How many 255ths it is, 1 to 255; `None` for 0, which is no share.
+    /// A share of 1 to 255 255ths; `None` for 0.
     #[must_use]
     pub fn from_parts(parts: u8) -> Option<Share> {
         (parts > 0).then_some(Share(parts))
     }
 
-    /// How many 255ths it is, 1 to 255.
+    /// The number of 255ths, 1 to 255.
     #[must_use]
     pub fn parts(self) -> u8 {
         self.0
@@ -42,7 +42,7 @@ impl Share {
         Share(u8::try_from(parts).unwrap_or(u8::MAX))
     }
 
-    /// So much of a time.
+    /// This share of a duration.
     #[must_use]
     pub fn part_of(self, whole: Duration) -> Duration {
         whole.mul_f64(f64::from(self.0) / f64::from(u8::MAX))

@@ -1,4 +1,4 @@
-//! All checks: which slot each has, what each says, and what is to be probed.
+//! All checks: the slot of each, its state, and the probes to run.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
@@ -13,19 +13,20 @@ use super::{
     SavedCheckState, Status, Thresholds, Timestamp, aggregate, verdict,
 };
 
-/// A memory younger than so many request intervals has missed no result: with one, the server was away for less than the
-/// pause between two probes, and the other is for the probe itself and for starting.
+/// A saved state is fresh up to this number of request intervals: then no result was missed. One
+/// interval is the pause between two probes; the other allows for the probe itself and for starting
+/// the server.
 const FRESH_INTERVALS: u32 = 2;
 
 /// All checks of the configuration and their states.
 #[derive(Clone, Debug, Default)]
 pub struct Tracker {
-    /// By slot; `None` is free and stands in `free`.
+    /// By slot; `None` is a free slot, which is listed in `free`.
     entries: Vec<Option<Entry>>,
     free: Vec<CheckSlot>,
     slots: HashMap<HealthCheckId, CheckSlot>,
     bits: CheckBits,
-    /// The calculated checks that count a check.
+    /// The calculated checks that count each check.
     parents: HashMap<CheckSlot, Vec<CheckSlot>>,
     /// Enabled checks without a first result.
     pending: usize,
@@ -39,11 +40,11 @@ struct Entry {
     generation: Generation,
     identity: Arc<Identity>,
     source: Source,
-    /// What people say it is, whatever its source says.
+    /// The status that an override sets; it takes precedence over `source`.
     forced: Option<Status>,
 }
 
-/// Where a check's status comes from, and what is believed so far.
+/// Where a check's status comes from, and the current status.
 #[derive(Clone, Debug)]
 enum Source {
     Endpoint { endpoint: Arc<EndpointCheck>, check_state: CheckState },
@@ -52,143 +53,147 @@ enum Source {
     Manual { status: Status, since: Timestamp },
 }
 
-/// What a check asks, in short: equal for two checks whose results are each other's. Comparable across restarts; a new
-/// version of the program may see a difference where there is none.
+/// A hash of what a check asks: equal for two checks if the results of one are valid for the other.
+/// Comparable across restarts. A new version of the program may see a difference where there is
+/// none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Question(pub u64);
 
-/// Which check, and what it asks: what its memory is kept by.
+/// Which check, and what it asks: the key of its saved state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
-    /// What the API calls it.
+    /// The id, as in the API.
     pub id: HealthCheckId,
-    /// What it asks.
+    /// The hash of what it asks.
     pub question: Question,
 }
 
-/// What is remembered of a check from before a restart.
+/// The saved state of a check from before a restart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RestoredCheck {
-    /// What it asked.
+    /// The hash of what it asked.
     pub question: Question,
-    /// What its machine said.
+    /// Its state.
     pub state: SavedCheckState,
-    /// When that was last known to be so.
+    /// The last time at which this state was known to be current.
     pub as_of: Timestamp,
 }
 
-/// One check as it is now, for people.
+/// One check as it is now, for display.
 #[derive(Clone, Debug)]
 pub struct CheckView {
-    /// Where its bit is.
+    /// The index of its bit.
     pub slot: CheckSlot,
-    /// What the API calls it.
+    /// The id and what the check asks.
     pub identity: Arc<Identity>,
-    /// What people call it.
+    /// The name in the configuration.
     pub name: Arc<str>,
-    /// Who or what is asked.
+    /// What is asked.
     pub asks: CheckTarget,
-    /// No longer probed.
+    /// Not probed.
     pub disabled: bool,
-    /// Turned around.
+    /// The verdict is the opposite of the status.
     pub inverted: bool,
     /// The final verdict, overrides included.
     pub verdict: Status,
-    /// What it would be without overrides.
+    /// The verdict without overrides.
     pub unforced: Status,
-    /// What is believed of what it asks.
+    /// The status before inversion.
     pub observed: Status,
-    /// Since when that is believed.
+    /// When that status last changed.
     pub observed_since: Timestamp,
-    /// Whether there was no result yet.
+    /// Whether there is no first result yet.
     pub waiting: bool,
-    /// How many results in a row turn that; nothing where there are no results.
-    pub until_turn: Option<u8>,
+    /// How many more opposing results in a row change the status; `None` for checks without
+    /// results.
+    pub results_until_change: Option<u8>,
 }
 
-/// Who or what a check asks.
+/// What a check asks.
 #[derive(Clone, Debug)]
 pub enum CheckTarget {
     /// An endpoint.
     Endpoint(Arc<EndpointCheck>),
     /// A Prometheus.
     Metric(Arc<MetricCheck>),
-    /// Other checks, and what they said.
+    /// Other checks, with the last count.
     Children(Children),
-    /// People.
+    /// Nothing: an operator sets the status.
     People,
 }
 
-/// A check whose final verdict changed.
+/// A change of a check's final verdict.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Transition {
-    /// Whose bit changed.
+    /// The check.
     pub slot: CheckSlot,
-    /// The name people gave the check.
+    /// The name in the configuration.
     pub name: Arc<str>,
-    /// What it was.
+    /// The status before.
     pub from: Status,
-    /// What it is now.
+    /// The status after.
     pub to: Status,
-    /// When.
+    /// When it changed.
     pub at: Timestamp,
-    /// Why.
+    /// The cause.
     pub cause: Cause,
 }
 
-/// What a (re)load did.
+/// The effects of a (re)load.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Applied {
-    /// Checks that were not there before.
+    /// New checks.
     pub added: Vec<CheckSlot>,
-    /// Checks that ask something else than before, or were enabled or disabled: they start anew in their slot.
+    /// Checks that ask something else than before, or were enabled or disabled. They start over in
+    /// their slot.
     pub restarted: Vec<CheckSlot>,
-    /// Checks that are gone; their slots are free.
+    /// Checks that were removed; their slots are free.
     pub removed: Vec<CheckSlot>,
-    /// Checks that stayed and whose final verdict is another because the configuration is.
+    /// Checks that stayed and whose final verdict changed because the configuration did.
     pub transitions: Vec<Transition>,
 }
 
-/// What the prober has to do for one check.
+/// What the prober needs to probe one check.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ProbePlan {
-    /// Goes back with every result.
+    /// Returned with every result.
     pub slot: CheckSlot,
-    /// Goes back with every result; a result of an older one is not heard.
+    /// Returned with every result; a result with an older generation is ignored.
     pub generation: Generation,
     /// The id, which the endpoint sees in the User-Agent.
     pub id: HealthCheckId,
-    /// The name people gave the check.
+    /// The name in the configuration.
     pub name: Arc<str>,
-    /// What is asked.
+    /// What to probe.
     pub check: Arc<EndpointCheck>,
 }
 
 /// What has to be evaluated for one metric check.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MetricPlan {
-    /// Goes back with every result.
+    /// Returned with every result.
     pub slot: CheckSlot,
-    /// Goes back with every result; a result of an older one is not heard.
+    /// Returned with every result; a result with an older generation is ignored.
     pub generation: Generation,
     /// The id, which the Prometheus sees in the User-Agent.
     pub id: HealthCheckId,
-    /// The name people gave the check.
+    /// The name in the configuration.
     pub name: Arc<str>,
-    /// What is asked.
+    /// What to evaluate.
     pub check: Arc<MetricCheck>,
 }
 
 impl Tracker {
-    /// No checks.
+    /// A tracker without checks.
     #[must_use]
     pub fn new() -> Tracker {
         Tracker::default()
     }
 
-    /// Takes over the checks of a configuration. A check that asks what it asked before keeps its state, also under
-    /// other thresholds or another interval; one that asks something else keeps its slot and its verdict until the
-    /// first result, which decides. Ids are unique; of two checks with one id the first counts.
+    /// Takes over the checks of a configuration. A check that asks the same as before keeps its
+    /// state, also under other thresholds or another interval. A check that asks something else
+    /// keeps its slot and its verdict until the first result, which decides. Ids are unique; of two
+    /// checks with one id the first counts.
     pub fn apply(&mut self, checks: &[HealthCheck], at: Timestamp) -> Applied {
         let before = self.bits.clone();
         let mut applied = Applied { removed: self.remove_all_but(checks), ..Applied::default() };
@@ -204,7 +209,7 @@ impl Tracker {
         applied
     }
 
-    /// Where a check's bit is. It stays there for as long as the check exists.
+    /// The index of a check's bit. It stays the same for as long as the check exists.
     #[must_use]
     pub fn slot_of(&self, id: &HealthCheckId) -> Option<CheckSlot> {
         self.slots.get(id).copied()
@@ -222,41 +227,41 @@ impl Tracker {
         self.entry(slot).map(Entry::verdict)
     }
 
-    /// What the verdict of one check would be without people's word.
+    /// The verdict of one check without overrides.
     #[must_use]
     pub fn unforced(&self, slot: CheckSlot) -> Option<Status> {
         self.entry(slot).map(Entry::unforced)
     }
 
-    /// Whether a check has had no first result.
+    /// Whether a check has no first result yet.
     #[must_use]
     pub fn is_waiting(&self, slot: CheckSlot) -> bool {
         self.entry(slot).is_some_and(Entry::is_pending)
     }
 
-    /// How many enabled checks have had no first result.
+    /// How many enabled checks have no first result yet.
     #[must_use]
     pub fn pending(&self) -> usize {
         self.pending
     }
 
-    /// What is to be probed: the enabled endpoint checks, in order of their slots.
+    /// The probes to run: the enabled endpoint checks, in order of their slots.
     #[must_use]
     pub fn probes(&self) -> Vec<ProbePlan> {
         let slots = (0..).map(CheckSlot).zip(&self.entries);
         slots.filter_map(|(slot, entry)| entry.as_ref()?.plan(slot)).collect()
     }
 
-    /// What is to be evaluated: the enabled metric checks, in order of their slots.
+    /// The metrics to evaluate: the enabled metric checks, in order of their slots.
     #[must_use]
     pub fn metrics(&self) -> Vec<MetricPlan> {
         let slots = (0..).map(CheckSlot).zip(&self.entries);
         slots.filter_map(|(slot, entry)| entry.as_ref()?.metric_plan(slot)).collect()
     }
 
-    /// Takes one result of a probe into account. What comes back is whose final verdict changed: nobody's, most of the time,
-    /// or this check's and then, in the same step, those of the calculated checks that count it. A result for a check
-    /// that is gone, disabled or asks something else by now is not heard.
+    /// Counts one result and returns the changes of final verdicts: usually none, otherwise that of
+    /// this check followed by those of the calculated checks that count it, in the same step. A
+    /// result is ignored if its check is removed, disabled, or asks something else by now.
     pub fn observe(
         &mut self,
         slot: CheckSlot,
@@ -283,7 +288,7 @@ impl Tracker {
         }
         let from = entry.verdict();
         let was_pending = entry.is_pending();
-        let turn = match &mut entry.source {
+        let change = match &mut entry.source {
             Source::Endpoint { check_state, .. } => check_state.observe(observation, at),
             Source::Metric { check_state, .. } => check_state.observe(observation, at),
             Source::Calculated { .. } | Source::Manual { .. } => None,
@@ -291,13 +296,14 @@ impl Tracker {
         if was_pending && !entry.is_pending() {
             self.pending -= 1;
         }
-        let turn = turn?;
+        let change = change?;
         let to = entry.verdict();
         self.bits.set(slot, to);
-        (from != to).then(|| Transition { slot, name: Arc::clone(&entry.name), from, to, at, cause: turn.cause })
+        (from != to).then(|| Transition { slot, name: Arc::clone(&entry.name), from, to, at, cause: change.cause })
     }
 
-    /// Resolves the children of all calculated checks anew and counts them: after the others, which they may be.
+    /// Resolves the children of all calculated checks and counts them. Runs after the other checks
+    /// are updated, since those are the children.
     fn calculate_all(&mut self, before: &CheckBits, at: Timestamp, applied: &mut Applied) {
         self.parents.clear();
         let mut calculated = Vec::new();
@@ -329,20 +335,21 @@ impl Tracker {
         let Source::Calculated { family, children, status, since } = &mut entry.source else { return None };
         *children = family.count(&self.bits);
         let cause = Cause::Children(*children);
-        say(status, since, children.status(), at);
+        set_status(status, since, children.status(), at);
         let to = entry.verdict();
         self.bits.set(slot, to);
         (from != to).then(|| Transition { slot, name: Arc::clone(&entry.name), from, to, at, cause })
     }
 
-    /// Takes over what is remembered of a check, if it still asks the same. It counts at once and is not waited for.
-    /// When so little time has passed that no result was missed, its row of results goes on; else the first one decides.
-    pub fn recall(&mut self, slot: CheckSlot, memory: &RestoredCheck, at: Timestamp) -> Option<Status> {
+    /// Restores the saved state of a check, if it still asks the same. The state counts at once,
+    /// and the check no longer waits for a first result. If no result was missed, its streak
+    /// continues; otherwise the first result decides.
+    pub fn recall(&mut self, slot: CheckSlot, saved: &RestoredCheck, at: Timestamp) -> Option<Status> {
         let entry = self.entries.get_mut(slot.0 as usize)?.as_mut()?;
-        if !entry.is_pending() || entry.identity.question != memory.question {
+        if !entry.is_pending() || entry.identity.question != saved.question {
             return None;
         }
-        entry.source.recall(memory, at);
+        entry.source.recall(saved, at);
         let verdict = entry.verdict();
         self.bits.set(slot, verdict);
         self.pending -= 1;
@@ -352,9 +359,9 @@ impl Tracker {
         Some(verdict)
     }
 
-    /// Whether a result for this life of a slot counts.
+    /// Whether a result with this slot and generation counts.
     #[must_use]
-    pub fn hears(&self, slot: CheckSlot, generation: Generation) -> bool {
+    pub fn accepts(&self, slot: CheckSlot, generation: Generation) -> bool {
         self.entry(slot).is_some_and(|entry| entry.generation == generation && !entry.check.disabled)
     }
 
@@ -363,21 +370,21 @@ impl Tracker {
         (0..).map(CheckSlot).zip(&self.entries).filter_map(|(slot, entry)| entry.is_some().then_some(slot))
     }
 
-    /// What is to be remembered of a check.
+    /// The state of a check to save.
     #[must_use]
-    pub fn memory_of(&self, slot: CheckSlot) -> Option<(&Arc<Identity>, Option<SavedCheckState>)> {
+    pub fn saved_state_of(&self, slot: CheckSlot) -> Option<(&Arc<Identity>, Option<SavedCheckState>)> {
         let entry = self.entry(slot)?;
         let state = entry.source.state().filter(|_| !entry.check.disabled);
         Some((&entry.identity, state))
     }
 
-    /// What people say of a check, when they do.
+    /// The status that an override sets for a check, if any.
     pub fn forced(&self, slot: CheckSlot) -> Option<Status> {
         self.entry(slot)?.forced
     }
 
-    /// Lets people's word stand for what is seen: `forced` says of each check's name what it has to be. The verdicts that
-    /// changed by that are returned, those of calculated checks whose children are meant included.
+    /// Applies overrides: `forced` maps a check's name to the status it is set to. Returns the
+    /// changes of final verdicts, including those of calculated checks whose children changed.
     pub fn force(&mut self, forced: &dyn Fn(&str) -> Option<Status>, at: Timestamp) -> Vec<Transition> {
         let mut transitions = Vec::new();
         for (slot, entry) in (0..).map(CheckSlot).zip(&mut self.entries) {
@@ -391,22 +398,22 @@ impl Tracker {
                 transitions.push(Transition { slot, name, from, to, at, cause: Cause::Override });
             }
         }
-        let turned = transitions.iter().filter_map(|transition| self.parents.get(&transition.slot));
-        let parents: BTreeSet<CheckSlot> = turned.flatten().copied().collect();
+        let parents_of_changed = transitions.iter().filter_map(|transition| self.parents.get(&transition.slot));
+        let parents: BTreeSet<CheckSlot> = parents_of_changed.flatten().copied().collect();
         transitions.extend(parents.into_iter().filter_map(|parent| self.calculate(parent, at)));
         transitions
     }
 
-    /// Lets the rows of contrary results begin anew, but of those checks that are spared.
-    pub fn forget_rows(&mut self, spared: &dyn Fn(CheckSlot) -> bool) {
+    /// Discards the streaks of opposing results of all checks except the `spared` ones.
+    pub fn reset_streaks(&mut self, spared: &dyn Fn(CheckSlot) -> bool) {
         for (slot, entry) in (0..).map(CheckSlot).zip(&mut self.entries) {
             if let Some(entry) = entry.as_mut().filter(|_| !spared(slot)) {
-                entry.source.forget_row();
+                entry.source.reset_streak();
             }
         }
     }
 
-    /// The checks as they are now, in order of their slots, from this one on.
+    /// The checks as they are now, in order of their slots, starting at `from`.
     pub fn pictures(&self, from: CheckSlot) -> impl Iterator<Item = CheckView> {
         let slots = (0..).map(CheckSlot).zip(&self.entries).skip(from.0 as usize);
         slots.filter_map(|(slot, entry)| Some(entry.as_ref()?.picture(slot)))
@@ -417,7 +424,7 @@ impl Tracker {
         self.named().map(|(_, name)| name)
     }
 
-    /// The same with the slots.
+    /// The names of all checks with their slots.
     pub fn named(&self) -> impl Iterator<Item = (CheckSlot, &Arc<str>)> {
         (0..).map(CheckSlot).zip(&self.entries).filter_map(|(slot, entry)| Some((slot, &entry.as_ref()?.name)))
     }
@@ -478,7 +485,7 @@ impl Tracker {
         self.entries[slot.0 as usize] = Some(entry);
     }
 
-    /// One counter for all slots: no generation is ever given twice.
+    /// One counter for all slots: a generation is never reused.
     fn next_generation(&mut self) -> Generation {
         self.last_generation += 1;
         Generation(self.last_generation)
@@ -486,7 +493,7 @@ impl Tracker {
 }
 
 impl Entry {
-    /// `before` is what was believed of its predecessor; a new check has none.
+    /// `before` is the status of the check that this one replaces; a new check has none.
     fn new(check: &HealthCheck, generation: Generation, before: Option<Status>, at: Timestamp) -> Entry {
         let source = Source::new(&check.kind, before, at);
         let identity = Arc::new(Identity { id: check.id.clone(), question: question(&source) });
@@ -494,7 +501,7 @@ impl Entry {
         Entry { check: check.clone(), name, generation, identity, source, forced: None }
     }
 
-    /// The same entry, state and generation under a changed configuration.
+    /// The same entry with its state and generation, under a changed configuration.
     fn reconfigured(mut self, check: &HealthCheck, at: Timestamp) -> Entry {
         if self.check == *check {
             return self;
@@ -507,7 +514,7 @@ impl Entry {
         self.check.disabled == check.disabled && self.source.asks_the_same(&check.kind)
     }
 
-    /// What counts: people's word, else what is seen.
+    /// The final verdict: the override, otherwise the status after `disabled` and `inverted`.
     fn verdict(&self) -> Status {
         self.forced.unwrap_or_else(|| self.unforced())
     }
@@ -516,7 +523,7 @@ impl Entry {
         verdict(&self.check, self.source.status())
     }
 
-    /// What is believed before inversion; a disabled check counts as healthy.
+    /// The status before inversion; a disabled check is healthy.
     fn believed(&self) -> Status {
         if self.check.disabled { Status::Healthy } else { self.source.status() }
     }
@@ -538,7 +545,7 @@ impl Entry {
             observed: self.source.status(),
             observed_since: self.source.since(),
             waiting: self.is_pending(),
-            until_turn: self.source.until_turn(),
+            results_until_change: self.source.results_until_change(),
         }
     }
 
@@ -573,7 +580,7 @@ impl Source {
                 endpoint: Arc::new(endpoint.clone()),
                 check_state: CheckState::new(thresholds(endpoint), status, at),
             },
-            // Its children are resolved and counted when all checks are there.
+            // Children are resolved and counted after all checks are added.
             HealthCheckKind::Calculated(_) => {
                 Source::Calculated { family: Family::default(), children: Children::default(), status, since: at }
             }
@@ -581,7 +588,7 @@ impl Source {
                 check: Arc::new(metric.clone()),
                 check_state: MetricCheckState::new(metric, before, at),
             },
-            HealthCheckKind::Manual(state) => Source::Manual { status: said(*state), since: at },
+            HealthCheckKind::Manual(state) => Source::Manual { status: status_of(*state), since: at },
         }
     }
 
@@ -595,7 +602,7 @@ impl Source {
         }
     }
 
-    /// Another configuration of what asks the same.
+    /// Applies another configuration that asks the same.
     fn reconfigure(&mut self, kind: &HealthCheckKind, at: Timestamp) {
         match (self, kind) {
             (Source::Endpoint { endpoint, check_state }, HealthCheckKind::Endpoint(new)) => {
@@ -607,39 +614,40 @@ impl Source {
                 *check = Arc::new(new.clone());
             }
             (Source::Manual { status, since }, HealthCheckKind::Manual(state)) => {
-                say(status, since, said(*state), at);
+                set_status(status, since, status_of(*state), at);
             }
-            // Children are resolved anew at every load; other pairs do not go on as they were.
+            // Children are resolved at every load; other pairs do not keep their state.
             _ => {}
         }
     }
 
-    /// Takes over what is remembered. With so little time passed that no result was missed, its row of results goes on.
-    fn recall(&mut self, memory: &RestoredCheck, at: Timestamp) {
-        // A clock that was set back says nothing about how old a memory is.
-        let knows = memory.as_of <= at;
-        let fresh = |interval: Duration| knows && at.since(memory.as_of) <= interval * FRESH_INTERVALS;
+    /// Restores the saved state. If it is recent enough that no result was missed, its streak
+    /// continues.
+    fn recall(&mut self, saved: &RestoredCheck, at: Timestamp) {
+        // If the clock was set back, the age of the saved state is unknown.
+        let age_is_known = saved.as_of <= at;
+        let fresh = |interval: Duration| age_is_known && at.since(saved.as_of) <= interval * FRESH_INTERVALS;
         let state = |interval| {
-            let contrary = memory.state.contrary.filter(|_| fresh(interval));
-            SavedCheckState { contrary, ..memory.state }
+            let opposing = saved.state.opposing.filter(|_| fresh(interval));
+            SavedCheckState { opposing, ..saved.state }
         };
         match self {
             Source::Endpoint { endpoint, check_state } => {
-                *check_state = CheckState::recalled(thresholds(endpoint), state(endpoint.request_interval));
+                *check_state = CheckState::restored(thresholds(endpoint), state(endpoint.request_interval));
             }
             Source::Metric { check, check_state } => {
-                *check_state = MetricCheckState::recalled(check, state(check.period));
+                *check_state = MetricCheckState::restored(check, state(check.period));
             }
-            // What they say is found anew from what they count, or stands in a file.
+            // These are computed from other checks or read from the configuration.
             Source::Calculated { .. } | Source::Manual { .. } => {}
         }
     }
 
-    /// What it says, before the check is disabled or inverted.
+    /// The status before `disabled` and `inverted`.
     fn status(&self) -> Status {
         match self {
             Source::Endpoint { check_state, .. } => {
-                // One checker for now: this process.
+                // There is one checker for now: this process.
                 let healthy = u32::from(check_state.status() == Status::Healthy);
                 aggregate(Checkers { healthy, reporting: 1 })
             }
@@ -664,23 +672,23 @@ impl Source {
         }
     }
 
-    fn until_turn(&self) -> Option<u8> {
+    fn results_until_change(&self) -> Option<u8> {
         match self {
-            Source::Endpoint { check_state, .. } => Some(check_state.until_turn()),
-            Source::Metric { check_state, .. } => Some(check_state.until_turn()),
+            Source::Endpoint { check_state, .. } => Some(check_state.results_until_change()),
+            Source::Metric { check_state, .. } => Some(check_state.results_until_change()),
             Source::Calculated { .. } | Source::Manual { .. } => None,
         }
     }
 
-    fn forget_row(&mut self) {
+    fn reset_streak(&mut self) {
         match self {
-            Source::Endpoint { check_state, .. } => check_state.forget_row(),
-            Source::Metric { check_state, .. } => check_state.forget_row(),
+            Source::Endpoint { check_state, .. } => check_state.reset_streak(),
+            Source::Metric { check_state, .. } => check_state.reset_streak(),
             Source::Calculated { .. } | Source::Manual { .. } => {}
         }
     }
 
-    /// What to remember.
+    /// The state to save.
     fn state(&self) -> Option<SavedCheckState> {
         match self {
             Source::Endpoint { check_state, .. } => check_state.state(),
@@ -699,14 +707,14 @@ impl Source {
     }
 }
 
-/// Says something, and remembers since when it is that.
-fn say(status: &mut Status, since: &mut Timestamp, new: Status, at: Timestamp) {
+/// Sets a status and, if it changed, the time of the change.
+fn set_status(status: &mut Status, since: &mut Timestamp, new: Status, at: Timestamp) {
     if *status != new {
         (*status, *since) = (new, at);
     }
 }
 
-fn said(state: RoutingControlState) -> Status {
+fn status_of(state: RoutingControlState) -> Status {
     match state {
         RoutingControlState::On => Status::Healthy,
         RoutingControlState::Off => Status::Unhealthy,
@@ -717,7 +725,7 @@ fn thresholds(endpoint: &EndpointCheck) -> Thresholds {
     Thresholds { failure: endpoint.failure_threshold, recovery: endpoint.recovery_threshold }
 }
 
-/// Whether results of one are results of the other.
+/// Whether results of one are valid for the other.
 fn compares_the_same(one: &MetricCheck, other: &MetricCheck) -> bool {
     let MetricCheck {
         prometheus,
@@ -734,7 +742,7 @@ fn compares_the_same(one: &MetricCheck, other: &MetricCheck) -> bool {
         && *threshold == other.threshold
 }
 
-/// Whether results of one are results of the other. How often and how strictly does not matter for that.
+/// Whether results of one are valid for the other. Intervals and thresholds do not matter for that.
 fn asks_the_same(one: &EndpointCheck, other: &EndpointCheck) -> bool {
     let EndpointCheck {
         protocol,
@@ -754,8 +762,8 @@ fn asks_the_same(one: &EndpointCheck, other: &EndpointCheck) -> bool {
         && *timeouts == other.timeouts
 }
 
-/// A number for what `asks_the_same` and `compares_the_same` compare: FNV-1a of it as text. Of checks that ask nobody there
-/// is nothing to compare, and no result to remember.
+/// A hash of what `asks_the_same` and `compares_the_same` compare: FNV-1a of its text form. Checks
+/// that probe nothing have no results to save.
 fn question(source: &Source) -> Question {
     let asked = match source {
         Source::Endpoint { endpoint, .. } => {
@@ -939,11 +947,11 @@ pub(super) mod tests {
         assert!(tracker.bits().is_healthy(a));
     }
 
-    fn recollection(tracker: &Tracker, name: &str, status: Status, contrary: u8) -> RestoredCheck {
-        let (identity, _) = tracker.memory_of(slot(tracker, name)).unwrap();
+    fn saved_check(tracker: &Tracker, name: &str, status: Status, opposing: u8) -> RestoredCheck {
+        let (identity, _) = tracker.saved_state_of(slot(tracker, name)).unwrap();
         RestoredCheck {
             question: identity.question,
-            state: SavedCheckState { status, contrary: Some(contrary), since: T0 },
+            state: SavedCheckState { status, opposing: Some(opposing), since: T0 },
             as_of: T0,
         }
     }
@@ -952,9 +960,9 @@ pub(super) mod tests {
     fn what_is_remembered_counts_at_once_and_is_not_waited_for() {
         let mut tracker = tracker(&[check("a"), check("b")]);
         let a = slot(&tracker, "a");
-        let memory = recollection(&tracker, "a", Status::Unhealthy, 0);
+        let saved = saved_check(&tracker, "a", Status::Unhealthy, 0);
         // Two intervals of 10 s later the row of passes begins; three are needed.
-        assert_eq!(tracker.recall(a, &memory, Timestamp(Duration::from_secs(20))), Some(Status::Unhealthy));
+        assert_eq!(tracker.recall(a, &saved, Timestamp(Duration::from_secs(20))), Some(Status::Unhealthy));
         assert_eq!(tracker.pending(), 1);
         assert!(!tracker.bits().is_healthy(a));
         for _ in 0..2 {
@@ -968,8 +976,8 @@ pub(super) mod tests {
     fn an_old_memory_is_corrected_by_the_first_result() {
         let mut tracker = tracker(&[check("a")]);
         let a = slot(&tracker, "a");
-        let memory = recollection(&tracker, "a", Status::Unhealthy, 2);
-        tracker.recall(a, &memory, Timestamp(Duration::from_secs(21)));
+        let saved = saved_check(&tracker, "a", Status::Unhealthy, 2);
+        tracker.recall(a, &saved, Timestamp(Duration::from_secs(21)));
         assert!(!tracker.bits().is_healthy(a));
         assert_eq!(observe(&mut tracker, "a", Pass).unwrap().cause, Cause::FirstResult);
         assert!(tracker.bits().is_healthy(a));
@@ -979,26 +987,26 @@ pub(super) mod tests {
     fn a_memory_from_the_future_is_corrected_by_the_first_result() {
         let mut tracker = tracker(&[check("a")]);
         let a = slot(&tracker, "a");
-        let memory = RestoredCheck {
+        let saved = RestoredCheck {
             as_of: Timestamp(Duration::from_secs(1)),
-            ..recollection(&tracker, "a", Status::Unhealthy, 0)
+            ..saved_check(&tracker, "a", Status::Unhealthy, 0)
         };
-        tracker.recall(a, &memory, T0);
+        tracker.recall(a, &saved, T0);
         assert_eq!(observe(&mut tracker, "a", Pass).unwrap().cause, Cause::FirstResult);
     }
 
     #[test]
     fn what_was_remembered_of_another_endpoint_is_not_believed() {
         let mut tracker = tracker(&[check("a")]);
-        let memory = recollection(&tracker, "a", Status::Unhealthy, 0);
+        let saved = saved_check(&tracker, "a", Status::Unhealthy, 0);
         tracker.apply(&[changed(check("a"), |endpoint| endpoint.port = 81)], T0);
         let a = slot(&tracker, "a");
-        assert_eq!(tracker.recall(a, &memory, T0), None);
+        assert_eq!(tracker.recall(a, &saved, T0), None);
         assert_eq!(tracker.pending(), 1);
         // Nor is it, once there was a result.
-        let memory = recollection(&tracker, "a", Status::Unhealthy, 0);
+        let saved = saved_check(&tracker, "a", Status::Unhealthy, 0);
         observe(&mut tracker, "a", Pass);
-        assert_eq!(tracker.recall(a, &memory, T0), None);
+        assert_eq!(tracker.recall(a, &saved, T0), None);
         assert!(tracker.bits().is_healthy(a));
     }
 
@@ -1123,12 +1131,12 @@ pub(super) mod tests {
         let picture = tracker.pictures(CheckSlot(0)).find(|picture| &*picture.name == "site").unwrap();
         assert!(matches!(picture.asks, CheckTarget::Children(Children { healthy: 1, all: 2, needed: 2 })));
 
-        let (identity, state) = tracker.memory_of(slot(&tracker, "a")).unwrap();
+        let (identity, state) = tracker.saved_state_of(slot(&tracker, "a")).unwrap();
         let Identity { id, question } = (**identity).clone();
-        let memory = RestoredCheck { question, state: state.unwrap(), as_of: T0 };
+        let saved = RestoredCheck { question, state: state.unwrap(), as_of: T0 };
         let mut restarted = self::tracker(&checks);
         let slot_of_a = restarted.slot_of(&id).unwrap();
-        assert_eq!(restarted.recall(slot_of_a, &memory, T0), Some(Unhealthy));
+        assert_eq!(restarted.recall(slot_of_a, &saved, T0), Some(Unhealthy));
         assert_eq!(restarted.status(slot(&restarted, "site")), Some(Unhealthy));
     }
 

@@ -1,23 +1,25 @@
-//! From what the checkers say to what counts: the 18 % rule, then disabled, then inverted.
+//! From the results of the checkers to the final verdict: the 18 % rule, then disabled, then
+//! inverted.
 
 use crate::model::HealthCheck;
 
 use super::Status;
 
-/// What the checkers of one check say.
+/// The results of the checkers of one check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Checkers {
-    /// How many of them hold the endpoint for healthy.
+    /// How many consider the endpoint healthy.
     pub healthy: u32,
-    /// How many have an opinion.
+    /// How many report a result.
     pub reporting: u32,
 }
 
-/// More than this share of the reporting checkers, in per cent, must say healthy
+/// More than this percentage of the reporting checkers must consider the endpoint healthy
 /// (Developer Guide, "How Amazon Route 53 determines whether a health check is healthy").
 const HEALTHY_ABOVE_PERCENT: u64 = 18;
 
-/// The verdict on an endpoint from those of its checkers. With no data it is healthy, as a new check is.
+/// The status of an endpoint from its checkers' results. With no data it is healthy, as a new check
+/// is.
 #[must_use]
 pub fn aggregate(checkers: Checkers) -> Status {
     let Checkers { healthy, reporting } = checkers;
@@ -28,13 +30,13 @@ pub fn aggregate(checkers: Checkers) -> Status {
     }
 }
 
-/// What counts for the records that use this check, from what is believed of what it looks at. A disabled check is healthy,
-/// and inversion comes after that: disabled and inverted is the documented way to force traffic off a record (API Disabled,
-/// Inverted).
+/// The final verdict for the records that use this check, from the status of the endpoint, metric
+/// or children. A disabled check is healthy, and inversion applies after that: disabled and
+/// inverted is the documented way to force traffic off a record (API Disabled, Inverted).
 #[must_use]
 pub fn verdict(check: &HealthCheck, believed: Status) -> Status {
     let status = if check.disabled { Status::Healthy } else { believed };
-    if check.inverted { status.turned() } else { status }
+    if check.inverted { status.opposite() } else { status }
 }
 
 #[cfg(test)]

@@ -1,11 +1,12 @@
-//! The members of a group as a policy sees them: which of them may be answered, and with how much of their weight.
+//! The members of a group as a policy sees them: which of them may be answered, and with what share
+//! of their weight.
 
 use arrayvec::ArrayVec;
 
 use crate::health::Share;
 use crate::model::MAX_MEMBERS;
 
-/// The usable bits of one zone: health as it was settled when the world was published.
+/// The usable bits of one zone, as computed when the world was published.
 #[derive(Clone, Copy, Debug)]
 pub struct UsableBits<'w> {
     words: &'w [u64],
@@ -13,22 +14,23 @@ pub struct UsableBits<'w> {
     overlay: Option<&'w Overlay>,
 }
 
-/// What stands beside the usable bits while some record of the world is drained, waits for its failback or starts slowly.
-/// Most of the time nothing is, and there is none.
+/// The shares and reserve that apply while a record of the world drains, waits for its failback or
+/// starts slowly. Most of the time there is none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Overlay {
-    /// By bit: what a weighted record has of its weight.
+    /// By bit: the share of its weight that a weighted record has.
     pub shares: Box<[Share]>,
-    /// A set bit may answer where nobody usable can, before all answer.
+    /// A set bit marks a member that may be answered if no member is usable, before all members are
+    /// answered.
     pub reserve: Box<[u64]>,
 }
 
-/// What the members of one group have of their weights.
+/// The shares of weight of the members of one group.
 #[derive(Clone, Copy, Debug)]
 pub struct Shares<'w>(&'w [Share]);
 
 impl Shares<'_> {
-    /// What this one has.
+    /// The share of this member.
     pub fn of(self, member: u16) -> Share {
         self.0[usize::from(member)]
     }
@@ -40,7 +42,7 @@ impl<'w> UsableBits<'w> {
         UsableBits { words, first, overlay: None }
     }
 
-    /// The same bits with what stands beside them.
+    /// The same bits with an overlay.
     pub fn with_overlay(self, overlay: Option<&'w Overlay>) -> UsableBits<'w> {
         UsableBits { overlay, ..self }
     }
@@ -50,7 +52,7 @@ impl<'w> UsableBits<'w> {
         is_set(self.words, self.first + bit)
     }
 
-    /// As many bits as a group has members at most, from number `bit` on.
+    /// The bits of a group, from number `bit` on: as many as a group has members at most.
     fn bits_from(&self, bit: u32) -> u128 {
         let first = self.first + bit;
         let word = |number: u32| self.words.get((first / 64 + number) as usize).map_or(0, |&word| u128::from(word));
@@ -75,7 +77,7 @@ fn is_set(words: &[u64], bit: u32) -> bool {
     words[bit as usize / 64] >> (bit % 64) & 1 == 1
 }
 
-/// The candidates of one group, numbered as its members are.
+/// The candidates of one group, with the numbers of its members.
 #[derive(Clone, Copy, Debug)]
 pub struct Candidates<'w> {
     usable: UsableBits<'w>,
@@ -84,36 +86,37 @@ pub struct Candidates<'w> {
     fail_open: FailOpen,
 }
 
-/// What a policy does when no candidate is usable.
+/// What a policy does if no candidate is usable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FailOpen {
-    /// Takes all of them to be usable (Developer Guide, "How Amazon Route 53 chooses records when health checking is
-    /// configured").
+    /// All members count as usable (Developer Guide, "How Amazon Route 53 chooses records when
+    /// health checking is configured").
     All,
-    /// Chooses nobody: the user wants it so.
-    Nobody,
+    /// No member is chosen, as configured.
+    NoMember,
 }
 
 impl<'w> Candidates<'w> {
-    /// The first bit of a group without any health in it: no health check, no alias that evaluates its target.
+    /// The first bit of a group without health: no health check, no alias that evaluates its
+    /// target.
     pub const ALWAYS_USABLE: u32 = u32::MAX;
 
-    /// `count` members whose bits follow each other from `first_bit` on.
+    /// `count` members whose bits are consecutive from `first_bit` on.
     pub fn new(usable: UsableBits<'w>, first_bit: u32, count: u16) -> Candidates<'w> {
         Candidates { usable, first_bit, count, fail_open: FailOpen::All }
     }
 
-    /// The same candidates, with another end when none is usable.
+    /// The same candidates with this behaviour if none is usable.
     pub fn with_fail_open(self, fail_open: FailOpen) -> Candidates<'w> {
         Candidates { fail_open, ..self }
     }
 
-    /// Whether those that are not usable may answer when nobody else can.
+    /// Whether members that are not usable may be answered if no member is usable.
     pub fn fails_open(&self) -> bool {
         self.fail_open == FailOpen::All
     }
 
-    /// How many there are.
+    /// The number of candidates.
     pub fn count(&self) -> u16 {
         self.count
     }
@@ -123,12 +126,12 @@ impl<'w> Candidates<'w> {
         0..self.count
     }
 
-    /// Whether this one may be answered.
+    /// Whether this member may be answered.
     pub fn is_usable(&self, member: u16) -> bool {
         self.first_bit == Candidates::ALWAYS_USABLE || self.usable.is_usable(self.first_bit + u32::from(member))
     }
 
-    /// Those that may be answered.
+    /// The members that may be answered.
     pub(super) fn usable(&self) -> Members {
         let Members(all) = self.everyone();
         match self.first_bit {
@@ -137,19 +140,19 @@ impl<'w> Candidates<'w> {
         }
     }
 
-    /// Whether they may be answered or not.
+    /// All members, usable or not.
     pub(super) fn everyone(&self) -> Members {
         const { assert!(MAX_MEMBERS < MOST_BITS, "a bit for each member") }
         Members((1 << self.count.min(127)) - 1)
     }
 
-    /// Whether this one may be answered where none that is usable can: it is healthy, but waits for its failback or is on
-    /// its way out.
+    /// Whether this member may be answered if no member is usable: it is healthy, but waits for its
+    /// failback or drains.
     pub fn is_in_reserve(&self, member: u16) -> bool {
         self.first_bit != Candidates::ALWAYS_USABLE && self.usable.is_in_reserve(self.first_bit + u32::from(member))
     }
 
-    /// What each has of its weight; `None` when nothing in the world is on its way in or out.
+    /// The share of weight of each member; `None` if no record in the world is in transition.
     pub fn shares(&self) -> Option<Shares<'w>> {
         if self.first_bit == Candidates::ALWAYS_USABLE {
             return None;
@@ -158,17 +161,17 @@ impl<'w> Candidates<'w> {
     }
 }
 
-/// Some of a group's members: a bit for each.
+/// A subset of a group's members: one bit per member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Members(u128);
 
 impl Members {
-    /// Whether there is none.
+    /// Whether the subset is empty.
     pub(super) fn is_empty(self) -> bool {
         self.0 == 0
     }
 
-    /// Their numbers, from the least.
+    /// The numbers of the members, in ascending order.
     pub(super) fn list(self) -> ArrayVec<u16, MOST_BITS> {
         let mut members = ArrayVec::new();
         for (first, mut half) in [(0, self.0 as u64), (64, (self.0 >> 64) as u64)] {
@@ -181,7 +184,7 @@ impl Members {
     }
 }
 
-/// A bit for each member.
+/// One bit per member.
 const MOST_BITS: usize = u128::BITS as usize;
 
 #[cfg(test)]

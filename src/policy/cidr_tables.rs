@@ -1,7 +1,9 @@
-//! The tables of CIDR collections: each is flattened once, for all groups that refer to it and as long as it stays as it is.
+//! The tables of CIDR collections. Each collection is flattened once for all groups that use it,
+//! and reused while it does not change.
 //!
-//! A table knows locations by number, and a group which member each number means to it. So ten thousand records over a
-//! hundred thousand blocks take the blocks once.
+//! A table stores locations by number, and a group maps these numbers to its members. Ten thousand
+//! records that use a collection of a hundred thousand blocks therefore share one copy of the
+//! blocks.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -9,11 +11,11 @@ use std::sync::Arc;
 use crate::geo::PrefixTable;
 use crate::model::{CidrCollection, CidrCollectionId};
 
-/// One table a collection. Cheap to clone.
+/// One table per collection. Cheap to clone.
 #[derive(Clone, Debug, Default)]
 pub struct CidrTables(Arc<HashMap<CidrCollectionId, CidrTable>>);
 
-/// For every address the blocks that hold it, the longest first.
+/// For each address, the blocks that contain it, the longest first.
 pub(super) type Blocks = PrefixTable<Box<[Block]>>;
 
 /// The prefix length of a block, and its location.
@@ -36,7 +38,8 @@ impl CidrTables {
         CidrTables::default().succeeded(&[], collections)
     }
 
-    /// The tables of `collections`; those of `before`, which these are, go on for collections that are as they were.
+    /// The tables of `collections`. Tables in `before` are reused for collections that did not
+    /// change.
     #[must_use]
     pub fn succeeded(&self, before: &[CidrCollection], collections: &[CidrCollection]) -> CidrTables {
         let before: HashMap<_, _> = before.iter().map(|collection| (&collection.id, collection)).collect();

@@ -1,10 +1,12 @@
-//! The dice: small, fast, seeded by whoever throws them, not secret.
+//! A small, fast random number generator. It is seeded by the caller and not cryptographically
+//! secure.
 
-/// Random numbers for shuffles and weights. The caller brings the seed, so that every draw can be replayed.
+/// Random numbers for shuffles and weights. The caller provides the seed, so every draw can be
+/// reproduced.
 pub struct Dice(fastrand::Rng);
 
 impl Dice {
-    /// Dice that fall the same way for the same seed.
+    /// A generator that gives the same numbers for the same seed.
     pub fn seeded(seed: u64) -> Dice {
         Dice(fastrand::Rng::with_seed(seed))
     }

@@ -1,9 +1,11 @@
-//! Failover routing: the primary while it is healthy, then the secondary, and the primary again when neither is.
+//! Failover routing: the primary while it is healthy, otherwise the secondary; the primary again if
+//! both are unhealthy.
 
 use super::{Candidates, Choice, Note, Trace, first_usable};
 use crate::model::{FailoverRole, ResourceRecordSet, RoutingPolicy};
 
-/// The pair in the order in which they answer; either may be missing (spec 1.5: a lone one has to be accepted).
+/// The pair in order of preference. Either may be missing (spec 1.5: a single record has to be
+/// accepted).
 #[derive(Debug, PartialEq)]
 pub struct Failover {
     order: [Option<u16>; 2],
@@ -15,7 +17,8 @@ impl Failover {
         Failover { order: [member(FailoverRole::Primary), member(FailoverRole::Secondary)] }
     }
 
-    /// Both unhealthy answers the primary (API HealthCheckId; Developer Guide, "Active-passive failover").
+    /// If both are unhealthy, the primary is answered (API HealthCheckId; Developer Guide,
+    /// "Active-passive failover").
     pub(super) fn choose<T: Trace>(&self, candidates: Candidates<'_>, trace: &mut T) -> Choice {
         trace.note(|| {
             let roles = [FailoverRole::Primary, FailoverRole::Secondary].into_iter().zip(self.order);

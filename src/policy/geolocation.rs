@@ -1,10 +1,10 @@
-//! Geolocation routing: the smallest area that holds the client, then ever larger ones.
+//! Geolocation routing: the smallest area that contains the client, then larger ones.
 
 use super::{Candidates, Choice, Note, Trace, first_usable};
 use crate::geo::{Client, Place};
 use crate::model::{GeoLocation, ResourceRecordSet, RoutingPolicy};
 
-/// Members by area, sorted so that an area is found by bisection.
+/// Members by area, sorted for binary search.
 #[derive(Debug, PartialEq)]
 pub struct Geolocation {
     areas: Box<[(u64, u16)]>,
@@ -21,11 +21,12 @@ impl Geolocation {
         Geolocation { areas, default }
     }
 
-    /// Subdivision, country, continent, default: the smallest area that has a healthy member; when none has, the smallest
-    /// that has any (API HealthCheckId). No area at all is NODATA (Developer Guide, "Geolocation routing").
+    /// Subdivision, country, continent, default: the smallest area with a healthy member; if there
+    /// is none, the smallest area with any member (API HealthCheckId). Without a matching area the
+    /// answer is NODATA (Developer Guide, "Geolocation routing").
     pub(super) fn choose<T: Trace>(&self, candidates: Candidates<'_>, client: &Client<'_>, trace: &mut T) -> Choice {
         if self.areas.is_empty() {
-            // Where the client is decides nothing here, so it is not asked for.
+            // The client's location makes no difference here, so it is not looked up.
             trace.note(|| Note::Areas(vec![(GeoLocation::Default, self.default)]));
             return Choice::of(first_usable(self.default.into_iter(), candidates), 0);
         }
@@ -45,7 +46,7 @@ impl Geolocation {
     }
 }
 
-/// The areas that hold a place, from the smallest to everywhere.
+/// The areas that contain a location, from the smallest to the default.
 fn areas_around(place: &Place) -> [Option<GeoLocation>; 4] {
     let subdivision = place.country.zip(place.subdivision);
     [
@@ -56,7 +57,7 @@ fn areas_around(place: &Place) -> [Option<GeoLocation>; 4] {
     ]
 }
 
-/// An area as a number of its own; the default has none.
+/// A number for each area; the default has none.
 fn key(area: GeoLocation) -> Option<u64> {
     let packed = |kind: u8, country: [u8; 2], subdivision: [u8; 3]| {
         let [a, b] = country;

@@ -4,18 +4,18 @@ use super::{Candidates, Choice, Distance, Note, Trace, by_cost, least};
 use crate::geo::{Client, Point};
 use crate::model::{GeoproximityLocation, ResourceRecordSet, RoutingPolicy};
 
-/// Where each member is and how strongly it attracts.
+/// The location and bias of each member.
 #[derive(Debug, PartialEq)]
 pub struct Geoproximity {
     members: Box<[Attraction]>,
-    /// Members by set identifier: who comes first wins a tie (docs/decisions).
+    /// Members by set identifier: the first wins a tie (docs/decisions).
     order: Box<[u16]>,
 }
 
 #[derive(Debug, PartialEq)]
 struct Attraction {
     point: Point,
-    /// What the bias makes of a distance.
+    /// Applies the bias to a distance.
     factor: f64,
 }
 
@@ -27,7 +27,8 @@ impl Geoproximity {
         Geoproximity { members, order }
     }
 
-    /// The smallest biased distance among the healthy, then among all. Who cannot be located is equally far from everywhere.
+    /// The smallest biased distance among the healthy members, otherwise among all. A client
+    /// without a known location is equally far from all members.
     pub(super) fn choose<T: Trace>(&self, candidates: Candidates<'_>, client: &Client<'_>, trace: &mut T) -> Choice {
         let place = client.place();
         let client = place.point.as_ref().map(Point::normalized);
@@ -45,7 +46,7 @@ impl Geoproximity {
 }
 
 impl Attraction {
-    /// A number that is less where the biased distance to the client is less, but for a metre.
+    /// A sort key that orders members by biased distance to the client, to within a metre.
     fn cost(&self, client: &Point) -> f64 {
         Point::angle(client.chord_squared(&self.point)) * self.factor
     }
@@ -62,8 +63,8 @@ fn attraction_of(set: &ResourceRecordSet) -> Option<Attraction> {
     Some(Attraction { point: Point::from(coordinates).normalized(), factor: bias_factor(*bias) })
 }
 
-/// Biased distance = distance * (1 - bias/100), for both signs (Developer Guide, "Geoproximity routing", as of 2025; the
-/// guide of 2023 divided for negative bias, docs/decisions).
+/// Biased distance = distance * (1 - bias/100), for both signs (Developer Guide, "Geoproximity
+/// routing", as of 2025; the 2023 guide divided for negative bias, docs/decisions).
 fn bias_factor(bias: i8) -> f64 {
     1.0 - f64::from(bias) / 100.0
 }

@@ -1,4 +1,4 @@
-//! IP-based routing: the member for the longest CIDR block that holds the client.
+//! IP-based routing: the member for the longest CIDR block that contains the client.
 
 use std::sync::Arc;
 
@@ -7,11 +7,13 @@ use super::{Candidates, Choice, CidrTables, Note, Trace, first_usable, trace};
 use crate::geo::Client;
 use crate::model::{ResourceRecordSet, RoutingPolicy};
 
-/// The blocks of the group's collection, which all its groups share, and the members for their locations.
+/// The blocks of the collection, which all its groups share, and this group's members for its
+/// locations.
 #[derive(Debug, PartialEq)]
 pub struct IpBased {
     blocks: Arc<Blocks>,
-    /// By location: those that the group has a member for, which are few where the collection's may be many.
+    /// By location: only locations that the group has a member for, which can be far fewer than the
+    /// collection has.
     members: Box<[(LocationIndex, u16)]>,
     /// The member for location `*`.
     default: Option<u16>,
@@ -37,9 +39,10 @@ impl IpBased {
         IpBased { blocks, members: members.into(), default }
     }
 
-    /// A block matches only when it holds the client's whole prefix (Developer Guide, "IP-based routing"). The longest
-    /// that matches decides; when its location has no member here, the default answers. An unhealthy member gives way to
-    /// the next shorter block's, then to the default; when all are unhealthy the longest block's answers.
+    /// A block matches only if it contains the client's whole prefix (Developer Guide, "IP-based
+    /// routing"). The longest match decides; if its location has no member here, the default is
+    /// answered. If a member is unhealthy, the next shorter block's member is tried, then the
+    /// default. If all are unhealthy, the longest block's member is answered.
     pub(super) fn choose<T: Trace>(&self, candidates: Candidates<'_>, client: &Client<'_>, trace: &mut T) -> Choice {
         let hit = self.blocks.lookup(client.address());
         let chain = hit.value.map_or(&[][..], |chain| chain);
@@ -56,8 +59,8 @@ impl IpBased {
             };
             Note::Blocks { blocks: chain.iter().map(block).collect(), preferred: preferred.clone().collect() }
         });
-        // Neighbouring blocks with one answer share a depth; a prefix that is as short as that matches neither of them, so
-        // that the answer holds for the longest block alone.
+        // Neighbouring blocks with the same answer share a depth. A prefix of that length matches
+        // neither of them, so the answer is valid for the longest block only.
         let longest = chain.first().map_or(0, |&(length, _)| length);
         Choice::of(first_usable(preferred, candidates), hit.depth.max(longest))
     }

@@ -4,15 +4,15 @@ use super::{Candidates, Choice, Note, RoundTrip, Trace, by_cost, least};
 use crate::geo::Client;
 use crate::model::{Country, Region, ResourceRecordSet, RoutingPolicy};
 
-/// The region whose member answers everybody in China (API ResourceRecordSetRegion).
+/// The region whose member answers all clients in China (API ResourceRecordSetRegion).
 const CHINA_REGION: &str = "cn-north-1";
 const CHINA: Country = Country(*b"CN");
 
-/// The regions, by member.
+/// The regions of the members.
 #[derive(Debug, PartialEq)]
 pub struct Latency {
     regions: Box<[Region]>,
-    /// Members by the name of their region: who comes first wins a tie (docs/decisions).
+    /// Members by the name of their region: the first wins a tie (docs/decisions).
     order: Box<[u16]>,
     china: Option<u16>,
 }
@@ -26,7 +26,8 @@ impl Latency {
         Latency { regions, order, china }
     }
 
-    /// The lowest round trip among the healthy, then among all. Who cannot be located has the same round trip to everywhere.
+    /// The lowest round trip among the healthy members, otherwise among all. A client without a
+    /// known location has the same round trip to all.
     pub(super) fn choose<T: Trace>(&self, candidates: Candidates<'_>, client: &Client<'_>, trace: &mut T) -> Choice {
         let trips = client.round_trips();
         let place = self.china.map(|_| client.place());

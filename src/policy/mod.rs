@@ -1,9 +1,11 @@
-//! The routing policies: a plan, the client, the usable bits and the dice in, which members answer out.
+//! The routing policies: from a plan, the client, the usable bits and random numbers to the members
+//! that answer.
 //!
-//! One file a policy, all of one shape: a plan made from the group's record sets when a zone is compiled, and a `choose`
-//! that knows no sockets, names, files, clocks or probes. Every policy keeps the common rule (Developer Guide, "How
-//! Amazon Route 53 chooses records when health checking is configured"): the first candidate in the policy's order that
-//! is healthy; when none is, all count as healthy and the policy decides alone.
+//! There is one file per policy, all with the same structure: a plan, built from the group's record
+//! sets when a zone is compiled, and a `choose` method that does not depend on sockets, names,
+//! files, clocks or probes. All policies follow the common rule (Developer Guide, "How Amazon Route
+//! 53 chooses records when health checking is configured"): the first healthy candidate in the
+//! policy's order; if none is healthy, all count as healthy.
 
 mod candidates;
 mod cidr_tables;
@@ -37,10 +39,11 @@ use weighted::Weighted;
 /// The most record sets one answer can hold: multivalue's eight (Developer Guide, "Multivalue answer routing").
 pub const MAX_CHOSEN: usize = multivalue::MAX_ANSWERS;
 
-/// How one group chooses among its members, who are numbered in the order of the record sets it was made from.
+/// How one group chooses among its members. Members are numbered in the order of the group's record
+/// sets.
 #[derive(Debug, PartialEq)]
 pub enum Plan {
-    /// There is one member and it answers, whatever its health, unless the user wants it otherwise.
+    /// There is one member, which is answered regardless of its health unless configured otherwise.
     Simple,
     /// By weight.
     Weighted(Weighted),
@@ -52,26 +55,27 @@ pub enum Plan {
     Geolocation(Geolocation),
     /// By biased distance.
     Geoproximity(Geoproximity),
-    /// Up to eight at random.
+    /// Up to eight healthy members at random.
     Multivalue(Multivalue),
     /// By CIDR block.
     IpBased(IpBased),
-    /// Nobody answers: IP-based routing in a private hosted zone (Developer Guide, "Considerations when working with a
-    /// private hosted zone").
+    /// No member is answered: IP-based routing in a private hosted zone (Developer Guide,
+    /// "Considerations when working with a private hosted zone").
     NotServed,
 }
 
-/// Which members answer, and how many leading bits of the client's address that depended on (0: on none).
+/// The chosen members, and the number of leading bits of the client's address that the choice
+/// depends on (0: none).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Choice {
-    /// The members, in the order in which they answer; none is NODATA.
+    /// The members, in the order of the answer; empty means NODATA.
     pub members: ArrayVec<u16, MAX_CHOSEN>,
-    /// The ECS scope that this choice calls for.
+    /// The ECS SCOPE PREFIX-LENGTH of this choice.
     pub scope: u8,
 }
 
 impl Choice {
-    /// The choice of a simple group without health: its one member, whoever asks.
+    /// The choice of a simple group without health: its one member, for every client.
     pub fn of_one<T: Trace>(trace: &mut T) -> Choice {
         trace.note(|| Note::Candidates { usable: vec![true], reserve: vec![false], parts: None, fails_open: true });
         let choice = Choice::of(Some(0), 0);
@@ -85,7 +89,7 @@ impl Choice {
 }
 
 impl Plan {
-    /// The plan of a group: record sets of one name and type, which all have the same policy.
+    /// The plan of a group: record sets of one name and type, all with the same policy.
     pub fn new(group: &[&ResourceRecordSet], tables: &CidrTables) -> Plan {
         let Some(first) = group.first() else { return Plan::NotServed };
         match first.routing_policy {
@@ -100,7 +104,7 @@ impl Plan {
         }
     }
 
-    /// Chooses among `candidates` for this client, while `trace` looks on.
+    /// Chooses among `candidates` for this client and reports the steps to `trace`.
     pub fn choose<T: Trace>(
         &self,
         candidates: Candidates<'_>,
@@ -130,10 +134,10 @@ impl Plan {
     }
 }
 
-/// The first usable one of `preferred`, who are in the policy's order; when none is, the first one in reserve, and when
-/// there is none of those either, simply the first (fail-open).
+/// The first usable member of `preferred`, which is in the policy's order; if none is usable, the
+/// first in reserve; if none is in reserve, the first (fail-open).
 fn first_usable(mut preferred: impl Iterator<Item = u16> + Clone, candidates: Candidates<'_>) -> Option<u16> {
-    // Mostly the first one is usable, and nothing more is asked.
+    // Usually the first is usable, and nothing else is evaluated.
     let all = preferred.clone();
     preferred
         .find(|&member| candidates.is_usable(member))
@@ -141,14 +145,15 @@ fn first_usable(mut preferred: impl Iterator<Item = u16> + Clone, candidates: Ca
         .or_else(|| all.clone().next().filter(|_| candidates.fails_open()))
 }
 
-/// The usable member with the least cost, ties to the one that comes first in `order`; fail-open like `first_usable`.
+/// The usable member with the lowest cost; the first in `order` wins a tie. Fails open like
+/// `first_usable`.
 fn least(order: &[u16], candidates: Candidates<'_>, cost: impl Fn(u16) -> f64) -> Option<u16> {
     let all = || order.iter().copied();
     least_of(all().filter(|&member| candidates.is_usable(member)), &cost)
         .or_else(|| least_of(all().filter(|_| candidates.fails_open()), &cost))
 }
 
-/// The members as `least` prefers them, from the first.
+/// The members in the order of `least`.
 fn by_cost(order: &[u16], cost: impl Fn(u16) -> f64) -> Vec<u16> {
     let mut members = order.to_vec();
     members.sort_by(|&one, &other| cost(one).total_cmp(&cost(other)));

@@ -7,12 +7,13 @@ use super::{Candidates, Choice, Dice, Draw, DrawBy, Note, Trace};
 /// Route 53 answers with up to eight healthy records (Developer Guide, "Multivalue answer routing").
 pub(super) const MAX_ANSWERS: usize = 8;
 
-/// All members are alike.
+/// All members are equal.
 #[derive(Debug, PartialEq)]
 pub struct Multivalue;
 
 impl Multivalue {
-    /// Eight of the healthy ones, or all when there are no more; eight of all when none is healthy. In random order.
+    /// Up to eight healthy members, or up to eight of all members if none is healthy, in random
+    /// order.
     #[expect(clippy::unused_self, reason = "policies are chosen by in one shape")]
     pub(super) fn choose<T: Trace>(&self, candidates: Candidates<'_>, dice: &mut Dice, trace: &mut T) -> Choice {
         let mut fitting = candidates.usable();
@@ -25,7 +26,7 @@ impl Multivalue {
             let tickets = fitting.iter().map(|&member| (member, 1)).collect();
             Note::Draw(Draw { by: DrawBy::Evenly, tickets, winners })
         });
-        // Each is drawn among those that are left.
+        // Each is drawn from the remaining ones.
         let mut members = ArrayVec::new();
         for left in (1..=fitting.len()).rev().take(winners) {
             members.push(fitting.swap_remove(dice.below(left as u32) as usize));

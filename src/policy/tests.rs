@@ -1,4 +1,4 @@
-//! The test vectors of each policy, and what holds for all of them.
+//! The test vectors of each policy, and properties of all policies.
 
 use std::net::IpAddr;
 
@@ -23,7 +23,7 @@ fn set(number: usize, routing_policy: RoutingPolicy) -> ResourceRecordSet {
     }
 }
 
-/// A plan of these policies, and which members are usable.
+/// A plan of these policies, and the usable members.
 struct Case {
     plan: Plan,
     words: Vec<u64>,
@@ -209,7 +209,7 @@ fn a_client_in_no_area_gets_the_default_or_nothing() {
     assert_eq!(geolocation(&[europe]).first(&client(&map, "203.0.113.9/32")), Some(0));
     let default_only = geolocation(&[(GeoLocation::Default, true)]);
     assert_eq!(default_only.first(&client(&map, "10.9.9.9/32")), Some(0));
-    // Where the client is decided nothing, so nothing of its address may.
+    // The client's location made no difference, so its address must not have either.
     assert_eq!(default_only.choose(&client(&map, "192.0.2.7/32"), &mut Dice::seeded(1)).scope, 0);
 }
 
@@ -274,7 +274,7 @@ fn the_nearest_region_answers_and_then_the_next() {
     assert_eq!(with_health([true, true, false]).first(&frankfurt), Some(1));
     assert_eq!(with_health([true, false, false]).first(&frankfurt), Some(0));
     assert_eq!(with_health([false; 3]).first(&frankfurt), Some(2));
-    // Nobody knows where this one is: the same region every time, the first by name.
+    // This client has no known location: always the same region, the first by name.
     assert_eq!(with_health([true; 3]).first(&client(&map, "10.0.0.1/32")), Some(2));
 }
 
@@ -307,7 +307,7 @@ fn bias_moves_the_border() {
     assert_eq!(answers(-30, 0), Some(0));
 }
 
-/// What a trace was told.
+/// The notes that a trace received.
 #[derive(Default)]
 struct Notes(Vec<Note>);
 
@@ -317,7 +317,8 @@ impl Trace for Notes {
     }
 }
 
-/// East and west of the client alike, so that rounding decides: it decides for the answer and for its explanation alike.
+/// East and west of the client are equally far, so rounding decides, and it must decide the same
+/// way for the answer and for its explanation.
 #[test]
 fn whom_a_trace_puts_first_is_who_answers() {
     for degrees in 1..=178 {

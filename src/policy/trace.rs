@@ -1,16 +1,17 @@
-//! Whoever looks on while a policy chooses: what it saw and did, note by note, and no cost at all when nobody looks.
+//! Tracing of policies: what a policy saw and did, step by step. Without a trace it costs nothing.
 
 use super::Choice;
 use crate::geo::TripBasis;
 use crate::model::{FailoverRole, GeoLocation, Region};
 
-/// Takes down what the policies see and do.
+/// Receives the steps of a policy.
 pub trait Trace {
-    /// A policy saw or did something. `note` makes the note from what the policy itself goes by; only who looks on calls it.
+    /// A policy did a step. `note` builds the description from the data that the policy itself
+    /// uses; only a real trace calls it.
     fn note(&mut self, note: impl FnOnce() -> Note);
 }
 
-/// Nobody looks on: every note is compiled away.
+/// No trace: every call is optimized away.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Untraced;
 
@@ -19,92 +20,98 @@ impl Trace for Untraced {
     fn note(&mut self, _: impl FnOnce() -> Note) {}
 }
 
-/// What a policy saw or did. Members are numbered as in the plan; lists are in the order in which the policy prefers them.
+/// A step of a policy. Members are numbered as in the plan; lists are in the policy's order of
+/// preference.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Note {
-    /// The policy begins: which of the members may be answered, by number, and whether all may when none of them is.
+    /// The policy begins: which members may be answered, and what happens if none is usable.
     Candidates {
         /// By member.
         usable: Vec<bool>,
-        /// Who may answer where nobody usable can: healthy, but draining or waiting for its failback. By member.
+        /// Members that may be answered if no member is usable: healthy, but draining or waiting
+        /// for failback. By member.
         reserve: Vec<bool>,
-        /// What each has of its weight, in 255ths; `None` when all have all of it. By member.
+        /// The share of weight of each member, in 255ths; `None` if all have their full weight. By
+        /// member.
         parts: Option<Vec<u8>>,
-        /// Whether those that are not usable answer when nobody else can.
+        /// Whether members that are not usable are answered if no member is usable.
         fails_open: bool,
     },
-    /// Failover: the pair, as far as there is one.
+    /// Failover: the pair, or the one member there is.
     Pair(Vec<(FailoverRole, u16)>),
-    /// Geolocation: the areas that hold the client, from the smallest to everywhere, and who is for them.
+    /// Geolocation: the areas that contain the client, from the smallest to the default, and their
+    /// members.
     Areas(Vec<(GeoLocation, Option<u16>)>),
-    /// Latency: everybody's round trip, the shortest first, ties by the name of the region.
+    /// Latency: the round trip of each member, the shortest first, ties by the name of the region.
     RoundTrips(Vec<RoundTrip>),
-    /// Geoproximity: everybody's distance, the shortest first, ties by set identifier.
+    /// Geoproximity: the distance of each member, the shortest first, ties by set identifier.
     Distances(Vec<Distance>),
-    /// IP-based: the blocks that hold the client's address, the longest first, and who may answer, most wanted first.
+    /// IP-based: the blocks that contain the client's address, the longest first, and the members
+    /// in order of preference.
     Blocks {
         /// The blocks.
         blocks: Vec<Block>,
-        /// The members for those that count, and the one for location `*` at the end; one may come twice.
+        /// The members of the matching blocks, followed by that of location `*`; a member may
+        /// appear twice.
         preferred: Vec<u16>,
     },
-    /// Weighted, multivalue: the dice were thrown.
+    /// Weighted, multivalue: members were drawn at random.
     Draw(Draw),
-    /// The policy is done.
+    /// The policy has chosen.
     Chosen(Choice),
 }
 
-/// How far a latency member's region is.
+/// The latency of a member's region.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RoundTrip {
-    /// Who.
+    /// The member.
     pub member: u16,
-    /// Where it is declared to be.
+    /// Its region.
     pub region: Region,
-    /// In milliseconds; `None` when nobody knows, and all are then alike.
+    /// In milliseconds; `None` if unknown, and then all are equal.
     pub ms: Option<f64>,
-    /// Where the figure comes from.
+    /// The source of the figure.
     pub basis: TripBasis,
-    /// It answers everybody in China, however far, and the client is there.
+    /// The client is in China, and this member answers all clients in China regardless of latency.
     pub for_china: bool,
 }
 
-/// How far a geoproximity member is.
+/// The distance of a geoproximity member.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Distance {
-    /// Who.
+    /// The member.
     pub member: u16,
-    /// Along the great circle; `None` when the client cannot be located, and all are then alike.
+    /// Along the great circle; `None` if the client's location is unknown, and then all are equal.
     pub km: Option<f64>,
-    /// What the bias makes of it.
+    /// The distance after the bias.
     pub biased_km: Option<f64>,
 }
 
-/// A block of the collection that holds the client's address.
+/// A block of the collection that contains the client's address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Block {
     /// Its prefix length.
     pub length: u8,
-    /// Whether it holds the client's whole prefix; else it does not count.
+    /// Whether it contains the client's whole prefix; otherwise it does not match.
     pub matches: bool,
-    /// The member for its location, when the group has one.
+    /// The member for its location, if the group has one.
     pub member: Option<u16>,
 }
 
-/// A throw of the dice.
+/// A random draw.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Draw {
-    /// What a member's part in the lottery is.
+    /// What determines a member's tickets.
     pub by: DrawBy,
-    /// Who takes part, and with how many tickets.
+    /// The members that take part, and their tickets.
     pub tickets: Vec<(u16, u32)>,
-    /// How many of them win: one, but for multivalue.
+    /// The number of winners: one, or up to eight with multivalue.
     pub winners: usize,
 }
 
 impl Draw {
-    /// The probability with which each member that takes part is among the winners. There are several winners only where
-    /// all tickets are alike.
+    /// The probability with which each member is among the winners. There are several winners only
+    /// if all members have the same number of tickets.
     pub fn shares(&self) -> Vec<(u16, f64)> {
         let all: u32 = self.tickets.iter().map(|(_, tickets)| tickets).sum();
         let winners = u32::try_from(self.winners).unwrap_or(u32::MAX);
@@ -113,11 +120,11 @@ impl Draw {
     }
 }
 
-/// What gives a member its tickets.
+/// What determines a member's tickets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DrawBy {
     /// Its weight.
     Weight,
-    /// Nothing: all are alike.
+    /// Nothing: all members are equal.
     Evenly,
 }

@@ -14,9 +14,9 @@ impl Weighted {
         Weighted { weights: group.iter().map(|set| weight_of(set)).collect() }
     }
 
-    /// Positive weights first; zero weights when none of those is healthy; all of them when nothing is healthy at all,
-    /// where again the positive ones decide (Developer Guide, "How Amazon Route 53 chooses records when health checking
-    /// is configured").
+    /// Positive weights first; zero weights if no member with a positive weight is healthy; all
+    /// members if none is healthy at all, in which case the positive weights decide again
+    /// (Developer Guide, "How Amazon Route 53 chooses records when health checking is configured").
     pub(super) fn choose<T: Trace>(&self, candidates: Candidates<'_>, dice: &mut Dice, trace: &mut T) -> Choice {
         let chosen = self
             .draw(&candidates, |member| candidates.is_usable(member), dice, trace)
@@ -35,8 +35,8 @@ impl Weighted {
         let whole = || weights().map(|(member, &weight)| (member, u32::from(weight)));
         let drawn = match candidates.shares() {
             None => draw_by_weight(whole, dice, trace),
-            // Draining or starting slowly, a record has a share of its weight (docs/health.md); where no weight tells
-            // records apart, what each has left does.
+            // A record that drains or starts slowly has a share of its weight (docs/health.md). If
+            // no weight distinguishes records, the shares themselves are the weights.
             Some(shares) => {
                 let left = |(member, weight)| (member, weight * u32::from(shares.of(member).parts()));
                 let alike = || whole().map(|(member, _)| left((member, 1)));
@@ -47,8 +47,8 @@ impl Weighted {
     }
 }
 
-/// P(member) = weight / sum of the weights of the eligible members. `None` when those sum up to nothing. A hundred members
-/// with 255 times 255 each sum up to less than 2³².
+/// P(member) = weight / sum of the weights of the eligible members. `None` if the sum is zero. The
+/// sum of a hundred members with a weight of 255 × 255 each is less than 2³².
 fn draw_by_weight<T: Trace, I: Iterator<Item = (u16, u32)>>(
     weights: impl Fn() -> I,
     dice: &mut Dice,
@@ -67,7 +67,7 @@ fn draw_by_weight<T: Trace, I: Iterator<Item = (u16, u32)>>(
     })
 }
 
-/// Any eligible member, each equally likely.
+/// Any eligible member, with equal probability.
 fn draw_evenly<T: Trace>(
     candidates: &Candidates<'_>,
     eligible: impl Fn(u16) -> bool,

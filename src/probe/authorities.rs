@@ -1,4 +1,4 @@
-//! Certificate authorities, and what they are good for: verifying the certificates of checks that want it.
+//! Certificate authorities: verifies the certificates of checks that want it.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,49 +14,50 @@ use crate::files;
 
 use super::certificate::Certificate;
 
-/// Certificate authorities, as they are written in PEM files.
+/// Certificate authorities from PEM files.
 #[derive(Clone, Debug)]
 pub struct Authorities {
     roots: Arc<RootCertStore>,
-    /// The same as they are written: a server may have one of them as its own certificate.
+    /// The same in DER: a server may have one of them as its own certificate.
     certificates: Arc<[CertificateDer<'static>]>,
 }
 
 impl Default for Authorities {
-    /// Nobody is trusted.
+    /// No authorities: no certificate is valid.
     fn default() -> Authorities {
         Authorities { roots: Arc::new(RootCertStore::empty()), certificates: Arc::default() }
     }
 }
 
-/// Why there are no certificate authorities.
+/// Why the certificate authorities could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum AuthoritiesError {
-    /// A file cannot be read, or is no PEM.
+    /// A file could not be read, or is not PEM.
     #[error("{path}: {reason}")]
     Unreadable {
-        /// Which.
+        /// The file.
         path: String,
-        /// Why.
+        /// The reason.
         reason: String,
     },
-    /// A file has none that can be used.
-    #[error("{path}: there is no certificate of an authority in it")]
+    /// A file contains no usable authority.
+    #[error("{path}: the file contains no certificate authority")]
     Empty {
-        /// Which.
+        /// The file.
         path: String,
     },
 }
 
-/// Where systems keep what they trust: Debian, Red Hat, Alpine and the BSDs.
+/// The systems' default bundles: Debian, Red Hat, Alpine and the BSDs.
 const SYSTEM_FILES: [&str; 3] =
     ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"];
 
-/// A bundle of every authority that there is has less than 1 MiB.
+/// A bundle of all public authorities is smaller than 1 MiB.
 const LARGEST_FILE: u64 = 16 << 20;
 
 impl Authorities {
-    /// Those of these files; without any, the system's, and where the system has none that can be read, nobody is trusted.
+    /// The authorities in these files. Without files, those of the system; if the system has no
+    /// readable bundle, there are none.
     pub fn read(files: &[PathBuf]) -> Result<Authorities, AuthoritiesError> {
         if !files.is_empty() {
             return Authorities::of(files.iter().map(PathBuf::as_path));
@@ -83,18 +84,19 @@ impl Authorities {
         Ok(Authorities { roots: Arc::new(roots), certificates: all.into() })
     }
 
-    /// Whether anybody is trusted.
+    /// Whether there are any authorities.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.roots.is_empty()
     }
 }
 
-/// Verifies chains as webpki does. A certificate that is an authority itself needs no chain: webpki refuses it (a CA as an
-/// end entity, or version 1), OpenSSL and so `curl --cacert` take it while its time and its name are right.
+/// Verifies chains as webpki does. A certificate that is itself one of the authorities needs no
+/// chain: webpki rejects it (a CA as end entity, or version 1), but OpenSSL and thus `curl
+/// --cacert` accept it if it is valid now and for the name.
 #[derive(Debug)]
 pub(super) struct Verifier {
-    /// `None` without any authority: then no certificate is good.
+    /// `None` without authorities: then no certificate is valid.
     chains: Option<Arc<WebPkiServerVerifier>>,
     authorities: Authorities,
     algorithms: WebPkiSupportedAlgorithms,
@@ -110,7 +112,7 @@ impl Verifier {
         }
     }
 
-    /// The certificate, if it is an authority itself.
+    /// The certificate, if it is one of the authorities.
     fn authority<'c>(&self, der: &'c CertificateDer<'c>) -> Option<Certificate<'c>> {
         if self.authorities.certificates.contains(der) { Certificate::read(der) } else { None }
     }
@@ -166,7 +168,8 @@ impl ServerCertVerifier for Verifier {
     }
 }
 
-/// What rustls does for TLS 1.2, for certificates of version 1 too, whose key it does not read.
+/// The signature check that rustls does for TLS 1.2, also for certificates of version 1, whose key
+/// rustls does not parse.
 fn verify_signature(
     certificate: &Certificate<'_>,
     message: &[u8],

@@ -1,4 +1,5 @@
-//! A string in the first 5120 bytes of a body, as it comes in pieces and perhaps compressed.
+//! Searches a string in the first 5120 bytes of a body, which arrives in pieces and may be
+//! compressed.
 
 use std::io::{self, Write};
 
@@ -7,40 +8,41 @@ use flate2::write::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
 /// "The entire string must appear in the first 5,120 bytes of the response body" (API SearchString).
 const SEARCHED_OCTETS: usize = 5120;
 
-/// What came of a search.
+/// The result of a search.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Found {
     Yes,
     No,
-    /// Not in what could be decoded; why not all could.
+    /// Not in the part that could be decoded; the reason why the rest could not.
     Undecodable(String),
 }
 
-/// One search, which reads no more than it needs.
+/// One search. It reads no more of the body than it needs.
 pub(super) struct Search<'s> {
     string: &'s [u8],
     body: Decoder,
-    /// How much of the decoded body was searched already.
+    /// The number of decoded bytes that were searched already.
     searched: usize,
     is_empty: bool,
 }
 
-/// What the body is decoded by on its way to the beginning that is kept.
+/// The decoder of the body.
 enum Decoder {
     Identity(Beginning),
-    /// Searched as it is; a string of it may be legible nevertheless.
+    /// An unsupported coding. The body is searched as it is; the string may be legible
+    /// nevertheless.
     Unknown(String, Beginning),
     /// One member or several (RFC 1952, section 2.2).
     Gzip(MultiGzDecoder<Beginning>),
-    /// `deflate` whose first octets have not come yet: they tell which of the two it is.
+    /// `deflate` before its first bytes, which show the variant.
     Undecided(Vec<u8>),
     /// HTTP's `deflate` (RFC 9110, section 8.4.1.2).
     Zlib(ZlibDecoder<Beginning>),
-    /// What "some non-conformant implementations send" for it (same section).
+    /// The variant that "some non-conformant implementations send" (same section).
     Deflate(DeflateDecoder<Beginning>),
 }
 
-/// The first 5120 bytes; it takes no more, so that a few bytes that unfold into gigabytes are not unfolded.
+/// The first 5120 bytes. Writes beyond that are refused, so a decompression bomb is not expanded.
 #[derive(Default)]
 struct Beginning(Vec<u8>);
 
@@ -50,7 +52,7 @@ impl<'s> Search<'s> {
         Search { string, body: Decoder::new(codings), searched: 0, is_empty: true }
     }
 
-    /// Takes the next piece; says what came of the search as soon as that is certain.
+    /// Processes the next piece; returns the result as soon as it is certain.
     pub(super) fn read(&mut self, octets: &[u8]) -> Option<Found> {
         if octets.is_empty() {
             return None;
@@ -58,7 +60,7 @@ impl<'s> Search<'s> {
         self.is_empty = false;
         let written = self.body.write(octets);
         if written.is_err() {
-            // What was decoded before the error is searched, too.
+            // The part that was decoded before the error is searched too.
             let _ = self.body.finish();
         }
         match (self.look(), written) {
@@ -68,7 +70,7 @@ impl<'s> Search<'s> {
         }
     }
 
-    /// The body is over.
+    /// The body is complete.
     pub(super) fn end(mut self) -> Found {
         let finished = if self.is_empty { Ok(()) } else { self.body.finish() };
         match (self.look(), finished) {
@@ -80,7 +82,7 @@ impl<'s> Search<'s> {
 
     fn look(&mut self) -> Option<Found> {
         let decoded = self.body.decoded();
-        // The string may begin in what was searched before.
+        // The string may begin in the part that was searched before.
         let from = self.searched.saturating_sub(self.string.len().saturating_sub(1));
         if contains(&decoded[from..], self.string) {
             return Some(Found::Yes);
@@ -107,10 +109,10 @@ impl Decoder {
         }
     }
 
-    /// A decoder of `deflate` that begins like this.
+    /// The decoder for a `deflate` body with these first bytes.
     fn of_deflate(begun: [u8; 2]) -> Decoder {
-        // CM and FCHECK (RFC 1950, section 2.2). Read as bare deflate, these would be a stored block with padding that is
-        // not zero, which no encoder writes.
+        // CM and FCHECK (RFC 1950, section 2.2). As raw deflate, these bytes would be a stored
+        // block with non-zero padding, which no encoder writes.
         if begun[0] & 0x0f == 8 && u16::from_be_bytes(begun).is_multiple_of(31) {
             Decoder::Zlib(ZlibDecoder::new(Beginning::default()))
         } else {
@@ -159,7 +161,7 @@ impl Decoder {
     }
 }
 
-/// The codings as a status may show them: an endpoint's own text does not get into logs.
+/// The codings for the status message. An endpoint's own text is not copied into logs.
 fn named(codings: &[String]) -> String {
     let is_token = |name: &String| name.len() <= 20 && name.bytes().all(|o| o.is_ascii_alphanumeric() || o == b'-');
     let names = codings.iter().rev().map(|name| if is_token(name) { name.as_str() } else { "an unknown coding" });

@@ -1,5 +1,5 @@
-//! What of a certificate is read here (RFC 5280, section 4.1), where rustls reads less: names in the Common Name, and all of
-//! certificates of version 1.
+//! Parses the parts of a certificate (RFC 5280, section 4.1) that rustls does not: names in the
+//! Common Name, and certificates of version 1.
 
 use rustls::CertificateError;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
@@ -15,7 +15,7 @@ const EXTENSIONS: u8 = 0xa3;
 const COMMON_NAME: &[u8] = &[0x55, 0x04, 0x03]; // 2.5.4.3
 const SUBJECT_ALTERNATIVE_NAME: &[u8] = &[0x55, 0x1d, 0x11]; // 2.5.29.17
 
-/// The parts of a certificate, as its octets.
+/// The parts of a certificate, in DER.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Certificate<'c> {
     der: &'c CertificateDer<'c>,
@@ -27,7 +27,7 @@ pub(super) struct Certificate<'c> {
 }
 
 impl<'c> Certificate<'c> {
-    /// `None` when the octets are not a certificate.
+    /// `None` if the bytes are not a certificate.
     pub(super) fn read(der: &'c CertificateDer<'c>) -> Option<Certificate<'c>> {
         let (_, certificate, _) = value(der)?;
         let (_, mut fields, _) = value(certificate)?; // tbsCertificate
@@ -59,7 +59,7 @@ impl<'c> Certificate<'c> {
         Some((algorithm, key))
     }
 
-    /// Whether the moment lies within the validity.
+    /// Whether the certificate is valid at this time.
     pub(super) fn verify_time(&self, now: UnixTime) -> Result<(), CertificateError> {
         let mut times = values(self.validity).map(|(tag, content)| time(tag, content));
         let (Some(Some(first)), Some(Some(last))) = (times.next(), times.next()) else {
@@ -76,16 +76,16 @@ impl<'c> Certificate<'c> {
         }
     }
 
-    /// Whether a Subject Alternative Name is the name, or, where there is none at all, the Common Name (RFC 6125, section
-    /// 6.4.4).
+    /// Whether a Subject Alternative Name matches the name or, if there is none at all, the Common
+    /// Name (RFC 6125, section 6.4.4).
     pub(super) fn verify_name(&self, name: &ServerName<'_>) -> Result<(), CertificateError> {
         let named =
             if self.has_alternative_names() { self.has_alternative_name(name) } else { self.has_common_name(name) };
         if named { Ok(()) } else { Err(CertificateError::NotValidForName) }
     }
 
-    /// Whether the name is in either place: "includes a domain name in the Common Name field and possibly several more in
-    /// the Subject Alternative Names field" (Developer Guide, EnableSNI).
+    /// Whether either place has the name: "includes a domain name in the Common Name field and
+    /// possibly several more in the Subject Alternative Names field" (Developer Guide, EnableSNI).
     pub(super) fn mentions(&self, name: &ServerName<'_>) -> bool {
         self.has_alternative_name(name) || self.has_common_name(name)
     }
@@ -104,7 +104,7 @@ impl<'c> Certificate<'c> {
         self.common_name().is_some_and(|common| matches_name(common, &name.to_str()))
     }
 
-    /// Of several the last, the most specific.
+    /// The last of several, which is the most specific.
     fn common_name(&self) -> Option<&'c [u8]> {
         let sets = values(self.subject).filter(|(tag, _)| *tag == SET);
         let attributes = sets.flat_map(|(_, set)| values(set));
@@ -126,8 +126,8 @@ fn matches_name(pattern: &[u8], name: &str) -> bool {
     below.is_some_and(|below| below.eq_ignore_ascii_case(parent))
 }
 
-/// As `YYYYMMDDHHMMSSZ`, which is ordered like time. Both kinds end in `Z` and have seconds (RFC 5280, section 4.1.2.5);
-/// two digits of a year mean 1950 to 2049.
+/// The time as `YYYYMMDDHHMMSSZ`, which sorts chronologically. Both kinds end in `Z` and have
+/// seconds (RFC 5280, section 4.1.2.5); a two-digit year means 1950 to 2049.
 fn time(tag: u8, content: &[u8]) -> Option<String> {
     let text = std::str::from_utf8(content).ok()?;
     let text = match tag {
@@ -139,7 +139,7 @@ fn time(tag: u8, content: &[u8]) -> Option<String> {
     (digits.len() == 14 && digits.bytes().all(|digit| digit.is_ascii_digit())).then_some(text)
 }
 
-/// Tag and content of all values in DER that follow one another.
+/// Tag and content of each value in concatenated DER.
 fn values(mut octets: &[u8]) -> impl Iterator<Item = (u8, &[u8])> {
     std::iter::from_fn(move || {
         let (tag, content, rest) = value(octets)?;
@@ -148,13 +148,13 @@ fn values(mut octets: &[u8]) -> impl Iterator<Item = (u8, &[u8])> {
     })
 }
 
-/// Tag, content and what follows, of one value in DER.
+/// Tag, content and remainder of one DER value.
 fn value(octets: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     let (&tag, rest) = octets.split_first()?;
     let (&first, rest) = rest.split_first()?;
     let (length, rest) = match first {
         0..=0x7f => (usize::from(first), rest),
-        // Three octets of length are more than any certificate has.
+        // No certificate needs more than three length octets.
         0x81..=0x83 => {
             let (length, rest) = rest.split_at_checked(usize::from(first & 0x7f))?;
             (length.iter().fold(0, |sum, &octet| sum << 8 | usize::from(octet)), rest)

@@ -1,4 +1,4 @@
-//! From the errors of sockets, TLS and HTTP to findings.
+//! Converts the errors of sockets, TLS and HTTP to findings.
 
 use std::error::Error;
 use std::io;
@@ -8,15 +8,15 @@ use rustls::{AlertDescription, CertificateError, InvalidMessage, PeerIncompatibl
 use super::head::Malformed;
 use super::{Finding, Step};
 
-/// The probe could not be made for reasons of our own (no descriptor, port or memory left): it says nothing about the
-/// endpoint, and must not count against it.
+/// The probe could not run because this process has no file descriptor, port or memory left. This
+/// says nothing about the endpoint and does not count against it.
 #[derive(Debug, thiserror::Error)]
-#[error("the probe could not be made: {0}")]
-pub(super) struct Unmade(pub(super) String);
+#[error("the probe could not run: {0}")]
+pub(super) struct ProbeNotRun(pub(super) String);
 
-/// Why an exchange ended before its verdict.
+/// Why an exchange ended without a verdict.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Broken {
+pub(super) enum ExchangeError {
     #[error("a step took too long")]
     TimedOut(Step),
     #[error("the connection was closed before the response was complete")]
@@ -29,32 +29,33 @@ pub(super) enum Broken {
     Malformed(#[from] Malformed),
 }
 
-impl Broken {
-    /// Some endpoints refuse a handshake without an alert: when they did it is all that is known.
-    pub(super) fn in_handshake(error: io::Error) -> Broken {
+impl ExchangeError {
+    /// Some endpoints refuse a handshake without an alert; then only the closed connection is
+    /// known.
+    pub(super) fn in_handshake(error: io::Error) -> ExchangeError {
         match of_stream(&error) {
-            Ok(Finding::Closed) => Broken::ClosedInHandshake,
-            _ => Broken::Stream(error),
+            Ok(Finding::Closed) => ExchangeError::ClosedInHandshake,
+            _ => ExchangeError::Stream(error),
         }
     }
 
-    pub(super) fn finding(self) -> Result<Finding, Unmade> {
+    pub(super) fn finding(self) -> Result<Finding, ProbeNotRun> {
         Ok(match self {
-            Broken::TimedOut(step) => Finding::TimedOut(step),
-            Broken::Closed => Finding::Closed,
-            Broken::ClosedInHandshake => {
+            ExchangeError::TimedOut(step) => Finding::TimedOut(step),
+            ExchangeError::Closed => Finding::Closed,
+            ExchangeError::ClosedInHandshake => {
                 Finding::Tls("The connection was closed by the endpoint during the SSL handshake.".to_owned())
             }
-            Broken::Stream(error) => of_stream(&error)?,
-            Broken::Malformed(why) => Finding::Protocol(why.to_string()),
+            ExchangeError::Stream(error) => of_stream(&error)?,
+            ExchangeError::Malformed(why) => Finding::Protocol(why.to_string()),
         })
     }
 }
 
-/// What an error of the socket says about the endpoint.
-pub(super) fn of_socket(error: &io::Error) -> Result<Finding, Unmade> {
+/// The finding for a socket error.
+pub(super) fn of_socket(error: &io::Error) -> Result<Finding, ProbeNotRun> {
     if is_ours(error) {
-        return Err(Unmade(error.to_string()));
+        return Err(ProbeNotRun(error.to_string()));
     }
     Ok(match error.kind() {
         io::ErrorKind::ConnectionRefused => Finding::Refused,
@@ -63,27 +64,27 @@ pub(super) fn of_socket(error: &io::Error) -> Result<Finding, Unmade> {
         | io::ErrorKind::BrokenPipe
         | io::ErrorKind::NotConnected
         | io::ErrorKind::UnexpectedEof => Finding::Closed,
-        // The kernel gave up before our deadline did.
+        // The kernel timed out before the probe did.
         io::ErrorKind::TimedOut => Finding::TimedOut(Step::Connect),
         _ => Finding::Unreachable(error.to_string()),
     })
 }
 
-/// What an error of a connection, with TLS or without, says about the endpoint.
-fn of_stream(error: &io::Error) -> Result<Finding, Unmade> {
+/// The finding for an error of a connection, with or without TLS.
+fn of_stream(error: &io::Error) -> Result<Finding, ProbeNotRun> {
     match cause::<rustls::Error>(error) {
         Some(tls) => Ok(Finding::Tls(tls_text(tls))),
         None => of_socket(error),
     }
 }
 
-/// Whether a handshake stopped because the certificate does not have the name that we sent.
+/// Whether the handshake ended because the certificate does not have the name in the SNI.
 pub(super) fn is_wrong_name(error: &(dyn Error + 'static)) -> bool {
     matches!(cause::<rustls::Error>(error), Some(rustls::Error::InvalidCertificate(CertificateError::NotValidForName)))
 }
 
-/// `SSL alert handshake_failure` is Route 53's text (Developer Guide, troubleshooting); other alerts follow it. What an
-/// alert or an error means is added in plain words.
+/// `SSL alert handshake_failure` is Route 53's text (Developer Guide, troubleshooting); other
+/// alerts follow it. The meaning of the alert or error is appended in plain words.
 fn tls_text(error: &rustls::Error) -> String {
     if let rustls::Error::AlertReceived(alert) = error {
         // RFC 8446, section 6, spells it with a z.
@@ -173,7 +174,7 @@ fn snake_case(camel: &str) -> String {
     snake
 }
 
-/// Whether an error of a socket is for want of something of our own.
+/// Whether a socket error is due to a lack of local resources.
 pub(super) fn is_ours(error: &io::Error) -> bool {
     if matches!(error.kind(), io::ErrorKind::AddrNotAvailable | io::ErrorKind::OutOfMemory) {
         return true;
@@ -193,7 +194,7 @@ fn chain<'e>(error: &'e (dyn Error + 'static)) -> impl Iterator<Item = &'e (dyn 
     std::iter::successors(Some(error), |error| beneath(*error))
 }
 
-/// `io::Error` hides what it wraps from `source`, so it is opened by hand.
+/// `io::Error` does not return the error it wraps from `source`, so it is unwrapped here.
 fn beneath<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e (dyn Error + 'static)> {
     match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
         Some(inner) => Some(inner),

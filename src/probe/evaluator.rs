@@ -1,6 +1,6 @@
-//! Which metric check is evaluated when: one task a check, each owned here.
+//! Schedules the evaluations of metric checks: one task per check, owned here.
 //!
-//! The first evaluation comes soon, since port 53 may be waiting for it; then one each period.
+//! The first evaluation comes soon, since port 53 may wait for it; then one follows each period.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -19,22 +19,22 @@ use super::metric::{self, MetricReport};
 use super::places::{LATE, RecentProbes};
 use super::prober::ProberError;
 
-/// A Prometheus evaluates 20 queries at once unless it is told otherwise; the rest would wait there.
+/// The default limit of concurrent queries of a Prometheus; more would wait there.
 const QUERIES_AT_ONCE: usize = 20;
 
-/// All first evaluations are under way within this time, or within the period if that is shorter.
+/// All first evaluations start within this time, or within the period if that is shorter.
 const FIRST_WITHIN: Duration = Duration::from_secs(1);
 
-/// One evaluation's result, on its way to the loop that decides.
+/// The result of one evaluation, sent to the control loop.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Evaluated {
-    /// Which check.
+    /// The check.
     pub slot: CheckSlot,
-    /// Which life of it.
+    /// The generation of its slot.
     pub generation: Generation,
-    /// What it says of the check.
+    /// The observation for the check.
     pub observation: Observation,
-    /// What was seen.
+    /// The outcome of the evaluation.
     pub report: MetricReport,
     /// How long it took.
     pub took: Duration,
@@ -47,7 +47,7 @@ pub struct Evaluator {
     tools: Arc<Tools>,
 }
 
-/// The task of one check; it stops when this is dropped.
+/// The task of one check. It stops when this is dropped.
 #[derive(Debug)]
 struct Running {
     generation: Generation,
@@ -59,20 +59,21 @@ struct Running {
 struct Tools {
     environment: Arc<Environment>,
     client: Client,
-    /// By the address of the Prometheus: one that hangs holds up nobody but those who ask it.
+    /// Concurrency limits by the address of the Prometheus: one that hangs delays only its own
+    /// checks.
     turns: Mutex<HashMap<String, Weak<Semaphore>>>,
     results: mpsc::Sender<Evaluated>,
 }
 
 impl Evaluator {
-    /// One without checks. When the results are not fetched, evaluation waits.
+    /// An evaluator without checks. If results are not received, evaluation waits.
     pub fn new(environment: &Arc<Environment>, results: mpsc::Sender<Evaluated>) -> Result<Evaluator, ProberError> {
         let client = metric::client(Arc::clone(&environment.resolver))?;
         let tools = Tools { environment: Arc::clone(environment), client, turns: Mutex::default(), results };
         Ok(Evaluator { running: HashMap::new(), tools: Arc::new(tools) })
     }
 
-    /// Follows the plans as they change, until their sender is gone; then everything stops.
+    /// Follows changes of the plans until their sender is dropped; then all tasks stop.
     pub async fn run(mut self, mut plans: watch::Receiver<Arc<[MetricPlan]>>) {
         loop {
             let wanted = Arc::clone(&plans.borrow_and_update());
@@ -83,7 +84,8 @@ impl Evaluator {
         }
     }
 
-    /// Compares the plans with what runs: starts, keeps, stops. Must be called within a tokio runtime.
+    /// Compares the plans with the running tasks: starts, keeps, stops. Must be called within a
+    /// tokio runtime.
     pub fn set(&mut self, plans: &[MetricPlan]) {
         let mut before = std::mem::take(&mut self.running);
         for (place, plan) in plans.iter().enumerate() {
@@ -105,7 +107,7 @@ impl Running {
         Running { generation: plan.generation, period: plan.check.period, task }
     }
 
-    /// A task that ended by itself, which only a fault of ours could bring about, is started anew.
+    /// A task that ended, which only a bug here could cause, is restarted.
     fn goes_on_as(&self, plan: &MetricPlan) -> bool {
         self.generation == plan.generation && self.period == plan.check.period && !self.task.is_finished()
     }
@@ -124,7 +126,7 @@ impl Tools {
         (report, began.elapsed())
     }
 
-    /// The turns of a Prometheus, for as long as somebody asks it.
+    /// The concurrency limit of a Prometheus, kept while a check uses it.
     fn turns(&self, prometheus: &str) -> Arc<Semaphore> {
         let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = turns.get(prometheus).and_then(Weak::upgrade) {
@@ -154,7 +156,7 @@ async fn keep_evaluating(plan: MetricPlan, first: Duration, tools: Arc<Tools>) {
         }
         recent.note(report.observation() == Observation::Missing && took > LATE);
         let observation = report.observation();
-        // Missing data may change no verdict for ever, so it is logged here, once.
+        // Missing data may never change a verdict, so it is logged here, once.
         let has_data = observation != Observation::Missing;
         let check = &*plan.name;
         if is_logged && has_data {
@@ -172,7 +174,7 @@ async fn keep_evaluating(plan: MetricPlan, first: Duration, tools: Arc<Tools>) {
     }
 }
 
-/// The same that the tests of the whole server use.
+/// The helper that the tests of the whole server use.
 #[cfg(test)]
 #[path = "../../tests/it/prometheus.rs"]
 mod prometheus;
@@ -216,7 +218,7 @@ mod tests {
             assert_eq!((evaluated.slot, evaluated.generation), (plan.slot, plan.generation));
             assert_eq!(evaluated.observation, Observation::Fail);
         }
-        // The same again: nothing is started anew, or a first evaluation would come at once.
+        // Nothing is restarted, or a first evaluation would come at once.
         let hourly = Arc::new(crate::model::MetricCheck { period: Duration::from_secs(3600), ..(*plan.check).clone() });
         let rare = MetricPlan { check: hourly, ..plan };
         sender.send_replace(Arc::from([rare.clone()]));
@@ -251,21 +253,18 @@ mod tests {
             ("errors", "Failure: 0.7, the worst of 2 series, is greater than 0.5."),
             ("errors{shop=\"berlin\"}", "Success: 0.2 is not greater than 0.5."),
             ("scalar(errors{shop=\"tokyo\"})", "Failure: 0.7 is greater than 0.5."),
-            ("errors{shop=\"atlantis\"}", "Insufficient data: the query has no result that is a number."),
-            ("scalar(errors)", "Insufficient data: the query has no result that is a number."),
-            ("vector(0) / 0", "Insufficient data: the query has no result that is a number."),
+            ("errors{shop=\"atlantis\"}", "Insufficient data: the query returned no number."),
+            ("scalar(errors)", "Insufficient data: the query returned no number."),
+            ("vector(0) / 0", "Insufficient data: the query returned no number."),
             ("vector(1) / 0", "Failure: inf is greater than 0.5."),
-            (
-                "errors[1m]",
-                "Insufficient data: the query gives a matrix, where a scalar or an instant vector is needed.",
-            ),
-            ("'text'", "Insufficient data: the query gives a string, where a scalar or an instant vector is needed."),
+            ("errors[1m]", "Insufficient data: the query returned a matrix instead of a scalar or an instant vector."),
+            ("'text'", "Insufficient data: the query returned a string instead of a scalar or an instant vector."),
         ];
         for (query, expected) in cases {
             assert_eq!(said(query).await, expected, "{query}");
         }
         let refused = said("sum(errors").await;
-        assert!(refused.starts_with("Insufficient data: the Prometheus says: "), "{refused}");
+        assert!(refused.starts_with("Insufficient data: Prometheus reported: "), "{refused}");
         assert!(refused.contains("parse error"), "{refused}");
     }
 }

@@ -1,8 +1,9 @@
-//! One request and its response on one connection. The response is read while the request is sent, and counts however
-//! much of the request got through.
+//! One request and its response on one connection. The response is read while the request is being
+//! sent, and counts even if the request was not sent completely.
 //!
-//! Scripts behind inetd answer before they read, and close with the request unread, which resets the connection. What
-//! they sent by then lies in the kernel's buffer: a write that fails says nothing about it, and reading finds it.
+//! Scripts behind inetd answer before they read and close with the request unread, which resets the
+//! connection. The response is then still in the kernel's buffer, so a write error is not final:
+//! the probe continues to read.
 
 use std::future::poll_fn;
 use std::io;
@@ -12,26 +13,26 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::errors::Broken;
+use super::errors::ExchangeError;
 use super::head::Malformed;
 
-/// A response is usually one segment; the body that is searched is hardly more than one piece.
+/// A response is usually one segment; a searched body is rarely much longer.
 const PIECE: usize = 4096;
 
-/// A verdict needs less: interim responses (RFC 9110, section 15.2), 16 KiB of headers, and 5120 bytes of body, each of which
-/// may come in a chunk of its own. Without a bound endless `100 Continue`, or a compressed body without content, keeps a
-/// core busy until the deadline.
+/// A verdict needs no more: interim responses (RFC 9110, section 15.2), 16 KiB of headers, and 5120
+/// bytes of body, each of which may be in its own chunk. Without a limit, endless `100 Continue`
+/// responses or a compressed body without content would keep a core busy until the deadline.
 const MOST_READ: usize = 128 * 1024;
 
-/// A connection on which one request goes and one response comes.
+/// A connection for one request and one response.
 #[derive(Debug)]
 pub(super) struct Exchange<'r, S> {
     stream: S,
     unsent: &'r [u8],
     piece: Box<[u8]>,
-    /// Which part of the piece has not been consumed yet.
+    /// The part of the buffer that has not been consumed.
     unread: Range<usize>,
-    /// How much may still be read.
+    /// How many more bytes may be read.
     left: usize,
 }
 
@@ -40,8 +41,8 @@ impl<'r, S: AsyncRead + AsyncWrite + Unpin> Exchange<'r, S> {
         Exchange { stream, unsent: request, piece: vec![0; PIECE].into_boxed_slice(), unread: 0..0, left: MOST_READ }
     }
 
-    /// What has come and was not consumed; nothing when the endpoint has closed the connection.
-    pub(super) async fn received(&mut self) -> Result<&[u8], Broken> {
+    /// The bytes received and not consumed; empty if the endpoint has closed the connection.
+    pub(super) async fn received(&mut self) -> Result<&[u8], ExchangeError> {
         if self.unread.is_empty() {
             if self.left == 0 {
                 return Err(Malformed::Endless.into());
@@ -53,7 +54,7 @@ impl<'r, S: AsyncRead + AsyncWrite + Unpin> Exchange<'r, S> {
         Ok(&self.piece[self.unread.clone()])
     }
 
-    /// All but the last so many octets of what has come are done with.
+    /// Consumes all received bytes except the last `last`.
     pub(super) fn keep(&mut self, last: usize) {
         self.unread.start = self.unread.end - last.min(self.unread.len());
     }
@@ -66,7 +67,8 @@ impl<'r, S: AsyncRead + AsyncWrite + Unpin> Exchange<'r, S> {
         Poll::Ready(Ok(piece.filled().len()))
     }
 
-    /// Sends what the connection takes. Errors are not reported: reading reports them, after all that came before.
+    /// Sends as much as the connection accepts. Errors are not reported here: reading reports them,
+    /// after all data that arrived before.
     fn poll_send(&mut self, context: &mut Context<'_>) {
         while !self.unsent.is_empty() {
             match Pin::new(&mut self.stream).poll_write(context, self.unsent) {
@@ -75,7 +77,7 @@ impl<'r, S: AsyncRead + AsyncWrite + Unpin> Exchange<'r, S> {
                 Poll::Pending => return,
             }
         }
-        // TLS keeps records that the socket has not taken.
+        // TLS buffers records that the socket has not accepted.
         let _ = Pin::new(&mut self.stream).poll_flush(context);
     }
 }
@@ -84,7 +86,7 @@ impl<'r, S: AsyncRead + AsyncWrite + Unpin> Exchange<'r, S> {
 mod tests {
     use super::*;
 
-    /// A connection that takes no octet and has a response.
+    /// A connection that accepts no data and has a response.
     struct Reset(&'static [u8]);
 
     impl AsyncRead for Reset {
@@ -111,7 +113,7 @@ mod tests {
     async fn a_response_is_read_though_nothing_can_be_written() {
         let mut exchange = Exchange::new(Reset(b"HTTP/1.1 200 OK"), b"GET / HTTP/1.1");
         assert_eq!(exchange.received().await.unwrap(), b"HTTP/1.1 200 OK");
-        // What is kept comes again before the end does.
+        // Bytes that were not consumed are returned again before the end is.
         exchange.keep(2);
         assert_eq!(exchange.received().await.unwrap(), b"OK");
         exchange.keep(0);

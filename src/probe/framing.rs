@@ -1,11 +1,11 @@
-//! Where the body of a response ends (RFC 9112, section 6.3), and which of the octets are its own.
+//! Finds the end of a response's body (RFC 9112, section 6.3) and removes the transfer coding.
 
 use super::head::Malformed;
 
-/// How the end of a body is known.
+/// How the end of a body is determined.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Framing {
-    /// After so many octets.
+    /// After this number of bytes.
     Length(u64),
     /// By a chunk of size 0.
     Chunked,
@@ -13,7 +13,7 @@ pub(super) enum Framing {
     UntilClose,
 }
 
-/// Takes a body out of what comes.
+/// Extracts the body from the received bytes.
 #[derive(Debug)]
 pub(super) struct BodyReader(State);
 
@@ -25,7 +25,7 @@ enum State {
     Complete,
 }
 
-/// Which part of a chunk comes next (RFC 9112, section 7.1).
+/// The next part of a chunk (RFC 9112, section 7.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Chunk {
     /// The digits of its size so far, if any.
@@ -47,17 +47,18 @@ impl BodyReader {
         })
     }
 
-    /// Whether all of the body has come. What follows its last chunk is not waited for.
+    /// Whether the body is complete. The trailer after the last chunk is not read.
     pub(super) fn is_complete(&self) -> bool {
         self.0 == State::Complete
     }
 
-    /// Whether the body may end where the connection does.
+    /// Whether the body may end with the connection.
     pub(super) fn may_end(&self) -> bool {
         matches!(self.0, State::Complete | State::UntilClose)
     }
 
-    /// Takes the next piece off the octets, of which there is at least one; gives what of it is the body's.
+    /// Consumes the next piece of `octets`, which is not empty, and returns the part that belongs
+    /// to the body.
     pub(super) fn read<'o>(&mut self, octets: &mut &'o [u8]) -> Result<&'o [u8], Malformed> {
         match self.0 {
             State::Complete | State::UntilClose => Ok(std::mem::take(octets)),
@@ -81,7 +82,7 @@ impl BodyReader {
     }
 }
 
-/// At most so many octets from the beginning, and how many are still missing.
+/// At most this number of bytes from the start, and how many are still missing.
 fn take<'o>(octets: &mut &'o [u8], most: u64) -> (&'o [u8], u64) {
     let taken = usize::try_from(most).map_or(octets.len(), |most| most.min(octets.len()));
     let (data, rest) = octets.split_at(taken);
@@ -89,7 +90,7 @@ fn take<'o>(octets: &mut &'o [u8], most: u64) -> (&'o [u8], u64) {
     (data, most - taken as u64)
 }
 
-/// One octet of the lines around the data, which a bare line feed ends as well.
+/// One byte of the lines around the data. A bare line feed ends a line too.
 fn between_data(chunk: Chunk, octet: u8) -> Result<State, Malformed> {
     Ok(match (chunk, octet) {
         (Chunk::AfterSize(0), b'\n') | (Chunk::Size(Some(0)), b'\n') => State::Complete,

@@ -1,14 +1,14 @@
-//! The head of a response: what health checks need of it, read as leniently as curl reads it
+//! The head of a response: parses what health checks need, as leniently as curl
 //! (docs/decisions/0038-endpoint-checks-read-http-themselves.md).
 
 use memchr::memchr;
 
 use super::framing::Framing;
 
-/// Response headers may have as much (Developer Guide).
+/// The limit of response headers (Developer Guide).
 const MOST_HEADER_OCTETS: usize = 16_384;
 
-/// The headers that matter to a check; all others may say what they like.
+/// The headers that a check uses. All others are ignored.
 const NEEDED: [&str; 3] = ["content-encoding", "content-length", "transfer-encoding"];
 const CONTENT_ENCODING: usize = 0;
 const CONTENT_LENGTH: usize = 1;
@@ -17,7 +17,7 @@ const TRANSFER_ENCODING: usize = 2;
 const PROTOCOL: &[u8] = b"HTTP/";
 const CHUNKED: &str = "chunked";
 
-/// Why octets are not a response.
+/// Why the bytes are not a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Malformed {
     #[error("it does not begin with a status line of HTTP/1")]
@@ -42,31 +42,32 @@ pub(super) enum Malformed {
     Endless,
 }
 
-/// What is known of a response before its body.
+/// The result of parsing a head.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Head {
     /// From 100 to 999.
     pub(super) status: u16,
-    /// Where the body ends.
+    /// How the end of the body is determined.
     pub(super) framing: Framing,
-    /// What must be undone to the body, the last first, in lower case; without `identity`.
+    /// The content codings, in lower case and in the order in which they were applied: the last is
+    /// decoded first. `identity` is left out.
     pub(super) codings: Vec<String>,
 }
 
-/// Reads a head as it comes, line by line.
+/// Parses a head incrementally, line by line.
 #[derive(Debug, Default)]
 pub(super) struct HeadReader {
     status: Option<u16>,
     /// The values of the [`NEEDED`] headers.
     values: [Option<Vec<u8>>; 3],
     above: Above,
-    /// A line that has no end yet.
+    /// The line in progress.
     line: Vec<u8>,
-    /// Of all headers so far.
+    /// The total length of all headers so far.
     octets: usize,
 }
 
-/// What a folded line goes on from.
+/// The header that a folded line continues.
 #[derive(Clone, Copy, Debug, Default)]
 enum Above {
     #[default]
@@ -76,7 +77,7 @@ enum Above {
 }
 
 impl HeadReader {
-    /// Takes what belongs to the head off the octets; says whether the head is complete.
+    /// Consumes the bytes that belong to the head and returns whether the head is complete.
     pub(super) fn read(&mut self, octets: &mut &[u8]) -> Result<bool, Malformed> {
         while let Some(end) = memchr(b'\n', octets) {
             let (end_of_line, rest) = octets.split_at(end + 1);
@@ -91,15 +92,15 @@ impl HeadReader {
         self.count(octets)?;
         self.line.extend_from_slice(octets);
         *octets = &[];
-        // A service that speaks first and something else is not waited for.
+        // A server that speaks first in another protocol is detected at once.
         if self.status.is_none() && !may_become_status_line(&self.line) {
             return Err(Malformed::StatusLine);
         }
         Ok(false)
     }
 
-    /// The head, once it is complete. A connection that ends after the status line completes it as well, as for curl:
-    /// scripts often send no more.
+    /// The head, once it is complete. The end of the connection after the status line completes it
+    /// too, as for curl: scripts often send no more.
     pub(super) fn finish(self) -> Result<Option<Head>, Malformed> {
         let Some(status) = self.status else { return Ok(None) };
         if is_interim(status) {
@@ -117,7 +118,7 @@ impl HeadReader {
         Ok(Some(Head { status, framing, codings: applied.filter(|coding| coding != CHUNKED).rev().collect() }))
     }
 
-    /// The status line is not one of the headers, but no line may be longer than all of them.
+    /// The status line is not a header, but no line may be longer than the limit for all headers.
     fn count(&mut self, octets: &[u8]) -> Result<(), Malformed> {
         if self.status.is_some() {
             self.octets += octets.len();
@@ -128,7 +129,7 @@ impl HeadReader {
 
     fn read_line(&mut self, line: &[u8]) -> Result<bool, Malformed> {
         match self.status {
-            // Robustness towards what ended an earlier message (RFC 9112, section 2.2).
+            // Robustness towards data that ended an earlier message (RFC 9112, section 2.2).
             None if line.is_empty() => {}
             None => self.status = Some(status_code(line)?),
             Some(status) if line.is_empty() => {
@@ -166,7 +167,8 @@ impl HeadReader {
             return Ok(());
         };
         let values = self.values[header].get_or_insert_default();
-        // Several lines are one list (RFC 9110, section 5.3); of several lengths the last counts, as for curl.
+        // Several lines are one list (RFC 9110, section 5.3). The last of several lengths counts,
+        // as for curl.
         if header == CONTENT_LENGTH {
             values.clear();
         } else {
@@ -178,12 +180,13 @@ impl HeadReader {
     }
 }
 
-/// 101 is final: it was not asked for, and no other response follows it.
+/// 101 is final: the probe did not ask for it, and no other response follows.
 fn is_interim(status: u16) -> bool {
     status < 200 && status != 101
 }
 
-/// Without the line feed and the carriage returns before it; a bare line feed ends a line, too (RFC 9112, section 2.2).
+/// The line without its line feed and preceding carriage returns. A bare line feed ends a line too
+/// (RFC 9112, section 2.2).
 fn trim_line_end(line: &[u8]) -> &[u8] {
     let end = line.iter().rposition(|octet| !b"\r\n".contains(octet)).map_or(0, |last| last + 1);
     &line[..end]
@@ -193,8 +196,8 @@ fn may_become_status_line(line: &[u8]) -> bool {
     line.trim_ascii_start().iter().zip(PROTOCOL).all(|(octet, expected)| octet.eq_ignore_ascii_case(expected))
 }
 
-/// Of HTTP/1 any minor version (RFC 9110, section 2.5), and HTTP/2 written like HTTP/1, which some gateways do. What
-/// follows the code is ignored: the reason phrase is "intended for" people (RFC 9112, section 4).
+/// Any minor version of HTTP/1 (RFC 9110, section 2.5), and HTTP/2 written like HTTP/1, which some
+/// gateways send. The reason phrase after the code is ignored (RFC 9112, section 4).
 fn status_code(line: &[u8]) -> Result<u16, Malformed> {
     let (protocol, version) = line.split_at_checked(PROTOCOL.len()).ok_or(Malformed::StatusLine)?;
     let (version, rest) = version.split_at(memchr(b' ', version).ok_or(Malformed::StatusLine)?);
@@ -212,14 +215,14 @@ fn status_code(line: &[u8]) -> Result<u16, Malformed> {
     }
 }
 
-/// The names of a list, without those that change nothing.
+/// The names of a list, without those that have no effect.
 fn codings(list: Option<&[u8]>) -> Vec<String> {
     let names = list.unwrap_or_default().split(|&octet| octet == b',').map(<[u8]>::trim_ascii);
     let names = names.map(|name| String::from_utf8_lossy(name).to_ascii_lowercase());
     names.filter(|name| !matches!(name.as_str(), "" | "identity" | "none")).collect()
 }
 
-/// The digits at the beginning. A length that no number can hold ends no body.
+/// The leading digits. A length that does not fit into a number never ends the body.
 fn content_length(value: &[u8]) -> Result<Framing, Malformed> {
     let value = value.trim_ascii_start();
     let value = value.strip_prefix(b"+").unwrap_or(value);
@@ -238,7 +241,7 @@ mod tests {
 
     use super::*;
 
-    /// The head of these octets when they come in pieces of one size, and what follows it.
+    /// The head of these bytes when they arrive in pieces of one size, and the remaining bytes.
     fn read(octets: &[u8], piece: usize) -> Result<(Option<Head>, Vec<u8>), Malformed> {
         let mut reader = HeadReader::default();
         let (mut complete, mut left) = (false, Vec::new());
@@ -289,7 +292,7 @@ mod tests {
             assert_eq!(failed, Some(Malformed::TooLong));
             assert!(reader.line.len() <= MOST_HEADER_OCTETS);
         }
-        // Each of several interim responses has it for itself; the exchange has another for them all.
+        // Each interim response has its own limit; the exchange has another for all of them.
         let interim = [begun.as_slice(), &b"a: b\r\n".repeat(2000), b"\r\n"].concat();
         let interim = String::from_utf8(interim).unwrap().replace("200", "103");
         assert_eq!(head(&[&interim.as_bytes().repeat(3), begun.as_slice(), b"\r\n"].concat()).status, 200);

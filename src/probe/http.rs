@@ -1,12 +1,14 @@
-//! An HTTP or HTTPS check: one request, Route 53's deadlines, a verdict on status and string.
+//! An HTTP or HTTPS check: one request with Route 53's deadlines, and a verdict on status and
+//! string.
 //!
 //! ```text
 //!  ├── connect, TLS ──┤── status ──┤── body, only when a string is searched ──┤
 //!        4 s               2 s                       2 s
 //! ```
 //!
-//! A connection a probe, driven by the probe itself: no task, no pool, no cookies, no session tickets. Nothing outlives the
-//! probe, and dropping it closes its connection (docs/decisions/0038-endpoint-checks-read-http-themselves.md).
+//! Each probe has its own connection, which it drives itself: no task, no pool, no cookies, no
+//! session tickets. No state outlives the probe, and dropping it closes the connection
+//! (docs/decisions/0038-endpoint-checks-read-http-themselves.md).
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Mutex, PoisonError};
@@ -23,14 +25,14 @@ use tokio_rustls::client::TlsStream;
 use crate::model::{HealthCheckId, HttpRequest};
 
 use super::body::{Found, Search};
-use super::errors::{Broken, Unmade, is_wrong_name};
+use super::errors::{ExchangeError, ProbeNotRun, is_wrong_name};
 use super::exchange::Exchange;
 use super::framing::BodyReader;
 use super::head::{Head, HeadReader};
 use super::tls::{Connectors, ServerNameIndication, Trust};
 use super::{Durations, Finding, Step, Timings};
 
-/// How the endpoint is reached.
+/// The protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Transport {
     /// `http://`
@@ -39,19 +41,19 @@ pub(super) enum Transport {
     Tls(ServerNameIndication, Trust),
 }
 
-/// One check, ready to be asked again and again.
+/// One check, prepared for repeated probes.
 #[derive(Debug)]
 pub(super) struct HttpProbe {
-    /// As it goes over the wire.
+    /// The request in wire format.
     request: Box<[u8]>,
     transport: Transport,
-    /// What the handshake is told when it is not the address.
+    /// The server name for the handshake if it is not the address.
     server_name: Option<ServerName<'static>>,
     expected: HttpRequest,
 }
 
-/// How long the steps took so far, of a probe that may be broken off at any of them. Nobody else ever holds the lock: it is
-/// there because a probe may wake up on another thread.
+/// The durations of the steps so far; a probe may be cancelled in any of them. The lock is never
+/// contended. It exists because a probe can move between threads.
 #[derive(Debug, Default)]
 struct Steps(Mutex<Durations>);
 
@@ -66,7 +68,7 @@ impl Steps {
 }
 
 impl HttpProbe {
-    /// `name` is the check's domain name, `address` the literal one; one of them at least is there.
+    /// `name` is the check's domain name, `address` its IP address. At least one of them is set.
     pub(super) fn new(
         id: &HealthCheckId,
         transport: Transport,
@@ -78,7 +80,7 @@ impl HttpProbe {
         let name = name.map(|name| name.trim_end_matches('.'));
         let mut headers = headers(id, transport, name, address, port);
         for (header, value) in &request.request_headers {
-            // The configuration has let through only what can stand in a header.
+            // The configuration accepts only valid header values.
             let (Ok(header), Ok(value)) = (header.parse::<HeaderName>(), HeaderValue::from_str(value.reveal())) else {
                 continue;
             };
@@ -89,35 +91,35 @@ impl HttpProbe {
         HttpProbe { request: prepared, transport, server_name, expected: request.clone() }
     }
 
-    /// Asks once.
+    /// Probes once.
     pub(super) async fn probe(
         &self,
         connectors: &Connectors,
         address: SocketAddr,
         timings: &Timings,
-    ) -> Result<(Finding, Durations), Unmade> {
+    ) -> Result<(Finding, Durations), ProbeNotRun> {
         let start = Instant::now();
         let steps = Steps::default();
         let result = match self.transport {
             Transport::Plain => self.ask(connect(address, &steps), timings, &steps).await,
-            // Boxed: it is large, and most probes are plain.
+            // Boxed because it is large and most probes do not use TLS.
             Transport::Tls(sni, trust) => {
                 let connecting = self.connect_securely(connectors, sni, trust, address, &steps);
                 Box::pin(self.ask(connecting, timings, &steps)).await
             }
         };
         let durations = steps.durations(start.elapsed());
-        let finding = result.or_else(Broken::finding)?;
+        let finding = result.or_else(ExchangeError::finding)?;
         Ok((finding, durations))
     }
 
-    /// The clock for the status starts when the connection stands, TLS included.
+    /// The deadline for the status starts when the connection is established, TLS included.
     async fn ask<S: AsyncRead + AsyncWrite + Unpin>(
         &self,
-        connecting: impl Future<Output = Result<S, Broken>>,
+        connecting: impl Future<Output = Result<S, ExchangeError>>,
         timings: &Timings,
         steps: &Steps,
-    ) -> Result<Finding, Broken> {
+    ) -> Result<Finding, ExchangeError> {
         let start = Instant::now();
         let stream = within(start + timings.connect, Step::Connect, connecting).await?;
         let connected = Instant::now();
@@ -128,8 +130,8 @@ impl HttpProbe {
         within(answered + timings.body, Step::Body, self.judge(&head, &mut exchange)).await
     }
 
-    /// With SNI first, when the check sends it, and once without if the certificate is for other names (API EnableSNI);
-    /// both handshakes share the time for connecting.
+    /// Connects with SNI first, if the check sends it, and once more without SNI if the certificate
+    /// is for other names (API EnableSNI). Both handshakes share the connect deadline.
     async fn connect_securely(
         &self,
         connectors: &Connectors,
@@ -137,9 +139,9 @@ impl HttpProbe {
         trust: Trust,
         address: SocketAddr,
         steps: &Steps,
-    ) -> Result<TlsStream<TcpStream>, Broken> {
+    ) -> Result<TlsStream<TcpStream>, ExchangeError> {
         match self.shake_hands(connectors.get(sni, trust), address, steps).await {
-            Err(Broken::Stream(error)) if trust == Trust::Anybody && is_wrong_name(&error) => {
+            Err(ExchangeError::Stream(error)) if trust == Trust::AnyCertificate && is_wrong_name(&error) => {
                 self.shake_hands(connectors.get(ServerNameIndication::Omitted, trust), address, steps).await
             }
             result => result,
@@ -151,13 +153,14 @@ impl HttpProbe {
         connector: &TlsConnector,
         address: SocketAddr,
         steps: &Steps,
-    ) -> Result<TlsStream<TcpStream>, Broken> {
+    ) -> Result<TlsStream<TcpStream>, ExchangeError> {
         let stream = connect(address, steps).await?;
-        // The request follows the end of the handshake at once; Nagle's algorithm would hold it back for an acknowledgement.
+        // The request follows the handshake at once; Nagle's algorithm would delay it until an
+        // acknowledgement arrives.
         stream.set_nodelay(true)?;
         let name = self.server_name.clone().unwrap_or_else(|| ServerName::from(address.ip()));
         let start = Instant::now();
-        let stream = connector.connect(name, stream).await.map_err(Broken::in_handshake)?;
+        let stream = connector.connect(name, stream).await.map_err(ExchangeError::in_handshake)?;
         steps.note(|durations| durations.tls_handshake = Some(start.elapsed()));
         Ok(stream)
     }
@@ -166,9 +169,9 @@ impl HttpProbe {
         &self,
         head: &Head,
         exchange: &mut Exchange<'_, S>,
-    ) -> Result<Finding, Broken> {
+    ) -> Result<Finding, ExchangeError> {
         let code = head.status;
-        // A redirect, too, can be good; its target is not this endpoint.
+        // A redirect can pass too; its target is another endpoint.
         if !self.expected.expects(code) {
             return Ok(Finding::BadStatus(code));
         }
@@ -183,7 +186,7 @@ impl HttpProbe {
     }
 }
 
-async fn connect(address: SocketAddr, steps: &Steps) -> Result<TcpStream, Broken> {
+async fn connect(address: SocketAddr, steps: &Steps) -> Result<TcpStream, ExchangeError> {
     let start = Instant::now();
     let stream = TcpStream::connect(address).await?;
     steps.note(|durations| {
@@ -192,11 +195,15 @@ async fn connect(address: SocketAddr, steps: &Steps) -> Result<TcpStream, Broken
     Ok(stream)
 }
 
-async fn within<T>(deadline: Instant, step: Step, work: impl Future<Output = Result<T, Broken>>) -> Result<T, Broken> {
-    timeout_at(deadline, work).await.unwrap_or(Err(Broken::TimedOut(step)))
+async fn within<T>(
+    deadline: Instant,
+    step: Step,
+    work: impl Future<Output = Result<T, ExchangeError>>,
+) -> Result<T, ExchangeError> {
+    timeout_at(deadline, work).await.unwrap_or(Err(ExchangeError::TimedOut(step)))
 }
 
-async fn read_head<S: AsyncRead + AsyncWrite + Unpin>(exchange: &mut Exchange<'_, S>) -> Result<Head, Broken> {
+async fn read_head<S: AsyncRead + AsyncWrite + Unpin>(exchange: &mut Exchange<'_, S>) -> Result<Head, ExchangeError> {
     let mut reader = HeadReader::default();
     loop {
         let mut octets = exchange.received().await?;
@@ -204,17 +211,18 @@ async fn read_head<S: AsyncRead + AsyncWrite + Unpin>(exchange: &mut Exchange<'_
         let left = octets.len();
         exchange.keep(left);
         if complete {
-            return reader.finish()?.ok_or(Broken::Closed);
+            return reader.finish()?.ok_or(ExchangeError::Closed);
         }
     }
 }
 
-/// Reads until the string is there or cannot come any more: of a body without end only the beginning.
+/// Reads until the string is found or cannot be found any more. Of an endless body only the
+/// beginning is read.
 async fn search<S: AsyncRead + AsyncWrite + Unpin>(
     head: &Head,
     exchange: &mut Exchange<'_, S>,
     string: &[u8],
-) -> Result<Found, Broken> {
+) -> Result<Found, ExchangeError> {
     let mut search = Search::new(string, &head.codings);
     let mut body = BodyReader::new(head.framing);
     while !body.is_complete() {
@@ -223,7 +231,7 @@ async fn search<S: AsyncRead + AsyncWrite + Unpin>(
             if body.may_end() {
                 break;
             }
-            return Err(Broken::Closed);
+            return Err(ExchangeError::Closed);
         }
         while !octets.is_empty() && !body.is_complete() {
             if let Some(found) = search.read(body.read(&mut octets)?) {
@@ -245,8 +253,8 @@ fn request_octets(path: &str, headers: &HeaderMap) -> Box<[u8]> {
     octets.into_boxed_slice()
 }
 
-/// The path as it goes into the request line, octets that may not stand there as `%xx` (RFC 3986, section 2; the braces and
-/// the like are let through by nobody in particular, and a `#` would begin a fragment, which is never sent).
+/// The path for the request line, with characters that are not allowed there as `%xx` (RFC 3986,
+/// section 2). That includes `#`, which would begin a fragment: fragments are never sent.
 fn target(path: &str) -> String {
     let mut target = String::with_capacity(path.len() + 1);
     if !path.starts_with('/') {
@@ -262,7 +270,7 @@ fn target(path: &str) -> String {
     target
 }
 
-/// As Route 53's health checkers send them.
+/// The headers that Route 53's health checkers send.
 fn headers(
     id: &HealthCheckId,
     transport: Transport,
@@ -271,7 +279,7 @@ fn headers(
     port: u16,
 ) -> HeaderMap {
     let own = |value: String| HeaderValue::from_bytes(value.as_bytes()).ok();
-    // A name that cannot stand in a header is left out.
+    // A name that is not a valid header value is omitted.
     let host =
         own(host_header(transport, name, address, port)).or_else(|| own(host_header(transport, None, address, port)));
     let all = [
@@ -283,7 +291,7 @@ fn headers(
     all.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
 }
 
-/// The domain name, else the address; the port unless it is the usual one of the kind of check
+/// The domain name, otherwise the address, with the port unless it is the default of the protocol
 /// (API FullyQualifiedDomainName).
 fn host_header(transport: Transport, name: Option<&str>, address: Option<IpAddr>, port: u16) -> String {
     let host = match (name, address) {
@@ -298,7 +306,7 @@ fn host_header(transport: Transport, name: Option<&str>, address: Option<IpAddr>
     }
 }
 
-/// Our own name in Route 53's form (docs/decisions/0031-user-agent.md).
+/// This program's name in Route 53's form (docs/decisions/0031-user-agent.md).
 fn user_agent(id: &HealthCheckId) -> String {
     format!("fiftythree-health-check (ref {})", id.0)
 }

@@ -1,7 +1,7 @@
-//! Endpoints that curl calls good, and what probes say of them.
+//! Tests that probes accept the endpoints that curl accepts.
 //!
-//! The outcomes of the tables are those of curl 7.88.1: `curl -sS --compressed -w '%{http_code}' …` against a server that
-//! sends the octets and closes its side of the connection.
+//! The expected outcomes are those of curl 7.88.1: `curl -sS --compressed -w '%{http_code}' …` with
+//! a server that sends the bytes and closes its side of the connection.
 
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpListener as StdListener, TcpStream as StdStream};
@@ -20,22 +20,22 @@ use super::test_servers::{
 use super::tls::Connectors;
 use super::tls::ServerNameIndication::Sent;
 
-/// What curl says of a response.
+/// curl's result for a response.
 #[derive(Clone, Copy, Debug)]
 enum Curl {
     /// It prints the body, `needle`, and this status.
     Found(u16),
-    /// It ends well, and the body is another one.
+    /// It succeeds with another body.
     Missing(u16),
     /// It prints this status, and fails in the body before the needle.
-    Broken(u16),
+    ExchangeError(u16),
     /// No valid response.
     Refused,
 }
 
-use Curl::{Broken, Found, Missing, Refused};
+use Curl::{ExchangeError, Found, Missing, Refused};
 
-/// Before the headers and the body of [`REST`].
+/// Status lines, followed by [`REST`].
 const STATUS_LINES: &[(&[u8], Curl)] = &[
     (b"HTTP/1.1 200 OK", Found(200)),
     (b"HTTP/1.1 200", Found(200)),
@@ -78,7 +78,7 @@ const STATUS_LINES: &[(&[u8], Curl)] = &[
     (b"RTSP/1.0 200 OK", Refused),
 ];
 
-/// Between a good status line and [`REST`].
+/// Header lines between a good status line and [`REST`].
 const HEADER_LINES: &[(&[u8], Curl)] = &[
     (b"X: a\r\n b", Found(200)),
     (b"X: a\r\n\tb", Found(200)),
@@ -116,7 +116,7 @@ const HEADER_LINES: &[(&[u8], Curl)] = &[
     (b"Connection : close", Found(200)),
 ];
 
-/// Whole ones.
+/// Whole responses.
 const RESPONSES: &[(&[u8], Curl)] = &[
     (b"\rHTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nneedle", Refused),
     (b"HTTP/1.1 200 OK\nContent-Length: 6\n\nneedle", Found(200)),
@@ -154,7 +154,7 @@ const RESPONSES: &[(&[u8], Curl)] = &[
     (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 6\r\n\r\n3\r\nnee\r\n3\r\ndle\r\n0\r\n\r\n", Found(200)),
     (b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nnee\r\n3\r\ndle\r\n0\r\n\r\n", Found(200)),
     (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nnee\r\n3\r\ndle\r\n0\r\n\r\n", Found(200)),
-    (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked;q=1\r\n\r\n3\r\nnee\r\n3\r\ndle\r\n0\r\n\r\n", Broken(200)),
+    (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked;q=1\r\n\r\n3\r\nnee\r\n3\r\ndle\r\n0\r\n\r\n", ExchangeError(200)),
     (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked \r\n\r\n3\r\nnee\r\n3\r\ndle\r\n0\r\n\r\n", Found(200)),
     (b"HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nnee\r\n3\r\ndle\r\n0\r\n\r\n", Found(200)),
     (b"HTTP/1.0 200 OK\r\nTransfer-Encoding: Chunked\r\n\r\n3\r\nnee\r\n3\r\ndle\r\n0\r\n\r\n", Found(200)),
@@ -162,20 +162,20 @@ const RESPONSES: &[(&[u8], Curl)] = &[
     (b"HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 6\r\n\r\n3\r\nnee\r\n3\r\ndle\r\n0\r\n\r\n", Found(200)),
     (b"HTTP/1.0 200 OK\r\nContent-Length: 6\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nnee\r\n3\r\ndle\r\n0\r\n\r\n", Found(200)),
     (b"HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nnee\r\n3\r\ndle\r\n0\r\n\r\n", Found(200)),
-    (b"HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked;q=1\r\n\r\n3\r\nnee\r\n3\r\ndle\r\n0\r\n\r\n", Broken(200)),
+    (b"HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked;q=1\r\n\r\n3\r\nnee\r\n3\r\ndle\r\n0\r\n\r\n", ExchangeError(200)),
     (b"HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked \r\n\r\n3\r\nnee\r\n3\r\ndle\r\n0\r\n\r\n", Found(200)),
     (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: identity\r\n\r\nneedle", Found(200)),
     (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: identity\r\nContent-Length: 6\r\n\r\nneedle", Found(200)),
     (b"HTTP/1.1 200 OK\r\nTransfer-Encoding:\r\n\r\nneedle", Found(200)),
     (b"HTTP/1.1 200 OK\r\nTransfer-Encoding:\r\nContent-Length: 6\r\n\r\nneedle", Found(200)),
-    (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked, identity\r\n\r\nneedle", Broken(200)),
-    (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked, identity\r\nContent-Length: 6\r\n\r\nneedle", Broken(200)),
+    (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked, identity\r\n\r\nneedle", ExchangeError(200)),
+    (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked, identity\r\nContent-Length: 6\r\n\r\nneedle", ExchangeError(200)),
     (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\nnee\n3\ndle\n0\n\n", Found(200)),
     (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3;a=b\r\nnee\r\n3 ; c\r\ndle\r\n0\r\n\r\n", Found(200)),
     (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n6;a=\"b;c\"\r\nneedle\r\n0\r\n\r\n", Found(200)),
     (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n6  \r\nneedle\r\n0\r\n\r\n", Found(200)),
     (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n6\t\r\nneedle\r\n0\r\n\r\n", Found(200)),
-    (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n 6\r\nneedle\r\n0\r\n\r\n", Broken(200)),
+    (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n 6\r\nneedle\r\n0\r\n\r\n", ExchangeError(200)),
     (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n00000006\r\nneedle\r\n000\r\n\r\n", Found(200)),
     (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n6\r\nneedle\r\n0\r\nX: y\r\n\r\n", Found(200)),
     (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n6\r\nneedle\r\n0\r\nX y\x01\r\n\r\n", Found(200)),
@@ -184,12 +184,12 @@ const RESPONSES: &[(&[u8], Curl)] = &[
     (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n6\r\nneedle\r\n0\r\n", Found(200)),
     (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\nneedle", Found(200)),
     (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n6\r\nneedle0\r\n\r\n", Found(200)),
-    (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nneedle\r\n0\r\n\r\n", Broken(200)),
-    (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nneedle", Broken(200)),
-    (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0x6\r\nneedle\r\n0\r\n\r\n", Broken(200)),
-    (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffffff\r\nneedle", Broken(200)),
+    (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nneedle\r\n0\r\n\r\n", ExchangeError(200)),
+    (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nneedle", ExchangeError(200)),
+    (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0x6\r\nneedle\r\n0\r\n\r\n", ExchangeError(200)),
+    (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffffff\r\nneedle", ExchangeError(200)),
     (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nA\r\nneedle....\r\n0\r\n\r\n", Found(200)),
-    (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-6\r\nneedle\r\n0\r\n\r\n", Broken(200)),
+    (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-6\r\nneedle\r\n0\r\n\r\n", ExchangeError(200)),
     (b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nneedle", Found(200)),
     (b"HTTP/1.1 100 Continue\r\nContent-Length: 5\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nneedle", Found(200)),
     (b"HTTP/1.1 103 E\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nneedle", Found(200)),
@@ -212,7 +212,7 @@ const RESPONSES: &[(&[u8], Curl)] = &[
 /// What follows the lines of the first two tables.
 const REST: &[u8] = b"\r\nContent-Length: 6\r\n\r\nneedle";
 
-/// Good here although curl refuses them, each for a reason.
+/// Accepted here although curl rejects them, each for a reason.
 const BEYOND_CURL: &[(&[u8], &str)] = &[
     (b"HTTP/1.2 200 OK\r\nContent-Length: 6\r\n\r\nneedle", "any minor version is HTTP/1 (RFC 9110, section 2.5)"),
     (b"HTTP/1.9 200 OK\r\nContent-Length: 6\r\n\r\nneedle", "the same"),
@@ -265,7 +265,7 @@ fn of_status(code: u16) -> Finding {
     if (200..400).contains(&code) { Finding::GoodStatus(code) } else { Finding::BadStatus(code) }
 }
 
-/// Whether a probe agrees with curl, without a search and with one.
+/// Whether a probe agrees with curl, without and with a search.
 async fn agrees(response: &[u8], curl: Curl) -> Result<(), String> {
     let server = sending(response.to_vec()).await;
     let asked = plain(&server, None, patient()).await;
@@ -274,7 +274,7 @@ async fn agrees(response: &[u8], curl: Curl) -> Result<(), String> {
     let agrees = match curl {
         Found(code) => asked == of_status(code) && searched == of_status(code),
         Missing(code) => asked == of_status(code) && searched == Finding::StringMissing(code),
-        Broken(code) => asked == of_status(code) && is_bad(&searched),
+        ExchangeError(code) => asked == of_status(code) && is_bad(&searched),
         Refused => is_bad(&asked) && is_bad(&searched),
     };
     let response = response.escape_ascii();
@@ -306,35 +306,35 @@ async fn what_is_good_beyond_curl() {
     }
 }
 
-// Endpoints that answer before they read.
+// Endpoints that answer before they read the request.
 
-/// How an endpoint answers and leaves.
+/// How an endpoint answers and closes the connection.
 #[derive(Clone, Copy, Debug)]
 enum Manner {
-    /// Without a look at the request, which may come after the end of the connection.
+    /// Without reading the request, which may arrive after the end of the connection.
     AtOnce,
-    /// When the request is there, of which nothing is read: the kernel resets the connection.
+    /// After the request has arrived, without reading it: the kernel resets the connection.
     Unread,
-    /// The same, after the beginning of the request.
+    /// The same, after reading the first part of the request.
     PartlyRead,
-    /// Its side is closed, then reset.
+    /// It closes its side, then resets the connection.
     HalfClosed,
-    /// The request is read, and the connection is reset all the same.
+    /// It reads the request, and resets the connection all the same.
     ResetAfterwards,
-    /// Slowly, in pieces, and without a look at the request.
+    /// Slowly, in pieces, and without reading the request.
     InPieces,
 }
 
 const MANNERS: [Manner; 6] =
     [Manner::AtOnce, Manner::Unread, Manner::PartlyRead, Manner::HalfClosed, Manner::ResetAfterwards, Manner::InPieces];
 
-/// As `clustercheck` answers.
+/// The response of `clustercheck`.
 const WITH_LENGTH: &str =
     "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nConnection: close\r\nContent-Length: 6\r\n\r\nneedle";
 const WITHOUT_LENGTH: &str = "HTTP/1.0 200 OK\r\n\r\nneedle";
 
 fn leave(mut stream: StdStream, response: &[u8], manner: Manner) -> std::io::Result<()> {
-    // What Nagle's algorithm held back would be lost with the reset: no client could have it.
+    // Data that Nagle's algorithm holds back would be lost with the reset, for every client.
     stream.set_nodelay(true)?;
     let mut begun = [0; 5];
     match manner {
@@ -365,7 +365,7 @@ fn leave(mut stream: StdStream, response: &[u8], manner: Manner) -> std::io::Res
     }
 }
 
-/// A thread of its own, so that it truly races with the probe.
+/// A separate thread, so that it runs in parallel with the probe.
 fn hasty(response: &'static str, manner: Manner) -> std::net::SocketAddr {
     let listener = StdListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -405,7 +405,7 @@ async fn answers_before_the_request_count_over_https() {
                 let Ok(mut stream) = acceptor.accept(stream).await else { return };
                 let _ = stream.write_all(WITHOUT_LENGTH.as_bytes()).await;
                 let _ = stream.flush().await;
-                // Dropped with the request unread, or before it comes.
+                // Dropped with the request unread, or before it arrives.
             }
         })
         .await;
@@ -418,8 +418,8 @@ async fn answers_before_the_request_count_over_https() {
     }
 }
 
-/// A request that fills every buffer is still on its way when the answer comes, and when the connection is reset: writing
-/// fails, and the answer counts.
+/// A request that fills every buffer is still being sent when the response arrives and the
+/// connection is reset: the write fails, and the response counts.
 #[tokio::test]
 async fn an_answer_counts_while_the_request_is_being_sent() {
     let headers = (0..200).map(|number| (format!("x-{number}"), "x".repeat(60_000).into())).collect();

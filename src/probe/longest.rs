@@ -1,4 +1,5 @@
-//! How long an endpoint may be dead before the answers know (docs/health.md, "The longest time to failover").
+//! The longest time from the failure of an endpoint to the changed answers (docs/health.md, "The
+//! longest time to failover").
 
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use crate::model::{EndpointCheck, EndpointProtocol, EndpointTarget, HealthCheck,
 use super::Timings;
 use super::metric::ANSWER_WITHIN;
 
-/// From the failure to the changed answers, at the very most; `None` for a check that asks nobody.
+/// The upper bound from the failure to the changed answers; `None` for a check that probes nothing.
 #[must_use]
 pub fn longest_failover(check: &HealthCheck) -> Option<Duration> {
     if check.disabled {
@@ -23,7 +24,7 @@ pub fn longest_failover(check: &HealthCheck) -> Option<Duration> {
     }
 }
 
-/// Every step takes as long as it may.
+/// Each step takes the maximum time.
 fn longest_probe(endpoint: &EndpointCheck) -> Duration {
     let timings = Timings::default().with(&endpoint.timeouts);
     let lookup = match endpoint.target {

@@ -1,8 +1,9 @@
-//! One evaluation of a metric check: an instant query to Prometheus' HTTP API, and what its answer says.
+//! One evaluation of a metric check: an instant query to Prometheus' HTTP API, and its result.
 //!
-//! The answer may be a scalar or an instant vector. Of several series none may be bad: one that is, is what a rule that
-//! Prometheus itself evaluates would alert of. A series that is not a number says nothing, as 0/0 of a quiet hour does; an
-//! answer without any number is no data, and so is every error: a Prometheus that is down says nothing of what it measures.
+//! The result can be a scalar or an instant vector. One bad series makes the evaluation bad, as in
+//! an alerting rule of Prometheus itself. A series with the value NaN is ignored, for example 0/0
+//! in a quiet hour. A result without any number is no data, and so is every error: a Prometheus
+//! that is down says nothing about what it measures.
 
 use std::error::Error;
 use std::fmt;
@@ -22,37 +23,37 @@ use super::prober::ProberError;
 use super::resolve::Resolver;
 use super::tls::{ServerNameIndication, client_config};
 
-/// A Prometheus that takes longer is no help to a failover, though its own limit is 2 min.
+/// A slower Prometheus is too slow for failover, although its own limit is 2 min.
 pub(super) const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 const CONNECT_WITHIN: Duration = Duration::from_secs(4);
 
-/// A thousand series with long labels fit; whoever asks for more means another query.
+/// Fits a thousand series with long labels; a larger result is a mistake in the query.
 const MOST_OCTETS: usize = 1 << 20;
 
-/// What one evaluation saw. Its `Display` is in the form of Route 53's status texts.
+/// The outcome of one evaluation. Its `Display` has the form of Route 53's status messages.
 #[derive(Clone, Debug, PartialEq)]
 pub enum MetricReport {
     /// There was at least one number.
     Numbers(Numbers),
-    /// There was none; why.
+    /// There was no number; the reason.
     NoData(String),
 }
 
-/// The numbers of an answer, and what they were held against.
+/// The numbers of a result, and the comparison.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Numbers {
-    /// The worst of them.
+    /// The worst number.
     pub worst: f64,
-    /// How many there were.
+    /// The number of numbers.
     pub count: usize,
-    /// How a bad number compares with the threshold.
+    /// The comparison that makes a number bad.
     pub comparison: ComparisonOperator,
     /// The threshold.
     pub threshold: f64,
 }
 
 impl MetricReport {
-    /// Its kind.
+    /// The reason.
     #[must_use]
     pub fn reason(&self) -> Reason {
         match self.observation() {
@@ -62,7 +63,7 @@ impl MetricReport {
         }
     }
 
-    /// What it says of the check.
+    /// The observation for the check.
     #[must_use]
     pub fn observation(&self) -> Observation {
         match self {
@@ -107,7 +108,7 @@ impl fmt::Display for Numbers {
 
 /// The HTTP client of all metric checks.
 pub(super) fn client(resolver: Arc<Resolver>) -> Result<Client, ProberError> {
-    // The server's name is sent, and any certificate is good, as for endpoints.
+    // SNI is sent, and any certificate is accepted, as for endpoints.
     let mut tls = client_config(ServerNameIndication::Omitted)?;
     tls.enable_sni = true;
     let client = Client::builder()
@@ -116,13 +117,13 @@ pub(super) fn client(resolver: Arc<Resolver>) -> Result<Client, ProberError> {
         .connect_timeout(CONNECT_WITHIN)
         .redirect(Policy::none())
         .no_proxy()
-        // Periods are longer than most servers keep a connection.
+        // Periods are longer than most servers keep a connection open.
         .pool_max_idle_per_host(0)
         .build()?;
     Ok(client)
 }
 
-/// Asks once.
+/// Evaluates once.
 pub(super) async fn evaluate(client: &Client, plan: &MetricPlan) -> MetricReport {
     evaluate_within(client, plan, ANSWER_WITHIN).await
 }
@@ -131,7 +132,7 @@ async fn evaluate_within(client: &Client, plan: &MetricPlan, within: Duration) -
     match timeout(within, ask(client, plan)).await {
         Ok(Ok(numbers)) => judge(&plan.check, &numbers),
         Ok(Err(why)) => MetricReport::NoData(why),
-        Err(_) => MetricReport::NoData(format!("no answer within {} s", within.as_secs_f64())),
+        Err(_) => MetricReport::NoData(format!("no response within {} s", within.as_secs_f64())),
     }
 }
 
@@ -143,7 +144,7 @@ fn judge(check: &MetricCheck, numbers: &[f64]) -> MetricReport {
     };
     match numbers.iter().copied().reduce(worst) {
         Some(worst) => MetricReport::Numbers(Numbers { worst, count: numbers.len(), comparison, threshold }),
-        None => MetricReport::NoData("the query has no result that is a number".to_owned()),
+        None => MetricReport::NoData("the query returned no number".to_owned()),
     }
 }
 
@@ -152,19 +153,19 @@ async fn ask(client: &Client, plan: &MetricPlan) -> Result<Vec<f64>, String> {
     let status = response.status();
     let body = read(response).await?;
     let answer: Option<Value> = serde_json::from_slice(&body).ok();
-    // Errors come as JSON too, under a status of their own (Prometheus, "HTTP API", format overview).
+    // Errors are JSON too, with their own status code (Prometheus, "HTTP API", format overview).
     match answer {
         Some(answer) if status.is_success() => numbers(&answer),
         Some(answer) if answer.get("error").is_some() => Err(told(&answer)),
         _ if !status.is_success() => Err(format!("HTTP Status Code {status}")),
-        _ => Err("the answer is not that of Prometheus' HTTP API".to_owned()),
+        _ => Err("the response does not have the format of Prometheus' HTTP API".to_owned()),
     }
 }
 
-/// By POST, since queries may be long. A user and a password in the URL go into a header of their own.
+/// Uses POST, since queries can be long. A user and password in the URL are sent in a header.
 fn request(client: &Client, plan: &MetricPlan) -> Result<RequestBuilder, String> {
     let text = format!("{}/api/v1/query", plan.check.prometheus.reveal().trim_end_matches('/'));
-    let url = Url::parse(&text).map_err(|error| format!("the URL of the Prometheus is none: {error}"))?;
+    let url = Url::parse(&text).map_err(|error| format!("the URL of the Prometheus server is not valid: {error}"))?;
     let form = Url::parse_with_params("http://form.invalid", [("query", &plan.check.query)]);
     let form = form.map_err(|error| error.to_string())?.query().unwrap_or_default().to_owned();
     let agent = format!("fiftythree-health-check (ref {})", plan.id.0);
@@ -176,14 +177,14 @@ async fn read(mut response: Response) -> Result<Vec<u8>, String> {
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(|error| reason(&error))? {
         if body.len() + chunk.len() > MOST_OCTETS {
-            return Err(format!("the answer is longer than {MOST_OCTETS} bytes"));
+            return Err(format!("the response is longer than {MOST_OCTETS} bytes"));
         }
         body.extend_from_slice(&chunk);
     }
     Ok(body)
 }
 
-/// All numbers of an answer, infinities included.
+/// All numbers of a result, infinities included.
 fn numbers(answer: &Value) -> Result<Vec<f64>, String> {
     if answer["status"] != "success" {
         return Err(told(answer));
@@ -196,35 +197,35 @@ fn numbers(answer: &Value) -> Result<Vec<f64>, String> {
             Ok(series.iter().filter_map(|series| sample(&series["value"])).collect())
         }
         Some(other @ ("matrix" | "string")) => {
-            Err(format!("the query gives a {other}, where a scalar or an instant vector is needed"))
+            Err(format!("the query returned a {other} instead of a scalar or an instant vector"))
         }
-        _ => Err("the answer is not that of Prometheus' HTTP API".to_owned()),
+        _ => Err("the response does not have the format of Prometheus' HTTP API".to_owned()),
     }
 }
 
-/// `[ <time>, "<number>" ]`, the number as JSON cannot write all of them: `+Inf`, `-Inf`, `NaN`.
+/// `[ <time>, "<number>" ]`. The number is a string because JSON has no `+Inf`, `-Inf`, `NaN`.
 fn sample(pair: &Value) -> Option<f64> {
     let number: f64 = pair.get(1)?.as_str()?.parse().ok()?;
     (!number.is_nan()).then_some(number)
 }
 
-/// Prometheus' own words, of which no more than a log line bears.
+/// Prometheus' own error message, shortened for a log line.
 fn told(answer: &Value) -> String {
     const MOST_CHARACTERS: usize = 200;
-    let text = answer["error"].as_str().unwrap_or("an error without words");
+    let text = answer["error"].as_str().unwrap_or("an error without a message");
     let printable = text.chars().map(|letter| if letter.is_control() { ' ' } else { letter });
-    format!("the Prometheus says: {}", printable.take(MOST_CHARACTERS).collect::<String>())
+    format!("Prometheus reported: {}", printable.take(MOST_CHARACTERS).collect::<String>())
 }
 
-/// The deepest cause: what is above it names the URL, which may hold a password.
+/// The innermost cause: outer ones contain the URL, which may have a password.
 fn reason(error: &reqwest::Error) -> String {
     let mut deepest: &dyn Error = error;
     while let Some(source) = deepest.source() {
         deepest = source;
     }
     match deepest.downcast_ref::<reqwest::Error>() {
-        Some(error) if error.is_timeout() => "the Prometheus could not be reached in time".to_owned(),
-        Some(_) => "the Prometheus could not be reached".to_owned(),
+        Some(error) if error.is_timeout() => "the connection to Prometheus timed out".to_owned(),
+        Some(_) => "Prometheus could not be reached".to_owned(),
         None => deepest.to_string(),
     }
 }
@@ -266,7 +267,7 @@ pub(super) mod tests {
         http("200 OK", &format!(r#"{{"status":"success","data":{{"resultType":"{kind}","result":{result}}}}}"#))
     }
 
-    /// What an evaluation says of this answer.
+    /// The outcome for this response.
     async fn said(answer: impl Into<Vec<u8>>) -> String {
         let server = Server::answering(answer.into()).await;
         let report =
@@ -281,8 +282,8 @@ pub(super) mod tests {
             let series = |value: &&str| format!(r#"{{"metric":{{"job":"web"}},"value":[1700000000.1,"{value}"]}}"#);
             success("vector", &format!("[{}]", values.iter().map(series).collect::<Vec<_>>().join(",")))
         };
-        let none = "Insufficient data: the query has no result that is a number.";
-        let alien = "Insufficient data: the answer is not that of Prometheus' HTTP API.";
+        let none = "Insufficient data: the query returned no number.";
+        let alien = "Insufficient data: the response does not have the format of Prometheus' HTTP API.";
         let cases = [
             (series(&["0.7"]), "Failure: 0.7 is greater than 0.5."),
             (series(&["0.5"]), "Success: 0.5 is not greater than 0.5."),
@@ -299,24 +300,24 @@ pub(super) mod tests {
             (success("scalar", r#"[1700000000,"NaN"]"#), none),
             (
                 success("string", r#"[1700000000,"1"]"#),
-                "Insufficient data: the query gives a string, where a scalar or an instant vector is needed.",
+                "Insufficient data: the query returned a string instead of a scalar or an instant vector.",
             ),
             (
                 success("matrix", "[]"),
-                "Insufficient data: the query gives a matrix, where a scalar or an instant vector is needed.",
+                "Insufficient data: the query returned a matrix instead of a scalar or an instant vector.",
             ),
             (
                 http("400 Bad Request", r#"{"status":"error","errorType":"bad_data","error":"1:3: parse error"}"#),
-                "Insufficient data: the Prometheus says: 1:3: parse error.",
+                "Insufficient data: Prometheus reported: 1:3: parse error.",
             ),
             (
                 http("200 OK", r#"{"status":"error","error":"two\nlines"}"#),
-                "Insufficient data: the Prometheus says: two lines.",
+                "Insufficient data: Prometheus reported: two lines.",
             ),
             (http("503 Service Unavailable", "busy"), "Insufficient data: HTTP Status Code 503 Service Unavailable."),
             (http("302 Found", ""), "Insufficient data: HTTP Status Code 302 Found."),
             (http("200 OK", "<html>"), alien),
-            (http("200 OK", "[]"), "Insufficient data: the Prometheus says: an error without words."),
+            (http("200 OK", "[]"), "Insufficient data: Prometheus reported: an error without a message."),
             (http("200 OK", r#"{"status":"success"}"#), alien),
         ];
         for (answer, expected) in cases {
@@ -399,7 +400,7 @@ pub(super) mod tests {
         })
         .await;
         let cases = [
-            (&endless, "Insufficient data: the answer is longer than 1048576 bytes."),
+            (&endless, "Insufficient data: the response is longer than 1048576 bytes."),
             (&closing, "Insufficient data: "),
         ];
         for (server, expected) in cases {
@@ -420,7 +421,7 @@ pub(super) mod tests {
         let server = Server::start(until_closed).await;
         let plan = plan(&format!("http://{}", server.address), "up");
         let report = evaluate_within(&client(Arc::default()).unwrap(), &plan, Duration::from_millis(200)).await;
-        assert_eq!(report.to_string(), "Insufficient data: no answer within 0.2 s.");
+        assert_eq!(report.to_string(), "Insufficient data: no response within 0.2 s.");
         server.assert_that_nothing_is_left().await;
     }
 }

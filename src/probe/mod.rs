@@ -1,20 +1,24 @@
-//! Looks outside: asks endpoints over TCP, HTTP and HTTPS, and reports what it saw. Concludes nothing.
+//! Probes: checks endpoints over TCP, HTTP and HTTPS and reports the results. It makes no
+//! decisions.
 //!
 //! ```text
-//!  plans (from the tracker) ──▶ Prober ── a task a probe ──▶ resolve ─▶ http | tcp ──▶ Observed ──▶ control
-//!                               starts, keeps, stops          (off the clock)            bounded channel
+//!  plans (from the tracker) ──▶ Prober ── one task per probe ──▶ resolve ─▶ http | tcp ──▶ Observed ──▶ control
+//!                               starts, keeps, stops          (before the deadlines)     bounded channel
 //! ```
 //!
-//! - `prober`: who is probed when; every probe's task is owned here and stops with the last of its checks.
-//! - `http`, `tcp`: one probe of one endpoint under Route 53's deadlines; `exchange`: request and response on a connection;
-//!   `head`, `framing`: what of the response is what; `body`: the string in it.
-//! - `tls`: any certificate is good; `authorities`: but where a check wants it verified; `certificate`: what is read of one.
-//! - `metric`: one evaluation of a metric check by a Prometheus; `evaluator`: which is evaluated when.
+//! - `prober`: schedules the probes; each probe's task is owned here and stops with the last of its
+//!   checks.
+//! - `http`, `tcp`: one probe of one endpoint with Route 53's deadlines; `exchange`: request and
+//!   response on a connection; `head`, `framing`: parse the response; `body`: searches the string.
+//! - `tls`: accepts any certificate; `authorities`: verifies certificates for checks that want it;
+//!   `certificate`: parses them.
+//! - `metric`: one evaluation of a metric check by a Prometheus; `evaluator`: schedules the
+//!   evaluations.
 //! - `resolve`: the address of a domain name, before each probe.
-//! - `places`: how many probes run at once, and that hung ones do not delay others; `pause`: detects
-//!   that the process was stopped or suspended; `environment`: what all probes share.
-//! - `longest`: how long all that may take at the very most.
-//! - `report`: what was seen, and Route 53's words for it.
+//! - `places`: limits how many probes run at once, so that hung ones do not delay others; `pause`:
+//!   detects that the process was stopped or suspended; `environment`: what all probes share.
+//! - `longest`: the longest time to failover.
+//! - `report`: the result of a probe, in Route 53's words.
 
 mod authorities;
 mod body;
@@ -56,38 +60,38 @@ pub use metric::{MetricReport, Numbers};
 pub use prober::{Prober, ProberError, ProberSettings};
 pub use report::{Asked, Durations, Finding, Report, Step};
 
-/// One probe's result, on its way to the loop that decides.
+/// The result of one probe, sent to the control loop.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Observed {
-    /// Which check.
+    /// The check.
     pub slot: CheckSlot,
-    /// Which life of it.
+    /// The generation of its slot.
     pub generation: Generation,
-    /// Whether the endpoint did as it should.
+    /// Whether the probe passed.
     pub observation: Observation,
-    /// What was seen.
+    /// What the probe found.
     pub report: Report,
-    /// When it was begun: before the name was looked up and the probe had its turn.
+    /// When it began: before the name was resolved and the probe got a place.
     pub began: Instant,
 }
 
-/// How long each step of a probe may take.
+/// The deadline of each step of a probe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timings {
-    /// For the address of a domain name, before the other clocks start.
+    /// To resolve a domain name, before the other deadlines start.
     pub resolve: Duration,
-    /// For the connection of an HTTP check, TLS included, a second handshake without SNI too.
+    /// To connect for an HTTP check, including TLS and a second handshake without SNI.
     pub connect: Duration,
-    /// For the status, from when the connection stands.
+    /// To receive the status, after the connection is established.
     pub status: Duration,
-    /// For the body in which a string is searched, from the status on.
+    /// To receive the body that is searched, after the status.
     pub body: Duration,
-    /// For the connection of a TCP check.
+    /// To connect for a TCP check.
     pub tcp_connect: Duration,
 }
 
 impl Timings {
-    /// With a check's own deadlines in their place.
+    /// Replaces the deadlines that the check sets.
     fn with(self, own: &Timeouts) -> Timings {
         Timings {
             connect: own.connect.unwrap_or(self.connect),
@@ -100,8 +104,9 @@ impl Timings {
 }
 
 impl Default for Timings {
-    /// Route 53's, from the Developer Guide, "How Amazon Route 53 determines whether a health check is healthy".
-    /// It says nothing of name resolution: 5 s is what the C library waits for one answer of one name server.
+    /// Route 53's deadlines, from the Developer Guide, "How Amazon Route 53 determines whether a
+    /// health check is healthy". It does not mention name resolution: 5 s is how long the C library
+    /// waits for one response of one name server.
     fn default() -> Timings {
         Timings {
             resolve: environment::LOOK_UP_WITHIN,

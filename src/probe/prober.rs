@@ -1,12 +1,13 @@
-//! Who is probed when: one task for each endpoint that is asked, owned here.
+//! Schedules the probes: one task per probed endpoint, owned here.
 //!
-//! Checks that ask the same endpoint the same thing equally often share one probe, and each of them hears its result
-//! (docs/decisions/0034-identical-probes-are-made-once.md).
+//! Checks that probe the same endpoint in the same way and equally often share one probe, and each
+//! receives its result (docs/decisions/0034-identical-probes-are-made-once.md).
 //!
-//! The first probe comes soon, since a new check counts as healthy until then and port 53 may be waiting for it. The
-//! second comes after a part of the interval that differs from check to check, so that a thousand checks that were started
-//! together spread over the interval. From then on an interval lies between the end of one probe and the start of the next
-//! (Developer Guide, RequestInterval). Probes start on the beat: those of one beat share the wake-up.
+//! The first probe comes soon, since a new check counts as healthy until then and port 53 may wait
+//! for it. The second comes after a part of the interval that differs from check to check, so that
+//! a thousand checks that were started together spread over the interval. From then on, one
+//! interval passes between the end of a probe and the start of the next (Developer Guide,
+//! RequestInterval). Probes start at multiples of a fixed tick; those of one tick share a wake-up.
 
 use std::collections::HashMap;
 use std::hash::{Hash, Hasher};
@@ -26,25 +27,26 @@ use crate::log_limit::LogLimit;
 
 use super::authorities::Authorities;
 use super::environment::Environment;
-use super::errors::Unmade;
+use super::errors::ProbeNotRun;
 use super::http::{HttpProbe, Transport};
 use super::places::{LATE, RecentProbes, Responsiveness};
 use super::resolve::{Host, NoAddress};
 use super::tls::{Connectors, ServerNameIndication, Trust};
 use super::{Asked, Durations, Finding, Observed, Report, Timings, tcp};
 
-/// All first probes are under way within this time (or within the interval, if that is shorter) ...
+/// All first probes start within this time (or within the interval, if that is shorter) ...
 const FIRST_PROBES_WITHIN: Duration = Duration::from_secs(1);
 
-/// ... unless there are more than this in a second, which would be more than one core is for: 4000 cost about a fifth of one,
-/// and what the endpoints on the same machine need comes on top.
+/// ... unless that is more than this number per second, which is what one core should be used for:
+/// 4000 take about a fifth of a core, and endpoints on the same machine need the rest.
 const FIRST_PROBES_A_SECOND: f64 = 4000.0;
 
-/// Probes start at multiples of this. Of 2000 probes a second 40 start together, which spares the kernel and the runtime most
-/// of their wake-ups; an interval of a second becomes at most 2 % longer.
-const BEAT: Duration = Duration::from_millis(20);
+/// The tick: probes start at multiples of it. With 2000 probes per second, 40 start together, which
+/// avoids most wake-ups of the kernel and the runtime. An interval of a second becomes at most 2 %
+/// longer.
+const TICK: Duration = Duration::from_millis(20);
 
-/// Where nobody says how many probes may run at once: a quarter of the 1024 open files that are usual.
+/// The default limit of concurrent probes: a quarter of the usual 1024 open files.
 const PROBES_AT_ONCE: usize = 256;
 
 /// Runs the probes.
@@ -54,18 +56,18 @@ pub struct Prober {
     tools: Arc<Tools>,
 }
 
-/// How probes are made.
+/// The settings of probes.
 #[derive(Clone, Debug)]
 pub struct ProberSettings {
-    /// The deadlines of each step.
+    /// The deadlines of the steps.
     pub timings: Timings,
-    /// How many probes run at once; others wait their turn, off the clock.
+    /// How many probes run at once. Others wait; their deadlines have not started.
     pub probes_at_once: usize,
-    /// Whose certificates are valid for checks that judge them.
+    /// The authorities for checks that verify certificates.
     pub authorities: Authorities,
 }
 
-/// Why probes cannot be made at all.
+/// Why probes cannot run at all.
 #[derive(Debug, thiserror::Error)]
 pub enum ProberError {
     /// The TLS client could not be built.
@@ -76,23 +78,23 @@ pub enum ProberError {
     Client(#[from] reqwest::Error),
 }
 
-/// What checks have in common that share a probe.
+/// What checks that share a probe have in common.
 #[derive(Debug)]
 struct SameProbe(Arc<EndpointCheck>);
 
-/// The task of one probe; it stops when this is dropped.
+/// The task of one probe. It stops when this is dropped.
 #[derive(Debug)]
 struct Running {
     listeners: Arc<Listeners>,
     task: JoinHandle<()>,
 }
 
-/// The checks that hear the results of one probe.
+/// The checks that receive the results of one probe.
 #[derive(Debug)]
 struct Listeners {
-    /// Never empty. The first one's id stands in the User-Agent.
+    /// Never empty. The first check's id is in the User-Agent.
     plans: Mutex<Arc<[ProbePlan]>>,
-    /// Somebody came who has had no result yet.
+    /// A check was added that has no result yet.
     joined: Notify,
 }
 
@@ -104,14 +106,14 @@ struct Tools {
     warnings: LogLimit,
     timings: Timings,
     results: mpsc::Sender<Observed>,
-    /// The first beat.
+    /// The time of the first tick.
     epoch: Instant,
 }
 
 /// One check, prepared.
 #[derive(Debug)]
 struct Endpoint {
-    /// Which plan it was made from.
+    /// The plan it was made from.
     lead: (CheckSlot, Generation),
     target: Target,
     port: u16,
@@ -119,7 +121,7 @@ struct Endpoint {
     kind: Kind,
 }
 
-/// Whom to ask.
+/// What to probe.
 #[derive(Debug)]
 enum Target {
     Literal(IpAddr),
@@ -132,7 +134,7 @@ enum Kind {
     Http(Box<HttpProbe>),
 }
 
-/// The pauses before the first and the second probe; afterwards it is the interval.
+/// The pauses before the first and the second probe; later pauses are one interval.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Pauses {
     first: Duration,
@@ -151,7 +153,8 @@ impl Default for ProberSettings {
 }
 
 impl Prober {
-    /// A prober without probes. When the results are not fetched, probing waits. Must be called within a tokio runtime.
+    /// A prober without probes. If results are not received, probing waits. Must be called within a
+    /// tokio runtime.
     pub fn new(settings: &ProberSettings, results: mpsc::Sender<Observed>) -> Result<Prober, ProberError> {
         let tools = Tools {
             connectors: Connectors::new(&settings.authorities)?,
@@ -164,13 +167,13 @@ impl Prober {
         Ok(Prober { running: HashMap::new(), tools: Arc::new(tools) })
     }
 
-    /// What evaluations share with probes.
+    /// The environment, shared with metric evaluations.
     #[must_use]
     pub fn environment(&self) -> &Arc<Environment> {
         &self.tools.environment
     }
 
-    /// Follows the plans as they change, until their sender is gone; then all probes stop.
+    /// Follows changes of the plans until their sender is dropped; then all probes stop.
     pub async fn run(mut self, mut plans: watch::Receiver<Arc<[ProbePlan]>>) {
         loop {
             let wanted = Arc::clone(&plans.borrow_and_update());
@@ -181,8 +184,8 @@ impl Prober {
         }
     }
 
-    /// Compares the plans with what runs: starts, keeps, stops. A check with another interval is started anew. Must be
-    /// called within a tokio runtime.
+    /// Compares the plans with the running tasks: starts, keeps, stops. A check with another
+    /// interval is restarted. Must be called within a tokio runtime.
     pub fn set(&mut self, plans: &[ProbePlan]) {
         let mut before = std::mem::take(&mut self.running);
         let mut starting = Vec::new();
@@ -192,11 +195,11 @@ impl Prober {
                     running.listeners.replace(listeners);
                     self.running.insert(probe, running);
                 }
-                // One that ended by itself, which only a fault of ours could bring about, is started anew.
+                // A task that ended, which only a bug here could cause, is restarted.
                 None => starting.push((probe, listeners)),
             }
         }
-        // Stopped before others start in their place; and started in the order of their slots.
+        // Tasks stop before their replacements start, and start in the order of their slots.
         drop(before);
         starting.sort_unstable_by_key(|(_, listeners)| listeners[0].slot);
         let all = starting.len();
@@ -206,7 +209,7 @@ impl Prober {
         }
     }
 
-    /// How many checks are being probed.
+    /// The number of checks that are probed.
     #[must_use]
     pub fn running(&self) -> usize {
         self.running.values().map(|running| running.listeners.plans().len()).sum()
@@ -222,7 +225,7 @@ fn by_probe(plans: &[ProbePlan]) -> HashMap<SameProbe, Vec<ProbePlan>> {
 }
 
 impl SameProbe {
-    /// What is asked, whom, and how often. How strictly results are judged is each check's own.
+    /// What is probed, where, and how often. Thresholds may differ between the checks.
     fn parts(&self) -> (&EndpointProtocol, &EndpointTarget, u16, AddressFamily, Timeouts, Duration) {
         let EndpointCheck {
             protocol,
@@ -272,7 +275,8 @@ impl Listeners {
         Arc::clone(&self.plans.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// A newcomer does not wait for an interval to pass: the next probe, which all hear, comes at once.
+    /// A new check does not wait for the interval: the next probe, whose result all checks receive,
+    /// comes at once.
     fn replace(&self, plans: Vec<ProbePlan>) {
         let before = std::mem::replace(&mut *self.plans.lock().unwrap_or_else(PoisonError::into_inner), plans.into());
         let heard = |plan: &ProbePlan| before.iter().any(|known| life(known) == life(plan));
@@ -291,8 +295,8 @@ impl Pauses {
         let interval = plan.check.request_interval;
         let all_within = FIRST_PROBES_WITHIN.max(Duration::from_secs_f64(of as f64 / FIRST_PROBES_A_SECOND));
         let first = interval.min(all_within).mul_f64(place as f64 / of as f64);
-        // Multiples of the golden ratio, without their whole part, fill the range from 0 to 1 evenly for any number of
-        // slots; 1 - x, so that the pause is never nothing.
+        // The fractional parts of multiples of the golden ratio fill the range from 0 to 1 evenly
+        // for any number of slots. 1 - x is never 0, so there is always a pause.
         let part = 1.0 - (f64::from(plan.slot.0) * 0.618_033_988_749_895).fract();
         Pauses { first, second: interval.mul_f64(part), interval }
     }
@@ -301,13 +305,13 @@ impl Pauses {
 async fn keep_probing(listeners: Arc<Listeners>, pauses: Pauses, tools: Arc<Tools>) {
     let mut endpoint = Endpoint::new(&listeners.plans()[0], &tools);
     let mut recent = RecentProbes::default();
-    sleep_until(tools.beat_after(pauses.first)).await;
+    sleep_until(tools.tick_after(pauses.first)).await;
     let mut pause = pauses.second;
     loop {
-        // Boxed: most tasks are in their pause most of the time, and need no room for a probe then.
+        // Boxed: most tasks are in a pause most of the time and need no memory for a probe then.
         let Ok(()) = Box::pin(tools.probe_for(&listeners, &endpoint, &mut recent)).await else { return };
         tokio::select! {
-            () = sleep_until(tools.beat_after(pause)) => {}
+            () = sleep_until(tools.tick_after(pause)) => {}
             () = listeners.joined.notified() => {}
         }
         pause = pauses.interval;
@@ -323,15 +327,16 @@ fn observed(plan: &ProbePlan, report: Report, began: Instant) -> Observed {
 }
 
 impl Tools {
-    /// The first beat that lies no earlier than this pause from now.
-    fn beat_after(&self, pause: Duration) -> Instant {
+    /// The first tick that is at least this pause from now.
+    fn tick_after(&self, pause: Duration) -> Instant {
         let due = Instant::now().duration_since(self.epoch) + pause;
-        let late = due.as_nanos() % BEAT.as_nanos();
-        let early = if late == 0 { 0 } else { BEAT.as_nanos() - late };
+        let late = due.as_nanos() % TICK.as_nanos();
+        let early = if late == 0 { 0 } else { TICK.as_nanos() - late };
         self.epoch + due + Duration::from_nanos(u64::try_from(early).unwrap_or(0))
     }
 
-    /// Asks once and tells all who listen by then. An error says that nobody hears results any more.
+    /// Probes once and sends the result to all checks of the probe. Returns an error if results are
+    /// no longer received.
     async fn probe_for(
         &self,
         listeners: &Listeners,
@@ -347,15 +352,15 @@ impl Tools {
         let plans = listeners.plans();
         match result {
             Ok(report) => {
-                if report.asked != Asked::Nobody {
+                if report.asked != Asked::NoAddress {
                     recent.note(report.observation() == Observation::Fail && report.durations.total > LATE);
                 }
                 self.report(&plans, report, began).await?;
             }
-            Err(unmade) => {
-                // The same for all checks: it is this machine that lacks something.
-                if let Some(held_back) = self.warnings.admit(unmade.to_string()) {
-                    tracing::warn!(check = &*plans[0].name, "{unmade}{held_back}");
+            Err(error) => {
+                // The same for all checks: the cause is this machine.
+                if let Some(held_back) = self.warnings.admit(error.to_string()) {
+                    tracing::warn!(check = &*plans[0].name, "{error}{held_back}");
                 }
             }
         }
@@ -375,10 +380,10 @@ impl Tools {
         self.results.send(observed(last, report, began)).await
     }
 
-    async fn probe(&self, endpoint: &Endpoint, responsiveness: Responsiveness) -> Result<Report, Unmade> {
+    async fn probe(&self, endpoint: &Endpoint, responsiveness: Responsiveness) -> Result<Report, ProbeNotRun> {
         let (asked, address) = match self.address(endpoint).await? {
             Ok(found) => found,
-            Err(finding) => return Ok(Report { finding, asked: Asked::Nobody, durations: Durations::default() }),
+            Err(finding) => return Ok(Report { finding, asked: Asked::NoAddress, durations: Durations::default() }),
         };
         let address = SocketAddr::new(address, endpoint.port);
         let (finding, durations) = self.environment.places.run(responsiveness, || self.ask(endpoint, address)).await?;
@@ -391,14 +396,14 @@ impl Tools {
         Ok(report)
     }
 
-    async fn ask(&self, endpoint: &Endpoint, address: SocketAddr) -> Result<(Finding, Durations), Unmade> {
+    async fn ask(&self, endpoint: &Endpoint, address: SocketAddr) -> Result<(Finding, Durations), ProbeNotRun> {
         match &endpoint.kind {
             Kind::Tcp => tcp::probe(address, &endpoint.timings).await,
             Kind::Http(probe) => probe.probe(&self.connectors, address, &endpoint.timings).await,
         }
     }
 
-    async fn address(&self, endpoint: &Endpoint) -> Result<Result<(Asked, IpAddr), Finding>, Unmade> {
+    async fn address(&self, endpoint: &Endpoint) -> Result<Result<(Asked, IpAddr), Finding>, ProbeNotRun> {
         let host = match &endpoint.target {
             Target::Literal(address) => return Ok(Ok((Asked::Literal(*address), *address))),
             Target::Named(host) => host,
@@ -407,7 +412,7 @@ impl Tools {
             Ok(address) => Ok(Ok((Asked::Resolved(address), address))),
             Err(NoAddress::None(why)) => Ok(Err(Finding::Unresolved(why))),
             Err(NoAddress::NoResponse(why)) => Ok(Err(Finding::ResolverFailed(why))),
-            Err(NoAddress::Local(why)) => Err(Unmade(why)),
+            Err(NoAddress::Local(why)) => Err(ProbeNotRun(why)),
         }
     }
 }
@@ -434,7 +439,7 @@ impl Endpoint {
             EndpointProtocol::Http(request) => http(Transport::Plain, request),
             EndpointProtocol::Https { request, enable_sni, judge_certificate } => {
                 let sni = if *enable_sni { ServerNameIndication::Sent } else { ServerNameIndication::Omitted };
-                let trust = if *judge_certificate { Trust::Authorities } else { Trust::Anybody };
+                let trust = if *judge_certificate { Trust::Authorities } else { Trust::AnyCertificate };
                 http(Transport::Tls(sni, trust), request)
             }
         };
@@ -515,7 +520,7 @@ mod tests {
             assert_eq!((observed.slot, observed.observation), (CheckSlot(0), Observation::Pass));
             assert_eq!(observed.report.to_string(), "Success: HTTP Status Code 200, OK");
         }
-        // Of the first check the second probe, too, comes after a whole interval.
+        // The first check's second probe also comes after a whole interval.
         assert!(start.elapsed() >= interval * 4);
     }
 
@@ -532,10 +537,10 @@ mod tests {
         prober.set(&plans(&[by_name("localhost")]));
         let report = next(&mut results).await.report;
         assert_eq!(report.to_string(), "Success: HTTP Status Code: 200. Resolved IP: 127.0.0.1. OK");
-        // A name that cannot be one fails without anybody being asked.
+        // A name that cannot exist fails without a query.
         let endpoint = Endpoint::new(&plans(&[by_name("no\0name")])[0], &prober.tools);
         let report = prober.tools.probe(&endpoint, Responsiveness::Unknown).await.unwrap();
-        assert_eq!((report.asked, report.finding.reason()), (Asked::Nobody, Reason::Dns));
+        assert_eq!((report.asked, report.finding.reason()), (Asked::NoAddress, Reason::Dns));
         assert!(report.to_string().starts_with("Failure: DNS resolution failed"));
     }
 
@@ -596,7 +601,7 @@ mod tests {
         prober.set(&tracker.probes());
         two.assert_that_nothing_is_left().await;
         assert_eq!((prober.running(), one.accepted.load(Ordering::SeqCst)), (1, 1));
-        // Another path is another endpoint: it is asked at once.
+        // Another path is another endpoint: it is probed at once.
         let mut other = checks[0].clone();
         let HealthCheckKind::Endpoint(endpoint) = &mut other.kind else { unreachable!() };
         endpoint.port = two.address.port();
@@ -628,7 +633,8 @@ mod tests {
         let heard = [next(&mut results).await.slot, next(&mut results).await.slot];
         assert_eq!((heard, prober.running()), ([CheckSlot(0), CheckSlot(1)], 2));
         assert_eq!(server.accepted.load(Ordering::SeqCst), 1);
-        // A newcomer is not kept waiting for an hour, and one that leaves neither stops nor hastens the others' probe.
+        // A new check does not wait for an hour, and a removed one neither stops nor advances the
+        // others' probe.
         tracker.apply(&[twin("a", 1), twin("b", 2), twin("c", 3)], Timestamp::default());
         prober.set(&tracker.probes());
         for slot in 0..3 {
@@ -638,7 +644,7 @@ mod tests {
         prober.set(&tracker.probes());
         sleep(Duration::from_millis(100)).await;
         assert_eq!((prober.running(), server.accepted.load(Ordering::SeqCst)), (2, 2));
-        // Another interval is another rhythm.
+        // Another interval restarts the probe.
         let mut often = twin("b", 2);
         let HealthCheckKind::Endpoint(endpoint) = &mut often.kind else { unreachable!() };
         endpoint.request_interval = hour / 2;
@@ -657,7 +663,8 @@ mod tests {
         let checks: Vec<HealthCheck> =
             (0..30).map(|name| check(&name.to_string(), server.address, Duration::from_millis(1))).collect();
         prober.set(&plans(&checks));
-        // Those that hang give their places up, until all have begun once; those that go on have no more than two.
+        // Probes that hang give up their places until all have started once; after that they have
+        // at most two.
         while server.accepted.load(Ordering::SeqCst) < 30 {
             sleep(Duration::from_millis(5)).await;
             assert!(server.open.load(Ordering::SeqCst) <= 8);
@@ -675,7 +682,7 @@ mod tests {
             (0..30).map(|name| check(&name.to_string(), hung.address, interval)).collect();
         checks.push(check("good", good.address, interval));
         prober.set(&plans(&checks));
-        // In one queue for all places the first eight would keep them.
+        // With one queue for all places, the first eight would keep them.
         for _ in 0..100 {
             let observed = timeout(SOON * 6, results.recv()).await.expect("a result comes soon").unwrap();
             assert_eq!((observed.slot, observed.observation), (CheckSlot(30), Observation::Pass));
@@ -698,7 +705,7 @@ mod tests {
             }
         });
         prober.set(&plans(&checks));
-        // However often it is absent, no two in a row are dismissed.
+        // However often the process is paused, no two results in a row are discarded.
         for heard in 1..=6 {
             assert_eq!(next(&mut results).await.observation, Observation::Fail);
             assert!(silent.accepted.load(Ordering::SeqCst) >= 2 * heard);

@@ -1,4 +1,4 @@
-//! What one probe saw, and Route 53's words for it (GetHealthCheckStatus).
+//! The result of one probe, in Route 53's words (GetHealthCheckStatus).
 
 use std::fmt;
 use std::net::IpAddr;
@@ -8,86 +8,87 @@ use hyper::StatusCode;
 
 use crate::health::{Observation, Reason};
 
-/// What one probe saw. Its `Display` is the status text that Route 53 would show.
+/// The result of one probe. Its `Display` is the status message that Route 53 would show.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Report {
-    /// What came of it.
+    /// The finding.
     pub finding: Finding,
-    /// Who was asked.
+    /// The address that was probed.
     pub asked: Asked,
-    /// How long it took.
+    /// The durations of its steps.
     pub durations: Durations,
 }
 
-/// Who was asked.
+/// The address that was probed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Asked {
-    /// The address that the check gives.
+    /// The address in the check's configuration.
     Literal(IpAddr),
-    /// The address that the check's domain name had at this probe.
+    /// The address of the check's domain name at this probe.
     Resolved(IpAddr),
-    /// Nobody: the domain name had no address.
-    Nobody,
+    /// None: the domain name has no address.
+    NoAddress,
 }
 
-/// How long a probe took. A step that was not reached has no duration.
+/// The durations of a probe's steps. A step that was not reached has none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Durations {
-    /// Until the TCP connection stood (Route 53's ConnectionTime).
+    /// Until the TCP connection was established (Route 53's ConnectionTime).
     pub connect: Option<Duration>,
-    /// From then until TLS was agreed on (its SSLHandshakeTime). After a second handshake without SNI, which has a connection
-    /// of its own, both figures are those of the second.
+    /// From then until the TLS handshake was complete (SSLHandshakeTime). After a second handshake
+    /// without SNI, which uses a new connection, both durations are those of the second.
     pub tls_handshake: Option<Duration>,
-    /// From when request and answer could go until the response began (its whole head was there).
+    /// From the time when the request could be sent until the head of the response was complete.
     pub first_byte: Option<Duration>,
     /// The whole probe, without name resolution.
     pub total: Duration,
 }
 
-/// What came of a probe.
+/// The finding of a probe.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Finding {
-    /// The connection of a TCP check stood.
+    /// The connection of a TCP check was established.
     Connected,
-    /// A good status, and the string when one was wanted.
+    /// A good status, and the search string if there is one.
     GoodStatus(u16),
-    /// A status outside 200 to 399.
+    /// A status that does not pass.
     BadStatus(u16),
-    /// A good status, but no string in the first 5120 bytes of the body.
+    /// A good status without the search string in the first 5120 bytes of the body.
     StringMissing(u16),
-    /// A good status, but no string in what could be read of an encoded body; why not more could be read.
+    /// A good status without the search string in the part of the body that could be decoded; why
+    /// the rest could not.
     Undecodable(u16, String),
-    /// A step took too long.
+    /// A step timed out.
     TimedOut(Step),
     /// The endpoint refused the connection.
     Refused,
     /// The endpoint closed or reset the connection too early.
     Closed,
-    /// No way to the endpoint; the system's reason.
+    /// The endpoint is unreachable; the system's reason.
     Unreachable(String),
-    /// The TLS handshake failed; how.
+    /// The TLS handshake failed; the reason.
     Tls(String),
-    /// The answer is not good HTTP; how.
+    /// The response is not valid HTTP; the reason.
     Protocol(String),
-    /// The domain name has no address; why.
+    /// The domain name has no address; the reason.
     Unresolved(String),
-    /// No name server gave a usable response; why.
+    /// No name server gave a usable response; the reason.
     ResolverFailed(String),
 }
 
-/// A step of a probe with a deadline of its own.
+/// A step of a probe with its own deadline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
     /// Connecting, TLS included.
     Connect,
     /// From the connection to the status.
     Status,
-    /// From the status to the searched string.
+    /// From the status to the search string.
     Body,
 }
 
 impl Report {
-    /// Whether the endpoint did as it should.
+    /// Whether the probe passed.
     #[must_use]
     pub fn observation(&self) -> Observation {
         match (&self.finding, self.finding.reason()) {
@@ -99,7 +100,7 @@ impl Report {
 }
 
 impl Finding {
-    /// Its kind.
+    /// The reason.
     #[must_use]
     pub fn reason(&self) -> Reason {
         match self {
@@ -126,8 +127,9 @@ impl Finding {
     }
 }
 
-/// Seen from Route 53, to the letter: both forms of a status, the connection that timed out, the one that was closed, the
-/// TLS alert. Of its other texts only their pattern is known, which the rest follows.
+/// These are Route 53's own messages, verbatim: both forms of a status, the connection timeout, the
+/// closed connection, the TLS alert. Only the pattern of its other messages is known; the rest
+/// follows it.
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let verdict = match self.finding.reason() {
@@ -135,7 +137,8 @@ impl fmt::Display for Report {
             _ => "Failure",
         };
         match (self.finding.status(), self.asked) {
-            // Route 53 writes the same status in two ways: "Code 200, OK" and "Code: 200. Resolved IP: … . OK".
+            // Route 53 formats the status in two ways: "Code 200, OK" and "Code: 200. Resolved IP:
+            // … . OK".
             (Some(code), Asked::Resolved(ip)) => {
                 write!(f, "{verdict}: HTTP Status Code: {code}. Resolved IP: {ip}. {}", phrase(code))?;
             }
@@ -173,7 +176,7 @@ impl Finding {
     }
 }
 
-/// The status code's own name, not what the endpoint calls it: a stranger's text does not get into logs.
+/// The standard name of the status code. The endpoint's own reason phrase is not copied into logs.
 fn phrase(code: u16) -> &'static str {
     StatusCode::from_u16(code).ok().and_then(|code| code.canonical_reason()).unwrap_or("Unknown")
 }
@@ -209,7 +212,7 @@ mod tests {
             ),
             (
                 Finding::Unresolved("app.lab.test has no IPv4 address".to_owned()),
-                Asked::Nobody,
+                Asked::NoAddress,
                 "Failure: DNS resolution failed: app.lab.test has no IPv4 address.",
             ),
             (Finding::Tls("SSL alert handshake_failure".to_owned()), literal, "Failure: SSL alert handshake_failure"),

@@ -1,4 +1,4 @@
-//! A TCP check: a connection that stands in time is success (API Type TCP).
+//! A TCP check: the probe passes if the connection is established in time (API Type TCP).
 
 use std::io;
 use std::net::SocketAddr;
@@ -6,11 +6,11 @@ use std::net::SocketAddr;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 
-use super::errors::{Unmade, of_socket};
+use super::errors::{ProbeNotRun, of_socket};
 use super::{Durations, Finding, Step, Timings};
 
-/// Connects, and closes at once.
-pub(super) async fn probe(address: SocketAddr, timings: &Timings) -> Result<(Finding, Durations), Unmade> {
+/// Connects and closes the connection at once.
+pub(super) async fn probe(address: SocketAddr, timings: &Timings) -> Result<(Finding, Durations), ProbeNotRun> {
     let start = Instant::now();
     let finding = match timeout(timings.tcp_connect, TcpStream::connect(address)).await {
         Ok(Ok(_connection)) => Finding::Connected,
@@ -23,8 +23,8 @@ pub(super) async fn probe(address: SocketAddr, timings: &Timings) -> Result<(Fin
     Ok((finding, Durations { connect, total, ..Durations::default() }))
 }
 
-/// An endpoint that accepts and resets at once may have done both before we look. A connection that was never established
-/// is not reset but refused.
+/// An endpoint that accepts and resets at once may do both before the probe looks. A connection
+/// that was never established is refused, not reset.
 fn was_established(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe)
 }
@@ -73,7 +73,7 @@ mod tests {
     #[cfg(target_os = "linux")]
     #[tokio::test]
     async fn a_connection_that_never_stands_times_out() {
-        // Linux drops further handshakes when a listener's queue is full.
+        // Linux drops further handshakes if a listener's queue is full.
         let socket = TcpSocket::new_v4().unwrap();
         socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let listener = socket.listen(0).unwrap();

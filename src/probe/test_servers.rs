@@ -1,7 +1,7 @@
-//! Servers that behave badly, and what probes say of them.
+//! Tests of probes against servers that misbehave.
 //!
-//! Each test runs a real server on loopback. The deadline that a test waits for is a few tenths of a second here; all other
-//! bounds are generous, so that a busy machine fails nothing.
+//! Each test runs a real server on loopback. The deadline under test is a few tenths of a second;
+//! all other limits are generous, so that a busy machine does not fail a test.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -25,18 +25,18 @@ use super::tls::ServerNameIndication::{Omitted, Sent};
 use super::tls::{Connectors, Trust};
 use super::{Authorities, Durations, Finding, Step, Timings};
 
-/// A deadline that a test waits for.
+/// The deadline under test.
 const DEADLINE: Duration = Duration::from_millis(300);
-/// No probe takes longer, with what a loaded machine adds.
+/// The limit for a whole probe, including delays on a loaded machine.
 const IN_TIME: Duration = Duration::from_secs(20);
 
-/// For tests in which nothing is to time out.
+/// For tests in which nothing should time out.
 pub(super) fn patient() -> Timings {
     let long = Duration::from_secs(60);
     Timings { resolve: long, connect: long, status: long, body: long, tcp_connect: long }
 }
 
-/// For tests in which one step is to time out, and no other however loaded the machine is.
+/// For tests in which one step should time out and no other, however loaded the machine is.
 fn short(step: Step) -> Timings {
     match step {
         Step::Connect => Timings { connect: DEADLINE, ..patient() },
@@ -45,7 +45,7 @@ fn short(step: Step) -> Timings {
     }
 }
 
-/// A server on loopback that knows how many connections it has.
+/// A server on loopback that counts its open connections.
 pub(super) struct Server {
     pub(super) address: SocketAddr,
     pub(super) open: Arc<AtomicUsize>,
@@ -76,12 +76,13 @@ impl Server {
         Server { address, open, accepted, accepting: accepting.abort_handle() }
     }
 
-    /// From now on connections are refused.
+    /// Refuses connections from now on.
     pub(super) fn stop(&self) {
         self.accepting.abort();
     }
 
-    /// Reads the request, sends these octets, and keeps the connection open until the other side closes it.
+    /// Reads the request, sends these bytes, and keeps the connection open until the client closes
+    /// it.
     pub(super) async fn answering(response: impl Into<Vec<u8>>) -> Server {
         let response: Arc<[u8]> = response.into().into();
         Server::start(move |stream| {
@@ -91,7 +92,7 @@ impl Server {
         .await
     }
 
-    /// Every connection of the probe must come to its end.
+    /// Waits until all connections of the probe are closed.
     pub(super) async fn assert_that_nothing_is_left(&self) {
         let start = Instant::now();
         while self.open.load(Ordering::SeqCst) > 0 {
@@ -291,7 +292,7 @@ async fn a_string_in_pieces_is_found() {
     assert_eq!(plain(&server, Some("needle"), patient()).await, Finding::GoodStatus(200));
 }
 
-/// `zcat`-readable: one stored block, whose checksum is never reached since the string comes first.
+/// `zcat`-readable: one stored block. Its checksum is never reached, since the string comes first.
 fn stored(body: &[u8]) -> Vec<u8> {
     let length = u16::try_from(body.len()).unwrap();
     [&[1], &length.to_le_bytes()[..], &(!length).to_le_bytes(), body].concat()
@@ -447,7 +448,8 @@ async fn of_ten_gigabytes_only_the_beginning_is_read() {
     .await;
     assert_eq!(plain(&server, Some("needle"), patient()).await, Finding::StringMissing(200));
     assert_eq!(plain(&server, None, patient()).await, Finding::GoodStatus(200));
-    // What fits into the buffers of two sockets, not what the server would like to send.
+    // The limit is what fits into the buffers of two sockets, not what the server would like to
+    // send.
     assert!(sent.load(Ordering::SeqCst) < 100_000_000);
 }
 
@@ -468,7 +470,7 @@ async fn headers_may_have_16_kib_and_no_more() {
     assert!(matches!(plain(&endless, None, patient()).await, Finding::Protocol(_)));
 }
 
-/// Sends this again and again, without a pause, until the probe closes the connection; counts the bytes sent.
+/// Sends this repeatedly until the probe closes the connection, and counts the bytes sent.
 async fn endless(first: &'static [u8], again: &'static [u8]) -> (Server, Arc<AtomicUsize>) {
     let sent = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&sent);
@@ -494,7 +496,7 @@ async fn what_never_ends_is_given_up_after_128_kib() {
         (b"", b"HTTP/1.1 100 Continue\r\n\r\n", None),
         (b"", b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n", None),
         (b"", b"HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n", Some("needle")),
-        // Blocks of deflate with nothing in them: a body that never gets anywhere.
+        // Empty deflate blocks: a body without content that never ends.
         (DEFLATED, b"\x00\x00\x00\xff\xff", Some("needle")),
     ];
     for (first, again, string) in cases {
@@ -593,7 +595,7 @@ pub(super) struct Certificate {
 
 pub(super) const GOOD: Certificate = Certificate { alternative: "app.lab.test", common: "x", expired: false };
 
-/// Answers `200 OK` with the name it was asked for in the body.
+/// Answers `200 OK` with the requested server name in the body.
 async fn tls_server(certificate: Certificate, insists: Insists) -> Server {
     let config = server_config(certificate, rustls::DEFAULT_VERSIONS);
     Server::start(move |stream| {
@@ -659,7 +661,8 @@ pub(super) async fn secure(
     timings: Timings,
 ) -> Finding {
     let (ip, port) = (server.address.ip(), server.address.port());
-    let probe = HttpProbe::new(&id(), Transport::Tls(sni, Trust::Anybody), &request(string), name, Some(ip), port);
+    let probe =
+        HttpProbe::new(&id(), Transport::Tls(sni, Trust::AnyCertificate), &request(string), name, Some(ip), port);
     run(probe, server, timings).await.0
 }
 
@@ -723,7 +726,7 @@ async fn a_server_that_refuses_the_handshake_fails_with_its_alert() {
     let server = tls_server(GOOD, Insists::Name).await;
     assert_eq!(secure(&server, Omitted, Some("app.lab.test"), None, patient()).await, alert);
     assert_eq!(secure(&server, Sent, Some("app.lab.test"), None, patient()).await, Finding::GoodStatus(200));
-    // Only a certificate for other names is met once more; a refusal is final.
+    // Only a certificate for other names is retried; an alert is final.
     let server = tls_server(GOOD, Insists::NoName).await;
     assert_eq!(secure(&server, Sent, Some("app.lab.test"), None, patient()).await, alert);
     assert_eq!(secure(&server, Omitted, Some("app.lab.test"), None, patient()).await, Finding::GoodStatus(200));
@@ -746,7 +749,7 @@ async fn the_handshake_has_a_time_of_its_own() {
     let (ip, port) = (server.address.ip(), server.address.port());
     let probe = HttpProbe::new(
         &id(),
-        Transport::Tls(Sent, Trust::Anybody),
+        Transport::Tls(Sent, Trust::AnyCertificate),
         &request(None),
         Some("app.lab.test"),
         Some(ip),
@@ -763,7 +766,7 @@ async fn a_handshake_that_hangs_times_out_as_a_connection() {
     let server = Server::start(until_closed).await;
     let finding = secure(&server, Sent, Some("app.lab.test"), None, short(Step::Connect)).await;
     assert_eq!(finding, Finding::TimedOut(Step::Connect));
-    // Also where the first handshake went through and the second, without the name, hangs.
+    // Also if the first handshake succeeds and the second, without the name, hangs.
     let config = server_config(Certificate { alternative: "other.test", ..GOOD }, rustls::DEFAULT_VERSIONS);
     let server = Server::start(move |stream| {
         let config = Arc::clone(&config);
@@ -869,7 +872,7 @@ async fn the_reason_of_a_failed_handshake_is_named() {
     }
 }
 
-/// A server whose certificate is signed by an authority of ours, and that authority.
+/// A server whose certificate is signed by a test authority, and that authority.
 async fn vouched_server(names: &[&str], expired: bool) -> (Server, Authorities) {
     let mut params = CertificateParams::new(Vec::new()).unwrap();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -923,14 +926,14 @@ async fn certificates_are_judged_for_who_wants_it() {
     for (sni, name) in [(Sent, Some("app.lab.test")), (Omitted, Some("app.lab.test")), (Sent, None)] {
         assert_eq!(judged(&server, &authorities, sni, name).await, good, "{sni:?} {name:?}");
     }
-    // Another name is met once, and not once more without a name.
+    // With a certificate for another name there is no second handshake.
     let before = server.accepted.load(Ordering::SeqCst);
     for sni in [Sent, Omitted] {
         let finding = judged(&server, &authorities, sni, Some("other.test")).await;
         assert!(bad(&finding), "{finding:?}");
     }
     assert_eq!(server.accepted.load(Ordering::SeqCst), before + 2);
-    // Authorities that nobody named vouch for nobody.
+    // Without authorities no certificate is valid.
     assert!(bad(&judged(&server, &Authorities::default(), Sent, Some("app.lab.test")).await));
     let (expired, authorities) = vouched_server(&["app.lab.test"], true).await;
     let finding = judged(&expired, &authorities, Sent, Some("app.lab.test")).await;
@@ -950,7 +953,7 @@ fn der(tag: u8, content: &[u8]) -> Vec<u8> {
     [&[tag], &length[..], content].concat()
 }
 
-/// The values of DER that follow one another, whole.
+/// Concatenated DER values.
 fn parts(mut octets: &[u8]) -> Vec<&[u8]> {
     let mut parts = Vec::new();
     while !octets.is_empty() {
@@ -984,7 +987,7 @@ fn version_1(certificate: &[u8], key: &KeyPair) -> Vec<u8> {
     der(0x30, &[&to_sign[..], whole[1], &der(0x03, &signature)].concat())
 }
 
-/// What a self-signed certificate is like.
+/// The properties of a self-signed certificate.
 #[derive(Clone, Copy, Debug)]
 struct SelfSigned {
     alternative: &'static [&'static str],
@@ -992,11 +995,12 @@ struct SelfSigned {
     is_authority: bool,
     version_1: bool,
     years: (i32, i32),
-    /// The server does not have its key.
+    /// The server does not have its private key.
     forged: bool,
 }
 
-/// A server with such a certificate, in one version of TLS, and an authority that is the same certificate.
+/// A server with such a certificate and one version of TLS, and an authority that is the same
+/// certificate.
 async fn self_signed_server(wanted: SelfSigned, version: &'static SupportedProtocolVersion) -> (Server, Authorities) {
     let names: Vec<String> = wanted.alternative.iter().map(ToString::to_string).collect();
     let mut params = CertificateParams::new(names).unwrap();
@@ -1104,11 +1108,11 @@ async fn a_self_signed_certificate_is_good_for_itself_alone() {
 fn authorities_come_from_pem_files() {
     let file = tempfile::NamedTempFile::new().unwrap();
     let read = || Authorities::read(&[file.path().to_owned()]).map(|_| ());
-    assert!(read().unwrap_err().to_string().ends_with("there is no certificate of an authority in it"));
+    assert!(read().unwrap_err().to_string().ends_with("the file contains no certificate authority"));
     std::fs::write(file.path(), "-----BEGIN CERTIFICATE-----\nnot base64!\n-----END CERTIFICATE-----\n").unwrap();
     assert!(read().is_err());
     assert!(Authorities::read(&["/nowhere/ca.pem".into()]).unwrap_err().to_string().starts_with("/nowhere/ca.pem: "));
-    // The system has some or none; both are good.
+    // The system may have none; both outcomes are valid.
     Authorities::read(&[]).unwrap();
 }
 

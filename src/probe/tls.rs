@@ -1,7 +1,9 @@
-//! TLS for HTTPS checks: certificates are not judged unless the check wants it, but their names decide whether SNI stays.
+//! TLS for HTTPS checks: certificates are not verified unless the check wants it, but their names
+//! matter with SNI.
 //!
-//! Expired, self-signed, for another name: all pass (Developer Guide). With SNI, a certificate without the name that we
-//! sent stops the handshake, and the probe repeats it once without SNI, after which no name is looked at (API EnableSNI).
+//! Expired, self-signed, for another name: all pass (Developer Guide). With SNI, a certificate
+//! without the name in the SNI fails the handshake. The probe then repeats it once without SNI and
+//! does not compare names (API EnableSNI).
 
 use std::fmt;
 use std::sync::Arc;
@@ -16,30 +18,31 @@ use tokio_rustls::TlsConnector;
 use super::authorities::{Authorities, Verifier};
 use super::certificate::Certificate;
 
-/// Whether the domain name goes into the handshake.
+/// Whether the domain name is sent in the handshake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ServerNameIndication {
-    /// It goes, and the certificate must have it.
+    /// It is sent, and the certificate must have it.
     Sent,
-    /// It does not, and the certificate's names do not matter.
+    /// It is not sent, and the certificate's names are ignored.
     Omitted,
 }
 
-/// Whose certificates are good.
+/// Which certificates are valid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Trust {
-    /// Anybody's, as Route 53 has it.
-    Anybody,
-    /// Those that the authorities vouch for, within their time and for the name, or the address where there is none.
+    /// All, as with Route 53.
+    AnyCertificate,
+    /// Those signed by the authorities, valid now and for the name, or for the address without a
+    /// name.
     Authorities,
 }
 
-/// The ways of shaking hands that serve all checks.
+/// The TLS configurations that all checks share.
 pub(super) struct Connectors {
     with_sni: TlsConnector,
     without_sni: TlsConnector,
-    judging_with_sni: TlsConnector,
-    judging_without_sni: TlsConnector,
+    verifying_with_sni: TlsConnector,
+    verifying_without_sni: TlsConnector,
 }
 
 impl Connectors {
@@ -48,17 +51,17 @@ impl Connectors {
         Ok(Connectors {
             with_sni: connector(client_config(ServerNameIndication::Sent)?),
             without_sni: connector(client_config(ServerNameIndication::Omitted)?),
-            judging_with_sni: connector(judging_config(ServerNameIndication::Sent, authorities)?),
-            judging_without_sni: connector(judging_config(ServerNameIndication::Omitted, authorities)?),
+            verifying_with_sni: connector(verifying_config(ServerNameIndication::Sent, authorities)?),
+            verifying_without_sni: connector(verifying_config(ServerNameIndication::Omitted, authorities)?),
         })
     }
 
     pub(super) fn get(&self, sni: ServerNameIndication, trust: Trust) -> &TlsConnector {
         match (sni, trust) {
-            (ServerNameIndication::Sent, Trust::Anybody) => &self.with_sni,
-            (ServerNameIndication::Omitted, Trust::Anybody) => &self.without_sni,
-            (ServerNameIndication::Sent, Trust::Authorities) => &self.judging_with_sni,
-            (ServerNameIndication::Omitted, Trust::Authorities) => &self.judging_without_sni,
+            (ServerNameIndication::Sent, Trust::AnyCertificate) => &self.with_sni,
+            (ServerNameIndication::Omitted, Trust::AnyCertificate) => &self.without_sni,
+            (ServerNameIndication::Sent, Trust::Authorities) => &self.verifying_with_sni,
+            (ServerNameIndication::Omitted, Trust::Authorities) => &self.verifying_without_sni,
         }
     }
 }
@@ -69,19 +72,19 @@ impl fmt::Debug for Connectors {
     }
 }
 
-/// TLS that verifies certificates; without any authority, none is good.
-fn judging_config(sni: ServerNameIndication, authorities: &Authorities) -> Result<ClientConfig, Error> {
+/// TLS with verification; without authorities no certificate is valid.
+fn verifying_config(sni: ServerNameIndication, authorities: &Authorities) -> Result<ClientConfig, Error> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     config(sni, &provider, Arc::new(Verifier::new(authorities, &provider)))
 }
 
-/// TLS that takes any certificate.
+/// TLS that accepts any certificate.
 pub(super) fn client_config(sni: ServerNameIndication) -> Result<ClientConfig, Error> {
     config(sni, &Arc::new(rustls::crypto::ring::default_provider()), Arc::new(AnyCertificate { sni }))
 }
 
-/// TLS by ring, versions 1.2 and 1.3 (rustls has no older ones). Nothing is remembered from handshake to handshake:
-/// each probe shows whether a newcomer would get through.
+/// TLS with ring, versions 1.2 and 1.3 (rustls has no older ones). Sessions are not resumed: each
+/// probe shows whether a new client can connect.
 fn config(
     sni: ServerNameIndication,
     provider: &Arc<CryptoProvider>,
@@ -111,7 +114,7 @@ impl ServerCertVerifier for AnyCertificate {
         _ocsp_response: &[u8],
         _now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        // An IP address is never sent as SNI (RFC 6066, section 3), so there is no name to look for.
+        // An IP address is never sent as SNI (RFC 6066, section 3), so there is no name to compare.
         let name_sent = self.sni == ServerNameIndication::Sent && matches!(server_name, ServerName::DnsName(_));
         let mentions = |certificate: Certificate<'_>| certificate.mentions(server_name);
         if name_sent && !Certificate::read(end_entity).is_some_and(mentions) {
@@ -138,7 +141,7 @@ impl ServerCertVerifier for AnyCertificate {
         Ok(HandshakeSignatureValid::assertion())
     }
 
-    /// Everything that a server may sign with, old things too.
+    /// All signature schemes that a server may use, including obsolete ones.
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         vec![
             SignatureScheme::ECDSA_NISTP256_SHA256,

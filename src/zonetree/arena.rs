@@ -1,24 +1,25 @@
-//! How names and their plain record sets stand in memory: one entry a name, in which everything that a plain answer needs
-//! lies together, so that it costs one place in the table and one entry.
+//! The memory layout of names and their plain record sets: one entry per name. All data that a
+//! plain answer needs is contiguous, so a lookup touches one slot of the hash table and one entry.
 //!
 //! ```text
 //! name    length of labels, flags, groups, 0 │ cut? │ wildcard? │ labels, or where they stand │ its groups
-//! group   type, count  │ TTL │ length? │ data      plain: one simple set, nothing beside its records
+//! group   type, count  │ TTL │ length? │ data      plain: one simple set, only its records
 //!         type, 0xffff │ number                   any other: in the zone's list of groups
 //! ```
 //!
-//! Names and groups begin at multiples of four octets, which is what their numbers count; all other fields are words of four
-//! octets but for the first four. The length is there where the type and the count do not say it. A name that exists only
-//! because longer ones do borrows its labels from one of them.
+//! Names and groups begin at multiples of four bytes, which is the unit of their numbers. All
+//! fields are four-byte words, except the first four, which are single bytes. The length field is
+//! absent if the type and the count determine it. A name that exists only as an ancestor of longer
+//! names shares the labels of one of them.
 
 use std::ops::Range;
 
 use super::{GroupIndex, NodeIndex, Records, records};
 use crate::model::{RecordType, Ttl};
 
-/// What the numbers of names and groups count, octets.
+/// The unit of the numbers of names and groups, in bytes.
 const UNIT: usize = 4;
-/// The count of a group that is no plain one: more than a set can hold.
+/// The count that marks a group as not plain: more than a set can hold.
 const ELSEWHERE: u16 = u16::MAX;
 
 const HAS_CUT: u8 = 1;
@@ -29,27 +30,27 @@ const BORROWS_LABELS: u8 = 4;
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Arena(Box<[u8]>);
 
-/// A name to be written.
+/// A name to write.
 pub(super) struct NewName<'a> {
     pub(super) labels: &'a [u8],
-    /// Where the labels stand already, if somewhere.
+    /// The offset of the labels if they are already in the arena.
     pub(super) borrowed: Option<u32>,
     pub(super) has_cut: bool,
     pub(super) has_wildcard: bool,
     pub(super) groups: u8,
 }
 
-/// Where a name was written, and where in it what nobody knows yet.
+/// The offset of a written name, and of the fields in it that are filled in later.
 pub(super) struct Written {
     pub(super) node: NodeIndex,
     pub(super) cut: Option<usize>,
     pub(super) wildcard: Option<usize>,
-    /// Where its labels stand.
+    /// The offset of its labels.
     pub(super) labels: u32,
 }
 
 impl Arena {
-    /// The labels of a name left of the zone's.
+    /// The labels of a name, relative to the zone's name.
     pub(super) fn labels(&self, node: NodeIndex) -> &[u8] {
         let at = offset(node.0);
         let (length, flags) = (usize::from(self.0[at]), self.0[at + 1]);
@@ -60,7 +61,7 @@ impl Arena {
         &self.0[start..start + length]
     }
 
-    /// How an entry begins.
+    /// The header of an entry.
     pub(super) fn first_word(&self, node: NodeIndex) -> u32 {
         self.word(offset(node.0))
     }
@@ -103,7 +104,7 @@ impl Arena {
         Records::new(record_type, ttl, count, &self.0[self.data_of(at, record_type, count)])
     }
 
-    /// Where the data of the plain group at `at` are.
+    /// The offset of the data of the plain group at `at`.
     fn data_of(&self, at: usize, record_type: RecordType, count: u16) -> Range<usize> {
         let (start, length) = match records::fixed_octets(record_type) {
             Some(each) => (at + 2 * UNIT, each * usize::from(count)),
@@ -139,7 +140,7 @@ impl Groups<'_> {
         None
     }
 
-    /// The code of the next one's type, and its count.
+    /// The code of the next group's type, and its count.
     fn head(&self) -> (u16, u16) {
         head_of(self.arena.word(self.at))
     }
@@ -175,17 +176,17 @@ impl Iterator for Groups<'_> {
     }
 }
 
-/// An arena in the making.
+/// An arena under construction.
 #[derive(Default)]
 pub(super) struct Writer(Vec<u8>);
 
 impl Writer {
-    /// One that holds so many octets without growing.
+    /// An arena with room for this number of bytes.
     pub(super) fn with_capacity(octets: usize) -> Writer {
         Writer(Vec::with_capacity(octets))
     }
 
-    /// Begins the entry of a name; its groups follow.
+    /// Begins the entry of a name. Its groups follow.
     pub(super) fn name(&mut self, name: &NewName<'_>) -> Written {
         self.align();
         let node = NodeIndex(number(self.0.len()));
@@ -212,14 +213,14 @@ impl Writer {
         Written { node, cut, wildcard, labels }
     }
 
-    /// Writes a group that stands in the list of groups.
+    /// Writes a reference to a group in the list of groups.
     pub(super) fn elsewhere(&mut self, record_type: RecordType, number: u32) -> GroupIndex {
         self.halves(record_type.code(), ELSEWHERE);
         self.word(number);
         GroupIndex::elsewhere(number)
     }
 
-    /// Writes a plain group, whose data `append` puts at the end.
+    /// Writes a plain group. `append` writes its data.
     pub(super) fn plain(
         &mut self,
         record_type: RecordType,
@@ -241,12 +242,12 @@ impl Writer {
         GroupIndex(number(at))
     }
 
-    /// Writes a number that was not known yet.
+    /// Fills in a number that was not known when its field was written.
     pub(super) fn set(&mut self, at: usize, node: NodeIndex) {
         put(&mut self.0, at, node.0);
     }
 
-    /// All of it.
+    /// The finished arena.
     pub(super) fn finish(self) -> Arena {
         Arena(self.0.into_boxed_slice())
     }
@@ -292,7 +293,7 @@ fn offset(number: u32) -> usize {
     number as usize * UNIT
 }
 
-/// The largest zone file, 256 MiB of nothing but names of 127 labels, makes less than 1 GiB of entries.
+/// The largest zone file, 256 MiB with only names of 127 labels, takes less than 1 GiB of entries.
 fn number(at: usize) -> u32 {
     u32::try_from(at / UNIT).ok().filter(|number| number & GroupIndex::ELSEWHERE == 0).expect("a zone is bounded")
 }

@@ -1,15 +1,16 @@
-//! From a hosted zone to its compiled form. The zone has passed the model's rules; where it has not, the compiled zone
-//! still answers, with less: an alias that leads nowhere has no data.
+//! Compiles a hosted zone. The zone has passed the model's rules. If it breaks one, the compiled
+//! zone still answers with what is left: an alias without a target has no data.
 //!
-//! Names are numbered as they come, their record sets sorted by name and type; then the entries are written, one after the
-//! other, and what points forward is filled in at the end.
+//! Names are numbered in the order they are found, and their record sets are sorted by name and
+//! type. Then the entries are written one after the other, and forward references are filled in at
+//! the end.
 
 use std::ops::Range;
 
 use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
 
 use super::arena::{NewName, Writer, Written};
-use super::propagate::RuledGroup;
+use super::propagate::RecoveryGroup;
 use super::query_name::hash_name;
 use super::servers::Ready;
 use super::{Content, Group, GroupIndex, Member, NodeIndex, QueryName, SIMPLE, Span, SuffixTable, Zone, records};
@@ -21,11 +22,12 @@ use crate::model::{
 };
 use crate::policy::{Candidates, CidrTables, Plan};
 
-/// Octets of entries that a name takes, roughly: room is made for so many at once.
+/// The approximate size of a name's entries in bytes, used to reserve memory in advance.
 const OCTETS_A_NAME: usize = 28;
 
 impl Zone {
-    /// Compiles `zone`. `slot_of` names the slot of each health check; an unknown check counts as healthy.
+    /// Compiles `zone`. `slot_of` returns the slot of each health check; an unknown check counts as
+    /// healthy.
     pub fn compile(
         zone: &HostedZone,
         slot_of: &dyn Fn(&HealthCheckId) -> Option<CheckSlot>,
@@ -38,10 +40,10 @@ impl Zone {
         Builder { zone, names, slot_of, tables, rules, writer, lists }.build()
     }
 
-    /// A zone of which nothing but this is known: there are no records to answer with.
+    /// A zone of which only the name is known: it has no records to answer with.
     pub fn unavailable(zone: &ZoneIdentity) -> Zone {
         let ZoneIdentity { id, name, vpcs } = zone.clone();
-        // Never answered; but a compiled zone has them.
+        // Never answered, but every compiled zone has an NS set and a SOA.
         let apex = [(RecordType::Soa, ". . 1 7200 900 1209600 86400"), (RecordType::Ns, ".")];
         let set = |(record_type, value)| ResourceRecordSet {
             name: name.clone(),
@@ -60,24 +62,24 @@ impl Zone {
     }
 }
 
-/// All names of the zone by number, the empty non-terminals between them included, the apex first.
+/// All names of the zone by number, including empty non-terminals; the apex is first.
 struct Names<'m> {
     list: Vec<NewNode<'m>>,
     numbers: HashMap<&'m [u8], u32>,
-    /// All record sets, by name and type; within a group as they were written.
+    /// All record sets, by name and type. Within a group they keep their order.
     sets: Vec<&'m ResourceRecordSet>,
     has_cuts: bool,
 }
 
-/// A name to be compiled.
+/// A name to compile.
 struct NewNode<'m> {
-    /// Left of the zone's name.
+    /// The labels, relative to the zone's name.
     labels: &'m [u8],
     parent: u32,
-    /// The number of a longer name whose labels end in this one's.
+    /// The number of a longer name whose labels end in those of this one.
     lender: Option<u32>,
     wildcard: Option<u32>,
-    /// In `sets`.
+    /// The range in `sets`.
     sets: Range<u32>,
 }
 
@@ -102,10 +104,11 @@ impl<'m> Names<'m> {
         names
     }
 
-    /// The number of a name; it and what lies between it and the apex get theirs if they have none.
+    /// The number of a name. Assigns numbers to it and to the names between it and the apex if they
+    /// have none.
     fn number(&mut self, labels: &'m [u8]) -> u32 {
         if let Some(&known) = self.numbers.get(labels) {
-            // It may have been a mere ancestor so far; from now on it is one with records, and nothing else changes.
+            // It may have been only an ancestor so far. Now it has records; nothing else changes.
             return known;
         }
         let (mut child, mut labels) = (self.add(labels, None), labels);
@@ -132,7 +135,7 @@ impl<'m> Names<'m> {
         number
     }
 
-    /// Takes over the sets, sorted by the number of their name and their type.
+    /// Takes the sets, sorted by the number of their name and by type.
     fn place(&mut self, placed: &[(u32, RecordType, usize)], sets: &'m [ResourceRecordSet]) {
         self.sets = placed.iter().map(|&(_, _, at)| &sets[at]).collect();
         for (at, &(node, ..)) in (0..).zip(placed) {
@@ -154,7 +157,8 @@ impl<'m> Names<'m> {
         self.sets(node).iter().any(|set| set.record_type == record_type)
     }
 
-    /// The delegation point nearest to the apex at or above a name: what lies below it is another zone's.
+    /// The delegation point nearest to the apex at or above a name. Names below it belong to
+    /// another zone.
     fn cut(&self, node: u32) -> Option<u32> {
         if !self.has_cuts {
             return None;
@@ -170,7 +174,7 @@ impl<'m> Names<'m> {
     }
 }
 
-/// What is not written into the entries.
+/// The parts of a zone that are not in the arena.
 #[derive(Default)]
 struct Lists {
     groups: Vec<Group>,
@@ -178,8 +182,9 @@ struct Lists {
     plans: Vec<Plan>,
     data: Vec<u8>,
     additional_targets: Vec<u32>,
-    /// Groups whose records may not come back at once, by number, with their sets.
-    ruled: Vec<(usize, Range<usize>)>,
+    /// The numbers of groups whose records can have a failback delay or slow start, with their
+    /// sets.
+    with_recovery: Vec<(usize, Range<usize>)>,
     /// The targets of CNAMEs in the zone, by member.
     cnames: Vec<(usize, Name)>,
 }
@@ -194,7 +199,7 @@ struct Builder<'m> {
     lists: Lists,
 }
 
-/// Where names and groups were written.
+/// The offsets of names and groups.
 #[derive(Default)]
 struct Places {
     nodes: Vec<Written>,
@@ -214,9 +219,9 @@ impl Builder<'_> {
         let order = targets_first(&lists.groups, &mut lists.members);
         let plain_ttl = |group| arena.records(group).ttl;
         note_least_ttls(&order, &mut lists.groups, &lists.members, &plain_ttl);
-        let settle_order = with_health(order, &lists.groups, &lists.members);
-        let bit_count = number_bits(&settle_order, &mut lists.groups);
-        let ruled_groups = self.ruled_groups(&lists);
+        let propagation_order = with_health(order, &lists.groups, &lists.members);
+        let bit_count = number_bits(&propagation_order, &mut lists.groups);
+        let recovery_groups = self.recovery_groups(&lists);
         let mut checks: Vec<CheckSlot> = lists.members.iter().filter_map(|member| member.check).collect();
         checks.sort_unstable();
         checks.dedup();
@@ -239,8 +244,8 @@ impl Builder<'_> {
                 .iter()
                 .map(|&additional_target| places.additional_target(additional_target))
                 .collect(),
-            settle_order: settle_order.into(),
-            ruled_groups,
+            propagation_order: propagation_order.into(),
+            recovery_groups,
             checks: checks.into(),
             bit_count,
             soa: self.apex_group(RecordType::Soa, &places),
@@ -263,7 +268,7 @@ impl Builder<'_> {
         Some(places.groups[at?.1 as usize])
     }
 
-    /// Hash and number of each name.
+    /// The hash and number of each name.
     fn hashes(&self, places: &Places) -> Vec<(u32, u32)> {
         let mut name = QueryName::default();
         let (origin, mut wire) = (self.zone.name.wire(), Vec::new());
@@ -310,7 +315,7 @@ impl Builder<'_> {
 
     fn write_name(&mut self, number: u32, has_cut: bool, places: &Places) -> Written {
         let node = &self.names.list[number as usize];
-        // A name's lender came before it: its labels stand already.
+        // The name whose labels this one shares was written before it.
         let borrowed = node.lender.map(|lender| {
             let lender = lender as usize;
             let length = self.names.list[lender].labels.len() - node.labels.len();
@@ -332,7 +337,7 @@ impl Builder<'_> {
         }
     }
 
-    /// Writes the group of these sets: where it stands if it is plain, else into the lists.
+    /// Writes the group of these sets: into the arena if it is plain, otherwise into the lists.
     fn group(&mut self, sets: Range<usize>) -> GroupIndex {
         let first = self.names.sets[sets.start];
         let rules = self.rules.get(&(&first.name, first.record_type)).copied();
@@ -360,13 +365,13 @@ impl Builder<'_> {
             least_ttl: 0,
         };
         if rules.is_some() {
-            self.lists.ruled.push((self.lists.groups.len(), sets));
+            self.lists.with_recovery.push((self.lists.groups.len(), sets));
         }
         self.lists.groups.push(group);
         self.writer.elsewhere(first.record_type, count(self.lists.groups.len() - 1))
     }
 
-    /// Whether two of the members from number `start` on hold the same data.
+    /// Whether two of the members from number `start` on have the same data.
     fn repeats_data(&self, start: usize) -> bool {
         let data = |member: &Member| match member.content {
             Content::Leaf { data, .. } | Content::Cname { data, .. } => Some(&self.lists.data[data.range()]),
@@ -376,17 +381,17 @@ impl Builder<'_> {
         !self.lists.members[start..].iter().filter_map(data).all(|data| seen.insert(data))
     }
 
-    /// The groups whose records do not come back at once, in the order of their bits.
-    fn ruled_groups(&self, lists: &Lists) -> Box<[RuledGroup]> {
-        let ruled = |(group, sets): &(usize, Range<usize>)| {
-            self.ruled_group(lists.groups[*group].first_bit, &self.names.sets[sets.clone()])
+    /// The groups with a failback delay, slow start or drain, in the order of their bits.
+    fn recovery_groups(&self, lists: &Lists) -> Box<[RecoveryGroup]> {
+        let with_recovery = |(group, sets): &(usize, Range<usize>)| {
+            self.recovery_group(lists.groups[*group].first_bit, &self.names.sets[sets.clone()])
         };
-        let mut ruled: Vec<RuledGroup> = lists.ruled.iter().filter_map(ruled).collect();
-        ruled.sort_unstable_by_key(|ruled| ruled.first_bit);
-        ruled.into()
+        let mut with_recovery: Vec<RecoveryGroup> = lists.with_recovery.iter().filter_map(with_recovery).collect();
+        with_recovery.sort_unstable_by_key(|with_recovery| with_recovery.first_bit);
+        with_recovery.into()
     }
 
-    fn ruled_group(&self, first_bit: u32, sets: &[&ResourceRecordSet]) -> Option<RuledGroup> {
+    fn recovery_group(&self, first_bit: u32, sets: &[&ResourceRecordSet]) -> Option<RecoveryGroup> {
         let (name, record_type) = (&sets[0].name, sets[0].record_type);
         let RecordGroup { failback_delay, slow_start, .. } = **self.rules.get(&(name, record_type))?;
         let rules = RecoveryRules { failback_delay, slow_start };
@@ -394,10 +399,10 @@ impl Builder<'_> {
             return None;
         }
         let set_identifiers = sets.iter().map(|set| set.set_identifier.as_deref().map(Into::into)).collect();
-        Some(RuledGroup { first_bit, rules, name: name.clone(), record_type, set_identifiers })
+        Some(RecoveryGroup { first_bit, rules, name: name.clone(), record_type, set_identifiers })
     }
 
-    /// The records of a set that needs nothing beside them.
+    /// The records of a plain set.
     fn plain<'s>(&self, set: &'s ResourceRecordSet) -> Option<(u32, &'s [RecordData])> {
         let model::Content::Records { ttl, values } = &set.content else { return None };
         let is_alone = set.routing_policy == RoutingPolicy::Simple && set.health_check.is_none();
@@ -458,8 +463,8 @@ impl Builder<'_> {
         }
     }
 
-    /// The number of the name that a value points to, where it holds anything that helps. Below a
-    /// delegation only name servers' addresses count, as glue.
+    /// The number of the name that a value points to, if the name has addresses. Below a delegation
+    /// only the addresses of name servers count, as glue.
     fn additional_target(&self, value: &RecordData) -> Option<u32> {
         let node = self.names.find(value.target()?.relative_to(&self.zone.name)?)?;
         let occluded = value.record_type() != RecordType::Ns && self.names.cut(node).is_some();
@@ -468,7 +473,7 @@ impl Builder<'_> {
         (!occluded && helpful.any(|record_type| self.names.has(node, record_type))).then_some(node)
     }
 
-    /// The target is the number of its name until all are written.
+    /// The target is the number of its name until all names are written.
     fn alias(&self, target: &AliasTarget) -> Content {
         let labels = target.name.relative_to(&self.zone.name);
         Content::Alias {
@@ -477,7 +482,7 @@ impl Builder<'_> {
         }
     }
 
-    /// Puts the group in the place of the number of its name.
+    /// Replaces the number of the name by the group.
     fn resolve_aliases(&self, places: &Places, lists: &mut Lists) {
         for group in &lists.groups {
             for member in &mut lists.members[group.member_range()] {
@@ -499,8 +504,8 @@ impl Places {
     }
 }
 
-/// All listed groups by number, each after those its aliases point to. An alias that would close a circle leads nowhere
-/// from now on: whoever followed it would never arrive.
+/// All listed groups by number, each after the groups its aliases point to. An alias that would
+/// close a loop loses its target: following it would never end.
 fn targets_first(groups: &[Group], members: &mut [Member]) -> Vec<u32> {
     let mut order = Vec::with_capacity(groups.len());
     let mut states = vec![State::Unseen; groups.len()];
@@ -532,7 +537,8 @@ fn targets_first(groups: &[Group], members: &mut [Member]) -> Vec<u32> {
     order
 }
 
-/// Notes it once for each group, targets first: aliases may meet again and again, and a walk for each would never end.
+/// Visits each group once, targets first. Aliases can share targets many times over, and following
+/// each path would never end.
 fn note_least_ttls(order: &[u32], groups: &mut [Group], members: &[Member], plain_ttl: &dyn Fn(GroupIndex) -> u32) {
     for &group in order {
         let ttl = |member: &Member| match member.content {
@@ -547,7 +553,7 @@ fn note_least_ttls(order: &[u32], groups: &mut [Group], members: &[Member], plai
     }
 }
 
-/// Those of the groups with health in them, in the same order.
+/// The groups with health, in the same order.
 fn with_health(mut order: Vec<u32>, groups: &[Group], members: &[Member]) -> Vec<u32> {
     let mut alive = vec![false; groups.len()];
     order.retain(|&group| {
@@ -565,7 +571,8 @@ enum State {
     Done,
 }
 
-/// The listed alias target of the first member from number `step` on that has one: member, target, and the step after it.
+/// The first member from number `step` on that is an alias to a listed group: member, target, and
+/// the next step.
 fn next_target(group: &Group, members: &[Member], step: u32) -> Option<(u32, usize, u32)> {
     group.members.clone().skip(step as usize).find_map(|member| match members[member as usize].content {
         Content::Alias { target: Some(target), .. } => {
@@ -581,7 +588,8 @@ fn lead_nowhere(member: &mut Member) {
     }
 }
 
-/// Whether a member can ever be unhealthy. `alive` says it of the listed groups that come before; a plain one never is.
+/// Whether a member can ever be unhealthy. `alive` has the result for the listed groups before it;
+/// a plain group never is.
 fn has_health(member: &Member, alive: &[bool]) -> bool {
     let target = match member.content {
         Content::Alias { target: None, .. } => true,
@@ -593,10 +601,10 @@ fn has_health(member: &Member, alive: &[bool]) -> bool {
     target || member.check.is_some()
 }
 
-/// Gives each group with health its stretch of usable bits and returns how many there are.
-fn number_bits(settle_order: &[u32], groups: &mut [Group]) -> u32 {
+/// Assigns each group with health its range of usable bits and returns the total number of bits.
+fn number_bits(propagation_order: &[u32], groups: &mut [Group]) -> u32 {
     let mut next = 0;
-    for &group in settle_order {
+    for &group in propagation_order {
         let group = &mut groups[group as usize];
         group.first_bit = next;
         next += count(group.members.len());
@@ -612,7 +620,7 @@ fn negative_ttl(zone: &HostedZone) -> u32 {
     minimum.map_or(*ttl, |minimum| u32::from_be_bytes(*minimum).min(*ttl))
 }
 
-/// Notes where each CNAME leads that stays in the zone.
+/// Records the target of each CNAME that stays in the zone.
 fn resolve_cnames(zone: &mut Zone, cnames: &[(usize, Name)]) {
     let mut question = QueryName::default();
     for (member, target) in cnames {

@@ -1,4 +1,4 @@
-//! Zones for unit tests, written in one line a record set.
+//! Zones for unit tests; each record set is one line.
 
 use std::time::Duration;
 
@@ -61,14 +61,14 @@ pub(crate) fn member(id: &str, policy: RoutingPolicy, check: Option<u32>, line: 
     }
 }
 
-/// What holds for the A records of this name: seconds of failback delay and of slow start.
+/// The failback delay and slow start of the A records of this name, in seconds.
 pub(crate) fn record_group(owner: &str, failback_delay: u64, slow_start: u64) -> RecordGroup {
     let [failback_delay, slow_start] = [failback_delay, slow_start].map(Duration::from_secs);
     let (record_type, when_all_unhealthy) = (RecordType::A, WhenAllUnhealthy::All);
     RecordGroup { name: name(owner), record_type, when_all_unhealthy, failback_delay, slow_start }
 }
 
-/// The slot that `member` numbered a check with.
+/// The slot of check number `number`.
 pub(crate) fn slot_of(id: &HealthCheckId) -> Option<CheckSlot> {
     id.0.parse().ok().map(CheckSlot)
 }

@@ -1,12 +1,15 @@
-//! One zone, compiled: a table of names, the groups at each name, their plans, and leaves of ready wire bytes.
+//! One compiled zone: a table of names, the groups at each name, their plans, and leaves with
+//! records in wire format.
 //!
-//! Everything a string could say has become a number by now: a node is a name, a group the record sets of one name and
-//! type, a member one record set. Aliases, CNAME targets and the addresses that help a client are resolved to nodes and
-//! groups when the zone is compiled. Health is settled once per change: `settle` turns the verdicts of the checks into
-//! one usable bit per member, from the targets of aliases upward, so that a query reads bits and never climbs.
+//! Compiling replaces all strings by numbers: a node is a name, a group is the record sets of one
+//! name and type, and a member is one record set. Aliases, CNAME targets and additional addresses
+//! are resolved to nodes and groups. Health is propagated once per change: `propagate` turns the
+//! verdicts of the checks into one usable bit per member, from the targets of aliases upward, so
+//! that a query only reads bits and never follows health through aliases.
 //!
-//! Most names of most zones have one simple set of records. Such a set stands right behind its name ([`arena`]); whatever
-//! needs more (a policy, health, an alias, addresses that help) has its place in the lists of groups, members and plans.
+//! Most names of most zones have one simple set of records. Such a set is stored directly after its
+//! name ([`arena`]). A set with a policy, health, an alias or additional addresses is in the lists
+//! of groups, members and plans.
 
 mod arena;
 mod compile;
@@ -29,7 +32,7 @@ pub use servers::ZoneServers;
 pub(crate) use suffix_table::SuffixTable;
 
 use arena::Arena;
-use propagate::RuledGroup;
+use propagate::RecoveryGroup;
 use servers::Ready;
 
 use crate::geo::Client;
@@ -38,13 +41,13 @@ use crate::model::{HostedZoneId, Name, RecordType, Ttl, WhenAllUnhealthy};
 use crate::policy::{Candidates, Choice, Dice, FailOpen, Plan, Trace, UsableBits};
 use crate::prefetch::fetch;
 
-/// A name in the zone, the empty non-terminals included.
+/// A name in the zone, including empty non-terminals.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct NodeIndex(u32);
 
 impl NodeIndex {
-    /// No node of its own: the one whose records these are, at which an alias or a wildcard may
-    /// answer with them.
+    /// Not a node: the node at which the records were found, which can be reached through an alias
+    /// or a wildcard.
     pub const OWNER: NodeIndex = NodeIndex(u32::MAX);
 }
 
@@ -53,7 +56,7 @@ impl NodeIndex {
 pub struct GroupIndex(u32);
 
 impl GroupIndex {
-    /// The bit that tells a number in `groups` from a place in the arena.
+    /// The bit that marks an offset in the arena instead of a number in `groups`.
     const ELSEWHERE: u32 = 1 << 31;
 
     fn elsewhere(number: u32) -> GroupIndex {
@@ -66,8 +69,8 @@ impl GroupIndex {
     }
 }
 
-/// One compiled hosted zone. Equal ones answer alike. What every answer needs stands first, in as few lines of the cache as it
-/// takes.
+/// One compiled hosted zone. Equal zones give equal answers. The fields that every answer reads
+/// come first, to use few cache lines.
 #[derive(Debug, PartialEq)]
 #[repr(C)]
 pub struct Zone {
@@ -86,7 +89,7 @@ pub struct Zone {
     plans: Box<[Plan]>,
     /// Record data of members.
     data: Box<[u8]>,
-    /// Nodes with addresses that help the client of some leaf.
+    /// Nodes whose addresses go into the additional section for some leaf.
     additional_targets: Box<[NodeIndex]>,
     apex: NodeIndex,
     soa: GroupIndex,
@@ -94,13 +97,13 @@ pub struct Zone {
     bit_count: u32,
     id: HostedZoneId,
     private: bool,
-    /// Whether there are no records to answer with: the answer is SERVFAIL.
+    /// Whether the zone has no records to answer with: the answer is SERVFAIL.
     unavailable: bool,
-    /// Groups with health in them, by number, each after the groups its aliases point to.
-    settle_order: Box<[u32]>,
-    /// Groups whose records do not come back at once, by their first bits.
-    ruled_groups: Box<[RuledGroup]>,
-    /// The checks that any member asks for, sorted, each once.
+    /// Groups with health by number, each after the groups its aliases point to.
+    propagation_order: Box<[u32]>,
+    /// Groups with a failback delay, slow start or drain, by their first bits.
+    recovery_groups: Box<[RecoveryGroup]>,
+    /// The checks that members use, sorted, each once.
     checks: Box<[CheckSlot]>,
 }
 
@@ -110,16 +113,17 @@ struct Group {
     /// In `plans`; `SIMPLE` for a group of one that always answers.
     plan: u32,
     members: Range<u32>,
-    /// Among the zone's usable bits; `Candidates::ALWAYS_USABLE` when there is no health in the group.
+    /// The first usable bit in the zone's bits; `Candidates::ALWAYS_USABLE` for a group without
+    /// health.
     first_bit: u32,
     when_all_unhealthy: WhenAllUnhealthy,
-    /// Whether two members hold the same data, which matters where several may answer.
+    /// Whether two members have the same data, which matters if several members are answered.
     repeats_data: bool,
-    /// The least TTL among its records, through its aliases.
+    /// The lowest TTL of its records, aliases included.
     least_ttl: Ttl,
 }
 
-/// The plan of most groups, who need none of their own.
+/// The plan of most groups, which need none of their own.
 const SIMPLE: u32 = u32::MAX;
 
 #[derive(Debug, PartialEq)]
@@ -148,13 +152,13 @@ enum Content {
         leads: Option<Found>,
     },
     Alias {
-        /// `None` when there is nothing to point to: no data, and unhealthy (spec 1.10).
+        /// `None` if there is no target: the alias has no data, and is unhealthy (spec 1.10).
         target: Option<GroupIndex>,
         evaluate_target_health: bool,
     },
 }
 
-/// A stretch of a longer list.
+/// A range of a longer list.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 struct Span {
     start: u32,
@@ -167,12 +171,12 @@ impl Span {
     }
 }
 
-/// Where a name leads in a zone that holds it.
+/// The result of looking up a name in the zone that holds it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Found {
-    /// The name exists, perhaps only as an ancestor of others.
+    /// The name exists, possibly only as an ancestor of others.
     Name(NodeIndex),
-    /// The name does not exist and this wildcard answers for it (RFC 4592 section 3.3).
+    /// The name does not exist and this wildcard matches it (RFC 4592 section 3.3).
     Wildcard(NodeIndex),
     /// The name is at or below this delegation point.
     Delegation(NodeIndex),
@@ -180,58 +184,58 @@ pub enum Found {
     Nothing,
 }
 
-/// What a chosen member answers with.
+/// The content of a chosen member.
 #[derive(Clone, Copy, Debug)]
 pub enum MemberContent<'z> {
-    /// Its records, and the nodes whose addresses help; [`NodeIndex::OWNER`] may be among them.
+    /// Its records, and the nodes for the additional section, possibly [`NodeIndex::OWNER`].
     Records(Records<'z>, &'z [NodeIndex]),
-    /// Whatever this group answers with; nothing when the target is gone.
+    /// The answer of this group; `None` if the alias has no target.
     Alias(Option<GroupIndex>),
 }
 
 impl Zone {
-    /// What the API calls it.
+    /// The hosted zone's id.
     pub fn id(&self) -> &HostedZoneId {
         &self.id
     }
 
-    /// Its apex.
+    /// The name of the zone.
     pub fn name(&self) -> &Name {
         &self.name
     }
 
-    /// Whether only the clients of its VPCs see it.
+    /// Whether only clients in its VPCs see the zone.
     pub fn is_private(&self) -> bool {
         self.private
     }
 
-    /// Whether nothing but its name is known: every query for it is answered with SERVFAIL.
+    /// Whether only the zone's name is known: every query is answered with SERVFAIL.
     pub fn is_unavailable(&self) -> bool {
         self.unavailable
     }
 
-    /// The hash of its name, as questions carry it.
+    /// The hash of the zone's name, as query names have it.
     pub(crate) fn name_hash(&self) -> u32 {
         self.name_hash
     }
 
-    /// How many labels its name has.
+    /// The number of labels of the zone's name.
     pub fn label_count(&self) -> usize {
         self.label_count
     }
 
-    /// The checks that its members ask for.
+    /// The checks that the zone's members use.
     pub fn checks(&self) -> &[CheckSlot] {
         &self.checks
     }
 
-    /// How many usable bits it needs.
+    /// The number of usable bits that the zone needs.
     pub fn bit_count(&self) -> u32 {
         self.bit_count
     }
 
-    /// Asks for the memory that answers to these names, each in its zone, will read: all of it that can be known of each before any
-    /// is waited for.
+    /// Prefetches the memory that the answers to these names read, each in its zone. All names are
+    /// processed step by step together, so that the loads overlap.
     pub(crate) fn fetch_ahead(asked: &[(&Zone, &QueryName)]) {
         fetch(asked.iter().map(|(zone, _)| u64::from(zone.name_hash) ^ zone.name.wire().len() as u64));
         fetch(
@@ -239,19 +243,20 @@ impl Zone {
                 name.word_ahead(&zone.table, 0) ^ zone.servers.as_ref().map_or(0, Ready::first_word)
             }),
         );
-        // The first with this hash is nearly always the one.
+        // The first entry with this hash is nearly always the right one.
         fetch(asked.iter().filter_map(|(zone, name)| {
             let node = name.find_suffix(&zone.table, 0, |_| true)?;
             Some(u64::from(zone.arena.first_word(NodeIndex(node))))
         }));
     }
 
-    /// Roughly how many octets answers read of it.
+    /// The approximate number of bytes that answers read.
     pub(crate) fn octets(&self) -> usize {
         size_of::<Zone>() + self.table.octets() + self.arena.octets()
     }
 
-    /// Where `name`, which lies in this zone, leads: the name itself, else the closest encloser and its wildcard (RFC 4592).
+    /// Looks up `name`, which is in this zone: the name itself, otherwise the closest encloser and
+    /// its wildcard (RFC 4592).
     pub fn find(&self, name: &QueryName) -> Found {
         if let Some(node) = self.node_of_suffix(name, 0) {
             return match self.arena.cut(node) {
@@ -274,7 +279,7 @@ impl Zone {
         name.find_suffix(&self.table, skip, |node| self.labels(NodeIndex(node)) == labels).map(NodeIndex)
     }
 
-    /// The labels of a name left of the zone's, wire form without a root.
+    /// The labels of a name relative to the zone's name, in wire format without a root.
     pub fn labels(&self, node: NodeIndex) -> &[u8] {
         self.arena.labels(node)
     }
@@ -302,12 +307,14 @@ impl Zone {
         self.name_servers
     }
 
-    /// That set and the addresses of its servers in one piece; `None` where their addresses are chosen by a policy.
+    /// The NS set and the addresses of its servers in one block; `None` if a policy chooses their
+    /// addresses.
     pub fn servers(&self) -> Option<ZoneServers<'_>> {
         self.servers.as_ref().map(|ready| ZoneServers::new(self, ready))
     }
 
-    /// The SOA as negative answers carry it: its TTL is the lesser of its own and its minimum field (RFC 2308 section 3).
+    /// The SOA for negative answers: its TTL is the lower of its own and its minimum field (RFC
+    /// 2308 section 3).
     pub fn negative_soa(&self) -> Option<Records<'_>> {
         match self.content(self.soa, 0) {
             MemberContent::Records(records, _) => Some(records.with_ttl(self.negative_ttl)),
@@ -315,7 +322,7 @@ impl Zone {
         }
     }
 
-    /// Lets the group's policy choose, while `trace` looks on.
+    /// Runs the group's policy and reports its steps to `trace`.
     pub fn choose<T: Trace>(
         &self,
         group: GroupIndex,
@@ -328,7 +335,7 @@ impl Zone {
         let group = &self.groups[number];
         let count = u16::try_from(group.members.len()).unwrap_or(u16::MAX);
         let fail_open = match group.when_all_unhealthy {
-            WhenAllUnhealthy::None => FailOpen::Nobody,
+            WhenAllUnhealthy::None => FailOpen::NoMember,
             WhenAllUnhealthy::All | WhenAllUnhealthy::LastHealthy => FailOpen::All,
         };
         let candidates = Candidates::new(usable, group.first_bit, count).with_fail_open(fail_open);
@@ -336,21 +343,21 @@ impl Zone {
         plan.choose(candidates, client, dice, trace)
     }
 
-    /// How long resolvers may remember that a group had nothing to answer, when that may be for its members' health:
-    /// no longer than they may keep what it answers otherwise.
+    /// The negative TTL cap: how long resolvers may cache that a group had nothing to answer
+    /// because of its members' health. It is no longer than the TTL of its records.
     pub fn negative_ttl_cap(&self, group: GroupIndex) -> Option<Ttl> {
         let group = &self.groups[group.listed()?];
         (group.when_all_unhealthy == WhenAllUnhealthy::None).then_some(group.least_ttl)
     }
 
-    /// What a member of a group answers with.
+    /// The content of a member of a group.
     pub fn content(&self, group: GroupIndex, member: u16) -> MemberContent<'_> {
         let Some(number) = group.listed() else { return MemberContent::Records(self.arena.records(group), &[]) };
         let group = &self.groups[number];
         self.content_of(group.record_type, self.member(group, member))
     }
 
-    /// What these members of a group answer with that is no plain one.
+    /// The contents of these members of a group that is not plain.
     pub fn contents<'z>(&'z self, group: GroupIndex, members: &[u16]) -> impl Iterator<Item = MemberContent<'z>> {
         let group = group.listed().map(|number| &self.groups[number]);
         let listed = group.map_or(&[][..], |group| &self.members[group.member_range()]);
@@ -372,12 +379,12 @@ impl Zone {
         }
     }
 
-    /// Whether members of a group that answers with several at once hold the same data.
+    /// Whether members of a group that answers with several members have the same data.
     pub fn repeats_data(&self, group: GroupIndex) -> bool {
         group.listed().is_some_and(|number| self.groups[number].repeats_data)
     }
 
-    /// Where the target of a chosen CNAME leads; `None` when it lies outside this zone.
+    /// The target of a chosen CNAME; `None` if it is outside this zone.
     pub fn cname_target(&self, group: GroupIndex, member: u16) -> Option<Found> {
         match self.member(&self.groups[group.listed()?], member).content {
             Content::Cname { leads, .. } => leads,

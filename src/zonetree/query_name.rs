@@ -1,28 +1,30 @@
-//! The name a client asks for, read once from the packet: lower case, with the place and the hash of every suffix.
+//! The name in a query, read once from the packet: in lower case, with the offset and the hash of
+//! every suffix.
 
 use super::SuffixTable;
 use crate::model::{MAX_LABEL_OCTETS, MAX_NAME_OCTETS, Name};
 
 /// A name of 255 octets has at most 127 labels.
 const MAX_LABELS: usize = 127;
-/// What is copied and hashed at once.
+/// The number of bytes copied and hashed at once.
 const WORD_OCTETS: usize = 8;
 const WIRE_OCTETS: usize = (MAX_NAME_OCTETS + WORD_OCTETS).next_multiple_of(WORD_OCTETS);
 
-/// The name in a question. Workers keep one and read each packet into it, so that nothing is allocated or cleared.
+/// The name in a question. A worker keeps one and reads each packet into it, so nothing is
+/// allocated or cleared.
 pub struct QueryName {
-    /// The name, and room to read eight octets at any place in it.
+    /// The name, with padding so that eight bytes can be read at any offset.
     wire: [u8; WIRE_OCTETS],
     length: usize,
     label_count: usize,
-    /// Where each label's length octet stands; the entry after the last label is the root's.
+    /// The offset of each label's length octet; the entry after the last label is the root's.
     starts: [u8; MAX_LABELS + 1],
     /// The hash of the suffix that begins at each label; the entry after the last label is the root's.
     hashes: [u32; MAX_LABELS + 1],
 }
 
-/// The bytes are no domain name: a compression pointer, a label of more than 63 octets, a name of more than 255, or an
-/// end before the root.
+/// The bytes are not a domain name: a compression pointer, a label longer than 63 octets, a name
+/// longer than 255, or an end before the root.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MalformedName;
 
@@ -39,8 +41,9 @@ impl Default for QueryName {
 }
 
 impl QueryName {
-    /// Reads the uncompressed name at `at` in `message` and returns where it ends. A question comes first in a message,
-    /// so that there is nothing a compression pointer in it could rightly point to.
+    /// Reads the uncompressed name at `at` in `message` and returns the offset of its end. The
+    /// question comes first in a message, so a compression pointer in it cannot have a valid
+    /// target.
     pub fn read(&mut self, message: &[u8], at: usize) -> Result<usize, MalformedName> {
         (self.label_count, self.length) = (0, 0);
         let (mut length, mut labels) = (0, 0);
@@ -63,7 +66,8 @@ impl QueryName {
         Ok(at + length)
     }
 
-    /// Copies the name at `at`, eight octets at a time, and what stands behind it until the eight are full.
+    /// Copies the name at `at`, eight bytes at a time, including the bytes after it up to a
+    /// multiple of eight.
     fn copy_in_lower_case(&mut self, message: &[u8], at: usize) {
         let words = self.length.div_ceil(WORD_OCTETS);
         let (places, _) = self.wire.as_chunks_mut::<WORD_OCTETS>();
@@ -87,12 +91,12 @@ impl QueryName {
         &self.wire[..self.length]
     }
 
-    /// How many labels it has; the root has none.
+    /// The number of labels without the root.
     pub fn label_count(&self) -> usize {
         self.label_count
     }
 
-    /// The suffix that remains when the leftmost `skip` labels are taken away, root included.
+    /// The suffix without the leftmost `skip` labels, root included.
     pub fn suffix(&self, skip: usize) -> &[u8] {
         &self.wire[usize::from(self.starts[skip])..self.length]
     }
@@ -112,7 +116,7 @@ impl QueryName {
         table.find(self.suffix_hash(skip), is_it)
     }
 
-    /// What stands where `find_suffix` will begin to look.
+    /// The table entry at which `find_suffix` will start.
     pub(crate) fn word_ahead(&self, table: &SuffixTable, skip: usize) -> u64 {
         table.word_at_home(self.suffix_hash(skip))
     }
@@ -126,8 +130,9 @@ impl QueryName {
         }
     }
 
-    /// Mixes the label (with its length octet) that stands at `start..end` into the hash of what stands to the right of it.
-    /// Only the user's own names are ever stored under these hashes, so nobody can choose colliding ones.
+    /// Mixes the label (with its length octet) at `start..end` into the hash of the labels to the
+    /// right of it. Only the user's own names are stored under these hashes, so clients cannot
+    /// cause collisions.
     fn hash_label(&self, hash: u64, start: usize, end: usize) -> u64 {
         let word = |at: usize| self.wire[at..].first_chunk().map_or(0, |octets| u64::from_le_bytes(*octets));
         let (mut hash, mut at) = (hash, start);
@@ -158,8 +163,8 @@ fn mix(hash: u64, word: u64) -> u64 {
     }
 }
 
-/// Eight octets with their capitals in lower case. Length octets are below 64 and capitals are not: a whole name may be lowered
-/// at once.
+/// Converts eight octets to lower case. Length octets are below 64 and capitals are not, so a whole
+/// name can be converted at once.
 fn lower_case(word: u64) -> u64 {
     const ONES: u64 = u64::MAX / 255;
     let low_bits = word & (0x7f * ONES);

@@ -1,8 +1,9 @@
-//! Leaves: the records of one set as bytes that only wait to be copied into an answer.
+//! Leaves: the records of one set in wire format, ready to be copied into an answer.
 //!
-//! A leaf holds the data of its records, not their owner: the owner is whatever was asked for (wildcards, aliases). Names
-//! inside the data that end in the zone's own name end in a compression pointer instead, whose value depends on where
-//! the zone's name stands in the question; `Data::pointers` says where it goes.
+//! A leaf holds the data of its records without their owner. The owner is the name in the query
+//! (wildcards, aliases). Names in the data that end in the zone's name end in a compression pointer
+//! instead. Its value depends on the offset of the zone's name in the question; `Data::pointers`
+//! lists the positions.
 
 use crate::model::{RecordData, RecordType, Ttl};
 
@@ -14,14 +15,14 @@ const NONE: u16 = u16::MAX;
 pub struct Records<'z> {
     /// Their type.
     pub record_type: RecordType,
-    /// Their time to live, seconds.
+    /// Their TTL in seconds.
     pub ttl: Ttl,
-    /// How many there are, at most 400.
+    /// The number of records, at most 400.
     pub count: u16,
     bytes: &'z [u8],
 }
 
-/// The data of one record, and where in it pointers to the zone's name are to be written.
+/// The data of one record, and the positions of pointers to the zone's name in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Data<'z> {
     /// The bytes after RDLENGTH.
@@ -40,15 +41,15 @@ impl<'z> Records<'z> {
         Records { ttl, ..self }
     }
 
-    /// The labels left of the zone's name that a CNAME inside the zone leads to.
+    /// The target of a CNAME inside the zone, as labels relative to the zone's name.
     pub fn target_labels(&self) -> Option<&'z [u8]> {
         let data = self.iter().next()?;
-        // What is left of the zone's name is the room for a pointer.
+        // The zone's name is replaced by room for a pointer.
         data.bytes.get(..data.bytes.len().checked_sub(2)?)
     }
 
-    /// Whether they say that a service is found under other names: SVCB or HTTPS in AliasMode, of
-    /// priority 0 (RFC 9460 section 2.4.2).
+    /// Whether the set has SVCB or HTTPS records in AliasMode, with priority 0 (RFC 9460 section
+    /// 2.4.2).
     pub fn are_service_aliases(&self) -> bool {
         let is_alias = |data: Data<'_>| data.bytes.starts_with(&[0, 0]);
         matches!(self.record_type, RecordType::Svcb | RecordType::Https) && self.iter().next().is_some_and(is_alias)
@@ -59,7 +60,8 @@ impl<'z> Records<'z> {
         self.bytes == other.bytes
     }
 
-    /// The data of all records one after the other: those of each have `N` octets by their type, 4 of A and 16 of AAAA.
+    /// The data of all records, concatenated. Each has `N` octets, which the type determines: 4 for
+    /// A and 16 for AAAA.
     pub fn all_of<const N: usize>(&self) -> &'z [[u8; N]] {
         debug_assert_eq!(fixed_octets(self.record_type), Some(N));
         self.bytes.as_chunks().0
@@ -76,7 +78,7 @@ impl<'z> Records<'z> {
     }
 }
 
-/// Puts the leaf form of `values` at the end of `leaf`.
+/// Appends the leaf form of `values` to `leaf`.
 pub(super) fn append(leaf: &mut Vec<u8>, values: &[RecordData], zone: &[u8]) {
     for value in values {
         match Shape::of(value.record_type()) {
@@ -95,7 +97,7 @@ pub(super) fn append(leaf: &mut Vec<u8>, values: &[RecordData], zone: &[u8]) {
     }
 }
 
-/// How many octets each record of this type has, when they all have as many.
+/// The data length of this type in octets, if it is fixed.
 pub(super) fn fixed_octets(record_type: RecordType) -> Option<usize> {
     match Shape::of(record_type) {
         Shape::Fixed(octets) => Some(octets),
@@ -107,28 +109,28 @@ fn octets(data: &[u8]) -> u16 {
     u16::try_from(data.len()).expect("record data fit RDLENGTH")
 }
 
-/// How the data of a type stand in a leaf.
+/// The layout of a type's data in a leaf.
 #[derive(Clone, Copy)]
 enum Shape {
-    /// Always as many octets: nothing but the data.
+    /// Fixed length: only the data.
     Fixed(usize),
     /// A length, then the data.
     Counted,
-    /// A length, two pointer offsets, then the data, which holds names from this octet on.
+    /// A length, two pointer offsets, then the data, with names starting at this offset.
     Compressed(Names),
 }
 
-/// Where the names of a compressible type are.
+/// The position of the names in the data of a compressible type.
 #[derive(Clone, Copy)]
 struct Names {
     /// Octets before the first name.
     skip: usize,
-    /// How many names follow each other.
+    /// The number of consecutive names.
     count: usize,
 }
 
 impl Shape {
-    /// Only the types of RFC 1035 may have compressed names in their data (RFC 3597 section 4).
+    /// Only the types of RFC 1035 can have compressed names in their data (RFC 3597 section 4).
     fn of(record_type: RecordType) -> Shape {
         match record_type {
             RecordType::A => Shape::Fixed(4),
@@ -179,7 +181,7 @@ fn compress(wire: &[u8], names: Names, zone: &[u8]) -> (Vec<u8>, [u16; 2]) {
     (bytes, pointers)
 }
 
-/// How long the name at the start of `wire` is, root included.
+/// The length of the name at the start of `wire`, root included.
 fn name_length(wire: &[u8]) -> usize {
     let mut at = 0;
     while wire[at] != 0 {
@@ -188,7 +190,8 @@ fn name_length(wire: &[u8]) -> usize {
     at + 1
 }
 
-/// How many octets stand left of `zone` in `name`, whatever the case; `None` when the name lies elsewhere.
+/// The length in octets of the part of `name` before `zone`, in any case; `None` if the name is not
+/// in the zone.
 fn relative_length(name: &[u8], zone: &[u8]) -> Option<usize> {
     let keep = name.len().checked_sub(zone.len())?;
     let mut at = 0;

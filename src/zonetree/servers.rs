@@ -1,22 +1,24 @@
-//! What closes a positive answer: the zone's NS set, and the addresses of its servers, written once when the zone is compiled.
+//! The closing records of a positive answer: the zone's NS set and the addresses of its servers,
+//! encoded when the zone is compiled.
 //!
-//! Nearly every answer ends in these records, and they are always the same but for the compression pointers to the zone's
-//! name. So they stand here as a message has them, and an answer copies them in one piece. Where an address of a server
-//! depends on more than its name (a policy, health), there is no such piece, and it is chosen with each answer.
+//! Nearly every answer ends in these records, and they are the same except for the compression
+//! pointers to the zone's name. They are stored as a message has them, and an answer copies them in
+//! one block. If a policy or health determines the address of a server, there is no such block, and
+//! the addresses are chosen for each answer.
 
 use super::{GroupIndex, MemberContent, NodeIndex, Records, Zone};
 use crate::model::RecordType;
 
 const CLASS_IN: u16 = 1;
-/// What an answer without EDNS cannot hold is not worth keeping for each of many zones.
+/// A block that does not fit into an answer without EDNS is not worth the memory.
 const MOST_OCTETS: usize = 512;
 
-/// The records as octets, with room for the pointers.
+/// The records in wire format, with room for the pointers.
 #[derive(Debug, PartialEq)]
 pub(super) struct Ready {
     octets: Box<[u8]>,
-    /// Where pointers to the zone's name go; then where the labels of each server with addresses here begin, and how many
-    /// octets they have.
+    /// The offsets of pointers to the zone's name, then the offset and length of the labels of each
+    /// server with addresses here.
     places: Box<[u16]>,
     pointers: u16,
     authority: u16,
@@ -31,7 +33,7 @@ pub struct ZoneServers<'z> {
 }
 
 impl Ready {
-    /// Those of a zone that is compiled but for this.
+    /// Builds the block for a zone that is compiled except for it.
     pub(super) fn of(zone: &Zone) -> Option<Ready> {
         let is_plain = |(_, group): (NodeIndex, GroupIndex)| group.listed().is_none();
         if !address_groups(zone).all(is_plain) {
@@ -63,22 +65,23 @@ impl<'z> ZoneServers<'z> {
         ZoneServers { zone, ready }
     }
 
-    /// The records, authority section first, as a message has them but for the pointers.
+    /// The records, authority section first, in wire format except for the pointers.
     pub fn octets(&self) -> &'z [u8] {
         &self.ready.octets
     }
 
-    /// Where in `octets` a pointer to the zone's name goes, of two octets each.
+    /// The offsets in `octets` of the two-octet pointers to the zone's name.
     pub fn pointers(&self) -> &'z [u16] {
         &self.ready.places[..usize::from(self.ready.pointers)]
     }
 
-    /// How many records are the authority section's, and how many the additional section's.
+    /// The number of records in the authority section and in the additional section.
     pub fn counts(&self) -> [u16; 2] {
         [self.ready.authority, self.ready.additional]
     }
 
-    /// Whether one of the servers with addresses here has these labels left of the zone's name, whatever the case.
+    /// Whether one of the servers with addresses here has these labels relative to the zone's name,
+    /// in any case.
     pub fn has(&self, labels: &[u8]) -> bool {
         let (owners, _) = self.ready.places[usize::from(self.ready.pointers)..].as_chunks::<2>();
         owners.iter().any(|&[start, length]| {
@@ -87,7 +90,8 @@ impl<'z> ZoneServers<'z> {
         })
     }
 
-    /// Set by set, the NS set first: the labels of the owner left of the zone's name, and the records.
+    /// Set by set, the NS set first: the owner's labels relative to the zone's name, and the
+    /// records.
     pub fn parts(&self) -> impl Iterator<Item = (&'z [u8], Records<'z>)> + use<'z> {
         parts(self.zone)
     }
@@ -125,7 +129,7 @@ struct Writer {
 }
 
 impl Writer {
-    /// Writes a record set and returns how many records it has.
+    /// Writes a record set and returns its number of records.
     fn part(&mut self, labels: &[u8], records: &Records<'_>) -> u16 {
         for data in records.iter() {
             self.octets.extend(labels);
@@ -152,7 +156,7 @@ impl Writer {
         self.octets.extend([0; 2]);
     }
 
-    /// Beyond what is kept the numbers mean nothing.
+    /// Larger blocks are not kept, so the numbers have no meaning there.
     fn at(&self) -> u16 {
         u16::try_from(self.octets.len()).unwrap_or_default()
     }

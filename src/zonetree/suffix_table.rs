@@ -1,13 +1,13 @@
-//! A hash table from names to numbers, probed with the suffix hashes of a question.
+//! A hash table from names to numbers, looked up with the suffix hashes of a query name.
 //!
-//! Open addressing with linear probing over (hash, number) pairs; the names themselves stand with their owners, who say
-//! whether a number's name is the one that is looked for.
+//! Open addressing with linear probing over (hash, number) pairs. The names themselves are stored
+//! elsewhere; the caller checks whether a number's name is the one it looks for.
 
-/// An empty place.
+/// An empty slot.
 const FREE: u32 = u32::MAX;
 
-/// Places for three numbers. At three fifths full, a name that is there takes 1.8 places to find and one that is not 3.6, on
-/// average: mostly one line of the cache.
+/// Slots for three numbers. At three fifths full, a lookup takes 1.8 slots on average for a name in
+/// the table and 3.6 for a name that is not: mostly one cache line.
 const PLACES_FOR_THREE: usize = 5;
 
 /// Numbers by the hash of a name.
@@ -43,13 +43,13 @@ impl SuffixTable {
         }
     }
 
-    /// What stands where a look for this hash begins.
+    /// The entry at which a lookup of this hash starts.
     pub(crate) fn word_at_home(&self, hash: u32) -> u64 {
         let (stored, number) = self.places[self.home(hash)];
         u64::from(stored ^ number)
     }
 
-    /// How many octets it takes.
+    /// The size in bytes.
     pub(crate) fn octets(&self) -> usize {
         size_of_val(&*self.places)
     }
@@ -62,7 +62,7 @@ impl SuffixTable {
         self.places[at] = (hash, number);
     }
 
-    /// Spreads all hashes evenly over places of any number: a hash's share of 2^32 is its place's share of the table.
+    /// Distributes hashes evenly over any number of slots: hash ÷ 2^32 = slot ÷ number of slots.
     fn home(&self, hash: u32) -> usize {
         ((u64::from(hash) * self.places.len() as u64) >> 32) as usize
     }

@@ -1,4 +1,4 @@
-//! The walk to a name against a naive scan, and health settled through aliases.
+//! Lookups compared with a naive scan, and health propagated through aliases.
 
 use std::collections::BTreeSet;
 
@@ -18,7 +18,7 @@ fn zone(sets: &[&str]) -> Zone {
     compile(&lab(sets.iter().map(|line| set(line))))
 }
 
-/// Where a name leads, as text: the labels of the node, in the zone.
+/// The result of a lookup as text: the labels of the node relative to the zone.
 fn leads(zone: &Zone, asked: &Name) -> String {
     let mut question = QueryName::default();
     question.set(asked);
@@ -102,7 +102,7 @@ proptest! {
             .chain(cuts.iter().map(|text| set(&format!("{text} 60 NS ns.elsewhere.test."))))
             .collect();
         let zone = compile(&lab(sets));
-        let to_names = |texts: &mut dyn Iterator<Item = &String>| texts.map(|text| name(text)).collect::<Vec<_>>();
+        let to_names = |labels: &mut dyn Iterator<Item = &String>| labels.map(|text| name(text)).collect::<Vec<_>>();
         let all = to_names(&mut names.iter().chain(&cuts));
         prop_assert_eq!(leads(&zone, &name(&asked)), naive(&all, &to_names(&mut cuts.iter()), &name(&asked)));
     }
@@ -111,9 +111,9 @@ proptest! {
 /// Which members of a group are usable when these checks are unhealthy.
 fn usable(zone: &Zone, owner: &str, unhealthy: &[u32]) -> Vec<bool> {
     let checks = CheckBits::with_unhealthy(unhealthy.iter().map(|&slot| CheckSlot(slot)));
-    // Bits of another zone stand before ours, and must stay as they are.
+    // The bits before these belong to another zone and must not change.
     let mut bits = Bits::new(3 + zone.bit_count());
-    zone.settle(&checks, &mut bits, 3, PropagationReason::Begin, Timestamp::default());
+    zone.propagate(&checks, &mut bits, 3, PropagationReason::Begin, Timestamp::default());
     let words = bits.usable();
     assert!(words.first().is_none_or(|word| word & 0b111 == 0));
     let mut question = QueryName::default();

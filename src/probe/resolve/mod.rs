@@ -32,7 +32,7 @@ use system::{Hosts, ResolvConf, Sources};
 
 /// How often the two files are checked for changes.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// The longest time to cache an address, whatever its TTL: a restarted container may have another
+/// The longest time to cache an address, regardless of its TTL: a restarted container may have another
 /// address at once, and Docker's name server gives addresses a TTL of ten minutes.
 const LONGEST_USE: Duration = Duration::from_secs(10);
 /// After this many look-ups in a row without a response, the next ones are delayed.

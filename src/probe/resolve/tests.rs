@@ -214,8 +214,8 @@ async fn a_name_without_an_address_is_told_from_a_resolver_that_fails() {
         let failed = address(&resolver, name, Ipv4).await;
         assert!(matches!(&failed, Err(NoAddress::NoResponse(why)) if why.contains("127.0.0.1")), "{name}: {failed:?}");
     }
-    let nobody = UdpSocket::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
-    let resolver = machine(directory.path(), "", "", nobody);
+    let closed_port = UdpSocket::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
+    let resolver = machine(directory.path(), "", "", closed_port);
     assert!(matches!(address(&resolver, "web.test", Ipv4).await, Err(NoAddress::NoResponse(_))));
     let silent = resolver.host("hung.test", Ipv4);
     let began = Instant::now();
@@ -262,7 +262,7 @@ async fn an_address_holds_for_its_time_or_until_it_is_of_no_use() {
     host.forget();
     resolver.address(&host, PATIENT).await.unwrap();
     assert!(upstream.asked("web.test.") >= 2);
-    // What does not hold is asked for each time, as is what nobody uses any more.
+    // Names without a cached address are looked up each time, and so are names no longer in use.
     let changing = resolver.host("changing.test", Ipv4);
     for times in 1..4 {
         resolver.address(&changing, PATIENT).await.unwrap();
