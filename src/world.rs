@@ -309,7 +309,9 @@ impl World {
     pub fn fetch_ahead(&self, names: &[QueryName]) {
         let catalog = &*self.catalog;
         let table = &catalog.public;
-        fetch(names.iter().flat_map(|name| table.depths_of(name, 0).map(|skip| name.word_ahead(&table.table, skip))));
+        fetch(
+            names.iter().flat_map(|name| table.depths_of(name, 0).map(|skip| name.prefetch_word(&table.table, skip))),
+        );
         let guess = |name: &QueryName| {
             let number = table.depths_of(name, 0).find_map(|skip| name.find_suffix(&table.table, skip, |_| true))?;
             Some(&catalog.zones[number as usize])

@@ -1,4 +1,5 @@
-//! From a query to an answer: zone, name, wildcard, delegation, CNAME chain, policy, alias, NODATA, NXDOMAIN.
+//! From a query to an answer: zone, name, wildcard, delegation, CNAME chain, policy, alias, NODATA,
+//! NXDOMAIN.
 
 use std::net::IpAddr;
 

@@ -679,7 +679,8 @@ fn recall(tracker: &mut Tracker, base: &LoadedConfig, saved_state: &SavedState, 
             continue;
         };
         check_histories.put(slot, Arc::clone(&known.history));
-        let verdict = saved_state.saved_check(&check.id).and_then(|saved_state| tracker.recall(slot, &saved_state, at));
+        let verdict =
+            saved_state.saved_check(&check.id).and_then(|saved_state| tracker.restore(slot, &saved_state, at));
         match verdict {
             Some(Status::Healthy) => recalled.healthy += 1,
             Some(Status::Unhealthy) => recalled.unhealthy.push(&check.name),

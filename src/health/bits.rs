@@ -97,7 +97,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_slot_that_nobody_has_is_healthy() {
+    fn a_slot_without_a_check_is_healthy() {
         assert!(CheckBits::default().is_healthy(CheckSlot(0)));
         assert!(CheckBits::default().is_healthy(CheckSlot(u32::MAX)));
     }

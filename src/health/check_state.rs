@@ -385,7 +385,7 @@ mod tests {
     }
 
     #[test]
-    fn an_old_memory_counts_until_the_first_result_decides() {
+    fn an_old_saved_state_counts_until_the_first_result_decides() {
         let old = Timestamp(Duration::from_secs(5));
         let state = SavedCheckState { status: Status::Unhealthy, opposing: None, since: old };
         let mut restored = CheckState::restored(Thresholds { failure: 3, recovery: 3 }, state);

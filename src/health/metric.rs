@@ -176,7 +176,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn missing_values_neither_count_nor_end_a_row() {
+    fn missing_values_neither_count_nor_end_a_streak() {
         assert_eq!(walk(&mut check_state(3, LastKnownStatus), "ox.x..x"), "++++++-");
         assert_eq!(walk(&mut check_state(3, LastKnownStatus), "x......o"), "-------+");
     }
@@ -195,7 +195,8 @@ pub(super) mod tests {
             let check_state = check_state(3, insufficient);
             assert_eq!((check_state.status(), check_state.is_waiting()), (expected, true));
         }
-        // "A new check with LastKnownStatus and no data is healthy" (API InsufficientDataHealthStatus).
+        // "A new check with LastKnownStatus and no data is healthy" (API
+        // InsufficientDataHealthStatus).
         let mut new = check_state(3, LastKnownStatus);
         assert_eq!(walk(&mut new, "...."), "++++");
         assert!(!new.is_waiting());

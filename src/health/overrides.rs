@@ -82,7 +82,7 @@ pub enum NotGranted {
     #[error("it would end before it begins")]
     Over,
     /// It ends before the drain is complete.
-    #[error("it would end before the share is down to nothing")]
+    #[error("it would end before the drain is complete")]
     NotDrained,
     /// There are too many overrides.
     #[error("there are {MOST} overrides already; clear some first")]
@@ -442,7 +442,7 @@ mod tests {
     }
 
     #[test]
-    fn what_would_never_count_is_not_granted() {
+    fn overrides_that_would_never_apply_are_refused() {
         let mut overrides = Overrides::default();
         for (from, until) in [(0, 10), (0, 5), (30, 30)] {
             assert_eq!(overrides.set(wish("a", Action::Up, from, Some(until)), at(10)), Err(NotGranted::Over));

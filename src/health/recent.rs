@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_results_come_back_oldest_first() {
+    fn the_last_results_are_returned_oldest_first() {
         let mut recent = Recent::default();
         let all: Vec<Sample> = (0..150)
             .map(|second| {

@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_was_drained_half_way_goes_on_from_there() {
+    fn a_recovery_continues_from_the_share_of_a_drain() {
         let rules = rules(300, 120);
         let half = Share::of(at(60).0, at(120).0);
         let back = Recovery::default().step(RecoveryEvent::Undrained(half), rules, at(1000));

@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_is_set_back_keeps_nobody_waiting() {
+    fn results_count_after_the_clock_was_set_back() {
         let mut sentinels = Sentinels::default();
         sentinels.appoint([GATEWAY]);
         sentinels.look(&CheckBits::with_unhealthy([GATEWAY]), at(5000));

@@ -344,12 +344,12 @@ impl Tracker {
     /// Restores the saved state of a check, if it still asks the same. The state counts at once,
     /// and the check no longer waits for a first result. If no result was missed, its streak
     /// continues; otherwise the first result decides.
-    pub fn recall(&mut self, slot: CheckSlot, saved: &RestoredCheck, at: Timestamp) -> Option<Status> {
+    pub fn restore(&mut self, slot: CheckSlot, saved: &RestoredCheck, at: Timestamp) -> Option<Status> {
         let entry = self.entries.get_mut(slot.0 as usize)?.as_mut()?;
         if !entry.is_pending() || entry.identity.question != saved.question {
             return None;
         }
-        entry.source.recall(saved, at);
+        entry.source.restore(saved, at);
         let verdict = entry.verdict();
         self.bits.set(slot, verdict);
         self.pending -= 1;
@@ -623,7 +623,7 @@ impl Source {
 
     /// Restores the saved state. If it is recent enough that no result was missed, its streak
     /// continues.
-    fn recall(&mut self, saved: &RestoredCheck, at: Timestamp) {
+    fn restore(&mut self, saved: &RestoredCheck, at: Timestamp) {
         // If the clock was set back, the age of the saved state is unknown.
         let age_is_known = saved.as_of <= at;
         let fresh = |interval: Duration| age_is_known && at.since(saved.as_of) <= interval * FRESH_INTERVALS;
@@ -857,7 +857,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn three_results_in_a_row_turn_it_and_turn_it_back() {
+    fn three_results_in_a_row_change_the_status_in_both_directions() {
         let mut tracker = tracker(&[check("a")]);
         let results = [Pass, Fail, Fail, Pass, Fail, Fail, Fail, Fail, Pass, Pass, Fail, Pass, Pass, Pass, Pass];
         let turns: Vec<(usize, Status)> = (0..)
@@ -881,7 +881,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_disabled_check_is_not_probed_and_hears_nothing() {
+    fn a_disabled_check_is_not_probed_and_ignores_results() {
         let mut tracker = tracker(&[check("a")]);
         let (a, old) = (slot(&tracker, "a"), generation(&tracker, "a"));
         observe(&mut tracker, "a", Fail);
@@ -934,7 +934,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_reused_slot_does_not_hear_its_predecessor() {
+    fn a_reused_slot_ignores_results_of_its_predecessor() {
         let mut tracker = tracker(&[check("a"), check("b")]);
         let (a, old) = (slot(&tracker, "a"), generation(&tracker, "a"));
         observe(&mut tracker, "a", Fail);
@@ -962,7 +962,7 @@ pub(super) mod tests {
         let a = slot(&tracker, "a");
         let saved = saved_check(&tracker, "a", Status::Unhealthy, 0);
         // Two intervals of 10 s later the row of passes begins; three are needed.
-        assert_eq!(tracker.recall(a, &saved, Timestamp(Duration::from_secs(20))), Some(Status::Unhealthy));
+        assert_eq!(tracker.restore(a, &saved, Timestamp(Duration::from_secs(20))), Some(Status::Unhealthy));
         assert_eq!(tracker.pending(), 1);
         assert!(!tracker.bits().is_healthy(a));
         for _ in 0..2 {
@@ -973,25 +973,25 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn an_old_memory_is_corrected_by_the_first_result() {
+    fn an_old_saved_state_is_corrected_by_the_first_result() {
         let mut tracker = tracker(&[check("a")]);
         let a = slot(&tracker, "a");
         let saved = saved_check(&tracker, "a", Status::Unhealthy, 2);
-        tracker.recall(a, &saved, Timestamp(Duration::from_secs(21)));
+        tracker.restore(a, &saved, Timestamp(Duration::from_secs(21)));
         assert!(!tracker.bits().is_healthy(a));
         assert_eq!(observe(&mut tracker, "a", Pass).unwrap().cause, Cause::FirstResult);
         assert!(tracker.bits().is_healthy(a));
     }
 
     #[test]
-    fn a_memory_from_the_future_is_corrected_by_the_first_result() {
+    fn a_saved_state_from_the_future_is_corrected_by_the_first_result() {
         let mut tracker = tracker(&[check("a")]);
         let a = slot(&tracker, "a");
         let saved = RestoredCheck {
             as_of: Timestamp(Duration::from_secs(1)),
             ..saved_check(&tracker, "a", Status::Unhealthy, 0)
         };
-        tracker.recall(a, &saved, T0);
+        tracker.restore(a, &saved, T0);
         assert_eq!(observe(&mut tracker, "a", Pass).unwrap().cause, Cause::FirstResult);
     }
 
@@ -1001,17 +1001,17 @@ pub(super) mod tests {
         let saved = saved_check(&tracker, "a", Status::Unhealthy, 0);
         tracker.apply(&[changed(check("a"), |endpoint| endpoint.port = 81)], T0);
         let a = slot(&tracker, "a");
-        assert_eq!(tracker.recall(a, &saved, T0), None);
+        assert_eq!(tracker.restore(a, &saved, T0), None);
         assert_eq!(tracker.pending(), 1);
         // Nor is it, once there was a result.
         let saved = saved_check(&tracker, "a", Status::Unhealthy, 0);
         observe(&mut tracker, "a", Pass);
-        assert_eq!(tracker.recall(a, &saved, T0), None);
+        assert_eq!(tracker.restore(a, &saved, T0), None);
         assert!(tracker.bits().is_healthy(a));
     }
 
     #[test]
-    fn what_people_say_stands_for_what_is_seen_until_they_take_it_back() {
+    fn an_override_replaces_the_verdict_until_it_is_cleared() {
         let mut tracker = tracker(&[check("a"), HealthCheck { inverted: true, ..check("b") }]);
         let (a, b) = (slot(&tracker, "a"), slot(&tracker, "b"));
         let down = |name: &str| (name == "a").then_some(Status::Unhealthy);
@@ -1050,24 +1050,24 @@ pub(super) mod tests {
     }
 
     /// Who turned to what.
-    fn turns(transitions: &[Transition]) -> Vec<(&str, Status)> {
+    fn changes(transitions: &[Transition]) -> Vec<(&str, Status)> {
         transitions.iter().map(|transition| (&*transition.name, transition.to)).collect()
     }
 
     #[test]
-    fn a_calculated_check_turns_in_the_same_step_as_its_child() {
+    fn a_calculated_check_changes_in_the_same_step_as_its_child() {
         use Status::{Healthy, Unhealthy};
         let site = calculated("site", &["a", "b"], 1);
         let mut tracker = tracker(&[site, check("a"), check("b")]);
         assert_eq!((tracker.pending(), tracker.probes().len()), (2, 2));
-        assert_eq!(turns(&observe_all(&mut tracker, "a", Fail)), [("a", Unhealthy)]);
+        assert_eq!(changes(&observe_all(&mut tracker, "a", Fail)), [("a", Unhealthy)]);
         let transitions = observe_all(&mut tracker, "b", Fail);
-        assert_eq!(turns(&transitions), [("b", Unhealthy), ("site", Unhealthy)]);
+        assert_eq!(changes(&transitions), [("b", Unhealthy), ("site", Unhealthy)]);
         assert_eq!(transitions[1].cause.to_string(), "0 of 2 child health checks are healthy, 1 must be");
         assert!(!tracker.bits().is_healthy(slot(&tracker, "site")));
         observe_all(&mut tracker, "a", Pass);
         observe_all(&mut tracker, "a", Pass);
-        assert_eq!(turns(&observe_all(&mut tracker, "a", Pass)), [("a", Healthy), ("site", Healthy)]);
+        assert_eq!(changes(&observe_all(&mut tracker, "a", Pass)), [("a", Healthy), ("site", Healthy)]);
         assert!(tracker.bits().is_healthy(slot(&tracker, "site")));
     }
 
@@ -1080,11 +1080,11 @@ pub(super) mod tests {
         let site = slot(&tracker, "not-site");
         // The inverted child starts unhealthy, so too few are healthy, which inverted is healthy.
         assert_eq!(tracker.status(site), Some(Healthy));
-        assert_eq!(turns(&observe_all(&mut tracker, "a", Fail)), [("a", Healthy), ("not-site", Unhealthy)]);
+        assert_eq!(changes(&observe_all(&mut tracker, "a", Fail)), [("a", Healthy), ("not-site", Unhealthy)]);
         // A disabled child is healthy; a disabled calculated check too, before inversion.
         let off = |check: HealthCheck| HealthCheck { disabled: true, ..check };
         let applied = tracker.apply(&[off(check("a")), check("b"), off(calculated("not-site", &["a"], 9))], T0);
-        assert_eq!(turns(&applied.transitions), [("not-site", Healthy)]);
+        assert_eq!(changes(&applied.transitions), [("not-site", Healthy)]);
     }
 
     #[test]
@@ -1102,7 +1102,7 @@ pub(super) mod tests {
         assert_eq!(tracker.observe(slot, plan.generation, Observation::Missing, T0), []);
         assert_eq!(tracker.pending(), 0);
         let transitions = tracker.observe(slot, plan.generation, Pass, T0);
-        assert_eq!(turns(&transitions), [("errors", Status::Healthy), ("site", Status::Healthy)]);
+        assert_eq!(changes(&transitions), [("errors", Status::Healthy), ("site", Status::Healthy)]);
         tracker.observe(slot, plan.generation, Fail, T0);
         assert_eq!(tracker.apply(&[metric(2, "errors")], T0).restarted, []);
         assert_eq!(tracker.observe(slot, plan.generation, Fail, T0)[0].cause, Cause::Failures(2));
@@ -1110,7 +1110,7 @@ pub(super) mod tests {
         assert_eq!(tracker.apply(&[metric(2, "latency")], T0).restarted, [slot]);
         let generation = tracker.metrics()[0].generation;
         assert_eq!(tracker.observe(slot, plan.generation, Pass, T0), []);
-        assert_eq!(turns(&tracker.observe(slot, generation, Pass, T0)), [("errors", Status::Healthy)]);
+        assert_eq!(changes(&tracker.observe(slot, generation, Pass, T0)), [("errors", Status::Healthy)]);
         assert_eq!(tracker.observe(slot, generation, Observation::Missing, T0), []);
         let transitions = tracker.observe(slot, generation, Observation::Missing, T0);
         assert_eq!(transitions[0].cause.to_string(), "no data 2 times in a row");
@@ -1122,12 +1122,13 @@ pub(super) mod tests {
         let checks = [calculated("site", &["a", "b"], 2), check("a"), check("b")];
         let mut tracker = tracker(&checks);
         let down = |wanted: &'static str| move |name: &str| (name == wanted).then_some(Unhealthy);
-        assert_eq!(turns(&tracker.force(&down("a"), T0)), [("a", Unhealthy), ("site", Unhealthy)]);
-        assert_eq!(turns(&tracker.force(&|_| None, T0)), [("a", Healthy), ("site", Healthy)]);
-        // A calculated check that is held itself does not follow its children, and counts them again afterwards.
-        assert_eq!(turns(&tracker.force(&|name| (name == "site").then_some(Healthy), T0)), []);
-        assert_eq!(turns(&observe_all(&mut tracker, "a", Fail)), [("a", Unhealthy)]);
-        assert_eq!(turns(&tracker.force(&|_| None, T0)), [("site", Unhealthy)]);
+        assert_eq!(changes(&tracker.force(&down("a"), T0)), [("a", Unhealthy), ("site", Unhealthy)]);
+        assert_eq!(changes(&tracker.force(&|_| None, T0)), [("a", Healthy), ("site", Healthy)]);
+        // A calculated check that is held itself does not follow its children, and counts them
+        // again afterwards.
+        assert_eq!(changes(&tracker.force(&|name| (name == "site").then_some(Healthy), T0)), []);
+        assert_eq!(changes(&observe_all(&mut tracker, "a", Fail)), [("a", Unhealthy)]);
+        assert_eq!(changes(&tracker.force(&|_| None, T0)), [("site", Unhealthy)]);
         let picture = tracker.pictures(CheckSlot(0)).find(|picture| &*picture.name == "site").unwrap();
         assert!(matches!(picture.asks, CheckTarget::Children(Children { healthy: 1, all: 2, needed: 2 })));
 
@@ -1136,7 +1137,7 @@ pub(super) mod tests {
         let saved = RestoredCheck { question, state: state.unwrap(), as_of: T0 };
         let mut restarted = self::tracker(&checks);
         let slot_of_a = restarted.slot_of(&id).unwrap();
-        assert_eq!(restarted.recall(slot_of_a, &saved, T0), Some(Unhealthy));
+        assert_eq!(restarted.restore(slot_of_a, &saved, T0), Some(Unhealthy));
         assert_eq!(restarted.status(slot(&restarted, "site")), Some(Unhealthy));
     }
 
@@ -1150,14 +1151,14 @@ pub(super) mod tests {
         assert_eq!((tracker.pending(), tracker.probes().len()), (0, 0));
         assert_eq!(tracker.status(slot(&tracker, "site")), Some(Unhealthy));
         let applied = tracker.apply(&[on.clone(), site], T0);
-        assert_eq!(turns(&applied.transitions), [("switch", Healthy), ("site", Healthy)]);
+        assert_eq!(changes(&applied.transitions), [("switch", Healthy), ("site", Healthy)]);
         let applied = tracker.apply(&[HealthCheck { inverted: true, ..on }], T0);
-        assert_eq!(turns(&applied.transitions), [("switch", Unhealthy)]);
+        assert_eq!(changes(&applied.transitions), [("switch", Unhealthy)]);
         let applied = tracker.apply(&[HealthCheck { disabled: true, ..off }], T0);
-        assert_eq!(turns(&applied.transitions), [("switch", Healthy)]);
+        assert_eq!(changes(&applied.transitions), [("switch", Healthy)]);
         // An endpoint check in its place goes on from there.
         tracker.apply(&[manual(RoutingControlState::Off)], T0);
-        assert_eq!(turns(&tracker.apply(&[check("switch")], T0).transitions), []);
+        assert_eq!(changes(&tracker.apply(&[check("switch")], T0).transitions), []);
         assert_eq!(tracker.status(slot(&tracker, "switch")), Some(Unhealthy));
     }
 
@@ -1170,18 +1171,19 @@ pub(super) mod tests {
         assert!(!tracker.bits().is_healthy(slot(&tracker, "site")));
         // A child that is gone is healthy; the slot it had may be another's by then.
         let applied = tracker.apply(&[site(&["a", "b"]), check("b"), check("c")], T0);
-        assert_eq!(turns(&applied.transitions), [("site", Healthy)]);
-        assert_eq!(turns(&observe_all(&mut tracker, "c", Fail)), [("c", Unhealthy)]);
+        assert_eq!(changes(&applied.transitions), [("site", Healthy)]);
+        assert_eq!(changes(&observe_all(&mut tracker, "c", Fail)), [("c", Unhealthy)]);
         let applied = tracker.apply(&[site(&["c", "b"]), check("b"), check("c")], T0);
-        assert_eq!(turns(&applied.transitions), [("site", Unhealthy)]);
+        assert_eq!(changes(&applied.transitions), [("site", Unhealthy)]);
         assert!(matches!(applied.transitions[0].cause, Cause::Children(_)));
         // Another kind under the same id keeps its verdict until its first result.
         let applied = tracker.apply(&[check("site"), check("b"), check("c")], T0);
-        assert_eq!((turns(&applied.transitions).len(), applied.restarted), (0, vec![slot(&tracker, "site")]));
-        assert_eq!(turns(&observe_all(&mut tracker, "site", Pass)), [("site", Healthy)]);
+        assert_eq!((changes(&applied.transitions).len(), applied.restarted), (0, vec![slot(&tracker, "site")]));
+        assert_eq!(changes(&observe_all(&mut tracker, "site", Pass)), [("site", Healthy)]);
     }
 
-    /// Inverted, disabled, port, kind, children: enough to move a check through every change of configuration.
+    /// Inverted, disabled, port, kind, children: enough to move a check through every change of
+    /// configuration.
     fn any_check() -> impl Strategy<Value = HealthCheck> {
         let endpoint = 80..83u16;
         let family = (proptest::collection::btree_set(0..6u8, 0..4), 0..4u16);
@@ -1235,9 +1237,9 @@ pub(super) mod tests {
                 let before: HashMap<Arc<str>, Status> = names(&tracker);
                 let applied = tracker.apply(&checks, T0);
                 for (name, status) in names(&tracker) {
-                    let told = applied.transitions.iter().filter(|transition| transition.name == name).count();
+                    let changed = applied.transitions.iter().filter(|transition| transition.name == name).count();
                     let expected = before.get(&name).is_some_and(|before| *before != status);
-                    prop_assert_eq!(told, usize::from(expected), "{}", name);
+                    prop_assert_eq!(changed, usize::from(expected), "{}", name);
                 }
                 for (slot, generation, pass) in results {
                     let before = names(&tracker);
@@ -1245,10 +1247,10 @@ pub(super) mod tests {
                     let transitions = tracker.observe(CheckSlot(slot), Generation(generation), observation, T0);
                     let mut turned: Vec<_> =
                         names(&tracker).into_iter().filter(|(name, status)| before[name] != *status).collect();
-                    let mut told: Vec<_> = transitions.iter().map(|told| (Arc::clone(&told.name), told.to)).collect();
+                    let mut changed: Vec<_> = transitions.iter().map(|changed| (Arc::clone(&changed.name), changed.to)).collect();
                     turned.sort_by(|a, b| a.0.cmp(&b.0));
-                    told.sort_by(|a, b| a.0.cmp(&b.0));
-                    prop_assert_eq!(told, turned);
+                    changed.sort_by(|a, b| a.0.cmp(&b.0));
+                    prop_assert_eq!(changed, turned);
                 }
                 for entry in tracker.entries.iter().flatten() {
                     let HealthCheckKind::Calculated(calculated) = &entry.check.kind else { continue };

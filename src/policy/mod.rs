@@ -36,7 +36,8 @@ use latency::Latency;
 use multivalue::Multivalue;
 use weighted::Weighted;
 
-/// The most record sets one answer can hold: multivalue's eight (Developer Guide, "Multivalue answer routing").
+/// The most record sets one answer can hold: multivalue's eight (Developer Guide, "Multivalue
+/// answer routing").
 pub const MAX_CHOSEN: usize = multivalue::MAX_ANSWERS;
 
 /// How one group chooses among its members. Members are numbered in the order of the group's record

@@ -4,7 +4,8 @@ use arrayvec::ArrayVec;
 
 use super::{Candidates, Choice, Dice, Draw, DrawBy, Note, Trace};
 
-/// Route 53 answers with up to eight healthy records (Developer Guide, "Multivalue answer routing").
+/// Route 53 answers with up to eight healthy records (Developer Guide, "Multivalue answer
+/// routing").
 pub(super) const MAX_ANSWERS: usize = 8;
 
 /// All members are equal.

@@ -108,7 +108,7 @@ fn zero_weights_are_a_standby() {
 }
 
 #[test]
-fn the_primary_answers_while_it_can_and_when_nobody_can() {
+fn the_primary_answers_while_healthy_and_when_both_are_unhealthy() {
     use FailoverRole::{Primary, Secondary};
     let geo_lookup = GeoLookup::default();
     let client = client(&geo_lookup, "192.0.2.1/32");
@@ -145,7 +145,7 @@ fn multivalue_answers_eight_healthy_ones() {
 }
 
 #[test]
-fn every_multivalue_member_has_its_turn_in_every_place() {
+fn every_multivalue_member_appears_in_every_position() {
     let geo_lookup = GeoLookup::default();
     let client = client(&geo_lookup, "192.0.2.1/32");
     let case = multivalue(&[true; 12]);

@@ -5,7 +5,8 @@ use std::io::{self, Write};
 
 use flate2::write::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
 
-/// "The entire string must appear in the first 5,120 bytes of the response body" (API SearchString).
+/// "The entire string must appear in the first 5,120 bytes of the response body" (API
+/// SearchString).
 const SEARCHED_OCTETS: usize = 5120;
 
 /// The result of a search.

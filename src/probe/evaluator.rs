@@ -127,7 +127,7 @@ impl Tools {
     }
 
     /// The concurrency limit of a Prometheus, kept while a check uses it.
-    fn turns(&self, prometheus: &str) -> Arc<Semaphore> {
+    fn limit_of(&self, prometheus: &str) -> Arc<Semaphore> {
         let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = turns.get(prometheus).and_then(Weak::upgrade) {
             return known;
@@ -140,12 +140,12 @@ impl Tools {
 }
 
 async fn keep_evaluating(plan: MetricPlan, first: Duration, tools: Arc<Tools>) {
-    let mut beat = interval_at(Instant::now() + first, plan.check.period);
-    beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let turns = tools.turns(plan.check.prometheus.reveal());
+    let mut ticks = interval_at(Instant::now() + first, plan.check.period);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let turns = tools.limit_of(plan.check.prometheus.reveal());
     let (mut is_logged, mut recent, warnings) = (false, RecentProbes::default(), LogLimit::default());
     loop {
-        beat.tick().await;
+        ticks.tick().await;
         let turn = turns.acquire().await.expect("the semaphore is never closed");
         let began = Instant::now();
         let responsiveness = recent.responsiveness(plan.check.evaluation_periods);

@@ -144,8 +144,8 @@ impl HeadReader {
         if memchr(0, line).is_some() { Err(Malformed::NulByte) } else { Ok(false) }
     }
 
-    /// "A user agent that receives an obs-fold in a response message … MUST replace each received obs-fold with one or
-    /// more SP octets" (RFC 9112, section 5.2).
+    /// "A user agent that receives an obs-fold in a response message … MUST replace each received
+    /// obs-fold with one or more SP octets" (RFC 9112, section 5.2).
     fn unfold(&mut self, line: &[u8]) -> Result<(), Malformed> {
         match self.above {
             Above::StatusLine => return Err(Malformed::LeadingWhiteSpace),

@@ -156,7 +156,7 @@ async fn ask(client: &Client, plan: &MetricPlan) -> Result<Vec<f64>, String> {
     // Errors are JSON too, with their own status code (Prometheus, "HTTP API", format overview).
     match answer {
         Some(answer) if status.is_success() => numbers(&answer),
-        Some(answer) if answer.get("error").is_some() => Err(told(&answer)),
+        Some(answer) if answer.get("error").is_some() => Err(reported_error(&answer)),
         _ if !status.is_success() => Err(format!("HTTP Status Code {status}")),
         _ => Err("the response does not have the format of Prometheus' HTTP API".to_owned()),
     }
@@ -187,7 +187,7 @@ async fn read(mut response: Response) -> Result<Vec<u8>, String> {
 /// All numbers of a result, infinities included.
 fn numbers(answer: &Value) -> Result<Vec<f64>, String> {
     if answer["status"] != "success" {
-        return Err(told(answer));
+        return Err(reported_error(answer));
     }
     let result = &answer["data"]["result"];
     match answer["data"]["resultType"].as_str() {
@@ -210,7 +210,7 @@ fn sample(pair: &Value) -> Option<f64> {
 }
 
 /// Prometheus' own error message, shortened for a log line.
-fn told(answer: &Value) -> String {
+fn reported_error(answer: &Value) -> String {
     const MOST_CHARACTERS: usize = 200;
     let text = answer["error"].as_str().unwrap_or("an error without a message");
     let printable = text.chars().map(|letter| if letter.is_control() { ' ' } else { letter });

@@ -1,8 +1,8 @@
 //! Detects that the process did not run for a while: stopped by a signal, or suspended with its
 //! machine. The endpoints are not responsible for deadlines that pass meanwhile.
 //!
-//! Two signs: a timer that fires four times a second is late, or the wall clock has advanced further
-//! than the monotonic clock, which does not advance while a machine is suspended.
+//! Two signs: a timer that fires four times a second is late, or the wall clock has advanced
+//! further than the monotonic clock, which does not advance while a machine is suspended.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};

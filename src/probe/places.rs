@@ -339,7 +339,7 @@ mod tests {
     }
 
     #[test]
-    fn an_endpoint_hangs_after_a_row_that_makes_its_checks_unhealthy() {
+    fn an_endpoint_hangs_after_a_streak_that_makes_its_checks_unhealthy() {
         let mut recent = RecentProbes::default();
         assert_eq!(recent.responsiveness(3), Responsiveness::Unknown);
         recent.note(true);

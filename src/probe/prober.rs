@@ -616,7 +616,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn identical_probes_are_made_once_and_heard_by_all() {
+    async fn identical_probes_run_once_for_all_their_checks() {
         let server = good_server().await;
         let hour = Duration::from_secs(3600);
         let twin = |name: &str, threshold| {

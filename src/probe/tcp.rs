@@ -38,7 +38,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_connection_that_stands_is_success() {
+    async fn an_established_connection_is_success() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (finding, durations) = probe(listener.local_addr().unwrap(), &Timings::default()).await.unwrap();
         assert_eq!(finding, Finding::Connected);
@@ -72,7 +72,7 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[tokio::test]
-    async fn a_connection_that_never_stands_times_out() {
+    async fn a_connection_that_is_never_established_times_out() {
         // Linux drops further handshakes if a listener's queue is full.
         let socket = TcpSocket::new_v4().unwrap();
         socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();

@@ -566,7 +566,7 @@ async fn what_is_not_http_is_a_failure() {
 }
 
 #[tokio::test]
-async fn nobody_there_is_a_refusal() {
+async fn a_closed_port_is_a_refusal() {
     let server = Server::answering("").await;
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -977,7 +977,8 @@ fn content(part: &[u8]) -> &[u8] {
     }
 }
 
-/// The same certificate in version 1, without extensions, as `openssl x509 -req -signkey` makes them.
+/// The same certificate in version 1, without extensions, as `openssl x509 -req -signkey` makes
+/// them.
 fn version_1(certificate: &[u8], key: &KeyPair) -> Vec<u8> {
     let whole = parts(content(certificate));
     let fields: Vec<&[u8]> =

@@ -612,7 +612,8 @@ fn number_bits(propagation_order: &[u32], groups: &mut [Group]) -> u32 {
     next
 }
 
-/// RFC 2308 section 3: the TTL of a negative answer is the lesser of the SOA's own TTL and its minimum field.
+/// RFC 2308 section 3: the TTL of a negative answer is the lesser of the SOA's own TTL and its
+/// minimum field.
 fn negative_ttl(zone: &HostedZone) -> u32 {
     let soa = zone.record_sets.iter().find(|set| set.record_type == RecordType::Soa);
     let Some(model::Content::Records { ttl, values }) = soa.map(|set| &set.content) else { return 0 };

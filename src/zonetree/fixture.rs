@@ -29,7 +29,8 @@ pub(crate) fn name(relative: &str) -> Name {
     }
 }
 
-/// A simple record set: `www 60 A 192.0.2.1 | 192.0.2.2`, or `www ALIAS A target` with evaluated health.
+/// A simple record set: `www 60 A 192.0.2.1 | 192.0.2.2`, or `www ALIAS A target` with evaluated
+/// health.
 pub(crate) fn set(line: &str) -> ResourceRecordSet {
     let mut words = line.splitn(4, ' ');
     let mut word = || words.next().unwrap();
@@ -51,7 +52,8 @@ pub(crate) fn set(line: &str) -> ResourceRecordSet {
     }
 }
 
-/// The same set as a member of a group: set identifier, policy, and the health check of that number if any.
+/// The same set as a member of a group: set identifier, policy, and the health check of that number
+/// if any.
 pub(crate) fn member(id: &str, policy: RoutingPolicy, check: Option<u32>, line: &str) -> ResourceRecordSet {
     ResourceRecordSet {
         set_identifier: Some(id.to_owned()),

@@ -238,11 +238,9 @@ impl Zone {
     /// processed step by step together, so that the loads overlap.
     pub(crate) fn fetch_ahead(asked: &[(&Zone, &QueryName)]) {
         fetch(asked.iter().map(|(zone, _)| u64::from(zone.name_hash) ^ zone.name.wire().len() as u64));
-        fetch(
-            asked.iter().map(|(zone, name)| {
-                name.word_ahead(&zone.table, 0) ^ zone.servers.as_ref().map_or(0, Ready::first_word)
-            }),
-        );
+        fetch(asked.iter().map(|(zone, name)| {
+            name.prefetch_word(&zone.table, 0) ^ zone.servers.as_ref().map_or(0, Ready::first_word)
+        }));
         // The first entry with this hash is nearly always the right one.
         fetch(asked.iter().filter_map(|(zone, name)| {
             let node = name.find_suffix(&zone.table, 0, |_| true)?;

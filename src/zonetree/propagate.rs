@@ -433,7 +433,7 @@ mod tests {
             self.bits.rest();
         }
 
-        fn turn(&mut self, slot: u32, is_down: bool) {
+        fn set_down(&mut self, slot: u32, is_down: bool) {
             let _ = if is_down { self.down.insert(slot) } else { self.down.remove(&slot) };
             self.propagate(PropagationReason::Change);
         }
@@ -481,10 +481,10 @@ mod tests {
         let sets = pair("app", [weight(10), weight(10)], [1, 2]);
         let mut lab_zone = lab_zone(sets, vec![record_group("app", 60, 100)]);
         assert_eq!(lab_zone.looks("app"), ["255", "255"]);
-        lab_zone.turn(1, true);
+        lab_zone.set_down(1, true);
         assert_eq!(lab_zone.looks("app"), ["-", "255"]);
         lab_zone.pass(1000);
-        lab_zone.turn(1, false);
+        lab_zone.set_down(1, false);
         assert_eq!(lab_zone.looks("app"), ["r", "255"]);
         lab_zone.pass(59);
         assert_eq!(lab_zone.looks("app"), ["r", "255"]);
@@ -498,22 +498,22 @@ mod tests {
     }
 
     #[test]
-    fn a_record_that_waits_answers_when_nobody_else_can() {
+    fn a_waiting_record_answers_if_no_other_can() {
         let sets = pair("app", [primary(), secondary()], [1, 2]);
         let mut lab_zone = lab_zone(sets, vec![record_group("app", 300, 0)]);
-        lab_zone.turn(1, true);
-        lab_zone.turn(1, false);
+        lab_zone.set_down(1, true);
+        lab_zone.set_down(1, false);
         assert_eq!(lab_zone.looks("app"), ["r", "255"]);
-        lab_zone.turn(2, true);
+        lab_zone.set_down(2, true);
         assert_eq!(lab_zone.looks("app"), ["255", "-"], "it waits, and answers");
         lab_zone.pass(10);
-        lab_zone.turn(2, false);
+        lab_zone.set_down(2, false);
         assert_eq!(lab_zone.looks("app"), ["255", "255"], "both wait");
-        lab_zone.turn(1, true);
+        lab_zone.set_down(1, true);
         assert_eq!(lab_zone.looks("app"), ["-", "255"]);
         lab_zone.pass(300);
         assert_eq!(lab_zone.looks("app"), ["-", "255"]);
-        lab_zone.turn(1, false);
+        lab_zone.set_down(1, false);
         lab_zone.pass(299);
         assert_eq!(lab_zone.looks("app"), ["r", "255"]);
         lab_zone.pass(1);
@@ -525,8 +525,8 @@ mod tests {
         let sets = pair("app", [primary(), secondary()], [1, 2]);
         let mut lab_zone = lab_zone(sets, vec![record_group("app", 60, 0)]);
         for _ in 0..10 {
-            lab_zone.turn(1, true);
-            lab_zone.turn(1, false);
+            lab_zone.set_down(1, true);
+            lab_zone.set_down(1, false);
             lab_zone.pass(59);
             assert_eq!(lab_zone.looks("app"), ["r", "255"]);
         }
@@ -535,19 +535,19 @@ mod tests {
     }
 
     #[test]
-    fn nobody_waits_at_the_beginning_nor_when_a_person_says_so() {
+    fn records_do_not_wait_at_the_start_or_after_an_override() {
         let sets = || pair("app", [primary(), secondary()], [1, 2]);
         let mut lab_zone = lab_zone(sets(), vec![record_group("app", 60, 0)]);
-        lab_zone.turn(1, true);
+        lab_zone.set_down(1, true);
         lab_zone.propagate(PropagationReason::Begin);
         assert_eq!(lab_zone.looks("app"), ["-", "255"]);
         lab_zone.at_once.insert(1);
-        lab_zone.turn(1, false);
+        lab_zone.set_down(1, false);
         assert_eq!(lab_zone.looks("app"), ["255", "255"]);
         // The override is set while the member waits.
         lab_zone.at_once.clear();
-        lab_zone.turn(1, true);
-        lab_zone.turn(1, false);
+        lab_zone.set_down(1, true);
+        lab_zone.set_down(1, false);
         assert_eq!(lab_zone.looks("app"), ["r", "255"]);
         lab_zone.at_once.insert(1);
         lab_zone.propagate(PropagationReason::Change);
@@ -567,10 +567,10 @@ mod tests {
         lab_zone.pass(1);
         assert_eq!(lab_zone.looks("app"), ["1", "255"]);
         // The pair has no other usable member: it answers while it drains.
-        lab_zone.turn(3, true);
+        lab_zone.set_down(3, true);
         assert_eq!(lab_zone.looks("www"), ["255", "-"]);
         // It fails while it drains.
-        lab_zone.turn(1, true);
+        lab_zone.set_down(1, true);
         assert_eq!(
             (lab_zone.looks("app"), lab_zone.looks("www")),
             (vec!["-".into(), "255".into()], vec!["-".into(); 2])
@@ -618,15 +618,15 @@ mod tests {
             [member("x", primary(), None, "top ALIAS A eu"), member("y", secondary(), Some(3), "top 60 A 192.0.2.9")];
         let mut lab_zone = lab_zone(leaves.into_iter().chain(top), vec![record_group("eu", 60, 0)]);
         lab_zone.down.insert(1);
-        lab_zone.turn(2, true);
-        lab_zone.turn(1, false);
+        lab_zone.set_down(2, true);
+        lab_zone.set_down(1, false);
         assert_eq!(
             (lab_zone.looks("eu"), lab_zone.looks("top")),
             (vec!["255".into(), "-".into()], vec!["r".into(), "255".into()])
         );
-        lab_zone.turn(3, true);
+        lab_zone.set_down(3, true);
         assert_eq!(lab_zone.looks("top"), ["255", "-"], "it waits, and answers before all do");
-        lab_zone.turn(3, false);
+        lab_zone.set_down(3, false);
         lab_zone.pass(60);
         assert_eq!(lab_zone.looks("top"), ["255", "255"]);
     }
@@ -686,11 +686,11 @@ mod tests {
             let mut lab_zone = tree();
             for step in steps {
                 match step {
-                    Step::Down(slot) => lab_zone.turn(slot, true),
+                    Step::Down(slot) => lab_zone.set_down(slot, true),
                     Step::Up(slot) => {
                         lab_zone.draining.remove(&slot);
                         lab_zone.at_once.remove(&slot);
-                        lab_zone.turn(slot, false);
+                        lab_zone.set_down(slot, false);
                     }
                     Step::Drain(slot, share) => {
                         lab_zone.draining.insert(slot, share);
@@ -699,7 +699,7 @@ mod tests {
                     Step::Hold(slot) => {
                         lab_zone.draining.remove(&slot);
                         lab_zone.at_once.insert(slot);
-                        lab_zone.turn(slot, false);
+                        lab_zone.set_down(slot, false);
                     }
                     Step::Pass(seconds) => {
                         let mut all = LabZone { zone: tree().zone, bits: lab_zone.bits.clone(), now: lab_zone.now + seconds, ..tree() };

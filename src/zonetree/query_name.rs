@@ -19,7 +19,8 @@ pub struct QueryName {
     label_count: usize,
     /// The offset of each label's length octet; the entry after the last label is the root's.
     starts: [u8; MAX_LABELS + 1],
-    /// The hash of the suffix that begins at each label; the entry after the last label is the root's.
+    /// The hash of the suffix that begins at each label; the entry after the last label is the
+    /// root's.
     hashes: [u32; MAX_LABELS + 1],
 }
 
@@ -117,8 +118,8 @@ impl QueryName {
     }
 
     /// The table entry at which `find_suffix` will start.
-    pub(crate) fn word_ahead(&self, table: &SuffixTable, skip: usize) -> u64 {
-        table.word_at_home(self.suffix_hash(skip))
+    pub(crate) fn prefetch_word(&self, table: &SuffixTable, skip: usize) -> u64 {
+        table.home_slot(self.suffix_hash(skip))
     }
 
     fn hash_suffixes(&mut self) {

@@ -27,7 +27,8 @@ pub struct Records<'z> {
 pub struct Data<'z> {
     /// The bytes after RDLENGTH.
     pub bytes: &'z [u8],
-    /// Offsets in `bytes` of two octets each that must become a compression pointer to the zone's name.
+    /// Offsets in `bytes` of two octets each that must become a compression pointer to the zone's
+    /// name.
     pub pointers: [Option<u16>; 2],
 }
 

@@ -44,7 +44,7 @@ impl SuffixTable {
     }
 
     /// The entry at which a lookup of this hash starts.
-    pub(crate) fn word_at_home(&self, hash: u32) -> u64 {
+    pub(crate) fn home_slot(&self, hash: u32) -> u64 {
         let (stored, number) = self.places[self.home(hash)];
         u64::from(stored ^ number)
     }
@@ -77,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn equal_hashes_are_told_apart_by_their_owner() {
+    fn equal_hashes_are_distinguished_by_their_owner() {
         let table = SuffixTable::build(&[(7, 0), (7, 1), (9, 2), (7, 3)]);
         assert_eq!(table.find(7, |number| number == 3), Some(3));
         assert_eq!(table.find(7, |_| false), None);

@@ -205,7 +205,7 @@ fn a_drain_fades_is_seen_everywhere_and_outlives_a_kill() {
     let no_over = steer(&lab, &server, &["set", "app-blue", "drain"]);
     assert_eq!(no_over.status.code(), Some(2), "{}", text(&no_over.stderr));
     let never = steer(&lab, &server, &["set", "app-blue", "drain", "--over", "1h", "--for", "1m"]);
-    assert!(text(&never.stderr).contains("end before the share is down to nothing"), "{}", text(&never.stderr));
+    assert!(text(&never.stderr).contains("end before the drain is complete"), "{}", text(&never.stderr));
     let up = steer(&lab, &server, &["set", "app-blue", "up", "--over", "1h"]);
     assert!(text(&up.stderr).contains("`over_s` is for the action `drain`"), "{}", text(&up.stderr));
 

@@ -1,8 +1,8 @@
 //! Sends queries to the machine's name servers; many queries share a UDP socket.
 //!
-//! A query that gets no response costs a map entry, but no file and no thread, so any number of them
-//! can wait. Sockets are connected, so the kernel drops datagrams from other addresses. A response is
-//! accepted if its message id and question belong to a query that waits on that socket.
+//! A query that gets no response costs a map entry, but no file and no thread, so any number of
+//! them can wait. Sockets are connected, so the kernel drops datagrams from other addresses. A
+//! response is accepted if its message id and question belong to a query that waits on that socket.
 
 use std::collections::HashMap;
 use std::io;
@@ -19,8 +19,8 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::super::errors::is_ours;
 
-/// How many queries share a socket and thereby a source port, which an attacker who forges responses
-/// has to guess (RFC 5452) ...
+/// How many queries share a socket and thereby a source port, which an attacker who forges
+/// responses has to guess (RFC 5452) ...
 const QUERIES_A_SOCKET: usize = 256;
 /// ... at least; a socket is in use for at least this time. It stays open until its last query ends
 /// after 5 s, so that three name servers need at most 18 sockets, however many names there are ...
@@ -106,8 +106,8 @@ impl NameServers {
     }
 
     /// Queries the servers in turn, beginning with the one that responded last. A silent server may
-    /// still respond while the next is queried; a failed one is not queried again. The caller sets the
-    /// time limit.
+    /// still respond while the next is queried; a failed one is not queried again. The caller sets
+    /// the time limit.
     pub(super) async fn ask(&self, query: &Query) -> Result<Message, NoResponse> {
         let (sender, mut responses) = mpsc::channel(NEXT_AFTER.len());
         let first = *lock(&self.first);

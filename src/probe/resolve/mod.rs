@@ -5,8 +5,8 @@
 //!                                                       that wait for the same name
 //! ```
 //!
-//! A stub resolver for the sources `files` and `dns` of nsswitch.conf. getaddrinfo occupies a thread
-//! for each look-up, so that names without an answer delay all others
+//! A stub resolver for the sources `files` and `dns` of nsswitch.conf. getaddrinfo occupies a
+//! thread for each look-up, so that names without an answer delay all others
 //! (docs/decisions/0037-looking-names-up.md).
 
 mod exchange;
@@ -32,8 +32,8 @@ use system::{Hosts, ResolvConf, Sources};
 
 /// How often the two files are checked for changes.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// The longest time to cache an address, regardless of its TTL: a restarted container may have another
-/// address at once, and Docker's name server gives addresses a TTL of ten minutes.
+/// The longest time to cache an address, regardless of its TTL: a restarted container may have
+/// another address at once, and Docker's name server gives addresses a TTL of ten minutes.
 const LONGEST_USE: Duration = Duration::from_secs(10);
 /// After this many look-ups in a row without a response, the next ones are delayed.
 const BEFORE_BACKING_OFF: u32 = 3;
@@ -215,8 +215,8 @@ impl Host {
         Arc::clone(&known.last)
     }
 
-    /// Decides how long the result is cached: an address for its TTL, a negative response not at all,
-    /// the lack of a response for longer each time.
+    /// Decides how long the result is cached: an address for its TTL, a negative response not at
+    /// all, the lack of a response for longer each time.
     fn note(&self, result: Result<(IpAddr, Duration), NoAddress>, system: &Arc<System>) -> Found {
         let mut known = lock(&self.known);
         let is_unanswered = matches!(result, Err(NoAddress::NoResponse(_)));

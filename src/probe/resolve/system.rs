@@ -91,8 +91,9 @@ impl ResolvConf {
         ResolvConf { name_servers, search, ndots }
     }
 
-    /// The absolute names to try in order, as getaddrinfo does. A name that ends in a dot is absolute;
-    /// one with at least `ndots` dots is tried as it is before the search domains, others after them.
+    /// The absolute names to try in order, as getaddrinfo does. A name that ends in a dot is
+    /// absolute; one with at least `ndots` dots is tried as it is before the search domains, others
+    /// after them.
     pub(super) fn candidates(&self, name: &str) -> Vec<String> {
         if name.ends_with('.') {
             return vec![name.to_owned()];
@@ -143,8 +144,8 @@ impl Hosts {
         Hosts(hosts)
     }
 
-    /// The first address of a name, or `None` if DNS has to be queried. `localhost` and names below it
-    /// never are (RFC 6761 section 6.3).
+    /// The first address of a name, or `None` if DNS has to be queried. `localhost` and names below
+    /// it never are (RFC 6761 section 6.3).
     pub(super) fn address(&self, name: &str, family: AddressFamily) -> Option<IpAddr> {
         let name = name.trim_end_matches('.').to_ascii_lowercase();
         let listed =

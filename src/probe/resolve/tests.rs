@@ -201,7 +201,7 @@ async fn what_does_not_fit_into_udp_comes_over_tcp() {
 }
 
 #[tokio::test]
-async fn a_name_without_an_address_is_told_from_a_resolver_that_fails() {
+async fn a_missing_address_differs_from_a_failing_resolver() {
     let upstream = upstream().await;
     let (directory, resolver) = asking(&upstream);
     let none = |why: &str| Err(NoAddress::None(why.to_owned()));
