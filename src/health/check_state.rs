@@ -114,9 +114,9 @@ impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Cause::FirstResult => f.write_str("the first result"),
-            Cause::Failures(streak) => write!(f, "failed {streak} times in a streak"),
-            Cause::Passes(streak) => write!(f, "passed {streak} times in a streak"),
-            Cause::InsufficientData(streak) => write!(f, "no data {streak} times in a streak"),
+            Cause::Failures(streak) => write!(f, "failed {streak} times in a row"),
+            Cause::Passes(streak) => write!(f, "passed {streak} times in a row"),
+            Cause::InsufficientData(streak) => write!(f, "no data {streak} times in a row"),
             Cause::Override => f.write_str("an override"),
             Cause::Configuration => f.write_str("its configuration changed"),
             Cause::Children(Children { healthy, all, needed }) => {

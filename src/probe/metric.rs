@@ -224,7 +224,7 @@ fn reason(error: &reqwest::Error) -> String {
         deepest = source;
     }
     match deepest.downcast_ref::<reqwest::Error>() {
-        Some(error) if error.is_timeout() => "the connection to Prometheus timed out".to_owned(),
+        Some(error) if error.is_timeout() => "Prometheus could not be reached in time".to_owned(),
         Some(_) => "Prometheus could not be reached".to_owned(),
         None => deepest.to_string(),
     }
