@@ -117,8 +117,8 @@ impl Keys {
             ("expected_statuses", "expected_status"),
             ("status_code", "expected_status"),
             ("timeout", "response_timeout"),
-            ("verify_certificate", "judge_certificate"),
-            ("tls_verify", "judge_certificate"),
+            ("judge_certificate", "verify_certificate"),
+            ("tls_verify", "verify_certificate"),
             ("ca_file", "certificate_authorities"),
             ("expression", "query"),
             ("EnableSNI", "enable_sni"),
@@ -412,7 +412,7 @@ pub(super) const HEALTH: Keys = Keys {
         optional(
             "certificate_authorities",
             Shape::Texts,
-            "PEM files that `judge_certificate` trusts, relative to this file. Default: those of the system.",
+            "PEM files that `verify_certificate` trusts, relative to this file. Default: those of the system.",
         ),
         optional(
             "sentinels",
@@ -703,7 +703,7 @@ pub(super) const HEALTH_CHECK: Keys = Keys {
             "How long they then wait for `search_string`. Default: 2 s.",
         ),
         optional(
-            "judge_certificate",
+            "verify_certificate",
             Shape::Boolean,
             "Whether https demands a valid certificate, for `fqdn` or else the address. Default: false.",
         ),

@@ -114,7 +114,7 @@ impl Wiring {
         let (results_in, results) = mpsc::channel(EVENTS);
         if authorities.is_empty() && self.base.borrow().checks.iter().any(judges_certificates) {
             tracing::error!(
-                "no certificate authority is known: health checks with judge_certificate fail until \
+                "no certificate authority is known: health checks with verify_certificate fail until \
                  [health] certificate_authorities names a PEM file"
             );
         }
@@ -210,7 +210,7 @@ async fn forward(mut results: mpsc::Receiver<probe::Observed>, events: mpsc::Sen
 
 fn judges_certificates(check: &HealthCheck) -> bool {
     let HealthCheckKind::Endpoint(endpoint) = &check.kind else { return false };
-    matches!(endpoint.protocol, EndpointProtocol::Https { judge_certificate: true, .. })
+    matches!(endpoint.protocol, EndpointProtocol::Https { verify_certificate: true, .. })
 }
 
 /// Hands the results of metric checks to the loop.

@@ -16,11 +16,12 @@ impl fmt::Debug for AskedInFull<'_> {
         match self.0 {
             EndpointProtocol::Tcp => f.write_str("Tcp"),
             EndpointProtocol::Http(request) => f.debug_tuple("Http").field(&Request(request)).finish(),
-            EndpointProtocol::Https { request, enable_sni, judge_certificate } => f
+            EndpointProtocol::Https { request, enable_sni, verify_certificate } => f
                 .debug_struct("Https")
                 .field("request", &Request(request))
                 .field("enable_sni", enable_sni)
-                .field("judge_certificate", judge_certificate)
+                // The key's first name: state directories were written with it.
+                .field("judge_certificate", verify_certificate)
                 .finish(),
         }
     }
@@ -59,7 +60,7 @@ mod tests {
                      request_headers: [(\"Authorization\", \"Bearer abc\")] }";
         assert_eq!(format!("{:?}", AskedInFull(&http)), format!("Http({words})"));
         assert!(!format!("{http:?}").contains("abc"));
-        let https = EndpointProtocol::Https { request, enable_sni: true, judge_certificate: false };
+        let https = EndpointProtocol::Https { request, enable_sni: true, verify_certificate: false };
         let expected = format!("Https {{ request: {words}, enable_sni: true, judge_certificate: false }}");
         assert_eq!(format!("{:?}", AskedInFull(&https)), expected);
         assert_eq!(format!("{:?}", AskedInFull(&EndpointProtocol::Tcp)), "Tcp");

@@ -170,7 +170,7 @@ pub enum EndpointProtocol {
         /// Whether the domain name is sent in the TLS handshake (API EnableSNI).
         enable_sni: bool,
         /// Whether the certificate must be valid, for the domain name or else the address; Route 53 never asks that.
-        judge_certificate: bool,
+        verify_certificate: bool,
     },
 }
 

@@ -437,9 +437,9 @@ impl Endpoint {
         let kind = match protocol {
             EndpointProtocol::Tcp => Kind::Tcp,
             EndpointProtocol::Http(request) => http(Transport::Plain, request),
-            EndpointProtocol::Https { request, enable_sni, judge_certificate } => {
+            EndpointProtocol::Https { request, enable_sni, verify_certificate } => {
                 let sni = if *enable_sni { ServerNameIndication::Sent } else { ServerNameIndication::Omitted };
-                let trust = if *judge_certificate { Trust::Authorities } else { Trust::AnyCertificate };
+                let trust = if *verify_certificate { Trust::Authorities } else { Trust::AnyCertificate };
                 http(Transport::Tls(sni, trust), request)
             }
         };

@@ -55,12 +55,12 @@ pub(super) fn read(table: &Table<'_>, kind: Option<&str>, diagnostics: &mut Diag
     let request = read_request(table, diagnostics);
     let port = read_port(table, kind, diagnostics);
     let enable_sni = flag(table, "enable_sni", true, diagnostics);
-    let judge_certificate = flag(table, "judge_certificate", false, diagnostics);
+    let verify_certificate = flag(table, "verify_certificate", false, diagnostics);
     if kind == Some("tcp") {
         check_tcp(table, diagnostics);
     }
     if kind != Some("https") {
-        let tls = [("enable_sni", enable_sni), ("judge_certificate", judge_certificate)];
+        let tls = [("enable_sni", enable_sni), ("verify_certificate", verify_certificate)];
         warn_of_tls(table, tls, diagnostics);
     }
     let address_family = read_family(table, diagnostics);
@@ -71,7 +71,7 @@ pub(super) fn read(table: &Table<'_>, kind: Option<&str>, diagnostics: &mut Diag
     let measure_latency = flag(table, "measure_latency", false, diagnostics);
     let protocol = match kind? {
         "http" => EndpointProtocol::Http(request?),
-        "https" => EndpointProtocol::Https { request: request?, enable_sni, judge_certificate },
+        "https" => EndpointProtocol::Https { request: request?, enable_sni, verify_certificate },
         _ => EndpointProtocol::Tcp,
     };
     Some(EndpointCheck {

@@ -37,7 +37,7 @@ const KEYS_OF: [(Group, &[(&str, &str)]); 4] = [
             ("connect_timeout", "a connect timeout"),
             ("response_timeout", "a response timeout"),
             ("body_timeout", "a body timeout"),
-            ("judge_certificate", "a certificate judged"),
+            ("verify_certificate", "a verified certificate"),
             ("address_family", "an address family"),
         ],
     ),

@@ -110,11 +110,11 @@ fn a_calculated_check_has_at_most_256_children() {
 #[test]
 fn an_endpoint_may_have_deadlines_statuses_and_headers_of_its_own() {
     let check = endpoint(
-        "type = \"https\"\nfqdn = \"app.lab.test\"\nexpected_status = [\"200-299\", 404, \"418\"]\njudge_certificate = true\n\
+        "type = \"https\"\nfqdn = \"app.lab.test\"\nexpected_status = [\"200-299\", 404, \"418\"]\nverify_certificate = true\n\
          request_headers = { Authorization = \"Bearer a b\", X-Lab = \"1\" }\naddress_family = \"ipv6\"\n\
          connect_timeout = \"500ms\"\nresponse_timeout = 60\n",
     );
-    let EndpointProtocol::Https { request, judge_certificate: true, .. } = &check.protocol else { panic!("{check:?}") };
+    let EndpointProtocol::Https { request, verify_certificate: true, .. } = &check.protocol else { panic!("{check:?}") };
     let ranges = [(200, 299), (404, 404), (418, 418)].map(|(first, last)| StatusRange { first, last });
     assert_eq!(request.expected_status, ranges);
     let good: Vec<u16> =
