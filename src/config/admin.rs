@@ -1,20 +1,21 @@
-//! `[admin]`: under which names and at which address browsers reach the admin side.
+//! `[admin]`: the host names and the public URL of the admin server.
 
 use std::net::Ipv6Addr;
 
 use super::document::Diagnostics;
 use super::table::Table;
 
-/// The longest name, and the longest label of one, as text (RFC 1035 section 2.3.4).
+/// The longest name, and the longest label, in text form (RFC 1035 section 2.3.4).
 const NAME_OCTETS: usize = 253;
 const LABEL_OCTETS: usize = 63;
 
-/// The address at which a proxy shows the admin side: what browsers make of it.
+/// The URL at which a proxy serves the admin pages, as browsers send it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PublicUrl {
-    /// What they send as `Origin`: `https://ops.example.net`, with a port that is not the scheme's own.
+    /// The `Origin` header: `https://ops.example.net`, with the port unless it is the scheme's
+    /// default.
     pub origin: String,
-    /// What they send as `Host`, without the port.
+    /// The `Host` header, without the port.
     pub host: String,
 }
 
@@ -27,7 +28,7 @@ pub(super) fn read_allowed_hosts(table: &Table<'_>, diagnostics: &mut Diagnostic
             hosts.push(name);
         } else {
             let diagnostic = diagnostics.error(written.span, format!("`{}` is not a host name", written.value));
-            diagnostic.label("expected a name alone").hint(
+            diagnostic.label("expected only a host name").hint(
                 "such as \"dns1.example.net\", without scheme, port, path or wildcard; IP addresses are always allowed",
             );
         }
@@ -39,7 +40,7 @@ pub(super) fn read_public_url(table: &Table<'_>, diagnostics: &mut Diagnostics<'
     let written = table.text("public_url", diagnostics)?;
     let url = public_url(written.value);
     if url.is_none() {
-        let diagnostic = diagnostics.error(written.span, "`public_url` must be an HTTP or HTTPS address");
+        let diagnostic = diagnostics.error(written.span, "`public_url` must be an HTTP or HTTPS URL");
         diagnostic
             .label("expected a URL")
             .hint("such as \"https://ops.example.net/dns/\", without user, query or fragment");
@@ -55,7 +56,7 @@ fn public_url(written: &str) -> Option<PublicUrl> {
         _ => return None,
     };
     let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
-    if path.contains(['?', '#']) || path.chars().any(|letter| letter.is_whitespace() || letter.is_control()) {
+    if path.contains(['?', '#']) || path.chars().any(|c| c.is_whitespace() || c.is_control()) {
         return None;
     }
     let end_of_v6 = authority.rfind(']').map_or(0, |at| at + 1);

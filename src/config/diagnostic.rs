@@ -1,4 +1,5 @@
-//! Faults: what is wrong in a file, where, what is allowed instead; printed the way rustc prints, or one line each.
+//! Diagnostics: what is wrong in a file, where, and what is allowed. They are printed as rustc
+//! prints its own, or one per line.
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
@@ -12,58 +13,59 @@ use annotate_snippets::{Annotation, AnnotationKind, Level, Origin, Renderer, Sni
 use super::secrecy::Covered;
 use super::{Disclosure, SourceFile};
 
-/// Lines of one excerpt: a table that spans more is cut, so that a fault stays readable.
+/// The most lines of one excerpt. A longer table is cut off.
 const MAX_EXCERPT_LINES: usize = 6;
 
-/// What is said of a file whose text must not be shown.
-const WITHHELD: &str = "the path is a link that leads out of its directory, so nothing of the text is shown; \
-                        `fiftythree check` with the path of the file itself shows it";
+/// The hint for a file whose text must not be shown.
+const WITHHELD: &str = "the path is a symbolic link that leads out of its directory, so its text is not shown; \
+                        run `fiftythree check` with the path of the file itself to see it";
 
-/// Something wrong, or doubtful, in a file.
+/// An error or a warning about a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnostic {
-    /// Whether the file can be used all the same.
+    /// Whether the file can still be used.
     pub severity: Severity,
     /// The file.
     pub path: PathBuf,
-    /// The octets of its text that are meant; `None` when the file as a whole is.
+    /// The byte range of the text; `None` when the diagnostic is about the whole file.
     pub span: Option<Range<usize>>,
-    /// One sentence without a full stop: what is wrong. What is borrowed is this program's own words; what is owned may
-    /// quote the file. Labels and hints as well.
+    /// What is wrong: one sentence without a full stop. A borrowed string is a constant of this
+    /// program; an owned one may quote the file. The same holds for labels and hints.
     pub message: Cow<'static, str>,
-    /// A few words right at the place.
+    /// A few words at the position.
     pub label: Option<Cow<'static, str>>,
     /// What to write instead.
     pub hint: Option<Cow<'static, str>>,
-    /// Another place that belongs to it, such as where a name was first used.
+    /// A second position, such as the first use of a duplicate name.
     pub related: Option<Place>,
-    /// What the file asks for and nobody defines; tells `settle` whom to ask.
+    /// The definition that the file refers to and no file has. `select_sources` uses it to find the
+    /// file that had it.
     pub(super) wants: Option<Reference>,
-    /// Whether an earlier version of this server took the text all the same.
+    /// Whether an earlier version of this server accepted the text.
     pub(super) is_newly_refused: bool,
 }
 
-/// How bad a fault is.
+/// The severity of a diagnostic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
-    /// The file cannot be served as it stands.
+    /// The file cannot be served in its current state.
     Error,
-    /// The file is served; somebody should look at it.
+    /// The file is served, but should be checked.
     Warning,
 }
 
-/// A place in a file, and what is there.
+/// A position in a file, and what is there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
     /// The file.
     pub path: PathBuf,
-    /// The octets of its text.
+    /// The byte range of the text.
     pub span: Range<usize>,
-    /// A few words right at the place.
+    /// A few words at the position.
     pub label: String,
 }
 
-/// A definition that a reference asks for, by name or id.
+/// A reference to a definition, by name or id.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Reference {
     /// A `[[health_check]]`.
@@ -72,26 +74,27 @@ pub(super) enum Reference {
     Collection(String),
 }
 
-/// A fault as it is told to those who cannot read the file: its place and its words, no line of the text.
+/// A diagnostic for readers without access to the file: its position and messages, without lines of
+/// the text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReportedFault {
-    /// Whether the file can be used all the same.
+    /// Whether the file can still be used.
     pub severity: Severity,
     /// The file.
     pub path: PathBuf,
-    /// From 1; `None` when the file as a whole is meant.
+    /// The line, from 1; `None` when the diagnostic is about the whole file.
     pub line: Option<usize>,
-    /// In characters, from 1.
+    /// The column in characters, from 1.
     pub column: Option<usize>,
     /// What is wrong.
     pub message: String,
-    /// A few words right at the place.
+    /// A few words at the position.
     pub label: Option<String>,
     /// What to write instead.
     pub hint: Option<String>,
 }
 
-/// Whether printed faults carry terminal colours.
+/// Whether printed diagnostics have terminal colours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Style {
     /// For files and pipes.
@@ -101,12 +104,12 @@ pub enum Style {
 }
 
 impl Diagnostic {
-    /// An error about the file as a whole; `at` and the others say more.
+    /// An error about the whole file; `at` and the other methods add details.
     pub fn error(path: &Path, message: impl Into<Cow<'static, str>>) -> Diagnostic {
         Diagnostic::new(Severity::Error, path, message.into())
     }
 
-    /// A warning about the file as a whole; `at` and the others say more.
+    /// A warning about the whole file; `at` and the other methods add details.
     pub fn warning(path: &Path, message: impl Into<Cow<'static, str>>) -> Diagnostic {
         Diagnostic::new(Severity::Warning, path, message.into())
     }
@@ -125,19 +128,19 @@ impl Diagnostic {
         }
     }
 
-    /// Says where in the file.
+    /// Sets the position in the file.
     pub fn at(mut self, span: Range<usize>) -> Diagnostic {
         self.span = Some(span);
         self
     }
 
-    /// Puts a few words right at the place.
+    /// Sets the few words at the position.
     pub fn label(&mut self, label: impl Into<Cow<'static, str>>) -> &mut Diagnostic {
         self.label = Some(label.into());
         self
     }
 
-    /// Says what to write instead.
+    /// Sets the hint: what to write instead.
     pub fn hint(&mut self, hint: impl Into<Cow<'static, str>>) -> &mut Diagnostic {
         self.hint = Some(hint.into());
         self
@@ -153,7 +156,7 @@ impl Diagnostic {
         self
     }
 
-    /// The same, without anything that is covered at its place.
+    /// The same diagnostic without what is covered at its position.
     pub(super) fn scrubbed(self, covered: &Covered, text: &str) -> Diagnostic {
         let Some(place) = self.span.clone() else { return self };
         let scrub = |words: Cow<'static, str>| match words {
@@ -164,10 +167,10 @@ impl Diagnostic {
         Diagnostic { message, label, hint, ..self }
     }
 
-    /// The same, without any words that may quote the file.
+    /// The same diagnostic without strings that may quote the file.
     pub(super) fn without_text(mut self) -> Diagnostic {
         if let Cow::Owned(_) = self.message {
-            self.message = Cow::Borrowed("there is something wrong here");
+            self.message = Cow::Borrowed("there is an error here");
             self.hint = Some(Cow::Borrowed(WITHHELD));
         }
         let own = |words: &Cow<'static, str>| matches!(words, Cow::Borrowed(_));
@@ -176,18 +179,19 @@ impl Diagnostic {
         self
     }
 
-    /// True when the file cannot be served as it stands.
+    /// True for an error: the file cannot be served in its current state.
     pub fn is_error(&self) -> bool {
         self.severity == Severity::Error
     }
 
-    /// Line and column, both from 1; the column counts characters. `None` when the file as a whole is meant.
+    /// Line and column, both from 1; the column counts characters. `None` when the diagnostic is
+    /// about the whole file.
     pub fn position(&self, sources: &[SourceFile]) -> Option<(usize, usize)> {
         let source = sources.iter().find(|source| source.path == self.path)?;
         Some(Lines::of(source).position(self.span.as_ref()?))
     }
 
-    /// What everybody may hear of it, who cannot read the file.
+    /// The form for readers without access to the file.
     fn reported(&self, position: Option<(usize, usize)>) -> ReportedFault {
         let (line, column) = position.unzip();
         let printable = |words: &Cow<'static, str>| printable(words).into_owned();
@@ -202,7 +206,7 @@ impl Diagnostic {
         }
     }
 
-    /// `file:line:column: error: message`, the form that editors and log files know.
+    /// `file:line:column: error: message`, the form that editors and log processors recognise.
     pub fn line(&self, sources: &[SourceFile]) -> String {
         self.line_at(self.position(sources))
     }
@@ -233,10 +237,10 @@ impl Severity {
     }
 }
 
-/// Prints every fault with file, line, column, the line itself and the hint, as rustc does.
+/// Prints every diagnostic with file, line, column, the line itself and the hint, as rustc does.
 pub fn render(diagnostics: &[Diagnostic], sources: &[SourceFile], style: Style) -> String {
     if diagnostics.is_empty() {
-        // As of most files, whose lines need not be counted then.
+        // The usual case: skip counting the lines of all files.
         return String::new();
     }
     let renderer = match style {
@@ -252,7 +256,7 @@ pub fn render(diagnostics: &[Diagnostic], sources: &[SourceFile], style: Style) 
     printed
 }
 
-/// Prints every fault on a line of its own: `file:line:column: error: message`.
+/// Prints every diagnostic on its own line: `file:line:column: error: message`.
 pub fn lines(diagnostics: &[Diagnostic], sources: &[SourceFile]) -> String {
     let texts = texts(sources);
     let mut printed = String::new();
@@ -264,7 +268,7 @@ pub fn lines(diagnostics: &[Diagnostic], sources: &[SourceFile]) -> String {
     printed
 }
 
-/// Every fault without the lines of the text.
+/// Every diagnostic without lines of the text.
 pub fn report(diagnostics: &[Diagnostic], sources: &[SourceFile]) -> Vec<ReportedFault> {
     if diagnostics.is_empty() {
         return Vec::new();
@@ -275,22 +279,23 @@ pub fn report(diagnostics: &[Diagnostic], sources: &[SourceFile]) -> Vec<Reporte
     diagnostics.iter().map(|diagnostic| disclosed(diagnostic, &texts).reported(position(diagnostic))).collect()
 }
 
-/// The sources by path, their lines counted once and not for every fault.
-type Texts<'s> = HashMap<&'s Path, Lines<'s>>;
+/// The sources by path. Their lines are counted once, not for every diagnostic.
+type SourceLines<'s> = HashMap<&'s Path, Lines<'s>>;
 
-/// A fault as far as its file may be shown. What readers of files note is without secrets already.
-fn disclosed<'f>(diagnostic: &'f Diagnostic, texts: &Texts<'_>) -> Cow<'f, Diagnostic> {
+/// A diagnostic as far as its file may be shown. Diagnostics of the readers have no secrets
+/// already.
+fn disclosed<'f>(diagnostic: &'f Diagnostic, texts: &SourceLines<'_>) -> Cow<'f, Diagnostic> {
     match texts.get(diagnostic.path.as_path()).map(|lines| lines.disclosure) {
         Some(Disclosure::Places) => Cow::Owned(diagnostic.clone().without_text()),
         Some(Disclosure::Text) | None => Cow::Borrowed(diagnostic),
     }
 }
 
-fn texts(sources: &[SourceFile]) -> Texts<'_> {
+fn texts(sources: &[SourceFile]) -> SourceLines<'_> {
     sources.iter().map(|source| (source.path.as_path(), Lines::of(source))).collect()
 }
 
-/// A text, where its lines begin, and what of it may be shown.
+/// A text, the start of each line, and what may be shown.
 struct Lines<'s> {
     text: &'s str,
     starts: Vec<usize>,
@@ -305,12 +310,12 @@ impl<'s> Lines<'s> {
         Lines { text, starts, disclosure: *disclosure, covered: OnceCell::new() }
     }
 
-    /// A part of the text as it may be shown.
+    /// A part of the text with secrets covered.
     fn shown(&self, part: Range<usize>) -> Cow<'s, str> {
         self.covered.get_or_init(|| Covered::of(self.text)).shown(part, self.text)
     }
 
-    /// The number of the line, from 1, that holds the octet, and where it begins.
+    /// The number of the line, from 1, that contains the byte, and where the line begins.
     fn line_of(&self, at: usize) -> (usize, usize) {
         let number = self.starts.partition_point(|&start| start <= at);
         (number, self.starts[number - 1])
@@ -323,7 +328,7 @@ impl<'s> Lines<'s> {
     }
 }
 
-fn render_one(diagnostic: &Diagnostic, texts: &Texts<'_>, renderer: &Renderer) -> String {
+fn render_one(diagnostic: &Diagnostic, texts: &SourceLines<'_>, renderer: &Renderer) -> String {
     let title = diagnostic.severity.level().primary_title(printable(&diagnostic.message));
     let hint = diagnostic.hint.as_deref().map(|hint| Level::HELP.with_name("hint").message(printable(hint)));
     let Some(span) = &diagnostic.span else {
@@ -347,7 +352,7 @@ fn render_one(diagnostic: &Diagnostic, texts: &Texts<'_>, renderer: &Renderer) -
     renderer.render(&[title.element(near).elements(far).elements(hint)])
 }
 
-/// A place to underline, and what to say there.
+/// A position to underline, and its label.
 struct Mark<'f> {
     span: &'f Range<usize>,
     label: Option<&'f str>,
@@ -360,8 +365,9 @@ impl Mark<'_> {
     }
 }
 
-/// The lines around the marks, cut out of a file so that printing a fault does not cost a walk through all of it.
-fn excerpt<'s>(path: &Path, marks: &[Mark<'_>], texts: &Texts<'s>) -> Option<Snippet<'s, Annotation<'s>>> {
+/// The lines around the marks. Only these are rendered, so that printing a diagnostic does not scan
+/// the whole file.
+fn excerpt<'s>(path: &Path, marks: &[Mark<'_>], texts: &SourceLines<'s>) -> Option<Snippet<'s, Annotation<'s>>> {
     let lines = texts.get(path).filter(|lines| lines.disclosure == Disclosure::Text)?;
     let text = lines.text;
     let spans: Vec<Range<usize>> = marks.iter().map(|mark| few_lines(within(mark.span, text), text)).collect();
@@ -378,24 +384,23 @@ fn excerpt<'s>(path: &Path, marks: &[Mark<'_>], texts: &Texts<'s>) -> Option<Sni
     Some(snippet.annotations(annotations))
 }
 
-/// The beginning of a span, a handful of lines of it.
+/// The first lines of a span.
 fn few_lines(span: Range<usize>, text: &str) -> Range<usize> {
     let mut ends = text[span.clone()].match_indices('\n').skip(MAX_EXCERPT_LINES - 1);
     let end = ends.next().map_or(span.end, |(at, _)| span.start + at);
     span.start..end
 }
 
-/// A text that stays on its line: what users write may hold any character.
+/// Escapes control characters, which user input may contain, so that the output stays on one line.
 fn printable(text: &str) -> Cow<'_, str> {
     if !text.contains(char::is_control) {
         return Cow::Borrowed(text);
     }
-    let escape =
-        |letter: char| if letter.is_control() { letter.escape_default().to_string() } else { letter.to_string() };
+    let escape = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
     Cow::Owned(text.chars().map(escape).collect())
 }
 
-/// A span that surely lies in the text, on character boundaries.
+/// The span limited to the text and widened to character boundaries.
 pub(super) fn within(span: &Range<usize>, text: &str) -> Range<usize> {
     let mut start = span.start.min(text.len());
     while !text.is_char_boundary(start) {

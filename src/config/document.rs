@@ -1,4 +1,4 @@
-//! One file's text as a tree of tables, and the faults found in it so far.
+//! Parses one file into a tree of tables and collects the diagnostics about it.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -12,16 +12,16 @@ use super::tree::{self, Entries};
 use super::{Disclosure, Severity, SourceFile};
 use super::{foreign, lookalikes};
 
-/// What has been found wrong in one file.
+/// The diagnostics of one file.
 pub(super) struct Diagnostics<'f> {
     file: &'f SourceFile,
-    /// Where the syntax is broken, in order and disjoint. Values there are guesses of the parser, and nothing is said about
-    /// guesses.
+    /// Where the syntax is broken, in order and disjoint. The parser guesses values there, so no
+    /// diagnostics are made about them.
     broken: Vec<Range<usize>>,
     diagnostics: Vec<Diagnostic>,
 }
 
-/// Reads a file's text with every syntax error at once; what could be read is returned all the same.
+/// Parses a file and reports every syntax error; returns what could be read.
 pub(super) fn parse(file: &SourceFile) -> (Entries<'_>, Diagnostics<'_>) {
     match tree::plain(&file.text) {
         Some(root) => (root, Diagnostics { file, broken: Vec::new(), diagnostics: Vec::new() }),
@@ -32,7 +32,7 @@ pub(super) fn parse(file: &SourceFile) -> (Entries<'_>, Diagnostics<'_>) {
     }
 }
 
-/// A file in another form has one fault, not one a line.
+/// A file in another format gets one error, not one per line.
 fn foreign_document<'f>(file: &'f SourceFile, form: foreign::Form) -> (Entries<'f>, Diagnostics<'f>) {
     let mut diagnostics = Diagnostics { file, broken: Vec::new(), diagnostics: Vec::new() };
     diagnostics.broken.push(0..file.text.len());
@@ -58,8 +58,9 @@ fn parse_document(file: &SourceFile) -> (Entries<'_>, Diagnostics<'_>) {
     (tree::of_document(root.into_inner()), diagnostics)
 }
 
-/// Where that begins which a list swallowed that is never closed: the parser takes all that follows for its elements, and
-/// stumbles over every word of it. The sign is a line of its own, `[[header]]` or `key = …`, that is taken for an element.
+/// The first line after a list that is never closed. The parser takes everything that follows as
+/// list elements and reports an error for every word. Such a list is recognised by a line
+/// `[[header]]` or `key = …` that is parsed as an element.
 fn swallowed(errors: &[toml::de::Error], text: &str) -> Option<usize> {
     let starts = errors.iter().filter_map(|error| {
         let at = error.span()?.start.min(text.len());
@@ -78,7 +79,7 @@ fn swallowed(errors: &[toml::de::Error], text: &str) -> Option<usize> {
     starts.min()
 }
 
-/// The same places in order, those that touch made one.
+/// The spans in order, with touching ones merged.
 fn disjoint(mut spans: Vec<Range<usize>>) -> Vec<Range<usize>> {
     spans.sort_by_key(|span| span.start);
     let mut disjoint: Vec<Range<usize>> = Vec::new();
@@ -102,12 +103,12 @@ impl<'f> Diagnostics<'f> {
         &self.file.text
     }
 
-    /// Notes an error; the fault comes back for a label and a hint.
+    /// Adds an error and returns it, so that the caller can set a label and a hint.
     pub(super) fn error(&mut self, span: Range<usize>, message: impl Into<Cow<'static, str>>) -> &mut Diagnostic {
         self.note(Severity::Error, span, message.into())
     }
 
-    /// Notes a warning; the fault comes back for a label and a hint.
+    /// Adds a warning and returns it, so that the caller can set a label and a hint.
     pub(super) fn warning(&mut self, span: Range<usize>, message: impl Into<Cow<'static, str>>) -> &mut Diagnostic {
         self.note(Severity::Warning, span, message.into())
     }
@@ -126,50 +127,52 @@ impl<'f> Diagnostics<'f> {
         self.diagnostics.last_mut().expect("one was just pushed")
     }
 
-    /// Where a character is first written within a span; `None` when it is written as an escape of TOML's.
+    /// The position of a character's first occurrence within a span; `None` when it is written as a
+    /// TOML escape.
     pub(super) fn character(&self, span: &Range<usize>, character: char) -> Option<Range<usize>> {
         let at = span.start + self.text().get(span.clone())?.find(character)?;
         Some(at..at + character.len_utf8())
     }
 
-    /// Notes what was found elsewhere.
+    /// Adds diagnostics from elsewhere.
     pub(super) fn extend(&mut self, diagnostics: Vec<Diagnostic>) {
         self.diagnostics.extend(diagnostics);
     }
 
-    /// A place in this file, for a fault that speaks of two.
+    /// A position in this file, as the second position of a diagnostic.
     pub(super) fn place(&self, span: Range<usize>, label: &str) -> Place {
         Place { path: self.file.path.clone(), span: within(&span, &self.file.text), label: label.to_owned() }
     }
 
-    /// True when the syntax is broken somewhere in the file: what is missing may merely have been unreadable.
+    /// True when the file has a syntax error: what seems to be missing may only be unreadable.
     pub(super) fn has_broken_syntax(&self) -> bool {
         !self.broken.is_empty()
     }
 
-    /// True when the syntax is broken within the span, or the span is the parser's stand-in for a value it did not find.
+    /// True when the syntax is broken within the span, or the span is the parser's placeholder for
+    /// a missing value.
     pub(super) fn is_broken(&self, span: &Range<usize>) -> bool {
         let before = self.broken.partition_point(|broken| broken.start <= span.end);
         let touches = self.broken[..before].last().is_some_and(|broken| span.start <= broken.end);
         touches || (self.has_broken_syntax() && *span == (0..0))
     }
 
-    /// True when an error has been noted since `mark` was taken.
+    /// True when an error was added since `mark` was taken.
     pub(super) fn has_error_since(&self, mark: usize) -> bool {
         self.diagnostics[mark..].iter().any(Diagnostic::is_error)
     }
 
-    /// How many faults there are so far; `has_error_since` compares.
+    /// The number of diagnostics so far, for `has_error_since`.
     pub(super) fn mark(&self) -> usize {
         self.diagnostics.len()
     }
 
-    /// Takes back what was noted since, where another reader will say it better.
+    /// Removes the diagnostics added since `mark`; another reader reports them better.
     pub(super) fn forget_since(&mut self, mark: usize) {
         self.diagnostics.truncate(mark);
     }
 
-    /// All faults, in the order of the text, without anything that must not be shown.
+    /// All diagnostics in the order of the text, with secrets covered.
     pub(super) fn into_faults(mut self) -> Vec<Diagnostic> {
         if self.diagnostics.is_empty() {
             return self.diagnostics;
@@ -177,7 +180,7 @@ impl<'f> Diagnostics<'f> {
         self.diagnostics.sort_by_key(|diagnostic| diagnostic.span.as_ref().map(|span| span.start));
         for diagnostic in self.diagnostics.iter_mut().filter(|diagnostic| diagnostic.is_error()) {
             let marked = diagnostic.span.as_ref().and_then(|span| self.file.text.get(span.clone()));
-            // A character that nobody sees is the likelier reason than any other.
+            // An invisible character is the most likely reason.
             if let Some(hint) = marked.and_then(lookalikes::in_value) {
                 diagnostic.hint(hint);
             }
@@ -192,8 +195,9 @@ impl<'f> Diagnostics<'f> {
         }
     }
 
-    /// Notes a list without an end once, at the last line before what it swallowed, and takes the rest of the file as unread. An
-    /// error that stands there already, such as an open quotation mark, says it better.
+    /// Reports a list that is never closed once, at the last line before the swallowed text, and
+    /// treats the rest of the file as unread. An error that is there already, such as a missing
+    /// quotation mark, takes precedence.
     fn never_closed(&mut self, from: usize) {
         let text = self.text();
         let mut end = from;
@@ -206,16 +210,16 @@ impl<'f> Diagnostics<'f> {
                 break;
             }
         }
-        let is_said = self.broken.iter().any(|broken| line_start <= broken.end && broken.start < from);
+        let is_reported = self.broken.iter().any(|broken| line_start <= broken.end && broken.start < from);
         self.broken.push(line_start..text.len());
-        if !is_said {
+        if !is_reported {
             self.error(end..end, "the list is not closed")
                 .label("expected `]`")
-                .hint("what follows in this file was not looked at");
+                .hint("the rest of the file was not checked");
         }
     }
 
-    /// The character in the line of a syntax error that is not the one it looks like, and what to do with it.
+    /// The lookalike character in the line of a syntax error, and the hint about it.
     fn lookalike(&self, span: &Range<usize>) -> Option<(Range<usize>, Option<Cow<'static, str>>)> {
         let text = self.text();
         let start = text.get(..span.start)?.rfind('\n').map_or(0, |at| at + 1);
@@ -227,50 +231,56 @@ impl<'f> Diagnostics<'f> {
     fn syntax_error(&mut self, error: &toml::de::Error) {
         let text = self.text();
         let span = within(&error.span().unwrap_or(text.len()..text.len()), text);
-        let said = explain(error.message(), text, &span);
+        let syntax = explain(error.message(), text, &span);
         self.broken.push(span);
-        let (span, hint) = self.lookalike(&said.span).unwrap_or((said.span, said.hint));
-        let diagnostic = self.error(span, said.message);
+        let (span, hint) = self.lookalike(&syntax.span).unwrap_or((syntax.span, syntax.hint));
+        let diagnostic = self.error(span, syntax.message);
         diagnostic.hint = hint;
     }
 }
 
-/// A syntax error in words that help.
-struct Said {
+/// A syntax error with a helpful message.
+struct SyntaxMessage {
     span: Range<usize>,
     message: Cow<'static, str>,
     hint: Option<Cow<'static, str>>,
 }
 
-/// The mistakes that people make in TOML, by what the parser says and what stands there.
-fn explain(message: &str, text: &str, span: &Range<usize>) -> Said {
+/// Common mistakes in TOML, recognised by the parser's message and the text at the position.
+fn explain(message: &str, text: &str, span: &Range<usize>) -> SyntaxMessage {
     let span = span.clone();
     if let Some(escape) = octal_escape(text, &span) {
-        let message = format!("`{}` is no escape in a TOML string", &text[escape.clone()]);
+        let message = format!("`{}` is not a valid escape in a TOML string", &text[escape.clone()]);
         let literal = literal_string(text, &escape).unwrap_or_else(|| "'…'".to_owned());
-        let hint = format!("in \"…\" a backslash belongs to TOML; write a literal string: {literal}");
-        return Said { span: escape, message: message.into(), hint: Some(hint.into()) };
+        let hint = format!("in \"…\" the backslash is TOML's escape character; write a literal string: {literal}");
+        return SyntaxMessage { span: escape, message: message.into(), hint: Some(hint.into()) };
     }
     let is_value = message.contains("string values must be quoted") || message.contains("invalid float");
     if is_value && span.is_empty() {
-        return Said { span, message: "a value is missing".into(), hint: None };
+        return SyntaxMessage { span, message: "a value is missing".into(), hint: None };
     }
     if is_value || message.contains("invalid integer") {
-        let hint = "everything but numbers, `true` and `false` stands in quotes: \"…\" or '…'";
-        return Said { span, message: "neither a number nor a text in quotes".into(), hint: Some(hint.into()) };
+        let hint = "put strings in quotes: \"…\" or '…'";
+        return SyntaxMessage {
+            span,
+            message: "neither a number nor a string in quotes".into(),
+            hint: Some(hint.into()),
+        };
     }
     if message.contains("invalid basic string, expected `\"`")
         || message.contains("invalid literal string, expected `'`")
     {
-        let hint = "a text ends on its line, with the quotation mark it began with: \"…\" or '…'";
-        return Said { span, message: "the text is not closed".into(), hint: Some(hint.into()) };
+        let hint = "a string ends on the same line, with the quotation mark it begins with: \"…\" or '…'";
+        return SyntaxMessage { span, message: "the string is not closed".into(), hint: Some(hint.into()) };
     }
     let is_twice = message.contains("duplicate key");
-    let hint = is_twice.then(|| "a key stands once in a table; another record begins with another `[[record]]`".into());
-    Said { span, message: message.to_owned().into(), hint }
+    let hint =
+        is_twice.then(|| "a table can have each key only once; each record begins with its own `[[record]]`".into());
+    SyntaxMessage { span, message: message.to_owned().into(), hint }
 }
 
-/// Route 53's escapes, such as `\052`, where the parser stumbles over one: it points at the backslash or just behind it.
+/// A Route 53 escape, such as `\052`, at a parser error. The parser points at the backslash or just
+/// after it.
 fn octal_escape(text: &str, span: &Range<usize>) -> Option<Range<usize>> {
     let from = text[..span.start].rfind('\\').filter(|at| span.start - at <= 2).unwrap_or(span.start);
     let rest = text[from..].strip_prefix('\\')?;
@@ -284,10 +294,10 @@ fn literal_string(text: &str, escape: &Range<usize>) -> Option<String> {
     let line = text[line_start..].lines().next()?;
     let at = escape.start - line_start;
     let mut opened: Option<usize> = None;
-    let mut octets = line.bytes().enumerate();
-    while let Some((here, octet)) = octets.next() {
-        match (octet, opened) {
-            (b'\\', Some(_)) => drop(octets.next()),
+    let mut bytes = line.bytes().enumerate();
+    while let Some((here, byte)) = bytes.next() {
+        match (byte, opened) {
+            (b'\\', Some(_)) => drop(bytes.next()),
             (b'"', None) => opened = Some(here),
             (b'"', Some(start)) if here > at && start < at => {
                 let content = line[start + 1..here].replace("\\\"", "\"").replace("\\\\", "\\");

@@ -1,18 +1,18 @@
-//! Files in another form than TOML: what somebody who comes from another server may put here.
+//! Recognises files in a format other than TOML, such as a BIND master file.
 
 use std::ops::Range;
 
-/// What a file is instead.
+/// The message about such a file.
 pub(super) struct Form {
     pub(super) message: &'static str,
     pub(super) hint: &'static str,
-    /// The line that says so.
+    /// The line that shows the format.
     pub(super) line: Range<usize>,
 }
 
 const DIRECTIVES: &[&str] = &["$ORIGIN", "$TTL", "$INCLUDE", "$GENERATE"];
 
-/// What a text that is not TOML is instead, as far as its first line with something in it tells.
+/// The format of a text that is not TOML, judged by its first line that is not empty or a comment.
 pub(super) fn form_of(text: &str) -> Option<Form> {
     let is_comment = |line: &str| line.is_empty() || line.starts_with('#') || line.starts_with(';');
     let line = text.lines().find(|line| !is_comment(line.trim()))?;
@@ -33,7 +33,8 @@ pub(super) fn form_of(text: &str) -> Option<Form> {
     }
 }
 
-/// Whether a line is a directive or a record of a master file (RFC 1035 section 5.1, RFC 2308 section 4).
+/// Whether a line is a directive or a record of a master file (RFC 1035 section 5.1, RFC 2308
+/// section 4).
 fn is_master_file(line: &str) -> bool {
     let mut words = line.split_ascii_whitespace();
     let first = words.next().unwrap_or_default().to_ascii_uppercase();

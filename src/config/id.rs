@@ -1,6 +1,7 @@
-//! Ids that follow from names: the same kind and name (and, for zones, VPCs) have the same id on every machine, for ever.
+//! Derives ids from names: the same kind and name (for zones, also VPCs) always give the same id,
+//! on every machine.
 //!
-//! The hash is written here, since the standard library's may change between releases.
+//! The hash is implemented here because the standard library's may change between releases.
 
 use crate::model::{CidrCollectionId, HealthCheckId, HostedZoneId, Name, VpcId};
 
@@ -14,8 +15,8 @@ const DIGITS: &[u8; 32] = b"0123456789ABCDEFGHIJKLMNOPQRSTUV";
 /// Twenty digits after the `Z`: 100 bits, well within Route 53's 32 characters.
 const ZONE_DIGITS: u32 = 20;
 
-/// The id of a zone without one of its own. A private zone's follows from its VPCs too, in any order: the same name may be
-/// served differently to each.
+/// The id of a zone that has no `id`. For a private zone it also depends on the VPCs, in any order,
+/// because the same name can have several private zones.
 pub(super) fn zone_id(name: &Name, vpcs: &[VpcId]) -> HostedZoneId {
     let mut vpcs: Vec<&str> = vpcs.iter().map(|vpc| vpc.0.as_str()).collect();
     vpcs.sort_unstable();
@@ -26,17 +27,17 @@ pub(super) fn zone_id(name: &Name, vpcs: &[VpcId]) -> HostedZoneId {
     HostedZoneId(std::iter::once('Z').chain((0..ZONE_DIGITS).map(digit)).collect())
 }
 
-/// The id of a health check without one of its own.
+/// The id of a health check that has no `id`.
 pub(super) fn health_check_id(name: &str) -> HealthCheckId {
     HealthCheckId(uuid(hash("health check", [name])))
 }
 
-/// The id of a CIDR collection without one of its own.
+/// The id of a CIDR collection that has no `id`.
 pub(super) fn collection_id(name: &str) -> CidrCollectionId {
     CidrCollectionId(uuid(hash("cidr collection", [name])))
 }
 
-/// The id of a VPC that only has a name.
+/// The id of a VPC that has only a name.
 pub(super) fn vpc_id(name: &str) -> VpcId {
     // AWS writes seventeen hexadecimal digits.
     VpcId(format!("vpc-{:017x}", hash("vpc", [name]) & ((1 << 68) - 1)))
@@ -59,14 +60,14 @@ pub(super) fn is_uuid(text: &str) -> bool {
     text.len() == 36 && text.bytes().enumerate().all(fits)
 }
 
-/// A zero octet stands after each part, so that no two lists of parts run together to the same octets.
+/// A zero byte follows each part, so that different lists of parts never give the same bytes.
 fn hash<'p>(kind: &'p str, parts: impl IntoIterator<Item = &'p str>) -> u128 {
-    let texts = std::iter::once(kind).chain(parts);
-    let octets = texts.flat_map(|text| text.bytes().chain([0]));
-    octets.fold(OFFSET_BASIS, |hash, octet| (hash ^ u128::from(octet)).wrapping_mul(PRIME))
+    let parts = std::iter::once(kind).chain(parts);
+    let bytes = parts.flat_map(|part| part.bytes().chain([0]));
+    bytes.fold(OFFSET_BASIS, |hash, byte| (hash ^ u128::from(byte)).wrapping_mul(PRIME))
 }
 
-/// A UUID of the version for one's own methods (RFC 9562 section 5.8).
+/// A UUID of version 8, custom (RFC 9562 section 5.8).
 fn uuid(hash: u128) -> String {
     let versioned = hash & !(0xf << 76) | 0x8 << 76;
     let marked = versioned & !(0x3 << 62) | 0x2 << 62;
@@ -80,7 +81,7 @@ mod tests {
 
     #[test]
     fn ids_never_change() {
-        // Whoever changes these breaks every Terraform state that knows them.
+        // Changing these breaks every Terraform state that refers to them.
         let name = Name::parse("lab.test").unwrap();
         assert_eq!(zone_id(&name, &[]).0, "ZLDDU2RSNVT7JN4IQO0EG");
         assert_eq!(health_check_id("blue").0, "c0d5d065-f366-8aa0-8c68-0205d99f687f");

@@ -1,5 +1,5 @@
-//! Every table that users write, as data: its keys, their shapes, what they mean. The readers and the JSON Schemas work
-//! from these lists, so that what is allowed and what is documented cannot drift apart.
+//! The keys of every table that users write: name, shape, meaning. The readers and the JSON Schemas
+//! use the same lists, so that they cannot differ.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use crate::model::MAX_TTL;
 
 /// The keys that a table may have.
 pub(super) struct Keys {
-    /// What the table is called in messages.
+    /// The table's name in messages.
     pub(super) what: &'static str,
     pub(super) keys: &'static [Key],
 }
@@ -18,11 +18,11 @@ pub(super) struct Key {
     pub(super) shape: Shape,
     pub(super) need: Need,
     pub(super) secrecy: Secrecy,
-    /// What it means, for editors.
+    /// The description in the JSON Schema, which editors show.
     pub(super) about: &'static str,
 }
 
-/// Whether a key must be there.
+/// Whether a key is required.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Need {
     Optional,
@@ -33,11 +33,11 @@ pub(super) enum Need {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Secrecy {
     Open,
-    /// A password, a token, or an address that holds one.
+    /// A password, a token, or a URL that contains one.
     Secret,
 }
 
-/// What may stand at a key.
+/// The type of a key's value.
 #[derive(Clone, Copy)]
 pub(super) enum Shape {
     Text,
@@ -58,25 +58,25 @@ pub(super) enum Shape {
     Tables(&'static Keys),
     /// A list of HTTP statuses and ranges of them.
     Statuses,
-    /// A table with the user's own keys and texts.
+    /// A table with the user's own keys and strings.
     NamedText,
-    /// A table with the user's own keys and lists of texts.
+    /// A table with the user's own keys and lists of strings.
     NamedTexts,
     /// A table with the user's own keys and durations.
     NamedDurations(Bounds),
 }
 
-/// How long a duration may be.
+/// The bounds of a duration.
 #[derive(Clone, Copy)]
 pub(super) struct Bounds {
     least: Duration,
     most: Duration,
-    grain: Grain,
+    resolution: Resolution,
 }
 
-/// The smallest difference that counts.
+/// The smallest unit of a duration.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Grain {
+enum Resolution {
     Second,
     Millisecond,
 }
@@ -86,7 +86,7 @@ impl Keys {
         self.keys.iter().find(|key| key.name == name)
     }
 
-    /// What other tools, and Route 53 itself, call our keys.
+    /// The key that is meant by a name from Route 53, from other tools or from earlier versions.
     pub(super) fn nickname(&self, name: &str) -> Option<String> {
         let nicknames: &[(&str, &str)] = &[
             ("ResourceRecords", "values"),
@@ -149,28 +149,28 @@ impl Keys {
         nicknames.iter().find(known).map(|(_, key)| (*key).to_owned())
     }
 
-    /// What to say about a key that is kept free for what this server does not do yet.
-    pub(super) fn later(&self, name: &str) -> Option<&'static str> {
-        let kept: &[(&str, &str)] = &[
-            ("alias_target", "`[[alias_target]]` is kept for later and not supported yet"),
-            ("traffic_policy", "`[[traffic_policy]]` is kept for later and not supported yet"),
+    /// The hint for a key of Route 53 that this server does not support.
+    pub(super) fn unsupported(&self, name: &str) -> Option<&'static str> {
+        let reserved: &[(&str, &str)] = &[
+            ("alias_target", "`[[alias_target]]` is not supported"),
+            ("traffic_policy", "`[[traffic_policy]]` is not supported"),
             (
                 "alarm_identifier",
-                "a metric check asks a Prometheus: write `prometheus`, `query`, `comparison` and `threshold`",
+                "a metric check queries Prometheus: write `prometheus`, `query`, `comparison` and `threshold`",
             ),
-            ("regions", "the checks of this server come from where it runs; there are no checker regions"),
+            ("regions", "this server probes from the machine it runs on; there are no checker regions"),
         ];
-        kept.iter().find(|(kept, _)| *kept == name).map(|(_, hint)| *hint)
+        reserved.iter().find(|(reserved, _)| *reserved == name).map(|(_, hint)| *hint)
     }
 }
 
 impl Shape {
-    /// In words, to follow "must be".
+    /// A description that follows "must be" in messages.
     pub(super) fn describe(self) -> String {
         match self {
-            Shape::Text | Shape::Choice(_) => "a text in quotes".to_owned(),
-            Shape::Texts => "a list of texts".to_owned(),
-            Shape::Integer { least, most } => format!("a whole number from {least} to {most}"),
+            Shape::Text | Shape::Choice(_) => "a string".to_owned(),
+            Shape::Texts => "a list of strings".to_owned(),
+            Shape::Integer { least, most } => format!("an integer from {least} to {most}"),
             Shape::Number { least, most } => format!("a number from {least} to {most}"),
             Shape::AnyNumber => "a finite number".to_owned(),
             Shape::Boolean => "`true` or `false`".to_owned(),
@@ -178,8 +178,8 @@ impl Shape {
             Shape::Table(_) => "a table".to_owned(),
             Shape::Tables(_) => "a list of tables".to_owned(),
             Shape::Statuses => "a list of statuses and ranges, such as [\"200-299\", 404]".to_owned(),
-            Shape::NamedText => "a table of names with texts".to_owned(),
-            Shape::NamedTexts => "a table of names with lists of texts".to_owned(),
+            Shape::NamedText => "a table of names with strings".to_owned(),
+            Shape::NamedTexts => "a table of names with lists of strings".to_owned(),
             Shape::NamedDurations(_) => "a table of names with durations".to_owned(),
         }
     }
@@ -194,21 +194,25 @@ impl Shape {
 
 impl Bounds {
     const fn seconds(least: u64, most: u64) -> Bounds {
-        Bounds { least: Duration::from_secs(least), most: Duration::from_secs(most), grain: Grain::Second }
+        Bounds { least: Duration::from_secs(least), most: Duration::from_secs(most), resolution: Resolution::Second }
     }
 
     const fn milliseconds(least: u64, most: u64) -> Bounds {
-        Bounds { least: Duration::from_millis(least), most: Duration::from_millis(most), grain: Grain::Millisecond }
+        Bounds {
+            least: Duration::from_millis(least),
+            most: Duration::from_millis(most),
+            resolution: Resolution::Millisecond,
+        }
     }
 
     pub(super) fn holds(self, duration: Duration) -> bool {
-        let fine = self.grain == Grain::Second && duration.subsec_nanos() != 0;
+        let fine = self.resolution == Resolution::Second && duration.subsec_nanos() != 0;
         self.least <= duration && duration <= self.most && !fine
     }
 
     /// Such as "from 1 to 3600 whole seconds".
     pub(super) fn describe(self) -> String {
-        let whole = if self.grain == Grain::Second { "whole " } else { "" };
+        let whole = if self.resolution == Resolution::Second { "whole " } else { "" };
         let most = self.most.as_secs();
         match self.least.subsec_millis() {
             0 => format!("from {} to {most} {whole}seconds", self.least.as_secs()),
@@ -216,19 +220,19 @@ impl Bounds {
         }
     }
 
-    /// Texts that fit.
+    /// Examples of valid strings.
     pub(super) fn examples(self) -> &'static str {
-        match self.grain {
-            Grain::Second => "\"10s\", \"5m\", \"1h\"",
-            Grain::Millisecond => "\"250ms\", \"10s\", \"5m\"",
+        match self.resolution {
+            Resolution::Second => "\"10s\", \"5m\", \"1h\"",
+            Resolution::Millisecond => "\"250ms\", \"10s\", \"5m\"",
         }
     }
 
-    /// What such texts look like, as a regular expression.
+    /// The form of such strings, as a regular expression.
     pub(super) fn pattern(self) -> &'static str {
-        match self.grain {
-            Grain::Second => "^[0-9]+(s|m|h|d|w)$",
-            Grain::Millisecond => "^[0-9]+(ms|s|m|h|d|w)$",
+        match self.resolution {
+            Resolution::Second => "^[0-9]+(s|m|h|d|w)$",
+            Resolution::Millisecond => "^[0-9]+(ms|s|m|h|d|w)$",
         }
     }
 
@@ -251,8 +255,8 @@ const fn secret(name: &'static str, shape: Shape, about: &'static str) -> Key {
     Key { secrecy: Secrecy::Secret, ..optional(name, shape, about) }
 }
 
-/// The only version of all kinds of file so far.
-const VERSION: Key = optional("version", Shape::Integer { least: 1, most: 1 }, "The version of the file's form: 1.");
+/// So far there is one version, for all kinds of file.
+const VERSION: Key = optional("version", Shape::Integer { least: 1, most: 1 }, "The version of the file format: 1.");
 
 pub(super) const SETTINGS: Keys = Keys {
     what: "the settings",
@@ -261,35 +265,35 @@ pub(super) const SETTINGS: Keys = Keys {
         optional("dns", Shape::Table(&DNS), "How queries are answered."),
         optional("zones", Shape::Table(&ZONES), "Where the zone files are."),
         optional("location", Shape::Table(&LOCATION), "Where clients are."),
-        optional("vpc", Shape::Tables(&VPC), "Client networks with a name; private zones belong to such."),
-        optional("health", Shape::Table(&HEALTH), "How health checks start."),
-        optional("state", Shape::Table(&STATE), "Where the server keeps what it must remember."),
-        optional("admin", Shape::Table(&ADMIN), "Status page, metrics, explain, Route 53 API."),
-        secret("webhook", Shape::Table(&WEBHOOK), "Who is told when a health check changes."),
-        optional("log", Shape::Table(&LOG), "What is written to stderr."),
-        optional("metrics", Shape::Table(&METRICS), "What is counted beyond what always is."),
-        optional("query_log", Shape::Table(&QUERY_LOG), "A line for each query; off when absent."),
-        optional("dnstap", Shape::Table(&DNSTAP), "Each query and response to a dnstap reader; off when absent."),
+        optional("vpc", Shape::Tables(&VPC), "Named client networks, for private zones."),
+        optional("health", Shape::Table(&HEALTH), "Settings for all health checks."),
+        optional("state", Shape::Table(&STATE), "Where the server keeps its state."),
+        optional("admin", Shape::Table(&ADMIN), "The admin server: status page, metrics, Route 53 API."),
+        secret("webhook", Shape::Table(&WEBHOOK), "Where status changes of health checks are posted."),
+        optional("log", Shape::Table(&LOG), "The log on stderr."),
+        optional("metrics", Shape::Table(&METRICS), "Optional metrics."),
+        optional("query_log", Shape::Table(&QUERY_LOG), "Logs a line for each query. Default: off."),
+        optional("dnstap", Shape::Table(&DNSTAP), "Sends each query and response to a dnstap reader. Default: off."),
     ],
 };
 
-/// A file of places for `fiftythree simulate`.
+/// A place file for `fiftythree simulate`.
 pub(super) const PLACES: Keys = Keys {
-    what: "a file of places",
-    keys: &[VERSION, optional("place", Shape::Tables(&PLACE), "Where clients come from.")],
+    what: "a place file",
+    keys: &[VERSION, optional("place", Shape::Tables(&PLACE), "A place and its clients.")],
 };
 
 pub(super) const PLACE: Keys = Keys {
     what: "`[[place]]`",
     keys: &[
-        required("name", Shape::Text, "What people call it; each name once."),
+        required("name", Shape::Text, "Its name; unique in the file."),
         optional(
             "weight",
-            // Enough for the share of a village among all of a country's clients.
+            // Enough for the smallest share of a large total.
             Shape::Integer { least: 1, most: 1_000_000 },
-            "Its part of all clients, over the sum of all weights. Default: 1.",
+            "Its share of all clients: this weight over the sum of all weights. Default: 1.",
         ),
-        required("networks", Shape::Texts, "Where its clients' addresses are, such as \"192.0.2.0/24\"."),
+        required("networks", Shape::Texts, "The networks of its clients, such as \"192.0.2.0/24\"."),
     ],
 };
 
@@ -301,19 +305,27 @@ pub(super) const DNS: Keys = Keys {
             Shape::Texts,
             "Addresses with ports; each serves UDP and TCP. Default: port 53 of every address.",
         ),
-        // More threads than this help on no machine that answers DNS.
-        optional("workers", Shape::Integer { least: 0, most: 1024 }, "UDP workers; 0, the default, is one a core."),
-        // RFC 6891 section 6.2.5 has 512 as the least; 4096 is Route 53's ceiling.
+        // More threads than this do not help on any machine.
+        optional(
+            "workers",
+            Shape::Integer { least: 0, most: 1024 },
+            "The number of UDP workers. Default: 0, one per core.",
+        ),
+        // 512 is the minimum of RFC 6891 section 6.2.5, 4096 is Route 53's maximum.
         optional(
             "udp_payload_max",
             Shape::Integer { least: 512, most: 4096 },
-            "The largest UDP answer in octets, 512 to 4096. Default: 1232, which is never fragmented.",
+            "The largest UDP response in bytes, 512 to 4096. Default: 1232, which is not fragmented.",
         ),
-        optional("nsid", Shape::Text, "The name server identifier (RFC 5001) for whoever asks; off when absent."),
+        optional(
+            "nsid",
+            Shape::Text,
+            "The name server identifier (RFC 5001), sent to clients that request it. Default: none.",
+        ),
         optional(
             "name_servers",
             Shape::Tables(&NAME_SERVER),
-            "What a zone without NS records of its own names in its NS set and SOA. Default: ns1.<zone> with the listen addresses.",
+            "The name servers in the NS and SOA records of zones that have no NS records of their own. Default: ns1.<zone> with the listen addresses.",
         ),
     ],
 };
@@ -322,7 +334,11 @@ pub(super) const NAME_SERVER: Keys = Keys {
     what: "a name server",
     keys: &[
         required("name", Shape::Text, "Its absolute name, such as \"ns1.lab.test.\"."),
-        optional("addresses", Shape::Texts, "Its addresses; written into zones that hold its name."),
+        optional(
+            "addresses",
+            Shape::Texts,
+            "Its addresses. Zones that contain its name get them as A and AAAA records.",
+        ),
     ],
 };
 
@@ -334,7 +350,7 @@ pub(super) const ZONES: Keys = Keys {
             Shape::Text,
             "The directory of the zone files, relative to this file. Default: \"../zones\".",
         ),
-        optional("watch", Shape::Boolean, "Whether edits are picked up by themselves. Default: true."),
+        optional("watch", Shape::Boolean, "Whether edited zone files are reloaded automatically. Default: true."),
     ],
 };
 
@@ -344,15 +360,23 @@ pub(super) const LOCATION: Keys = Keys {
         optional(
             "geoip",
             Shape::Texts,
-            "Geo databases in MaxMind's format, relative to this file; the first hit wins.",
+            "Geolocation databases in MaxMind format, relative to this file. The first database with an entry is used.",
         ),
         optional(
             "client_subnet",
             Shape::Choice(&["use", "ignore"]),
             "EDNS Client Subnet: \"use\", the default, or \"ignore\".",
         ),
-        optional("network", Shape::Tables(&NETWORK), "Your own places; the longest prefix wins, before geoip."),
-        optional("latency", Shape::Tables(&LATENCY), "Measured round trips; a region not listed counts by distance."),
+        optional(
+            "network",
+            Shape::Tables(&NETWORK),
+            "Locations of your own networks. The longest prefix wins; they take precedence over `geoip`.",
+        ),
+        optional(
+            "latency",
+            Shape::Tables(&LATENCY),
+            "Measured round-trip times. Regions without one are compared by distance.",
+        ),
     ],
 };
 
@@ -360,10 +384,10 @@ pub(super) const NETWORK: Keys = Keys {
     what: "`[[location.network]]`",
     keys: &[
         required("cidr", Shape::Text, "The clients' network."),
-        optional("country", Shape::Text, "The ISO 3166-1 code of their country; the continent follows."),
-        optional("subdivision", Shape::Text, "The US state or Ukrainian oblast they are in."),
-        optional("coordinates", Shape::Table(&COORDINATES), "Where exactly."),
-        optional("region", Shape::Text, "The AWS region that they count as being in."),
+        optional("country", Shape::Text, "The ISO 3166-1 code of the country; the continent follows from it."),
+        optional("subdivision", Shape::Text, "The US state or Ukrainian oblast."),
+        optional("coordinates", Shape::Table(&COORDINATES), "Latitude and longitude."),
+        optional("region", Shape::Text, "The AWS region of these clients."),
     ],
 };
 
@@ -373,11 +397,11 @@ pub(super) const LATENCY: Keys = Keys {
         optional("cidr", Shape::Text, "For the clients of this network; or `country`, or `region`."),
         optional("country", Shape::Text, "For the clients in this country; or `cidr`, or `region`."),
         optional("region", Shape::Text, "For the clients in this AWS region; or `cidr`, or `country`."),
-        // No round trip on this planet takes a minute.
+        // No round trip takes a minute.
         required(
             "round_trip",
             Shape::NamedDurations(Bounds::milliseconds(0, 60_000)),
-            "Round trips by AWS region, such as { eu-central-1 = \"4ms\" }.",
+            "Round-trip times by AWS region, such as { eu-central-1 = \"4ms\" }.",
         ),
     ],
 };
@@ -393,10 +417,10 @@ pub(super) const COORDINATES: Keys = Keys {
 pub(super) const VPC: Keys = Keys {
     what: "`[[vpc]]`",
     keys: &[
-        optional("name", Shape::Text, "What zones may call it."),
-        optional("id", Shape::Text, "What the API calls it, such as \"vpc-lab1\"; follows from the name when absent."),
-        required("region", Shape::Text, "The AWS region where its clients count as being."),
-        required("cidrs", Shape::Texts, "Its clients' networks; no other VPC may have the same block."),
+        optional("name", Shape::Text, "A name for use in `vpcs` of zones."),
+        optional("id", Shape::Text, "The id in the API, such as \"vpc-lab1\". Default: derived from the name."),
+        required("region", Shape::Text, "The AWS region of its clients, for latency routing in private zones."),
+        required("cidrs", Shape::Texts, "The networks of its clients. Two VPCs cannot have the same block."),
     ],
 };
 
@@ -405,19 +429,19 @@ pub(super) const HEALTH: Keys = Keys {
     keys: &[
         optional(
             "wait_for_first_result",
-            // Who waits longer than an hour for port 53 has other troubles.
+            // A longer wait than an hour is a mistake.
             Shape::Duration(Bounds::milliseconds(0, 3_600_000)),
-            "How long the server waits for the first result of each check before it answers. Default: \"10s\".",
+            "How long the server waits for the first result of each check before it answers queries. Default: \"10s\".",
         ),
         optional(
             "certificate_authorities",
             Shape::Texts,
-            "PEM files that `verify_certificate` trusts, relative to this file. Default: those of the system.",
+            "PEM files with the authorities that checks with `verify_certificate` trust, relative to this file. Default: the system's.",
         ),
         optional(
             "sentinels",
             Shape::Texts,
-            "Health checks, by name or id. While all of them are unhealthy, the uplink is gone and other verdicts stand.",
+            "Health checks, by name or id. While all of them are unhealthy, this server counts as offline and other checks keep their status.",
         ),
     ],
 };
@@ -427,28 +451,28 @@ pub(super) const STATE: Keys = Keys {
     keys: &[optional(
         "directory",
         Shape::Text,
-        "Last good sources, health across restarts, the API's bookkeeping; relative to this file. Default: \"/var/lib/fiftythree\".",
+        "The directory for the last good zone files, health check states and API data, relative to this file. Default: \"/var/lib/fiftythree\".",
     )],
 };
 
 pub(super) const ADMIN: Keys = Keys {
     what: "`[admin]`",
     keys: &[
-        optional("listen", Shape::Text, "Address and port; \"off\" for none. Default: \"127.0.0.1:8053\"."),
+        optional("listen", Shape::Text, "The address and port to listen on, or \"off\". Default: \"127.0.0.1:8053\"."),
         optional(
             "token_file",
             Shape::Text,
-            "A file with the token without which nothing is changed over HTTP, relative to this file; none when absent.",
+            "A file with the token that every change over HTTP requires, relative to this file. Default: none.",
         ),
         optional(
             "allowed_hosts",
             Shape::Texts,
-            "Names in the Host header that are accepted besides IP addresses, localhost and names without a dot.",
+            "Host names accepted in the Host header, in addition to IP addresses, localhost and names without a dot.",
         ),
         optional(
             "public_url",
             Shape::Text,
-            "The address at which a proxy shows the status page, such as \"https://ops.example.net/dns/\"; none when absent.",
+            "The URL at which a proxy serves the status page, such as \"https://ops.example.net/dns/\". Default: none.",
         ),
     ],
 };
@@ -458,7 +482,7 @@ pub(super) const WEBHOOK: Keys = Keys {
     keys: &[secret(
         "url",
         Shape::Text,
-        "Where each change of a health check is posted as JSON, with a `text` that Slack shows; none when absent.",
+        "The URL to which each status change of a health check is posted as JSON, with a `text` that Slack shows. Default: none.",
     )],
 };
 
@@ -467,7 +491,7 @@ pub(super) const LOG: Keys = Keys {
     keys: &[optional(
         "format",
         Shape::Choice(&["auto", "text", "json"]),
-        "\"auto\", the default, and \"text\" are for people, coloured on a terminal; \"json\" is for machines.",
+        "\"auto\", the default, and \"text\" are readable text, coloured on a terminal; \"json\" is one JSON object per line.",
     )],
 };
 
@@ -476,34 +500,42 @@ pub(super) const METRICS: Keys = Keys {
     keys: &[optional(
         "count_answers",
         Shape::Texts,
-        "Names of which it is counted how often each of their record sets is the answer; 100 at most. Default: none.",
+        "Names for which answers are counted by record set; at most 100. Default: none.",
     )],
 };
 
-/// One in a million of the fastest server's queries is still one a second.
+/// At a million queries a second, the highest value still logs one a second.
 const SAMPLE: Shape = Shape::Integer { least: 1, most: 1_000_000 };
 
 pub(super) const QUERY_LOG: Keys = Keys {
     what: "`[query_log]`",
     keys: &[
-        required("to", Shape::Text, "\"stdout\", or a file, relative to this one; opened anew when it is moved away."),
+        required(
+            "to",
+            Shape::Text,
+            "\"stdout\", or a file, relative to this one. It is reopened when it is moved away.",
+        ),
         optional(
             "format",
             Shape::Choice(&["route53", "json"]),
-            "\"route53\", the default, is the line of Route 53's public query log; \"json\" has the same fields.",
+            "\"route53\", the default, is the format of Route 53's public query log; \"json\" has the same fields.",
         ),
-        optional("sample", SAMPLE, "One in so many queries is logged, by chance. Default: 1, each."),
-        optional("zones", Shape::Texts, "Queries to these zones alone. Default: all, and those to no zone."),
+        optional("sample", SAMPLE, "Logs one in this many queries, at random. Default: 1, every query."),
+        optional(
+            "zones",
+            Shape::Texts,
+            "Logs only queries in these zones. Default: all queries, also those outside all zones.",
+        ),
         optional(
             "response_codes",
             Shape::Texts,
-            "Queries with these response codes alone, such as \"NXDOMAIN\". Default: all.",
+            "Logs only queries with these response codes, such as \"NXDOMAIN\". Default: all.",
         ),
-        optional("types", Shape::Texts, "Queries of these types alone, such as \"A\". Default: all."),
+        optional("types", Shape::Texts, "Logs only queries of these types, such as \"A\". Default: all."),
         optional(
             "clients",
             Shape::Texts,
-            "Queries from these networks alone: the client subnet when there is one, else the resolver. Default: all.",
+            "Logs only queries from these networks, by the client subnet if there is one, else by the resolver's address. Default: all.",
         ),
     ],
 };
@@ -511,10 +543,18 @@ pub(super) const QUERY_LOG: Keys = Keys {
 pub(super) const DNSTAP: Keys = Keys {
     what: "`[dnstap]`",
     keys: &[
-        optional("socket", Shape::Text, "The Unix socket of the reader, relative to this file; or `tcp`."),
-        optional("tcp", Shape::Text, "Address and port of the reader; or `socket`."),
-        optional("identity", Shape::Text, "Who tells. Default: `dns.nsid`, else the name of this machine."),
-        optional("sample", SAMPLE, "One in so many queries is told, by chance. Default: 1, each."),
+        optional(
+            "socket",
+            Shape::Text,
+            "The Unix socket of the reader, relative to this file. Exactly one of `socket` and `tcp` is required.",
+        ),
+        optional(
+            "tcp",
+            Shape::Text,
+            "The address and port of the reader. Exactly one of `socket` and `tcp` is required.",
+        ),
+        optional("identity", Shape::Text, "The identity in the messages. Default: `dns.nsid`, else the host name."),
+        optional("sample", SAMPLE, "Sends one in this many queries, at random. Default: 1, every query."),
     ],
 };
 
@@ -522,37 +562,49 @@ pub(super) const ZONE_FILE: Keys = Keys {
     what: "a zone file",
     keys: &[
         VERSION,
-        optional("name", Shape::Text, "The hosted zone's name. A file without one may hold checks and collections."),
-        optional("id", Shape::Text, "The hosted zone's id in the API: Z and up to 31 capitals and digits."),
-        optional("comment", Shape::Text, "Your own words about the zone."),
-        optional("vpcs", Shape::Texts, "Makes the zone private: only clients in these VPCs see it."),
+        optional(
+            "name",
+            Shape::Text,
+            "The name of the hosted zone. A file without it can define only health checks and CIDR collections.",
+        ),
+        optional(
+            "id",
+            Shape::Text,
+            "The id of the hosted zone in the API: Z and up to 31 capital letters and digits. Default: derived from the name.",
+        ),
+        optional("comment", Shape::Text, "A comment about the zone."),
+        optional("vpcs", Shape::Texts, "Makes the zone private: it is served only to clients in these VPCs."),
         optional("record", Shape::Tables(&RECORD), "Resource record sets."),
-        optional("record_group", Shape::Tables(&RECORD_GROUP), "What holds for all records of one name and type."),
-        optional("health_check", Shape::Tables(&HEALTH_CHECK), "Health checks; any file may use them."),
-        optional("cidr_collection", Shape::Tables(&CIDR_COLLECTION), "CIDR collections; any file may use them."),
+        optional("record_group", Shape::Tables(&RECORD_GROUP), "Settings for all records of one name and type."),
+        optional("health_check", Shape::Tables(&HEALTH_CHECK), "Health checks; records in any file can use them."),
+        optional(
+            "cidr_collection",
+            Shape::Tables(&CIDR_COLLECTION),
+            "CIDR collections; records in any file can use them.",
+        ),
     ],
 };
 
 pub(super) const RECORD_GROUP: Keys = Keys {
     what: "`[[record_group]]`",
     keys: &[
-        required("name", Shape::Text, "The name of the group's records, written as theirs is."),
+        required("name", Shape::Text, "The name of the group's records, relative or absolute."),
         required("type", Shape::Text, "The type of the group's records."),
         optional(
             "when_all_unhealthy",
             Shape::Choice(&["all", "none", "last_healthy"]),
-            "What is answered when nothing in the group is healthy: all of it, as at Route 53; nothing; or what was healthy last.",
+            "What the group answers when none of its records is healthy: \"all\", the default and Route 53's rule, all records; \"none\", no records; \"last_healthy\", the records that were healthy last.",
         ),
         optional(
             "failback_delay",
-            // Who waits longer than a day for a healthy record means another one.
+            // A longer delay than a day is a mistake.
             Shape::Duration(Bounds::seconds(0, 86_400)),
-            "How long a record that recovered has to stay healthy before it is in use again. Default: 0.",
+            "How long a recovered record must stay healthy before it is used again. Default: 0.",
         ),
         optional(
             "slow_start",
             Shape::Duration(Bounds::seconds(0, 86_400)),
-            "Weighted records: how long the share of one that recovered grows until it has its weight. Default: 0.",
+            "For weighted records: how long the share of a recovered record grows until it reaches its weight. Default: 0.",
         ),
     ],
 };
@@ -563,50 +615,58 @@ pub(super) const RECORD: Keys = Keys {
         required(
             "name",
             Shape::Text,
-            "Relative to the zone, or absolute with a trailing dot; \"@\" is the zone itself.",
+            "The name, relative to the zone or absolute with a trailing dot; \"@\" is the zone itself.",
         ),
         required("type", Shape::Text, "One of Route 53's 17 record types."),
         optional(
             "ttl",
             Shape::Duration(Bounds::seconds(0, MAX_TTL as u64)),
-            "How long resolvers may keep it; needed beside `values`.",
+            "How long resolvers may cache the records. Required with `values`.",
         ),
         optional("values", Shape::Texts, "The records' values, as Route 53 writes them."),
-        optional("alias", Shape::Table(&ALIAS), "Answers with what another record of the zone would."),
+        optional("alias", Shape::Table(&ALIAS), "Answers with the records of another name in the zone."),
         optional(
             "set_identifier",
             Shape::Text,
-            "Tells apart the records of one name and type; needed beside a routing policy.",
+            "Distinguishes the records of one name and type. Required with a routing policy.",
         ),
-        optional("weight", Shape::Integer { least: 0, most: 255 }, "Weighted routing: this record's share."),
+        optional("weight", Shape::Integer { least: 0, most: 255 }, "Weighted routing: this record's weight, 0 to 255."),
         optional("region", Shape::Text, "Latency routing: the AWS region of this record's resource."),
         optional(
             "failover",
             Shape::Choice(&["primary", "secondary"]),
             "Failover routing: \"primary\" or \"secondary\".",
         ),
-        optional("geolocation", Shape::Table(&GEOLOCATION), "Geolocation routing: the area this record is for."),
-        optional("geoproximity", Shape::Table(&GEOPROXIMITY), "Geoproximity routing: where this record's resource is."),
-        optional("cidr", Shape::Table(&CIDR), "IP-based routing: the location whose clients this record is for."),
-        optional("multivalue", Shape::Boolean, "Multivalue answer routing: up to eight healthy records at random."),
         optional(
-            "health_check",
-            Shape::Text,
-            "The name or id of the health check that says whether it may be answered.",
+            "geolocation",
+            Shape::Table(&GEOLOCATION),
+            "Geolocation routing: the area of the clients that get this record.",
         ),
+        optional(
+            "geoproximity",
+            Shape::Table(&GEOPROXIMITY),
+            "Geoproximity routing: the location of this record's resource.",
+        ),
+        optional(
+            "cidr",
+            Shape::Table(&CIDR),
+            "IP-based routing: the CIDR location of the clients that get this record.",
+        ),
+        optional("multivalue", Shape::Boolean, "Multivalue answer routing: up to eight healthy records at random."),
+        optional("health_check", Shape::Text, "The name or id of the health check for this record."),
     ],
 };
 
 pub(super) const ALIAS: Keys = Keys {
     what: "`alias`",
     keys: &[
-        required("target", Shape::Text, "A name of the same zone, relative, or absolute with a trailing dot."),
+        required("target", Shape::Text, "A name in the same zone, relative or absolute with a trailing dot."),
         required(
             "evaluate_target_health",
             Shape::Boolean,
-            "Whether it is unhealthy while nothing in its target is healthy.",
+            "Whether the alias counts as unhealthy while no record of its target is healthy.",
         ),
-        optional("hosted_zone_id", Shape::Text, "The id of this very zone; may be left out."),
+        optional("hosted_zone_id", Shape::Text, "The id of this zone; optional."),
     ],
 };
 
@@ -614,21 +674,25 @@ pub(super) const GEOLOCATION: Keys = Keys {
     what: "`geolocation`",
     keys: &[
         optional("continent", Shape::Choice(&["AF", "AN", "AS", "EU", "NA", "OC", "SA"]), "A continent's code."),
-        optional("country", Shape::Text, "A country's ISO 3166-1 code, or \"*\" for everybody else."),
-        optional("subdivision", Shape::Text, "A state of US or an oblast of UA, beside `country`."),
+        optional("country", Shape::Text, "A country's ISO 3166-1 code, or \"*\" for all other clients."),
+        optional("subdivision", Shape::Text, "The code of a US state or a Ukrainian oblast; requires `country`."),
     ],
 };
 
 pub(super) const GEOPROXIMITY: Keys = Keys {
     what: "`geoproximity`",
     keys: &[
-        optional("region", Shape::Text, "At an AWS region."),
-        optional("coordinates", Shape::Table(&COORDINATES), "At a point, with at most two decimals."),
-        optional("local_zone_group", Shape::Text, "At a local zone group, such as \"us-east-1-bue-1\"."),
+        optional("region", Shape::Text, "The AWS region of the resource."),
+        optional(
+            "coordinates",
+            Shape::Table(&COORDINATES),
+            "The coordinates of the resource, with at most two decimals.",
+        ),
+        optional("local_zone_group", Shape::Text, "The local zone group of the resource, such as \"us-east-1-bue-1\"."),
         optional(
             "bias",
             Shape::Integer { least: -99, most: 99 },
-            "-99 to 99; positive attracts clients from farther away. Default: 0.",
+            "-99 to 99; a positive bias attracts clients from farther away. Default: 0.",
         ),
     ],
 };
@@ -637,94 +701,102 @@ pub(super) const CIDR: Keys = Keys {
     what: "`cidr`",
     keys: &[
         required("collection", Shape::Text, "The name or id of a CIDR collection."),
-        required("location", Shape::Text, "A location of the collection, or \"*\" for everybody else."),
+        required("location", Shape::Text, "A location of the collection, or \"*\" for all other clients."),
     ],
 };
 
 pub(super) const HEALTH_CHECK: Keys = Keys {
     what: "`[[health_check]]`",
     keys: &[
-        required("name", Shape::Text, "What records call it; unique over all files."),
-        optional("id", Shape::Text, "What the API calls it, a lower-case UUID; follows from the name when absent."),
+        required("name", Shape::Text, "The name that records refer to; unique in all files."),
+        optional("id", Shape::Text, "The id in the API, a lower-case UUID. Default: derived from the name."),
         optional(
             "type",
             Shape::Choice(&["http", "https", "tcp", "calculated", "metric", "manual"]),
-            "How its status is found: by asking an endpoint, counting other checks, asking a Prometheus, or as you say.",
+            "The type: \"http\", \"https\" and \"tcp\" probe an endpoint, \"calculated\" counts other checks, \"metric\" queries Prometheus, \"manual\" has the status you set.",
         ),
         optional("ip_address", Shape::Text, "The endpoint's address."),
         optional(
             "fqdn",
             Shape::Text,
-            "The Host header and the SNI; resolved at every check when there is no `ip_address`.",
+            "The name in the Host header and the TLS handshake. Without `ip_address` it is resolved before every probe.",
         ),
         optional(
             "port",
             Shape::Integer { least: 1, most: 65_535 },
-            "Default: 80 for http, 443 for https; tcp must say.",
+            "The port. Default: 80 for http, 443 for https; required for tcp.",
         ),
-        optional("resource_path", Shape::Text, "What http and https ask for. Default: \"/\"."),
-        optional("search_string", Shape::Text, "Must be within the first 5120 bytes of the answer's body."),
-        // An hour without a look at an endpoint is no health check.
+        optional("resource_path", Shape::Text, "The path that http and https request. Default: \"/\"."),
+        optional("search_string", Shape::Text, "The string that must be in the first 5120 bytes of the body."),
+        // Probing less than once an hour is a mistake.
         optional(
             "request_interval",
             Shape::Duration(Bounds::seconds(1, 3600)),
-            "From one check to the next. Route 53 knows 10 and 30. Default: 30.",
+            "The time between two probes. Route 53 allows 10 and 30. Default: 30.",
         ),
         optional(
             "failure_threshold",
             Shape::Integer { least: 1, most: 10 },
-            "Results in a row that change its state, both ways. Default: 3.",
+            "The number of consecutive failed or passed probes that change the status. Default: 3.",
         ),
         optional(
             "recovery_threshold",
             Shape::Integer { least: 1, most: 10 },
-            "Passed checks in a row that make it healthy, when not `failure_threshold`.",
+            "The number of consecutive passed probes that make the check healthy. Default: `failure_threshold`.",
         ),
-        optional("inverted", Shape::Boolean, "Turns the verdict around. Default: false."),
-        optional("disabled", Shape::Boolean, "No longer asked, and healthy from then on. Default: false."),
-        optional("measure_latency", Shape::Boolean, "Keeps latency figures. Default: false."),
+        optional("inverted", Shape::Boolean, "Whether the status is inverted. Default: false."),
+        optional("disabled", Shape::Boolean, "Whether the check is disabled: not probed, and healthy. Default: false."),
+        optional("measure_latency", Shape::Boolean, "Whether latencies are recorded. Default: false."),
         optional("enable_sni", Shape::Boolean, "Whether https sends `fqdn` in the TLS handshake. Default: true."),
-        optional("expected_status", Shape::Statuses, "Which statuses are good. Default: [\"200-399\"]."),
-        secret("request_headers", Shape::NamedText, "Headers that http and https send besides their own."),
-        // What takes longer than a minute to connect or to answer helps no failover.
+        optional("expected_status", Shape::Statuses, "The HTTP statuses that pass. Default: [\"200-399\"]."),
+        secret("request_headers", Shape::NamedText, "Additional headers that http and https send."),
+        // A timeout longer than a minute is of no use for failover.
         optional(
             "connect_timeout",
             Shape::Duration(Bounds::milliseconds(10, 60_000)),
-            "How long connecting may take, TLS included. Default: 4 s, for tcp 10 s.",
+            "The timeout for the connection, TLS included. Default: 4 s, for tcp 10 s.",
         ),
         optional(
             "response_timeout",
             Shape::Duration(Bounds::milliseconds(10, 60_000)),
-            "How long http and https wait for the status. Default: 2 s.",
+            "The timeout of http and https for the status line. Default: 2 s.",
         ),
         optional(
             "body_timeout",
             Shape::Duration(Bounds::milliseconds(10, 60_000)),
-            "How long they then wait for `search_string`. Default: 2 s.",
+            "The timeout for `search_string` after the status line. Default: 2 s.",
         ),
         optional(
             "verify_certificate",
             Shape::Boolean,
-            "Whether https demands a valid certificate, for `fqdn` or else the address. Default: false.",
+            "Whether https requires a valid certificate, for `fqdn` or else the address. Default: false.",
         ),
         optional(
             "address_family",
             Shape::Choice(&["ipv4", "ipv6"]),
-            "Which addresses of `fqdn` are asked when there is no `ip_address`. Default: \"ipv4\".",
+            "Which addresses of `fqdn` are probed without `ip_address`. Default: \"ipv4\".",
         ),
         optional(
             "child_health_checks",
             Shape::Texts,
-            "The names or ids of the checks that a calculated one counts, at most 256.",
+            "The names or ids of the checks that a calculated check counts, at most 256.",
         ),
         optional(
             "health_threshold",
             Shape::Integer { least: 0, most: 256 },
-            "How many of its children must be healthy for a calculated check to be.",
+            "How many children must be healthy for a calculated check to be healthy.",
         ),
-        // It may hold a user and a password.
-        secret("prometheus", Shape::Text, "The base URL that a metric check asks, such as \"http://127.0.0.1:9090\"."),
-        optional("query", Shape::Text, "PromQL that gives a number, or several of which none may be bad."),
+        // The URL can contain a user name and a password.
+        secret(
+            "prometheus",
+            Shape::Text,
+            "The base URL of the Prometheus server that a metric check queries, such as \"http://127.0.0.1:9090\".",
+        ),
+        optional(
+            "query",
+            Shape::Text,
+            "A PromQL query with a number or several as the result. The check is unhealthy if any of them is bad.",
+        ),
         optional(
             "comparison",
             Shape::Choice(&[
@@ -733,34 +805,34 @@ pub(super) const HEALTH_CHECK: Keys = Keys {
                 "less_than_threshold",
                 "less_than_or_equal_to_threshold",
             ]),
-            "Which numbers are bad: a metric check is unhealthy when this is so.",
+            "Which numbers are bad: the comparison with `threshold` that makes a metric check unhealthy.",
         ),
-        optional("threshold", Shape::AnyNumber, "What the numbers of a metric check are compared with."),
+        optional("threshold", Shape::AnyNumber, "The number that results of a metric check are compared with."),
         optional(
             "period",
             Shape::Duration(Bounds::seconds(1, 86_400)),
-            "From one evaluation of a metric check to the next. Default: 60.",
+            "The time between two evaluations of a metric check. Default: 60.",
         ),
         optional(
             "evaluation_periods",
-            // With more than a hundred nobody waits for the outcome.
+            // More than a hundred is a mistake.
             Shape::Integer { least: 1, most: 100 },
-            "How many evaluations in a row must be bad, or without data. Default: 1.",
+            "How many consecutive evaluations must be bad, or without data. Default: 1.",
         ),
         optional(
             "insufficient_data_health_status",
             Shape::Choice(&["healthy", "unhealthy", "last_known_status"]),
-            "What a metric check is without data. Default: \"last_known_status\".",
+            "The status of a metric check without data. Default: \"last_known_status\".",
         ),
         optional(
             "status",
             Shape::Choice(&["healthy", "unhealthy"]),
-            "What a manual check is. In Route 53: On and Off.",
+            "The status of a manual check. In Route 53: On and Off.",
         ),
         optional(
             "deleted",
             Shape::Boolean,
-            "What is left of a check that was deleted by the API while records used it; counts as healthy.",
+            "Marks a check that was deleted through the API while records used it; it counts as healthy.",
         ),
     ],
 };
@@ -768,12 +840,12 @@ pub(super) const HEALTH_CHECK: Keys = Keys {
 pub(super) const CIDR_COLLECTION: Keys = Keys {
     what: "`[[cidr_collection]]`",
     keys: &[
-        required("name", Shape::Text, "What records call it; unique over all files."),
-        optional("id", Shape::Text, "What the API calls it, a lower-case UUID; follows from the name when absent."),
+        required("name", Shape::Text, "The name that records refer to; unique in all files."),
+        optional("id", Shape::Text, "The id in the API, a lower-case UUID. Default: derived from the name."),
         required(
             "locations",
             Shape::NamedTexts,
-            "Locations and their networks, such as { berlin = [\"10.53.1.0/24\"] }.",
+            "The locations and their networks, such as { berlin = [\"10.53.1.0/24\"] }.",
         ),
     ],
 };

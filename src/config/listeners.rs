@@ -1,7 +1,8 @@
-//! Addresses to listen on: the settings that name them, and which of them want the same port.
+//! Addresses to listen on, and conflicts between them.
 //!
-//! DNS listens over UDP and TCP, the admin side over TCP. Two of our own sockets that want one port would keep the server
-//! from starting, with an error of the system that names neither setting.
+//! DNS listens on UDP and TCP, the admin server on TCP. Two sockets on one port would stop the
+//! server at startup with a system error that does not name the settings, so conflicts are found
+//! here.
 
 use std::net::{IpAddr, SocketAddr};
 use std::ops::Range;
@@ -9,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use super::diagnostic::{Diagnostic, Place};
 
-/// What the command line says over the settings.
+/// Flags that override the settings.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ListenFlags {
     /// `--listen`; empty when absent.
@@ -26,7 +27,7 @@ pub(super) struct Listener {
     pub(super) origin: Origin,
 }
 
-/// Who listens there.
+/// The service that listens on an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Service {
     Dns,
@@ -40,11 +41,11 @@ pub(super) enum Origin {
     File { path: PathBuf, span: Range<usize> },
     /// The command line.
     Flag,
-    /// Nothing names it.
+    /// The default.
     Default,
 }
 
-/// An error for each address that cannot be listened on since another one is.
+/// An error for each address that conflicts with an earlier one.
 pub(super) fn conflicts(listeners: &[Listener]) -> Vec<Diagnostic> {
     let conflict_of = |(at, listener): (usize, &Listener)| {
         let other = listeners[..at].iter().find(|other| overlap(other, listener))?;
@@ -53,15 +54,15 @@ pub(super) fn conflicts(listeners: &[Listener]) -> Vec<Diagnostic> {
     listeners.iter().enumerate().filter_map(conflict_of).collect()
 }
 
-/// Whether the system refuses the second of two sockets.
+/// Whether the system would refuse the second of two sockets.
 fn overlap(one: &Listener, other: &Listener) -> bool {
     let is_same_port = one.address.port() == other.address.port() && one.address.port() != 0;
     is_same_port && (one.covers(other) || other.covers(one))
 }
 
 impl Listener {
-    /// Whether this listens on the other's address too. An IPv6 socket for DNS takes IPv6 alone; that of the admin side
-    /// takes what the system lets `[::]` take, which is IPv4 as well.
+    /// Whether this also listens on the other's address. An IPv6 socket for DNS accepts only IPv6;
+    /// that of the admin server also accepts IPv4 on `[::]`, the system's default.
     fn covers(&self, other: &Listener) -> bool {
         let takes_all = match self.address.ip() {
             IpAddr::V4(every) => every.is_unspecified() && other.address.is_ipv4(),
@@ -70,7 +71,7 @@ impl Listener {
         takes_all || self.address == other.address
     }
 
-    /// The setting, as people write it.
+    /// The name of the setting, for messages.
     fn setting(&self) -> &'static str {
         match (self.service, &self.origin) {
             (Service::Dns, Origin::Flag) => "`--listen`",
@@ -90,7 +91,7 @@ impl Listener {
     }
 }
 
-/// The fault is at the second address, or at the first where only that one is in a file.
+/// The error is at the second address, or at the first when only that one is in a file.
 fn conflict(first: &Listener, second: &Listener) -> Diagnostic {
     let (marked, other) =
         if second.place().is_some() || first.place().is_none() { (second, first) } else { (first, second) };
@@ -119,15 +120,15 @@ fn message(first: &Listener, second: &Listener) -> String {
 
 fn hint(first: &Listener, second: &Listener) -> String {
     if first.service != second.service {
-        return "DNS listens over TCP too: give the admin side another port by `[admin] listen` or `--admin`"
+        return "DNS also listens on TCP: set another port for the admin server with `[admin] listen` or `--admin`"
             .to_owned();
     }
     let (wide, narrow) = if first.covers(second) { (first, second) } else { (second, first) };
     if wide.address == narrow.address {
-        return format!("name `{}` once", wide.address);
+        return format!("write `{}` only once", wide.address);
     }
     let kind = if wide.address.is_ipv4() { "IPv4" } else { "IPv6" };
-    format!("leave out `{}`: `{}` is every {kind} address of this machine", narrow.address, wide.address)
+    format!("leave out `{}`: `{}` includes every {kind} address of this machine", narrow.address, wide.address)
 }
 
 #[cfg(test)]
@@ -157,7 +158,7 @@ mod tests {
             (dns("127.0.0.1:53"), admin("0.0.0.0:53"), true),
             (dns("127.0.0.1:53"), admin("[::]:53"), true),
             (dns("[::1]:53"), admin("[::1]:53"), true),
-            // IPv6 sockets of DNS take IPv6 alone.
+            // IPv6 sockets for DNS accept only IPv6.
             (dns("[::]:53"), dns("0.0.0.0:53"), false),
             (dns("[::]:53"), dns("127.0.0.1:53"), false),
             (dns("[::]:53"), admin("127.0.0.1:53"), false),

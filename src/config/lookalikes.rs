@@ -1,6 +1,7 @@
-//! Characters that look like others, or like nothing at all: what copies out of web pages and word processors bring along.
+//! Finds invisible characters and typographic lookalikes, as text copied from web pages and word
+//! processors contains them.
 
-/// Those that nobody sees, and what to do with them.
+/// Invisible characters, and what to do with them.
 const INVISIBLE: &[(char, &str, &str)] = &[
     ('\u{a0}', "a no-break space", SPACE),
     ('\u{2007}', "a figure space", SPACE),
@@ -17,7 +18,7 @@ const INVISIBLE: &[(char, &str, &str)] = &[
     ('\u{feff}', "a byte order mark", NOTHING),
 ];
 
-/// Those that stand for the syntax of TOML.
+/// Characters that resemble TOML syntax.
 const TYPOGRAPHIC: &[(char, &str, &str)] = &[
     ('\u{201c}', "a typographic quotation mark", QUOTE),
     ('\u{201d}', "a typographic quotation mark", QUOTE),
@@ -34,26 +35,26 @@ const NOTHING: &str = "delete it";
 const QUOTE: &str = "write `\"` or `'`";
 const HYPHEN: &str = "write `-`";
 
-/// A hint about the first character of a value that nobody sees.
+/// A hint about the first invisible character of a value.
 pub(super) fn in_value(text: &str) -> Option<String> {
     if text.is_ascii() {
         return None;
     }
-    text.chars().find_map(|letter| hint(letter, INVISIBLE))
+    text.chars().find_map(|c| hint(c, INVISIBLE))
 }
 
-/// A hint about the first character of a line of TOML that is not the one it looks like, and where it is in the line.
-/// Strings and comments may hold any.
+/// A hint about the first lookalike in a line of TOML, and its position in the line. Strings and
+/// comments may contain any character.
 pub(super) fn in_line(line: &str) -> Option<(usize, String)> {
     let mut quote = None;
-    for (at, letter) in line.char_indices() {
-        match (quote, letter) {
+    for (at, c) in line.char_indices() {
+        match (quote, c) {
             (None, '#') => return None,
-            (None, '"' | '\'') => quote = Some(letter),
-            (Some(open), _) if letter == open => quote = None,
+            (None, '"' | '\'') => quote = Some(c),
+            (Some(open), _) if c == open => quote = None,
             (Some(_), _) => {}
             (None, _) => {
-                if let Some(hint) = hint(letter, INVISIBLE).or_else(|| hint(letter, TYPOGRAPHIC)) {
+                if let Some(hint) = hint(c, INVISIBLE).or_else(|| hint(c, TYPOGRAPHIC)) {
                     return Some((at, hint));
                 }
             }
@@ -62,7 +63,7 @@ pub(super) fn in_line(line: &str) -> Option<(usize, String)> {
     None
 }
 
-fn hint(letter: char, table: &[(char, &str, &str)]) -> Option<String> {
-    let (_, name, instead) = table.iter().find(|(known, ..)| *known == letter)?;
-    Some(format!("there is {name} (U+{:04X}) here: {instead}", u32::from(letter)))
+fn hint(c: char, table: &[(char, &str, &str)]) -> Option<String> {
+    let (_, name, instead) = table.iter().find(|(known, ..)| *known == c)?;
+    Some(format!("this contains {name} (U+{:04X}): {instead}", u32::from(c)))
 }

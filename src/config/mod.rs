@@ -1,8 +1,10 @@
-//! Text ⇄ model: what users write in TOML, read into the nouns of Route 53, and every fault of every file with its place.
+//! Reads TOML settings and zone files into model types, and reports every error with its position.
 //!
-//! Pure: files come in as text that somebody else has read. A text goes through four hands: `document` finds the syntax
-//! errors, `tree` holds what was read, `table` walks the tables by the key lists in `keys`, and `settings` and `zones` turn each
-//! table into its record on its own, so that one bad value does not hide the next. [`settle()`] decides which texts may be served.
+//! The module does no I/O: callers read the files and pass in their text. There are four steps:
+//! `document` parses the text and finds syntax errors, `tree` holds the parsed values, `table`
+//! reads them by the key lists in `keys`, and `settings` and `zones` convert each table separately,
+//! so that one bad value does not hide the next. [`select_sources()`] decides which version of each
+//! file is served.
 
 mod admin;
 mod diagnostic;
@@ -53,21 +55,22 @@ pub use zones::{
 /// A file that has been read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SourceFile {
-    /// Where it stands; faults name it so.
+    /// Its path, as diagnostics show it.
     pub path: PathBuf,
-    /// All of it.
+    /// The complete text.
     pub text: Arc<str>,
-    /// How much of it may be shown.
+    /// How much of the text may be shown.
     pub disclosure: Disclosure,
 }
 
-/// How much of a file may be shown to those who look after the server.
+/// How much of a file may be shown to operators, in logs and on the status page.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Disclosure {
-    /// What is no secret by its key.
+    /// Everything except values of secret keys.
     #[default]
     Text,
-    /// Nothing but lines and columns: the path is a link that leads out of its directory, to a file that may be anything.
+    /// Only lines and columns: the path is a symbolic link out of its directory, so it may lead to
+    /// any file.
     Places,
 }
 

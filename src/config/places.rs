@@ -12,15 +12,15 @@ use super::{Diagnostic, SourceFile, keys, value};
 /// A place and its clients.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientPlace {
-    /// What people call it.
+    /// Its name in the output.
     pub name: String,
-    /// Its part of all clients, over the sum of all places' weights; 1 to 1 000 000.
+    /// Its share of all clients: this weight over the sum of all weights; 1 to 1 000 000.
     pub weight: u32,
-    /// Where its clients' addresses are; at least one.
+    /// The networks of its clients; at least one.
     pub networks: Vec<IpNet>,
 }
 
-/// Reads a file of places. Without errors there are places; every fault is returned either way.
+/// Reads a file of places. Returns the places when there is no error, and all diagnostics.
 pub fn read_places(file: &SourceFile) -> (Option<Vec<ClientPlace>>, Vec<Diagnostic>) {
     let (root, mut diagnostics) = document::parse(file);
     let end = diagnostics.text().len().min(1);
@@ -37,15 +37,15 @@ fn read_all(root: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Vec<ClientPl
     let mut seen: HashMap<String, Range<usize>> = HashMap::new();
     let tables = root.tables("place", diagnostics);
     if (!root.has("place") || root.is_empty_list("place")) && root.is_whole(diagnostics) {
-        let diagnostic = diagnostics.error(root.span.clone(), "there is no place");
-        diagnostic.label("nobody to simulate").hint("write a `[[place]]` with `name` and `networks`");
+        let diagnostic = diagnostics.error(root.span.clone(), "the file has no places");
+        diagnostic.label("no clients to simulate").hint("write a `[[place]]` with `name` and `networks`");
     }
     for table in tables {
         let Some((place, span)) = read_place(&table, diagnostics) else { continue };
         if let Some(first) = seen.insert(place.name.clone(), span.clone()) {
             let first = diagnostics.place(first, "first here");
             diagnostics
-                .error(span, format!("the place `{}` stands twice", place.name))
+                .error(span, format!("the place `{}` is defined twice", place.name))
                 .label("the second time")
                 .related(first);
         }
@@ -62,9 +62,7 @@ fn read_place(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Option<(C
     let weight = table.integer("weight", diagnostics);
     let texts = table.texts("networks", diagnostics);
     if texts.as_ref().is_some_and(Vec::is_empty) {
-        diagnostics
-            .error(table.span_of("networks"), "a place without networks")
-            .label("where do its clients come from?");
+        diagnostics.error(table.span_of("networks"), "a place without networks").label("an empty list");
     }
     let read = |text: &At<&str>| value::network(text, diagnostics);
     let networks: Vec<IpNet> = texts.iter().flatten().filter_map(read).collect();

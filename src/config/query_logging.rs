@@ -1,4 +1,4 @@
-//! `[metrics]`, `[query_log]` and `[dnstap]`: what is counted of queries, and who is told of them.
+//! `[metrics]`, `[query_log]` and `[dnstap]`: settings for counting and logging queries.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -12,67 +12,67 @@ use super::table::{At, Table};
 use super::{value, words};
 use crate::model::{Name, QueryType, ResponseCode};
 
-/// A worker looks through these lists for every query.
-const MOST_IN_A_LIST: usize = 100;
-/// Frame Streams has no port of its own; 6000 is what dnstap's tools use in their examples.
+/// A worker searches these lists for every query.
+const MAX_LIST_ENTRIES: usize = 100;
+/// Frame Streams has no assigned port; dnstap's tools use 6000 in their examples.
 const DNSTAP_PORT: u16 = 6000;
 
 /// `[query_log]`
 #[derive(Clone, Debug, PartialEq)]
 pub struct QueryLogSettings {
-    /// Where lines go.
+    /// Where the log is written.
     pub target: QueryLogTarget,
-    /// What they look like.
+    /// The format of the lines.
     pub format: QueryLogFormat,
-    /// One in how many is logged.
+    /// One in `sample` queries is logged.
     pub sample: u32,
-    /// Zones whose queries are logged; all, and those to no zone, when empty.
+    /// Zones whose queries are logged. Empty means all queries, also those outside all zones.
     pub zones: Vec<Name>,
-    /// Response codes that are logged; all when empty.
+    /// Response codes that are logged. Empty means all.
     pub response_codes: Vec<ResponseCode>,
-    /// Types that are logged; all when empty.
+    /// Query types that are logged. Empty means all.
     pub types: Vec<QueryType>,
-    /// Clients whose queries are logged; all when empty.
+    /// Client networks whose queries are logged. Empty means all.
     pub clients: Vec<IpNet>,
 }
 
 /// Where the query log goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum QueryLogTarget {
-    /// Where containers look for it.
+    /// Standard output, where containers expect logs.
     Stdout,
-    /// This file.
+    /// A file.
     File(PathBuf),
 }
 
-/// The form of the query log.
+/// The format of the query log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum QueryLogFormat {
-    /// Route 53's line.
+    /// The line of Route 53's public query log.
     Route53,
-    /// An object a line.
+    /// One JSON object per line.
     Json,
 }
 
 /// `[metrics]`
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct MetricsSettings {
-    /// Names of which it is counted how often each of their record sets is the answer.
+    /// Names for which answers are counted by record set.
     pub count_answers: Vec<Name>,
 }
 
 /// `[dnstap]`
 #[derive(Clone, Debug, PartialEq)]
 pub struct DnstapSettings {
-    /// Who listens.
+    /// The reader's socket.
     pub target: DnstapTarget,
-    /// Who we are, when not `dns.nsid`.
+    /// The identity in the messages; `None` means `dns.nsid`.
     pub identity: Option<String>,
-    /// One in how many queries is told.
+    /// One in `sample` queries is sent.
     pub sample: u32,
 }
 
-/// A dnstap reader's socket.
+/// The socket of a dnstap reader.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DnstapTarget {
     /// A Unix socket.
@@ -153,14 +153,14 @@ pub(super) fn read_dnstap(
     Some(DnstapSettings { target, identity, sample })
 }
 
-/// Messages are sent to it: "every address" is none.
+/// The server connects to this address, so the unspecified address is an error.
 fn reader_address(written: &At<&str>, diagnostics: &mut Diagnostics<'_>) -> Option<SocketAddr> {
     let address = value::socket_address(written, DNSTAP_PORT, diagnostics)?;
     if address.ip().is_unspecified() || address.port() == 0 {
         let example = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), DNSTAP_PORT);
         let diagnostic =
-            diagnostics.error(written.span.clone(), format!("`{}` is no address to connect to", written.value));
-        diagnostic.label("expected where the reader listens").hint(format!("such as \"{example}\""));
+            diagnostics.error(written.span.clone(), format!("`{}` is not an address to connect to", written.value));
+        diagnostic.label("expected the reader's address and port").hint(format!("such as \"{example}\""));
         return None;
     }
     Some(address)
@@ -170,7 +170,7 @@ fn read_sample(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> u32 {
     table.integer("sample", diagnostics).and_then(|sample| u32::try_from(sample.value).ok()).unwrap_or(1)
 }
 
-/// A list without repetition, not too long to be looked through.
+/// A list without duplicates of at most [`MAX_LIST_ENTRIES`] entries.
 fn bounded<T: PartialEq + fmt::Display>(
     table: &Table<'_>,
     key: &str,
@@ -179,15 +179,15 @@ fn bounded<T: PartialEq + fmt::Display>(
     read: impl Fn(&At<&str>, &mut Diagnostics<'_>) -> Option<T>,
 ) -> Vec<T> {
     let Some(values) = read_list(table, key, diagnostics, read) else { return Vec::new() };
-    if values.len() > MOST_IN_A_LIST {
-        let message = format!("`{key}` may have {MOST_IN_A_LIST} entries at most");
+    if values.len() > MAX_LIST_ENTRIES {
+        let message = format!("`{key}` must have at most {MAX_LIST_ENTRIES} entries");
         diagnostics.error(table.span_of(key), message).label(format!("{} entries", values.len()));
         return Vec::new();
     }
     without_repetition(values, what, diagnostics)
 }
 
-/// Absolute, with or without its last dot.
+/// An absolute name, with or without the trailing dot.
 fn name(written: &At<&str>, diagnostics: &mut Diagnostics<'_>) -> Option<Name> {
     let absolute = format!("{}.", written.value.trim_end_matches('.'));
     match Name::parse(&absolute) {
@@ -218,7 +218,7 @@ fn query_type(written: &At<&str>, diagnostics: &mut Diagnostics<'_>) -> Option<Q
     if kind.is_none() {
         let names: Vec<&str> = QueryType::names().collect();
         let diagnostic = diagnostics.error(written.span.clone(), format!("unknown type `{}`", written.value));
-        let nothing = "a type without a name is written as its number: \"TYPE65280\"";
+        let nothing = "write a type without a mnemonic by its number: \"TYPE65280\"";
         diagnostic.label("expected a mnemonic").hint(words::did_you_mean(written.value, &names, nothing));
     }
     kind

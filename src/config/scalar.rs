@@ -1,15 +1,15 @@
-//! What stands at a key before it means anything: whole numbers, numbers, durations.
+//! Reads scalar values: integers, numbers and durations.
 
 use std::time::Duration;
 
 use super::tree::Value;
 
-/// What reading a duration came to.
+/// The result of reading a duration.
 pub(super) enum Amount {
     Of(Duration),
-    /// A text that is no duration.
+    /// A string that is not a duration.
     Unreadable,
-    /// Neither a text nor a whole number.
+    /// Neither a string nor an integer.
     OtherShape,
 }
 
@@ -20,26 +20,27 @@ pub(super) struct Number<'d> {
 }
 
 impl Number<'_> {
-    /// How many decimals were written.
+    /// The number of decimals as written.
     pub(super) fn decimals(&self) -> usize {
         self.text.split_once('.').map_or(0, |(_, decimals)| decimals.len())
     }
 }
 
-/// A TOML value's kind, for people.
+/// The kind of a TOML value, for messages.
 pub(super) fn describe(value: &Value<'_>) -> &'static str {
     match value {
-        Value::Text(_) => "a text",
-        Value::Integer(..) => "a whole number",
-        Value::Float(_) => "a number with decimals",
-        Value::Boolean(_) => "true or false",
+        Value::Text(_) => "a string",
+        Value::Integer(..) => "an integer",
+        Value::Float(_) => "a float",
+        Value::Boolean(_) => "a boolean",
         Value::Datetime => "a date or time",
         Value::List(_) => "a list",
         Value::Table(_) => "a table",
     }
 }
 
-/// A whole number, in whatever base: `Some(None)` when it has more than 64 bits, `None` when it is none.
+/// An integer in any base. `Some(None)` when it does not fit in 64 bits, `None` for another kind of
+/// value.
 pub(super) fn integer(value: &Value<'_>) -> Option<Option<i64>> {
     match value {
         Value::Integer(digits, radix) => Some(i64::from_str_radix(digits, *radix).ok()),
@@ -47,7 +48,7 @@ pub(super) fn integer(value: &Value<'_>) -> Option<Option<i64>> {
     }
 }
 
-/// A finite number, whole or not.
+/// A finite number, integer or float.
 pub(super) fn number<'d>(value: &'d Value<'_>) -> Option<Number<'d>> {
     let text: &str = match value {
         Value::Integer(digits, 10) => digits,
@@ -58,7 +59,7 @@ pub(super) fn number<'d>(value: &'d Value<'_>) -> Option<Number<'d>> {
     Some(Number { value, text })
 }
 
-/// Whole seconds, or a text such as `250ms`, `10s`, `5m`, `1h`, `2d`, `1w`.
+/// Whole seconds, or a string such as `250ms`, `10s`, `5m`, `1h`, `2d`, `1w`.
 pub(super) fn duration(value: &Value<'_>) -> Amount {
     match value {
         Value::Integer(..) => {

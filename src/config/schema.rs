@@ -1,4 +1,5 @@
-//! JSON Schemas of all kinds of file, for editors: made from the same lists of keys that the readers use.
+//! Generates the JSON Schemas of all kinds of file, for editors, from the key lists that the
+//! readers use.
 
 use serde_json::{Map, Value, json};
 
@@ -14,15 +15,15 @@ pub fn zone_schema() -> String {
     schema("fiftythree: hosted zone, health checks, CIDR collections", &keys::ZONE_FILE)
 }
 
-/// The schema of files of places, shipped as `config/places.schema.json`.
+/// The schema of place files, shipped as `config/places.schema.json`.
 pub fn places_schema() -> String {
-    schema("fiftythree: places that simulated clients come from", &keys::PLACES)
+    schema("fiftythree: places of simulated clients", &keys::PLACES)
 }
 
 fn schema(title: &str, root: &Keys) -> String {
     let mut schema = json!({ "$schema": "http://json-schema.org/draft-07/schema#", "title": title });
     add(&mut schema, table(root));
-    let mut text = serde_json::to_string_pretty(&schema).expect("a schema is made of strings, numbers and lists");
+    let mut text = serde_json::to_string_pretty(&schema).expect("a schema contains only strings, numbers and lists");
     text.push('\n');
     text
 }
@@ -81,7 +82,7 @@ fn duration(bounds: Bounds) -> Value {
     json!({ "type": ["integer", "string"], "minimum": least, "maximum": most, "pattern": bounds.pattern() })
 }
 
-/// Adds the members of `more` to `schema`, which stay in this order.
+/// Adds the members of `more` to `schema` and keeps their order.
 fn add(schema: &mut Value, more: Value) {
     if let (Value::Object(schema), Value::Object(more)) = (schema, more) {
         schema.extend(more);
@@ -99,7 +100,7 @@ mod tests {
             std::fs::write(&path, schema).unwrap();
         }
         let shipped = std::fs::read_to_string(&path).unwrap_or_default();
-        assert!(shipped == schema, "FIFTYTHREE_BLESS=1 cargo test schema writes {} anew", path.display());
+        assert!(shipped == schema, "run FIFTYTHREE_BLESS=1 cargo test --lib schema to rewrite {}", path.display());
     }
 
     #[test]

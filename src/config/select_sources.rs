@@ -1,6 +1,7 @@
-//! Which texts may be served: every file at its current text, except what a fault freezes at its last good one.
+//! Selects the version of each file that is served: the current one, or the last good one if there
+//! is an error.
 //!
-//! All files start at their current texts. While anything is at fault, some files step down:
+//! All files start with their current text. While there are errors, some files step down:
 //!
 //! ```text
 //!                   has a last good text              has none
@@ -9,12 +10,13 @@
 //!   last good ──────────────────────▶ nothing        (only at the start, where the copy itself may be damaged)
 //! ```
 //!
-//! A file at nothing is left out when it was never served; at the start that refuses everything. One that was served before
-//! is unavailable: its zone is known and must not be answered by anything else. So it ends, at the latest where no file has
-//! a text; and it ends without faults or not at all.
+//! A file that steps down to nothing is left out if it was never served; at startup this is an
+//! error for all files. A file that was served before is unavailable: its zone is known, and no
+//! other file may answer for it. The process ends, at the latest when no file has a text, and the
+//! result has no errors.
 //!
-//! A last good text is read by the rules that held when it became one ([`TextOrigin`]). So a file that has not changed steps
-//! down too, where only a rule that is newer than its copy finds fault with it.
+//! A last good text is checked by the rules that applied when it was saved ([`TextOrigin`]). So an
+//! unchanged file also steps down if only a newer rule rejects it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -24,104 +26,106 @@ use super::zones::{Definitions, Reading, TextOrigin, definitions, read_texts};
 use super::{Configuration, Settings, SourceFile, read_zones};
 use crate::model::ZoneIdentity;
 
-/// When texts are settled.
+/// When the selection is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LoadPhase {
-    /// The server starts: a broken file that was never served makes it refuse.
+    /// At startup: a broken file that was never served is an error.
     Start,
-    /// The server runs: a broken new file is left out, since nobody has been served from it yet.
+    /// At a reload: a broken new file is left out, because it was never served.
     Reload,
 }
 
-/// A file that was served before, and the zone that it held.
+/// A file that was served before, and its zone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServedFile {
     /// The file.
     pub path: PathBuf,
-    /// `None` when it held none, or nobody knows.
+    /// `None` when it had no zone, or the zone is not known.
     pub zone: Option<ZoneIdentity>,
 }
 
-/// What texts there are to choose from.
+/// The texts to choose from.
 #[derive(Clone, Copy, Debug)]
 pub struct Texts<'s> {
-    /// Those in the files.
+    /// The current texts of the files.
     pub current: &'s [SourceFile],
-    /// Those that were good.
+    /// The last good texts.
     pub last_good: &'s [SourceFile],
-    /// The files that are there, were served before, and may have neither.
+    /// Existing files that were served before. They may have neither text.
     pub served: &'s [ServedFile],
 }
 
-/// What may be served.
+/// The result of a selection.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SelectedSources {
-    /// Free of errors.
+    /// The configuration, without errors.
     pub configuration: Configuration,
-    /// The texts that it was read from: the new last good ones.
+    /// The texts of the configuration, which become the last good ones.
     pub sources: Vec<SourceFile>,
-    /// Files that are served from their last good text, which is not their current one.
+    /// Files that are served from their last good text, not from the current one.
     pub frozen: Vec<PathBuf>,
-    /// New files that are not served at all.
+    /// New files that are not served.
     pub left_out: Vec<PathBuf>,
     /// Files that were served before and have no usable text.
     pub unavailable: Vec<ServedFile>,
-    /// What is wrong or doubtful in the current texts.
+    /// Errors and warnings about the current texts.
     pub diagnostics: Vec<Diagnostic>,
 }
 
-/// Decides which texts are served; `Err` with every fault when there is no way to serve without errors.
+/// Selects the texts to serve. Returns `Err` with all diagnostics when no selection is without
+/// errors.
 ///
-/// A broken file keeps its last good text, and so do the files that refer to what it defines; everything else is served as
-/// it stands. A file that has vanished is gone, unless others still refer to what it defined. Of two files that define the
-/// same, the one that was there first goes on.
+/// A broken file keeps its last good text, and so do files that refer to its definitions. All other
+/// files are served with their current text. A deleted file is removed unless other files still
+/// refer to its definitions. Of two files with the same definition, the one that was served before
+/// is used.
 pub fn select_sources(
     texts: Texts<'_>,
     settings: &Settings,
-    occasion: LoadPhase,
+    phase: LoadPhase,
 ) -> Result<SelectedSources, Vec<Diagnostic>> {
     let mut reading = read_zones(texts.current, settings);
-    let mut settling = Selection::new(texts, settings, occasion, reading.diagnostics.clone());
+    let mut selection = Selection::new(texts, settings, phase, reading.diagnostics.clone());
     let mut is_first = true;
     loop {
         let is_sound = reading.is_sound();
-        if !settling.leave_out_second(&reading) {
+        if !selection.leave_out_second(&reading) {
             if is_sound {
-                return Ok(settling.finish(reading));
+                return Ok(selection.finish(reading));
             }
             if std::mem::take(&mut is_first) {
-                settling.freeze_referrers(&erring_files(&reading));
+                selection.freeze_referrers(&erring_files(&reading));
             }
-            settling.note_newly_refused(&reading);
-            settling.step_down(&reading).map_err(|Stuck| std::mem::take(&mut settling.diagnostics))?;
+            selection.note_newly_refused(&reading);
+            selection.step_down(&reading).map_err(|Stuck| std::mem::take(&mut selection.diagnostics))?;
         }
-        reading = settling.read();
-        settling.note_new_faults(&reading);
+        reading = selection.read();
+        selection.note_new_faults(&reading);
     }
 }
 
-/// No file can step down any more, or none may.
+/// No file can step down any further, or none is allowed to.
 struct Stuck;
 
 struct Selection<'s> {
-    occasion: LoadPhase,
+    phase: LoadPhase,
     settings: &'s Settings,
     files: BTreeMap<&'s Path, File<'s>>,
     diagnostics: Vec<Diagnostic>,
 }
 
-/// A file, in so far as it exists: at least one of the texts is there, or it was served.
+/// A file with at least one text, or that was served before.
 #[derive(Default)]
 struct File<'s> {
     current: Option<&'s SourceFile>,
     last_good: Option<&'s SourceFile>,
     served: Option<&'s ServedFile>,
     at: Step,
-    /// Whether a rule that is newer than the last good text refuses the current one.
+    /// Whether a rule newer than the last good text rejects the current text.
     is_newly_refused: bool,
 }
 
-/// Where a file stands on its way down.
+/// The version of a file that is selected.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 enum Step {
     #[default]
@@ -131,7 +135,7 @@ enum Step {
 }
 
 impl<'s> File<'s> {
-    /// The text that is served, if any.
+    /// The selected text, if any.
     fn chosen(&self) -> Option<&'s SourceFile> {
         match self.at {
             Step::Current => self.current,
@@ -144,13 +148,14 @@ impl<'s> File<'s> {
         matches!((self.current, self.last_good), (Some(current), Some(good)) if current.text == good.text)
     }
 
-    /// Whether its last good text is another one than is served, or is read by other rules, and may be served yet.
+    /// Whether it can step back to a last good text that differs from the current one, or that
+    /// older rules accept.
     fn can_step_back(&self) -> bool {
         let is_other = !self.is_unchanged() || self.is_newly_refused;
         self.at == Step::Current && self.last_good.is_some() && is_other
     }
 
-    /// Whether it has nothing to step back to.
+    /// Whether it has a text and cannot step back.
     fn is_at_its_last_text(&self) -> bool {
         self.chosen().is_some() && !self.can_step_back()
     }
@@ -159,14 +164,15 @@ impl<'s> File<'s> {
         self.last_good.is_none() && self.served.is_none()
     }
 
-    /// The zone that nothing else may answer for, since this file is known to hold it and has no usable text.
+    /// The zone that no other file may answer for: this file is known to have it, but has no usable
+    /// text.
     fn withheld_zone(&self) -> Option<&'s ZoneIdentity> {
         self.served.filter(|_| self.chosen().is_none())?.zone.as_ref()
     }
 }
 
 impl<'s> Selection<'s> {
-    fn new(texts: Texts<'s>, settings: &'s Settings, occasion: LoadPhase, diagnostics: Vec<Diagnostic>) -> Self {
+    fn new(texts: Texts<'s>, settings: &'s Settings, phase: LoadPhase, diagnostics: Vec<Diagnostic>) -> Self {
         let mut files: BTreeMap<&Path, File<'_>> = BTreeMap::new();
         for source in texts.current {
             files.entry(&source.path).or_default().current = Some(source);
@@ -177,14 +183,14 @@ impl<'s> Selection<'s> {
         for served in texts.served {
             files.entry(&served.path).or_default().served = Some(served);
         }
-        Selection { occasion, settings, files, diagnostics }
+        Selection { phase, settings, files, diagnostics }
     }
 
     fn chosen(&self) -> Vec<SourceFile> {
         self.files.values().filter_map(File::chosen).cloned().collect()
     }
 
-    /// Reads the chosen texts, each by its own rules.
+    /// Reads the selected texts, each by the rules for its origin.
     fn read(&self) -> Reading {
         let origin = |file: &File<'_>| match file.at {
             Step::Current => TextOrigin::Current,
@@ -208,8 +214,9 @@ impl<'s> Selection<'s> {
         self.files.get(path).is_none_or(File::is_new)
     }
 
-    /// Of two files that define the same, a new one is left out and the one that was served before goes on, also when that
-    /// has no usable text: a copy that somebody made must not become the zone. True when that leaves out any.
+    /// Of two files with the same definition, leaves out the new one and keeps the one that was
+    /// served before, even if that has no usable text: a copy of a file must not replace it.
+    /// Returns true when a file was left out.
     fn leave_out_second(&mut self, reading: &Reading) -> bool {
         let errors = reading.diagnostics.iter().filter(|diagnostic| diagnostic.is_error());
         let conflicts = errors.filter_map(|diagnostic| Some((&diagnostic.path, &diagnostic.related.as_ref()?.path)));
@@ -220,9 +227,9 @@ impl<'s> Selection<'s> {
         };
         let mut second: BTreeSet<PathBuf> = conflicts.filter_map(second).collect();
         for (zone, held_by) in self.taken_zones(reading) {
-            let message = format!("the zone `{}` is that of `{}`, which cannot be served", zone.1, held_by.display());
+            let message = format!("the zone `{}` belongs to `{}`, which cannot be served", zone.1, held_by.display());
             let mut diagnostic = Diagnostic::error(&zone.0, message);
-            diagnostic.hint(format!("mend or remove `{}`", held_by.display()));
+            diagnostic.hint(format!("fix or remove `{}`", held_by.display()));
             self.diagnostics.push(diagnostic);
             second.insert(zone.0);
         }
@@ -232,7 +239,7 @@ impl<'s> Selection<'s> {
         !second.is_empty()
     }
 
-    /// New files, with the names of their zones, that hold a zone of a file without a usable text.
+    /// New files that have the zone of a file without a usable text, with the zone's name.
     fn taken_zones(&self, reading: &Reading) -> Vec<((PathBuf, String), &'s Path)> {
         let withheld: Vec<_> =
             self.files.iter().filter_map(|(path, file)| Some((*path, file.withheld_zone()?))).collect();
@@ -248,8 +255,8 @@ impl<'s> Selection<'s> {
         taken.collect()
     }
 
-    /// What refers to a broken file's definitions keeps its last good text together with it: the two were written for each
-    /// other.
+    /// Files that refer to definitions of a broken file step back together with it: their last good
+    /// texts belong together.
     fn freeze_referrers(&mut self, broken: &BTreeSet<PathBuf>) {
         let defined = self.definers(|path, file| {
             let is_frozen = broken.contains(path) && file.last_good.is_some();
@@ -266,22 +273,23 @@ impl<'s> Selection<'s> {
             let Some((definers, span)) = found else { continue };
             let definer = definers.iter().next().expect("a definition has a definer").display();
             file.at = Step::LastGood;
-            let message = "this file keeps its last good version: it refers to what a broken file defines";
+            let message = "this file keeps its last good version because it refers to a definition in a broken file";
             let mut diagnostic = Diagnostic::warning(path, message).at(span);
-            diagnostic.label(format!("defined in `{definer}`")).hint(format!("mend `{definer}`"));
+            diagnostic.label(format!("defined in `{definer}`")).hint(format!("fix `{definer}`"));
             frozen.push(diagnostic);
         }
         self.diagnostics.extend(frozen);
     }
 
-    /// Lets files step down, for the errors of a reading of the chosen texts: at least one, or it is stuck.
+    /// Makes at least one file step down because of the errors in the selected texts, or returns
+    /// `Stuck`.
     fn step_down(&mut self, reading: &Reading) -> Result<(), Stuck> {
         let erring = erring_files(reading);
-        // First those that go back to a good text: the others may be at fault only because of them.
+        // First, files with errors that have a good text: other errors may only follow from theirs.
         if self.step_back(&erring) {
             return Ok(());
         }
-        // Then those that no longer define, or define again, what unchanged files rely on.
+        // Then files that removed or duplicated a definition that unchanged files need.
         let culprits = self.culprits(reading);
         if self.step_back(&culprits) || self.give_up(&self.without_last_good(&culprits))? {
             return Ok(());
@@ -289,18 +297,19 @@ impl<'s> Selection<'s> {
         if self.give_up(&self.without_last_good(&erring))? || self.give_up(&self.hopeless(reading))? {
             return Ok(());
         }
-        // Nobody knows who is to blame; all of the last good texts together were good.
+        // The cause is unknown. All last good texts together had no errors.
         let all = self.files.keys().map(|path| path.to_path_buf()).collect();
-        let is_running = self.occasion == LoadPhase::Reload;
+        let is_running = self.phase == LoadPhase::Reload;
         if self.step_back(&all) || (is_running && self.give_up(&self.without_last_good(&all))?) {
             return Ok(());
         }
-        // Unless a copy was damaged.
+        // Unless a saved copy was damaged.
         let last = erring.into_iter().filter(|path| self.has_damaged_copy(path)).collect();
         if self.give_up(&last)? { Ok(()) } else { Err(Stuck) }
     }
 
-    /// Serves the last good texts of those of these files that have another one. True when there is any.
+    /// Selects the last good text of those files that can step back. Returns true when there is
+    /// one.
     fn step_back(&mut self, paths: &BTreeSet<PathBuf>) -> bool {
         let mut has_moved = false;
         for path in paths {
@@ -312,9 +321,9 @@ impl<'s> Selection<'s> {
         has_moved
     }
 
-    /// Serves nothing of these files. True when there is any.
+    /// Serves none of these files. Returns true when there is one.
     fn give_up(&mut self, paths: &BTreeSet<PathBuf>) -> Result<bool, Stuck> {
-        if self.occasion == LoadPhase::Start && paths.iter().any(|path| self.is_new(path)) {
+        if self.phase == LoadPhase::Start && paths.iter().any(|path| self.is_new(path)) {
             return Err(Stuck);
         }
         for path in paths {
@@ -323,19 +332,20 @@ impl<'s> Selection<'s> {
         Ok(!paths.is_empty())
     }
 
-    /// Those of these files that are served and have no last good text.
+    /// The files among these that are served and have no last good text.
     fn without_last_good(&self, paths: &BTreeSet<PathBuf>) -> BTreeSet<PathBuf> {
         let is_so = |file: &File<'_>| file.chosen().is_some() && file.last_good.is_none();
         let paths = paths.iter().filter(|path| self.files.get(path.as_path()).is_some_and(is_so));
         paths.cloned().collect()
     }
 
-    /// Files at their last good text in which an error is that no other text of any file could mend: their copy was damaged, or
-    /// what they refer to was. Only at the start; while the server runs the last good texts are known to be good.
+    /// Files at their last good text with an error that no other text of any file can fix: their
+    /// saved copy, or one they refer to, was damaged. Only at startup; at a reload the last good
+    /// texts are known to be good.
     fn hopeless(&self, reading: &Reading) -> BTreeSet<PathBuf> {
         let good = self.definers(|_, file| file.last_good.into_iter().collect());
         let is_hopeless = |diagnostic: &&Diagnostic| {
-            // Two definitions in one file are its own fault.
+            // A file with two equal definitions is broken on its own.
             diagnostic.related.as_ref().is_none_or(|place| place.path == diagnostic.path)
                 && match &diagnostic.wants {
                     Some(wanted) => !good.contains_key(wanted),
@@ -349,9 +359,9 @@ impl<'s> Selection<'s> {
         errors.filter(is_hopeless).map(|diagnostic| diagnostic.path.clone()).collect()
     }
 
-    /// Whether a file that errs at its last text may do so for damage.
+    /// Whether an error of a file at its last text may come from a damaged copy.
     fn has_damaged_copy(&self, path: &Path) -> bool {
-        self.occasion == LoadPhase::Start && self.files.get(path).is_some_and(File::is_at_its_last_text)
+        self.phase == LoadPhase::Start && self.files.get(path).is_some_and(File::is_at_its_last_text)
     }
 
     fn is_broken_alone(&self, path: &Path) -> bool {
@@ -360,8 +370,8 @@ impl<'s> Selection<'s> {
         reading.diagnostics.iter().any(|diagnostic| diagnostic.is_error() && diagnostic.wants.is_none())
     }
 
-    /// Who else has to do with errors in files that cannot step down: the other side of a conflict, and who once defined
-    /// what is now unknown.
+    /// Other files involved in errors of files that cannot step down: the other side of a conflict,
+    /// and files whose last good text has a definition that is now missing.
     fn culprits(&self, reading: &Reading) -> BTreeSet<PathBuf> {
         let good = self.definers(|_, file| file.last_good.into_iter().collect());
         let mut culprits = BTreeSet::new();
@@ -373,7 +383,7 @@ impl<'s> Selection<'s> {
         culprits
     }
 
-    /// Who defines what, in the texts that `texts` picks.
+    /// The files that have each definition, in the texts that `texts` returns.
     fn definers(
         &self,
         texts: impl Fn(&Path, &File<'s>) -> Vec<&'s SourceFile>,
@@ -389,7 +399,8 @@ impl<'s> Selection<'s> {
         definers
     }
 
-    /// A current text may turn out to be at fault only beside the last good texts of others.
+    /// Adds errors of current texts that only appear together with the last good texts of other
+    /// files.
     fn note_new_faults(&mut self, reading: &Reading) {
         for diagnostic in reading.diagnostics.iter().filter(|diagnostic| diagnostic.is_error()) {
             let file = self.files.get(diagnostic.path.as_path());
@@ -453,16 +464,16 @@ mod tests {
     fn run(
         current: &[SourceFile],
         last_good: &[SourceFile],
-        occasion: LoadPhase,
+        phase: LoadPhase,
     ) -> Result<SelectedSources, Vec<Diagnostic>> {
-        select_sources(texts(current, last_good, &[]), &Settings::built_in(), occasion)
+        select_sources(texts(current, last_good, &[]), &Settings::built_in(), phase)
     }
 
     fn texts<'s>(current: &'s [SourceFile], last_good: &'s [SourceFile], served: &'s [ServedFile]) -> Texts<'s> {
         Texts { current, last_good, served }
     }
 
-    /// A start at which these files are known to have held these zones, or none.
+    /// Selects at startup; `known` has files that were served before, with their zones.
     fn start(
         current: &[SourceFile],
         last_good: &[SourceFile],
@@ -535,7 +546,7 @@ mod tests {
         let current = [good[0].clone(), file("checks.toml", &check("y"))];
         let selected = run(&current, &good, LoadPhase::Reload).unwrap();
         assert_eq!(names(&selected.frozen), ["checks.toml"]);
-        // Renamed on both sides at once, it is no fault at all.
+        // Renaming it on both sides at once is not an error.
         let current = [file("a.toml", &zone("a.test", "y", "192.0.2.1")), file("checks.toml", &check("y"))];
         let selected = run(&current, &good, LoadPhase::Reload).unwrap();
         assert_eq!((selected.frozen, selected.diagnostics), (vec![], vec![]));
@@ -568,7 +579,7 @@ mod tests {
         assert_eq!(selected.sources, good);
     }
 
-    /// What an earlier version took: a primary without a health check.
+    /// A zone that an earlier version accepted: a primary without a health check.
     fn refused_today(name: &str, address: &str) -> String {
         plain(name, address) + "set_identifier = \"one\"\nfailover = \"primary\"\n"
     }
@@ -577,11 +588,11 @@ mod tests {
     fn what_only_a_newer_rule_refuses_is_served_from_its_copy() {
         let good =
             [file("a.toml", &refused_today("a.test", "192.0.2.1")), file("b.toml", &plain("b.test", "192.0.2.1"))];
-        for (occasion, address) in
+        for (phase, address) in
             [(LoadPhase::Start, "192.0.2.1"), (LoadPhase::Reload, "192.0.2.1"), (LoadPhase::Reload, "192.0.2.2")]
         {
             let current = [file("a.toml", &refused_today("a.test", address)), good[1].clone()];
-            let selected = run(&current, &good, occasion).unwrap();
+            let selected = run(&current, &good, phase).unwrap();
             assert_eq!(names(&selected.frozen), ["a.toml"]);
             assert_eq!(selected.sources, good);
             assert_eq!(selected.configuration.zones.len(), 2);
@@ -589,7 +600,7 @@ mod tests {
             assert_eq!(errors.len(), 1, "{errors:?}");
             assert!(errors[0].message.contains("must have an associated health check"));
         }
-        // A copy excuses its own text alone.
+        // A copy excuses only its own text.
         let new = [good[1].clone(), file("c.toml", &refused_today("c.test", "192.0.2.1"))];
         assert_eq!(names(&run(&new, &good, LoadPhase::Reload).unwrap().left_out), ["c.toml"]);
         assert_eq!(run(&new, &good, LoadPhase::Start).unwrap_err().len(), 1);
@@ -599,12 +610,12 @@ mod tests {
     fn what_only_a_newer_rule_refuses_blames_nobody_else() {
         let refused = refused_today("a.test", "192.0.2.1") + &check("x");
         let good = [file("a.toml", &refused), file("b.toml", &zone("b.test", "x", "192.0.2.1"))];
-        // Its own error, beside one of another file.
+        // Its own error, together with one of another file.
         let current = [good[0].clone(), file("b.toml", &zone("b.test", "y", "192.0.2.1"))];
         let selected = run(&current, &good, LoadPhase::Start).unwrap();
         assert_eq!(names(&selected.frozen), ["a.toml", "b.toml"]);
         assert_eq!(selected.sources, good);
-        // What refers to it is as it was written.
+        // The file that refers to it is unchanged.
         let selected = run(&good, &good, LoadPhase::Start).unwrap();
         assert_eq!(names(&selected.frozen), ["a.toml"]);
     }
@@ -643,7 +654,7 @@ mod tests {
     fn at_the_start_a_copy_that_is_broken_too_freezes_nothing_else() {
         let good = [file("a.toml", "name = 'a.te"), file("b.toml", &plain("b.test", "192.0.2.1"))];
         let b = file("b.toml", &plain("b.test", "192.0.2.2"));
-        // Also where the file is as damaged as its copy.
+        // Also when the file is as damaged as its copy.
         for broken in ["name = 'a.test'\n[[record", "name = 'a.te"] {
             let current = [file("a.toml", broken), b.clone()];
             let selected = start(&current, &good, &[("a.toml", "a.test")]).unwrap();
@@ -669,7 +680,7 @@ mod tests {
         let both = |name: &str, address: &str| zone(name, "x", address) + &check("x");
         let good = [file("lab.toml", &both("a.test", "192.0.2.1"))];
         let edited = file("lab.toml", &both("a.test", "192.0.2.2"));
-        // The zone, a check, and both twice; before and behind the file in the order of names.
+        // The zone, a check, and both duplicated; before and after the file in the order of names.
         for stray in [plain("a.test", "192.0.2.9"), check("x"), both("a.test", "192.0.2.9")] {
             for path in ["lab (copy).toml", "lab2.toml"] {
                 let current = [file(path, &stray), edited.clone()];
@@ -705,7 +716,7 @@ mod tests {
         assert_eq!(start(&current[..1], &[], &[("lab (copy).toml", "")]).unwrap().sources, [stray]);
     }
 
-    /// What a file of the property tests may hold, good and bad.
+    /// The possible contents of a file in the property tests, valid and broken.
     fn variant(file_number: usize, variant: usize) -> Option<SourceFile> {
         let name = ["a", "b", "c"][file_number];
         let other = ["b", "c", "a"][file_number];
@@ -722,7 +733,7 @@ mod tests {
             8 => plain(&own, "192.0.2.8") + &check(name) + "[[record\n",
             9 => plain(&own, "192.0.2.256") + &check(name),
             10 => check(name),
-            // From here on files quarrel over names.
+            // From here on names of files conflict.
             11 => plain(&format!("{other}.test"), "192.0.2.11"),
             12 => plain(&own, "192.0.2.12") + &check(other),
             _ => plain(&own, "192.0.2.13") + &check("shared"),
@@ -737,7 +748,7 @@ mod tests {
         variants.iter().enumerate().filter_map(|(number, chosen)| variant(number, *chosen)).collect()
     }
 
-    /// Everything a file depends on, by way of others too, on the texts of both times.
+    /// All files that a file depends on, also indirectly, in the current and the last good texts.
     fn dependencies(path: &Path, sources: &[&SourceFile], seen: &mut BTreeSet<PathBuf>) {
         if !seen.insert(path.to_owned()) {
             return;

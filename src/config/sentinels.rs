@@ -1,4 +1,4 @@
-//! `[health] sentinels`: words of the settings, and the health checks of the zone files that they stand for.
+//! `[health] sentinels`: resolves the names in the settings to health checks of the zone files.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -9,7 +9,7 @@ use super::diagnostic::Diagnostic;
 use super::{Settings, words};
 use crate::model::{HealthCheck, HealthCheckId, HealthCheckKind};
 
-/// A check that tells whether the server's uplink is there, as it is written.
+/// A check that shows whether this server is online, as written in the settings.
 #[derive(Clone, Debug)]
 pub struct Sentinel {
     /// Its name or id.
@@ -18,21 +18,21 @@ pub struct Sentinel {
     pub(super) span: Range<usize>,
 }
 
-/// Where it is written does not matter.
+/// The position is ignored.
 impl PartialEq for Sentinel {
     fn eq(&self, other: &Sentinel) -> bool {
         self.check == other.check
     }
 }
 
-/// The ids of the sentinels, each once, and what is wrong with the others.
+/// The ids of the sentinels, without duplicates, and diagnostics about the others.
 pub fn resolve_sentinels(settings: &Settings, checks: &[HealthCheck]) -> (Vec<HealthCheckId>, Vec<Diagnostic>) {
     let (mut ids, mut diagnostics, mut seen) = (Vec::new(), Vec::new(), HashSet::new());
     for sentinel in &settings.health.sentinels {
         match resolve(sentinel, checks) {
             Ok(check) if seen.insert(&check.id) => ids.push(check.id.clone()),
             Ok(_) => {
-                let mut diagnostic = sentinel.diagnostic("a sentinel stands twice");
+                let mut diagnostic = sentinel.diagnostic("a sentinel is listed twice");
                 diagnostic.label("the second time");
                 diagnostics.push(diagnostic);
             }
@@ -46,15 +46,16 @@ fn resolve<'c>(sentinel: &Sentinel, checks: &'c [HealthCheck]) -> Result<&'c Hea
     let by_name = checks.iter().find(|check| check.name == sentinel.check);
     let Some(check) = by_name.or_else(|| checks.iter().find(|check| check.id.0 == sentinel.check)) else {
         let names: Vec<&str> = checks.iter().map(|check| check.name.as_str()).collect();
-        let mut diagnostic = sentinel.diagnostic(format!("no health check is called `{}`", sentinel.check));
-        diagnostic.label("neither a name nor an id");
+        let mut diagnostic = sentinel.diagnostic(format!("unknown health check `{}`", sentinel.check));
+        diagnostic.label("no health check has this name or id");
         diagnostic.hint = words::meant(&sentinel.check, &names).map(|meant| format!("did you mean `{meant}`?").into());
         return Err(Box::new(diagnostic));
     };
     if let HealthCheckKind::Calculated(_) = check.kind {
-        // Its children would not count while the uplink is gone, so that it could never come back.
+        // Results of its children are ignored while the server is offline, so it could never
+        // recover.
         let mut diagnostic = sentinel.diagnostic("a sentinel cannot be a calculated health check");
-        diagnostic.label("counts others").hint("name the checks that it counts");
+        diagnostic.label("counts others").hint("list the checks that it counts");
         return Err(Box::new(diagnostic));
     }
     Ok(check)
@@ -102,7 +103,7 @@ mod tests {
     fn what_is_no_sentinel_is_told_with_its_place() {
         let cases = [
             ("['gatway']", 0, "did you mean `gateway`?"),
-            ("['isp-1', '11111111-2222-3333-4444-555555555555']", 1, "a sentinel stands twice"),
+            ("['isp-1', '11111111-2222-3333-4444-555555555555']", 1, "a sentinel is listed twice"),
             ("['gateway', 'both']", 1, "cannot be a calculated health check"),
         ];
         for (sentinels, found, says) in cases {

@@ -1,4 +1,4 @@
-//! The server's settings: `fiftythree.toml`, read into plain data with every default filled in.
+//! The server's settings: reads `fiftythree.toml` and fills in the defaults.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -19,7 +19,7 @@ use super::value::{self, Precision};
 use super::{SourceFile, admin, id, keys, words};
 use crate::model::{LatencyClients, LatencyRow, LocationNetwork, Name, Secret, Vpc, VpcId};
 
-/// What a settings file says, or would say.
+/// All settings, with defaults filled in.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
     /// How queries are answered.
@@ -28,170 +28,175 @@ pub struct Settings {
     pub zones: ZonesSettings,
     /// Where clients are.
     pub location: LocationSettings,
-    /// Client networks with a name.
+    /// Named client networks.
     pub vpcs: Vec<Vpc>,
-    /// What zones may call VPCs beside their ids.
+    /// Names of VPCs, which zones can use instead of ids.
     pub vpc_names: HashMap<String, VpcId>,
-    /// How health checks start.
+    /// Settings for all health checks.
     pub health: HealthSettings,
-    /// What must be remembered.
+    /// Where state is stored.
     pub state: StateSettings,
-    /// The side door for people and machines.
+    /// The admin server.
     pub admin: AdminSettings,
-    /// Who is told of changes.
+    /// Notifications of status changes.
     pub webhook: WebhookSettings,
-    /// What is written to stderr.
+    /// The log on stderr.
     pub log: LogSettings,
-    /// What is counted beyond what always is.
+    /// Optional metrics.
     pub metrics: MetricsSettings,
-    /// What is written of each query; nothing by default.
+    /// The query log; off by default.
     pub query_log: Option<QueryLogSettings>,
-    /// Who gets each query and response; nobody by default.
+    /// The dnstap output; off by default.
     pub dnstap: Option<DnstapSettings>,
 }
 
 /// `[dns]`
 #[derive(Clone, Debug, PartialEq)]
 pub struct DnsSettings {
-    /// Each serves UDP and TCP.
+    /// Addresses to listen on, each over UDP and TCP.
     pub listen: Vec<SocketAddr>,
-    /// UDP workers; 0 is one a core.
+    /// The number of UDP workers; 0 means one per core.
     pub workers: usize,
-    /// The largest UDP answer, 512..=4096 octets.
+    /// The largest UDP response in bytes, 512..=4096.
     pub udp_payload_max: u16,
     /// The name server identifier (RFC 5001).
     pub nsid: Option<Vec<u8>>,
-    /// What a zone without NS records of its own names; empty means `ns1.<zone>` with the listen addresses.
+    /// The name servers of zones without NS records of their own. Empty means `ns1.<zone>` with the
+    /// listen addresses.
     pub name_servers: Vec<NameServer>,
 }
 
-/// A name server that zones name.
+/// A name server for zones without NS records of their own.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NameServer {
-    /// Absolute.
+    /// Its absolute name.
     pub name: Name,
-    /// Written into zones that hold its name.
+    /// Its addresses, added to zones that contain its name.
     pub addresses: Vec<IpAddr>,
 }
 
 /// `[zones]`
 #[derive(Clone, Debug, PartialEq)]
 pub struct ZonesSettings {
-    /// Where `*.toml` are.
+    /// The directory of the `*.toml` files.
     pub directory: PathBuf,
-    /// Whether edits are picked up by themselves.
+    /// Whether edited files are reloaded automatically.
     pub watch: bool,
 }
 
 /// `[location]`
 #[derive(Clone, Debug, PartialEq)]
 pub struct LocationSettings {
-    /// Databases in MaxMind's format; the first hit wins.
+    /// Databases in MaxMind format. The first one with an entry is used.
     pub geoip: Vec<PathBuf>,
-    /// Whether EDNS Client Subnet counts.
+    /// Whether EDNS Client Subnet is used.
     pub use_client_subnet: ClientSubnetUse,
-    /// The user's own places.
+    /// Locations of the user's own networks.
     pub networks: Vec<LocationNetwork>,
-    /// Measured round trips.
+    /// Measured round-trip times.
     pub latency: Vec<LatencyRow>,
 }
 
-/// What is done with EDNS Client Subnet (RFC 7871).
+/// How EDNS Client Subnet (RFC 7871) is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClientSubnetUse {
-    /// It says where the client is.
+    /// The client is located by the subnet.
     Use,
-    /// The resolver's own address says where the client is.
+    /// The client is located by the resolver's address.
     Ignore,
 }
 
 /// `[health]`
 #[derive(Clone, Debug, PartialEq)]
 pub struct HealthSettings {
-    /// How long port 53 stays closed for the first result of each check.
+    /// How long the server waits for the first result of each check before it opens port 53.
     pub wait_for_first_result: Duration,
-    /// PEM files with the certificate authorities that checks trust which judge certificates; the system's when empty.
+    /// PEM files with the authorities that checks with `verify_certificate` trust. Empty means the
+    /// system's.
     pub certificate_authorities: Vec<PathBuf>,
-    /// When all of these checks are unhealthy, the server's uplink is gone, and verdicts stand.
+    /// When all of these checks are unhealthy, this server counts as offline and other checks keep
+    /// their status.
     pub sentinels: Vec<Sentinel>,
 }
 
 /// `[state]`
 #[derive(Clone, Debug, PartialEq)]
 pub struct StateSettings {
-    /// Last good sources, health across restarts, the API's bookkeeping.
+    /// The directory for last good zone files, health check states and API data.
     pub directory: PathBuf,
 }
 
 /// `[admin]`
 #[derive(Clone, Debug, PartialEq)]
 pub struct AdminSettings {
-    /// Status page, metrics, explain, Route 53 API; `None` when switched off.
+    /// The address for the status page, metrics and the Route 53 API; `None` when off.
     pub listen: Option<SocketAddr>,
-    /// The file with the token that changes need.
+    /// The file with the token that changes require.
     pub token_file: Option<PathBuf>,
-    /// Names under which it is reached, in lower case and without the trailing dot.
+    /// Accepted host names, in lower case and without the trailing dot.
     pub allowed_hosts: Vec<String>,
-    /// Where a proxy shows it to browsers.
+    /// The URL at which a proxy serves it to browsers.
     pub public_url: Option<PublicUrl>,
 }
 
 /// `[webhook]`
 #[derive(Clone, Debug, PartialEq)]
 pub struct WebhookSettings {
-    /// Where changes of health are posted.
+    /// The URL to which status changes are posted.
     pub url: Option<Secret>,
 }
 
 /// `[log]`
 #[derive(Clone, Debug, PartialEq)]
 pub struct LogSettings {
-    /// Text or JSON.
+    /// The format of log lines.
     pub format: LogFormat,
 }
 
-/// The form of a log line.
+/// The format of a log line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {
-    /// Text: for people unless somebody asks for the other.
+    /// Text, unless another setting selects JSON.
     Auto,
-    /// For people.
+    /// Readable text.
     Text,
-    /// For machines.
+    /// One JSON object per line.
     Json,
 }
 
 /// DNS over UDP and TCP (RFC 1035 section 4.2).
 const DNS_PORT: u16 = 53;
-/// The admin side's port, away from DNS and from what else lives on 8080.
+/// The admin server's default port; 8080 is often in use.
 const ADMIN_PORT: u16 = 8053;
-/// The largest UDP answer that no network on the way has to fragment (DNS flag day 2020).
+/// The largest UDP response that is not fragmented in practice (DNS flag day 2020).
 const UDP_PAYLOAD_MAX: u16 = 1232;
-/// Room for the identifier beside the longest question in an answer of 512 octets: 12 + 259 + 11 + 4 + 128 = 414.
+/// With the longest question such an identifier fits in a response of 512 octets: 12 + 259 + 11 + 4 +
+/// 128 = 414.
 const MAX_NSID_OCTETS: usize = 128;
-/// Long enough for the slowest TCP check (10 s) to have had its say.
+/// As long as the slowest TCP check takes (10 s).
 const WAIT_FOR_FIRST_RESULT: Duration = Duration::from_secs(10);
 
 impl Settings {
-    /// The defaults, for a server without a settings file: as an empty `config/fiftythree.toml` would say.
+    /// The defaults for a server without a settings file, the same as for an empty
+    /// `config/fiftythree.toml`.
     pub fn built_in() -> Settings {
         Settings::beside(Path::new("config"))
     }
 
-    /// The defaults under what the command line says. Without errors there are settings; every fault is returned either
-    /// way.
+    /// The defaults, overridden by flags. Returns the settings when there is no error, and all
+    /// diagnostics.
     pub fn built_in_under(flags: &ListenFlags) -> (Option<Settings>, Vec<Diagnostic>) {
         let mut settings = Settings::built_in();
         let diagnostics = settings.listen_on(Listening::default(), flags);
         (diagnostics.is_empty().then_some(settings), diagnostics)
     }
 
-    /// Reads a settings file. Without errors there are settings; every fault is returned either way.
+    /// Reads a settings file. Returns the settings when there is no error, and all diagnostics.
     pub fn read(file: &SourceFile) -> (Option<Settings>, Vec<Diagnostic>) {
         Settings::read_under(file, &ListenFlags::default())
     }
 
-    /// Reads a settings file under what the command line says.
+    /// Reads a settings file, overridden by flags.
     pub fn read_under(file: &SourceFile, flags: &ListenFlags) -> (Option<Settings>, Vec<Diagnostic>) {
         let (root, mut diagnostics) = document::parse(file);
         let end = diagnostics.text().len().min(1);
@@ -204,8 +209,8 @@ impl Settings {
         ((!broken).then_some(settings), diagnostics)
     }
 
-    /// Fills in where to listen: the command line wins over the file, the file over the defaults. What cannot be had at
-    /// once is a fault.
+    /// Sets the listen addresses: flags override the file, the file overrides the defaults.
+    /// Conflicting addresses are errors.
     fn listen_on(&mut self, file: Listening, flags: &ListenFlags) -> Vec<Diagnostic> {
         let dns = listeners(Service::Dns, &flags.listen, file.dns, &self.dns.listen);
         let default = self.admin.listen.filter(|_| !file.is_admin_off);
@@ -258,16 +263,16 @@ impl Settings {
     }
 }
 
-/// Where a settings file says to listen.
+/// The listen addresses in a settings file.
 #[derive(Default)]
 struct Listening {
-    /// Nothing where the file does not say.
+    /// `None` when the file does not have them.
     dns: Option<Vec<Listener>>,
     admin: Option<Vec<Listener>>,
     is_admin_off: bool,
 }
 
-/// Where a service listens: as the command line says, else the file, else by default.
+/// The listen addresses of a service: from flags, else from the file, else the default.
 fn listeners(
     service: Service,
     flags: &[SocketAddr],
@@ -284,8 +289,8 @@ fn listeners(
     }
 }
 
-/// Where this machine reaches a server that listens on `listen`: "every address" is none that could be asked or written
-/// down.
+/// The address at which this machine reaches a server that listens on `listen`: loopback in place
+/// of the unspecified address.
 pub fn reachable(listen: SocketAddr) -> SocketAddr {
     let address = match listen.ip() {
         IpAddr::V4(v4) if v4.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
@@ -349,7 +354,7 @@ fn read_settings(root: &Table<'_>, directory: &Path, diagnostics: &mut Diagnosti
     (settings, listening)
 }
 
-/// Puts what was read in the place of the default.
+/// Replaces the default with the value that was read.
 fn set<T>(setting: &mut T, read: Option<T>) {
     if let Some(read) = read {
         *setting = read;
@@ -366,7 +371,8 @@ fn path(table: &Table<'_>, key: &str, directory: &Path, diagnostics: &mut Diagno
     Some(resolve(directory, written.value))
 }
 
-/// Joins by the letters alone, so that messages say `zones/lab.test.toml` and not `config/../zones/lab.test.toml`.
+/// Joins paths without looking at the file system, so that messages have `zones/lab.test.toml` and
+/// not `config/../zones/lab.test.toml`.
 pub(super) fn resolve(directory: &Path, path: &str) -> PathBuf {
     let mut resolved = directory.to_owned();
     for component in Path::new(path).components() {
@@ -393,7 +399,7 @@ fn read_listen(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Option<V
     let texts = table.texts("listen", diagnostics)?;
     if texts.is_empty() {
         let diagnostic = diagnostics.error(table.span_of("listen"), "`listen` must name at least one address");
-        diagnostic.label("an empty list").hint("leave `listen` out for port 53 of every address");
+        diagnostic.label("an empty list").hint("leave out `listen` for port 53 of every address");
     }
     let read = |text: &At<&str>, diagnostics: &mut Diagnostics<'_>| {
         let address = value::socket_address(text, DNS_PORT, diagnostics)?;
@@ -409,8 +415,8 @@ fn listener(address: SocketAddr, service: Service, span: Range<usize>, diagnosti
 fn read_nsid(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Option<Vec<u8>> {
     let written = table.text("nsid", diagnostics)?;
     if !(1..=MAX_NSID_OCTETS).contains(&written.value.len()) {
-        let message = format!("`nsid` must have from 1 to {MAX_NSID_OCTETS} octets");
-        diagnostics.error(written.span, message).label(format!("{} octets", written.value.len()));
+        let message = format!("`nsid` must have from 1 to {MAX_NSID_OCTETS} bytes");
+        diagnostics.error(written.span, message).label(format!("{} bytes", written.value.len()));
         return None;
     }
     Some(written.value.as_bytes().to_vec())
@@ -422,7 +428,9 @@ fn read_name_servers(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Ve
         let Some(server) = read_name_server(&table, diagnostics) else { continue };
         if servers.iter().any(|known| known.name == server.name) {
             let span = table.span_of("name");
-            diagnostics.error(span, format!("the name server `{}` stands twice", server.name)).label("the second time");
+            diagnostics
+                .error(span, format!("the name server `{}` is listed twice", server.name))
+                .label("the second time");
         }
         servers.push(server);
     }
@@ -437,7 +445,7 @@ fn read_name_server(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Opt
         Ok(name) if name.label_count() > 1 && !name.is_wildcard() => Some(name),
         Ok(_) => {
             let diagnostic =
-                diagnostics.error(written.span, format!("`{}` is no name of a name server", written.value));
+                diagnostics.error(written.span, format!("`{}` is not a valid name for a name server", written.value));
             diagnostic.label("expected an absolute name").hint("such as `ns1.lab.test.`");
             None
         }
@@ -450,7 +458,7 @@ fn read_name_server(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Opt
     Some(NameServer { name: name?, addresses })
 }
 
-/// Every text of a list, read by `read`; what cannot be read is a fault and left out.
+/// Reads every string of a list with `read`. Values that cannot be read are errors and left out.
 pub(super) fn read_list<T>(
     table: &Table<'_>,
     key: &str,
@@ -470,7 +478,9 @@ pub(super) fn without_repetition<T: PartialEq + std::fmt::Display>(
     let mut values: Vec<T> = Vec::new();
     for item in written {
         if values.contains(&item.value) {
-            diagnostics.error(item.span, format!("the {what} `{}` stands twice", item.value)).label("the second time");
+            diagnostics
+                .error(item.span, format!("the {what} `{}` is listed twice", item.value))
+                .label("the second time");
         } else {
             values.push(item.value);
         }
@@ -492,8 +502,8 @@ fn read_webhook(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Option<
     let url = written.value;
     let rest = url.strip_prefix("https://").or(url.strip_prefix("http://"));
     let has_host = rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with(['/', ':', '?', '#']));
-    if !has_host || url.chars().any(|letter| letter.is_whitespace() || letter.is_control()) {
-        let diagnostic = diagnostics.error(written.span, "`url` must be an HTTP address");
+    if !has_host || url.chars().any(|c| c.is_whitespace() || c.is_control()) {
+        let diagnostic = diagnostics.error(written.span, "`url` must be an HTTP or HTTPS URL");
         diagnostic.label("expected a URL").hint("such as \"https://hooks.example.com/services/T000/B000\"");
         return None;
     }
@@ -533,7 +543,7 @@ fn read_networks(tables: &[Table<'_>], location: &mut LocationSettings, diagnost
         let span = table.span_of("cidr");
         if let Some(first) = seen.insert(network.cidr, span.clone()) {
             let place = diagnostics.place(first, "first here");
-            let diagnostic = diagnostics.error(span, format!("the network `{}` stands twice", network.cidr));
+            let diagnostic = diagnostics.error(span, format!("the network `{}` is listed twice", network.cidr));
             diagnostic.label("the second time").related(place);
         }
         location.networks.push(network);
@@ -552,11 +562,11 @@ fn read_network(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Option<
     let region = table.text("region", diagnostics).and_then(|text| value::region(&text, diagnostics));
     if table.has("subdivision") && !table.has("country") {
         let diagnostic = diagnostics.error(table.span_of("subdivision"), "`subdivision` needs `country`");
-        diagnostic.label("of which country?").hint("such as country = \"US\" beside it");
+        diagnostic.label("`country` is missing").hint("such as country = \"US\"");
     }
     if !["country", "coordinates", "region"].iter().any(|key| table.has(key)) && table.is_whole(diagnostics) {
-        let diagnostic = diagnostics.error(table.span.clone(), "a network without a place");
-        diagnostic.label("nothing says where it is").hint("give it a `country`, `coordinates` or a `region`");
+        let diagnostic = diagnostics.error(table.span.clone(), "a network needs a location");
+        diagnostic.label("no location").hint("write `country`, `coordinates` or `region`");
     }
     if diagnostics.has_error_since(mark) {
         return None;
@@ -568,8 +578,9 @@ fn read_latency(tables: &[Table<'_>], location: &mut LocationSettings, diagnosti
     for table in tables {
         let Some(row) = read_latency_row(table, diagnostics) else { continue };
         if location.latency.iter().any(|known| known.clients == row.clients) {
-            let diagnostic = diagnostics.error(table.span.clone(), "two latency tables for the same clients");
-            diagnostic.label("the second one").hint("write all their round trips into one `[[location.latency]]`");
+            let diagnostic =
+                diagnostics.error(table.span.clone(), "two `[[location.latency]]` tables for the same clients");
+            diagnostic.label("the second one").hint("put all their round trips in one `[[location.latency]]`");
         }
         location.latency.push(row);
     }
@@ -581,7 +592,9 @@ fn read_latency_row(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Opt
     let mut round_trip_ms = Vec::new();
     let written = table.named_durations("round_trip", diagnostics)?;
     if written.is_empty() && table.is_whole(diagnostics) {
-        diagnostics.error(table.span_of("round_trip"), "`round_trip` names no region").label("an empty table");
+        diagnostics
+            .error(table.span_of("round_trip"), "`round_trip` must name at least one region")
+            .label("an empty table");
     }
     for (name, duration) in written {
         let region = value::region(&name, diagnostics);
@@ -618,13 +631,13 @@ fn read_vpcs(tables: &[Table<'_>], settings: &mut Settings, diagnostics: &mut Di
     let mut blocks: HashMap<IpNet, (VpcId, Range<usize>)> = HashMap::new();
     for table in tables {
         let Some((id, name)) = read_vpc_id(table, settings, diagnostics) else { continue };
-        table.require("region", "such as region = \"eu-central-1\": where its clients count as being", diagnostics);
+        table.require("region", "such as region = \"eu-central-1\": the AWS region of its clients", diagnostics);
         table.require("cidrs", "such as cidrs = [\"10.53.0.0/16\"]", diagnostics);
         let region = table.text("region", diagnostics).and_then(|text| value::region(&text, diagnostics));
         let cidrs = read_list(table, "cidrs", diagnostics, value::network);
         if cidrs.as_ref().is_some_and(Vec::is_empty) && table.texts("cidrs", diagnostics).is_some_and(|t| t.is_empty())
         {
-            diagnostics.error(table.span_of("cidrs"), "a VPC without networks").label("an empty list");
+            diagnostics.error(table.span_of("cidrs"), "`cidrs` must name at least one network").label("an empty list");
         }
         for cidr in cidrs.iter().flatten() {
             claim_block(cidr, &id, &mut blocks, diagnostics);
@@ -638,7 +651,8 @@ fn read_vpcs(tables: &[Table<'_>], settings: &mut Settings, diagnostics: &mut Di
     }
 }
 
-/// A VPC has an id, or a name that its id follows from; either is its own.
+/// Reads the id and the name of a VPC. Without `id` the id is derived from the name. Both are
+/// unique.
 fn read_vpc_id<'d>(
     table: &Table<'d>,
     settings: &Settings,
@@ -647,15 +661,15 @@ fn read_vpc_id<'d>(
     let name = table.text("name", diagnostics);
     let written = table.text("id", diagnostics);
     if !table.has("name") && !table.has("id") {
-        table.require("id", "such as id = \"vpc-lab1\"; zones name it in `vpcs`", diagnostics);
+        table.require("id", "such as id = \"vpc-lab1\"; zones refer to it in `vpcs`", diagnostics);
         return None;
     }
     let legal = |text: &str| {
-        let octet = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
-        (1..=64).contains(&text.len()) && text.bytes().all(octet)
+        let is_legal = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+        (1..=64).contains(&text.len()) && text.bytes().all(is_legal)
     };
     for text in [&name, &written].into_iter().flatten().filter(|text| !legal(text.value)) {
-        let message = format!("`{}` is no name of a VPC", text.value);
+        let message = format!("`{}` is not a valid VPC name or id", text.value);
         diagnostics.error(text.span.clone(), message).label("expected up to 64 letters, digits, `-` and `_`");
     }
     let id = written.as_ref().map(|text| VpcId(text.value.to_owned()));
@@ -664,7 +678,7 @@ fn read_vpc_id<'d>(
         || name.as_ref().is_some_and(|name| settings.vpc_names.contains_key(name.value));
     if taken {
         let span = if table.has("id") { table.span_of("id") } else { table.span_of("name") };
-        diagnostics.error(span, format!("the VPC `{}` stands twice", id.0)).label("the second time");
+        diagnostics.error(span, format!("the VPC `{}` is defined twice", id.0)).label("the second time");
         return None;
     }
     Some((id, name.map(|name| name.value)))
@@ -679,18 +693,15 @@ fn claim_block(
     let Some((owner, first)) = blocks.insert(cidr.value, (id.clone(), cidr.span.clone())) else { return };
     let place = diagnostics.place(first, "first here");
     let message = if owner == *id {
-        format!("the block `{}` stands twice in the VPC `{}`", cidr.value, id.0)
+        format!("the block `{}` is listed twice in the VPC `{}`", cidr.value, id.0)
     } else {
         format!("the block `{}` already belongs to the VPC `{}`", cidr.value, owner.0)
     };
     let diagnostic = diagnostics.error(cidr.span.clone(), message);
-    diagnostic
-        .label("the second time")
-        .related(place)
-        .hint("of two VPCs one may hold a longer prefix, never the same block");
+    diagnostic.label("the second time").related(place).hint("blocks of two VPCs can overlap, but not be the same");
 }
 
-/// The VPC that a zone names, by name or id.
+/// The VPC with this name or id, as a zone refers to it.
 pub(super) fn vpc(written: &At<&str>, settings: &Settings, diagnostics: &mut Diagnostics<'_>) -> Option<VpcId> {
     let by_id = || settings.vpcs.iter().find(|vpc| vpc.id.0 == written.value).map(|vpc| vpc.id.clone());
     let found = settings.vpc_names.get(written.value).cloned().or_else(by_id);
@@ -700,8 +711,8 @@ pub(super) fn vpc(written: &At<&str>, settings: &Settings, diagnostics: &mut Dia
         known.sort_unstable();
         diagnostics
             .error(written.span.clone(), format!("unknown VPC `{}`", written.value))
-            .label("no `[[vpc]]` of the settings has this name or id")
-            .hint(words::did_you_mean(written.value, &known, "write a `[[vpc]]` into the settings file"));
+            .label("no `[[vpc]]` in the settings has this name or id")
+            .hint(words::did_you_mean(written.value, &known, "write a `[[vpc]]` in the settings file"));
     }
     found
 }

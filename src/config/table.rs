@@ -1,6 +1,7 @@
-//! A table as its reader sees it: the keys it may have, each fetched in its shape, with a fault for whatever does not fit.
+//! Reads the values of a table by its key list, and reports every value that does not fit.
 //!
-//! Every getter returns what could be read and notes a fault for what could not, so that a reader goes on to the next key.
+//! Every getter returns what it could read and adds a diagnostic for the rest, so that the caller
+//! goes on with the next key.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -12,7 +13,7 @@ use super::scalar::{self, Amount};
 use super::tree::{Entries, Entry, Node, Value};
 use super::words;
 
-/// A value and where it was written.
+/// A value and its position.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct At<T> {
     pub(super) value: T,
@@ -29,10 +30,10 @@ impl<T> At<T> {
     }
 }
 
-/// Values under the user's own words.
+/// Values with the user's own keys.
 pub(super) type Named<'d, T> = Vec<(At<&'d str>, T)>;
 
-/// What may stand in a list of both.
+/// An element of a list of numbers and strings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum NumberOrText<'d> {
     Number(i64),
@@ -43,12 +44,12 @@ pub(super) enum NumberOrText<'d> {
 pub(super) struct Table<'d> {
     entries: &'d Entries<'d>,
     keys: &'static Keys,
-    /// What to point at when something is missing: the header, or the whole inline table.
+    /// The position for messages about missing keys: the header, or the whole inline table.
     pub(super) span: Range<usize>,
 }
 
 impl<'d> Table<'d> {
-    /// Opens a table; keys that it may not have are faults.
+    /// Opens a table and reports unknown keys.
     pub(super) fn open(
         entries: &'d Entries<'d>,
         keys: &'static Keys,
@@ -63,22 +64,22 @@ impl<'d> Table<'d> {
         Table { entries, keys, span }
     }
 
-    /// True when the key was written, readable or not.
+    /// True when the key is present, even if its value is unreadable.
     pub(super) fn has(&self, key: &str) -> bool {
         self.entries.get(key).is_some()
     }
 
-    /// Where the key's value stands, or else the table.
+    /// The position of the key's value, or else of the table.
     pub(super) fn span_of(&self, key: &str) -> Range<usize> {
         self.entries.get(key).map_or_else(|| self.span.clone(), |entry| entry.node.span())
     }
 
-    /// The keys that were written, and where their values stand.
+    /// The keys that are present, and the positions of their values.
     pub(super) fn spans(&self) -> impl Iterator<Item = (&'d str, Range<usize>)> {
         self.entries.iter().map(|entry| (&*entry.key, entry.node.span()))
     }
 
-    /// Where the key itself stands, or else the table.
+    /// The position of the key itself, or else of the table.
     pub(super) fn key_span(&self, key: &str) -> Range<usize> {
         self.entries.get(key).map_or_else(|| self.span.clone(), Entry::key_span)
     }
@@ -92,7 +93,7 @@ impl<'d> Table<'d> {
         Some(At::new(text?, span))
     }
 
-    /// A text, without a word about what is none.
+    /// A string; other values give no diagnostic.
     pub(super) fn text_as_written(&self, key: &str) -> Option<At<&'d str>> {
         let node = &self.entries.get(key)?.node;
         Some(At::new(node.value.as_text()?, node.span()))
@@ -123,7 +124,7 @@ impl<'d> Table<'d> {
         Some(At::new(boolean?, span))
     }
 
-    /// A whole number within the bounds that the key allows.
+    /// An integer within the bounds of the key.
     pub(super) fn integer(&self, key: &str, diagnostics: &mut Diagnostics<'_>) -> Option<At<i64>> {
         let (key, value, span) = self.value(key, diagnostics)?;
         let Shape::Integer { least, most } = key.shape else { unreachable!("`{}` is read as an integer", key.name) };
@@ -142,7 +143,7 @@ impl<'d> Table<'d> {
         }
     }
 
-    /// A number, whole or not, as it was written.
+    /// A number, integer or float, as written.
     pub(super) fn number(&self, key: &str, diagnostics: &mut Diagnostics<'_>) -> Option<At<scalar::Number<'d>>> {
         let (key, value, span) = self.value(key, diagnostics)?;
         let number = scalar::number(value);
@@ -152,25 +153,25 @@ impl<'d> Table<'d> {
         Some(At::new(number?, span))
     }
 
-    /// A duration within the bounds that the key allows.
+    /// A duration within the bounds of the key.
     pub(super) fn duration(&self, key: &str, diagnostics: &mut Diagnostics<'_>) -> Option<At<Duration>> {
         let (key, value, span) = self.value(key, diagnostics)?;
         read_duration(key, value, span, diagnostics)
     }
 
-    /// The texts of a list.
+    /// The strings of a list.
     pub(super) fn texts(&self, key: &str, diagnostics: &mut Diagnostics<'_>) -> Option<Vec<At<&'d str>>> {
         let (key, value, span) = self.value(key, diagnostics)?;
         texts(key, value, span, diagnostics)
     }
 
-    /// True when the key's list was written without any element, readable or not.
+    /// True when the key's list has no elements, not even unreadable ones.
     pub(super) fn is_empty_list(&self, key: &str) -> bool {
         let elements = self.entries.get(key).and_then(|entry| entry.node.value.as_list());
         elements.is_some_and(<[_]>::is_empty)
     }
 
-    /// The texts of a list, without a word about what is none.
+    /// The strings of a list; other elements give no diagnostic.
     pub(super) fn texts_as_written(&self, key: &str) -> Vec<At<&'d str>> {
         let elements = self.entries.get(key).and_then(|entry| entry.node.value.as_list());
         let text = |element: &'d Node<'d>| Some(At::new(element.value.as_text()?, element.span()));
@@ -193,7 +194,7 @@ impl<'d> Table<'d> {
         let Some((key, value, span)) = self.value(key, diagnostics) else { return Vec::new() };
         let Shape::Tables(keys) = key.shape else { unreachable!("`{}` is read as tables", key.name) };
         let Some(elements) = value.as_list() else {
-            let diagnostic = wrong_shape_fault(key, value, span, diagnostics);
+            let diagnostic = wrong_shape_diagnostic(key, value, span, diagnostics);
             if value.as_table().is_some() {
                 diagnostic.hint(format!("write `[[{}]]`, with two brackets", key.name));
             }
@@ -209,7 +210,7 @@ impl<'d> Table<'d> {
         tables
     }
 
-    /// The whole numbers and texts of a list.
+    /// The integers and strings of a list.
     pub(super) fn numbers_and_texts(
         &self,
         key: &str,
@@ -233,7 +234,7 @@ impl<'d> Table<'d> {
         (!list.is_empty() || elements.is_empty()).then_some(list)
     }
 
-    /// The texts of a table whose keys are the user's own words.
+    /// The strings of a table with the user's own keys.
     pub(super) fn named_text(&self, key: &str, diagnostics: &mut Diagnostics<'_>) -> Option<Named<'d, At<&'d str>>> {
         let (key, entries) = self.map(key, diagnostics)?;
         let mut named = Vec::new();
@@ -244,15 +245,15 @@ impl<'d> Table<'d> {
                 Some(text) => named.push((At::new(&*entry.key, entry.key_span()), At::new(text, span))),
                 None => {
                     let diagnostic =
-                        diagnostics.error(span, format!("`{}` in `{}` must be a text", entry.key, key.name));
-                    diagnostic.label(format!("this is {}", scalar::describe(&entry.node.value)));
+                        diagnostics.error(span, format!("`{}` in `{}` must be a string", entry.key, key.name));
+                    diagnostic.label(format!("found {}", scalar::describe(&entry.node.value)));
                 }
             }
         }
         Some(named)
     }
 
-    /// The lists of texts of a table whose keys are the user's own words.
+    /// The lists of strings of a table with the user's own keys.
     pub(super) fn named_texts(
         &self,
         key: &str,
@@ -272,7 +273,7 @@ impl<'d> Table<'d> {
         Some(named)
     }
 
-    /// The durations of a table whose keys are the user's own words; `None` for one that could not be read.
+    /// The durations of a table with the user's own keys; `None` for one that could not be read.
     pub(super) fn named_durations(
         &self,
         key: &str,
@@ -291,7 +292,7 @@ impl<'d> Table<'d> {
         Some(named)
     }
 
-    /// Notes that a key is missing that must be there, unless it may merely have been unreadable.
+    /// Reports a missing required key, unless a syntax error may hide it.
     pub(super) fn require(&self, key: &str, hint: &'static str, diagnostics: &mut Diagnostics<'_>) {
         if !self.has(key) && self.is_whole(diagnostics) {
             let message = format!("{} needs `{key}`", self.keys.what);
@@ -323,7 +324,8 @@ impl<'d> Table<'d> {
         let node = &self.entries.get(key)?.node;
         let may_be_broken = match &node.value {
             Value::Text(_) | Value::Integer(..) | Value::Float(_) => true,
-            // A `[table]` stands as its header: a fault within it does not make the whole unreadable.
+            // The position of a `[table]` is its header: an error inside does not make the whole
+            // unreadable.
             Value::List(elements) => !elements.iter().any(|element| element.value.as_table().is_some()),
             Value::Boolean(_) | Value::Datetime | Value::Table(_) => false,
         };
@@ -346,7 +348,7 @@ fn unknown_key(name: &str, span: Range<usize>, value: &Range<usize>, keys: &Keys
     let meant = keys.nickname(name).or_else(|| words::meant(name, &known));
     let diagnostic = diagnostics.error(span, format!("unknown key `{name}` in {}", keys.what));
     diagnostic.label(format!("expected {}", words::one_of(&known)));
-    if let Some(hint) = keys.later(name) {
+    if let Some(hint) = keys.unsupported(name) {
         diagnostic.hint(hint);
     } else if let Some(meant) = meant {
         diagnostic.hint(format!("did you mean `{meant}`?"));
@@ -367,7 +369,7 @@ fn read_duration(
             diagnostics.error(span, message).label("out of range");
         }
         Amount::Unreadable => {
-            let message = format!("`{}` is no duration", key.name);
+            let message = format!("`{}` is not a valid duration", key.name);
             diagnostics
                 .error(span, message)
                 .label(format!("expected {}", bounds.describe()))
@@ -386,7 +388,7 @@ fn texts<'d>(
 ) -> Option<Vec<At<&'d str>>> {
     let Some(elements) = value.as_list() else {
         let brackets = value.as_text().map(|text| format!("write a list: [{text:?}]"));
-        let diagnostic = wrong_shape_fault(key, value, span, diagnostics);
+        let diagnostic = wrong_shape_diagnostic(key, value, span, diagnostics);
         diagnostic.hint = brackets.map(Cow::Owned);
         return None;
     };
@@ -403,10 +405,10 @@ fn texts<'d>(
 }
 
 fn wrong_shape(key: &Key, value: &Value<'_>, span: Range<usize>, diagnostics: &mut Diagnostics<'_>) {
-    wrong_shape_fault(key, value, span, diagnostics);
+    wrong_shape_diagnostic(key, value, span, diagnostics);
 }
 
-fn wrong_shape_fault<'r>(
+fn wrong_shape_diagnostic<'r>(
     key: &Key,
     value: &Value<'_>,
     span: Range<usize>,
@@ -414,5 +416,5 @@ fn wrong_shape_fault<'r>(
 ) -> &'r mut super::Diagnostic {
     let wanted = key.shape.describe();
     let diagnostic = diagnostics.error(span, format!("`{}` must be {wanted}", key.name));
-    diagnostic.label(format!("this is {}", scalar::describe(value)))
+    diagnostic.label(format!("found {}", scalar::describe(value)))
 }

@@ -1,7 +1,8 @@
-//! Faults as data: each `tests/faults/*.toml` and, beside it, what is printed about it.
+//! Diagnostics as data: each `tests/faults/*.toml`, and next to it the printed diagnostics.
 //!
-//! A case may hold several files, each under a line `# file: NAME`; cases called `settings-…` are settings files, `places-…` places. After a
-//! change on purpose, `FIFTYTHREE_BLESS=1 cargo test faults` writes the expectations anew, for `git diff` to show.
+//! A case can have several files, each after a line `# file: NAME`. Cases named `settings-…` are
+//! settings files, `places-…` are place files. After an intended change run `FIFTYTHREE_BLESS=1
+//! cargo test --lib faults` to rewrite the expected output, and check it with `git diff`.
 
 use std::path::{Path, PathBuf};
 
@@ -9,7 +10,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// What the cases about VPCs rely on.
+/// Settings for the cases about VPCs.
 const SETTINGS: &str = r#"
 [dns]
 listen = ["127.0.0.1:5300"]
@@ -133,7 +134,8 @@ proptest! {
         check_any_text(&text)?;
     }
 
-    /// Real files with a piece cut out, and another put in: nearly right is where readers stumble.
+    /// Real files with a piece cut out and another inserted: nearly valid input is where parsers
+    /// fail.
     #[test]
     fn no_wounded_file_panics_the_reader(
         which in 0_usize..2,

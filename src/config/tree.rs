@@ -1,8 +1,9 @@
-//! A file's text as a tree of tables, lists and single values, each with its place.
+//! A file's text as a tree of tables, lists and single values, each with its position.
 //!
-//! Most files are without fault and of one plain shape: keys with values, and `[[tables]]` of keys with values. [`plain`]
-//! makes the tree of such a file directly from the parser's events, in a fraction of the time that the whole document
-//! takes; for any other file it makes none, and the tree is made of the document, which knows how to go on after faults.
+//! Most files have no errors and a simple structure: keys with values, and `[[tables]]` of keys
+//! with values. [`plain`] builds the tree of such a file directly from the parser's events, in a
+//! fraction of the time that a whole document takes. For any other file it returns nothing, and the
+//! tree is built from the document, whose parser continues after errors.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -15,37 +16,38 @@ use toml_parser::{ErrorSink, ParseError, Source, Span};
 
 use crate::background;
 
-/// How deep lists and tables may lie in each other: as deep as `toml` lets them.
+/// How deep lists and tables may be nested: as deep as `toml` allows.
 const MAX_DEPTH: u32 = 80;
-/// No zone file has more keys at its root, and here each is looked for among all; a longer one is left to the document.
+/// Zone files have fewer keys at the root. Keys are searched linearly here, so a longer file goes
+/// through the document.
 const MOST_AT_ROOT: usize = 64;
 
-/// Tokens of records are a little longer than that: room for them is made at once.
+/// Tokens of records are a little longer than this; it is used to reserve memory.
 const OCTETS_A_TOKEN: usize = 2;
 /// They take some microseconds.
 const TOKENS_AT_A_STRETCH: usize = 256;
 
-/// A value and its place.
+/// A value and its position.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Node<'d> {
     pub(super) value: Value<'d>,
     place: Place,
 }
 
-/// Where something stands: files have fewer than 4 GiB.
+/// A position. 32 bits are enough: files are smaller than 4 GiB.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Place {
     start: u32,
     end: u32,
 }
 
-/// What stands at a key or in a list.
+/// The value of a key or an element of a list.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Value<'d> {
     Text(Cow<'d, str>),
-    /// The digits as they were written, without underscores and prefix, and their base.
+    /// The digits as written, without underscores and prefix, and the base.
     Integer(Cow<'d, str>, u32),
-    /// As it was written, without underscores.
+    /// As written, without underscores.
     Float(Cow<'d, str>),
     Boolean(bool),
     Datetime,
@@ -66,26 +68,26 @@ pub(super) struct Entry<'d> {
 }
 
 impl Node<'_> {
-    /// Where it stands.
+    /// Its position.
     pub(super) fn span(&self) -> Range<usize> {
         self.place.span()
     }
 }
 
 impl Entry<'_> {
-    /// Where its key stands.
+    /// The position of the key.
     pub(super) fn key_span(&self) -> Range<usize> {
         self.key_place.span()
     }
 }
 
 impl<'d> Entries<'d> {
-    /// What stands at a key.
+    /// The entry with this key.
     pub(super) fn get(&self, key: &str) -> Option<&Entry<'d>> {
         self.0.iter().find(|entry| entry.key == key)
     }
 
-    /// All of them, in the order of their keys.
+    /// All entries, ordered by key.
     pub(super) fn iter(&self) -> std::slice::Iter<'_, Entry<'d>> {
         self.0.iter()
     }
@@ -162,7 +164,7 @@ fn of_value(value: Spanned<DeValue<'_>>) -> Node<'_> {
     Node { value, place }
 }
 
-/// The tree of a file that is without fault and of the plain shape; `None` for any other.
+/// The tree of a file without errors and of the simple structure; `None` for any other.
 pub(super) fn plain(text: &str) -> Option<Entries<'_>> {
     let source = Source::new(text);
     let mut tokens = Vec::with_capacity(text.len() / OCTETS_A_TOKEN);
@@ -182,15 +184,15 @@ pub(super) fn plain(text: &str) -> Option<Entries<'_>> {
     builder.finish()
 }
 
-/// Listens to the parser and puts the tree together.
+/// Receives the parser's events and builds the tree.
 struct Builder<'d> {
     source: Source<'d>,
     root: Vec<Entry<'d>>,
-    /// The places in `root` of the lists that are written as `[[tables]]`.
+    /// The indexes in `root` of the lists that are written as `[[tables]]`.
     lists: Vec<usize>,
-    /// The `[[table]]` that entries belong to now: the place of its list in `root`, and what it holds so far.
+    /// The current `[[table]]`: the index of its list in `root`, and its entries so far.
     current: Option<(usize, Node<'d>)>,
-    /// What is open within the value of the key.
+    /// The open lists and tables in the value of the current key.
     open: Vec<Open<'d>>,
     key: Option<(Cow<'d, str>, Place)>,
     header: Option<Span>,
@@ -215,7 +217,7 @@ impl<'d> Builder<'d> {
         is_done.then(|| by_key(self.root)).flatten()
     }
 
-    /// Puts a value where it belongs.
+    /// Adds a value to its parent.
     fn put(&mut self, node: Node<'d>) {
         let (key, entries) = match self.open.last_mut() {
             Some(Open::List(_, nodes)) => return nodes.push(node),
@@ -234,7 +236,7 @@ impl<'d> Builder<'d> {
         }
     }
 
-    /// Puts the `[[table]]` that ends here into its list.
+    /// Adds the `[[table]]` that ends here to its list.
     fn close_table(&mut self) {
         let Some((list, Node { value: Value::Table(entries), place })) = self.current.take() else { return };
         let Some(entries) = by_key(entries.0) else { return self.is_plain = false };
@@ -244,7 +246,8 @@ impl<'d> Builder<'d> {
         }
     }
 
-    /// Begins a `[[table]]`; its list begins with the first one. A key of that name with another value is a fault.
+    /// Begins a `[[table]]`, and its list if it is the first one. A key of that name with another
+    /// value is an error.
     fn open_table(&mut self, key: Cow<'d, str>, key_place: Place, place: Place) {
         self.is_plain &= self.root.len() <= MOST_AT_ROOT;
         if !self.is_plain {
@@ -279,7 +282,7 @@ impl<'d> Builder<'d> {
         }
     }
 
-    /// What a scalar says; `None` when that is for the whole document to tell.
+    /// The value of a scalar; `None` when it must go through the document.
     fn read(&self, span: Span, encoding: Option<Encoding>, errors: &mut dyn ErrorSink) -> Option<Value<'d>> {
         let raw = self.source.get(span)?;
         let raw = toml_parser::Raw::new_unchecked(raw.as_str(), encoding, span);
@@ -294,7 +297,7 @@ impl<'d> Builder<'d> {
     }
 }
 
-/// The entries in the order of their keys; `None` when a key stands twice.
+/// The entries ordered by key; `None` when a key occurs twice.
 fn by_key(mut entries: Vec<Entry<'_>>) -> Option<Entries<'_>> {
     entries.sort_unstable_by(|one, other| one.key.cmp(&other.key));
     let is_twice = entries.windows(2).any(|pair| pair[0].key == pair[1].key);

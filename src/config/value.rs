@@ -1,4 +1,4 @@
-//! Single values and what they must be: networks, addresses, regions, countries, coordinates.
+//! Reads and checks single values: networks, addresses, regions, countries, coordinates.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -13,20 +13,19 @@ use crate::model::{Coordinates, Country, Region, Subdivision, geography};
 pub(super) fn network(written: &At<&str>, diagnostics: &mut Diagnostics<'_>) -> Option<IpNet> {
     let text = written.value;
     let Ok(network) = text.parse::<IpNet>() else {
-        let message = format!("`{text}` is no network");
-        let diagnostic =
-            diagnostics.error(written.span.clone(), message).label("expected an address, a slash and a prefix length");
+        let message = format!("`{text}` is not a valid network");
+        let diagnostic = diagnostics.error(written.span.clone(), message).label("expected address/prefix length");
         match text.parse::<IpAddr>() {
-            Ok(address) => diagnostic.hint(format!("one address is the network `{}`", IpNet::from(address))),
+            Ok(address) => diagnostic.hint(format!("a single address is the network `{}`", IpNet::from(address))),
             Err(_) => diagnostic.hint("such as \"10.53.1.0/24\" or \"2001:db8:1::/48\""),
         };
         return None;
     };
     if network != network.trunc() {
         diagnostics
-            .error(written.span.clone(), format!("`{text}` has bits set behind its prefix"))
-            .label("not the network's own address")
-            .hint(format!("the network that holds this address is `{}`", network.trunc()));
+            .error(written.span.clone(), format!("`{text}` has host bits set"))
+            .label("not the network's address")
+            .hint(format!("the network of this address is `{}`", network.trunc()));
         return None;
     }
     Some(network)
@@ -37,7 +36,7 @@ pub(super) fn address(written: &At<&str>, diagnostics: &mut Diagnostics<'_>) -> 
     let address = written.value.parse().ok();
     if address.is_none() {
         diagnostics
-            .error(written.span.clone(), format!("`{}` is no IP address", written.value))
+            .error(written.span.clone(), format!("`{}` is not a valid IP address", written.value))
             .label("expected an IPv4 or IPv6 address");
     }
     address
@@ -53,7 +52,7 @@ pub(super) fn socket_address(
     if let Ok(address) = text.parse::<SocketAddr>() {
         return not_mapped(written, address, diagnostics);
     }
-    let message = format!("`{text}` is no address with a port");
+    let message = format!("`{text}` is not a valid address with a port");
     let diagnostic = diagnostics.error(written.span.clone(), message).label("expected address:port");
     match text.parse::<IpAddr>() {
         Ok(address) => diagnostic.hint(format!("write `{}`", SocketAddr::new(address, default_port))),
@@ -82,20 +81,21 @@ pub(super) fn region(written: &At<&str>, diagnostics: &mut Diagnostics<'_>) -> O
     if region.is_none() {
         let names: Vec<&str> = Region::all().map(Region::name).collect();
         diagnostics
-            .error(written.span.clone(), format!("`{}` is no AWS region that Route 53 knows", written.value))
+            .error(written.span.clone(), format!("`{}` is not an AWS region that Route 53 supports", written.value))
             .label("unknown region")
             .hint(words::did_you_mean(written.value, &names, ""));
     }
     region
 }
 
-/// A country of Route 53's list.
+/// A country in Route 53's list.
 pub(super) fn country(written: &At<&str>, diagnostics: &mut Diagnostics<'_>) -> Option<Country> {
     let text = written.value;
     let known = |text: &str| Country::from_code(text).filter(|country| geography::is_country(*country));
     let country = known(text);
     if country.is_none() {
-        let diagnostic = diagnostics.error(written.span.clone(), format!("`{text}` is no country that Route 53 knows"));
+        let diagnostic =
+            diagnostics.error(written.span.clone(), format!("`{text}` is not a country code that Route 53 supports"));
         diagnostic.label("expected an ISO 3166-1 code of two capitals, such as `DE`");
         if known(&text.to_ascii_uppercase()).is_some() {
             diagnostic.hint(format!("write `{}`", text.to_ascii_uppercase()));
@@ -106,7 +106,7 @@ pub(super) fn country(written: &At<&str>, diagnostics: &mut Diagnostics<'_>) -> 
     country
 }
 
-/// A subdivision of the country, of Route 53's list.
+/// A subdivision of the country in Route 53's list.
 pub(super) fn subdivision(
     country: Country,
     written: &At<&str>,
@@ -115,28 +115,28 @@ pub(super) fn subdivision(
     let known = |text: &str| Subdivision::from_code(text).filter(|code| geography::is_subdivision(country, *code));
     let found = known(written.value);
     if found.is_none() {
-        let message = format!("`{}` is no subdivision of `{country}` that Route 53 knows", written.value);
+        let message = format!("`{}` is not a subdivision of `{country}` that Route 53 supports", written.value);
         let diagnostic = diagnostics.error(written.span.clone(), message);
         diagnostic.label("unknown subdivision");
         let capitals = written.value.to_ascii_uppercase();
         let bare = capitals.strip_prefix(&format!("{country}-")).unwrap_or(&capitals);
         if written.value == "*" {
-            diagnostic.hint(format!("leave `subdivision` out for all of `{country}`"));
+            diagnostic.hint(format!("leave out `subdivision` for all of `{country}`"));
         } else if known(bare).is_some() {
             diagnostic.hint(format!("write `{bare}`"));
         } else {
-            diagnostic.hint("there are the states of `US`, such as `CA`, and the oblasts of `UA`, such as `30`");
+            diagnostic.hint("subdivisions are the states of `US`, such as `CA`, and the oblasts of `UA`, such as `30`");
         }
     }
     found
 }
 
-/// How finely coordinates may be written.
+/// The allowed precision of coordinates.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Precision {
     /// At most two decimals (API Latitude, Longitude).
     Route53,
-    /// As the user likes.
+    /// Any number of decimals.
     Any,
 }
 
@@ -172,7 +172,7 @@ fn degrees(
     }
     if precision == Precision::Route53 && written.value.decimals() > 2 {
         diagnostics
-            .error(written.span, format!("`{key}` has at most two decimals in Route 53"))
+            .error(written.span, format!("`{key}` must have at most two decimals, as in Route 53"))
             .label("more than two decimals")
             .hint(format!("write {:.2}", written.value.value));
         return None;

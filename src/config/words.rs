@@ -1,56 +1,47 @@
-//! Words for people: lists of what is allowed, and the word that somebody probably meant.
+//! Helpers for messages: lists of allowed words, and suggestions for misspelt ones.
 
-/// `a`, `b` or `c`, each in back quotes.
+/// `a`, `b` or `c`, each in backticks.
 pub(super) fn one_of<S: AsRef<str>>(words: &[S]) -> String {
-    join(words, "or")
-}
-
-fn join<S: AsRef<str>>(words: &[S], last_joint: &str) -> String {
     let quoted: Vec<String> = words.iter().map(|word| format!("`{}`", word.as_ref())).collect();
     match quoted.split_last() {
         None => "nothing".to_owned(),
         Some((last, [])) => last.clone(),
-        Some((last, rest)) => format!("{} {last_joint} {last}", rest.join(", ")),
+        Some((last, rest)) => format!("{} or {last}", rest.join(", ")),
     }
 }
 
-/// `a`, `b` and `c`, each in back quotes.
-fn list<S: AsRef<str>>(words: &[S]) -> String {
-    join(words, "and")
-}
-
-/// The candidate that `word` was probably meant to be.
+/// The candidate closest to `word`, if it is close enough.
 pub(super) fn meant<S: AsRef<str>>(word: &str, candidates: &[S]) -> Option<String> {
     let word = snake_case(word);
-    // A third of the letters may be wrong: more is another word.
+    // Up to a third of the characters may differ.
     let limit = (word.chars().count() / 3).max(1);
     let distance = |candidate: &S| strsim::osa_distance(&word, &snake_case(candidate.as_ref()));
     let (best, nearest) = candidates.iter().map(|c| (distance(c), c)).min_by_key(|(distance, _)| *distance)?;
     (best <= limit).then(|| nearest.as_ref().to_owned())
 }
 
-/// A hint that names what was probably meant, or else everything that exists.
+/// A hint with the closest candidate, or else with all candidates.
 pub(super) fn did_you_mean<S: AsRef<str>>(word: &str, candidates: &[S], nothing: &str) -> String {
     if let Some(meant) = meant(word, candidates) {
         return format!("did you mean `{meant}`?");
     }
     match candidates {
         [] => nothing.to_owned(),
-        [only] => format!("there is only `{}`", only.as_ref()),
-        several => format!("there are {}", list(several)),
+        [only] => format!("the only one is `{}`", only.as_ref()),
+        several => format!("expected {}", one_of(several)),
     }
 }
 
-/// Route 53's own spelling as ours: `SetIdentifier` and `set-identifier` are `set_identifier`.
+/// Converts Route 53's spelling: `SetIdentifier` and `set-identifier` become `set_identifier`.
 fn snake_case(word: &str) -> String {
     let mut snake = String::new();
     let mut previous_lower = false;
-    for letter in word.chars() {
-        if letter.is_ascii_uppercase() && previous_lower {
+    for c in word.chars() {
+        if c.is_ascii_uppercase() && previous_lower {
             snake.push('_');
         }
-        previous_lower = letter.is_ascii_lowercase();
-        snake.push(if letter == '-' { '_' } else { letter.to_ascii_lowercase() });
+        previous_lower = c.is_ascii_lowercase();
+        snake.push(if c == '-' { '_' } else { c.to_ascii_lowercase() });
     }
     snake
 }

@@ -1,9 +1,10 @@
-//! The world as Route 53 divides it: countries with their continents, names and centres, the subdivisions it knows,
-//! and the local zone groups. Pure tables, sorted by code, searched by bisection.
+//! Geographic tables of Route 53: countries with continent, name and centre, subdivisions, and
+//! local zone groups. The tables are sorted by code and use binary search.
 //!
-//! The lists and the continents are those of the Developer Guide (values-geo), not those of any database: TR and CY lie
-//! in Europe here, GE and KZ in Asia. BV, CX, EH and HM are absent, as they are there. Names keep the older spelling
-//! that ListGeoLocations returns. Centres are ours, to city level: AWS publishes none.
+//! The lists and the continents are those of the Developer Guide (values-geo), not those of a
+//! database: TR and CY are in Europe, GE and KZ in Asia, and BV, CX, EH and HM are not listed.
+//! Names have the older spelling that ListGeoLocations returns. The centres are this project's own,
+//! to city level, because AWS publishes none.
 
 use super::{Continent, Coordinates, Country, Subdivision};
 use Continent::{
@@ -20,7 +21,7 @@ pub fn countries() -> impl Iterator<Item = Country> {
     COUNTRIES.iter().map(|row| Country(*row.code))
 }
 
-/// The continent this country counts to.
+/// The continent of this country.
 pub fn continent_of(country: Country) -> Option<Continent> {
     country_row(country).map(|row| row.continent)
 }
@@ -68,8 +69,8 @@ pub fn subdivision_centroid(country: Country, subdivision: Subdivision) -> Optio
     subdivision_row(country, subdivision).map(|row| at(row.latitude, row.longitude))
 }
 
-/// The listed subdivision for a code of ISO 3166-2 without the country, as databases have it. Route 53 writes 11 for
-/// Crimea and 20 for Sevastopol where ISO has 43 and 40.
+/// The subdivision for an ISO 3166-2 code without the country, as databases have it. Route 53 uses
+/// 11 for Crimea and 20 for Sevastopol, where ISO has 43 and 40.
 pub fn subdivision_from_iso(country: Country, code: &str) -> Option<Subdivision> {
     let code = match (&country.0, code) {
         (b"UA", "43") => "11",
@@ -79,14 +80,15 @@ pub fn subdivision_from_iso(country: Country, code: &str) -> Option<Subdivision>
     Subdivision::from_code(code).filter(|subdivision| is_subdivision(country, *subdivision))
 }
 
-/// Where a local zone group is (API GeoProximityLocation LocalZoneGroup): the zone's code without its last letter.
+/// The coordinates of a local zone group (API GeoProximityLocation LocalZoneGroup), named by the
+/// zone's code without the last letter.
 pub fn local_zone_group(name: &str) -> Option<Coordinates> {
     let index = LOCAL_ZONE_GROUPS.binary_search_by(|(group, ..)| (*group).cmp(name)).ok()?;
     let (_, latitude, longitude) = LOCAL_ZONE_GROUPS[index];
     Some(at(latitude, longitude))
 }
 
-/// The local zone groups we know, by name.
+/// The known local zone groups, by name.
 pub fn local_zone_groups() -> impl Iterator<Item = &'static str> {
     LOCAL_ZONE_GROUPS.iter().map(|(name, ..)| *name)
 }
@@ -480,7 +482,7 @@ subdivision_rows! {
     "77" "Chernivetska oblast" 48.28 26.00;
 }
 
-// Name, latitude, longitude; at the city that each is named after.
+// Name, latitude and longitude of the city that each is named after.
 static LOCAL_ZONE_GROUPS: &[(&str, f64, f64)] = &[
     ("af-south-1-los-1", 6.52, 3.38),
     ("ap-northeast-1-tpe-1", 25.03, 121.57),

@@ -5,59 +5,62 @@ use std::time::Duration;
 
 use super::Secret;
 
-/// The id of a health check, a lower-case UUID. It follows from the check's name when the user gives none.
+/// The id of a health check, a lower-case UUID. Without one from the user it is derived from the
+/// name.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct HealthCheckId(pub String);
 
 /// A health check.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HealthCheck {
-    /// What the API calls it.
+    /// The id in the API.
     pub id: HealthCheckId,
-    /// What people call it; unique over all files.
+    /// The name, unique in all files.
     pub name: String,
-    /// Turns the final verdict around, also that of a disabled check (API Inverted, Disabled).
+    /// Inverts the final status, also that of a disabled check (API Inverted, Disabled).
     pub inverted: bool,
-    /// No longer probed, and healthy from then on (API Disabled).
+    /// The check is not probed and counts as healthy (API Disabled).
     pub disabled: bool,
-    /// How its status is found.
+    /// The kind, which decides how the status is found.
     pub kind: HealthCheckKind,
 }
 
-/// How a check's status is found.
+/// The kinds of health checks.
 #[derive(Clone, Debug, PartialEq)]
 pub enum HealthCheckKind {
-    /// By asking an endpoint.
+    /// Probes an endpoint.
     Endpoint(EndpointCheck),
-    /// From the statuses of other checks (the API's CALCULATED).
+    /// Counts the healthy checks among others (API CALCULATED).
     Calculated(CalculatedCheck),
-    /// By asking a Prometheus (the API's CLOUDWATCH_METRIC).
+    /// Queries Prometheus (API CLOUDWATCH_METRIC).
     Metric(MetricCheck),
-    /// By what people say (the API's RECOVERY_CONTROL).
+    /// Has the status that the user sets (API RECOVERY_CONTROL).
     Manual(RoutingControlState),
 }
 
-/// A check that compares the result of a query with a threshold, as a CloudWatch alarm does; an alarm is unhealthy.
+/// A check that compares the result of a query with a threshold, as a CloudWatch alarm does; an
+/// alarm is unhealthy.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MetricCheck {
-    /// The base URL of a Prometheus or of something that speaks its HTTP API.
+    /// The base URL of Prometheus or of a server with its HTTP API.
     pub prometheus: Secret,
     /// PromQL whose result is a scalar or an instant vector.
     pub query: String,
-    /// What is said of a bad value (CloudWatch ComparisonOperator).
+    /// The comparison that makes a value bad (CloudWatch ComparisonOperator).
     pub comparison: ComparisonOperator,
-    /// What a value is compared with; finite.
+    /// The finite number that values are compared with.
     pub threshold: f64,
-    /// From the start of one evaluation to the next, 1 s to a day (CloudWatch Period).
+    /// The time from the start of one evaluation to the next, 1 s to 1 day (CloudWatch Period).
     pub period: Duration,
-    /// Bad values in a row that make it unhealthy, and missing ones that are insufficient data, 1..=100 (CloudWatch
-    /// EvaluationPeriods).
+    /// Consecutive bad values that make the check unhealthy, and consecutive missing values that
+    /// are insufficient data; 1..=100 (CloudWatch EvaluationPeriods).
     pub evaluation_periods: u8,
-    /// What it is then.
+    /// The status with insufficient data.
     pub insufficient_data_health_status: InsufficientDataHealthStatus,
 }
 
-/// How a value that is to raise the alarm compares with the threshold (CloudWatch ComparisonOperator).
+/// The comparison of a value with the threshold that raises the alarm (CloudWatch
+/// ComparisonOperator).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ComparisonOperator {
     /// Value > threshold.
@@ -71,7 +74,7 @@ pub enum ComparisonOperator {
 }
 
 impl ComparisonOperator {
-    /// Whether the value is on the bad side; NaN never is.
+    /// Whether the value is bad. NaN never is.
     #[must_use]
     pub fn holds(self, value: f64, threshold: f64) -> bool {
         match self {
@@ -83,18 +86,18 @@ impl ComparisonOperator {
     }
 }
 
-/// What a metric check is without data (API InsufficientDataHealthStatus).
+/// The status of a metric check without data (API InsufficientDataHealthStatus).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InsufficientDataHealthStatus {
     /// Healthy.
     Healthy,
     /// Unhealthy.
     Unhealthy,
-    /// What it was when there was data; healthy when there never was any.
+    /// The status when there last was data; healthy if there never was any.
     LastKnownStatus,
 }
 
-/// What people say of a manual check: Route 53's words for its switch.
+/// The status of a manual check, named as Route 53's routing control states.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RoutingControlState {
     /// Healthy.
@@ -103,39 +106,42 @@ pub enum RoutingControlState {
     Off,
 }
 
-/// A check that counts the healthy ones among other checks.
+/// A check that counts the healthy checks among others.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CalculatedCheck {
-    /// Checks of any kind but this one, each once, at most 256 (API ChildHealthChecks).
+    /// At most 256 checks of the other kinds, without duplicates (API ChildHealthChecks).
     pub child_health_checks: Vec<HealthCheckId>,
-    /// So many of them must be healthy, 0..=256 (API HealthThreshold): with 0 it always is, with more than there are never.
+    /// How many children must be healthy, 0..=256 (API HealthThreshold). With 0 the check is always
+    /// healthy, with more than there are it never is.
     pub health_threshold: u16,
 }
 
-/// A check that asks an endpoint (the API's HTTP, HTTPS, HTTP_STR_MATCH, HTTPS_STR_MATCH and TCP).
+/// A check that probes an endpoint (API HTTP, HTTPS, HTTP_STR_MATCH, HTTPS_STR_MATCH and TCP).
 #[derive(Clone, Debug, PartialEq)]
 pub struct EndpointCheck {
-    /// How it asks.
+    /// The protocol of the probe.
     pub protocol: EndpointProtocol,
-    /// Whom it asks; `Domain` is resolved before every probe.
+    /// The address or name of the endpoint. `Domain` is resolved before every probe.
     pub target: EndpointTarget,
-    /// 1..=65535.
+    /// The port, 1..=65535.
     pub port: u16,
-    /// From the end of one probe to the start of the next (API RequestInterval; 10 or 30 s in Route 53, from 1 s here).
+    /// The time from the end of one probe to the start of the next (API RequestInterval; 10 or 30 s
+    /// in Route 53, from 1 s here).
     pub request_interval: Duration,
-    /// Failed probes in a row that make it unhealthy, 1..=10 (API FailureThreshold).
+    /// Consecutive failed probes that make the check unhealthy, 1..=10 (API FailureThreshold).
     pub failure_threshold: u8,
-    /// Passed probes in a row that make it healthy, 1..=10; the failure threshold in Route 53.
+    /// Consecutive passed probes that make the check healthy, 1..=10. In Route 53 it equals the
+    /// failure threshold.
     pub recovery_threshold: u8,
-    /// Whether latency figures are kept (API MeasureLatency).
+    /// Whether latencies are recorded (API MeasureLatency).
     pub measure_latency: bool,
-    /// Which addresses of a domain name are asked.
+    /// Which addresses of a domain name are probed.
     pub address_family: AddressFamily,
-    /// Deadlines of its own.
+    /// Timeouts that replace the defaults.
     pub timeouts: Timeouts,
 }
 
-/// Which addresses of a domain name are asked.
+/// Which addresses of a domain name are probed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum AddressFamily {
     /// A records, as Route 53 does.
@@ -145,59 +151,60 @@ pub enum AddressFamily {
     Ipv6,
 }
 
-/// Deadlines in the place of Route 53's.
+/// Timeouts that replace Route 53's.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Timeouts {
-    /// For the connection, TLS included.
+    /// Time for the connection, TLS included.
     pub connect: Option<Duration>,
-    /// From the connection to the status.
+    /// Time from the connection to the status line.
     pub response: Option<Duration>,
-    /// From the status to the searched string.
+    /// Time from the status line to the search string.
     pub body: Option<Duration>,
 }
 
-/// How an endpoint is asked.
+/// The protocol of a probe.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum EndpointProtocol {
-    /// A TCP connection that stands within 10 s is success.
+    /// A TCP connection; it passes if it is established within 10 s.
     Tcp,
     /// An HTTP request over TCP.
     Http(HttpRequest),
     /// An HTTP request over TLS.
     Https {
-        /// What is asked.
+        /// The request.
         request: HttpRequest,
         /// Whether the domain name is sent in the TLS handshake (API EnableSNI).
         enable_sni: bool,
-        /// Whether the certificate must be valid, for the domain name or else the address; Route 53 never asks that.
+        /// Whether the certificate must be valid for the domain name, or else for the address.
+        /// Route 53 does not verify certificates.
         verify_certificate: bool,
     },
 }
 
-/// What an HTTP check asks and expects.
+/// The request of an HTTP check, and the response it expects.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct HttpRequest {
-    /// Begins with `/`; may hold a query string (API ResourcePath).
+    /// The path; it begins with `/` and may have a query string (API ResourcePath).
     pub resource_path: String,
-    /// Must lie whole within the first 5120 bytes of the body (API SearchString).
+    /// The string that must be within the first 5120 bytes of the body (API SearchString).
     pub search_string: Option<String>,
-    /// Which statuses are good; none stands for Route 53's, 200 to 399.
+    /// The statuses that pass. Empty means Route 53's, 200 to 399.
     pub expected_status: Vec<StatusRange>,
-    /// Sent besides Route 53's headers, or in their place; each name once.
+    /// Headers in addition to Route 53's, or replacing them; no name occurs twice.
     pub request_headers: Vec<(String, Secret)>,
 }
 
-/// Statuses, both ends included.
+/// A range of statuses, both ends included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct StatusRange {
-    /// 200..=599.
+    /// The first status, 200..=599.
     pub first: u16,
-    /// Not less than `first`.
+    /// The last status, not less than `first`.
     pub last: u16,
 }
 
 impl HttpRequest {
-    /// Whether a status is good.
+    /// Whether a status passes.
     #[must_use]
     pub fn expects(&self, status: u16) -> bool {
         if self.expected_status.is_empty() {
@@ -208,16 +215,16 @@ impl HttpRequest {
     }
 }
 
-/// Whom a check asks.
+/// The endpoint of a check.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum EndpointTarget {
-    /// A literal address; the domain name, when there is one, goes into Host and SNI only.
+    /// An address. A domain name is only used for the Host header and SNI.
     Address {
         /// IPv4 or IPv6.
         ip_address: IpAddr,
         /// API FullyQualifiedDomainName.
         fully_qualified_domain_name: Option<String>,
     },
-    /// A domain name, resolved at every probe (API FullyQualifiedDomainName).
+    /// A domain name, resolved before every probe (API FullyQualifiedDomainName).
     Domain(String),
 }

@@ -1,6 +1,7 @@
-//! The nouns of Route 53: names, record types and data, routing policies, hosted zones, health checks, places, ids.
+//! The data types of Route 53: names, record types and data, routing policies, hosted zones, health
+//! checks, locations, ids.
 //!
-//! Nothing here reads files, knows TOML or answers queries; every other module speaks in these types.
+//! This module does not read files, parse TOML or answer queries. All other modules use its types.
 
 mod data;
 pub mod geography;

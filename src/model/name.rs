@@ -1,7 +1,8 @@
 //! Domain names: wire form, lower case, with Route 53's text form (octal escapes).
 //!
-//! A name is kept as uncompressed wire bytes (RFC 1035 section 3.1): length octet, label, …, zero. Text uses Route 53's
-//! escapes, which are **octal** (`\052` is `*`), not the decimal ones of master files.
+//! A name is kept as uncompressed wire bytes (RFC 1035 section 3.1): length octet, label, …, zero.
+//! Text uses Route 53's escapes, which are **octal** (`\052` is `*`), not the decimal ones of
+//! master files.
 
 use std::fmt;
 
@@ -10,13 +11,14 @@ pub const MAX_NAME_OCTETS: usize = 255;
 /// The longest label (RFC 1035 section 2.3.4).
 pub const MAX_LABEL_OCTETS: usize = 63;
 
-/// A fully qualified domain name in lower case, as uncompressed wire bytes that end in the root label.
+/// A fully qualified domain name in lower case, as uncompressed wire bytes that end in the root
+/// label.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Name {
     wire: Box<[u8]>,
 }
 
-/// Why a text is no domain name.
+/// Why a string is not a valid domain name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
     /// Nothing was written.
@@ -31,7 +33,8 @@ pub enum NameError {
     /// A name of more than 255 octets on the wire.
     #[error("a domain name must not be longer than 255 octets")]
     TooLong,
-    /// A backslash that is not followed by three octal digits up to `\377`: names have no other escapes.
+    /// A backslash that is not followed by three octal digits up to `\377`: names have no other
+    /// escapes.
     #[error("`\\` must be followed by three octal digits between \\000 and \\377")]
     BadEscape,
     /// A control character, a space or an octet above 126 that is not escaped.
@@ -40,7 +43,7 @@ pub enum NameError {
 }
 
 impl NameError {
-    /// What to write instead, when there is something to say.
+    /// What to write instead, if there is a suggestion.
     pub fn hint(&self) -> Option<&'static str> {
         match self {
             NameError::UnsupportedCharacter(letter) if !letter.is_ascii() => {
@@ -58,16 +61,16 @@ impl Name {
         Name { wire: Box::new([0]) }
     }
 
-    /// Reads a name in Route 53's text form; every name is read as fully qualified, the trailing dot is optional
-    /// (Developer Guide, "DNS domain name format"). Upper case becomes lower case.
+    /// Parses a name in Route 53's text form. Every name is fully qualified; the trailing dot is
+    /// optional (Developer Guide, "DNS domain name format"). Upper case becomes lower case.
     pub fn parse(text: &str) -> Result<Name, NameError> {
         let mut wire = parse_wire(text)?;
         wire.make_ascii_lowercase();
         Ok(Name { wire: wire.into_boxed_slice() })
     }
 
-    /// Takes wire bytes that are known to be a well-formed, uncompressed name; upper case becomes lower case.
-    /// `None` when they are not.
+    /// Makes a name of the wire bytes of an uncompressed name, in lower case. `None` when they are
+    /// not well formed.
     pub fn from_wire(wire: &[u8]) -> Option<Name> {
         let mut at = 0;
         loop {
@@ -86,7 +89,7 @@ impl Name {
         Some(Name { wire: wire.to_ascii_lowercase().into_boxed_slice() })
     }
 
-    /// The name that these wire bytes begin with; `None` when they do not.
+    /// The name at the start of these wire bytes; `None` when there is none.
     pub fn from_start_of_wire(wire: &[u8]) -> Option<Name> {
         let mut end = 0;
         while *wire.get(end)? != 0 {
@@ -105,7 +108,7 @@ impl Name {
         Labels { rest: &self.wire }
     }
 
-    /// How many labels the name has; the root has none.
+    /// The number of labels; the root has none.
     pub fn label_count(&self) -> usize {
         self.labels().count()
     }
@@ -116,12 +119,13 @@ impl Name {
         (length > 0).then(|| Name { wire: self.wire[1 + length..].into() })
     }
 
-    /// True when the name is `ancestor` or lies below it, by whole labels.
+    /// True when the name is `ancestor` or below it, by whole labels.
     pub fn is_within(&self, ancestor: &Name) -> bool {
         self.relative_to(ancestor).is_some()
     }
 
-    /// The wire bytes of the labels left of `ancestor` (empty for `ancestor` itself); `None` when the name lies elsewhere.
+    /// The wire bytes of the labels to the left of `ancestor` (empty for `ancestor` itself); `None`
+    /// when the name is not within `ancestor`.
     pub fn relative_to(&self, ancestor: &Name) -> Option<&[u8]> {
         let keep = self.wire.len().checked_sub(ancestor.wire.len())?;
         if self.wire[keep..] != *ancestor.wire {
@@ -134,7 +138,7 @@ impl Name {
         (at == keep).then_some(&self.wire[..keep])
     }
 
-    /// This name's labels put in front of `origin`.
+    /// This name with `origin` appended.
     pub fn under(&self, origin: &Name) -> Result<Name, NameError> {
         let labels = &self.wire[..self.wire.len() - 1];
         let mut wire = Vec::with_capacity(labels.len() + origin.wire.len());
@@ -146,13 +150,14 @@ impl Name {
         Ok(Name { wire: wire.into_boxed_slice() })
     }
 
-    /// True when the leftmost label is exactly `*` (RFC 4592 section 2.1.1): anywhere else an asterisk is an ordinary octet.
+    /// True when the leftmost label is exactly `*` (RFC 4592 section 2.1.1): anywhere else an
+    /// asterisk is an ordinary octet.
     pub fn is_wildcard(&self) -> bool {
         self.wire.starts_with(&[1, b'*'])
     }
 }
 
-/// Reads a name in Route 53's text form and keeps the case of its letters, as record data does.
+/// Parses a name in Route 53's text form and keeps its case, as for record data.
 pub(crate) fn parse_wire(text: &str) -> Result<Vec<u8>, NameError> {
     if text.is_empty() {
         return Err(NameError::Empty);
@@ -160,7 +165,7 @@ pub(crate) fn parse_wire(text: &str) -> Result<Vec<u8>, NameError> {
     if text == "." {
         return Ok(vec![0]);
     }
-    // A length octet more than there are dots, and the root, where there are no escapes.
+    // Without escapes: one length octet more than there are dots, and the root.
     let mut wire = Vec::with_capacity(text.len() + 1 + usize::from(!text.ends_with('.')));
     wire.push(0);
     let mut label_start = 0;
@@ -206,7 +211,7 @@ fn close_label(wire: &mut [u8], start: usize) -> Result<(), NameError> {
     Ok(())
 }
 
-/// Three octal digits as an octet, `None` when they are not digits or above `\377`.
+/// The octet of three octal digits; `None` when they are not octal digits or above `\377`.
 pub(crate) fn octal(digits: &[u8]) -> Option<u8> {
     let [a @ b'0'..=b'3', b @ b'0'..=b'7', c @ b'0'..=b'7'] = digits else {
         return None;
@@ -232,8 +237,8 @@ impl<'a> Iterator for Labels<'a> {
     }
 }
 
-/// Route 53's own output form: `a-z 0-9 - _` and dots stand for themselves, every other octet is an octal escape, and the
-/// trailing dot is always there (Developer Guide, "DNS domain name format").
+/// Route 53's own output form: `a-z 0-9 - _` and dots stand for themselves, every other octet is an
+/// octal escape, and the trailing dot is always there (Developer Guide, "DNS domain name format").
 impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.wire.len() == 1 {
@@ -306,7 +311,8 @@ mod tests {
         assert!(name("lab.test").is_within(&name("lab.test")));
         assert!(name("lab.test").is_within(&Name::root()));
         assert!(!name("notlab.test").is_within(&name("lab.test")));
-        // The wire bytes of a longer label may end in another name's wire bytes: `\003lab\004test` inside one label.
+        // The wire bytes of a longer label may end in another name's wire bytes: `\003lab\004test`
+        // inside one label.
         assert!(!name(r"xx\003lab.test").is_within(&name("lab.test")));
     }
 

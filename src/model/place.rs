@@ -1,10 +1,10 @@
-//! Places: continents, countries, subdivisions, coordinates, AWS regions, and the networks that stand for them.
+//! Locations: continents, countries, subdivisions, coordinates, AWS regions, and client networks.
 
 use std::fmt;
 
 use ipnet::IpNet;
 
-/// A point on the globe, degrees; south and west are negative.
+/// Coordinates in degrees; south and west are negative.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Coordinates {
     /// -90..=90.
@@ -13,7 +13,7 @@ pub struct Coordinates {
     pub longitude: f64,
 }
 
-/// A continent as Route 53 counts them (API GeoLocation ContinentCode).
+/// A continent, by Route 53's definition (API GeoLocation ContinentCode).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum Continent {
@@ -64,7 +64,8 @@ impl Continent {
     }
 }
 
-/// A country by its ISO 3166-1 alpha-2 code, two upper-case letters. Which codes exist is `geo`'s to say.
+/// A country by its ISO 3166-1 alpha-2 code, two upper-case letters.
+/// [`geography`](super::geography) has the list of codes.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Country(pub [u8; 2]);
 
@@ -88,8 +89,8 @@ impl fmt::Debug for Country {
     }
 }
 
-/// A subdivision of a country by its code without the country: `CA` for California, `30` for Kyiv. One to three
-/// upper-case letters or digits, padded with zero octets.
+/// A subdivision of a country by its code without the country: `CA` for California, `30` for Kyiv.
+/// One to three upper-case letters or digits, padded with zero octets.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Subdivision(pub [u8; 3]);
 
@@ -120,7 +121,7 @@ impl fmt::Debug for Subdivision {
     }
 }
 
-/// The area a geolocation record set is for (API GeoLocation).
+/// The area of a geolocation record set (API GeoLocation).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum GeoLocation {
     /// A whole continent.
@@ -129,18 +130,19 @@ pub enum GeoLocation {
     Country(Country),
     /// A part of a country.
     Subdivision(Country, Subdivision),
-    /// Everybody else, and who cannot be located; written `country = "*"`.
+    /// All other clients, and clients that cannot be located; written `country = "*"`.
     Default,
 }
 
 macro_rules! regions {
     ($($text:literal $latitude:literal $longitude:literal $country:literal $subdivision:literal;)*) => {
-        /// Every region that Route 53 knows, by name: name, latitude, longitude, country, subdivision or "".
+        /// Every region that Route 53 supports, ordered by name: name, latitude, longitude,
+        /// country, subdivision or "".
         const REGIONS: &[(&str, f64, f64, &str, &str)] = &[$(($text, $latitude, $longitude, $country, $subdivision),)*];
     };
 }
 
-// City level; AWS publishes no coordinates, so these are ours. In the order of their names.
+// Coordinates are this project's own, to city level, because AWS publishes none. Ordered by name.
 regions! {
     "af-south-1" -33.92 18.42 "ZA" "";
     "ap-east-1" 22.32 114.17 "HK" "";
@@ -183,15 +185,15 @@ regions! {
     "us-west-2" 45.87 -119.69 "US" "OR";
 }
 
-/// One of the 39 AWS regions (API ResourceRecordSetRegion): an index into our table, ordered as the names are.
+/// One of the 39 AWS regions (API ResourceRecordSetRegion): an index into a table ordered by name.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Region(u8);
 
 impl Region {
-    /// How many there are.
+    /// The number of regions.
     pub const COUNT: usize = REGIONS.len();
 
-    /// All of them, by name.
+    /// All regions, ordered by name.
     pub fn all() -> impl Iterator<Item = Region> {
         (0..REGIONS.len()).filter_map(|index| u8::try_from(index).ok()).map(Region)
     }
@@ -201,28 +203,28 @@ impl Region {
         Region::all().find(|region| region.name() == name)
     }
 
-    /// Such as `eu-central-1`.
+    /// The name, such as `eu-central-1`.
     pub fn name(self) -> &'static str {
         REGIONS[self.index()].0
     }
 
-    /// The city the region stands for.
+    /// The coordinates of the region's city.
     pub fn coordinates(self) -> Coordinates {
         let (_, latitude, longitude, ..) = REGIONS[self.index()];
         Coordinates { latitude, longitude }
     }
 
-    /// The country the region lies in.
+    /// The country of the region.
     pub fn country(self) -> Country {
-        Country::from_code(REGIONS[self.index()].3).expect("the table holds two capitals")
+        Country::from_code(REGIONS[self.index()].3).expect("the table has two capital letters")
     }
 
-    /// The US state the region lies in.
+    /// The US state of the region.
     pub fn subdivision(self) -> Option<Subdivision> {
         Subdivision::from_code(REGIONS[self.index()].4)
     }
 
-    /// 0..COUNT, in the order of the names.
+    /// The index, 0..COUNT, in the order of the names.
     pub fn index(self) -> usize {
         usize::from(self.0)
     }
@@ -240,49 +242,49 @@ impl fmt::Debug for Region {
     }
 }
 
-/// A network that the user has put on the map: `[[location.network]]`.
+/// The location of a network, set by the user: `[[location.network]]`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LocationNetwork {
-    /// Its clients.
+    /// The client network.
     pub cidr: IpNet,
-    /// The country they are in; the continent follows.
+    /// The country; the continent follows from it.
     pub country: Option<Country>,
-    /// The part of the country.
+    /// The subdivision of the country.
     pub subdivision: Option<Subdivision>,
-    /// Where exactly.
+    /// The coordinates.
     pub coordinates: Option<Coordinates>,
-    /// "These clients are in that region": nothing is nearer to them.
+    /// The AWS region of the clients, which is the nearest for them.
     pub region: Option<Region>,
 }
 
-/// Round trips that the user has measured: `[[location.latency]]`.
+/// Measured round-trip times: `[[location.latency]]`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LatencyRow {
-    /// Whose round trips these are.
+    /// The clients that they apply to.
     pub clients: LatencyClients,
-    /// Milliseconds to each region that was measured.
+    /// Milliseconds to each measured region.
     pub round_trip_ms: Vec<(Region, f64)>,
 }
 
-/// Whom a row of the latency table is about.
+/// The clients of a latency row.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum LatencyClients {
-    /// The clients of a network; the longest prefix wins, before country and region.
+    /// Clients in a network. The longest prefix wins; it takes precedence over country and region.
     Cidr(IpNet),
-    /// Clients in a country; before region.
+    /// Clients in a country. It takes precedence over region.
     Country(Country),
-    /// Clients that are in a region by `[[location.network]]` or by their VPC.
+    /// Clients in a region, by `[[location.network]]` or by their VPC.
     Region(Region),
 }
 
 /// A named collection of CIDR blocks (API CidrCollection).
 #[derive(Clone, Debug, PartialEq)]
 pub struct CidrCollection {
-    /// Lower-case UUID.
+    /// The id, a lower-case UUID.
     pub id: CidrCollectionId,
-    /// 1-64 of `[0-9A-Za-z_-]`.
+    /// The name, 1 to 64 of `[0-9A-Za-z_-]`.
     pub name: String,
-    /// Location name and its blocks; no block is in two locations.
+    /// Location names and their blocks. A block is in one location only.
     pub locations: Vec<(String, Vec<IpNet>)>,
 }
 
@@ -290,14 +292,14 @@ pub struct CidrCollection {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct CidrCollectionId(pub String);
 
-/// A client network with a name: whom private zones are for.
+/// A VPC: named client networks for private zones.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Vpc {
-    /// Such as `vpc-lab1`.
+    /// The id, such as `vpc-lab1`.
     pub id: VpcId,
-    /// Where its clients count as being, in private zones.
+    /// The AWS region of its clients, in private zones.
     pub region: Region,
-    /// Its clients; no block belongs to two VPCs.
+    /// The networks of its clients. A block belongs to one VPC only.
     pub cidrs: Vec<IpNet>,
 }
 

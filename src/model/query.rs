@@ -1,4 +1,4 @@
-//! What is asked and what comes of it, as numbers with names: query types and response codes.
+//! Query types and response codes, with their mnemonics.
 
 use std::fmt;
 use std::str::FromStr;
@@ -13,7 +13,7 @@ pub struct QueryType(pub u16);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ResponseCode(pub u8);
 
-/// Types that are asked for though Route 53 has no records of them (IANA, DNS parameters).
+/// Query types without records in Route 53 (IANA, DNS parameters).
 const OTHER_TYPES: [(u16, &str); 19] = [
     (13, "HINFO"),
     (17, "RP"),
@@ -36,7 +36,7 @@ const OTHER_TYPES: [(u16, &str); 19] = [
     (256, "URI"),
 ];
 
-/// RFC 6895 section 2.3; those that nobody sends have no names.
+/// RFC 6895 section 2.3. Codes that are not used here have no names.
 const RESPONSE_CODES: [(u8, &str); 13] = [
     (0, "NOERROR"),
     (1, "FORMERR"),
@@ -53,29 +53,29 @@ const RESPONSE_CODES: [(u8, &str); 13] = [
     (16, "BADVERS"),
 ];
 
-/// The text was no name of such a number.
+/// The string is not a mnemonic.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("unknown name")]
 pub struct UnknownName;
 
 impl QueryType {
-    /// Whatever a name has (RFC 8482).
+    /// ANY: all types of a name (RFC 8482).
     pub const ANY: QueryType = QueryType(255);
 
-    /// Whether it asks for something other than records of a name, as AXFR does (RFC 6895 section
-    /// 3.1). ANY asks for them.
+    /// Whether it is a meta query such as AXFR (RFC 6895 section 3.1). ANY is not: it requests
+    /// records of a name.
     pub fn is_meta(self) -> bool {
         matches!(self.0, 41 | 128..=254)
     }
 
-    /// The mnemonics that there are.
+    /// All mnemonics.
     pub fn names() -> impl Iterator<Item = &'static str> {
         RecordType::ALL.into_iter().map(RecordType::as_str).chain(OTHER_TYPES.iter().map(|(_, name)| *name))
     }
 }
 
 impl ResponseCode {
-    /// The mnemonics that there are.
+    /// All mnemonics.
     pub fn names() -> impl Iterator<Item = &'static str> {
         RESPONSE_CODES.iter().map(|(_, name)| *name)
     }

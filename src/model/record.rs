@@ -7,7 +7,8 @@ use super::{HealthCheckId, Name, RoutingPolicy};
 
 macro_rules! record_types {
     ($($variant:ident = $code:literal, $text:literal;)*) => {
-        /// The 17 record types of Route 53 and nothing else (API, enum RRType). The number is the wire code.
+        /// The 17 record types of Route 53 and nothing else (API, enum RRType). The number is the
+        /// wire code.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
         #[repr(u16)]
         pub enum RecordType {
@@ -62,7 +63,7 @@ impl RecordType {
         self as u16
     }
 
-    /// Where in the wire data the name begins that ends them: the target of MX, SRV, NS and CNAME.
+    /// The offset of the name at the end of the wire data: the target of MX, SRV, NS and CNAME.
     pub fn target_offset(self) -> Option<usize> {
         match self {
             RecordType::Ns | RecordType::Cname => Some(0),
@@ -73,7 +74,7 @@ impl RecordType {
     }
 }
 
-/// The text was none of the 17 mnemonics.
+/// The string is not one of the 17 mnemonics.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("unknown record type")]
 pub struct UnknownRecordType;
@@ -94,7 +95,8 @@ impl fmt::Display for RecordType {
     }
 }
 
-/// The data of one resource record: uncompressed wire bytes (names in the case they were written in).
+/// The data of one resource record: uncompressed wire bytes (names in the case they were written
+/// in).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct RecordData {
     record_type: RecordType,
@@ -102,22 +104,23 @@ pub struct RecordData {
 }
 
 impl RecordData {
-    /// Data whose bytes the parser of `record_type` has made.
+    /// Data with bytes from the parser of `record_type`.
     pub(super) fn new(record_type: RecordType, wire: Vec<u8>) -> RecordData {
         RecordData { record_type, wire: wire.into_boxed_slice() }
     }
 
-    /// The same data once more, from what `wire` returned: bytes of another origin may be no data of this type.
+    /// Restores data from the bytes that `wire` returned. Other bytes may not be valid data of this
+    /// type.
     pub(crate) fn from_wire(record_type: RecordType, wire: Vec<u8>) -> RecordData {
         RecordData::new(record_type, wire)
     }
 
-    /// The type these data belong to.
+    /// The record type.
     pub fn record_type(&self) -> RecordType {
         self.record_type
     }
 
-    /// The bytes that follow RDLENGTH on the wire, names uncompressed.
+    /// The bytes after RDLENGTH on the wire, with uncompressed names.
     pub fn wire(&self) -> &[u8] {
         &self.wire
     }
@@ -130,15 +133,15 @@ impl RecordData {
         Name::from_wire(&self.wire[self.record_type.target_offset()?..])
     }
 
-    /// Whether the record says that its owner offers a service itself: SVCB or HTTPS in ServiceMode
-    /// whose TargetName is `.` (RFC 9460 section 2.5.2). In AliasMode `.` says that there is no
-    /// service (section 2.5.1).
+    /// Whether the record describes a service at its own name: SVCB or HTTPS in ServiceMode whose
+    /// TargetName is `.` (RFC 9460 section 2.5.2). In AliasMode `.` means that there is no service
+    /// (section 2.5.1).
     pub fn targets_owner(&self) -> bool {
         self.is_service() && !self.is_service_alias() && self.wire[SERVICE_TARGET_OFFSET] == 0
     }
 
-    /// Whether the record says that a service is found under another name: SVCB or HTTPS in
-    /// AliasMode, of priority 0 (RFC 9460 section 2.4.2).
+    /// Whether the record is an alias for a service at another name: SVCB or HTTPS in AliasMode,
+    /// with priority 0 (RFC 9460 section 2.4.2).
     pub fn is_service_alias(&self) -> bool {
         self.is_service() && self.wire.starts_with(&[0, 0])
     }
@@ -148,7 +151,7 @@ impl RecordData {
     }
 }
 
-/// Where TargetName begins in SVCB and HTTPS data: behind the priority (RFC 9460 section 2.2).
+/// The offset of TargetName in SVCB and HTTPS data: after the priority (RFC 9460 section 2.2).
 const SERVICE_TARGET_OFFSET: usize = 2;
 
 /// A time to live in seconds, 0..=2147483647 (RFC 2181 section 8, API TTL).
@@ -157,47 +160,49 @@ pub type Ttl = u32;
 /// The longest TTL (RFC 2181 section 8).
 pub const MAX_TTL: Ttl = 2_147_483_647;
 
-/// The most values of one record set (Developer Guide, "Quotas on records").
+/// The maximum number of values of one record set (Developer Guide, "Quotas on records").
 pub const MAX_VALUES: usize = 400;
 
-/// The most record sets that share name and type (Developer Guide, "Quotas on records"); some policies allow fewer.
+/// The maximum number of record sets of one name and type (Developer Guide, "Quotas on records");
+/// some policies allow fewer.
 pub const MAX_MEMBERS: usize = 100;
 
-/// One resource record set: what the API calls ResourceRecordSet and a `[[record]]` table writes.
+/// One resource record set: the API's ResourceRecordSet, a `[[record]]` table.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ResourceRecordSet {
     /// The owner, absolute.
     pub name: Name,
     /// The type of all its records.
     pub record_type: RecordType,
-    /// Tells apart the members of a group (same name and type); present exactly when the policy is not simple.
+    /// Distinguishes the members of a group (same name and type). Present exactly when the policy
+    /// is not simple.
     pub set_identifier: Option<String>,
-    /// How this set is chosen among its group.
+    /// The routing policy, which selects sets from the group.
     pub routing_policy: RoutingPolicy,
-    /// What it answers with.
+    /// The content: values or an alias.
     pub content: Content,
-    /// The check that says whether this set may be answered.
+    /// The health check of this set.
     pub health_check: Option<HealthCheckId>,
 }
 
-/// What a record set answers with.
+/// The content of a record set.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Content {
     /// Values of its own.
     Records {
-        /// Seconds a resolver may keep them.
+        /// How long resolvers may cache them, in seconds.
         ttl: Ttl,
         /// At least one, at most [`MAX_VALUES`].
         values: Vec<RecordData>,
     },
-    /// Whatever another group of the same zone and type would answer.
+    /// The answer of another group of the same zone and type.
     Alias(AliasTarget),
 }
 
 /// The target of an alias record (API AliasTarget).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AliasTarget {
-    /// The name whose group of the same type answers; in the alias's own zone.
+    /// The name of the target group, which has the same type and is in the same zone.
     pub name: Name,
     /// Whether the alias counts as unhealthy when nothing in its target is healthy.
     pub evaluate_target_health: bool,

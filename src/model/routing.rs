@@ -1,23 +1,24 @@
-//! The eight routing policies, as a record set carries them.
+//! The eight routing policies of record sets.
 
 use std::fmt;
 
 use super::{CidrCollectionId, Coordinates, GeoLocation, Region};
 
-/// How a record set is chosen among its group. In Route 53 no field says so; it follows from which element is present
-/// (API ResourceRecordSet).
+/// The routing policy of a record set. In Route 53 it follows from which element is present (API
+/// ResourceRecordSet).
 #[derive(Clone, Debug, PartialEq)]
 pub enum RoutingPolicy {
     /// The only set of its name and type.
     Simple,
-    /// A share of the answers: weight over the sum of weights. 0..=255.
+    /// A share of the answers: the weight over the sum of weights.
     Weighted {
-        /// 0 is a standby that answers when no positive weight is healthy.
+        /// The weight, 0..=255. Sets with weight 0 are used when no set with a positive weight is
+        /// healthy.
         weight: u8,
     },
     /// The region with the lowest latency to the client.
     Latency {
-        /// Where this set's resource is declared to be.
+        /// The AWS region of this set's resource.
         region: Region,
     },
     /// The primary while it is healthy, else the secondary.
@@ -25,23 +26,23 @@ pub enum RoutingPolicy {
         /// Which of the two.
         role: FailoverRole,
     },
-    /// The smallest area that holds the client.
+    /// The smallest area that contains the client.
     Geolocation {
-        /// The area this set is for.
+        /// The area of this set.
         location: GeoLocation,
     },
     /// The smallest biased distance to the client.
     Geoproximity {
-        /// Where this set's resource is.
+        /// The location of this set's resource.
         location: GeoproximityLocation,
         /// -99..=99; positive attracts clients from farther away.
         bias: i8,
     },
     /// Up to eight healthy sets at random.
     MultivalueAnswer,
-    /// The longest CIDR block that holds the client.
+    /// The longest CIDR block that contains the client.
     IpBased {
-        /// Whose blocks decide.
+        /// The CIDR collection.
         collection: CidrCollectionId,
         /// The location within it; `None` is the default, written `*`.
         location: Option<String>,
@@ -73,25 +74,25 @@ impl RoutingPolicy {
 /// The two sides of a failover pair (API Failover).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum FailoverRole {
-    /// Answered while it is healthy, and when both are not.
+    /// Used while it is healthy, and when both are unhealthy.
     Primary,
-    /// Answered while the primary is unhealthy and it is not.
+    /// Used while it is healthy and the primary is not.
     Secondary,
 }
 
-/// Where a geoproximity set's resource is (API GeoProximityLocation).
+/// The location of a geoproximity set's resource (API GeoProximityLocation).
 #[derive(Clone, Debug, PartialEq)]
 pub enum GeoproximityLocation {
     /// At an AWS region's coordinates.
     Region(Region),
-    /// At a local zone group's, such as `us-west-2-den-1`.
+    /// At a local zone group's coordinates, such as `us-west-2-den-1`.
     LocalZoneGroup {
-        /// The group's code, the zone's without its last letter.
+        /// The group's code: a zone's code without the last letter.
         name: String,
-        /// Where it is.
+        /// Its coordinates.
         coordinates: Coordinates,
     },
-    /// Anywhere.
+    /// At any coordinates.
     Coordinates(Coordinates),
 }
 

@@ -1,13 +1,13 @@
-//! Texts that must not be shown: passwords, tokens, addresses that hold one.
+//! Strings that must not be shown: passwords, tokens, and URLs that contain one.
 
 use std::fmt;
 
-/// A text that shows nothing of itself in debug output; there is no other output.
+/// A string whose debug output is `***`. It has no other output.
 #[derive(Clone, Default, PartialEq, Eq, Hash)]
 pub struct Secret(String);
 
 impl Secret {
-    /// The text, for the one who needs it: never for a log line, a message or a response.
+    /// The string itself. Do not use it in log lines, messages or responses.
     #[must_use]
     pub fn reveal(&self) -> &str {
         &self.0

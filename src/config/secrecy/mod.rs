@@ -1,9 +1,10 @@
-//! What of a file's text may be shown: what the key tables know and do not call secret. All else is covered in excerpts and
-//! scrubbed out of messages: values of secret keys, of unknown keys (which may be a secret key misspelt), lines that are no
-//! TOML, comments.
+//! Decides which parts of a file may be shown: values of known keys that are not secret. All else
+//! is covered in excerpts and removed from messages: values of secret keys, values of unknown keys
+//! (which may be misspelt secret keys), lines that are not TOML, and comments.
 //!
-//! It goes by the tokens alone, so that it holds where the document does not parse. A quotation mark that is missing turns
-//! what is within and what is between strings around; so a string that looks like that is covered too.
+//! It uses only the tokens, so it also works for documents that do not parse. A missing quotation
+//! mark swaps the text inside strings with the text between them; strings that look like that are
+//! covered too.
 
 mod scanner;
 #[cfg(test)]
@@ -21,38 +22,38 @@ use super::words;
 
 use scanner::Scanner;
 
-/// What stands for something that must not be shown.
+/// The replacement for text that must not be shown.
 pub(super) const COVER: &str = "***";
 const SHORTEST_MISSPELT: usize = 6;
-/// Keys that are longer are no keys.
+/// Longer keys are not taken for keys.
 const LONGEST_KEY: usize = 40;
-/// Parts of words that are shorter occur in any sentence: they are scrubbed only where a message quotes them.
+/// Shorter strings occur in any sentence, so they are removed only where a message quotes them.
 const SHORTEST_PIECE: usize = 4;
-/// Covered places that a message is compared with.
+/// The most covered ranges that a message is compared with.
 const MOST_PIECES: usize = 256;
 
-/// The places of a text that must not be shown.
+/// The ranges of a text that must not be shown.
 #[derive(Debug, Default)]
 pub(super) struct Covered {
-    /// In order.
+    /// Ordered by position.
     places: Vec<(Range<usize>, Cover)>,
 }
 
-/// What is put over a place.
+/// How a range is covered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Cover {
-    /// There is something here.
+    /// Asterisks.
     Stars,
-    /// Comments are nobody's business, so nothing shows that there is one.
+    /// Spaces, for comments: nothing shows that there is one.
     Blanks,
 }
 
-/// What may be shown at some place.
+/// What may be shown of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Rule {
-    /// Values, and the keys that the tables know.
+    /// Values, and known keys.
     Known,
-    /// Tables, and the keys that the tables know; no values.
+    /// Tables and known keys, but no values.
     Tables,
     /// Values under the user's own keys.
     OwnKeys,
@@ -66,7 +67,7 @@ impl Covered {
         scanner.covered
     }
 
-    /// A part of the text with covers over it, as long as it was.
+    /// A part of the text with secrets covered, of the same length.
     pub(super) fn shown<'t>(&self, part: Range<usize>, text: &'t str) -> Cow<'t, str> {
         let from = self.places.partition_point(|(place, _)| place.end <= part.start);
         let within: Vec<_> = self.places[from..].iter().take_while(|(place, _)| place.start < part.end).collect();
@@ -79,7 +80,7 @@ impl Covered {
             let place = place.start.max(part.start)..place.end.min(part.end);
             shown.push_str(&text[at..place.start]);
             let fill = if *cover == Cover::Stars { '*' } else { ' ' };
-            // Lines stay lines.
+            // Line breaks are kept.
             shown.extend(text[place.clone()].bytes().map(|octet| if octet == b'\n' { '\n' } else { fill }));
             at = place.end;
         }
@@ -87,7 +88,7 @@ impl Covered {
         Cow::Owned(shown)
     }
 
-    /// Words about a place, without anything that is covered there.
+    /// A message about a position, without the text that is covered there.
     pub(super) fn scrubbed(&self, words: Cow<'static, str>, place: &Range<usize>, text: &str) -> Cow<'static, str> {
         let mut scrubbed = words;
         for piece in self.pieces(place, text) {
@@ -105,7 +106,8 @@ impl Covered {
         scrubbed
     }
 
-    /// What is covered on the lines of a place, in every form in which a message may quote it; the longest first.
+    /// The covered text on the lines of a range, in every form in which a message may quote it,
+    /// longest first.
     fn pieces(&self, place: &Range<usize>, text: &str) -> Vec<String> {
         let start = text[..place.start].rfind('\n').map_or(0, |at| at + 1);
         let end = text[place.end..].find('\n').map_or(text.len(), |at| place.end + at);
@@ -117,7 +119,7 @@ impl Covered {
     }
 }
 
-/// A text as it was written, as it is meant, and as `{:?}` writes that.
+/// A text as written, decoded, and in the form of `{:?}`.
 fn forms(written: &str) -> Vec<String> {
     let mut forms = vec![written.trim().to_owned()];
     let source = Source::new(written);
@@ -140,7 +142,7 @@ fn forms(written: &str) -> Vec<String> {
     forms
 }
 
-/// Every key of every kind of file, by name: a name means the same wherever it stands, as far as secrets go.
+/// Every key of every kind of file, by name. Whether a key is secret depends only on its name.
 static RULES: LazyLock<HashMap<&'static str, Rule>> = LazyLock::new(|| {
     let mut rules = HashMap::new();
     for key in tables().iter().flat_map(|keys| keys.keys) {
@@ -150,7 +152,7 @@ static RULES: LazyLock<HashMap<&'static str, Rule>> = LazyLock::new(|| {
             (Secrecy::Open, Shape::NamedText | Shape::NamedTexts | Shape::NamedDurations(_)) => Rule::OwnKeys,
             (Secrecy::Open, _) => Rule::Known,
         };
-        // A key that is a table in one place may be a text in another.
+        // A key that is a table in one place may be a string in another.
         let known = rules.entry(key.name).or_insert(rule);
         if *known != Rule::Nothing && (rule == Rule::Nothing || rule == Rule::Known) {
             *known = rule;
@@ -174,7 +176,7 @@ fn tables() -> Vec<&'static Keys> {
 }
 
 impl Rule {
-    /// The rule for what stands at a key.
+    /// The rule for the value of a key.
     fn at(self, key: &str) -> Rule {
         match self {
             Rule::Known | Rule::Tables => RULES.get(key).copied().unwrap_or_else(|| of_misspelt(key)),
@@ -188,8 +190,8 @@ impl Rule {
     }
 }
 
-/// A key that somebody got nearly right is as secret as the right one; of any other nobody knows. A short word is near to
-/// many.
+/// The rule for an unknown key. A misspelt key is as secret as the right one; any other counts as
+/// secret. Short words resemble too many keys.
 fn of_misspelt(key: &str) -> Rule {
     let names: Vec<&str> = RULES.keys().copied().collect();
     let near = || words::meant(key, &names).filter(|_| key.len() >= SHORTEST_MISSPELT);
@@ -197,7 +199,7 @@ fn of_misspelt(key: &str) -> Rule {
     meant.and_then(|meant| RULES.get(meant.as_str()).copied()).unwrap_or(Rule::Nothing)
 }
 
-/// Whether a key may be shown though its value may not.
+/// Whether a key may be shown when its value may not.
 fn is_plain_key(key: &str) -> bool {
     key.len() <= LONGEST_KEY && key.bytes().all(|octet| octet.is_ascii_alphanumeric() || b"-_".contains(&octet))
 }

@@ -1,4 +1,4 @@
-//! Goes through the tokens of a text and says what is covered.
+//! Scans the tokens of a text and finds the ranges to cover.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -8,12 +8,12 @@ use toml_parser::lexer::{Token, TokenKind};
 
 use super::{Cover, Covered, RULES, Rule, is_plain_key};
 
-/// Goes through the tokens and says what is covered.
+/// Scans the tokens and collects the ranges to cover.
 pub(super) struct Scanner<'t> {
     text: &'t str,
     tokens: Vec<Token>,
     at: usize,
-    /// The rule of the `[table]` that lines belong to.
+    /// The rule of the current `[table]`.
     section: Rule,
     open: Vec<Open>,
     place: Place,
@@ -57,7 +57,7 @@ impl<'t> Scanner<'t> {
                 TokenKind::Newline => self.new_line(),
                 TokenKind::Whitespace | TokenKind::Eof => self.at += 1,
                 TokenKind::Comment => self.cover(self.at..self.at + 1, Cover::Blanks),
-                // What is behind one without a key may be behind a key that is broken.
+                // An `=` without a key may belong to a broken key.
                 TokenKind::Equals => self.give_up(),
                 _ => match self.place {
                     Place::Key => self.key(kind),
@@ -77,16 +77,16 @@ impl<'t> Scanner<'t> {
         &self.text[span.start()..span.end()]
     }
 
-    /// Covers tokens and goes on behind them.
+    /// Covers tokens and continues after them.
     fn cover(&mut self, tokens: Range<usize>, cover: Cover) {
         let (first, last) = (self.tokens[tokens.start].span(), self.tokens[tokens.end - 1].span());
         let place = first.start()..last.end();
-        // It may be a header that lost its place at the beginning of a line.
+        // It may be a header that is not at the start of its line.
         if self.open.is_empty() && self.text[place.clone()].contains(['[', ']']) {
             self.section = Rule::Nothing;
         }
         match self.covered.places.last_mut() {
-            // What touches is one word.
+            // Touching ranges are merged.
             Some((before, known)) if before.end == place.start && *known == cover => before.end = place.end,
             _ => self.covered.places.push((place, cover)),
         }
@@ -97,7 +97,7 @@ impl<'t> Scanner<'t> {
         self.cover(self.at..self.at + 1, Cover::Stars);
     }
 
-    /// A bracket that is never closed swallows what follows, up to a header that stands on its own.
+    /// A bracket that is never closed includes what follows, up to a known header on its own line.
     fn new_line(&mut self) {
         self.at += 1;
         if !self.open.is_empty() && self.is_known_header() {
@@ -138,7 +138,7 @@ impl<'t> Scanner<'t> {
             TokenKind::Comma if !self.open.is_empty() => self.at += 1,
             _ => {
                 self.give_up();
-                // It may be a broken header: nobody knows whose the lines after it are.
+                // It may be a broken header, so the table of the following lines is unknown.
                 if self.open.is_empty() {
                     self.section = Rule::Nothing;
                 }
@@ -146,7 +146,7 @@ impl<'t> Scanner<'t> {
         }
     }
 
-    /// Where the `=` is, when what is here is a key.
+    /// The position of the `=`, if there is a key here.
     fn equals_ahead(&self) -> Option<usize> {
         use TokenKind::{Atom, BasicString, Dot, Equals, LiteralString, Whitespace};
         if !matches!(self.kind(self.at), Some(Atom | BasicString | LiteralString)) {
@@ -171,14 +171,14 @@ impl<'t> Scanner<'t> {
         let parent = match self.open.last() {
             None => self.section,
             Some(Open { rule: Rule::Nothing, .. }) => Rule::Nothing,
-            // Within a list there are no keys: it is not closed.
+            // A list has no keys, so it was not closed.
             Some(Open { is_list: true, .. }) => Rule::Known,
             Some(Open { rule, .. }) => *rule,
         };
         let rule = self.rule_of(self.at..equals, parent);
         let next = self.skip(equals + 1, &[TokenKind::Whitespace]);
         let is_empty = matches!(self.kind(next), None | Some(TokenKind::Newline | TokenKind::Eof | TokenKind::Equals));
-        // Base64 ends in `=` as well.
+        // It may be Base64, which can also end in `=`.
         self.show_key(self.at..equals, rule != Rule::Nothing, !is_empty);
         self.at = equals + 1;
         self.place = Place::Value(rule);
@@ -208,7 +208,7 @@ impl<'t> Scanner<'t> {
         }
     }
 
-    /// `[table]` or `[[table]]`. Of a broken one nobody knows whose the lines after it are.
+    /// `[table]` or `[[table]]`. After a broken header the table of the following lines is unknown.
     fn header(&mut self) {
         use TokenKind::{Atom, BasicString, Comment, Dot, Eof, LeftSquareBracket, LiteralString, Newline};
         use TokenKind::{RightSquareBracket, Whitespace};
@@ -246,7 +246,7 @@ impl<'t> Scanner<'t> {
             TokenKind::Comma => self.comma(),
             BasicString | LiteralString if rule.shows_values() && self.is_whole_string() => self.at += 1,
             MlBasicString | MlLiteralString if rule.shows_values() => self.long_string(),
-            // It ends where another one was to begin, or not at all.
+            // The string is not closed, or a quotation mark is missing before it.
             BasicString | LiteralString if rule.shows_values() => self.give_up(),
             BasicString | LiteralString | MlBasicString | MlLiteralString => self.hide(),
             _ => self.bare(rule),
@@ -256,8 +256,8 @@ impl<'t> Scanner<'t> {
         }
     }
 
-    /// Whether a string ends, and the next thing does not begin right behind it, as it would if a quotation mark were
-    /// missing before.
+    /// Whether a string is closed and the next token does not follow immediately, which would mean
+    /// that a quotation mark is missing before it.
     fn is_whole_string(&self) -> bool {
         use TokenKind::{Atom, BasicString, Equals, LiteralString, MlBasicString, MlLiteralString};
         let written = self.written(self.at);
@@ -270,7 +270,7 @@ impl<'t> Scanner<'t> {
         is_closed && !is_followed && !(written.contains('=') && names_secret())
     }
 
-    /// A string over several lines: one that is not closed may hold the rest of the file.
+    /// A multi-line string. If it is not closed, it may contain the rest of the file.
     fn long_string(&mut self) {
         let span = self.tokens[self.at].span();
         let written = self.written(self.at);
@@ -281,7 +281,7 @@ impl<'t> Scanner<'t> {
         self.at += 1;
     }
 
-    /// A word without quotes, up to a blank.
+    /// A word without quotes, up to a space.
     fn bare(&mut self, rule: Rule) {
         use TokenKind::{Comma, Comment, Eof, Newline, RightCurlyBracket, RightSquareBracket, Whitespace};
         let mut end = self.at + 1;
@@ -325,7 +325,7 @@ impl<'t> Scanner<'t> {
         self.place = Place::After(Rule::Nothing);
     }
 
-    /// A bracket that does not fit closes nothing.
+    /// Closes a bracket. One that does not match is ignored.
     fn close(&mut self, kind: TokenKind) {
         let Some(open) = self.open.last().copied() else { return self.give_up() };
         if open.is_list != (kind == TokenKind::RightSquareBracket) {
@@ -333,7 +333,7 @@ impl<'t> Scanner<'t> {
         }
         self.open.pop();
         self.at += 1;
-        // Nothing but a comma or another bracket comes next.
+        // Only a comma or another bracket may follow.
         self.place = Place::After(Rule::Nothing);
     }
 }

@@ -1,4 +1,4 @@
-//! Nothing that anybody is shown of a file holds a secret: not of good files, nor of broken ones.
+//! No output about a file contains a secret, for valid files and for broken ones.
 
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
@@ -6,12 +6,12 @@ use proptest::test_runner::RngSeed;
 use super::super::*;
 use super::Covered;
 
-/// No word of this program has these letters in a row.
+/// No message of this program contains this string.
 const SECRET: &str = "zq7-Hunter2/x9Q";
-/// A part of the secret that is as long as this would be of use to somebody.
+/// The shortest part of the secret that must not be shown.
 const PART: usize = 6;
 
-/// One of every key that is secret, in every way in which TOML lets it be written, beside keys that are not.
+/// Every secret key, in every form that TOML allows, together with keys that are not secret.
 const FILES: [&str; 4] = [
     "name = 'lab.test'\n[[health_check]]\nname = \"blue\"\ntype = \"http\"\nip_address = \"192.0.2.1\"\n\
      request_headers = { Authorization = \"Bearer SECRET\", X-Lab = 'SECRET' }\nport = 80\n\
@@ -25,7 +25,7 @@ const FILES: [&str; 4] = [
      listen = \"127.0.0.1:8053\"\ntoken = \"SECRET\"\n[log]\nformat = 'text'\n",
 ];
 
-/// Everything that anybody may be shown of the file.
+/// All output about the file.
 fn everything(source: &SourceFile) -> String {
     let sources = std::slice::from_ref(source);
     let (settings, mut diagnostics) = Settings::read(source);
@@ -52,7 +52,7 @@ fn mistakes_that_people_make_show_no_secret() {
         check(&format!("{start}{line}\nport = 'eighty'\n")).unwrap();
     };
     for line in [
-        // Broken at its very place.
+        // Broken at the secret itself.
         "request_headers = { Authorization = \"Bearer SECRET }",
         "request_headers = { Authorization = Bearer SECRET }",
         "request_headers = { Authorization: \"Bearer SECRET\" }",
@@ -78,13 +78,13 @@ fn mistakes_that_people_make_show_no_secret() {
         "search_string = \"ok, request_headers = { A = 'SECRET', B = \"b\" }",
         "expected_status = [\nrequest_headers = { A = 'SECRET' }",
         "search_string = \"\"\"\nrequest_headers = { A = 'SECRET' }",
-        // Nearly the right key, and keys of others.
+        // Misspelt keys, and keys of other tools.
         "request_header = { A = 'SECRET' }",
         "RequestHeaders = { A = 'SECRET' }",
         "headers = { A = 'SECRET' }",
         "password = 'SECRET'",
         "password = 'SECRET' port = 80",
-        // No TOML at all.
+        // Not TOML.
         "Authorization: Bearer SECRET",
         "SECRET",
         "\"SECRET\"",
@@ -136,7 +136,7 @@ fn an_excerpt_shows_where_a_secret_is_and_no_more() {
     let expected =
         "[[health_check]]\nname = 'a'\nrequest_headers = { Authorization = **********, X-Lab = * }            \n";
     assert_eq!(Covered::of(text).shown(0..text.len(), text), expected);
-    // A part of it, too.
+    // Also a part of it.
     let at = text.find("Bearer").unwrap();
     assert_eq!(Covered::of(text).shown(at + 2..at + 6, text), "****");
 }
@@ -167,8 +167,9 @@ fn of_a_file_that_a_link_leads_out_to_only_places_are_shown() {
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 4000, rng_seed: RngSeed::Fixed(53), failure_persistence: None, ..ProptestConfig::default() })]
-    /// Files that are nearly right: some letters cut out, others put in. What is cut out of a secret is none any more, so the
-    /// rest of it is looked for in parts. Always the same files: others are for whoever changes the rules.
+    /// Nearly valid files: some characters are cut out, others inserted. A secret may be cut as
+    /// well, so the test searches for its parts. The seed is fixed; change it when you change the
+    /// rules.
     #[test]
     fn a_file_that_is_broken_anywhere_shows_no_secret(
         which in 0..FILES.len(),

@@ -14,7 +14,8 @@ use crate::model::CidrCollection;
 /// API CollectionName, CidrLocationNameDefaultNotAllowed.
 const MAX_NAME_CHARACTERS: usize = 64;
 const MAX_LOCATION_CHARACTERS: usize = 16;
-/// Route 53's longest blocks (Developer Guide, "IP-based routing"); longer ones work here.
+/// The longest prefixes in Route 53 (Developer Guide, "IP-based routing"). Longer ones work here,
+/// with a warning.
 const MAX_IPV4_PREFIX: u8 = 24;
 const MAX_IPV6_PREFIX: u8 = 48;
 
@@ -37,13 +38,13 @@ pub(super) fn read(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Opti
     Some(Defined { name, id, value: (!is_faulty).then_some(collection) })
 }
 
-/// An id that the user gives, a lower-case UUID.
+/// The `id` that the user set, a lower-case UUID.
 pub(super) fn read_uuid(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Option<At<String>> {
     let written = table.text("id", diagnostics)?;
     if !id::is_uuid(written.value) {
-        let diagnostic = diagnostics.error(written.span, format!("`{}` is no id", written.value));
+        let diagnostic = diagnostics.error(written.span, format!("`{}` is not a valid id", written.value));
         diagnostic.label("expected a UUID in lower case");
-        diagnostic.hint("leave `id` out: it follows from the name and never changes");
+        diagnostic.hint("leave out `id`: it is then derived from the name");
         return None;
     }
     Some(written.map(str::to_owned))
@@ -51,13 +52,13 @@ pub(super) fn read_uuid(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) ->
 
 /// 1 to `most` of `[0-9A-Za-z_-]`.
 fn check_name(written: &At<&str>, most: usize, diagnostics: &mut Diagnostics<'_>) {
-    let legal = |octet: u8| octet.is_ascii_alphanumeric() || octet == b'_' || octet == b'-';
+    let legal = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b == b'-';
     if !(1..=most).contains(&written.value.len()) || !written.value.bytes().all(legal) {
-        let diagnostic =
-            diagnostics.error(written.span.clone(), format!("`{}` is no name of this kind", written.value));
+        let diagnostic = diagnostics.error(written.span.clone(), format!("`{}` is not a valid name", written.value));
         diagnostic.label(format!("expected 1 to {most} letters, digits, `_` and `-`"));
         if written.value == "*" {
-            diagnostic.hint("everybody else is no location of the collection: a record says location = \"*\"");
+            diagnostic
+                .hint("`*` is not part of a collection: for all other clients, write location = \"*\" in a record");
         }
     }
 }
@@ -87,20 +88,20 @@ fn read_block(written: &At<&str>, diagnostics: &mut Diagnostics<'_>) -> Option<I
     let block = value::network(written, diagnostics)?;
     let longest = if block.addr().is_ipv4() { MAX_IPV4_PREFIX } else { MAX_IPV6_PREFIX };
     if block.prefix_len() == 0 {
-        let diagnostic = diagnostics.error(written.span.clone(), format!("`{block}` holds every address"));
+        let diagnostic = diagnostics.error(written.span.clone(), format!("`{block}` contains every address"));
         diagnostic.label("not allowed in a collection");
-        diagnostic.hint("everybody else is what a record with location = \"*\" is for");
+        diagnostic.hint("for all other clients, write a record with location = \"*\"");
         return None;
     }
     if block.prefix_len() > longest {
-        let message = format!("`{block}` is longer than /{longest}, the longest that Route 53 takes");
+        let message = format!("`{block}` is longer than /{longest}, the longest prefix that Route 53 accepts");
         let diagnostic = diagnostics.warning(written.span.clone(), message);
-        diagnostic.label("works here, not there");
+        diagnostic.label("works here, but not in Route 53");
     }
     Some(block)
 }
 
-/// A block is in one location of a collection only (API CidrBlockInUseException).
+/// A block can be in only one location of a collection (API CidrBlockInUseException).
 fn claim<'d>(
     written: &At<&str>,
     block: IpNet,
@@ -111,7 +112,7 @@ fn claim<'d>(
     let Some((owner, first)) = seen.insert(block, (location, written.span.clone())) else { return };
     let place = diagnostics.place(first, "first here");
     let message = if owner == location {
-        format!("the block `{block}` stands twice in the location `{location}`")
+        format!("the block `{block}` is listed twice in the location `{location}`")
     } else {
         format!("the block `{block}` is already in the location `{owner}`")
     };

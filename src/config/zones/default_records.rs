@@ -1,6 +1,6 @@
-//! The records that every zone has: SOA and NS at the apex, made here when nobody wrote them.
+//! Adds the records that every zone needs, SOA and NS at the apex, when the file has none.
 //!
-//! Never Amazon's own name servers: a resolver that followed them would ask strangers.
+//! They never name Amazon's name servers, because resolvers would then query those.
 
 use std::collections::HashSet;
 use std::net::{IpAddr, SocketAddr};
@@ -12,13 +12,13 @@ use crate::model::{
     Content, HostedZone, Name, NameError, RecordData, RecordType, ResourceRecordSet, RoutingPolicy, Ttl,
 };
 
-/// As Route 53 makes them (Developer Guide, "NS and SOA records").
+/// The values of Route 53 (Developer Guide, "NS and SOA records").
 const NS_TTL: Ttl = 172_800;
 const SOA_TTL: Ttl = 900;
-/// Serial, refresh, retry, expire, minimum; the serial never moves by itself.
+/// Serial, refresh, retry, expire, minimum; the serial does not change automatically.
 const SOA_TIMINGS: &str = "1 7200 900 1209600 86400";
 
-/// What the zone lacks of SOA, NS and the addresses of its name servers.
+/// The SOA, NS and name server address sets that the zone does not have.
 pub(super) fn missing_sets(zone: &HostedZone, dns: &DnsSettings) -> Result<Vec<ResourceRecordSet>, NameError> {
     let written: Option<Vec<Name>> = apex_set(zone, RecordType::Ns).map(targets);
     let servers = if dns.name_servers.is_empty() && written.is_none() {
@@ -29,7 +29,7 @@ pub(super) fn missing_sets(zone: &HostedZone, dns: &DnsSettings) -> Result<Vec<R
     let names = written.clone().unwrap_or_else(|| servers.iter().map(|server| server.name.clone()).collect());
     let mut sets = Vec::new();
     if apex_set(zone, RecordType::Soa).is_none() {
-        // An NS set without a readable value is a fault already.
+        // An NS set without a readable value is already an error.
         let first = names.first().unwrap_or(&zone.name);
         sets.push(soa(&zone.name, first)?);
     }
@@ -41,8 +41,8 @@ pub(super) fn missing_sets(zone: &HostedZone, dns: &DnsSettings) -> Result<Vec<R
     Ok(sets)
 }
 
-/// The name server that was made for a zone with the loopback address, since the server listens on every address and none
-/// is written down. Only this machine reaches it.
+/// The default name server of a zone if it has a loopback address, because the server listens on
+/// every address and none is configured. Only this machine can reach it.
 pub fn loopback_name_server(zone: &HostedZone, dns: &DnsSettings) -> Option<Name> {
     if !dns.name_servers.is_empty() || !dns.listen.iter().any(|socket| socket.ip().is_unspecified()) {
         return None;
@@ -53,19 +53,19 @@ pub fn loopback_name_server(zone: &HostedZone, dns: &DnsSettings) -> Option<Name
     (is_named && is_made).then_some(made.name)
 }
 
-/// A warning about such name servers, once for all zones.
+/// One warning about such name servers for all zones.
 pub fn warn_of_loopback_name_servers<'z>(found: impl Iterator<Item = (&'z Path, &'z Name)>) -> Option<Diagnostic> {
     let mut found = found;
     let (path, name) = found.next()?;
     let others = match found.count() {
         0 => String::new(),
-        1 => " (so has that of 1 other zone)".to_owned(),
-        others => format!(" (so have those of {others} other zones)"),
+        1 => " (also in 1 other zone)".to_owned(),
+        others => format!(" (also in {others} other zones)"),
     };
     let mut diagnostic =
         Diagnostic::warning(path, format!("the name server `{name}` has a loopback address for all clients{others}"));
     diagnostic.hint(format!(
-        "the server listens on every address and cannot know which one clients reach: name it by `[dns] name_servers`, such \
+        "the server listens on every address and cannot know which one clients use: set `[dns] name_servers`, such \
          as [{{ name = \"{name}\", addresses = [\"192.0.2.53\"] }}], or by `[dns] listen`"
     ));
     Some(diagnostic)
@@ -82,8 +82,8 @@ fn targets(set: &ResourceRecordSet) -> Vec<Name> {
     }
 }
 
-/// `ns1.<zone>` with the addresses that the server listens on; where that is every address, this machine's own is one that
-/// works in a lab.
+/// `ns1.<zone>` with the listen addresses. For the unspecified address the loopback address is
+/// used, which works on one machine.
 fn own_name_server(zone: &HostedZone, listen: &[SocketAddr]) -> Result<NameServer, NameError> {
     let name = Name::parse("ns1")?.under(&zone.name)?;
     let mut seen = HashSet::new();
@@ -98,7 +98,7 @@ fn soa(zone: &Name, first_name_server: &Name) -> Result<ResourceRecordSet, NameE
     Ok(records(zone, RecordType::Soa, SOA_TTL, [value]))
 }
 
-/// The name server's addresses in so far as the zone says nothing about them.
+/// The address sets of the name server that the zone does not have.
 fn missing_addresses(zone: &HostedZone, server: &NameServer) -> Vec<ResourceRecordSet> {
     let has =
         |record_type| zone.record_sets.iter().any(|set| set.record_type == record_type && set.name == server.name);

@@ -1,4 +1,4 @@
-//! `[[health_check]]` of the types http, https and tcp: what is asked, and what counts as healthy.
+//! `[[health_check]]` of the types http, https and tcp: the endpoint, the request and what passes.
 
 use std::collections::HashSet;
 use std::net::IpAddr;
@@ -20,22 +20,22 @@ const FAILURE_THRESHOLD: u8 = 3;
 /// More than people write by hand.
 const MAX_STATUS_RANGES: usize = 20;
 const MAX_HEADERS: usize = 20;
-/// A token of a few kilobytes is a long one, and many servers read no more than 8 KiB of headers.
+/// Long tokens have a few kilobytes, and many servers accept at most 8 KiB of headers.
 const MAX_HEADER_CHARACTERS: usize = 4096;
-/// Headers that are not the user's, and why.
+/// Headers that users cannot set, and why.
 const OWN_HEADERS: [(&str, &str); 8] = [
     ("Host", "it is `fqdn`, or else the address"),
-    ("Accept-Encoding", "only gzip and deflate can be searched"),
-    ("Connection", "each probe has a connection of its own"),
-    ("Keep-Alive", "each probe has a connection of its own"),
-    ("Upgrade", "the answer would not be HTTP"),
+    ("Accept-Encoding", "only gzip and deflate can be decoded"),
+    ("Connection", "each probe has its own connection"),
+    ("Keep-Alive", "each probe has its own connection"),
+    ("Upgrade", "the response would not be HTTP"),
     ("Content-Length", "a check sends no body"),
     ("Transfer-Encoding", "a check sends no body"),
     ("Expect", "a check sends no body"),
 ];
 
-/// What stands in for the endpoint of a deleted check; it is disabled, so nobody ever asks (RFC 6761 section 6.4).
-pub(super) fn nothing_to_ask() -> EndpointCheck {
+/// A placeholder endpoint for a deleted check, which is never probed (RFC 6761 section 6.4).
+pub(super) fn placeholder() -> EndpointCheck {
     EndpointCheck {
         protocol: EndpointProtocol::Tcp,
         target: EndpointTarget::Domain("deleted.invalid".to_owned()),
@@ -49,7 +49,7 @@ pub(super) fn nothing_to_ask() -> EndpointCheck {
     }
 }
 
-/// Reads a check of one of these types; `None` stands for one that could not be read, or that was not said.
+/// Reads a check of one of these types. `kind` is `None` when the type is missing or unreadable.
 pub(super) fn read(table: &Table<'_>, kind: Option<&str>, diagnostics: &mut Diagnostics<'_>) -> Option<EndpointCheck> {
     let target = read_target(table, kind, diagnostics);
     let request = read_request(table, diagnostics);
@@ -98,12 +98,12 @@ fn read_target(table: &Table<'_>, kind: Option<&str>, diagnostics: &mut Diagnost
     let (has_address, has_domain) = (table.has("ip_address"), table.has("fqdn"));
     if !has_address && !has_domain && table.is_whole(diagnostics) {
         let diagnostic = diagnostics.error(table.span.clone(), "a health check needs `ip_address`, `fqdn` or both");
-        diagnostic.label("whom does it ask?").hint("such as ip_address = \"127.0.53.11\"");
+        diagnostic.label("no endpoint").hint("such as ip_address = \"127.0.53.11\"");
     }
     if kind == Some("tcp") && has_address && has_domain {
         let message = "TCP health checks that have IP address must not have a fully qualified domain name specified.";
         let diagnostic = diagnostics.error(table.key_span("fqdn"), message);
-        diagnostic.label("beside `ip_address`").hint("a TCP check sends nothing, so there is nobody to tell the name");
+        diagnostic.label("together with `ip_address`").hint("a TCP check sends no data, so it has no use for the name");
     }
     if has_address {
         let fully_qualified_domain_name = domain;
@@ -114,20 +114,22 @@ fn read_target(table: &Table<'_>, kind: Option<&str>, diagnostics: &mut Diagnost
 
 fn read_address(written: &At<&str>, diagnostics: &mut Diagnostics<'_>) -> Option<IpAddr> {
     if written.value.parse::<IpAddr>().is_err() && Name::parse(written.value).is_ok_and(|name| name.label_count() > 0) {
-        let diagnostic = diagnostics.error(written.span.clone(), format!("`{}` is no IP address", written.value));
-        diagnostic.label("expected an IPv4 or IPv6 address").hint("a domain name is an `fqdn`");
+        let diagnostic =
+            diagnostics.error(written.span.clone(), format!("`{}` is not a valid IP address", written.value));
+        diagnostic.label("expected an IPv4 or IPv6 address").hint("write a domain name as `fqdn`");
         return None;
     }
     let address = value::address(written, diagnostics)?;
     if address.is_unspecified() || address.is_multicast() {
-        let diagnostic = diagnostics.error(written.span.clone(), format!("nobody can be asked at `{address}`"));
+        let diagnostic = diagnostics.error(written.span.clone(), format!("`{address}` cannot be probed"));
         diagnostic.label("not the address of a host");
         return None;
     }
     Some(address)
 }
 
-/// Becomes a Host header, a server name and a DNS question: a host name, and nothing that could end a header.
+/// Reads a host name. It is used in the Host header, in the TLS handshake and in DNS queries, so it
+/// must not contain characters that end a header.
 fn read_domain(written: &At<&str>, diagnostics: &mut Diagnostics<'_>) -> Option<String> {
     let text = written.value;
     let legal = |octet: u8| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'_' | b'.');
@@ -138,14 +140,14 @@ fn read_domain(written: &At<&str>, diagnostics: &mut Diagnostics<'_>) -> Option<
         return None;
     }
     if !is_name || text.len() > MAX_TEXT_CHARACTERS || !text.bytes().all(legal) {
-        let diagnostic = diagnostics.error(written.span.clone(), format!("`{text}` is no host's domain name"));
+        let diagnostic = diagnostics.error(written.span.clone(), format!("`{text}` is not a valid host name"));
         diagnostic.label("expected letters, digits, `-`, `_` and dots");
         return None;
     }
     Some(text.to_owned())
 }
 
-/// API Port: 80 and 443; there is no port that a TCP check could mean by saying nothing.
+/// API Port: the default is 80 for HTTP and 443 for HTTPS. A TCP check has no default.
 fn read_port(table: &Table<'_>, kind: Option<&str>, diagnostics: &mut Diagnostics<'_>) -> Option<u16> {
     let written = table.integer("port", diagnostics);
     if table.has("port") {
@@ -171,7 +173,7 @@ fn read_request(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Option<
     if let Some(text) = &search_string {
         let count = text.value.chars().count();
         if !(1..=MAX_TEXT_CHARACTERS).contains(&count) {
-            let message = format!("`search_string` has 1 to {MAX_TEXT_CHARACTERS} characters");
+            let message = format!("`search_string` must have 1 to {MAX_TEXT_CHARACTERS} characters");
             diagnostics.error(text.span.clone(), message).label(format!("{count} characters"));
         }
     }
@@ -190,24 +192,22 @@ fn read_request(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Option<
 fn check_path(path: &At<&str>, diagnostics: &mut Diagnostics<'_>) {
     let count = path.value.chars().count();
     if count > MAX_TEXT_CHARACTERS {
-        let message = format!("`resource_path` has at most {MAX_TEXT_CHARACTERS} characters");
+        let message = format!("`resource_path` must have at most {MAX_TEXT_CHARACTERS} characters");
         diagnostics.error(path.span.clone(), message).label(format!("{count} characters"));
     }
     // It becomes part of the request line (RFC 9112 section 3).
     if !path.value.bytes().all(|octet| octet.is_ascii_graphic()) || path.value.contains('#') {
-        let diagnostic = diagnostics.error(path.span.clone(), "`resource_path` must stand as it goes over the wire");
-        diagnostic
-            .label("a space, a `#`, a control character or a letter beyond ASCII")
-            .hint("write such octets as `%20`");
+        let diagnostic = diagnostics.error(path.span.clone(), "`resource_path` must be percent-encoded");
+        diagnostic.label("a space, a `#`, a control character or a non-ASCII character").hint("write a space as `%20`");
     }
 }
 
-/// Beyond Route 53, which asks IPv4 only.
+/// An extension: Route 53 probes names over IPv4 only.
 fn read_family(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> AddressFamily {
     let Some(written) = table.choice("address_family", diagnostics) else { return AddressFamily::default() };
     if table.has("ip_address") {
-        let diagnostic = diagnostics.warning(written.span, "`address_family` changes nothing beside `ip_address`");
-        diagnostic.label("it is for the addresses of a name");
+        let diagnostic = diagnostics.warning(written.span, "`address_family` has no effect with `ip_address`");
+        diagnostic.label("it applies only to addresses of `fqdn`");
     }
     if written.value == "ipv6" { AddressFamily::Ipv6 } else { AddressFamily::Ipv4 }
 }
@@ -220,8 +220,8 @@ fn read_timeouts(table: &Table<'_>, kind: Option<&str>, diagnostics: &mut Diagno
         body: timeout("body_timeout"),
     };
     if table.has("body_timeout") && !table.has("search_string") && kind != Some("tcp") {
-        let diagnostic = diagnostics.warning(table.key_span("body_timeout"), "`body_timeout` changes nothing here");
-        diagnostic.label("without a `search_string` no body is read");
+        let diagnostic = diagnostics.warning(table.key_span("body_timeout"), "`body_timeout` has no effect here");
+        diagnostic.label("without `search_string` the body is not read");
     }
     timeouts
 }
@@ -232,11 +232,11 @@ fn read_statuses(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Vec<St
     if written.is_empty() && !diagnostics.is_broken(&table.span_of("expected_status")) {
         let diagnostic =
             diagnostics.error(table.span_of("expected_status"), "`expected_status` must name at least one status");
-        diagnostic.label("nothing would be good").hint("leave it out to expect 200 to 399");
+        diagnostic.label("no status would pass").hint("leave it out for 200 to 399");
     }
     if written.len() > MAX_STATUS_RANGES {
-        let message = format!("`expected_status` has at most {MAX_STATUS_RANGES} entries");
-        diagnostics.error(table.span_of("expected_status"), message).label(format!("{} of them", written.len()));
+        let message = format!("`expected_status` must have at most {MAX_STATUS_RANGES} entries");
+        diagnostics.error(table.span_of("expected_status"), message).label(format!("{} entries", written.len()));
     }
     written.iter().filter_map(|status| read_status(status, diagnostics)).collect()
 }
@@ -251,10 +251,10 @@ fn read_status(written: &At<NumberOrText<'_>>, diagnostics: &mut Diagnostics<'_>
         },
     };
     match range {
-        // What comes before 200 is never the last word (RFC 9110 section 15.2).
+        // A status below 200 is never final (RFC 9110 section 15.2).
         Some((first, last)) if 200 <= first && first <= last && last <= 599 => Some(StatusRange { first, last }),
         _ => {
-            let diagnostic = diagnostics.error(written.span.clone(), "no HTTP status and no range of them");
+            let diagnostic = diagnostics.error(written.span.clone(), "not an HTTP status or a range of statuses");
             diagnostic.label("expected 200 to 599, such as 404 or \"200-299\"");
             None
         }
@@ -264,8 +264,8 @@ fn read_status(written: &At<NumberOrText<'_>>, diagnostics: &mut Diagnostics<'_>
 fn read_headers(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Vec<(String, Secret)> {
     let Some(written) = table.named_text("request_headers", diagnostics) else { return Vec::new() };
     if written.len() > MAX_HEADERS {
-        let message = format!("`request_headers` has at most {MAX_HEADERS} headers");
-        diagnostics.error(table.span_of("request_headers"), message).label(format!("{} of them", written.len()));
+        let message = format!("`request_headers` must have at most {MAX_HEADERS} headers");
+        diagnostics.error(table.span_of("request_headers"), message).label(format!("{} entries", written.len()));
     }
     let mut seen = HashSet::new();
     for (name, value) in &written {
@@ -274,7 +274,7 @@ fn read_headers(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Vec<(St
         }
         if !seen.insert(name.value.to_ascii_lowercase()) {
             diagnostics
-                .error(name.span.clone(), format!("the header `{}` stands twice", name.value))
+                .error(name.span.clone(), format!("the header `{}` is given twice", name.value))
                 .label("the second time");
         }
     }
@@ -285,27 +285,28 @@ fn check_header(name: &At<&str>, value: &At<&str>, diagnostics: &mut Diagnostics
     // RFC 9110 section 5.6.2.
     let in_token = |octet: u8| octet.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&octet);
     if name.value.is_empty() || name.value.len() > MAX_TEXT_CHARACTERS || !name.value.bytes().all(in_token) {
-        let diagnostic = diagnostics.error(name.span.clone(), format!("`{}` is no name of a header", name.value));
-        diagnostic.label("expected letters, digits, `-` and the like");
+        let diagnostic = diagnostics.error(name.span.clone(), format!("`{}` is not a valid header name", name.value));
+        diagnostic.label("expected letters, digits, `-` and other token characters");
         return false;
     }
     if let Some((_, why)) = OWN_HEADERS.iter().find(|(own, _)| own.eq_ignore_ascii_case(name.value)) {
         let diagnostic =
-            diagnostics.error(name.span.clone(), format!("the header `{}` is the check's own", name.value));
+            diagnostics.error(name.span.clone(), format!("the header `{}` is set by the check itself", name.value));
         diagnostic.label(*why);
         return false;
     }
-    // RFC 9110 section 5.5; what is beyond ASCII means something else to everybody.
+    // RFC 9110 section 5.5. The meaning of non-ASCII values differs between servers.
     let is_plain = value.value.bytes().all(|octet| octet.is_ascii_graphic() || octet == b' ');
     if !is_plain || value.value.len() > MAX_HEADER_CHARACTERS || value.value.trim() != value.value {
-        let diagnostic = diagnostics.error(value.span.clone(), format!("no value for the header `{}`", name.value));
+        let diagnostic =
+            diagnostics.error(value.span.clone(), format!("invalid value for the header `{}`", name.value));
         diagnostic.label(format!("expected at most {MAX_HEADER_CHARACTERS} printable ASCII characters"));
         return false;
     }
     true
 }
 
-/// In the words of Route 53's InvalidInput, also of keys that it does not have.
+/// Uses the sentence of Route 53's InvalidInput, also for keys that Route 53 does not have.
 fn check_tcp(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) {
     for (key, words) in [
         ("resource_path", "a resource path"),
@@ -318,14 +319,16 @@ fn check_tcp(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) {
         if table.has(key) {
             let diagnostic =
                 diagnostics.error(table.key_span(key), format!("TCP health checks must not have {words} specified."));
-            diagnostic.label("a TCP check only connects").hint("type = \"http\" asks for a path and reads the answer");
+            diagnostic
+                .label("a TCP check only connects")
+                .hint("type = \"http\" requests a path and reads the response");
         }
     }
 }
 
 fn warn_of_tls(table: &Table<'_>, tls: [(&str, bool); 2], diagnostics: &mut Diagnostics<'_>) {
     for (key, _) in tls.into_iter().filter(|(key, value)| *value && table.has(key)) {
-        let diagnostic = diagnostics.warning(table.key_span(key), format!("`{key}` changes nothing without TLS"));
-        diagnostic.label("only https checks have it");
+        let diagnostic = diagnostics.warning(table.key_span(key), format!("`{key}` has no effect without TLS"));
+        diagnostic.label("only https checks use TLS");
     }
 }

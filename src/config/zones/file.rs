@@ -1,4 +1,4 @@
-//! One zone file, read by itself.
+//! Reads one zone file, without looking at others.
 
 use std::ops::Range;
 
@@ -16,19 +16,19 @@ use super::super::tree::Entries;
 /// The longest comment (API ResourceDescription).
 const MAX_COMMENT_CHARACTERS: usize = 256;
 
-/// Stands in for the name of a zone that has none (RFC 6761 section 6.4); nobody ever sees it.
+/// A placeholder for a missing zone name (RFC 6761 section 6.4). It is never shown.
 const NAMELESS: &str = "zone-without-a-name.invalid.";
 
-/// A zone file whose references are still words.
+/// A zone file with unresolved references.
 pub(super) struct Draft {
     pub(super) zone: Option<ZoneDraft>,
     pub(super) health_checks: Vec<Defined<health_check::Draft>>,
-    /// The checks that checks refer to, and where, whether or not they are sound.
+    /// The child checks that checks refer to, with positions, even if a check has errors.
     pub(super) child_health_checks: Vec<(String, Range<usize>)>,
     pub(super) collections: Vec<Defined<CidrCollection>>,
 }
 
-/// A hosted zone whose references are still words.
+/// A hosted zone with unresolved references.
 pub(super) struct ZoneDraft {
     pub(super) name: At<Name>,
     pub(super) id: Option<At<String>>,
@@ -37,15 +37,15 @@ pub(super) struct ZoneDraft {
     pub(super) vpcs: Option<Vec<At<String>>>,
     pub(super) records: Vec<record::RecordDraft>,
     pub(super) record_groups: Vec<GroupDraft>,
-    /// True when records are missing here that could not be read.
+    /// True when some records could not be read and are missing here.
     pub(super) is_incomplete: bool,
 }
 
-/// Something with a name that records refer to.
+/// A definition that records refer to by name or id.
 pub(super) struct Defined<T> {
     pub(super) name: At<String>,
     pub(super) id: At<String>,
-    /// `None` when it has faults: it exists, so that nobody is told it is unknown, but cannot be used.
+    /// `None` when it has errors: references to it are known, but it cannot be used.
     pub(super) value: Option<T>,
 }
 
@@ -70,7 +70,7 @@ fn read_zone(root: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Option<Zone
     }
     let written = root.text("name", diagnostics);
     let zone = written.as_ref().and_then(|written| name::of_zone(written, diagnostics));
-    // Without a zone the records are read all the same, for their faults.
+    // Without a zone the records are still read, to report their errors.
     let origin = zone.clone().unwrap_or_else(|| Name::parse(NAMELESS).expect("a constant name"));
     let mut drafts = Vec::with_capacity(records.len());
     drafts.extend(background::yielding(&records).filter_map(|table| record::read(table, &origin, diagnostics)));
@@ -92,20 +92,23 @@ fn refuse_what_needs_a_zone(root: &Table<'_>, records: &[Table<'_>], diagnostics
     if diagnostics.has_broken_syntax() {
         return;
     }
-    let hint = "give the file a `name`, such as name = \"lab.test\"; without one it may hold checks and collections";
+    let hint = "add `name`, such as name = \"lab.test\"; a file without it can define only checks and collections";
     if let Some(record) = records.first() {
-        diagnostics.error(record.span.clone(), "records need a zone").label("of which zone?").hint(hint);
+        diagnostics.error(record.span.clone(), "records need a zone").label("the file has no `name`").hint(hint);
     }
     for key in ["id", "comment", "vpcs", "record_group"].into_iter().filter(|key| root.has(key)) {
-        diagnostics.error(root.key_span(key), format!("`{key}` needs a zone")).label("of which zone?").hint(hint);
+        diagnostics
+            .error(root.key_span(key), format!("`{key}` needs a zone"))
+            .label("the file has no `name`")
+            .hint(hint);
     }
 }
 
 fn read_id(root: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Option<At<String>> {
     let written = root.text("id", diagnostics)?;
     if !id::is_zone_id(written.value) {
-        let message = format!("`{}` is no id of a hosted zone", written.value);
-        diagnostics.error(written.span, message).label("expected `Z` and up to 31 capitals and digits");
+        let message = format!("`{}` is not a valid hosted zone id", written.value);
+        diagnostics.error(written.span, message).label("expected `Z` and up to 31 capital letters and digits");
         return None;
     }
     Some(written.map(str::to_owned))
@@ -114,7 +117,7 @@ fn read_id(root: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Option<At<Str
 fn read_comment(root: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Option<String> {
     let written = root.text("comment", diagnostics)?;
     if written.value.chars().count() > MAX_COMMENT_CHARACTERS {
-        let message = format!("`comment` has at most {MAX_COMMENT_CHARACTERS} characters");
+        let message = format!("`comment` must have at most {MAX_COMMENT_CHARACTERS} characters");
         diagnostics.error(written.span, message).label(format!("{} characters", written.value.chars().count()));
         return None;
     }
@@ -125,7 +128,7 @@ fn read_vpcs(root: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Option<Vec<
     let written = root.texts("vpcs", diagnostics)?;
     if written.is_empty() && !diagnostics.is_broken(&root.span_of("vpcs")) {
         let diagnostic = diagnostics.error(root.span_of("vpcs"), "`vpcs` must name at least one VPC");
-        diagnostic.label("an empty list").hint("leave `vpcs` out to make the zone public, for everybody to see");
+        diagnostic.label("an empty list").hint("leave out `vpcs` to make the zone public");
     }
     Some(written.into_iter().map(|text| text.map(str::to_owned)).collect())
 }

@@ -1,4 +1,4 @@
-//! `[[record_group]]`: what holds for all record sets of one name and type together.
+//! `[[record_group]]`: settings for all record sets of one name and type.
 
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
@@ -9,14 +9,14 @@ use super::super::table::Table;
 use super::record;
 use crate::model::{HostedZone, Name, RecordGroup, RecordType, RoutingPolicy, WhenAllUnhealthy};
 
-/// A group as it is written.
+/// A group as written, with positions.
 pub(super) struct GroupDraft {
     pub(super) group: RecordGroup,
     name: Range<usize>,
     slow_start: Range<usize>,
 }
 
-/// Reads a group; `None` when it cannot be told which group is meant.
+/// Reads a group; `None` when its name or type is unreadable.
 pub(super) fn read(table: &Table<'_>, zone: &Name, diagnostics: &mut Diagnostics<'_>) -> Option<GroupDraft> {
     let name = record::read_name(table, zone, diagnostics);
     let record_type = record::read_type(table, diagnostics);
@@ -35,7 +35,8 @@ fn read_when_all_unhealthy(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>)
     }
 }
 
-/// A group is described once, and has records; only weighted ones can start slowly.
+/// Checks that each group is defined once and has records, and that `slow_start` is used only with
+/// weighted records.
 pub(super) fn check(groups: &[GroupDraft], zone: &HostedZone, is_incomplete: bool, diagnostics: &mut Diagnostics<'_>) {
     if groups.is_empty() {
         return;
@@ -46,22 +47,22 @@ pub(super) fn check(groups: &[GroupDraft], zone: &HostedZone, is_incomplete: boo
     for GroupDraft { group, name: at, slow_start } in groups {
         let RecordGroup { name, record_type, .. } = group;
         if !described.insert((name, *record_type)) {
-            let message = format!("the group {name} {record_type} is described twice");
-            diagnostics.error(at.clone(), message).label("described above already");
+            let message = format!("the group {name} {record_type} is defined twice");
+            diagnostics.error(at.clone(), message).label("already defined above");
         }
         match existing.get(&(name, *record_type)) {
             None if !is_incomplete => {
                 let diagnostic = diagnostics.error(at.clone(), format!("the zone has no records {name} {record_type}"));
                 diagnostic
                     .label("no such group")
-                    .hint("a group is all records of one name and type: give it those of a [[record]]");
+                    .hint("a group is all records of one name and type: use the name and type of a [[record]]");
             }
             Some(policy) if !group.slow_start.is_zero() && !matches!(policy, RoutingPolicy::Weighted { .. }) => {
                 let message = format!("the records {name} {record_type} are not weighted");
                 let diagnostic = diagnostics.error(slow_start.clone(), message);
                 diagnostic
-                    .label("a share can only grow where there are weights")
-                    .hint("for other policies there is failback_delay: in use again after so long");
+                    .label("`slow_start` works only with weighted routing")
+                    .hint("for other policies use `failback_delay`");
             }
             _ => {}
         }

@@ -1,5 +1,5 @@
-//! `[[health_check]]`: how a check's status is found. The kinds that ask nobody are here, those that ask an endpoint in
-//! [`mod@super::endpoint`], those that ask a Prometheus in [`mod@super::metric`].
+//! `[[health_check]]`: reads health checks. Calculated and manual checks are read here, endpoint
+//! checks in [`mod@super::endpoint`], metric checks in [`mod@super::metric`].
 
 use std::ops::Range;
 
@@ -12,12 +12,13 @@ use super::file::Defined;
 use super::metric;
 use crate::model::{CalculatedCheck, HealthCheck, HealthCheckId, HealthCheckKind, RoutingControlState};
 
-/// As long as the tag that names a check in Route 53 (API TagValue).
+/// The length of the tag that holds a check's name in Route 53 (API TagValue).
 const MAX_NAME_CHARACTERS: usize = 256;
 /// API ChildHealthCheckList.
 const MAX_CHILDREN: usize = 256;
 
-/// The keys of each group of kinds: who has others' is told so in the words of Route 53's InvalidInput, which these end.
+/// The keys of each group of types, with the words that complete the sentence of Route 53's
+/// InvalidInput about a key of another group.
 const KEYS_OF: [(Group, &[(&str, &str)]); 4] = [
     (
         Group::Basic,
@@ -57,17 +58,17 @@ const KEYS_OF: [(Group, &[(&str, &str)]); 4] = [
     (Group::Manual, &[("status", "a status")]),
 ];
 
-/// Kinds that have the same keys.
+/// Types with the same keys.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Group {
-    /// Route 53's word for checks that ask an endpoint.
+    /// Route 53's word for endpoint checks.
     Basic,
     Calculated,
     Metric,
     Manual,
 }
 
-/// A check whose children are still words.
+/// A check with unresolved children.
 pub(super) struct Draft {
     pub(super) check: HealthCheck,
     pub(super) children: Vec<At<String>>,
@@ -84,7 +85,7 @@ pub(super) fn read(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Opti
     let inverted = flag(table, "inverted", false, diagnostics);
     let is_bare = !table.has("type") && KEYS_OF.iter().all(|(_, keys)| keys.iter().all(|(key, _)| !table.has(key)));
     let kind = if deleted && is_bare {
-        Some((HealthCheckKind::Endpoint(endpoint::nothing_to_ask()), Vec::new()))
+        Some((HealthCheckKind::Endpoint(endpoint::placeholder()), Vec::new()))
     } else {
         read_kind(table, diagnostics)
     };
@@ -96,7 +97,7 @@ pub(super) fn read(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Opti
         check: HealthCheck {
             id: HealthCheckId(id.value.clone()),
             name: name.value.clone(),
-            // A deleted check counts as healthy, whatever it was: never probed, never turned around.
+            // A deleted check counts as healthy: it is never probed and never inverted.
             inverted: inverted && !deleted,
             disabled: disabled || deleted,
             kind,
@@ -106,7 +107,7 @@ pub(super) fn read(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Opti
     Some(Defined { name, id, value: draft })
 }
 
-/// The names and ids of the checks that a check refers to, and where, whether or not it is sound.
+/// The names and ids of the checks that a check refers to, with positions, even if it has errors.
 pub(super) fn references(table: &Table<'_>) -> Vec<(String, Range<usize>)> {
     let written = table.texts_as_written("child_health_checks");
     written.into_iter().map(|child| (child.value.to_owned(), child.span)).collect()
@@ -115,7 +116,7 @@ pub(super) fn references(table: &Table<'_>) -> Vec<(String, Range<usize>)> {
 fn check_name(name: &At<String>, diagnostics: &mut Diagnostics<'_>) {
     let count = name.value.chars().count();
     if !(1..=MAX_NAME_CHARACTERS).contains(&count) {
-        let message = format!("the name of a health check has 1 to {MAX_NAME_CHARACTERS} characters");
+        let message = format!("the name of a health check must have 1 to {MAX_NAME_CHARACTERS} characters");
         diagnostics.error(name.span.clone(), message).label(format!("{count} characters"));
     }
 }
@@ -143,7 +144,7 @@ fn read_kind(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Option<Kin
         }
         Some("manual") => {
             refuse_keys_of_others(table, Group::Manual, "Manual", diagnostics);
-            table.require("status", "\"healthy\" or \"unhealthy\"; edit it to switch", diagnostics);
+            table.require("status", "\"healthy\" or \"unhealthy\"", diagnostics);
             let state = match table.choice("status", diagnostics)?.value {
                 "healthy" => RoutingControlState::On,
                 _ => RoutingControlState::Off,
@@ -151,7 +152,7 @@ fn read_kind(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Option<Kin
             Some((HealthCheckKind::Manual(state), Vec::new()))
         }
         _ => {
-            // Of what type it was meant to be nobody knows when it is not said.
+            // Without a type it is unknown which keys belong to the check.
             if kind.is_some() {
                 refuse_keys_of_others(table, Group::Basic, "Basic", diagnostics);
             }
@@ -185,8 +186,8 @@ fn read_calculated(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Opti
     }
     let children = children.unwrap_or_default();
     if children.len() > MAX_CHILDREN {
-        let message = format!("a calculated health check has at most {MAX_CHILDREN} children");
-        diagnostics.error(table.span_of("child_health_checks"), message).label(format!("{} of them", children.len()));
+        let message = format!("a calculated health check must have at most {MAX_CHILDREN} children");
+        diagnostics.error(table.span_of("child_health_checks"), message).label(format!("{} children", children.len()));
     }
     let threshold = threshold?;
     let health_threshold = u16::try_from(threshold.value).ok()?;
@@ -196,19 +197,19 @@ fn read_calculated(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Opti
     Some((HealthCheckKind::Calculated(calculated), children))
 }
 
-/// API HealthThreshold: both are allowed, and hardly ever meant.
+/// API HealthThreshold: both are allowed, but rarely intended.
 fn warn_of_fixed_verdicts(threshold: &At<u16>, children: usize, diagnostics: &mut Diagnostics<'_>) {
     let label = match usize::from(threshold.value) {
-        0 => "0 of them are always healthy",
-        needed if needed > children => "more than there are: they are never enough",
+        0 => "with 0 the check is always healthy",
+        needed if needed > children => "more than the number of children: the check is never healthy",
         _ => return,
     };
-    diagnostics.warning(threshold.span.clone(), "the children of this check do not matter").label(label);
+    diagnostics.warning(threshold.span.clone(), "the children of this check have no effect").label(label);
 }
 
-/// Types that are somebody's, but not ours.
+/// Reports types of Route 53 that this server writes differently.
 fn refuse_type(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> bool {
-    // Anything but a text is the business of `choice`.
+    // `choice` reports a value that is not a string.
     let mark = diagnostics.mark();
     let Some(written) = table.text("type", diagnostics) else {
         diagnostics.forget_since(mark);

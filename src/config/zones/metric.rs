@@ -1,4 +1,5 @@
-//! `[[health_check]]` of the type metric: which Prometheus is asked what, and which answers are bad.
+//! `[[health_check]]` of the type metric: the Prometheus server, the query and the results that are
+//! bad.
 
 use std::time::Duration;
 
@@ -6,12 +7,12 @@ use super::super::document::Diagnostics;
 use super::super::table::{At, Table};
 use crate::model::{ComparisonOperator, InsufficientDataHealthStatus, MetricCheck, Secret};
 
-/// CloudWatch's period of basic metrics.
+/// The period of CloudWatch's basic metrics.
 const PERIOD: Duration = Duration::from_secs(60);
 const EVALUATION_PERIODS: u8 = 1;
-/// A URL that is longer is a mistake.
+/// A longer URL is a mistake.
 const MAX_URL_CHARACTERS: usize = 1024;
-/// No query that a person wrote is longer.
+/// A longer query is a mistake.
 const MAX_QUERY_CHARACTERS: usize = 4096;
 
 pub(super) fn read(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Option<MetricCheck> {
@@ -55,16 +56,17 @@ fn insufficient_data(word: &str) -> InsufficientDataHealthStatus {
     }
 }
 
-/// What the API's paths are put behind.
+/// Reads the base URL, to which the paths of the API are appended.
 fn read_url(written: &At<&str>, diagnostics: &mut Diagnostics<'_>) -> Option<Secret> {
     let text = written.value;
     let host = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
     let is_plain = text.bytes().all(|octet| octet.is_ascii_graphic()) && !text.contains(['?', '#']);
     let has_host = host.is_some_and(|rest| !rest.starts_with(['/', ':']) && !rest.is_empty());
     if !has_host || !is_plain || text.len() > MAX_URL_CHARACTERS {
-        let diagnostic = diagnostics.error(written.span.clone(), "`prometheus` must be the base URL of a Prometheus");
-        diagnostic.label("expected `http://` or `https://`, a host and perhaps a port and a path");
-        diagnostic.hint("such as \"http://127.0.0.1:9090\"; `/api/v1/query` is put behind it");
+        let diagnostic =
+            diagnostics.error(written.span.clone(), "`prometheus` must be the base URL of a Prometheus server");
+        diagnostic.label("expected `http://` or `https://`, a host, and optionally a port and a path");
+        diagnostic.hint("such as \"http://127.0.0.1:9090\"; `/api/v1/query` is appended");
         return None;
     }
     Some(text.into())
@@ -73,7 +75,7 @@ fn read_url(written: &At<&str>, diagnostics: &mut Diagnostics<'_>) -> Option<Sec
 fn read_query(written: &At<&str>, diagnostics: &mut Diagnostics<'_>) -> Option<String> {
     let count = written.value.chars().count();
     if !(1..=MAX_QUERY_CHARACTERS).contains(&count) || written.value.trim().is_empty() {
-        let message = format!("`query` has 1 to {MAX_QUERY_CHARACTERS} characters");
+        let message = format!("`query` must have 1 to {MAX_QUERY_CHARACTERS} characters");
         diagnostics.error(written.span.clone(), message).label(format!("{count} characters"));
         return None;
     }

@@ -1,7 +1,8 @@
-//! Zone files: text in, hosted zones, health checks and CIDR collections out.
+//! Reads zone files into hosted zones, health checks and CIDR collections.
 //!
-//! Two steps. [`mod@file`] reads each file by itself into a draft whose references are still words; [`link`] looks at all drafts
-//! together, resolves the references and holds every zone against the rules of Route 53.
+//! There are two steps. [`mod@file`] reads each file separately into a draft with unresolved
+//! references. [`resolve_references`] takes all drafts together, resolves the references and checks
+//! every zone by the rules of Route 53.
 
 mod collection;
 mod default_records;
@@ -39,7 +40,7 @@ pub struct Configuration {
     pub cidr_collections: Vec<CidrCollection>,
 }
 
-/// A hosted zone and the file it is written in.
+/// A hosted zone and its file.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ZoneSource {
     /// The zone, SOA and apex NS included.
@@ -48,10 +49,11 @@ pub struct ZoneSource {
     pub file: PathBuf,
 }
 
-/// What reading zone files came to.
+/// The result of reading zone files.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Reading {
-    /// Everything that is sound by itself. With any error among the faults it is not fit to be served: see `settle`.
+    /// Everything that has no errors of its own. If there is any error it must not be served; see
+    /// `select_sources`.
     pub configuration: Configuration,
     /// Every error and warning of every file.
     pub diagnostics: Vec<Diagnostic>,
@@ -64,12 +66,12 @@ impl Reading {
     }
 }
 
-/// Where a text comes from, which decides by which rules it is judged.
+/// The origin of a text, which decides the rules that apply to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TextOrigin {
-    /// As the file is now: all rules hold.
+    /// The current file: all rules apply.
     Current,
-    /// A copy of what was served before: what is refused only since then is a warning.
+    /// A copy that was served before: violations of newer rules are warnings.
     LastGood,
 }
 
@@ -78,7 +80,8 @@ pub fn read_zones(files: &[SourceFile], settings: &Settings) -> Reading {
     read_texts(files, &vec![TextOrigin::Current; files.len()], settings)
 }
 
-/// Reads zone files of which some may be copies of what was served before; `origins` says which.
+/// Reads zone files, some of which may be copies that were served before; `origins` has the origin
+/// of each.
 pub(super) fn read_texts(files: &[SourceFile], origins: &[TextOrigin], settings: &Settings) -> Reading {
     let mut parsed: Vec<_> = files.iter().map(document::parse).collect();
     let drafts = parsed.iter_mut().map(|(root, diagnostics)| file::read(root, diagnostics)).collect();

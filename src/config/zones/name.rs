@@ -1,10 +1,10 @@
-//! Names as zone files write them: relative to the zone, absolute with a trailing dot, or `@`.
+//! Reads names in zone files: relative to the zone, absolute with a trailing dot, or `@`.
 
 use super::super::document::Diagnostics;
 use super::super::table::At;
 use crate::model::{Name, NameError};
 
-/// The name of a record, or of what an alias points to.
+/// The name of a record or of an alias target.
 pub(super) fn in_zone(written: &At<&str>, zone: &Name, diagnostics: &mut Diagnostics<'_>) -> Option<Name> {
     let text = written.value;
     if text == "@" {
@@ -23,9 +23,9 @@ pub(super) fn in_zone(written: &At<&str>, zone: &Name, diagnostics: &mut Diagnos
     if name.is_within(zone) {
         let relative = relative_text(text, &name, zone);
         let zone_text = zone.to_string();
-        let message = format!("`{text}` ends in the zone's own name, but has no trailing dot");
+        let message = format!("`{text}` ends in the zone's name, but has no trailing dot");
         let diagnostic = diagnostics.error(written.span.clone(), message);
-        diagnostic.label(format!("would be `{text}.{zone_text}`")).hint(format!("write `{relative}` or `{text}.`"));
+        diagnostic.label(format!("this means `{text}.{zone_text}`")).hint(format!("write `{relative}` or `{text}.`"));
         return None;
     }
     match name.under(zone) {
@@ -46,7 +46,7 @@ pub(super) fn of_zone(written: &At<&str>, diagnostics: &mut Diagnostics<'_>) -> 
         }
         Ok(name) if name.is_wildcard() => {
             let diagnostic = diagnostics.error(written.span.clone(), "a zone's name cannot begin with `*`");
-            diagnostic.label("a wildcard").hint("write the records of `*` into the zone above it");
+            diagnostic.label("a wildcard").hint("write the records of `*` in the parent zone");
             None
         }
         Ok(name) => Some(name),
@@ -66,7 +66,7 @@ pub(super) fn bad_name(written: &At<&str>, error: &NameError, diagnostics: &mut 
     };
 }
 
-/// The labels of `text` left of the zone's.
+/// The labels of `text` to the left of the zone's name.
 fn relative_text(text: &str, name: &Name, zone: &Name) -> String {
     let count = name.label_count() - zone.label_count();
     let labels: Vec<&str> = text.split('.').take(count).collect();

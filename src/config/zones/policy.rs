@@ -1,4 +1,4 @@
-//! The routing policy of a record: whichever of its keys is present, exactly as in Route 53.
+//! Reads the routing policy of a record. As in Route 53, it follows from which key is present.
 
 use std::ops::Range;
 
@@ -10,31 +10,31 @@ use crate::model::{
     CidrCollectionId, Continent, FailoverRole, GeoLocation, GeoproximityLocation, RoutingPolicy, geography,
 };
 
-/// The keys of which one makes a policy.
+/// The keys that select a policy.
 const MARKERS: [&str; 7] = ["weight", "region", "failover", "geolocation", "geoproximity", "cidr", "multivalue"];
 
-/// In the words of Route 53's InvalidInput.
+/// The sentence of Route 53's InvalidInput.
 const EXPECTED: &str = "Expected exactly one of [Weight, Region, Failover, GeoLocation, MultiValueAnswer, \
                         GeoProximityLocation, or CidrRoutingConfig]";
 
-/// A collection and one of its locations, still words.
+/// An unresolved reference to a location of a CIDR collection.
 pub(super) struct CidrReference {
     pub(super) collection: At<String>,
     pub(super) location: At<String>,
 }
 
-/// Where the policy stands, or else the record.
+/// The position of the policy, or else of the record.
 pub(super) fn span(table: &Table<'_>) -> Range<usize> {
     let marker = MARKERS.into_iter().find(|marker| table.has(marker));
     marker.map_or(table.span.clone(), |marker| table.span_of(marker))
 }
 
-/// Reads the policy; `None` when it cannot be told.
+/// Reads the policy; `None` when it is unreadable.
 pub(super) fn read(
     table: &Table<'_>,
     diagnostics: &mut Diagnostics<'_>,
 ) -> Option<(RoutingPolicy, Option<CidrReference>)> {
-    // `multivalue = false` is as absent.
+    // `multivalue = false` is the same as no `multivalue`.
     let multivalue = table.boolean("multivalue", diagnostics);
     let is_off = multivalue.is_some_and(|multivalue| !multivalue.value);
     let is_marker = |marker: &&str| table.has(marker) && !(*marker == "multivalue" && is_off);
@@ -42,9 +42,9 @@ pub(super) fn read(
     check_set_identifier(table, &markers, diagnostics);
     if let [first, second, ..] = markers[..] {
         let diagnostic = diagnostics.error(table.key_span(second), format!("{EXPECTED}, but found more than one"));
-        diagnostic.label(format!("`{second}` beside `{first}`"));
+        diagnostic.label(format!("`{second}` together with `{first}`"));
         diagnostic.hint("a record has one routing policy; trees of policies are built from aliases");
-        // Each is still read, for its own faults.
+        // Each is still read, to report its errors.
         for marker in markers {
             read_marker(marker, table, diagnostics);
         }
@@ -62,12 +62,12 @@ fn check_set_identifier(table: &Table<'_>, markers: &[&str], diagnostics: &mut D
         (true, None) => {
             let diagnostic = diagnostics.error(table.key_span("set_identifier"), format!("{EXPECTED}, but found none"));
             diagnostic.label("a set identifier without a routing policy");
-            diagnostic.hint(format!("add one of {}, or leave `set_identifier` out", words::one_of(&MARKERS)));
+            diagnostic.hint(format!("add one of {}, or leave out `set_identifier`", words::one_of(&MARKERS)));
         }
         (false, Some(marker)) => {
             let diagnostic = diagnostics.error(table.key_span(marker), "Missing field 'SetIdentifier'");
             diagnostic.label("a routing policy without a set identifier");
-            diagnostic.hint("such as set_identifier = \"blue\": it tells apart the records of one name and type");
+            diagnostic.hint("such as set_identifier = \"blue\": it distinguishes the records of one name and type");
         }
         _ => {}
     }
@@ -106,7 +106,7 @@ fn read_role(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Option<Fai
 
 fn read_geolocation(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Option<GeoLocation> {
     let hint = "an area is { continent = \"EU\" }, { country = \"DE\" }, { country = \"US\", subdivision = \"CA\" } or, for \
-                everybody else, { country = \"*\" }";
+                all other clients, { country = \"*\" }";
     let (continent, country, subdivision) = (table.has("continent"), table.has("country"), table.has("subdivision"));
     if continent && (country || subdivision) {
         let other = if country { "country" } else { "subdivision" };
@@ -121,8 +121,8 @@ fn read_geolocation(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Opt
     }
     if continent {
         if let Some(written) = table.text_as_written("continent").filter(|written| written.value == "*") {
-            let diagnostic = diagnostics.error(written.span, "`*` is no continent");
-            diagnostic.label("expected a continent's code").hint("everybody else is { country = \"*\" }");
+            let diagnostic = diagnostics.error(written.span, "`*` is not a continent");
+            diagnostic.label("expected a continent's code").hint("for all other clients, write { country = \"*\" }");
             return None;
         }
         let code = table.choice("continent", diagnostics)?;
@@ -132,7 +132,7 @@ fn read_geolocation(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Opt
     if country.value == "*" {
         if subdivision {
             let diagnostic = diagnostics.error(table.key_span("subdivision"), "the default has no subdivisions");
-            diagnostic.label("beside country = \"*\"").hint(hint);
+            diagnostic.label("together with country = \"*\"").hint(hint);
             return None;
         }
         return Some(GeoLocation::Default);
@@ -184,8 +184,8 @@ fn read_local_zone_group(written: &At<&str>, diagnostics: &mut Diagnostics<'_>) 
         let known: Vec<&str> = geography::local_zone_groups().collect();
         let diagnostic =
             diagnostics.error(written.span.clone(), format!("unknown local zone group `{}`", written.value));
-        diagnostic.label("expected a Local Zone's code without its last letter, such as `us-east-1-bue-1`");
-        let zone = written.value.strip_suffix(|letter: char| letter.is_ascii_lowercase()).unwrap_or_default();
+        diagnostic.label("expected a Local Zone's code without the last letter, such as `us-east-1-bue-1`");
+        let zone = written.value.strip_suffix(|c: char| c.is_ascii_lowercase()).unwrap_or_default();
         if known.contains(&zone) {
             diagnostic.hint(format!("`{}` is one of its zones; write `{zone}`", written.value));
         } else if let Some(meant) = words::meant(written.value, &known) {
@@ -195,9 +195,10 @@ fn read_local_zone_group(written: &At<&str>, diagnostics: &mut Diagnostics<'_>) 
     Some(GeoproximityLocation::LocalZoneGroup { name: written.value.to_owned(), coordinates: coordinates? })
 }
 
-/// The collection is looked up when all files have been read.
+/// Reads the reference. The collection is resolved when all files have been read.
 fn read_cidr(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Option<(RoutingPolicy, Option<CidrReference>)> {
-    let hint = "such as cidr = { collection = \"offices\", location = \"berlin\" }; everybody else is location = \"*\"";
+    let hint =
+        "such as cidr = { collection = \"offices\", location = \"berlin\" }; for all other clients, location = \"*\"";
     table.require("collection", hint, diagnostics);
     table.require("location", hint, diagnostics);
     let collection = table.text("collection", diagnostics);

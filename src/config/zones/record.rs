@@ -10,7 +10,7 @@ use super::{name, policy};
 use crate::model::Field;
 use crate::model::{AliasTarget, Content, Name, RecordData, RecordType, ResourceRecordSet, Ttl};
 
-/// A record set whose references are still words.
+/// A record set with unresolved references.
 pub(super) struct RecordDraft {
     /// Without its health check and its collection.
     pub(super) set: ResourceRecordSet,
@@ -18,11 +18,11 @@ pub(super) struct RecordDraft {
     pub(super) cidr: Option<policy::CidrReference>,
     pub(super) hosted_zone_id: Option<At<String>>,
     pub(super) spans: Spans,
-    /// True when something in it could not be read; then nothing more is said about it.
+    /// True when part of it could not be read. No further diagnostics are made about it then.
     pub(super) is_faulty: bool,
 }
 
-/// Where the parts of a record stand.
+/// The positions of the parts of a record.
 pub(super) struct Spans {
     name: Range<usize>,
     record_type: Range<usize>,
@@ -76,7 +76,7 @@ impl Spans {
     }
 }
 
-/// Reads a record; `None` when so much is unreadable that the zone's rules cannot be held against it.
+/// Reads a record; `None` when so much is unreadable that the zone's rules cannot be checked.
 pub(super) fn read(table: &Table<'_>, zone: &Name, diagnostics: &mut Diagnostics<'_>) -> Option<RecordDraft> {
     let mark = diagnostics.mark();
     let name = read_name(table, zone, diagnostics);
@@ -115,7 +115,8 @@ pub(super) fn read_type(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) ->
         let diagnostic = diagnostics.error(written.span, format!("unknown record type `{}`", written.value));
         diagnostic.label(format!("expected {}", words::one_of(&known)));
         if ["ALIAS", "ANAME"].contains(&written.value.to_ascii_uppercase().as_str()) {
-            diagnostic.hint("an alias has its target's type, and `alias = { target = …, evaluate_target_health = … }`");
+            diagnostic
+                .hint("an alias has the type of its target, and `alias = { target = …, evaluate_target_health = … }`");
         } else if let Some(meant) = words::meant(written.value, &known) {
             diagnostic.hint(format!("did you mean `{meant}`?"));
         }
@@ -123,7 +124,7 @@ pub(super) fn read_type(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) ->
     found
 }
 
-/// What a record answers with, and where an alias says so.
+/// The content of a record, and the position of an alias target.
 #[derive(Default)]
 struct ContentDraft {
     content: Option<Content>,
@@ -148,12 +149,13 @@ fn read_content(
     let ttl = table.duration("ttl", diagnostics);
     let ttl = ttl.and_then(|ttl| Ttl::try_from(ttl.value.as_secs()).ok());
     let values = read_values(table, record_type, zone, diagnostics);
-    // A bad TTL or value is a fault already; the set stands in for itself, so that its neighbours are judged fairly.
+    // A bad TTL or value is already an error. The set is kept, so that the other sets of its group
+    // are checked correctly.
     let content = Content::Records { ttl: ttl.unwrap_or_default(), values };
     ContentDraft { content: Some(content), ..ContentDraft::default() }
 }
 
-/// In the words of Route 53's InvalidInput.
+/// Uses the sentence of Route 53's InvalidInput.
 fn check_exactly_one_content(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) {
     let (ttl, values, alias) = (table.has("ttl"), table.has("values"), table.has("alias"));
     if (alias && !ttl && !values) || (!alias && ttl && values) || !table.is_whole(diagnostics) {
@@ -164,8 +166,8 @@ fn check_exactly_one_content(table: &Table<'_>, diagnostics: &mut Diagnostics<'_
     if alias {
         let other = if values { "values" } else { "ttl" };
         let diagnostic = diagnostics.error(table.key_span(other), format!("{expected}, but found more than one"));
-        diagnostic.label(format!("`{other}` beside `alias`"));
-        diagnostic.hint("an alias answers with its target's values and TTL; give it no `ttl` and no `values`");
+        diagnostic.label(format!("`{other}` together with `alias`"));
+        diagnostic.hint("an alias answers with the values and TTL of its target; leave out `ttl` and `values`");
         return;
     }
     let diagnostic = diagnostics.error(table.span.clone(), format!("{expected}, but found none"));
@@ -180,12 +182,12 @@ fn check_exactly_one_content(table: &Table<'_>, diagnostics: &mut Diagnostics<'_
 
 fn read_alias(table: &Table<'_>, zone: &Name, diagnostics: &mut Diagnostics<'_>) -> Option<AliasTarget> {
     table.require("target", "such as target = \"app\": a name of the same zone", diagnostics);
-    let hint = "true: unhealthy while nothing in its target is healthy; false: always taken for healthy";
+    let hint = "true: unhealthy while no record of the target is healthy; false: always healthy";
     table.require("evaluate_target_health", hint, diagnostics);
     let evaluate = table.boolean("evaluate_target_health", diagnostics);
     let target = table.text("target", diagnostics)?;
     let name = name::in_zone(&target, zone, diagnostics)?;
-    // When the boolean is missing that is a fault already.
+    // A missing boolean is already an error.
     Some(AliasTarget { name, evaluate_target_health: evaluate.is_some_and(|evaluate| evaluate.value) })
 }
 
@@ -219,11 +221,11 @@ fn read_value(
     }
 }
 
-/// For a value that ends in a name without any dot: the value that was meant. Names inside values are absolute, and a
-/// top-level name is what nobody means.
+/// For a value that ends in a name without a dot: a hint with the absolute name. Names in values
+/// are absolute, and a top-level name is hardly ever intended.
 fn made_absolute(value: &str, record_type: RecordType, zone: &Name) -> Option<String> {
     let name = value.split_ascii_whitespace().next_back().filter(|name| !name.contains('.'))?;
     let absolute = format!("{value}.{zone}");
     RecordData::parse(record_type, &absolute).ok()?;
-    Some(format!("names inside values are absolute: write `{absolute}`; for the top-level name itself, `{name}.`"))
+    Some(format!("names in values are absolute: write `{absolute}`; for the top-level name itself, `{name}.`"))
 }

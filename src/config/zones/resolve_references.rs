@@ -1,7 +1,9 @@
-//! All files together: references resolved, names unique, every zone held against the rules of Route 53.
+//! Combines all files: resolves references, checks that names are unique, and checks every zone by
+//! the rules of Route 53.
 //!
-//! What files define for each other is known before any zone is looked at ([`SharedDefinitions`]), so that a zone can also be read by
-//! itself: when nothing else has changed, and beside others when there are many.
+//! Definitions for other files are collected before any zone is read ([`SharedDefinitions`]). So a
+//! zone can also be read alone when nothing else has changed, and many zones can be read in
+//! parallel.
 
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -25,15 +27,15 @@ use crate::model::{
     Name, RecordType, ResourceRecordSet, RoutingPolicy, VpcId, ZoneIdentity,
 };
 
-/// What a file defines for others, and what it asks for.
+/// What a file defines for others, and what it refers to.
 #[derive(Clone, Debug, Default)]
 pub(in super::super) struct Definitions {
     pub(in super::super) defines: BTreeSet<Reference>,
-    /// What it asks for, and where.
+    /// Its references, with positions.
     pub(in super::super) refers: Vec<(Reference, Range<usize>)>,
 }
 
-/// Reads only who refers to whom.
+/// Reads only the definitions and references of a file.
 pub(in super::super) fn definitions(source: &SourceFile) -> Definitions {
     let (root, mut diagnostics) = document::parse(source);
     let draft = file::read(&root, &mut diagnostics);
@@ -63,7 +65,7 @@ pub fn record_names(source: &SourceFile) -> HashSet<Name> {
     draft.zone.into_iter().flat_map(|zone| zone.records).map(|record| record.set.name).collect()
 }
 
-/// The checks and collections of all files: what a zone may refer to.
+/// The checks and collections of all files, which zones refer to.
 #[derive(Debug, Default)]
 pub struct SharedDefinitions {
     known: Registries,
@@ -73,18 +75,18 @@ pub struct SharedDefinitions {
     pub cidr_collections: Vec<CidrCollection>,
 }
 
-/// A file's zone, read by itself.
+/// A file's zone, read alone.
 #[derive(Debug)]
 pub struct ZoneReading {
     /// SOA and apex NS included; `None` when the file has none.
     pub zone: Option<HostedZone>,
-    /// What is doubtful in the file.
+    /// Warnings about the file.
     pub warnings: Vec<Diagnostic>,
 }
 
 impl SharedDefinitions {
-    /// What these files define, which may be all files or only those of which [`may_define_for_others`] holds. `None` when one of
-    /// them has an error.
+    /// The definitions of these files. Files for which [`may_define_for_others`] is false can be
+    /// left out. `None` when one of them has an error.
     pub fn read<'f>(files: impl IntoIterator<Item = &'f SourceFile>) -> Option<SharedDefinitions> {
         let files = files.into_iter().map(|file| {
             let (root, mut diagnostics) = document::parse(file);
@@ -93,12 +95,13 @@ impl SharedDefinitions {
         });
         let (mut drafts, mut diagnostics): (Vec<Draft>, Vec<Diagnostics<'_>>) =
             files.collect::<Option<Vec<_>>>()?.into_iter().unzip();
-        let common = common(&mut drafts, &mut diagnostics);
-        diagnostics.iter().all(|diagnostics| !diagnostics.has_error_since(0)).then_some(common)
+        let shared = take_definitions(&mut drafts, &mut diagnostics);
+        diagnostics.iter().all(|diagnostics| !diagnostics.has_error_since(0)).then_some(shared)
     }
 
-    /// Reads a file's zone; `None` when anything in the file is an error, of which [`read_zones`](super::read_zones) tells. That no other file
-    /// has the same zone is for the caller to see.
+    /// Reads a file's zone; `None` when the file has an error, which
+    /// [`read_zones`](super::read_zones) reports. The caller checks that no other file has the same
+    /// zone.
     pub fn zone(&self, file: &SourceFile, origin: TextOrigin, settings: &Settings) -> Option<ZoneReading> {
         let (root, mut diagnostics) = document::parse(file);
         let draft = file::read(&root, &mut diagnostics);
@@ -111,15 +114,16 @@ impl SharedDefinitions {
     }
 }
 
-/// Whether a file may define anything that other files refer to: its text holds the words, or an escape that may hide them.
+/// Whether a file may have definitions for other files: its text contains the keys, or an escape
+/// that may hide them.
 pub fn may_define_for_others(file: &SourceFile) -> bool {
     let text = file.text.as_bytes();
     let holds = |word: &str| memchr::memmem::find(text, word.as_bytes()).is_some();
     memchr::memchr(b'\\', text).is_some() || ["health_check", "cidr_collection"].into_iter().any(holds)
 }
 
-/// The zone that a file means to hold, as far as a text with faults tells. `None` also where its clients cannot be told: a
-/// private zone must not become everybody's.
+/// The zone of a file, as far as a text with errors shows it. Also `None` when its VPCs are
+/// unknown, because a private zone must not become public.
 pub fn zone_identity(file: &SourceFile, settings: &Settings) -> Option<ZoneIdentity> {
     let (root, mut diagnostics) = document::parse(file);
     let ZoneDraft { name, id, vpcs: written, .. } = file::read(&root, &mut diagnostics).zone?;
@@ -133,36 +137,36 @@ pub fn zone_identity(file: &SourceFile, settings: &Settings) -> Option<ZoneIdent
     Some(ZoneIdentity { id: id.unwrap_or_else(|| id::zone_id(&name, &vpcs)), name, vpcs })
 }
 
-/// Takes the definitions out of the drafts.
-fn common(drafts: &mut [Draft], diagnostics: &mut [Diagnostics<'_>]) -> SharedDefinitions {
-    let mut common = SharedDefinitions::default();
+/// Moves the definitions out of the drafts.
+fn take_definitions(drafts: &mut [Draft], diagnostics: &mut [Diagnostics<'_>]) -> SharedDefinitions {
+    let mut shared = SharedDefinitions::default();
     let mut checks = Vec::new();
     for (at, draft) in drafts.iter_mut().enumerate() {
         let defined = std::mem::take(&mut draft.health_checks);
-        checks.extend(common.known.register_checks(at, defined, diagnostics).into_iter().map(|check| (at, check)));
+        checks.extend(shared.known.register_checks(at, defined, diagnostics).into_iter().map(|check| (at, check)));
         let collections = std::mem::take(&mut draft.collections);
-        common.cidr_collections.extend(common.known.register_collections(at, collections, diagnostics));
+        shared.cidr_collections.extend(shared.known.register_collections(at, collections, diagnostics));
     }
-    common.health_checks = common.known.resolve_children(checks, diagnostics);
-    common
+    shared.health_checks = shared.known.resolve_children(checks, diagnostics);
+    shared
 }
 
-/// Makes one configuration of all drafts; the findings and origins are those of the drafts, in the
-/// same order.
+/// Makes one configuration of all drafts. `diagnostics` and `origins` are in the same order as
+/// `drafts`.
 pub(super) fn link(
     mut drafts: Vec<Draft>,
     mut diagnostics: Vec<Diagnostics<'_>>,
     origins: &[TextOrigin],
     settings: &Settings,
 ) -> Reading {
-    let SharedDefinitions { known, health_checks, cidr_collections } = common(&mut drafts, &mut diagnostics);
+    let SharedDefinitions { known, health_checks, cidr_collections } = take_definitions(&mut drafts, &mut diagnostics);
     let mut link = Link { diagnostics, settings, known: &known };
     let mut configuration = Configuration { zones: Vec::new(), health_checks, cidr_collections };
     let mut claims = Claims::default();
     for ((at, draft), &origin) in drafts.into_iter().enumerate().zip(origins) {
         let Some(zone) = draft.zone else { continue };
         let zone = link.zone((at, origin), zone, &configuration.cidr_collections, &mut claims);
-        // A zone is never half applied: with one error in its file there is none of it.
+        // A zone is never partly applied: one error in its file leaves out the whole zone.
         if !link.diagnostics[at].has_error_since(0) {
             let file = link.diagnostics[at].path().to_owned();
             configuration.zones.push(ZoneSource { zone: Arc::new(zone), file });
@@ -171,28 +175,28 @@ pub(super) fn link(
     Reading { configuration, diagnostics: link.diagnostics.into_iter().flat_map(Diagnostics::into_faults).collect() }
 }
 
-/// What linking works with.
+/// The state of resolving references.
 struct Link<'f, 's> {
     diagnostics: Vec<Diagnostics<'f>>,
     settings: &'s Settings,
     known: &'s Registries,
 }
 
-/// All that has a name which records refer to.
+/// The definitions that records can refer to.
 #[derive(Debug, Default)]
 struct Registries {
     checks: Registry,
     collections: Registry,
 }
 
-/// Who has which name and id.
+/// The owners of names and ids.
 #[derive(Debug, Default)]
 struct Registry {
     names: HashMap<String, Owner>,
     ids: HashMap<String, Owner>,
 }
 
-/// Where a name or an id was given away.
+/// The definition that has a name or an id.
 #[derive(Clone, Debug)]
 struct Owner {
     file: usize,
@@ -200,7 +204,7 @@ struct Owner {
     id: String,
 }
 
-/// Which zones there are already.
+/// The zones so far.
 #[derive(Default)]
 struct Claims {
     /// By name and, for private zones, VPC.
@@ -243,7 +247,7 @@ impl Registries {
         drafts.into_iter().filter_map(|draft| register(at, draft, what, registry, diagnostics)).collect()
     }
 
-    /// Puts ids in the place of the children's names; only checks whose children are all sound come back.
+    /// Resolves the children's names to ids. Returns only checks whose children are all valid.
     fn resolve_children(
         &self,
         drafts: Vec<(usize, CheckDraft)>,
@@ -261,7 +265,7 @@ impl Registries {
         resolved.collect()
     }
 
-    /// The ids of the children; `None` when one of them is a fault.
+    /// The ids of the children; `None` when one of them is an error.
     fn children(
         &self,
         at: usize,
@@ -278,10 +282,11 @@ impl Registries {
             };
             let id = HealthCheckId(owner.id.clone());
             let diagnostic = if calculated.contains(&id) {
-                // Developer Guide, "Types of Amazon Route 53 health checks": it monitors checks of the other types.
-                Some(("a calculated health check cannot count another calculated one", "calculated itself"))
+                // Developer Guide, "Types of Amazon Route 53 health checks": children are of the
+                // other types.
+                Some(("a calculated health check cannot count another calculated one", "a calculated check"))
             } else if children.contains(&id) {
-                Some(("a child stands twice", "the second time"))
+                Some(("a child is listed twice", "the second time"))
             } else {
                 None
             };
@@ -294,7 +299,7 @@ impl Registries {
         (!is_faulty).then_some(children)
     }
 
-    /// Notes a reference to nothing; true, since the record is faulty then.
+    /// Reports a reference to a missing definition. Always true: the record has an error.
     fn unknown(&self, at: usize, written: &At<String>, kind: Kind, diagnostics: &mut [Diagnostics<'_>]) -> bool {
         if diagnostics.iter().any(|diagnostics| may_define(diagnostics, &written.value)) {
             return true;
@@ -303,10 +308,10 @@ impl Registries {
             Kind::HealthCheck => (&self.checks, "health check", "[[health_check]]"),
             Kind::Collection => (&self.collections, "CIDR collection", "[[cidr_collection]]"),
         };
-        let nothing = format!("no file defines any; write a `{table}`");
+        let nothing = format!("there is none; write a `{table}`");
         let hint = words::did_you_mean(&written.value, &registry.names(), &nothing);
         let diagnostic = diagnostics[at].error(written.span.clone(), format!("unknown {what} `{}`", written.value));
-        diagnostic.label(format!("no `{table}` of any file has this name or id")).hint(hint);
+        diagnostic.label(format!("no `{table}` in any file has this name or id")).hint(hint);
         diagnostic.wants(match kind {
             Kind::HealthCheck => Reference::HealthCheck(written.value.clone()),
             Kind::Collection => Reference::Collection(written.value.clone()),
@@ -346,7 +351,7 @@ impl Link<'_, '_> {
             Ok(sets) => zone.record_sets.extend(sets),
             Err(error) => {
                 let diagnostic = diagnostics.error(draft.name.span.clone(), error.to_string());
-                diagnostic.label("too long for it").hint("write the zone's NS and SOA records yourself");
+                diagnostic.label("too long").hint("write NS and SOA records for the zone");
             }
         }
         group::check(&draft.record_groups, &zone, draft.is_incomplete, diagnostics);
@@ -365,7 +370,7 @@ impl Link<'_, '_> {
             let Some(id) = vpc(&name, self.settings, &mut self.diagnostics[at]) else { continue };
             if vpcs.contains(&id) {
                 self.diagnostics[at]
-                    .error(name.span, format!("the VPC `{}` stands twice", id.0))
+                    .error(name.span, format!("the VPC `{}` is listed twice", id.0))
                     .label("the second time");
             } else {
                 vpcs.push(id);
@@ -374,7 +379,8 @@ impl Link<'_, '_> {
         vpcs
     }
 
-    /// One public zone a name, one private zone a name and VPC; ids are unique.
+    /// There can be one public zone per name, and one private zone per name and VPC. Ids are
+    /// unique.
     fn claim(&mut self, at: usize, draft: &ZoneDraft, vpcs: &[VpcId], id: &HostedZoneId, claims: &mut Claims) {
         let name = &draft.name;
         let scopes: Vec<Option<VpcId>> = match draft.vpcs {
@@ -385,7 +391,7 @@ impl Link<'_, '_> {
         for scope in scopes {
             let here = (at, name.span.clone());
             let message = match &scope {
-                None => format!("the public zone `{}` stands in two files", name.value),
+                None => format!("the public zone `{}` is defined in two files", name.value),
                 Some(vpc) => format!("two private zones `{}` for the VPC `{}`", name.value, vpc.0),
             };
             if let Some(first) = claims.names.get(&(name.value.clone(), scope.clone())).cloned() {
@@ -432,7 +438,7 @@ impl Link<'_, '_> {
         if let (Some(written), Content::Alias(target)) = (&record.hosted_zone_id, &record.set.content)
             && written.value != zone.0
         {
-            // The words are Route 53's.
+            // The sentence is Route 53's.
             let message = format!(
                 "Tried to create an alias that targets {}, type {} in zone {}, but the alias target name does not lie within \
                  the target zone",
@@ -440,12 +446,12 @@ impl Link<'_, '_> {
             );
             let diagnostic = self.diagnostics[at].error(written.span.clone(), message);
             diagnostic.label(format!("this zone's id is `{}`", zone.0));
-            diagnostic.hint("leave `hosted_zone_id` out: an alias leads to a record of its own zone");
+            diagnostic.hint("leave out `hosted_zone_id`: an alias targets a record in its own zone");
             record.is_faulty = true;
         }
     }
 
-    /// Puts the collection's id into the set; true when the location is a fault.
+    /// Sets the collection's id; true when the location is an error.
     fn set_collection(
         &mut self,
         at: usize,
@@ -458,7 +464,7 @@ impl Link<'_, '_> {
         if let RoutingPolicy::IpBased { collection, .. } = &mut set.routing_policy {
             *collection = CidrCollectionId(id);
         }
-        // A collection with faults of its own is registered but not among those that can be used.
+        // A collection with errors is registered but cannot be used.
         let Some(collection) = collection else { return true };
         let location = &cidr.location;
         if location.value == "*" || collection.locations.iter().any(|(name, _)| *name == location.value) {
@@ -467,26 +473,31 @@ impl Link<'_, '_> {
         let names: Vec<&str> = collection.locations.iter().map(|(name, _)| name.as_str()).collect();
         let message = format!("the CIDR collection `{}` has no location `{}`", collection.name, location.value);
         let diagnostic = self.diagnostics[at].error(location.span.clone(), message);
-        diagnostic.label("unknown location").hint(words::did_you_mean(&location.value, &names, "it has none at all"));
+        diagnostic.label("unknown location").hint(words::did_you_mean(
+            &location.value,
+            &names,
+            "the collection has no locations",
+        ));
         diagnostic.wants(Reference::Collection(cidr.collection.value.clone()));
         true
     }
 }
 
-/// What faults need to know of a record.
+/// What diagnostics need about a record.
 struct Written {
     spans: Spans,
     is_faulty: bool,
 }
 
-/// What a reference asks for.
+/// The kind of a reference.
 #[derive(Clone, Copy)]
 enum Kind {
     HealthCheck,
     Collection,
 }
 
-/// Takes a name and an id, which nobody else may have; what is sound by itself comes back.
+/// Registers a definition's name and id, which must be unique. Returns its value if it has no
+/// errors.
 fn register<T>(
     at: usize,
     defined: Defined<T>,
@@ -513,7 +524,8 @@ fn register<T>(
     value
 }
 
-/// True when the file's syntax is broken and something in it is called so: it may well define what could not be read.
+/// True when the file has a syntax error and the name occurs in it as a `name` or `id`: the
+/// definition may be unreadable.
 fn may_define(diagnostics: &Diagnostics<'_>, name: &str) -> bool {
     if !diagnostics.has_broken_syntax() {
         return false;
@@ -526,8 +538,8 @@ fn may_define(diagnostics: &Diagnostics<'_>, name: &str) -> bool {
     text.match_indices(name).any(|(at, _)| is_given(at))
 }
 
-/// Route 53 refuses to make an alias without a target, but lets the target be deleted later; what that leaves behind is
-/// served, as NODATA, and counts as unhealthy.
+/// Makes an alias without a target a warning. Route 53 does not create such an alias, but allows
+/// the target to be deleted later. The alias then answers NODATA and counts as unhealthy.
 fn excuse_dangling_alias(mut violation: Violation, zone: &HostedZone) -> Violation {
     let set = &zone.record_sets[violation.record_set];
     let Content::Alias(alias) = &set.content else { return violation };
@@ -541,14 +553,14 @@ fn excuse_dangling_alias(mut violation: Violation, zone: &HostedZone) -> Violati
         violation.severity = model::Severity::Warning;
         violation.message =
             format!("the zone has no {} of type {} for the alias to target", alias.name, set.record_type);
-        let hint = "the alias answers without data and counts as unhealthy";
+        let hint = "the alias answers with no records and counts as unhealthy";
         violation.hint = Some(violation.hint.map_or(hint.to_owned(), |known| format!("{known}; until then {hint}")));
     }
     violation
 }
 
-/// Where in the file a rule is broken; `None` when nothing is said of it, as of a record that has
-/// faults already.
+/// The position of a violation in the file; `None` when it is not reported, for example because the
+/// record already has errors.
 fn place_of(
     violation: &Violation,
     records: &[Written],
@@ -559,15 +571,14 @@ fn place_of(
     if record.is_some_and(|record| record.is_faulty) {
         return None;
     }
-    // What seems to be missing may be among what could not be read; no error is about something missing.
+    // What seems to be missing may be unreadable. Only warnings are about missing records.
     if is_incomplete && violation.severity == model::Severity::Warning {
         return None;
     }
     Some(record.map_or(zone_name.clone(), |record| record.spans.get(violation.field)))
 }
 
-/// Notes that a rule is broken. A text that was served before is not refused for a rule that came
-/// later.
+/// Reports a violation. In a text that was served before, violations of newer rules are warnings.
 fn report(violation: Violation, span: Range<usize>, origin: TextOrigin, diagnostics: &mut Diagnostics<'_>) {
     let severity = match (violation.severity, origin) {
         (model::Severity::Error, _) | (model::Severity::NewError, TextOrigin::Current) => Severity::Error,

@@ -1,4 +1,4 @@
-//! Zone files that are right, and what becomes of them.
+//! Valid zone files and the configuration they give.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
@@ -89,7 +89,7 @@ fn calculated(children: &[String], threshold: u16) -> String {
 #[test]
 fn a_calculated_check_refers_by_name_or_id() {
     let children = ["c1".to_owned(), "00000000-0000-0000-0000-000000000000".to_owned()];
-    // The children may stand after it.
+    // The children may be defined after it.
     let checks = read(&(calculated(&children, 1) + &tcp_checks(2))).health_checks;
     let HealthCheckKind::Calculated(calculated) = &checks[0].kind else { panic!("{checks:?}") };
     assert_eq!(calculated.child_health_checks, [checks[2].id.clone(), checks[1].id.clone()]);
@@ -114,7 +114,9 @@ fn an_endpoint_may_have_deadlines_statuses_and_headers_of_its_own() {
          request_headers = { Authorization = \"Bearer a b\", X-Lab = \"1\" }\naddress_family = \"ipv6\"\n\
          connect_timeout = \"500ms\"\nresponse_timeout = 60\n",
     );
-    let EndpointProtocol::Https { request, verify_certificate: true, .. } = &check.protocol else { panic!("{check:?}") };
+    let EndpointProtocol::Https { request, verify_certificate: true, .. } = &check.protocol else {
+        panic!("{check:?}")
+    };
     let ranges = [(200, 299), (404, 404), (418, 418)].map(|(first, last)| StatusRange { first, last });
     assert_eq!(request.expected_status, ranges);
     let good: Vec<u16> =

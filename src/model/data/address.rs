@@ -33,7 +33,7 @@ pub(super) fn print_aaaa(fields: &mut Fields<'_>) -> String {
     Ipv6Addr::from(octets).to_string()
 }
 
-/// A dotted quad without leading zeros: to some programs those are octal, so nobody can say what they mean.
+/// A dotted quad without leading zeros: some programs read those as octal, so they are ambiguous.
 pub(super) fn ipv4(word: &str) -> Option<Ipv4Addr> {
     word.parse().ok()
 }
@@ -44,13 +44,13 @@ fn ipv4_hint(word: &str) -> String {
         return format!("write it without leading zeros: `{stripped}`");
     }
     if word.parse::<Ipv6Addr>().is_ok() {
-        return "an IPv6 address belongs into a record of type AAAA".to_owned();
+        return "use a record of type AAAA for an IPv6 address".to_owned();
     }
     if word.contains('/') {
         return "an address has no prefix length".to_owned();
     }
     if word.chars().any(|character| character.is_ascii_alphabetic()) {
-        return "a name belongs into a record of type CNAME, or of type A with an alias".to_owned();
+        return "use a record of type CNAME, or an alias of type A, for a name".to_owned();
     }
     "an IPv4 address is four numbers between 0 and 255, such as `192.0.2.1`".to_owned()
 }
@@ -62,7 +62,7 @@ fn without_leading_zeros(part: &str) -> &str {
 
 fn ipv6_hint(word: &str) -> String {
     if ipv4(word).is_some() {
-        return "an IPv4 address belongs into a record of type A".to_owned();
+        return "use a record of type A for an IPv4 address".to_owned();
     }
     if word.contains('/') {
         return "an address has no prefix length".to_owned();
@@ -90,7 +90,7 @@ mod tests {
         bad(A, "2001:db8::1", "not a valid IPv4 address", "AAAA");
         bad(A, "192.0.2.1/32", "not a valid IPv4 address", "prefix length");
         bad(A, "www.lab.test.", "not a valid IPv4 address", "CNAME");
-        bad(A, "192.0.2.1 192.0.2.2", "`192.0.2.2` is too much", "");
+        bad(A, "192.0.2.1 192.0.2.2", "unexpected `192.0.2.2`", "");
         bad(A, "\"192.0.2.1\"", "without quotation marks", "");
     }
 

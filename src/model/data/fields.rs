@@ -1,8 +1,10 @@
-//! The way back: wire bytes that a parser here has made, field by field, and the text of each kind of field.
+//! Prints record data: reads the wire bytes that a parser made field by field, and writes each kind
+//! of field as text.
 
 use std::fmt::Write;
 
-/// What is left of a record's wire bytes. They come from our own parsers, so they are well formed.
+/// The rest of a record's wire bytes. They come from the parsers of this module, so they are well
+/// formed.
 pub(super) struct Fields<'w> {
     rest: &'w [u8],
 }
@@ -35,19 +37,20 @@ impl<'w> Fields<'w> {
         taken
     }
 
-    /// All octets that are left.
+    /// All remaining octets.
     pub(super) fn rest(&mut self) -> &'w [u8] {
         self.take(self.rest.len())
     }
 
-    /// The octets behind one length octet.
+    /// The octets after one length octet.
     pub(super) fn string(&mut self) -> &'w [u8] {
         let length = usize::from(self.octet());
         self.take(length)
     }
 
-    /// A name with its trailing dot. Letters, digits, `-` and `_` stand for themselves, every other octet is an octal
-    /// escape (Developer Guide, "DNS domain name format"); unlike owner names it keeps its case.
+    /// A name with its trailing dot. Letters, digits, `-` and `_` are written as they are, every
+    /// other octet as an octal escape (Developer Guide, "DNS domain name format"); unlike owner
+    /// names it keeps its case.
     pub(super) fn name(&mut self) -> String {
         let mut text = String::new();
         loop {

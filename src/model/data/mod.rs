@@ -1,8 +1,9 @@
-//! Record data: Route 53's value syntax in, wire bytes out, and back (Developer Guide, "Supported DNS record types").
+//! Converts record data between Route 53's value syntax and wire bytes (Developer Guide, "Supported
+//! DNS record types").
 //!
-//! [`text`] cuts a value into tokens, [`fields`] reads wire bytes; beside them stands one file a family of types, each with
-//! a `parse_*` that wants tokens and a `print_*` that wants fields. Names inside values stay uncompressed and keep their
-//! case.
+//! [`text`] splits a value into tokens, [`fields`] reads wire bytes. Each family of types has its
+//! own file with `parse_*`, which reads tokens, and `print_*`, which reads fields. Names in values
+//! are uncompressed and keep their case.
 
 mod address;
 mod fields;
@@ -23,15 +24,15 @@ use super::{RecordData, RecordType};
 /// The longest value (API RData).
 const MAX_VALUE_CHARACTERS: usize = 4000;
 
-/// Why a text is no value of its record type.
+/// Why a string is not a valid value of its record type.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct DataError {
-    /// What is wrong, in words a newcomer can act on.
+    /// What is wrong.
     pub message: String,
-    /// What to write instead, when there is something to say.
+    /// What to write instead, if there is a suggestion.
     pub hint: Option<String>,
-    /// The first character that is wrong, when single ones are.
+    /// The first wrong character, if the error is about single characters.
     pub character: Option<char>,
 }
 
@@ -44,14 +45,14 @@ impl DataError {
         DataError { hint: Some(hint.into()), ..self }
     }
 
-    /// Adds a hint when nothing better is known.
+    /// Adds a hint if there is none.
     fn or_hint(self, hint: &str) -> DataError {
         if self.hint.is_some() { self } else { self.with_hint(hint) }
     }
 }
 
 impl RecordData {
-    /// Reads a value in Route 53's text form.
+    /// Parses a value in Route 53's text form.
     pub fn parse(record_type: RecordType, text: &str) -> Result<RecordData, DataError> {
         let length = text.chars().count();
         if length > MAX_VALUE_CHARACTERS {
@@ -72,13 +73,13 @@ impl RecordData {
         let wire = parse_tokens(record_type, &mut tokens).and_then(|wire| tokens.end().map(|()| wire));
         match wire {
             Ok(wire) => Ok(RecordData::new(record_type, wire)),
-            // All of them at once: whoever corrects one would only meet the next.
+            // Report all of them, so that the user does not find them one at a time.
             Err(error) if error.character.is_some() => Err(text::unsupported_characters(text)),
             Err(error) => Err(error.or_hint(form(record_type))),
         }
     }
 
-    /// The value in Route 53's text form, written the one canonical way: [`RecordData::parse`] reads it back as equal.
+    /// The value in Route 53's canonical text form. [`RecordData::parse`] gives an equal value.
     pub fn to_text(&self) -> String {
         let mut fields = Fields::new(self.wire());
         match self.record_type() {
@@ -124,12 +125,12 @@ fn parse_tokens(record_type: RecordType, tokens: &mut Tokens<'_>) -> Result<Vec<
     }
 }
 
-/// True for a text that somebody simply forgot to quote: then the hint can be the whole corrected value.
+/// True for a value that only lacks quotation marks. The hint is then the corrected value.
 fn is_without_quotes(text: &str) -> bool {
     !text.trim().is_empty() && !text.contains('"')
 }
 
-/// How a value of the type is written: the hint for whoever gets none that fits better.
+/// The form of a value of the type: the hint when there is no better one.
 fn form(record_type: RecordType) -> &'static str {
     match record_type {
         RecordType::A => "an A value is one address, such as `192.0.2.1`",

@@ -1,4 +1,4 @@
-//! NAPTR: rewriting rules, as ENUM and SIP use them.
+//! NAPTR: rewriting rules for ENUM and SIP.
 
 use super::DataError;
 use super::fields::{Fields, print_string};
@@ -34,9 +34,8 @@ fn flags(tokens: &mut Tokens<'_>) -> Result<Vec<u8>, DataError> {
 fn replacement(tokens: &mut Tokens<'_>, regexp: &[u8]) -> Result<Vec<u8>, DataError> {
     let replacement = tokens.name("replacement")?;
     if !regexp.is_empty() && replacement != [0] {
-        return Err(DataError::new("a regexp and a replacement exclude each other").with_hint(
-            "beside a regexp write `.` as the replacement; beside a replacement write `\"\"` as the regexp",
-        ));
+        return Err(DataError::new("a NAPTR value cannot have both a regexp and a replacement")
+            .with_hint("with a regexp write `.` as the replacement; with a replacement write `\"\"` as the regexp"));
     }
     Ok(replacement)
 }

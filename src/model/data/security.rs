@@ -1,4 +1,4 @@
-//! The types that vouch for keys: CAA, DS, TLSA and SSHFP.
+//! The types about certificates and keys: CAA, DS, TLSA and SSHFP.
 
 use super::DataError;
 use super::fields::{Fields, print_hex, print_string};
@@ -6,7 +6,8 @@ use super::text::{Tokens, expect_length};
 
 const OCTET: std::ops::RangeInclusive<u32> = 0..=255;
 
-/// The longest CAA tag that other software reads (RFC 6844 section 5.1 allows 1 to 15 characters).
+/// The longest CAA tag that other software accepts (RFC 6844 section 5.1 allows 1 to 15
+/// characters).
 const MAX_TAG_OCTETS: usize = 15;
 
 /// CAA: `flags tag "value"` (RFC 8659 section 4.1).
@@ -36,7 +37,7 @@ pub(super) fn parse_ds(tokens: &mut Tokens<'_>) -> Result<Vec<u8>, DataError> {
     wire.push(tokens.integer("algorithm", OCTET)?);
     let digest_type = tokens.integer::<u8>("digest type", OCTET)?;
     let digest = tokens.hex("digest")?;
-    // IANA, "DS RR Type Digest Algorithms"; of a digest type it does not list nobody can say the length.
+    // IANA, "DS RR Type Digest Algorithms"; the length for other digest types is unknown.
     match digest_type {
         1 => expect_length(&digest, "digest", "a SHA-1", 20)?,
         2 => expect_length(&digest, "digest", "a SHA-256", 32)?,
@@ -109,7 +110,7 @@ mod tests {
         bad(Caa, r#"0 issue-wild "a""#, "letters and digits", "issuewild");
         bad(Caa, r#"0 abcdefghijklmnop "a""#, "1 to 15", "");
         bad(Caa, r#"256 issue "a""#, "between 0 and 255", "");
-        bad(Caa, r#"0 issue "a" "b""#, "is too much", "");
+        bad(Caa, r#"0 issue "a" "b""#, "unexpected", "");
         bad(Caa, r#"0 issue"a""#, "quotation mark stands inside the tag", "");
         bad(Caa, &format!(r#"0 issue "{}""#, "a".repeat(256)), "256 characters", "");
     }
@@ -124,16 +125,21 @@ mod tests {
                 bad(
                     Ds,
                     &short,
-                    &format!("has {} hexadecimal digits, not {}", octets * 2, octets * 2 - 2),
+                    &format!("must have {} hexadecimal digits, not {}", octets * 2, octets * 2 - 2),
                     "copied as a whole",
                 );
             }
         }
         bad(Ds, "1 13 2 abc", "odd number of hexadecimal digits: 3", "");
-        bad(Ds, "1 13 2 xy", "`x` is no digit", "");
+        bad(Ds, "1 13 2 xy", "`x` is not a hexadecimal digit", "");
         bad(Ds, "1 13 2", "the digest is missing", "");
-        bad(Ds, "1 13 1 2bb183af 5f225881", "a SHA-1 digest has 40 hexadecimal digits, not 16", "digest was copied");
-        bad(Ds, "1 13 1 2bb183af ; sep", "`;` is no digit", "");
+        bad(
+            Ds,
+            "1 13 1 2bb183af 5f225881",
+            "a SHA-1 digest must have 40 hexadecimal digits, not 16",
+            "digest was copied",
+        );
+        bad(Ds, "1 13 1 2bb183af ; sep", "`;` is not a hexadecimal digit", "");
         let digest = "2bb183af5f22588179a53b0a98631fad1a292118";
         let blanks = digest.replace("5f22", " \t5f22 ").replace("2118", " 2 118");
         good(Ds, &format!("60485 5 1 {blanks}"), &format!("60485 5 1 {digest}"), &{
@@ -154,8 +160,8 @@ mod tests {
         bad(Tlsa, "4 0 0 ab", "the certificate usage must be an integer between 0 and 3", "");
         bad(Tlsa, "3 2 0 ab", "the selector must be an integer between 0 and 1", "");
         bad(Tlsa, "3 1 3 ab", "the matching type must be an integer between 0 and 2", "");
-        bad(Tlsa, "3 1 1 ab", "a SHA-256 certificate association has 64 hexadecimal digits, not 2", "");
-        bad(Tlsa, "3 1 2 ab", "a SHA-512 certificate association has 128 hexadecimal digits, not 2", "");
+        bad(Tlsa, "3 1 1 ab", "a SHA-256 certificate association must have 64 hexadecimal digits, not 2", "");
+        bad(Tlsa, "3 1 2 ab", "a SHA-512 certificate association must have 128 hexadecimal digits, not 2", "");
     }
 
     #[test]
@@ -168,7 +174,17 @@ mod tests {
             bad(Sshfp, &format!("{algorithm} 1 {}", "09".repeat(20)), "1, 2, 3, 4 or 6", "Ed25519");
         }
         bad(Sshfp, &format!("1 3 {}", "09".repeat(20)), "between 1 and 2", "SHA-256");
-        bad(Sshfp, &format!("1 1 {}", "09".repeat(32)), "a SHA-1 fingerprint has 40 hexadecimal digits, not 64", "");
-        bad(Sshfp, &format!("1 2 {}", "09".repeat(20)), "a SHA-256 fingerprint has 64 hexadecimal digits, not 40", "");
+        bad(
+            Sshfp,
+            &format!("1 1 {}", "09".repeat(32)),
+            "a SHA-1 fingerprint must have 40 hexadecimal digits, not 64",
+            "",
+        );
+        bad(
+            Sshfp,
+            &format!("1 2 {}", "09".repeat(20)),
+            "a SHA-256 fingerprint must have 64 hexadecimal digits, not 40",
+            "",
+        );
     }
 }

@@ -16,7 +16,7 @@ pub(super) fn parse_soa(tokens: &mut Tokens<'_>) -> Result<Vec<u8>, DataError> {
     Ok(wire)
 }
 
-/// The mail address of who runs the zone, its first dot in the place of the `@`.
+/// The mail address of the zone's administrator, with a dot in place of the `@`.
 fn mailbox(tokens: &mut Tokens<'_>) -> Result<Vec<u8>, DataError> {
     const FIELD: &str = "mail address";
     let word = tokens.word(FIELD)?;
@@ -47,7 +47,7 @@ mod tests {
         bad(Soa, "ns1.lab.test. hostmaster.lab.test. 1 7200 900 1209600", "the minimum is missing", "");
         bad(Soa, "ns1.lab.test. hostmaster.lab.test. 1 2h 900 1209600 86400", "the refresh must be an integer", "");
         bad(Soa, "ns1.lab.test. hostmaster.lab.test. 1 2 3 2147483648 5", "between 0 and 2147483647", "");
-        bad(Soa, "ns1.lab.test. hostmaster.lab.test. 1 2 3 4 5 6", "`6` is too much", "");
+        bad(Soa, "ns1.lab.test. hostmaster.lab.test. 1 2 3 4 5 6", "unexpected `6`", "");
         bad(Soa, "ns1 hostmaster.lab.test. 1 2 3 4 5", "`ns1` has no dot", "absolute");
     }
 

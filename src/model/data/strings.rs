@@ -7,7 +7,8 @@ use super::{DataError, MAX_VALUE_CHARACTERS};
 /// What to do about a string that is too long.
 const SPLIT: &str = "split it into several strings of one value: \"first part\" \"second part\"";
 
-/// `"string" "string"` (RFC 1035 section 3.3.14). Several strings in one value are one record; programs join them.
+/// `"string" "string"` (RFC 1035 section 3.3.14). Several strings in one value are one record;
+/// applications concatenate them.
 pub(super) fn parse_txt(tokens: &mut Tokens<'_>) -> Result<Vec<u8>, DataError> {
     let mut wire = Vec::new();
     loop {
@@ -27,11 +28,11 @@ pub(super) fn print_txt(fields: &mut Fields<'_>) -> String {
         strings.push(print_string(fields.string()));
     }
     let spaced = strings.join(" ");
-    // A value written `"a""b"` that just fits must not grow out of the limit when it is printed.
+    // A value `"a""b"` that just fits must not exceed the limit when it is printed.
     if spaced.len() > MAX_VALUE_CHARACTERS { strings.concat() } else { spaced }
 }
 
-/// The value that somebody meant who left out the quotation marks.
+/// The value with the missing quotation marks added.
 pub(super) fn quoted(text: &str) -> String {
     let octets = unquoted(text);
     let chunks = octets.chunks(MAX_STRING_OCTETS);
@@ -92,14 +93,14 @@ mod tests {
             // Octal escapes stay what they are, next to the others.
             good(record_type, r#""\;\073\\073""#, r#"";;\\073""#, b"\x06;;\\073");
         }
-        // The limit counts what they mean.
+        // The limit applies to the decoded string.
         let long = r"\;".repeat(255);
         good(Txt, &format!("\"{long}\""), &format!("\"{}\"", ";".repeat(255)), &[&[255][..], &[b';'; 255]].concat());
         bad(Txt, &format!("\"{long}\\;\""), "256 characters, at most 255", "");
         bad(Txt, "\"\\ä\"", "must be written as an octal escape", r#"write '"\303\244"'"#);
         bad(Txt, "\"\\\t\"", "must be written as an octal escape", r#"write '"\011"'"#);
         bad(Txt, r#""a\"#, "three octal digits", "");
-        // So they are read where the quotation marks were forgotten.
+        // The same escapes are read when the quotation marks are missing.
         bad(Txt, r"v=DMARC1\; p=none", "enclosed in quotation marks", r#"write '"v=DMARC1; p=none"',"#);
     }
 

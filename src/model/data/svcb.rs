@@ -1,4 +1,4 @@
-//! SVCB and HTTPS: where a service is and how it is spoken to.
+//! SVCB and HTTPS: the location and parameters of a service.
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -9,8 +9,8 @@ use super::fields::{Fields, print_string};
 use super::text::{Tokens, integer};
 use super::{DataError, address};
 
-/// The parameters that Route 53 takes (Developer Guide, "HTTPS record type"), by their numbers (IANA, "Service
-/// Parameter Keys"). `mandatory` (0) and the generic `keyNNNNN` are not among them.
+/// The parameters that Route 53 accepts (Developer Guide, "HTTPS record type"), by their numbers
+/// (IANA, "Service Parameter Keys"). `mandatory` (0) and the generic `keyNNNNN` are not among them.
 const KEYS: [(&str, u16); 8] = [
     ("alpn", ALPN),
     ("no-default-alpn", NO_DEFAULT_ALPN),
@@ -31,16 +31,16 @@ const IPV6HINT: u16 = 6;
 const DOHPATH: u16 = 7;
 const OHTTP: u16 = 8;
 
-/// `priority target [key=value …]` (RFC 9460 section 2.1). On the wire the parameters stand in the order of their
-/// numbers (section 2.2).
+/// `priority target [key=value …]` (RFC 9460 section 2.1). On the wire the parameters are in the
+/// order of their numbers (section 2.2).
 pub(super) fn parse_svcb(tokens: &mut Tokens<'_>) -> Result<Vec<u8>, DataError> {
-    // Route 53 takes half the range of the RFC.
+    // Route 53 accepts half the range of the RFC.
     let priority = tokens.integer::<u16>("priority", 0..=32_767)?;
     let mut wire = priority.to_be_bytes().to_vec();
     wire.extend(tokens.name("target")?);
     let parameters = parse_parameters(tokens)?;
     if priority == 0 && !parameters.is_empty() {
-        return Err(DataError::new("a record of priority 0 takes no parameters")
+        return Err(DataError::new("a record of priority 0 cannot have parameters")
             .with_hint("priority 0 makes it an alias of its target; give it a priority from 1 to use parameters"));
     }
     if parameters.contains_key(&NO_DEFAULT_ALPN) && !parameters.contains_key(&ALPN) {
@@ -73,10 +73,10 @@ fn number_of(key: &str) -> Result<u16, DataError> {
     }
     let diagnostic = match key.strip_prefix("key") {
         Some(digits) if !digits.is_empty() && digits.bytes().all(|octet| octet.is_ascii_digit()) => {
-            format!("Route 53 takes no generic parameters such as `{key}`")
+            format!("Route 53 does not accept generic parameters such as `{key}`")
         }
-        _ if key == "mandatory" => "Route 53 does not take the parameter `mandatory`".to_owned(),
-        _ => format!("`{key}` is no parameter that Route 53 knows"),
+        _ if key == "mandatory" => "Route 53 does not accept the parameter `mandatory`".to_owned(),
+        _ => format!("`{key}` is not a parameter that Route 53 supports"),
     };
     Err(DataError::new(diagnostic).with_hint(format!("the parameters are {}", KEYS.map(|(known, _)| known).join(", "))))
 }
@@ -85,9 +85,8 @@ fn parse_value(key: &str, number: u16, value: Option<Vec<u8>>) -> Result<Vec<u8>
     if matches!(number, NO_DEFAULT_ALPN | OHTTP) {
         return match value {
             None => Ok(Vec::new()),
-            Some(_) => {
-                Err(DataError::new(format!("the parameter `{key}` takes no value")).with_hint(format!("write `{key}`")))
-            }
+            Some(_) => Err(DataError::new(format!("the parameter `{key}` cannot have a value"))
+                .with_hint(format!("write `{key}`"))),
         };
     }
     let Some(value) = value.filter(|value| !value.is_empty()) else {
@@ -105,8 +104,9 @@ fn parse_value(key: &str, number: u16, value: Option<Vec<u8>>) -> Result<Vec<u8>
     }
 }
 
-/// A list of protocol ids. Within an id `\,` is a comma and `\\` a backslash (RFC 9460 appendix A.1); that is a second
-/// layer under the string's own escapes, so in a record a comma is written `\\,`.
+/// A list of protocol ids. Within an id `\,` is a comma and `\\` a backslash (RFC 9460 appendix
+/// A.1); that is a second layer under the string's own escapes, so in a record a comma is written
+/// `\\,`.
 fn parse_alpn(value: &[u8]) -> Result<Vec<u8>, DataError> {
     let mut ids = vec![Vec::new()];
     let mut octets = value.iter().copied();
@@ -223,7 +223,7 @@ mod tests {
             good(record_type, "0 pool.lab.test.", "0 pool.lab.test.", b"\0\0\x04pool\x03lab\x04test\0");
             good(record_type, "1 .", "1 .", b"\0\x01\0");
             bad(record_type, "32768 .", "between 0 and 32767", "");
-            bad(record_type, "0 . port=1", "priority 0 takes no parameters", "alias");
+            bad(record_type, "0 . port=1", "priority 0 cannot have parameters", "alias");
             bad(record_type, "1 pool", "`pool` has no dot", "absolute");
             bad(record_type, "1", "the target is missing", "");
         }
@@ -246,7 +246,7 @@ mod tests {
         let text = r#"16 foo.test. alpn="f\\\\oo\\,bar,h2""#;
         good(Svcb, text, text, b"\0\x10\x03foo\x04test\0\0\x01\0\x0c\x08f\\oo,bar\x02h2");
         bad(Svcb, r#"1 . alpn="a\\b""#, "must be followed by", "");
-        // Without the second layer it is the list's comma.
+        // Without the second layer the comma separates list elements.
         good(Svcb, r#"1 . alpn="h2\,h3""#, r#"1 . alpn="h2,h3""#, b"\0\x01\0\0\x01\0\x06\x02h2\x02h3");
         for list in ["\",\"", "\"h2,\"", "\",h2\"", "\"\"", ""] {
             assert!(crate::model::RecordData::parse(Svcb, &format!("1 . alpn={list}")).is_err(), "{list}");
@@ -267,17 +267,17 @@ mod tests {
 
     #[test]
     fn unknown_doubled_and_misplaced_parameters_are_refused() {
-        bad(Https, "1 . mandatory=alpn alpn=h2", "does not take the parameter `mandatory`", "alpn, no-default-alpn");
-        bad(Https, "1 . key65333=x", "no generic parameters such as `key65333`", "alpn");
-        bad(Https, "1 . key=x", "`key` is no parameter", "alpn");
-        bad(Https, "1 . ALPN=h2", "`ALPN` is no parameter", "alpn");
+        bad(Https, "1 . mandatory=alpn alpn=h2", "does not accept the parameter `mandatory`", "alpn, no-default-alpn");
+        bad(Https, "1 . key65333=x", "does not accept generic parameters such as `key65333`", "alpn");
+        bad(Https, "1 . key=x", "`key` is not a parameter", "alpn");
+        bad(Https, "1 . ALPN=h2", "`ALPN` is not a parameter", "alpn");
         bad(Https, "1 . port=1 port=1", "`port` is given twice", "");
         bad(Https, "1 . no-default-alpn", "only together with `alpn`", "");
-        bad(Https, "1 . alpn=h2 no-default-alpn=1", "takes no value", "write `no-default-alpn`");
-        bad(Https, "1 . ohttp=\"\"", "takes no value", "write `ohttp`");
+        bad(Https, "1 . alpn=h2 no-default-alpn=1", "cannot have a value", "write `no-default-alpn`");
+        bad(Https, "1 . ohttp=\"\"", "cannot have a value", "write `ohttp`");
         bad(Https, "1 . alpn = h2", "`alpn` needs a value", "");
-        bad(Https, "1 . =h2", "is no parameter", "key=value");
-        bad(Https, "1 . \"alpn=h2\"", "is no parameter", "key=value");
+        bad(Https, "1 . =h2", "is not a parameter", "key=value");
+        bad(Https, "1 . \"alpn=h2\"", "is not a parameter", "key=value");
         bad(Https, "1 . alpn=\"h2\"port=1", "a space must follow the value of `alpn`", "");
         bad(Https, "1 . alpn=h2\"", "a space must follow the value of `alpn`", "");
         bad(Https, "1 . alpn=\"h2", "not closed", "");

@@ -1,4 +1,5 @@
-//! What holds for the data of every type: print and parse are inverse, and other readers see the same bytes.
+//! Tests for the data of every type: print and parse are inverse, and other parsers read the same
+//! bytes.
 
 use hickory_proto::rr::Record;
 use hickory_proto::serialize::binary::{BinDecodable, BinDecoder};
@@ -18,7 +19,7 @@ pub(super) fn good(record_type: RecordType, text: &str, canonical: &str, wire: &
     assert_eq!(read_by_hickory(&data), Ok(()), "{record_type} {text}");
 }
 
-/// The text is refused, with these words in the message and these in the hint.
+/// The text is rejected, with these strings in the message and in the hint.
 pub(super) fn bad(record_type: RecordType, text: &str, message: &str, hint: &str) {
     let error = match RecordData::parse(record_type, text) {
         Ok(data) => panic!("{record_type} {text} was read as {data}"),
@@ -48,8 +49,8 @@ fn read_by_hickory(data: &RecordData) -> Result<(), String> {
     Ok(())
 }
 
-/// What the `domain` crate makes of the text as a line of a master file. Only for text without escapes (there they are
-/// decimal) and with closed quotes (it panics on some others).
+/// The `domain` crate's result for the text as a line of a master file. Only for text without
+/// escapes (there they are decimal) and with closed quotes (it panics on some others).
 fn read_by_domain(record_type: RecordType, text: &str) -> Vec<u8> {
     use domain::base::rdata::ComposeRecordData;
     use domain::zonefile::inplace::{Entry, Zonefile};
@@ -140,7 +141,7 @@ fn parameters() -> impl Strategy<Value = String> {
     prop::collection::vec(parameter, 0..4).prop_map(|parameters| parameters.join(" "))
 }
 
-/// A text that is mostly a good value of the type.
+/// A string that is mostly a valid value of the type.
 fn value(record_type: RecordType, string: BoxedStrategy<String>, name: BoxedStrategy<String>) -> BoxedStrategy<String> {
     let number = || any::<u16>();
     match record_type {
@@ -189,7 +190,8 @@ fn any_value() -> impl Strategy<Value = (RecordType, String)> {
         .prop_flat_map(|record_type| (Just(record_type), value(record_type, string().boxed(), name().boxed())))
 }
 
-/// Values in the forms that master files share: no escapes, and no SPF, which `domain` does not know.
+/// Values in the forms that master files share: no escapes, and no SPF, which `domain` does not
+/// know.
 fn shared_value() -> impl Strategy<Value = (RecordType, String)> {
     let shared = RecordType::ALL.into_iter().filter(|&record_type| record_type != RecordType::Spf).collect::<Vec<_>>();
     let plain_name = "([a-zA-Z0-9_-]{1,12}\\.){1,5}";

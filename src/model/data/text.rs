@@ -1,10 +1,10 @@
-//! The one tokeniser of record values: bare words, numbers, names, hexadecimal, quoted strings with
+//! The tokeniser for record values: bare words, numbers, names, hexadecimal, quoted strings with
 //! octal escapes.
 //!
-//! A value is read from left to right by [`Tokens`]; each record type says which tokens it wants.
-//! Every complaint names the field it is about. Escapes are Route 53's: three **octal** digits are
-//! an octet, never the decimal ones of master files (Developer Guide, "DNS domain name format" and
-//! "TXT record type"); before anything but a digit a backslash means that character, as in master
+//! [`Tokens`] reads a value from left to right; each record type requests the tokens it expects.
+//! Every error names its field. Escapes are Route 53's: three **octal** digits are an octet, never
+//! the decimal ones of master files (Developer Guide, "DNS domain name format" and "TXT record
+//! type"); before a character other than a digit a backslash means that character, as in master
 //! files (RFC 1035 section 5.1).
 
 use std::ops::RangeInclusive;
@@ -16,12 +16,12 @@ use crate::model::name::{NameError, octal, parse_wire};
 /// The longest character-string (RFC 1035 section 3.3: one length octet).
 pub(super) const MAX_STRING_OCTETS: usize = 255;
 
-/// A longer value is not shown as a whole as it should be, only what is to be replaced.
+/// For a longer value the hint shows only the replacements, not the whole corrected value.
 const LONGEST_CORRECTION: usize = 200;
 
 const SPACES: [char; 2] = [' ', '\t'];
 
-/// What is left of a value.
+/// The rest of a value.
 pub(super) struct Tokens<'t> {
     rest: &'t str,
 }
@@ -36,16 +36,16 @@ impl<'t> Tokens<'t> {
         self.rest.is_empty()
     }
 
-    /// The next word, as it was written.
+    /// The next word as written.
     pub(super) fn word(&mut self, field: &str) -> Result<&'t str, DataError> {
         self.expect_more(field)?;
         if self.rest.starts_with('"') {
-            return Err(DataError::new(format!("the {field} is written without quotation marks")));
+            return Err(DataError::new(format!("the {field} must be written without quotation marks")));
         }
         let end = self.rest.find([' ', '\t', '"']).unwrap_or(self.rest.len());
         let (word, rest) = self.rest.split_at(end);
         if rest.starts_with('"') {
-            return Err(DataError::new(format!("a quotation mark stands inside the {field} `{word}\"…`")));
+            return Err(DataError::new(format!("there is a quotation mark inside the {field} `{word}\"…`")));
         }
         self.advance(rest);
         Ok(word)
@@ -60,13 +60,13 @@ impl<'t> Tokens<'t> {
         integer(self.word(field)?, field, allowed)
     }
 
-    /// The next word as an absolute name in wire form, in the case it was written in.
+    /// The next word as an absolute name in wire form, with its case kept.
     pub(super) fn name(&mut self, field: &str) -> Result<Vec<u8>, DataError> {
         absolute_name(self.word(field)?, field)
     }
 
-    /// All words that are left as an even number of hexadecimal digits, at least two. White space may divide them (RFC
-    /// 4034 section 5.3, RFC 6698 section 2.2), as it does in what `dig` prints.
+    /// All remaining words as an even number of hexadecimal digits, at least two. They may contain
+    /// white space (RFC 4034 section 5.3, RFC 6698 section 2.2), as it does in what `dig` prints.
     pub(super) fn hex(&mut self, field: &str) -> Result<Vec<u8>, DataError> {
         let mut digits = self.word(field)?.to_owned();
         while !self.is_at_end() {
@@ -90,7 +90,8 @@ impl<'t> Tokens<'t> {
                 "the {field} is too long: {length} characters, at most {MAX_STRING_OCTETS} are allowed in one string"
             )));
         }
-        // Two strings may touch, as in `"a""b"`: Terraform's documentation tells people to split long TXT values so.
+        // Two strings may touch, as in `"a""b"`: Terraform's documentation recommends this for long
+        // TXT values.
         if !rest.is_empty() && !rest.starts_with([' ', '\t', '"']) {
             return Err(DataError::new("a space must follow the closing quotation mark")
                 .with_hint("a quotation mark inside a string is written `\\\"`"));
@@ -104,7 +105,7 @@ impl<'t> Tokens<'t> {
         let end = self.rest.find([' ', '\t', '"', '=']).unwrap_or(self.rest.len());
         let (key, rest) = self.rest.split_at(end);
         if key.is_empty() || rest.starts_with('"') {
-            return Err(DataError::new(format!("`{}` is no parameter", self.rest))
+            return Err(DataError::new(format!("`{}` is not a parameter", self.rest))
                 .with_hint("a parameter is written `key=value` or `key=\"value\"`, without spaces around the `=`"));
         }
         let Some(value) = rest.strip_prefix('=') else {
@@ -122,12 +123,12 @@ impl<'t> Tokens<'t> {
         Ok((key, Some(octets)))
     }
 
-    /// Refuses whatever is left.
+    /// Returns an error if anything is left.
     pub(super) fn end(&self) -> Result<(), DataError> {
         if self.is_at_end() {
             return Ok(());
         }
-        Err(DataError::new(format!("`{}` is too much: the value should have ended before it", self.rest)))
+        Err(DataError::new(format!("unexpected `{}` after the end of the value", self.rest)))
     }
 
     fn expect_more(&self, field: &str) -> Result<(), DataError> {
@@ -152,12 +153,12 @@ pub(super) fn integer<N: TryFrom<u32>>(word: &str, field: &str, allowed: RangeIn
     })
 }
 
-/// An absolute name in wire form. A name without any dot is refused: Route 53 reads every name in a value as fully
-/// qualified, so `mail` would be a top-level domain, which nobody means.
+/// An absolute name in wire form. A name without any dot is refused: Route 53 reads every name in a
+/// value as fully qualified, so `mail` would be a top-level domain, which is hardly ever intended.
 pub(super) fn absolute_name(word: &str, field: &str) -> Result<Vec<u8>, DataError> {
     if word == "@" {
         return Err(DataError::new(format!("the {field} must be a name, not `@`"))
-            .with_hint("`@` stands for the zone only as a record's own name; inside a value write the zone's name"));
+            .with_hint("`@` means the zone only as the name of a record; in a value write the zone's name"));
     }
     let wire = parse_wire(word).map_err(|error| name_error(&error, word, field))?;
     if !word.contains('.') {
@@ -170,7 +171,7 @@ pub(super) fn absolute_name(word: &str, field: &str) -> Result<Vec<u8>, DataErro
 }
 
 fn name_error(error: &NameError, word: &str, field: &str) -> DataError {
-    let diagnostic = DataError::new(format!("the {field} `{word}` is no domain name: {error}"));
+    let diagnostic = DataError::new(format!("the {field} `{word}` is not a valid domain name: {error}"));
     match error {
         NameError::BadEscape => match word.find('\\').and_then(|at| octal_for_decimal(word, at)) {
             Some(hint) => diagnostic.with_hint(hint),
@@ -185,12 +186,14 @@ fn name_error(error: &NameError, word: &str, field: &str) -> DataError {
 
 fn hex(word: &str, field: &str) -> Result<Vec<u8>, DataError> {
     if let Some(wrong) = word.chars().find(|character| !character.is_ascii_hexdigit()) {
-        return Err(DataError::new(format!("the {field} must be hexadecimal: `{wrong}` is no digit (0-9, a-f)")));
+        return Err(DataError::new(format!(
+            "the {field} must be hexadecimal: `{wrong}` is not a hexadecimal digit (0-9, a-f)"
+        )));
     }
     if !word.len().is_multiple_of(2) {
         let length = word.len();
         return Err(DataError::new(format!("the {field} has an odd number of hexadecimal digits: {length}"))
-            .with_hint("every octet is two digits; one digit is missing or too much"));
+            .with_hint("every octet has two digits; one digit is missing or extra"));
     }
     let digit = |octet: u8| match octet {
         b'0'..=b'9' => octet - b'0',
@@ -199,15 +202,15 @@ fn hex(word: &str, field: &str) -> Result<Vec<u8>, DataError> {
     Ok(word.as_bytes().chunks_exact(2).map(|pair| digit(pair[0]) << 4 | digit(pair[1])).collect())
 }
 
-/// What ends a run of characters.
+/// The end of a run of characters.
 #[derive(Clone, Copy, PartialEq)]
 enum Ending {
     Quote,
     Space,
 }
 
-/// The octets of a string that somebody forgot to quote; as they are written where they make no
-/// string.
+/// The octets of a string without quotation marks, decoded if its escapes are valid, else as
+/// written.
 pub(super) fn unquoted(text: &str) -> Vec<u8> {
     match unescape(&format!("{text}\""), Ending::Quote) {
         Ok((octets, "")) => octets,
@@ -215,7 +218,8 @@ pub(super) fn unquoted(text: &str) -> Vec<u8> {
     }
 }
 
-/// Reads characters and escapes up to the ending; returns the octets and what follows (a closing quote is swallowed).
+/// Reads characters and escapes up to the ending. Returns the octets and the rest, without the
+/// closing quotation mark.
 fn unescape(text: &str, ending: Ending) -> Result<(Vec<u8>, &str), DataError> {
     let mut octets = Vec::with_capacity(text.len());
     let mut at = 0;
@@ -242,10 +246,10 @@ fn unescape(text: &str, ending: Ending) -> Result<(Vec<u8>, &str), DataError> {
     }
 }
 
-/// The octet that the escape at `at` stands for, and how many characters it takes.
+/// The octet of the escape at `at`, and the length of the escape in characters.
 fn escape(text: &str, at: usize) -> Result<(u8, usize), DataError> {
     let after = &text.as_bytes()[at + 1..];
-    // RFC 1035 section 5.1: any character but a digit stands for itself.
+    // RFC 1035 section 5.1: any character except a digit means itself.
     if let Some(&literal @ (b' '..=b'/' | b':'..=b'~')) = after.first() {
         return Ok((literal, 2));
     }
@@ -262,14 +266,14 @@ fn escape(text: &str, at: usize) -> Result<(u8, usize), DataError> {
     Err(diagnostic.with_hint(hint.unwrap_or_else(|| "a backslash itself is written `\\\\`".to_owned())))
 }
 
-/// The hint for an escape that can only be a decimal one, as master files have them.
+/// The hint for an escape that can only be a decimal one, as in master files.
 fn octal_for_decimal(text: &str, at: usize) -> Option<String> {
     let digits = text.get(at + 1..at + 4)?;
     let value = digits.bytes().all(|octet| octet.is_ascii_digit()).then(|| digits.parse::<u8>().ok())??;
     Some(format!("Route 53's escapes are octal: the decimal `\\{digits}` is written `\\{value:03o}`"))
 }
 
-/// What is wrong with a value in which characters are not escaped that must be, and the value as it should be.
+/// The error for a value with characters that must be escaped, and the corrected value as the hint.
 pub(super) fn unsupported_characters(value: &str) -> DataError {
     let (mut wrong, mut written) = (Vec::new(), String::with_capacity(value.len() * 2));
     let (mut is_quoted, mut is_escaped) = (false, false);
@@ -279,7 +283,7 @@ pub(super) fn unsupported_characters(value: &str) -> DataError {
             written.push(character);
         } else {
             if is_escaped {
-                // Of `\ä`, which means ä, the backslash would make a backslash of the one that follows.
+                // `\ä` means ä; keeping its backslash would escape the backslash that follows.
                 written.pop();
             }
             written.push_str(&escapes(character));
@@ -304,7 +308,7 @@ pub(super) fn unsupported_characters(value: &str) -> DataError {
     DataError { character: wrong.first().copied(), ..DataError::new(message).with_hint(hint) }
 }
 
-/// A character of a value that must be escaped; `unsupported_characters` says it of all.
+/// The error for one character that must be escaped. `unsupported_characters` reports all of them.
 fn unsupported_character(character: char) -> DataError {
     DataError { character: Some(character), ..DataError::new("a character must be written as an octal escape") }
 }
@@ -315,12 +319,12 @@ fn escapes(character: char) -> String {
     character.encode_utf8(&mut buffer).bytes().map(|octet| format!("\\{octet:03o}")).collect()
 }
 
-/// Refuses a digest or fingerprint whose length is not its kind's, which comes with its article.
+/// Checks the length of a digest or fingerprint. `kind` is its kind with the article.
 pub(super) fn expect_length(octets: &[u8], field: &str, kind: &str, length: usize) -> Result<(), DataError> {
     if octets.len() == length {
         return Ok(());
     }
     let (is, should) = (octets.len() * 2, length * 2);
-    Err(DataError::new(format!("{kind} {field} has {should} hexadecimal digits, not {is}"))
-        .with_hint(format!("check the number before the {field}, and whether the {field} was copied as a whole")))
+    Err(DataError::new(format!("{kind} {field} must have {should} hexadecimal digits, not {is}"))
+        .with_hint(format!("check the number before the {field}, and whether the {field} was copied completely")))
 }
