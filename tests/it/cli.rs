@@ -173,7 +173,7 @@ fn two_settings_that_want_one_port_are_both_named() {
 fn name_servers_that_only_this_machine_reaches_are_a_warning() {
     let lab = Lab::new(&[("lab.test.toml", ZONE), ("other.toml", "name = 'other.test'\n")]);
     let warning =
-        "warning: the name server `ns1.lab.test.` has a loopback address for all clients (so has that of 1 other zone)";
+        "warning: the name server `ns1.lab.test.` has a loopback address for all clients (also in 1 other zone)";
     assert!(!text(&lab.run(&["check"]).stderr).contains("warning"));
     let settings = fs::read_to_string(lab.path("fiftythree.toml")).unwrap();
     lab.write("fiftythree.toml", &settings.replace("['127.0.0.1:0']", "['0.0.0.0:0']"));

@@ -73,7 +73,7 @@ fn broken_files_show_no_secret_in_the_log_nor_over_http() {
     lab.write("zones/checks.toml", &checks);
     let shown = everything(&server, "zones/checks.toml");
     assert_no_secret(&shown);
-    assert!(shown.contains("the text is not closed"), "{shown}");
+    assert!(shown.contains("the string is not closed"), "{shown}");
     assert!(server.log().contains("request_headers = { Authorization = ***"), "{}", server.log());
     // The log contains the lines themselves.
     assert!(!read(&server, "/v1/status").contains("request_headers = {"), "{shown}");

@@ -1,14 +1,15 @@
-//! Where aliases lead: to a group of their own zone and type, never back to themselves.
+//! Rules for alias targets: a group of the same zone and type, and no cycles.
 
 use super::{Context, Diagnostics, Field, Group};
 use crate::model::{Content, Name, RecordType, ResourceRecordSet};
 
-/// The most groups on the way from an alias to records (spec 1.10 leaves it open: a guard, far above real chains).
+/// The most groups from an alias to records. Route 53 has no documented limit; this one is far
+/// above real chains.
 pub const MAX_ALIAS_CHAIN: usize = 16;
-/// How many names of a circle a message shows.
+/// How many names of a cycle a message shows.
 const MAX_SHOWN: usize = 8;
 
-/// The target lies in the zone, exists, and is not the alias itself (API AliasTarget).
+/// The target is in the zone, exists, and is not the alias itself (API AliasTarget).
 pub(super) fn check_target(context: &Context<'_>, at: usize, set: &ResourceRecordSet, diagnostics: &mut Diagnostics) {
     let Content::Alias(alias) = &set.content else { return };
     let (target, record_type, id) = (&alias.name, set.record_type, &context.zone.id.0);
@@ -38,20 +39,21 @@ fn types_at(context: &Context<'_>, set: &ResourceRecordSet, target: &Name) -> St
     others.filter(exists).map(RecordType::as_str).collect::<Vec<_>>().join(", ")
 }
 
-/// Where a group stands in the walk.
+/// The state of a group in the search.
 #[derive(Clone, Copy)]
 enum Visit {
     New,
-    /// On the way from the start to here, at this depth.
+    /// On the current path, at this depth.
     OnPath(usize),
-    /// With as many groups on the longest way from it to records, itself included; 0 when it leads into a circle.
+    /// Finished, with the number of groups on the longest path to records, itself included; 0 when
+    /// it leads into a cycle.
     Done(usize),
 }
 
-/// Walks from group to group along the aliases, depth first and without recursion (a chain may be as long as the zone).
-/// Every circle has one alias that leads back onto the path; that one is reported. So is the alias in a long chain that
-/// makes it too long.
-pub(super) fn find_circles(context: &Context<'_>, diagnostics: &mut Diagnostics) {
+/// Follows the aliases depth first, without recursion because a chain may be as long as the zone.
+/// In each cycle the alias that leads back to the current path is reported, and in a chain that is
+/// too long the alias that exceeds the limit.
+pub(super) fn find_cycles(context: &Context<'_>, diagnostics: &mut Diagnostics) {
     if !context.zone.record_sets.iter().any(|set| matches!(set.content, Content::Alias(_))) {
         return;
     }
@@ -81,16 +83,16 @@ fn walk(context: &Context<'_>, start: usize, visits: &mut [Visit], diagnostics: 
                 path.push((target, 0));
             }
             Visit::OnPath(depth) => {
-                let circle = path[depth..].iter().map(|&(group, _)| &context.groups[group]);
+                let cycle = path[depth..].iter().map(|&(group, _)| &context.groups[group]);
                 diagnostics
-                    .error(at, Field::Alias, describe_circle(circle, &context.groups[target]))
+                    .error(at, Field::Alias, describe_cycle(cycle, &context.groups[target]))
                     .with_hint("one of them must have values of its own");
             }
         }
     }
 }
 
-/// How many groups there are on the longest way from here to records; 0 when a way leads into a circle.
+/// The number of groups on the longest path from here to records; 0 when a path leads into a cycle.
 fn chain_from(context: &Context<'_>, group: usize, visits: &[Visit], diagnostics: &mut Diagnostics) -> usize {
     let mut longest = 0;
     for &(at, set) in context.groups[group].members {
@@ -108,13 +110,14 @@ fn chain_from(context: &Context<'_>, group: usize, visits: &[Visit], diagnostics
     longest + 1
 }
 
-/// Said once, where the chain becomes too long, and not for the aliases that lead there.
+/// Reported once, where the chain becomes too long, not for the aliases that lead there.
 fn warn_of_long_chain(at: usize, diagnostics: &mut Diagnostics) {
-    let message = format!("nothing is answered: it takes more than {} aliases to get to records", MAX_ALIAS_CHAIN - 1);
-    diagnostics.warning(at, Field::Alias, message).with_hint("let the alias target something nearer to the records");
+    let message =
+        format!("the answer is empty: there are more than {} aliases before the records", MAX_ALIAS_CHAIN - 1);
+    diagnostics.warning(at, Field::Alias, message).with_hint("let the alias target a name closer to the records");
 }
 
-/// The group the set leads to; an alias to itself is another rule's.
+/// The target group of the set. Another rule reports an alias to itself.
 fn target_group(context: &Context<'_>, set: &ResourceRecordSet) -> Option<usize> {
     let Content::Alias(alias) = &set.content else { return None };
     if alias.name == set.name {
@@ -123,12 +126,12 @@ fn target_group(context: &Context<'_>, set: &ResourceRecordSet) -> Option<usize>
     context.group_of.get(&(&alias.name, set.record_type)).copied()
 }
 
-fn describe_circle<'g>(circle: impl ExactSizeIterator<Item = &'g Group<'g>>, back_to: &Group<'_>) -> String {
-    let hidden = circle.len().saturating_sub(MAX_SHOWN);
-    let mut names = circle.take(MAX_SHOWN).map(|group| group.name.to_string()).collect::<Vec<_>>();
+fn describe_cycle<'g>(cycle: impl ExactSizeIterator<Item = &'g Group<'g>>, back_to: &Group<'_>) -> String {
+    let hidden = cycle.len().saturating_sub(MAX_SHOWN);
+    let mut names = cycle.take(MAX_SHOWN).map(|group| group.name.to_string()).collect::<Vec<_>>();
     if hidden > 0 {
         names.push(format!("… ({hidden} more)"));
     }
     names.push(back_to.name.to_string());
-    format!("the aliases of type {} go round in a circle: {}", back_to.record_type, names.join(" → "))
+    format!("the aliases of type {} form a cycle: {}", back_to.record_type, names.join(" → "))
 }

@@ -1,4 +1,4 @@
-//! What the record sets of one name and type owe each other.
+//! Rules for the record sets of one name and type together.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -24,7 +24,7 @@ pub(super) const RULES: &[Rule] = &[
     geolocation_has_a_default,
 ];
 
-/// The sentences of the API's answers; the set that was written first is taken to be right.
+/// The sentences are the API's. The first set in the file is taken as the correct one.
 fn simple_is_alone(_: &Context<'_>, group: &Group<'_>, diagnostics: &mut Diagnostics) {
     let (_, first) = group.members[0];
     let first_is_simple = first.routing_policy == RoutingPolicy::Simple;
@@ -38,7 +38,7 @@ fn simple_is_alone(_: &Context<'_>, group: &Group<'_>, diagnostics: &mut Diagnos
                 );
                 diagnostics
                     .error(at, Field::Name, message)
-                    .with_hint("one record set takes several values: put them together");
+                    .with_hint("a record set can have several values: combine them");
             }
             (true, false) => {
                 diagnostics
@@ -67,15 +67,15 @@ fn policy_is_the_same(_: &Context<'_>, group: &Group<'_>, diagnostics: &mut Diag
         }
         let other = set.routing_policy.name();
         diagnostics.error(at, Field::Policy, cannot_join(set, first)).with_hint(format!(
-            "this one is {other}, {} is {expected}: all record sets of one name and type use the same routing policy",
+            "this one is {other}, {} is {expected}: all record sets of one name and type must have the same routing policy",
             quote_identifier(first)
         ));
     }
 }
 
 /// Why a set with a routing policy cannot join a group whose first set has another one. The
-/// sentences are Route 53's, as far as they are known: each policy has its own, and none says what
-/// the group's policy is.
+/// sentences are Route 53's, as far as known: each policy has its own, and none names the group's
+/// policy.
 fn cannot_join(set: &ResourceRecordSet, first: &ResourceRecordSet) -> String {
     let what = describe(set);
     match (&set.routing_policy, &first.routing_policy) {
@@ -99,7 +99,7 @@ fn cannot_join(set: &ResourceRecordSet, first: &ResourceRecordSet) -> String {
     }
 }
 
-/// The identity of a set is name, type and set identifier.
+/// Name, type and set identifier identify a set.
 fn set_identifiers_differ(_: &Context<'_>, group: &Group<'_>, diagnostics: &mut Diagnostics) {
     let mut seen = std::collections::HashSet::new();
     for &(at, set) in group.members {
@@ -117,7 +117,7 @@ fn set_identifiers_differ(_: &Context<'_>, group: &Group<'_>, diagnostics: &mut 
     }
 }
 
-/// That a failover group has two members follows from their roles.
+/// Failover groups need no limit here: their roles allow only two members.
 fn size_is_within_limits(_: &Context<'_>, group: &Group<'_>, diagnostics: &mut Diagnostics) {
     let (_, first) = group.members[0];
     let most = match first.routing_policy {
@@ -134,7 +134,8 @@ fn size_is_within_limits(_: &Context<'_>, group: &Group<'_>, diagnostics: &mut D
     }
 }
 
-/// API TTL: resolvers keep the answers of a set for its TTL, so different ones would bend the weights.
+/// API TTL: resolvers cache answers for the TTL of a set, so different TTLs would change the
+/// weights.
 fn weighted_ttl_is_the_same(_: &Context<'_>, group: &Group<'_>, diagnostics: &mut Diagnostics) {
     let mut expected = None;
     for &(at, set) in group.members {
@@ -145,15 +146,15 @@ fn weighted_ttl_is_the_same(_: &Context<'_>, group: &Group<'_>, diagnostics: &mu
         if *ttl != first_ttl {
             let first = quote_identifier(first);
             let message = format!(
-                "all weighted record sets of one name and type have the same TTL: {ttl} here, {first_ttl} in {first}"
+                "all weighted record sets of one name and type must have the same TTL: {ttl} here, {first_ttl} in {first}"
             );
             diagnostics.error(at, Field::Ttl, message);
         }
     }
 }
 
-/// API Region, GeoLocation, GeoProximityLocation, CidrRoutingConfig, Failover: two sets for one place could not be told
-/// apart by any client.
+/// API Region, GeoLocation, GeoProximityLocation, CidrRoutingConfig, Failover: two sets of one
+/// group cannot have the same location or role.
 fn places_differ(_: &Context<'_>, group: &Group<'_>, diagnostics: &mut Diagnostics) {
     let mut taken = HashMap::<String, &ResourceRecordSet>::new();
     for &(at, set) in group.members {
@@ -170,7 +171,7 @@ fn places_differ(_: &Context<'_>, group: &Group<'_>, diagnostics: &mut Diagnosti
     }
 }
 
-/// What no other set of the group may have.
+/// The property that no other set of the group may have.
 fn place(policy: &RoutingPolicy) -> Option<String> {
     match policy {
         RoutingPolicy::Simple | RoutingPolicy::Weighted { .. } | RoutingPolicy::MultivalueAnswer => None,
@@ -200,7 +201,7 @@ fn point(location: &GeoproximityLocation) -> String {
         GeoproximityLocation::Region(region) => format!("region {region}"),
         GeoproximityLocation::LocalZoneGroup { name, .. } => format!("local zone group {name}"),
         GeoproximityLocation::Coordinates(at) => {
-            // Adding zero turns the negative zero into the positive one, which is the same place.
+            // Adding zero turns negative zero into positive zero, which is the same location.
             format!("point at latitude {}, longitude {}", at.latitude + 0.0, at.longitude + 0.0)
         }
     }
@@ -215,13 +216,13 @@ fn collection_is_the_same(_: &Context<'_>, group: &Group<'_>, diagnostics: &mut 
         if collection != first_collection {
             let first = quote_identifier(first);
             let message =
-                format!("all IP-based record sets of one name and type use the same CIDR collection as {first}");
+                format!("all IP-based record sets of one name and type must use the same CIDR collection as {first}");
             diagnostics.error(at, Field::Policy, message);
         }
     }
 }
 
-/// Developer Guide, "Geolocation routing": who is in no area of the group gets "no answer".
+/// Developer Guide, "Geolocation routing": clients outside all areas of the group get "no answer".
 fn geolocation_has_a_default(_: &Context<'_>, group: &Group<'_>, diagnostics: &mut Diagnostics) {
     let mut locations = group.members.iter().filter_map(|(at, set)| match set.routing_policy {
         RoutingPolicy::Geolocation { location } => Some((*at, location)),
@@ -233,5 +234,7 @@ fn geolocation_has_a_default(_: &Context<'_>, group: &Group<'_>, diagnostics: &m
     }
     let (name, record_type) = (group.name, group.record_type);
     let message = format!("clients elsewhere, and clients that cannot be located, get no {record_type} of {name}");
-    diagnostics.warning(at, Field::Policy, message).with_hint("add a record set for everybody else: country = \"*\"");
+    diagnostics
+        .warning(at, Field::Policy, message)
+        .with_hint("add a record set for all other clients: country = \"*\"");
 }

@@ -1,9 +1,10 @@
-//! What Route 53 refuses about a whole zone, and what it accepts although nobody can mean it.
+//! The rules for a whole zone: errors that Route 53 rejects, and warnings about what is hardly ever
+//! intended.
 //!
-//! Everything here looks at a finished [`HostedZone`] and finds all faults at once. One rule is one
-//! function: [`record_set`] judges a set by itself, [`group`] the sets of one name and type
-//! together, [`alias`] where aliases lead, [`names`] what may stand beside and below what, [`size`]
-//! what fits a message. Where Route 53's own sentence is known, it is used.
+//! The rules check a complete [`HostedZone`] and report all violations. Each rule is a function:
+//! [`record_set`] checks single sets, [`group`] the sets of one name and type, [`alias`] alias
+//! targets, [`names`] CNAMEs and delegations, [`size`] message sizes. Where Route 53's own sentence
+//! is known, it is used.
 
 mod alias;
 mod group;
@@ -22,30 +23,30 @@ use super::{
 };
 use crate::background;
 
-/// A rule that a record set breaks.
+/// A violation of a rule by a record set.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation {
-    /// The set, an index into the zone's record sets.
+    /// The set, as an index into the zone's record sets.
     pub record_set: usize,
-    /// Whether Route 53 refuses it.
+    /// Its severity.
     pub severity: Severity,
-    /// What about the set is at fault.
+    /// The part of the set that is wrong.
     pub field: Field,
     /// What is wrong.
     pub message: String,
-    /// What to write instead, when there is something to say.
+    /// What to write instead, if there is a suggestion.
     pub hint: Option<String>,
 }
 
-/// How bad a violation is.
+/// The severity of a violation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Severity {
-    /// Route 53 refuses it.
+    /// Route 53 rejects it.
     Error,
-    /// Route 53 refuses it, but earlier versions of this server did not: a zone that was served
-    /// before goes on, with a warning.
+    /// Route 53 rejects it, but earlier versions of this server did not. A zone that was served
+    /// before stays in use, with a warning.
     NewError,
-    /// Route 53 accepts it, but it does not do what it seems to.
+    /// Route 53 accepts it, but it is probably a mistake.
     Warning,
 }
 
@@ -70,7 +71,8 @@ pub enum Field {
     HealthCheck,
 }
 
-/// A record set that every zone has, and this one has not. There is no set to point at, so it is no [`Violation`].
+/// A required record set that the zone does not have. It is not a [`Violation`] because there is no
+/// set to point at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Missing {
     /// The SOA at the apex.
@@ -81,15 +83,15 @@ pub enum Missing {
     ApexNs,
 }
 
-/// What the zone lacks of its two default record sets.
+/// The default record sets that the zone does not have.
 pub fn missing_defaults(zone: &HostedZone) -> Vec<Missing> {
     let has = |record_type| zone.record_sets.iter().any(|set| set.name == zone.name && set.record_type == record_type);
     let defaults = [(RecordType::Soa, Missing::Soa), (RecordType::Ns, Missing::ApexNs)];
     defaults.into_iter().filter(|&(record_type, _)| !has(record_type)).map(|(_, missing)| missing).collect()
 }
 
-/// Every rule that a record set of the zone breaks, in the order of the record sets. Country and subdivision codes are
-/// not looked up here. Messages over UDP have at most `udp_payload_max` octets.
+/// All violations of the zone, in the order of the record sets. Country and subdivision codes are
+/// not checked here. Messages over UDP have at most `udp_payload_max` octets.
 pub fn violations(zone: &HostedZone, collections: &[CidrCollection], udp_payload_max: u16) -> Vec<Violation> {
     let placed = Placed::of(zone);
     let context = Context::build(zone, collections, &placed, udp_payload_max.into());
@@ -102,25 +104,25 @@ pub fn violations(zone: &HostedZone, collections: &[CidrCollection], udp_payload
         group::RULES.iter().for_each(|rule| rule(&context, group, &mut diagnostics));
         size::check(&context, group, &mut diagnostics);
     }
-    alias::find_circles(&context, &mut diagnostics);
+    alias::find_cycles(&context, &mut diagnostics);
     names::check_cname_is_alone(&context, &mut diagnostics);
     names::find_occluded(&context, &mut diagnostics);
     diagnostics.0.sort_by_key(|violation| violation.record_set);
     diagnostics.0
 }
 
-/// The zone with what makes looking things up in it cheap.
+/// The zone with indexes for fast lookup.
 struct Context<'z> {
     zone: &'z HostedZone,
     collections: HashMap<&'z CidrCollectionId, &'z CidrCollection>,
-    /// In the order of their first members.
+    /// Ordered by their first members.
     groups: Vec<Group<'z>>,
     group_of: &'z HashMap<(&'z Name, RecordType), usize>,
-    /// By index of the group: whether an alias asks for its health.
+    /// By index of the group: whether an alias evaluates its health.
     is_evaluated: Vec<bool>,
-    /// The groups that answer nothing while nothing in them is healthy.
+    /// The groups that answer with no records while none of their records is healthy.
     withheld: HashSet<(&'z Name, RecordType)>,
-    /// The longest message over UDP, octets.
+    /// The longest message over UDP, in octets.
     udp_payload_max: usize,
 }
 
@@ -128,11 +130,11 @@ struct Context<'z> {
 struct Group<'z> {
     name: &'z Name,
     record_type: RecordType,
-    /// Index and set, in the order they were written; never empty.
+    /// Index and set, in the order of the file. Never empty.
     members: &'z [(usize, &'z ResourceRecordSet)],
 }
 
-/// All record sets, those of one group beside each other: in one piece, since most groups are of one.
+/// All record sets, ordered by group, in one allocation because most groups have one set.
 struct Placed<'z> {
     members: Vec<(usize, &'z ResourceRecordSet)>,
     group_of: HashMap<(&'z Name, RecordType), usize>,
@@ -151,7 +153,7 @@ impl<'z> Placed<'z> {
         Placed { members: placed.into_iter().map(|(_, at)| (at, &sets[at])).collect(), group_of }
     }
 
-    /// In the order of their first members.
+    /// Ordered by their first members.
     fn groups(&'z self) -> Vec<Group<'z>> {
         let is_same = |(_, one): &(usize, &ResourceRecordSet), (_, other): &(usize, &ResourceRecordSet)| {
             one.record_type == other.record_type && one.name == other.name
@@ -192,7 +194,7 @@ impl<'z> Context<'z> {
     }
 }
 
-/// Collects violations; what it returns takes the hint.
+/// Collects violations. Its methods return a handle for adding a hint.
 #[derive(Default)]
 struct Diagnostics(Vec<Violation>);
 
@@ -221,7 +223,7 @@ impl Violation {
     }
 }
 
-/// `DNS name x., type A` and, when there is one, `, SetIdentifier id`: the way Route 53's sentences name a set.
+/// `DNS name x., type A` and, when there is one, `, SetIdentifier id`: as in Route 53's sentences.
 fn describe(set: &ResourceRecordSet) -> String {
     let base = format!("DNS name {}, type {}", set.name, set.record_type);
     match &set.set_identifier {
@@ -230,7 +232,7 @@ fn describe(set: &ResourceRecordSet) -> String {
     }
 }
 
-/// The set's identifier in quotation marks, or what else tells it from its neighbours.
+/// The set's identifier in quotation marks, or `without set identifier`.
 fn quote_identifier(set: &ResourceRecordSet) -> String {
     set.set_identifier
         .as_ref()

@@ -1,12 +1,13 @@
-//! What may stand beside and below what: CNAMEs alone, nothing below a delegation.
+//! Rules for names: a CNAME is the only type at its name, and nothing is answered below a
+//! delegation.
 
 use std::collections::{HashMap, HashSet};
 
 use super::{Context, Diagnostics, Field};
 use crate::model::{Content, Name, RecordType, ResourceRecordSet};
 
-/// A CNAME stands alone at its name (RFC 1034 section 3.6.2), at wildcards too. The type that was written first is taken
-/// to be right. A CNAME at the apex is another rule's.
+/// A CNAME must be the only type at its name (RFC 1034 section 3.6.2), also at wildcards. The first
+/// type in the file is taken as the correct one. Another rule reports a CNAME at the apex.
 pub(super) fn check_cname_is_alone(context: &Context<'_>, diagnostics: &mut Diagnostics) {
     if !context.groups.iter().any(|group| group.record_type == RecordType::Cname) {
         return;
@@ -24,7 +25,7 @@ pub(super) fn check_cname_is_alone(context: &Context<'_>, diagnostics: &mut Diag
                  same DNS name in zone {zone}"
             )
         } else {
-            // The two spaces are Route 53's.
+            // The two spaces are in Route 53's sentence.
             format!(
                 "RRSet of type {record_type} with DNS name {name} is not permitted because a conflicting RRSet of type  \
                  CNAME with the same DNS name already exists in zone {zone}"
@@ -36,8 +37,9 @@ pub(super) fn check_cname_is_alone(context: &Context<'_>, diagnostics: &mut Diag
     }
 }
 
-/// Below a delegation another server has the say (RFC 1034 section 4.2.1): what stands there, other than the addresses of
-/// its name servers, is never answered. At the delegation itself NS and DS are ours.
+/// Names below a delegation belong to another zone (RFC 1034 section 4.2.1). Records there are
+/// never answered, except the addresses of its name servers. At the delegation itself, NS and DS
+/// belong to this zone.
 pub(super) fn find_occluded(context: &Context<'_>, diagnostics: &mut Diagnostics) {
     let cuts = cuts(context);
     if cuts.is_empty() {
@@ -61,7 +63,7 @@ fn cuts<'z>(context: &Context<'z>) -> HashSet<&'z Name> {
     delegated.map(|group| group.name).filter(|name| !context.is_apex(name) && !name.is_wildcard()).collect()
 }
 
-/// The names of all name servers that the zone's NS sets name.
+/// The names of all name servers in the zone's NS sets.
 fn glue_names(context: &Context<'_>) -> HashSet<Name> {
     let mut names = HashSet::new();
     for set in context.zone.record_sets.iter().filter(|set| set.record_type == RecordType::Ns) {
@@ -72,7 +74,7 @@ fn glue_names(context: &Context<'_>) -> HashSet<Name> {
     names
 }
 
-/// The delegation nearest to the apex that the name lies at or below.
+/// The delegation closest to the apex that the name is at or below.
 fn highest_cut(context: &Context<'_>, cuts: &HashSet<&Name>, name: &Name) -> Option<Name> {
     let mut highest = None;
     let mut ancestor = Some(name.clone());

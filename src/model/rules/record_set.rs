@@ -1,4 +1,4 @@
-//! What can be said about a record set by itself.
+//! Rules for single record sets.
 
 use std::collections::HashSet;
 
@@ -36,7 +36,7 @@ pub(super) const RULES: &[Rule] = &[
     failover_alias_evaluates,
 ];
 
-/// Whole labels count: `notlab.test.` does not lie in `lab.test.`.
+/// Compares whole labels: `notlab.test.` is not within `lab.test.`.
 fn name_lies_in_zone(context: &Context<'_>, at: usize, set: &ResourceRecordSet, diagnostics: &mut Diagnostics) {
     let (name, zone) = (&set.name, &context.zone.name);
     if !name.is_within(zone) {
@@ -44,7 +44,8 @@ fn name_lies_in_zone(context: &Context<'_>, at: usize, set: &ResourceRecordSet, 
     }
 }
 
-/// The apex has SOA and NS, and a CNAME stands alone (RFC 1034 section 3.6.2); an alias of type CNAME is one on the wire.
+/// The apex has SOA and NS, and a CNAME must be the only type at its name (RFC 1034 section 3.6.2).
+/// An alias of type CNAME is a CNAME on the wire.
 fn cname_is_not_at_apex(context: &Context<'_>, at: usize, set: &ResourceRecordSet, diagnostics: &mut Diagnostics) {
     if set.record_type == RecordType::Cname && context.is_apex(&set.name) {
         let name = &set.name;
@@ -58,27 +59,29 @@ fn soa_is_at_apex(context: &Context<'_>, at: usize, set: &ResourceRecordSet, dia
         diagnostics.error(
             at,
             Field::Type,
-            format!("the SOA record belongs to the apex of the zone, {}", context.zone.name),
+            format!("the SOA record must be at the apex of the zone, {}", context.zone.name),
         );
     }
 }
 
-/// Developer Guide, "DNS domain name format"; RFC 4592 section 4.2 leaves such delegations undefined.
+/// Developer Guide, "DNS domain name format"; RFC 4592 section 4.2 leaves such delegations
+/// undefined.
 fn ns_is_no_wildcard(_: &Context<'_>, at: usize, set: &ResourceRecordSet, diagnostics: &mut Diagnostics) {
     if set.record_type == RecordType::Ns && set.name.is_wildcard() {
         diagnostics.error(at, Field::Name, "an NS record set must not have a wildcard name");
     }
 }
 
-/// The DS of a zone is its parent's to publish (RFC 4035 section 2.4).
+/// The DS of a zone is published in its parent zone (RFC 4035 section 2.4).
 fn ds_is_not_at_apex(context: &Context<'_>, at: usize, set: &ResourceRecordSet, diagnostics: &mut Diagnostics) {
     if set.record_type == RecordType::Ds && context.is_apex(&set.name) {
         let message = format!("RRSet of type DS with DNS name {} is not permitted at apex", set.name);
-        diagnostics.error(at, Field::Type, message).with_hint("the DS of this zone belongs into its parent zone");
+        diagnostics.error(at, Field::Type, message).with_hint("the DS of this zone belongs in its parent zone");
     }
 }
 
-/// API ResourceRecordSet: everything but simple has an identifier, and simple has none.
+/// API ResourceRecordSet: sets with a policy other than simple have an identifier, simple sets have
+/// none.
 fn set_identifier_fits_the_policy(_: &Context<'_>, at: usize, set: &ResourceRecordSet, diagnostics: &mut Diagnostics) {
     let is_simple = set.routing_policy == RoutingPolicy::Simple;
     match (is_simple, &set.set_identifier) {
@@ -94,19 +97,21 @@ fn set_identifier_fits_the_policy(_: &Context<'_>, at: usize, set: &ResourceReco
         }
         _ => return,
     }
-    .with_hint("a set identifier tells apart the record sets that share name and type; a simple record set is alone");
+    .with_hint("a set identifier distinguishes record sets of one name and type; a simple record set is the only one");
 }
 
 fn set_identifier_is_not_too_long(_: &Context<'_>, at: usize, set: &ResourceRecordSet, diagnostics: &mut Diagnostics) {
     let Some(identifier) = &set.set_identifier else { return };
     let length = identifier.chars().count();
     if !(1..=MAX_SET_IDENTIFIER_CHARACTERS).contains(&length) {
-        let message = format!("a set identifier has 1 to {MAX_SET_IDENTIFIER_CHARACTERS} characters, not {length}");
+        let message =
+            format!("a set identifier must have 1 to {MAX_SET_IDENTIFIER_CHARACTERS} characters, not {length}");
         diagnostics.error(at, Field::SetIdentifier, message);
     }
 }
 
-/// API ResourceRecordSet: NS, SOA and DS exist only as simple sets; multivalue answers exist for everything but CNAME.
+/// API ResourceRecordSet: NS, SOA and DS can only be simple sets. CNAME sets cannot be multivalue
+/// answer sets.
 fn type_allows_the_policy(_: &Context<'_>, at: usize, set: &ResourceRecordSet, diagnostics: &mut Diagnostics) {
     let is_allowed = match (set.record_type, &set.routing_policy) {
         (_, RoutingPolicy::Simple) => true,
@@ -134,7 +139,7 @@ fn soa_and_cname_have_one_value(_: &Context<'_>, at: usize, set: &ResourceRecord
         diagnostics.error(
             at,
             Field::Values,
-            format!("a record set of type {record_type} has exactly one value, not {count}"),
+            format!("a record set of type {record_type} must have exactly one value, not {count}"),
         );
     }
 }
@@ -157,12 +162,12 @@ fn number_of_values_is_within_limits(
     let message = if count == 0 && set.record_type == RecordType::Ns && context.is_apex(&set.name) {
         super::Missing::ApexNs.to_string()
     } else {
-        format!("a record set has 1 to {MAX_VALUES} values, not {count}")
+        format!("a record set must have 1 to {MAX_VALUES} values, not {count}")
     };
     diagnostics.error(at, Field::Values, message);
 }
 
-/// RFC 2181 section 5: a set holds no record twice.
+/// RFC 2181 section 5: a set has no duplicate records.
 fn values_differ(_: &Context<'_>, at: usize, set: &ResourceRecordSet, diagnostics: &mut Diagnostics) {
     let Content::Records { values, .. } = &set.content else { return };
     if values.len() < 2 {
@@ -176,7 +181,8 @@ fn values_differ(_: &Context<'_>, at: usize, set: &ResourceRecordSet, diagnostic
     }
 }
 
-/// Wire bytes with the letters of the name they end in folded: names that differ in case are the same (RFC 4343).
+/// Wire bytes with the name at their end in lower case: names that differ in case are equal (RFC
+/// 4343).
 fn comparable(value: &RecordData) -> Vec<u8> {
     let name_at = match value.record_type() {
         RecordType::Ptr => Some(0),
@@ -191,14 +197,14 @@ fn comparable(value: &RecordData) -> Vec<u8> {
 fn ttl_is_within_limits(_: &Context<'_>, at: usize, set: &ResourceRecordSet, diagnostics: &mut Diagnostics) {
     let Content::Records { ttl, .. } = &set.content else { return };
     if *ttl > MAX_TTL {
-        diagnostics.error(at, Field::Ttl, format!("a TTL is at most {MAX_TTL} seconds, not {ttl}"));
+        diagnostics.error(at, Field::Ttl, format!("a TTL must be at most {MAX_TTL} seconds, not {ttl}"));
     }
 }
 
 fn bias_is_within_limits(_: &Context<'_>, at: usize, set: &ResourceRecordSet, diagnostics: &mut Diagnostics) {
     let RoutingPolicy::Geoproximity { bias, .. } = set.routing_policy else { return };
     if bias.unsigned_abs() > MAX_BIAS {
-        diagnostics.error(at, Field::Policy, format!("a bias lies between -{MAX_BIAS} and {MAX_BIAS}, not {bias}"));
+        diagnostics.error(at, Field::Policy, format!("a bias must be between -{MAX_BIAS} and {MAX_BIAS}, not {bias}"));
     }
 }
 
@@ -229,9 +235,9 @@ fn ip_based_is_not_private(context: &Context<'_>, at: usize, set: &ResourceRecor
     }
 }
 
-/// "In a group of one the record is always answered" (Developer Guide, "How Route 53 chooses records when health checking
-/// is configured"); only an alias that evaluates its target looks at the check then, and a group that withholds what is
-/// unhealthy.
+/// "In a group of one the record is always answered" (Developer Guide, "How Route 53 chooses
+/// records when health checking is configured"); its check then matters only for aliases that
+/// evaluate their target, and for groups that do not answer with unhealthy records.
 fn health_check_has_an_effect(
     context: &Context<'_>,
     at: usize,
@@ -246,12 +252,16 @@ fn health_check_has_an_effect(
         return;
     }
     diagnostics
-        .warning(at, Field::HealthCheck, "a health check changes nothing on a simple record set: it is always answered")
-        .with_hint("give it a routing policy and a sibling to fall back on, such as failover");
+        .warning(
+            at,
+            Field::HealthCheck,
+            "a health check has no effect on a simple record set, which is always answered",
+        )
+        .with_hint("use a routing policy with a second record, such as failover");
 }
 
-/// The sentence is Route 53's, which asks only this of primaries; an alias that does not evaluate
-/// its target is accepted.
+/// The sentence is Route 53's, which requires only this of primaries. It accepts an alias that does
+/// not evaluate its target.
 fn primary_can_fail_over(_: &Context<'_>, at: usize, set: &ResourceRecordSet, diagnostics: &mut Diagnostics) {
     if !never_fails_over(set) {
         return;
@@ -262,7 +272,7 @@ fn primary_can_fail_over(_: &Context<'_>, at: usize, set: &ResourceRecordSet, di
             diagnostics.new_error(at, Field::Policy, message)
         }
         Content::Alias(_) => {
-            diagnostics.warning(at, Field::Policy, "this primary never fails over: nothing says whether it is healthy")
+            diagnostics.warning(at, Field::Policy, "this primary never fails over: it has no health check")
         }
     };
     finding.with_hint("give it a `health_check`, or make it an alias that evaluates its target's health");
@@ -274,13 +284,14 @@ fn never_fails_over(set: &ResourceRecordSet) -> bool {
     is_primary && set.health_check.is_none() && !evaluates
 }
 
-/// The API wants EvaluateTargetHealth for failover aliases, its clients are allowed to leave it out.
+/// The API documentation requires EvaluateTargetHealth for failover aliases, but the API accepts
+/// them without it.
 fn failover_alias_evaluates(_: &Context<'_>, at: usize, set: &ResourceRecordSet, diagnostics: &mut Diagnostics) {
     let (RoutingPolicy::Failover { .. }, Content::Alias(target)) = (&set.routing_policy, &set.content) else { return };
     if target.evaluate_target_health || never_fails_over(set) {
         return;
     }
     diagnostics
-        .warning(at, Field::Alias, "this failover alias does not look at its target's health")
+        .warning(at, Field::Alias, "this failover alias does not evaluate its target's health")
         .with_hint("set evaluate_target_health = true");
 }

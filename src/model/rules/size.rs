@@ -1,12 +1,12 @@
-//! Which record sets fit no message, and which fit only some.
+//! Rules for message sizes: record sets that never fit in a message, or only in some.
 
 use super::{Context, Diagnostics, Field, Group, Violation};
 use crate::model::name::MAX_NAME_OCTETS;
 use crate::model::{Content, Name, RecordData, RecordType, ResourceRecordSet, RoutingPolicy};
 
-/// The longest message, whose length has two octets over TCP (RFC 1035 section 4.2.2).
+/// The longest message: the length prefix over TCP has two octets (RFC 1035 section 4.2.2).
 const MAX_MESSAGE_OCTETS: usize = 65_535;
-/// The header, and the question behind its name (RFC 1035 sections 4.1.1 and 4.1.2).
+/// The header, and the question without its name (RFC 1035 sections 4.1.1 and 4.1.2).
 const FRAME_OCTETS: usize = 12 + 4;
 /// A compression pointer (RFC 1035 section 4.1.4).
 const POINTER_OCTETS: usize = 2;
@@ -14,24 +14,22 @@ const POINTER_OCTETS: usize = 2;
 const HEAD_OCTETS: usize = 10;
 /// OPT with the longest client subnet (RFC 6891 section 6.1.2, RFC 7871 section 6).
 const OPT_OCTETS: usize = 11 + 4 + 4 + 16;
-/// All of a message but its records, when the name is as long as names get.
+/// A message without its records, with the longest name.
 const LONGEST_FRAME_OCTETS: usize = FRAME_OCTETS + MAX_NAME_OCTETS + OPT_OCTETS;
 /// The most record sets of a multivalue answer (Developer Guide, "Multivalue answer routing").
 const MAX_MULTIVALUE_MEMBERS: usize = 8;
-/// The most record sets of addresses that a referral takes along: A and AAAA of sixteen name
-/// servers.
+/// The most address record sets in a referral: A and AAAA of sixteen name servers.
 const MAX_GLUE_SETS: usize = 32;
 
-/// How long messages with a record set are that hold nothing but what they must: the shortest and
-/// the longest there are.
+/// The lengths of the shortest and the longest message with a record set and no optional records.
 #[derive(Clone, Copy, Default)]
 struct Octets {
     least: usize,
     most: usize,
 }
 
-/// The records of a set go into one message whole, or the message is truncated (RFC 2181 section
-/// 9). Where there is no message over TCP either, no client ever gets the set.
+/// A message contains all records of a set or is truncated (RFC 2181 section 9). A set that does
+/// not fit over TCP either never reaches a client.
 pub(super) fn check(context: &Context<'_>, group: &Group<'_>, diagnostics: &mut Diagnostics) {
     let (first, first_set) = group.members[0];
     let delegates = group.record_type == RecordType::Ns && !context.is_apex(group.name);
@@ -48,7 +46,7 @@ pub(super) fn check(context: &Context<'_>, group: &Group<'_>, diagnostics: &mut 
     }
 }
 
-/// Whether all records of a group together fit any message, as they do nearly always.
+/// Whether all records of a group together fit in any message, as is nearly always the case.
 fn is_short(context: &Context<'_>, group: &Group<'_>) -> bool {
     let octets = |set: &ResourceRecordSet| match &set.content {
         Content::Records { values, .. } => {
@@ -60,7 +58,7 @@ fn is_short(context: &Context<'_>, group: &Group<'_>) -> bool {
     LONGEST_FRAME_OCTETS + records <= context.udp_payload_max
 }
 
-/// Says whether messages with these records, asked for by the group's name, are too long.
+/// Reports when messages with these records are too long, for queries by the group's name.
 fn judge(
     context: &Context<'_>,
     group: &Group<'_>,
@@ -69,7 +67,7 @@ fn judge(
     what: &str,
     diagnostics: &mut Diagnostics,
 ) {
-    // Aliases, wildcards and clients with EDNS make the messages longer that have as many records.
+    // Aliases, wildcards and EDNS make messages with the same records longer.
     let name_octets = group.name.wire().len();
     let least = FRAME_OCTETS + name_octets + records.least;
     let most = FRAME_OCTETS + name_octets + records.most;
@@ -91,19 +89,19 @@ fn judge(
 }
 
 fn warn_of_udp(diagnostics: &mut Diagnostics, at: usize, limit: usize, what: &str) {
-    let message = format!("{what}, which no answer over UDP can carry: clients have to ask again over TCP");
+    let message = format!("{what}, which does not fit in a UDP response: clients must retry over TCP");
     let finding: &mut Violation = diagnostics.warning(at, Field::Values, message);
-    finding.with_hint(format!("the settings limit answers over UDP to {limit} octets (`dns.udp_payload_max`)"));
+    finding.with_hint(format!("`dns.udp_payload_max` limits UDP responses to {limit} octets"));
 }
 
-/// The records of one set. Of an alias its target's group is judged.
+/// The records of one set. For an alias, the target's group is checked instead.
 fn alone(context: &Context<'_>, set: &ResourceRecordSet, owner_octets: usize) -> Octets {
     let Content::Records { values, .. } = &set.content else { return Octets::default() };
     let octets = values.iter().map(|value| owner_octets + HEAD_OCTETS + data_octets(value, &context.zone.name)).sum();
     Octets { least: octets, most: octets }
 }
 
-/// As many of the sets as one answer takes; fewer where health may leave some out.
+/// As many sets as an answer can have; fewer when health can exclude some.
 fn multivalue(context: &Context<'_>, group: &Group<'_>, owner_octets: usize) -> Octets {
     let mut octets: Vec<usize> = group.members.iter().map(|(_, set)| alone(context, set, owner_octets).most).collect();
     octets.sort_unstable();
@@ -129,8 +127,8 @@ fn referral(context: &Context<'_>, set: &ResourceRecordSet) -> Octets {
     octets
 }
 
-/// What a group answers with, whatever its policy chooses. Of an alias nothing is counted: where it
-/// leads depends.
+/// The records of a group's answer, whichever the policy selects. Aliases are not counted, because
+/// their answer varies.
 fn any_answer(context: &Context<'_>, group: &Group<'_>, owner_octets: usize) -> Octets {
     let (_, first) = group.members[0];
     if first.routing_policy == RoutingPolicy::MultivalueAnswer {
@@ -140,8 +138,8 @@ fn any_answer(context: &Context<'_>, group: &Group<'_>, owner_octets: usize) -> 
     Octets { least: octets.clone().min().unwrap_or(0), most: octets.max().unwrap_or(0) }
 }
 
-/// How long the data are in a message, where names at their end are compressed for the types of RFC
-/// 1035 (RFC 3597 section 4).
+/// The length of the data in a message. Names at the end are compressed for the types of RFC 1035
+/// (RFC 3597 section 4).
 fn data_octets(value: &RecordData, zone: &Name) -> usize {
     let octets = value.wire().len();
     let target = match value.record_type() {

@@ -310,7 +310,7 @@ fn soa_stands_at_the_apex_with_one_value() {
     error(&[set("sub.lab.test.", "SOA", &[text])], 0, Field::Type, "belongs to the apex of the zone, lab.test.");
     let mut zone = zone(&[]);
     zone.record_sets[0] = set("lab.test.", "SOA", &[text, &text.replace(" 1 ", " 2 ")]);
-    assert_eq!(violations(&zone, &[], 1232)[0].message, "a record set of type SOA has exactly one value, not 2");
+    assert_eq!(violations(&zone, &[], 1232)[0].message, "a record set of type SOA must have exactly one value, not 2");
 }
 
 #[test]
@@ -336,7 +336,7 @@ fn ns_has_no_wildcard_name_and_ds_is_not_at_the_apex() {
 
 #[test]
 fn a_cname_has_one_value() {
-    let message = "a record set of type CNAME has exactly one value, not 2";
+    let message = "a record set of type CNAME must have exactly one value, not 2";
     error(&[set("x.lab.test.", "CNAME", &["a.test.", "b.test."])], 0, Field::Values, message);
     error(&[set("x.lab.test.", "CNAME", &[])], 0, Field::Values, "exactly one value, not 0");
 }
@@ -357,7 +357,7 @@ fn a_set_has_1_to_400_values() {
         &[set("x.lab.test.", "A", &values[..400])],
         0,
         Field::Values,
-        "6428 octets, which no answer over UDP can carry",
+        "6428 octets, which does not fit in a UDP response",
     );
     assert!(found(&[set("x.lab.test.", "A", &values)])[0].message.contains("1 to 400 values, not 401"));
     error(&[set("x.lab.test.", "A", &[])], 0, Field::Values, "1 to 400 values, not 0");
@@ -391,8 +391,8 @@ fn refused_for_size(sets: &[ResourceRecordSet], record_set: usize, message: &str
 #[test]
 fn a_set_fits_a_message() {
     legal(&[long(1232)]);
-    warning(&[long(1233)], 0, Field::Values, "this record set takes 1233 octets, which no answer over UDP can carry");
-    warning(&[long(65_200)], 0, Field::Values, "takes 65200 octets, which no answer over UDP");
+    warning(&[long(1233)], 0, Field::Values, "this record set takes 1233 octets, which does not fit in a UDP response");
+    warning(&[long(65_200)], 0, Field::Values, "takes 65200 octets, which does not fit in a UDP");
     // With the longest name and a client subnet it does not fit; with neither it does.
     warning(
         &[long(65_535)],
@@ -469,7 +469,7 @@ fn a_referral_fits_a_message_with_its_addresses() {
         found(&[vec![ns()], glue(count)].concat()).into_iter().filter(|one| one.record_set == 0).collect::<Vec<_>>()
     };
     assert!(octets(0) > 1232);
-    assert!(found(0)[0].message.contains("which no answer over UDP can carry"), "{:?}", found(0));
+    assert!(found(0)[0].message.contains("which does not fit in a UDP response"), "{:?}", found(0));
     assert_eq!(found(1)[0].severity, Severity::NewError, "{:?}", found(1));
     assert!(octets(1) > 65_535);
     let short = set("sub.lab.test.", "NS", &["ns.sub.lab.test.", "ns.else.test."]);
@@ -588,7 +588,7 @@ fn a_cidr_group_uses_one_collection_and_it_exists() {
     let found = violations(&zone(&sets), &[collection(), other], 1232);
     assert_eq!(found.len(), 1);
     assert_eq!((found[0].record_set, found[0].field), (3, Field::Policy));
-    assert!(found[0].message.contains("use the same CIDR collection as 'a'"));
+    assert!(found[0].message.contains("must use the same CIDR collection as 'a'"));
 }
 
 #[test]
@@ -642,7 +642,7 @@ fn aliases_do_not_go_round_in_circles() {
         ],
         2,
         Field::Alias,
-        "circle: b.lab.test. → c.lab.test. → b.lab.test.",
+        "cycle: b.lab.test. → c.lab.test. → b.lab.test.",
     );
     // One branch of the group leads out, the other back.
     let branch = |name, id, target| alias(name, "A", target).with(id, Weighted { weight: 1 });
@@ -652,7 +652,7 @@ fn aliases_do_not_go_round_in_circles() {
         alias("b.lab.test.", "A", "a.lab.test."),
         a("d.lab.test."),
     ];
-    error(&sets, 2, Field::Alias, "circle: a.lab.test. → b.lab.test. → a.lab.test.");
+    error(&sets, 2, Field::Alias, "cycle: a.lab.test. → b.lab.test. → a.lab.test.");
     // Two ways to the same place are no circle.
     legal(&[
         branch("a.lab.test.", "1", "b.lab.test."),
@@ -675,7 +675,7 @@ fn a_long_circle_is_named_in_part_and_a_long_chain_is_walked() {
     let mut sets = chain.collect::<Vec<_>>();
     sets.push(a("n10000.lab.test."));
     // From the alias at the sixteenth place before the records on.
-    warning(&sets, 9_984, Field::Alias, "it takes more than 15 aliases to get to records");
+    warning(&sets, 9_984, Field::Alias, "there are more than 15 aliases before the records");
     legal(&sets[9_985..]);
     sets[10_000] = alias("n10000.lab.test.", "A", "n0.lab.test.");
     error(&sets, 10_000, Field::Alias, "n7.lab.test. → … (9993 more) → n0.lab.test.");
@@ -721,11 +721,11 @@ fn what_a_delegation_hides_is_warned_about() {
 
 #[test]
 fn a_health_check_without_effect_is_warned_about() {
-    warning(&[a("x.lab.test.").checked()], 0, Field::HealthCheck, "changes nothing");
+    warning(&[a("x.lab.test.").checked()], 0, Field::HealthCheck, "has no effect");
     let weighted = |target: ResourceRecordSet| target.with("a", Weighted { weight: 1 });
     legal(&[a("x.lab.test.").checked(), weighted(alias("y.lab.test.", "A", "x.lab.test."))]);
     let blind = weighted(alias("y.lab.test.", "A", "x.lab.test.").unevaluated());
-    warning(&[a("x.lab.test.").checked(), blind], 0, Field::HealthCheck, "changes nothing");
+    warning(&[a("x.lab.test.").checked(), blind], 0, Field::HealthCheck, "has no effect");
     for (when_all_unhealthy, violations_found) in [(WhenAllUnhealthy::None, 0), (WhenAllUnhealthy::LastHealthy, 1)] {
         let name = Name::parse("x.lab.test.").unwrap();
         let group = RecordGroup {
@@ -745,8 +745,8 @@ fn failover_that_cannot_happen_is_warned_about() {
     legal(&[a("x.lab.test.").with("a", SECONDARY)]);
     let blind = |policy| alias("x.lab.test.", "A", "y.lab.test.").unevaluated().with("a", policy);
     warning(&[blind(PRIMARY), a("y.lab.test.")], 0, Field::Policy, "never fails over");
-    warning(&[blind(PRIMARY).checked(), a("y.lab.test.")], 0, Field::Alias, "does not look at its target's health");
-    warning(&[blind(SECONDARY), a("y.lab.test.")], 0, Field::Alias, "does not look at its target's health");
+    warning(&[blind(PRIMARY).checked(), a("y.lab.test.")], 0, Field::Alias, "does not evaluate its target's health");
+    warning(&[blind(SECONDARY), a("y.lab.test.")], 0, Field::Alias, "does not evaluate its target's health");
 }
 
 #[test]
