@@ -22,7 +22,7 @@ pub struct PublicUrl {
 /// Names in lower case, without the trailing dot.
 pub(super) fn read_allowed_hosts(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Vec<String> {
     let mut hosts = Vec::new();
-    for written in table.texts("allowed_hosts", diagnostics).unwrap_or_default() {
+    for written in table.strings("allowed_hosts", diagnostics).unwrap_or_default() {
         let name = absolute(written.value);
         if is_name(&name) {
             hosts.push(name);
@@ -37,7 +37,7 @@ pub(super) fn read_allowed_hosts(table: &Table<'_>, diagnostics: &mut Diagnostic
 }
 
 pub(super) fn read_public_url(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Option<PublicUrl> {
-    let written = table.text("public_url", diagnostics)?;
+    let written = table.string("public_url", diagnostics)?;
     let url = public_url(written.value);
     if url.is_none() {
         let diagnostic = diagnostics.error(written.span, "`public_url` must be an HTTP or HTTPS URL");

@@ -247,10 +247,10 @@ pub fn render(diagnostics: &[Diagnostic], sources: &[SourceFile], style: Style) 
         Style::Plain => Renderer::plain(),
         Style::Coloured => Renderer::styled(),
     };
-    let texts = texts(sources);
+    let sources = source_lines(sources);
     let mut printed = String::new();
     for diagnostic in diagnostics {
-        printed.push_str(&render_one(&disclosed(diagnostic, &texts), &texts, &renderer));
+        printed.push_str(&render_one(&disclosed(diagnostic, &sources), &sources, &renderer));
         printed.push_str("\n\n");
     }
     printed
@@ -258,12 +258,12 @@ pub fn render(diagnostics: &[Diagnostic], sources: &[SourceFile], style: Style) 
 
 /// Prints every diagnostic on its own line: `file:line:column: error: message`.
 pub fn lines(diagnostics: &[Diagnostic], sources: &[SourceFile]) -> String {
-    let texts = texts(sources);
+    let sources = source_lines(sources);
     let mut printed = String::new();
     for diagnostic in diagnostics {
-        let text = texts.get(diagnostic.path.as_path());
+        let text = sources.get(diagnostic.path.as_path());
         let position = text.zip(diagnostic.span.as_ref()).map(|(text, span)| text.position(span));
-        let _ = writeln!(printed, "{}", disclosed(diagnostic, &texts).line_at(position));
+        let _ = writeln!(printed, "{}", disclosed(diagnostic, &sources).line_at(position));
     }
     printed
 }
@@ -273,10 +273,10 @@ pub fn report(diagnostics: &[Diagnostic], sources: &[SourceFile]) -> Vec<Reporte
     if diagnostics.is_empty() {
         return Vec::new();
     }
-    let texts = texts(sources);
+    let sources = source_lines(sources);
     let position =
-        |diagnostic: &Diagnostic| Some(texts.get(diagnostic.path.as_path())?.position(diagnostic.span.as_ref()?));
-    diagnostics.iter().map(|diagnostic| disclosed(diagnostic, &texts).reported(position(diagnostic))).collect()
+        |diagnostic: &Diagnostic| Some(sources.get(diagnostic.path.as_path())?.position(diagnostic.span.as_ref()?));
+    diagnostics.iter().map(|diagnostic| disclosed(diagnostic, &sources).reported(position(diagnostic))).collect()
 }
 
 /// The sources by path. Their lines are counted once, not for every diagnostic.
@@ -284,14 +284,14 @@ type SourceLines<'s> = HashMap<&'s Path, Lines<'s>>;
 
 /// A diagnostic as far as its file may be shown. Diagnostics of the readers have no secrets
 /// already.
-fn disclosed<'f>(diagnostic: &'f Diagnostic, texts: &SourceLines<'_>) -> Cow<'f, Diagnostic> {
-    match texts.get(diagnostic.path.as_path()).map(|lines| lines.disclosure) {
+fn disclosed<'f>(diagnostic: &'f Diagnostic, sources: &SourceLines<'_>) -> Cow<'f, Diagnostic> {
+    match sources.get(diagnostic.path.as_path()).map(|lines| lines.disclosure) {
         Some(Disclosure::Places) => Cow::Owned(diagnostic.clone().without_text()),
         Some(Disclosure::Text) | None => Cow::Borrowed(diagnostic),
     }
 }
 
-fn texts(sources: &[SourceFile]) -> SourceLines<'_> {
+fn source_lines(sources: &[SourceFile]) -> SourceLines<'_> {
     sources.iter().map(|source| (source.path.as_path(), Lines::of(source))).collect()
 }
 
@@ -328,7 +328,7 @@ impl<'s> Lines<'s> {
     }
 }
 
-fn render_one(diagnostic: &Diagnostic, texts: &SourceLines<'_>, renderer: &Renderer) -> String {
+fn render_one(diagnostic: &Diagnostic, sources: &SourceLines<'_>, renderer: &Renderer) -> String {
     let title = diagnostic.severity.level().primary_title(printable(&diagnostic.message));
     let hint = diagnostic.hint.as_deref().map(|hint| Level::HELP.with_name("hint").message(printable(hint)));
     let Some(span) = &diagnostic.span else {
@@ -341,14 +341,14 @@ fn render_one(diagnostic: &Diagnostic, texts: &SourceLines<'_>, renderer: &Rende
         Some(place) => (vec![primary], Some((&place.path, [Mark::context(place)]))),
         None => (vec![primary], None),
     };
-    let Some(near) = excerpt(&diagnostic.path, &near, texts) else {
+    let Some(near) = excerpt(&diagnostic.path, &near, sources) else {
         let mut origin = Origin::path(diagnostic.path.display().to_string());
-        if let Some((line, column)) = texts.get(diagnostic.path.as_path()).map(|lines| lines.position(span)) {
+        if let Some((line, column)) = sources.get(diagnostic.path.as_path()).map(|lines| lines.position(span)) {
             origin = origin.line(line).char_column(column);
         }
         return renderer.render(&[title.element(origin).elements(hint)]);
     };
-    let far = far.and_then(|(path, marks)| excerpt(path, &marks, texts));
+    let far = far.and_then(|(path, marks)| excerpt(path, &marks, sources));
     renderer.render(&[title.element(near).elements(far).elements(hint)])
 }
 
@@ -367,8 +367,8 @@ impl Mark<'_> {
 
 /// The lines around the marks. Only these are rendered, so that printing a diagnostic does not scan
 /// the whole file.
-fn excerpt<'s>(path: &Path, marks: &[Mark<'_>], texts: &SourceLines<'s>) -> Option<Snippet<'s, Annotation<'s>>> {
-    let lines = texts.get(path).filter(|lines| lines.disclosure == Disclosure::Text)?;
+fn excerpt<'s>(path: &Path, marks: &[Mark<'_>], sources: &SourceLines<'s>) -> Option<Snippet<'s, Annotation<'s>>> {
+    let lines = sources.get(path).filter(|lines| lines.disclosure == Disclosure::Text)?;
     let text = lines.text;
     let spans: Vec<Range<usize>> = marks.iter().map(|mark| few_lines(within(mark.span, text), text)).collect();
     let first = spans.iter().map(|span| span.start).min()?;

@@ -173,7 +173,7 @@ impl<'f> Diagnostics<'f> {
     }
 
     /// All diagnostics in the order of the text, with secrets covered.
-    pub(super) fn into_faults(mut self) -> Vec<Diagnostic> {
+    pub(super) fn into_diagnostics(mut self) -> Vec<Diagnostic> {
         if self.diagnostics.is_empty() {
             return self.diagnostics;
         }

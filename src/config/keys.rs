@@ -40,9 +40,9 @@ pub(super) enum Secrecy {
 /// The type of a key's value.
 #[derive(Clone, Copy)]
 pub(super) enum Shape {
-    Text,
+    String,
     Choice(&'static [&'static str]),
-    Texts,
+    Strings,
     Integer {
         least: i64,
         most: i64,
@@ -59,9 +59,9 @@ pub(super) enum Shape {
     /// A list of HTTP statuses and ranges of them.
     Statuses,
     /// A table with the user's own keys and strings.
-    NamedText,
+    NamedStrings,
     /// A table with the user's own keys and lists of strings.
-    NamedTexts,
+    NamedStringLists,
     /// A table with the user's own keys and durations.
     NamedDurations(Bounds),
 }
@@ -168,8 +168,8 @@ impl Shape {
     /// A description that follows "must be" in messages.
     pub(super) fn describe(self) -> String {
         match self {
-            Shape::Text | Shape::Choice(_) => "a string".to_owned(),
-            Shape::Texts => "a list of strings".to_owned(),
+            Shape::String | Shape::Choice(_) => "a string".to_owned(),
+            Shape::Strings => "a list of strings".to_owned(),
             Shape::Integer { least, most } => format!("an integer from {least} to {most}"),
             Shape::Number { least, most } => format!("a number from {least} to {most}"),
             Shape::AnyNumber => "a finite number".to_owned(),
@@ -178,8 +178,8 @@ impl Shape {
             Shape::Table(_) => "a table".to_owned(),
             Shape::Tables(_) => "a list of tables".to_owned(),
             Shape::Statuses => "a list of statuses and ranges, such as [\"200-299\", 404]".to_owned(),
-            Shape::NamedText => "a table of names with strings".to_owned(),
-            Shape::NamedTexts => "a table of names with lists of strings".to_owned(),
+            Shape::NamedStrings => "a table of names with strings".to_owned(),
+            Shape::NamedStringLists => "a table of names with lists of strings".to_owned(),
             Shape::NamedDurations(_) => "a table of names with durations".to_owned(),
         }
     }
@@ -286,14 +286,14 @@ pub(super) const PLACES: Keys = Keys {
 pub(super) const PLACE: Keys = Keys {
     what: "`[[place]]`",
     keys: &[
-        required("name", Shape::Text, "Its name; unique in the file."),
+        required("name", Shape::String, "Its name; unique in the file."),
         optional(
             "weight",
             // Enough for the smallest share of a large total.
             Shape::Integer { least: 1, most: 1_000_000 },
             "Its share of all clients: this weight over the sum of all weights. Default: 1.",
         ),
-        required("networks", Shape::Texts, "The networks of its clients, such as \"192.0.2.0/24\"."),
+        required("networks", Shape::Strings, "The networks of its clients, such as \"192.0.2.0/24\"."),
     ],
 };
 
@@ -302,7 +302,7 @@ pub(super) const DNS: Keys = Keys {
     keys: &[
         optional(
             "listen",
-            Shape::Texts,
+            Shape::Strings,
             "Addresses with ports; each serves UDP and TCP. Default: port 53 of every address.",
         ),
         // More threads than this do not help on any machine.
@@ -319,7 +319,7 @@ pub(super) const DNS: Keys = Keys {
         ),
         optional(
             "nsid",
-            Shape::Text,
+            Shape::String,
             "The name server identifier (RFC 5001), sent to clients that request it. Default: none.",
         ),
         optional(
@@ -333,10 +333,10 @@ pub(super) const DNS: Keys = Keys {
 pub(super) const NAME_SERVER: Keys = Keys {
     what: "a name server",
     keys: &[
-        required("name", Shape::Text, "Its absolute name, such as \"ns1.lab.test.\"."),
+        required("name", Shape::String, "Its absolute name, such as \"ns1.lab.test.\"."),
         optional(
             "addresses",
-            Shape::Texts,
+            Shape::Strings,
             "Its addresses. Zones that contain its name get them as A and AAAA records.",
         ),
     ],
@@ -347,7 +347,7 @@ pub(super) const ZONES: Keys = Keys {
     keys: &[
         optional(
             "directory",
-            Shape::Text,
+            Shape::String,
             "The directory of the zone files, relative to this file. Default: \"../zones\".",
         ),
         optional("watch", Shape::Boolean, "Whether edited zone files are reloaded automatically. Default: true."),
@@ -359,7 +359,7 @@ pub(super) const LOCATION: Keys = Keys {
     keys: &[
         optional(
             "geoip",
-            Shape::Texts,
+            Shape::Strings,
             "Geolocation databases in MaxMind format, relative to this file. The first database with an entry is used.",
         ),
         optional(
@@ -383,20 +383,20 @@ pub(super) const LOCATION: Keys = Keys {
 pub(super) const NETWORK: Keys = Keys {
     what: "`[[location.network]]`",
     keys: &[
-        required("cidr", Shape::Text, "The clients' network."),
-        optional("country", Shape::Text, "The ISO 3166-1 code of the country; the continent follows from it."),
-        optional("subdivision", Shape::Text, "The US state or Ukrainian oblast."),
+        required("cidr", Shape::String, "The clients' network."),
+        optional("country", Shape::String, "The ISO 3166-1 code of the country; the continent follows from it."),
+        optional("subdivision", Shape::String, "The US state or Ukrainian oblast."),
         optional("coordinates", Shape::Table(&COORDINATES), "Latitude and longitude."),
-        optional("region", Shape::Text, "The AWS region of these clients."),
+        optional("region", Shape::String, "The AWS region of these clients."),
     ],
 };
 
 pub(super) const LATENCY: Keys = Keys {
     what: "`[[location.latency]]`",
     keys: &[
-        optional("cidr", Shape::Text, "For the clients of this network; or `country`, or `region`."),
-        optional("country", Shape::Text, "For the clients in this country; or `cidr`, or `region`."),
-        optional("region", Shape::Text, "For the clients in this AWS region; or `cidr`, or `country`."),
+        optional("cidr", Shape::String, "For the clients of this network; or `country`, or `region`."),
+        optional("country", Shape::String, "For the clients in this country; or `cidr`, or `region`."),
+        optional("region", Shape::String, "For the clients in this AWS region; or `cidr`, or `country`."),
         // No round trip takes a minute.
         required(
             "round_trip",
@@ -417,10 +417,10 @@ pub(super) const COORDINATES: Keys = Keys {
 pub(super) const VPC: Keys = Keys {
     what: "`[[vpc]]`",
     keys: &[
-        optional("name", Shape::Text, "A name for use in `vpcs` of zones."),
-        optional("id", Shape::Text, "The id in the API, such as \"vpc-lab1\". Default: derived from the name."),
-        required("region", Shape::Text, "The AWS region of its clients, for latency routing in private zones."),
-        required("cidrs", Shape::Texts, "The networks of its clients. Two VPCs cannot have the same block."),
+        optional("name", Shape::String, "A name for use in `vpcs` of zones."),
+        optional("id", Shape::String, "The id in the API, such as \"vpc-lab1\". Default: derived from the name."),
+        required("region", Shape::String, "The AWS region of its clients, for latency routing in private zones."),
+        required("cidrs", Shape::Strings, "The networks of its clients. Two VPCs cannot have the same block."),
     ],
 };
 
@@ -435,12 +435,12 @@ pub(super) const HEALTH: Keys = Keys {
         ),
         optional(
             "certificate_authorities",
-            Shape::Texts,
+            Shape::Strings,
             "PEM files with the authorities that checks with `verify_certificate` trust, relative to this file. Default: the system's.",
         ),
         optional(
             "sentinels",
-            Shape::Texts,
+            Shape::Strings,
             "Health checks, by name or id. While all of them are unhealthy, this server counts as offline and other checks keep their status.",
         ),
     ],
@@ -450,7 +450,7 @@ pub(super) const STATE: Keys = Keys {
     what: "`[state]`",
     keys: &[optional(
         "directory",
-        Shape::Text,
+        Shape::String,
         "The directory for the last good zone files, health check states and API data, relative to this file. Default: \"/var/lib/fiftythree\".",
     )],
 };
@@ -458,20 +458,24 @@ pub(super) const STATE: Keys = Keys {
 pub(super) const ADMIN: Keys = Keys {
     what: "`[admin]`",
     keys: &[
-        optional("listen", Shape::Text, "The address and port to listen on, or \"off\". Default: \"127.0.0.1:8053\"."),
+        optional(
+            "listen",
+            Shape::String,
+            "The address and port to listen on, or \"off\". Default: \"127.0.0.1:8053\".",
+        ),
         optional(
             "token_file",
-            Shape::Text,
+            Shape::String,
             "A file with the token that every change over HTTP requires, relative to this file. Default: none.",
         ),
         optional(
             "allowed_hosts",
-            Shape::Texts,
+            Shape::Strings,
             "Host names accepted in the Host header, in addition to IP addresses, localhost and names without a dot.",
         ),
         optional(
             "public_url",
-            Shape::Text,
+            Shape::String,
             "The URL at which a proxy serves the status page, such as \"https://ops.example.net/dns/\". Default: none.",
         ),
     ],
@@ -481,7 +485,7 @@ pub(super) const WEBHOOK: Keys = Keys {
     what: "`[webhook]`",
     keys: &[secret(
         "url",
-        Shape::Text,
+        Shape::String,
         "The URL to which each status change of a health check is posted as JSON, with a `text` that Slack shows. Default: none.",
     )],
 };
@@ -499,7 +503,7 @@ pub(super) const METRICS: Keys = Keys {
     what: "`[metrics]`",
     keys: &[optional(
         "count_answers",
-        Shape::Texts,
+        Shape::Strings,
         "Names for which answers are counted by record set; at most 100. Default: none.",
     )],
 };
@@ -512,7 +516,7 @@ pub(super) const QUERY_LOG: Keys = Keys {
     keys: &[
         required(
             "to",
-            Shape::Text,
+            Shape::String,
             "\"stdout\", or a file, relative to this one. It is reopened when it is moved away.",
         ),
         optional(
@@ -523,18 +527,18 @@ pub(super) const QUERY_LOG: Keys = Keys {
         optional("sample", SAMPLE, "Logs one in this many queries, at random. Default: 1, every query."),
         optional(
             "zones",
-            Shape::Texts,
+            Shape::Strings,
             "Logs only queries in these zones. Default: all queries, also those outside all zones.",
         ),
         optional(
             "response_codes",
-            Shape::Texts,
+            Shape::Strings,
             "Logs only queries with these response codes, such as \"NXDOMAIN\". Default: all.",
         ),
-        optional("types", Shape::Texts, "Logs only queries of these types, such as \"A\". Default: all."),
+        optional("types", Shape::Strings, "Logs only queries of these types, such as \"A\". Default: all."),
         optional(
             "clients",
-            Shape::Texts,
+            Shape::Strings,
             "Logs only queries from these networks, by the client subnet if there is one, else by the resolver's address. Default: all.",
         ),
     ],
@@ -545,15 +549,15 @@ pub(super) const DNSTAP: Keys = Keys {
     keys: &[
         optional(
             "socket",
-            Shape::Text,
+            Shape::String,
             "The Unix socket of the reader, relative to this file. Exactly one of `socket` and `tcp` is required.",
         ),
         optional(
             "tcp",
-            Shape::Text,
+            Shape::String,
             "The address and port of the reader. Exactly one of `socket` and `tcp` is required.",
         ),
-        optional("identity", Shape::Text, "The identity in the messages. Default: `dns.nsid`, else the host name."),
+        optional("identity", Shape::String, "The identity in the messages. Default: `dns.nsid`, else the host name."),
         optional("sample", SAMPLE, "Sends one in this many queries, at random. Default: 1, every query."),
     ],
 };
@@ -564,16 +568,16 @@ pub(super) const ZONE_FILE: Keys = Keys {
         VERSION,
         optional(
             "name",
-            Shape::Text,
+            Shape::String,
             "The name of the hosted zone. A file without it can define only health checks and CIDR collections.",
         ),
         optional(
             "id",
-            Shape::Text,
+            Shape::String,
             "The id of the hosted zone in the API: Z and up to 31 capital letters and digits. Default: derived from the name.",
         ),
-        optional("comment", Shape::Text, "A comment about the zone."),
-        optional("vpcs", Shape::Texts, "Makes the zone private: it is served only to clients in these VPCs."),
+        optional("comment", Shape::String, "A comment about the zone."),
+        optional("vpcs", Shape::Strings, "Makes the zone private: it is served only to clients in these VPCs."),
         optional("record", Shape::Tables(&RECORD), "Resource record sets."),
         optional("record_group", Shape::Tables(&RECORD_GROUP), "Settings for all records of one name and type."),
         optional("health_check", Shape::Tables(&HEALTH_CHECK), "Health checks; records in any file can use them."),
@@ -588,8 +592,8 @@ pub(super) const ZONE_FILE: Keys = Keys {
 pub(super) const RECORD_GROUP: Keys = Keys {
     what: "`[[record_group]]`",
     keys: &[
-        required("name", Shape::Text, "The name of the group's records, relative or absolute."),
-        required("type", Shape::Text, "The type of the group's records."),
+        required("name", Shape::String, "The name of the group's records, relative or absolute."),
+        required("type", Shape::String, "The type of the group's records."),
         optional(
             "when_all_unhealthy",
             Shape::Choice(&["all", "none", "last_healthy"]),
@@ -614,24 +618,24 @@ pub(super) const RECORD: Keys = Keys {
     keys: &[
         required(
             "name",
-            Shape::Text,
+            Shape::String,
             "The name, relative to the zone or absolute with a trailing dot; \"@\" is the zone itself.",
         ),
-        required("type", Shape::Text, "One of Route 53's 17 record types."),
+        required("type", Shape::String, "One of Route 53's 17 record types."),
         optional(
             "ttl",
             Shape::Duration(Bounds::seconds(0, MAX_TTL as u64)),
             "How long resolvers may cache the records. Required with `values`.",
         ),
-        optional("values", Shape::Texts, "The records' values, as Route 53 writes them."),
+        optional("values", Shape::Strings, "The records' values, as Route 53 writes them."),
         optional("alias", Shape::Table(&ALIAS), "Answers with the records of another name in the zone."),
         optional(
             "set_identifier",
-            Shape::Text,
+            Shape::String,
             "Distinguishes the records of one name and type. Required with a routing policy.",
         ),
         optional("weight", Shape::Integer { least: 0, most: 255 }, "Weighted routing: this record's weight, 0 to 255."),
-        optional("region", Shape::Text, "Latency routing: the AWS region of this record's resource."),
+        optional("region", Shape::String, "Latency routing: the AWS region of this record's resource."),
         optional(
             "failover",
             Shape::Choice(&["primary", "secondary"]),
@@ -653,20 +657,20 @@ pub(super) const RECORD: Keys = Keys {
             "IP-based routing: the CIDR location of the clients that get this record.",
         ),
         optional("multivalue", Shape::Boolean, "Multivalue answer routing: up to eight healthy records at random."),
-        optional("health_check", Shape::Text, "The name or id of the health check for this record."),
+        optional("health_check", Shape::String, "The name or id of the health check for this record."),
     ],
 };
 
 pub(super) const ALIAS: Keys = Keys {
     what: "`alias`",
     keys: &[
-        required("target", Shape::Text, "A name in the same zone, relative or absolute with a trailing dot."),
+        required("target", Shape::String, "A name in the same zone, relative or absolute with a trailing dot."),
         required(
             "evaluate_target_health",
             Shape::Boolean,
             "Whether the alias counts as unhealthy while no record of its target is healthy.",
         ),
-        optional("hosted_zone_id", Shape::Text, "The id of this zone; optional."),
+        optional("hosted_zone_id", Shape::String, "The id of this zone; optional."),
     ],
 };
 
@@ -674,21 +678,25 @@ pub(super) const GEOLOCATION: Keys = Keys {
     what: "`geolocation`",
     keys: &[
         optional("continent", Shape::Choice(&["AF", "AN", "AS", "EU", "NA", "OC", "SA"]), "A continent's code."),
-        optional("country", Shape::Text, "A country's ISO 3166-1 code, or \"*\" for all other clients."),
-        optional("subdivision", Shape::Text, "The code of a US state or a Ukrainian oblast; requires `country`."),
+        optional("country", Shape::String, "A country's ISO 3166-1 code, or \"*\" for all other clients."),
+        optional("subdivision", Shape::String, "The code of a US state or a Ukrainian oblast; requires `country`."),
     ],
 };
 
 pub(super) const GEOPROXIMITY: Keys = Keys {
     what: "`geoproximity`",
     keys: &[
-        optional("region", Shape::Text, "The AWS region of the resource."),
+        optional("region", Shape::String, "The AWS region of the resource."),
         optional(
             "coordinates",
             Shape::Table(&COORDINATES),
             "The coordinates of the resource, with at most two decimals.",
         ),
-        optional("local_zone_group", Shape::Text, "The local zone group of the resource, such as \"us-east-1-bue-1\"."),
+        optional(
+            "local_zone_group",
+            Shape::String,
+            "The local zone group of the resource, such as \"us-east-1-bue-1\".",
+        ),
         optional(
             "bias",
             Shape::Integer { least: -99, most: 99 },
@@ -700,25 +708,25 @@ pub(super) const GEOPROXIMITY: Keys = Keys {
 pub(super) const CIDR: Keys = Keys {
     what: "`cidr`",
     keys: &[
-        required("collection", Shape::Text, "The name or id of a CIDR collection."),
-        required("location", Shape::Text, "A location of the collection, or \"*\" for all other clients."),
+        required("collection", Shape::String, "The name or id of a CIDR collection."),
+        required("location", Shape::String, "A location of the collection, or \"*\" for all other clients."),
     ],
 };
 
 pub(super) const HEALTH_CHECK: Keys = Keys {
     what: "`[[health_check]]`",
     keys: &[
-        required("name", Shape::Text, "The name that records refer to; unique in all files."),
-        optional("id", Shape::Text, "The id in the API, a lower-case UUID. Default: derived from the name."),
+        required("name", Shape::String, "The name that records refer to; unique in all files."),
+        optional("id", Shape::String, "The id in the API, a lower-case UUID. Default: derived from the name."),
         optional(
             "type",
             Shape::Choice(&["http", "https", "tcp", "calculated", "metric", "manual"]),
             "The type: \"http\", \"https\" and \"tcp\" probe an endpoint, \"calculated\" counts other checks, \"metric\" queries Prometheus, \"manual\" has the status you set.",
         ),
-        optional("ip_address", Shape::Text, "The endpoint's address."),
+        optional("ip_address", Shape::String, "The endpoint's address."),
         optional(
             "fqdn",
-            Shape::Text,
+            Shape::String,
             "The name in the Host header and the TLS handshake. Without `ip_address` it is resolved before every probe.",
         ),
         optional(
@@ -726,8 +734,8 @@ pub(super) const HEALTH_CHECK: Keys = Keys {
             Shape::Integer { least: 1, most: 65_535 },
             "The port. Default: 80 for http, 443 for https; required for tcp.",
         ),
-        optional("resource_path", Shape::Text, "The path that http and https request. Default: \"/\"."),
-        optional("search_string", Shape::Text, "The string that must be in the first 5120 bytes of the body."),
+        optional("resource_path", Shape::String, "The path that http and https request. Default: \"/\"."),
+        optional("search_string", Shape::String, "The string that must be in the first 5120 bytes of the body."),
         // Probing less than once an hour is a mistake.
         optional(
             "request_interval",
@@ -749,7 +757,7 @@ pub(super) const HEALTH_CHECK: Keys = Keys {
         optional("measure_latency", Shape::Boolean, "Whether latencies are recorded. Default: false."),
         optional("enable_sni", Shape::Boolean, "Whether https sends `fqdn` in the TLS handshake. Default: true."),
         optional("expected_status", Shape::Statuses, "The HTTP statuses that pass. Default: [\"200-399\"]."),
-        secret("request_headers", Shape::NamedText, "Additional headers that http and https send."),
+        secret("request_headers", Shape::NamedStrings, "Additional headers that http and https send."),
         // A timeout longer than a minute is of no use for failover.
         optional(
             "connect_timeout",
@@ -778,7 +786,7 @@ pub(super) const HEALTH_CHECK: Keys = Keys {
         ),
         optional(
             "child_health_checks",
-            Shape::Texts,
+            Shape::Strings,
             "The names or ids of the checks that a calculated check counts, at most 256.",
         ),
         optional(
@@ -789,12 +797,12 @@ pub(super) const HEALTH_CHECK: Keys = Keys {
         // The URL can contain a user name and a password.
         secret(
             "prometheus",
-            Shape::Text,
+            Shape::String,
             "The base URL of the Prometheus server that a metric check queries, such as \"http://127.0.0.1:9090\".",
         ),
         optional(
             "query",
-            Shape::Text,
+            Shape::String,
             "A PromQL query with a number or several as the result. The check is unhealthy if any of them is bad.",
         ),
         optional(
@@ -840,11 +848,11 @@ pub(super) const HEALTH_CHECK: Keys = Keys {
 pub(super) const CIDR_COLLECTION: Keys = Keys {
     what: "`[[cidr_collection]]`",
     keys: &[
-        required("name", Shape::Text, "The name that records refer to; unique in all files."),
-        optional("id", Shape::Text, "The id in the API, a lower-case UUID. Default: derived from the name."),
+        required("name", Shape::String, "The name that records refer to; unique in all files."),
+        optional("id", Shape::String, "The id in the API, a lower-case UUID. Default: derived from the name."),
         required(
             "locations",
-            Shape::NamedTexts,
+            Shape::NamedStringLists,
             "The locations and their networks, such as { berlin = [\"10.53.1.0/24\"] }.",
         ),
     ],

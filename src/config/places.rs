@@ -27,7 +27,7 @@ pub fn read_places(file: &SourceFile) -> (Option<Vec<ClientPlace>>, Vec<Diagnost
     let root = Table::open(&root, &keys::PLACES, 0..end, &mut diagnostics);
     root.integer("version", &mut diagnostics);
     let places = read_all(&root, &mut diagnostics);
-    let diagnostics = diagnostics.into_faults();
+    let diagnostics = diagnostics.into_diagnostics();
     let broken = diagnostics.iter().any(Diagnostic::is_error);
     ((!broken).then_some(places), diagnostics)
 }
@@ -58,9 +58,9 @@ fn read_place(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Option<(C
     let mark = diagnostics.mark();
     table.require("name", "such as name = \"Berlin\"", diagnostics);
     table.require("networks", "such as networks = [\"192.0.2.0/24\"]", diagnostics);
-    let name = table.text("name", diagnostics);
+    let name = table.string("name", diagnostics);
     let weight = table.integer("weight", diagnostics);
-    let texts = table.texts("networks", diagnostics);
+    let texts = table.strings("networks", diagnostics);
     if texts.as_ref().is_some_and(Vec::is_empty) {
         diagnostics.error(table.span_of("networks"), "a place without networks").label("an empty list");
     }

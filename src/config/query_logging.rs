@@ -106,7 +106,7 @@ pub(super) fn read_query_log(
     let response_codes = bounded(table, "response_codes", "response code", diagnostics, response_code);
     let types = bounded(table, "types", "type", diagnostics, query_type);
     let clients = bounded(table, "clients", "network", diagnostics, value::network);
-    let to = table.text("to", diagnostics)?;
+    let to = table.string("to", diagnostics)?;
     if to.value.is_empty() {
         diagnostics.error(to.span, "`to` must not be empty").label("expected `stdout` or a path");
         return None;
@@ -128,8 +128,8 @@ pub(super) fn read_dnstap(
     diagnostics: &mut Diagnostics<'_>,
 ) -> Option<DnstapSettings> {
     let sample = read_sample(table, diagnostics);
-    let identity = table.text("identity", diagnostics).map(|identity| identity.value.to_owned());
-    let target = match (table.text("socket", diagnostics), table.text("tcp", diagnostics)) {
+    let identity = table.string("identity", diagnostics).map(|identity| identity.value.to_owned());
+    let target = match (table.string("socket", diagnostics), table.string("tcp", diagnostics)) {
         (Some(_), Some(tcp)) => {
             let message = "`[dnstap]` needs exactly one of `socket` and `tcp`";
             diagnostics.error(tcp.span, message).label("both are here");

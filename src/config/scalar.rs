@@ -29,7 +29,7 @@ impl Number<'_> {
 /// The kind of a TOML value, for messages.
 pub(super) fn describe(value: &Value<'_>) -> &'static str {
     match value {
-        Value::Text(_) => "a string",
+        Value::String(_) => "a string",
         Value::Integer(..) => "an integer",
         Value::Float(_) => "a float",
         Value::Boolean(_) => "a boolean",
@@ -66,7 +66,7 @@ pub(super) fn duration(value: &Value<'_>) -> Amount {
             let seconds = integer(value).flatten().and_then(|seconds| u64::try_from(seconds).ok());
             seconds.map_or(Amount::Unreadable, |seconds| Amount::Of(Duration::from_secs(seconds)))
         }
-        Value::Text(text) => duration_from_text(text).map_or(Amount::Unreadable, Amount::Of),
+        Value::String(text) => duration_from_text(text).map_or(Amount::Unreadable, Amount::Of),
         _ => Amount::OtherShape,
     }
 }

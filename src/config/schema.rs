@@ -47,9 +47,9 @@ fn property(key: &Key) -> Value {
 
 fn shape(shape: Shape) -> Value {
     match shape {
-        Shape::Text => json!({ "type": "string" }),
+        Shape::String => json!({ "type": "string" }),
         Shape::Choice(words) => json!({ "enum": words }),
-        Shape::Texts => strings(),
+        Shape::Strings => strings(),
         Shape::Integer { least, most } => json!({ "type": "integer", "minimum": least, "maximum": most }),
         Shape::Number { least, most } => json!({ "type": "number", "minimum": least, "maximum": most }),
         Shape::AnyNumber => json!({ "type": "number" }),
@@ -66,8 +66,8 @@ fn shape(shape: Shape) -> Value {
                 "pattern": "^[2-5][0-9][0-9](-[2-5][0-9][0-9])?$",
             },
         }),
-        Shape::NamedText => json!({ "type": "object", "additionalProperties": { "type": "string" } }),
-        Shape::NamedTexts => json!({ "type": "object", "additionalProperties": strings() }),
+        Shape::NamedStrings => json!({ "type": "object", "additionalProperties": { "type": "string" } }),
+        Shape::NamedStringLists => json!({ "type": "object", "additionalProperties": strings() }),
         Shape::NamedDurations(bounds) => json!({ "type": "object", "additionalProperties": duration(bounds) }),
     }
 }

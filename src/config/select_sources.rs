@@ -7,7 +7,7 @@
 //!                   has a last good text              has none
 //!   current   ──────────────────────▶ last good     current ────▶ nothing
 //!   vanished  ──────────────────────▶ last good
-//!   last good ──────────────────────▶ nothing        (only at the start, where the copy itself may be damaged)
+//!   last good ──────────────────────▶ nothing        (only at startup: a copy may be damaged)
 //! ```
 //!
 //! A file that steps down to nothing is left out if it was never served; at startup this is an
@@ -711,7 +711,7 @@ mod tests {
         let selected = start(&current[..1], &[], &known_files).unwrap();
         assert_eq!((names(&selected.left_out), unavailable(&selected)), (vec!["lab (copy).toml"], vec!["lab.toml"]));
         let diagnostic = selected.diagnostics.iter().find(|diagnostic| diagnostic.path == stray.path).unwrap();
-        assert!(diagnostic.message.contains("is that of `lab.toml`"), "{}", diagnostic.message);
+        assert!(diagnostic.message.contains("belongs to `lab.toml`"), "{}", diagnostic.message);
         // Once it is removed, the copy is a file like any other.
         assert_eq!(start(&current[..1], &[], &[("lab (copy).toml", "")]).unwrap().sources, [stray]);
     }

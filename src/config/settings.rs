@@ -180,7 +180,7 @@ impl Settings {
     /// The defaults for a server without a settings file, the same as for an empty
     /// `config/fiftythree.toml`.
     pub fn built_in() -> Settings {
-        Settings::beside(Path::new("config"))
+        Settings::defaults_for(Path::new("config"))
     }
 
     /// The defaults, overridden by flags. Returns the settings when there is no error, and all
@@ -204,7 +204,7 @@ impl Settings {
         let directory = file.path.parent().unwrap_or(Path::new(""));
         let (mut settings, listening) = read_settings(&root, directory, &mut diagnostics);
         diagnostics.extend(settings.listen_on(listening, flags));
-        let diagnostics = diagnostics.into_faults();
+        let diagnostics = diagnostics.into_diagnostics();
         let broken = diagnostics.iter().any(Diagnostic::is_error);
         ((!broken).then_some(settings), diagnostics)
     }
@@ -221,7 +221,7 @@ impl Settings {
     }
 
     /// The defaults for a settings file in `directory`.
-    fn beside(directory: &Path) -> Settings {
+    fn defaults_for(directory: &Path) -> Settings {
         Settings {
             dns: DnsSettings {
                 listen: vec![
@@ -301,7 +301,7 @@ pub fn reachable(listen: SocketAddr) -> SocketAddr {
 }
 
 fn read_settings(root: &Table<'_>, directory: &Path, diagnostics: &mut Diagnostics<'_>) -> (Settings, Listening) {
-    let (mut settings, mut listening) = (Settings::beside(directory), Listening::default());
+    let (mut settings, mut listening) = (Settings::defaults_for(directory), Listening::default());
     root.integer("version", diagnostics);
     if let Some(table) = root.table("dns", diagnostics) {
         read_dns(&table, &mut settings.dns, diagnostics);
@@ -318,13 +318,13 @@ fn read_settings(root: &Table<'_>, directory: &Path, diagnostics: &mut Diagnosti
     if let Some(table) = root.table("health", diagnostics) {
         let wait = table.duration("wait_for_first_result", diagnostics);
         set(&mut settings.health.wait_for_first_result, wait.map(|wait| wait.value));
-        for written in table.texts("certificate_authorities", diagnostics).unwrap_or_default() {
+        for written in table.strings("certificate_authorities", diagnostics).unwrap_or_default() {
             settings.health.certificate_authorities.push(resolve(directory, written.value));
         }
         let path = diagnostics.path().to_owned();
         let sentinel =
             |written: At<&str>| Sentinel { check: written.value.to_owned(), path: path.clone(), span: written.span };
-        let sentinels = table.texts("sentinels", diagnostics).unwrap_or_default();
+        let sentinels = table.strings("sentinels", diagnostics).unwrap_or_default();
         settings.health.sentinels = sentinels.into_iter().map(sentinel).collect();
     }
     if let Some(table) = root.table("state", diagnostics) {
@@ -363,7 +363,7 @@ fn set<T>(setting: &mut T, read: Option<T>) {
 
 /// A path, relative to the settings file.
 fn path(table: &Table<'_>, key: &str, directory: &Path, diagnostics: &mut Diagnostics<'_>) -> Option<PathBuf> {
-    let written = table.text(key, diagnostics)?;
+    let written = table.string(key, diagnostics)?;
     if written.value.is_empty() {
         diagnostics.error(written.span, format!("`{key}` must not be empty")).label("expected a path");
         return None;
@@ -396,7 +396,7 @@ fn read_dns(table: &Table<'_>, dns: &mut DnsSettings, diagnostics: &mut Diagnost
 }
 
 fn read_listen(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Option<Vec<Listener>> {
-    let texts = table.texts("listen", diagnostics)?;
+    let texts = table.strings("listen", diagnostics)?;
     if texts.is_empty() {
         let diagnostic = diagnostics.error(table.span_of("listen"), "`listen` must name at least one address");
         diagnostic.label("an empty list").hint("leave out `listen` for port 53 of every address");
@@ -413,7 +413,7 @@ fn listener(address: SocketAddr, service: Service, span: Range<usize>, diagnosti
 }
 
 fn read_nsid(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Option<Vec<u8>> {
-    let written = table.text("nsid", diagnostics)?;
+    let written = table.string("nsid", diagnostics)?;
     if !(1..=MAX_NSID_OCTETS).contains(&written.value.len()) {
         let message = format!("`nsid` must have from 1 to {MAX_NSID_OCTETS} bytes");
         diagnostics.error(written.span, message).label(format!("{} bytes", written.value.len()));
@@ -440,7 +440,7 @@ fn read_name_servers(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Ve
 fn read_name_server(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Option<NameServer> {
     table.require("name", "such as { name = \"ns1.lab.test.\", addresses = [\"127.0.0.1\"] }", diagnostics);
     let addresses = read_list(table, "addresses", diagnostics, value::address);
-    let written = table.text("name", diagnostics)?;
+    let written = table.string("name", diagnostics)?;
     let name = match Name::parse(written.value) {
         Ok(name) if name.label_count() > 1 && !name.is_wildcard() => Some(name),
         Ok(_) => {
@@ -465,7 +465,7 @@ pub(super) fn read_list<T>(
     diagnostics: &mut Diagnostics<'_>,
     read: impl Fn(&At<&str>, &mut Diagnostics<'_>) -> Option<T>,
 ) -> Option<Vec<At<T>>> {
-    let texts = table.texts(key, diagnostics)?;
+    let texts = table.strings(key, diagnostics)?;
     let read_one = |text: &At<&str>| read(text, diagnostics).map(|value| At::new(value, text.span.clone()));
     Some(texts.iter().filter_map(read_one).collect())
 }
@@ -489,7 +489,7 @@ pub(super) fn without_repetition<T: PartialEq + std::fmt::Display>(
 }
 
 fn read_admin_listen(table: &Table<'_>, listening: &mut Listening, diagnostics: &mut Diagnostics<'_>) {
-    let Some(written) = table.text("listen", diagnostics) else { return };
+    let Some(written) = table.string("listen", diagnostics) else { return };
     if written.value == "off" {
         listening.is_admin_off = true;
     } else if let Some(address) = value::socket_address(&written, ADMIN_PORT, diagnostics) {
@@ -498,7 +498,7 @@ fn read_admin_listen(table: &Table<'_>, listening: &mut Listening, diagnostics: 
 }
 
 fn read_webhook(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Option<Secret> {
-    let written = table.text("url", diagnostics)?;
+    let written = table.string("url", diagnostics)?;
     let url = written.value;
     let rest = url.strip_prefix("https://").or(url.strip_prefix("http://"));
     let has_host = rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with(['/', ':', '?', '#']));
@@ -525,7 +525,7 @@ fn read_location(
     location: &mut LocationSettings,
     diagnostics: &mut Diagnostics<'_>,
 ) {
-    for written in table.texts("geoip", diagnostics).unwrap_or_default() {
+    for written in table.strings("geoip", diagnostics).unwrap_or_default() {
         location.geoip.push(resolve(directory, written.value));
     }
     if let Some(choice) = table.choice("client_subnet", diagnostics) {
@@ -553,13 +553,13 @@ fn read_networks(tables: &[Table<'_>], location: &mut LocationSettings, diagnost
 fn read_network(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Option<LocationNetwork> {
     let mark = diagnostics.mark();
     table.require("cidr", "such as cidr = \"10.53.1.0/24\"", diagnostics);
-    let cidr = table.text("cidr", diagnostics).and_then(|text| value::network(&text, diagnostics));
-    let country = table.text("country", diagnostics).and_then(|text| value::country(&text, diagnostics));
-    let subdivision = table.text("subdivision", diagnostics);
+    let cidr = table.string("cidr", diagnostics).and_then(|text| value::network(&text, diagnostics));
+    let country = table.string("country", diagnostics).and_then(|text| value::country(&text, diagnostics));
+    let subdivision = table.string("subdivision", diagnostics);
     let subdivision = subdivision.and_then(|text| value::subdivision(country?, &text, diagnostics));
     let point = table.table("coordinates", diagnostics);
     let coordinates = point.and_then(|table| value::coordinates(&table, Precision::Any, diagnostics));
-    let region = table.text("region", diagnostics).and_then(|text| value::region(&text, diagnostics));
+    let region = table.string("region", diagnostics).and_then(|text| value::region(&text, diagnostics));
     if table.has("subdivision") && !table.has("country") {
         let diagnostic = diagnostics.error(table.span_of("subdivision"), "`subdivision` needs `country`");
         diagnostic.label("`country` is missing").hint("such as country = \"US\"");
@@ -619,7 +619,7 @@ fn read_latency_clients(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) ->
         }
         return None;
     };
-    let text = table.text(key, diagnostics)?;
+    let text = table.string(key, diagnostics)?;
     match *key {
         "cidr" => value::network(&text, diagnostics).map(LatencyClients::Cidr),
         "country" => value::country(&text, diagnostics).map(LatencyClients::Country),
@@ -633,9 +633,10 @@ fn read_vpcs(tables: &[Table<'_>], settings: &mut Settings, diagnostics: &mut Di
         let Some((id, name)) = read_vpc_id(table, settings, diagnostics) else { continue };
         table.require("region", "such as region = \"eu-central-1\": the AWS region of its clients", diagnostics);
         table.require("cidrs", "such as cidrs = [\"10.53.0.0/16\"]", diagnostics);
-        let region = table.text("region", diagnostics).and_then(|text| value::region(&text, diagnostics));
+        let region = table.string("region", diagnostics).and_then(|text| value::region(&text, diagnostics));
         let cidrs = read_list(table, "cidrs", diagnostics, value::network);
-        if cidrs.as_ref().is_some_and(Vec::is_empty) && table.texts("cidrs", diagnostics).is_some_and(|t| t.is_empty())
+        if cidrs.as_ref().is_some_and(Vec::is_empty)
+            && table.strings("cidrs", diagnostics).is_some_and(|t| t.is_empty())
         {
             diagnostics.error(table.span_of("cidrs"), "`cidrs` must name at least one network").label("an empty list");
         }
@@ -658,8 +659,8 @@ fn read_vpc_id<'d>(
     settings: &Settings,
     diagnostics: &mut Diagnostics<'_>,
 ) -> Option<(VpcId, Option<&'d str>)> {
-    let name = table.text("name", diagnostics);
-    let written = table.text("id", diagnostics);
+    let name = table.string("name", diagnostics);
+    let written = table.string("id", diagnostics);
     if !table.has("name") && !table.has("id") {
         table.require("id", "such as id = \"vpc-lab1\"; zones refer to it in `vpcs`", diagnostics);
         return None;

@@ -35,9 +35,9 @@ pub(super) type Named<'d, T> = Vec<(At<&'d str>, T)>;
 
 /// An element of a list of numbers and strings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum NumberOrText<'d> {
+pub(super) enum NumberOrString<'d> {
     Number(i64),
-    Text(&'d str),
+    String(&'d str),
 }
 
 /// A table that is being read.
@@ -84,7 +84,7 @@ impl<'d> Table<'d> {
         self.entries.get(key).map_or_else(|| self.span.clone(), Entry::key_span)
     }
 
-    pub(super) fn text(&self, key: &str, diagnostics: &mut Diagnostics<'_>) -> Option<At<&'d str>> {
+    pub(super) fn string(&self, key: &str, diagnostics: &mut Diagnostics<'_>) -> Option<At<&'d str>> {
         let (key, value, span) = self.value(key, diagnostics)?;
         let text = value.as_text();
         if text.is_none() {
@@ -94,14 +94,14 @@ impl<'d> Table<'d> {
     }
 
     /// A string; other values give no diagnostic.
-    pub(super) fn text_as_written(&self, key: &str) -> Option<At<&'d str>> {
+    pub(super) fn string_as_written(&self, key: &str) -> Option<At<&'d str>> {
         let node = &self.entries.get(key)?.node;
         Some(At::new(node.value.as_text()?, node.span()))
     }
 
     /// One of the words that the key allows.
     pub(super) fn choice(&self, key: &str, diagnostics: &mut Diagnostics<'_>) -> Option<At<&'static str>> {
-        let written = self.text(key, diagnostics)?;
+        let written = self.string(key, diagnostics)?;
         let Shape::Choice(words) = self.key(key).shape else { unreachable!("`{key}` is read as a choice") };
         let found = words.iter().find(|word| **word == written.value);
         if found.is_none() {
@@ -160,9 +160,9 @@ impl<'d> Table<'d> {
     }
 
     /// The strings of a list.
-    pub(super) fn texts(&self, key: &str, diagnostics: &mut Diagnostics<'_>) -> Option<Vec<At<&'d str>>> {
+    pub(super) fn strings(&self, key: &str, diagnostics: &mut Diagnostics<'_>) -> Option<Vec<At<&'d str>>> {
         let (key, value, span) = self.value(key, diagnostics)?;
-        texts(key, value, span, diagnostics)
+        strings(key, value, span, diagnostics)
     }
 
     /// True when the key's list has no elements, not even unreadable ones.
@@ -172,7 +172,7 @@ impl<'d> Table<'d> {
     }
 
     /// The strings of a list; other elements give no diagnostic.
-    pub(super) fn texts_as_written(&self, key: &str) -> Vec<At<&'d str>> {
+    pub(super) fn strings_as_written(&self, key: &str) -> Vec<At<&'d str>> {
         let elements = self.entries.get(key).and_then(|entry| entry.node.value.as_list());
         let text = |element: &'d Node<'d>| Some(At::new(element.value.as_text()?, element.span()));
         elements.into_iter().flatten().filter_map(text).collect()
@@ -211,11 +211,11 @@ impl<'d> Table<'d> {
     }
 
     /// The integers and strings of a list.
-    pub(super) fn numbers_and_texts(
+    pub(super) fn numbers_and_strings(
         &self,
         key: &str,
         diagnostics: &mut Diagnostics<'_>,
-    ) -> Option<Vec<At<NumberOrText<'d>>>> {
+    ) -> Option<Vec<At<NumberOrString<'d>>>> {
         let (key, value, span) = self.value(key, diagnostics)?;
         let Some(elements) = value.as_list() else {
             wrong_shape(key, value, span, diagnostics);
@@ -225,8 +225,8 @@ impl<'d> Table<'d> {
         for element in elements.iter() {
             let (inner, span) = (&element.value, element.span());
             match (scalar::integer(inner), inner.as_text()) {
-                (Some(number), _) => list.push(At::new(NumberOrText::Number(number.unwrap_or(i64::MAX)), span)),
-                (None, Some(text)) => list.push(At::new(NumberOrText::Text(text), span)),
+                (Some(number), _) => list.push(At::new(NumberOrString::Number(number.unwrap_or(i64::MAX)), span)),
+                (None, Some(text)) => list.push(At::new(NumberOrString::String(text), span)),
                 _ if diagnostics.is_broken(&span) => {}
                 _ => wrong_shape(key, inner, span, diagnostics),
             }
@@ -235,7 +235,7 @@ impl<'d> Table<'d> {
     }
 
     /// The strings of a table with the user's own keys.
-    pub(super) fn named_text(&self, key: &str, diagnostics: &mut Diagnostics<'_>) -> Option<Named<'d, At<&'d str>>> {
+    pub(super) fn named_strings(&self, key: &str, diagnostics: &mut Diagnostics<'_>) -> Option<Named<'d, At<&'d str>>> {
         let (key, entries) = self.map(key, diagnostics)?;
         let mut named = Vec::new();
         for entry in entries.iter() {
@@ -254,7 +254,7 @@ impl<'d> Table<'d> {
     }
 
     /// The lists of strings of a table with the user's own keys.
-    pub(super) fn named_texts(
+    pub(super) fn named_string_lists(
         &self,
         key: &str,
         diagnostics: &mut Diagnostics<'_>,
@@ -266,7 +266,7 @@ impl<'d> Table<'d> {
             if diagnostics.is_broken(&span) {
                 continue;
             }
-            if let Some(texts) = texts(key, &entry.node.value, span, diagnostics) {
+            if let Some(texts) = strings(key, &entry.node.value, span, diagnostics) {
                 named.push((At::new(&*entry.key, entry.key_span()), texts));
             }
         }
@@ -323,7 +323,7 @@ impl<'d> Table<'d> {
     fn value(&self, key: &str, diagnostics: &Diagnostics<'_>) -> Option<(&'static Key, &'d Value<'d>, Range<usize>)> {
         let node = &self.entries.get(key)?.node;
         let may_be_broken = match &node.value {
-            Value::Text(_) | Value::Integer(..) | Value::Float(_) => true,
+            Value::String(_) | Value::Integer(..) | Value::Float(_) => true,
             // The position of a `[table]` is its header: an error inside does not make the whole
             // unreadable.
             Value::List(elements) => !elements.iter().any(|element| element.value.as_table().is_some()),
@@ -380,7 +380,7 @@ fn read_duration(
     None
 }
 
-fn texts<'d>(
+fn strings<'d>(
     key: &Key,
     value: &'d Value<'d>,
     span: Range<usize>,

@@ -94,7 +94,7 @@ fn faults_are_printed_as_expected() {
 fn every_fault_points_into_its_file() {
     for (name, case) in cases() {
         let (files, diagnostics) = case_faults(&name, &case.text);
-        assert!(!diagnostics.is_empty(), "{name} has no fault");
+        assert!(!diagnostics.is_empty(), "{name} gives no diagnostics");
         for diagnostic in &diagnostics {
             let source = files.iter().find(|file| file.path == diagnostic.path).unwrap();
             let span = diagnostic.span.clone().unwrap();

@@ -44,7 +44,7 @@ struct Place {
 /// The value of a key or an element of a list.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Value<'d> {
-    Text(Cow<'d, str>),
+    String(Cow<'d, str>),
     /// The digits as written, without underscores and prefix, and the base.
     Integer(Cow<'d, str>, u32),
     /// As written, without underscores.
@@ -96,7 +96,7 @@ impl<'d> Entries<'d> {
 impl Value<'_> {
     pub(super) fn as_text(&self) -> Option<&str> {
         match self {
-            Value::Text(text) => Some(text),
+            Value::String(text) => Some(text),
             _ => None,
         }
     }
@@ -153,7 +153,7 @@ fn of_entry<'d>(key: Spanned<Cow<'d, str>>, value: Spanned<DeValue<'d>>) -> Entr
 fn of_value(value: Spanned<DeValue<'_>>) -> Node<'_> {
     let place = Place::of(value.span());
     let value = match value.into_inner() {
-        DeValue::String(text) => Value::Text(text),
+        DeValue::String(text) => Value::String(text),
         DeValue::Integer(written) => Value::Integer(written.as_str().to_owned().into(), written.radix()),
         DeValue::Float(written) => Value::Float(written.as_str().to_owned().into()),
         DeValue::Boolean(boolean) => Value::Boolean(boolean),
@@ -288,7 +288,7 @@ impl<'d> Builder<'d> {
         let raw = toml_parser::Raw::new_unchecked(raw.as_str(), encoding, span);
         let mut decoded = Cow::Borrowed("");
         match raw.decode_scalar(&mut decoded, errors) {
-            ScalarKind::String => Some(Value::Text(decoded)),
+            ScalarKind::String => Some(Value::String(decoded)),
             ScalarKind::Boolean(boolean) => Some(Value::Boolean(boolean)),
             ScalarKind::Float => Some(Value::Float(decoded)),
             ScalarKind::Integer(radix) => Some(Value::Integer(decoded, radix.value())),

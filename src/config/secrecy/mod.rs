@@ -149,7 +149,7 @@ static RULES: LazyLock<HashMap<&'static str, Rule>> = LazyLock::new(|| {
         let rule = match (key.secrecy, key.shape) {
             (Secrecy::Secret, _) => Rule::Nothing,
             (Secrecy::Open, Shape::Table(_) | Shape::Tables(_)) => Rule::Tables,
-            (Secrecy::Open, Shape::NamedText | Shape::NamedTexts | Shape::NamedDurations(_)) => Rule::OwnKeys,
+            (Secrecy::Open, Shape::NamedStrings | Shape::NamedStringLists | Shape::NamedDurations(_)) => Rule::OwnKeys,
             (Secrecy::Open, _) => Rule::Known,
         };
         // A key that is a table in one place may be a string in another.

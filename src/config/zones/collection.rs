@@ -24,7 +24,7 @@ pub(super) fn read(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Opti
     let mark = diagnostics.mark();
     table.require("name", "such as name = \"offices\"", diagnostics);
     table.require("locations", "such as locations = { berlin = [\"10.53.1.0/24\"] }", diagnostics);
-    let name = table.text("name", diagnostics);
+    let name = table.string("name", diagnostics);
     if let Some(name) = &name {
         check_name(name, MAX_NAME_CHARACTERS, diagnostics);
     }
@@ -40,7 +40,7 @@ pub(super) fn read(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Opti
 
 /// The `id` that the user set, a lower-case UUID.
 pub(super) fn read_uuid(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Option<At<String>> {
-    let written = table.text("id", diagnostics)?;
+    let written = table.string("id", diagnostics)?;
     if !id::is_uuid(written.value) {
         let diagnostic = diagnostics.error(written.span, format!("`{}` is not a valid id", written.value));
         diagnostic.label("expected a UUID in lower case");
@@ -66,7 +66,7 @@ fn check_name(written: &At<&str>, most: usize, diagnostics: &mut Diagnostics<'_>
 fn read_locations(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Vec<(String, Vec<IpNet>)> {
     let mut locations = Vec::new();
     let mut seen = HashMap::new();
-    for (name, written) in table.named_texts("locations", diagnostics).unwrap_or_default() {
+    for (name, written) in table.named_string_lists("locations", diagnostics).unwrap_or_default() {
         check_name(&name, MAX_LOCATION_CHARACTERS, diagnostics);
         if written.is_empty() {
             let diagnostic =

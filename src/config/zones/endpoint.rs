@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::super::document::Diagnostics;
-use super::super::table::{At, NumberOrText, Table};
+use super::super::table::{At, NumberOrString, Table};
 use super::super::value;
 use super::health_check::flag;
 use crate::model::{
@@ -17,7 +17,7 @@ const MAX_TEXT_CHARACTERS: usize = 255;
 /// API RequestInterval, FailureThreshold.
 const REQUEST_INTERVAL: Duration = Duration::from_secs(30);
 const FAILURE_THRESHOLD: u8 = 3;
-/// More than people write by hand.
+/// More than users write by hand.
 const MAX_STATUS_RANGES: usize = 20;
 const MAX_HEADERS: usize = 20;
 /// Long tokens have a few kilobytes, and many servers accept at most 8 KiB of headers.
@@ -93,8 +93,8 @@ fn threshold(table: &Table<'_>, key: &str, default: u8, diagnostics: &mut Diagno
 }
 
 fn read_target(table: &Table<'_>, kind: Option<&str>, diagnostics: &mut Diagnostics<'_>) -> Option<EndpointTarget> {
-    let address = table.text("ip_address", diagnostics).and_then(|text| read_address(&text, diagnostics));
-    let domain = table.text("fqdn", diagnostics).and_then(|text| read_domain(&text, diagnostics));
+    let address = table.string("ip_address", diagnostics).and_then(|text| read_address(&text, diagnostics));
+    let domain = table.string("fqdn", diagnostics).and_then(|text| read_domain(&text, diagnostics));
     let (has_address, has_domain) = (table.has("ip_address"), table.has("fqdn"));
     if !has_address && !has_domain && table.is_whole(diagnostics) {
         let diagnostic = diagnostics.error(table.span.clone(), "a health check needs `ip_address`, `fqdn` or both");
@@ -164,8 +164,8 @@ fn read_port(table: &Table<'_>, kind: Option<&str>, diagnostics: &mut Diagnostic
 }
 
 fn read_request(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Option<HttpRequest> {
-    let path = table.text("resource_path", diagnostics);
-    let search_string = table.text("search_string", diagnostics);
+    let path = table.string("resource_path", diagnostics);
+    let search_string = table.string("search_string", diagnostics);
     let mark = diagnostics.mark();
     if let Some(path) = &path {
         check_path(path, diagnostics);
@@ -228,7 +228,7 @@ fn read_timeouts(table: &Table<'_>, kind: Option<&str>, diagnostics: &mut Diagno
 
 /// Such as `["200-299", 404]`.
 fn read_statuses(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Vec<StatusRange> {
-    let Some(written) = table.numbers_and_texts("expected_status", diagnostics) else { return Vec::new() };
+    let Some(written) = table.numbers_and_strings("expected_status", diagnostics) else { return Vec::new() };
     if written.is_empty() && !diagnostics.is_broken(&table.span_of("expected_status")) {
         let diagnostic =
             diagnostics.error(table.span_of("expected_status"), "`expected_status` must name at least one status");
@@ -241,11 +241,11 @@ fn read_statuses(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Vec<St
     written.iter().filter_map(|status| read_status(status, diagnostics)).collect()
 }
 
-fn read_status(written: &At<NumberOrText<'_>>, diagnostics: &mut Diagnostics<'_>) -> Option<StatusRange> {
+fn read_status(written: &At<NumberOrString<'_>>, diagnostics: &mut Diagnostics<'_>) -> Option<StatusRange> {
     let status = |text: &str| text.parse().ok().filter(|_| text.len() == 3);
     let range = match written.value {
-        NumberOrText::Number(number) => u16::try_from(number).ok().map(|status| (status, status)),
-        NumberOrText::Text(text) => match text.split_once('-') {
+        NumberOrString::Number(number) => u16::try_from(number).ok().map(|status| (status, status)),
+        NumberOrString::String(text) => match text.split_once('-') {
             Some((first, last)) => status(first.trim()).zip(status(last.trim())),
             None => status(text).map(|status| (status, status)),
         },
@@ -262,7 +262,7 @@ fn read_status(written: &At<NumberOrText<'_>>, diagnostics: &mut Diagnostics<'_>
 }
 
 fn read_headers(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Vec<(String, Secret)> {
-    let Some(written) = table.named_text("request_headers", diagnostics) else { return Vec::new() };
+    let Some(written) = table.named_strings("request_headers", diagnostics) else { return Vec::new() };
     if written.len() > MAX_HEADERS {
         let message = format!("`request_headers` must have at most {MAX_HEADERS} headers");
         diagnostics.error(table.span_of("request_headers"), message).label(format!("{} entries", written.len()));

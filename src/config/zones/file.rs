@@ -68,7 +68,7 @@ fn read_zone(root: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Option<Zone
     if !root.has("name") {
         refuse_what_needs_a_zone(root, &records, diagnostics);
     }
-    let written = root.text("name", diagnostics);
+    let written = root.string("name", diagnostics);
     let zone = written.as_ref().and_then(|written| name::of_zone(written, diagnostics));
     // Without a zone the records are still read, to report their errors.
     let origin = zone.clone().unwrap_or_else(|| Name::parse(NAMELESS).expect("a constant name"));
@@ -105,7 +105,7 @@ fn refuse_what_needs_a_zone(root: &Table<'_>, records: &[Table<'_>], diagnostics
 }
 
 fn read_id(root: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Option<At<String>> {
-    let written = root.text("id", diagnostics)?;
+    let written = root.string("id", diagnostics)?;
     if !id::is_zone_id(written.value) {
         let message = format!("`{}` is not a valid hosted zone id", written.value);
         diagnostics.error(written.span, message).label("expected `Z` and up to 31 capital letters and digits");
@@ -115,7 +115,7 @@ fn read_id(root: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Option<At<Str
 }
 
 fn read_comment(root: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Option<String> {
-    let written = root.text("comment", diagnostics)?;
+    let written = root.string("comment", diagnostics)?;
     if written.value.chars().count() > MAX_COMMENT_CHARACTERS {
         let message = format!("`comment` must have at most {MAX_COMMENT_CHARACTERS} characters");
         diagnostics.error(written.span, message).label(format!("{} characters", written.value.chars().count()));
@@ -125,7 +125,7 @@ fn read_comment(root: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Option<S
 }
 
 fn read_vpcs(root: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Option<Vec<At<String>>> {
-    let written = root.texts("vpcs", diagnostics)?;
+    let written = root.strings("vpcs", diagnostics)?;
     if written.is_empty() && !diagnostics.is_broken(&root.span_of("vpcs")) {
         let diagnostic = diagnostics.error(root.span_of("vpcs"), "`vpcs` must name at least one VPC");
         diagnostic.label("an empty list").hint("leave out `vpcs` to make the zone public");

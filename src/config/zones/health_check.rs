@@ -78,7 +78,7 @@ pub(super) struct Draft {
 pub(super) fn read(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Option<Defined<Draft>> {
     let mark = diagnostics.mark();
     table.require("name", "such as name = \"blue\"; records say health_check = \"blue\"", diagnostics);
-    let name = table.text("name", diagnostics);
+    let name = table.string("name", diagnostics);
     let id = read_uuid(table, diagnostics);
     let deleted = flag(table, "deleted", false, diagnostics);
     let disabled = flag(table, "disabled", false, diagnostics);
@@ -109,7 +109,7 @@ pub(super) fn read(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Opti
 
 /// The names and ids of the checks that a check refers to, with positions, even if it has errors.
 pub(super) fn references(table: &Table<'_>) -> Vec<(String, Range<usize>)> {
-    let written = table.texts_as_written("child_health_checks");
+    let written = table.strings_as_written("child_health_checks");
     written.into_iter().map(|child| (child.value.to_owned(), child.span)).collect()
 }
 
@@ -179,7 +179,7 @@ fn read_calculated(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Opti
         let diagnostic = diagnostics.error(table.span.clone(), message);
         diagnostic.label("`health_threshold` is missing").hint("how many of the children must be healthy, such as 1");
     }
-    let children = table.texts("child_health_checks", diagnostics);
+    let children = table.strings("child_health_checks", diagnostics);
     let threshold = table.integer("health_threshold", diagnostics);
     if table.has("child_health_checks") && children.is_none() {
         return None;
@@ -211,7 +211,7 @@ fn warn_of_fixed_verdicts(threshold: &At<u16>, children: usize, diagnostics: &mu
 fn refuse_type(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> bool {
     // `choice` reports a value that is not a string.
     let mark = diagnostics.mark();
-    let Some(written) = table.text("type", diagnostics) else {
+    let Some(written) = table.string("type", diagnostics) else {
         diagnostics.forget_since(mark);
         return false;
     };

@@ -20,8 +20,8 @@ pub(super) fn read(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Opti
     table.require("query", "such as query = 'sum(rate(http_errors_total[1m]))'", diagnostics);
     table.require("comparison", "which results are bad, such as comparison = \"greater_than_threshold\"", diagnostics);
     table.require("threshold", "what results are compared with, such as threshold = 0.5", diagnostics);
-    let prometheus = table.text("prometheus", diagnostics).and_then(|url| read_url(&url, diagnostics));
-    let query = table.text("query", diagnostics).and_then(|query| read_query(&query, diagnostics));
+    let prometheus = table.string("prometheus", diagnostics).and_then(|url| read_url(&url, diagnostics));
+    let query = table.string("query", diagnostics).and_then(|query| read_query(&query, diagnostics));
     let comparison = table.choice("comparison", diagnostics).map(|word| comparison(word.value));
     let threshold = table.number("threshold", diagnostics);
     let period = table.duration("period", diagnostics);

@@ -84,7 +84,7 @@ fn read_marker(
             RoutingPolicy::Weighted { weight: u8::try_from(weight.value).ok()? }
         }
         "region" => {
-            let region = table.text("region", diagnostics)?;
+            let region = table.string("region", diagnostics)?;
             RoutingPolicy::Latency { region: value::region(&region, diagnostics)? }
         }
         "failover" => RoutingPolicy::Failover { role: read_role(table, diagnostics)? },
@@ -110,7 +110,7 @@ fn read_geolocation(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Opt
     let (continent, country, subdivision) = (table.has("continent"), table.has("country"), table.has("subdivision"));
     if continent && (country || subdivision) {
         let other = if country { "country" } else { "subdivision" };
-        let diagnostic = diagnostics.error(table.key_span(other), format!("`{other}` cannot stand beside `continent`"));
+        let diagnostic = diagnostics.error(table.key_span(other), format!("`{other}` cannot be used with `continent`"));
         diagnostic.label("a second area").hint(hint);
         return None;
     }
@@ -120,7 +120,7 @@ fn read_geolocation(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Opt
         return None;
     }
     if continent {
-        if let Some(written) = table.text_as_written("continent").filter(|written| written.value == "*") {
+        if let Some(written) = table.string_as_written("continent").filter(|written| written.value == "*") {
             let diagnostic = diagnostics.error(written.span, "`*` is not a continent");
             diagnostic.label("expected a continent's code").hint("for all other clients, write { country = \"*\" }");
             return None;
@@ -128,7 +128,7 @@ fn read_geolocation(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Opt
         let code = table.choice("continent", diagnostics)?;
         return Continent::from_code(code.value).map(GeoLocation::Continent);
     }
-    let country = table.text("country", diagnostics)?;
+    let country = table.string("country", diagnostics)?;
     if country.value == "*" {
         if subdivision {
             let diagnostic = diagnostics.error(table.key_span("subdivision"), "the default has no subdivisions");
@@ -138,7 +138,7 @@ fn read_geolocation(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Opt
         return Some(GeoLocation::Default);
     }
     let country = value::country(&country, diagnostics);
-    let Some(subdivision) = table.text("subdivision", diagnostics) else {
+    let Some(subdivision) = table.string("subdivision", diagnostics) else {
         return if subdivision { None } else { country.map(GeoLocation::Country) };
     };
     let subdivision = value::subdivision(country?, &subdivision, diagnostics);
@@ -167,14 +167,14 @@ fn read_geoproximity_location(table: &Table<'_>, diagnostics: &mut Diagnostics<'
     };
     match place {
         "region" => {
-            let region = table.text("region", diagnostics)?;
+            let region = table.string("region", diagnostics)?;
             value::region(&region, diagnostics).map(GeoproximityLocation::Region)
         }
         "coordinates" => {
             let point = table.table("coordinates", diagnostics)?;
             value::coordinates(&point, Precision::Route53, diagnostics).map(GeoproximityLocation::Coordinates)
         }
-        _ => read_local_zone_group(&table.text("local_zone_group", diagnostics)?, diagnostics),
+        _ => read_local_zone_group(&table.string("local_zone_group", diagnostics)?, diagnostics),
     }
 }
 
@@ -201,8 +201,8 @@ fn read_cidr(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Option<(Ro
         "such as cidr = { collection = \"offices\", location = \"berlin\" }; for all other clients, location = \"*\"";
     table.require("collection", hint, diagnostics);
     table.require("location", hint, diagnostics);
-    let collection = table.text("collection", diagnostics);
-    let location = table.text("location", diagnostics);
+    let collection = table.string("collection", diagnostics);
+    let location = table.string("location", diagnostics);
     let (collection, location) = (collection?.map(str::to_owned), location?.map(str::to_owned));
     let named = (location.value != "*").then(|| location.value.clone());
     let policy = RoutingPolicy::IpBased { collection: CidrCollectionId(String::new()), location: named };

@@ -81,10 +81,10 @@ pub(super) fn read(table: &Table<'_>, zone: &Name, diagnostics: &mut Diagnostics
     let mark = diagnostics.mark();
     let name = read_name(table, zone, diagnostics);
     let record_type = read_type(table, diagnostics);
-    let set_identifier = table.text("set_identifier", diagnostics);
+    let set_identifier = table.string("set_identifier", diagnostics);
     let policy = policy::read(table, diagnostics);
     let ContentDraft { content, target, hosted_zone_id } = read_content(table, record_type, zone, diagnostics);
-    let health_check = table.text("health_check", diagnostics).map(|text| text.map(str::to_owned));
+    let health_check = table.string("health_check", diagnostics).map(|text| text.map(str::to_owned));
     let (routing_policy, cidr) = policy?;
     let set = ResourceRecordSet {
         name: name?,
@@ -102,13 +102,13 @@ pub(super) fn read(table: &Table<'_>, zone: &Name, diagnostics: &mut Diagnostics
 
 pub(super) fn read_name(table: &Table<'_>, zone: &Name, diagnostics: &mut Diagnostics<'_>) -> Option<Name> {
     table.require("name", "such as name = \"www\"; the zone itself is name = \"@\"", diagnostics);
-    let written = table.text("name", diagnostics)?;
+    let written = table.string("name", diagnostics)?;
     name::in_zone(&written, zone, diagnostics)
 }
 
 pub(super) fn read_type(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Option<RecordType> {
     table.require("type", "such as type = \"A\"", diagnostics);
-    let written = table.text("type", diagnostics)?;
+    let written = table.string("type", diagnostics)?;
     let found = written.value.parse().ok();
     if found.is_none() {
         let known = RecordType::ALL.map(RecordType::as_str);
@@ -142,7 +142,7 @@ fn read_content(
     check_exactly_one_content(table, diagnostics);
     if table.has("alias") {
         let Some(alias) = table.table("alias", diagnostics) else { return ContentDraft::default() };
-        let hosted_zone_id = alias.text("hosted_zone_id", diagnostics).map(|text| text.map(str::to_owned));
+        let hosted_zone_id = alias.string("hosted_zone_id", diagnostics).map(|text| text.map(str::to_owned));
         let content = read_alias(&alias, zone, diagnostics).map(Content::Alias);
         return ContentDraft { content, target: Some(alias.span_of("target")), hosted_zone_id };
     }
@@ -185,7 +185,7 @@ fn read_alias(table: &Table<'_>, zone: &Name, diagnostics: &mut Diagnostics<'_>)
     let hint = "true: unhealthy while no record of the target is healthy; false: always healthy";
     table.require("evaluate_target_health", hint, diagnostics);
     let evaluate = table.boolean("evaluate_target_health", diagnostics);
-    let target = table.text("target", diagnostics)?;
+    let target = table.string("target", diagnostics)?;
     let name = name::in_zone(&target, zone, diagnostics)?;
     // A missing boolean is already an error.
     Some(AliasTarget { name, evaluate_target_health: evaluate.is_some_and(|evaluate| evaluate.value) })
@@ -197,7 +197,7 @@ fn read_values(
     zone: &Name,
     diagnostics: &mut Diagnostics<'_>,
 ) -> Vec<RecordData> {
-    let written = table.texts("values", diagnostics).unwrap_or_default();
+    let written = table.strings("values", diagnostics).unwrap_or_default();
     let Some(record_type) = record_type else { return Vec::new() };
     written.iter().filter_map(|text| read_value(text, record_type, zone, diagnostics)).collect()
 }

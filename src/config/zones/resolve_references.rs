@@ -110,7 +110,7 @@ impl SharedDefinitions {
         let read = |draft| link.zone((0, origin), draft, &self.cidr_collections, &mut Claims::default());
         let zone = draft.zone.map(read);
         let diagnostics = link.diagnostics.pop().expect("there is one file");
-        (!diagnostics.has_error_since(0)).then(|| ZoneReading { zone, warnings: diagnostics.into_faults() })
+        (!diagnostics.has_error_since(0)).then(|| ZoneReading { zone, warnings: diagnostics.into_diagnostics() })
     }
 }
 
@@ -172,7 +172,10 @@ pub(super) fn link(
             configuration.zones.push(ZoneSource { zone: Arc::new(zone), file });
         }
     }
-    Reading { configuration, diagnostics: link.diagnostics.into_iter().flat_map(Diagnostics::into_faults).collect() }
+    Reading {
+        configuration,
+        diagnostics: link.diagnostics.into_iter().flat_map(Diagnostics::into_diagnostics).collect(),
+    }
 }
 
 /// The state of resolving references.

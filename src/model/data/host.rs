@@ -62,7 +62,7 @@ mod tests {
             bad(record_type, r"a\195.test.", "three octal digits", r"`\303`");
             bad(record_type, "bücher.test.", "octal escape", "Punycode");
             bad(record_type, "\"www.lab.test.\"", "without quotation marks", "");
-            bad(record_type, "a\"b.test.", "quotation mark stands inside", "");
+            bad(record_type, "a\"b.test.", "quotation mark inside", "");
             bad(record_type, &format!("{}.test.", "a".repeat(64)), "longer than 63", "");
         }
     }

@@ -64,7 +64,7 @@ mod tests {
         let text = r#"1 2 "" "" "" sip.lab.test."#;
         good(Naptr, text, text, b"\0\x01\0\x02\0\0\0\x03sip\x03lab\x04test\0");
         good(Naptr, r#"1 2 "S" "a" "" ."#, r#"1 2 "S" "a" "" ."#, b"\0\x01\0\x02\x01S\x01a\0\0");
-        bad(Naptr, r#"1 2 "u" "E2U+sip" "!a!b!" sip.lab.test."#, "exclude each other", "`.`");
+        bad(Naptr, r#"1 2 "u" "E2U+sip" "!a!b!" sip.lab.test."#, "cannot have both a regexp and a replacement", "`.`");
         bad(Naptr, r#"1 2 "u" "E2U+sip" "!a!b!""#, "the replacement is missing", "");
         bad(Naptr, r#"1 2 "x" "" "" ."#, r#"not "x""#, "");
         bad(Naptr, r#"1 2 "us" "" "" ."#, r#"not "us""#, "");

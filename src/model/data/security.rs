@@ -111,7 +111,7 @@ mod tests {
         bad(Caa, r#"0 abcdefghijklmnop "a""#, "1 to 15", "");
         bad(Caa, r#"256 issue "a""#, "between 0 and 255", "");
         bad(Caa, r#"0 issue "a" "b""#, "unexpected", "");
-        bad(Caa, r#"0 issue"a""#, "quotation mark stands inside the tag", "");
+        bad(Caa, r#"0 issue"a""#, "quotation mark inside the tag", "");
         bad(Caa, &format!(r#"0 issue "{}""#, "a".repeat(256)), "256 characters", "");
     }
 
@@ -126,7 +126,7 @@ mod tests {
                     Ds,
                     &short,
                     &format!("must have {} hexadecimal digits, not {}", octets * 2, octets * 2 - 2),
-                    "copied as a whole",
+                    "copied completely",
                 );
             }
         }
