@@ -394,9 +394,21 @@ pub(super) const NETWORK: Keys = Keys {
 pub(super) const LATENCY: Keys = Keys {
     what: "`[[location.latency]]`",
     keys: &[
-        optional("cidr", Shape::String, "For the clients of this network; or `country`, or `region`."),
-        optional("country", Shape::String, "For the clients in this country; or `cidr`, or `region`."),
-        optional("region", Shape::String, "For the clients in this AWS region; or `cidr`, or `country`."),
+        optional(
+            "cidr",
+            Shape::String,
+            "Applies to clients in this network. Exactly one of `cidr`, `country` and `region` is required.",
+        ),
+        optional(
+            "country",
+            Shape::String,
+            "Applies to clients in this country. Exactly one of `cidr`, `country` and `region` is required.",
+        ),
+        optional(
+            "region",
+            Shape::String,
+            "Applies to clients in this AWS region. Exactly one of `cidr`, `country` and `region` is required.",
+        ),
         // No round trip takes a minute.
         required(
             "round_trip",

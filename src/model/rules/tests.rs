@@ -1,4 +1,4 @@
-//! Each rule is shown by sets that break it and, where that tells something, by their nearest legal neighbours.
+//! Tests each rule with sets that break it and, where useful, with similar valid sets.
 
 use std::time::Duration;
 
@@ -9,19 +9,20 @@ use crate::model::{
 };
 use RoutingPolicy::{Failover, Geolocation, Geoproximity, IpBased, Latency, MultivalueAnswer, Simple, Weighted};
 
-/// The violations of `lab.test.` with its defaults and these sets; indexes count from the first of these sets.
+/// The violations of `lab.test.` with its default sets and these sets. Indexes count from the first
+/// of these sets.
 fn found(sets: &[ResourceRecordSet]) -> Vec<Violation> {
     let mut found = violations(&zone(sets), &[collection()], 1232);
     found.iter_mut().for_each(|violation| violation.record_set -= 2);
     found
 }
 
-/// Nothing is found.
+/// Expects no violations.
 fn legal(sets: &[ResourceRecordSet]) {
     assert_eq!(found(sets), []);
 }
 
-/// Exactly one violation is found: this one, with these words.
+/// Expects exactly one violation: this one, with this text.
 fn one(sets: &[ResourceRecordSet], severity: Severity, record_set: usize, field: Field, message: &str) {
     let found = found(sets);
     assert_eq!(found.len(), 1, "{found:#?}");
@@ -363,7 +364,7 @@ fn a_set_has_1_to_400_values() {
     error(&[set("x.lab.test.", "A", &[])], 0, Field::Values, "1 to 400 values, not 0");
 }
 
-/// TXT values that differ and have this many octets together.
+/// Different TXT values with this many octets in total.
 fn text(octets: usize) -> Vec<String> {
     let strings = |octets: usize| {
         let lengths = (0..octets).step_by(256).map(|at| (octets - at).min(256) - 1);
@@ -373,8 +374,7 @@ fn text(octets: usize) -> Vec<String> {
     ('A'..='Z').zip((0..octets).step_by(3000)).map(value).collect()
 }
 
-/// A TXT set that takes this many octets in a message with a question for `x.lab.test.`, the frame
-/// included.
+/// A TXT set whose message with a question for `x.lab.test.` has this many octets.
 fn long(octets: usize) -> ResourceRecordSet {
     let room = octets - 12 - 4 - 12;
     // Each record has twelve octets before its data.
@@ -393,7 +393,7 @@ fn a_set_fits_a_message() {
     legal(&[long(1232)]);
     warning(&[long(1233)], 0, Field::Values, "this record set takes 1233 octets, which does not fit in a UDP response");
     warning(&[long(65_200)], 0, Field::Values, "takes 65200 octets, which does not fit in a UDP");
-    // With the longest name and a client subnet it does not fit; with neither it does.
+    // It does not fit with the longest name and a client subnet, but fits without them.
     warning(
         &[long(65_535)],
         0,
@@ -401,7 +401,7 @@ fn a_set_fits_a_message() {
         "not every message can carry this record set: with all that may be in it",
     );
     refused_for_size(&[long(65_536)], 0, "no message can carry this record set: it takes 65536 octets");
-    // Each set of a group by itself.
+    // Each set of a group separately.
     let weighted = |set: ResourceRecordSet, id| set.with(id, Weighted { weight: 1 });
     legal(&[weighted(long(1200), "a"), weighted(long(1200), "b")]);
     refused_for_size(&[weighted(long(1200), "a"), weighted(long(70_000), "b")], 1, "it takes 70000 octets");
@@ -412,7 +412,7 @@ fn a_set_fits_a_message() {
 
 #[test]
 fn names_in_the_zone_are_compressed_where_they_may_be() {
-    // 18 octets a name, of which the zone's ten become a pointer of two.
+    // Each name has 18 octets; the zone's ten become a pointer of two.
     let names = |count: usize| (0..count).map(|at| format!("{at:07}.lab.test.")).collect::<Vec<_>>();
     let of = |record_type: &str, count: usize, before: &str| {
         let values = names(count).iter().map(|name| format!("{before}{name}")).collect::<Vec<_>>();
@@ -433,11 +433,11 @@ fn as_many_sets_as_a_multivalue_answer_takes_fit_a_message() {
         }
         member
     };
-    // Of each 28 octets are the frame's.
+    // 28 octets of each are the rest of the message.
     let members = |count: usize, octets: usize| (0..count).map(|at| member(octets, at)).collect::<Vec<_>>();
     legal(&members(8, 170));
     warning(&members(8, 180), 0, Field::Values, &format!("this group takes {} octets", 28 + 8 * 152));
-    // Nine times as much, and never more than eight of them.
+    // Nine sets: an answer has at most eight of them.
     warning(&members(9, 180), 0, Field::Values, &format!("this group takes {} octets", 28 + 8 * 152));
     refused_for_size(
         &members(8, 9000),
@@ -445,11 +445,11 @@ fn as_many_sets_as_a_multivalue_answer_takes_fit_a_message() {
         &format!("no message can carry this group: it takes {} octets", 28 + 8 * 8972),
     );
     refused_for_size(&members(100, 9000), 0, "no message can carry this group");
-    // Which eight are chosen decides.
+    // The size depends on which eight are selected.
     let mut mixed = members(8, 9000);
     mixed.extend((0..8).map(|at| member(200, 8 + at)));
     warning(&mixed, 0, Field::Values, "not every message can carry this group");
-    // So does health.
+    // It also depends on health.
     let checked = members(8, 9000).into_iter().map(ResourceRecordSet::checked).collect::<Vec<_>>();
     warning(&checked, 0, Field::Values, "not every message can carry this group");
 }
@@ -474,7 +474,7 @@ fn a_referral_fits_a_message_with_its_addresses() {
     assert!(octets(1) > 65_535);
     let short = set("sub.lab.test.", "NS", &["ns.sub.lab.test.", "ns.else.test."]);
     legal(&[short, a("ns.sub.lab.test.")]);
-    // At the apex the addresses only help.
+    // At the apex the addresses are optional.
     let apex = set("y.lab.test.", "MX", &["1 x.lab.test."]);
     warning(&[apex, set("x.lab.test.", "A", &values)], 1, Field::Values, "this record set takes");
 }
@@ -644,7 +644,7 @@ fn aliases_do_not_go_round_in_circles() {
         Field::Alias,
         "cycle: b.lab.test. → c.lab.test. → b.lab.test.",
     );
-    // One branch of the group leads out, the other back.
+    // One branch of the group ends at records, the other leads back.
     let branch = |name, id, target| alias(name, "A", target).with(id, Weighted { weight: 1 });
     let sets = [
         branch("a.lab.test.", "1", "d.lab.test."),
@@ -653,7 +653,7 @@ fn aliases_do_not_go_round_in_circles() {
         a("d.lab.test."),
     ];
     error(&sets, 2, Field::Alias, "cycle: a.lab.test. → b.lab.test. → a.lab.test.");
-    // Two ways to the same place are no circle.
+    // Two paths to the same group are not a cycle.
     legal(&[
         branch("a.lab.test.", "1", "b.lab.test."),
         branch("a.lab.test.", "2", "c.lab.test."),
