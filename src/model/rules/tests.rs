@@ -308,7 +308,7 @@ fn ns_soa_and_ds_are_simple() {
 #[test]
 fn soa_stands_at_the_apex_with_one_value() {
     let text = "ns1.lab.test. hostmaster.lab.test. 1 7200 900 1209600 86400";
-    error(&[set("sub.lab.test.", "SOA", &[text])], 0, Field::Type, "belongs to the apex of the zone, lab.test.");
+    error(&[set("sub.lab.test.", "SOA", &[text])], 0, Field::Type, "must be at the apex of the zone, lab.test.");
     let mut zone = zone(&[]);
     zone.record_sets[0] = set("lab.test.", "SOA", &[text, &text.replace(" 1 ", " 2 ")]);
     assert_eq!(violations(&zone, &[], 1232)[0].message, "a record set of type SOA must have exactly one value, not 2");
