@@ -1,8 +1,9 @@
-//! What happens, as server-sent events (HTML Living Standard, section 9.2): a page that is open sees it at once.
+//! `/v1/events`: server-sent events (HTML Living Standard, section 9.2).
 //!
-//! Each event has an id; a watcher that comes back with the last one it saw, by the `Last-Event-ID` header or the parameter
-//! `last_event_id`, gets what it missed, or an event `lost` when that is forgotten. Every ten seconds comes a `beat`, by which
-//! a watcher knows that the connection stands. Before the server stops, every watcher is told `stopping` and let go.
+//! Each event has an id. A client that reconnects with the last id, in the `Last-Event-ID` header
+//! or the parameter `last_event_id`, gets the events that it missed, or `lost` if they are no
+//! longer available. A `beat` every ten seconds shows that the connection works. Before the server
+//! stops, it sends `stopping` and ends the connection.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -27,14 +28,14 @@ use super::shapes::{
 };
 use super::{Door, Readiness, health};
 
-/// Events that wait in a watcher's connection; what is beyond waits in the feed, and is lost there when it is too old.
+/// Events queued for one client. Further events stay in the event log, which keeps the last 512.
 const QUEUE: usize = 16;
-/// Well below the minute after which proxies give up a connection on which nothing comes.
+/// Well below the minute after which proxies close an idle connection.
 const BEAT: Duration = Duration::from_secs(10);
-/// When a browser that lost the connection comes back by itself.
+/// The time after which a browser reconnects.
 const RETRY_MS: u32 = 2000;
 
-/// Where a watcher goes on.
+/// Query parameters.
 #[derive(Debug, Deserialize)]
 pub(super) struct From {
     last_event_id: Option<String>,
@@ -47,13 +48,13 @@ pub(super) async fn watch(State(door): State<Door>, Query(from): Query<From>, he
     let headers = [
         (header::CONTENT_TYPE, "text/event-stream"),
         (header::CACHE_CONTROL, "no-store, no-transform"),
-        // nginx keeps events back otherwise, until it has a buffer full of them.
+        // Otherwise nginx buffers events until its buffer is full.
         (HeaderName::from_static("x-accel-buffering"), "no"),
     ];
     (headers, Body::new(Frames(inbox))).into_response()
 }
 
-/// Tells one watcher what happens until it goes or the server stops.
+/// Sends events to one client until it disconnects or the server stops.
 async fn tell(door: Door, last_event_id: Option<String>, frames: mpsc::Sender<Bytes>) {
     let mut news = door.feed.watch();
     let current = *news.borrow_and_update();
@@ -87,7 +88,7 @@ async fn tell(door: Door, last_event_id: Option<String>, frames: mpsc::Sender<By
                 let _ = frames.send(Bytes::from_static(b"event: stopping\ndata: {}\n\n")).await;
                 return;
             }
-            // The feed lives as long as the loop; without it nothing happens any more.
+            // The event log lives as long as the control loop; without it there are no more events.
             changed = news.changed() => if changed.is_err() { return },
             _ = beats.tick() => {
                 text = event("beat", &id_of(&start, seen), &BeatShape { now: rfc3339_milliseconds((door.now)()) });
@@ -96,12 +97,12 @@ async fn tell(door: Door, last_event_id: Option<String>, frames: mpsc::Sender<By
     }
 }
 
-/// Waits until the server stops, or whoever would say so is gone.
+/// Waits until the server stops, or the sender of its readiness is dropped.
 async fn stopping(readiness: &mut tokio::sync::watch::Receiver<Readiness>) {
     let _ = readiness.wait_for(|readiness| *readiness == Readiness::Stopping).await;
 }
 
-/// A number is good only for the run of the server that gave it.
+/// An event number is valid only for one run of the server, so ids start with its start time.
 fn id_of(start: &str, number: u64) -> String {
     format!("{start}-{number}")
 }
@@ -110,7 +111,7 @@ fn number_of(id: &str, start: &str) -> Option<u64> {
     id.strip_prefix(start)?.strip_prefix('-')?.parse().ok()
 }
 
-/// What happened as text, and the number of the last of it.
+/// The events in the wire format, and the number of the last one.
 fn words(start: &str, seen: u64, since: &Since) -> (String, u64) {
     let mut text = String::new();
     let mut last = seen;
@@ -171,9 +172,9 @@ fn connectivity(at: String, isolated: bool, sentinels: &[Arc<str>]) -> HappenedS
     HappenedShape::Connectivity(ConnectivityHappenedShape { at, isolated, sentinels, words })
 }
 
-/// JSON has no line ends of its own: one `data` line holds it.
+/// Compact JSON has no line breaks, so it fits into one `data` line.
 fn event(name: &str, id: &str, shape: &impl Serialize) -> String {
-    let data = serde_json::to_string(shape).expect("shapes are texts, numbers and lists of them");
+    let data = serde_json::to_string(shape).expect("shapes consist of strings, numbers and lists");
     format!("event: {name}\nid: {id}\ndata: {data}\n\n")
 }
 

@@ -1,4 +1,4 @@
-//! Why a question is answered as it is, over HTTP.
+//! `/v1/explain`: why a query gets its answer.
 
 use std::net::IpAddr;
 use std::str::FromStr;
@@ -19,10 +19,10 @@ use super::shapes::ErrorShape;
 use super::turns::Readers;
 use super::{Door, json, refusal};
 
-/// Suppositions of one question: more are no question any more, and each is held against the name of every check.
+/// Most `as_if` parameters of a request; each pattern is compared with the name of every check.
 const MOST_SUPPOSITIONS: usize = 50;
 
-/// The question as it came.
+/// The query of the request, before it is validated.
 struct Wanted {
     question: Question,
     hypothetical: Vec<HypotheticalHealth>,
@@ -77,7 +77,7 @@ fn answer(door: &Door, wanted: &Wanted, staged: &WhatIf) -> Result<Explanation, 
     )
 }
 
-/// A check as it is, or as it is supposed to be.
+/// A check with its status, or the status that `as_if` assumes.
 fn check(door: &Door, staged: &WhatIf, hypothetical: &[HypotheticalHealth], id: &HealthCheckId) -> Option<CheckShape> {
     let (answer, outcome) = tokio::sync::oneshot::channel();
     door.events.blocking_send(Event::Check(id.clone(), answer)).ok()?;

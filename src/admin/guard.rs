@@ -1,5 +1,6 @@
-//! Changes are JSON: browsers let strangers' pages send only the content types of forms unasked (CSRF). The rest of what keeps
-//! web pages out is in [`crate::http`].
+//! Requires `application/json` for every POST. Without a preflight, browsers let other sites' pages
+//! send only the content types of forms (CSRF). The other rules against web pages are in
+//! [`crate::http`].
 
 use axum::extract::Request;
 use axum::http::{Method, StatusCode, header};

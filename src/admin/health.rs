@@ -1,4 +1,4 @@
-//! Health over HTTP: the loop's picture, in the API's shapes.
+//! `/v1/health` and `/v1/transitions`: reports of the control loop, in the API's shapes.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,30 +24,30 @@ use super::turns::{Readers, Turn};
 use super::zones::LARGEST_PAGE;
 use super::{Door, json, overrides, refusal, status as server};
 
-/// Transitions that one answer holds, unless it is asked for fewer.
+/// Most transitions in a response.
 const TRANSITIONS: usize = 1000;
 
-/// What is wanted.
+/// Query parameters of `/v1/health`.
 #[derive(Debug, Deserialize)]
 pub(super) struct Wanted {
-    /// A name or glob; all checks without.
+    /// A name or glob; all checks if absent.
     name: Option<String>,
-    /// A part of the name, in any case.
+    /// A part of the name, case-insensitive.
     #[serde(default)]
     q: String,
-    /// Only those that are so.
+    /// Only checks in this state.
     state: Option<Which>,
-    /// Skip so many of them, by name.
+    /// Number of checks to skip, sorted by name.
     #[serde(default)]
     offset: usize,
-    /// Show no more than so many; with history never more than the largest page.
+    /// Most checks in the response; with history at most the largest page.
     limit: Option<usize>,
-    /// `history=1`: what was seen, too.
+    /// `history=1` adds transitions and results.
     #[serde(default)]
     history: u8,
 }
 
-/// Checks that are so.
+/// The values of `state`.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum Which {
@@ -77,13 +77,13 @@ pub(super) async fn report(
     }
 }
 
-/// How many transitions are wanted.
+/// Query parameters of `/v1/transitions`.
 #[derive(Debug, Deserialize)]
 pub(super) struct WantedTransitions {
     limit: Option<usize>,
 }
 
-/// The transitions of all checks, the latest first.
+/// The transitions of all checks, latest first.
 pub(super) async fn transitions(State(door): State<Door>, Query(wanted): Query<WantedTransitions>) -> Response {
     let limit = wanted.limit.unwrap_or(TRANSITIONS).min(TRANSITIONS);
     match all(&door, None).await {
@@ -108,7 +108,8 @@ fn latest(reports: &[Report], limit: usize) -> TransitionsShape {
     TransitionsShape { transitions: all.into_iter().map(shape).collect() }
 }
 
-/// Picture after picture, so that the loop can listen to others in between.
+/// Asks the control loop for one report after another, so that it can handle other events in
+/// between.
 pub(super) async fn all(door: &Door, pattern: Option<Pattern>) -> Result<Vec<Report>, Box<Response>> {
     let mut reports = Vec::new();
     let mut from = CheckSlot(0);
@@ -124,20 +125,20 @@ pub(super) async fn all(door: &Door, pattern: Option<Pattern>) -> Result<Vec<Rep
     }
 }
 
-/// With 20 000 checks these are megabytes: not on the threads of the loop.
+/// Serializes on a blocking thread: with 20 000 checks this is megabytes of JSON.
 pub(super) async fn in_words<S: Serialize>(shape: impl FnOnce() -> S + Send + 'static) -> Response {
     let words = tokio::task::spawn_blocking(move || json(StatusCode::OK, &shape())).await;
-    words.unwrap_or_else(|_| refusal(StatusCode::INTERNAL_SERVER_ERROR, "the report could not be put into words"))
+    words.unwrap_or_else(|_| refusal(StatusCode::INTERNAL_SERVER_ERROR, "the report could not be serialized"))
 }
 
 fn health(reports: &[Report], wanted: &Wanted) -> HealthShape {
     let pairs = reports.iter().flat_map(|report| report.checks.iter().map(move |check| (report, check)));
-    let letters = wanted.q.to_lowercase();
-    let mut chosen: Vec<_> = pairs.filter(|(report, check)| wanted.fits(report, check, &letters)).collect();
+    let part = wanted.q.to_lowercase();
+    let mut chosen: Vec<_> = pairs.filter(|(report, check)| wanted.fits(report, check, &part)).collect();
     chosen.sort_unstable_by(|(_, one), (_, other)| one.picture.name.cmp(&other.picture.name));
     let shown = chosen.iter().skip(wanted.offset).take(wanted.most());
     let checks = shown.map(|(report, check)| shape(report, check, wanted.with_history())).collect();
-    let first = reports.first().expect("there is a picture, if only of nothing");
+    let first = reports.first().expect("there is at least one report, even without checks");
     HealthShape {
         now: rfc3339_milliseconds(first.at),
         started: rfc3339_milliseconds(first.started),
@@ -171,7 +172,7 @@ impl Wanted {
         self.history != 0
     }
 
-    /// Histories are read in turn.
+    /// A request for histories waits for its turn.
     async fn turn(&self, readers: &Readers) -> Result<Option<Turn>, Box<Response>> {
         match self.with_history() {
             true => readers.histories.next().await.map(Some),
@@ -179,13 +180,13 @@ impl Wanted {
         }
     }
 
-    /// A check is a few hundred octets; its history is kilobytes.
+    /// A check has a few hundred bytes; its history has kilobytes.
     fn most(&self) -> usize {
         let largest = if self.with_history() { LARGEST_PAGE } else { usize::MAX };
         self.limit.unwrap_or(largest).min(largest)
     }
 
-    fn fits(&self, report: &Report, check: &CheckReport, letters: &str) -> bool {
+    fn fits(&self, report: &Report, check: &CheckReport, part: &str) -> bool {
         let is_so = match self.state {
             None => true,
             Some(Which::Healthy) => check.picture.verdict == Status::Healthy,
@@ -193,7 +194,7 @@ impl Wanted {
             Some(Which::Overridden) => report.held(check).is_some(),
             Some(Which::Pending) => check.picture.waiting,
         };
-        is_so && (letters.is_empty() || check.picture.name.to_lowercase().contains(letters))
+        is_so && (part.is_empty() || check.picture.name.to_lowercase().contains(part))
     }
 }
 
@@ -247,7 +248,7 @@ fn kind(asks: &CheckTarget) -> &'static str {
     }
 }
 
-/// What stands in for the last result of a check that has none of its own.
+/// The text that replaces the last result of a check without results of its own.
 pub(super) fn verdict_of(asks: &CheckTarget) -> Option<String> {
     match asks {
         CheckTarget::Children(children) => Some(Cause::Children(*children).to_string()),
@@ -265,7 +266,7 @@ fn asked(asks: &CheckTarget) -> String {
     }
 }
 
-/// A URL may hold a user and a password, which are nobody's business.
+/// Removes the user and the password from a URL, since they are secrets.
 fn without_password(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
     let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
@@ -323,8 +324,8 @@ fn last_result(run: &Run, remembered: bool) -> ResultShape {
     }
 }
 
-/// The next probe begins an interval after the last one ended; so many intervals later the state can turn. Of checks that
-/// have no results of their own there is nothing to tell.
+/// The next probe begins one interval after the last one ended, and the status can change
+/// `results_needed` results later. `None` for checks without results of their own.
 fn next(report: &Report, check: &CheckReport) -> Option<NextShape> {
     let picture = &check.picture;
     let interval = match &picture.asks {
@@ -366,7 +367,7 @@ fn results(run: &Run) -> ResultsShape {
     }
 }
 
-/// To the hundredth: loopback answers in less than one.
+/// Milliseconds, rounded to hundredths, since loopback probes take less than one.
 fn milliseconds(duration: Duration) -> f64 {
     (duration.as_secs_f64() * 100_000.0).round() / 100.0
 }

@@ -1,27 +1,27 @@
-//! The side door for people and machines: the status page and a small JSON API over HTTP, on loopback unless the settings
-//! say otherwise.
+//! The admin side: the status page, the JSON API and the metrics over HTTP, on loopback by default.
 //!
 //! ```text
 //!  GET    /                           the status page
 //!  GET    /healthz                    200 while the process runs
-//!  GET    /metrics                    figures for a Prometheus
+//!  GET    /metrics                    metrics for Prometheus
 //!  GET    /readyz                     200 once queries are answered, 503 before and while it stops
-//!  GET    /v1/status                  the server at a glance
-//!  GET    /v1/events                  what happens, as server-sent events
-//!  GET    /v1/health?name=…&history=1 what is believed of health checks, and why
+//!  GET    /v1/status                  a summary of the server
+//!  GET    /v1/events                  events, as server-sent events
+//!  GET    /v1/health?name=…&history=1 health checks: status, results, history
 //!  GET    /v1/zones?q=…               the zones
-//!  GET    /v1/zones/{id}/records?q=…  the records of one, as the trees that their policies form
-//!  GET    /v1/places?name=…           where clients and records are
-//!  GET    /v1/explain?name=…&type=…   why a question is answered as it is: from, subnet, resolver, as_if, seed
-//!  GET    /v1/transitions             what changed, over all checks
-//!  GET    /v1/overrides               what people say of health checks
-//!  POST   /v1/overrides               say it: {"pattern", "action", "reason", "author", "from", "until"}
-//!  DELETE /v1/overrides?pattern=…     take it back
+//!  GET    /v1/zones/{id}/records?q=…  the records of a zone, as trees of policies
+//!  GET    /v1/places?name=…           locations of clients and records
+//!  GET    /v1/explain?name=…&type=…   why a query gets its answer: from, subnet, resolver, as_if, seed
+//!  GET    /v1/transitions             status changes of all checks
+//!  GET    /v1/overrides               the overrides
+//!  POST   /v1/overrides               sets one: {"pattern", "action", "reason", "author", "from", "until"}
+//!  DELETE /v1/overrides?pattern=…     clears one
 //! ```
 //!
-//! Whoever reaches the port may read; `token` says who may change something. [`crate::http`] bounds connections and keeps
-//! strangers' web pages from reaching it through a person's browser. Nothing here decides anything: requests become events of the control loop, and its answers
-//! become JSON.
+//! Every client that reaches the port can read. `token` has the rules for changes. [`crate::http`]
+//! limits connections and rejects requests that web pages of other sites send through a user's
+//! browser. This module decides nothing: it sends requests to the control loop as events, and turns
+//! the replies into JSON.
 
 mod events;
 mod explain;
@@ -67,64 +67,67 @@ use shapes::ErrorShape;
 pub use token::{BadToken, Changes, TOKEN_VARIABLE, Token};
 use turns::Readers;
 
-/// The most connections at once, each with a file: 64 requests, several people who watch, the rest for what is essential.
+/// Most open connections; each needs a file descriptor. 64 serve requests, 32 events, the rest
+/// essential paths.
 pub const CONNECTIONS: usize = 128;
-/// The largest body: an override with the longest texts, several times over.
+/// Largest request body in bytes, several times the longest override.
 const BODY_OCTETS: usize = 16 * 1024;
 
-/// Files that `/readyz` names.
+/// Most unavailable files that `/readyz` lists.
 const NAMED: usize = 10;
 
-/// Where the server stands.
+/// Whether the server answers queries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Readiness {
     /// Queries are not answered yet.
     Starting,
-    /// They are answered.
+    /// Queries are answered.
     Ready,
-    /// What is in flight is finished, no more.
+    /// Only queries in flight are answered.
     Stopping,
 }
 
-/// The way to the loop and to what it shows, shared by all requests.
+/// What all handlers share: the channel to the control loop, and what it publishes.
 #[derive(Clone)]
 pub struct Door {
-    /// To the control loop.
+    /// Events to the control loop.
     pub events: mpsc::Sender<Event>,
-    /// Whether queries are answered.
+    /// Readiness of the server.
     pub readiness: watch::Receiver<Readiness>,
-    /// What queries are answered from.
+    /// The snapshot that queries are answered from.
     pub world: Reader,
-    /// What it is made of.
+    /// The configuration that the snapshot was compiled from.
     pub base: watch::Receiver<LoadedConfig>,
-    /// What happens.
+    /// The last events.
     pub feed: EventLog,
-    /// What came of the last load.
+    /// The result of the last load.
     pub last_load: watch::Receiver<LastLoad>,
-    /// Where DNS is answered, once it is.
+    /// Addresses on which DNS is answered; empty before.
     pub listening: Arc<OnceLock<Vec<SocketAddr>>>,
-    /// Who may change something.
+    /// Which requests may make changes.
     pub changes: Changes,
-    /// How long the endpoint of a check may be dead before the answers know; `None` for a check that asks nobody.
+    /// The longest time from an endpoint's failure to changed answers; `None` for a check without
+    /// probes.
     pub longest_failover: fn(&HealthCheck) -> Option<Duration>,
-    /// Since when the server runs.
+    /// When the server was started.
     pub started: Timestamp,
     /// Reads the clock.
     pub now: fn() -> Timestamp,
-    /// What the workers count.
+    /// Counters of the workers.
     pub meters: Arc<Meters>,
-    /// Who is told of queries.
+    /// The query log and dnstap.
     pub taps: Taps,
 }
 
-/// What handlers may ask for.
+/// The state of the router.
 #[derive(Clone)]
 struct House {
     door: Door,
     readers: Readers,
 }
 
-/// Answers requests for as long as it is polled, over no more than so many connections.
+/// Serves the admin side on `listener` until the future is dropped, with at most `connections` open
+/// connections.
 pub async fn serve(listener: TcpListener, door: Door, hosts: Hosts, connections: usize) {
     let house = House { door, readers: Readers::default() };
     http::serve(listener, router(house), front(hosts, connections)).await;
@@ -135,7 +138,8 @@ fn front(hosts: Hosts, connections: usize) -> Front {
     Front { limits: Limits { connections, body: BODY_OCTETS }, hosts, class_of, refusal }
 }
 
-/// An orchestrator restarts a server whose health it cannot ask, and overrides are what people steer by in an emergency.
+/// Health probes of an orchestrator and overrides must work under every load, so they are
+/// essential.
 fn class_of(path: &str) -> Class {
     match path {
         "/healthz" | "/readyz" | "/v1/overrides" => Class::Essential,
@@ -167,7 +171,7 @@ fn router(house: House) -> Router {
         .with_state(house)
 }
 
-/// Zones that answer SERVFAIL do not make the server unready: others would be without answers too.
+/// An unavailable zone does not make the server unready, since its other zones are served.
 async fn ready(axum::extract::State(door): axum::extract::State<Door>) -> Response {
     let unavailable = door
         .last_load
@@ -197,7 +201,7 @@ impl FromRef<House> for Readers {
 }
 
 impl Door {
-    /// What the ids of events begin with: numbers are given anew at each start.
+    /// The prefix of event ids. Event numbers start again at each start of the server.
     fn base_of_ids(&self) -> String {
         self.started.0.as_millis().to_string()
     }
@@ -206,7 +210,7 @@ impl Door {
         *self.readiness.borrow() == Readiness::Ready
     }
 
-    /// Lets the loop answer something.
+    /// Sends an event to the control loop and waits for its reply. The error is a 503 response.
     async fn ask<T>(&self, event: impl FnOnce(oneshot::Sender<T>) -> Event) -> Result<T, Box<Response>> {
         let gone = || Box::new(refusal(StatusCode::SERVICE_UNAVAILABLE, "the control loop has stopped"));
         let (answer, outcome) = oneshot::channel();
@@ -216,7 +220,7 @@ impl Door {
 }
 
 fn json(status: StatusCode, shape: &impl Serialize) -> Response {
-    let mut text = serde_json::to_string_pretty(shape).expect("shapes are texts, numbers and lists of them");
+    let mut text = serde_json::to_string_pretty(shape).expect("shapes consist of strings, numbers and lists");
     text.push('\n');
     (status, [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-store")], text).into_response()
 }

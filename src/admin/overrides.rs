@@ -1,4 +1,4 @@
-//! Overrides over HTTP.
+//! `/v1/overrides`: lists, sets and clears overrides.
 
 use std::time::Duration;
 
@@ -16,10 +16,10 @@ use super::shapes::{
 };
 use super::{Door, json, refusal};
 
-/// A drain that takes longer than a day is a weight.
+/// Longest drain in seconds: a day.
 const MOST_OVER_S: u64 = 86_400;
 
-/// Which overrides are to be cleared.
+/// Query parameters of a `DELETE`: the override to clear.
 #[derive(Debug, Deserialize)]
 pub(super) struct Which {
     pattern: String,
@@ -107,7 +107,7 @@ pub(super) fn action_shape(action: Action) -> ActionShape {
     }
 }
 
-/// `left` is what weighted records have left.
+/// `left` is the share of the weight that a drain has left.
 pub(super) fn drain_shape(granted: &Override, left: Option<Share>) -> Option<DrainShape> {
     let Action::Drain(drain) = granted.wish.action else { return None };
     Some(DrainShape {

@@ -1,5 +1,5 @@
-//! Where clients and records are, for a map: the user's networks, VPCs and measured round trips, and the places that record
-//! sets name.
+//! `/v1/places`: what the map shows. It has the networks, VPCs and measured round trips of the
+//! settings, and the locations in record sets.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,17 +20,17 @@ use super::shapes::{
 use super::turns::Readers;
 use super::{Door, tree, zones};
 
-/// Places of one kind in an answer: a map has no room for more.
+/// Most places of a kind in a response.
 const PLACES: usize = 500;
-/// Records that one place names.
+/// Most records that a place lists.
 const NAMED: usize = 20;
-/// Groups behind one name, through aliases.
+/// Most groups that a name leads to through aliases.
 const GROUPS: usize = 100;
-/// Record sets that are looked at in all when no name is given: their zones are read from disk and parsed for it. Zones that
-/// are beyond are looked at only when one of their names is asked for.
+/// Most record sets that are examined without `name`, since their zones are read from disk and
+/// parsed. Zones beyond this are read only if `name` is in them.
 const RECORD_SETS: usize = 100_000;
 
-/// What is wanted.
+/// Query parameters.
 #[derive(Debug, Deserialize)]
 pub(super) struct Wanted {
     /// Only the records that this name can lead to.
@@ -131,7 +131,7 @@ fn round_trips(row: &LatencyRow) -> RoundTripsShape {
     }
 }
 
-/// The places that record sets name, each once.
+/// The locations in record sets, each once.
 #[derive(Default)]
 struct Records {
     places: BTreeMap<(PlaceKindShape, String), RecordPlaceShape>,
@@ -165,7 +165,7 @@ impl Records {
         }
     }
 
-    /// Those that a name can lead to, over aliases.
+    /// The groups that a name can lead to through aliases.
     fn of_name(&mut self, base: &LoadedConfig, name: &Name) -> Result<(), NoModel> {
         let mut zones: Vec<(usize, HostedZoneId)> = base
             .zone_outlines()
@@ -225,7 +225,7 @@ fn place_of(policy: &RoutingPolicy) -> Option<(PlaceKindShape, Coordinates)> {
     }
 }
 
-/// About the middle of a continent, where a map has room for a sign.
+/// A point near the middle of a continent.
 fn middle(continent: Continent) -> Coordinates {
     let (latitude, longitude) = match continent {
         Continent::Africa => (2.0, 20.0),

@@ -1,5 +1,6 @@
-//! The JSON bodies of the HTTP API: requests and responses. They are separate from the model, so that the model can
-//! change without a change of the API. docs/status-page.md describes them for users.
+//! The JSON bodies of the HTTP API: requests and responses. They are separate from the model, so
+//! that the model can change without a change of the API. docs/status-page.md describes them for
+//! users.
 //!
 //! Times are strings in RFC 3339, UTC; times of observations have milliseconds.
 
@@ -135,7 +136,8 @@ pub struct HealthShape {
 /// The connectivity of the server itself, as its sentinels show it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ConnectivityShape {
-    /// Since when all sentinels are unhealthy, so that results of other checks are ignored; absent when connected.
+    /// Since when all sentinels are unhealthy, so that results of other checks are ignored; absent
+    /// when connected.
     pub isolated_since: Option<String>,
     /// The checks that are sentinels.
     pub sentinels: Vec<String>,
@@ -205,13 +207,15 @@ pub struct CheckShape {
     /// Results, latest first, equal ones in a row as one entry; only with `history=1`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub results: Vec<ResultsShape>,
-    /// The last probes since the server was started, oldest first; only with `history=1` and `name`.
+    /// The last probes since the server was started, oldest first; only with `history=1` and
+    /// `name`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub recent: Vec<SampleShape>,
 }
 
 impl CheckShape {
-    /// The last result in words; for a check without results of its own, what its status depends on.
+    /// The last result in words; for a check without results of its own, what its status depends
+    /// on.
     pub fn last_words(&self) -> Option<&str> {
         match (&self.last_result, self.kind.as_str()) {
             (Some(last), _) => Some(&last.status),
@@ -476,7 +480,8 @@ pub struct ServerShape {
     pub ready: bool,
     /// Addresses on which DNS is answered, over UDP and TCP.
     pub listening: Vec<String>,
-    /// Which requests may make changes: `programs` on this machine, those with the `token`, or `none`.
+    /// Which requests may make changes: `programs` on this machine, those with the `token`, or
+    /// `none`.
     pub changes: String,
     /// True if this request carries the token.
     pub may_change: bool,
@@ -516,7 +521,8 @@ pub struct LastLoadShape {
     pub faults: Vec<FaultShape>,
     /// Broken files whose last good copies are served.
     pub frozen: Vec<String>,
-    /// New files that are not served, because they are broken or define something that another file defines.
+    /// New files that are not served, because they are broken or define something that another file
+    /// defines.
     pub left_out: Vec<String>,
     /// Files that are being written or look half written; their last versions are served.
     pub deferred: Vec<DeferredShape>,
@@ -670,9 +676,11 @@ pub struct MemberShape {
     pub share: Option<f64>,
     /// True if its health lets it answer.
     pub usable: bool,
-    /// True if it is healthy but answers only if no other record can, because it drains or waits for its failback.
+    /// True if it is healthy but answers only if no other record can, because it drains or waits
+    /// for its failback.
     pub reserve: bool,
-    /// The fraction of its weight during a drain or slow start, 0 to 1; absent if it has its whole weight.
+    /// The fraction of its weight during a drain or slow start, 0 to 1; absent if it has its whole
+    /// weight.
     pub part: Option<f64>,
     /// True if it has a health check or an alias target whose health counts.
     pub has_health: bool,

@@ -1,4 +1,4 @@
-//! The server at a glance.
+//! `/v1/status`: a summary of the server.
 
 use std::path::PathBuf;
 

@@ -610,7 +610,7 @@ async fn nobody_fills_the_log_when_the_token_is_not_usable() {
     let lines = Lines::default();
     let count = || {
         let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
-        text.matches("its token is not usable").count()
+        text.matches("its token cannot be used").count()
     };
     let log = lines.clone();
     let _log = tracing::subscriber::set_default(tracing_subscriber::fmt().with_writer(move || log.clone()).finish());

@@ -1,15 +1,15 @@
-//! Who may change something: whoever shows the token, when there is one.
+//! Which requests may make changes.
 //!
 //! | listens on | token | what may be changed |
 //! |---|---|---|
-//! | loopback | none | everything, by programs; nothing by web pages, the status page included |
-//! | loopback | one | everything, by whoever shows it |
-//! | beyond | none | nothing |
-//! | beyond | one | everything, by whoever shows it |
+//! | loopback | none | everything, by programs; nothing by web pages, including the status page |
+//! | loopback | one | everything, with the token |
+//! | other addresses | none | nothing |
+//! | other addresses | one | everything, with the token |
 //!
-//! Behind a proxy (`[admin] public_url`) loopback counts as beyond.
+//! Behind a proxy (`[admin] public_url`) loopback counts as another address.
 //!
-//! Reading needs no token anywhere. The token is a secret: it is in no log, no message and no `Debug`.
+//! Reading needs no token. The token is a secret: no log line, message or `Debug` output has it.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -26,35 +26,35 @@ use crate::log_limit::LogLimit;
 use super::refusal;
 use crate::files;
 
-/// Shorter ones can be guessed: 16 letters of base64 are 96 bits.
-const LEAST_LETTERS: usize = 16;
-/// Nobody shows more than this; a header has room for it.
-const MOST_LETTERS: usize = 1024;
+/// Shortest token in characters; 16 characters of base64 are 96 bits.
+const LEAST_CHARACTERS: usize = 16;
+/// Longest token in characters; it fits into a header.
+const MOST_CHARACTERS: usize = 1024;
 
-/// The variable that may hold the token, for the server and for the commands that talk to it.
+/// The environment variable with the token, for the server and for the commands that talk to it.
 pub const TOKEN_VARIABLE: &str = "FIFTYTHREE_ADMIN_TOKEN";
 
-/// The secret that changes need.
+/// The admin token.
 #[derive(Clone)]
 pub struct Token(String);
 
-/// Who may change something.
+/// Which requests may make changes.
 #[derive(Clone, Debug)]
 pub enum Changes {
-    /// Every program that reaches the port, which is on loopback; no web page.
+    /// Those of every program that reaches the port, which is on loopback; none of a web page.
     Programs,
-    /// Who shows the token in this file, as it is then.
+    /// Those with the token in this file, which is read for each request.
     TokenFile(PathBuf),
-    /// Who shows this token.
+    /// Those with this token.
     Token(Token),
-    /// Nobody.
+    /// None.
     Nobody,
 }
 
-/// Why a token is none.
+/// Why a token cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum BadToken {
-    /// The file is not there, or not readable.
+    /// The file is missing or unreadable.
     #[error("cannot read {}: {error}", path.display())]
     Unreadable {
         /// The file.
@@ -63,14 +63,14 @@ pub enum BadToken {
         error: std::io::Error,
     },
     /// It is too short or too long.
-    #[error("an admin token has from {LEAST_LETTERS} to {MOST_LETTERS} letters, this one has {letters}")]
+    #[error("an admin token has {LEAST_CHARACTERS} to {MOST_CHARACTERS} characters, this one has {characters}")]
     Length {
-        /// How many it has.
-        letters: usize,
+        /// Its length.
+        characters: usize,
     },
-    /// It could not stand in a header.
+    /// A character that a header cannot carry.
     #[error("an admin token consists of letters, digits and -._~+/=")]
-    Letters,
+    Characters,
 }
 
 impl fmt::Debug for Token {
@@ -80,27 +80,28 @@ impl fmt::Debug for Token {
 }
 
 impl Token {
-    /// A token as somebody wrote it; white space around it does not count.
+    /// Validates a token; white space around it is ignored.
     pub fn new(written: &str) -> Result<Token, BadToken> {
         let token = written.trim();
         // What RFC 6750 section 2.1 allows after "Bearer".
-        let good = |letter: char| letter.is_ascii_alphanumeric() || "-._~+/=".contains(letter);
+        let good = |character: char| character.is_ascii_alphanumeric() || "-._~+/=".contains(character);
         match token.len() {
-            LEAST_LETTERS..=MOST_LETTERS if token.chars().all(good) => Ok(Token(token.to_owned())),
-            LEAST_LETTERS..=MOST_LETTERS => Err(BadToken::Letters),
-            letters => Err(BadToken::Length { letters }),
+            LEAST_CHARACTERS..=MOST_CHARACTERS if token.chars().all(good) => Ok(Token(token.to_owned())),
+            LEAST_CHARACTERS..=MOST_CHARACTERS => Err(BadToken::Characters),
+            characters => Err(BadToken::Length { characters }),
         }
     }
 
-    /// The token in a file.
+    /// Reads the token from a file.
     pub fn read(path: &Path) -> Result<Token, BadToken> {
         let unreadable = |error| BadToken::Unreadable { path: path.to_owned(), error };
-        let bytes = files::read(path, 2 * MOST_LETTERS as u64).map_err(unreadable)?;
-        let text = String::from_utf8(bytes).map_err(|_| BadToken::Letters)?;
+        let bytes = files::read(path, 2 * MOST_CHARACTERS as u64).map_err(unreadable)?;
+        let text = String::from_utf8(bytes).map_err(|_| BadToken::Characters)?;
         Token::new(&text)
     }
 
-    /// Whether everybody on this machine may read it, where files say so.
+    /// True if the mode of the file lets every user of this machine read it; false where files have
+    /// no modes.
     #[must_use]
     pub fn is_open_to_all(path: &Path) -> bool {
         #[cfg(unix)]
@@ -115,28 +116,28 @@ impl Token {
         }
     }
 
-    /// What stands in the Authorization header (RFC 6750 section 2.1).
+    /// The value of the Authorization header (RFC 6750 section 2.1).
     #[must_use]
     pub fn header(&self) -> HeaderValue {
-        let mut value = HeaderValue::try_from(format!("Bearer {}", self.0)).expect("its letters may stand in a header");
+        let mut value = HeaderValue::try_from(format!("Bearer {}", self.0)).expect("a header can carry its characters");
         value.set_sensitive(true);
         value
     }
 
-    /// Compares in a time that depends on the lengths alone.
+    /// Compares in a time that depends only on the lengths.
     fn is(&self, shown: &str) -> bool {
         self.0.as_bytes().ct_eq(shown.as_bytes()).into()
     }
 }
 
-/// What the guard knows.
+/// The state of the middleware.
 #[derive(Clone)]
 pub(super) struct Guard {
     changes: Changes,
     warnings: Arc<LogLimit>,
 }
 
-/// What is to be said of a request that wants to change something.
+/// The decision about a request that makes a change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Verdict {
     May,
@@ -149,7 +150,7 @@ enum Verdict {
 }
 
 impl Changes {
-    /// In the API's words.
+    /// The value of `changes` in `/v1/status`.
     pub(super) fn word(&self) -> &'static str {
         match self {
             Changes::Programs => "programs",
@@ -158,14 +159,14 @@ impl Changes {
         }
     }
 
-    /// Whether a page in a browser could change something with these headers.
+    /// True if a web page could make changes with these headers.
     pub(super) async fn page_may(&self, headers: &HeaderMap) -> bool {
         !matches!(self, Changes::Programs) && self.judge(headers).await == Verdict::May
     }
 
     async fn judge(&self, headers: &HeaderMap) -> Verdict {
         let token = match self {
-            // Browsers send this header with each change that a page asks for, programs have no reason to.
+            // Browsers send this header with each change that a page requests; programs do not.
             Changes::Programs if headers.contains_key(header::ORIGIN) => return Verdict::ByPrograms,
             Changes::Programs => return Verdict::May,
             Changes::Nobody => return Verdict::ByNobody,
@@ -181,7 +182,7 @@ impl Changes {
     }
 }
 
-/// Not on the threads of the loop: a file may lie on a disk that hangs.
+/// Reads on a blocking thread, since the disk may hang.
 async fn read_beside(path: PathBuf) -> Result<Token, BadToken> {
     let gone = |error: tokio::task::JoinError| BadToken::Unreadable { path: path.clone(), error: error.into() };
     let wanted = path.clone();
@@ -200,12 +201,12 @@ impl Guard {
 
     fn complain(&self, error: &str) {
         if let Some(held_back) = self.warnings.admit(error) {
-            tracing::error!("nothing can be changed over the admin side, its token is not usable: {error}{held_back}");
+            tracing::error!("the admin side refuses all changes: its token cannot be used: {error}{held_back}");
         }
     }
 }
 
-/// Lets only those change something who may.
+/// Refuses requests that may not make changes.
 pub(super) async fn guard(State(guard): State<Guard>, request: Request, next: Next) -> Response {
     if request.method().is_safe() {
         return next.run(request).await;
@@ -257,10 +258,10 @@ mod tests {
     fn a_token_is_long_enough_and_fits_a_header() {
         assert!(Token::new(&format!(" {TOKEN}\n")).unwrap().is(TOKEN));
         assert_eq!(Token::new(TOKEN).unwrap().header(), format!("Bearer {TOKEN}"));
-        assert!(matches!(Token::new("short"), Err(BadToken::Length { letters: 5 })));
-        assert!(matches!(Token::new(""), Err(BadToken::Length { letters: 0 })));
-        assert!(matches!(Token::new(&"x".repeat(1025)), Err(BadToken::Length { letters: 1025 })));
-        assert!(matches!(Token::new("sixteen letters, spaces"), Err(BadToken::Letters)));
+        assert!(matches!(Token::new("short"), Err(BadToken::Length { characters: 5 })));
+        assert!(matches!(Token::new(""), Err(BadToken::Length { characters: 0 })));
+        assert!(matches!(Token::new(&"x".repeat(1025)), Err(BadToken::Length { characters: 1025 })));
+        assert!(matches!(Token::new("sixteen letters, spaces"), Err(BadToken::Characters)));
         assert!(!format!("{:?}", Changes::Token(Token::new(TOKEN).unwrap())).contains(TOKEN));
     }
 

@@ -1,4 +1,5 @@
-//! A group of record sets as the tree it forms: its policy, its members, and below aliases the groups they lead to.
+//! A group of record sets as a tree: its policy, its members, and the groups that its aliases point
+//! to.
 
 use std::collections::HashMap;
 
@@ -14,13 +15,13 @@ use crate::world::World;
 use super::health;
 use super::shapes::{AliasShape, GroupShape, GroupStateShape, MemberCheckShape, MemberShape};
 
-/// Values that one member shows; there may be 400.
+/// Most values that a member shows; it can have 400.
 const VALUES: usize = 20;
 
 /// Name and type of a group.
 pub(super) type Owner = (Name, RecordType);
 
-/// A zone as it was written, and what is needed to show it.
+/// The source of a zone, with the health that the tree shows.
 pub(super) struct Forest<'f> {
     pub(super) zone: &'f HostedZone,
     /// The record sets by name and type, in the order of the zone.
@@ -52,7 +53,8 @@ impl<'f> Forest<'f> {
         self.groups.get(owner).map_or(&[], Vec::as_slice)
     }
 
-    /// Whether health has a say in this group.
+    /// True if a record set of this group has a health check or an alias target whose health
+    /// counts.
     pub(super) fn has_health(&self, owner: &Owner) -> bool {
         let has_health = |set: &&ResourceRecordSet| match &set.content {
             Content::Alias(target) => target.evaluate_target_health || set.health_check.is_some(),
@@ -61,7 +63,7 @@ impl<'f> Forest<'f> {
         self.sets(owner).iter().any(has_health)
     }
 
-    /// What health makes of a group.
+    /// The health of a group.
     pub(super) fn state(&self, owner: &Owner) -> GroupStateShape {
         if !self.has_health(owner) {
             return GroupStateShape::Unchecked;
@@ -81,7 +83,7 @@ impl<'f> Forest<'f> {
         self.grow(owner, room, &mut vec![owner.clone()])
     }
 
-    /// `way` leads from the root to here: an alias that led back would not end.
+    /// `way` has the groups from the root to here, to stop at alias loops.
     fn grow(&self, owner: &Owner, room: &mut usize, way: &mut Vec<Owner>) -> GroupShape {
         let sets = self.sets(owner);
         let group_status = self.group_status(owner).filter(|group_status| group_status.usable.len() == sets.len());
@@ -183,7 +185,7 @@ fn state_of(group_status: &GroupStatus) -> GroupStateShape {
     }
 }
 
-/// Whether the policy asks nothing of the client.
+/// True if the policy does not depend on the client.
 fn is_alike_for_all(policy: &RoutingPolicy) -> bool {
     match policy {
         RoutingPolicy::Simple
@@ -197,7 +199,7 @@ fn is_alike_for_all(policy: &RoutingPolicy) -> bool {
     }
 }
 
-/// What a record set is to its policy, in words.
+/// The role of a record set in its policy, in words.
 pub(super) fn role(policy: &RoutingPolicy) -> String {
     match policy {
         RoutingPolicy::Simple | RoutingPolicy::MultivalueAnswer => String::new(),

@@ -1,5 +1,6 @@
-//! How many may read something large at once: a zone is read from disk and parsed again, histories become megabytes of text,
-//! and each takes its memory for as long.
+//! Limits concurrent requests that need much memory: those that read a zone from disk, and those
+//! for the histories of health checks. Two of a kind run at once, sixteen wait, and the next one
+//! gets 503.
 
 use std::sync::Arc;
 
@@ -9,29 +10,30 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::refusal;
 
-/// What is read at once of a kind: a zone of 400 000 records takes hundreds of megabytes while it is read.
+/// Requests of a kind that run at once. A zone of 400 000 records takes hundreds of megabytes while
+/// it is read.
 const READING: usize = 2;
-/// Who may wait for a turn of a kind. With those who read, 28 of the 64 requests at once stay free for `/metrics` and what is
-/// small.
+/// Requests of a kind that wait. Of the 64 requests at once, 28 stay free for `/metrics` and small
+/// ones.
 const WAITING: usize = 16;
 
-/// Turns by kind, so that whoever looks at health does not wait behind large zones.
+/// One limit per kind, so that requests for health do not wait for large zones.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Readers {
-    /// For reading zones.
+    /// Requests that read zones.
     pub(super) zones: Turns,
-    /// For the histories of checks.
+    /// Requests for the histories of checks.
     pub(super) histories: Turns,
 }
 
-/// The turns of one kind.
+/// The limit of one kind.
 #[derive(Clone, Debug)]
 pub(super) struct Turns {
     reading: Arc<Semaphore>,
     waiting: Arc<Semaphore>,
 }
 
-/// One of those who read; when it is dropped it is the next one's turn.
+/// Permission to run; the next request gets it when it is dropped.
 #[derive(Debug)]
 pub(super) struct Turn(OwnedSemaphorePermit);
 
@@ -42,33 +44,34 @@ impl Default for Turns {
 }
 
 impl Turns {
-    /// Waits for a turn, unless too many wait already. Whoever goes away while waiting has cost nothing.
+    /// Waits for a turn. The error is a 503 response, if too many requests wait. A client that
+    /// disconnects gives its place back.
     pub(super) async fn next(&self) -> Result<Turn, Box<Response>> {
         let busy =
             "the server is busy reading zones or histories for others, and too many wait already: try again later";
         let place = Arc::clone(&self.waiting).try_acquire_owned();
         let _place = place.map_err(|_| refusal(StatusCode::SERVICE_UNAVAILABLE, busy))?;
         let turn = Arc::clone(&self.reading).acquire_owned().await;
-        Ok(Turn(turn.expect("nobody closes the semaphore")))
+        Ok(Turn(turn.expect("the semaphore is never closed")))
     }
 }
 
 impl Turn {
-    /// Does something long, not on the threads of the loop. The turn lasts until the answer is in words, even when nobody
-    /// waits for it any more.
+    /// Runs `work` on a blocking thread. The turn lasts until it is done, even if the client has
+    /// disconnected.
     pub(super) async fn spend(self, work: impl FnOnce() -> Response + Send + 'static) -> Response {
         let outcome = tokio::task::spawn_blocking(move || {
             let _turn = self.0;
             work()
         });
-        let failed = |_| refusal(StatusCode::INTERNAL_SERVER_ERROR, "the answer could not be put into words");
+        let failed = |_| refusal(StatusCode::INTERNAL_SERVER_ERROR, "the response could not be made");
         outcome.await.unwrap_or_else(failed)
     }
 }
 
 #[cfg(test)]
 impl Turns {
-    /// Takes all turns: whoever comes then waits until they are dropped.
+    /// Takes all turns; later requests wait until they are dropped.
     pub(super) async fn hold(&self) -> Vec<Turn> {
         let mut turns = Vec::new();
         for _ in 0..READING {
@@ -77,7 +80,7 @@ impl Turns {
         turns
     }
 
-    /// How many wait.
+    /// Number of requests that wait.
     pub(super) fn waiters(&self) -> usize {
         WAITING - self.waiting.available_permits()
     }

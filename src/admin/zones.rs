@@ -1,4 +1,4 @@
-//! Zones and their records over HTTP: trees, a page at a time, found by the server.
+//! `/v1/zones` and `/v1/zones/{id}/records`: zones and their records as trees, one page at a time.
 
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
@@ -14,14 +14,14 @@ use super::tree::{self, Forest, Owner};
 use super::turns::Readers;
 use super::{Door, health, json, refusal};
 
-/// Zones or groups in one answer, unless it is asked for fewer.
+/// Default number of zones or groups in a response.
 const PAGE: usize = 50;
-/// More are never in one answer.
+/// Most zones or groups in a response.
 pub(super) const LARGEST_PAGE: usize = 200;
-/// Members in one answer, through all aliases: more than a person reads.
+/// Most record sets in a response, those of alias targets included.
 const MEMBERS: usize = 2000;
 
-/// Something that was read of a zone, as JSON.
+/// Reads a zone and serializes a part of it as JSON.
 pub(super) fn worded<S: Serialize>(outcome: Result<S, NoModel>) -> Response {
     match outcome {
         Ok(shape) => json(StatusCode::OK, &shape),
@@ -30,10 +30,10 @@ pub(super) fn worded<S: Serialize>(outcome: Result<S, NoModel>) -> Response {
     }
 }
 
-/// Which zones are wanted.
+/// Query parameters of `/v1/zones`.
 #[derive(Debug, Deserialize)]
 pub(super) struct WantedZones {
-    /// A part of the name or of the comment, in any case.
+    /// A part of the name or the comment, case-insensitive.
     #[serde(default)]
     q: String,
     #[serde(default)]
@@ -51,8 +51,8 @@ pub(super) async fn list(State(door): State<Door>, Query(wanted): Query<WantedZo
 }
 
 fn zones(base: &LoadedConfig, reports: &[Report], wanted: &WantedZones) -> ZonesShape {
-    let letters = wanted.q.to_lowercase();
-    let holds = |text: &str| text.to_lowercase().contains(&letters);
+    let part = wanted.q.to_lowercase();
+    let holds = |text: &str| text.to_lowercase().contains(&part);
     let fits = |zone: &ZoneOutline<'_>| holds(&zone.name.to_string()) || zone.comment.is_some_and(holds);
     let mut chosen: Vec<_> = base.zone_outlines().filter(fits).collect();
     chosen.sort_by_cached_key(|zone| (zone.name.to_string(), zone.id.clone()));
@@ -78,10 +78,10 @@ fn zones(base: &LoadedConfig, reports: &[Report], wanted: &WantedZones) -> Zones
     ZonesShape { matching: chosen.len(), zones }
 }
 
-/// Which records are wanted.
+/// Query parameters of `/v1/zones/{id}/records`.
 #[derive(Debug, Deserialize)]
 pub(super) struct WantedRecords {
-    /// A part of the name, of a set identifier or of a value, in any case.
+    /// A part of the name, a set identifier or a value, case-insensitive.
     #[serde(default)]
     q: String,
     /// The whole name.
@@ -91,7 +91,7 @@ pub(super) struct WantedRecords {
     record_type: Option<String>,
     /// The routing policy, such as `weighted`.
     policy: Option<String>,
-    /// Only groups that are so.
+    /// Only groups in this state.
     state: Option<GroupStateShape>,
     #[serde(default)]
     offset: usize,
@@ -123,8 +123,8 @@ pub(super) async fn records(
 }
 
 fn found(forest: &Forest<'_>, wanted: &WantedRecords) -> RecordsShape {
-    let letters = wanted.q.to_lowercase();
-    let mut owners: Vec<&Owner> = forest.owners().filter(|owner| wanted.fits(forest, owner, &letters)).collect();
+    let part = wanted.q.to_lowercase();
+    let mut owners: Vec<&Owner> = forest.owners().filter(|owner| wanted.fits(forest, owner, &part)).collect();
     owners.sort_by_cached_key(|(name, record_type)| (order_of(name.wire()), *record_type));
     let limit = wanted.limit.unwrap_or(PAGE).min(LARGEST_PAGE);
     let mut room = MEMBERS;
@@ -142,7 +142,7 @@ fn found(forest: &Forest<'_>, wanted: &WantedRecords) -> RecordsShape {
     }
 }
 
-/// The order of RFC 4034 section 6.1: by the labels from the right.
+/// Canonical order (RFC 4034 section 6.1): labels from the right.
 fn order_of(wire: &[u8]) -> Vec<Vec<u8>> {
     let mut labels = Vec::new();
     let mut rest = wire;
@@ -156,7 +156,7 @@ fn order_of(wire: &[u8]) -> Vec<Vec<u8>> {
 }
 
 impl WantedRecords {
-    fn fits(&self, forest: &Forest<'_>, owner: &Owner, letters: &str) -> bool {
+    fn fits(&self, forest: &Forest<'_>, owner: &Owner, part: &str) -> bool {
         let (name, record_type) = owner;
         let is =
             |wanted: &Option<String>, is: &str| wanted.as_ref().is_none_or(|wanted| wanted.eq_ignore_ascii_case(is));
@@ -164,7 +164,7 @@ impl WantedRecords {
         is(&self.record_type, record_type.as_str())
             && is(&self.policy, policy)
             && self.name.as_ref().is_none_or(|wanted| is_name(wanted, &name.to_string()))
-            && (letters.is_empty() || holds(forest, owner, letters))
+            && (part.is_empty() || holds(forest, owner, part))
             // Last: this asks the world.
             && self.state.is_none_or(|wanted| forest.state(owner) == wanted)
     }
@@ -175,8 +175,8 @@ fn is_name(wanted: &str, name: &str) -> bool {
     wanted.trim_end_matches('.').eq_ignore_ascii_case(name.trim_end_matches('.'))
 }
 
-fn holds(forest: &Forest<'_>, owner: &Owner, letters: &str) -> bool {
-    let holds = |text: &str| text.to_lowercase().contains(letters);
+fn holds(forest: &Forest<'_>, owner: &Owner, part: &str) -> bool {
+    let holds = |text: &str| text.to_lowercase().contains(part);
     if holds(&owner.0.to_string()) {
         return true;
     }

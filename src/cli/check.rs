@@ -1,4 +1,4 @@
-//! `fiftythree check`: every fault of every file, before it is served.
+//! `fiftythree check`: finds all errors and warnings in settings and zone files.
 
 use std::collections::BTreeSet;
 use std::io::IsTerminal as _;
@@ -25,7 +25,7 @@ Nothing is changed and nothing is asked over the network.
 
 Exit code: 0 when everything can be served (warnings may remain); 1 when something is wrong; 2 for a wrong command line.";
 
-/// Find every fault in settings and zones.
+/// Find all errors in settings and zones.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct CheckArguments {
@@ -43,14 +43,14 @@ pub(super) struct CheckArguments {
     json: bool,
 }
 
-/// What was found.
+/// The result.
 struct Diagnostics {
     sources: Vec<SourceFile>,
     diagnostics: Vec<Diagnostic>,
     configuration: Configuration,
 }
 
-/// Reads everything, prints what is wrong, and says by its exit code whether it could be served.
+/// Reads all files and prints errors and warnings. The exit code is 0 if the files can be served.
 pub(super) fn run(arguments: &CheckArguments) -> anyhow::Result<ExitCode> {
     let overrides = Overrides { zones: arguments.zones.clone(), ..Overrides::default() };
     let source = SettingsSource { file: settings::locate(arguments.config.as_deref())?, overrides };
@@ -67,7 +67,7 @@ pub(super) fn run(arguments: &CheckArguments) -> anyhow::Result<ExitCode> {
 
 fn find(source: &SettingsSource, named: &[PathBuf]) -> Diagnostics {
     let reading = source.read();
-    // Broken settings hide no fault of a zone: what zones take from them has defaults.
+    // With broken settings, zones are checked with the defaults.
     let settings = reading.settings.unwrap_or_else(Settings::built_in);
     let (sources, mut diagnostics) = (reading.source, reading.diagnostics);
     let read = match named {
@@ -87,12 +87,12 @@ fn find(source: &SettingsSource, named: &[PathBuf]) -> Diagnostics {
     Diagnostics { sources, diagnostics, configuration: zones.configuration }
 }
 
-/// A database that cannot be used keeps the server from starting, so it is read here too.
+/// Reads the geo database too, since the server does not start with an unusable one.
 fn database_faults(settings: &Settings) -> Vec<Diagnostic> {
     settings.location.geoip.iter().filter_map(|path| read_database(path).err()).map(|diagnostic| *diagnostic).collect()
 }
 
-/// With default settings the world would look for the name servers of a zone on its own machines.
+/// The default name server addresses are loopback, which resolvers cannot reach.
 fn name_server_warning(settings: &Settings, configuration: &Configuration) -> Option<Diagnostic> {
     let found =
         |source: &ZoneSource| Some((source.file.clone(), config::loopback_name_server(&source.zone, &settings.dns)?));

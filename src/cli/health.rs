@@ -1,4 +1,4 @@
-//! `fiftythree health`: what the server believes, and why.
+//! `fiftythree health`: the status of health checks, their results and their history.
 
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
@@ -48,7 +48,7 @@ pub(super) struct HealthArguments {
     server: ServerArguments,
 }
 
-/// Looks once, or again and again.
+/// Shows the checks once, or every second.
 pub(super) fn run(arguments: &HealthArguments) -> anyhow::Result<ExitCode> {
     let door = SideDoor::find(&arguments.server)?;
     if !arguments.watch {
@@ -59,7 +59,7 @@ pub(super) fn run(arguments: &HealthArguments) -> anyhow::Result<ExitCode> {
     loop {
         match look(&door, arguments) {
             Ok(text) => print(&format!("{clear}{text}")),
-            // A server that is being restarted comes back.
+            // The server may be restarting.
             Err(error) => print_error(&format!("{clear}{}\n", with_causes(error.as_ref()))),
         }
         thread::sleep(EVERY);
@@ -86,14 +86,14 @@ fn look(door: &SideDoor, arguments: &HealthArguments) -> anyhow::Result<String> 
     }
 }
 
-/// With histories one page has only so many checks.
+/// Reads all pages: with histories a response has at most 200 checks.
 fn all_pages(door: &SideDoor, parameters: &[(&str, &str)]) -> anyhow::Result<HealthShape> {
     let mut health: HealthShape = door.get("/v1/health", parameters)?;
     while health.checks.len() < health.matching {
         let offset = health.checks.len().to_string();
         let parameters = [parameters, &[("offset", &offset)]].concat();
         let HealthShape { mut checks, .. } = door.get("/v1/health", &parameters)?;
-        // Some may be gone since.
+        // Checks may have been removed in the meantime.
         if checks.is_empty() {
             break;
         }
@@ -161,7 +161,7 @@ fn state(check: &CheckShape) -> String {
     format!("{}{notes}", word(check.status))
 }
 
-/// A row of results that is under way.
+/// A series of results that may change the status.
 fn progress(check: &CheckShape, next: &NextShape) -> Option<String> {
     let last = check.last_result.as_ref()?;
     (last.passed == next.passes && !last.missing).then(|| turns(next))
@@ -176,7 +176,7 @@ fn turns(next: &NextShape) -> String {
     }
 }
 
-/// All of some checks.
+/// All details of some checks.
 fn details(health: &HealthShape) -> String {
     let now = moment(&health.now);
     let detailed: Vec<String> = health.checks.iter().map(|check| detail(check, health, now)).collect();
@@ -245,7 +245,7 @@ fn latency(last: &ResultShape) -> String {
     steps.collect::<Vec<_>>().join(", ")
 }
 
-/// What the last probes took, one stroke each against the longest of them, `x` for one that failed.
+/// The durations of the last probes as a bar chart, relative to the longest; `x` for a failed one.
 fn sparkline(recent: &[SampleShape]) -> String {
     const STROKES: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
     let longest = recent.iter().map(|probe| probe.total_ms).fold(0.0, f64::max);
@@ -270,7 +270,7 @@ fn connectivity_note(health: &HealthShape, now: Timestamp) -> String {
     )
 }
 
-/// How far a record is on its way back.
+/// The progress of a recovered record.
 fn way_back(way: &ReturningShape, now: Timestamp) -> String {
     let left = humanize_duration(until(now, &way.until));
     match way.share_percent {

@@ -1,7 +1,7 @@
 //! `fiftythree man`: manual pages, one a command, made of what `--help` says.
 //!
-//! A help text ends in paragraphs of three kinds, and each has its section in the page: a heading with indented lines (such as
-//! `Examples:`), the line that opens with `Exit code:`, and notes.
+//! A help text ends in paragraphs of three kinds, and each has its section in the page: a heading
+//! with indented lines (such as `Examples:`), the line that opens with `Exit code:`, and notes.
 
 use std::fs;
 use std::io;
@@ -15,7 +15,8 @@ use clap_mangen::roff::{Roff, bold, roman};
 
 use super::{Arguments, print};
 
-/// Programs that a user starts are in this section of the manual, daemons among them where one binary is both.
+/// Programs that a user starts are in this section of the manual, daemons among them where one
+/// binary is both.
 const SECTION: &str = "1";
 
 const EXAMPLES: &str = "\
@@ -85,8 +86,9 @@ fn title(command: &Command) -> &str {
 fn page(command: &Command) -> io::Result<Vec<u8>> {
     let (name, version) = (title(command), env!("CARGO_PKG_VERSION"));
     let man = Man::new(command.clone()).section(SECTION);
-    // Without a date, since a page is made anew from the program whenever somebody wants it. clap_mangen would leave its place
-    // out, and the version would stand there (man(7): title, section, date, source, manual).
+    // Without a date, since a page is made anew from the program whenever somebody wants it.
+    // clap_mangen would leave its place out, and the version would stand there (man(7): title,
+    // section, date, source, manual).
     let mut out =
         format!(".TH \"{name}\" \"{SECTION}\" \"\" \"fiftythree {version}\" \"fiftythree manual\"\n").into_bytes();
     man.render_name_section(&mut out)?;

@@ -1,8 +1,9 @@
-//! The command line: what a person types, and what they read.
+//! The command line: arguments and output.
 //!
-//! `serve` runs the server, `check` finds faults before they are served, `query` asks as `dig` does, `explain` says why,
-//! `simulate` plays many clients, `health` shows what the server believes, `override` steers, `watch` shows answers and health
-//! live, `demo` lets anyone see a failover; `man` and `completion` print what the others are called with.
+//! `serve` runs the server, `check` finds errors in files, `query` sends queries as `dig` does,
+//! `explain` explains an answer, `simulate` answers many simulated clients, `health` shows health
+//! checks, `override` overrides them, `watch` shows answers and health live, `demo` shows a
+//! failover; `man` and `completion` print manual pages and shell completions.
 
 mod check;
 mod completion;
@@ -52,7 +53,7 @@ Settings are looked for as --config, $FIFTYTHREE_CONFIG, ./config/fiftythree.tom
 
 Exit code: 0 when it is done; 1 when it is not; 2 for a wrong command line.";
 
-/// All of the command line.
+/// The whole command line.
 #[derive(Debug, Parser)]
 #[command(name = "fiftythree", version, about = "An authoritative DNS server that routes like Amazon Route 53")]
 #[command(long_about = ABOUT, after_help = EXAMPLES, max_term_width = 120)]
@@ -78,7 +79,7 @@ enum Command {
     Version(version::VersionArguments),
 }
 
-/// Does what the command line says. A wrong one ends the process with code 2, as usual.
+/// Runs the command. A wrong command line ends the process with exit code 2.
 pub fn run() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Serve(arguments) => serve::run(arguments),
@@ -100,12 +101,12 @@ pub fn run() -> ExitCode {
     })
 }
 
-/// For whom results are printed.
+/// The output format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Form {
-    /// For people.
+    /// Text.
     Text,
-    /// For machines: `--json`.
+    /// JSON: `--json`.
     Json,
 }
 
@@ -115,18 +116,18 @@ impl From<bool> for Form {
     }
 }
 
-/// Writes a result for machines.
+/// Prints a result as JSON.
 fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
     print(&(serde_json::to_string_pretty(value)? + "\n"));
     Ok(())
 }
 
-/// Writes to standard output. A reader that has gone away (`| head`) is no fault.
+/// Writes to standard output. A closed pipe (`| head`) is not an error.
 fn print(text: &str) {
     let _ = std::io::stdout().write_all(text.as_bytes());
 }
 
-/// Writes to standard error; nobody can be told that this failed.
+/// Writes to standard error and ignores failures.
 fn print_error(text: &str) {
     let _ = std::io::stderr().write_all(text.as_bytes());
 }
@@ -229,7 +230,8 @@ mod tests {
         if leaves.is_empty() { vec![(path.to_owned(), command)] } else { leaves }
     }
 
-    /// The commands in a help text, without what follows them: an explanation after two spaces, a pipe, a redirection.
+    /// The commands in a help text, without what follows them: an explanation after two spaces, a
+    /// pipe, a redirection.
     fn examples(help: &str) -> impl Iterator<Item = String> {
         let listing =
             help.split_once("Examples:\n").map_or("", |(_, rest)| rest.split("\n\n").next().unwrap_or_default());

@@ -1,4 +1,4 @@
-//! `fiftythree override`: people say what a health check has to be.
+//! `fiftythree override`: sets, clears and lists overrides of health checks.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::control::humanize_duration;
 use super::side_door::{ServerArguments, SideDoor};
 use super::{Form, print, print_error, print_json, when};
 
-/// How many checks are named before they are only counted.
+/// Most checks that a message names.
 const NAMED: usize = 10;
 
 const EXAMPLES: &str = "\
@@ -49,7 +49,7 @@ Examples:
 
 Exit code: 0, with none too; 1 when the server cannot be reached; 2 for a wrong command line.";
 
-/// Say what a health check has to be, whatever its probes see.
+/// Override the status of health checks.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct OverrideArguments {
@@ -72,15 +72,16 @@ enum OverrideCommand {
 struct SetArguments {
     /// The name of a health check, or a glob: `*` matches any characters, `?` one
     name: String,
-    /// What it has to be
+    /// The status to set
     action: Action,
-    /// With drain: over what time the share of weighted records shrinks to nothing: 5m, 90s
+    /// With drain: the time over which the share of weighted records shrinks to zero: 5m, 90s
     #[arg(long, value_name = "SPAN", value_parser = when::span, required_if_eq("action", "drain"))]
     over: Option<Duration>,
-    /// Why; shown wherever its health is
+    /// The reason; shown wherever the status is shown
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     reason: String,
-    /// Until when: 22:00 (the next one, local time), "2026-03-01 22:00", 2026-03-01T22:00:00Z [default: until cleared]
+    /// Until when: 22:00 (the next one, local time), "2026-03-01 22:00", 2026-03-01T22:00:00Z
+    /// [default: until cleared]
     #[arg(long, value_name = "TIME")]
     until: Option<String>,
     /// For how long instead: 30m, 1h30m, 2d
@@ -89,7 +90,7 @@ struct SetArguments {
     /// From when on, as --until [default: now]
     #[arg(long, value_name = "TIME")]
     from: Option<String>,
-    /// Who says so [default: $USER]
+    /// The author [default: $USER]
     #[arg(long, value_name = "NAME")]
     author: Option<String>,
     /// Print JSON
@@ -205,7 +206,7 @@ fn words(steered: &OverrideOutcomeShape, what: &str) -> String {
     described.collect::<String>() + replaced
 }
 
-/// Some lines for a person, with local times.
+/// An override in some lines of text, with local times.
 pub(super) fn describe(shape: &OverrideShape) -> String {
     let OverrideShape { pattern, action, reason, author, from, until, drain, active, checks, .. } = shape;
     let action = match (action, drain) {
@@ -242,7 +243,7 @@ pub(super) fn progress(drain: &DrainShape) -> String {
     }
 }
 
-/// The local time of a moment that the server wrote.
+/// Formats a time of the server as local time.
 pub(super) fn local(text: &str) -> String {
     match text.parse::<Timestamp>() {
         Ok(moment) => Zoned::new(moment, jiff::tz::TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S").to_string(),

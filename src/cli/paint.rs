@@ -1,4 +1,4 @@
-//! Colours, where somebody sees them.
+//! Colours on a terminal.
 
 use std::io::IsTerminal as _;
 
@@ -7,7 +7,7 @@ use anstyle::{AnsiColor, Style};
 /// Whether to colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Paint {
-    /// Not: a file, a pipe, or somebody who wants none.
+    /// No colours: a file, a pipe, or `NO_COLOR`.
     Plain,
     /// With the 16 colours that every terminal has.
     Coloured,

@@ -1,4 +1,4 @@
-//! Zones as they would be served, without a server: read from files, compiled, and asked in this process.
+//! Zones without a server: read from files, compiled, and queried in this process.
 
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
@@ -41,8 +41,8 @@ pub(super) struct Cast {
 }
 
 impl Rehearsal {
-    /// Reads the settings, and these zone files (or all files of these directories) or else the settings' own. Faults are
-    /// printed; with any error there is nothing to rehearse.
+    /// Reads the settings, and these zone files (or all files of these directories) or else the
+    /// settings' own. Diagnostics are printed; after an error there is nothing to query.
     pub(super) fn read(config: Option<&Path>, files: &[PathBuf]) -> anyhow::Result<Rehearsal> {
         let source = SettingsSource { file: settings::locate(config)?, overrides: Overrides::default() };
         let reading = source.read();
@@ -80,7 +80,8 @@ impl Rehearsal {
         Rehearsal { settings, configuration, catalog, geo_lookup, tracker }
     }
 
-    /// The world in which checks are as `known` says (and healthy where it says nothing), but for what is supposed.
+    /// The world in which checks are as `known` says (and healthy where it says nothing), but for
+    /// what is supposed.
     pub(super) fn cast(
         &self,
         hypothetical: &[HypotheticalHealth],
@@ -94,7 +95,7 @@ impl Rehearsal {
         Ok(Cast { world, natural, tracker, hypothetical: hypothetical.to_vec() })
     }
 
-    /// The zone as it was written.
+    /// The source of a zone.
     pub(super) fn model(&self, id: &HostedZoneId) -> Result<Arc<HostedZone>, String> {
         let zone = self.configuration.zones.iter().find(|zone| zone.zone.id == *id);
         zone.map(|zone| Arc::clone(&zone.zone)).ok_or_else(|| format!("there is no zone {}", id.0))
@@ -102,7 +103,7 @@ impl Rehearsal {
 }
 
 impl Cast {
-    /// A check as it is supposed to be.
+    /// A check with its assumed status.
     pub(super) fn check(&self, id: &HealthCheckId) -> Option<CheckShape> {
         let slot = self.tracker.slot_of(id)?;
         let picture = self.tracker.pictures(slot).next().filter(|picture| picture.slot == slot)?;

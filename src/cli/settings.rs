@@ -1,4 +1,4 @@
-//! Where the settings are.
+//! Finds the settings file.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -10,11 +10,11 @@ use crate::store::{Overrides, SettingsSource};
 
 /// The variable that names the settings file.
 const VARIABLE: &str = "FIFTYTHREE_CONFIG";
-/// Where settings are looked for when nobody says where they are.
+/// The default paths of the settings file.
 const USUAL: [&str; 2] = ["config/fiftythree.toml", "/etc/fiftythree/fiftythree.toml"];
 
-/// The settings file: as the flag says, as the environment says, else the first of the usual ones that exists. One that
-/// was named must exist.
+/// The settings file: as the flag says, as the environment says, else the first of the usual ones
+/// that exists. One that was named must exist.
 pub(super) fn locate(flag: Option<&Path>) -> anyhow::Result<Option<PathBuf>> {
     let variable = std::env::var_os(VARIABLE).filter(|value| !value.is_empty());
     if let Some(path) = flag.map(Path::to_path_buf).or(variable.map(PathBuf::from)) {

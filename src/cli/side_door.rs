@@ -1,4 +1,4 @@
-//! Talking to a running server over its side door.
+//! The client of a running server's admin side.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -16,12 +16,13 @@ use crate::config::reachable;
 
 use super::settings;
 
-/// The server answers from memory; who waits longer waits for a disk that hangs.
+/// Time limit for a response. The server answers from memory; a longer wait means a disk that
+/// hangs.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// How many names an error shows before it only counts.
+/// Most names that an error lists.
 const NAMED: usize = 20;
 
-/// Which server is meant.
+/// Options that select the server.
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct ServerArguments {
     /// The running server's admin address [default: as the settings say, else 127.0.0.1:8053]
@@ -30,8 +31,8 @@ pub(super) struct ServerArguments {
     /// The settings file
     #[arg(short, long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// A file with the server's admin token, which changes need when there is one [default: $FIFTYTHREE_ADMIN_TOKEN, else as the
-    /// settings say]
+    /// A file with the server's admin token, for changes [default: $FIFTYTHREE_ADMIN_TOKEN, else as
+    /// the settings say]
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
 }
@@ -43,7 +44,7 @@ impl ServerArguments {
     }
 }
 
-/// A server's side door.
+/// The admin side of a server.
 pub(super) struct SideDoor {
     runtime: tokio::runtime::Runtime,
     client: Client,
@@ -52,7 +53,7 @@ pub(super) struct SideDoor {
 }
 
 impl SideDoor {
-    /// Finds the server; nothing is asked yet.
+    /// Finds the address of the server, without a request.
     pub(super) fn find(arguments: &ServerArguments) -> anyhow::Result<SideDoor> {
         let server = match arguments.admin {
             Some(address) => address,
@@ -61,7 +62,7 @@ impl SideDoor {
         SideDoor::open(server, find_token(arguments, server)?)
     }
 
-    /// The one at this address; nothing is asked yet. Its token, if it wants one, is that of the environment.
+    /// The server at this address, with the token of the environment; sends no request.
     pub(super) fn at(server: SocketAddr) -> anyhow::Result<SideDoor> {
         SideDoor::open(server, token_of_environment()?)
     }
@@ -77,17 +78,17 @@ impl SideDoor {
         Ok(SideDoor { runtime, client, server: reachable(server), token })
     }
 
-    /// Reads something.
+    /// Sends a GET.
     pub(super) fn get<T: DeserializeOwned>(&self, path: &str, parameters: &[(&str, &str)]) -> anyhow::Result<T> {
         self.ask(Method::GET, path, parameters, None)
     }
 
-    /// Sends something.
+    /// Sends a POST.
     pub(super) fn post<T: DeserializeOwned>(&self, path: &str, body: String) -> anyhow::Result<T> {
         self.ask(Method::POST, path, &[], Some(body))
     }
 
-    /// Takes something back.
+    /// Sends a DELETE.
     pub(super) fn delete<T: DeserializeOwned>(&self, path: &str, parameters: &[(&str, &str)]) -> anyhow::Result<T> {
         self.ask(Method::DELETE, path, parameters, None)
     }
@@ -103,7 +104,7 @@ impl SideDoor {
         let url = Url::parse_with_params(&format!("http://{server}{path}"), parameters)?;
         let is_reading = method == Method::GET;
         let mut request = self.client.request(method, url);
-        // Who only reads keeps the secret.
+        // Reading needs no token, so it is not sent.
         if let Some(token) = self.token.as_ref().filter(|_| !is_reading) {
             request = request.header(AUTHORIZATION, token.header());
         }
@@ -122,8 +123,8 @@ impl SideDoor {
     }
 }
 
-/// The token, if there is one: as the flag says, as the environment says, else the file that the settings name. That one
-/// need not be readable: who only looks needs no token.
+/// The token, if there is one: as the flag says, as the environment says, else the file that the
+/// settings name. That one need not be readable: who only looks needs no token.
 fn find_token(arguments: &ServerArguments, server: SocketAddr) -> anyhow::Result<Option<Token>> {
     if let Some(path) = &arguments.token_file {
         return Ok(Some(Token::read(path)?));
@@ -131,7 +132,7 @@ fn find_token(arguments: &ServerArguments, server: SocketAddr) -> anyhow::Result
     if let Some(token) = token_of_environment()? {
         return Ok(Some(token));
     }
-    // Another machine's server does not get this one's secret unasked.
+    // The token of the settings file is not sent to a server on another machine.
     if arguments.admin.is_some() && !server.ip().is_loopback() {
         return Ok(None);
     }
@@ -170,7 +171,7 @@ fn refused(server: SocketAddr, status: StatusCode, text: &str) -> String {
     format!("{error}\n  there is: {named}{more}")
 }
 
-/// The side door speaks plain HTTP; a client that trusts nobody needs no certificates of the system.
+/// The admin side uses plain HTTP, so the client loads no certificates.
 fn without_tls() -> rustls::ClientConfig {
     rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .with_safe_default_protocol_versions()

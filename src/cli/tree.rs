@@ -1,4 +1,5 @@
-//! Trees of lines, drawn with boxes: a branch has a head of fixed columns and a text that is wrapped behind it.
+//! Trees drawn with box characters. A branch has a head of fixed columns and a text that is wrapped
+//! after it.
 
 use super::paint::{Colour, Paint};
 
@@ -8,9 +9,9 @@ const NARROWEST: usize = 30;
 /// A line with lines below it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Branch {
-    /// What stands in front, in columns, each with its colour if any.
+    /// The columns before the text, each with an optional colour.
     head: Vec<(String, Option<Colour>)>,
-    /// What follows, wrapped.
+    /// The text after the columns, wrapped.
     text: String,
     colour: Option<Colour>,
     branches: Vec<Branch>,
@@ -64,11 +65,11 @@ impl Branch {
     }
 
     fn line(&self, out: &mut String, first: &str, rest: &str, paint: Paint, width: usize) {
-        let head: usize = self.head.iter().map(|(text, _)| letters(text)).sum();
-        let room = width.saturating_sub(letters(first) + head).max(NARROWEST);
+        let head: usize = self.head.iter().map(|(text, _)| column_count(text)).sum();
+        let room = width.saturating_sub(column_count(first) + head).max(NARROWEST);
         let columns: String = self.head.iter().map(|(text, colour)| painted(paint, *colour, text)).collect();
         let stem = if self.branches.is_empty() { rest.to_owned() } else { format!("{rest}│") };
-        let behind = format!("{stem:width$}", width = letters(first) + head);
+        let behind = format!("{stem:width$}", width = column_count(first) + head);
         for (number, line) in wrap(&self.text, room).iter().enumerate() {
             let line = painted(paint, self.colour, line);
             let whole = match number {
@@ -85,8 +86,8 @@ fn painted(paint: Paint, colour: Option<Colour>, text: &str) -> String {
     colour.map_or_else(|| text.to_owned(), |colour| paint.paint(colour, text))
 }
 
-/// How many columns a text takes; the letters that are used here take one each.
-pub(super) fn letters(text: &str) -> usize {
+/// The number of columns of a text; all characters used here are one column wide.
+pub(super) fn column_count(text: &str) -> usize {
     text.chars().count()
 }
 
@@ -95,7 +96,7 @@ fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in text.split(' ') {
         let line = lines.last_mut().expect("there is always a line");
-        if !line.is_empty() && letters(line) + 1 + letters(word) > width {
+        if !line.is_empty() && column_count(line) + 1 + column_count(word) > width {
             lines.push(word.to_owned());
         } else {
             let space = if line.is_empty() { "" } else { " " };

@@ -1,4 +1,5 @@
-//! Moments as people type them: `22:00`, `2026-03-01 22:00`, RFC 3339; spans: `30m`, `1h30m`; and durations: `2s`, `500ms`.
+//! Moments as people type them: `22:00`, `2026-03-01 22:00`, RFC 3339; spans: `30m`, `1h30m`; and
+//! durations: `2s`, `500ms`.
 
 use std::time::Duration;
 

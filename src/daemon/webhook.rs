@@ -1,7 +1,7 @@
-//! Tells the world outside of health checks that changed: one POST a change, in order, tried again when it fails.
+//! Posts each change of a health check to the webhook: one POST per change, in order, with retries.
 //!
-//! Nothing waits for it. It runs beside the loop, which drops notices when too many wait here; a place that takes none for a
-//! quarter of an hour loses the one that was tried.
+//! The control loop does not wait for it and drops notices when the queue is full. A notice that
+//! the receiver does not accept within a quarter of an hour is dropped.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,23 +18,23 @@ use crate::control::{HealthNoticeKind, LoadedConfig, Notice, NoticeCheck, rfc333
 use crate::health::Status;
 use crate::log_limit::LogLimit;
 
-/// For one attempt, connection and all: a place that takes longer is tried again.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// The pause after the first failure; each one after is twice as long.
+/// Time limit for one attempt, including the connection.
+const TIMEOUT: Duration = Duration::from_secs(10);
+/// The pause after the first failure; each further pause is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
-/// No pause is longer, whatever the place asks for.
+/// The longest pause; a longer `Retry-After` is reduced to it.
 const LONGEST_PAUSE: Duration = Duration::from_secs(120);
 /// With these pauses, a little more than a quarter of an hour: 1 + 2 + … + 64 + 7 × 120 s.
 const ATTEMPTS: u32 = 15;
-/// Letters of a reason that are told; a status text has some hundred.
+/// Most characters of a reason; a status text has a few hundred.
 const LONGEST_WHY: usize = 1000;
 
-/// What is posted.
+/// The body of a POST.
 #[derive(Debug, Serialize)]
 struct Body<'n> {
-    /// For people; the key that Slack and Mattermost show.
+    /// A sentence; the member that Slack and Mattermost show.
     text: String,
-    /// What happened: `status_changed`, `drained`, `server_isolated`, `server_reconnected`.
+    /// The event: `status_changed`, `drained`, `server_isolated`, `server_reconnected`.
     event: &'static str,
     at: String,
     why: &'n str,
@@ -42,11 +42,11 @@ struct Body<'n> {
     check: Option<Check<'n>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     sentinels: Vec<&'n str>,
-    /// Changes before this one that could not be told.
+    /// Number of earlier changes that were dropped.
     lost: u64,
 }
 
-/// The check that it happened to, if it was one.
+/// The check that changed.
 #[derive(Debug, Serialize)]
 struct Check<'n> {
     check: &'n str,
@@ -57,16 +57,16 @@ struct Check<'n> {
     record_count: usize,
 }
 
-/// What came of an attempt.
+/// The result of an attempt.
 enum Outcome {
     Taken,
-    /// Not now; perhaps after so long.
+    /// Try again, after this time if the receiver named one.
     Later(String, Option<Duration>),
-    /// Never.
+    /// Do not try again.
     Refused(String),
 }
 
-/// Delivers notices until there are no more to come. Where to is read from the settings each time.
+/// Delivers notices until the channel closes. The URL is read from the settings each time.
 pub(super) async fn deliver(mut notices: mpsc::Receiver<Notice>, base: watch::Receiver<LoadedConfig>) {
     let warnings = LogLimit::default();
     let mut client: Option<(String, Client)> = None;
@@ -94,7 +94,7 @@ fn url(base: &watch::Receiver<LoadedConfig>) -> Option<String> {
     base.borrow().settings.webhook.url.as_ref().map(|url| url.reveal().to_owned())
 }
 
-/// One notice, as often as it takes, unless the settings change meanwhile.
+/// Delivers one notice with retries, until the URL in the settings changes.
 async fn tell(client: &Client, to: &str, notice: &Notice, base: &watch::Receiver<LoadedConfig>, warnings: &LogLimit) {
     let check = about(notice);
     let body = body(notice);
@@ -103,7 +103,7 @@ async fn tell(client: &Client, to: &str, notice: &Notice, base: &watch::Receiver
             Outcome::Taken => return,
             Outcome::Refused(why) => {
                 if let Some(held_back) = warnings.admit(("refuses", &why)) {
-                    tracing::error!(check, "the webhook refuses the news of {check}: {why}{held_back}");
+                    tracing::error!(check, "the webhook rejected the notification about {check}: {why}{held_back}");
                 }
                 return;
             }
@@ -112,28 +112,28 @@ async fn tell(client: &Client, to: &str, notice: &Notice, base: &watch::Receiver
         if attempt == 0
             && let Some(held_back) = warnings.admit(("later", &why))
         {
-            tracing::warn!(check, "the webhook does not take the news of {check}, it is tried again: {why}{held_back}");
+            tracing::warn!(check, "the webhook failed for {check}, retrying: {why}{held_back}");
         }
         sleep(pause(attempt, wanted)).await;
         if url(base).as_deref() != Some(to) {
             return;
         }
     }
-    tracing::error!(check, "the webhook did not take the news of {check} in {ATTEMPTS} attempts");
+    tracing::error!(check, "the webhook failed for {check} {ATTEMPTS} times; the notification is dropped");
 }
 
 async fn post(client: &Client, url: &str, body: &str) -> Outcome {
     let request = client.post(url).header(CONTENT_TYPE, "application/json").body(body.to_owned());
     match request.send().await {
         Ok(response) => judge(&response),
-        // The address is a secret, and an error may name it.
+        // The URL is a secret, and an error can contain it.
         Err(error) => Outcome::Later(with_causes(&error.without_url()), None),
     }
 }
 
 fn judge(response: &Response) -> Outcome {
     let status = response.status();
-    let says = format!("it says {status}");
+    let says = format!("the response was {status}");
     if status.is_success() {
         return Outcome::Taken;
     }
@@ -146,13 +146,13 @@ fn judge(response: &Response) -> Outcome {
     Outcome::Later(says, wanted.map(Duration::from_secs))
 }
 
-/// Twice as long each time, or as long as the place asks for.
+/// Doubles with each attempt, or is the time that the receiver named.
 fn pause(attempt: u32, wanted: Option<Duration>) -> Duration {
     let doubled = FIRST_PAUSE.saturating_mul(1_u32.checked_shl(attempt).unwrap_or(u32::MAX));
     wanted.unwrap_or(doubled).clamp(FIRST_PAUSE, LONGEST_PAUSE)
 }
 
-/// Whom a notice is about, for the log.
+/// The subject of a notice, for the log.
 fn about(notice: &Notice) -> String {
     match &notice.what {
         HealthNoticeKind::Turned(check) | HealthNoticeKind::Drained(check) => format!("health check {}", check.name),
@@ -176,7 +176,7 @@ fn body(notice: &Notice) -> String {
     });
     let sentinels = sentinels.iter().map(|name| &**name).collect();
     let body = Body { text: text(notice, &why), event, at: rfc3339(*at), why: &why, check, sentinels, lost: *lost };
-    serde_json::to_string(&body).expect("a body is texts and numbers")
+    serde_json::to_string(&body).expect("a body consists of strings and numbers")
 }
 
 /// Such as `app-blue is unhealthy: 3 failures in a row: … (app.lab.test. A blue)`.
@@ -211,11 +211,12 @@ fn word(status: Status) -> &'static str {
     }
 }
 
-/// Here certificates are judged, by the system's authorities; plain HTTP needs none.
+/// A client that verifies certificates against the system's authorities; for plain HTTP, one that
+/// loads none.
 fn build(url: &str) -> Result<Client, reqwest::Error> {
-    let builder = Client::builder().timeout(PATIENCE).redirect(Policy::none());
+    let builder = Client::builder().timeout(TIMEOUT).redirect(Policy::none());
     if url.starts_with("https:") {
-        // Somebody may have installed it already.
+        // An error means that a provider is installed already.
         let _ = rustls::crypto::ring::default_provider().install_default();
         return builder.build();
     }

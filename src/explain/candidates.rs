@@ -1,4 +1,5 @@
-//! A policy's notes in words: what became of each record of a group, and why, as the Developer Guide puts it.
+//! A policy's notes in words: what became of each record of a group, and why, as the Developer
+//! Guide puts it.
 
 use super::names::{Names, Owner};
 use super::recorder::Notes;
@@ -264,7 +265,8 @@ impl<'t> Telling<'t> {
         }
     }
 
-    /// Members that answer though a check says otherwise: the group keeps the picture of when something was healthy.
+    /// Members that answer though a check says otherwise: the group keeps the picture of when
+    /// something was healthy.
     fn keeps_last_healthy(&self) -> &'static str {
         let group =
             |group: &&crate::model::RecordGroup| (&group.name, group.record_type) == (&self.owner.0, self.owner.1);
@@ -288,7 +290,8 @@ impl<'t> Telling<'t> {
         id.unwrap_or_else(|| "the record".to_owned())
     }
 
-    /// Tickets as a weight, rounded up: while anything drains or starts slowly there are 255 of them to each point of it.
+    /// Tickets as a weight, rounded up: while anything drains or starts slowly there are 255 of
+    /// them to each point of it.
     fn weight(&self, tickets: u32) -> u32 {
         if self.parts.is_some() { tickets.div_ceil(u32::from(u8::MAX)) } else { tickets }
     }
@@ -345,7 +348,8 @@ impl<'t> Telling<'t> {
     }
 }
 
-/// The members in the policy's order of preference; those that it does not look at for this client are left out.
+/// The members in the policy's order of preference; those that it does not look at for this client
+/// are left out.
 fn order(notes: &Notes, usable: &[bool]) -> Vec<u16> {
     let everybody = || (0..).zip(usable).map(|(member, _)| member).collect();
     let order = notes.0.iter().find_map(|note| match note {

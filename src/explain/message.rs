@@ -1,5 +1,4 @@
-//! What becomes of the answer in the messages that could carry it: over UDP without EDNS and with
-//! it, and over TCP.
+//! How messages carry the answer: over UDP without EDNS, over UDP with EDNS, and over TCP.
 
 use super::shape::MessageShape;
 use super::{Question, Stage};

@@ -1,11 +1,12 @@
-//! Why a question is answered as it is.
+//! Explains why a query gets its answer.
 //!
-//! The answer is made by the very code that makes it for the wire, with the same dice, while a recorder looks on; what it saw
-//! is then put into words with the names that a compiled zone no longer has. Nothing here decides anything about DNS.
+//! The code that answers queries makes the answer, with the same random draw, and a recorder
+//! observes it. This module turns the recording into sentences, with the names from the zone's
+//! source, since a compiled zone has only numbers. It decides nothing about DNS.
 //!
-//! - [`explain`]: a question and a stage in, an [`Explanation`] out.
-//! - [`Stage`]: a world, and what gives its numbers their names.
-//! - [`shape`]: what an explanation says.
+//! - [`explain`]: takes a query and a [`Stage`], returns an [`Explanation`].
+//! - [`Stage`]: a world, with the sources that have the names for its numbers.
+//! - [`shape`]: the explanation as JSON.
 
 mod candidates;
 mod message;
@@ -29,33 +30,33 @@ use crate::world::World;
 use shape::CheckShape;
 pub use shape::Explanation;
 
-/// What is asked, by whom, with which dice.
+/// A query as the server would receive it.
 #[derive(Clone, Debug)]
 pub struct Question {
     /// The name.
     pub name: Name,
-    /// The type: any but those that ask for no records.
+    /// The type; meta types without records are not allowed.
     pub query_type: QueryType,
-    /// The address that the packet would come from.
+    /// The source address of the packet.
     pub resolver: IpAddr,
     /// The client subnet in the packet.
     pub client_subnet: Option<ClientSubnet>,
-    /// What the dice are seeded with.
+    /// The seed of the random draw.
     pub seed: u64,
 }
 
-/// A question as people put it.
+/// A query as a user gives it.
 #[derive(Clone, Debug)]
 pub struct Asked {
     /// The type.
     pub query_type: QueryType,
-    /// The client's address, and the resolver's too when that is not given.
+    /// The client's address; also the resolver's, if that is not given.
     pub from: Option<IpAddr>,
     /// The client subnet that the resolver sends.
     pub subnet: Option<IpNet>,
     /// The resolver's address.
     pub resolver: Option<IpAddr>,
-    /// What the dice are seeded with.
+    /// The seed of the random draw.
     pub seed: Option<u64>,
 }
 
@@ -66,8 +67,9 @@ impl Default for Asked {
 }
 
 impl Asked {
-    /// The packet that would come. Of a client behind a resolver it carries as much as resolvers tell: 24 bits of an IPv4
-    /// address, 56 of an IPv6 address (RFC 7871 section 11.1).
+    /// The packet that the server would receive. For a client behind a resolver it carries as much
+    /// of the address as resolvers send: 24 bits of an IPv4 address, 56 bits of an IPv6 address
+    /// (RFC 7871 section 11.1).
     pub fn question(&self, name: Name, seed: u64) -> Question {
         let told = |address: IpAddr| IpNet::new_assert(address, if address.is_ipv4() { 24 } else { 56 });
         let hidden = self.from.filter(|_| self.resolver.is_some()).map(|from| told(from.to_canonical()));
@@ -83,40 +85,40 @@ impl Asked {
     }
 }
 
-/// A world, and what gives its numbers their names.
+/// A world, with the sources that have the names for its numbers.
 pub struct Stage<'s> {
-    /// What answers.
+    /// The snapshot that answers.
     pub world: &'s World,
-    /// The zone as it was written.
+    /// Returns the source of a zone.
     pub model: &'s dyn Fn(&HostedZoneId) -> Result<Arc<HostedZone>, String>,
-    /// A health check as it is now.
+    /// Returns the current state of a health check.
     pub checks: &'s dyn Fn(&HealthCheckId) -> Option<CheckShape>,
-    /// The user's own places, to say which one it was.
+    /// The `[[location.network]]` tables of the settings, to name the one that matched.
     pub networks: &'s [LocationNetwork],
-    /// Whether client subnets are looked at; the settings may say otherwise.
+    /// True if client subnets are used (`[location] use_client_subnet`).
     pub uses_client_subnet: bool,
-    /// The longest answer over UDP, octets.
+    /// The largest response over UDP, in bytes.
     pub udp_payload_max: u16,
-    /// What was supposed, as it was typed.
+    /// The assumptions, as the user gave them.
     pub as_if: &'s [String],
-    /// Where zones and health come from, in words.
+    /// The source of zones and health, in words.
     pub seen: &'s str,
 }
 
-/// What candidates' words need of the client.
+/// The client, as the sentences about candidates need it.
 struct ClientFacts {
     address: IpAddr,
     is_located: bool,
 }
 
 impl ClientFacts {
-    /// The block of this length that holds the client.
+    /// The client's network of this prefix length.
     fn block(&self, length: u8) -> Option<String> {
         IpNet::new(self.address, length).ok().map(|block| block.trunc().to_string())
     }
 }
 
-/// Reads the type of a question: one that has answers to explain.
+/// Parses the type of a query. The error is a message, also for types without records.
 pub fn query_type(text: &str) -> Result<QueryType, String> {
     match text.parse::<QueryType>() {
         Ok(query_type) if query_type.is_meta() => {
@@ -130,7 +132,8 @@ pub fn query_type(text: &str) -> Result<QueryType, String> {
     }
 }
 
-/// Answers the question and says why. An error is in words: the zone's records cannot be told any more.
+/// Answers the query and explains the answer. The error is a message: the source of the zone is no
+/// longer available.
 pub fn explain(question: &Question, stage: &Stage<'_>) -> Result<Explanation, String> {
     story::tell(question, stage)
 }

@@ -1,4 +1,5 @@
-//! The numbers of a compiled zone by their names: which record sets stand behind a group, and where an alias leads.
+//! Maps the numbers of a compiled zone to names: the record sets of a group, and the target of an
+//! alias.
 
 use crate::model::{Content, HostedZone, Name, RecordType, ResourceRecordSet};
 use crate::zonetree::{NodeIndex, Zone};
@@ -6,7 +7,8 @@ use crate::zonetree::{NodeIndex, Zone};
 /// Name and type of a group.
 pub(crate) type Owner = (Name, RecordType);
 
-/// A zone as it was written. Members are numbered in the order of the record sets that share name and type.
+/// The source of a zone. Members are numbered in the order of the record sets that share name and
+/// type.
 pub(crate) struct Names<'m>(pub(crate) &'m HostedZone);
 
 impl<'m> Names<'m> {

@@ -1,15 +1,15 @@
-//! Takes down all that is to be seen while an answer is made.
+//! Records what an observer sees while an answer is made.
 
 use crate::answer::{self, Step};
 use crate::policy::{self, Choice, Note};
 
-/// What was seen, in order.
+/// The recorded notes, in order.
 pub(super) enum Event<'w> {
     Step(Step<'w>),
     Note(Note),
 }
 
-/// Sees everything.
+/// Records everything.
 #[derive(Default)]
 pub(super) struct Recorder<'w>(pub(super) Vec<Event<'w>>);
 
@@ -25,7 +25,7 @@ impl<'w> answer::Trace<'w> for Recorder<'w> {
     }
 }
 
-/// Sees what one policy sees.
+/// Records the notes of one policy.
 #[derive(Default)]
 pub(super) struct Notes(pub(super) Vec<Note>);
 
@@ -45,7 +45,8 @@ impl Notes {
         self.0.iter().find_map(chosen).unwrap_or_default()
     }
 
-    /// Which part of the group's answers to this client holds each member: who is in no draw and was chosen is in all.
+    /// The share of each member in the group's answers to this client. A member that was chosen
+    /// without a draw is in all.
     pub(super) fn shares(&self) -> Vec<(u16, f64)> {
         let draw = |note: &Note| match note {
             Note::Draw(draw) => Some(draw.shares()),

@@ -1,34 +1,36 @@
-//! What an explanation says, as JSON: the shapes that `GET /v1/explain` answers with and `fiftythree explain` reads.
+//! An explanation as JSON: the response of `GET /v1/explain`, which `fiftythree explain` reads.
 //!
-//! Every sentence stands in the shapes, so that whoever shows them has nothing to decide. Moments are RFC 3339 in UTC.
+//! The shapes have complete sentences, so that a program can show them as they are. Times are RFC
+//! 3339 in UTC.
 
 use serde::{Deserialize, Serialize};
 
-/// Why a question is answered as it is.
+/// Why a query gets its answer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Explanation {
-    /// What was asked, by whom.
+    /// The query and its client.
     pub question: QuestionShape,
-    /// The VPC that the resolver is in.
+    /// The VPC of the resolver.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vpc: Option<VpcShape>,
-    /// The zone that answers; without one the question is refused.
+    /// The zone that answers; without one the response is REFUSED.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub zone: Option<ZoneShape>,
-    /// Who the policies take the client to be.
+    /// The client, as the policies see it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client: Option<ClientShape>,
-    /// The way from the name to the records.
+    /// The steps from the name to the records.
     pub steps: Vec<StepShape>,
-    /// Where it leads.
+    /// The answer.
     pub answer: AnswerShape,
-    /// Of all answers that such a client gets while nothing changes, which part holds each record.
+    /// The share of each record in all answers to such a client, while nothing changes.
     pub shares: Vec<ShareShape>,
-    /// False when there are too many groups to follow them all: the shares are then those of the ones followed.
+    /// False if there are too many groups to follow; the shares are then those of the groups that
+    /// were followed.
     pub shares_complete: bool,
 }
 
-/// What was asked, by whom.
+/// A query and its client.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct QuestionShape {
     /// The name, absolute.
@@ -36,17 +38,17 @@ pub struct QuestionShape {
     /// The type.
     #[serde(rename = "type")]
     pub record_type: String,
-    /// The address that the packet would come from.
+    /// The source address of the packet.
     pub resolver: String,
-    /// The client subnet in the packet (EDNS Client Subnet, RFC 7871), when there is one.
+    /// The client subnet in the packet (EDNS Client Subnet, RFC 7871).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subnet: Option<String>,
-    /// What the dice were seeded with: the same number throws the same again.
+    /// The seed of the random draw; the same seed gives the same answer.
     pub seed: u64,
-    /// What was supposed: `blue=down`.
+    /// The assumptions, for example `blue=down`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub as_if: Vec<String>,
-    /// Where zones and health come from, in words.
+    /// The source of zones and health, in words.
     pub seen: String,
 }
 
@@ -64,27 +66,27 @@ pub struct VpcShape {
 pub struct ZoneShape {
     /// Its name.
     pub name: String,
-    /// What the API calls it.
+    /// Its id, as in Route 53's API.
     pub id: String,
-    /// Whether only the clients of its VPCs see it.
+    /// True for a private zone, which only the clients of its VPCs see.
     pub private: bool,
-    /// Why it is this one.
+    /// Why this zone answers.
     pub why: String,
 }
 
-/// Who the policies take the client to be.
+/// The client, as the policies see it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ClientShape {
-    /// Its address and the bits of it that are known.
+    /// Its address, as far as it is known.
     pub network: String,
-    /// Where that comes from: the client subnet, the resolver, the VPC.
+    /// The source of the address: the client subnet, the resolver or the VPC.
     pub given_by: String,
-    /// The place in words; absent when nobody knows it.
+    /// The location in words; absent if it is unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub place: Option<String>,
-    /// Who said where the client is.
+    /// The source of the location.
     pub said_by: String,
-    /// Two letters, as Route 53 has them.
+    /// The continent's code of two letters, as in Route 53.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub continent: Option<String>,
     /// ISO 3166-1 alpha-2.
@@ -99,7 +101,7 @@ pub struct ClientShape {
     /// Degrees east.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub longitude: Option<f64>,
-    /// The AWS region that the client counts as being in.
+    /// The AWS region of the client.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub region: Option<String>,
 }
@@ -108,22 +110,22 @@ pub struct ClientShape {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "step", rename_all = "snake_case")]
 pub enum StepShape {
-    /// A name is looked for: the question's, or the target of a CNAME.
+    /// Looks up a name: the QNAME or the target of a CNAME.
     Name(NameShape),
-    /// A group's policy chooses.
+    /// The policy of a group chooses.
     Group(GroupShape),
     /// The chosen record is an alias.
     Alias(AliasStepShape),
-    /// Nothing is answered.
+    /// There is no answer.
     Denial(NegativeAnswerShape),
 }
 
-/// Where a name leads.
+/// The result of a look-up.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NameShape {
-    /// The name that is looked for.
+    /// The name.
     pub name: String,
-    /// What was found.
+    /// What exists at the name.
     pub leads_to: LeadsTo,
     /// The name that answers: itself, a wildcard, a delegation point.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -135,23 +137,23 @@ pub struct NameShape {
     pub why: String,
 }
 
-/// What was found at a name.
+/// What exists at a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LeadsTo {
     /// Records.
     Name,
-    /// It has no records, but names below it have.
+    /// No records, but names below it have some (an empty non-terminal).
     EmptyNonTerminal,
-    /// It does not exist and a wildcard answers for it.
+    /// It does not exist; a wildcard answers.
     Wildcard,
-    /// It is another server's.
+    /// It is delegated to another server.
     Delegation,
     /// It does not exist.
     Nothing,
 }
 
-/// How a group chose.
+/// The choice of a group.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct GroupShape {
     /// The owner of its records.
@@ -159,102 +161,102 @@ pub struct GroupShape {
     /// Their type.
     #[serde(rename = "type")]
     pub record_type: String,
-    /// Its routing policy, by its name in the Developer Guide.
+    /// Its routing policy, as in the Developer Guide.
     pub policy: String,
     /// What the policy does, in a sentence.
     pub rule: String,
-    /// Its records, most wanted first.
+    /// Its records, in the order of preference.
     pub candidates: Vec<CandidateShape>,
-    /// Why it came out so.
+    /// Why this record was chosen.
     pub why: String,
-    /// What the dice were thrown for, when they were.
+    /// What was drawn at random, if anything was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub draw: Option<String>,
-    /// The client's leading bits that this choice depended on.
+    /// The number of leading bits of the client's address that the choice depended on.
     pub scope: u8,
 }
 
-/// A record among its group.
+/// A record of a group.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CandidateShape {
-    /// Tells it from the others; a simple record has none.
+    /// Its set identifier; a simple record has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub set_identifier: Option<String>,
-    /// What it is to its policy: `PRIMARY`, `weight 75`, `eu-central-1`, `country DE`.
+    /// Its role in the policy, for example `PRIMARY`, `weight 75`, `eu-central-1`, `country DE`.
     pub role: String,
-    /// How far it is or what it is drawn by: `5.0 ms by distance`, `75 of 100`.
+    /// Its distance or its part in the draw, for example `5.0 ms by distance`, `75 of 100`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub measure: Option<String>,
-    /// What became of it.
+    /// The verdict.
     pub verdict: Verdict,
     /// Why.
     pub why: String,
-    /// Which part of this group's answers to this client holds it, 0 to 1.
+    /// Its share of the group's answers to this client, 0 to 1.
     pub share: f64,
-    /// Whether health lets it answer.
+    /// True if its health lets it answer.
     pub usable: bool,
     /// Its health check.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub check: Option<CheckShape>,
-    /// How long resolvers may keep it, seconds; an alias has its target's.
+    /// TTL in seconds; an alias has the TTL of its target.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ttl: Option<u32>,
-    /// What it answers with.
+    /// Its values.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub values: Vec<String>,
-    /// What it is an alias of.
+    /// Its alias target, instead of values.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub alias: Option<AliasShape>,
-    /// Latency: the round trip, milliseconds.
+    /// Latency: the round trip in milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub round_trip_ms: Option<f64>,
-    /// Geoproximity: the distance, kilometres.
+    /// Geoproximity: the distance in kilometres.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub distance_km: Option<f64>,
-    /// Geoproximity: what the bias makes of it.
+    /// Geoproximity: the distance after the bias, in kilometres.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub biased_km: Option<f64>,
 }
 
-/// What became of a candidate.
+/// The verdict on a candidate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// It answers.
     Chosen,
-    /// Other dice would have chosen it.
+    /// Another draw would have chosen it.
     Eligible,
-    /// It could answer, and another is preferred.
+    /// It could answer, but another one is preferred.
     Behind,
-    /// Its health forbids it.
+    /// It is unhealthy.
     Unhealthy,
     /// It is not for this client.
     Elsewhere,
 }
 
-/// A health check, as it is now.
+/// The current state of a health check.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CheckShape {
-    /// What people call it.
+    /// Its name.
     pub name: String,
-    /// What it says.
+    /// Its status.
     pub healthy: bool,
     /// Since when.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<String>,
-    /// How long that was ago, in words.
+    /// The time since then, in words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ago: Option<String>,
     /// The last result, in Route 53's words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_result: Option<String>,
-    /// Who holds it, until when, and why.
+    /// The override in effect: author, end and reason, in words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub overridden: Option<String>,
-    /// It is only supposed to be so.
+    /// True if the status is an assumption.
     #[serde(default, skip_serializing_if = "is_false")]
     pub as_if: bool,
-    /// It is not asked any more.
+    /// True if the check is disabled.
     #[serde(default, skip_serializing_if = "is_false")]
     pub disabled: bool,
 }
@@ -264,7 +266,7 @@ pub struct CheckShape {
 pub struct AliasShape {
     /// The name; the type is the alias's own.
     pub target: String,
-    /// Whether the target's health counts.
+    /// True if the target's health counts (EvaluateTargetHealth).
     pub evaluate_target_health: bool,
 }
 
@@ -280,7 +282,7 @@ pub struct AliasStepShape {
     pub why: String,
 }
 
-/// Nothing is answered.
+/// There is no answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NegativeAnswerShape {
     /// `NXDOMAIN`, `NODATA`, `REFUSED`.
@@ -303,23 +305,24 @@ pub struct AnswerShape {
     pub authority: Vec<RecordShape>,
     /// The additional section, without OPT.
     pub additional: Vec<RecordShape>,
-    /// Why resolvers may keep it for as long as they may.
+    /// How long resolvers may cache it, and why.
     pub ttl_why: String,
-    /// The messages that could carry it, and what of it they hold.
+    /// The messages that can carry the answer, and how much of it they hold.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub messages: Vec<MessageShape>,
-    /// The client's leading bits that the answer depends on (EDNS Client Subnet, SCOPE PREFIX-LENGTH).
+    /// The client's leading bits that the answer depends on (EDNS Client Subnet, SCOPE
+    /// PREFIX-LENGTH).
     pub scope: u8,
-    /// What decided that.
+    /// What that depends on.
     pub scope_why: String,
 }
 
-/// What becomes of the answer in one message.
+/// How one message carries the answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MessageShape {
     /// How it is sent: `UDP without EDNS`, `UDP with EDNS`, `TCP`.
     pub over: String,
-    /// How long it may be, octets.
+    /// Its maximum size in bytes.
     pub most: usize,
     /// How long it is.
     pub octets: usize,
@@ -356,7 +359,7 @@ pub struct ShareShape {
     /// Tells it from the others of its group.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub set_identifier: Option<String>,
-    /// What it answers with.
+    /// Its values.
     pub values: Vec<String>,
     /// 0 to 1.
     pub share: f64,

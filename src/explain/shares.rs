@@ -1,4 +1,5 @@
-//! Which part of all answers to one client holds each record: the policies' own shares, multiplied along aliases and CNAMEs.
+//! The share of each record in all answers to one client: the shares of the policies, multiplied
+//! along aliases and CNAMEs.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -12,22 +13,22 @@ use crate::policy::Dice;
 use crate::world::ZoneView;
 use crate::zonetree::{Found, GroupIndex, MemberContent, NodeIndex};
 
-/// Groups that are followed: far more than anybody reads about, and a bound to the work.
+/// Most groups that are followed, which limits the work.
 const MOST_GROUPS: usize = 500;
 
-/// The part of the answers that holds each record set, by owner and member.
+/// The share of each record set, by owner and member.
 type Leaves = BTreeMap<(Owner, u16), f64>;
 
-/// The shares of a question's answers.
+/// The shares in the answers to a query.
 pub(super) struct Shares {
-    /// The record sets and the part of the answers that holds them.
+    /// The record sets and their shares.
     pub(super) leaves: Rc<Leaves>,
-    /// Whether all groups could be followed.
+    /// True if all groups were followed.
     pub(super) complete: bool,
 }
 
-/// What clients like this one get from a group in the long run. `asked` is the type in the question: other types are CNAMEs
-/// that lead on, though not for ANY.
+/// The long-run shares of a group's records in the answers to this client. `asked` is the QTYPE; a
+/// CNAME of another type is followed, except for ANY.
 pub(super) fn shares(
     zone_view: &ZoneView<'_>,
     client: &Client<'_>,
@@ -45,7 +46,8 @@ struct Walk<'s, 'w> {
     client: &'s Client<'w>,
     names: &'s Names<'s>,
     asked: QueryType,
-    /// Groups that were followed: aliases may meet again and again, and a walk for each would never end.
+    /// Groups that were followed already. Aliases can lead to the same group many times; it is
+    /// followed once.
     known: Vec<(GroupIndex, Rc<Leaves>)>,
     complete: bool,
 }
@@ -55,7 +57,7 @@ impl Walk<'_, '_> {
         if let Some((_, known)) = self.known.iter().find(|(known, _)| *known == group) {
             return Rc::clone(known);
         }
-        // The answer follows no longer chain either.
+        // The answer follows no longer chain.
         if depth == MAX_CHAIN {
             return Rc::default();
         }
@@ -63,7 +65,7 @@ impl Walk<'_, '_> {
             self.complete = false;
             return Rc::default();
         }
-        // Where this walk leads back to here, a CNAME runs in a circle; no record stands in an answer twice.
+        // A walk that leads back here is a CNAME loop; an answer has each record once.
         self.known.push((group, Rc::default()));
         let place = self.known.len() - 1;
         let leaves = Rc::new(self.leaves_of(group, owner, depth));
@@ -92,13 +94,13 @@ impl Walk<'_, '_> {
         leaves
     }
 
-    /// Whether a CNAME leads to this very name, and not to one below it.
+    /// True if a CNAME points to exactly this name, not to one below it.
     fn is_target(&self, group: GroupIndex, member: u16, node: NodeIndex) -> bool {
         let MemberContent::Records(cname, _) = self.zone_view.zone.content(group, member) else { return false };
         cname.target_labels().is_some_and(|labels| labels.len() == self.zone_view.zone.labels(node).len())
     }
 
-    /// The group that a CNAME leads to, when it leads on.
+    /// The group that a CNAME points to, if it is in this zone.
     fn cname_target(&self, group: GroupIndex, member: u16) -> Option<(GroupIndex, Owner)> {
         let zone = self.zone_view.zone;
         let is_asked = [RecordType::Cname.into(), QueryType::ANY].contains(&self.asked);
@@ -107,7 +109,7 @@ impl Walk<'_, '_> {
         }
         let node = match zone.cname_target(group, member)? {
             Found::Name(node) | Found::Wildcard(node) => node,
-            // DS at a delegation point is this zone's to answer.
+            // This zone answers DS at a delegation point.
             Found::Delegation(cut) if self.asked == RecordType::Ds.into() && self.is_target(group, member, cut) => cut,
             Found::Delegation(_) | Found::Nothing => return None,
         };

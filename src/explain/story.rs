@@ -1,4 +1,4 @@
-//! From what the recorder saw to the steps of an explanation.
+//! Turns a recording into the steps of an explanation.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -47,7 +47,7 @@ pub(super) fn tell(question: &Question, stage: &Stage<'_>) -> Result<Explanation
     Ok(story.end(&answer, shares))
 }
 
-/// A name in no zone, or in one that has no records.
+/// The explanation for a name in no zone, or in a zone without records.
 fn without_records(
     question: &Question,
     stage: &Stage<'_>,
@@ -86,7 +86,7 @@ fn name_of(rcode: Rcode) -> &'static str {
     }
 }
 
-/// The zone that answers, and why it is that one.
+/// The zone that answers, and why.
 fn zone_shape(zone: &Zone, vpc: Option<&VpcShape>) -> ZoneShape {
     let why = match (vpc, zone.is_private()) {
         (Some(vpc), true) => format!("the most specific private zone of {}, which is final", vpc.id),
@@ -113,7 +113,7 @@ fn vpc(question: &Question, stage: &Stage<'_>) -> Option<VpcShape> {
     Some(VpcShape { id: id.0.clone(), region: region.to_string() })
 }
 
-/// An explanation in the making.
+/// An explanation that is being built.
 struct Story<'s> {
     question: &'s Question,
     stage: &'s Stage<'s>,
@@ -121,16 +121,16 @@ struct Story<'s> {
     zone_view: ZoneView<'s>,
     facts: ClientFacts,
     client: Option<ClientShape>,
-    /// The name that was looked for last: the question's, or the target of a CNAME.
+    /// The last name that was looked up: the QNAME or the target of a CNAME.
     sought: Name,
-    /// The name whose group comes next.
+    /// The name of the next group.
     current: Name,
-    /// The group whose policy chooses now, and what it notes.
+    /// The group whose policy is choosing, and its notes.
     open: Option<(GroupIndex, Owner, Notes)>,
-    /// The first group that answered something: there the shares begin.
+    /// The first group that answered; the shares start there.
     first: Option<(GroupIndex, Owner)>,
     steps: Vec<StepShape>,
-    /// What follows are addresses that help, of which nothing is told.
+    /// True once only additional addresses follow, which are not explained.
     is_over: bool,
 }
 
@@ -189,7 +189,7 @@ impl<'s> Story<'s> {
         }
     }
 
-    /// Puts what the open group's policy noted into words.
+    /// Turns the notes of the current group's policy into a step.
     fn close_group(&mut self) {
         let Some((group, owner, notes)) = self.open.take() else { return };
         let shape = Telling::new(self.stage, &self.names, &owner, &notes, &self.facts).group();
@@ -381,8 +381,8 @@ impl<'s> Story<'s> {
         }
     }
 
-    /// What ends an answer that does not end in records of its own, and its TTL: the SOA of a
-    /// denial, or the name servers of a delegation.
+    /// The authority records of an answer that does not end in records of the name, and their TTL:
+    /// the SOA of a negative answer, or the NS records of a delegation.
     fn end_ttl_why(&self, answer: &Answer<'_>) -> Option<(&'static str, String)> {
         let Records { record_type, ttl, .. } = answer.authority.filter(|part| part.need == Need::Required)?.records;
         Some(match record_type {
@@ -423,7 +423,7 @@ impl<'s> Story<'s> {
     }
 }
 
-/// A record's data with the zone's name where leaves have room for a pointer to it.
+/// A record's data, with the zone's name where compiled records have a compression pointer to it.
 fn whole(data: &Data<'_>, zone: &Name) -> Vec<u8> {
     let (mut wire, mut at) = (Vec::with_capacity(data.bytes.len() + zone.wire().len()), 0);
     for pointer in data.pointers.into_iter().flatten().map(usize::from) {

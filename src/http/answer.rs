@@ -1,4 +1,4 @@
-//! One request: is it let in, is it whole, is there a place for it, then the routes' answer.
+//! One request: checks its host, reads its body, takes a slot in the table, and calls the routes.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -18,7 +18,7 @@ use super::Front;
 use super::connection::QUICK;
 use super::table::Place;
 
-/// Until a request's body is there.
+/// Time limit for a request's body.
 const BODY: Duration = Duration::from_secs(10);
 
 const TOO_LONG: &str = "the body is too long";
@@ -52,7 +52,7 @@ impl Service {
             Ok(_) => (self.busy(), None),
         };
         if self.place.is_crowded() {
-            // The place of an idle connection is wanted by others.
+            // Another connection needs the slot of this idle one.
             close(&mut response);
         }
         response.map(|body| Answer { body, place })
@@ -62,7 +62,7 @@ impl Service {
         hyper::service::Service::call(&self.router, request).await.unwrap_or_else(|never| match never {})
     }
 
-    /// Reads the body. Until it is there, the connection counts as one without a whole request.
+    /// Reads the body. Until it is complete, the connection counts as one without a whole request.
     async fn whole(&self, request: Request<Incoming>) -> Result<Request<Body>, Response<Body>> {
         let (parts, body) = request.into_parts();
         let most = self.front.limits.body;
@@ -80,7 +80,8 @@ impl Service {
         Err(self.cut_short(status, why))
     }
 
-    /// A refusal that ends the connection: what is left of the body would be taken for the next request.
+    /// An error response that closes the connection, since the rest of the body would be read as
+    /// the next request.
     fn cut_short(&self, status: StatusCode, why: &str) -> Response<Body> {
         let mut refusal = (self.front.refusal)(status, why);
         close(&mut refusal);
@@ -104,15 +105,15 @@ impl hyper::service::Service<Request<Incoming>> for Service {
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         let service = self.clone();
         Box::pin(async move {
-            // Hundreds of requests may have arrived in one segment. Without this their connection is served to the
-            // end before a connection that has sent one gets its turn.
+            // One segment can carry hundreds of requests. Yield, so that other connections are
+            // served in between.
             tokio::task::yield_now().await;
             Ok(service.answer(request).await)
         })
     }
 }
 
-/// The body of a response; when the last of it has been handed over, only writing is left.
+/// The body of a response. When hyper has taken its last frame, only writing is left.
 pub(super) struct Answer {
     body: Body,
     place: Option<Arc<Place>>,

@@ -1,4 +1,4 @@
-//! One connection: its deadlines, and what the table hears of its writing.
+//! One connection: its deadlines, and the progress of its writes, which it reports to the table.
 
 use std::future::Future as _;
 use std::io::{self, IoSlice};
@@ -16,21 +16,23 @@ use tokio::time::{Instant, Sleep};
 use super::answer::Service;
 use super::table::Place;
 
-/// Until a request's head is there, from the connection's or the last response's end: scrapes come every 15 s.
+/// Time limit for a request's head, from the start of the connection or the end of the last
+/// response. Prometheus scrapes every 15 s over one connection.
 const HEAD: Duration = Duration::from_secs(30);
-/// The same while there are many connections.
+/// The same limit while there are many connections.
 pub(super) const QUICK: Duration = Duration::from_secs(1);
-/// A response of which nothing leaves for so long is given up.
+/// A response is aborted if the client takes no byte of it for this long.
 pub(super) const STALL: Duration = Duration::from_secs(10);
-/// Until all that is written has left: the largest responses have megabytes, and who reads them a few octets at a time holds
-/// a place.
+/// Time limit for a whole response. The largest have megabytes, and a client that reads a few bytes
+/// at a time occupies a slot.
 const WHOLE: Duration = Duration::from_secs(120);
-/// Heads up to this are taken, and none of twice as much: browsers send the cookies of every port of a machine.
+/// Read buffer for a head. Heads up to this size are accepted, none of twice the size. Browsers
+/// send the cookies of all ports of a host.
 const HEAD_OCTETS: usize = 32 * 1024;
 
-/// What a connection runs on.
+/// The socket of a connection.
 pub(super) trait Socket: AsyncRead + AsyncWrite + Unpin + Send + 'static {
-    /// What has not left is forgotten when it is closed.
+    /// Makes the kernel discard unsent data on close.
     fn forget_unsent(&self);
 }
 
@@ -41,7 +43,7 @@ impl Socket for TcpStream {
     }
 }
 
-/// Answers the requests of one connection until it ends or has to make room.
+/// Serves one connection until it ends or is closed to make room.
 pub(super) async fn serve(socket: impl Socket, service: Service) {
     let place = service.place();
     let head = if place.came_to_crowd() { QUICK } else { HEAD };
@@ -49,7 +51,7 @@ pub(super) async fn serve(socket: impl Socket, service: Service) {
     builder.timer(TokioTimer::new()).header_read_timeout(head).max_buf_size(HEAD_OCTETS);
     let connection = builder.serve_connection(TokioIo::new(Watched::new(socket, Arc::clone(&place))), service);
     tokio::select! {
-        // An error is the client's: it has gone, sends nonsense, or is too slow.
+        // An error is the client's: it disconnected, sent invalid HTTP, or was too slow.
         _ = connection => {}
         () = place.closed() => {}
     }
@@ -59,7 +61,7 @@ pub(super) async fn serve(socket: impl Socket, service: Service) {
 struct Watched<S: Socket> {
     socket: S,
     place: Arc<Place>,
-    /// Since when something written has not left.
+    /// Since when a write makes no progress.
     unsent: Option<Instant>,
     is_stalled: bool,
     deadline: Pin<Box<Sleep>>,
@@ -71,7 +73,7 @@ impl<S: Socket> Watched<S> {
         Watched { socket, place, unsent: None, is_stalled: false, deadline }
     }
 
-    /// Passes on what came of a write, or that its time is over.
+    /// Passes on the result of a write, or an error if its deadline is over.
     fn watch(&mut self, context: &mut Context<'_>, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         let unsent = *self.unsent.get_or_insert_with(Instant::now);
         if written.is_ready() {

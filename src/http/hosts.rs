@@ -1,11 +1,14 @@
-//! Keeps web pages out: a person's browser runs strangers' scripts, and it reaches loopback and the local network.
+//! Refuses requests from web pages of other sites. A user's browser runs their scripts, and it
+//! reaches loopback and the local network.
 //!
-//! - A page may let its own name point to this server (DNS rebinding): the Host header then has that name. So a host is an
-//!   address, `localhost`, a name without a dot, which no stranger can register, or a name from the settings.
-//! - A page may send requests to other hosts without seeing the answers (CSRF): browsers then say where it comes from, and no
-//!   foreign `Origin` is let in.
-//! - A page may make a browser ask for things without an Origin header, as images or scripts: it sees nothing, but the server
-//!   works. Browsers say so themselves (Fetch Metadata Request Headers, W3C): only a person may come from elsewhere, by a link.
+//! - DNS rebinding: a page lets its own name point to this server, and the Host header has that
+//!   name. So the host must be an address, `localhost`, a name without a dot (which cannot be
+//!   registered), or a name from the settings.
+//! - CSRF: a page sends requests to other hosts without seeing the responses. Browsers send an
+//!   `Origin` header with them, and a foreign `Origin` is refused.
+//! - Images and scripts: a page causes requests without an `Origin` header. It cannot read the
+//!   responses, but the server works for them. Browsers mark such requests (Fetch Metadata Request
+//!   Headers, W3C). From other sites only a link is allowed.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -14,18 +17,19 @@ use axum::http::{HeaderMap, Request, StatusCode, Version, header};
 /// The longest label of a name (RFC 1035 section 2.3.4).
 const LABEL_OCTETS: usize = 63;
 
-/// The names under which a listener is reached, beside those that are always good.
+/// The hosts of a listener, in addition to those that are always allowed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Hosts {
     names: Vec<String>,
     origin: Option<String>,
 }
 
-/// Why a request is not let in.
+/// Why a request is refused.
 type Refusal = (StatusCode, &'static str);
 
 impl Hosts {
-    /// These names, and the origin of the address at which a proxy shows the server to browsers: `https://ops.example.net`.
+    /// These names, and the origin at which a proxy publishes the server, for example
+    /// `https://ops.example.net`.
     #[must_use]
     pub fn new(names: Vec<String>, origin: Option<String>) -> Hosts {
         Hosts { names, origin }
@@ -47,7 +51,8 @@ impl Hosts {
         Ok(())
     }
 
-    /// `127.0.0.1:8053`, `[::1]`, `localhost:8053`, `fiftythree`, what the settings name.
+    /// True for hosts such as `127.0.0.1:8053`, `[::1]`, `localhost:8053`, `fiftythree`, and names
+    /// of the settings.
     fn is_good(&self, host: &str) -> bool {
         let Some(name) = without_port(host) else { return false };
         if let Some(rest) = name.strip_prefix('[') {
@@ -55,7 +60,8 @@ impl Hosts {
         }
         let absolute = name.strip_suffix('.').unwrap_or(name);
         let is_named = |good: &str| absolute.eq_ignore_ascii_case(good);
-        // With a dot at its end a single label is a top-level domain, and some of those have addresses.
+        // A single label with a dot at its end is a top-level domain, and some of those have
+        // addresses.
         is_label(name)
             || name.parse::<Ipv4Addr>().is_ok()
             || is_named("localhost")
@@ -71,8 +77,9 @@ impl Hosts {
     }
 }
 
-/// The host that is asked for. HTTP/1.1 needs exactly one Host header (RFC 9112 section 3.2), and the target's own host, where
-/// it has one, counts instead (section 3.2.2). HTTP/1.0 has none: no browser speaks it, some load balancers' checks do.
+/// The requested host. HTTP/1.1 needs exactly one Host header (RFC 9112 section 3.2); the host in
+/// an absolute target replaces it (section 3.2.2). HTTP/1.0 has none: no browser uses it, but the
+/// checks of some load balancers do.
 fn host_of<B>(request: &Request<B>) -> Result<Option<&str>, Refusal> {
     let bad = |why| (StatusCode::BAD_REQUEST, why);
     let mut headers = request.headers().get_all(header::HOST).iter();
@@ -86,7 +93,7 @@ fn host_of<B>(request: &Request<B>) -> Result<Option<&str>, Refusal> {
     Ok(request.uri().authority().map(axum::http::uri::Authority::as_str).or(host))
 }
 
-/// `None` when what follows the colon is no port.
+/// `None` if the part after the colon is not a port.
 fn without_port(host: &str) -> Option<&str> {
     let end_of_v6 = host.rfind(']').map_or(0, |at| at + 1);
     let Some((_, port)) = host[end_of_v6..].split_once(':') else { return Some(host) };
@@ -99,8 +106,8 @@ fn is_label(name: &str) -> bool {
     (1..=LABEL_OCTETS).contains(&name.len()) && name.bytes().all(is_good)
 }
 
-/// Whether another site's page asks, or one of another port of this host; following a link is a person's own doing, what
-/// fills a frame is not.
+/// True if a page of another site, or of another port of this host, caused the request. Links that
+/// a user follows are allowed, frames are not.
 fn is_from_other_site(headers: &HeaderMap) -> bool {
     let text = |name: &str| headers.get(name)?.to_str().ok();
     let is_from_elsewhere = matches!(text("sec-fetch-site"), Some("cross-site" | "same-site"));
@@ -196,7 +203,7 @@ mod tests {
 
     type Headers<'h> = &'h [(&'h str, &'h [u8])];
 
-    /// The status of a request with these headers, 200 when it is let in.
+    /// The status of a request with these headers; 200 if it is allowed.
     fn status(target: &str, version: Version, headers: Headers<'_>) -> u16 {
         let mut request = Request::builder().uri(target).version(version);
         for (name, value) in headers {

@@ -1,4 +1,4 @@
-//! The HTTP front: one listener, bounded in every way, in front of routes that it does not know.
+//! The front of every HTTP listener: limits, timeouts and allowed hosts, for routes that it does not know.
 //!
 //! ```text
 //!  accept ── table: is there room? ── head within 30 s, or 1 s ── hosts ── whole body ── table: a place? ── routes
@@ -6,15 +6,15 @@
 //!              └ for longest is closed, first of the address that has the most             └ unless essential
 //! ```
 //!
-//! - A connection takes room from another one only until it is full: whoever connects next closes the one that has waited
-//!   longest for its client. So a client that sends its request at once is always answered.
-//! - A request takes a place only once it is whole, and gives it back when the last octet of its response has left. Requests
-//!   to essential paths need none. One address never has all places of a kind.
-//! - A response that nobody reads is given up: after 10 s without progress, at once when another request needs its place.
-//! - Web pages of other sites do not get in: `hosts` has the rules for `Host`, `Origin` and Fetch Metadata.
+//! - When all connections are in use, a new one closes the connection that has been without a whole request for longest. So a
+//!   client that sends its request at once is always answered.
+//! - A request takes a slot when it is complete, and frees it when the last byte of its response has been sent. Requests to
+//!   essential paths need no slot. One address never has all slots of a kind.
+//! - A response that the client does not read is aborted: after 10 s without progress, or at once if another request needs
+//!   its slot.
+//! - Requests from web pages of other sites are refused: `hosts` has the rules for `Host`, `Origin` and Fetch Metadata.
 //!
-//! What the routes are, which of them are essential or streams, and how a refusal is worded are parameters: a second listener
-//! uses the same front with its own.
+//! The routes, their classes and the form of error responses are parameters, so that a second listener can use the same front.
 
 mod answer;
 mod connection;
@@ -40,49 +40,49 @@ use answer::Service;
 pub use hosts::Hosts;
 use table::{Place, Table, lock};
 
-/// When the system has no file for another connection, it is tried again after this.
+/// The pause after accept(2) failed because the process has no file descriptor left.
 const RETRY: Duration = Duration::from_millis(100);
-/// Connections that wait to be accepted; Linux has at most 4096 unless it is told otherwise.
+/// Listen backlog; Linux limits it to 4096 by default (net.core.somaxconn).
 const BACKLOG: u32 = 4096;
-/// What the kernel keeps of responses that are not read, per connection; Linux doubles it.
+/// Send buffer of a connection in bytes; Linux doubles it.
 const SEND_BUFFER: usize = 128 * 1024;
 
-/// What a listener needs to know about what it serves.
+/// The parameters of a listener.
 #[derive(Clone)]
 pub struct Front {
-    /// How much at once.
+    /// Limits.
     pub limits: Limits,
-    /// Under which names it is reached.
+    /// Allowed hosts.
     pub hosts: Hosts,
-    /// What kind of request one to this path is.
+    /// The class of a request, by its path.
     pub class_of: fn(path: &str) -> Class,
-    /// The response that says why a request is refused.
+    /// Makes an error response from a status and a message.
     pub refusal: fn(StatusCode, &str) -> Response,
 }
 
-/// How much at once.
+/// Limits of a listener.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Open connections; each needs one file. Half of them can have an ordinary request, a quarter a stream; the last quarter
-    /// is there to read heads and to answer what is essential.
+    /// Most open connections; each needs a file descriptor. Half of them can serve an ordinary
+    /// request, a quarter a stream. The rest reads heads and serves essential paths.
     pub connections: usize,
-    /// Octets of a request's body.
+    /// Largest request body in bytes.
     pub body: usize,
 }
 
-/// What a request is for.
+/// The class of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {
-    /// Short, and served whatever else goes on.
+    /// Short, and always served.
     Essential,
-    /// Served while places last.
+    /// Served while slots are free.
     Ordinary,
-    /// The response goes on until the client leaves. Streams have places of their own.
+    /// The response lasts until the client disconnects. Streams have slots of their own.
     Stream,
 }
 
 impl Limits {
-    /// How many requests of a kind are served at once; `None` for any number.
+    /// Most concurrent requests of a class; `None` for no limit.
     fn places(self, class: Class) -> Option<usize> {
         match class {
             Class::Essential => None,
@@ -91,18 +91,18 @@ impl Limits {
         }
     }
 
-    /// How many of so many places one address can have: three quarters.
+    /// Most slots that one address can have: three quarters of them.
     fn of_one_address(places: usize) -> usize {
         places - places / 4
     }
 
-    /// With more connections than this, clients have to be quick.
+    /// With more connections than this, the shorter time limit for heads applies.
     fn crowded(self) -> usize {
         self.connections - self.connections / 4
     }
 }
 
-/// Listens there, with room in the kernel for a crowd: a client that finds none tries again a second later.
+/// Listens with a large backlog: a client that finds it full retries its SYN only a second later.
 pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     #[cfg(unix)] // elsewhere this would let others take the port
@@ -111,12 +111,12 @@ pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
-/// Serves these routes for as long as it is polled.
+/// Serves the routes until the future is dropped.
 pub async fn serve(listener: TcpListener, router: Router, front: Front) {
     let table = Arc::new(Mutex::new(Table::new(front.limits)));
     let (router, front) = (TowerToHyperService::new(router), Arc::new(front));
     let begin = |socket: TcpStream, place: Place| {
-        // Without a limit of its own a connection that is not read holds megabytes of the kernel's memory.
+        // Without this limit, an unread connection can fill megabytes of kernel memory.
         let _ = socket2::SockRef::from(&socket).set_send_buffer_size(SEND_BUFFER);
         let service = Service::new(router.clone(), Arc::clone(&front), place);
         tokio::spawn(connection::serve(socket, service));
@@ -124,24 +124,25 @@ pub async fn serve(listener: TcpListener, router: Router, front: Front) {
     accept(&listener, &table, begin).await;
 }
 
-/// Accepts connections for ever. An error ends nothing: it is either that of one connection, which is gone, or the system
-/// lacks files or memory, and then a connection that waits gives its own.
+/// Accepts connections forever. An error concerns one connection that is already closed, or the
+/// system lacks file descriptors or memory; then an idle connection is closed.
 async fn accept<L: Listener>(listener: &L, table: &Arc<Mutex<Table>>, mut begin: impl FnMut(L::Socket, Place)) {
     let warnings = LogLimit::default();
     loop {
         match listener.next().await {
             Ok((socket, peer)) => {
-                // Without a place the socket is closed here.
+                // Without a slot the socket is closed here.
                 if let Some(place) = Place::take(table, peer.ip()) {
                     begin(socket, place);
                 }
-                // A connection whose request is there already is answered before others can push it out.
+                // Serves a request that has already arrived before other connections can displace
+                // it.
                 tokio::task::yield_now().await;
             }
             Err(error) if is_of_one_connection(&error) => {}
             Err(error) => {
                 if let Some(held_back) = warnings.admit(error.raw_os_error()) {
-                    tracing::warn!("HTTP connections cannot be accepted, trying again: {error}{held_back}");
+                    tracing::warn!("cannot accept HTTP connections, retrying: {error}{held_back}");
                 }
                 lock(table).make_room();
                 tokio::time::sleep(RETRY).await;
@@ -165,7 +166,7 @@ impl Listener for TcpListener {
     }
 }
 
-/// What accept(2) reports of a connection that has ended before it was accepted.
+/// True for errors of accept(2) that mean that the connection ended before it was accepted.
 fn is_of_one_connection(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)

@@ -1,4 +1,5 @@
-//! The connections of a front: what each one does, and which one makes room for another. Time is an argument.
+//! The table of open connections: the phase of each, and which one is closed to make room for
+//! another. Time is an argument.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -18,30 +19,30 @@ pub(super) struct Table {
     entries: HashMap<Id, Entry>,
 }
 
-/// Which connection it is: they are numbered as they come.
+/// The id of a connection, in the order of their arrival.
 type Id = u64;
 
 #[derive(Debug)]
 struct Entry {
     client: Client,
     phase: Phase,
-    /// Since when it waits for octets to leave.
+    /// Since when its writes make no progress.
     stalled: Option<Instant>,
     /// Ends the connection.
     closing: Arc<Notify>,
 }
 
-/// Who counts as one: an IPv4 address, or a network of 64 bits, which is what one IPv6 client usually has.
+/// A client: an IPv4 address, or an IPv6 /64, since one client usually has a whole /64.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Client(IpAddr);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
-    /// It has been without a whole request since then.
+    /// Without a whole request since this time.
     Waiting(Instant),
     /// A whole request is being answered.
     Answering(Class),
-    /// The response is complete, and not all of it has left.
+    /// The response is complete but not fully sent.
     Flushing(Class),
 }
 
@@ -50,7 +51,7 @@ impl Table {
         Table { limits, next: 0, entries: HashMap::new() }
     }
 
-    /// Takes a new connection in. Where there is no room another one is closed for it.
+    /// Adds a connection. If the table is full, another one is closed.
     fn admit(&mut self, address: IpAddr, now: Instant) -> Option<(Id, Arc<Notify>)> {
         if self.entries.len() >= self.limits.connections && !self.make_room() {
             return None;
@@ -63,8 +64,9 @@ impl Table {
         Some((id, closing))
     }
 
-    /// Closes the connection that has been without a whole request for longest, else the one whose response has not moved
-    /// for longest; first of the client that has the most connections.
+    /// Closes the connection that has been without a whole request for longest; if there is none,
+    /// the one whose response has made no progress for longest. Connections of the client with the
+    /// most connections go first.
     pub(super) fn make_room(&mut self) -> bool {
         let waiting = |entry: &Entry| match entry.phase {
             Phase::Waiting(since) => Some(since),
@@ -73,7 +75,7 @@ impl Table {
         self.close_longest(waiting) || self.close_longest(|entry| entry.stalled)
     }
 
-    /// Closes the connection that has been so for longest.
+    /// Closes the connection with the earliest time that `since` returns.
     fn close_longest(&mut self, since: impl Fn(&Entry) -> Option<Instant>) -> bool {
         let mut counts: HashMap<Client, usize> = HashMap::new();
         for entry in self.entries.values() {
@@ -94,7 +96,8 @@ impl Table {
         }
     }
 
-    /// Gives a whole request a place. Where there is none, a response of the same kind that is not read gives its own.
+    /// Gives a complete request a slot. If none is free, an unread response of the same class is
+    /// aborted.
     fn begin(&mut self, id: Id, class: Class) -> bool {
         let Some(client) = self.entries.get(&id).map(|entry| entry.client) else { return false };
         if let Some(places) = self.limits.places(class) {
@@ -109,7 +112,8 @@ impl Table {
         self.set(id, Phase::Answering(class))
     }
 
-    /// Whether places are lacking: `Some(Some(client))` for that client, `Some(None)` for everybody.
+    /// Which limit is reached: `Some(Some(client))` for that of a client, `Some(None)` for that of
+    /// all.
     fn shortage(&self, id: Id, client: Client, class: Class, places: usize) -> Option<Option<Client>> {
         let taken = || self.entries.iter().filter(move |(other, entry)| **other != id && entry.class() == Some(class));
         if taken().filter(|(_, entry)| entry.client == client).count() >= Limits::of_one_address(places) {
@@ -118,14 +122,14 @@ impl Table {
         (taken().count() >= places).then_some(None)
     }
 
-    /// The response is complete; what is left of it has yet to leave.
+    /// The response is complete; the rest of it has yet to be sent.
     fn answered(&mut self, id: Id) {
         if let Some(Phase::Answering(class)) = self.entries.get(&id).map(|entry| entry.phase) {
             self.set(id, Phase::Flushing(class));
         }
     }
 
-    /// Everything has left: the connection waits for its next request.
+    /// Everything is sent: the connection waits for its next request.
     fn flushed(&mut self, id: Id, now: Instant) {
         if let Some(Phase::Flushing(_)) = self.entries.get(&id).map(|entry| entry.phase) {
             self.set(id, Phase::Waiting(now));
@@ -148,7 +152,7 @@ impl Table {
 }
 
 impl Entry {
-    /// The kind of place it has.
+    /// The class of the slot that it has.
     fn class(&self) -> Option<Class> {
         match self.phase {
             Phase::Waiting(_) => None,
@@ -166,7 +170,8 @@ impl Client {
     }
 }
 
-/// Nothing panics while it holds the lock, and a table is good after any of its steps.
+/// Ignores poisoning: no code panics while it holds the lock, and the table is consistent after
+/// each step.
 pub(super) fn lock(table: &Mutex<Table>) -> MutexGuard<'_, Table> {
     table.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -187,12 +192,13 @@ impl Place {
         Some(Place { table: Arc::clone(table), id, closing, came_to_crowd: locked.is_crowded() })
     }
 
-    /// Whether there were many connections already when this one came: then its requests have to come quickly.
+    /// True if there were many connections when this one arrived; then the shorter time limit
+    /// applies.
     pub(super) fn came_to_crowd(&self) -> bool {
         self.came_to_crowd
     }
 
-    /// Whether there are many connections now.
+    /// True if there are many connections now.
     pub(super) fn is_crowded(&self) -> bool {
         lock(&self.table).is_crowded()
     }
@@ -213,7 +219,7 @@ impl Place {
         lock(&self.table).stalled(self.id, since);
     }
 
-    /// Waits until the connection has to make room.
+    /// Waits until the connection is closed to make room.
     pub(super) async fn closed(&self) {
         self.closing.notified().await;
     }

@@ -1,4 +1,5 @@
-//! A front with routes of its own, over loopback and over pipes: who connects, is slow, does not read, and who is answered.
+//! A front with routes of its own, over loopback and over pipes: who connects, is slow, does not
+//! read, and who is answered.
 
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,7 +14,8 @@ use super::connection::{QUICK, STALL, Socket};
 use super::*;
 use tokio::time::Instant;
 
-/// Far above what anything here takes: only a fault makes a test wait this long, or a machine that is very busy.
+/// Far above what anything here takes: only a fault makes a test wait this long, or a machine that
+/// is very busy.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// More than a socket and a pipe hold.
 const LARGE: usize = 8 * 1024 * 1024;

@@ -1,4 +1,5 @@
-//! Clients by number: where each comes from follows from its number and a seed, whoever asks and in whatever order.
+//! Simulated clients. The address of a client is computed from its number and a seed, so that it
+//! does not depend on the order or the thread.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -6,11 +7,11 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use crate::config::ClientPlace;
 use crate::geo::Database;
 
-/// Where clients come from.
+/// The clients of a simulation.
 #[derive(Clone, Debug)]
 pub struct Crowd {
     places: Vec<String>,
-    /// The sum of the weights up to and with each place.
+    /// The cumulative weights of the places.
     weights: Vec<u64>,
     homes: Vec<Home>,
 }
@@ -19,7 +20,7 @@ pub struct Crowd {
 #[derive(Clone, Debug, Default)]
 struct Home {
     stretches: Vec<Stretch>,
-    /// The sum of the sizes up to and with each stretch.
+    /// The cumulative sizes of the ranges.
     sizes: Vec<u64>,
 }
 
@@ -29,9 +30,9 @@ struct Stretch {
     last: IpAddr,
 }
 
-/// There is nobody.
+/// There are no clients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("there is nobody to simulate")]
+#[error("there are no clients to simulate")]
 pub struct EmptyCrowd;
 
 impl Crowd {
@@ -44,8 +45,8 @@ impl Crowd {
         Crowd::of(homes.collect())
     }
 
-    /// Of everybody whose place a database knows, by country: each IPv4 address counts as one client, and so does each /56 of
-    /// IPv6, which is what a household has (RFC 6177).
+    /// Of everybody whose place a database knows, by country: each IPv4 address counts as one
+    /// client, and so does each /56 of IPv6, which is what a household has (RFC 6177).
     pub fn of_databases(databases: &[Database]) -> Result<Crowd, EmptyCrowd> {
         let mut countries: BTreeMap<String, Vec<(IpAddr, IpAddr)>> = BTreeMap::new();
         for (first, last, place) in databases.iter().flat_map(Database::stretches) {
@@ -82,7 +83,7 @@ impl Crowd {
     /// The place and the address of client number `client`.
     pub fn client(&self, client: u64, seed: u64) -> (usize, IpAddr) {
         let draw = |what| mix(mix(seed, client), what);
-        // These three draws and the dice of the answers have numbers of their own.
+        // These three draws and those of the answers use separate random numbers.
         let [place, stretch, address] = [u64::MAX - 1, u64::MAX - 2, u64::MAX - 3].map(draw);
         let place = pick(&self.weights, place);
         (place, self.homes[place].address(stretch, address))

@@ -1,8 +1,8 @@
-//! Many clients ask, and what they get is counted: who gets what, before it happens.
+//! Answers queries of many simulated clients and counts the answers.
 //!
-//! - [`Crowd`]: where clients come from; each client follows from its number and a seed.
-//! - [`play`]: some clients' questions, answered by the code that answers queries.
-//! - [`Tally`]: which record set how many clients of each place got.
+//! - [`Crowd`]: the clients; the address of each is computed from its number and a seed.
+//! - [`play`]: answers the queries of some clients, with the code that answers real queries.
+//! - [`Tally`]: how many clients of each place got each record set.
 
 mod crowd;
 mod tally;
@@ -25,7 +25,7 @@ use crate::world::{World, ZoneView};
 use crate::zonetree::{Found, GroupIndex};
 use tally::Leaves;
 
-/// A question that every client asks.
+/// A query that every client sends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Subject {
     /// The name.
@@ -34,8 +34,8 @@ pub struct Subject {
     pub record_type: RecordType,
 }
 
-/// The clients with these numbers ask each question once, from their own addresses. `model` tells a zone as it was written;
-/// its error is in words.
+/// Each client of this range sends each query once, from its own address. `model` returns the
+/// source of a zone, or a message if it is no longer available.
 pub fn play(
     world: &World,
     model: &dyn Fn(&HostedZoneId) -> Result<Arc<HostedZone>, String>,
@@ -50,7 +50,8 @@ pub fn play(
     for client in clients {
         let (place, address) = crowd.client(client, seed);
         for (number, (subject, question)) in subjects.iter().zip(&questions).enumerate() {
-            // The same client throws the same dice before and after, so that only what changed makes a difference.
+            // A client has the same random draw in both runs, so that only the change makes a
+            // difference.
             let dice = crowd::mix(crowd::mix(seed, client), u64::try_from(number).unwrap_or(u64::MAX));
             let seen = ask(world, question, subject.record_type, address, dice);
             for outcome in leaves.outcomes(&seen, subject, model)? {
@@ -74,13 +75,13 @@ fn ask<'w>(world: &'w World, name: &QueryName, record_type: RecordType, source: 
     seen
 }
 
-/// Which record sets an answer came from.
+/// Observes which record sets an answer comes from.
 #[derive(Default)]
 struct Seen<'w> {
     zone_view: Option<ZoneView<'w>>,
-    /// The last name that was looked for, and where it led.
+    /// The last name that was looked up, and the result.
     found: Option<(Owner<'w>, Found)>,
-    /// The groups that chose for that name, aliases followed, with what they chose.
+    /// The groups that chose for that name, through aliases, with their choices.
     path: Vec<(GroupIndex, Choice)>,
     is_over: bool,
 }
@@ -118,8 +119,8 @@ impl<'w> answer::Trace<'w> for Seen<'w> {
     }
 }
 
-/// The names whose answers a policy steers: those with a policy that is not simple, in public zones, in the order of the
-/// files. Branches of a tree are counted where the tree begins, and left out.
+/// The names in public zones whose routing policy is not simple, in the order of the files. Names
+/// that only aliases of such names point to are left out.
 pub fn steered(configuration: &Configuration) -> Vec<Subject> {
     let public = configuration.zones.iter().map(|zone| &*zone.zone).filter(|zone| !zone.is_private());
     public.flat_map(steered_in).collect()

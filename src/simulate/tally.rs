@@ -1,4 +1,4 @@
-//! Counts by question, record set and place.
+//! Counts of answers by query, record set and place.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use crate::explain::names::Names;
 use crate::model::{Content, HostedZone, HostedZoneId};
 use crate::zonetree::{GroupIndex, Zone};
 
-/// What a client got.
+/// What a client received.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Outcome {
     /// A record set: owner, type, set identifier, values.
@@ -17,7 +17,7 @@ pub enum Outcome {
     Nothing,
 }
 
-/// How many clients of each place got what.
+/// How many clients of each place got each outcome.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
     places: usize,
@@ -34,7 +34,7 @@ impl Tally {
         counts.or_insert_with(|| vec![0; self.places])[place] += 1;
     }
 
-    /// Adds what other clients of the same crowd got.
+    /// Adds the counts of other clients of the same crowd.
     pub fn merge(&mut self, other: Tally) {
         for (mine, theirs) in self.subjects.iter_mut().zip(other.subjects) {
             for (outcome, counts) in theirs {
@@ -44,7 +44,7 @@ impl Tally {
         }
     }
 
-    /// What clients got who asked question number `subject`, by place.
+    /// The outcomes of query number `subject`, by place.
     pub fn of(&self, subject: usize) -> impl Iterator<Item = (&Outcome, &[u64])> {
         self.subjects[subject].iter().map(|(outcome, counts)| (&**outcome, counts.as_slice()))
     }

@@ -1,4 +1,4 @@
-//! A picture, family by family.
+//! Encodes a scrape, family by family.
 
 use std::fmt;
 
@@ -16,7 +16,8 @@ use crate::tap;
 use super::Picture;
 use super::families::{self, Family};
 
-/// NOERROR and NXDOMAIN: every zone shows them, so that the first one is seen as a change.
+/// NOERROR and NXDOMAIN: every zone has these series from the start, so that `increase()` sees the
+/// first response.
 const ALWAYS_SHOWN: [ResponseCode; 2] = [ResponseCode(0), ResponseCode(3)];
 
 impl Collector for Picture {
@@ -76,7 +77,7 @@ impl Picture {
         lost.sample(&["write"], &self.log.write)
     }
 
-    /// Of what is switched off nothing is shown.
+    /// Functions that are off have no series.
     fn taps(&self, page: &mut Page<'_, '_>) -> fmt::Result {
         if let Some(log) = self.taps.query_log {
             page.counter(&families::QUERY_LOG_LINES)?.sample(&[], &log.delivered)?;
@@ -136,7 +137,7 @@ fn dropped(mut counts: Counter<'_>, totals: &tap::Totals) -> fmt::Result {
     counts.sample(&["write"], &totals.dropped_write)
 }
 
-/// Only what there is: a zone that is asked for five types has five series, not eighty.
+/// Only series with a count: a zone with queries for five types has five series, not eighty.
 fn requests_of(zone: &ZoneReading, requests: &mut Counter<'_>) -> fmt::Result {
     for transport in Transport::ALL {
         for (family, name) in AddressFamily::ALL.into_iter().zip(["1", "2"]) {
@@ -149,7 +150,7 @@ fn requests_of(zone: &ZoneReading, requests: &mut Counter<'_>) -> fmt::Result {
     Ok(())
 }
 
-/// Whoever is asked shows its passes from the first moment on, failures when there are some.
+/// A check has a series of passes from the start, and one of failures once there is a failure.
 fn results_of(check: &CheckMetrics, results: &mut Counter<'_>) -> fmt::Result {
     let counts = check.tally.results;
     if counts.iter().all(|count| *count == 0) {
@@ -195,10 +196,10 @@ fn timestamp(at: Timestamp) -> f64 {
     at.0.as_secs_f64()
 }
 
-/// What is written, a family at a time.
+/// The output, one family at a time.
 pub(super) struct Page<'p, 'e>(&'p mut DescriptorEncoder<'e>);
 
-/// Each kind of family takes its own kind of samples.
+/// Each kind of family has its own kind of samples.
 pub(super) struct Counter<'m>(MetricEncoder<'m>, &'static Family);
 pub(super) struct Gauge<'m>(MetricEncoder<'m>, &'static Family);
 pub(super) struct Histogram<'m>(MetricEncoder<'m>, &'static Family);
@@ -239,7 +240,7 @@ impl Gauge<'_> {
 }
 
 impl Histogram<'_> {
-    /// `buckets` are upper bounds and how many are in each.
+    /// `buckets` are upper bounds with their counts.
     fn sample(&mut self, labels: &[&str], sum: f64, buckets: &[(f64, u64)]) -> fmt::Result {
         let count = buckets.iter().map(|(_, count)| count).sum();
         self.0.encode_family(&named(self.1, labels))?.encode_histogram::<[(&str, &str); 0]>(sum, count, buckets, None)

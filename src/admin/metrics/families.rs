@@ -1,11 +1,11 @@
-//! Every metric: its name, its kind, its labels, what it says. docs/observability.md has the same table.
+//! All metrics: name, kind, labels and help text. docs/observability.md has the same table.
 
 use prometheus_client::metrics::MetricType;
 
 /// A metric with all its series.
 #[derive(Debug)]
 pub(super) struct Family {
-    /// As it is scraped.
+    /// The name in a scrape.
     pub(super) name: &'static str,
     pub(super) kind: MetricType,
     pub(super) labels: &'static [&'static str],

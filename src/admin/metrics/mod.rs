@@ -1,8 +1,8 @@
-//! `/metrics`: what the server counts, in the text formats that a Prometheus reads.
+//! `/metrics`: the server's metrics in the text formats of Prometheus and OpenMetrics.
 //!
-//! Nothing is counted here. The workers' counters are added up, the loop is asked for its own, a thousand checks a time, and
-//! what comes out is put into words on a thread that does nothing else. `families` is the list of all metrics; the table
-//! in docs/observability.md is held against it.
+//! A scrape adds the counters of the workers, asks the control loop for reports of a thousand
+//! checks at a time, and encodes them on a blocking thread. `families` lists all metrics; a test
+//! compares it with the table in docs/observability.md.
 
 mod encode;
 mod families;
@@ -25,23 +25,23 @@ use crate::tap;
 
 use super::{Door, refusal};
 
-/// What a scrape shows.
+/// The data of a scrape.
 #[derive(Debug)]
 struct Picture {
     ready: bool,
     dns: Reading,
     taps: tap::Reading,
     log: logging::Lost,
-    /// Nothing when the loop has failed: then answers go on, and these figures do not.
+    /// Empty if the control loop has failed; queries are still answered then.
     control: Vec<MetricsSnapshot>,
 }
 
-/// The two forms of text.
+/// The two text formats.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Format {
-    /// What every Prometheus reads, and people.
+    /// The Prometheus text format.
     Prometheus,
-    /// What newer ones prefer.
+    /// OpenMetrics, which newer Prometheus versions prefer.
     OpenMetrics,
 }
 
@@ -59,7 +59,7 @@ pub(super) async fn scrape(State(door): State<Door>, headers: HeaderMap) -> Resp
     let format = format_for(accept.unwrap_or_default());
     let ready = door.is_ready();
     let control = figures(&door).await;
-    // With 20 000 checks these are megabytes: not on the threads of the loop.
+    // With 20 000 checks this is megabytes of text, so it runs on a blocking thread.
     let words = tokio::task::spawn_blocking(move || {
         let (dns, taps, log) = (door.meters.read(), door.taps.read(), logging::lost());
         in_words(Picture { ready, dns, taps, log, control }, format)
@@ -71,7 +71,8 @@ pub(super) async fn scrape(State(door): State<Door>, headers: HeaderMap) -> Resp
     (about, [(header::CACHE_CONTROL, "no-store")], words).into_response()
 }
 
-/// Picture after picture, so that the loop can listen to others in between.
+/// Asks the control loop for one report after another, so that it can handle other events in
+/// between.
 async fn figures(door: &Door) -> Vec<MetricsSnapshot> {
     let (mut all, mut from) = (Vec::new(), Some(CheckSlot(0)));
     while let Some(slot) = from {
@@ -93,7 +94,8 @@ fn in_words(picture: Picture, format: Format) -> Result<String, std::fmt::Error>
     Ok(words)
 }
 
-/// The form that an `Accept` header prefers (RFC 9110 section 12.5.1). Who does not name OpenMetrics gets the older form.
+/// The form that an `Accept` header prefers (RFC 9110 section 12.5.1). Clients that do not name
+/// OpenMetrics get the older format.
 fn format_for(accept: &str) -> Format {
     let (mut open_metrics, mut plain) = (0.0, 0.0);
     for (kind, quality) in accept.split(',').map(preference) {
@@ -106,7 +108,7 @@ fn format_for(accept: &str) -> Format {
     if open_metrics > 0.0 && open_metrics >= plain { Format::OpenMetrics } else { Format::Prometheus }
 }
 
-/// A media range and its quality: 0 for a version that is not ours.
+/// A media range and its quality; 0 for another version.
 fn preference(range: &str) -> (&str, f64) {
     let mut parts = range.split(';').map(str::trim);
     let kind = parts.next().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! What the system says of the process. What it does not say is left out.
+//! Metrics of the process, from the operating system. Values that it does not provide are left out.
 
 use std::fmt;
 

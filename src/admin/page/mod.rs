@@ -1,7 +1,7 @@
-//! The status page: the files that a browser loads, within the program.
+//! The status page: its files, as part of the binary.
 //!
-//! They are plain HTML, CSS and JavaScript modules, served as they lie in this directory: nothing builds them and they load
-//! nothing from elsewhere. The policy below lets the browser run these files and nothing else.
+//! The files are plain HTML, CSS and JavaScript modules, without a build step, and load nothing
+//! from other servers. The Content-Security-Policy below lets the browser run only these files.
 
 use axum::Router;
 use axum::extract::Request;
@@ -10,7 +10,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 
-/// The path, the type and the text of each file.
+/// Path, content type and content of each file.
 type Asset = (&'static str, &'static str, &'static str);
 
 const HTML: &str = "text/html; charset=utf-8";
@@ -43,13 +43,14 @@ assets! {
     "/page/zones.js" SCRIPT "zones.js";
 }
 
-/// Scripts and styles of our own, connections to ourselves, and nothing else; no text becomes markup or code by accident
-/// (`require-trusted-types-for`), and no other page shows this one in a frame.
+/// Scripts and styles of our own, connections to ourselves, and nothing else; no text becomes
+/// markup or code by accident (`require-trusted-types-for`), and no other page shows this one in a
+/// frame.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
      connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
      require-trusted-types-for 'script'; trusted-types 'none'";
 
-/// What stands in every response, whatever it is.
+/// Headers of every response.
 const HEADERS: [(HeaderName, &str); 6] = [
     (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
@@ -61,13 +62,13 @@ const HEADERS: [(HeaderName, &str); 6] = [
 
 pub(super) fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {
     ASSETS.iter().fold(Router::new(), |router, &(path, kind, text)| {
-        // A restart may bring other files: the browser asks each time, on loopback.
+        // A restart can bring other files, so the browser revalidates each time.
         let headers = [(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, "no-cache")];
         router.route(path, get(move || async move { (headers, text).into_response() }))
     })
 }
 
-/// Puts those headers in.
+/// Middleware that adds those headers.
 pub(super) async fn protect(request: Request, next: Next) -> Response {
     protected(next.run(request).await)
 }

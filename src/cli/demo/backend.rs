@@ -24,7 +24,7 @@ Examples:
   curl -X POST http://127.0.53.11:8080/fail      from now on it says 503
   curl -X POST http://127.0.53.11:8080/recover   and now it is well again
 
-Whoever reaches the port may do that: it is for labs. SIGTERM and SIGINT end it at once, as the first process of a \
+Every client that reaches the port can do that: it is for labs. SIGTERM and SIGINT end it at once, as the first process of a \
 container too.
 
 Exit code: 0 after a signal to stop; 1 when it cannot listen; 2 for a wrong command line.";

@@ -1,4 +1,5 @@
-//! A tiny web server that answers with its name, fails when it is told to, and whose end closes every connection.
+//! A small web server that answers with its name and can be set to fail. Its end closes every
+//! connection.
 
 use std::convert::Infallible;
 use std::io;
@@ -63,12 +64,12 @@ impl Endpoint {
         Endpoint { manner, failing: AtomicBool::new(false), tell }
     }
 
-    /// Answers on this listener. Whoever drops the future ends it, and every connection with it.
+    /// Answers on this listener. Dropping the future ends it and closes every connection.
     pub(super) async fn serve(self: Arc<Endpoint>, listener: TcpListener) {
         let turns = Arc::new(Semaphore::new(CONNECTIONS));
         let mut connections = JoinSet::new();
         loop {
-            let turn = Arc::clone(&turns).acquire_owned().await.expect("nobody closes the semaphore");
+            let turn = Arc::clone(&turns).acquire_owned().await.expect("the semaphore is never closed");
             while connections.try_join_next().is_some() {}
             let stream = accept(&listener).await;
             let endpoint = Arc::clone(&self);

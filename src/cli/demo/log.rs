@@ -1,4 +1,5 @@
-//! The server's log during a demo: kept for a pane, and written to a file for who wants one; never over the screen.
+//! The server's log during a demo: kept for a pane, and written to a file for who wants one; never
+//! over the screen.
 
 use std::collections::VecDeque;
 use std::fs::File;

@@ -1,7 +1,8 @@
-//! `fiftythree demo`: a failover that anyone can watch.
+//! `fiftythree demo`: a failover on one screen.
 //!
 //! - [`world`]: four sites, three names, four places, and the files that describe them to a server;
-//! - [`stage`]: that server, its backends and a client, in this process; [`endpoint`]: one backend; [`log`]: where logs go;
+//! - [`stage`]: that server, its backends and a client, in this process; [`endpoint`]: one backend;
+//!   [`log`]: where logs go;
 //! - [`show`]: it all on a screen, with keys; [`script`]: the same as a story that plays by itself;
 //! - [`backend`]: one backend as a command of its own, for labs.
 

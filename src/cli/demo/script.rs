@@ -1,4 +1,5 @@
-//! The demo that plays by itself: a story in lines, each step measured and held against what was promised.
+//! The demo that plays by itself: a story in lines, each step measured and held against what was
+//! promised.
 
 use std::collections::BTreeMap;
 use std::sync::PoisonError;
@@ -24,15 +25,18 @@ use super::world::{APP, INTERVAL_S, NEAR, PLACES, SHOP, SITES, THRESHOLD, WEIGHT
 const STEP: Duration = Duration::from_millis(10);
 /// How long a reply may take, twice.
 const TIMEOUT: Duration = Duration::from_millis(500);
-/// Three results in a row, a second apart, need at most as many seconds; the rest is for busy machines.
+/// Three results in a row, a second apart, need at most as many seconds; the rest is for busy
+/// machines.
 const TURN: Duration = Duration::from_secs(THRESHOLD * INTERVAL_S + 2);
-/// An edited file is read after a quarter of a second without another edit; the rest is for busy machines.
+/// An edited file is read after a quarter of a second without another edit; the rest is for busy
+/// machines.
 const RELOAD: Duration = Duration::from_secs(2);
 /// A step that is not done after so long will not be.
 const PATIENCE: Duration = Duration::from_secs(15);
 /// Questions that measure shares.
 const DRAWS: u32 = 600;
-/// A share of so many draws is off by more than this once in 10 000 times: four times √(0.25 / 600).
+/// A share of so many draws is off by more than this once in 10 000 times: four times √(0.25 /
+/// 600).
 const TOLERANCE: f64 = 0.082;
 /// So many answers in a row that one share in three would give once in 10¹⁰ times.
 const CERTAIN: usize = 20;
@@ -173,7 +177,8 @@ impl Script {
         Ok(())
     }
 
-    // --- asking ----------------------------------------------------------------------------------------------------------
+    // --- asking
+    // ----------------------------------------------------------------------------------------------------------
 
     /// Who answers: a site's name, or what was answered instead.
     fn ask(&self, name: &str) -> anyhow::Result<String> {
@@ -267,7 +272,8 @@ impl Script {
         }
     }
 
-    // --- telling ---------------------------------------------------------------------------------------------------------
+    // --- telling
+    // ---------------------------------------------------------------------------------------------------------
 
     fn say(&self, event: &str, text: &str) {
         let seconds = self.began.elapsed().as_secs_f64();

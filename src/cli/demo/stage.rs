@@ -1,7 +1,8 @@
-//! The demo's stage: a server, four backends and a client that may move, all in this process, and the levers to move them.
+//! The demo's stage: a server, four backends and a client that may move, all in this process, and
+//! the levers to move them.
 //!
-//! Everything is as it would be for real: the server reads files, probes over HTTP and answers over UDP. Dropping the stage
-//! ends all of it and removes its directory.
+//! Everything is as it would be for real: the server reads files, probes over HTTP and answers over
+//! UDP. Dropping the stage ends all of it and removes its directory.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -100,7 +101,8 @@ impl Stage {
         self.backends[number].serving.is_some()
     }
 
-    /// Closes a backend's listener and all of its connections, as the end of its process would. When this returns, it is dead.
+    /// Closes a backend's listener and all of its connections, as the end of its process would.
+    /// When this returns, it is dead.
     pub(super) fn kill(&mut self, number: usize) {
         if let Some(serving) = self.backends[number].serving.take() {
             serving.abort();
@@ -151,7 +153,8 @@ impl Stage {
         WEIGHTS[self.weights]
     }
 
-    /// Rewrites the zone file with the next weights, or those before. The server sees that by itself. Whether there were any.
+    /// Rewrites the zone file with the next weights, or those before. The server sees that by
+    /// itself. Whether there were any.
     pub(super) fn change_weights(&mut self, towards: Towards) -> anyhow::Result<bool> {
         let next = match towards {
             Towards::Oregon => Some(self.weights + 1).filter(|next| *next < WEIGHTS.len()),
@@ -207,7 +210,8 @@ pub(super) enum Towards {
     Berlin,
 }
 
-/// Listeners at one port of the sites' addresses. Where the loopback has one address alone, at four ports of that.
+/// Listeners at one port of the sites' addresses. Where the loopback has one address alone, at four
+/// ports of that.
 async fn listeners() -> anyhow::Result<Vec<TcpListener>> {
     for _ in 0..TRIES {
         let Ok(first) = TcpListener::bind((SITES[0].address, 0)).await else { break };

@@ -1,16 +1,18 @@
-//! The demo's little world: four sites, three names, four places; and the files that describe it to the server.
+//! The demo's little world: four sites, three names, four places; and the files that describe it to
+//! the server.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 
 use ipnet::IpNet;
 
-/// How often checks probe: as often as there is, so that nobody waits long.
+/// The interval of probes: the shortest there is.
 pub(super) const INTERVAL_S: u64 = 1;
 /// How many results in a row turn a verdict, as by default in Route 53.
 pub(super) const THRESHOLD: u64 = 3;
 
-/// Where the backends stand, in the order of their names, which is that of their keys and of the checks on the screen.
+/// Where the backends stand, in the order of their names, which is that of their keys and of the
+/// checks on the screen.
 pub(super) const SITES: [Site; 4] = [
     Site { name: "berlin", address: Ipv4Addr::new(127, 0, 53, 11) },
     Site { name: "dublin", address: Ipv4Addr::new(127, 0, 53, 12) },
@@ -18,7 +20,8 @@ pub(super) const SITES: [Site; 4] = [
     Site { name: "tokyo", address: Ipv4Addr::new(127, 0, 53, 14) },
 ];
 
-/// Where the client may be. The networks are the demo's own: `[[location.network]]` says where they are.
+/// Where the client may be. The networks are the demo's own: `[[location.network]]` says where they
+/// are.
 pub(super) const PLACES: [Place; 4] = [
     Place { name: "Munich", country: "DE", third: 1, nearest: "berlin" },
     Place { name: "New York", country: "US", third: 2, nearest: "oregon" },
@@ -110,11 +113,11 @@ fn check(site: &Site, endpoint: SocketAddr) -> String {
     )
 }
 
-/// Writes a file as careful editors do: beside, then renamed, so that nobody reads half of it.
+/// Writes a file atomically: to a temporary file, which is then renamed.
 pub(super) fn write(directory: &Path, name: &str, text: &str) -> std::io::Result<()> {
-    let beside = directory.join(".beside");
-    std::fs::write(&beside, text)?;
-    std::fs::rename(beside, directory.join(name))
+    let temporary = directory.join(".beside");
+    std::fs::write(&temporary, text)?;
+    std::fs::rename(temporary, directory.join(name))
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! `fiftythree explain`: why a question is answered as it is, or would be.
+//! `fiftythree explain`: why a query gets its answer, or would get it.
 
 mod render;
 
@@ -21,7 +21,7 @@ use super::rehearsal::Rehearsal;
 use super::side_door::{ServerArguments, SideDoor};
 use super::{Form, print, print_json};
 
-/// As wide as lines get where nobody says how wide the terminal is.
+/// The line width without a terminal.
 const WIDTH: usize = 110;
 
 const EXAMPLES: &str = "\
@@ -37,7 +37,7 @@ Examples:
 The running server is asked through its admin side: the answer is made by the code that answers queries, while somebody
 looks on. Nothing is changed, and no query is counted.
 
-Exit code: 0 when there is an explanation, whatever the answer; 1 when there is none; 2 for a wrong command line.";
+Exit code: 0 when there is an explanation; 1 when there is none; 2 for a wrong command line.";
 
 /// Say why a question is answered as it is.
 #[derive(Debug, clap::Args)]

@@ -1,7 +1,7 @@
 //! An explanation as a tree that a newcomer can follow.
 
 use crate::cli::paint::{Colour, Paint};
-use crate::cli::tree::{Branch, letters};
+use crate::cli::tree::{Branch, column_count};
 use crate::explain::shape::{
     AnswerShape, CandidateShape, CheckShape, ClientShape, Explanation, GroupShape, MessageShape, RecordShape,
     ShareShape, StepShape, Verdict, ZoneShape,
@@ -39,7 +39,7 @@ fn root(explanation: &Explanation) -> Branch {
     root.with(line("seen", question.seen.clone()))
 }
 
-/// What a line is about stands in a column of its own.
+/// The width of the column with the label of each line.
 fn line(what: &str, text: impl Into<String>) -> Branch {
     Branch::text(text).column(format!("{what:<9}"), Some(Colour::Strong))
 }
@@ -91,9 +91,9 @@ impl Widths {
             if widest == 0 { 0 } else { widest + 2 }
         };
         Widths {
-            id: widest(&|candidate| letters(id(candidate))),
-            role: widest(&|candidate| letters(&candidate.role)),
-            measure: widest(&|candidate| candidate.measure.as_deref().map_or(0, letters)),
+            id: widest(&|candidate| column_count(id(candidate))),
+            role: widest(&|candidate| column_count(&candidate.role)),
+            measure: widest(&|candidate| candidate.measure.as_deref().map_or(0, column_count)),
             shares: candidates.iter().any(|candidate| candidate.share > 0.0 && candidate.share < 1.0),
         }
     }
@@ -232,7 +232,7 @@ fn shares(explanation: &Explanation) -> Option<Branch> {
     if shares.iter().all(|share| share.share > 0.999_999) {
         return None;
     }
-    let names = shares.iter().map(|share| letters(&called(share))).max().unwrap_or(0);
+    let names = shares.iter().map(|share| column_count(&called(share))).max().unwrap_or(0);
     let row = |share: &ShareShape| {
         Branch::text(values(&share.values))
             .column(format!("{:>6}  ", percent(share.share)), None)

@@ -1,4 +1,4 @@
-//! One question and one reply over UDP or TCP, with nobody but the server that was named.
+//! One query and one response over UDP or TCP; other senders are ignored.
 
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, UdpSocket};
@@ -8,7 +8,8 @@ use hickory_proto::op::{Message, MessageType, Query};
 
 use crate::stats::Transport;
 
-/// How often a question is sent over UDP before the server counts as silent: a datagram may get lost.
+/// How often a question is sent over UDP before the server counts as silent: a datagram may get
+/// lost.
 const UDP_TRIES: usize = 2;
 /// The largest datagram that can come (RFC 768: a 16-bit length).
 const LARGEST_DATAGRAM: usize = 65_535;
@@ -126,8 +127,8 @@ impl Asker {
         Ok(reply)
     }
 
-    /// Reads a reply and makes sure that it belongs to the question. An error reply may lack the question (RFC 1035
-    /// section 7.3 leaves it open), so only a different one is foreign.
+    /// Reads a reply and makes sure that it belongs to the question. An error reply may lack the
+    /// question (RFC 1035 section 7.3 leaves it open), so only a different one is foreign.
     fn decode(self, question: &Message, bytes: &[u8]) -> Result<Message, ExchangeError> {
         let malformed = |reason: String| ExchangeError::Malformed { server: self.server, reason };
         let reply = Message::from_vec(bytes).map_err(|error| malformed(error.to_string()))?;

@@ -1,4 +1,4 @@
-//! `fiftythree query`: asks a DNS server and shows what it said, in the manner of `dig`.
+//! `fiftythree query`: sends a query to a DNS server and shows the response, as `dig` does.
 
 mod exchange;
 mod render;
@@ -43,7 +43,7 @@ Examples:
 
 Names and values are written as in Route 53, with octal escapes: \\052 is an asterisk.
 
-Exit code: 0 when the server replied, whatever it said; 1 when it did not; 2 for a wrong command line.";
+Exit code: 0 when the server replied, with any response code; 1 when it did not; 2 for a wrong command line.";
 
 /// Ask a DNS server and show what it says, like dig.
 #[derive(Debug, clap::Args)]
@@ -58,7 +58,8 @@ pub(super) struct QueryArguments {
     /// Ask for the name of this address (PTR)
     #[arg(short = 'x', long, value_name = "ADDRESS")]
     reverse: Option<IpAddr>,
-    /// Whom to ask; without a port, 53 [default: the first `dns.listen` of the settings, else 127.0.0.1:5300]
+    /// Whom to ask; without a port, 53 [default: the first `dns.listen` of the settings, else
+    /// 127.0.0.1:5300]
     #[arg(short, long, value_name = "ADDRESS[:PORT]", value_parser = parse_server)]
     server: Option<SocketAddr>,
     /// Ask on behalf of clients in this network (EDNS Client Subnet)
@@ -82,7 +83,8 @@ pub(super) struct QueryArguments {
     /// Print JSON
     #[arg(long)]
     json: bool,
-    /// Ask the configured server itself one question and exit 0 when it replies (for a container's HEALTHCHECK)
+    /// Ask the configured server itself one question and exit 0 when it replies (for a container's
+    /// HEALTHCHECK)
     #[arg(long = "self", conflicts_with_all = ["name", "reverse", "count"])]
     self_test: bool,
     /// The settings that say where the server listens
@@ -154,8 +156,9 @@ fn repeat(
     Ok(ExitCode::SUCCESS)
 }
 
-/// Any well-formed reply will do: it shows that the server reads, decides and writes. Even REFUSED does. A server that
-/// listens on several addresses may have passed over one that the machine does not have, so one that replies is enough.
+/// Any well-formed reply will do: it shows that the server reads, decides and writes. Even REFUSED
+/// does. A server that listens on several addresses may have passed over one that the machine does
+/// not have, so one that replies is enough.
 fn self_test(arguments: &QueryArguments) -> anyhow::Result<ExitCode> {
     let mut failure = anyhow!("the settings name no address to listen on");
     for server in own_addresses(arguments)? {

@@ -1,7 +1,7 @@
 //! Replies as text in the manner of `dig`, as bare values, and as JSON.
 //!
-//! Names and character strings are written as Route 53 writes them, with **octal** escapes: what is printed here can go
-//! into a zone file.
+//! Names and character strings are written as Route 53 writes them, with **octal** escapes: what is
+//! printed here can go into a zone file.
 
 use std::fmt::Write as _;
 use std::net::SocketAddr;
@@ -131,7 +131,8 @@ fn records_json(records: &[Record]) -> Vec<Value> {
     records.iter().map(record).collect()
 }
 
-/// The answer of a reply in one line, the same whatever the order of its records: what a tally counts.
+/// The answer of a reply in one line that does not depend on the order of its records, for
+/// counting.
 pub(crate) fn outcome(reply: &Reply) -> String {
     let mut values: Vec<String> = reply.message.answers.iter().map(|record| data(&record.data)).collect();
     values.sort_unstable();
@@ -196,7 +197,8 @@ fn class(class: DNSClass) -> String {
     }
 }
 
-/// The mnemonic of Route 53's types, of a few that only questions have, or the form of RFC 3597 section 5.
+/// The mnemonic of Route 53's types, of a few that only questions have, or the form of RFC 3597
+/// section 5.
 pub(crate) fn type_name(code: u16) -> String {
     match (RecordType::from_code(code), code) {
         (Some(known), _) => known.to_string(),
@@ -214,7 +216,7 @@ fn name(name: &Name) -> String {
     name.iter().fold(String::new(), |out, label| out + &escape_label(label) + ".")
 }
 
-/// As Route 53 prints names: letters, digits, `-` and `_` stand for themselves.
+/// As Route 53 prints names: letters, digits, `-` and `_` are printed as they are.
 fn escape_label(label: &[u8]) -> String {
     let plain = |octet: u8| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'_');
     escaped(label, plain)
@@ -273,7 +275,8 @@ fn data(data: &RData) -> String {
     }
 }
 
-/// Data that the decoder leaves as bytes: SPF and DS are Route 53's, anything else has the form of RFC 3597 section 5.
+/// Data that the decoder leaves as bytes: SPF and DS are Route 53's, anything else has the form of
+/// RFC 3597 section 5.
 fn undecoded(code: u16, bytes: &[u8]) -> String {
     let digest = |bytes: &[u8]| bytes.iter().map(|octet| format!("{octet:02X}")).collect::<String>();
     match (RecordType::from_code(code), bytes) {
@@ -285,7 +288,8 @@ fn undecoded(code: u16, bytes: &[u8]) -> String {
     }
 }
 
-/// Splits data into its character strings (RFC 1035 section 3.3); what is cut off at the end is left out.
+/// Splits data into its character strings (RFC 1035 section 3.3); what is cut off at the end is
+/// left out.
 fn character_strings(mut bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
     std::iter::from_fn(move || {
         let (&length, rest) = bytes.split_first()?;

@@ -1,4 +1,4 @@
-//! `fiftythree simulate`: what many clients get, as things are and as they would be.
+//! `fiftythree simulate`: what many clients get, now and with assumed health or other files.
 
 mod render;
 mod run;
@@ -26,7 +26,8 @@ use super::rehearsal::Rehearsal;
 use super::side_door::{ServerArguments, SideDoor};
 use super::{Form, explain, print, print_error, print_json};
 
-/// Names that are asked for when none is given: more are no table that anybody reads, and take minutes.
+/// Names that are asked for when none is given: more are no table that anybody reads, and take
+/// minutes.
 const MOST_NAMES: usize = 200;
 /// The largest file of places.
 const LARGEST_PLACES: u64 = 256 << 20;
@@ -57,10 +58,12 @@ pub(super) struct SimulateArguments {
     /// How many clients ask, each every name once
     #[arg(short = 'n', long, value_name = "N", default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
     clients: u64,
-    /// Where they come from: a file of places, or `geoip` for the networks of the configured geo databases by their size
+    /// Where they come from: a file of places, or `geoip` for the networks of the configured geo
+    /// databases by their size
     #[arg(long, value_name = "FILE|geoip")]
     from: PathBuf,
-    /// A name to ask for; may be repeated [default: every name of a public zone that a policy steers]
+    /// A name to ask for; may be repeated [default: every name of a public zone that a policy
+    /// steers]
     #[arg(long, value_name = "NAME", value_parser = parse_name)]
     name: Vec<Name>,
     /// The record type to ask these names for
@@ -75,7 +78,7 @@ pub(super) struct SimulateArguments {
     /// Afterwards: these settings, with the zones they say
     #[arg(long, value_name = "FILE")]
     proposed: Option<PathBuf>,
-    /// Begin with every health check healthy, whatever a running server sees
+    /// Start with every health check healthy, instead of the status on the running server
     #[arg(long, conflicts_with = "admin")]
     healthy: bool,
     /// Clients and dice follow from it
@@ -206,7 +209,8 @@ fn crowd(arguments: &SimulateArguments, now: &Rehearsal) -> anyhow::Result<Crowd
     Ok(Crowd::of_places(&places)?)
 }
 
-/// The checks as the running server sees them, and that in words. Calculated checks follow from the others.
+/// The checks as the running server sees them, and that in words. Calculated checks follow from the
+/// others.
 fn health(arguments: &SimulateArguments) -> (HashMap<String, Status>, String) {
     if arguments.healthy {
         return (HashMap::new(), "every health check healthy".to_owned());

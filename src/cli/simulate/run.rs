@@ -1,4 +1,4 @@
-//! Playing on all cores, with progress for whoever watches.
+//! Runs a simulation on all cores and shows its progress.
 
 use std::io::IsTerminal as _;
 use std::num::NonZero;
@@ -39,7 +39,7 @@ impl Round<'_> {
                 let clients = from..(from + AT_ONCE).min(self.clients);
                 let count = clients.end - clients.start;
                 let part = play(world, &|id| rehearsal.model(id), self.subjects, self.crowd, clients, self.seed);
-                add(&mut whole.lock().expect("nobody panics with the lock"), part);
+                add(&mut whole.lock().expect("no thread panics with the lock"), part);
                 done.fetch_add(count, Ordering::Relaxed);
             }
         };
@@ -50,7 +50,7 @@ impl Round<'_> {
             }
             self.show(&done);
         });
-        whole.into_inner().expect("nobody panics with the lock").map(Option::unwrap_or_default)
+        whole.into_inner().expect("no thread panics with the lock").map(Option::unwrap_or_default)
     }
 
     /// Shows how far it is, until it is done, on a terminal.

@@ -33,7 +33,7 @@ pub(crate) struct Asking {
 }
 
 impl Asking {
-    /// Begins to ask; answers go to `inputs` until nobody listens.
+    /// Begins to ask; answers go to `inputs` until the receiver is dropped.
     pub(crate) fn start(self, inputs: Sender<Input>) -> anyhow::Result<()> {
         input::start("asking", move || self.run(&inputs))
     }

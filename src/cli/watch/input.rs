@@ -1,4 +1,5 @@
-//! What a watch hears: answers, health, keys, signals; each from a thread of its own, into one channel.
+//! What a watch hears: answers, health, keys, signals; each from a thread of its own, into one
+//! channel.
 
 use std::sync::mpsc::{self, Sender};
 use std::thread;
@@ -29,7 +30,7 @@ pub(crate) enum Input {
     Stop,
 }
 
-/// Sends keys and sizes until nobody listens.
+/// Sends keys and sizes until the receiver is dropped.
 pub(crate) fn read_keys(inputs: Sender<Input>) -> anyhow::Result<()> {
     start("keys", move || {
         loop {
@@ -37,7 +38,7 @@ pub(crate) fn read_keys(inputs: Sender<Input>) -> anyhow::Result<()> {
                 Ok(Some(event::Event::Key(key))) if key.kind != KeyEventKind::Release => Input::Key(key),
                 Ok(Some(event::Event::Resize(..))) => Input::Resize,
                 Ok(_) => continue,
-                // The terminal is gone, and with it whoever watched.
+                // The terminal is closed.
                 Err(_) => Input::Stop,
             };
             let is_last = matches!(input, Input::Stop);

@@ -1,4 +1,5 @@
-//! A watch without a screen: a line for each changed answer and verdict, and a tally now and then; in text or JSON.
+//! A watch without a screen: a line for each changed answer and verdict, and a tally now and then;
+//! in text or JSON.
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};

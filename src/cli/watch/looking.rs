@@ -22,7 +22,7 @@ const FEW: usize = 64;
 /// How often it is looked which checks there are: files change rarely.
 const CHOOSE_EVERY: Duration = Duration::from_secs(30);
 
-/// Looks until nobody listens.
+/// Reads the health until the receiver is dropped.
 pub(crate) struct Looking {
     door: SideDoor,
     subjects: Vec<Subject>,

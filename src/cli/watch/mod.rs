@@ -1,4 +1,4 @@
-//! `fiftythree watch`: a name's answers and its health, live, on one screen or in plain lines.
+//! `fiftythree watch`: the answers and the health of a name, live, as a screen or as lines.
 //!
 //! - [`model`]: what is known; pure;
 //! - [`draw`]: a picture of it; [`lines`]: the same in lines; [`words`]: what both say;
@@ -80,7 +80,8 @@ pub(super) struct WatchArguments {
     /// The record type
     #[arg(name = "TYPE", value_parser = parse_type, default_value = "A")]
     record_type: Type,
-    /// Whom to ask; without a port, 53 [default: the first `dns.listen` of the settings, else 127.0.0.1:5300]
+    /// Whom to ask; without a port, 53 [default: the first `dns.listen` of the settings, else
+    /// 127.0.0.1:5300]
     #[arg(short, long, value_name = "ADDRESS[:PORT]", value_parser = parse_server)]
     server: Option<SocketAddr>,
     /// The server's admin side, for health [default: as the settings say, else 127.0.0.1:8053]
@@ -101,7 +102,8 @@ pub(super) struct WatchArguments {
     /// End after this time: 90s, 5m
     #[arg(long = "for", value_name = "DURATION", value_parser = when::span)]
     time: Option<Duration>,
-    /// Print JSON, one object a line: events `answer`, `verdict`, `no health`, `tally`, and `end` last
+    /// Print JSON, one object a line: events `answer`, `verdict`, `no health`, `tally`, and `end`
+    /// last
     #[arg(long)]
     json: bool,
     /// Print lines on a terminal, too

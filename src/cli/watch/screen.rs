@@ -1,4 +1,5 @@
-//! The terminal, while it shows a watch: taken over, drawn no oftener than eyes see, and given back whatever happens.
+//! The terminal during a watch: drawn a limited number of times a second, and restored in every
+//! case at the end.
 
 use std::io;
 use std::mem::ManuallyDrop;
@@ -32,8 +33,9 @@ impl Screen {
 
 impl Drop for Screen {
     fn drop(&mut self) {
-        // A terminal that is gone cannot be given back. ratatui's own drop would complain of that to the terminal that is gone,
-        // and end the process with it before others have cleaned up; so it is not run.
+        // A terminal that is gone cannot be given back. ratatui's own drop would complain of that
+        // to the terminal that is gone, and end the process with it before others have cleaned up;
+        // so it is not run.
         let _ = self.0.show_cursor();
         let _ = ratatui::try_restore();
     }

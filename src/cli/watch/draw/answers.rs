@@ -14,7 +14,7 @@ use super::{Look, section, text};
 const NARROWEST: u16 = 46;
 /// Answers of a name that are shown; a screen may have room for less.
 const ROWS: u16 = 8;
-/// The share of all and the count stand beside it from here on.
+/// From this width on, the share and the count are shown next to it.
 const WIDE: u16 = 58;
 
 /// Rows that would show everything.
@@ -27,7 +27,7 @@ fn rows(name: &Watched) -> u16 {
     u16::try_from(name.tally.outcomes().len()).unwrap_or(ROWS).clamp(1, ROWS)
 }
 
-/// Whether names stand beside each other.
+/// True if names are shown side by side.
 fn are_beside(width: u16, model: &Model) -> bool {
     let names = u16::try_from(model.names.len()).unwrap_or(u16::MAX);
     names > 1 && width / names >= NARROWEST
@@ -96,7 +96,8 @@ fn in_one_line<'l>(name: &Watched, look: &Look<'_>) -> Line<'l> {
     Line::from(vec![title, Span::raw(most)])
 }
 
-/// As many as there is room for, those that come most, in an order that does not change with every answer.
+/// As many as there is room for, those that come most, in an order that does not change with every
+/// answer.
 fn shown<'o>(outcomes: &[&'o Outcome], room: u16) -> Vec<&'o Outcome> {
     let mut shown: Vec<&Outcome> = outcomes.iter().take(usize::from(room)).copied().collect();
     shown.sort_by(|one, other| natural(&one.text).cmp(&natural(&other.text)));

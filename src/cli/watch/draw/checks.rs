@@ -1,4 +1,5 @@
-//! The health checks behind the names: state, since when, latencies, what was seen last, what comes next.
+//! The health checks behind the names: state, since when, latencies, what was seen last, what comes
+//! next.
 
 use std::time::Duration;
 
@@ -29,7 +30,8 @@ const LATENCY: u16 = 9;
 /// Columns of latencies.
 const SPARK: u16 = 24;
 
-/// Rows that show all; that show the details of checks that are not plainly well; that show no details.
+/// Rows that show all; that show the details of checks that are not plainly well; that show no
+/// details.
 pub(super) struct Wanted {
     pub(super) detailed: u16,
     pub(super) marked: u16,

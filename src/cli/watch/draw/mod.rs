@@ -1,7 +1,7 @@
 //! A picture of the model, for any size of terminal.
 //!
-//! Sections stand below each other: answers, checks, what happened. Where there is little room, details go first, then rows;
-//! names stand beside each other where the width allows.
+//! Sections stand below each other: answers, checks, what happened. Where there is little room,
+//! details go first, then rows; names are side by side where the width allows.
 
 mod answers;
 mod checks;

@@ -1,6 +1,7 @@
-//! Few colours of the terminal's own sixteen, so that light and dark ones both can read them; none when nobody wants any.
+//! Few colours of the terminal's own sixteen, so that light and dark ones both can read them; none
+//! with `NO_COLOR`.
 //!
-//! Nothing is told by colour alone.
+//! No information depends on colour alone.
 
 use ratatui::style::{Color, Modifier, Style};
 

@@ -1,5 +1,5 @@
-//! Pictures at several sizes, held against files beside this one. After a wanted change, look at them and run the tests with
-//! `FIFTYTHREE_DRAW=1`, which writes them anew.
+//! Pictures at several sizes, held against files beside this one. After a wanted change, look at
+//! them and run the tests with `FIFTYTHREE_DRAW=1`, which writes them anew.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;

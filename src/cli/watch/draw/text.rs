@@ -1,4 +1,4 @@
-//! Texts of a given width.
+//! Strings of a given width.
 
 use ratatui::text::Span;
 

@@ -103,7 +103,8 @@ impl Check {
         notes.into_iter().filter(|(is, _)| *is).map(|(_, note)| note).collect()
     }
 
-    /// A turn that is under way, such as `2 more failures in a row make it unhealthy`; the rest is not news.
+    /// A turn that is under way, such as `2 more failures in a row make it unhealthy`; the rest is
+    /// not news.
     pub(crate) fn under_way(&self) -> Option<String> {
         let (last, next) = (self.shape.last_result.as_ref()?, self.shape.next.as_ref()?);
         (last.passed == next.passes && !last.missing).then(|| turns(next))
@@ -157,7 +158,8 @@ pub(crate) mod tests {
 
     use super::*;
 
-    /// A check of `/v1/health?history=1`: its last result, its transitions, its rows of results, the latest first.
+    /// A check of `/v1/health?history=1`: its last result, its transitions, its rows of results,
+    /// the latest first.
     pub(crate) fn shape(
         name: &str,
         status: StatusShape,

@@ -103,7 +103,8 @@ impl Watched {
 }
 
 impl Subject {
-    /// Whether a record that uses a check, such as `app.lab.test. A blue`, is one of this name and type.
+    /// Whether a record that uses a check, such as `app.lab.test. A blue`, is one of this name and
+    /// type.
     fn has(&self, record: &str) -> bool {
         let mut words = record.split(' ');
         words.next().is_some_and(|name| name.eq_ignore_ascii_case(&self.name))
@@ -202,7 +203,8 @@ impl Model {
         news
     }
 
-    /// The checks behind the names; when none stands behind them directly, those that are unhealthy, then the others.
+    /// The checks behind the names; when none stands behind them directly, those that are
+    /// unhealthy, then the others.
     fn chosen(&mut self, shapes: Vec<CheckShape>) -> Vec<CheckShape> {
         let names: Vec<Subject> = self.names.iter().map(|name| name.subject.clone()).collect();
         let (shapes, direct) = choose(shapes, &names);
@@ -227,7 +229,8 @@ impl Model {
     }
 }
 
-/// The checks behind some names, by their own names, and whether there are any; else the unhealthy ones, then the others.
+/// The checks behind some names, by their own names, and whether there are any; else the unhealthy
+/// ones, then the others.
 pub(crate) fn choose(mut shapes: Vec<CheckShape>, names: &[Subject]) -> (Vec<CheckShape>, bool) {
     let behind = |shape: &CheckShape| shape.records.iter().any(|record| names.iter().any(|name| name.has(record)));
     let direct = shapes.iter().any(behind);
@@ -274,7 +277,8 @@ pub(crate) mod tests {
         Event::Health(Box::new(serde_json::from_value(health).unwrap()))
     }
 
-    /// A primary that dies after 4 s, at 10 answers and 2 looks a second. The server's clock is an hour ahead.
+    /// A primary that dies after 4 s, at 10 answers and 2 looks a second. The server's clock is an
+    /// hour ahead.
     pub(crate) fn failover() -> (Model, Vec<Entry>) {
         let (mut model, mut news) = (model(), Vec::new());
         let results = [("2026-03-01T23:00:04.000Z", false), ("2026-03-01T22:30:00.000Z", true)];

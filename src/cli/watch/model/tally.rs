@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-/// Different answers that are told apart; the rest is counted as one. A screen shows fewer, and a multivalue name may have
-/// thousands.
+/// Different answers that are told apart; the rest is counted as one. A screen shows fewer, and a
+/// multivalue name may have thousands.
 const OUTCOMES: usize = 64;
 /// What the rest is called.
 const OTHERS: &str = "(other answers)";
@@ -40,7 +40,8 @@ pub(crate) struct Outcome {
 /// Whether an answer still comes.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Presence {
-    /// It does. `share` is what its share was at least when it came last; then came others, the first of them `since`.
+    /// It does. `share` is what its share was at least when it came last; then came others, the
+    /// first of them `since`.
     Here {
         share: f64,
         others: u32,
@@ -177,7 +178,8 @@ impl Tally {
         self.last.map(|last| self.outcomes[last].text.as_str())
     }
 
-    /// Its answers: those that come most now first, then by how often they came, then by their text.
+    /// Its answers: those that come most now first, then by how often they came, then by their
+    /// text.
     pub(crate) fn outcomes(&self) -> Vec<&Outcome> {
         let mut outcomes: Vec<&Outcome> = self.outcomes.iter().collect();
         outcomes.sort_by(|one, other| {
@@ -198,8 +200,8 @@ impl Tally {
     }
 }
 
-/// What a share may be in truth: two standard deviations less than was seen, of one answer more than there were. After few
-/// answers nobody knows it well.
+/// What a share may be in truth: two standard deviations less than was seen, of one answer more
+/// than there were. After few answers nobody knows it well.
 fn least_share(part: u64, whole: u64) -> f64 {
     let seen = ratio(part, whole + 1);
     (seen - 2.0 * (seen * (1.0 - seen) * ratio(1, whole + 1)).sqrt()).max(0.0)

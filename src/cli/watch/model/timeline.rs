@@ -1,4 +1,5 @@
-//! What happened, in order: verdicts, changed answers, and what people did; each with the time since the outage began.
+//! What happened, in order: verdicts, changed answers, and what people did; each with the time
+//! since the outage began.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -9,10 +10,11 @@ use super::tally::{Before, Change};
 
 /// What a screen can show, and some more for those who enlarge it.
 const ENTRIES: usize = 500;
-/// An answer that changes so long after a verdict changed because of it. An answer of 10 a second comes far sooner; a
-/// weighted one needs some draws.
+/// An answer that changes so long after a verdict changed because of it. An answer of 10 a second
+/// comes far sooner; a weighted one needs some draws.
 const ECHO: f64 = 3.0;
-/// An answer may be seen before the verdict that changed it by this much: two clocks are compared, over a round trip.
+/// An answer may be seen before the verdict that changed it by this much: two clocks are compared,
+/// over a round trip.
 const SKEW: f64 = 0.25;
 
 /// Seconds since the watch began; less than 0 for what happened before.
@@ -52,8 +54,8 @@ pub(crate) struct Timeline {
 }
 
 impl Timeline {
-    /// Adds something, which may be older than what is there: a verdict is heard of when the admin side is asked. Whether it
-    /// was news.
+    /// Adds something, which may be older than what is there: a verdict is heard of when the admin
+    /// side is asked. Whether it was news.
     pub(crate) fn add(&mut self, entry: Entry) -> bool {
         if self.says_already(&entry) {
             return false;
@@ -82,8 +84,8 @@ impl Timeline {
         self.entries.iter().rev()
     }
 
-    /// Seconds from the first failed (or passed) probe to this entry: of a verdict its own, of an answer those of the verdict
-    /// that it follows; and which verdict that was.
+    /// Seconds from the first failed (or passed) probe to this entry: of a verdict its own, of an
+    /// answer those of the verdict that it follows; and which verdict that was.
     pub(crate) fn since_outage(&self, entry: &Entry) -> Option<(f64, StatusShape)> {
         let counted = |verdict: &Entry| match &verdict.what {
             What::Verdict { began: Some(began), to, .. } => Some((entry.at - began, *to)),
@@ -99,7 +101,8 @@ impl Timeline {
         }
     }
 
-    /// Whether an answer at this time may come of a verdict at that one: soon, and nobody did anything in between.
+    /// Whether an answer at this time may come of a verdict at that one: soon, and nobody did
+    /// anything in between.
     fn follows(&self, answer: Seconds, verdict: Seconds) -> bool {
         let is_between = |entry: &Entry| entry.is_deed() && (verdict..answer).contains(&entry.at);
         (verdict - SKEW..verdict + ECHO).contains(&answer) && !self.entries.iter().any(is_between)
