@@ -1,10 +1,10 @@
-//! An error and its causes in one line, each said once.
+//! Formats an error and its causes in one line, each once.
 
 use std::error::Error;
 use std::iter::successors;
 
-/// The error, then its causes. Many libraries put a cause into the words of the error above it as well; such a cause is
-/// not said again.
+/// The error, then its causes. Many libraries include the cause in the message of the error above
+/// it; such a cause is not repeated.
 pub fn with_causes(error: &(dyn Error + 'static)) -> String {
     let causes = successors(error.source(), |&error| error.source()).map(ToString::to_string);
     causes.fold(error.to_string(), |text, cause| match text.contains(&cause) {

@@ -1,12 +1,12 @@
-//! Reads files and looks at them, for all modules that do: a file that never opens or never ends
-//! cannot hold up more than the thread that asked for it, and every other thread can see what that
-//! one is waiting for.
+//! Reads files and their metadata for all modules. A file that never opens or never ends blocks
+//! only the thread that reads it, and every other thread can find out what that thread is waiting
+//! for.
 //!
-//! Files are opened without blocking and only regular ones are read, up to a limit. What remains is
-//! a file system that does not reply, such as a network mount whose server is gone: no system call
-//! ends that wait. So each operation is registered while it lasts. Whoever waits for the thread can
-//! give up on it ([`unresponsive`]), and the next thread that comes to the same path gets an error
-//! at once instead of waiting as well.
+//! Files are opened without blocking, and only regular files are read, up to a limit. The remaining
+//! risk is a file system that does not respond, such as a network mount whose server is gone. No
+//! system call ends that wait. Each operation is therefore registered while it runs. A thread that
+//! waits for another one can give up on it ([`unresponsive`]), and the next thread that comes to
+//! the same path gets an error at once instead of waiting too.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -19,17 +19,17 @@ use std::time::{Duration, Instant};
 
 /// An operation that takes longer than this is not expected to return.
 pub const UNRESPONSIVE_AFTER: Duration = Duration::from_secs(30);
-/// How long reading one file may take. It is not for slow disks but for files that never end.
+/// How long reading one file may take. This is not for slow disks but for files that never end.
 const LONGEST_READ: Duration = Duration::from_secs(60);
-/// How much is read at a time.
+/// The size of one read.
 const CHUNK: u64 = 256 << 10;
-/// With so many operations stuck in one directory the rest of it is not tried, so that they do not
-/// become thousands.
+/// When this many operations are stuck in one directory, the rest of it is not tried, so that stuck
+/// threads do not accumulate.
 const STUCK_IN_ONE_DIRECTORY: usize = 4;
 
 static OPERATIONS: Mutex<Operations> = Mutex::new(Operations { last: 0, pending: BTreeMap::new() });
 
-/// The operations that have not returned yet.
+/// The operations in progress.
 struct Operations {
     last: u64,
     pending: BTreeMap<u64, Operation>,
@@ -46,47 +46,47 @@ struct Operation {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}: the file system has not responded for {} s", path.display(), waited.as_secs())]
 pub struct Unresponsive {
-    /// What it is about.
+    /// The path of the operation.
     pub path: PathBuf,
     /// How long it has taken so far.
     pub waited: Duration,
 }
 
-/// Reads a regular file of at most this many bytes.
+/// Reads a regular file of at most `at_most` bytes.
 pub fn read(path: &Path, at_most: u64) -> io::Result<Vec<u8>> {
     read_with(path, at_most, open)
 }
 
-/// The same, opened by `open`, which must not wait.
+/// Reads a file that `open` opens; `open` must not block.
 pub fn read_with(path: &Path, at_most: u64, open: impl FnOnce(&Path) -> io::Result<File>) -> io::Result<Vec<u8>> {
-    // Opening a device may set something off, so it is looked at first.
+    // Opening a device can have side effects, so the type is checked first.
     expect_regular(&metadata(path)?)?;
     operate(path, || {
         let file = open(path)?;
-        // It may be another file by now.
+        // The path may lead to another file by now.
         let metadata = file.metadata()?;
         expect_regular(&metadata)?;
         read_to_end(file, metadata.len(), at_most)
     })
 }
 
-/// What is known of a file; links are followed.
+/// The metadata of a file; follows links.
 pub fn metadata(path: &Path) -> io::Result<Metadata> {
     operate(path, || fs::metadata(path))
 }
 
-/// What is known of a file, or of the link that has this name.
+/// The metadata of a file, or of the link with this name.
 pub fn symlink_metadata(path: &Path) -> io::Result<Metadata> {
     operate(path, || fs::symlink_metadata(path))
 }
 
-/// The names in a directory, in no order.
+/// The names in a directory, in no particular order.
 pub fn names_in(directory: &Path) -> io::Result<Vec<OsString>> {
     operate(directory, || fs::read_dir(directory)?.map(|entry| entry.map(|entry| entry.file_name())).collect())
 }
 
-/// Lets others see that this thread waits for the file system. Fails at once where another thread
-/// has waited for too long on the same path.
+/// Registers an operation, so that others see what this thread is waiting for. Fails at once if
+/// another thread has waited for too long on the same path.
 pub fn operate<T>(path: &Path, operation: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
     if let Some(stuck) = stuck(path) {
         return Err(io::Error::new(io::ErrorKind::TimedOut, stuck.in_words()));
@@ -95,11 +95,11 @@ pub fn operate<T>(path: &Path, operation: impl FnOnce() -> io::Result<T>) -> io:
     operation()
 }
 
-/// What this thread is waiting for, when it has waited for at least `patience`.
+/// The operation that this thread has waited for, if that is at least `patience`.
 pub fn unresponsive(thread: ThreadId, patience: Duration) -> Option<Unresponsive> {
     let operations = operations();
     let mut of_thread = operations.pending.values().filter(|operation| operation.thread == thread);
-    // The innermost began last and says most.
+    // The innermost operation began last and is the most specific.
     of_thread.next_back().and_then(|operation| operation.longer_than(patience))
 }
 
@@ -111,13 +111,13 @@ impl Operation {
 }
 
 impl Unresponsive {
-    /// Without the path, for those who name it anyway.
+    /// The message without the path, for callers that name it.
     fn in_words(&self) -> String {
         format!("the file system has not responded for {} s", self.waited.as_secs())
     }
 }
 
-/// Another thread's operation that keeps this one from being tried.
+/// An operation of another thread because of which `path` must not be tried.
 fn stuck(path: &Path) -> Option<Unresponsive> {
     let this = thread::current().id();
     let operations = operations();
@@ -127,7 +127,7 @@ fn stuck(path: &Path) -> Option<Unresponsive> {
     stuck.iter().find(|stuck| stuck.path == path).or_else(|| in_directory().nth(STUCK_IN_ONE_DIRECTORY - 1)).cloned()
 }
 
-/// In the list while it lives.
+/// An entry of the list, removed when dropped.
 struct Registered(u64);
 
 impl Registered {
@@ -148,7 +148,7 @@ impl Drop for Registered {
     }
 }
 
-/// An operation made of others has got further.
+/// Records progress in an operation that consists of others.
 fn progress() {
     let (this, now) = (thread::current().id(), Instant::now());
     let mut operations = operations();
@@ -156,7 +156,7 @@ fn progress() {
 }
 
 fn operations() -> MutexGuard<'static, Operations> {
-    // Nothing is half done at any point where a thread could fail.
+    // No thread panics while it holds the lock.
     OPERATIONS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -167,8 +167,8 @@ fn expect_regular(metadata: &Metadata) -> io::Result<()> {
 #[cfg(unix)]
 fn open(path: &Path) -> io::Result<File> {
     use std::os::unix::fs::OpenOptionsExt as _;
-    // A pipe opens at once so, and files of /proc that wait for something to say return an error
-    // instead.
+    // With these flags, opening a pipe does not block, and reading a file of /proc that waits for
+    // data fails.
     OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(path)
 }
 
@@ -177,7 +177,7 @@ fn open(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).open(path)
 }
 
-/// `expected` is how long the file said it is, which for those of /proc is nothing.
+/// `expected` is the length in the metadata, which is 0 for files of /proc.
 fn read_to_end(mut file: File, expected: u64, at_most: u64) -> io::Result<Vec<u8>> {
     let began = Instant::now();
     let to_usize = |length: u64| usize::try_from(length).unwrap_or(usize::MAX);
@@ -192,7 +192,7 @@ fn read_to_end(mut file: File, expected: u64, at_most: u64) -> io::Result<Vec<u8
             Ok(length) => bytes.extend_from_slice(&chunk[..length]),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                return Err(io::Error::other("reading it would have to wait for something that writes it"));
+                return Err(io::Error::other("reading it would block until another program writes to it"));
             }
             Err(error) => return Err(error),
         }
@@ -200,7 +200,10 @@ fn read_to_end(mut file: File, expected: u64, at_most: u64) -> io::Result<Vec<u8
             return Err(too_long(at_most));
         }
         if began.elapsed() > LONGEST_READ {
-            return Err(io::Error::other(format!("its end was not reached in {} s", LONGEST_READ.as_secs())));
+            return Err(io::Error::other(format!(
+                "the end of the file was not reached in {} s",
+                LONGEST_READ.as_secs()
+            )));
         }
         progress();
     }
@@ -208,7 +211,7 @@ fn read_to_end(mut file: File, expected: u64, at_most: u64) -> io::Result<Vec<u8
 
 fn too_long(at_most: u64) -> io::Error {
     let limit = if at_most >= 1 << 20 { format!("{} MiB", at_most >> 20) } else { format!("{at_most} bytes") };
-    io::Error::other(format!("it has more than {limit}"))
+    io::Error::other(format!("it is larger than {limit}"))
 }
 
 #[cfg(test)]
@@ -217,10 +220,10 @@ mod tests {
 
     use super::*;
 
-    /// Far above what any of this takes, since the machine may be busy.
+    /// Far longer than any of this takes, because the machine may be busy.
     const PATIENCE: Duration = Duration::from_secs(20);
 
-    /// What reading gave, on a thread of its own: this one must not hang with it.
+    /// The result of reading on another thread, so that this one does not hang.
     fn outcome(path: &Path, at_most: u64) -> Result<Vec<u8>, String> {
         let (done, outcome) = mpsc::channel();
         let path = path.to_owned();
@@ -256,11 +259,10 @@ mod tests {
             let error = outcome(&path(name), 1 << 20).unwrap_err();
             assert!(error.contains("not a regular file"), "{name}: {error}");
         }
-        // Regular by its mode; it says nothing of its length, and may have nothing to say for
-        // hours.
+        // A regular file by its mode. It has no length, and may have no data for hours.
         let read = outcome(Path::new("/proc/kmsg"), 1 << 20);
         assert!(read.is_err(), "{read:?}");
-        // The same, but for its end.
+        // The same, except that it ends.
         assert!(outcome(Path::new("/proc/self/stat"), 1 << 20).unwrap().len() > 10);
         assert!(outcome(Path::new("/proc/self/stat"), 10).is_err());
     }

@@ -1,4 +1,4 @@
-//! The same warning at most once a minute: a log that a flood can fill helps nobody.
+//! Limits each warning to once a minute, so that a flood cannot fill the log.
 
 use std::fmt;
 use std::hash::{BuildHasher, Hash, RandomState};
@@ -9,7 +9,8 @@ use tokio::time::Instant;
 
 /// How often the same warning is logged.
 pub const INTERVAL: Duration = Duration::from_secs(60);
-/// Different warnings that are told apart. One place in the program knows few; the oldest is forgotten for a new one.
+/// How many different warnings are distinguished. One place in the program has few; a new one
+/// replaces the oldest.
 const MOST: usize = 32;
 
 /// Decides which warnings of one place in the program are logged.
@@ -24,16 +25,18 @@ pub struct LogLimit {
 struct Logged {
     hash: u64,
     at: Instant,
-    /// How many like it were not logged since.
+    /// How many warnings like it were suppressed since.
     held_back: u64,
 }
 
-/// How many warnings like this one were not logged before it; nothing, or ` (31579 more like this before it)`.
+/// How many warnings like this one were suppressed before it. Formats as an empty string, or as `
+/// (31579 more like this before it)`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HeldBack(u64);
 
 impl LogLimit {
-    /// Whether to log a warning now; `what` is all that makes it the same one. The result belongs to the end of the line.
+    /// Whether to log a warning now. Warnings with the same `what` are the same. Append the result
+    /// to the line.
     pub fn admit(&self, what: impl Hash) -> Option<HeldBack> {
         self.admit_at(what, Instant::now())
     }
@@ -79,7 +82,7 @@ mod tests {
         let lines: Vec<String> =
             (0..150).filter_map(|at| limit.admit_at("full", second(at))).map(|it| it.to_string()).collect();
         assert_eq!(lines, ["", " (59 more like this before it)", " (59 more like this before it)"]);
-        // Another warning does not wait for it.
+        // Another warning is not delayed.
         assert_eq!(limit.admit_at("broken", second(150)), Some(HeldBack(0)));
         assert_eq!(limit.admit_at("full", second(150)), None);
     }

@@ -1,31 +1,33 @@
-//! The histories of all checks, and which of their results are worth a line in the journal at once.
+//! The histories of all checks, and which results are written to the journal at once.
 
 use std::sync::Arc;
 
 use crate::health::{CheckSlot, History, Latency, News, Observation, PastTransition, Recent, Sample, Timestamp};
 
-/// Results a second that only repeat what is known and are written nevertheless. A lab's are all written, so that a kill
-/// loses none; those of 20 000 checks come in turns, and the disk gets 15 kB a second of them instead of 300.
+/// How many results a second are written to the journal although they repeat what is known. A small
+/// installation stays below this, so a kill loses none of its results. With 20 000 checks the
+/// writes take turns, and the disk gets 15 kB a second instead of 300.
 const REPETITIONS_A_SECOND: u32 = 100;
 
-/// What was seen of all checks.
+/// The histories of all checks.
 #[derive(Debug, Default)]
 pub(super) struct CheckHistories {
-    /// By slot. Shared with whoever writes or shows them; copied only when a result comes meanwhile.
+    /// By slot. Shared with the state writer and with reports; copied only when a result arrives
+    /// while a copy is shared.
     histories: Vec<Arc<History>>,
-    /// The last results, by slot.
+    /// The last results of each check, by slot.
     recent: Vec<Recent>,
     second: u64,
     repetitions: u32,
 }
 
 impl CheckHistories {
-    /// What was seen of a check before.
+    /// Sets the history of a check, for example a restored one.
     pub(super) fn put(&mut self, slot: CheckSlot, history: Arc<History>) {
         *self.place(slot) = history;
     }
 
-    /// The slot is free, or another check's.
+    /// Removes the history of a slot that is free or has been given to another check.
     pub(super) fn forget(&mut self, slot: CheckSlot) {
         *self.place(slot) = Arc::default();
         if let Some(recent) = self.recent.get_mut(slot.0 as usize) {
@@ -38,17 +40,18 @@ impl CheckHistories {
         self.recent.get(slot.0 as usize).cloned().unwrap_or_default()
     }
 
-    /// Whether a check has had a result since the server was started. The clock cannot tell: it may have been set.
+    /// Whether a check has had a result since the server started. The clock cannot tell, because it
+    /// may have been set.
     pub(super) fn has_result(&self, slot: CheckSlot) -> bool {
         self.recent.get(slot.0 as usize).is_some_and(|recent| !recent.is_empty())
     }
 
-    /// What was seen of a check.
+    /// The history of a check.
     pub(super) fn of(&self, slot: CheckSlot) -> Arc<History> {
         self.histories.get(slot.0 as usize).map(Arc::clone).unwrap_or_default()
     }
 
-    /// Takes in a result.
+    /// Adds a result.
     pub(super) fn see(
         &mut self,
         slot: CheckSlot,
@@ -65,12 +68,12 @@ impl CheckHistories {
         self.history(slot).see(observation, status, latency, at)
     }
 
-    /// Takes in a transition.
+    /// Adds a change of status.
     pub(super) fn turn(&mut self, slot: CheckSlot, transition: PastTransition) {
         self.history(slot).turn(transition);
     }
 
-    /// Whether another repetition may be written in this second.
+    /// Whether another repeated result may be written in this second.
     pub(super) fn has_room(&mut self, at: Timestamp) -> bool {
         if self.second != at.0.as_secs() {
             (self.second, self.repetitions) = (at.0.as_secs(), 0);

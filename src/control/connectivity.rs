@@ -1,4 +1,5 @@
-//! The server's own uplink: while all sentinels say that it is gone, what probes see turns nothing.
+//! Detects that this server is offline: while all sentinels are unhealthy, probe results are
+//! ignored.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,15 +9,15 @@ use crate::health::{CheckSlot, Connectivity, Observation, Timestamp};
 use super::{Control, EventKind, HealthNoticeKind, Notice, Observed};
 
 impl Control {
-    /// Takes over who is a sentinel, after a load.
+    /// Sets the sentinels, after a load.
     pub(super) fn appoint_sentinels(&mut self) {
         let slots: Vec<CheckSlot> =
             self.base.sentinels.iter().filter_map(|sentinel| self.tracker.slot_of(sentinel)).collect();
         self.sentinels.appoint(slots);
     }
 
-    /// Whether a result must turn nothing: the uplink is gone, or was when the probe began, or nobody knows yet, since a
-    /// sentinel has had no result.
+    /// Whether a result must not change any status: this server is offline, or was when the probe
+    /// began, or a sentinel has had no result yet.
     pub(super) fn holds_back(&self, observed: &Observed, at: Timestamp) -> bool {
         let slot = observed.slot;
         let began = Timestamp(at.0.saturating_sub(observed.took));
@@ -29,19 +30,19 @@ impl Control {
             && self.sentinels.slots().any(|slot| self.tracker.is_waiting(slot))
     }
 
-    /// How long the uplink has been gone since the last look at the clock; nothing when it is there.
+    /// How long the server has been offline since the last tick; `None` if it is online.
     pub(super) fn uplink_gone_for(&self, at: Timestamp) -> Option<Duration> {
         let since = self.sentinels.gone_since()?;
         Some(at.since(self.ticked.max(since)))
     }
 
-    /// Looks at the sentinels after verdicts changed.
+    /// Checks the sentinels after statuses changed.
     pub(super) fn mind_uplink(&mut self, at: Timestamp) {
         let Some(uplink) = self.sentinels.look(&self.tracker.bits(), at) else { return };
         let names = self.sentinel_names();
         let (what, why) = match uplink {
             Connectivity::Gone => {
-                // What was seen shortly before may have been the uplink already.
+                // Failures shortly before may have had the same cause.
                 let sentinels = &self.sentinels;
                 self.tracker.reset_streaks(&|slot| sentinels.are(slot));
                 let why = format!("all sentinels are unhealthy ({})", names.join(", "));
@@ -68,7 +69,7 @@ impl Control {
         self.tell(Notice { what, at, why: why.into(), lost: 0 });
     }
 
-    /// What people call the sentinels.
+    /// The names of the sentinels.
     pub(super) fn sentinel_names(&self) -> Vec<Arc<str>> {
         let named = |slot| self.tracker.pictures(slot).next().map(|picture| picture.name);
         self.sentinels.slots().filter_map(named).collect()

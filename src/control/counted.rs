@@ -1,11 +1,11 @@
-//! Which answers are counted one by one: those of the names that the settings name.
+//! Per-record answer counters, for the names that the settings list.
 
 use crate::model::{HostedZone, Name, RecordType};
 use crate::stats::{AnswerLabels, Meters};
 use crate::world::CountedGroups;
 use crate::zonetree::{Found, QueryName, Zone};
 
-/// The counted groups of a zone; `None` when there are none, as in most.
+/// The counted groups of a zone; `None` if there are none, as in most zones.
 pub(super) fn groups(source: &HostedZone, compiled: &Zone, names: &[Name], meters: &Meters) -> Option<CountedGroups> {
     let mut groups = CountedGroups::default();
     let mut any = false;
@@ -16,11 +16,11 @@ pub(super) fn groups(source: &HostedZone, compiled: &Zone, names: &[Name], meter
         types.dedup();
         let mut asked = QueryName::default();
         asked.set(name);
-        // A wildcard is a name like others here.
+        // A wildcard is matched as a plain name here.
         let Found::Name(node) = compiled.find(&asked) else { continue };
         for record_type in types {
             let Some(group) = compiled.group(node, record_type) else { continue };
-            // Members stand in the order of the source.
+            // Members are in the order of the source.
             let members = sets().filter(|set| set.record_type == record_type).map(|set| {
                 meters.answer_number(AnswerLabels {
                     zone: source.name.to_string(),
@@ -36,7 +36,7 @@ pub(super) fn groups(source: &HostedZone, compiled: &Zone, names: &[Name], meter
     any.then_some(groups)
 }
 
-/// The name as people write it: its asterisk is no octal number.
+/// The name in its usual form: an asterisk is not escaped as an octal number.
 fn label(name: &Name) -> String {
     let text = name.to_string();
     if name.is_wildcard() { text.replacen("\\052", "*", 1) } else { text }

@@ -1,4 +1,4 @@
-//! Files that are not taken yet: somebody writes them, or may not have finished.
+//! Deferred files: their edits are not loaded yet because they are still being written, or may be.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -9,14 +9,15 @@ use crate::store::{Current, STILL, Sources, Stamp, WriteState, Writers};
 use super::load::LoadedConfig;
 use super::loaded_file::LoadedFile;
 
-/// A file whose edit is not taken yet.
+/// A file whose edit is not loaded yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Deferred {
     /// The file.
     pub path: PathBuf,
-    /// Why, for people.
+    /// The reason, for the log and the API.
     pub reason: String,
-    /// Whether it looks half written, which is worth a warning; that a file is being written is not.
+    /// Whether it looks half written. This is logged as a warning; a file that is being written is
+    /// not.
     looks_half_written: bool,
 }
 
@@ -38,14 +39,15 @@ impl Deferred {
     }
 }
 
-/// A single file that is being written, if it is.
+/// Returns a single file as deferred if it is being written.
 pub(super) fn if_in_progress(path: &Path, writers: &Writers) -> Option<Deferred> {
     let is_in_progress = |stamp| writers.state(path, stamp) == WriteState::InProgress;
     Stamp::of(path).is_some_and(is_in_progress).then(|| Deferred::in_progress(path))
 }
 
-/// The zone files that are being written, and those that look half written: nobody was seen to
-/// close them, and more than half of the names are gone. The latter keep what is served of them.
+/// Returns the zone files that are being written and those that look half written: no writer was
+/// seen to close them, and more than half of their names are missing. Their previous contents are
+/// kept.
 pub(super) fn defer_half_written(base: &LoadedConfig, sources: &mut Sources<Arc<LoadedFile>>) -> Vec<Deferred> {
     let mut deferred: Vec<Deferred> = sources.in_progress.iter().map(|path| Deferred::in_progress(path)).collect();
     let served = |path: &Path| base.file(path).filter(|file| file.zone.is_some());
@@ -59,10 +61,10 @@ pub(super) fn defer_half_written(base: &LoadedConfig, sources: &mut Sources<Arc<
     deferred
 }
 
-/// Whether more than half of the names are gone, in words.
+/// If more than half of the names are missing, the reason to defer the file.
 fn half_gone(old: &SourceFile, new: &SourceFile) -> Option<String> {
     let (old, new) = (config::record_names(old), config::record_names(new));
     let gone = old.difference(&new).count();
     (gone * 2 > old.len())
-        .then(|| format!("{gone} of its {} names are gone, and no writer was seen to close it", old.len()))
+        .then(|| format!("{gone} of its {} names are missing, and no writer was seen to close it", old.len()))
 }

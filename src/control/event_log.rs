@@ -1,8 +1,10 @@
-//! What has happened lately, for whoever watches: one short list that the loop writes and any number of watchers read.
+//! The event log: the latest events, in one bounded list that the loop writes and any number of
+//! watchers read.
 //!
-//! Each record has a number, one higher than the one before. A watcher knows the last number it has seen and asks for
-//! what came after, whether it was slow or away: there is one list for all, so that a watcher costs a number and not a
-//! queue, and one that falls behind loses the oldest and is told how many.
+//! Each record has a number, one higher than the record before. A watcher remembers the last number
+//! it has read and asks for the records after it, whether it was slow or disconnected. The list is
+//! shared, so a watcher costs a number, not a queue. A watcher that falls behind loses the oldest
+//! records and learns how many.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,84 +13,85 @@ use tokio::sync::watch;
 
 use crate::health::{Override, Status, Timestamp};
 
-/// Happenings that are kept: enough for a watcher that comes back after a page was loaded anew, on a bad day too.
+/// How many records are kept: enough for a watcher that reconnects after a page reload, even when
+/// many checks change.
 const KEPT: usize = 512;
 
-/// Something that a person who watches wants to know.
+/// A record of the event log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EventRecord {
-    /// When.
+    /// When it happened.
     pub at: Timestamp,
-    /// What.
+    /// What happened.
     pub what: EventKind,
 }
 
-/// What happened.
+/// The kinds of events.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum EventKind {
-    /// A verdict changed.
+    /// The status of a check changed.
     Turned {
-        /// What people call the check.
+        /// The name of the check.
         check: Arc<str>,
-        /// To what; from the other.
+        /// The new status; the old one is the opposite.
         to: Status,
-        /// Why, in words.
+        /// The reason.
         why: Arc<str>,
-        /// How many records use it.
+        /// How many records use the check.
         records: usize,
     },
-    /// Somebody set an override.
+    /// An override was set.
     OverrideSet(Override),
-    /// Somebody took it back.
+    /// An override was cleared.
     OverrideCleared(Override),
-    /// Its time is over.
+    /// An override expired.
     OverrideEnded(Override),
-    /// What an override drains has nothing left.
+    /// A drain is complete.
     Drained {
-        /// What people call the check.
+        /// The name of the check.
         check: Arc<str>,
     },
-    /// All sentinels are unhealthy: verdicts stand as they are.
+    /// All sentinels are unhealthy; probe results are ignored.
     UplinkGone {
-        /// What people call them.
+        /// Their names.
         sentinels: Vec<Arc<str>>,
     },
-    /// Not all sentinels are unhealthy any more.
+    /// At least one sentinel is healthy again.
     UplinkBack {
-        /// What people call them.
+        /// The names of all sentinels.
         sentinels: Vec<Arc<str>>,
     },
-    /// Files were read, and something is other than before.
+    /// A reload changed something.
     Reloaded {
-        /// Such as `lab.test. changed`.
+        /// Changes, for example `lab.test. changed`.
         changes: Vec<String>,
-        /// Faults in the files.
+        /// The number of errors in the files.
         errors: usize,
     },
-    /// Files were read, and everything stays as it was.
+    /// A reload was refused; the previous configuration stays in force.
     NotReloaded {
-        /// Why.
+        /// The reason.
         why: String,
     },
 }
 
-/// The list. Clones are the same list.
+/// The event log. Clones share the same list.
 #[derive(Clone, Debug)]
 pub struct EventLog(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
     list: Mutex<VecDeque<Arc<EventRecord>>>,
-    /// The number of the last one; the first is 1.
+    /// The number of the last record; the first is 1.
     last: watch::Sender<u64>,
 }
 
-/// What came after a number.
+/// The records after a number.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Since {
-    /// With their numbers, oldest first.
+    /// The records and their numbers, oldest first.
     pub records: Vec<(u64, Arc<EventRecord>)>,
-    /// How many came before those and are forgotten.
+    /// How many records between that number and the first of these were dropped.
     pub lost: u64,
 }
 
@@ -99,18 +102,18 @@ impl Default for EventLog {
 }
 
 impl EventLog {
-    /// Adds what happened, and wakes who watches.
+    /// Adds a record and wakes the watchers.
     pub fn push(&self, at: Timestamp, what: EventKind) {
         let mut list = self.0.list.lock().unwrap_or_else(PoisonError::into_inner);
         if list.len() == KEPT {
             list.pop_front();
         }
         list.push_back(Arc::new(EventRecord { at, what }));
-        // Within the lock, so that list and number agree.
+        // Under the lock, so that the list and the number agree.
         self.0.last.send_modify(|last| *last += 1);
     }
 
-    /// What came after this number.
+    /// The records after number `seen`.
     #[must_use]
     pub fn since(&self, seen: u64) -> Since {
         let list = self.0.list.lock().unwrap_or_else(PoisonError::into_inner);
@@ -122,7 +125,7 @@ impl EventLog {
         Since { records, lost: from - (seen + 1) }
     }
 
-    /// The number of the last one, and a way to wait for the next.
+    /// The number of the last record; it changes with each new one.
     #[must_use]
     pub fn watch(&self) -> watch::Receiver<u64> {
         self.0.last.subscribe()

@@ -1,12 +1,13 @@
-//! Loading: from files to compiled zones, beside the loop.
+//! Loading: from files to compiled zones, on the loader thread.
 //!
-//! A load gets a picture of what is served and hands back what should be served instead, or why nothing can be. What did
-//! not change is kept: a file that looks as before is not read again, an unchanged zone is not compiled again, unchanged
-//! databases are not read again.
+//! A load receives the configuration in force and returns the one that replaces it, or the reason
+//! why there is none. Unchanged parts are reused: a file with the same stamp is not read again, an
+//! unchanged zone is not compiled again, and unchanged databases are not read again.
 //!
-//! There are two ways to what is served. While nothing is at fault, the files that changed are read, each by itself, and that
-//! is all. Where anything is, all texts are read and settled together, which takes as long as they are many, and finds every
-//! fault; what is settled is without fault and goes the first way.
+//! There are two paths. If all files are free of errors, only the changed files are read, each on
+//! its own. If any file has an error, all files are read and checked together. This takes time in
+//! proportion to their total size and finds every error. The sources it selects have no errors and
+//! are compiled by the first path.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -35,152 +36,154 @@ use super::loaded_file::{ChangedFile, LoadedFile, LoadedZone, ZoneCompiler, clai
 use super::records_by_check::RecordsByCheck;
 use super::withheld::{self, Unavailable};
 
-/// Files whose texts are made durable before they are served; when there are more, that happens beside, after the start.
+/// With at most this many files, sources are made durable before they are served. With more, they
+/// are made durable in the background after the start.
 const FEW_FILES: usize = 64;
-/// The largest geo database: five times the largest that is sold.
+/// The size limit of a geo database: five times the largest one on sale.
 const LARGEST_DATABASE: u64 = 2 << 30;
 
-/// What is served, as far as the next load needs to know it. Cheap to clone.
+/// The configuration in force, as far as the next load needs it. Cheap to clone.
 #[derive(Clone)]
 pub struct LoadedConfig {
     /// The settings in force.
     pub settings: Arc<Settings>,
-    /// Where clients are.
+    /// Maps client addresses to locations.
     pub geo_lookup: Arc<GeoLookup>,
     /// All health checks.
     pub checks: Arc<[HealthCheck]>,
-    /// Those that tell whether the uplink is there.
+    /// The checks that detect whether this server is offline.
     pub sentinels: Arc<[HealthCheckId]>,
-    /// What the workers count, zone by zone.
+    /// The counters of the workers, by zone.
     pub meters: Arc<Meters>,
     databases: Arc<[(PathBuf, Option<Stamp>)]>,
     /// By path.
     files: Arc<[Arc<LoadedFile>]>,
-    /// What files define for each other.
+    /// Definitions in one file that other files can refer to.
     common: Arc<SharedDefinitions>,
-    /// Those of its CIDR collections.
+    /// The tables of its CIDR collections.
     tables: CidrTables,
     records_by_check: Arc<RecordsByCheck>,
     source_cache: Arc<SourceCache>,
     standing: Standing,
 }
 
-/// How what is served stands to the files.
+/// Whether the served zones match the files.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Standing {
-    /// Every file is served as it is.
+    /// Every file is served as it is now.
     Current,
-    /// Some file is at fault.
+    /// At least one file has an error.
     Behind,
 }
 
 /// A zone without its records.
 #[derive(Clone, Copy, Debug)]
 pub struct ZoneOutline<'b> {
-    /// What the API calls it.
+    /// Its id in the API.
     pub id: &'b HostedZoneId,
     /// Its apex.
     pub name: &'b Name,
-    /// The user's own words about it.
+    /// Its `comment`.
     pub comment: Option<&'b str>,
-    /// The VPCs it is for; a zone without any is public.
+    /// The VPCs it is associated with. A zone without VPCs is public.
     pub vpcs: &'b [VpcId],
-    /// How many record sets it has.
+    /// The number of its record sets.
     pub record_sets: usize,
-    /// The checks that its record sets ask for.
+    /// The checks that its record sets refer to.
     pub checks: &'b [CheckSlot],
-    /// Whether its file is broken and nothing usable is kept of it: it answers SERVFAIL.
+    /// Whether its file is broken and no usable copy of it is kept. Such a zone answers SERVFAIL.
     pub is_unavailable: bool,
 }
 
-/// What the loader is asked to do.
+/// A request to the loader.
 pub struct LoadRequest {
-    /// Comes back with the outcome.
+    /// Returned with the outcome.
     pub generation: u64,
-    /// What is served.
+    /// The configuration in force.
     pub base: LoadedConfig,
-    /// A copy of the loop's tracker, on which slots are dealt to new checks.
+    /// A copy of the loop's tracker; it assigns slots to new checks.
     pub tracker: Tracker,
-    /// Why: somebody who asks wants files as they are, whoever writes them.
+    /// The reason for the load.
     pub trigger: Trigger,
 }
 
-/// What came of a load.
+/// The outcome of a load.
 pub struct LoadOutcome {
-    /// That of the request.
+    /// The generation of the request.
     pub generation: u64,
-    /// What to serve, or why everything stays as it is.
+    /// The new configuration, or why the old one stays in force.
     pub result: Result<Box<Loaded>, Refused>,
 }
 
-/// What is to be served.
+/// A loaded configuration.
 pub struct Loaded {
-    /// What the next load needs to know.
+    /// The base of the next load.
     pub base: LoadedConfig,
     /// All zones, compiled.
     pub catalog: Arc<Catalog>,
-    /// Which records each check moves.
+    /// The records that use each check.
     pub records_by_check: Arc<RecordsByCheck>,
-    /// What to tell people.
+    /// The summary for the log and the API.
     pub summary: Summary,
 }
 
-/// What a load was about, for people.
+/// The summary of a load, for the log and the API.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Summary {
-    /// All faults with the lines of their files, for the log; empty when there are none.
+    /// All diagnostics with the lines of their files, for the log. Empty if there are none.
     pub diagnostics: String,
-    /// The same without the lines, for everybody.
+    /// The same diagnostics without the lines of the files, for the API.
     pub reported: Vec<ReportedFault>,
-    /// How many of them are errors.
+    /// The number of errors among them.
     pub errors: usize,
     /// Files served from their last good source.
     pub frozen: Vec<PathBuf>,
-    /// New files that are not served at all.
+    /// New files with errors; they are not served.
     pub left_out: Vec<PathBuf>,
-    /// Files that are being written, or look half written: what was served of them before is served.
+    /// Files that are being written or look half written. Their previous contents are served.
     pub deferred: Vec<Deferred>,
-    /// Files that were served before the start and have no usable text: their zones answer SERVFAIL.
+    /// Files that were served before the restart and have no usable source. Their zones answer
+    /// SERVFAIL.
     pub unavailable: Vec<Unavailable>,
-    /// What is other than before, such as `lab.test. changed`.
+    /// Changes, for example `lab.test. changed`.
     pub changes: Vec<String>,
-    /// Settings that changed and are not in force.
+    /// Changed settings that take effect at the next restart.
     pub needs_restart: Vec<&'static str>,
-    /// Why last good sources are not kept.
+    /// Why last good sources cannot be kept.
     pub state_warning: Option<String>,
-    /// How many zones there are.
+    /// The number of zones.
     pub zones: usize,
-    /// How many record sets.
+    /// The number of record sets.
     pub records: usize,
-    /// How many health checks.
+    /// The number of health checks.
     pub checks: usize,
 }
 
-/// Why nothing can be loaded.
+/// Why a load failed.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Refused {
-    /// The files or the geo databases have faults and nothing stands in for them.
+    /// The files or the geo databases have errors and there is nothing to fall back to.
     #[error("{errors} in the files\n{}", diagnostics.printed)]
     Faults {
-        /// How many, in words.
+        /// The number of errors, for example `2 errors`.
         errors: String,
-        /// All faults.
+        /// All diagnostics.
         diagnostics: Faults,
     },
-    /// A file system does not respond; the next load does without what lies there.
+    /// A file system does not respond. The next load skips the files on it.
     #[error("{0}")]
     Unresponsive(Unresponsive),
-    /// A fault of ours.
+    /// A bug in this program.
     #[error("the loader failed: {0}")]
     Panicked(String),
 }
 
-/// Faults for the log and for everybody.
+/// Diagnostics in two forms: for the log and for the API.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Faults {
     /// With the lines of their files.
     pub printed: String,
-    /// Without.
+    /// Without the lines of their files.
     pub reported: Vec<ReportedFault>,
 }
 
@@ -197,17 +200,17 @@ impl Faults {
 }
 
 impl Refused {
-    /// Why in one line, without anything of the files.
+    /// The reason in one line, without contents of the files.
     pub fn in_short(&self) -> String {
         match self {
             Refused::Faults { errors, .. } => format!("{errors} in the files"),
             Refused::Unresponsive(_) => self.to_string(),
-            // What was in its hands when it failed may stand in its message.
+            // A panic message can contain contents of the files.
             Refused::Panicked(_) => "the loader failed; the log says how".to_owned(),
         }
     }
 
-    /// What is wrong with the files.
+    /// The diagnostics of the files.
     pub fn reported(&self) -> &[ReportedFault] {
         match self {
             Refused::Faults { diagnostics, .. } => &diagnostics.reported,
@@ -216,27 +219,27 @@ impl Refused {
     }
 }
 
-/// Why the records of a zone cannot be told.
+/// Why the records of a zone cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NoModel {
-    /// No such zone is served.
+    /// No zone with this id is served.
     #[error("no hosted zone with the id `{}` is served", .0.0)]
     Unknown(HostedZoneId),
-    /// There are no records: it answers SERVFAIL.
+    /// The zone has no records: it answers SERVFAIL.
     #[error("{0}")]
     Unavailable(Unavailable),
-    /// What it was read from is no longer kept as it was.
+    /// The source that the zone was compiled from is lost.
     #[error("the source that {} is served from cannot be read back: {why}", file.display())]
     Lost {
         /// The zone file.
         file: PathBuf,
-        /// What stands in the way.
+        /// The reason.
         why: String,
     },
 }
 
 impl LoadedConfig {
-    /// Before the first load: nothing is served.
+    /// The configuration before the first load: nothing is served.
     pub fn empty(settings: Settings) -> LoadedConfig {
         LoadedConfig {
             source_cache: Arc::new(SourceCache::new(&settings.state.directory)),
@@ -254,8 +257,9 @@ impl LoadedConfig {
         }
     }
 
-    /// The records of a zone as they are served. Whoever answers queries does not need them: they are read from disk and
-    /// parsed, which takes as long as the zone is large. Not for the query path, nor for the control loop.
+    /// The records of a zone as they are served. They are not kept in memory because queries do not
+    /// need them: this reads the source from disk and parses it, in time proportional to its size.
+    /// Do not call it from the query path or the control loop.
     pub fn zone_model(&self, id: &HostedZoneId) -> Result<Arc<HostedZone>, NoModel> {
         let file = self.files.iter().find(|file| file.id() == Some(id)).ok_or_else(|| NoModel::Unknown(id.clone()))?;
         if file.is_unavailable() {
@@ -265,11 +269,11 @@ impl LoadedConfig {
         let source = self.source_cache.read(&file.path, file.print).map_err(lost)?;
         let reading = self.common.zone(&source, TextOrigin::LastGood, &self.settings);
         let zone = reading.and_then(|reading| reading.zone).filter(|zone| zone.id == *id);
-        zone.map(Arc::new).ok_or_else(|| lost("it cannot be understood any more".to_owned()))
+        zone.map(Arc::new).ok_or_else(|| lost("it cannot be parsed any more".to_owned()))
     }
 
-    /// Makes durable what is not so yet of the texts that are served. That takes a while when there are many; until then,
-    /// and where it cannot be done, they stay in memory.
+    /// Makes the served sources durable. This takes a while if there are many. Sources that are not
+    /// durable yet, or cannot be written, stay in memory.
     pub fn keep_sources(&self) -> Result<(), NotKept> {
         self.source_cache.keep(&self.settings.zones.directory, &served(&self.files))
     }
@@ -287,7 +291,7 @@ impl LoadedConfig {
         })
     }
 
-    /// A name to try: the first address record that needs no wildcard, of a public zone.
+    /// A name to try: that of the first address record without a wildcard in a public zone.
     pub fn example(&self) -> Option<String> {
         self.zones().find_map(|zone| zone.example.as_ref()).map(ToString::to_string)
     }
@@ -296,7 +300,7 @@ impl LoadedConfig {
         self.files.iter().filter_map(|file| file.zone.as_ref())
     }
 
-    /// The text that a file is served from.
+    /// The source that a file is served from.
     pub(super) fn source_of(&self, file: &LoadedFile) -> Result<SourceFile, String> {
         self.source_cache.read(&file.path, file.print)
     }
@@ -307,8 +311,8 @@ impl LoadedConfig {
     }
 }
 
-/// Loads everything anew. `occasion` says whether something is being served already.
-/// `writers` says which files are being written: those are taken later.
+/// Loads everything. `occasion` says whether a configuration is in force already. `writers` says
+/// which files are being written; those are deferred.
 pub fn load(source: &SettingsSource, request: LoadRequest, occasion: LoadPhase, writers: &Writers) -> LoadOutcome {
     let LoadRequest { generation, base, tracker, .. } = request;
     let load = std::panic::AssertUnwindSafe(|| load_all(source, &base, &tracker, occasion, writers));
@@ -326,7 +330,7 @@ fn load_all(
 ) -> Result<Loaded, Refused> {
     let mut notes = Notes::default();
     let settings = read_settings(source, base, occasion, writers, &mut notes)?;
-    // A start serves nobody yet: it is tried in any case.
+    // At the start nothing is served yet, so the load is tried even if memory is short.
     let mut room = if occasion == LoadPhase::Start { MemoryRoom::unlimited() } else { MemoryRoom::now() };
     let texts = match occasion {
         LoadPhase::Start => texts_at_start(&settings, base, &mut notes)?,
@@ -388,10 +392,10 @@ fn load_all(
     })
 }
 
-/// What is to be worked with for each file: a text, or what is served.
+/// For each file, its source or the compiled file that is served.
 type Texts = Vec<Current<Arc<LoadedFile>>>;
 
-/// One load under way.
+/// A load in progress.
 struct Load<'l> {
     settings: &'l Settings,
     base: &'l LoadedConfig,
@@ -400,7 +404,7 @@ struct Load<'l> {
     room: MemoryRoom,
 }
 
-/// What came of it.
+/// The zones of a load.
 struct Made {
     files: Vec<Arc<LoadedFile>>,
     common: Arc<SharedDefinitions>,
@@ -424,8 +428,9 @@ impl Load<'_> {
         Ok(made)
     }
 
-    /// Reads and compiles what is not served yet; `None` when there is an error in anything. What
-    /// is served and has to be read again is a copy, whatever the `origin` of the others.
+    /// Reads and compiles what is not served yet. Returns `None` if anything has an error. A served
+    /// file that must be read again is read as a last good copy, whatever the `origin` of the
+    /// others.
     fn read_changed(&self, texts: &[Current<Arc<LoadedFile>>], origin: TextOrigin) -> Option<Made> {
         let (mut files, mut fresh) = (Vec::with_capacity(texts.len()), Vec::new());
         let settings_are_as_before = *self.base.settings == *self.settings;
@@ -468,14 +473,14 @@ impl Load<'_> {
         if has_new_claims && !claims_differ(&files) {
             return None;
         }
-        // Only now: what is held is kept as good.
+        // Only sources without errors may be kept as good.
         self.base.source_cache.hold(fresh.into_iter().map(|fresh| fresh.source));
         let is_behind = files.iter().any(|file| file.is_unavailable());
         let standing = if is_behind { Standing::Behind } else { Standing::Current };
         Some(Made { files, common, tables, standing, frozen: Vec::new(), left_out: Vec::new() })
     }
 
-    /// The tables of what files define now; those of collections that stay as they were are those that there are.
+    /// The CIDR tables for `common`. Tables of unchanged collections are reused.
     fn tables(&self, common: &Arc<SharedDefinitions>) -> CidrTables {
         let base = self.base;
         if Arc::ptr_eq(common, &base.common) {
@@ -484,7 +489,7 @@ impl Load<'_> {
         base.tables.succeeded(&base.common.cidr_collections, &common.cidr_collections)
     }
 
-    /// What files define for each other now.
+    /// The shared definitions of all files.
     fn common(&self, files: &[Arc<LoadedFile>], fresh: &[ChangedFile]) -> Option<Arc<SharedDefinitions>> {
         let kept = files.iter().filter(|file| file.may_define);
         let mut defining =
@@ -494,13 +499,14 @@ impl Load<'_> {
         SharedDefinitions::read(&defining).map(Arc::new)
     }
 
-    /// Settles all texts together. What is served goes on also where the text it was compiled from is lost.
+    /// Selects the sources to serve, with all files read together. A served zone stays in service
+    /// even if its source is lost.
     fn settle(&self, texts: Texts, notes: &mut Notes) -> Result<Made, Refused> {
         let octets = texts.iter().map(octets_of).sum();
         if let Err(problem) = self.room.admit_with_faults(octets) {
-            let message = format!("something is at fault, and there is no memory to say what: {problem}");
+            let message = format!("the files have errors, and there is not enough memory to report them: {problem}");
             let mut diagnostic = Diagnostic::error(&self.settings.zones.directory, message);
-            diagnostic.hint("`fiftythree check` says it");
+            diagnostic.hint("`fiftythree check` reports them");
             return Err(std::mem::take(notes).refuse(&[diagnostic], &[]));
         }
         let (last_good, known) = (self.last_good(), self.served_before(&texts));
@@ -512,7 +518,7 @@ impl Load<'_> {
                 Current::Read(source, stamp) => (Some(source), stamp),
                 Current::Before(file) => (self.base.source_cache.read(&file.path, file.print).ok(), file.stamp),
             };
-            // A text that is lost is missed below.
+            // A lost source is reported below.
             let Some(source) = source else { continue };
             stamps.insert(source.path.clone(), (TextPrint::of(&source.text), stamp));
             current.push(source);
@@ -530,7 +536,7 @@ impl Load<'_> {
         drop((current, settled.configuration));
         let lost = missing_in(&settled.sources, &served);
         let read = |source: SourceFile| {
-            // The stamp of a file that holds another text says nothing about this one.
+            // If the file now holds another text, its stamp says nothing about this one.
             let stamp = stamps.get(&source.path).filter(|(print, _)| *print == TextPrint::of(&source.text));
             let stamp = stamp.and_then(|(_, stamp)| *stamp);
             Current::Read(source, stamp)
@@ -539,10 +545,10 @@ impl Load<'_> {
         texts.extend(lost.iter().map(|&file| Current::Before(Arc::clone(file))));
         texts.extend(withheld.into_iter().map(Current::Before));
         texts.sort_unstable_by(|one, other| path_of(one).cmp(path_of(other)));
-        // What was settled has been judged, each text by its own rules.
+        // Each selected source has been checked by the rules for its origin.
         let Some(made) = self.read_changed(&texts, TextOrigin::LastGood) else {
             if lost.is_empty() {
-                return Err(Refused::Panicked("what was settled has errors all the same".to_owned()));
+                return Err(Refused::Panicked("the selected sources have errors".to_owned()));
             }
             let diagnostics: Vec<Diagnostic> = lost.into_iter().map(needed).collect();
             return Err(std::mem::take(notes).refuse(&diagnostics, &[]));
@@ -557,8 +563,8 @@ impl Load<'_> {
         Ok(Made { standing, frozen, left_out, ..made })
     }
 
-    /// The files that are there, were served before, and may have no good text. Of a file of which nothing is kept but a
-    /// copy, the text that is there says which zone it means to hold.
+    /// The files that exist, were served before and may have no good source. If only a copy of a
+    /// file is kept, the current text of the file names its zone.
     fn served_before(&self, texts: &[Current<Arc<LoadedFile>>]) -> Vec<ServedFile> {
         if self.occasion == LoadPhase::Reload {
             let served = texts.iter().filter_map(|text| self.base.file(path_of(text)));
@@ -578,8 +584,9 @@ impl Load<'_> {
         texts.iter().filter_map(&mut served).collect()
     }
 
-    /// The texts that were good: those served, or at the start those that the last run left. Another directory begins anew:
-    /// what was served from the old one does not stand in for it.
+    /// The last good sources: those in force, or at the start those of the last run. After a change
+    /// of the zones directory there are none, because the sources of the old directory do not apply
+    /// to the new one.
     fn last_good(&self) -> Vec<SourceFile> {
         let source_cache = &self.base.source_cache;
         match self.occasion {
@@ -592,29 +599,30 @@ impl Load<'_> {
     }
 }
 
-/// Of the files that are there and served, those that these texts, in order of their paths, hold nothing of.
+/// The served files that have no entry in `texts`, which is sorted by path.
 fn missing_in<'s>(texts: &[SourceFile], served: &[&'s Arc<LoadedFile>]) -> Vec<&'s Arc<LoadedFile>> {
     let is_missing = |file: &&&Arc<LoadedFile>| texts.binary_search_by(|text| text.path.cmp(&file.path)).is_err();
     served.iter().filter(is_missing).copied().collect()
 }
 
-/// The text of this file is lost, and what was compiled from it does without.
+/// A warning: the source of this file is lost, but its compiled zone is still served.
 fn goes_on(file: &LoadedFile) -> Diagnostic {
-    let message = "the text that is served of this file is lost: its zone goes on, but a restart would not have it";
+    let message = "the source that this file is served from is lost: its zone will not be served after a restart";
     let mut diagnostic = Diagnostic::warning(&file.path, message);
-    diagnostic.hint("mend the file");
+    diagnostic.hint("correct the file");
     diagnostic
 }
 
-/// The text of this file is lost, and nothing can be told without it.
+/// An error: the source of this file is lost and is needed to compile the change.
 fn needed(file: &Arc<LoadedFile>) -> Diagnostic {
-    let message = "the text that is served of this file is lost, and what has changed cannot be served without it";
+    let message = "the source that this file is served from is lost, and the changes cannot be compiled without it";
     let mut diagnostic = Diagnostic::error(&file.path, message);
-    diagnostic.hint("mend this file; until then everything is served as before");
+    diagnostic.hint("correct this file; until then the previous configuration stays in force");
     diagnostic
 }
 
-/// At the start every sentinel must be a check; later those that are go on.
+/// At the start every sentinel must name a check. In a reload, sentinels that name none are
+/// reported and ignored.
 fn find_sentinels(
     settings: &Settings,
     checks: &[HealthCheck],
@@ -630,7 +638,8 @@ fn find_sentinels(
     Ok(sentinels.into())
 }
 
-/// With default settings the world would look for the name servers of a zone on its own machines.
+/// A warning about zones whose default name server has a loopback address: other machines would
+/// look for it on themselves.
 fn loopback_name_servers(files: &[Arc<LoadedFile>]) -> Option<Diagnostic> {
     let found =
         |file: &'_ Arc<LoadedFile>| Some((file.path.clone(), file.zone.as_ref()?.loopback_name_server.clone()?));
@@ -638,10 +647,10 @@ fn loopback_name_servers(files: &[Arc<LoadedFile>]) -> Option<Diagnostic> {
     config::warn_of_loopback_name_servers(found.iter().map(|(path, name)| (path.as_path(), name)))
 }
 
-/// What has to be said, collected on the way.
+/// The diagnostics and notes collected during a load.
 #[derive(Default)]
 struct Notes {
-    /// The text of the settings, when there is one.
+    /// The source of the settings file, if there is one.
     settings: Vec<SourceFile>,
     diagnostics: Faults,
     errors: usize,
@@ -662,7 +671,8 @@ impl Notes {
     }
 }
 
-/// The settings to go on with: at the start they must be good, later the ones in force stand in for broken ones.
+/// The settings to use. At the start they must have no errors. In a reload, the settings in force
+/// replace broken ones.
 fn read_settings(
     source: &SettingsSource,
     base: &LoadedConfig,
@@ -691,7 +701,7 @@ fn read_settings(
     Ok(in_force(settings, &base.settings, &mut notes.needs_restart))
 }
 
-/// What a running server cannot change stays as it was.
+/// Keeps the current values of settings that take effect only at a restart.
 fn in_force(mut new: Settings, old: &Settings, needs_restart: &mut Vec<&'static str>) -> Settings {
     macro_rules! keep {
         ($($section:ident.$key:ident $written:literal),* $(,)?) => {$(
@@ -749,8 +759,8 @@ fn is_new_directory(base: &LoadedConfig, settings: &Settings) -> bool {
     base.settings.zones.directory != settings.zones.directory
 }
 
-/// All texts. Those that the last run left stand in for what cannot be read. A directory that is not there is a mistake, and an
-/// empty one is empty.
+/// All sources at the start. The copies of the last run replace files that cannot be read. A
+/// missing directory is an error; an empty one is not.
 fn texts_at_start(settings: &Settings, base: &LoadedConfig, notes: &mut Notes) -> Result<Texts, Refused> {
     let left = |path: &Path| base.source_cache.last_good().read(path);
     let mut sources: Sources = read_zone_files(&settings.zones.directory, &[], &Writers::unknown(), left, |_, _| None);
@@ -769,7 +779,7 @@ fn texts_at_start(settings: &Settings, base: &LoadedConfig, notes: &mut Notes) -
     Ok(texts)
 }
 
-/// The texts of the files that look otherwise than when they were last read.
+/// The sources of the files that changed since they were last read.
 fn texts_now(
     settings: &Settings,
     base: &LoadedConfig,
@@ -795,8 +805,8 @@ fn texts_now(
     Ok(sources.files)
 }
 
-/// Makes what will be served durable before it is, unless the server starts with so much that it would take seconds. That the
-/// state directory cannot be written is no reason not to serve.
+/// Makes the sources durable before they are served, except at a start with many files, where this
+/// would take seconds. If the state directory cannot be written, the zones are served all the same.
 fn keep(base: &LoadedConfig, settings: &Settings, made: &Made, occasion: LoadPhase) -> Option<String> {
     let directory = &settings.zones.directory;
     let kept = match occasion {
@@ -817,12 +827,12 @@ fn keep(base: &LoadedConfig, settings: &Settings, made: &Made, occasion: LoadPha
     kept.err().map(|error| error.to_string())
 }
 
-/// What a restart has to know of these files.
+/// What a restart needs to know about these files.
 fn served(files: &[Arc<LoadedFile>]) -> Vec<ServedFile> {
     background::yielding(files).map(|file| file.served()).collect()
 }
 
-/// The records that checks move; the same as before where nothing is other.
+/// The records by check. The current index is reused if nothing changed.
 fn records_by_check(base: &LoadedConfig, files: &[Arc<LoadedFile>]) -> Arc<RecordsByCheck> {
     let is_same = |(one, other): (&Arc<LoadedFile>, _)| {
         Arc::ptr_eq(one, other) || one.records_by_check() == LoadedFile::records_by_check(other)
@@ -835,8 +845,9 @@ fn records_by_check(base: &LoadedConfig, files: &[Arc<LoadedFile>]) -> Arc<Recor
 
 type Located = (Arc<GeoLookup>, Arc<[(PathBuf, Option<Stamp>)]>);
 
-/// The geo lookup in force, unless its settings or its databases changed. A database that is not usable refuses the start;
-/// later what was known before goes on, and the next load tries again.
+/// The geo lookup in force, or a new one if its settings or its databases changed. At the start, an
+/// unusable database is an error. In a reload the current lookup stays in force, and the next load
+/// tries again.
 fn locate_clients(
     settings: &Settings,
     base: &LoadedConfig,
@@ -860,16 +871,16 @@ fn locate_clients(
         Ok(databases) => Ok((Arc::new(GeoLookup::build(&location.networks, databases, &location.latency)), stamps)),
         Err(diagnostic) if occasion == LoadPhase::Start => Err(std::mem::take(notes).refuse(&[*diagnostic], &[])),
         Err(mut diagnostic) => {
-            diagnostic.hint("clients are located as before");
+            diagnostic.hint("the previous databases stay in use");
             notes.add(&[*diagnostic], &[]);
-            // Not as they were: the next load must not take what it could not read for what is in force.
+            // Without the stamps, so that the next load tries again.
             let unread = location.geoip.iter().map(|path| (path.clone(), None)).collect();
             Ok((Arc::clone(&base.geo_lookup), unread))
         }
     }
 }
 
-/// Reads a geo database whole; the fault says what is wrong with it.
+/// Reads a whole geo database. The error is a diagnostic for the user.
 pub fn read_database(path: &Path) -> Result<Database, Box<Diagnostic>> {
     let unreadable = |error| Box::new(Diagnostic::error(path, format!("the file cannot be read: {error}")));
     let bytes = files::read(path, LARGEST_DATABASE).map_err(unreadable)?;
@@ -877,7 +888,7 @@ pub fn read_database(path: &Path) -> Result<Database, Box<Diagnostic>> {
     Database::from_bytes(&name, bytes).map_err(|error| Box::new(Diagnostic::error(path, error.to_string())))
 }
 
-/// What is other than before, in words.
+/// The changes, for example `lab.test. changed`.
 fn changes(before: &LoadedConfig, after: &LoadedConfig) -> Vec<String> {
     let (old, new) = (zones_not_in(after, before), zones_not_in(before, after));
     let by_id = |zones: &[&Arc<Zone>]| zones.iter().map(|&zone| (zone.id().clone(), Arc::clone(zone))).collect();
@@ -894,14 +905,14 @@ fn changes(before: &LoadedConfig, after: &LoadedConfig) -> Vec<String> {
     changes.extend(gone.map(|zone| format!("{} removed", zone.name())));
     let others = [
         (*before.checks != *after.checks, "health checks changed"),
-        (!Arc::ptr_eq(&before.geo_lookup, &after.geo_lookup), "places changed"),
+        (!Arc::ptr_eq(&before.geo_lookup, &after.geo_lookup), "geo data changed"),
         (*before.settings != *after.settings, "settings changed"),
     ];
     changes.extend(others.iter().filter(|(is_other, _)| *is_other).map(|(_, text)| (*text).to_owned()));
     changes
 }
 
-/// The zones of the files of `base` that are not just so in `other`.
+/// The zones of the files in `base` that are different or missing in `other`.
 fn zones_not_in<'b>(other: &LoadedConfig, base: &'b LoadedConfig) -> Vec<&'b Arc<Zone>> {
     let is_other = |file: &&Arc<LoadedFile>| !other.file(&file.path).is_some_and(|known| Arc::ptr_eq(known, file));
     let zones = base.files.iter().filter(is_other).filter_map(|file| file.zone.as_ref());
@@ -909,14 +920,14 @@ fn zones_not_in<'b>(other: &LoadedConfig, base: &'b LoadedConfig) -> Vec<&'b Arc
 }
 
 impl Summary {
-    /// Such as `14 records in 2 zones, 3 health checks`.
+    /// For example `14 records in 2 zones, 3 health checks`.
     pub fn totals(&self) -> String {
         let counted = |count: usize, noun: &str| format!("{count} {noun}{}", if count == 1 { "" } else { "s" });
         let (records, zones) = (counted(self.records, "record"), counted(self.zones, "zone"));
         format!("{records} in {zones}, {}", counted(self.checks, "health check"))
     }
 
-    /// What follows from the faults.
+    /// The consequence of the errors.
     pub(super) fn consequence(&self) -> String {
         let paths = |paths: &[PathBuf]| paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>();
         let unavailable = self.unavailable.iter().map(Unavailable::name).collect();
@@ -929,7 +940,7 @@ impl Summary {
         let parts: Vec<String> = parts.map(|(what, list)| format!("{what}: {}", list.join(", "))).collect();
         match (self.errors, parts.as_slice()) {
             (0, _) => "everything is served".to_owned(),
-            (_, []) => "what they are about is served as before".to_owned(),
+            (_, []) => "the previous versions are served".to_owned(),
             (_, parts) => parts.join("; "),
         }
     }

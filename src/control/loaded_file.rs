@@ -1,5 +1,5 @@
-//! Zone files as they are served: compiled, and known by what their texts looked like. The texts and the records are not kept
-//! in memory: whoever wants them reads them back.
+//! Zone files as they are served: compiled, with a stamp and a hash that identify the source.
+//! Sources and records are not kept in memory; they are read back from disk when needed.
 
 use std::collections::HashSet;
 use std::num::NonZero;
@@ -25,39 +25,39 @@ use super::{counted, records_by_check};
 #[derive(Clone)]
 pub(super) struct LoadedFile {
     pub(super) path: PathBuf,
-    /// What the file looked like when the text was read; `None` when it may have changed since without looking different, or
-    /// holds another text by now.
+    /// The stamp of the file when its source was read. `None` if the file may have changed since
+    /// without a new stamp, or now holds another text.
     pub(super) stamp: Option<Stamp>,
-    /// That of no text, where the file is unavailable.
+    /// The hash of the source; `TextPrint::NONE` if the file is unavailable.
     pub(super) print: TextPrint,
     is_blank: bool,
-    /// How long its text is.
+    /// The length of the source.
     pub(super) octets: u64,
-    /// Whether other files may refer to something in it.
+    /// Whether other files can refer to definitions in it.
     pub(super) may_define: bool,
-    /// What is doubtful in it.
+    /// The warnings about it.
     pub(super) warnings: Faults,
     pub(super) zone: Option<LoadedZone>,
 }
 
-/// Its zone.
+/// The zone of a file.
 #[derive(Clone)]
 pub(super) struct LoadedZone {
     pub(super) compiled: Arc<Zone>,
     pub(super) vpcs: Vec<VpcId>,
-    /// The user's own words about it.
+    /// The `comment` of the zone.
     pub(super) comment: Option<String>,
-    /// How many record sets it has.
+    /// The number of its record sets.
     pub(super) records: usize,
-    /// Whether it refers to checks or collections.
+    /// Whether it refers to health checks or CIDR collections.
     refers: bool,
-    /// The records that checks move.
+    /// Its records that use health checks.
     pub(super) records_by_check: Vec<(CheckSlot, String)>,
-    /// Its groups whose answers are counted one by one.
+    /// Its groups with per-record answer counters.
     pub(super) counted: Option<Arc<CountedGroups>>,
-    /// The name server that was made for it with an address that only this machine reaches.
+    /// Its default name server, if that has a loopback address.
     pub(super) loopback_name_server: Option<Name>,
-    /// The first address record that needs no wildcard, of a public zone.
+    /// The name of the first address record without a wildcard, if the zone is public.
     pub(super) example: Option<Name>,
 }
 
@@ -67,18 +67,18 @@ impl StandIn for Arc<LoadedFile> {
     }
 }
 
-/// A text that is to be served.
+/// A source to be compiled.
 pub(super) struct ChangedFile {
     pub(super) source: SourceFile,
     pub(super) stamp: Option<Stamp>,
-    /// Whether other files may refer to something in it.
+    /// Whether other files can refer to definitions in it.
     pub(super) may_define: bool,
-    /// By which rules it is read.
+    /// The rules by which it is read.
     pub(super) origin: TextOrigin,
 }
 
 impl ChangedFile {
-    /// These texts, looked through on all cores.
+    /// Scans these sources for definitions, on all cores.
     pub(super) fn all(texts: &[(SourceFile, Option<Stamp>)], origin: TextOrigin) -> Vec<ChangedFile> {
         let fresh = |(source, stamp): &(SourceFile, Option<Stamp>)| {
             let may_define = config::may_define_for_others(source);
@@ -88,19 +88,19 @@ impl ChangedFile {
     }
 }
 
-/// What files are read and compiled with.
+/// The inputs that files are read and compiled with.
 pub(super) struct ZoneCompiler<'l> {
     pub(super) settings: &'l Settings,
     pub(super) common: &'l SharedDefinitions,
-    /// Those of its collections.
+    /// The tables of the CIDR collections.
     pub(super) tables: &'l CidrTables,
     pub(super) meters: &'l Meters,
     pub(super) slot_of: &'l (dyn Fn(&HealthCheckId) -> Option<CheckSlot> + Sync),
 }
 
 impl ZoneCompiler<'_> {
-    /// Reads and compiles these texts, on all cores. A zone that answers as the one that is served from the file is that one
-    /// still. `None` when there is an error in any.
+    /// Reads and compiles these sources, on all cores. If the new zone gives the same answers as
+    /// the served one, the served one is reused. Returns `None` if any source has an error.
     pub(super) fn make<'b>(
         &self,
         texts: &[ChangedFile],
@@ -151,7 +151,7 @@ impl ZoneCompiler<'_> {
 }
 
 impl LoadedFile {
-    /// A file that was served before and of which there is no usable text. Its zone answers SERVFAIL.
+    /// A file that was served before and has no usable source. Its zone answers SERVFAIL.
     pub(super) fn unavailable(served: &ServedFile) -> LoadedFile {
         let zone = served.zone.as_ref().map(|zone| LoadedZone {
             compiled: Arc::new(Zone::unavailable(zone)),
@@ -176,12 +176,12 @@ impl LoadedFile {
         }
     }
 
-    /// Whether there is no usable text of it.
+    /// Whether it has no usable source.
     pub(super) fn is_unavailable(&self) -> bool {
         self.print == TextPrint::NONE
     }
 
-    /// What a restart has to know of it.
+    /// What a restart needs to know about it.
     pub(super) fn served(&self) -> ServedFile {
         ServedFile { path: self.path.clone(), zone: self.zone.as_ref().map(LoadedZone::identity) }
     }
@@ -191,22 +191,22 @@ impl LoadedFile {
         self.zone.as_ref().map(|zone| zone.compiled.id())
     }
 
-    /// The same text in a file that looks otherwise.
+    /// The same source in a file with another stamp.
     pub(super) fn looking_like(self: &Arc<LoadedFile>, stamp: Option<Stamp>) -> Arc<LoadedFile> {
         if self.stamp == stamp { Arc::clone(self) } else { Arc::new(LoadedFile { stamp, ..(**self).clone() }) }
     }
 
-    /// The records in it that checks move.
+    /// Its records that use health checks.
     pub(super) fn records_by_check(&self) -> &[(CheckSlot, String)] {
         self.zone.as_ref().map_or(&[], |zone| &zone.records_by_check)
     }
 
-    /// Whether what other files define may change what this one means.
+    /// Whether definitions in other files can change its meaning.
     pub(super) fn relies_on_others(&self) -> bool {
         self.may_define || self.zone.as_ref().is_some_and(|zone| zone.refers)
     }
 
-    /// Whether both have the same zone, as far as another zone could be in its way.
+    /// Whether both files hold the same zone: same id, name and VPCs.
     pub(super) fn claims_what(&self, other: &LoadedFile) -> bool {
         let claim = |file: &LoadedFile| file.zone.as_ref().map(LoadedZone::identity);
         claim(self) == claim(other)
@@ -220,7 +220,8 @@ impl LoadedZone {
     }
 }
 
-/// Whether no two files have the same zone: one public zone a name, one private zone a name and VPC; ids are unique.
+/// Whether no two files hold the same zone: one public zone per name, one private zone per name and
+/// VPC, unique ids.
 pub(super) fn claims_differ(files: &[Arc<LoadedFile>]) -> bool {
     let (mut names, mut ids) = (HashSet::new(), HashSet::new());
     files.iter().filter_map(|file| file.zone.as_ref()).all(|zone| {
@@ -239,8 +240,8 @@ fn example(zone: &HostedZone) -> Option<Name> {
     sets.find(|set| set.record_type == RecordType::A && !set.name.is_wildcard()).map(|set| set.name.clone())
 }
 
-/// What `work` makes of each item, on as many threads as there are cores; `None` as soon as it makes nothing of one. The threads
-/// have the priority and the patience of the one that calls.
+/// Maps each item with `work`, on as many threads as there are cores. Returns `None` as soon as
+/// `work` does. The threads inherit the priority and the yield budget of the caller.
 fn spread<T: Sync, U: Send>(items: &[T], work: impl Fn(&T) -> Option<U> + Sync) -> Option<Vec<U>> {
     let cores = thread::available_parallelism().map_or(1, NonZero::get).min(items.len());
     if cores < 2 {
@@ -255,7 +256,7 @@ fn spread<T: Sync, U: Send>(items: &[T], work: impl Fn(&T) -> Option<U> + Sync) 
             items.get(at).map(|item| (at, item))
         } {
             let Some(made) = work(item) else {
-                // Nobody needs the others then.
+                // The result is `None`: the other items are not needed.
                 next.store(items.len(), Ordering::Relaxed);
                 break;
             };

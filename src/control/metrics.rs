@@ -1,7 +1,7 @@
-//! MetricsSnapshot for machines: what the loop has counted, a thousand checks a time.
+//! Metrics of the control loop, reported for a thousand checks at a time.
 //!
-//! The loop counts what passes through it, in plain integers; whoever wants the figures asks for them by an event. Counts
-//! begin with the process; a check that is removed takes its own along.
+//! The loop counts events in plain integers; a reader requests a snapshot with an event. Counters
+//! start at zero with the process. The counters of a check are removed with it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,102 +10,103 @@ use crate::health::{CheckSlot, CheckView, Reason, Status, Timestamp};
 
 use super::{Control, Observed, Refused, Summary};
 
-/// Checks of one picture: some hundred microseconds of the loop. Whoever wants all asks again.
+/// Checks in one snapshot: this takes the loop a few hundred microseconds. Readers ask again for
+/// the rest.
 const AT_ONCE: usize = 1000;
 
-/// Upper bounds for how long probes take, in seconds; the longest deadline that a check may have is a minute, the longest
-/// that one has by itself 10 s.
+/// Upper bounds of the latency buckets, in seconds. The longest deadline that a check can set is 60
+/// s; the longest default is 10 s.
 pub const LATENCY_BOUNDS: [f64; 14] =
     [0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0];
 
-/// The figures.
+/// A snapshot of the metrics.
 #[derive(Clone, Debug)]
 pub struct MetricsSnapshot {
-    /// Of some checks, in no order.
+    /// Some of the checks, in no particular order.
     pub checks: Vec<CheckMetrics>,
-    /// Where to go on, when there are more.
+    /// The slot to continue from; `None` after the last check.
     pub next: Option<CheckSlot>,
-    /// Checks of which there was no result yet.
+    /// The number of checks without a result.
     pub pending: usize,
-    /// Overrides that are in force.
+    /// The number of overrides in force.
     pub overrides: usize,
-    /// How long probes and evaluations took: those that passed, that failed, and that said nothing.
+    /// Latencies of probes and evaluations: passed, failed, and without data.
     pub latencies: [LatencyMetrics; 3],
-    /// What came of reloads.
+    /// Outcomes of reloads.
     pub reloads: ReloadMetrics,
     /// What is served.
     pub served: ServedCounts,
 }
 
-/// Of one check.
+/// The metrics of one check.
 #[derive(Clone, Debug)]
 pub struct CheckMetrics {
-    /// What people call it.
+    /// Its name.
     pub name: Arc<str>,
-    /// The verdict, overrides included.
+    /// Its status, overrides included.
     pub verdict: Status,
-    /// What an override says, when there is one.
+    /// The status that an override sets, if any.
     pub forced: Option<Status>,
-    /// Since when the verdict is what it is, when it ever changed.
+    /// When its status last changed; `None` if it never did.
     pub last_transition: Option<Timestamp>,
-    /// How often it was asked, and how long the last time took.
+    /// Its counters.
     pub tally: CheckCounters,
 }
 
-/// What was counted of one check.
+/// The counters of one check.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CheckCounters {
     /// Results, in the order of `Reason::ALL`.
     pub results: [u64; Reason::ALL.len()],
-    /// How often it became healthy, and unhealthy.
+    /// Changes to healthy, and to unhealthy.
     pub transitions: [u64; 2],
     /// How long the last probe took.
     pub last_duration: Option<Duration>,
 }
 
-/// Durations by their length.
+/// A histogram of durations.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LatencyMetrics {
-    /// How many within each of `LATENCY_BOUNDS`, and beyond.
+    /// The number of durations in each bucket of `LATENCY_BOUNDS`, and above the last bound.
     pub counts: [u64; LATENCY_BOUNDS.len() + 1],
-    /// All of them together.
+    /// The sum of all durations.
     pub sum: Duration,
 }
 
-/// What came of a reload.
+/// The result of a reload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReloadResult {
-    /// All files were good.
+    /// All files were loaded.
     Success,
-    /// Some were not, and are served as they were.
+    /// Some files had errors; their previous versions are served.
     Partial,
-    /// Nothing was taken over.
+    /// The reload was refused.
     Failure,
 }
 
-/// What came of reloads; the start counts as the first.
+/// Counters of reloads. The load at the start counts as the first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ReloadMetrics {
     /// How many, in the order of `ReloadResult::ALL`.
     pub counts: [u64; 3],
-    /// What came of the last one.
+    /// The result of the last one.
     pub last: Option<ReloadResult>,
-    /// When one was last without any fault.
+    /// When the last one without errors ended.
     pub last_success: Option<Timestamp>,
-    /// Errors in the files at the last one that was not refused.
+    /// The number of errors in the files at the last reload that was not refused.
     pub errors: usize,
-    /// Files that were being written, or looked half written, at that one.
+    /// The number of files deferred by that reload.
     pub deferred: usize,
     /// How many were given up because a file system did not respond.
     pub unresponsive: u64,
 }
 
-/// What is served.
+/// The size of the configuration in force.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ServedCounts {
     /// Zones.
     pub zones: usize,
-    /// Zones that answer SERVFAIL, since nothing usable is kept of their broken files.
+    /// Zones that answer SERVFAIL because no usable copy of their broken file is kept.
     pub unavailable: usize,
     /// Record sets.
     pub records: usize,
@@ -114,10 +115,10 @@ pub struct ServedCounts {
 }
 
 impl ReloadResult {
-    /// All, in the order of their numbers.
+    /// All results, in numeric order.
     pub const ALL: [ReloadResult; 3] = [ReloadResult::Success, ReloadResult::Partial, ReloadResult::Failure];
 
-    /// In a word.
+    /// The metric label.
     pub fn word(self) -> &'static str {
         match self {
             ReloadResult::Success => "success",
@@ -127,7 +128,7 @@ impl ReloadResult {
     }
 }
 
-/// What the loop counts.
+/// The counters of the loop.
 #[derive(Debug, Default)]
 pub(super) struct MetricsCounters {
     /// By slot.
@@ -138,14 +139,14 @@ pub(super) struct MetricsCounters {
 }
 
 impl MetricsCounters {
-    /// After the first load.
+    /// Counters after the first load.
     pub(super) fn new(summary: &Summary, at: Timestamp) -> MetricsCounters {
         let mut tallies = MetricsCounters::default();
         tallies.load(summary, at);
         tallies
     }
 
-    /// A result came in.
+    /// Counts a result.
     pub(super) fn see(&mut self, observed: &Observed) {
         let took = observed.latency.total;
         let tally = self.place(observed.slot);
@@ -161,17 +162,17 @@ impl MetricsCounters {
         latencies.sum += took;
     }
 
-    /// A verdict changed.
+    /// Counts a change of status.
     pub(super) fn turn(&mut self, slot: CheckSlot, to: Status) {
         self.place(slot).transitions[usize::from(to == Status::Unhealthy)] += 1;
     }
 
-    /// The slot is free, or another check's.
+    /// Resets a slot that is free or has been given to another check.
     pub(super) fn forget(&mut self, slot: CheckSlot) {
         *self.place(slot) = CheckCounters::default();
     }
 
-    /// Something was loaded.
+    /// Counts a load.
     pub(super) fn load(&mut self, summary: &Summary, at: Timestamp) {
         let result = if summary.errors == 0 { ReloadResult::Success } else { ReloadResult::Partial };
         self.count(result);
@@ -185,7 +186,7 @@ impl MetricsCounters {
         self.served = ServedCounts { zones, unavailable, records, checks };
     }
 
-    /// Nothing could be loaded.
+    /// Counts a refused load.
     pub(super) fn refuse(&mut self, refused: &Refused) {
         self.count(ReloadResult::Failure);
         self.reloads.unresponsive += u64::from(matches!(refused, Refused::Unresponsive(_)));
@@ -210,7 +211,7 @@ impl MetricsCounters {
 }
 
 impl Control {
-    /// The figures of some checks, and where to go on.
+    /// A snapshot of some checks, starting at slot `from`.
     pub(super) fn figures(&self, from: CheckSlot) -> MetricsSnapshot {
         let mut pictures = self.tracker.pictures(from);
         let checks = pictures.by_ref().take(AT_ONCE).map(|picture| self.figures_of(&picture)).collect();

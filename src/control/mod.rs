@@ -1,4 +1,4 @@
-//! The one loop that changes the world.
+//! The control loop: the only code that changes the world that queries are answered from.
 //!
 //! ```text
 //!  probes ──▶ Observed ──▶ ┌─────────┐ ──▶ World, published           (what queries see)
@@ -7,9 +7,10 @@
 //!  clock ──▶ Tick ───────▶      │      ──▶ lines of the journal       (what a restart remembers)
 //! ```
 //!
-//! The loop decides; it does not toil: reading, parsing, compiling and making durable run beside it in `load`, which gets
-//! a picture of what is served and hands back what should be. One load is under way at a time, so that nothing it was
-//! based on has changed when it comes back; edits that come meanwhile are loaded after it.
+//! The loop never does slow work. Reading, parsing, compiling and fsync run on the loader thread
+//! (`load`), which receives a copy of the loaded configuration and returns the new one. Only one
+//! load runs at a time, so its base cannot change under it. Edits that arrive during a load start
+//! another load when it ends.
 
 mod check_histories;
 mod connectivity;
@@ -70,152 +71,153 @@ use timers::earlier;
 pub use what_if::{BadHypotheticalHealth, CheckSnapshot, HypotheticalHealth, WhatIf, suppose};
 pub use withheld::Unavailable;
 
-/// How many records a notice names.
+/// How many records a notice lists.
 const NOTICED: usize = 20;
-/// How long a world is held that was followed by another: by then every worker that has anything to do has seen the new one.
+/// How long the previous world is kept alive after a reload. By then every active worker has loaded
+/// the new one, so no worker has to free the old one while queries wait.
 const RETIRED_FOR: Duration = Duration::from_secs(1);
-/// How many checks the log names one by one at the start.
+/// How many checks the log lists by name at the start.
 const NAMED: usize = 10;
 
-/// Everything that can happen to the loop.
+/// The events of the control loop.
 pub enum Event {
-    /// A probe has a result.
+    /// A probe finished.
     Observed(Observed),
-    /// The loader is done.
+    /// The loader finished.
     Compiled(LoadOutcome),
-    /// Files were edited, or somebody asks for a reload.
+    /// Files were edited, or a reload was requested.
     Reload(Trigger),
-    /// A person wants checks to be up or down.
+    /// Set an override. The answer is sent when the override is durable.
     SetOverride(OverrideRequest, Answer),
-    /// A person takes overrides back.
+    /// Clear the overrides with this pattern.
     ClearOverrides(Pattern, Answer),
-    /// Somebody wants to see the overrides.
+    /// List the overrides.
     ListOverrides(oneshot::Sender<Vec<OverrideView>>),
-    /// Somebody wants to see checks.
+    /// Report the state of some checks.
     Report(Wanted, oneshot::Sender<Report>),
-    /// Somebody wants to know what is answered, or would be.
+    /// The state that answers depend on, with hypothetical health if any is given.
     WhatIf(Vec<HypotheticalHealth>, oneshot::Sender<Result<WhatIf, OverrideError>>),
-    /// Somebody wants to see one check.
+    /// The state of one check.
     Check(HealthCheckId, oneshot::Sender<Option<CheckSnapshot>>),
-    /// Somebody wants figures, of the checks from this one on.
+    /// Metrics of the checks, starting at this slot.
     MetricsSnapshot(CheckSlot, oneshot::Sender<MetricsSnapshot>),
-    /// A second has passed.
+    /// One second has passed.
     Tick,
-    /// The end.
+    /// Save the state and end the loop.
     Stop,
 }
 
 /// The result of one probe.
 pub struct Observed {
-    /// Which check.
+    /// The check.
     pub slot: CheckSlot,
-    /// Which life of it.
+    /// The generation of the slot that was probed.
     pub generation: Generation,
-    /// Whether the endpoint did as it should.
+    /// Whether the probe passed.
     pub observation: Observation,
-    /// What was seen, in one word.
+    /// The reason as a metric label.
     pub reason: Reason,
-    /// What was seen, in Route 53's words.
+    /// The status in Route 53's wording.
     pub status: Box<dyn fmt::Display + Send>,
-    /// How long it took.
+    /// Connect and response times.
     pub latency: Latency,
-    /// How long ago the probe was begun, looking up a name and waiting for its turn included.
+    /// How long ago the probe began, including name resolution and waiting for a free slot.
     pub took: Duration,
 }
 
-/// Why to load again.
+/// Why a load is requested.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Trigger {
-    /// Somebody asked (SIGHUP): wants to hear what came of it, even when nothing changed.
+    /// A reload was requested (SIGHUP or the API). The outcome is logged even if nothing changed.
     Asked,
-    /// A file looks different.
+    /// A file changed.
     Edited,
 }
 
-/// Something happened to health, for whoever wants to be told.
+/// A change of health, for the webhook.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notice {
-    /// What.
+    /// What changed.
     pub what: HealthNoticeKind,
-    /// When.
+    /// When it changed.
     pub at: Timestamp,
-    /// Why, in words.
+    /// The reason, as the log and the API show it.
     pub why: Arc<str>,
-    /// How many notices were lost before this one, because nobody took them.
+    /// How many notices were dropped before this one because the queue was full.
     pub lost: u64,
 }
 
-/// What happens to health.
+/// The kinds of notices.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HealthNoticeKind {
-    /// The verdict of a check changed; before it was the other.
+    /// The status of a check changed to the opposite one.
     Turned(NoticeCheck),
-    /// A check that was being drained has nothing left; its verdict is what it was.
+    /// A drain is complete: no weight is left. The status of the check is unchanged.
     Drained(NoticeCheck),
-    /// All of these sentinels are unhealthy: verdicts stand.
+    /// All of these sentinels are unhealthy; probe results are ignored.
     UplinkGone(Vec<Arc<str>>),
-    /// Not all of these sentinels are unhealthy any more.
+    /// At least one of these sentinels is healthy again.
     UplinkBack(Vec<Arc<str>>),
 }
 
-/// A check to which something happened.
+/// The check that a notice is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NoticeCheck {
-    /// What people call it.
+    /// Its name.
     pub name: Arc<str>,
-    /// What the API calls it.
+    /// Its id in the API.
     pub id: HealthCheckId,
-    /// What it is now.
+    /// Its current status.
     pub status: Status,
-    /// The records that use it, the first few.
+    /// The first records that use it.
     pub records: Vec<String>,
     /// How many records use it.
     pub record_count: usize,
 }
 
-/// Whether the loop goes on.
+/// Whether the loop continues.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flow {
-    /// There is more to come.
+    /// Wait for the next event.
     Continue,
-    /// It has stopped.
+    /// The loop has ended.
     Stop,
 }
 
-/// Where the loop's decisions go.
+/// The channels that the loop writes to.
 pub struct Outputs {
-    /// What is to be probed.
+    /// Endpoint probes for the prober.
     pub plans: watch::Sender<Arc<[ProbePlan]>>,
-    /// What Prometheus is to be asked.
+    /// Prometheus queries for the prober.
     pub metrics: watch::Sender<Arc<[MetricPlan]>>,
-    /// How many checks have had no first result.
+    /// How many checks have no result yet.
     pub pending: watch::Sender<usize>,
-    /// Work for the loader.
+    /// Requests to the loader.
     pub loads: mpsc::UnboundedSender<LoadRequest>,
-    /// What is served from; the watcher follows.
+    /// The configuration in force; the watcher follows it.
     pub base: watch::Sender<LoadedConfig>,
-    /// What a restart is to remember.
+    /// The state that a restart restores.
     pub state_writer: StateWriter,
-    /// Verdicts that changed.
+    /// Notices for the webhook.
     pub notices: mpsc::Sender<Notice>,
-    /// How far reloads have come.
+    /// How many reloads were requested and are done.
     pub reloads: watch::Sender<Reloads>,
-    /// What happens, for whoever watches.
+    /// The event log that the dashboard and `fiftythree watch` read.
     pub feed: EventLog,
-    /// What came of the last load.
+    /// The outcome of the last load.
     pub last_load: watch::Sender<LastLoad>,
 }
 
-/// What came of the last load, for people.
+/// The outcome of the last load, as the API shows it.
 #[derive(Clone, Debug, Default)]
 pub struct LastLoad {
-    /// When it was done.
+    /// When it ended.
     pub at: Timestamp,
     /// What is served.
     pub summary: Arc<Summary>,
-    /// What is wrong with the files as they were read last.
+    /// Errors and warnings in the files as they were last read.
     pub diagnostics: Arc<[ReportedFault]>,
-    /// Why the last load changed nothing at all, when that is so.
+    /// Why the last load was refused; `None` if it was not.
     pub refused: Option<String>,
 }
 
@@ -225,7 +227,7 @@ impl LastLoad {
     }
 }
 
-/// The state of the loop.
+/// The control loop and its state.
 pub struct Control {
     tracker: Tracker,
     base: LoadedConfig,
@@ -234,42 +236,43 @@ pub struct Control {
     check_histories: CheckHistories,
     tallies: MetricsCounters,
     overrides: Overrides,
-    /// What follows from them.
+    /// The effects of `overrides` at this moment.
     steering: OverridesInForce,
     sentinels: Sentinels,
-    /// The moment of the last event.
+    /// The time of the last event.
     now: Timestamp,
-    /// The moment of the last tick.
+    /// The time of the last tick.
     ticked: Timestamp,
     publisher: Publisher,
     reader: Reader,
-    /// The world before the last load, and since when: held until workers have seen the new one, so that none of them has to
-    /// free it while queries wait.
+    /// The world before the last reload and the time of that reload. It is kept until the workers
+    /// have loaded the new one, so that none of them has to free it while queries wait.
     retired: Option<(Arc<World>, Timestamp)>,
     outputs: Outputs,
     last_generation: u64,
     loading: Option<Loading>,
-    /// Faults that were last reported: the same ones are not printed in full again.
+    /// The diagnostics that were last reported. The same ones are not printed in full again.
     last_faults: String,
-    /// Files whose edits were not taken yet at the last load.
+    /// Files whose edits were deferred by the last load.
     last_deferred: Vec<Deferred>,
     warnings: LogLimit,
-    /// Notices that found no room.
+    /// Notices dropped since the last one that was sent.
     notices_lost: u64,
-    /// Where a status is put into words, result after result.
+    /// A buffer for formatting status messages, reused for each result.
     words: String,
 }
 
-/// A load that is under way.
+/// A load in progress.
 struct Loading {
     generation: u64,
     trigger: Trigger,
-    /// Something happened since it began.
+    /// A reload requested since it began.
     again: Option<Trigger>,
 }
 
 impl Control {
-    /// The loop with its first world, which the reader sees: made of what was loaded and of what is remembered.
+    /// Creates the loop and its first world from the loaded configuration and the saved state. The
+    /// reader sees that world.
     pub fn new(loaded: Loaded, saved_state: &SavedState, outputs: Outputs, at: Timestamp) -> (Control, Reader) {
         let mut tracker = Tracker::new();
         tracker.apply(&loaded.base.checks, at);
@@ -277,7 +280,7 @@ impl Control {
         let overrides = recall_overrides(saved_state, at);
         let mut steered = overrides::force(&mut tracker, &overrides, at);
         let steering = OverridesInForce::of(&tracker, &overrides, at);
-        // What an override did before the restart is told already.
+        // Changes that an override made before the restart were reported then.
         steered.retain(|new| check_histories.of(new.slot).last_transition().is_none_or(|last| last.to != new.to));
         let set_back = saved_state.as_of.since(at);
         let recoveries: Vec<_> =
@@ -319,12 +322,12 @@ impl Control {
         (control, reader)
     }
 
-    /// The names of the checks that have had no result and of which nothing is remembered.
+    /// The names of the checks that have neither a result nor a saved state.
     pub fn waiting_for(&self) -> Vec<Arc<str>> {
         self.tracker.pictures(CheckSlot(0)).filter(|picture| picture.waiting).map(|picture| picture.name).collect()
     }
 
-    /// Handles events until `Stop`, or until nobody is left to send any. `now` reads the clock.
+    /// Handles events until `Stop`, or until all senders are dropped. `now` reads the clock.
     pub async fn run(mut self, mut events: mpsc::Receiver<Event>, now: impl Fn() -> Timestamp) {
         while let Some(event) = events.recv().await {
             if self.handle(event, now()) == Flow::Stop {
@@ -334,7 +337,7 @@ impl Control {
         }
     }
 
-    /// Lets one event have its effects.
+    /// Handles one event.
     pub fn handle(&mut self, event: Event, at: Timestamp) -> Flow {
         self.mind_clock(at);
         match event {
@@ -343,7 +346,7 @@ impl Control {
             Event::Reload(trigger) => self.reload(trigger),
             Event::SetOverride(wish, answer) => self.set_override(wish, answer, at),
             Event::ClearOverrides(pattern, answer) => self.clear_overrides(&pattern, answer, at),
-            // Who does not wait for the answer does not need it.
+            // A receiver that is gone does not need the answer.
             Event::ListOverrides(answer) => drop(answer.send(self.override_views(at))),
             Event::Report(wanted, answer) => drop(answer.send(self.report(&wanted, at))),
             Event::WhatIf(hypothetical, answer) => drop(answer.send(self.stage(&hypothetical, at))),
@@ -375,12 +378,14 @@ impl Control {
         let transitions = self.tracker.observe(slot, generation, observation, at);
         let mut slots: Vec<CheckSlot> = transitions.iter().map(|transition| transition.slot).collect();
         if slots.is_empty() && self.steering.drains(slot) && self.tracker.unforced(slot) != unforced {
-            // Its verdict is people's; but while it drains it answers, or not, as it is seen.
+            // An override decides its status, but while it drains, its own health decides whether
+            // its records answer.
             slots.push(slot);
         }
         if !slots.is_empty() {
-            // Answers first, words later; and one world for a check and the calculated checks that turn with it. Records
-            // do not have to come back from a first result: nobody knew better before.
+            // Publish before logging, so that answers change first. A check and the calculated
+            // checks that change with it are published in one world. A first result starts no
+            // recovery, because there was no earlier status to recover from.
             let checks = self.checks(if is_first { &slots } else { &[] }, at);
             self.publish(self.reader.load().with_health(&checks, &slots, at), at);
         }
@@ -403,7 +408,7 @@ impl Control {
         self.tell_pending();
     }
 
-    /// Puts the result into words, which stay in `words`, and into its check's history.
+    /// Formats the status into `words` and adds the result to the check's history.
     fn see(&mut self, observed: &Observed, at: Timestamp) -> News {
         self.tallies.see(observed);
         self.words.clear();
@@ -433,7 +438,7 @@ impl Control {
         self.outputs.state_writer.line(saved_state::check(identity, state, &self.check_histories.of(slot)));
     }
 
-    /// Hands everything to the state writer, who puts it into lines.
+    /// Hands the whole state to the state writer, which formats it on its own thread.
     fn remember_all(&self, at: Timestamp) {
         let known = |slot| {
             let (identity, state) = self.tracker.saved_state_of(slot)?;
@@ -467,10 +472,10 @@ impl Control {
         let generation = self.last_generation;
         let request = LoadRequest { generation, base: self.base.clone(), tracker: self.tracker.clone(), trigger };
         if self.outputs.loads.send(request).is_err() {
-            if let Some(held_back) = self.warnings.admit("the loader is gone") {
-                tracing::error!("nothing can be loaded any more: the loader is gone{held_back}");
+            if let Some(held_back) = self.warnings.admit("the loader thread has ended") {
+                tracing::error!("the loader thread has ended: nothing can be reloaded until a restart{held_back}");
             }
-            self.settle("nothing can be loaded any more".to_owned());
+            self.settle("nothing can be reloaded until a restart".to_owned());
             return;
         }
         self.loading = Some(Loading { generation, trigger, again: None });
@@ -478,7 +483,7 @@ impl Control {
 
     fn take(&mut self, outcome: LoadOutcome, at: Timestamp) {
         let Some(loading) = self.loading.take_if(|loading| loading.generation == outcome.generation) else {
-            tracing::debug!(generation = outcome.generation, "a stale load is dropped");
+            tracing::debug!(generation = outcome.generation, "a stale load result was dropped");
             return;
         };
         let line = reloads::outcome(outcome.result.as_ref().map(|loaded| &loaded.summary));
@@ -489,7 +494,7 @@ impl Control {
                 self.tallies.refuse(&refused);
                 self.report_refused(&refused, at);
                 if matches!(refused, Refused::Unresponsive(_)) {
-                    // That one does without what does not respond, so that all other edits are taken.
+                    // The next load skips what does not respond, so all other edits are loaded.
                     again = Some(stronger(again, loading.trigger));
                 }
             }
@@ -500,7 +505,7 @@ impl Control {
         }
     }
 
-    /// Nothing is being loaded any more: whoever waits for a reload need not any longer.
+    /// Marks the requested reloads as done, so that those who wait for them continue.
     fn settle(&self, outcome: String) {
         self.outputs.reloads.send_modify(|reloads| {
             reloads.done = reloads.asked;
@@ -508,12 +513,12 @@ impl Control {
         });
     }
 
-    /// Makes what was loaded the world. The loader dealt the slots on a copy of this tracker, to which nothing was applied
-    /// since, so the tracker deals the same ones now.
+    /// Publishes what was loaded. The loader assigned slots on a copy of this tracker. The tracker
+    /// has not been applied to since, so it assigns the same slots now.
     fn apply(&mut self, loaded: Loaded, trigger: Trigger, at: Timestamp) {
         let Loaded { base, catalog, records_by_check, summary } = loaded;
         let applied = self.tracker.apply(&base.checks, at);
-        // A glob may be about checks that are new.
+        // A pattern may match new checks.
         let steered = overrides::force(&mut self.tracker, &self.overrides, at);
         self.steering = OverridesInForce::of(&self.tracker, &self.overrides, at);
         let before = self.reader.load();
@@ -554,7 +559,8 @@ impl Control {
         self.outputs.pending.send_if_modified(|current| std::mem::replace(current, pending) != pending);
     }
 
-    /// Tells of a verdict that changed: the log, the check's history, the journal.
+    /// Reports a change of status to the log, the check's history, the journal, the webhook and the
+    /// event log.
     fn report_transition(&mut self, transition: &Transition, status: &str) {
         let Transition { slot, name, from, to, at, cause } = transition;
         let (from, to) = (word(*from), word(*to));
@@ -588,7 +594,8 @@ impl Control {
         }
     }
 
-    /// Nothing waits for whoever is told: what finds no room is counted, and the next notice says so.
+    /// Queues a notice for the webhook without waiting. If the queue is full, the notice is dropped
+    /// and counted; the next notice reports the count.
     fn tell(&mut self, notice: Notice) {
         match self.outputs.notices.try_send(Notice { lost: self.notices_lost, ..notice }) {
             Ok(()) => self.notices_lost = 0,
@@ -600,13 +607,13 @@ impl Control {
         if !summary.diagnostics.is_empty() && summary.diagnostics != self.last_faults {
             tracing::error!("diagnostics in the files, {}:\n{}", summary.consequence(), summary.diagnostics.trim_end());
         } else if summary.errors > 0 {
-            self.warn(trigger, &format!("the faults are as before, {}", summary.consequence()));
+            self.warn(trigger, &format!("the files have the same errors as before, {}", summary.consequence()));
         } else if !self.last_faults.is_empty() && summary.diagnostics.is_empty() {
-            tracing::info!("the files are without fault again");
+            tracing::info!("the files have no errors any more");
         }
         summary.deferred.iter().filter(|deferred| !self.last_deferred.contains(deferred)).for_each(Deferred::report);
         for setting in &summary.needs_restart {
-            self.warn(trigger, &format!("{setting} has changed: that needs a restart"));
+            self.warn(trigger, &format!("{setting} has changed; the change takes effect at the next restart"));
         }
         if let Some(warning) = &summary.state_warning {
             self.warn(
@@ -618,12 +625,13 @@ impl Control {
         }
         match (summary.changes.is_empty(), trigger) {
             (false, _) => tracing::info!("reloaded: {}; {}", summary.changes.join(", "), summary.totals()),
-            (true, Trigger::Asked) => tracing::info!("reloaded: nothing has changed; {}", summary.totals()),
+            (true, Trigger::Asked) => tracing::info!("reloaded: nothing changed; {}", summary.totals()),
             (true, Trigger::Edited) => {}
         }
     }
 
-    /// What edits repeat is logged once a minute; a person who asks for a reload is told each time.
+    /// Logs a warning. Repeated warnings from edits are logged once a minute; a requested reload
+    /// always logs them.
     fn warn(&self, trigger: Trigger, warning: &str) {
         let held_back = self.warnings.admit(warning);
         match (trigger, held_back) {
@@ -633,7 +641,7 @@ impl Control {
         }
     }
 
-    /// Lets people see what was loaded; that nothing has changed is not worth a line.
+    /// Publishes the outcome of a load. A load without changes adds no entry to the event log.
     fn show_loaded(&self, summary: &Summary, at: Timestamp) {
         if !summary.changes.is_empty() || summary.diagnostics != self.last_faults {
             let what = EventKind::Reloaded { changes: summary.changes.clone(), errors: summary.errors };
@@ -643,7 +651,7 @@ impl Control {
     }
 
     fn report_refused(&mut self, refused: &Refused, at: Timestamp) {
-        tracing::error!("nothing was reloaded, everything is served as before: {refused}");
+        tracing::error!("the reload failed, the previous configuration stays in force: {refused}");
         self.last_faults.clear();
         let why = refused.in_short();
         self.outputs.feed.push(at, EventKind::NotReloaded { why: why.clone() });
@@ -654,7 +662,7 @@ impl Control {
     }
 }
 
-/// Wakes nobody when nothing is other than before.
+/// Sends `wanted`; receivers are woken only if it differs from the current value.
 fn tell<P: PartialEq>(plans: &watch::Sender<Arc<[P]>>, wanted: Arc<[P]>) {
     plans.send_if_modified(|current| {
         let changed = **current != *wanted;
@@ -663,7 +671,7 @@ fn tell<P: PartialEq>(plans: &watch::Sender<Arc<[P]>>, wanted: Arc<[P]>) {
     });
 }
 
-/// A request by a person outweighs an edit: they wait for an answer.
+/// A requested reload takes precedence over an edit, because its sender waits for the outcome.
 fn stronger(one: Option<Trigger>, other: Trigger) -> Trigger {
     match one {
         Some(Trigger::Asked) => Trigger::Asked,
@@ -671,7 +679,7 @@ fn stronger(one: Option<Trigger>, other: Trigger) -> Trigger {
     }
 }
 
-/// Takes over what is remembered of the checks that there are, and says what that is.
+/// Restores the saved state of the checks that still exist, and logs it.
 fn recall(tracker: &mut Tracker, base: &LoadedConfig, saved_state: &SavedState, at: Timestamp) -> CheckHistories {
     let (mut check_histories, mut recalled) = (CheckHistories::default(), RestoreReport::default());
     for check in base.checks.iter() {
@@ -689,23 +697,26 @@ fn recall(tracker: &mut Tracker, base: &LoadedConfig, saved_state: &SavedState, 
     }
     recalled.report(at.since(saved_state.as_of));
     if saved_state.strange > 0 {
-        tracing::warn!("{} lines of the health journal are of another version and were not read", saved_state.strange);
+        tracing::warn!(
+            "{} lines of the health journal were written by another version and were ignored",
+            saved_state.strange
+        );
     }
     check_histories
 }
 
-/// People's word is remembered too, as far as its time is not over.
+/// Restores the overrides that have not expired.
 fn recall_overrides(saved_state: &SavedState, at: Timestamp) -> Overrides {
     let mut overrides = saved_state.overrides.clone();
     overrides.clock_set_back(saved_state.as_of, saved_state.as_of.since(at));
     for ended in overrides.expire(at) {
-        overrides::log_override(&ended, "has ended while the server was away");
+        overrides::log_override(&ended, "has expired while the server was stopped");
     }
-    overrides.all().iter().for_each(|known| overrides::log_override(known, "is remembered"));
+    overrides.all().iter().for_each(|known| overrides::log_override(known, "is restored"));
     overrides
 }
 
-/// What counts from before the restart, for the log.
+/// What was restored, for the log.
 #[derive(Default)]
 struct RestoreReport<'c> {
     healthy: usize,
@@ -723,19 +734,19 @@ impl RestoreReport<'_> {
             healthy,
             unhealthy,
             age,
-            "the state of {} health checks is remembered from {age} ago and counts until their next results",
+            "restored the state of {} health checks from {age} ago; it holds until their next results",
             healthy + unhealthy
         );
         for name in self.unhealthy.iter().take(NAMED) {
-            tracing::warn!(check = name, age, "health check {name} is unhealthy, as remembered from {age} ago");
+            tracing::warn!(check = name, age, "health check {name} is unhealthy (restored from {age} ago)");
         }
         if unhealthy > NAMED {
-            tracing::warn!("{} more health checks are unhealthy, as remembered", unhealthy - NAMED);
+            tracing::warn!("{} more health checks are unhealthy (restored)", unhealthy - NAMED);
         }
     }
 }
 
-/// Why a verdict changed, for the history.
+/// The reason of a change of status, for the history.
 fn why(cause: Cause, status: &str) -> String {
     let times = |count: u8, what: &str| match count {
         0 | 1 => status.to_owned(),

@@ -1,4 +1,4 @@
-//! People steer: overrides set, cleared and listed, and what comes of that.
+//! Overrides: setting, clearing and listing them, and their effects.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,68 +14,68 @@ use crate::store::{Done, NotDurable};
 use super::time_format::{humanize_duration, rfc3339};
 use super::{Control, EventKind, HealthNoticeKind, Notice, saved_state};
 
-/// Longer words of a person are no reason.
+/// The length limit of a reason, in characters.
 const LONGEST_REASON: usize = 500;
-/// Names of people, and of checks, are not longer.
+/// The length limit of an author and of a pattern, in characters.
 const LONGEST_NAME: usize = 255;
 
-/// An override and the checks that it is about.
+/// An override and the checks that it matches.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OverrideView {
     /// The override.
     pub granted: Override,
-    /// Whether it counts now; else it is yet to begin.
+    /// Whether it is in force; if not, it has not begun yet.
     pub is_active: bool,
-    /// What is left of the weight of what it drains.
+    /// The remaining share of weight, if it drains.
     pub left: Option<Share>,
-    /// The checks whose name it matches.
+    /// The names of the checks that it matches.
     pub checks: Vec<Arc<str>>,
 }
 
-/// What came of a change to the overrides.
+/// The outcome of a change to the overrides.
 #[derive(Clone, Debug)]
 pub struct OverrideOutcome {
-    /// The one that was set, or those that were cleared.
+    /// The override that was set, or those that were cleared.
     pub changed: Vec<OverrideView>,
-    /// The one whose place it took.
+    /// The override that it replaced.
     pub replaced: Option<Override>,
-    /// Whether it survives a restart. It is in force either way.
+    /// Whether the change survives a restart. It is in force in either case.
     pub durable: Result<(), NotDurable>,
 }
 
-/// Why nothing came of it.
+/// Why a change was refused.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum OverrideError {
-    /// No check has such a name.
-    #[error("no health check is called `{pattern}`")]
+    /// No check matches the pattern.
+    #[error("no health check matches `{pattern}`")]
     UnknownCheck {
-        /// What was asked for.
+        /// The pattern.
         pattern: String,
-        /// The names that there are.
+        /// The names of all checks.
         names: Vec<Arc<str>>,
     },
-    /// No override has such a pattern.
+    /// No override has this pattern.
     #[error("there is no override of `{pattern}`")]
     UnknownOverride {
-        /// What was asked for.
+        /// The pattern.
         pattern: String,
-        /// The patterns that there are.
+        /// The patterns of all overrides.
         patterns: Vec<String>,
     },
-    /// It is not a wish that can be granted.
+    /// The request is not valid.
     #[error(transparent)]
     NotGranted(#[from] NotGranted),
-    /// A text that is too long or holds control characters.
-    #[error("the {what} must have at most {most} letters and no control characters")]
+    /// A string is too long or contains control characters.
+    #[error("the {what} must have at most {most} characters and no control characters")]
     BadText {
-        /// Which text.
+        /// Which string.
         what: &'static str,
-        /// How long it may be.
+        /// Its length limit, in characters.
         most: usize,
     },
 }
 
-/// Hears what came of it, when it is durable.
+/// Receives the outcome when it is durable.
 pub type Answer = oneshot::Sender<Result<OverrideOutcome, OverrideError>>;
 
 impl Control {
@@ -85,7 +85,7 @@ impl Control {
             .and_then(|()| Ok(self.overrides.set(wish, at)?));
         let (granted, replaced) = match granted {
             Ok(granted) => granted,
-            // Who does not wait for the answer does not need it.
+            // A receiver that is gone does not need the answer.
             Err(error) => return drop(answer.send(Err(error))),
         };
         log_override(&granted, "is set");
@@ -113,12 +113,12 @@ impl Control {
         self.outputs.state_writer.durable(saved_state::overrides_cleared(&ids), when_durable(steered, answer));
     }
 
-    /// All overrides and what they are about.
+    /// All overrides and the checks that they match.
     pub(super) fn override_views(&self, at: Timestamp) -> Vec<OverrideView> {
         self.overrides.all().iter().map(|known| self.view(known, at)).collect()
     }
 
-    /// Lets overrides begin and end, and drains come to their end, as time passes.
+    /// Starts and expires overrides, and completes drains, as time passes.
     pub(super) fn pass_time(&mut self, at: Timestamp) {
         let ended = self.overrides.expire(at);
         if !ended.is_empty() {
@@ -134,7 +134,7 @@ impl Control {
         }
     }
 
-    /// Lets the overrides count, in one world.
+    /// Applies the overrides and publishes their effects in one world.
     fn steer(&mut self, at: Timestamp) {
         let transitions = force(&mut self.tracker, &self.overrides, at);
         let before = std::mem::replace(&mut self.steering, OverridesInForce::of(&self.tracker, &self.overrides, at));
@@ -151,7 +151,7 @@ impl Control {
         }
     }
 
-    /// The checks that were being drained and have nothing left.
+    /// The checks whose drain is complete now and was not in `before`.
     fn drained_since(&self, before: &OverridesInForce, at: Timestamp) -> Vec<CheckSlot> {
         let is_held_down = |slot| {
             let name = self.tracker.pictures(slot).next().map(|picture| picture.name);
@@ -172,13 +172,13 @@ impl Control {
         self.tell(Notice { what: HealthNoticeKind::Drained(noticed), at, why: why.into(), lost: 0 });
     }
 
-    /// Tells of verdicts that overrides changed.
+    /// Reports changes of status that overrides caused.
     pub(super) fn tell_steered(&mut self, transitions: &[Transition], at: Timestamp) {
         for transition in transitions {
             let why = match (transition.cause, self.overrides.on(&transition.name, at)) {
                 (Cause::Override, Some(known)) => describe(known),
-                (Cause::Override, None) => "no override any more".to_owned(),
-                // A calculated check turned because a child was steered.
+                (Cause::Override, None) => "the override has ended".to_owned(),
+                // A calculated check changed because a child was overridden.
                 (cause, _) => cause.to_string(),
             };
             self.report_transition(transition, &why);
@@ -203,22 +203,22 @@ impl Control {
     }
 }
 
-/// What follows from the overrides of this moment.
+/// The effects of the overrides at one moment.
 #[derive(Debug, Default)]
 pub(super) struct OverridesInForce {
-    /// The overrides that count, and how far they are.
+    /// The overrides in force, and how far they are.
     phases: Vec<(OverrideId, Phase)>,
     /// Checks that are overridden to up.
     pub(super) held_up: Vec<CheckSlot>,
-    /// Checks that are being drained, and by what.
+    /// Checks that are draining, and the drains that apply.
     draining: BTreeMap<CheckSlot, Vec<Draining>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
-    /// Something is left to drain.
+    /// A drain has weight left.
     UnderWay,
-    /// What it does is done.
+    /// The effect is complete.
     Done,
 }
 
@@ -233,7 +233,7 @@ impl OverridesInForce {
                 Some(Action::Up) => steering.held_up.push(slot),
                 Some(Action::Drain(_)) => {
                     let drains: Vec<Draining> = overrides.drains_on(name, at).collect();
-                    // With one of them at its end there is nothing left.
+                    // A check with one completed drain has no weight left.
                     if drains.iter().all(|drain| drain.left(at).is_some()) {
                         steering.draining.insert(slot, drains);
                     }
@@ -244,18 +244,18 @@ impl OverridesInForce {
         steering
     }
 
-    /// What is left of the checks that are being drained and would be healthy otherwise.
+    /// The remaining shares of the checks that are draining and would be healthy otherwise.
     pub(super) fn shares(&self, tracker: &Tracker, at: Timestamp) -> Vec<(CheckSlot, Share)> {
         let healthy = self.draining.iter().filter(|(slot, _)| tracker.unforced(**slot) == Some(Status::Healthy));
         healthy.filter_map(|(&slot, drains)| Some((slot, left_of(drains, at)?))).collect()
     }
 
-    /// How many overrides count.
+    /// The number of overrides in force.
     pub(super) fn overrides(&self) -> usize {
         self.phases.len()
     }
 
-    /// Whether a check is being drained.
+    /// Whether a check is draining.
     pub(super) fn drains(&self, slot: CheckSlot) -> bool {
         self.draining.contains_key(&slot)
     }
@@ -266,7 +266,7 @@ impl OverridesInForce {
     }
 }
 
-/// The least that any of them leaves; nothing once one is at its end.
+/// The smallest remaining share; `None` if any drain is complete.
 fn left_of(drains: &[Draining], at: Timestamp) -> Option<Share> {
     let shares: Option<Vec<Share>> = drains.iter().map(|drain| drain.left(at)).collect();
     shares?.into_iter().min()
@@ -286,7 +286,7 @@ pub(super) fn log_override(granted: &Override, what: &str) {
     tracing::warn!(pattern, action, author, reason, "override of {pattern} {what}: {}", describe(granted));
 }
 
-/// Lets the overrides stand in the tracker for what is seen.
+/// Applies the overrides to the tracker.
 pub(super) fn force(tracker: &mut Tracker, overrides: &Overrides, at: Timestamp) -> Vec<Transition> {
     tracker.force(&|name| overrides.on(name, at).map(|known| known.wish.action.status()), at)
 }
@@ -318,7 +318,7 @@ fn check_texts(wish: &OverrideRequest) -> Result<(), OverrideError> {
         ("author", &wish.author, LONGEST_NAME),
         ("reason", &wish.reason, LONGEST_REASON),
     ];
-    // Control characters would let a reason write log lines of its own.
+    // Control characters would let a reason forge log lines.
     let bad = |text: &str, most| text.chars().count() > most || text.chars().any(char::is_control);
     match texts.into_iter().find(|(_, text, most)| bad(text, *most)) {
         Some((what, _, most)) => Err(OverrideError::BadText { what, most }),

@@ -1,4 +1,4 @@
-//! Which records a check moves: what the log says when it flips.
+//! An index of records by health check, for reports when a check changes.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -6,7 +6,7 @@ use std::fmt;
 use crate::health::CheckSlot;
 use crate::model::{HealthCheckId, HostedZone, ResourceRecordSet};
 
-/// How many records a log line names before it only counts.
+/// How many records a log line lists.
 const NAMED: usize = 5;
 
 /// The records of each check.
@@ -18,7 +18,7 @@ pub struct RecordsByCheck {
 /// The records of one check, for a log line.
 pub(super) struct AffectedRecords<'m>(&'m [String]);
 
-/// The records of a zone with a check of their own.
+/// The records of a zone that have a health check.
 pub(super) fn of_zone(
     zone: &HostedZone,
     slot_of: &dyn Fn(&HealthCheckId) -> Option<CheckSlot>,
@@ -28,7 +28,7 @@ pub(super) fn of_zone(
 }
 
 impl RecordsByCheck {
-    /// Those of all zones.
+    /// The index of all zones.
     pub(super) fn of_zones<'z>(zones: impl IntoIterator<Item = &'z [(CheckSlot, String)]>) -> RecordsByCheck {
         let mut records_by_check = RecordsByCheck::default();
         for (slot, record) in zones.into_iter().flatten() {
@@ -37,18 +37,18 @@ impl RecordsByCheck {
         records_by_check
     }
 
-    /// Those of one check, for a log line.
+    /// The records of one check, for a log line.
     pub(super) fn of(&self, slot: CheckSlot) -> AffectedRecords<'_> {
         AffectedRecords(self.all_of(slot))
     }
 
-    /// Those of one check.
+    /// The records of one check.
     pub(super) fn all_of(&self, slot: CheckSlot) -> &[String] {
         self.records.get(&slot).map_or(&[], Vec::as_slice)
     }
 }
 
-/// Such as `app.lab.test. A blue`.
+/// For example `app.lab.test. A blue`.
 fn describe(set: &ResourceRecordSet) -> String {
     match &set.set_identifier {
         Some(identifier) => format!("{} {} {identifier}", set.name, set.record_type),

@@ -1,21 +1,22 @@
-//! How far reloads have come, for whoever waits for them.
+//! Progress of requested reloads, for those who wait for them.
 
 use std::sync::Arc;
 
 use super::load::{Refused, Summary};
 
-/// Reloads that somebody asked for, counted, and what came of the last load. Counts lose nothing to a reader that comes late.
+/// Counts of requested reloads and the outcome of the last load. A late reader misses nothing,
+/// because these are counters.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Reloads {
-    /// How many were asked for.
+    /// How many were requested.
     pub asked: u64,
-    /// How many of those are over, for good or ill.
+    /// How many of those have ended, successful or not.
     pub done: u64,
-    /// What came of the last load, of an edit too, in one line.
+    /// The outcome of the last load, including loads after edits, in one line.
     pub outcome: Arc<str>,
 }
 
-/// Such as `serving 14 records in 2 zones, 3 health checks`.
+/// For example `serving 14 records in 2 zones, 3 health checks`.
 pub(super) fn outcome(result: Result<&Summary, &Refused>) -> String {
     match result {
         Ok(summary) if summary.errors == 0 => format!("serving {}", summary.totals()),
@@ -24,7 +25,7 @@ pub(super) fn outcome(result: Result<&Summary, &Refused>) -> String {
             format!("serving {totals}; errors in the files: {errors}, {consequence}")
         }
         Err(refused) => {
-            format!("nothing was reloaded: {}", refused.in_short())
+            format!("the reload failed: {}", refused.in_short())
         }
     }
 }

@@ -1,4 +1,5 @@
-//! Pictures of the checks, for people: taken by the loop, a thousand checks a time, and put into words by whoever asked.
+//! Reports on the checks. The loop copies the state of a thousand checks at a time; the receiver
+//! formats it.
 
 use std::sync::Arc;
 
@@ -8,51 +9,53 @@ use crate::world::RecoveringRecord;
 use super::records_by_check::RecordsByCheck;
 use super::{Control, OverrideView};
 
-/// Checks that one picture looks at: some hundred microseconds of the loop. Whoever wants all asks again.
+/// Checks in one report: this takes the loop a few hundred microseconds. Readers ask again for the
+/// rest.
 const AT_ONCE: usize = 1000;
 
-/// What somebody wants to see.
+/// Which checks to report.
 #[derive(Clone, Debug)]
 pub struct Wanted {
-    /// The checks whose name matches; all without.
+    /// Only checks whose name matches; `None` for all.
     pub pattern: Option<Pattern>,
-    /// From here on, in the order of the slots.
+    /// The slot to start from.
     pub from: CheckSlot,
 }
 
-/// The picture.
+/// The state of some checks at one moment.
 #[derive(Clone, Debug)]
 pub struct Report {
-    /// When it was taken.
+    /// That moment.
     pub at: Timestamp,
-    /// Since when the server runs.
+    /// When the server started.
     pub started: Timestamp,
-    /// The checks, in no order.
+    /// The checks, in no particular order.
     pub checks: Vec<CheckReport>,
-    /// Where to go on, when there are more.
+    /// The slot to continue from; `None` after the last check.
     pub next: Option<CheckSlot>,
-    /// People's word; in the first picture.
+    /// All overrides; only in the first report.
     pub overrides: Vec<OverrideView>,
-    /// Records on their way back into use, the first of them; in the first picture.
+    /// The first records that are recovering; only in the first report.
     pub recoveries: Vec<RecoveringRecord>,
-    /// What people call the sentinels.
+    /// The names of the sentinels.
     pub sentinels: Vec<Arc<str>>,
-    /// Since when all of those are unhealthy, if they are.
+    /// Since when all sentinels are unhealthy, if they are.
     pub uplink_gone_since: Option<Timestamp>,
     records_by_check: Arc<RecordsByCheck>,
     held: Overrides,
 }
 
-/// One check.
+/// The state of one check.
 #[derive(Clone, Debug)]
 pub struct CheckReport {
-    /// What is believed of it.
+    /// Its current state.
     pub picture: CheckView,
-    /// What was seen of it.
+    /// Its history.
     pub history: Arc<History>,
-    /// The last results one by one; only of few checks.
+    /// Its last results; only in reports with a pattern.
     pub recent: Recent,
-    /// Whether it has had no result since the server was started, so that what was seen last is remembered.
+    /// Whether it has had no result since the server started, so that its last result is a restored
+    /// one.
     pub is_remembered: bool,
 }
 
@@ -62,7 +65,7 @@ impl Report {
         self.records_by_check.all_of(check.picture.slot)
     }
 
-    /// What a check that is being drained leaves its weighted records.
+    /// The share that a draining check leaves to its weighted records.
     pub fn left(&self, check: &CheckReport) -> Option<Share> {
         if check.picture.unforced == Status::Unhealthy {
             return None;
@@ -72,14 +75,14 @@ impl Report {
         shares?.into_iter().min()
     }
 
-    /// The override that counts for a check.
+    /// The override in force for a check.
     pub fn held(&self, check: &CheckReport) -> Option<&Override> {
         self.held.on(&check.picture.name, self.at)
     }
 }
 
 impl CheckReport {
-    /// Since when the verdict is what it is.
+    /// Since when it has its current status.
     pub fn since(&self) -> Timestamp {
         match self.history.last_transition() {
             Some(last) if last.to == self.picture.verdict => last.at,
@@ -89,11 +92,11 @@ impl CheckReport {
 }
 
 impl Control {
-    /// Some checks, and where to go on.
+    /// Reports some checks, and where to continue.
     pub(super) fn report(&self, wanted: &Wanted, at: Timestamp) -> Report {
         let Wanted { pattern, from } = wanted;
         let is_wanted = |picture: &CheckView| pattern.as_ref().is_none_or(|pattern| pattern.matches(&picture.name));
-        // A list of all checks has no room for them.
+        // Omitted from reports on all checks, to keep them small.
         let recent = |slot| if pattern.is_some() { self.check_histories.recent(slot) } else { Recent::default() };
         let check = |picture: CheckView| CheckReport {
             history: self.check_histories.of(picture.slot),

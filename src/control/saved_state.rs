@@ -1,17 +1,17 @@
-//! What is remembered across restarts, as lines of the journal.
+//! The state that is saved across restarts, as lines of the journal.
 //!
 //! ```text
-//!  {"clock":1790000000000}                                    the moment as of which the lines after it hold
-//!  {"check":{"id":…,"question":…,"state":{…},"runs":[…],"transitions":[…]}}      all of one check
-//!  {"seen":{"id":…,"question":…,"state":{…},"run":{…}}}                          one result more
-//!  {"turned":{"id":…,"transition":{…}}}                                          its verdict changed
-//!  {"override":{"id":1,"pattern":"app-*","action":"down",…}}                     people's word
-//!  {"cleared":[1]}                                                               and that it is taken back
-//!  {"returning":{"zone":…,"name":…,"type":…,"set":…,"since":…}}                  a record is on its way back into use
+//!  {"clock":1790000000000}                                    the time from which the lines after it hold
+//!  {"check":{"id":…,"question":…,"state":{…},"runs":[…],"transitions":[…]}}      the whole state of one check
+//!  {"seen":{"id":…,"question":…,"state":{…},"run":{…}}}                          a result
+//!  {"turned":{"id":…,"transition":{…}}}                                          a change of status
+//!  {"override":{"id":1,"pattern":"app-*","action":"down",…}}                     an override
+//!  {"cleared":[1]}                                                               cleared or expired overrides
+//!  {"returning":{"zone":…,"name":…,"type":…,"set":…,"since":…}}                  a record that is recovering
 //! ```
 //!
-//! Lines are read in order, each says all that it changes, and whatever a line does not say stays as it was. So a journal
-//! that was cut anywhere is the memory of a moment a little earlier.
+//! Lines are read in order. A line states everything that it changes and leaves the rest as it was.
+//! A journal that was cut anywhere is therefore a valid state of a slightly earlier time.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -26,22 +26,22 @@ use crate::health::{
 use crate::model::{HealthCheckId, HostedZoneId, Name};
 use crate::world::RecordKey;
 
-/// Everything that was remembered.
+/// The saved state.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SavedState {
-    /// What is known of each check.
+    /// The state of each check.
     pub(super) checks: HashMap<HealthCheckId, SavedCheck>,
-    /// People's word.
+    /// The overrides.
     pub(super) overrides: Overrides,
-    /// Records on their way back into use, and when they recovered.
+    /// Records that are recovering, and when each became healthy.
     pub(super) recoveries: BTreeMap<RecordKey, Timestamp>,
-    /// The last moment of which anything is known.
+    /// The time of the last line.
     pub(super) as_of: Timestamp,
-    /// Lines that are whole and not understood: of another version.
+    /// Intact lines that were not understood, written by another version.
     pub(super) strange: usize,
 }
 
-/// What is known of one check.
+/// The saved state of one check.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct SavedCheck {
     question: Option<Question>,
@@ -49,13 +49,13 @@ pub(super) struct SavedCheck {
     pub(super) history: Arc<History>,
 }
 
-/// A line, as it is written.
+/// A line in its JSON form.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Line {
     Clock(u64),
     Check(CheckLine),
-    RecoveryEvent(SeenLine),
+    Seen(SeenLine),
     Turned(TurnedLine),
     Override(OverrideLine),
     Cleared(Vec<u64>),
@@ -85,7 +85,7 @@ struct TurnedLine {
     transition: TransitionLine,
 }
 
-/// Times are milliseconds since 1970, durations microseconds.
+/// Times are in milliseconds since 1970, durations in microseconds.
 #[derive(Debug, Serialize, Deserialize)]
 struct StateLine {
     healthy: bool,
@@ -96,7 +96,7 @@ struct StateLine {
 #[derive(Debug, Serialize, Deserialize)]
 struct RunLine {
     passed: bool,
-    /// A metric without data, which neither passed nor failed.
+    /// The metric had no data: the evaluation neither passed nor failed.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     missing: bool,
     status: String,
@@ -134,7 +134,7 @@ struct OverrideLine {
 enum ActionLine {
     Up,
     Down,
-    /// Over so many milliseconds, from so many 255ths of the weight on.
+    /// Drains over this many milliseconds, starting from this many 255ths of the weight.
     Drain {
         over: u64,
         begins: u8,
@@ -148,7 +148,7 @@ struct ReturningLine {
     #[serde(rename = "type")]
     record_type: String,
     set: Option<String>,
-    /// When it recovered; nothing when it is out again, or back.
+    /// When it became healthy; `None` if it is unhealthy again or fully recovered.
     since: Option<u64>,
 }
 
@@ -165,7 +165,7 @@ impl SavedState {
         saved_state
     }
 
-    /// What the tracker wants to know of a check.
+    /// The saved state of a check, for the tracker.
     pub(super) fn saved_check(&self, id: &HealthCheckId) -> Option<RestoredCheck> {
         let SavedCheck { question, state, .. } = self.checks.get(id)?;
         Some(RestoredCheck { question: (*question)?, state: (*state)?, as_of: self.as_of })
@@ -173,7 +173,7 @@ impl SavedState {
 
     fn take(&mut self, line: Line) {
         match line {
-            // A clock that was set back goes on from here.
+            // After the clock was set back, time continues from here.
             Line::Clock(at) => self.as_of = moment(at),
             Line::Check(CheckLine { id, question, state, runs, transitions }) => {
                 let mut history = History::default();
@@ -186,7 +186,7 @@ impl SavedState {
                 };
                 self.checks.insert(HealthCheckId(id), saved_state);
             }
-            Line::RecoveryEvent(SeenLine { id, question, state, run }) => {
+            Line::Seen(SeenLine { id, question, state, run }) => {
                 self.note(run.last);
                 let check = self.checks.entry(HealthCheckId(id)).or_default();
                 (check.question, check.state) = (Some(Question(question)), state.map(Into::into));
@@ -212,12 +212,12 @@ impl SavedState {
     }
 }
 
-/// The moment as of which the lines after it hold.
+/// The time from which the lines after it hold.
 pub(super) fn clock(at: Timestamp) -> String {
     text(&Line::Clock(milliseconds(at)))
 }
 
-/// All of one check.
+/// The whole state of one check.
 pub(super) fn check(identity: &Identity, state: Option<SavedCheckState>, history: &History) -> String {
     text(&Line::Check(CheckLine {
         id: identity.id.0.clone(),
@@ -228,9 +228,9 @@ pub(super) fn check(identity: &Identity, state: Option<SavedCheckState>, history
     }))
 }
 
-/// One result more: the run that it belongs to, and the state that follows.
+/// One more result: its run, and the state after it.
 pub(super) fn seen(identity: &Identity, state: Option<SavedCheckState>, run: &Run) -> String {
-    text(&Line::RecoveryEvent(SeenLine {
+    text(&Line::Seen(SeenLine {
         id: identity.id.0.clone(),
         question: identity.question.0,
         state: state.map(Into::into),
@@ -238,22 +238,22 @@ pub(super) fn seen(identity: &Identity, state: Option<SavedCheckState>, run: &Ru
     }))
 }
 
-/// A verdict that changed.
+/// A change of status.
 pub(super) fn turned(id: &HealthCheckId, transition: &PastTransition) -> String {
     text(&Line::Turned(TurnedLine { id: id.0.clone(), transition: transition.into() }))
 }
 
-/// People's word.
+/// An override.
 pub(super) fn override_set(granted: &Override) -> String {
     text(&Line::Override(granted.into()))
 }
 
-/// People's word that is taken back, or whose time is over.
+/// Overrides that were cleared or have expired.
 pub(super) fn overrides_cleared(ids: &[OverrideId]) -> String {
     text(&Line::Cleared(ids.iter().map(|id| id.0).collect()))
 }
 
-/// A record that is on its way back since then, or no more.
+/// A record that is recovering since then, or not any more.
 pub(super) fn returning(record: &RecordKey, since: Option<Timestamp>) -> String {
     text(&Line::Returning(ReturningLine {
         zone: record.zone.0.clone(),
@@ -273,7 +273,7 @@ impl ReturningLine {
 }
 
 fn text(line: &Line) -> String {
-    serde_json::to_string(line).expect("a line has texts, numbers and lists of them")
+    serde_json::to_string(line).expect("a line has only strings, numbers and lists of them")
 }
 
 impl From<SavedCheckState> for StateLine {
@@ -466,6 +466,7 @@ mod tests {
 
         lines.push(seen(&identity, state(Some(1)), &run(1, 12)));
         lines.push(turned(&blue, &PastTransition { at: at(13), ..transition }));
+        assert!(lines[2].starts_with("{\"seen\":") && lines[3].starts_with("{\"turned\":"), "{lines:?}");
         lines.push("{\"from\":\"tomorrow\"}".to_owned());
         assert!(lines.iter().all(|line| !line.contains('\n')));
         let saved_state = SavedState::read(lines.iter().map(String::as_str));

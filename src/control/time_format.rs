@@ -1,29 +1,30 @@
-//! Moments as texts: RFC 3339 in UTC.
+//! Timestamps as strings: RFC 3339 in UTC.
 
 use std::time::Duration;
 
 use crate::health::Timestamp;
 
-/// Such as `2026-03-01T22:00:00Z`, to the second: what people set and read in a line.
+/// To the second, for example `2026-03-01T22:00:00Z`. Used for times that users set.
 pub fn rfc3339(moment: Timestamp) -> String {
     let seconds = i64::try_from(moment.0.as_secs()).unwrap_or(i64::MAX);
-    // Beyond the year 9999 all moments are the last one.
+    // Timestamps after the year 9999 are shown as the last one that can be.
     jiff::Timestamp::from_second(seconds).unwrap_or(jiff::Timestamp::MAX).to_string()
 }
 
-/// Such as `2026-03-01T22:00:00.128Z`, to the millisecond: what was seen. A failover takes few seconds, so they matter.
+/// To the millisecond, for example `2026-03-01T22:00:00.128Z`. Used for observations: a failover
+/// takes a few seconds, so milliseconds matter.
 pub fn rfc3339_milliseconds(moment: Timestamp) -> String {
     let milliseconds = i64::try_from(moment.0.as_millis()).unwrap_or(i64::MAX);
     jiff::Timestamp::from_millisecond(milliseconds).map_or_else(|_| rfc3339(moment), |moment| format!("{moment:.3}"))
 }
 
-/// A moment with its offset from UTC, since 1970: `2026-03-01T22:00:00Z`, `2026-03-01T22:00:00+01:00`.
+/// Parses a timestamp with an offset: `2026-03-01T22:00:00Z`, `2026-03-01T22:00:00+01:00`.
 pub fn parse_rfc3339(text: &str) -> Option<Timestamp> {
     let moment: jiff::Timestamp = text.parse().ok()?;
     Some(Timestamp(Duration::from_millis(u64::try_from(moment.as_millisecond()).ok()?)))
 }
 
-/// Such as `850 ms`, `12 s`, `3 min 5 s`, `2 h 10 min`, `4 d 7 h`.
+/// For example `850 ms`, `12 s`, `3 min 5 s`, `2 h 10 min`, `4 d 7 h`.
 pub fn humanize_duration(duration: Duration) -> String {
     let seconds = duration.as_secs();
     let (days, hours, minutes) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60);

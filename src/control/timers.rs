@@ -1,4 +1,4 @@
-//! Time passes: records come back into use or drain, step by step; and sometimes the clock is set back.
+//! Effects of time: recoveries and drains advance in steps, and the clock may be set back.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,13 +11,14 @@ use super::time_format::{humanize_duration, rfc3339};
 use super::{Control, NAMED, saved_state};
 
 impl Control {
-    /// The verdicts, with what people's word adds to them. These checks, too, count at once.
+    /// The status of all checks with the effects of overrides. `at_once` are further checks whose
+    /// recovery takes effect at once.
     pub(super) fn checks(&self, at_once: &[CheckSlot], at: Timestamp) -> CheckBits {
         let held_up = self.steering.held_up.iter().chain(at_once).copied();
         self.tracker.bits().with_draining(self.steering.shares(&self.tracker, at)).with_at_once(held_up)
     }
 
-    /// Makes `world` the one that queries see, and remembers who is on its way back in it.
+    /// Publishes `world` to the workers and saves which records are recovering in it.
     pub(super) fn publish(&self, world: World, at: Timestamp) {
         let before = self.reader.load();
         let is_as_before = world.has_comebacks_of(&before);
@@ -28,16 +29,16 @@ impl Control {
         }
     }
 
-    /// Lets records go on in or out of use.
+    /// Advances recoveries and drains.
     pub(super) fn move_records(&mut self, at: Timestamp) {
         if !self.reader.load().has_timers() {
             return;
         }
-        // So that a restart knows how far they were, even by a clock that was set back meanwhile.
+        // A restart then knows how far they were, even if the clock was set back in between.
         self.outputs.state_writer.line(saved_state::clock(at));
         if let Some(gone) = self.uplink_gone_for(at) {
-            // While nobody knows how a record is, it comes no nearer. What is remembered of that is written when the uplink
-            // is back, not every second.
+            // While this server is offline, no record advances in its recovery. This is saved when
+            // it is online again, not every second.
             self.publisher.publish(self.reader.load().with_recoveries_moved(|since| Timestamp(since.0 + gone)));
         }
         if let Some(next) = self.reader.load().after(&self.checks(&[], at), at) {
@@ -45,7 +46,8 @@ impl Control {
         }
     }
 
-    /// Notices when the clock was set back: what has begun goes on from where it was.
+    /// Detects that the clock was set back and shifts what is in progress, so that it continues
+    /// from where it was.
     pub(super) fn mind_clock(&mut self, at: Timestamp) {
         let before = std::mem::replace(&mut self.now, at);
         let by = before.since(at);
@@ -60,7 +62,7 @@ impl Control {
         if world.has_timers() {
             self.publisher.publish(world.with_recoveries_moved(|since| earlier(since, by)));
         }
-        // What it is slewed back by is not worth writing everything anew.
+        // Small corrections (slewing) are not worth rewriting the journal.
         if by >= Duration::from_secs(1) {
             tracing::warn!("the clock was set back by {}", humanize_duration(by));
             self.remember_all(at);
@@ -68,12 +70,12 @@ impl Control {
     }
 }
 
-/// The same moment by a clock that was set back.
+/// The same moment on a clock that was set back by `by`.
 pub(super) fn earlier(moment: Timestamp, by: Duration) -> Timestamp {
     Timestamp(moment.0.saturating_sub(by))
 }
 
-/// Writes down who sets out on its way back and who has left it; the lines that tell people.
+/// Saves which records began or ended their recovery. Returns the log lines.
 pub(super) fn save_recoveries(state_writer: &StateWriter, before: &World, after: &World, at: Timestamp) -> Vec<String> {
     let mut left: BTreeMap<_, RecoveringRecord> = before.recoveries().map(|way| (way.record.clone(), way)).collect();
     let (mut setting_out, mut back) = (Few::default(), Few::default());
@@ -89,15 +91,16 @@ pub(super) fn save_recoveries(state_writer: &StateWriter, before: &World, after:
     for (record, way) in left {
         state_writer.line(saved_state::returning(&record, None));
         if way.rules.stage(way.since, at) == RecoveryStage::Back {
-            back.add(|| format!("record {record} is back in use with all of its weight"));
+            back.add(|| format!("record {record} has recovered to full weight"));
         }
     }
-    let mut lines = setting_out.lines("set out on the way back");
-    lines.extend(back.lines("came back into use with full weight"));
+    let mut lines = setting_out.lines("began to recover");
+    lines.extend(back.lines("recovered to full weight"));
     lines
 }
 
-/// Lines about records, of which one check may turn any number at once: the first are written out, the others counted.
+/// Log lines about records. One check can affect any number of records, so only the first are
+/// listed and the rest are counted.
 #[derive(Default)]
 struct Few {
     named: Vec<String>,
@@ -109,7 +112,7 @@ impl Few {
         if self.named.len() < NAMED { self.named.push(line()) } else { self.more += 1 }
     }
 
-    /// All lines; `happened` is what the others did.
+    /// All lines; `happened` describes what the counted records did.
     fn lines(self, happened: &str) -> Vec<String> {
         let Few { named: mut lines, more } = self;
         let plural = if more == 1 { "" } else { "s" };

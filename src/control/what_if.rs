@@ -1,4 +1,5 @@
-//! What is, and what would be: all that answers depend on, with health as it is or as somebody supposes it to be.
+//! What-if: everything that answers depend on, with health as it is or as the caller supposes it to
+//! be.
 
 use std::fmt;
 use std::str::FromStr;
@@ -12,58 +13,59 @@ use crate::world::World;
 use super::overrides::describe;
 use super::{CheckReport, Control, LoadedConfig, OverrideError};
 
-/// Checks that somebody supposes to be up or down: `blue=down`, `eu-*=up`.
+/// A hypothetical status for the checks that match a pattern: `blue=down`, `eu-*=up`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HypotheticalHealth {
-    /// Which checks.
+    /// The checks that it applies to.
     pub pattern: Pattern,
-    /// What they are supposed to be.
+    /// Their hypothetical status.
     pub status: Status,
 }
 
-/// The text is not a hypothetical status.
+/// The string is not a hypothetical status.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` supposes nothing: write CHECK=up or CHECK=down, such as blue=down or eu-*=down")]
+#[error("`{0}` is not valid: write CHECK=up or CHECK=down, for example blue=down or eu-*=down")]
 pub struct BadHypotheticalHealth(String);
 
-/// All that answers depend on, at one moment.
+/// Everything that answers depend on, at one moment.
 pub struct WhatIf {
-    /// When.
+    /// That moment.
     pub at: Timestamp,
-    /// Since when the server runs.
+    /// When the server started.
     pub started: Timestamp,
-    /// What answers.
+    /// The world that answers queries.
     pub world: Arc<World>,
-    /// What it was made from.
+    /// The configuration it was made from.
     pub base: LoadedConfig,
-    /// The checks as they are supposed to be, when anything is supposed.
+    /// The checks with their hypothetical status, if any is supposed.
     supposed: Option<Tracker>,
 }
 
-/// One check as it is.
+/// The state of one check.
 pub struct CheckSnapshot {
-    /// When.
+    /// When it was taken.
     pub at: Timestamp,
-    /// What is believed of it and what was seen.
+    /// Its state and history.
     pub report: CheckReport,
-    /// Who holds it up or down, in words.
+    /// A description of the override in force, if any.
     pub held: Option<String>,
 }
 
 impl WhatIf {
-    /// Whether client subnets are looked at.
+    /// Whether EDNS Client Subnet is used.
     pub fn uses_client_subnet(&self) -> bool {
         self.base.settings.location.use_client_subnet == ClientSubnetUse::Use
     }
 
-    /// What a check is supposed to be; nothing when nothing is supposed.
+    /// The hypothetical status of a check; `None` without hypotheses.
     pub fn supposed(&self, id: &HealthCheckId) -> Option<Status> {
         let tracker = self.supposed.as_ref()?;
         tracker.status(tracker.slot_of(id)?)
     }
 }
 
-/// Overrides the observed and the `forced` status of checks with hypothetical ones. The last one for a check counts.
+/// Sets hypothetical statuses over the observed and the `forced` ones. The last one for a check
+/// counts.
 pub fn suppose(
     tracker: &mut Tracker,
     hypothetical: &[HypotheticalHealth],
@@ -83,7 +85,7 @@ pub fn suppose(
 }
 
 impl Control {
-    /// The world as it is, or as it would be.
+    /// The current world, or the hypothetical one.
     pub(super) fn stage(&self, hypothetical: &[HypotheticalHealth], at: Timestamp) -> Result<WhatIf, OverrideError> {
         let (mut world, mut supposed) = (self.reader.load(), None);
         if !hypothetical.is_empty() {
@@ -91,7 +93,7 @@ impl Control {
             let forced = |name: &str| self.overrides.on(name, at).map(|known| known.wish.action.status());
             let transitions = suppose(&mut tracker, hypothetical, &forced, at)?;
             let changed: Vec<_> = transitions.iter().map(|transition| transition.slot).collect();
-            // What is supposed is supposed to be so already: nobody waits for a failback.
+            // A hypothetical status has no failback delay: its effects are shown as complete.
             let checks = tracker.bits().with_draining(self.steering.shares(&tracker, at)).with_at_once(changed.clone());
             world = Arc::new(world.with_health(&checks, &changed, at));
             supposed = Some(tracker);
@@ -99,7 +101,7 @@ impl Control {
         Ok(WhatIf { at, started: self.started, world, base: self.base.clone(), supposed })
     }
 
-    /// One check.
+    /// The state of one check.
     pub(super) fn check_now(&self, id: &HealthCheckId, at: Timestamp) -> Option<CheckSnapshot> {
         let slot = self.tracker.slot_of(id)?;
         let picture = self.tracker.pictures(slot).next().filter(|picture| picture.slot == slot)?;

@@ -1,5 +1,6 @@
-//! Files that were served before the start, are broken, and of which no usable copy is kept. Their zones are known by name and
-//! answer SERVFAIL: nothing else, a parent zone least of all, may answer for those names as if the zone were not there.
+//! Files that were served before a restart, are broken, and have no usable copy. Their zones are
+//! known by name and answer SERVFAIL. No other zone, in particular no parent zone, may answer for
+//! these names as if the zone did not exist.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -11,12 +12,12 @@ use crate::store::{Current, SourceCache, Sources, StandIn as _};
 
 use super::loaded_file::LoadedFile;
 
-/// A file without a usable text, and the zone that answers SERVFAIL for it.
+/// A file without a usable source, and the zone that answers SERVFAIL for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unavailable {
     /// The file.
     pub file: PathBuf,
-    /// Its zone, absolute; `None` when it held none, or nobody knows.
+    /// Its zone, absolute. `None` if it held no zone, or if that is not known.
     pub zone: Option<String>,
 }
 
@@ -26,7 +27,7 @@ impl Unavailable {
         Unavailable { file: file.path.clone(), zone }
     }
 
-    /// The zone, or else the file.
+    /// The name of the zone, or the path of the file if the zone is not known.
     pub(super) fn name(&self) -> String {
         self.zone.clone().unwrap_or_else(|| self.file.display().to_string())
     }
@@ -46,23 +47,24 @@ impl fmt::Display for Unavailable {
     }
 }
 
-/// Those of these files.
+/// The unavailable files among `files`.
 pub(super) fn listed(files: &[Arc<LoadedFile>]) -> Vec<Unavailable> {
     files.iter().filter(|file| file.is_unavailable()).map(|file| Unavailable::of(file)).collect()
 }
 
-/// What has to be said of them, besides what is wrong in them.
+/// Diagnostics that say what is unavailable. The errors in the files are reported separately.
 pub(super) fn diagnostics(files: &[Arc<LoadedFile>]) -> Vec<Diagnostic> {
     let diagnostic = |one: Unavailable| {
         let message = format!("no usable copy of this file is kept: {}", one.consequence());
         let mut diagnostic = Diagnostic::error(&one.file, message);
-        diagnostic.hint("mend the file, or remove it");
+        diagnostic.hint("correct the file, or remove it");
         diagnostic
     };
     listed(files).into_iter().map(diagnostic).collect()
 }
 
-/// What stands for the files that have no usable text. A zone that another file holds by now is that file's.
+/// Placeholders for the files without a usable source. If another file now holds the zone, the zone
+/// belongs to that file.
 pub(super) fn files<'b>(
     settled: &SelectedSources,
     before: impl Fn(&Path) -> Option<&'b Arc<LoadedFile>>,
@@ -83,8 +85,8 @@ pub(super) fn files<'b>(
     settled.unavailable.iter().map(&mut withhold).collect()
 }
 
-/// At the start: takes out of `sources` the files that cannot be read, or were emptied, and that were served before. What
-/// stands for them.
+/// At the start: removes from `sources` the files that were served before and cannot be read or are
+/// empty. Returns their placeholders.
 pub(super) fn unreadable(source_cache: &SourceCache, zones: &Path, sources: &mut Sources) -> Vec<Arc<LoadedFile>> {
     let is_blank = |file: &Current<_>| matches!(file, Current::Read(source, _) if source.is_blank());
     if sources.missing.is_empty() && !sources.files.iter().any(is_blank) {
@@ -99,7 +101,7 @@ pub(super) fn unreadable(source_cache: &SourceCache, zones: &Path, sources: &mut
         withheld.extend(served.clone());
         served.is_none()
     });
-    // Emptying a file is no way to remove a zone.
+    // An empty file does not remove its zone.
     sources.files.retain(|file| {
         let Current::Read(source, _) = file else { return true };
         let Some(served) = find(&source.path).filter(|file| source.is_blank() && file.zone.is_some()) else {

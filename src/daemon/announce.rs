@@ -1,4 +1,4 @@
-//! What the server says of itself once it answers.
+//! The message that the server prints when it is ready.
 
 use std::io::{self, Write as _};
 use std::thread;
@@ -7,14 +7,15 @@ use crate::config::{self, LogFormat};
 
 use super::Ready;
 
-/// Tells a person where the server is and what to try. Where a machine reads the log, it reads this there too.
+/// Prints the addresses of the server and a command to try. With JSON logs, they are logged
+/// instead.
 pub(super) fn announce(log_format: LogFormat, ready: &Ready) {
     let Ready { addresses, admin, base, summary } = ready;
     let totals = summary.totals();
     if log_format == LogFormat::Json {
         addresses.iter().for_each(|address| tracing::info!(%address, "listening"));
         if let Some(admin) = admin {
-            tracing::info!(%admin, "the admin side is open");
+            tracing::info!(%admin, "the admin side is listening");
         }
         tracing::info!("serving {totals}");
         return;
@@ -31,7 +32,7 @@ pub(super) fn announce(log_format: LogFormat, ready: &Ready) {
         let server = config::reachable(*address);
         text.push_str(&format!("  try: dig @{} -p {} {name}\n", server.ip(), server.port()));
     }
-    // A reader that has gone away, or that reads nothing, is no reason not to serve: the thread that waits for it ends
+    // A terminal that does not read must not stop the server. The thread that writes to it ends
     // with the process.
     let write = move || {
         let _ = io::stdout().write_all(text.as_bytes());

@@ -1,4 +1,4 @@
-//! A server inside another program: it has threads of its own, hears no signals, and prints nothing.
+//! A server inside another program. It has its own threads, handles no signals and prints nothing.
 
 use std::net::SocketAddr;
 use std::sync::mpsc;
@@ -14,7 +14,7 @@ use super::signals::Hangups;
 use super::stopping::Stopping;
 use super::{Ready, boot_and_serve, runtime};
 
-/// A server that answers. Dropping it stops it.
+/// A running server. Dropping it stops it.
 #[derive(Debug)]
 pub struct Daemon {
     addresses: Vec<SocketAddr>,
@@ -24,12 +24,12 @@ pub struct Daemon {
 }
 
 impl Daemon {
-    /// Starts one and waits until it answers: checks have had their first result, or `[health] wait_for_first_result` is
-    /// over. Its log goes to whatever `tracing` subscriber there is.
+    /// Starts a server and waits until it is ready: all checks have had a result, or `[health]
+    /// wait_for_first_result` has passed. It logs to the global `tracing` subscriber.
     ///
     /// # Errors
     ///
-    /// As `fiftythree serve` would report them: faults in the files, a port that is taken.
+    /// The errors of `fiftythree serve`, such as errors in the files or a port in use.
     pub fn start(source: SettingsSource, settings: Settings) -> anyhow::Result<Daemon> {
         let (stop, wish) = oneshot::channel();
         let (tell, told) = mpsc::channel();
@@ -37,45 +37,45 @@ impl Daemon {
             let runtime = runtime()?;
             let stopping = Stopping::ByOwner(wish);
             let tell = move |ready: Ready| {
-                // Whoever started it waits; if not, nobody needs to know.
+                // The receiver is `start`, which waits unless its thread has panicked.
                 let _ = tell.send((ready.addresses, ready.admin));
             };
             let outcome = runtime.block_on(boot_and_serve(source, settings, stopping, Hangups::deaf(), tell));
             runtime.shutdown_background();
             outcome
         };
-        let thread = thread::Builder::new().name("daemon".to_owned()).spawn(work).context("cannot start threads")?;
+        let thread = thread::Builder::new().name("daemon".to_owned()).spawn(work).context("cannot start a thread")?;
         match told.recv() {
             Ok((addresses, admin)) => Ok(Daemon { addresses, admin, stop: Some(stop), thread: Some(thread) }),
             Err(mpsc::RecvError) => {
                 join(thread)?;
-                Err(anyhow!("the server ended before it answered"))
+                Err(anyhow!("the server stopped before it was ready"))
             }
         }
     }
 
-    /// Where it answers, UDP and TCP.
+    /// The addresses that it answers on, UDP and TCP.
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
     }
 
-    /// Where its admin side is, if it has one.
+    /// The address of its admin side, if that is enabled.
     pub fn admin(&self) -> Option<SocketAddr> {
         self.admin
     }
 
-    /// Lets it finish what is in flight and stops it.
+    /// Completes the queries in flight and stops the server.
     ///
     /// # Errors
     ///
-    /// When it had failed.
+    /// The error that stopped the server, if it had failed.
     pub fn stop(mut self) -> anyhow::Result<()> {
         self.end()
     }
 
     fn end(&mut self) -> anyhow::Result<()> {
         if let Some(stop) = self.stop.take() {
-            // One that has ended by itself needs not be told.
+            // The receiver is gone if the server has already stopped.
             let _ = stop.send(());
         }
         self.thread.take().map_or(Ok(()), join)
@@ -84,13 +84,13 @@ impl Daemon {
 
 impl Drop for Daemon {
     fn drop(&mut self) {
-        // Whoever cares how it ends calls `stop`.
+        // Call `stop` to get the error.
         let _ = self.end();
     }
 }
 
 fn join(thread: JoinHandle<anyhow::Result<()>>) -> anyhow::Result<()> {
-    thread.join().map_err(|_| anyhow!("the server has failed"))?
+    thread.join().map_err(|_| anyhow!("the server panicked"))?
 }
 
 #[cfg(test)]

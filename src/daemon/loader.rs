@@ -1,9 +1,9 @@
-//! Runs loads, each on a thread of its own, and gives up on one that waits for a file system that
-//! does not respond.
+//! Runs each load on its own thread and gives up on a load that waits for a file system that does
+//! not respond.
 //!
-//! No system call ends such a wait, so the thread is left behind; the next load begins on another
-//! one and treats the file as unreadable until the file system responds. When it does, the thread
-//! that was left behind asks for a load.
+//! No system call ends such a wait, so the thread is abandoned. The next load runs on another
+//! thread and treats the file as unreadable until the file system responds. When it does, the
+//! abandoned thread requests a load.
 
 use std::sync::Arc;
 use std::thread;
@@ -21,13 +21,13 @@ use crate::store::{Fingerprint, SettingsSource, Writers};
 
 use super::wiring::targets;
 
-/// How often it is checked whether a load still makes progress.
+/// How often the progress of a load is checked.
 const LOOK: Duration = Duration::from_secs(1);
-/// How long a load may wait by giving way, besides four times what it takes: edits are in force
-/// within seconds however busy the machine is.
+/// How long a load may yield, in addition to four times its CPU time. Edits take effect within
+/// seconds even on a busy machine.
 const LOADER_PATIENCE: Duration = Duration::from_millis(100);
 
-/// How work on a thread of its own ended.
+/// The result of work on its own thread.
 #[derive(Debug, PartialEq, Eq)]
 enum Ended<T> {
     Done(T),
@@ -35,11 +35,11 @@ enum Ended<T> {
     Failed(String),
 }
 
-/// What a load at the start gave: what the files looked like before it, and what to serve.
+/// The result of the load at the start: the fingerprint of the files before it, and what to serve.
 pub(super) type FirstLoad = (Fingerprint, Result<Box<Loaded>, Refused>);
 
-/// Loads until a load ends: one that is given up is followed by one that does without what does not
-/// respond.
+/// Loads until a load ends. A load that is given up is followed by one without the files that do
+/// not respond.
 pub(super) async fn first_load(source: &SettingsSource, settings: &Settings) -> anyhow::Result<FirstLoad> {
     loop {
         let (source, settings) = (source.clone(), settings.clone());
@@ -61,7 +61,7 @@ pub(super) async fn first_load(source: &SettingsSource, settings: &Settings) -> 
     }
 }
 
-/// Does work that needs the state directory.
+/// Runs work that needs the state directory.
 pub(super) async fn with_files<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> anyhow::Result<T> {
     match on_a_thread(work, UNRESPONSIVE_AFTER, || {}).await {
         Ended::Done(done) => Ok(done),
@@ -70,7 +70,7 @@ pub(super) async fn with_files<T: Send + 'static>(work: impl FnOnce() -> T + Sen
     }
 }
 
-/// Loads one request after the other.
+/// Runs load requests one after the other.
 pub(super) async fn run(
     source: Arc<SettingsSource>,
     base: LoadedConfig,
@@ -92,7 +92,7 @@ pub(super) async fn run(
                 control::load(&source, request, LoadPhase::Reload, &writers)
             })
         };
-        // The loop ends only when the server does.
+        // The loop runs as long as the server.
         let when_late = move || drop(late.blocking_send(Event::Reload(Trigger::Edited)));
         let outcome = match on_a_thread(work, UNRESPONSIVE_AFTER, when_late).await {
             Ended::Done(outcome) => outcome,
@@ -107,8 +107,8 @@ pub(super) async fn run(
     }
 }
 
-/// Makes durable what is served from the start. That may take a while, and loads would wait for it
-/// anyway.
+/// Makes the sources served at the start durable. Loads wait for this, because both need the state
+/// directory.
 async fn keep_sources(base: LoadedConfig) {
     let work = move || {
         background::lower_priority();
@@ -122,8 +122,8 @@ async fn keep_sources(base: LoadedConfig) {
     tracing::warn!("{why}; after a restart, a file that is broken then is served from an older copy, or not at all");
 }
 
-/// Does work on a thread of its own for as long as it waits for no operation on files that takes
-/// longer than `patience`. When it ends after it was given up, `when_late` follows on its thread.
+/// Runs work on its own thread. Gives up if one file operation takes longer than `patience`. If the
+/// work ends later, `when_late` runs on its thread.
 async fn on_a_thread<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
     patience: Duration,
@@ -142,7 +142,7 @@ async fn on_a_thread<T: Send + 'static>(
     loop {
         match tokio::time::timeout(LOOK.min(patience), &mut outcome).await {
             Ok(Ok(outcome)) => return Ended::Done(outcome),
-            Ok(Err(_)) => return Ended::Failed("a thread has panicked".to_owned()),
+            Ok(Err(_)) => return Ended::Failed("a thread panicked".to_owned()),
             Err(_) => {
                 if let Some(unresponsive) = files::unresponsive(thread, patience) {
                     return Ended::GivenUp(unresponsive);
@@ -181,7 +181,7 @@ mod tests {
     #[tokio::test]
     async fn work_that_takes_long_is_not_given_up_while_it_makes_progress() {
         let patience = Duration::from_secs(2);
-        // All of it takes longer than that, each step far less.
+        // The total exceeds the limit, but no single operation does.
         let steps = move || {
             (0..20).for_each(|_| {
                 files::operate(Path::new("/a-slow-disk/a.toml"), || {

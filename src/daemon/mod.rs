@@ -1,9 +1,11 @@
-//! Turns the server on and off: boots in order, wires the channels, drains and stops.
+//! Starts and stops the server.
 //!
-//! The order: settings and zones are read and compiled; what is remembered counts; probes start; the first results of checks
-//! that nobody remembers are awaited, for a bounded time; then port 53 opens. So the first answer that anybody gets is a good one.
+//! The steps of a start: read and compile the settings and zones; restore the saved state; start
+//! the probes; wait, for a bounded time, for the first results of checks without a saved state;
+//! open port 53. The first answers therefore already reflect the health of the endpoints.
 //!
-//! `run` is the server as a process of its own, which signals stop; `Daemon` is one inside another program, which stops it.
+//! `run` is the server as its own process, stopped by signals. `Daemon` is a server inside another
+//! program, stopped by that program.
 
 mod announce;
 mod inside;
@@ -48,19 +50,20 @@ use signals::Hangups;
 use stopping::Stopping;
 use wiring::Wiring;
 
-/// Threads for probes, TCP and the loop that decides. The UDP workers have threads of their own.
+/// Threads for probes, TCP and the control loop. The UDP workers have their own threads.
 const CONTROL_THREADS: usize = 2;
-/// How long they may wait by giving way, besides four times what they take: failover is prompt however busy the machine is.
+/// How long these threads may yield, in addition to four times their CPU time. Failover is prompt
+/// even on a busy machine.
 const CONTROL_PATIENCE: Duration = Duration::from_millis(5);
-/// How long queries in flight may take once the server is told to stop: no answer takes that long. With what comes after it
-/// is less than the time after which the process ends in any case (`signals`).
+/// How long queries in flight may take after a request to stop; no answer takes that long. Together
+/// with the steps after it, this is less than the time after which `signals` ends the process.
 const DRAIN: Duration = Duration::from_millis(3500);
-/// How long writing down what is to be remembered may take at the end: a disk that hangs must not hold it up.
+/// How long saving the state may take at the end. A disk that hangs must not delay the end.
 const WRITING: Duration = Duration::from_secs(1);
-/// How many checks a log line names before it only counts.
+/// How many checks a log line lists by name.
 const NAMED: usize = 10;
 
-/// A server that answers.
+/// What is known when the server is ready.
 struct Ready {
     addresses: Vec<SocketAddr>,
     admin: Option<SocketAddr>,
@@ -68,7 +71,7 @@ struct Ready {
     summary: Summary,
 }
 
-/// Serves until a signal says to stop.
+/// Serves until a signal stops it.
 pub fn run(source: SettingsSource, settings: Settings) -> anyhow::Result<()> {
     let runtime = runtime()?;
     let log_format = settings.log.format;
@@ -77,7 +80,7 @@ pub fn run(source: SettingsSource, settings: Settings) -> anyhow::Result<()> {
         let hangups = Hangups::listen().context("cannot listen for signals")?;
         boot_and_serve(source, settings, stopping, hangups, |ready| announce(log_format, &ready)).await
     });
-    // Probes that hang must not hold up the end.
+    // Do not wait for probes that hang.
     runtime.shutdown_background();
     outcome
 }
@@ -90,7 +93,7 @@ fn runtime() -> anyhow::Result<Runtime> {
         .on_thread_unpark(background::resume)
         .enable_all()
         .build()
-        .context("cannot start threads")
+        .context("cannot start a thread")
 }
 
 async fn boot_and_serve(
@@ -102,7 +105,7 @@ async fn boot_and_serve(
 ) -> anyhow::Result<()> {
     tracing::info!("fiftythree {} starts", env!("CARGO_PKG_VERSION"));
     let files = open_files::claim(serve::socket_count(&settings.dns.listen, settings.dns.workers));
-    // Waiting for health checks first, only to find the port taken, would be a waste.
+    // Check the port now, so that a port in use is reported before the wait for health checks.
     Bound::check(&settings.dns.listen, settings.dns.workers, UdpPath::default()).map_err(cannot_listen)?;
     let Some(prepared) = prepare_unless_stopped(&source, &settings, &mut stopping).await? else { return Ok(()) };
     let Prepared { claim, authorities, changes, seen, loaded, memory, state_writer, keeping } = prepared;
@@ -129,7 +132,7 @@ async fn boot_and_serve(
         () = wait_for_first_results(&mut wiring, &awaited, wait) => {}
         why = stopping.wanted() => {
             ready.send_replace(Readiness::Stopping);
-            tracing::info!("{why}: stopped before anything was served");
+            tracing::info!("{why}: stopped before serving");
             end(&wiring, running, keeping).await;
             return Ok(());
         }
@@ -146,7 +149,7 @@ async fn boot_and_serve(
     ready.send_replace(Readiness::Stopping);
     manager.tell(News::Stopping);
     tracing::info!(
-        "{why}: finishing what is in flight, at most {} s; a second signal stops at once",
+        "{why}: completing queries in flight, up to {} s; a second signal stops at once",
         DRAIN.as_secs_f64()
     );
     drain_or_exit(serving, &mut stopping).await;
@@ -157,18 +160,18 @@ async fn boot_and_serve(
     Ok(())
 }
 
-/// The system's clock, from which moments count.
+/// The system clock.
 fn now() -> Timestamp {
-    // A clock that stands before 1970 knows no time at all.
+    // A clock before 1970 counts as 1970.
     Timestamp(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default())
 }
 
-/// What is there before anything is probed or served.
+/// The parts that are ready before anything is probed or served.
 struct Prepared {
     claim: StateLock,
     authorities: Authorities,
     changes: Changes,
-    /// What the files looked like before they were loaded.
+    /// The fingerprint of the files before they were loaded.
     seen: Fingerprint,
     loaded: Loaded,
     memory: SavedState,
@@ -176,7 +179,7 @@ struct Prepared {
     keeping: StateWriterThread,
 }
 
-/// `None` when it is to stop before everything is read.
+/// Returns `None` if a request to stop arrives before everything is read.
 async fn prepare_unless_stopped(
     source: &SettingsSource,
     settings: &Settings,
@@ -185,13 +188,14 @@ async fn prepare_unless_stopped(
     tokio::select! {
         prepared = prepare(source, settings) => prepared.map(Some),
         why = stopping.wanted() => {
-            tracing::info!("{why}: stopped before everything was read");
+            tracing::info!("{why}: stopped before the files were read");
             Ok(None)
         }
     }
 }
 
-/// Reads everything. It may have to wait for a file system, so it blocks neither the runtime nor signals.
+/// Reads everything. This may wait for a file system, so it runs on another thread and signals are
+/// still handled.
 async fn prepare(source: &SettingsSource, settings: &Settings) -> anyhow::Result<Prepared> {
     let claimed = settings.clone();
     let claim = loader::with_files(move || claim_state(&claimed)).await??;
@@ -206,43 +210,44 @@ async fn prepare(source: &SettingsSource, settings: &Settings) -> anyhow::Result
     Ok(Prepared { claim, authorities, changes, seen, loaded, memory, state_writer, keeping })
 }
 
-/// Two servers with one state directory would lose each other's overrides.
+/// Locks the state directory: two servers that shared one would lose each other's overrides.
 fn claim_state(settings: &Settings) -> anyhow::Result<StateLock> {
     let directory = &settings.state.directory;
     let claim = files::operate(directory, || Ok(StateLock::of(directory)))?.map_err(|claimed| {
         anyhow!("{claimed}\n  hint: stop it, or give this one a directory of its own: --state DIRECTORY")
     })?;
-    // Earlier versions made it as the umask said.
+    // Earlier versions created it with the permissions of the umask.
     if let Err(error) = files::operate(directory, || Ok(store::tighten(directory)))? {
         tracing::warn!("{error}");
     }
     Ok(claim)
 }
 
-/// What the last run left to remember, and the state writer of what this one will leave.
+/// The saved state of the last run, and the state writer of this one.
 fn remember(settings: &Settings) -> anyhow::Result<(SavedState, StateWriter, StateWriterThread)> {
-    let (found, state_writer, keeping) = store::keep(&settings.state.directory).context("cannot start threads")?;
+    let (found, state_writer, keeping) = store::keep(&settings.state.directory).context("cannot start a thread")?;
     if let Some(damage) = &found.damage {
-        tracing::error!("{damage}; {} lines of it are good and count", found.lines.len());
+        tracing::error!("{damage}; {} intact lines are used", found.lines.len());
     }
     Ok((SavedState::read(found.lines.iter().map(String::as_str)), state_writer, keeping))
 }
 
-/// Stops the loop and lets what it remembers be written.
+/// Stops the loop and waits until the state is written.
 async fn end(wiring: &Wiring, running: JoinHandle<()>, keeping: StateWriterThread) {
     if !running.is_finished() {
         wiring.send(Event::Stop).await;
-        // A loop that fails now fails no one.
+        // If the loop panics now, nothing depends on it any more.
         let _ = running.await;
     }
     let _ = tokio::task::spawn_blocking(move || keeping.finish(WRITING)).await;
 }
 
-/// Starts the query log and dnstap, when there is any. They know us by the name server identifier, else by the machine's name.
+/// Starts the query log and dnstap, if enabled. Their server identity is the NSID, or else the host
+/// name.
 fn start_taps(settings: &Settings) -> anyhow::Result<Taps> {
     let nsid = settings.dns.nsid.as_ref().map(|nsid| String::from_utf8_lossy(nsid).into_owned());
     let identity = nsid.unwrap_or_else(machine_name);
-    Taps::start(settings.query_log.as_ref(), settings.dnstap.as_ref(), &identity).context("cannot start threads")
+    Taps::start(settings.query_log.as_ref(), settings.dnstap.as_ref(), &identity).context("cannot start a thread")
 }
 
 fn machine_name() -> String {
@@ -251,18 +256,18 @@ fn machine_name() -> String {
     name.map_or_else(|_| "localhost".to_owned(), |name| name.trim().to_owned())
 }
 
-/// Who may change something over the side door. A token that cannot be read lets nobody: that is no reason not to answer
-/// queries, and the file may come later.
+/// Who may make changes over the admin side. If the token cannot be read, no changes are possible,
+/// but queries are answered; the token file may appear later.
 async fn who_may_change(settings: &Settings) -> anyhow::Result<Changes> {
     if let Some(written) = std::env::var(admin::TOKEN_VARIABLE).ok().filter(|written| !written.is_empty()) {
         let token = admin::Token::new(&written).with_context(|| format!("${} is not usable", admin::TOKEN_VARIABLE))?;
         return Ok(Changes::Token(token));
     }
     let Some(path) = &settings.admin.token_file else {
-        // What comes by a proxy comes from this machine, whoever sent it.
+        // Requests from a proxy come from this machine, wherever their sender is.
         let has_proxy = settings.admin.public_url.is_some();
         if has_proxy {
-            tracing::warn!("behind a proxy ([admin] public_url) nobody may steer without `[admin] token_file`");
+            tracing::warn!("no changes are possible behind a proxy ([admin] public_url) without `[admin] token_file`");
         }
         let is_private = !has_proxy && settings.admin.listen.is_none_or(|address| address.ip().is_loopback());
         return Ok(if is_private { Changes::Programs } else { Changes::Nobody });
@@ -271,16 +276,19 @@ async fn who_may_change(settings: &Settings) -> anyhow::Result<Changes> {
     let read = move || admin::Token::read(&file).map(|_| admin::Token::is_open_to_all(&file));
     match loader::with_files(read).await.and_then(|read| Ok(read?)) {
         Ok(false) => {}
-        Err(error) => tracing::error!("nothing can be changed over the admin side until its token is usable: {error}"),
+        Err(error) => tracing::error!("no changes are possible over the admin side until its token is usable: {error}"),
         Ok(true) => tracing::warn!(
-            "everybody on this machine may read the admin token {}: chmod o-r would help",
+            "every user of this machine can read the admin token {}: restrict it with chmod o-r",
             path.display()
         ),
     }
     Ok(Changes::TokenFile(path.clone()))
 }
 
-/// Opens the side door. That it cannot be opened is no reason not to answer queries.
+/// Opens the admin side. If this fails, queries are answered all the same. ~ 291-292 there are no
+/// status, no metrics and no overrides: \
+///                let the admin side listen elsewhere by `[admin] listen` or --admin ADDRESS:PORT => status, metrics and overrides are not available; \
+///                choose another address with `[admin] listen` or --admin ADDRESS:PORT
 fn open_side_door(settings: &Settings, connections: usize, door: admin::Door) -> Option<SocketAddr> {
     let wanted = settings.admin.listen?;
     let bound = http::bind(wanted).and_then(|listener| Ok((listener.local_addr()?, listener)));
@@ -295,17 +303,17 @@ fn open_side_door(settings: &Settings, connections: usize, door: admin::Door) ->
         }
     };
     if !address.ip().is_loopback() {
-        let steering = match door.changes {
-            Changes::Nobody => "nobody may steer without `[admin] token_file`",
-            Changes::Programs | Changes::TokenFile(_) | Changes::Token(_) => "whoever has the token may steer",
+        let changes = match door.changes {
+            Changes::Nobody => "no changes are possible without `[admin] token_file`",
+            Changes::Programs | Changes::TokenFile(_) | Changes::Token(_) => "changes require the token",
         };
-        tracing::warn!("the admin side listens on {address}: whoever reaches it sees everything, {steering}");
+        tracing::warn!("the admin side listens on {address}: everyone who can reach it can see everything; {changes}");
     }
     tokio::spawn(admin::serve(listener, door, hosts(settings), connections));
     Some(address)
 }
 
-/// Under which names the side door is reached.
+/// The host names that the admin side accepts.
 fn hosts(settings: &Settings) -> Hosts {
     let public = settings.admin.public_url.as_ref();
     let names = settings.admin.allowed_hosts.iter().cloned().chain(public.map(|public| public.host.clone()));
@@ -315,7 +323,7 @@ fn hosts(settings: &Settings) -> Hosts {
 fn cannot_start(refused: Refused) -> anyhow::Error {
     let Refused::Faults { errors, diagnostics } = refused else { return anyhow!(refused).context("cannot start") };
     tracing::error!("diagnostics in the files:\n{}", diagnostics.printed.trim_end());
-    anyhow!("cannot start: {errors} in the files, and no last good source to serve instead")
+    anyhow!("cannot start: {errors} in the files, and there is no last good source to serve instead")
 }
 
 fn report_start(summary: &Summary) {
@@ -323,7 +331,7 @@ fn report_start(summary: &Summary) {
         tracing::warn!("diagnostics in the files:\n{}", summary.diagnostics.trim_end());
     }
     for path in &summary.frozen {
-        tracing::error!("{} is broken: its last good version is served", path.display());
+        tracing::error!("{} has errors: its last good version is served", path.display());
     }
     for path in &summary.left_out {
         tracing::error!("{} is not served", path.display());
@@ -337,40 +345,40 @@ fn report_start(summary: &Summary) {
         );
     }
     if summary.zones == 0 {
-        tracing::warn!("there are no zones: every query is refused");
+        tracing::warn!("there are no zones: every query is answered with REFUSED");
     }
 }
 
-/// Lets the first results of the checks of which nothing is remembered come in, for a bounded time.
+/// Waits, for a bounded time, for the first results of the checks without a saved state.
 async fn wait_for_first_results(wiring: &mut Wiring, names: &[Arc<str>], wait: Duration) {
     if names.is_empty() || wait.is_zero() {
         return;
     }
     let named = names.iter().take(NAMED).map(|name| &**name).collect::<Vec<_>>().join(", ");
     let more = if names.len() > NAMED { ", …" } else { "" };
-    tracing::info!("waiting at most {} s for the first result of health checks: {named}{more}", wait.as_secs_f64());
+    tracing::info!("waiting up to {} s for the first results of health checks: {named}{more}", wait.as_secs_f64());
     let began = Instant::now();
     match tokio::time::timeout(wait, wiring.no_more_pending()).await {
-        Ok(()) => tracing::info!("each health check has had a result, after {:.1} s", began.elapsed().as_secs_f64()),
+        Ok(()) => tracing::info!("every health check has a result, after {:.1} s", began.elapsed().as_secs_f64()),
         Err(_) => {
             let silent = wiring.pending();
-            tracing::warn!("{silent} of {} health checks have had no result; they count as healthy", names.len());
+            tracing::warn!("{silent} of {} health checks have no result yet; they count as healthy", names.len());
         }
     }
 }
 
-/// Waits for the wish to stop, and says whose it is.
+/// Waits for a request to stop and returns its reason.
 async fn until_stopped(stopping: &mut Stopping, running: &mut JoinHandle<()>) -> &'static str {
     tokio::select! {
         why = stopping.wanted() => why,
         _ = running => {
-            tracing::error!("the control loop has failed: answers go on, but nothing changes them until a restart");
+            tracing::error!("the control loop has failed: queries are still answered, but with no changes until a restart");
             stopping.wanted().await
         }
     }
 }
 
-/// Lets the workers finish, unless a second signal does not want to wait.
+/// Waits for the workers to finish. A second signal ends the process at once.
 async fn drain_or_exit(serving: Serving, stopping: &mut Stopping) {
     tokio::select! {
         () = drain(serving) => {}
@@ -382,11 +390,11 @@ async fn drain_or_exit(serving: Serving, stopping: &mut Stopping) {
     }
 }
 
-/// Lets the workers finish, for a bounded time.
+/// Waits, for a bounded time, for the workers to finish.
 async fn drain(serving: Serving) {
     let stopped = tokio::task::spawn_blocking(move || serving.stop());
     if tokio::time::timeout(DRAIN, stopped).await.is_err() {
-        tracing::warn!("something was still in flight after {} s", DRAIN.as_secs_f64());
+        tracing::warn!("queries were still in flight after {} s", DRAIN.as_secs_f64());
     }
 }
 
@@ -407,7 +415,7 @@ fn open(
             config::ClientSubnetUse::Ignore => serve::ClientSubnetUse::Ignore,
         },
     };
-    // The dice of the routing policies: other answers after each start, and nobody's secret.
+    // The seed of the random choices of routing policies. It need not be secret.
     let seed = fastrand::u64(..);
     let limits = TcpLimits::with_connections(files.tcp);
     let serving = bound.serve(reader, &responder, limits, observers, seed).context("cannot start the workers")?;

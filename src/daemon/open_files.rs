@@ -1,42 +1,42 @@
-//! Open files: how many this process may have, and how they are divided, so that nothing is promised twice.
+//! Open files: the limit of this process, and the share of each part of the server.
 //!
 //! ```text
-//!  limit ──┬── fixed:   sockets that listen, threads, the log, the state directory     (as many as there are)
-//!          ├── reserve: loading, so that an edit is taken however busy the rest is     (1/16, at most 64)
+//!  limit ──┬── fixed:   listening sockets, threads, the log, the state directory      (as many as there are)
+//!          ├── reserve: loading, so that edits are loaded however busy the rest is    (1/16, at most 64)
 //!          ├── admin:   HTTP connections                                               (1/16, at most 128)
-//!          ├── TCP:     DNS connections                                                (1/3 of what is left, at most 512)
-//!          └── probes:  probes and evaluations of health checks at once                (the rest, at most 10 000)
+//!          ├── TCP:     DNS connections                                                (1/3 of the rest, at most 512)
+//!          └── probes:  concurrent probes and evaluations of health checks             (the remainder, at most 10 000)
 //! ```
 
 use crate::admin;
 
-/// Event loops, the log, the journal of health, the lock of the state directory, the watcher, dnstap, the webhook, and 34 for
-/// looking names up (18 over UDP, 16 over TCP): some 60 at the very most.
+/// Event loops, the log, the health journal, the lock of the state directory, the watcher, dnstap,
+/// the webhook, and 34 for name resolution (18 over UDP, 16 over TCP): about 60 at most.
 const FIXED: u64 = 64;
 const MOST_FOR_LOADING: u64 = 64;
 const MOST_ADMIN: u64 = admin::CONNECTIONS as u64;
-/// Each holds up to 200 KiB of memory for a client that does not read.
+/// Each connection holds up to 200 KiB of memory for a client that does not read.
 const MOST_TCP: u64 = 512;
-/// More at once gain nothing: 20 000 checks every 10 s that answer within a second are 2000 at once.
+/// More are of no use: 20 000 checks every 10 s with responses within a second are 2000 at once.
 const MOST_PROBES: u64 = 10_000;
-/// However few there are, nothing is shut for good.
+/// The smallest share, so that no part is disabled.
 const LEAST: u64 = 4;
 
-/// How many files each part of the server may have open.
+/// The number of files that each part of the server may have open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct FileShares {
-    /// What is kept free for loading.
+    /// Reserved for loading.
     pub(super) reserve: u64,
     /// Connections to the admin side.
     pub(super) admin: usize,
     /// DNS connections over TCP.
     pub(super) tcp: usize,
-    /// Probes at once.
+    /// Concurrent probes.
     pub(super) probes: usize,
 }
 
 impl FileShares {
-    /// What a limit of open files is divided into, when `listeners` sockets listen.
+    /// Divides a limit of open files; `listeners` is the number of listening sockets.
     pub(super) fn of(limit: u64, listeners: u64) -> FileShares {
         let free = limit.saturating_sub(FIXED + listeners);
         let reserve = (free / 16).clamp(LEAST, MOST_FOR_LOADING);
@@ -48,7 +48,7 @@ impl FileShares {
     }
 }
 
-/// A limit with which every part has all that it may use.
+/// A limit that gives every part its maximum.
 fn enough(listeners: u64) -> u64 {
     FIXED + listeners + MOST_FOR_LOADING + MOST_ADMIN + MOST_TCP + MOST_PROBES
 }
@@ -58,7 +58,7 @@ fn small(share: u64) -> usize {
     usize::try_from(share).unwrap_or(usize::MAX)
 }
 
-/// Raises the soft limit to what is of use, as far as the hard limit lets it, and divides what there is.
+/// Raises the soft limit as far as needed and the hard limit allows, and divides it.
 pub(super) fn claim(listeners: usize) -> FileShares {
     let listeners = listeners as u64;
     let limit = raise(enough(listeners));
@@ -66,13 +66,13 @@ pub(super) fn claim(listeners: usize) -> FileShares {
     let FileShares { admin, tcp, probes, .. } = shares;
     if limit < enough(listeners) {
         tracing::info!(
-            "{limit} open files are allowed: at most {probes} probes, {tcp} TCP and {admin} admin connections at once"
+            "the limit of {limit} open files allows {probes} probes, {tcp} TCP and {admin} admin connections at once"
         );
     }
     shares
 }
 
-/// The soft limit of open files after it was raised to `wanted`, if it was lower.
+/// Raises the soft limit of open files to `wanted` if it is lower, and returns the limit in force.
 #[cfg(unix)]
 fn raise(wanted: u64) -> u64 {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -83,17 +83,17 @@ fn raise(wanted: u64) -> u64 {
             match setrlimit(Resource::Nofile, Rlimit { current: Some(target), maximum }) {
                 Ok(()) => target,
                 Err(error) => {
-                    tracing::warn!("the limit of open files stays {current}: {error}");
+                    tracing::warn!("cannot raise the limit of {current} open files: {error}");
                     current
                 }
             }
         }
-        // None stands for no limit.
+        // `None` means no limit.
         current => current.unwrap_or(u64::MAX),
     }
 }
 
-/// Elsewhere sockets and files are not counted together.
+/// On other systems sockets and files do not share a limit.
 #[cfg(not(unix))]
 fn raise(wanted: u64) -> u64 {
     wanted

@@ -1,6 +1,8 @@
-//! Tells systemd how its service is: started, reloading, stopping, alive (sd_notify(3)).
+//! Notifies systemd about the state of the service: ready, reloading, stopping, alive
+//! (sd_notify(3)).
 //!
-//! Started is: the port is open and queries are answered. Without `$NOTIFY_SOCKET` nobody wants to know.
+//! Ready means that the port is open and queries are answered. Without `$NOTIFY_SOCKET` nothing is
+//! sent.
 
 #[cfg(unix)]
 use std::sync::LazyLock;
@@ -12,39 +14,39 @@ use crate::control::{Event, Reloads};
 #[cfg(unix)]
 use crate::log_limit::LogLimit;
 
-/// How often in the time that systemd allows between two signs of life there is one, as sd_watchdog_enabled(3) advises.
+/// How many keep-alive messages are sent per watchdog interval, as sd_watchdog_enabled(3) advises.
 const SIGNS_OF_LIFE: u32 = 2;
 
-/// How long a message may wait for the service manager to take it.
+/// How long sending a message may wait for the service manager.
 #[cfg(unix)]
 const LONGEST_SEND: Duration = Duration::from_millis(100);
 
-/// What there is to tell.
+/// The notifications.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum News<'t> {
-    /// Queries are answered, by what this line says.
+    /// Queries are answered; the string is the status line.
     Ready(&'t str),
-    /// Files are read again. `Ready` follows.
+    /// A reload has begun. `Ready` follows.
     Reloading,
-    /// No more queries are taken.
+    /// The server is stopping.
     Stopping,
-    /// What goes on, for people.
+    /// A status line.
     Status(&'t str),
-    /// The loop that decides still does.
+    /// The control loop is responsive.
     Alive,
 }
 
-/// Who is told.
+/// The receiver of notifications.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Manager {
-    /// systemd, or whoever speaks its protocol, if `$NOTIFY_SOCKET` says where it listens.
+    /// systemd, or another manager with its protocol, if `$NOTIFY_SOCKET` names its socket.
     Systemd,
-    /// A server inside another program is not that program.
+    /// None: a server inside another program is not that program.
     Nobody,
 }
 
 impl Manager {
-    /// Tells; that it cannot be told is no reason to do anything else.
+    /// Sends a notification. A failure is logged and otherwise ignored.
     pub(super) fn tell(self, news: News<'_>) {
         match self {
             Manager::Systemd => tell(news),
@@ -52,7 +54,7 @@ impl Manager {
         }
     }
 
-    /// Keeps telling while the server runs.
+    /// Sends notifications while the server runs.
     pub(super) fn keep_telling(self, reloads: watch::Receiver<Reloads>, events: mpsc::Sender<Event>) {
         if self == Manager::Nobody {
             return;
@@ -64,7 +66,7 @@ impl Manager {
     }
 }
 
-/// It is one process that is told of, however many servers are in it.
+/// Shared, because all servers in a process notify about the same process.
 #[cfg(unix)]
 static WARNINGS: LazyLock<LogLimit> = LazyLock::new(LogLimit::default);
 
@@ -73,7 +75,8 @@ fn tell(news: News<'_>) {
     use sd_notify::NotifyState;
     let told = match news {
         News::Ready(status) => send(&[NotifyState::Ready, NotifyState::Status(status)]),
-        // With the time, systemd can tell this reload from one that it did not ask for (`Type=notify-reload`).
+        // The time lets systemd distinguish this reload from one that it did not request
+        // (`Type=notify-reload`).
         News::Reloading => NotifyState::monotonic_usec_now().and_then(|now| send(&[NotifyState::Reloading, now])),
         News::Stopping => send(&[NotifyState::Stopping]),
         News::Status(status) => send(&[NotifyState::Status(status)]),
@@ -82,12 +85,12 @@ fn tell(news: News<'_>) {
     if let Err(error) = told
         && let Some(held_back) = WARNINGS.admit(error.to_string())
     {
-        tracing::warn!("systemd cannot be told how the service is ($NOTIFY_SOCKET): {error}{held_back}");
+        tracing::warn!("cannot notify systemd of the state of the service ($NOTIFY_SOCKET): {error}{held_back}");
     }
 }
 
-/// Sends a datagram, as `sd_notify::notify` does, but waits no longer than a moment for a manager that does not read: it is
-/// the loop's own threads that tell.
+/// Sends a datagram as `sd_notify::notify` does, but with a short timeout, because this runs on the
+/// threads of the control loop.
 #[cfg(unix)]
 fn send(states: &[sd_notify::NotifyState<'_>]) -> std::io::Result<()> {
     let Some(path) = std::env::var_os("NOTIFY_SOCKET") else { return Ok(()) };
@@ -100,7 +103,7 @@ fn send(states: &[sd_notify::NotifyState<'_>]) -> std::io::Result<()> {
 #[cfg(not(unix))]
 fn tell(_: News<'_>) {}
 
-/// How long systemd waits for a sign of life; `None` when it does not.
+/// The watchdog interval of systemd; `None` if the watchdog is off.
 #[cfg(unix)]
 fn watchdog() -> Option<Duration> {
     sd_notify::watchdog_enabled()
@@ -111,7 +114,7 @@ fn watchdog() -> Option<Duration> {
     None
 }
 
-/// Each reload that was asked for is announced and its end too, even when it was over before anybody looked.
+/// Announces the begin and the end of each requested reload, even of one that ended in between.
 async fn follow_reloads(mut reloads: watch::Receiver<Reloads>, tell: impl Fn(News<'_>)) {
     let mut announced = reloads.borrow_and_update().asked;
     let mut is_loading = false;
@@ -129,11 +132,11 @@ async fn follow_reloads(mut reloads: watch::Receiver<Reloads>, tell: impl Fn(New
     }
 }
 
-/// Says that the server lives, as long as the loop that decides answers. Whether queries are answered is not asked: under a flood
-/// that drops even our own, a restart would help the flood.
+/// Sends keep-alive messages while the control loop responds. Whether queries are answered is not
+/// tested: under a flood that drops the test query as well, a restart would only help the flood.
 async fn show_life(events: mpsc::Sender<Event>, every: Duration, tell: impl Fn(News<'_>)) {
     loop {
-        // Any question will do.
+        // Any event with an answer will do.
         let (answer, answered) = oneshot::channel();
         if events.send(Event::ListOverrides(answer)).await.is_err() || answered.await.is_err() {
             return;
@@ -149,7 +152,7 @@ mod tests {
 
     use super::*;
 
-    /// A listener, and what it heard.
+    /// A receiver, and the messages it has received.
     fn ear() -> (impl Fn(News<'_>) + Send + 'static, Arc<Mutex<Vec<String>>>) {
         let heard = Arc::new(Mutex::new(Vec::new()));
         let sink = Arc::clone(&heard);
@@ -184,7 +187,7 @@ mod tests {
             let Some(Event::ListOverrides(answer)) = inbox.recv().await else { panic!("another question") };
             answer.send(Vec::new()).unwrap();
         }
-        // The loop hangs: it took the question and says nothing.
+        // The loop hangs: it received the event and does not answer.
         let question = inbox.recv().await;
         tokio::time::sleep(Duration::from_secs(3600)).await;
         assert_eq!(*heard.lock().unwrap(), ["Alive"; 3]);

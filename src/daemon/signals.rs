@@ -1,4 +1,4 @@
-//! Signals: when to stop, and that the process then ends.
+//! Signals that stop the process, and a limit on how long it then takes to end.
 
 use std::io;
 #[cfg(unix)]
@@ -11,18 +11,18 @@ use std::time::Duration;
 #[cfg(unix)]
 use crate::logging;
 
-/// How long after the first signal to stop the process ends in any case: somewhat less than 5 s,
-/// since the kernel needs time to free what a large server had. Docker kills after 10 s, Kubernetes
-/// after 30 s.
+/// How long after the first signal to stop the process ends in any case: slightly less than 5 s,
+/// because the kernel needs time to free the memory of a large server. Docker sends SIGKILL after
+/// 10 s, Kubernetes after 30 s.
 #[cfg(unix)]
 const LONGEST_END: Duration = Duration::from_millis(4700);
-/// How long an orderly exit may take then, or after a second signal.
+/// How long an orderly exit may take after that, or after a second signal.
 #[cfg(unix)]
 const EXIT: Duration = Duration::from_millis(200);
 
-/// From now on the process ends within 5 s of SIGTERM or SIGINT, whatever it is doing: reading
-/// files that do not respond, writing a log that nobody reads. It has a thread and a runtime of its
-/// own for that, which wait for nothing else.
+/// Ensures that the process ends within 5 s of SIGTERM or SIGINT, even while it reads files that do
+/// not respond or writes to a blocked log. The handler has its own thread and runtime, which wait
+/// for nothing else.
 #[cfg(unix)]
 pub(crate) fn end_on_signals() -> io::Result<()> {
     let (listens, is_listening) = mpsc::channel();
@@ -33,12 +33,12 @@ pub(crate) fn end_on_signals() -> io::Result<()> {
             Ok(signals) => signals,
             Err(error) => return drop(listens.send(Err(error))),
         };
-        // The one that started this waits for it.
+        // The caller waits for this.
         let _ = listens.send(Ok(()));
         runtime.block_on(async {
             signals.stop().await;
             if tokio::time::timeout(LONGEST_END, signals.stop()).await.is_ok() {
-                // A second signal: whoever serves hears it as well, and says so.
+                // A second signal. The server also receives it and logs it.
                 tokio::time::sleep(EXIT).await;
             }
         });
@@ -48,15 +48,15 @@ pub(crate) fn end_on_signals() -> io::Result<()> {
     is_listening.recv().map_err(io::Error::other)?
 }
 
-/// Ends the process. Leaving may have to wait as well, such as for standard output.
+/// Ends the process. An orderly exit may block, for example on standard output.
 #[cfg(unix)]
 fn exit() {
     let leave = || {
-        tracing::error!("something does not end after the signal to stop: exiting");
+        tracing::error!("the server did not stop in time after the signal: exiting");
         logging::flush();
         std::process::exit(1);
     };
-    // Without a thread there is still what follows.
+    // If no thread can be started, the code below still exits.
     let _ = thread::Builder::new().spawn(leave);
     thread::sleep(EXIT);
     #[cfg(target_os = "linux")]
@@ -64,7 +64,7 @@ fn exit() {
     std::process::abort();
 }
 
-/// Where there are no signals, nothing has to be done.
+/// Systems without signals need no handler.
 #[cfg(not(unix))]
 pub(crate) fn end_on_signals() -> io::Result<()> {
     Ok(())
@@ -84,7 +84,7 @@ impl Signals {
         Ok(Signals { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
     }
 
-    /// Waits for the next one and names it.
+    /// Waits for the next signal and returns its name.
     pub(crate) async fn stop(&mut self) -> &'static str {
         tokio::select! {
             _ = self.terminate.recv() => "SIGTERM",
@@ -93,7 +93,7 @@ impl Signals {
     }
 }
 
-/// Where there are no signals, Ctrl-C stops the server.
+/// On systems without signals, Ctrl-C stops the server.
 #[cfg(not(unix))]
 pub(crate) struct Signals;
 
@@ -111,7 +111,7 @@ impl Signals {
     }
 }
 
-/// SIGHUP, the wish for a reload. Once this listens, it ends nothing any more.
+/// SIGHUP, which requests a reload. Once this listens, SIGHUP no longer ends the process.
 #[cfg(unix)]
 pub(super) struct Hangups(Option<tokio::signal::unix::Signal>);
 
@@ -121,18 +121,18 @@ impl Hangups {
         tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup()).map(|signal| Hangups(Some(signal)))
     }
 
-    /// Inside another program the signal is that program's.
+    /// Ignores SIGHUP: inside another program the signal belongs to that program.
     pub(super) fn deaf() -> Hangups {
         Hangups(None)
     }
 
-    /// Waits for the next one; `None` when there will be none.
+    /// Waits for the next signal; `None` if none can arrive.
     pub(super) async fn next(&mut self) -> Option<()> {
         self.0.as_mut()?.recv().await
     }
 }
 
-/// Nobody can wish for a reload by a signal here.
+/// Systems without signals have no SIGHUP.
 #[cfg(not(unix))]
 pub(super) struct Hangups;
 

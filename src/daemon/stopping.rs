@@ -1,18 +1,18 @@
-//! Who may stop a server.
+//! What can stop a server.
 
 use tokio::sync::oneshot;
 
 use super::Signals;
 use super::service::Manager;
 
-/// A process of its own is stopped by signals; a server inside another program by that program.
+/// Signals stop a server that is its own process; a program stops a server inside it.
 pub(super) enum Stopping {
     BySignals(Signals),
     ByOwner(oneshot::Receiver<()>),
 }
 
 impl Stopping {
-    /// Who wants to know how the server is: whoever started the process, if anybody.
+    /// The receiver of notifications about the service.
     pub(super) fn manager(&self) -> Manager {
         match self {
             Stopping::BySignals(_) => Manager::Systemd,
@@ -20,19 +20,19 @@ impl Stopping {
         }
     }
 
-    /// Waits until it is to stop, and says why.
+    /// Waits for a request to stop and returns its reason.
     pub(super) async fn wanted(&mut self) -> &'static str {
         match self {
             Stopping::BySignals(signals) => signals.stop().await,
             Stopping::ByOwner(wish) => {
-                // An owner that is gone wants nothing any more.
+                // A dropped handle also stops the server.
                 let _ = wish.await;
-                "stopped by its owner"
+                "stopped by the program it runs in"
             }
         }
     }
 
-    /// Waits until it is to stop at once, which only people want who send another signal.
+    /// Waits for a second signal, which means to stop at once.
     pub(super) async fn at_once(&mut self) -> &'static str {
         match self {
             Stopping::BySignals(signals) => signals.stop().await,

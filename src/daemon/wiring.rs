@@ -1,4 +1,4 @@
-//! The channels between the loop and those who work for it: prober, loader, watcher, signals.
+//! The channels between the control loop and its workers: prober, loader, watcher, signals.
 
 use std::io;
 use std::sync::Arc;
@@ -23,17 +23,18 @@ use super::service::Manager;
 use super::signals::Hangups;
 use super::webhook;
 
-/// Events that may wait for the loop. When it is behind, probes and watchers wait: nothing is lost, nothing grows.
+/// How many events can be queued for the loop. When the queue is full, probes and watchers wait:
+/// nothing is lost and memory is bounded.
 const EVENTS: usize = 1024;
 
-/// Notices that may wait for the webhook; what is beyond is counted and not told.
+/// How many notices can be queued for the webhook. Further ones are dropped and counted.
 const NOTICES: usize = 256;
-/// How often it is checked whether the watcher still makes progress.
+/// How often the progress of the watcher is checked.
 const WATCHER_LOOK: Duration = Duration::from_secs(5);
-/// How exactly an override ends in time.
+/// The time resolution of overrides and recoveries.
 const TICK: Duration = Duration::from_secs(1);
 
-/// One end of every channel of the loop.
+/// The ends of the loop's channels that its workers use.
 pub(super) struct Wiring {
     source: SettingsSource,
     events: mpsc::Sender<Event>,
@@ -49,7 +50,7 @@ pub(super) struct Wiring {
 }
 
 impl Wiring {
-    /// The channels, and the loop's ends of them.
+    /// Creates the channels.
     pub(super) fn new(
         base: &LoadedConfig,
         source: SettingsSource,
@@ -85,12 +86,13 @@ impl Wiring {
         (outputs, wiring)
     }
 
-    /// What the loop listens to.
+    /// The receiver of the loop's events. Can be taken once.
     pub(super) fn take_events(&mut self) -> mpsc::Receiver<Event> {
         self.inbox.take().expect("the loop is started once")
     }
 
-    /// Starts prober, loader and watcher. `seen` is what the files looked like before they were loaded.
+    /// Starts the prober, the loader and the watcher. `seen` is the fingerprint of the files before
+    /// they were loaded.
     pub(super) fn start(
         &mut self,
         settings: &Settings,
@@ -138,7 +140,7 @@ impl Wiring {
     fn start_watcher(&self, targets: Targets, writers: Writers) -> anyhow::Result<()> {
         let events = self.events.clone();
         let changed = move || {
-            // The loop ends only when the server does.
+            // The loop runs as long as the server.
             let _ = events.blocking_send(Event::Reload(Trigger::Edited));
         };
         let start = move || Watcher::start(writers.clone(), changed.clone());
@@ -147,12 +149,12 @@ impl Wiring {
         Ok(())
     }
 
-    /// Keeps the service manager informed.
+    /// Sends notifications to the service manager.
     pub(super) fn keep_telling(&self, manager: Manager) {
         manager.keep_telling(self.reloads.clone(), self.events.clone());
     }
 
-    /// What the side door needs.
+    /// The state of the admin side.
     pub(super) fn door(
         &self,
         world: Reader,
@@ -177,24 +179,24 @@ impl Wiring {
         }
     }
 
-    /// How many checks have had no first result.
+    /// The number of checks without a result.
     pub(super) fn pending(&self) -> usize {
         *self.pending.borrow()
     }
 
-    /// Waits until each check has had one.
+    /// Waits until every check has a result.
     pub(super) async fn no_more_pending(&mut self) {
-        // The loop ends only when the server does.
+        // The loop runs as long as the server.
         let _ = self.pending.wait_for(|pending| *pending == 0).await;
     }
 
     pub(super) async fn send(&self, event: Event) {
-        // A loop that is gone needs to hear nothing.
+        // A loop that has ended needs no events.
         let _ = self.events.send(event).await;
     }
 }
 
-/// Hands the results of probes to the loop.
+/// Forwards probe results to the loop.
 async fn forward(mut results: mpsc::Receiver<probe::Observed>, events: mpsc::Sender<Event>) {
     while let Some(result) = results.recv().await {
         let probe::Observed { slot, generation, observation, report, began } = result;
@@ -213,7 +215,7 @@ fn judges_certificates(check: &HealthCheck) -> bool {
     matches!(endpoint.protocol, EndpointProtocol::Https { verify_certificate: true, .. })
 }
 
-/// Hands the results of metric checks to the loop.
+/// Forwards the results of metric checks to the loop.
 async fn forward_evaluated(mut results: mpsc::Receiver<probe::Evaluated>, events: mpsc::Sender<Event>) {
     while let Some(result) = results.recv().await {
         let probe::Evaluated { slot, generation, observation, report, took } = result;
@@ -226,10 +228,10 @@ async fn forward_evaluated(mut results: mpsc::Receiver<probe::Evaluated>, events
     }
 }
 
-/// Lets the loop know that time passes.
+/// Sends a tick every second.
 async fn tick(events: mpsc::Sender<Event>) {
     let mut seconds = tokio::time::interval(TICK);
-    // After a standstill nobody needs the seconds that were missed.
+    // After a suspension, missed ticks are not made up for.
     seconds.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         seconds.tick().await;
@@ -248,8 +250,9 @@ async fn reload_on_hangup(mut hangups: Hangups, events: mpsc::Sender<Event>) {
     }
 }
 
-/// Lets the watcher follow what is served: another zones directory, other databases. One that waits for a file system that does not
-/// respond is followed by another, which does without what lies there.
+/// Makes the watcher follow the configuration in force: another zones directory, other databases. A
+/// watcher that waits for a file system that does not respond is replaced by one that skips the
+/// files there.
 async fn follow(
     mut watcher: Watcher,
     start: impl Fn() -> io::Result<Watcher>,
@@ -263,7 +266,7 @@ async fn follow(
             changed = base.changed() => if changed.is_err() { return },
             _ = looks.tick() => {
                 if let Some(unresponsive) = watcher.unresponsive() {
-                    tracing::error!("{unresponsive}; files are watched without it");
+                    tracing::error!("{unresponsive}; it is not watched");
                     match start() {
                         Ok(another) => watcher = another,
                         Err(error) => tracing::error!("cannot start the watcher: {error}"),
@@ -279,7 +282,7 @@ async fn follow(
     }
 }
 
-/// The files on which the world depends.
+/// The files to watch.
 pub(super) fn targets(source: &SettingsSource, settings: &Settings) -> Targets {
     Targets {
         directory: settings.zones.directory.clone(),

@@ -1,12 +1,12 @@
-//! The time at the start of each line.
+//! The timestamp of log lines.
 
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
 
-/// The time in front of each line, unless the reader writes it anyway.
+/// The timestamp of a line, unless the reader of the log adds its own.
 pub(super) enum Clock {
     Utc,
-    /// The journal stamps every line (systemd.exec(5), JOURNAL_STREAM).
+    /// None: the journal adds a timestamp to every line (systemd.exec(5), JOURNAL_STREAM).
     Journal,
 }
 

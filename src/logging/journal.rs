@@ -1,9 +1,10 @@
-//! systemd's journal: whether it reads standard error, and how priorities are written to it.
+//! systemd's journal: detects whether standard error goes to it, and formats its priorities.
 
 use tracing::Level;
 
-/// Whether standard error goes to the journal. `$JOURNAL_STREAM` is the device and inode number of the stream, which a
-/// child process with another standard error inherits too: both must match (systemd.exec(5)).
+/// Whether standard error goes to the journal. `$JOURNAL_STREAM` has the device and inode number of
+/// the stream. A child process with another standard error inherits the variable, so both numbers
+/// are compared (systemd.exec(5)).
 #[cfg(unix)]
 pub(super) fn reads_stderr() -> bool {
     use std::io;
@@ -16,7 +17,7 @@ pub(super) fn reads_stderr() -> bool {
     identity(&stream) == Some((found.dev(), found.ino()))
 }
 
-/// There is no journal here.
+/// This system has no journal.
 #[cfg(not(unix))]
 pub(super) fn reads_stderr() -> bool {
     false
@@ -29,7 +30,7 @@ fn identity(stream: &str) -> Option<(u64, u64)> {
     Some((device.parse().ok()?, inode.parse().ok()?))
 }
 
-/// What sd-daemon(3) has at the start of a line: the priority that syslog(3) gives to this level.
+/// The priority prefix of sd-daemon(3), with the syslog(3) level.
 pub(super) fn priority(level: Level) -> &'static str {
     match level {
         Level::ERROR => "<3>",

@@ -4,9 +4,10 @@
 //!  any thread ──▶ Queue, bounded ──▶ the thread `log` ──▶ standard error
 //! ```
 //!
-//! A log that nobody reads or that cannot be written must not hold up the server: whoever logs puts a message into the
-//! queue and goes on. What finds no room, or cannot be written, is dropped and counted; one line reports it once the log
-//! is written again. Panics take the same way. There is one log in a process, as there is one `tracing` subscriber.
+//! A log that is not read or cannot be written must not block the server. A thread that logs puts
+//! the message into the queue and continues. A message is dropped and counted if the queue is full
+//! or the write fails; a line reports the count once the log is written again. Panics are logged
+//! the same way. There is one log in a process, because there is one `tracing` subscriber.
 
 mod format;
 mod journal;
@@ -30,28 +31,27 @@ use output::{Output, Prefix};
 pub use queue::Lost;
 use queue::Queue;
 
-/// How long the end of the program waits for the log to be written. A log that is read takes microseconds; one that
-/// nobody reads must not delay a restart.
+/// How long the end of the program waits for the log to be written. Normally this takes
+/// microseconds; a log that is not read must not delay a restart.
 const FLUSH: Duration = Duration::from_secs(1);
 
-/// What is logged unless `RUST_LOG` or `--verbose` chooses. hickory-server, where it carries UDP, logs every request at
-/// info.
+/// What is logged unless `RUST_LOG` or `--verbose` is set. hickory-server, where it carries UDP,
+/// logs every request at info.
 const DEFAULT_FILTER: &str = "info,hickory_server=error";
 
-/// The queue of this process, once the log has started.
+/// The queue of this process, set when the log starts.
 static QUEUE: OnceLock<Arc<Queue>> = OnceLock::new();
 
-/// The started log. Dropping it waits, for a bounded time, until what was logged is written.
+/// A handle to the log. Dropping it waits, for a bounded time, until the log is written.
 #[derive(Debug)]
 pub struct Log {
     format: LogFormat,
 }
 
-/// Starts the log on standard error. `RUST_LOG` chooses what is logged; without it, `verbosity` does: 0 is info, 1
-/// debug, 2 trace.
+/// Starts the log on standard error. `RUST_LOG` is the filter; without it, `verbosity` selects the
+/// level: 0 is info, 1 debug, 2 trace.
 ///
-/// # Errors
-/// When the system gives no thread.
+/// # Errors If the system cannot start a thread.
 pub fn start(format: LogFormat, verbosity: u8) -> io::Result<Log> {
     let default = match verbosity {
         0 => DEFAULT_FILTER,
@@ -72,22 +72,21 @@ pub fn start(format: LogFormat, verbosity: u8) -> io::Result<Log> {
     Ok(Log { format })
 }
 
-/// Starts a log that goes elsewhere, without colours. Panics stay on standard error.
+/// Starts a log that goes to `writer`, without colours. Panics are still written to standard error.
 ///
-/// # Errors
-/// When the system gives no thread.
+/// # Errors If the system cannot start a thread.
 pub fn start_into(writer: impl io::Write + Send + 'static) -> io::Result<()> {
     let (queue, log) = builder(DEFAULT_FILTER, Output::new(writer, Prefix::None))?;
     adopt(queue, log.with_ansi(false).with_timer(SystemTime).try_init().is_ok());
     Ok(())
 }
 
-/// How many messages this process has lost.
+/// The number of messages that this process has lost.
 pub fn lost() -> Lost {
     QUEUE.get().map(|queue| queue.lost()).unwrap_or_default()
 }
 
-/// Waits, for a bounded time, until what was logged is written: for ends that drop nothing.
+/// Waits, for a bounded time, until the log is written. For exits that drop no `Log`.
 pub fn flush() {
     if let Some(queue) = QUEUE.get() {
         queue.flush(FLUSH);
@@ -95,7 +94,8 @@ pub fn flush() {
 }
 
 impl Log {
-    /// Writes the error that ends the program, as every command does; as a log line where a machine reads the log.
+    /// Writes the error that ends the program: as `error: …` like every command, or as a log line
+    /// with JSON logs.
     pub fn fail(&self, error: &str) {
         match self.format {
             LogFormat::Json => tracing::error!("{error}"),
@@ -123,23 +123,23 @@ fn builder(default: &str, output: Output<impl io::Write + Send + 'static>) -> io
     Ok((queue, builder))
 }
 
-/// Makes a queue the one of this process, unless a log exists already (in tests), which serves as well.
+/// Sets the queue of this process, unless a log exists already (in tests); then that one is used.
 fn adopt(queue: Arc<Queue>, is_first: bool) {
     if is_first {
         let _ = QUEUE.set(queue);
     }
 }
 
-/// Colour is for people; <https://no-color.org> says how they refuse it.
+/// Colours are for terminals; `NO_COLOR` disables them (<https://no-color.org>).
 fn wants_colour() -> bool {
     io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
-/// Makes `tracing`'s writers: each puts one event into the queue.
+/// Creates `tracing`'s writers: each puts one event into the queue.
 struct Writers(Arc<Queue>);
 
-/// One event's way into the queue. It never fails: of a failing writer `tracing-subscriber` tells standard error, and
-/// panics where that fails too.
+/// Writes one event to the queue. It never fails, because `tracing-subscriber` reports a failed
+/// write to standard error, and panics if that fails as well.
 struct Line<'q> {
     queue: &'q Queue,
     level: Level,
@@ -158,7 +158,7 @@ impl<'q> MakeWriter<'q> for Writers {
 }
 
 impl io::Write for Line<'_> {
-    /// One call is one event, as `tracing` writes.
+    /// `tracing` writes each event with one call.
     fn write(&mut self, text: &[u8]) -> io::Result<usize> {
         self.queue.put(self.level, text);
         Ok(text.len())

@@ -1,4 +1,4 @@
-//! Where messages go, one after the other: what is written in front of their lines, and what becomes of a cut one.
+//! Writes messages to a stream, with a prefix for each line, and recovers from partial writes.
 
 use std::io::{self, Write};
 use std::thread;
@@ -8,10 +8,10 @@ use tracing::Level;
 
 use super::journal::priority;
 
-/// How long to wait before a stream that somebody made non-blocking is tried again.
+/// How long to wait before a write to a non-blocking stream is repeated.
 const RETRY: Duration = Duration::from_millis(20);
 
-/// What every line begins with.
+/// The prefix of each line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Prefix {
     None,
@@ -19,11 +19,11 @@ pub(super) enum Prefix {
     Priority,
 }
 
-/// Where messages go.
+/// A stream that messages are written to.
 pub(super) struct Output<W> {
     writer: W,
     prefix: Prefix,
-    /// A message was cut: the next one must not be its end.
+    /// The last message was written in part: the next one starts a new line.
     is_torn: bool,
 }
 
@@ -32,13 +32,13 @@ impl<W: Write> Output<W> {
         Output { writer, prefix, is_torn: false }
     }
 
-    /// Writes a message, which takes as long as the stream takes.
+    /// Writes a message. Blocks as long as the stream does.
     pub(super) fn write(&mut self, level: Level, text: &[u8]) -> io::Result<()> {
         let mut lines = Vec::with_capacity(text.len() + 16);
         if self.is_torn {
             lines.push(b'\n');
         }
-        // The journal makes an entry of each line, so each needs the priority.
+        // The journal creates an entry for each line, so each line needs the priority.
         for line in text.split_inclusive(|byte| *byte == b'\n') {
             if self.prefix == Prefix::Priority {
                 lines.extend_from_slice(priority(level).as_bytes());
@@ -57,7 +57,8 @@ impl<W: Write> Output<W> {
                     self.is_torn = !rest.is_empty();
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                // The other programs on a terminal or a pipe share its flags, and some make it non-blocking.
+                // Programs on the same terminal or pipe share its flags, and some make it
+                // non-blocking.
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => thread::sleep(RETRY),
                 Err(error) => return Err(error),
             }
@@ -70,7 +71,7 @@ impl<W: Write> Output<W> {
 mod tests {
     use super::*;
 
-    /// Takes up to three bytes a call, or what it is told to say.
+    /// Accepts up to three bytes per call, or returns the next prepared result.
     #[derive(Default)]
     struct Stubborn {
         taken: Vec<u8>,

@@ -1,4 +1,4 @@
-//! Panics are logged: the standard library would write them to standard error itself, and wait for it.
+//! Logs panics. The standard library would write them to standard error itself and block on it.
 
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::panic::{self, PanicHookInfo};
@@ -9,7 +9,7 @@ pub(super) fn log_panics() {
     panic::set_hook(Box::new(|panic| tracing::error!("{}", describe(panic, &Backtrace::capture()))));
 }
 
-/// What the standard library would write.
+/// The message that the standard library would write.
 fn describe(panic: &PanicHookInfo<'_>, backtrace: &Backtrace) -> String {
     let thread = thread::current();
     let message = format!("thread '{}' {panic}", thread.name().unwrap_or("<unnamed>"));

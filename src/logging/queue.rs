@@ -1,4 +1,4 @@
-//! The queue of messages, the thread that writes them, and how many were lost.
+//! The message queue, the thread that writes it, and counts of lost messages.
 
 use std::collections::VecDeque;
 use std::io::{self, Write};
@@ -11,25 +11,25 @@ use tracing::Level;
 
 use super::output::Output;
 
-/// How much may wait to be written: some 10 000 lines.
+/// How many bytes can be queued: about 10 000 lines.
 const CAPACITY_BYTES: usize = 1 << 20;
 
-/// How many messages were lost.
+/// Counts of lost messages.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Lost {
-    /// The queue was full, since nobody reads the log.
+    /// Lost because the queue was full: the log is not read.
     pub full: u64,
-    /// The log could not be written.
+    /// Lost because the write failed.
     pub write: u64,
 }
 
-/// Messages that wait to be written.
+/// Messages that are not yet written.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
     waiting: Mutex<Waiting>,
-    /// There is something to write.
+    /// Signalled when there is something to write.
     arrived: Condvar,
-    /// All of it is written.
+    /// Signalled when everything is written.
     drained: Condvar,
     lost_full: AtomicU64,
     lost_write: AtomicU64,
@@ -39,7 +39,7 @@ pub(super) struct Queue {
 struct Waiting {
     messages: VecDeque<Message>,
     bytes: usize,
-    /// A message was taken out and is not yet written.
+    /// A message was taken out and is being written.
     is_writing: bool,
 }
 
@@ -50,7 +50,7 @@ struct Message {
 }
 
 impl Queue {
-    /// A queue with a thread that writes. It runs as long as the process: the log is the last to end.
+    /// Creates a queue and the thread that writes it. The thread runs until the process ends.
     pub(super) fn start(output: Output<impl Write + Send + 'static>) -> io::Result<Arc<Queue>> {
         let queue = Arc::new(Queue::default());
         let written = Arc::clone(&queue);
@@ -58,7 +58,7 @@ impl Queue {
         Ok(queue)
     }
 
-    /// Takes a message in, or drops and counts it; returns at once.
+    /// Queues a message, or drops and counts it. Returns at once.
     pub(super) fn put(&self, level: Level, text: &[u8]) {
         let message = Message { level, text: text.into() };
         let mut waiting = self.lock();
@@ -73,15 +73,15 @@ impl Queue {
         self.arrived.notify_one();
     }
 
-    /// How many messages were lost so far.
+    /// The number of messages lost so far.
     pub(super) fn lost(&self) -> Lost {
         Lost { full: self.lost_full.load(Ordering::Relaxed), write: self.lost_write.load(Ordering::Relaxed) }
     }
 
-    /// Waits until everything is written, this long at most.
+    /// Waits until everything is written, for at most `at_most`.
     pub(super) fn flush(&self, at_most: Duration) {
         let is_busy = |waiting: &mut Waiting| waiting.is_writing || !waiting.messages.is_empty();
-        // What is not written by then is lost with the process.
+        // What is not written by then is lost when the process ends.
         let _ = self.drained.wait_timeout_while(self.lock(), at_most, is_busy);
     }
 
@@ -93,7 +93,8 @@ impl Queue {
                 self.lost_write.fetch_add(1, Ordering::Relaxed);
                 continue;
             }
-            // Only after a line that was written: on a stream that takes nothing the report would be lost, too.
+            // Report only after a line was written: on a blocked stream the report would be lost as
+            // well.
             let lost = self.lost();
             let lost = lost.full + lost.write;
             if lost > reported && self.lock().messages.is_empty() {
@@ -124,7 +125,7 @@ impl Queue {
     }
 
     fn lock(&self) -> MutexGuard<'_, Waiting> {
-        // No thread panics between two changes.
+        // No thread panics while it holds the lock.
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -137,10 +138,10 @@ mod tests {
     use super::super::output::Prefix;
     use super::*;
 
-    /// Far above what anything here takes.
+    /// Far longer than anything here takes.
     const PATIENCE: Duration = Duration::from_secs(30);
 
-    /// A stream that takes nothing until it is opened; then it sends on what it takes, or fails.
+    /// A stream that blocks until it is opened; then it forwards what it receives, or fails.
     struct Gate {
         opened: Receiver<()>,
         taken: Option<Sender<String>>,
@@ -180,7 +181,7 @@ mod tests {
         assert!(began.elapsed() >= Duration::from_millis(50));
         drop(open);
         queue.flush(PATIENCE);
-        // In order: those that came first.
+        // In order: the oldest messages.
         let numbers: Vec<usize> = taken.try_iter().map(|line| line.trim_end().parse().unwrap()).collect();
         assert_eq!(numbers, (0..numbers.len()).collect::<Vec<_>>());
         assert_eq!(numbers.len() as u64 + lost.full, messages as u64);
