@@ -239,7 +239,7 @@ mod tests {
             fs::write(&path, vec![7; length]).unwrap();
             assert_eq!(outcome(&path, 300_000).unwrap().len(), length);
         }
-        assert!(outcome(&path, 299_999).unwrap_err().contains("more than 299999 bytes"));
+        assert!(outcome(&path, 299_999).unwrap_err().contains("larger than 299999 bytes"));
         assert!(outcome(&directory.path().join("b"), 1).is_err());
         assert!(outcome(directory.path(), 1).unwrap_err().contains("not a regular file"));
     }

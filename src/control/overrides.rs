@@ -47,7 +47,7 @@ pub struct OverrideOutcome {
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum OverrideError {
     /// No check matches the pattern.
-    #[error("no health check matches `{pattern}`")]
+    #[error("no health check is called `{pattern}`")]
     UnknownCheck {
         /// The pattern.
         pattern: String,

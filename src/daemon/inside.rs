@@ -44,7 +44,7 @@ impl Daemon {
             runtime.shutdown_background();
             outcome
         };
-        let thread = thread::Builder::new().name("daemon".to_owned()).spawn(work).context("cannot start a thread")?;
+        let thread = thread::Builder::new().name("daemon".to_owned()).spawn(work).context("cannot start threads")?;
         match told.recv() {
             Ok((addresses, admin)) => Ok(Daemon { addresses, admin, stop: Some(stop), thread: Some(thread) }),
             Err(mpsc::RecvError) => {

@@ -93,7 +93,7 @@ fn runtime() -> anyhow::Result<Runtime> {
         .on_thread_unpark(background::resume)
         .enable_all()
         .build()
-        .context("cannot start a thread")
+        .context("cannot start threads")
 }
 
 async fn boot_and_serve(
@@ -225,7 +225,7 @@ fn claim_state(settings: &Settings) -> anyhow::Result<StateLock> {
 
 /// The saved state of the last run, and the state writer of this one.
 fn remember(settings: &Settings) -> anyhow::Result<(SavedState, StateWriter, StateWriterThread)> {
-    let (found, state_writer, keeping) = store::keep(&settings.state.directory).context("cannot start a thread")?;
+    let (found, state_writer, keeping) = store::keep(&settings.state.directory).context("cannot start threads")?;
     if let Some(damage) = &found.damage {
         tracing::error!("{damage}; {} intact lines are used", found.lines.len());
     }
@@ -247,7 +247,7 @@ async fn end(wiring: &Wiring, running: JoinHandle<()>, keeping: StateWriterThrea
 fn start_taps(settings: &Settings) -> anyhow::Result<Taps> {
     let nsid = settings.dns.nsid.as_ref().map(|nsid| String::from_utf8_lossy(nsid).into_owned());
     let identity = nsid.unwrap_or_else(machine_name);
-    Taps::start(settings.query_log.as_ref(), settings.dnstap.as_ref(), &identity).context("cannot start a thread")
+    Taps::start(settings.query_log.as_ref(), settings.dnstap.as_ref(), &identity).context("cannot start threads")
 }
 
 fn machine_name() -> String {

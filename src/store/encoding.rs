@@ -1,6 +1,6 @@
-//! From a file's bytes to its text: UTF-8, or words about what it is instead.
+//! Decodes the bytes of a file as UTF-8, or says which other encoding they are in.
 
-/// TOML is UTF-8 and nothing else (TOML 1.0, "Spec").
+/// Decodes UTF-8, the only encoding of TOML (TOML 1.0, "Spec").
 pub(super) fn text(bytes: Vec<u8>) -> Result<String, String> {
     if let Some(other) = other_form(&bytes) {
         return Err(other.to_owned());
@@ -18,16 +18,16 @@ pub(super) fn text(bytes: Vec<u8>) -> Result<String, String> {
     })
 }
 
-/// What the first bytes say that the file is, when it cannot be TOML.
+/// Recognises other encodings and formats by the first bytes.
 fn other_form(bytes: &[u8]) -> Option<&'static str> {
     const UTF_16: &str =
-        "the file is UTF-16, not UTF-8, as older versions of PowerShell write it by `>`: save it as UTF-8";
+        "the file is UTF-16, not UTF-8, as older versions of PowerShell write it with `>`: save it as UTF-8";
     match bytes {
         [0xff, 0xfe, 0, 0, ..] | [0, 0, 0xfe, 0xff, ..] => Some("the file is UTF-32, not UTF-8: save it as UTF-8"),
         [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => Some(UTF_16),
-        // No byte order mark: every other byte of what is mostly ASCII is 0.
+        // Without a byte order mark: in text that is mostly ASCII, every other byte is 0.
         [_, 0, _, 0, ..] | [0, _, 0, _, ..] => Some(UTF_16),
-        [0x1f, 0x8b, ..] => Some("the file is compressed by gzip: unpack it"),
+        [0x1f, 0x8b, ..] => Some("the file is compressed with gzip: decompress it"),
         _ => None,
     }
 }

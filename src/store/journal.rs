@@ -1,8 +1,9 @@
-//! A file of lines that survives being killed at any instant: what the server remembers of health.
+//! The health journal: a file of lines that survives a kill at any moment.
 //!
-//! Each line carries a checksum. Lines are appended; now and then the whole file is replaced by a shorter one, atomically.
-//! What a kill or a power cut leaves is a file whose last line is not finished: that line is dropped, nothing else. A line
-//! that is damaged otherwise is left out, the others count, and the file as it was found is set aside for people to look at.
+//! Each line has a checksum. Lines are appended; from time to time the whole file is atomically
+//! replaced by a shorter one. A kill or a power cut can leave an incomplete last line, which is
+//! dropped. Other damaged lines are skipped and the intact ones are used; the damaged file is set
+//! aside for inspection.
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
@@ -12,14 +13,15 @@ use super::last_good::write_durably;
 use super::{lines, private};
 use crate::background;
 
-/// The file in the state directory.
+/// The name of the file in the state directory.
 const FILE: &str = "health.journal";
-/// The first line: what this is, and the version of its form.
+/// The first line: the type of the file and the version of its format.
 const HEADER: &str = "fiftythree health 1";
-/// Octets that are read at most. A million checks have less to remember; more is not ours.
+/// The size limit when reading, in bytes. A million checks need less; a larger file is not a
+/// journal.
 const MOST_OCTETS: u64 = 1 << 30;
 
-/// The file of lines, open for appending once it was written anew.
+/// The journal. It can be appended to once it has been replaced.
 #[derive(Debug)]
 pub struct Journal {
     path: PathBuf,
@@ -30,29 +32,30 @@ pub struct Journal {
 /// What was found at the start.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Found {
-    /// The good lines, in order.
+    /// The intact lines, in order.
     pub lines: Vec<String>,
-    /// What was wrong with the file and where it lies now; for people.
+    /// What was damaged and where the file is now; for the log.
     pub damage: Option<String>,
 }
 
 impl Journal {
-    /// The journal in this state directory. Nothing is touched before it is read or written.
+    /// The journal in this state directory. Does not access the file.
     pub fn new(state: &Path) -> Journal {
         Journal { path: state.join(FILE), file: None, octets: 0 }
     }
 
-    /// Where it is.
+    /// The path of the file.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// How long it is, in octets.
+    /// Its length in bytes.
     pub fn octets(&self) -> u64 {
         self.octets
     }
 
-    /// Reads what the last run left. A damaged file is set aside; what is good in it is returned all the same.
+    /// Reads the journal of the last run. A damaged file is set aside; its intact lines are
+    /// returned.
     pub fn recover(&self) -> Found {
         let bytes = match private::read(&self.path, MOST_OCTETS) {
             Ok(bytes) => bytes,
@@ -63,7 +66,8 @@ impl Journal {
         Found { lines, damage: diagnostic.map(|diagnostic| self.set_aside(&diagnostic)) }
     }
 
-    /// Makes these lines all there is. Whoever reads, now or after a power cut, sees the old file or the new one.
+    /// Replaces all lines. Readers, now or after a power cut, see either the old file or the new
+    /// one.
     pub fn replace(&mut self, lines: impl IntoIterator<Item = String>) -> io::Result<()> {
         self.file = None;
         let text = lines::text(HEADER, background::yielding(lines));
@@ -76,11 +80,12 @@ impl Journal {
         Ok(())
     }
 
-    /// Appends lines: from then on a kill of the process does not lose them, and after `sync` a power cut does not either.
-    /// After an error the file takes nothing more until it is replaced, since its last line may not be whole.
+    /// Appends lines. They then survive a kill of the process, and after `sync` a power cut. After
+    /// an error the journal refuses lines until it is replaced, because its last line may be
+    /// incomplete.
     pub fn append(&mut self, lines: &[String]) -> io::Result<()> {
         let Some(mut file) = self.file.take() else {
-            return Err(io::Error::other("it could not be written before"));
+            return Err(io::Error::other("an earlier write failed"));
         };
         let mut text = String::new();
         for line in background::yielding(lines) {
@@ -92,17 +97,18 @@ impl Journal {
         Ok(())
     }
 
-    /// Makes durable what was appended.
+    /// Makes the appended lines durable.
     pub fn sync(&mut self) -> io::Result<()> {
         let Some(file) = self.file.take() else {
-            return Err(io::Error::other("it could not be written before"));
+            return Err(io::Error::other("an earlier write failed"));
         };
         file.sync_data()?;
         self.file = Some(file);
         Ok(())
     }
 
-    /// A file that cannot be read need not be damaged. Out of the way it must be all the same: the next one is written there.
+    /// A file that cannot be read may be intact. It is moved all the same, because the next journal
+    /// takes its place.
     fn unreadable(&self, error: &io::Error) -> String {
         self.set_aside_as(&format!("cannot be read: {error}"))
     }
@@ -111,17 +117,18 @@ impl Journal {
         self.set_aside_as(&format!("is damaged: {diagnostic}"))
     }
 
-    /// Copies the damaged file, so that what is good in it is there until the journal is replaced. Says what happened.
+    /// Copies the damaged file, so that its intact lines stay in the journal until that is
+    /// replaced. Returns what happened.
     fn set_aside_as(&self, diagnostic: &str) -> String {
         let path = self.path.display();
         let aside = (1..).map(|number| self.path.with_extension(format!("journal.damaged-{number}")));
-        // Somebody who never clears them away has 100 at most; then the last one is overwritten.
+        // At most 100 of them are kept if nobody removes them; then the last one is overwritten.
         let is_free = |aside: &PathBuf| fs::symlink_metadata(aside).is_err() || aside.ends_with("damaged-100");
         let Some(aside) = aside.take(100).find(is_free) else {
-            return format!("{path} {diagnostic}; too many such files lie there already to keep it");
+            return format!("{path} {diagnostic}; it is not kept, because there are too many such files already");
         };
-        // What is no file has nothing that could count, and what cannot be copied, since it cannot be read, is moved: the next
-        // journal must not replace it.
+        // What is not a regular file has no lines to keep. What cannot be copied because it cannot
+        // be read is moved, so that the next journal does not replace it.
         let is_file = fs::symlink_metadata(&self.path).is_ok_and(|metadata| metadata.is_file());
         let copied = if is_file { copy(&self.path, &aside) } else { Err(io::ErrorKind::Unsupported.into()) };
         let kept = copied.or_else(|_| fs::rename(&self.path, &aside));
@@ -163,7 +170,7 @@ mod tests {
         std::os::unix::fs::symlink(&target, journal.path()).unwrap();
         let found = journal.recover();
         assert!(found.lines.is_empty() && found.damage.unwrap().contains("it is a symbolic link"));
-        // Where a damaged file would be set aside lies a link as well, to nothing.
+        // A dangling link is in the place where a damaged file would be set aside.
         let aside = state.path().join("health.journal.damaged-2");
         let made = elsewhere.path().join("made");
         std::os::unix::fs::symlink(&made, &aside).unwrap();
@@ -242,7 +249,7 @@ mod tests {
     fn what_is_no_journal_is_set_aside() {
         let (_state, journal) = written();
         let later = lines::text("fiftythree health 2", [""; 0]);
-        for (bytes, says) in [(&b"\0\0\0\0\n"[..], "first line"), (later.as_bytes(), "does not know")] {
+        for (bytes, says) in [(&b"\0\0\0\0\n"[..], "first line"), (later.as_bytes(), "not known")] {
             fs::write(journal.path(), bytes).unwrap();
             let found = journal.recover();
             assert!(found.lines.is_empty());
@@ -250,7 +257,7 @@ mod tests {
         }
         fs::remove_file(journal.path()).unwrap();
         fs::create_dir(journal.path()).unwrap();
-        // What cannot be read may be as good as new.
+        // A file that cannot be read may be intact.
         let damage = journal.recover().damage.unwrap();
         assert!(
             damage.contains("health.journal cannot be read: it is not a regular file; it is set aside"),

@@ -1,7 +1,9 @@
-//! The last good source of every zone file, kept in the state directory: what a restart serves when a file is broken.
+//! The last good source of every zone file, kept in the state directory. A restart serves it if the
+//! zone file has errors.
 //!
-//! A copy begins with a line that holds a checksum and the length of what follows. The line is a comment of TOML, so that a
-//! copy can be put back by hand, and is read by earlier versions, which made copies without it.
+//! A copy begins with a line that has a checksum and the length of the rest. The line is a TOML
+//! comment, so a copy can be put back by hand. Copies of earlier versions do not have it and are
+//! read as well.
 
 use std::collections::HashSet;
 use std::ffi::OsString;
@@ -17,15 +19,15 @@ use super::lines::checksum;
 use super::links::source_of;
 use super::private;
 
-/// The longest file name we make; common file systems end at 255 octets, and a suffix must fit.
+/// The longest file name used. Common file systems allow 255 bytes, and a suffix must fit.
 const LONGEST_FILE_NAME: usize = 200;
-/// Bytes that are read at most of one copy; no zone file is as long.
+/// The size limit when reading a copy; no zone file is that large.
 const MOST_BYTES: u64 = 1 << 30;
-/// Texts that are written together: as many files are open at a time.
+/// How many copies are written together, and thus how many files are open at once.
 const BATCH: usize = 64;
-/// What the first line of a copy begins with; no editor writes such a comment.
+/// The beginning of the first line of a copy. No editor writes such a comment.
 const SEAL: &str = "#:fiftythree-copy ";
-/// What a file is called until it is whole and durable.
+/// The suffix of a file that is not yet complete and durable.
 const UNFINISHED: &str = ".unfinished";
 
 /// The directory `last-good` in the state directory.
@@ -34,16 +36,16 @@ pub struct LastGood {
     directory: PathBuf,
 }
 
-/// What keeping the sources did.
+/// What `keep` did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Kept {
-    /// Files whose text was not yet there.
+    /// How many sources were written.
     pub written: usize,
-    /// Files that are no longer served.
+    /// How many copies were removed.
     pub removed: usize,
 }
 
-/// The state directory does not take what is to be kept.
+/// The state directory cannot be written.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot keep last good sources in {path}: {source}")]
 pub struct NotKept {
@@ -58,18 +60,19 @@ impl NotKept {
 }
 
 impl LastGood {
-    /// Below `state`; nothing is created before something is to be kept.
+    /// The directory `last-good` in `state`. It is created when something is kept.
     pub fn new(state: &Path) -> LastGood {
         LastGood { directory: state.join("last-good") }
     }
 
-    /// Does work on this directory; an error when its file system does not respond.
+    /// Runs work on this directory; an error if its file system does not respond.
     pub(super) fn while_responsive<T>(&self, work: impl FnOnce() -> Result<T, NotKept>) -> Result<T, NotKept> {
         let unresponsive = |error| Err(NotKept::new(&self.directory, error));
         files::operate(&self.directory, || Ok(work())).unwrap_or_else(unresponsive)
     }
 
-    /// The last good text of a zone file; `None` when there is none, or it cannot be read, or was cut or altered.
+    /// The last good source of a zone file; `None` if there is none, it cannot be read, or it is
+    /// damaged.
     pub fn read(&self, path: &Path) -> Option<SourceFile> {
         // O_NOFOLLOW is about the last part of a path alone.
         if !files::symlink_metadata(&self.directory).is_ok_and(|metadata| metadata.is_dir()) {
@@ -79,16 +82,16 @@ impl LastGood {
         Some(source_of(path, unsealed(&String::from_utf8(bytes).ok()?)?))
     }
 
-    /// Whether there is a copy of a zone file, usable or not: then it was served.
+    /// Whether there is a copy of a zone file, intact or not: then the file was served.
     pub fn has(&self, path: &Path) -> bool {
         files::symlink_metadata(&self.directory.join(file_name(path))).is_ok()
     }
 
-    /// The last good texts of all files in `zones`, those included that are no longer there.
+    /// The last good sources of all files in `zones`, including files that no longer exist.
     pub fn all(&self, zones: &Path) -> Vec<SourceFile> {
         let names = private::names_in(&self.directory).unwrap_or_default();
         let mut paths: Vec<PathBuf> = names.iter().filter_map(|name| unescape(name.to_str()?)).collect();
-        // Names that were too long to be kept are found by the files that are there.
+        // Copies whose names were too long for the path are found by the files that exist.
         paths.extend(super::zone_files(zones).unwrap_or_default());
         paths.retain(|path| {
             path.parent() == Some(zones) && path.extension().is_some_and(|extension| extension == "toml")
@@ -98,14 +101,15 @@ impl LastGood {
         paths.iter().filter_map(|path| self.read(path)).collect()
     }
 
-    /// Makes the kept texts those of `sources`, and of the `others` whose texts are kept already, all of which lie in `zones`:
-    /// durable when this returns. Texts that are there already are not written again; those of files that are gone from `zones`
-    /// are removed.
+    /// Keeps the sources `sources` and the existing copies of `others`, all of which are in
+    /// `zones`, and removes the copies of all other files of `zones`. Durable on return. Existing
+    /// copies are not written again.
     pub fn keep(&self, zones: &Path, sources: &[SourceFile], others: &[&Path]) -> Result<Kept, NotKept> {
         self.keep_all(zones, sources, others).map_err(|error| NotKept::new(&self.directory, error))
     }
 
-    /// Keeps these texts as well, and none of the files that are `gone`: durable when this returns.
+    /// Keeps these sources in addition, and removes the copies of the files in `gone`. Durable on
+    /// return.
     pub fn keep_changes(&self, sources: &[SourceFile], gone: &[&Path]) -> Result<(), NotKept> {
         self.change(sources, gone).map_err(|error| NotKept::new(&self.directory, error))
     }
@@ -150,8 +154,8 @@ impl LastGood {
         Ok(kept)
     }
 
-    /// Writes those of these texts that are not there: all are written before the first is waited for, so that the disk has
-    /// them together. How many that were.
+    /// Writes the copies that do not exist yet and returns their number. All are written before the
+    /// first is synced, so that the disk can write them together.
     fn write_durably(&self, sources: &[SourceFile]) -> io::Result<usize> {
         let mut written = Vec::new();
         for source in sources {
@@ -178,15 +182,16 @@ impl LastGood {
     }
 }
 
-/// Whoever reads `path`, now or after a power cut, sees the old bytes or the new ones: written beside, made durable,
-/// renamed. The caller makes the directory durable, once for many files.
+/// Writes a file atomically and durably: readers of `path`, now or after a power cut, see either
+/// the old bytes or the new ones. The caller syncs the directory, once for many files.
 pub(super) fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let (file, beside) = write_beside(path, &[bytes])?;
     file.sync_all()?;
     fs::rename(&beside, path)
 }
 
-/// The file beside `path` with these bytes, not durable yet, and its name.
+/// Writes the bytes to a temporary file next to `path`, without syncing it, and returns it and its
+/// name.
 fn write_beside(path: &Path, parts: &[&[u8]]) -> io::Result<(File, OsString)> {
     let mut beside = path.as_os_str().to_owned();
     beside.push(UNFINISHED);
@@ -196,26 +201,27 @@ fn write_beside(path: &Path, parts: &[&[u8]]) -> io::Result<(File, OsString)> {
     Ok((file, beside))
 }
 
-/// The first line of a copy of this text.
+/// The first line of a copy of this source.
 fn seal(text: &str) -> String {
     format!("{SEAL}1 {:016x} {}\n", checksum(text.as_bytes()), text.len())
 }
 
-/// The text of a copy, unless it is not what was written.
+/// The source in a copy, unless the copy is damaged.
 fn unsealed(copy: &str) -> Option<&str> {
     if SEAL.starts_with(copy) {
-        // Cut so early that nothing tells it from a file of comments.
+        // Cut within the first line, so it looks like a file with a comment.
         return None;
     }
     if !copy.starts_with(SEAL) {
-        // Of an earlier version.
+        // Written by an earlier version.
         return Some(copy);
     }
     let text = &copy[copy.find('\n')? + 1..];
     copy.starts_with(&seal(text)).then_some(text)
 }
 
-/// A flat name for a path of any characters. Names that would be too long keep their end, behind a hash of the whole.
+/// A flat file name for any path. If it would be too long, its end is kept after a hash of the
+/// whole.
 fn file_name(path: &Path) -> String {
     let escaped = escape(path.as_os_str().as_encoded_bytes());
     if escaped.len() <= LONGEST_FILE_NAME {
@@ -224,8 +230,9 @@ fn file_name(path: &Path) -> String {
     format!("{:016x}{}", checksum(escaped.as_bytes()), &escaped[escaped.len() - (LONGEST_FILE_NAME - 16)..])
 }
 
-/// Letters, digits, `-`, `_` and dots stand for themselves, every other octet is `%` and two hexadecimal digits. No name
-/// begins with a dot or leads out of the directory: a path is absolute, and its slashes are escaped.
+/// Keeps letters, digits, `-`, `_` and dots; every other byte becomes `%` and two hexadecimal
+/// digits. The result cannot begin with a dot or leave the directory, because a path is absolute
+/// and its slashes are escaped.
 fn escape(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut out, &octet| {
         if octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'_' | b'.') {
@@ -237,7 +244,7 @@ fn escape(bytes: &[u8]) -> String {
     })
 }
 
-/// The path that `escape` made this of.
+/// The inverse of `escape`.
 fn unescape(name: &str) -> Option<PathBuf> {
     let mut octets = Vec::new();
     let mut rest = name.as_bytes();
@@ -303,11 +310,11 @@ mod tests {
         let last_good = LastGood::new(state.path());
         let a = source("/zones/a.toml", "whole");
         last_good.keep(Path::new("/zones"), std::slice::from_ref(&a), &[]).unwrap();
-        // As a power cut in the middle of the next write would leave it.
+        // The state after a power cut in the middle of a write.
         let beside = state.path().join("last-good").join(file_name(&a.path) + UNFINISHED);
         fs::write(&beside, "ha").unwrap();
         assert_eq!(&*last_good.read(&a.path).unwrap().text, "whole");
-        // The next time it is cleared away.
+        // The next write removes it.
         assert_eq!(last_good.keep(Path::new("/zones"), &[a], &[]).unwrap(), Kept { written: 0, removed: 1 });
         assert!(!beside.exists());
     }
@@ -360,7 +367,7 @@ mod tests {
             for damaged in [&whole[..place], &altered, &longer] {
                 fs::write(&copy, damaged).unwrap();
                 let read = last_good.read(&a.path).map(|source| source.text);
-                // Where the first line is hard to make out, the whole text still stands behind it.
+                // Even if the first line is damaged, the whole source follows it.
                 let is_harmless = |text: &str| text.ends_with(&*a.text);
                 assert!(read.as_deref().is_none_or(is_harmless), "byte {place}: {read:?}");
                 assert!(last_good.has(&a.path));
@@ -383,7 +390,7 @@ mod tests {
         assert_eq!((keep(), keep()), (Kept { written: 1, removed: 0 }, Kept::default()));
         assert!(fs::read_to_string(&copy).unwrap().starts_with(SEAL));
         assert_eq!(text_of(&last_good, &a.path), Some(Arc::clone(&a.text)));
-        // Somebody put a copy back, line and all.
+        // A copy was put back by hand, with its first line.
         let again = source("/zones/a.toml", &fs::read_to_string(&copy).unwrap());
         last_good.keep(Path::new("/zones"), std::slice::from_ref(&again), &[]).unwrap();
         assert_eq!(text_of(&last_good, &a.path), Some(again.text));

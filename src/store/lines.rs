@@ -1,14 +1,14 @@
-//! The form of the files of lines in the state directory: a first line that says what the file is, and before each line a
-//! checksum of it. What was written whole is told from what was cut or altered, line by line.
+//! The format of line files in the state directory. The first line names the type of the file; each
+//! line begins with its checksum. Damage is therefore detected line by line.
 
 use crate::background;
 
-/// Hexadecimal digits of a checksum, and the space behind it.
+/// The length of a checksum in hexadecimal digits, with the space after it.
 const BEFORE_TEXT: usize = 17;
-/// Bytes that are looked at before others may have the core: some 50 µs of work.
+/// How many bytes are checked before the thread yields: about 50 µs of work.
 const CHUNK: usize = 1 << 16;
 
-/// A file of these lines.
+/// Formats a file of these lines.
 pub(super) fn text(header: &str, lines: impl IntoIterator<Item = impl AsRef<str>>) -> String {
     let mut text = String::new();
     append(&mut text, header);
@@ -16,21 +16,21 @@ pub(super) fn text(header: &str, lines: impl IntoIterator<Item = impl AsRef<str>
     text
 }
 
-/// Puts a line behind its checksum.
+/// Appends a line with its checksum.
 pub(super) fn append(text: &mut String, line: &str) {
     debug_assert!(!line.contains('\n'), "a line is one line");
     text.push_str(&format!("{:016x} {line}\n", checksum(line.as_bytes())));
 }
 
-/// The good lines, and what is wrong besides an unfinished end.
+/// The intact lines, and what is damaged apart from an incomplete last line.
 pub(super) fn read(bytes: &[u8], header: &str) -> (Vec<String>, Option<String>) {
     let whole = bytes.iter().rposition(|&octet| octet == b'\n').map_or(0, |end| end + 1);
     let mut texts = bytes[..whole].split_inclusive(|&octet| octet == b'\n');
     let Some(first) = texts.next() else { return (Vec::new(), None) };
     match opened(first) {
         Some(known) if known == header => {}
-        Some(other) => return (Vec::new(), Some(format!("it is of a form that this version does not know: {other}"))),
-        None => return salvage(bytes, whole, "its first line is not what was written"),
+        Some(other) => return (Vec::new(), Some(format!("its format is not known to this version: {other}"))),
+        None => return salvage(bytes, whole, "its first line is damaged"),
     }
     let (mut lines, mut bad) = (Vec::new(), Vec::new());
     for (number, text) in (2..).zip(texts) {
@@ -42,7 +42,7 @@ pub(super) fn read(bytes: &[u8], header: &str) -> (Vec<String>, Option<String>) 
     (lines, describe(&bad))
 }
 
-/// What can be read of a file whose first line is damaged: whatever has a good checksum is ours.
+/// Reads a file with a damaged first line: every line with a correct checksum is used.
 fn salvage(bytes: &[u8], whole: usize, diagnostic: &str) -> (Vec<String>, Option<String>) {
     let texts = bytes[..whole].split_inclusive(|&octet| octet == b'\n').skip(1);
     let lines: Vec<String> = texts.filter_map(opened).map(str::to_owned).collect();
@@ -52,12 +52,12 @@ fn salvage(bytes: &[u8], whole: usize, diagnostic: &str) -> (Vec<String>, Option
 fn describe(bad: &[usize]) -> Option<String> {
     match bad {
         [] => None,
-        [one] => Some(format!("line {one} is not what was written")),
-        [first, ..] => Some(format!("{} lines are not what was written, line {first} first", bad.len())),
+        [one] => Some(format!("line {one} is damaged")),
+        [first, ..] => Some(format!("{} lines are damaged, the first is line {first}", bad.len())),
     }
 }
 
-/// The line behind a good checksum.
+/// The line after its checksum, if that is correct.
 fn opened(text: &[u8]) -> Option<&str> {
     let text = std::str::from_utf8(text.strip_suffix(b"\n")?).ok()?;
     let (written, line) = text.split_at_checked(BEFORE_TEXT)?;
@@ -65,8 +65,9 @@ fn opened(text: &[u8]) -> Option<&str> {
     (written == checksum(line.as_bytes())).then_some(line)
 }
 
-/// FNV-1a, 64 bits: the same on every machine and in every version, which the standard library's hashes do not promise. It
-/// notices every byte that is another, and nearly every other damage. No secret is kept by it.
+/// FNV-1a, 64 bits. The result is the same on every machine and in every version, unlike that of
+/// the standard library's hashers. It detects any change of one byte and nearly all other damage.
+/// It is not a security measure.
 pub(super) fn checksum(bytes: &[u8]) -> u64 {
     let add = |hash: u64, &octet: &u8| (hash ^ u64::from(octet)).wrapping_mul(0x0100_0000_01b3);
     bytes.chunks(CHUNK).fold(0xcbf2_9ce4_8422_2325, |hash, chunk| {

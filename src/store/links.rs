@@ -1,5 +1,6 @@
-//! Links that lead out of their directory. They are legal, and how many systems are set up; but a person who may write
-//! zone files must not be able to read by way of the server's messages what only the server may read.
+//! Links that lead out of their directory. They are legal, and many systems are set up that way.
+//! But a user who may write zone files must not be able to read, through the server's messages,
+//! files that only the server may read.
 
 use std::fs;
 use std::path::Path;
@@ -8,8 +9,8 @@ use std::sync::Arc;
 use crate::config::{Disclosure, SourceFile};
 use crate::files;
 
-/// How much may be shown of the file that a path leads to. A link within its directory, such as those that Kubernetes makes
-/// (`lab.toml` → `..data/lab.toml`), is as good as the file.
+/// How much messages may show of the file that a path leads to. A link within its directory, such
+/// as those of Kubernetes (`lab.toml` → `..data/lab.toml`), is treated as the file itself.
 pub fn disclosure_of(path: &Path) -> Disclosure {
     match files::symlink_metadata(path) {
         Ok(metadata) if !metadata.is_symlink() => Disclosure::Text,
@@ -18,7 +19,7 @@ pub fn disclosure_of(path: &Path) -> Disclosure {
     }
 }
 
-/// A text that was read from this path before.
+/// A source that was read from this path before.
 pub(super) fn source_of(path: &Path, text: impl Into<Arc<str>>) -> SourceFile {
     SourceFile { disclosure: disclosure_of(path), ..SourceFile::new(path, text) }
 }
@@ -48,7 +49,7 @@ mod tests {
         for file in ["zones/plain.toml", "zones/..2026/map.toml", "store/nix.toml", "token"] {
             fs::write(path(file), "").unwrap();
         }
-        // A ConfigMap: two links, and both stay.
+        // A ConfigMap: two links, both within the directory.
         symlink("..2026", path("zones/..data")).unwrap();
         symlink("..data/map.toml", path("zones/map.toml")).unwrap();
         symlink("plain.toml", path("zones/other.toml")).unwrap();
@@ -56,7 +57,7 @@ mod tests {
         symlink(path("token"), path("zones/token.toml")).unwrap();
         symlink("token.toml", path("zones/by-another.toml")).unwrap();
         symlink("nothing", path("zones/nothing.toml")).unwrap();
-        // The directory itself may be a link: what is in it is not.
+        // The directory itself may be a link.
         symlink("zones", path("linked")).unwrap();
         for (name, expected) in [
             ("zones/plain.toml", Disclosure::Text),

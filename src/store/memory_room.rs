@@ -1,41 +1,44 @@
-//! How much memory there is for loading, and how much a load needs: one that does not fit is refused before it begins, since
-//! a process that has no memory left is killed with all its answers.
+//! How much memory is available for loading, and how much a load needs. A load that does not fit is
+//! refused before it begins, because a process that runs out of memory is killed and answers
+//! nothing.
 //!
-//! What there is: the least of what `RLIMIT_AS` and the memory limits of the control groups leave. Without any limit nothing
-//! is refused: then it is for the system to say.
+//! The available memory is the least that `RLIMIT_AS` and the memory limits of the control groups
+//! leave. Without a limit nothing is refused.
 //!
-//! What is needed was measured with `fiftythree serve` and zones of 100 000 records and more, as the growth of the resident
-//! set over the size of the file (docs/performance.md, "Memory while zones load").
+//! The factors were measured with `fiftythree serve` and zones of 100 000 and more records, as the
+//! growth of the resident set divided by the size of the file (docs/performance.md, "Memory while
+//! zones load").
 
 use std::fs;
 use std::path::Path;
 use std::thread;
 
-/// Of each file, until the load is over: its text and what is compiled from it.
+/// Per byte of each file, until the load ends: the source and its compiled form.
 const HELD: u64 = 15;
-/// Of the files that are being read at the moment, one on each core, besides: tokens, trees, records.
+/// In addition, per byte of the files being read, one on each core: tokens, trees, records.
 const IN_WORK: u64 = 12;
-/// When something is at fault all files are read together, twice, by the parser that goes on after errors.
+/// Per byte, if there is an error: all files are read together, twice, with the error-tolerant
+/// parser.
 const WITH_FAULTS: u64 = 48;
 
 /// The memory for one load.
 #[derive(Clone, Debug, Default)]
 pub struct MemoryRoom {
-    /// `None` without any limit.
+    /// Available bytes; `None` without a limit.
     available: Option<u64>,
-    /// The sizes of all files that were admitted.
+    /// The total size of all admitted files.
     files: u64,
-    /// Those of the largest, as many as are read at once; in order.
+    /// The sizes of the largest files, as many as are read at once; sorted.
     largest: Vec<u64>,
 }
 
 impl MemoryRoom {
-    /// What there is now.
+    /// The memory available now.
     pub fn now() -> MemoryRoom {
         MemoryRoom::of(available())
     }
 
-    /// For commands that serve nobody.
+    /// Without a limit, for commands that do not serve.
     pub fn unlimited() -> MemoryRoom {
         MemoryRoom::default()
     }
@@ -44,10 +47,9 @@ impl MemoryRoom {
         MemoryRoom { available, files: 0, largest: Vec::new() }
     }
 
-    /// Takes a file of this size into the load, if it fits beside the others.
+    /// Admits a file of this size, in bytes, if it fits together with the others.
     ///
-    /// # Errors
-    /// What it would take, in words.
+    /// # Errors A message with the memory that would be needed.
     pub fn admit(&mut self, octets: u64) -> Result<(), String> {
         let Some(available) = self.available else { return Ok(()) };
         let cores = thread::available_parallelism().map_or(1, usize::from);
@@ -61,10 +63,9 @@ impl MemoryRoom {
         Ok(())
     }
 
-    /// Whether files of this size together can be read for their faults.
+    /// Whether files of this total size, in bytes, can be read together to report their errors.
     ///
-    /// # Errors
-    /// What it would take, in words.
+    /// # Errors A message with the memory that would be needed.
     pub fn admit_with_faults(&self, octets: u64) -> Result<(), String> {
         self.available.map_or(Ok(()), |available| fits(octets.saturating_mul(WITH_FAULTS), available))
     }
@@ -75,10 +76,10 @@ fn fits(needed: u64, available: u64) -> Result<(), String> {
         return Ok(());
     }
     let mib = |octets: u64| octets.div_ceil(1 << 20);
-    Err(format!("loading takes about {} MiB of memory and the limit leaves {} MiB", mib(needed), mib(available)))
+    Err(format!("loading needs about {} MiB of memory and the limit leaves {} MiB", mib(needed), mib(available)))
 }
 
-/// What the limits leave.
+/// The memory that the limits leave.
 #[cfg(target_os = "linux")]
 fn available() -> Option<u64> {
     let groups = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
@@ -101,8 +102,8 @@ fn left_of_address_space() -> Option<u64> {
     Some(limit.saturating_sub(kibibytes * 1024))
 }
 
-/// What the memory groups of this process and all groups above them leave. In a container the path may be the host's, which is
-/// not there; then the root is the container's own group.
+/// The memory that the control group of this process and its ancestors leave. In a container the
+/// path may be the host's and not exist; the root is then the container's own group.
 fn left_by_groups(proc_self_cgroup: &str, mount: &Path) -> Option<u64> {
     let group = |line: &str| {
         let (_, rest) = line.split_once(':')?;
@@ -122,11 +123,11 @@ fn left_by_groups(proc_self_cgroup: &str, mount: &Path) -> Option<u64> {
     proc_self_cgroup.lines().filter_map(group).filter_map(left).min()
 }
 
-/// What a version of control groups calls things.
+/// The file names of a version of control groups.
 struct Files {
     limit: &'static str,
     usage: &'static str,
-    /// In `memory.stat`: pages of files that the kernel takes back first.
+    /// The key in `memory.stat` of the file pages that the kernel reclaims first.
     reclaimable: &'static str,
 }
 
@@ -137,7 +138,8 @@ const V1: Files =
 impl Files {
     fn left(&self, group: &Path) -> Option<u64> {
         let read = |name: &str| fs::read_to_string(group.join(name)).ok();
-        // `max` in version 2 is no number; version 1 says a number without meaning that nobody has.
+        // Version 2 writes `max` for no limit; version 1 writes a number larger than any real
+        // memory.
         let limit: u64 = read(self.limit)?.trim().parse().ok()?;
         let usage: u64 = read(self.usage)?.trim().parse().ok()?;
         let stat = read("memory.stat").unwrap_or_default();
@@ -177,7 +179,7 @@ mod tests {
         group(v1.path(), "memory/docker/c1", &V1, "1000", 700, 300);
         let groups = "5:cpu,cpuacct:/docker/c1\n4:memory:/docker/c1\n0::/\n";
         assert_eq!(left_by_groups(groups, v1.path()), Some(600));
-        // More in use than allowed, as when the limit was lowered.
+        // More is in use than allowed, for example after the limit was lowered.
         group(v1.path(), "memory/docker/c1", &V1, "100", 700, 0);
         assert_eq!(left_by_groups(groups, v1.path()), Some(0));
     }
@@ -198,7 +200,7 @@ mod tests {
         room.admit(2 * MIB).unwrap();
         let error = room.admit(50 * MIB).unwrap_err();
         assert!(error.contains("MiB of memory and the limit leaves 200 MiB"), "{error}");
-        // The one that was refused takes nothing from others.
+        // A refused file takes no memory from the others.
         room.admit(MIB).unwrap();
         let more = (0..100).take_while(|_| room.admit(MIB).is_ok()).count();
         assert!((1..10).contains(&more), "{more}");

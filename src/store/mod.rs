@@ -1,7 +1,8 @@
-//! Zones and settings on disk: reading what the user writes, keeping what was good, noticing edits.
+//! Zones and settings on disk: reads what users write, keeps what was good, and notices edits.
 //!
-//! Nothing here knows what a zone means, nor what a line of the journal says. A text that cannot be had right now (unreadable, not UTF-8, caught in the middle
-//! of a save, its directory gone) never takes away what is served: the text served before stands in for it.
+//! This module knows neither the meaning of a zone nor that of a journal line. A source that cannot
+//! be read now (no permission, not UTF-8, in the middle of a save, missing directory) does not stop
+//! its zone: the source that was served before is used instead.
 
 mod encoding;
 mod journal;

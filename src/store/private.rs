@@ -1,8 +1,10 @@
-//! Files of the state directory: for the server's user alone, and never reached through a symbolic link in it.
+//! Files in the state directory. Only the server's user can access them, and they are never reached
+//! through a symbolic link in that directory.
 //!
-//! What is kept there was private where it came from: zone files, the reasons people gave. So files are made 0600 and
-//! directories 0700 whatever the umask says, and those of earlier versions are tightened at the start. The state directory
-//! itself may be a link, as systemd makes one for `DynamicUser=`; nothing in it may be.
+//! The directory keeps data that is private at its origin: zone files, and the reasons of
+//! overrides. Files are therefore created with mode 0600 and directories with 0700 under any umask,
+//! and those of earlier versions are tightened at the start. The state directory itself may be a
+//! link, as systemd creates one for `DynamicUser=`; nothing in it may be.
 
 use std::ffi::OsString;
 use std::fs::{self, DirBuilder, File, OpenOptions};
@@ -11,7 +13,7 @@ use std::path::Path;
 
 use crate::files;
 
-/// Makes the state directory unless it exists. What lies above it is made as the umask says.
+/// Creates the state directory unless it exists. Its parents get the permissions of the umask.
 pub(super) fn make_state_directory(path: &Path) -> io::Result<()> {
     if path.is_dir() {
         return Ok(());
@@ -23,7 +25,7 @@ pub(super) fn make_state_directory(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Makes a directory in the state directory, and that too, unless they exist.
+/// Creates a directory in the state directory, and the state directory, unless they exist.
 pub(super) fn make_directory(path: &Path) -> io::Result<()> {
     make_state_directory(path.parent().unwrap_or(Path::new("")))?;
     match builder().create(path) {
@@ -50,7 +52,7 @@ pub(super) fn open(path: &Path) -> io::Result<File> {
     regular(options().read(true).open(path))
 }
 
-/// Reads a regular file of at most so many bytes.
+/// Reads a regular file of at most `at_most` bytes.
 pub(super) fn read(path: &Path, at_most: u64) -> io::Result<Vec<u8>> {
     refuse_link(path)?;
     files::read_with(path, at_most, open)
@@ -61,7 +63,8 @@ pub(super) fn append(path: &Path) -> io::Result<File> {
     regular(options().append(true).open(path))
 }
 
-/// Opens the file for writing, empty or not; it is made when there is none. A link in its place is removed.
+/// Opens the file for writing without truncating it; creates it if it does not exist. Replaces a
+/// link.
 pub(super) fn open_or_create(path: &Path) -> io::Result<File> {
     if fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_symlink()) {
         fs::remove_file(path)?;
@@ -69,13 +72,13 @@ pub(super) fn open_or_create(path: &Path) -> io::Result<File> {
     regular(options().create(true).truncate(false).write(true).open(path))
 }
 
-/// Makes the file anew; what is in its place, a link too, is removed.
+/// Creates the file; removes what is in its place, a link too.
 pub(super) fn create(path: &Path) -> io::Result<File> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
-    // The system follows no link where a file must be new.
+    // `create_new` does not follow links.
     options().create_new(true).write(true).open(path)
 }
 
@@ -99,15 +102,15 @@ fn builder() -> DirBuilder {
 fn options() -> OpenOptions {
     use std::os::unix::fs::OpenOptionsExt as _;
     let mut options = OpenOptions::new();
-    // Opening a pipe would wait for its other end.
+    // Without O_NONBLOCK, opening a pipe would wait for its other end.
     options.mode(0o600).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK);
     options
 }
 
-/// What the system says of a link that is not followed needs a translation.
+/// Names the link in the error of an open with O_NOFOLLOW.
 #[cfg(unix)]
 fn name_link(error: io::Error) -> io::Error {
-    // FreeBSD and NetBSD have numbers of their own for it.
+    // FreeBSD and NetBSD use other error numbers.
     match error.raw_os_error() {
         Some(libc::ELOOP | libc::EMLINK) => io::Error::other("it is a symbolic link"),
         _ => error,
@@ -132,13 +135,13 @@ fn name_link(error: io::Error) -> io::Error {
 #[cfg(unix)]
 pub use tightening::tighten;
 
-/// Access is not a matter of modes here.
+/// On this system, access is not controlled by modes.
 #[cfg(not(unix))]
 pub fn tighten(_: &Path) -> Result<(), NotTightened> {
     Ok(())
 }
 
-/// Others may still read or write in the state directory.
+/// Other users may have access to the state directory.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "other users may have access to the state directory: the mode of {path} cannot be changed to {mode:o}: {source}{more}"
@@ -147,7 +150,7 @@ pub struct NotTightened {
     path: String,
     mode: u32,
     source: io::Error,
-    /// How many files more, in words.
+    /// How many more files are affected, as a suffix of the message.
     more: String,
 }
 
@@ -160,31 +163,33 @@ mod tightening {
 
     use super::NotTightened;
 
-    /// What is ours in the state directory; what is kept under other names there is somebody else's.
+    /// The names that the server creates in the state directory. Other names belong to someone
+    /// else.
     const OURS: [&str; 4] = ["lock", "health.journal", "last-good", "zone-index"];
-    /// What a directory has that all users of the machine share, such as `/tmp`.
+    /// The sticky bit marks a directory shared by all users, such as `/tmp`.
     const STICKY: u32 = 0o1000;
 
-    /// Takes from other users what an earlier version, or a umask, let them do with the state directory and with what is ours
-    /// in it. All that can be tightened is; the error is about the first that cannot.
+    /// Removes the access of other users that an earlier version, or a umask, gave to the state
+    /// directory and to the server's files in it. Tightens everything it can; the error is about
+    /// the first failure.
     pub fn tighten(state: &Path) -> Result<(), NotTightened> {
         let mut failed = Vec::new();
         let mut tighten = |path: PathBuf, mode, shared| match shared {
-            true => failed.push((path, mode, io::Error::other("it is a directory that users share"))),
+            true => failed.push((path, mode, io::Error::other("it is a directory shared by all users"))),
             false => {
                 if let Err(error) = fs::set_permissions(&path, Permissions::from_mode(mode)) {
                     failed.push((path, mode, error));
                 }
             }
         };
-        // The directory first: from then on nobody else can change what is in it.
+        // The directory first: after that, other users cannot change its contents.
         if let Ok(metadata) = fs::metadata(state)
             && let Some(mode) = tighter(&metadata)
         {
             tighten(state.to_path_buf(), mode, metadata.permissions().mode() & STICKY != 0);
         }
         for (path, mode) in loose_in(state, is_ours) {
-            // Behind a directory that is closed to others nothing has to be looked at; there may be many files.
+            // A directory that is closed to others protects its contents, which may be many files.
             let inner = if path.is_dir() { loose_in(&path, |_| true) } else { Vec::new() };
             inner.into_iter().chain([(path, mode)]).for_each(|(path, mode)| tighten(path, mode, false));
         }
@@ -196,11 +201,12 @@ mod tightening {
         }
     }
 
-    /// What others may access in a directory, and the modes that end it. Links are left alone: what they lead to is not ours.
+    /// The paths in a directory that others can access, and their tightened modes. Links are
+    /// skipped, because their targets are not the server's.
     fn loose_in(directory: &Path, is_meant: impl Fn(&str) -> bool) -> Vec<(PathBuf, u32)> {
         let entries = fs::read_dir(directory).into_iter().flatten().filter_map(Result::ok);
         let meant = entries.filter(|entry| entry.file_name().to_str().is_some_and(&is_meant));
-        // The metadata of an entry is a link's own.
+        // The metadata of an entry are those of the link itself.
         let loose = meant.filter_map(|entry| Some((entry.path(), tighter(&entry.metadata().ok()?)?)));
         loose.collect()
     }
@@ -241,7 +247,7 @@ mod tests {
         drop((create(&made).unwrap(), open_or_create(&opened).unwrap()));
         assert_eq!([&state, &state.join("last-good")].map(|path| mode(path)), [0o700; 2]);
         assert_eq!([&made, &opened].map(|path| mode(path)), [0o600; 2]);
-        // They are there already.
+        // They exist already.
         make_directory(&state.join("last-good")).unwrap();
         drop((create(&made).unwrap(), open_or_create(&opened).unwrap()));
     }
@@ -274,7 +280,7 @@ mod tests {
         symlink(elsewhere.path(), &directory).unwrap();
         assert_eq!(make_directory(&directory).unwrap_err().to_string(), "it is a symbolic link");
         assert!(names_in(&directory).is_err());
-        // The directory itself may be one.
+        // The directory itself may be a link.
         let whole = elsewhere.path().join("state");
         symlink(state.path(), &whole).unwrap();
         make_state_directory(&whole).unwrap();

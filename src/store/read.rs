@@ -1,4 +1,4 @@
-//! Reading the zones directory.
+//! Reads the zones directory.
 
 use std::ffi::OsStr;
 use std::io;
@@ -12,16 +12,17 @@ use crate::files;
 use super::encoding::text;
 use super::{MemoryRoom, Stamp, WriteState, Writers, disclosure_of};
 
-/// The largest zone file: some two million records. A file of that size is a mistake, and reading it would exhaust memory.
+/// The size limit of a zone file: about two million records. A larger file is a mistake, and
+/// reading it would exhaust memory.
 const LARGEST_FILE: u64 = 256 << 20;
-/// How often a file that changes while it is read is read again before the text served before stands in for it.
+/// How often a file that changes while it is read is read again before its previous source is used.
 const TRIES: usize = 3;
-/// How long an editor is given to finish a save between two tries.
+/// How long to wait for an editor to finish a save between two tries.
 const BETWEEN_TRIES: Duration = Duration::from_millis(50);
 
-/// What may stand in for a file that cannot be read right now.
+/// A replacement for a file that cannot be read now.
 pub trait StandIn: Clone {
-    /// Whether nothing is in it.
+    /// Whether it is empty.
     fn is_blank(&self) -> bool;
 }
 
@@ -31,28 +32,28 @@ impl StandIn for SourceFile {
     }
 }
 
-/// What is to be worked with for one file.
+/// The current state of one file.
 #[derive(Clone, Debug)]
 pub enum Current<S> {
-    /// A text that was read just now, and what the file looked like; `None` when it may have changed since without looking
-    /// different.
+    /// The source as it was just read, and the stamp of the file; `None` if the file may have
+    /// changed since without a new stamp.
     Read(SourceFile, Option<Stamp>),
-    /// What was there before.
+    /// The previous state of a file that is unchanged or cannot be read.
     Before(S),
 }
 
-/// The texts to work with, and what kept others out.
+/// The state of all zone files, and what could not be read.
 #[derive(Clone, Debug)]
 pub struct Sources<S = SourceFile> {
-    /// One for each file, in order of their paths.
+    /// One entry for each file, sorted by path.
     pub files: Vec<Current<S>>,
-    /// What could not be read, and what stands in for it.
+    /// Diagnostics about files that could not be read.
     pub diagnostics: Vec<Diagnostic>,
-    /// Files that could not be read and that nothing stands in for.
+    /// Files that could not be read and have no replacement.
     pub missing: Vec<PathBuf>,
-    /// Files that are being written. What was served of them before goes on; new ones are left out.
+    /// Files that are being written. Their previous state is used; new files are left out.
     pub in_progress: Vec<PathBuf>,
-    /// Files that were read although nobody was seen to close them.
+    /// Files that were read although no writer was seen to close them.
     pub quiet: Vec<PathBuf>,
 }
 
@@ -64,7 +65,7 @@ impl<S> Default for Sources<S> {
 }
 
 impl Sources {
-    /// All texts.
+    /// All sources.
     pub fn texts(self) -> Vec<SourceFile> {
         let text = |current| match current {
             Current::Read(source, _) | Current::Before(source) => source,
@@ -73,7 +74,8 @@ impl Sources {
     }
 }
 
-/// The zone files of a directory, in order: every `*.toml`, not hidden, not ending in `~`.
+/// The zone files of a directory, sorted: every `*.toml` that is not hidden and does not end in
+/// `~`.
 pub fn zone_files(directory: &Path) -> io::Result<Vec<PathBuf>> {
     let mut paths = Vec::new();
     for name in files::names_in(directory)? {
@@ -85,15 +87,16 @@ pub fn zone_files(directory: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
-/// Whether a file of the zones directory with this name is a zone file.
+/// Whether a file with this name in the zones directory is a zone file.
 pub(super) fn is_zone_file(name: &OsStr) -> bool {
     let octets = name.as_encoded_bytes();
     octets.ends_with(b".toml") && !octets.starts_with(b".")
 }
 
-/// Reads all zone files of `directory`. `before` is what stands in for a file that cannot be read right now: what was
-/// served so far, or the texts of the last run. `unchanged` is what is in a file that looks as it did before: it is not read.
-/// `writers` says which files are being written.
+/// Reads all zone files of `directory`. `before` returns the replacement of a file that cannot be
+/// read now: the state served so far, or the source of the last run. `unchanged` returns the state
+/// of a file with this stamp; such a file is not read. `writers` says which files are being
+/// written.
 pub fn read_zone_files<S: StandIn>(
     directory: &Path,
     served: &[S],
@@ -104,7 +107,7 @@ pub fn read_zone_files<S: StandIn>(
     read_zone_files_within(&mut MemoryRoom::unlimited(), directory, served, writers, before, unchanged)
 }
 
-/// The same, as far as there is memory: a file for which there is none is one that cannot be read right now.
+/// The same within a memory limit: a file that does not fit counts as one that cannot be read now.
 pub fn read_zone_files_within<S: StandIn>(
     room: &mut MemoryRoom,
     directory: &Path,
@@ -115,7 +118,7 @@ pub fn read_zone_files_within<S: StandIn>(
 ) -> Sources<S> {
     let paths = match zone_files(directory) {
         Ok(paths) if paths.is_empty() && !served.is_empty() => {
-            return keep_all(served, directory, "the zones directory is empty all of a sudden");
+            return keep_all(served, directory, "the zones directory is empty, but zones are being served");
         }
         Ok(paths) => paths,
         Err(error) => {
@@ -154,14 +157,14 @@ pub fn read_zone_files_within<S: StandIn>(
     sources
 }
 
-/// Reads these zone files and no others.
+/// Reads exactly these zone files.
 pub fn read_zone_list(paths: &[PathBuf], before: impl Fn(&Path) -> Option<SourceFile>) -> Sources {
     let mut sources = Sources::default();
     for path in paths {
         match read_settled(path, &Writers::unknown()) {
             Ok(Contents::Text { source, stamp, .. }) => add(&mut sources, source, stamp, &before),
             Ok(Contents::Absent) => stand_in(&mut sources, path, "there is no such file", before(path)),
-            // Nobody is known to write any file here.
+            // `Writers::unknown` reports no file as being written.
             Ok(Contents::InProgress) => {}
             Err(problem) => stand_in(&mut sources, path, &problem, before(path)),
         }
@@ -169,7 +172,7 @@ pub fn read_zone_list(paths: &[PathBuf], before: impl Fn(&Path) -> Option<Source
     sources
 }
 
-/// Emptying a file is how many editors begin a save, and no way to remove a zone.
+/// An empty file does not remove its zone: many editors begin a save by truncating the file.
 fn add<S: StandIn>(
     sources: &mut Sources<S>,
     file: SourceFile,
@@ -200,24 +203,24 @@ fn keep_all<S: StandIn>(served: &[S], directory: &Path, problem: &str) -> Source
 fn diagnostic(path: &Path, problem: &str, something_stands_in: bool) -> Diagnostic {
     let mut diagnostic = Diagnostic::error(path, problem.to_owned());
     if something_stands_in {
-        diagnostic.hint("what was served before goes on being served");
+        diagnostic.hint("the previous version stays in service");
     }
     diagnostic
 }
 
-/// What is in a file.
+/// The contents of a file.
 enum Contents {
     Absent,
     InProgress,
     Text {
         source: SourceFile,
-        /// That of a file that has been at rest for a while: a clock that ticks slowly gives two writes the same time.
+        /// The stamp, if the file is at rest: a coarse clock can give two writes the same time.
         stamp: Option<Stamp>,
         state: WriteState,
     },
 }
 
-/// Reads a file that nobody is writing: it must look the same before and after.
+/// Reads a file that is not being written: its stamp must be the same before and after.
 fn read_settled(path: &Path, writers: &Writers) -> Result<Contents, String> {
     for attempt in 0..TRIES {
         if attempt > 0 {
@@ -230,7 +233,7 @@ fn read_settled(path: &Path, writers: &Writers) -> Result<Contents, String> {
         let source = read_source(path)?;
         background::yield_point();
         if Stamp::of(path) == Some(before) {
-            // Somebody may have begun to write it meanwhile.
+            // A writer may have opened it in between.
             let state = writers.state(path, before);
             if state == WriteState::InProgress {
                 return Ok(Contents::InProgress);
@@ -239,30 +242,30 @@ fn read_settled(path: &Path, writers: &Writers) -> Result<Contents, String> {
             return Ok(Contents::Text { source, stamp, state });
         }
     }
-    Err("the file changes while it is read".to_owned())
+    Err("the file changed while it was read".to_owned())
 }
 
-/// A name without a file behind it has not been removed: a checkout or a mount is on its way.
+/// A link without a target is not a removed file: a checkout or a mount may be in progress.
 fn absent(path: &Path) -> Result<Contents, String> {
     match files::symlink_metadata(path) {
-        Ok(_) => Err("it is a link to nothing".to_owned()),
+        Ok(_) => Err("it is a symbolic link whose target does not exist".to_owned()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Contents::Absent),
         Err(error) => Err(format!("the file cannot be read: {error}")),
     }
 }
 
-/// Reads a text file of a size that makes sense.
+/// Reads a file up to the size limit.
 pub(super) fn read_bounded(path: &Path) -> Result<Vec<u8>, String> {
     files::read(path, LARGEST_FILE).map_err(|error| format!("the file cannot be read: {error}"))
 }
 
-/// Reads a text file as it is now.
+/// Reads a source as it is now.
 pub(super) fn read_source(path: &Path) -> Result<SourceFile, String> {
     let before = disclosure_of(path);
     let bytes = read_bounded(path)?;
-    // A link may be put in the place of the file, and the other way round, at any moment.
+    // A file may be replaced by a link, or a link by a file, at any moment.
     let disclosure = if disclosure_of(path) == before { before } else { Disclosure::Places };
-    // The reason names what is there.
+    // The full reason names the contents of the file.
     let text = text(bytes).map_err(|reason| match disclosure {
         Disclosure::Text => reason,
         Disclosure::Places => "the file is not UTF-8".to_owned(),
@@ -335,7 +338,7 @@ mod tests {
         let sources = read_zone_files_within(&mut room, directory.path(), &served, &writers, known, |_, _| None);
         assert_eq!((texts(&sources), &sources.missing), (owned(&["served", "small"]), &vec![new]));
         let messages: Vec<_> = sources.diagnostics.iter().map(|diagnostic| &*diagnostic.message).collect();
-        assert_eq!(messages, ["loading takes about 3 MiB of memory and the limit leaves 1 MiB"; 2]);
+        assert_eq!(messages, ["loading needs about 3 MiB of memory and the limit leaves 1 MiB"; 2]);
     }
 
     #[test]
@@ -345,7 +348,7 @@ mod tests {
         let served = [SourceFile::new(path, "served")];
         let sources = read_zone_files(directory.path(), &served, &Writers::unknown(), before(&served), |_, _| None);
         assert_eq!((texts(&sources), sources.diagnostics.len()), (owned(&["served"]), 1));
-        // One that never had a text is only empty.
+        // A file that never had contents is only empty.
         let sources = read_zone_files::<SourceFile>(directory.path(), &[], &Writers::unknown(), |_| None, |_, _| None);
         assert_eq!((texts(&sources), sources.diagnostics.len()), (owned(&["\n"]), 0));
     }
@@ -360,7 +363,7 @@ mod tests {
         for sources in [emptied, vanished] {
             assert_eq!((texts(&sources), sources.diagnostics.len(), sources.missing.len()), (owned(&["served"]), 1, 0));
         }
-        // Nothing was served: then a missing directory is missing, and an empty one is empty.
+        // Nothing was served: a missing directory is an error, and an empty one is empty.
         let sources = read_zone_files::<SourceFile>(
             &directory.path().join("not"),
             &[],

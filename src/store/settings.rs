@@ -1,4 +1,4 @@
-//! Reading the settings file, and what the command line says over it.
+//! Reads the settings file and applies the command line's overrides.
 
 use std::path::{Path, PathBuf};
 
@@ -6,16 +6,16 @@ use crate::config::{Diagnostic, ListenFlags, LogFormat, Settings, SourceFile};
 
 use super::read::read_source;
 
-/// Where settings come from, the same at every reload.
+/// Where settings come from; the same for every reload.
 #[derive(Clone, Debug, Default)]
 pub struct SettingsSource {
-    /// The file; without one the built-in defaults hold.
+    /// The settings file; `None` for the built-in defaults.
     pub file: Option<PathBuf>,
-    /// What the command line says.
+    /// The settings of the command line.
     pub overrides: Overrides,
 }
 
-/// Settings from the command line; they win over the file.
+/// Settings of the command line. They take precedence over the file.
 #[derive(Clone, Debug, Default)]
 pub struct Overrides {
     /// `--listen` and `--admin`.
@@ -28,14 +28,14 @@ pub struct Overrides {
     pub log_format: Option<LogFormat>,
 }
 
-/// What reading the settings gave.
+/// The result of reading the settings.
 #[derive(Clone, Debug)]
 pub struct SettingsReading {
-    /// `None` when the file is broken.
+    /// `None` if the file has errors.
     pub settings: Option<Settings>,
-    /// All that is wrong or doubtful in the file.
+    /// Errors and warnings about the file.
     pub diagnostics: Vec<Diagnostic>,
-    /// The text the faults are about.
+    /// The source that the diagnostics refer to.
     pub source: Option<SourceFile>,
 }
 
@@ -62,7 +62,8 @@ impl SettingsSource {
 
 impl Overrides {
     fn apply(&self, mut settings: Settings) -> Settings {
-        // Where to listen is settled when the settings are read, so that two that want one port are found.
+        // The listen flags are applied while the file is read, so that two uses of one port are
+        // found.
         let Overrides { listen: _, zones, state, log_format } = self.clone();
         if let Some(zones) = zones {
             settings.zones.directory = zones;

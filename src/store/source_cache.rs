@@ -1,5 +1,5 @@
-//! The texts that are served, so that they can be read back: in memory until they are durable in the state directory, and
-//! where that cannot be written for as long as they are served.
+//! The sources that are served, so that they can be read back. They are in memory until they are
+//! durable in the state directory; if that cannot be written, they stay in memory.
 
 use std::collections::BTreeMap;
 use std::hash::BuildHasher;
@@ -15,7 +15,7 @@ use super::read::read_source;
 use super::zone_index::ZoneIndex;
 use super::{LastGood, NotKept};
 
-/// What a text is known by within this process: its length and a hash of it.
+/// Identifies a source within this process by its length and hash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TextPrint {
     length: usize,
@@ -23,49 +23,50 @@ pub struct TextPrint {
 }
 
 impl TextPrint {
-    /// That of no text.
+    /// The print of no source.
     pub const NONE: TextPrint = TextPrint { length: usize::MAX, hash: 0 };
 
-    /// That of `text`.
+    /// The print of `text`.
     pub fn of(text: &str) -> TextPrint {
         TextPrint { length: text.len(), hash: FixedState::default().hash_one(text) }
     }
 }
 
-/// Where served texts are to be had.
+/// The served sources.
 #[derive(Debug)]
 pub struct SourceCache {
     last_good: LastGood,
     zone_index: ZoneIndex,
-    /// What is not in the state directory. Whoever makes texts durable holds `keeping` as well, so that one does at a time.
+    /// Sources that are not in the state directory. Code that makes sources durable also holds
+    /// `keeping`, so that only one thread does.
     unkept: Mutex<BTreeMap<PathBuf, Arc<str>>>,
     keeping: Mutex<()>,
 }
 
 impl SourceCache {
-    /// One that keeps texts in the state directory `state`.
+    /// A cache that keeps sources in the state directory `state`.
     pub fn new(state: &Path) -> SourceCache {
         let (last_good, zone_index) = (LastGood::new(state), ZoneIndex::new(state));
         SourceCache { last_good, zone_index, unkept: Mutex::default(), keeping: Mutex::default() }
     }
 
-    /// What the last run left.
+    /// The copies in the state directory.
     pub fn last_good(&self) -> &LastGood {
         &self.last_good
     }
 
-    /// Holds texts that are about to be served.
+    /// Holds sources that are about to be served.
     pub fn hold(&self, sources: impl IntoIterator<Item = SourceFile>) {
         self.unkept().extend(sources.into_iter().map(|source| (source.path, source.text)));
     }
 
-    /// The files of `zones` that the last run served, and the zones that they held.
+    /// The files of `zones` that the last run served, and their zones.
     pub fn served_before(&self, zones: &Path) -> Vec<ServedFile> {
         self.zone_index.read(zones)
     }
 
-    /// Makes the texts that are held durable and lets go of them. `served` are all files that are served from `zones`: what is
-    /// kept of others is removed.
+    /// Makes the held sources durable and releases them. `served` are all files served from
+    /// `zones`; the copies of other files are removed.
     pub fn keep(&self, zones: &Path, served: &[ServedFile]) -> Result<(), NotKept> {
         self.last_good.while_responsive(|| {
             let _keeping = self.keeping.lock().unwrap_or_else(PoisonError::into_inner);
@@ -77,8 +78,8 @@ impl SourceCache {
         })
     }
 
-    /// The same when little has changed: only files that are `gone` are removed, and what files hold is kept by
-    /// `keep_index`.
+    /// The same for few changes: only the copies of files in `gone` are removed, and the zone index
+    /// is left to `keep_index`.
     pub fn keep_changes(&self, gone: &[&Path]) -> Result<(), NotKept> {
         self.last_good.while_responsive(|| {
             let _keeping = self.keeping.lock().unwrap_or_else(PoisonError::into_inner);
@@ -90,7 +91,7 @@ impl SourceCache {
         })
     }
 
-    /// Makes it durable which zones the files of `zones` hold.
+    /// Durably records which zones the files in `zones` hold.
     pub fn keep_index(&self, zones: &Path, served: &[ServedFile]) -> Result<(), NotKept> {
         self.last_good.while_responsive(|| self.zone_index.keep(zones, served))
     }
@@ -102,14 +103,15 @@ impl SourceCache {
     fn let_go(&self, held: Vec<SourceFile>) {
         let mut unkept = self.unkept();
         for source in held {
-            // Another text may be held for the file by now.
+            // A newer source may be held for the file by now.
             if unkept.get(&source.path).is_some_and(|text| Arc::ptr_eq(text, &source.text)) {
                 unkept.remove(&source.path);
             }
         }
     }
 
-    /// The text of this print that was served from a file: held, kept, or still in the file. Else why it is not to be had.
+    /// The source with this print that was served from a file: from memory, from the state
+    /// directory, or from the file itself. The error says why it is not available.
     pub fn read(&self, path: &Path, print: TextPrint) -> Result<SourceFile, String> {
         let held = self.unkept().get(path).map(Arc::clone);
         let is_it = |source: &SourceFile| TextPrint::of(&source.text) == print;
@@ -117,11 +119,11 @@ impl SourceCache {
         let kept = || self.last_good.read(path).filter(is_it);
         let current = || read_source(path).ok().filter(is_it);
         let found = held.or_else(kept).or_else(current);
-        found.ok_or_else(|| "neither the file nor what the state directory keeps of it is what is served".to_owned())
+        found.ok_or_else(|| "neither the file nor its copy in the state directory matches what is served".to_owned())
     }
 
     fn unkept(&self) -> MutexGuard<'_, BTreeMap<PathBuf, Arc<str>>> {
-        // Nothing is half done at any point where a thread could fail.
+        // No thread panics while it holds the lock.
         self.unkept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

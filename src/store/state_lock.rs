@@ -1,39 +1,40 @@
-//! One server at a time in a state directory: two would write over each other's memory.
+//! Locks a state directory for one server: two would overwrite each other's state.
 
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 
 use super::private;
 
-/// The file whose lock is the claim; it stays, empty.
+/// The file that is locked. It stays in place, empty.
 const FILE: &str = "lock";
 
-/// Holds the directory for as long as it lives; a process that is killed lets go of it too.
+/// Holds the lock until it is dropped. The lock of a killed process is released as well.
 #[derive(Debug)]
 pub struct StateLock {
     locked: Option<File>,
 }
 
-/// Somebody else has the directory.
+/// Another server holds the lock.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("another fiftythree keeps its state in {}", .0.display())]
+#[error("another fiftythree server uses the state directory {}", .0.display())]
 pub struct StateInUse(PathBuf);
 
 impl StateLock {
-    /// Whether there is nothing to hold.
+    /// Whether there was nothing to lock.
     #[must_use]
     pub fn is_nobodys(&self) -> bool {
         self.locked.is_none()
     }
 
-    /// Claims `directory`. One that cannot be written is nobody's: nothing is kept there that could be lost.
+    /// Locks `directory`. A directory that cannot be written is not locked, because nothing is kept
+    /// there.
     pub fn of(directory: &Path) -> Result<StateLock, StateInUse> {
         let opened =
             private::make_state_directory(directory).and_then(|()| private::open_or_create(&directory.join(FILE)));
         let Ok(file) = opened else { return Ok(StateLock { locked: None }) };
         match file.try_lock() {
             Err(TryLockError::WouldBlock) => Err(StateInUse(directory.to_path_buf())),
-            // File systems without locks are served as before.
+            // On file systems without locks the server runs without one.
             Ok(()) | Err(TryLockError::Error(_)) => Ok(StateLock { locked: Some(file) }),
         }
     }

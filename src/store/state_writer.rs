@@ -1,7 +1,7 @@
-//! Keeps a journal beside the loop that decides: one thread that writes what it is handed and makes it durable.
+//! Writes the health journal on its own thread, so that the control loop never waits for a disk.
 //!
-//! The loop never waits for a disk. What it hands over is written at once, all that waits in one go, and made durable within
-//! a second; what somebody waits for is made durable before they hear of it.
+//! Lines are written at once, all queued lines in one write, and synced within a second. A line
+//! whose sender waits is synced before the sender is notified.
 
 use std::io;
 use std::path::Path;
@@ -15,25 +15,25 @@ use super::journal::Journal;
 use crate::background;
 use crate::log_limit::LogLimit;
 
-/// What may wait to be written: some seconds of 20 000 checks that all change at once, 20 MB of lines.
+/// How many lines can be queued: a few seconds of 20 000 checks that all change at once, 20 MB.
 const WAITING: usize = 65_536;
-/// A power cut loses no more than this; a kill of the process does not lose even that.
+/// A power cut loses at most this much; a kill of the process loses nothing that was written.
 const SYNC_AFTER: Duration = Duration::from_secs(1);
-/// How long a state directory that takes nothing is left alone.
+/// How long to wait after a failed write before the next try.
 const RETRY_AFTER: Duration = Duration::from_secs(10);
-/// A journal grows by so much, or doubles, before it is written anew: small enough to be read in no time at the start, and
-/// large enough that it is rarely written.
+/// The journal is rewritten when it has grown by this much, or has doubled. It is then small enough
+/// to be read quickly at the start, and rarely rewritten.
 const GROWTH: u64 = 1 << 20;
 
-/// How long writing may wait by giving way, besides four times what it takes: somebody may wait for it.
+/// How long writing may yield, in addition to four times its CPU time: a sender may be waiting.
 const PATIENCE: Duration = Duration::from_millis(5);
 
-/// Hears whether what it waited for is durable.
+/// Called with the outcome when a line is durable.
 pub type Done = Box<dyn FnOnce(Result<(), NotDurable>) + Send>;
-/// Makes all lines of a journal, beside the loop.
+/// Formats all lines of a journal, on the thread of the state writer.
 pub type AllLines = Box<dyn FnOnce() -> Vec<String> + Send>;
 
-/// What the state directory did not take.
+/// What could not be written, and why.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("cannot keep {path}: {reason}")]
 pub struct NotDurable {
@@ -41,14 +41,14 @@ pub struct NotDurable {
     reason: String,
 }
 
-/// The way to the thread that keeps a journal. Cheap to clone.
+/// A handle to the thread that writes the journal. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct StateWriter {
     work: mpsc::SyncSender<Work>,
     wants_all: Arc<AtomicBool>,
 }
 
-/// The thread itself; it ends when the last state writer is gone.
+/// The thread; it ends when the last state writer is dropped.
 #[derive(Debug)]
 pub struct StateWriterThread(JoinHandle<()>);
 
@@ -67,17 +67,17 @@ impl std::fmt::Debug for Work {
 struct Thread {
     journal: Journal,
     wants_all: Arc<AtomicBool>,
-    /// How long the journal was when it was last written anew.
+    /// The length of the journal after it was last rewritten.
     octets_anew: u64,
-    /// When what was written has to be durable.
+    /// When the written lines must be synced.
     sync_at: Option<Instant>,
-    /// Since when the directory takes nothing; then it is tried again later.
+    /// Since when writes fail; they are tried again later.
     failed_at: Option<Instant>,
     warnings: LogLimit,
 }
 
 impl StateWriter {
-    /// Starts the thread. Nothing is written before all lines were handed over once.
+    /// Starts the thread. Nothing is written before the first `all`.
     pub fn start(journal: Journal) -> io::Result<(StateWriter, StateWriterThread)> {
         let (work, inbox) = mpsc::sync_channel(WAITING);
         let wants_all = Arc::new(AtomicBool::new(true));
@@ -93,33 +93,33 @@ impl StateWriter {
         Ok((StateWriter { work, wants_all }, StateWriterThread(handle)))
     }
 
-    /// A state writer that keeps nothing.
+    /// A state writer that writes nothing.
     pub fn none() -> StateWriter {
         StateWriter { work: mpsc::sync_channel(0).0, wants_all: Arc::default() }
     }
 
-    /// Appends a line soon.
+    /// Appends a line.
     pub fn line(&self, line: String) {
         self.hand_over(Work::Line(line));
     }
 
-    /// Appends a line and says when it is durable.
+    /// Appends a line and calls `done` when it is durable.
     pub fn durable(&self, line: String, done: Done) {
         self.hand_over(Work::Durable(line, done));
     }
 
-    /// Whether it is time to write everything anew: at the start, when the journal has grown, after a failure.
+    /// Whether to rewrite the journal: at the start, when it has grown, after a failure.
     pub fn wants_all(&self) -> bool {
         self.wants_all.load(Ordering::Relaxed)
     }
 
-    /// Writes everything anew; what was handed over before is part of `lines`.
+    /// Rewrites the journal. `lines` include everything that was handed over before.
     pub fn all(&self, lines: AllLines) {
         self.wants_all.store(false, Ordering::Relaxed);
         self.hand_over(Work::All(lines));
     }
 
-    /// What finds no room is lost here, and comes with all the rest a little later.
+    /// Queues work. If the queue is full the work is dropped; the next rewrite includes it.
     fn hand_over(&self, work: Work) {
         let refused = match self.work.try_send(work) {
             Ok(()) => return,
@@ -130,13 +130,13 @@ impl StateWriter {
             Err(TrySendError::Disconnected(work)) => work,
         };
         if let Work::Durable(_, done) = refused {
-            done(Err(NotDurable { path: "it".to_owned(), reason: "the disk does not keep up".to_owned() }));
+            done(Err(NotDurable { path: "it".to_owned(), reason: "the disk is too slow".to_owned() }));
         }
     }
 }
 
 impl StateWriterThread {
-    /// Waits until everything is written, once every state writer is gone; no longer than `most`.
+    /// Waits, for at most `most`, until everything is written. Drop every state writer first.
     pub fn finish(self, most: Duration) {
         let began = Instant::now();
         while !self.0.is_finished() && began.elapsed() < most {
@@ -169,7 +169,7 @@ impl Thread {
         }
     }
 
-    /// Writes what waits, in order, in one go.
+    /// Writes the queued work in order, with one write.
     fn write(&mut self, works: impl Iterator<Item = Work>) {
         let (mut lines, mut waiting) = (Vec::new(), Vec::new());
         for work in works {
@@ -202,7 +202,7 @@ impl Thread {
     fn write_all(&mut self, all: AllLines) {
         let outcome = self.journal.replace(all());
         if outcome.is_ok() && self.failed_at.take().is_some() {
-            tracing::info!("{} is kept again", self.journal.path().display());
+            tracing::info!("{} is written again", self.journal.path().display());
         }
         self.octets_anew = self.journal.octets();
         self.sync_at = None;
@@ -219,18 +219,18 @@ impl Thread {
     fn tell(&self, waiting: &mut Vec<Done>) {
         for done in waiting.drain(..) {
             let failed = self.failed_at.is_some();
-            done(if failed { Err(self.not_durable("the state directory takes nothing")) } else { Ok(()) });
+            done(if failed { Err(self.not_durable("the state directory cannot be written")) } else { Ok(()) });
         }
     }
 
-    /// One warning when it begins to fail; silence while it does.
+    /// Logs the first failure; further ones are silent.
     fn note(&mut self, outcome: io::Result<()>) {
         let Err(error) = outcome else { return };
         let error = self.not_durable(&error.to_string());
         if self.failed_at.is_none()
             && let Some(held_back) = self.warnings.admit(error.to_string())
         {
-            tracing::warn!("{error}; a restart will not know what is not kept{held_back}");
+            tracing::warn!("{error}; after a restart the unsaved changes are lost{held_back}");
         }
         self.failed_at = Some(Instant::now());
     }
@@ -248,7 +248,7 @@ impl Thread {
     }
 }
 
-/// Recovers what the last run left in this state directory, and starts to keep what comes.
+/// Recovers the journal of this state directory and starts the state writer.
 pub fn keep(state: &Path) -> io::Result<(super::Found, StateWriter, StateWriterThread)> {
     let journal = Journal::new(state);
     let found = journal.recover();
@@ -311,7 +311,7 @@ mod tests {
         std::fs::write(&file, "").unwrap();
         let (_, state_writer, _keeping) = keep(&file).unwrap();
         state_writer.all(all(&["a"]));
-        assert!(durable(&state_writer, "b").unwrap_err().to_string().contains("takes nothing"));
+        assert!(durable(&state_writer, "b").unwrap_err().to_string().contains("cannot be written"));
         assert!(durable(&state_writer, "c").is_err());
     }
 

@@ -1,8 +1,9 @@
-//! Notices that files were edited.
+//! Notices edits of files.
 //!
-//! The operating system's events only wake the watcher; whether anything changed is decided by comparing what the files
-//! look like (times, size, inode). So nothing is missed where events are blind (network file systems, bind mounts, limits
-//! on watches): the same comparison also happens every two seconds.
+//! The operating system's events only wake the watcher. It decides whether anything changed by
+//! comparing the metadata of the files (times, size, inode). The comparison also runs every two
+//! seconds, so edits are found where events are missing (network file systems, bind mounts, watch
+//! limits).
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -22,27 +23,30 @@ use super::read::is_zone_file;
 use crate::background;
 use crate::files::{self, UNRESPONSIVE_AFTER, Unresponsive};
 
-/// Editors write in several steps (truncate, write, rename, set mode); after this long without another one they are done.
+/// Editors save in several steps (truncate, write, rename, set mode). After this long without a
+/// step, the save is complete.
 const QUIET: Duration = Duration::from_millis(250);
-/// How long an edit can be put off by further ones: somebody who writes all the time is still seen.
+/// How long continued edits can delay a load: files that change all the time are loaded as well.
 const LONGEST_DELAY: Duration = Duration::from_secs(2);
-/// After this long a write gives a file another time, however coarse the file system's clock (FAT: two seconds).
+/// After this long a write changes the time of a file, even on a file system with a coarse clock
+/// (FAT: two seconds).
 const REST: Duration = Duration::from_secs(3);
-/// How often files are compared without being told: cheap (a `stat` a file), and soon enough for a person who waits.
+/// How often files are compared without an event: cheap (one `stat` per file) and fast enough for a
+/// user who waits.
 const POLL: Duration = Duration::from_secs(2);
-/// The least time between two comparisons.
+/// The minimum time between two comparisons.
 const STEP: Duration = Duration::from_millis(50);
 
-/// What is watched.
+/// The files to watch.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Targets {
-    /// Every zone file in it counts.
+    /// The zones directory; every zone file in it is watched.
     pub directory: PathBuf,
-    /// Single files: the settings, the geo databases.
+    /// Individual files: the settings, the geo databases.
     pub files: Vec<PathBuf>,
 }
 
-/// Watches until it is dropped.
+/// The watcher. It stops when dropped.
 #[derive(Debug)]
 pub struct Watcher {
     messages: Sender<Message>,
@@ -50,15 +54,15 @@ pub struct Watcher {
 }
 
 enum Message {
-    /// The operating system says that something happened.
+    /// An event of the operating system.
     Woken,
     Retarget(Targets),
     Stop,
 }
 
 impl Watcher {
-    /// Calls `changed` from a thread of its own, after every edit that has come to rest and whose writer has finished, as `writers`
-    /// says, which is kept by it.
+    /// Starts a watcher. It calls `changed` on its own thread after every edit that is complete
+    /// according to `writers`, which the watcher updates.
     pub fn start(writers: Writers, changed: impl FnMut() + Send + 'static) -> std::io::Result<Watcher> {
         let (messages, inbox) = mpsc::channel();
         let watch = Watch { writers, messages: messages.clone(), woken: Arc::default(), events: None };
@@ -67,12 +71,12 @@ impl Watcher {
         Ok(Watcher { messages, thread })
     }
 
-    /// What it has been waiting for, when a file system does not respond to it.
+    /// The file operation that the watcher is stuck in, if a file system does not respond.
     pub fn unresponsive(&self) -> Option<Unresponsive> {
         files::unresponsive(self.thread, UNRESPONSIVE_AFTER)
     }
 
-    /// Watches something else from now on.
+    /// Watches these targets from now on.
     pub fn retarget(&self, targets: Targets) {
         // The thread ends only when this handle is dropped.
         let _ = self.messages.send(Message::Retarget(targets));
@@ -85,20 +89,21 @@ impl Drop for Watcher {
     }
 }
 
-/// The watcher's thread.
+/// The state of the watcher's thread.
 struct Watch {
     writers: Writers,
     messages: Sender<Message>,
-    /// Whether a message to wake is on its way: events come by the thousand, and one is enough.
+    /// Whether a wake-up message is queued. Events come by the thousand, and one message is enough.
     woken: Arc<AtomicBool>,
     events: Option<Events>,
 }
 
-/// The operating system's events, and what they are about.
+/// A subscription to the operating system's events.
 struct Events {
-    /// Ends when dropped.
+    /// The subscription ends when this is dropped.
     _watcher: RecommendedWatcher,
-    /// The directories as they were then: one that was removed and made again is another.
+    /// The directories when they were subscribed to; a directory that was removed and created again
+    /// differs.
     directories: BTreeMap<PathBuf, Option<Stamp>>,
 }
 
@@ -107,7 +112,7 @@ impl Watch {
         background::lower_priority();
         self.listen();
         let mut unrest = None;
-        // What was edited before the first event could come.
+        // Look at once, for edits made before the first event.
         let mut next = Instant::now();
         loop {
             let now = Instant::now();
@@ -120,8 +125,9 @@ impl Watch {
                     unrest.get_or_insert_with(UnsettledEdits::begin).prolong();
                 }
                 Ok(Message::Retarget(targets)) => {
-                    // What is new among them looks edited. Nobody knows whether it was, after it was read and before it
-                    // was watched: one load too many is better than one too few.
+                    // New targets count as edited, because they may have changed after they were
+                    // read and before they were watched. One load too many is better than one too
+                    // few.
                     self.writers.retarget(targets);
                     self.listen();
                     next = Instant::now();
@@ -141,7 +147,7 @@ impl Watch {
         }
     }
 
-    /// Directories that were replaced need a new watch.
+    /// Subscribes again if a directory was replaced.
     fn listen_again(&mut self) {
         let is_current = |(path, stamp): (&PathBuf, &Option<Stamp>)| identity(path) == *stamp;
         if !self.events.as_ref().is_some_and(|events| events.directories.iter().all(is_current)) {
@@ -149,7 +155,8 @@ impl Watch {
         }
     }
 
-    /// Asks for the operating system's events. Without them polling is enough, only slower.
+    /// Subscribes to the operating system's events. Without them the periodic comparison is enough,
+    /// only slower.
     fn listen(&mut self) {
         let first_time = self.events.is_none();
         self.writers.forget_events();
@@ -174,14 +181,14 @@ impl Watch {
         }
     }
 
-    /// Takes events, on a thread of the library.
+    /// Handles events on a thread of the library.
     fn listener(&self, concern: Concern) -> impl FnMut(notify::Result<Event>) + Send + 'static {
         let (messages, woken, writers) = (self.messages.clone(), Arc::clone(&self.woken), self.writers.clone());
         move |event| {
             if let Ok(event) = &event {
                 writers.note(event);
             }
-            // What cannot be told may concern us.
+            // An error may concern the targets.
             let concerns_us = event.map_or(true, |event| concern.is_about(&event));
             if concerns_us && !woken.swap(true, Ordering::Relaxed) {
                 let _ = messages.send(Message::Woken);
@@ -190,7 +197,7 @@ impl Watch {
     }
 }
 
-/// Edits that have not come to rest.
+/// Edits that are not complete.
 struct UnsettledEdits {
     since: Instant,
     last: Instant,
@@ -206,7 +213,7 @@ impl UnsettledEdits {
         self.last = Instant::now();
     }
 
-    /// How much longer to wait.
+    /// The remaining time to wait.
     fn left(&self, now: Instant) -> Duration {
         let end = (self.last + QUIET).min(self.since + LONGEST_DELAY);
         end.saturating_duration_since(now)
@@ -214,27 +221,28 @@ impl UnsettledEdits {
 }
 
 impl Targets {
-    /// The directories whose events concern us: a watch on a file dies when an editor replaces it.
+    /// The directories to subscribe to. A subscription to a file ends when an editor replaces the
+    /// file.
     fn directories(&self) -> impl Iterator<Item = &Path> {
         let of_files = self.files.iter().filter_map(|file| file.parent());
         std::iter::once(self.directory.as_path()).chain(of_files)
     }
 }
 
-/// Which events are about the targets.
+/// Which events concern the targets.
 struct Concern {
-    /// The directory of zones: an editor's steps are seen there whatever names they go by.
+    /// The zones directory, where any name counts, because editors use temporary names.
     zones: PathBuf,
-    /// The names of single files.
+    /// The names of individual files.
     files: Vec<OsString>,
-    /// What is watched: where systems tell of a directory alone, anything in it may be meant.
+    /// The subscribed directories: some systems report only the directory of an event.
     directories: Vec<PathBuf>,
 }
 
 impl Concern {
     fn of(targets: &Targets) -> Concern {
         let names = targets.files.iter().filter_map(|file| file.file_name());
-        // Events have whole paths.
+        // Events have absolute paths.
         let whole = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
         Concern {
             zones: whole(&targets.directory),
@@ -243,8 +251,9 @@ impl Concern {
         }
     }
 
-    /// That somebody looks at a file is not, nor that one grows which is no target and not among the zones: a log, perhaps. But
-    /// whatever comes, goes or gets another name may be, since targets may be links to it.
+    /// Reading a file does not concern the targets, nor do writes to a file that is neither a
+    /// target nor among the zones, such as a log. Creating, removing or renaming any file may
+    /// concern them, because targets may be links.
     fn is_about(&self, event: &Event) -> bool {
         match event.kind {
             EventKind::Access(AccessKind::Close(AccessMode::Write)) | EventKind::Modify(ModifyKind::Data(_)) => {
@@ -263,22 +272,22 @@ impl Concern {
     }
 }
 
-/// What the targets look like.
+/// The stamps of all targets.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Fingerprint(BTreeMap<PathBuf, Option<Stamp>>);
 
 impl Fingerprint {
-    /// What they look like now.
+    /// Their current stamps.
     pub fn of(targets: &Targets) -> Fingerprint {
         Fingerprint(targets.paths().map(|path| (path.clone(), Stamp::of(&path))).collect())
     }
 
-    /// What a file looks like; `None` when it is gone.
+    /// The stamp of a file; `None` if it does not exist.
     pub(super) fn get(&self, path: &Path) -> Option<Stamp> {
         self.0.get(path).copied().flatten()
     }
 
-    /// Whether there is, or was, such a file.
+    /// Whether the file is, or was, a target.
     pub(super) fn knows(&self, path: &Path) -> bool {
         self.0.contains_key(path)
     }
@@ -301,17 +310,17 @@ impl IntoIterator for Fingerprint {
     }
 }
 
-/// What a file looks like from outside.
+/// The metadata of a file that show a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stamp {
     modified: Option<std::time::SystemTime>,
     size: u64,
-    /// Inode and change time, where there are such.
+    /// Inode and change time, on systems that have them.
     inner: (u64, i64, i64),
 }
 
 impl Stamp {
-    /// `None` for what is not there. Symbolic links are followed (Kubernetes swaps them).
+    /// `None` if the file does not exist. Follows symbolic links (Kubernetes swaps them).
     pub fn of(path: &Path) -> Option<Stamp> {
         let metadata = files::metadata(path).ok()?;
         Some(Stamp { modified: metadata.modified().ok(), size: metadata.len(), inner: inner(&metadata) })
@@ -319,18 +328,18 @@ impl Stamp {
 }
 
 impl Stamp {
-    /// In octets.
+    /// The size in bytes.
     pub(super) fn size(&self) -> u64 {
         self.size
     }
 
-    /// Whether the file had come to rest a while ago, so that a later write will show.
+    /// Whether the last write was long enough ago that a later one changes the stamp.
     pub(super) fn is_at_rest(&self) -> bool {
         self.modified.is_some_and(|modified| modified.elapsed().is_ok_and(|age| age >= REST))
     }
 }
 
-/// Whether a directory is still the same one, whatever was done in it.
+/// Identifies a directory, independent of its contents.
 fn identity(directory: &Path) -> Option<Stamp> {
     let metadata = files::metadata(directory).ok()?;
     Some(Stamp { modified: None, size: 0, inner: (inner(&metadata).0, 0, 0) })
@@ -351,7 +360,7 @@ fn inner(_: &fs::Metadata) -> (u64, i64, i64) {
 mod tests {
     use super::*;
 
-    /// Far above what any of this takes, since the machine may be busy.
+    /// Far longer than any of this takes, because the machine may be busy.
     const PATIENCE: Duration = Duration::from_secs(20);
 
     fn watch(directory: &Path) -> (Watcher, Receiver<()>) {

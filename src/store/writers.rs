@@ -1,11 +1,12 @@
-//! Which of the watched files are being written: what events say about those who write them, and
-//! for how long the files have looked the same.
+//! Tracks which watched files are being written, from events and from how long files have been
+//! unchanged.
 //!
-//! A file that is read while somebody writes it may be sound and yet lack half of its names. So a
-//! file is read when its writer was seen to close it, or to rename it into place. Where that cannot
-//! be seen (network file systems, links that lead out of the directory, systems without such
-//! events) it is read after it has been quiet for a while, which proves nothing: what it has lost
-//! then is held against it (`control::load`) until it has been still for longer.
+//! A file that is read while it is being written may be valid TOML and still lack half of its
+//! names. A file is therefore read when its writer was seen to close it, or to rename it into
+//! place. Where this cannot be seen (network file systems, links that lead out of the directory,
+//! systems without such events), it is read after it has been quiet for a while. That proves
+//! nothing, so a file that then lacks many names is deferred (`control::deferred`) until it has
+//! been unchanged for longer.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -18,116 +19,116 @@ use super::read::is_zone_file;
 use super::{Fingerprint, Stamp, Targets};
 use crate::files;
 
-/// How long a file must have looked the same to be read although nobody was seen to close it:
-/// longer than a careful writer rests between two writes.
+/// How long a file must be unchanged to be read although no writer was seen to close it: longer
+/// than a careful writer pauses between two writes.
 const QUIET: Duration = Duration::from_secs(2);
-/// How long a file must have looked the same to count as finished although nobody was seen to close
-/// it.
+/// How long a file must be unchanged to count as finished although no writer was seen to close it.
 pub const STILL: Duration = Duration::from_secs(10);
-/// How long a file must be gone to count as removed: some writers remove it first.
+/// How long a file must be missing to count as removed: some writers remove the old file first.
 const GONE: Duration = Duration::from_millis(250);
 /// A file that has been written for this long is reported.
 const LONG: Duration = Duration::from_secs(30);
 
-/// Who writes the watched files. Shared by the watcher, which keeps it, and the loader, which asks.
+/// The state of the watched files. Shared by the watcher, which updates it, and the loader, which
+/// reads it.
 #[derive(Clone, Debug, Default)]
 pub struct Writers(Option<Arc<Mutex<Known>>>);
 
-/// How far the writing of a file has come.
+/// Whether a file is being written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WriteState {
-    /// Its writer was seen to close it, or it has been still for long, or nothing is known of any
-    /// writer.
+    /// Its writer was seen to close it, or it has been unchanged for long, or no writer is known.
     Finished,
-    /// It has been quiet for a while; nobody was seen to close it.
+    /// It has been unchanged for a while, but no writer was seen to close it.
     Quiet,
-    /// Somebody writes it.
+    /// It is being written.
     InProgress,
 }
 
-/// What looking at the files came to.
+/// The result of comparing the files.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Look {
-    /// Whether there is something to load.
+    /// Whether to load now.
     pub(super) is_due: bool,
-    /// When there may be something to load though nothing else happens.
+    /// When to look again, if no event comes before.
     pub(super) next: Option<Instant>,
 }
 
 #[derive(Debug)]
 struct Known {
     targets: Targets,
-    /// What the files looked like when they were last finished.
+    /// The stamps of the files when they were last finished.
     taken: Fingerprint,
-    /// Of files that differ, or did.
+    /// The files that differ from `taken`, or did.
     writes: BTreeMap<PathBuf, Write>,
-    /// The rename that is under way, and whether the file is being written.
+    /// The rename in progress, and whether its file is open for writing.
     moving: Option<(usize, bool)>,
 }
 
-/// What is known of the writing of one file.
+/// The state of one file that is being written.
 #[derive(Debug, Default)]
 struct Write {
     /// Written to since it was last closed.
     is_open: bool,
-    /// What it looked like when it was closed or put in its place.
+    /// Its stamp when it was closed or renamed into place.
     closed: Option<Stamp>,
-    /// What it looks like, `None` when it is gone, and since when.
+    /// Its stamp, `None` if it does not exist, and since when.
     still: Option<(Option<Stamp>, Instant)>,
-    /// Since when it differs.
+    /// Since when it differs from `taken`.
     differs_since: Option<Instant>,
-    /// For which look of it, and whether for how long it takes, there was a load already.
+    /// The stamp with which it was loaded as quiet, and whether it was loaded because
+    /// the write took long.
     loaded_quiet: Option<Stamp>,
     loaded_long: bool,
 }
 
 impl Writers {
-    /// Nobody watches: every file is as it is.
+    /// Without a watcher: every file counts as finished.
     pub fn unknown() -> Writers {
         Writers::default()
     }
 
-    /// Of these files, which looked like this when they were last read.
+    /// Tracks these targets; `taken` are their stamps when they were last read.
     pub fn of(targets: Targets, taken: Fingerprint) -> Writers {
         let known = Known { targets, taken, writes: BTreeMap::new(), moving: None };
         Writers(Some(Arc::new(Mutex::new(known))))
     }
 
-    /// Whether a file that looks like this is still being written.
+    /// Whether a file with this stamp is being written.
     pub fn state(&self, path: &Path, stamp: Stamp) -> WriteState {
         self.known().map_or(WriteState::Finished, |known| known.state(path, stamp, Instant::now()))
     }
 
-    /// What is watched.
+    /// The watched targets.
     pub(super) fn targets(&self) -> Targets {
         self.known().map(|known| known.targets.clone()).unwrap_or_default()
     }
 
-    /// Other files from now on.
+    /// Tracks other targets from now on.
     pub(super) fn retarget(&self, targets: Targets) {
         if let Some(mut known) = self.known() {
             known.targets = targets;
         }
     }
 
-    /// Events may have been missed.
+    /// Forgets open writers, because events may have been missed.
     pub(super) fn forget_events(&self) {
         if let Some(mut known) = self.known() {
             known.forget_events();
         }
     }
 
-    /// Takes note of an event.
+    /// Handles an event.
     pub(super) fn note(&self, event: &Event) {
-        // Looking at files may take as long as the file system likes, so it comes before the lock.
+        // Reading metadata can block on the file system, so it is done before the lock is taken.
         let looks = self.looks(event);
         if let Some(mut known) = self.known() {
             known.note(event, &looks);
         }
     }
 
-    /// What files look like that were finished by this event: those that it is about, and where a
-    /// link came to its place, which may be that of a directory (ConfigMaps are swapped so), all
+    /// The stamps of the files that this event finished. These are the files it names. If it put a
+    /// link in place, which may be that of a directory (as ConfigMaps are swapped), they are all
     /// files behind links.
     fn looks(&self, event: &Event) -> Vec<(PathBuf, Stamp)> {
         let is_link = |path: &Path| files::symlink_metadata(path).is_ok_and(|metadata| metadata.is_symlink());
@@ -155,14 +156,14 @@ impl Writers {
             .collect()
     }
 
-    /// Compares all files with what was taken.
+    /// Compares all files with `taken`.
     pub(super) fn look(&self, now: Instant) -> Look {
         let fingerprint = Fingerprint::of(&self.targets());
         self.known().map(|mut known| known.look(fingerprint, now)).unwrap_or_default()
     }
 
     fn known(&self) -> Option<MutexGuard<'_, Known>> {
-        // Nothing is half done at any point where a thread could fail.
+        // No thread panics while it holds the lock.
         self.0.as_ref().map(|known| known.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
@@ -205,7 +206,7 @@ impl Known {
                     self.moving = event.attrs.tracker().map(|tracker| (tracker, write.is_open));
                     (write.is_open, write.closed) = (false, None);
                 }
-                // Who writes a file writes it under its new name as well.
+                // A writer that has the file open also writes it under its new name.
                 EventKind::Modify(ModifyKind::Name(RenameMode::To)) => {
                     let moving = self.moving.take().filter(|(tracker, _)| event.attrs.tracker() == Some(*tracker));
                     (write.is_open, write.closed) = (moving.is_some_and(|(_, is_open)| is_open), None);
@@ -214,7 +215,7 @@ impl Known {
                 _ => {}
             }
         }
-        // Other dates or another owner finish nothing that was not finished before.
+        // A change of times or owner does not finish a write.
         let is_about_metadata = matches!(event.kind, EventKind::Modify(ModifyKind::Metadata(_)));
         for (path, stamp) in looks {
             let write = self.writes.entry(path.clone()).or_default();
@@ -242,7 +243,7 @@ impl Known {
         look
     }
 
-    /// Whether a file that differs is due, and when it may be without any further event.
+    /// Whether a file that differs is due, and otherwise when it may be without a further event.
     fn look_at(&mut self, path: PathBuf, stamp: Option<Stamp>, now: Instant) -> (bool, Option<Instant>) {
         let write = self.writes.entry(path.clone()).or_default();
         let differs_since = *write.differs_since.get_or_insert(now);
@@ -283,19 +284,19 @@ impl Known {
 }
 
 impl Write {
-    /// The file is as it was taken.
+    /// Resets the state: the file equals `taken`.
     fn settle(&mut self) {
         (self.still, self.differs_since, self.loaded_quiet, self.loaded_long) = (None, None, None, false);
     }
 }
 
 impl Targets {
-    /// Whether this is one of them.
+    /// Whether this path is a target.
     fn contain(&self, path: &Path) -> bool {
         path.parent() == Some(&self.directory) || self.files.iter().any(|file| file == path)
     }
 
-    /// The target that an event names: there, paths are whole.
+    /// The target that an event names. Events have absolute paths.
     fn named(&self, path: &Path) -> Option<PathBuf> {
         let whole = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
         let name = path.file_name()?;
@@ -305,7 +306,7 @@ impl Targets {
         self.files.iter().find(|file| whole(file) == path).cloned()
     }
 
-    /// All of them that there are.
+    /// The paths of all targets that exist.
     pub(super) fn paths(&self) -> impl Iterator<Item = PathBuf> + use<> {
         let zones = super::zone_files(&self.directory).unwrap_or_default();
         self.files.clone().into_iter().chain(zones)
@@ -328,7 +329,7 @@ mod tests {
     const CREATED: EventKind = EventKind::Create(CreateKind::File);
     const REMOVED: EventKind = EventKind::Remove(RemoveKind::File);
 
-    /// A directory, whose events come and whose time passes as the test says.
+    /// A directory with simulated events and time.
     struct Watched {
         directory: tempfile::TempDir,
         writers: Writers,
@@ -391,7 +392,7 @@ mod tests {
         assert_eq!(watched.state("a.toml"), WriteState::Finished);
         assert_eq!(watched.pass(Duration::ZERO), Look { is_due: true, next: None });
         assert_eq!(watched.pass(STILL), Look::default());
-        // What was seen to be closed says nothing of what is written after it, event or not.
+        // A close does not cover later writes, whether or not there are events for them.
         watched.write("a.toml", "somebody else");
         assert_eq!(watched.state("a.toml"), WriteState::InProgress);
     }
@@ -429,7 +430,7 @@ mod tests {
         assert_eq!(watched.pass(QUIET), Look { is_due: false, next: Some(watched.now + QUIET) });
         let look = watched.pass(QUIET);
         assert_eq!((look.is_due, watched.state("a.toml")), (true, WriteState::Quiet));
-        // Once is enough.
+        // It is reported once.
         assert!(!watched.pass(QUIET).is_due);
         assert!(watched.pass(STILL).is_due);
         assert_eq!((watched.state("a.toml"), watched.pass(STILL)), (WriteState::Finished, Look::default()));

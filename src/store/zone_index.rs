@@ -1,5 +1,5 @@
-//! Which zone each served file holds, kept in the state directory: what a restart must not answer otherwise when a file is
-//! broken and its last good copy is too.
+//! The zone of each served file, kept in the state directory. A restart needs it when both a file
+//! and its last good copy are broken: names of that zone must not be answered from another one.
 
 use std::fs::File;
 use std::io;
@@ -13,11 +13,11 @@ use crate::background;
 use crate::config::ServedFile;
 use crate::model::{HostedZoneId, Name, VpcId, ZoneIdentity};
 
-/// The file in the state directory.
+/// The name of the file in the state directory.
 const FILE: &str = "zone-index";
-/// The first line: what this is, and the version of its form.
+/// The first line: the type of the file and the version of its format.
 const HEADER: &str = "fiftythree zones 1";
-/// Bytes that are read at most: of a million files.
+/// The size limit when reading, in bytes: enough for a million files.
 const MOST_BYTES: u64 = 1 << 30;
 
 /// The index.
@@ -26,7 +26,7 @@ pub(super) struct ZoneIndex {
     path: PathBuf,
 }
 
-/// A line, as it is written.
+/// A line in its JSON form.
 #[derive(Serialize, Deserialize)]
 struct FileLine {
     file: PathBuf,
@@ -43,12 +43,12 @@ struct ZoneLine {
 }
 
 impl ZoneIndex {
-    /// That of this state directory; nothing is created before something is to be kept.
+    /// The index in this state directory. The file is created when something is kept.
     pub(super) fn new(state: &Path) -> ZoneIndex {
         ZoneIndex { path: state.join(FILE) }
     }
 
-    /// What it says of the files in `zones`.
+    /// The entries of the files in `zones`.
     pub(super) fn read(&self, zones: &Path) -> Vec<ServedFile> {
         let bytes = match private::read(&self.path, MOST_BYTES) {
             Ok(bytes) => bytes,
@@ -60,20 +60,20 @@ impl ZoneIndex {
         };
         let (found, damage) = lines::read(&bytes, HEADER);
         if let Some(damage) = damage {
-            tracing::error!("{} is damaged: {damage}; {} lines of it are good", self.path.display(), found.len());
+            tracing::error!("{} is damaged: {damage}; {} intact lines are used", self.path.display(), found.len());
         }
         let files = found.iter().filter_map(|line| ServedFile::try_from(parse(line)?).ok());
         files.filter(|file| file.path.parent() == Some(zones)).collect()
     }
 
-    /// Makes `served` all that it says of the files in `zones`: durable when this returns.
+    /// Replaces the entries of the files in `zones` with `served`. Durable on return.
     pub(super) fn keep(&self, zones: &Path, served: &[ServedFile]) -> Result<(), NotKept> {
         self.write(zones, served).map_err(|error| NotKept::new(&self.path, error))
     }
 
     fn write(&self, zones: &Path, served: &[ServedFile]) -> io::Result<()> {
         let before = private::read(&self.path, MOST_BYTES).unwrap_or_default();
-        // Another directory of zones keeps its own lines.
+        // Entries of other zones directories are kept.
         let mut kept = lines::read(&before, HEADER).0;
         kept.retain(|line| parse(line).is_some_and(|line| line.file.parent() != Some(zones)));
         kept.extend(background::yielding(served).filter_map(|file| serde_json::to_string(&FileLine::from(file)).ok()));
@@ -165,7 +165,7 @@ mod tests {
             damaged[place] ^= 1;
             fs::write(&index.path, damaged).unwrap();
             let found = index.read(zones);
-            // An end of a line that is another makes one of two lines.
+            // A changed line end merges two lines.
             assert!(!found.is_empty() && found.iter().all(|file| files.contains(file)), "byte {place}: {found:?}");
             fs::write(&index.path, &bytes[..place]).unwrap();
             assert!(index.read(zones).iter().all(|file| files.contains(file)));

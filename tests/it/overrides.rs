@@ -115,7 +115,7 @@ fn kill_9_never_loses_an_override_that_was_acknowledged() {
         let server = lab.serve();
         let expected = if action == "down" { SECONDARY } else { PRIMARY };
         assert_eq!(answer(&server), [expected], "round {round}:\n{}", server.log());
-        assert!(server.log().contains("override of app-blue is remembered"), "{}", server.log());
+        assert!(server.log().contains("override of app-blue is restored"), "{}", server.log());
     }
     let server = lab.serve();
     assert!(steer(&lab, &server, &["clear", "*"]).status.success());
@@ -182,7 +182,7 @@ fn beyond_loopback_nothing_changes_without_a_token() {
     assert!(text(&refused.stderr).contains("from beyond loopback and has no token"), "{}", text(&refused.stderr));
     assert!(lab.run(&["override", "list", "--admin", &admin]).status.success());
     assert_eq!(answer(&server), [PRIMARY]);
-    server.wait_for_log("nobody may steer without `[admin] token_file`");
+    server.wait_for_log("no changes are possible without `[admin] token_file`");
 }
 
 /// How many of a hundred answers contain this address.
@@ -218,7 +218,7 @@ fn a_drain_fades_is_seen_everywhere_and_outlives_a_kill() {
     assert!(overview.contains("unhealthy (draining, "), "{overview}");
     drop(server); // SIGKILL
     let server = lab.serve();
-    assert!(server.log().contains("override of app-b* is remembered: drained by ada over 8 s"), "{}", server.log());
+    assert!(server.log().contains("override of app-b* is restored: drained by ada over 8 s"), "{}", server.log());
     let json: serde_json::Value =
         serde_json::from_slice(&lab.run(&["health", "--json", "--admin", &server.admin()]).stdout).unwrap();
     let left = json["checks"][0]["overridden"]["drain"]["left_percent"].as_u64().unwrap();

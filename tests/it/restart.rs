@@ -48,9 +48,9 @@ fn after_kill_9_the_first_answer_is_right_before_any_probe() {
     let server = lab.serve();
     assert_eq!(server.ask("app.lab.test.", Transport::Udp).addresses, [SECONDARY]);
     let log = server.log();
-    assert!(log.contains("health check blue is unhealthy, as remembered from"), "{log}");
-    assert!(log.contains("the state of 2 health checks is remembered from"), "{log}");
-    assert!(!log.contains("waiting at most"), "port 53 does not wait for what is remembered: {log}");
+    assert!(log.contains("health check blue is unhealthy (restored from"), "{log}");
+    assert!(log.contains("restored the state of 2 health checks from"), "{log}");
+    assert!(!log.contains("waiting up to"), "port 53 does not wait for what is remembered: {log}");
     drop(server);
 
     // It is healthy again: the results correct the saved state.
@@ -109,7 +109,7 @@ fn a_state_directory_that_cannot_be_written_is_a_warning() {
     fs::write(lab.path("state"), "a file").unwrap();
     let server = lab.serve();
     assert_eq!(server.ask("app.lab.test.", Transport::Udp).addresses, [PRIMARY]);
-    server.wait_for_log("a restart will not know what is not kept");
+    server.wait_for_log("after a restart the unsaved changes are lost");
     assert!(server.stop().success());
 }
 
@@ -119,7 +119,10 @@ fn a_second_server_does_not_take_over_the_state_of_the_first() {
     let first = lab.serve();
     let second = lab.run(&["serve"]);
     let errors = String::from_utf8_lossy(&second.stderr);
-    assert!(!second.status.success() && errors.contains("another fiftythree keeps its state in"), "{errors}");
+    assert!(
+        !second.status.success() && errors.contains("another fiftythree server uses the state directory"),
+        "{errors}"
+    );
     assert!(errors.contains("hint: stop it, or give this one a directory of its own: --state DIRECTORY"), "{errors}");
     drop(first); // SIGKILL
     drop(lab.serve());

@@ -94,12 +94,9 @@ fn verdicts_overrides_and_copies_of_version_0_1_survive() {
     }
     let server = lab.serve();
     let log = server.log();
-    assert!(
-        log.contains("the state of 3 health checks is remembered") && log.contains("healthy=1 unhealthy=2"),
-        "{log}"
-    );
+    assert!(log.contains("restored the state of 3 health checks") && log.contains("healthy=1 unhealthy=2"), "{log}");
     for check in ["blue", "red"] {
-        assert!(log.contains(&format!("health check {check} is unhealthy, as remembered")), "{log}");
+        assert!(log.contains(&format!("health check {check} is unhealthy (restored from")), "{log}");
     }
     assert_eq!(server.log().matches("its last good version is served").count(), 4, "{}", server.log());
     assert!(server.log().contains(&long), "{}", server.log());

@@ -179,7 +179,7 @@ fn an_unseen_writer_that_pauses_in_the_middle_removes_no_name() {
     let (first, rest) = new.split_at(new.find("\n\n[[record]]\nname = 'n9'").unwrap());
     let mut file = File::create(&path).unwrap();
     file.write_all(first.as_bytes()).unwrap();
-    running.wait_for_log("is not taken yet: 31 of its 40 names are gone");
+    running.wait_for_log("is not taken yet: 31 of its 40 names are missing");
     let load = last_load(&running);
     assert!(load["deferred"][0]["file"].as_str().unwrap().ends_with("zones/lab.test.toml"), "{load}");
     file.write_all(rest.as_bytes()).unwrap();
@@ -194,14 +194,14 @@ fn what_stays_as_it_is_is_taken_after_10_s_and_a_sighup_does_not_wait() {
     let (_lab, running, path) = linked();
     let began = Instant::now();
     fs::write(&path, zone_of(2, "192.0.2.2")).unwrap();
-    running.wait_for_log("38 of its 40 names are gone");
+    running.wait_for_log("38 of its 40 names are missing");
     running.wait_for_answer("n0.lab.test.", &["192.0.2.2"]);
     assert!(began.elapsed() >= STILL - Duration::from_secs(1), "{:?}", began.elapsed());
     running.wait_for_answer("n9.lab.test.", &[]);
     fs::write(&path, zone("192.0.2.3")).unwrap();
     running.wait_for_answer("n9.lab.test.", &["192.0.2.3"]);
     fs::write(&path, zone_of(3, "192.0.2.4")).unwrap();
-    running.wait_for_log("37 of its 40 names are gone");
+    running.wait_for_log("37 of its 40 names are missing");
     let asked = Instant::now();
     running.signal("HUP");
     running.wait_for_answer("n0.lab.test.", &["192.0.2.4"]);
@@ -238,7 +238,7 @@ fn settings_that_are_being_written_change_nothing() {
     drop(file);
     lab.write("zones/lab.test.toml", &zone("192.0.2.3"));
     running.wait_for_answer("n0.lab.test.", &["192.0.2.3"]);
-    for word in ["restart", "places changed", "settings changed", "empty"] {
+    for word in ["restart", "geo data changed", "settings changed", "empty"] {
         assert!(!running.log().contains(word), "{word}: {}", running.log());
     }
 }
