@@ -285,10 +285,7 @@ async fn who_may_change(settings: &Settings) -> anyhow::Result<Changes> {
     Ok(Changes::TokenFile(path.clone()))
 }
 
-/// Opens the admin side. If this fails, queries are answered all the same. ~ 291-292 there are no
-/// status, no metrics and no overrides: \
-///                let the admin side listen elsewhere by `[admin] listen` or --admin ADDRESS:PORT => status, metrics and overrides are not available; \
-///                choose another address with `[admin] listen` or --admin ADDRESS:PORT
+/// Opens the admin side. If this fails, queries are answered all the same.
 fn open_side_door(settings: &Settings, connections: usize, door: admin::Door) -> Option<SocketAddr> {
     let wanted = settings.admin.listen?;
     let bound = http::bind(wanted).and_then(|listener| Ok((listener.local_addr()?, listener)));
@@ -296,8 +293,8 @@ fn open_side_door(settings: &Settings, connections: usize, door: admin::Door) ->
         Ok(bound) => bound,
         Err(error) => {
             tracing::error!(
-                "cannot listen on {wanted} (TCP): {error}; there are no status, no metrics and no overrides: \
-                 let the admin side listen elsewhere by `[admin] listen` or --admin ADDRESS:PORT"
+                "cannot listen on {wanted} (TCP): {error}; status, metrics and overrides are not available: \
+                 choose another address with `[admin] listen` or --admin ADDRESS:PORT"
             );
             return None;
         }
