@@ -942,7 +942,7 @@ fn people_turn_answers_and_turn_them_back() {
     assert_eq!(house.ask("app.lab.test"), [BLUE]);
     let history = house.control.check_histories.of(CheckSlot(0));
     let why: Vec<&str> = history.transitions().map(|past| &*past.why).collect();
-    assert_eq!(why, ["overridden to down by ada from 1970-01-01T00:00:00Z: kernel update", "no override any more"]);
+    assert_eq!(why, ["overridden to down by ada from 1970-01-01T00:00:00Z: kernel update", "the override has ended"]);
 }
 
 #[test]

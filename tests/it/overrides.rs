@@ -121,7 +121,7 @@ fn kill_9_never_loses_an_override_that_was_acknowledged() {
     assert!(steer(&lab, &server, &["clear", "*"]).status.success());
     drop(server);
     let server = lab.serve();
-    assert!(!server.log().contains("is remembered: overridden"), "{}", server.log());
+    assert!(!server.log().contains("is restored: overridden"), "{}", server.log());
 }
 
 #[test]
