@@ -71,7 +71,7 @@ fn a_new_check_is_waited_for_beside_one_that_is_remembered() {
     lab.write("zones/lab.test.toml", &zone(primary.port, silent));
     let server = lab.serve();
     let log = server.log();
-    assert!(log.contains("for the first result of health checks: green\n"), "{log}");
+    assert!(log.contains("for the first results of health checks: green\n"), "{log}");
 }
 
 #[test]
