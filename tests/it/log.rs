@@ -220,7 +220,7 @@ fn a_service_manager_that_does_not_read_holds_up_nothing() {
     while filler.send_to(b"STATUS=full\n", &path).is_ok() {}
     let variables = [("NOTIFY_SOCKET", path.to_str().unwrap()), ("WATCHDOG_USEC", "1000000")];
     let server = lab.serve_with(&[], &variables);
-    server.wait_for_log("systemd cannot be told");
+    server.wait_for_log("cannot notify systemd");
     web.stop();
     server.wait_for_answer("www.lab.test.", &["192.0.2.2"]);
     assert!(server.stop().success());

@@ -73,7 +73,7 @@ fn a_change_is_sent_again_until_it_is_accepted() {
     let third = bodies.recv_timeout(PATIENCE).unwrap();
     assert!(third.contains("\"status\":\"healthy\""), "{third}");
     assert!(!server.log().contains("secret"), "{}", server.log());
-    assert!(server.log().contains("it is tried again"), "{}", server.log());
+    assert!(server.log().contains("retrying"), "{}", server.log());
 }
 
 #[test]
