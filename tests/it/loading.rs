@@ -10,7 +10,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::server::{Lab, PATIENCE, Transport, text};
+use crate::server::{Lab, PATIENCE, Transport, get, text};
 
 /// The promised time, and the allowance for a busy machine.
 const LONGEST_END: Duration = Duration::from_secs(8);
@@ -160,9 +160,7 @@ fn a_file_system_that_does_not_respond_costs_one_load_and_no_other_edit() {
     // The next edit is loaded at once, and the blocked file is logged.
     lab.write("zones/good.test.toml", &zone("good.test", "192.0.2.5"));
     running.wait_for_answer("www.good.test.", &["192.0.2.5"]);
-    let url = format!("http://{}/metrics", running.admin());
-    let metrics = Command::new("curl").args(["-s", &url]).output().unwrap();
-    let metrics = text(&metrics.stdout);
+    let metrics = get(&running.admin(), "/metrics", "text/plain").unwrap();
     assert!(metrics.contains("\nfiftythree_config_reloads_unresponsive_total 1\n"), "{metrics}");
     fs::remove_file(marker).unwrap();
     running.wait_for_answer("www.bad.test.", &["192.0.2.4"]);

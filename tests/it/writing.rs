@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use crate::server::{Lab, Running, Transport, ask};
+use crate::server::{Lab, Running, Transport, ask, get};
 use hickory_proto::op::ResponseCode;
 use serde_json::Value;
 
@@ -92,9 +92,8 @@ fn serve(lab: &Lab) -> Running {
 }
 
 fn last_load(running: &Running) -> Value {
-    let url = format!("http://{}/v1/status", running.admin());
-    let output = std::process::Command::new("curl").args(["-s", &url]).output().unwrap();
-    serde_json::from_slice::<Value>(&output.stdout).unwrap()["last_load"].take()
+    let status = get(&running.admin(), "/v1/status", "application/json").unwrap();
+    serde_json::from_str::<Value>(&status).unwrap()["last_load"].take()
 }
 
 #[test]
