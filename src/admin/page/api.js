@@ -1,9 +1,54 @@
-// Requests to the server this page comes from.
+// Requests to the server that this page comes from, and the admin token that they carry.
 
-/** The admin token, in this window's memory alone. */
-let token = null;
+/** The key in sessionStorage: the token lasts as long as the tab, across reloads. */
+const STORED = "admin-token";
 
-export class Refused extends Error {
+let token = readStored();
+
+function readStored() {
+  try {
+    return sessionStorage.getItem(STORED);
+  } catch {
+    return null;
+  }
+}
+
+function setToken(value) {
+  token = value;
+  try {
+    if (value === null) sessionStorage.removeItem(STORED);
+    else sessionStorage.setItem(STORED, value);
+  } catch {
+    // Without storage the token lasts until the page is reloaded.
+  }
+}
+
+/**
+ * Takes the token from a link such as `#token=…` or `#/overrides?token=…` and removes it from the URL, so that it is
+ * not in bookmarks, the history or copied links. The rest of the hash stays. Returns true if there was a token.
+ */
+export function takeTokenFromUrl() {
+  const { hash, pathname, search } = location;
+  const found = hash.match(/[#?&]token=([^&]*)/);
+  if (!found) return false;
+  const before = hash.slice(0, found.index + 1);
+  const after = hash.slice(found.index + found[0].length).replace(/^&/, "");
+  history.replaceState(history.state, "", pathname + search + (before + after).replace(/[#?&]$/, ""));
+  // Not URLSearchParams: a token may contain a plus sign.
+  let value = found[1];
+  try {
+    value = decodeURIComponent(value);
+  } catch {
+    // A stray percent sign; the server rejects it.
+  }
+  if (value) setToken(value);
+  return value !== "";
+}
+
+/** True if this page was opened with a token in its link. Runs before the page does anything else. */
+export const openedWithToken = takeTokenFromUrl();
+
+export class RequestError extends Error {
   constructor(status, message, known) {
     super(message);
     this.status = status;
@@ -11,7 +56,7 @@ export class Refused extends Error {
   }
 }
 
-async function ask(method, path, parameters = {}, body) {
+async function request(method, path, parameters = {}, body) {
   const query = new URLSearchParams();
   for (const [name, value] of Object.entries(parameters)) {
     if (value !== undefined && value !== null && value !== "") query.set(name, value);
@@ -24,21 +69,24 @@ async function ask(method, path, parameters = {}, body) {
     method, headers, body: body === undefined ? undefined : JSON.stringify(body), cache: "no-store",
   });
   const answer = await response.json().catch(() => ({}));
-  if (!response.ok) throw new Refused(response.status, answer.error ?? `the server says ${response.status}`, answer.known);
+  if (!response.ok) throw new RequestError(response.status, answer.error ?? `the server responded with status ${response.status}`, answer.known);
   return answer;
 }
 
-export const get = (path, parameters) => ask("GET", path, parameters);
-export const post = (path, body) => ask("POST", path, {}, body);
-export const remove = (path, parameters) => ask("DELETE", path, parameters);
+export const get = (path, parameters) => request("GET", path, parameters);
+export const post = (path, body) => request("POST", path, {}, body);
+export const remove = (path, parameters) => request("DELETE", path, parameters);
 
-/** Tries a token; it stays when the server takes it. */
-export async function unlock(wanted) {
+export const hasToken = () => token !== null;
+
+/** Tries a token and keeps it if the server accepts it. */
+export async function unlock(candidate) {
   const before = token;
-  token = wanted;
+  token = candidate;
   try {
     const server = await get("v1/status");
-    if (!server.may_change) throw new Refused(401, "The server does not take this token.");
+    if (!server.may_change) throw new RequestError(401, "The server does not accept this token.");
+    setToken(candidate);
     return server;
   } catch (error) {
     token = before;
@@ -47,5 +95,5 @@ export async function unlock(wanted) {
 }
 
 export function lock() {
-  token = null;
+  setToken(null);
 }

@@ -1,11 +1,11 @@
-// Elements from data, and changes to them that keep what a person does there: focus, what is open, what is typed.
-// Texts only ever become text nodes; no string becomes markup.
+// Builds elements from data and updates existing ones in place, so that focus, open details and typed text stay.
+// Text only becomes text nodes, never markup.
 
 const SVG = "http://www.w3.org/2000/svg";
 const SVG_TAGS = new Set(["svg", "path", "circle", "line", "rect", "g", "polyline", "text", "title", "use"]);
-const HANDLERS = ["onclick", "oninput", "onchange", "onsubmit", "ontoggle", "onkeydown"];
+const HANDLERS = ["onclick", "oninput", "onchange", "onsubmit", "ontoggle", "onkeydown", "onblur", "onpointerdown"];
 
-/** An element: attributes, handlers by their names, `key` to recognise it by among its siblings, children in any nesting. */
+/** Creates an element. `key` identifies it among its siblings; children can be nested arrays. */
 export function h(tag, attributes, ...children) {
   const [name, ...classes] = tag.split(".");
   const element = SVG_TAGS.has(name) && attributes?.html !== true
@@ -17,7 +17,7 @@ export function h(tag, attributes, ...children) {
     else if (HANDLERS.includes(attribute)) element[attribute] = value;
     else if (attribute === "class") element.setAttribute("class", [...classes, value].join(" ").trim());
     else if (attribute === "value") element.value = value;
-    // The policy forbids the attribute in markup, not the object.
+    // The Content-Security-Policy forbids the attribute in markup, but not this object.
     else if (attribute === "style") Object.assign(element.style, value);
     else element.setAttribute(attribute, value === true ? "" : value);
   }
@@ -32,18 +32,18 @@ function append(element, children) {
   }
 }
 
-/** Makes the children of an element look like these, reusing what is there. */
+/** Changes the children of an element to these; existing elements are reused. */
 export function fill(element, ...children) {
-  const wanted = document.createElement("div");
-  append(wanted, children);
-  sync(element, wanted);
+  const next = document.createElement("div");
+  append(next, children);
+  sync(element, next);
 }
 
-function sync(old, wanted) {
+function sync(old, next) {
   const byKey = new Map();
   for (const child of old.childNodes) if (child._key !== undefined) byKey.set(child._key, child);
   let place = old.firstChild;
-  for (const child of [...wanted.childNodes]) {
+  for (const child of [...next.childNodes]) {
     let match = child._key === undefined ? place : byKey.get(child._key);
     if (match && child._key === undefined && match._key !== undefined) match = null;
     if (match && isLike(match, child)) {
@@ -55,9 +55,9 @@ function sync(old, wanted) {
     }
   }
   while (place) {
-    const next = place.nextSibling;
+    const following = place.nextSibling;
     place.remove();
-    place = next;
+    place = following;
   }
 }
 
@@ -65,36 +65,36 @@ function isLike(one, other) {
   return one.nodeType === other.nodeType && one.nodeName === other.nodeName && one._key === other._key;
 }
 
-function patch(old, wanted) {
+function patch(old, next) {
   if (old.nodeType === Node.TEXT_NODE) {
-    if (old.data !== wanted.data) old.data = wanted.data;
+    if (old.data !== next.data) old.data = next.data;
     return;
   }
-  if (old.style.cssText !== wanted.style.cssText) old.style.cssText = wanted.style.cssText;
+  if (old.style.cssText !== next.style.cssText) old.style.cssText = next.style.cssText;
   for (const { name } of [...old.attributes]) {
     if (name === "style") continue;
-    // Whether something is open is the person's to say.
-    if (!wanted.hasAttribute(name) && !(name === "open" && old.nodeName === "DETAILS")) old.removeAttribute(name);
+    // The user opens and closes details.
+    if (!next.hasAttribute(name) && !(name === "open" && old.nodeName === "DETAILS")) old.removeAttribute(name);
   }
-  for (const { name, value } of wanted.attributes) {
+  for (const { name, value } of next.attributes) {
     if (name === "style") continue;
     if (old.getAttribute(name) !== value && !(name === "open" && old.nodeName === "DETAILS")) old.setAttribute(name, value);
   }
-  for (const handler of HANDLERS) if (old[handler] !== wanted[handler]) old[handler] = wanted[handler];
+  for (const handler of HANDLERS) if (old[handler] !== next[handler]) old[handler] = next[handler];
   if (old.nodeName === "SELECT") {
-    const { value } = wanted;
-    sync(old, wanted);
+    const { value } = next;
+    sync(old, next);
     if (old !== document.activeElement && old.value !== value) old.value = value;
   } else if (old.type === "radio" || old.type === "checkbox") {
-    old.checked = wanted.checked;
+    old.checked = next.checked;
   } else if (old.nodeName === "INPUT" || old.nodeName === "TEXTAREA") {
-    if (old !== document.activeElement && old.value !== wanted.value) old.value = wanted.value;
+    if (old !== document.activeElement && old.value !== next.value) old.value = next.value;
   } else {
-    sync(old, wanted);
+    sync(old, next);
   }
 }
 
-/** Lets a screen reader say something. */
-export function say(text) {
-  document.getElementById("said").textContent = text;
+/** Has screen readers announce a text. */
+export function announce(text) {
+  document.getElementById("announcer").textContent = text;
 }

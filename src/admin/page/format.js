@@ -1,25 +1,25 @@
-// Times and numbers as people read them.
+// Times, durations and numbers as text.
 
 import { h } from "./dom.js";
 
-/** How far the server's clock is ahead of this machine's, in milliseconds. */
-let ahead = 0;
+/** The server's clock minus this machine's, in milliseconds. */
+let clockOffset = 0;
 
 export function setServerTime(text) {
-  ahead = Date.parse(text) - Date.now();
+  clockOffset = Date.parse(text) - Date.now();
 }
 
 export function serverNow() {
-  return Date.now() + ahead;
+  return Date.now() + clockOffset;
 }
 
-/** Two units at most, as the server's own log has them. */
-export function span(milliseconds) {
+/** At most two units, as in the server's log. */
+export function duration(milliseconds) {
   const seconds = Math.max(0, Math.round(milliseconds / 1000));
   const minutes = Math.floor(seconds / 60);
   const hours = Math.floor(minutes / 60);
   const days = Math.floor(hours / 24);
-  const two = (many, unit, few, smaller) => `${many} ${unit}` + (few ? ` ${few} ${smaller}` : "");
+  const two = (large, unit, small, smallUnit) => `${large} ${unit}` + (small ? ` ${small} ${smallUnit}` : "");
   if (minutes === 0) return `${seconds} s`;
   if (hours === 0) return two(minutes, "min", seconds % 60, "s");
   if (days === 0) return two(hours, "h", minutes % 60, "min");
@@ -31,23 +31,23 @@ const DAY = new Intl.DateTimeFormat("en-GB", { weekday: "short", day: "numeric",
 
 const YEAR = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", year: "numeric" });
 
-/** The local time, with the day when it is not today's. */
+/** The local time, with the day if it is not today. */
 export function clock(text) {
-  const moment = new Date(text);
-  if (Number.isNaN(moment.getTime())) return "";
-  const today = new Date(serverNow()).toDateString() === moment.toDateString();
-  const isFar = new Date(serverNow()).getFullYear() !== moment.getFullYear();
-  return today ? CLOCK.format(moment) : `${(isFar ? YEAR : DAY).format(moment)}, ${CLOCK.format(moment)}`;
+  const date = new Date(text);
+  if (Number.isNaN(date.getTime())) return "";
+  const today = new Date(serverNow()).toDateString() === date.toDateString();
+  const isOtherYear = new Date(serverNow()).getFullYear() !== date.getFullYear();
+  return today ? CLOCK.format(date) : `${(isOtherYear ? YEAR : DAY).format(date)}, ${CLOCK.format(date)}`;
 }
 
-/** A local time that tells its date when asked. */
+/** A local time with the full date as its tooltip. */
 export function time(text) {
   return h("time", { datetime: text, title: new Date(text).toLocaleString() }, clock(text));
 }
 
 /** How long ago, by the server's clock. */
 export function since(text) {
-  return span(serverNow() - Date.parse(text));
+  return duration(serverNow() - Date.parse(text));
 }
 
 export function milliseconds(value) {
@@ -66,15 +66,20 @@ export function percent(share) {
   return value < 1 ? "< 1 %" : value > 99 ? "> 99 %" : `${Number(value.toFixed(value < 10 ? 1 : 0))} %`;
 }
 
-/** State in a word and a sign, readable without colour. */
-const STATES = {
+/** Sign and word of each status; both are readable without colour. */
+const STATUSES = {
   healthy: ["●", "healthy"],
   unhealthy: ["✕", "unhealthy"],
   pending: ["○", "no result yet"],
   unchecked: ["–", "no health check"],
 };
 
-export function badge(state, words) {
-  const [sign, word] = STATES[state];
-  return h(`span.badge.${state}`, null, h("span", { "aria-hidden": "true" }, sign), " ", words ?? word);
+export function badge(status, text) {
+  const [sign, word] = STATUSES[status];
+  return h(`span.badge.${status}`, null, h("span", { "aria-hidden": "true" }, sign), " ", text ?? word);
+}
+
+/** A name as zone files write it: the API writes a wildcard as `\\052`, as Route 53's API does. */
+export function nameText(name) {
+  return name.replace(/^\\052\./, "*.");
 }

@@ -1,8 +1,9 @@
-// The page: its parts, which one is shown, and what keeps it up to date.
+// The frame of the page: its views, which one is shown, the lock, the theme and the connection.
 
-import { get, lock, unlock } from "./api.js";
+// First, because this module removes the token from the URL.
+import { get, hasToken, lock, openedWithToken, takeTokenFromUrl, unlock } from "./api.js";
 import * as checks from "./checks.js";
-import { fill, h, say } from "./dom.js";
+import { announce, fill, h } from "./dom.js";
 import * as explain from "./explain.js";
 import * as live from "./live.js";
 import * as overrides from "./overrides.js";
@@ -10,33 +11,35 @@ import * as overview from "./overview.js";
 import * as timeline from "./timeline.js";
 import * as zones from "./zones.js";
 
-const PARTS = [
-  { path: "", name: "Overview", part: overview },
-  { path: "zones", name: "Zones", part: zones },
-  { path: "checks", name: "Checks", part: checks },
-  { path: "timeline", name: "Time line", part: timeline },
-  { path: "explain", name: "Explain", part: explain },
-  { path: "overrides", name: "Overrides", part: overrides },
+const VIEWS = [
+  { path: "", name: "Overview", view: overview },
+  { path: "zones", name: "Zones", view: zones },
+  { path: "checks", name: "Health", view: checks },
+  { path: "timeline", name: "Timeline", view: timeline },
+  { path: "explain", name: "Explain", view: explain },
+  { path: "overrides", name: "Overrides", view: overrides },
 ];
 
-/** How often what no event tells is read anew: figures, not states. */
+/** How often values without events, such as latencies and shares, are read again. */
 const REFRESH_MS = 5000;
 
-/** What all parts know. */
+/** What all views share. */
 export const page = {
   server: null,
   connection: "connecting",
   mayChange: () => page.server?.may_change === true,
-  /** Draws again, soon. */
+  /** Draws in the next frame. */
   draw: schedule,
-  /** Reads again what the shown part shows. */
+  /** Reads again what the current view shows, then draws. */
   refresh,
 };
 
-let shown = PARTS[0];
+let current = VIEWS[0];
 let scheduled = false;
-/** Whoever loads the page begins at its top. */
+/** The first view is not focused, so that a loaded page starts at its top. */
 let isFirst = true;
+/** A token from a link that the server has not confirmed yet. */
+let isTokenNew = openedWithToken;
 const main = document.getElementById("main");
 
 function schedule() {
@@ -49,24 +52,32 @@ function schedule() {
 }
 
 function draw() {
-  fill(main, shown.part.render(page));
+  fill(main, current.view.render(page));
+  drawNavigation();
   drawConnection();
   drawLock();
 }
 
+function drawNavigation() {
+  fill(document.getElementById("nav"), VIEWS.map(({ path, name, view }) =>
+    h("li", { key: path }, h("a", { href: view.address?.() ?? `#/${path}`, "aria-current": path === current.path ? "page" : null }, name))));
+}
+
 function route() {
+  if (takeTokenFromUrl()) {
+    isTokenNew = true;
+    refresh();
+  }
   const [path, query = ""] = location.hash.replace(/^#\/?/, "").split("?");
   const [first, ...rest] = path.split("/").map(decodeURIComponent);
-  const next = PARTS.find((part) => part.path === first) ?? PARTS[0];
-  const changed = next !== shown;
-  shown = next;
+  const next = VIEWS.find((view) => view.path === first) ?? VIEWS[0];
+  const changed = next !== current;
+  current = next;
   document.title = `${next.name} – fiftythree`;
-  fill(document.getElementById("nav"), PARTS.map(({ path, name }) =>
-    h("li", { key: path }, h("a", { href: `#/${path}`, "aria-current": path === next.path ? "page" : null }, name))));
-  document.querySelector("#nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
   if (changed) main.replaceChildren();
-  next.part.enter?.(page, { rest, parameters: new URLSearchParams(query) });
+  next.view.enter?.(page, { rest, parameters: new URLSearchParams(query) });
   draw();
+  document.querySelector("#nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
   if (changed && !isFirst) {
     main.focus({ preventScroll: true });
     window.scrollTo(0, 0);
@@ -78,12 +89,25 @@ async function readServer() {
   try {
     page.server = await get("v1/status");
   } catch {
-    // The pill says that the connection is gone.
+    // The connection indicator shows it.
+    return;
   }
+  if (hasToken()) confirmToken();
+}
+
+/** Discards a token that the server does not accept; if it came with a link, the dialog says so. */
+function confirmToken() {
+  if (page.mayChange()) {
+    if (isTokenNew) announce("Changes are unlocked.");
+  } else if (page.server.changes === "token") {
+    lock();
+    if (isTokenNew) openUnlock("The server does not accept the token of this link.");
+  }
+  isTokenNew = false;
 }
 
 async function refresh() {
-  await Promise.all([readServer(), shown.part.refresh?.(page)]);
+  await Promise.all([readServer(), current.view.refresh?.(page)]);
   schedule();
 }
 
@@ -91,50 +115,57 @@ const CONNECTIONS = {
   connecting: ["○", "connecting …", ""],
   live: ["●", "live", "good"],
   lost: ["✕", "disconnected, trying again …", "bad"],
-  stopping: ["✕", "the server stops", "bad"],
+  stopping: ["✕", "the server is stopping", "bad"],
 };
 
 function drawConnection() {
-  const [sign, words, kind] = CONNECTIONS[page.connection];
+  const [sign, text, kind] = CONNECTIONS[page.connection];
   const pill = document.getElementById("connection");
   pill.className = `pill ${kind}`;
-  fill(pill, h("span", { "aria-hidden": "true" }, sign), " ", words);
+  fill(pill, h("span", { "aria-hidden": "true" }, sign), " ", text);
   document.body.classList.toggle("stale", page.connection !== "live" && page.connection !== "connecting");
 }
 
 const dialog = document.getElementById("unlock");
 const lockButton = document.getElementById("lock");
+const tokenField = document.getElementById("token");
+const tokenError = document.getElementById("token-error");
 
 function drawLock() {
-  const changes = page.server?.changes;
-  lockButton.hidden = changes !== "token";
+  lockButton.hidden = page.server?.changes !== "token";
   fill(lockButton, page.mayChange() ? "Lock" : "Unlock", h("span.wide-only", null, " changes"));
 }
 
+function openUnlock(error = "") {
+  tokenField.value = "";
+  tokenError.textContent = error;
+  if (!dialog.open) dialog.showModal();
+  tokenField.focus();
+}
+
 lockButton.onclick = () => {
-  if (!page.mayChange()) return dialog.showModal();
+  if (!page.mayChange()) return openUnlock();
   lock();
   page.server.may_change = false;
-  say("Changes are locked.");
+  announce("Changes are locked.");
   schedule();
 };
 
 document.getElementById("unlock-cancel").onclick = () => dialog.close();
+dialog.onclose = () => { tokenField.value = ""; };
 
 document.getElementById("unlock-form").onsubmit = async (event) => {
   event.preventDefault();
-  const input = document.getElementById("token");
-  const wrong = document.getElementById("token-wrong");
-  wrong.textContent = "";
+  tokenError.textContent = "";
   try {
-    page.server = await unlock(input.value.trim());
-    input.value = "";
+    page.server = await unlock(tokenField.value.trim());
     dialog.close();
-    say("Changes are unlocked.");
+    announce("Changes are unlocked.");
     schedule();
   } catch (error) {
-    wrong.textContent = error.message;
-    input.select();
+    tokenError.textContent = error.message;
+    tokenField.focus();
+    tokenField.select();
   }
 };
 
@@ -151,7 +182,7 @@ theme.onchange = () => {
   try {
     localStorage.setItem("theme", theme.value);
   } catch {
-    // Where nothing may be stored, the choice lasts as long as the window.
+    // Without storage the choice lasts until the page is reloaded.
   }
 };
 
@@ -167,20 +198,20 @@ refresh();
 setInterval(() => {
   if (!document.hidden && page.connection === "live") refresh();
 }, REFRESH_MS);
-// Ages go on between two readings.
+// Ages such as "5 s ago" change between two reads.
 setInterval(() => {
   if (!document.hidden) schedule();
 }, 1000);
 
 live.watch({
-  happened(name, data) {
-    timeline.happened(name, data);
-    if (name === "transition") say(`${data.check} is ${data.to}: ${data.why}`);
+  onEvent(name, data) {
+    timeline.onEvent(name, data);
+    if (name === "transition") announce(`${data.check} is ${data.to}: ${data.why}`);
     refresh();
   },
-  connection(how) {
-    page.connection = how;
+  onConnection(state) {
+    page.connection = state;
     schedule();
   },
-  missed: refresh,
+  onGap: refresh,
 });

@@ -30,8 +30,10 @@ assets! {
     "/page/icon.svg" SVG "icon.svg";
     "/page/api.js" SCRIPT "api.js";
     "/page/checks.js" SCRIPT "checks.js";
+    "/page/combobox.js" SCRIPT "combobox.js";
     "/page/dom.js" SCRIPT "dom.js";
     "/page/explain.js" SCRIPT "explain.js";
+    "/page/explanation.js" SCRIPT "explanation.js";
     "/page/format.js" SCRIPT "format.js";
     "/page/land.js" SCRIPT "land.js";
     "/page/live.js" SCRIPT "live.js";
@@ -39,6 +41,7 @@ assets! {
     "/page/map.js" SCRIPT "map.js";
     "/page/overrides.js" SCRIPT "overrides.js";
     "/page/overview.js" SCRIPT "overview.js";
+    "/page/suggestions.js" SCRIPT "suggestions.js";
     "/page/timeline.js" SCRIPT "timeline.js";
     "/page/zones.js" SCRIPT "zones.js";
 }

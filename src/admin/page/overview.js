@@ -1,14 +1,14 @@
-// The server at a glance: what is wrong, what is steered, what happened last.
+// The server at a glance: errors, unhealthy checks, overrides and the last transitions.
 
 import { get } from "./api.js";
 import { table as checksTable } from "./checks.js";
 import { h } from "./dom.js";
-import { clock, count, since, span, time } from "./format.js";
+import { clock, count, duration, since, time } from "./format.js";
 import { list as overridesList } from "./overrides.js";
 import { list as transitionsList } from "./timeline.js";
 
-/** More unhealthy checks than this are a list of their own. */
-const NAMED = 10;
+/** Unhealthy checks and recovering records that are listed here. */
+const MOST_LISTED = 10;
 const LATEST = 8;
 
 let unhealthy = null;
@@ -16,7 +16,7 @@ let transitions = null;
 
 export async function refresh() {
   [unhealthy, transitions] = await Promise.all([
-    get("v1/health", { state: "unhealthy", limit: NAMED }),
+    get("v1/health", { state: "unhealthy", limit: MOST_LISTED }),
     get("v1/transitions", { limit: LATEST }),
   ]).catch(() => [unhealthy, transitions]);
 }
@@ -30,90 +30,94 @@ export function render(page) {
   if (!server) return h("p.quiet", null, page.connection === "lost" ? "The server cannot be reached." : "Reading …");
   return [
     h("h1.hidden", null, "Overview"),
-    faults(server),
-    connectivity(unhealthy?.connectivity),
-    figures(server),
-    h("section", { "aria-labelledby": "o-unhealthy" },
-      h("h2", { id: "o-unhealthy" }, "Unhealthy now"),
-      unhealthyChecks(server)),
-    h("section", { "aria-labelledby": "o-overrides" },
-      h("h2", { id: "o-overrides" }, "Overridden"),
-      overridesList(page, unhealthy?.overrides ?? [], unhealthy ? "No health check is overridden." : "Reading …")),
-    returning(unhealthy?.returning ?? []),
+    fileErrors(server),
+    isolation(unhealthy?.connectivity),
+    counters(server),
+    unhealthyChecks(server),
+    overridden(page),
+    recovering(unhealthy?.returning ?? []),
     h("section", { "aria-labelledby": "o-transitions" },
       h("h2", { id: "o-transitions" }, "Last transitions"),
-      transitionsList(transitions?.transitions ?? [], transitions ? "Nothing has changed yet." : "Reading …"),
-      h("p.more", null, h("a", { href: "#/timeline" }, "Time line"))),
+      transitionsList(transitions?.transitions ?? [], transitions ? "No transition yet." : "Reading …"),
+      transitions?.transitions.length > 0 && h("p.more", null, h("a", { href: "#/timeline" }, "All transitions"))),
     serverFacts(server),
   ];
 }
 
-function faults({ last_load: load }) {
+function fileErrors({ last_load: load }) {
   if (!load.errors && !load.refused && !load.frozen.length && !load.deferred.length && !load.needs_restart.length) return null;
   const lines = [
-    load.refused && `Nothing was reloaded at ${clock(load.at)}; everything is served as before.`,
-    ...load.frozen.map((path) => `${path} is broken: its last good version is served.`),
+    load.refused && `The reload at ${clock(load.at)} was rejected; the previous configuration is still served.`,
+    ...load.frozen.map((path) => `${path} is broken: its last good copy is served.`),
     ...load.left_out.map((path) => `${path} is not served.`),
-    ...load.deferred.map(({ file, reason }) => `${file} is not taken yet: ${reason}.`),
-    ...load.unavailable.map(({ file, zone }) => `${file} is broken and no usable copy of it is kept${zone ? `: every query for ${zone} is answered with SERVFAIL` : ""}.`),
-    ...load.needs_restart.map((setting) => `${setting} has changed: that needs a restart.`),
+    ...load.deferred.map(({ file, reason }) => `${file} is deferred: ${reason}.`),
+    ...load.unavailable.map(({ file, zone }) => `${file} is broken and has no last good copy${zone ? `: queries for ${zone} get SERVFAIL` : ""}.`),
+    ...load.needs_restart.map((setting) => `${setting} has changed: restart the server to apply it.`),
   ].filter(Boolean);
   return h("section.alarm", { "aria-labelledby": "o-faults" },
     h("h2", { id: "o-faults" }, h("span", { "aria-hidden": "true" }, "⚠ "), "Errors in the files"),
     lines.map((line) => h("p", null, line)),
     (load.refused || load.faults.length > 0) &&
-      h("details", null, h("summary", null, "What is wrong"),
+      h("details", null, h("summary", null, "Show the errors"),
         h("pre", { tabindex: "0" }, load.faults.map(inOneLine).join("\n") || load.refused)));
 }
 
-/** As editors know it: `file:line:column: error: message`. The line itself is in the log. */
+/** The format that editors recognise: `file:line:column: error: message`. */
 function inOneLine({ severity, path, line, column, message, hint }) {
   const place = line ? `${path}:${line}:${column}` : path;
   return `${place}: ${severity}: ${message}${hint ? `\n  hint: ${hint}` : ""}`;
 }
 
 /** All sentinels are unhealthy: the server is isolated, and the status of other checks does not change. */
-function connectivity(known) {
-  if (!known?.isolated_since) return null;
+function isolation(connectivity) {
+  if (!connectivity?.isolated_since) return null;
   return h("section.alarm", { "aria-labelledby": "o-connectivity" },
     h("h2", { id: "o-connectivity" }, h("span", { "aria-hidden": "true" }, "⚠ "), "This server is isolated"),
-    h("p", null, "Since ", time(known.isolated_since), ` (${since(known.isolated_since)}): all sentinels are unhealthy (${known.sentinels.join(", ")}). Results of other checks are ignored until one of them recovers.`));
+    h("p", null, "Since ", time(connectivity.isolated_since), ` (${since(connectivity.isolated_since)}): all sentinels are unhealthy (${connectivity.sentinels.join(", ")}). Results of other checks are ignored until one of them recovers.`));
 }
 
-/** Records that recovered and have not all of their share yet. */
-function returning(records) {
+/** Records that recovered and do not have their full share yet. */
+function recovering(records) {
   if (!records.length) return null;
-  return h("section", { "aria-labelledby": "o-returning" },
-    h("h2", { id: "o-returning" }, "Coming back"),
-    h("ul.timeline", null, records.slice(0, NAMED).map((one) => h("li", { key: one.record },
+  return h("section", { "aria-labelledby": "o-recovering" },
+    h("h2", { id: "o-recovering" }, "Recovering records"),
+    h("ul.timeline", null, records.slice(0, MOST_LISTED).map((one) => h("li", { key: one.record },
       h("div.words", null, h("code", null, one.record)),
-      h("div", null, one.stage === "failback_delay" ? "waits for its failback" : `has ${one.share_percent} % of its weight`, h("span.quiet", null, `, until ${clock(one.until)}`))))),
-    records.length > NAMED && h("p.more.quiet", null, `and ${count(records.length - NAMED, "more record")}`));
+      h("div", null, one.stage === "failback_delay" ? "waits for its failback delay" : `has ${one.share_percent} % of its weight`, h("span.quiet", null, `, until ${clock(one.until)}`))))),
+    records.length > MOST_LISTED && h("p.more.quiet", null, `and ${count(records.length - MOST_LISTED, "more record")}`));
 }
 
-function figures({ checks, zones, records, ready, started }) {
-  const good = checks.all - checks.unhealthy;
-  return h("dl.figures", { "aria-label": "Figures" },
-    figure("Answers", ready ? "yes" : "not yet", ready ? `for ${since(started)}` : "", ready ? "" : "warn"),
-    figure("Zones", zones.toLocaleString("en-GB"), count(records, "record set"), "", "#/zones"),
-    figure("Healthy", `${good.toLocaleString("en-GB")}`, `of ${count(checks.all, "check")}`, "", "#/checks"),
-    figure("Unhealthy", checks.unhealthy.toLocaleString("en-GB"),
-      checks.unhealthy ? "see below" : "all is well", checks.unhealthy ? "bad" : "good", "#/checks?state=unhealthy"),
-    figure("Overridden", checks.overridden.toLocaleString("en-GB"), "by overrides", checks.overridden ? "warn" : "", "#/overrides"));
+function counters({ checks, zones, records, ready, started }) {
+    return h("dl.counters", { "aria-label": "Counters" },
+    counter("Server", ready ? "ready" : "starting", ready ? `for ${since(started)}` : "no answers yet", ready ? "good" : "warn"),
+    counter("Zones", zones.toLocaleString("en-GB"), count(records, "record set"), "", "#/zones"),
+    counter("Healthy", (checks.all - checks.unhealthy).toLocaleString("en-GB"), `of ${count(checks.all, "health check")}`, "", "#/checks"),
+    counter("Unhealthy", checks.unhealthy.toLocaleString("en-GB"),
+      checks.pending ? `${checks.pending} without a result` : `of ${count(checks.all, "health check")}`, checks.unhealthy ? "bad" : "good", "#/checks?state=unhealthy"),
+    counter("Overridden", checks.overridden.toLocaleString("en-GB"), "health checks", checks.overridden ? "warn" : "", "#/overrides"));
 }
 
-function figure(name, value, more, kind = "", href = null) {
-  return h("div.figure", { class: kind }, h("dt", null, href ? h("a", { href }, name) : name), h("dd", null, value), h("dd.quiet", null, more));
+function counter(name, value, more, kind = "", href = null) {
+  return h("div.counter", { class: kind }, h("dt", null, href ? h("a", { href }, name) : name), h("dd", null, value), h("dd.quiet", null, more));
 }
 
+/** The unhealthy checks, or one line that says that there are none. */
 function unhealthyChecks({ checks }) {
   if (!unhealthy) return h("p.quiet", null, "Reading …");
-  if (!unhealthy.checks.length) return h("p.quiet", null, checks.all ? "No check is unhealthy." : "There are no health checks.");
+  if (!unhealthy.checks.length) {
+    return checks.all ? h("p.calm", null, h("span", { "aria-hidden": "true" }, "✓ "), checks.pending ? "No health check is unhealthy." : "All health checks are healthy.")
+      : h("p.quiet.calm-none", null, "There are no health checks.");
+  }
   const more = unhealthy.matching - unhealthy.checks.length;
-  return [
+  return h("section", { "aria-labelledby": "o-unhealthy" },
+    h("h2", { id: "o-unhealthy" }, "Unhealthy"),
     checksTable(unhealthy.checks),
-    more > 0 && h("p.more", null, h("a", { href: "#/checks?state=unhealthy" }, `${count(more, "more unhealthy check")}`)),
-  ];
+    more > 0 && h("p.more", null, h("a", { href: "#/checks?state=unhealthy" }, count(more, "more unhealthy health check"))));
+}
+
+function overridden(page) {
+  if (!unhealthy?.overrides.length) return null;
+  return h("section", { "aria-labelledby": "o-overrides" }, h("h2", { id: "o-overrides" }, "Overrides"), overridesList(page, unhealthy.overrides));
 }
 
 function serverFacts(server) {
@@ -123,12 +127,12 @@ function serverFacts(server) {
     h("dl.facts", null,
       fact("Version", server.version),
       fact("Running since", time(server.started), ` (${since(server.started)})`),
-      fact("Answers on", server.listening.length ? server.listening.join(", ") : "nothing yet", server.listening.length ? " over UDP and TCP" : ""),
-      fact("Files read", time(server.last_load.at), server.last_load.errors ? `, ${count(server.last_load.errors, "error")}` : ", without errors"),
-      longest && fact("Longest failover", span(longest.seconds * 1000), " for ", h("a", { href: `#/checks/${encodeURIComponent(longest.check)}` }, longest.check),
-        ", plus the TTL that resolvers keep an answer for"),
-      fact("Changes", { programs: "read-only here; by commands on this machine. [admin] token_file in the settings opens them here.",
-        token: "with the admin token", none: "refused: reachable from other machines without [admin] token_file" }[server.changes])));
+      fact("DNS", server.listening.length ? server.listening.join(", ") : "not yet", server.listening.length ? " over UDP and TCP" : ""),
+      fact("Configuration", "read at ", time(server.last_load.at), server.last_load.errors ? `, ${count(server.last_load.errors, "error")}` : ", without errors"),
+      longest && fact("Longest failover", duration(longest.seconds * 1000), " for ", h("a", { href: `#/checks/${encodeURIComponent(longest.check)}` }, longest.check),
+        ", plus the TTL of the answer in resolvers' caches"),
+      fact("Changes", { programs: "by commands on this machine; this page needs an admin token ([admin] token_file)",
+        token: "with the admin token", none: "rejected: the admin side listens beyond loopback and has no token ([admin] token_file)" }[server.changes])));
 }
 
 function fact(name, ...values) {

@@ -1,19 +1,19 @@
-// Zones, and in each the trees that the policies form: name, policy, candidates, the targets of aliases. The server finds and
-// counts; this page holds one page of names at a time, however large the zone.
+// Zones, and the records of a zone as trees: name, routing policy, candidates, alias targets. The server searches and
+// counts; the browser has one page of names at a time, so large zones work too.
 
 import { get } from "./api.js";
 import { h } from "./dom.js";
-import { badge, count, percent, since } from "./format.js";
+import { badge, count, nameText, percent, since } from "./format.js";
 
 const PAGE = 50;
 const TYPING_MS = 200;
 const POLICIES = ["simple", "weighted", "latency", "failover", "geolocation", "geoproximity", "multivalue answer", "IP-based"];
-const TYPES = ["A", "AAAA", "CNAME", "MX", "TXT", "SRV", "NS", "SOA", "CAA", "PTR", "NAPTR", "DS", "HTTPS", "SVCB", "SSHFP", "TLSA", "SPF"];
+export const TYPES = ["A", "AAAA", "CNAME", "MX", "TXT", "SRV", "NS", "SOA", "CAA", "PTR", "NAPTR", "DS", "HTTPS", "SVCB", "SSHFP", "TLSA", "SPF"];
 const STATES = [["", "all"], ["unhealthy", "unhealthy"], ["degraded", "degraded"], ["healthy", "healthy"], ["unchecked", "without health check"]];
-const UNHEALTHY_THEN = {
-  all: "None is healthy: it answers as if all were.",
-  none: "None is healthy: it answers nothing.",
-  last_healthy: "None is healthy: it answers as when something was.",
+const WHEN_ALL_UNHEALTHY = {
+  all: "All records are unhealthy: the server answers as if all were healthy (fail-open).",
+  none: "All records are unhealthy: the answer is empty.",
+  last_healthy: "All records are unhealthy: the records that were healthy last still answer.",
 };
 
 let listing = null;
@@ -23,7 +23,7 @@ let records = null;
 let query = fresh();
 let error = null;
 let typing = 0;
-let asked = 0;
+let latest = 0;
 
 function fresh() {
   return { q: "", policy: "", type: "", state: "", offset: 0 };
@@ -41,19 +41,19 @@ export function enter(page, { rest, parameters }) {
 }
 
 export async function refresh() {
-  const mine = (asked += 1);
+  const mine = (latest += 1);
   try {
     if (zone) {
       const answer = await get(`v1/zones/${encodeURIComponent(zone)}/records`, { ...query, limit: PAGE });
-      // A later question may have been answered first.
-      if (mine === asked) records = answer;
+      // The response to a later request may have arrived first.
+      if (mine === latest) records = answer;
     } else {
       const answer = await get("v1/zones", { ...listQuery, limit: PAGE });
-      if (mine === asked) listing = answer;
+      if (mine === latest) listing = answer;
     }
     error = null;
-  } catch (refused) {
-    error = refused.message;
+  } catch (failure) {
+    error = failure.message;
   }
 }
 
@@ -62,31 +62,31 @@ async function reload(page) {
   page.draw();
 }
 
-function later(page, after) {
+function reloadLater(page, delay) {
   clearTimeout(typing);
-  typing = setTimeout(() => reload(page), after);
+  typing = setTimeout(() => reload(page), delay);
 }
 
 export function render(page) {
-  return zone ? one(page) : all(page);
+  return zone ? details(page) : all(page);
 }
 
 function all(page) {
-  const change = (part, after) => {
+  const change = (part, delay) => {
     listQuery = { ...listQuery, offset: 0, ...part };
-    later(page, after);
+    reloadLater(page, delay);
   };
   return [
     h("h1", null, "Zones"),
     h("form.filter", { role: "search", "aria-label": "Find zones", onsubmit: (event) => event.preventDefault() },
       h("label", null, "Name ", h("input", { type: "search", value: listQuery.q, placeholder: "part of a name", spellcheck: "false",
         oninput: (event) => change({ q: event.target.value }, TYPING_MS) }))),
-    error && h("p.wrong", { role: "alert" }, error),
+    error && h("p.error", { role: "alert" }, error),
     !listing ? h("p.quiet", null, "Reading …") : [
-      h("p.quiet", { role: "status" }, listing.matching ? count(listing.matching, "zone") : "There is none."),
+      h("p.quiet", { role: "status" }, listing.matching ? count(listing.matching, "zone") : "No zones."),
       listing.zones.length > 0 && h("div.scroll", { tabindex: "0", role: "region", "aria-label": "Zones" },
         h("table.stack", null,
-          h("thead", null, h("tr", null, ["Zone", "For", "Record sets", "Health checks"].map((text) => h("th", { scope: "col" }, text)))),
+          h("thead", null, h("tr", null, ["Zone", "Visible to", "Record sets", "Health checks"].map((text) => h("th", { scope: "col" }, text)))),
           h("tbody", null, listing.zones.map(row)))),
       pager(listQuery.offset, listing.matching, (offset) => change({ offset }, 0)),
     ],
@@ -94,14 +94,14 @@ function all(page) {
 }
 
 function row(known) {
-  const bad = known.unhealthy_checks;
-  const health = known.unavailable ? badge("unhealthy", "SERVFAIL: its file is broken, no usable copy is kept")
+  const unhealthy = known.unhealthy_checks;
+  const health = known.unavailable ? badge("unhealthy", "SERVFAIL: broken file, no last good copy")
     : !known.checks ? badge("unchecked", "none")
-    : bad ? badge("unhealthy", `${bad.toLocaleString("en-GB")} of ${known.checks.toLocaleString("en-GB")} unhealthy`)
+    : unhealthy ? badge("unhealthy", `${unhealthy.toLocaleString("en-GB")} of ${known.checks.toLocaleString("en-GB")} unhealthy`)
       : badge("healthy", known.checks === 1 ? "1 healthy" : `all ${known.checks.toLocaleString("en-GB")} healthy`);
   return h("tr", { key: known.id },
     h("th", { scope: "row" }, h("a", { href: `#/zones/${encodeURIComponent(known.id)}` }, known.name), known.comment && h("div.quiet.clip", null, known.comment)),
-    h("td", { "data-label": "For" }, known.vpcs.length ? known.vpcs.join(", ") : "everybody"),
+    h("td", { "data-label": "Visible to" }, known.vpcs.length ? known.vpcs.join(", ") : "all clients"),
     h("td", { "data-label": "Record sets" }, known.record_sets.toLocaleString("en-GB")),
     h("td", { "data-label": "Health checks" }, health));
 }
@@ -110,18 +110,18 @@ export function pager(offset, matching, go) {
   if (matching <= PAGE) return null;
   const to = Math.min(offset + PAGE, matching);
   return h("nav.pager", { "aria-label": "Pages of the list" },
-    h("button.quiet", { type: "button", disabled: offset === 0, onclick: () => go(Math.max(0, offset - PAGE)) }, "Before"),
+    h("button.quiet", { type: "button", disabled: offset === 0, onclick: () => go(Math.max(0, offset - PAGE)) }, "Previous"),
     h("span", null, `${(offset + 1).toLocaleString("en-GB")} – ${to.toLocaleString("en-GB")} of ${matching.toLocaleString("en-GB")}`),
-    h("button.quiet", { type: "button", disabled: to >= matching, onclick: () => go(offset + PAGE) }, "After"));
+    h("button.quiet", { type: "button", disabled: to >= matching, onclick: () => go(offset + PAGE) }, "Next"));
 }
 
-function one(page) {
+function details(page) {
   const back = h("p.back", null, h("a", { href: "#/zones" }, "← All zones"));
-  if (error && !records) return [back, h("p.wrong", { role: "alert" }, error)];
+  if (error && !records) return [back, h("p.error", { role: "alert" }, error)];
   if (!records) return [back, h("p.quiet", null, "Reading …")];
-  const change = (part, after) => {
+  const change = (part, delay) => {
     query = { ...query, offset: 0, ...part };
-    later(page, after);
+    reloadLater(page, delay);
   };
   const choice = (name, label, options) => h("label", null, `${label} `,
     h("select", { onchange: (event) => change({ [name]: event.target.value }, 0) },
@@ -133,11 +133,11 @@ function one(page) {
     h("h1", null, records.name),
     h("p.quiet", null, [records.comment, `${private_}, ${count(records.record_sets, "record set")}`].filter(Boolean).join(" · ")),
     h("form.filter", { role: "search", "aria-label": "Find records", onsubmit: (event) => event.preventDefault() },
-      h("label", null, "Find ", h("input", { type: "search", value: query.q, placeholder: "name, identifier or value", spellcheck: "false",
+      h("label", null, "Find ", h("input", { type: "search", value: query.q, placeholder: "name, set identifier or value", spellcheck: "false",
         oninput: (event) => change({ q: event.target.value }, TYPING_MS) })),
       choice("policy", "Policy", named(POLICIES)), choice("type", "Type", named(TYPES)), choice("state", "Health", STATES)),
-    error && h("p.wrong", { role: "alert" }, error),
-    h("p.quiet", { role: "status" }, records.matching ? count(records.matching, "name and type", "names and types") : "Nothing fits."),
+    error && h("p.error", { role: "alert" }, error),
+    h("p.quiet", { role: "status" }, records.matching ? count(records.matching, "name and type", "names and types") : "No records match."),
     h("ul.forest", null, records.groups.map((group) => h("li.root", { key: `${group.name} ${group.type}` }, tree(group, true)))),
     pager(query.offset, records.matching, (offset) => change({ offset }, 0)),
   ];
@@ -149,24 +149,24 @@ const GROUP_STATES = {
   unhealthy: ["unhealthy", "unhealthy"],
 };
 
-/** A group with its members; `isRoot` when it is not an alias's target. */
+/** A group with its records; `isRoot` if it is not shown as an alias target. */
 function tree(group, isRoot) {
   const [kind, words] = GROUP_STATES[group.state] ?? [];
-  const askable = encodeURIComponent(group.name);
+  const name = nameText(group.name);
   return [
     h("div.head", null,
-      h("strong.name.words", null, group.name), h("span.type", null, group.type),
+      h("strong.name.words", null, name), h("span.type", null, group.type),
       group.policy !== "simple" && h("span.policy", null, group.policy),
       kind && badge(kind, words),
       isPlain(group) && h("span.plainly", null, answers(group.members[0])),
-      isRoot && h("a.ask", { href: `#/explain?name=${askable}&type=${group.type}` }, "Explain", h("span.hidden", null, ` ${group.name} ${group.type}`))),
-    group.state === "unhealthy" && h("p.note", null, UNHEALTHY_THEN[group.when_all_unhealthy]),
-    !isPlain(group) && h("ul.members", { "aria-label": `Records of ${group.name} ${group.type}` }, group.members.map(member)),
+      isRoot && h("a.explain-link", { href: `#/explain?${new URLSearchParams({ name: name.replace(/(.)\.$/, "$1"), type: group.type })}` }, "Explain", h("span.hidden", null, ` ${name} ${group.type}`))),
+    group.state === "unhealthy" && h("p.note", null, WHEN_ALL_UNHEALTHY[group.when_all_unhealthy]),
+    !isPlain(group) && h("ul.members", { "aria-label": `Records of ${name} ${group.type}` }, group.members.map(member)),
     group.not_shown > 0 && h("p.quiet", null, `and ${count(group.not_shown, "more record set")}`),
   ];
 }
 
-/** One record set that everybody gets, whatever happens. */
+/** A single record set without health: it is always the answer. */
 function isPlain({ members, not_shown: more }) {
   const [only] = members;
   return members.length === 1 && more === 0 && only.set_identifier === null && !only.alias && !only.has_health;
@@ -175,14 +175,14 @@ function isPlain({ members, not_shown: more }) {
 function member(one, index) {
   const state = !one.has_health ? "unchecked" : one.usable ? (one.check?.pending ? "pending" : "healthy") : one.reserve ? "pending" : "unhealthy";
   return h("li.member", { key: one.set_identifier ?? `record ${index}`, class: state },
-    h("div.who", null,
+    h("div.identity", null,
       one.set_identifier && h("span.identifier.words", null, one.set_identifier),
       one.role && one.role.toLowerCase() !== one.set_identifier?.toLowerCase() && h("span.quiet", null, one.role)),
-    h("div.with", null, one.alias ? alias(one.alias) : answers(one)),
+    h("div.answers", null, one.alias ? alias(one.alias) : answers(one)),
     h("div.health", null, health(one, state)),
     one.share !== null && one.set_identifier !== null ? share(one) : null,
     one.alias?.group && h("details.target", { open: true },
-      h("summary", null, `What ${one.alias.target} answers`), h("div.branch", null, tree(one.alias.group, false))));
+      h("summary", null, `Records of ${one.alias.target}`), h("div.branch", null, tree(one.alias.group, false))));
 }
 
 function answers({ values, value_count: all, ttl }) {
@@ -196,28 +196,28 @@ function answers({ values, value_count: all, ttl }) {
 function alias({ target, evaluate_target_health: evaluates, is_there: isThere, group }) {
   return h("span", null,
     h("span", { "aria-hidden": "true" }, "→ "), h("span.hidden", null, "alias of "), h("span.words", null, target),
-    h("span.quiet", null, evaluates ? ", whose health counts" : ", whatever its health"),
-    !isThere && h("span.wrong", null, " – there is no such record"),
-    isThere && !group && h("span.quiet", null, " (find it by its name)"));
+    h("span.quiet", null, evaluates ? " (evaluates target health)" : " (target health not evaluated)"),
+    !isThere && h("span.error", null, " – no such record"),
+    isThere && !group && h("span.quiet", null, " (not shown here; search for its name)"));
 }
 
 function health({ check, usable, reserve, part, has_health: hasHealth }, state) {
   const override = check?.overridden ? h("span.note", null, " overridden") : null;
   const own = check && [h("a", { href: `#/checks/${encodeURIComponent(check.name)}` }, check.name), " ",
     badge(check.pending ? "pending" : check.status, check.pending ? null : `${check.status} for ${since(check.since)}`), override];
-  // Its check and the target of an alias both count; a frozen picture may count instead.
+  // The record's own check and the alias target both count, so the record can differ from its check.
   const differs = hasHealth && (!check || (check.status === "healthy") !== usable);
   return [
     own,
-    reserve && [" ", badge("pending", "draining, or waiting to come back")],
+    reserve && [" ", badge("pending", "draining or waiting for failback")],
     part !== null && [" ", badge("pending", `${percent(part)} of its weight`)],
-    differs && !reserve && [check ? " " : null, badge(state, usable ? "may answer" : "may not answer")],
+    differs && !reserve && [check ? " " : null, badge(state, usable ? "usable" : "not usable")],
   ];
 }
 
 function share({ share: part, weight }) {
-  const words = weight === null ? percent(part) : `${percent(part)} of the answers`;
+  const text = weight === null ? percent(part) : `${percent(part)} of the answers`;
   return h("div.share", null,
     h("div.track", { "aria-hidden": "true" }, h("div.fill", { style: { width: `${part * 100}%` } })),
-    h("span", null, part === 0 ? "not in the answers" : part === 1 ? "in every answer" : words));
+    h("span", null, part === 0 ? "not in the answers" : part === 1 ? "in every answer" : text));
 }
