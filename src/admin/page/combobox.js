@@ -45,7 +45,7 @@ export function combobox(page, { id, label, suggest, input, pick, ...attributes 
     h("ul.options", { id: `${id}-list`, role: "listbox", "aria-label": label, hidden: !list },
       list?.options.map((option, index) => h("li", { key: `${option.value} ${option.note}`, id: `${id}-${index}`, role: "option", "aria-selected": index === list.active ? "true" : "false",
         // The field keeps the focus, so that it does not close the list before the click.
-        onpointerdown: (event) => event.preventDefault(),
+        onmousedown: (event) => event.preventDefault(),
         onclick: () => choose(option) },
       h("span.words", null, option.value), option.note && h("span.quiet", null, ` ${option.note}`)))));
 }

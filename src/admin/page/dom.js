@@ -3,7 +3,7 @@
 
 const SVG = "http://www.w3.org/2000/svg";
 const SVG_TAGS = new Set(["svg", "path", "circle", "line", "rect", "g", "polyline", "text", "title", "use"]);
-const HANDLERS = ["onclick", "oninput", "onchange", "onsubmit", "ontoggle", "onkeydown", "onblur", "onpointerdown"];
+const HANDLERS = ["onclick", "oninput", "onchange", "onsubmit", "ontoggle", "onkeydown", "onblur", "onmousedown"];
 
 /** Creates an element. `key` identifies it among its siblings; children can be nested arrays. */
 export function h(tag, attributes, ...children) {

@@ -111,7 +111,6 @@ export function render(page) {
   return [
     h("h1", null, "Explain"),
     questionForm(page),
-    error && h("p.error.alert", { role: "alert" }, error),
     h("div.answer-and-map", null,
       h("div.answer-column", null, question ? answerColumn() : startColumn()),
       h("aside", { "aria-labelledby": "e-map" }, h("h2", { id: "e-map" }, "Locations"), locations(page))),
@@ -123,7 +122,7 @@ export function render(page) {
 
 function answerColumn() {
   return h("section", { "aria-labelledby": "e-answer" }, h("h2", { id: "e-answer" }, "Answer"),
-    answer ? explanation.summary(answer) : error ? h("p.quiet", null, "No answer.") : h("p.quiet", null, "Reading …"));
+    answer ? explanation.summary(answer) : error ? h("p.error", { role: "alert" }, error) : h("p.quiet", null, "Reading …"));
 }
 
 /** Before the first question: names to choose from. */
@@ -167,7 +166,7 @@ function locations(page) {
       summary: `Map: ${count(clients.length, "client location")}, ${count(records.length, "record location")}` }),
     !clients.length && h("p.quiet", null, "The settings have no network with a location ([[location.network]], [[vpc]])."),
     places.left_out.length > 0 && h("p.quiet", null, `Without a name, these zones are too large or cannot be read: ${places.left_out.join(", ")}.`),
-    question && places.clients.length > 0 && h("div.actions", null, h("button.quiet.small", { type: "button", onclick: () => compare(page) }, "Compare all locations")),
+    answer && places.clients.length > 0 && h("div.actions", null, h("button.quiet.small", { type: "button", onclick: () => compare(page) }, "Compare all locations")),
   ];
 }
 

@@ -7,14 +7,15 @@ import { badge, nameText, percent } from "./format.js";
 export function summary({ question, answer, steps, client }) {
   const { rcode } = answer;
   const isPositive = rcode === "NOERROR" && answer.answer.length > 0;
-  const asked = [`asked by ${question.resolver}`, question.subnet && `for ${question.subnet}`, question.as_if?.length && `as if ${question.as_if.join(", ")}`];
+  const asked = [`asked by ${question.resolver}${question.subnet ? ` for ${question.subnet}` : ""}`, client?.place && `located in ${client.place}`,
+    question.as_if?.length && `as if ${question.as_if.join(", ")}`];
   return [
     h("p", null, badge(isPositive ? "healthy" : "pending", rcode === "NOERROR" && !isPositive ? "NODATA" : rcode), " ",
       h("strong.words", null, `${nameText(question.name)} ${question.type}`)),
     answer.answer.length > 0 && h("pre", { tabindex: "0" }, answer.answer.map(({ name, ttl, type, data }) => `${nameText(name)} ${ttl} IN ${type} ${data}`).join("\n")),
     h("ul.because", null, steps.filter(({ step }) => step === "group" || step === "denial").map((step, index) => h("li", { key: index },
       step.policy && step.policy !== "simple" && [h("span.policy", null, step.policy), " "], step.why))),
-    h("p.quiet", null, asked.filter(Boolean).join(" "), client?.place && `, located in ${client.place}`),
+    h("p.quiet", null, asked.filter(Boolean).join(", ")),
   ];
 }
 
