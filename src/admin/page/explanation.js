@@ -40,7 +40,7 @@ const VERDICTS = {
 function describe(step) {
   switch (step.step) {
     case "name":
-      return h("p", null, h("strong.words", null, nameText(step.name)), h("span.quiet", null, ` ${step.why}`));
+      return h("p", null, h("strong.words", null, nameText(step.name)), h("span.quiet", null, ` ${step.why.replace(/^it /, "")}`));
     case "alias":
       return h("p", null, h("span", { "aria-hidden": "true" }, "→ "), "alias of ", h("strong.words", null, `${step.target} ${step.type}`), h("span.quiet", null, ` ${step.why}`));
     case "denial":
