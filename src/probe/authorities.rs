@@ -156,7 +156,8 @@ impl ServerCertVerifier for Verifier {
     ) -> Result<HandshakeSignatureValid, Error> {
         match self.authority(cert) {
             Some(authority) => {
-                let key = SubjectPublicKeyInfoDer::from(authority.public_key_info);
+                let key = authority.public_key_info().to_der().ok_or(CertificateError::BadEncoding)?;
+                let key = SubjectPublicKeyInfoDer::from(key);
                 verify_tls13_signature_with_raw_key(message, &key, dss, &self.algorithms)
             }
             None => rustls::crypto::verify_tls13_signature(message, cert, dss, &self.algorithms),
@@ -176,11 +177,12 @@ fn verify_signature(
     signed: &DigitallySignedStruct,
     algorithms: &WebPkiSupportedAlgorithms,
 ) -> Result<HandshakeSignatureValid, Error> {
-    let (kind, key) = certificate.public_key().ok_or(CertificateError::BadEncoding)?;
+    let public_key = certificate.public_key_info();
+    let algorithm = public_key.algorithm().ok_or(CertificateError::BadEncoding)?;
     let of_scheme = algorithms.mapping.iter().filter(|(scheme, _)| *scheme == signed.scheme);
     let mut of_key =
-        of_scheme.flat_map(|(_, all)| *all).filter(|algorithm| algorithm.public_key_alg_id().as_ref() == kind);
-    if of_key.any(|algorithm| algorithm.verify_signature(key, message, signed.signature()).is_ok()) {
+        of_scheme.flat_map(|(_, all)| *all).filter(|verifier| verifier.public_key_alg_id().as_ref() == algorithm);
+    if of_key.any(|verifier| verifier.verify_signature(public_key.key(), message, signed.signature()).is_ok()) {
         Ok(HandshakeSignatureValid::assertion())
     } else {
         Err(CertificateError::BadSignature.into())

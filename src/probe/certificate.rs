@@ -4,72 +4,45 @@
 use rustls::CertificateError;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
+use x509_cert::certificate::{CertificateInner, Raw};
+use x509_cert::der::oid::AssociatedOid;
+use x509_cert::der::oid::db::rfc4519::COMMON_NAME;
+use x509_cert::der::{Decode, Encode};
+use x509_cert::ext::pkix::SubjectAltName;
+use x509_cert::spki::SubjectPublicKeyInfoOwned;
 
-const SEQUENCE: u8 = 0x30;
-const SET: u8 = 0x31;
-const UTC_TIME: u8 = 0x17;
-const GENERALIZED_TIME: u8 = 0x18;
-/// Explicit tags of the optional fields.
-const VERSION: u8 = 0xa0;
-const EXTENSIONS: u8 = 0xa3;
-const COMMON_NAME: &[u8] = &[0x55, 0x04, 0x03]; // 2.5.4.3
-const SUBJECT_ALTERNATIVE_NAME: &[u8] = &[0x55, 0x1d, 0x11]; // 2.5.29.17
+/// Whether either place has the name: "includes a domain name in the Common Name field and
+/// possibly several more in the Subject Alternative Names field" (Developer Guide, EnableSNI).
+pub(super) fn mentions(der: &CertificateDer<'_>, name: &ServerName<'_>) -> bool {
+    has_alternative_name(der, name) || Certificate::read(der).is_some_and(|it| it.has_common_name(name))
+}
 
-/// The parts of a certificate, in DER.
-#[derive(Clone, Copy, Debug)]
+/// A certificate that x509-cert can parse.
+#[derive(Clone, Debug)]
 pub(super) struct Certificate<'c> {
     der: &'c CertificateDer<'c>,
-    validity: &'c [u8],
-    subject: &'c [u8],
-    /// The whole `SubjectPublicKeyInfo`, with its tag and length.
-    pub(super) public_key_info: &'c [u8],
-    extensions: &'c [u8],
+    /// `Raw` also accepts serial numbers that are longer than RFC 5280 permits: home-made
+    /// authorities have them, and nothing here uses them.
+    parsed: CertificateInner<Raw>,
 }
 
 impl<'c> Certificate<'c> {
     /// `None` if the bytes are not a certificate.
     pub(super) fn read(der: &'c CertificateDer<'c>) -> Option<Certificate<'c>> {
-        let (_, certificate, _) = value(der)?;
-        let (_, mut fields, _) = value(certificate)?; // tbsCertificate
-        if fields.first() == Some(&VERSION) {
-            fields = value(fields)?.2;
-        }
-        for _serial_signature_issuer in 0..3 {
-            fields = value(fields)?.2;
-        }
-        let (SEQUENCE, validity, fields) = value(fields)? else { return None };
-        let (SEQUENCE, subject, key_and_rest) = value(fields)? else { return None };
-        let (SEQUENCE, _, mut rest) = value(key_and_rest)? else { return None };
-        let public_key_info = &key_and_rest[..key_and_rest.len() - rest.len()];
-        let mut extensions: &[u8] = &[];
-        while let Some((tag, content, others)) = value(rest) {
-            rest = others;
-            if tag == EXTENSIONS {
-                extensions = value(content)?.1;
-            }
-        }
-        Some(Certificate { der, validity, subject, public_key_info, extensions })
+        Some(Certificate { der, parsed: CertificateInner::from_der(der).ok()? })
     }
 
-    /// The algorithm and the key, without the count of unused bits.
-    pub(super) fn public_key(&self) -> Option<(&'c [u8], &'c [u8])> {
-        let (_, info, _) = value(self.public_key_info)?;
-        let (SEQUENCE, algorithm, key) = value(info)? else { return None };
-        let (&_unused_bits, key) = value(key)?.1.split_first()?;
-        Some((algorithm, key))
+    /// The key of its owner, with its algorithm.
+    pub(super) fn public_key_info(&self) -> PublicKeyInfo<'_> {
+        PublicKeyInfo(self.parsed.tbs_certificate().subject_public_key_info())
     }
 
-    /// Whether the certificate is valid at this time.
+    /// Whether the certificate is valid at this time. Both ends belong to the validity.
     pub(super) fn verify_time(&self, now: UnixTime) -> Result<(), CertificateError> {
-        let mut times = values(self.validity).map(|(tag, content)| time(tag, content));
-        let (Some(Some(first)), Some(Some(last))) = (times.next(), times.next()) else {
-            return Err(CertificateError::BadEncoding);
-        };
-        let now = i64::try_from(now.as_secs()).ok().and_then(|now| jiff::Timestamp::from_second(now).ok());
-        let now = now.ok_or(CertificateError::BadEncoding)?.strftime("%Y%m%d%H%M%SZ").to_string();
-        if now < first {
+        let validity = self.parsed.tbs_certificate().validity();
+        if now.as_secs() < validity.not_before.to_unix_duration().as_secs() {
             Err(CertificateError::NotValidYet)
-        } else if now > last {
+        } else if now.as_secs() > validity.not_after.to_unix_duration().as_secs() {
             Err(CertificateError::Expired)
         } else {
             Ok(())
@@ -79,41 +52,54 @@ impl<'c> Certificate<'c> {
     /// Whether a Subject Alternative Name matches the name or, if there is none at all, the Common
     /// Name (RFC 6125, section 6.4.4).
     pub(super) fn verify_name(&self, name: &ServerName<'_>) -> Result<(), CertificateError> {
-        let named =
-            if self.has_alternative_names() { self.has_alternative_name(name) } else { self.has_common_name(name) };
+        let named = if self.has_alternative_names() {
+            has_alternative_name(self.der, name)
+        } else {
+            self.has_common_name(name)
+        };
         if named { Ok(()) } else { Err(CertificateError::NotValidForName) }
     }
 
-    /// Whether either place has the name: "includes a domain name in the Common Name field and
-    /// possibly several more in the Subject Alternative Names field" (Developer Guide, EnableSNI).
-    pub(super) fn mentions(&self, name: &ServerName<'_>) -> bool {
-        self.has_alternative_name(name) || self.has_common_name(name)
-    }
-
-    fn has_alternative_name(&self, name: &ServerName<'_>) -> bool {
-        ParsedCertificate::try_from(self.der)
-            .is_ok_and(|parsed| rustls::client::verify_server_name(&parsed, name).is_ok())
-    }
-
     fn has_alternative_names(&self) -> bool {
-        let is_names = |extension| value(extension).is_some_and(|(_, kind, _)| kind == SUBJECT_ALTERNATIVE_NAME);
-        values(self.extensions).any(|(_, extension)| is_names(extension))
+        let extensions = self.parsed.tbs_certificate().extensions().map(Vec::as_slice).unwrap_or_default();
+        extensions.iter().any(|extension| extension.extn_id == SubjectAltName::OID)
     }
 
+    /// Compares with the last of several Common Names, which is the most specific.
     fn has_common_name(&self, name: &ServerName<'_>) -> bool {
-        self.common_name().is_some_and(|common| matches_name(common, &name.to_str()))
+        let common =
+            self.parsed.tbs_certificate().subject().iter().filter(|attribute| attribute.oid == COMMON_NAME).last();
+        common.is_some_and(|attribute| matches_name(attribute.value.value(), &name.to_str()))
+    }
+}
+
+/// A `SubjectPublicKeyInfo`.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct PublicKeyInfo<'c>(&'c SubjectPublicKeyInfoOwned);
+
+impl PublicKeyInfo<'_> {
+    /// All of it, in DER.
+    pub(super) fn to_der(self) -> Option<Vec<u8>> {
+        self.0.to_der().ok()
     }
 
-    /// The last of several, which is the most specific.
-    fn common_name(&self) -> Option<&'c [u8]> {
-        let sets = values(self.subject).filter(|(tag, _)| *tag == SET);
-        let attributes = sets.flat_map(|(_, set)| values(set));
-        let pairs = attributes.filter_map(|(_, attribute)| {
-            let (_, kind, text) = value(attribute)?;
-            Some((kind, value(text)?.1))
-        });
-        pairs.filter(|(kind, _)| *kind == COMMON_NAME).map(|(_, text)| text).last()
+    /// The algorithm in DER, without the outer tag and length, as rustls names algorithms.
+    pub(super) fn algorithm(self) -> Option<Vec<u8>> {
+        let mut der = self.0.algorithm.oid.to_der().ok()?;
+        if let Some(parameters) = &self.0.algorithm.parameters {
+            parameters.encode_to_vec(&mut der).ok()?;
+        }
+        Some(der)
     }
+
+    /// The key itself.
+    pub(super) fn key(&self) -> &[u8] {
+        self.0.subject_public_key.raw_bytes()
+    }
+}
+
+fn has_alternative_name(der: &CertificateDer<'_>, name: &ServerName<'_>) -> bool {
+    ParsedCertificate::try_from(der).is_ok_and(|parsed| rustls::client::verify_server_name(&parsed, name).is_ok())
 }
 
 fn matches_name(pattern: &[u8], name: &str) -> bool {
@@ -124,45 +110,6 @@ fn matches_name(pattern: &[u8], name: &str) -> bool {
     let Some(parent) = pattern.strip_prefix(b"*") else { return false };
     let below = name.iter().position(|&octet| octet == b'.').map(|dot| &name[dot..]);
     below.is_some_and(|below| below.eq_ignore_ascii_case(parent))
-}
-
-/// The time as `YYYYMMDDHHMMSSZ`, which sorts chronologically. Both kinds end in `Z` and have
-/// seconds (RFC 5280, section 4.1.2.5); a two-digit year means 1950 to 2049.
-fn time(tag: u8, content: &[u8]) -> Option<String> {
-    let text = std::str::from_utf8(content).ok()?;
-    let text = match tag {
-        GENERALIZED_TIME => text.to_owned(),
-        UTC_TIME => format!("{}{text}", if text < "50" { "20" } else { "19" }),
-        _ => return None,
-    };
-    let digits = text.strip_suffix('Z')?;
-    (digits.len() == 14 && digits.bytes().all(|digit| digit.is_ascii_digit())).then_some(text)
-}
-
-/// Tag and content of each value in concatenated DER.
-fn values(mut octets: &[u8]) -> impl Iterator<Item = (u8, &[u8])> {
-    std::iter::from_fn(move || {
-        let (tag, content, rest) = value(octets)?;
-        octets = rest;
-        Some((tag, content))
-    })
-}
-
-/// Tag, content and remainder of one DER value.
-fn value(octets: &[u8]) -> Option<(u8, &[u8], &[u8])> {
-    let (&tag, rest) = octets.split_first()?;
-    let (&first, rest) = rest.split_first()?;
-    let (length, rest) = match first {
-        0..=0x7f => (usize::from(first), rest),
-        // No certificate needs more than three length octets.
-        0x81..=0x83 => {
-            let (length, rest) = rest.split_at_checked(usize::from(first & 0x7f))?;
-            (length.iter().fold(0, |sum, &octet| sum << 8 | usize::from(octet)), rest)
-        }
-        _ => return None,
-    };
-    let (content, rest) = rest.split_at_checked(length)?;
-    Some((tag, content, rest))
 }
 
 #[cfg(test)]
@@ -198,23 +145,8 @@ mod tests {
         for (alternative, common, mentioned, valid) in cases {
             let octets = certificate(alternative, common);
             let certificate = Certificate::read(&octets).unwrap();
-            assert_eq!(certificate.mentions(&name), mentioned, "{alternative:?} {common}");
+            assert_eq!(mentions(&octets, &name), mentioned, "{alternative:?} {common}");
             assert_eq!(certificate.verify_name(&name).is_ok(), valid, "{alternative:?} {common}");
-        }
-    }
-
-    #[test]
-    fn times_are_read_in_both_forms() {
-        for (tag, text, expected) in [
-            (UTC_TIME, "700101000001Z", Some("19700101000001Z")),
-            (UTC_TIME, "491231235959Z", Some("20491231235959Z")),
-            (UTC_TIME, "500101000000Z", Some("19500101000000Z")),
-            (GENERALIZED_TIME, "99991231235959Z", Some("99991231235959Z")),
-            (UTC_TIME, "7001010000Z", None),
-            (GENERALIZED_TIME, "20500101000000+0100", None),
-            (SEQUENCE, "20500101000000Z", None),
-        ] {
-            assert_eq!(time(tag, text.as_bytes()).as_deref(), expected, "{text}");
         }
     }
 
@@ -231,10 +163,79 @@ mod tests {
         assert_eq!([at(first), at(last)], [Ok(()), Ok(())]);
     }
 
+    /// Everything that a check does with a certificate. The result is the endpoint's fault; a panic
+    /// or an endless loop would be ours.
+    fn read_everything(octets: Vec<u8>) -> bool {
+        let name = ServerName::try_from("app.lab.test").unwrap();
+        let octets = CertificateDer::from(octets);
+        let _ = mentions(&octets, &name);
+        let Some(certificate) = Certificate::read(&octets) else { return false };
+        let _ = (certificate.verify_time(UnixTime::now()), certificate.verify_name(&name));
+        let key = certificate.public_key_info();
+        let _ = (key.to_der(), key.algorithm(), key.key().len());
+        true
+    }
+
+    fn with_length(tag: u8, length: &[u8], content: &[u8]) -> Vec<u8> {
+        [&[tag], length, content].concat()
+    }
+
+    #[test]
+    fn a_certificate_cut_anywhere_is_no_certificate() {
+        let whole = certificate(&["a.test"], "app.lab.test");
+        assert!(read_everything(whole.to_vec()));
+        for length in 0..whole.len() {
+            assert!(!read_everything(whole[..length].to_vec()), "{length} of {} bytes", whole.len());
+        }
+        assert!(!read_everything([&whole[..], &[0]].concat()), "a byte too many");
+    }
+
+    #[test]
+    fn lengths_that_lie_are_no_certificate() {
+        let whole = certificate(&["a.test"], "app.lab.test");
+        let lengths: [&[u8]; 6] = [
+            &[0x80],
+            &[0x83, 0xff, 0xff, 0xff],
+            &[0x84, 0xff, 0xff, 0xff, 0xff],
+            &[0x88, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff],
+            &[0x88, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff],
+            &[0xff],
+        ];
+        for length in lengths {
+            assert!(!read_everything(with_length(0x30, length, &whole[4..])), "{length:x?}");
+            // At every place inside, most of which are lengths of something, or become one.
+            for at in 1..whole.len() {
+                read_everything([&whole[..at], length, &whole[at + 1..]].concat());
+                let mut replaced = whole.to_vec();
+                let end = whole.len().min(at + length.len());
+                replaced[at..end].copy_from_slice(&length[..end - at]);
+                read_everything(replaced);
+            }
+        }
+    }
+
+    #[test]
+    fn values_nested_without_end_are_no_certificate() {
+        // Sequences, sets, and the explicit tags of version and extensions.
+        for tag in [0x30, 0x31, 0xa0, 0xa3] {
+            let mut nested = Vec::new();
+            while nested.len() < 60_000 {
+                let length = u16::try_from(nested.len()).unwrap().to_be_bytes();
+                nested = with_length(tag, &[0x82, length[0], length[1]], &nested);
+            }
+            assert!(!read_everything(nested.clone()), "{tag:x}");
+            let length = u16::try_from(nested.len()).unwrap().to_be_bytes();
+            assert!(
+                !read_everything(with_length(0x30, &[0x82, length[0], length[1]], &nested)),
+                "{tag:x} in a sequence"
+            );
+        }
+    }
+
     proptest! {
         #[test]
-        fn any_octets_are_read_without_a_fault(octets in proptest::collection::vec(any::<u8>(), 0..300)) {
-            let _ = Certificate::read(&CertificateDer::from(octets)).map(|certificate| certificate.common_name().is_some());
+        fn any_bytes_are_read_without_a_fault(octets in proptest::collection::vec(any::<u8>(), 0..300)) {
+            read_everything(octets);
         }
 
         #[test]
@@ -243,10 +244,7 @@ mod tests {
             let length = octets.len();
             octets[at % length] = value;
             octets.truncate(length - cut % length);
-            let name = ServerName::try_from("app.lab.test").unwrap();
-            if let Some(certificate) = Certificate::read(&CertificateDer::from(octets)) {
-                let _ = (certificate.mentions(&name), certificate.verify_time(UnixTime::now()), certificate.public_key());
-            }
+            read_everything(octets);
         }
     }
 }

@@ -16,7 +16,7 @@ use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, Signa
 use tokio_rustls::TlsConnector;
 
 use super::authorities::{Authorities, Verifier};
-use super::certificate::Certificate;
+use super::certificate;
 
 /// Whether the domain name is sent in the handshake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -116,8 +116,7 @@ impl ServerCertVerifier for AnyCertificate {
     ) -> Result<ServerCertVerified, Error> {
         // An IP address is never sent as SNI (RFC 6066, section 3), so there is no name to compare.
         let name_sent = self.sni == ServerNameIndication::Sent && matches!(server_name, ServerName::DnsName(_));
-        let mentions = |certificate: Certificate<'_>| certificate.mentions(server_name);
-        if name_sent && !Certificate::read(end_entity).is_some_and(mentions) {
+        if name_sent && !certificate::mentions(end_entity, server_name) {
             return Err(Error::InvalidCertificate(CertificateError::NotValidForName));
         }
         Ok(ServerCertVerified::assertion())
