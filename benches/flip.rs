@@ -74,9 +74,9 @@ fn measure(shape: Shape) {
         let up = !(turn / shape.used).is_multiple_of(2);
         let observation = if up { Observation::Pass } else { Observation::Fail };
         let start = Instant::now();
-        let transitions = slots
-            .into_iter()
-            .flat_map(|slot| tracker.observe(slot, generations[slot.0 as usize], observation, Timestamp::default()));
+        let transitions = slots.into_iter().flat_map(|slot| {
+            tracker.observe(slot, generations[slot.0 as usize], observation, Timestamp::default()).into_transitions()
+        });
         let flipped: Vec<CheckSlot> = transitions.map(|transition| transition.slot).collect();
         let observed = start.elapsed();
         let bits = tracker.bits();

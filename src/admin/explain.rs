@@ -82,23 +82,23 @@ fn check(door: &Door, staged: &WhatIf, hypothetical: &[HypotheticalHealth], id: 
     let (answer, outcome) = tokio::sync::oneshot::channel();
     door.events.blocking_send(Event::Check(id.clone(), answer)).ok()?;
     let CheckSnapshot { at, report, held } = outcome.blocking_recv().ok()??;
-    let picture = &report.picture;
+    let view = &report.view;
     let supposed = staged.supposed(id);
-    let is_meant = hypothetical.iter().any(|hypothetical| hypothetical.pattern.matches(&picture.name));
-    let as_if = is_meant || supposed.is_some_and(|supposed| supposed != picture.verdict);
+    let is_meant = hypothetical.iter().any(|hypothetical| hypothetical.pattern.matches(&view.name));
+    let as_if = is_meant || supposed.is_some_and(|supposed| supposed != view.verdict);
     let since = Some(report.since()).filter(|_| !as_if);
     Some(CheckShape {
-        name: picture.name.to_string(),
-        healthy: supposed.unwrap_or(picture.verdict) == Status::Healthy,
+        name: view.name.to_string(),
+        healthy: supposed.unwrap_or(view.verdict) == Status::Healthy,
         since: since.map(rfc3339),
         ago: since.map(|since| humanize_duration(at.0.saturating_sub(since.0))),
         last_result: report
             .history
             .last_run()
-            .map_or_else(|| verdict_of(&picture.asks), |run| Some(run.status.to_string())),
+            .map_or_else(|| verdict_of(&view.target), |run| Some(run.status.to_string())),
         overridden: held.filter(|_| !is_meant),
         as_if,
-        disabled: picture.disabled,
+        disabled: view.disabled,
     })
 }
 

@@ -95,7 +95,7 @@ pub(super) async fn transitions(State(door): State<Door>, Query(wanted): Query<W
 fn latest(reports: &[Report], limit: usize) -> TransitionsShape {
     let checks = reports.iter().flat_map(|report| &report.checks);
     let of_check = |check: &CheckReport| {
-        let name = Arc::clone(&check.picture.name);
+        let name = Arc::clone(&check.view.name);
         check.history.transitions().cloned().map(move |past| (Arc::clone(&name), past)).collect::<Vec<_>>()
     };
     let mut all: Vec<(Arc<str>, PastTransition)> = checks.flat_map(of_check).collect();
@@ -135,7 +135,7 @@ fn health(reports: &[Report], wanted: &Wanted) -> HealthShape {
     let pairs = reports.iter().flat_map(|report| report.checks.iter().map(move |check| (report, check)));
     let part = wanted.q.to_lowercase();
     let mut chosen: Vec<_> = pairs.filter(|(report, check)| wanted.fits(report, check, &part)).collect();
-    chosen.sort_unstable_by(|(_, one), (_, other)| one.picture.name.cmp(&other.picture.name));
+    chosen.sort_unstable_by(|(_, one), (_, other)| one.view.name.cmp(&other.view.name));
     let shown = chosen.iter().skip(wanted.offset).take(wanted.most());
     let checks = shown.map(|(report, check)| shape(report, check, wanted.with_history())).collect();
     let first = reports.first().expect("there is at least one report, even without checks");
@@ -189,31 +189,31 @@ impl Wanted {
     fn fits(&self, report: &Report, check: &CheckReport, part: &str) -> bool {
         let is_so = match self.state {
             None => true,
-            Some(Which::Healthy) => check.picture.verdict == Status::Healthy,
-            Some(Which::Unhealthy) => check.picture.verdict == Status::Unhealthy,
+            Some(Which::Healthy) => check.view.verdict == Status::Healthy,
+            Some(Which::Unhealthy) => check.view.verdict == Status::Unhealthy,
             Some(Which::Overridden) => report.held(check).is_some(),
-            Some(Which::Pending) => check.picture.waiting,
+            Some(Which::Pending) => check.view.pending,
         };
-        is_so && (part.is_empty() || check.picture.name.to_lowercase().contains(part))
+        is_so && (part.is_empty() || check.view.name.to_lowercase().contains(part))
     }
 }
 
 fn shape(report: &Report, check: &CheckReport, with_history: bool) -> CheckShape {
-    let picture = &check.picture;
+    let view = &check.view;
     let mut shape = CheckShape {
-        name: picture.name.to_string(),
-        id: picture.identity.id.0.clone(),
-        kind: kind(&picture.asks).to_owned(),
-        endpoint: asked(&picture.asks),
-        status: status(picture.verdict),
+        name: view.name.to_string(),
+        id: view.identity.id.0.clone(),
+        kind: kind(&view.target).to_owned(),
+        endpoint: asked(&view.target),
+        status: status(view.verdict),
         since: rfc3339_milliseconds(check.since()),
-        without_overrides: status(picture.unforced),
-        pending: picture.waiting,
-        disabled: picture.disabled,
-        inverted: picture.inverted,
+        without_overrides: status(view.without_overrides),
+        pending: view.pending,
+        disabled: view.disabled,
+        inverted: view.inverted,
         overridden: report.held(check).map(|known| overridden(known, report.left(check))),
         last_result: check.history.last_run().map(|run| last_result(run, check.is_remembered)),
-        next: if picture.disabled { None } else { next(report, check) },
+        next: if view.disabled { None } else { next(report, check) },
         records: report.records(check).to_vec(),
         transitions: Vec::new(),
         results: Vec::new(),
@@ -235,8 +235,8 @@ fn shape(report: &Report, check: &CheckReport, with_history: bool) -> CheckShape
 }
 
 /// The check's `type` in its file.
-fn kind(asks: &CheckTarget) -> &'static str {
-    match asks {
+fn kind(target: &CheckTarget) -> &'static str {
+    match target {
         CheckTarget::Endpoint(check) => match check.protocol {
             EndpointProtocol::Tcp => "tcp",
             EndpointProtocol::Http(_) => "http",
@@ -244,25 +244,25 @@ fn kind(asks: &CheckTarget) -> &'static str {
         },
         CheckTarget::Metric(_) => "metric",
         CheckTarget::Children(_) => "calculated",
-        CheckTarget::People => "manual",
+        CheckTarget::Manual => "manual",
     }
 }
 
 /// The text that replaces the last result of a check without results of its own.
-pub(super) fn verdict_of(asks: &CheckTarget) -> Option<String> {
-    match asks {
+pub(super) fn verdict_of(target: &CheckTarget) -> Option<String> {
+    match target {
         CheckTarget::Children(children) => Some(Cause::Children(*children).to_string()),
-        CheckTarget::People => Some("as its file says".to_owned()),
+        CheckTarget::Manual => Some("as its file says".to_owned()),
         CheckTarget::Endpoint(_) | CheckTarget::Metric(_) => None,
     }
 }
 
-fn asked(asks: &CheckTarget) -> String {
-    match asks {
+fn asked(target: &CheckTarget) -> String {
+    match target {
         CheckTarget::Endpoint(check) => endpoint(check),
         CheckTarget::Metric(check) => format!("{} for {}", without_password(check.prometheus.reveal()), check.query),
         CheckTarget::Children(children) => Cause::Children(*children).to_string(),
-        CheckTarget::People => "what its file says".to_owned(),
+        CheckTarget::Manual => "what its file says".to_owned(),
     }
 }
 
@@ -297,15 +297,15 @@ pub(super) fn status(status: Status) -> StatusShape {
 }
 
 pub(super) fn overridden(known: &Override, left: Option<Share>) -> OverriddenShape {
-    let wish = known.wish.clone();
+    let request = known.request.clone();
     OverriddenShape {
-        action: overrides::action_shape(wish.action),
+        action: overrides::action_shape(request.action),
         drain: overrides::drain_shape(known, left),
-        pattern: wish.pattern.0,
-        author: wish.author,
-        reason: wish.reason,
-        from: rfc3339(wish.from),
-        until: wish.until.map(rfc3339),
+        pattern: request.pattern.0,
+        author: request.author,
+        reason: request.reason,
+        from: rfc3339(request.from),
+        until: request.until.map(rfc3339),
     }
 }
 
@@ -327,22 +327,22 @@ fn last_result(run: &Run, remembered: bool) -> ResultShape {
 /// The next probe begins one interval after the last one ended, and the status can change
 /// `results_needed` results later. `None` for checks without results of their own.
 fn next(report: &Report, check: &CheckReport) -> Option<NextShape> {
-    let picture = &check.picture;
-    let interval = match &picture.asks {
+    let view = &check.view;
+    let interval = match &view.target {
         CheckTarget::Endpoint(check) => check.request_interval,
         CheckTarget::Metric(check) => check.period,
-        CheckTarget::Children(_) | CheckTarget::People => return None,
+        CheckTarget::Children(_) | CheckTarget::Manual => return None,
     };
-    let results_needed = picture.results_until_change?;
+    let results_needed = view.results_until_change?;
     let last = check.history.last_run().map(|run| run.last).filter(|_| !check.is_remembered);
     let probe_at = last.map(|last| Timestamp(last.0 + interval)).filter(|at| *at > report.at);
     let more = u32::from(results_needed.saturating_sub(1));
-    let turned = picture.observed.opposite();
+    let turned = view.observed.opposite();
     Some(NextShape {
         probe_at: probe_at.map(rfc3339_milliseconds),
         results_needed,
         passes: turned == Status::Healthy,
-        then: status(if picture.inverted { turned.opposite() } else { turned }),
+        then: status(if view.inverted { turned.opposite() } else { turned }),
         earliest: rfc3339_milliseconds(Timestamp(probe_at.unwrap_or(report.at).0 + interval * more)),
     })
 }

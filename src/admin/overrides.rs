@@ -12,7 +12,7 @@ use crate::control::{Event, OverrideError, OverrideOutcome, OverrideView, parse_
 use crate::health::{Action, Drain, Override, OverrideRequest, Pattern, Share, Timestamp};
 
 use super::shapes::{
-    ActionShape, DrainShape, ErrorShape, OverrideOutcomeShape, OverrideShape, OverridesShape, WishShape,
+    ActionShape, DrainShape, ErrorShape, OverrideOutcomeShape, OverrideRequestShape, OverrideShape, OverridesShape,
 };
 use super::{Door, json, refusal};
 
@@ -33,9 +33,9 @@ pub(super) async fn list(State(door): State<Door>) -> Response {
 }
 
 pub(super) async fn set(State(door): State<Door>, body: Bytes) -> Response {
-    let wish = serde_json::from_slice(&body).map_err(|error| error.to_string()).and_then(wish);
-    match wish {
-        Ok(wish) => steer(&door, StatusCode::CREATED, |answer| Event::SetOverride(wish, answer)).await,
+    let request = serde_json::from_slice(&body).map_err(|error| error.to_string()).and_then(request);
+    match request {
+        Ok(request) => steer(&door, StatusCode::CREATED, |answer| Event::SetOverride(request, answer)).await,
         Err(error) => refusal(StatusCode::BAD_REQUEST, &error),
     }
 }
@@ -52,8 +52,8 @@ async fn steer(door: &Door, done: StatusCode, event: impl FnOnce(crate::control:
     }
 }
 
-fn wish(shape: WishShape) -> Result<OverrideRequest, String> {
-    let WishShape { pattern, action, over_s, reason, author, from, until } = shape;
+fn request(shape: OverrideRequestShape) -> Result<OverrideRequest, String> {
+    let OverrideRequestShape { pattern, action, over_s, reason, author, from, until } = shape;
     let action = match (action, over_s) {
         (ActionShape::Up, None) => Action::Up,
         (ActionShape::Down, None) => Action::Down,
@@ -84,7 +84,7 @@ fn steered_shape(steered: &OverrideOutcome) -> OverrideOutcomeShape {
 }
 
 pub(super) fn shape(view: &OverrideView) -> OverrideShape {
-    let OverrideRequest { pattern, action, reason, author, from, until } = &view.granted.wish;
+    let OverrideRequest { pattern, action, reason, author, from, until } = &view.granted.request;
     OverrideShape {
         id: view.granted.id.0,
         pattern: pattern.0.clone(),
@@ -109,7 +109,7 @@ pub(super) fn action_shape(action: Action) -> ActionShape {
 
 /// `left` is the share of the weight that a drain has left.
 pub(super) fn drain_shape(granted: &Override, left: Option<Share>) -> Option<DrainShape> {
-    let Action::Drain(drain) = granted.wish.action else { return None };
+    let Action::Drain(drain) = granted.request.action else { return None };
     Some(DrainShape {
         over_s: drain.over.as_secs(),
         left_percent: left.map_or(0, Share::percent),
@@ -123,7 +123,7 @@ fn not_steered(error: &OverrideError) -> Response {
             (StatusCode::NOT_FOUND, names.iter().map(ToString::to_string).collect())
         }
         OverrideError::UnknownOverride { patterns, .. } => (StatusCode::NOT_FOUND, patterns.clone()),
-        OverrideError::NotGranted(_) | OverrideError::BadText { .. } => (StatusCode::BAD_REQUEST, Vec::new()),
+        OverrideError::InvalidOverride(_) | OverrideError::BadText { .. } => (StatusCode::BAD_REQUEST, Vec::new()),
     };
     json(status, &ErrorShape { error: error.to_string(), known })
 }

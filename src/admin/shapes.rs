@@ -21,7 +21,7 @@ pub enum ActionShape {
 /// The body of `POST /v1/overrides`: an override to set.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct WishShape {
+pub struct OverrideRequestShape {
     /// The name of a health check, or a glob.
     pub pattern: String,
     /// What the override does.

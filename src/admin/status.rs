@@ -23,7 +23,7 @@ pub(super) async fn status(State(door): State<Door>, headers: HeaderMap) -> Resp
     let may_change = door.changes.page_may(&headers).await;
     let checks = door.base.borrow().checks.clone();
     let last_load = door.last_load.borrow().clone();
-    let first = reports.first().expect("there is a picture, if only of nothing");
+    let first = reports.first().expect("there is a view, if only of nothing");
     let shape = ServerShape {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         now: rfc3339(first.at),
@@ -45,9 +45,9 @@ pub(super) fn counts(reports: &[Report]) -> CheckCountsShape {
     let mut counts = CheckCountsShape::default();
     for (report, check) in reports.iter().flat_map(|report| report.checks.iter().map(move |check| (report, check))) {
         counts.all += 1;
-        counts.unhealthy += usize::from(check.picture.verdict == Status::Unhealthy);
+        counts.unhealthy += usize::from(check.view.verdict == Status::Unhealthy);
         counts.overridden += usize::from(report.held(check).is_some());
-        counts.pending += usize::from(check.picture.waiting);
+        counts.pending += usize::from(check.view.pending);
     }
     counts
 }

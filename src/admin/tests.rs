@@ -10,7 +10,7 @@ use crate::control::{EventKind, OverrideError, OverrideOutcome};
 use crate::health::{Override, OverrideId, Tracker};
 use crate::world::Catalog;
 
-/// The door, with a loop that grants every wish about `app-blue` and knows no other check.
+/// The door, with a loop that grants every request about `app-blue` and knows no other check.
 async fn house() -> (SocketAddr, watch::Sender<Readiness>) {
     let (address, ready, _) = house_where(Changes::Programs).await;
     (address, ready)
@@ -49,8 +49,8 @@ async fn house_where(changes: Changes) -> (SocketAddr, watch::Sender<Readiness>,
     tokio::spawn(async move {
         while let Some(event) = inbox.recv().await {
             match event {
-                Event::SetOverride(wish, answer) if wish.pattern.matches("app-blue") => {
-                    let granted = Override { id: OverrideId(7), wish };
+                Event::SetOverride(request, answer) if request.pattern.matches("app-blue") => {
+                    let granted = Override { id: OverrideId(7), request };
                     let view = crate::control::OverrideView {
                         granted,
                         is_active: true,
@@ -60,8 +60,9 @@ async fn house_where(changes: Changes) -> (SocketAddr, watch::Sender<Readiness>,
                     let steered = OverrideOutcome { changed: vec![view], replaced: None, durable: Ok(()) };
                     assert!(answer.send(Ok(steered)).is_ok());
                 }
-                Event::SetOverride(wish, answer) => {
-                    let error = OverrideError::UnknownCheck { pattern: wish.pattern.0, names: vec!["app-blue".into()] };
+                Event::SetOverride(request, answer) => {
+                    let error =
+                        OverrideError::UnknownCheck { pattern: request.pattern.0, names: vec!["app-blue".into()] };
                     assert!(answer.send(Err(error)).is_ok());
                 }
                 Event::ListOverrides(answer) => assert!(answer.send(Vec::new()).is_ok()),
@@ -362,7 +363,7 @@ async fn house_with(zone: &str, readers: Readers) -> (SocketAddr, tempfile::Temp
     let request = crate::control::LoadRequest {
         generation: 0,
         base: LoadedConfig::empty(settings),
-        tracker: crate::health::Tracker::new(),
+        slots: crate::health::Slots::default(),
         trigger: crate::control::Trigger::Asked,
     };
     let outcome =
@@ -464,8 +465,8 @@ async fn trees_show_what_answers_now() {
     assert_eq!((target.name.as_str(), &target.members), ("app.lab.test.", &app.members));
     assert_eq!(shop.members[1].share, None, "it depends on who asks");
 
-    let wish = r#"{"pattern":"manual-a","action":"down"}"#;
-    assert_eq!(post(address, JSON, wish).await.0, 201);
+    let request = r#"{"pattern":"manual-a","action":"down"}"#;
+    assert_eq!(post(address, JSON, request).await.0, 201);
     let app = records(address, "name=app.lab.test").await.groups.remove(0);
     assert_eq!(app.state, shapes::GroupStateShape::Degraded);
     assert_eq!(

@@ -236,15 +236,15 @@ pub(super) fn checks(reports: &[crate::control::Report]) -> HashMap<HealthCheckI
     let pairs = reports.iter().flat_map(|report| report.checks.iter().map(move |check| (report, check)));
     pairs
         .map(|(report, check)| {
-            let picture = &check.picture;
+            let view = &check.view;
             let shape = MemberCheckShape {
-                name: picture.name.to_string(),
-                status: health::status(picture.verdict),
+                name: view.name.to_string(),
+                status: health::status(view.verdict),
                 since: crate::control::rfc3339(check.since()),
-                pending: picture.waiting && picture.verdict == Status::Healthy,
+                pending: view.pending && view.verdict == Status::Healthy,
                 overridden: report.held(check).is_some(),
             };
-            (picture.identity.id.clone(), shape)
+            (view.identity.id.clone(), shape)
         })
         .collect()
 }

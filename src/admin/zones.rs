@@ -59,8 +59,8 @@ fn zones(base: &LoadedConfig, reports: &[Report], wanted: &WantedZones) -> Zones
     let mut unhealthy: Vec<CheckSlot> = reports
         .iter()
         .flat_map(|report| &report.checks)
-        .filter(|check| check.picture.verdict == Status::Unhealthy)
-        .map(|check| check.picture.slot)
+        .filter(|check| check.view.verdict == Status::Unhealthy)
+        .map(|check| check.view.slot)
         .collect();
     unhealthy.sort_unstable();
     let row = |zone: &ZoneOutline<'_>| ZoneRowShape {

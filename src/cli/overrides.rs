@@ -6,7 +6,9 @@ use std::time::Duration;
 use clap::{Subcommand, ValueEnum};
 use jiff::{Timestamp, Zoned};
 
-use crate::admin::shapes::{ActionShape, DrainShape, OverrideOutcomeShape, OverrideShape, OverridesShape, WishShape};
+use crate::admin::shapes::{
+    ActionShape, DrainShape, OverrideOutcomeShape, OverrideRequestShape, OverrideShape, OverridesShape,
+};
 use crate::control::humanize_duration;
 
 use super::side_door::{ServerArguments, SideDoor};
@@ -152,7 +154,7 @@ fn set(arguments: SetArguments) -> anyhow::Result<ExitCode> {
         (None, Some(duration)) => Some(begin.timestamp().checked_add(duration)?),
         (None, None) => None,
     };
-    let wish = WishShape {
+    let request = OverrideRequestShape {
         pattern: name,
         action: match action {
             Action::Up => ActionShape::Up,
@@ -166,7 +168,7 @@ fn set(arguments: SetArguments) -> anyhow::Result<ExitCode> {
         until: until.map(|until| until.to_string()),
     };
     let steered: OverrideOutcomeShape =
-        SideDoor::find(&server)?.post("/v1/overrides", serde_json::to_string(&wish)?)?;
+        SideDoor::find(&server)?.post("/v1/overrides", serde_json::to_string(&request)?)?;
     report(&steered, "is set", json.into())
 }
 

@@ -88,7 +88,7 @@ impl Rehearsal {
         known: &dyn Fn(&str) -> Option<Status>,
     ) -> Result<Cast, OverrideError> {
         let mut tracker = self.tracker.clone();
-        tracker.force(known, Timestamp::default());
+        tracker.apply_overrides(known, Timestamp::default());
         let natural = tracker.clone();
         suppose(&mut tracker, hypothetical, known, Timestamp::default())?;
         let world = World::new(Arc::clone(&self.catalog), &tracker.bits(), Arc::clone(&self.geo_lookup));
@@ -106,13 +106,13 @@ impl Cast {
     /// A check with its assumed status.
     pub(super) fn check(&self, id: &HealthCheckId) -> Option<CheckShape> {
         let slot = self.tracker.slot_of(id)?;
-        let picture = self.tracker.pictures(slot).next().filter(|picture| picture.slot == slot)?;
-        let is_meant = self.hypothetical.iter().any(|hypothetical| hypothetical.pattern.matches(&picture.name));
+        let view = self.tracker.view(slot)?;
+        let is_meant = self.hypothetical.iter().any(|hypothetical| hypothetical.pattern.matches(&view.name));
         Some(CheckShape {
-            name: picture.name.to_string(),
-            healthy: picture.verdict == Status::Healthy,
-            as_if: is_meant || self.natural.status(slot) != Some(picture.verdict),
-            disabled: picture.disabled,
+            name: view.name.to_string(),
+            healthy: view.verdict == Status::Healthy,
+            as_if: is_meant || self.natural.status(slot) != Some(view.verdict),
+            disabled: view.disabled,
             ..CheckShape::default()
         })
     }

@@ -24,10 +24,10 @@ impl Control {
         if !self.sentinels.let_count(slot, began) {
             return true;
         }
-        let is_first_failure = observed.observation.shown() == Observation::Fail && self.tracker.is_waiting(slot);
+        let is_first_failure = observed.observation.shown() == Observation::Fail && self.tracker.is_pending(slot);
         is_first_failure
             && !self.sentinels.are(slot)
-            && self.sentinels.slots().any(|slot| self.tracker.is_waiting(slot))
+            && self.sentinels.slots().any(|slot| self.tracker.is_pending(slot))
     }
 
     /// How long the server has been offline since the last tick; `None` if it is online.
@@ -71,7 +71,6 @@ impl Control {
 
     /// The names of the sentinels.
     pub(super) fn sentinel_names(&self) -> Vec<Arc<str>> {
-        let named = |slot| self.tracker.pictures(slot).next().map(|picture| picture.name);
-        self.sentinels.slots().filter_map(named).collect()
+        self.sentinels.slots().filter_map(|slot| self.tracker.name(slot).cloned()).collect()
     }
 }

@@ -19,7 +19,7 @@ use crate::config::{
 };
 use crate::files::{self, Unresponsive};
 use crate::geo::{Database, GeoLookup};
-use crate::health::{CheckSlot, Timestamp, Tracker};
+use crate::health::{CheckSlot, Slots};
 use crate::model::{HealthCheck, HealthCheckId, HostedZone, HostedZoneId, Name, VpcId};
 use crate::policy::CidrTables;
 use crate::stats::Meters;
@@ -101,8 +101,8 @@ pub struct LoadRequest {
     pub generation: u64,
     /// The configuration in force.
     pub base: LoadedConfig,
-    /// A copy of the loop's tracker; it assigns slots to new checks.
-    pub tracker: Tracker,
+    /// The slots of the checks in force; new checks get theirs from it.
+    pub slots: Slots,
     /// The reason for the load.
     pub trigger: Trigger,
 }
@@ -314,8 +314,8 @@ impl LoadedConfig {
 /// Loads everything. `occasion` says whether a configuration is in force already. `writers` says
 /// which files are being written; those are deferred.
 pub fn load(source: &SettingsSource, request: LoadRequest, occasion: LoadPhase, writers: &Writers) -> LoadOutcome {
-    let LoadRequest { generation, base, tracker, .. } = request;
-    let load = std::panic::AssertUnwindSafe(|| load_all(source, &base, &tracker, occasion, writers));
+    let LoadRequest { generation, base, slots, .. } = request;
+    let load = std::panic::AssertUnwindSafe(|| load_all(source, &base, slots, occasion, writers));
     let result = std::panic::catch_unwind(load);
     let result = result.unwrap_or_else(|panic| Err(Refused::Panicked(panic_text(&*panic))));
     LoadOutcome { generation, result: result.map(Box::new) }
@@ -324,7 +324,7 @@ pub fn load(source: &SettingsSource, request: LoadRequest, occasion: LoadPhase, 
 fn load_all(
     source: &SettingsSource,
     base: &LoadedConfig,
-    tracker: &Tracker,
+    slots: Slots,
     occasion: LoadPhase,
     writers: &Writers,
 ) -> Result<Loaded, Refused> {
@@ -337,7 +337,7 @@ fn load_all(
         LoadPhase::Reload => texts_now(&settings, base, writers, &mut room, &mut notes)?,
     };
     background::yield_point();
-    let load = Load { settings: &settings, base, tracker, occasion, room };
+    let load = Load { settings: &settings, base, slots: &slots, occasion, room };
     let made = load.serve(texts, &mut notes)?;
     background::yield_point();
     let sentinels = find_sentinels(&settings, &made.common.health_checks, occasion, &mut notes)?;
@@ -399,7 +399,7 @@ type Texts = Vec<Current<Arc<LoadedFile>>>;
 struct Load<'l> {
     settings: &'l Settings,
     base: &'l LoadedConfig,
-    tracker: &'l Tracker,
+    slots: &'l Slots,
     occasion: LoadPhase,
     room: MemoryRoom,
 }
@@ -458,9 +458,8 @@ impl Load<'_> {
             let (stamp, may_define, origin) = (file.stamp, file.may_define, TextOrigin::LastGood);
             fresh.push(ChangedFile { source, stamp, may_define, origin });
         }
-        let mut tracker = self.tracker.clone();
-        tracker.apply(&common.health_checks, Timestamp::default());
-        let slot_of = |id: &_| tracker.slot_of(id);
+        let slots = self.slots.clone().for_checks(&common.health_checks);
+        let slot_of = |id: &_| slots.of(id);
         let meters = &*self.base.meters;
         let compiler =
             ZoneCompiler { settings: self.settings, common: &common, tables: &tables, slot_of: &slot_of, meters };

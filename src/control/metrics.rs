@@ -119,7 +119,7 @@ impl ReloadResult {
     pub const ALL: [ReloadResult; 3] = [ReloadResult::Success, ReloadResult::Partial, ReloadResult::Failure];
 
     /// The metric label.
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             ReloadResult::Success => "success",
             ReloadResult::Partial => "partial",
@@ -213,11 +213,11 @@ impl MetricsCounters {
 impl Control {
     /// A snapshot of some checks, starting at slot `from`.
     pub(super) fn figures(&self, from: CheckSlot) -> MetricsSnapshot {
-        let mut pictures = self.tracker.pictures(from);
-        let checks = pictures.by_ref().take(AT_ONCE).map(|picture| self.figures_of(&picture)).collect();
+        let mut views = self.tracker.views().filter(|view| view.slot >= from);
+        let checks = views.by_ref().take(AT_ONCE).map(|view| self.figures_of(&view)).collect();
         MetricsSnapshot {
             checks,
-            next: pictures.next().map(|picture| picture.slot),
+            next: views.next().map(|view| view.slot),
             pending: self.tracker.pending(),
             overrides: self.steering.overrides(),
             latencies: self.tallies.latencies,
@@ -226,13 +226,13 @@ impl Control {
         }
     }
 
-    fn figures_of(&self, picture: &CheckView) -> CheckMetrics {
+    fn figures_of(&self, view: &CheckView) -> CheckMetrics {
         CheckMetrics {
-            name: Arc::clone(&picture.name),
-            verdict: picture.verdict,
-            forced: self.tracker.forced(picture.slot),
-            last_transition: self.check_histories.of(picture.slot).last_transition().map(|past| past.at),
-            tally: self.tallies.of(picture.slot),
+            name: Arc::clone(&view.name),
+            verdict: view.verdict,
+            forced: self.tracker.overridden(view.slot),
+            last_transition: self.check_histories.of(view.slot).last_transition().map(|past| past.at),
+            tally: self.tallies.of(view.slot),
         }
     }
 }

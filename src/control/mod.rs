@@ -41,8 +41,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::background;
 pub use crate::config::ReportedFault;
 use crate::health::{
-    Cause, CheckSlot, Generation, Latency, MetricPlan, News, Observation, OverrideRequest, Overrides, PastTransition,
-    Pattern, ProbePlan, Reason, Sentinels, Status, Timestamp, Tracker, Transition,
+    Cause, CheckSlot, CountedResult, Generation, Latency, MetricPlan, News, Observation, OverrideRequest, Overrides,
+    PastTransition, Pattern, ProbePlan, Reason, ResultOutcome, Sentinels, Status, Timestamp, Tracker, Transition,
 };
 use crate::log_limit::LogLimit;
 use crate::model::HealthCheckId;
@@ -324,7 +324,7 @@ impl Control {
 
     /// The names of the checks that have neither a result nor a saved state.
     pub fn waiting_for(&self) -> Vec<Arc<str>> {
-        self.tracker.pictures(CheckSlot(0)).filter(|picture| picture.waiting).map(|picture| picture.name).collect()
+        self.tracker.views().filter(|view| view.pending).map(|view| view.name).collect()
     }
 
     /// Handles events until `Stop`, or until all senders are dropped. `now` reads the clock.
@@ -344,7 +344,7 @@ impl Control {
             Event::Observed(observed) => self.observe(&observed, at),
             Event::Compiled(outcome) => self.take(outcome, at),
             Event::Reload(trigger) => self.reload(trigger),
-            Event::SetOverride(wish, answer) => self.set_override(wish, answer, at),
+            Event::SetOverride(request, answer) => self.set_override(request, answer, at),
             Event::ClearOverrides(pattern, answer) => self.clear_overrides(&pattern, answer, at),
             // A receiver that is gone does not need the answer.
             Event::ListOverrides(answer) => drop(answer.send(self.override_views(at))),
@@ -372,12 +372,10 @@ impl Control {
             }
             return;
         }
-        let state = |tracker: &Tracker| tracker.saved_state_of(slot).and_then(|(_, state)| state);
-        let (before, unforced, is_first) =
-            (state(&self.tracker), self.tracker.unforced(slot), self.tracker.is_waiting(slot));
-        let transitions = self.tracker.observe(slot, generation, observation, at);
+        let ResultOutcome::Counted(counted) = self.tracker.observe(slot, generation, observation, at) else { return };
+        let CountedResult { is_first, saved_state_changed, changed_without_overrides, transitions } = counted;
         let mut slots: Vec<CheckSlot> = transitions.iter().map(|transition| transition.slot).collect();
-        if slots.is_empty() && self.steering.drains(slot) && self.tracker.unforced(slot) != unforced {
+        if slots.is_empty() && changed_without_overrides && self.steering.drains(slot) {
             // An override decides its status, but while it drains, its own health decides whether
             // its records answer.
             slots.push(slot);
@@ -399,7 +397,7 @@ impl Control {
             self.report_transition(transition, &status);
             self.words = status;
         }
-        if news == News::New || state(&self.tracker) != before || self.check_histories.has_room(at) {
+        if news == News::New || saved_state_changed || self.check_histories.has_room(at) {
             self.remember_result(slot);
         }
         if !transitions.is_empty() {
@@ -444,7 +442,7 @@ impl Control {
             let (identity, state) = self.tracker.saved_state_of(slot)?;
             Some((Arc::clone(identity), state, self.check_histories.of(slot)))
         };
-        let checks: Vec<_> = self.tracker.slots().filter_map(known).collect();
+        let checks: Vec<_> = self.tracker.slots().all().into_iter().filter_map(known).collect();
         let overrides = self.overrides.all().to_vec();
         let world = self.reader.load();
         let lines: AllLines = Box::new(move || {
@@ -470,7 +468,7 @@ impl Control {
     fn begin_load(&mut self, trigger: Trigger) {
         self.last_generation += 1;
         let generation = self.last_generation;
-        let request = LoadRequest { generation, base: self.base.clone(), tracker: self.tracker.clone(), trigger };
+        let request = LoadRequest { generation, base: self.base.clone(), slots: self.tracker.slots().clone(), trigger };
         if self.outputs.loads.send(request).is_err() {
             if let Some(held_back) = self.warnings.admit("the loader thread has ended") {
                 tracing::error!("the loader thread has ended: nothing can be reloaded until a restart{held_back}");
@@ -513,8 +511,8 @@ impl Control {
         });
     }
 
-    /// Publishes what was loaded. The loader assigned slots on a copy of this tracker. The tracker
-    /// has not been applied to since, so it assigns the same slots now.
+    /// Publishes what was loaded. The loader assigned slots on a copy of this tracker's slots,
+    /// which have not changed since, so it assigns the same ones now.
     fn apply(&mut self, loaded: Loaded, trigger: Trigger, at: Timestamp) {
         let Loaded { base, catalog, records_by_check, summary } = loaded;
         let applied = self.tracker.apply(&base.checks, at);

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 
 use crate::health::{
-    Action, Cause, CheckSlot, Draining, NotGranted, Override, OverrideId, OverrideRequest, Overrides, Pattern, Share,
-    Status, Timestamp, Tracker, Transition,
+    Action, Cause, CheckSlot, Draining, InvalidOverride, Override, OverrideId, OverrideRequest, Overrides, Pattern,
+    Share, Status, Timestamp, Tracker, Transition,
 };
 use crate::store::{Done, NotDurable};
 
@@ -64,7 +64,7 @@ pub enum OverrideError {
     },
     /// The request is not valid.
     #[error(transparent)]
-    NotGranted(#[from] NotGranted),
+    InvalidOverride(#[from] InvalidOverride),
     /// A string is too long or contains control characters.
     #[error("the {what} must have at most {most} characters and no control characters")]
     BadText {
@@ -79,10 +79,10 @@ pub enum OverrideError {
 pub type Answer = oneshot::Sender<Result<OverrideOutcome, OverrideError>>;
 
 impl Control {
-    pub(super) fn set_override(&mut self, wish: OverrideRequest, answer: Answer, at: Timestamp) {
-        let granted = check_texts(&wish)
-            .and_then(|()| self.must_match(&wish.pattern))
-            .and_then(|()| Ok(self.overrides.set(wish, at)?));
+    pub(super) fn set_override(&mut self, request: OverrideRequest, answer: Answer, at: Timestamp) {
+        let granted = check_texts(&request)
+            .and_then(|()| self.must_match(&request.pattern))
+            .and_then(|()| Ok(self.overrides.set(request, at)?));
         let (granted, replaced) = match granted {
             Ok(granted) => granted,
             // A receiver that is gone does not need the answer.
@@ -98,7 +98,7 @@ impl Control {
     pub(super) fn clear_overrides(&mut self, pattern: &Pattern, answer: Answer, at: Timestamp) {
         let cleared = self.overrides.clear(pattern);
         if cleared.is_empty() {
-            let patterns = self.overrides.all().iter().map(|known| known.wish.pattern.0.clone()).collect();
+            let patterns = self.overrides.all().iter().map(|known| known.request.pattern.0.clone()).collect();
             let error = OverrideError::UnknownOverride { pattern: pattern.0.clone(), patterns };
             return drop(answer.send(Err(error)));
         }
@@ -154,15 +154,15 @@ impl Control {
     /// The checks whose drain is complete now and was not in `before`.
     fn drained_since(&self, before: &OverridesInForce, at: Timestamp) -> Vec<CheckSlot> {
         let is_held_down = |slot| {
-            let name = self.tracker.pictures(slot).next().map(|picture| picture.name);
-            name.and_then(|name| self.overrides.on(&name, at)).is_some_and(|known| known.draining().is_some())
+            let name = self.tracker.name(slot);
+            name.and_then(|name| self.overrides.on(name, at)).is_some_and(|known| known.draining().is_some())
         };
         before.draining.keys().copied().filter(|slot| !self.steering.drains(*slot) && is_held_down(*slot)).collect()
     }
 
     fn tell_drained(&mut self, slot: CheckSlot, at: Timestamp) {
         let Some((identity, _)) = self.tracker.saved_state_of(slot) else { return };
-        let (id, name) = (identity.id.clone(), self.tracker.pictures(slot).next().map(|picture| picture.name));
+        let (id, name) = (identity.id.clone(), self.tracker.name(slot).cloned());
         let Some(name) = name else { return };
         let check = &*name;
         tracing::warn!(check, records = self.records_by_check.of(slot).to_string(), "health check {name} is drained");
@@ -186,17 +186,18 @@ impl Control {
     }
 
     fn must_match(&self, pattern: &Pattern) -> Result<(), OverrideError> {
-        if self.tracker.names().any(|name| pattern.matches(name)) {
+        if self.tracker.names().any(|(_, name)| pattern.matches(name)) {
             return Ok(());
         }
-        let mut names: Vec<_> = self.tracker.names().cloned().collect();
+        let mut names: Vec<_> = self.tracker.names().map(|(_, name)| Arc::clone(name)).collect();
         names.sort_unstable();
         Err(OverrideError::UnknownCheck { pattern: pattern.0.clone(), names })
     }
 
     fn view(&self, granted: &Override, at: Timestamp) -> OverrideView {
-        let pattern = &granted.wish.pattern;
-        let mut checks: Vec<_> = self.tracker.names().filter(|name| pattern.matches(name)).cloned().collect();
+        let pattern = &granted.request.pattern;
+        let names = self.tracker.names().map(|(_, name)| name);
+        let mut checks: Vec<_> = names.filter(|name| pattern.matches(name)).cloned().collect();
         checks.sort_unstable();
         let left = granted.draining().and_then(|drain| drain.left(at));
         OverrideView { granted: granted.clone(), is_active: granted.is_active(at), left, checks }
@@ -228,8 +229,8 @@ impl OverridesInForce {
         if steering.phases.is_empty() {
             return steering;
         }
-        for (slot, name) in tracker.named() {
-            match overrides.on(name, at).map(|known| known.wish.action) {
+        for (slot, name) in tracker.names() {
+            match overrides.on(name, at).map(|known| known.request.action) {
                 Some(Action::Up) => steering.held_up.push(slot),
                 Some(Action::Drain(_)) => {
                     let drains: Vec<Draining> = overrides.drains_on(name, at).collect();
@@ -246,7 +247,8 @@ impl OverridesInForce {
 
     /// The remaining shares of the checks that are draining and would be healthy otherwise.
     pub(super) fn shares(&self, tracker: &Tracker, at: Timestamp) -> Vec<(CheckSlot, Share)> {
-        let healthy = self.draining.iter().filter(|(slot, _)| tracker.unforced(**slot) == Some(Status::Healthy));
+        let healthy =
+            self.draining.iter().filter(|(slot, _)| tracker.status_without_overrides(**slot) == Some(Status::Healthy));
         healthy.filter_map(|(&slot, drains)| Some((slot, left_of(drains, at)?))).collect()
     }
 
@@ -281,19 +283,19 @@ fn phases(overrides: &Overrides, at: Timestamp) -> Vec<(OverrideId, Phase)> {
 }
 
 pub(super) fn log_override(granted: &Override, what: &str) {
-    let OverrideRequest { pattern, action, author, reason, .. } = &granted.wish;
-    let (pattern, action) = (&pattern.0, action.word());
+    let OverrideRequest { pattern, action, author, reason, .. } = &granted.request;
+    let (pattern, action) = (&pattern.0, action.as_str());
     tracing::warn!(pattern, action, author, reason, "override of {pattern} {what}: {}", describe(granted));
 }
 
 /// Applies the overrides to the tracker.
 pub(super) fn force(tracker: &mut Tracker, overrides: &Overrides, at: Timestamp) -> Vec<Transition> {
-    tracker.force(&|name| overrides.on(name, at).map(|known| known.wish.action.status()), at)
+    tracker.apply_overrides(&|name| overrides.on(name, at).map(|known| known.request.action.status()), at)
 }
 
 /// Such as `overridden to down by ada until 2026-03-01T22:00:00Z: kernel update`.
 pub(super) fn describe(granted: &Override) -> String {
-    let OverrideRequest { action, reason, author, from, until, .. } = &granted.wish;
+    let OverrideRequest { action, reason, author, from, until, .. } = &granted.request;
     let overridden = match action {
         Action::Up => "overridden to up",
         Action::Down => "overridden to down",
@@ -312,11 +314,11 @@ fn when_durable(steered: OverrideOutcome, answer: Answer) -> Done {
     Box::new(move |durable| drop(answer.send(Ok(OverrideOutcome { durable, ..steered }))))
 }
 
-fn check_texts(wish: &OverrideRequest) -> Result<(), OverrideError> {
+fn check_texts(request: &OverrideRequest) -> Result<(), OverrideError> {
     let texts = [
-        ("name", &wish.pattern.0, LONGEST_NAME),
-        ("author", &wish.author, LONGEST_NAME),
-        ("reason", &wish.reason, LONGEST_REASON),
+        ("name", &request.pattern.0, LONGEST_NAME),
+        ("author", &request.author, LONGEST_NAME),
+        ("reason", &request.reason, LONGEST_REASON),
     ];
     // Control characters would let a reason forge log lines.
     let bad = |text: &str, most| text.chars().count() > most || text.chars().any(char::is_control);

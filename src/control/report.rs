@@ -49,7 +49,7 @@ pub struct Report {
 #[derive(Clone, Debug)]
 pub struct CheckReport {
     /// Its current state.
-    pub picture: CheckView,
+    pub view: CheckView,
     /// Its history.
     pub history: Arc<History>,
     /// Its last results; only in reports with a pattern.
@@ -62,22 +62,22 @@ pub struct CheckReport {
 impl Report {
     /// The records that use a check.
     pub fn records(&self, check: &CheckReport) -> &[String] {
-        self.records_by_check.all_of(check.picture.slot)
+        self.records_by_check.all_of(check.view.slot)
     }
 
     /// The share that a draining check leaves to its weighted records.
     pub fn left(&self, check: &CheckReport) -> Option<Share> {
-        if check.picture.unforced == Status::Unhealthy {
+        if check.view.without_overrides == Status::Unhealthy {
             return None;
         }
-        let drains = self.held.drains_on(&check.picture.name, self.at);
+        let drains = self.held.drains_on(&check.view.name, self.at);
         let shares: Option<Vec<Share>> = drains.map(|drain| drain.left(self.at)).collect();
         shares?.into_iter().min()
     }
 
     /// The override in force for a check.
     pub fn held(&self, check: &CheckReport) -> Option<&Override> {
-        self.held.on(&check.picture.name, self.at)
+        self.held.on(&check.view.name, self.at)
     }
 }
 
@@ -85,8 +85,8 @@ impl CheckReport {
     /// Since when it has its current status.
     pub fn since(&self) -> Timestamp {
         match self.history.last_transition() {
-            Some(last) if last.to == self.picture.verdict => last.at,
-            _ => self.picture.observed_since,
+            Some(last) if last.to == self.view.verdict => last.at,
+            _ => self.view.observed_since,
         }
     }
 }
@@ -95,18 +95,18 @@ impl Control {
     /// Reports some checks, and where to continue.
     pub(super) fn report(&self, wanted: &Wanted, at: Timestamp) -> Report {
         let Wanted { pattern, from } = wanted;
-        let is_wanted = |picture: &CheckView| pattern.as_ref().is_none_or(|pattern| pattern.matches(&picture.name));
+        let is_wanted = |view: &CheckView| pattern.as_ref().is_none_or(|pattern| pattern.matches(&view.name));
         // Omitted from reports on all checks, to keep them small.
         let recent = |slot| if pattern.is_some() { self.check_histories.recent(slot) } else { Recent::default() };
-        let check = |picture: CheckView| CheckReport {
-            history: self.check_histories.of(picture.slot),
-            is_remembered: !self.check_histories.has_result(picture.slot),
-            recent: recent(picture.slot),
-            picture,
+        let check = |view: CheckView| CheckReport {
+            history: self.check_histories.of(view.slot),
+            is_remembered: !self.check_histories.has_result(view.slot),
+            recent: recent(view.slot),
+            view,
         };
-        let mut pictures = self.tracker.pictures(*from);
-        let checks = pictures.by_ref().take(AT_ONCE).filter(is_wanted).map(check).collect();
-        let next = pictures.next().map(|picture| picture.slot);
+        let mut views = self.tracker.views().filter(|view| view.slot >= *from);
+        let checks = views.by_ref().take(AT_ONCE).filter(is_wanted).map(check).collect();
+        let next = views.next().map(|view| view.slot);
         let is_first = *from == CheckSlot(0);
         Report {
             at,

@@ -362,7 +362,8 @@ impl From<TransitionLine> for PastTransition {
 
 impl From<&Override> for OverrideLine {
     fn from(granted: &Override) -> OverrideLine {
-        let Override { id, wish: OverrideRequest { pattern, action, reason, author, from, until } } = granted.clone();
+        let Override { id, request: OverrideRequest { pattern, action, reason, author, from, until } } =
+            granted.clone();
         OverrideLine {
             id: id.0,
             pattern: pattern.0,
@@ -395,7 +396,7 @@ impl From<OverrideLine> for Override {
         let (from, until) = (moment(from), until.map(moment));
         Override {
             id: OverrideId(id),
-            wish: OverrideRequest { pattern: Pattern(pattern), action, reason, author, from, until },
+            request: OverrideRequest { pattern: Pattern(pattern), action, reason, author, from, until },
         }
     }
 }
@@ -482,9 +483,9 @@ mod tests {
     fn overrides_are_read_as_they_were_written_until_they_are_cleared() {
         let granted = |id, action, until| {
             let (reason, author) = ("kernel \"update\"".to_owned(), "ada".to_owned());
-            let wish =
+            let request =
                 OverrideRequest { pattern: Pattern(format!("app-{id}*")), action, reason, author, from: at(1), until };
-            Override { id: OverrideId(id), wish }
+            Override { id: OverrideId(id), request }
         };
         let half = Drain { over: Duration::from_secs(300), begins: Share::from_parts(128).unwrap() };
         let (first, second) = (granted(1, Action::Drain(half), Some(at(9))), granted(2, Action::Up, None));

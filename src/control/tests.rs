@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use super::*;
 use crate::answer::{Query, Rcode, resolve};
 use crate::config::LoadPhase;
-use crate::health::Action;
+use crate::health::{Action, Slots};
 use crate::model::{Content, HostedZoneId, Name, RecordType};
 use crate::policy::Dice;
 use crate::store::{self, Overrides, SettingsSource, StateWriterThread, Writers};
@@ -96,7 +96,7 @@ fn start_at(directory: tempfile::TempDir, at: Timestamp) -> Result<House, Refuse
     let request = LoadRequest {
         generation: 0,
         base: LoadedConfig::empty(settings),
-        tracker: Tracker::new(),
+        slots: Slots::default(),
         trigger: Trigger::Asked,
     };
     let loaded = *load(&source, request, LoadPhase::Start, &Writers::unknown()).result?;
@@ -908,7 +908,7 @@ fn a_damaged_memory_is_no_reason_not_to_start() {
     assert!(journal.with_extension("journal.damaged-1").exists());
 }
 
-fn wish(pattern: &str, action: Action, until: Option<u64>) -> OverrideRequest {
+fn request(pattern: &str, action: Action, until: Option<u64>) -> OverrideRequest {
     let (reason, author) = ("kernel update".to_owned(), "ada".to_owned());
     let until = until.map(|second| Timestamp(Duration::from_secs(second)));
     OverrideRequest { pattern: Pattern(pattern.to_owned()), action, reason, author, from: Timestamp::default(), until }
@@ -931,7 +931,7 @@ impl House {
 fn people_turn_answers_and_turn_them_back() {
     let mut house = house(&[("lab.test.toml", APP)]);
     house.observe("blue", Pass);
-    let steered = house.steer(|answer| Event::SetOverride(wish("bl*", Action::Down, None), answer)).unwrap();
+    let steered = house.steer(|answer| Event::SetOverride(request("bl*", Action::Down, None), answer)).unwrap();
     assert_eq!(house.ask("app.lab.test"), [GREEN]);
     assert_eq!(steered.changed[0].checks, ["blue".into()]);
     assert!(steered.durable.is_ok());
@@ -949,7 +949,7 @@ fn people_turn_answers_and_turn_them_back() {
 fn an_override_that_was_acknowledged_survives_a_kill() {
     let mut house = house(&[("lab.test.toml", APP)]);
     house.observe("blue", Pass);
-    house.steer(|answer| Event::SetOverride(wish("blue", Action::Down, Some(100)), answer)).unwrap();
+    house.steer(|answer| Event::SetOverride(request("blue", Action::Down, Some(100)), answer)).unwrap();
     let mut house = house.killed_and_restarted_after(50);
     assert_eq!(house.ask("app.lab.test"), [GREEN]);
     assert_eq!(house.control.check_histories.of(CheckSlot(0)).transitions().count(), 1, "it is no news");
@@ -967,7 +967,7 @@ fn an_override_that_was_acknowledged_survives_a_kill() {
 #[test]
 fn an_override_begins_and_ends_in_its_time() {
     let mut house = house(&[("lab.test.toml", APP)]);
-    let later = OverrideRequest { from: Timestamp(Duration::from_secs(10)), ..wish("blue", Action::Down, Some(20)) };
+    let later = OverrideRequest { from: Timestamp(Duration::from_secs(10)), ..request("blue", Action::Down, Some(20)) };
     house.steer(|answer| Event::SetOverride(later, answer)).unwrap();
     assert_eq!(house.ask("app.lab.test"), [BLUE]);
     house.pass(10);
@@ -975,14 +975,14 @@ fn an_override_begins_and_ends_in_its_time() {
     house.pass(10);
     assert_eq!(house.ask("app.lab.test"), [BLUE]);
     // One whose time passed while the server was away.
-    house.steer(|answer| Event::SetOverride(wish("blue", Action::Down, Some(30)), answer)).unwrap();
+    house.steer(|answer| Event::SetOverride(request("blue", Action::Down, Some(30)), answer)).unwrap();
     assert_eq!(house.killed_and_restarted_after(10).ask("app.lab.test"), [BLUE]);
 }
 
 #[test]
 fn an_override_is_about_checks_that_come_later_too() {
     let mut house = house(&[("lab.test.toml", APP)]);
-    house.steer(|answer| Event::SetOverride(wish("b*", Action::Down, None), answer)).unwrap();
+    house.steer(|answer| Event::SetOverride(request("b*", Action::Down, None), answer)).unwrap();
     house.write("lab.test.toml", &APP.replace("'blue'", "'bleu'"));
     house.reload();
     assert_eq!(house.ask("app.lab.test"), [GREEN]);
@@ -991,11 +991,11 @@ fn an_override_is_about_checks_that_come_later_too() {
 #[test]
 fn an_unknown_name_is_answered_with_those_there_are() {
     let mut house = house(&[("lab.test.toml", APP)]);
-    let unknown = house.steer(|answer| Event::SetOverride(wish("bleu", Action::Down, None), answer)).unwrap_err();
+    let unknown = house.steer(|answer| Event::SetOverride(request("bleu", Action::Down, None), answer)).unwrap_err();
     assert!(matches!(unknown, OverrideError::UnknownCheck { names, .. } if names == ["blue".into()]));
     let unknown = house.steer(|answer| Event::ClearOverrides(Pattern("blue".to_owned()), answer)).unwrap_err();
     assert!(matches!(unknown, OverrideError::UnknownOverride { .. }));
-    let lines = OverrideRequest { reason: "a\nb".to_owned(), ..wish("blue", Action::Down, None) };
+    let lines = OverrideRequest { reason: "a\nb".to_owned(), ..request("blue", Action::Down, None) };
     let refused = house.steer(|answer| Event::SetOverride(lines, answer)).unwrap_err();
     assert!(matches!(refused, OverrideError::BadText { what: "reason", .. }));
 }
@@ -1005,7 +1005,7 @@ fn an_override_counts_even_where_it_cannot_be_kept() {
     let files = directory(&[("lab.test.toml", APP)]);
     fs::write(files.path().join("state"), "a file, no directory").unwrap();
     let mut house = start(files).unwrap_or_else(|refused| panic!("{refused}"));
-    let steered = house.steer(|answer| Event::SetOverride(wish("blue", Action::Down, None), answer)).unwrap();
+    let steered = house.steer(|answer| Event::SetOverride(request("blue", Action::Down, None), answer)).unwrap();
     assert!(steered.durable.is_err());
     assert_eq!(house.ask("app.lab.test"), [GREEN]);
 }
@@ -1076,7 +1076,7 @@ impl House {
     }
 
     fn set(&mut self, pattern: &str, action: Action, until: Option<u64>) {
-        self.steer(|answer| Event::SetOverride(wish(pattern, action, until), answer)).unwrap();
+        self.steer(|answer| Event::SetOverride(request(pattern, action, until), answer)).unwrap();
     }
 
     fn clear(&mut self, pattern: &str) {

@@ -73,15 +73,15 @@ pub fn suppose(
     at: Timestamp,
 ) -> Result<Vec<Transition>, OverrideError> {
     let is_about_nothing =
-        |hypothetical: &&HypotheticalHealth| !tracker.names().any(|name| hypothetical.pattern.matches(name));
+        |hypothetical: &&HypotheticalHealth| !tracker.names().any(|(_, name)| hypothetical.pattern.matches(name));
     if let Some(idle) = hypothetical.iter().find(is_about_nothing) {
-        let mut names: Vec<_> = tracker.names().cloned().collect();
+        let mut names: Vec<_> = tracker.names().map(|(_, name)| Arc::clone(name)).collect();
         names.sort_unstable();
         return Err(OverrideError::UnknownCheck { pattern: idle.pattern.0.clone(), names });
     }
     let supposed = |name: &str| hypothetical.iter().rev().find(|hypothetical| hypothetical.pattern.matches(name));
     let status = |name: &str| supposed(name).map(|hypothetical| hypothetical.status).or_else(|| forced(name));
-    Ok(tracker.force(&status, at))
+    Ok(tracker.apply_overrides(&status, at))
 }
 
 impl Control {
@@ -90,7 +90,7 @@ impl Control {
         let (mut world, mut supposed) = (self.reader.load(), None);
         if !hypothetical.is_empty() {
             let mut tracker = self.tracker.clone();
-            let forced = |name: &str| self.overrides.on(name, at).map(|known| known.wish.action.status());
+            let forced = |name: &str| self.overrides.on(name, at).map(|known| known.request.action.status());
             let transitions = suppose(&mut tracker, hypothetical, &forced, at)?;
             let changed: Vec<_> = transitions.iter().map(|transition| transition.slot).collect();
             // A hypothetical status has no failback delay: its effects are shown as complete.
@@ -104,15 +104,15 @@ impl Control {
     /// The state of one check.
     pub(super) fn check_now(&self, id: &HealthCheckId, at: Timestamp) -> Option<CheckSnapshot> {
         let slot = self.tracker.slot_of(id)?;
-        let picture = self.tracker.pictures(slot).next().filter(|picture| picture.slot == slot)?;
-        let held = self.overrides.on(&picture.name, at).map(describe);
+        let view = self.tracker.view(slot)?;
+        let held = self.overrides.on(&view.name, at).map(describe);
         Some(CheckSnapshot {
             at,
             report: CheckReport {
                 history: self.check_histories.of(slot),
                 recent: Recent::default(),
                 is_remembered: !self.check_histories.has_result(slot),
-                picture,
+                view,
             },
             held,
         })
@@ -125,7 +125,7 @@ impl FromStr for HypotheticalHealth {
     fn from_str(text: &str) -> Result<HypotheticalHealth, BadHypotheticalHealth> {
         let wrong = || BadHypotheticalHealth(text.to_owned());
         let (pattern, word) = text.rsplit_once('=').ok_or_else(wrong)?;
-        let action = [Action::Up, Action::Down].into_iter().find(|action| action.word() == word).ok_or_else(wrong)?;
+        let action = [Action::Up, Action::Down].into_iter().find(|action| action.as_str() == word).ok_or_else(wrong)?;
         if pattern.is_empty() {
             return Err(wrong());
         }
@@ -136,8 +136,8 @@ impl FromStr for HypotheticalHealth {
 impl fmt::Display for HypotheticalHealth {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let word = match self.status {
-            Status::Healthy => Action::Up.word(),
-            Status::Unhealthy => Action::Down.word(),
+            Status::Healthy => Action::Up.as_str(),
+            Status::Unhealthy => Action::Down.as_str(),
         };
         write!(f, "{}={word}", self.pattern.0)
     }

@@ -31,11 +31,11 @@ impl Daemon {
     ///
     /// The errors of `fiftythree serve`, such as errors in the files or a port in use.
     pub fn start(source: SettingsSource, settings: Settings) -> anyhow::Result<Daemon> {
-        let (stop, wish) = oneshot::channel();
+        let (stop, stopped) = oneshot::channel();
         let (tell, told) = mpsc::channel();
         let work = move || {
             let runtime = runtime()?;
-            let stopping = Stopping::ByOwner(wish);
+            let stopping = Stopping::ByOwner(stopped);
             let tell = move |ready: Ready| {
                 // The receiver is `start`, which waits unless its thread has panicked.
                 let _ = tell.send((ready.addresses, ready.admin));

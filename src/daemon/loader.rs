@@ -16,7 +16,7 @@ use crate::background;
 use crate::config::{LoadPhase, Settings};
 use crate::control::{self, Event, LoadOutcome, LoadRequest, Loaded, LoadedConfig, Refused, Trigger};
 use crate::files::{self, UNRESPONSIVE_AFTER, Unresponsive};
-use crate::health::Tracker;
+use crate::health::Slots;
 use crate::store::{Fingerprint, SettingsSource, Writers};
 
 use super::wiring::targets;
@@ -48,7 +48,7 @@ pub(super) async fn first_load(source: &SettingsSource, settings: &Settings) -> 
             let request = LoadRequest {
                 generation: 0,
                 base: LoadedConfig::empty(settings),
-                tracker: Tracker::new(),
+                slots: Slots::default(),
                 trigger: Trigger::Asked,
             };
             (seen, control::load(&source, request, LoadPhase::Start, &Writers::unknown()).result)

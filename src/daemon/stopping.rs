@@ -24,9 +24,9 @@ impl Stopping {
     pub(super) async fn wanted(&mut self) -> &'static str {
         match self {
             Stopping::BySignals(signals) => signals.stop().await,
-            Stopping::ByOwner(wish) => {
+            Stopping::ByOwner(stopped) => {
                 // A dropped handle also stops the server.
-                let _ = wish.await;
+                let _ = stopped.await;
                 "stopped by the program it runs in"
             }
         }

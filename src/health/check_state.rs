@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  ┌──────────────┐  Pass   ┌─────────┐ failure_threshold × Fail in a row ┌───────────┐
-//!  │ Waiting      ├────────▶│ Healthy ├──────────────────────────────────▶│ Unhealthy │
+//!  │ Pending      ├────────▶│ Healthy ├──────────────────────────────────▶│ Unhealthy │
 //!  │ restored:    │         │         │◀──────────────────────────────────┤           │
 //!  │  as saved    │         └─────────┘ recovery_threshold × Pass in a row└───────────┘
 //!  │ new: healthy │                                                             ▲
@@ -49,7 +49,7 @@ pub struct CheckState {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Progress {
     /// No result yet, except for this number of resolver failures.
-    Waiting(u8),
+    Pending(u8),
     /// Restored after a restart; since then only this number of resolver failures.
     Restored(u8),
     /// Results that oppose the current status, in a row.
@@ -130,7 +130,7 @@ impl CheckState {
     /// A check without results. It counts as `status` until the first result, which decides.
     #[must_use]
     pub fn new(thresholds: Thresholds, status: Status, at: Timestamp) -> CheckState {
-        CheckState { thresholds, status, progress: Progress::Waiting(0), since: at }
+        CheckState { thresholds, status, progress: Progress::Pending(0), since: at }
     }
 
     /// A restored check. If `opposing` is set, its streak continues; otherwise the next result
@@ -145,7 +145,7 @@ impl CheckState {
     #[must_use]
     pub fn state(&self) -> Option<SavedCheckState> {
         let opposing = match self.progress {
-            Progress::Waiting(_) => return None,
+            Progress::Pending(_) => return None,
             Progress::Restored(_) => None,
             Progress::Opposing(streak) => Some(streak),
         };
@@ -164,10 +164,10 @@ impl CheckState {
         let seen = observation.status()?;
         let streak = match self.progress {
             Progress::Opposing(streak) => streak,
-            Progress::Waiting(streak) | Progress::Restored(streak) if observation == Observation::ResolverFailure => {
+            Progress::Pending(streak) | Progress::Restored(streak) if observation == Observation::ResolverFailure => {
                 return self.resolver_failed(streak.saturating_add(1), at);
             }
-            Progress::Waiting(_) | Progress::Restored(_) => return self.decide(seen, Cause::FirstResult, at),
+            Progress::Pending(_) | Progress::Restored(_) => return self.decide(seen, Cause::FirstResult, at),
         };
         if seen == self.status {
             self.progress = Progress::Opposing(0);
@@ -187,14 +187,13 @@ impl CheckState {
             return self.decide(Status::Unhealthy, streak_cause(Status::Unhealthy, streak), at);
         }
         self.progress = match self.progress {
-            Progress::Waiting(_) => Progress::Waiting(streak),
+            Progress::Pending(_) => Progress::Pending(streak),
             _ => Progress::Restored(streak),
         };
         None
     }
 
-    /// Sets the status without a result. The streak starts over; a check that waits for its first
-    /// result still waits.
+    /// Sets the status without a result. The streak starts over; a pending check stays pending.
     pub(super) fn assume(&mut self, status: Status, cause: Cause, at: Timestamp) -> Option<StateChange> {
         let before = self.progress;
         let change = self.decide(status, cause, at);
@@ -223,12 +222,12 @@ impl CheckState {
         self.since
     }
 
-    /// Whether the check still waits for its first result. A resolver failure is a result here: the
+    /// Whether the check is still pending for its first result. A resolver failure is a result here: the
     /// server must not wait for another before it opens its port, because the host may resolve
     /// names through this server.
     #[must_use]
-    pub fn is_waiting(&self) -> bool {
-        self.progress == Progress::Waiting(0)
+    pub fn is_pending(&self) -> bool {
+        self.progress == Progress::Pending(0)
     }
 
     /// Sets new thresholds. The streak is kept, and the next result is compared with the new
@@ -297,7 +296,7 @@ mod tests {
         recovery: u8,
     ) -> usize {
         assert_eq!(check_state.status(), reference(results, failure.into(), recovery.into()), "{results:?}");
-        assert_eq!(check_state.is_waiting(), results.is_empty());
+        assert_eq!(check_state.is_pending(), results.is_empty());
         if results.len() == 12 {
             return 1;
         }
@@ -337,7 +336,7 @@ mod tests {
 
         let mut up = check_state(3, 3);
         assert_eq!(up.observe(Pass, Timestamp(Duration::from_secs(5))), None);
-        assert!(!up.is_waiting());
+        assert!(!up.is_pending());
     }
 
     #[test]
@@ -347,7 +346,7 @@ mod tests {
         for new in [check_state(3, 3), restored] {
             let mut waiting = new;
             assert_eq!(waiting.observe(ResolverFailure, Timestamp::default()), None);
-            assert_eq!((waiting.status(), waiting.is_waiting()), (Status::Healthy, false));
+            assert_eq!((waiting.status(), waiting.is_pending()), (Status::Healthy, false));
             // The next result decides at once.
             assert_eq!(waiting.clone().observe(Fail, Timestamp::default()).unwrap().cause, Cause::FirstResult);
             let mut good = waiting.clone();
@@ -390,7 +389,7 @@ mod tests {
         let state = SavedCheckState { status: Status::Unhealthy, opposing: None, since: old };
         let mut restored = CheckState::restored(Thresholds { failure: 3, recovery: 3 }, state);
         assert_eq!(
-            (restored.status(), restored.is_waiting(), restored.results_until_change()),
+            (restored.status(), restored.is_pending(), restored.results_until_change()),
             (Status::Unhealthy, false, 1)
         );
         let mut confirmed = restored.clone();

@@ -17,7 +17,7 @@ pub struct MetricCheckState {
     /// Missing values in a row.
     missing: u8,
     /// Whether no query was answered yet, with or without data.
-    is_waiting: bool,
+    is_pending: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,14 +34,14 @@ impl MetricCheckState {
         let rules = rules(check);
         let without_data = rules.without_data().unwrap_or(Status::Healthy);
         let check_state = CheckState::new(thresholds(check), before.unwrap_or(without_data), at);
-        MetricCheckState { check_state, rules, missing: 0, is_waiting: true }
+        MetricCheckState { check_state, rules, missing: 0, is_pending: true }
     }
 
     /// A restored check.
     #[must_use]
     pub fn restored(check: &MetricCheck, state: SavedCheckState) -> MetricCheckState {
         let check_state = CheckState::restored(thresholds(check), state);
-        MetricCheckState { check_state, rules: rules(check), missing: 0, is_waiting: false }
+        MetricCheckState { check_state, rules: rules(check), missing: 0, is_pending: false }
     }
 
     /// The state to save; `None` before there was data. Missing values are counted from zero after
@@ -65,7 +65,7 @@ impl MetricCheckState {
 
     /// Counts one evaluation and returns the change of status, if any.
     pub fn observe(&mut self, observation: Observation, at: Timestamp) -> Option<StateChange> {
-        self.is_waiting = false;
+        self.is_pending = false;
         if observation != Observation::Missing {
             self.missing = 0;
             return self.check_state.observe(observation, at);
@@ -93,8 +93,8 @@ impl MetricCheckState {
     /// Whether no query was answered yet. An answer without data is an answer: there is nothing to
     /// wait for.
     #[must_use]
-    pub fn is_waiting(&self) -> bool {
-        self.is_waiting
+    pub fn is_pending(&self) -> bool {
+        self.is_pending
     }
 
     /// Sets new periods or another status for insufficient data. The streaks are kept.
@@ -193,13 +193,13 @@ pub(super) mod tests {
         use InsufficientDataHealthStatus::{Healthy, Unhealthy};
         for (insufficient, expected) in [(Healthy, Status::Healthy), (Unhealthy, Status::Unhealthy)] {
             let check_state = check_state(3, insufficient);
-            assert_eq!((check_state.status(), check_state.is_waiting()), (expected, true));
+            assert_eq!((check_state.status(), check_state.is_pending()), (expected, true));
         }
         // "A new check with LastKnownStatus and no data is healthy" (API
         // InsufficientDataHealthStatus).
         let mut new = check_state(3, LastKnownStatus);
         assert_eq!(walk(&mut new, "...."), "++++");
-        assert!(!new.is_waiting());
+        assert!(!new.is_pending());
         assert_eq!(walk(&mut new, "x"), "-");
         assert_eq!(walk(&mut check_state(3, Unhealthy), "....o"), "----+");
     }

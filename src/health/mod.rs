@@ -17,18 +17,20 @@
 //! [`Recovery`] is the return of a record to use, with a [`Share`] of its weight at first.
 //! [`Sentinels`] detect that this server is isolated and its results mean nothing.
 
-mod asked;
 mod bits;
-mod calculated;
 mod check_state;
+mod children;
 mod history;
 mod metric;
 mod overrides;
+mod question;
 mod reason;
 mod recent;
 mod recovery;
 mod sentinels;
 mod share;
+mod shared_vec;
+mod slots;
 mod tracker;
 mod verdict;
 
@@ -38,14 +40,20 @@ pub use bits::CheckBits;
 pub use check_state::{Cause, CheckState, Children, SavedCheckState, StateChange, Thresholds};
 pub use history::{History, Latency, News, PastTransition, Run};
 pub use metric::MetricCheckState;
-pub use overrides::{Action, Drain, Draining, NotGranted, Override, OverrideId, OverrideRequest, Overrides, Pattern};
+pub use overrides::{
+    Action, Drain, Draining, InvalidOverride, Override, OverrideId, OverrideRequest, Overrides, Pattern,
+};
+pub use question::{Identity, Question};
 pub use reason::Reason;
 pub use recent::{Recent, Sample};
 pub use recovery::{Recovery, RecoveryEvent, RecoveryRules, RecoveryStage};
 pub use sentinels::{Connectivity, Sentinels};
 pub use share::Share;
+pub use shared_vec::SharedVec;
+pub use slots::Slots;
 pub use tracker::{
-    Applied, CheckTarget, CheckView, Identity, MetricPlan, ProbePlan, Question, RestoredCheck, Tracker, Transition,
+    Applied, CheckTarget, CheckView, CountedResult, MetricPlan, ProbePlan, RestoredCheck, ResultOutcome, Tracker,
+    Transition,
 };
 pub use verdict::{Checkers, aggregate, verdict};
 

@@ -72,12 +72,12 @@ pub struct Override {
     /// Its id.
     pub id: OverrideId,
     /// The request it was set from.
-    pub wish: OverrideRequest,
+    pub request: OverrideRequest,
 }
 
 /// Why an override request was refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum NotGranted {
+pub enum InvalidOverride {
     /// It would never be in effect.
     #[error("it would end before it begins")]
     Over,
@@ -116,7 +116,7 @@ impl Action {
 
     /// `up`, `down` or `drain`.
     #[must_use]
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Action::Up => "up",
             Action::Down => "down",
@@ -153,8 +153,8 @@ impl Override {
     /// The drain, if this is one.
     #[must_use]
     pub fn draining(&self) -> Option<Draining> {
-        match self.wish.action {
-            Action::Drain(drain) => Some(Draining { from: self.wish.from, drain }),
+        match self.request.action {
+            Action::Drain(drain) => Some(Draining { from: self.request.from, drain }),
             Action::Up | Action::Down => None,
         }
     }
@@ -162,50 +162,54 @@ impl Override {
     /// Whether it is in effect at this time.
     #[must_use]
     pub fn is_active(&self, at: Timestamp) -> bool {
-        self.wish.from <= at && !self.is_over(at)
+        self.request.from <= at && !self.is_over(at)
     }
 
     fn is_over(&self, at: Timestamp) -> bool {
-        self.wish.until.is_some_and(|until| until <= at)
+        self.request.until.is_some_and(|until| until <= at)
     }
 }
 
 impl Overrides {
     /// Sets an override. It replaces one with the same pattern, which is returned.
-    pub fn set(&mut self, wish: OverrideRequest, at: Timestamp) -> Result<(Override, Option<Override>), NotGranted> {
-        let wish = OverrideRequest { from: wish.from.max(at), ..wish };
-        if wish.until.is_some_and(|until| until <= wish.from) {
-            return Err(NotGranted::Over);
+    pub fn set(
+        &mut self,
+        request: OverrideRequest,
+        at: Timestamp,
+    ) -> Result<(Override, Option<Override>), InvalidOverride> {
+        let request = OverrideRequest { from: request.from.max(at), ..request };
+        if request.until.is_some_and(|until| until <= request.from) {
+            return Err(InvalidOverride::Over);
         }
-        if let (Action::Drain(drain), Some(until)) = (wish.action, wish.until)
-            && until < Timestamp(wish.from.0 + drain.over)
+        if let (Action::Drain(drain), Some(until)) = (request.action, request.until)
+            && until < Timestamp(request.from.0 + drain.over)
         {
-            return Err(NotGranted::NotDrained);
+            return Err(InvalidOverride::NotDrained);
         }
-        let same = self.list.iter().position(|known| known.wish.pattern == wish.pattern);
+        let same = self.list.iter().position(|known| known.request.pattern == request.pattern);
         if same.is_none() && self.list.len() == MOST {
-            return Err(NotGranted::TooMany);
+            return Err(InvalidOverride::TooMany);
         }
         let former = same.map(|place| self.list.remove(place));
         let action = match &former {
-            Some(former) if former.is_active(at) => follow(former, wish.action, at),
-            _ => wish.action,
+            Some(former) if former.is_active(at) => follow(former, request.action, at),
+            _ => request.action,
         };
-        let new = Override { id: OverrideId(self.last + 1), wish: OverrideRequest { action, ..wish } };
+        let new = Override { id: OverrideId(self.last + 1), request: OverrideRequest { action, ..request } };
         self.put(new.clone());
         Ok((new, former))
     }
 
     /// Restores an override: it replaces those with its id or its pattern.
     pub fn put(&mut self, new: Override) {
-        self.list.retain(|known| known.id != new.id && known.wish.pattern != new.wish.pattern);
+        self.list.retain(|known| known.id != new.id && known.request.pattern != new.request.pattern);
         self.last = self.last.max(new.id.0);
         self.list.push(new);
     }
 
     /// Clears the overrides whose pattern equals this one or matches it.
     pub fn clear(&mut self, pattern: &Pattern) -> Vec<Override> {
-        self.list.extract_if(.., |known| pattern.matches(&known.wish.pattern.0)).collect()
+        self.list.extract_if(.., |known| pattern.matches(&known.request.pattern.0)).collect()
     }
 
     /// Clears one override.
@@ -222,13 +226,14 @@ impl Overrides {
     /// The override in effect for a check at this time.
     #[must_use]
     pub fn on(&self, name: &str, at: Timestamp) -> Option<&Override> {
-        self.list.iter().rev().find(|known| known.is_active(at) && known.wish.pattern.matches(name))
+        self.list.iter().rev().find(|known| known.is_active(at) && known.request.pattern.matches(name))
     }
 
     /// The drains in effect for a check at this time: the one set last, if it is a drain, and those
     /// it continues.
     pub fn drains_on(&self, name: &str, at: Timestamp) -> impl Iterator<Item = Draining> {
-        let about = self.list.iter().rev().filter(move |known| known.is_active(at) && known.wish.pattern.matches(name));
+        let about =
+            self.list.iter().rev().filter(move |known| known.is_active(at) && known.request.pattern.matches(name));
         about.map_while(Override::draining)
     }
 
@@ -236,8 +241,8 @@ impl Overrides {
     /// effect, and a drain keeps its progress. End times are the operator's, by the clock, and do
     /// not change.
     pub fn clock_set_back(&mut self, before: Timestamp, by: Duration) {
-        for known in self.list.iter_mut().filter(|known| known.wish.from <= before) {
-            known.wish.from = Timestamp(known.wish.from.0.saturating_sub(by));
+        for known in self.list.iter_mut().filter(|known| known.request.from <= before) {
+            known.request.from = Timestamp(known.request.from.0.saturating_sub(by));
         }
     }
 
@@ -296,7 +301,7 @@ mod tests {
         Timestamp(Duration::from_secs(second))
     }
 
-    fn wish(pattern: &str, action: Action, from: u64, until: Option<u64>) -> OverrideRequest {
+    fn request(pattern: &str, action: Action, from: u64, until: Option<u64>) -> OverrideRequest {
         let (reason, author) = ("kernel update".to_owned(), "ada".to_owned());
         OverrideRequest {
             pattern: Pattern(pattern.to_owned()),
@@ -336,15 +341,15 @@ mod tests {
     #[test]
     fn the_one_set_last_counts_while_its_time_is() {
         let mut overrides = Overrides::default();
-        overrides.set(wish("app-*", Action::Down, 0, Some(100)), at(10)).unwrap();
-        overrides.set(wish("app-blue", Action::Up, 20, Some(50)), at(10)).unwrap();
-        let on = |overrides: &Overrides, second| overrides.on("app-blue", at(second)).map(|known| known.wish.action);
+        overrides.set(request("app-*", Action::Down, 0, Some(100)), at(10)).unwrap();
+        overrides.set(request("app-blue", Action::Up, 20, Some(50)), at(10)).unwrap();
+        let on = |overrides: &Overrides, second| overrides.on("app-blue", at(second)).map(|known| known.request.action);
         assert_eq!(on(&overrides, 10), Some(Action::Down));
         assert_eq!(on(&overrides, 20), Some(Action::Up));
         assert_eq!(on(&overrides, 50), Some(Action::Down));
         assert_eq!(on(&overrides, 100), None);
         assert_eq!(overrides.on("web", at(20)), None);
-        assert_eq!(overrides.all()[0].wish.from, at(10), "a moment that has passed is now");
+        assert_eq!(overrides.all()[0].request.from, at(10), "a moment that has passed is now");
         assert_eq!(overrides.active(at(10)).count(), 1);
         assert_eq!(overrides.expire(at(60)).len(), 1);
         assert_eq!(overrides.all().len(), 1);
@@ -353,14 +358,14 @@ mod tests {
     #[test]
     fn the_same_pattern_takes_the_place_of_the_former() {
         let mut overrides = Overrides::default();
-        let (first, none) = overrides.set(wish("a", Action::Down, 0, None), at(1)).unwrap();
-        let (second, former) = overrides.set(wish("a", Action::Up, 0, None), at(2)).unwrap();
+        let (first, none) = overrides.set(request("a", Action::Down, 0, None), at(1)).unwrap();
+        let (second, former) = overrides.set(request("a", Action::Up, 0, None), at(2)).unwrap();
         assert_eq!((none, former.as_ref()), (None, Some(&first)));
         assert_eq!(overrides.all(), std::slice::from_ref(&second));
         assert_ne!(first.id, second.id);
         // An id is not reused, even if all overrides are gone.
         assert_eq!(overrides.clear(&Pattern("*".to_owned())), std::slice::from_ref(&second));
-        assert!(overrides.set(wish("a", Action::Up, 0, None), at(3)).unwrap().0.id > second.id);
+        assert!(overrides.set(request("a", Action::Up, 0, None), at(3)).unwrap().0.id > second.id);
     }
 
     fn drain(over: u64) -> Action {
@@ -377,64 +382,64 @@ mod tests {
     #[test]
     fn a_drain_shrinks_to_nothing() {
         let mut overrides = Overrides::default();
-        overrides.set(wish("app-*", drain(255), 100, None), at(1)).unwrap();
+        overrides.set(request("app-*", drain(255), 100, None), at(1)).unwrap();
         assert_eq!(
             [99, 100, 101, 354, 355, 9999].map(|second| left(&overrides, second)),
             [None, Some(255), Some(254), Some(1), None, None]
         );
-        assert_eq!(overrides.on("app-blue", at(9999)).unwrap().wish.action.status(), Status::Unhealthy);
+        assert_eq!(overrides.on("app-blue", at(9999)).unwrap().request.action.status(), Status::Unhealthy);
         assert_eq!(overrides.all()[0].draining().unwrap().ends(), at(355));
     }
 
     #[test]
     fn one_drain_after_another_never_gives_back_what_is_gone() {
         let mut overrides = Overrides::default();
-        overrides.set(wish("app-*", drain(100), 0, None), at(0)).unwrap();
+        overrides.set(request("app-*", drain(100), 0, None), at(0)).unwrap();
         assert_eq!(left(&overrides, 50), Some(128));
         // The same pattern with another duration: the drain continues from its current share.
-        overrides.set(wish("app-*", drain(200), 0, None), at(50)).unwrap();
+        overrides.set(request("app-*", drain(200), 0, None), at(50)).unwrap();
         assert_eq!((left(&overrides, 50), left(&overrides, 150), left(&overrides, 250)), (Some(128), Some(65), None));
         // Another pattern that matches the same check: the lesser share applies.
-        overrides.set(wish("app-blue", drain(1000), 0, None), at(150)).unwrap();
+        overrides.set(request("app-blue", drain(1000), 0, None), at(150)).unwrap();
         assert_eq!((left(&overrides, 150), left(&overrides, 250)), (Some(65), None));
         // What is drained stays drained.
         overrides.clear(&Pattern("app-blue".to_owned()));
-        overrides.set(wish("app-*", drain(100), 0, None), at(300)).unwrap();
+        overrides.set(request("app-*", drain(100), 0, None), at(300)).unwrap();
         assert_eq!(left(&overrides, 300), None);
         assert!(overrides.on("app-blue", at(300)).is_some());
         // Up in between, over the glob; then down over that.
-        overrides.set(wish("app-blue", Action::Up, 0, Some(400)), at(310)).unwrap();
+        overrides.set(request("app-blue", Action::Up, 0, Some(400)), at(310)).unwrap();
         assert_eq!(overrides.drains_on("app-blue", at(320)).count(), 0);
-        assert_eq!(overrides.on("app-blue", at(320)).unwrap().wish.action, Action::Up);
+        assert_eq!(overrides.on("app-blue", at(320)).unwrap().request.action, Action::Up);
         assert_eq!(overrides.drains_on("app-green", at(320)).count(), 1);
-        assert_eq!(overrides.on("app-blue", at(400)).unwrap().wish.action.word(), "drain");
+        assert_eq!(overrides.on("app-blue", at(400)).unwrap().request.action.as_str(), "drain");
     }
 
     #[test]
     fn a_drain_has_the_time_it_takes() {
         let mut overrides = Overrides::default();
-        let short = wish("a", drain(60), 0, Some(60));
-        assert_eq!(overrides.set(short.clone(), at(1)), Err(NotGranted::NotDrained));
+        let short = request("a", drain(60), 0, Some(60));
+        assert_eq!(overrides.set(short.clone(), at(1)), Err(InvalidOverride::NotDrained));
         overrides.set(short, at(0)).unwrap();
     }
 
     #[test]
     fn a_clock_that_is_set_back_takes_nothing_back() {
         let mut overrides = Overrides::default();
-        overrides.set(wish("app-blue", drain(100), 0, Some(20_000)), at(10_000)).unwrap();
-        overrides.set(wish("web", Action::Down, 12_000, None), at(10_000)).unwrap();
+        overrides.set(request("app-blue", drain(100), 0, Some(20_000)), at(10_000)).unwrap();
+        overrides.set(request("web", Action::Down, 12_000, None), at(10_000)).unwrap();
         overrides.clock_set_back(at(10_050), Duration::from_secs(9_000));
-        assert_eq!(overrides.all()[0].wish.from, at(1_000));
+        assert_eq!(overrides.all()[0].request.from, at(1_000));
         assert_eq!(left(&overrides, 1_050), Some(128));
-        assert_eq!(overrides.all()[1].wish.from, at(12_000), "what is yet to begin begins by the clock");
-        assert_eq!(overrides.all()[0].wish.until, Some(at(20_000)));
+        assert_eq!(overrides.all()[1].request.from, at(12_000), "what is yet to begin begins by the clock");
+        assert_eq!(overrides.all()[0].request.until, Some(at(20_000)));
     }
 
     #[test]
     fn a_glob_clears_globs() {
         let mut overrides = Overrides::default();
         for pattern in ["app-*", "app-blue", "web"] {
-            overrides.set(wish(pattern, Action::Down, 0, None), at(1)).unwrap();
+            overrides.set(request(pattern, Action::Down, 0, None), at(1)).unwrap();
         }
         assert_eq!(overrides.clone().clear(&Pattern("app-*".to_owned())).len(), 2);
         assert_eq!(overrides.clear(&Pattern("app-blue".to_owned())).len(), 1);
@@ -445,12 +450,12 @@ mod tests {
     fn overrides_that_would_never_apply_are_refused() {
         let mut overrides = Overrides::default();
         for (from, until) in [(0, 10), (0, 5), (30, 30)] {
-            assert_eq!(overrides.set(wish("a", Action::Up, from, Some(until)), at(10)), Err(NotGranted::Over));
+            assert_eq!(overrides.set(request("a", Action::Up, from, Some(until)), at(10)), Err(InvalidOverride::Over));
         }
         for number in 0..MOST {
-            overrides.set(wish(&number.to_string(), Action::Up, 0, None), at(10)).unwrap();
+            overrides.set(request(&number.to_string(), Action::Up, 0, None), at(10)).unwrap();
         }
-        assert_eq!(overrides.set(wish("a", Action::Up, 0, None), at(10)), Err(NotGranted::TooMany));
-        overrides.set(wish("7", Action::Down, 0, None), at(10)).unwrap();
+        assert_eq!(overrides.set(request("a", Action::Up, 0, None), at(10)), Err(InvalidOverride::TooMany));
+        overrides.set(request("7", Action::Down, 0, None), at(10)).unwrap();
     }
 }

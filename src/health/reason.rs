@@ -45,7 +45,7 @@ impl Reason {
 
     /// The word for this reason, the same in metrics and logs.
     #[must_use]
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Reason::Good => "good",
             Reason::Timeout => "timeout",
@@ -78,7 +78,7 @@ mod tests {
 
     #[test]
     fn each_reason_has_its_place_and_a_word_of_its_own() {
-        let mut words: Vec<&str> = Reason::ALL.iter().map(|reason| reason.word()).collect();
+        let mut words: Vec<&str> = Reason::ALL.iter().map(|reason| reason.as_str()).collect();
         assert!(Reason::ALL.iter().enumerate().all(|(place, reason)| *reason as usize == place));
         words.sort_unstable();
         words.dedup();

@@ -743,7 +743,9 @@ mod tests {
                 stopped = Instant::now();
                 server.stop();
             }
-            if let Some(transition) = tracker.observe(slot, generation, observation, Timestamp::default()).pop() {
+            if let Some(transition) =
+                tracker.observe(slot, generation, observation, Timestamp::default()).into_transitions().pop()
+            {
                 break transition;
             }
         };

@@ -9,21 +9,26 @@ use super::architecture::code_of;
 /// longer type: `Comeback` covers `ComebackRules`.
 const RETIRED_NAMES: &[(&str, &str)] = &[
     ("Annals", "CheckHistories"),
+    ("AskedInFull", "FullProtocol"),
     ("Comeback", "Recovery"),
     ("Complaints", "LogOnce"),
     ("Foresight", "Prefetch"),
     ("KeptFile", "LoadedFile"),
     ("Ladder", "StaticBTree"),
     ("Locator", "GeoLookup"),
+    ("NotGranted", "InvalidOverride"),
     ("NotSteered", "OverrideError"),
     ("Onlookers", "Observers"),
     ("Recollection", "RestoredCheck"),
     ("Scene", "ZoneView"),
     ("WayBack", "RecoveringRecord"),
+    ("WishShape", "OverrideRequestShape"),
     ("Workshop", "ZoneCompiler"),
     ("foresee", "prefetch"),
     ("patiently", "with_yield_budget"),
     ("stand_behind", "lower_priority"),
+    ("unforced", "without_overrides"),
+    ("wish", "request"),
 ];
 
 /// Modules that were replaced. As names of anything else these words are free.

@@ -158,7 +158,7 @@ fn results_of(check: &CheckMetrics, results: &mut Counter<'_>) -> fmt::Result {
     }
     for (reason, count) in Reason::ALL.into_iter().zip(counts) {
         if count > 0 || reason == Reason::Good {
-            results.sample(&[&check.name, reason.result(), reason.word()], &count)?;
+            results.sample(&[&check.name, reason.result(), reason.as_str()], &count)?;
         }
     }
     Ok(())
@@ -168,7 +168,7 @@ fn configuration(figures: &MetricsSnapshot, page: &mut Page<'_, '_>) -> fmt::Res
     let reloads = &figures.reloads;
     let mut counts = page.counter(&families::RELOADS)?;
     for (result, count) in ReloadResult::ALL.into_iter().zip(reloads.counts) {
-        counts.sample(&[result.word()], &count)?;
+        counts.sample(&[result.as_str()], &count)?;
     }
     page.counter(&families::RELOADS_UNRESPONSIVE)?.sample(&[], &reloads.unresponsive)?;
     let successful = reloads.last == Some(ReloadResult::Success);

@@ -17,7 +17,7 @@ use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
 
-use crate::admin::shapes::{ActionShape, OverrideOutcomeShape, WishShape};
+use crate::admin::shapes::{ActionShape, OverrideOutcomeShape, OverrideRequestShape};
 use crate::cli::side_door::SideDoor;
 use crate::cli::watch::asking::Client;
 use crate::daemon::Daemon;
@@ -177,7 +177,7 @@ impl Stage {
         if self.drained {
             let _: OverrideOutcomeShape = self.door.delete("/v1/overrides", &[("pattern", berlin)])?;
         } else {
-            let wish = WishShape {
+            let request = OverrideRequestShape {
                 pattern: berlin.to_owned(),
                 action: ActionShape::Drain,
                 over_s: Some(DRAIN_S),
@@ -186,7 +186,7 @@ impl Stage {
                 from: None,
                 until: None,
             };
-            let _: OverrideOutcomeShape = self.door.post("/v1/overrides", serde_json::to_string(&wish)?)?;
+            let _: OverrideOutcomeShape = self.door.post("/v1/overrides", serde_json::to_string(&request)?)?;
         }
         self.drained = !self.drained;
         Ok(self.drained)

@@ -103,7 +103,7 @@ impl Lab {
         let id = self.check_ids.get(check).ok_or_else(|| format!("there is no check `{check}`"))?;
         self.now = Timestamp(self.now.0 + INTERVAL);
         let slot = self.tracker.slot_of(id);
-        self.first_seen = slot.filter(|slot| self.tracker.is_waiting(*slot));
+        self.first_seen = slot.filter(|slot| self.tracker.is_pending(*slot));
         let probes = self.tracker.probes().into_iter().map(|plan| (plan.id, plan.slot, plan.generation));
         let metrics = self.tracker.metrics().into_iter().map(|plan| (plan.id, plan.slot, plan.generation));
         // A disabled check is not probed, so it has no observations.
@@ -115,7 +115,7 @@ impl Lab {
             Seen::Fail => Observation::Fail,
             Seen::Missing => Observation::Missing,
         };
-        let transitions = self.tracker.observe(slot, generation, observation, self.now);
+        let transitions = self.tracker.observe(slot, generation, observation, self.now).into_transitions();
         Ok(transitions.iter().map(|transition| transition.slot).collect())
     }
 
@@ -153,23 +153,23 @@ impl Lab {
                 _ => return Err(format!("`{word}` is not an override")),
             };
             let (reason, author) = (String::new(), "ada".to_owned());
-            let wish = OverrideRequest { pattern, action, reason, author, from: self.now, until: None };
-            self.overrides.set(wish, self.now).map_err(|error| error.to_string())?;
+            let request = OverrideRequest { pattern, action, reason, author, from: self.now, until: None };
+            self.overrides.set(request, self.now).map_err(|error| error.to_string())?;
         }
-        let forced = |name: &str| self.overrides.on(name, self.now).map(|known| known.wish.action.status());
-        self.tracker.force(&forced, self.now);
-        Ok(self.tracker.slots().collect())
+        let forced = |name: &str| self.overrides.on(name, self.now).map(|known| known.request.action.status());
+        self.tracker.apply_overrides(&forced, self.now);
+        Ok(self.tracker.slots().all())
     }
 
     /// The status of checks including overrides, as the control loop uses it.
     fn checks(&self) -> CheckBits {
         let (mut draining, mut at_once) = (Vec::new(), Vec::from_iter(self.first_seen));
-        for (slot, name) in self.tracker.named() {
-            let is_up = self.overrides.on(name, self.now).is_some_and(|known| known.wish.action == Action::Up);
+        for (slot, name) in self.tracker.names() {
+            let is_up = self.overrides.on(name, self.now).is_some_and(|known| known.request.action == Action::Up);
             at_once.extend(is_up.then_some(slot));
             let left = self.overrides.drains_on(name, self.now).map(|drain| drain.left(self.now));
             let left: Option<Vec<Share>> = left.collect();
-            if self.tracker.unforced(slot) == Some(Status::Healthy) {
+            if self.tracker.status_without_overrides(slot) == Some(Status::Healthy) {
                 draining.extend(left.and_then(|left| left.into_iter().min()).map(|share| (slot, share)));
             }
         }

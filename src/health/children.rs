@@ -1,11 +1,9 @@
 //! A calculated check: how many of its children are healthy, and whether that reaches the
 //! threshold.
 
-use std::collections::HashMap;
+use crate::model::CalculatedCheck;
 
-use crate::model::{CalculatedCheck, HealthCheckId};
-
-use super::{CheckBits, CheckSlot, Children, Status};
+use super::{CheckBits, CheckSlot, Children, Slots, Status};
 
 /// The children of one check by slot, so that counting compares no strings.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -18,9 +16,8 @@ pub(super) struct Family {
 }
 
 impl Family {
-    pub(super) fn of(check: &CalculatedCheck, slots: &HashMap<HealthCheckId, CheckSlot>) -> Family {
-        let known: Vec<CheckSlot> =
-            check.child_health_checks.iter().filter_map(|child| slots.get(child).copied()).collect();
+    pub(super) fn of(check: &CalculatedCheck, slots: &Slots) -> Family {
+        let known: Vec<CheckSlot> = check.child_health_checks.iter().filter_map(|child| slots.of(child)).collect();
         let unknown = count(check.child_health_checks.len() - known.len());
         Family { known, unknown, needed: check.health_threshold }
     }
@@ -55,19 +52,22 @@ fn count(number: usize) -> u16 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::health::tracker::tests::check;
+    use crate::model::HealthCheckId;
 
     fn id(number: u32) -> HealthCheckId {
-        HealthCheckId(number.to_string())
+        check(&number.to_string()).id
     }
 
     /// Vector 22, and all around it.
     #[test]
     fn as_many_children_must_be_healthy_as_the_threshold_says() {
-        let slots: HashMap<_, _> = (0..3).map(|number| (id(number), CheckSlot(number))).collect();
+        let slots = Slots::default().for_checks(&["0", "1", "2"].map(check));
         for (unhealthy, threshold) in (0..=3).flat_map(|unhealthy| (0..=4).map(move |needed| (unhealthy, needed))) {
-            let check = CalculatedCheck { child_health_checks: (0..3).map(id).collect(), health_threshold: threshold };
+            let calculated =
+                CalculatedCheck { child_health_checks: (0..3).map(id).collect(), health_threshold: threshold };
             let bits = CheckBits::with_unhealthy((0..unhealthy).map(CheckSlot));
-            let counted = Family::of(&check, &slots).count(&bits);
+            let counted = Family::of(&calculated, &slots).count(&bits);
             assert_eq!((u32::from(counted.healthy), counted.all), (3 - unhealthy, 3));
             let expected = 3 - unhealthy >= u32::from(threshold);
             assert_eq!(counted.status() == Status::Healthy, expected, "{unhealthy} down, {threshold} needed");
@@ -76,9 +76,9 @@ mod tests {
 
     #[test]
     fn a_child_that_is_gone_counts_as_healthy() {
-        let slots = HashMap::from([(id(0), CheckSlot(0))]);
-        let check = CalculatedCheck { child_health_checks: vec![id(0), id(1)], health_threshold: 1 };
-        let counted = Family::of(&check, &slots).count(&CheckBits::with_unhealthy([CheckSlot(0), CheckSlot(1)]));
+        let slots = Slots::default().for_checks(&[check("0")]);
+        let calculated = CalculatedCheck { child_health_checks: vec![id(0), id(1)], health_threshold: 1 };
+        let counted = Family::of(&calculated, &slots).count(&CheckBits::with_unhealthy([CheckSlot(0), CheckSlot(1)]));
         assert_eq!(counted, Children { healthy: 1, all: 2, needed: 1 });
     }
 }
