@@ -39,6 +39,7 @@
 //! - [`serve`]: sockets: decode, answer, encode, over batched UDP, TCP or hickory-server.
 //! - [`probe`]: probes endpoints and reports the results.
 //! - [`store`]: zone files, last good copies and saved state on disk.
+//! - [`load`]: from files to compiled zones, and what is wrong with them.
 //! - [`control`]: the one loop that changes the world.
 //! - [`http`]: the front of every HTTP listener: limits, timeouts, allowed hosts.
 //! - [`daemon`]: starts in order, connects the channels, drains, stops.
@@ -58,6 +59,7 @@ pub mod files;
 pub mod geo;
 pub mod health;
 pub mod http;
+pub mod load;
 pub mod log_limit;
 pub mod logging;
 pub mod model;

@@ -55,9 +55,10 @@ use serde::Serialize;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::control::{Event, EventLog, LastLoad, LoadedConfig};
+use crate::control::{Event, EventLog, LastLoad};
 use crate::health::Timestamp;
 use crate::http::{self, Class, Front, Hosts, Limits};
+use crate::load::LoadedConfig;
 use crate::model::HealthCheck;
 use crate::stats::Meters;
 use crate::tap::Taps;

@@ -7,7 +7,7 @@ use axum::extract::{Query, State};
 use axum::response::Response;
 use serde::Deserialize;
 
-use crate::control::{LoadedConfig, NoModel};
+use crate::load::{LoadedConfig, NoModel};
 use crate::model::geography::{centroid, country_name, subdivision_centroid};
 use crate::model::{
     Content, Continent, Coordinates, GeoLocation, GeoproximityLocation, HostedZone, HostedZoneId, LatencyClients,

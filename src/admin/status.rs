@@ -6,8 +6,9 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 
-use crate::control::{Deferred, LastLoad, Report, ReportedFault, Unavailable, rfc3339};
+use crate::control::{LastLoad, Report, rfc3339};
 use crate::health::Status;
+use crate::load::{Deferred, ReportedFault, Unavailable};
 use crate::model::HealthCheck;
 
 use super::shapes::{

@@ -360,14 +360,14 @@ async fn house_with(zone: &str, readers: Readers) -> (SocketAddr, tempfile::Temp
     std::fs::write(path("fiftythree.toml"), settings).unwrap();
     let source = crate::store::SettingsSource { file: Some(path("fiftythree.toml")), ..Default::default() };
     let settings = source.read().settings.unwrap();
-    let request = crate::control::LoadRequest {
+    let request = crate::load::LoadRequest {
         generation: 0,
         base: LoadedConfig::empty(settings),
         slots: crate::health::Slots::default(),
-        trigger: crate::control::Trigger::Asked,
+        trigger: crate::load::Trigger::Asked,
     };
     let outcome =
-        crate::control::load(&source, request, crate::config::LoadPhase::Start, &crate::store::Writers::unknown());
+        crate::load::load(&source, request, crate::config::LoadPhase::Start, &crate::store::Writers::unknown());
     let loaded = *outcome.result.unwrap_or_else(|refused| panic!("{refused}"));
     let (events, inbox) = mpsc::channel(8);
     let (base_in, base) = watch::channel(loaded.base.clone());

@@ -5,8 +5,9 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
 
-use crate::control::{LoadedConfig, NoModel, Report, ZoneOutline};
+use crate::control::Report;
 use crate::health::{CheckSlot, Status};
+use crate::load::{LoadedConfig, NoModel, ZoneOutline};
 use crate::model::{Content, HostedZone, HostedZoneId};
 
 use super::shapes::{GroupStateShape, RecordsShape, ZoneRowShape, ZonesShape};

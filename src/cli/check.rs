@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use serde_json::{Value, json};
 
 use crate::config::{self, Configuration, Diagnostic, ReportedFault, Settings, SourceFile, Style, ZoneSource};
-use crate::control::read_database;
+use crate::load::read_database;
 use crate::model::Name;
 use crate::store::{Overrides, SettingsSource, Writers, read_zone_files, read_zone_list};
 

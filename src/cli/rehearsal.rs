@@ -7,10 +7,11 @@ use std::sync::Arc;
 use anyhow::bail;
 
 use crate::config::{self, Configuration, Diagnostic, Settings, Style};
-use crate::control::{HypotheticalHealth, OverrideError, read_database, suppose};
+use crate::control::{HypotheticalHealth, OverrideError, suppose};
 use crate::explain::shape::CheckShape;
 use crate::geo::{Database, GeoLookup};
 use crate::health::{Status, Timestamp, Tracker};
+use crate::load::read_database;
 use crate::model::{HealthCheckId, HostedZone, HostedZoneId};
 use crate::policy::CidrTables;
 use crate::store::{Overrides, SettingsSource, Sources, Writers, read_zone_files, read_zone_list};

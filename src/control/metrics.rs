@@ -7,8 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::health::{CheckSlot, CheckView, Reason, Status, Timestamp};
+use crate::load::{Refused, Summary};
 
-use super::{Control, Observed, Refused, Summary};
+use super::{Control, Observed};
 
 /// Checks in one snapshot: this takes the loop a few hundred microseconds. Readers ask again for
 /// the rest.

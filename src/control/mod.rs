@@ -14,14 +14,9 @@
 
 mod check_histories;
 mod connectivity;
-mod counted;
-mod deferred;
 mod event_log;
-mod load;
-mod loaded_file;
 mod metrics;
 mod overrides;
-mod records_by_check;
 mod reloads;
 mod report;
 mod saved_state;
@@ -30,7 +25,6 @@ mod tests;
 mod time_format;
 mod timers;
 mod what_if;
-mod withheld;
 
 use std::fmt::{self, Write as _};
 use std::sync::Arc;
@@ -39,10 +33,12 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::background;
-pub use crate::config::ReportedFault;
 use crate::health::{
     Cause, CheckSlot, CountedResult, Generation, Latency, MetricPlan, News, Observation, OverrideRequest, Overrides,
     PastTransition, Pattern, ProbePlan, Reason, ResultOutcome, Sentinels, Status, Timestamp, Tracker, Transition,
+};
+use crate::load::{
+    Deferred, LoadOutcome, LoadRequest, Loaded, LoadedConfig, RecordsByCheck, Refused, ReportedFault, Summary, Trigger,
 };
 use crate::log_limit::LogLimit;
 use crate::model::HealthCheckId;
@@ -50,11 +46,7 @@ use crate::store::{AllLines, StateWriter};
 use crate::world::{Publisher, Reader, World};
 
 use check_histories::CheckHistories;
-pub use deferred::Deferred;
 pub use event_log::{EventKind, EventLog, EventRecord, Since};
-pub use load::{
-    Faults, LoadOutcome, LoadRequest, Loaded, LoadedConfig, NoModel, Refused, Summary, ZoneOutline, load, read_database,
-};
 use metrics::MetricsCounters;
 pub use metrics::{
     CheckCounters, CheckMetrics, LATENCY_BOUNDS, LatencyMetrics, MetricsSnapshot, ReloadMetrics, ReloadResult,
@@ -62,14 +54,12 @@ pub use metrics::{
 };
 use overrides::OverridesInForce;
 pub use overrides::{Answer, OverrideError, OverrideOutcome, OverrideView};
-use records_by_check::RecordsByCheck;
 pub use reloads::Reloads;
 pub use report::{CheckReport, Report, Wanted};
 pub use saved_state::SavedState;
 pub use time_format::{humanize_duration, parse_rfc3339, rfc3339, rfc3339_milliseconds};
 use timers::earlier;
 pub use what_if::{BadHypotheticalHealth, CheckSnapshot, HypotheticalHealth, WhatIf, suppose};
-pub use withheld::Unavailable;
 
 /// How many records a notice lists.
 const NOTICED: usize = 20;
@@ -123,15 +113,6 @@ pub struct Observed {
     pub latency: Latency,
     /// How long ago the probe began, including name resolution and waiting for a free slot.
     pub took: Duration,
-}
-
-/// Why a load is requested.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Trigger {
-    /// A reload was requested (SIGHUP or the API). The outcome is logged even if nothing changed.
-    Asked,
-    /// A file changed.
-    Edited,
 }
 
 /// A change of health, for the webhook.

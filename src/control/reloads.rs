@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::load::{Refused, Summary};
+use crate::load::{Refused, Summary};
 
 /// Counts of requested reloads and the outcome of the last load. A late reader misses nothing,
 /// because these are counters.

@@ -4,9 +4,9 @@
 use std::sync::Arc;
 
 use crate::health::{CheckSlot, CheckView, History, Override, Overrides, Pattern, Recent, Share, Status, Timestamp};
+use crate::load::RecordsByCheck;
 use crate::world::RecoveringRecord;
 
-use super::records_by_check::RecordsByCheck;
 use super::{Control, OverrideView};
 
 /// Checks in one report: this takes the loop a few hundred microseconds. Readers ask again for the

@@ -8,6 +8,7 @@ use super::*;
 use crate::answer::{Query, Rcode, resolve};
 use crate::config::LoadPhase;
 use crate::health::{Action, Slots};
+use crate::load::{NoModel, load};
 use crate::model::{Content, HostedZoneId, Name, RecordType};
 use crate::policy::Dice;
 use crate::store::{self, Overrides, SettingsSource, StateWriterThread, Writers};

@@ -7,11 +7,12 @@ use std::sync::Arc;
 
 use crate::config::ClientSubnetUse;
 use crate::health::{Action, Pattern, Recent, Status, Timestamp, Tracker, Transition};
+use crate::load::LoadedConfig;
 use crate::model::HealthCheckId;
 use crate::world::World;
 
 use super::overrides::describe;
-use super::{CheckReport, Control, LoadedConfig, OverrideError};
+use super::{CheckReport, Control, OverrideError};
 
 /// A hypothetical status for the checks that match a pattern: `blue=down`, `eu-*=up`.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -14,9 +14,10 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::background;
 use crate::config::{LoadPhase, Settings};
-use crate::control::{self, Event, LoadOutcome, LoadRequest, Loaded, LoadedConfig, Refused, Trigger};
+use crate::control::Event;
 use crate::files::{self, UNRESPONSIVE_AFTER, Unresponsive};
 use crate::health::Slots;
+use crate::load::{self, LoadOutcome, LoadRequest, Loaded, LoadedConfig, Refused, Trigger};
 use crate::store::{Fingerprint, SettingsSource, Writers};
 
 use super::wiring::targets;
@@ -51,7 +52,7 @@ pub(super) async fn first_load(source: &SettingsSource, settings: &Settings) -> 
                 slots: Slots::default(),
                 trigger: Trigger::Asked,
             };
-            (seen, control::load(&source, request, LoadPhase::Start, &Writers::unknown()).result)
+            (seen, load::load(&source, request, LoadPhase::Start, &Writers::unknown()).result)
         };
         match on_a_thread(work, UNRESPONSIVE_AFTER, || {}).await {
             Ended::Done(loaded) => return Ok(loaded),
@@ -88,9 +89,7 @@ pub(super) async fn run(
         let (source, late) = (Arc::clone(&source), events.clone());
         let work = move || {
             background::lower_priority();
-            background::with_yield_budget(LOADER_PATIENCE, || {
-                control::load(&source, request, LoadPhase::Reload, &writers)
-            })
+            background::with_yield_budget(LOADER_PATIENCE, || load::load(&source, request, LoadPhase::Reload, &writers))
         };
         // The loop runs as long as the server.
         let when_late = move || drop(late.blocking_send(Event::Reload(Trigger::Edited)));

@@ -14,8 +14,9 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::sleep;
 
 use crate::causes::with_causes;
-use crate::control::{HealthNoticeKind, LoadedConfig, Notice, NoticeCheck, rfc3339};
+use crate::control::{HealthNoticeKind, Notice, NoticeCheck, rfc3339};
 use crate::health::Status;
+use crate::load::LoadedConfig;
 use crate::log_limit::LogLimit;
 
 /// Time limit for one attempt, including the connection.

@@ -9,8 +9,9 @@ use tokio::sync::{mpsc, watch};
 
 use crate::admin::{Changes, Door, Readiness};
 use crate::config::Settings;
-use crate::control::{Event, EventLog, LastLoad, LoadRequest, LoadedConfig, Observed, Outputs, Reloads, Trigger};
+use crate::control::{Event, EventLog, LastLoad, Observed, Outputs, Reloads};
 use crate::health::{Latency, MetricPlan, ProbePlan};
+use crate::load::{LoadRequest, LoadedConfig, Trigger};
 use crate::model::{EndpointProtocol, HealthCheck, HealthCheckKind};
 use crate::probe::{self, Authorities, Evaluator, Prober, ProberSettings};
 use crate::store::{Fingerprint, SettingsSource, StateWriter, Targets, Watcher, Writers};

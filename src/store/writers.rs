@@ -5,7 +5,7 @@
 //! names. A file is therefore read when its writer was seen to close it, or to rename it into
 //! place. Where this cannot be seen (network file systems, links that lead out of the directory,
 //! systems without such events), it is read after it has been quiet for a while. That proves
-//! nothing, so a file that then lacks many names is deferred (`control::deferred`) until it has
+//! nothing, so a file that then lacks many names is deferred (`load::deferred`) until it has
 //! been unchanged for longer.
 
 use std::collections::BTreeMap;

@@ -12,9 +12,10 @@ use anyhow::{Context as _, anyhow, bail};
 
 use crate::admin::shapes::{HealthShape, StatusShape};
 use crate::config::{self, SourceFile, Style};
-use crate::control::{HypotheticalHealth, read_database};
+use crate::control::HypotheticalHealth;
 use crate::files;
 use crate::health::Status;
+use crate::load::read_database;
 use crate::model::{Name, RecordType};
 use crate::simulate::{Crowd, Subject, Tally, steered};
 use crate::store::disclosure_of;

@@ -18,8 +18,7 @@ use crate::store::{Stamp, StandIn, TextPrint};
 use crate::world::CountedGroups;
 use crate::zonetree::Zone;
 
-use super::load::Faults;
-use super::{counted, records_by_check};
+use super::{Faults, counted, records_by_check};
 
 /// A zone file that is served.
 #[derive(Clone)]

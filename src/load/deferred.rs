@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::config::{self, SourceFile};
 use crate::store::{Current, STILL, Sources, Stamp, WriteState, Writers};
 
-use super::load::LoadedConfig;
+use super::LoadedConfig;
 use super::loaded_file::LoadedFile;
 
 /// A file whose edit is not loaded yet.
@@ -26,7 +26,8 @@ impl Deferred {
         Deferred { path: path.to_owned(), reason: "it is being written".to_owned(), looks_half_written: false }
     }
 
-    pub(super) fn report(&self) {
+    /// Logs it.
+    pub fn report(&self) {
         let (path, reason, still) = (self.path.display(), &self.reason, STILL.as_secs());
         let message = format!(
             "{path} is not taken yet: {reason}. It is taken when its writer closes it, when it has not \

@@ -9,13 +9,20 @@
 //! proportion to their total size and finds every error. The sources it selects have no errors and
 //! are compiled by the first path.
 
+mod counted;
+mod deferred;
+mod loaded_file;
+mod records_by_check;
+mod withheld;
+
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::background;
+pub use crate::config::ReportedFault;
 use crate::config::{
-    self, Diagnostic, LoadPhase, ReportedFault, ServedFile, Settings, SharedDefinitions, SourceFile, Style, TextOrigin,
+    self, Diagnostic, LoadPhase, ServedFile, Settings, SharedDefinitions, SourceFile, Style, TextOrigin,
 };
 use crate::files::{self, Unresponsive};
 use crate::geo::{Database, GeoLookup};
@@ -30,11 +37,10 @@ use crate::store::{
 use crate::world::{Catalog, ServedZone};
 use crate::zonetree::Zone;
 
-use super::Trigger;
-use super::deferred::{self, Deferred};
-use super::loaded_file::{ChangedFile, LoadedFile, LoadedZone, ZoneCompiler, claims_differ};
-use super::records_by_check::RecordsByCheck;
-use super::withheld::{self, Unavailable};
+pub use deferred::Deferred;
+use loaded_file::{ChangedFile, LoadedFile, LoadedZone, ZoneCompiler, claims_differ};
+pub use records_by_check::RecordsByCheck;
+pub use withheld::Unavailable;
 
 /// With at most this many files, sources are made durable before they are served. With more, they
 /// are made durable in the background after the start.
@@ -93,6 +99,15 @@ pub struct ZoneOutline<'b> {
     pub checks: &'b [CheckSlot],
     /// Whether its file is broken and no usable copy of it is kept. Such a zone answers SERVFAIL.
     pub is_unavailable: bool,
+}
+
+/// Why a load is requested.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trigger {
+    /// A reload was requested (SIGHUP or the API). The outcome is logged even if nothing changed.
+    Asked,
+    /// A file changed.
+    Edited,
 }
 
 /// A request to the loader.
@@ -188,7 +203,7 @@ pub struct Faults {
 }
 
 impl Faults {
-    pub(super) fn of(diagnostics: &[Diagnostic], sources: &[SourceFile]) -> Faults {
+    fn of(diagnostics: &[Diagnostic], sources: &[SourceFile]) -> Faults {
         let printed = config::render(diagnostics, sources, Style::Plain);
         Faults { printed, reported: config::report(diagnostics, sources) }
     }
@@ -301,11 +316,11 @@ impl LoadedConfig {
     }
 
     /// The source that a file is served from.
-    pub(super) fn source_of(&self, file: &LoadedFile) -> Result<SourceFile, String> {
+    fn source_of(&self, file: &LoadedFile) -> Result<SourceFile, String> {
         self.source_cache.read(&file.path, file.print)
     }
 
-    pub(super) fn file(&self, path: &Path) -> Option<&Arc<LoadedFile>> {
+    fn file(&self, path: &Path) -> Option<&Arc<LoadedFile>> {
         let at = self.files.binary_search_by(|file| (*file.path).cmp(path)).ok()?;
         Some(&self.files[at])
     }
@@ -927,7 +942,7 @@ impl Summary {
     }
 
     /// The consequence of the errors.
-    pub(super) fn consequence(&self) -> String {
+    pub fn consequence(&self) -> String {
         let paths = |paths: &[PathBuf]| paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>();
         let unavailable = self.unavailable.iter().map(Unavailable::name).collect();
         let parts = [

@@ -16,7 +16,7 @@ pub struct RecordsByCheck {
 }
 
 /// The records of one check, for a log line.
-pub(super) struct AffectedRecords<'m>(&'m [String]);
+pub struct AffectedRecords<'m>(&'m [String]);
 
 /// The records of a zone that have a health check.
 pub(super) fn of_zone(
@@ -38,12 +38,12 @@ impl RecordsByCheck {
     }
 
     /// The records of one check, for a log line.
-    pub(super) fn of(&self, slot: CheckSlot) -> AffectedRecords<'_> {
+    pub fn of(&self, slot: CheckSlot) -> AffectedRecords<'_> {
         AffectedRecords(self.all_of(slot))
     }
 
     /// The records of one check.
-    pub(super) fn all_of(&self, slot: CheckSlot) -> &[String] {
+    pub fn all_of(&self, slot: CheckSlot) -> &[String] {
         self.records.get(&slot).map_or(&[], Vec::as_slice)
     }
 }
