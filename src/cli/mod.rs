@@ -1,15 +1,16 @@
 //! The command line: arguments and output.
 //!
-//! `serve` runs the server, `check` finds errors in files, `query` sends queries as `dig` does,
-//! `explain` explains an answer, `simulate` answers many simulated clients, `health` shows health
-//! checks, `override` overrides them, `watch` shows answers and health live, `demo` shows a
-//! failover; `man` and `completion` print manual pages and shell completions.
+//! `init` writes first files, `serve` runs the server, `check` finds errors in files, `query` sends
+//! queries as `dig` does, `explain` explains an answer, `simulate` answers many simulated clients,
+//! `health` shows health checks, `override` overrides them, `watch` shows answers and health live,
+//! `demo` shows a failover; `man` and `completion` print manual pages and shell completions.
 
 mod check;
 mod completion;
 mod demo;
 mod explain;
 mod health;
+mod init;
 mod manual;
 mod overrides;
 mod paint;
@@ -41,6 +42,7 @@ geoproximity, multivalue, IP-based) and its health checks; an answer changes wit
 const EXAMPLES: &str = "\
 Examples:
   fiftythree demo                                   a failover to watch, with nothing to set up
+  fiftythree init my-dns                            settings and a zone of your own
   fiftythree serve                                  as ./config/fiftythree.toml says
   fiftythree query www.lab.test                     in another terminal
   fiftythree query weighted.lab.test --count 100    which answers, how often
@@ -64,6 +66,7 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Init(init::InitArguments),
     Serve(serve::ServeArguments),
     Check(check::CheckArguments),
     Query(query::QueryArguments),
@@ -82,6 +85,7 @@ enum Command {
 /// Runs the command. A wrong command line ends the process with exit code 2.
 pub fn run() -> ExitCode {
     let outcome = match Arguments::parse().command {
+        Command::Init(arguments) => init::run(&arguments),
         Command::Serve(arguments) => serve::run(arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Query(arguments) => query::run(&arguments),
@@ -150,6 +154,8 @@ mod tests {
     #[test]
     fn usual_commands_are_understood() {
         let usual = [
+            "fiftythree init my-dns",
+            "fiftythree init my-dns --zone shop.example.net --json",
             "fiftythree serve",
             "fiftythree serve --config a.toml --listen 127.0.0.1:5300 --listen [::1]:5300 --zones z --state s --log-format json -v",
             "fiftythree check",
@@ -259,6 +265,8 @@ mod tests {
     fn nonsense_is_refused() {
         let nonsense = [
             "fiftythree",
+            "fiftythree init",
+            "fiftythree init my-dns --zone ../etc",
             "fiftythree query",
             "fiftythree query a.test NOTYPE",
             "fiftythree query a.test --count 0",

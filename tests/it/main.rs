@@ -55,6 +55,8 @@ mod browser;
 mod cli;
 /// `fiftythree demo`.
 mod demo;
+/// `fiftythree init`.
+mod init;
 /// Manual pages and completions.
 mod manual;
 /// `fiftythree watch` and the demo's screen.

@@ -92,7 +92,7 @@ fn a_page_is_printed_too_and_an_unknown_one_is_not() {
     );
     let output = lab.run(&["man", "overdrive"]);
     assert_eq!(output.status.code(), Some(1));
-    assert!(text(&output.stderr).contains("there is: serve, check"), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).contains("there is: init, serve, check"), "{}", text(&output.stderr));
 }
 
 /// A script in the language of this shell that prints the completions.
