@@ -244,6 +244,9 @@ impl<'t> Scanner<'t> {
             TokenKind::LeftCurlyBracket => self.open(false, rule),
             TokenKind::RightSquareBracket | TokenKind::RightCurlyBracket => self.close(kind),
             TokenKind::Comma => self.comma(),
+            BasicString | LiteralString | MlBasicString | MlLiteralString if has_password(self.written(self.at)) => {
+                self.hide();
+            }
             BasicString | LiteralString if rule.shows_values() && self.is_whole_string() => self.at += 1,
             MlBasicString | MlLiteralString if rule.shows_values() => self.long_string(),
             // The string is not closed, or a quotation mark is missing before it.
@@ -336,4 +339,14 @@ impl<'t> Scanner<'t> {
         // Only a comma or another bracket may follow.
         self.place = Place::After(Rule::Nothing);
     }
+}
+
+/// Whether a string contains `user:password@`, as URLs do, in a key that is not for secrets. Mail
+/// and SIP addresses have the same form without a password.
+fn has_password(string: &str) -> bool {
+    let ends_word = |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '!' | ',' | ';');
+    string.split(ends_word).any(|word| {
+        let user = word.rsplit_once('@').and_then(|(user, _)| user.split_once(':'));
+        user.is_some_and(|(scheme, _)| !["mailto", "sip", "sips"].contains(&scheme))
+    })
 }

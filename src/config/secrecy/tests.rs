@@ -96,6 +96,13 @@ fn mistakes_that_people_make_show_no_secret() {
         "prometheus = \"lab:SECRET@127.0.0.1:9090\"",
         "prometheus = 'http://127.0.0.1/?token=SECRET'",
         "prometheus = ['http://lab:SECRET@127.0.0.1']",
+        // In keys that are not for secrets.
+        "fqdn = 'lab:SECRET@127.0.0.1'",
+        "fqdn = \"https://lab:SECRET@lab.test/health\"",
+        "fqdn = 'https://SECRET@lab.test'",
+        "ip_address = 'lab:SECRET@127.0.0.1'",
+        "expected_status = ['lab:SECRET@127.0.0.1']",
+        "fqdn = '''lab:SECRET@127.0.0.1'''",
     ] {
         check_with(&line.replace("SECRET", SECRET));
     }
