@@ -109,7 +109,7 @@ async fn boot_and_serve(
     // Check the port now, so that a port in use is reported before the wait for health checks.
     Bound::check(&settings.dns.listen, settings.dns.workers, UdpPath::default()).map_err(cannot_listen)?;
     let Some(prepared) = prepare_unless_stopped(&source, &settings, &mut stopping).await? else { return Ok(()) };
-    let Prepared { claim, authorities, changes, seen, loaded, memory, state_writer, keeping } = prepared;
+    let Prepared { mut claim, authorities, changes, seen, loaded, memory, state_writer, keeping } = prepared;
     report_start(&loaded.summary);
     let (summary, base) = (loaded.summary.clone(), loaded.base.clone());
 
@@ -142,6 +142,7 @@ async fn boot_and_serve(
     let (addresses, serving) = open(&settings, files, &reader, Observers { meters: &base.meters, taps: &taps })?;
     let _ = listening.set(addresses.clone());
     ready.send_replace(Readiness::Ready);
+    claim.keep_file();
     manager.tell(News::Ready(&format!("serving {}", summary.totals())));
     wiring.keep_telling(manager);
     tell(Ready { addresses, admin, base, summary });
