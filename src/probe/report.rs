@@ -8,7 +8,7 @@ use hyper::StatusCode;
 
 use crate::health::{Observation, Reason};
 
-/// The result of one probe. Its `Display` is the status message that Route 53 would show.
+/// The result of one probe. Its `Display` is a status message in the form of Route 53's.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Report {
     /// The finding.
@@ -127,9 +127,8 @@ impl Finding {
     }
 }
 
-/// These are Route 53's own messages, verbatim: both forms of a status, the connection timeout, the
-/// closed connection, the TLS alert. Only the pattern of its other messages is known; the rest
-/// follows it.
+/// These are Route 53's own messages, verbatim: both forms of a status, the closed connection, the
+/// TLS alert. Only the pattern of its other messages is known; the rest follows it.
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let verdict = match self.finding.reason() {
@@ -154,18 +153,23 @@ impl Finding {
     fn write_detail(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Finding::GoodStatus(_) | Finding::BadStatus(_) => Ok(()),
-            Finding::StringMissing(_) => f.write_str(". The search string was not found in the first 5120 bytes of the body."),
+            Finding::StringMissing(_) => {
+                f.write_str(". The search string was not found in the first 5120 bytes of the body.")
+            }
             Finding::Undecodable(_, why) => {
                 write!(f, ". The search string was not found in the body, which could not be decoded: {why}.")
             }
             Finding::Connected => f.write_str("The connection was established."),
-            Finding::TimedOut(Step::Connect) => f.write_str(
-                "Connection timed out. The endpoint or the internet connection is down, or requests are being blocked by \
-                 your firewall. See https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/\
-                 dns-failover-router-firewall-rules.html",
-            ),
-            Finding::TimedOut(Step::Status) => f.write_str("The endpoint did not send an HTTP status within the timeout limit."),
-            Finding::TimedOut(Step::Body) => f.write_str("The endpoint did not send the body within the timeout limit."),
+            // Route 53 goes on with the firewall rules for its own checkers, which do not apply here.
+            Finding::TimedOut(Step::Connect) => {
+                f.write_str("Connection timed out. The endpoint is down, or a firewall blocks the connection.")
+            }
+            Finding::TimedOut(Step::Status) => {
+                f.write_str("The endpoint did not send an HTTP status within the timeout limit.")
+            }
+            Finding::TimedOut(Step::Body) => {
+                f.write_str("The endpoint did not send the body within the timeout limit.")
+            }
             Finding::Refused => f.write_str("The connection was refused by the endpoint."),
             Finding::Closed => f.write_str("The connection was closed by the endpoint."),
             Finding::Unreachable(why) => write!(f, "The endpoint could not be reached: {why}."),
@@ -206,9 +210,7 @@ mod tests {
             (
                 Finding::TimedOut(Step::Connect),
                 literal,
-                "Failure: Connection timed out. The endpoint or the internet connection is down, or requests are being \
-                 blocked by your firewall. See https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/\
-                 dns-failover-router-firewall-rules.html",
+                "Failure: Connection timed out. The endpoint is down, or a firewall blocks the connection.",
             ),
             (
                 Finding::Unresolved("app.lab.test has no IPv4 address".to_owned()),
