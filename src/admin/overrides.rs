@@ -70,7 +70,7 @@ fn request(shape: OverrideRequestShape) -> Result<OverrideRequest, String> {
     };
     let from = from.map(moment).transpose()?.unwrap_or(Timestamp::default());
     let until = until.map(moment).transpose()?;
-    let author = if author.is_empty() { "somebody".to_owned() } else { author };
+    let author = if author.is_empty() { "unknown".to_owned() } else { author };
     Ok(OverrideRequest { pattern: Pattern(pattern), action, reason, author, from, until })
 }
 

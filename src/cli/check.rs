@@ -53,14 +53,16 @@ struct Diagnostics {
 /// Reads all files and prints errors and warnings. The exit code is 0 if the files can be served.
 pub(super) fn run(arguments: &CheckArguments) -> anyhow::Result<ExitCode> {
     let overrides = Overrides { zones: arguments.zones.clone(), ..Overrides::default() };
-    let source = SettingsSource { file: settings::locate(arguments.config.as_deref())?, overrides };
+    let zones = arguments.zones.as_deref().or(arguments.files.first().map(PathBuf::as_path));
+    let file = settings::locate_or_default(arguments.config.as_deref(), zones)?;
+    let source = SettingsSource { file, overrides };
     let diagnostics = find(&source, &arguments.files);
     if arguments.json {
         print_json(&diagnostics.json())?;
     } else {
         let style = if std::io::stderr().is_terminal() { Style::Coloured } else { Style::Plain };
         print_error(&config::render(&diagnostics.diagnostics, &diagnostics.sources, style));
-        print(&format!("{}\n", diagnostics.summary()));
+        print(&format!("{}\n", diagnostics.summary()))?;
     }
     Ok(if diagnostics.count(Diagnostic::is_error) == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

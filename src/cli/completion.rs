@@ -1,4 +1,4 @@
-//! `fiftythree completion`: the script with which a shell completes our commands.
+//! `fiftythree completion`: a script that lets a shell complete the commands.
 
 use std::process::ExitCode;
 
@@ -13,7 +13,7 @@ Examples:
   fiftythree completion zsh > /usr/local/share/zsh/site-functions/_fiftythree
   fiftythree completion fish > ~/.config/fish/completions/fiftythree.fish
 
-For the bash that runs now: source <(fiftythree completion bash)
+For the current bash: source <(fiftythree completion bash)
 
 Exit code: 0; 2 for a wrong command line.";
 
@@ -21,14 +21,14 @@ Exit code: 0; 2 for a wrong command line.";
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct CompletionArguments {
-    /// For which shell
+    /// The shell
     shell: Shell,
 }
 
 /// Prints the script.
-pub(super) fn run(arguments: &CompletionArguments) -> ExitCode {
-    print(&script(arguments.shell));
-    ExitCode::SUCCESS
+pub(super) fn run(arguments: &CompletionArguments) -> anyhow::Result<ExitCode> {
+    print(&script(arguments.shell))?;
+    Ok(ExitCode::SUCCESS)
 }
 
 fn script(shell: Shell) -> String {

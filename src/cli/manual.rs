@@ -1,7 +1,7 @@
-//! `fiftythree man`: manual pages, one a command, made of what `--help` says.
+//! `fiftythree man`: a manual page for each command, made from its `--help`.
 //!
-//! A help text ends in paragraphs of three kinds, and each has its section in the page: a heading
-//! with indented lines (such as `Examples:`), the line that opens with `Exit code:`, and notes.
+//! A help text ends in paragraphs of three kinds, each with its own section in the page: a heading
+//! with indented lines (such as `Examples:`), the line that starts with `Exit code:`, and notes.
 
 use std::fs;
 use std::io;
@@ -15,8 +15,7 @@ use clap_mangen::roff::{Roff, bold, roman};
 
 use super::{Arguments, print};
 
-/// Programs that a user starts are in this section of the manual, daemons among them where one
-/// binary is both.
+/// The section for programs that users start. One binary is both a user's program and a daemon.
 const SECTION: &str = "1";
 
 const EXAMPLES: &str = "\
@@ -30,7 +29,7 @@ Exit code: 0; 1 when a page cannot be written; 2 for a wrong command line.";
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct ManualArguments {
-    /// The command whose page is printed; without one, the program's own
+    /// The command; without one, the program's own page is printed
     command: Vec<String>,
     /// Write the pages of all commands into this directory, as fiftythree.1, fiftythree-query.1 …
     #[arg(short, long, value_name = "DIRECTORY", conflicts_with = "command")]
@@ -42,12 +41,12 @@ pub(super) fn run(arguments: &ManualArguments) -> anyhow::Result<ExitCode> {
     let program = program();
     match &arguments.directory {
         Some(directory) => write_all(&program, directory)?,
-        None => print(&String::from_utf8_lossy(&page(find(&program, &arguments.command)?)?)),
+        None => print(&String::from_utf8_lossy(&page(find(&program, &arguments.command)?)?))?,
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// All commands, their full names filled in. `help` says nothing that `--help` does not.
+/// All commands with their full names, without `help`, which is the same as `--help`.
 fn program() -> Command {
     let mut program = Arguments::command().disable_help_subcommand(true);
     program.build();
@@ -86,9 +85,8 @@ fn title(command: &Command) -> &str {
 fn page(command: &Command) -> io::Result<Vec<u8>> {
     let (name, version) = (title(command), env!("CARGO_PKG_VERSION"));
     let man = Man::new(command.clone()).section(SECTION);
-    // Without a date, since a page is made anew from the program whenever somebody wants it.
-    // clap_mangen would leave its place out, and the version would stand there (man(7): title,
-    // section, date, source, manual).
+    // Pages have no date, so that they depend only on the program. clap_mangen would leave the field
+    // out, and the version would take its place (man(7): title, section, date, source, manual).
     let mut out =
         format!(".TH \"{name}\" \"{SECTION}\" \"\" \"fiftythree {version}\" \"fiftythree manual\"\n").into_bytes();
     man.render_name_section(&mut out)?;
@@ -102,7 +100,7 @@ fn page(command: &Command) -> io::Result<Vec<u8>> {
     Ok(out)
 }
 
-/// What stands below the options in the help text, and the pages beside this one.
+/// The text below the options, and the related pages.
 fn ending(command: &Command) -> Roff {
     let text = command.get_after_help().map(ToString::to_string).unwrap_or_default();
     let mut roff = Roff::default();
@@ -134,7 +132,7 @@ fn ending(command: &Command) -> Roff {
     roff
 }
 
-/// The page above, or those below.
+/// The page of the parent command, and those of its subcommands.
 fn see_also(roff: &mut Roff, command: &Command) {
     let name = title(command);
     let above = name.rsplit_once('-').map(|(above, _)| above.to_owned());
@@ -149,9 +147,9 @@ fn see_also(roff: &mut Roff, command: &Command) {
 
 /// A paragraph below the options.
 enum Paragraph<'t> {
-    /// Lines that stand as they are.
+    /// Lines that are not filled.
     Listing { heading: &'t str, lines: &'t str },
-    /// Which code means what.
+    /// The exit codes.
     ExitCode(&'t str),
     /// Anything else.
     Note(&'t str),
@@ -179,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_has_the_sections_that_people_look_for() {
+    fn a_page_has_the_usual_sections() {
         let page = page_of(&["override", "set"]);
         for part in [
             ".TH \"fiftythree-override-set\" \"1\" \"\" \"fiftythree 0.",
@@ -194,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_that_there_is_not_is_named() {
+    fn an_unknown_page_is_named() {
         let error = find(&program(), &["override".to_owned(), "sett".to_owned()]).unwrap_err().to_string();
         assert_eq!(error, "`fiftythree-override` has no command `sett`\n  there is: set, clear, list");
     }

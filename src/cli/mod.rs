@@ -5,6 +5,7 @@
 //! `health` shows health checks, `override` overrides them, `watch` shows answers and health live,
 //! `demo` shows a failover; `man` and `completion` print manual pages and shell completions.
 
+mod admin_client;
 mod check;
 mod completion;
 mod demo;
@@ -12,26 +13,27 @@ mod explain;
 mod health;
 mod init;
 mod manual;
+mod output;
 mod overrides;
 mod paint;
 mod query;
 mod rehearsal;
 mod serve;
 mod settings;
-mod side_door;
 mod simulate;
+mod time_args;
 mod tree;
 mod version;
 mod watch;
-mod when;
 
 use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use serde::Serialize;
 
 use crate::causes::with_causes;
+
+use output::{Form, OutputError, print, print_error, print_json};
 
 const ABOUT: &str = "\
 An authoritative DNS server that routes like Amazon Route 53.
@@ -43,17 +45,17 @@ const EXAMPLES: &str = "\
 Examples:
   fiftythree demo                                   a failover to watch, with nothing to set up
   fiftythree init my-dns                            settings and a zone of your own
-  fiftythree serve                                  as ./config/fiftythree.toml says
+  fiftythree serve                                  with ./config/fiftythree.toml
   fiftythree query www.lab.test                     in another terminal
-  fiftythree query weighted.lab.test --count 100    which answers, how often
+  fiftythree query weighted.lab.test --count 100    how often each answer comes
   fiftythree explain app.lab.test                   why this answer
   fiftythree watch app.lab.test                     its answers and its health, live
   fiftythree check                                  every diagnostic in settings and zones
-  fiftythree health                                 what the server believes, and why
+  fiftythree health                                 the status of health checks, and why
 
-Settings are looked for as --config, $FIFTYTHREE_CONFIG, ./config/fiftythree.toml, /etc/fiftythree/fiftythree.toml.
+Settings are the first of --config, $FIFTYTHREE_CONFIG, ./config/fiftythree.toml, /etc/fiftythree/fiftythree.toml.
 
-Exit code: 0 when it is done; 1 when it is not; 2 for a wrong command line.";
+Exit code: 0 on success; 1 on failure; 2 for a wrong command line.";
 
 /// The whole command line.
 #[derive(Debug, Parser)]
@@ -82,9 +84,23 @@ enum Command {
     Version(version::VersionArguments),
 }
 
-/// Runs the command. A wrong command line ends the process with exit code 2.
+/// Runs the command and returns its exit code: 2 for a wrong command line.
 pub fn run() -> ExitCode {
-    let outcome = match Arguments::parse().command {
+    let outcome = match Arguments::try_parse() {
+        Ok(arguments) => run_command(arguments.command),
+        Err(error) => report_usage(&error),
+    };
+    outcome.unwrap_or_else(|error| {
+        if error.downcast_ref().is_some_and(OutputError::is_closed_pipe) {
+            return ExitCode::SUCCESS;
+        }
+        print_error(&format!("error: {}\n", with_causes(error.as_ref())));
+        ExitCode::FAILURE
+    })
+}
+
+fn run_command(command: Command) -> anyhow::Result<ExitCode> {
+    match command {
         Command::Init(arguments) => init::run(&arguments),
         Command::Serve(arguments) => serve::run(arguments),
         Command::Check(arguments) => check::run(&arguments),
@@ -95,45 +111,20 @@ pub fn run() -> ExitCode {
         Command::Override(arguments) => overrides::run(arguments),
         Command::Watch(arguments) => watch::run(&arguments),
         Command::Demo(arguments) => demo::run(arguments),
-        Command::Completion(arguments) => Ok(completion::run(&arguments)),
+        Command::Completion(arguments) => completion::run(&arguments),
         Command::Manual(arguments) => manual::run(&arguments),
         Command::Version(arguments) => version::run(&arguments),
-    };
-    outcome.unwrap_or_else(|error| {
-        print_error(&format!("error: {}\n", with_causes(error.as_ref())));
-        ExitCode::FAILURE
-    })
-}
-
-/// The output format.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Form {
-    /// Text.
-    Text,
-    /// JSON: `--json`.
-    Json,
-}
-
-impl From<bool> for Form {
-    fn from(json: bool) -> Form {
-        if json { Form::Json } else { Form::Text }
     }
 }
 
-/// Prints a result as JSON.
-fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
-    print(&(serde_json::to_string_pretty(value)? + "\n"));
-    Ok(())
-}
-
-/// Writes to standard output. A closed pipe (`| head`) is not an error.
-fn print(text: &str) {
-    let _ = std::io::stdout().write_all(text.as_bytes());
-}
-
-/// Writes to standard error and ignores failures.
-fn print_error(text: &str) {
-    let _ = std::io::stderr().write_all(text.as_bytes());
+/// Prints what clap has to say: a help text, the version, or what is wrong with the command line.
+fn report_usage(error: &clap::Error) -> anyhow::Result<ExitCode> {
+    let printed = error.print();
+    if error.use_stderr() {
+        return Ok(ExitCode::from(2));
+    }
+    printed.and_then(|()| std::io::stdout().flush()).map_err(OutputError::from)?;
+    Ok(ExitCode::SUCCESS)
 }
 
 #[cfg(test)]
@@ -158,6 +149,7 @@ mod tests {
             "fiftythree init my-dns --zone shop.example.net --json",
             "fiftythree serve",
             "fiftythree serve --config a.toml --listen 127.0.0.1:5300 --listen [::1]:5300 --zones z --state s --log-format json -v",
+            "fiftythree serve --admin off",
             "fiftythree check",
             "fiftythree check --json zones/a.toml zones/b.toml",
             "fiftythree query www.lab.test",
@@ -296,6 +288,7 @@ mod tests {
             "fiftythree completion cobol",
             "fiftythree man query --directory man1",
             "fiftythree serve --listen localhost",
+            "fiftythree serve --admin on",
             "fiftythree serve --log-format yaml",
         ];
         for line in nonsense {

@@ -11,10 +11,10 @@ use crate::admin::shapes::{
 };
 use crate::control::humanize_duration;
 
-use super::side_door::{ServerArguments, SideDoor};
-use super::{Form, print, print_error, print_json, when};
+use super::admin_client::{AdminClient, ServerArguments};
+use super::{Form, print, print_error, print_json, time_args};
 
-/// Most checks that a message names.
+/// The most checks that a message names.
 const NAMED: usize = 10;
 
 const EXAMPLES: &str = "\
@@ -23,10 +23,10 @@ Examples:
   fiftythree override list
   fiftythree override clear app-blue
 
-An override is the final verdict of the checks it is about, until it ends or is cleared, across restarts too. Where \
-several are about one check, the one set last counts; one with the same name takes the place of the former.
+An override sets the status of its checks until it ends or is cleared; it survives restarts. If several overrides match a \
+check, the last one set counts. One with the same name replaces the earlier one.
 
-Exit code: 0 when it is done; 1 when it is not; 2 for a wrong command line.";
+Exit code: 0 on success; 1 on failure; 2 for a wrong command line.";
 
 const SET_EXAMPLES: &str = "\
 Examples:
@@ -35,21 +35,21 @@ Examples:
   fiftythree override set app-blue up --from 22:00 --until 02:00
   fiftythree override set app-blue drain --over 5m --for 2h
 
-Exit code: 0 when it is set (a warning says when a restart would forget it); 1 when it is not; 2 for a wrong command line.";
+Exit code: 0 when it is set (with a warning if it is not saved for a restart); 1 when it is not; 2 for a wrong command line.";
 
 const CLEAR_EXAMPLES: &str = "\
 Examples:
   fiftythree override clear app-blue
   fiftythree override clear '*'      all of them
 
-Exit code: 0 when they are cleared; 1 when they are not, or there is none of that name; 2 for a wrong command line.";
+Exit code: 0 when they are cleared; 1 when they are not, or no override matches; 2 for a wrong command line.";
 
 const LIST_EXAMPLES: &str = "\
 Examples:
   fiftythree override list
   fiftythree override list --json | jq '.overrides[] | select(.active).pattern'
 
-Exit code: 0, with none too; 1 when the server cannot be reached; 2 for a wrong command line.";
+Exit code: 0, also without overrides; 1 when the server cannot be reached; 2 for a wrong command line.";
 
 /// Override the status of health checks.
 #[derive(Debug, clap::Args)]
@@ -76,8 +76,8 @@ struct SetArguments {
     name: String,
     /// The status to set
     action: Action,
-    /// With drain: the time over which the share of weighted records shrinks to zero: 5m, 90s
-    #[arg(long, value_name = "SPAN", value_parser = when::span, required_if_eq("action", "drain"))]
+    /// With drain: the time in which the share of weighted records shrinks to zero: 5m, 90s
+    #[arg(long, value_name = "SPAN", value_parser = time_args::parse_span, required_if_eq("action", "drain"))]
     over: Option<Duration>,
     /// The reason; shown wherever the status is shown
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
@@ -87,12 +87,12 @@ struct SetArguments {
     #[arg(long, value_name = "TIME")]
     until: Option<String>,
     /// For how long instead: 30m, 1h30m, 2d
-    #[arg(long = "for", value_name = "SPAN", value_parser = when::span, conflicts_with = "until")]
+    #[arg(long = "for", value_name = "SPAN", value_parser = time_args::parse_span, conflicts_with = "until")]
     duration: Option<Duration>,
     /// From when on, as --until [default: now]
     #[arg(long, value_name = "TIME")]
     from: Option<String>,
-    /// The author [default: $USER]
+    /// The author [default: the login name]
     #[arg(long, value_name = "NAME")]
     author: Option<String>,
     /// Print JSON
@@ -146,7 +146,7 @@ pub(super) fn run(arguments: OverrideArguments) -> anyhow::Result<ExitCode> {
 fn set(arguments: SetArguments) -> anyhow::Result<ExitCode> {
     let SetArguments { name, action, over, reason, until, duration, from, author, json, server } = arguments;
     let now = Zoned::now();
-    let moment = |text: &str, after: &Zoned| when::moment(text, after).map_err(anyhow::Error::msg);
+    let moment = |text: &str, after: &Zoned| time_args::parse_time(text, after).map_err(anyhow::Error::msg);
     let from = from.map(|text| moment(&text, &now)).transpose()?;
     let begin = from.map_or_else(|| now.clone(), |from| from.to_zoned(now.time_zone().clone()));
     let until = match (until, duration) {
@@ -163,48 +163,48 @@ fn set(arguments: SetArguments) -> anyhow::Result<ExitCode> {
         },
         over_s: over.map(|over| over.as_secs()),
         reason,
-        author: author.unwrap_or_else(whoever_types),
+        author: author.unwrap_or_else(login_name),
         from: from.map(|from| from.to_string()),
         until: until.map(|until| until.to_string()),
     };
-    let steered: OverrideOutcomeShape =
-        SideDoor::find(&server)?.post("/v1/overrides", serde_json::to_string(&request)?)?;
-    report(&steered, "is set", json.into())
+    let outcome: OverrideOutcomeShape =
+        AdminClient::find(&server)?.post("/v1/overrides", serde_json::to_string(&request)?)?;
+    report(&outcome, "is set", json.into())
 }
 
 fn clear(arguments: &ClearArguments) -> anyhow::Result<ExitCode> {
-    let door = SideDoor::find(&arguments.server)?;
-    let steered: OverrideOutcomeShape = door.delete("/v1/overrides", &[("pattern", &arguments.name)])?;
-    report(&steered, "is cleared", arguments.json.into())
+    let admin = AdminClient::find(&arguments.server)?;
+    let outcome: OverrideOutcomeShape = admin.delete("/v1/overrides", &[("pattern", &arguments.name)])?;
+    report(&outcome, "is cleared", arguments.json.into())
 }
 
 fn list(arguments: &ListArguments) -> anyhow::Result<ExitCode> {
-    let all: OverridesShape = SideDoor::find(&arguments.server)?.get("/v1/overrides", &[])?;
+    let all: OverridesShape = AdminClient::find(&arguments.server)?.get("/v1/overrides", &[])?;
     if arguments.json {
         print_json(&all)?;
     } else if all.overrides.is_empty() {
-        print("there are no overrides\n");
+        print("there are no overrides\n")?;
     } else {
-        all.overrides.iter().for_each(|shape| print(&describe(shape)));
+        print(&all.overrides.iter().map(describe).collect::<String>())?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn report(steered: &OverrideOutcomeShape, what: &str, form: Form) -> anyhow::Result<ExitCode> {
+fn report(outcome: &OverrideOutcomeShape, what: &str, form: Form) -> anyhow::Result<ExitCode> {
     match form {
-        Form::Json => print_json(steered)?,
-        Form::Text => print(&words(steered, what)),
+        Form::Json => print_json(outcome)?,
+        Form::Text => print(&outcome_text(outcome, what))?,
     }
-    if let Some(warning) = &steered.warning {
+    if let Some(warning) = &outcome.warning {
         print_error(&format!("warning: {warning}\n"));
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn words(steered: &OverrideOutcomeShape, what: &str) -> String {
+fn outcome_text(outcome: &OverrideOutcomeShape, what: &str) -> String {
     let described =
-        steered.overrides.iter().map(|shape| format!("override of {} {what}\n{}", shape.pattern, describe(shape)));
-    let replaced = if steered.replaced { "it takes the place of the former one\n" } else { "" };
+        outcome.overrides.iter().map(|shape| format!("override of {} {what}\n{}", shape.pattern, describe(shape)));
+    let replaced = if outcome.replaced { "it replaces the earlier one\n" } else { "" };
     described.collect::<String>() + replaced
 }
 
@@ -227,7 +227,7 @@ pub(super) fn describe(shape: &OverrideShape) -> String {
         text.push_str(&format!(": {reason}"));
     }
     let checks = match checks.as_slice() {
-        [] => "no check has such a name now".to_owned(),
+        [] => "no check matches now".to_owned(),
         few if few.len() <= NAMED => few.join(", "),
         many => format!("{} and {} more", many[..NAMED].join(", "), many.len() - NAMED),
     };
@@ -253,7 +253,24 @@ pub(super) fn local(text: &str) -> String {
     }
 }
 
-fn whoever_types() -> String {
-    let named = ["USER", "LOGNAME"].into_iter().find_map(|variable| std::env::var(variable).ok());
-    named.filter(|name| !name.is_empty()).unwrap_or_else(|| "somebody".to_owned())
+/// The login name, as the environment or the system's list of users has it.
+fn login_name() -> String {
+    let named = ["USER", "LOGNAME"].into_iter().filter_map(|variable| std::env::var(variable).ok());
+    let named = named.filter(|name| !name.is_empty()).next();
+    named.or_else(user_of_process).unwrap_or_else(|| "unknown".to_owned())
+}
+
+/// Services and containers may have no $USER.
+#[cfg(unix)]
+fn user_of_process() -> Option<String> {
+    let id = rustix::process::getuid().as_raw().to_string();
+    let users = std::fs::read_to_string("/etc/passwd").ok()?;
+    // passwd(5): name, password, user id.
+    let user = users.lines().find(|line| line.split(':').nth(2) == Some(&id))?;
+    user.split(':').next().filter(|name| !name.is_empty()).map(str::to_owned)
+}
+
+#[cfg(not(unix))]
+fn user_of_process() -> Option<String> {
+    None
 }

@@ -4,33 +4,33 @@ use std::io::IsTerminal as _;
 
 use anstyle::{AnsiColor, Style};
 
-/// Whether to colour.
+/// Whether to use colours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Paint {
     /// No colours: a file, a pipe, or `NO_COLOR`.
     Plain,
-    /// With the 16 colours that every terminal has.
+    /// With the 16 standard colours.
     Coloured,
 }
 
-/// What is to be seen.
+/// The meaning of a colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Colour {
-    /// What answers.
+    /// Chosen, or better.
     Good,
-    /// What is broken.
+    /// Unhealthy, or worse.
     Bad,
-    /// What matters less.
+    /// Less important.
     Dim,
-    /// What matters more.
+    /// Important.
     Strong,
 }
 
 impl Paint {
-    /// For standard output: colours on a terminal, unless `NO_COLOR` says otherwise (no-color.org).
+    /// For standard output: colours on a terminal, except with `NO_COLOR` (no-color.org).
     pub(super) fn of_stdout() -> Paint {
-        let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        if std::io::stdout().is_terminal() && !unwanted { Paint::Coloured } else { Paint::Plain }
+        let is_off = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        if std::io::stdout().is_terminal() && !is_off { Paint::Coloured } else { Paint::Plain }
     }
 
     /// The text in a colour.

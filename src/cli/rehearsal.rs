@@ -45,7 +45,8 @@ impl Rehearsal {
     /// Reads the settings, and these zone files (or all files of these directories) or else the
     /// settings' own. Diagnostics are printed; after an error there is nothing to query.
     pub(super) fn read(config: Option<&Path>, files: &[PathBuf]) -> anyhow::Result<Rehearsal> {
-        let source = SettingsSource { file: settings::locate(config)?, overrides: Overrides::default() };
+        let file = settings::locate_or_default(config, files.first().map(PathBuf::as_path))?;
+        let source = SettingsSource { file, overrides: Overrides::default() };
         let reading = source.read();
         let settings = reading.settings.unwrap_or_else(Settings::built_in);
         let read = match files {

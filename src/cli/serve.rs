@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 
 use crate::causes::with_causes;
-use crate::config::{self, ListenFlags, LogFormat, Settings, Style};
+use crate::config::{self, AdminFlag, ListenFlags, LogFormat, Settings, Style};
 use crate::store::{Overrides, SettingsSource};
 use crate::{daemon, logging};
 
@@ -15,14 +15,14 @@ use super::{print_error, settings};
 
 const EXAMPLES: &str = "\
 Examples:
-  fiftythree serve                            as ./config/fiftythree.toml says
+  fiftythree serve                            with ./config/fiftythree.toml
   fiftythree serve --zones ./zones --listen 127.0.0.1:5300
-  fiftythree serve --listen 127.0.0.1:0       on a free port; standard output says which
+  fiftythree serve --listen 127.0.0.1:0       on a free port, which it prints
 
-Edited zones and settings are picked up by themselves; SIGHUP does it at once. A broken file keeps its last good \
-version and is reported. SIGTERM and SIGINT finish what is in flight and stop; a second one stops at once.
+Edited zones and settings are reloaded automatically; SIGHUP reloads at once. A broken file is reported, and its last good \
+version stays in force. SIGTERM and SIGINT complete the queries in flight and stop; a second one stops at once.
 
-RUST_LOG chooses what is logged, such as RUST_LOG=debug.
+RUST_LOG sets the log level, such as RUST_LOG=debug.
 
 Exit code: 0 after a signal to stop; 1 when the server cannot start; 2 for a wrong command line.";
 
@@ -33,34 +33,34 @@ pub(super) struct ServeArguments {
     /// The settings file
     #[arg(short, long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Listen here, UDP and TCP, instead of where the settings say; may be repeated
+    /// Listen on this address (UDP and TCP) instead of those in the settings; may be repeated
     #[arg(short, long, value_name = "ADDRESS:PORT")]
     listen: Vec<SocketAddr>,
     /// The directory of zone files
     #[arg(short, long, value_name = "DIRECTORY")]
     zones: Option<PathBuf>,
-    /// Where `fiftythree override` and others reach the server, instead of where the settings say
-    #[arg(long, value_name = "ADDRESS:PORT")]
-    admin: Option<SocketAddr>,
-    /// Where to keep what is remembered across restarts
+    /// The address of the admin side instead of that in the settings; `off` disables it
+    #[arg(long, value_name = "ADDRESS:PORT|off")]
+    admin: Option<AdminFlag>,
+    /// The directory for state that survives restarts
     #[arg(long, value_name = "DIRECTORY")]
     state: Option<PathBuf>,
-    /// How the log on standard error looks [default: as the settings say, else auto]
+    /// The format of the log on standard error [default: that of the settings, else auto]
     #[arg(long, value_name = "FORMAT")]
     log_format: Option<Format>,
-    /// Log more; twice: still more
+    /// Log more; twice: even more
     #[arg(short, long, action = clap::ArgAction::Count)]
     verbose: u8,
 }
 
-/// What `--log-format` may say.
+/// The values of `--log-format`.
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
 enum Format {
     /// Text, with colour on a terminal
     Auto,
     /// Text
     Text,
-    /// One JSON object a line
+    /// One JSON object per line
     Json,
 }
 
@@ -74,11 +74,12 @@ impl From<Format> for LogFormat {
     }
 }
 
-/// Serves until a signal says to stop.
+/// Serves until a signal stops it.
 pub(super) fn run(arguments: ServeArguments) -> anyhow::Result<ExitCode> {
     let ServeArguments { config, listen, zones, admin, state, log_format, verbose } = arguments;
     daemon::end_on_signals().context("cannot listen for signals")?;
-    let file = settings::locate(config.as_deref())?.as_deref().map(absolute).transpose()?;
+    let file =
+        settings::locate_or_default(config.as_deref(), zones.as_deref())?.as_deref().map(absolute).transpose()?;
     let zones = zones.or_else(|| file.is_none().then(|| Settings::built_in().zones.directory));
     let overrides = Overrides {
         listen: ListenFlags { listen, admin },
@@ -93,7 +94,7 @@ pub(super) fn run(arguments: ServeArguments) -> anyhow::Result<ExitCode> {
         print_error(&config::render(&reading.diagnostics, &sources, Style::Plain));
         anyhow::bail!("the settings are broken");
     };
-    // Dropped last, it lets the log be written.
+    // Dropped last: that writes the rest of the log.
     let log = logging::start(settings.log.format, verbose).context("cannot start threads")?;
     if let Err(error) = daemon::run(source, settings) {
         log.fail(&with_causes(error.as_ref()));
@@ -104,5 +105,5 @@ pub(super) fn run(arguments: ServeArguments) -> anyhow::Result<ExitCode> {
 
 /// Log lines and last good sources name files by their whole path.
 fn absolute(path: &Path) -> anyhow::Result<PathBuf> {
-    std::path::absolute(path).with_context(|| format!("there is no path {}", path.display()))
+    std::path::absolute(path).with_context(|| format!("not a valid path: {}", path.display()))
 }

@@ -26,6 +26,36 @@ pub(super) fn locate(flag: Option<&Path>) -> anyhow::Result<Option<PathBuf>> {
     Ok(USUAL.map(PathBuf::from).into_iter().find(|path| path.exists()))
 }
 
+/// The settings file, as [`locate`] finds it. Without one, the defaults apply, but only if the
+/// zones that they name exist.
+pub(super) fn locate_or_default(flag: Option<&Path>, zones: Option<&Path>) -> anyhow::Result<Option<PathBuf>> {
+    let file = locate(flag)?;
+    let default = Settings::built_in().zones.directory;
+    if file.is_none() && zones.is_none() && !default.exists() {
+        bail!("{}", missing());
+    }
+    Ok(file)
+}
+
+/// Which files were looked for, and what to do.
+fn missing() -> String {
+    format!(
+        "no settings file found\n  tried: {}\n  \
+         hint: `fiftythree init DIRECTORY` writes settings and a first zone; `--config FILE` names other settings",
+        USUAL.join(", ")
+    )
+}
+
+/// A note for errors of commands that used a default address because there are no settings.
+pub(super) fn default_address_note(flag: Option<&Path>) -> String {
+    match locate(flag) {
+        Ok(None) => {
+            format!("\n  note: this is the default address: no settings file found, tried: {}", USUAL.join(", "))
+        }
+        _ => String::new(),
+    }
+}
+
 /// The addresses that the settings say to listen on; `None` when there is no settings file.
 pub(super) fn listen_addresses(flag: Option<&Path>) -> anyhow::Result<Option<Vec<SocketAddr>>> {
     Ok(read(flag, "--server")?.map(|settings| settings.dns.listen))

@@ -3,7 +3,7 @@
 
 use super::paint::{Colour, Paint};
 
-/// The narrowest that a text is wrapped to, however deep its branch.
+/// The least width of wrapped text, at any depth.
 const NARROWEST: usize = 30;
 
 /// A line with lines below it.
@@ -23,30 +23,30 @@ impl Branch {
         Branch { text: text.into(), ..Branch::default() }
     }
 
-    /// With a column in front, as wide as it is.
+    /// Adds a column before the text.
     pub(super) fn column(mut self, text: impl Into<String>, colour: Option<Colour>) -> Branch {
         self.head.push((text.into(), colour));
         self
     }
 
-    /// With the text in a colour.
+    /// Colours the text.
     pub(super) fn coloured(self, colour: Colour) -> Branch {
         Branch { colour: Some(colour), ..self }
     }
 
-    /// With a line below.
+    /// Adds a line below.
     pub(super) fn with(mut self, branch: Branch) -> Branch {
         self.branches.push(branch);
         self
     }
 
-    /// With lines below.
+    /// Adds lines below.
     pub(super) fn with_all(mut self, branches: impl IntoIterator<Item = Branch>) -> Branch {
         self.branches.extend(branches);
         self
     }
 
-    /// The tree in lines of at most `width` columns, where words allow.
+    /// The tree in lines of at most `width` columns, except for longer words.
     pub(super) fn draw(&self, paint: Paint, width: usize) -> String {
         let mut out = String::new();
         self.line(&mut out, "", "", paint, width);
@@ -93,10 +93,17 @@ pub(super) fn column_count(text: &str) -> usize {
 
 /// At least one line.
 fn wrap(text: &str, width: usize) -> Vec<String> {
+    wrap_after(0, text, width)
+}
+
+/// The same, where so many columns of the first line are taken.
+pub(super) fn wrap_after(taken: usize, text: &str, width: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in text.split(' ') {
+        let taken = if lines.len() == 1 { taken } else { 0 };
         let line = lines.last_mut().expect("there is always a line");
-        if !line.is_empty() && column_count(line) + 1 + column_count(word) > width {
+        let is_beginning = line.is_empty() && taken == 0;
+        if !is_beginning && taken + column_count(line) + 1 + column_count(word) > width {
             lines.push(word.to_owned());
         } else {
             let space = if line.is_empty() { "" } else { " " };
@@ -112,7 +119,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn long_texts_hang_behind_their_columns() {
+    fn long_texts_wrap_after_their_columns() {
         let tree = Branch::text("root")
             .with(Branch::text("one two three four five six seven").column("a  ", None).with(Branch::text("leaf")))
             .with(Branch::text("end"));

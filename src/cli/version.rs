@@ -13,7 +13,7 @@ Examples:
 
 Exit code: 0; 2 for a wrong command line.";
 
-/// Print the version and what it was built for.
+/// Print the version and the platform.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct VersionArguments {
@@ -30,7 +30,7 @@ pub(super) fn run(arguments: &VersionArguments) -> anyhow::Result<ExitCode> {
         print_json(&json!({ "version": version, "system": system, "machine": machine, "debug_build": is_debug }))?;
     } else {
         let build = if is_debug { ", debug build" } else { "" };
-        print(&format!("fiftythree {version} ({machine}-{system}{build})\n"));
+        print(&format!("fiftythree {version} ({machine}-{system}{build})\n"))?;
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -7,6 +7,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 use super::diagnostic::{Diagnostic, Place};
 
@@ -16,7 +17,28 @@ pub struct ListenFlags {
     /// `--listen`; empty when absent.
     pub listen: Vec<SocketAddr>,
     /// `--admin`.
-    pub admin: Option<SocketAddr>,
+    pub admin: Option<AdminFlag>,
+}
+
+/// What `--admin` says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AdminFlag {
+    /// `off`: no admin server.
+    Off,
+    /// Listen on this address.
+    Listen(SocketAddr),
+}
+
+impl FromStr for AdminFlag {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<AdminFlag, String> {
+        if text == "off" {
+            return Ok(AdminFlag::Off);
+        }
+        let address = text.parse().map_err(|_| "write an address and a port, such as 127.0.0.1:8053, or off")?;
+        Ok(AdminFlag::Listen(address))
+    }
 }
 
 /// An address to listen on.

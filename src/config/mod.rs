@@ -35,7 +35,7 @@ use std::sync::Arc;
 
 pub use admin::PublicUrl;
 pub use diagnostic::{Diagnostic, Place, ReportedFault, Severity, Style, lines, render, report};
-pub use listeners::ListenFlags;
+pub use listeners::{AdminFlag, ListenFlags};
 pub use places::{ClientPlace, read_places};
 pub use query_logging::{
     DnstapSettings, DnstapTarget, MetricsSettings, QueryLogFormat, QueryLogSettings, QueryLogTarget,

@@ -11,7 +11,7 @@ use ipnet::IpNet;
 use super::admin::PublicUrl;
 use super::diagnostic::Diagnostic;
 use super::document::{self, Diagnostics};
-use super::listeners::{self, ListenFlags, Listener, Origin, Service};
+use super::listeners::{self, AdminFlag, ListenFlags, Listener, Origin, Service};
 use super::query_logging::{self, DnstapSettings, MetricsSettings, QueryLogSettings};
 use super::sentinels::Sentinel;
 use super::table::{At, Table};
@@ -214,7 +214,11 @@ impl Settings {
     fn listen_on(&mut self, file: Listening, flags: &ListenFlags) -> Vec<Diagnostic> {
         let dns = listeners(Service::Dns, &flags.listen, file.dns, &self.dns.listen);
         let default = self.admin.listen.filter(|_| !file.is_admin_off);
-        let admin = listeners(Service::Admin, flags.admin.as_slice(), file.admin, default.as_slice());
+        let admin = match flags.admin {
+            Some(AdminFlag::Off) => Vec::new(),
+            Some(AdminFlag::Listen(address)) => listeners(Service::Admin, &[address], None, &[]),
+            None => listeners(Service::Admin, &[], file.admin, default.as_slice()),
+        };
         self.dns.listen = dns.iter().map(|listener| listener.address).collect();
         self.admin.listen = admin.first().map(|listener| listener.address);
         listeners::conflicts(&[dns, admin].concat())

@@ -97,7 +97,7 @@ fn join(thread: JoinHandle<anyhow::Result<()>>) -> anyhow::Result<()> {
 mod tests {
     use std::net::{TcpStream, UdpSocket};
 
-    use crate::config::ListenFlags;
+    use crate::config::{AdminFlag, ListenFlags};
     use crate::store::Overrides;
 
     use super::*;
@@ -107,7 +107,7 @@ mod tests {
         std::fs::create_dir_all(&zones)?;
         let any = "127.0.0.1:0".parse()?;
         let overrides = Overrides {
-            listen: ListenFlags { listen: vec![any], admin: Some(any) },
+            listen: ListenFlags { listen: vec![any], admin: Some(AdminFlag::Listen(any)) },
             zones: Some(zones),
             state: Some(directory.join("state")),
             ..Overrides::default()

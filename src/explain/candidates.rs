@@ -135,7 +135,7 @@ impl<'t> Telling<'t> {
                 format!("{}, but so are all others: then all count as healthy", self.unhealthy(set, check))
             }
             Verdict::Chosen if self.is_in_reserve(member) && !self.is_usable(member) => {
-                "held back (draining or waiting for its failback), but nothing else is healthy".to_owned()
+                "not in use (draining or in its failback delay), but nothing else is healthy".to_owned()
             }
             Verdict::Chosen | Verdict::Eligible if self.part(member).is_some() => {
                 let part = self.part(member).unwrap_or_default();
@@ -147,7 +147,7 @@ impl<'t> Telling<'t> {
             }
             Verdict::Eligible => "it could have been drawn as well".to_owned(),
             Verdict::Behind | Verdict::Unhealthy if self.is_in_reserve(member) => {
-                "held back while others are healthy: draining or waiting for its failback".to_owned()
+                "not in use while others are healthy: draining or in its failback delay".to_owned()
             }
             Verdict::Behind => behind(&set.routing_policy).to_owned(),
             Verdict::Unhealthy => self.unhealthy(set, check),
@@ -216,7 +216,7 @@ impl<'t> Telling<'t> {
             RoutingPolicy::Geolocation { .. } if self.client.is_located => {
                 "the client is not there, or a smaller area decides".to_owned()
             }
-            RoutingPolicy::Geolocation { .. } => "nobody knows where the client is".to_owned(),
+            RoutingPolicy::Geolocation { .. } => "the client's location is unknown".to_owned(),
             RoutingPolicy::IpBased { location: Some(_), .. } => {
                 "no block of this location decides for the client".to_owned()
             }

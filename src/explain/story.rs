@@ -217,7 +217,7 @@ impl<'s> Story<'s> {
             given_by: given_by.to_owned(),
             place: in_words(place),
             said_by: match place.source {
-                PlaceSource::Unknown => "nobody knows where this is".to_owned(),
+                PlaceSource::Unknown => "the location is unknown".to_owned(),
                 PlaceSource::Network => network(self.stage.networks, address),
                 PlaceSource::Database(index) => {
                     let database = self.stage.world.geo_lookup().databases().get(usize::from(index));
@@ -417,7 +417,7 @@ impl<'s> Story<'s> {
                 .client
                 .as_ref()
                 .filter(|client| client.place.is_some())
-                .map_or("that nobody knows where the client is", |client| client.said_by.as_str()),
+                .map_or("the client's location is unknown", |client| client.said_by.as_str()),
         };
         format!("{} routing decided by so many bits of the address: {decided}{is_sent}", group.policy)
     }

@@ -133,6 +133,14 @@ fn two_servers_do_not_share_a_port() {
 }
 
 #[test]
+fn the_admin_side_can_be_switched_off_on_the_command_line() {
+    let lab = Lab::new(&[("lab.test.toml", ZONE)]);
+    let server = lab.serve_with(&["--admin", "off"], &[]);
+    assert_eq!(server.ask("www.lab.test.", crate::server::Transport::Udp).addresses.len(), 2);
+    assert!(!server.stdout().contains("admin on"), "{}", server.stdout());
+}
+
+#[test]
 fn an_error_of_the_system_is_said_once() {
     let lab = Lab::new(&[("lab.test.toml", ZONE)]);
     // An IPv6-only socket cannot have an IPv4 address.
@@ -252,6 +260,8 @@ fn query_asks_the_server_in_all_its_ways() {
     assert!(query(&["www.lab.test", "--tcp"]).contains("(TCP)"));
     assert!(query(&["none.lab.test"]).contains("status: NXDOMAIN"));
     assert!(query(&["example.com"]).contains("status: REFUSED"));
+    let refused = lab.run(&["query", "--server", &address, "example.com", "--short"]);
+    assert_eq!((text(&refused.stdout), text(&refused.stderr)), (String::new(), "example.com. A: REFUSED\n".to_owned()));
     assert_eq!(query(&["note.lab.test", "TXT", "--short"]), "\"it says \\042hello\\042\" \"and goes on\"\n");
     let json: serde_json::Value = serde_json::from_str(&query(&["www.lab.test", "--json"])).unwrap();
     assert_eq!(json["answer"].as_array().unwrap().len(), 2);
@@ -332,7 +342,7 @@ app.lab.test. A  asked by 192.0.2.7
 ├─ seen     files, where health checks are healthy unless --as-if or their file says otherwise
 ├─ zone     lab.test., the most specific public zone
 ├─ client   192.0.2.7/32: the resolver's address, as there is no client subnet
-│  └─ place    nobody knows where this is
+│  └─ place    the location is unknown
 ├─ name     app.lab.test. exists, with A
 ├─ policy   app.lab.test. A, failover: the primary while it is healthy, else the secondary
 │  ├─ ✗ blue   PRIMARY    health check blue is down, as supposed
@@ -344,7 +354,7 @@ app.lab.test. A  asked by 192.0.2.7
 ├─ answer   NOERROR, authoritative, 1 record
 │  └─ app.lab.test. 5 A 192.0.2.12
 ├─ ttl      5 s: the record's own TTL
-├─ size     84 octets over UDP without EDNS, whole in every message
+├─ size     84 bytes over UDP without EDNS, whole in every message
 └─ scope    /0: no policy looked at where the client is; not sent, as the query has no client subnet
 
 ● answers   ○ could answer   ✗ unhealthy   · not for this client
@@ -394,7 +404,8 @@ values = ['192.0.2.53']
 fn explain_shows_the_order_and_the_end_of_a_cname_chain() {
     let many: Vec<String> = (0..90).map(|value| format!("'192.0.2.{value}'")).collect();
     let many = format!("[[record]]\nname = 'many'\ntype = 'A'\nttl = 60\nvalues = [{}]\n", many.join(", "));
-    let lab = Lab::new(&[("lab.test.toml", &(CHAIN.to_owned() + &many))]);
+    let https = "[[record]]\nname = 'alternative'\ntype = 'HTTPS'\nttl = 60\nvalues = ['1 three.lab.test.']\n";
+    let lab = Lab::new(&[("lab.test.toml", &(CHAIN.to_owned() + &many + https))]);
     let shows = |arguments: &[&str], lines: &[&str]| {
         let shown = explained(&lab, arguments);
         let mut rest = shown.as_str();
@@ -432,16 +443,26 @@ fn explain_shows_the_order_and_the_end_of_a_cname_chain() {
             "for the delegation 60 s: the delegation's own TTL",
         ],
     );
+    // The addresses of names in the answer, but not those of the zone's name servers.
+    shows(
+        &["alternative.lab.test", "HTTPS"],
+        &["answer", "HTTPS 1 three.lab.test.", "additional: three.lab.test. 60 A"],
+    );
+    let own = Lab::new(&[("lab.test.toml", &(ZONE.to_owned() + &https.replace("three", "www")))]);
+    let shown = explained(&own, &["alternative.lab.test", "HTTPS"]);
+    assert!(shown.contains("additional: www.lab.test. 60 A") && !shown.contains("additional: ns1."), "{shown}");
+    let shown = explained(&own, &["lab.test", "NS"]);
+    assert!(shown.contains("additional: ns1.lab.test. "), "{shown}");
     shows(&["one.lab.test", "ANY"], &["one.lab.test. ANY", "1 record", "one.lab.test. 60 CNAME two.lab.test."]);
     shows(
         &["many.lab.test"],
         &[
             "90 records, in random order on the wire",
             "size     by the message that carries it",
-            "UDP without EDNS     31 of   512 octets  truncated (TC): the client asks again over TCP",
-            "UDP with EDNS        42 of  1232 octets  truncated (TC): the client asks again over TCP",
+            "UDP without EDNS     31 of   512 bytes  truncated (TC): the client asks again over TCP",
+            "UDP with EDNS        42 of  1232 bytes  truncated (TC): the client asks again over TCP",
             "TCP",
-            "of 65535 octets  whole",
+            "of 65535 bytes  whole",
         ],
     );
 }

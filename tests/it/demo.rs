@@ -85,7 +85,7 @@ fn a_signal_ends_a_backend_at_once() {
 
 /// A signal during the demo or its start leaves no processes or files.
 #[test]
-fn a_signal_ends_the_story_and_removes_its_directory() {
+fn a_signal_ends_the_script_and_removes_its_directory() {
     let directory = tempfile::tempdir().unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_fiftythree"));
     command.args(["demo", "--script"]).env("TMPDIR", directory.path()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -102,17 +102,17 @@ fn a_signal_ends_the_story_and_removes_its_directory() {
 }
 
 #[test]
-fn the_story_ends_with_what_was_measured_and_keeps_its_promises() {
+fn the_script_ends_with_what_was_measured_and_all_is_as_expected() {
     let log = tempfile::NamedTempFile::new().unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_fiftythree"));
     let output = command.args(["demo", "--script", "--log"]).arg(log.path()).output().unwrap();
     let shown = text(&output.stdout);
     assert!(output.status.success(), "{shown}{}", text(&output.stderr));
-    assert!(shown.contains("12 of 12 promises kept"), "{shown}");
-    assert!(!shown.contains("NOT KEPT"), "{shown}");
+    assert!(shown.contains("12 of 12 steps as expected"), "{shown}");
+    assert!(!shown.contains("FAILED"), "{shown}");
     // The times are measured: three results in a row take at least two seconds between the first
     // and the last.
-    for what in ["failover: berlin dies, dublin answers", "failback: berlin is back and answers"] {
+    for what in ["failover: berlin stops, dublin answers", "failback: berlin is back and answers"] {
         let row = shown.lines().filter_map(|line| line.strip_prefix(what)).next_back().expect(what);
         let seconds: f64 = row.trim_start().split(' ').next().unwrap().parse().expect(row);
         assert!((2.0..=5.0).contains(&seconds), "{what}: {seconds}\n{shown}");
@@ -123,13 +123,13 @@ fn the_story_ends_with_what_was_measured_and_keeps_its_promises() {
 }
 
 #[test]
-fn the_story_is_there_for_machines_too() {
+fn the_script_prints_json_too() {
     let mut command = Command::new(env!("CARGO_BIN_EXE_fiftythree"));
     let output = command.args(["demo", "--json"]).output().unwrap();
     let lines: Vec<serde_json::Value> =
         text(&output.stdout).lines().map(|line| serde_json::from_str(line).expect(line)).collect();
     let end = lines.last().unwrap();
-    assert_eq!((end["event"].as_str(), end["kept"].as_bool()), (Some("end"), Some(true)), "{end}");
-    assert!(lines.iter().any(|line| line["event"] == "killed"));
+    assert_eq!((end["event"].as_str(), end["passed"].as_bool()), (Some("end"), Some(true)), "{end}");
+    assert!(lines.iter().any(|line| line["event"] == "stopped"));
     assert_eq!(end["measured"].as_array().unwrap().len(), 12);
 }

@@ -59,6 +59,8 @@ mod demo;
 mod init;
 /// Manual pages and completions.
 mod manual;
+/// Output that cannot be written, and settings that do not exist.
+mod output;
 /// `fiftythree watch` and the demo's screen.
 mod watch;
 

@@ -79,23 +79,26 @@ fn lines_tell_of_a_failover_and_how_long_it_took() {
     thread::sleep(Duration::from_secs(1));
     web.stop();
     // Either may come first: queries and health requests have separate schedules.
-    let (mut changed, mut verdict, mut answered_first) = (Value::Null, Value::Null, false);
-    while changed.is_null() || verdict.is_null() {
+    let (mut changed, mut status_change, mut answered_first) = (Value::Null, Value::Null, false);
+    while changed.is_null() || status_change.is_null() {
         let value = events.recv_timeout(PATIENCE).unwrap();
         match value["event"].as_str() {
             Some("answer") => changed = value,
-            Some("verdict") => (verdict, answered_first) = (value, !changed.is_null()),
+            Some("status_changed") => (status_change, answered_first) = (value, !changed.is_null()),
             _ => {}
         }
     }
     assert_eq!((changed["answer"].as_str(), changed["before"].as_str()), (Some("192.0.2.12"), Some("192.0.2.11")));
-    assert_eq!((verdict["check"].as_str(), verdict["status"].as_str()), (Some("app-blue"), Some("unhealthy")));
+    assert_eq!(
+        (status_change["check"].as_str(), status_change["status"].as_str()),
+        (Some("app-blue"), Some("unhealthy"))
+    );
     // Two failures in a row, a second apart.
-    let to_verdict = verdict["seconds_since_first_probe"].as_f64().unwrap();
-    let to_answer = verdict["seconds_to_first_changed_answer"].as_f64();
-    assert!((0.9..10.0).contains(&to_verdict), "{verdict}");
-    assert_eq!(to_answer.is_some(), answered_first, "{verdict}");
-    assert!(to_answer.is_none_or(|seconds| (to_verdict - 0.3..to_verdict + 3.0).contains(&seconds)), "{verdict}");
+    let to_change = status_change["seconds_since_first_probe"].as_f64().unwrap();
+    let to_answer = status_change["seconds_to_first_changed_answer"].as_f64();
+    assert!((0.9..10.0).contains(&to_change), "{status_change}");
+    assert_eq!(to_answer.is_some(), answered_first, "{status_change}");
+    assert!(to_answer.is_none_or(|seconds| (to_change - 0.3..to_change + 3.0).contains(&seconds)), "{status_change}");
     let kill = format!("kill -TERM {}", watching.id());
     assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
     let end = next("end");
@@ -226,6 +229,26 @@ fn a_watch_fills_the_terminal_follows_its_size_and_gives_it_back() {
 }
 
 #[test]
+fn health_checks_are_shown_live_on_a_screen_too() {
+    let web = WebServer::start();
+    let lab = Lab::new(&[("lab.test.toml", &zone(web.port))]);
+    let running = lab.serve();
+    let command = format!("{FIFTYTHREE} health --watch --admin {}", running.admin());
+    let Some(terminal) = Terminal::start("health", (80, 24), &command) else { return };
+    let screen = terminal.wait_for_text("● app-blue healthy");
+    assert!(screen.contains("fiftythree health") && screen.contains("0 unhealthy"), "{screen}");
+    web.stop();
+    let screen = terminal.wait_for_text("app-blue is unhealthy");
+    assert!(screen.contains("✕ app-blue unhealthy") && screen.contains("1 unhealthy"), "{screen}");
+    assert!(screen.lines().all(|line| line.chars().count() <= 80), "{screen}");
+    terminal.press("q");
+    terminal.wait_for_end();
+    let unknown = format!("{FIFTYTHREE} health nothing --watch --admin {}", running.admin());
+    let output = Command::new("sh").args(["-c", &unknown]).output().unwrap();
+    assert!(text(&output.stderr).contains("no health check is called `nothing`"), "{}", text(&output.stderr));
+}
+
+#[test]
 fn ctrl_c_and_sigterm_give_the_terminal_back() {
     let lab = Lab::new(&[("lab.test.toml", &zone(1))]);
     let running = lab.serve();
@@ -245,7 +268,7 @@ fn ctrl_c_and_sigterm_give_the_terminal_back() {
 }
 
 #[test]
-fn the_keys_of_the_demo_kill_and_revive_move_the_client_and_change_weights() {
+fn the_keys_of_the_demo_stop_and_start_move_the_client_and_change_weights() {
     let Some(terminal) = Terminal::start("demo", (100, 40), &format!("{FIFTYTHREE} demo")) else { return };
     let screen = terminal.wait_for("four healthy backends", |screen| screen.matches("● ").count() == 4);
     assert!(screen.contains("weighted 6 : 3 : 1") && screen.contains("client in Munich"), "{screen}");
@@ -255,7 +278,7 @@ fn the_keys_of_the_demo_kill_and_revive_move_the_client_and_change_weights() {
     terminal.wait_for_text("client in New York");
     terminal.wait_for_text("near.demo.test A 127.0.53.11 berlin → 127.0.53.13 oregon");
     terminal.press("+");
-    terminal.wait_for_text("you wrote the weights 1 : 1 : 1");
+    terminal.wait_for_text("you wrote the weights 5 : 3 : 2");
     terminal.press("1");
     terminal.wait_for_text("✕ berlin unhealthy");
     terminal.wait_for_text("app.demo.test A 127.0.53.11 berlin → 127.0.53.12 dublin");

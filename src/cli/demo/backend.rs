@@ -1,4 +1,4 @@
-//! `fiftythree demo backend`: one tiny web server in the foreground, for labs and containers.
+//! `fiftythree demo backend`: one small web server in the foreground, for labs and containers.
 
 use std::net::SocketAddr;
 use std::process::ExitCode;
@@ -11,56 +11,56 @@ use hyper::header::HeaderValue;
 use serde_json::json;
 use tokio::net::TcpListener;
 
-use crate::cli::{print, when};
+use crate::cli::{print, time_args};
 use crate::daemon::Signals;
 
-use super::endpoint::{Endpoint, Manner, Mood};
+use super::endpoint::{Endpoint, EndpointBehaviour, EndpointState};
 
 const EXAMPLES: &str = "\
 Examples:
   fiftythree demo backend --listen 127.0.53.11:8080 --name blue
   fiftythree demo backend --listen 127.0.53.12:8080 --name green --delay 300ms
   curl http://127.0.53.11:8080/                  blue
-  curl -X POST http://127.0.53.11:8080/fail      from now on it says 503
-  curl -X POST http://127.0.53.11:8080/recover   and now it is well again
+  curl -X POST http://127.0.53.11:8080/fail      from now on it answers 503
+  curl -X POST http://127.0.53.11:8080/recover   and now 200 again
 
-Every client that reaches the port can do that: it is for labs. SIGTERM and SIGINT end it at once, as the first process of a \
-container too.
+Any client that reaches the port can do this, so use it only in labs. SIGTERM and SIGINT end it at once, also as the first \
+process of a container.
 
 Exit code: 0 after a signal to stop; 1 when it cannot listen; 2 for a wrong command line.";
 
-/// Run a tiny web server that says its name, for health checks to ask.
+/// Run a small web server that answers with its name, as a target of health checks.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct BackendArguments {
-    /// Where to listen; port 0 is any free one
+    /// The address to listen on; port 0 takes a free one
     #[arg(short, long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
-    /// What it calls itself, in its answers and in their Server header
+    /// Its name, in its answers and their Server header
     #[arg(long, value_name = "NAME", default_value = "backend", value_parser = parse_name)]
     name: HeaderValue,
-    /// What it answers [default: its name]
+    /// The body of its answers [default: its name]
     #[arg(long, value_name = "TEXT")]
     body: Option<String>,
-    /// The status of its answers while it is well
+    /// The status of its answers while it does not fail
     #[arg(long, value_name = "STATUS", default_value = "200", value_parser = parse_status)]
     status: StatusCode,
-    /// How long it thinks before it answers: 300ms, 2s
-    #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = when::duration)]
+    /// The delay before each answer: 300ms, 2s
+    #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = time_args::parse_duration)]
     delay: Duration,
     /// Print JSON, one object a line
     #[arg(long)]
     json: bool,
 }
 
-/// How it tells what happens.
+/// How it prints events.
 #[derive(Clone, Copy)]
 enum Style {
     Text,
     Json,
 }
 
-/// Answers until a signal says to stop.
+/// Answers until a signal stops it.
 pub(super) fn run(arguments: BackendArguments) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start")?;
     runtime.block_on(serve(arguments))?;
@@ -68,7 +68,7 @@ pub(super) fn run(arguments: BackendArguments) -> anyhow::Result<ExitCode> {
 }
 
 async fn serve(arguments: BackendArguments) -> anyhow::Result<()> {
-    // Before anything else: a container's first process has no handlers but its own.
+    // Before anything else: the first process of a container has no default signal handlers.
     let mut signals = Signals::listen().context("cannot listen for signals")?;
     let BackendArguments { listen, name, body, status, delay, json } = arguments;
     let style = if json { Style::Json } else { Style::Text };
@@ -76,9 +76,12 @@ async fn serve(arguments: BackendArguments) -> anyhow::Result<()> {
     let address = listener.local_addr()?;
     let shown = String::from_utf8_lossy(name.as_bytes()).into_owned();
     let body = body.unwrap_or_else(|| shown.clone()) + "\n";
-    style.listening(&shown, address);
-    let tell = Box::new(move |mood| style.mood(&shown, mood));
-    let endpoint = Endpoint::new(Manner { name, body: body.into(), status, delay }, tell);
+    print(&style.listening(&shown, address))?;
+    let observer = Box::new(move |state| {
+        // It keeps serving when its output cannot be written.
+        let _ = print(&style.state(&shown, state));
+    });
+    let endpoint = Endpoint::new(EndpointBehaviour { name, body: body.into(), status, delay }, observer);
     tokio::select! {
         () = Arc::new(endpoint).serve(listener) => {}
         _ = signals.stop() => {}
@@ -87,26 +90,26 @@ async fn serve(arguments: BackendArguments) -> anyhow::Result<()> {
 }
 
 impl Style {
-    fn listening(self, name: &str, address: SocketAddr) {
+    fn listening(self, name: &str, address: SocketAddr) -> String {
         match self {
-            Style::Text => print(&format!("{name} listens on http://{address}\n")),
-            Style::Json => print(&format!("{}\n", json!({ "event": "listening", "name": name, "address": address }))),
+            Style::Text => format!("{name} listens on http://{address}\n"),
+            Style::Json => format!("{}\n", json!({ "event": "listening", "name": name, "address": address })),
         }
     }
 
-    fn mood(self, name: &str, mood: Mood) {
-        let (text, event) = match mood {
-            Mood::Well => ("is well again", "recovered"),
-            Mood::Failing => ("fails from now on", "failing"),
+    fn state(self, name: &str, state: EndpointState) -> String {
+        let (text, event) = match state {
+            EndpointState::Healthy => ("has recovered", "recovered"),
+            EndpointState::Failing => ("fails from now on", "failing"),
         };
         match self {
-            Style::Text => print(&format!("{name} {text}\n")),
-            Style::Json => print(&format!("{}\n", json!({ "event": event, "name": name }))),
+            Style::Text => format!("{name} {text}\n"),
+            Style::Json => format!("{}\n", json!({ "event": event, "name": name })),
         }
     }
 }
 
-/// It goes into a header, and there into one line.
+/// The name must be valid in a header.
 fn parse_name(text: &str) -> Result<HeaderValue, String> {
     let printable = !text.is_empty() && text.len() <= 64 && text.bytes().all(|octet| matches!(octet, b' '..=b'~'));
     let value = printable.then(|| HeaderValue::from_str(text).ok()).flatten();

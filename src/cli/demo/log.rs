@@ -1,4 +1,4 @@
-//! The server's log during a demo: kept for a pane, and written to a file for who wants one; never
+//! The server's log during a demo: kept for the log view, and written to a file with `--log`, never
 //! over the screen.
 
 use std::collections::VecDeque;
@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Context as _;
 
-/// Lines that are kept: what a screen can show, and some more.
+/// The most lines that are kept: more than a screen shows.
 const LINES: usize = 200;
 
 /// The log.
@@ -23,7 +23,7 @@ struct Kept {
 }
 
 impl Log {
-    /// Starts it, with a file if there is to be one.
+    /// Starts it, with a file if one is named.
     pub(super) fn start(file: Option<&Path>) -> anyhow::Result<Log> {
         let file = file.map(|path| File::create(path).with_context(|| format!("cannot write {}", path.display())));
         let log = Log(Arc::new(Mutex::new(Kept { lines: VecDeque::new(), file: file.transpose()? })));
@@ -32,7 +32,7 @@ impl Log {
         Ok(log)
     }
 
-    /// The latest last.
+    /// Its lines, the latest last.
     pub(super) fn lines(&self) -> Vec<String> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).lines.iter().cloned().collect()
     }

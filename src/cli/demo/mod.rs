@@ -1,18 +1,18 @@
 //! `fiftythree demo`: a failover on one screen.
 //!
-//! - [`world`]: four sites, three names, four places, and the files that describe them to a server;
-//! - [`stage`]: that server, its backends and a client, in this process; [`endpoint`]: one backend;
-//!   [`log`]: where logs go;
-//! - [`show`]: it all on a screen, with keys; [`script`]: the same as a story that plays by itself;
-//! - [`backend`]: one backend as a command of its own, for labs.
+//! - [`scenario`]: four sites, three names, four places, and the server's files for them;
+//! - [`environment`]: the server, its backends and a client, in this process; [`endpoint`]: one
+//!   backend; [`log`]: the server's log;
+//! - [`show`]: all of it on a screen, with keys; [`script`]: a fixed sequence with measured steps;
+//! - [`backend`]: one backend as its own command, for labs.
 
 mod backend;
 mod endpoint;
+mod environment;
 mod log;
+mod scenario;
 mod script;
 mod show;
-mod stage;
-mod world;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -25,26 +25,27 @@ use log::Log;
 
 const EXAMPLES: &str = "\
 Examples:
-  fiftythree demo                    a screen: kill a backend with 1 and watch the answers move; q ends it
-  fiftythree demo --script           the same as a story that plays by itself, in half a minute
+  fiftythree demo                    a screen: stop a backend with 1 and watch the answers change; q ends it
+  fiftythree demo --script           the same without keys: a fixed sequence of about 15 seconds
   fiftythree demo --script --json    for machines
-  fiftythree demo backend            one tiny web server, for labs of your own
+  fiftythree demo backend            one small web server, for your own labs
 
-Everything is in this process, on the loopback and on free ports; its files are in a temporary directory that goes with it.
+Everything runs in this process, on loopback and on free ports. Its files are in a temporary directory that is removed at \
+the end.
 
-Exit code: 0; with --script 0 when all happened as promised, else 1; 1 when it cannot start; 2 for a wrong command line.";
+Exit code: 0; with --script 0 when every step was as expected, else 1; 1 when it cannot start; 2 for a wrong command line.";
 
-/// Watch a failover: a server, backends to kill, and what comes of it, with nothing to set up.
+/// Watch a failover: a server and backends to stop, with nothing to set up.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES, args_conflicts_with_subcommands = true)]
 pub(super) struct DemoArguments {
-    /// Play the story without a screen, and end with what was measured
+    /// Run a fixed sequence without a screen, and print what was measured
     #[arg(long)]
     script: bool,
-    /// Play the story and print JSON, one object a line: events as they come, `end` last
+    /// Run the sequence and print JSON, one object per line: events as they happen, `end` last
     #[arg(long)]
     json: bool,
-    /// Write the server's log to this file, too
+    /// Also write the server's log to this file
     #[arg(long, value_name = "FILE")]
     log: Option<PathBuf>,
     #[command(subcommand)]
@@ -56,7 +57,7 @@ enum DemoCommand {
     Backend(backend::BackendArguments),
 }
 
-/// Does what was asked for.
+/// Runs the demo, its script or a backend.
 pub(super) fn run(arguments: DemoArguments) -> anyhow::Result<ExitCode> {
     let DemoArguments { script, json, log, command } = arguments;
     if let Some(DemoCommand::Backend(arguments)) = command {
@@ -65,16 +66,16 @@ pub(super) fn run(arguments: DemoArguments) -> anyhow::Result<ExitCode> {
     let log = Log::start(log.as_deref())?;
     let form = Form::from(json);
     if script || form == Form::Json {
-        return play(form);
+        return run_script(form);
     }
     if !has_screen() {
-        print_error("standard output is no terminal: the story plays by itself, as with --script\n");
-        return play(form);
+        print_error("standard output is not a terminal: running as with --script\n");
+        return run_script(form);
     }
     show::run(log)?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn play(form: Form) -> anyhow::Result<ExitCode> {
+fn run_script(form: Form) -> anyhow::Result<ExitCode> {
     Ok(if script::run(form)? { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -1,5 +1,5 @@
-//! The demo that plays by itself: a story in lines, each step measured and held against what was
-//! promised.
+//! `fiftythree demo --script`: a fixed sequence of steps. Each is measured and compared with what is
+//! expected.
 
 use std::collections::BTreeMap;
 use std::sync::PoisonError;
@@ -12,189 +12,187 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::admin::shapes::{HealthShape, StatusShape};
-use crate::cli::query::{Asker, Type, Wanted, outcome, question};
+use crate::cli::query::{Asker, Request, Type, outcome, question};
 use crate::cli::watch::input::{self, Input};
-use crate::cli::watch::model::checks::{Check, Verdict};
+use crate::cli::watch::model::checks::{Check, StatusChange};
 use crate::cli::{Form, print};
 use crate::model::{Name, RecordType};
 
-use super::stage::Stage;
-use super::world::{APP, INTERVAL_S, NEAR, PLACES, SHOP, SITES, THRESHOLD, WEIGHTS};
+use super::environment::Environment;
+use super::scenario::{APP, INTERVAL_S, NEAR, PLACES, SHOP, SITES, THRESHOLD, WEIGHTS};
 
-/// From one question to the next while an answer is awaited: what is measured is exact to this.
+/// The interval between two queries while it waits for an answer: the precision of the measurements.
 const STEP: Duration = Duration::from_millis(10);
-/// How long a reply may take, twice.
+/// The timeout of each of two tries.
 const TIMEOUT: Duration = Duration::from_millis(500);
-/// Three results in a row, a second apart, need at most as many seconds; the rest is for busy
-/// machines.
-const TURN: Duration = Duration::from_secs(THRESHOLD * INTERVAL_S + 2);
+/// Three results in a row, a second apart, take at most three seconds; the rest is for busy machines.
+const STATUS_CHANGE: Duration = Duration::from_secs(THRESHOLD * INTERVAL_S + 2);
 /// An edited file is read after a quarter of a second without another edit; the rest is for busy
 /// machines.
 const RELOAD: Duration = Duration::from_secs(2);
-/// A step that is not done after so long will not be.
-const PATIENCE: Duration = Duration::from_secs(15);
-/// Questions that measure shares.
+/// A step fails after this time.
+const STEP_TIMEOUT: Duration = Duration::from_secs(15);
+/// The number of queries that measure shares.
 const DRAWS: u32 = 600;
-/// A share of so many draws is off by more than this once in 10 000 times: four times √(0.25 /
-/// 600).
+/// A share of so many draws differs by more than this once in 10 000 times: four times √(0.25 / 600).
 const TOLERANCE: f64 = 0.082;
-/// So many answers in a row that one share in three would give once in 10¹⁰ times.
+/// So many equal answers in a row that a share of one in three gives them once in 10¹⁰ times.
 const CERTAIN: usize = 20;
 
-/// The play.
+/// A running script.
 struct Script {
-    stage: Stage,
+    environment: Environment,
     form: Form,
     began: Instant,
     inputs: Receiver<Input>,
     measured: Vec<Measured>,
 }
 
-/// Something that was promised, and what became of it.
+/// A measured step and what was expected.
 #[derive(Clone, Debug)]
 struct Measured {
     what: &'static str,
     took: Option<Duration>,
-    promised: Promise,
-    is_kept: bool,
+    expected: Expected,
+    is_as_expected: bool,
 }
 
-/// What was promised.
+/// What is expected of a step.
 #[derive(Clone, Copy, Debug)]
-enum Promise {
+enum Expected {
     Within(Duration),
     Answers(&'static str),
 }
 
-/// Plays all of it; whether every promise was kept.
+/// Runs all steps. Returns whether all were as expected.
 pub(super) fn run(form: Form) -> anyhow::Result<bool> {
     let (sender, inputs) = input::channel();
     input::listen_for_signals(sender)?;
     let began = Instant::now();
-    let stage = Stage::open()?;
-    let mut script = Script { stage, form, began, inputs, measured: Vec::new() };
-    script.play()?;
-    script.end();
-    Ok(script.measured.iter().all(|measured| measured.is_kept))
+    let environment = Environment::open()?;
+    let mut script = Script { environment, form, began, inputs, measured: Vec::new() };
+    script.run()?;
+    script.end()?;
+    Ok(script.measured.iter().all(|measured| measured.is_as_expected))
 }
 
 impl Script {
-    fn play(&mut self) -> anyhow::Result<()> {
-        self.introduce();
+    fn run(&mut self) -> anyhow::Result<()> {
+        self.introduce()?;
         self.expect("app answers its primary", APP, "berlin")?;
-        self.primary_dies()?;
+        self.primary_stops()?;
         self.primary_comes_back()?;
         self.weights_change()?;
         self.client_moves()?;
-        self.all_die()?;
+        self.all_stop()?;
         self.all_come_back()
     }
 
-    fn introduce(&self) {
+    fn introduce(&self) -> anyhow::Result<()> {
         let took = self.began.elapsed().as_secs_f64();
-        let (dig, server) = (self.stage.dig(), self.stage.server());
-        self.say("started", &format!("a server on {server} and four backends, after {took:.1} s; also try: {dig}"));
-        self.say("names", "app.demo.test is failover (berlin, then dublin), shop.demo.test weighted 6 : 3 : 1, near.demo.test geolocation");
+        let (dig, server) = (self.environment.dig(), self.environment.server());
+        self.say("started", &format!("a server on {server} and four backends, after {took:.1} s; also try: {dig}"))?;
+        self.say("names", "app.demo.test is failover (berlin, then dublin), shop.demo.test weighted 6 : 3 : 1, near.demo.test geolocation")?;
         self.say(
             "checks",
-            &format!("each probes its backend every {INTERVAL_S} s; {THRESHOLD} results in a row turn it"),
-        );
+            &format!("each probes its backend every {INTERVAL_S} s; {THRESHOLD} results in a row change its status"),
+        )
     }
 
-    fn primary_dies(&mut self) -> anyhow::Result<()> {
-        let (killed, clock) = (Instant::now(), Timestamp::now());
-        self.stage.kill(0);
-        self.say("killed", "berlin: its port is closed, its connections too");
-        let took = self.wait_for(APP, "dublin", killed)?;
-        self.tell_steps(clock, StatusShape::Unhealthy)?;
-        self.measure("failover: berlin dies, dublin answers", took, Promise::Within(TURN));
+    fn primary_stops(&mut self) -> anyhow::Result<()> {
+        let (stopped, clock) = (Instant::now(), Timestamp::now());
+        self.environment.stop(0);
+        self.say("stopped", "berlin: its port and its connections are closed")?;
+        let took = self.wait_for(APP, "dublin", stopped)?;
+        self.print_steps(clock, StatusShape::Unhealthy)?;
+        self.measure("failover: berlin stops, dublin answers", took, Expected::Within(STATUS_CHANGE))?;
         self.expect("a client in Munich is sent to the default", NEAR, "dublin")?;
         let shares = self.shares(SHOP)?;
         let without = !shares.contains_key("berlin");
-        self.say("shares", &format!("shop.demo.test without berlin: {}", told(&shares)));
-        self.keep("shop goes on without berlin", "dublin and oregon", without);
+        self.say("shares", &format!("shop.demo.test without berlin: {}", listed(&shares)))?;
+        self.record("shop goes on without berlin", "dublin and oregon", without);
         Ok(())
     }
 
     fn primary_comes_back(&mut self) -> anyhow::Result<()> {
-        let (revived, clock) = (Instant::now(), Timestamp::now());
-        self.stage.revive(0)?;
-        self.say("revived", "berlin");
-        let took = self.wait_for(APP, "berlin", revived)?;
-        self.tell_steps(clock, StatusShape::Healthy)?;
-        self.measure("failback: berlin is back and answers", took, Promise::Within(TURN));
+        let (started, clock) = (Instant::now(), Timestamp::now());
+        self.environment.start(0)?;
+        self.say("started", "berlin")?;
+        let took = self.wait_for(APP, "berlin", started)?;
+        self.print_steps(clock, StatusShape::Healthy)?;
+        self.measure("failback: berlin is back and answers", took, Expected::Within(STATUS_CHANGE))?;
         Ok(())
     }
 
     fn weights_change(&mut self) -> anyhow::Result<()> {
         let before = self.shares(SHOP)?;
-        self.say("shares", &format!("shop.demo.test at 6 : 3 : 1: {}", told(&before)));
-        self.keep("weights 6 : 3 : 1 hold", "60, 30, 10 %", holds(&before, [0.6, 0.3, 0.1]));
+        self.say("shares", &format!("shop.demo.test at 6 : 3 : 1: {}", listed(&before)))?;
+        self.record("weights 6 : 3 : 1 hold", "60, 30, 10 %", holds(&before, [0.6, 0.3, 0.1]));
         let written = Instant::now();
-        self.stage.set_weights(WEIGHTS.len() - 1)?;
-        self.say("edited", "the zone file: the weights are 0 : 0 : 1 now");
+        self.environment.set_weights([0, 0, 10])?;
+        self.say("edited", "the zone file: the weights are 0 : 0 : 10 now")?;
         let took = self.wait_for_all(SHOP, "oregon", written)?;
-        self.measure("reload: the edited weights are in force", took, Promise::Within(RELOAD));
-        self.stage.set_weights(0)?;
-        self.say("edited", "the zone file: 6 : 3 : 1 again");
+        self.measure("reload: the edited weights are in force", took, Expected::Within(RELOAD))?;
+        self.environment.set_weights(WEIGHTS)?;
+        self.say("edited", "the zone file: 6 : 3 : 1 again")?;
         Ok(())
     }
 
     fn client_moves(&mut self) -> anyhow::Result<()> {
         let mut are_right = true;
         for _ in PLACES {
-            let place = self.stage.move_client();
+            let place = self.environment.move_client();
             let answer = self.ask(NEAR)?;
             self.say(
                 "moved",
                 &format!("the client to {} ({}): near.demo.test is {answer}", place.name, place.network()),
-            );
+            )?;
             are_right &= answer == place.nearest;
         }
-        self.keep("geolocation: each place is sent where it belongs", "berlin, oregon, tokyo, dublin", are_right);
+        self.record("geolocation: each place is sent where it belongs", "berlin, oregon, tokyo, dublin", are_right);
         Ok(())
     }
 
-    fn all_die(&mut self) -> anyhow::Result<()> {
-        let killed = Instant::now();
-        (0..SITES.len()).for_each(|number| self.stage.kill(number));
-        self.say("killed", "all four");
-        let took = self.wait_for_checks(StatusShape::Unhealthy, killed)?;
-        self.measure("all four are found dead", took, Promise::Within(TURN));
+    fn all_stop(&mut self) -> anyhow::Result<()> {
+        let stopped = Instant::now();
+        (0..SITES.len()).for_each(|number| self.environment.stop(number));
+        self.say("stopped", "all four")?;
+        let took = self.wait_for_checks(StatusShape::Unhealthy, stopped)?;
+        self.measure("all four are unhealthy", took, Expected::Within(STATUS_CHANGE))?;
         self.expect("fail-open: app answers its primary, as if all were healthy", APP, "berlin")?;
         let shares = self.shares(SHOP)?;
-        self.say("shares", &format!("shop.demo.test with all of them down: {}", told(&shares)));
-        self.keep("fail-open: shop's weights hold", "60, 30, 10 %", holds(&shares, [0.6, 0.3, 0.1]));
+        self.say("shares", &format!("shop.demo.test with all of them down: {}", listed(&shares)))?;
+        self.record("fail-open: shop's weights hold", "60, 30, 10 %", holds(&shares, [0.6, 0.3, 0.1]));
         Ok(())
     }
 
     fn all_come_back(&mut self) -> anyhow::Result<()> {
-        let revived = Instant::now();
-        (0..SITES.len()).try_for_each(|number| self.stage.revive(number))?;
-        self.say("revived", "all four");
-        let took = self.wait_for_checks(StatusShape::Healthy, revived)?;
-        self.measure("all four are well again", took, Promise::Within(TURN));
+        let started = Instant::now();
+        (0..SITES.len()).try_for_each(|number| self.environment.start(number))?;
+        self.say("started", "all four")?;
+        let took = self.wait_for_checks(StatusShape::Healthy, started)?;
+        self.measure("all four are healthy again", took, Expected::Within(STATUS_CHANGE))?;
         Ok(())
     }
 
-    // --- asking
-    // ----------------------------------------------------------------------------------------------------------
+    // --- queries ---
 
-    /// Who answers: a site's name, or what was answered instead.
+    /// The site in the answer, or the answer itself.
     fn ask(&self, name: &str) -> anyhow::Result<String> {
-        self.go_on()?;
+        self.check_signals()?;
         let name = Name::parse(name).expect("the demo's names are fine");
-        let subnet = *self.stage.client().lock().unwrap_or_else(PoisonError::into_inner);
-        let wanted = Wanted { name: &name, record_type: Type(RecordType::A.code()), subnet, nsid: false };
-        let asker = Asker { server: self.stage.server(), timeout: TIMEOUT };
-        let answer = outcome(&asker.ask_udp_then_tcp(&question(&wanted)?).context("the demo's server is silent")?);
+        let subnet = *self.environment.client().lock().unwrap_or_else(PoisonError::into_inner);
+        let request = Request { name: &name, record_type: Type(RecordType::A.code()), subnet, nsid: false };
+        let asker = Asker { server: self.environment.server(), timeout: TIMEOUT };
+        let answer =
+            outcome(&asker.ask_udp_then_tcp(&question(&request)?).context("the demo's server does not reply")?);
         let site = SITES.iter().find(|site| site.address.to_string() == answer);
         Ok(site.map_or(answer, |site| site.name.to_owned()))
     }
 
-    /// Asks until this answers, and says how long that took since then; `None` when it never did.
+    /// Queries until this site answers, and returns how long that took since then, or `None`.
     fn wait_for(&self, name: &str, site: &str, since: Instant) -> anyhow::Result<Option<Duration>> {
-        while since.elapsed() < PATIENCE {
+        while since.elapsed() < STEP_TIMEOUT {
             if self.ask(name)? == site {
                 return Ok(Some(since.elapsed()));
             }
@@ -203,11 +201,11 @@ impl Script {
         Ok(None)
     }
 
-    /// The same until nothing else answers any more; the first of those answers counts.
+    /// The same until only this site answers; the first of those answers counts.
     fn wait_for_all(&self, name: &str, site: &str, since: Instant) -> anyhow::Result<Option<Duration>> {
         let mut first = None;
         let mut row = 0;
-        while since.elapsed() < PATIENCE {
+        while since.elapsed() < STEP_TIMEOUT {
             if self.ask(name)? != site {
                 (first, row) = (None, 0);
             } else {
@@ -223,9 +221,9 @@ impl Script {
     }
 
     fn wait_for_checks(&self, status: StatusShape, since: Instant) -> anyhow::Result<Option<Duration>> {
-        while since.elapsed() < PATIENCE {
-            self.go_on()?;
-            let health: HealthShape = self.stage.door().get("/v1/health", &[])?;
+        while since.elapsed() < STEP_TIMEOUT {
+            self.check_signals()?;
+            let health: HealthShape = self.environment.admin_client().get("/v1/health", &[])?;
             if health.checks.iter().all(|check| check.status == status) {
                 return Ok(Some(since.elapsed()));
             }
@@ -234,7 +232,7 @@ impl Script {
         Ok(None)
     }
 
-    /// How often each site answers.
+    /// The share of each site.
     fn shares(&self, name: &str) -> anyhow::Result<BTreeMap<String, f64>> {
         let mut shares = BTreeMap::new();
         for _ in 0..DRAWS {
@@ -243,12 +241,12 @@ impl Script {
         Ok(shares)
     }
 
-    /// What the check of berlin saw of its backend's death or return, in seconds since then.
-    fn tell_steps(&self, since: Timestamp, to: StatusShape) -> anyhow::Result<()> {
+    /// Prints what the check of berlin saw after its backend stopped or started.
+    fn print_steps(&self, since: Timestamp, to: StatusShape) -> anyhow::Result<()> {
         let wanted = [("history", "1"), ("name", SITES[0].name)];
-        let health: HealthShape = self.stage.door().get("/v1/health", &wanted)?;
+        let health: HealthShape = self.environment.admin_client().get("/v1/health", &wanted)?;
         let mut verdicts = health.checks.into_iter().flat_map(|shape| Check::new(shape).earlier());
-        let Some(Verdict { at, began: Some(began), .. }) = verdicts.rfind(|verdict| verdict.to == to) else {
+        let Some(StatusChange { at, began: Some(began), .. }) = verdicts.rfind(|verdict| verdict.to == to) else {
             return Ok(());
         };
         let seconds = |moment: Timestamp| moment.duration_since(since).as_secs_f64();
@@ -260,66 +258,68 @@ impl Script {
         self.say(
             "seen",
             &format!("the first probe {row} after {first:.1} s, berlin was {verdict} after {turned:.1} s"),
-        );
+        )?;
         Ok(())
     }
 
-    /// A signal ends the play between two questions.
-    fn go_on(&self) -> anyhow::Result<()> {
+    /// A signal ends the script between two queries.
+    fn check_signals(&self) -> anyhow::Result<()> {
         match self.inputs.try_recv() {
             Ok(Input::Stop) => bail!("stopped by a signal"),
             Ok(_) | Err(TryRecvError::Empty | TryRecvError::Disconnected) => Ok(()),
         }
     }
 
-    // --- telling
-    // ---------------------------------------------------------------------------------------------------------
+    // --- output ---
 
-    fn say(&self, event: &str, text: &str) {
+    fn say(&self, event: &str, text: &str) -> anyhow::Result<()> {
         let seconds = self.began.elapsed().as_secs_f64();
         match self.form {
-            Form::Text => print(&format!("{seconds:5.1} s  {event:8} {text}\n")),
-            Form::Json => print(&format!("{}\n", json!({ "event": event, "seconds": seconds, "text": text }))),
+            Form::Text => print(&format!("{seconds:5.1} s  {event:8} {text}\n"))?,
+            Form::Json => print(&format!("{}\n", json!({ "event": event, "seconds": seconds, "text": text })))?,
         }
-    }
-
-    /// Holds one answer against what is promised.
-    fn expect(&mut self, what: &'static str, name: &str, site: &'static str) -> anyhow::Result<()> {
-        let answer = self.ask(name)?;
-        self.say("asked", &format!("{}: {answer}", name.trim_end_matches('.')));
-        self.keep(what, site, answer == site);
         Ok(())
     }
 
-    fn measure(&mut self, what: &'static str, took: Option<Duration>, promised: Promise) {
-        let is_kept = matches!((took, promised), (Some(took), Promise::Within(limit)) if took <= limit);
-        let told = took.map_or_else(|| format!("not within {} s", PATIENCE.as_secs()), seconds);
-        self.say("measured", &format!("{what}: {told}"));
-        self.measured.push(Measured { what, took, promised, is_kept });
+    /// Compares one answer with the expected one.
+    fn expect(&mut self, what: &'static str, name: &str, site: &'static str) -> anyhow::Result<()> {
+        let answer = self.ask(name)?;
+        self.say("asked", &format!("{}: {answer}", name.trim_end_matches('.')))?;
+        self.record(what, site, answer == site);
+        Ok(())
     }
 
-    fn keep(&mut self, what: &'static str, answers: &'static str, is_kept: bool) {
-        self.measured.push(Measured { what, took: None, promised: Promise::Answers(answers), is_kept });
+    fn measure(&mut self, what: &'static str, took: Option<Duration>, expected: Expected) -> anyhow::Result<()> {
+        let is_as_expected = matches!((took, expected), (Some(took), Expected::Within(limit)) if took <= limit);
+        let told = took.map_or_else(|| format!("not within {} s", STEP_TIMEOUT.as_secs()), seconds);
+        self.say("measured", &format!("{what}: {told}"))?;
+        self.measured.push(Measured { what, took, expected, is_as_expected });
+        Ok(())
     }
 
-    fn end(&self) {
+    fn record(&mut self, what: &'static str, answers: &'static str, is_as_expected: bool) {
+        self.measured.push(Measured { what, took: None, expected: Expected::Answers(answers), is_as_expected });
+    }
+
+    fn end(&self) -> anyhow::Result<()> {
         match self.form {
-            Form::Text => print(&self.table()),
-            Form::Json => print(&format!("{}\n", self.json())),
+            Form::Text => print(&self.table())?,
+            Form::Json => print(&format!("{}\n", self.json()))?,
         }
+        Ok(())
     }
 
     fn table(&self) -> String {
         let width = self.measured.iter().map(|measured| measured.what.chars().count()).max().unwrap_or_default();
-        let mut text = format!("\n{:width$}  {:>8}  {:8}  promised\n", "what", "measured", "");
-        for Measured { what, took, promised, is_kept } in &self.measured {
+        let mut text = format!("\n{:width$}  {:>8}  {:8}  expected\n", "what", "measured", "");
+        for Measured { what, took, expected, is_as_expected } in &self.measured {
             let took = took.map_or_else(String::new, seconds);
-            let kept = if *is_kept { "kept" } else { "NOT KEPT" };
-            text.push_str(&format!("{what:width$}  {took:>8}  {kept:8}  {}\n", promised.text()));
+            let outcome = if *is_as_expected { "ok" } else { "FAILED" };
+            text.push_str(&format!("{what:width$}  {took:>8}  {outcome:8}  {}\n", expected.text()));
         }
-        let kept = self.measured.iter().filter(|measured| measured.is_kept).count();
+        let passed = self.measured.iter().filter(|measured| measured.is_as_expected).count();
         let (all, took) = (self.measured.len(), self.began.elapsed().as_secs_f64());
-        text + &format!("\n{kept} of {all} promises kept, in {took:.1} s\n")
+        text + &format!("\n{passed} of {all} steps as expected, in {took:.1} s\n")
     }
 
     fn json(&self) -> Value {
@@ -327,24 +327,24 @@ impl Script {
             json!({
                 "what": measured.what,
                 "seconds": measured.took.map(|took| took.as_secs_f64()),
-                "promised": measured.promised.text(),
-                "kept": measured.is_kept,
+                "expected": measured.expected.text(),
+                "passed": measured.is_as_expected,
             })
         };
         json!({
             "event": "end",
             "seconds": self.began.elapsed().as_secs_f64(),
-            "kept": self.measured.iter().all(|measured| measured.is_kept),
+            "passed": self.measured.iter().all(|measured| measured.is_as_expected),
             "measured": self.measured.iter().map(row).collect::<Vec<_>>(),
         })
     }
 }
 
-impl Promise {
+impl Expected {
     fn text(self) -> String {
         match self {
-            Promise::Within(limit) => format!("within {} s", limit.as_secs()),
-            Promise::Answers(answers) => answers.to_owned(),
+            Expected::Within(limit) => format!("within {} s", limit.as_secs()),
+            Expected::Answers(answers) => answers.to_owned(),
         }
     }
 }
@@ -354,11 +354,11 @@ fn seconds(took: Duration) -> String {
 }
 
 /// Such as `berlin 60.2 %, dublin 29.8 %`.
-fn told(shares: &BTreeMap<String, f64>) -> String {
+fn listed(shares: &BTreeMap<String, f64>) -> String {
     shares.iter().map(|(site, share)| format!("{site} {:.1} %", share * 100.0)).collect::<Vec<_>>().join(", ")
 }
 
-/// Whether berlin, dublin and oregon, and nobody else, have these shares.
+/// Whether berlin, dublin and oregon, and no other site, have these shares.
 fn holds(shares: &BTreeMap<String, f64>, expected: [f64; 3]) -> bool {
     let of = |site: &str| shares.get(site).copied().unwrap_or_default();
     let expected = SITES.iter().zip(expected);
@@ -370,7 +370,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn shares_are_held_against_the_weights() {
+    fn shares_are_compared_with_the_weights() {
         let shares = |berlin: f64, dublin: f64, oregon: f64| {
             let shares = [("berlin", berlin), ("dublin", dublin), ("oregon", oregon)];
             shares.into_iter().filter(|(_, share)| *share > 0.0).map(|(site, share)| (site.to_owned(), share)).collect()

@@ -15,10 +15,10 @@ use crate::control::{HypotheticalHealth, OverrideError};
 use crate::explain::{Asked, Explanation, Stage, explain, query_type};
 use crate::model::{Name, QueryType, RecordType};
 
+use super::admin_client::{AdminClient, ServerArguments};
 use super::paint::Paint;
 use super::query::parse_name;
 use super::rehearsal::Rehearsal;
-use super::side_door::{ServerArguments, SideDoor};
 use super::{Form, print, print_json};
 
 /// The line width without a terminal.
@@ -26,30 +26,30 @@ const WIDTH: usize = 110;
 
 const EXAMPLES: &str = "\
 Examples:
-  fiftythree explain app.lab.test                          why this record answers, and how long the others are out
-  fiftythree explain geo.lab.test --from 192.0.2.7         for a client there
+  fiftythree explain app.lab.test                          why this record answers, and since when others are unhealthy
+  fiftythree explain geo.lab.test --from 192.0.2.7         for this client
   fiftythree explain geo.lab.test --subnet 192.0.2.0/24    for a resolver that sends this client subnet
-  fiftythree explain app.lab.test --as-if app-blue=down    what would be
+  fiftythree explain app.lab.test --as-if app-blue=down    with an assumed status
   fiftythree explain app.lab.test --zone-file zones/       from files, without a server
-  fiftythree explain weighted.lab.test --seed 53           the same dice again
+  fiftythree explain weighted.lab.test --seed 53           the same random numbers again
   fiftythree explain app.lab.test --json | jq '.steps[] | select(.step == \"group\").candidates'
 
-The running server is asked through its admin side: the answer is made by the code that answers queries, while somebody
-looks on. Nothing is changed, and no query is counted.
+The running server explains it through its admin side, with the code that answers queries. Nothing is changed, and no query
+is counted.
 
 Exit code: 0 when there is an explanation; 1 when there is none; 2 for a wrong command line.";
 
-/// Say why a question is answered as it is.
+/// Explain why a query gets its answer.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct ExplainArguments {
-    /// The name asked for
+    /// The name to query
     #[arg(value_parser = parse_name)]
     name: Name,
     /// The record type, or ANY
     #[arg(name = "TYPE", default_value = "A", value_parser = query_type)]
     query_type: QueryType,
-    /// The client's address; the resolver's too, unless that is given [default: 127.0.0.1]
+    /// The client's address, and the resolver's unless that is given [default: 127.0.0.1]
     #[arg(long, value_name = "ADDRESS")]
     from: Option<IpAddr>,
     /// The client subnet that the resolver sends (EDNS Client Subnet)
@@ -58,13 +58,13 @@ pub(super) struct ExplainArguments {
     /// The resolver's address; with --from it sends the client's /24, or /56 of IPv6
     #[arg(long, value_name = "ADDRESS")]
     resolver: Option<IpAddr>,
-    /// Suppose that a health check is up or down; may be repeated, globs are fine
+    /// Assume that a health check is up or down; may be repeated, globs are allowed
     #[arg(long, value_name = "CHECK=up|down")]
     as_if: Vec<HypotheticalHealth>,
-    /// Ask these zone files, or those in this directory, instead of a running server
+    /// Use these zone files, or those in this directory, instead of a running server
     #[arg(long, value_name = "FILE", num_args = 1.., conflicts_with = "admin")]
     zone_file: Vec<PathBuf>,
-    /// Throw the dice that this number makes [default: others every time]
+    /// The seed of the random numbers [default: a different one each time]
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
     /// Print JSON
@@ -82,13 +82,13 @@ pub(super) fn run(arguments: &ExplainArguments) -> anyhow::Result<ExitCode> {
     };
     match Form::from(arguments.json) {
         Form::Json => print_json(&explanation)?,
-        Form::Text => print(&render::text(&explanation, Paint::of_stdout(), width())),
+        Form::Text => print(&render::text(&explanation, Paint::of_stdout(), width()))?,
     }
     Ok(ExitCode::SUCCESS)
 }
 
 fn ask_server(arguments: &ExplainArguments) -> anyhow::Result<Explanation> {
-    let door = SideDoor::find(&arguments.server)?;
+    let admin = AdminClient::find(&arguments.server)?;
     let mut parameters = vec![("name", arguments.name.to_string()), ("type", arguments.query_type.to_string())];
     parameters.extend(arguments.from.map(|from| ("from", from.to_string())));
     parameters.extend(arguments.subnet.map(|subnet| ("subnet", subnet.to_string())));
@@ -96,7 +96,7 @@ fn ask_server(arguments: &ExplainArguments) -> anyhow::Result<Explanation> {
     parameters.extend(arguments.seed.map(|seed| ("seed", seed.to_string())));
     parameters.extend(arguments.as_if.iter().map(|hypothetical| ("as_if", hypothetical.to_string())));
     let parameters: Vec<(&str, &str)> = parameters.iter().map(|(key, value)| (*key, value.as_str())).collect();
-    door.get("/v1/explain", &parameters).map_err(|error| match error.to_string().contains("admin side") {
+    admin.get("/v1/explain", &parameters).map_err(|error| match error.to_string().contains("admin side") {
         true => {
             anyhow!("{}\n  hint: `--zone-file FILE` explains from files, without a server", with_causes(error.as_ref()))
         }
@@ -125,7 +125,7 @@ fn ask_files(arguments: &ExplainArguments) -> anyhow::Result<Explanation> {
     explain(&question, &stage).map_err(|error| anyhow!(error))
 }
 
-/// An error that names what there is.
+/// An error that lists the known checks.
 pub(super) fn unknown_check(error: OverrideError) -> anyhow::Error {
     match &error {
         OverrideError::UnknownCheck { names, .. } if names.is_empty() => anyhow!("{error}\n  there is none"),
@@ -137,7 +137,7 @@ pub(super) fn unknown_check(error: OverrideError) -> anyhow::Error {
     }
 }
 
-/// The terminal's own width, when the shell says it.
+/// The width of the terminal, if the shell exports it.
 fn width() -> usize {
     let columns = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
     columns.unwrap_or(WIDTH).clamp(60, 200)

@@ -190,17 +190,15 @@ fn count(records: &[RecordShape]) -> String {
     }
 }
 
-/// What ends an answer that does not end in records of its own: the SOA of a denial, or a
-/// delegation and the addresses of its name servers.
+/// The records after the answer section: the SOA of a negative answer, a delegation, the addresses of
+/// names in the answer. Not the zone's own name servers, with which nearly every answer ends.
 fn end(answer: &AnswerShape, zone: Option<&ZoneShape>) -> Vec<Branch> {
-    let Some(first) = answer.authority.first() else { return Vec::new() };
-    let is_referral = zone.is_some_and(|zone| first.name != zone.name);
-    if first.record_type != "SOA" && !is_referral {
-        return Vec::new();
-    }
-    let authority = answer.authority.iter().map(|one| record(one, "authority: "));
-    let additional = answer.additional.iter().filter(|_| is_referral).map(|one| record(one, "additional: "));
-    authority.chain(additional).collect()
+    let is_own = |one: &RecordShape| one.record_type == "NS" && zone.is_none_or(|zone| one.name == zone.name);
+    let own_servers: Vec<&str> =
+        answer.authority.iter().filter(|one| is_own(one)).map(|one| one.data.as_str()).collect();
+    let authority = answer.authority.iter().filter(|one| !is_own(one)).map(|one| record(one, "authority: "));
+    let additional = answer.additional.iter().filter(|one| !own_servers.contains(&one.name.as_str()));
+    authority.chain(additional.map(|one| record(one, "additional: "))).collect()
 }
 
 /// Which messages carry the answer: one line where all of them do.
@@ -209,14 +207,14 @@ fn size(messages: &[MessageShape]) -> Option<Branch> {
     if messages.iter().all(|message| message.why == first.why) {
         return Some(line(
             "size",
-            format!("{} octets over {}, {} in every message", first.octets, first.over, first.why),
+            format!("{} bytes over {}, {} in every message", first.octets, first.over, first.why),
         ));
     }
     let row = |message: &MessageShape| {
         let colour = if message.truncated { Some(Colour::Bad) } else { None };
         Branch::text(message.why.clone())
             .column(format!("{:<18}", message.over), None)
-            .column(format!("{:>5} of {:>5} octets  ", message.octets, message.most), colour)
+            .column(format!("{:>5} of {:>5} bytes  ", message.octets, message.most), colour)
     };
     Some(line("size", "by the message that carries it").with_all(messages.iter().map(row)))
 }

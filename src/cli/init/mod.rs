@@ -67,7 +67,7 @@ pub(super) fn run(arguments: &InitArguments) -> anyhow::Result<ExitCode> {
     if arguments.json {
         print_json(&json!({ "zone": plan.zone, "settings": plan.settings.path, "zone_file": plan.zone_file.path }))?;
     } else {
-        print(&plan.next_steps(&program()));
+        print(&plan.next_steps(&program()))?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -107,7 +107,8 @@ impl Plan {
         let mut made = Made::default();
         for file in self.files() {
             let directory = file.path.parent().expect("the path has a file name");
-            made.directory(directory).with_context(|| format!("cannot create the directory {}", directory.display()))?;
+            made.directory(directory)
+                .with_context(|| format!("cannot create the directory {}", directory.display()))?;
             made.file(file).with_context(|| format!("cannot create {}", file.path.display()))?;
         }
         made.keep();

@@ -8,37 +8,37 @@ use hickory_proto::op::{Message, MessageType, Query};
 
 use crate::stats::Transport;
 
-/// How often a question is sent over UDP before the server counts as silent: a datagram may get
-/// lost.
+/// How often a query is sent over UDP: a datagram may get lost.
 const UDP_TRIES: usize = 2;
-/// The largest datagram that can come (RFC 768: a 16-bit length).
+/// The largest datagram (RFC 768: a 16-bit length).
 const LARGEST_DATAGRAM: usize = 65_535;
 
-/// A reply and the circumstances of its coming.
+/// A response, and how it came.
 #[derive(Debug)]
 pub(crate) struct Reply {
     pub(super) message: Message,
-    pub(super) octets: usize,
+    /// Its size.
+    pub(super) bytes: usize,
     pub(super) transport: Transport,
     pub(crate) elapsed: Duration,
-    /// UDP had brought a truncated reply, so TCP was asked.
+    /// Whether the response over UDP was truncated, so that TCP was used.
     pub(super) was_truncated: bool,
 }
 
-/// Why there is no reply.
+/// Why there is no response.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ExchangeError {
     #[error("no answer from {server} over {transport} within {}", seconds(*timeout))]
     Silence { server: SocketAddr, transport: Transport, timeout: Duration },
     #[error("cannot reach {server} over {transport}")]
     Unreachable { server: SocketAddr, transport: Transport, source: io::Error },
-    #[error("the question cannot be written: {0}")]
+    #[error("the query cannot be encoded: {0}")]
     Unwritable(String),
-    #[error("{server} sent something that is no DNS reply to this question: {reason}")]
+    #[error("{server} sent something that is not a DNS response to this query: {reason}")]
     Malformed { server: SocketAddr, reason: String },
 }
 
-/// Whom to ask, and how with_yield_budget.
+/// The server to query, and the timeout.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Asker {
     pub(crate) server: SocketAddr,
@@ -47,7 +47,7 @@ pub(crate) struct Asker {
 }
 
 impl Asker {
-    /// Asks over UDP, and again over TCP when the reply is truncated (RFC 7766 section 5).
+    /// Queries over UDP, and again over TCP if the response is truncated (RFC 7766 section 5).
     pub(crate) fn ask_udp_then_tcp(self, question: &Message) -> Result<Reply, ExchangeError> {
         let reply = self.ask_udp(question)?;
         if !reply.message.metadata.truncation {
@@ -56,7 +56,7 @@ impl Asker {
         Ok(Reply { was_truncated: true, ..self.ask_tcp(question)? })
     }
 
-    /// Asks over UDP; foreign datagrams are passed over.
+    /// Queries over UDP; other datagrams are ignored.
     pub(super) fn ask_udp(self, question: &Message) -> Result<Reply, ExchangeError> {
         let bytes = encode(question)?;
         let unreachable = |source| self.unreachable(Transport::Udp, source);
@@ -65,15 +65,15 @@ impl Asker {
         for _ in 0..UDP_TRIES {
             let start = Instant::now();
             socket.send(&bytes).map_err(unreachable)?;
-            if let Some((message, octets)) = self.receive(&socket, question, start)? {
+            if let Some((message, size)) = self.receive(&socket, question, start)? {
                 let elapsed = start.elapsed();
-                return Ok(Reply { message, octets, transport: Transport::Udp, elapsed, was_truncated: false });
+                return Ok(Reply { message, bytes: size, transport: Transport::Udp, elapsed, was_truncated: false });
             }
         }
         Err(self.silence(Transport::Udp))
     }
 
-    /// Waits for the reply to this question until the time of this try is over.
+    /// Waits for the response until the time of this try is over.
     fn receive(
         self,
         socket: &UdpSocket,
@@ -86,20 +86,20 @@ impl Asker {
                 return Ok(None);
             };
             socket.set_read_timeout(Some(left)).map_err(|source| self.unreachable(Transport::Udp, source))?;
-            let octets = match socket.recv(&mut buffer) {
-                Ok(octets) => octets,
+            let size = match socket.recv(&mut buffer) {
+                Ok(size) => size,
                 Err(error) if is_timeout(&error) => return Ok(None),
-                // A signal that somebody else takes care of.
+                // Signals are handled elsewhere.
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(source) => return Err(self.unreachable(Transport::Udp, source)),
             };
-            if buffer[..octets].starts_with(&question.metadata.id.to_be_bytes()) {
-                return self.decode(question, &buffer[..octets]).map(|message| Some((message, octets)));
+            if buffer[..size].starts_with(&question.metadata.id.to_be_bytes()) {
+                return self.decode(question, &buffer[..size]).map(|message| Some((message, size)));
             }
         }
     }
 
-    /// Asks over TCP (RFC 7766).
+    /// Queries over TCP (RFC 7766).
     pub(super) fn ask_tcp(self, question: &Message) -> Result<Reply, ExchangeError> {
         let bytes = encode(question)?;
         let start = Instant::now();
@@ -107,9 +107,9 @@ impl Asker {
             true => self.silence(Transport::Tcp),
             false => self.unreachable(Transport::Tcp, source),
         })?;
-        let (elapsed, octets) = (start.elapsed(), reply.len());
+        let (elapsed, size) = (start.elapsed(), reply.len());
         let message = self.decode(question, &reply)?;
-        Ok(Reply { message, octets, transport: Transport::Tcp, elapsed, was_truncated: false })
+        Ok(Reply { message, bytes: size, transport: Transport::Tcp, elapsed, was_truncated: false })
     }
 
     fn converse(self, bytes: &[u8]) -> io::Result<Vec<u8>> {
@@ -127,13 +127,13 @@ impl Asker {
         Ok(reply)
     }
 
-    /// Reads a reply and makes sure that it belongs to the question. An error reply may lack the
-    /// question (RFC 1035 section 7.3 leaves it open), so only a different one is foreign.
+    /// Decodes a response and checks that it belongs to the query. An error response may lack the
+    /// question (RFC 1035 section 7.3 leaves it open), so only a different question is an error.
     fn decode(self, question: &Message, bytes: &[u8]) -> Result<Message, ExchangeError> {
         let malformed = |reason: String| ExchangeError::Malformed { server: self.server, reason };
         let reply = Message::from_vec(bytes).map_err(|error| malformed(error.to_string()))?;
         if reply.metadata.id != question.metadata.id {
-            return Err(malformed("another id".to_owned()));
+            return Err(malformed("different ID".to_owned()));
         }
         if reply.metadata.message_type != MessageType::Response {
             return Err(malformed("it is a query".to_owned()));
@@ -144,7 +144,7 @@ impl Asker {
                 && ours.query_class() == theirs.query_class()
         };
         if !question.queries.iter().zip(&reply.queries).all(same) {
-            return Err(malformed("another question".to_owned()));
+            return Err(malformed("different question".to_owned()));
         }
         Ok(reply)
     }
@@ -169,7 +169,7 @@ fn any_address(server: SocketAddr) -> IpAddr {
     }
 }
 
-/// A read that ran out of time says one or the other, by platform.
+/// The error of a read that timed out depends on the platform.
 fn is_timeout(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
 }

@@ -17,27 +17,28 @@ use hickory_proto::serialize::binary::{BinDecodable, BinDecoder};
 use ipnet::IpNet;
 use serde_json::json;
 
+use crate::causes::with_causes;
 use crate::config::{Settings, reachable};
 use crate::model::{Name, RecordType};
 
-use super::{print, settings, when};
+use super::{print, print_error, settings, time_args};
 pub(super) use exchange::{Asker, ExchangeError};
 pub(super) use render::{outcome, type_name};
 
 use exchange::Reply;
 use tally::Tally;
 
-/// Where a server listens that was started as the README says.
+/// Where the server of the sample settings listens.
 const DEFAULT_SERVER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 5300);
-/// What we can take over UDP: it fits every path without fragments (DNS flag day 2020).
+/// The UDP payload size that the query offers: not fragmented on any path (DNS flag day 2020).
 const UDP_PAYLOAD: u16 = 1232;
 
 const EXAMPLES: &str = "\
 Examples:
-  fiftythree query www.lab.test                        as dig would show it
-  fiftythree query lab.test MX --short                 the values alone
+  fiftythree query www.lab.test                        as dig shows it
+  fiftythree query lab.test MX --short                 only the values
   fiftythree query geo.lab.test --subnet 192.0.2.0/24  for a client in that network
-  fiftythree query weighted.lab.test --count 1000      which answers, how often
+  fiftythree query weighted.lab.test --count 1000      how often each answer comes
   fiftythree query -x 192.0.2.11                       the name of an address
   fiftythree query lab.test SOA --server [::1]:53 --tcp
 
@@ -45,81 +46,88 @@ Names and values are written as in Route 53, with octal escapes: \\052 is an ast
 
 Exit code: 0 when the server replied, with any response code; 1 when it did not; 2 for a wrong command line.";
 
-/// Ask a DNS server and show what it says, like dig.
+/// Query a DNS server and show the response, like dig.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct QueryArguments {
-    /// The name to ask for; `*.lab.test` and octal escapes are fine
+    /// The name to query; `*.lab.test` and octal escapes are allowed
     #[arg(required_unless_present_any = ["reverse", "self_test"], conflicts_with = "reverse")]
     name: Option<String>,
     /// The record type: A, AAAA, CNAME, …, ANY, AXFR or TYPE65280
     #[arg(name = "TYPE", value_parser = parse_type)]
     record_type: Option<Type>,
-    /// Ask for the name of this address (PTR)
+    /// Query the name of this address (PTR)
     #[arg(short = 'x', long, value_name = "ADDRESS")]
     reverse: Option<IpAddr>,
-    /// Whom to ask; without a port, 53 [default: the first `dns.listen` of the settings, else
+    /// The server to query; the default port is 53 [default: the first `dns.listen` of the settings, else
     /// 127.0.0.1:5300]
     #[arg(short, long, value_name = "ADDRESS[:PORT]", value_parser = parse_server)]
     server: Option<SocketAddr>,
-    /// Ask on behalf of clients in this network (EDNS Client Subnet)
+    /// Query for clients in this network (EDNS Client Subnet)
     #[arg(long, value_name = "CIDR", value_parser = parse_subnet)]
     subnet: Option<IpNet>,
-    /// Ask over TCP at once, not only after a truncated reply
+    /// Use TCP from the start, not only after a truncated response
     #[arg(long)]
     tcp: bool,
-    /// Ask so many times and count which answers come how often
+    /// Query this many times and count how often each answer comes
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     count: Option<u64>,
-    /// Ask which server replied (NSID)
+    /// Request the server's identifier (NSID)
     #[arg(long)]
     nsid: bool,
-    /// How long to wait, for each try (`2s`, `500ms`; two tries over UDP)
+    /// The timeout of each try: 2s, 500ms (two tries over UDP)
     #[arg(long, value_name = "DURATION", default_value = "2s", value_parser = parse_duration)]
     timeout: Duration,
-    /// Print the values of the answer alone
+    /// Print only the values of the answer; without an answer, the response code on standard error
     #[arg(long, conflicts_with = "json")]
     short: bool,
     /// Print JSON
     #[arg(long)]
     json: bool,
-    /// Ask the configured server itself one question and exit 0 when it replies (for a container's
+    /// Send one query to the configured server and exit 0 when it replies (for a container's
     /// HEALTHCHECK)
     #[arg(long = "self", conflicts_with_all = ["name", "reverse", "count"])]
     self_test: bool,
-    /// The settings that say where the server listens
+    /// The settings file, for the server's address
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 }
 
-/// A type to ask for, by its wire code.
+/// A query type, by its number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Type(pub(super) u16);
 
-/// One question.
+/// A query to send.
 #[derive(Clone, Debug)]
-pub(super) struct Wanted<'q> {
-    /// The name to ask for.
+pub(super) struct Request<'q> {
+    /// The name.
     pub(super) name: &'q Name,
-    /// Of which type.
+    /// The type.
     pub(super) record_type: Type,
-    /// On behalf of clients in this network (EDNS Client Subnet).
+    /// The client subnet (EDNS Client Subnet).
     pub(super) subnet: Option<IpNet>,
-    /// Whether the server is to say which one it is.
+    /// Whether to request the NSID.
     pub(super) nsid: bool,
 }
 
-/// Asks, prints, and says by its exit code whether there was a reply.
+/// Sends the query and prints the response. The exit code says whether there was one.
 pub(super) fn run(arguments: &QueryArguments) -> anyhow::Result<ExitCode> {
     if arguments.self_test {
         return self_test(arguments);
     }
     let asker = Asker { server: server(arguments)?, timeout: arguments.timeout };
     let (name, record_type) = subject(arguments)?;
-    match arguments.count {
+    let outcome = match arguments.count {
         Some(count) => repeat(asker, arguments, &name, record_type, count),
         None => once(asker, arguments, &name, record_type),
-    }
+    };
+    outcome.map_err(|error| match error.downcast_ref::<ExchangeError>() {
+        Some(_) if arguments.server.is_none() => {
+            let note = settings::default_address_note(arguments.config.as_deref());
+            anyhow!("{}{note}", with_causes(error.as_ref()))
+        }
+        _ => error,
+    })
 }
 
 fn once(asker: Asker, arguments: &QueryArguments, name: &Name, record_type: Type) -> anyhow::Result<ExitCode> {
@@ -127,11 +135,15 @@ fn once(asker: Asker, arguments: &QueryArguments, name: &Name, record_type: Type
     let text = if arguments.json {
         serde_json::to_string_pretty(&render::json(&reply, asker.server))? + "\n"
     } else if arguments.short {
+        if let Some(why) = render::no_records(&reply) {
+            // Standard output has the values alone, for scripts.
+            print_error(&format!("{}: {why}\n", asked(name, record_type)));
+        }
         render::short(&reply)
     } else {
         render::text(&reply, asker.server, &asked(name, record_type))
     };
-    print(&text);
+    print(&text)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -152,13 +164,13 @@ fn repeat(
     } else {
         tally.text(start.elapsed())
     };
-    print(&text);
+    print(&text)?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// Any well-formed reply will do: it shows that the server reads, decides and writes. Even REFUSED
-/// does. A server that listens on several addresses may have passed over one that the machine does
-/// not have, so one that replies is enough.
+/// Any well-formed response is enough, even REFUSED: it shows that the server reads, answers and
+/// writes. A server that listens on several addresses may have skipped one that the machine does not
+/// have, so one address that replies is enough.
 fn self_test(arguments: &QueryArguments) -> anyhow::Result<ExitCode> {
     let mut failure = anyhow!("the settings name no address to listen on");
     for server in own_addresses(arguments)? {
@@ -171,7 +183,7 @@ fn self_test(arguments: &QueryArguments) -> anyhow::Result<ExitCode> {
                 } else {
                     format!("{server} replied in {milliseconds:.1} ms\n")
                 };
-                print(&text);
+                print(&text)?;
                 return Ok(ExitCode::SUCCESS);
             }
             Err(error) => failure = error,
@@ -180,7 +192,7 @@ fn self_test(arguments: &QueryArguments) -> anyhow::Result<ExitCode> {
     Err(failure)
 }
 
-/// Where the configured server is to be found; without a settings file it has the built-in ones.
+/// The addresses of the configured server; without a settings file the defaults.
 fn own_addresses(arguments: &QueryArguments) -> anyhow::Result<Vec<SocketAddr>> {
     if let Some(server) = arguments.server {
         return Ok(vec![server]);
@@ -191,17 +203,17 @@ fn own_addresses(arguments: &QueryArguments) -> anyhow::Result<Vec<SocketAddr>> 
 }
 
 fn ask(asker: Asker, arguments: &QueryArguments, name: &Name, record_type: Type) -> anyhow::Result<Reply> {
-    let wanted = Wanted { name, record_type, subnet: arguments.subnet, nsid: arguments.nsid };
-    let question = question(&wanted)?;
+    let request = Request { name, record_type, subnet: arguments.subnet, nsid: arguments.nsid };
+    let question = question(&request)?;
     // A zone transfer goes over TCP alone (RFC 5936 section 4.2).
     let tcp = arguments.tcp || record_type == Type(WireType::AXFR.into());
     Ok(if tcp { asker.ask_tcp(&question)? } else { asker.ask_udp_then_tcp(&question)? })
 }
 
-/// The message that asks it.
-pub(super) fn question(wanted: &Wanted<'_>) -> anyhow::Result<Message> {
-    let Wanted { name, record_type, subnet, nsid } = wanted;
-    let wire_name = WireName::read(&mut BinDecoder::new(name.wire())).context("this name cannot be asked for")?;
+/// The message of a query.
+pub(super) fn question(request: &Request<'_>) -> anyhow::Result<Message> {
+    let Request { name, record_type, subnet, nsid } = request;
+    let wire_name = WireName::read(&mut BinDecoder::new(name.wire())).context("this name cannot be queried")?;
     let mut edns = Edns::new();
     edns.set_max_payload(UDP_PAYLOAD);
     if let Some(subnet) = subnet {
@@ -217,13 +229,13 @@ pub(super) fn question(wanted: &Wanted<'_>) -> anyhow::Result<Message> {
     Ok(message)
 }
 
-/// What is asked for, and of which type.
+/// The name and type to query.
 fn subject(arguments: &QueryArguments) -> anyhow::Result<(Name, Type)> {
     if let Some(address) = arguments.reverse {
         return Ok((reverse_name(address), arguments.record_type.unwrap_or(Type(RecordType::Ptr.code()))));
     }
-    let Some(text) = &arguments.name else { bail!("nothing to ask for") };
-    let name = parse_name(text).map_err(|error| anyhow!("`{text}` is no domain name: {error}"))?;
+    let Some(text) = &arguments.name else { bail!("no name to query") };
+    let name = parse_name(text).map_err(|error| anyhow!("`{text}` is not a domain name: {error}"))?;
     Ok((name, arguments.record_type.unwrap_or(Type(RecordType::A.code()))))
 }
 
@@ -250,7 +262,7 @@ fn server(arguments: &QueryArguments) -> anyhow::Result<SocketAddr> {
     find_server(arguments.server, arguments.config.as_deref())
 }
 
-/// The server that was named, else the one that the settings start.
+/// The named server, else the one of the settings.
 pub(super) fn find_server(named: Option<SocketAddr>, settings: Option<&Path>) -> anyhow::Result<SocketAddr> {
     if let Some(server) = named {
         return Ok(server);
@@ -259,7 +271,7 @@ pub(super) fn find_server(named: Option<SocketAddr>, settings: Option<&Path>) ->
     Ok(listen.and_then(|listen| listen.first().copied()).map_or(DEFAULT_SERVER, reachable))
 }
 
-/// A name that somebody typed; the error has a hint.
+/// A name on the command line; the error has a hint.
 pub(super) fn parse_name(text: &str) -> Result<Name, String> {
     Name::parse(text).map_err(|error| match error.hint() {
         Some(hint) => format!("{error}\n  hint: {hint}"),
@@ -295,9 +307,9 @@ pub(super) fn parse_type(text: &str) -> Result<Type, String> {
     known.map_err(|_| "write a record type such as A, AAAA, MX, ANY or TYPE65280".to_owned())
 }
 
-/// How long to wait: any duration but none.
+/// A timeout, which must not be 0.
 fn parse_duration(text: &str) -> Result<Duration, String> {
-    when::duration(text).and_then(|duration| match duration.is_zero() {
+    time_args::parse_duration(text).and_then(|duration| match duration.is_zero() {
         true => Err("write more than 0".to_owned()),
         false => Ok(duration),
     })
@@ -308,7 +320,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_turn_into_the_names_of_the_reverse_tree() {
+    fn addresses_become_names_of_the_reverse_tree() {
         let name = |text: &str| reverse_name(text.parse().unwrap()).to_string();
         assert_eq!(name("192.0.2.11"), "11.2.0.192.in-addr.arpa.");
         assert!(name("2001:db8::1").starts_with("1.0.0.0.0.0"));

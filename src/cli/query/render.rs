@@ -1,4 +1,4 @@
-//! Replies as text in the manner of `dig`, as bare values, and as JSON.
+//! Responses as text in the form of `dig`, as values only, and as JSON.
 //!
 //! Names and character strings are written as Route 53 writes them, with **octal** escapes: what is
 //! printed here can go into a zone file.
@@ -16,12 +16,12 @@ use crate::stats::Transport;
 
 use super::exchange::Reply;
 
-/// What a reply looks like on a terminal.
+/// A response in the form of `dig`.
 pub(super) fn text(reply: &Reply, server: SocketAddr, asked: &str) -> String {
     let message = &reply.message;
     let mut out = format!("; <<>> fiftythree {} <<>> {asked}\n", env!("CARGO_PKG_VERSION"));
     if reply.was_truncated {
-        out.push_str(";; Truncated over UDP, asked again over TCP.\n");
+        out.push_str(";; Truncated, retrying in TCP mode.\n");
     }
     header(&mut out, message);
     if let Some(edns) = &message.edns {
@@ -38,7 +38,7 @@ pub(super) fn text(reply: &Reply, server: SocketAddr, asked: &str) -> String {
     let (address, port, transport) = (server.ip(), server.port(), reply.transport);
     let _ = writeln!(out, "\n;; Query time: {:.1} msec", milliseconds(reply));
     let _ = writeln!(out, ";; SERVER: {address}#{port}({address}) ({transport})");
-    let _ = writeln!(out, ";; MSG SIZE  rcvd: {}", reply.octets);
+    let _ = writeln!(out, ";; MSG SIZE  rcvd: {}", reply.bytes);
     out
 }
 
@@ -82,12 +82,12 @@ fn section(out: &mut String, title: &str, records: &[Record]) {
     }
 }
 
-/// The values of the answer section alone, one a line.
+/// Only the values of the answer section, one per line.
 pub(super) fn short(reply: &Reply) -> String {
     reply.message.answers.iter().fold(String::new(), |out, record| out + &data(&record.data) + "\n")
 }
 
-/// The whole reply as one JSON object.
+/// The whole response as one JSON object.
 pub(super) fn json(reply: &Reply, server: SocketAddr) -> Value {
     let message = &reply.message;
     let metadata = &message.metadata;
@@ -98,7 +98,7 @@ pub(super) fn json(reply: &Reply, server: SocketAddr) -> Value {
         "server": server.to_string(),
         "transport": match reply.transport { Transport::Udp => "udp", Transport::Tcp => "tcp" },
         "query_time_ms": milliseconds(reply),
-        "size": reply.octets,
+        "size": reply.bytes,
         "id": metadata.id,
         "opcode": op_code(metadata.op_code),
         "status": status(metadata.response_code),
@@ -131,15 +131,20 @@ fn records_json(records: &[Record]) -> Vec<Value> {
     records.iter().map(record).collect()
 }
 
-/// The answer of a reply in one line that does not depend on the order of its records, for
-/// counting.
+/// The answer in one line that does not depend on the order of its records, for counting.
 pub(crate) fn outcome(reply: &Reply) -> String {
     let mut values: Vec<String> = reply.message.answers.iter().map(|record| data(&record.data)).collect();
     values.sort_unstable();
-    match reply.message.metadata.response_code {
-        _ if !values.is_empty() => values.join(", "),
-        ResponseCode::NoError => "(NOERROR, no records)".to_owned(),
-        code => format!("({})", status(code)),
+    no_records(reply).map_or_else(|| values.join(", "), |why| format!("({why})"))
+}
+
+/// The response code of a response without an answer.
+pub(super) fn no_records(reply: &Reply) -> Option<String> {
+    let Message { answers, metadata, .. } = &reply.message;
+    match metadata.response_code {
+        _ if !answers.is_empty() => None,
+        ResponseCode::NoError => Some("NOERROR, no records".to_owned()),
+        code => Some(status(code)),
     }
 }
 
@@ -327,7 +332,7 @@ mod tests {
         edns.options_mut().insert(EdnsOption::NSID(NSIDPayload::new(b"lab-1".to_vec()).unwrap()));
         message.set_edns(edns);
         let elapsed = Duration::from_micros(1234);
-        Reply { message, octets: 91, transport: Transport::Udp, elapsed, was_truncated: false }
+        Reply { message, bytes: 91, transport: Transport::Udp, elapsed, was_truncated: false }
     }
 
     fn address(text: &str) -> RData {
@@ -335,7 +340,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reply_reads_as_from_dig() {
+    fn a_response_has_the_form_of_dig() {
         let server = "127.0.0.1:5300".parse().unwrap();
         let text = text(&reply(vec![address("192.0.2.11")]), server, "app.lab.test A");
         let expected = format!(
@@ -378,6 +383,15 @@ app.lab.test.\t10\tIN\tA\t192.0.2.11
         assert_eq!(outcome(&reply(vec![address(one), address(two)])), expected);
         assert_eq!(outcome(&reply(vec![address(two), address(one)])), expected);
         assert_eq!(outcome(&reply(vec![])), "(NOERROR, no records)");
+    }
+
+    #[test]
+    fn a_reply_without_an_answer_has_its_response_code() {
+        assert_eq!(no_records(&reply(vec![address("192.0.2.11")])), None);
+        let mut refused = reply(vec![]);
+        assert_eq!(no_records(&refused).unwrap(), "NOERROR, no records");
+        refused.message.metadata.response_code = ResponseCode::Refused;
+        assert_eq!((no_records(&refused).unwrap().as_str(), short(&refused).as_str()), ("REFUSED", ""));
     }
 
     #[test]

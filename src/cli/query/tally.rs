@@ -1,4 +1,4 @@
-//! Which answers came how often: the effect of a routing policy, made visible.
+//! How often each answer came: the effect of a routing policy.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-/// The distinct answers that were seen.
+/// The distinct answers.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
     counts: HashMap<String, u64>,
@@ -46,7 +46,7 @@ impl Tally {
         json!({ "queries": self.total, "seconds": elapsed.as_secs_f64(), "answers": answers })
     }
 
-    #[expect(clippy::cast_precision_loss, reason = "nobody counts to 2⁵³ queries")]
+    #[expect(clippy::cast_precision_loss, reason = "counts stay below 2⁵³")]
     fn share(&self, count: u64) -> f64 {
         count as f64 / self.total as f64
     }

@@ -20,11 +20,11 @@ use crate::model::{Name, RecordType};
 use crate::simulate::{Crowd, Subject, Tally, steered};
 use crate::store::disclosure_of;
 
+use super::admin_client::{AdminClient, ServerArguments};
 use super::explain::unknown_check;
 use super::paint::Paint;
 use super::query::parse_name;
 use super::rehearsal::Rehearsal;
-use super::side_door::{ServerArguments, SideDoor};
 use super::{Form, explain, print, print_error, print_json};
 
 /// Names that are asked for when none is given: more are no table that anybody reads, and take
@@ -114,7 +114,7 @@ pub(super) fn run(arguments: &SimulateArguments) -> anyhow::Result<ExitCode> {
     let played = play(arguments)?;
     match Form::from(arguments.json) {
         Form::Json => print_json(&render::json(&played))?,
-        Form::Text => print(&render::text(&played, Paint::of_stdout())),
+        Form::Text => print(&render::text(&played, Paint::of_stdout()))?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -216,7 +216,7 @@ fn health(arguments: &SimulateArguments) -> (HashMap<String, Status>, String) {
     if arguments.healthy {
         return (HashMap::new(), "every health check healthy".to_owned());
     }
-    let answer = SideDoor::find(&arguments.server).and_then(|door| door.get::<HealthShape>("/v1/health", &[]));
+    let answer = AdminClient::find(&arguments.server).and_then(|admin| admin.get::<HealthShape>("/v1/health", &[]));
     let Ok(health) = answer else {
         return (HashMap::new(), "every health check healthy, as no running server can be asked".to_owned());
     };

@@ -60,9 +60,13 @@ pub(super) fn text(played: &Played, paint: Paint) -> String {
         counted(names as u64, "name"),
         played.seed
     );
-    let _ = writeln!(out, "before: {}", played.before.seen);
-    if let Some(after) = &played.after {
-        let _ = writeln!(out, "after:  {}", after.seen);
+    match &played.after {
+        Some(after) => {
+            let _ = writeln!(out, "before: {}\nafter:  {}", played.before.seen, after.seen);
+        }
+        None => {
+            let _ = writeln!(out, "with {}", played.before.seen);
+        }
     }
     for (number, subject) in played.subjects.iter().enumerate() {
         let title = format!("{} {}", subject.name, subject.record_type);
@@ -88,7 +92,9 @@ fn records(out: &mut String, played: &Played, asked: &Asked<'_>, paint: Paint) {
     let widest = |column: &dyn Fn(&Row) -> &str| rows.iter().map(|row| column(row).chars().count()).max().unwrap_or(0);
     let (id, value) = (widest(&|row| &row.0), widest(&|row| &row.1));
     let digits = grouped(played.clients).len().max("before".len());
-    let mut head = format!("  {:id$}  {:value$}  {:>width$}", "", "", "before", width = digits + 9);
+    // Without a change there is nothing before it.
+    let first = if played.after.is_some() { "before" } else { "clients" };
+    let mut head = format!("  {:id$}  {:value$}  {first:>width$}", "", "", width = digits + 9);
     if played.after.is_some() {
         let _ = write!(head, "  {:>width$}  {:>7}", "after", "change", width = digits + 9);
     }

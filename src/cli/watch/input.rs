@@ -1,5 +1,4 @@
-//! What a watch hears: answers, health, keys, signals; each from a thread of its own, into one
-//! channel.
+//! The inputs of a watch: answers, health, keys and signals, each from its own thread, in one channel.
 
 use std::sync::mpsc::{self, Sender};
 use std::thread;
@@ -12,21 +11,21 @@ use crate::daemon::Signals;
 
 use super::model::Event;
 
-/// How long the threads that read keys wait at a time: so long do they outlive the screen at most.
-const PATIENCE: Duration = Duration::from_millis(100);
+/// How long the thread for keys waits at a time. It outlives the screen by at most this time.
+const KEY_TIMEOUT: Duration = Duration::from_millis(100);
 
-/// Something that came.
+/// An input.
 #[derive(Clone, Debug)]
 pub(crate) enum Input {
     /// For the model.
     Event(Event, Instant),
     /// A key was pressed.
     Key(KeyEvent),
-    /// The terminal has another size.
+    /// The terminal was resized.
     Resize,
-    /// The asker has asked as often as it was to.
-    Asked,
-    /// A signal wants the end.
+    /// All queries are done.
+    QueriesDone,
+    /// A signal to stop.
     Stop,
 }
 
@@ -34,7 +33,7 @@ pub(crate) enum Input {
 pub(crate) fn read_keys(inputs: Sender<Input>) -> anyhow::Result<()> {
     start("keys", move || {
         loop {
-            let input = match event::poll(PATIENCE).and_then(|is_there| is_there.then(event::read).transpose()) {
+            let input = match event::poll(KEY_TIMEOUT).and_then(|is_there| is_there.then(event::read).transpose()) {
                 Ok(Some(event::Event::Key(key))) if key.kind != KeyEventKind::Release => Input::Key(key),
                 Ok(Some(event::Event::Resize(..))) => Input::Resize,
                 Ok(_) => continue,
@@ -49,10 +48,11 @@ pub(crate) fn read_keys(inputs: Sender<Input>) -> anyhow::Result<()> {
     })
 }
 
-/// Sends a stop when a signal wants it.
+/// Sends `Stop` at each signal to stop.
 pub(crate) fn listen_for_signals(inputs: Sender<Input>) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start")?;
-    // Registered here, so that from now on no signal ends the process with the screen half drawn.
+    // Registered before the screen opens, so that no signal ends the process with the screen half
+    // drawn.
     let mut signals = runtime.block_on(async { Signals::listen() }).context("cannot listen for signals")?;
     let mut hangup = runtime.block_on(async { Hangup::listen() }).context("cannot listen for signals")?;
     start("signals", move || {
@@ -76,12 +76,12 @@ pub(crate) fn start(name: &str, work: impl FnOnce() + Send + 'static) -> anyhow:
     Ok(())
 }
 
-/// A channel for all of it.
+/// The channel for all inputs.
 pub(crate) fn channel() -> (Sender<Input>, mpsc::Receiver<Input>) {
     mpsc::channel()
 }
 
-/// SIGHUP: the terminal is gone.
+/// SIGHUP: the terminal was closed.
 #[cfg(unix)]
 struct Hangup(tokio::signal::unix::Signal);
 
@@ -96,7 +96,7 @@ impl Hangup {
     }
 }
 
-/// Where there are no signals.
+/// Systems without signals.
 #[cfg(not(unix))]
 struct Hangup;
 

@@ -1,28 +1,28 @@
-//! A watch without a screen: a line for each changed answer and verdict, and a tally now and then;
-//! in text or JSON.
+//! A watch without a screen: a line for each changed answer and status, and regular counts; as text
+//! or JSON.
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::cli::{Form, print};
+use crate::cli::output::{Form, OutputError, print};
 
 use super::input::Input;
 use super::model::checks::word;
 use super::model::tally::{Before, Change, Tally};
-use super::model::timeline::{Entry, What};
-use super::model::{Model, Side, Watched};
+use super::model::timeline::{Entry, EntryKind};
+use super::model::{AdminSide, Model, Watched};
 use super::words::{Phrase, fine_clock, percent, phrase};
 
-/// Answers that a line names; others are counted.
+/// The most answers that a line names.
 const NAMED: usize = 8;
 
-/// Prints what happens until the time is over, all is asked, or a signal wants the end.
-pub(super) fn run(model: &mut Model, inputs: &Receiver<Input>, form: Form, bounds: Bounds) {
+/// Prints entries until the time or the number of queries is reached, or a signal stops it.
+pub(super) fn run(model: &mut Model, inputs: &Receiver<Input>, form: Form, bounds: Bounds) -> Result<(), OutputError> {
     let began = Instant::now();
     let mut next_tally = bounds.tally_every;
-    let mut side = Side::Unknown;
+    let mut side = AdminSide::Unknown;
     loop {
         let now = began.elapsed();
         let end = bounds.time.unwrap_or(Duration::MAX);
@@ -31,46 +31,46 @@ pub(super) fn run(model: &mut Model, inputs: &Receiver<Input>, form: Form, bound
         }
         if now >= next_tally {
             model.tick(now);
-            tell_tallies(model, form, Span::Window);
+            print_tallies(model, form, Span::Window)?;
             next_tally += bounds.tally_every;
             continue;
         }
         match inputs.recv_timeout(next_tally.min(end).saturating_sub(now)) {
             Ok(Input::Event(event, at)) => {
-                let news = model.hear(event, at.saturating_duration_since(began));
-                news.iter().for_each(|entry| tell(model, entry, form));
+                let news = model.apply(event, at.saturating_duration_since(began));
+                news.iter().try_for_each(|entry| print_entry(model, entry, form))?;
             }
             Ok(Input::Key(_) | Input::Resize) | Err(RecvTimeoutError::Timeout) => {}
-            Ok(Input::Asked | Input::Stop) | Err(RecvTimeoutError::Disconnected) => break,
+            Ok(Input::QueriesDone | Input::Stop) | Err(RecvTimeoutError::Disconnected) => break,
         }
-        if model.side != side {
-            side = model.side.clone();
-            tell_side(&side, form);
+        if model.admin_side != side {
+            side = model.admin_side.clone();
+            print_admin_side(&side, form)?;
         }
     }
     model.tick(began.elapsed());
-    tell_tallies(model, form, Span::All);
+    print_tallies(model, form, Span::All)
 }
 
-/// How long it goes on.
+/// When it ends, and how often it prints counts.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Bounds {
-    /// At most so long.
+    /// The longest time.
     pub(super) time: Option<Duration>,
-    /// How often the tally is printed.
+    /// The interval of the counts.
     pub(super) tally_every: Duration,
 }
 
-/// Of what a tally tells.
+/// The answers that are counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Span {
-    /// The last seconds.
+    /// Those of the last seconds.
     Window,
-    /// All of it.
+    /// All.
     All,
 }
 
-fn tell(model: &Model, entry: &Entry, form: Form) {
+fn print_entry(model: &Model, entry: &Entry, form: Form) -> Result<(), OutputError> {
     match form {
         Form::Text => print(&format!("{}\n", entry_text(model, entry))),
         Form::Json => print(&format!("{}\n", entry_json(model, entry))),
@@ -92,16 +92,16 @@ fn entry_text(model: &Model, entry: &Entry) -> String {
 fn entry_json(model: &Model, entry: &Entry) -> Value {
     let mut value = json!({ "at": model.wall(entry.at).to_string() });
     let since = model.timeline.since_outage(entry).map(|(since, _)| since);
-    match &entry.what {
-        What::Verdict { check, to, why, .. } => {
-            value["event"] = "verdict".into();
+    match &entry.kind {
+        EntryKind::StatusChange { check, to, why, .. } => {
+            value["event"] = "status_changed".into();
             value["check"] = check.as_str().into();
             value["status"] = word(*to).into();
             value["why"] = why.as_str().into();
             value["seconds_since_first_probe"] = since.into();
             value["seconds_to_first_changed_answer"] = model.timeline.first_answer(entry).into();
         }
-        What::Answer { name, change } => {
+        EntryKind::Answer { name, change } => {
             let subject = &model.names[*name].subject;
             value["event"] = "answer".into();
             value["name"] = subject.name.as_str().into();
@@ -119,30 +119,30 @@ fn entry_json(model: &Model, entry: &Entry) -> Value {
                 Change::Gone { outcome, .. } => value["gone"] = outcome.as_str().into(),
             }
         }
-        What::Deed(deed) => {
-            value["event"] = "deed".into();
-            value["deed"] = deed.as_str().into();
+        EntryKind::UserAction(action) => {
+            value["event"] = "action".into();
+            value["action"] = action.as_str().into();
         }
     }
     value
 }
 
-fn tell_side(side: &Side, form: Form) {
+fn print_admin_side(side: &AdminSide, form: Form) -> Result<(), OutputError> {
     match (side, form) {
-        (Side::Closed(why), Form::Text) => print(&format!("health is not shown: {why}\n")),
-        (Side::Closed(why), Form::Json) => print(&format!("{}\n", json!({ "event": "no health", "why": why }))),
-        (Side::Open | Side::Unknown, _) => {}
+        (AdminSide::Unavailable(why), Form::Text) => print(&format!("health is not shown: {why}\n")),
+        (AdminSide::Unavailable(why), Form::Json) => {
+            print(&format!("{}\n", json!({ "event": "health_unavailable", "why": why })))
+        }
+        (AdminSide::Available | AdminSide::Unknown, _) => Ok(()),
     }
 }
 
-/// Prints how often which answers came.
-pub(crate) fn tell_tallies(model: &Model, form: Form, span: Span) {
-    for name in &model.names {
-        match form {
-            Form::Text => print(&format!("{}\n", tally_text(model, name, span))),
-            Form::Json => print(&format!("{}\n", tally_json(model, name, span))),
-        }
-    }
+/// Prints how often each answer came.
+pub(crate) fn print_tallies(model: &Model, form: Form, span: Span) -> Result<(), OutputError> {
+    model.names.iter().try_for_each(|name| match form {
+        Form::Text => print(&format!("{}\n", tally_text(model, name, span))),
+        Form::Json => print(&format!("{}\n", tally_json(model, name, span))),
+    })
 }
 
 fn tally_text(model: &Model, name: &Watched, span: Span) -> String {
@@ -180,7 +180,7 @@ fn tally_json(model: &Model, name: &Watched, span: Span) -> Value {
     })
 }
 
-/// How many answers there were, and of each how often it came and its share.
+/// The number of answers, and for each distinct one its count and share.
 fn rows(tally: &Tally, span: Span) -> (u64, Vec<(&str, u64, f64)>) {
     let outcomes = tally.outcomes();
     let rows = outcomes.into_iter().map(|outcome| match span {
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_tell_what_happened_and_json_says_the_same() {
+    fn text_and_json_have_the_same_facts() {
         let (model, news) = failover();
         let text = entry_text(&model, &news[1]);
         assert!(
@@ -222,7 +222,7 @@ mod tests {
             "{text}"
         );
         let json = entry_json(&model, &news[2]);
-        assert_eq!((json["event"].as_str(), json["status"].as_str()), (Some("verdict"), Some("unhealthy")));
+        assert_eq!((json["event"].as_str(), json["status"].as_str()), (Some("status_changed"), Some("unhealthy")));
         assert!((json["seconds_to_first_changed_answer"].as_f64().unwrap() - 2.1).abs() < 0.001, "{json}");
         assert_eq!(entry_json(&model, &news[1])["before"], "127.0.53.11");
     }

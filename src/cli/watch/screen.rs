@@ -1,5 +1,5 @@
-//! The terminal during a watch: drawn a limited number of times a second, and restored in every
-//! case at the end.
+//! The terminal during a watch: drawn a limited number of times a second, and always restored at the
+//! end.
 
 use std::io;
 use std::mem::ManuallyDrop;
@@ -14,14 +14,14 @@ use super::draw::{self, Look};
 use super::input::Input;
 use super::model::Model;
 
-/// From one picture to the next, unless a key was pressed.
+/// The interval between two frames, unless a key is pressed.
 const FRAME: Duration = Duration::from_millis(100);
 
-/// The terminal, taken over. Dropping it gives it back; a panic does too.
+/// The terminal in raw mode. Dropping it restores the terminal; a panic does too.
 pub(crate) struct Screen(ManuallyDrop<DefaultTerminal>);
 
 impl Screen {
-    /// Takes the terminal over.
+    /// Switches the terminal to raw mode and the alternate screen.
     pub(crate) fn open() -> anyhow::Result<Screen> {
         ratatui::try_init().map(|terminal| Screen(ManuallyDrop::new(terminal))).context("cannot use this terminal")
     }
@@ -33,34 +33,33 @@ impl Screen {
 
 impl Drop for Screen {
     fn drop(&mut self) {
-        // A terminal that is gone cannot be given back. ratatui's own drop would complain of that
-        // to the terminal that is gone, and end the process with it before others have cleaned up;
-        // so it is not run.
+        // A closed terminal cannot be restored. ratatui's own drop would report that to the closed
+        // terminal and end the process before others have cleaned up, so it is not run.
         let _ = self.0.show_cursor();
         let _ = ratatui::try_restore();
     }
 }
 
-/// Whether a screen goes on.
+/// Whether the screen stays open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Flow {
     Continue,
     Quit,
 }
 
-/// Who shows something: how it looks now, and what its keys do.
+/// What a screen shows around the model, and what its keys do.
 pub(crate) trait Show {
-    /// What stands around the model.
+    /// The title, the keys and the overlay.
     fn look(&self) -> Look<'_>;
 
-    /// Something was pressed that is no key of every screen.
+    /// Handles a key, except those of every screen.
     fn press(&mut self, key: KeyCode, model: &mut Model) -> Flow;
 
-    /// A moment has passed.
+    /// Called before each frame.
     fn tick(&mut self, model: &mut Model) -> Flow;
 }
 
-/// Shows until somebody quits, a signal wants the end, or the time is over.
+/// Draws until the user quits, a signal stops it, or the time is over.
 pub(crate) fn run(
     screen: &mut Screen,
     model: &mut Model,
@@ -80,7 +79,7 @@ pub(crate) fn run(
             next = Instant::now() + FRAME;
         }
         match inputs.recv_timeout(next.saturating_duration_since(Instant::now())) {
-            Ok(Input::Event(event, at)) => drop(model.hear(event, at.saturating_duration_since(began))),
+            Ok(Input::Event(event, at)) => drop(model.apply(event, at.saturating_duration_since(began))),
             Ok(Input::Key(key)) if quits(key) => return Ok(()),
             Ok(Input::Key(key)) => {
                 if show.press(key.code, model) == Flow::Quit {
@@ -89,13 +88,13 @@ pub(crate) fn run(
                 next = Instant::now();
             }
             Ok(Input::Resize) => next = Instant::now(),
-            Ok(Input::Asked | Input::Stop) | Err(RecvTimeoutError::Disconnected) => return Ok(()),
+            Ok(Input::QueriesDone | Input::Stop) | Err(RecvTimeoutError::Disconnected) => return Ok(()),
             Err(RecvTimeoutError::Timeout) => {}
         }
     }
 }
 
-/// Ctrl-C as everywhere; in raw mode it is no signal.
+/// Ctrl-C quits, although it is not a signal in raw mode.
 fn quits(key: KeyEvent) -> bool {
     key.modifiers.contains(KeyModifiers::CONTROL) && matches!(key.code, KeyCode::Char('c' | 'd'))
 }

@@ -1,4 +1,4 @@
-//! What happened, in words: the same on the screen and in plain lines.
+//! Entries as text: the same on the screen and in plain lines.
 
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
@@ -8,62 +8,62 @@ use crate::admin::shapes::StatusShape;
 use super::model::Model;
 use super::model::checks::word;
 use super::model::tally::{Before, Change};
-use super::model::timeline::{Entry, What};
+use super::model::timeline::{Entry, EntryKind};
 
-/// An entry, in parts that a screen may colour.
+/// An entry as text, in parts that a screen colours.
 pub(crate) struct Phrase {
-    /// Whom it is about: a check, a name; empty for deeds.
+    /// The check or name; empty for actions of the user.
     pub(crate) who: String,
-    /// What became of it.
+    /// What happened to it.
     pub(crate) what: String,
-    /// Seconds since the outage, and the like.
+    /// The time since the outage began.
     pub(crate) when: String,
-    /// Why.
+    /// The reason.
     pub(crate) why: String,
-    /// Whether it is good news.
-    pub(crate) mood: Mood,
+    /// Whether it is good or bad.
+    pub(crate) tone: Tone,
 }
 
-/// How an entry feels.
+/// Whether an entry is good or bad.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Mood {
+pub(crate) enum Tone {
     Good,
     Bad,
     Neutral,
 }
 
-/// Puts an entry into words.
+/// The text of an entry.
 pub(crate) fn phrase(model: &Model, entry: &Entry) -> Phrase {
     let since = model.timeline.since_outage(entry).map(|(since, to)| match to {
         StatusShape::Healthy => format!("{since:.1} s after the first passed probe"),
         StatusShape::Unhealthy => format!("{since:.1} s after the first failed probe"),
     });
-    match &entry.what {
-        What::Verdict { check, to, why, .. } => {
-            let mood = match to {
-                StatusShape::Healthy => Mood::Good,
-                StatusShape::Unhealthy => Mood::Bad,
+    match &entry.kind {
+        EntryKind::StatusChange { check, to, why, .. } => {
+            let tone = match to {
+                StatusShape::Healthy => Tone::Good,
+                StatusShape::Unhealthy => Tone::Bad,
             };
             let answer = model.timeline.first_answer(entry).map(|first| format!("answers changed after {first:.1} s"));
             let when = since.into_iter().chain(answer).collect::<Vec<_>>().join(", ");
-            Phrase { who: check.clone(), what: format!("is {}", word(*to)), when, why: short(why).to_owned(), mood }
+            Phrase { who: check.clone(), what: format!("is {}", word(*to)), when, why: why.clone(), tone }
         }
-        What::Answer { name, change } => {
+        EntryKind::Answer { name, change } => {
             let who = model.names[*name].subject.to_string();
             Phrase {
                 who,
                 what: changed(change),
                 when: since.unwrap_or_default(),
                 why: String::new(),
-                mood: Mood::Neutral,
+                tone: Tone::Neutral,
             }
         }
-        What::Deed(deed) => Phrase {
+        EntryKind::UserAction(action) => Phrase {
             who: String::new(),
-            what: deed.clone(),
+            what: action.clone(),
             when: String::new(),
             why: String::new(),
-            mood: Mood::Neutral,
+            tone: Tone::Neutral,
         },
     }
 }
@@ -73,21 +73,16 @@ fn changed(change: &Change) -> String {
         Change::Arrived { outcome, before: Before::Nothing, .. } => format!("is {outcome}"),
         Change::Arrived { outcome, before: Before::Steady(before), .. } => format!("{before} → {outcome}"),
         Change::Arrived { outcome, before: Before::Mixed, .. } => format!("is also {outcome}"),
-        Change::Gone { outcome, .. } => format!("{outcome} comes no more"),
+        Change::Gone { outcome, .. } => format!("is no longer {outcome}"),
     }
 }
 
-/// The first sentence of a status, without Route 53's advice.
-pub(crate) fn short(status: &str) -> &str {
-    status.split(" The endpoint or the internet connection").next().unwrap_or(status)
-}
-
-/// The clock on the wall, to the second.
+/// The local time, to the second.
 pub(crate) fn clock(moment: Timestamp) -> String {
     local(moment).strftime("%H:%M:%S").to_string()
 }
 
-/// The clock on the wall, to the tenth of a second.
+/// The local time, to a tenth of a second.
 pub(crate) fn fine_clock(moment: Timestamp) -> String {
     let local = local(moment);
     format!("{}.{}", local.strftime("%H:%M:%S"), local.subsec_nanosecond() / 100_000_000)
@@ -108,7 +103,7 @@ mod tests {
     use crate::cli::watch::model::tests::failover;
 
     #[test]
-    fn an_outage_reads_well() {
+    fn an_outage_as_text() {
         let (model, news) = failover();
         let line = |entry| {
             let Phrase { who, what, when, why, .. } = phrase(&model, entry);

@@ -1,4 +1,4 @@
-//! The answers of each name: how much of the last seconds, and of all, was which.
+//! The answers of each name: their shares of the last seconds, and of all.
 
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
@@ -6,18 +6,18 @@ use ratatui::text::{Line, Span};
 
 use crate::cli::watch::model::tally::{Outcome, Tally};
 use crate::cli::watch::model::{Model, Watched};
-use crate::cli::watch::words::{Mood, percent};
+use crate::cli::watch::words::{Tone, percent};
 
 use super::{Look, section, text};
 
-/// A name's column is not narrower: an address, a bar, a share.
+/// The least width of a name's column: an address, a bar, a share.
 const NARROWEST: u16 = 46;
-/// Answers of a name that are shown; a screen may have room for less.
+/// The most answers of a name that are shown.
 const ROWS: u16 = 8;
-/// From this width on, the share and the count are shown next to it.
+/// From this width, the share of all and the count are shown too.
 const WIDE: u16 = 58;
 
-/// Rows that would show everything.
+/// The rows that show everything.
 pub(super) fn wanted(width: u16, model: &Model) -> u16 {
     let rows = model.names.iter().map(|name| 1 + rows(name));
     if are_beside(width, model) { rows.max().unwrap_or_default() } else { rows.sum() }
@@ -27,7 +27,7 @@ fn rows(name: &Watched) -> u16 {
     u16::try_from(name.tally.outcomes().len()).unwrap_or(ROWS).clamp(1, ROWS)
 }
 
-/// True if names are shown side by side.
+/// Whether names are shown side by side.
 fn are_beside(width: u16, model: &Model) -> bool {
     let names = u16::try_from(model.names.len()).unwrap_or(u16::MAX);
     names > 1 && width / names >= NARROWEST
@@ -43,7 +43,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, model: &Model, look: &Look
     }
 }
 
-/// Each name gets what it wants while there is room, from the one that wants most is taken first.
+/// Each name gets the rows that it needs. If there are too few, the largest ones get less.
 fn heights(room: u16, model: &Model) -> Vec<Constraint> {
     let mut heights: Vec<u16> = model.names.iter().map(|name| 1 + rows(name)).collect();
     while heights.iter().sum::<u16>() > room {
@@ -78,7 +78,7 @@ fn draw_name(frame: &mut Frame<'_>, area: Rect, name: &Watched, look: &Look<'_>)
         frame.render_widget(Line::styled(" no answer yet", look.palette.faint()), inner);
         return;
     }
-    // Alignment must not follow which rows are shown.
+    // The alignment does not depend on which rows are shown.
     let widest = outcomes.iter().map(|outcome| text::width(&outcome.text)).max().unwrap_or_default();
     let column = widest.clamp(9, (inner.width / 2).max(9));
     for (row, outcome) in inner.rows().zip(shown(&outcomes, inner.height)) {
@@ -86,7 +86,7 @@ fn draw_name(frame: &mut Frame<'_>, area: Rect, name: &Watched, look: &Look<'_>)
     }
 }
 
-/// Where there is no room for a list: what comes most.
+/// The most frequent answer, if there is no room for a list.
 fn in_one_line<'l>(name: &Watched, look: &Look<'_>) -> Line<'l> {
     let most = name.tally.outcomes().first().map_or_else(
         || "no answer yet".to_owned(),
@@ -96,8 +96,7 @@ fn in_one_line<'l>(name: &Watched, look: &Look<'_>) -> Line<'l> {
     Line::from(vec![title, Span::raw(most)])
 }
 
-/// As many as there is room for, those that come most, in an order that does not change with every
-/// answer.
+/// The most frequent answers that fit, in an order that does not change with every answer.
 fn shown<'o>(outcomes: &[&'o Outcome], room: u16) -> Vec<&'o Outcome> {
     let mut shown: Vec<&Outcome> = outcomes.iter().take(usize::from(room)).copied().collect();
     shown.sort_by(|one, other| natural(&one.text).cmp(&natural(&other.text)));
@@ -121,14 +120,18 @@ fn line<'l>(width: u16, column: u16, tally: &Tally, outcome: &Outcome, look: &Lo
     let is_silence = outcome.text.starts_with('(');
     let style = match (comes, is_silence) {
         (false, _) => palette.faint(),
-        (true, true) => palette.mood(Mood::Bad),
-        (true, false) => ratatui::style::Style::new(),
+        (true, true) => palette.tone(Tone::Bad),
+        (true, false) => look.site(&outcome.text).unwrap_or_default(),
+    };
+    let bar_style = match is_silence {
+        true => palette.tone(Tone::Bad),
+        false => look.site(&outcome.text).unwrap_or(palette.accent()),
     };
     Line::from(vec![
         Span::styled(if is_last { " ▸ " } else { "   " }, palette.accent()),
         Span::styled(text::fit(&outcome.text, column), style),
         Span::raw(" "),
-        Span::styled(bar, if is_silence { palette.mood(Mood::Bad) } else { palette.accent() }),
+        Span::styled(bar, bar_style),
         Span::raw(" "),
         Span::styled(figures, if comes { palette.strong() } else { palette.faint() }),
         Span::styled(wide, palette.faint()),

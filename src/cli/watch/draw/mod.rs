@@ -1,7 +1,7 @@
-//! A picture of the model, for any size of terminal.
+//! Draws the model on a terminal of any size.
 //!
-//! Sections stand below each other: answers, checks, what happened. Where there is little room,
-//! details go first, then rows; names are side by side where the width allows.
+//! The sections are, from top to bottom: answers, checks, what happened. With little room, details
+//! are left out first, then rows; names are side by side if the width allows.
 
 mod answers;
 mod checks;
@@ -20,45 +20,56 @@ use super::words::clock;
 
 pub(crate) use palette::Palette;
 
-/// Rows of what happened that stay, before others get any more than they must have.
+/// The rows that the list of events keeps before other sections get optional rows.
 const TIMELINE: u16 = 5;
 
-/// What stands around the model.
+/// What is drawn around the model.
 #[derive(Clone, Debug)]
 pub(crate) struct Look<'l> {
     /// The colours.
     pub(crate) palette: Palette,
-    /// What the screen is called.
+    /// The title of the screen.
     pub(crate) title: &'l str,
-    /// More to say beside it: whom it asks, on whose behalf.
+    /// The text after the title, such as the server that is queried.
     pub(crate) aside: String,
-    /// Keys and what they do, for the last line.
+    /// The keys and what they do, for the last line.
     pub(crate) keys: &'l [(&'l str, &'l str)],
+    /// Names with a colour of their own: answers that end in one of them, and checks of that name.
+    pub(crate) sites: &'l [&'l str],
     /// Whether checks have numbers, which are keys.
     pub(crate) numbered: bool,
-    /// Something over all of it.
+    /// A box over the sections.
     pub(crate) overlay: Option<Overlay<'l>>,
 }
 
-/// Something over all of it.
+impl Look<'_> {
+    /// The colour of the site that a text names with its last word.
+    fn site(&self, text: &str) -> Option<Style> {
+        let name = text.rsplit(' ').next()?;
+        let number = self.sites.iter().position(|site| *site == name)?;
+        Some(self.palette.site(number))
+    }
+}
+
+/// A box over the sections.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Overlay<'l> {
-    /// What it is.
+    /// Its title.
     pub(crate) title: &'l str,
     /// Its lines.
     pub(crate) lines: &'l [String],
-    /// Which of them are shown when there is not room for all.
+    /// Which lines are shown if there is no room for all.
     pub(crate) shown: Shown,
 }
 
-/// Which lines are shown when there is not room for all.
+/// Which lines are shown if there is no room for all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Shown {
     First,
     Last,
 }
 
-/// Draws all of it.
+/// Draws the screen.
 pub(crate) fn draw(frame: &mut Frame<'_>, model: &Model, look: &Look<'_>) {
     let area = frame.area();
     let [head, body, foot] =
@@ -67,12 +78,12 @@ pub(crate) fn draw(frame: &mut Frame<'_>, model: &Model, look: &Look<'_>) {
     sections(frame, body, model, look);
     footer(frame, foot, look);
     if let Some(overlay) = look.overlay {
-        cover(frame, body, look, overlay);
+        draw_overlay(frame, body, look, overlay);
     }
 }
 
 fn sections(frame: &mut Frame<'_>, area: Rect, model: &Model, look: &Look<'_>) {
-    let [answers, checks] = shares_of(area, model);
+    let [answers, checks] = shares_of(area, model, look);
     let [first, second, third] =
         Layout::vertical([Constraint::Length(answers), Constraint::Length(checks), Constraint::Min(0)]).areas(area);
     answers::draw(frame, first, model, look);
@@ -80,15 +91,17 @@ fn sections(frame: &mut Frame<'_>, area: Rect, model: &Model, look: &Look<'_>) {
     timeline::draw(frame, third, model, look);
 }
 
-/// Rows for answers and checks. The time line gets the rest.
-fn shares_of(area: Rect, model: &Model) -> [u16; 2] {
+/// The rows of answers and checks. The list of events gets the rest.
+fn shares_of(area: Rect, model: &Model, look: &Look<'_>) -> [u16; 2] {
     let room = area.height.saturating_sub(TIMELINE.min(area.height / 4));
-    let (answers, checks) = (answers::wanted(area.width, model), checks::wanted(area.width, model));
-    let fitting = [checks.detailed, checks.marked, checks.brief].into_iter().find(|checks| answers + checks <= room);
+    let (answers, checks) = (answers::wanted(area.width, model), checks::wanted(area.width, model, look));
+    let fitting = [checks.wrapped, checks.detailed, checks.marked, checks.brief]
+        .into_iter()
+        .find(|checks| answers + checks <= room);
     if let Some(checks) = fitting {
         return [answers, checks];
     }
-    // Both must do with less: half for each, unless one needs less than that.
+    // Not enough for both: half for each, unless one needs less.
     let least = room / 2;
     let answers = answers.min(least.max(room.saturating_sub(checks.brief)));
     [answers, checks.brief.min(room - answers)]
@@ -122,11 +135,11 @@ fn footer(frame: &mut Frame<'_>, area: Rect, look: &Look<'_>) {
     frame.render_widget(line, area);
 }
 
-/// The head of a section: a rule with its name, and something at its right end.
+/// The head of a section: a rule with its name, and a text at its right end.
 fn section(frame: &mut Frame<'_>, area: Rect, look: &Look<'_>, name: Line<'_>, right: &str) -> Rect {
     let has_room = name.width() + right.chars().count() + 6 < usize::from(area.width);
     let mut block = Block::new().borders(Borders::TOP).border_style(look.palette.faint());
-    // The rule is faint, its name is not.
+    // Only the rule is faint.
     block = block.title_style(Style::new().remove_modifier(Modifier::DIM)).title(name);
     if has_room && !right.is_empty() {
         block = block.title_top(Line::styled(format!(" {right} "), look.palette.faint()).right_aligned());
@@ -136,7 +149,7 @@ fn section(frame: &mut Frame<'_>, area: Rect, look: &Look<'_>, name: Line<'_>, r
     inner
 }
 
-fn cover(frame: &mut Frame<'_>, body: Rect, look: &Look<'_>, overlay: Overlay<'_>) {
+fn draw_overlay(frame: &mut Frame<'_>, body: Rect, look: &Look<'_>, overlay: Overlay<'_>) {
     let rows = u16::try_from(overlay.lines.len()).unwrap_or(u16::MAX).saturating_add(2).min(body.height);
     let widest = overlay.lines.iter().map(|line| text::width(line)).max().unwrap_or_default();
     let columns = widest.saturating_add(4).min(body.width);

@@ -1,13 +1,13 @@
-//! Few colours of the terminal's own sixteen, so that light and dark ones both can read them; none
-//! with `NO_COLOR`.
+//! A few of the terminal's own sixteen colours, readable on light and dark backgrounds; none with
+//! `NO_COLOR`.
 //!
 //! No information depends on colour alone.
 
 use ratatui::style::{Color, Modifier, Style};
 
-use crate::cli::watch::words::Mood;
+use crate::cli::watch::words::Tone;
 
-/// Which colours there are.
+/// The colours in use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Palette {
     Colours,
@@ -16,7 +16,7 @@ pub(crate) enum Palette {
 }
 
 impl Palette {
-    /// As the environment wants it.
+    /// According to the environment.
     pub(crate) fn fitting() -> Palette {
         match std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()) {
             true => Palette::Colours,
@@ -24,23 +24,23 @@ impl Palette {
         }
     }
 
-    /// What matters.
+    /// Important text.
     pub(super) fn strong(self) -> Style {
         Style::new().add_modifier(Modifier::BOLD)
     }
 
-    /// What may be passed over.
+    /// Less important text.
     pub(super) fn faint(self) -> Style {
         Style::new().add_modifier(Modifier::DIM)
     }
 
-    pub(super) fn mood(self, mood: Mood) -> Style {
-        match (self, mood) {
-            (_, Mood::Neutral) => Style::new(),
-            (Palette::Plain, Mood::Good) => Style::new(),
-            (Palette::Plain, Mood::Bad) => self.strong(),
-            (Palette::Colours, Mood::Good) => Style::new().fg(Color::Green),
-            (Palette::Colours, Mood::Bad) => Style::new().fg(Color::Red).add_modifier(Modifier::BOLD),
+    pub(super) fn tone(self, tone: Tone) -> Style {
+        match (self, tone) {
+            (_, Tone::Neutral) => Style::new(),
+            (Palette::Plain, Tone::Good) => Style::new(),
+            (Palette::Plain, Tone::Bad) => self.strong(),
+            (Palette::Colours, Tone::Good) => Style::new().fg(Color::Green),
+            (Palette::Colours, Tone::Bad) => Style::new().fg(Color::Red).add_modifier(Modifier::BOLD),
         }
     }
 
@@ -52,7 +52,16 @@ impl Palette {
         }
     }
 
-    /// Bars, keys and what else is to be found at a glance.
+    /// A site, by its number. Green and red are for the status of checks.
+    pub(super) fn site(self, number: usize) -> Style {
+        const COLOURS: [Color; 4] = [Color::Cyan, Color::Magenta, Color::Yellow, Color::Blue];
+        match self {
+            Palette::Plain => Style::new(),
+            Palette::Colours => Style::new().fg(COLOURS[number % COLOURS.len()]),
+        }
+    }
+
+    /// Bars, keys and marks.
     pub(super) fn accent(self) -> Style {
         match self {
             Palette::Plain => Style::new(),

@@ -1,5 +1,5 @@
-//! Pictures at several sizes, held against files beside this one. After a wanted change, look at
-//! them and run the tests with `FIFTYTHREE_DRAW=1`, which writes them anew.
+//! Screens at several sizes, compared with committed files. `FIFTYTHREE_BLESS=1` rewrites them; look
+//! at the difference.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -17,12 +17,12 @@ use crate::cli::watch::model::{Event, Model, Subject, Watched};
 
 use super::*;
 
-const KEYS: [(&str, &str); 3] = [("q", "quit"), ("r", "count anew"), ("?", "help")];
+const KEYS: [(&str, &str); 3] = [("q", "quit"), ("r", "reset counts"), ("?", "help")];
 
 fn look<'l>() -> Look<'l> {
-    let aside = "asks 127.0.0.1:5300 10 times a second".to_owned();
+    let aside = "queries 127.0.0.1:5300 10 times a second".to_owned();
     let palette = Palette::Colours;
-    Look { palette, title: "fiftythree watch", aside, keys: &KEYS, numbered: false, overlay: None }
+    Look { palette, title: "fiftythree watch", aside, keys: &KEYS, sites: &[], numbered: false, overlay: None }
 }
 
 fn drawn(model: &Model, look: &Look<'_>, width: u16, height: u16) -> Buffer {
@@ -31,7 +31,7 @@ fn drawn(model: &Model, look: &Look<'_>, width: u16, height: u16) -> Buffer {
     terminal.backend().buffer().clone()
 }
 
-/// The letters alone; clocks, which depend on where one is, are blanked.
+/// The text; clocks, which depend on the time zone, are blanked.
 fn letters(buffer: &Buffer) -> String {
     let mut out = String::new();
     for row in buffer.area.rows() {
@@ -53,11 +53,11 @@ fn without_clocks(line: &str) -> String {
     out.into_iter().collect()
 }
 
-/// Holds a picture against the file of its name.
+/// Compares a screen with its file.
 fn same(name: &str, picture: &str) {
     let path =
         PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("src/cli/watch/draw/pictures").join(format!("{name}.txt"));
-    if std::env::var_os("FIFTYTHREE_DRAW").is_some() {
+    if std::env::var_os("FIFTYTHREE_BLESS").is_some() {
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(&path, picture).unwrap();
     }
@@ -65,7 +65,7 @@ fn same(name: &str, picture: &str) {
     assert!(picture == expected, "{}:\n{expected}\nbut it is\n{picture}", path.display());
 }
 
-/// Three names, four checks, deeds: what `fiftythree demo` shows.
+/// Three names, four checks, an action: what `fiftythree demo` shows.
 fn three_names() -> Model {
     let mut model = model();
     for name in ["shop.lab.test.", "near.lab.test."] {
@@ -79,14 +79,14 @@ fn three_names() -> Model {
         let weighted = [11, 11, 11, 11, 11, 11, 12, 12, 12, 13][usize::try_from(step * 7 % 10).unwrap()];
         for (name, last) in [(0, 11), (1, weighted), (2, 14)] {
             let (outcome, took) = (format!("127.0.53.{last}"), Duration::from_micros(300));
-            model.hear(Event::Answer { name, outcome, took }, at(step * 100));
+            model.apply(Event::Answer { name, outcome, took }, at(step * 100));
         }
     }
     let checks = ["frankfurt", "dublin", "virginia", "tokyo"];
     let checks =
         checks.map(|name| shape(name, StatusShape::Healthy, ("2026-03-01T22:00:10.000Z", true, 0.6), &[], &[]));
-    model.hear(health("2026-03-01T22:00:10.000Z", &checks), at(10_000));
-    model.hear(Event::Deed("killed frankfurt".to_owned()), at(10_000));
+    model.apply(health("2026-03-01T22:00:10.000Z", &checks), at(10_000));
+    model.apply(Event::UserAction("stopped frankfurt".to_owned()), at(10_000));
     model
 }
 
@@ -116,16 +116,57 @@ fn three_names_on_a_very_small_terminal() {
 }
 
 #[test]
-fn three_names_stand_beside_each_other_on_a_large_terminal() {
+fn three_names_are_side_by_side_on_a_large_terminal() {
     same("three-names-200x60", &letters(&drawn(&three_names(), &Look { numbered: true, ..look() }, 200, 60)));
 }
 
 #[test]
 fn without_an_admin_side_the_screen_says_so() {
     let mut model = model();
-    model.hear(answer("127.0.53.11"), at(0));
-    model.hear(Event::NoHealth("the server's admin side at 127.0.0.1:8053 cannot be reached".to_owned()), at(10));
+    model.apply(answer("127.0.53.11"), at(0));
+    model.apply(Event::NoHealth("the server's admin side at 127.0.0.1:8053 cannot be reached".to_owned()), at(10));
     same("no-admin-side-80x24", &letters(&drawn(&model, &look(), 80, 24)));
+}
+
+#[test]
+fn a_reason_goes_on_where_rows_are_free() {
+    let drawn = |height| letters(&drawn(&failover().0, &look(), 60, height));
+    let (high, low) = (drawn(24), drawn(13));
+    let rest = "\n   passes in a row make it healthy\n";
+    assert!(high.contains(rest) && !low.contains(rest), "{high}{low}");
+    let rest = "\n                      connection was refused by the\n                      endpoint.\n";
+    assert!(high.contains(rest) && !low.contains(rest), "{high}{low}");
+}
+
+/// The health checks alone: what `fiftythree health --watch` shows.
+#[test]
+fn the_health_checks_alone_at_the_usual_size() {
+    let mut model = model();
+    model.names.clear();
+    let down = [("2026-03-01T22:00:06.000Z", StatusShape::Unhealthy)];
+    let results = [("2026-03-01T22:00:04.000Z", false), ("2026-03-01T21:30:00.000Z", true)];
+    let blue = shape("blue", StatusShape::Unhealthy, ("2026-03-01T22:00:06.000Z", false, 0.2), &down, &results);
+    let green = shape("green", StatusShape::Healthy, ("2026-03-01T22:00:06.000Z", true, 2.5), &[], &results[1..]);
+    model.apply(health("2026-03-01T22:00:07.000Z", &[green, blue]), at(7000));
+    same("health-80x24", &letters(&drawn(&model, &Look { title: "fiftythree health", ..look() }, 80, 24)));
+}
+
+#[test]
+fn answers_and_the_check_of_a_site_have_one_colour() {
+    let (mut model, sites) = (failover().0, ["green", "blue"]);
+    model.apply(answer("127.0.53.12 blue"), at(9000));
+    let colours = |palette| {
+        let buffer = drawn(&model, &Look { palette, sites: &sites, ..look() }, 80, 24);
+        let rows: Vec<String> = letters(&buffer).lines().map(str::to_owned).collect();
+        let colour = |text: &str| {
+            let row = rows.iter().position(|row| row.contains(text)).unwrap();
+            let column = rows[row].chars().collect::<Vec<_>>().windows(4).position(|four| four == ['b', 'l', 'u', 'e']);
+            buffer[(u16::try_from(column.unwrap()).unwrap(), u16::try_from(row).unwrap())].fg
+        };
+        [colour("127.0.53.12 blue"), colour("blue  unhealthy")]
+    };
+    assert_eq!(colours(Palette::Colours), [Color::Magenta; 2]);
+    assert_eq!(colours(Palette::Plain), [Color::Reset; 2]);
 }
 
 #[test]
@@ -149,7 +190,7 @@ fn nothing_panics_at_any_size() {
 }
 
 #[test]
-fn an_unhealthy_check_is_red_and_a_healthy_one_is_green_unless_nobody_wants_colour() {
+fn an_unhealthy_check_is_red_and_a_healthy_one_is_green_except_without_colours() {
     let colours = |palette| {
         let buffer = drawn(&failover().0, &Look { palette, ..look() }, 80, 24);
         let colour = |symbol| buffer.content().iter().find(|cell| cell.symbol() == symbol).unwrap().fg;

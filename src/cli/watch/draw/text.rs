@@ -2,7 +2,7 @@
 
 use ratatui::text::Span;
 
-/// Columns that a text takes.
+/// The columns of a text.
 pub(super) fn width(text: &str) -> u16 {
     u16::try_from(Span::raw(text).width()).unwrap_or(u16::MAX)
 }
@@ -12,8 +12,8 @@ pub(super) fn fit(text: &str, columns: u16) -> String {
     let columns = usize::from(columns);
     let mut out = String::new();
     let mut taken = 0;
-    for letter in text.chars() {
-        let wide = Span::raw(letter.to_string()).width();
+    for character in text.chars() {
+        let wide = Span::raw(character.to_string()).width();
         let rest_fits = usize::from(width(text)) <= columns;
         if !rest_fits && taken + wide + 1 > columns {
             if taken < columns {
@@ -22,7 +22,7 @@ pub(super) fn fit(text: &str, columns: u16) -> String {
             }
             break;
         }
-        out.push(letter);
+        out.push(character);
         taken += wide;
     }
     out.extend(std::iter::repeat_n(' ', columns.saturating_sub(taken)));
@@ -38,7 +38,7 @@ pub(super) fn bar(share: f64, columns: u16) -> String {
         reason = "a share of some columns is small and not negative"
     )]
     let eighths = (share.clamp(0.0, 1.0) * f64::from(columns) * 8.0).round() as usize;
-    // What is there at all is seen.
+    // Any share above 0 is visible.
     let eighths = if share > 0.0 { eighths.max(1) } else { eighths };
     let bar = "█".repeat(eighths / 8) + PARTS[eighths % 8];
     fit(&bar, columns)

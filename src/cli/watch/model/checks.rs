@@ -1,4 +1,4 @@
-//! The health checks behind a name, as the admin side tells of them.
+//! Health checks, as the admin side reports them.
 
 use std::collections::VecDeque;
 
@@ -6,19 +6,19 @@ use jiff::Timestamp;
 
 use crate::admin::shapes::{CheckShape, NextShape, ResultsShape, StatusShape, TransitionShape};
 
-/// Latencies that are kept: a wide screen shows no more.
+/// The most latencies that are kept: a wide screen shows no more.
 const LATENCIES: usize = 200;
-/// Transitions before the watch began that are still news, per check.
+/// The most status changes of a check from before the watch that are shown.
 const EARLIER: usize = 2;
 
 /// A check.
 #[derive(Clone, Debug)]
 pub(crate) struct Check {
-    /// What the server said last.
+    /// The last report.
     pub(crate) shape: CheckShape,
-    /// The probes that were seen, the latest last.
+    /// Its probes, the latest last.
     pub(crate) probes: VecDeque<Probe>,
-    /// The latest transition that is known.
+    /// The latest known status change.
     known: Option<Timestamp>,
 }
 
@@ -28,59 +28,59 @@ pub(crate) struct Probe {
     at: Timestamp,
     /// How long it took.
     pub(crate) milliseconds: f64,
-    /// Whether the endpoint did as it should.
+    /// Whether it passed.
     pub(crate) passed: bool,
 }
 
-/// A changed verdict.
+/// A status change.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Verdict {
-    /// Of which check.
+pub(crate) struct StatusChange {
+    /// The check.
     pub(crate) check: String,
-    /// To what.
+    /// The new status.
     pub(crate) to: StatusShape,
-    /// Why, in the server's words.
+    /// The reason that the server gives.
     pub(crate) why: String,
-    /// When, by the server's clock.
+    /// The time by the server's clock.
     pub(crate) at: Timestamp,
-    /// The first result in the row that led to it: the first failed probe of an outage.
+    /// The first of the consecutive results that caused it: the first failed probe of an outage.
     pub(crate) began: Option<Timestamp>,
 }
 
 impl Check {
-    /// A check that was not known before.
+    /// A check at its first report.
     pub(crate) fn new(shape: CheckShape) -> Check {
         let mut check = Check { shape, probes: VecDeque::new(), known: None };
-        check.remember_probes();
+        check.add_probes();
         check
     }
 
-    /// What was told of it before it was watched.
-    pub(crate) fn earlier(&mut self) -> Vec<Verdict> {
-        let verdicts = self.news();
-        verdicts[verdicts.len().saturating_sub(EARLIER)..].to_vec()
+    /// Its last status changes from before the watch.
+    pub(crate) fn earlier(&mut self) -> Vec<StatusChange> {
+        let changes = self.new_changes();
+        changes[changes.len().saturating_sub(EARLIER)..].to_vec()
     }
 
-    /// Takes what the server says now, and tells which verdicts are new.
-    pub(crate) fn update(&mut self, shape: CheckShape) -> Vec<Verdict> {
+    /// Applies a report, and returns the new status changes.
+    pub(crate) fn update(&mut self, shape: CheckShape) -> Vec<StatusChange> {
         self.shape = shape;
-        self.remember_probes();
-        self.news()
+        self.add_probes();
+        self.new_changes()
     }
 
-    /// The oldest first.
-    fn news(&mut self) -> Vec<Verdict> {
+    /// The new status changes, oldest first.
+    fn new_changes(&mut self) -> Vec<StatusChange> {
         let known = self.known;
         let shape = &self.shape;
-        let news = shape.transitions.iter().filter_map(|transition| verdict(shape, transition));
-        let mut news: Vec<Verdict> = news.filter(|verdict| known.is_none_or(|known| verdict.at > known)).collect();
+        let news = shape.transitions.iter().filter_map(|transition| status_change(shape, transition));
+        let mut news: Vec<StatusChange> = news.filter(|change| known.is_none_or(|known| change.at > known)).collect();
         news.reverse();
-        self.known = news.last().map(|verdict| verdict.at).or(known);
+        self.known = news.last().map(|change| change.at).or(known);
         news
     }
 
-    /// The probes that are new: those that the server remembers, else the last one.
-    fn remember_probes(&mut self) {
+    /// Adds new probes: the recent ones of the report, else its last result.
+    fn add_probes(&mut self) {
         let known = self.probes.back().map(|probe| probe.at);
         let probe = |at: &str, milliseconds, passed| Some(Probe { at: at.parse().ok()?, milliseconds, passed });
         let recent = self.shape.recent.iter().filter_map(|sample| probe(&sample.at, sample.total_ms, sample.passed));
@@ -91,7 +91,7 @@ impl Check {
         self.probes.drain(..self.probes.len().saturating_sub(LATENCIES));
     }
 
-    /// Such as `overridden`, `disabled`, `no result yet`; empty when there is nothing to add.
+    /// Such as `overridden`, `disabled`, `no result yet`.
     pub(crate) fn notes(&self) -> Vec<&'static str> {
         let shape = &self.shape;
         let notes = [
@@ -103,21 +103,20 @@ impl Check {
         notes.into_iter().filter(|(is, _)| *is).map(|(_, note)| note).collect()
     }
 
-    /// A turn that is under way, such as `2 more failures in a row make it unhealthy`; the rest is
-    /// not news.
-    pub(crate) fn under_way(&self) -> Option<String> {
+    /// A status change that may follow: the last result differs from the status.
+    pub(crate) fn may_change(&self) -> Option<String> {
         let (last, next) = (self.shape.last_result.as_ref()?, self.shape.next.as_ref()?);
-        (last.passed == next.passes && !last.missing).then(|| turns(next))
+        (last.passed == next.passes && !last.missing).then(|| needed(next))
     }
 
-    /// What comes next.
-    pub(crate) fn turns(&self) -> Option<String> {
-        self.shape.next.as_ref().map(turns)
+    /// How many results in a row change the status.
+    pub(crate) fn needed(&self) -> Option<String> {
+        self.shape.next.as_ref().map(needed)
     }
 }
 
 /// Such as `one more failure makes it unhealthy`.
-fn turns(next: &NextShape) -> String {
+fn needed(next: &NextShape) -> String {
     let (one, many) = if next.passes { ("pass", "passes") } else { ("failure", "failures") };
     let then = word(next.then);
     match next.results_needed {
@@ -126,7 +125,7 @@ fn turns(next: &NextShape) -> String {
     }
 }
 
-/// As the server's log says it.
+/// The word of the server's log.
 pub(crate) fn word(status: StatusShape) -> &'static str {
     match status {
         StatusShape::Healthy => "healthy",
@@ -134,13 +133,14 @@ pub(crate) fn word(status: StatusShape) -> &'static str {
     }
 }
 
-fn verdict(shape: &CheckShape, transition: &TransitionShape) -> Option<Verdict> {
+fn status_change(shape: &CheckShape, transition: &TransitionShape) -> Option<StatusChange> {
     let at = transition.at.parse().ok()?;
     let began = began(&shape.results, transition.to, at);
-    Some(Verdict { check: shape.name.clone(), to: transition.to, why: transition.why.clone(), at, began })
+    Some(StatusChange { check: shape.name.clone(), to: transition.to, why: transition.why.clone(), at, began })
 }
 
-/// The first of the results, the latest of which stand first, that led to a verdict at this moment.
+/// The first of the consecutive results that caused a status change at this time. Results are sorted
+/// latest first.
 fn began(results: &[ResultsShape], to: StatusShape, at: Timestamp) -> Option<Timestamp> {
     let passes = to == StatusShape::Healthy;
     let before = results.iter().filter_map(|row| Some((row.passed, row.first.parse::<Timestamp>().ok()?)));
@@ -214,11 +214,11 @@ pub(crate) mod tests {
         let news = check.update(after.clone());
         assert_eq!(news.len(), 1);
         assert_eq!(news[0].began, Some(moment("2026-03-01T22:00:04.000Z")));
-        assert_eq!(check.update(after), [], "it is told once");
+        assert_eq!(check.update(after), [], "it is reported once");
     }
 
     #[test]
-    fn a_verdict_of_people_has_no_first_result() {
+    fn a_status_change_by_an_override_has_no_first_result() {
         let down = [("2026-03-01T22:00:06.000Z", StatusShape::Unhealthy)];
         let results = [("2026-03-01T22:00:05.000Z", true)];
         let mut check =
@@ -227,7 +227,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_probe_is_remembered_once() {
+    fn a_probe_is_kept_once() {
         let look = || shape("blue", StatusShape::Healthy, ("2026-03-01T22:00:03.900Z", true, 1.5), &[], &[]);
         let mut check = Check::new(look());
         check.update(look());
@@ -238,7 +238,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn probes_before_the_watch_are_shown_when_the_server_remembers_them() {
+    fn probes_before_the_watch_are_shown_if_the_server_reports_them() {
         let mut look = shape("blue", StatusShape::Healthy, ("2026-03-01T22:00:03.900Z", true, 1.5), &[], &[]);
         let sample = |at: &str, total_ms| SampleShape { at: at.to_owned(), total_ms, passed: true };
         look.recent = vec![sample("2026-03-01T22:00:02.900Z", 1.0), sample("2026-03-01T22:00:03.900Z", 1.5)];
@@ -249,13 +249,13 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn what_comes_next_is_news_once_results_turn() {
+    fn a_status_change_that_may_follow_is_shown_once_results_differ() {
         let well = Check::new(shape("blue", StatusShape::Healthy, ("2026-03-01T22:00:03.900Z", true, 1.5), &[], &[]));
-        assert_eq!(well.under_way(), None);
-        assert_eq!(well.turns().unwrap(), "2 failures in a row make it unhealthy");
+        assert_eq!(well.may_change(), None);
+        assert_eq!(well.needed().unwrap(), "2 failures in a row make it unhealthy");
         let mut turning = well.shape.clone();
         turning.last_result.as_mut().unwrap().passed = false;
         turning.next.as_mut().unwrap().results_needed = 1;
-        assert_eq!(Check::new(turning).under_way().unwrap(), "one more failure makes it unhealthy");
+        assert_eq!(Check::new(turning).may_change().unwrap(), "one more failure makes it unhealthy");
     }
 }

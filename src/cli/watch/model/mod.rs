@@ -1,6 +1,6 @@
-//! What a watch knows: pure state, changed by events and shown by `draw` and `lines`.
+//! The state of a watch: changed by events, shown by `draw` and `lines`, without I/O.
 //!
-//! - [`tally`]: which answers a name had, how often, and when that changed;
+//! - [`tally`]: the answers of a name, how often each came, and when that changed;
 //! - [`checks`]: the health checks behind the names;
 //! - [`timeline`]: what happened.
 
@@ -14,19 +14,19 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::admin::shapes::{CheckShape, HealthShape, StatusShape};
+use crate::admin::shapes::{CheckShape, HealthShape, ReturningShape, StatusShape};
 
-use checks::{Check, Verdict};
+use checks::{Check, StatusChange};
 use tally::Tally;
-use timeline::{Entry, Seconds, Timeline, What, seconds};
+use timeline::{Entry, EntryKind, Seconds, Timeline, seconds};
 
-/// Checks that are looked at when no name is served directly by any: what a screen can show.
+/// The most checks that are shown when no record of the names uses any.
 pub(crate) const CHECKS: usize = 16;
 
-/// What is asked for.
+/// A name and type that is queried.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Subject {
-    /// With the dot at its end.
+    /// With the trailing dot.
     pub(crate) name: String,
     /// Such as `A`.
     pub(crate) record_type: String,
@@ -35,46 +35,46 @@ pub(crate) struct Subject {
 /// A name that is watched.
 #[derive(Clone, Debug)]
 pub(crate) struct Watched {
-    /// What is asked for.
+    /// A name and type that is queried.
     pub(crate) subject: Subject,
-    /// What else there is to say of it, such as `failover`.
+    /// A note for its title, such as `failover`.
     pub(crate) note: String,
-    /// What it answered.
+    /// Its answers, counted.
     pub(crate) tally: Tally,
     /// How long the last answer took.
     pub(crate) took: Option<Duration>,
 }
 
-/// What is known of the admin side.
+/// The state of the admin side.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Side {
-    /// Nothing yet.
+pub(crate) enum AdminSide {
+    /// It has not answered yet.
     Unknown,
     /// It answers.
-    Open,
-    /// It does not, and why.
-    Closed(String),
+    Available,
+    /// It does not answer, and why.
+    Unavailable(String),
 }
 
-/// Something that is heard.
+/// An event that changes the model.
 #[derive(Clone, Debug)]
 pub(crate) enum Event {
     /// A name, by its number, answered this.
     Answer { name: usize, outcome: String, took: Duration },
-    /// A name, by its number, had no reply; what to call that.
-    Silence { name: usize, outcome: String },
-    /// The admin side told this; its `now` was at the event's time.
+    /// A query for a name, by its number, got no reply; the text that counts as its answer.
+    NoReply { name: usize, outcome: String },
+    /// A response of the admin side; its `now` is the time of the event.
     Health(Box<HealthShape>),
-    /// It told nothing, for this reason.
+    /// The admin side did not respond, and why.
     NoHealth(String),
-    /// Somebody did something.
-    Deed(String),
+    /// The user did something.
+    UserAction(String),
 }
 
-/// What a watch knows.
+/// The state of a watch.
 #[derive(Clone, Debug)]
 pub(crate) struct Model {
-    /// Who is asked.
+    /// The server that is queried.
     pub(crate) server: SocketAddr,
     /// The wall clock when the watch began.
     pub(crate) began: Timestamp,
@@ -82,21 +82,25 @@ pub(crate) struct Model {
     pub(crate) now: Duration,
     /// The names, in the order in which they are shown.
     pub(crate) names: Vec<Watched>,
-    /// The checks behind them, in the order of their names.
+    /// Their health checks.
     pub(crate) checks: Vec<Check>,
-    /// Whether checks stand behind the names directly; else all of them are shown.
+    /// Whether records of the names use these checks; else all checks are shown.
     pub(crate) direct: bool,
     /// The admin side.
-    pub(crate) side: Side,
+    pub(crate) admin_side: AdminSide,
+    /// Whether all sentinels of the server fail, so that it ignores results.
+    pub(crate) is_isolated: bool,
+    /// Records that come back after an outage.
+    pub(crate) returning: Vec<ReturningShape>,
     /// What happened.
     pub(crate) timeline: Timeline,
     replies: u64,
-    /// The server's clock, when it was seen last, and when that was.
+    /// The server's clock at its last response, and the time of that.
     server_clock: Option<(Timestamp, Duration)>,
 }
 
 impl Watched {
-    /// A name that was not asked yet; shares are those of the last `window`.
+    /// A name that was not queried yet; shares are those of the last `window`.
     pub(crate) fn new(subject: Subject, window: Duration) -> Watched {
         Watched { subject, note: String::new(), tally: Tally::new(window), took: None }
     }
@@ -119,7 +123,7 @@ impl fmt::Display for Subject {
 }
 
 impl Model {
-    /// One that knows nothing yet.
+    /// The state at the beginning.
     pub(crate) fn new(server: SocketAddr, began: Timestamp, names: Vec<Watched>) -> Model {
         Model {
             server,
@@ -128,28 +132,30 @@ impl Model {
             names,
             checks: Vec::new(),
             direct: true,
-            side: Side::Unknown,
+            admin_side: AdminSide::Unknown,
+            is_isolated: false,
+            returning: Vec::new(),
             timeline: Timeline::default(),
             replies: 0,
             server_clock: None,
         }
     }
 
-    /// What the server's clock says now.
+    /// The time by the server's clock.
     pub(crate) fn server_now(&self) -> Option<Timestamp> {
         let (clock, seen) = self.server_clock?;
         clock.checked_add(self.now.saturating_sub(seen)).ok()
     }
 
-    /// Lets time pass.
+    /// Advances the time.
     pub(crate) fn tick(&mut self, now: Duration) {
         self.now = self.now.max(now);
         let now = self.now;
         self.names.iter_mut().for_each(|name| name.tally.forget(now));
     }
 
-    /// Takes what was heard at this time, and tells what is news.
-    pub(crate) fn hear(&mut self, event: Event, at: Duration) -> Vec<Entry> {
+    /// Applies an event of this time, and returns the new entries.
+    pub(crate) fn apply(&mut self, event: Event, at: Duration) -> Vec<Entry> {
         self.tick(at);
         let news = match event {
             Event::Answer { name, outcome, took } => {
@@ -157,27 +163,29 @@ impl Model {
                 self.names[name].took = Some(took);
                 self.answer(name, &outcome, at)
             }
-            Event::Silence { name, outcome } => self.answer(name, &outcome, at),
+            Event::NoReply { name, outcome } => self.answer(name, &outcome, at),
             Event::Health(health) => self.health(*health, at),
             Event::NoHealth(why) => {
-                self.side = Side::Closed(why);
+                self.admin_side = AdminSide::Unavailable(why);
                 Vec::new()
             }
-            Event::Deed(deed) => vec![Entry { at: seconds(at), what: What::Deed(deed) }],
+            Event::UserAction(action) => vec![Entry { at: seconds(at), kind: EntryKind::UserAction(action) }],
         };
         news.into_iter().filter(|entry| self.timeline.add(entry.clone())).collect()
     }
 
     fn answer(&mut self, name: usize, outcome: &str, at: Duration) -> Vec<Entry> {
         let changes = self.names[name].tally.add(outcome, at).into_iter();
-        changes.map(|change| Entry { at: seconds(change.at()), what: What::Answer { name, change } }).collect()
+        changes.map(|change| Entry { at: seconds(change.at()), kind: EntryKind::Answer { name, change } }).collect()
     }
 
     fn health(&mut self, health: HealthShape, at: Duration) -> Vec<Entry> {
-        self.side = Side::Open;
+        self.admin_side = AdminSide::Available;
+        self.is_isolated = health.connectivity.is_some_and(|connectivity| connectivity.isolated_since.is_some());
+        self.returning = health.returning;
         let Ok(now) = health.now.parse::<Timestamp>() else { return Vec::new() };
         self.server_clock = Some((now, at));
-        // The server's clock and ours may differ: its moments count from its `now`.
+        // The server's clock and ours may differ: its times count from its `now`.
         let local = |moment: Timestamp| seconds(at) - now.duration_since(moment).as_secs_f64();
         let mut known = std::mem::take(&mut self.checks);
         let mut news = Vec::new();
@@ -185,13 +193,13 @@ impl Model {
             let place = known.iter().position(|check| check.shape.id == shape.id);
             let check = match place.map(|place| known.swap_remove(place)) {
                 Some(mut check) => {
-                    news.extend(check.update(shape).into_iter().map(|verdict| entry(verdict, local)));
+                    news.extend(check.update(shape).into_iter().map(|change| entry(change, local)));
                     check
                 }
                 None => {
                     let mut check = Check::new(shape);
-                    // What was before it was watched is shown and is no news.
-                    let earlier = check.earlier().into_iter().map(|verdict| entry(verdict, local));
+                    // Earlier changes are shown, but are not new.
+                    let earlier = check.earlier().into_iter().map(|change| entry(change, local));
                     earlier.for_each(|entry| {
                         self.timeline.add(entry);
                     });
@@ -203,8 +211,7 @@ impl Model {
         news
     }
 
-    /// The checks behind the names; when none stands behind them directly, those that are
-    /// unhealthy, then the others.
+    /// The checks to show.
     fn chosen(&mut self, shapes: Vec<CheckShape>) -> Vec<CheckShape> {
         let names: Vec<Subject> = self.names.iter().map(|name| name.subject.clone()).collect();
         let (shapes, direct) = choose(shapes, &names);
@@ -217,8 +224,8 @@ impl Model {
         self.replies
     }
 
-    /// Forgets how often which answers came.
-    pub(crate) fn count_anew(&mut self) {
+    /// Starts counting again.
+    pub(crate) fn reset_counts(&mut self) {
         self.names.iter_mut().for_each(|name| name.tally = Tally::new(name.tally.window()));
     }
 
@@ -229,9 +236,16 @@ impl Model {
     }
 }
 
-/// The checks behind some names, by their own names, and whether there are any; else the unhealthy
-/// ones, then the others.
+/// The checks that records of some names use, in the order of their own names, and whether there are
+/// any; else the unhealthy ones, then the others. Without names all checks, those that are unhealthy
+/// first if there are many.
 pub(crate) fn choose(mut shapes: Vec<CheckShape>, names: &[Subject]) -> (Vec<CheckShape>, bool) {
+    if names.is_empty() {
+        let are_many = shapes.len() > CHECKS;
+        let key = |shape: &CheckShape| (are_many && shape.status == StatusShape::Healthy, shape.name.clone());
+        shapes.sort_by_cached_key(key);
+        return (shapes, true);
+    }
     let behind = |shape: &CheckShape| shape.records.iter().any(|record| names.iter().any(|name| name.has(record)));
     let direct = shapes.iter().any(behind);
     if direct {
@@ -244,9 +258,9 @@ pub(crate) fn choose(mut shapes: Vec<CheckShape>, names: &[Subject]) -> (Vec<Che
     (shapes, direct)
 }
 
-fn entry(verdict: Verdict, local: impl Fn(Timestamp) -> Seconds) -> Entry {
-    let Verdict { check, to, why, at, began } = verdict;
-    Entry { at: local(at), what: What::Verdict { check, to, why, began: began.map(local) } }
+fn entry(change: StatusChange, local: impl Fn(Timestamp) -> Seconds) -> Entry {
+    let StatusChange { check, to, why, at, began } = change;
+    Entry { at: local(at), kind: EntryKind::StatusChange { check, to, why, began: began.map(local) } }
 }
 
 #[cfg(test)]
@@ -285,7 +299,7 @@ pub(crate) mod tests {
         let down = [("2026-03-01T23:00:06.000Z", StatusShape::Unhealthy)];
         for step in 0..90u64 {
             let (now, answer) = (at(step * 100), answer(if step < 61 { "127.0.53.11" } else { "127.0.53.12" }));
-            news.extend(model.hear(answer, now));
+            news.extend(model.apply(answer, now));
             if step % 5 != 3 {
                 continue;
             }
@@ -303,23 +317,25 @@ pub(crate) mod tests {
                 ),
             };
             let green = shape("green", StatusShape::Healthy, (&last, true, 2.5), &[], &results[1..]);
-            news.extend(model.hear(health(&moment, &[green, blue]), now));
+            news.extend(model.apply(health(&moment, &[green, blue]), now));
         }
         (model, news)
     }
 
     #[test]
-    fn an_outage_is_told_with_its_verdict_and_its_answer() {
+    fn an_outage_has_a_status_change_and_a_changed_answer() {
         let (model, news) = failover();
         let [first, changed, down] = &news[..] else { panic!("{news:?}") };
         assert!(
-            matches!(&first.what, What::Answer { change: Change::Arrived { before: Before::Nothing, .. }, .. }),
+            matches!(&first.kind, EntryKind::Answer { change: Change::Arrived { before: Before::Nothing, .. }, .. }),
             "{first:?}"
         );
-        let What::Answer { change: Change::Arrived { outcome, .. }, .. } = &changed.what else { panic!("{changed:?}") };
+        let EntryKind::Answer { change: Change::Arrived { outcome, .. }, .. } = &changed.kind else {
+            panic!("{changed:?}")
+        };
         assert_eq!((outcome.as_str(), changed.at), ("127.0.53.12", 6.1));
-        // The clocks differ by an hour; its moments count from what its clock says.
-        let What::Verdict { check, began, .. } = &down.what else { panic!("{down:?}") };
+        // The clocks differ by an hour; the server's times count from its own clock.
+        let EntryKind::StatusChange { check, began, .. } = &down.kind else { panic!("{down:?}") };
         assert_eq!(check, "blue");
         assert!((down.at - 6.0).abs() < 0.001 && (began.unwrap() - 4.0).abs() < 0.001, "{down:?}");
         assert!((model.timeline.since_outage(changed).unwrap().0 - 2.1).abs() < 0.001);
@@ -327,7 +343,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn checks_stand_in_the_order_of_their_names_and_keep_their_probes() {
+    fn checks_are_in_the_order_of_their_names_and_keep_their_probes() {
         let (model, _) = failover();
         let checks: Vec<_> = model.checks.iter().map(|check| (check.shape.name.as_str(), check.probes.len())).collect();
         assert_eq!(checks, [("blue", 9), ("green", 9)]);
@@ -335,13 +351,13 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn only_the_checks_behind_the_name_are_shown_if_there_are_any() {
+    fn only_the_checks_of_the_name_are_shown_if_there_are_any() {
         let mut other = shape("other", StatusShape::Healthy, ("2026-03-01T22:00:00.000Z", true, 1.0), &[], &[]);
         other.records = vec!["app.lab.test. AAAA other".to_owned(), "app2.lab.test. A other".to_owned()];
         let mine = shape("mine", StatusShape::Healthy, ("2026-03-01T22:00:00.000Z", true, 1.0), &[], &[]);
         let names = |checks: &[CheckShape]| {
             let mut model = model();
-            model.hear(health("2026-03-01T22:00:00.000Z", checks), at(0));
+            model.apply(health("2026-03-01T22:00:00.000Z", checks), at(0));
             (model.checks.iter().map(|check| check.shape.name.clone()).collect::<Vec<_>>(), model.direct)
         };
         assert_eq!(names(&[other.clone(), mine]), (vec!["mine".to_owned()], true));
@@ -349,21 +365,35 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn verdicts_before_the_watch_are_shown_and_are_no_news() {
+    fn without_names_all_checks_are_shown_and_unhealthy_ones_first_if_there_are_many() {
+        let shape = |name: &str, status| shape(name, status, ("2026-03-01T22:00:00.000Z", true, 1.0), &[], &[]);
+        let names = |count: usize| {
+            let healthy = (0..count).map(|number| shape(&format!("c{number:02}"), StatusShape::Healthy));
+            let shapes = healthy.chain([shape("down", StatusShape::Unhealthy)]).collect();
+            let (chosen, direct) = choose(shapes, &[]);
+            assert!(direct && chosen.len() == count + 1);
+            [chosen[0].name.clone(), chosen[count].name.clone()]
+        };
+        assert_eq!(names(2), ["c00", "down"]);
+        assert_eq!(names(40), ["down", "c39"]);
+    }
+
+    #[test]
+    fn status_changes_before_the_watch_are_shown_and_are_not_new() {
         let down = [("2026-03-01T21:59:00.000Z", StatusShape::Unhealthy)];
         let blue = shape("blue", StatusShape::Unhealthy, ("2026-03-01T22:00:00.000Z", false, 0.2), &down, &[]);
         let mut model = model();
-        assert_eq!(model.hear(health("2026-03-01T22:00:01.000Z", &[blue]), at(1000)), []);
+        assert_eq!(model.apply(health("2026-03-01T22:00:01.000Z", &[blue]), at(1000)), []);
         assert_eq!(model.timeline.latest().map(|entry| entry.at).collect::<Vec<_>>(), [-60.0]);
     }
 
     #[test]
-    fn a_closed_side_door_is_known_until_it_opens() {
+    fn an_admin_side_that_cannot_be_reached_is_known_until_it_answers() {
         let mut model = model();
-        model.hear(Event::NoHealth("it cannot be reached".to_owned()), at(0));
-        assert_eq!(model.side, Side::Closed("it cannot be reached".to_owned()));
-        model.hear(health("2026-03-01T22:00:00.000Z", &[]), at(1));
-        assert_eq!(model.side, Side::Open);
+        model.apply(Event::NoHealth("it cannot be reached".to_owned()), at(0));
+        assert_eq!(model.admin_side, AdminSide::Unavailable("it cannot be reached".to_owned()));
+        model.apply(health("2026-03-01T22:00:00.000Z", &[]), at(1));
+        assert_eq!(model.admin_side, AdminSide::Available);
     }
 
     #[test]

@@ -1,14 +1,14 @@
-//! Which answers a name had: since the start, and in the last seconds; and when that changed.
+//! The answers of a name: since the start and in the last seconds; and when they changed.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
-/// Different answers that are told apart; the rest is counted as one. A screen shows fewer, and a
-/// multivalue name may have thousands.
+/// The most distinct answers; all others are counted as one. A screen shows fewer, and a multivalue
+/// name may have thousands.
 const OUTCOMES: usize = 64;
-/// What the rest is called.
+/// The text for all other answers.
 const OTHERS: &str = "(other answers)";
-/// An answer is gone when its silence would be chance less than once in so many times.
+/// An answer is gone when its absence would be chance less than once in so many times.
 const CERTAINTY: f64 = 10_000.0;
 /// So many equal answers in a row are steady.
 const STEADY: u32 = 5;
@@ -20,9 +20,18 @@ pub(crate) struct Tally {
     outcomes: Vec<Outcome>,
     recent: VecDeque<(Duration, usize)>,
     total: u64,
-    last: Option<usize>,
-    /// How often the last answer came in a row.
-    row: u32,
+    run: Option<Run>,
+}
+
+/// Equal answers in a row, the last ones.
+#[derive(Clone, Debug)]
+struct Run {
+    outcome: usize,
+    began: Duration,
+    count: u32,
+    before: Before,
+    /// Whether the change to this answer was reported.
+    is_reported: bool,
 }
 
 /// One of its answers.
@@ -30,48 +39,50 @@ pub(crate) struct Tally {
 pub(crate) struct Outcome {
     /// As `fiftythree query --count` shows it.
     pub(crate) text: String,
-    /// How often it came.
+    /// How often it came since the start.
     pub(crate) count: u64,
-    /// How often in the window.
+    /// How often it came in the window.
     pub(crate) recent: u64,
     presence: Presence,
 }
 
-/// Whether an answer still comes.
+/// Whether an answer still appears.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Presence {
-    /// It does. `share` is what its share was at least when it came last; then came others, the
-    /// first of them `since`.
+    /// It does. `share` is the least that its share can have been when it was last seen. `others` is
+    /// the number of other answers since then, and `since` the time of the first. `block` is how often
+    /// it came, if all of that was in a row.
     Here {
         share: f64,
+        block: Option<u32>,
         others: u32,
         since: Option<Duration>,
     },
     Gone,
 }
 
-/// What was answered before another answer came.
+/// The answers before a change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Before {
-    /// Nothing: it is the first answer.
+    /// None: it is the first answer.
     Nothing,
-    /// Always this.
+    /// Always this one.
     Steady(String),
-    /// This and that.
+    /// Several.
     Mixed,
 }
 
-/// A change of what a name answers.
+/// A change of the answers of a name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Change {
-    /// An answer that was not there before.
+    /// A new answer.
     Arrived { outcome: String, before: Before, at: Duration },
-    /// An answer that does not come any more; the first one without it came `at`.
+    /// An answer that no longer appears; `at` is the time of the first answer after it.
     Gone { outcome: String, at: Duration },
 }
 
 impl Change {
-    /// When it changed, which may be some answers before it was certain.
+    /// The time of the change, which may be some answers before it was certain.
     pub(crate) fn at(&self) -> Duration {
         let (Change::Arrived { at, .. } | Change::Gone { at, .. }) = self;
         *at
@@ -79,27 +90,53 @@ impl Change {
 }
 
 impl Tally {
-    /// Nothing yet. Shares are those of the last `window`.
+    /// No answers yet. Shares are those of the last `window`.
     pub(crate) fn new(window: Duration) -> Tally {
-        Tally { window, outcomes: Vec::new(), recent: VecDeque::new(), total: 0, last: None, row: 0 }
+        Tally { window, outcomes: Vec::new(), recent: VecDeque::new(), total: 0, run: None }
     }
 
-    /// Counts one answer, and says what it changes.
+    /// Counts one answer, and returns the changes.
     pub(crate) fn add(&mut self, text: &str, at: Duration) -> Vec<Change> {
         self.forget(at);
-        let before = self.before();
         let index = self.index(text);
-        let came_back = self.outcomes[index].presence == Presence::Gone;
+        let is_new = self.outcomes[index].presence == Presence::Gone;
+        self.run_on(index, at);
         self.count(index, at);
-        let mut changes = Vec::new();
-        if came_back {
-            changes.push(Change::Arrived { outcome: self.outcomes[index].text.clone(), before, at });
-        }
-        changes.extend(self.missed(index, at));
-        changes
+        let arrived = if is_new { self.arrived() } else { None };
+        let gone = self.missed(index, at);
+        arrived.into_iter().chain(gone.into_iter().map(|gone| self.replaced_or(gone))).collect()
     }
 
-    /// Lets the window move on.
+    /// Continues the run, or begins another.
+    fn run_on(&mut self, index: usize, at: Duration) {
+        match self.run.as_mut().filter(|run| run.outcome == index) {
+            Some(run) => run.count += 1,
+            None => {
+                let before = self.before();
+                self.run = Some(Run { outcome: index, began: at, count: 1, before, is_reported: false });
+            }
+        }
+    }
+
+    /// The change to the answer that came last.
+    fn arrived(&mut self) -> Option<Change> {
+        let run = self.run.as_mut()?;
+        run.is_reported = true;
+        let outcome = self.outcomes[run.outcome].text.clone();
+        Some(Change::Arrived { outcome, before: run.before.clone(), at: run.began })
+    }
+
+    /// A steady answer that is gone was replaced by the one that came ever since, which need not be
+    /// new.
+    fn replaced_or(&mut self, gone: Change) -> Change {
+        let Change::Gone { outcome, at } = &gone else { return gone };
+        let replaces = |run: &Run| {
+            !run.is_reported && run.began == *at && matches!(&run.before, Before::Steady(before) if before == outcome)
+        };
+        if self.run.as_ref().is_some_and(replaces) { self.arrived().unwrap_or(gone) } else { gone }
+    }
+
+    /// Removes answers that are older than the window.
     pub(crate) fn forget(&mut self, now: Duration) {
         let start = now.saturating_sub(self.window);
         while let Some(&(_, index)) = self.recent.front().filter(|(at, _)| *at < start) {
@@ -109,9 +146,9 @@ impl Tally {
     }
 
     fn before(&self) -> Before {
-        match self.last {
+        match &self.run {
             None => Before::Nothing,
-            Some(last) if self.row >= STEADY => Before::Steady(self.outcomes[last].text.clone()),
+            Some(run) if run.count >= STEADY => Before::Steady(self.outcomes[run.outcome].text.clone()),
             Some(_) => Before::Mixed,
         }
     }
@@ -130,26 +167,31 @@ impl Tally {
 
     fn count(&mut self, index: usize, at: Duration) {
         self.total += 1;
-        self.row = if self.last == Some(index) { self.row + 1 } else { 1 };
-        self.last = Some(index);
         self.recent.push_back((at, index));
         let answers = self.recent.len() as u64;
         let outcome = &mut self.outcomes[index];
         outcome.count += 1;
         outcome.recent += 1;
-        outcome.presence = Presence::Here { share: least_share(outcome.recent, answers), others: 0, since: None };
+        let block = match outcome.presence {
+            Presence::Gone => Some(1),
+            Presence::Here { block, others: 0, .. } => block.map(|count| count + 1),
+            Presence::Here { .. } => None,
+        };
+        let share = least_share(outcome.recent, answers);
+        outcome.presence = Presence::Here { share, block, others: 0, since: None };
     }
 
-    /// All but this one have been missed once more.
+    /// Counts an absence of all other answers, and returns those that are gone.
     fn missed(&mut self, index: usize, at: Duration) -> Vec<Change> {
         let mut changes = Vec::new();
         let outcomes = self.outcomes.iter_mut().enumerate().filter(|(number, _)| *number != index);
         for (_, outcome) in outcomes {
-            let Presence::Here { share, others, since } = outcome.presence else { continue };
+            let Presence::Here { share, block, others, since } = outcome.presence else { continue };
             let (others, since) = (others + 1, since.unwrap_or(at));
-            let chance = (1.0 - share).powi(i32::try_from(others).unwrap_or(i32::MAX));
+            let missed = (1.0 - share).powi(i32::try_from(others).unwrap_or(i32::MAX));
+            let chance = missed.min(block.map_or(1.0, |count| chance_of_block(count, others)));
             if chance * CERTAINTY > 1.0 {
-                outcome.presence = Presence::Here { share, others, since: Some(since) };
+                outcome.presence = Presence::Here { share, block, others, since: Some(since) };
                 continue;
             }
             outcome.presence = Presence::Gone;
@@ -158,28 +200,28 @@ impl Tally {
         changes
     }
 
-    /// How long an answer counts as recent.
+    /// The length of the window.
     pub(crate) fn window(&self) -> Duration {
         self.window
     }
 
-    /// Answers so far.
+    /// The number of answers.
     pub(crate) fn total(&self) -> u64 {
         self.total
     }
 
-    /// Answers in the window.
+    /// The number of answers in the window.
     pub(crate) fn recent(&self) -> u64 {
         self.recent.len() as u64
     }
 
-    /// What came last.
+    /// The last answer.
     pub(crate) fn last(&self) -> Option<&str> {
-        self.last.map(|last| self.outcomes[last].text.as_str())
+        self.run.as_ref().map(|run| self.outcomes[run.outcome].text.as_str())
     }
 
-    /// Its answers: those that come most now first, then by how often they came, then by their
-    /// text.
+    /// The distinct answers: the most frequent in the window first, then the most frequent of all,
+    /// then by their text.
     pub(crate) fn outcomes(&self) -> Vec<&Outcome> {
         let mut outcomes: Vec<&Outcome> = self.outcomes.iter().collect();
         outcomes.sort_by(|one, other| {
@@ -200,14 +242,21 @@ impl Tally {
     }
 }
 
-/// What a share may be in truth: two standard deviations less than was seen, of one answer more
-/// than there were. After few answers nobody knows it well.
+/// A lower bound of a share: two standard deviations below the measured one, of one answer more than
+/// there were. After few answers the bound is low.
 fn least_share(part: u64, whole: u64) -> f64 {
     let seen = ratio(part, whole + 1);
     (seen - 2.0 * (seen * (1.0 - seen) * ratio(1, whole + 1)).sqrt()).max(0.0)
 }
 
-#[expect(clippy::cast_precision_loss, reason = "nobody counts to 2⁵³ answers")]
+/// How likely it is that all of `count` answers come before `others` other ones, in random order:
+/// one in the binomial coefficient.
+fn chance_of_block(count: u32, others: u32) -> f64 {
+    // Each factor is below 1: fewer of them are a safe bound.
+    (1..=count.min(64)).map(|place| f64::from(place) / f64::from(others + place)).product()
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts stay below 2⁵³")]
 fn ratio(part: u64, whole: u64) -> f64 {
     if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
 }
@@ -257,6 +306,25 @@ mod tests {
         tally.forget(Duration::from_secs(60));
         assert_eq!(tally.recent(), 0);
         assert_eq!(tally.recent_share(tally.outcomes()[0]), 0.0);
+    }
+
+    #[test]
+    fn an_answer_that_was_seen_for_a_moment_is_gone_and_may_come_again() {
+        // As when a watch begins before the endpoints: the second is healthy a moment earlier.
+        let start = "a".repeat(20) + "bbb" + &"a".repeat(60);
+        let gone = |outcome: &str, tenths| Change::Gone { outcome: outcome.to_owned(), at: at(tenths) };
+        let before = [arrived("a", Before::Nothing, 0), arrived("b", steady("a"), 20), gone("b", 23)];
+        let (_, changes) = play(&start);
+        assert_eq!(changes, before);
+        let (_, changes) = play(&(start + &"b".repeat(20)));
+        assert_eq!(changes[3..], [arrived("b", steady("a"), 83), gone("a", 83)]);
+    }
+
+    #[test]
+    fn a_steady_answer_is_replaced_by_one_that_still_counts_as_coming() {
+        // One of the others came a moment ago, too seldom to be missed.
+        let (_, changes) = play(&("a".repeat(20) + "b" + &"a".repeat(20) + &"b".repeat(20)));
+        assert_eq!(changes[2..], [arrived("b", steady("a"), 41)]);
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! What happened, in order: verdicts, changed answers, and what people did; each with the time
-//! since the outage began.
+//! What happened, in order of time: status changes, changed answers and actions of the user; each
+//! with the time since the outage began.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -8,56 +8,56 @@ use crate::admin::shapes::StatusShape;
 
 use super::tally::{Before, Change};
 
-/// What a screen can show, and some more for those who enlarge it.
+/// The most entries: what a large screen can show.
 const ENTRIES: usize = 500;
-/// An answer that changes so long after a verdict changed because of it. An answer of 10 a second
-/// comes far sooner; a weighted one needs some draws.
-const ECHO: f64 = 3.0;
-/// An answer may be seen before the verdict that changed it by this much: two clocks are compared,
-/// over a round trip.
-const SKEW: f64 = 0.25;
+/// An answer that changes within so many seconds after a status change counts as its effect. At ten
+/// queries a second it is seen far sooner; weighted records need some draws.
+const EFFECT_WINDOW: f64 = 3.0;
+/// An answer may be seen before the status change that caused it by so many seconds: two clocks are
+/// compared, over a round trip.
+const CLOCK_SKEW: f64 = 0.25;
 
-/// Seconds since the watch began; less than 0 for what happened before.
+/// Seconds since the watch began; negative for earlier events.
 pub(crate) type Seconds = f64;
 
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Entry {
-    /// When.
+    /// Its time.
     pub(crate) at: Seconds,
-    /// What.
-    pub(crate) what: What,
+    /// What happened.
+    pub(crate) kind: EntryKind,
 }
 
-/// What may happen.
+/// The kinds of entries.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum What {
+pub(crate) enum EntryKind {
     /// A check changed. `began` is when its first failed (or passed) probe was seen.
-    Verdict { check: String, to: StatusShape, why: String, began: Option<Seconds> },
+    StatusChange { check: String, to: StatusShape, why: String, began: Option<Seconds> },
     /// A name, by its number, answers something else.
     Answer { name: usize, change: Change },
-    /// Somebody did something.
-    Deed(String),
+    /// The user did something.
+    UserAction(String),
 }
 
 impl Entry {
-    /// Whether somebody did it.
-    pub(crate) fn is_deed(&self) -> bool {
-        matches!(self.what, What::Deed(_))
+    /// Whether the user did it.
+    pub(crate) fn is_user_action(&self) -> bool {
+        matches!(self.kind, EntryKind::UserAction(_))
     }
 }
 
-/// All of it, in order of time.
+/// All entries, in order of time.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Timeline {
     entries: VecDeque<Entry>,
 }
 
 impl Timeline {
-    /// Adds something, which may be older than what is there: a verdict is heard of when the admin
-    /// side is asked. Whether it was news.
+    /// Adds an entry, which may be older than the last one: a status change is known when the admin
+    /// side is polled. Returns whether it was new.
     pub(crate) fn add(&mut self, entry: Entry) -> bool {
-        if self.says_already(&entry) {
+        if self.is_implied(&entry) {
             return false;
         }
         let place = self.entries.partition_point(|other| other.at <= entry.at);
@@ -68,55 +68,57 @@ impl Timeline {
         true
     }
 
-    /// That an answer is gone goes without saying when another came in its place.
-    fn says_already(&self, entry: &Entry) -> bool {
-        let What::Answer { name, change: Change::Gone { outcome, at } } = &entry.what else { return false };
-        self.entries.iter().any(|other| match &other.what {
-            What::Answer { name: of, change: Change::Arrived { before, at: when, .. } } => {
+    /// An entry that an answer is gone is implied by one that another replaced it.
+    fn is_implied(&self, entry: &Entry) -> bool {
+        let EntryKind::Answer { name, change: Change::Gone { outcome, at } } = &entry.kind else { return false };
+        self.entries.iter().any(|other| match &other.kind {
+            EntryKind::Answer { name: of, change: Change::Arrived { before, at: when, .. } } => {
                 of == name && when == at && matches!(before, Before::Steady(before) if before == outcome)
             }
             _ => false,
         })
     }
 
-    /// The latest first.
+    /// The entries, latest first.
     pub(crate) fn latest(&self) -> impl Iterator<Item = &Entry> {
         self.entries.iter().rev()
     }
 
-    /// Seconds from the first failed (or passed) probe to this entry: of a verdict its own, of an
-    /// answer those of the verdict that it follows; and which verdict that was.
+    /// Seconds from the first failed (or passed) probe to this entry, and the status that the check
+    /// got: for an answer those of the status change that caused it.
     pub(crate) fn since_outage(&self, entry: &Entry) -> Option<(f64, StatusShape)> {
-        let counted = |verdict: &Entry| match &verdict.what {
-            What::Verdict { began: Some(began), to, .. } => Some((entry.at - began, *to)),
+        let counted = |verdict: &Entry| match &verdict.kind {
+            EntryKind::StatusChange { began: Some(began), to, .. } => Some((entry.at - began, *to)),
             _ => None,
         };
-        match &entry.what {
-            What::Verdict { .. } => counted(entry),
-            What::Answer { .. } => {
+        match &entry.kind {
+            EntryKind::StatusChange { .. } => counted(entry),
+            EntryKind::Answer { .. } => {
                 let causes = self.entries.iter().rev().filter(|verdict| self.follows(entry.at, verdict.at));
                 causes.into_iter().find_map(counted)
             }
-            What::Deed(_) => None,
+            EntryKind::UserAction(_) => None,
         }
     }
 
-    /// Whether an answer at this time may come of a verdict at that one: soon, and nobody did
-    /// anything in between.
-    fn follows(&self, answer: Seconds, verdict: Seconds) -> bool {
-        let is_between = |entry: &Entry| entry.is_deed() && (verdict..answer).contains(&entry.at);
-        (verdict - SKEW..verdict + ECHO).contains(&answer) && !self.entries.iter().any(is_between)
+    /// Whether a status change may have caused a changed answer: it came soon after, without an
+    /// action of the user in between.
+    fn follows(&self, answer: Seconds, status_change: Seconds) -> bool {
+        let is_between = |entry: &Entry| entry.is_user_action() && (status_change..answer).contains(&entry.at);
+        (status_change - CLOCK_SKEW..status_change + EFFECT_WINDOW).contains(&answer)
+            && !self.entries.iter().any(is_between)
     }
 
-    /// Seconds from the first failed probe to the first answer that changed after a verdict.
-    pub(crate) fn first_answer(&self, verdict: &Entry) -> Option<f64> {
-        let What::Verdict { began: Some(began), .. } = &verdict.what else { return None };
-        let echo = |entry: &&Entry| matches!(entry.what, What::Answer { .. }) && self.follows(entry.at, verdict.at);
-        self.entries.iter().find(echo).map(|answer| answer.at - began)
+    /// Seconds from the first failed probe to the first answer that a status change changed.
+    pub(crate) fn first_answer(&self, status_change: &Entry) -> Option<f64> {
+        let EntryKind::StatusChange { began: Some(began), .. } = &status_change.kind else { return None };
+        let is_effect =
+            |entry: &&Entry| matches!(entry.kind, EntryKind::Answer { .. }) && self.follows(entry.at, status_change.at);
+        self.entries.iter().find(is_effect).map(|answer| answer.at - began)
     }
 }
 
-/// A moment of the watch as seconds.
+/// A time of the watch in seconds.
 pub(crate) fn seconds(at: Duration) -> Seconds {
     at.as_secs_f64()
 }
@@ -126,9 +128,13 @@ mod tests {
     use super::*;
 
     fn verdict(at: Seconds, began: Option<Seconds>) -> Entry {
-        let what =
-            What::Verdict { check: "blue".to_owned(), to: StatusShape::Unhealthy, why: "refused".to_owned(), began };
-        Entry { at, what }
+        let kind = EntryKind::StatusChange {
+            check: "blue".to_owned(),
+            to: StatusShape::Unhealthy,
+            why: "refused".to_owned(),
+            began,
+        };
+        Entry { at, kind }
     }
 
     fn arrived(at: Seconds) -> Entry {
@@ -137,16 +143,16 @@ mod tests {
             before: Before::Steady("a".to_owned()),
             at: Duration::from_secs_f64(at),
         };
-        Entry { at, what: What::Answer { name: 0, change } }
+        Entry { at, kind: EntryKind::Answer { name: 0, change } }
     }
 
     fn gone(at: Seconds) -> Entry {
         let change = Change::Gone { outcome: "a".to_owned(), at: Duration::from_secs_f64(at) };
-        Entry { at, what: What::Answer { name: 0, change } }
+        Entry { at, kind: EntryKind::Answer { name: 0, change } }
     }
 
     #[test]
-    fn what_is_heard_of_late_stands_where_it_belongs() {
+    fn entries_are_in_order_of_time_even_if_they_are_known_late() {
         let mut timeline = Timeline::default();
         for entry in [arrived(12.1), verdict(12.0, Some(10.0)), verdict(-5.0, None)] {
             timeline.add(entry);
@@ -166,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_long_after_a_verdict_has_another_cause() {
+    fn an_answer_long_after_a_status_change_has_another_cause() {
         let mut timeline = Timeline::default();
         timeline.add(verdict(12.0, Some(10.0)));
         timeline.add(arrived(60.0));
@@ -175,16 +181,16 @@ mod tests {
     }
 
     #[test]
-    fn what_somebody_did_in_between_may_be_the_cause() {
+    fn an_action_of_the_user_in_between_may_be_the_cause() {
         let mut timeline = Timeline::default();
         timeline.add(verdict(12.0, Some(10.0)));
-        timeline.add(Entry { at: 12.4, what: What::Deed("moved the client".to_owned()) });
+        timeline.add(Entry { at: 12.4, kind: EntryKind::UserAction("moved the client".to_owned()) });
         timeline.add(arrived(12.5));
         assert_eq!(timeline.since_outage(timeline.latest().next().unwrap()), None);
     }
 
     #[test]
-    fn an_answer_that_was_replaced_is_not_told_to_be_gone() {
+    fn an_answer_that_was_replaced_is_not_reported_as_gone() {
         let mut timeline = Timeline::default();
         timeline.add(arrived(12.5));
         timeline.add(gone(12.5));

@@ -1,8 +1,8 @@
-//! The demo's stage: a server, four backends and a client that may move, all in this process, and
-//! the levers to move them.
+//! The demo's environment: a server, four backends and a client, all in this process, and what can be
+//! changed about them.
 //!
-//! Everything is as it would be for real: the server reads files, probes over HTTP and answers over
-//! UDP. Dropping the stage ends all of it and removes its directory.
+//! Everything works as outside the demo: the server reads files, probes over HTTP and answers over
+//! UDP. Dropping the environment ends all of it and removes its directory.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,46 +18,46 @@ use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
 
 use crate::admin::shapes::{ActionShape, OverrideOutcomeShape, OverrideRequestShape};
-use crate::cli::side_door::SideDoor;
-use crate::cli::watch::asking::Client;
+use crate::cli::admin_client::AdminClient;
+use crate::cli::watch::queries::ClientSubnet;
 use crate::daemon::Daemon;
 use crate::store::{Overrides, SettingsSource};
 
-use super::endpoint::{Endpoint, Manner};
-use super::world::{self, PLACES, Place, SITES, WEIGHTS};
+use super::endpoint::{Endpoint, EndpointBehaviour};
+use super::scenario::{self, PLACES, Place, SITES, WEIGHTS};
 
-/// How often a port is looked for that is free at all four addresses.
+/// How often it looks for a port that is free at all four addresses.
 const TRIES: usize = 20;
-/// A killed backend's port may be held for a moment by what is left of its connections.
+/// The port of a stopped backend may be in use for a moment by its last connections.
 const REBIND: Duration = Duration::from_millis(20);
 
-/// Over what time a drain takes berlin's weight: so long that its share is seen to shrink.
+/// The time of a drain: long enough to see the share shrink.
 pub(super) const DRAIN_S: u64 = 20;
 
 /// A server, backends, a client.
-pub(super) struct Stage {
+pub(super) struct Environment {
     daemon: Daemon,
     backends: Vec<Backend>,
     runtime: Runtime,
-    door: SideDoor,
+    admin_client: AdminClient,
     admin: SocketAddr,
-    client: Client,
+    client: ClientSubnet,
     place: usize,
-    weights: usize,
+    weights: [u8; 3],
     drained: bool,
     directory: TempDir,
 }
 
-/// A backend, dead or alive.
+/// A backend, stopped or running.
 struct Backend {
     name: &'static str,
     address: SocketAddr,
     serving: Option<JoinHandle<()>>,
 }
 
-impl Stage {
+impl Environment {
     /// Starts all of it, and waits until the server answers.
-    pub(super) fn open() -> anyhow::Result<Stage> {
+    pub(super) fn open() -> anyhow::Result<Environment> {
         let directory = tempfile::Builder::new().prefix("fiftythree-demo-").tempdir();
         let directory = directory.context("cannot make a directory for temporary files")?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -76,9 +76,9 @@ impl Stage {
         let daemon = start(&directory, &backends)?;
         let admin = daemon.admin().context("the demo's server has no admin side")?;
         let client = Arc::new(Mutex::new(Some(PLACES[0].network())));
-        let door = SideDoor::at(admin)?;
-        let (place, weights, drained) = (0, 0, false);
-        Ok(Stage { daemon, backends, runtime, door, admin, client, place, weights, drained, directory })
+        let admin_client = AdminClient::at(admin)?;
+        let (place, weights, drained) = (0, WEIGHTS, false);
+        Ok(Environment { daemon, backends, runtime, admin_client, admin, client, place, weights, drained, directory })
     }
 
     /// Where the server answers.
@@ -91,28 +91,28 @@ impl Stage {
         self.admin
     }
 
-    /// Its admin side.
-    pub(super) fn door(&self) -> &SideDoor {
-        &self.door
+    /// The client of its admin side.
+    pub(super) fn admin_client(&self) -> &AdminClient {
+        &self.admin_client
     }
 
-    /// Whether a backend, by its number, is alive.
-    pub(super) fn is_alive(&self, number: usize) -> bool {
+    /// Whether a backend, by its number, runs.
+    pub(super) fn is_running(&self, number: usize) -> bool {
         self.backends[number].serving.is_some()
     }
 
-    /// Closes a backend's listener and all of its connections, as the end of its process would.
-    /// When this returns, it is dead.
-    pub(super) fn kill(&mut self, number: usize) {
+    /// Closes a backend's listener and all of its connections, as the end of its process does. They
+    /// are closed when this returns.
+    pub(super) fn stop(&mut self, number: usize) {
         if let Some(serving) = self.backends[number].serving.take() {
             serving.abort();
-            // That it was aborted is no news.
+            // The task ends as aborted.
             let _ = self.runtime.block_on(serving);
         }
     }
 
     /// Starts a backend again.
-    pub(super) fn revive(&mut self, number: usize) -> anyhow::Result<()> {
+    pub(super) fn start(&mut self, number: usize) -> anyhow::Result<()> {
         let backend = &mut self.backends[number];
         if backend.serving.is_some() {
             return Ok(());
@@ -131,8 +131,8 @@ impl Stage {
         Ok(())
     }
 
-    /// On whose behalf questions are asked.
-    pub(super) fn client(&self) -> &Client {
+    /// The client subnet of the queries.
+    pub(super) fn client(&self) -> &ClientSubnet {
         &self.client
     }
 
@@ -150,32 +150,28 @@ impl Stage {
 
     /// The weights of shop.demo.test.
     pub(super) fn weights(&self) -> [u8; 3] {
-        WEIGHTS[self.weights]
+        self.weights
     }
 
-    /// Rewrites the zone file with the next weights, or those before. The server sees that by
-    /// itself. Whether there were any.
+    /// Moves one part of the weights and rewrites the zone file, which the server notices. Returns
+    /// whether there was a part to move.
     pub(super) fn change_weights(&mut self, towards: Towards) -> anyhow::Result<bool> {
-        let next = match towards {
-            Towards::Oregon => Some(self.weights + 1).filter(|next| *next < WEIGHTS.len()),
-            Towards::Berlin => self.weights.checked_sub(1),
-        };
-        let Some(next) = next else { return Ok(false) };
-        self.set_weights(next)?;
+        let Some(weights) = towards.moved(self.weights) else { return Ok(false) };
+        self.set_weights(weights)?;
         Ok(true)
     }
 
-    /// The same, to these of `WEIGHTS`.
-    pub(super) fn set_weights(&mut self, number: usize) -> anyhow::Result<()> {
-        self.weights = number;
+    /// Rewrites the zone file with these weights.
+    pub(super) fn set_weights(&mut self, weights: [u8; 3]) -> anyhow::Result<()> {
+        self.weights = weights;
         write_zone(&self.directory, self.weights(), &self.backends)
     }
 
-    /// Drains berlin by people's word, or takes that back; whether it is drained now.
+    /// Drains berlin by an override, or clears the override. Returns whether it is drained now.
     pub(super) fn toggle_drain(&mut self) -> anyhow::Result<bool> {
         let berlin = SITES[0].name;
         if self.drained {
-            let _: OverrideOutcomeShape = self.door.delete("/v1/overrides", &[("pattern", berlin)])?;
+            let _: OverrideOutcomeShape = self.admin_client.delete("/v1/overrides", &[("pattern", berlin)])?;
         } else {
             let request = OverrideRequestShape {
                 pattern: berlin.to_owned(),
@@ -186,32 +182,41 @@ impl Stage {
                 from: None,
                 until: None,
             };
-            let _: OverrideOutcomeShape = self.door.post("/v1/overrides", serde_json::to_string(&request)?)?;
+            let _: OverrideOutcomeShape = self.admin_client.post("/v1/overrides", serde_json::to_string(&request)?)?;
         }
         self.drained = !self.drained;
         Ok(self.drained)
     }
 
-    /// What to type into another terminal.
+    /// A command for another terminal.
     pub(super) fn dig(&self) -> String {
         format!("dig @{} -p {} app.demo.test", self.server().ip(), self.server().port())
     }
 
-    /// Where a backend, by its number, is to be found.
+    /// The URL of a backend, by its number.
     pub(super) fn url(&self, number: usize) -> String {
         format!("http://{}/", self.backends[number].address)
     }
 }
 
-/// In which direction weights are changed.
+/// The direction in which a part of the weights is moved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Towards {
     Oregon,
     Berlin,
 }
 
-/// Listeners at one port of the sites' addresses. Where the loopback has one address alone, at four
-/// ports of that.
+impl Towards {
+    /// The weights with one part moved between berlin and oregon, if the one that gives has any.
+    fn moved(self, [berlin, dublin, oregon]: [u8; 3]) -> Option<[u8; 3]> {
+        match self {
+            Towards::Oregon => Some([berlin.checked_sub(1)?, dublin, oregon + 1]),
+            Towards::Berlin => Some([berlin + 1, dublin, oregon.checked_sub(1)?]),
+        }
+    }
+}
+
+/// Listeners on one port of the sites' addresses. If only 127.0.0.1 exists, on four ports of it.
 async fn listeners() -> anyhow::Result<Vec<TcpListener>> {
     for _ in 0..TRIES {
         let Ok(first) = TcpListener::bind((SITES[0].address, 0)).await else { break };
@@ -233,20 +238,20 @@ async fn listeners() -> anyhow::Result<Vec<TcpListener>> {
 }
 
 fn serve(name: &'static str, listener: TcpListener) -> impl Future<Output = ()> + Send {
-    let manner = Manner {
+    let behaviour = EndpointBehaviour {
         name: HeaderValue::from_static(name),
         body: format!("{name}\n").into(),
         status: StatusCode::OK,
         delay: Duration::ZERO,
     };
-    Arc::new(Endpoint::new(manner, Box::new(|_| {}))).serve(listener)
+    Arc::new(Endpoint::new(behaviour, Box::new(|_| {}))).serve(listener)
 }
 
 fn start(directory: &TempDir, backends: &[Backend]) -> anyhow::Result<Daemon> {
     let files = || -> anyhow::Result<()> {
         std::fs::create_dir(directory.path().join("zones"))?;
-        world::write(directory.path(), "fiftythree.toml", &world::settings())?;
-        write_zone(directory, WEIGHTS[0], backends)
+        scenario::write(directory.path(), "fiftythree.toml", &scenario::settings())?;
+        write_zone(directory, WEIGHTS, backends)
     };
     files().context("cannot write the demo's files")?;
     let file = Some(directory.path().join("fiftythree.toml"));
@@ -257,6 +262,25 @@ fn start(directory: &TempDir, backends: &[Backend]) -> anyhow::Result<Daemon> {
 
 fn write_zone(directory: &TempDir, weights: [u8; 3], backends: &[Backend]) -> anyhow::Result<()> {
     let endpoints: Vec<SocketAddr> = backends.iter().map(|backend| backend.address).collect();
-    let zone = world::zone(weights, &endpoints);
-    world::write(&directory.path().join("zones"), "demo.test.toml", &zone).context("cannot write the demo's zone file")
+    let zone = scenario::zone(weights, &endpoints);
+    scenario::write(&directory.path().join("zones"), "demo.test.toml", &zone)
+        .context("cannot write the demo's zone file")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn weights_move_one_part_at_a_time_and_back() {
+        let mut weights = WEIGHTS;
+        let mut seen = vec![weights];
+        while let Some(next) = Towards::Oregon.moved(weights) {
+            assert_eq!(Towards::Berlin.moved(next), Some(weights));
+            weights = next;
+            seen.push(weights);
+        }
+        assert_eq!((seen.len(), seen[1], weights), (7, [5, 3, 2], [0, 3, 7]));
+        assert_eq!(Towards::Berlin.moved([9, 1, 0]), None);
+    }
 }

@@ -1,18 +1,17 @@
-//! The demo's little world: four sites, three names, four places; and the files that describe it to
-//! the server.
+//! The demo's scenario: four sites, three names, four places; and the server's files for them.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 
 use ipnet::IpNet;
 
-/// The interval of probes: the shortest there is.
+/// The interval of probes: the shortest possible.
 pub(super) const INTERVAL_S: u64 = 1;
-/// How many results in a row turn a verdict, as by default in Route 53.
+/// How many results in a row change a status: Route 53's default.
 pub(super) const THRESHOLD: u64 = 3;
 
-/// Where the backends stand, in the order of their names, which is that of their keys and of the
-/// checks on the screen.
+/// The sites of the backends, in the order of their names, as their keys and their checks on the
+/// screen.
 pub(super) const SITES: [Site; 4] = [
     Site { name: "berlin", address: Ipv4Addr::new(127, 0, 53, 11) },
     Site { name: "dublin", address: Ipv4Addr::new(127, 0, 53, 12) },
@@ -20,8 +19,7 @@ pub(super) const SITES: [Site; 4] = [
     Site { name: "tokyo", address: Ipv4Addr::new(127, 0, 53, 14) },
 ];
 
-/// Where the client may be. The networks are the demo's own: `[[location.network]]` says where they
-/// are.
+/// The places of the client. `[[location.network]]` gives the demo's networks their locations.
 pub(super) const PLACES: [Place; 4] = [
     Place { name: "Munich", country: "DE", third: 1, nearest: "berlin" },
     Place { name: "New York", country: "US", third: 2, nearest: "oregon" },
@@ -29,42 +27,42 @@ pub(super) const PLACES: [Place; 4] = [
     Place { name: "Nairobi", country: "KE", third: 4, nearest: "dublin" },
 ];
 
-/// The weights that are stepped through, of berlin, dublin and oregon.
-pub(super) const WEIGHTS: [[u8; 3]; 4] = [[6, 3, 1], [1, 1, 1], [1, 3, 6], [0, 0, 1]];
+/// The weights of berlin, dublin and oregon at first. Keys move one part in ten at a time.
+pub(super) const WEIGHTS: [u8; 3] = [6, 3, 1];
 
 /// The names, in the order in which they are shown.
 pub(super) const APP: &str = "app.demo.test.";
 pub(super) const SHOP: &str = "shop.demo.test.";
 pub(super) const NEAR: &str = "near.demo.test.";
 
-/// A backend's place.
+/// A site.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Site {
-    /// What it is called; its health check too.
+    /// Its name, also of its health check.
     pub(super) name: &'static str,
-    /// What answers say.
+    /// The address in answers.
     pub(super) address: Ipv4Addr,
 }
 
-/// A client's place.
+/// A place of the client.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Place {
-    /// What it is called.
+    /// Its name.
     pub(super) name: &'static str,
     country: &'static str,
     third: u8,
-    /// Where `near.demo.test` sends it while all is well.
+    /// The answer of `near.demo.test` while all sites are healthy.
     pub(super) nearest: &'static str,
 }
 
 impl Place {
-    /// Its clients' network.
+    /// The network of its clients.
     pub(super) fn network(self) -> IpNet {
         IpNet::new(IpAddr::V4(Ipv4Addr::new(10, 53, self.third, 0)), 24).expect("24 bits fit into an address")
     }
 }
 
-/// The settings: ports that are free, files in this directory, and where the places are.
+/// The settings: free ports, files in this directory, and the locations of the places.
 pub(super) fn settings() -> String {
     let network = |place: &Place| {
         format!("\n[[location.network]]\ncidr = \"{}\"\ncountry = \"{}\"\n", place.network(), place.country)
@@ -76,7 +74,7 @@ pub(super) fn settings() -> String {
     )
 }
 
-/// The zone, as a user would write it. `endpoints` are what the checks of the sites probe.
+/// The zone. `endpoints` are the targets of the sites' checks.
 pub(super) fn zone(weights: [u8; 3], endpoints: &[SocketAddr]) -> String {
     let mut zone = "name = \"demo.test\"\n".to_owned();
     for (site, role) in SITES.iter().zip(["primary", "secondary"]) {
@@ -115,7 +113,7 @@ fn check(site: &Site, endpoint: SocketAddr) -> String {
 
 /// Writes a file atomically: to a temporary file, which is then renamed.
 pub(super) fn write(directory: &Path, name: &str, text: &str) -> std::io::Result<()> {
-    let temporary = directory.join(".beside");
+    let temporary = directory.join(".temporary");
     std::fs::write(&temporary, text)?;
     std::fs::rename(temporary, directory.join(name))
 }
@@ -127,12 +125,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn its_files_have_no_fault() {
+    fn its_files_have_no_diagnostics() {
         let file = |name: &str, text: String| SourceFile::new(name, text);
         let (settings, diagnostics) = Settings::read(&file("fiftythree.toml", settings()));
         assert!(diagnostics.is_empty(), "{diagnostics:?}");
         let endpoints = [11, 12, 13, 14].map(|last| SocketAddr::from(([127, 0, 53, last], 8080)));
-        for weights in WEIGHTS {
+        for weights in [WEIGHTS, [0, 3, 7], [0, 0, 10]] {
             let zones =
                 config::read_zones(&[file("demo.test.toml", zone(weights, &endpoints))], settings.as_ref().unwrap());
             assert!(zones.diagnostics.is_empty(), "{:?}", zones.diagnostics);
@@ -141,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn sites_stand_in_the_order_of_their_names() {
+    fn sites_are_in_the_order_of_their_names() {
         assert!(SITES.is_sorted_by_key(|site| site.name));
     }
 }

@@ -1,4 +1,4 @@
-//! The client of a running server's admin side.
+//! The HTTP client of a running server's admin side.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -10,15 +10,15 @@ use reqwest::header::{AUTHORIZATION, CONTENT_TYPE};
 use reqwest::{Client, Method, StatusCode, Url};
 use serde::de::DeserializeOwned;
 
-use crate::admin::shapes::ErrorShape;
+use crate::admin::shapes::{ErrorShape, HealthShape};
 use crate::admin::{TOKEN_VARIABLE, Token};
 use crate::config::reachable;
 
 use super::settings;
 
-/// Time limit for a response. The server answers from memory; a longer wait means a disk that
-/// hangs.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// The timeout of a response. The server answers from memory; a longer wait means that a disk does
+/// not respond.
+const TIMEOUT: Duration = Duration::from_secs(10);
 /// Most names that an error lists.
 const NAMED: usize = 20;
 
@@ -44,43 +44,68 @@ impl ServerArguments {
     }
 }
 
-/// The admin side of a server.
-pub(super) struct SideDoor {
+/// A client of one server's admin side.
+pub(super) struct AdminClient {
     runtime: tokio::runtime::Runtime,
     client: Client,
     server: SocketAddr,
     token: Option<Token>,
+    /// A note for errors, such as why it is this server.
+    note: String,
 }
 
-impl SideDoor {
+impl AdminClient {
     /// Finds the address of the server, without a request.
-    pub(super) fn find(arguments: &ServerArguments) -> anyhow::Result<SideDoor> {
-        let server = match arguments.admin {
-            Some(address) => address,
-            None => settings::admin_address(arguments.config.as_deref())?,
+    pub(super) fn find(arguments: &ServerArguments) -> anyhow::Result<AdminClient> {
+        let config = arguments.config.as_deref();
+        let (server, note) = match arguments.admin {
+            Some(address) => (address, String::new()),
+            None => (settings::admin_address(config)?, settings::default_address_note(config)),
         };
-        SideDoor::open(server, find_token(arguments, server)?)
+        let client = AdminClient::open(server, find_token(arguments, server)?)?;
+        Ok(AdminClient { note, ..client })
     }
 
     /// The server at this address, with the token of the environment; sends no request.
-    pub(super) fn at(server: SocketAddr) -> anyhow::Result<SideDoor> {
-        SideDoor::open(server, token_of_environment()?)
+    pub(super) fn at(server: SocketAddr) -> anyhow::Result<AdminClient> {
+        AdminClient::open(server, token_of_environment()?)
     }
 
-    fn open(server: SocketAddr, token: Option<Token>) -> anyhow::Result<SideDoor> {
+    fn open(server: SocketAddr, token: Option<Token>) -> anyhow::Result<AdminClient> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let client = Client::builder()
             .tls_backend_preconfigured(without_tls())
             .no_proxy()
-            .timeout(PATIENCE)
+            .timeout(TIMEOUT)
             .build()
             .context("cannot make an HTTP client")?;
-        Ok(SideDoor { runtime, client, server: reachable(server), token })
+        Ok(AdminClient { runtime, client, server: reachable(server), token, note: String::new() })
+    }
+
+    /// The address of the admin side.
+    pub(super) fn server(&self) -> SocketAddr {
+        self.server
     }
 
     /// Sends a GET.
     pub(super) fn get<T: DeserializeOwned>(&self, path: &str, parameters: &[(&str, &str)]) -> anyhow::Result<T> {
         self.ask(Method::GET, path, parameters, None)
+    }
+
+    /// All health checks that match the parameters: with histories a response has at most 200.
+    pub(super) fn health(&self, parameters: &[(&str, &str)]) -> anyhow::Result<HealthShape> {
+        let mut health: HealthShape = self.get("/v1/health", parameters)?;
+        while health.checks.len() < health.matching {
+            let offset = health.checks.len().to_string();
+            let parameters = [parameters, &[("offset", &offset)]].concat();
+            let HealthShape { mut checks, .. } = self.get("/v1/health", &parameters)?;
+            // Checks may have been removed in the meantime.
+            if checks.is_empty() {
+                break;
+            }
+            health.checks.append(&mut checks);
+        }
+        Ok(health)
     }
 
     /// Sends a POST.
@@ -115,11 +140,23 @@ impl SideDoor {
             let response = request.send().await?;
             Ok::<_, reqwest::Error>((response.status(), response.text().await?))
         };
-        let (status, text) = self.runtime.block_on(exchange).map_err(|error| unreachable(server, &error))?;
+        let (status, text) = self.runtime.block_on(exchange).map_err(|error| self.unreachable(&error))?;
         if status.is_success() {
-            return serde_json::from_str(&text).with_context(|| format!("{server} is no fiftythree of this version"));
+            return serde_json::from_str(&text)
+                .with_context(|| format!("{server} did not send a response of this version of fiftythree"));
         }
         bail!(refused(server, status, &text))
+    }
+}
+
+impl AdminClient {
+    fn unreachable(&self, error: &reqwest::Error) -> anyhow::Error {
+        let (server, note) = (self.server, &self.note);
+        let what = if error.is_timeout() { "does not answer" } else { "cannot be reached" };
+        anyhow!(
+            "the server's admin side at {server} {what}{note}\n  \
+             hint: is it running? `--admin ADDRESS:PORT` names its address, `[admin] listen` in its settings"
+        )
     }
 }
 
@@ -144,13 +181,6 @@ fn token_of_environment() -> anyhow::Result<Option<Token>> {
     let written = std::env::var(TOKEN_VARIABLE).ok().filter(|written| !written.is_empty());
     let token = written.map(|written| Token::new(&written).with_context(|| format!("${TOKEN_VARIABLE} is not usable")));
     token.transpose()
-}
-
-fn unreachable(server: SocketAddr, error: &reqwest::Error) -> anyhow::Error {
-    let what = if error.is_timeout() { "does not answer" } else { "cannot be reached" };
-    anyhow!(
-        "the server's admin side at {server} {what}\n  hint: is it running? `--admin` says where, as `[admin] listen` in its settings does"
-    )
 }
 
 fn refused(server: SocketAddr, status: StatusCode, text: &str) -> String {

@@ -1,11 +1,12 @@
 //! `fiftythree health`: the status of health checks, their results and their history.
 
-use std::io::IsTerminal as _;
+mod screen;
+
 use std::process::ExitCode;
 use std::thread;
 use std::time::Duration;
 
-use anyhow::bail;
+use anyhow::anyhow;
 use jiff::Timestamp;
 
 use crate::admin::shapes::{
@@ -14,23 +15,24 @@ use crate::admin::shapes::{
 use crate::causes::with_causes;
 use crate::control::humanize_duration;
 
+use super::admin_client::{AdminClient, ServerArguments};
 use super::overrides::{describe, local, progress as drained};
-use super::side_door::{ServerArguments, SideDoor};
+use super::watch::has_screen;
 use super::{print, print_error};
 
 const EXAMPLES: &str = "\
 Examples:
   fiftythree health                   one line a check
   fiftythree health app-blue          all of one: figures, what comes next, its records, its history
-  fiftythree health 'app-*' --watch   again every second
+  fiftythree health 'app-*' --watch   live, on one screen; q ends it
   fiftythree health --json | jq '.checks[] | select(.status == \"unhealthy\").name'
 
 Exit code: 0; 1 when the server cannot be reached or has no check of that name; 2 for a wrong command line.";
 
-/// How often `--watch` looks.
+/// The most names that an error lists.
+const NAMED: usize = 20;
+/// How often `--watch` asks without a terminal.
 const EVERY: Duration = Duration::from_secs(1);
-/// Clears a terminal and goes to its upper left corner (ECMA-48 ED, CUP).
-const CLEAR: &str = "\x1b[2J\x1b[H";
 
 /// Show the health checks: state, last result, latency, what comes next, history.
 #[derive(Debug, clap::Args)]
@@ -38,7 +40,7 @@ const CLEAR: &str = "\x1b[2J\x1b[H";
 pub(super) struct HealthArguments {
     /// The name of a check, or a glob; shows each with its history
     name: Option<String>,
-    /// Look again every second
+    /// Show them live, on one screen; without a terminal print them every second
     #[arg(short, long)]
     watch: bool,
     /// For machines; with --watch one object a line
@@ -48,35 +50,40 @@ pub(super) struct HealthArguments {
     server: ServerArguments,
 }
 
-/// Shows the checks once, or every second.
+/// Shows the checks once, or live.
 pub(super) fn run(arguments: &HealthArguments) -> anyhow::Result<ExitCode> {
-    let door = SideDoor::find(&arguments.server)?;
+    let admin = AdminClient::find(&arguments.server)?;
     if !arguments.watch {
-        print(&look(&door, arguments)?);
+        print(&look(&admin, arguments)?)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let clear = if std::io::stdout().is_terminal() { CLEAR } else { "" };
+    if let Some(name) = &arguments.name
+        && admin.health(&[("name", name)]).is_ok_and(|health| health.checks.is_empty())
+    {
+        return Err(unknown(&admin, name));
+    }
+    if has_screen() && !arguments.json {
+        return screen::run(admin, arguments.name.as_deref());
+    }
     loop {
-        match look(&door, arguments) {
-            Ok(text) => print(&format!("{clear}{text}")),
+        match look(&admin, arguments) {
+            Ok(text) => print(&text)?,
             // The server may be restarting.
-            Err(error) => print_error(&format!("{clear}{}\n", with_causes(error.as_ref()))),
+            Err(error) => print_error(&format!("{}\n", with_causes(error.as_ref()))),
         }
         thread::sleep(EVERY);
     }
 }
 
-fn look(door: &SideDoor, arguments: &HealthArguments) -> anyhow::Result<String> {
+fn look(admin: &AdminClient, arguments: &HealthArguments) -> anyhow::Result<String> {
     let name = arguments.name.as_deref();
     let mut parameters: Vec<(&str, &str)> = name.map(|name| ("name", name)).into_iter().collect();
     if name.is_some() || arguments.json {
         parameters.push(("history", "1"));
     }
-    let health = all_pages(door, &parameters)?;
+    let health = admin.health(&parameters)?;
     if let Some(name) = name.filter(|_| health.checks.is_empty()) {
-        let all: HealthShape = door.get("/v1/health", &[])?;
-        let names: Vec<&str> = all.checks.iter().map(|check| check.name.as_str()).take(20).collect();
-        bail!("no health check is called `{name}`\n  there is: {}", names.join(", "));
+        return Err(unknown(admin, name));
     }
     match (arguments.json, arguments.watch) {
         (true, true) => Ok(serde_json::to_string(&health)? + "\n"),
@@ -86,20 +93,11 @@ fn look(door: &SideDoor, arguments: &HealthArguments) -> anyhow::Result<String> 
     }
 }
 
-/// Reads all pages: with histories a response has at most 200 checks.
-fn all_pages(door: &SideDoor, parameters: &[(&str, &str)]) -> anyhow::Result<HealthShape> {
-    let mut health: HealthShape = door.get("/v1/health", parameters)?;
-    while health.checks.len() < health.matching {
-        let offset = health.checks.len().to_string();
-        let parameters = [parameters, &[("offset", &offset)]].concat();
-        let HealthShape { mut checks, .. } = door.get("/v1/health", &parameters)?;
-        // Checks may have been removed in the meantime.
-        if checks.is_empty() {
-            break;
-        }
-        health.checks.append(&mut checks);
-    }
-    Ok(health)
+/// The error that there is no check of this name.
+fn unknown(admin: &AdminClient, name: &str) -> anyhow::Error {
+    let Ok(all) = admin.health(&[]) else { return anyhow!("no health check is called `{name}`") };
+    let names: Vec<&str> = all.checks.iter().map(|check| check.name.as_str()).take(NAMED).collect();
+    anyhow!("no health check is called `{name}`\n  there is: {}", names.join(", "))
 }
 
 /// One line a check.
@@ -132,7 +130,7 @@ fn row(check: &CheckShape, now: Timestamp) -> [String; 5] {
     let last = check.last_result.as_ref();
     let latency = last.map_or_else(String::new, |last| format!("{} ms", last.total_ms));
     let seen = match last {
-        Some(last) => format!("{} ago: {}", ago(now, &last.at), short(&last.status)),
+        Some(last) => format!("{} ago: {}", ago(now, &last.at), last.status),
         None => check.last_words().unwrap_or_default().to_owned(),
     };
     let progress = check.next.as_ref().and_then(|next| progress(check, next));
@@ -271,17 +269,12 @@ fn connectivity_note(health: &HealthShape, now: Timestamp) -> String {
 }
 
 /// The progress of a recovered record.
-fn way_back(way: &ReturningShape, now: Timestamp) -> String {
+pub(super) fn way_back(way: &ReturningShape, now: Timestamp) -> String {
     let left = humanize_duration(until(now, &way.until));
     match way.share_percent {
         Some(share) => format!("has {share} % of its weight, and all of it in {left}"),
         None => format!("is healthy again and waits {left} more for its failback"),
     }
-}
-
-/// The first sentence of a status, without Route 53's advice.
-fn short(status: &str) -> &str {
-    status.split(" The endpoint or the internet connection").next().unwrap_or(status)
 }
 
 fn word(status: StatusShape) -> &'static str {
