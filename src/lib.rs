@@ -35,7 +35,7 @@
 //!
 //! - [`stats`]: counters, one set per worker.
 //! - [`logging`]: the log; it never blocks.
-//! - [`tap`]: the query log and dnstap.
+//! - [`query_logging`]: the query log and dnstap.
 //! - [`serve`]: sockets: decode, answer, encode, over batched UDP, TCP or hickory-server.
 //! - [`probe`]: probes endpoints and reports the results.
 //! - [`store`]: zone files, last good copies and saved state on disk.
@@ -66,10 +66,10 @@ pub mod model;
 pub mod policy;
 pub mod prefetch;
 pub mod probe;
+pub mod query_logging;
 pub mod serve;
 pub mod simulate;
 pub mod stats;
 pub mod store;
-pub mod tap;
 pub mod world;
 pub mod zonetree;

@@ -60,8 +60,8 @@ use crate::health::Timestamp;
 use crate::http::{self, Class, Front, Hosts, Limits};
 use crate::load::LoadedConfig;
 use crate::model::HealthCheck;
+use crate::query_logging::QueryLogging;
 use crate::stats::Meters;
-use crate::tap::Taps;
 use crate::world::Reader;
 
 use shapes::ErrorShape;
@@ -117,7 +117,7 @@ pub struct Door {
     /// Counters of the workers.
     pub meters: Arc<Meters>,
     /// The query log and dnstap.
-    pub taps: Taps,
+    pub query_logging: QueryLogging,
 }
 
 /// The state of the router.

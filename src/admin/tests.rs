@@ -41,7 +41,7 @@ async fn house_where(changes: Changes) -> (SocketAddr, watch::Sender<Readiness>,
         started: Timestamp(Duration::from_secs(1)),
         now: || Timestamp(Duration::from_secs(2)),
         meters: Arc::default(),
-        taps: Taps::default(),
+        query_logging: QueryLogging::default(),
     };
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -403,7 +403,7 @@ async fn house_with(zone: &str, readers: Readers) -> (SocketAddr, tempfile::Temp
         started: now(),
         now,
         meters: Arc::default(),
-        taps: crate::tap::Taps::default(),
+        query_logging: crate::query_logging::QueryLogging::default(),
     };
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();

@@ -36,9 +36,9 @@ use crate::http::{self, Hosts};
 use crate::load::{Loaded, LoadedConfig, Refused, Summary};
 use crate::logging;
 use crate::probe::Authorities;
+use crate::query_logging::QueryLogging;
 use crate::serve::{self, BindError, Bound, Observers, ResponderSettings, Serving, TcpLimits, UdpPath};
 use crate::store::{self, Fingerprint, SettingsSource, StateLock, StateWriter, StateWriterThread};
-use crate::tap::Taps;
 use crate::world::Reader;
 
 pub use inside::Daemon;
@@ -119,8 +119,8 @@ async fn boot_and_serve(
     let mut running = tokio::spawn(control.run(wiring.take_events(), now));
     wiring.start(&settings, seen, authorities, files)?;
     let (ready, readiness) = watch::channel(Readiness::Starting);
-    let taps = start_taps(&settings)?;
-    let door = wiring.door(reader.clone(), readiness, taps.clone(), changes);
+    let query_logging = start_query_logging(&settings)?;
+    let door = wiring.door(reader.clone(), readiness, query_logging.clone(), changes);
     let listening = Arc::clone(&door.listening);
     let admin = open_side_door(&settings, files.admin, door);
 
@@ -139,7 +139,8 @@ async fn boot_and_serve(
         }
     }
 
-    let (addresses, serving) = open(&settings, files, &reader, Observers { meters: &base.meters, taps: &taps })?;
+    let (addresses, serving) =
+        open(&settings, files, &reader, Observers { meters: &base.meters, query_logging: &query_logging })?;
     let _ = listening.set(addresses.clone());
     ready.send_replace(Readiness::Ready);
     claim.keep_file();
@@ -155,8 +156,8 @@ async fn boot_and_serve(
         DRAIN.as_secs_f64()
     );
     drain_or_exit(serving, &mut stopping).await;
-    let finish_taps = tokio::task::spawn_blocking(move || taps.finish(WRITING));
-    let ((), _) = tokio::join!(end(&wiring, running, keeping), finish_taps);
+    let finish_query_logging = tokio::task::spawn_blocking(move || query_logging.finish(WRITING));
+    let ((), _) = tokio::join!(end(&wiring, running, keeping), finish_query_logging);
     drop(claim);
     tracing::info!("stopped");
     Ok(())
@@ -246,10 +247,11 @@ async fn end(wiring: &Wiring, running: JoinHandle<()>, keeping: StateWriterThrea
 
 /// Starts the query log and dnstap, if enabled. Their server identity is the NSID, or else the host
 /// name.
-fn start_taps(settings: &Settings) -> anyhow::Result<Taps> {
+fn start_query_logging(settings: &Settings) -> anyhow::Result<QueryLogging> {
     let nsid = settings.dns.nsid.as_ref().map(|nsid| String::from_utf8_lossy(nsid).into_owned());
     let identity = nsid.unwrap_or_else(machine_name);
-    Taps::start(settings.query_log.as_ref(), settings.dnstap.as_ref(), &identity).context("cannot start threads")
+    QueryLogging::start(settings.query_log.as_ref(), settings.dnstap.as_ref(), &identity)
+        .context("cannot start threads")
 }
 
 fn machine_name() -> String {

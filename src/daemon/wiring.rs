@@ -14,8 +14,8 @@ use crate::health::{Latency, MetricPlan, ProbePlan};
 use crate::load::{LoadRequest, LoadedConfig, Trigger};
 use crate::model::{EndpointProtocol, HealthCheck, HealthCheckKind};
 use crate::probe::{self, Authorities, Evaluator, Prober, ProberSettings};
+use crate::query_logging::QueryLogging;
 use crate::store::{Fingerprint, SettingsSource, StateWriter, Targets, Watcher, Writers};
-use crate::tap::Taps;
 use crate::world::Reader;
 
 use super::loader;
@@ -160,7 +160,7 @@ impl Wiring {
         &self,
         world: Reader,
         readiness: watch::Receiver<Readiness>,
-        taps: Taps,
+        query_logging: QueryLogging,
         changes: Changes,
     ) -> Door {
         Door {
@@ -176,7 +176,7 @@ impl Wiring {
             now: super::now,
             longest_failover: probe::longest_failover,
             meters: Arc::clone(&self.base.borrow().meters),
-            taps,
+            query_logging,
         }
     }
 

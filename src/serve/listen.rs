@@ -15,8 +15,8 @@ use tracing::warn;
 use super::{Responder, ResponderSettings, TcpLimits, Transport, portable, tcp};
 #[cfg(target_os = "linux")]
 use super::{batch, udp};
+use crate::query_logging::QueryLogging;
 use crate::stats::{Meters, Stats, Totals};
-use crate::tap::Taps;
 use crate::world::Reader;
 
 /// Backlog of TCP connections to be accepted. The maximum of the system may be lower.
@@ -69,12 +69,12 @@ pub struct Observers<'o> {
     /// Counters.
     pub meters: &'o Meters,
     /// The query log and dnstap.
-    pub taps: &'o Taps,
+    pub query_logging: &'o QueryLogging,
 }
 
 impl Observers<'_> {
     fn responder(&self, settings: &ResponderSettings, seed: u64) -> Responder {
-        Responder::counting(settings.clone(), seed, self.meters.worker()).tapped(self.taps.worker())
+        Responder::counting(settings.clone(), seed, self.meters.worker()).with_query_logger(self.query_logging.worker())
     }
 }
 

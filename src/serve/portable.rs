@@ -23,7 +23,7 @@ use tracing::warn;
 
 use super::respond::MAX_UDP_OCTETS;
 use super::{Responder, Transport};
-use crate::tap::Exchange;
+use crate::query_logging::Exchange;
 use crate::world::{CachedReader, Reader};
 
 /// How often an idle server releases an outdated world.

@@ -12,8 +12,8 @@ use super::{Decoded, Request, decode};
 use crate::answer::{Answer, ClientSubnet, Dice, Query, QueryName, Untraced, resolve_into};
 use crate::geo::Located;
 use crate::model::HostedZoneId;
+use crate::query_logging::{QueryEvent, QueryLogger};
 use crate::stats::{Counted, Family, Stats, Transport, ZoneNumber};
-use crate::tap::{QueryEvent, Tap};
 use crate::world::World;
 
 /// The longest message over TCP: its length field has two octets.
@@ -52,7 +52,7 @@ pub struct Responder {
     stats: Arc<Stats>,
     prefetch: Prefetch,
     /// The query log and dnstap, if enabled. Without them it costs one branch.
-    tap: Option<Box<Tap>>,
+    query_logger: Option<Box<QueryLogger>>,
 }
 
 /// What the query log needs beyond the counters.
@@ -78,20 +78,20 @@ impl Responder {
             dice: Dice::seeded(seed),
             stats,
             prefetch: Prefetch::default(),
-            tap: None,
+            query_logger: None,
         }
     }
 
-    /// The same responder, reporting queries to `tap`.
+    /// The same responder, reporting queries to `query_logger`.
     #[must_use]
-    pub fn tapped(self, tap: Option<Box<Tap>>) -> Responder {
-        Responder { tap, ..self }
+    pub fn with_query_logger(self, query_logger: Option<Box<QueryLogger>>) -> Responder {
+        Responder { query_logger, ..self }
     }
 
     /// Reads the clock for the following queries, one or a batch.
     pub(super) fn begin(&mut self) -> Instant {
-        if let Some(tap) = &mut self.tap {
-            tap.read_clock();
+        if let Some(query_logger) = &mut self.query_logger {
+            query_logger.read_clock();
         }
         Instant::now()
     }
@@ -101,9 +101,9 @@ impl Responder {
         self.stats.count_duration(transport, began.elapsed(), queries as u64);
     }
 
-    /// The tap, if dnstap is enabled: it gets whole messages.
-    pub(super) fn observer(&mut self) -> Option<&mut Tap> {
-        self.tap.as_deref_mut().filter(|tap| tap.has_dnstap())
+    /// The query logger, if dnstap is enabled: it gets whole messages.
+    pub(super) fn observer(&mut self) -> Option<&mut QueryLogger> {
+        self.query_logger.as_deref_mut().filter(|query_logger| query_logger.has_dnstap())
     }
 
     /// The counters of this responder, their only writer.
@@ -196,8 +196,8 @@ impl Responder {
         if encoded.truncated {
             self.stats.count_truncated();
         }
-        if let Some(tap) = &mut self.tap {
-            report(tap, &self.name, &counted, &details, source);
+        if let Some(query_logger) = &mut self.query_logger {
+            report(query_logger, &self.name, &counted, &details, source);
         }
         encoded.octets
     }
@@ -214,9 +214,15 @@ impl Responder {
 /// Kept out of the hot path, so that a server without a query log does not pay for it.
 #[cold]
 #[inline(never)]
-fn report(tap: &mut Tap, name: &QueryName, counted: &Counted, details: &QueryDetails<'_>, resolver: IpAddr) {
+fn report(
+    query_logger: &mut QueryLogger,
+    name: &QueryName,
+    counted: &Counted,
+    details: &QueryDetails<'_>,
+    resolver: IpAddr,
+) {
     let wire = name.wire();
-    tap.log(&QueryEvent {
+    query_logger.log(&QueryEvent {
         question: details.question,
         zone_id: details.zone_id.map(|id| id.0.as_str()),
         zone_name: &wire[wire.len().saturating_sub(details.zone_octets)..],

@@ -13,8 +13,8 @@ use hickory_proto::rr::{DNSClass, Name as HickoryName, Record, RecordType as Hic
 use super::*;
 use crate::answer::fixture::{lab, set, world};
 use crate::config::{Settings, SourceFile};
+use crate::query_logging::QueryLogging;
 use crate::stats::Meters;
-use crate::tap::Taps;
 use crate::world::{Publisher, Reader, World};
 
 /// Much longer than any operation takes on a busy machine.
@@ -55,7 +55,7 @@ fn quiet_loopback() -> SocketAddr {
 fn start_with(reader: &Reader, path: UdpPath, limits: TcpLimits) -> (Serving, SocketAddr) {
     let bound = Bound::bind(&[quiet_loopback()], 2, path).unwrap();
     let address = bound.addresses()[0];
-    let observers = Observers { meters: &Meters::default(), taps: &Taps::default() };
+    let observers = Observers { meters: &Meters::default(), query_logging: &QueryLogging::default() };
     (bound.serve(reader, &settings(), limits, observers, 1).unwrap(), address)
 }
 
@@ -475,7 +475,7 @@ fn ipv4_and_ipv6_listen_side_by_side_on_all_addresses() {
     let (_publisher, reader) = Publisher::new(lab_world());
     let bound = (0..100).find_map(|_| bind_everywhere().ok()).unwrap();
     let port = bound.addresses()[0].port();
-    let observers = Observers { meters: &Meters::default(), taps: &Taps::default() };
+    let observers = Observers { meters: &Meters::default(), query_logging: &QueryLogging::default() };
     let serving = bound.serve(&reader, &settings(), TcpLimits::default(), observers, 1).unwrap();
     for address in ["127.0.0.1", "127.0.0.53", "::1"] {
         let server = SocketAddr::new(address.parse().unwrap(), port);

@@ -27,7 +27,7 @@ use tracing::warn;
 use super::respond::MAX_TCP_OCTETS;
 use super::{Responder, Transport};
 use crate::log_limit::LogLimit;
-use crate::tap::Exchange;
+use crate::query_logging::Exchange;
 use crate::world::{CachedReader, Reader};
 
 /// The length of the length prefix, in octets.

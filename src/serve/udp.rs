@@ -10,7 +10,7 @@ use tracing::{error, warn};
 
 use super::batch::{Batch, Packet, Wait};
 use super::{Responder, Transport};
-use crate::tap::{Exchange, Tap};
+use crate::query_logging::{Exchange, QueryLogger};
 use crate::world::{CachedReader, Reader};
 
 /// The longest sleep of a worker. After it, the worker checks whether to stop and releases an
@@ -75,7 +75,7 @@ fn answer(
 
 #[cold]
 #[inline(never)]
-fn send_to_dnstap(observer: &mut Tap, packet: &Packet<'_>, bound: Option<SocketAddr>, octets: usize) {
+fn send_to_dnstap(observer: &mut QueryLogger, packet: &Packet<'_>, bound: Option<SocketAddr>, octets: usize) {
     let server = bound.map(|bound| SocketAddr::new(packet.destination.unwrap_or(bound.ip()), bound.port()));
     observer.exchange(&Exchange {
         transport: Transport::Udp,

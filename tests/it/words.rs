@@ -24,6 +24,8 @@ const RETIRED_NAMES: &[(&str, &str)] = &[
     ("Recollection", "RestoredCheck"),
     ("Scene", "ZoneView"),
     ("SideDoor", "AdminClient"),
+    ("Tap", "QueryLogger"),
+    ("Taps", "QueryLogging"),
     ("WayBack", "RecoveringRecord"),
     ("WishShape", "OverrideRequestShape"),
     ("Workshop", "ZoneCompiler"),
@@ -35,7 +37,8 @@ const RETIRED_NAMES: &[(&str, &str)] = &[
 ];
 
 /// Modules that were replaced. As names of anything else these words are free.
-const RETIRED_MODULES: &[(&str, &str)] = &[("atlas", "geography"), ("nasty", "test_servers"), ("passage", "timers")];
+const RETIRED_MODULES: &[(&str, &str)] =
+    &[("atlas", "geography"), ("nasty", "test_servers"), ("passage", "timers"), ("tap", "query_logging")];
 
 /// Directories with Rust code.
 const CODE: &[&str] = &["src", "benches", "tests"];

@@ -11,7 +11,7 @@ use crate::health::{Reason, Status, Timestamp};
 use crate::model::ResponseCode;
 use crate::stats::{Durations, Family as AddressFamily, KINDS, Transport, ZoneReading};
 
-use crate::tap;
+use crate::query_logging;
 
 use super::Picture;
 use super::families::{self, Family};
@@ -28,7 +28,7 @@ impl Collector for Picture {
         page.gauge(&families::CONTROL_RUNNING)?.sample(&[], &u32::from(!self.control.is_empty()))?;
         self.dns(&mut page)?;
         self.log(&mut page)?;
-        self.taps(&mut page)?;
+        self.query_logging(&mut page)?;
         if let Some(last) = self.control.last() {
             self.health(last, &mut page)?;
             configuration(last, &mut page)?;
@@ -78,12 +78,12 @@ impl Picture {
     }
 
     /// Functions that are off have no series.
-    fn taps(&self, page: &mut Page<'_, '_>) -> fmt::Result {
-        if let Some(log) = self.taps.query_log {
+    fn query_logging(&self, page: &mut Page<'_, '_>) -> fmt::Result {
+        if let Some(log) = self.query_logging.query_log {
             page.counter(&families::QUERY_LOG_LINES)?.sample(&[], &log.delivered)?;
             dropped(page.counter(&families::QUERY_LOG_DROPPED)?, &log)?;
         }
-        if let Some(dnstap) = self.taps.dnstap {
+        if let Some(dnstap) = self.query_logging.dnstap {
             page.gauge(&families::DNSTAP_CONNECTED)?.sample(&[], &u32::from(dnstap.connected))?;
             page.counter(&families::DNSTAP_FRAMES)?.sample(&[], &dnstap.delivered)?;
             dropped(page.counter(&families::DNSTAP_DROPPED)?, &dnstap)?;
@@ -132,7 +132,7 @@ impl Picture {
     }
 }
 
-fn dropped(mut counts: Counter<'_>, totals: &tap::Totals) -> fmt::Result {
+fn dropped(mut counts: Counter<'_>, totals: &query_logging::Totals) -> fmt::Result {
     counts.sample(&["full"], &totals.dropped_full)?;
     counts.sample(&["write"], &totals.dropped_write)
 }

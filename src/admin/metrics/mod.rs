@@ -20,8 +20,8 @@ use prometheus_client::registry::Registry;
 use crate::control::{Event, MetricsSnapshot};
 use crate::health::CheckSlot;
 use crate::logging;
+use crate::query_logging;
 use crate::stats::Reading;
-use crate::tap;
 
 use super::{Door, refusal};
 
@@ -30,7 +30,7 @@ use super::{Door, refusal};
 struct Picture {
     ready: bool,
     dns: Reading,
-    taps: tap::Reading,
+    query_logging: query_logging::Reading,
     log: logging::Lost,
     /// Empty if the control loop has failed; queries are still answered then.
     control: Vec<MetricsSnapshot>,
@@ -61,8 +61,8 @@ pub(super) async fn scrape(State(door): State<Door>, headers: HeaderMap) -> Resp
     let control = figures(&door).await;
     // With 20 000 checks this is megabytes of text, so it runs on a blocking thread.
     let words = tokio::task::spawn_blocking(move || {
-        let (dns, taps, log) = (door.meters.read(), door.taps.read(), logging::lost());
-        in_words(Picture { ready, dns, taps, log, control }, format)
+        let (dns, query_logging, log) = (door.meters.read(), door.query_logging.read(), logging::lost());
+        in_words(Picture { ready, dns, query_logging, log, control }, format)
     });
     let Ok(Ok(words)) = words.await else {
         return refusal(StatusCode::INTERNAL_SERVER_ERROR, "the metrics could not be put into words");

@@ -58,10 +58,10 @@ fn picture() -> Picture {
     let served = ServedCounts { zones: 1, unavailable: 0, records: 6, checks: 1 };
     let figures =
         MetricsSnapshot { checks: vec![check], next: None, pending: 0, overrides: 1, latencies, reloads, served };
-    let totals = tap::Totals { delivered: 8, dropped_full: 2, dropped_write: 1, connected: true };
-    let taps = tap::Reading { query_log: Some(totals), dnstap: Some(totals) };
+    let totals = query_logging::Totals { delivered: 8, dropped_full: 2, dropped_write: 1, connected: true };
+    let query_logging = query_logging::Reading { query_log: Some(totals), dnstap: Some(totals) };
     let log = logging::Lost { full: 3, write: 4 };
-    Picture { ready: true, dns: meters.read(), taps, log, control: vec![figures] }
+    Picture { ready: true, dns: meters.read(), query_logging, log, control: vec![figures] }
 }
 
 #[test]

@@ -6,9 +6,9 @@ use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
 use std::time::Duration;
 
+use fiftythree::query_logging::QueryLogging;
 use fiftythree::serve::{Bound, MAX_TCP_OCTETS, Observers, Responder, Serving, TcpLimits, Transport, UdpPath};
 use fiftythree::stats::Meters;
-use fiftythree::tap::Taps;
 use fiftythree::world::{Publisher, Reader, World};
 
 use super::check::{Expected, Value, check};
@@ -196,7 +196,7 @@ fn listen(lab: &Lab, reader: &Reader, path: UdpPath) -> std::io::Result<Line> {
         reader,
         &lab.responses(),
         TcpLimits::default(),
-        Observers { meters: &Meters::default(), taps: &Taps::default() },
+        Observers { meters: &Meters::default(), query_logging: &QueryLogging::default() },
         SEED,
     )?;
     Ok(Line::Sockets { address, path, _serving: serving })

@@ -3,8 +3,8 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use crate::query_logging::Exchange;
 use crate::stats::Transport;
-use crate::tap::Exchange;
 
 /// Two timestamps, the transport, two addresses with ports, the length of the query.
 pub(super) const HEAD_OCTETS: usize = 12 + 12 + 1 + 19 + 19 + 4;

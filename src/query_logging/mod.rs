@@ -35,13 +35,13 @@ const DNSTAP_RING_OCTETS: usize = 4 << 20;
 
 /// The query log and dnstap, each if enabled; by default none. Cheap to clone.
 #[derive(Clone, Default)]
-pub struct Taps {
+pub struct QueryLogging {
     query_log: Option<(Arc<Channel>, Arc<log::Filter>)>,
     dnstap: Option<(Arc<Channel>, u32)>,
 }
 
 /// One worker's inlets.
-pub struct Tap {
+pub struct QueryLogger {
     log: Option<log::Inlet>,
     dnstap: Option<dnstap::Inlet>,
     now: Duration,
@@ -92,7 +92,7 @@ pub struct Exchange<'q> {
     pub response: &'q [u8],
 }
 
-impl Taps {
+impl QueryLogging {
     /// Starts the threads. `identity` is the name of this server, unless the settings contain one.
     ///
     /// # Errors
@@ -102,21 +102,21 @@ impl Taps {
         query_log: Option<&QueryLogSettings>,
         dnstap: Option<&DnstapSettings>,
         identity: &str,
-    ) -> io::Result<Taps> {
-        let mut taps = Taps::default();
+    ) -> io::Result<QueryLogging> {
+        let mut query_logging = QueryLogging::default();
         if let Some(settings) = query_log {
             let channel = Channel::start("query-log", log::Writer::new(settings, identity))?;
-            taps.query_log = Some((channel, Arc::new(log::Filter::new(settings))));
+            query_logging.query_log = Some((channel, Arc::new(log::Filter::new(settings))));
         }
         if let Some(settings) = dnstap {
             let channel = Channel::start("dnstap", dnstap::Sender::new(settings, identity))?;
-            taps.dnstap = Some((channel, settings.sample));
+            query_logging.dnstap = Some((channel, settings.sample));
         }
-        Ok(taps)
+        Ok(query_logging)
     }
 
     /// The inlets of another worker; `None` if neither is enabled.
-    pub fn worker(&self) -> Option<Box<Tap>> {
+    pub fn worker(&self) -> Option<Box<QueryLogger>> {
         if self.query_log.is_none() && self.dnstap.is_none() {
             return None;
         }
@@ -124,7 +124,7 @@ impl Taps {
         let log = log.map(|(channel, filter)| log::Inlet::new(channel.inlet(LOG_RING_OCTETS), Arc::clone(filter)));
         let dnstap = self.dnstap.as_ref();
         let dnstap = dnstap.map(|(channel, sample)| dnstap::Inlet::new(channel.inlet(DNSTAP_RING_OCTETS), *sample));
-        Some(Box::new(Tap { log, dnstap, now: now() }))
+        Some(Box::new(QueryLogger { log, dnstap, now: now() }))
     }
 
     /// How much was delivered and dropped so far.
@@ -145,7 +145,7 @@ impl Taps {
     }
 }
 
-impl Tap {
+impl QueryLogger {
     /// Reads the clock for the following queries.
     pub fn read_clock(&mut self) {
         self.now = now();

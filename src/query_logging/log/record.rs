@@ -4,8 +4,8 @@
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
+use crate::query_logging::QueryEvent;
 use crate::stats::Transport;
-use crate::tap::QueryEvent;
 
 /// The id of a hosted zone has at most 32 characters.
 const MOST_ID_OCTETS: usize = 32;

@@ -6,11 +6,11 @@ use std::collections::HashSet;
 use ipnet::IpNet;
 
 use crate::config::QueryLogSettings;
-use crate::tap::QueryEvent;
+use crate::query_logging::QueryEvent;
 
 /// The conditions. An empty list matches every query.
 #[derive(Debug, Default)]
-pub(in crate::tap) struct Filter {
+pub(in crate::query_logging) struct Filter {
     sample: u32,
     /// Names in wire format, in lower case.
     zones: HashSet<Box<[u8]>>,
@@ -21,7 +21,7 @@ pub(in crate::tap) struct Filter {
 }
 
 impl Filter {
-    pub(in crate::tap) fn new(settings: &QueryLogSettings) -> Filter {
+    pub(in crate::query_logging) fn new(settings: &QueryLogSettings) -> Filter {
         Filter {
             sample: settings.sample,
             zones: settings.zones.iter().map(|zone| zone.wire().into()).collect(),

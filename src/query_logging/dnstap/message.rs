@@ -142,7 +142,7 @@ fn parts(at: Duration) -> (u64, u32) {
 mod tests {
     use super::super::record::tests::record;
     use super::*;
-    use crate::tap::Exchange;
+    use crate::query_logging::Exchange;
 
     fn decoded(mut frames: &[u8]) -> Vec<Dnstap> {
         let mut all = Vec::new();

@@ -106,8 +106,8 @@ fn write_name(name: &[u8], out: &mut String) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::query_logging::log::record::tests::record;
     use crate::stats::Transport;
-    use crate::tap::log::record::tests::record;
 
     fn line(record: &Record<'_>) -> String {
         let mut out = String::new();
