@@ -440,7 +440,7 @@ fn kilometres(km: Option<f64>, biased: Option<f64>) -> String {
 /// Such as `health check blue is unhealthy for 3 min: Failure: …`.
 fn unhealthy_check(check: &CheckShape) -> String {
     if check.as_if {
-        return format!("health check {} is down, as supposed", check.name);
+        return format!("health check {} is down, as assumed", check.name);
     }
     let ago = check.ago.as_ref().map(|ago| format!(" for {ago}")).unwrap_or_default();
     let because = match (&check.overridden, &check.last_result) {

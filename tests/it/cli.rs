@@ -276,6 +276,19 @@ fn query_asks_the_server_in_all_its_ways() {
 }
 
 #[test]
+fn an_override_without_an_author_has_the_login_name() {
+    let check = "[[health_check]]\nname = 'blue'\ntype = 'tcp'\nip_address = '127.0.0.1'\nport = 1\n";
+    let lab = Lab::new(&[("lab.test.toml", &(ZONE.to_owned() + check))]);
+    let server = lab.serve();
+    let admin = server.admin();
+    let mut command = lab.command(&["override", "set", "blue", "down", "--json", "--admin", &admin]);
+    let output = command.env_remove("USER").env_remove("LOGNAME").output().unwrap();
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let user = std::process::Command::new("id").arg("-un").output().unwrap();
+    assert_eq!(json["overrides"][0]["author"], text(&user.stdout).trim(), "{json}");
+}
+
+#[test]
 fn a_self_test_tells_a_server_that_answers_from_one_that_does_not() {
     let lab = Lab::new(&[("lab.test.toml", ZONE)]);
     let server = lab.serve();
@@ -345,9 +358,9 @@ app.lab.test. A  asked by 192.0.2.7
 │  └─ place    the location is unknown
 ├─ name     app.lab.test. exists, with A
 ├─ policy   app.lab.test. A, failover: the primary while it is healthy, else the secondary
-│  ├─ ✗ blue   PRIMARY    health check blue is down, as supposed
+│  ├─ ✗ blue   PRIMARY    health check blue is down, as assumed
 │  │  ├─ 192.0.2.11, TTL 10 s
-│  │  └─ health check blue: unhealthy, as supposed
+│  │  └─ health check blue: unhealthy, as assumed
 │  ├─ ● green  SECONDARY  the secondary is healthy and the primary is not
 │  │  └─ 192.0.2.12, TTL 5 s
 │  └─ so       green answers: the secondary is healthy and the primary is not.

@@ -1,4 +1,4 @@
-//! An explanation as a tree that a newcomer can follow.
+//! An explanation as a tree.
 
 use crate::cli::paint::{Colour, Paint};
 use crate::cli::tree::{Branch, column_count};
@@ -7,11 +7,11 @@ use crate::explain::shape::{
     ShareShape, StepShape, Verdict, ZoneShape,
 };
 
-/// Candidates that are shown one by one; the rest is counted.
+/// The most candidates that are shown; the others are counted.
 const MOST_CANDIDATES: usize = 20;
-/// Shares that are shown.
+/// The most shares that are shown.
 const MOST_SHARES: usize = 20;
-/// Values of one record that are shown.
+/// The most values of one record that are shown.
 const MOST_VALUES: usize = 4;
 
 /// The whole explanation.
@@ -75,12 +75,12 @@ fn policy(group: &GroupShape) -> Branch {
     line("policy", policy).with_all(shown).with_all(more).with_all(draw).with(line("so", group.why.clone()))
 }
 
-/// How wide the columns of candidates are.
+/// The widths of the columns of candidates.
 struct Widths {
     id: usize,
     role: usize,
     measure: usize,
-    /// Whether any share is neither nothing nor all.
+    /// Whether any share is neither 0 nor 1.
     shares: bool,
 }
 
@@ -148,7 +148,7 @@ fn values(values: &[String]) -> String {
 fn health(check: &CheckShape) -> String {
     let mut text = format!("health check {}: {}", check.name, if check.healthy { "healthy" } else { "unhealthy" });
     if check.as_if {
-        text.push_str(", as supposed");
+        text.push_str(", as assumed");
     }
     if check.disabled {
         text.push_str(", disabled");
@@ -175,7 +175,7 @@ fn answer(answer: &AnswerShape, zone: Option<&ZoneShape>) -> Vec<Branch> {
     [Some(answer_line), ttl, size(&answer.messages), Some(scope)].into_iter().flatten().collect()
 }
 
-/// How many records there are, and in which order they come.
+/// The number of records, and their order.
 fn count(records: &[RecordShape]) -> String {
     let sets = records.chunk_by(|one, other| (&one.name, &one.record_type) == (&other.name, &other.record_type));
     let has_several = sets.clone().any(|set| set.len() > 1);
@@ -201,7 +201,7 @@ fn end(answer: &AnswerShape, zone: Option<&ZoneShape>) -> Vec<Branch> {
     authority.chain(additional.map(|one| record(one, "additional: "))).collect()
 }
 
-/// Which messages carry the answer: one line where all of them do.
+/// Whether each kind of message can carry the answer: one line if all can.
 fn size(messages: &[MessageShape]) -> Option<Branch> {
     let first = messages.first()?;
     if messages.iter().all(|message| message.why == first.why) {
@@ -224,7 +224,7 @@ fn record(record: &RecordShape, section: &str) -> Branch {
     Branch::text(format!("{section}{name} {ttl} {record_type} {data}")).coloured(Colour::Good)
 }
 
-/// The long run, where it is not the same every time.
+/// The shares, if answers differ.
 fn shares(explanation: &Explanation) -> Option<Branch> {
     let shares = &explanation.shares;
     if shares.iter().all(|share| share.share > 0.999_999) {
@@ -239,8 +239,8 @@ fn shares(explanation: &Explanation) -> Option<Branch> {
     let more = shares.len().saturating_sub(MOST_SHARES);
     let more = (more > 0).then(|| Branch::text(format!("and {more} more; --json has them all")));
     let what = match explanation.shares_complete {
-        true => "of many answers to such a client, which part holds which record",
-        false => "of many answers to such a client, which part holds which record; there are more than can be followed",
+        true => "the share of answers to such a client with each record",
+        false => "the share of answers to such a client with each record; some branches were not followed",
     };
     Some(line("shares", what).with_all(shares.iter().take(MOST_SHARES).map(row)).with_all(more))
 }

@@ -70,7 +70,7 @@ pub(super) struct SimulateArguments {
     /// The record type to ask these names for
     #[arg(name = "type", long, value_name = "TYPE", default_value = "A", value_parser = explain::parse_type)]
     record_type: RecordType,
-    /// Afterwards: suppose that a health check is up or down; may be repeated, globs are fine
+    /// Afterwards: assume that a health check is up or down; may be repeated, globs are allowed
     #[arg(long, value_name = "CHECK=up|down")]
     as_if: Vec<HypotheticalHealth>,
     /// Afterwards: these zone files, or those in this directory, instead of the configured ones

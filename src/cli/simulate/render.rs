@@ -1,4 +1,4 @@
-//! Who gets what, as text and as JSON.
+//! The result of a simulation as text and as JSON.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -9,18 +9,18 @@ use super::{Act, Played};
 use crate::cli::paint::{Colour, Paint};
 use crate::simulate::Outcome;
 
-/// Places that are shown one by one, those with the most clients first.
+/// The most places that are shown, those with the most clients first.
 const MOST_PLACES: usize = 12;
-/// Record sets of one name that are shown.
+/// The most record sets of one name that are shown.
 const MOST_RECORDS: usize = 30;
 
-/// A record set: what it is called, its values, its clients before and after.
+/// A record set: its name, its values, its clients before and after.
 type Row = (String, String, [u64; 2]);
 
-/// One question: what was got before and after, by place.
+/// The answers to one question, before and after, by place.
 struct Asked<'p> {
     name: String,
-    /// The clients of each place, before; the same ones ask after.
+    /// The clients of each place, the same before and after.
     clients: Vec<u64>,
     outcomes: BTreeMap<&'p Outcome, [Vec<u64>; 2]>,
 }
@@ -50,7 +50,7 @@ impl Played {
     }
 }
 
-/// For people.
+/// The result as text.
 pub(super) fn text(played: &Played, paint: Paint) -> String {
     let (places, names) = (played.crowd.places().len(), played.subjects.len());
     let mut out = format!(
@@ -159,7 +159,7 @@ fn by_place(out: &mut String, played: &Played, asked: &Asked<'_>) {
     }
 }
 
-/// For machines.
+/// The result as JSON.
 pub(super) fn json(played: &Played) -> Value {
     let names = played.subjects.iter().enumerate().map(|(number, subject)| {
         let asked = played.asked(number);
@@ -200,7 +200,7 @@ fn record(played: &Played, outcome: &Outcome, counts: &[Vec<u64>; 2]) -> Value {
     })
 }
 
-/// A record set's identifier, with its name where that is not the one asked for.
+/// A record set's identifier, with its name unless that is the queried one.
 fn called(outcome: &Outcome, subject: &str) -> String {
     match outcome {
         Outcome::Records(name, _, Some(id), _) if name == subject => id.clone(),

@@ -9,7 +9,7 @@ use crate::cli::watch::model::Model;
 use crate::cli::watch::model::timeline::Entry;
 use crate::cli::watch::words::{Phrase, clock, fine_clock, phrase};
 
-use super::{Look, section};
+use super::{Look, section, text};
 
 /// From this width, times have tenths of seconds.
 const WIDE: u16 = 60;
@@ -26,10 +26,10 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, model: &Model, look: &Look
     let mut rows = inner.rows().collect::<Vec<_>>().into_iter();
     let mut free = usize::from(inner.height).saturating_sub(model.timeline.latest().count());
     for entry in model.timeline.latest() {
-        let mut lines = lines(model, entry, inner.width, look);
-        // Reasons go on below only in rows that no entry needs.
+        let mut lines = lines(model, entry, inner.width, look, Reason::Wrapped);
+        // Reasons continue below only in rows that no entry needs.
         if lines.len() - 1 > free {
-            lines.truncate(1);
+            lines = self::lines(model, entry, inner.width, look, Reason::Cut);
         }
         free -= lines.len() - 1;
         for (line, row) in lines.into_iter().zip(rows.by_ref()) {
@@ -38,8 +38,15 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, model: &Model, look: &Look
     }
 }
 
+/// What happens to a reason that is too long for its line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reason {
+    Wrapped,
+    Cut,
+}
+
 /// An entry and the rest of its reason.
-fn lines<'l>(model: &Model, entry: &Entry, width: u16, look: &Look<'_>) -> Vec<Line<'l>> {
+fn lines<'l>(model: &Model, entry: &Entry, width: u16, look: &Look<'_>, reason: Reason) -> Vec<Line<'l>> {
     let Phrase { who, what, why, tone, .. } = phrase(model, entry);
     let palette = look.palette;
     let wall = model.wall(entry.at);
@@ -61,7 +68,11 @@ fn lines<'l>(model: &Model, entry: &Entry, width: u16, look: &Look<'_>) -> Vec<L
     let indent = " ".repeat(1 + clock_width + SECONDS);
     let room = usize::from(width).saturating_sub(indent.len());
     let taken = line.width().saturating_sub(indent.len()) + 1;
-    let mut parts = wrap_after(taken, &why, room).into_iter();
+    let parts = match reason {
+        Reason::Wrapped => wrap_after(taken, &why, room),
+        Reason::Cut => vec![text::fit(&why, u16::try_from(room.saturating_sub(taken + 1)).unwrap_or_default())],
+    };
+    let mut parts = parts.into_iter();
     let first = parts.next().unwrap_or_default();
     line.push_span(Span::styled(format!("  {first}"), palette.faint()));
     let rest = parts.map(|part| Line::from(Span::styled(format!("{indent}{part}"), palette.faint())));
