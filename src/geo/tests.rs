@@ -1,5 +1,4 @@
-//! Tests of places and round trips as policies see them, with generated databases and, if
-//! available, real ones.
+//! Tests of places and round trips as policies see them, with generated databases.
 
 use std::net::IpAddr;
 
@@ -10,10 +9,6 @@ use super::*;
 use crate::model::{
     Continent, Coordinates, Country, LatencyClients, LatencyRow, LocationNetwork, Region, Subdivision, geography,
 };
-
-/// The variable with the directory of real databases: GeoIP2-City-Test.mmdb from MaxMind, and any
-/// others.
-const TEST_DATA: &str = "FIFTYTHREE_GEO_TEST_DATA";
 
 fn region(name: &str) -> Region {
     Region::from_name(name).unwrap()
@@ -456,46 +451,4 @@ fn the_estimate_is_near_what_is_usually_measured() {
         let estimate = estimated_ms(from.distance_km(&to));
         assert!((usual * 0.67..usual * 1.33).contains(&estimate), "{estimate} is not near {usual}");
     }
-}
-
-/// Every place of the flattened table equals the one that the reader of the file finds.
-fn check_against_the_reader(path: &std::path::Path) {
-    let bytes = std::fs::read(path).unwrap();
-    let reader = maxminddb::Reader::from_source(bytes.clone()).unwrap();
-    let started = std::time::Instant::now();
-    let database = match Database::from_bytes(&path.display().to_string(), bytes) {
-        Ok(database) => database,
-        Err(DatabaseError::OtherKind { name, kind }) => return eprintln!("{name}: {kind} is of another kind"),
-        Err(broken) => panic!("{broken}"),
-    };
-    let (runs, octets) = (database.runs(), database.octets());
-    eprintln!("{}: {runs} runs, {octets} octets, {:?}", database.name(), started.elapsed());
-    let geo_lookup = GeoLookup::build(&[], vec![database], &[]);
-    for record in reader.networks(Default::default()).unwrap().step_by(7) {
-        let record = record.unwrap();
-        let network = record.network().unwrap();
-        let place = place_of(&geo_lookup, &network.network().to_string());
-        let code = |path: &[maxminddb::PathElement<'_>]| record.decode_path::<&str>(path).ok().flatten();
-        let code = code(&maxminddb::path!["country", "iso_code"]).or_else(|| code(&maxminddb::path!["country_code"]));
-        let expected = code.and_then(Country::from_code).filter(|&country| geography::is_country(country));
-        assert_eq!(place.country, expected, "{network}");
-        assert!(place.scope <= network.prefix(), "{network} {}", place.scope);
-        assert_eq!(place_of(&geo_lookup, &network.broadcast().to_string()).country, expected, "{network}");
-    }
-}
-
-#[test]
-fn real_databases_are_read_as_their_own_reader_does() {
-    let Ok(directory) = std::env::var(TEST_DATA) else {
-        return eprintln!("SKIPPED: set {TEST_DATA} to a directory with .mmdb files to read real databases too");
-    };
-    let mut databases = 0;
-    for entry in std::fs::read_dir(directory).unwrap() {
-        let path = entry.unwrap().path();
-        if path.extension().is_some_and(|extension| extension == "mmdb") {
-            check_against_the_reader(&path);
-            databases += 1;
-        }
-    }
-    assert!(databases > 0, "no .mmdb file in the directory that {TEST_DATA} names");
 }

@@ -174,18 +174,12 @@ async fn keep_evaluating(plan: MetricPlan, first: Duration, tools: Arc<Tools>) {
     }
 }
 
-/// The helper that the tests of the whole server use.
-#[cfg(test)]
-#[path = "../../tests/it/prometheus.rs"]
-mod prometheus;
-
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::Ordering;
 
-    use tokio::time::{sleep, timeout};
+    use tokio::time::timeout;
 
-    use super::prometheus::Prometheus;
     use super::*;
     use crate::probe::metric::tests::plan;
     use crate::probe::test_servers::Server;
@@ -230,41 +224,5 @@ mod tests {
         timeout(SOON, running).await.expect("it stops").unwrap();
         while results.recv().await.is_some() {}
         server.assert_that_nothing_is_left().await;
-    }
-
-    #[tokio::test]
-    async fn a_real_prometheus_is_asked() {
-        let page = "# TYPE errors gauge\nerrors{shop=\"berlin\"} 0.2\nerrors{shop=\"tokyo\"} 0.7\n";
-        let page = format!(
-            "HTTP/1.1 200 OK\r\nContent-Type: text/plain; version=0.0.4\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{page}",
-            page.len()
-        );
-        let target = Server::answering(page).await;
-        let what = "metric checks against a real Prometheus";
-        let Some(prometheus) = Prometheus::start("web", &target.address.to_string(), &[], what) else { return };
-        let client = metric::client(Arc::default()).unwrap();
-        let said = async |query: &str| metric::evaluate(&client, &plan(&prometheus.url, query)).await.to_string();
-        let began = Instant::now();
-        while !said("errors").await.contains("2 series") {
-            assert!(began.elapsed() < SOON, "{}", said("errors").await);
-            sleep(Duration::from_millis(100)).await;
-        }
-        let cases = [
-            ("errors", "Failure: 0.7, the worst of 2 series, is greater than 0.5."),
-            ("errors{shop=\"berlin\"}", "Success: 0.2 is not greater than 0.5."),
-            ("scalar(errors{shop=\"tokyo\"})", "Failure: 0.7 is greater than 0.5."),
-            ("errors{shop=\"atlantis\"}", "Insufficient data: the query returned no number."),
-            ("scalar(errors)", "Insufficient data: the query returned no number."),
-            ("vector(0) / 0", "Insufficient data: the query returned no number."),
-            ("vector(1) / 0", "Failure: inf is greater than 0.5."),
-            ("errors[1m]", "Insufficient data: the query returned a matrix instead of a scalar or an instant vector."),
-            ("'text'", "Insufficient data: the query returned a string instead of a scalar or an instant vector."),
-        ];
-        for (query, expected) in cases {
-            assert_eq!(said(query).await, expected, "{query}");
-        }
-        let refused = said("sum(errors").await;
-        assert!(refused.starts_with("Insufficient data: Prometheus reported: "), "{refused}");
-        assert!(refused.contains("parse error"), "{refused}");
     }
 }

@@ -12,7 +12,6 @@ use hickory_proto::rr::{DNSClass, Name as HickoryName, Record, RecordType as Hic
 
 use super::*;
 use crate::answer::fixture::{lab, set, world};
-use crate::config::{Settings, SourceFile};
 use crate::query_logging::QueryLogging;
 use crate::stats::Meters;
 use crate::world::{Publisher, Reader, World};
@@ -433,58 +432,4 @@ fn an_address_in_use_is_an_error_that_names_it() {
     assert_eq!((error.address, error.transport), (address, Transport::Udp));
     let second = Bound::bind(&[quiet_loopback()], 2, UdpPath::default()).unwrap();
     assert!(Bound::bind(&second.addresses(), 2, UdpPath::default()).is_err());
-}
-
-/// `check` of two addresses with one port agrees with the system.
-#[test]
-fn addresses_that_go_together_are_those_that_can_be_bound_together() {
-    let hosts = ["127.0.0.1", "127.0.0.2", "0.0.0.0", "[::1]", "[::]"];
-    let has_ipv6 = UdpSocket::bind("[::1]:0").is_ok();
-    let hosts: Vec<&str> = hosts.into_iter().filter(|host| has_ipv6 || !host.contains(':')).collect();
-    // With one worker the system refuses the second UDP socket, with several workers it refuses
-    // TCP.
-    for (one, other, workers) in
-        hosts.iter().flat_map(|one| hosts.iter().flat_map(move |other| [(one, other, 1), (one, other, 2)]))
-    {
-        let text = |port| format!("dns.listen = ['{one}:{port}', '{other}:{port}']\nadmin.listen = 'off'\n");
-        let (settings, _) = Settings::read(&SourceFile::new("a.toml", text(1)));
-        let says = settings.is_some();
-        // Another program may use the port that the system selected for the first.
-        let can = (0..if says { 100 } else { 3 }).any(|_| {
-            let first = Bound::bind(&[format!("{one}:0").parse().unwrap()], workers, UdpPath::default()).unwrap();
-            let second = format!("{other}:{}", first.addresses()[0].port()).parse().unwrap();
-            Bound::bind(&[second], workers, UdpPath::default()).is_ok()
-        });
-        assert_eq!(says, can, "{one} {other} {workers} workers");
-    }
-}
-
-/// Both wildcard addresses with one port that the system selected for the first; it may be in use
-/// for the second.
-fn bind_everywhere() -> Result<Bound, BindError> {
-    let [v4, v6] = [IpAddr::V4(Ipv4Addr::UNSPECIFIED), IpAddr::V6(Ipv6Addr::UNSPECIFIED)];
-    let port = Bound::bind(&[SocketAddr::new(v6, 0)], 2, UdpPath::default())?.addresses()[0].port();
-    Bound::bind(&[SocketAddr::new(v4, port), SocketAddr::new(v6, port)], 2, UdpPath::default())
-}
-
-#[test]
-fn ipv4_and_ipv6_listen_side_by_side_on_all_addresses() {
-    if UdpSocket::bind("[::1]:0").is_err() {
-        return;
-    }
-    let (_publisher, reader) = Publisher::new(lab_world());
-    let bound = (0..100).find_map(|_| bind_everywhere().ok()).unwrap();
-    let port = bound.addresses()[0].port();
-    let observers = Observers { meters: &Meters::default(), query_logging: &QueryLogging::default() };
-    let serving = bound.serve(&reader, &settings(), TcpLimits::default(), observers, 1).unwrap();
-    for address in ["127.0.0.1", "127.0.0.53", "::1"] {
-        let server = SocketAddr::new(address.parse().unwrap(), port);
-        let client = UdpSocket::bind((if server.is_ipv4() { "127.0.0.1" } else { "::1" }, 0)).unwrap();
-        client.connect(server).unwrap();
-        client.set_read_timeout(Some(LONG)).unwrap();
-        client.send(&www(1)).unwrap();
-        assert!(client.recv(&mut [0; 512]).unwrap() > 12);
-        assert_eq!(ask_tcp(&mut connect(server), &www(2)).answers.len(), 3);
-    }
-    serving.stop();
 }

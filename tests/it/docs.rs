@@ -74,6 +74,8 @@ fn what_does_not_exist_is_noticed() {
         "policy::tests::weighted",
         "tests/it/failover.rs::zone",
         "tests/nowhere.rs::zone",
+        "tests/tools/metric_checks.rs::plan",
+        "tests/tools/metric_checks.rs::they_ask_a_real",
         "a few words",
     ];
     for name in missing {
@@ -114,6 +116,9 @@ fn is_name_of_a_test(text: &str) -> bool {
 // --- looking for tests ------------------------------------------------------------------------------------------------
 
 fn look_for(name: &str) -> Result<(), String> {
+    if let Some(rest) = name.strip_prefix("tests/tools/") {
+        return look_into_the_table(rest);
+    }
     if let Some((file, function)) = name.split_once(".rs::") {
         return look_into(&[home().join(format!("{file}.rs"))], function);
     }
@@ -146,6 +151,17 @@ fn files_of(module: &str) -> Vec<PathBuf> {
         found.extend(files(base(parent)));
     }
     found
+}
+
+/// `module.rs::function` is in the table of `tests/tools/main.rs`.
+fn look_into_the_table(name: &str) -> Result<(), String> {
+    let table = fs::read_to_string(home().join("tests/tools/main.rs")).expect("the table is there");
+    let entry = format!("test!({}", name.replacen(".rs::", "::", 1));
+    // A longer name may begin like this one.
+    let is_listed = table
+        .lines()
+        .any(|line| line.trim_start().strip_prefix(&entry).is_some_and(|rest| rest.starts_with([',', ')'])));
+    if is_listed { Ok(()) } else { Err("there is no such test".to_owned()) }
 }
 
 /// A test is a function directly after an attribute that ends in `test`.

@@ -310,10 +310,11 @@ fn json_for_the_journal_has_priorities_too() {
 
 // --- panics -----------------------------------------------------------------------------------------------------------
 
-/// Run in a separate process by the tests below: panics in a thread and continues.
-#[test]
-#[ignore = "run by other tests"]
-fn panics_and_goes_on() {
+/// The variable that makes `panics_are_logged` panic, as the process that the tests watch.
+const PANICS: &str = "FIFTYTHREE_TEST_PANICS";
+
+/// Panics in a thread and continues.
+fn panic_and_continue() -> ! {
     let log = logging::start(LogFormat::Text, 0).unwrap();
     let panicked = thread::Builder::new().name("worker".to_owned()).spawn(|| panic!("of no {}", "use")).unwrap().join();
     assert!(panicked.is_err());
@@ -324,13 +325,16 @@ fn panics_and_goes_on() {
 
 fn panicking() -> Command {
     let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["--exact", "log::panics_and_goes_on", "--ignored", "--nocapture", "-q"]).stdout(Stdio::null());
+    command.args(["--exact", "log::panics_are_logged", "--nocapture", "-q"]).stdout(Stdio::null()).env(PANICS, "yes");
     command.env_remove("RUST_LOG").env_remove("JOURNAL_STREAM");
     command
 }
 
 #[test]
 fn panics_are_logged() {
+    if std::env::var_os(PANICS).is_some() {
+        panic_and_continue();
+    }
     let said = text(&panicking().env_remove("RUST_BACKTRACE").output().unwrap().stderr);
     assert!(said.contains(" ERROR thread 'worker' panicked at tests/it/log.rs:"), "{said}");
     assert!(said.contains(":\nof no use\nnote: RUST_BACKTRACE=1") && said.contains(" INFO it goes on\n"), "{said}");

@@ -1,4 +1,5 @@
-//! The integration tests: one binary, one module per topic.
+//! The integration tests: one binary, one module per topic. Those that need a tool, such as tmux,
+//! are in `tests/tools`.
 //!
 //! `cargo test --test it NAME` runs the tests whose path contains NAME, such as
 //! `scenarios::weighted`.
@@ -17,8 +18,6 @@ mod prefetch;
 mod properties;
 /// Behaviour as data: one file per rule.
 mod scenarios;
-/// A UDP worker makes no system calls except receive and send.
-mod system_calls;
 
 // The running server.
 
@@ -28,17 +27,15 @@ mod failover;
 mod loading;
 /// A log that cannot be written, or that nothing reads.
 mod log;
-/// Metrics, query log and dnstap, read by the real tools.
+/// Metrics and query log.
 mod observability;
 /// Overrides, set by the command line over the admin interface.
 mod overrides;
-/// The status page behind nginx and Caddy.
-mod proxy;
 /// State that survives a restart and `kill -9`.
 mod restart;
 /// Broken files do not show secrets.
 mod secrets;
-/// The systemd service.
+/// Notifications to systemd.
 mod service;
 /// The state directory: of an earlier version, damaged, and its permissions.
 mod state;
@@ -49,19 +46,15 @@ mod writing;
 
 // User interfaces.
 
-/// The status page in Chromium.
-mod browser;
 /// The command line: output and exit codes.
 mod cli;
 /// `fiftythree demo`.
 mod demo;
 /// `fiftythree init`.
 mod init;
-/// Manual pages and completions.
-mod manual;
 /// Output that cannot be written, and settings that do not exist.
 mod output;
-/// `fiftythree watch` and the demo's screen.
+/// `fiftythree watch`, as lines.
 mod watch;
 
 // The repository.
@@ -75,8 +68,6 @@ mod words;
 
 // Helpers.
 
-/// A Prometheus, if one is installed.
-mod prometheus;
 /// The real binary with its own files, and clients for it.
 mod server;
 /// Zones and responders that the benches use too.

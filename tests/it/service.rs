@@ -1,20 +1,14 @@
-//! The systemd service: notifications over `$NOTIFY_SOCKET`, and the unit file of the repository.
+//! Notifications to systemd over `$NOTIFY_SOCKET`.
 #![cfg(unix)]
 
 use std::fs;
-use std::io::Write as _;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
-use std::process::{Command, Output};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::server::{Lab, PATIENCE, Transport, ask, text};
-
-/// A higher exposure level (of 100) means that the service has lost some of its hardening. The rest
-/// is its access to the network with the addresses of the host.
-const MOST_EXPOSURE: &str = "20";
 
 /// A name whose address depends on a check of an endpoint that listens but never responds.
 fn zone(port: u16) -> String {
@@ -124,66 +118,4 @@ fn the_watchdog_hears_twice_in_its_time_that_the_server_lives() {
     // The first comes at once, the others every half second.
     assert!(began.elapsed() > Duration::from_millis(1200), "{signs} signs in {:?}", began.elapsed());
     assert!(server.stop().success());
-}
-
-// --- the unit ---------------------------------------------------------------------------------------------------------
-
-/// The unit with this build instead of the installed one.
-fn unit() -> (tempfile::TempDir, String) {
-    let directory = tempfile::tempdir().unwrap();
-    let home = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let unit = fs::read_to_string(home.join("contrib/systemd/fiftythree.service")).unwrap();
-    let path = directory.path().join("fiftythree.service");
-    fs::write(&path, unit.replace("/usr/local/bin/fiftythree", env!("CARGO_BIN_EXE_fiftythree"))).unwrap();
-    let path = path.to_str().unwrap().to_owned();
-    (directory, path)
-}
-
-/// Runs a program; `None` if it is not installed.
-fn systemd_analyze(arguments: &[&str]) -> Option<Output> {
-    match Command::new("systemd-analyze").args(arguments).output() {
-        Ok(output) => Some(output),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            // Written directly, because the test harness would capture it.
-            let _ =
-                writeln!(std::io::stderr(), "!!!!! NOT CHECKED: the systemd unit; systemd-analyze is not installed");
-            None
-        }
-        Err(error) => panic!("systemd-analyze: {error}"),
-    }
-}
-
-#[test]
-fn the_unit_is_without_fault() {
-    let (_directory, unit) = unit();
-    let Some(output) = systemd_analyze(&["verify", "--man=no", &unit]) else { return };
-    let said = text(&output.stderr);
-    assert!(output.status.success() && said.is_empty(), "{said}");
-}
-
-#[test]
-fn the_unit_allows_little() {
-    let (_directory, unit) = unit();
-    let arguments = ["security", "--offline=true", "--no-pager", "--threshold", MOST_EXPOSURE, &unit];
-    let Some(output) = systemd_analyze(&arguments) else { return };
-    assert!(output.status.success(), "{}{}", text(&output.stdout), text(&output.stderr));
-    assert!(text(&output.stdout).contains("Overall exposure level"), "{}", text(&output.stdout));
-}
-
-#[test]
-fn the_commands_of_the_unit_are_ones_that_there_are() {
-    let (_directory, unit) = unit();
-    let lab = Lab::new(&[]);
-    let unit = fs::read_to_string(unit).unwrap();
-    let commands = unit.lines().filter_map(|line| line.split_once("=").filter(|(key, _)| key.starts_with("Exec")));
-    let ours: Vec<&str> =
-        commands.filter_map(|(_, line)| line.strip_prefix(env!("CARGO_BIN_EXE_fiftythree"))).collect();
-    assert_eq!(ours.len(), 2, "{ours:?}");
-    for arguments in ours {
-        let arguments: Vec<&str> = arguments.split_whitespace().collect();
-        // A missing settings file is code 1. A wrong command line would be 2.
-        let output = lab.run(&arguments);
-        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {}", text(&output.stderr));
-        assert!(text(&output.stderr).contains("there is no settings file"), "{}", text(&output.stderr));
-    }
 }

@@ -287,10 +287,15 @@ async fn who_asks_for_the_same_waits_for_the_same_response() {
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn another_name_server_answers_for_one_that_does_not() {
-    let one = upstream().await;
-    let port = one.address.port();
+    // Another program may use the port at the second address.
+    let (one, port) = loop {
+        let one = upstream().await;
+        let port = one.address.port();
+        if UdpSocket::bind(("127.0.0.2", port)).await.is_ok() {
+            break (one, port);
+        }
+    };
     let other = Ipv4Addr::new(192, 0, 2, 2);
-    let Ok(_) = UdpSocket::bind(("127.0.0.2", port)).await else { return };
     let two = Upstream::start(&format!("127.0.0.2:{port}"), other).await;
     let directory = tempfile::tempdir().unwrap();
     let both = "nameserver 127.0.0.1\nnameserver 127.0.0.2\n";

@@ -12,7 +12,8 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use hickory_proto::op::{Message, Query, ResponseCode};
+use hickory_proto::op::{Edns, Message, Query, ResponseCode};
+use hickory_proto::rr::rdata::opt::{ClientSubnet, EdnsOption};
 use hickory_proto::rr::{Name, RData, RecordType};
 
 /// Far longer than any operation takes: only a bug or a very busy machine makes a test wait this
@@ -70,6 +71,12 @@ impl Lab {
         let (temporary, path) = (self.path(".temporary"), self.path(name));
         fs::write(&temporary, text).unwrap();
         fs::rename(&temporary, path).unwrap();
+    }
+
+    /// Appends these settings to those of `Lab::new`.
+    pub(crate) fn add_settings(&self, more: &str) {
+        let settings = fs::read_to_string(self.path("fiftythree.toml")).unwrap() + more;
+        self.write("fiftythree.toml", &settings);
     }
 
     /// Runs a command to its end.
@@ -262,8 +269,26 @@ pub(crate) fn ask(server: SocketAddr, name: &str, transport: Transport) -> Answe
     Answer { code: reply.metadata.response_code, addresses: addresses.collect() }
 }
 
-fn ask_udp(server: SocketAddr, question: &[u8]) -> Option<Vec<u8>> {
+/// Sends a query over UDP with this client subnet.
+pub(crate) fn ask_from(server: SocketAddr, name: &str, record_type: RecordType, subnet: Option<&str>) {
+    let mut question = Message::query();
+    question.add_query(Query::query(Name::from_ascii(name).unwrap(), record_type));
+    if let Some(subnet) = subnet {
+        let (address, prefix) = subnet.split_once('/').unwrap();
+        let subnet = ClientSubnet::new(address.parse().unwrap(), prefix.parse().unwrap(), 0);
+        let mut edns = Edns::new();
+        edns.options_mut().insert(EdnsOption::Subnet(subnet));
+        question.edns = Some(edns);
+    }
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    socket.send_to(&question.to_vec().unwrap(), server).unwrap();
+    assert!(socket.recv(&mut [0; 4096]).unwrap() > 12);
+}
+
+fn ask_udp(server: SocketAddr, question: &[u8]) -> Option<Vec<u8>> {
+    let any_port = if server.is_ipv4() { "127.0.0.1:0" } else { "[::1]:0" };
+    let socket = UdpSocket::bind(any_port).unwrap();
     socket.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
     socket.connect(server).unwrap();
     socket.send(question).ok()?;
@@ -376,6 +401,33 @@ fn say_ok(mut stream: TcpStream) {
     let mut request = [0; 1024];
     let _ = stream.read(&mut request);
     let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nConnection: close\r\n\r\nok\n");
+}
+
+/// `lab.test`: a name whose one address depends on a check of this port.
+pub(crate) fn checked_zone(port: u16) -> String {
+    format!(
+        "name = 'lab.test'\nid = 'Z0LAB'\n[[record]]\nname = 'app'\ntype = 'A'\nttl = 10\nvalues = ['192.0.2.11']\n\
+         health_check = 'blue'\n[[health_check]]\nname = 'blue'\ntype = 'http'\nip_address = '127.0.0.1'\nport = {port}\n\
+         request_interval = 1\nfailure_threshold = 1\n"
+    )
+}
+
+/// Waits until `found` returns a value.
+#[track_caller]
+pub(crate) fn wait_for<T>(what: &str, mut found: impl FnMut() -> Option<T>) -> T {
+    let began = Instant::now();
+    loop {
+        if let Some(found) = found() {
+            return found;
+        }
+        assert!(began.elapsed() < PATIENCE, "there is no {what}");
+        thread::sleep(STEP);
+    }
+}
+
+/// Runs an asynchronous test.
+pub(crate) fn block_on<F: Future>(test: F) -> F::Output {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(test)
 }
 
 /// The output of a process as a string.

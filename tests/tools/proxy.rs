@@ -1,19 +1,15 @@
 //! The status page behind a proxy with TLS and a path prefix: the snippets of docs/proxy.md in real
 //! proxies.
-//!
-//! It needs the Debian packages nginx-light and caddy, which `.ci/run` installs. If one is missing,
-//! the test prints so and skips it.
-#![cfg(unix)]
-#![allow(clippy::unwrap_used, clippy::print_stdout)] // a test may fail so, and says what it could not test
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::net::TcpListener;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
-use crate::server::{Lab, PATIENCE};
+use crate::needs;
+use crate::server::{Lab, PATIENCE, block_on};
 use reqwest::{Client, Response, StatusCode, Url};
 
 const HOST: &str = "ops.example.net";
@@ -33,17 +29,6 @@ impl Drop for Proxy {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
-}
-
-fn find(program: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    // Debian installs nginx in a directory outside the PATH of normal users.
-    let directories = std::env::split_paths(&path).chain([PathBuf::from("/usr/sbin")]);
-    let found = directories.map(|directory| directory.join(program)).find(|path| path.is_file());
-    if found.is_none() {
-        println!("!!!!! NOT TESTED: the status page behind {program}, since there is no {program}");
-    }
-    found
 }
 
 /// The first code block of this language in docs/proxy.md with these replacements, each of which
@@ -91,7 +76,7 @@ fn start(mut command: Command, client: Client, port: u16) -> Proxy {
     Proxy { process, client, page }
 }
 
-fn nginx(program: &Path, lab: &Lab, admin: &str, port: u16) -> Proxy {
+fn nginx(lab: &Lab, admin: &str, port: u16) -> Proxy {
     let client = tls(lab, port);
     let path = |name: &str| lab.path(name).display().to_string();
     let server = snippet(
@@ -117,12 +102,12 @@ fn nginx(program: &Path, lab: &Lab, admin: &str, port: u16) -> Proxy {
             path("nginx.pid")
         ),
     );
-    let mut command = Command::new(program);
+    let mut command = Command::new(needs::find("nginx").unwrap());
     command.arg("-c").arg(lab.path("nginx.conf")).arg("-e").arg(&log);
     start(command, client, port)
 }
 
-fn caddy(program: &Path, lab: &Lab, admin: &str, port: u16) -> Proxy {
+fn caddy(lab: &Lab, admin: &str, port: u16) -> Proxy {
     let client = tls(lab, port);
     let (certificate, key) = (lab.path("host.pem"), lab.path("host.key"));
     let own = format!("https://{HOST}:{port} {{\n    tls {} {}\n", certificate.display(), key.display());
@@ -131,7 +116,7 @@ fn caddy(program: &Path, lab: &Lab, admin: &str, port: u16) -> Proxy {
         &[("ops.example.net {\n", &own), ("192.0.2.0/24", "127.0.0.0/8"), ("127.0.0.1:8053", admin)],
     );
     lab.write("Caddyfile", &format!("{{\n    admin off\n    auto_https disable_redirects\n}}\n{site}"));
-    let mut command = Command::new(program);
+    let mut command = Command::new("caddy");
     command.args(["run", "--adapter", "caddyfile", "--config"]).arg(lab.path("Caddyfile"));
     command.env("HOME", lab.path("")).env("XDG_DATA_HOME", lab.path("data")).env("XDG_CONFIG_HOME", lab.path("config"));
     start(command, client, port)
@@ -213,22 +198,18 @@ async fn read_until(events: &mut Response, text: &str) {
     }
 }
 
-#[tokio::test]
-async fn the_page_behind_nginx() {
-    let Some(program) = find("nginx") else { return };
+pub(crate) fn the_page_behind_nginx() {
     let port = free_port();
     let lab = lab(port);
     let server = lab.serve();
-    play(nginx(&program, &lab, &server.admin(), port)).await;
+    block_on(play(nginx(&lab, &server.admin(), port)));
 }
 
-#[tokio::test]
-async fn the_page_behind_caddy() {
-    let Some(program) = find("caddy") else { return };
+pub(crate) fn the_page_behind_caddy() {
     let port = free_port();
     let lab = lab(port);
     let server = lab.serve();
-    play(caddy(&program, &lab, &server.admin(), port)).await;
+    block_on(play(caddy(&lab, &server.admin(), port)));
 }
 
 async fn play(mut proxy: Proxy) {
@@ -245,8 +226,7 @@ async fn play(mut proxy: Proxy) {
 }
 
 /// Requests through a proxy come from loopback. Without a token they may change nothing.
-#[test]
-fn without_a_token_nothing_changes_behind_a_proxy() {
+pub(crate) fn without_a_token_nothing_changes_behind_a_proxy() {
     let lab = lab(443);
     let settings = fs::read_to_string(lab.path("fiftythree.toml")).unwrap();
     lab.write("fiftythree.toml", &settings.replace("token_file", "# token_file"));

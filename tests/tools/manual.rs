@@ -1,13 +1,8 @@
 //! Manual pages and completions, checked with the programs that read them.
-//!
-//! A program that is not installed is skipped with a message. `.ci/run` installs them all.
-#![cfg(unix)]
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::Write as _;
-use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Command;
 
 use crate::server::{Lab, text};
 
@@ -31,58 +26,48 @@ fn expected_pages(lab: &Lab, path: &[&str]) -> BTreeSet<String> {
     std::iter::once(own).chain(below).collect()
 }
 
-/// Runs a program; `None` if it is not installed.
-fn run(program: &str, arguments: &[&str]) -> Option<Output> {
-    match Command::new(program).args(arguments).env("HOME", "/nonexistent").output() {
-        Ok(output) => Some(output),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            // Written directly, because the test harness would capture it.
-            let _ = writeln!(std::io::stderr(), "!!!!! NOT CHECKED with {program}: it is not installed");
-            None
-        }
-        Err(error) => panic!("{program}: {error}"),
-    }
-}
-
-#[test]
-fn every_command_has_a_page_that_renders_without_a_complaint() {
-    let lab = Lab::new(&[]);
+/// Writes all pages to a directory and returns their names.
+fn write_pages(lab: &Lab) -> BTreeSet<String> {
     fs::create_dir(lab.path("man1")).unwrap();
     let output = lab.run(&["man", "--directory", "man1"]);
     assert!(output.status.success(), "{}", text(&output.stderr));
-    let pages: BTreeSet<String> = fs::read_dir(lab.path("man1"))
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .collect();
-    assert_eq!(pages, expected_pages(&lab, &[]));
-    assert!(pages.contains("fiftythree-override-set.1"), "{pages:?}");
-    for page in &pages {
-        renders(&lab.path(&format!("man1/{page}")));
-    }
+    let entries = fs::read_dir(lab.path("man1")).unwrap();
+    entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
 }
 
-fn renders(page: &Path) {
-    let page = page.to_str().unwrap();
-    // All warnings of groff (as with man-db --warnings) and plain text; and mandoc, which other
-    // systems use.
-    let tools: [(&str, &[&str]); 2] = [
-        ("groff", &["-man", "-K", "utf8", "-T", "utf8", "-P", "-cbou", "-ww", page]),
-        ("mandoc", &["-man", "-T", "html", "-W", "error", page]),
-    ];
-    for (program, arguments) in tools {
-        let Some(output) = run(program, arguments) else { continue };
-        assert!(output.status.success() && output.stderr.is_empty(), "{program} {page}:\n{}", text(&output.stderr));
+pub(crate) fn every_command_has_a_page() {
+    let lab = Lab::new(&[]);
+    let pages = write_pages(&lab);
+    assert_eq!(pages, expected_pages(&lab, &[]));
+    assert!(pages.contains("fiftythree-override-set.1"), "{pages:?}");
+}
+
+/// All warnings (as with man-db --warnings) and plain text.
+pub(crate) fn groff_renders_every_page_without_a_warning() {
+    renders("groff", &["-man", "-K", "utf8", "-T", "utf8", "-P", "-cbou", "-ww"]);
+}
+
+/// Other systems use mandoc.
+pub(crate) fn mandoc_renders_every_page_without_an_error() {
+    renders("mandoc", &["-man", "-T", "html", "-W", "error"]);
+}
+
+fn renders(program: &str, arguments: &[&str]) {
+    let lab = Lab::new(&[]);
+    for page in write_pages(&lab) {
+        let path = lab.path(&format!("man1/{page}"));
+        let output = Command::new(program).args(arguments).arg(path).output().unwrap();
+        assert!(output.status.success() && output.stderr.is_empty(), "{page}:\n{}", text(&output.stderr));
         let shown = text(&output.stdout).split_whitespace().collect::<Vec<_>>().join(" ");
         // A command with subcommands only leaves examples and exit codes to them.
         let own: &[&str] = if shown.contains("SUBCOMMANDS") { &[] } else { &["EXAMPLES", "EXIT STATUS"] };
         for section in ["NAME", "SYNOPSIS", "OPTIONS", "SEE ALSO"].iter().chain(own) {
-            assert!(shown.contains(section), "{program} {page}: no {section} in\n{shown}");
+            assert!(shown.contains(section), "{page}: no {section} in\n{shown}");
         }
     }
 }
 
-#[test]
-fn a_page_is_printed_too_and_an_unknown_one_is_not() {
+pub(crate) fn a_page_is_printed_too_and_an_unknown_one_is_not() {
     let lab = Lab::new(&[]);
     let output = lab.run(&["man", "override", "set"]);
     assert!(
@@ -95,41 +80,39 @@ fn a_page_is_printed_too_and_an_unknown_one_is_not() {
     assert!(text(&output.stderr).contains("there is: init, serve, check"), "{}", text(&output.stderr));
 }
 
-/// A script in the language of this shell that prints the completions.
-fn completes(lab: &Lab, shell: &str, arguments: &[&str], check: &str) -> Option<String> {
+/// The output of a script in the language of this shell.
+fn completes(lab: &Lab, shell: &str, arguments: &[&str], check: &str) -> String {
     let output = lab.run(&["completion", shell]);
     assert!(output.status.success(), "{shell}: {}", text(&output.stderr));
     lab.write("completion", &text(&output.stdout));
     let script = check.replace("SCRIPT", lab.path("completion").to_str().unwrap());
-    let output = run(shell, &[arguments, &["-c", &script]].concat())?;
+    let mut command = Command::new(shell);
+    let output = command.args(arguments).args(["-c", &script]).env("HOME", "/nonexistent").output().unwrap();
     assert!(output.status.success() && output.stderr.is_empty(), "{shell}: {}", text(&output.stderr));
-    Some(text(&output.stdout))
+    text(&output.stdout)
 }
 
-#[test]
-fn bash_completes_commands_options_and_values() {
+pub(crate) fn bash_completes_commands_options_and_values() {
     let lab = Lab::new(&[]);
     let check = "set -eu; source SCRIPT; complete -p fiftythree >/dev/null
         try() { COMP_WORDS=(\"$@\"); COMP_CWORD=$(($# - 1)); _fiftythree fiftythree \"${!#}\" \"${COMP_WORDS[COMP_CWORD - 1]}\"; echo \"${COMPREPLY[*]}\"; }
         try fiftythree overr; try fiftythree query --sub; try fiftythree override set --un; try fiftythree serve --log-format j";
-    let Some(completed) = completes(&lab, "bash", &["--norc", "--noprofile"], check) else { return };
+    let completed = completes(&lab, "bash", &["--norc", "--noprofile"], check);
     assert_eq!(completed, "override\n--subnet\n--until\njson\n");
 }
 
-#[test]
-fn zsh_takes_the_completion_for_its_own() {
+pub(crate) fn zsh_takes_the_completion_for_its_own() {
     let lab = Lab::new(&[]);
     let check =
         "autoload -U compinit; compinit -u -D; source SCRIPT; print -r -- ${_comps[fiftythree]}; whence -w _fiftythree";
-    let Some(shown) = completes(&lab, "zsh", &["-f"], check) else { return };
+    let shown = completes(&lab, "zsh", &["-f"], check);
     assert_eq!(shown, "_fiftythree\n_fiftythree: function\n");
 }
 
-#[test]
-fn fish_completes_commands_and_options() {
+pub(crate) fn fish_completes_commands_and_options() {
     let lab = Lab::new(&[]);
     let check = "source SCRIPT; complete -C 'fiftythree overr'; complete -C 'fiftythree query --sub'";
-    let Some(completed) = completes(&lab, "fish", &["--no-config"], check) else { return };
+    let completed = completes(&lab, "fish", &["--no-config"], check);
     let first: Vec<&str> = completed.lines().map(|line| line.split('\t').next().unwrap()).collect();
     assert_eq!(first, ["override", "--subnet"]);
 }

@@ -1,0 +1,156 @@
+//! The tests that need a tool, such as tmux, or a feature of the machine, such as IPv6.
+//!
+//! `cargo test --test tools NAME` runs the tests whose path contains NAME. A test whose tool is
+//! missing is shown as ignored with the reason, and the run ends with a list of all of them. The
+//! built-in harness cannot ignore a test while it runs, so this binary has its own `main`, and
+//! [`TESTS`] lists the tests.
+
+#![allow(clippy::unwrap_used, clippy::print_stdout)] // a test may fail so, and the harness prints
+
+/// The status page in Chromium.
+mod browser;
+/// Geo databases that people publish.
+mod geo_databases;
+/// IPv4 and IPv6 on one port.
+mod ipv6;
+/// Manual pages and completions.
+mod manual;
+/// Metric checks with a real Prometheus.
+mod metric_checks;
+/// Metrics and dnstap, read by the real tools.
+mod observability;
+/// The status page behind nginx and Caddy.
+mod proxy;
+/// A UDP worker makes no system calls except receive and send.
+#[cfg(target_os = "linux")]
+mod system_calls;
+/// `fiftythree watch` and the demo in a real terminal.
+mod terminal;
+/// The systemd unit.
+mod unit;
+
+/// What tests need, and whether this machine has it.
+mod needs;
+/// A Prometheus.
+mod prometheus;
+/// The real binary with its own files, and clients for it.
+#[path = "../it/server/mod.rs"]
+mod server;
+/// Zones and responders that the benches use too.
+#[path = "../../benches/support/mod.rs"]
+mod support;
+
+use std::collections::BTreeMap;
+use std::process::ExitCode;
+
+use libtest_mimic::{Arguments, Trial};
+
+use needs::Need;
+
+/// A test, and what it needs.
+struct Test {
+    name: &'static str,
+    run: fn(),
+    needs: &'static [Need],
+}
+
+/// `test!(module::function, NEED, …)`
+macro_rules! test {
+    ($module:ident :: $function:ident $(, $need:ident)*) => {
+        Test {
+            name: concat!(stringify!($module), "::", stringify!($function)),
+            run: $module::$function,
+            needs: &[$(needs::$need),*],
+        }
+    };
+}
+
+/// All tests. The compiler warns of a function that is missing here.
+const TESTS: &[Test] = &[
+    test!(browser::the_status_page_in_chromium, CHROMIUM, CHROMEDRIVER, SELENIUM),
+    test!(geo_databases::real_databases_are_read_as_their_own_reader_does, GEO_DATABASES),
+    test!(ipv6::addresses_that_go_together_are_those_that_can_be_bound_together, IPV6),
+    test!(ipv6::ipv4_and_ipv6_listen_side_by_side_on_all_addresses, IPV6),
+    test!(manual::every_command_has_a_page),
+    test!(manual::groff_renders_every_page_without_a_warning, GROFF),
+    test!(manual::mandoc_renders_every_page_without_an_error, MANDOC),
+    test!(manual::a_page_is_printed_too_and_an_unknown_one_is_not),
+    test!(manual::bash_completes_commands_options_and_values, BASH),
+    test!(manual::zsh_takes_the_completion_for_its_own, ZSH),
+    test!(manual::fish_completes_commands_and_options, FISH),
+    test!(metric_checks::they_ask_a_real_prometheus, PROMETHEUS),
+    test!(observability::promtool_objects_to_nothing, PROMTOOL),
+    test!(observability::the_alerts_do_what_their_examples_say, PROMTOOL),
+    test!(observability::a_real_prometheus_has_data_for_every_query_of_dashboard_and_alerts, PROMETHEUS),
+    test!(observability::a_real_reader_takes_dnstap_and_may_come_late, FSTRM_CAPTURE, DNSTAP_LDNS),
+    test!(proxy::the_page_behind_nginx, NGINX),
+    test!(proxy::the_page_behind_caddy, CADDY),
+    test!(proxy::without_a_token_nothing_changes_behind_a_proxy),
+    #[cfg(target_os = "linux")]
+    test!(system_calls::a_worker_receives_and_sends_and_does_nothing_else, STRACE),
+    test!(terminal::a_watch_fills_the_terminal_follows_its_size_and_gives_it_back, TMUX),
+    test!(terminal::health_checks_are_shown_live_on_a_screen_too, TMUX),
+    test!(terminal::ctrl_c_and_sigterm_give_the_terminal_back, TMUX),
+    test!(terminal::the_keys_of_the_demo_stop_and_start_move_the_client_and_change_weights, TMUX),
+    test!(unit::the_unit_is_without_fault, SYSTEMD_ANALYZE),
+    test!(unit::the_unit_allows_little, SYSTEMD_ANALYZE),
+    test!(unit::the_commands_of_the_unit_are_ones_that_there_are),
+];
+
+fn main() -> ExitCode {
+    let (arguments, filters) = arguments();
+    let is_selected = |test: &&Test| filters.is_empty() || filters.iter().any(|filter| test.name.contains(filter));
+    let missing = needs::missing(TESTS.iter().flat_map(|test| test.needs));
+    let is_missing = |need: &&Need| missing.contains_key(need.name);
+    let trials = TESTS.iter().filter(is_selected).map(|test| {
+        let lacks: Vec<&Need> = test.needs.iter().filter(is_missing).collect();
+        if let Some(need) = lacks.iter().find(|need| !needs::may_lack(need)) {
+            let message = format!("there is no {}: {}", need.name, need.hint);
+            return Trial::test(test.name, || Err(message.into()));
+        }
+        let trial = Trial::test(test.name, || {
+            (test.run)();
+            Ok(())
+        });
+        if lacks.is_empty() {
+            return trial;
+        }
+        let names: Vec<&str> = lacks.iter().map(|need| need.name).collect();
+        trial.with_kind(format!("needs {}", names.join(", "))).with_ignored_flag(true)
+    });
+    let conclusion = libtest_mimic::run(&arguments, trials.collect());
+    if !arguments.list && conclusion.num_ignored > 0 {
+        let is_selected = |test: &&Test| {
+            is_selected(test) && arguments.filter.as_ref().is_none_or(|filter| test.name.contains(filter))
+        };
+        summary(&TESTS.iter().filter(is_selected).collect::<Vec<_>>(), &missing);
+    }
+    conclusion.exit_code()
+}
+
+/// The arguments, and the filters if there are several: libtest-mimic takes only one.
+fn arguments() -> (Arguments, Vec<String>) {
+    let mut given: Vec<String> = std::env::args().collect();
+    let filters = given[1..].iter().take_while(|text| !text.starts_with('-')).count();
+    if filters < 2 {
+        return (Arguments::from_args(), Vec::new());
+    }
+    let filters = given.drain(1..=filters).collect();
+    (Arguments::from_iter(given), filters)
+}
+
+/// What the run ends with: how many tests did not run, and why.
+fn summary(tests: &[&Test], missing: &BTreeMap<&str, &Need>) {
+    let count = |is_counted: &dyn Fn(&Need) -> bool| {
+        let tests = tests.iter().filter(|test| test.needs.iter().any(is_counted)).count();
+        format!("{tests} {}", if tests == 1 { "test" } else { "tests" })
+    };
+    println!("{} did not run, because this machine does not have:", count(&|need| missing.contains_key(need.name)));
+    for need in missing.values() {
+        let tests = count(&|other| other.name == need.name);
+        if !tests.starts_with('0') {
+            println!("  {} ({tests}): {}", need.name, need.hint);
+        }
+    }
+    println!();
+}

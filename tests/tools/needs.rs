@@ -1,0 +1,97 @@
+//! What tests need that a machine may lack, and how to get it.
+
+use std::collections::BTreeMap;
+use std::net::UdpSocket;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+/// The variable with the needs that may be missing, separated by commas. If it is set, a test whose
+/// other needs are missing fails instead of being ignored. `.ci/run` sets it.
+const MAY_LACK: &str = "FIFTYTHREE_TESTS_MAY_LACK";
+/// The variable with the Python that has selenium.
+pub(crate) const PYTHON: &str = "FIFTYTHREE_BROWSER_PYTHON";
+/// The variable with the directory of geo databases.
+pub(crate) const GEO_TEST_DATA: &str = "FIFTYTHREE_GEO_TEST_DATA";
+
+/// A tool or a feature of the machine.
+pub(crate) struct Need {
+    pub(crate) name: &'static str,
+    /// How to get it.
+    pub(crate) hint: &'static str,
+    is_met: fn() -> bool,
+}
+
+/// A need for a program of the same name.
+macro_rules! program {
+    ($name:literal, $hint:literal) => {
+        Need { name: $name, hint: $hint, is_met: || find($name).is_some() }
+    };
+}
+
+pub(crate) const BASH: Need = program!("bash", "Debian package bash");
+pub(crate) const CADDY: Need = program!("caddy", "Debian package caddy");
+pub(crate) const CHROMEDRIVER: Need = program!("chromedriver", "Debian package chromium-driver");
+pub(crate) const CHROMIUM: Need = program!("chromium", "Debian package chromium");
+pub(crate) const DNSTAP_LDNS: Need = program!("dnstap-ldns", "Debian package dnstap-ldns");
+pub(crate) const FISH: Need = program!("fish", "Debian package fish");
+pub(crate) const FSTRM_CAPTURE: Need = program!("fstrm_capture", "Debian package fstrm-bin");
+pub(crate) const GROFF: Need = program!("groff", "Debian package groff");
+pub(crate) const MANDOC: Need = program!("mandoc", "Debian package mandoc");
+pub(crate) const NGINX: Need = program!("nginx", "Debian package nginx-light");
+pub(crate) const PROMETHEUS: Need = program!("prometheus", "Debian package prometheus");
+pub(crate) const PROMTOOL: Need = program!("promtool", "Debian package prometheus");
+pub(crate) const SYSTEMD_ANALYZE: Need = program!("systemd-analyze", "Debian package systemd");
+pub(crate) const TMUX: Need = program!("tmux", "Debian package tmux");
+pub(crate) const ZSH: Need = program!("zsh", "Debian package zsh");
+
+pub(crate) const GEO_DATABASES: Need = Need {
+    name: "geo databases",
+    hint: "set FIFTYTHREE_GEO_TEST_DATA to a directory with .mmdb files",
+    is_met: || std::env::var_os(GEO_TEST_DATA).is_some(),
+};
+pub(crate) const IPV6: Need =
+    Need { name: "IPv6", hint: "the loopback address ::1", is_met: || UdpSocket::bind("[::1]:0").is_ok() };
+pub(crate) const SELENIUM: Need = Need {
+    name: "selenium",
+    hint: "Python packages selenium and axe-playwright-python; FIFTYTHREE_BROWSER_PYTHON names the Python that has them",
+    is_met: || {
+        // Finding a module is much quicker than importing it.
+        let check = "import sys, importlib.util as u; sys.exit(not all(map(u.find_spec, sys.argv[1:])))";
+        succeeds(&python(), &["-c", check, "selenium", "axe_playwright_python"])
+    },
+};
+#[cfg(target_os = "linux")]
+pub(crate) const STRACE: Need = Need {
+    name: "strace",
+    hint: "Debian package strace, and the permission to trace (in a container: --cap-add SYS_PTRACE)",
+    is_met: || succeeds("strace", &["-o", "/dev/null", "true"]),
+};
+
+/// The path of a program. Debian installs some in a directory outside the PATH of normal users.
+pub(crate) fn find(program: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let directories = std::env::split_paths(&path).chain([PathBuf::from("/usr/sbin")]);
+    directories.map(|directory| directory.join(program)).find(|path| path.is_file())
+}
+
+/// The Python of the browser test.
+pub(crate) fn python() -> String {
+    std::env::var(PYTHON).unwrap_or_else(|_| "python3".to_owned())
+}
+
+/// The needs that this machine does not meet, by name.
+pub(crate) fn missing<'n>(needs: impl Iterator<Item = &'n Need>) -> BTreeMap<&'n str, &'n Need> {
+    let needs: BTreeMap<&str, &Need> = needs.map(|need| (need.name, need)).collect();
+    needs.into_iter().filter(|(_, need)| !(need.is_met)()).collect()
+}
+
+/// Whether tests are ignored if this is missing.
+pub(crate) fn may_lack(need: &Need) -> bool {
+    std::env::var(MAY_LACK).map_or(true, |list| list.split(',').any(|name| name.trim() == need.name))
+}
+
+fn succeeds(program: &str, arguments: &[&str]) -> bool {
+    let mut command = Command::new(program);
+    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.status().is_ok_and(|status| status.success())
+}
