@@ -255,9 +255,8 @@ pub(super) fn local(text: &str) -> String {
 
 /// The login name, as the environment or the system's list of users has it.
 fn login_name() -> String {
-    let named = ["USER", "LOGNAME"].into_iter().filter_map(|variable| std::env::var(variable).ok());
-    let named = named.filter(|name| !name.is_empty()).next();
-    named.or_else(user_of_process).unwrap_or_else(|| "unknown".to_owned())
+    let mut names = ["USER", "LOGNAME"].into_iter().filter_map(|variable| std::env::var(variable).ok());
+    names.find(|name| !name.is_empty()).or_else(user_of_process).unwrap_or_else(|| "unknown".to_owned())
 }
 
 /// Services and containers may have no $USER.

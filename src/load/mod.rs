@@ -330,7 +330,7 @@ impl LoadedConfig {
 /// which files are being written; those are deferred.
 pub fn load(source: &SettingsSource, request: LoadRequest, occasion: LoadPhase, writers: &Writers) -> LoadOutcome {
     let LoadRequest { generation, base, slots, .. } = request;
-    let load = std::panic::AssertUnwindSafe(|| load_all(source, &base, slots, occasion, writers));
+    let load = std::panic::AssertUnwindSafe(|| load_all(source, &base, &slots, occasion, writers));
     let result = std::panic::catch_unwind(load);
     let result = result.unwrap_or_else(|panic| Err(Refused::Panicked(panic_text(&*panic))));
     LoadOutcome { generation, result: result.map(Box::new) }
@@ -339,7 +339,7 @@ pub fn load(source: &SettingsSource, request: LoadRequest, occasion: LoadPhase, 
 fn load_all(
     source: &SettingsSource,
     base: &LoadedConfig,
-    slots: Slots,
+    slots: &Slots,
     occasion: LoadPhase,
     writers: &Writers,
 ) -> Result<Loaded, Refused> {
@@ -352,7 +352,7 @@ fn load_all(
         LoadPhase::Reload => texts_now(&settings, base, writers, &mut room, &mut notes)?,
     };
     background::yield_point();
-    let load = Load { settings: &settings, base, slots: &slots, occasion, room };
+    let load = Load { settings: &settings, base, slots, occasion, room };
     let made = load.serve(texts, &mut notes)?;
     background::yield_point();
     let sentinels = find_sentinels(&settings, &made.common.health_checks, occasion, &mut notes)?;
