@@ -202,7 +202,7 @@ impl World {
         at: Timestamp,
     ) -> World {
         for (bit, since) in catalog.bits_of(recoveries) {
-            bits.set_comeback(bit, Some(since));
+            bits.set_recovery(bit, Some(since));
         }
         for placed in &catalog.zones {
             placed.zone.propagate(checks, &mut bits, placed.first_bit, PropagationReason::Begin, at);
@@ -250,7 +250,7 @@ impl World {
     pub fn with_recoveries_moved(&self, moved: impl Fn(Timestamp) -> Timestamp) -> World {
         let mut bits = self.bits.clone();
         for (bit, since) in self.bits.recoveries() {
-            bits.set_comeback(bit, Some(moved(since)));
+            bits.set_recovery(bit, Some(moved(since)));
         }
         self.with_bits(bits)
     }
@@ -276,8 +276,8 @@ impl World {
     }
 
     /// Whether the same records are recovering as in another world of the same zones.
-    pub fn has_comebacks_of(&self, other: &World) -> bool {
-        Arc::ptr_eq(&self.catalog, &other.catalog) && self.bits.has_comebacks_of(&other.bits)
+    pub fn has_same_recoveries_as(&self, other: &World) -> bool {
+        Arc::ptr_eq(&self.catalog, &other.catalog) && self.bits.has_same_recoveries_as(&other.bits)
     }
 
     /// All zones and their views.

@@ -138,7 +138,7 @@ fn shape(record: &EventRecord) -> (&'static str, HappenedShape) {
         ("override", HappenedShape::Override(shape))
     };
     match &record.what {
-        EventKind::Turned { check, to, why, records } => {
+        EventKind::StatusChanged { check, to, why, records } => {
             let (to, check, why, records) = (health::status(*to), check.to_string(), why.to_string(), *records);
             ("transition", HappenedShape::StatusChanged(StatusChangedShape { at, check, to, why, records }))
         }
@@ -149,8 +149,8 @@ fn shape(record: &EventRecord) -> (&'static str, HappenedShape) {
             let words = format!("{check} is drained");
             ("drain", HappenedShape::Drained(DrainedShape { at, check: check.to_string(), words }))
         }
-        EventKind::UplinkGone { sentinels } => ("connectivity", connectivity(at, true, sentinels)),
-        EventKind::UplinkBack { sentinels } => ("connectivity", connectivity(at, false, sentinels)),
+        EventKind::ServerIsolated { sentinels } => ("connectivity", connectivity(at, true, sentinels)),
+        EventKind::ServerReconnected { sentinels } => ("connectivity", connectivity(at, false, sentinels)),
         EventKind::Reloaded { changes, errors } => {
             let (changes, errors) = (changes.clone(), *errors);
             ("reload", HappenedShape::Reload(ReloadHappenedShape { at, changes, errors, refused: None }))

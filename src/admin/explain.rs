@@ -8,7 +8,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use ipnet::IpNet;
 
-use crate::control::{CheckSnapshot, Event, HypotheticalHealth, OverrideError, WhatIf, humanize_duration, rfc3339};
+use crate::control::{CheckSnapshot, HypotheticalHealth, OverrideError, WhatIf, humanize_duration, rfc3339};
 use crate::explain::shape::CheckShape;
 use crate::explain::{Asked, Explanation, Question, Stage, explain, query_type};
 use crate::health::Status;
@@ -37,53 +37,53 @@ pub(super) async fn report(
         Ok(wanted) => wanted,
         Err(error) => return refusal(StatusCode::BAD_REQUEST, &error),
     };
-    // The zone may have to be read again. Before the world is staged: that is held as long.
+    // The zone may have to be read again. Before the view is taken: that is held as long.
     let turn = match readers.zones.next().await {
         Ok(turn) => turn,
         Err(response) => return *response,
     };
-    let hypothetical = wanted.hypothetical.clone();
-    let staged = match door.ask(|answer| Event::WhatIf(hypothetical, answer)).await {
-        Ok(Ok(staged)) => staged,
-        Ok(Err(OverrideError::UnknownCheck { pattern, names })) => {
+    let view = match door.health() {
+        Ok(view) => view,
+        Err(response) => return *response,
+    };
+    let what_if = match view.what_if(&wanted.hypothetical, (door.now)()) {
+        Ok(what_if) => what_if,
+        Err(OverrideError::UnknownCheck { pattern, names }) => {
             let known = names.iter().map(ToString::to_string).collect();
             let error = format!("no health check is called `{pattern}`");
             return json(StatusCode::NOT_FOUND, &ErrorShape { error, known });
         }
-        Ok(Err(error)) => return refusal(StatusCode::BAD_REQUEST, &error.to_string()),
-        Err(response) => return *response,
+        Err(error) => return refusal(StatusCode::BAD_REQUEST, &error.to_string()),
     };
-    let work = move || match answer(&door, &wanted, &staged) {
+    let work = move || match answer(&wanted, &what_if) {
         Ok(explanation) => json(StatusCode::OK, &explanation),
         Err(error) => refusal(StatusCode::SERVICE_UNAVAILABLE, &error),
     };
     turn.spend(work).await
 }
 
-fn answer(door: &Door, wanted: &Wanted, staged: &WhatIf) -> Result<Explanation, String> {
+fn answer(wanted: &Wanted, what_if: &WhatIf) -> Result<Explanation, String> {
     let as_if: Vec<String> = wanted.hypothetical.iter().map(ToString::to_string).collect();
     explain(
         &wanted.question,
         &Stage {
-            world: &staged.world,
-            model: &|id| staged.base.zone_model(id).map_err(|error| error.to_string()),
-            checks: &|id| check(door, staged, &wanted.hypothetical, id),
-            networks: &staged.base.settings.location.networks,
-            uses_client_subnet: staged.uses_client_subnet(),
-            udp_payload_max: staged.base.settings.dns.udp_payload_max,
+            world: &what_if.world,
+            model: &|id| what_if.base().zone_model(id).map_err(|error| error.to_string()),
+            checks: &|id| check(what_if, &wanted.hypothetical, id),
+            networks: &what_if.base().settings.location.networks,
+            uses_client_subnet: what_if.uses_client_subnet(),
+            udp_payload_max: what_if.base().settings.dns.udp_payload_max,
             as_if: &as_if,
-            seen: &format!("the running server, {}", rfc3339(staged.at)),
+            seen: &format!("the running server, {}", rfc3339(what_if.at)),
         },
     )
 }
 
 /// A check with its status, or the status that `as_if` assumes.
-fn check(door: &Door, staged: &WhatIf, hypothetical: &[HypotheticalHealth], id: &HealthCheckId) -> Option<CheckShape> {
-    let (answer, outcome) = tokio::sync::oneshot::channel();
-    door.events.blocking_send(Event::Check(id.clone(), answer)).ok()?;
-    let CheckSnapshot { at, report, held } = outcome.blocking_recv().ok()??;
+fn check(what_if: &WhatIf, hypothetical: &[HypotheticalHealth], id: &HealthCheckId) -> Option<CheckShape> {
+    let CheckSnapshot { report, overridden } = what_if.check(id)?;
     let view = &report.view;
-    let supposed = staged.supposed(id);
+    let supposed = what_if.supposed(id);
     let is_meant = hypothetical.iter().any(|hypothetical| hypothetical.pattern.matches(&view.name));
     let as_if = is_meant || supposed.is_some_and(|supposed| supposed != view.verdict);
     let since = Some(report.since()).filter(|_| !as_if);
@@ -91,12 +91,13 @@ fn check(door: &Door, staged: &WhatIf, hypothetical: &[HypotheticalHealth], id: 
         name: view.name.to_string(),
         healthy: supposed.unwrap_or(view.verdict) == Status::Healthy,
         since: since.map(rfc3339),
-        ago: since.map(|since| humanize_duration(at.0.saturating_sub(since.0))),
+        ago: since.map(|since| humanize_duration(what_if.at.since(since))),
         last_result: report
+            .log
             .history
             .last_run()
             .map_or_else(|| verdict_of(&view.target), |run| Some(run.status.to_string())),
-        overridden: held.filter(|_| !is_meant),
+        overridden: overridden.filter(|_| !is_meant),
         as_if,
         disabled: view.disabled,
     })

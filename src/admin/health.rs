@@ -1,4 +1,4 @@
-//! `/v1/health` and `/v1/transitions`: reports of the control loop, in the API's shapes.
+//! `/v1/health` and `/v1/transitions`: the health checks, in the API's shapes.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,10 +8,10 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
 
-use crate::control::{self, CheckReport, Event, Report, rfc3339, rfc3339_milliseconds};
+use crate::control::{CheckReport, HealthView, rfc3339, rfc3339_milliseconds};
 use crate::health::{
-    Cause, CheckSlot, CheckTarget, Latency, Observation, Override, PastTransition, Pattern, RecoveryStage, Run, Sample,
-    Share, Status, Timestamp,
+    Cause, CheckTarget, Latency, Observation, Override, PastTransition, Pattern, RecoveryStage, Run, Sample, Share,
+    Status, Timestamp,
 };
 use crate::model::{EndpointCheck, EndpointProtocol, EndpointTarget};
 use crate::world::RecoveringRecord;
@@ -24,6 +24,8 @@ use super::turns::{Readers, Turn};
 use super::zones::LARGEST_PAGE;
 use super::{Door, json, overrides, refusal, status as server};
 
+/// Most recovering records in a response.
+const RECOVERIES: usize = 1000;
 /// Most transitions in a response.
 const TRANSITIONS: usize = 1000;
 
@@ -66,11 +68,12 @@ pub(super) async fn report(
         Ok(turn) => turn,
         Err(response) => return *response,
     };
-    let reports = match all(&door, wanted.name.take().map(Pattern)).await {
-        Ok(reports) => reports,
+    let (view, at) = match door.health() {
+        Ok(view) => (view, (door.now)()),
         Err(response) => return *response,
     };
-    let shape = move || health(&reports, &wanted);
+    let pattern = wanted.name.take().map(Pattern);
+    let shape = move || health(&Report::new(view, pattern.as_ref(), at), &wanted, pattern.is_some());
     match turn {
         Some(turn) => turn.spend(move || json(StatusCode::OK, &shape())).await,
         None => in_words(shape).await,
@@ -86,19 +89,18 @@ pub(super) struct WantedTransitions {
 /// The transitions of all checks, latest first.
 pub(super) async fn transitions(State(door): State<Door>, Query(wanted): Query<WantedTransitions>) -> Response {
     let limit = wanted.limit.unwrap_or(TRANSITIONS).min(TRANSITIONS);
-    match all(&door, None).await {
-        Ok(reports) => in_words(move || latest(&reports, limit)).await,
+    match door.health() {
+        Ok(view) => in_words(move || latest(&view.checks(None), limit)).await,
         Err(response) => *response,
     }
 }
 
-fn latest(reports: &[Report], limit: usize) -> TransitionsShape {
-    let checks = reports.iter().flat_map(|report| &report.checks);
+fn latest(checks: &[CheckReport], limit: usize) -> TransitionsShape {
     let of_check = |check: &CheckReport| {
         let name = Arc::clone(&check.view.name);
-        check.history.transitions().cloned().map(move |past| (Arc::clone(&name), past)).collect::<Vec<_>>()
+        check.log.history.transitions().cloned().map(move |past| (Arc::clone(&name), past)).collect::<Vec<_>>()
     };
-    let mut all: Vec<(Arc<str>, PastTransition)> = checks.flat_map(of_check).collect();
+    let mut all: Vec<(Arc<str>, PastTransition)> = checks.iter().flat_map(of_check).collect();
     all.sort_unstable_by_key(|(_, past)| std::cmp::Reverse(past.at));
     all.truncate(limit);
     let shape = |(check, PastTransition { at, to, why }): (Arc<str>, _)| CheckTransitionShape {
@@ -108,20 +110,22 @@ fn latest(reports: &[Report], limit: usize) -> TransitionsShape {
     TransitionsShape { transitions: all.into_iter().map(shape).collect() }
 }
 
-/// Asks the control loop for one report after another, so that it can handle other events in
-/// between.
-pub(super) async fn all(door: &Door, pattern: Option<Pattern>) -> Result<Vec<Report>, Box<Response>> {
-    let mut reports = Vec::new();
-    let mut from = CheckSlot(0);
-    loop {
-        let wanted = control::Wanted { pattern: pattern.clone(), from };
-        let report = door.ask(|answer| Event::Report(wanted, answer)).await?;
-        let next = report.next;
-        reports.push(report);
-        match next {
-            Some(next) => from = next,
-            None => return Ok(reports),
-        }
+/// Some checks at one moment.
+pub(super) struct Report {
+    pub(super) at: Timestamp,
+    pub(super) health: Arc<HealthView>,
+    pub(super) checks: Vec<CheckReport>,
+}
+
+impl Report {
+    /// The checks whose name matches; `None` for all.
+    pub(super) fn new(health: Arc<HealthView>, pattern: Option<&Pattern>, at: Timestamp) -> Report {
+        Report { at, checks: health.checks(pattern), health }
+    }
+
+    /// The override in force for a check.
+    pub(super) fn override_of(&self, check: &CheckReport) -> Option<&Override> {
+        self.health.override_of(check, self.at)
     }
 }
 
@@ -131,30 +135,32 @@ pub(super) async fn in_words<S: Serialize>(shape: impl FnOnce() -> S + Send + 's
     words.unwrap_or_else(|_| refusal(StatusCode::INTERNAL_SERVER_ERROR, "the report could not be serialized"))
 }
 
-fn health(reports: &[Report], wanted: &Wanted) -> HealthShape {
-    let pairs = reports.iter().flat_map(|report| report.checks.iter().map(move |check| (report, check)));
+fn health(report: &Report, wanted: &Wanted, with_recent: bool) -> HealthShape {
     let part = wanted.q.to_lowercase();
-    let mut chosen: Vec<_> = pairs.filter(|(report, check)| wanted.fits(report, check, &part)).collect();
-    chosen.sort_unstable_by(|(_, one), (_, other)| one.view.name.cmp(&other.view.name));
+    let mut chosen: Vec<_> = report.checks.iter().filter(|check| wanted.fits(report, check, &part)).collect();
+    chosen.sort_unstable_by(|one, other| one.view.name.cmp(&other.view.name));
     let shown = chosen.iter().skip(wanted.offset).take(wanted.most());
-    let checks = shown.map(|(report, check)| shape(report, check, wanted.with_history())).collect();
-    let first = reports.first().expect("there is at least one report, even without checks");
+    let checks = shown.map(|check| match wanted.with_history() {
+        true => with_history(shape(report, check), check, with_recent),
+        false => shape(report, check),
+    });
+    let Report { at, health, .. } = report;
     HealthShape {
-        now: rfc3339_milliseconds(first.at),
-        started: rfc3339_milliseconds(first.started),
-        counts: server::counts(reports),
+        now: rfc3339_milliseconds(*at),
+        started: rfc3339_milliseconds(health.started),
+        counts: server::counts(report),
         matching: chosen.len(),
-        checks,
-        overrides: first.overrides.iter().map(overrides::shape).collect(),
-        connectivity: connectivity(first),
-        returning: first.recoveries.iter().filter_map(|way| returning(way, first.at)).collect(),
+        checks: checks.collect(),
+        overrides: health.overrides(*at).iter().map(overrides::shape).collect(),
+        connectivity: connectivity(health),
+        returning: health.recoveries().take(RECOVERIES).filter_map(|recovery| returning(&recovery, *at)).collect(),
     }
 }
 
-fn connectivity(report: &Report) -> Option<ConnectivityShape> {
-    let sentinels: Vec<String> = report.sentinels.iter().map(ToString::to_string).collect();
+fn connectivity(health: &HealthView) -> Option<ConnectivityShape> {
+    let sentinels: Vec<String> = health.sentinels().map(ToString::to_string).collect();
     (!sentinels.is_empty())
-        .then(|| ConnectivityShape { isolated_since: report.uplink_gone_since.map(rfc3339), sentinels })
+        .then(|| ConnectivityShape { isolated_since: health.isolated_since().map(rfc3339), sentinels })
 }
 
 fn returning(way: &RecoveringRecord, at: Timestamp) -> Option<ReturningShape> {
@@ -191,16 +197,17 @@ impl Wanted {
             None => true,
             Some(Which::Healthy) => check.view.verdict == Status::Healthy,
             Some(Which::Unhealthy) => check.view.verdict == Status::Unhealthy,
-            Some(Which::Overridden) => report.held(check).is_some(),
+            Some(Which::Overridden) => report.override_of(check).is_some(),
             Some(Which::Pending) => check.view.pending,
         };
         is_so && (part.is_empty() || check.view.name.to_lowercase().contains(part))
     }
 }
 
-fn shape(report: &Report, check: &CheckReport, with_history: bool) -> CheckShape {
+fn shape(report: &Report, check: &CheckReport) -> CheckShape {
     let view = &check.view;
-    let mut shape = CheckShape {
+    let left = report.health.share_left(check, report.at);
+    CheckShape {
         name: view.name.to_string(),
         id: view.identity.id.0.clone(),
         kind: kind(&view.target).to_owned(),
@@ -211,27 +218,29 @@ fn shape(report: &Report, check: &CheckReport, with_history: bool) -> CheckShape
         pending: view.pending,
         disabled: view.disabled,
         inverted: view.inverted,
-        overridden: report.held(check).map(|known| overridden(known, report.left(check))),
-        last_result: check.history.last_run().map(|run| last_result(run, check.is_remembered)),
-        next: if view.disabled { None } else { next(report, check) },
-        records: report.records(check).to_vec(),
+        overridden: report.override_of(check).map(|details| overridden(details, left)),
+        last_result: check.log.history.last_run().map(|run| last_result(run, check.is_restored())),
+        next: if view.disabled { None } else { next(report.at, check) },
+        records: report.health.records(check).to_vec(),
         transitions: Vec::new(),
         results: Vec::new(),
         recent: Vec::new(),
-    };
-    if with_history {
-        let transitions = check.history.transitions().rev();
-        shape.transitions = transitions
-            .map(|past| TransitionShape {
-                at: rfc3339_milliseconds(past.at),
-                to: status(past.to),
-                why: past.why.to_string(),
-            })
-            .collect();
-        shape.results = check.history.runs().rev().map(results).collect();
-        shape.recent = check.recent.samples().map(sample).collect();
     }
-    shape
+}
+
+/// The last results one by one are left out of responses about all checks, to keep them small.
+fn with_history(shape: CheckShape, check: &CheckReport, with_recent: bool) -> CheckShape {
+    let transitions = check.log.history.transitions().rev().map(|past| TransitionShape {
+        at: rfc3339_milliseconds(past.at),
+        to: status(past.to),
+        why: past.why.to_string(),
+    });
+    CheckShape {
+        transitions: transitions.collect(),
+        results: check.log.history.runs().rev().map(results).collect(),
+        recent: check.log.recent.samples().filter(|_| with_recent).map(sample).collect(),
+        ..shape
+    }
 }
 
 /// The check's `type` in its file.
@@ -326,7 +335,7 @@ fn last_result(run: &Run, remembered: bool) -> ResultShape {
 
 /// The next probe begins one interval after the last one ended, and the status can change
 /// `results_needed` results later. `None` for checks without results of their own.
-fn next(report: &Report, check: &CheckReport) -> Option<NextShape> {
+fn next(now: Timestamp, check: &CheckReport) -> Option<NextShape> {
     let view = &check.view;
     let interval = match &view.target {
         CheckTarget::Endpoint(check) => check.request_interval,
@@ -334,16 +343,16 @@ fn next(report: &Report, check: &CheckReport) -> Option<NextShape> {
         CheckTarget::Children(_) | CheckTarget::Manual => return None,
     };
     let results_needed = view.results_until_change?;
-    let last = check.history.last_run().map(|run| run.last).filter(|_| !check.is_remembered);
-    let probe_at = last.map(|last| Timestamp(last.0 + interval)).filter(|at| *at > report.at);
+    let last = check.log.history.last_run().map(|run| run.last).filter(|_| !check.is_restored());
+    let probe_at = last.map(|last| Timestamp(last.0 + interval)).filter(|at| *at > now);
     let more = u32::from(results_needed.saturating_sub(1));
-    let turned = view.observed.opposite();
+    let changed = view.observed.opposite();
     Some(NextShape {
         probe_at: probe_at.map(rfc3339_milliseconds),
         results_needed,
-        passes: turned == Status::Healthy,
-        then: status(if view.inverted { turned.opposite() } else { turned }),
-        earliest: rfc3339_milliseconds(Timestamp(probe_at.unwrap_or(report.at).0 + interval * more)),
+        passes: changed == Status::Healthy,
+        then: status(if view.inverted { changed.opposite() } else { changed }),
+        earliest: rfc3339_milliseconds(Timestamp(probe_at.unwrap_or(now).0 + interval * more)),
     })
 }
 

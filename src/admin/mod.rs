@@ -20,8 +20,8 @@
 //!
 //! Every client that reaches the port can read. `token` has the rules for changes. [`crate::http`]
 //! limits connections and rejects requests that web pages of other sites send through a user's
-//! browser. This module decides nothing: it sends requests to the control loop as events, and turns
-//! the replies into JSON.
+//! browser. This module decides nothing: it reads what the control loop publishes, sends changes to
+//! the loop as events, and turns both into JSON.
 
 mod events;
 mod explain;
@@ -55,7 +55,7 @@ use serde::Serialize;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::control::{Event, EventLog, LastLoad};
+use crate::control::{Event, EventLog, HealthReader, HealthView, LastLoad};
 use crate::health::Timestamp;
 use crate::http::{self, Class, Front, Hosts, Limits};
 use crate::load::LoadedConfig;
@@ -97,6 +97,8 @@ pub struct Door {
     pub readiness: watch::Receiver<Readiness>,
     /// The snapshot that queries are answered from.
     pub world: Reader,
+    /// The health checks, as the loop last published them.
+    pub health: HealthReader,
     /// The configuration that the snapshot was compiled from.
     pub base: watch::Receiver<LoadedConfig>,
     /// The last events.
@@ -211,13 +213,25 @@ impl Door {
         *self.readiness.borrow() == Readiness::Ready
     }
 
+    /// The health checks as they are now. The error is a 503 response: without the loop, the last
+    /// view is out of date.
+    fn health(&self) -> Result<Arc<HealthView>, Box<Response>> {
+        if self.events.is_closed() {
+            return Err(loop_has_stopped());
+        }
+        Ok(self.health.load())
+    }
+
     /// Sends an event to the control loop and waits for its reply. The error is a 503 response.
     async fn ask<T>(&self, event: impl FnOnce(oneshot::Sender<T>) -> Event) -> Result<T, Box<Response>> {
-        let gone = || Box::new(refusal(StatusCode::SERVICE_UNAVAILABLE, "the control loop has stopped"));
         let (answer, outcome) = oneshot::channel();
-        self.events.send(event(answer)).await.map_err(|_| gone())?;
-        outcome.await.map_err(|_| gone())
+        self.events.send(event(answer)).await.map_err(|_| loop_has_stopped())?;
+        outcome.await.map_err(|_| loop_has_stopped())
     }
+}
+
+fn loop_has_stopped() -> Box<Response> {
+    Box::new(refusal(StatusCode::SERVICE_UNAVAILABLE, "the control loop has stopped"))
 }
 
 fn json(status: StatusCode, shape: &impl Serialize) -> Response {

@@ -26,8 +26,11 @@ pub(super) struct Which {
 }
 
 pub(super) async fn list(State(door): State<Door>) -> Response {
-    match door.ask(Event::ListOverrides).await {
-        Ok(views) => json(StatusCode::OK, &OverridesShape { overrides: views.iter().map(shape).collect() }),
+    match door.health() {
+        Ok(health) => {
+            let overrides = health.overrides((door.now)()).iter().map(shape).collect();
+            json(StatusCode::OK, &OverridesShape { overrides })
+        }
         Err(response) => *response,
     }
 }
@@ -35,19 +38,19 @@ pub(super) async fn list(State(door): State<Door>) -> Response {
 pub(super) async fn set(State(door): State<Door>, body: Bytes) -> Response {
     let request = serde_json::from_slice(&body).map_err(|error| error.to_string()).and_then(request);
     match request {
-        Ok(request) => steer(&door, StatusCode::CREATED, |answer| Event::SetOverride(request, answer)).await,
+        Ok(request) => change(&door, StatusCode::CREATED, |answer| Event::SetOverride(request, answer)).await,
         Err(error) => refusal(StatusCode::BAD_REQUEST, &error),
     }
 }
 
 pub(super) async fn clear(State(door): State<Door>, Query(Which { pattern }): Query<Which>) -> Response {
-    steer(&door, StatusCode::OK, |answer| Event::ClearOverrides(Pattern(pattern), answer)).await
+    change(&door, StatusCode::OK, |answer| Event::ClearOverrides(Pattern(pattern), answer)).await
 }
 
-async fn steer(door: &Door, done: StatusCode, event: impl FnOnce(crate::control::Answer) -> Event) -> Response {
+async fn change(door: &Door, done: StatusCode, event: impl FnOnce(crate::control::Answer) -> Event) -> Response {
     match door.ask(event).await {
-        Ok(Ok(steered)) => json(done, &steered_shape(&steered)),
-        Ok(Err(error)) => not_steered(&error),
+        Ok(Ok(outcome)) => json(done, &outcome_shape(&outcome)),
+        Ok(Err(error)) => refused(&error),
         Err(response) => *response,
     }
 }
@@ -74,26 +77,26 @@ fn request(shape: OverrideRequestShape) -> Result<OverrideRequest, String> {
     Ok(OverrideRequest { pattern: Pattern(pattern), action, reason, author, from, until })
 }
 
-fn steered_shape(steered: &OverrideOutcome) -> OverrideOutcomeShape {
-    let warning = steered.durable.as_ref().err();
+fn outcome_shape(outcome: &OverrideOutcome) -> OverrideOutcomeShape {
+    let warning = outcome.durable.as_ref().err();
     OverrideOutcomeShape {
-        overrides: steered.changed.iter().map(shape).collect(),
-        replaced: steered.replaced.is_some(),
+        overrides: outcome.changed.iter().map(shape).collect(),
+        replaced: outcome.replaced.is_some(),
         warning: warning.map(|error| format!("it counts, but a restart will not know of it: {error}")),
     }
 }
 
 pub(super) fn shape(view: &OverrideView) -> OverrideShape {
-    let OverrideRequest { pattern, action, reason, author, from, until } = &view.granted.request;
+    let OverrideRequest { pattern, action, reason, author, from, until } = &view.details.request;
     OverrideShape {
-        id: view.granted.id.0,
+        id: view.details.id.0,
         pattern: pattern.0.clone(),
         action: action_shape(*action),
         reason: reason.clone(),
         author: author.clone(),
         from: rfc3339(*from),
         until: until.map(rfc3339),
-        drain: drain_shape(&view.granted, view.left),
+        drain: drain_shape(&view.details, view.left),
         active: view.is_active,
         checks: view.checks.iter().map(ToString::to_string).collect(),
     }
@@ -108,16 +111,16 @@ pub(super) fn action_shape(action: Action) -> ActionShape {
 }
 
 /// `left` is the share of the weight that a drain has left.
-pub(super) fn drain_shape(granted: &Override, left: Option<Share>) -> Option<DrainShape> {
-    let Action::Drain(drain) = granted.request.action else { return None };
+pub(super) fn drain_shape(details: &Override, left: Option<Share>) -> Option<DrainShape> {
+    let Action::Drain(drain) = details.request.action else { return None };
     Some(DrainShape {
         over_s: drain.over.as_secs(),
         left_percent: left.map_or(0, Share::percent),
-        drained_at: rfc3339(granted.draining()?.ends()),
+        drained_at: rfc3339(details.draining()?.ends()),
     })
 }
 
-fn not_steered(error: &OverrideError) -> Response {
+fn refused(error: &OverrideError) -> Response {
     let (status, known) = match error {
         OverrideError::UnknownCheck { names, .. } => {
             (StatusCode::NOT_FOUND, names.iter().map(ToString::to_string).collect())

@@ -6,48 +6,48 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 
-use crate::control::{LastLoad, Report, rfc3339};
+use crate::control::{LastLoad, rfc3339};
 use crate::health::Status;
 use crate::load::{Deferred, ReportedFault, Unavailable};
 use crate::model::HealthCheck;
 
+use super::health::Report;
 use super::shapes::{
     CheckCountsShape, DeferredShape, FaultShape, LastLoadShape, LongestFailoverShape, ServerShape, UnavailableShape,
 };
-use super::{Door, health, json};
+use super::{Door, json};
 
 pub(super) async fn status(State(door): State<Door>, headers: HeaderMap) -> Response {
-    let reports = match health::all(&door, None).await {
-        Ok(reports) => reports,
+    let report = match door.health() {
+        Ok(health) => Report::new(health, None, (door.now)()),
         Err(response) => return *response,
     };
     let may_change = door.changes.page_may(&headers).await;
     let checks = door.base.borrow().checks.clone();
     let last_load = door.last_load.borrow().clone();
-    let first = reports.first().expect("there is a view, if only of nothing");
     let shape = ServerShape {
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        now: rfc3339(first.at),
-        started: rfc3339(first.started),
+        now: rfc3339(report.at),
+        started: rfc3339(report.health.started),
         ready: door.is_ready(),
         listening: door.listening.get().into_iter().flatten().map(ToString::to_string).collect(),
         changes: door.changes.word().to_owned(),
         may_change,
         zones: last_load.summary.zones,
         records: last_load.summary.records,
-        checks: counts(&reports),
+        checks: counts(&report),
         last_load: last_load_shape(&last_load),
         longest_failover: longest(&door, &checks),
     };
     json(StatusCode::OK, &shape)
 }
 
-pub(super) fn counts(reports: &[Report]) -> CheckCountsShape {
+pub(super) fn counts(report: &Report) -> CheckCountsShape {
     let mut counts = CheckCountsShape::default();
-    for (report, check) in reports.iter().flat_map(|report| report.checks.iter().map(move |check| (report, check))) {
+    for check in &report.checks {
         counts.all += 1;
         counts.unhealthy += usize::from(check.view.verdict == Status::Unhealthy);
-        counts.overridden += usize::from(report.held(check).is_some());
+        counts.overridden += usize::from(report.override_of(check).is_some());
         counts.pending += usize::from(check.view.pending);
     }
     counts

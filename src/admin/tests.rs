@@ -23,15 +23,15 @@ async fn house_where(changes: Changes) -> (SocketAddr, watch::Sender<Readiness>,
     let (_, base) = watch::channel(LoadedConfig::empty(crate::config::Settings::built_in()));
     let (_, last_load) = watch::channel(LastLoad::default());
     let feed = EventLog::default();
+    let catalog = Arc::new(Catalog::build(&[], &[]));
+    let (_, world) =
+        crate::world::Publisher::new(crate::world::World::new(catalog, &Tracker::new().bits(), Arc::default()));
+    let health = HealthView::empty(world.load(), base.borrow().clone(), Timestamp::default());
     let door = Door {
         events,
         readiness,
-        world: crate::world::Publisher::new(crate::world::World::new(
-            Arc::new(Catalog::build(&[], &[])),
-            &Tracker::new().bits(),
-            Arc::default(),
-        ))
-        .1,
+        world,
+        health: HealthReader::new(health),
         base,
         feed: feed.clone(),
         last_load,
@@ -50,9 +50,9 @@ async fn house_where(changes: Changes) -> (SocketAddr, watch::Sender<Readiness>,
         while let Some(event) = inbox.recv().await {
             match event {
                 Event::SetOverride(request, answer) if request.pattern.matches("app-blue") => {
-                    let granted = Override { id: OverrideId(7), request };
+                    let details = Override { id: OverrideId(7), request };
                     let view = crate::control::OverrideView {
-                        granted,
+                        details,
                         is_active: true,
                         left: None,
                         checks: vec!["app-blue".into()],
@@ -65,7 +65,6 @@ async fn house_where(changes: Changes) -> (SocketAddr, watch::Sender<Readiness>,
                         OverrideError::UnknownCheck { pattern: request.pattern.0, names: vec!["app-blue".into()] };
                     assert!(answer.send(Err(error)).is_ok());
                 }
-                Event::ListOverrides(answer) => assert!(answer.send(Vec::new()).is_ok()),
                 _ => panic!("not asked for"),
             }
         }
@@ -382,18 +381,19 @@ async fn house_with(zone: &str, readers: Readers) -> (SocketAddr, tempfile::Temp
         base: base_in,
         state_writer,
         notices: mpsc::channel(1).0,
-        feed: feed.clone(),
+        event_log: feed.clone(),
         last_load: last_load_in,
         reloads: watch::Sender::default(),
     };
     let now = || Timestamp(Duration::from_secs(1_772_402_400));
     let memory = crate::control::SavedState::read(std::iter::empty());
-    let (control, world) = crate::control::Control::new(loaded, &memory, outputs, now());
+    let (control, world, health) = crate::control::Control::new(loaded, &memory, outputs, now());
     tokio::spawn(control.run(inbox, now));
     let door = Door {
         events,
         readiness: watch::channel(Readiness::Ready).1,
         world,
+        health,
         base,
         feed,
         last_load,

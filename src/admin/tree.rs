@@ -232,17 +232,17 @@ pub(super) fn area(location: GeoLocation) -> String {
 }
 
 /// The checks by id, as members show them.
-pub(super) fn checks(reports: &[crate::control::Report]) -> HashMap<HealthCheckId, MemberCheckShape> {
-    let pairs = reports.iter().flat_map(|report| report.checks.iter().map(move |check| (report, check)));
-    pairs
-        .map(|(report, check)| {
+pub(super) fn checks(report: &health::Report) -> HashMap<HealthCheckId, MemberCheckShape> {
+    let checks = report.checks.iter();
+    checks
+        .map(|check| {
             let view = &check.view;
             let shape = MemberCheckShape {
                 name: view.name.to_string(),
                 status: health::status(view.verdict),
                 since: crate::control::rfc3339(check.since()),
                 pending: view.pending && view.verdict == Status::Healthy,
-                overridden: report.held(check).is_some(),
+                overridden: report.override_of(check).is_some(),
             };
             (view.identity.id.clone(), shape)
         })

@@ -1,19 +1,22 @@
 //! `/v1/zones` and `/v1/zones/{id}/records`: zones and their records as trees, one page at a time.
 
+use std::sync::Arc;
+
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
 
-use crate::control::Report;
+use crate::control::CheckReport;
 use crate::health::{CheckSlot, Status};
 use crate::load::{LoadedConfig, NoModel, ZoneOutline};
 use crate::model::{Content, HostedZone, HostedZoneId};
 
+use super::health::{self, Report};
 use super::shapes::{GroupStateShape, RecordsShape, ZoneRowShape, ZonesShape};
 use super::tree::{self, Forest, Owner};
 use super::turns::Readers;
-use super::{Door, health, json, refusal};
+use super::{Door, json, refusal};
 
 /// Default number of zones or groups in a response.
 const PAGE: usize = 50;
@@ -43,26 +46,20 @@ pub(super) struct WantedZones {
 }
 
 pub(super) async fn list(State(door): State<Door>, Query(wanted): Query<WantedZones>) -> Response {
-    let reports = match health::all(&door, None).await {
-        Ok(reports) => reports,
-        Err(response) => return *response,
-    };
-    let base = door.base.borrow().clone();
-    health::in_words(move || zones(&base, &reports, &wanted)).await
+    match door.health() {
+        Ok(view) => health::in_words(move || zones(&view.base, &view.checks(None), &wanted)).await,
+        Err(response) => *response,
+    }
 }
 
-fn zones(base: &LoadedConfig, reports: &[Report], wanted: &WantedZones) -> ZonesShape {
+fn zones(base: &LoadedConfig, checks: &[CheckReport], wanted: &WantedZones) -> ZonesShape {
     let part = wanted.q.to_lowercase();
     let holds = |text: &str| text.to_lowercase().contains(&part);
     let fits = |zone: &ZoneOutline<'_>| holds(&zone.name.to_string()) || zone.comment.is_some_and(holds);
     let mut chosen: Vec<_> = base.zone_outlines().filter(fits).collect();
     chosen.sort_by_cached_key(|zone| (zone.name.to_string(), zone.id.clone()));
-    let mut unhealthy: Vec<CheckSlot> = reports
-        .iter()
-        .flat_map(|report| &report.checks)
-        .filter(|check| check.view.verdict == Status::Unhealthy)
-        .map(|check| check.view.slot)
-        .collect();
+    let mut unhealthy: Vec<CheckSlot> =
+        checks.iter().filter(|check| check.view.verdict == Status::Unhealthy).map(|check| check.view.slot).collect();
     unhealthy.sort_unstable();
     let row = |zone: &ZoneOutline<'_>| ZoneRowShape {
         id: zone.id.0.clone(),
@@ -109,16 +106,16 @@ pub(super) async fn records(
         Ok(turn) => turn,
         Err(response) => return *response,
     };
-    let reports = match health::all(&door, None).await {
-        Ok(reports) => reports,
+    let view = match door.health() {
+        Ok(view) => view,
         Err(response) => return *response,
     };
-    let (base, world) = (door.base.borrow().clone(), door.world.load());
+    let at = (door.now)();
     let id = HostedZoneId(id);
     let work = move || {
-        let zone = base.zone_model(&id)?;
-        let checks = tree::checks(&reports);
-        Ok(found(&Forest::new(&zone, &world, &checks), &wanted))
+        let zone = view.base.zone_model(&id)?;
+        let checks = tree::checks(&Report::new(Arc::clone(&view), None, at));
+        Ok(found(&Forest::new(&zone, &view.world, &checks), &wanted))
     };
     turn.spend(move || worded(work())).await
 }

@@ -1,79 +1,70 @@
-//! The histories of all checks, and which results are written to the journal at once.
+//! The histories of all checks, and which results are saved at once.
 
 use std::sync::Arc;
 
-use crate::health::{CheckSlot, History, Latency, News, Observation, PastTransition, Recent, Sample, Timestamp};
+use crate::health::{
+    CheckSlot, History, Latency, Observation, PastTransition, Recent, RunUpdate, Sample, SharedVec, Timestamp,
+};
 
-/// How many results a second are written to the journal although they repeat what is known. A small
-/// installation stays below this, so a kill loses none of its results. With 20 000 checks the
-/// writes take turns, and the disk gets 15 kB a second instead of 300.
+/// How many results a second are saved although they repeat what is known. A small installation
+/// stays below this, so a kill loses none of its results. With 20 000 checks the writes take turns,
+/// and the disk gets 15 kB a second instead of 300.
 const REPETITIONS_A_SECOND: u32 = 100;
 
 /// The histories of all checks.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct CheckHistories {
-    /// By slot. Shared with the state writer and with reports; copied only when a result arrives
-    /// while a copy is shared.
-    histories: Vec<Arc<History>>,
-    /// The last results of each check, by slot.
-    recent: Vec<Recent>,
+    /// By slot. Shared with the view and the state writer: a result copies the log of its check.
+    logs: SharedVec<Arc<CheckLog>>,
     second: u64,
     repetitions: u32,
 }
 
+/// What happened to one check.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CheckLog {
+    /// Its runs of results and its transitions.
+    pub history: History,
+    /// Its last results since the server started.
+    pub recent: Recent,
+}
+
 impl CheckHistories {
     /// Sets the history of a check, for example a restored one.
-    pub(super) fn put(&mut self, slot: CheckSlot, history: Arc<History>) {
-        *self.place(slot) = history;
+    pub(super) fn put(&mut self, slot: CheckSlot, history: History) {
+        self.log(slot).history = history;
     }
 
-    /// Removes the history of a slot that is free or has been given to another check.
+    /// Removes the log of a slot that is free or has been given to another check.
     pub(super) fn forget(&mut self, slot: CheckSlot) {
-        *self.place(slot) = Arc::default();
-        if let Some(recent) = self.recent.get_mut(slot.0 as usize) {
-            *recent = Recent::default();
-        }
+        *self.logs.get_mut(slot.0 as usize) = Arc::default();
     }
 
-    /// The last results of a check.
-    pub(super) fn recent(&self, slot: CheckSlot) -> Recent {
-        self.recent.get(slot.0 as usize).cloned().unwrap_or_default()
-    }
-
-    /// Whether a check has had a result since the server started. The clock cannot tell, because it
-    /// may have been set.
-    pub(super) fn has_result(&self, slot: CheckSlot) -> bool {
-        self.recent.get(slot.0 as usize).is_some_and(|recent| !recent.is_empty())
-    }
-
-    /// The history of a check.
-    pub(super) fn of(&self, slot: CheckSlot) -> Arc<History> {
-        self.histories.get(slot.0 as usize).map(Arc::clone).unwrap_or_default()
+    /// The log of a check.
+    pub(super) fn of(&self, slot: CheckSlot) -> Arc<CheckLog> {
+        self.logs.get(slot.0 as usize).map(Arc::clone).unwrap_or_default()
     }
 
     /// Adds a result.
-    pub(super) fn see(
+    pub(super) fn add_result(
         &mut self,
         slot: CheckSlot,
         observation: Observation,
         status: &str,
         latency: Latency,
         at: Timestamp,
-    ) -> News {
-        let place = slot.0 as usize;
-        if place >= self.recent.len() {
-            self.recent.resize_with(place + 1, Recent::default);
-        }
-        self.recent[place].push(Sample { at, total: latency.total, observation });
-        self.history(slot).see(observation, status, latency, at)
+    ) -> RunUpdate {
+        let log = self.log(slot);
+        log.recent.push(Sample { at, total: latency.total, observation });
+        log.history.add_result(observation, status, latency, at)
     }
 
     /// Adds a change of status.
-    pub(super) fn turn(&mut self, slot: CheckSlot, transition: PastTransition) {
-        self.history(slot).turn(transition);
+    pub(super) fn add_transition(&mut self, slot: CheckSlot, transition: PastTransition) {
+        self.log(slot).history.add_transition(transition);
     }
 
-    /// Whether another repeated result may be written in this second.
+    /// Whether another repeated result may be saved in this second.
     pub(super) fn has_room(&mut self, at: Timestamp) -> bool {
         if self.second != at.0.as_secs() {
             (self.second, self.repetitions) = (at.0.as_secs(), 0);
@@ -82,16 +73,8 @@ impl CheckHistories {
         self.repetitions <= REPETITIONS_A_SECOND
     }
 
-    fn history(&mut self, slot: CheckSlot) -> &mut History {
-        Arc::make_mut(self.place(slot))
-    }
-
-    fn place(&mut self, slot: CheckSlot) -> &mut Arc<History> {
-        let place = slot.0 as usize;
-        if place >= self.histories.len() {
-            self.histories.resize_with(place + 1, Arc::default);
-        }
-        &mut self.histories[place]
+    fn log(&mut self, slot: CheckSlot) -> &mut CheckLog {
+        Arc::make_mut(self.logs.get_mut(slot.0 as usize))
     }
 }
 

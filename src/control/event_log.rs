@@ -30,7 +30,7 @@ pub struct EventRecord {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum EventKind {
     /// The status of a check changed.
-    Turned {
+    StatusChanged {
         /// The name of the check.
         check: Arc<str>,
         /// The new status; the old one is the opposite.
@@ -52,12 +52,12 @@ pub enum EventKind {
         check: Arc<str>,
     },
     /// All sentinels are unhealthy; probe results are ignored.
-    UplinkGone {
+    ServerIsolated {
         /// Their names.
         sentinels: Vec<Arc<str>>,
     },
     /// At least one sentinel is healthy again.
-    UplinkBack {
+    ServerReconnected {
         /// The names of all sentinels.
         sentinels: Vec<Arc<str>>,
     },

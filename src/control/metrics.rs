@@ -1,19 +1,15 @@
-//! Metrics of the control loop, reported for a thousand checks at a time.
+//! Metrics of the control loop.
 //!
-//! The loop counts events in plain integers; a reader requests a snapshot with an event. Counters
+//! The loop counts events in plain integers and publishes them with the view of health. Counters
 //! start at zero with the process. The counters of a check are removed with it.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::health::{CheckSlot, CheckView, Reason, Status, Timestamp};
+use crate::health::{CheckSlot, CheckView, Reason, SharedVec, Status, Timestamp};
 use crate::load::{Refused, Summary};
 
-use super::{Control, Observed};
-
-/// Checks in one snapshot: this takes the loop a few hundred microseconds. Readers ask again for
-/// the rest.
-const AT_ONCE: usize = 1000;
+use super::{HealthView, Observed};
 
 /// Upper bounds of the latency buckets, in seconds. The longest deadline that a check can set is 60
 /// s; the longest default is 10 s.
@@ -23,10 +19,8 @@ pub const LATENCY_BOUNDS: [f64; 14] =
 /// A snapshot of the metrics.
 #[derive(Clone, Debug)]
 pub struct MetricsSnapshot {
-    /// Some of the checks, in no particular order.
+    /// All checks, in order of their slots.
     pub checks: Vec<CheckMetrics>,
-    /// The slot to continue from; `None` after the last check.
-    pub next: Option<CheckSlot>,
     /// The number of checks without a result.
     pub pending: usize,
     /// The number of overrides in force.
@@ -47,11 +41,11 @@ pub struct CheckMetrics {
     /// Its status, overrides included.
     pub verdict: Status,
     /// The status that an override sets, if any.
-    pub forced: Option<Status>,
+    pub overridden: Option<Status>,
     /// When its status last changed; `None` if it never did.
     pub last_transition: Option<Timestamp>,
     /// Its counters.
-    pub tally: CheckCounters,
+    pub counters: CheckCounters,
 }
 
 /// The counters of one check.
@@ -130,10 +124,10 @@ impl ReloadResult {
 }
 
 /// The counters of the loop.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct MetricsCounters {
     /// By slot.
-    checks: Vec<CheckCounters>,
+    checks: SharedVec<CheckCounters>,
     latencies: [LatencyMetrics; 3],
     reloads: ReloadMetrics,
     served: ServedCounts,
@@ -142,17 +136,17 @@ pub(super) struct MetricsCounters {
 impl MetricsCounters {
     /// Counters after the first load.
     pub(super) fn new(summary: &Summary, at: Timestamp) -> MetricsCounters {
-        let mut tallies = MetricsCounters::default();
-        tallies.load(summary, at);
-        tallies
+        let mut counters = MetricsCounters::default();
+        counters.load(summary, at);
+        counters
     }
 
     /// Counts a result.
-    pub(super) fn see(&mut self, observed: &Observed) {
+    pub(super) fn add_result(&mut self, observed: &Observed) {
         let took = observed.latency.total;
-        let tally = self.place(observed.slot);
-        tally.results[observed.reason as usize] += 1;
-        tally.last_duration = Some(took);
+        let counters = self.checks.get_mut(observed.slot.0 as usize);
+        counters.results[observed.reason as usize] += 1;
+        counters.last_duration = Some(took);
         let latencies = match observed.reason {
             Reason::Good => &mut self.latencies[0],
             Reason::NoData => &mut self.latencies[2],
@@ -164,13 +158,13 @@ impl MetricsCounters {
     }
 
     /// Counts a change of status.
-    pub(super) fn turn(&mut self, slot: CheckSlot, to: Status) {
-        self.place(slot).transitions[usize::from(to == Status::Unhealthy)] += 1;
+    pub(super) fn add_transition(&mut self, slot: CheckSlot, to: Status) {
+        self.checks.get_mut(slot.0 as usize).transitions[usize::from(to == Status::Unhealthy)] += 1;
     }
 
     /// Resets a slot that is free or has been given to another check.
     pub(super) fn forget(&mut self, slot: CheckSlot) {
-        *self.place(slot) = CheckCounters::default();
+        *self.checks.get_mut(slot.0 as usize) = CheckCounters::default();
     }
 
     /// Counts a load.
@@ -201,39 +195,29 @@ impl MetricsCounters {
     fn of(&self, slot: CheckSlot) -> CheckCounters {
         self.checks.get(slot.0 as usize).copied().unwrap_or_default()
     }
-
-    fn place(&mut self, slot: CheckSlot) -> &mut CheckCounters {
-        let place = slot.0 as usize;
-        if place >= self.checks.len() {
-            self.checks.resize_with(place + 1, CheckCounters::default);
-        }
-        &mut self.checks[place]
-    }
 }
 
-impl Control {
-    /// A snapshot of some checks, starting at slot `from`.
-    pub(super) fn figures(&self, from: CheckSlot) -> MetricsSnapshot {
-        let mut views = self.tracker.views().filter(|view| view.slot >= from);
-        let checks = views.by_ref().take(AT_ONCE).map(|view| self.figures_of(&view)).collect();
+impl HealthView {
+    /// The metrics of all checks.
+    #[must_use]
+    pub fn metrics(&self) -> MetricsSnapshot {
         MetricsSnapshot {
-            checks,
-            next: views.next().map(|view| view.slot),
+            checks: self.tracker.views().map(|view| self.check_metrics(&view)).collect(),
             pending: self.tracker.pending(),
-            overrides: self.steering.overrides(),
-            latencies: self.tallies.latencies,
-            reloads: self.tallies.reloads,
-            served: self.tallies.served,
+            overrides: self.in_force.overrides(),
+            latencies: self.counters.latencies,
+            reloads: self.counters.reloads,
+            served: self.counters.served,
         }
     }
 
-    fn figures_of(&self, view: &CheckView) -> CheckMetrics {
+    fn check_metrics(&self, view: &CheckView) -> CheckMetrics {
         CheckMetrics {
             name: Arc::clone(&view.name),
             verdict: view.verdict,
-            forced: self.tracker.overridden(view.slot),
-            last_transition: self.check_histories.of(view.slot).last_transition().map(|past| past.at),
-            tally: self.tallies.of(view.slot),
+            overridden: self.tracker.overridden(view.slot),
+            last_transition: self.check_histories.of(view.slot).history.last_transition().map(|past| past.at),
+            counters: self.counters.of(view.slot),
         }
     }
 }

@@ -6,13 +6,14 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 
 use crate::health::{
-    Action, Cause, CheckSlot, Draining, InvalidOverride, Override, OverrideId, OverrideRequest, Overrides, Pattern,
-    Share, Status, Timestamp, Tracker, Transition,
+    Action, CheckSlot, Draining, InvalidOverride, Override, OverrideId, OverrideRequest, Overrides, Pattern, Share,
+    Status, Timestamp, Tracker, Transition,
 };
 use crate::store::{Done, NotDurable};
 
+use super::batch::Announcement;
 use super::time_format::{humanize_duration, rfc3339};
-use super::{Control, EventKind, HealthNoticeKind, Notice, saved_state};
+use super::{Control, saved_state};
 
 /// The length limit of a reason, in characters.
 const LONGEST_REASON: usize = 500;
@@ -23,7 +24,7 @@ const LONGEST_NAME: usize = 255;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OverrideView {
     /// The override.
-    pub granted: Override,
+    pub details: Override,
     /// Whether it is in force; if not, it has not begun yet.
     pub is_active: bool,
     /// The remaining share of weight, if it drains.
@@ -78,111 +79,94 @@ pub enum OverrideError {
 /// Receives the outcome when it is durable.
 pub type Answer = oneshot::Sender<Result<OverrideOutcome, OverrideError>>;
 
+impl OverrideView {
+    pub(super) fn of(details: &Override, tracker: &Tracker, at: Timestamp) -> OverrideView {
+        let pattern = &details.request.pattern;
+        let names = tracker.names().map(|(_, name)| name);
+        let mut checks: Vec<_> = names.filter(|name| pattern.matches(name)).cloned().collect();
+        checks.sort_unstable();
+        let left = details.draining().and_then(|drain| drain.left(at));
+        OverrideView { details: details.clone(), is_active: details.is_active(at), left, checks }
+    }
+}
+
 impl Control {
     pub(super) fn set_override(&mut self, request: OverrideRequest, answer: Answer, at: Timestamp) {
-        let granted = check_texts(&request)
+        let set = check_texts(&request)
             .and_then(|()| self.must_match(&request.pattern))
-            .and_then(|()| Ok(self.overrides.set(request, at)?));
-        let (granted, replaced) = match granted {
-            Ok(granted) => granted,
+            .and_then(|()| Ok(Arc::make_mut(&mut self.overrides).set(request, at)?));
+        let (details, replaced) = match set {
+            Ok(set) => set,
             // A receiver that is gone does not need the answer.
             Err(error) => return drop(answer.send(Err(error))),
         };
-        log_override(&granted, "is set");
-        self.outputs.feed.push(at, EventKind::OverrideSet(granted.clone()));
-        self.steer(at);
-        let steered = OverrideOutcome { changed: vec![self.view(&granted, at)], replaced, durable: Ok(()) };
-        self.outputs.state_writer.durable(saved_state::override_set(&granted), when_durable(steered, answer));
+        self.unpublished.report(Announcement::OverrideSet(details.clone(), at));
+        self.apply_overrides(at);
+        let changed = vec![OverrideView::of(&details, &self.tracker, at)];
+        let (line, outcome) = (saved_state::override_line(&details), OverrideOutcome::new(changed, replaced));
+        self.unpublished.report(Announcement::Answer { line, outcome, answer });
     }
 
     pub(super) fn clear_overrides(&mut self, pattern: &Pattern, answer: Answer, at: Timestamp) {
-        let cleared = self.overrides.clear(pattern);
+        let cleared = Arc::make_mut(&mut self.overrides).clear(pattern);
         if cleared.is_empty() {
             let patterns = self.overrides.all().iter().map(|known| known.request.pattern.0.clone()).collect();
             let error = OverrideError::UnknownOverride { pattern: pattern.0.clone(), patterns };
             return drop(answer.send(Err(error)));
         }
-        for known in &cleared {
-            log_override(known, "is cleared");
-            self.outputs.feed.push(at, EventKind::OverrideCleared(known.clone()));
+        for details in &cleared {
+            self.unpublished.report(Announcement::OverrideCleared(details.clone(), at));
         }
-        self.steer(at);
+        self.apply_overrides(at);
         let ids: Vec<OverrideId> = cleared.iter().map(|known| known.id).collect();
-        let changed = cleared.iter().map(|known| self.view(known, at)).collect();
-        let steered = OverrideOutcome { changed, replaced: None, durable: Ok(()) };
-        self.outputs.state_writer.durable(saved_state::overrides_cleared(&ids), when_durable(steered, answer));
-    }
-
-    /// All overrides and the checks that they match.
-    pub(super) fn override_views(&self, at: Timestamp) -> Vec<OverrideView> {
-        self.overrides.all().iter().map(|known| self.view(known, at)).collect()
+        let changed = cleared.iter().map(|details| OverrideView::of(details, &self.tracker, at)).collect();
+        let (line, outcome) = (saved_state::cleared_line(&ids), OverrideOutcome::new(changed, None));
+        self.unpublished.report(Announcement::Answer { line, outcome, answer });
     }
 
     /// Starts and expires overrides, and completes drains, as time passes.
-    pub(super) fn pass_time(&mut self, at: Timestamp) {
-        let ended = self.overrides.expire(at);
+    pub(super) fn advance_overrides(&mut self, at: Timestamp) {
+        if self.overrides.all().is_empty() {
+            return;
+        }
+        let ended = Arc::make_mut(&mut self.overrides).expire(at);
         if !ended.is_empty() {
-            for known in &ended {
-                log_override(known, "has ended");
-                self.outputs.feed.push(at, EventKind::OverrideEnded(known.clone()));
-            }
             let ids: Vec<OverrideId> = ended.iter().map(|known| known.id).collect();
-            self.outputs.state_writer.line(saved_state::overrides_cleared(&ids));
+            self.outputs.state_writer.line(saved_state::cleared_line(&ids));
         }
-        if self.steering.phases != phases(&self.overrides, at) {
-            self.steer(at);
+        for details in ended {
+            self.unpublished.report(Announcement::OverrideEnded(details, at));
         }
-    }
-
-    /// Applies the overrides and publishes their effects in one world.
-    fn steer(&mut self, at: Timestamp) {
-        let transitions = force(&mut self.tracker, &self.overrides, at);
-        let before = std::mem::replace(&mut self.steering, OverridesInForce::of(&self.tracker, &self.overrides, at));
-        let drained = self.drained_since(&before, at);
-        let turned = transitions.iter().map(|transition| transition.slot);
-        let changed: Vec<_> = turned.chain(before.slots()).chain(self.steering.slots()).collect();
-        if !changed.is_empty() {
-            self.publish(self.reader.load().with_health(&self.checks(&[], at), &changed, at), at);
-        }
-        self.tell_steered(&transitions, at);
-        drained.iter().for_each(|slot| self.tell_drained(*slot, at));
-        if !transitions.is_empty() {
-            self.mind_uplink(at);
+        if self.in_force.phases != phases(&self.overrides, at) {
+            self.apply_overrides(at);
         }
     }
 
-    /// The checks whose drain is complete now and was not in `before`.
-    fn drained_since(&self, before: &OverridesInForce, at: Timestamp) -> Vec<CheckSlot> {
-        let is_held_down = |slot| {
-            let name = self.tracker.name(slot);
-            name.and_then(|name| self.overrides.on(name, at)).is_some_and(|known| known.draining().is_some())
+    /// Applies the overrides. Their effects are published in one world.
+    fn apply_overrides(&mut self, at: Timestamp) {
+        let transitions = apply_overrides(&mut self.tracker, &self.overrides, at);
+        let in_force = OverridesInForce::of(&self.tracker, &self.overrides, at).into();
+        let before = std::mem::replace(&mut self.in_force, in_force);
+        let flipped = transitions.iter().map(|transition| transition.slot);
+        self.unpublished.change(flipped.chain(before.slots()).chain(self.in_force.slots()));
+        let is_changed = !transitions.is_empty();
+        self.record_overridden(transitions, at);
+        for (slot, why) in self.drained_since(&before, at) {
+            self.unpublished.report(Announcement::Drained { slot, why, at });
+        }
+        if is_changed {
+            self.check_connectivity(at);
+        }
+    }
+
+    /// The checks whose drain is complete now and was not in `before`, each with its override.
+    fn drained_since(&self, before: &OverridesInForce, at: Timestamp) -> Vec<(CheckSlot, Arc<str>)> {
+        let completed = before.draining.keys().copied().filter(|slot| !self.in_force.drains(*slot));
+        let drain_of = |slot| {
+            let details = self.overrides.on(self.tracker.name(slot)?, at)?;
+            details.draining().map(|_| (slot, describe(details).into()))
         };
-        before.draining.keys().copied().filter(|slot| !self.steering.drains(*slot) && is_held_down(*slot)).collect()
-    }
-
-    fn tell_drained(&mut self, slot: CheckSlot, at: Timestamp) {
-        let Some((identity, _)) = self.tracker.saved_state_of(slot) else { return };
-        let (id, name) = (identity.id.clone(), self.tracker.name(slot).cloned());
-        let Some(name) = name else { return };
-        let check = &*name;
-        tracing::warn!(check, records = self.records_by_check.of(slot).to_string(), "health check {name} is drained");
-        let why = self.overrides.on(&name, at).map_or_else(String::new, describe);
-        self.outputs.feed.push(at, EventKind::Drained { check: Arc::clone(&name) });
-        let noticed = self.noticed(slot, &name, &id, Status::Unhealthy);
-        self.tell(Notice { what: HealthNoticeKind::Drained(noticed), at, why: why.into(), lost: 0 });
-    }
-
-    /// Reports changes of status that overrides caused.
-    pub(super) fn tell_steered(&mut self, transitions: &[Transition], at: Timestamp) {
-        for transition in transitions {
-            let why = match (transition.cause, self.overrides.on(&transition.name, at)) {
-                (Cause::Override, Some(known)) => describe(known),
-                (Cause::Override, None) => "the override has ended".to_owned(),
-                // A calculated check changed because a child was overridden.
-                (cause, _) => cause.to_string(),
-            };
-            self.report_transition(transition, &why);
-        }
+        completed.filter_map(drain_of).collect()
     }
 
     fn must_match(&self, pattern: &Pattern) -> Result<(), OverrideError> {
@@ -193,14 +177,11 @@ impl Control {
         names.sort_unstable();
         Err(OverrideError::UnknownCheck { pattern: pattern.0.clone(), names })
     }
+}
 
-    fn view(&self, granted: &Override, at: Timestamp) -> OverrideView {
-        let pattern = &granted.request.pattern;
-        let names = self.tracker.names().map(|(_, name)| name);
-        let mut checks: Vec<_> = names.filter(|name| pattern.matches(name)).cloned().collect();
-        checks.sort_unstable();
-        let left = granted.draining().and_then(|drain| drain.left(at));
-        OverrideView { granted: granted.clone(), is_active: granted.is_active(at), left, checks }
+impl OverrideOutcome {
+    fn new(changed: Vec<OverrideView>, replaced: Option<Override>) -> OverrideOutcome {
+        OverrideOutcome { changed, replaced, durable: Ok(()) }
     }
 }
 
@@ -210,7 +191,7 @@ pub(super) struct OverridesInForce {
     /// The overrides in force, and how far they are.
     phases: Vec<(OverrideId, Phase)>,
     /// Checks that are overridden to up.
-    pub(super) held_up: Vec<CheckSlot>,
+    pub(super) up: Vec<CheckSlot>,
     /// Checks that are draining, and the drains that apply.
     draining: BTreeMap<CheckSlot, Vec<Draining>>,
 }
@@ -225,24 +206,24 @@ enum Phase {
 
 impl OverridesInForce {
     pub(super) fn of(tracker: &Tracker, overrides: &Overrides, at: Timestamp) -> OverridesInForce {
-        let mut steering = OverridesInForce { phases: phases(overrides, at), ..OverridesInForce::default() };
-        if steering.phases.is_empty() {
-            return steering;
+        let mut in_force = OverridesInForce { phases: phases(overrides, at), ..OverridesInForce::default() };
+        if in_force.phases.is_empty() {
+            return in_force;
         }
         for (slot, name) in tracker.names() {
             match overrides.on(name, at).map(|known| known.request.action) {
-                Some(Action::Up) => steering.held_up.push(slot),
+                Some(Action::Up) => in_force.up.push(slot),
                 Some(Action::Drain(_)) => {
                     let drains: Vec<Draining> = overrides.drains_on(name, at).collect();
                     // A check with one completed drain has no weight left.
                     if drains.iter().all(|drain| drain.left(at).is_some()) {
-                        steering.draining.insert(slot, drains);
+                        in_force.draining.insert(slot, drains);
                     }
                 }
                 Some(Action::Down) | None => {}
             }
         }
-        steering
+        in_force
     }
 
     /// The remaining shares of the checks that are draining and would be healthy otherwise.
@@ -264,7 +245,7 @@ impl OverridesInForce {
 
     /// The checks that are overridden to up or being drained.
     fn slots(&self) -> impl Iterator<Item = CheckSlot> {
-        self.held_up.iter().chain(self.draining.keys()).copied()
+        self.up.iter().chain(self.draining.keys()).copied()
     }
 }
 
@@ -282,20 +263,20 @@ fn phases(overrides: &Overrides, at: Timestamp) -> Vec<(OverrideId, Phase)> {
     overrides.active(at).map(|known| (known.id, phase(known))).collect()
 }
 
-pub(super) fn log_override(granted: &Override, what: &str) {
-    let OverrideRequest { pattern, action, author, reason, .. } = &granted.request;
+pub(super) fn log_override(details: &Override, what: &str) {
+    let OverrideRequest { pattern, action, author, reason, .. } = &details.request;
     let (pattern, action) = (&pattern.0, action.as_str());
-    tracing::warn!(pattern, action, author, reason, "override of {pattern} {what}: {}", describe(granted));
+    tracing::warn!(pattern, action, author, reason, "override of {pattern} {what}: {}", describe(details));
 }
 
 /// Applies the overrides to the tracker.
-pub(super) fn force(tracker: &mut Tracker, overrides: &Overrides, at: Timestamp) -> Vec<Transition> {
+pub(super) fn apply_overrides(tracker: &mut Tracker, overrides: &Overrides, at: Timestamp) -> Vec<Transition> {
     tracker.apply_overrides(&|name| overrides.on(name, at).map(|known| known.request.action.status()), at)
 }
 
 /// Such as `overridden to down by ada until 2026-03-01T22:00:00Z: kernel update`.
-pub(super) fn describe(granted: &Override) -> String {
-    let OverrideRequest { action, reason, author, from, until, .. } = &granted.request;
+pub(super) fn describe(details: &Override) -> String {
+    let OverrideRequest { action, reason, author, from, until, .. } = &details.request;
     let overridden = match action {
         Action::Up => "overridden to up",
         Action::Down => "overridden to down",
@@ -310,8 +291,8 @@ pub(super) fn describe(granted: &Override) -> String {
     format!("{overridden} by {author}{over} from {}{until}{reason}", rfc3339(*from))
 }
 
-fn when_durable(steered: OverrideOutcome, answer: Answer) -> Done {
-    Box::new(move |durable| drop(answer.send(Ok(OverrideOutcome { durable, ..steered }))))
+pub(super) fn when_durable(outcome: OverrideOutcome, answer: Answer) -> Done {
+    Box::new(move |durable| drop(answer.send(Ok(OverrideOutcome { durable, ..outcome }))))
 }
 
 fn check_texts(request: &OverrideRequest) -> Result<(), OverrideError> {

@@ -26,6 +26,8 @@ use crate::health::{
 use crate::model::{HealthCheckId, HostedZoneId, Name};
 use crate::world::RecordKey;
 
+use super::timers::earlier;
+
 /// The saved state.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SavedState {
@@ -171,14 +173,20 @@ impl SavedState {
         Some(RestoredCheck { question: (*question)?, state: (*state)?, as_of: self.as_of })
     }
 
+    /// The records that were recovering, on a clock that may have been set back since.
+    pub(super) fn recoveries_at(&self, at: Timestamp) -> Vec<(RecordKey, Timestamp)> {
+        let set_back = self.as_of.since(at);
+        self.recoveries.iter().map(|(record, &since)| (record.clone(), earlier(since, set_back))).collect()
+    }
+
     fn take(&mut self, line: Line) {
         match line {
             // After the clock was set back, time continues from here.
-            Line::Clock(at) => self.as_of = moment(at),
+            Line::Clock(at) => self.as_of = timestamp(at),
             Line::Check(CheckLine { id, question, state, runs, transitions }) => {
                 let mut history = History::default();
                 runs.into_iter().for_each(|run| history.put_run(run.into()));
-                transitions.into_iter().for_each(|transition| history.turn(transition.into()));
+                transitions.into_iter().for_each(|transition| history.add_transition(transition.into()));
                 let saved_state = SavedCheck {
                     question: Some(Question(question)),
                     state: state.map(Into::into),
@@ -195,12 +203,12 @@ impl SavedState {
             Line::Turned(TurnedLine { id, transition }) => {
                 self.note(transition.at);
                 let check = self.checks.entry(HealthCheckId(id)).or_default();
-                Arc::make_mut(&mut check.history).turn(transition.into());
+                Arc::make_mut(&mut check.history).add_transition(transition.into());
             }
             Line::Override(line) => self.overrides.put(line.into()),
             Line::Cleared(ids) => ids.into_iter().for_each(|id| self.overrides.remove(OverrideId(id))),
             Line::Returning(line) => match (line.record(), line.since) {
-                (Some(record), Some(since)) => drop(self.recoveries.insert(record, moment(since))),
+                (Some(record), Some(since)) => drop(self.recoveries.insert(record, timestamp(since))),
                 (Some(record), None) => drop(self.recoveries.remove(&record)),
                 (None, _) => self.strange += 1,
             },
@@ -208,17 +216,17 @@ impl SavedState {
     }
 
     fn note(&mut self, at: u64) {
-        self.as_of = self.as_of.max(moment(at));
+        self.as_of = self.as_of.max(timestamp(at));
     }
 }
 
 /// The time from which the lines after it hold.
-pub(super) fn clock(at: Timestamp) -> String {
+pub(super) fn clock_line(at: Timestamp) -> String {
     text(&Line::Clock(milliseconds(at)))
 }
 
 /// The whole state of one check.
-pub(super) fn check(identity: &Identity, state: Option<SavedCheckState>, history: &History) -> String {
+pub(super) fn check_line(identity: &Identity, state: Option<SavedCheckState>, history: &History) -> String {
     text(&Line::Check(CheckLine {
         id: identity.id.0.clone(),
         question: identity.question.0,
@@ -229,7 +237,7 @@ pub(super) fn check(identity: &Identity, state: Option<SavedCheckState>, history
 }
 
 /// One more result: its run, and the state after it.
-pub(super) fn seen(identity: &Identity, state: Option<SavedCheckState>, run: &Run) -> String {
+pub(super) fn result_line(identity: &Identity, state: Option<SavedCheckState>, run: &Run) -> String {
     text(&Line::Seen(SeenLine {
         id: identity.id.0.clone(),
         question: identity.question.0,
@@ -239,22 +247,22 @@ pub(super) fn seen(identity: &Identity, state: Option<SavedCheckState>, run: &Ru
 }
 
 /// A change of status.
-pub(super) fn turned(id: &HealthCheckId, transition: &PastTransition) -> String {
+pub(super) fn transition_line(id: &HealthCheckId, transition: &PastTransition) -> String {
     text(&Line::Turned(TurnedLine { id: id.0.clone(), transition: transition.into() }))
 }
 
 /// An override.
-pub(super) fn override_set(granted: &Override) -> String {
+pub(super) fn override_line(granted: &Override) -> String {
     text(&Line::Override(granted.into()))
 }
 
 /// Overrides that were cleared or have expired.
-pub(super) fn overrides_cleared(ids: &[OverrideId]) -> String {
+pub(super) fn cleared_line(ids: &[OverrideId]) -> String {
     text(&Line::Cleared(ids.iter().map(|id| id.0).collect()))
 }
 
 /// A record that is recovering since then, or not any more.
-pub(super) fn returning(record: &RecordKey, since: Option<Timestamp>) -> String {
+pub(super) fn recovery_line(record: &RecordKey, since: Option<Timestamp>) -> String {
     text(&Line::Returning(ReturningLine {
         zone: record.zone.0.clone(),
         name: record.name.to_string(),
@@ -286,7 +294,7 @@ impl From<SavedCheckState> for StateLine {
 impl From<StateLine> for SavedCheckState {
     fn from(line: StateLine) -> SavedCheckState {
         let StateLine { healthy, contrary, since } = line;
-        SavedCheckState { status: status(healthy), opposing: contrary, since: moment(since) }
+        SavedCheckState { status: status(healthy), opposing: contrary, since: timestamp(since) }
     }
 }
 
@@ -332,8 +340,8 @@ impl From<RunLine> for Run {
                 (false, false) => Observation::Fail,
             },
             status: status.into(),
-            first: moment(first),
-            last: moment(last),
+            first: timestamp(first),
+            last: timestamp(last),
             results,
             latency: Latency {
                 connect: connect.map(Duration::from_micros),
@@ -356,7 +364,7 @@ impl From<&PastTransition> for TransitionLine {
 impl From<TransitionLine> for PastTransition {
     fn from(line: TransitionLine) -> PastTransition {
         let TransitionLine { at, healthy, why } = line;
-        PastTransition { at: moment(at), to: status(healthy), why: why.into() }
+        PastTransition { at: timestamp(at), to: status(healthy), why: why.into() }
     }
 }
 
@@ -393,7 +401,7 @@ impl From<OverrideLine> for Override {
                 begins: Share::from_parts(begins).unwrap_or(Share::LEAST),
             }),
         };
-        let (from, until) = (moment(from), until.map(moment));
+        let (from, until) = (timestamp(from), until.map(timestamp));
         Override {
             id: OverrideId(id),
             request: OverrideRequest { pattern: Pattern(pattern), action, reason, author, from, until },
@@ -405,15 +413,15 @@ fn status(healthy: bool) -> Status {
     if healthy { Status::Healthy } else { Status::Unhealthy }
 }
 
-fn milliseconds(moment: Timestamp) -> u64 {
-    whole_milliseconds(moment.0)
+fn milliseconds(at: Timestamp) -> u64 {
+    whole_milliseconds(at.0)
 }
 
 fn whole_milliseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-fn moment(milliseconds: u64) -> Timestamp {
+fn timestamp(milliseconds: u64) -> Timestamp {
     Timestamp(Duration::from_millis(milliseconds))
 }
 
@@ -456,8 +464,8 @@ mod tests {
         history.put_run(missing.clone());
         history.put_run(run(1, 3));
         let transition = PastTransition { at: at(2), to: Status::Unhealthy, why: "because".into() };
-        history.turn(transition.clone());
-        let mut lines = vec![clock(at(9)), check(&identity, state(None), &history)];
+        history.add_transition(transition.clone());
+        let mut lines = vec![clock_line(at(9)), check_line(&identity, state(None), &history)];
         let saved_state = SavedState::read(lines.iter().map(String::as_str));
         assert_eq!((saved_state.as_of, &*saved_state.checks[&blue].history), (at(9), &history));
         assert_eq!(
@@ -465,8 +473,8 @@ mod tests {
             Some(RestoredCheck { question, state: state(None).unwrap(), as_of: at(9) })
         );
 
-        lines.push(seen(&identity, state(Some(1)), &run(1, 12)));
-        lines.push(turned(&blue, &PastTransition { at: at(13), ..transition }));
+        lines.push(result_line(&identity, state(Some(1)), &run(1, 12)));
+        lines.push(transition_line(&blue, &PastTransition { at: at(13), ..transition }));
         assert!(lines[2].starts_with("{\"seen\":") && lines[3].starts_with("{\"turned\":"), "{lines:?}");
         lines.push("{\"from\":\"tomorrow\"}".to_owned());
         assert!(lines.iter().all(|line| !line.contains('\n')));
@@ -489,7 +497,7 @@ mod tests {
         };
         let half = Drain { over: Duration::from_secs(300), begins: Share::from_parts(128).unwrap() };
         let (first, second) = (granted(1, Action::Drain(half), Some(at(9))), granted(2, Action::Up, None));
-        let lines = [override_set(&first), override_set(&second), overrides_cleared(&[OverrideId(1)])];
+        let lines = [override_line(&first), override_line(&second), cleared_line(&[OverrideId(1)])];
         let read = |count| SavedState::read(lines[..count].iter().map(String::as_str)).overrides;
         assert_eq!(read(1).all(), std::slice::from_ref(&first));
         assert_eq!(read(2).all(), [first, second.clone()]);
@@ -505,10 +513,10 @@ mod tests {
             set_identifier: Some(set.to_owned()),
         };
         let lines = [
-            returning(&record("a \"b\""), Some(at(7))),
-            returning(&record("b"), Some(at(8))),
-            returning(&record("b"), Some(at(9))),
-            returning(&record("a \"b\""), None),
+            recovery_line(&record("a \"b\""), Some(at(7))),
+            recovery_line(&record("b"), Some(at(8))),
+            recovery_line(&record("b"), Some(at(9))),
+            recovery_line(&record("a \"b\""), None),
         ];
         let read = |count| SavedState::read(lines[..count].iter().map(String::as_str));
         assert_eq!(read(2).recoveries, BTreeMap::from([(record("a \"b\""), at(7)), (record("b"), at(8))]));

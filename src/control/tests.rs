@@ -7,8 +7,9 @@ use std::path::PathBuf;
 use super::*;
 use crate::answer::{Query, Rcode, resolve};
 use crate::config::LoadPhase;
+use crate::health::Status;
 use crate::health::{Action, Slots};
-use crate::load::{NoModel, load};
+use crate::load::{NoModel, Refused, load};
 use crate::model::{Content, HostedZoneId, Name, RecordType};
 use crate::policy::Dice;
 use crate::store::{self, Overrides, SettingsSource, StateWriterThread, Writers};
@@ -67,6 +68,7 @@ struct House {
     source: SettingsSource,
     control: Control,
     reader: Reader,
+    health: HealthReader,
     plans: watch::Receiver<Arc<[ProbePlan]>>,
     pending: watch::Receiver<usize>,
     loads: mpsc::UnboundedReceiver<LoadRequest>,
@@ -119,11 +121,11 @@ fn start_at(directory: tempfile::TempDir, at: Timestamp) -> Result<House, Refuse
         state_writer,
         notices: notices_in,
         reloads: reloads.clone(),
-        feed: EventLog::default(),
+        event_log: EventLog::default(),
         last_load: watch::Sender::default(),
     };
-    let (control, reader) = Control::new(loaded, &saved_state, outputs, at);
-    Ok(House { directory, source, control, reader, plans, pending, loads, keeping, notices, reloads, at })
+    let (control, reader, health) = Control::new(loaded, &saved_state, outputs, at);
+    Ok(House { directory, source, control, reader, health, plans, pending, loads, keeping, notices, reloads, at })
 }
 
 fn house(files: &[(&str, &str)]) -> House {
@@ -132,7 +134,8 @@ fn house(files: &[(&str, &str)]) -> House {
 
 impl House {
     fn handle(&mut self, event: Event) {
-        assert_eq!(self.control.handle(event, self.at), Flow::Continue);
+        let at = self.at;
+        assert_eq!(self.control.handle([event], &|| at), Flow::Continue);
     }
 
     /// As if it were killed, and started again so many seconds later.
@@ -855,21 +858,18 @@ fn history_is_there_after_a_restart() {
         house.at = Timestamp(Duration::from_secs(second));
         house.observe("blue", observation);
     }
-    let before = house.control.check_histories.of(CheckSlot(0));
+    let before = house.control.check_histories.of(CheckSlot(0)).history.clone();
     let counts: Vec<u32> = before.runs().map(|run| run.results).collect();
     assert_eq!(counts, [2, 4]);
     assert_eq!(&*before.last_transition().unwrap().why, "3 failures in a row: as the test wants");
     let house = house.killed_and_restarted_after(1);
-    assert_eq!(house.control.check_histories.of(CheckSlot(0)), before);
+    assert_eq!(house.control.check_histories.of(CheckSlot(0)).history.clone(), before);
 }
 
 #[test]
 fn a_result_is_remembered_after_a_restart_and_not_after_the_clock_was_set() {
     let mut house = start_at(directory(&[("lab.test.toml", APP)]), Timestamp(Duration::from_secs(1000))).ok().unwrap();
-    let is_remembered = |house: &House| {
-        let all = super::Wanted { pattern: None, from: CheckSlot(0) };
-        house.control.report(&all, house.at).checks[0].is_remembered
-    };
+    let is_remembered = |house: &House| house.health.load().checks(None)[0].is_restored();
     house.at = Timestamp(Duration::from_secs(10));
     house.observe("blue", Fail);
     assert!(!is_remembered(&house));
@@ -941,9 +941,80 @@ fn people_turn_answers_and_turn_them_back() {
     let cleared = house.steer(|answer| Event::ClearOverrides(Pattern("*".to_owned()), answer)).unwrap();
     assert_eq!(cleared.changed.len(), 1);
     assert_eq!(house.ask("app.lab.test"), [BLUE]);
-    let history = house.control.check_histories.of(CheckSlot(0));
+    let history = house.control.check_histories.of(CheckSlot(0)).history.clone();
     let why: Vec<&str> = history.transitions().map(|past| &*past.why).collect();
     assert_eq!(why, ["overridden to down by ada from 1970-01-01T00:00:00Z: kernel update", "the override has ended"]);
+}
+
+#[test]
+fn an_override_that_was_answered_is_in_the_view() {
+    let mut house = house(&[("lab.test.toml", APP)]);
+    house.observe("blue", Pass);
+    let before = house.health.load();
+    house.steer(|answer| Event::SetOverride(request("blue", Action::Down, None), answer)).unwrap();
+    let (view, at) = (house.health.load(), house.at);
+    let check = &view.checks(None)[0];
+    assert_eq!((check.view.verdict, check.view.without_overrides), (Status::Unhealthy, Status::Healthy));
+    assert_eq!(view.override_of(check, at), Some(&view.overrides(at)[0].details));
+    assert!(Arc::ptr_eq(&view.world, &house.reader.load()), "view and world belong together");
+    assert_eq!((before.checks(None)[0].view.verdict, before.overrides(at).len()), (Status::Healthy, 0));
+}
+
+/// A zone with as many checks, each with a record of its own.
+fn zone_with_checks(count: usize) -> String {
+    let check = |number| {
+        format!(
+            "[[record]]\nname = 'r{number}'\ntype = 'A'\nset_identifier = 'a'\nmultivalue = true\nttl = 10\n\
+             values = ['192.0.2.1']\nhealth_check = 'c{number:04}'\n\
+             [[health_check]]\nname = 'c{number:04}'\ntype = 'tcp'\nip_address = '127.0.53.11'\nport = 8080\n"
+        )
+    };
+    "name = 'lab.test'\n".to_owned() + &(0..count).map(check).collect::<String>()
+}
+
+#[test]
+fn results_that_wait_are_published_in_one_world_and_reported_in_order() {
+    const CHECKS: usize = 2 * BATCH + 88;
+    let House { control, reader, plans, .. } = house(&[("lab.test.toml", &zone_with_checks(CHECKS))]);
+    let event_log = control.outputs.event_log.clone();
+    let (events, inbox) = mpsc::channel(CHECKS);
+    for ProbePlan { slot, generation, .. } in plans.borrow().iter() {
+        let result = Observed {
+            slot: *slot,
+            generation: *generation,
+            observation: Fail,
+            reason: Reason::Timeout,
+            status: Box::new("no response"),
+            latency: Latency::default(),
+            took: Duration::ZERO,
+        };
+        assert!(events.try_send(Event::Observed(result)).is_ok());
+    }
+    drop(events);
+    let worlds = std::sync::Mutex::new(vec![reader.load()]);
+    let see_world = || {
+        let mut worlds = worlds.lock().unwrap();
+        if !Arc::ptr_eq(worlds.last().unwrap(), &reader.load()) {
+            worlds.push(reader.load());
+        }
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(control.run(inbox, || {
+        see_world();
+        Timestamp::default()
+    }));
+    see_world();
+    assert_eq!(worlds.lock().unwrap().len() - 1, CHECKS.div_ceil(BATCH), "one world for a batch");
+    let reported: Vec<String> = event_log.since(0).records.iter().map(|(_, record)| checks_of(record)).collect();
+    let expected: Vec<String> = (0..CHECKS).map(|number| format!("c{number:04}")).collect();
+    assert_eq!(reported, expected[CHECKS - reported.len()..]);
+}
+
+fn checks_of(record: &EventRecord) -> String {
+    match &record.what {
+        EventKind::StatusChanged { check, .. } => check.to_string(),
+        other => panic!("{other:?}"),
+    }
 }
 
 #[test]
@@ -953,7 +1024,11 @@ fn an_override_that_was_acknowledged_survives_a_kill() {
     house.steer(|answer| Event::SetOverride(request("blue", Action::Down, Some(100)), answer)).unwrap();
     let mut house = house.killed_and_restarted_after(50);
     assert_eq!(house.ask("app.lab.test"), [GREEN]);
-    assert_eq!(house.control.check_histories.of(CheckSlot(0)).transitions().count(), 1, "it is no news");
+    assert_eq!(
+        house.control.check_histories.of(CheckSlot(0)).history.clone().transitions().count(),
+        1,
+        "it is no news"
+    );
     house.observe("blue", Pass);
     assert_eq!(house.ask("app.lab.test"), [GREEN]);
     house.pass(49);
@@ -1018,7 +1093,7 @@ fn whoever_is_told_holds_nothing_up_and_hears_what_was_lost() {
         house.observe("blue", observation);
     }
     let turned = |notice: Notice| match notice.what {
-        HealthNoticeKind::Turned(check) => (check, notice.lost),
+        HealthNoticeKind::StatusChanged(check) => (check, notice.lost),
         other => panic!("{other:?}"),
     };
     let told = |house: &mut House| house.notices.try_recv().map(turned).map(|(check, lost)| (check.status, lost)).ok();
@@ -1259,9 +1334,9 @@ fn many_records_that_recover_at_once_find_their_way_through_reloads_and_few_are_
         timers::save_recoveries(&house.control.outputs.state_writer, before, after, house.at)
     };
     let lines = tell(&house, &healthless, &recovered);
-    assert_eq!(lines.len(), NAMED + 1, "{lines:#?}");
+    assert_eq!(lines.len(), LISTED_LINES + 1, "{lines:#?}");
     assert!(lines[0].contains("g0.one.test. A blue is healthy again and waits"), "{}", lines[0]);
-    assert_eq!(lines[NAMED], format!("{} more records began to recover", 4 * GROUPS - NAMED));
+    assert_eq!(lines[LISTED_LINES], format!("{} more records began to recover", 4 * GROUPS - LISTED_LINES));
     // The first zone loses two groups, so that all bits behind them are other ones.
     house.write("one.test.toml", &(zone("one.test", 2..GROUPS) + check));
     house.reload();
@@ -1277,10 +1352,10 @@ fn many_records_that_recover_at_once_find_their_way_through_reloads_and_few_are_
     let waiting = house.reader.load();
     house.pass(60);
     let lines = tell(&house, &waiting, &house.reader.load());
-    assert_eq!(lines.len(), NAMED + 1, "{lines:#?}");
+    assert_eq!(lines.len(), LISTED_LINES + 1, "{lines:#?}");
     assert!(lines[0].contains("has recovered to full weight"), "{}", lines[0]);
-    let more = format!("{} more records recovered to full weight", 4 * GROUPS - 4 - NAMED);
-    assert_eq!(lines[NAMED], more);
+    let more = format!("{} more records recovered to full weight", 4 * GROUPS - 4 - LISTED_LINES);
+    assert_eq!(lines[LISTED_LINES], more);
 }
 
 #[test]
@@ -1348,7 +1423,7 @@ fn while_all_sentinels_are_down_nothing_turns() {
     house.pass(60);
     house.told();
     house.observe("isp", Fail);
-    assert!(matches!(&house.told()[..], [_, HealthNoticeKind::UplinkGone(names)] if names.len() == 2));
+    assert!(matches!(&house.told()[..], [_, HealthNoticeKind::ServerIsolated(names)] if names.len() == 2));
     (0..9).for_each(|_| ["blue", "green"].iter().for_each(|check| house.observe(check, Fail)));
     is_near(house.blue(), 50);
     // People's word counts.
@@ -1361,9 +1436,9 @@ fn while_all_sentinels_are_down_nothing_turns() {
     house.observe("blue", Fail);
     is_near(house.blue(), 50);
     house.pass(10);
-    assert!(house.told().iter().any(|what| matches!(what, HealthNoticeKind::UplinkGone(_))));
+    assert!(house.told().iter().any(|what| matches!(what, HealthNoticeKind::ServerIsolated(_))));
     house.observe("isp", Pass);
-    assert!(house.told().iter().any(|what| matches!(what, HealthNoticeKind::UplinkBack(_))));
+    assert!(house.told().iter().any(|what| matches!(what, HealthNoticeKind::ServerReconnected(_))));
     // What was begun while it was gone says nothing; what is begun now does.
     house.observe_after("green", Fail, Duration::from_secs(4));
     is_near(house.blue(), 50);
@@ -1394,7 +1469,7 @@ fn at_the_start_nothing_fails_before_the_sentinels_have_spoken() {
     let mut house = guarded_house("['gateway']", "");
     house.observe("green", Fail);
     is_near(house.blue(), 50);
-    assert!(house.control.waiting_for().iter().any(|name| &**name == "green"));
+    assert!(house.control.pending_checks().iter().any(|name| &**name == "green"));
     house.observe("gateway", Fail);
     house.observe("green", Fail);
     is_near(house.blue(), 50);

@@ -6,13 +6,13 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use crate::config::ClientSubnetUse;
-use crate::health::{Action, Pattern, Recent, Status, Timestamp, Tracker, Transition};
+use crate::health::{Action, Pattern, Status, Timestamp, Tracker, Transition};
 use crate::load::LoadedConfig;
 use crate::model::HealthCheckId;
 use crate::world::World;
 
 use super::overrides::describe;
-use super::{CheckReport, Control, OverrideError};
+use super::{CheckReport, HealthView, OverrideError};
 
 /// A hypothetical status for the checks that match a pattern: `blue=down`, `eu-*=up`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,30 +32,38 @@ pub struct BadHypotheticalHealth(String);
 pub struct WhatIf {
     /// That moment.
     pub at: Timestamp,
-    /// When the server started.
-    pub started: Timestamp,
-    /// The world that answers queries.
+    /// The checks as they are.
+    view: Arc<HealthView>,
+    /// The world that answers queries, or the hypothetical one.
     pub world: Arc<World>,
-    /// The configuration it was made from.
-    pub base: LoadedConfig,
     /// The checks with their hypothetical status, if any is supposed.
     supposed: Option<Tracker>,
 }
 
 /// The state of one check.
 pub struct CheckSnapshot {
-    /// When it was taken.
-    pub at: Timestamp,
     /// Its state and history.
     pub report: CheckReport,
     /// A description of the override in force, if any.
-    pub held: Option<String>,
+    pub overridden: Option<String>,
 }
 
 impl WhatIf {
     /// Whether EDNS Client Subnet is used.
     pub fn uses_client_subnet(&self) -> bool {
-        self.base.settings.location.use_client_subnet == ClientSubnetUse::Use
+        self.base().settings.location.use_client_subnet == ClientSubnetUse::Use
+    }
+
+    /// The configuration that the world was made from.
+    pub fn base(&self) -> &LoadedConfig {
+        &self.view.base
+    }
+
+    /// The state of one check, without hypotheses.
+    pub fn check(&self, id: &HealthCheckId) -> Option<CheckSnapshot> {
+        let report = self.view.check(id)?;
+        let overridden = self.view.override_of(&report, self.at).map(describe);
+        Some(CheckSnapshot { report, overridden })
     }
 
     /// The hypothetical status of a check; `None` without hypotheses.
@@ -65,12 +73,12 @@ impl WhatIf {
     }
 }
 
-/// Sets hypothetical statuses over the observed and the `forced` ones. The last one for a check
+/// Sets hypothetical statuses over the observed ones and those that overrides set. The last one for a check
 /// counts.
 pub fn suppose(
     tracker: &mut Tracker,
     hypothetical: &[HypotheticalHealth],
-    forced: &dyn Fn(&str) -> Option<Status>,
+    overridden: &dyn Fn(&str) -> Option<Status>,
     at: Timestamp,
 ) -> Result<Vec<Transition>, OverrideError> {
     let is_about_nothing =
@@ -81,42 +89,29 @@ pub fn suppose(
         return Err(OverrideError::UnknownCheck { pattern: idle.pattern.0.clone(), names });
     }
     let supposed = |name: &str| hypothetical.iter().rev().find(|hypothetical| hypothetical.pattern.matches(name));
-    let status = |name: &str| supposed(name).map(|hypothetical| hypothetical.status).or_else(|| forced(name));
+    let status = |name: &str| supposed(name).map(|hypothetical| hypothetical.status).or_else(|| overridden(name));
     Ok(tracker.apply_overrides(&status, at))
 }
 
-impl Control {
+impl HealthView {
     /// The current world, or the hypothetical one.
-    pub(super) fn stage(&self, hypothetical: &[HypotheticalHealth], at: Timestamp) -> Result<WhatIf, OverrideError> {
-        let (mut world, mut supposed) = (self.reader.load(), None);
+    pub fn what_if(
+        self: Arc<HealthView>,
+        hypothetical: &[HypotheticalHealth],
+        at: Timestamp,
+    ) -> Result<WhatIf, OverrideError> {
+        let (mut world, mut supposed) = (Arc::clone(&self.world), None);
         if !hypothetical.is_empty() {
             let mut tracker = self.tracker.clone();
-            let forced = |name: &str| self.overrides.on(name, at).map(|known| known.request.action.status());
-            let transitions = suppose(&mut tracker, hypothetical, &forced, at)?;
+            let overridden = |name: &str| self.overrides.on(name, at).map(|known| known.request.action.status());
+            let transitions = suppose(&mut tracker, hypothetical, &overridden, at)?;
             let changed: Vec<_> = transitions.iter().map(|transition| transition.slot).collect();
             // A hypothetical status has no failback delay: its effects are shown as complete.
-            let checks = tracker.bits().with_draining(self.steering.shares(&tracker, at)).with_at_once(changed.clone());
+            let checks = tracker.bits().with_draining(self.in_force.shares(&tracker, at)).with_at_once(changed.clone());
             world = Arc::new(world.with_health(&checks, &changed, at));
             supposed = Some(tracker);
         }
-        Ok(WhatIf { at, started: self.started, world, base: self.base.clone(), supposed })
-    }
-
-    /// The state of one check.
-    pub(super) fn check_now(&self, id: &HealthCheckId, at: Timestamp) -> Option<CheckSnapshot> {
-        let slot = self.tracker.slot_of(id)?;
-        let view = self.tracker.view(slot)?;
-        let held = self.overrides.on(&view.name, at).map(describe);
-        Some(CheckSnapshot {
-            at,
-            report: CheckReport {
-                history: self.check_histories.of(slot),
-                recent: Recent::default(),
-                is_remembered: !self.check_histories.has_result(slot),
-                view,
-            },
-            held,
-        })
+        Ok(WhatIf { at, view: self, world, supposed })
     }
 }
 

@@ -114,13 +114,13 @@ async fn boot_and_serve(
     let (summary, base) = (loaded.summary.clone(), loaded.base.clone());
 
     let (outputs, mut wiring) = Wiring::new(&base, source, hangups, state_writer);
-    let (control, reader) = Control::new(loaded, &memory, outputs, now());
-    let awaited = control.waiting_for();
+    let (control, reader, health) = Control::new(loaded, &memory, outputs, now());
+    let awaited = control.pending_checks();
     let mut running = tokio::spawn(control.run(wiring.take_events(), now));
     wiring.start(&settings, seen, authorities, files)?;
     let (ready, readiness) = watch::channel(Readiness::Starting);
     let query_logging = start_query_logging(&settings)?;
-    let door = wiring.door(reader.clone(), readiness, query_logging.clone(), changes);
+    let door = wiring.door(reader.clone(), health, readiness, query_logging.clone(), changes);
     let listening = Arc::clone(&door.listening);
     let admin = open_side_door(&settings, files.admin, door);
 

@@ -136,9 +136,8 @@ async fn follow_reloads(mut reloads: watch::Receiver<Reloads>, tell: impl Fn(New
 /// tested: under a flood that drops the test query as well, a restart would only help the flood.
 async fn show_life(events: mpsc::Sender<Event>, every: Duration, tell: impl Fn(News<'_>)) {
     loop {
-        // Any event with an answer will do.
         let (answer, answered) = oneshot::channel();
-        if events.send(Event::ListOverrides(answer)).await.is_err() || answered.await.is_err() {
+        if events.send(Event::Ping(answer)).await.is_err() || answered.await.is_err() {
             return;
         }
         tell(News::Alive);
@@ -184,8 +183,8 @@ mod tests {
         let (tell, heard) = ear();
         let life = tokio::spawn(show_life(events, Duration::from_secs(15), tell));
         for _ in 0..3 {
-            let Some(Event::ListOverrides(answer)) = inbox.recv().await else { panic!("another question") };
-            answer.send(Vec::new()).unwrap();
+            let Some(Event::Ping(answer)) = inbox.recv().await else { panic!("another question") };
+            answer.send(()).unwrap();
         }
         // The loop hangs: it received the event and does not answer.
         let question = inbox.recv().await;

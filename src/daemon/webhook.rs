@@ -15,7 +15,6 @@ use tokio::time::sleep;
 
 use crate::causes::with_causes;
 use crate::control::{HealthNoticeKind, Notice, NoticeCheck, rfc3339};
-use crate::health::Status;
 use crate::load::LoadedConfig;
 use crate::log_limit::LogLimit;
 
@@ -156,8 +155,10 @@ fn pause(attempt: u32, wanted: Option<Duration>) -> Duration {
 /// The subject of a notice, for the log.
 fn about(notice: &Notice) -> String {
     match &notice.what {
-        HealthNoticeKind::Turned(check) | HealthNoticeKind::Drained(check) => format!("health check {}", check.name),
-        HealthNoticeKind::UplinkGone(_) | HealthNoticeKind::UplinkBack(_) => "connectivity".to_owned(),
+        HealthNoticeKind::StatusChanged(check) | HealthNoticeKind::Drained(check) => {
+            format!("health check {}", check.name)
+        }
+        HealthNoticeKind::ServerIsolated(_) | HealthNoticeKind::ServerReconnected(_) => "connectivity".to_owned(),
     }
 }
 
@@ -165,14 +166,14 @@ fn body(notice: &Notice) -> String {
     let Notice { what, at, why, lost } = notice;
     let why: String = why.chars().take(LONGEST_WHY).collect();
     let (event, check, sentinels) = match what {
-        HealthNoticeKind::Turned(check) => ("status_changed", Some((check, check.status.opposite())), &[][..]),
+        HealthNoticeKind::StatusChanged(check) => ("status_changed", Some((check, check.status.opposite())), &[][..]),
         HealthNoticeKind::Drained(check) => ("drained", Some((check, check.status)), &[][..]),
-        HealthNoticeKind::UplinkGone(sentinels) => ("server_isolated", None, &sentinels[..]),
-        HealthNoticeKind::UplinkBack(sentinels) => ("server_reconnected", None, &sentinels[..]),
+        HealthNoticeKind::ServerIsolated(sentinels) => ("server_isolated", None, &sentinels[..]),
+        HealthNoticeKind::ServerReconnected(sentinels) => ("server_reconnected", None, &sentinels[..]),
     };
     let check = check.map(|(check, previous)| {
         let NoticeCheck { name, id, status, records, record_count } = check;
-        let (status, previous) = (word(*status), word(previous));
+        let (status, previous) = (status.as_str(), previous.as_str());
         Check { check: name, id: &id.0, status, previous, records, record_count: *record_count }
     });
     let sentinels = sentinels.iter().map(|name| &**name).collect();
@@ -185,14 +186,14 @@ fn text(notice: &Notice, why: &str) -> String {
     let lost =
         if notice.lost > 0 { format!(" ({} earlier changes were not delivered)", notice.lost) } else { String::new() };
     let text = match &notice.what {
-        HealthNoticeKind::Turned(check) => {
-            format!("{} is {}: {why} ({})", check.name, word(check.status), records(check))
+        HealthNoticeKind::StatusChanged(check) => {
+            format!("{} is {}: {why} ({})", check.name, check.status.as_str(), records(check))
         }
         HealthNoticeKind::Drained(check) => format!("{} is drained: {why} ({})", check.name, records(check)),
-        HealthNoticeKind::UplinkGone(_) => {
+        HealthNoticeKind::ServerIsolated(_) => {
             format!("the DNS server is isolated: {why}; results of other checks are ignored until one recovers")
         }
-        HealthNoticeKind::UplinkBack(_) => format!("the DNS server is connected again: {why}"),
+        HealthNoticeKind::ServerReconnected(_) => format!("the DNS server is connected again: {why}"),
     };
     // Slack reads these as markup (its documentation, "Formatting text for app surfaces").
     (text + &lost).replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
@@ -203,13 +204,6 @@ fn records(check: &NoticeCheck) -> String {
     let more = record_count - records.len();
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
     if records.is_empty() { "no record".to_owned() } else { records.join(", ") + &more }
-}
-
-fn word(status: Status) -> &'static str {
-    match status {
-        Status::Healthy => "healthy",
-        Status::Unhealthy => "unhealthy",
-    }
 }
 
 /// A client that verifies certificates against the system's authorities; for plain HTTP, one that
@@ -232,6 +226,7 @@ fn build(url: &str) -> Result<Client, reqwest::Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::health::Status;
     use crate::health::Timestamp;
     use crate::model::HealthCheckId;
 
@@ -245,7 +240,7 @@ mod tests {
             record_count: 3,
         };
         let mut notice = Notice {
-            what: HealthNoticeKind::Turned(check.clone()),
+            what: HealthNoticeKind::StatusChanged(check.clone()),
             at: Timestamp(Duration::from_secs(1_772_402_400)),
             why: "3 failures in a row: Failure: <down> & out".into(),
             lost: 0,
@@ -265,7 +260,7 @@ mod tests {
             (&json["event"], &json["status"], &json["previous"]),
             (&"drained".into(), &"unhealthy".into(), &"unhealthy".into())
         );
-        notice.what = HealthNoticeKind::UplinkGone(vec!["gateway".into()]);
+        notice.what = HealthNoticeKind::ServerIsolated(vec!["gateway".into()]);
         let json: serde_json::Value = serde_json::from_str(&body(&notice)).unwrap();
         assert_eq!(
             (&json["event"], &json["sentinels"][0], json.get("check")),

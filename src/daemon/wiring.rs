@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::admin::{Changes, Door, Readiness};
 use crate::config::Settings;
-use crate::control::{Event, EventLog, LastLoad, Observed, Outputs, Reloads};
+use crate::control::{Event, EventLog, HealthReader, LastLoad, Observed, Outputs, Reloads};
 use crate::health::{Latency, MetricPlan, ProbePlan};
 use crate::load::{LoadRequest, LoadedConfig, Trigger};
 use crate::model::{EndpointProtocol, HealthCheck, HealthCheckKind};
@@ -79,7 +79,7 @@ impl Wiring {
             state_writer,
             notices,
             reloads: reloads_in,
-            feed: feed.clone(),
+            event_log: feed.clone(),
             last_load: last_load_in,
         };
         let (inbox, loads) = (Some(inbox), Some(loads));
@@ -159,6 +159,7 @@ impl Wiring {
     pub(super) fn door(
         &self,
         world: Reader,
+        health: HealthReader,
         readiness: watch::Receiver<Readiness>,
         query_logging: QueryLogging,
         changes: Changes,
@@ -167,6 +168,7 @@ impl Wiring {
             events: self.events.clone(),
             readiness,
             world,
+            health,
             base: self.base.clone(),
             feed: self.feed.clone(),
             last_load: self.last_load.clone(),

@@ -67,34 +67,34 @@ pub struct History {
 
 /// Whether a result differs from the previous one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum News {
+pub enum RunUpdate {
     /// It says the same as the previous one.
-    Again,
+    Continued,
     /// It says something else.
-    New,
+    Started,
 }
 
 impl History {
     /// Adds a result.
-    pub fn see(&mut self, observation: Observation, status: &str, latency: Latency, at: Timestamp) -> News {
+    pub fn add_result(&mut self, observation: Observation, status: &str, latency: Latency, at: Timestamp) -> RunUpdate {
         match self.runs.back_mut() {
             Some(run) if run.observation == observation && *run.status == *status => {
                 run.last = at;
                 run.results = run.results.saturating_add(1);
                 run.latency = latency;
                 run.slowest = run.slowest.max(latency.total);
-                News::Again
+                RunUpdate::Continued
             }
             _ => {
                 let (status, slowest) = (status.into(), latency.total);
                 self.put_run(Run { observation, status, first: at, last: at, results: 1, latency, slowest });
-                News::New
+                RunUpdate::Started
             }
         }
     }
 
     /// Adds a transition.
-    pub fn turn(&mut self, transition: PastTransition) {
+    pub fn add_transition(&mut self, transition: PastTransition) {
         push(&mut self.transitions, transition, TRANSITIONS);
     }
 
@@ -156,10 +156,10 @@ mod tests {
     #[test]
     fn results_that_say_the_same_are_one_run() {
         let mut history = History::default();
-        assert_eq!(history.see(Pass, "ok", latency(3), at(1)), News::New);
-        assert_eq!(history.see(Pass, "ok", latency(9), at(2)), News::Again);
-        assert_eq!(history.see(Pass, "ok", latency(4), at(3)), News::Again);
-        assert_eq!(history.see(Fail, "ok", latency(1), at(4)), News::New);
+        assert_eq!(history.add_result(Pass, "ok", latency(3), at(1)), RunUpdate::Started);
+        assert_eq!(history.add_result(Pass, "ok", latency(9), at(2)), RunUpdate::Continued);
+        assert_eq!(history.add_result(Pass, "ok", latency(4), at(3)), RunUpdate::Continued);
+        assert_eq!(history.add_result(Fail, "ok", latency(1), at(4)), RunUpdate::Started);
         let run = history.runs().next().unwrap();
         assert_eq!((run.first, run.last, run.results), (at(1), at(3), 3));
         assert_eq!((run.latency, run.slowest), (latency(4), Duration::from_millis(9)));
@@ -170,8 +170,8 @@ mod tests {
     fn it_stays_small() {
         let mut history = History::default();
         for second in 0..10_000 {
-            history.see(Fail, &second.to_string(), latency(1), at(second));
-            history.turn(PastTransition { at: at(second), to: Status::Healthy, why: "because".into() });
+            history.add_result(Fail, &second.to_string(), latency(1), at(second));
+            history.add_transition(PastTransition { at: at(second), to: Status::Healthy, why: "because".into() });
         }
         assert_eq!((history.runs().count(), history.transitions().count()), (RUNS, TRANSITIONS));
         assert_eq!(history.last_transition().unwrap().at, at(9_999));

@@ -38,7 +38,7 @@ use std::time::Duration;
 
 pub use bits::CheckBits;
 pub use check_state::{Cause, CheckState, Children, SavedCheckState, StateChange, Thresholds};
-pub use history::{History, Latency, News, PastTransition, Run};
+pub use history::{History, Latency, PastTransition, Run, RunUpdate};
 pub use metric::MetricCheckState;
 pub use overrides::{
     Action, Drain, Draining, InvalidOverride, Override, OverrideId, OverrideRequest, Overrides, Pattern,
@@ -105,6 +105,15 @@ pub enum Status {
 }
 
 impl Status {
+    /// `healthy` or `unhealthy`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Status::Healthy => "healthy",
+            Status::Unhealthy => "unhealthy",
+        }
+    }
+
     /// The opposite status.
     #[must_use]
     pub fn opposite(self) -> Status {

@@ -175,7 +175,7 @@ impl<'s> Propagation<'s> {
     fn recover(&mut self, bit: u32, seen: MemberState, rules: RecoveryRules) -> (MemberState, Share) {
         let news = self.news_of(bit, seen);
         let recovery = Recovery { since: self.bits.recovery(bit) }.step(news, rules, self.at);
-        self.bits.set_comeback(bit, recovery.since);
+        self.bits.set_recovery(bit, recovery.since);
         match recovery.since.map(|since| rules.stage(since, self.at)) {
             Some(RecoveryStage::Waiting { .. }) => (seen.min(MemberState::Waiting), Share::WHOLE),
             Some(RecoveryStage::Ramping { share, .. }) => (seen, share),
@@ -282,12 +282,12 @@ impl Bits {
     }
 
     /// Whether the same members are recovering since the same times.
-    pub fn has_comebacks_of(&self, other: &Bits) -> bool {
+    pub fn has_same_recoveries_as(&self, other: &Bits) -> bool {
         self.recoveries().eq(other.recoveries())
     }
 
     /// Sets when a member recovered; `None` if it is not recovering.
-    pub fn set_comeback(&mut self, bit: u32, since: Option<Timestamp>) {
+    pub fn set_recovery(&mut self, bit: u32, since: Option<Timestamp>) {
         match since {
             Some(since) => drop(self.transitions_mut().recoveries.insert(bit, since)),
             None => {

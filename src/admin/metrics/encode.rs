@@ -25,11 +25,11 @@ impl Collector for Picture {
         let mut page = Page(&mut encoder);
         page.gauge(&families::BUILD_INFO)?.sample(&[env!("CARGO_PKG_VERSION")], &1u32)?;
         page.gauge(&families::READY)?.sample(&[], &u32::from(self.ready))?;
-        page.gauge(&families::CONTROL_RUNNING)?.sample(&[], &u32::from(!self.control.is_empty()))?;
+        page.gauge(&families::CONTROL_RUNNING)?.sample(&[], &u32::from(self.control.is_some()))?;
         self.dns(&mut page)?;
         self.log(&mut page)?;
         self.query_logging(&mut page)?;
-        if let Some(last) = self.control.last() {
+        if let Some(last) = &self.control {
             self.health(last, &mut page)?;
             configuration(last, &mut page)?;
         }
@@ -99,8 +99,9 @@ impl Picture {
         let mut status = page.gauge(&families::HEALTH_STATUS)?;
         self.checks()
             .try_for_each(|check| status.sample(&[&check.name], &u32::from(check.verdict == Status::Healthy)))?;
-        let mut forced = page.gauge(&families::HEALTH_FORCED)?;
-        self.checks().try_for_each(|check| forced.sample(&[&check.name], &u32::from(check.forced.is_some())))?;
+        let mut overridden = page.gauge(&families::HEALTH_FORCED)?;
+        self.checks()
+            .try_for_each(|check| overridden.sample(&[&check.name], &u32::from(check.overridden.is_some())))?;
         let mut results = page.counter(&families::HEALTH_CHECKS)?;
         self.checks().try_for_each(|check| results_of(check, &mut results))?;
         let mut durations = page.histogram(&families::HEALTH_DURATION)?;
@@ -111,13 +112,13 @@ impl Picture {
         }
         let mut last_durations = page.gauge(&families::HEALTH_LAST_DURATION)?;
         for check in self.checks() {
-            if let Some(took) = check.tally.last_duration {
+            if let Some(took) = check.counters.last_duration {
                 last_durations.sample(&[&check.name], &took.as_secs_f64())?;
             }
         }
         let mut transitions = page.counter(&families::HEALTH_TRANSITIONS)?;
         for check in self.checks() {
-            for (to, count) in ["healthy", "unhealthy"].into_iter().zip(check.tally.transitions) {
+            for (to, count) in ["healthy", "unhealthy"].into_iter().zip(check.counters.transitions) {
                 transitions.sample(&[&check.name, to], &count)?;
             }
         }
@@ -152,7 +153,7 @@ fn requests_of(zone: &ZoneReading, requests: &mut Counter<'_>) -> fmt::Result {
 
 /// A check has a series of passes from the start, and one of failures once there is a failure.
 fn results_of(check: &CheckMetrics, results: &mut Counter<'_>) -> fmt::Result {
-    let counts = check.tally.results;
+    let counts = check.counters.results;
     if counts.iter().all(|count| *count == 0) {
         return Ok(());
     }

@@ -17,8 +17,7 @@ use axum::response::{IntoResponse as _, Response};
 use prometheus_client::encoding::{prometheus_text, text};
 use prometheus_client::registry::Registry;
 
-use crate::control::{Event, MetricsSnapshot};
-use crate::health::CheckSlot;
+use crate::control::MetricsSnapshot;
 use crate::logging;
 use crate::query_logging;
 use crate::stats::Reading;
@@ -32,8 +31,8 @@ struct Picture {
     dns: Reading,
     query_logging: query_logging::Reading,
     log: logging::Lost,
-    /// Empty if the control loop has failed; queries are still answered then.
-    control: Vec<MetricsSnapshot>,
+    /// `None` if the control loop has failed; queries are still answered then.
+    control: Option<MetricsSnapshot>,
 }
 
 /// The two text formats.
@@ -58,10 +57,11 @@ pub(super) async fn scrape(State(door): State<Door>, headers: HeaderMap) -> Resp
     let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
     let format = format_for(accept.unwrap_or_default());
     let ready = door.is_ready();
-    let control = figures(&door).await;
+    let health = door.health().ok();
     // With 20 000 checks this is megabytes of text, so it runs on a blocking thread.
     let words = tokio::task::spawn_blocking(move || {
         let (dns, query_logging, log) = (door.meters.read(), door.query_logging.read(), logging::lost());
+        let control = health.map(|health| health.metrics());
         in_words(Picture { ready, dns, query_logging, log, control }, format)
     });
     let Ok(Ok(words)) = words.await else {
@@ -69,18 +69,6 @@ pub(super) async fn scrape(State(door): State<Door>, headers: HeaderMap) -> Resp
     };
     let about = [(header::CONTENT_TYPE, format.content_type()), (header::VARY, "Accept")];
     (about, [(header::CACHE_CONTROL, "no-store")], words).into_response()
-}
-
-/// Asks the control loop for one report after another, so that it can handle other events in
-/// between.
-async fn figures(door: &Door) -> Vec<MetricsSnapshot> {
-    let (mut all, mut from) = (Vec::new(), Some(CheckSlot(0)));
-    while let Some(slot) = from {
-        let Ok(figures) = door.ask(|answer| Event::MetricsSnapshot(slot, answer)).await else { return Vec::new() };
-        from = figures.next;
-        all.push(figures);
-    }
-    all
 }
 
 fn in_words(picture: Picture, format: Format) -> Result<String, std::fmt::Error> {

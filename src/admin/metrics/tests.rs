@@ -36,18 +36,18 @@ fn picture() -> Picture {
     let labels = AnswerLabels { zone: "lab.test.".to_owned(), name, policy: "failover", target };
     stats.count_answers(&[meters.answer_number(labels).unwrap()]);
     stats.count_duration(Transport::Udp, Duration::from_micros(6), 4);
-    let mut tally = CheckCounters {
+    let mut counters = CheckCounters {
         transitions: [1, 2],
         last_duration: Some(Duration::from_millis(3)),
         ..CheckCounters::default()
     };
-    tally.results[Reason::Timeout as usize] = 7;
+    counters.results[Reason::Timeout as usize] = 7;
     let check = CheckMetrics {
         name: "app \"blue\"".into(),
         verdict: Status::Unhealthy,
-        forced: Some(Status::Unhealthy),
+        overridden: Some(Status::Unhealthy),
         last_transition: Some(Timestamp(Duration::from_millis(1_800_000_000_500))),
-        tally,
+        counters,
     };
     let mut latencies = [LatencyMetrics::default(); 3];
     latencies[1].counts[1] = 7;
@@ -56,12 +56,11 @@ fn picture() -> Picture {
     let last = Some(ReloadResult::Failure);
     let reloads = ReloadMetrics { counts: [1, 0, 2], last, last_success, errors: 0, deferred: 2, unresponsive: 1 };
     let served = ServedCounts { zones: 1, unavailable: 0, records: 6, checks: 1 };
-    let figures =
-        MetricsSnapshot { checks: vec![check], next: None, pending: 0, overrides: 1, latencies, reloads, served };
+    let figures = MetricsSnapshot { checks: vec![check], pending: 0, overrides: 1, latencies, reloads, served };
     let totals = query_logging::Totals { delivered: 8, dropped_full: 2, dropped_write: 1, connected: true };
     let query_logging = query_logging::Reading { query_log: Some(totals), dnstap: Some(totals) };
     let log = logging::Lost { full: 3, write: 4 };
-    Picture { ready: true, dns: meters.read(), query_logging, log, control: vec![figures] }
+    Picture { ready: true, dns: meters.read(), query_logging, log, control: Some(figures) }
 }
 
 #[test]
@@ -105,7 +104,7 @@ fn both_forms_say_the_same() {
 
 #[test]
 fn without_the_loop_answers_are_counted_all_the_same() {
-    let text = in_words(Picture { control: Vec::new(), ..picture() }, Format::Prometheus).unwrap();
+    let text = in_words(Picture { control: None, ..picture() }, Format::Prometheus).unwrap();
     assert!(text.contains("\nfiftythree_control_running 0\n") && text.contains("fiftythree_dns_requests_total{"));
     assert!(!text.contains("fiftythree_health_status"));
 }

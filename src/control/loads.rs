@@ -1,0 +1,200 @@
+//! Loads: when one starts, and what its outcome changes.
+
+use std::sync::Arc;
+
+use crate::health::Timestamp;
+use crate::load::{Deferred, LoadOutcome, LoadRequest, Loaded, Refused, ReportedFault, Summary, Trigger};
+
+use super::overrides::OverridesInForce;
+use super::{Control, EventKind, overrides, reloads};
+
+/// The outcome of the last load, as the API shows it.
+#[derive(Clone, Debug, Default)]
+pub struct LastLoad {
+    /// When it ended.
+    pub at: Timestamp,
+    /// What is served.
+    pub summary: Arc<Summary>,
+    /// Errors and warnings in the files as they were last read.
+    pub diagnostics: Arc<[ReportedFault]>,
+    /// Why the last load was refused; `None` if it was not.
+    pub refused: Option<String>,
+}
+
+/// A load in progress.
+pub(super) struct Loading {
+    generation: u64,
+    trigger: Trigger,
+    /// A reload requested since it began.
+    again: Option<Trigger>,
+}
+
+impl LastLoad {
+    pub(super) fn of(summary: Summary, at: Timestamp) -> LastLoad {
+        LastLoad { at, diagnostics: summary.reported.clone().into(), summary: Arc::new(summary), refused: None }
+    }
+}
+
+impl Control {
+    pub(super) fn reload(&mut self, trigger: Trigger) {
+        if trigger == Trigger::Asked {
+            self.outputs.reloads.send_modify(|reloads| reloads.asked += 1);
+        }
+        match &mut self.loading {
+            Some(loading) => loading.again = Some(stronger(loading.again, trigger)),
+            None => self.begin_load(trigger),
+        }
+    }
+
+    fn begin_load(&mut self, trigger: Trigger) {
+        self.last_generation += 1;
+        let generation = self.last_generation;
+        let slots = self.tracker.slots().clone();
+        let request = LoadRequest { generation, base: self.base.clone(), slots, trigger };
+        if self.outputs.loads.send(request).is_err() {
+            if let Some(held_back) = self.warnings.admit("the loader thread has ended") {
+                tracing::error!("the loader thread has ended: nothing can be reloaded until a restart{held_back}");
+            }
+            self.finish_reloads("nothing can be reloaded until a restart".to_owned());
+            return;
+        }
+        self.loading = Some(Loading { generation, trigger, again: None });
+    }
+
+    pub(super) fn finish_load(&mut self, outcome: LoadOutcome, at: Timestamp) {
+        let Some(loading) = self.loading.take_if(|loading| loading.generation == outcome.generation) else {
+            tracing::debug!(generation = outcome.generation, "a stale load result was dropped");
+            return;
+        };
+        let line = reloads::outcome(outcome.result.as_ref().map(|loaded| &loaded.summary));
+        let mut again = loading.again;
+        match outcome.result {
+            Ok(loaded) => self.apply(*loaded, loading.trigger, at),
+            Err(refused) => {
+                self.counters.refuse(&refused);
+                self.publish_batch(at);
+                self.report_refused(&refused, at);
+                if matches!(refused, Refused::Unresponsive(_)) {
+                    // The next load skips what does not respond, so all other edits are loaded.
+                    again = Some(stronger(again, loading.trigger));
+                }
+            }
+        }
+        match again {
+            Some(trigger) => self.begin_load(trigger),
+            None => self.finish_reloads(line),
+        }
+    }
+
+    /// Marks the requested reloads as done, so that those who wait for them continue.
+    fn finish_reloads(&self, outcome: String) {
+        self.outputs.reloads.send_modify(|reloads| {
+            reloads.done = reloads.asked;
+            reloads.outcome = outcome.into();
+        });
+    }
+
+    /// Publishes what was loaded. The loader assigned slots on a copy of this tracker's slots,
+    /// which have not changed since, so it assigns the same ones now.
+    fn apply(&mut self, loaded: Loaded, trigger: Trigger, at: Timestamp) {
+        // What is not published yet belongs to the old zones.
+        self.publish_batch(at);
+        let Loaded { base, catalog, records_by_check, summary } = loaded;
+        let applied = self.tracker.apply(&base.checks, at);
+        // A pattern may match new checks.
+        let overridden = overrides::apply_overrides(&mut self.tracker, &self.overrides, at);
+        self.in_force = OverridesInForce::of(&self.tracker, &self.overrides, at).into();
+        let before = self.reader.load();
+        let world = before.followed_by(catalog, &self.checks(&[], at), Arc::clone(&base.geo_lookup), at);
+        self.publish_world(world, at);
+        self.retired = Some((before, at));
+        (self.base, self.records_by_check) = (base, records_by_check);
+        for slot in &applied.removed {
+            self.check_histories.forget(*slot);
+            self.counters.forget(*slot);
+        }
+        self.counters.load(&summary, at);
+        self.set_sentinels();
+        self.publish_view();
+        self.publish_probes();
+        self.outputs.base.send_replace(self.base.clone());
+        self.report_loaded(&summary, trigger);
+        self.publish_summary(&summary, at);
+        for transition in applied.transitions {
+            let status = transition.cause.to_string();
+            self.record_transition(transition, &status);
+        }
+        self.record_overridden(overridden, at);
+        self.check_connectivity(at);
+        self.publish_batch(at);
+        applied.added.iter().chain(&applied.restarted).for_each(|slot| self.save_check(*slot));
+        self.last_faults = summary.diagnostics;
+        self.last_deferred = summary.deferred;
+    }
+
+    fn report_loaded(&self, summary: &Summary, trigger: Trigger) {
+        if !summary.diagnostics.is_empty() && summary.diagnostics != self.last_faults {
+            tracing::error!("diagnostics in the files, {}:\n{}", summary.consequence(), summary.diagnostics.trim_end());
+        } else if summary.errors > 0 {
+            self.warn(trigger, &format!("the files have the same errors as before, {}", summary.consequence()));
+        } else if !self.last_faults.is_empty() && summary.diagnostics.is_empty() {
+            tracing::info!("the files have no errors any more");
+        }
+        summary.deferred.iter().filter(|deferred| !self.last_deferred.contains(deferred)).for_each(Deferred::report);
+        for setting in &summary.needs_restart {
+            self.warn(trigger, &format!("{setting} has changed; the change takes effect at the next restart"));
+        }
+        if let Some(warning) = &summary.state_warning {
+            self.warn(
+                trigger,
+                &format!(
+                    "{warning}; after a restart, a file that is broken then is served from an older copy, or not at all"
+                ),
+            );
+        }
+        match (summary.changes.is_empty(), trigger) {
+            (false, _) => tracing::info!("reloaded: {}; {}", summary.changes.join(", "), summary.totals()),
+            (true, Trigger::Asked) => tracing::info!("reloaded: nothing changed; {}", summary.totals()),
+            (true, Trigger::Edited) => {}
+        }
+    }
+
+    /// Logs a warning. Repeated warnings from edits are logged once a minute; a requested reload
+    /// always logs them.
+    fn warn(&self, trigger: Trigger, warning: &str) {
+        let held_back = self.warnings.admit(warning);
+        match (trigger, held_back) {
+            (_, Some(held_back)) => tracing::warn!("{warning}{held_back}"),
+            (Trigger::Asked, None) => tracing::warn!("{warning}"),
+            (Trigger::Edited, None) => {}
+        }
+    }
+
+    /// Publishes the outcome of a load. A load without changes adds no entry to the event log.
+    fn publish_summary(&self, summary: &Summary, at: Timestamp) {
+        if !summary.changes.is_empty() || summary.diagnostics != self.last_faults {
+            let what = EventKind::Reloaded { changes: summary.changes.clone(), errors: summary.errors };
+            self.outputs.event_log.push(at, what);
+        }
+        self.outputs.last_load.send_replace(LastLoad::of(summary.clone(), at));
+    }
+
+    fn report_refused(&mut self, refused: &Refused, at: Timestamp) {
+        tracing::error!("the reload failed, the previous configuration stays in force: {refused}");
+        self.last_faults.clear();
+        let why = refused.in_short();
+        self.outputs.event_log.push(at, EventKind::NotReloaded { why: why.clone() });
+        self.outputs.last_load.send_modify(|last| {
+            (last.at, last.refused) = (at, Some(why));
+            last.diagnostics = refused.reported().into();
+        });
+    }
+}
+
+/// A requested reload takes precedence over an edit, because its sender waits for the outcome.
+fn stronger(one: Option<Trigger>, other: Trigger) -> Trigger {
+    match one {
+        Some(Trigger::Asked) => Trigger::Asked,
+        _ => other,
+    }
+}
