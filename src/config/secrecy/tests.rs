@@ -45,7 +45,7 @@ fn check(text: &str) -> Result<(), TestCaseError> {
 }
 
 #[test]
-fn mistakes_that_people_make_show_no_secret() {
+fn mistakes_in_health_checks_show_no_secret() {
     let check_with = |line: &str| {
         let start = "[[health_check]]\nname = 'a'\ntype = 'http'\nip_address = '192.0.2.1'\n";
         check(&format!("{start}{line}\n")).unwrap();
@@ -106,6 +106,10 @@ fn mistakes_that_people_make_show_no_secret() {
     ] {
         check_with(&line.replace("SECRET", SECRET));
     }
+}
+
+#[test]
+fn mistakes_in_settings_show_no_secret() {
     for text in [
         "webhook = 'https://hooks.example.test/SECRET'",
         "webhook = { url = 'hooks.example.test/SECRET' }",
