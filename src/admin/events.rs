@@ -18,6 +18,7 @@ use axum::response::{IntoResponse as _, Response};
 use hyper::body::Frame;
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 use crate::control::{EventKind, EventRecord, Since, rfc3339_milliseconds};
@@ -44,14 +45,14 @@ pub(super) struct From {
 pub(super) async fn watch(State(door): State<Door>, Query(from): Query<From>, headers: HeaderMap) -> Response {
     let header = headers.get("last-event-id").and_then(|id| id.to_str().ok()).map(str::to_owned);
     let (frames, inbox) = mpsc::channel(QUEUE);
-    tokio::spawn(tell(door, header.or(from.last_event_id), frames));
+    let writer = tokio::spawn(tell(door, header.or(from.last_event_id), frames));
     let headers = [
         (header::CONTENT_TYPE, "text/event-stream"),
         (header::CACHE_CONTROL, "no-store, no-transform"),
         // Otherwise nginx buffers events until its buffer is full.
         (HeaderName::from_static("x-accel-buffering"), "no"),
     ];
-    (headers, Body::new(Frames(inbox))).into_response()
+    (headers, Body::new(Frames { inbox, writer })).into_response()
 }
 
 /// Sends events to one client until it disconnects or the server stops.
@@ -83,7 +84,6 @@ async fn tell(door: Door, last_event_id: Option<String>, frames: mpsc::Sender<By
             continue;
         }
         tokio::select! {
-            () = frames.closed() => return,
             () = stopping(&mut readiness) => {
                 let _ = frames.send(Bytes::from_static(b"event: stopping\ndata: {}\n\n")).await;
                 return;
@@ -178,8 +178,17 @@ fn event(name: &str, id: &str, shape: &impl Serialize) -> String {
     format!("event: {name}\nid: {id}\ndata: {data}\n\n")
 }
 
-/// The body of the response.
-struct Frames(mpsc::Receiver<Bytes>);
+/// The body of the response. It owns the task that writes it.
+struct Frames {
+    inbox: mpsc::Receiver<Bytes>,
+    writer: JoinHandle<()>,
+}
+
+impl Drop for Frames {
+    fn drop(&mut self) {
+        self.writer.abort();
+    }
+}
 
 impl HttpBody for Frames {
     type Data = Bytes;
@@ -189,6 +198,6 @@ impl HttpBody for Frames {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        self.0.poll_recv(context).map(|bytes| bytes.map(|bytes| Ok(Frame::data(bytes))))
+        self.inbox.poll_recv(context).map(|bytes| bytes.map(|bytes| Ok(Frame::data(bytes))))
     }
 }

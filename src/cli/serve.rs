@@ -8,6 +8,7 @@ use anyhow::Context as _;
 
 use crate::causes::with_causes;
 use crate::config::{self, AdminFlag, ListenFlags, LogFormat, Settings, Style};
+use crate::daemon::Ended;
 use crate::store::{Overrides, SettingsSource};
 use crate::{daemon, logging};
 
@@ -24,7 +25,8 @@ version stays in force. SIGTERM and SIGINT complete the queries in flight and st
 
 RUST_LOG sets the log level, such as RUST_LOG=debug.
 
-Exit code: 0 after a signal to stop; 1 when the server cannot start; 2 for a wrong command line.";
+Exit code: 0 after a signal to stop; 1 when the server cannot start, or a second signal stopped it at once; \
+2 for a wrong command line.";
 
 /// Serve the zones.
 #[derive(Debug, clap::Args)]
@@ -96,11 +98,14 @@ pub(super) fn run(arguments: ServeArguments) -> anyhow::Result<ExitCode> {
     };
     // Dropped last: that writes the rest of the log.
     let log = logging::start(settings.log.format, verbose).context("cannot start threads")?;
-    if let Err(error) = daemon::run(source, settings) {
-        log.fail(&with_causes(error.as_ref()));
-        return Ok(ExitCode::FAILURE);
+    match daemon::run(source, settings) {
+        Ok(Ended::Orderly) => Ok(ExitCode::SUCCESS),
+        Ok(Ended::AtOnce) => Ok(ExitCode::FAILURE),
+        Err(error) => {
+            log.fail(&with_causes(error.as_ref()));
+            Ok(ExitCode::FAILURE)
+        }
     }
-    Ok(ExitCode::SUCCESS)
 }
 
 /// Log lines and last good sources name files by their whole path.

@@ -42,7 +42,7 @@ impl Daemon {
             };
             let outcome = runtime.block_on(boot_and_serve(source, settings, stopping, Hangups::deaf(), tell));
             runtime.shutdown_background();
-            outcome
+            outcome.map(drop)
         };
         let thread = thread::Builder::new().name("daemon".to_owned()).spawn(work).context("cannot start threads")?;
         match told.recv() {

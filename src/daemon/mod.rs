@@ -34,7 +34,6 @@ use crate::files;
 use crate::health::Timestamp;
 use crate::http::{self, Hosts};
 use crate::load::{Loaded, LoadedConfig, Refused, Summary};
-use crate::logging;
 use crate::probe::Authorities;
 use crate::query_logging::QueryLogging;
 use crate::serve::{self, BindError, Bound, Observers, ResponderSettings, Serving, TcpLimits, UdpPath};
@@ -72,8 +71,17 @@ struct Ready {
     summary: Summary,
 }
 
+/// How a server ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// Queries in flight were completed, as far as they could be in time, and the state was saved.
+    Orderly,
+    /// A second signal did not wait for that.
+    AtOnce,
+}
+
 /// Serves until a signal stops it.
-pub fn run(source: SettingsSource, settings: Settings) -> anyhow::Result<()> {
+pub fn run(source: SettingsSource, settings: Settings) -> anyhow::Result<Ended> {
     let runtime = runtime()?;
     let log_format = settings.log.format;
     let outcome = runtime.block_on(async {
@@ -103,12 +111,14 @@ async fn boot_and_serve(
     mut stopping: Stopping,
     hangups: Hangups,
     tell: impl FnOnce(Ready),
-) -> anyhow::Result<()> {
+) -> anyhow::Result<Ended> {
     tracing::info!("fiftythree {} starts", env!("CARGO_PKG_VERSION"));
     let files = open_files::claim(serve::socket_count(&settings.dns.listen, settings.dns.workers));
     // Check the port now, so that a port in use is reported before the wait for health checks.
     Bound::check(&settings.dns.listen, settings.dns.workers, UdpPath::default()).map_err(cannot_listen)?;
-    let Some(prepared) = prepare_unless_stopped(&source, &settings, &mut stopping).await? else { return Ok(()) };
+    let Some(prepared) = prepare_unless_stopped(&source, &settings, &mut stopping).await? else {
+        return Ok(Ended::Orderly);
+    };
     let Prepared { mut claim, authorities, changes, seen, loaded, memory, state_writer, keeping } = prepared;
     report_start(&loaded.summary);
     let (summary, base) = (loaded.summary.clone(), loaded.base.clone());
@@ -122,7 +132,7 @@ async fn boot_and_serve(
     let query_logging = start_query_logging(&settings)?;
     let door = wiring.door(reader.clone(), health, readiness, query_logging.clone(), changes);
     let listening = Arc::clone(&door.listening);
-    let admin = open_side_door(&settings, files.admin, door);
+    let admin = open_side_door(&mut wiring, &settings, files.admin, door);
 
     let manager = stopping.manager();
     let wait = settings.health.wait_for_first_result;
@@ -135,7 +145,7 @@ async fn boot_and_serve(
             ready.send_replace(Readiness::Stopping);
             tracing::info!("{why}: stopped before serving");
             end(&wiring, running, keeping).await;
-            return Ok(());
+            return Ok(Ended::Orderly);
         }
     }
 
@@ -155,12 +165,18 @@ async fn boot_and_serve(
         "{why}: completing queries in flight, up to {} s; a second signal stops at once",
         DRAIN.as_secs_f64()
     );
-    drain_or_exit(serving, &mut stopping).await;
+    tokio::select! {
+        () = drain(serving) => {}
+        why = stopping.at_once() => {
+            tracing::warn!("{why}: stopping at once");
+            return Ok(Ended::AtOnce);
+        }
+    }
     let finish_query_logging = tokio::task::spawn_blocking(move || query_logging.finish(WRITING));
     let ((), _) = tokio::join!(end(&wiring, running, keeping), finish_query_logging);
     drop(claim);
     tracing::info!("stopped");
-    Ok(())
+    Ok(Ended::Orderly)
 }
 
 /// The system clock.
@@ -290,7 +306,12 @@ async fn who_may_change(settings: &Settings) -> anyhow::Result<Changes> {
 }
 
 /// Opens the admin side. If this fails, queries are answered all the same.
-fn open_side_door(settings: &Settings, connections: usize, door: admin::Door) -> Option<SocketAddr> {
+fn open_side_door(
+    wiring: &mut Wiring,
+    settings: &Settings,
+    connections: usize,
+    door: admin::Door,
+) -> Option<SocketAddr> {
     let wanted = settings.admin.listen?;
     let bound = http::bind(wanted).and_then(|listener| Ok((listener.local_addr()?, listener)));
     let (address, listener) = match bound {
@@ -310,7 +331,7 @@ fn open_side_door(settings: &Settings, connections: usize, door: admin::Door) ->
         };
         tracing::warn!("the admin side listens on {address}: everyone who can reach it can see everything; {changes}");
     }
-    tokio::spawn(admin::serve(listener, door, hosts(settings), connections));
+    wiring.spawn(admin::serve(listener, door, hosts(settings), connections));
     Some(address)
 }
 
@@ -375,18 +396,6 @@ async fn until_stopped(stopping: &mut Stopping, running: &mut JoinHandle<()>) ->
         _ = running => {
             tracing::error!("the control loop has failed: queries are still answered, but with no changes until a restart");
             stopping.wanted().await
-        }
-    }
-}
-
-/// Waits for the workers to finish. A second signal ends the process at once.
-async fn drain_or_exit(serving: Serving, stopping: &mut Stopping) {
-    tokio::select! {
-        () = drain(serving) => {}
-        why = stopping.at_once() => {
-            tracing::warn!("{why}: stopping at once");
-            logging::flush();
-            std::process::exit(1);
         }
     }
 }

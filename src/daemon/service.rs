@@ -9,6 +9,7 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinSet;
 
 use crate::control::{Event, Reloads};
 #[cfg(unix)]
@@ -55,13 +56,18 @@ impl Manager {
     }
 
     /// Sends notifications while the server runs.
-    pub(super) fn keep_telling(self, reloads: watch::Receiver<Reloads>, events: mpsc::Sender<Event>) {
+    pub(super) fn keep_telling(
+        self,
+        tasks: &mut JoinSet<()>,
+        reloads: watch::Receiver<Reloads>,
+        events: mpsc::Sender<Event>,
+    ) {
         if self == Manager::Nobody {
             return;
         }
-        tokio::spawn(follow_reloads(reloads, tell));
+        tasks.spawn(follow_reloads(reloads, tell));
         if let Some(patience) = watchdog() {
-            tokio::spawn(show_life(events, patience / SIGNS_OF_LIFE, tell));
+            tasks.spawn(show_life(events, patience / SIGNS_OF_LIFE, tell));
         }
     }
 }
@@ -162,7 +168,7 @@ mod tests {
     async fn a_reload_is_announced_before_its_end_even_when_both_are_seen_at_once() {
         let (sender, receiver) = watch::channel(Reloads::default());
         let (tell, heard) = ear();
-        tokio::spawn(follow_reloads(receiver, tell));
+        let _following = tokio::spawn(follow_reloads(receiver, tell));
         let send = async |asked, done, outcome: &str| {
             sender.send_replace(Reloads { asked, done, outcome: outcome.into() });
             tokio::time::sleep(Duration::from_millis(1)).await;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
 
 use crate::admin::{Changes, Door, Readiness};
 use crate::config::Settings;
@@ -48,6 +49,8 @@ pub(super) struct Wiring {
     reloads: watch::Receiver<Reloads>,
     feed: EventLog,
     last_load: watch::Receiver<LastLoad>,
+    /// The workers. They end when this is dropped.
+    tasks: JoinSet<()>,
 }
 
 impl Wiring {
@@ -64,11 +67,12 @@ impl Wiring {
         let (pending_in, pending) = watch::channel(0);
         let (loads_in, loads) = mpsc::unbounded_channel();
         let (base_in, base) = watch::channel(base.clone());
-        tokio::spawn(reload_on_hangup(hangups, events.clone()));
-        tokio::spawn(tick(events.clone()));
+        let mut tasks = JoinSet::new();
+        tasks.spawn(reload_on_hangup(hangups, events.clone()));
+        tasks.spawn(tick(events.clone()));
         let (reloads_in, reloads) = watch::channel(Reloads::default());
         let (notices, told) = mpsc::channel(NOTICES);
-        tokio::spawn(webhook::deliver(told, base.clone()));
+        tasks.spawn(webhook::deliver(told, base.clone()));
         let (feed, (last_load_in, last_load)) = (EventLog::default(), watch::channel(LastLoad::default()));
         let outputs = Outputs {
             plans: plans_in,
@@ -83,13 +87,19 @@ impl Wiring {
             last_load: last_load_in,
         };
         let (inbox, loads) = (Some(inbox), Some(loads));
-        let wiring = Wiring { source, events, inbox, plans, metrics, pending, loads, base, reloads, feed, last_load };
+        let wiring =
+            Wiring { source, events, inbox, plans, metrics, pending, loads, base, reloads, feed, last_load, tasks };
         (outputs, wiring)
     }
 
     /// The receiver of the loop's events. Can be taken once.
     pub(super) fn take_events(&mut self) -> mpsc::Receiver<Event> {
         self.inbox.take().expect("the loop is started once")
+    }
+
+    /// Runs a task until it ends or the server stops.
+    pub(super) fn spawn(&mut self, task: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.spawn(task);
     }
 
     /// Starts the prober, the loader and the watcher. `seen` is the fingerprint of the files before
@@ -113,7 +123,7 @@ impl Wiring {
         Ok(())
     }
 
-    fn start_prober(&self, authorities: Authorities, files: FileShares) -> anyhow::Result<()> {
+    fn start_prober(&mut self, authorities: Authorities, files: FileShares) -> anyhow::Result<()> {
         let (results_in, results) = mpsc::channel(EVENTS);
         if authorities.is_empty() && self.base.borrow().checks.iter().any(judges_certificates) {
             tracing::error!(
@@ -125,20 +135,20 @@ impl Wiring {
         let prober = Prober::new(&prober_settings, results_in)?;
         let (evaluated_in, evaluated) = mpsc::channel(EVENTS);
         let evaluator = Evaluator::new(prober.environment(), evaluated_in)?;
-        tokio::spawn(prober.run(self.plans.clone()));
-        tokio::spawn(forward(results, self.events.clone()));
-        tokio::spawn(evaluator.run(self.metrics.clone()));
-        tokio::spawn(forward_evaluated(evaluated, self.events.clone()));
+        self.tasks.spawn(prober.run(self.plans.clone()));
+        self.tasks.spawn(forward(results, self.events.clone()));
+        self.tasks.spawn(evaluator.run(self.metrics.clone()));
+        self.tasks.spawn(forward_evaluated(evaluated, self.events.clone()));
         Ok(())
     }
 
     fn start_loader(&mut self, writers: Writers) {
         let requests = self.loads.take().expect("the loader is started once");
         let base = self.base.borrow().clone();
-        tokio::spawn(loader::run(Arc::new(self.source.clone()), base, writers, requests, self.events.clone()));
+        self.tasks.spawn(loader::run(Arc::new(self.source.clone()), base, writers, requests, self.events.clone()));
     }
 
-    fn start_watcher(&self, targets: Targets, writers: Writers) -> anyhow::Result<()> {
+    fn start_watcher(&mut self, targets: Targets, writers: Writers) -> anyhow::Result<()> {
         let events = self.events.clone();
         let changed = move || {
             // The loop runs as long as the server.
@@ -146,13 +156,13 @@ impl Wiring {
         };
         let start = move || Watcher::start(writers.clone(), changed.clone());
         let watcher = start().context("cannot start the watcher")?;
-        tokio::spawn(follow(watcher, start, targets, self.source.clone(), self.base.clone()));
+        self.tasks.spawn(follow(watcher, start, targets, self.source.clone(), self.base.clone()));
         Ok(())
     }
 
     /// Sends notifications to the service manager.
-    pub(super) fn keep_telling(&self, manager: Manager) {
-        manager.keep_telling(self.reloads.clone(), self.events.clone());
+    pub(super) fn keep_telling(&mut self, manager: Manager) {
+        manager.keep_telling(&mut self.tasks, self.reloads.clone(), self.events.clone());
     }
 
     /// The state of the admin side.

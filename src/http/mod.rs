@@ -33,6 +33,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::task::JoinSet;
 
 use crate::log_limit::LogLimit;
 
@@ -111,15 +112,18 @@ pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
-/// Serves the routes until the future is dropped.
+/// Serves the routes until the future is dropped; then all connections are closed.
 pub async fn serve(listener: TcpListener, router: Router, front: Front) {
     let table = Arc::new(Mutex::new(Table::new(front.limits)));
     let (router, front) = (TowerToHyperService::new(router), Arc::new(front));
+    let mut connections = JoinSet::new();
     let begin = |socket: TcpStream, place: Place| {
+        // Those that have ended meanwhile.
+        while connections.try_join_next().is_some() {}
         // Without this limit, an unread connection can fill megabytes of kernel memory.
         let _ = socket2::SockRef::from(&socket).set_send_buffer_size(SEND_BUFFER);
         let service = Service::new(router.clone(), Arc::clone(&front), place);
-        tokio::spawn(connection::serve(socket, service));
+        connections.spawn(connection::serve(socket, service));
     };
     accept(&listener, &table, begin).await;
 }

@@ -301,6 +301,50 @@ fn unsafe_is_in_one_file_only() {
     }
 }
 
+/// Ends the process from a thread of its own, when `main` does not return in time after a signal.
+const EXIT: &str = "daemon/signals.rs";
+
+#[test]
+fn commands_return_their_exit_code_to_main() {
+    for file in source_files() {
+        let exits = file.product_code().contains("process::exit");
+        assert!(!exits || file.path == Path::new(EXIT), "process::exit in src/{}, not {EXIT}", file.path.display());
+    }
+}
+
+#[test]
+fn every_task_has_an_owner() {
+    let mut detached = String::new();
+    for file in source_files() {
+        let code = file.product_code();
+        for line in detached_tasks(&code) {
+            let _ = writeln!(detached, "src/{}:{line}", file.path.display());
+        }
+    }
+    assert!(detached.is_empty(), "tasks that nothing can stop; keep the handle, or use a JoinSet:\n{detached}");
+}
+
+/// The lines where the result of `tokio::spawn` is dropped.
+fn detached_tasks(code: &str) -> Vec<usize> {
+    let is_statement = |at: usize| matches!(code[..at].trim_end().chars().next_back(), Some(';' | '{' | '}'));
+    let is_dropped = |at: usize| {
+        let mut level = 0;
+        let end = code[at..].char_indices().find(|(_, c)| {
+            level += i32::from(*c == '(') - i32::from(*c == ')');
+            *c == ')' && level == 0
+        });
+        end.is_some_and(|(end, _)| code[at + end + 1..].trim_start().starts_with(';'))
+    };
+    let all = code.match_indices("tokio::spawn(").map(|(at, _)| at);
+    all.filter(|at| is_statement(*at) && is_dropped(*at)).map(|at| code[..at].matches('\n').count() + 1).collect()
+}
+
+#[test]
+fn a_detached_task_is_found() {
+    let code = "fn f() {\n  tokio::spawn(a(b));\n  let kept = tokio::spawn(c());\n  tokio::spawn(async {\n  });\n  tokio::spawn(d())\n}";
+    assert_eq!(detached_tasks(code), [2, 4]);
+}
+
 // --- circles ----------------------------------------------------------------------------------------------------------
 
 /// What uses what (two siblings), and one place where it does.
