@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use crate::control::{CheckReport, HealthView, rfc3339, rfc3339_milliseconds};
 use crate::health::{
@@ -16,13 +16,13 @@ use crate::health::{
 use crate::model::{EndpointCheck, EndpointProtocol, EndpointTarget};
 use crate::world::RecoveringRecord;
 
+use super::reports::{LARGEST_PAGE, Report, counts, in_words};
 use super::shapes::{
     CheckShape, CheckTransitionShape, ConnectivityShape, HealthShape, NextShape, OverriddenShape, ResultShape,
     ResultsShape, ReturningShape, SampleShape, StageShape, StatusShape, TransitionShape, TransitionsShape,
 };
 use super::turns::{Readers, Turn};
-use super::zones::LARGEST_PAGE;
-use super::{Door, json, overrides, refusal, status as server};
+use super::{Door, json, overrides};
 
 /// Most recovering records in a response.
 const RECOVERIES: usize = 1000;
@@ -110,31 +110,6 @@ fn latest(checks: &[CheckReport], limit: usize) -> TransitionsShape {
     TransitionsShape { transitions: all.into_iter().map(shape).collect() }
 }
 
-/// Some checks at one moment.
-pub(super) struct Report {
-    pub(super) at: Timestamp,
-    pub(super) health: Arc<HealthView>,
-    pub(super) checks: Vec<CheckReport>,
-}
-
-impl Report {
-    /// The checks whose name matches; `None` for all.
-    pub(super) fn new(health: Arc<HealthView>, pattern: Option<&Pattern>, at: Timestamp) -> Report {
-        Report { at, checks: health.checks(pattern), health }
-    }
-
-    /// The override in force for a check.
-    pub(super) fn override_of(&self, check: &CheckReport) -> Option<&Override> {
-        self.health.override_of(check, self.at)
-    }
-}
-
-/// Serializes on a blocking thread: with 20 000 checks this is megabytes of JSON.
-pub(super) async fn in_words<S: Serialize>(shape: impl FnOnce() -> S + Send + 'static) -> Response {
-    let words = tokio::task::spawn_blocking(move || json(StatusCode::OK, &shape())).await;
-    words.unwrap_or_else(|_| refusal(StatusCode::INTERNAL_SERVER_ERROR, "the report could not be serialized"))
-}
-
 fn health(report: &Report, wanted: &Wanted, with_recent: bool) -> HealthShape {
     let part = wanted.q.to_lowercase();
     let mut chosen: Vec<_> = report.checks.iter().filter(|check| wanted.fits(report, check, &part)).collect();
@@ -148,7 +123,7 @@ fn health(report: &Report, wanted: &Wanted, with_recent: bool) -> HealthShape {
     HealthShape {
         now: rfc3339_milliseconds(*at),
         started: rfc3339_milliseconds(health.started),
-        counts: server::counts(report),
+        counts: counts(report),
         matching: chosen.len(),
         checks: checks.collect(),
         overrides: health.overrides(*at).iter().map(overrides::shape).collect(),

@@ -31,6 +31,7 @@ mod metrics;
 mod overrides;
 mod page;
 mod places;
+mod reports;
 pub mod shapes;
 mod status;
 mod token;

@@ -7,13 +7,12 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 
 use crate::control::{LastLoad, rfc3339};
-use crate::health::Status;
 use crate::load::{Deferred, ReportedFault, Unavailable};
 use crate::model::HealthCheck;
 
-use super::health::Report;
+use super::reports::{Report, counts};
 use super::shapes::{
-    CheckCountsShape, DeferredShape, FaultShape, LastLoadShape, LongestFailoverShape, ServerShape, UnavailableShape,
+    DeferredShape, FaultShape, LastLoadShape, LongestFailoverShape, ServerShape, UnavailableShape,
 };
 use super::{Door, json};
 
@@ -40,17 +39,6 @@ pub(super) async fn status(State(door): State<Door>, headers: HeaderMap) -> Resp
         longest_failover: longest(&door, &checks),
     };
     json(StatusCode::OK, &shape)
-}
-
-pub(super) fn counts(report: &Report) -> CheckCountsShape {
-    let mut counts = CheckCountsShape::default();
-    for check in &report.checks {
-        counts.all += 1;
-        counts.unhealthy += usize::from(check.view.verdict == Status::Unhealthy);
-        counts.overridden += usize::from(report.override_of(check).is_some());
-        counts.pending += usize::from(check.view.pending);
-    }
-    counts
 }
 
 fn last_load_shape(last: &LastLoad) -> LastLoadShape {

@@ -13,6 +13,7 @@ use crate::model::{
 use crate::world::World;
 
 use super::health;
+use super::reports::Report;
 use super::shapes::{AliasShape, GroupShape, GroupStateShape, MemberCheckShape, MemberShape};
 
 /// Most values that a member shows; it can have 400.
@@ -232,7 +233,7 @@ pub(super) fn area(location: GeoLocation) -> String {
 }
 
 /// The checks by id, as members show them.
-pub(super) fn checks(report: &health::Report) -> HashMap<HealthCheckId, MemberCheckShape> {
+pub(super) fn checks(report: &Report) -> HashMap<HealthCheckId, MemberCheckShape> {
     let checks = report.checks.iter();
     checks
         .map(|check| {

@@ -12,7 +12,7 @@ use crate::health::{CheckSlot, Status};
 use crate::load::{LoadedConfig, NoModel, ZoneOutline};
 use crate::model::{Content, HostedZone, HostedZoneId};
 
-use super::health::{self, Report};
+use super::reports::{LARGEST_PAGE, Report, in_words};
 use super::shapes::{GroupStateShape, RecordsShape, ZoneRowShape, ZonesShape};
 use super::tree::{self, Forest, Owner};
 use super::turns::Readers;
@@ -20,8 +20,6 @@ use super::{Door, json, refusal};
 
 /// Default number of zones or groups in a response.
 const PAGE: usize = 50;
-/// Most zones or groups in a response.
-pub(super) const LARGEST_PAGE: usize = 200;
 /// Most record sets in a response, those of alias targets included.
 const MEMBERS: usize = 2000;
 
@@ -47,7 +45,7 @@ pub(super) struct WantedZones {
 
 pub(super) async fn list(State(door): State<Door>, Query(wanted): Query<WantedZones>) -> Response {
     match door.health() {
-        Ok(view) => health::in_words(move || zones(&view.base, &view.checks(None), &wanted)).await,
+        Ok(view) => in_words(move || zones(&view.base, &view.checks(None), &wanted)).await,
         Err(response) => *response,
     }
 }

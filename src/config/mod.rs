@@ -13,6 +13,7 @@ mod foreign;
 mod id;
 mod keys;
 mod listeners;
+mod location;
 mod lookalikes;
 mod places;
 mod query_logging;
@@ -27,6 +28,7 @@ mod table;
 mod tests;
 mod tree;
 mod value;
+mod vpcs;
 mod words;
 mod zones;
 
@@ -36,16 +38,17 @@ use std::sync::Arc;
 pub use admin::PublicUrl;
 pub use diagnostic::{Diagnostic, Place, ReportedFault, Severity, Style, lines, render, report};
 pub use listeners::{AdminFlag, ListenFlags};
+pub use location::{ClientSubnetUse, LocationSettings};
 pub use places::{ClientPlace, read_places};
 pub use query_logging::{
     DnstapSettings, DnstapTarget, MetricsSettings, QueryLogFormat, QueryLogSettings, QueryLogTarget,
 };
 pub use schema::{places_schema, settings_schema, zone_schema};
 pub use select_sources::{LoadPhase, SelectedSources, ServedFile, Texts, select_sources};
-pub use sentinels::{Sentinel, resolve_sentinels};
+pub use sentinels::resolve_sentinels;
 pub use settings::{
-    AdminSettings, ClientSubnetUse, DnsSettings, HealthSettings, LocationSettings, LogFormat, LogSettings, NameServer,
-    Settings, StateSettings, ZonesSettings, reachable,
+    AdminSettings, DnsSettings, HealthSettings, LogFormat, LogSettings, NameServer, Sentinel, Settings, StateSettings,
+    ZonesSettings, reachable,
 };
 pub use zones::{
     Configuration, Reading, SharedDefinitions, TextOrigin, ZoneReading, ZoneSource, loopback_name_server,

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use ipnet::IpNet;
 
 use super::document::Diagnostics;
-use super::settings::{read_list, resolve, without_repetition};
 use super::table::{At, Table};
+use super::value::{read_list, resolve, without_repetition};
 use super::{value, words};
 use crate::model::{Name, QueryType, ResponseCode};
 

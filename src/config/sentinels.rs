@@ -2,28 +2,11 @@
 
 use std::borrow::Cow;
 use std::collections::HashSet;
-use std::ops::Range;
-use std::path::PathBuf;
 
 use super::diagnostic::Diagnostic;
-use super::{Settings, words};
+use super::settings::{Sentinel, Settings};
+use super::words;
 use crate::model::{HealthCheck, HealthCheckId, HealthCheckKind};
-
-/// A check that shows whether this server is online, as written in the settings.
-#[derive(Clone, Debug)]
-pub struct Sentinel {
-    /// Its name or id.
-    pub check: String,
-    pub(super) path: PathBuf,
-    pub(super) span: Range<usize>,
-}
-
-/// The position is ignored.
-impl PartialEq for Sentinel {
-    fn eq(&self, other: &Sentinel) -> bool {
-        self.check == other.check
-    }
-}
 
 /// The ids of the sentinels, without duplicates, and diagnostics about the others.
 pub fn resolve_sentinels(settings: &Settings, checks: &[HealthCheck]) -> (Vec<HealthCheckId>, Vec<Diagnostic>) {

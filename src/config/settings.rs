@@ -3,21 +3,20 @@
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::ops::Range;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
-
-use ipnet::IpNet;
 
 use super::admin::PublicUrl;
 use super::diagnostic::Diagnostic;
 use super::document::{self, Diagnostics};
 use super::listeners::{self, AdminFlag, ListenFlags, Listener, Origin, Service};
+use super::location::{ClientSubnetUse, LocationSettings, read_location};
 use super::query_logging::{self, DnstapSettings, MetricsSettings, QueryLogSettings};
-use super::sentinels::Sentinel;
 use super::table::{At, Table};
-use super::value::{self, Precision};
-use super::{SourceFile, admin, id, keys, words};
-use crate::model::{LatencyClients, LatencyRow, LocationNetwork, Name, Secret, Vpc, VpcId};
+use super::value::{self, read_list, resolve, without_repetition};
+use super::vpcs::read_vpcs;
+use super::{SourceFile, admin, keys};
+use crate::model::{Name, Secret, Vpc, VpcId};
 
 /// All settings, with defaults filled in.
 #[derive(Clone, Debug, PartialEq)]
@@ -84,28 +83,6 @@ pub struct ZonesSettings {
     pub watch: bool,
 }
 
-/// `[location]`
-#[derive(Clone, Debug, PartialEq)]
-pub struct LocationSettings {
-    /// Databases in MaxMind format. The first one with an entry is used.
-    pub geoip: Vec<PathBuf>,
-    /// Whether EDNS Client Subnet is used.
-    pub use_client_subnet: ClientSubnetUse,
-    /// Locations of the user's own networks.
-    pub networks: Vec<LocationNetwork>,
-    /// Measured round-trip times.
-    pub latency: Vec<LatencyRow>,
-}
-
-/// How EDNS Client Subnet (RFC 7871) is used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ClientSubnetUse {
-    /// The client is located by the subnet.
-    Use,
-    /// The client is located by the resolver's address.
-    Ignore,
-}
-
 /// `[health]`
 #[derive(Clone, Debug, PartialEq)]
 pub struct HealthSettings {
@@ -117,6 +94,22 @@ pub struct HealthSettings {
     /// When all of these checks are unhealthy, this server counts as offline and other checks keep
     /// their status.
     pub sentinels: Vec<Sentinel>,
+}
+
+/// A check that shows whether this server is online, as written in the settings.
+#[derive(Clone, Debug)]
+pub struct Sentinel {
+    /// Its name or id.
+    pub check: String,
+    pub(super) path: PathBuf,
+    pub(super) span: Range<usize>,
+}
+
+/// The position is ignored.
+impl PartialEq for Sentinel {
+    fn eq(&self, other: &Sentinel) -> bool {
+        self.check == other.check
+    }
 }
 
 /// `[state]`
@@ -318,7 +311,8 @@ fn read_settings(root: &Table<'_>, directory: &Path, diagnostics: &mut Diagnosti
     if let Some(table) = root.table("location", diagnostics) {
         read_location(&table, directory, &mut settings.location, diagnostics);
     }
-    read_vpcs(&root.tables("vpc", diagnostics), &mut settings, diagnostics);
+    let vpcs = root.tables("vpc", diagnostics);
+    read_vpcs(&vpcs, &mut settings.vpcs, &mut settings.vpc_names, diagnostics);
     if let Some(table) = root.table("health", diagnostics) {
         let wait = table.duration("wait_for_first_result", diagnostics);
         set(&mut settings.health.wait_for_first_result, wait.map(|wait| wait.value));
@@ -373,22 +367,6 @@ fn path(table: &Table<'_>, key: &str, directory: &Path, diagnostics: &mut Diagno
         return None;
     }
     Some(resolve(directory, written.value))
-}
-
-/// Joins paths without looking at the file system, so that messages have `zones/lab.test.toml` and
-/// not `config/../zones/lab.test.toml`.
-pub(super) fn resolve(directory: &Path, path: &str) -> PathBuf {
-    let mut resolved = directory.to_owned();
-    for component in Path::new(path).components() {
-        match component {
-            Component::CurDir => {}
-            Component::ParentDir if matches!(resolved.components().next_back(), Some(Component::Normal(_))) => {
-                resolved.pop();
-            }
-            other => resolved.push(other),
-        }
-    }
-    if resolved.as_os_str().is_empty() { PathBuf::from(".") } else { resolved }
 }
 
 fn read_dns(table: &Table<'_>, dns: &mut DnsSettings, diagnostics: &mut Diagnostics<'_>) {
@@ -462,36 +440,6 @@ fn read_name_server(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Opt
     Some(NameServer { name: name?, addresses })
 }
 
-/// Reads every string of a list with `read`. Values that cannot be read are errors and left out.
-pub(super) fn read_list<T>(
-    table: &Table<'_>,
-    key: &str,
-    diagnostics: &mut Diagnostics<'_>,
-    read: impl Fn(&At<&str>, &mut Diagnostics<'_>) -> Option<T>,
-) -> Option<Vec<At<T>>> {
-    let texts = table.strings(key, diagnostics)?;
-    let read_one = |text: &At<&str>| read(text, diagnostics).map(|value| At::new(value, text.span.clone()));
-    Some(texts.iter().filter_map(read_one).collect())
-}
-
-pub(super) fn without_repetition<T: PartialEq + std::fmt::Display>(
-    written: Vec<At<T>>,
-    what: &str,
-    diagnostics: &mut Diagnostics<'_>,
-) -> Vec<T> {
-    let mut values: Vec<T> = Vec::new();
-    for item in written {
-        if values.contains(&item.value) {
-            diagnostics
-                .error(item.span, format!("the {what} `{}` is listed twice", item.value))
-                .label("the second time");
-        } else {
-            values.push(item.value);
-        }
-    }
-    values
-}
-
 fn read_admin_listen(table: &Table<'_>, listening: &mut Listening, diagnostics: &mut Diagnostics<'_>) {
     let Some(written) = table.string("listen", diagnostics) else { return };
     if written.value == "off" {
@@ -521,205 +469,6 @@ fn read_log_format(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Opti
         "json" => LogFormat::Json,
         _ => LogFormat::Auto,
     })
-}
-
-fn read_location(
-    table: &Table<'_>,
-    directory: &Path,
-    location: &mut LocationSettings,
-    diagnostics: &mut Diagnostics<'_>,
-) {
-    for written in table.strings("geoip", diagnostics).unwrap_or_default() {
-        location.geoip.push(resolve(directory, written.value));
-    }
-    if let Some(choice) = table.choice("client_subnet", diagnostics) {
-        let ignore = choice.value == "ignore";
-        location.use_client_subnet = if ignore { ClientSubnetUse::Ignore } else { ClientSubnetUse::Use };
-    }
-    read_networks(&table.tables("network", diagnostics), location, diagnostics);
-    read_latency(&table.tables("latency", diagnostics), location, diagnostics);
-}
-
-fn read_networks(tables: &[Table<'_>], location: &mut LocationSettings, diagnostics: &mut Diagnostics<'_>) {
-    let mut seen: HashMap<IpNet, Range<usize>> = HashMap::new();
-    for table in tables {
-        let Some(network) = read_network(table, diagnostics) else { continue };
-        let span = table.span_of("cidr");
-        if let Some(first) = seen.insert(network.cidr, span.clone()) {
-            let place = diagnostics.place(first, "first here");
-            let diagnostic = diagnostics.error(span, format!("the network `{}` is listed twice", network.cidr));
-            diagnostic.label("the second time").related(place);
-        }
-        location.networks.push(network);
-    }
-}
-
-fn read_network(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Option<LocationNetwork> {
-    let mark = diagnostics.mark();
-    table.require("cidr", "such as cidr = \"10.53.1.0/24\"", diagnostics);
-    let cidr = table.string("cidr", diagnostics).and_then(|text| value::network(&text, diagnostics));
-    let country = table.string("country", diagnostics).and_then(|text| value::country(&text, diagnostics));
-    let subdivision = table.string("subdivision", diagnostics);
-    let subdivision = subdivision.and_then(|text| value::subdivision(country?, &text, diagnostics));
-    let point = table.table("coordinates", diagnostics);
-    let coordinates = point.and_then(|table| value::coordinates(&table, Precision::Any, diagnostics));
-    let region = table.string("region", diagnostics).and_then(|text| value::region(&text, diagnostics));
-    if table.has("subdivision") && !table.has("country") {
-        let diagnostic = diagnostics.error(table.span_of("subdivision"), "`subdivision` needs `country`");
-        diagnostic.label("`country` is missing").hint("such as country = \"US\"");
-    }
-    if !["country", "coordinates", "region"].iter().any(|key| table.has(key)) && table.is_whole(diagnostics) {
-        let diagnostic = diagnostics.error(table.span.clone(), "a network needs a location");
-        diagnostic.label("no location").hint("write `country`, `coordinates` or `region`");
-    }
-    if diagnostics.has_error_since(mark) {
-        return None;
-    }
-    Some(LocationNetwork { cidr: cidr?, country, subdivision, coordinates, region })
-}
-
-fn read_latency(tables: &[Table<'_>], location: &mut LocationSettings, diagnostics: &mut Diagnostics<'_>) {
-    for table in tables {
-        let Some(row) = read_latency_row(table, diagnostics) else { continue };
-        if location.latency.iter().any(|known| known.clients == row.clients) {
-            let diagnostic =
-                diagnostics.error(table.span.clone(), "two `[[location.latency]]` tables for the same clients");
-            diagnostic.label("the second one").hint("put all their round trips in one `[[location.latency]]`");
-        }
-        location.latency.push(row);
-    }
-}
-
-fn read_latency_row(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Option<LatencyRow> {
-    let clients = read_latency_clients(table, diagnostics);
-    table.require("round_trip", "such as round_trip = { eu-central-1 = \"4ms\" }", diagnostics);
-    let mut round_trip_ms = Vec::new();
-    let written = table.named_durations("round_trip", diagnostics)?;
-    if written.is_empty() && table.is_whole(diagnostics) {
-        diagnostics
-            .error(table.span_of("round_trip"), "`round_trip` must name at least one region")
-            .label("an empty table");
-    }
-    for (name, duration) in written {
-        let region = value::region(&name, diagnostics);
-        if let (Some(region), Some(duration)) = (region, duration) {
-            round_trip_ms.push((region, duration.value.as_secs_f64() * 1000.0));
-        }
-    }
-    Some(LatencyRow { clients: clients?, round_trip_ms })
-}
-
-fn read_latency_clients(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Option<LatencyClients> {
-    let written: Vec<&str> = ["cidr", "country", "region"].into_iter().filter(|key| table.has(key)).collect();
-    if let [_, second, ..] = written[..] {
-        let message = "`[[location.latency]]` needs exactly one of `cidr`, `country` and `region`";
-        diagnostics.error(table.key_span(second), message).label("more than one is here");
-        return None;
-    }
-    let Some(key) = written.first() else {
-        if table.is_whole(diagnostics) {
-            let message = "`[[location.latency]]` needs exactly one of `cidr`, `country` and `region`";
-            diagnostics.error(table.span.clone(), message).label("none is here");
-        }
-        return None;
-    };
-    let text = table.string(key, diagnostics)?;
-    match *key {
-        "cidr" => value::network(&text, diagnostics).map(LatencyClients::Cidr),
-        "country" => value::country(&text, diagnostics).map(LatencyClients::Country),
-        _ => value::region(&text, diagnostics).map(LatencyClients::Region),
-    }
-}
-
-fn read_vpcs(tables: &[Table<'_>], settings: &mut Settings, diagnostics: &mut Diagnostics<'_>) {
-    let mut blocks: HashMap<IpNet, (VpcId, Range<usize>)> = HashMap::new();
-    for table in tables {
-        let Some((id, name)) = read_vpc_id(table, settings, diagnostics) else { continue };
-        table.require("region", "such as region = \"eu-central-1\": the AWS region of its clients", diagnostics);
-        table.require("cidrs", "such as cidrs = [\"10.53.0.0/16\"]", diagnostics);
-        let region = table.string("region", diagnostics).and_then(|text| value::region(&text, diagnostics));
-        let cidrs = read_list(table, "cidrs", diagnostics, value::network);
-        if cidrs.as_ref().is_some_and(Vec::is_empty)
-            && table.strings("cidrs", diagnostics).is_some_and(|t| t.is_empty())
-        {
-            diagnostics.error(table.span_of("cidrs"), "`cidrs` must name at least one network").label("an empty list");
-        }
-        for cidr in cidrs.iter().flatten() {
-            claim_block(cidr, &id, &mut blocks, diagnostics);
-        }
-        if let Some(name) = name {
-            settings.vpc_names.insert(name.to_owned(), id.clone());
-        }
-        let (Some(region), Some(cidrs)) = (region, cidrs) else { continue };
-        let cidrs = cidrs.into_iter().map(|cidr| cidr.value).collect();
-        settings.vpcs.push(Vpc { id, region, cidrs });
-    }
-}
-
-/// Reads the id and the name of a VPC. Without `id` the id is derived from the name. Both are
-/// unique.
-fn read_vpc_id<'d>(
-    table: &Table<'d>,
-    settings: &Settings,
-    diagnostics: &mut Diagnostics<'_>,
-) -> Option<(VpcId, Option<&'d str>)> {
-    let name = table.string("name", diagnostics);
-    let written = table.string("id", diagnostics);
-    if !table.has("name") && !table.has("id") {
-        table.require("id", "such as id = \"vpc-lab1\"; zones refer to it in `vpcs`", diagnostics);
-        return None;
-    }
-    let legal = |text: &str| {
-        let is_legal = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
-        (1..=64).contains(&text.len()) && text.bytes().all(is_legal)
-    };
-    for text in [&name, &written].into_iter().flatten().filter(|text| !legal(text.value)) {
-        let message = format!("`{}` is not a valid VPC name or id", text.value);
-        diagnostics.error(text.span.clone(), message).label("expected up to 64 letters, digits, `-` and `_`");
-    }
-    let id = written.as_ref().map(|text| VpcId(text.value.to_owned()));
-    let id = id.or_else(|| name.as_ref().map(|name| id::vpc_id(name.value)))?;
-    let taken = settings.vpcs.iter().any(|vpc| vpc.id == id)
-        || name.as_ref().is_some_and(|name| settings.vpc_names.contains_key(name.value));
-    if taken {
-        let span = if table.has("id") { table.span_of("id") } else { table.span_of("name") };
-        diagnostics.error(span, format!("the VPC `{}` is defined twice", id.0)).label("the second time");
-        return None;
-    }
-    Some((id, name.map(|name| name.value)))
-}
-
-fn claim_block(
-    cidr: &At<IpNet>,
-    id: &VpcId,
-    blocks: &mut HashMap<IpNet, (VpcId, Range<usize>)>,
-    diagnostics: &mut Diagnostics<'_>,
-) {
-    let Some((owner, first)) = blocks.insert(cidr.value, (id.clone(), cidr.span.clone())) else { return };
-    let place = diagnostics.place(first, "first here");
-    let message = if owner == *id {
-        format!("the block `{}` is listed twice in the VPC `{}`", cidr.value, id.0)
-    } else {
-        format!("the block `{}` already belongs to the VPC `{}`", cidr.value, owner.0)
-    };
-    let diagnostic = diagnostics.error(cidr.span.clone(), message);
-    diagnostic.label("the second time").related(place).hint("blocks of two VPCs can overlap, but not be the same");
-}
-
-/// The VPC with this name or id, as a zone refers to it.
-pub(super) fn vpc(written: &At<&str>, settings: &Settings, diagnostics: &mut Diagnostics<'_>) -> Option<VpcId> {
-    let by_id = || settings.vpcs.iter().find(|vpc| vpc.id.0 == written.value).map(|vpc| vpc.id.clone());
-    let found = settings.vpc_names.get(written.value).cloned().or_else(by_id);
-    if found.is_none() {
-        let ids = settings.vpcs.iter().map(|vpc| vpc.id.0.as_str());
-        let mut known: Vec<&str> = ids.chain(settings.vpc_names.keys().map(String::as_str)).collect();
-        known.sort_unstable();
-        diagnostics
-            .error(written.span.clone(), format!("unknown VPC `{}`", written.value))
-            .label("no `[[vpc]]` in the settings has this name or id")
-            .hint(words::did_you_mean(written.value, &known, "write a `[[vpc]]` in the settings file"));
-    }
-    found
 }
 
 #[cfg(test)]

@@ -1,6 +1,9 @@
-//! Reads and checks single values: networks, addresses, regions, countries, coordinates.
+//! Reads and checks single values (networks, addresses, regions, countries, coordinates, paths) and
+//! lists of them.
 
+use std::fmt::Display;
 use std::net::{IpAddr, SocketAddr};
+use std::path::{Component, Path, PathBuf};
 
 use ipnet::IpNet;
 
@@ -178,4 +181,51 @@ fn degrees(
         return None;
     }
     Some(written.value.value)
+}
+
+/// Reads every string of a list with `read`. Values that cannot be read are errors and left out.
+pub(super) fn read_list<T>(
+    table: &Table<'_>,
+    key: &str,
+    diagnostics: &mut Diagnostics<'_>,
+    read: impl Fn(&At<&str>, &mut Diagnostics<'_>) -> Option<T>,
+) -> Option<Vec<At<T>>> {
+    let texts = table.strings(key, diagnostics)?;
+    let read_one = |text: &At<&str>| read(text, diagnostics).map(|value| At::new(value, text.span.clone()));
+    Some(texts.iter().filter_map(read_one).collect())
+}
+
+/// The values of a list. A value that is listed twice is an error and left out.
+pub(super) fn without_repetition<T: PartialEq + Display>(
+    written: Vec<At<T>>,
+    what: &str,
+    diagnostics: &mut Diagnostics<'_>,
+) -> Vec<T> {
+    let mut values: Vec<T> = Vec::new();
+    for item in written {
+        if values.contains(&item.value) {
+            diagnostics
+                .error(item.span, format!("the {what} `{}` is listed twice", item.value))
+                .label("the second time");
+        } else {
+            values.push(item.value);
+        }
+    }
+    values
+}
+
+/// Joins paths without looking at the file system, so that messages have `zones/lab.test.toml` and
+/// not `config/../zones/lab.test.toml`.
+pub(super) fn resolve(directory: &Path, path: &str) -> PathBuf {
+    let mut resolved = directory.to_owned();
+    for component in Path::new(path).components() {
+        match component {
+            Component::CurDir => {}
+            Component::ParentDir if matches!(resolved.components().next_back(), Some(Component::Normal(_))) => {
+                resolved.pop();
+            }
+            other => resolved.push(other),
+        }
+    }
+    if resolved.as_os_str().is_empty() { PathBuf::from(".") } else { resolved }
 }

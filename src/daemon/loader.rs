@@ -20,8 +20,6 @@ use crate::health::Slots;
 use crate::load::{self, LoadOutcome, LoadRequest, Loaded, LoadedConfig, Refused, Trigger};
 use crate::store::{Fingerprint, SettingsSource, Writers};
 
-use super::wiring::targets;
-
 /// How often the progress of a load is checked.
 const LOOK: Duration = Duration::from_secs(1);
 /// How long a load may yield, in addition to four times its CPU time. Edits take effect within
@@ -45,7 +43,7 @@ pub(super) async fn first_load(source: &SettingsSource, settings: &Settings) -> 
     loop {
         let (source, settings) = (source.clone(), settings.clone());
         let work = move || {
-            let seen = Fingerprint::of(&targets(&source, &settings));
+            let seen = Fingerprint::of(&source.targets(&settings));
             let request = LoadRequest {
                 generation: 0,
                 base: LoadedConfig::empty(settings),

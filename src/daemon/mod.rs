@@ -165,12 +165,8 @@ async fn boot_and_serve(
         "{why}: completing queries in flight, up to {} s; a second signal stops at once",
         DRAIN.as_secs_f64()
     );
-    tokio::select! {
-        () = drain(serving) => {}
-        why = stopping.at_once() => {
-            tracing::warn!("{why}: stopping at once");
-            return Ok(Ended::AtOnce);
-        }
+    if drain_or_hurry(serving, &mut stopping).await == Ended::AtOnce {
+        return Ok(Ended::AtOnce);
     }
     let finish_query_logging = tokio::task::spawn_blocking(move || query_logging.finish(WRITING));
     let ((), _) = tokio::join!(end(&wiring, running, keeping), finish_query_logging);
@@ -396,6 +392,17 @@ async fn until_stopped(stopping: &mut Stopping, running: &mut JoinHandle<()>) ->
         _ = running => {
             tracing::error!("the control loop has failed: queries are still answered, but with no changes until a restart");
             stopping.wanted().await
+        }
+    }
+}
+
+/// Waits for the workers to finish, or for a second signal, which means not to wait.
+async fn drain_or_hurry(serving: Serving, stopping: &mut Stopping) -> Ended {
+    tokio::select! {
+        () = drain(serving) => Ended::Orderly,
+        why = stopping.at_once() => {
+            tracing::warn!("{why}: stopping at once");
+            Ended::AtOnce
         }
     }
 }

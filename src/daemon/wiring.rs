@@ -112,7 +112,7 @@ impl Wiring {
         files: FileShares,
     ) -> anyhow::Result<()> {
         self.start_prober(authorities, files)?;
-        let targets = targets(&self.source, &self.base.borrow().settings);
+        let targets = self.source.targets(&self.base.borrow().settings);
         if settings.zones.watch {
             let writers = Writers::of(targets.clone(), seen);
             self.start_loader(writers.clone());
@@ -287,18 +287,10 @@ async fn follow(
                 }
             }
         }
-        let wanted = targets(&source, &base.borrow_and_update().settings);
+        let wanted = source.targets(&base.borrow_and_update().settings);
         if wanted != watched {
             watcher.retarget(wanted.clone());
             watched = wanted;
         }
-    }
-}
-
-/// The files to watch.
-pub(super) fn targets(source: &SettingsSource, settings: &Settings) -> Targets {
-    Targets {
-        directory: settings.zones.directory.clone(),
-        files: source.file.iter().chain(&settings.location.geoip).cloned().collect(),
     }
 }

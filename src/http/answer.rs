@@ -14,9 +14,8 @@ use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::body::{Frame, Incoming, SizeHint};
 use hyper_util::service::TowerToHyperService;
 
-use super::Front;
-use super::connection::QUICK;
 use super::table::Place;
+use super::{Front, QUICK};
 
 /// Time limit for a request's body.
 const BODY: Duration = Duration::from_secs(10);

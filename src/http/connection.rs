@@ -13,14 +13,13 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep};
 
+use super::QUICK;
 use super::answer::Service;
 use super::table::Place;
 
 /// Time limit for a request's head, from the start of the connection or the end of the last
 /// response. Prometheus scrapes every 15 s over one connection.
 const HEAD: Duration = Duration::from_secs(30);
-/// The same limit while there are many connections.
-pub(super) const QUICK: Duration = Duration::from_secs(1);
 /// A response is aborted if the client takes no byte of it for this long.
 pub(super) const STALL: Duration = Duration::from_secs(10);
 /// Time limit for a whole response. The largest have megabytes, and a client that reads a few bytes

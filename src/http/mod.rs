@@ -43,6 +43,8 @@ use table::{Place, Table, lock};
 
 /// The pause after accept(2) failed because the process has no file descriptor left.
 const RETRY: Duration = Duration::from_millis(100);
+/// Time limit for a head, and for a body, while there are many connections.
+const QUICK: Duration = Duration::from_secs(1);
 /// Listen backlog; Linux limits it to 4096 by default (net.core.somaxconn).
 const BACKLOG: u32 = 4096;
 /// Send buffer of a connection in bytes; Linux doubles it.

@@ -10,7 +10,7 @@ use axum::routing::{get, post};
 use hyper::body::Frame;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
 
-use super::connection::{QUICK, STALL, Socket};
+use super::connection::{STALL, Socket};
 use super::*;
 use tokio::time::Instant;
 

@@ -1,7 +1,6 @@
 //! What probes and evaluations share: the resolver, the places and the detection of pauses.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
@@ -18,9 +17,6 @@ pub struct Environment {
     pub(super) pauses: Arc<PauseDetector>,
     watching: AbortHandle,
 }
-
-/// How long a look-up may take (docs/health.md).
-pub(super) const LOOK_UP_WITHIN: Duration = Duration::from_secs(5);
 
 impl Environment {
     /// Starts to watch the clocks. Must be called within a tokio runtime.

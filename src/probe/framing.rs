@@ -1,17 +1,6 @@
 //! Finds the end of a response's body (RFC 9112, section 6.3) and removes the transfer coding.
 
-use super::head::Malformed;
-
-/// How the end of a body is determined.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Framing {
-    /// After this number of bytes.
-    Length(u64),
-    /// By a chunk of size 0.
-    Chunked,
-    /// By the end of the connection.
-    UntilClose,
-}
+use super::head::{Framing, Malformed};
 
 /// Extracts the body from the received bytes.
 #[derive(Debug)]

@@ -3,8 +3,6 @@
 
 use memchr::memchr;
 
-use super::framing::Framing;
-
 /// The limit of response headers (Developer Guide).
 const MOST_HEADER_OCTETS: usize = 16_384;
 
@@ -40,6 +38,17 @@ pub(super) enum Malformed {
     ChunkEnd,
     #[error("its first 128 KiB do not decide the check")]
     Endless,
+}
+
+/// How the end of a body is determined.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Framing {
+    /// After this number of bytes.
+    Length(u64),
+    /// By a chunk of size 0.
+    Chunked,
+    /// By the end of the connection.
+    UntilClose,
 }
 
 /// The result of parsing a head.

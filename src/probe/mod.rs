@@ -109,7 +109,7 @@ impl Default for Timings {
     /// waits for one response of one name server.
     fn default() -> Timings {
         Timings {
-            resolve: environment::LOOK_UP_WITHIN,
+            resolve: resolve::LOOK_UP_WITHIN,
             connect: Duration::from_secs(4),
             status: Duration::from_secs(2),
             body: Duration::from_secs(2),

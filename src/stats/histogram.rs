@@ -3,8 +3,6 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use super::worker::add;
-
 /// Number of buckets below the first bound of CoreDNS, 0.25 ms: answers here take microseconds.
 const FINER: u32 = 6;
 /// Number of bounds of CoreDNS: 0.25 ms doubled fifteen times, up to 8.192 s.
@@ -76,6 +74,11 @@ fn bucket_of(nanoseconds: u64) -> usize {
     // for the third.
     let units = nanoseconds.saturating_mul(64).div_ceil(least * 1000).max(1);
     (units.next_power_of_two().trailing_zeros() as usize).min(BOUNDS)
+}
+
+/// There is one writer at a time, so no increment is lost between load and store.
+pub(super) fn add(counter: &AtomicU64, count: u64) {
+    counter.store(counter.load(Ordering::Relaxed).wrapping_add(count), Ordering::Relaxed);
 }
 
 #[cfg(test)]

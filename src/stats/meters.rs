@@ -7,16 +7,13 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::worker::{Stats, Totals, ZoneTotals};
+use super::worker::{MAX_ANSWERS, Stats, Totals, ZoneTotals};
 use super::{AnswerNumber, ZoneNumber};
 
 /// How many zones have their own counters: the first ones of the process. All others share one.
 /// With all of them in use, a worker has 0.9 MB of counters and Prometheus gets some ten thousand
 /// series, which is reasonable for one server.
 pub const MAX_ZONES: usize = 1000;
-
-/// How many record sets have their own counter: the first ones of the process.
-pub const MAX_ANSWERS: usize = 1000;
 
 /// Numbers that do not belong to a zone.
 const RESERVED: usize = 2;

@@ -18,8 +18,8 @@ use std::fmt;
 use std::net::IpAddr;
 
 pub use histogram::{Durations, Histogram};
-pub use meters::{AnswerLabels, MAX_ANSWERS, MAX_ZONES, Meters, Reading, ZoneReading};
-pub use worker::{Counted, Stats, Totals, ZoneTotals};
+pub use meters::{AnswerLabels, MAX_ZONES, Meters, Reading, ZoneReading};
+pub use worker::{Counted, MAX_ANSWERS, Stats, Totals, ZoneTotals};
 
 /// The transport of a query.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

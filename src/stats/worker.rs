@@ -5,8 +5,11 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use super::histogram::{Durations, Histogram};
-use super::{AnswerNumber, Family, KINDS, MAX_ANSWERS, RESPONSE_CODES, Transport, ZoneNumber, kind_of};
+use super::histogram::{Durations, Histogram, add};
+use super::{AnswerNumber, Family, KINDS, RESPONSE_CODES, Transport, ZoneNumber, kind_of};
+
+/// How many record sets have their own counter: the first ones of the process.
+pub const MAX_ANSWERS: usize = 1000;
 
 /// The counters of one worker, aligned to 128 bytes because processors fetch cache lines in pairs.
 #[derive(Debug)]
@@ -237,11 +240,6 @@ impl std::iter::Sum for Totals {
     fn sum<I: Iterator<Item = Totals>>(totals: I) -> Totals {
         totals.fold(Totals::default(), Add::add)
     }
-}
-
-/// There is one writer at a time, so no increment is lost between load and store.
-pub(super) fn add(counter: &AtomicU64, count: u64) {
-    counter.store(counter.load(Ordering::Relaxed).wrapping_add(count), Ordering::Relaxed);
 }
 
 fn increment(counter: &AtomicU64) {

@@ -1,6 +1,5 @@
 //! Reads the zones directory.
 
-use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -10,7 +9,8 @@ use crate::config::{Diagnostic, Disclosure, SourceFile};
 use crate::files;
 
 use super::encoding::text;
-use super::{MemoryRoom, Stamp, WriteState, Writers, disclosure_of};
+use super::targets::{Stamp, zone_files};
+use super::{MemoryRoom, WriteState, Writers, disclosure_of};
 
 /// The size limit of a zone file: about two million records. A larger file is a mistake, and
 /// reading it would exhaust memory.
@@ -72,25 +72,6 @@ impl Sources {
         };
         self.files.into_iter().map(text).collect()
     }
-}
-
-/// The zone files of a directory, sorted: every `*.toml` that is not hidden and does not end in
-/// `~`.
-pub fn zone_files(directory: &Path) -> io::Result<Vec<PathBuf>> {
-    let mut paths = Vec::new();
-    for name in files::names_in(directory)? {
-        if is_zone_file(&name) {
-            paths.push(directory.join(name));
-        }
-    }
-    paths.sort_unstable();
-    Ok(paths)
-}
-
-/// Whether a file with this name in the zones directory is a zone file.
-pub(super) fn is_zone_file(name: &OsStr) -> bool {
-    let octets = name.as_encoded_bytes();
-    octets.ends_with(b".toml") && !octets.starts_with(b".")
 }
 
 /// Reads all zone files of `directory`. `before` returns the replacement of a file that cannot be

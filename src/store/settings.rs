@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::config::{Diagnostic, ListenFlags, LogFormat, Settings, SourceFile};
 
 use super::read::read_source;
+use super::targets::Targets;
 
 /// Where settings come from; the same for every reload.
 #[derive(Clone, Debug, Default)]
@@ -50,6 +51,14 @@ impl SettingsSource {
         match read_source(path) {
             Ok(source) => self.interpret(source),
             Err(problem) => unreadable(path, &problem),
+        }
+    }
+
+    /// The files to watch.
+    pub fn targets(&self, settings: &Settings) -> Targets {
+        Targets {
+            directory: settings.zones.directory.clone(),
+            files: self.file.iter().chain(&settings.location.geoip).cloned().collect(),
         }
     }
 

@@ -7,7 +7,6 @@
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,7 +18,7 @@ use notify::event::{AccessKind, AccessMode, Event, EventKind, ModifyKind};
 use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
 
 use super::Writers;
-use super::read::is_zone_file;
+use super::targets::{Stamp, Targets, identity, is_zone_file};
 use crate::background;
 use crate::files::{self, UNRESPONSIVE_AFTER, Unresponsive};
 
@@ -28,23 +27,11 @@ use crate::files::{self, UNRESPONSIVE_AFTER, Unresponsive};
 const QUIET: Duration = Duration::from_millis(250);
 /// How long continued edits can delay a load: files that change all the time are loaded as well.
 const LONGEST_DELAY: Duration = Duration::from_secs(2);
-/// After this long a write changes the time of a file, even on a file system with a coarse clock
-/// (FAT: two seconds).
-const REST: Duration = Duration::from_secs(3);
 /// How often files are compared without an event: cheap (one `stat` per file) and fast enough for a
 /// user who waits.
 const POLL: Duration = Duration::from_secs(2);
 /// The minimum time between two comparisons.
 const STEP: Duration = Duration::from_millis(50);
-
-/// The files to watch.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Targets {
-    /// The zones directory; every zone file in it is watched.
-    pub directory: PathBuf,
-    /// Individual files: the settings, the geo databases.
-    pub files: Vec<PathBuf>,
-}
 
 /// The watcher. It stops when dropped.
 #[derive(Debug)]
@@ -220,15 +207,6 @@ impl UnsettledEdits {
     }
 }
 
-impl Targets {
-    /// The directories to subscribe to. A subscription to a file ends when an editor replaces the
-    /// file.
-    fn directories(&self) -> impl Iterator<Item = &Path> {
-        let of_files = self.files.iter().filter_map(|file| file.parent());
-        std::iter::once(self.directory.as_path()).chain(of_files)
-    }
-}
-
 /// Which events concern the targets.
 struct Concern {
     /// The zones directory, where any name counts, because editors use temporary names.
@@ -272,92 +250,11 @@ impl Concern {
     }
 }
 
-/// The stamps of all targets.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub struct Fingerprint(BTreeMap<PathBuf, Option<Stamp>>);
-
-impl Fingerprint {
-    /// Their current stamps.
-    pub fn of(targets: &Targets) -> Fingerprint {
-        Fingerprint(targets.paths().map(|path| (path.clone(), Stamp::of(&path))).collect())
-    }
-
-    /// The stamp of a file; `None` if it does not exist.
-    pub(super) fn get(&self, path: &Path) -> Option<Stamp> {
-        self.0.get(path).copied().flatten()
-    }
-
-    /// Whether the file is, or was, a target.
-    pub(super) fn knows(&self, path: &Path) -> bool {
-        self.0.contains_key(path)
-    }
-
-    pub(super) fn set(&mut self, path: PathBuf, stamp: Option<Stamp>) {
-        self.0.insert(path, stamp);
-    }
-
-    pub(super) fn paths(&self) -> impl Iterator<Item = &PathBuf> {
-        self.0.keys()
-    }
-}
-
-impl IntoIterator for Fingerprint {
-    type Item = (PathBuf, Option<Stamp>);
-    type IntoIter = std::collections::btree_map::IntoIter<PathBuf, Option<Stamp>>;
-
-    fn into_iter(self) -> Self::IntoIter {
-        self.0.into_iter()
-    }
-}
-
-/// The metadata of a file that show a change.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Stamp {
-    modified: Option<std::time::SystemTime>,
-    size: u64,
-    /// Inode and change time, on systems that have them.
-    inner: (u64, i64, i64),
-}
-
-impl Stamp {
-    /// `None` if the file does not exist. Follows symbolic links (Kubernetes swaps them).
-    pub fn of(path: &Path) -> Option<Stamp> {
-        let metadata = files::metadata(path).ok()?;
-        Some(Stamp { modified: metadata.modified().ok(), size: metadata.len(), inner: inner(&metadata) })
-    }
-}
-
-impl Stamp {
-    /// The size in bytes.
-    pub(super) fn size(&self) -> u64 {
-        self.size
-    }
-
-    /// Whether the last write was long enough ago that a later one changes the stamp.
-    pub(super) fn is_at_rest(&self) -> bool {
-        self.modified.is_some_and(|modified| modified.elapsed().is_ok_and(|age| age >= REST))
-    }
-}
-
-/// Identifies a directory, independent of its contents.
-fn identity(directory: &Path) -> Option<Stamp> {
-    let metadata = files::metadata(directory).ok()?;
-    Some(Stamp { modified: None, size: 0, inner: (inner(&metadata).0, 0, 0) })
-}
-
-#[cfg(unix)]
-fn inner(metadata: &fs::Metadata) -> (u64, i64, i64) {
-    use std::os::unix::fs::MetadataExt;
-    (metadata.ino(), metadata.ctime(), metadata.ctime_nsec())
-}
-
-#[cfg(not(unix))]
-fn inner(_: &fs::Metadata) -> (u64, i64, i64) {
-    (0, 0, 0)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
+    use super::super::Fingerprint;
     use super::*;
 
     /// Far longer than any of this takes, because the machine may be busy.

@@ -15,8 +15,7 @@ use std::time::{Duration, Instant};
 
 use notify::event::{AccessKind, AccessMode, Event, EventKind, Flag, ModifyKind, RenameMode};
 
-use super::read::is_zone_file;
-use super::{Fingerprint, Stamp, Targets};
+use super::targets::{Fingerprint, Stamp, Targets};
 use crate::files;
 
 /// How long a file must be unchanged to be read although no writer was seen to close it: longer
@@ -287,29 +286,6 @@ impl Write {
     /// Resets the state: the file equals `taken`.
     fn settle(&mut self) {
         (self.still, self.differs_since, self.loaded_quiet, self.loaded_long) = (None, None, None, false);
-    }
-}
-
-impl Targets {
-    /// Whether this path is a target.
-    fn contain(&self, path: &Path) -> bool {
-        path.parent() == Some(&self.directory) || self.files.iter().any(|file| file == path)
-    }
-
-    /// The target that an event names. Events have absolute paths.
-    fn named(&self, path: &Path) -> Option<PathBuf> {
-        let whole = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-        let name = path.file_name()?;
-        if is_zone_file(name) && path.parent() == Some(&whole(&self.directory)) {
-            return Some(self.directory.join(name));
-        }
-        self.files.iter().find(|file| whole(file) == path).cloned()
-    }
-
-    /// The paths of all targets that exist.
-    pub(super) fn paths(&self) -> impl Iterator<Item = PathBuf> + use<> {
-        let zones = super::zone_files(&self.directory).unwrap_or_default();
-        self.files.clone().into_iter().chain(zones)
     }
 }
 

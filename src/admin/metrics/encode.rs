@@ -3,18 +3,17 @@
 use std::fmt;
 
 use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeCounterValue, EncodeGaugeValue, MetricEncoder};
-use prometheus_client::metrics::MetricType;
+use prometheus_client::encoding::DescriptorEncoder;
 
 use crate::control::{CheckMetrics, LATENCY_BOUNDS, MetricsSnapshot, ReloadResult};
 use crate::health::{Reason, Status, Timestamp};
 use crate::model::ResponseCode;
-use crate::stats::{Durations, Family as AddressFamily, KINDS, Transport, ZoneReading};
-
 use crate::query_logging;
+use crate::stats::{Durations, Family, KINDS, Transport, ZoneReading};
 
 use super::Picture;
-use super::families::{self, Family};
+use super::families;
+use super::output::{Counter, Page};
 
 /// NOERROR and NXDOMAIN: every zone has these series from the start, so that `increase()` sees the
 /// first response.
@@ -141,7 +140,7 @@ fn dropped(mut counts: Counter<'_>, totals: &query_logging::Totals) -> fmt::Resu
 /// Only series with a count: a zone with queries for five types has five series, not eighty.
 fn requests_of(zone: &ZoneReading, requests: &mut Counter<'_>) -> fmt::Result {
     for transport in Transport::ALL {
-        for (family, name) in AddressFamily::ALL.into_iter().zip(["1", "2"]) {
+        for (family, name) in Family::ALL.into_iter().zip(["1", "2"]) {
             let counts = &zone.totals.queries[transport as usize][family as usize];
             for ((_, kind), count) in KINDS.iter().zip(counts).filter(|(_, count)| **count > 0) {
                 requests.sample(&[proto(transport), name, kind, &zone.zone], count)?;
@@ -195,60 +194,4 @@ fn proto(transport: Transport) -> &'static str {
 
 fn timestamp(at: Timestamp) -> f64 {
     at.0.as_secs_f64()
-}
-
-/// The output, one family at a time.
-pub(super) struct Page<'p, 'e>(&'p mut DescriptorEncoder<'e>);
-
-/// Each kind of family has its own kind of samples.
-pub(super) struct Counter<'m>(MetricEncoder<'m>, &'static Family);
-pub(super) struct Gauge<'m>(MetricEncoder<'m>, &'static Family);
-pub(super) struct Histogram<'m>(MetricEncoder<'m>, &'static Family);
-
-impl Page<'_, '_> {
-    pub(super) fn counter(&mut self, family: &'static Family) -> Result<Counter<'_>, fmt::Error> {
-        Ok(Counter(self.begin(family)?, family))
-    }
-
-    pub(super) fn gauge(&mut self, family: &'static Family) -> Result<Gauge<'_>, fmt::Error> {
-        Ok(Gauge(self.begin(family)?, family))
-    }
-
-    fn histogram(&mut self, family: &'static Family) -> Result<Histogram<'_>, fmt::Error> {
-        Ok(Histogram(self.begin(family)?, family))
-    }
-
-    fn begin(&mut self, family: &'static Family) -> Result<MetricEncoder<'_>, fmt::Error> {
-        // The encoder puts the suffix of counters back, where the format has it.
-        let name = match family.kind {
-            MetricType::Counter => family.name.strip_suffix("_total").unwrap_or(family.name),
-            _ => family.name,
-        };
-        self.0.encode_descriptor(name, family.help, None, family.kind)
-    }
-}
-
-impl Counter<'_> {
-    pub(super) fn sample(&mut self, labels: &[&str], value: &impl EncodeCounterValue) -> fmt::Result {
-        self.0.encode_family(&named(self.1, labels))?.encode_counter::<[(&str, &str); 0], _, u64>(value, None)
-    }
-}
-
-impl Gauge<'_> {
-    pub(super) fn sample(&mut self, labels: &[&str], value: &impl EncodeGaugeValue) -> fmt::Result {
-        self.0.encode_family(&named(self.1, labels))?.encode_gauge(value)
-    }
-}
-
-impl Histogram<'_> {
-    /// `buckets` are upper bounds with their counts.
-    fn sample(&mut self, labels: &[&str], sum: f64, buckets: &[(f64, u64)]) -> fmt::Result {
-        let count = buckets.iter().map(|(_, count)| count).sum();
-        self.0.encode_family(&named(self.1, labels))?.encode_histogram::<[(&str, &str); 0]>(sum, count, buckets, None)
-    }
-}
-
-fn named<'l>(family: &Family, values: &[&'l str]) -> Vec<(&'static str, &'l str)> {
-    debug_assert_eq!(family.labels.len(), values.len(), "{}", family.name);
-    family.labels.iter().copied().zip(values.iter().copied()).collect()
 }

@@ -6,6 +6,7 @@
 
 mod encode;
 mod families;
+mod output;
 #[cfg(target_os = "linux")]
 mod process;
 #[cfg(test)]

@@ -4,8 +4,8 @@ use std::fmt;
 
 use procfs::process::{LimitValue, Process};
 
-use super::encode::Page;
 use super::families;
+use super::output::Page;
 
 pub(super) fn encode(page: &mut Page<'_, '_>) -> fmt::Result {
     let Ok(process) = Process::myself() else { return Ok(()) };

@@ -8,7 +8,7 @@ use ipnet::IpNet;
 use super::super::document::Diagnostics;
 use super::super::table::{At, Table};
 use super::super::{id, value};
-use super::file::Defined;
+use super::definition::{Defined, read_uuid};
 use crate::model::CidrCollection;
 
 /// API CollectionName, CidrLocationNameDefaultNotAllowed.
@@ -36,18 +36,6 @@ pub(super) fn read(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Opti
     let collection =
         CidrCollection { id: crate::model::CidrCollectionId(id.value.clone()), name: name.value.clone(), locations };
     Some(Defined { name, id, value: (!is_faulty).then_some(collection) })
-}
-
-/// The `id` that the user set, a lower-case UUID.
-pub(super) fn read_uuid(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Option<At<String>> {
-    let written = table.string("id", diagnostics)?;
-    if !id::is_uuid(written.value) {
-        let diagnostic = diagnostics.error(written.span, format!("`{}` is not a valid id", written.value));
-        diagnostic.label("expected a UUID in lower case");
-        diagnostic.hint("leave out `id`: it is then derived from the name");
-        return None;
-    }
-    Some(written.map(str::to_owned))
 }
 
 /// 1 to `most` of `[0-9A-Za-z_-]`.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::super::document::Diagnostics;
 use super::super::table::{At, NumberOrString, Table};
 use super::super::value;
-use super::health_check::flag;
+use super::definition::flag;
 use crate::model::{
     AddressFamily, EndpointCheck, EndpointProtocol, EndpointTarget, HttpRequest, Name, Secret, StatusRange, Timeouts,
 };

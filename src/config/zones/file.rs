@@ -5,6 +5,7 @@ use std::ops::Range;
 use super::super::document::Diagnostics;
 use super::super::keys;
 use super::super::table::{At, Table};
+use super::definition::Defined;
 use super::group::GroupDraft;
 use super::{collection, group, health_check, name, record};
 use crate::background;
@@ -39,14 +40,6 @@ pub(super) struct ZoneDraft {
     pub(super) record_groups: Vec<GroupDraft>,
     /// True when some records could not be read and are missing here.
     pub(super) is_incomplete: bool,
-}
-
-/// A definition that records refer to by name or id.
-pub(super) struct Defined<T> {
-    pub(super) name: At<String>,
-    pub(super) id: At<String>,
-    /// `None` when it has errors: references to it are known, but it cannot be used.
-    pub(super) value: Option<T>,
 }
 
 /// Reads a file's tables.

@@ -6,9 +6,8 @@ use std::ops::Range;
 use super::super::document::Diagnostics;
 use super::super::id;
 use super::super::table::{At, Table};
-use super::collection::read_uuid;
+use super::definition::{Defined, flag, read_uuid};
 use super::endpoint;
-use super::file::Defined;
 use super::metric;
 use crate::model::{CalculatedCheck, HealthCheck, HealthCheckId, HealthCheckKind, RoutingControlState};
 
@@ -119,10 +118,6 @@ fn check_name(name: &At<String>, diagnostics: &mut Diagnostics<'_>) {
         let message = format!("the name of a health check must have 1 to {MAX_NAME_CHARACTERS} characters");
         diagnostics.error(name.span.clone(), message).label(format!("{count} characters"));
     }
-}
-
-pub(super) fn flag(table: &Table<'_>, key: &str, default: bool, diagnostics: &mut Diagnostics<'_>) -> bool {
-    table.boolean(key, diagnostics).map_or(default, |flag| flag.value)
 }
 
 type Kind = (HealthCheckKind, Vec<At<String>>);

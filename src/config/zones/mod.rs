@@ -6,6 +6,7 @@
 
 mod collection;
 mod default_records;
+mod definition;
 mod endpoint;
 mod file;
 mod group;

@@ -12,10 +12,11 @@ use std::sync::Arc;
 
 use super::super::diagnostic::{Diagnostic, Reference, Severity};
 use super::super::document::{self, Diagnostics};
-use super::super::settings::vpc;
 use super::super::table::At;
+use super::super::vpcs::vpc;
 use super::super::{Settings, SourceFile, id, words};
-use super::file::{Defined, Draft, ZoneDraft};
+use super::definition::Defined;
+use super::file::{Draft, ZoneDraft};
 use super::health_check::Draft as CheckDraft;
 use super::policy::CidrReference;
 use super::record::{RecordDraft, Spans};
@@ -370,7 +371,9 @@ impl Link<'_, '_> {
         let mut vpcs = Vec::new();
         for name in written {
             let name = At::new(name.value.as_str(), name.span.clone());
-            let Some(id) = vpc(&name, self.settings, &mut self.diagnostics[at]) else { continue };
+            let Some(id) = vpc(&name, &self.settings.vpcs, &self.settings.vpc_names, &mut self.diagnostics[at]) else {
+                continue;
+            };
             if vpcs.contains(&id) {
                 self.diagnostics[at]
                     .error(name.span, format!("the VPC `{}` is listed twice", id.0))

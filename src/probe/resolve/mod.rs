@@ -26,10 +26,11 @@ use tokio::time::{Instant, timeout};
 
 use crate::model::AddressFamily;
 
-use super::environment::LOOK_UP_WITHIN;
 use exchange::{NameServers, NoResponse};
 use system::{Hosts, ResolvConf, Sources};
 
+/// How long a look-up may take (docs/health.md).
+pub(super) const LOOK_UP_WITHIN: Duration = Duration::from_secs(5);
 /// How often the two files are checked for changes.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// The longest time to cache an address, regardless of its TTL: a restarted container may have

@@ -4,19 +4,27 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 pub(super) struct SourceFile {
     /// Relative to src/.
     pub(super) path: PathBuf,
     pub(super) text: String,
+    /// Without comments and strings.
+    pub(super) code: String,
     /// Declared as `#[cfg(test)] mod …;` by the file above it.
     pub(super) only_for_tests: bool,
 }
 
 impl SourceFile {
+    fn of(path: &Path, text: String) -> SourceFile {
+        let code = code_of(&text);
+        SourceFile { path: path.to_owned(), text, code, only_for_tests: false }
+    }
+
     /// Without comments, strings and unit tests.
-    pub(super) fn product_code(&self) -> String {
-        if self.only_for_tests { String::new() } else { without_tests(&code_of(&self.text)).to_owned() }
+    pub(super) fn product_code(&self) -> &str {
+        if self.only_for_tests { "" } else { without_tests(&self.code) }
     }
 
     /// The modules of this file: `geo/table.rs` → geo, table; `geo/mod.rs` → geo; `lib.rs` → none.
@@ -26,7 +34,12 @@ impl SourceFile {
 }
 
 /// Every Rust file under src/, in order.
-pub(super) fn source_files() -> Vec<SourceFile> {
+pub(super) fn source_files() -> &'static [SourceFile] {
+    static FILES: LazyLock<Vec<SourceFile>> = LazyLock::new(read_source_files);
+    &FILES
+}
+
+fn read_source_files() -> Vec<SourceFile> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut directories = vec![root.clone()];
     let mut files = Vec::new();
@@ -37,8 +50,8 @@ pub(super) fn source_files() -> Vec<SourceFile> {
                 directories.push(path);
             } else if path.extension().is_some_and(|extension| extension == "rs") {
                 let text = fs::read_to_string(&path).expect("sources are UTF-8");
-                let path = path.strip_prefix(&root).expect("it was found below src/").to_owned();
-                files.push(SourceFile { path, text, only_for_tests: false });
+                let path = path.strip_prefix(&root).expect("it was found below src/");
+                files.push(SourceFile::of(path, text));
             }
         }
     }
@@ -157,7 +170,7 @@ impl Modules {
         let mut exported = BTreeMap::new();
         for file in files {
             let module = file.module();
-            for path in exports(&file.product_code()) {
+            for path in exports(file.product_code()) {
                 let name = path.last().expect("a path has a last name").clone();
                 let starts_at_root = matches!(path[0].as_str(), "crate" | "super" | "self");
                 let target =
@@ -333,8 +346,7 @@ fn what_only_looks_like_a_use_is_not_one() {
 
 #[test]
 fn a_path_leads_to_the_file_that_defines_its_end() {
-    let file =
-        |path: &str, text: &str| SourceFile { path: PathBuf::from(path), text: text.to_owned(), only_for_tests: false };
+    let file = |path: &str, text: &str| SourceFile::of(Path::new(path), text.to_owned());
     let files = [
         file("lib.rs", "pub mod geo;"),
         file("geo/mod.rs", "mod place;\npub use place::{Network, Place};\npub(super) use self::deep::Deep;"),

@@ -1,0 +1,242 @@
+//! Health checks: `/v1/health` and `/v1/transitions`.
+
+use serde::{Deserialize, Serialize};
+
+use super::overrides::{OverriddenShape, OverrideShape};
+
+/// The status of a health check.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StatusShape {
+    /// Its records may answer.
+    Healthy,
+    /// Its records answer only when all others are unhealthy too.
+    Unhealthy,
+}
+
+/// The response of `GET /v1/health`: health checks that match the query.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct HealthShape {
+    /// The server's clock.
+    pub now: String,
+    /// When the server was started.
+    pub started: String,
+    /// Counts of all checks that match `name`.
+    #[serde(default)]
+    pub counts: CheckCountsShape,
+    /// Number of checks that match the whole query; `checks` is one page of them.
+    #[serde(default)]
+    pub matching: usize,
+    /// Sorted by name.
+    pub checks: Vec<CheckShape>,
+    /// In the order in which they were set.
+    pub overrides: Vec<OverrideShape>,
+    /// The connectivity of the server; absent without sentinels.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connectivity: Option<ConnectivityShape>,
+    /// Recovered records that wait or start slowly, at most 1000.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub returning: Vec<ReturningShape>,
+}
+
+/// The connectivity of the server itself, as its sentinels show it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConnectivityShape {
+    /// Since when all sentinels are unhealthy, so that results of other checks are ignored; absent
+    /// when connected.
+    pub isolated_since: Option<String>,
+    /// The checks that are sentinels.
+    pub sentinels: Vec<String>,
+}
+
+/// A recovered record that waits for its failback or starts slowly.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReturningShape {
+    /// Such as `app.lab.test. A blue`.
+    pub record: String,
+    /// When it recovered.
+    pub since: String,
+    /// `failback_delay`, or `slow_start`.
+    pub stage: StageShape,
+    /// Share of its weight in percent; only in a slow start.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub share_percent: Option<u8>,
+    /// When this stage ends.
+    pub until: String,
+}
+
+/// The stage of a recovered record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StageShape {
+    /// Healthy, but not used while other records of its group can answer.
+    FailbackDelay,
+    /// Used with a part of its weight.
+    SlowStart,
+}
+
+/// A health check.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CheckShape {
+    /// Its name.
+    pub name: String,
+    /// Its id, as in Route 53's API.
+    pub id: String,
+    /// Its type: `http`, `https`, `tcp`, `calculated`, `metric` or `manual`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// What it probes or evaluates, for example `http://192.0.2.11:8080/health`.
+    pub endpoint: String,
+    /// The status in effect.
+    pub status: StatusShape,
+    /// Since when.
+    pub since: String,
+    /// The status that the check would have without overrides.
+    pub without_overrides: StatusShape,
+    /// True before the first result; the check counts as healthy until then.
+    pub pending: bool,
+    /// True if the check is disabled: not probed, and healthy.
+    pub disabled: bool,
+    /// True if the check inverts its status.
+    pub inverted: bool,
+    /// The override in effect.
+    pub overridden: Option<OverriddenShape>,
+    /// The last result.
+    pub last_result: Option<ResultShape>,
+    /// The next probe, and when the status can change.
+    pub next: Option<NextShape>,
+    /// The records that use the check.
+    pub records: Vec<String>,
+    /// Changes of the status, latest first; only with `history=1`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub transitions: Vec<TransitionShape>,
+    /// Results, latest first, equal ones in a row as one entry; only with `history=1`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub results: Vec<ResultsShape>,
+    /// The last probes since the server was started, oldest first; only with `history=1` and
+    /// `name`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub recent: Vec<SampleShape>,
+}
+
+impl CheckShape {
+    /// The last result in words; for a check without results of its own, what its status depends
+    /// on.
+    pub fn last_words(&self) -> Option<&str> {
+        match (&self.last_result, self.kind.as_str()) {
+            (Some(last), _) => Some(&last.status),
+            (None, "calculated") => Some(&self.endpoint),
+            (None, "manual") => Some("as its file says"),
+            (None, _) => None,
+        }
+    }
+}
+
+/// One of the last probes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SampleShape {
+    /// When.
+    pub at: String,
+    /// Duration of the probe in milliseconds, without the look-up of a name.
+    pub total_ms: f64,
+    /// True if the endpoint passed.
+    pub passed: bool,
+}
+
+/// The response of `GET /v1/transitions`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TransitionsShape {
+    /// Latest first.
+    pub transitions: Vec<CheckTransitionShape>,
+}
+
+/// A change of a check's status, with the name of the check.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckTransitionShape {
+    /// The name of the check.
+    pub check: String,
+    /// The change.
+    #[serde(flatten)]
+    pub transition: TransitionShape,
+}
+
+/// A result of a probe or evaluation.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ResultShape {
+    /// When.
+    pub at: String,
+    /// True if the endpoint passed.
+    pub passed: bool,
+    /// True if a metric check had no data.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub missing: bool,
+    /// The status text, in Route 53's words.
+    pub status: String,
+    /// Time until the TCP connection was established, in milliseconds (Route 53's ConnectionTime).
+    pub connect_ms: Option<f64>,
+    /// Time from then until the TLS handshake was complete, in milliseconds (SSLHandshakeTime).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls_handshake_ms: Option<f64>,
+    /// Time from then until the response began, in milliseconds (TimeToFirstByte).
+    pub first_byte_ms: Option<f64>,
+    /// Duration of the probe in milliseconds, without the look-up of a name.
+    pub total_ms: f64,
+    /// True if the result is from before the server was started.
+    pub remembered: bool,
+}
+
+/// The next probe, and when the status can change.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NextShape {
+    /// Start of the next probe; absent if it is due now.
+    pub probe_at: Option<String>,
+    /// Number of opposite results in a row that change the status.
+    pub results_needed: u8,
+    /// True if those results are passes, false if they are failures.
+    pub passes: bool,
+    /// The status after them, unless an override is in effect.
+    pub then: StatusShape,
+    /// The earliest time of that change.
+    pub earliest: String,
+}
+
+/// A change of a status.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TransitionShape {
+    /// When.
+    pub at: String,
+    /// The new status.
+    pub to: StatusShape,
+    /// Why.
+    pub why: String,
+}
+
+/// Equal results in a row.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ResultsShape {
+    /// Time of the first.
+    pub first: String,
+    /// Time of the last.
+    pub last: String,
+    /// How many there are.
+    pub count: u32,
+    /// True if the endpoint passed.
+    pub passed: bool,
+    /// The status text, in Route 53's words.
+    pub status: String,
+    /// Duration of the longest probe, in milliseconds.
+    pub slowest_ms: f64,
+}
+
+/// Counts of health checks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckCountsShape {
+    /// All checks.
+    pub all: usize,
+    /// Unhealthy checks.
+    pub unhealthy: usize,
+    /// Checks with an override.
+    pub overridden: usize,
+    /// Checks without a first result, which count as healthy.
+    pub pending: usize,
+}

@@ -1,0 +1,31 @@
+//! The JSON bodies of the HTTP API: requests and responses. They are separate from the model, so
+//! that the model can change without a change of the API. docs/status-page.md describes them for
+//! users.
+//!
+//! Times are strings in RFC 3339, UTC; times of observations have milliseconds.
+
+mod events;
+mod health;
+mod overrides;
+mod places;
+mod status;
+mod zones;
+
+use serde::{Deserialize, Serialize};
+
+pub use events::*;
+pub use health::*;
+pub use overrides::*;
+pub use places::*;
+pub use status::*;
+pub use zones::*;
+
+/// The body of an error response.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ErrorShape {
+    /// The message.
+    pub error: String,
+    /// The names that exist; only if the requested name does not.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub known: Vec<String>,
+}

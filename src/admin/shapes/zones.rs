@@ -1,0 +1,150 @@
+//! Zones and their records: `/v1/zones`.
+
+use serde::{Deserialize, Serialize};
+
+use super::health::StatusShape;
+
+/// The response of `GET /v1/zones`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ZonesShape {
+    /// Number of zones that match; `zones` is one page of them.
+    pub matching: usize,
+    /// Sorted by name.
+    pub zones: Vec<ZoneRowShape>,
+}
+
+/// A zone in a list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ZoneRowShape {
+    /// Its id, as in Route 53's API.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// The comment in its file.
+    pub comment: Option<String>,
+    /// The VPCs of a private zone; empty for a public zone.
+    pub vpcs: Vec<String>,
+    /// Number of its record sets.
+    pub record_sets: usize,
+    /// Number of health checks that its record sets use.
+    pub checks: usize,
+    /// Number of those that are unhealthy.
+    pub unhealthy_checks: usize,
+    /// True if it answers SERVFAIL, because its file is broken and has no usable copy.
+    #[serde(default)]
+    pub unavailable: bool,
+}
+
+/// The response of `GET /v1/zones/{id}/records`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RecordsShape {
+    /// The id of the zone, as in Route 53's API.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// The comment in its file.
+    pub comment: Option<String>,
+    /// The VPCs of a private zone; empty for a public zone.
+    pub vpcs: Vec<String>,
+    /// Number of its record sets.
+    pub record_sets: usize,
+    /// Number of groups that match; `groups` is one page of them.
+    pub matching: usize,
+    /// In canonical order of their names (RFC 4034 section 6.1).
+    pub groups: Vec<GroupShape>,
+}
+
+/// The record sets of one name and type, with the groups that their aliases point to.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct GroupShape {
+    /// The name.
+    pub name: String,
+    /// The type.
+    #[serde(rename = "type")]
+    pub record_type: String,
+    /// The routing policy, as in Route 53's Developer Guide.
+    pub policy: String,
+    /// What the group answers when no record is healthy: `all`, `none`, `last_healthy`.
+    pub when_all_unhealthy: String,
+    /// Its health.
+    pub state: GroupStateShape,
+    /// Its record sets, in the order of the file.
+    pub members: Vec<MemberShape>,
+    /// Number of record sets that are left out because the response is full.
+    pub not_shown: usize,
+}
+
+/// The health of a group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum GroupStateShape {
+    /// All of its record sets can answer.
+    Healthy,
+    /// Some can.
+    Degraded,
+    /// None can.
+    Unhealthy,
+    /// No record set has a health check.
+    Unchecked,
+}
+
+/// A record set.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MemberShape {
+    /// Its set identifier; a simple record has none.
+    pub set_identifier: Option<String>,
+    /// Its role in the policy, for example `primary`, `weight 75`, `eu-central-1`.
+    pub role: String,
+    /// Its weight; only for the weighted policy.
+    pub weight: Option<u8>,
+    /// Its share of the answers now, 0 to 1; absent if it depends on the client.
+    pub share: Option<f64>,
+    /// True if its health lets it answer.
+    pub usable: bool,
+    /// True if it is healthy but answers only if no other record can, because it drains or waits
+    /// for its failback.
+    pub reserve: bool,
+    /// The fraction of its weight during a drain or slow start, 0 to 1; absent if it has its whole
+    /// weight.
+    pub part: Option<f64>,
+    /// True if it has a health check or an alias target whose health counts.
+    pub has_health: bool,
+    /// Its health check.
+    pub check: Option<MemberCheckShape>,
+    /// TTL in seconds; an alias has the TTL of its target.
+    pub ttl: Option<u32>,
+    /// The first 20 values.
+    pub values: Vec<String>,
+    /// Number of values.
+    pub value_count: usize,
+    /// The alias target, instead of values.
+    pub alias: Option<AliasShape>,
+}
+
+/// The check of a record set.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MemberCheckShape {
+    /// Its name.
+    pub name: String,
+    /// The status in effect.
+    pub status: StatusShape,
+    /// Since when.
+    pub since: String,
+    /// True before the first result; the check counts as healthy until then.
+    pub pending: bool,
+    /// True if an override is in effect.
+    pub overridden: bool,
+}
+
+/// The target of an alias.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AliasShape {
+    /// The name; the type is the alias's own.
+    pub target: String,
+    /// True if the target's health counts (EvaluateTargetHealth).
+    pub evaluate_target_health: bool,
+    /// True if the target exists.
+    pub is_there: bool,
+    /// The target's group; absent if the response is full.
+    pub group: Option<Box<GroupShape>>,
+}

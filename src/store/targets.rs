@@ -1,0 +1,154 @@
+//! The watched files, and the metadata that show whether a file has changed.
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::files;
+
+/// After this long a write changes the time of a file, even on a file system with a coarse clock
+/// (FAT: two seconds).
+const REST: Duration = Duration::from_secs(3);
+
+/// The files to watch.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Targets {
+    /// The zones directory; every zone file in it is watched.
+    pub directory: PathBuf,
+    /// Individual files: the settings, the geo databases.
+    pub files: Vec<PathBuf>,
+}
+
+impl Targets {
+    /// The directories to subscribe to. A subscription to a file ends when an editor replaces the
+    /// file.
+    pub(super) fn directories(&self) -> impl Iterator<Item = &Path> {
+        let of_files = self.files.iter().filter_map(|file| file.parent());
+        std::iter::once(self.directory.as_path()).chain(of_files)
+    }
+
+    /// Whether this path is a target.
+    pub(super) fn contain(&self, path: &Path) -> bool {
+        path.parent() == Some(&self.directory) || self.files.iter().any(|file| file == path)
+    }
+
+    /// The target that an event names. Events have absolute paths.
+    pub(super) fn named(&self, path: &Path) -> Option<PathBuf> {
+        let whole = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        let name = path.file_name()?;
+        if is_zone_file(name) && path.parent() == Some(&whole(&self.directory)) {
+            return Some(self.directory.join(name));
+        }
+        self.files.iter().find(|file| whole(file) == path).cloned()
+    }
+
+    /// The paths of all targets that exist.
+    pub(super) fn paths(&self) -> impl Iterator<Item = PathBuf> + use<> {
+        let zones = zone_files(&self.directory).unwrap_or_default();
+        self.files.clone().into_iter().chain(zones)
+    }
+}
+
+/// The zone files of a directory, sorted: every `*.toml` that is not hidden and does not end in
+/// `~`.
+pub fn zone_files(directory: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut paths = Vec::new();
+    for name in files::names_in(directory)? {
+        if is_zone_file(&name) {
+            paths.push(directory.join(name));
+        }
+    }
+    paths.sort_unstable();
+    Ok(paths)
+}
+
+/// Whether a file with this name in the zones directory is a zone file.
+pub(super) fn is_zone_file(name: &OsStr) -> bool {
+    let octets = name.as_encoded_bytes();
+    octets.ends_with(b".toml") && !octets.starts_with(b".")
+}
+
+/// The stamps of all targets.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Fingerprint(BTreeMap<PathBuf, Option<Stamp>>);
+
+impl Fingerprint {
+    /// Their current stamps.
+    pub fn of(targets: &Targets) -> Fingerprint {
+        Fingerprint(targets.paths().map(|path| (path.clone(), Stamp::of(&path))).collect())
+    }
+
+    /// The stamp of a file; `None` if it does not exist.
+    pub(super) fn get(&self, path: &Path) -> Option<Stamp> {
+        self.0.get(path).copied().flatten()
+    }
+
+    /// Whether the file is, or was, a target.
+    pub(super) fn knows(&self, path: &Path) -> bool {
+        self.0.contains_key(path)
+    }
+
+    pub(super) fn set(&mut self, path: PathBuf, stamp: Option<Stamp>) {
+        self.0.insert(path, stamp);
+    }
+
+    pub(super) fn paths(&self) -> impl Iterator<Item = &PathBuf> {
+        self.0.keys()
+    }
+}
+
+impl IntoIterator for Fingerprint {
+    type Item = (PathBuf, Option<Stamp>);
+    type IntoIter = std::collections::btree_map::IntoIter<PathBuf, Option<Stamp>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}
+
+/// The metadata of a file that show a change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stamp {
+    modified: Option<std::time::SystemTime>,
+    size: u64,
+    /// Inode and change time, on systems that have them.
+    inner: (u64, i64, i64),
+}
+
+impl Stamp {
+    /// `None` if the file does not exist. Follows symbolic links (Kubernetes swaps them).
+    pub fn of(path: &Path) -> Option<Stamp> {
+        let metadata = files::metadata(path).ok()?;
+        Some(Stamp { modified: metadata.modified().ok(), size: metadata.len(), inner: inner(&metadata) })
+    }
+
+    /// The size in bytes.
+    pub(super) fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// Whether the last write was long enough ago that a later one changes the stamp.
+    pub(super) fn is_at_rest(&self) -> bool {
+        self.modified.is_some_and(|modified| modified.elapsed().is_ok_and(|age| age >= REST))
+    }
+}
+
+/// Identifies a directory, independent of its contents.
+pub(super) fn identity(directory: &Path) -> Option<Stamp> {
+    let metadata = files::metadata(directory).ok()?;
+    Some(Stamp { modified: None, size: 0, inner: (inner(&metadata).0, 0, 0) })
+}
+
+#[cfg(unix)]
+fn inner(metadata: &fs::Metadata) -> (u64, i64, i64) {
+    use std::os::unix::fs::MetadataExt;
+    (metadata.ino(), metadata.ctime(), metadata.ctime_nsec())
+}
+
+#[cfg(not(unix))]
+fn inner(_: &fs::Metadata) -> (u64, i64, i64) {
+    (0, 0, 0)
+}
