@@ -11,9 +11,7 @@ use crate::load::{Deferred, ReportedFault, Unavailable};
 use crate::model::HealthCheck;
 
 use super::reports::{Report, counts};
-use super::shapes::{
-    DeferredShape, FaultShape, LastLoadShape, LongestFailoverShape, ServerShape, UnavailableShape,
-};
+use super::shapes::{DeferredShape, FaultShape, LastLoadShape, LongestFailoverShape, ServerShape, UnavailableShape};
 use super::{Door, json};
 
 pub(super) async fn status(State(door): State<Door>, headers: HeaderMap) -> Response {
