@@ -10,7 +10,7 @@ use ipnet::IpNet;
 
 use crate::control::{CheckSnapshot, HypotheticalHealth, OverrideError, WhatIf, humanize_duration, rfc3339};
 use crate::explain::shape::CheckShape;
-use crate::explain::{Asked, Explanation, Question, Stage, explain, query_type};
+use crate::explain::{Asked, ExplainContext, Explanation, Question, explain, query_type};
 use crate::health::Status;
 use crate::model::{HealthCheckId, Name, NameError};
 
@@ -66,7 +66,7 @@ fn answer(wanted: &Wanted, what_if: &WhatIf) -> Result<Explanation, String> {
     let as_if: Vec<String> = wanted.hypothetical.iter().map(ToString::to_string).collect();
     explain(
         &wanted.question,
-        &Stage {
+        &ExplainContext {
             world: &what_if.world,
             model: &|id| what_if.base().zone_model(id).map_err(|error| error.to_string()),
             checks: &|id| check(what_if, &wanted.hypothetical, id),

@@ -25,14 +25,14 @@ const NAMED: usize = 20;
 /// Options that select the server.
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct ServerArguments {
-    /// The running server's admin address [default: as the settings say, else 127.0.0.1:8053]
+    /// The running server's admin address [default: that of the settings, else 127.0.0.1:8053]
     #[arg(long, value_name = "ADDRESS:PORT")]
     admin: Option<SocketAddr>,
     /// The settings file
     #[arg(short, long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// A file with the server's admin token, for changes [default: $FIFTYTHREE_ADMIN_TOKEN, else as
-    /// the settings say]
+    /// A file with the server's admin token, for changes [default: $FIFTYTHREE_ADMIN_TOKEN, else that
+    /// of the settings]
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
 }

@@ -21,9 +21,9 @@ Examples:
   fiftythree check zones/*.toml        these zone files, as if nothing else existed
   fiftythree check --json | jq '.diagnostics[]'
 
-Nothing is changed and nothing is asked over the network.
+It changes nothing and sends nothing over the network.
 
-Exit code: 0 when everything can be served (warnings may remain); 1 when something is wrong; 2 for a wrong command line.";
+Exit code: 0 when everything can be served (warnings may remain); 1 when there are errors; 2 for a wrong command line.";
 
 /// Find all errors in settings and zones.
 #[derive(Debug, clap::Args)]

@@ -82,14 +82,14 @@ struct SetArguments {
     /// The reason; shown wherever the status is shown
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     reason: String,
-    /// Until when: 22:00 (the next one, local time), "2026-03-01 22:00", 2026-03-01T22:00:00Z
+    /// The end: 22:00 (the next one, local time), "2026-03-01 22:00", 2026-03-01T22:00:00Z
     /// [default: until cleared]
     #[arg(long, value_name = "TIME")]
     until: Option<String>,
-    /// For how long instead: 30m, 1h30m, 2d
+    /// The duration, instead of --until: 30m, 1h30m, 2d
     #[arg(long = "for", value_name = "SPAN", value_parser = time_args::parse_span, conflicts_with = "until")]
     duration: Option<Duration>,
-    /// From when on, as --until [default: now]
+    /// The beginning, as --until [default: now]
     #[arg(long, value_name = "TIME")]
     from: Option<String>,
     /// The author [default: the login name]

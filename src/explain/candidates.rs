@@ -4,14 +4,14 @@
 use super::names::{Names, Owner};
 use super::recorder::Notes;
 use super::shape::{AliasShape, CandidateShape, CheckShape, GroupShape, Verdict};
-use super::{ClientFacts, Stage};
+use super::{ClientFacts, ExplainContext};
 use crate::geo::TripBasis;
 use crate::model::{Content, FailoverRole, GeoLocation, ResourceRecordSet, RoutingPolicy, WhenAllUnhealthy};
 use crate::policy::{Choice, DrawBy, Note};
 
 /// How one group chose for one client.
 pub(super) struct Telling<'t> {
-    stage: &'t Stage<'t>,
+    stage: &'t ExplainContext<'t>,
     names: &'t Names<'t>,
     owner: &'t Owner,
     sets: Vec<&'t ResourceRecordSet>,
@@ -28,7 +28,7 @@ pub(super) struct Telling<'t> {
 
 impl<'t> Telling<'t> {
     pub(super) fn new(
-        stage: &'t Stage<'t>,
+        stage: &'t ExplainContext<'t>,
         names: &'t Names<'t>,
         owner: &'t Owner,
         notes: &'t Notes,

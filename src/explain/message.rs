@@ -1,7 +1,7 @@
 //! How messages carry the answer: over UDP without EDNS, over UDP with EDNS, and over TCP.
 
 use super::shape::MessageShape;
-use super::{Question, Stage};
+use super::{ExplainContext, Question};
 use crate::answer::Answer;
 
 /// The longest message over UDP without EDNS (RFC 1035 section 2.3.4).
@@ -16,7 +16,7 @@ const SUBNET_OCTETS: usize = 4 + 4;
 
 /// The messages that a client may get, the shortest first. A query with a client subnet has EDNS
 /// over any transport.
-pub(super) fn messages(question: &Question, stage: &Stage<'_>, answer: &Answer<'_>) -> Vec<MessageShape> {
+pub(super) fn messages(question: &Question, stage: &ExplainContext<'_>, answer: &Answer<'_>) -> Vec<MessageShape> {
     let opt = OPT_OCTETS + subnet_octets(question, stage);
     let udp = usize::from(stage.udp_payload_max).max(UDP_OCTETS);
     let kinds = match question.client_subnet {
@@ -27,7 +27,7 @@ pub(super) fn messages(question: &Question, stage: &Stage<'_>, answer: &Answer<'
 }
 
 /// The client subnet comes back as it was sent, unless the settings ignore it.
-fn subnet_octets(question: &Question, stage: &Stage<'_>) -> usize {
+fn subnet_octets(question: &Question, stage: &ExplainContext<'_>) -> usize {
     let subnet = question.client_subnet.filter(|_| stage.uses_client_subnet);
     subnet.map_or(0, |subnet| SUBNET_OCTETS + usize::from(subnet.source_prefix).div_ceil(8))
 }

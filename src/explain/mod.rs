@@ -4,8 +4,8 @@
 //! observes it. This module turns the recording into sentences, with the names from the zone's
 //! source, since a compiled zone has only numbers. It decides nothing about DNS.
 //!
-//! - [`explain`]: takes a query and a [`Stage`], returns an [`Explanation`].
-//! - [`Stage`]: a world, with the sources that have the names for its numbers.
+//! - [`explain`]: takes a query and an [`ExplainContext`], returns an [`Explanation`].
+//! - [`ExplainContext`]: a world, with the sources that have the names for its numbers.
 //! - [`shape`]: the explanation as JSON.
 
 mod candidates;
@@ -86,7 +86,7 @@ impl Asked {
 }
 
 /// A world, with the sources that have the names for its numbers.
-pub struct Stage<'s> {
+pub struct ExplainContext<'s> {
     /// The snapshot that answers.
     pub world: &'s World,
     /// Returns the source of a zone.
@@ -134,6 +134,6 @@ pub fn query_type(text: &str) -> Result<QueryType, String> {
 
 /// Answers the query and explains the answer. The error is a message: the source of the zone is no
 /// longer available.
-pub fn explain(question: &Question, stage: &Stage<'_>) -> Result<Explanation, String> {
+pub fn explain(question: &Question, stage: &ExplainContext<'_>) -> Result<Explanation, String> {
     story::tell(question, stage)
 }

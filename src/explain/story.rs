@@ -12,14 +12,14 @@ use super::shape::{
     QuestionShape, RecordShape, ShareShape, StepShape, VpcShape, ZoneShape,
 };
 use super::shares::shares;
-use super::{ClientFacts, Question, Stage};
+use super::{ClientFacts, ExplainContext, Question};
 use crate::answer::{self, Answer, Data, Dice, Need, Part, Query, QueryName, Rcode, Records, Step, resolve_traced};
 use crate::geo::{Place, PlaceSource};
 use crate::model::{Content, HostedZone, LocationNetwork, Name, RecordData, RecordType};
 use crate::world::ZoneView;
 use crate::zonetree::{Found, GroupIndex, Zone};
 
-pub(super) fn tell(question: &Question, stage: &Stage<'_>) -> Result<Explanation, String> {
+pub(super) fn tell(question: &Question, stage: &ExplainContext<'_>) -> Result<Explanation, String> {
     let mut name = QueryName::default();
     name.set(&question.name);
     let resolver = question.resolver.to_canonical();
@@ -50,7 +50,7 @@ pub(super) fn tell(question: &Question, stage: &Stage<'_>) -> Result<Explanation
 /// The explanation for a name in no zone, or in a zone without records.
 fn without_records(
     question: &Question,
-    stage: &Stage<'_>,
+    stage: &ExplainContext<'_>,
     zone: Option<ZoneShape>,
     rcode: Rcode,
     why: String,
@@ -96,7 +96,7 @@ fn zone_shape(zone: &Zone, vpc: Option<&VpcShape>) -> ZoneShape {
     ZoneShape { name: zone.name().to_string(), id: zone.id().0.clone(), private: zone.is_private(), why }
 }
 
-fn asked(question: &Question, stage: &Stage<'_>) -> QuestionShape {
+fn asked(question: &Question, stage: &ExplainContext<'_>) -> QuestionShape {
     QuestionShape {
         name: question.name.to_string(),
         record_type: question.query_type.to_string(),
@@ -108,7 +108,7 @@ fn asked(question: &Question, stage: &Stage<'_>) -> QuestionShape {
     }
 }
 
-fn vpc(question: &Question, stage: &Stage<'_>) -> Option<VpcShape> {
+fn vpc(question: &Question, stage: &ExplainContext<'_>) -> Option<VpcShape> {
     let (id, region) = stage.world.vpc_of(question.resolver.to_canonical())?;
     Some(VpcShape { id: id.0.clone(), region: region.to_string() })
 }
@@ -116,7 +116,7 @@ fn vpc(question: &Question, stage: &Stage<'_>) -> Option<VpcShape> {
 /// An explanation that is being built.
 struct Story<'s> {
     question: &'s Question,
-    stage: &'s Stage<'s>,
+    stage: &'s ExplainContext<'s>,
     names: Names<'s>,
     zone_view: ZoneView<'s>,
     facts: ClientFacts,
@@ -137,7 +137,7 @@ struct Story<'s> {
 impl<'s> Story<'s> {
     fn new(
         question: &'s Question,
-        stage: &'s Stage<'s>,
+        stage: &'s ExplainContext<'s>,
         zone: &'s Arc<HostedZone>,
         zone_view: ZoneView<'s>,
     ) -> Story<'s> {

@@ -26,7 +26,7 @@ fn asked_with(zone: &HostedZone, down: &[u32], (asked, asked_type): (&str, &str)
         let healthy = !down.iter().any(|slot| slot.to_string() == id.0);
         Some(CheckShape { name: format!("check-{}", id.0), healthy, ..CheckShape::default() })
     };
-    let stage = Stage {
+    let stage = ExplainContext {
         world: &world,
         model: &|_| Ok(Arc::clone(&model)),
         checks: &check,
@@ -44,7 +44,7 @@ fn a_zone_without_records_says_why() {
     let zone = ZoneIdentity { id: HostedZoneId("Z1".to_owned()), name: name("child"), vpcs: Vec::new() };
     let world = with_unavailable(&[lab([])], &[], &[zone]);
     let question = Asked::default().question(name("www.child"), 1);
-    let stage = Stage {
+    let stage = ExplainContext {
         world: &world,
         model: &|_| Err("child.toml is broken".to_owned()),
         checks: &|_| None,

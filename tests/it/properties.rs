@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use fiftythree::answer::{Answer, ClientSubnet, Dice, Owner, Query, QueryName, Rcode, resolve};
 use fiftythree::explain::shape::RecordShape;
-use fiftythree::explain::{Explanation, Question, Stage, explain};
+use fiftythree::explain::{ExplainContext, Explanation, Question, explain};
 use fiftythree::geo::GeoLookup;
 use fiftythree::health::{CheckBits, CheckSlot};
 use fiftythree::model::{
@@ -742,7 +742,7 @@ fn explained(world: &World, zone: &HostedZone, asked: &Name, client: Client, see
         client_subnet: Some(client_subnet),
         seed,
     };
-    let stage = Stage {
+    let stage = ExplainContext {
         world,
         model: &|_| Ok(Arc::clone(&zone)),
         checks: &|_| None,

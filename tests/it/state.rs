@@ -93,6 +93,8 @@ fn verdicts_overrides_and_copies_of_version_0_1_survive() {
         lab.write(&format!("zones/{name}"), "[[record]\n");
     }
     let server = lab.serve();
+    server.wait_for_log("health check red is unhealthy (restored from");
+    server.wait_for_log("health check blue is unhealthy (restored from");
     let log = server.log();
     assert!(log.contains("restored the state of 3 health checks") && log.contains("healthy=1 unhealthy=2"), "{log}");
     for check in ["blue", "red"] {

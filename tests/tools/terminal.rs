@@ -72,9 +72,9 @@ impl Terminal {
 
     /// Checks that the program succeeded and the terminal was restored.
     fn wait_for_end(&self) {
-        let screen = self.wait_for("the end", |screen| screen.contains("icanon"));
-        assert!(screen.contains("ended with 0"), "{screen}");
-        assert!(screen.contains("\nicanon") && screen.contains("\necho"), "{screen}");
+        // The flags of the terminal are printed one after the other.
+        let screen = self.wait_for("the end", |screen| screen.contains("icanon") && screen.contains("\necho"));
+        assert!(screen.contains("ended with 0") && screen.contains("\nicanon"), "{screen}");
         assert!(!screen.contains("what happened"), "the screen was not given back:\n{screen}");
     }
 }

@@ -48,7 +48,7 @@ pub(super) struct BackendArguments {
     /// The delay before each answer: 300ms, 2s
     #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = time_args::parse_duration)]
     delay: Duration,
-    /// Print JSON, one object a line
+    /// Print JSON, one object per line
     #[arg(long)]
     json: bool,
 }

@@ -12,7 +12,7 @@ use ipnet::IpNet;
 use crate::causes::with_causes;
 use crate::config::ClientSubnetUse;
 use crate::control::{HypotheticalHealth, OverrideError};
-use crate::explain::{Asked, Explanation, Stage, explain, query_type};
+use crate::explain::{Asked, ExplainContext, Explanation, explain, query_type};
 use crate::model::{Name, QueryType, RecordType};
 
 use super::admin_client::{AdminClient, ServerArguments};
@@ -34,7 +34,7 @@ Examples:
   fiftythree explain weighted.lab.test --seed 53           the same random numbers again
   fiftythree explain app.lab.test --json | jq '.steps[] | select(.step == \"group\").candidates'
 
-The running server explains it through its admin side, with the code that answers queries. Nothing is changed, and no query
+The running server explains it through its admin side, with the code that answers queries. Nothing is changed, and no query \
 is counted.
 
 Exit code: 0 when there is an explanation; 1 when there is none; 2 for a wrong command line.";
@@ -112,7 +112,7 @@ fn ask_files(arguments: &ExplainArguments) -> anyhow::Result<Explanation> {
     let ExplainArguments { query_type, from, subnet, resolver, seed, .. } = *arguments;
     let asked = Asked { query_type, from, subnet, resolver, seed };
     let question = asked.question(arguments.name.clone(), seed.unwrap_or_else(|| fastrand::u64(..)));
-    let stage = Stage {
+    let stage = ExplainContext {
         world: &cast.world,
         model: &|id| rehearsal.model(id),
         checks: &|id| cast.check(id),

@@ -22,8 +22,8 @@ use super::{print, print_error};
 
 const EXAMPLES: &str = "\
 Examples:
-  fiftythree health                   one line a check
-  fiftythree health app-blue          all of one: figures, what comes next, its records, its history
+  fiftythree health                   one line per check
+  fiftythree health app-blue          one check: latency, what comes next, records, history
   fiftythree health 'app-*' --watch   live, on one screen; q ends it
   fiftythree health --json | jq '.checks[] | select(.status == \"unhealthy\").name'
 
@@ -43,7 +43,7 @@ pub(super) struct HealthArguments {
     /// Show them live, on one screen; without a terminal print them every second
     #[arg(short, long)]
     watch: bool,
-    /// For machines; with --watch one object a line
+    /// Print JSON; with --watch one object per line
     #[arg(long)]
     json: bool,
     #[command(flatten)]

@@ -48,26 +48,25 @@ A file of places:
   networks = [\"192.0.2.0/24\"]
 
 Zones and places are those of the files as configured; health is that of the running server where it can be reached, \
-else every check is healthy. The same seed plays the same clients.
+else every check is healthy. The same seed gives the same clients.
 
-Exit code: 0 when it was played; 1 when it was not; 2 for a wrong command line.";
+Exit code: 0 on success; 1 on failure; 2 for a wrong command line.";
 
-/// Play many clients through the configuration, and count what they get.
+/// Answer many simulated clients, and count what they get.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct SimulateArguments {
-    /// How many clients ask, each every name once
+    /// The number of clients; each queries every name once
     #[arg(short = 'n', long, value_name = "N", default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
     clients: u64,
-    /// Where they come from: a file of places, or `geoip` for the networks of the configured geo
-    /// databases by their size
+    /// The places of the clients: a file, or `geoip` for the networks of the configured geo databases
+    /// by their size
     #[arg(long, value_name = "FILE|geoip")]
     from: PathBuf,
-    /// A name to ask for; may be repeated [default: every name of a public zone that a policy
-    /// steers]
+    /// A name to query; may be repeated [default: every name of a public zone with a routing policy]
     #[arg(long, value_name = "NAME", value_parser = parse_name)]
     name: Vec<Name>,
-    /// The record type to ask these names for
+    /// The record type of these queries
     #[arg(name = "type", long, value_name = "TYPE", default_value = "A", value_parser = explain::parse_type)]
     record_type: RecordType,
     /// Afterwards: assume that a health check is up or down; may be repeated, globs are allowed
@@ -76,13 +75,13 @@ pub(super) struct SimulateArguments {
     /// Afterwards: these zone files, or those in this directory, instead of the configured ones
     #[arg(long, value_name = "FILE", num_args = 1..)]
     zone_file: Vec<PathBuf>,
-    /// Afterwards: these settings, with the zones they say
+    /// Afterwards: these settings, with their zones
     #[arg(long, value_name = "FILE")]
     proposed: Option<PathBuf>,
     /// Start with every health check healthy, instead of the status on the running server
     #[arg(long, conflicts_with = "admin")]
     healthy: bool,
-    /// Clients and dice follow from it
+    /// The seed of clients and random numbers
     #[arg(long, value_name = "N", default_value_t = 53)]
     seed: u64,
     /// Print JSON
@@ -177,11 +176,11 @@ fn subjects(
         }
     }
     if subjects.len() > MOST_NAMES {
-        print_error(&format!("policies steer {} names; the first {MOST_NAMES} are asked for\n", subjects.len()));
+        print_error(&format!("{} names have a routing policy; the first {MOST_NAMES} are queried\n", subjects.len()));
         subjects.truncate(MOST_NAMES);
     }
     if subjects.is_empty() {
-        bail!("no policy steers any name of a public zone\n  hint: `--name NAME` asks for one");
+        bail!("no name of a public zone has a routing policy\n  hint: `--name NAME` queries one");
     }
     Ok(subjects)
 }

@@ -76,7 +76,7 @@ const HELP: [&str; 11] = [
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct WatchArguments {
-    /// The name to ask for
+    /// The name to query
     name: String,
     /// The record type
     #[arg(name = "TYPE", value_parser = parse_type, default_value = "A")]
@@ -85,7 +85,7 @@ pub(super) struct WatchArguments {
     /// 127.0.0.1:5300]
     #[arg(short, long, value_name = "ADDRESS[:PORT]", value_parser = parse_server)]
     server: Option<SocketAddr>,
-    /// The server's admin side, for health [default: as the settings say, else 127.0.0.1:8053]
+    /// The server's admin side, for health [default: that of the settings, else 127.0.0.1:8053]
     #[arg(long, value_name = "ADDRESS:PORT")]
     admin: Option<SocketAddr>,
     /// Query for clients in this network (EDNS Client Subnet)
@@ -110,7 +110,7 @@ pub(super) struct WatchArguments {
     /// Print lines on a terminal too
     #[arg(long)]
     lines: bool,
-    /// The settings that say where the server is
+    /// The settings file
     #[arg(short, long, value_name = "FILE")]
     config: Option<PathBuf>,
 }
