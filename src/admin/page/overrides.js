@@ -77,7 +77,7 @@ function editor(page) {
   if (!page.mayChange()) {
     const reason = {
       token: "This page is read-only. To set and clear overrides, choose “Unlock changes” above and enter the admin token.",
-      programs: "This page is read-only: the server has no admin token ([admin] token_file). Use fiftythree override set on this machine.",
+      programs: "This page is read-only: the server has no admin token ([admin] token_file). Use “fiftythree override set” on this machine.",
       none: "This page is read-only: the server listens beyond loopback and has no admin token ([admin] token_file), so it rejects all changes.",
     }[changes];
     return h("p.lockednote", null, h("span", { "aria-hidden": "true" }, "◇ "), reason ?? "");

@@ -46,6 +46,7 @@ export function render(page) {
 
 function fileErrors({ last_load: load }) {
   if (!load.errors && !load.refused && !load.frozen.length && !load.deferred.length && !load.needs_restart.length) return null;
+  const isBroken = load.errors || load.refused || load.frozen.length > 0;
   const lines = [
     load.refused && `The reload at ${clock(load.at)} was rejected; the previous configuration is still served.`,
     ...load.frozen.map((path) => `${path} is broken: its last good copy is served.`),
@@ -55,7 +56,7 @@ function fileErrors({ last_load: load }) {
     ...load.needs_restart.map((setting) => `${setting} has changed: restart the server to apply it.`),
   ].filter(Boolean);
   return h("section.alarm", { "aria-labelledby": "o-faults" },
-    h("h2", { id: "o-faults" }, h("span", { "aria-hidden": "true" }, "⚠ "), "Errors in the files"),
+    h("h2", { id: "o-faults" }, h("span", { "aria-hidden": "true" }, "⚠ "), isBroken ? "Errors in the files" : "Changes that are not applied yet"),
     lines.map((line) => h("p", null, line)),
     (load.refused || load.faults.length > 0) &&
       h("details", null, h("summary", null, "Show the errors"),
