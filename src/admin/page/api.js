@@ -24,8 +24,9 @@ function setToken(value) {
 }
 
 /**
- * Takes the token from a link such as `#token=…` or `#/overrides?token=…` and removes it from the URL, so that it is
- * not in bookmarks, the history or copied links. The rest of the hash stays. Returns true if there was a token.
+ * Takes the token from a link such as `#token=…` or `#/overrides?token=…` and removes it from the
+ * URL, so that it is not in bookmarks, the history or copied links. The rest of the hash stays.
+ * Returns true if there was a token.
  */
 export function takeTokenFromUrl() {
   const { hash, pathname, search } = location;
@@ -45,7 +46,9 @@ export function takeTokenFromUrl() {
   return value !== "";
 }
 
-/** True if this page was opened with a token in its link. Runs before the page does anything else. */
+/**
+ * True if this page was opened with a token in its link. Runs before the page does anything else.
+ */
 export const openedWithToken = takeTokenFromUrl();
 
 export class RequestError extends Error {

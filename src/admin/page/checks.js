@@ -201,7 +201,9 @@ function records({ records: names }) {
 /** Probes in the plot; the server keeps this many. */
 const COLUMNS = 60;
 
-/** One column per probe, its height is the latency. Failures also have a sign, not only a colour. */
+/**
+ * One column per probe, its height is the latency. Failures also have a sign, not only a colour.
+ */
 function plot({ recent, type }) {
   if (!recent?.length) {
     return h("p.quiet", null, ["calculated", "manual"].includes(type) ? "This check sends no probes." : "No probe since the server started.");

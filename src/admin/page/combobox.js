@@ -1,4 +1,5 @@
-// A text field with a list of suggestions: the combobox pattern of WAI-ARIA, for keyboard, mouse and screen reader.
+// A text field with a list of suggestions: the combobox pattern of WAI-ARIA, for keyboard, mouse
+// and screen reader.
 
 import { h } from "./dom.js";
 
@@ -7,8 +8,9 @@ let open = null;
 let latest = 0;
 
 /**
- * A labelled field. `suggest(text)` returns the options, as a promise: `{ value, note, … }`. `input(text)` is called for
- * each change, `pick(option)` for a chosen option. The other attributes go to the input element.
+ * A labelled field. `suggest(text)` returns the options, as a promise: `{ value, note, … }`.
+ * `input(text)` is called for each change, `pick(option)` for a chosen option. The other attributes
+ * go to the input element.
  */
 export function combobox(page, { id, label, suggest, input, pick, ...attributes }) {
   const list = open?.id === id ? open : null;

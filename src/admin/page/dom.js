@@ -1,5 +1,5 @@
-// Builds elements from data and updates existing ones in place, so that focus, open details and typed text stay.
-// Text only becomes text nodes, never markup.
+// Builds elements from data and updates existing ones in place, so that focus, open details and
+// typed text stay. Text only becomes text nodes, never markup.
 
 const SVG = "http://www.w3.org/2000/svg";
 const SVG_TAGS = new Set(["svg", "path", "circle", "line", "rect", "g", "polyline", "text", "title", "use"]);

@@ -1,4 +1,5 @@
-// The Explain view: a question, which is in the URL, its answer and the reasons, and a map of clients and records.
+// The Explain view: a question, which is in the URL, its answer and the reasons, and a map of
+// clients and records.
 
 import { get } from "./api.js";
 import { combobox } from "./combobox.js";
@@ -95,7 +96,10 @@ async function ask(page) {
   page.draw();
 }
 
-/** Asks what the form says, with a new random draw. A repeated question replaces its entry in the history. */
+/**
+ * Asks what the form says, with a new random draw. A repeated question replaces its entry in the
+ * history.
+ */
 function submit(change = {}) {
   form = { ...form, ...change };
   if (!form.name.trim()) return document.getElementById("explain-name").focus();

@@ -79,7 +79,7 @@ export function badge(status, text) {
   return h(`span.badge.${status}`, null, h("span", { "aria-hidden": "true" }, sign), " ", text ?? word);
 }
 
-/** A name as zone files write it: the API writes a wildcard as `\\052`, as Route 53's API does. */
+/** A name as zone files write it: the API writes a wildcard as `\052`, as Route 53's API does. */
 export function nameText(name) {
   return name.replace(/^\\052\./, "*.");
 }

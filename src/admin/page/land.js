@@ -1,8 +1,9 @@
-// The outlines of the land, as one SVG path: x = (longitude + 180) × 2, y = (90 − latitude) × 2, to the half degree.
+// The outlines of the land, as one SVG path: x = (longitude + 180) × 2, y = (90 − latitude) × 2, to
+// the half degree.
 //
-// From Natural Earth's 1:110m land (naturalearthdata.com, public domain), as the package world-atlas 2.0.2 carries it in
-// land-110m.json; simplified by Douglas and Peucker with a tolerance of 0.3°, without Antarctica and without islands of
-// less than 2 square degrees.
+// From Natural Earth's 1:110m land (naturalearthdata.com, public domain), as the package
+// world-atlas 2.0.2 carries it in land-110m.json; simplified by Douglas and Peucker with a
+// tolerance of 0.3°, without Antarctica and without islands of less than 2 square degrees.
 
 export const LAND =
   "M224 288l6 1-1 1-3 0-2 1-9-2-4-3 7 2 1-2 2-1 2 0zM243 282l2 1-1 1-3 0-1 0-1 1-1-1zM651 262l2 0 4 0 0 2-1 2-1 0-1 1-2" +

@@ -2,7 +2,9 @@
 
 import { setServerTime } from "./format.js";
 
-/** The server sends a beat every 10 s; after this long without one the connection counts as lost. */
+/**
+ * The server sends a beat every 10 s; after this long without one the connection counts as lost.
+ */
 const SILENCE_MS = 25000;
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 10000;
@@ -15,8 +17,9 @@ let watchdog = 0;
 let reconnect = 0;
 
 /**
- * Watches the events. `onEvent(name, data)` gets every event, `onConnection("live" | "lost" | "stopping")` the state of
- * the connection. `onGap()` is called when events may be missing, so that everything must be read again.
+ * Watches the events. `onEvent(name, data)` gets every event, `onConnection("live" | "lost" |
+ * "stopping")` the state of the connection. `onGap()` is called when events may be missing, so that
+ * everything must be read again.
  */
 export function watch({ onEvent, onConnection, onGap }) {
   let version = null;

@@ -1,4 +1,5 @@
-// A world map with the locations of clients and records, and lines from clients to the records that answer them.
+// A world map with the locations of clients and records, and lines from clients to the records that
+// answer them.
 
 import { h } from "./dom.js";
 import { LAND } from "./land.js";
@@ -16,8 +17,8 @@ const SQUARE = 16;
 const TOUCH = 48;
 
 /**
- * `clients` and `records` have a latitude and longitude; `lines` are pairs of both. `pick(client)` is called when the
- * user chooses a client; `chosen` is the network of the chosen one.
+ * `clients` and `records` have a latitude and longitude; `lines` are pairs of both. `pick(client)`
+ * is called when the user chooses a client; `chosen` is the network of the chosen one.
  */
 export function map({ clients, records, lines, chosen, pick, summary }) {
   return h("figure.map", null,

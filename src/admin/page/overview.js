@@ -69,7 +69,10 @@ function inOneLine({ severity, path, line, column, message, hint }) {
   return `${place}: ${severity}: ${message}${hint ? `\n  hint: ${hint}` : ""}`;
 }
 
-/** All sentinels are unhealthy: the server is isolated, and the status of other checks does not change. */
+/**
+ * All sentinels are unhealthy: the server is isolated, and the status of other checks does not
+ * change.
+ */
 function isolation(connectivity) {
   if (!connectivity?.isolated_since) return null;
   return h("section.alarm", { "aria-labelledby": "o-connectivity" },

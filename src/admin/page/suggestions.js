@@ -1,4 +1,5 @@
-// What the fields of the Explain view suggest: names of the zones' records, and locations of clients.
+// What the fields of the Explain view suggest: names of the zones' records, and locations of
+// clients.
 
 import { get } from "./api.js";
 import { nameText } from "./format.js";
@@ -6,7 +7,9 @@ import { nameText } from "./format.js";
 const MOST = 8;
 /** Zones that are searched for one text. */
 const MOST_ZONES = 4;
-/** The server reads the file of a zone to search it, so the names of larger zones are not suggested. */
+/**
+ * The server reads the file of a zone to search it, so the names of larger zones are not suggested.
+ */
 const MOST_RECORD_SETS = 10_000;
 /** A response has at most this many groups; smaller zones are read once and searched here. */
 const MOST_GROUPS = 200;
@@ -22,7 +25,10 @@ export function reset() {
   cache = new Map();
 }
 
-/** Names that contain the text: `{ value, note, type }`. Without text, names with a routing policy come first. */
+/**
+ * Names that contain the text: `{ value, note, type }`. Without text, names with a routing policy
+ * come first.
+ */
 export async function names(text, most = MOST) {
   const part = text.trim().toLowerCase().replace(/\.$/, "");
   const mine = (latest += 1);

@@ -1,5 +1,5 @@
-// Zones, and the records of a zone as trees: name, routing policy, candidates, alias targets. The server searches and
-// counts; the browser has one page of names at a time, so large zones work too.
+// Zones, and the records of a zone as trees: name, routing policy, candidates, alias targets. The
+// server searches and counts; the browser has one page of names at a time, so large zones work too.
 
 import { get } from "./api.js";
 import { h } from "./dom.js";
@@ -205,7 +205,8 @@ function health({ check, usable, reserve, part, has_health: hasHealth }, state) 
   const override = check?.overridden ? h("span.note", null, " overridden") : null;
   const own = check && [h("a", { href: `#/checks/${encodeURIComponent(check.name)}` }, check.name), " ",
     badge(check.pending ? "pending" : check.status, check.pending ? null : `${check.status} for ${since(check.since)}`), override];
-  // The record's own check and the alias target both count, so the record can differ from its check.
+  // The record's own check and the alias target both count, so the record can differ from its
+  // check.
   const differs = hasHealth && (!check || (check.status === "healthy") !== usable);
   return [
     own,
