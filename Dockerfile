@@ -13,22 +13,25 @@ WORKDIR /build
 ENV RUSTFLAGS="-C target-feature=+crt-static"
 RUN rustc -vV | sed -n 's/^host: //p' > target-triple && cat target-triple
 
+# `--build-arg PROFILE=release` builds in half the time; answers then take about 0.2 µs longer.
+ARG PROFILE=dist
+
 # The dependencies are a layer of their own that a change under src/ leaves alone: they are built for an empty program first. Its
 # manifest is ours without the sections that name benches, tests and examples, since those files are not here.
 COPY Cargo.toml Cargo.lock ./
 RUN awk '/^\[\[(bench|test|example)\]\]/ { skip = 1; next } /^\[/ { skip = 0 } !skip' Cargo.toml > Cargo.stripped.toml \
  && mv Cargo.stripped.toml Cargo.toml \
  && mkdir src && touch src/lib.rs && echo 'fn main() {}' > src/main.rs \
- && cargo build --profile dist --locked --target "$(cat target-triple)"
+ && cargo build --profile "$PROFILE" --locked --target "$(cat target-triple)"
 
 COPY src src
 COPY config config
 COPY zones zones
 # COPY keeps the files' times, which may be older than the empty program's: cargo must see that they changed.
 RUN touch src/lib.rs src/main.rs \
- && cargo build --profile dist --locked --bin fiftythree --target "$(cat target-triple)" \
+ && cargo build --profile "$PROFILE" --locked --bin fiftythree --target "$(cat target-triple)" \
  && mkdir -p root/etc/fiftythree/zones root/var/lib/fiftythree root/licenses \
- && cp "target/$(cat target-triple)/dist/fiftythree" root/fiftythree \
+ && cp "target/$(cat target-triple)/$PROFILE/fiftythree" root/fiftythree \
  && cp config/container.toml root/etc/fiftythree/fiftythree.toml \
  && cp zones/*.toml root/etc/fiftythree/zones/
 COPY LICENSE-MIT LICENSE-APACHE root/licenses/
@@ -52,6 +55,8 @@ COPY --from=build /build/root/fiftythree /fiftythree
 
 # The server has its own allocator. The C library's would reserve 64 MiB of address space per thread.
 ENV MALLOC_ARENA_MAX=1
+# There is no /tmp. Container engines mount this, also with a read-only root: `fiftythree demo` keeps its files there.
+ENV TMPDIR=/dev/shm
 
 # Settings and zones; and what the server remembers across restarts. Nothing else is ever written: `--read-only` works.
 VOLUME ["/etc/fiftythree", "/var/lib/fiftythree"]
