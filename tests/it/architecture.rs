@@ -204,7 +204,7 @@ fn files_of_one_directory_use_each_other_one_way() {
             let is_inside = |used: &&(String, String)| circle.contains(&used.0) && circle.contains(&used.1);
             let places: Vec<String> = uses
                 .iter()
-                .filter(|(used, _)| is_inside(&used))
+                .filter(|(used, _)| is_inside(used))
                 .map(|((from, to), place)| format!("  {from} uses {to}: src/{place}\n"))
                 .collect();
             found.insert((directory.clone(), circle), places.concat());
