@@ -157,11 +157,11 @@ pub struct ZoneView<'w> {
 impl World {
     /// The world of these zones with these verdicts.
     pub fn new(catalog: Arc<Catalog>, checks: &CheckBits, geo_lookup: Arc<GeoLookup>) -> World {
-        World::remembering(catalog, checks, geo_lookup, &[], Timestamp::default())
+        World::with_recoveries(catalog, checks, geo_lookup, &[], Timestamp::default())
     }
 
     /// The same, with these records recovering since these times.
-    pub fn remembering(
+    pub fn with_recoveries(
         catalog: Arc<Catalog>,
         checks: &CheckBits,
         geo_lookup: Arc<GeoLookup>,

@@ -57,8 +57,8 @@ async fn house_where(changes: Changes) -> (SocketAddr, watch::Sender<Readiness>,
                         left: None,
                         checks: vec!["app-blue".into()],
                     };
-                    let steered = OverrideOutcome { changed: vec![view], replaced: None, durable: Ok(()) };
-                    assert!(answer.send(Ok(steered)).is_ok());
+                    let outcome = OverrideOutcome { changed: vec![view], replaced: None, durable: Ok(()) };
+                    assert!(answer.send(Ok(outcome)).is_ok());
                 }
                 Event::SetOverride(request, answer) => {
                     let error =
@@ -132,10 +132,10 @@ async fn an_override_is_set_and_shown() {
     let (address, _ready) = house().await;
     let (status, body) = post(address, JSON, WISH).await;
     assert_eq!(status, 201, "{body}");
-    let steered: shapes::OverrideOutcomeShape = serde_json::from_str(&body).unwrap();
-    assert_eq!(steered.overrides[0].until.as_deref(), Some("2126-03-01T22:00:00Z"));
-    assert_eq!((steered.overrides[0].id, steered.overrides[0].checks.as_slice()), (7, &["app-blue".to_owned()][..]));
-    assert_eq!(steered.warning, None);
+    let outcome: shapes::OverrideOutcomeShape = serde_json::from_str(&body).unwrap();
+    assert_eq!(outcome.overrides[0].until.as_deref(), Some("2126-03-01T22:00:00Z"));
+    assert_eq!((outcome.overrides[0].id, outcome.overrides[0].checks.as_slice()), (7, &["app-blue".to_owned()][..]));
+    assert_eq!(outcome.warning, None);
 }
 
 #[tokio::test]

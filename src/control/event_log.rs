@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn a_watcher_goes_on_where_it_was() {
+    fn a_watcher_continues_where_it_stopped() {
         let feed = EventLog::default();
         assert_eq!(feed.since(0), Since { records: Vec::new(), lost: 0 });
         (1..=5).for_each(|number| feed.push(Timestamp(Duration::from_secs(number)), record(number)));
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slow_watcher_hears_how_much_it_lost() {
+    fn a_slow_watcher_learns_how_much_it_lost() {
         let feed = EventLog::default();
         let pushed = KEPT as u64 + 10;
         (1..=pushed).for_each(|number| feed.push(Timestamp::default(), record(number)));

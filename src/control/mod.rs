@@ -73,8 +73,8 @@ pub use time_format::{humanize_duration, parse_rfc3339, rfc3339, rfc3339_millise
 pub use view::{CheckReport, HealthReader, HealthView};
 pub use what_if::{BadHypotheticalHealth, CheckSnapshot, HypotheticalHealth, WhatIf, suppose};
 
-/// How many events are handled before their outcome is published. Handling one takes about 10 µs,
-/// so answers change at most a few milliseconds later than without a batch.
+/// How many events are handled before their outcome is published. It limits how long the first of
+/// them waits for the others.
 const BATCH: usize = 256;
 /// How long the previous world is kept alive after a reload. By then every active worker has loaded
 /// the new one, so no worker has to free the old one while queries wait.
@@ -211,7 +211,7 @@ impl Control {
             .retain(|new| check_histories.of(new.slot).history.last_transition().is_none_or(|last| last.to != new.to));
         let checks = tracker.bits().with_draining(in_force.shares(&tracker, at)).with_at_once(in_force.up.clone());
         let recoveries = saved_state.recoveries_at(at);
-        let world = World::remembering(catalog, &checks, Arc::clone(&base.geo_lookup), &recoveries, at);
+        let world = World::with_recoveries(catalog, &checks, Arc::clone(&base.geo_lookup), &recoveries, at);
         let (publisher, reader) = Publisher::new(world);
         let health = HealthReader::new(HealthView::empty(reader.load(), base.clone(), at));
         let mut control = Control {

@@ -505,7 +505,7 @@ mod tests {
     }
 
     #[test]
-    fn records_on_their_way_back_are_remembered_until_they_are_there() {
+    fn recovering_records_are_saved_until_they_have_recovered() {
         let record = |set: &str| RecordKey {
             zone: HostedZoneId("Z1".to_owned()),
             name: Name::parse(r"\052.a\040b.lab.test").unwrap(),

@@ -215,7 +215,7 @@ const GREEN: &str = "192.0.2.12";
 use Observation::{Fail, Pass, ResolverFailure};
 
 #[test]
-fn answers_follow_the_observations_there_and_back() {
+fn answers_follow_the_results() {
     let mut house = house(&[("lab.test.toml", APP)]);
     assert_eq!(house.ask("app.lab.test"), [BLUE]);
     assert_eq!(*house.pending.borrow(), 1);
@@ -228,7 +228,7 @@ fn answers_follow_the_observations_there_and_back() {
 }
 
 #[test]
-fn a_resolver_that_fails_decides_no_first_state_and_holds_up_no_start() {
+fn a_resolver_failure_neither_decides_the_first_status_nor_delays_the_start() {
     let mut house = house(&[("lab.test.toml", APP)]);
     house.observe("blue", ResolverFailure);
     assert_eq!((house.ask("app.lab.test"), *house.pending.borrow()), (vec![BLUE.to_owned()], 0));
@@ -243,7 +243,7 @@ fn a_resolver_that_fails_decides_no_first_state_and_holds_up_no_start() {
 }
 
 #[test]
-fn a_check_and_the_calculated_check_above_it_turn_in_one_world() {
+fn a_check_and_its_calculated_check_change_in_one_world() {
     let calculated = "
 [[health_check]]
 name = 'site'
@@ -276,7 +276,7 @@ fn an_edit_is_served_and_unchanged_zones_are_not_compiled_again() {
 }
 
 #[test]
-fn the_world_before_a_reload_is_freed_by_the_loop_a_second_later() {
+fn the_loop_frees_the_world_of_before_a_reload_a_second_later() {
     let mut house = house(&[("other.test.toml", OTHER)]);
     let before = Arc::downgrade(&house.reader.load());
     house.write("lab.test.toml", APP);
@@ -290,7 +290,7 @@ fn the_world_before_a_reload_is_freed_by_the_loop_a_second_later() {
 }
 
 #[test]
-fn a_reload_keeps_what_is_known_of_a_check() {
+fn a_reload_keeps_the_state_of_a_check() {
     let mut house = house(&[("lab.test.toml", APP)]);
     house.observe("blue", Fail);
     assert_eq!(house.ask("app.lab.test"), [GREEN]);
@@ -305,7 +305,7 @@ fn a_reload_keeps_what_is_known_of_a_check() {
 }
 
 #[test]
-fn a_check_that_is_removed_moves_nothing_any_more() {
+fn results_of_a_removed_check_are_ignored() {
     let mut house = house(&[("lab.test.toml", APP)]);
     let plan = house.plans.borrow()[0].clone();
     let end = APP.find("[[health_check]]").unwrap();
@@ -331,7 +331,7 @@ fn a_check_that_is_removed_moves_nothing_any_more() {
 }
 
 #[test]
-fn a_broken_file_keeps_its_zone_and_others_go_on() {
+fn a_broken_file_keeps_its_zone_and_other_files_are_loaded() {
     let mut house = house(&[("lab.test.toml", APP), ("other.test.toml", OTHER)]);
     house.write("lab.test.toml", &APP.replace("'192.0.2.11'", "'192.0.2.999'"));
     house.write("other.test.toml", &OTHER.replace("192.0.2.80", "192.0.2.81"));
@@ -345,7 +345,7 @@ fn a_broken_file_keeps_its_zone_and_others_go_on() {
 }
 
 #[test]
-fn what_is_served_goes_on_though_its_text_is_lost() {
+fn a_zone_is_served_although_its_file_is_lost() {
     let third = |address: &str| OTHER.replace("other.test", "third.test").replace("192.0.2.80", address);
     let mut house =
         house(&[("lab.test.toml", APP), ("other.test.toml", OTHER), ("third.test.toml", &third("192.0.2.1"))]);
@@ -396,7 +396,7 @@ fn what_is_served_goes_on_though_its_text_is_lost() {
 }
 
 #[test]
-fn files_that_vanish_together_take_nothing_away() {
+fn zones_stay_when_all_files_vanish_together() {
     let mut house = house(&[("lab.test.toml", APP), ("other.test.toml", OTHER)]);
     fs::rename(house.directory.path().join("zones"), house.directory.path().join("elsewhere")).unwrap();
     house.reload();
@@ -410,7 +410,7 @@ fn files_that_vanish_together_take_nothing_away() {
 }
 
 #[test]
-fn the_records_of_a_zone_can_be_told() {
+fn the_records_of_a_zone_can_be_read_again() {
     let mut house = house(&[("lab.test.toml", APP), ("other.test.toml", OTHER)]);
     let id = |house: &House| house.control.base.zone_model(&zone_id(house, "other.test.")).map(|zone| zone.id.clone());
     assert_eq!(id(&house), Ok(zone_id(&house, "other.test.")));
@@ -822,7 +822,7 @@ fn a_state_directory_that_cannot_be_written_is_only_a_warning() {
 }
 
 #[test]
-fn after_a_kill_it_answers_from_memory_and_the_row_of_results_goes_on() {
+fn after_a_kill_the_saved_status_counts_and_the_streak_continues() {
     let mut house = house(&[("lab.test.toml", APP)]);
     for observation in [Pass, Fail, Fail, Fail, Pass, Pass] {
         house.observe("blue", observation);
@@ -836,7 +836,7 @@ fn after_a_kill_it_answers_from_memory_and_the_row_of_results_goes_on() {
 }
 
 #[test]
-fn an_old_memory_counts_until_the_first_result() {
+fn an_old_saved_state_counts_until_the_first_result() {
     let mut house = house(&[("lab.test.toml", APP)]);
     house.observe("blue", Fail);
     let mut house = house.killed_and_restarted_after(3600);
@@ -852,7 +852,7 @@ fn an_old_memory_counts_until_the_first_result() {
 }
 
 #[test]
-fn history_is_there_after_a_restart() {
+fn history_is_restored() {
     let mut house = house(&[("lab.test.toml", APP)]);
     for (second, observation) in (1..).zip([Pass, Pass, Fail, Fail, Fail, Fail]) {
         house.at = Timestamp(Duration::from_secs(second));
@@ -867,7 +867,7 @@ fn history_is_there_after_a_restart() {
 }
 
 #[test]
-fn a_result_is_remembered_after_a_restart_and_not_after_the_clock_was_set() {
+fn the_last_result_is_a_restored_one_after_a_restart_and_not_after_the_clock_was_set() {
     let mut house = start_at(directory(&[("lab.test.toml", APP)]), Timestamp(Duration::from_secs(1000))).ok().unwrap();
     let is_remembered = |house: &House| house.health.load().checks(None)[0].is_restored();
     house.at = Timestamp(Duration::from_secs(10));
@@ -880,7 +880,7 @@ fn a_result_is_remembered_after_a_restart_and_not_after_the_clock_was_set() {
 }
 
 #[test]
-fn what_is_remembered_of_a_check_that_asks_something_else_now_is_waited_for_anew() {
+fn a_check_that_asks_something_else_after_a_restart_is_pending() {
     let mut house = house(&[("lab.test.toml", APP)]);
     house.observe("blue", Fail);
     house.write("lab.test.toml", &APP.replace("8080", "8081"));
@@ -889,7 +889,7 @@ fn what_is_remembered_of_a_check_that_asks_something_else_now_is_waited_for_anew
 }
 
 #[test]
-fn a_damaged_memory_is_no_reason_not_to_start() {
+fn a_damaged_saved_state_does_not_prevent_the_start() {
     let mut first = house(&[("lab.test.toml", APP)]);
     first.observe("blue", Fail);
     let house = first.killed_and_restarted_after(0);
@@ -916,7 +916,7 @@ fn request(pattern: &str, action: Action, until: Option<u64>) -> OverrideRequest
 }
 
 impl House {
-    fn steer(&mut self, event: impl FnOnce(Answer) -> Event) -> Result<OverrideOutcome, OverrideError> {
+    fn change_overrides(&mut self, event: impl FnOnce(Answer) -> Event) -> Result<OverrideOutcome, OverrideError> {
         let (answer, outcome) = oneshot::channel();
         self.handle(event(answer));
         outcome.blocking_recv().unwrap()
@@ -929,16 +929,17 @@ impl House {
 }
 
 #[test]
-fn people_turn_answers_and_turn_them_back() {
+fn an_override_changes_answers_until_it_is_cleared() {
     let mut house = house(&[("lab.test.toml", APP)]);
     house.observe("blue", Pass);
-    let steered = house.steer(|answer| Event::SetOverride(request("bl*", Action::Down, None), answer)).unwrap();
+    let outcome =
+        house.change_overrides(|answer| Event::SetOverride(request("bl*", Action::Down, None), answer)).unwrap();
     assert_eq!(house.ask("app.lab.test"), [GREEN]);
-    assert_eq!(steered.changed[0].checks, ["blue".into()]);
-    assert!(steered.durable.is_ok());
+    assert_eq!(outcome.changed[0].checks, ["blue".into()]);
+    assert!(outcome.durable.is_ok());
     house.observe("blue", Pass);
     assert_eq!(house.ask("app.lab.test"), [GREEN]);
-    let cleared = house.steer(|answer| Event::ClearOverrides(Pattern("*".to_owned()), answer)).unwrap();
+    let cleared = house.change_overrides(|answer| Event::ClearOverrides(Pattern("*".to_owned()), answer)).unwrap();
     assert_eq!(cleared.changed.len(), 1);
     assert_eq!(house.ask("app.lab.test"), [BLUE]);
     let history = house.control.check_histories.of(CheckSlot(0)).history.clone();
@@ -951,7 +952,7 @@ fn an_override_that_was_answered_is_in_the_view() {
     let mut house = house(&[("lab.test.toml", APP)]);
     house.observe("blue", Pass);
     let before = house.health.load();
-    house.steer(|answer| Event::SetOverride(request("blue", Action::Down, None), answer)).unwrap();
+    house.change_overrides(|answer| Event::SetOverride(request("blue", Action::Down, None), answer)).unwrap();
     let (view, at) = (house.health.load(), house.at);
     let check = &view.checks(None)[0];
     assert_eq!((check.view.verdict, check.view.without_overrides), (Status::Unhealthy, Status::Healthy));
@@ -1021,7 +1022,7 @@ fn checks_of(record: &EventRecord) -> String {
 fn an_override_that_was_acknowledged_survives_a_kill() {
     let mut house = house(&[("lab.test.toml", APP)]);
     house.observe("blue", Pass);
-    house.steer(|answer| Event::SetOverride(request("blue", Action::Down, Some(100)), answer)).unwrap();
+    house.change_overrides(|answer| Event::SetOverride(request("blue", Action::Down, Some(100)), answer)).unwrap();
     let mut house = house.killed_and_restarted_after(50);
     assert_eq!(house.ask("app.lab.test"), [GREEN]);
     assert_eq!(
@@ -1041,53 +1042,56 @@ fn an_override_that_was_acknowledged_survives_a_kill() {
 }
 
 #[test]
-fn an_override_begins_and_ends_in_its_time() {
+fn an_override_begins_and_ends_at_its_times() {
     let mut house = house(&[("lab.test.toml", APP)]);
     let later = OverrideRequest { from: Timestamp(Duration::from_secs(10)), ..request("blue", Action::Down, Some(20)) };
-    house.steer(|answer| Event::SetOverride(later, answer)).unwrap();
+    house.change_overrides(|answer| Event::SetOverride(later, answer)).unwrap();
     assert_eq!(house.ask("app.lab.test"), [BLUE]);
     house.pass(10);
     assert_eq!(house.ask("app.lab.test"), [GREEN]);
     house.pass(10);
     assert_eq!(house.ask("app.lab.test"), [BLUE]);
     // One whose time passed while the server was away.
-    house.steer(|answer| Event::SetOverride(request("blue", Action::Down, Some(30)), answer)).unwrap();
+    house.change_overrides(|answer| Event::SetOverride(request("blue", Action::Down, Some(30)), answer)).unwrap();
     assert_eq!(house.killed_and_restarted_after(10).ask("app.lab.test"), [BLUE]);
 }
 
 #[test]
-fn an_override_is_about_checks_that_come_later_too() {
+fn an_override_applies_to_checks_that_are_added_later() {
     let mut house = house(&[("lab.test.toml", APP)]);
-    house.steer(|answer| Event::SetOverride(request("b*", Action::Down, None), answer)).unwrap();
+    house.change_overrides(|answer| Event::SetOverride(request("b*", Action::Down, None), answer)).unwrap();
     house.write("lab.test.toml", &APP.replace("'blue'", "'bleu'"));
     house.reload();
     assert_eq!(house.ask("app.lab.test"), [GREEN]);
 }
 
 #[test]
-fn an_unknown_name_is_answered_with_those_there_are() {
+fn an_unknown_name_is_refused_with_the_known_ones() {
     let mut house = house(&[("lab.test.toml", APP)]);
-    let unknown = house.steer(|answer| Event::SetOverride(request("bleu", Action::Down, None), answer)).unwrap_err();
+    let unknown =
+        house.change_overrides(|answer| Event::SetOverride(request("bleu", Action::Down, None), answer)).unwrap_err();
     assert!(matches!(unknown, OverrideError::UnknownCheck { names, .. } if names == ["blue".into()]));
-    let unknown = house.steer(|answer| Event::ClearOverrides(Pattern("blue".to_owned()), answer)).unwrap_err();
+    let unknown =
+        house.change_overrides(|answer| Event::ClearOverrides(Pattern("blue".to_owned()), answer)).unwrap_err();
     assert!(matches!(unknown, OverrideError::UnknownOverride { .. }));
     let lines = OverrideRequest { reason: "a\nb".to_owned(), ..request("blue", Action::Down, None) };
-    let refused = house.steer(|answer| Event::SetOverride(lines, answer)).unwrap_err();
+    let refused = house.change_overrides(|answer| Event::SetOverride(lines, answer)).unwrap_err();
     assert!(matches!(refused, OverrideError::BadText { what: "reason", .. }));
 }
 
 #[test]
-fn an_override_counts_even_where_it_cannot_be_kept() {
+fn an_override_that_cannot_be_saved_counts() {
     let files = directory(&[("lab.test.toml", APP)]);
     fs::write(files.path().join("state"), "a file, no directory").unwrap();
     let mut house = start(files).unwrap_or_else(|refused| panic!("{refused}"));
-    let steered = house.steer(|answer| Event::SetOverride(request("blue", Action::Down, None), answer)).unwrap();
-    assert!(steered.durable.is_err());
+    let outcome =
+        house.change_overrides(|answer| Event::SetOverride(request("blue", Action::Down, None), answer)).unwrap();
+    assert!(outcome.durable.is_err());
     assert_eq!(house.ask("app.lab.test"), [GREEN]);
 }
 
 #[test]
-fn whoever_is_told_holds_nothing_up_and_hears_what_was_lost() {
+fn a_full_queue_of_notices_delays_nothing_and_the_next_notice_counts_the_lost_ones() {
     let mut house = house(&[("lab.test.toml", APP)]);
     for observation in [Fail, Pass, Pass, Pass, Fail, Fail, Fail, Pass, Pass, Pass] {
         house.observe("blue", observation);
@@ -1096,10 +1100,10 @@ fn whoever_is_told_holds_nothing_up_and_hears_what_was_lost() {
         HealthNoticeKind::StatusChanged(check) => (check, notice.lost),
         other => panic!("{other:?}"),
     };
-    let told = |house: &mut House| house.notices.try_recv().map(turned).map(|(check, lost)| (check.status, lost)).ok();
-    assert_eq!(told(&mut house), Some((Status::Unhealthy, 0)));
-    assert_eq!(told(&mut house), Some((Status::Healthy, 0)));
-    assert_eq!(told(&mut house), None, "there is room for two");
+    let next = |house: &mut House| house.notices.try_recv().map(turned).map(|(check, lost)| (check.status, lost)).ok();
+    assert_eq!(next(&mut house), Some((Status::Unhealthy, 0)));
+    assert_eq!(next(&mut house), Some((Status::Healthy, 0)));
+    assert_eq!(next(&mut house), None, "there is room for two");
     (0..3).for_each(|_| house.observe("blue", Fail));
     let (check, lost) = turned(house.notices.try_recv().unwrap());
     assert_eq!((&*check.name, check.status, lost), ("blue", Status::Unhealthy, 2));
@@ -1107,7 +1111,7 @@ fn whoever_is_told_holds_nothing_up_and_hears_what_was_lost() {
 }
 
 /// Two weighted records and a pair with the same checks, under rules of their own, and a calculated check that counts one.
-fn steered_zone(group: &str) -> String {
+fn weighted_zone(group: &str) -> String {
     let mut zone = format!("name = 'lab.test'\n[[record_group]]\nname = 'even'\ntype = 'A'\n{group}\n");
     let record = |owner: &str, id: &str, policy: &str, address: &str, check: &str| {
         format!(
@@ -1130,8 +1134,8 @@ fn steered_zone(group: &str) -> String {
     zone + "[[health_check]]\nname = 'site'\ntype = 'calculated'\nchild_health_checks = ['blue']\nhealth_threshold = 1\n"
 }
 
-fn steered_house(group: &str) -> House {
-    let mut house = house(&[("lab.test.toml", &steered_zone(group))]);
+fn weighted_house(group: &str) -> House {
+    let mut house = house(&[("lab.test.toml", &weighted_zone(group))]);
     ["blue", "green"].iter().for_each(|check| house.observe(check, Pass));
     house
 }
@@ -1152,14 +1156,14 @@ impl House {
     }
 
     fn set(&mut self, pattern: &str, action: Action, until: Option<u64>) {
-        self.steer(|answer| Event::SetOverride(request(pattern, action, until), answer)).unwrap();
+        self.change_overrides(|answer| Event::SetOverride(request(pattern, action, until), answer)).unwrap();
     }
 
     fn clear(&mut self, pattern: &str) {
-        self.steer(|answer| Event::ClearOverrides(Pattern(pattern.to_owned()), answer)).unwrap();
+        self.change_overrides(|answer| Event::ClearOverrides(Pattern(pattern.to_owned()), answer)).unwrap();
     }
 
-    fn told(&mut self) -> Vec<HealthNoticeKind> {
+    fn take_notices(&mut self) -> Vec<HealthNoticeKind> {
         std::iter::from_fn(|| self.notices.try_recv().ok()).map(|notice| notice.what).collect()
     }
 }
@@ -1170,8 +1174,8 @@ fn is_near(got: u32, expected: u32) {
 }
 
 #[test]
-fn a_drain_takes_the_weight_over_its_time_and_is_out_at_the_end() {
-    let mut house = steered_house("");
+fn a_drain_reduces_the_weight_to_nothing_over_its_time() {
+    let mut house = weighted_house("");
     is_near(house.blue(), 50);
     house.set("blue", drain(100), Some(1000));
     // Answers that cannot be shared are others at once, and a calculated check counts it as unhealthy at once.
@@ -1185,10 +1189,10 @@ fn a_drain_takes_the_weight_over_its_time_and_is_out_at_the_end() {
     house.pass(40);
     is_near(house.blue(), 9);
     house.notices.try_recv().unwrap();
-    house.told();
+    house.take_notices();
     house.pass(10);
     assert_eq!(house.blue(), 0);
-    let [HealthNoticeKind::Drained(check)] = &house.told()[..] else { panic!("nobody is told") };
+    let [HealthNoticeKind::Drained(check)] = &house.take_notices()[..] else { panic!("there is no notice") };
     assert_eq!((&*check.name, check.status), ("blue", Status::Unhealthy));
     // Out, not a standby: with green down as well, all answer, as Route 53 has it.
     house.observe("green", Fail);
@@ -1200,8 +1204,8 @@ fn a_drain_takes_the_weight_over_its_time_and_is_out_at_the_end() {
 }
 
 #[test]
-fn a_drain_goes_on_where_it_was_after_a_restart() {
-    let mut house = steered_house("");
+fn a_drain_continues_after_a_restart() {
+    let mut house = weighted_house("");
     house.set("b*", drain(100), None);
     house.pass(30);
     is_near(house.blue(), 41); // 70 : 100
@@ -1216,8 +1220,8 @@ fn a_drain_goes_on_where_it_was_after_a_restart() {
 }
 
 #[test]
-fn whoever_fails_while_it_drains_is_out_and_whoever_drains_alone_answers() {
-    let mut house = steered_house("");
+fn a_draining_record_that_fails_is_not_answered_unless_it_is_alone() {
+    let mut house = weighted_house("");
     house.set("blue", drain(100), None);
     house.pass(20);
     house.observe("blue", Fail);
@@ -1232,8 +1236,8 @@ fn whoever_fails_while_it_drains_is_out_and_whoever_drains_alone_answers() {
 }
 
 #[test]
-fn the_word_that_was_said_last_counts_over_a_drain() {
-    let mut house = steered_house("");
+fn an_override_set_after_a_drain_takes_precedence() {
+    let mut house = weighted_house("");
     house.set("*", drain(100), None);
     house.pass(50);
     is_near(house.blue(), 50); // both have half of theirs
@@ -1248,8 +1252,8 @@ fn the_word_that_was_said_last_counts_over_a_drain() {
 }
 
 #[test]
-fn a_clock_that_is_set_back_changes_nothing_that_has_begun() {
-    let mut house = steered_house("slow_start = '100s'");
+fn a_clock_that_is_set_back_does_not_change_what_has_begun() {
+    let mut house = weighted_house("slow_start = '100s'");
     house.pass(100_000);
     house.set("blue", drain(100), None);
     house.pass(50);
@@ -1280,9 +1284,9 @@ fn a_clock_that_is_set_back_changes_nothing_that_has_begun() {
 }
 
 #[test]
-fn a_record_that_recovered_waits_and_grows_across_restarts_and_edits() {
+fn failback_and_slow_start_continue_across_restarts_and_edits() {
     let rules = "failback_delay = '60s'\nslow_start = '100s'";
-    let mut house = steered_house(rules);
+    let mut house = weighted_house(rules);
     house.observe("blue", Fail);
     house.pass(10);
     house.observe("blue", Pass);
@@ -1295,7 +1299,7 @@ fn a_record_that_recovered_waits_and_grows_across_restarts_and_edits() {
     house.pass(50);
     is_near(house.blue(), 33);
     // The group is edited while it grows: another record, another slow start.
-    house.write("lab.test.toml", &steered_zone(&rules.replace("100s", "200s")).replace("ttl = 10", "ttl = 20"));
+    house.write("lab.test.toml", &weighted_zone(&rules.replace("100s", "200s")).replace("ttl = 10", "ttl = 20"));
     house.reload();
     is_near(house.blue(), 20); // a quarter of its weight
     house.pass(150);
@@ -1306,7 +1310,7 @@ fn a_record_that_recovered_waits_and_grows_across_restarts_and_edits() {
 }
 
 #[test]
-fn many_records_that_recover_at_once_find_their_way_through_reloads_and_few_are_named() {
+fn many_records_recover_across_reloads_and_the_log_lists_few() {
     const GROUPS: usize = 30;
     let zone = |name: &str, groups: std::ops::Range<usize>| {
         let mut zone = format!("name = '{name}'\n");
@@ -1359,10 +1363,10 @@ fn many_records_that_recover_at_once_find_their_way_through_reloads_and_few_are_
 }
 
 #[test]
-fn first_results_starts_and_people_make_nobody_wait() {
+fn first_results_restarts_and_overrides_start_no_recovery() {
     let rules = "failback_delay = '60s'\nslow_start = '100s'";
     let zone =
-        steered_zone(rules).replace("name = 'blue'\ntype = 'tcp'", "name = 'blue'\ninverted = true\ntype = 'tcp'");
+        weighted_zone(rules).replace("name = 'blue'\ntype = 'tcp'", "name = 'blue'\ninverted = true\ntype = 'tcp'");
     // A new inverted check is unhealthy until its first result, which decides.
     let mut house = house(&[("lab.test.toml", &zone)]);
     house.observe("green", Pass);
@@ -1396,7 +1400,7 @@ fn first_results_starts_and_people_make_nobody_wait() {
     is_near(house.blue(), 33);
 }
 
-/// The steered zone with a sentinel, or two.
+/// The outcome zone with a sentinel, or two.
 fn guarded_house(sentinels: &str, group: &str) -> House {
     let guards = ["gateway", "isp"].map(|name| {
         format!(
@@ -1405,14 +1409,14 @@ fn guarded_house(sentinels: &str, group: &str) -> House {
             name.len()
         )
     });
-    let directory = directory(&[("lab.test.toml", &(steered_zone(group) + &guards.concat()))]);
+    let directory = directory(&[("lab.test.toml", &(weighted_zone(group) + &guards.concat()))]);
     fs::write(directory.path().join("fiftythree.toml"), format!("{SETTINGS}[health]\nsentinels = {sentinels}\n"))
         .unwrap();
     start(directory).unwrap_or_else(|refused| panic!("{refused}"))
 }
 
 #[test]
-fn while_all_sentinels_are_down_nothing_turns() {
+fn while_all_sentinels_are_unhealthy_no_status_changes() {
     let mut house = guarded_house("['gateway', 'isp']", "");
     ["gateway", "isp", "blue", "green"].iter().for_each(|check| house.observe(check, Pass));
     house.at = Timestamp(Duration::from_secs(1000));
@@ -1421,9 +1425,9 @@ fn while_all_sentinels_are_down_nothing_turns() {
     assert_eq!(house.blue(), 100, "one sentinel is still there");
     house.observe("green", Pass);
     house.pass(60);
-    house.told();
+    house.take_notices();
     house.observe("isp", Fail);
-    assert!(matches!(&house.told()[..], [_, HealthNoticeKind::ServerIsolated(names)] if names.len() == 2));
+    assert!(matches!(&house.take_notices()[..], [_, HealthNoticeKind::ServerIsolated(names)] if names.len() == 2));
     (0..9).for_each(|_| ["blue", "green"].iter().for_each(|check| house.observe(check, Fail)));
     is_near(house.blue(), 50);
     // People's word counts.
@@ -1436,9 +1440,9 @@ fn while_all_sentinels_are_down_nothing_turns() {
     house.observe("blue", Fail);
     is_near(house.blue(), 50);
     house.pass(10);
-    assert!(house.told().iter().any(|what| matches!(what, HealthNoticeKind::ServerIsolated(_))));
+    assert!(house.take_notices().iter().any(|what| matches!(what, HealthNoticeKind::ServerIsolated(_))));
     house.observe("isp", Pass);
-    assert!(house.told().iter().any(|what| matches!(what, HealthNoticeKind::ServerReconnected(_))));
+    assert!(house.take_notices().iter().any(|what| matches!(what, HealthNoticeKind::ServerReconnected(_))));
     // What was begun while it was gone says nothing; what is begun now does.
     house.observe_after("green", Fail, Duration::from_secs(4));
     is_near(house.blue(), 50);
@@ -1448,7 +1452,7 @@ fn while_all_sentinels_are_down_nothing_turns() {
 }
 
 #[test]
-fn whoever_waits_for_its_failback_comes_no_nearer_while_the_uplink_is_gone() {
+fn recoveries_do_not_advance_while_the_server_is_isolated() {
     let mut house = guarded_house("['gateway']", "failback_delay = '60s'");
     ["gateway", "blue", "green"].iter().for_each(|check| house.observe(check, Pass));
     house.observe("blue", Fail);
@@ -1465,7 +1469,7 @@ fn whoever_waits_for_its_failback_comes_no_nearer_while_the_uplink_is_gone() {
 }
 
 #[test]
-fn at_the_start_nothing_fails_before_the_sentinels_have_spoken() {
+fn no_check_fails_before_the_first_results_of_the_sentinels() {
     let mut house = guarded_house("['gateway']", "");
     house.observe("green", Fail);
     is_near(house.blue(), 50);
@@ -1480,7 +1484,7 @@ fn at_the_start_nothing_fails_before_the_sentinels_have_spoken() {
 }
 
 #[test]
-fn an_edit_appoints_other_sentinels_and_a_wrong_one_refuses_the_start() {
+fn an_edit_changes_the_sentinels_and_an_unknown_one_refuses_the_start() {
     let mut house = guarded_house("['gateway']", "");
     ["gateway", "blue", "green"].iter().for_each(|check| house.observe(check, Pass));
     house.observe("gateway", Fail);

@@ -72,9 +72,9 @@ impl Control {
     }
 }
 
-/// The same moment on a clock that was set back by `by`.
-pub(super) fn earlier(moment: Timestamp, by: Duration) -> Timestamp {
-    Timestamp(moment.0.saturating_sub(by))
+/// The same time on a clock that was set back by `by`.
+pub(super) fn earlier(at: Timestamp, by: Duration) -> Timestamp {
+    Timestamp(at.0.saturating_sub(by))
 }
 
 /// Saves which records began or ended their recovery. Returns the log lines.

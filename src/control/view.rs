@@ -1,8 +1,8 @@
 //! The view of health: what the API, the status page and the metrics read.
 //!
 //! The loop publishes a new view after each batch of events. A view is immutable and belongs to one
-//! world. It shares with the view before all that did not change, so publishing costs a few
-//! microseconds with 10 000 checks, and reading never waits for the loop.
+//! world. It shares with the view before all that did not change, so publishing costs a few hundred
+//! pointers with 10 000 checks, and reading never waits for the loop.
 
 use std::sync::Arc;
 

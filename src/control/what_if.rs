@@ -144,7 +144,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn suppositions_are_read_and_written() {
+    fn hypothetical_statuses_are_read_and_written() {
         for text in ["blue=down", "eu-*=up", "a=b=down"] {
             assert_eq!(text.parse::<HypotheticalHealth>().unwrap().to_string(), text);
         }

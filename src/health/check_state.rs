@@ -366,7 +366,7 @@ mod tests {
     }
 
     #[test]
-    fn a_machine_that_is_remembered_goes_on_as_if_it_had_never_stopped() {
+    fn a_restored_state_continues_as_if_there_had_been_no_restart() {
         for results in 0..1u16 << 8 {
             let observation = |bit: u16| if results >> bit & 1 == 1 { Pass } else { Fail };
             for restart in 1..8 {

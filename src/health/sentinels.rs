@@ -82,7 +82,7 @@ impl Sentinels {
 
     /// Adjusts to a clock that was set back by this much.
     pub fn clock_set_back(&mut self, by: Duration) {
-        let earlier = |moment: Timestamp| Timestamp(moment.0.saturating_sub(by));
+        let earlier = |at: Timestamp| Timestamp(at.0.saturating_sub(by));
         self.isolated_since = self.isolated_since.map(earlier);
         self.reconnected_since = earlier(self.reconnected_since);
     }
@@ -101,7 +101,7 @@ mod tests {
     const APP: CheckSlot = CheckSlot(9);
 
     #[test]
-    fn only_when_all_are_down_the_uplink_is_isolated() {
+    fn the_server_is_isolated_only_while_all_are_unhealthy() {
         let mut sentinels = Sentinels::default();
         sentinels.set([GATEWAY, ISP]);
         let down = |slots: &[CheckSlot]| CheckBits::with_unhealthy(slots.iter().copied());
@@ -114,12 +114,12 @@ mod tests {
         assert_eq!(sentinels.isolated_since(), Some(at(10)));
         assert!(!sentinels.accepts_result(APP, at(11)) && sentinels.accepts_result(ISP, at(11)));
         assert_eq!(sentinels.evaluate(&down(&[GATEWAY, APP]), at(60)), Some(Connectivity::Reconnected));
-        assert!(!sentinels.accepts_result(APP, at(59)), "it began while the uplink was gone");
+        assert!(!sentinels.accepts_result(APP, at(59)), "it began while the server was isolated");
         assert!(sentinels.accepts_result(APP, at(60)) && sentinels.accepts_result(GATEWAY, at(1)));
     }
 
     #[test]
-    fn without_sentinels_it_is_there() {
+    fn without_sentinels_the_server_is_never_isolated() {
         let mut sentinels = Sentinels::default();
         sentinels.set([GATEWAY]);
         sentinels.evaluate(&CheckBits::with_unhealthy([GATEWAY]), at(1));

@@ -8,7 +8,7 @@
 //! ```
 //!
 //! A clone shares all checks with its original and copies only those that one of the two changes
-//! later. So a clone is a snapshot that costs a few hundred nanoseconds.
+//! later. So a clone is a snapshot that costs one pointer for 64 checks, and their bits.
 
 mod calculate;
 mod configure;

@@ -212,7 +212,7 @@ fn saved_check(tracker: &Tracker, name: &str, status: Status, opposing: u8) -> R
 }
 
 #[test]
-fn what_is_remembered_counts_at_once_and_is_not_waited_for() {
+fn a_saved_state_counts_at_once_and_the_check_is_not_pending() {
     let mut tracker = tracker(&[check("a"), check("b")]);
     let a = slot(&tracker, "a");
     let saved = saved_check(&tracker, "a", Status::Unhealthy, 0);
@@ -249,7 +249,7 @@ fn a_saved_state_from_the_future_is_corrected_by_the_first_result() {
 }
 
 #[test]
-fn what_was_remembered_of_another_endpoint_is_not_believed() {
+fn the_saved_state_of_another_endpoint_is_ignored() {
     let mut tracker = tracker(&[check("a")]);
     let saved = saved_check(&tracker, "a", Status::Unhealthy, 0);
     tracker.apply(&[changed(check("a"), |endpoint| endpoint.port = 81)], T0);
@@ -370,7 +370,7 @@ fn a_metric_check_is_evaluated_and_keeps_its_state_under_other_periods() {
 }
 
 #[test]
-fn overrides_of_children_count_and_so_do_memories() {
+fn overrides_and_saved_states_of_children_count() {
     use Status::{Healthy, Unhealthy};
     let checks = [calculated("site", &["a", "b"], 2), check("a"), check("b")];
     let mut tracker = tracker(&checks);
