@@ -42,6 +42,7 @@
 //! - [`load`]: from files to compiled zones, and what is wrong with them.
 //! - [`control`]: the one loop that changes the world.
 //! - [`http`]: the front of every HTTP listener: limits, timeouts, allowed hosts.
+//! - [`lab`]: small web servers to try health checks on.
 //! - [`daemon`]: starts in order, connects the channels, drains, stops.
 //! - [`admin`]: the admin side: status page, HTTP API, metrics, overrides.
 //! - [`cli`]: the command line.
@@ -59,6 +60,7 @@ pub mod files;
 pub mod geo;
 pub mod health;
 pub mod http;
+pub mod lab;
 pub mod load;
 pub mod log_limit;
 pub mod logging;

@@ -2,8 +2,9 @@
 //!
 //! | listens on | token | what may be changed |
 //! |---|---|---|
-//! | loopback | none | everything, by programs; nothing by web pages, including the status page |
-//! | loopback | one | everything, with the token |
+//! | loopback | `[admin] token_file` or the variable | everything, with the token |
+//! | loopback | none of these | everything, with the token that the server makes in its state directory |
+//! | loopback | none, the state directory cannot be written | everything, by programs; nothing by web pages |
 //! | other addresses | none | nothing |
 //! | other addresses | one | everything, with the token |
 //!
@@ -19,6 +20,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::Response;
+use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
 use subtle::ConstantTimeEq as _;
 
 use crate::log_limit::LogLimit;
@@ -31,6 +33,10 @@ const LEAST_CHARACTERS: usize = 16;
 /// Longest token in characters; it fits into a header.
 const MOST_CHARACTERS: usize = 1024;
 
+/// Random bytes in a token that the server makes: 32 characters of base64. RFC 6749 section 10.10
+/// wants a chance of guessing of at most 2^-160.
+const TOKEN_BYTES: usize = 24;
+
 /// The environment variable with the token, for the server and for the commands that talk to it.
 pub const TOKEN_VARIABLE: &str = "FIFTYTHREE_ADMIN_TOKEN";
 
@@ -41,7 +47,8 @@ pub struct Token(String);
 /// Which requests may make changes.
 #[derive(Clone, Debug)]
 pub enum Changes {
-    /// Those of every program that reaches the port, which is on loopback; none of a web page.
+    /// Those of every program that reaches the port, which is on loopback; none of a web page. Only
+    /// if the server could not write a token.
     Programs,
     /// Those with the token in this file, which is read for each request.
     TokenFile(PathBuf),
@@ -114,6 +121,20 @@ impl Token {
             let _ = path;
             false
         }
+    }
+
+    /// A new random token.
+    pub fn generate() -> std::io::Result<Token> {
+        let mut bytes = [0; TOKEN_BYTES];
+        let random = rustls::crypto::ring::default_provider().secure_random.fill(&mut bytes);
+        random.map_err(|_| std::io::Error::other("the system has no random numbers"))?;
+        Ok(Token(BASE64_URL_SAFE_NO_PAD.encode(bytes)))
+    }
+
+    /// The token itself, for its file and for the link that a terminal shows.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.0
     }
 
     /// The value of the Authorization header (RFC 6750 section 2.1).
@@ -262,6 +283,8 @@ mod tests {
         assert!(matches!(Token::new(""), Err(BadToken::Length { characters: 0 })));
         assert!(matches!(Token::new(&"x".repeat(1025)), Err(BadToken::Length { characters: 1025 })));
         assert!(matches!(Token::new("sixteen letters, spaces"), Err(BadToken::Characters)));
+        let [one, other] = [Token::generate().unwrap(), Token::generate().unwrap()];
+        assert!(one.text().len() == 32 && Token::new(one.text()).is_ok() && one.text() != other.text());
         assert!(!format!("{:?}", Changes::Token(Token::new(TOKEN).unwrap())).contains(TOKEN));
     }
 

@@ -13,6 +13,7 @@ use serde::de::DeserializeOwned;
 use crate::admin::shapes::{ErrorShape, HealthShape};
 use crate::admin::{TOKEN_VARIABLE, Token};
 use crate::config::reachable;
+use crate::store;
 
 use super::settings;
 
@@ -69,6 +70,12 @@ impl AdminClient {
     /// The server at this address, with the token of the environment; sends no request.
     pub(super) fn at(server: SocketAddr) -> anyhow::Result<AdminClient> {
         AdminClient::open(server, token_of_environment()?)
+    }
+
+    /// The same with the token in the server's state directory, unless the environment has one.
+    pub(super) fn at_with_state(server: SocketAddr, state: &Path) -> anyhow::Result<AdminClient> {
+        let made = || Token::read(&store::made_token_path(state)).ok();
+        AdminClient::open(server, token_of_environment()?.or_else(made))
     }
 
     fn open(server: SocketAddr, token: Option<Token>) -> anyhow::Result<AdminClient> {
@@ -161,7 +168,8 @@ impl AdminClient {
 }
 
 /// The token, if there is one: as the flag says, as the environment says, else the file that the
-/// settings name. That one need not be readable: who only looks needs no token.
+/// settings name, else the one that the server makes in its state directory. These files need not
+/// be readable: reading from the server needs no token.
 fn find_token(arguments: &ServerArguments, server: SocketAddr) -> anyhow::Result<Option<Token>> {
     if let Some(path) = &arguments.token_file {
         return Ok(Some(Token::read(path)?));
@@ -173,8 +181,10 @@ fn find_token(arguments: &ServerArguments, server: SocketAddr) -> anyhow::Result
     if arguments.admin.is_some() && !server.ip().is_loopback() {
         return Ok(None);
     }
-    let path = settings::token_file(arguments.config.as_deref());
-    Ok(path.and_then(|path| Token::read(&path).ok()))
+    let config = arguments.config.as_deref();
+    let named = settings::token_file(config);
+    let made = || reachable(server).ip().is_loopback().then(|| settings::made_token_file(config)).flatten();
+    Ok(named.or_else(made).and_then(|path| Token::read(&path).ok()))
 }
 
 fn token_of_environment() -> anyhow::Result<Option<Token>> {
@@ -189,7 +199,8 @@ fn refused(server: SocketAddr, status: StatusCode, text: &str) -> String {
     };
     if status == StatusCode::UNAUTHORIZED {
         return format!(
-            "{error}\n  hint: `--token-file FILE`, ${TOKEN_VARIABLE}, or the file that `[admin] token_file` names, if you may read it"
+            "{error}\n  hint: `--token-file FILE` or ${TOKEN_VARIABLE}; else the file that `[admin] token_file` names, or \
+             `admin.token` in the server's state directory, must be readable for you"
         );
     }
     if known.is_empty() {

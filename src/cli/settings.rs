@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail};
 
 use crate::config::{self, Settings, Style};
-use crate::store::{Overrides, SettingsSource};
+use crate::store::{self, Overrides, SettingsSource};
 
 /// The variable that names the settings file.
 const VARIABLE: &str = "FIFTYTHREE_CONFIG";
@@ -70,6 +70,12 @@ pub(super) fn admin_address(flag: Option<&Path>) -> anyhow::Result<SocketAddr> {
 /// The file with the admin token, as far as the settings name one; broken settings name none.
 pub(super) fn token_file(flag: Option<&Path>) -> Option<PathBuf> {
     read(flag, "--token-file").ok()??.admin.token_file
+}
+
+/// The file with the token that the server makes when the settings name none.
+pub(super) fn made_token_file(flag: Option<&Path>) -> Option<PathBuf> {
+    let settings = read(flag, "--token-file").ok()?.unwrap_or_else(Settings::built_in);
+    Some(store::made_token_path(&settings.state.directory))
 }
 
 /// The settings; `None` when there is no file. `instead` is the option that does without them.

@@ -272,6 +272,7 @@ pub(super) const SETTINGS: Keys = Keys {
         secret("webhook", Shape::Table(&WEBHOOK), "Where status changes of health checks are posted."),
         optional("log", Shape::Table(&LOG), "The log on stderr."),
         optional("metrics", Shape::Table(&METRICS), "Optional metrics."),
+        optional("lab", Shape::Table(&LAB), "Web servers to try health checks on. Default: none."),
         optional("query_log", Shape::Table(&QUERY_LOG), "Logs a line for each query. Default: off."),
         optional("dnstap", Shape::Table(&DNSTAP), "Sends each query and response to a dnstap reader. Default: off."),
     ],
@@ -464,6 +465,15 @@ pub(super) const STATE: Keys = Keys {
         "directory",
         Shape::String,
         "The directory for the last good zone files, health check states and API data, relative to this file. Default: \"/var/lib/fiftythree\".",
+    )],
+};
+
+pub(super) const LAB: Keys = Keys {
+    what: "`[lab]`",
+    keys: &[optional(
+        "backends",
+        Shape::Strings,
+        "Addresses in 127.0.0.0/8 with ports. The server starts a small web server at each: 200 to every GET, 503 after POST /fail until POST /recover. Default: none.",
     )],
 };
 

@@ -1,6 +1,6 @@
 //! Addresses to listen on, and conflicts between them.
 //!
-//! DNS listens on UDP and TCP, the admin server on TCP. Two sockets on one port would stop the
+//! DNS listens on UDP and TCP, the admin server and the lab backends on TCP. Two sockets on one port would stop the
 //! server at startup with a system error that does not name the settings, so conflicts are found
 //! here.
 
@@ -54,6 +54,7 @@ pub(super) struct Listener {
 pub(super) enum Service {
     Dns,
     Admin,
+    Lab,
 }
 
 /// Where the address comes from.
@@ -99,6 +100,7 @@ impl Listener {
             (Service::Dns, Origin::Flag) => "`--listen`",
             (Service::Dns, Origin::File { .. }) => "`[dns] listen`",
             (Service::Dns, Origin::Default) => "`[dns] listen` (the default)",
+            (Service::Lab, _) => "`[lab] backends`",
             (Service::Admin, Origin::Flag) => "`--admin`",
             (Service::Admin, Origin::File { .. }) => "`[admin] listen`",
             (Service::Admin, Origin::Default) => "`[admin] listen` (the default)",
@@ -141,6 +143,9 @@ fn message(first: &Listener, second: &Listener) -> String {
 }
 
 fn hint(first: &Listener, second: &Listener) -> String {
+    if [first, second].iter().any(|listener| listener.service == Service::Lab) && first.service != second.service {
+        return "set another address or port in `[lab] backends`, or leave it out".to_owned();
+    }
     if first.service != second.service {
         return "DNS also listens on TCP: set another port for the admin server with `[admin] listen` or `--admin`"
             .to_owned();

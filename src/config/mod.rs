@@ -47,8 +47,8 @@ pub use schema::{places_schema, settings_schema, zone_schema};
 pub use select_sources::{LoadPhase, SelectedSources, ServedFile, Texts, select_sources};
 pub use sentinels::resolve_sentinels;
 pub use settings::{
-    AdminSettings, DnsSettings, HealthSettings, LogFormat, LogSettings, NameServer, Sentinel, Settings, StateSettings,
-    ZonesSettings, reachable,
+    AdminSettings, DnsSettings, HealthSettings, LabSettings, LogFormat, LogSettings, NameServer, Sentinel, Settings,
+    StateSettings, ZonesSettings, reachable,
 };
 pub use zones::{
     Configuration, Reading, SharedDefinitions, TextOrigin, ZoneReading, ZoneSource, loopback_name_server,

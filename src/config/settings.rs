@@ -43,6 +43,8 @@ pub struct Settings {
     pub log: LogSettings,
     /// Optional metrics.
     pub metrics: MetricsSettings,
+    /// Web servers to try health checks on.
+    pub lab: LabSettings,
     /// The query log; off by default.
     pub query_log: Option<QueryLogSettings>,
     /// The dnstap output; off by default.
@@ -132,6 +134,13 @@ pub struct AdminSettings {
     pub public_url: Option<PublicUrl>,
 }
 
+/// `[lab]`
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LabSettings {
+    /// The loopback addresses of backends that the server starts.
+    pub backends: Vec<SocketAddr>,
+}
+
 /// `[webhook]`
 #[derive(Clone, Debug, PartialEq)]
 pub struct WebhookSettings {
@@ -214,7 +223,8 @@ impl Settings {
         };
         self.dns.listen = dns.iter().map(|listener| listener.address).collect();
         self.admin.listen = admin.first().map(|listener| listener.address);
-        listeners::conflicts(&[dns, admin].concat())
+        self.lab.backends = file.lab.iter().map(|listener| listener.address).collect();
+        listeners::conflicts(&[dns, admin, file.lab].concat())
     }
 
     /// The defaults for a settings file in `directory`.
@@ -254,6 +264,7 @@ impl Settings {
             webhook: WebhookSettings { url: None },
             log: LogSettings { format: LogFormat::Auto },
             metrics: MetricsSettings::default(),
+            lab: LabSettings::default(),
             query_log: None,
             dnstap: None,
         }
@@ -267,6 +278,7 @@ struct Listening {
     dns: Option<Vec<Listener>>,
     admin: Option<Vec<Listener>>,
     is_admin_off: bool,
+    lab: Vec<Listener>,
 }
 
 /// The listen addresses of a service: from flags, else from the file, else the default.
@@ -342,6 +354,9 @@ fn read_settings(root: &Table<'_>, directory: &Path, diagnostics: &mut Diagnosti
     }
     if let Some(table) = root.table("metrics", diagnostics) {
         settings.metrics = query_logging::read_metrics(&table, diagnostics);
+    }
+    if let Some(table) = root.table("lab", diagnostics) {
+        listening.lab = read_backends(&table, diagnostics);
     }
     if let Some(table) = root.table("query_log", diagnostics) {
         settings.query_log = query_logging::read_query_log(&table, directory, diagnostics);
@@ -447,6 +462,15 @@ fn read_admin_listen(table: &Table<'_>, listening: &mut Listening, diagnostics: 
     } else if let Some(address) = value::socket_address(&written, ADMIN_PORT, diagnostics) {
         listening.admin = Some(vec![listener(address, Service::Admin, written.span, diagnostics)]);
     }
+}
+
+fn read_backends(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Vec<Listener> {
+    let read = |text: &At<&str>, diagnostics: &mut Diagnostics<'_>| {
+        let address = value::loopback_address(text, diagnostics)?;
+        Some(listener(address, Service::Lab, text.span.clone(), diagnostics))
+    };
+    let texts = table.strings("backends", diagnostics).unwrap_or_default();
+    texts.iter().filter_map(|text| read(text, diagnostics)).collect()
 }
 
 fn read_webhook(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Option<Secret> {

@@ -4,11 +4,14 @@
 //! settings files, `places-…` are place files. After an intended change run `FIFTYTHREE_BLESS=1
 //! cargo test --lib faults` to rewrite the expected output, and check it with `git diff`.
 
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
 
 use super::*;
+use crate::model::{EndpointCheck, EndpointTarget, HealthCheckKind};
 
 /// Settings for the cases about VPCs.
 const SETTINGS: &str = r#"
@@ -109,12 +112,23 @@ fn the_files_of_the_repository_have_no_faults() {
     let (settings, diagnostics) = Settings::read(&source);
     assert_eq!(diagnostics, [], "{}", render(&diagnostics, &[source], Style::Plain));
     let files = [repository("zones/health_checks.toml"), repository("zones/lab.test.toml")];
-    let reading = read_zones(&files, &settings.unwrap());
+    let settings = settings.unwrap();
+    let reading = read_zones(&files, &settings);
     assert_eq!(reading.diagnostics, [], "{}", render(&reading.diagnostics, &files, Style::Plain));
     assert_eq!(reading.configuration.zones.len(), 1);
     assert_eq!(reading.configuration.health_checks.len(), 6);
-    let source = repository("config/container.toml");
-    assert_eq!(Settings::read(&source).1, []);
+    let probed = reading.configuration.health_checks.iter().filter_map(|check| match &check.kind {
+        HealthCheckKind::Endpoint(EndpointCheck {
+            target: EndpointTarget::Address { ip_address, .. }, port, ..
+        }) => Some(SocketAddr::new(*ip_address, *port)),
+        _ => None,
+    });
+    assert_eq!(probed.collect::<BTreeSet<_>>(), settings.lab.backends.into_iter().collect(), "each has a backend");
+    for other in ["config/container.toml", "lab/fiftythree.toml"] {
+        let (settings, diagnostics) = Settings::read(&repository(other));
+        assert_eq!(diagnostics, [], "{other}");
+        assert!(settings.unwrap().lab.backends.is_empty(), "{other}");
+    }
 }
 
 #[test]

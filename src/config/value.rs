@@ -65,6 +65,22 @@ pub(super) fn socket_address(
     None
 }
 
+/// An address in 127.0.0.0/8 and a port.
+pub(super) fn loopback_address(written: &At<&str>, diagnostics: &mut Diagnostics<'_>) -> Option<SocketAddr> {
+    let text = written.value;
+    let is_loopback = |address: IpAddr| address.is_ipv4() && address.is_loopback();
+    if let Some(address) = text.parse::<SocketAddr>().ok().filter(|it| is_loopback(it.ip()) && it.port() != 0) {
+        return Some(address);
+    }
+    let message = format!("`{text}` is not an address in 127.0.0.0/8 with a port");
+    let hint = match text.parse::<IpAddr>() {
+        Ok(address) if is_loopback(address) => format!("write `{address}:8080`"),
+        _ => "such as `127.0.53.11:8080`: only this machine must reach it".to_owned(),
+    };
+    diagnostics.error(written.span.clone(), message).label("expected a loopback address:port").hint(hint);
+    None
+}
+
 /// Sockets for IPv6 take no IPv4, so an IPv4 address in IPv6 form (RFC 4291, section 2.5.5.2) cannot be listened on.
 fn not_mapped(written: &At<&str>, address: SocketAddr, diagnostics: &mut Diagnostics<'_>) -> Option<SocketAddr> {
     let plain = SocketAddr::new(address.ip().to_canonical(), address.port());

@@ -141,6 +141,9 @@ impl Control {
         let records = self.records_by_check.of(*slot).to_string();
         let check = &**name;
         match to {
+            _ if self.is_starting => {
+                tracing::debug!(check, from, to = to_word, status, records, "health check {name} is {to_word}");
+            }
             Status::Healthy => {
                 tracing::info!(check, from, to = to_word, status, records, "health check {name} is {to_word}");
             }

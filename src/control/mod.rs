@@ -79,7 +79,7 @@ const BATCH: usize = 256;
 /// How long the previous world is kept alive after a reload. By then every active worker has loaded
 /// the new one, so no worker has to free the old one while queries wait.
 const RETIRED_FOR: Duration = Duration::from_secs(1);
-/// How many log lines list checks or records one by one.
+/// How many checks or records are listed one by one.
 const LISTED_LINES: usize = 10;
 
 /// The events of the control loop.
@@ -96,6 +96,8 @@ pub enum Event {
     ClearOverrides(Pattern, Answer),
     /// Answer, to show that the loop responds.
     Ping(oneshot::Sender<()>),
+    /// The wait for first results is over. From now on each change of status is logged.
+    Started,
     /// One second has passed.
     Tick,
     /// Save the state and end the loop.
@@ -184,6 +186,8 @@ pub struct Control {
     /// Files whose edits were deferred by the last load.
     last_deferred: Vec<Deferred>,
     warnings: LogLimit,
+    /// True until `Event::Started`: one line then lists the unhealthy checks.
+    is_starting: bool,
     /// Notices dropped since the last one that was sent.
     notices_lost: u64,
     /// A buffer for formatting status messages, reused for each result.
@@ -237,6 +241,7 @@ impl Control {
             last_faults: summary.diagnostics.clone(),
             last_deferred: Vec::new(),
             warnings: LogLimit::default(),
+            is_starting: true,
             notices_lost: 0,
             status_text: String::new(),
         };
@@ -289,6 +294,11 @@ impl Control {
             Event::ClearOverrides(pattern, answer) => self.clear_overrides(&pattern, answer, at),
             // A receiver that is gone does not need the answer.
             Event::Ping(answer) => drop(answer.send(())),
+            Event::Started => {
+                self.publish_batch(at);
+                self.is_starting = false;
+                restore::log_unhealthy(&self.tracker);
+            }
             Event::Tick => self.tick(at),
             Event::Stop => {
                 self.publish_batch(at);

@@ -1,4 +1,5 @@
-//! Restores the state of before a restart, and logs what was restored.
+//! Restores the state of before a restart. Logs what was restored, and what is unhealthy at the
+//! start.
 
 use std::time::Duration;
 
@@ -25,7 +26,7 @@ pub(super) fn restore_checks(
         let saved = saved_state.saved_check(&check.id);
         match saved.and_then(|saved| tracker.restore(slot, &saved, at)) {
             Some(Status::Healthy) => restored.healthy += 1,
-            Some(Status::Unhealthy) => restored.unhealthy.push(&check.name),
+            Some(Status::Unhealthy) => restored.unhealthy += 1,
             None => {}
         }
     }
@@ -50,16 +51,34 @@ pub(super) fn restore_overrides(saved_state: &SavedState, at: Timestamp) -> Over
     overrides
 }
 
-/// What was restored, for the log.
-#[derive(Default)]
-struct RestoreReport<'c> {
-    healthy: usize,
-    unhealthy: Vec<&'c str>,
+/// Logs the unhealthy checks in one line, at the end of the start.
+pub(super) fn log_unhealthy(tracker: &Tracker) {
+    let all: Vec<_> = tracker.views().collect();
+    let unhealthy = all.iter().filter(|check| check.verdict == Status::Unhealthy);
+    let mut names: Vec<&str> = unhealthy.map(|check| &*check.name).collect();
+    names.sort_unstable();
+    if names.is_empty() {
+        return;
+    }
+    let (count, all) = (names.len(), all.len());
+    let verb = if count == 1 { "is" } else { "are" };
+    let more = if count > LISTED_LINES { ", …" } else { "" };
+    let named = names[..count.min(LISTED_LINES)].join(", ");
+    tracing::warn!(
+        "{count} of {all} health checks {verb} unhealthy at the start: {named}{more}; `fiftythree health` shows why"
+    );
 }
 
-impl RestoreReport<'_> {
+/// What was restored, for the log.
+#[derive(Default)]
+struct RestoreReport {
+    healthy: usize,
+    unhealthy: usize,
+}
+
+impl RestoreReport {
     fn log(&self, age: Duration) {
-        let (healthy, unhealthy) = (self.healthy, self.unhealthy.len());
+        let RestoreReport { healthy, unhealthy } = *self;
         if healthy + unhealthy == 0 {
             return;
         }
@@ -71,11 +90,5 @@ impl RestoreReport<'_> {
             "restored the state of {} health checks from {age} ago; it holds until their next results",
             healthy + unhealthy
         );
-        for name in self.unhealthy.iter().take(LISTED_LINES) {
-            tracing::warn!(check = name, age, "health check {name} is unhealthy (restored from {age} ago)");
-        }
-        if unhealthy > LISTED_LINES {
-            tracing::warn!("{} more health checks are unhealthy (restored)", unhealthy - LISTED_LINES);
-        }
     }
 }

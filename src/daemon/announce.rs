@@ -1,36 +1,51 @@
 //! The message that the server prints when it is ready.
 
-use std::io::{self, Write as _};
+use std::fmt::Write as _;
+use std::io::{self, IsTerminal as _, Write as _};
+use std::net::SocketAddr;
+use std::path::Path;
 use std::thread;
 
+use crate::admin::{Changes, Token};
 use crate::config::{self, LogFormat};
 
 use super::Ready;
 
+/// Where the message is read, as far as it matters for the link to the status page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reader {
+    /// A terminal of this machine. The only place where the token is shown.
+    Terminal,
+    /// A file, a pipe or the journal.
+    Log,
+    /// The log of a container, even if it has a terminal: the engine keeps what is printed there.
+    Container,
+}
+
 /// Prints the addresses of the server and a command to try. With JSON logs, they are logged
 /// instead.
 pub(super) fn announce(log_format: LogFormat, ready: &Ready) {
-    let Ready { addresses, admin, base, summary } = ready;
+    let Ready { addresses, admin, permission, base, summary } = ready;
     let totals = summary.totals();
     if log_format == LogFormat::Json {
         addresses.iter().for_each(|address| tracing::info!(%address, "listening"));
         if let Some(admin) = admin {
-            tracing::info!(%admin, "the admin side is listening");
+            tracing::info!(%admin, "status page: http://{admin}/");
         }
         tracing::info!("serving {totals}");
         return;
     }
     let mut text = format!("fiftythree {}\n", env!("CARGO_PKG_VERSION"));
     for address in addresses {
-        text.push_str(&format!("  listening on {address}, UDP and TCP\n"));
+        let _ = writeln!(text, "  listening on {address}, UDP and TCP");
     }
     if let Some(admin) = admin {
-        text.push_str(&format!("  admin on http://{admin}\n"));
+        text.push_str(&status_page(*admin, &permission.changes, permission.made.as_ref(), reader()));
     }
-    text.push_str(&format!("  serving {totals}\n"));
+    let _ = writeln!(text, "  serving {totals}");
     if let (Some(address), Some(name)) = (addresses.first(), base.example()) {
         let server = config::reachable(*address);
-        text.push_str(&format!("  try: dig @{} -p {} {name}\n", server.ip(), server.port()));
+        let _ = writeln!(text, "  try: dig @{} -p {} {name}", server.ip(), server.port());
     }
     // A terminal that does not read must not stop the server. The thread that writes to it ends
     // with the process.
@@ -38,4 +53,102 @@ pub(super) fn announce(log_format: LogFormat, ready: &Ready) {
         let _ = io::stdout().write_all(text.as_bytes());
     };
     let _ = thread::Builder::new().name("announce".to_owned()).spawn(write);
+}
+
+/// The URL of the status page, and how to reach it from outside if that is not obvious.
+fn status_page(admin: SocketAddr, changes: &Changes, made: Option<&Token>, reader: Reader) -> String {
+    let url = format!("http://{admin}/");
+    let port = admin.port();
+    let is_private = admin.ip().is_loopback();
+    let mut lines = match (reader, made) {
+        (Reader::Container, _) if is_private => vec![
+            format!("status page: {url} inside this container"),
+            format!(
+                "  to open it from outside: serve --admin 0.0.0.0:{port}, and publish the port: -p 127.0.0.1:{port}:{port}"
+            ),
+        ],
+        (Reader::Container, _) => {
+            vec![format!("status page: {url} inside this container; outside it is where port {port} is published")]
+        }
+        (Reader::Terminal, Some(token)) => vec![
+            format!("status page: {url}#token={}", token.text()),
+            "  this link has the admin token, which allows changes; do not pass it on".to_owned(),
+        ],
+        _ if admin.ip().is_unspecified() => vec![format!("status page: {url} at every address of this machine")],
+        _ => vec![format!("status page: {url}")],
+    };
+    if matches!(changes, Changes::Nobody) || (reader == Reader::Container && is_private && made.is_some()) {
+        lines.push("  changes from outside need a token: set FIFTYTHREE_ADMIN_TOKEN or [admin] token_file".to_owned());
+    }
+    lines.iter().fold(String::new(), |text, line| text + "  " + line + "\n")
+}
+
+fn reader() -> Reader {
+    match (is_in_container(), io::stdout().is_terminal()) {
+        (true, _) => Reader::Container,
+        (false, true) => Reader::Terminal,
+        (false, false) => Reader::Log,
+    }
+}
+
+/// True for the main process of a container, whose output the engine keeps: of Docker, Podman, LXC,
+/// systemd-nspawn or Kubernetes. Its parent may be a small init program.
+fn is_in_container() -> bool {
+    if ![std::process::id(), parent()].contains(&1) {
+        return false;
+    }
+    let files = ["/.dockerenv", "/run/.containerenv"];
+    let variables = ["container", "KUBERNETES_SERVICE_HOST"];
+    files.iter().any(|file| Path::new(file).exists()) || variables.iter().any(|name| std::env::var_os(name).is_some())
+}
+
+#[cfg(unix)]
+fn parent() -> u32 {
+    std::os::unix::process::parent_id()
+}
+
+#[cfg(not(unix))]
+fn parent() -> u32 {
+    0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TOKEN: &str = "c2VjcmV0LXRva2Vu";
+
+    fn shown(admin: &str, changes: &Changes, reader: Reader) -> String {
+        let token = Token::new(TOKEN).unwrap();
+        let made = matches!(changes, Changes::TokenFile(_)).then_some(&token);
+        status_page(admin.parse().unwrap(), changes, made, reader)
+    }
+
+    #[test]
+    fn only_a_terminal_shows_the_token() {
+        let made = Changes::TokenFile("state/admin.token".into());
+        assert_eq!(shown("127.0.0.1:8053", &made, Reader::Log), "  status page: http://127.0.0.1:8053/\n");
+        let link = format!("  status page: http://127.0.0.1:8053/#token={TOKEN}\n");
+        assert!(shown("127.0.0.1:8053", &made, Reader::Terminal).starts_with(&link));
+        assert!(!shown("127.0.0.1:8053", &made, Reader::Container).contains(TOKEN));
+        assert_eq!(
+            shown("127.0.0.1:8053", &Changes::Programs, Reader::Terminal),
+            "  status page: http://127.0.0.1:8053/\n"
+        );
+    }
+
+    #[test]
+    fn a_container_says_how_its_page_is_reached() {
+        let made = Changes::TokenFile("state/admin.token".into());
+        let inside = shown("127.0.0.1:8053", &made, Reader::Container);
+        for says in ["--admin 0.0.0.0:8053", "-p 127.0.0.1:8053:8053", "FIFTYTHREE_ADMIN_TOKEN"] {
+            assert!(inside.contains(says), "{says} in {inside}");
+        }
+        let published = shown("0.0.0.0:8053", &Changes::Nobody, Reader::Container);
+        assert!(published.contains("where port 8053 is published"), "{published}");
+        assert!(published.contains("FIFTYTHREE_ADMIN_TOKEN"), "{published}");
+        let with_token = Changes::Token(Token::new(TOKEN).unwrap());
+        assert!(!shown("0.0.0.0:8053", &with_token, Reader::Container).contains("FIFTYTHREE_ADMIN_TOKEN"));
+        assert!(shown("0.0.0.0:8053", &with_token, Reader::Log).contains("at every address of this machine"));
+    }
 }

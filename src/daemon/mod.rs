@@ -7,6 +7,7 @@
 //! `run` is the server as its own process, stopped by signals. `Daemon` is a server inside another
 //! program, stopped by that program.
 
+mod admin_token;
 mod announce;
 mod inside;
 mod loader;
@@ -33,6 +34,7 @@ use crate::control::{Control, Event, SavedState};
 use crate::files;
 use crate::health::Timestamp;
 use crate::http::{self, Hosts};
+use crate::lab::Backends;
 use crate::load::{Loaded, LoadedConfig, Refused, Summary};
 use crate::probe::Authorities;
 use crate::query_logging::QueryLogging;
@@ -43,6 +45,7 @@ use crate::world::Reader;
 pub use inside::Daemon;
 pub(crate) use signals::{Signals, end_on_signals};
 
+use admin_token::Permission;
 use announce::announce;
 use open_files::FileShares;
 use service::News;
@@ -67,6 +70,7 @@ const NAMED: usize = 10;
 struct Ready {
     addresses: Vec<SocketAddr>,
     admin: Option<SocketAddr>,
+    permission: Permission,
     base: LoadedConfig,
     summary: Summary,
 }
@@ -113,14 +117,17 @@ async fn boot_and_serve(
     tell: impl FnOnce(Ready),
 ) -> anyhow::Result<Ended> {
     tracing::info!("fiftythree {} starts", env!("CARGO_PKG_VERSION"));
-    let files = open_files::claim(serve::socket_count(&settings.dns.listen, settings.dns.workers));
+    let sockets = serve::socket_count(&settings.dns.listen, settings.dns.workers);
+    let files = open_files::claim(sockets + Backends::open_files(settings.lab.backends.len()));
     // Check the port now, so that a port in use is reported before the wait for health checks.
     Bound::check(&settings.dns.listen, settings.dns.workers, UdpPath::default()).map_err(cannot_listen)?;
     let Some(prepared) = prepare_unless_stopped(&source, &settings, &mut stopping).await? else {
         return Ok(Ended::Orderly);
     };
-    let Prepared { mut claim, authorities, changes, seen, loaded, memory, state_writer, keeping } = prepared;
+    let Prepared { mut claim, authorities, permission, seen, loaded, memory, state_writer, keeping } = prepared;
     report_start(&loaded.summary);
+    // Before the first probes, which then succeed.
+    let _backends = Backends::start(&settings.lab.backends);
     let (summary, base) = (loaded.summary.clone(), loaded.base.clone());
 
     let (outputs, mut wiring) = Wiring::new(&base, source, hangups, state_writer);
@@ -130,7 +137,7 @@ async fn boot_and_serve(
     wiring.start(&settings, seen, authorities, files)?;
     let (ready, readiness) = watch::channel(Readiness::Starting);
     let query_logging = start_query_logging(&settings)?;
-    let door = wiring.door(reader.clone(), health, readiness, query_logging.clone(), changes);
+    let door = wiring.door(reader.clone(), health, readiness, query_logging.clone(), permission.changes.clone());
     let listening = Arc::clone(&door.listening);
     let admin = open_side_door(&mut wiring, &settings, files.admin, door);
 
@@ -149,6 +156,7 @@ async fn boot_and_serve(
         }
     }
 
+    wiring.send(Event::Started).await;
     let (addresses, serving) =
         open(&settings, files, &reader, Observers { meters: &base.meters, query_logging: &query_logging })?;
     let _ = listening.set(addresses.clone());
@@ -156,7 +164,7 @@ async fn boot_and_serve(
     claim.keep_file();
     manager.tell(News::Ready(&format!("serving {}", summary.totals())));
     wiring.keep_telling(manager);
-    tell(Ready { addresses, admin, base, summary });
+    tell(Ready { addresses, admin, permission, base, summary });
 
     let why = until_stopped(&mut stopping, &mut running).await;
     ready.send_replace(Readiness::Stopping);
@@ -185,7 +193,7 @@ fn now() -> Timestamp {
 struct Prepared {
     claim: StateLock,
     authorities: Authorities,
-    changes: Changes,
+    permission: Permission,
     /// The fingerprint of the files before they were loaded.
     seen: Fingerprint,
     loaded: Loaded,
@@ -221,8 +229,8 @@ async fn prepare(source: &SettingsSource, settings: &Settings) -> anyhow::Result
     let loaded = *loaded.map_err(cannot_start)?;
     let remembered = settings.clone();
     let (memory, state_writer, keeping) = loader::with_files(move || remember(&remembered)).await??;
-    let changes = who_may_change(settings).await?;
-    Ok(Prepared { claim, authorities, changes, seen, loaded, memory, state_writer, keeping })
+    let permission = Permission::find(settings).await?;
+    Ok(Prepared { claim, authorities, permission, seen, loaded, memory, state_writer, keeping })
 }
 
 /// Locks the state directory: two servers that shared one would lose each other's overrides.
@@ -270,35 +278,6 @@ fn machine_name() -> String {
     let name =
         std::fs::read_to_string("/proc/sys/kernel/hostname").or_else(|_| std::fs::read_to_string("/etc/hostname"));
     name.map_or_else(|_| "localhost".to_owned(), |name| name.trim().to_owned())
-}
-
-/// Who may make changes over the admin side. If the token cannot be read, no changes are possible,
-/// but queries are answered; the token file may appear later.
-async fn who_may_change(settings: &Settings) -> anyhow::Result<Changes> {
-    if let Some(written) = std::env::var(admin::TOKEN_VARIABLE).ok().filter(|written| !written.is_empty()) {
-        let token = admin::Token::new(&written).with_context(|| format!("${} is not usable", admin::TOKEN_VARIABLE))?;
-        return Ok(Changes::Token(token));
-    }
-    let Some(path) = &settings.admin.token_file else {
-        // Requests from a proxy come from this machine, wherever their sender is.
-        let has_proxy = settings.admin.public_url.is_some();
-        if has_proxy {
-            tracing::warn!("no changes are possible behind a proxy ([admin] public_url) without `[admin] token_file`");
-        }
-        let is_private = !has_proxy && settings.admin.listen.is_none_or(|address| address.ip().is_loopback());
-        return Ok(if is_private { Changes::Programs } else { Changes::Nobody });
-    };
-    let file = path.clone();
-    let read = move || admin::Token::read(&file).map(|_| admin::Token::is_open_to_all(&file));
-    match loader::with_files(read).await.and_then(|read| Ok(read?)) {
-        Ok(false) => {}
-        Err(error) => tracing::error!("no changes are possible over the admin side until its token is usable: {error}"),
-        Ok(true) => tracing::warn!(
-            "every user of this machine can read the admin token {}: restrict it with chmod o-r",
-            path.display()
-        ),
-    }
-    Ok(Changes::TokenFile(path.clone()))
 }
 
 /// Opens the admin side. If this fails, queries are answered all the same.

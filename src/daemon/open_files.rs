@@ -36,7 +36,8 @@ pub(super) struct FileShares {
 }
 
 impl FileShares {
-    /// Divides a limit of open files; `listeners` is the number of listening sockets.
+    /// Divides a limit of open files; `listeners` is the number of listening sockets, including the
+    /// connections of lab backends.
     pub(super) fn of(limit: u64, listeners: u64) -> FileShares {
         let free = limit.saturating_sub(FIXED + listeners);
         let reserve = (free / 16).clamp(LEAST, MOST_FOR_LOADING);

@@ -25,7 +25,7 @@ pub struct Hosts {
 }
 
 /// Why a request is refused.
-type Refusal = (StatusCode, &'static str);
+pub type Refusal = (StatusCode, &'static str);
 
 impl Hosts {
     /// These names, and the origin at which a proxy publishes the server, for example
@@ -35,7 +35,9 @@ impl Hosts {
         Hosts { names, origin }
     }
 
-    pub(super) fn check<B>(&self, request: &Request<B>) -> Result<(), Refusal> {
+    /// Refuses a request to another host or from a web page of another site, with a status and a
+    /// reason.
+    pub fn check<B>(&self, request: &Request<B>) -> Result<(), Refusal> {
         let host = host_of(request)?;
         if !host.is_none_or(|host| self.is_good(host)) {
             let why = "the Host header must be an IP address, localhost, a name without a dot, or a name that the \

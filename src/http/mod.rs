@@ -38,7 +38,7 @@ use tokio::task::JoinSet;
 use crate::log_limit::LogLimit;
 
 use answer::Service;
-pub use hosts::Hosts;
+pub use hosts::{Hosts, Refusal};
 use table::{Place, Table, lock};
 
 /// The pause after accept(2) failed because the process has no file descriptor left.

@@ -739,6 +739,7 @@ fn in_force(mut new: Settings, old: &Settings, needs_restart: &mut Vec<&'static 
         admin.allowed_hosts "admin.allowed_hosts",
         admin.public_url "admin.public_url",
         log.format "log.format",
+        lab.backends "lab.backends",
     );
     if new.query_log != old.query_log {
         needs_restart.push("query_log");

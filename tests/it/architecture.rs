@@ -44,6 +44,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ),
     ("control", &["background", "log_limit", "model", "config", "health", "world", "store", "load"]),
     ("http", &["log_limit"]),
+    ("lab", &["http"]),
     (
         "admin",
         &[
@@ -81,6 +82,7 @@ const TABLE: &[(&str, &[&str])] = &[
             "load",
             "control",
             "http",
+            "lab",
             "admin",
         ],
     ),
@@ -88,7 +90,7 @@ const TABLE: &[(&str, &[&str])] = &[
         "cli",
         &[
             "files", "causes", "model", "stats", "config", "geo", "health", "policy", "zonetree", "world", "explain",
-            "simulate", "logging", "store", "load", "control", "admin", "daemon",
+            "simulate", "logging", "lab", "store", "load", "control", "admin", "daemon",
         ],
     ),
 ];

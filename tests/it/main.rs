@@ -23,6 +23,8 @@ mod scenarios;
 
 /// A failover with real web servers, sockets and time.
 mod failover;
+/// Backends inside the server.
+mod lab;
 /// Files that do not open, end or respond.
 mod loading;
 /// A log that cannot be written, or that nothing reads.

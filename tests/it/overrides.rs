@@ -1,11 +1,17 @@
 //! Overrides end to end: the real binary, controlled by its command line over the admin interface.
 #![cfg(unix)]
 
-use std::process::Output;
+use std::fs::File;
+use std::io::Read as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::process::{Output, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use crate::server::{Lab, Running, Transport, WebServer, text};
+#[cfg(target_os = "linux")]
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+
+use crate::server::{Lab, Running, Transport, WebServer, get, text};
 
 const PRIMARY: &str = "192.0.2.11";
 const SECONDARY: &str = "192.0.2.12";
@@ -168,6 +174,77 @@ fn with_a_token_changes_need_it_and_commands_find_it() {
     assert!(text(&gone.stderr).contains("not usable"), "{}", text(&gone.stderr));
     assert_eq!(answer(&server), [PRIMARY]);
     assert!(!server.log().contains(TOKEN) && !server.log().contains("tomorrow"), "{}", server.log());
+    assert!(!lab.path("state/admin.token").exists(), "the server makes no second token");
+}
+
+fn made_token(lab: &Lab) -> String {
+    let path = lab.path("state/admin.token");
+    assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o7777, 0o600);
+    std::fs::read_to_string(path).unwrap().trim().to_owned()
+}
+
+#[test]
+fn on_loopback_the_server_makes_a_token_and_keeps_it() {
+    let web = WebServer::start();
+    let lab = Lab::new(&[("lab.test.toml", &zone(web.port))]);
+    let server = lab.serve();
+    let token = made_token(&lab);
+    assert_eq!(token.len(), 32);
+    let status = get(&server.admin(), "/v1/status", "*/*").unwrap();
+    assert!(status.contains("\"changes\": \"token\""), "{status}");
+    assert!(steer(&lab, &server, &["set", "app-blue", "down"]).status.success(), "the command finds it");
+    assert_eq!(answer(&server), [SECONDARY]);
+    drop(server);
+
+    let server = lab.serve();
+    assert_eq!(made_token(&lab), token, "it is kept over a restart");
+    assert!(steer(&lab, &server, &["clear", "app-blue"]).status.success());
+    // Standard output is a pipe.
+    let shown = server.stdout() + &server.log();
+    assert!(shown.contains("status page: http://127.0.0.1:") && !shown.contains(&token), "{shown}");
+
+    // The settings of another server name another state directory.
+    let other = Lab::new(&[]);
+    let refused = steer(&other, &server, &["set", "app-blue", "down"]);
+    assert_eq!(refused.status.code(), Some(1));
+    let error = text(&refused.stderr);
+    assert!(error.contains("changes need the admin token") && error.contains("`admin.token`"), "{error}");
+    let file = lab.path("state/admin.token").display().to_string();
+    assert!(steer(&other, &server, &["set", "app-blue", "down", "--token-file", &file]).status.success());
+}
+
+#[test]
+fn without_a_place_for_the_token_there_is_one_warning_and_commands_work() {
+    let web = WebServer::start();
+    let lab = Lab::new(&[("lab.test.toml", &zone(web.port))]);
+    std::fs::create_dir_all(lab.path("state/admin.token/taken")).unwrap();
+    let server = lab.serve();
+    assert_eq!(server.log().matches(" WARN ").count(), 1, "{}", server.log());
+    assert!(server.log().contains("cannot write the admin token"), "{}", server.log());
+    let status = get(&server.admin(), "/v1/status", "*/*").unwrap();
+    assert!(status.contains("\"changes\": \"programs\""), "{status}");
+    assert!(steer(&lab, &server, &["set", "app-blue", "down"]).status.success());
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_terminal_shows_the_link_with_the_token() {
+    let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    grantpt(&master).unwrap();
+    unlockpt(&master).unwrap();
+    let path = ptsname(&master, Vec::new()).unwrap().into_string().unwrap();
+    let terminal = File::options().write(true).open(path).unwrap();
+    let lab = Lab::new(&[("lab.test.toml", "name = 'lab.test'\n")]);
+    let mut child = lab.command(&["serve"]).stdout(terminal).stderr(Stdio::null()).spawn().unwrap();
+    let (mut shown, mut buffer) = (String::new(), [0; 4096]);
+    let mut master = File::from(master);
+    while !shown.contains("serving") {
+        let bytes = master.read(&mut buffer).unwrap();
+        shown.push_str(&text(&buffer[..bytes]));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(shown.contains(&format!("/#token={}", made_token(&lab))), "{shown}");
 }
 
 #[test]

@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -13,8 +12,7 @@ use tokio::net::TcpListener;
 
 use crate::cli::{print, time_args};
 use crate::daemon::Signals;
-
-use super::endpoint::{Endpoint, EndpointBehaviour, EndpointState};
+use crate::lab::{Backend, BackendState, Responses};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -75,15 +73,16 @@ async fn serve(arguments: BackendArguments) -> anyhow::Result<()> {
     let listener = TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
     let address = listener.local_addr()?;
     let shown = String::from_utf8_lossy(name.as_bytes()).into_owned();
-    let body = body.unwrap_or_else(|| shown.clone()) + "\n";
+    let healthy = body.unwrap_or_else(|| shown.clone()) + "\n";
+    let failing = format!("{shown} is failing; POST /recover ends that\n");
     print(&style.listening(&shown, address))?;
     let observer = Box::new(move |state| {
         // It keeps serving when its output cannot be written.
         let _ = print(&style.state(&shown, state));
     });
-    let endpoint = Endpoint::new(EndpointBehaviour { name, body: body.into(), status, delay }, observer);
+    let responses = Responses { server: name, healthy: healthy.into(), status, failing: failing.into(), delay };
     tokio::select! {
-        () = Arc::new(endpoint).serve(listener) => {}
+        () = Backend::new(responses, observer).serve(listener) => {}
         _ = signals.stop() => {}
     }
     Ok(())
@@ -97,10 +96,10 @@ impl Style {
         }
     }
 
-    fn state(self, name: &str, state: EndpointState) -> String {
+    fn state(self, name: &str, state: BackendState) -> String {
         let (text, event) = match state {
-            EndpointState::Healthy => ("has recovered", "recovered"),
-            EndpointState::Failing => ("fails from now on", "failing"),
+            BackendState::Healthy => ("has recovered", "recovered"),
+            BackendState::Failing => ("fails from now on", "failing"),
         };
         match self {
             Style::Text => format!("{name} {text}\n"),

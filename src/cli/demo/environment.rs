@@ -21,9 +21,9 @@ use crate::admin::shapes::{ActionShape, OverrideOutcomeShape, OverrideRequestSha
 use crate::cli::admin_client::AdminClient;
 use crate::cli::watch::queries::ClientSubnet;
 use crate::daemon::Daemon;
+use crate::lab::{Backend as WebServer, Responses};
 use crate::store::{Overrides, SettingsSource};
 
-use super::endpoint::{Endpoint, EndpointBehaviour};
 use super::scenario::{self, PLACES, Place, SITES, WEIGHTS};
 
 /// How often it looks for a port that is free at all four addresses.
@@ -76,7 +76,7 @@ impl Environment {
         let daemon = start(&directory, &backends)?;
         let admin = daemon.admin().context("the demo's server has no admin side")?;
         let client = Arc::new(Mutex::new(Some(PLACES[0].network())));
-        let admin_client = AdminClient::at(admin)?;
+        let admin_client = AdminClient::at_with_state(admin, &directory.path().join("state"))?;
         let (place, weights, drained) = (0, WEIGHTS, false);
         Ok(Environment { daemon, backends, runtime, admin_client, admin, client, place, weights, drained, directory })
     }
@@ -238,13 +238,14 @@ async fn listeners() -> anyhow::Result<Vec<TcpListener>> {
 }
 
 fn serve(name: &'static str, listener: TcpListener) -> impl Future<Output = ()> + Send {
-    let behaviour = EndpointBehaviour {
-        name: HeaderValue::from_static(name),
-        body: format!("{name}\n").into(),
+    let responses = Responses {
+        server: HeaderValue::from_static(name),
+        healthy: format!("{name}\n").into(),
+        failing: format!("{name} is failing; POST /recover ends that\n").into(),
         status: StatusCode::OK,
         delay: Duration::ZERO,
     };
-    Arc::new(Endpoint::new(behaviour, Box::new(|_| {}))).serve(listener)
+    WebServer::new(responses, Box::new(|_| {})).serve(listener)
 }
 
 fn start(directory: &TempDir, backends: &[Backend]) -> anyhow::Result<Daemon> {

@@ -1,13 +1,12 @@
 //! `fiftythree demo`: a failover on one screen.
 //!
 //! - [`scenario`]: four sites, three names, four places, and the server's files for them;
-//! - [`environment`]: the server, its backends and a client, in this process; [`endpoint`]: one
-//!   backend; [`log`]: the server's log;
+//! - [`environment`]: the server, its backends and a client, in this process; [`log`]: the server's
+//!   log;
 //! - [`show`]: all of it on a screen, with keys; [`script`]: a fixed sequence with measured steps;
 //! - [`backend`]: one backend as its own command, for labs.
 
 mod backend;
-mod endpoint;
 mod environment;
 mod log;
 mod scenario;

@@ -183,8 +183,10 @@ impl Running {
         let began = Instant::now();
         loop {
             let text = self.stdout();
-            if let Some((_, rest)) = text.split_once("admin on http://") {
-                return rest.lines().next().unwrap().to_owned();
+            if let Some((_, rest)) = text.split_once("status page: http://")
+                && let Some((address, _)) = rest.split_once('/')
+            {
+                return address.to_owned();
             }
             assert!(began.elapsed() < PATIENCE, "there is no admin side:\n{text}\n{}", self.log());
             thread::sleep(STEP);
