@@ -82,8 +82,9 @@ fn the_printed_commands_are_valid_in_a_shell() {
             &format!("{program} query www.example.test {config}"),
             &format!("{program} explain app.example.test {config}"),
             "http://127.0.0.1:8053/",
-            &format!("{program} demo backend --listen 127.0.0.1:8080"),
             &format!("{program} watch app.example.test {config}"),
+            "curl -X POST http://127.0.0.1:8080/fail",
+            "curl -X POST http://127.0.0.1:8080/recover",
         ]
     );
     // The command in the settings file, as a shell reads it.

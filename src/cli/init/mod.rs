@@ -125,8 +125,9 @@ impl Plan {
              Ask it, in another terminal:\n  dig @127.0.0.1 -p 5300 www.{zone}\n  \
              {program} query www.{zone} {config}\n  {program} explain app.{zone} {config}\n\n\
              Open the status page:\n  http://127.0.0.1:8053/\n\n\
-             See a failover: start what the health check probes, then stop it with Ctrl-C:\n  \
-             {program} demo backend --listen 127.0.0.1:8080\n  {program} watch app.{zone} {config}\n\n\
+             See a failover: watch the answers, and break and repair the web server in another terminal:\n  \
+             {program} watch app.{zone} {config}\n  \
+             curl -X POST http://127.0.0.1:8080/fail\n  curl -X POST http://127.0.0.1:8080/recover\n\n\
              Then edit {zone_file}. It says what to change.\n"
         )
     }
