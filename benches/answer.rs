@@ -11,9 +11,9 @@ mod support;
 use std::sync::OnceLock;
 
 use divan::Bencher;
-use fiftythree::serve::{BATCH_PACKETS, MAX_UDP_OCTETS, Transport};
+use fiftythree::serve::{BATCH_PACKETS, MAX_UDP_OCTETS};
 use fiftythree::world::World;
-use support::{LOOPBACK, TYPE_A, city, query, responder, zones};
+use support::{LOOPBACK, TYPE_A, city, query, received, responder, zones};
 
 const NAMES: u32 = 10_000;
 /// Different packets per row.
@@ -57,7 +57,7 @@ fn measure(bencher: Bencher<'_, '_>, packets: &[Vec<u8>]) {
     let mut packets = packets.iter().cycle();
     bencher.bench_local(|| {
         let packet = packets.next().expect("a cycle does not end");
-        let octets = responder.respond(world, packet, LOOPBACK, Transport::Udp, &mut out);
+        let octets = responder.respond(world, &received(packet), &mut out);
         assert!(octets > packet.len(), "an answer is longer than its question");
     });
 }
@@ -84,7 +84,7 @@ fn batches_from_everywhere(bencher: Bencher<'_, '_>, name: &str) {
         let batch = batches.next().expect("a cycle does not end");
         responder.prefetch(world, batch.iter().map(|packet| Some((&packet[..], LOOPBACK))));
         for (number, packet) in batch.iter().enumerate() {
-            let octets = responder.respond_prefetched(number, world, packet, LOOPBACK, &mut out);
+            let octets = responder.respond_prefetched(number, world, &received(packet), &mut out);
             assert!(octets > packet.len(), "an answer is longer than its question");
         }
     });

@@ -28,7 +28,7 @@ use fiftythree::policy::CidrTables;
 use fiftythree::serve::{BATCH_PACKETS, MAX_UDP_OCTETS};
 use fiftythree::world::{Catalog, ServedZone, World};
 use fiftythree::zonetree::Zone;
-use support::{LOOPBACK, TYPE_A, query, responder};
+use support::{LOOPBACK, TYPE_A, query, received, responder};
 
 /// Different packets per point, more than a cache holds the names of.
 const PACKETS: u32 = 1 << 16;
@@ -87,7 +87,7 @@ impl Series {
             for batch in (0..TURNS).flat_map(|_| packets.chunks(BATCH_PACKETS)) {
                 responder.prefetch(&world, batch.iter().map(|packet| Some((&packet[..], LOOPBACK))));
                 for (number, packet) in batch.iter().enumerate() {
-                    let octets = responder.respond_prefetched(number, &world, packet, LOOPBACK, &mut out);
+                    let octets = responder.respond_prefetched(number, &world, &received(packet), &mut out);
                     assert!(octets > packet.len() && out[3] & 0xf == 0, "an answer is longer than its question");
                 }
             }

@@ -17,8 +17,8 @@ mod support;
 use std::env;
 use std::process::Command;
 
-use fiftythree::serve::{MAX_UDP_OCTETS, Transport};
-use support::{LOOPBACK, TYPE_A, city, query, responder, zones};
+use fiftythree::serve::MAX_UDP_OCTETS;
+use support::{TYPE_A, city, query, received, responder, zones};
 
 /// The number of networks affects instructions only by a few steps of a search; it affects time
 /// much more.
@@ -106,7 +106,7 @@ fn answer(name: &str, clients: Clients, answers: usize) {
     let packets: Vec<Vec<u8>> = (0..PACKETS).map(|_| query(&name, TYPE_A, client())).collect();
     let mut out = [0; MAX_UDP_OCTETS];
     for packet in packets.iter().cycle().take(answers) {
-        let octets = responder.respond(&world, packet, LOOPBACK, Transport::Udp, &mut out);
+        let octets = responder.respond(&world, &received(packet), &mut out);
         assert!(octets > packet.len(), "an answer is longer than its question");
     }
 }

@@ -11,6 +11,7 @@
 //! - [`prefetch`]: many cache lines requested at once.
 //! - [`files`]: reads files; none can block more than the thread that reads it.
 //! - [`log_limit`]: the same warning at most once a minute.
+//! - [`requestor`]: who sends a query: address and transport.
 //!
 //! The pure part has no sockets, files, clock or random numbers of its own:
 //!
@@ -69,6 +70,7 @@ pub mod policy;
 pub mod prefetch;
 pub mod probe;
 pub mod query_logging;
+pub mod requestor;
 pub mod serve;
 pub mod simulate;
 pub mod stats;

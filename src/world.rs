@@ -15,8 +15,8 @@ use arrayvec::ArrayVec;
 
 use crate::geo::{Client, GeoLookup, PrefixTable};
 use crate::health::{CheckBits, CheckSlot, RecoveryRules, Timestamp};
-use crate::model::{HostedZoneId, Name, RecordType, Region, Vpc, VpcId};
-use crate::policy::UsableBits;
+use crate::model::{HostedZoneId, Name, PrefixLength, RecordType, Region, Vpc, VpcId};
+use crate::policy::{BitIndex, MemberIndex, UsableBits, ZoneBit};
 use crate::prefetch::{FAR_OCTETS, SIDE_BY_SIDE, fetch};
 use crate::stats::{AnswerNumber, ZoneNumber};
 use crate::zonetree::{Bits, GroupIndex, PropagationReason, QueryName, SuffixTable, Zone};
@@ -38,7 +38,7 @@ pub struct Catalog {
     /// Source addresses and the indexes of their views.
     networks: PrefixTable<u32>,
     /// The zones that each check affects.
-    moved_by: HashMap<CheckSlot, Vec<u32>>,
+    zones_by_check: HashMap<CheckSlot, Vec<u32>>,
     bit_count: u32,
     is_large: bool,
 }
@@ -63,7 +63,7 @@ struct ZoneEntry {
     number: ZoneNumber,
     /// Groups with counters for each record; usually none.
     counted: Option<Arc<CountedGroups>>,
-    first_bit: u32,
+    first_bit: BitIndex,
     /// Whether another zone's name is below this zone's.
     has_zones_below: bool,
     /// A copy of the zone's flag, which saves reading another cache line.
@@ -72,7 +72,7 @@ struct ZoneEntry {
 
 /// Most zone names are no longer than this.
 const SHORT_NAME_OCTETS: usize = 28;
-const _: () = assert!(size_of::<ZoneEntry>() == 64, "a zone's place is one line of the cache");
+const _: () = assert!(size_of::<ZoneEntry>() == 64, "a zone entry is one line of the cache");
 
 /// The groups of one zone with counters for each record: few, and sorted.
 #[derive(Clone, Debug, Default)]
@@ -86,7 +86,7 @@ impl CountedGroups {
     }
 
     /// The counter indexes of the members of a group.
-    pub fn numbers(&self, group: GroupIndex, members: &[u16]) -> impl Iterator<Item = AnswerNumber> {
+    pub fn numbers(&self, group: GroupIndex, members: &[MemberIndex]) -> impl Iterator<Item = AnswerNumber> {
         let place = self.0.binary_search_by_key(&group, |(group, _)| *group).ok();
         let numbers = place.map_or(&[][..], |place| &self.0[place].1);
         members.iter().filter_map(|member| *numbers.get(usize::from(*member))?)
@@ -182,11 +182,11 @@ impl World {
         at: Timestamp,
     ) -> World {
         let mut bits = Bits::new(catalog.bit_count);
-        let old: HashMap<*const Zone, u32> =
-            self.catalog.zones.iter().map(|placed| (Arc::as_ptr(&placed.zone), placed.first_bit)).collect();
-        for placed in &catalog.zones {
-            if let Some(&old_first) = old.get(&Arc::as_ptr(&placed.zone)) {
-                bits.carry(placed.first_bit, &self.bits, old_first, placed.zone.bit_count());
+        let old: HashMap<*const Zone, BitIndex> =
+            self.catalog.zones.iter().map(|entry| (Arc::as_ptr(&entry.zone), entry.first_bit)).collect();
+        for entry in &catalog.zones {
+            if let Some(&old_first) = old.get(&Arc::as_ptr(&entry.zone)) {
+                bits.copy_usable(entry.first_bit, &self.bits, old_first, entry.zone.bit_count());
             }
         }
         let recoveries: Vec<_> = self.recoveries().map(|recovery| (recovery.record, recovery.since)).collect();
@@ -204,10 +204,10 @@ impl World {
         for (bit, since) in catalog.bits_of(recoveries) {
             bits.set_recovery(bit, Some(since));
         }
-        for placed in &catalog.zones {
-            placed.zone.propagate(checks, &mut bits, placed.first_bit, PropagationReason::Begin, at);
+        for entry in &catalog.zones {
+            entry.zone.propagate(checks, &mut bits, entry.first_bit, PropagationReason::Begin, at);
         }
-        bits.rest();
+        bits.drop_idle_transitions();
         World { catalog, bits, geo_lookup }
     }
 
@@ -216,9 +216,10 @@ impl World {
     pub fn with_health(&self, checks: &CheckBits, changed: &[CheckSlot], at: Timestamp) -> World {
         let mut bits = self.bits.clone();
         // Each zone once, even if several of the checks affect it.
-        let moved: BTreeSet<_> = changed.iter().filter_map(|slot| self.catalog.moved_by.get(slot)).flatten().collect();
-        for placed in moved.into_iter().map(|&zone| &self.catalog.zones[zone as usize]) {
-            placed.zone.propagate(checks, &mut bits, placed.first_bit, PropagationReason::Change, at);
+        let moved: BTreeSet<_> =
+            changed.iter().filter_map(|slot| self.catalog.zones_by_check.get(slot)).flatten().collect();
+        for entry in moved.into_iter().map(|&zone| &self.catalog.zones[zone as usize]) {
+            entry.zone.propagate(checks, &mut bits, entry.first_bit, PropagationReason::Change, at);
         }
         self.with_bits(bits)
     }
@@ -226,14 +227,14 @@ impl World {
     /// The world after time has passed: only groups with records in transition are computed again.
     /// `None` if nothing changed.
     pub fn after(&self, checks: &CheckBits, at: Timestamp) -> Option<World> {
-        let has_timer: Vec<u32> = self.bits.has_timer().collect();
+        let has_timer: Vec<BitIndex> = self.bits.has_timer().collect();
         let mut bits = self.bits.clone();
         let mut rest = has_timer.as_slice();
         while let Some(&first) = rest.first() {
-            let placed = self.catalog.placed_at(first);
-            let (here, beyond) = rest.split_at(rest.partition_point(|&bit| bit < placed.end_bit()));
-            let groups: Vec<u32> = here.iter().map(|bit| bit - placed.first_bit).collect();
-            placed.zone.propagate_some(&groups, checks, &mut bits, placed.first_bit, at);
+            let entry = self.catalog.entry_at(first);
+            let (here, beyond) = rest.split_at(rest.partition_point(|&bit| bit < entry.end_bit()));
+            let groups: Vec<ZoneBit> = here.iter().map(|bit| bit.within(entry.first_bit)).collect();
+            entry.zone.propagate_some(&groups, checks, &mut bits, entry.first_bit, at);
             rest = beyond;
         }
         let next = self.with_bits(bits);
@@ -241,7 +242,7 @@ impl World {
     }
 
     fn with_bits(&self, mut bits: Bits) -> World {
-        bits.rest();
+        bits.drop_idle_transitions();
         World { catalog: Arc::clone(&self.catalog), bits, geo_lookup: Arc::clone(&self.geo_lookup) }
     }
 
@@ -263,10 +264,10 @@ impl World {
     /// The recovering records, zone by zone.
     pub fn recoveries(&self) -> impl Iterator<Item = RecoveringRecord> {
         self.bits.recoveries().filter_map(|(bit, since)| {
-            let placed = self.catalog.placed_at(bit);
-            let (name, record_type, identifier, rules) = placed.zone.record_of_bit(bit - placed.first_bit)?;
+            let entry = self.catalog.entry_at(bit);
+            let (name, record_type, identifier, rules) = entry.zone.record_of_bit(bit.within(entry.first_bit))?;
             let record = RecordKey {
-                zone: placed.zone.id().clone(),
+                zone: entry.zone.id().clone(),
                 name: name.clone(),
                 record_type,
                 set_identifier: identifier.map(str::to_owned),
@@ -292,11 +293,11 @@ impl World {
         let catalog = &*self.catalog;
         let view = catalog.view_of(source);
         let private = view.and_then(|view| Some((catalog.find(&view.zones, name, 0)?, Some(view.region))));
-        let (placed, vpc_region) = match private {
+        let (entry, vpc_region) = match private {
             Some(found) => found,
             None => (catalog.find(&catalog.public, name, 0)?, None),
         };
-        Some(self.scene_in(placed, vpc_region))
+        Some(self.view_in(entry, vpc_region))
     }
 
     /// Whether the public zones are too many or too large for a CPU cache.
@@ -306,7 +307,7 @@ impl World {
 
     /// Prefetches the memory of the public zones that the answers to these names read. At most
     /// `SIDE_BY_SIDE` names.
-    pub fn fetch_ahead(&self, names: &[QueryName]) {
+    pub fn prefetch(&self, names: &[QueryName]) {
         let catalog = &*self.catalog;
         let table = &catalog.public;
         fetch(
@@ -316,10 +317,10 @@ impl World {
             let number = table.depths_of(name, 0).find_map(|skip| name.find_suffix(&table.table, skip, |_| true))?;
             Some(&catalog.zones[number as usize])
         };
-        let placed: ArrayVec<_, SIDE_BY_SIDE> = names.iter().map(guess).collect();
-        fetch(placed.iter().flatten().map(|placed| u64::from(placed.first_bit)));
-        let asked = placed.iter().zip(names).filter_map(|(placed, name)| Some((&*(*placed)?.zone, name)));
-        Zone::fetch_ahead(&asked.collect::<ArrayVec<_, SIDE_BY_SIDE>>());
+        let entry: ArrayVec<_, SIDE_BY_SIDE> = names.iter().map(guess).collect();
+        fetch(entry.iter().flatten().map(|entry| u64::from(entry.first_bit.0)));
+        let asked = entry.iter().zip(names).filter_map(|(entry, name)| Some((&*(*entry)?.zone, name)));
+        Zone::prefetch(&asked.collect::<ArrayVec<_, SIDE_BY_SIDE>>());
     }
 
     /// The VPC of a client at `source`, and its region.
@@ -334,30 +335,30 @@ impl World {
 
     /// The zone above the one that `zone_view` returns: among the private zones of the same VPC if
     /// that one is private, otherwise among the public zones.
-    pub fn scene_above(&self, name: &QueryName, source: IpAddr) -> Option<ZoneView<'_>> {
+    pub fn parent_zone_view(&self, name: &QueryName, source: IpAddr) -> Option<ZoneView<'_>> {
         let catalog = &*self.catalog;
         let view = catalog.view_of(source).filter(|view| catalog.find(&view.zones, name, 0).is_some());
         let zones = view.map_or(&catalog.public, |view| &view.zones);
-        let placed = catalog.find(zones, name, 1)?;
-        Some(self.scene_in(placed, view.map(|view| view.region)))
+        let entry = catalog.find(zones, name, 1)?;
+        Some(self.view_in(entry, view.map(|view| view.region)))
     }
 
     /// The zone with this id, in any view.
-    pub fn scene_of(&self, zone: &HostedZoneId) -> Option<ZoneView<'_>> {
-        let placed = self.catalog.zones.iter().find(|placed| placed.zone.id() == zone)?;
-        Some(self.scene_in(placed, None))
+    pub fn zone_view_by_id(&self, zone: &HostedZoneId) -> Option<ZoneView<'_>> {
+        let entry = self.catalog.zones.iter().find(|entry| entry.zone.id() == zone)?;
+        Some(self.view_in(entry, None))
     }
 
-    fn scene_in<'w>(&'w self, placed: &'w ZoneEntry, vpc_region: Option<Region>) -> ZoneView<'w> {
-        let usable = UsableBits::new(self.bits.usable(), placed.first_bit).with_overlay(self.bits.overlay());
-        let has_zones_below = placed.has_zones_below;
+    fn view_in<'w>(&'w self, entry: &'w ZoneEntry, vpc_region: Option<Region>) -> ZoneView<'w> {
+        let usable = UsableBits::new(self.bits.usable(), entry.first_bit).with_overlay(self.bits.overlay());
+        let has_zones_below = entry.has_zones_below;
         ZoneView {
-            zone: &placed.zone,
-            number: placed.number,
-            counted: placed.counted.as_deref(),
+            zone: &entry.zone,
+            number: entry.number,
+            counted: entry.counted.as_deref(),
             usable,
             has_zones_below,
-            is_unavailable: placed.is_unavailable,
+            is_unavailable: entry.is_unavailable,
             vpc_region,
             geo_lookup: &self.geo_lookup,
         }
@@ -371,8 +372,8 @@ impl ZoneEntry {
         known == name
     }
 
-    fn end_bit(&self) -> u32 {
-        self.first_bit + self.zone.bit_count()
+    fn end_bit(&self) -> BitIndex {
+        BitIndex(self.first_bit.0 + self.zone.bit_count())
     }
 }
 
@@ -388,7 +389,7 @@ impl<'w> ZoneView<'w> {
     /// The client at `address` with `prefix` known bits, as this zone's policies see it. In a
     /// private zone its location is that of its VPC's region (Developer Guide, "Geolocation routing
     /// for private hosted zones").
-    pub fn client(&self, address: IpAddr, prefix: u8) -> Client<'w> {
+    pub fn client(&self, address: IpAddr, prefix: PrefixLength) -> Client<'w> {
         match self.vpc_region {
             Some(region) => Client::in_vpc(self.geo_lookup, address, region),
             None => Client::new(self.geo_lookup, address, prefix),
@@ -401,7 +402,8 @@ impl Catalog {
     pub fn build(zones: &[ServedZone], vpcs: &[Vpc]) -> Catalog {
         let mut bit_count = 0;
         let above: HashSet<Name> = zones.iter().flat_map(|served| ancestors(served.zone.name())).collect();
-        let placed: Box<[ZoneEntry]> = zones.iter().map(|served| place(&served.zone, &above, &mut bit_count)).collect();
+        let entry: Box<[ZoneEntry]> =
+            zones.iter().map(|served| new_entry(&served.zone, &above, &mut bit_count)).collect();
         let numbered = || (0..).zip(zones);
         let seen_by = |id: &VpcId| numbered().filter(|(_, served)| served.vpcs.contains(id)).collect::<Vec<_>>();
         let public: Vec<_> = numbered().filter(|(_, served)| !served.zone.is_private()).collect();
@@ -415,9 +417,9 @@ impl Catalog {
             public: ZoneTable::build(&public),
             views: views.collect(),
             networks: PrefixTable::build(networks),
-            moved_by: zones_by_check(&placed),
+            zones_by_check: zones_by_check(&entry),
             is_large: public.iter().map(|(_, served)| served.zone.octets()).sum::<usize>() > FAR_OCTETS,
-            zones: placed,
+            zones: entry,
             bit_count,
         }
     }
@@ -425,20 +427,20 @@ impl Catalog {
     /// The same catalog with counter indexes for the zones; without, all zones share one counter.
     #[must_use]
     pub fn numbered(mut self, number: impl Fn(&Zone) -> ZoneNumber) -> Catalog {
-        self.zones.iter_mut().for_each(|placed| placed.number = number(&placed.zone));
+        self.zones.iter_mut().for_each(|entry| entry.number = number(&entry.zone));
         self
     }
 
     /// The same catalog with counters for single records, for each zone in order.
     #[must_use]
     pub fn counting(mut self, groups: impl IntoIterator<Item = Option<Arc<CountedGroups>>>) -> Catalog {
-        self.zones.iter_mut().zip(groups).for_each(|(placed, groups)| placed.counted = groups);
+        self.zones.iter_mut().zip(groups).for_each(|(entry, groups)| entry.counted = groups);
         self
     }
 
     /// All zones.
     pub fn zones(&self) -> impl Iterator<Item = &Arc<Zone>> {
-        self.zones.iter().map(|placed| &placed.zone)
+        self.zones.iter().map(|entry| &entry.zone)
     }
 
     /// The zone with this id.
@@ -447,26 +449,26 @@ impl Catalog {
     }
 
     /// The zone that this bit belongs to.
-    fn placed_at(&self, bit: u32) -> &ZoneEntry {
+    fn entry_at(&self, bit: BitIndex) -> &ZoneEntry {
         // A zone without bits begins where the next one does, so the last zone that begins at or
         // before the bit has it.
-        &self.zones[self.zones.partition_point(|placed| placed.first_bit <= bit) - 1]
+        &self.zones[self.zones.partition_point(|entry| entry.first_bit <= bit) - 1]
     }
 
     /// The bits of these records; removed records are left out. A failing check can put all records
     /// into transition at once, so each zone's records are scanned once, not once per record.
-    fn bits_of(&self, recoveries: &[(RecordKey, Timestamp)]) -> Vec<(u32, Timestamp)> {
+    fn bits_of(&self, recoveries: &[(RecordKey, Timestamp)]) -> Vec<(BitIndex, Timestamp)> {
         let mut of_zone: HashMap<&HostedZoneId, Vec<&(RecordKey, Timestamp)>> = HashMap::new();
         for recovery in recoveries {
             of_zone.entry(&recovery.0.zone).or_default().push(recovery);
         }
         let mut found = Vec::with_capacity(recoveries.len());
-        for placed in &self.zones {
-            let Some(recoveries) = of_zone.remove(placed.zone.id()) else { continue };
-            let bits = placed.zone.bits_of_records();
+        for entry in &self.zones {
+            let Some(recoveries) = of_zone.remove(entry.zone.id()) else { continue };
+            let bits = entry.zone.bits_of_records();
             found.extend(recoveries.into_iter().filter_map(|(record, since)| {
                 let key = (&record.name, record.record_type, record.set_identifier.as_deref());
-                Some((placed.first_bit + bits.get(&key)?, *since))
+                Some((entry.first_bit + *bits.get(&key)?, *since))
             }));
         }
         found
@@ -485,9 +487,9 @@ impl Catalog {
     }
 
     fn find_exactly(&self, table: &ZoneTable, name: &QueryName, skip: usize) -> Option<&ZoneEntry> {
-        let placed = |number: u32| &self.zones[number as usize];
-        let is_it = |number| placed(number).is_named(name.suffix(skip));
-        name.find_suffix(&table.table, skip, is_it).map(placed)
+        let entry = |number: u32| &self.zones[number as usize];
+        let is_it = |number| entry(number).is_named(name.suffix(skip));
+        name.find_suffix(&table.table, skip, is_it).map(entry)
     }
 }
 
@@ -510,8 +512,8 @@ impl ZoneTable {
 }
 
 /// Whether the name is above all zones' names. `above` holds those names.
-fn place(zone: &Arc<Zone>, above: &HashSet<Name>, next_bit: &mut u32) -> ZoneEntry {
-    let first_bit = *next_bit;
+fn new_entry(zone: &Arc<Zone>, above: &HashSet<Name>, next_bit: &mut u32) -> ZoneEntry {
+    let first_bit = BitIndex(*next_bit);
     *next_bit += zone.bit_count();
     let mut short_name = ArrayVec::new();
     let _too_long = short_name.try_extend_from_slice(zone.name().wire());
@@ -531,13 +533,13 @@ fn ancestors(name: &Name) -> impl Iterator<Item = Name> {
 }
 
 fn zones_by_check(zones: &[ZoneEntry]) -> HashMap<CheckSlot, Vec<u32>> {
-    let mut moved_by: HashMap<CheckSlot, Vec<u32>> = HashMap::new();
-    for (number, placed) in (0..).zip(zones) {
-        for &slot in placed.zone.checks() {
-            moved_by.entry(slot).or_default().push(number);
+    let mut zones_by_check: HashMap<CheckSlot, Vec<u32>> = HashMap::new();
+    for (number, entry) in (0..).zip(zones) {
+        for &slot in entry.zone.checks() {
+            zones_by_check.entry(slot).or_default().push(number);
         }
     }
-    moved_by
+    zones_by_check
 }
 
 /// Publishes worlds. There is one publisher.

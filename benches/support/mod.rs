@@ -13,12 +13,17 @@ use fiftythree::config::{self, Settings, SourceFile};
 use fiftythree::geo::{Database, GeoLookup};
 use fiftythree::health::{Timestamp, Tracker};
 use fiftythree::policy::CidrTables;
-use fiftythree::serve::{ClientSubnetUse, Responder, ResponderSettings};
+use fiftythree::serve::{ClientSubnetUse, Received, Requestor, Responder, ResponderSettings};
 use fiftythree::world::{Catalog, ServedZone, World};
 use fiftythree::zonetree::Zone;
 
 /// The default client.
 pub(crate) const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+/// A packet from the default client over UDP.
+pub(crate) fn received(packet: &[u8]) -> Received<'_> {
+    Received::new(packet, Requestor::at(LOOPBACK), Timestamp::default())
+}
+
 /// QTYPE A.
 pub(crate) const TYPE_A: u16 = 1;
 /// QTYPE AAAA.

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use crate::answer::{GroupStatus, group_status};
+use crate::answer::{GroupStatus, MemberIndex, group_status};
 use crate::health::Status;
 use crate::model::geography::{continent_name, country_name, subdivision_name};
 use crate::model::{
@@ -95,8 +95,8 @@ impl<'f> Forest<'f> {
         };
         let shown = sets.len().min(*room);
         *room -= shown;
-        let members =
-            (0..).zip(&sets[..shown]).map(|(number, set)| self.member(number, set, group_status.as_ref(), room, way));
+        let members = MemberIndex::number(&sets[..shown])
+            .map(|(number, set)| self.member(number, set, group_status.as_ref(), room, way));
         GroupShape {
             name: owner.0.to_string(),
             record_type: owner.1.to_string(),
@@ -110,7 +110,7 @@ impl<'f> Forest<'f> {
 
     fn member(
         &self,
-        number: u16,
+        number: MemberIndex,
         set: &ResourceRecordSet,
         group_status: Option<&GroupStatus>,
         room: &mut usize,

@@ -4,8 +4,8 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::QueryName;
-use crate::model::{HostedZoneId, Name, RecordType};
-use crate::policy::{Dice, Draw, Note, Trace};
+use crate::model::{HostedZoneId, Name, PrefixLength, RecordType};
+use crate::policy::{Dice, Draw, MemberIndex, Note, Trace};
 use crate::world::World;
 use crate::zonetree::Found;
 
@@ -23,14 +23,14 @@ pub struct GroupStatus {
     /// The draw, if the policy has one: each member's tickets after drains and slow starts.
     draw: Option<Draw>,
     /// The chosen members.
-    chosen: Vec<u16>,
+    chosen: Vec<MemberIndex>,
 }
 
 impl GroupStatus {
     /// The share of its weight that a member has while it drains or starts slowly, 0 to 1; `None`
     /// for the full weight.
     #[must_use]
-    pub fn part(&self, member: u16) -> Option<f64> {
+    pub fn part(&self, member: MemberIndex) -> Option<f64> {
         let parts = *self.parts.as_ref()?.get(usize::from(member))?;
         (parts < u8::MAX).then(|| f64::from(parts) / f64::from(u8::MAX))
     }
@@ -38,12 +38,13 @@ impl GroupStatus {
     /// How often a member is in the answers, 0 to 1. Valid only for policies that do not depend on
     /// the client.
     #[must_use]
-    pub fn share(&self, member: u16) -> f64 {
+    pub fn share(&self, member: MemberIndex) -> f64 {
         let Some(draw) = &self.draw else {
             return if self.chosen.contains(&member) { 1.0 } else { 0.0 };
         };
-        let tickets =
-            |wanted: u16| draw.tickets.iter().find(|(known, _)| *known == wanted).map_or(0, |(_, count)| *count);
+        let tickets = |wanted: MemberIndex| {
+            draw.tickets.iter().find(|(known, _)| *known == wanted).map_or(0, |(_, count)| *count)
+        };
         let all: u32 = draw.tickets.iter().map(|(_, count)| count).sum();
         let share = f64::from(tickets(member)) / f64::from(all.max(1));
         // There are several winners only if all have one ticket each.
@@ -72,7 +73,7 @@ impl Trace for Notes {
 /// group, for example below a delegation.
 #[must_use]
 pub fn group_status(world: &World, zone: &HostedZoneId, name: &Name, record_type: RecordType) -> Option<GroupStatus> {
-    let zone_view = world.scene_of(zone)?;
+    let zone_view = world.zone_view_by_id(zone)?;
     if !name.is_within(zone_view.zone.name()) {
         return None;
     }
@@ -80,7 +81,7 @@ pub fn group_status(world: &World, zone: &HostedZoneId, name: &Name, record_type
     wanted.set(name);
     let Found::Name(node) = zone_view.zone.find(&wanted) else { return None };
     let group = zone_view.zone.group(node, record_type)?;
-    let client = zone_view.client(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
+    let client = zone_view.client(IpAddr::V4(Ipv4Addr::UNSPECIFIED), PrefixLength::ZERO);
     let mut notes = Notes::default();
     zone_view.zone.choose(group, zone_view.usable, &client, &mut Dice::seeded(0), &mut notes);
     Some(notes.0)

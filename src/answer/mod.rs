@@ -1,7 +1,8 @@
 //! Answering: from a query and the world to the sections of a response.
 //!
 //! `resolve` selects view and zone, looks up the name, runs the policy and follows aliases and
-//! CNAMEs. The answer borrows from the world and owns nothing; `serve` encodes it.
+//! CNAMEs. The answer borrows from the world and owns nothing; `serve` encodes it. What is counted
+//! and logged of an answer is a value of its own, the [`Accounting`].
 
 #[cfg(test)]
 pub(crate) mod fixture;
@@ -18,13 +19,16 @@ use arrayvec::ArrayVec;
 
 pub use group_status::{GroupStatus, group_status};
 pub use resolve::{client_of, resolve, resolve_into, resolve_traced};
-pub use size::Fit;
+pub use size::MessageSize;
 pub use trace::{Step, Trace};
 
 use crate::geo::Located;
-use crate::model::{HostedZoneId, MAX_ALIAS_CHAIN};
-pub use crate::policy::{Dice, Untraced};
+pub use crate::health::Timestamp;
+use crate::model::{MAX_ALIAS_CHAIN, PrefixLength, QueryType};
+pub use crate::policy::{Dice, MemberIndex, Untraced};
+pub use crate::requestor::Requestor;
 use crate::stats::{AnswerNumber, ZoneNumber};
+use crate::zonetree::Zone;
 pub use crate::zonetree::{Data, QueryName, Records, ZoneServers};
 
 /// A query and its client.
@@ -32,15 +36,27 @@ pub struct Query<'q> {
     /// The name, in lower case.
     pub name: &'q QueryName,
     /// The QTYPE; the class is IN.
-    pub record_type: u16,
-    /// The source address of the packet. It determines the view, and the location if there is no
-    /// client subnet.
-    pub source: IpAddr,
+    pub qtype: QueryType,
+    /// Who sent the query. Its address determines the view, and the location if there is no client
+    /// subnet.
+    pub requestor: &'q Requestor,
     /// EDNS Client Subnet (RFC 7871), if it was sent, is well formed, has a source prefix above 0
     /// and is enabled.
     pub client_subnet: Option<ClientSubnet>,
     /// The client's location, if the caller has already looked it up.
     pub located: Option<&'q Located>,
+    /// The DO bit (RFC 3225): the requestor accepts DNSSEC records. Zones are not signed, so it
+    /// changes no answer; the response repeats it.
+    pub dnssec_ok: bool,
+    /// When the query arrived. No answer depends on it.
+    pub at: Timestamp,
+}
+
+impl<'q> Query<'q> {
+    /// A query without EDNS, at the beginning of time.
+    pub fn new(name: &'q QueryName, qtype: QueryType, requestor: &'q Requestor) -> Query<'q> {
+        Query { name, qtype, requestor, client_subnet: None, located: None, dnssec_ok: false, at: Timestamp::default() }
+    }
 }
 
 /// The network for which a resolver queries.
@@ -49,7 +65,7 @@ pub struct ClientSubnet {
     /// Its address; bits beyond the prefix are zero.
     pub address: IpAddr,
     /// SOURCE PREFIX-LENGTH, 1..=32 or 1..=128.
-    pub source_prefix: u8,
+    pub source_prefix: PrefixLength,
 }
 
 /// The response codes of a zone's answers (RFC 1035 section 4.1.1).
@@ -81,6 +97,27 @@ pub const MAX_ADDITIONAL_PARTS: usize = 32;
 /// eight, and those that led to it.
 pub const MAX_COUNTED: usize = 16;
 
+/// What is counted and logged of an answer.
+#[derive(Debug)]
+pub struct Accounting<'w> {
+    /// The zone that answers.
+    pub zone: Option<&'w Zone>,
+    /// The index of the zone's query counter.
+    pub zone_number: ZoneNumber,
+    /// The chosen record sets that have counters.
+    pub counted: ArrayVec<AnswerNumber, MAX_COUNTED>,
+    /// Whether the answer required the client's location.
+    pub needed_location: bool,
+}
+
+/// No zone, and nothing counted.
+impl Default for Accounting<'_> {
+    #[inline(always)]
+    fn default() -> Self {
+        Accounting { zone: None, zone_number: ZoneNumber::NONE, counted: ArrayVec::new(), needed_location: false }
+    }
+}
+
 /// An answer, section by section.
 pub struct Answer<'w> {
     /// The response code.
@@ -90,12 +127,6 @@ pub struct Answer<'w> {
     /// The length of the zone's name in wire format, root included. It is the end of the name in
     /// the question, and compression pointers refer to it. 0 without a zone.
     pub zone_octets: usize,
-    /// The index of the zone's query counter.
-    pub zone_number: ZoneNumber,
-    /// The chosen record sets that have counters.
-    pub counted: ArrayVec<AnswerNumber, MAX_COUNTED>,
-    /// The zone's id.
-    pub zone_id: Option<&'w HostedZoneId>,
     /// The answer section.
     pub answer: ArrayVec<Part<'w>, MAX_ANSWER_PARTS>,
     /// The authority section: the NS set, or the SOA.
@@ -107,9 +138,7 @@ pub struct Answer<'w> {
     pub servers: Option<ZoneServers<'w>>,
     /// The number of leading bits of the client's address that the answer depends on: the ECS SCOPE
     /// PREFIX-LENGTH.
-    pub scope: u8,
-    /// Whether the answer required the client's location.
-    pub needed_place: bool,
+    pub scope: PrefixLength,
 }
 
 /// Records of one set with one owner.
@@ -119,8 +148,8 @@ pub struct Part<'w> {
     pub owner: Owner<'w>,
     /// The records.
     pub records: Records<'w>,
-    /// What happens to them if the message is too small.
-    pub need: Need,
+    /// Whether the answer is complete without them.
+    pub presence: Presence,
 }
 
 /// The owner of records in an answer.
@@ -134,7 +163,7 @@ pub enum Owner<'w> {
 
 /// Whether an answer is complete without a part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Need {
+pub enum Presence {
     /// The answer is truncated (TC) without it: answers, SOA, referrals and their in-domain glue
     /// (RFC 9471).
     Required,

@@ -1,20 +1,17 @@
 //! From a query to an answer: zone, name, wildcard, delegation, CNAME chain, policy, alias, NODATA,
 //! NXDOMAIN.
 
-use std::net::IpAddr;
-
 use arrayvec::ArrayVec;
 
-use super::{Answer, MAX_ADDITIONAL_PARTS, MAX_CHAIN, Need, Owner, Part, Query, QueryName, Rcode, Step, Trace};
+use super::{
+    Accounting, Answer, MAX_ADDITIONAL_PARTS, MAX_CHAIN, Owner, Part, Presence, Query, QueryName, Rcode, Step, Trace,
+};
 use crate::geo::Client;
-use crate::model::{MAX_NAME_OCTETS, RecordType, Ttl};
-use crate::policy::{Dice, MAX_CHOSEN, Untraced};
-use crate::stats::ZoneNumber;
+use crate::model::{MAX_NAME_OCTETS, PrefixLength, QueryType, RecordType, Ttl};
+use crate::policy::{Dice, MAX_CHOSEN, MemberIndex, Untraced};
+use crate::requestor::Requestor;
 use crate::world::{World, ZoneView};
 use crate::zonetree::{Found, GroupIndex, MemberContent, NodeIndex, Records, ZoneServers};
-
-/// QTYPE 255, `ANY` (RFC 8482).
-const ANY: u16 = 255;
 
 /// Answers `query` from `world`. Nothing is allocated; the answer borrows from the world.
 pub fn resolve<'w>(query: &Query<'_>, world: &'w World, dice: &mut Dice) -> Answer<'w> {
@@ -29,22 +26,24 @@ pub fn resolve_traced<'w, T: Trace<'w>>(
     trace: &mut T,
 ) -> Answer<'w> {
     let mut answer = Answer::default();
-    resolve_into(query, world, dice, trace, &mut answer);
+    resolve_into(query, world, dice, trace, &mut answer, &mut Accounting::default());
     answer
 }
 
-/// The same, written to `answer`, which must be empty: answers are too large to move.
+/// The same, written to `answer` and `accounting`, which must be empty: they are too large to move.
 pub fn resolve_into<'w, T: Trace<'w>>(
     query: &Query<'_>,
     world: &'w World,
     dice: &mut Dice,
     trace: &mut T,
     answer: &mut Answer<'w>,
+    accounting: &mut Accounting<'w>,
 ) {
     // A name in no zone of this server is REFUSED (spec 2.4, as widely observed).
-    if let Some(zone_view) = scene_of(query.name, query.record_type, query.source, world) {
-        answer_from(zone_view, query, world, dice, trace, answer);
-    }
+    let Some(zone_view) = zone_view_of(query.name, query.qtype, query.requestor, world) else { return };
+    accounting.zone = Some(zone_view.zone);
+    accounting.zone_number = zone_view.number;
+    answer_from(zone_view, query, world, dice, trace, answer, accounting);
 }
 
 fn answer_from<'w, T: Trace<'w>>(
@@ -54,11 +53,10 @@ fn answer_from<'w, T: Trace<'w>>(
     dice: &mut Dice,
     trace: &mut T,
     answer: &mut Answer<'w>,
+    accounting: &mut Accounting<'w>,
 ) {
     trace.step(|| Step::Zone(zone_view));
     answer.zone_octets = zone_view.zone.name().wire().len();
-    answer.zone_number = zone_view.number;
-    answer.zone_id = Some(zone_view.zone.id());
     if zone_view.is_unavailable {
         // No other zone may answer for its names, in particular not a parent zone here: resolvers
         // would cache its NXDOMAIN.
@@ -69,14 +67,25 @@ fn answer_from<'w, T: Trace<'w>>(
     trace.step(|| Step::Client { address: client.address(), prefix: client.prefix(), place: *client.place() });
     answer.rcode = Rcode::NoError;
     answer.authoritative = true;
-    let (question, qtype, source) = (query.name.wire(), query.record_type, query.source);
-    let mut resolution =
-        Resolution { world, source, zone_view, client, dice, trace, question, qtype, negative_ttl_cap: None, answer };
+    let (question, qtype, requestor) = (query.name.wire(), query.qtype, query.requestor);
+    let mut resolution = Resolution {
+        world,
+        requestor,
+        zone_view,
+        client,
+        dice,
+        trace,
+        question,
+        qtype,
+        negative_ttl_cap: None,
+        answer,
+        accounting,
+    };
     resolution.answer_at(resolution.zone_view.zone.find(query.name));
-    resolution.answer.needed_place = resolution.client.is_located();
+    resolution.accounting.needed_location = resolution.client.is_located();
     if resolution.zone_view.vpc_region.is_some() {
         // ECS is ignored for private zones (Developer Guide, "How Route 53 uses EDNS0").
-        resolution.answer.scope = 0;
+        resolution.answer.scope = PrefixLength::ZERO;
     }
 }
 
@@ -88,15 +97,11 @@ impl Default for Answer<'_> {
             rcode: Rcode::Refused,
             authoritative: false,
             zone_octets: 0,
-            zone_number: ZoneNumber::NONE,
-            zone_id: None,
-            counted: ArrayVec::new(),
             answer: ArrayVec::new(),
             authority: None,
             additional: ArrayVec::new(),
             servers: None,
-            scope: 0,
-            needed_place: false,
+            scope: PrefixLength::ZERO,
         }
     }
 }
@@ -105,7 +110,7 @@ impl<'w> Answer<'w> {
     /// The authority and additional sections part by part, also if they are in one block.
     pub fn closing_parts(&self) -> (Option<Part<'w>>, ArrayVec<Part<'w>, MAX_ADDITIONAL_PARTS>) {
         let Some(servers) = self.servers else { return (self.authority, self.additional.clone()) };
-        let part = |(labels, records)| Part { owner: Owner::InZone(labels), records, need: Need::Optional };
+        let part = |(labels, records)| Part { owner: Owner::InZone(labels), records, presence: Presence::Optional };
         let mut parts = servers.parts().map(part);
         (parts.next(), parts.take(MAX_ADDITIONAL_PARTS).collect())
     }
@@ -113,20 +118,28 @@ impl<'w> Answer<'w> {
 
 /// The zone that answers for a name. At a zone's apex, the parent zone answers DS queries if it is
 /// served here too and delegates the name (RFC 4035 section 3.1.4.1).
-fn scene_of<'w>(name: &QueryName, qtype: u16, source: IpAddr, world: &'w World) -> Option<ZoneView<'w>> {
-    let zone_view = world.zone_view(name, source)?;
-    if qtype != RecordType::Ds.code() || zone_view.zone.name().wire() != name.wire() {
+fn zone_view_of<'w>(
+    name: &QueryName,
+    qtype: QueryType,
+    requestor: &Requestor,
+    world: &'w World,
+) -> Option<ZoneView<'w>> {
+    let zone_view = world.zone_view(name, requestor.address())?;
+    if qtype != QueryType::from(RecordType::Ds) || zone_view.zone.name().wire() != name.wire() {
         return Some(zone_view);
     }
     let delegates = |parent: &ZoneView<'_>| matches!(parent.zone.find(name), Found::Delegation(_));
-    Some(world.scene_above(name, source).filter(delegates).unwrap_or(zone_view))
+    Some(world.parent_zone_view(name, requestor.address()).filter(delegates).unwrap_or(zone_view))
 }
 
 /// The client for the policies: the client subnet, otherwise the source address.
 pub fn client_of<'q>(query: &Query<'q>, zone_view: &ZoneView<'q>) -> Client<'q> {
     let client = match query.client_subnet {
         Some(subnet) => zone_view.client(subnet.address, subnet.source_prefix),
-        None => zone_view.client(query.source, if query.source.is_ipv4() { 32 } else { 128 }),
+        None => {
+            let address = query.requestor.address();
+            zone_view.client(address, PrefixLength::whole(address))
+        }
     };
     client.located(query.located)
 }
@@ -134,23 +147,24 @@ pub fn client_of<'q>(query: &Query<'q>, zone_view: &ZoneView<'q>) -> Client<'q> 
 /// An answer under construction.
 struct Resolution<'w, 'd, T> {
     world: &'w World,
-    source: IpAddr,
+    requestor: &'d Requestor,
     zone_view: ZoneView<'w>,
     client: Client<'d>,
     dice: &'d mut Dice,
     trace: &'d mut T,
     /// The name in the question, lower case.
     question: &'d [u8],
-    qtype: u16,
+    qtype: QueryType,
     /// Set by a group that withholds its answer: the negative TTL cap, in seconds.
     negative_ttl_cap: Option<Ttl>,
     answer: &'d mut Answer<'w>,
+    accounting: &'d mut Accounting<'w>,
 }
 
 /// A chosen record set with its context.
 struct Chosen<'w> {
     group: GroupIndex,
-    member: u16,
+    member: MemberIndex,
     records: Records<'w>,
     additional_targets: &'w [NodeIndex],
 }
@@ -195,7 +209,7 @@ impl<'w, T: Trace<'w>> Resolution<'w, '_, T> {
     fn on_parents_side(&self, found: Found, owner: Owner<'_>) -> Found {
         match found {
             Found::Delegation(cut)
-                if self.qtype == RecordType::Ds.code()
+                if self.qtype == QueryType::from(RecordType::Ds)
                     && self.zone_view.zone.labels(cut).len() == self.labels(owner).len() =>
             {
                 Found::Name(cut)
@@ -209,10 +223,10 @@ impl<'w, T: Trace<'w>> Resolution<'w, '_, T> {
     /// 4.1).
     fn choose_at(&mut self, node: NodeIndex, owner: Owner<'w>) -> Option<Chosen<'w>> {
         let zone = self.zone_view.zone;
-        if self.qtype == ANY {
+        if self.qtype == QueryType::ANY {
             return zone.groups_at(node).find_map(|group| self.choose(group, owner));
         }
-        let qtype = RecordType::from_code(self.qtype).and_then(|record_type| zone.group(node, record_type));
+        let qtype = RecordType::from_code(self.qtype.0).and_then(|record_type| zone.group(node, record_type));
         let group = qtype.or_else(|| zone.group(node, RecordType::Cname))?;
         self.choose(group, owner)
     }
@@ -227,7 +241,7 @@ impl<'w, T: Trace<'w>> Resolution<'w, '_, T> {
     /// Whether another zone served here answers for the name: a zone below this one, or the zone
     /// above for DS at the apex. Few zones have a zone below, and only they pay for this lookup.
     fn is_another_zones(&self, owner: Owner<'_>) -> bool {
-        let may_be_parents = self.qtype == RecordType::Ds.code() && self.labels(owner).is_empty();
+        let may_be_parents = self.qtype == QueryType::from(RecordType::Ds) && self.labels(owner).is_empty();
         if !self.zone_view.has_zones_below && !may_be_parents {
             return false;
         }
@@ -238,7 +252,7 @@ impl<'w, T: Trace<'w>> Resolution<'w, '_, T> {
         if !fits || name.read(&wire, 0).is_err() {
             return false;
         }
-        let zone_view = scene_of(&name, self.qtype, self.source, self.world);
+        let zone_view = zone_view_of(&name, self.qtype, self.requestor, self.world);
         zone_view.is_some_and(|zone_view| !std::ptr::eq(zone_view.zone, self.zone_view.zone))
     }
 
@@ -251,13 +265,13 @@ impl<'w, T: Trace<'w>> Resolution<'w, '_, T> {
     }
 
     fn is_asked(&self, record_type: RecordType) -> bool {
-        self.qtype == ANY || self.qtype == record_type.code()
+        self.qtype == QueryType::ANY || self.qtype == QueryType::from(record_type)
     }
 
     /// Runs the group's policy, follows aliases, and adds the result to the answer section. Returns
     /// the first chosen set; `None` is NODATA.
     fn choose(&mut self, group: GroupIndex, owner: Owner<'w>) -> Option<Chosen<'w>> {
-        self.pick(group, |answer, records| answer.answer.push(Part { owner, records, need: Need::Required }))
+        self.pick(group, |answer, records| answer.answer.push(Part { owner, records, presence: Presence::Required }))
     }
 
     /// The records of a group, through any number of aliases. Each level runs its own policy for
@@ -272,7 +286,7 @@ impl<'w, T: Trace<'w>> Resolution<'w, '_, T> {
             self.answer.scope = self.answer.scope.max(choice.scope);
             if let Some(counted) = self.zone_view.counted {
                 let numbers = counted.numbers(group, &choice.members);
-                self.answer.counted.extend(numbers.take(self.answer.counted.remaining_capacity()));
+                self.accounting.counted.extend(numbers.take(self.accounting.counted.remaining_capacity()));
             }
             let Some(&first) = choice.members.first() else {
                 self.negative_ttl_cap = zone.negative_ttl_cap(group);
@@ -300,7 +314,7 @@ impl<'w, T: Trace<'w>> Resolution<'w, '_, T> {
     fn pick_others(
         &mut self,
         group: GroupIndex,
-        members: &[u16],
+        members: &[MemberIndex],
         first: Records<'w>,
         mut put: impl FnMut(&mut Answer<'w>, Records<'w>),
     ) {
@@ -333,9 +347,11 @@ impl<'w, T: Trace<'w>> Resolution<'w, '_, T> {
             self.answer.servers = Some(servers);
             return;
         }
-        if let MemberContent::Records(records, additional_targets) = self.zone_view.zone.content(name_servers, 0) {
-            self.answer.authority = Some(Part { owner: Owner::InZone(&[]), records, need: Need::Optional });
-            self.add_addresses(additional_targets, Need::Optional);
+        if let MemberContent::Records(records, additional_targets) =
+            self.zone_view.zone.content(name_servers, MemberIndex(0))
+        {
+            self.answer.authority = Some(Part { owner: Owner::InZone(&[]), records, presence: Presence::Optional });
+            self.add_addresses(additional_targets, Presence::Optional);
         }
     }
 
@@ -355,11 +371,12 @@ impl<'w, T: Trace<'w>> Resolution<'w, '_, T> {
     /// NODATA and NXDOMAIN have the SOA (RFC 2308 section 2).
     fn negative_answer(&mut self, rcode: Rcode) {
         self.answer.rcode = rcode;
-        let longest = self.negative_ttl_cap;
-        self.trace.step(|| Step::Denial { rcode, longest });
-        let longest = longest.unwrap_or(Ttl::MAX);
-        let soa = self.zone_view.zone.negative_soa().map(|soa| soa.with_ttl(soa.ttl.min(longest)));
-        self.answer.authority = soa.map(|records| Part { owner: Owner::InZone(&[]), records, need: Need::Required });
+        let ttl_cap = self.negative_ttl_cap;
+        self.trace.step(|| Step::NegativeAnswer { rcode, ttl_cap });
+        let ttl_cap = ttl_cap.unwrap_or(Ttl::MAX);
+        let soa = self.zone_view.zone.negative_soa().map(|soa| soa.with_ttl(soa.ttl.min(ttl_cap)));
+        self.answer.authority =
+            soa.map(|records| Part { owner: Owner::InZone(&[]), records, presence: Presence::Required });
     }
 
     /// A referral: not authoritative (unless a CNAME of this server led here), with the child's
@@ -370,10 +387,10 @@ impl<'w, T: Trace<'w>> Resolution<'w, '_, T> {
         self.answer.authoritative = !self.answer.answer.is_empty();
         self.trace.step(|| Step::Addresses);
         let Some(group) = zone.group(cut, RecordType::Ns) else { return };
-        if let MemberContent::Records(records, additional_targets) = zone.content(group, 0) {
+        if let MemberContent::Records(records, additional_targets) = zone.content(group, MemberIndex(0)) {
             self.answer.authority =
-                Some(Part { owner: Owner::InZone(zone.labels(cut)), records, need: Need::Required });
-            self.add_addresses(additional_targets, Need::Required);
+                Some(Part { owner: Owner::InZone(zone.labels(cut)), records, presence: Presence::Required });
+            self.add_addresses(additional_targets, Presence::Required);
         }
     }
 
@@ -388,32 +405,32 @@ impl<'w, T: Trace<'w>> Resolution<'w, '_, T> {
                 target => (target, Owner::InZone(self.zone_view.zone.labels(target))),
             };
             if chosen.records.are_service_aliases() {
-                self.add_set(node, owner, chosen.records.record_type, Need::Optional);
+                self.add_set(node, owner, chosen.records.record_type, Presence::Optional);
             }
-            self.add_addresses_of(node, owner, Need::Optional);
+            self.add_addresses_of(node, owner, Presence::Optional);
         }
     }
 
     /// Addresses of these names, each once, chosen by their own policies.
-    fn add_addresses(&mut self, nodes: &[NodeIndex], need: Need) {
+    fn add_addresses(&mut self, nodes: &[NodeIndex], presence: Presence) {
         for &node in nodes {
-            self.add_addresses_of(node, Owner::InZone(self.zone_view.zone.labels(node)), need);
+            self.add_addresses_of(node, Owner::InZone(self.zone_view.zone.labels(node)), presence);
         }
     }
 
-    fn add_addresses_of(&mut self, node: NodeIndex, owner: Owner<'w>, need: Need) {
-        self.add_set(node, owner, RecordType::A, need);
-        self.add_set(node, owner, RecordType::Aaaa, need);
+    fn add_addresses_of(&mut self, node: NodeIndex, owner: Owner<'w>, presence: Presence) {
+        self.add_set(node, owner, RecordType::A, presence);
+        self.add_set(node, owner, RecordType::Aaaa, presence);
     }
 
-    fn add_set(&mut self, node: NodeIndex, owner: Owner<'w>, record_type: RecordType, need: Need) {
+    fn add_set(&mut self, node: NodeIndex, owner: Owner<'w>, record_type: RecordType, presence: Presence) {
         let Some(group) = self.zone_view.zone.group(node, record_type) else { return };
         if self.has(owner, record_type) {
             return;
         }
         self.pick(group, |answer, records| {
             // What does not fit is omitted: these records are optional (RFC 2181 section 9).
-            let _ = answer.additional.try_push(Part { owner, records, need });
+            let _ = answer.additional.try_push(Part { owner, records, presence });
         });
     }
 

@@ -1,6 +1,6 @@
 //! Computes the length of a response and which parts fit, as the encoder does, without encoding it.
 
-use super::{Answer, Need, Owner, Part};
+use super::{Answer, Owner, Part, Presence};
 
 /// RFC 1035 section 4.1.1.
 const HEADER_OCTETS: usize = 12;
@@ -9,9 +9,9 @@ const POINTER_OCTETS: usize = 2;
 /// Type, class, TTL and RDLENGTH of a record (RFC 1035 section 4.1.3).
 const RECORD_HEAD_OCTETS: usize = 10;
 
-/// How an answer fits into one message.
+/// How much of an answer is in a message of limited length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Fit {
+pub struct MessageSize {
     /// The length of the message.
     pub octets: usize,
     /// Whether it has the TC bit: a required part does not fit.
@@ -21,28 +21,28 @@ pub struct Fit {
 }
 
 impl Answer<'_> {
-    /// Fits the answer into a message of at most `most_octets`, with a question of
+    /// The size of a message of at most `most_octets` with this answer, a question of
     /// `question_octets` and an OPT record of `opt_octets`, which is 0 without EDNS.
     #[must_use]
-    pub fn fit(&self, question_octets: usize, opt_octets: usize, most_octets: usize) -> Fit {
+    pub fn message_size(&self, question_octets: usize, opt_octets: usize, most_octets: usize) -> MessageSize {
         let octets = HEADER_OCTETS + question_octets + opt_octets;
-        let mut fit = Fit { octets, truncated: false, records: [0; 3] };
+        let mut size = MessageSize { octets, truncated: false, records: [0; 3] };
         let (authority, additional) = self.closing_parts();
         let sections = [self.answer.as_slice(), authority.as_slice(), &additional];
-        for (records, parts) in fit.records.iter_mut().zip(sections) {
+        for (records, parts) in size.records.iter_mut().zip(sections) {
             // A record set is included completely or not at all (RFC 2181 section 5.1).
             for set in parts.chunk_by(Part::is_of_same_set) {
-                let after = fit.octets + set.iter().map(Part::octets).sum::<usize>();
+                let after = size.octets + set.iter().map(Part::octets).sum::<usize>();
                 if after <= most_octets {
-                    fit.octets = after;
+                    size.octets = after;
                     *records += set.iter().map(|part| usize::from(part.records.count)).sum::<usize>();
-                } else if set[0].need == Need::Required {
-                    fit.truncated = true;
-                    return fit;
+                } else if set[0].presence == Presence::Required {
+                    size.truncated = true;
+                    return size;
                 }
             }
         }
-        fit
+        size
     }
 }
 

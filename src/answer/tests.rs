@@ -8,11 +8,11 @@ use crate::policy::Dice;
 use crate::world::World;
 
 /// The answer in lines: `rcode aa`, then `section owner ttl type count`.
-fn ask(world: &World, asked: &Name, record_type: u16, source: &str) -> Vec<String> {
+fn ask(world: &World, asked: &Name, qtype: impl Into<QueryType>, source: &str) -> Vec<String> {
     let mut question = QueryName::default();
     question.set(asked);
-    let query =
-        Query { name: &question, record_type, source: source.parse().unwrap(), client_subnet: None, located: None };
+    let requestor = Requestor::at(source.parse().unwrap());
+    let query = Query::new(&question, qtype.into(), &requestor);
     let answer = resolve(&query, world, &mut Dice::seeded(1));
     let zone = &question.wire()[question.wire().len() - answer.zone_octets..];
     let line = |section: &str, part: &Part<'_>| {
@@ -33,7 +33,7 @@ fn ask(world: &World, asked: &Name, record_type: u16, source: &str) -> Vec<Strin
 
 fn asked(sets: &[&str], asked: &str, record_type: RecordType) -> Vec<String> {
     let world = world(&[lab(sets.iter().map(|line| set(line)))], &[]);
-    ask(&world, &name(asked), record_type.code(), "127.0.0.1")
+    ask(&world, &name(asked), record_type, "127.0.0.1")
 }
 
 const NS: &str = "authority lab.test. 172800 NS 1";
@@ -54,8 +54,8 @@ fn no_data_and_no_name_carry_the_soa_with_the_lesser_ttl() {
     assert_eq!(asked(&sets, "b", RecordType::A), ["NoError aa", SOA]);
     assert_eq!(asked(&sets, "c", RecordType::A), ["NxDomain aa", SOA]);
     let world = world(&[lab([])], &[]);
-    assert_eq!(ask(&world, &name("@"), 13, "127.0.0.1"), ["NoError aa", SOA]);
-    assert_eq!(ask(&world, &Name::parse("notlab.test").unwrap(), 1, "127.0.0.1"), ["Refused"]);
+    assert_eq!(ask(&world, &name("@"), QueryType(13), "127.0.0.1"), ["NoError aa", SOA]);
+    assert_eq!(ask(&world, &Name::parse("notlab.test").unwrap(), QueryType(1), "127.0.0.1"), ["Refused"]);
 }
 
 #[test]
@@ -95,8 +95,7 @@ fn a_zone_without_records_is_servfail_and_no_parent_of_it_answers_for_its_names(
     ]);
     let unavailable = [zone("child", &[]), zone("cut", &[]), zone("corp", &["vpc-lab1"])];
     let world = with_unavailable(&[parent], &[], &unavailable);
-    let ask =
-        |asked: &str, record_type: RecordType, source: &str| ask(&world, &name(asked), record_type.code(), source);
+    let ask = |asked: &str, record_type: RecordType, source: &str| ask(&world, &name(asked), record_type, source);
     for asked in ["child", "www.child", "a.b.child", "cut", "www.cut"] {
         for record_type in [RecordType::A, RecordType::Soa, RecordType::Ns] {
             assert_eq!(ask(asked, record_type, "127.0.0.1"), ["ServFail"], "{asked} {record_type}");
@@ -144,7 +143,7 @@ fn a_referral_to_thirteen_name_servers_brings_all_their_addresses() {
         .iter()
         .flat_map(|name| [set(&format!("{name} 60 A 192.0.2.1")), set(&format!("{name} 60 AAAA 2001:db8::1"))]);
     let world = world(&[lab([referral].into_iter().chain(glue))], &[]);
-    let lines = ask(&world, &name("www.child"), RecordType::A.code(), "127.0.0.1");
+    let lines = ask(&world, &name("www.child"), RecordType::A, "127.0.0.1");
     assert_eq!(lines.iter().filter(|line| line.starts_with("additional")).count(), 26, "{lines:?}");
 }
 
@@ -166,8 +165,7 @@ fn helpful_addresses_come_once_and_from_their_own_policy() {
         ]
     };
     let mail = |ttl| format!("additional mail.lab.test. {ttl} A 1");
-    let lines =
-        |unhealthy: &[u32]| ask(&world(&[lab(sets())], unhealthy), &name("@"), RecordType::Mx.code(), "127.0.0.1");
+    let lines = |unhealthy: &[u32]| ask(&world(&[lab(sets())], unhealthy), &name("@"), RecordType::Mx, "127.0.0.1");
     assert_eq!(lines(&[]), ["NoError aa", "answer lab.test. 60 MX 3", NS, &mail(60)]);
     assert_eq!(lines(&[1]), ["NoError aa", "answer lab.test. 60 MX 3", NS, &mail(30)]);
 }
@@ -177,10 +175,13 @@ fn any_is_answered_with_one_set() {
     let lines = asked(&["www 60 A 192.0.2.1", "www 60 TXT \"a\""], "www", RecordType::A);
     assert_eq!(lines.len(), 3);
     let world = world(&[lab([set("www 60 A 192.0.2.1"), set("c 60 CNAME www.lab.test.")])], &[]);
-    assert_eq!(ask(&world, &name("www"), 255, "127.0.0.1"), ["NoError aa", "answer www.lab.test. 60 A 1", NS]);
+    assert_eq!(
+        ask(&world, &name("www"), QueryType(255), "127.0.0.1"),
+        ["NoError aa", "answer www.lab.test. 60 A 1", NS]
+    );
     let cname = ["NoError aa", "answer c.lab.test. 60 CNAME 1", NS, "additional www.lab.test. 60 A 1"];
-    assert_eq!(ask(&world, &name("c"), 255, "127.0.0.1"), cname);
-    assert_eq!(ask(&world, &name("no"), 255, "127.0.0.1"), ["NxDomain aa", SOA]);
+    assert_eq!(ask(&world, &name("c"), QueryType(255), "127.0.0.1"), cname);
+    assert_eq!(ask(&world, &name("no"), QueryType(255), "127.0.0.1"), ["NxDomain aa", SOA]);
 }
 
 #[test]
@@ -188,7 +189,7 @@ fn a_private_zone_is_seen_by_its_vpc_alone_and_is_final() {
     let public = lab([set("www 60 A 192.0.2.1"), set("only.sub 60 A 192.0.2.1")]);
     let private = HostedZone { vpcs: vec![VpcId("vpc-lab1".to_owned())], ..lab([set("www 5 A 10.53.0.1")]) };
     let world = world(&[public, private], &[]);
-    let ask = |owner, source| ask(&world, &name(owner), 1, source).swap_remove(1);
+    let ask = |owner, source| ask(&world, &name(owner), QueryType(1), source).swap_remove(1);
     assert_eq!(ask("www", "192.0.2.99"), "answer www.lab.test. 60 A 1");
     assert_eq!(ask("www", "10.53.7.7"), "answer www.lab.test. 5 A 1");
     assert_eq!(ask("only.sub", "10.53.7.7"), SOA);
@@ -200,7 +201,7 @@ fn a_flip_changes_the_answer_and_only_a_new_world_shows_it() {
         [member("a", primary(), Some(4), "app 60 A 192.0.2.1"), member("b", secondary(), None, "app 30 A 192.0.2.2")];
     let before = world(&[lab(sets)], &[]);
     let after = before.with_health(&CheckBits::with_unhealthy([CheckSlot(4)]), &[CheckSlot(4)], Timestamp::default());
-    let ask = |world| ask(world, &name("app"), 1, "127.0.0.1").swap_remove(1);
+    let ask = |world| ask(world, &name("app"), QueryType(1), "127.0.0.1").swap_remove(1);
     assert_eq!(ask(&before), "answer app.lab.test. 60 A 1");
     assert_eq!(ask(&after), "answer app.lab.test. 30 A 1");
     assert_eq!(

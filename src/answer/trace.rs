@@ -5,8 +5,8 @@ use std::net::IpAddr;
 
 use super::{Owner, Rcode};
 use crate::geo::Place;
-use crate::model::Ttl;
-use crate::policy::{self, Untraced};
+use crate::model::{PrefixLength, Ttl};
+use crate::policy::{self, MemberIndex, Untraced};
 use crate::world::ZoneView;
 use crate::zonetree::{Found, GroupIndex};
 
@@ -31,7 +31,7 @@ pub enum Step<'w> {
         /// The first address of the client's prefix, or the client's own.
         address: IpAddr,
         /// The number of known bits.
-        prefix: u8,
+        prefix: PrefixLength,
         /// The client's location.
         place: Place,
     },
@@ -49,16 +49,16 @@ pub enum Step<'w> {
         /// The group of the member.
         group: GroupIndex,
         /// The member.
-        member: u16,
+        member: MemberIndex,
         /// The alias's target.
         target: Option<GroupIndex>,
     },
     /// The negative answer: its code, and the negative TTL cap of the group, if any.
-    Denial {
+    NegativeAnswer {
         /// NXDOMAIN or NODATA.
         rcode: Rcode,
         /// Set by a group that withholds its answer if none of its members is healthy.
-        longest: Option<Ttl>,
+        ttl_cap: Option<Ttl>,
     },
     /// The answer section is complete; additional addresses follow.
     Addresses,

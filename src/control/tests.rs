@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
 use super::*;
-use crate::answer::{Query, Rcode, resolve};
+use crate::answer::{Query, Rcode, Requestor, resolve};
 use crate::config::LoadPhase;
 use crate::health::Status;
 use crate::health::{Action, Slots};
@@ -14,6 +14,8 @@ use crate::model::{Content, HostedZoneId, Name, RecordType};
 use crate::policy::Dice;
 use crate::store::{self, Overrides, SettingsSource, StateWriterThread, Writers};
 use crate::zonetree::QueryName;
+
+const LOCALHOST: Requestor = Requestor::at(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST));
 
 const SETTINGS: &str = "
 [dns]
@@ -194,9 +196,7 @@ impl House {
     }
 
     fn ask_with(&self, question: &QueryName, dice: &mut Dice) -> Vec<String> {
-        let source = "127.0.0.1".parse().unwrap();
-        let query =
-            Query { name: question, record_type: RecordType::A.code(), source, client_subnet: None, located: None };
+        let query = Query::new(question, RecordType::A.into(), &LOCALHOST);
         let world = self.reader.load();
         let answer = resolve(&query, &world, dice);
         let records = answer.answer.iter().flat_map(|part| part.records.iter());
@@ -538,8 +538,7 @@ impl House {
     fn rcode(&self, name: &str) -> Rcode {
         let mut question = QueryName::default();
         question.set(&Name::parse(name).unwrap());
-        let (source, record_type) = (Ipv4Addr::LOCALHOST.into(), RecordType::A.code());
-        let query = Query { name: &question, record_type, source, client_subnet: None, located: None };
+        let query = Query::new(&question, RecordType::A.into(), &LOCALHOST);
         resolve(&query, &self.reader.load(), &mut Dice::seeded(0)).rcode
     }
 

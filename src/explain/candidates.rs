@@ -7,7 +7,7 @@ use super::shape::{AliasShape, CandidateShape, CheckShape, GroupShape, Verdict};
 use super::{ClientFacts, ExplainContext};
 use crate::geo::TripBasis;
 use crate::model::{Content, FailoverRole, GeoLocation, ResourceRecordSet, RoutingPolicy, WhenAllUnhealthy};
-use crate::policy::{Choice, DrawBy, Note};
+use crate::policy::{Choice, DrawBy, MemberIndex, Note};
 
 /// How one group chose for one client.
 pub(super) struct Telling<'t> {
@@ -23,7 +23,7 @@ pub(super) struct Telling<'t> {
     parts: Option<Vec<u8>>,
     fails_open: bool,
     /// Who may answer this client, the most wanted first.
-    order: Vec<u16>,
+    order: Vec<MemberIndex>,
 }
 
 impl<'t> Telling<'t> {
@@ -46,7 +46,7 @@ impl<'t> Telling<'t> {
     }
 
     pub(super) fn group(&self) -> GroupShape {
-        let all = (0..).zip(&self.sets).map(|(member, _)| member);
+        let all = MemberIndex::number(&self.sets).map(|(member, _)| member);
         let rest = all.filter(|member| !self.order.contains(member));
         let candidates = self.order.iter().copied().chain(rest).filter_map(|member| self.candidate(member)).collect();
         GroupShape {
@@ -57,7 +57,7 @@ impl<'t> Telling<'t> {
             candidates,
             why: self.why(),
             draw: self.draw(),
-            scope: self.choice.scope,
+            scope: self.choice.scope.0,
         }
     }
 
@@ -65,7 +65,7 @@ impl<'t> Telling<'t> {
         self.sets.first().map_or(&RoutingPolicy::Simple, |set| &set.routing_policy)
     }
 
-    fn candidate(&self, member: u16) -> Option<CandidateShape> {
+    fn candidate(&self, member: MemberIndex) -> Option<CandidateShape> {
         let set = *self.sets.get(usize::from(member))?;
         let check = set.health_check.as_ref().and_then(self.stage.checks);
         let shares = self.notes.shares();
@@ -97,17 +97,17 @@ impl<'t> Telling<'t> {
         Some(shape)
     }
 
-    fn is_usable(&self, member: u16) -> bool {
+    fn is_usable(&self, member: MemberIndex) -> bool {
         self.usable.get(usize::from(member)).copied().unwrap_or_default()
     }
 
     /// Healthy, but on its way out or waiting to come back: it answers where nobody usable can.
-    fn is_in_reserve(&self, member: u16) -> bool {
+    fn is_in_reserve(&self, member: MemberIndex) -> bool {
         self.reserve.get(usize::from(member)).copied().unwrap_or_default()
     }
 
     /// What it has of its weight, in percent, when that is not all.
-    fn part(&self, member: u16) -> Option<f64> {
+    fn part(&self, member: MemberIndex) -> Option<f64> {
         let &parts = self.parts.as_ref()?.get(usize::from(member))?;
         (parts < u8::MAX).then(|| f64::from(parts) * 100.0 / f64::from(u8::MAX))
     }
@@ -118,7 +118,7 @@ impl<'t> Telling<'t> {
         first.is_some_and(|&first| !self.is_usable(first) && !self.is_in_reserve(first))
     }
 
-    fn verdict(&self, member: u16) -> Verdict {
+    fn verdict(&self, member: MemberIndex) -> Verdict {
         let may_win = self.notes.shares().iter().any(|&(known, share)| known == member && share > 0.0);
         match () {
             () if self.choice.members.contains(&member) => Verdict::Chosen,
@@ -129,7 +129,13 @@ impl<'t> Telling<'t> {
         }
     }
 
-    fn why_of(&self, member: u16, set: &ResourceRecordSet, verdict: Verdict, check: Option<&CheckShape>) -> String {
+    fn why_of(
+        &self,
+        member: MemberIndex,
+        set: &ResourceRecordSet,
+        verdict: Verdict,
+        check: Option<&CheckShape>,
+    ) -> String {
         match verdict {
             Verdict::Chosen if self.failed_open() => {
                 format!("{}, but so are all others: then all count as healthy", self.unhealthy(set, check))
@@ -284,7 +290,7 @@ impl<'t> Telling<'t> {
         }
     }
 
-    fn called(&self, member: u16) -> String {
+    fn called(&self, member: MemberIndex) -> String {
         let set = self.sets.get(usize::from(member));
         let id = set.and_then(|set| set.set_identifier.clone());
         id.unwrap_or_else(|| "the record".to_owned())
@@ -319,7 +325,7 @@ impl<'t> Telling<'t> {
     }
 
     /// The figures that the policy went by.
-    fn measure(&self, member: u16, set: &ResourceRecordSet, shape: &mut CandidateShape) {
+    fn measure(&self, member: MemberIndex, set: &ResourceRecordSet, shape: &mut CandidateShape) {
         for note in &self.notes.0 {
             match note {
                 Note::Draw(draw) if matches!(set.routing_policy, RoutingPolicy::Weighted { .. }) => {
@@ -350,8 +356,8 @@ impl<'t> Telling<'t> {
 
 /// The members in the policy's order of preference; those that it does not look at for this client
 /// are left out.
-fn order(notes: &Notes, usable: &[bool]) -> Vec<u16> {
-    let everybody = || (0..).zip(usable).map(|(member, _)| member).collect();
+fn order(notes: &Notes, usable: &[bool]) -> Vec<MemberIndex> {
+    let everybody = || MemberIndex::number(usable).map(|(member, _)| member).collect();
     let order = notes.0.iter().find_map(|note| match note {
         Note::Pair(pair) => Some(pair.iter().map(|(_, member)| *member).collect()),
         Note::Areas(areas) => Some(areas.iter().filter_map(|(_, member)| *member).collect()),
@@ -360,7 +366,7 @@ fn order(notes: &Notes, usable: &[bool]) -> Vec<u16> {
         Note::Distances(distances) => Some(distances.iter().map(|distance| distance.member).collect()),
         _ => None,
     });
-    let mut order: Vec<u16> = order.unwrap_or_else(everybody);
+    let mut order: Vec<MemberIndex> = order.unwrap_or_else(everybody);
     let mut seen = std::collections::HashSet::new();
     order.retain(|member| seen.insert(*member));
     order

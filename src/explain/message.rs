@@ -29,16 +29,16 @@ pub(super) fn messages(question: &Question, stage: &ExplainContext<'_>, answer: 
 /// The client subnet comes back as it was sent, unless the settings ignore it.
 fn subnet_octets(question: &Question, stage: &ExplainContext<'_>) -> usize {
     let subnet = question.client_subnet.filter(|_| stage.uses_client_subnet);
-    subnet.map_or(0, |subnet| SUBNET_OCTETS + usize::from(subnet.source_prefix).div_ceil(8))
+    subnet.map_or(0, |subnet| SUBNET_OCTETS + usize::from(subnet.source_prefix.0).div_ceil(8))
 }
 
 fn message(question: &Question, answer: &Answer<'_>, over: &str, most: usize, opt: usize) -> MessageShape {
     // Type and class follow the name.
     let question_octets = question.name.wire().len() + 4;
-    let fit = answer.fit(question_octets, opt, most);
-    let all = answer.fit(question_octets, opt, usize::MAX).records;
-    let left_out = all.iter().sum::<usize>() - fit.records.iter().sum::<usize>();
-    let why = match (fit.truncated, over, left_out) {
+    let size = answer.message_size(question_octets, opt, most);
+    let all = answer.message_size(question_octets, opt, usize::MAX).records;
+    let left_out = all.iter().sum::<usize>() - size.records.iter().sum::<usize>();
+    let why = match (size.truncated, over, left_out) {
         (true, "TCP", _) => "truncated (TC): no message can carry this answer, and no client gets it".to_owned(),
         (true, ..) => "truncated (TC): the client asks again over TCP".to_owned(),
         (false, _, 0) => "whole".to_owned(),
@@ -47,9 +47,9 @@ fn message(question: &Question, answer: &Answer<'_>, over: &str, most: usize, op
     MessageShape {
         over: over.to_owned(),
         most,
-        octets: fit.octets,
-        truncated: fit.truncated,
-        records: fit.records,
+        octets: size.octets,
+        truncated: size.truncated,
+        records: size.records,
         why,
     }
 }

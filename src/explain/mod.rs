@@ -24,7 +24,9 @@ use std::sync::Arc;
 use ipnet::IpNet;
 
 use crate::answer::ClientSubnet;
-use crate::model::{HealthCheckId, HostedZone, HostedZoneId, LocationNetwork, Name, QueryType, RecordType};
+use crate::model::{
+    HealthCheckId, HostedZone, HostedZoneId, LocationNetwork, Name, PrefixLength, QueryType, RecordType,
+};
 use crate::world::World;
 
 use shape::CheckShape;
@@ -78,8 +80,10 @@ impl Asked {
             name,
             query_type: self.query_type,
             resolver: self.resolver.or(self.from).unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST)),
-            client_subnet: subnet
-                .map(|subnet| ClientSubnet { address: subnet.network(), source_prefix: subnet.prefix_len() }),
+            client_subnet: subnet.map(|subnet| ClientSubnet {
+                address: subnet.network(),
+                source_prefix: PrefixLength(subnet.prefix_len()),
+            }),
             seed,
         }
     }
@@ -113,8 +117,8 @@ struct ClientFacts {
 
 impl ClientFacts {
     /// The client's network of this prefix length.
-    fn block(&self, length: u8) -> Option<String> {
-        IpNet::new(self.address, length).ok().map(|block| block.trunc().to_string())
+    fn block(&self, length: PrefixLength) -> Option<String> {
+        IpNet::new(self.address, length.0).ok().map(|block| block.trunc().to_string())
     }
 }
 

@@ -2,6 +2,7 @@
 //! alias.
 
 use crate::model::{Content, HostedZone, Name, RecordType, ResourceRecordSet};
+use crate::policy::MemberIndex;
 use crate::zonetree::{NodeIndex, Zone};
 
 /// Name and type of a group.
@@ -19,7 +20,7 @@ impl<'m> Names<'m> {
     }
 
     /// The group that an alias points to.
-    pub(crate) fn alias_target(&self, owner: &Owner, member: u16) -> Option<Owner> {
+    pub(crate) fn alias_target(&self, owner: &Owner, member: MemberIndex) -> Option<Owner> {
         match &self.sets(owner).get(usize::from(member))?.content {
             Content::Alias(target) => Some((target.name.clone(), owner.1)),
             Content::Records { .. } => None,

@@ -1,7 +1,7 @@
 //! Records what an observer sees while an answer is made.
 
 use crate::answer::{self, Step};
-use crate::policy::{self, Choice, Note};
+use crate::policy::{self, Choice, MemberIndex, Note};
 
 /// The recorded notes, in order.
 pub(super) enum Event<'w> {
@@ -47,7 +47,7 @@ impl Notes {
 
     /// The share of each member in the group's answers to this client. A member that was chosen
     /// without a draw is in all.
-    pub(super) fn shares(&self) -> Vec<(u16, f64)> {
+    pub(super) fn shares(&self) -> Vec<(MemberIndex, f64)> {
         let draw = |note: &Note| match note {
             Note::Draw(draw) => Some(draw.shares()),
             _ => None,

@@ -9,7 +9,7 @@ use super::recorder::Notes;
 use crate::answer::MAX_CHAIN;
 use crate::geo::Client;
 use crate::model::{QueryType, RecordType};
-use crate::policy::Dice;
+use crate::policy::{Dice, MemberIndex};
 use crate::world::ZoneView;
 use crate::zonetree::{Found, GroupIndex, MemberContent, NodeIndex};
 
@@ -17,7 +17,7 @@ use crate::zonetree::{Found, GroupIndex, MemberContent, NodeIndex};
 const MOST_GROUPS: usize = 500;
 
 /// The share of each record set, by owner and member.
-type Leaves = BTreeMap<(Owner, u16), f64>;
+type Leaves = BTreeMap<(Owner, MemberIndex), f64>;
 
 /// The shares in the answers to a query.
 pub(super) struct Shares {
@@ -95,13 +95,13 @@ impl Walk<'_, '_> {
     }
 
     /// True if a CNAME points to exactly this name, not to one below it.
-    fn is_target(&self, group: GroupIndex, member: u16, node: NodeIndex) -> bool {
+    fn is_target(&self, group: GroupIndex, member: MemberIndex, node: NodeIndex) -> bool {
         let MemberContent::Records(cname, _) = self.zone_view.zone.content(group, member) else { return false };
         cname.target_labels().is_some_and(|labels| labels.len() == self.zone_view.zone.labels(node).len())
     }
 
     /// The group that a CNAME points to, if it is in this zone.
-    fn cname_target(&self, group: GroupIndex, member: u16) -> Option<(GroupIndex, Owner)> {
+    fn cname_target(&self, group: GroupIndex, member: MemberIndex) -> Option<(GroupIndex, Owner)> {
         let zone = self.zone_view.zone;
         let is_asked = [RecordType::Cname.into(), QueryType::ANY].contains(&self.asked);
         if zone.record_type(group) != RecordType::Cname || is_asked {

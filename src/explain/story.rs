@@ -13,19 +13,21 @@ use super::shape::{
 };
 use super::shares::shares;
 use super::{ClientFacts, ExplainContext, Question};
-use crate::answer::{self, Answer, Data, Dice, Need, Part, Query, QueryName, Rcode, Records, Step, resolve_traced};
+use crate::answer::{
+    self, Answer, Data, Dice, Part, Presence, Query, QueryName, Rcode, Records, Requestor, Step, resolve_traced,
+};
 use crate::geo::{Place, PlaceSource};
-use crate::model::{Content, HostedZone, LocationNetwork, Name, RecordData, RecordType};
+use crate::model::{Content, HostedZone, LocationNetwork, Name, PrefixLength, RecordData, RecordType};
+use crate::policy::MemberIndex;
 use crate::world::ZoneView;
 use crate::zonetree::{Found, GroupIndex, Zone};
 
 pub(super) fn tell(question: &Question, stage: &ExplainContext<'_>) -> Result<Explanation, String> {
     let mut name = QueryName::default();
     name.set(&question.name);
-    let resolver = question.resolver.to_canonical();
+    let requestor = Requestor::at(question.resolver);
     let client_subnet = question.client_subnet.filter(|_| stage.uses_client_subnet);
-    let query =
-        Query { name: &name, record_type: question.query_type.0, source: resolver, client_subnet, located: None };
+    let query = Query { client_subnet, ..Query::new(&name, question.query_type, &requestor) };
     let mut recorder = Recorder::default();
     let answer = resolve_traced(&query, stage.world, &mut Dice::seeded(question.seed), &mut recorder);
     let mut events = recorder.0.into_iter();
@@ -184,7 +186,7 @@ impl<'s> Story<'s> {
                 self.open = Some((*group, owner, Notes::default()));
             }
             Step::Alias { group, member, target } => self.follow_alias(*group, *member, *target),
-            Step::Denial { rcode, .. } => self.deny(*rcode),
+            Step::NegativeAnswer { rcode, .. } => self.deny(*rcode),
             Step::Addresses => self.is_over = true,
         }
     }
@@ -199,7 +201,7 @@ impl<'s> Story<'s> {
         self.steps.push(StepShape::Group(shape));
     }
 
-    fn meet(&mut self, address: IpAddr, prefix: u8, place: &Place) {
+    fn meet(&mut self, address: IpAddr, prefix: PrefixLength, place: &Place) {
         self.facts = ClientFacts { address, is_located: place.country.is_some() || place.continent.is_some() };
         let vpc = self.stage.world.vpc_of(self.question.resolver.to_canonical());
         let is_private = place.source == PlaceSource::Vpc;
@@ -262,7 +264,7 @@ impl<'s> Story<'s> {
         self.sought = name;
     }
 
-    fn follow_alias(&mut self, group: GroupIndex, member: u16, target: Option<GroupIndex>) {
+    fn follow_alias(&mut self, group: GroupIndex, member: MemberIndex, target: Option<GroupIndex>) {
         let record_type = self.zone_view.zone.record_type(group);
         let owner = (self.current.clone(), record_type);
         let Some((name, _)) = self.names.alias_target(&owner, member) else { return };
@@ -294,7 +296,7 @@ impl<'s> Story<'s> {
         let Some(first) = &self.first else { return (Vec::new(), true) };
         let client = answer::client_of(query, &self.zone_view);
         let found = shares(&self.zone_view, &client, &self.names, self.question.query_type, first);
-        let share = |((owner, member), share): (&(Owner, u16), &f64)| {
+        let share = |((owner, member), share): (&(Owner, MemberIndex), &f64)| {
             let set = *self.names.sets(owner).get(usize::from(*member))?;
             let values = match &set.content {
                 Content::Records { values, .. } => values.iter().map(ToString::to_string).collect(),
@@ -334,8 +336,8 @@ impl<'s> Story<'s> {
             additional: records(&additional),
             ttl_why: self.ttl_why(answer),
             messages: messages(self.question, self.stage, answer),
-            scope: answer.scope,
-            scope_why: self.scope_why(answer.scope),
+            scope: answer.scope.0,
+            scope_why: self.scope_why(answer.scope.0),
         }
     }
 
@@ -384,7 +386,8 @@ impl<'s> Story<'s> {
     /// The authority records of an answer that does not end in records of the name, and their TTL:
     /// the SOA of a negative answer, or the NS records of a delegation.
     fn end_ttl_why(&self, answer: &Answer<'_>) -> Option<(&'static str, String)> {
-        let Records { record_type, ttl, .. } = answer.authority.filter(|part| part.need == Need::Required)?.records;
+        let Records { record_type, ttl, .. } =
+            answer.authority.filter(|part| part.presence == Presence::Required)?.records;
         Some(match record_type {
             RecordType::Soa => ("denial", self.negative_ttl_why(ttl)),
             _ => ("delegation", format!("{ttl} s: the delegation's own TTL")),

@@ -348,8 +348,8 @@ fn a_client_behind_a_resolver_is_told_as_resolvers_do() {
     assert_eq!((alone.resolver.to_string().as_str(), alone.client_subnet), ("192.0.2.7", None));
     let behind = asked("192.0.2.7", Some("198.51.100.53"));
     let subnet = behind.client_subnet.unwrap();
-    assert_eq!((subnet.address.to_string().as_str(), subnet.source_prefix), ("192.0.2.0", 24));
+    assert_eq!((subnet.address.to_string().as_str(), subnet.source_prefix.0), ("192.0.2.0", 24));
     assert_eq!(behind.resolver.to_string(), "198.51.100.53");
     let subnet = asked("2001:db8:1:2:3::4", Some("::1")).client_subnet.unwrap();
-    assert_eq!((subnet.address.to_string().as_str(), subnet.source_prefix), ("2001:db8:1::", 56));
+    assert_eq!((subnet.address.to_string().as_str(), subnet.source_prefix.0), ("2001:db8:1::", 56));
 }

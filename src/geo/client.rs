@@ -4,14 +4,14 @@ use std::cell::OnceCell;
 use std::net::IpAddr;
 
 use super::{GeoLookup, Located, Place, RoundTrips};
-use crate::model::Region;
+use crate::model::{PrefixLength, Region};
 
 /// The client of one query.
 #[derive(Debug)]
 pub struct Client<'w> {
     geo_lookup: &'w GeoLookup,
     address: IpAddr,
-    prefix: u8,
+    prefix: PrefixLength,
     vpc: Option<Region>,
     located: Option<&'w Located>,
     place: OnceCell<Place>,
@@ -21,7 +21,7 @@ impl<'w> Client<'w> {
     /// A client from EDNS Client Subnet, or from the source address of the query with its full
     /// length. An IPv4-mapped IPv6 address becomes the IPv4 address in it; `prefix` and every scope
     /// are then counted within that.
-    pub fn new(geo_lookup: &'w GeoLookup, address: IpAddr, prefix: u8) -> Client<'w> {
+    pub fn new(geo_lookup: &'w GeoLookup, address: IpAddr, prefix: PrefixLength) -> Client<'w> {
         let (address, prefix) = canonical(address, prefix);
         Client { geo_lookup, address, prefix, vpc: None, located: None, place: OnceCell::new() }
     }
@@ -36,7 +36,7 @@ impl<'w> Client<'w> {
     /// A client of a private zone. Its place is the region of the VPC; its address, which is the
     /// address of the resolver, has no influence.
     pub fn in_vpc(geo_lookup: &'w GeoLookup, address: IpAddr, region: Region) -> Client<'w> {
-        let client = Client::new(geo_lookup, address, u8::MAX);
+        let client = Client::new(geo_lookup, address, PrefixLength::whole(address));
         Client { vpc: Some(region), ..client }
     }
 
@@ -46,7 +46,7 @@ impl<'w> Client<'w> {
     }
 
     /// The known prefix length of the address; 32 or 128 if the whole address is known.
-    pub fn prefix(&self) -> u8 {
+    pub fn prefix(&self) -> PrefixLength {
         self.prefix
     }
 
@@ -75,13 +75,13 @@ impl<'w> Client<'w> {
 
 /// The IPv4 address in an IPv4-mapped address, if the prefix lies within it. The prefix is limited
 /// to the length of its family.
-fn canonical(address: IpAddr, prefix: u8) -> (IpAddr, u8) {
+fn canonical(address: IpAddr, prefix: PrefixLength) -> (IpAddr, PrefixLength) {
     const MAPPED: u8 = 96;
     match address {
-        IpAddr::V4(_) => (address, prefix.min(32)),
+        IpAddr::V4(_) => (address, prefix.min(PrefixLength::IPV4)),
         IpAddr::V6(ipv6) => match ipv6.to_ipv4_mapped() {
-            Some(ipv4) if prefix >= MAPPED => (ipv4.into(), prefix.min(128) - MAPPED),
-            _ => (address, prefix.min(128)),
+            Some(ipv4) if prefix.0 >= MAPPED => (ipv4.into(), PrefixLength(prefix.min(PrefixLength::IPV6).0 - MAPPED)),
+            _ => (address, prefix.min(PrefixLength::IPV6)),
         },
     }
 }

@@ -20,7 +20,7 @@ use maxminddb::{LookupResult, MaxMindDbError, PathElement, Reader, WithinOptions
 use super::prefix::TableBuilder;
 use super::{Place, Point, PrefixTable};
 use crate::model::geography;
-use crate::model::{Continent, Coordinates, Country, Subdivision};
+use crate::model::{Continent, Coordinates, Country, PrefixLength, Subdivision};
 use crate::prefetch::{SIDE_BY_SIDE, fetch};
 
 /// The places of one database.
@@ -112,24 +112,24 @@ impl Database {
     }
 
     /// The number of address intervals with one place.
-    pub fn runs(&self) -> usize {
-        self.spots.runs()
+    pub fn intervals(&self) -> usize {
+        self.spots.intervals()
     }
 
     /// All addresses with a known place: first address, last address and place of each interval.
-    pub fn stretches(&self) -> impl Iterator<Item = (IpAddr, IpAddr, Place)> {
-        self.spots.stretches().map(|(first, last, spot)| (first, last, self.place(spot)))
+    pub fn ranges(&self) -> impl Iterator<Item = (IpAddr, IpAddr, Place)> {
+        self.spots.ranges().map(|(first, last, spot)| (first, last, self.place(spot)))
     }
 
     /// The place of an address, if known, and the number of its leading bits that decide it.
     #[inline]
-    pub(super) fn lookup(&self, address: IpAddr) -> (Option<Place>, u8) {
+    pub(super) fn lookup(&self, address: IpAddr) -> (Option<Place>, PrefixLength) {
         let hit = self.spots.lookup(address);
         (hit.value.map(|spot| self.place(spot)), hit.depth)
     }
 
     /// The same for up to `SIDE_BY_SIDE` addresses, in their order.
-    pub(super) fn lookup_each(&self, addresses: &[IpAddr]) -> ArrayVec<(Option<Place>, u8), SIDE_BY_SIDE> {
+    pub(super) fn lookup_each(&self, addresses: &[IpAddr]) -> ArrayVec<(Option<Place>, PrefixLength), SIDE_BY_SIDE> {
         let hits = self.spots.lookup_each(addresses);
         fetch(hits.iter().filter_map(|hit| Some(hit.value?.area.into())));
         hits.into_iter().map(|hit| (hit.value.map(|spot| self.place(spot)), hit.depth)).collect()

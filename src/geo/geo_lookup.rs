@@ -6,7 +6,7 @@ use arrayvec::ArrayVec;
 
 use super::latency::{LatencyTable, RoundTrips};
 use super::{Database, Place, PlaceSource, PrefixTable};
-use crate::model::{LatencyRow, LocationNetwork, Region};
+use crate::model::{LatencyRow, LocationNetwork, PrefixLength, Region};
 use crate::prefetch::{FAR_OCTETS, SIDE_BY_SIDE};
 
 /// Locates clients. Immutable. The default has no sources.
@@ -43,7 +43,7 @@ impl Search {
     /// The result of the next table: a place or nothing, and the number of address bits that
     /// decided it.
     #[inline]
-    fn hear(&mut self, source: PlaceSource, found: Option<Place>, depth: u8) {
+    fn add_result(&mut self, source: PlaceSource, found: Option<Place>, depth: PrefixLength) {
         if self.is_over {
             return;
         }
@@ -92,14 +92,14 @@ impl GeoLookup {
         let mut search = Search::default();
         if let Some(networks) = &self.networks {
             let hit = networks.lookup(address);
-            search.hear(PlaceSource::Network, hit.value.copied(), hit.depth);
+            search.add_result(PlaceSource::Network, hit.value.copied(), hit.depth);
         }
         for (index, database) in (0..).zip(&self.databases) {
             if search.is_over {
                 break;
             }
             let (place, depth) = database.lookup(address);
-            search.hear(PlaceSource::Database(index), place, depth);
+            search.add_result(PlaceSource::Database(index), place, depth);
         }
         search.place
     }
@@ -110,7 +110,7 @@ impl GeoLookup {
         let mut searches: ArrayVec<Search, SIDE_BY_SIDE> = addresses.iter().map(|_| Search::default()).collect();
         if let Some(networks) = &self.networks {
             for (search, hit) in searches.iter_mut().zip(networks.lookup_each(addresses)) {
-                search.hear(PlaceSource::Network, hit.value.copied(), hit.depth);
+                search.add_result(PlaceSource::Network, hit.value.copied(), hit.depth);
             }
         }
         for (index, database) in (0..).zip(&self.databases) {
@@ -118,7 +118,7 @@ impl GeoLookup {
             let open: ArrayVec<IpAddr, SIDE_BY_SIDE> = open.map(|(_, &address)| address).collect();
             let still_open = searches.iter_mut().filter(|search| !search.is_over);
             for (search, (place, depth)) in still_open.zip(database.lookup_each(&open)) {
-                search.hear(PlaceSource::Database(index), place, depth);
+                search.add_result(PlaceSource::Database(index), place, depth);
             }
         }
         let places = searches.into_iter().map(|search| search.place);

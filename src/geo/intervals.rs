@@ -22,7 +22,7 @@ pub(super) const MISS: u32 = u32::MAX;
 
 /// The IPv4 intervals.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Ipv4Runs {
+pub(super) struct Ipv4Intervals {
     lines: Box<[Ipv4Line]>,
     static_btree: StaticBTree<u32, 16>,
     count: usize,
@@ -32,22 +32,22 @@ pub(super) struct Ipv4Runs {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(align(64))]
 struct Ipv4Line {
-    starts: [u32; Ipv4Line::RUNS],
-    values: [u32; Ipv4Line::RUNS],
+    starts: [u32; Ipv4Line::INTERVALS],
+    values: [u32; Ipv4Line::INTERVALS],
 }
 
 impl Ipv4Line {
-    const RUNS: usize = 8;
+    const INTERVALS: usize = 8;
 }
 
-impl Ipv4Runs {
+impl Ipv4Intervals {
     /// Sorted by address. The first begins at zero.
-    pub(super) fn new(starts: &[u32], values: &[u32]) -> Ipv4Runs {
-        let chunks = starts.chunks(Ipv4Line::RUNS).zip(values.chunks(Ipv4Line::RUNS));
+    pub(super) fn new(starts: &[u32], values: &[u32]) -> Ipv4Intervals {
+        let chunks = starts.chunks(Ipv4Line::INTERVALS).zip(values.chunks(Ipv4Line::INTERVALS));
         let lines: Box<[Ipv4Line]> =
             chunks.map(|(starts, values)| Ipv4Line { starts: filled(starts), values: filled(values) }).collect();
         let static_btree = StaticBTree::new(lines.iter().map(|line| line.starts[0]).collect());
-        Ipv4Runs { lines, static_btree, count: starts.len() }
+        Ipv4Intervals { lines, static_btree, count: starts.len() }
     }
 
     #[inline]
@@ -75,8 +75,8 @@ impl Ipv4Runs {
 
     /// The first address of each interval, and its value.
     pub(super) fn iter(&self) -> impl Iterator<Item = (u32, u32)> {
-        let runs = self.lines.iter().flat_map(|line| line.starts.into_iter().zip(line.values));
-        runs.take(self.count)
+        let intervals = self.lines.iter().flat_map(|line| line.starts.into_iter().zip(line.values));
+        intervals.take(self.count)
     }
 
     pub(super) fn count(&self) -> usize {
@@ -90,10 +90,10 @@ impl Ipv4Runs {
 
 /// The IPv6 intervals.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Ipv6Runs {
+pub(super) struct Ipv6Intervals {
     lines: Box<[Ipv6Line]>,
     /// The lower halves of lines where any is not zero.
-    lows: Box<[[u64; Ipv6Line::RUNS]]>,
+    lows: Box<[[u64; Ipv6Line::INTERVALS]]>,
     static_btree: StaticBTree<u64, 8>,
     count: usize,
 }
@@ -102,34 +102,34 @@ pub(super) struct Ipv6Runs {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(align(64))]
 struct Ipv6Line {
-    highs: [u64; Ipv6Line::RUNS],
-    values: [u32; Ipv6Line::RUNS],
+    highs: [u64; Ipv6Line::INTERVALS],
+    values: [u32; Ipv6Line::INTERVALS],
     /// The index of their lower halves; `ZERO` if all are zero.
     lows: u32,
 }
 
 impl Ipv6Line {
-    const RUNS: usize = 5;
+    const INTERVALS: usize = 5;
     const ZERO: u32 = u32::MAX;
 }
 
-impl Ipv6Runs {
+impl Ipv6Intervals {
     /// Sorted by address. The first begins at zero.
-    pub(super) fn new(starts: &[u128], values: &[u32]) -> Ipv6Runs {
+    pub(super) fn new(starts: &[u128], values: &[u32]) -> Ipv6Intervals {
         let mut all_lows = Vec::new();
         let mut line = |(starts, values): (&[u128], &[u32])| {
-            let starts: [u128; Ipv6Line::RUNS] = filled(starts);
+            let starts: [u128; Ipv6Line::INTERVALS] = filled(starts);
             let lows = starts.map(|start| halves(start).1);
-            let number = if lows == [0; Ipv6Line::RUNS] { Ipv6Line::ZERO } else { number_of(all_lows.len()) };
+            let number = if lows == [0; Ipv6Line::INTERVALS] { Ipv6Line::ZERO } else { number_of(all_lows.len()) };
             if number != Ipv6Line::ZERO {
                 all_lows.push(lows);
             }
             Ipv6Line { highs: starts.map(|start| halves(start).0), values: filled(values), lows: number }
         };
-        let chunks = starts.chunks(Ipv6Line::RUNS).zip(values.chunks(Ipv6Line::RUNS));
+        let chunks = starts.chunks(Ipv6Line::INTERVALS).zip(values.chunks(Ipv6Line::INTERVALS));
         let lines: Box<[Ipv6Line]> = chunks.map(&mut line).collect();
         let static_btree = StaticBTree::new(lines.iter().map(|line| line.highs[0]).collect());
-        Ipv6Runs { lines, lows: all_lows.into(), static_btree, count: starts.len() }
+        Ipv6Intervals { lines, lows: all_lows.into(), static_btree, count: starts.len() }
     }
 
     #[inline]
@@ -154,7 +154,7 @@ impl Ipv6Runs {
         let line = &self.lines[number];
         let slot = self.slot_of(line, address);
         let next = match slot + 1 {
-            Ipv6Line::RUNS => self.lines.get(number + 1).map(|line| self.start(line, 0)),
+            Ipv6Line::INTERVALS => self.lines.get(number + 1).map(|line| self.start(line, 0)),
             next => Some(self.start(line, next)),
         };
         (line.values[slot], depth_between(address, self.start(line, slot), next))
@@ -178,7 +178,7 @@ impl Ipv6Runs {
             Ipv6Line::ZERO => line.highs[slot] <= halves(address).0,
             _ => self.start(line, slot) <= address,
         };
-        (1..Ipv6Line::RUNS).map(|slot| usize::from(not_after(slot))).sum()
+        (1..Ipv6Line::INTERVALS).map(|slot| usize::from(not_after(slot))).sum()
     }
 
     #[inline]
@@ -189,11 +189,11 @@ impl Ipv6Runs {
 
     /// The first address of each interval, and its value.
     pub(super) fn iter(&self) -> impl Iterator<Item = (u128, u32)> {
-        let runs = self
+        let intervals = self
             .lines
             .iter()
-            .flat_map(|line| (0..Ipv6Line::RUNS).map(|slot| (self.start(line, slot), line.values[slot])));
-        runs.take(self.count)
+            .flat_map(|line| (0..Ipv6Line::INTERVALS).map(|slot| (self.start(line, slot), line.values[slot])));
+        intervals.take(self.count)
     }
 
     pub(super) fn count(&self) -> usize {
@@ -290,12 +290,12 @@ mod tests {
         #[test]
         fn every_run_of_ipv4_is_found(starts in prop::collection::btree_set(1u32.., 0..300), more in any::<[u32; 8]>()) {
             let starts: Vec<u32> = std::iter::once(0).chain(starts).collect();
-            let runs = Ipv4Runs::new(&starts, &values(starts.len()));
+            let intervals = Ipv4Intervals::new(&starts, &values(starts.len()));
             let around = starts.iter().flat_map(|&start| [start, start.wrapping_sub(1), start.wrapping_add(1)]);
             for address in around.chain(more) {
-                prop_assert_eq!(runs.lookup(address).0, naive(&starts, address), "{}", address);
+                prop_assert_eq!(intervals.lookup(address).0, naive(&starts, address), "{}", address);
             }
-            prop_assert_eq!(runs.iter().map(|(start, _)| start).collect::<Vec<_>>(), starts);
+            prop_assert_eq!(intervals.iter().map(|(start, _)| start).collect::<Vec<_>>(), starts);
         }
 
         /// Few distinct upper halves, so that many intervals share them.
@@ -306,12 +306,12 @@ mod tests {
         ) {
             let wide = |(high, low): (u64, u64)| u128::from(high) << 64 | u128::from(low);
             let starts: Vec<u128> = [0].into_iter().chain(starts.into_iter().map(wide).filter(|&start| start > 0)).collect();
-            let runs = Ipv6Runs::new(&starts, &values(starts.len()));
+            let intervals = Ipv6Intervals::new(&starts, &values(starts.len()));
             let around = starts.iter().flat_map(|&start| [start, start.wrapping_sub(1), start.wrapping_add(1)]);
             for address in around.chain(more) {
-                prop_assert_eq!(runs.lookup(address).0, naive(&starts, address), "{}", address);
+                prop_assert_eq!(intervals.lookup(address).0, naive(&starts, address), "{}", address);
             }
-            prop_assert_eq!(runs.iter().map(|(start, _)| start).collect::<Vec<_>>(), starts);
+            prop_assert_eq!(intervals.iter().map(|(start, _)| start).collect::<Vec<_>>(), starts);
         }
     }
 }

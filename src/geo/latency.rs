@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use super::{Place, PlaceSource, PrefixTable};
-use crate::model::{Country, LatencyClients, LatencyRow, Region};
+use crate::model::{Country, LatencyClients, LatencyRow, PrefixLength, Region};
 
 /// The expected round trip time over a great circle, in ms
 /// (docs/decisions/0050-latency-from-distance.md). Light in fibre travels 200 km per ms, so 100 km
@@ -74,7 +74,7 @@ impl LatencyTable {
         regions: &'c [Place],
     ) -> RoundTrips<'c> {
         let hit = self.by_cidr.as_ref().map(|networks| networks.lookup(address));
-        let (measured, scope) = hit.map_or((None, 0), |hit| (hit.value, hit.depth));
+        let (measured, scope) = hit.map_or((None, PrefixLength::ZERO), |hit| (hit.value, hit.depth));
         if measured.is_some_and(Measured::is_complete) {
             return RoundTrips { scope, measured, place: None, regions };
         }
@@ -87,7 +87,8 @@ impl LatencyTable {
     /// address (Developer Guide, "Latency-based routing" for private hosted zones). Only a row
     /// about that region applies.
     pub(super) fn round_trips_in_vpc<'c>(&'c self, region: Region, regions: &'c [Place]) -> RoundTrips<'c> {
-        RoundTrips { scope: 0, measured: self.by_region.get(&region), place: Some(&regions[region.index()]), regions }
+        let (measured, place) = (self.by_region.get(&region), Some(&regions[region.index()]));
+        RoundTrips { scope: PrefixLength::ZERO, measured, place, regions }
     }
 
     fn row_of_place(&self, place: &Place) -> Option<&Measured> {
@@ -113,7 +114,7 @@ pub enum TripBasis {
 #[derive(Debug)]
 pub struct RoundTrips<'c> {
     /// The number of leading address bits that decide the round trips.
-    pub scope: u8,
+    pub scope: PrefixLength,
     measured: Option<&'c Measured>,
     place: Option<&'c Place>,
     /// The location of each region.

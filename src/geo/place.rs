@@ -2,7 +2,7 @@
 
 use super::Point;
 use crate::model::geography;
-use crate::model::{Continent, Coordinates, Country, LocationNetwork, Region, Subdivision};
+use crate::model::{Continent, Coordinates, Country, LocationNetwork, PrefixLength, Region, Subdivision};
 
 /// The place of a client. Unknown fields are `None`; for a client that cannot be located all are.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -23,7 +23,7 @@ pub struct Place {
     pub source: PlaceSource,
     /// The number of leading address bits that decide the place (the scope of RFC 7871): the
     /// longest that any searched table needed. It may exceed the prefix of the client.
-    pub scope: u8,
+    pub scope: PrefixLength,
 }
 
 /// The source of a place.

@@ -6,27 +6,28 @@
 //! 10.2.3.4 gets A from a /8, but a resolver would reuse an answer with scope /8 for the clients of
 //! B.
 //!
-//! So the nested networks are flattened when the table is built into *runs*: maximal intervals of
-//! addresses with one result, misses included. A run need not store a depth. The widest block
-//! around an address that stays inside its run follows from the two addresses just outside the run.
-//! Equal neighbours are one run, so that block is the widest with a constant result.
+//! So the nested networks are flattened when the table is built, into maximal *intervals* of addresses
+//! with one result, misses included. An interval need not store a depth. The widest block around an
+//! address that stays inside its interval follows from the two addresses just outside the interval.
+//! Equal neighbours are one interval, so that block is the widest with a constant result.
 //!
-//! `intervals` has the search in the runs.
+//! The module `intervals` searches them.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use arrayvec::ArrayVec;
 use ipnet::IpNet;
 
-use super::intervals::{Address, Ipv4Runs, Ipv6Runs, MISS};
+use super::intervals::{Address, Ipv4Intervals, Ipv6Intervals, MISS};
+use crate::model::PrefixLength;
 use crate::prefetch::SIDE_BY_SIDE;
 
 /// Networks with values, indexed by address. IPv4 and IPv6 are separate: an IPv4-mapped IPv6
 /// address is looked up as an IPv6 address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PrefixTable<V> {
-    ipv4: Ipv4Runs,
-    ipv6: Ipv6Runs,
+    ipv4: Ipv4Intervals,
+    ipv6: Ipv6Intervals,
     values: Box<[V]>,
 }
 
@@ -37,12 +38,12 @@ pub struct Hit<'t, V> {
     pub value: Option<&'t V>,
     /// The number of leading address bits that decide this result, hit or miss: every address that
     /// shares them has the same result.
-    pub depth: u8,
+    pub depth: PrefixLength,
 }
 
 /// The values of all networks that contain an address, longest prefix first, each with its prefix
 /// length.
-pub type Chain<V> = Box<[(u8, V)]>;
+pub type Chain<V> = Box<[(PrefixLength, V)]>;
 
 impl<V> Default for PrefixTable<V> {
     fn default() -> Self {
@@ -97,7 +98,7 @@ impl<V> PrefixTable<V> {
             IpAddr::V6(address) => self.ipv6.lookup(address.to_bits()),
         };
         // The number of values is below `MISS`.
-        Hit { value: self.values.get(value as usize), depth }
+        Hit { value: self.values.get(value as usize), depth: PrefixLength(depth) }
     }
 
     /// The same for up to `SIDE_BY_SIDE` addresses, in their order, with overlapping memory
@@ -112,16 +113,16 @@ impl<V> PrefixTable<V> {
         }
         let (mut ipv4, mut ipv6) = (self.ipv4.lookup_each(&ipv4).into_iter(), self.ipv6.lookup_each(&ipv6).into_iter());
         let found = addresses.iter().filter_map(|address| if address.is_ipv4() { ipv4.next() } else { ipv6.next() });
-        found.map(|(value, depth)| Hit { value: self.values.get(value as usize), depth }).collect()
+        found.map(|(value, depth)| Hit { value: self.values.get(value as usize), depth: PrefixLength(depth) }).collect()
     }
 
-    /// All addresses that have a value: first, last and value of each run, IPv4 before IPv6, in
+    /// All addresses that have a value: first, last and value of each interval, IPv4 before IPv6, in
     /// order.
-    pub fn stretches(&self) -> impl Iterator<Item = (IpAddr, IpAddr, &V)> {
-        let ipv4 = stretches(self.ipv4.iter(), u32::MAX).map(|(first, last, value)| {
+    pub fn ranges(&self) -> impl Iterator<Item = (IpAddr, IpAddr, &V)> {
+        let ipv4 = ranges(self.ipv4.iter(), u32::MAX).map(|(first, last, value)| {
             (IpAddr::V4(Ipv4Addr::from_bits(first)), IpAddr::V4(Ipv4Addr::from_bits(last)), value)
         });
-        let ipv6 = stretches(self.ipv6.iter(), u128::MAX).map(|(first, last, value)| {
+        let ipv6 = ranges(self.ipv6.iter(), u128::MAX).map(|(first, last, value)| {
             (IpAddr::V6(Ipv6Addr::from_bits(first)), IpAddr::V6(Ipv6Addr::from_bits(last)), value)
         });
         ipv4.chain(ipv6).filter_map(|(first, last, value)| Some((first, last, self.values.get(value as usize)?)))
@@ -132,8 +133,8 @@ impl<V> PrefixTable<V> {
         self.ipv4.iter().all(|(_, value)| value == MISS) && self.ipv6.iter().all(|(_, value)| value == MISS)
     }
 
-    /// The number of runs of both families together.
-    pub fn runs(&self) -> usize {
+    /// The number of intervals of both families together.
+    pub fn intervals(&self) -> usize {
         self.ipv4.count() + self.ipv6.count()
     }
 
@@ -143,12 +144,12 @@ impl<V> PrefixTable<V> {
     }
 }
 
-/// First and last address and the value of each run.
-fn stretches<A: Address>(runs: impl Iterator<Item = (A, u32)>, highest: A) -> impl Iterator<Item = (A, A, u32)> {
-    let mut runs = runs.peekable();
+/// First and last address and the value of each interval.
+fn ranges<A: Address>(intervals: impl Iterator<Item = (A, u32)>, highest: A) -> impl Iterator<Item = (A, A, u32)> {
+    let mut intervals = intervals.peekable();
     std::iter::from_fn(move || {
-        let (first, value) = runs.next()?;
-        let last = runs.peek().and_then(|(next, _)| next.before()).unwrap_or(highest);
+        let (first, value) = intervals.next()?;
+        let last = intervals.peek().and_then(|(next, _)| next.before()).unwrap_or(highest);
         Some((first, last, value))
     })
 }
@@ -157,8 +158,8 @@ fn stretches<A: Address>(runs: impl Iterator<Item = (A, u32)>, highest: A) -> im
 /// between networks are misses. The two families may come in either order.
 #[derive(Debug, Default)]
 pub(super) struct TableBuilder {
-    ipv4: Stretch<u32>,
-    ipv6: Stretch<u128>,
+    ipv4: IntervalBuilder<u32>,
+    ipv6: IntervalBuilder<u128>,
 }
 
 /// A network did not come after its predecessor.
@@ -177,28 +178,28 @@ impl TableBuilder {
 
     pub(super) fn finish<V>(self, values: Vec<V>) -> PrefixTable<V> {
         // One after the other, so the memory of the first is freed before the second begins.
-        let ipv4 = self.ipv4.finish(Ipv4Runs::new);
-        let ipv6 = self.ipv6.finish(Ipv6Runs::new);
+        let ipv4 = self.ipv4.finish(Ipv4Intervals::new);
+        let ipv6 = self.ipv6.finish(Ipv6Intervals::new);
         PrefixTable { ipv4, ipv6, values: values.into_boxed_slice() }
     }
 }
 
-/// One family of a [`TableBuilder`]: the runs so far.
+/// One family of a [`TableBuilder`]: the intervals so far.
 #[derive(Debug)]
-struct Stretch<A> {
+struct IntervalBuilder<A> {
     starts: Vec<A>,
     values: Vec<u32>,
     /// The first address that is not covered yet; `None` if all are.
     next: Option<u128>,
 }
 
-impl<A> Default for Stretch<A> {
+impl<A> Default for IntervalBuilder<A> {
     fn default() -> Self {
-        Stretch { starts: Vec::new(), values: Vec::new(), next: Some(0) }
+        IntervalBuilder { starts: Vec::new(), values: Vec::new(), next: Some(0) }
     }
 }
 
-impl<A: Address> Stretch<A> {
+impl<A: Address> IntervalBuilder<A> {
     fn push(&mut self, block: Block) -> Result<(), OutOfOrder> {
         let next = self.next.filter(|&next| next <= block.first).ok_or(OutOfOrder)?;
         if next < block.first {
@@ -217,20 +218,20 @@ impl<A: Address> Stretch<A> {
     }
 
     /// Addresses outside all networks have no value.
-    fn finish<R>(mut self, runs: impl FnOnce(&[A], &[u32]) -> R) -> R {
+    fn finish<R>(mut self, intervals: impl FnOnce(&[A], &[u32]) -> R) -> R {
         if let Some(next) = self.next.take() {
             self.begin(next, MISS);
         }
-        runs(&self.starts, &self.values)
+        intervals(&self.starts, &self.values)
     }
 }
 
-/// The runs of all addresses, by first address.
-impl<'b, A: Address> FromIterator<&'b (u128, Option<u32>)> for Stretch<A> {
+/// The intervals of all addresses, by first address.
+impl<'b, A: Address> FromIterator<&'b (u128, Option<u32>)> for IntervalBuilder<A> {
     fn from_iter<I: IntoIterator<Item = &'b (u128, Option<u32>)>>(bounds: I) -> Self {
-        let mut stretch = Stretch { next: None, ..Stretch::default() };
-        bounds.into_iter().for_each(|&(start, value)| stretch.begin(start, value.unwrap_or(MISS)));
-        stretch
+        let mut builder = IntervalBuilder { next: None, ..IntervalBuilder::default() };
+        bounds.into_iter().for_each(|&(start, value)| builder.begin(start, value.unwrap_or(MISS)));
+        builder
     }
 }
 
@@ -293,7 +294,7 @@ fn sweep(blocks: &[Block], mut begin: impl FnMut(u128, &[Block])) {
     }
 }
 
-/// Collects the runs.
+/// Collects the intervals.
 #[derive(Default)]
 struct Bounds {
     bounds: Vec<(u128, Option<u32>)>,
@@ -315,7 +316,7 @@ fn value_of<V>(values: &[V], index: Option<u32>) -> Option<&V> {
 
 /// Adds the chain of these blocks, outermost first, and returns its index.
 fn add_chain<V: Clone>(chains: &mut Vec<Chain<V>>, inside: &[Block], values: &[V]) -> u32 {
-    let link = |block: &Block| (block.length, values[block.entry as usize].clone());
+    let link = |block: &Block| (PrefixLength(block.length), values[block.entry as usize].clone());
     chains.push(inside.iter().rev().map(link).collect());
     u32::try_from(chains.len() - 1).expect("at most two chains a network")
 }
@@ -332,9 +333,14 @@ mod tests {
         PrefixTable::build(networks.iter().map(|(network, value)| (network.parse().unwrap(), *value)))
     }
 
+    /// A chain with bare lengths.
+    fn plain<V: Copy>(chain: &Chain<V>) -> Vec<(u8, V)> {
+        chain.iter().map(|(length, value)| (length.0, *value)).collect()
+    }
+
     fn check(table: &PrefixTable<char>, address: &str, value: Option<char>, depth: u8) {
         let hit = table.lookup(address.parse().unwrap());
-        assert_eq!((hit.value.copied(), hit.depth), (value, depth), "{address}");
+        assert_eq!((hit.value.copied(), hit.depth.0), (value, depth), "{address}");
     }
 
     #[test]
@@ -387,12 +393,12 @@ mod tests {
         let networks = [("10.0.0.0/8", 'A'), ("10.1.0.0/16", 'B'), ("10.1.1.0/24", 'A'), ("10.1.1.0/24", 'C')];
         let table =
             PrefixTable::build_chains(networks.into_iter().map(|(network, value)| (network.parse().unwrap(), value)));
-        let chain = |address: &str| table.lookup(address.parse().unwrap()).value.map(|chain| chain.to_vec());
+        let chain = |address: &str| table.lookup(address.parse().unwrap()).value.map(|chain| plain(chain));
         assert_eq!(chain("10.1.1.1"), Some(vec![(24, 'C'), (16, 'B'), (8, 'A')]));
         assert_eq!(chain("10.1.2.1"), Some(vec![(16, 'B'), (8, 'A')]));
         assert_eq!(chain("10.2.2.1"), Some(vec![(8, 'A')]));
         assert_eq!(chain("11.2.2.1"), None);
-        assert_eq!(table.lookup("10.1.2.1".parse().unwrap()).depth, 23);
+        assert_eq!(table.lookup("10.1.2.1".parse().unwrap()).depth.0, 23);
     }
 
     #[test]
@@ -401,7 +407,7 @@ mod tests {
         let table = PrefixTable::build((0..1 << 16).filter(|number| number % 2 == 1).map(network));
         for number in (0..1u32 << 16).step_by(97) {
             let hit = table.lookup(Ipv4Addr::from(number << 12 | 5).into());
-            assert_eq!((hit.value.copied(), hit.depth), ((number % 2 == 1).then_some(number), 20));
+            assert_eq!((hit.value.copied(), hit.depth.0), ((number % 2 == 1).then_some(number), 20));
         }
     }
 
@@ -493,8 +499,8 @@ mod tests {
             for address in telling_addresses(&networks).into_iter().chain(random) {
                 let hit = table.lookup(address);
                 prop_assert_eq!(hit.value.copied(), naive(&networks, address), "{}", address);
-                prop_assert!(is_constant(&networks, IpNet::new(address, hit.depth).unwrap()), "{}/{}", address, hit.depth);
-                if let Some(shorter) = hit.depth.checked_sub(1) {
+                prop_assert!(is_constant(&networks, IpNet::new(address, hit.depth.0).unwrap()), "{}/{}", address, hit.depth);
+                if let Some(shorter) = hit.depth.0.checked_sub(1) {
                     prop_assert!(!is_constant(&networks, IpNet::new(address, shorter).unwrap()), "{}/{}", address, hit.depth);
                 }
             }
@@ -505,7 +511,7 @@ mod tests {
             let table = PrefixTable::build_chains(networks.clone().into_iter());
             let random = [IpAddr::from(Ipv4Addr::from(v4))];
             for address in telling_addresses(&networks).into_iter().chain(random) {
-                let chain = table.lookup(address).value.map(|chain| chain.to_vec()).unwrap_or_default();
+                let chain = table.lookup(address).value.map(plain).unwrap_or_default();
                 prop_assert_eq!(chain, naive_chain(&networks, address), "{}", address);
             }
         }

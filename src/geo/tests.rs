@@ -7,7 +7,8 @@ use mmdb_writer::{IpVersion, Ipv4Aliasing, RecordSize, Value, Writer};
 
 use super::*;
 use crate::model::{
-    Continent, Coordinates, Country, LatencyClients, LatencyRow, LocationNetwork, Region, Subdivision, geography,
+    Continent, Coordinates, Country, LatencyClients, LatencyRow, LocationNetwork, PrefixLength, Region, Subdivision,
+    geography,
 };
 
 fn region(name: &str) -> Region {
@@ -41,7 +42,7 @@ fn row(clients: LatencyClients, round_trips: &[(&str, f64)]) -> LatencyRow {
 }
 
 fn client<'l>(geo_lookup: &'l GeoLookup, address: &str) -> Client<'l> {
-    Client::new(geo_lookup, address.parse().unwrap(), u8::MAX)
+    Client::new(geo_lookup, address.parse().unwrap(), PrefixLength::IPV6)
 }
 
 fn place_of(geo_lookup: &GeoLookup, address: &str) -> Place {
@@ -93,7 +94,7 @@ fn nothing_is_known_by_default() {
     let geo_lookup = GeoLookup::default();
     assert_eq!(place_of(&geo_lookup, "192.0.2.1"), Place::default());
     assert_eq!(client(&geo_lookup, "192.0.2.1").round_trips().ms_to(region("eu-west-1")), None);
-    assert_eq!(client(&geo_lookup, "192.0.2.1").round_trips().scope, 0);
+    assert_eq!(client(&geo_lookup, "192.0.2.1").round_trips().scope, PrefixLength::ZERO);
 }
 
 #[test]
@@ -110,9 +111,9 @@ fn a_network_says_where_its_clients_are() {
     assert_eq!((place.country, place.subdivision), (Some(country("US")), california));
     assert_eq!(place.continent, Some(Continent::NorthAmerica));
     assert_eq!(place.point, Some(at(37.77, -122.41).into()));
-    assert_eq!((place.region, place.source, place.scope), (Some(region("us-west-1")), PlaceSource::Network, 24));
+    assert_eq!((place.region, place.source, place.scope.0), (Some(region("us-west-1")), PlaceSource::Network, 24));
     let outside = place_of(&geo_lookup, "10.53.0.7");
-    assert_eq!(outside, Place { scope: 24, ..Place::default() });
+    assert_eq!(outside, Place { scope: PrefixLength(24), ..Place::default() });
 }
 
 #[test]
@@ -147,13 +148,13 @@ fn coordinates_alone_make_a_place_without_a_country() {
 #[test]
 fn a_prefix_is_located_by_its_first_address_and_mapped_ipv4_is_ipv4() {
     let geo_lookup = GeoLookup::build(&[network_in("10.1.0.0/16", "DE")], Vec::new(), &[]);
-    let mapped = Client::new(&geo_lookup, "::ffff:10.1.2.3".parse().unwrap(), 128);
-    assert_eq!((mapped.address(), mapped.prefix()), ("10.1.2.3".parse::<IpAddr>().unwrap(), 32));
-    assert_eq!((mapped.place().country, mapped.place().scope), (Some(country("DE")), 16));
-    let wide = Client::new(&geo_lookup, "10.1.0.0".parse().unwrap(), 8);
-    assert_eq!((wide.prefix(), wide.place().country, wide.place().scope), (8, Some(country("DE")), 16));
-    let all_of_ipv4 = Client::new(&geo_lookup, "::ffff:0:0".parse().unwrap(), 64);
-    assert_eq!((all_of_ipv4.address().is_ipv6(), all_of_ipv4.prefix()), (true, 64));
+    let mapped = Client::new(&geo_lookup, "::ffff:10.1.2.3".parse().unwrap(), PrefixLength(128));
+    assert_eq!((mapped.address(), mapped.prefix().0), ("10.1.2.3".parse::<IpAddr>().unwrap(), 32));
+    assert_eq!((mapped.place().country, mapped.place().scope.0), (Some(country("DE")), 16));
+    let wide = Client::new(&geo_lookup, "10.1.0.0".parse().unwrap(), PrefixLength(8));
+    assert_eq!((wide.prefix().0, wide.place().country, wide.place().scope.0), (8, Some(country("DE")), 16));
+    let all_of_ipv4 = Client::new(&geo_lookup, "::ffff:0:0".parse().unwrap(), PrefixLength(64));
+    assert_eq!((all_of_ipv4.address().is_ipv6(), all_of_ipv4.prefix().0), (true, 64));
 }
 
 #[test]
@@ -163,8 +164,8 @@ fn a_client_in_a_vpc_is_where_its_region_is() {
     let place = client.place();
     assert_eq!((place.country, place.subdivision), (Some(country("US")), Subdivision::from_code("OH")));
     assert_eq!(place.continent, Some(Continent::NorthAmerica));
-    assert_eq!((place.region, place.source, place.scope), (Some(region("us-east-2")), PlaceSource::Vpc, 0));
-    assert_eq!(client.prefix(), 32);
+    assert_eq!((place.region, place.source, place.scope.0), (Some(region("us-east-2")), PlaceSource::Vpc, 0));
+    assert_eq!(client.prefix(), PrefixLength::IPV4);
 }
 
 #[test]
@@ -174,14 +175,14 @@ fn the_first_hit_wins_and_misses_lengthen_the_scope() {
     let geo_lookup = GeoLookup::build(&[network_in("20.1.2.0/24", "DE")], vec![first, second], &[]);
     let check = |address: &str, code: &str, source: PlaceSource, scope: u8| {
         let place = place_of(&geo_lookup, address);
-        assert_eq!((place.country, place.source, place.scope), (Some(country(code)), source, scope), "{address}");
+        assert_eq!((place.country, place.source, place.scope.0), (Some(country(code)), source, scope), "{address}");
     };
     check("20.1.2.3", "DE", PlaceSource::Network, 24);
     check("20.1.3.3", "FR", PlaceSource::Database(0), 24);
     check("20.1.128.1", "FR", PlaceSource::Database(0), 17);
     check("20.2.0.1", "IT", PlaceSource::Database(1), 15);
     check("30.2.0.1", "ES", PlaceSource::Database(1), 8);
-    assert_eq!(place_of(&geo_lookup, "200.0.0.1"), Place { scope: 1, ..Place::default() });
+    assert_eq!(place_of(&geo_lookup, "200.0.0.1"), Place { scope: PrefixLength(1), ..Place::default() });
 }
 
 #[test]
@@ -279,9 +280,9 @@ fn scopes_in_an_ipv6_tree_are_those_of_the_ipv4_address() {
             );
             let geo_lookup = GeoLookup::build(&[], vec![Database::from_bytes("six", bytes).unwrap()], &[]);
             let german = place_of(&geo_lookup, "20.1.2.3");
-            assert_eq!((german.country, german.scope), (Some(country("DE")), 15));
+            assert_eq!((german.country, german.scope.0), (Some(country("DE")), 15));
             let french = place_of(&geo_lookup, "2a00:53::1");
-            assert_eq!((french.country, french.scope), (Some(country("FR")), 12));
+            assert_eq!((french.country, french.scope.0), (Some(country("FR")), 12));
         }
     }
 }
@@ -291,7 +292,7 @@ fn an_ipv4_tree_knows_no_ipv6_client() {
     let writer = Writer::builder("Test-Country").ip_version(IpVersion::V4).build();
     let bytes = bytes_of(writer, &[("20.1.0.0/16", of_country("EU", "DE"))]);
     let geo_lookup = GeoLookup::build(&[], vec![Database::from_bytes("four", bytes).unwrap()], &[]);
-    assert_eq!(place_of(&geo_lookup, "20.1.2.3").scope, 16);
+    assert_eq!(place_of(&geo_lookup, "20.1.2.3").scope.0, 16);
     assert_eq!(place_of(&geo_lookup, "2a00::1"), Place::default());
 }
 
@@ -299,7 +300,7 @@ fn an_ipv4_tree_knows_no_ipv6_client() {
 fn a_record_above_the_ipv4_tree_is_that_of_every_ipv4_client() {
     let geo_lookup = geo_lookup_of(&[("::/1", flat("DE"))]);
     let german = place_of(&geo_lookup, "20.1.2.3");
-    assert_eq!((german.country, german.scope), (Some(country("DE")), 0));
+    assert_eq!((german.country, german.scope.0), (Some(country("DE")), 0));
 }
 
 #[test]
@@ -392,7 +393,7 @@ fn measured_round_trips_come_by_network_then_country_then_region() {
     let check = |address: &str, ms: f64, scope: u8| {
         let client = client(&geo_lookup, address);
         let trips = client.round_trips();
-        assert_eq!((trips.ms_to(region("eu-west-1")), trips.scope), (Some(ms), scope), "{address}");
+        assert_eq!((trips.ms_to(region("eu-west-1")), trips.scope.0), (Some(ms), scope), "{address}");
     };
     check("10.1.1.1", 11.0, 24);
     check("10.1.2.1", 10.0, 23);
@@ -417,7 +418,7 @@ fn a_complete_row_does_not_ask_where_the_client_is() {
     let everywhere: Vec<(Region, f64)> = Region::all().map(|region| (region, 5.0)).collect();
     let rows = [LatencyRow { clients: LatencyClients::Cidr("10.0.0.0/8".parse().unwrap()), round_trip_ms: everywhere }];
     let geo_lookup = GeoLookup::build(&[network_in("10.1.1.1/32", "DE")], Vec::new(), &rows);
-    assert_eq!(client(&geo_lookup, "10.1.1.1").round_trips().scope, 8);
+    assert_eq!(client(&geo_lookup, "10.1.1.1").round_trips().scope.0, 8);
 }
 
 #[test]
@@ -429,7 +430,7 @@ fn in_a_vpc_the_same_region_wins_then_the_nearest() {
     let geo_lookup = GeoLookup::build(&[], Vec::new(), &rows);
     let client = Client::in_vpc(&geo_lookup, "10.1.1.1".parse().unwrap(), region("eu-west-1"));
     let trips = client.round_trips();
-    assert_eq!((trips.ms_to(region("eu-west-1")), trips.scope), (Some(0.0), 0));
+    assert_eq!((trips.ms_to(region("eu-west-1")), trips.scope.0), (Some(0.0), 0));
     assert_eq!(trips.ms_to(region("eu-west-2")), Some(1.0));
     let (near, far) = (trips.ms_to(region("eu-central-1")).unwrap(), trips.ms_to(region("us-east-1")).unwrap());
     assert!(near > 1.0 && near < far, "{near} {far}");

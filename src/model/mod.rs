@@ -8,6 +8,7 @@ pub mod geography;
 mod health_check;
 mod name;
 mod place;
+mod prefix_length;
 mod query;
 mod record;
 mod routing;
@@ -26,6 +27,7 @@ pub use place::{
     CidrCollection, CidrCollectionId, Continent, Coordinates, Country, GeoLocation, LatencyClients, LatencyRow,
     LocationNetwork, Region, Subdivision, Vpc, VpcId,
 };
+pub use prefix_length::PrefixLength;
 pub use query::{QueryType, ResponseCode, UnknownName};
 pub use record::{
     AliasTarget, Content, MAX_MEMBERS, MAX_TTL, MAX_VALUES, RecordData, RecordType, ResourceRecordSet, Ttl,

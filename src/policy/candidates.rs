@@ -3,6 +3,7 @@
 
 use arrayvec::ArrayVec;
 
+use super::{BitIndex, MemberIndex, ZoneBit};
 use crate::health::Share;
 use crate::model::MAX_MEMBERS;
 
@@ -10,7 +11,7 @@ use crate::model::MAX_MEMBERS;
 #[derive(Clone, Copy, Debug)]
 pub struct UsableBits<'w> {
     words: &'w [u64],
-    first: u32,
+    first: BitIndex,
     overlay: Option<&'w Overlay>,
 }
 
@@ -31,14 +32,14 @@ pub struct Shares<'w>(&'w [Share]);
 
 impl Shares<'_> {
     /// The share of this member.
-    pub fn of(self, member: u16) -> Share {
+    pub fn of(self, member: MemberIndex) -> Share {
         self.0[usize::from(member)]
     }
 }
 
 impl<'w> UsableBits<'w> {
-    /// The bits in `words` from number `first` on.
-    pub fn new(words: &'w [u64], first: u32) -> UsableBits<'w> {
+    /// The bits in `words` from `first` on.
+    pub fn new(words: &'w [u64], first: BitIndex) -> UsableBits<'w> {
         UsableBits { words, first, overlay: None }
     }
 
@@ -47,14 +48,14 @@ impl<'w> UsableBits<'w> {
         UsableBits { overlay, ..self }
     }
 
-    /// Whether bit number `bit` is set.
-    pub fn is_usable(&self, bit: u32) -> bool {
+    /// Whether this bit is set.
+    pub fn is_usable(&self, bit: ZoneBit) -> bool {
         is_set(self.words, self.first + bit)
     }
 
-    /// The bits of a group, from number `bit` on: as many as a group has members at most.
-    fn bits_from(&self, bit: u32) -> u128 {
-        let first = self.first + bit;
+    /// The bits of a group, from `bit` on: as many as a group has members at most.
+    fn bits_from(&self, bit: ZoneBit) -> u128 {
+        let BitIndex(first) = self.first + bit;
         let word = |number: u32| self.words.get((first / 64 + number) as usize).map_or(0, |&word| u128::from(word));
         let (low, high) = (word(0) | word(1) << 64, word(2));
         match first % 64 {
@@ -63,17 +64,17 @@ impl<'w> UsableBits<'w> {
         }
     }
 
-    fn is_in_reserve(&self, bit: u32) -> bool {
+    fn is_in_reserve(&self, bit: ZoneBit) -> bool {
         self.overlay.is_some_and(|overlay| is_set(&overlay.reserve, self.first + bit))
     }
 
-    fn shares(&self, first: u32, count: u16) -> Option<Shares<'w>> {
-        let start = (self.first + first) as usize;
+    fn shares(&self, first: ZoneBit, count: u16) -> Option<Shares<'w>> {
+        let start = (self.first + first).0 as usize;
         Some(Shares(&self.overlay?.shares[start..start + usize::from(count)]))
     }
 }
 
-fn is_set(words: &[u64], bit: u32) -> bool {
+fn is_set(words: &[u64], BitIndex(bit): BitIndex) -> bool {
     words[bit as usize / 64] >> (bit % 64) & 1 == 1
 }
 
@@ -81,7 +82,7 @@ fn is_set(words: &[u64], bit: u32) -> bool {
 #[derive(Clone, Copy, Debug)]
 pub struct Candidates<'w> {
     usable: UsableBits<'w>,
-    first_bit: u32,
+    first_bit: ZoneBit,
     count: u16,
     fail_open: FailOpen,
 }
@@ -99,10 +100,10 @@ pub enum FailOpen {
 impl<'w> Candidates<'w> {
     /// The first bit of a group without health: no health check, no alias that evaluates its
     /// target.
-    pub const ALWAYS_USABLE: u32 = u32::MAX;
+    pub const ALWAYS_USABLE: ZoneBit = ZoneBit(u32::MAX);
 
     /// `count` members whose bits are consecutive from `first_bit` on.
-    pub fn new(usable: UsableBits<'w>, first_bit: u32, count: u16) -> Candidates<'w> {
+    pub fn new(usable: UsableBits<'w>, first_bit: ZoneBit, count: u16) -> Candidates<'w> {
         Candidates { usable, first_bit, count, fail_open: FailOpen::All }
     }
 
@@ -122,13 +123,13 @@ impl<'w> Candidates<'w> {
     }
 
     /// All their numbers.
-    pub fn all(&self) -> std::ops::Range<u16> {
-        0..self.count
+    pub fn all(&self) -> impl Iterator<Item = MemberIndex> + Clone + use<> {
+        (0..self.count).map(MemberIndex)
     }
 
     /// Whether this member may be answered.
-    pub fn is_usable(&self, member: u16) -> bool {
-        self.first_bit == Candidates::ALWAYS_USABLE || self.usable.is_usable(self.first_bit + u32::from(member))
+    pub fn is_usable(&self, member: MemberIndex) -> bool {
+        self.first_bit == Candidates::ALWAYS_USABLE || self.usable.is_usable(self.first_bit + member)
     }
 
     /// The members that may be answered.
@@ -148,8 +149,8 @@ impl<'w> Candidates<'w> {
 
     /// Whether this member may be answered if no member is usable: it is healthy, but waits for its
     /// failback or drains.
-    pub fn is_in_reserve(&self, member: u16) -> bool {
-        self.first_bit != Candidates::ALWAYS_USABLE && self.usable.is_in_reserve(self.first_bit + u32::from(member))
+    pub fn is_in_reserve(&self, member: MemberIndex) -> bool {
+        self.first_bit != Candidates::ALWAYS_USABLE && self.usable.is_in_reserve(self.first_bit + member)
     }
 
     /// The share of weight of each member; `None` if no record in the world is in transition.
@@ -172,11 +173,11 @@ impl Members {
     }
 
     /// The numbers of the members, in ascending order.
-    pub(super) fn list(self) -> ArrayVec<u16, MOST_BITS> {
+    pub(super) fn list(self) -> ArrayVec<MemberIndex, MOST_BITS> {
         let mut members = ArrayVec::new();
         for (first, mut half) in [(0, self.0 as u64), (64, (self.0 >> 64) as u64)] {
             while half != 0 {
-                members.push(first + half.trailing_zeros() as u16);
+                members.push(MemberIndex(first + half.trailing_zeros() as u16));
                 half &= half - 1;
             }
         }
@@ -198,12 +199,12 @@ mod tests {
         fn the_usable_are_those_whose_bits_are_set(
             words in prop::collection::vec(any::<u64>(), 3..6), first in 0u32..64, count in 0u16..=100,
         ) {
-            let candidates = Candidates::new(UsableBits::new(&words, first), 7, count);
-            let one_by_one: Vec<u16> = candidates.all().filter(|&member| candidates.is_usable(member)).collect();
+            let candidates = Candidates::new(UsableBits::new(&words, BitIndex(first)), ZoneBit(7), count);
+            let one_by_one: Vec<MemberIndex> = candidates.all().filter(|&member| candidates.is_usable(member)).collect();
             prop_assert_eq!(candidates.usable().is_empty(), one_by_one.is_empty());
             prop_assert_eq!(candidates.usable().list().to_vec(), one_by_one);
-            prop_assert_eq!(candidates.everyone().list().to_vec(), candidates.all().collect::<Vec<u16>>());
-            let healthless = Candidates::new(UsableBits::new(&[], 0), Candidates::ALWAYS_USABLE, count);
+            prop_assert_eq!(candidates.everyone().list().to_vec(), candidates.all().collect::<Vec<MemberIndex>>());
+            let healthless = Candidates::new(UsableBits::new(&[], BitIndex(0)), Candidates::ALWAYS_USABLE, count);
             prop_assert_eq!(healthless.usable(), healthless.everyone());
         }
     }

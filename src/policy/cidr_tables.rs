@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::geo::PrefixTable;
-use crate::model::{CidrCollection, CidrCollectionId};
+use crate::model::{CidrCollection, CidrCollectionId, PrefixLength};
 
 /// One table per collection. Cheap to clone.
 #[derive(Clone, Debug, Default)]
@@ -19,7 +19,7 @@ pub struct CidrTables(Arc<HashMap<CidrCollectionId, CidrTable>>);
 pub(super) type Blocks = PrefixTable<Box<[Block]>>;
 
 /// The prefix length of a block, and its location.
-pub(super) type Block = (u8, LocationIndex);
+pub(super) type Block = (PrefixLength, LocationIndex);
 
 /// The number of a location within its collection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

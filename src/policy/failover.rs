@@ -1,19 +1,22 @@
 //! Failover routing: the primary while it is healthy, otherwise the secondary; the primary again if
 //! both are unhealthy.
 
-use super::{Candidates, Choice, Note, Trace, first_usable};
-use crate::model::{FailoverRole, ResourceRecordSet, RoutingPolicy};
+use super::{Candidates, Choice, MemberIndex, Note, Trace, first_usable};
+use crate::model::{FailoverRole, PrefixLength, ResourceRecordSet, RoutingPolicy};
 
 /// The pair in order of preference. Either may be missing (spec 1.5: a single record has to be
 /// accepted).
 #[derive(Debug, PartialEq)]
 pub struct Failover {
-    order: [Option<u16>; 2],
+    order: [Option<MemberIndex>; 2],
 }
 
 impl Failover {
     pub(super) fn new(group: &[&ResourceRecordSet]) -> Failover {
-        let member = |role| (0..).zip(group).find(|(_, set)| role_of(set) == Some(role)).map(|(member, _)| member);
+        let member = |role| {
+            let found = MemberIndex::number(group).find(|(_, set)| role_of(set) == Some(role));
+            found.map(|(member, _)| member)
+        };
         Failover { order: [member(FailoverRole::Primary), member(FailoverRole::Secondary)] }
     }
 
@@ -24,7 +27,7 @@ impl Failover {
             let roles = [FailoverRole::Primary, FailoverRole::Secondary].into_iter().zip(self.order);
             Note::Pair(roles.filter_map(|(role, member)| Some((role, member?))).collect())
         });
-        Choice::of(first_usable(self.order.iter().copied().flatten(), candidates), 0)
+        Choice::of(first_usable(self.order.iter().copied().flatten(), candidates), PrefixLength::ZERO)
     }
 }
 

@@ -1,21 +1,23 @@
 //! Geolocation routing: the smallest area that contains the client, then larger ones.
 
-use super::{Candidates, Choice, Note, Trace, first_usable};
+use super::{Candidates, Choice, MemberIndex, Note, Trace, first_usable};
 use crate::geo::{Client, Place};
-use crate::model::{GeoLocation, ResourceRecordSet, RoutingPolicy};
+use crate::model::{GeoLocation, PrefixLength, ResourceRecordSet, RoutingPolicy};
 
 /// Members by area, sorted for binary search.
 #[derive(Debug, PartialEq)]
 pub struct Geolocation {
-    areas: Box<[(u64, u16)]>,
-    default: Option<u16>,
+    areas: Box<[(u64, MemberIndex)]>,
+    default: Option<MemberIndex>,
 }
 
 impl Geolocation {
     pub(super) fn new(group: &[&ResourceRecordSet]) -> Geolocation {
-        let located =
-            || (0..).zip(group).filter_map(|(member, set)| location_of(set).map(|location| (location, member)));
-        let mut areas: Box<[(u64, u16)]> = located().filter_map(|(area, member)| Some((key(area)?, member))).collect();
+        let located = || {
+            MemberIndex::number(group).filter_map(|(member, set)| location_of(set).map(|location| (location, member)))
+        };
+        let mut areas: Box<[(u64, MemberIndex)]> =
+            located().filter_map(|(area, member)| Some((key(area)?, member))).collect();
         areas.sort_unstable();
         let default = located().find(|(location, _)| *location == GeoLocation::Default).map(|(_, member)| member);
         Geolocation { areas, default }
@@ -28,7 +30,7 @@ impl Geolocation {
         if self.areas.is_empty() {
             // The client's location makes no difference here, so it is not looked up.
             trace.note(|| Note::Areas(vec![(GeoLocation::Default, self.default)]));
-            return Choice::of(first_usable(self.default.into_iter(), candidates), 0);
+            return Choice::of(first_usable(self.default.into_iter(), candidates), PrefixLength::ZERO);
         }
         let place = client.place();
         trace.note(|| {
@@ -39,7 +41,7 @@ impl Geolocation {
         Choice::of(first_usable(fitting, candidates), place.scope)
     }
 
-    fn member_for(&self, area: GeoLocation) -> Option<u16> {
+    fn member_for(&self, area: GeoLocation) -> Option<MemberIndex> {
         let Some(key) = key(area) else { return self.default };
         let at = self.areas.binary_search_by_key(&key, |&(key, _)| key).ok()?;
         Some(self.areas[at].1)

@@ -1,19 +1,19 @@
 //! Geoproximity routing: the member with the smallest biased distance to the client.
 
-use super::{Candidates, Choice, Distance, Note, Trace, by_cost, least};
+use super::{Candidates, Choice, Distance, MemberIndex, Note, Trace, by_cost, least};
 use crate::geo::{Client, Point};
 use crate::model::{GeoproximityLocation, ResourceRecordSet, RoutingPolicy};
 
 /// The location and bias of each member.
 #[derive(Debug, PartialEq)]
 pub struct Geoproximity {
-    members: Box<[Attraction]>,
+    members: Box<[BiasedPoint]>,
     /// Members by set identifier: the first wins a tie (docs/decisions).
-    order: Box<[u16]>,
+    order: Box<[MemberIndex]>,
 }
 
 #[derive(Debug, PartialEq)]
-struct Attraction {
+struct BiasedPoint {
     point: Point,
     /// Applies the bias to a distance.
     factor: f64,
@@ -21,8 +21,8 @@ struct Attraction {
 
 impl Geoproximity {
     pub(super) fn new(group: &[&ResourceRecordSet]) -> Geoproximity {
-        let members: Box<[Attraction]> = group.iter().filter_map(|set| attraction_of(set)).collect();
-        let mut order: Box<[u16]> = (0..).zip(&members).map(|(member, _)| member).collect();
+        let members: Box<[BiasedPoint]> = group.iter().filter_map(|set| biased_point_of(set)).collect();
+        let mut order: Box<[MemberIndex]> = MemberIndex::number(&members).map(|(member, _)| member).collect();
         order.sort_by_key(|&member| &group[usize::from(member)].set_identifier);
         Geoproximity { members, order }
     }
@@ -32,10 +32,10 @@ impl Geoproximity {
     pub(super) fn choose<T: Trace>(&self, candidates: Candidates<'_>, client: &Client<'_>, trace: &mut T) -> Choice {
         let place = client.place();
         let client = place.point.as_ref().map(Point::normalized);
-        let cost = |member: u16| client.map_or(0.0, |client| self.members[usize::from(member)].cost(&client));
+        let cost = |member: MemberIndex| client.map_or(0.0, |client| self.members[usize::from(member)].cost(&client));
         trace.note(|| {
-            let distance = |member: u16| {
-                let Attraction { point, factor } = &self.members[usize::from(member)];
+            let distance = |member: MemberIndex| {
+                let BiasedPoint { point, factor } = &self.members[usize::from(member)];
                 let km = client.map(|client| client.distance_km(point));
                 Distance { member, km, biased_km: km.map(|km| km * factor) }
             };
@@ -45,14 +45,14 @@ impl Geoproximity {
     }
 }
 
-impl Attraction {
+impl BiasedPoint {
     /// A sort key that orders members by biased distance to the client, to within a metre.
     fn cost(&self, client: &Point) -> f64 {
         Point::angle(client.chord_squared(&self.point)) * self.factor
     }
 }
 
-fn attraction_of(set: &ResourceRecordSet) -> Option<Attraction> {
+fn biased_point_of(set: &ResourceRecordSet) -> Option<BiasedPoint> {
     let RoutingPolicy::Geoproximity { location, bias } = &set.routing_policy else { return None };
     let coordinates = match location {
         GeoproximityLocation::Region(region) => region.coordinates(),
@@ -60,7 +60,7 @@ fn attraction_of(set: &ResourceRecordSet) -> Option<Attraction> {
             *coordinates
         }
     };
-    Some(Attraction { point: Point::from(coordinates).normalized(), factor: bias_factor(*bias) })
+    Some(BiasedPoint { point: Point::from(coordinates).normalized(), factor: bias_factor(*bias) })
 }
 
 /// Biased distance = distance * (1 - bias/100), for both signs (Developer Guide, "Geoproximity

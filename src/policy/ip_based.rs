@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::cidr_tables::{Block, Blocks, LocationIndex};
-use super::{Candidates, Choice, CidrTables, Note, Trace, first_usable, trace};
+use super::{Candidates, Choice, CidrTables, MemberIndex, Note, Trace, first_usable, trace};
 use crate::geo::Client;
-use crate::model::{ResourceRecordSet, RoutingPolicy};
+use crate::model::{PrefixLength, ResourceRecordSet, RoutingPolicy};
 
 /// The blocks of the collection, which all its groups share, and this group's members for its
 /// locations.
@@ -14,9 +14,9 @@ pub struct IpBased {
     blocks: Arc<Blocks>,
     /// By location: only locations that the group has a member for, which can be far fewer than the
     /// collection has.
-    members: Box<[(LocationIndex, u16)]>,
+    members: Box<[(LocationIndex, MemberIndex)]>,
     /// The member for location `*`.
-    default: Option<u16>,
+    default: Option<MemberIndex>,
 }
 
 impl IpBased {
@@ -26,7 +26,7 @@ impl IpBased {
             _ => None,
         });
         let (mut members, mut default) = (Vec::with_capacity(group.len()), None);
-        for (member, set) in (0..).zip(group) {
+        for (member, set) in MemberIndex::number(group) {
             let RoutingPolicy::IpBased { location, .. } = &set.routing_policy else { continue };
             match location {
                 None => default = default.or(Some(member)),
@@ -61,11 +61,11 @@ impl IpBased {
         });
         // Neighbouring blocks with the same answer share a depth. A prefix of that length matches
         // neither of them, so the answer is valid for the longest block only.
-        let longest = chain.first().map_or(0, |&(length, _)| length);
+        let longest = chain.first().map_or(PrefixLength::ZERO, |&(length, _)| length);
         Choice::of(first_usable(preferred, candidates), hit.depth.max(longest))
     }
 
-    fn member(&self, location: LocationIndex) -> Option<u16> {
+    fn member(&self, location: LocationIndex) -> Option<MemberIndex> {
         let at = self.members.binary_search_by_key(&location, |(known, _)| *known).ok()?;
         Some(self.members[at].1)
     }

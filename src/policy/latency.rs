@@ -1,8 +1,8 @@
 //! Latency routing: the member whose region has the shortest round trip to the client.
 
-use super::{Candidates, Choice, Note, RoundTrip, Trace, by_cost, least};
+use super::{Candidates, Choice, MemberIndex, Note, RoundTrip, Trace, by_cost, least};
 use crate::geo::Client;
-use crate::model::{Country, Region, ResourceRecordSet, RoutingPolicy};
+use crate::model::{Country, PrefixLength, Region, ResourceRecordSet, RoutingPolicy};
 
 /// The region whose member answers all clients in China (API ResourceRecordSetRegion).
 const CHINA_REGION: &str = "cn-north-1";
@@ -13,14 +13,14 @@ const CHINA: Country = Country(*b"CN");
 pub struct Latency {
     regions: Box<[Region]>,
     /// Members by the name of their region: the first wins a tie (docs/decisions).
-    order: Box<[u16]>,
-    china: Option<u16>,
+    order: Box<[MemberIndex]>,
+    china: Option<MemberIndex>,
 }
 
 impl Latency {
     pub(super) fn new(group: &[&ResourceRecordSet]) -> Latency {
         let regions: Box<[Region]> = group.iter().filter_map(|set| region_of(set)).collect();
-        let mut order: Box<[u16]> = (0..).zip(&regions).map(|(member, _)| member).collect();
+        let mut order: Box<[MemberIndex]> = MemberIndex::number(&regions).map(|(member, _)| member).collect();
         order.sort_by_key(|&member| regions[usize::from(member)]);
         let china = order.iter().copied().find(|&member| regions[usize::from(member)].name() == CHINA_REGION);
         Latency { regions, order, china }
@@ -32,18 +32,21 @@ impl Latency {
         let trips = client.round_trips();
         let place = self.china.map(|_| client.place());
         let in_china = self.china.filter(|_| place.is_some_and(|place| place.country == Some(CHINA)));
-        let cost = |member: u16| {
+        let cost = |member: MemberIndex| {
             if in_china == Some(member) { f64::NEG_INFINITY } else { trips.rank_of(self.regions[usize::from(member)]) }
         };
         trace.note(|| {
-            let trip = |member: u16| {
+            let trip = |member: MemberIndex| {
                 let region = self.regions[usize::from(member)];
                 let (ms, basis) = (trips.ms_to(region), trips.basis_of(region));
                 RoundTrip { member, region, ms, basis, for_china: in_china == Some(member) }
             };
             Note::RoundTrips(by_cost(&self.order, cost).into_iter().map(trip).collect())
         });
-        Choice::of(least(&self.order, candidates, cost), trips.scope.max(place.map_or(0, |place| place.scope)))
+        Choice::of(
+            least(&self.order, candidates, cost),
+            trips.scope.max(place.map_or(PrefixLength::ZERO, |place| place.scope)),
+        )
     }
 }
 

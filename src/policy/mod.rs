@@ -7,6 +7,7 @@
 //! 53 chooses records when health checking is configured"): the first healthy candidate in the
 //! policy's order; if none is healthy, all count as healthy.
 
+mod bits;
 mod candidates;
 mod cidr_tables;
 mod dice;
@@ -15,19 +16,22 @@ mod geolocation;
 mod geoproximity;
 mod ip_based;
 mod latency;
+mod member;
 mod multivalue;
 mod trace;
 mod weighted;
 
 use arrayvec::ArrayVec;
 
+pub use bits::{BitIndex, ZoneBit};
 pub use candidates::{Candidates, FailOpen, Overlay, Shares, UsableBits};
 pub use cidr_tables::CidrTables;
 pub use dice::Dice;
+pub use member::MemberIndex;
 pub use trace::{Block, Distance, Draw, DrawBy, Note, RoundTrip, Trace, Untraced};
 
 use crate::geo::Client;
-use crate::model::{ResourceRecordSet, RoutingPolicy};
+use crate::model::{PrefixLength, ResourceRecordSet, RoutingPolicy};
 use failover::Failover;
 use geolocation::Geolocation;
 use geoproximity::Geoproximity;
@@ -70,21 +74,21 @@ pub enum Plan {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Choice {
     /// The members, in the order of the answer; empty means NODATA.
-    pub members: ArrayVec<u16, MAX_CHOSEN>,
+    pub members: ArrayVec<MemberIndex, MAX_CHOSEN>,
     /// The ECS SCOPE PREFIX-LENGTH of this choice.
-    pub scope: u8,
+    pub scope: PrefixLength,
 }
 
 impl Choice {
     /// The choice of a simple group without health: its one member, for every client.
     pub fn of_one<T: Trace>(trace: &mut T) -> Choice {
         trace.note(|| Note::Candidates { usable: vec![true], reserve: vec![false], parts: None, fails_open: true });
-        let choice = Choice::of(Some(0), 0);
+        let choice = Choice::of(Some(MemberIndex(0)), PrefixLength::ZERO);
         trace.note(|| Note::Chosen(choice.clone()));
         choice
     }
 
-    fn of(member: Option<u16>, scope: u8) -> Choice {
+    fn of(member: Option<MemberIndex>, scope: PrefixLength) -> Choice {
         Choice { members: member.into_iter().collect(), scope }
     }
 }
@@ -120,7 +124,7 @@ impl Plan {
             fails_open: candidates.fails_open(),
         });
         let choice = match self {
-            Plan::Simple => Choice::of(first_usable(0..1, candidates), 0),
+            Plan::Simple => Choice::of(first_usable((0..1).map(MemberIndex), candidates), PrefixLength::ZERO),
             Plan::Weighted(plan) => plan.choose(candidates, dice, trace),
             Plan::Latency(plan) => plan.choose(candidates, client, trace),
             Plan::Failover(plan) => plan.choose(candidates, trace),
@@ -137,7 +141,10 @@ impl Plan {
 
 /// The first usable member of `preferred`, which is in the policy's order; if none is usable, the
 /// first in reserve; if none is in reserve, the first (fail-open).
-fn first_usable(mut preferred: impl Iterator<Item = u16> + Clone, candidates: Candidates<'_>) -> Option<u16> {
+fn first_usable(
+    mut preferred: impl Iterator<Item = MemberIndex> + Clone,
+    candidates: Candidates<'_>,
+) -> Option<MemberIndex> {
     // Usually the first is usable, and nothing else is evaluated.
     let all = preferred.clone();
     preferred
@@ -148,20 +155,20 @@ fn first_usable(mut preferred: impl Iterator<Item = u16> + Clone, candidates: Ca
 
 /// The usable member with the lowest cost; the first in `order` wins a tie. Fails open like
 /// `first_usable`.
-fn least(order: &[u16], candidates: Candidates<'_>, cost: impl Fn(u16) -> f64) -> Option<u16> {
+fn least(order: &[MemberIndex], candidates: Candidates<'_>, cost: impl Fn(MemberIndex) -> f64) -> Option<MemberIndex> {
     let all = || order.iter().copied();
     least_of(all().filter(|&member| candidates.is_usable(member)), &cost)
         .or_else(|| least_of(all().filter(|_| candidates.fails_open()), &cost))
 }
 
 /// The members in the order of `least`.
-fn by_cost(order: &[u16], cost: impl Fn(u16) -> f64) -> Vec<u16> {
+fn by_cost(order: &[MemberIndex], cost: impl Fn(MemberIndex) -> f64) -> Vec<MemberIndex> {
     let mut members = order.to_vec();
     members.sort_by(|&one, &other| cost(one).total_cmp(&cost(other)));
     members
 }
 
-fn least_of(members: impl Iterator<Item = u16>, cost: impl Fn(u16) -> f64) -> Option<u16> {
+fn least_of(members: impl Iterator<Item = MemberIndex>, cost: impl Fn(MemberIndex) -> f64) -> Option<MemberIndex> {
     let mut best = None;
     for member in members {
         let cost = cost(member);

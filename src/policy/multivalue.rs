@@ -3,6 +3,7 @@
 use arrayvec::ArrayVec;
 
 use super::{Candidates, Choice, Dice, Draw, DrawBy, Note, Trace};
+use crate::model::PrefixLength;
 
 /// Route 53 answers with up to eight healthy records (Developer Guide, "Multivalue answer
 /// routing").
@@ -32,6 +33,6 @@ impl Multivalue {
         for left in (1..=fitting.len()).rev().take(winners) {
             members.push(fitting.swap_remove(dice.below(left as u32) as usize));
         }
-        Choice { members, scope: 0 }
+        Choice { members, scope: PrefixLength::ZERO }
     }
 }

@@ -50,7 +50,7 @@ impl Case {
     }
 
     fn choose(&self, client: &Client<'_>, dice: &mut Dice) -> Choice {
-        let candidates = Candidates::new(UsableBits::new(&self.words, 0), 0, self.count);
+        let candidates = Candidates::new(UsableBits::new(&self.words, BitIndex(0)), ZoneBit(0), self.count);
         self.plan.choose(candidates, client, dice, &mut Untraced)
     }
 
@@ -68,13 +68,13 @@ impl Case {
     }
 
     fn first(&self, client: &Client<'_>) -> Option<u16> {
-        self.choose(client, &mut Dice::seeded(1)).members.first().copied()
+        self.choose(client, &mut Dice::seeded(1)).members.first().map(|member| member.0)
     }
 }
 
 fn client<'l>(geo_lookup: &'l GeoLookup, prefix: &str) -> Client<'l> {
     let (address, length) = prefix.split_once('/').unwrap();
-    Client::new(geo_lookup, address.parse::<IpAddr>().unwrap(), length.parse().unwrap())
+    Client::new(geo_lookup, address.parse::<IpAddr>().unwrap(), PrefixLength(length.parse().unwrap()))
 }
 
 fn weighted(members: &[(u8, bool)]) -> Case {
@@ -130,7 +130,7 @@ fn multivalue_answers_eight_healthy_ones() {
     let client = client(&geo_lookup, "192.0.2.1/32");
     let mut dice = Dice::seeded(7);
     let mut answered = |case: &Case| {
-        let mut members = case.choose(&client, &mut dice).members.to_vec();
+        let mut members: Vec<u16> = case.choose(&client, &mut dice).members.iter().map(|member| member.0).collect();
         members.sort_unstable();
         members
     };
@@ -210,7 +210,7 @@ fn a_client_in_no_area_gets_the_default_or_nothing() {
     let default_only = geolocation(&[(GeoLocation::Default, true)]);
     assert_eq!(default_only.first(&client(&map, "10.9.9.9/32")), Some(0));
     // The client's location made no difference, so its address must not have either.
-    assert_eq!(default_only.choose(&client(&map, "192.0.2.7/32"), &mut Dice::seeded(1)).scope, 0);
+    assert_eq!(default_only.choose(&client(&map, "192.0.2.7/32"), &mut Dice::seeded(1)).scope, PrefixLength::ZERO);
 }
 
 fn block(text: &str) -> ipnet::IpNet {
@@ -333,7 +333,7 @@ fn whom_a_trace_puts_first_is_who_answers() {
         let (east, west) = (here + f64::from(degrees), here - f64::from(degrees));
         for bias in [0, 30] {
             let case = Case::new([east, west].map(|longitude| member((longitude + 540.0) % 360.0 - 180.0, bias)));
-            let candidates = Candidates::new(UsableBits::new(&case.words, 0), 0, case.count);
+            let candidates = Candidates::new(UsableBits::new(&case.words, BitIndex(0)), ZoneBit(0), case.count);
             let mut notes = Notes::default();
             let choice = case.plan.choose(candidates, &client(&map, "192.0.2.1/32"), &mut Dice::seeded(1), &mut notes);
             let first = notes.0.iter().find_map(|note| match note {

@@ -1,8 +1,8 @@
 //! Tracing of policies: what a policy saw and did, step by step. Without a trace it costs nothing.
 
-use super::Choice;
+use super::{Choice, MemberIndex};
 use crate::geo::TripBasis;
-use crate::model::{FailoverRole, GeoLocation, Region};
+use crate::model::{FailoverRole, GeoLocation, PrefixLength, Region};
 
 /// Receives the steps of a policy.
 pub trait Trace {
@@ -38,10 +38,10 @@ pub enum Note {
         fails_open: bool,
     },
     /// Failover: the pair, or the one member there is.
-    Pair(Vec<(FailoverRole, u16)>),
+    Pair(Vec<(FailoverRole, MemberIndex)>),
     /// Geolocation: the areas that contain the client, from the smallest to the default, and their
     /// members.
-    Areas(Vec<(GeoLocation, Option<u16>)>),
+    Areas(Vec<(GeoLocation, Option<MemberIndex>)>),
     /// Latency: the round trip of each member, the shortest first, ties by the name of the region.
     RoundTrips(Vec<RoundTrip>),
     /// Geoproximity: the distance of each member, the shortest first, ties by set identifier.
@@ -53,7 +53,7 @@ pub enum Note {
         blocks: Vec<Block>,
         /// The members of the matching blocks, followed by that of location `*`; a member may
         /// appear twice.
-        preferred: Vec<u16>,
+        preferred: Vec<MemberIndex>,
     },
     /// Weighted, multivalue: members were drawn at random.
     Draw(Draw),
@@ -65,7 +65,7 @@ pub enum Note {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RoundTrip {
     /// The member.
-    pub member: u16,
+    pub member: MemberIndex,
     /// Its region.
     pub region: Region,
     /// In milliseconds; `None` if unknown, and then all are equal.
@@ -80,7 +80,7 @@ pub struct RoundTrip {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Distance {
     /// The member.
-    pub member: u16,
+    pub member: MemberIndex,
     /// Along the great circle; `None` if the client's location is unknown, and then all are equal.
     pub km: Option<f64>,
     /// The distance after the bias.
@@ -91,11 +91,11 @@ pub struct Distance {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Block {
     /// Its prefix length.
-    pub length: u8,
+    pub length: PrefixLength,
     /// Whether it contains the client's whole prefix; otherwise it does not match.
     pub matches: bool,
     /// The member for its location, if the group has one.
-    pub member: Option<u16>,
+    pub member: Option<MemberIndex>,
 }
 
 /// A random draw.
@@ -104,7 +104,7 @@ pub struct Draw {
     /// What determines a member's tickets.
     pub by: DrawBy,
     /// The members that take part, and their tickets.
-    pub tickets: Vec<(u16, u32)>,
+    pub tickets: Vec<(MemberIndex, u32)>,
     /// The number of winners: one, or up to eight with multivalue.
     pub winners: usize,
 }
@@ -112,7 +112,7 @@ pub struct Draw {
 impl Draw {
     /// The probability with which each member is among the winners. There are several winners only
     /// if all members have the same number of tickets.
-    pub fn shares(&self) -> Vec<(u16, f64)> {
+    pub fn shares(&self) -> Vec<(MemberIndex, f64)> {
         let all: u32 = self.tickets.iter().map(|(_, tickets)| tickets).sum();
         let winners = u32::try_from(self.winners).unwrap_or(u32::MAX);
         let share = |tickets: u32| f64::from(tickets) * f64::from(winners) / f64::from(all.max(1));

@@ -1,7 +1,7 @@
 //! Weighted routing: a share of the answers, with zero weight as a standby.
 
-use super::{Candidates, Choice, Dice, Draw, DrawBy, Note, Trace};
-use crate::model::{ResourceRecordSet, RoutingPolicy};
+use super::{Candidates, Choice, Dice, Draw, DrawBy, MemberIndex, Note, Trace};
+use crate::model::{PrefixLength, ResourceRecordSet, RoutingPolicy};
 
 /// The weights, by member.
 #[derive(Debug, PartialEq)]
@@ -21,17 +21,17 @@ impl Weighted {
         let chosen = self
             .draw(&candidates, |member| candidates.is_usable(member), dice, trace)
             .or_else(|| self.draw(&candidates, |_| candidates.fails_open(), dice, trace));
-        Choice::of(chosen, 0)
+        Choice::of(chosen, PrefixLength::ZERO)
     }
 
     fn draw<T: Trace>(
         &self,
         candidates: &Candidates<'_>,
-        eligible: impl Fn(u16) -> bool,
+        eligible: impl Fn(MemberIndex) -> bool,
         dice: &mut Dice,
         trace: &mut T,
-    ) -> Option<u16> {
-        let weights = || (0..).zip(&self.weights).filter(|&(member, _)| eligible(member));
+    ) -> Option<MemberIndex> {
+        let weights = || MemberIndex::number(&self.weights).filter(|&(member, _)| eligible(member));
         let whole = || weights().map(|(member, &weight)| (member, u32::from(weight)));
         let drawn = match candidates.shares() {
             None => draw_by_weight(whole, dice, trace),
@@ -49,11 +49,11 @@ impl Weighted {
 
 /// P(member) = weight / sum of the weights of the eligible members. `None` if the sum is zero. The
 /// sum of a hundred members with a weight of 255 × 255 each is less than 2³².
-fn draw_by_weight<T: Trace, I: Iterator<Item = (u16, u32)>>(
+fn draw_by_weight<T: Trace, I: Iterator<Item = (MemberIndex, u32)>>(
     weights: impl Fn() -> I,
     dice: &mut Dice,
     trace: &mut T,
-) -> Option<u16> {
+) -> Option<MemberIndex> {
     let sum: u32 = weights().map(|(_, weight)| weight).sum();
     if sum == 0 {
         return None;
@@ -70,10 +70,10 @@ fn draw_by_weight<T: Trace, I: Iterator<Item = (u16, u32)>>(
 /// Any eligible member, with equal probability.
 fn draw_evenly<T: Trace>(
     candidates: &Candidates<'_>,
-    eligible: impl Fn(u16) -> bool,
+    eligible: impl Fn(MemberIndex) -> bool,
     dice: &mut Dice,
     trace: &mut T,
-) -> Option<u16> {
+) -> Option<MemberIndex> {
     let eligible = || candidates.all().filter(|&member| eligible(member));
     let count = u32::try_from(eligible().count()).ok().filter(|&count| count > 0)?;
     trace.note(|| {

@@ -22,7 +22,8 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::config::{DnstapSettings, QueryLogSettings};
-use crate::stats::Transport;
+use crate::model::{PrefixLength, QueryType};
+use crate::requestor::Requestor;
 
 use channel::Channel;
 pub use channel::Totals;
@@ -65,25 +66,21 @@ pub struct QueryEvent<'q> {
     pub zone_id: Option<&'q str>,
     /// The name of the zone in wire format, in lower case; empty if no zone answers.
     pub zone_name: &'q [u8],
-    /// The QTYPE.
-    pub record_type: u16,
+    /// The QTYPE; 0 if it could not be parsed.
+    pub qtype: QueryType,
     /// The response code.
     pub response_code: u8,
-    /// The transport of the query.
-    pub transport: Transport,
-    /// The source address of the query.
-    pub resolver: IpAddr,
+    /// Who sent the query.
+    pub requestor: Requestor,
     /// The client subnet of the query: address and source prefix length.
-    pub subnet: Option<(IpAddr, u8)>,
+    pub subnet: Option<(IpAddr, PrefixLength)>,
 }
 
 /// A query and its response for dnstap.
 #[derive(Clone, Copy, Debug)]
 pub struct Exchange<'q> {
-    /// The transport of the query.
-    pub transport: Transport,
-    /// The source address of the query.
-    pub client: SocketAddr,
+    /// Who sent the query.
+    pub requestor: Requestor,
     /// The destination address of the query, if known.
     pub server: Option<SocketAddr>,
     /// The query as received.
@@ -146,9 +143,9 @@ impl QueryLogging {
 }
 
 impl QueryLogger {
-    /// Reads the clock for the following queries.
-    pub fn read_clock(&mut self) {
-        self.now = now();
+    /// Sets the time of the following queries, since 1970.
+    pub fn set_time(&mut self, now: Duration) {
+        self.now = now;
     }
 
     /// Adds a query to the query log, if it is enabled and its filter matches.
@@ -172,7 +169,7 @@ impl QueryLogger {
 }
 
 /// The system clock, since 1970. A clock before 1970 counts as 1970.
-fn now() -> Duration {
+pub fn now() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 

@@ -44,10 +44,8 @@ pub(super) enum Wait {
 pub(super) struct Packet<'b> {
     /// The packet.
     pub(super) bytes: &'b [u8],
-    /// The source address.
-    pub(super) source: IpAddr,
-    /// The source port.
-    pub(super) source_port: u16,
+    /// The source address and port.
+    pub(super) source: SocketAddr,
     /// The destination address, if the socket listens on all addresses.
     pub(super) destination: Option<IpAddr>,
     /// The buffer for the response.
@@ -152,20 +150,20 @@ impl Batch {
         if flags & libc::MSG_TRUNC != 0 {
             return None;
         }
-        let (source, source_port) = source?;
+        let source = source?;
         // SAFETY: in bounds and live as above. The two buffers are apart; the references borrow
         // `self`, so that neither the kernel nor another `packet` touches them while they live. All
         // octets are initialised: zeroed at first.
         let (input, out) = unsafe { (&(*slots).inputs[index], &mut (*slots).outputs[index]) };
         let bytes = input.get(..octets as usize)?;
-        Some(Packet { bytes, source, source_port, destination, out: &mut out[..MAX_UDP_OCTETS] })
+        Some(Packet { bytes, source, destination, out: &mut out[..MAX_UDP_OCTETS] })
     }
 
     /// The packet in a slot of the last batch, possibly truncated, and its source address, without
     /// taking it. `None` if the source address cannot be answered.
     pub(super) fn peek(&self, index: usize) -> Option<(&[u8], IpAddr)> {
         assert!(index < BATCH_PACKETS);
-        let (source, _) = self.source(index)?;
+        let source = self.source(index)?.ip();
         let slots = self.slots.as_ptr();
         // SAFETY: in bounds, the allocation is live, all octets of it are initialised: zeroed at
         // first. The reference borrows `self`, so that neither the kernel nor `packet` writes there
@@ -266,7 +264,7 @@ impl Batch {
     }
 
     /// The source address and port of a packet, if they can be answered.
-    fn source(&self, index: usize) -> Option<(IpAddr, u16)> {
+    fn source(&self, index: usize) -> Option<SocketAddr> {
         // SAFETY: `index` is in bounds; a zeroed or kernel-written `sockaddr_storage` is valid,
         // aligned for and at least as large as both kinds of address it is read as, according to
         // its family.
@@ -285,7 +283,8 @@ impl Batch {
             }
         };
         let answerable = port != 0 && !address.is_unspecified() && !address.is_multicast();
-        (answerable && address != IpAddr::V4(Ipv4Addr::BROADCAST)).then_some((address, u16::from_be(port)))
+        (answerable && address != IpAddr::V4(Ipv4Addr::BROADCAST))
+            .then_some(SocketAddr::new(address, u16::from_be(port)))
     }
 
     /// Turns the control message with the destination of a packet into one with the source of the

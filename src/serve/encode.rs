@@ -7,11 +7,9 @@
 
 use arrayvec::ArrayVec;
 
-use super::decode::{
-    HEADER_OCTETS, MIN_PAYLOAD_OCTETS, OPTION_CLIENT_SUBNET, OPTION_NSID, SubnetOption, TYPE_OPT, TYPE_TSIG,
-};
-use super::{Edns, FaultCode, Request, Signature};
-use crate::answer::{Answer, Data, Dice, Need, Owner, Part, Records, ZoneServers};
+use super::decode::{ErrorCode, HEADER_OCTETS, MIN_PAYLOAD_OCTETS, Request, Signature, TYPE_TSIG};
+use super::edns::{Edns, ResponseOption, ResponseOptions, TYPE_OPT};
+use crate::answer::{Answer, Data, Dice, Owner, Part, Presence, Records, ZoneServers};
 use crate::model::{MAX_VALUES, RecordType};
 
 /// Pointer to the name in the question, which follows the header of every response.
@@ -35,8 +33,8 @@ pub struct Frame<'s> {
     pub most_octets: usize,
     /// The UDP payload size that the server announces.
     pub payload_size: u16,
-    /// The server identifier; empty if it has none.
-    pub nsid: &'s [u8],
+    /// The EDNS options, if the request has an OPT record.
+    pub options: ResponseOptions<'s>,
 }
 
 /// The result of encoding.
@@ -60,14 +58,14 @@ pub fn encode_answer(
     message.zone_pointer = zone_pointer(request, answer);
     let sections = message.sections(answer, dice);
     let truncated = sections.is_err();
-    message.end(answer.rcode as u8, Bits { authoritative: answer.authoritative, truncated }, answer.scope)
+    message.end(answer.rcode as u8, Bits { authoritative: answer.authoritative, truncated })
 }
 
 /// Writes the response to a request that does not reach a zone. `out` must hold at least 512
 /// octets.
-pub fn encode_fault(request: &Request<'_>, code: FaultCode, frame: &Frame<'_>, out: &mut [u8]) -> Encoded {
+pub fn encode_error(request: &Request<'_>, code: ErrorCode, frame: &Frame<'_>, out: &mut [u8]) -> Encoded {
     let message = Message::begin(request, frame, out);
-    message.end(code as u8, Bits { authoritative: false, truncated: false }, 0)
+    message.end(code as u8, Bits { authoritative: false, truncated: false })
 }
 
 /// The zone's name is the end of the question's name.
@@ -100,13 +98,15 @@ struct Truncated;
 /// A response being written. The header is written last, when the counts are known.
 struct Message<'m, 'o> {
     request: &'m Request<'m>,
-    /// NSID is absent if it was not requested.
-    payload_size: u16,
-    nsid: Option<&'m [u8]>,
+    frame: &'m Frame<'m>,
+    /// How many of the options are written.
+    option_count: usize,
     out: &'o mut [u8],
     at: usize,
     /// End of the space for records. The space for OPT follows.
     end: usize,
+    /// The length of OPT; 0 if the request has none.
+    opt_octets: usize,
     zone_pointer: u16,
     /// Answer, authority, additional.
     counts: [u16; 3],
@@ -127,27 +127,37 @@ enum Section {
 }
 
 impl<'m, 'o> Message<'m, 'o> {
-    fn begin(request: &'m Request<'m>, frame: &Frame<'m>, out: &'o mut [u8]) -> Message<'m, 'o> {
+    fn begin(request: &'m Request<'m>, frame: &'m Frame<'m>, out: &'o mut [u8]) -> Message<'m, 'o> {
         let most_octets = frame.most_octets.min(out.len());
         let at = HEADER_OCTETS + request.question.len();
         out[HEADER_OCTETS..at].copy_from_slice(request.question);
-        let nsid_asked = request.edns.as_ref().is_some_and(|edns| edns.nsid_asked) && !frame.nsid.is_empty();
         let mut message = Message {
             request,
-            payload_size: frame.payload_size,
-            nsid: nsid_asked.then_some(frame.nsid),
+            frame,
+            option_count: ResponseOptions::MOST,
             out,
             at,
             end: 0,
+            opt_octets: 0,
             zone_pointer: QUESTION_POINTER,
             counts: [0; 3],
         };
-        if message.at + message.opt_octets() > most_octets {
-            // A very long identifier is left out in favour of the response.
-            message.nsid = None;
+        if request.edns.is_some() {
+            message.opt_octets = message.opt_octets();
+            while message.at + message.opt_octets > most_octets && message.option_count > 0 {
+                // The response is worth more than an option, such as a very long server identifier.
+                message.option_count -= 1;
+                message.opt_octets = message.opt_octets();
+            }
         }
-        message.end = most_octets - message.opt_octets();
+        message.end = most_octets - message.opt_octets;
         message
+    }
+
+    /// The length of OPT with the options that are written.
+    fn opt_octets(&self) -> usize {
+        let options = self.frame.options.first(self.option_count);
+        OPT_OCTETS + options.map(|option| OPTION_HEAD_OCTETS + option.octets()).sum::<usize>()
     }
 
     fn sections(&mut self, answer: &Answer<'_>, dice: &mut Dice) -> Result<(), Truncated> {
@@ -189,7 +199,7 @@ impl<'m, 'o> Message<'m, 'o> {
             let (at, count) = (self.at, self.counts[section as usize]);
             if self.record_set(section, set, dice).is_err() {
                 (self.at, self.counts[section as usize]) = (at, count);
-                if first.need == Need::Required {
+                if first.presence == Presence::Required {
                     return Err(Truncated);
                 }
             }
@@ -291,20 +301,27 @@ impl<'m, 'o> Message<'m, 'o> {
     }
 
     fn put(&mut self, bytes: &[u8]) -> Result<(), Full> {
-        let end = self.at + bytes.len();
-        if end > self.end {
-            return Err(Full);
-        }
-        self.out[self.at..end].copy_from_slice(bytes);
-        self.at = end;
+        self.space(bytes.len())?.copy_from_slice(bytes);
         Ok(())
     }
 
+    /// The next octets of the message, which the caller writes.
+    #[inline]
+    fn space(&mut self, octets: usize) -> Result<&mut [u8], Full> {
+        let start = self.at;
+        let end = start + octets;
+        if end > self.end {
+            return Err(Full);
+        }
+        self.at = end;
+        Ok(&mut self.out[start..end])
+    }
+
     /// Writes OPT, the unsigned TSIG error and finally the header.
-    fn end(mut self, response_code: u8, bits: Bits, scope: u8) -> Encoded {
-        self.end += self.opt_octets();
+    fn end(mut self, response_code: u8, bits: Bits) -> Encoded {
+        self.end += self.opt_octets;
         if let Some(edns) = &self.request.edns {
-            let written = self.opt(edns, response_code >> 4, scope);
+            let written = self.opt(edns, response_code >> 4);
             debug_assert!(written.is_ok(), "space for OPT was reserved");
             self.counts[Section::Additional as usize] += 1;
         }
@@ -335,47 +352,26 @@ impl<'m, 'o> Message<'m, 'o> {
         self.out[..HEADER_OCTETS].copy_from_slice(words.as_flattened());
     }
 
-    /// The length of OPT in octets; 0 if the request has none.
-    fn opt_octets(&self) -> usize {
-        let Some(edns) = &self.request.edns else { return 0 };
-        let nsid = self.nsid.map_or(0, |nsid| OPTION_HEAD_OCTETS + nsid.len());
-        let subnet = edns.client_subnet.map_or(0, |subnet| OPTION_HEAD_OCTETS + subnet.data.len());
-        OPT_OCTETS + nsid + subnet
-    }
-
     /// RFC 6891 sections 6.1.2 and 6.1.3: version 0, the upper bits of the response code, DO as
     /// received.
-    fn opt(&mut self, edns: &Edns<'_>, response_code_high: u8, scope: u8) -> Result<(), Full> {
+    fn opt(&mut self, edns: &Edns<'_>, response_code_high: u8) -> Result<(), Full> {
         let [type_high, type_low] = TYPE_OPT.to_be_bytes();
-        let [size_high, size_low] = self.payload_size.to_be_bytes();
+        let [size_high, size_low] = self.frame.payload_size.to_be_bytes();
         let dnssec_ok = u8::from(edns.dnssec_ok) << 7;
         #[expect(clippy::cast_possible_truncation, reason = "the options fit a message")]
-        let [length_high, length_low] = ((self.opt_octets() - OPT_OCTETS) as u16).to_be_bytes();
+        let [length_high, length_low] = ((self.opt_octets - OPT_OCTETS) as u16).to_be_bytes();
         self.put_array([0, type_high, type_low, size_high, size_low])?;
         self.put_array([response_code_high, 0, dnssec_ok, 0, length_high, length_low])?;
-        if let Some(nsid) = self.nsid {
-            self.option(OPTION_NSID, nsid)?;
-        }
-        if let Some(subnet) = edns.client_subnet {
-            self.client_subnet(subnet, scope)?;
-        }
-        Ok(())
+        let options = &self.frame.options;
+        options.first(self.option_count).try_for_each(|option| self.option(option))
     }
 
-    /// RFC 7871 section 7.2.1: all fields as received except the scope. Without a location the
-    /// scope is 0.
-    fn client_subnet(&mut self, subnet: SubnetOption<'_>, scope: u8) -> Result<(), Full> {
-        let scope = if subnet.source_prefix() == 0 { 0 } else { scope.min(subnet.most_bits()) };
-        let start = self.at;
-        self.option(OPTION_CLIENT_SUBNET, subnet.data)?;
-        self.out[start + OPTION_HEAD_OCTETS + 3] = scope;
+    fn option(&mut self, option: &ResponseOption<'_>) -> Result<(), Full> {
+        let octets = option.octets();
+        self.put_u16(option.code())?;
+        self.put_array(length_of(octets))?;
+        option.write(self.space(octets)?);
         Ok(())
-    }
-
-    fn option(&mut self, code: u16, data: &[u8]) -> Result<(), Full> {
-        self.put_u16(code)?;
-        self.put_array(length_of(data.len()))?;
-        self.put(data)
     }
 
     /// The unsigned TSIG with BADKEY (RFC 8945 sections 5.2.1 and 5.3.2), without a MAC.

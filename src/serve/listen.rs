@@ -12,10 +12,13 @@ use thiserror::Error;
 use tokio::sync::watch;
 use tracing::warn;
 
-use super::{Responder, ResponderSettings, TcpLimits, Transport, portable, tcp};
+use super::respond::{Responder, ResponderSettings};
+use super::tcp::TcpLimits;
 #[cfg(target_os = "linux")]
 use super::{batch, udp};
+use super::{portable, tcp};
 use crate::query_logging::QueryLogging;
+use crate::requestor::Transport;
 use crate::stats::{Meters, Stats, Totals};
 use crate::world::Reader;
 

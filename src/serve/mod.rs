@@ -5,7 +5,9 @@
 
 #[cfg(target_os = "linux")]
 mod batch;
+mod clock;
 mod decode;
+mod edns;
 mod encode;
 mod listen;
 mod portable;
@@ -15,14 +17,15 @@ mod tcp;
 #[cfg(target_os = "linux")]
 mod udp;
 
-pub use decode::{Decoded, Edns, FaultCode, Request, Signature, SubnetOption, decode};
-pub use encode::{Encoded, Frame, encode_answer, encode_fault};
+pub use decode::{Decoded, ErrorCode, Request, Signature, decode};
+pub use edns::{ClientSubnetUse, Edns, RequestOptions, ResponseOption, ResponseOptions, SubnetOption};
+pub use encode::{Encoded, Frame, encode_answer, encode_error};
 pub use listen::{BindError, Bound, Observers, Serving, UdpPath, socket_count};
 pub use prefetch::BATCH_PACKETS;
-pub use respond::{ClientSubnetUse, MAX_TCP_OCTETS, MAX_UDP_OCTETS, Responder, ResponderSettings};
+pub use respond::{MAX_TCP_OCTETS, MAX_UDP_OCTETS, Received, Responder, ResponderSettings};
 pub use tcp::TcpLimits;
 
-pub use crate::stats::Transport;
+pub use crate::requestor::{Requestor, Transport};
 
 #[cfg(test)]
 mod socket_tests;

@@ -21,9 +21,9 @@ use tokio::sync::watch;
 use tokio::time::{interval, timeout};
 use tracing::warn;
 
-use super::respond::MAX_UDP_OCTETS;
-use super::{Responder, Transport};
+use super::respond::{MAX_UDP_OCTETS, Received, Responder};
 use crate::query_logging::Exchange;
+use crate::requestor::{Requestor, Transport};
 use crate::world::{CachedReader, Reader};
 
 /// How often an idle server releases an outdated world.
@@ -79,15 +79,14 @@ impl Adapter {
     /// The response as a message; `None` if there is no response.
     fn respond(&self, request: &Request) -> Option<Message> {
         let state = &mut *self.state();
-        let source = request.src().ip();
+        let (requestor, query) = (Requestor::new(request.src(), Transport::Udp), request.as_slice());
         let out = state.out.as_mut_slice();
-        let began = state.responder.begin();
-        let octets = state.responder.respond(state.worlds.load(), request.as_slice(), source, Transport::Udp, out);
-        state.responder.end(Transport::Udp, began, 1);
-        if let Some(observer) = state.responder.observer() {
-            let (client, query) = (request.src(), request.as_slice());
-            let response = &out[..octets];
-            observer.exchange(&Exchange { transport: Transport::Udp, client, server: None, query, response });
+        let start = state.responder.begin();
+        let received = Received::new(query, requestor, start.at);
+        let octets = state.responder.respond(state.worlds.load(), &received, out);
+        state.responder.end(Transport::Udp, start, 1);
+        if let Some(query_logger) = state.responder.dnstap() {
+            query_logger.exchange(&Exchange { requestor, server: None, query, response: &out[..octets] });
         }
         if octets == 0 {
             return None;

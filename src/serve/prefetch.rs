@@ -13,8 +13,8 @@ use std::net::IpAddr;
 
 use arrayvec::ArrayVec;
 
-use super::ClientSubnetUse;
-use super::decode::{HEADER_OCTETS, may_be_question, subnet_ahead};
+use super::decode::{HEADER_OCTETS, likely_client_subnet, may_be_question};
+use super::edns::ClientSubnetUse;
 use crate::answer::QueryName;
 use crate::geo::{GeoLookup, Located};
 use crate::prefetch::SIDE_BY_SIDE;
@@ -84,7 +84,7 @@ impl Prefetch {
             if read == 0 {
                 return;
             }
-            world.fetch_ahead(&self.names[..read]);
+            world.prefetch(&self.names[..read]);
         }
     }
 
@@ -109,15 +109,15 @@ impl Prefetch {
     }
 
     /// Records that an answer of the batch was made and whether it needed a location.
-    pub(super) fn learn(&mut self, needed_place: bool) {
-        self.needed += usize::from(needed_place);
+    pub(super) fn record_answer(&mut self, needed_location: bool) {
+        self.needed += usize::from(needed_location);
     }
 }
 
 /// The client address that the answer will use, assuming that the packet is valid.
 fn client_of((packet, source): (&[u8], IpAddr), client_subnet: ClientSubnetUse) -> IpAddr {
     let subnet = match client_subnet {
-        ClientSubnetUse::Use => subnet_ahead(packet),
+        ClientSubnetUse::Use => likely_client_subnet(packet),
         ClientSubnetUse::Ignore => None,
     };
     subnet.map_or(source, |subnet| subnet.address).to_canonical()
@@ -176,17 +176,17 @@ mod tests {
         let mut prefetch = Prefetch::default();
         let clients = [Some(1), Some(1), None, Some(2), Some(1)];
         begin(&mut prefetch, &clients, ClientSubnetUse::Use, QUESTION);
-        assert_eq!(known(&prefetch, 5), [None; 5], "nothing was learnt yet");
-        [true, false, true, false].into_iter().for_each(|needed| prefetch.learn(needed));
+        assert_eq!(known(&prefetch, 5), [None; 5], "no answer was recorded yet");
+        [true, false, true, false].into_iter().for_each(|needed| prefetch.record_answer(needed));
         begin(&mut prefetch, &clients, ClientSubnetUse::Use, QUESTION);
         // A packet that cannot be answered is not located.
         let [first, second] = [1, 2].map(|last| Some(client(last)));
         let of_each = known(&prefetch, 5);
         assert_eq!([of_each[0], of_each[1], of_each[3], of_each[4]], [first, first, second, first]);
         assert_eq!(prefetch.located.len(), 3, "a client that repeats is looked for once");
-        prefetch.learn(true);
+        prefetch.record_answer(true);
         begin(&mut prefetch, &clients, ClientSubnetUse::Use, QUESTION);
-        assert_eq!(known(&prefetch, 5), [None; 5], "one of five needed a place");
+        assert_eq!(known(&prefetch, 5), [None; 5], "one of five needed a location");
     }
 
     #[test]

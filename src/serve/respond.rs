@@ -1,19 +1,21 @@
-//! Turns one query packet into one response. UDP workers, TCP and the hickory-server adapter all
-//! call it.
+//! Turns one query packet into one response, in three steps: admit the packet, answer it, account
+//! for it. UDP workers, TCP and the hickory-server adapter all call it.
 
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::decode::MIN_PAYLOAD_OCTETS;
-use super::encode::{Frame, encode_answer, encode_fault, udp_limit};
+use super::clock::Clock;
+use super::decode::{Decoded, MIN_PAYLOAD_OCTETS, Request, decode};
+use super::edns::{ClientSubnetUse, ResponseOptions};
+use super::encode::{Encoded, Frame, encode_answer, encode_error, udp_limit};
 use super::prefetch::Prefetch;
-use super::{Decoded, Request, decode};
-use crate::answer::{Answer, ClientSubnet, Dice, Query, QueryName, Untraced, resolve_into};
+use crate::answer::{Accounting, Answer, ClientSubnet, Dice, Query, QueryName, Timestamp, Untraced, resolve_into};
 use crate::geo::Located;
-use crate::model::HostedZoneId;
+use crate::model::{PrefixLength, QueryType};
 use crate::query_logging::{QueryEvent, QueryLogger};
-use crate::stats::{Counted, Family, Stats, Transport, ZoneNumber};
+use crate::requestor::{Requestor, Transport};
+use crate::stats::{Counted, Stats};
 use crate::world::World;
 
 /// The longest message over TCP: its length field has two octets.
@@ -33,34 +35,52 @@ pub struct ResponderSettings {
     pub client_subnet: ClientSubnetUse,
 }
 
-/// How to treat EDNS Client Subnet (RFC 7871).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum ClientSubnetUse {
-    /// The option locates the client, and the response contains the network that it is valid for.
-    #[default]
-    Use,
-    /// The option is ignored like an unknown one: the address of the resolver decides, and the
-    /// response does not contain the option.
-    Ignore,
-}
-
 /// Answers packets. Each worker has one and reuses its buffers.
 pub struct Responder {
     settings: ResponderSettings,
     name: QueryName,
     dice: Dice,
     stats: Arc<Stats>,
+    clock: Clock,
     prefetch: Prefetch,
     /// The query log and dnstap, if enabled. Without them it costs one branch.
     query_logger: Option<Box<QueryLogger>>,
 }
 
-/// What the query log needs beyond the counters.
-struct QueryDetails<'q> {
-    question: &'q [u8],
-    subnet: Option<ClientSubnet>,
-    zone_id: Option<&'q HostedZoneId>,
-    zone_octets: usize,
+/// A packet as it was received.
+#[derive(Clone, Copy, Debug)]
+pub struct Received<'p> {
+    /// The message.
+    pub packet: &'p [u8],
+    /// Who sent it.
+    pub requestor: Requestor,
+    /// When it arrived. One reading of the clock serves a whole batch.
+    pub at: Timestamp,
+    /// The location of the client that the packet seems to have, if it was prefetched.
+    located: Option<&'p Located>,
+}
+
+impl<'p> Received<'p> {
+    /// A packet without prefetched data.
+    pub fn new(packet: &'p [u8], requestor: Requestor, at: Timestamp) -> Received<'p> {
+        Received { packet, requestor, at, located: None }
+    }
+}
+
+/// A response that was written.
+struct Response {
+    encoded: Encoded,
+    /// 0 if it could not be parsed.
+    qtype: QueryType,
+    response_code: u8,
+}
+
+/// The readings of the clocks at the start of a batch.
+#[derive(Clone, Copy)]
+pub(super) struct BatchStart {
+    began: Instant,
+    /// The time of day.
+    pub(super) at: Timestamp,
 }
 
 impl Responder {
@@ -77,6 +97,7 @@ impl Responder {
             name: QueryName::default(),
             dice: Dice::seeded(seed),
             stats,
+            clock: Clock::new(),
             prefetch: Prefetch::default(),
             query_logger: None,
         }
@@ -89,40 +110,28 @@ impl Responder {
     }
 
     /// Reads the clock for the following queries, one or a batch.
-    pub(super) fn begin(&mut self) -> Instant {
+    pub(super) fn begin(&mut self) -> BatchStart {
+        let began = Instant::now();
+        let at = self.clock.time_at(began);
         if let Some(query_logger) = &mut self.query_logger {
-            query_logger.read_clock();
+            query_logger.set_time(at.0);
         }
-        Instant::now()
+        BatchStart { began, at }
     }
 
-    /// Records that `queries` queries were answered since `began`.
-    pub(super) fn end(&self, transport: Transport, began: Instant, queries: usize) {
-        self.stats.count_duration(transport, began.elapsed(), queries as u64);
+    /// Records that `queries` queries were answered since `start`.
+    pub(super) fn end(&self, transport: Transport, start: BatchStart, queries: usize) {
+        self.stats.count_duration(transport, start.began.elapsed(), queries as u64);
     }
 
     /// The query logger, if dnstap is enabled: it gets whole messages.
-    pub(super) fn observer(&mut self) -> Option<&mut QueryLogger> {
+    pub(super) fn dnstap(&mut self) -> Option<&mut QueryLogger> {
         self.query_logger.as_deref_mut().filter(|query_logger| query_logger.has_dnstap())
     }
 
     /// The counters of this responder, their only writer.
     pub fn stats(&self) -> &Arc<Stats> {
         &self.stats
-    }
-
-    /// Answers `packet` from `world` into `out`, which must hold `MAX_UDP_OCTETS` or
-    /// `MAX_TCP_OCTETS` octets. Returns the length of the response in octets; 0 means that no
-    /// response is sent.
-    pub fn respond(
-        &mut self,
-        world: &World,
-        packet: &[u8],
-        source: IpAddr,
-        transport: Transport,
-        out: &mut [u8],
-    ) -> usize {
-        self.respond_to(world, packet, source, transport, None, out)
     }
 
     /// Prefetches for a batch: all its packets with their source addresses, `None` for one that
@@ -135,78 +144,108 @@ impl Responder {
         self.prefetch.begin(world, self.settings.client_subnet, packets);
     }
 
-    /// Like `respond` over UDP, for the packet at index `number` of the batch given to `prefetch`,
-    /// from the same world.
+    /// Like `respond`, for the packet at index `number` of the batch given to `prefetch`, from the
+    /// same world.
     pub fn respond_prefetched(
         &mut self,
         number: usize,
         world: &World,
-        packet: &[u8],
-        source: IpAddr,
+        received: &Received<'_>,
         out: &mut [u8],
     ) -> usize {
         let located = self.prefetch.of(number);
-        self.respond_to(world, packet, source, Transport::Udp, located.as_ref(), out)
+        self.respond_to(world, &Received { located: located.as_ref(), ..*received }, out)
+    }
+
+    /// Answers a packet from `world` into `out`, which must hold `MAX_UDP_OCTETS` or
+    /// `MAX_TCP_OCTETS` octets. Returns the length of the response in octets; 0 means that no
+    /// response is sent.
+    pub fn respond(&mut self, world: &World, received: &Received<'_>, out: &mut [u8]) -> usize {
+        self.respond_to(world, received, out)
     }
 
     #[inline(always)]
-    fn respond_to(
+    fn respond_to(&mut self, world: &World, received: &Received<'_>, out: &mut [u8]) -> usize {
+        let mut accounting = Accounting::default();
+        let admitted = self.admit(received);
+        let response = self.answer(&admitted, received, world, &mut accounting, out);
+        self.account(received, &admitted, response.as_ref(), &accounting);
+        response.map_or(0, |response| response.encoded.octets)
+    }
+
+    /// Decides what happens to a packet: it is dropped, or it gets an error or an answer.
+    #[inline(always)]
+    fn admit<'p>(&mut self, received: &Received<'p>) -> Decoded<'p> {
+        let mut decoded = decode(received.packet, &mut self.name);
+        if let Decoded::Error(request, _) | Decoded::Question(request, _) = &mut decoded
+            && let (ClientSubnetUse::Ignore, Some(edns)) = (self.settings.client_subnet, &mut request.edns)
+        {
+            // An ignored client subnet is not repeated in the response. A resolver that saw a scope
+            // would assume that the answer was made for that network (RFC 7871 section 7.2.1).
+            edns.options.client_subnet = None;
+        }
+        decoded
+    }
+
+    /// Writes the response to an admitted packet; `None` if it is dropped.
+    #[inline(always)]
+    fn answer<'w>(
         &mut self,
-        world: &World,
-        packet: &[u8],
-        source: IpAddr,
-        transport: Transport,
-        located: Option<&Located>,
+        admitted: &Decoded<'_>,
+        received: &Received<'_>,
+        world: &'w World,
+        accounting: &mut Accounting<'w>,
         out: &mut [u8],
-    ) -> usize {
-        let source = source.to_canonical();
-        let family = Family::of(source);
-        let (encoded, counted, details) = match decode(packet, &mut self.name) {
-            Decoded::Silence => {
-                self.stats.count_silence(transport, family);
-                return 0;
+    ) -> Option<Response> {
+        let transport = received.requestor.transport();
+        match admitted {
+            Decoded::Dropped => None,
+            Decoded::Error(request, code) => {
+                let encoded =
+                    encode_error(request, *code, &frame(&self.settings, request, transport, PrefixLength::ZERO), out);
+                Some(Response { encoded, qtype: qtype_of(request), response_code: *code as u8 })
             }
-            Decoded::Fault(mut request, code) => {
-                self.forget_ignored(&mut request);
-                let (zone, record_type, response_code) = (ZoneNumber::NONE, record_type(&request), code as u8);
-                let counted = Counted { zone, transport, family, record_type, response_code };
-                let subnet = client_subnet(&request);
-                let details = QueryDetails { question: request.question, subnet, zone_id: None, zone_octets: 0 };
-                (encode_fault(&request, code, &frame(&self.settings, &request, transport), out), counted, details)
-            }
-            Decoded::Question(mut request, record_type) => {
-                self.forget_ignored(&mut request);
-                let client_subnet = client_subnet(&request);
-                let query = Query { name: &self.name, record_type, source, client_subnet, located };
+            Decoded::Question(request, qtype) => {
+                let query = Query {
+                    name: &self.name,
+                    qtype: *qtype,
+                    requestor: &received.requestor,
+                    client_subnet: client_subnet(request),
+                    located: received.located,
+                    dnssec_ok: request.edns.as_ref().is_some_and(|edns| edns.dnssec_ok),
+                    at: received.at,
+                };
                 let mut answer = Answer::default();
-                resolve_into(&query, world, &mut self.dice, &mut Untraced, &mut answer);
-                self.prefetch.learn(answer.needed_place);
-                let frame = frame(&self.settings, &request, transport);
-                if !answer.counted.is_empty() {
-                    self.stats.count_answers(&answer.counted);
-                }
-                let (zone, response_code) = (answer.zone_number, answer.rcode as u8);
-                let counted = Counted { zone, transport, family, record_type, response_code };
-                let (zone_id, zone_octets) = (answer.zone_id, answer.zone_octets);
-                let details = QueryDetails { question: request.question, subnet: client_subnet, zone_id, zone_octets };
-                (encode_answer(&request, &answer, &frame, &mut self.dice, out), counted, details)
+                resolve_into(&query, world, &mut self.dice, &mut Untraced, &mut answer, accounting);
+                let frame = frame(&self.settings, request, transport, answer.scope);
+                let encoded = encode_answer(request, &answer, &frame, &mut self.dice, out);
+                Some(Response { encoded, qtype: *qtype, response_code: answer.rcode as u8 })
             }
-        };
-        self.stats.count(&counted);
-        if encoded.truncated {
+        }
+    }
+
+    /// Counts a packet and its response, if it has one, and logs the query.
+    #[inline(always)]
+    fn account(
+        &mut self,
+        received: &Received<'_>,
+        admitted: &Decoded<'_>,
+        response: Option<&Response>,
+        accounting: &Accounting<'_>,
+    ) {
+        let Some(response) = response else { return self.stats.count_dropped(&received.requestor) };
+        self.prefetch.record_answer(accounting.needed_location);
+        if !accounting.counted.is_empty() {
+            self.stats.count_answers(&accounting.counted);
+        }
+        let Response { qtype, response_code, .. } = *response;
+        let requestor = received.requestor;
+        self.stats.count(&Counted { zone: accounting.zone_number, requestor, qtype, response_code });
+        if response.encoded.truncated {
             self.stats.count_truncated();
         }
         if let Some(query_logger) = &mut self.query_logger {
-            report(query_logger, &self.name, &counted, &details, source);
-        }
-        encoded.octets
-    }
-
-    /// An ignored client subnet is not repeated in the response. A resolver that saw a scope would
-    /// assume that the answer was made for that network (RFC 7871 section 7.2.1).
-    fn forget_ignored(&self, request: &mut Request<'_>) {
-        if let (ClientSubnetUse::Ignore, Some(edns)) = (self.settings.client_subnet, &mut request.edns) {
-            edns.client_subnet = None;
+            log(query_logger, &requestor, admitted, response, accounting);
         }
     }
 }
@@ -214,41 +253,52 @@ impl Responder {
 /// Kept out of the hot path, so that a server without a query log does not pay for it.
 #[cold]
 #[inline(never)]
-fn report(
+fn log(
     query_logger: &mut QueryLogger,
-    name: &QueryName,
-    counted: &Counted,
-    details: &QueryDetails<'_>,
-    resolver: IpAddr,
+    requestor: &Requestor,
+    admitted: &Decoded<'_>,
+    response: &Response,
+    accounting: &Accounting<'_>,
 ) {
-    let wire = name.wire();
+    let (Decoded::Error(request, _) | Decoded::Question(request, _)) = admitted else { return };
     query_logger.log(&QueryEvent {
-        question: details.question,
-        zone_id: details.zone_id.map(|id| id.0.as_str()),
-        zone_name: &wire[wire.len().saturating_sub(details.zone_octets)..],
-        record_type: counted.record_type,
-        response_code: counted.response_code,
-        transport: counted.transport,
-        resolver,
-        subnet: details.subnet.map(|subnet| (subnet.address, subnet.source_prefix)),
+        question: request.question,
+        zone_id: accounting.zone.map(|zone| zone.id().0.as_str()),
+        zone_name: accounting.zone.map_or(&[], |zone| zone.name().wire()),
+        qtype: response.qtype,
+        response_code: response.response_code,
+        requestor: *requestor,
+        subnet: client_subnet(request).map(|subnet| (subnet.address, subnet.source_prefix)),
     });
 }
 
-fn frame<'s>(settings: &'s ResponderSettings, request: &Request<'_>, transport: Transport) -> Frame<'s> {
+/// What the response has apart from records. `scope` is the scope of the answer.
+#[inline(always)]
+fn frame<'s>(
+    settings: &'s ResponderSettings,
+    request: &Request<'s>,
+    transport: Transport,
+    scope: PrefixLength,
+) -> Frame<'s> {
     let payload_size = settings.udp_payload_max;
     let most_octets = match transport {
         Transport::Udp => udp_limit(request.edns.as_ref(), payload_size),
         Transport::Tcp => MAX_TCP_OCTETS,
     };
-    Frame { most_octets, payload_size, nsid: settings.nsid.as_deref().unwrap_or_default() }
+    let nsid = settings.nsid.as_deref().unwrap_or_default();
+    let options = match &request.edns {
+        Some(edns) => ResponseOptions::to(&edns.options, scope, nsid),
+        None => ResponseOptions::default(),
+    };
+    Frame { most_octets, payload_size, options }
 }
 
 /// The QTYPE of an invalid request; 0 if its question could not be parsed.
-fn record_type(request: &Request<'_>) -> u16 {
+fn qtype_of(request: &Request<'_>) -> QueryType {
     let octets = request.question.last_chunk::<4>();
-    octets.map_or(0, |[high, low, ..]| u16::from_be_bytes([*high, *low]))
+    QueryType(octets.map_or(0, |[high, low, ..]| u16::from_be_bytes([*high, *low])))
 }
 
 fn client_subnet(request: &Request<'_>) -> Option<ClientSubnet> {
-    request.edns.as_ref()?.client_subnet?.network()
+    request.edns.as_ref()?.options.client_subnet?.network()
 }

@@ -24,10 +24,10 @@ use tokio::task::{LocalSet, spawn_local};
 use tokio::time::{Instant, interval, sleep, timeout, timeout_at};
 use tracing::warn;
 
-use super::respond::MAX_TCP_OCTETS;
-use super::{Responder, Transport};
+use super::respond::{MAX_TCP_OCTETS, Received, Responder};
 use crate::log_limit::LogLimit;
 use crate::query_logging::Exchange;
+use crate::requestor::{Requestor, Transport};
 use crate::world::{CachedReader, Reader};
 
 /// The length of the length prefix, in octets.
@@ -129,7 +129,7 @@ async fn accept(listener: TcpListener, server: Rc<TcpServer>) {
         };
         match accepted {
             Ok((stream, peer)) => {
-                if let Some(slot) = ConnectionSlot::take(&server, peer.ip()) {
+                if let Some(slot) = ConnectionSlot::take(&server, Requestor::new(peer, Transport::Tcp)) {
                     spawn_local(serve_connection(stream, slot));
                 }
             }
@@ -162,7 +162,7 @@ async fn answer_queries(mut stream: TcpStream, slot: &ConnectionSlot) -> io::Res
     let mut deadline = Instant::now() + server.limits.idle_timeout;
     loop {
         while let Some(message) = input.next_message()? {
-            if server.answer(&mut stream, message, slot.source).await? == Reply::Sent {
+            if server.answer(&mut stream, message, slot.requestor).await? == Reply::Sent {
                 slot.touch();
                 deadline = Instant::now() + server.limits.idle_timeout;
             }
@@ -210,8 +210,8 @@ enum Reply {
 }
 
 impl TcpServer {
-    async fn answer(&self, stream: &mut TcpStream, query: &[u8], source: IpAddr) -> io::Result<Reply> {
-        let Some(rest) = self.answer_now(stream, query, source)? else { return Ok(Reply::None) };
+    async fn answer(&self, stream: &mut TcpStream, query: &[u8], requestor: Requestor) -> io::Result<Reply> {
+        let Some(rest) = self.answer_now(stream, query, requestor)? else { return Ok(Reply::None) };
         if !rest.is_empty() {
             timeout(self.limits.idle_timeout, stream.write_all(&rest)).await??;
         }
@@ -220,18 +220,18 @@ impl TcpServer {
 
     /// Writes the response as far as the socket accepts it now. Returns the rest, or `None` if
     /// there is no response.
-    fn answer_now(&self, stream: &TcpStream, query: &[u8], source: IpAddr) -> io::Result<Option<Vec<u8>>> {
+    fn answer_now(&self, stream: &TcpStream, query: &[u8], requestor: Requestor) -> io::Result<Option<Vec<u8>>> {
         let out = &mut *self.out.borrow_mut();
         let (length, message) = out.split_at_mut(LENGTH_OCTETS);
         let mut worlds = self.worlds.borrow_mut();
         let responder = &mut *self.responder.borrow_mut();
-        let began = responder.begin();
-        let octets = responder.respond(worlds.load(), query, source, Transport::Tcp, message);
-        responder.end(Transport::Tcp, began, 1);
-        if let (Some(observer), Ok(client)) = (responder.observer(), stream.peer_addr()) {
+        let start = responder.begin();
+        let received = Received::new(query, requestor, start.at);
+        let octets = responder.respond(worlds.load(), &received, message);
+        responder.end(Transport::Tcp, start, 1);
+        if let Some(query_logger) = responder.dnstap() {
             let server = stream.local_addr().ok();
-            let response = &message[..octets];
-            observer.exchange(&Exchange { transport: Transport::Tcp, client, server, query, response });
+            query_logger.exchange(&Exchange { requestor, server, query, response: &message[..octets] });
         }
         let Ok(octets_on_wire @ 1..) = u16::try_from(octets) else {
             return Ok(None);
@@ -250,14 +250,14 @@ impl TcpServer {
 struct ConnectionSlot {
     server: Rc<TcpServer>,
     id: u64,
-    source: IpAddr,
+    requestor: Requestor,
     leave: Rc<Notify>,
 }
 
 impl ConnectionSlot {
-    /// Takes a slot for a connection from `source`. `None` if the client has reached its limit.
-    fn take(server: &Rc<TcpServer>, source: IpAddr) -> Option<ConnectionSlot> {
-        let client = client_of(source);
+    /// Takes a slot for a connection. `None` if the client has reached its limit.
+    fn take(server: &Rc<TcpServer>, requestor: Requestor) -> Option<ConnectionSlot> {
+        let client = client_of(requestor.address());
         let mut connections = server.connections.borrow_mut();
         if connections.values().filter(|connection| connection.client == client).count()
             >= server.limits.most_per_client
@@ -271,7 +271,7 @@ impl ConnectionSlot {
         let (id, leave) = (server.next_id.get(), Rc::new(Notify::new()));
         server.next_id.set(id + 1);
         connections.insert(id, Connection { client, last_used: Instant::now(), leave: Rc::clone(&leave) });
-        Some(ConnectionSlot { server: Rc::clone(server), id, source, leave })
+        Some(ConnectionSlot { server: Rc::clone(server), id, requestor, leave })
     }
 
     fn touch(&self) {
@@ -289,8 +289,8 @@ impl Drop for ConnectionSlot {
 
 /// The unit that the client limit counts: an IPv4 address or an IPv6 /64, since a host with one
 /// IPv6 address usually has the whole /64.
-fn client_of(source: IpAddr) -> IpAddr {
-    match source.to_canonical() {
+fn client_of(address: IpAddr) -> IpAddr {
+    match address {
         IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)),
         address => address,
     }
@@ -379,6 +379,6 @@ mod tests {
     fn ipv6_clients_count_by_their_64() {
         let client = |address: &str| client_of(address.parse().unwrap()).to_string();
         assert_eq!(client("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::");
-        assert_eq!(client("::ffff:192.0.2.1"), "192.0.2.1");
+        assert_eq!(client("192.0.2.1"), "192.0.2.1");
     }
 }

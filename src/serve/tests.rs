@@ -10,10 +10,26 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::answer::fixture::{lab, set, world};
-use crate::answer::{Answer, Dice, Need, Owner, Part, Query, QueryName, resolve};
+use crate::answer::{Answer, Dice, Owner, Part, Presence, Query, QueryName, Timestamp, resolve};
+use crate::model::{PrefixLength, QueryType};
 use crate::world::World;
 
 const SOURCE: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 99));
+
+const REQUESTOR: Requestor = Requestor::at(SOURCE);
+
+fn requestor(transport: Transport) -> Requestor {
+    Requestor::new((SOURCE, 4242).into(), transport)
+}
+
+/// The response of a new responder with these settings.
+fn respond_with(settings: ResponderSettings, seed: u64, world: &World, packet: &[u8], transport: Transport) -> Vec<u8> {
+    let mut out = vec![0xee; MAX_TCP_OCTETS];
+    let received = Received::new(packet, requestor(transport), Timestamp::default());
+    let octets = Responder::new(settings, seed).respond(world, &received, &mut out);
+    out.truncate(octets);
+    out
+}
 
 fn settings() -> ResponderSettings {
     ResponderSettings {
@@ -42,10 +58,7 @@ fn query_with_edns(name: &str, record_type: HickoryType, payload: u16) -> Messag
 }
 
 fn respond(world: &World, packet: &[u8], transport: Transport) -> Vec<u8> {
-    let mut out = vec![0xee; MAX_TCP_OCTETS];
-    let octets = Responder::new(settings(), 1).respond(world, packet, SOURCE, transport, &mut out);
-    out.truncate(octets);
-    out
+    respond_with(settings(), 1, world, packet, transport)
 }
 
 fn ask(world: &World, query: &Message) -> Message {
@@ -116,11 +129,12 @@ fn a_client_subnet_comes_back_with_the_scope() {
     let Decoded::Question(request, _) = decode(&bytes, &mut QueryName::default()) else { panic!() };
     let mut name = QueryName::default();
     name.set(&crate::answer::fixture::name("www"));
-    let query = Query { name: &name, record_type: 1, source: SOURCE, client_subnet: None, located: None };
+    let query = Query::new(&name, QueryType(1), &REQUESTOR);
     let mut out = [0; 512];
     for (scope, expected) in [(0, 0), (17, 17), (32, 32), (128, 32)] {
-        let answer = Answer { scope, ..resolve(&query, &world, &mut Dice::seeded(1)) };
-        let frame = Frame { most_octets: 512, payload_size: 1232, nsid: &[] };
+        let answer = resolve(&query, &world, &mut Dice::seeded(1));
+        let options = ResponseOptions::to(&request.edns.as_ref().unwrap().options, PrefixLength(scope), &[]);
+        let frame = Frame { most_octets: 512, payload_size: 1232, options };
         let encoded = encode_answer(&request, &answer, &frame, &mut Dice::seeded(1), &mut out);
         let edns = Message::from_vec(&out[..encoded.octets]).unwrap().edns.unwrap();
         let Some(EdnsOption::Subnet(echo)) = edns.option(EdnsCode::Subnet) else { panic!("{edns:?}") };
@@ -134,10 +148,8 @@ fn an_ignored_client_subnet_is_not_repeated() {
     let subnet = HickorySubnet::new("10.53.1.0".parse().unwrap(), 24, 0);
     asked.edns.as_mut().unwrap().options_mut().insert(EdnsOption::Subnet(subnet));
     let settings = ResponderSettings { client_subnet: ClientSubnetUse::Ignore, ..settings() };
-    let mut out = [0; MAX_UDP_OCTETS];
-    let packet = asked.to_vec().unwrap();
-    let octets = Responder::new(settings, 1).respond(&lab_world(&[]), &packet, SOURCE, Transport::Udp, &mut out);
-    let edns = Message::from_vec(&out[..octets]).unwrap().edns.unwrap();
+    let response = respond_with(settings, 1, &lab_world(&[]), &asked.to_vec().unwrap(), Transport::Udp);
+    let edns = Message::from_vec(&response).unwrap().edns.unwrap();
     assert!(edns.option(EdnsCode::Subnet).is_none());
 }
 
@@ -159,7 +171,8 @@ fn values_come_in_every_order() {
     let mut responder = Responder::new(settings(), 7);
     let mut out = [0; MAX_UDP_OCTETS];
     let mut order = || {
-        let octets = responder.respond(&world, &packet, SOURCE, Transport::Udp, &mut out);
+        let received = Received::new(&packet, requestor(Transport::Udp), Timestamp::default());
+        let octets = responder.respond(&world, &received, &mut out);
         let response = Message::from_vec(&out[..octets]).unwrap();
         response.answers.iter().map(|record| record.data.to_string()).collect::<Vec<_>>()
     };
@@ -297,13 +310,13 @@ proptest! {
         let world = lab_world(&LINES);
         let (transport, most) =
             if tcp { (Transport::Tcp, MAX_TCP_OCTETS) } else { (Transport::Udp, usize::from(settings().udp_payload_max)) };
-        let mut out = vec![0xee; MAX_TCP_OCTETS];
-        let octets = Responder::new(settings(), 1).respond(&world, &packet, SOURCE, transport, &mut out);
+        let out = respond(&world, &packet, transport);
+        let octets = out.len();
         let is_request = packet.len() >= 12 && packet[2] & 0x80 == 0;
         prop_assert_eq!(octets > 0, is_request);
         prop_assert!(octets <= most);
         if is_request {
-            let response = Message::from_vec(&out[..octets]).unwrap();
+            let response = Message::from_vec(&out).unwrap();
             prop_assert_eq!(&out[..2], &packet[..2]);
             prop_assert!(response.queries.len() <= 1);
             prop_assert_eq!(response.message_type, MessageType::Response);
@@ -332,17 +345,17 @@ proptest! {
             };
             let packet = message.to_vec().unwrap();
             let mut question = QueryName::default();
-            let Decoded::Question(request, record_type) = decode(&packet, &mut question) else { panic!("it is a question") };
-            let query = Query { name: &question, record_type, source: SOURCE, client_subnet: None, located: None };
+            let Decoded::Question(request, qtype) = decode(&packet, &mut question) else { panic!("it is a question") };
+            let query = Query::new(&question, qtype, &REQUESTOR);
             let answer = resolve(&query, &world, &mut Dice::seeded(seed));
             let most = if has_edns { usize::from(payload) } else { 512 };
-            let frame = encode::Frame { most_octets: most, payload_size: 1232, nsid: &[] };
+            let frame = Frame { most_octets: most, payload_size: 1232, options: ResponseOptions::default() };
             let mut out = [0; MAX_UDP_OCTETS];
-            let encoded = encode::encode_answer(&request, &answer, &frame, &mut Dice::seeded(seed), &mut out);
-            let fit = answer.fit(request.question.len(), if has_edns { 11 } else { 0 }, most);
-            prop_assert_eq!((fit.octets, fit.truncated), (encoded.octets, encoded.truncated));
+            let encoded = encode_answer(&request, &answer, &frame, &mut Dice::seeded(seed), &mut out);
+            let size = answer.message_size(request.question.len(), if has_edns { 11 } else { 0 }, most);
+            prop_assert_eq!((size.octets, size.truncated), (encoded.octets, encoded.truncated));
             let counts = [6, 8, 10].map(|at| usize::from(u16::from_be_bytes([out[at], out[at + 1]])));
-            let [answers, authorities, additionals] = fit.records;
+            let [answers, authorities, additionals] = size.records;
             prop_assert_eq!(counts, [answers, authorities, additionals + usize::from(has_edns)]);
         }
     }
@@ -361,14 +374,12 @@ proptest! {
             None => query(&asked, record_type),
         };
         let packet = message.to_vec().unwrap();
-        let mut out = [0xee; MAX_UDP_OCTETS];
-        let octets = Responder::new(settings(), seed).respond(&world, &packet, SOURCE, Transport::Udp, &mut out);
-        let response = Message::from_vec(&out[..octets]).unwrap();
+        let out = respond_with(settings(), seed, &world, &packet, Transport::Udp);
+        let response = Message::from_vec(&out).unwrap();
 
         let mut question = QueryName::default();
         question.read(&packet, 12).unwrap();
-        let record_type = record_type.into();
-        let query = Query { name: &question, record_type, source: SOURCE, client_subnet: None, located: None };
+        let query = Query::new(&question, QueryType(record_type.into()), &REQUESTOR);
         let answer = resolve(&query, &world, &mut Dice::seeded(seed));
         let expected = plainly(&message, &question, &answer);
 
@@ -376,14 +387,14 @@ proptest! {
         prop_assert_eq!(response.authoritative, answer.authoritative);
         prop_assert_eq!(&response.queries, &message.queries);
         prop_assert_eq!(response.edns.is_some(), payload.is_some());
-        prop_assert!(octets <= usize::from(payload.unwrap_or(512).clamp(512, 1232)));
-        let whole = octets < 512 - 200;
+        prop_assert!(out.len() <= usize::from(payload.unwrap_or(512).clamp(512, 1232)));
+        let whole = out.len() < 512 - 200;
         if whole {
             prop_assert!(!response.truncation);
         }
         if !response.truncation {
             prop_assert_eq!(lines(&response.answers), lines(&expected.answers));
-            let optional = |part: &Part<'_>| part.need == Need::Optional;
+            let optional = |part: &Part<'_>| part.presence == Presence::Optional;
             let (authority, additional) = answer.closing_parts();
             if whole || !authority.iter().all(optional) {
                 prop_assert_eq!(lines(&response.authorities), lines(&expected.authorities));

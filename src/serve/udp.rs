@@ -9,8 +9,9 @@ use std::time::Duration;
 use tracing::{error, warn};
 
 use super::batch::{Batch, Packet, Wait};
-use super::{Responder, Transport};
+use super::respond::{Received, Responder};
 use crate::query_logging::{Exchange, QueryLogger};
+use crate::requestor::{Requestor, Transport};
 use crate::world::{CachedReader, Reader};
 
 /// The longest sleep of a worker. After it, the worker checks whether to stop and releases an
@@ -53,20 +54,22 @@ fn answer(
 ) {
     // The clock is read twice per batch: each packet arrived by the first reading and had its
     // response by the second.
-    let began = responder.begin();
+    let start = responder.begin();
     let world = worlds.load();
     let bound = batch.local_address();
     let packets = (0..received).map(|number| batch.peek(number));
     let prefetched = catch_unwind(AssertUnwindSafe(|| responder.prefetch(world, packets)));
     let panics = answer_each(batch, received, |number, packet| {
-        let octets = responder.respond_prefetched(number, world, packet.bytes, packet.source, packet.out);
-        if let Some(observer) = responder.observer() {
-            send_to_dnstap(observer, &packet, bound, octets);
+        let requestor = Requestor::new(packet.source, Transport::Udp);
+        let received = Received::new(packet.bytes, requestor, start.at);
+        let octets = responder.respond_prefetched(number, world, &received, packet.out);
+        if let Some(query_logger) = responder.dnstap() {
+            send_to_dnstap(query_logger, &packet, requestor, bound, octets);
         }
         octets
     });
     let lost = batch.send();
-    responder.end(Transport::Udp, began, received);
+    responder.end(Transport::Udp, start, received);
     (0..panics + lost).for_each(|_| responder.stats().count_failure());
     if panics > 0 || prefetched.is_err() {
         log_once.panic_while_answering();
@@ -75,11 +78,16 @@ fn answer(
 
 #[cold]
 #[inline(never)]
-fn send_to_dnstap(observer: &mut QueryLogger, packet: &Packet<'_>, bound: Option<SocketAddr>, octets: usize) {
+fn send_to_dnstap(
+    query_logger: &mut QueryLogger,
+    packet: &Packet<'_>,
+    requestor: Requestor,
+    bound: Option<SocketAddr>,
+    octets: usize,
+) {
     let server = bound.map(|bound| SocketAddr::new(packet.destination.unwrap_or(bound.ip()), bound.port()));
-    observer.exchange(&Exchange {
-        transport: Transport::Udp,
-        client: SocketAddr::new(packet.source, packet.source_port),
+    query_logger.exchange(&Exchange {
+        requestor,
         server: server.filter(|server| !server.ip().is_unspecified()),
         query: packet.bytes,
         response: &packet.out[..octets],

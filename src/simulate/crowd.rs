@@ -19,13 +19,13 @@ pub struct Crowd {
 /// The addresses of a place.
 #[derive(Clone, Debug, Default)]
 struct Home {
-    stretches: Vec<Stretch>,
+    ranges: Vec<AddressRange>,
     /// The cumulative sizes of the ranges.
     sizes: Vec<u64>,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Stretch {
+struct AddressRange {
     first: IpAddr,
     last: IpAddr,
 }
@@ -39,8 +39,8 @@ impl Crowd {
     /// Of places: a place by weight, in it a network by its size, in it any address.
     pub fn of_places(places: &[ClientPlace]) -> Result<Crowd, EmptyCrowd> {
         let homes = places.iter().map(|place| {
-            let stretches = place.networks.iter().map(|network| (network.network(), network.broadcast()));
-            (place.name.clone(), u64::from(place.weight), Home::of(stretches))
+            let ranges = place.networks.iter().map(|network| (network.network(), network.broadcast()));
+            (place.name.clone(), u64::from(place.weight), Home::of(ranges))
         });
         Crowd::of(homes.collect())
     }
@@ -49,12 +49,12 @@ impl Crowd {
     /// client, and so does each /56 of IPv6, which is what a household has (RFC 6177).
     pub fn of_databases(databases: &[Database]) -> Result<Crowd, EmptyCrowd> {
         let mut countries: BTreeMap<String, Vec<(IpAddr, IpAddr)>> = BTreeMap::new();
-        for (first, last, place) in databases.iter().flat_map(Database::stretches) {
+        for (first, last, place) in databases.iter().flat_map(Database::ranges) {
             let country = place.country.map_or_else(|| "no country".to_owned(), |country| country.to_string());
             countries.entry(country).or_default().push((first, last));
         }
-        let homes = countries.into_iter().map(|(country, stretches)| {
-            let home = Home::of(stretches.into_iter());
+        let homes = countries.into_iter().map(|(country, ranges)| {
+            let home = Home::of(ranges.into_iter());
             let weight = home.size();
             (country, weight, home)
         });
@@ -84,19 +84,19 @@ impl Crowd {
     pub fn client(&self, client: u64, seed: u64) -> (usize, IpAddr) {
         let draw = |what| mix(mix(seed, client), what);
         // These three draws and those of the answers use separate random numbers.
-        let [place, stretch, address] = [u64::MAX - 1, u64::MAX - 2, u64::MAX - 3].map(draw);
+        let [place, range, address] = [u64::MAX - 1, u64::MAX - 2, u64::MAX - 3].map(draw);
         let place = pick(&self.weights, place);
-        (place, self.homes[place].address(stretch, address))
+        (place, self.homes[place].address(range, address))
     }
 }
 
 impl Home {
-    fn of(stretches: impl Iterator<Item = (IpAddr, IpAddr)>) -> Home {
+    fn of(ranges: impl Iterator<Item = (IpAddr, IpAddr)>) -> Home {
         let mut home = Home::default();
-        for (first, last) in stretches {
-            let stretch = Stretch { first, last };
-            home.sizes.push(home.size().saturating_add(stretch.size()));
-            home.stretches.push(stretch);
+        for (first, last) in ranges {
+            let range = AddressRange { first, last };
+            home.sizes.push(home.size().saturating_add(range.size()));
+            home.ranges.push(range);
         }
         home
     }
@@ -105,8 +105,8 @@ impl Home {
         self.sizes.last().copied().unwrap_or(0)
     }
 
-    fn address(&self, stretch: u64, address: u64) -> IpAddr {
-        let Stretch { first, last } = self.stretches[pick(&self.sizes, stretch)];
+    fn address(&self, range: u64, address: u64) -> IpAddr {
+        let AddressRange { first, last } = self.ranges[pick(&self.sizes, range)];
         match (first, last) {
             (IpAddr::V4(first), IpAddr::V4(last)) => {
                 let count = u64::from(last.to_bits() - first.to_bits()) + 1;
@@ -126,7 +126,7 @@ impl Home {
     }
 }
 
-impl Stretch {
+impl AddressRange {
     /// In clients.
     fn size(&self) -> u64 {
         /// A household has a /56.

@@ -16,7 +16,7 @@ use std::sync::Arc;
 pub use crowd::{Crowd, EmptyCrowd};
 pub use tally::{Outcome, Tally};
 
-use crate::answer::{self, Dice, Owner, Query, QueryName, Step, resolve_traced};
+use crate::answer::{self, Dice, Owner, Query, QueryName, Requestor, Step, resolve_traced};
 use crate::config::Configuration;
 use crate::explain::names::{self, Names};
 use crate::model::{Content, HostedZone, HostedZoneId, Name, RecordType, RoutingPolicy};
@@ -69,7 +69,8 @@ fn question(name: &Name) -> QueryName {
 }
 
 fn ask<'w>(world: &'w World, name: &QueryName, record_type: RecordType, source: IpAddr, seed: u64) -> Seen<'w> {
-    let query = Query { name, record_type: record_type.code(), source, client_subnet: None, located: None };
+    let requestor = Requestor::at(source);
+    let query = Query::new(name, record_type.into(), &requestor);
     let mut seen = Seen::default();
     let _ = resolve_traced(&query, world, &mut Dice::seeded(seed), &mut seen);
     seen
@@ -109,7 +110,7 @@ impl<'w> answer::Trace<'w> for Seen<'w> {
                 self.path.clear();
             }
             Step::Group(group) => self.path.push((group, Choice::default())),
-            Step::Denial { .. } => {
+            Step::NegativeAnswer { .. } => {
                 self.path.clear();
                 self.is_over = true;
             }

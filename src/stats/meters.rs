@@ -146,11 +146,15 @@ impl Meters {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stats::{Counted, Family, Transport};
+    use std::net::Ipv6Addr;
+
+    use crate::model::QueryType;
+    use crate::requestor::Requestor;
+    use crate::stats::Counted;
 
     fn count(stats: &Stats, zone: ZoneNumber) {
-        let (transport, family) = (Transport::Udp, Family::V6);
-        stats.count(&Counted { zone, transport, family, record_type: 28, response_code: 0 });
+        let requestor = Requestor::at(Ipv6Addr::LOCALHOST.into());
+        stats.count(&Counted { zone, requestor, qtype: QueryType(28), response_code: 0 });
     }
 
     fn responses(meters: &Meters) -> Vec<(String, u64)> {

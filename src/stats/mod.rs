@@ -14,38 +14,15 @@ mod histogram;
 mod meters;
 mod worker;
 
-use std::fmt;
 use std::net::IpAddr;
 
 pub use histogram::{Durations, Histogram};
 pub use meters::{AnswerLabels, MAX_ZONES, Meters, Reading, ZoneReading};
 pub use worker::{Counted, MAX_ANSWERS, Stats, Totals, ZoneTotals};
 
-/// The transport of a query.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Transport {
-    /// One datagram. The response must fit the limit of the client.
-    Udp,
-    /// A stream of length-prefixed messages (RFC 7766).
-    Tcp,
-}
+use crate::model::QueryType;
 
-impl Transport {
-    /// Both, in the order of their numbers.
-    pub const ALL: [Transport; 2] = [Transport::Udp, Transport::Tcp];
-}
-
-/// `UDP` or `TCP`.
-impl fmt::Display for Transport {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Transport::Udp => "UDP",
-            Transport::Tcp => "TCP",
-        })
-    }
-}
-
-/// The address family of the client.
+/// The address family of a requestor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Family {
     /// IPv4.
@@ -57,6 +34,8 @@ pub enum Family {
 impl Family {
     /// Both, in the order of their numbers.
     pub const ALL: [Family; 2] = [Family::V4, Family::V6];
+    /// How many there are.
+    pub const COUNT: usize = Family::ALL.len();
 
     /// The family of an address.
     pub fn of(address: IpAddr) -> Family {
@@ -69,7 +48,7 @@ pub const RESPONSE_CODES: usize = 17;
 
 /// Types with their own counter: those of Route 53, those that resolvers query in every zone, and
 /// transfers. All others share one counter, so clients cannot create counters.
-pub const KINDS: [(u16, &str); 22] = [
+pub const QUERY_TYPES: [(u16, &str); 22] = [
     (1, "A"),
     (2, "NS"),
     (5, "CNAME"),
@@ -94,23 +73,23 @@ pub const KINDS: [(u16, &str); 22] = [
     (0, "other"),
 ];
 
-/// The index of "other" in `KINDS`.
-const OTHER_KIND: u8 = KINDS.len() as u8 - 1;
+/// The index of "other" in `QUERY_TYPES`.
+const OTHER_TYPE: u8 = QUERY_TYPES.len() as u8 - 1;
 
-/// Indexes into `KINDS` by type. Larger types are "other".
-const PLACES: [u8; 258] = {
-    let mut places = [OTHER_KIND; 258];
-    let mut place = 0;
-    while place < KINDS.len() - 1 {
-        places[KINDS[place].0 as usize] = place as u8;
-        place += 1;
+/// Indexes into `QUERY_TYPES` by type. Larger types are "other".
+const TYPE_INDEXES: [u8; 258] = {
+    let mut indexes = [OTHER_TYPE; 258];
+    let mut index = 0;
+    while index < QUERY_TYPES.len() - 1 {
+        indexes[QUERY_TYPES[index].0 as usize] = index as u8;
+        index += 1;
     }
-    places
+    indexes
 };
 
-/// The index of a type in `KINDS`.
-fn kind_of(record_type: u16) -> usize {
-    usize::from(PLACES.get(usize::from(record_type)).copied().unwrap_or(OTHER_KIND))
+/// The index of a type in `QUERY_TYPES`.
+fn type_index(qtype: QueryType) -> usize {
+    usize::from(TYPE_INDEXES.get(usize::from(qtype.0)).copied().unwrap_or(OTHER_TYPE))
 }
 
 /// The index of the counters of a zone. It is assigned when a configuration is compiled and stays
@@ -135,11 +114,11 @@ mod tests {
 
     #[test]
     fn known_types_are_counted_separately_and_others_together() {
-        for (place, (code, name)) in KINDS.iter().enumerate().take(KINDS.len() - 1) {
-            assert_eq!(kind_of(*code), place, "{name}");
+        for (index, (code, name)) in QUERY_TYPES.iter().enumerate().take(QUERY_TYPES.len() - 1) {
+            assert_eq!(type_index(QueryType(*code)), index, "{name}");
         }
         for code in [0, 3, 250, 256, 258, 65_535] {
-            assert_eq!(KINDS[kind_of(code)].1, "other", "{code}");
+            assert_eq!(QUERY_TYPES[type_index(QueryType(code))].1, "other", "{code}");
         }
     }
 }

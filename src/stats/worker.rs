@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::histogram::{Durations, Histogram, add};
-use super::{AnswerNumber, Family, KINDS, RESPONSE_CODES, Transport, ZoneNumber, kind_of};
+use super::{AnswerNumber, Family, QUERY_TYPES, RESPONSE_CODES, ZoneNumber, type_index};
+use crate::model::QueryType;
+use crate::requestor::{Requestor, Transport};
 
 /// How many record sets have their own counter: the first ones of the process.
 pub const MAX_ANSWERS: usize = 1000;
@@ -22,16 +24,17 @@ pub struct Stats {
     /// By answer number; empty if no answers are counted.
     answers: OnceLock<Box<[AtomicU64]>>,
     truncated: AtomicU64,
-    silences: AtomicU64,
+    dropped: AtomicU64,
     failures: AtomicU64,
-    durations: [Histogram; 2],
+    /// By transport.
+    durations: [Histogram; Transport::COUNT],
 }
 
 /// The counters of one worker for one zone: 14 cache lines, of which a query touches two.
 #[derive(Debug, Default)]
 #[repr(align(128))]
 struct ZoneStats {
-    queries: [[[AtomicU64; KINDS.len()]; 2]; 2],
+    queries: [[[AtomicU64; QUERY_TYPES.len()]; Family::COUNT]; Transport::COUNT],
     responses: [AtomicU64; RESPONSE_CODES],
 }
 
@@ -40,12 +43,10 @@ struct ZoneStats {
 pub struct Counted {
     /// The zone that answers.
     pub zone: ZoneNumber,
-    /// The transport of the query.
-    pub transport: Transport,
-    /// The address family of the client.
-    pub family: Family,
+    /// Who sent the query: its transport and address family are counted.
+    pub requestor: Requestor,
     /// The QTYPE; 0 if it could not be parsed.
-    pub record_type: u16,
+    pub qtype: QueryType,
     /// The response code.
     pub response_code: u8,
 }
@@ -62,7 +63,7 @@ pub struct Totals {
     /// Responses with the TC bit.
     pub truncated: u64,
     /// Messages that were dropped without a response, for example packets with QR=1.
-    pub silences: u64,
+    pub dropped: u64,
     /// Messages without a response because of a server bug or a send error.
     pub failures: u64,
     /// Time to answer over UDP, from receiving the packet to passing the response to the system.
@@ -74,8 +75,8 @@ pub struct Totals {
 /// A snapshot of the counters of a zone for one worker, or the sum of several.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ZoneTotals {
-    /// Queries by transport, family and index in `KINDS`.
-    pub queries: [[[u64; KINDS.len()]; 2]; 2],
+    /// Queries by transport, family and index in `QUERY_TYPES`.
+    pub queries: [[[u64; QUERY_TYPES.len()]; Family::COUNT]; Transport::COUNT],
     /// Responses by response code.
     pub responses: [u64; RESPONSE_CODES],
 }
@@ -96,7 +97,7 @@ impl Stats {
             other: ZoneStats::default(),
             answers: OnceLock::new(),
             truncated: AtomicU64::default(),
-            silences: AtomicU64::default(),
+            dropped: AtomicU64::default(),
             failures: AtomicU64::default(),
             durations: Default::default(),
         }
@@ -128,8 +129,7 @@ impl Stats {
     /// Counts a response.
     pub fn count(&self, counted: &Counted) {
         let zone = self.zone(counted.zone);
-        let kind = kind_of(counted.record_type);
-        increment(&zone.queries[counted.transport as usize][counted.family as usize][kind]);
+        increment(zone.queries(&counted.requestor, counted.qtype));
         if let Some(counter) = zone.responses.get(usize::from(counted.response_code)) {
             increment(counter);
         }
@@ -141,9 +141,9 @@ impl Stats {
     }
 
     /// Counts a message that was dropped without a response.
-    pub fn count_silence(&self, transport: Transport, family: Family) {
-        increment(&self.none.queries[transport as usize][family as usize][kind_of(0)]);
-        increment(&self.silences);
+    pub fn count_dropped(&self, requestor: &Requestor) {
+        increment(self.none.queries(requestor, QueryType(0)));
+        increment(&self.dropped);
     }
 
     /// Counts a message without a response because of a server bug or a send error.
@@ -166,7 +166,7 @@ impl Stats {
             tcp_queries: sum(Transport::Tcp),
             responses: all.responses,
             truncated: self.truncated.load(Ordering::Relaxed),
-            silences: self.silences.load(Ordering::Relaxed),
+            dropped: self.dropped.load(Ordering::Relaxed),
             failures: self.failures.load(Ordering::Relaxed),
             udp_durations: self.durations[Transport::Udp as usize].read(),
             tcp_durations: self.durations[Transport::Tcp as usize].read(),
@@ -194,6 +194,12 @@ impl Stats {
 }
 
 impl ZoneStats {
+    /// The counter of queries like this one.
+    fn queries(&self, requestor: &Requestor, qtype: QueryType) -> &AtomicU64 {
+        let family = Family::of(requestor.address());
+        &self.queries[requestor.transport() as usize][family as usize][type_index(qtype)]
+    }
+
     fn read(&self) -> ZoneTotals {
         let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         ZoneTotals {
@@ -220,7 +226,7 @@ impl AddAssign for Totals {
         self.tcp_queries += other.tcp_queries;
         self.responses.iter_mut().zip(other.responses).for_each(|(sum, count)| *sum += count);
         self.truncated += other.truncated;
-        self.silences += other.silences;
+        self.dropped += other.dropped;
         self.failures += other.failures;
         self.udp_durations += other.udp_durations;
         self.tcp_durations += other.tcp_durations;
@@ -250,8 +256,13 @@ fn increment(counter: &AtomicU64) {
 mod tests {
     use super::*;
 
+    fn requestor(address: [u8; 4], transport: Transport) -> Requestor {
+        Requestor::new((address, 53).into(), transport)
+    }
+
     fn counted(transport: Transport, response_code: u8) -> Counted {
-        Counted { zone: ZoneNumber::NONE, transport, family: Family::V4, record_type: 1, response_code }
+        let requestor = requestor([192, 0, 2, 1], transport);
+        Counted { zone: ZoneNumber::NONE, requestor, qtype: QueryType(1), response_code }
     }
 
     #[test]
@@ -259,10 +270,10 @@ mod tests {
         let workers = [Stats::default(), Stats::default()];
         workers[0].count(&counted(Transport::Udp, 3));
         workers[1].count(&counted(Transport::Tcp, 3));
-        workers[1].count_silence(Transport::Udp, Family::V6);
+        workers[1].count_dropped(&requestor([192, 0, 2, 1], Transport::Udp));
         workers[1].count_duration(Transport::Udp, Duration::from_millis(1), 2);
         let totals: Totals = workers.iter().map(Stats::totals).sum();
-        assert_eq!((totals.udp_queries, totals.tcp_queries, totals.silences), (2, 1, 1));
+        assert_eq!((totals.udp_queries, totals.tcp_queries, totals.dropped), (2, 1, 1));
         assert_eq!((totals.responses[3], totals.udp_durations.count()), (2, 2));
     }
 

@@ -11,16 +11,19 @@ use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
 
 use super::arena::{NewName, Writer, Written};
 use super::propagate::RecoveryGroup;
+use super::propagation_order::{note_least_ttls, number_bits, targets_first, with_health};
 use super::query_name::hash_name;
 use super::servers::Ready;
-use super::{Content, Group, GroupIndex, Member, NodeIndex, QueryName, SIMPLE, Span, SuffixTable, Zone, records};
+use super::{
+    Content, Group, GroupIndex, Member, NodeIndex, QueryName, SIMPLE, Span, SuffixTable, Zone, count, records,
+};
 use crate::background;
 use crate::health::{CheckSlot, RecoveryRules};
 use crate::model::{
     self, AliasTarget, HealthCheckId, HostedZone, Name, RecordData, RecordGroup, RecordType, ResourceRecordSet,
     RoutingPolicy, ZoneIdentity,
 };
-use crate::policy::{Candidates, CidrTables, Plan};
+use crate::policy::{Candidates, CidrTables, Plan, ZoneBit};
 
 /// The approximate size of a name's entries in bytes, used to reserve memory in advance.
 const OCTETS_A_NAME: usize = 28;
@@ -77,7 +80,7 @@ struct NewNode<'m> {
     labels: &'m [u8],
     parent: u32,
     /// The number of a longer name whose labels end in those of this one.
-    lender: Option<u32>,
+    shared_with: Option<u32>,
     wildcard: Option<u32>,
     /// The range in `sets`.
     sets: Range<u32>,
@@ -86,7 +89,7 @@ struct NewNode<'m> {
 impl<'m> Names<'m> {
     fn of(zone: &'m HostedZone) -> Names<'m> {
         let count = zone.record_sets.len();
-        let apex = NewNode { labels: &[], parent: 0, lender: None, wildcard: None, sets: 0..0 };
+        let apex = NewNode { labels: &[], parent: 0, shared_with: None, wildcard: None, sets: 0..0 };
         let (mut list, mut numbers) = (Vec::with_capacity(count + 1), HashMap::with_capacity(count + 1));
         list.push(apex);
         numbers.insert(&[][..], 0);
@@ -128,9 +131,9 @@ impl<'m> Names<'m> {
         }
     }
 
-    fn add(&mut self, labels: &'m [u8], lender: Option<u32>) -> u32 {
+    fn add(&mut self, labels: &'m [u8], shared_with: Option<u32>) -> u32 {
         let number = count(self.list.len());
-        self.list.push(NewNode { labels, parent: 0, lender, wildcard: None, sets: 0..0 });
+        self.list.push(NewNode { labels, parent: 0, shared_with, wildcard: None, sets: 0..0 });
         self.numbers.insert(labels, number);
         number
     }
@@ -316,10 +319,10 @@ impl Builder<'_> {
     fn write_name(&mut self, number: u32, has_cut: bool, places: &Places) -> Written {
         let node = &self.names.list[number as usize];
         // The name whose labels this one shares was written before it.
-        let borrowed = node.lender.map(|lender| {
-            let lender = lender as usize;
-            let length = self.names.list[lender].labels.len() - node.labels.len();
-            places.nodes[lender].labels + count(length)
+        let borrowed = node.shared_with.map(|shared_with| {
+            let shared_with = shared_with as usize;
+            let length = self.names.list[shared_with].labels.len() - node.labels.len();
+            places.nodes[shared_with].labels + count(length)
         });
         let sets = self.names.sets(number).chunk_by(|one, other| one.record_type == other.record_type);
         let groups = u8::try_from(sets.count()).expect("there are 17 types");
@@ -391,7 +394,7 @@ impl Builder<'_> {
         with_recovery.into()
     }
 
-    fn recovery_group(&self, first_bit: u32, sets: &[&ResourceRecordSet]) -> Option<RecoveryGroup> {
+    fn recovery_group(&self, first_bit: ZoneBit, sets: &[&ResourceRecordSet]) -> Option<RecoveryGroup> {
         let (name, record_type) = (&sets[0].name, sets[0].record_type);
         let RecordGroup { failback_delay, slow_start, .. } = **self.rules.get(&(name, record_type))?;
         let rules = RecoveryRules { failback_delay, slow_start };
@@ -438,7 +441,7 @@ impl Builder<'_> {
         records::append(&mut self.lists.data, values, self.zone.name.wire());
         let data = span(start, self.lists.data.len());
         let start = self.lists.additional_targets.len();
-        self.add_helpers(values);
+        self.add_additional_targets(values);
         let additional_targets = span(start, self.lists.additional_targets.len());
         if record_type != RecordType::Cname || values.len() != 1 {
             return Content::Leaf { ttl, count: count_of(values), data, additional_targets };
@@ -451,7 +454,7 @@ impl Builder<'_> {
 
     /// The names in the data whose addresses this zone holds (Developer Guide, "DNS behavior": MX,
     /// CNAME, NS, SRV; RFC 9460 section 4.1: SVCB, HTTPS).
-    fn add_helpers(&mut self, values: &[RecordData]) {
+    fn add_additional_targets(&mut self, values: &[RecordData]) {
         let start = self.lists.additional_targets.len();
         for value in values {
             let additional_target =
@@ -469,8 +472,8 @@ impl Builder<'_> {
         let node = self.names.find(value.target()?.relative_to(&self.zone.name)?)?;
         let occluded = value.record_type() != RecordType::Ns && self.names.cut(node).is_some();
         let service = value.is_service_alias().then_some(value.record_type());
-        let mut helpful = [RecordType::A, RecordType::Aaaa].into_iter().chain(service);
-        (!occluded && helpful.any(|record_type| self.names.has(node, record_type))).then_some(node)
+        let mut useful = [RecordType::A, RecordType::Aaaa].into_iter().chain(service);
+        (!occluded && useful.any(|record_type| self.names.has(node, record_type))).then_some(node)
     }
 
     /// The target is the number of its name until all names are written.
@@ -504,114 +507,6 @@ impl Places {
     }
 }
 
-/// All listed groups by number, each after the groups its aliases point to. An alias that would
-/// close a loop loses its target: following it would never end.
-fn targets_first(groups: &[Group], members: &mut [Member]) -> Vec<u32> {
-    let mut order = Vec::with_capacity(groups.len());
-    let mut states = vec![State::Unseen; groups.len()];
-    let mut path = Vec::new();
-    for start in 0..groups.len() {
-        path.push((start, 0));
-        while let Some((group, step)) = path.pop() {
-            let state = &mut states[group];
-            if step == 0 && *state != State::Unseen {
-                continue;
-            }
-            *state = State::Open;
-            match next_target(&groups[group], members, step) {
-                Some((member, target, next)) => {
-                    path.push((group, next));
-                    match states[target] {
-                        State::Open => lead_nowhere(&mut members[member as usize]),
-                        State::Unseen => path.push((target, 0)),
-                        State::Done => {}
-                    }
-                }
-                None => {
-                    states[group] = State::Done;
-                    order.push(count(group));
-                }
-            }
-        }
-    }
-    order
-}
-
-/// Visits each group once, targets first. Aliases can share targets many times over, and following
-/// each path would never end.
-fn note_least_ttls(order: &[u32], groups: &mut [Group], members: &[Member], plain_ttl: &dyn Fn(GroupIndex) -> u32) {
-    for &group in order {
-        let ttl = |member: &Member| match member.content {
-            Content::Leaf { ttl, .. } | Content::Cname { ttl, .. } => Some(ttl),
-            Content::Alias { target, .. } => target.map(|target| match target.listed() {
-                Some(number) => groups[number].least_ttl,
-                None => plain_ttl(target),
-            }),
-        };
-        let least = members[groups[group as usize].member_range()].iter().filter_map(ttl).min();
-        groups[group as usize].least_ttl = least.unwrap_or(0);
-    }
-}
-
-/// The groups with health, in the same order.
-fn with_health(mut order: Vec<u32>, groups: &[Group], members: &[Member]) -> Vec<u32> {
-    let mut alive = vec![false; groups.len()];
-    order.retain(|&group| {
-        let range = groups[group as usize].member_range();
-        alive[group as usize] = members[range].iter().any(|member| has_health(member, &alive));
-        alive[group as usize]
-    });
-    order
-}
-
-#[derive(Clone, Copy, PartialEq)]
-enum State {
-    Unseen,
-    Open,
-    Done,
-}
-
-/// The first member from number `step` on that is an alias to a listed group: member, target, and
-/// the next step.
-fn next_target(group: &Group, members: &[Member], step: u32) -> Option<(u32, usize, u32)> {
-    group.members.clone().skip(step as usize).find_map(|member| match members[member as usize].content {
-        Content::Alias { target: Some(target), .. } => {
-            Some((member, target.listed()?, member - group.members.start + 1))
-        }
-        _ => None,
-    })
-}
-
-fn lead_nowhere(member: &mut Member) {
-    if let Content::Alias { target, .. } = &mut member.content {
-        *target = None;
-    }
-}
-
-/// Whether a member can ever be unhealthy. `alive` has the result for the listed groups before it;
-/// a plain group never is.
-fn has_health(member: &Member, alive: &[bool]) -> bool {
-    let target = match member.content {
-        Content::Alias { target: None, .. } => true,
-        Content::Alias { target: Some(target), evaluate_target_health: true } => {
-            target.listed().is_some_and(|number| alive[number])
-        }
-        _ => false,
-    };
-    target || member.check.is_some()
-}
-
-/// Assigns each group with health its range of usable bits and returns the total number of bits.
-fn number_bits(propagation_order: &[u32], groups: &mut [Group]) -> u32 {
-    let mut next = 0;
-    for &group in propagation_order {
-        let group = &mut groups[group as usize];
-        group.first_bit = next;
-        next += count(group.members.len());
-    }
-    next
-}
-
 /// RFC 2308 section 3: the TTL of a negative answer is the lesser of the SOA's own TTL and its
 /// minimum field.
 fn negative_ttl(zone: &HostedZone) -> u32 {
@@ -636,10 +531,6 @@ fn resolve_cnames(zone: &mut Zone, cnames: &[(usize, Name)]) {
 fn count_of(values: &[RecordData]) -> u16 {
     // Route 53 allows 400.
     u16::try_from(values.len()).unwrap_or(u16::MAX - 1)
-}
-
-fn count(length: usize) -> u32 {
-    u32::try_from(length).expect("a zone has fewer than four billion of anything")
 }
 
 fn span(start: usize, end: usize) -> Span {

@@ -16,6 +16,7 @@ mod compile;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod propagate;
+mod propagation_order;
 mod query_name;
 mod records;
 mod servers;
@@ -38,7 +39,7 @@ use servers::Ready;
 use crate::geo::Client;
 use crate::health::CheckSlot;
 use crate::model::{HostedZoneId, Name, RecordType, Ttl, WhenAllUnhealthy};
-use crate::policy::{Candidates, Choice, Dice, FailOpen, Plan, Trace, UsableBits};
+use crate::policy::{Candidates, Choice, Dice, FailOpen, MemberIndex, Plan, Trace, UsableBits, ZoneBit};
 use crate::prefetch::fetch;
 
 /// A name in the zone, including empty non-terminals.
@@ -115,7 +116,7 @@ struct Group {
     members: Range<u32>,
     /// The first usable bit in the zone's bits; `Candidates::ALWAYS_USABLE` for a group without
     /// health.
-    first_bit: u32,
+    first_bit: ZoneBit,
     when_all_unhealthy: WhenAllUnhealthy,
     /// Whether two members have the same data, which matters if several members are answered.
     repeats_data: bool,
@@ -139,14 +140,14 @@ enum Content {
         count: u16,
         /// In `data`.
         data: Span,
-        /// In `helpers`.
+        /// In `additional_targets` of the zone.
         additional_targets: Span,
     },
     Cname {
         ttl: Ttl,
         /// In `data`.
         data: Span,
-        /// In `helpers`.
+        /// In `additional_targets` of the zone.
         additional_targets: Span,
         /// `None` when the target lies outside this zone.
         leads: Option<Found>,
@@ -236,7 +237,7 @@ impl Zone {
 
     /// Prefetches the memory that the answers to these names read, each in its zone. All names are
     /// processed step by step together, so that the loads overlap.
-    pub(crate) fn fetch_ahead(asked: &[(&Zone, &QueryName)]) {
+    pub(crate) fn prefetch(asked: &[(&Zone, &QueryName)]) {
         fetch(asked.iter().map(|(zone, _)| u64::from(zone.name_hash) ^ zone.name.wire().len() as u64));
         fetch(asked.iter().map(|(zone, name)| {
             name.prefetch_word(&zone.table, 0) ^ zone.servers.as_ref().map_or(0, Ready::first_word)
@@ -314,7 +315,7 @@ impl Zone {
     /// The SOA for negative answers: its TTL is the lower of its own and its minimum field (RFC
     /// 2308 section 3).
     pub fn negative_soa(&self) -> Option<Records<'_>> {
-        match self.content(self.soa, 0) {
+        match self.content(self.soa, MemberIndex(0)) {
             MemberContent::Records(records, _) => Some(records.with_ttl(self.negative_ttl)),
             MemberContent::Alias(_) => None,
         }
@@ -349,14 +350,18 @@ impl Zone {
     }
 
     /// The content of a member of a group.
-    pub fn content(&self, group: GroupIndex, member: u16) -> MemberContent<'_> {
+    pub fn content(&self, group: GroupIndex, member: MemberIndex) -> MemberContent<'_> {
         let Some(number) = group.listed() else { return MemberContent::Records(self.arena.records(group), &[]) };
         let group = &self.groups[number];
         self.content_of(group.record_type, self.member(group, member))
     }
 
     /// The contents of these members of a group that is not plain.
-    pub fn contents<'z>(&'z self, group: GroupIndex, members: &[u16]) -> impl Iterator<Item = MemberContent<'z>> {
+    pub fn contents<'z>(
+        &'z self,
+        group: GroupIndex,
+        members: &[MemberIndex],
+    ) -> impl Iterator<Item = MemberContent<'z>> {
         let group = group.listed().map(|number| &self.groups[number]);
         let listed = group.map_or(&[][..], |group| &self.members[group.member_range()]);
         let record_type = group.map_or(RecordType::A, |group| group.record_type);
@@ -383,14 +388,14 @@ impl Zone {
     }
 
     /// The target of a chosen CNAME; `None` if it is outside this zone.
-    pub fn cname_target(&self, group: GroupIndex, member: u16) -> Option<Found> {
+    pub fn cname_target(&self, group: GroupIndex, member: MemberIndex) -> Option<Found> {
         match self.member(&self.groups[group.listed()?], member).content {
             Content::Cname { leads, .. } => leads,
             _ => None,
         }
     }
 
-    fn member(&self, group: &Group, member: u16) -> &Member {
+    fn member(&self, group: &Group, member: MemberIndex) -> &Member {
         &self.members[group.members.start as usize + usize::from(member)]
     }
 }
@@ -399,4 +404,8 @@ impl Group {
     fn member_range(&self) -> Range<usize> {
         self.members.start as usize..self.members.end as usize
     }
+}
+
+fn count(length: usize) -> u32 {
+    u32::try_from(length).expect("a zone has fewer than four billion of anything")
 }

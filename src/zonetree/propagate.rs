@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use super::{Content, Group, GroupIndex, Member, Zone};
 use crate::health::{CheckBits, Recovery, RecoveryEvent, RecoveryRules, RecoveryStage, Share, Timestamp};
 use crate::model::{Name, RecordType, WhenAllUnhealthy};
-use crate::policy::{Candidates, Overlay, Plan};
+use crate::policy::{BitIndex, Candidates, MemberIndex, Overlay, Plan, ZoneBit};
 
 /// Two bits per member for all zones of a world, and the state of members in transition, if any.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -33,11 +33,11 @@ pub struct Bits {
 struct Transitions {
     overlay: Overlay,
     /// Members that wait or drain.
-    member_states: BTreeMap<u32, MemberState>,
+    member_states: BTreeMap<BitIndex, MemberState>,
     /// When recovering members recovered.
-    recoveries: BTreeMap<u32, Timestamp>,
+    recoveries: BTreeMap<BitIndex, Timestamp>,
     /// The first bits of the groups with a timer.
-    has_timer: BTreeSet<u32>,
+    has_timer: BTreeSet<BitIndex>,
 }
 
 /// The state of a member in its group, from worst to best.
@@ -66,7 +66,7 @@ pub enum PropagationReason {
 #[derive(Debug, PartialEq)]
 pub(super) struct RecoveryGroup {
     /// The first bit of the group in the zone; only groups with health are listed.
-    pub(super) first_bit: u32,
+    pub(super) first_bit: ZoneBit,
     pub(super) rules: RecoveryRules,
     pub(super) name: Name,
     pub(super) record_type: RecordType,
@@ -80,11 +80,11 @@ pub(super) struct Propagation<'s> {
     checks: &'s CheckBits,
     bits: &'s mut Bits,
     /// The first bit of the zone.
-    first: u32,
+    first: BitIndex,
     reason: PropagationReason,
     at: Timestamp,
     /// Members whose checks return without delay.
-    at_once: BTreeSet<u32>,
+    at_once: BTreeSet<BitIndex>,
 }
 
 impl<'s> Propagation<'s> {
@@ -92,7 +92,7 @@ impl<'s> Propagation<'s> {
         zone: &'s Zone,
         checks: &'s CheckBits,
         bits: &'s mut Bits,
-        first: u32,
+        first: BitIndex,
         reason: PropagationReason,
         at: Timestamp,
     ) -> Propagation<'s> {
@@ -106,7 +106,8 @@ impl<'s> Propagation<'s> {
         let zone = self.zone;
         let group = &zone.groups[number as usize];
         let recovery_group = zone.recovery_group(group.first_bit);
-        let all = self.first + group.first_bit..self.first + group.first_bit + count(group);
+        let first = self.first + group.first_bit;
+        let all = first.span(count(group));
         let (mut best, mut any_in_use, mut has_timer) = (MemberState::Out, false, false);
         for (bit, member) in all.clone().zip(group.members.clone()) {
             let seen = self.observed_state(&zone.members[member as usize], bit);
@@ -126,7 +127,7 @@ impl<'s> Propagation<'s> {
             let is_recovering = recovery_group.is_some() && self.bits.recovery(bit).is_some();
             has_timer |= is_recovering || !matches!(state, MemberState::In | MemberState::Out);
         }
-        self.bits.set_timer(all.start, has_timer);
+        self.bits.set_timer(first, has_timer);
         let keeps = group.when_all_unhealthy == WhenAllUnhealthy::LastHealthy && best == MemberState::Out;
         if !keeps {
             all.for_each(|bit| self.bits.make_usable(bit, any_in_use));
@@ -135,7 +136,7 @@ impl<'s> Propagation<'s> {
 
     /// A member is healthy if both its own check and an evaluated target are healthy; a missing
     /// check is healthy.
-    fn observed_state(&mut self, member: &Member, bit: u32) -> MemberState {
+    fn observed_state(&mut self, member: &Member, bit: BitIndex) -> MemberState {
         let own = member.check.map_or(MemberState::In, |slot| {
             if self.checks.is_healthy(slot) {
                 return MemberState::In;
@@ -157,24 +158,23 @@ impl<'s> Propagation<'s> {
 
     /// The best state of the members of an alias's target. The alias is in use at once if one of
     /// them is.
-    fn best_of(&mut self, target: GroupIndex, asking: u32) -> MemberState {
+    fn best_of(&mut self, target: GroupIndex, alias: BitIndex) -> MemberState {
         let Some(number) = target.listed() else { return MemberState::In };
         let group = &self.zone.groups[number];
         if group.first_bit == Candidates::ALWAYS_USABLE {
             return MemberState::In;
         }
-        let first = self.first + group.first_bit;
-        let bits = first..first + count(group);
+        let bits = (self.first + group.first_bit).span(count(group));
         if self.checks.any_at_once() && bits.clone().any(|bit| self.at_once.contains(&bit)) {
-            self.at_once.insert(asking);
+            self.at_once.insert(alias);
         }
         bits.map(|bit| self.bits.state(bit)).max().unwrap_or(MemberState::Out)
     }
 
     /// The state of a member that may have recovered, under the rules of its group.
-    fn recover(&mut self, bit: u32, seen: MemberState, rules: RecoveryRules) -> (MemberState, Share) {
-        let news = self.news_of(bit, seen);
-        let recovery = Recovery { since: self.bits.recovery(bit) }.step(news, rules, self.at);
+    fn recover(&mut self, bit: BitIndex, seen: MemberState, rules: RecoveryRules) -> (MemberState, Share) {
+        let event = self.event_of(bit, seen);
+        let recovery = Recovery { since: self.bits.recovery(bit) }.step(event, rules, self.at);
         self.bits.set_recovery(bit, recovery.since);
         match recovery.since.map(|since| rules.stage(since, self.at)) {
             Some(RecoveryStage::Waiting { .. }) => (seen.min(MemberState::Waiting), Share::WHOLE),
@@ -183,7 +183,7 @@ impl<'s> Propagation<'s> {
         }
     }
 
-    fn news_of(&self, bit: u32, seen: MemberState) -> RecoveryEvent {
+    fn event_of(&self, bit: BitIndex, seen: MemberState) -> RecoveryEvent {
         let was_out = self.reason == PropagationReason::Change && !is_set(&self.bits.healthy, bit);
         match seen {
             MemberState::Out => RecoveryEvent::Out,
@@ -200,14 +200,27 @@ impl<'s> Propagation<'s> {
 impl Zone {
     /// Turns the checks' verdicts into `bit_count` bits, starting at bit `first`. Each group is
     /// computed after the groups its aliases point to.
-    pub fn propagate(&self, checks: &CheckBits, bits: &mut Bits, first: u32, reason: PropagationReason, at: Timestamp) {
+    pub fn propagate(
+        &self,
+        checks: &CheckBits,
+        bits: &mut Bits,
+        first: BitIndex,
+        reason: PropagationReason,
+        at: Timestamp,
+    ) {
         let mut propagation = Propagation::new(self, checks, bits, first, reason, at);
         self.propagation_order.iter().for_each(|&group| propagation.propagate(group));
     }
 
-    /// The same for only the groups that begin at these bits, counted from `first`, in ascending
-    /// order.
-    pub fn propagate_some(&self, groups: &[u32], checks: &CheckBits, bits: &mut Bits, first: u32, at: Timestamp) {
+    /// The same for only the groups that begin at these bits, in ascending order.
+    pub fn propagate_some(
+        &self,
+        groups: &[ZoneBit],
+        checks: &CheckBits,
+        bits: &mut Bits,
+        first: BitIndex,
+        at: Timestamp,
+    ) {
         let mut propagation = Propagation::new(self, checks, bits, first, PropagationReason::Change, at);
         for first_bit in groups {
             // Bits are numbered in the order of propagation.
@@ -219,7 +232,7 @@ impl Zone {
         }
     }
 
-    fn recovery_group(&self, first_bit: u32) -> Option<&RecoveryGroup> {
+    fn recovery_group(&self, first_bit: ZoneBit) -> Option<&RecoveryGroup> {
         let place =
             self.recovery_groups.binary_search_by_key(&first_bit, |recovery_group| recovery_group.first_bit).ok()?;
         Some(&self.recovery_groups[place])
@@ -227,21 +240,22 @@ impl Zone {
 
     /// The group and the set identifier of the member with this bit, if its group has recovery
     /// rules.
-    pub fn record_of_bit(&self, bit: u32) -> Option<(&Name, RecordType, Option<&str>, RecoveryRules)> {
+    pub fn record_of_bit(&self, bit: ZoneBit) -> Option<(&Name, RecordType, Option<&str>, RecoveryRules)> {
         let place =
             self.recovery_groups.partition_point(|recovery_group| recovery_group.first_bit <= bit).checked_sub(1)?;
         let recovery_group = &self.recovery_groups[place];
-        let identifier = recovery_group.set_identifiers.get((bit - recovery_group.first_bit) as usize)?;
+        let identifier = recovery_group.set_identifiers.get((bit.0 - recovery_group.first_bit.0) as usize)?;
         Some((&recovery_group.name, recovery_group.record_type, identifier.as_deref(), recovery_group.rules))
     }
 
     /// The bits of all such members.
-    pub fn bits_of_records(&self) -> HashMap<(&Name, RecordType, Option<&str>), u32> {
+    pub fn bits_of_records(&self) -> HashMap<(&Name, RecordType, Option<&str>), ZoneBit> {
         let mut bits = HashMap::new();
         for recovery_group in &self.recovery_groups {
-            let members = (recovery_group.first_bit..).zip(&recovery_group.set_identifiers);
-            bits.extend(members.map(|(bit, identifier)| {
-                ((&recovery_group.name, recovery_group.record_type, identifier.as_deref()), bit)
+            let members = MemberIndex::number(&recovery_group.set_identifiers);
+            bits.extend(members.map(|(member, identifier)| {
+                let key = (&recovery_group.name, recovery_group.record_type, identifier.as_deref());
+                (key, recovery_group.first_bit + member)
             }));
         }
         bits
@@ -270,14 +284,14 @@ impl Bits {
     }
 
     /// Copies `count` usable bits from other bits, where they begin at `other_first`.
-    pub fn carry(&mut self, first: u32, other: &Bits, other_first: u32, count: u32) {
-        for bit in 0..count {
+    pub fn copy_usable(&mut self, first: BitIndex, other: &Bits, other_first: BitIndex, count: u32) {
+        for bit in (0..count).map(ZoneBit) {
             set(&mut self.usable, first + bit, is_set(&other.usable, other_first + bit));
         }
     }
 
     /// Recovering members, and when they recovered.
-    pub fn recoveries(&self) -> impl Iterator<Item = (u32, Timestamp)> {
+    pub fn recoveries(&self) -> impl Iterator<Item = (BitIndex, Timestamp)> {
         self.transitions.iter().flat_map(|transitions| transitions.recoveries.iter().map(|(&bit, &since)| (bit, since)))
     }
 
@@ -287,7 +301,7 @@ impl Bits {
     }
 
     /// Sets when a member recovered; `None` if it is not recovering.
-    pub fn set_recovery(&mut self, bit: u32, since: Option<Timestamp>) {
+    pub fn set_recovery(&mut self, bit: BitIndex, since: Option<Timestamp>) {
         match since {
             Some(since) => drop(self.transitions_mut().recoveries.insert(bit, since)),
             None => {
@@ -299,20 +313,20 @@ impl Bits {
     }
 
     /// The first bits of the groups with a timer, in ascending order.
-    pub fn has_timer(&self) -> impl Iterator<Item = u32> {
+    pub fn has_timer(&self) -> impl Iterator<Item = BitIndex> {
         self.transitions.iter().flat_map(|transitions| transitions.has_timer.iter().copied())
     }
 
     /// Drops the state of transitions if no group has a timer.
-    pub fn rest(&mut self) {
+    pub fn drop_idle_transitions(&mut self) {
         self.transitions.take_if(|transitions| transitions.has_timer.is_empty());
     }
 
-    fn recovery(&self, bit: u32) -> Option<Timestamp> {
+    fn recovery(&self, bit: BitIndex) -> Option<Timestamp> {
         self.transitions.as_ref()?.recoveries.get(&bit).copied()
     }
 
-    fn state(&self, bit: u32) -> MemberState {
+    fn state(&self, bit: BitIndex) -> MemberState {
         let transitions =
             self.transitions.as_ref().and_then(|transitions| transitions.member_states.get(&bit).copied());
         transitions.unwrap_or(if is_set(&self.healthy, bit) { MemberState::In } else { MemberState::Out })
@@ -320,7 +334,7 @@ impl Bits {
 
     /// Members in use are usable. If no member is in use, those that wait or drain are answered
     /// before the unhealthy ones.
-    fn make_usable(&mut self, bit: u32, any_in_use: bool) {
+    fn make_usable(&mut self, bit: BitIndex, any_in_use: bool) {
         let reserve = self.transitions.as_ref().map(|transitions| is_set(&transitions.overlay.reserve, bit));
         let usable = match reserve {
             None | Some(false) => is_set(&self.healthy, bit),
@@ -330,7 +344,7 @@ impl Bits {
     }
 
     /// Stores a member's state and the share of its weight.
-    fn note(&mut self, bit: u32, state: MemberState, ramp: Share, is_in_use: bool) {
+    fn note(&mut self, bit: BitIndex, state: MemberState, ramp: Share, is_in_use: bool) {
         let is_plain = matches!(state, MemberState::In | MemberState::Out) && ramp == Share::WHOLE;
         if self.transitions.is_none() && is_plain {
             return;
@@ -340,7 +354,7 @@ impl Bits {
             MemberState::In | MemberState::Out => transitions.member_states.remove(&bit),
             MemberState::Waiting | MemberState::Draining(_) => transitions.member_states.insert(bit, state),
         };
-        transitions.overlay.shares[bit as usize] = match state {
+        transitions.overlay.shares[bit.0 as usize] = match state {
             MemberState::Draining(left) if is_in_use => left.times(ramp),
             MemberState::In => ramp,
             _ => Share::WHOLE,
@@ -349,7 +363,7 @@ impl Bits {
         set(&mut transitions.overlay.reserve, bit, is_in_reserve);
     }
 
-    fn set_timer(&mut self, group: u32, has_timer: bool) {
+    fn set_timer(&mut self, group: BitIndex, has_timer: bool) {
         if has_timer {
             self.transitions_mut().has_timer.insert(group);
         } else if let Some(transitions) = &mut self.transitions {
@@ -372,11 +386,11 @@ fn count(group: &Group) -> u32 {
     group.members.end - group.members.start
 }
 
-fn is_set(words: &[u64], bit: u32) -> bool {
+fn is_set(words: &[u64], BitIndex(bit): BitIndex) -> bool {
     words[bit as usize / 64] >> (bit % 64) & 1 == 1
 }
 
-fn set(words: &mut [u64], bit: u32, value: bool) {
+fn set(words: &mut [u64], BitIndex(bit): BitIndex, value: bool) {
     let word = &mut words[bit as usize / 64];
     *word = *word & !(1 << (bit % 64)) | u64::from(value) << (bit % 64);
 }
@@ -395,7 +409,7 @@ mod tests {
     use crate::policy::{CidrTables, UsableBits};
 
     /// The bits before these belong to another zone.
-    const FIRST: u32 = 3;
+    const FIRST: BitIndex = BitIndex(3);
 
     struct LabZone {
         zone: Zone,
@@ -410,7 +424,7 @@ mod tests {
         let mut hosted = lab(sets);
         hosted.record_groups = groups;
         let zone = Zone::compile(&hosted, &slot_of, &CidrTables::default());
-        let bits = Bits::new(FIRST + zone.bit_count());
+        let bits = Bits::new(FIRST.0 + zone.bit_count());
         let (down, draining, at_once) = (BTreeSet::new(), BTreeMap::new(), BTreeSet::new());
         let mut lab_zone = LabZone { zone, bits, now: 1_000_000, down, draining, at_once };
         lab_zone.propagate(PropagationReason::Begin);
@@ -430,7 +444,7 @@ mod tests {
         fn propagate(&mut self, reason: PropagationReason) {
             let (checks, at) = (self.checks(), Timestamp(Duration::from_secs(self.now)));
             self.zone.propagate(&checks, &mut self.bits, FIRST, reason, at);
-            self.bits.rest();
+            self.bits.drop_idle_transitions();
         }
 
         fn set_down(&mut self, slot: u32, is_down: bool) {
@@ -442,9 +456,9 @@ mod tests {
         fn pass(&mut self, seconds: u64) {
             self.now += seconds;
             let (checks, at) = (self.checks(), Timestamp(Duration::from_secs(self.now)));
-            let groups: Vec<u32> = self.bits.has_timer().map(|bit| bit - FIRST).collect();
+            let groups: Vec<ZoneBit> = self.bits.has_timer().map(|bit| bit.within(FIRST)).collect();
             self.zone.propagate_some(&groups, &checks, &mut self.bits, FIRST, at);
-            self.bits.rest();
+            self.bits.drop_idle_transitions();
         }
 
         /// Each member of a group: `-` unusable, `r` unusable and in reserve, otherwise the share

@@ -8,6 +8,7 @@
 
 use super::{GroupIndex, MemberContent, NodeIndex, Records, Zone};
 use crate::model::RecordType;
+use crate::policy::MemberIndex;
 
 const CLASS_IN: u16 = 1;
 /// A block that does not fit into an answer without EDNS is not worth the memory.
@@ -98,7 +99,7 @@ impl<'z> ZoneServers<'z> {
 }
 
 fn parts(zone: &Zone) -> impl Iterator<Item = (&[u8], Records<'_>)> {
-    let records = |group| match zone.content(group, 0) {
+    let records = |group| match zone.content(group, MemberIndex(0)) {
         MemberContent::Records(records, _) => Some(records),
         MemberContent::Alias(_) => None,
     };
@@ -108,7 +109,7 @@ fn parts(zone: &Zone) -> impl Iterator<Item = (&[u8], Records<'_>)> {
 }
 
 fn server_nodes(zone: &Zone) -> &[NodeIndex] {
-    match zone.content(zone.name_servers, 0) {
+    match zone.content(zone.name_servers, MemberIndex(0)) {
         MemberContent::Records(_, additional_targets) => additional_targets,
         MemberContent::Alias(_) => &[],
     }

@@ -8,7 +8,7 @@ use super::fixture::{lab, member, name, primary, record_group, secondary, set, s
 use super::*;
 use crate::health::{CheckBits, Timestamp};
 use crate::model::{HostedZone, RecordGroup, ResourceRecordSet, RoutingPolicy};
-use crate::policy::CidrTables;
+use crate::policy::{BitIndex, CidrTables};
 
 fn compile(zone: &HostedZone) -> Zone {
     Zone::compile(zone, &slot_of, &CidrTables::default())
@@ -113,15 +113,18 @@ fn usable(zone: &Zone, owner: &str, unhealthy: &[u32]) -> Vec<bool> {
     let checks = CheckBits::with_unhealthy(unhealthy.iter().map(|&slot| CheckSlot(slot)));
     // The bits before these belong to another zone and must not change.
     let mut bits = Bits::new(3 + zone.bit_count());
-    zone.propagate(&checks, &mut bits, 3, PropagationReason::Begin, Timestamp::default());
+    zone.propagate(&checks, &mut bits, BitIndex(3), PropagationReason::Begin, Timestamp::default());
     let words = bits.usable();
     assert!(words.first().is_none_or(|word| word & 0b111 == 0));
     let mut question = QueryName::default();
     question.set(&name(owner));
     let Found::Name(node) = zone.find(&question) else { panic!("{owner} is there") };
     let group = &zone.groups[zone.group(node, RecordType::A).and_then(GroupIndex::listed).unwrap()];
-    let candidates =
-        Candidates::new(UsableBits::new(words, 3), group.first_bit, u16::try_from(group.members.len()).unwrap());
+    let candidates = Candidates::new(
+        UsableBits::new(words, BitIndex(3)),
+        group.first_bit,
+        u16::try_from(group.members.len()).unwrap(),
+    );
     candidates.all().map(|member| candidates.is_usable(member)).collect()
 }
 

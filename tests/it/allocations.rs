@@ -6,8 +6,9 @@
 
 use std::net::IpAddr;
 
-use crate::support::{LOOPBACK, TYPE_A, TYPE_AAAA, city, query, responder, zones};
-use fiftythree::serve::{MAX_TCP_OCTETS, Responder, Transport};
+use crate::support::{LOOPBACK, TYPE_A, TYPE_AAAA, city, query, received, responder, zones};
+use fiftythree::answer::Timestamp;
+use fiftythree::serve::{MAX_TCP_OCTETS, Received, Requestor, Responder, Transport};
 use fiftythree::world::World;
 
 const TYPE_CNAME: u16 = 5;
@@ -49,9 +50,10 @@ fn bench_world() -> World {
 /// counted.
 fn allocations(responder: &mut Responder, world: &World, packets: &[Vec<u8>], transport: Transport) -> u64 {
     let mut out = vec![0; MAX_TCP_OCTETS];
+    let requestor = Requestor::new((LOOPBACK, 53).into(), transport);
     let mut round = |times: usize| {
         for packet in (0..times).flat_map(|_| packets) {
-            responder.respond(world, packet, LOOPBACK, transport, &mut out);
+            responder.respond(world, &Received::new(packet, requestor, Timestamp::default()), &mut out);
         }
     };
     round(1);
@@ -85,7 +87,7 @@ fn a_truncated_answer_allocates_nothing() {
     let (world, mut responder) = (bench_world(), responder());
     let packet = query("long.bench.test", 16, None);
     let mut out = vec![0; MAX_TCP_OCTETS];
-    responder.respond(&world, &packet, LOOPBACK, Transport::Udp, &mut out);
+    responder.respond(&world, &received(&packet), &mut out);
     assert_eq!(out[2] & 2, 2, "TC is set");
     assert_eq!(allocations(&mut responder, &world, &[packet], Transport::Udp), 0);
 }
@@ -98,7 +100,7 @@ fn a_policy_finds_where_clients_are() {
     let mut seen = std::collections::BTreeSet::new();
     for _ in 0..200 {
         let packet = query("geolocation.bench.test", TYPE_A, Some(city::ipv4_client(&mut dice).into()));
-        let octets = responder.respond(&world, &packet, LOOPBACK, Transport::Udp, &mut out);
+        let octets = responder.respond(&world, &received(&packet), &mut out);
         // The address of the only answer is 12 octets after its owner, a pointer that follows the
         // question.
         let question_end = packet.len() - 11 - 11;

@@ -2,9 +2,9 @@
 
 use std::net::Ipv4Addr;
 
-use crate::support::{LOOPBACK, TYPE_A, query, responder, zones};
+use crate::support::{TYPE_A, query, received, responder, zones};
 use allocation_counter::AllocationInfo;
-use fiftythree::serve::{MAX_UDP_OCTETS, Transport};
+use fiftythree::serve::MAX_UDP_OCTETS;
 use fiftythree::world::World;
 
 const GROUPS: u32 = 100;
@@ -41,7 +41,7 @@ fn check_answers(world: &World) {
         let (group, network) = (dice.u32(..GROUPS), dice.u32(..94_128));
         let client = zones::collection_network(network);
         let question = query(&format!("g{group}.{}", zones::ZONE), TYPE_A, Some(client.into()));
-        let octets = responder.respond(world, &question, LOOPBACK, Transport::Udp, &mut out);
+        let octets = responder.respond(world, &received(&question), &mut out);
         let location = u8::try_from(network % 100).expect("a hundred locations");
         let wanted = Ipv4Addr::new(10, u8::try_from(group).expect("a hundred groups"), location, 1).octets();
         let found = out[..octets].windows(4).any(|octets| octets == wanted);

@@ -9,10 +9,13 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 use crate::support::{LOOPBACK, TYPE_A, city, query, zones};
+use fiftythree::answer::Timestamp;
 use fiftythree::geo::GeoLookup;
 use fiftythree::health::CheckBits;
 use fiftythree::model::{Coordinates, LocationNetwork, Region, geography};
-use fiftythree::serve::{BATCH_PACKETS, ClientSubnetUse, MAX_UDP_OCTETS, Responder, ResponderSettings, Transport};
+use fiftythree::serve::{
+    BATCH_PACKETS, ClientSubnetUse, MAX_UDP_OCTETS, Received, Requestor, Responder, ResponderSettings,
+};
 use fiftythree::world::World;
 use ipnet::IpNet;
 
@@ -96,8 +99,9 @@ fn check(world: &World, client_subnet: ClientSubnetUse) {
         let counted = allocation_counter::measure(|| {
             prefetching.prefetch(world, batch.iter().map(|(packet, source)| Some((&packet[..], *source))));
             for (number, (packet, source)) in batch.iter().enumerate() {
-                let octets = prefetching.respond_prefetched(number, world, packet, *source, &mut out);
-                assert_eq!(octets, plain.respond(world, packet, *source, Transport::Udp, &mut expected), "{packet:?}");
+                let received = Received::new(packet, Requestor::at(*source), Timestamp::default());
+                let octets = prefetching.respond_prefetched(number, world, &received, &mut out);
+                assert_eq!(octets, plain.respond(world, &received, &mut expected), "{packet:?}");
                 assert_eq!(out[..octets], expected[..octets], "{packet:?}");
             }
         });

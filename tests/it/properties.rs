@@ -15,14 +15,14 @@ use fiftythree::answer::{Answer, ClientSubnet, Dice, Owner, Query, QueryName, Rc
 use fiftythree::explain::shape::RecordShape;
 use fiftythree::explain::{ExplainContext, Explanation, Question, explain};
 use fiftythree::geo::GeoLookup;
-use fiftythree::health::{CheckBits, CheckSlot};
+use fiftythree::health::{CheckBits, CheckSlot, Timestamp};
 use fiftythree::model::{
     AliasTarget, CidrCollection, CidrCollectionId, Content, Coordinates, Country, FailoverRole, GeoLocation,
-    GeoproximityLocation, HealthCheckId, HostedZone, HostedZoneId, LocationNetwork, Name, RecordData, RecordType,
-    Region, ResourceRecordSet, RoutingPolicy, Subdivision, geography,
+    GeoproximityLocation, HealthCheckId, HostedZone, HostedZoneId, LocationNetwork, Name, PrefixLength, RecordData,
+    RecordType, Region, ResourceRecordSet, RoutingPolicy, Subdivision, geography,
 };
 use fiftythree::policy::CidrTables;
-use fiftythree::serve::{ClientSubnetUse, MAX_UDP_OCTETS, Responder, ResponderSettings, Transport};
+use fiftythree::serve::{ClientSubnetUse, MAX_UDP_OCTETS, Received, Requestor, Responder, ResponderSettings};
 use fiftythree::world::{Catalog, ServedZone, World};
 use fiftythree::zonetree::Zone;
 use hickory_proto::op::{Edns, Message, Query as WireQuery};
@@ -32,6 +32,7 @@ use ipnet::{IpNet, Ipv4Net};
 use proptest::prelude::*;
 
 const SOURCE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+const REQUESTOR: Requestor = Requestor::at(SOURCE);
 
 fn name(text: &str) -> Name {
     Name::parse(text).unwrap()
@@ -92,10 +93,9 @@ fn ask(world: &World, asked: &Name, record_type: RecordType, client: Option<Clie
     question.set(asked);
     let client_subnet = client.map(|client| ClientSubnet {
         address: IpAddr::V4(client.network.network()),
-        source_prefix: client.network.prefix_len(),
+        source_prefix: PrefixLength(client.network.prefix_len()),
     });
-    let query =
-        Query { name: &question, record_type: record_type.code(), source: SOURCE, client_subnet, located: None };
+    let query = Query { client_subnet, ..Query::new(&question, record_type.into(), &REQUESTOR) };
     reply(&question, &resolve(&query, world, dice))
 }
 
@@ -112,7 +112,7 @@ fn reply(question: &QueryName, answer: &Answer<'_>) -> Reply {
         rcode: answer.rcode,
         authoritative: answer.authoritative,
         answers: data.map(|(owner, data)| (owner, whole(data))).collect(),
-        scope: answer.scope,
+        scope: answer.scope.0,
     }
 }
 
@@ -733,8 +733,10 @@ fn any_tree_with_dice() -> impl Strategy<Value = (Group, Vec<Group>)> {
 
 fn explained(world: &World, zone: &HostedZone, asked: &Name, client: Client, seed: u64) -> Explanation {
     let zone = Arc::new(zone.clone());
-    let client_subnet =
-        ClientSubnet { address: IpAddr::V4(client.network.network()), source_prefix: client.network.prefix_len() };
+    let client_subnet = ClientSubnet {
+        address: IpAddr::V4(client.network.network()),
+        source_prefix: PrefixLength(client.network.prefix_len()),
+    };
     let question = Question {
         name: asked.clone(),
         query_type: RecordType::A.into(),
@@ -773,7 +775,9 @@ impl Wire {
         edns.options_mut().insert(EdnsOption::Subnet(subnet));
         message.edns = Some(edns);
         let mut out = [0; MAX_UDP_OCTETS];
-        let octets = self.0.respond(world, &message.to_vec().unwrap(), SOURCE, Transport::Udp, &mut out);
+        let packet = message.to_vec().unwrap();
+        let received = Received::new(&packet, REQUESTOR, Timestamp::default());
+        let octets = self.0.respond(world, &received, &mut out);
         Message::from_vec(&out[..octets]).unwrap()
     }
 }

@@ -5,12 +5,12 @@ use std::path::Path;
 use std::time::Instant;
 
 use fiftythree::geo::{Client, Database, DatabaseError, GeoLookup, Place};
-use fiftythree::model::{Country, geography};
+use fiftythree::model::{Country, PrefixLength, geography};
 
 use crate::needs::GEO_TEST_DATA;
 
 fn place_of(geo_lookup: &GeoLookup, address: &str) -> Place {
-    *Client::new(geo_lookup, address.parse().unwrap(), u8::MAX).place()
+    *Client::new(geo_lookup, address.parse().unwrap(), PrefixLength::IPV6).place()
 }
 
 /// Every place of the flattened table equals the one that the reader of the file finds.
@@ -23,8 +23,8 @@ fn check_against_the_reader(path: &Path) {
         Err(DatabaseError::OtherKind { name, kind }) => return println!("{name}: {kind} is of another kind"),
         Err(broken) => panic!("{broken}"),
     };
-    let (runs, octets) = (database.runs(), database.octets());
-    println!("{}: {runs} runs, {octets} octets, {:?}", database.name(), started.elapsed());
+    let (intervals, octets) = (database.intervals(), database.octets());
+    println!("{}: {intervals} intervals, {octets} octets, {:?}", database.name(), started.elapsed());
     let geo_lookup = GeoLookup::build(&[], vec![database], &[]);
     for record in reader.networks(Default::default()).unwrap().step_by(7) {
         let record = record.unwrap();
@@ -34,7 +34,7 @@ fn check_against_the_reader(path: &Path) {
         let code = code(&maxminddb::path!["country", "iso_code"]).or_else(|| code(&maxminddb::path!["country_code"]));
         let expected = code.and_then(Country::from_code).filter(|&country| geography::is_country(country));
         assert_eq!(place.country, expected, "{network}");
-        assert!(place.scope <= network.prefix(), "{network} {}", place.scope);
+        assert!(place.scope.0 <= network.prefix(), "{network} {}", place.scope);
         assert_eq!(place_of(&geo_lookup, &network.broadcast().to_string()).country, expected, "{network}");
     }
 }

@@ -9,7 +9,8 @@ use crate::control::{CheckMetrics, LATENCY_BOUNDS, MetricsSnapshot, ReloadResult
 use crate::health::{Reason, Status, Timestamp};
 use crate::model::ResponseCode;
 use crate::query_logging;
-use crate::stats::{Durations, Family, KINDS, Transport, ZoneReading};
+use crate::requestor::Transport;
+use crate::stats::{Durations, Family, QUERY_TYPES, ZoneReading};
 
 use super::Picture;
 use super::families;
@@ -59,7 +60,7 @@ impl Picture {
             }
         }
         page.counter(&families::DNS_TRUNCATED)?.sample(&[], &totals.truncated)?;
-        page.counter(&families::DNS_IGNORED)?.sample(&[], &totals.silences)?;
+        page.counter(&families::DNS_IGNORED)?.sample(&[], &totals.dropped)?;
         page.counter(&families::DNS_FAILURES)?.sample(&[], &totals.failures)?;
         let mut durations = page.histogram(&families::DNS_DURATION)?;
         for (transport, durations_of) in Transport::ALL.iter().zip([&totals.udp_durations, &totals.tcp_durations]) {
@@ -142,7 +143,7 @@ fn requests_of(zone: &ZoneReading, requests: &mut Counter<'_>) -> fmt::Result {
     for transport in Transport::ALL {
         for (family, name) in Family::ALL.into_iter().zip(["1", "2"]) {
             let counts = &zone.totals.queries[transport as usize][family as usize];
-            for ((_, kind), count) in KINDS.iter().zip(counts).filter(|(_, count)| **count > 0) {
+            for ((_, kind), count) in QUERY_TYPES.iter().zip(counts).filter(|(_, count)| **count > 0) {
                 requests.sample(&[proto(transport), name, kind, &zone.zone], count)?;
             }
         }

@@ -5,7 +5,9 @@ use std::time::Duration;
 use super::*;
 use crate::control::{CheckCounters, CheckMetrics, LatencyMetrics, ReloadMetrics, ReloadResult, ServedCounts};
 use crate::health::{Reason, Status, Timestamp};
-use crate::stats::{AnswerLabels, Counted, Family, Meters, Transport, ZoneNumber};
+use crate::model::QueryType;
+use crate::requestor::{Requestor, Transport};
+use crate::stats::{AnswerLabels, Counted, Meters, ZoneNumber};
 
 #[test]
 fn the_form_is_what_the_reader_prefers() {
@@ -29,9 +31,10 @@ fn the_form_is_what_the_reader_prefers() {
 fn picture() -> Picture {
     let meters = Meters::default();
     let (stats, zone) = (meters.worker(), meters.number("lab.test."));
-    let counted = Counted { zone, transport: Transport::Udp, family: Family::V6, record_type: 28, response_code: 3 };
+    let requestor = Requestor::at(std::net::Ipv6Addr::LOCALHOST.into());
+    let counted = Counted { zone, requestor, qtype: QueryType(28), response_code: 3 };
     (0..3).for_each(|_| stats.count(&counted));
-    stats.count(&Counted { zone: ZoneNumber::NONE, record_type: 65_000, response_code: 5, ..counted });
+    stats.count(&Counted { zone: ZoneNumber::NONE, qtype: QueryType(65_000), response_code: 5, ..counted });
     let (name, target) = ("app.lab.test.".to_owned(), "blue".to_owned());
     let labels = AnswerLabels { zone: "lab.test.".to_owned(), name, policy: "failover", target };
     stats.count_answers(&[meters.answer_number(labels).unwrap()]);

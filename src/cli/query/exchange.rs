@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use hickory_proto::op::{Message, MessageType, Query};
 
-use crate::stats::Transport;
+use crate::requestor::Transport;
 
 /// How often a query is sent over UDP: a datagram may get lost.
 const UDP_TRIES: usize = 2;

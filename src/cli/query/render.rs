@@ -12,7 +12,7 @@ use hickory_proto::rr::{DNSClass, Name, RData, Record};
 use serde_json::{Value, json};
 
 use crate::model::RecordType;
-use crate::stats::Transport;
+use crate::requestor::Transport;
 
 use super::exchange::Reply;
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use prost::Message as _;
 
-use crate::stats::Transport;
+use crate::requestor::Transport;
 
 use super::record::Record;
 
@@ -105,21 +105,22 @@ impl Sender {
     }
 }
 
-/// The common fields of both messages of an exchange. The client decides between IPv4 and IPv6; the
+/// The common fields of both messages of an exchange. The requestor decides between IPv4 and IPv6; the
 /// address of the server has the same family.
 fn message(kind: i32, record: &Record<'_>) -> Message {
     let exchange = &record.exchange;
+    let client = exchange.requestor.socket_address();
     let (seconds, nanoseconds) = parts(record.queried);
     Message {
         kind,
-        socket_family: Some(if exchange.client.is_ipv4() { 1 } else { 2 }),
-        socket_protocol: Some(match exchange.transport {
+        socket_family: Some(if client.is_ipv4() { 1 } else { 2 }),
+        socket_protocol: Some(match exchange.requestor.transport() {
             Transport::Udp => 1,
             Transport::Tcp => 2,
         }),
-        query_address: Some(octets(exchange.client)),
+        query_address: Some(octets(client)),
         response_address: exchange.server.map(octets),
-        query_port: Some(exchange.client.port().into()),
+        query_port: Some(client.port().into()),
         response_port: exchange.server.map(|server| server.port().into()),
         query_time_sec: Some(seconds),
         query_time_nsec: Some(nanoseconds),

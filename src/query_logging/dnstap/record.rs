@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use crate::query_logging::Exchange;
-use crate::stats::Transport;
+use crate::requestor::{Requestor, Transport};
 
 /// Two timestamps, the transport, two addresses with ports, the length of the query.
 pub(super) const HEAD_OCTETS: usize = 12 + 12 + 1 + 19 + 19 + 4;
@@ -23,8 +23,8 @@ impl<'q> Record<'q> {
         let mut head = [0; HEAD_OCTETS];
         head[..12].copy_from_slice(&moment(self.queried));
         head[12..24].copy_from_slice(&moment(self.responded));
-        head[24] = self.exchange.transport as u8;
-        head[25..44].copy_from_slice(&address(Some(self.exchange.client)));
+        head[24] = self.exchange.requestor.transport() as u8;
+        head[25..44].copy_from_slice(&address(Some(self.exchange.requestor.socket_address())));
         head[44..63].copy_from_slice(&address(self.exchange.server));
         let octets = u32::try_from(self.exchange.query.len()).unwrap_or_default();
         head[63..].copy_from_slice(&octets.to_le_bytes());
@@ -41,7 +41,7 @@ impl<'q> Record<'q> {
         Some(Record {
             queried: read_moment(&head[..12])?,
             responded: read_moment(&head[12..24])?,
-            exchange: Exchange { transport, client, server, query, response },
+            exchange: Exchange { requestor: Requestor::new(client, transport), server, query, response },
         })
     }
 }
@@ -96,8 +96,7 @@ pub(super) mod tests {
             queried: Duration::new(1_800_000_000, 123_456_789),
             responded: Duration::new(1_800_000_000, 123_461_000),
             exchange: Exchange {
-                transport: Transport::Udp,
-                client: "192.0.2.1:4242".parse().unwrap(),
+                requestor: Requestor::new("192.0.2.1:4242".parse().unwrap(), Transport::Udp),
                 server: Some("[2001:db8::53]:53".parse().unwrap()),
                 query: b"the query",
                 response: b"and the response",
@@ -107,7 +106,8 @@ pub(super) mod tests {
 
     #[test]
     fn what_is_written_is_read() {
-        let silent = Exchange { server: None, response: b"", transport: Transport::Tcp, ..record().exchange };
+        let over_tcp = Requestor::new(record().exchange.requestor.socket_address(), Transport::Tcp);
+        let silent = Exchange { server: None, response: b"", requestor: over_tcp, ..record().exchange };
         for record in [record(), Record { exchange: silent, ..record() }] {
             let exchange = record.exchange;
             let octets = [record.head().as_slice(), exchange.query, exchange.response].concat();

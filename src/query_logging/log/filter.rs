@@ -6,6 +6,7 @@ use std::collections::HashSet;
 use ipnet::IpNet;
 
 use crate::config::QueryLogSettings;
+use crate::model::QueryType;
 use crate::query_logging::QueryEvent;
 
 /// The conditions. An empty list matches every query.
@@ -16,7 +17,7 @@ pub(in crate::query_logging) struct Filter {
     zones: HashSet<Box<[u8]>>,
     /// One bit per response code.
     response_codes: u32,
-    types: Vec<u16>,
+    types: Vec<QueryType>,
     clients: Vec<IpNet>,
 }
 
@@ -26,7 +27,7 @@ impl Filter {
             sample: settings.sample,
             zones: settings.zones.iter().map(|zone| zone.wire().into()).collect(),
             response_codes: settings.response_codes.iter().fold(0, |bits, code| bits | 1 << code.0),
-            types: settings.types.iter().map(|kind| kind.0).collect(),
+            types: settings.types.clone(),
             clients: settings.clients.clone(),
         }
     }
@@ -38,9 +39,9 @@ impl Filter {
 
     /// Whether to log a query. Its client is the client subnet, or else the source address.
     pub(super) fn passes(&self, event: &QueryEvent<'_>) -> bool {
-        let client = event.subnet.map_or(event.resolver, |(address, _)| address);
+        let client = event.subnet.map_or(event.requestor.address(), |(address, _)| address);
         (self.response_codes == 0 || self.response_codes >> event.response_code & 1 == 1)
-            && (self.types.is_empty() || self.types.contains(&event.record_type))
+            && (self.types.is_empty() || self.types.contains(&event.qtype))
             && (self.zones.is_empty() || self.zones.contains(event.zone_name))
             && (self.clients.is_empty() || self.clients.iter().any(|network| network.contains(&client)))
     }
@@ -49,19 +50,23 @@ impl Filter {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stats::Transport;
+    use crate::model::PrefixLength;
+    use crate::requestor::Requestor;
 
     const LAB: &[u8] = b"\x03lab\x04test\0";
+
+    fn requestor(address: &str) -> Requestor {
+        Requestor::at(address.parse().unwrap())
+    }
 
     fn event() -> QueryEvent<'static> {
         QueryEvent {
             question: b"\x03lab\x04test\0\0\x01\0\x01",
             zone_id: Some("Z1"),
             zone_name: LAB,
-            record_type: 1,
+            qtype: QueryType(1),
             response_code: 0,
-            transport: Transport::Udp,
-            resolver: "192.0.2.1".parse().unwrap(),
+            requestor: requestor("192.0.2.1"),
             subnet: None,
         }
     }
@@ -79,24 +84,24 @@ mod tests {
             sample: 1,
             zones: HashSet::from([LAB.into()]),
             response_codes: 1 << 0 | 1 << 16,
-            types: vec![1, 28],
+            types: vec![QueryType(1), QueryType(28)],
             clients,
         };
-        let subnet = |text: &str| Some((text.parse().unwrap(), 32));
+        let subnet = |text: &str| Some((text.parse().unwrap(), PrefixLength(32)));
         assert!(filter.passes(&event()));
-        assert!(filter.passes(&QueryEvent { response_code: 16, record_type: 28, ..event() }));
-        assert!(filter.passes(&QueryEvent { resolver: "2001:db8::5".parse().unwrap(), ..event() }));
+        assert!(filter.passes(&QueryEvent { response_code: 16, qtype: QueryType(28), ..event() }));
+        assert!(filter.passes(&QueryEvent { requestor: requestor("2001:db8::5"), ..event() }));
         assert!(filter.passes(&QueryEvent {
-            resolver: "10.0.0.1".parse().unwrap(),
+            requestor: requestor("10.0.0.1"),
             subnet: subnet("192.0.2.0"),
             ..event()
         }));
         for other in [
             QueryEvent { response_code: 3, ..event() },
-            QueryEvent { record_type: 15, ..event() },
+            QueryEvent { qtype: QueryType(15), ..event() },
             QueryEvent { zone_name: &[], ..event() },
             QueryEvent { zone_name: b"\x05other\x04test\0", ..event() },
-            QueryEvent { resolver: "10.0.0.1".parse().unwrap(), ..event() },
+            QueryEvent { requestor: requestor("10.0.0.1"), ..event() },
             QueryEvent { subnet: subnet("10.0.0.0"), ..event() },
         ] {
             assert!(!filter.passes(&other), "{other:?}");

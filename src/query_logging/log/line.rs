@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::model::{QueryType, ResponseCode};
+use crate::model::ResponseCode;
 
 use super::record::Record;
 
@@ -18,11 +18,11 @@ const NOTHING: &str = "-";
 /// resolver, client subnet.
 pub(super) fn route53(record: &Record<'_>, edge: &str, out: &mut String) {
     let zone = if record.zone_id.is_empty() { NOTHING } else { record.zone_id };
-    let Record { record_type, response_code, transport, resolver, .. } = record;
-    let (record_type, code) = (QueryType(*record_type), ResponseCode(*response_code));
+    let Record { qtype, response_code, transport, resolver, .. } = record;
+    let code = ResponseCode(*response_code);
     let _ = write!(out, "{VERSION} {} {zone} ", time(record));
     write_name(record.name, out);
-    let _ = write!(out, " {record_type} {code} {transport} {edge} {resolver} ");
+    let _ = write!(out, " {qtype} {code} {transport} {edge} {resolver} ");
     match record.subnet {
         Some((address, prefix)) => _ = writeln!(out, "{address}/{prefix}"),
         None => _ = writeln!(out, "{NOTHING}"),
@@ -38,7 +38,7 @@ pub(super) fn json(record: &Record<'_>, edge: &str, out: &mut String) {
         timestamp: time(record),
         hosted_zone_id: Some(record.zone_id).filter(|id| !id.is_empty()),
         query_name: (!record.name.is_empty()).then_some(name.as_str()),
-        query_type: QueryType(record.record_type).to_string(),
+        query_type: record.qtype.to_string(),
         response_code: ResponseCode(record.response_code).to_string(),
         protocol: record.transport.to_string(),
         edge_location: edge,
@@ -106,8 +106,9 @@ fn write_name(name: &[u8], out: &mut String) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::{PrefixLength, QueryType};
     use crate::query_logging::log::record::tests::record;
-    use crate::stats::Transport;
+    use crate::requestor::Transport;
 
     fn line(record: &Record<'_>) -> String {
         let mut out = String::new();
@@ -122,8 +123,8 @@ mod tests {
             line(&record()),
             "1.0 2017-12-13T08:16:02.130Z Z123412341234 wWw.lab.test A NOERROR UDP FRA6 192.168.1.1 -\n"
         );
-        let subnet = Some(("198.51.100.0".parse().unwrap(), 24));
-        let other = Record { subnet, record_type: 28, response_code: 3, transport: Transport::Tcp, ..record() };
+        let subnet = Some(("198.51.100.0".parse().unwrap(), PrefixLength(24)));
+        let other = Record { subnet, qtype: QueryType(28), response_code: 3, transport: Transport::Tcp, ..record() };
         assert_eq!(
             line(&other),
             "1.0 2017-12-13T08:16:02.130Z Z123412341234 wWw.lab.test AAAA NXDOMAIN TCP FRA6 192.168.1.1 198.51.100.0/24\n"
@@ -132,7 +133,7 @@ mod tests {
 
     #[test]
     fn what_is_not_there_is_a_dash_or_null() {
-        let nothing = Record { zone_id: "", name: &[], record_type: 65_280, response_code: 1, ..record() };
+        let nothing = Record { zone_id: "", name: &[], qtype: QueryType(65_280), response_code: 1, ..record() };
         assert_eq!(line(&nothing), "1.0 2017-12-13T08:16:02.130Z - - TYPE65280 FORMERR UDP FRA6 192.168.1.1 -\n");
         let mut out = String::new();
         json(&nothing, "FRA6", &mut out);

@@ -4,8 +4,9 @@
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
+use crate::model::{PrefixLength, QueryType};
 use crate::query_logging::QueryEvent;
-use crate::stats::Transport;
+use crate::requestor::Transport;
 
 /// The id of a hosted zone has at most 32 characters.
 const MOST_ID_OCTETS: usize = 32;
@@ -17,6 +18,9 @@ const HEAD_OCTETS: usize = 8 + 2 + 1 + 1 + 17 + 18 + 2;
 /// The longest record.
 pub(super) const MOST_OCTETS: usize = HEAD_OCTETS + MOST_ID_OCTETS + MOST_NAME_OCTETS;
 
+/// The prefix length of a record without a subnet.
+const NO_PREFIX: u8 = u8::MAX;
+
 /// The fields of a query.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Record<'q> {
@@ -26,11 +30,11 @@ pub(super) struct Record<'q> {
     pub(super) zone_id: &'q str,
     /// In wire format as received; empty if it could not be parsed.
     pub(super) name: &'q [u8],
-    pub(super) record_type: u16,
+    pub(super) qtype: QueryType,
     pub(super) response_code: u8,
     pub(super) transport: Transport,
     pub(super) resolver: IpAddr,
-    pub(super) subnet: Option<(IpAddr, u8)>,
+    pub(super) subnet: Option<(IpAddr, PrefixLength)>,
 }
 
 impl<'q> Record<'q> {
@@ -41,25 +45,26 @@ impl<'q> Record<'q> {
             at_ms: u64::try_from(at.as_millis()).unwrap_or_default(),
             zone_id: event.zone_id.filter(|id| id.len() <= MOST_ID_OCTETS).unwrap_or_default(),
             name: if name.len() <= MOST_NAME_OCTETS { name } else { &[] },
-            record_type: event.record_type,
+            qtype: event.qtype,
             response_code: event.response_code,
-            transport: event.transport,
-            resolver: event.resolver,
+            transport: event.requestor.transport(),
+            resolver: event.requestor.address(),
             subnet: event.subnet,
         }
     }
 
     /// Encodes the record. Returns its length in octets.
     pub(super) fn write(&self, out: &mut [u8; MOST_OCTETS]) -> usize {
-        let mut writer = Pen { out, at: 0 };
+        let mut writer = FieldWriter { out, at: 0 };
         writer.put(&self.at_ms.to_le_bytes());
-        writer.put(&self.record_type.to_le_bytes());
+        writer.put(&self.qtype.0.to_le_bytes());
         writer.put(&[self.response_code, self.transport as u8]);
         writer.put_address(self.resolver);
-        let (subnet, prefix) = self.subnet.unwrap_or((IpAddr::V6(Ipv6Addr::UNSPECIFIED), u8::MAX));
+        let no_subnet = (IpAddr::V6(Ipv6Addr::UNSPECIFIED), PrefixLength(NO_PREFIX));
+        let (subnet, prefix) = self.subnet.unwrap_or(no_subnet);
         writer.put_address(subnet);
         // The lengths are at most 32 and 255.
-        writer.put(&[prefix, self.zone_id.len() as u8, self.name.len() as u8]);
+        writer.put(&[prefix.0, self.zone_id.len() as u8, self.name.len() as u8]);
         writer.put(self.zone_id.as_bytes());
         writer.put(self.name);
         writer.at
@@ -75,21 +80,21 @@ impl<'q> Record<'q> {
             at_ms: u64::from_le_bytes(head[..8].try_into().ok()?),
             zone_id: std::str::from_utf8(zone_id).ok()?,
             name: name.get(..name_octets)?,
-            record_type: u16::from_le_bytes([head[8], head[9]]),
+            qtype: QueryType(u16::from_le_bytes([head[8], head[9]])),
             response_code: head[10],
             transport: *Transport::ALL.get(usize::from(head[11]))?,
             resolver: address(head[12..29].try_into().ok()?),
-            subnet: (prefix != u8::MAX).then_some((address(head[29..46].try_into().ok()?), prefix)),
+            subnet: (prefix != NO_PREFIX).then_some((address(head[29..46].try_into().ok()?), PrefixLength(prefix))),
         })
     }
 }
 
-struct Pen<'o> {
+struct FieldWriter<'o> {
     out: &'o mut [u8; MOST_OCTETS],
     at: usize,
 }
 
-impl Pen<'_> {
+impl FieldWriter<'_> {
     fn put(&mut self, octets: &[u8]) {
         self.out[self.at..self.at + octets.len()].copy_from_slice(octets);
         self.at += octets.len();
@@ -120,6 +125,7 @@ fn address(octets: [u8; 17]) -> IpAddr {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use crate::requestor::Requestor;
 
     pub(crate) const NAME: &[u8] = b"\x03wWw\x03lab\x04test\0";
 
@@ -128,7 +134,7 @@ pub(super) mod tests {
             at_ms: 1_513_152_962_130,
             zone_id: "Z123412341234",
             name: NAME,
-            record_type: 1,
+            qtype: QueryType(1),
             response_code: 0,
             transport: Transport::Udp,
             resolver: "192.168.1.1".parse().unwrap(),
@@ -142,9 +148,18 @@ pub(super) mod tests {
         let id = "Z".repeat(MOST_ID_OCTETS);
         for record in [
             record(),
-            Record { subnet: Some(("198.51.100.0".parse().unwrap(), 24)), transport: Transport::Tcp, ..record() },
+            Record {
+                subnet: Some(("198.51.100.0".parse().unwrap(), PrefixLength(24))),
+                transport: Transport::Tcp,
+                ..record()
+            },
             Record { resolver: "2001:db8::1".parse().unwrap(), zone_id: "", name: &[], response_code: 16, ..record() },
-            Record { subnet: Some(("2001:db8::".parse().unwrap(), 128)), name: &long, zone_id: &id, ..record() },
+            Record {
+                subnet: Some(("2001:db8::".parse().unwrap(), PrefixLength(128))),
+                name: &long,
+                zone_id: &id,
+                ..record()
+            },
         ] {
             let mut out = [0xff; MOST_OCTETS];
             let octets = record.write(&mut out);
@@ -160,10 +175,9 @@ pub(super) mod tests {
             question: &question,
             zone_id: Some("Z123412341234"),
             zone_name: b"\x03lab\x04test\0",
-            record_type: 1,
+            qtype: QueryType(1),
             response_code: 0,
-            transport: Transport::Udp,
-            resolver: "192.168.1.1".parse().unwrap(),
+            requestor: Requestor::at("192.168.1.1".parse().unwrap()),
             subnet: None,
         };
         assert_eq!(Record::of(Duration::from_millis(1_513_152_962_130), &event), record());

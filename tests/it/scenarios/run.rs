@@ -6,8 +6,11 @@ use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
 use std::time::Duration;
 
+use fiftythree::answer::Timestamp;
 use fiftythree::query_logging::QueryLogging;
-use fiftythree::serve::{Bound, MAX_TCP_OCTETS, Observers, Responder, Serving, TcpLimits, Transport, UdpPath};
+use fiftythree::serve::{
+    Bound, MAX_TCP_OCTETS, Observers, Received, Requestor, Responder, Serving, TcpLimits, Transport, UdpPath,
+};
 use fiftythree::stats::Meters;
 use fiftythree::world::{Publisher, Reader, World};
 
@@ -220,8 +223,10 @@ impl Line {
         match (self, transport) {
             (Line::Pure(responder), _) => {
                 let (mut out, mut octets) = (vec![0; MAX_TCP_OCTETS], 0);
+                let requestor = Requestor::new((source, 4242).into(), transport);
+                let received = Received::new(packet, requestor, Timestamp::default());
                 let counted = allocation_counter::measure(|| {
-                    octets = responder.respond(world, packet, source, transport, &mut out);
+                    octets = responder.respond(world, &received, &mut out);
                 });
                 if counted.count_total > 0 {
                     return Err(format!("answering allocates, {} times", counted.count_total));

@@ -1,0 +1,280 @@
+//! EDNS (RFC 6891): the OPT record of a request, and the options of its response.
+//!
+//! Another option is a field of [`RequestOptions`] if requests carry it and a variant of
+//! [`ResponseOption`] if responses do. Neither `decode` nor `encode` knows single options.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use crate::answer::ClientSubnet;
+use crate::model::PrefixLength;
+
+/// The type of the OPT record.
+pub(super) const TYPE_OPT: u16 = 41;
+
+/// RFC 5001.
+const OPTION_NSID: u16 = 3;
+/// RFC 7871.
+const OPTION_CLIENT_SUBNET: u16 = 8;
+
+/// The index of the SCOPE PREFIX-LENGTH in a client subnet option.
+const SCOPE_INDEX: usize = 3;
+/// How many options `peek_client_subnet` searches.
+const MAX_PEEKED_OPTIONS: usize = 8;
+
+/// How to treat EDNS Client Subnet (RFC 7871).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ClientSubnetUse {
+    /// The option locates the client, and the response contains the network that it is valid for.
+    #[default]
+    Use,
+    /// The option is ignored like an unknown one: the address of the resolver decides, and the
+    /// response does not contain the option.
+    Ignore,
+}
+
+/// The OPT record of a request.
+#[derive(Clone, Debug, Default)]
+pub struct Edns<'p> {
+    /// The largest UDP response that the client accepts, as received.
+    pub payload_size: u16,
+    /// The DO bit.
+    pub dnssec_ok: bool,
+    /// The options that this server knows.
+    pub options: RequestOptions<'p>,
+}
+
+/// The options of a request that this server knows. Unknown options are ignored (RFC 6891 section
+/// 6.1.2).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RequestOptions<'p> {
+    /// Whether the client requests the server identifier (RFC 5001).
+    pub nsid: bool,
+    /// The client subnet option, if present. The first of several counts.
+    pub client_subnet: Option<SubnetOption<'p>>,
+}
+
+/// An option with content that its RFC does not allow, or whose length exceeds the OPT record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct MalformedOption;
+
+impl<'p> RequestOptions<'p> {
+    /// Reads the data of an OPT record. After an error, the options before the malformed one are
+    /// known.
+    pub(super) fn read(&mut self, data: &'p [u8]) -> Result<(), MalformedOption> {
+        let mut rest = data;
+        while !rest.is_empty() {
+            let (code, data, others) = split_option(rest).ok_or(MalformedOption)?;
+            match code {
+                OPTION_NSID => self.nsid = true,
+                OPTION_CLIENT_SUBNET if self.client_subnet.is_none() => {
+                    self.client_subnet = Some(SubnetOption::read(data).ok_or(MalformedOption)?);
+                }
+                _ => {}
+            }
+            rest = others;
+        }
+        Ok(())
+    }
+}
+
+/// The first option: its code, its data, and what follows.
+fn split_option(options: &[u8]) -> Option<(u16, &[u8], &[u8])> {
+    let (&[code_high, code_low, length_high, length_low], rest) = options.split_first_chunk::<4>()?;
+    let (data, others) = rest.split_at_checked(usize::from(u16::from_be_bytes([length_high, length_low])))?;
+    Some((u16::from_be_bytes([code_high, code_low]), data, others))
+}
+
+/// The client subnet among the first options of an OPT record, if it is well formed. The rest of
+/// the options is not validated.
+pub(super) fn peek_client_subnet(options: &[u8]) -> Option<ClientSubnet> {
+    let mut options = options;
+    for _ in 0..MAX_PEEKED_OPTIONS {
+        let (code, data, others) = split_option(options)?;
+        if code == OPTION_CLIENT_SUBNET {
+            return SubnetOption::read(data)?.network();
+        }
+        options = others;
+    }
+    None
+}
+
+/// A well-formed client subnet option (RFC 7871 section 6): FAMILY, SOURCE PREFIX-LENGTH, SCOPE
+/// PREFIX-LENGTH and ADDRESS as received.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SubnetOption<'p> {
+    data: &'p [u8],
+}
+
+impl<'p> SubnetOption<'p> {
+    /// RFC 7871 section 6: the scope of a query is 0, the address has exactly the octets that the
+    /// prefix needs, and no bit after the prefix is set. `dig +subnet=0` sends family 0 without an
+    /// address, which gives no location.
+    pub(super) fn read(data: &'p [u8]) -> Option<SubnetOption<'p>> {
+        let [family_high, family_low, source_prefix, scope_prefix, address @ ..] = data else {
+            return None;
+        };
+        let most_bits = match (family_high, family_low) {
+            (0, 0) => 0,
+            (0, 1) => 32,
+            (0, 2) => 128,
+            _ => return None,
+        };
+        let fits = *source_prefix <= most_bits && address.len() == usize::from(source_prefix.div_ceil(8));
+        let unused_bits = (8 - source_prefix % 8) % 8;
+        let clean = address.last().is_none_or(|last| last.trailing_zeros() >= u32::from(unused_bits));
+        (*scope_prefix == 0 && fits && clean).then_some(SubnetOption { data })
+    }
+
+    /// SOURCE PREFIX-LENGTH.
+    pub fn source_prefix(self) -> PrefixLength {
+        PrefixLength(self.data[2])
+    }
+
+    /// The largest scope in this family.
+    fn max_scope(self) -> PrefixLength {
+        match self.data[1] {
+            1 => PrefixLength::IPV4,
+            2 => PrefixLength::IPV6,
+            _ => PrefixLength::ZERO,
+        }
+    }
+
+    /// The network; `None` if the option gives no location (RFC 7871 section 7.1.2).
+    pub fn network(self) -> Option<ClientSubnet> {
+        if self.source_prefix() == PrefixLength::ZERO {
+            return None;
+        }
+        let mut octets = [0; 16];
+        octets[..self.data.len() - 4].copy_from_slice(&self.data[4..]);
+        let address = match self.data[1] {
+            1 => IpAddr::V4(Ipv4Addr::new(octets[0], octets[1], octets[2], octets[3])),
+            _ => IpAddr::V6(Ipv6Addr::from(octets)),
+        };
+        Some(ClientSubnet { address, source_prefix: self.source_prefix() })
+    }
+}
+
+/// An option of a response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ResponseOption<'o> {
+    /// The client subnet as received, with the scope of the answer (RFC 7871 section 7.2.1).
+    ClientSubnet(SubnetOption<'o>, PrefixLength),
+    /// The server identifier.
+    Nsid(&'o [u8]),
+}
+
+impl<'o> ResponseOption<'o> {
+    /// OPTION-CODE.
+    pub(super) fn code(&self) -> u16 {
+        match self {
+            ResponseOption::ClientSubnet(..) => OPTION_CLIENT_SUBNET,
+            ResponseOption::Nsid(_) => OPTION_NSID,
+        }
+    }
+
+    /// OPTION-LENGTH.
+    pub(super) fn octets(&self) -> usize {
+        self.source().len()
+    }
+
+    /// Writes OPTION-DATA, for which `data` has exactly the space.
+    pub(super) fn write(&self, data: &mut [u8]) {
+        data.copy_from_slice(self.source());
+        if let ResponseOption::ClientSubnet(subnet, scope) = *self {
+            // Without a location the scope is 0.
+            data[SCOPE_INDEX] =
+                if subnet.source_prefix() == PrefixLength::ZERO { 0 } else { scope.min(subnet.max_scope()).0 };
+        }
+    }
+
+    fn source(&self) -> &'o [u8] {
+        match self {
+            ResponseOption::ClientSubnet(subnet, _) => subnet.data,
+            ResponseOption::Nsid(identifier) => identifier,
+        }
+    }
+}
+
+/// The options of a response, the most important first: if there is no space for all, the last are
+/// left out.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ResponseOptions<'o>([Option<ResponseOption<'o>>; ResponseOptions::MOST]);
+
+impl<'o> ResponseOptions<'o> {
+    /// The number of options, if all are present: one of each kind.
+    pub(super) const MOST: usize = 2;
+
+    /// The options of the response to a request with these options: its client subnet with this
+    /// scope, and the server identifier, which is empty if the server has none.
+    #[inline]
+    pub fn to(request: &RequestOptions<'o>, scope: PrefixLength, nsid: &'o [u8]) -> ResponseOptions<'o> {
+        ResponseOptions([
+            request.client_subnet.map(|subnet| ResponseOption::ClientSubnet(subnet, scope)),
+            (request.nsid && !nsid.is_empty()).then_some(ResponseOption::Nsid(nsid)),
+        ])
+    }
+
+    /// The `count` most important options.
+    #[inline]
+    pub(super) fn first(&self, count: usize) -> impl Iterator<Item = &ResponseOption<'o>> {
+        self.0.iter().take(count).flatten()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_subnet_is_exactly_as_rfc_7871_has_it() {
+        let read = |data| SubnetOption::read(data).map(SubnetOption::network);
+        let network = |address: &str, source_prefix| {
+            Some(Some(ClientSubnet { address: address.parse().unwrap(), source_prefix: PrefixLength(source_prefix) }))
+        };
+        assert_eq!(read(b"\0\x01\x18\0\xc0\0\x02"), network("192.0.2.0", 24));
+        assert_eq!(read(b"\0\x01\x11\0\x0a\x35\x80"), network("10.53.128.0", 17));
+        assert_eq!(read(b"\0\x02\x20\0\x20\x01\x0d\xb8"), network("2001:db8::", 32));
+        assert_eq!(read(b"\0\x01\0\0"), Some(None));
+        assert_eq!(read(b"\0\x02\0\0"), Some(None));
+        assert_eq!(read(b"\0\0\0\0"), Some(None));
+        let bad: [&[u8]; 9] = [
+            b"\0\x01\x18\x18\xc0\0\x02",     // a scope in a query
+            b"\0\x01\x18\0\xc0\0",           // too few octets
+            b"\0\x01\x18\0\xc0\0\x02\0",     // too many
+            b"\0\x01\x11\0\x0a\x35\xc0",     // bits beyond the prefix
+            b"\0\x01\x21\0\xc0\0\x02\x01\0", // a longer prefix than there are bits
+            b"\0\x03\x08\0\x0a",             // an unknown family
+            b"\0\0\x08\0\x0a",               // no family, but an address
+            b"\x01\x01\0\0",
+            b"\0\x01\x18",
+        ];
+        for data in bad {
+            assert_eq!(read(data), None, "{data:?}");
+            let length = u8::try_from(data.len()).unwrap();
+            let option = [&[0, 8, 0, length], data].concat();
+            assert_eq!(RequestOptions::default().read(&option), Err(MalformedOption), "{data:?}");
+        }
+    }
+
+    #[test]
+    fn known_options_are_read_and_others_ignored() {
+        let mut options = RequestOptions::default();
+        let data = b"\xff\xfe\0\x02hi\0\x03\0\0\0\x08\0\x04\0\0\0\0\0\x08\0\x04\0\x01\0\0";
+        assert_eq!(options.read(data), Ok(()));
+        let first = SubnetOption { data: &[0; 4] };
+        assert_eq!(options, RequestOptions { nsid: true, client_subnet: Some(first) });
+        for cut in [1, 3, 4, 5, 9, 12] {
+            assert_eq!(RequestOptions::default().read(&data[..cut]), Err(MalformedOption), "{cut}");
+        }
+    }
+
+    #[test]
+    fn the_least_important_option_is_the_last() {
+        let request = RequestOptions { nsid: true, client_subnet: Some(SubnetOption { data: &[0; 4] }) };
+        let options = ResponseOptions::to(&request, PrefixLength(24), b"lab-1");
+        let codes = |count| options.first(count).map(ResponseOption::code).collect::<Vec<_>>();
+        assert_eq!(codes(ResponseOptions::MOST), [OPTION_CLIENT_SUBNET, OPTION_NSID]);
+        assert_eq!((codes(1), codes(0)), (vec![OPTION_CLIENT_SUBNET], vec![]));
+        assert_eq!(ResponseOptions::to(&request, PrefixLength(24), b"").first(ResponseOptions::MOST).count(), 1);
+    }
+}
