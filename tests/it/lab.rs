@@ -93,6 +93,7 @@ fn a_taken_port_is_one_warning_and_the_server_runs() {
     add_backends(&lab, &taken);
     let server = lab.serve();
     assert_eq!(server.ask("app.lab.test.", Transport::Udp).addresses, ["127.0.0.1"]);
+    server.wait_for_log("every health check has a result");
     let warnings = warnings(&server);
     assert_eq!(warnings.len(), 1, "{}", server.log());
     let wanted = format!("cannot start the lab backends {}, {}: Address already in use", taken[0], taken[1]);

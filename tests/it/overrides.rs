@@ -219,8 +219,9 @@ fn without_a_place_for_the_token_there_is_one_warning_and_commands_work() {
     let lab = Lab::new(&[("lab.test.toml", &zone(web.port))]);
     std::fs::create_dir_all(lab.path("state/admin.token/taken")).unwrap();
     let server = lab.serve();
+    server.wait_for_log("cannot write the admin token");
+    server.wait_for_log("every health check has a result");
     assert_eq!(server.log().matches(" WARN ").count(), 1, "{}", server.log());
-    assert!(server.log().contains("cannot write the admin token"), "{}", server.log());
     let status = get(&server.admin(), "/v1/status", "*/*").unwrap();
     assert!(status.contains("\"changes\": \"programs\""), "{status}");
     assert!(steer(&lab, &server, &["set", "app-blue", "down"]).status.success());
