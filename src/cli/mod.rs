@@ -18,6 +18,7 @@ mod overrides;
 mod paint;
 mod query;
 mod rehearsal;
+mod relative_time;
 mod serve;
 mod settings;
 mod simulate;

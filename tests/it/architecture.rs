@@ -133,7 +133,6 @@ const LONG_FILES: &[&str] = &[
 /// from this list.
 const CIRCLES: &[(&str, &[&str])] = &[
     // One a line.
-    ("cli", &["health", "watch"]),
     ("control", &["batch", "overrides", "saved_state", "timers"]),
     ("control", &["metrics", "view"]),
 ];

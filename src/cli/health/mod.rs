@@ -10,13 +10,14 @@ use anyhow::anyhow;
 use jiff::Timestamp;
 
 use crate::admin::shapes::{
-    CheckShape, ConnectivityShape, HealthShape, NextShape, ResultShape, ReturningShape, SampleShape, StatusShape,
+    CheckShape, ConnectivityShape, HealthShape, NextShape, ResultShape, SampleShape, StatusShape,
 };
 use crate::causes::with_causes;
 use crate::control::humanize_duration;
 
 use super::admin_client::{AdminClient, ServerArguments};
 use super::overrides::{describe, local, progress as drained};
+use super::relative_time::{ago, recovery, timestamp, until};
 use super::watch::has_screen;
 use super::{print, print_error};
 
@@ -102,7 +103,7 @@ fn unknown(admin: &AdminClient, name: &str) -> anyhow::Error {
 
 /// One line a check.
 fn overview(health: &HealthShape) -> String {
-    let now = moment(&health.now);
+    let now = timestamp(&health.now);
     let unhealthy = health.checks.iter().filter(|check| check.status == StatusShape::Unhealthy).count();
     let mut text = format!("{}: {} health checks, {unhealthy} unhealthy\n", local(&health.now), health.checks.len());
     text.push_str(&connectivity_note(health, now));
@@ -117,7 +118,7 @@ fn overview(health: &HealthShape) -> String {
     }
     if !health.returning.is_empty() {
         text.push_str("\ncoming back:\n");
-        health.returning.iter().for_each(|way| text.push_str(&format!("  {} {}\n", way.record, way_back(way, now))));
+        health.returning.iter().for_each(|way| text.push_str(&format!("  {} {}\n", way.record, recovery(way, now))));
     }
     if !health.overrides.is_empty() {
         text.push_str("\noverrides:\n");
@@ -176,7 +177,7 @@ fn turns(next: &NextShape) -> String {
 
 /// All details of some checks.
 fn details(health: &HealthShape) -> String {
-    let now = moment(&health.now);
+    let now = timestamp(&health.now);
     let detailed: Vec<String> = health.checks.iter().map(|check| detail(check, health, now)).collect();
     connectivity_note(health, now) + &detailed.join("\n")
 }
@@ -214,7 +215,7 @@ fn detail(check: &CheckShape, health: &HealthShape, now: Timestamp) -> String {
     }
     line("records", if check.records.is_empty() { "none".to_owned() } else { check.records.join(", ") });
     for way in health.returning.iter().filter(|way| check.records.contains(&way.record)) {
-        line("", format!("{} {}", way.record, way_back(way, now)));
+        line("", format!("{} {}", way.record, recovery(way, now)));
     }
     for (number, transition) in check.transitions.iter().enumerate() {
         let what = if number == 0 { "transitions" } else { "" };
@@ -268,34 +269,9 @@ fn connectivity_note(health: &HealthShape, now: Timestamp) -> String {
     )
 }
 
-/// The progress of a recovered record.
-pub(super) fn way_back(way: &ReturningShape, now: Timestamp) -> String {
-    let left = humanize_duration(until(now, &way.until));
-    match way.share_percent {
-        Some(share) => format!("has {share} % of its weight, and all of it in {left}"),
-        None => format!("is healthy again and waits {left} more for its failback"),
-    }
-}
-
 fn word(status: StatusShape) -> &'static str {
     match status {
         StatusShape::Healthy => "healthy",
         StatusShape::Unhealthy => "unhealthy",
     }
-}
-
-fn moment(text: &str) -> Timestamp {
-    text.parse().unwrap_or(Timestamp::UNIX_EPOCH)
-}
-
-fn ago(now: Timestamp, then: &str) -> String {
-    let seconds = now.as_second().saturating_sub(moment(then).as_second());
-    match u64::try_from(seconds) {
-        Ok(0) | Err(_) => "0 s".to_owned(),
-        Ok(seconds) => humanize_duration(Duration::from_secs(seconds)),
-    }
-}
-
-fn until(now: Timestamp, then: &str) -> Duration {
-    Duration::from_secs(u64::try_from(moment(then).as_second().saturating_sub(now.as_second())).unwrap_or_default())
 }

@@ -9,7 +9,7 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Sparkline, SparklineBar};
 
 use crate::admin::shapes::StatusShape;
-use crate::cli::health::way_back;
+use crate::cli::relative_time::recovery;
 use crate::cli::tree::wrap_after;
 use crate::cli::watch::model::checks::{Check, word};
 use crate::cli::watch::model::{AdminSide, Model};
@@ -224,6 +224,6 @@ fn details(model: &Model, check: &Check) -> String {
     let next = check.may_change().or_else(|| check.needed());
     let now = model.server_now().unwrap_or_default();
     let returning = model.returning.iter().filter(|way| check.shape.records.contains(&way.record));
-    let returning = returning.map(|way| format!("{} {}", way.record, way_back(way, now)));
+    let returning = returning.map(|way| format!("{} {}", way.record, recovery(way, now)));
     overridden.into_iter().chain(notes).chain(last).chain(next).chain(returning).collect::<Vec<_>>().join(" · ")
 }
