@@ -34,6 +34,6 @@ pub use record::{
     UnknownRecordType,
 };
 pub use routing::{FailoverRole, GeoproximityLocation, RoutingPolicy};
-pub use rules::{Field, MAX_ALIAS_CHAIN, Missing, Severity, Violation, missing_defaults, violations};
+pub use rules::{Field, MAX_ALIAS_CHAIN, Severity, Violation, violations};
 pub use secret::Secret;
 pub use zone::{HostedZone, HostedZoneId, RecordGroup, WhenAllUnhealthy, ZoneIdentity};

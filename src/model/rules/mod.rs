@@ -71,25 +71,6 @@ pub enum Field {
     HealthCheck,
 }
 
-/// A required record set that the zone does not have. It is not a [`Violation`] because there is no
-/// set to point at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Missing {
-    /// The SOA at the apex.
-    #[error("A HostedZone must contain exactly one SOA record.")]
-    Soa,
-    /// The NS set at the apex.
-    #[error("A HostedZone must contain at least one NS record for the zone itself.")]
-    ApexNs,
-}
-
-/// The default record sets that the zone does not have.
-pub fn missing_defaults(zone: &HostedZone) -> Vec<Missing> {
-    let has = |record_type| zone.record_sets.iter().any(|set| set.name == zone.name && set.record_type == record_type);
-    let defaults = [(RecordType::Soa, Missing::Soa), (RecordType::Ns, Missing::ApexNs)];
-    defaults.into_iter().filter(|&(record_type, _)| !has(record_type)).map(|(_, missing)| missing).collect()
-}
-
 /// All violations of the zone, in the order of the record sets. Country and subdivision codes are
 /// not checked here. Messages over UDP have at most `udp_payload_max` octets.
 pub fn violations(zone: &HostedZone, collections: &[CidrCollection], udp_payload_max: u16) -> Vec<Violation> {

@@ -160,7 +160,7 @@ fn number_of_values_is_within_limits(
         return;
     }
     let message = if count == 0 && set.record_type == RecordType::Ns && context.is_apex(&set.name) {
-        super::Missing::ApexNs.to_string()
+        "A HostedZone must contain at least one NS record for the zone itself.".to_owned()
     } else {
         format!("a record set must have 1 to {MAX_VALUES} values, not {count}")
     };

@@ -315,18 +315,12 @@ fn soa_stands_at_the_apex_with_one_value() {
 }
 
 #[test]
-fn the_default_sets_are_missed() {
+fn the_ns_set_of_a_zone_is_not_empty() {
     let mut zone = zone(&[]);
-    assert_eq!(missing_defaults(&zone), []);
     zone.record_sets[1] = set("lab.test.", "NS", &[]);
     let found = violations(&zone, &[], 1232);
     assert_eq!(found.len(), 1);
     assert_eq!(found[0].message, "A HostedZone must contain at least one NS record for the zone itself.");
-    zone.record_sets[1].name = Name::parse("sub.lab.test.").unwrap();
-    assert_eq!(missing_defaults(&zone), [Missing::ApexNs]);
-    zone.record_sets.clear();
-    assert_eq!(missing_defaults(&zone), [Missing::Soa, Missing::ApexNs]);
-    assert_eq!(violations(&zone, &[], 1232), []);
 }
 
 #[test]
