@@ -42,7 +42,7 @@ struct Pace {
 
 /// Lowers the priority of this thread, and of those that it starts, permanently. With nice 10 it
 /// gets about a tenth of a core that a worker also wants: it becomes slow but continues.
-pub fn lower_priority() {
+pub(crate) fn lower_priority() {
     #[cfg(target_os = "linux")]
     if let Err(error) = rustix::process::nice(10) {
         tracing::debug!("cannot lower the priority of a background thread: {error}");
@@ -51,7 +51,7 @@ pub fn lower_priority() {
 
 /// Runs `work` with this yield budget. Yielding delays it by at most `budget`, four times its CPU
 /// time and one time slice of the other threads.
-pub fn with_yield_budget<T>(budget: Duration, work: impl FnOnce() -> T) -> T {
+pub(crate) fn with_yield_budget<T>(budget: Duration, work: impl FnOnce() -> T) -> T {
     /// Restores the previous state also after a panic.
     struct Before(Option<Pace>);
     impl Drop for Before {
@@ -64,22 +64,22 @@ pub fn with_yield_budget<T>(budget: Duration, work: impl FnOnce() -> T) -> T {
 }
 
 /// Sets the yield budget of this thread for all its work. Call [`resume`] after each idle period.
-pub fn set_yield_budget(budget: Duration) {
+pub(crate) fn set_yield_budget(budget: Duration) {
     PACE.set(Some(Pace::new(budget)));
 }
 
 /// The yield budget of this thread, to be passed to helper threads.
-pub fn yield_budget() -> Option<Duration> {
+pub(crate) fn yield_budget() -> Option<Duration> {
     PACE.get().map(|pace| pace.budget)
 }
 
 /// Starts a new stretch of work.
-pub fn resume() {
+pub(crate) fn resume() {
     PACE.set(PACE.get().map(Pace::resumed));
 }
 
 /// Adds a yield point to every few items. Use it for items that take a microsecond or two each.
-pub fn yielding<I: IntoIterator>(items: I) -> impl Iterator<Item = I::Item> {
+pub(crate) fn yielding<I: IntoIterator>(items: I) -> impl Iterator<Item = I::Item> {
     let mut left = 0;
     items.into_iter().inspect(move |_| {
         if left == 0 {
@@ -92,7 +92,7 @@ pub fn yielding<I: IntoIterator>(items: I) -> impl Iterator<Item = I::Item> {
 
 /// A point in long work where the thread may yield.
 #[inline]
-pub fn yield_point() {
+pub(crate) fn yield_point() {
     if let Some(pace) = PACE.get() {
         give_way(pace);
     }

@@ -5,7 +5,7 @@ use std::iter::successors;
 
 /// The error, then its causes. Many libraries include the cause in the message of the error above
 /// it; such a cause is not repeated.
-pub fn with_causes(error: &(dyn Error + 'static)) -> String {
+pub(crate) fn with_causes(error: &(dyn Error + 'static)) -> String {
     let causes = successors(error.source(), |&error| error.source()).map(ToString::to_string);
     causes.fold(error.to_string(), |text, cause| match text.contains(&cause) {
         true => text,

@@ -8,14 +8,14 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// How often the same warning is logged.
-pub const INTERVAL: Duration = Duration::from_secs(60);
+pub(crate) const INTERVAL: Duration = Duration::from_secs(60);
 /// How many different warnings are distinguished. One place in the program has few; a new one
 /// replaces the oldest.
 const MOST: usize = 32;
 
 /// Decides which warnings of one place in the program are logged.
 #[derive(Debug, Default)]
-pub struct LogLimit {
+pub(crate) struct LogLimit {
     hasher: RandomState,
     logged: Mutex<Vec<Logged>>,
 }
@@ -32,12 +32,12 @@ struct Logged {
 /// How many warnings like this one were suppressed before it. Formats as an empty string, or as `
 /// (31579 more like this before it)`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct HeldBack(u64);
+pub(crate) struct HeldBack(u64);
 
 impl LogLimit {
     /// Whether to log a warning now. Warnings with the same `what` are the same. Append the result
     /// to the line.
-    pub fn admit(&self, what: impl Hash) -> Option<HeldBack> {
+    pub(crate) fn admit(&self, what: impl Hash) -> Option<HeldBack> {
         self.admit_at(what, Instant::now())
     }
 

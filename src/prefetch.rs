@@ -8,15 +8,15 @@ use std::hint::black_box;
 
 /// How many lookups are interleaved: somewhat more than the cache misses that a processor can have
 /// outstanding.
-pub const SIDE_BY_SIDE: usize = 32;
+pub(crate) const SIDE_BY_SIDE: usize = 32;
 
 /// A table larger than this many bytes does not fit the processor's own caches of a megabyte or
 /// two.
-pub const FAR_OCTETS: usize = 2 << 20;
+pub(crate) const FAR_OCTETS: usize = 2 << 20;
 
 /// Reads these words so that the processor fetches their cache lines. No instruction depends on the
 /// values, so the reads overlap.
 #[inline]
-pub fn fetch(words: impl Iterator<Item = u64>) {
+pub(crate) fn fetch(words: impl Iterator<Item = u64>) {
     black_box(words.fold(0, |all, word| all ^ word));
 }

@@ -14,9 +14,9 @@ use super::signals::Hangups;
 use super::stopping::Stopping;
 use super::{Ready, boot_and_serve, runtime};
 
-/// A running server. Dropping it stops it.
+/// A running server. Dropping it completes the queries in flight and stops it.
 #[derive(Debug)]
-pub struct Daemon {
+pub(crate) struct Daemon {
     addresses: Vec<SocketAddr>,
     admin: Option<SocketAddr>,
     stop: Option<oneshot::Sender<()>>,
@@ -30,7 +30,7 @@ impl Daemon {
     /// # Errors
     ///
     /// The errors of `fiftythree serve`, such as errors in the files or a port in use.
-    pub fn start(source: SettingsSource, settings: Settings) -> anyhow::Result<Daemon> {
+    pub(crate) fn start(source: SettingsSource, settings: Settings) -> anyhow::Result<Daemon> {
         let (stop, stopped) = oneshot::channel();
         let (tell, told) = mpsc::channel();
         let work = move || {
@@ -55,37 +55,24 @@ impl Daemon {
     }
 
     /// The addresses that it answers on, UDP and TCP.
-    pub fn addresses(&self) -> &[SocketAddr] {
+    pub(crate) fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
     }
 
     /// The address of its admin side, if that is enabled.
-    pub fn admin(&self) -> Option<SocketAddr> {
+    pub(crate) fn admin(&self) -> Option<SocketAddr> {
         self.admin
-    }
-
-    /// Completes the queries in flight and stops the server.
-    ///
-    /// # Errors
-    ///
-    /// The error that stopped the server, if it had failed.
-    pub fn stop(mut self) -> anyhow::Result<()> {
-        self.end()
-    }
-
-    fn end(&mut self) -> anyhow::Result<()> {
-        if let Some(stop) = self.stop.take() {
-            // The receiver is gone if the server has already stopped.
-            let _ = stop.send(());
-        }
-        self.thread.take().map_or(Ok(()), join)
     }
 }
 
 impl Drop for Daemon {
     fn drop(&mut self) {
-        // Call `stop` to get the error.
-        let _ = self.end();
+        if let Some(stop) = self.stop.take() {
+            // The receiver is gone if the server has already stopped.
+            let _ = stop.send(());
+        }
+        // What can fail has failed before `start` returned.
+        let _ = self.thread.take().map(join);
     }
 }
 
@@ -126,7 +113,7 @@ mod tests {
         assert_ne!(addresses[0], addresses[1]);
         let admin = one.admin().unwrap();
         TcpStream::connect(admin).unwrap();
-        one.stop().unwrap();
+        drop(one);
         assert!(TcpStream::connect(addresses[0]).is_err());
         UdpSocket::bind(addresses[0]).unwrap();
         TcpStream::connect(addresses[1]).unwrap();

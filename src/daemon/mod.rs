@@ -42,7 +42,7 @@ use crate::serve::{self, BindError, Bound, Observers, ResponderSettings, Serving
 use crate::store::{self, Fingerprint, SettingsSource, StateLock, StateWriter, StateWriterThread};
 use crate::world::Reader;
 
-pub use inside::Daemon;
+pub(crate) use inside::Daemon;
 pub(crate) use signals::{Signals, end_on_signals};
 
 use admin_token::Permission;
@@ -77,7 +77,7 @@ struct Ready {
 
 /// How a server ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ended {
+pub(crate) enum Ended {
     /// Queries in flight were completed, as far as they could be in time, and the state was saved.
     Orderly,
     /// A second signal did not wait for that.
@@ -85,7 +85,7 @@ pub enum Ended {
 }
 
 /// Serves until a signal stops it.
-pub fn run(source: SettingsSource, settings: Settings) -> anyhow::Result<Ended> {
+pub(crate) fn run(source: SettingsSource, settings: Settings) -> anyhow::Result<Ended> {
     let runtime = runtime()?;
     let log_format = settings.log.format;
     let outcome = runtime.block_on(async {
@@ -169,11 +169,7 @@ async fn boot_and_serve(
     let why = until_stopped(&mut stopping, &mut running).await;
     ready.send_replace(Readiness::Stopping);
     manager.tell(News::Stopping);
-    tracing::info!(
-        "{why}: completing queries in flight, up to {} s; a second signal stops at once",
-        DRAIN.as_secs_f64()
-    );
-    if drain_or_hurry(serving, &mut stopping).await == Ended::AtOnce {
+    if drain_or_hurry(serving, why, &mut stopping).await == Ended::AtOnce {
         return Ok(Ended::AtOnce);
     }
     let finish_query_logging = tokio::task::spawn_blocking(move || query_logging.finish(WRITING));
@@ -376,7 +372,11 @@ async fn until_stopped(stopping: &mut Stopping, running: &mut JoinHandle<()>) ->
 }
 
 /// Waits for the workers to finish, or for a second signal, which means not to wait.
-async fn drain_or_hurry(serving: Serving, stopping: &mut Stopping) -> Ended {
+async fn drain_or_hurry(serving: Serving, why: &str, stopping: &mut Stopping) -> Ended {
+    tracing::info!(
+        "{why}: completing queries in flight, up to {} s; a second signal stops at once",
+        DRAIN.as_secs_f64()
+    );
     tokio::select! {
         () = drain(serving) => Ended::Orderly,
         why = stopping.at_once() => {

@@ -30,22 +30,22 @@ const FAILING: StatusCode = StatusCode::SERVICE_UNAVAILABLE;
 
 /// The responses of a backend to GET.
 #[derive(Clone, Debug)]
-pub struct Responses {
+pub(crate) struct Responses {
     /// The `Server` header of every response.
-    pub server: HeaderValue,
+    pub(crate) server: HeaderValue,
     /// The body while it is healthy.
-    pub healthy: Bytes,
+    pub(crate) healthy: Bytes,
     /// The status while it is healthy.
-    pub status: StatusCode,
+    pub(crate) status: StatusCode,
     /// The body while it is failing; the status is then 503.
-    pub failing: Bytes,
+    pub(crate) failing: Bytes,
     /// The time before each response.
-    pub delay: Duration,
+    pub(crate) delay: Duration,
 }
 
 /// The state of a backend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BackendState {
+pub(crate) enum BackendState {
     /// It gives its normal response.
     Healthy,
     /// It answers 503.
@@ -53,10 +53,10 @@ pub enum BackendState {
 }
 
 /// Called with the new state after `POST /fail` and `POST /recover`.
-pub type OnChange = Box<dyn Fn(BackendState) + Send + Sync>;
+pub(crate) type OnChange = Box<dyn Fn(BackendState) + Send + Sync>;
 
 /// A backend.
-pub struct Backend {
+pub(crate) struct Backend {
     responses: Responses,
     is_failing: AtomicBool,
     on_change: OnChange,
@@ -64,12 +64,12 @@ pub struct Backend {
 
 impl Backend {
     /// A healthy backend.
-    pub fn new(responses: Responses, on_change: OnChange) -> Backend {
+    pub(crate) fn new(responses: Responses, on_change: OnChange) -> Backend {
         Backend { responses, is_failing: AtomicBool::new(false), on_change }
     }
 
     /// Serves until the future is dropped, which also closes every connection.
-    pub async fn serve(self, listener: TcpListener) {
+    pub(crate) async fn serve(self, listener: TcpListener) {
         let backend = Arc::new(self);
         let slots = Arc::new(Semaphore::new(CONNECTIONS));
         let mut connections = JoinSet::new();

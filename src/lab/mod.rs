@@ -16,11 +16,11 @@ use tokio::task::JoinSet;
 
 use crate::http;
 
-pub use backend::{Backend, BackendState, OnChange, Responses};
+pub(crate) use backend::{Backend, BackendState, Responses};
 
 /// Running backends. Dropping them closes their ports and connections.
 #[derive(Default)]
-pub struct Backends {
+pub(crate) struct Backends {
     _serving: JoinSet<()>,
 }
 
@@ -28,7 +28,7 @@ impl Backends {
     /// Starts a backend at each address. What cannot be started is logged: the server does not need
     /// it. Must be called within a tokio runtime.
     #[must_use]
-    pub fn start(addresses: &[SocketAddr]) -> Backends {
+    pub(crate) fn start(addresses: &[SocketAddr]) -> Backends {
         let (mut serving, mut failed) = (JoinSet::new(), Vec::new());
         for &address in addresses {
             match http::bind(address) {
@@ -49,7 +49,7 @@ impl Backends {
 
     /// The most files that this number of backends has open.
     #[must_use]
-    pub fn open_files(backends: usize) -> usize {
+    pub(crate) fn open_files(backends: usize) -> usize {
         backends * (1 + backend::CONNECTIONS)
     }
 }

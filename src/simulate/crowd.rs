@@ -9,7 +9,7 @@ use crate::geo::Database;
 
 /// The clients of a simulation.
 #[derive(Clone, Debug)]
-pub struct Crowd {
+pub(crate) struct Crowd {
     places: Vec<String>,
     /// The cumulative weights of the places.
     weights: Vec<u64>,
@@ -33,11 +33,11 @@ struct AddressRange {
 /// There are no clients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("there are no clients to simulate")]
-pub struct EmptyCrowd;
+pub(crate) struct EmptyCrowd;
 
 impl Crowd {
     /// Of places: a place by weight, in it a network by its size, in it any address.
-    pub fn of_places(places: &[ClientPlace]) -> Result<Crowd, EmptyCrowd> {
+    pub(crate) fn of_places(places: &[ClientPlace]) -> Result<Crowd, EmptyCrowd> {
         let homes = places.iter().map(|place| {
             let ranges = place.networks.iter().map(|network| (network.network(), network.broadcast()));
             (place.name.clone(), u64::from(place.weight), Home::of(ranges))
@@ -47,7 +47,7 @@ impl Crowd {
 
     /// Of everybody whose place a database knows, by country: each IPv4 address counts as one
     /// client, and so does each /56 of IPv6, which is what a household has (RFC 6177).
-    pub fn of_databases(databases: &[Database]) -> Result<Crowd, EmptyCrowd> {
+    pub(crate) fn of_databases(databases: &[Database]) -> Result<Crowd, EmptyCrowd> {
         let mut countries: BTreeMap<String, Vec<(IpAddr, IpAddr)>> = BTreeMap::new();
         for (first, last, place) in databases.iter().flat_map(Database::ranges) {
             let country = place.country.map_or_else(|| "no country".to_owned(), |country| country.to_string());
@@ -76,12 +76,12 @@ impl Crowd {
     }
 
     /// The places' names, by number.
-    pub fn places(&self) -> &[String] {
+    pub(crate) fn places(&self) -> &[String] {
         &self.places
     }
 
     /// The place and the address of client number `client`.
-    pub fn client(&self, client: u64, seed: u64) -> (usize, IpAddr) {
+    pub(crate) fn client(&self, client: u64, seed: u64) -> (usize, IpAddr) {
         let draw = |what| mix(mix(seed, client), what);
         // These three draws and those of the answers use separate random numbers.
         let [place, range, address] = [u64::MAX - 1, u64::MAX - 2, u64::MAX - 3].map(draw);

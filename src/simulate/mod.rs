@@ -13,8 +13,8 @@ use std::collections::HashSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-pub use crowd::{Crowd, EmptyCrowd};
-pub use tally::{Outcome, Tally};
+pub(crate) use crowd::Crowd;
+pub(crate) use tally::{Outcome, Tally};
 
 use crate::answer::{self, Dice, Owner, Query, QueryName, Requestor, Step, resolve_traced};
 use crate::config::Configuration;
@@ -27,16 +27,16 @@ use tally::Leaves;
 
 /// A query that every client sends.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Subject {
+pub(crate) struct Subject {
     /// The name.
-    pub name: Name,
+    pub(crate) name: Name,
     /// The type.
-    pub record_type: RecordType,
+    pub(crate) record_type: RecordType,
 }
 
 /// Each client of this range sends each query once, from its own address. `model` returns the
 /// source of a zone, or a message if it is no longer available.
-pub fn play(
+pub(crate) fn play(
     world: &World,
     model: &dyn Fn(&HostedZoneId) -> Result<Arc<HostedZone>, String>,
     subjects: &[Subject],
@@ -122,7 +122,7 @@ impl<'w> answer::Trace<'w> for Seen<'w> {
 
 /// The names in public zones whose routing policy is not simple, in the order of the files. Names
 /// that only aliases of such names point to are left out.
-pub fn steered(configuration: &Configuration) -> Vec<Subject> {
+pub(crate) fn steered(configuration: &Configuration) -> Vec<Subject> {
     let public = configuration.zones.iter().map(|zone| &*zone.zone).filter(|zone| !zone.is_private());
     public.flat_map(steered_in).collect()
 }

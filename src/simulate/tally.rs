@@ -10,7 +10,7 @@ use crate::zonetree::{GroupIndex, Zone};
 
 /// What a client received.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Outcome {
+pub(crate) enum Outcome {
     /// A record set: owner, type, set identifier, values.
     Records(String, String, Option<String>, Vec<String>),
     /// No records: there is nothing for this client, or no such name.
@@ -19,7 +19,7 @@ pub enum Outcome {
 
 /// How many clients of each place got each outcome.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Tally {
+pub(crate) struct Tally {
     places: usize,
     subjects: Vec<BTreeMap<Arc<Outcome>, Vec<u64>>>,
 }
@@ -35,7 +35,7 @@ impl Tally {
     }
 
     /// Adds the counts of other clients of the same crowd.
-    pub fn merge(&mut self, other: Tally) {
+    pub(crate) fn merge(&mut self, other: Tally) {
         for (mine, theirs) in self.subjects.iter_mut().zip(other.subjects) {
             for (outcome, counts) in theirs {
                 let own = mine.entry(outcome).or_insert_with(|| vec![0; counts.len()]);
@@ -45,7 +45,7 @@ impl Tally {
     }
 
     /// The outcomes of query number `subject`, by place.
-    pub fn of(&self, subject: usize) -> impl Iterator<Item = (&Outcome, &[u64])> {
+    pub(crate) fn of(&self, subject: usize) -> impl Iterator<Item = (&Outcome, &[u64])> {
         self.subjects[subject].iter().map(|(outcome, counts)| (&**outcome, counts.as_slice()))
     }
 }

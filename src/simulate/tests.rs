@@ -1,5 +1,6 @@
 //! Crowds are where they should be, and get what their shares say.
 
+use super::crowd::EmptyCrowd;
 use super::*;
 use crate::answer::fixture::{lab, member, set, world};
 use crate::config::ClientPlace;
