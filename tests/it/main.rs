@@ -65,6 +65,8 @@ mod watch;
 mod architecture;
 /// The documents name tests that exist.
 mod docs;
+/// The tutorial: every command, edit and output of it.
+mod tutorial;
 /// Retired names stay out of the code, and prose in Markdown wraps.
 mod words;
 

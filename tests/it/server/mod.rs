@@ -142,7 +142,8 @@ fn listening(text: &str) -> Option<SocketAddr> {
     rest.split_once([',', '"'])?.0.parse().ok()
 }
 
-fn collect(stream: impl Read + Send + 'static) -> Arc<Mutex<String>> {
+/// The output of a process, as it comes.
+pub(crate) fn collect(stream: impl Read + Send + 'static) -> Arc<Mutex<String>> {
     let text = Arc::new(Mutex::new(String::new()));
     let sink = Arc::clone(&text);
     thread::spawn(move || {
