@@ -48,7 +48,7 @@ pub(crate) use signals::{Signals, end_on_signals};
 use admin_token::Permission;
 use announce::announce;
 use open_files::FileShares;
-use service::News;
+use service::{Manager, News};
 use signals::Hangups;
 use stopping::Stopping;
 use wiring::Wiring;
@@ -117,8 +117,7 @@ async fn boot_and_serve(
     tell: impl FnOnce(Ready),
 ) -> anyhow::Result<Ended> {
     tracing::info!("fiftythree {} starts", env!("CARGO_PKG_VERSION"));
-    let sockets = serve::socket_count(&settings.dns.listen, settings.dns.workers);
-    let files = open_files::claim(sockets + Backends::open_files(settings.lab.backends.len()));
+    let files = claim_files(&settings);
     // Check the port now, so that a port in use is reported before the wait for health checks.
     Bound::check(&settings.dns.listen, settings.dns.workers, UdpPath::default()).map_err(cannot_listen)?;
     let Some(prepared) = prepare_unless_stopped(&source, &settings, &mut stopping).await? else {
@@ -143,9 +142,7 @@ async fn boot_and_serve(
 
     let manager = stopping.manager();
     let wait = settings.health.wait_for_first_result;
-    if !awaited.is_empty() {
-        manager.tell(News::Status(&format!("waiting for the first results of {} health checks", awaited.len())));
-    }
+    tell_awaited(manager, awaited.len());
     tokio::select! {
         () = wait_for_first_results(&mut wiring, &awaited, wait) => {}
         why = stopping.wanted() => {
@@ -177,6 +174,17 @@ async fn boot_and_serve(
     drop(claim);
     tracing::info!("stopped");
     Ok(Ended::Orderly)
+}
+
+fn claim_files(settings: &Settings) -> FileShares {
+    let sockets = serve::socket_count(&settings.dns.listen, settings.dns.workers);
+    open_files::claim(sockets + Backends::open_files(settings.lab.backends.len()))
+}
+
+fn tell_awaited(manager: Manager, awaited: usize) {
+    if awaited > 0 {
+        manager.tell(News::Status(&format!("waiting for the first results of {awaited} health checks")));
+    }
 }
 
 /// The system clock.
