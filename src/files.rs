@@ -60,14 +60,19 @@ pub fn read(path: &Path, at_most: u64) -> io::Result<Vec<u8>> {
 /// Reads a file that `open` opens; `open` must not block.
 pub fn read_with(path: &Path, at_most: u64, open: impl FnOnce(&Path) -> io::Result<File>) -> io::Result<Vec<u8>> {
     // Opening a device can have side effects, so the type is checked first.
-    expect_regular(&metadata(path)?)?;
+    expect_regular(path)?;
     operate(path, || {
         let file = open(path)?;
         // The path may lead to another file by now.
         let metadata = file.metadata()?;
-        expect_regular(&metadata)?;
+        is_regular(&metadata)?;
         read_to_end(file, metadata.len(), at_most)
     })
+}
+
+/// An error if the path leads to a directory, a pipe or a device.
+pub fn expect_regular(path: &Path) -> io::Result<()> {
+    is_regular(&metadata(path)?)
 }
 
 /// The metadata of a file; follows links.
@@ -160,7 +165,7 @@ fn operations() -> MutexGuard<'static, Operations> {
     OPERATIONS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn expect_regular(metadata: &Metadata) -> io::Result<()> {
+fn is_regular(metadata: &Metadata) -> io::Result<()> {
     if metadata.is_file() { Ok(()) } else { Err(io::Error::other("it is not a regular file")) }
 }
 

@@ -40,7 +40,7 @@
 //! - [`serve`]: sockets: decode, answer, encode, over batched UDP, TCP or hickory-server.
 //! - [`probe`]: probes endpoints and reports the results.
 //! - [`store`]: zone files, last good copies and saved state on disk.
-//! - [`load`]: from files to compiled zones, and what is wrong with them.
+//! - [`load`]: from the sources to compiled zones and diagnostics; the queue of loads.
 //! - [`control`]: the one loop that changes the world.
 //! - [`http`]: the front of every HTTP listener: limits, timeouts, allowed hosts.
 //! - [`lab`]: small web servers to try health checks on.

@@ -7,11 +7,13 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 
 use crate::control::{LastLoad, rfc3339};
-use crate::load::{Deferred, ReportedFault, Unavailable};
+use crate::load::{Deferred, LocatedDiagnostic, Unavailable};
 use crate::model::HealthCheck;
 
 use super::reports::{Report, counts};
-use super::shapes::{DeferredShape, FaultShape, LastLoadShape, LongestFailoverShape, ServerShape, UnavailableShape};
+use super::shapes::{
+    DeferredShape, DiagnosticShape, LastLoadShape, LongestFailoverShape, ServerShape, UnavailableShape,
+};
 use super::{Door, json};
 
 pub(super) async fn status(State(door): State<Door>, headers: HeaderMap) -> Response {
@@ -41,11 +43,11 @@ pub(super) async fn status(State(door): State<Door>, headers: HeaderMap) -> Resp
 
 fn last_load_shape(last: &LastLoad) -> LastLoadShape {
     let paths = |paths: &[PathBuf]| paths.iter().map(|path| path.display().to_string()).collect();
-    let LastLoad { at, summary, diagnostics: faults, refused } = last;
+    let LastLoad { at, summary, diagnostics, refused } = last;
     LastLoadShape {
         at: rfc3339(*at),
         errors: summary.errors,
-        faults: faults.iter().map(fault_shape).collect(),
+        diagnostics: diagnostics.iter().map(diagnostic_shape).collect(),
         frozen: paths(&summary.frozen),
         left_out: paths(&summary.left_out),
         deferred: summary.deferred.iter().map(deferred_shape).collect(),
@@ -60,9 +62,9 @@ fn deferred_shape(deferred: &Deferred) -> DeferredShape {
     DeferredShape { file: path.display().to_string(), reason: reason.clone() }
 }
 
-fn fault_shape(fault: &ReportedFault) -> FaultShape {
-    let ReportedFault { severity, path, line, column, message, label: _, hint } = fault;
-    FaultShape {
+fn diagnostic_shape(diagnostic: &LocatedDiagnostic) -> DiagnosticShape {
+    let LocatedDiagnostic { severity, path, line, column, message, hint, .. } = diagnostic;
+    DiagnosticShape {
         severity: severity.as_str().to_owned(),
         path: path.display().to_string(),
         line: *line,

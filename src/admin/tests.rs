@@ -365,8 +365,8 @@ async fn house_with(zone: &str, readers: Readers) -> (SocketAddr, tempfile::Temp
         slots: crate::health::Slots::default(),
         trigger: crate::load::Trigger::Asked,
     };
-    let outcome =
-        crate::load::load(&source, request, crate::config::LoadPhase::Start, &crate::store::Writers::unknown());
+    let sources = crate::load::FileSources::default();
+    let outcome = crate::load::load(&source, &sources, request, crate::config::LoadPhase::Start);
     let loaded = *outcome.result.unwrap_or_else(|refused| panic!("{refused}"));
     let (events, inbox) = mpsc::channel(8);
     let (base_in, base) = watch::channel(loaded.base.clone());

@@ -1,89 +1,72 @@
-//! Zones without a server: read from files, compiled, and queried in this process.
+//! Zones without a server: loaded from files as a server loads them, and queried in this process.
 
+use std::collections::HashMap;
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::bail;
 
-use crate::config::{self, Configuration, Diagnostic, Settings, Style};
+use crate::config::{Settings, Style};
 use crate::control::{HypotheticalHealth, OverrideError, suppose};
 use crate::explain::shape::CheckShape;
-use crate::geo::{Database, GeoLookup};
 use crate::health::{Status, Timestamp, Tracker};
-use crate::load::read_database;
+use crate::load::{Loaded, LoadedConfig, Refused, Scope, load_offline};
 use crate::model::{HealthCheckId, HostedZone, HostedZoneId};
-use crate::policy::CidrTables;
-use crate::store::{Overrides, SettingsSource, Sources, Writers, read_zone_files, read_zone_list};
-use crate::world::{Catalog, ServedZone, World};
-use crate::zonetree::Zone;
+use crate::store::{Overrides, SettingsSource};
+use crate::world::{Catalog, World};
 
 use super::{print_error, settings};
 
-/// Settings, zones and places, compiled; every check healthy.
+/// Settings, zones and geo databases, compiled; every check healthy.
 pub(super) struct Rehearsal {
     /// The settings.
-    pub(super) settings: Settings,
-    /// What was read.
-    pub(super) configuration: Configuration,
+    pub(super) settings: Arc<Settings>,
+    config: LoadedConfig,
     catalog: Arc<Catalog>,
-    geo_lookup: Arc<GeoLookup>,
     tracker: Tracker,
+    /// The records of the zones that were asked for.
+    models: Mutex<HashMap<HostedZoneId, Arc<HostedZone>>>,
 }
 
-/// A rehearsal with health as it is supposed to be.
+/// A rehearsal with hypothetical health.
 pub(super) struct Cast {
     /// What answers.
     pub(super) world: World,
-    /// With nothing supposed.
+    /// The checks without hypotheses.
     natural: Tracker,
     tracker: Tracker,
     hypothetical: Vec<HypotheticalHealth>,
 }
 
 impl Rehearsal {
-    /// Reads the settings, and these zone files (or all files of these directories) or else the
-    /// settings' own. Diagnostics are printed; after an error there is nothing to query.
+    /// Loads the settings, and these zone files (or all files of these directories) or else the
+    /// settings' own. After an error, the diagnostics are printed and there is nothing to query.
     pub(super) fn read(config: Option<&Path>, files: &[PathBuf]) -> anyhow::Result<Rehearsal> {
         let file = settings::locate_or_default(config, files.first().map(PathBuf::as_path))?;
         let source = SettingsSource { file, overrides: Overrides::default() };
-        let reading = source.read();
-        let settings = reading.settings.unwrap_or_else(Settings::built_in);
-        let read = match files {
-            [] => read_zone_files(&settings.zones.directory, &[], &Writers::unknown(), |_| None, |_, _| None),
-            files => read_files(files),
-        };
-        let unreadable = read.diagnostics.clone();
-        let files = read.texts();
-        let zones = config::read_zones(&files, &settings);
-        let (databases, unread) = databases(&settings);
-        let diagnostics: Vec<Diagnostic> =
-            reading.diagnostics.into_iter().chain(unreadable).chain(zones.diagnostics).chain(unread).collect();
-        let sources: Vec<_> = reading.source.into_iter().chain(files).collect();
-        if diagnostics.iter().any(Diagnostic::is_error) {
-            let style = if std::io::stderr().is_terminal() { Style::Coloured } else { Style::Plain };
-            print_error(&config::render(&diagnostics, &sources, style));
-            bail!("these files cannot be served, so there is nothing to ask");
+        let scope = if files.is_empty() { Scope::Everything } else { Scope::ZonesAndDatabases };
+        match load_offline(&source, files, scope) {
+            Ok(loaded) => Ok(Rehearsal::of(loaded)),
+            Err(Refused::Diagnostics { diagnostics, .. }) => {
+                let style = if std::io::stderr().is_terminal() { Style::Coloured } else { Style::Plain };
+                print_error(&diagnostics.render(style));
+                bail!("these files cannot be served, so there is nothing to ask");
+            }
+            Err(refused) => Err(refused.into()),
         }
-        Ok(Rehearsal::of(settings, zones.configuration, databases))
     }
 
-    fn of(settings: Settings, configuration: Configuration, databases: Vec<Database>) -> Rehearsal {
+    fn of(loaded: Loaded) -> Rehearsal {
+        let Loaded { base: config, catalog, .. } = loaded;
         let mut tracker = Tracker::new();
-        tracker.apply(&configuration.health_checks, Timestamp::default());
-        let tables = CidrTables::build(&configuration.cidr_collections);
-        let compile = |zone: &HostedZone| Arc::new(Zone::compile(zone, &|id| tracker.slot_of(id), &tables));
-        let zones = configuration.zones.iter();
-        let served: Vec<_> =
-            zones.map(|zone| ServedZone { zone: compile(&zone.zone), vpcs: zone.zone.vpcs.clone() }).collect();
-        let catalog = Arc::new(Catalog::build(&served, &settings.vpcs));
-        let location = &settings.location;
-        let geo_lookup = Arc::new(GeoLookup::build(&location.networks, databases, &location.latency));
-        Rehearsal { settings, configuration, catalog, geo_lookup, tracker }
+        // The load assigned the same slots.
+        tracker.apply(&config.checks, Timestamp::default());
+        Rehearsal { settings: Arc::clone(&config.settings), config, catalog, tracker, models: Mutex::default() }
     }
 
-    /// The world in which checks are as `known` says (and healthy where it says nothing), but for
-    /// what is supposed.
+    /// The world in which checks have the status that `known` returns, or else are healthy, apart
+    /// from the hypotheses.
     pub(super) fn cast(
         &self,
         hypothetical: &[HypotheticalHealth],
@@ -93,14 +76,24 @@ impl Rehearsal {
         tracker.apply_overrides(known, Timestamp::default());
         let natural = tracker.clone();
         suppose(&mut tracker, hypothetical, known, Timestamp::default())?;
-        let world = World::new(Arc::clone(&self.catalog), &tracker.bits(), Arc::clone(&self.geo_lookup));
+        let world = World::new(Arc::clone(&self.catalog), &tracker.bits(), Arc::clone(&self.config.geo_lookup));
         Ok(Cast { world, natural, tracker, hypothetical: hypothetical.to_vec() })
     }
 
-    /// The source of a zone.
+    /// The records of a zone.
     pub(super) fn model(&self, id: &HostedZoneId) -> Result<Arc<HostedZone>, String> {
-        let zone = self.configuration.zones.iter().find(|zone| zone.zone.id == *id);
-        zone.map(|zone| Arc::clone(&zone.zone)).ok_or_else(|| format!("there is no zone {}", id.0))
+        let mut models = self.models.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(model) = models.get(id) {
+            return Ok(Arc::clone(model));
+        }
+        let model = self.config.zone_model(id).map_err(|error| error.to_string())?;
+        models.insert(id.clone(), Arc::clone(&model));
+        Ok(model)
+    }
+
+    /// The records of all zones.
+    pub(super) fn models(&self) -> anyhow::Result<Vec<Arc<HostedZone>>> {
+        Ok(self.config.zone_models().collect::<Result<_, _>>()?)
     }
 }
 
@@ -118,30 +111,4 @@ impl Cast {
             ..CheckShape::default()
         })
     }
-}
-
-/// Files, and all zone files of directories.
-fn read_files(paths: &[PathBuf]) -> Sources {
-    let mut sources = Sources::default();
-    for path in paths {
-        let read = match path.is_dir() {
-            true => read_zone_files(path, &[], &Writers::unknown(), |_| None, |_, _| None),
-            false => read_zone_list(std::slice::from_ref(path), |_| None),
-        };
-        sources.files.extend(read.files);
-        sources.diagnostics.extend(read.diagnostics);
-        sources.missing.extend(read.missing);
-    }
-    sources
-}
-
-fn databases(settings: &Settings) -> (Vec<Database>, Vec<Diagnostic>) {
-    let (mut databases, mut diagnostics) = (Vec::new(), Vec::new());
-    for path in &settings.location.geoip {
-        match read_database(path) {
-            Ok(database) => databases.push(database),
-            Err(diagnostic) => diagnostics.push(*diagnostic),
-        }
-    }
-    (databases, diagnostics)
 }

@@ -13,6 +13,7 @@ mod foreign;
 mod id;
 mod keys;
 mod listeners;
+mod located;
 mod location;
 mod lookalikes;
 mod places;
@@ -36,8 +37,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 pub use admin::PublicUrl;
-pub use diagnostic::{Diagnostic, Place, ReportedFault, Severity, Style, lines, render, report};
+pub use diagnostic::{Diagnostic, Place, Severity};
 pub use listeners::{AdminFlag, ListenFlags};
+pub use located::{LocatedDiagnostic, Style, lines, locate, render, render_located};
 pub use location::{ClientSubnetUse, LocationSettings};
 pub use places::{ClientPlace, read_places};
 pub use query_logging::{

@@ -85,7 +85,8 @@ pub fn select_sources(
     phase: LoadPhase,
 ) -> Result<SelectedSources, Vec<Diagnostic>> {
     let mut reading = read_zones(texts.current, settings);
-    let mut selection = Selection::new(texts, settings, phase, reading.diagnostics.clone());
+    let mut selection = Selection::new(texts, settings, phase);
+    selection.note_all(&reading);
     let mut is_first = true;
     loop {
         let is_sound = reading.is_sound();
@@ -172,7 +173,7 @@ impl<'s> File<'s> {
 }
 
 impl<'s> Selection<'s> {
-    fn new(texts: Texts<'s>, settings: &'s Settings, phase: LoadPhase, diagnostics: Vec<Diagnostic>) -> Self {
+    fn new(texts: Texts<'s>, settings: &'s Settings, phase: LoadPhase) -> Self {
         let mut files: BTreeMap<&Path, File<'_>> = BTreeMap::new();
         for source in texts.current {
             files.entry(&source.path).or_default().current = Some(source);
@@ -183,7 +184,20 @@ impl<'s> Selection<'s> {
         for served in texts.served {
             files.entry(&served.path).or_default().served = Some(served);
         }
-        Selection { phase, settings, files, diagnostics }
+        Selection { phase, settings, files, diagnostics: Vec::new() }
+    }
+
+    /// Adds the errors and warnings of the current texts.
+    fn note_all(&mut self, reading: &Reading) {
+        self.diagnostics = reading.diagnostics.iter().map(|diagnostic| self.at_the_new_file(diagnostic)).collect();
+    }
+
+    /// A conflict of a new file with one that was served before, as an error of the new file, which
+    /// is the one that is not served. Readers report it at the file that comes later by name.
+    fn at_the_new_file(&self, diagnostic: &Diagnostic) -> Diagnostic {
+        let other = diagnostic.related.as_ref().map(|place| &place.path);
+        let is_about_the_other = other.is_some_and(|other| self.is_new(other) && !self.is_new(&diagnostic.path));
+        if is_about_the_other { diagnostic.clone().turned_round() } else { diagnostic.clone() }
     }
 
     fn chosen(&self) -> Vec<SourceFile> {
@@ -405,8 +419,9 @@ impl<'s> Selection<'s> {
         for diagnostic in reading.diagnostics.iter().filter(|diagnostic| diagnostic.is_error()) {
             let file = self.files.get(diagnostic.path.as_path());
             let is_current = file.is_some_and(|file| file.at == Step::Current || file.is_unchanged());
-            if is_current && !self.diagnostics.contains(diagnostic) {
-                self.diagnostics.push(diagnostic.clone());
+            let diagnostic = self.at_the_new_file(diagnostic);
+            if is_current && !self.diagnostics.contains(&diagnostic) {
+                self.diagnostics.push(diagnostic);
             }
         }
     }

@@ -178,6 +178,12 @@ impl<'d> Table<'d> {
         elements.into_iter().flatten().filter_map(text).collect()
     }
 
+    /// A string in a table within the table, without diagnostics.
+    pub(super) fn inner_string_as_written(&self, table: &str, key: &str) -> Option<At<&'d str>> {
+        let node = &self.entries.get(table)?.node.value.as_table()?.get(key)?.node;
+        Some(At::new(node.value.as_text()?, node.span()))
+    }
+
     /// A table within the table.
     pub(super) fn table(&self, key: &str, diagnostics: &mut Diagnostics<'_>) -> Option<Table<'d>> {
         let (key, value, span) = self.value(key, diagnostics)?;

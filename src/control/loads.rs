@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use crate::config::Style;
 use crate::health::Timestamp;
-use crate::load::{Deferred, LoadOutcome, LoadRequest, Loaded, Refused, ReportedFault, Summary, Trigger};
+use crate::load::{Deferred, LoadDiagnostics, LoadOutcome, LoadRequest, Loaded, Refused, Summary, Trigger};
+use crate::store::STILL;
 
 use super::overrides::OverridesInForce;
 use super::{Control, EventKind, overrides, reloads};
@@ -16,7 +18,7 @@ pub struct LastLoad {
     /// What is served.
     pub summary: Arc<Summary>,
     /// Errors and warnings in the files as they were last read.
-    pub diagnostics: Arc<[ReportedFault]>,
+    pub diagnostics: Arc<LoadDiagnostics>,
     /// Why the last load was refused; `None` if it was not.
     pub refused: Option<String>,
 }
@@ -31,7 +33,7 @@ pub(super) struct Loading {
 
 impl LastLoad {
     pub(super) fn of(summary: Summary, at: Timestamp) -> LastLoad {
-        LastLoad { at, diagnostics: summary.reported.clone().into(), summary: Arc::new(summary), refused: None }
+        LastLoad { at, diagnostics: Arc::clone(&summary.diagnostics), summary: Arc::new(summary), refused: None }
     }
 }
 
@@ -128,19 +130,20 @@ impl Control {
         self.check_connectivity(at);
         self.publish_batch(at);
         applied.added.iter().chain(&applied.restarted).for_each(|slot| self.save_check(*slot));
-        self.last_faults = summary.diagnostics;
+        self.last_diagnostics = summary.diagnostics;
         self.last_deferred = summary.deferred;
     }
 
     fn report_loaded(&self, summary: &Summary, trigger: Trigger) {
-        if !summary.diagnostics.is_empty() && summary.diagnostics != self.last_faults {
-            tracing::error!("diagnostics in the files, {}:\n{}", summary.consequence(), summary.diagnostics.trim_end());
-        } else if summary.errors > 0 {
-            self.warn(trigger, &format!("the files have the same errors as before, {}", summary.consequence()));
-        } else if !self.last_faults.is_empty() && summary.diagnostics.is_empty() {
+        if !summary.diagnostics.is_empty() && summary.diagnostics != self.last_diagnostics {
+            let printed = summary.diagnostics.render(Style::Plain);
+            tracing::error!("diagnostics in the files, {}:\n{}", summary.consequence(), printed.trim_end());
+        } else if summary.errors > 0 && trigger == Trigger::Asked {
+            tracing::warn!("the files have the same errors as before, {}", summary.consequence());
+        } else if !self.last_diagnostics.is_empty() && summary.diagnostics.is_empty() {
             tracing::info!("the files have no errors any more");
         }
-        summary.deferred.iter().filter(|deferred| !self.last_deferred.contains(deferred)).for_each(Deferred::report);
+        summary.deferred.iter().filter(|one| !self.last_deferred.contains(one)).for_each(log_deferred);
         for setting in &summary.needs_restart {
             self.warn(trigger, &format!("{setting} has changed; the change takes effect at the next restart"));
         }
@@ -172,7 +175,7 @@ impl Control {
 
     /// Publishes the outcome of a load. A load without changes adds no entry to the event log.
     fn publish_summary(&self, summary: &Summary, at: Timestamp) {
-        if !summary.changes.is_empty() || summary.diagnostics != self.last_faults {
+        if !summary.changes.is_empty() || summary.diagnostics != self.last_diagnostics {
             let what = EventKind::Reloaded { changes: summary.changes.clone(), errors: summary.errors };
             self.outputs.event_log.push(at, what);
         }
@@ -180,14 +183,30 @@ impl Control {
     }
 
     fn report_refused(&mut self, refused: &Refused, at: Timestamp) {
-        tracing::error!("the reload failed, the previous configuration stays in force: {refused}");
-        self.last_faults.clear();
+        let diagnostics = refused.diagnostics();
+        let printed = diagnostics.render(Style::Plain);
+        let failed = format!("the reload failed, the previous configuration stays in force: {refused}\n{printed}");
+        tracing::error!("{}", failed.trim_end());
+        self.last_diagnostics = Arc::default();
         let why = refused.in_short();
         self.outputs.event_log.push(at, EventKind::NotReloaded { why: why.clone() });
         self.outputs.last_load.send_modify(|last| {
             (last.at, last.refused) = (at, Some(why));
-            last.diagnostics = refused.reported().into();
+            last.diagnostics = diagnostics;
         });
+    }
+}
+
+/// Logs that an edit is not loaded yet, and when it will be.
+fn log_deferred(deferred: &Deferred) {
+    let (path, reason, still) = (deferred.path.display(), &deferred.reason, STILL.as_secs());
+    let message = format!(
+        "{path} is not taken yet: {reason}. It is taken when its writer closes it, when it has not \
+         changed for {still} s, or with SIGHUP"
+    );
+    match deferred.looks_half_written {
+        true => tracing::warn!("{message}"),
+        false => tracing::info!("{message}"),
     }
 }
 

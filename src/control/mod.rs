@@ -48,7 +48,8 @@ use crate::health::{
     CheckSlot, Generation, Latency, MetricPlan, Observation, OverrideRequest, Overrides, Pattern, ProbePlan, Reason,
     Sentinels, Timestamp, Tracker,
 };
-use crate::load::{Deferred, LoadOutcome, LoadRequest, Loaded, LoadedConfig, RecordsByCheck, Trigger};
+use crate::load::queue::LoadEvent;
+use crate::load::{Deferred, LoadDiagnostics, LoadOutcome, LoadRequest, Loaded, LoadedConfig, RecordsByCheck, Trigger};
 use crate::log_limit::LogLimit;
 use crate::store::StateWriter;
 use crate::world::{Publisher, Reader, World};
@@ -102,6 +103,15 @@ pub enum Event {
     Tick,
     /// Save the state and end the loop.
     Stop,
+}
+
+impl From<LoadEvent> for Event {
+    fn from(event: LoadEvent) -> Event {
+        match event {
+            LoadEvent::Ended(outcome) => Event::Compiled(outcome),
+            LoadEvent::Responsive => Event::Reload(Trigger::Edited),
+        }
+    }
 }
 
 /// The result of one probe.
@@ -182,7 +192,7 @@ pub struct Control {
     last_generation: u64,
     loading: Option<Loading>,
     /// The diagnostics that were last reported. The same ones are not printed in full again.
-    last_faults: String,
+    last_diagnostics: Arc<LoadDiagnostics>,
     /// Files whose edits were deferred by the last load.
     last_deferred: Vec<Deferred>,
     warnings: LogLimit,
@@ -238,7 +248,7 @@ impl Control {
             outputs,
             last_generation: 0,
             loading: None,
-            last_faults: summary.diagnostics.clone(),
+            last_diagnostics: Arc::clone(&summary.diagnostics),
             last_deferred: Vec::new(),
             warnings: LogLimit::default(),
             is_starting: true,

@@ -6,13 +6,13 @@ use std::path::PathBuf;
 
 use super::*;
 use crate::answer::{Query, Rcode, Requestor, resolve};
-use crate::config::LoadPhase;
+use crate::config::{LoadPhase, Style};
 use crate::health::Status;
 use crate::health::{Action, Slots};
-use crate::load::{NoModel, Refused, load};
+use crate::load::{FileSources, NoModel, Refused, load};
 use crate::model::{Content, HostedZoneId, Name, RecordType};
 use crate::policy::Dice;
-use crate::store::{self, Overrides, SettingsSource, StateWriterThread, Writers};
+use crate::store::{self, Overrides, SettingsSource, StateWriterThread};
 use crate::zonetree::QueryName;
 
 const LOCALHOST: Requestor = Requestor::at(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST));
@@ -104,7 +104,7 @@ fn start_at(directory: tempfile::TempDir, at: Timestamp) -> Result<House, Refuse
         slots: Slots::default(),
         trigger: Trigger::Asked,
     };
-    let loaded = *load(&source, request, LoadPhase::Start, &Writers::unknown()).result?;
+    let loaded = *load(&source, &FileSources::default(), request, LoadPhase::Start).result?;
     let (plans_in, plans) = watch::channel(Arc::from([]));
     let (metrics, _) = watch::channel(Arc::from([]));
     let (pending_in, pending) = watch::channel(0);
@@ -135,6 +135,11 @@ fn house(files: &[(&str, &str)]) -> House {
 }
 
 impl House {
+    /// The diagnostics that were reported last, as the log has them.
+    fn diagnostics(&self) -> String {
+        self.control.last_diagnostics.render(Style::Plain)
+    }
+
     fn handle(&mut self, event: Event) {
         let at = self.at;
         assert_eq!(self.control.handle([event], &|| at), Flow::Continue);
@@ -177,7 +182,7 @@ impl House {
     fn do_loads(&mut self) -> usize {
         let mut done = 0;
         while let Ok(request) = self.loads.try_recv() {
-            let outcome = load(&self.source, request, LoadPhase::Reload, &Writers::unknown());
+            let outcome = load(&self.source, &FileSources::default(), request, LoadPhase::Reload);
             self.handle(Event::Compiled(outcome));
             done += 1;
         }
@@ -338,7 +343,7 @@ fn a_broken_file_keeps_its_zone_and_other_files_are_loaded() {
     house.reload();
     assert_eq!(house.ask("app.lab.test"), [BLUE]);
     assert_eq!(house.ask("www.other.test"), ["192.0.2.81"]);
-    assert!(house.control.last_faults.contains("192.0.2.999"), "{}", house.control.last_faults);
+    assert!(house.diagnostics().contains("192.0.2.999"), "{}", house.diagnostics());
     // Its check goes on as well.
     house.observe("blue", Fail);
     assert_eq!(house.ask("app.lab.test"), [GREEN]);
@@ -368,7 +373,7 @@ fn a_zone_is_served_although_its_file_is_lost() {
     house.reload();
     goes_on(&house, "192.0.2.1");
     assert_eq!(frozen(&house), ["lab.test.toml", "other.test.toml"]);
-    assert!(house.control.last_faults.contains("will not be served after a restart"), "{}", house.control.last_faults);
+    assert!(house.diagnostics().contains("will not be served after a restart"), "{}", house.diagnostics());
     // Others change as ever.
     house.write("third.test.toml", &third("192.0.2.2"));
     house.reload();
@@ -392,7 +397,7 @@ fn a_zone_is_served_although_its_file_is_lost() {
     house.write("other.test.toml", &OTHER.replace("ttl = 10", "ttl = 20"));
     house.reload();
     goes_on(&house, "192.0.2.2");
-    assert_eq!((frozen(&house), &*house.control.last_faults), (vec![], ""));
+    assert_eq!((frozen(&house), house.diagnostics()), (vec![], String::new()));
 }
 
 #[test]
@@ -401,7 +406,7 @@ fn zones_stay_when_all_files_vanish_together() {
     fs::rename(house.directory.path().join("zones"), house.directory.path().join("elsewhere")).unwrap();
     house.reload();
     assert_eq!(house.ask("app.lab.test"), [BLUE]);
-    assert!(house.control.last_faults.contains("zones directory"), "{}", house.control.last_faults);
+    assert!(house.diagnostics().contains("zones directory"), "{}", house.diagnostics());
     fs::rename(house.directory.path().join("elsewhere"), house.directory.path().join("zones")).unwrap();
     fs::remove_file(house.directory.path().join("zones/other.test.toml")).unwrap();
     house.reload();
@@ -464,9 +469,9 @@ fn upgraded(text: &str) -> House {
 #[test]
 fn a_zone_that_only_a_newer_rule_refuses_goes_on_from_its_copy() {
     let mut house = upgraded(&refused_today());
-    let refused = |house: &House| house.control.last_faults.contains("must have an associated health check");
+    let refused = |house: &House| house.diagnostics().contains("must have an associated health check");
     assert_eq!(house.ask("app.lab.test"), [BLUE]);
-    assert!(refused(&house), "{}", house.control.last_faults);
+    assert!(refused(&house), "{}", house.diagnostics());
     assert!(house.control.base.zone_model(&zone_id(&house, "lab.test.")).is_ok());
     // Others change as ever, and so do settings, for which it is read again.
     house.write("other.test.toml", &OTHER.replace("192.0.2.80", "192.0.2.81"));
@@ -477,7 +482,7 @@ fn a_zone_that_only_a_newer_rule_refuses_goes_on_from_its_copy() {
         (house.ask("app.lab.test"), house.ask("www.other.test")),
         (vec![BLUE.into()], vec!["192.0.2.81".into()])
     );
-    assert!(refused(&house), "{}", house.control.last_faults);
+    assert!(refused(&house), "{}", house.diagnostics());
     // An edit that leaves the fault is not served.
     house.write("lab.test.toml", &refused_today().replace(BLUE, "192.0.2.13"));
     house.reload();
@@ -486,20 +491,21 @@ fn a_zone_that_only_a_newer_rule_refuses_goes_on_from_its_copy() {
     assert_eq!(house.ask("app.lab.test"), [BLUE]);
     house.write("lab.test.toml", &APP.replace(BLUE, "192.0.2.14"));
     house.reload();
-    assert_eq!((house.ask("app.lab.test"), &*house.control.last_faults), (vec!["192.0.2.14".into()], ""));
+    assert_eq!((house.ask("app.lab.test"), house.diagnostics()), (vec!["192.0.2.14".into()], String::new()));
 }
 
 #[test]
 fn without_a_copy_a_newer_rule_refuses_the_start() {
     let Err(refused) = start(directory(&[("lab.test.toml", &refused_today())])) else { panic!("it started") };
-    assert!(refused.to_string().contains("must have an associated health check"), "{refused}");
+    let text = refused.diagnostics().render(Style::Plain);
+    assert!(text.contains("must have an associated health check"), "{text}");
 }
 
 #[test]
 fn without_a_last_good_source_a_broken_file_refuses_the_start_with_all_faults() {
     let broken = APP.replace("ttl = 10", "ttl = -1").replace("192.0.2.12", "192.0.2.1200");
     let Err(refused) = start(directory(&[("lab.test.toml", &broken)])) else { panic!("it started") };
-    let text = refused.to_string();
+    let text = refused.diagnostics().render(Style::Plain);
     assert!(text.contains("-1") && text.contains("192.0.2.1200"), "{text}");
 }
 
@@ -595,7 +601,7 @@ fn a_broken_file_without_a_usable_copy_is_servfail_and_everything_else_is_served
             (house.ask("app.lab.test"), house.ask("any.other.test")),
             (vec![BLUE.to_owned()], vec!["192.0.2.80".to_owned()])
         );
-        let diagnostics = &house.control.last_faults;
+        let diagnostics = house.diagnostics();
         assert!(diagnostics.contains("every query for child.other.test. is answered with SERVFAIL"), "{diagnostics}");
     }
 }
@@ -717,7 +723,7 @@ fn edits_during_a_load_are_loaded_after_it() {
     house.handle(Event::Reload(Trigger::Edited));
     house.handle(Event::Reload(Trigger::Asked));
     assert!(house.loads.try_recv().is_err(), "one load at a time");
-    let outcome = load(&house.source, first, LoadPhase::Reload, &Writers::unknown());
+    let outcome = load(&house.source, &FileSources::default(), first, LoadPhase::Reload);
     house.write("other.test.toml", &OTHER.replace("192.0.2.80", "192.0.2.82"));
     house.handle(Event::Compiled(outcome));
     assert_eq!(house.ask("www.other.test"), ["192.0.2.80"]);
@@ -737,7 +743,7 @@ fn a_reload_that_was_asked_for_is_over_when_nothing_is_being_loaded_any_more() {
     let edit = house.loads.try_recv().unwrap();
     house.write("other.test.toml", "name = 1");
     // What was asked for comes after the edit's load, which is of before.
-    house.handle(Event::Compiled(load(&house.source, edit, LoadPhase::Reload, &Writers::unknown())));
+    house.handle(Event::Compiled(load(&house.source, &FileSources::default(), edit, LoadPhase::Reload)));
     assert_eq!(counts(), (1, 0));
     assert_eq!(house.do_loads(), 1);
     assert_eq!(counts(), (1, 1));
@@ -752,7 +758,7 @@ fn a_stale_load_is_dropped() {
     house.handle(Event::Reload(Trigger::Edited));
     let request = house.loads.try_recv().unwrap();
     house.write("other.test.toml", &OTHER.replace("192.0.2.80", "192.0.2.83"));
-    let outcome = load(&house.source, request, LoadPhase::Reload, &Writers::unknown());
+    let outcome = load(&house.source, &FileSources::default(), request, LoadPhase::Reload);
     house.handle(Event::Compiled(LoadOutcome { generation: outcome.generation + 7, ..outcome }));
     assert_eq!(house.ask("www.other.test"), ["192.0.2.80"]);
 }
@@ -764,7 +770,7 @@ fn settings_change_live_where_they_can_and_ask_for_a_restart_where_not() {
         SETTINGS.replace("5300", "5301") + "\n[[vpc]]\nid = 'vpc-1'\nregion = 'eu-central-1'\ncidrs = ['10.0.0.0/8']\n";
     fs::write(house.directory.path().join("fiftythree.toml"), edited).unwrap();
     house.handle(Event::Reload(Trigger::Asked));
-    let outcome = load(&house.source, house.loads.try_recv().unwrap(), LoadPhase::Reload, &Writers::unknown());
+    let outcome = load(&house.source, &FileSources::default(), house.loads.try_recv().unwrap(), LoadPhase::Reload);
     let Ok(loaded) = &outcome.result else { panic!("refused") };
     assert_eq!(loaded.summary.needs_restart, ["dns.listen"]);
     assert_eq!(loaded.base.settings.vpcs.len(), 1);
@@ -775,7 +781,7 @@ fn settings_change_live_where_they_can_and_ask_for_a_restart_where_not() {
     house.write("other.test.toml", &OTHER.replace("192.0.2.80", "192.0.2.84"));
     house.reload();
     assert_eq!(house.ask("www.other.test"), ["192.0.2.84"]);
-    assert!(house.control.last_faults.contains("listen"), "{}", house.control.last_faults);
+    assert!(house.diagnostics().contains("listen"), "{}", house.diagnostics());
 }
 
 #[test]
@@ -785,7 +791,8 @@ fn a_geo_database_that_is_none_is_refused_by_name_and_changes_nothing_later() {
     fs::write(files.path().join("fiftythree.toml"), &with_geo).unwrap();
     fs::write(files.path().join("broken.mmdb"), "no database").unwrap();
     let Err(refused) = start(files) else { panic!("it started") };
-    assert!(refused.to_string().contains("broken.mmdb"), "{refused}");
+    let text = refused.diagnostics().render(Style::Plain);
+    assert!(text.contains("broken.mmdb"), "{text}");
 
     let mut house = house(&[("other.test.toml", OTHER)]);
     fs::write(house.directory.path().join("broken.mmdb"), "no database").unwrap();
@@ -793,7 +800,7 @@ fn a_geo_database_that_is_none_is_refused_by_name_and_changes_nothing_later() {
     house.write("other.test.toml", &OTHER.replace("192.0.2.80", "192.0.2.85"));
     house.reload();
     assert_eq!(house.ask("www.other.test"), ["192.0.2.85"]);
-    assert!(house.control.last_faults.contains("broken.mmdb"), "{}", house.control.last_faults);
+    assert!(house.diagnostics().contains("broken.mmdb"), "{}", house.diagnostics());
 }
 
 #[test]
@@ -1497,5 +1504,6 @@ fn an_edit_changes_the_sentinels_and_an_unknown_one_refuses_the_start() {
     let files = directory(&[("lab.test.toml", APP)]);
     fs::write(files.path().join("fiftythree.toml"), format!("{SETTINGS}[health]\nsentinels = ['blu']\n")).unwrap();
     let Err(refused) = start(files) else { panic!("it starts") };
-    assert!(refused.to_string().contains("did you mean `blue`?"), "{refused}");
+    let text = refused.diagnostics().render(Style::Plain);
+    assert!(text.contains("did you mean `blue`?"), "{text}");
 }

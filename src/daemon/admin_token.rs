@@ -10,9 +10,8 @@ use anyhow::Context as _;
 use crate::admin::{self, Changes, Token};
 use crate::config::Settings;
 use crate::files;
+use crate::load::with_files;
 use crate::store;
-
-use super::loader;
 
 /// Which requests may make changes.
 #[derive(Clone)]
@@ -52,7 +51,7 @@ impl Permission {
 async fn named_token(path: &Path) -> Changes {
     let file = path.to_owned();
     let read = move || Token::read(&file).map(|_| Token::is_open_to_all(&file));
-    match loader::with_files(read).await.and_then(|read| Ok(read?)) {
+    match with_files(read).await.map_err(anyhow::Error::from).and_then(|read| Ok(read?)) {
         Ok(false) => {}
         Err(error) => tracing::error!("no changes are possible over the admin side until its token is usable: {error}"),
         Ok(true) => tracing::warn!(
@@ -68,7 +67,7 @@ async fn made_token(state: &Path) -> Permission {
     let path = store::made_token_path(state);
     let directory = state.to_owned();
     let find = move || files::operate(&directory, || Ok(read_or_make(&directory)));
-    match loader::with_files(find).await.and_then(|found| found?.map_err(Into::into)) {
+    match with_files(find).await.map_err(anyhow::Error::from).and_then(|found| found?.map_err(Into::into)) {
         Ok(token) => Permission { changes: Changes::TokenFile(path), made: Some(token) },
         Err(error) => {
             tracing::warn!(

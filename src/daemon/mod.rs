@@ -10,7 +10,6 @@
 mod admin_token;
 mod announce;
 mod inside;
-mod loader;
 mod open_files;
 mod service;
 mod signals;
@@ -29,13 +28,14 @@ use tokio::task::JoinHandle;
 
 use crate::admin::{self, Changes, Readiness};
 use crate::background;
-use crate::config::{self, Settings};
+use crate::config::{self, Settings, Style};
 use crate::control::{Control, Event, SavedState};
 use crate::files;
 use crate::health::Timestamp;
 use crate::http::{self, Hosts};
 use crate::lab::Backends;
-use crate::load::{Loaded, LoadedConfig, Refused, Summary};
+use crate::load::queue::{FirstLoad, first_load};
+use crate::load::{Loaded, LoadedConfig, Refused, Summary, with_files};
 use crate::probe::Authorities;
 use crate::query_logging::QueryLogging;
 use crate::serve::{self, BindError, Bound, Observers, ResponderSettings, Serving, TcpLimits, UdpPath};
@@ -225,16 +225,15 @@ async fn prepare_unless_stopped(
 /// still handled.
 async fn prepare(source: &SettingsSource, settings: &Settings) -> anyhow::Result<Prepared> {
     let claimed = settings.clone();
-    let claim = loader::with_files(move || claim_state(&claimed)).await??;
+    let claim = with_files(move || claim_state(&claimed)).await??;
     let files = settings.health.certificate_authorities.clone();
-    let authorities = loader::with_files(move || Authorities::read(&files)).await.and_then(|read| Ok(read?));
+    let authorities = with_files(move || Authorities::read(&files)).await?;
     let authorities = authorities.context("cannot read the certificate authorities of health checks")?;
-    let (seen, loaded) = loader::first_load(source, settings).await?;
-    let loaded = *loaded.map_err(cannot_start)?;
+    let FirstLoad { seen, loaded } = first_load(source, settings).await.map_err(cannot_start)?;
     let remembered = settings.clone();
-    let (memory, state_writer, keeping) = loader::with_files(move || remember(&remembered)).await??;
+    let (memory, state_writer, keeping) = with_files(move || remember(&remembered)).await??;
     let permission = Permission::find(settings).await?;
-    Ok(Prepared { claim, authorities, permission, seen, loaded, memory, state_writer, keeping })
+    Ok(Prepared { claim, authorities, permission, seen, loaded: *loaded, memory, state_writer, keeping })
 }
 
 /// Locks the state directory: two servers that shared one would lose each other's overrides.
@@ -322,14 +321,16 @@ fn hosts(settings: &Settings) -> Hosts {
 }
 
 fn cannot_start(refused: Refused) -> anyhow::Error {
-    let Refused::Faults { errors, diagnostics } = refused else { return anyhow!(refused).context("cannot start") };
-    tracing::error!("diagnostics in the files:\n{}", diagnostics.printed.trim_end());
-    anyhow!("cannot start: {errors} in the files, and there is no last good source to serve instead")
+    let Refused::Diagnostics { diagnostics, .. } = &refused else {
+        return anyhow!(refused).context("cannot start");
+    };
+    tracing::error!("diagnostics in the files:\n{}", diagnostics.render(Style::Plain).trim_end());
+    anyhow!("cannot start: {refused}, and there is no last good source to serve instead")
 }
 
 fn report_start(summary: &Summary) {
     if !summary.diagnostics.is_empty() {
-        tracing::warn!("diagnostics in the files:\n{}", summary.diagnostics.trim_end());
+        tracing::warn!("diagnostics in the files:\n{}", summary.diagnostics.render(Style::Plain).trim_end());
     }
     for path in &summary.frozen {
         tracing::error!("{} has errors: its last good version is served", path.display());

@@ -12,6 +12,7 @@ use crate::admin::{Changes, Door, Readiness};
 use crate::config::Settings;
 use crate::control::{Event, EventLog, HealthReader, LastLoad, Observed, Outputs, Reloads};
 use crate::health::{Latency, MetricPlan, ProbePlan};
+use crate::load::queue::{self, LoadInputs};
 use crate::load::{LoadRequest, LoadedConfig, Trigger};
 use crate::model::{EndpointProtocol, HealthCheck, HealthCheckKind};
 use crate::probe::{self, Authorities, Evaluator, Prober, ProberSettings};
@@ -19,7 +20,6 @@ use crate::query_logging::QueryLogging;
 use crate::store::{Fingerprint, SettingsSource, StateWriter, Targets, Watcher, Writers};
 use crate::world::Reader;
 
-use super::loader;
 use super::open_files::FileShares;
 use super::service::Manager;
 use super::signals::Hangups;
@@ -144,8 +144,8 @@ impl Wiring {
 
     fn start_loader(&mut self, writers: Writers) {
         let requests = self.loads.take().expect("the loader is started once");
-        let base = self.base.borrow().clone();
-        self.tasks.spawn(loader::run(Arc::new(self.source.clone()), base, writers, requests, self.events.clone()));
+        let (inputs, base) = (LoadInputs::files(self.source.clone(), writers), self.base.borrow().clone());
+        self.tasks.spawn(queue::run(inputs, base, requests, self.events.clone()));
     }
 
     fn start_watcher(&mut self, targets: Targets, writers: Writers) -> anyhow::Result<()> {

@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::config::{self, SourceFile};
-use crate::store::{Current, STILL, Sources, Stamp, WriteState, Writers};
 
 use super::LoadedConfig;
 use super::loaded_file::LoadedFile;
+use super::sources::{Current, ZoneTexts};
 
 /// A file whose edit is not loaded yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,43 +18,24 @@ pub struct Deferred {
     pub reason: String,
     /// Whether it looks half written. This is logged as a warning; a file that is being written is
     /// not.
-    looks_half_written: bool,
+    pub looks_half_written: bool,
 }
 
 impl Deferred {
-    fn in_progress(path: &Path) -> Deferred {
+    pub(super) fn in_progress(path: &Path) -> Deferred {
         Deferred { path: path.to_owned(), reason: "it is being written".to_owned(), looks_half_written: false }
     }
-
-    /// Logs it.
-    pub fn report(&self) {
-        let (path, reason, still) = (self.path.display(), &self.reason, STILL.as_secs());
-        let message = format!(
-            "{path} is not taken yet: {reason}. It is taken when its writer closes it, when it has not \
-             changed for {still} s, or with SIGHUP"
-        );
-        match self.looks_half_written {
-            true => tracing::warn!("{message}"),
-            false => tracing::info!("{message}"),
-        }
-    }
-}
-
-/// Returns a single file as deferred if it is being written.
-pub(super) fn if_in_progress(path: &Path, writers: &Writers) -> Option<Deferred> {
-    let is_in_progress = |stamp| writers.state(path, stamp) == WriteState::InProgress;
-    Stamp::of(path).is_some_and(is_in_progress).then(|| Deferred::in_progress(path))
 }
 
 /// Returns the zone files that are being written and those that look half written: no writer was
 /// seen to close them, and more than half of their names are missing. Their previous contents are
 /// kept.
-pub(super) fn defer_half_written(base: &LoadedConfig, sources: &mut Sources<Arc<LoadedFile>>) -> Vec<Deferred> {
-    let mut deferred: Vec<Deferred> = sources.in_progress.iter().map(|path| Deferred::in_progress(path)).collect();
+pub(super) fn defer_half_written(base: &LoadedConfig, texts: &mut ZoneTexts<Arc<LoadedFile>>) -> Vec<Deferred> {
+    let mut deferred: Vec<Deferred> = texts.in_progress.iter().map(|path| Deferred::in_progress(path)).collect();
     let served = |path: &Path| base.file(path).filter(|file| file.zone.is_some());
-    for current in &mut sources.files {
+    for current in &mut texts.files {
         let Current::Read(source, _) = current else { continue };
-        let Some(file) = served(&source.path).filter(|_| sources.quiet.contains(&source.path)) else { continue };
+        let Some(file) = served(&source.path).filter(|_| texts.quiet.contains(&source.path)) else { continue };
         let Some(reason) = base.source_of(file).ok().and_then(|old| half_gone(&old, source)) else { continue };
         deferred.push(Deferred { path: source.path.clone(), reason, looks_half_written: true });
         *current = Current::Before(Arc::clone(file));

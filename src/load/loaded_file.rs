@@ -1,24 +1,22 @@
 //! Zone files as they are served: compiled, with a stamp and a hash that identify the source.
 //! Sources and records are not kept in memory; they are read back from disk when needed.
 
-use std::collections::HashSet;
-use std::num::NonZero;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
+use std::sync::Arc;
 
 use crate::background;
-use crate::config::{self, ServedFile, Settings, SharedDefinitions, SourceFile, TextOrigin};
+use crate::config::{self, LocatedDiagnostic, ServedFile, Settings, SharedDefinitions, SourceFile, TextOrigin};
 use crate::health::CheckSlot;
 use crate::model::{HealthCheckId, HostedZone, HostedZoneId, Name, RecordType, RoutingPolicy, VpcId, ZoneIdentity};
 use crate::policy::CidrTables;
 use crate::stats::Meters;
-use crate::store::{Stamp, StandIn, TextPrint};
+use crate::store::{Stamp, TextPrint};
 use crate::world::CountedGroups;
 use crate::zonetree::Zone;
 
-use super::{Faults, counted, records_by_check};
+use super::parallel::map_on_all_cores;
+use super::sources::StandIn;
+use super::{counted, records_by_check};
 
 /// A zone file that is served.
 #[derive(Clone)]
@@ -35,7 +33,7 @@ pub(super) struct LoadedFile {
     /// Whether other files can refer to definitions in it.
     pub(super) may_define: bool,
     /// The warnings about it.
-    pub(super) warnings: Faults,
+    pub(super) warnings: Vec<LocatedDiagnostic>,
     pub(super) zone: Option<LoadedZone>,
 }
 
@@ -79,11 +77,11 @@ pub(super) struct ChangedFile {
 impl ChangedFile {
     /// Scans these sources for definitions, on all cores.
     pub(super) fn all(texts: &[(SourceFile, Option<Stamp>)], origin: TextOrigin) -> Vec<ChangedFile> {
-        let fresh = |(source, stamp): &(SourceFile, Option<Stamp>)| {
+        let changed = |(source, stamp): &(SourceFile, Option<Stamp>)| {
             let may_define = config::may_define_for_others(source);
             Some(ChangedFile { source: source.clone(), stamp: *stamp, may_define, origin })
         };
-        spread(texts, fresh).unwrap_or_default()
+        map_on_all_cores(texts, changed).unwrap_or_default()
     }
 }
 
@@ -100,19 +98,19 @@ pub(super) struct ZoneCompiler<'l> {
 impl ZoneCompiler<'_> {
     /// Reads and compiles these sources, on all cores. If the new zone gives the same answers as
     /// the served one, the served one is reused. Returns `None` if any source has an error.
-    pub(super) fn make<'b>(
+    pub(super) fn compile_all<'b>(
         &self,
         texts: &[ChangedFile],
         before: &(dyn Fn(&Path) -> Option<&'b Arc<LoadedFile>> + Sync),
     ) -> Option<Vec<Arc<LoadedFile>>> {
-        spread(texts, |fresh| self.make_one(fresh, before(&fresh.source.path)).map(Arc::new))
+        map_on_all_cores(texts, |changed| self.compile_one(changed, before(&changed.source.path)).map(Arc::new))
     }
 
-    fn make_one(&self, fresh: &ChangedFile, before: Option<&Arc<LoadedFile>>) -> Option<LoadedFile> {
-        let ChangedFile { source, stamp, may_define, origin } = fresh;
+    fn compile_one(&self, changed: &ChangedFile, before: Option<&Arc<LoadedFile>>) -> Option<LoadedFile> {
+        let ChangedFile { source, stamp, may_define, origin } = changed;
         let reading = self.common.zone(source, *origin, self.settings)?;
         background::yield_point();
-        let warnings = Faults::of(&reading.warnings, std::slice::from_ref(source));
+        let warnings = config::locate(&reading.warnings, std::slice::from_ref(source));
         let before = before.and_then(|file| file.zone.as_ref());
         Some(LoadedFile {
             path: source.path.clone(),
@@ -122,11 +120,11 @@ impl ZoneCompiler<'_> {
             octets: source.text.len() as u64,
             may_define: *may_define,
             warnings,
-            zone: reading.zone.map(|zone| self.compile(&zone, before)),
+            zone: reading.zone.map(|zone| self.compile_zone(&zone, before)),
         })
     }
 
-    fn compile(&self, zone: &HostedZone, before: Option<&LoadedZone>) -> LoadedZone {
+    fn compile_zone(&self, zone: &HostedZone, before: Option<&LoadedZone>) -> LoadedZone {
         let compiled = Zone::compile(zone, &self.slot_of, self.tables);
         background::yield_point();
         let unchanged = before.map(|before| &before.compiled).filter(|before| ***before == compiled);
@@ -170,7 +168,7 @@ impl LoadedFile {
             is_blank: false,
             octets: 0,
             may_define: false,
-            warnings: Faults::default(),
+            warnings: Vec::new(),
             zone,
         }
     }
@@ -213,84 +211,18 @@ impl LoadedFile {
 }
 
 impl LoadedZone {
-    fn identity(&self) -> ZoneIdentity {
+    pub(super) fn identity(&self) -> ZoneIdentity {
         let (id, name) = (self.compiled.id().clone(), self.compiled.name().clone());
         ZoneIdentity { id, name, vpcs: self.vpcs.clone() }
     }
 }
 
-/// Whether no two files hold the same zone: one public zone per name, one private zone per name and
-/// VPC, unique ids.
-pub(super) fn claims_differ(files: &[Arc<LoadedFile>]) -> bool {
-    let (mut names, mut ids) = (HashSet::new(), HashSet::new());
-    files.iter().filter_map(|file| file.zone.as_ref()).all(|zone| {
-        let name = zone.compiled.name();
-        let is_new = if zone.compiled.is_private() {
-            zone.vpcs.iter().all(|vpc| names.insert((name, Some(vpc))))
-        } else {
-            names.insert((name, None))
-        };
-        is_new && ids.insert(zone.compiled.id())
-    })
+/// What a restart needs to know about these files.
+pub(super) fn served(files: &[Arc<LoadedFile>]) -> Vec<ServedFile> {
+    background::yielding(files).map(|file| file.served()).collect()
 }
 
 fn example(zone: &HostedZone) -> Option<Name> {
     let mut sets = zone.record_sets.iter().filter(|_| !zone.is_private());
     sets.find(|set| set.record_type == RecordType::A && !set.name.is_wildcard()).map(|set| set.name.clone())
-}
-
-/// Maps each item with `work`, on as many threads as there are cores. Returns `None` as soon as
-/// `work` does. The threads inherit the priority and the yield budget of the caller.
-fn spread<T: Sync, U: Send>(items: &[T], work: impl Fn(&T) -> Option<U> + Sync) -> Option<Vec<U>> {
-    let cores = thread::available_parallelism().map_or(1, NonZero::get).min(items.len());
-    if cores < 2 {
-        return items.iter().map(work).collect();
-    }
-    let (next, made) = (AtomicUsize::new(0), Mutex::new(Vec::with_capacity(items.len())));
-    let patience = background::yield_budget();
-    let worker = || {
-        let mut mine = Vec::new();
-        while let Some((at, item)) = {
-            let at = next.fetch_add(1, Ordering::Relaxed);
-            items.get(at).map(|item| (at, item))
-        } {
-            let Some(made) = work(item) else {
-                // The result is `None`: the other items are not needed.
-                next.store(items.len(), Ordering::Relaxed);
-                break;
-            };
-            mine.push((at, made));
-            background::yield_point();
-        }
-        made.lock().unwrap_or_else(PoisonError::into_inner).append(&mut mine);
-    };
-    let helper = || match patience {
-        Some(patience) => background::with_yield_budget(patience, worker),
-        None => worker(),
-    };
-    thread::scope(|scope| (0..cores).for_each(|_| drop(scope.spawn(helper))));
-    let mut made = made.into_inner().unwrap_or_else(PoisonError::into_inner);
-    made.sort_unstable_by_key(|(at, _)| *at);
-    (made.len() == items.len()).then(|| made.into_iter().map(|(_, made)| made).collect())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn who_helps_a_patient_thread_is_patient() {
-        let seen = || spread(&[(); 8], |()| Some(background::yield_budget()));
-        let patience = std::time::Duration::from_millis(7);
-        assert_eq!(background::with_yield_budget(patience, seen), Some(vec![Some(patience); 8]));
-        assert_eq!(seen(), Some(vec![None; 8]));
-    }
-
-    #[test]
-    fn work_is_spread_and_comes_back_in_order() {
-        let items: Vec<usize> = (0..1000).collect();
-        assert_eq!(spread(&items, |item| Some(item * 2)), Some((0..1000).map(|item| item * 2).collect()));
-        assert_eq!(spread(&items, |item| (*item != 700).then_some(())), None);
-        assert_eq!(spread(&[] as &[usize], |item| Some(*item)), Some(Vec::new()));
-    }
 }

@@ -36,4 +36,4 @@ pub use record::{
 pub use routing::{FailoverRole, GeoproximityLocation, RoutingPolicy};
 pub use rules::{Field, MAX_ALIAS_CHAIN, Severity, Violation, violations};
 pub use secret::Secret;
-pub use zone::{HostedZone, HostedZoneId, RecordGroup, WhenAllUnhealthy, ZoneIdentity};
+pub use zone::{HostedZone, HostedZoneId, RecordGroup, WhenAllUnhealthy, ZoneClaims, ZoneConflict, ZoneIdentity};

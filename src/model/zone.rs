@@ -1,5 +1,6 @@
 //! Hosted zones.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use super::{Name, RecordType, ResourceRecordSet, VpcId};
@@ -37,14 +38,69 @@ pub struct ZoneIdentity {
 }
 
 impl ZoneIdentity {
-    /// Whether only one of both zones can be served. There is one public zone per name, one private
-    /// zone per name and VPC, and one zone per id.
+    /// Whether only one of both zones can be served ([`ZoneClaims`]).
     pub fn excludes(&self, other: &ZoneIdentity) -> bool {
-        let share_clients = || match self.vpcs.is_empty() {
-            true => other.vpcs.is_empty(),
-            false => self.vpcs.iter().any(|vpc| other.vpcs.contains(vpc)),
-        };
-        self.id == other.id || (self.name == other.name && share_clients())
+        let mut claims = ZoneClaims::default();
+        claims.claim(self, (), ());
+        !claims.claim(other, (), ()).is_empty()
+    }
+
+    /// The clients that see the zone: all clients, or those of each VPC.
+    fn scopes(&self) -> impl Iterator<Item = Option<&VpcId>> {
+        let public = self.vpcs.is_empty().then_some(None);
+        public.into_iter().chain(self.vpcs.iter().map(Some))
+    }
+}
+
+/// Which zones can be served together: one public zone per name, one private zone per name and VPC,
+/// and one zone per id. `P` is where a zone is defined.
+#[derive(Debug)]
+pub struct ZoneClaims<P> {
+    names: HashMap<(Name, Option<VpcId>), P>,
+    ids: HashMap<HostedZoneId, P>,
+}
+
+/// Why a zone cannot be served together with an earlier one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ZoneConflict {
+    /// Both are public and have the same name.
+    Public,
+    /// Both are private and have the same name and this VPC.
+    Private(VpcId),
+    /// Both have the same id.
+    Id,
+}
+
+impl<P> Default for ZoneClaims<P> {
+    fn default() -> ZoneClaims<P> {
+        ZoneClaims { names: HashMap::new(), ids: HashMap::new() }
+    }
+}
+
+impl<P: Clone> ZoneClaims<P> {
+    /// Adds a zone whose name and id are defined at these places. Returns the conflicts with zones
+    /// that were added before, and where those are defined.
+    pub fn claim(&mut self, zone: &ZoneIdentity, name: P, id: P) -> Vec<(ZoneConflict, P)> {
+        let mut conflicts = Vec::new();
+        for vpc in zone.scopes() {
+            let key = (zone.name.clone(), vpc.cloned());
+            match self.names.get(&key) {
+                Some(first) => {
+                    let conflict = key.1.map_or(ZoneConflict::Public, ZoneConflict::Private);
+                    conflicts.push((conflict, first.clone()));
+                }
+                None => drop(self.names.insert(key, name.clone())),
+            }
+        }
+        // Two zones of one name usually have the same id too; that is one mistake.
+        if !conflicts.is_empty() {
+            return conflicts;
+        }
+        match self.ids.get(&zone.id) {
+            Some(first) => conflicts.push((ZoneConflict::Id, first.clone())),
+            None => drop(self.ids.insert(zone.id.clone(), id)),
+        }
+        conflicts
     }
 }
 

@@ -17,7 +17,6 @@ pub(crate) use crowd::Crowd;
 pub(crate) use tally::{Outcome, Tally};
 
 use crate::answer::{self, Dice, Owner, Query, QueryName, Requestor, Step, resolve_traced};
-use crate::config::Configuration;
 use crate::explain::names::{self, Names};
 use crate::model::{Content, HostedZone, HostedZoneId, Name, RecordType, RoutingPolicy};
 use crate::policy::{self, Choice, Note};
@@ -122,9 +121,8 @@ impl<'w> answer::Trace<'w> for Seen<'w> {
 
 /// The names in public zones whose routing policy is not simple, in the order of the files. Names
 /// that only aliases of such names point to are left out.
-pub(crate) fn steered(configuration: &Configuration) -> Vec<Subject> {
-    let public = configuration.zones.iter().map(|zone| &*zone.zone).filter(|zone| !zone.is_private());
-    public.flat_map(steered_in).collect()
+pub(crate) fn steered<'z>(zones: impl IntoIterator<Item = &'z HostedZone>) -> Vec<Subject> {
+    zones.into_iter().filter(|zone| !zone.is_private()).flat_map(steered_in).collect()
 }
 
 fn steered_in(zone: &HostedZone) -> Vec<Subject> {

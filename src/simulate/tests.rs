@@ -71,8 +71,7 @@ fn steered_names_are_those_that_policies_decide() {
         member("a", RoutingPolicy::Weighted { weight: 1 }, None, "top ALIAS A inner"),
         member("b", RoutingPolicy::Weighted { weight: 1 }, None, "inner 60 A 192.0.2.2"),
     ]);
-    let source = crate::config::ZoneSource { zone: Arc::new(zone), file: "lab.test.toml".into() };
-    let subjects = steered(&Configuration { zones: vec![source], ..Configuration::default() });
+    let subjects = steered([&zone]);
     assert_eq!(
         subjects.iter().map(|subject| subject.name.to_string()).collect::<Vec<_>>(),
         ["lone.lab.test.", "top.lab.test."]

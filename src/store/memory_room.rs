@@ -43,7 +43,8 @@ impl MemoryRoom {
         MemoryRoom::default()
     }
 
-    pub(super) fn of(available: Option<u64>) -> MemoryRoom {
+    /// This many bytes; `None` without a limit.
+    pub fn of(available: Option<u64>) -> MemoryRoom {
         MemoryRoom { available, files: 0, largest: Vec::new() }
     }
 

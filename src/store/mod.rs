@@ -28,7 +28,7 @@ pub use links::disclosure_of;
 pub use made_token::{made_token_path, read_made_token, write_made_token};
 pub use memory_room::MemoryRoom;
 pub use private::{NotTightened, tighten};
-pub use read::{Current, Sources, StandIn, read_zone_files, read_zone_files_within, read_zone_list};
+pub use read::{Contents, read_text};
 pub use settings::{Overrides, SettingsReading, SettingsSource};
 pub use source_cache::{SourceCache, TextPrint};
 pub use state_lock::{StateInUse, StateLock};

@@ -41,7 +41,7 @@ pub struct SettingsReading {
 }
 
 impl SettingsSource {
-    /// Reads the settings as they are now.
+    /// Reads the settings file as it is now.
     pub fn read(&self) -> SettingsReading {
         let Some(path) = &self.file else {
             let (settings, diagnostics) = Settings::built_in_under(&self.overrides.listen);
@@ -62,7 +62,14 @@ impl SettingsSource {
         }
     }
 
-    fn interpret(&self, source: SourceFile) -> SettingsReading {
+    /// The defaults, overridden by the command line as far as that has no error.
+    pub fn defaults(&self) -> Settings {
+        let settings = Settings::built_in_under(&self.overrides.listen).0.unwrap_or_else(Settings::built_in);
+        self.overrides.apply(settings)
+    }
+
+    /// The settings in this text of the file.
+    pub fn interpret(&self, source: SourceFile) -> SettingsReading {
         let (settings, diagnostics) = Settings::read_under(&source, &self.overrides.listen);
         let settings = settings.map(|settings| self.overrides.apply(settings));
         SettingsReading { settings, diagnostics, source: Some(source) }

@@ -10,7 +10,6 @@ use foldhash::quality::FixedState;
 
 use crate::config::{ServedFile, SourceFile};
 
-use super::links::source_of;
 use super::read::read_source;
 use super::zone_index::ZoneIndex;
 use super::{LastGood, NotKept};
@@ -35,57 +34,81 @@ impl TextPrint {
 /// The served sources.
 #[derive(Debug)]
 pub struct SourceCache {
-    last_good: LastGood,
-    zone_index: ZoneIndex,
+    /// `None` without a server: nothing is kept.
+    state: Option<State>,
     /// Sources that are not in the state directory. Code that makes sources durable also holds
     /// `keeping`, so that only one thread does.
-    unkept: Mutex<BTreeMap<PathBuf, Arc<str>>>,
+    unkept: Mutex<BTreeMap<PathBuf, SourceFile>>,
     keeping: Mutex<()>,
+}
+
+/// What is kept in the state directory.
+#[derive(Debug)]
+struct State {
+    last_good: LastGood,
+    zone_index: ZoneIndex,
 }
 
 impl SourceCache {
     /// A cache that keeps sources in the state directory `state`.
     pub fn new(state: &Path) -> SourceCache {
-        let (last_good, zone_index) = (LastGood::new(state), ZoneIndex::new(state));
-        SourceCache { last_good, zone_index, unkept: Mutex::default(), keeping: Mutex::default() }
+        let state = State { last_good: LastGood::new(state), zone_index: ZoneIndex::new(state) };
+        SourceCache { state: Some(state), unkept: Mutex::default(), keeping: Mutex::default() }
     }
 
-    /// The copies in the state directory.
-    pub fn last_good(&self) -> &LastGood {
-        &self.last_good
+    /// A cache that keeps sources only in memory.
+    pub fn in_memory() -> SourceCache {
+        SourceCache { state: None, unkept: Mutex::default(), keeping: Mutex::default() }
+    }
+
+    /// The copy of a file in the state directory.
+    pub fn copy_of(&self, path: &Path) -> Option<SourceFile> {
+        self.state.as_ref()?.last_good.read(path)
+    }
+
+    /// Whether the state directory has a copy of a file, which may be damaged.
+    pub fn has_copy_of(&self, path: &Path) -> bool {
+        self.state.as_ref().is_some_and(|state| state.last_good.has(path))
+    }
+
+    /// The copies of all files of `zones` in the state directory.
+    pub fn copies(&self, zones: &Path) -> Vec<SourceFile> {
+        self.state.as_ref().map_or_else(Vec::new, |state| state.last_good.all(zones))
     }
 
     /// Holds sources that are about to be served.
     pub fn hold(&self, sources: impl IntoIterator<Item = SourceFile>) {
-        self.unkept().extend(sources.into_iter().map(|source| (source.path, source.text)));
+        self.unkept().extend(sources.into_iter().map(|source| (source.path.clone(), source)));
     }
 
     /// The files of `zones` that the last run served, and their zones.
     pub fn served_before(&self, zones: &Path) -> Vec<ServedFile> {
-        self.zone_index.read(zones)
+        self.state.as_ref().map_or_else(Vec::new, |state| state.zone_index.read(zones))
     }
 
     /// Makes the held sources durable and releases them. `served` are all files served from
     /// `zones`; the copies of other files are removed.
     pub fn keep(&self, zones: &Path, served: &[ServedFile]) -> Result<(), NotKept> {
-        self.last_good.while_responsive(|| {
+        let Some(State { last_good, zone_index }) = &self.state else { return Ok(()) };
+        last_good.while_responsive(|| {
             let _keeping = self.keeping.lock().unwrap_or_else(PoisonError::into_inner);
             let held = self.held();
             let paths: Vec<&Path> = served.iter().map(|file| &*file.path).collect();
-            self.last_good.keep(zones, &held, &paths)?;
+            last_good.keep(zones, &held, &paths)?;
             self.let_go(held);
-            self.zone_index.keep(zones, served)
+            zone_index.keep(zones, served)
         })
     }
 
     /// The same for few changes: only the copies of files in `gone` are removed, and the zone index
     /// is left to `keep_index`.
     pub fn keep_changes(&self, gone: &[&Path]) -> Result<(), NotKept> {
-        self.last_good.while_responsive(|| {
+        let Some(State { last_good, .. }) = &self.state else { return Ok(()) };
+        last_good.while_responsive(|| {
             let _keeping = self.keeping.lock().unwrap_or_else(PoisonError::into_inner);
             gone.iter().for_each(|path| drop(self.unkept().remove(*path)));
             let held = self.held();
-            self.last_good.keep_changes(&held, gone)?;
+            last_good.keep_changes(&held, gone)?;
             self.let_go(held);
             Ok(())
         })
@@ -93,18 +116,19 @@ impl SourceCache {
 
     /// Durably records which zones the files in `zones` hold.
     pub fn keep_index(&self, zones: &Path, served: &[ServedFile]) -> Result<(), NotKept> {
-        self.last_good.while_responsive(|| self.zone_index.keep(zones, served))
+        let Some(State { last_good, zone_index }) = &self.state else { return Ok(()) };
+        last_good.while_responsive(|| zone_index.keep(zones, served))
     }
 
     fn held(&self) -> Vec<SourceFile> {
-        self.unkept().iter().map(source).collect()
+        self.unkept().values().cloned().collect()
     }
 
     fn let_go(&self, held: Vec<SourceFile>) {
         let mut unkept = self.unkept();
         for source in held {
             // A newer source may be held for the file by now.
-            if unkept.get(&source.path).is_some_and(|text| Arc::ptr_eq(text, &source.text)) {
+            if unkept.get(&source.path).is_some_and(|held| Arc::ptr_eq(&held.text, &source.text)) {
                 unkept.remove(&source.path);
             }
         }
@@ -113,23 +137,19 @@ impl SourceCache {
     /// The source with this print that was served from a file: from memory, from the state
     /// directory, or from the file itself. The error says why it is not available.
     pub fn read(&self, path: &Path, print: TextPrint) -> Result<SourceFile, String> {
-        let held = self.unkept().get(path).map(Arc::clone);
+        let held = self.unkept().get(path).cloned();
         let is_it = |source: &SourceFile| TextPrint::of(&source.text) == print;
-        let held = held.map(|text| source_of(path, text)).filter(is_it);
-        let kept = || self.last_good.read(path).filter(is_it);
+        let held = held.filter(is_it);
+        let kept = || self.copy_of(path).filter(is_it);
         let current = || read_source(path).ok().filter(is_it);
         let found = held.or_else(kept).or_else(current);
         found.ok_or_else(|| "neither the file nor its copy in the state directory matches what is served".to_owned())
     }
 
-    fn unkept(&self) -> MutexGuard<'_, BTreeMap<PathBuf, Arc<str>>> {
+    fn unkept(&self) -> MutexGuard<'_, BTreeMap<PathBuf, SourceFile>> {
         // No thread panics while it holds the lock.
         self.unkept.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn source((path, text): (&PathBuf, &Arc<str>)) -> SourceFile {
-    SourceFile::new(path.clone(), Arc::clone(text))
 }
 
 #[cfg(test)]

@@ -125,8 +125,13 @@ impl Stamp {
         Some(Stamp { modified: metadata.modified().ok(), size: metadata.len(), inner: inner(&metadata) })
     }
 
+    /// The stamp of a source that is not a file: its version and its size in bytes.
+    pub fn of_version(version: u64, size: u64) -> Stamp {
+        Stamp { modified: None, size, inner: (version, 0, 0) }
+    }
+
     /// The size in bytes.
-    pub(super) fn size(&self) -> u64 {
+    pub fn size(&self) -> u64 {
         self.size
     }
 
@@ -151,4 +156,19 @@ fn inner(metadata: &fs::Metadata) -> (u64, i64, i64) {
 #[cfg(not(unix))]
 fn inner(_: &fs::Metadata) -> (u64, i64, i64) {
     (0, 0, 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hidden_files_backups_and_others_are_no_zone_files() {
+        let directory = tempfile::tempdir().unwrap();
+        for name in ["b.toml", "a.toml", ".c.toml", "d.toml~", "e.md", "toml"] {
+            fs::write(directory.path().join(name), name).unwrap();
+        }
+        let names = ["a.toml", "b.toml"].map(|name| directory.path().join(name));
+        assert_eq!(zone_files(directory.path()).unwrap(), names);
+    }
 }

@@ -64,7 +64,56 @@ fn check_speaks_json() {
     let output = lab.run(&["check", "--json"]);
     assert_eq!(output.status.code(), Some(1));
     let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!((&json["errors"], &json["faults"][0]["line"]), (&1.into(), &7.into()));
+    assert_eq!((&json["errors"], &json["diagnostics"][0]["line"]), (&1.into(), &7.into()));
+}
+
+#[test]
+fn check_reports_unknown_references_of_records_that_have_other_errors() {
+    let zone = "name = 'lab.test'\n[[record]]\nname = 'www'\ntype = 'AB'\nttl = 60\nvalues = ['192.0.2.1']\n\
+                health_check = 'blu'\n[[health_check]]\nname = 'all'\ntype = 'calculated'\nhealth_threshold = -1\n\
+                child_health_checks = ['gren']\n";
+    let shown = text(&Lab::new(&[("lab.test.toml", zone)]).run(&["check"]).stderr);
+    for message in ["unknown record type `AB`", "unknown health check `blu`", "unknown health check `gren`"] {
+        assert!(shown.contains(message), "{message} in\n{shown}");
+    }
+}
+
+#[test]
+fn check_and_the_start_report_the_same() {
+    let settings = "[dns]\nlisten = ['0.0.0.0:0']\n[zones]\ndirectory = 'zones'\n[state]\ndirectory = 'state'\n\
+                    [location]\ngeoip = ['none.mmdb']\n[health]\nsentinels = ['gateway']\n";
+    const THIRD: &str = "name = 'third.test'\n[[health_check]]\nname = 'blue'\ntype = 'tcp'\n\
+                         ip_address = '192.0.2.1'\nport = 80\n";
+    let broken = ZONE.replace("ttl = 60", "ttl = 'soon'");
+    let lab = Lab::new(&[("lab.test.toml", ZONE), ("other.toml", &broken), ("third.toml", THIRD)]);
+    lab.write("fiftythree.toml", settings);
+    let checked = text(&lab.run(&["check", "--config", "fiftythree.toml"]).stderr);
+    let log = text(&lab.run(&["serve", "--config", "fiftythree.toml"]).stderr);
+    for message in
+        ["'soon'", "is defined in two files", "none.mmdb", "unknown health check `gateway`", "loopback address"]
+    {
+        assert!(checked.contains(message), "{message} in\n{checked}");
+        assert!(log.contains(message), "{message} in\n{log}");
+    }
+    assert!(log.contains("cannot start"), "{log}");
+}
+
+#[test]
+fn a_wrong_listen_address_brings_no_other_message() {
+    let lab = Lab::new(&[("lab.test.toml", ZONE)]);
+    lab.write("fiftythree.toml", "[dns]\nlisten = ['nowhere']\n");
+    let output = lab.run(&["check", "--config", "fiftythree.toml", "--zones", "zones"]);
+    assert!(text(&output.stdout).starts_with("1 error in 1 file;"), "{}", text(&output.stdout));
+}
+
+#[test]
+fn masked_lines_are_explained() {
+    let lab = Lab::new(&[("lab.test.toml", "name = 'lab.test'\npasswort = 'of mine'\n")]);
+    let shown = text(&lab.run(&["check"]).stderr);
+    assert!(shown.contains("passwort = *********"), "{shown}");
+    assert_eq!(shown.matches("note: asterisks replace values that may be secret").count(), 1, "{shown}");
+    let plain = text(&Lab::new(&[("lab.test.toml", "name = 7\n")]).run(&["check"]).stderr);
+    assert!(!plain.contains("asterisks"), "{plain}");
 }
 
 #[test]

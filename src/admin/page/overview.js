@@ -55,12 +55,12 @@ function fileErrors({ last_load: load }) {
     ...load.unavailable.map(({ file, zone }) => `${file} is broken and has no last good copy${zone ? `: queries for ${zone} get SERVFAIL` : ""}.`),
     ...load.needs_restart.map((setting) => `${setting} has changed: restart the server to apply it.`),
   ].filter(Boolean);
-  return h("section.alarm", { "aria-labelledby": "o-faults" },
-    h("h2", { id: "o-faults" }, h("span", { "aria-hidden": "true" }, "⚠ "), isBroken ? "Errors in the files" : "Changes that are not applied yet"),
+  return h("section.alarm", { "aria-labelledby": "o-diagnostics" },
+    h("h2", { id: "o-diagnostics" }, h("span", { "aria-hidden": "true" }, "⚠ "), isBroken ? "Errors in the files" : "Changes that are not applied yet"),
     lines.map((line) => h("p", null, line)),
-    (load.refused || load.faults.length > 0) &&
+    (load.refused || load.diagnostics.length > 0) &&
       h("details", null, h("summary", null, "Show the errors"),
-        h("pre", { tabindex: "0" }, load.faults.map(inOneLine).join("\n") || load.refused)));
+        h("pre", { tabindex: "0" }, load.diagnostics.map(inOneLine).join("\n") || load.refused)));
 }
 
 /** The format that editors recognise: `file:line:column: error: message`. */

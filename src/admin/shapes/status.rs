@@ -42,7 +42,7 @@ pub struct LastLoadShape {
     /// Number of errors.
     pub errors: usize,
     /// The errors and warnings, without the text of the files.
-    pub faults: Vec<FaultShape>,
+    pub diagnostics: Vec<DiagnosticShape>,
     /// Broken files whose last good copies are served.
     pub frozen: Vec<String>,
     /// New files that are not served, because they are broken or define something that another file
@@ -70,7 +70,7 @@ pub struct DeferredShape {
 
 /// An error or a warning in a file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FaultShape {
+pub struct DiagnosticShape {
     /// `error` or `warning`.
     pub severity: String,
     /// The file.

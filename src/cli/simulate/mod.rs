@@ -15,7 +15,7 @@ use crate::config::{self, SourceFile, Style};
 use crate::control::HypotheticalHealth;
 use crate::files;
 use crate::health::Status;
-use crate::load::read_database;
+use crate::load::{FileSources, read_database};
 use crate::model::{Name, RecordType};
 use crate::simulate::{Crowd, Subject, Tally, steered};
 use crate::store::disclosure_of;
@@ -169,8 +169,9 @@ fn subjects(
         let subject = |name: &Name| Subject { name: name.clone(), record_type: arguments.record_type };
         return Ok(arguments.name.iter().map(subject).collect());
     }
-    let mut subjects = steered(&now.configuration);
-    for subject in proposed.map(|proposed| steered(&proposed.configuration)).unwrap_or_default() {
+    let mut subjects = steered(now.models()?.iter().map(|zone| &**zone));
+    let others = proposed.map(Rehearsal::models).transpose()?.unwrap_or_default();
+    for subject in steered(others.iter().map(|zone| &**zone)) {
         if !subjects.contains(&subject) {
             subjects.push(subject);
         }
@@ -193,7 +194,8 @@ fn crowd(arguments: &SimulateArguments, now: &Rehearsal) -> anyhow::Result<Crowd
                 "the settings name no geo database\n  hint: `[location] geoip = [\"GeoLite2-City.mmdb\"]`, or `--from places.toml`"
             );
         }
-        let databases = paths.iter().map(|path| read_database(path)).collect::<Result<Vec<_>, _>>();
+        let databases =
+            paths.iter().map(|path| read_database(&FileSources::default(), path)).collect::<Result<Vec<_>, _>>();
         let databases = databases.map_err(|diagnostic| anyhow!(config::render(&[*diagnostic], &[], Style::Plain)))?;
         return Crowd::of_databases(&databases).context("the geo databases know no country");
     }

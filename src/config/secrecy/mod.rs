@@ -88,6 +88,12 @@ impl Covered {
         Cow::Owned(shown)
     }
 
+    /// Whether `shown` replaces anything in this part by asterisks.
+    pub(super) fn has_asterisks(&self, part: &Range<usize>) -> bool {
+        let is_in = |place: &Range<usize>| place.start < part.end && part.start < place.end;
+        self.places.iter().any(|(place, cover)| *cover == Cover::Stars && is_in(place))
+    }
+
     /// A message about a position, without the text that is covered there.
     pub(super) fn scrubbed(&self, words: Cow<'static, str>, place: &Range<usize>, text: &str) -> Cow<'static, str> {
         let mut scrubbed = words;

@@ -32,7 +32,7 @@ fn everything(source: &SourceFile) -> String {
     let reading = read_zones(sources, &Settings::built_in());
     diagnostics.extend(reading.diagnostics.clone());
     let printed = render(&diagnostics, sources, Style::Plain) + &lines(&diagnostics, sources);
-    printed + &format!("{diagnostics:?} {:?} {:?} {settings:?}", report(&diagnostics, sources), reading.configuration)
+    printed + &format!("{diagnostics:?} {:?} {:?} {settings:?}", locate(&diagnostics, sources), reading.configuration)
 }
 
 fn check(text: &str) -> Result<(), TestCaseError> {
@@ -161,7 +161,7 @@ fn of_a_file_that_a_link_leads_out_to_only_places_are_shown() {
         let mut diagnostics = read_zones(sources, &Settings::built_in()).diagnostics;
         diagnostics.extend(Settings::read(&source).1);
         assert!(!diagnostics.is_empty());
-        let reported = report(&diagnostics, sources);
+        let reported = locate(&diagnostics, sources);
         assert!(
             reported.iter().all(|diagnostic| diagnostic.line.is_some() && diagnostic.column.is_some()),
             "{reported:?}"

@@ -1,13 +1,11 @@
 //! Reads one zone file, without looking at others.
 
-use std::ops::Range;
-
 use super::super::document::Diagnostics;
 use super::super::keys;
 use super::super::table::{At, Table};
 use super::definition::Defined;
 use super::group::GroupDraft;
-use super::{collection, group, health_check, name, record};
+use super::{ReferenceKind, collection, group, health_check, name, record};
 use crate::background;
 use crate::model::{CidrCollection, Name};
 
@@ -25,7 +23,9 @@ pub(super) struct Draft {
     pub(super) zone: Option<ZoneDraft>,
     pub(super) health_checks: Vec<Defined<health_check::Draft>>,
     /// The child checks that checks refer to, with positions, even if a check has errors.
-    pub(super) child_health_checks: Vec<(String, Range<usize>)>,
+    pub(super) child_health_checks: Vec<At<String>>,
+    /// The references of records and checks that cannot be read.
+    pub(super) unread_references: Vec<(ReferenceKind, At<String>)>,
     pub(super) collections: Vec<Defined<CidrCollection>>,
 }
 
@@ -47,15 +47,27 @@ pub(super) fn read(root: &Entries<'_>, diagnostics: &mut Diagnostics<'_>) -> Dra
     let start = diagnostics.text().len().min(1);
     let root = Table::open(root, &keys::ZONE_FILE, 0..start, diagnostics);
     root.integer("version", diagnostics);
-    let checks = root.tables("health_check", diagnostics);
-    let health_checks = checks.iter().filter_map(|table| health_check::read(table, diagnostics)).collect();
-    let child_health_checks = checks.iter().flat_map(health_check::references).collect();
+    let (mut health_checks, mut child_health_checks, mut unread_references) = (Vec::new(), Vec::new(), Vec::new());
+    for table in root.tables("health_check", diagnostics) {
+        let check = health_check::read(&table, diagnostics);
+        let children = health_check::references(&table);
+        if check.as_ref().is_none_or(|check| check.value.is_none()) {
+            unread_references.extend(children.iter().map(|child| (ReferenceKind::HealthCheck, child.clone())));
+        }
+        child_health_checks.extend(children);
+        health_checks.extend(check);
+    }
     let collections = root.tables("cidr_collection", diagnostics);
     let collections = collections.iter().filter_map(|table| collection::read(table, diagnostics)).collect();
-    Draft { zone: read_zone(&root, diagnostics), health_checks, child_health_checks, collections }
+    let zone = read_zone(&root, &mut unread_references, diagnostics);
+    Draft { zone, health_checks, child_health_checks, unread_references, collections }
 }
 
-fn read_zone(root: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Option<ZoneDraft> {
+fn read_zone(
+    root: &Table<'_>,
+    unread_references: &mut Vec<(ReferenceKind, At<String>)>,
+    diagnostics: &mut Diagnostics<'_>,
+) -> Option<ZoneDraft> {
     let records = root.tables("record", diagnostics);
     let groups = root.tables("record_group", diagnostics);
     if !root.has("name") {
@@ -63,10 +75,15 @@ fn read_zone(root: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Option<Zone
     }
     let written = root.string("name", diagnostics);
     let zone = written.as_ref().and_then(|written| name::of_zone(written, diagnostics));
-    // Without a zone the records are still read, to report their errors.
     let origin = zone.clone().unwrap_or_else(|| Name::parse(NAMELESS).expect("a constant name"));
     let mut drafts = Vec::with_capacity(records.len());
-    drafts.extend(background::yielding(&records).filter_map(|table| record::read(table, &origin, diagnostics)));
+    for table in background::yielding(&records) {
+        match record::read(table, &origin, diagnostics) {
+            Some(draft) if zone.is_some() => drafts.push(draft),
+            // Without a zone the records are read only to report their errors.
+            _ => unread_references.extend(record::references(table)),
+        }
+    }
     let record_groups = groups.iter().filter_map(|table| group::read(table, &origin, diagnostics)).collect();
     let is_incomplete = diagnostics.has_broken_syntax() || drafts.len() < records.len();
     let name = At::new(zone?, written?.span);

@@ -1,8 +1,6 @@
 //! `[[health_check]]`: reads health checks. Calculated and manual checks are read here, endpoint
 //! checks in [`mod@super::endpoint`], metric checks in [`mod@super::metric`].
 
-use std::ops::Range;
-
 use super::super::document::Diagnostics;
 use super::super::id;
 use super::super::table::{At, Table};
@@ -107,9 +105,8 @@ pub(super) fn read(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Opti
 }
 
 /// The names and ids of the checks that a check refers to, with positions, even if it has errors.
-pub(super) fn references(table: &Table<'_>) -> Vec<(String, Range<usize>)> {
-    let written = table.strings_as_written("child_health_checks");
-    written.into_iter().map(|child| (child.value.to_owned(), child.span)).collect()
+pub(super) fn references(table: &Table<'_>) -> Vec<At<String>> {
+    table.strings_as_written("child_health_checks").into_iter().map(|child| child.map(str::to_owned)).collect()
 }
 
 fn check_name(name: &At<String>, diagnostics: &mut Diagnostics<'_>) {

@@ -50,6 +50,13 @@ pub struct ZoneSource {
     pub file: PathBuf,
 }
 
+/// What a reference is to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum ReferenceKind {
+    HealthCheck,
+    Collection,
+}
+
 /// The result of reading zone files.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Reading {

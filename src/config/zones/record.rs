@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::super::document::Diagnostics;
 use super::super::table::{At, Table};
 use super::super::words;
-use super::{name, policy};
+use super::{ReferenceKind, name, policy};
 use crate::model::Field;
 use crate::model::{AliasTarget, Content, Name, RecordData, RecordType, ResourceRecordSet, Ttl};
 
@@ -98,6 +98,14 @@ pub(super) fn read(table: &Table<'_>, zone: &Name, diagnostics: &mut Diagnostics
     let alias = target.unwrap_or_else(|| table.span_of("alias"));
     let spans = Spans { alias, ..Spans::of(table) };
     Some(RecordDraft { set, health_check, cidr, hosted_zone_id, spans, is_faulty })
+}
+
+/// The definitions that a record refers to, even if the record itself cannot be read.
+pub(super) fn references(table: &Table<'_>) -> Vec<(ReferenceKind, At<String>)> {
+    let check = table.string_as_written("health_check").map(|name| (ReferenceKind::HealthCheck, name));
+    let collection = table.inner_string_as_written("cidr", "collection");
+    let collection = collection.map(|name| (ReferenceKind::Collection, name));
+    check.into_iter().chain(collection).map(|(kind, name)| (kind, name.map(str::to_owned))).collect()
 }
 
 pub(super) fn read_name(table: &Table<'_>, zone: &Name, diagnostics: &mut Diagnostics<'_>) -> Option<Name> {

@@ -7,6 +7,7 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::fmt::Write as _;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -20,12 +21,12 @@ use super::file::{Draft, ZoneDraft};
 use super::health_check::Draft as CheckDraft;
 use super::policy::CidrReference;
 use super::record::{RecordDraft, Spans};
-use super::{Configuration, Reading, TextOrigin, ZoneSource, default_records, file, group};
+use super::{Configuration, Reading, ReferenceKind, TextOrigin, ZoneSource, default_records, file, group};
 use crate::background;
 use crate::model::{self, Field, Violation};
 use crate::model::{
     CidrCollection, CidrCollectionId, Content, HealthCheck, HealthCheckId, HealthCheckKind, HostedZone, HostedZoneId,
-    Name, RecordType, ResourceRecordSet, RoutingPolicy, VpcId, ZoneIdentity,
+    Name, RecordType, ResourceRecordSet, RoutingPolicy, VpcId, ZoneClaims, ZoneConflict, ZoneIdentity,
 };
 
 /// What a file defines for others, and what it refers to.
@@ -55,7 +56,7 @@ pub(in super::super) fn definitions(source: &SourceFile) -> Definitions {
         found.refers.extend(check.chain(cidr));
     }
     let children = draft.child_health_checks.into_iter();
-    found.refers.extend(children.map(|(name, span)| (Reference::HealthCheck(name), span)));
+    found.refers.extend(children.map(|child| (Reference::HealthCheck(child.value), child.span)));
     found
 }
 
@@ -108,7 +109,7 @@ impl SharedDefinitions {
         let draft = file::read(&root, &mut diagnostics);
         drop(root);
         let mut link = Link { diagnostics: vec![diagnostics], settings, known: &self.known };
-        let read = |draft| link.zone((0, origin), draft, &self.cidr_collections, &mut Claims::default());
+        let read = |draft| link.zone((0, origin), draft, &self.cidr_collections, &mut ZoneClaims::default());
         let zone = draft.zone.map(read);
         let diagnostics = link.diagnostics.pop().expect("there is one file");
         (!diagnostics.has_error_since(0)).then(|| ZoneReading { zone, warnings: diagnostics.into_diagnostics() })
@@ -161,9 +162,10 @@ pub(super) fn link(
     settings: &Settings,
 ) -> Reading {
     let SharedDefinitions { known, health_checks, cidr_collections } = take_definitions(&mut drafts, &mut diagnostics);
+    known.report_unread(&drafts, &mut diagnostics);
     let mut link = Link { diagnostics, settings, known: &known };
     let mut configuration = Configuration { zones: Vec::new(), health_checks, cidr_collections };
-    let mut claims = Claims::default();
+    let mut claims = ZoneClaims::default();
     for ((at, draft), &origin) in drafts.into_iter().enumerate().zip(origins) {
         let Some(zone) = draft.zone else { continue };
         let zone = link.zone((at, origin), zone, &configuration.cidr_collections, &mut claims);
@@ -208,12 +210,11 @@ struct Owner {
     id: String,
 }
 
-/// The zones so far.
-#[derive(Default)]
-struct Claims {
-    /// By name and, for private zones, VPC.
-    names: HashMap<(Name, Option<VpcId>), (usize, Range<usize>)>,
-    ids: HashMap<HostedZoneId, (usize, Range<usize>)>,
+/// A position in one of the files.
+#[derive(Clone)]
+struct SpanInFile {
+    file: usize,
+    span: Range<usize>,
 }
 
 impl Registry {
@@ -281,7 +282,7 @@ impl Registries {
         let mut is_faulty = false;
         for child in written {
             let Some(owner) = self.checks.find(&child.value) else {
-                is_faulty |= self.unknown(at, child, Kind::HealthCheck, diagnostics);
+                is_faulty |= self.unknown(at, child, ReferenceKind::HealthCheck, diagnostics);
                 continue;
             };
             let id = HealthCheckId(owner.id.clone());
@@ -304,23 +305,60 @@ impl Registries {
     }
 
     /// Reports a reference to a missing definition. Always true: the record has an error.
-    fn unknown(&self, at: usize, written: &At<String>, kind: Kind, diagnostics: &mut [Diagnostics<'_>]) -> bool {
-        if diagnostics.iter().any(|diagnostics| may_define(diagnostics, &written.value)) {
-            return true;
+    fn unknown(
+        &self,
+        at: usize,
+        written: &At<String>,
+        kind: ReferenceKind,
+        diagnostics: &mut [Diagnostics<'_>],
+    ) -> bool {
+        if let Some(diagnostic) = self.report_unknown(at, written, kind, diagnostics) {
+            diagnostic.wants(match kind {
+                ReferenceKind::HealthCheck => Reference::HealthCheck(written.value.clone()),
+                ReferenceKind::Collection => Reference::Collection(written.value.clone()),
+            });
         }
-        let (registry, what, table) = match kind {
-            Kind::HealthCheck => (&self.checks, "health check", "[[health_check]]"),
-            Kind::Collection => (&self.collections, "CIDR collection", "[[cidr_collection]]"),
+        true
+    }
+
+    /// Reports the references of records and checks that cannot be read. Such a reference does not
+    /// keep a definition of another file in use.
+    fn report_unread(&self, drafts: &[Draft], diagnostics: &mut [Diagnostics<'_>]) {
+        for (at, draft) in drafts.iter().enumerate() {
+            for (kind, written) in &draft.unread_references {
+                if self.registry(*kind).find(&written.value).is_none() {
+                    self.report_unknown(at, written, *kind, diagnostics);
+                }
+            }
+        }
+    }
+
+    fn registry(&self, kind: ReferenceKind) -> &Registry {
+        match kind {
+            ReferenceKind::HealthCheck => &self.checks,
+            ReferenceKind::Collection => &self.collections,
+        }
+    }
+
+    /// Reports a reference to a missing definition, unless a file with a syntax error may have it.
+    fn report_unknown<'d>(
+        &self,
+        at: usize,
+        written: &At<String>,
+        kind: ReferenceKind,
+        diagnostics: &'d mut [Diagnostics<'_>],
+    ) -> Option<&'d mut Diagnostic> {
+        if diagnostics.iter().any(|diagnostics| may_define(diagnostics, &written.value)) {
+            return None;
+        }
+        let (what, table) = match kind {
+            ReferenceKind::HealthCheck => ("health check", "[[health_check]]"),
+            ReferenceKind::Collection => ("CIDR collection", "[[cidr_collection]]"),
         };
         let nothing = format!("there is none; write a `{table}`");
-        let hint = words::did_you_mean(&written.value, &registry.names(), &nothing);
+        let hint = words::did_you_mean(&written.value, &self.registry(kind).names(), &nothing);
         let diagnostic = diagnostics[at].error(written.span.clone(), format!("unknown {what} `{}`", written.value));
-        diagnostic.label(format!("no `{table}` in any file has this name or id")).hint(hint);
-        diagnostic.wants(match kind {
-            Kind::HealthCheck => Reference::HealthCheck(written.value.clone()),
-            Kind::Collection => Reference::Collection(written.value.clone()),
-        });
-        true
+        Some(diagnostic.label(format!("no `{table}` in any file has this name or id")).hint(hint))
     }
 }
 
@@ -330,12 +368,13 @@ impl Link<'_, '_> {
         (at, origin): (usize, TextOrigin),
         draft: ZoneDraft,
         collections: &[CidrCollection],
-        claims: &mut Claims,
+        claims: &mut ZoneClaims<SpanInFile>,
     ) -> HostedZone {
         let vpcs = self.vpcs(at, draft.vpcs.as_deref().unwrap_or_default());
         let written = draft.id.as_ref().map(|id| HostedZoneId(id.value.clone()));
         let id = written.unwrap_or_else(|| id::zone_id(&draft.name.value, &vpcs));
-        self.claim(at, &draft, &vpcs, &id, claims);
+        let identity = ZoneIdentity { id: id.clone(), name: draft.name.value.clone(), vpcs: vpcs.clone() };
+        self.claim(at, &draft, &identity, claims);
         let mut records = draft.records;
         for record in background::yielding(&mut records) {
             self.resolve(at, record, &id, collections);
@@ -385,42 +424,31 @@ impl Link<'_, '_> {
         vpcs
     }
 
-    /// There can be one public zone per name, and one private zone per name and VPC. Ids are
-    /// unique.
-    fn claim(&mut self, at: usize, draft: &ZoneDraft, vpcs: &[VpcId], id: &HostedZoneId, claims: &mut Claims) {
-        let name = &draft.name;
-        let scopes: Vec<Option<VpcId>> = match draft.vpcs {
-            None => vec![None],
-            Some(_) => vpcs.iter().cloned().map(Some).collect(),
-        };
-        let mut is_taken = false;
-        for scope in scopes {
-            let here = (at, name.span.clone());
-            let message = match &scope {
-                None => format!("the public zone `{}` is defined in two files", name.value),
-                Some(vpc) => format!("two private zones `{}` for the VPC `{}`", name.value, vpc.0),
-            };
-            if let Some(first) = claims.names.get(&(name.value.clone(), scope.clone())).cloned() {
-                is_taken = true;
-                self.refuse_second(here, first, message);
-            } else {
-                claims.names.insert((name.value.clone(), scope), here);
-            }
-        }
-        if is_taken {
+    /// Reports zones that cannot be served together.
+    fn claim(&mut self, at: usize, draft: &ZoneDraft, zone: &ZoneIdentity, claims: &mut ZoneClaims<SpanInFile>) {
+        // None of its VPCs is known, which is an error.
+        if draft.vpcs.is_some() && zone.vpcs.is_empty() {
             return;
         }
-        let span = draft.id.as_ref().map_or(&name.span, |id| &id.span).clone();
-        if let Some(first) = claims.ids.get(id).cloned() {
-            self.refuse_second((at, span), first, format!("two zones have the id `{}`", id.0));
-        } else {
-            claims.ids.insert(id.clone(), (at, span));
+        let name = SpanInFile { file: at, span: draft.name.span.clone() };
+        let id = draft.id.as_ref().map_or_else(|| name.clone(), |id| SpanInFile { file: at, span: id.span.clone() });
+        for (conflict, first) in claims.claim(zone, name.clone(), id.clone()) {
+            let (one, other) = (self.diagnostics[first.file].path().display(), self.diagnostics[at].path().display());
+            let (second, message) = match conflict {
+                ZoneConflict::Public => {
+                    (&name, format!("the public zone `{}` is defined in two files, `{one}` and `{other}`", zone.name))
+                }
+                ZoneConflict::Private(vpc) => (
+                    &name,
+                    format!(
+                        "the private zone `{}` of the VPC `{}` is defined in two files, `{one}` and `{other}`",
+                        zone.name, vpc.0
+                    ),
+                ),
+                ZoneConflict::Id => (&id, format!("two zones have the id `{}`, in `{one}` and `{other}`", zone.id.0)),
+            };
+            refuse_second(second, first, message, &mut self.diagnostics);
         }
-    }
-
-    fn refuse_second(&mut self, here: (usize, Range<usize>), first: (usize, Range<usize>), message: String) {
-        let place = self.diagnostics[first.0].place(first.1, "the first one");
-        self.diagnostics[here.0].error(here.1, message).label("the second one").related(place);
     }
 
     fn resolve(&mut self, at: usize, record: &mut RecordDraft, zone: &HostedZoneId, collections: &[CidrCollection]) {
@@ -428,7 +456,8 @@ impl Link<'_, '_> {
             match self.known.checks.find(&written.value) {
                 Some(owner) => record.set.health_check = Some(HealthCheckId(owner.id.clone())),
                 None => {
-                    record.is_faulty |= self.known.unknown(at, written, Kind::HealthCheck, &mut self.diagnostics);
+                    record.is_faulty |=
+                        self.known.unknown(at, written, ReferenceKind::HealthCheck, &mut self.diagnostics);
                 }
             }
         }
@@ -437,7 +466,7 @@ impl Link<'_, '_> {
                 Some(id) => record.is_faulty |= self.set_collection(at, &mut record.set, cidr, id, collections),
                 None => {
                     record.is_faulty |=
-                        self.known.unknown(at, &cidr.collection, Kind::Collection, &mut self.diagnostics);
+                        self.known.unknown(at, &cidr.collection, ReferenceKind::Collection, &mut self.diagnostics);
                 }
             }
         }
@@ -495,13 +524,6 @@ struct Written {
     is_faulty: bool,
 }
 
-/// The kind of a reference.
-#[derive(Clone, Copy)]
-enum Kind {
-    HealthCheck,
-    Collection,
-}
-
 /// Registers a definition's name and id, which must be unique. Returns its value if it has no
 /// errors.
 fn register<T>(
@@ -513,9 +535,13 @@ fn register<T>(
 ) -> Option<T> {
     let Defined { name, id, value } = defined;
     let owner = |span: &Range<usize>| Owner { file: at, span: span.clone(), id: id.value.clone() };
-    let mut refuse = |first: Owner, span: Range<usize>, message: String| {
-        let place = diagnostics[first.file].place(first.span, "the first one");
-        diagnostics[at].error(span, message).label("the second one").related(place);
+    let mut refuse = |first: Owner, span: Range<usize>, mut message: String| {
+        if first.file != at {
+            let (one, other) = (diagnostics[first.file].path().display(), diagnostics[at].path().display());
+            let _ = write!(message, ", in `{one}` and `{other}`");
+        }
+        let first = SpanInFile { file: first.file, span: first.span };
+        refuse_second(&SpanInFile { file: at, span }, first, message, diagnostics);
     };
     if let Some(first) = registry.names.get(&name.value).cloned() {
         refuse(first, name.span, format!("two {what}s are called `{}`", name.value));
@@ -528,6 +554,12 @@ fn register<T>(
     registry.names.insert(name.value.clone(), owner(&name.span));
     registry.ids.insert(id.value.clone(), owner(&id.span));
     value
+}
+
+/// Reports the second of two definitions of which there can be only one.
+fn refuse_second(second: &SpanInFile, first: SpanInFile, message: String, diagnostics: &mut [Diagnostics<'_>]) {
+    let place = diagnostics[first.file].place(first.span, "the first one");
+    diagnostics[second.file].error(second.span.clone(), message).label("the second one").related(place);
 }
 
 /// True when the file has a syntax error and the name occurs in it as a `name` or `id`: the

@@ -6,11 +6,12 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::config::{Diagnostic, SelectedSources, ServedFile};
+use crate::config::{Diagnostic, SelectedSources, ServedFile, SourceFile};
 use crate::model::ZoneIdentity;
-use crate::store::{Current, SourceCache, Sources, StandIn as _};
+use crate::store::SourceCache;
 
 use super::loaded_file::LoadedFile;
+use super::sources::{Current, StandIn as _, ZoneTexts};
 
 /// A file without a usable source, and the zone that answers SERVFAIL for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,15 +66,15 @@ pub(super) fn diagnostics(files: &[Arc<LoadedFile>]) -> Vec<Diagnostic> {
 
 /// Placeholders for the files without a usable source. If another file now holds the zone, the zone
 /// belongs to that file.
-pub(super) fn files<'b>(
-    settled: &SelectedSources,
+pub(super) fn placeholders<'b>(
+    selected: &SelectedSources,
     before: impl Fn(&Path) -> Option<&'b Arc<LoadedFile>>,
 ) -> Vec<Arc<LoadedFile>> {
-    if settled.unavailable.is_empty() {
+    if selected.unavailable.is_empty() {
         return Vec::new();
     }
-    let mut taken: Vec<ZoneIdentity> = settled.configuration.zones.iter().map(|zone| zone.zone.identity()).collect();
-    let mut withhold = |served: &ServedFile| {
+    let mut taken: Vec<ZoneIdentity> = selected.configuration.zones.iter().map(|zone| zone.zone.identity()).collect();
+    let mut placeholder = |served: &ServedFile| {
         let zone = served.zone.clone().filter(|zone| !taken.iter().any(|taken| taken.excludes(zone)));
         taken.extend(zone.clone());
         let served = ServedFile { path: served.path.clone(), zone };
@@ -82,34 +83,38 @@ pub(super) fn files<'b>(
             _ => Arc::new(LoadedFile::unavailable(&served)),
         }
     };
-    settled.unavailable.iter().map(&mut withhold).collect()
+    selected.unavailable.iter().map(&mut placeholder).collect()
 }
 
-/// At the start: removes from `sources` the files that were served before and cannot be read or are
+/// At the start: removes from `texts` the files that were served before and cannot be read or are
 /// empty. Returns their placeholders.
-pub(super) fn unreadable(source_cache: &SourceCache, zones: &Path, sources: &mut Sources) -> Vec<Arc<LoadedFile>> {
+pub(super) fn unreadable(
+    source_cache: &SourceCache,
+    zones: &Path,
+    texts: &mut ZoneTexts<SourceFile>,
+) -> Vec<Arc<LoadedFile>> {
     let is_blank = |file: &Current<_>| matches!(file, Current::Read(source, _) if source.is_blank());
-    if sources.missing.is_empty() && !sources.files.iter().any(is_blank) {
+    if texts.missing.is_empty() && !texts.files.iter().any(is_blank) {
         return Vec::new();
     }
     let known = source_cache.served_before(zones);
     let find = |path: &Path| known.iter().find(|file| file.path == path).cloned();
-    let mut withheld = Vec::new();
-    sources.missing.retain(|path| {
+    let mut unavailable = Vec::new();
+    texts.missing.retain(|path| {
         let unknown = || ServedFile { path: path.clone(), zone: None };
-        let served = find(path).or_else(|| source_cache.last_good().has(path).then(unknown));
-        withheld.extend(served.clone());
+        let served = find(path).or_else(|| source_cache.has_copy_of(path).then(unknown));
+        unavailable.extend(served.clone());
         served.is_none()
     });
     // An empty file does not remove its zone.
-    sources.files.retain(|file| {
+    texts.files.retain(|file| {
         let Current::Read(source, _) = file else { return true };
         let Some(served) = find(&source.path).filter(|file| source.is_blank() && file.zone.is_some()) else {
             return true;
         };
-        sources.diagnostics.push(Diagnostic::error(&source.path, "the file is empty"));
-        withheld.push(served);
+        texts.diagnostics.push(Diagnostic::error(&source.path, "the file is empty"));
+        unavailable.push(served);
         false
     });
-    withheld.iter().map(|served| Arc::new(LoadedFile::unavailable(served))).collect()
+    unavailable.iter().map(|served| Arc::new(LoadedFile::unavailable(served))).collect()
 }

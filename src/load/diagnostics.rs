@@ -1,0 +1,47 @@
+//! The diagnostics of a load, by file. They are typed: the log, the API and the command line each
+//! show them in their own form.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use crate::config::{self, LocatedDiagnostic, Style};
+
+/// Errors and warnings about the files of one load. Instead of the texts of the files it keeps the
+/// lines that it points to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LoadDiagnostics {
+    files: BTreeMap<PathBuf, Vec<LocatedDiagnostic>>,
+}
+
+impl LoadDiagnostics {
+    pub(super) fn add(&mut self, diagnostics: impl IntoIterator<Item = LocatedDiagnostic>) {
+        for diagnostic in diagnostics {
+            self.files.entry(diagnostic.path.clone()).or_default().push(diagnostic);
+        }
+    }
+
+    /// The diagnostics of each file, by path.
+    pub fn by_file(&self) -> impl Iterator<Item = (&PathBuf, &[LocatedDiagnostic])> {
+        self.files.iter().map(|(path, diagnostics)| (path, diagnostics.as_slice()))
+    }
+
+    /// All diagnostics, by path.
+    pub fn iter(&self) -> impl Iterator<Item = &LocatedDiagnostic> {
+        self.files.values().flatten()
+    }
+
+    /// The number of errors.
+    pub fn errors(&self) -> usize {
+        self.iter().filter(|diagnostic| diagnostic.is_error()).count()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.files.is_empty()
+    }
+
+    /// All diagnostics with the lines that they point to.
+    pub fn render(&self, style: Style) -> String {
+        config::render_located(self.iter(), style)
+    }
+}

@@ -1,0 +1,40 @@
+//! Makes the served sources durable, so that a restart can serve them if their files are broken then.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::config::LoadPhase;
+
+use super::LoadedConfig;
+use super::loaded_file::{LoadedFile, served};
+
+/// With at most this many files, sources are made durable before they are served. With more, they
+/// are made durable in the background after the start.
+const FEW_FILES: usize = 64;
+
+/// Makes the sources durable before they are served, except at a start with many files, where this
+/// would take seconds. If the state directory cannot be written, the zones are served all the same;
+/// the message says why.
+pub(super) fn keep(
+    base: &LoadedConfig,
+    directory: &Path,
+    files: &[Arc<LoadedFile>],
+    phase: LoadPhase,
+) -> Option<String> {
+    let kept = match phase {
+        LoadPhase::Start if files.len() > FEW_FILES => return None,
+        LoadPhase::Start => base.source_cache.keep(directory, &served(files)),
+        LoadPhase::Reload => {
+            let is_there = |path: &&Path| files.binary_search_by(|file| (*file.path).cmp(path)).is_ok();
+            let is_gone = |path: &&Path| path.parent() == Some(directory) && !is_there(path);
+            let gone: Vec<&Path> = base.files.iter().map(|file| &*file.path).filter(is_gone).collect();
+            let holds = |(one, other): (&Arc<LoadedFile>, &Arc<LoadedFile>)| {
+                Arc::ptr_eq(one, other) || (one.path == other.path && one.claims_what(other))
+            };
+            let is_indexed = base.files.len() == files.len() && base.files.iter().zip(files).all(holds);
+            let index = if is_indexed { Ok(()) } else { base.source_cache.keep_index(directory, &served(files)) };
+            base.source_cache.keep_changes(&gone).and(index)
+        }
+    };
+    kept.err().map(|error| error.to_string())
+}

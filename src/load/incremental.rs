@@ -1,0 +1,127 @@
+//! Loads only what changed: each changed file is read and compiled on its own. This works as long as
+//! no file has an error.
+
+use std::sync::Arc;
+
+use crate::background;
+use crate::config::{SharedDefinitions, SourceFile, TextOrigin};
+use crate::model::ZoneClaims;
+use crate::policy::CidrTables;
+use crate::store::{Stamp, TextPrint};
+
+use super::loaded_config::ConfigState;
+use super::loaded_file::{ChangedFile, LoadedFile, ZoneCompiler};
+use super::sources::Current;
+use super::zone_texts::find;
+use super::{CompiledZones, Load};
+
+/// What is known before anything is compiled.
+struct Plan {
+    /// Files that are served and whose text is unchanged.
+    unchanged: Vec<Arc<LoadedFile>>,
+    changed: Vec<ChangedFile>,
+    /// Whether definitions for other files may have changed.
+    is_redefined: bool,
+}
+
+impl Load<'_> {
+    /// Reads and compiles what is not served yet. Returns `None` if anything has an error. A served
+    /// file that must be read again is read as a last good copy, whatever the `origin` of the
+    /// others.
+    pub(super) fn compile_changed(
+        &self,
+        texts: &[Current<Arc<LoadedFile>>],
+        origin: TextOrigin,
+    ) -> Option<CompiledZones> {
+        let Plan { unchanged: mut files, mut changed, is_redefined } = self.plan(texts, origin);
+        let common = if is_redefined { self.definitions(&files, &changed)? } else { Arc::clone(&self.base.common) };
+        let tables = self.tables(&common);
+        changed.extend(self.stale(&mut files, is_redefined)?);
+        let slots = self.slots.clone().for_checks(&common.health_checks);
+        let compiler = ZoneCompiler {
+            settings: self.settings,
+            common: &common,
+            tables: &tables,
+            slot_of: &|id| slots.of(id),
+            meters: &self.base.meters,
+        };
+        let compiled = compiler.compile_all(&changed, &|path| self.base.file(path))?;
+        let is_new_claim =
+            |file: &Arc<LoadedFile>| !self.base.file(&file.path).is_some_and(|old| old.claims_what(file));
+        let has_new_claims = compiled.iter().any(is_new_claim);
+        files.extend(compiled);
+        files.sort_unstable_by(|one, other| one.path.cmp(&other.path));
+        if has_new_claims && !claims_differ(&files) {
+            return None;
+        }
+        // Only sources without errors may be kept as good.
+        self.base.source_cache.hold(changed.into_iter().map(|changed| changed.source));
+        let is_behind = files.iter().any(|file| file.is_unavailable());
+        let state = if is_behind { ConfigState::Behind } else { ConfigState::Current };
+        Some(CompiledZones { files, common, tables, state, frozen: Vec::new(), left_out: Vec::new() })
+    }
+
+    fn plan(&self, texts: &[Current<Arc<LoadedFile>>], origin: TextOrigin) -> Plan {
+        let (mut unchanged, mut changed) = (Vec::with_capacity(texts.len()), Vec::new());
+        for current in background::yielding(texts) {
+            match current {
+                Current::Before(file) => unchanged.push(Arc::clone(file)),
+                Current::Read(source, stamp) => match self.base.file(&source.path) {
+                    Some(file) if file.print == TextPrint::of(&source.text) => {
+                        unchanged.push(file.looking_like(*stamp));
+                    }
+                    _ => changed.push((source.clone(), *stamp)),
+                },
+            }
+        }
+        background::yield_point();
+        let changed: Vec<(SourceFile, Option<Stamp>)> = changed;
+        let changed = ChangedFile::all(&changed, origin);
+        background::yield_point();
+        let mut replaced = changed.iter().filter_map(|changed| self.base.file(&changed.source.path));
+        let mut gone = self.base.files.iter().filter(|file| find(texts, &file.path).is_none());
+        let is_redefined = changed.iter().any(|changed| changed.may_define)
+            || replaced.any(|file| file.may_define)
+            || gone.any(|file| file.may_define);
+        Plan { unchanged, changed, is_redefined }
+    }
+
+    /// Removes the files from `files` that must be read again although their text is unchanged, and
+    /// returns them with their text. `None` if a text is lost.
+    fn stale(&self, files: &mut Vec<Arc<LoadedFile>>, is_redefined: bool) -> Option<Vec<ChangedFile>> {
+        let has_new_settings = *self.base.settings != *self.settings;
+        let may_be_stale = |file: &LoadedFile| has_new_settings || (is_redefined && file.relies_on_others());
+        let is_stale = |file: &mut Arc<LoadedFile>| !file.is_unavailable() && may_be_stale(file);
+        let read_again = |file: Arc<LoadedFile>| {
+            let source = self.base.source_of(&file).ok()?;
+            let (stamp, may_define, origin) = (file.stamp, file.may_define, TextOrigin::LastGood);
+            Some(ChangedFile { source, stamp, may_define, origin })
+        };
+        files.extract_if(.., is_stale).map(read_again).collect()
+    }
+
+    /// The CIDR tables for `common`. Tables of unchanged collections are reused.
+    fn tables(&self, common: &Arc<SharedDefinitions>) -> CidrTables {
+        let base = self.base;
+        if Arc::ptr_eq(common, &base.common) {
+            return base.tables.clone();
+        }
+        base.tables.succeeded(&base.common.cidr_collections, &common.cidr_collections)
+    }
+
+    /// The shared definitions of all files.
+    fn definitions(&self, files: &[Arc<LoadedFile>], changed: &[ChangedFile]) -> Option<Arc<SharedDefinitions>> {
+        let kept = files.iter().filter(|file| file.may_define);
+        let mut defining = kept.map(|file| self.base.source_of(file).ok()).collect::<Option<Vec<_>>>()?;
+        defining.extend(changed.iter().filter(|changed| changed.may_define).map(|changed| changed.source.clone()));
+        defining.sort_unstable_by(|one, other| one.path.cmp(&other.path));
+        SharedDefinitions::read(&defining).map(Arc::new)
+    }
+}
+
+/// Whether all these zones can be served together.
+fn claims_differ(files: &[Arc<LoadedFile>]) -> bool {
+    let mut claims = ZoneClaims::default();
+    let mut zones = files.iter().filter_map(|file| file.zone.as_ref());
+    zones.all(|zone| claims.claim(&zone.identity(), (), ()).is_empty())
+}

@@ -1,0 +1,180 @@
+//! The configuration in force, as far as the next load and the API need it.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::config::{Settings, SharedDefinitions, SourceFile, TextOrigin};
+use crate::geo::GeoLookup;
+use crate::health::CheckSlot;
+use crate::model::{HealthCheck, HealthCheckId, HostedZone, HostedZoneId, Name, VpcId};
+use crate::policy::CidrTables;
+use crate::stats::Meters;
+use crate::store::{NotKept, SourceCache, Stamp};
+
+use super::loaded_file::{LoadedFile, LoadedZone, served};
+use super::{RecordsByCheck, Unavailable};
+
+/// The configuration in force, as far as the next load needs it. Cheap to clone.
+#[derive(Clone)]
+pub struct LoadedConfig {
+    /// The settings in force.
+    pub settings: Arc<Settings>,
+    /// Maps client addresses to locations.
+    pub geo_lookup: Arc<GeoLookup>,
+    /// All health checks.
+    pub checks: Arc<[HealthCheck]>,
+    /// The checks that detect whether this server is offline.
+    pub sentinels: Arc<[HealthCheckId]>,
+    /// The counters of the workers, by zone.
+    pub meters: Arc<Meters>,
+    /// The geo databases with their stamps; without a stamp if the next load must read them again.
+    pub(super) databases: Arc<[(PathBuf, Option<Stamp>)]>,
+    /// By path.
+    pub(super) files: Arc<[Arc<LoadedFile>]>,
+    /// Definitions in one file that other files can refer to.
+    pub(super) common: Arc<SharedDefinitions>,
+    /// The tables of its CIDR collections.
+    pub(super) tables: CidrTables,
+    pub(super) records_by_check: Arc<RecordsByCheck>,
+    pub(super) source_cache: Arc<SourceCache>,
+    pub(super) state: ConfigState,
+}
+
+/// Whether the served zones match the files.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum ConfigState {
+    /// Every file is served as it is now.
+    Current,
+    /// At least one file has an error.
+    Behind,
+}
+
+/// A zone without its records.
+#[derive(Clone, Copy, Debug)]
+pub struct ZoneOutline<'b> {
+    /// Its id in the API.
+    pub id: &'b HostedZoneId,
+    /// Its apex.
+    pub name: &'b Name,
+    /// Its `comment`.
+    pub comment: Option<&'b str>,
+    /// The VPCs it is associated with. A zone without VPCs is public.
+    pub vpcs: &'b [VpcId],
+    /// The number of its record sets.
+    pub record_sets: usize,
+    /// The checks that its record sets refer to.
+    pub checks: &'b [CheckSlot],
+    /// Whether its file is broken and no usable copy of it is kept. Such a zone answers SERVFAIL.
+    pub is_unavailable: bool,
+}
+
+/// Why the records of a zone cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoModel {
+    /// No zone with this id is served.
+    #[error("no hosted zone with the id `{}` is served", .0.0)]
+    Unknown(HostedZoneId),
+    /// The zone has no records: it answers SERVFAIL.
+    #[error("{0}")]
+    Unavailable(Unavailable),
+    /// The source that the zone was compiled from is lost.
+    #[error("the source that {} is served from cannot be read back: {why}", file.display())]
+    Lost {
+        /// The zone file.
+        file: PathBuf,
+        /// The reason.
+        why: String,
+    },
+}
+
+impl LoadedConfig {
+    /// The configuration of a server before the first load: nothing is served.
+    pub fn empty(settings: Settings) -> LoadedConfig {
+        let source_cache = SourceCache::new(&settings.state.directory);
+        LoadedConfig::with_cache(settings, source_cache)
+    }
+
+    /// The same without a server: no state directory is read or written.
+    pub fn without_state(settings: Settings) -> LoadedConfig {
+        LoadedConfig::with_cache(settings, SourceCache::in_memory())
+    }
+
+    fn with_cache(settings: Settings, source_cache: SourceCache) -> LoadedConfig {
+        LoadedConfig {
+            source_cache: Arc::new(source_cache),
+            settings: Arc::new(settings),
+            geo_lookup: Arc::default(),
+            checks: Arc::default(),
+            sentinels: Arc::default(),
+            meters: Arc::default(),
+            databases: Arc::default(),
+            files: Arc::new([]),
+            common: Arc::default(),
+            tables: CidrTables::default(),
+            records_by_check: Arc::default(),
+            state: ConfigState::Current,
+        }
+    }
+
+    /// The records of a zone as they are served. They are not kept in memory because queries do not
+    /// need them: this reads the source from disk and parses it, in time proportional to its size.
+    /// Do not call it from the query path or the control loop.
+    pub fn zone_model(&self, id: &HostedZoneId) -> Result<Arc<HostedZone>, NoModel> {
+        let file = self.files.iter().find(|file| file.id() == Some(id)).ok_or_else(|| NoModel::Unknown(id.clone()))?;
+        self.model_of(file, id)
+    }
+
+    /// The records of all zones, one after the other.
+    pub fn zone_models(&self) -> impl Iterator<Item = Result<Arc<HostedZone>, NoModel>> {
+        self.files.iter().filter_map(|file| Some(self.model_of(file, file.id()?)))
+    }
+
+    fn model_of(&self, file: &LoadedFile, id: &HostedZoneId) -> Result<Arc<HostedZone>, NoModel> {
+        if file.is_unavailable() {
+            return Err(NoModel::Unavailable(Unavailable::of(file)));
+        }
+        let lost = |why: String| NoModel::Lost { file: file.path.clone(), why };
+        let source = self.source_of(file).map_err(lost)?;
+        let reading = self.common.zone(&source, TextOrigin::LastGood, &self.settings);
+        let zone = reading.and_then(|reading| reading.zone).filter(|zone| zone.id == *id);
+        zone.map(Arc::new).ok_or_else(|| lost("it cannot be parsed any more".to_owned()))
+    }
+
+    /// Makes the served sources durable. This takes a while if there are many. Sources that are not
+    /// durable yet, or cannot be written, stay in memory.
+    pub fn keep_sources(&self) -> Result<(), NotKept> {
+        self.source_cache.keep(&self.settings.zones.directory, &served(&self.files))
+    }
+
+    /// All zones that are served, without their records.
+    pub fn zone_outlines(&self) -> impl Iterator<Item = ZoneOutline<'_>> {
+        self.zones().map(|zone| ZoneOutline {
+            id: zone.compiled.id(),
+            name: zone.compiled.name(),
+            comment: zone.comment.as_deref(),
+            vpcs: &zone.vpcs,
+            record_sets: zone.records,
+            checks: zone.compiled.checks(),
+            is_unavailable: zone.compiled.is_unavailable(),
+        })
+    }
+
+    /// A name to try: that of the first address record without a wildcard in a public zone.
+    pub fn example(&self) -> Option<String> {
+        self.zones().find_map(|zone| zone.example.as_ref()).map(ToString::to_string)
+    }
+
+    pub(super) fn zones(&self) -> impl Iterator<Item = &LoadedZone> {
+        self.files.iter().filter_map(|file| file.zone.as_ref())
+    }
+
+    /// The source that a file is served from.
+    pub(super) fn source_of(&self, file: &LoadedFile) -> Result<SourceFile, String> {
+        self.source_cache.read(&file.path, file.print)
+    }
+
+    pub(super) fn file(&self, path: &Path) -> Option<&Arc<LoadedFile>> {
+        let at = self.files.binary_search_by(|file| (*file.path).cmp(path)).ok()?;
+        Some(&self.files[at])
+    }
+}

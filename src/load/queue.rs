@@ -1,0 +1,137 @@
+//! The queue of loads: they run one after the other, each on its own thread. A load that waits for
+//! a file system that does not respond is given up.
+//!
+//! The next load runs on another thread and treats the file as unreadable until the file system
+//! responds. When it does, the abandoned thread requests a load.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+
+use crate::background;
+use crate::config::{LoadPhase, Settings};
+use crate::files::UNRESPONSIVE_AFTER;
+use crate::health::Slots;
+use crate::store::{Fingerprint, SettingsSource, Writers};
+
+use super::thread::{Ended, on_a_thread};
+use super::{FileSources, LoadOutcome, LoadRequest, Loaded, LoadedConfig, Refused, Sources, Trigger, load};
+
+/// How long a load may yield, in addition to four times its CPU time. Edits take effect within
+/// seconds even on a busy machine.
+const YIELD_BUDGET: Duration = Duration::from_millis(100);
+
+/// What the queue reports.
+pub enum LoadEvent {
+    /// A load ended.
+    Ended(LoadOutcome),
+    /// A file system responds again: what it holds should be loaded.
+    Responsive,
+}
+
+/// Where the loads of a queue read from.
+#[derive(Clone)]
+pub struct LoadInputs {
+    /// The settings file and the command line.
+    pub settings: Arc<SettingsSource>,
+    /// The sources for loads after edits, which wait for writers.
+    pub edited: Arc<dyn Sources>,
+    /// The sources for requested loads, which do not.
+    pub requested: Arc<dyn Sources>,
+}
+
+/// The first load of a server.
+pub struct FirstLoad {
+    /// The fingerprint of the files before they were loaded.
+    pub seen: Fingerprint,
+    /// What to serve.
+    pub loaded: Box<Loaded>,
+}
+
+impl LoadInputs {
+    /// Files, and who writes them.
+    pub fn files(settings: SettingsSource, writers: Writers) -> LoadInputs {
+        LoadInputs {
+            settings: Arc::new(settings),
+            edited: Arc::new(FileSources::new(writers)),
+            requested: Arc::new(FileSources::default()),
+        }
+    }
+}
+
+/// Loads until a load ends. A load that is given up is followed by one without the files that do
+/// not respond.
+pub async fn first_load(source: &SettingsSource, settings: &Settings) -> Result<FirstLoad, Refused> {
+    loop {
+        let (source, settings) = (source.clone(), settings.clone());
+        let work = move || {
+            let seen = Fingerprint::of(&source.targets(&settings));
+            let base = LoadedConfig::empty(settings);
+            let request = LoadRequest { generation: 0, base, slots: Slots::default(), trigger: Trigger::Asked };
+            let outcome = load(&source, &FileSources::default(), request, LoadPhase::Start);
+            outcome.result.map(|loaded| FirstLoad { seen, loaded })
+        };
+        match on_a_thread(work, UNRESPONSIVE_AFTER, || {}).await {
+            Ended::Done(loaded) => return loaded,
+            Ended::GivenUp(unresponsive) => tracing::error!("{unresponsive}; loading again without it"),
+            Ended::Failed(why) => return Err(Refused::Panicked(why)),
+        }
+    }
+}
+
+/// Runs loads until `requests` is closed or the task is stopped; a load in progress is then abandoned.
+/// First, it makes the sources of `base` durable. Reports to `events`.
+pub async fn run<E: From<LoadEvent> + Send + 'static>(
+    inputs: LoadInputs,
+    base: LoadedConfig,
+    mut requests: mpsc::UnboundedReceiver<LoadRequest>,
+    events: mpsc::Sender<E>,
+) {
+    keep_sources(base).await;
+    while let Some(request) = requests.recv().await {
+        let outcome = run_one(&inputs, request, events.clone()).await;
+        if events.send(LoadEvent::Ended(outcome).into()).await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn run_one<E: From<LoadEvent> + Send + 'static>(
+    inputs: &LoadInputs,
+    request: LoadRequest,
+    events: mpsc::Sender<E>,
+) -> LoadOutcome {
+    let generation = request.generation;
+    let sources = match request.trigger {
+        Trigger::Asked => Arc::clone(&inputs.requested),
+        Trigger::Edited => Arc::clone(&inputs.edited),
+    };
+    let settings = Arc::clone(&inputs.settings);
+    let work = move || {
+        background::lower_priority();
+        background::with_yield_budget(YIELD_BUDGET, || load(&settings, &*sources, request, LoadPhase::Reload))
+    };
+    // The receiver may have ended by then.
+    let when_late = move || drop(events.blocking_send(LoadEvent::Responsive.into()));
+    match on_a_thread(work, UNRESPONSIVE_AFTER, when_late).await {
+        Ended::Done(outcome) => outcome,
+        Ended::GivenUp(unresponsive) => LoadOutcome { generation, result: Err(Refused::Unresponsive(unresponsive)) },
+        Ended::Failed(why) => LoadOutcome { generation, result: Err(Refused::Panicked(why)) },
+    }
+}
+
+/// Makes the sources served at the start durable. Loads wait for this, because both need the state
+/// directory.
+async fn keep_sources(base: LoadedConfig) {
+    let work = move || {
+        background::lower_priority();
+        background::with_yield_budget(YIELD_BUDGET, || base.keep_sources()).map_err(|error| error.to_string())
+    };
+    let why = match on_a_thread(work, UNRESPONSIVE_AFTER, || {}).await {
+        Ended::Done(Ok(())) => return,
+        Ended::Done(Err(why)) | Ended::Failed(why) => why,
+        Ended::GivenUp(unresponsive) => unresponsive.to_string(),
+    };
+    tracing::warn!("{why}; after a restart, a file that is broken then is served from an older copy, or not at all");
+}

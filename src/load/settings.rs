@@ -1,0 +1,87 @@
+//! The settings of a load: those of the file, as far as they can change while the server runs.
+
+use crate::config::{Diagnostic, LoadPhase, Settings, SourceFile};
+use crate::store::{Contents, SettingsReading, SettingsSource};
+
+use super::deferred::Deferred;
+use super::{Findings, LoadedConfig, Sources};
+
+/// The settings to use. At the start they must have no errors. In a reload, the settings in force
+/// replace broken ones.
+pub(super) fn settings_in_force(
+    source: &SettingsSource,
+    sources: &dyn Sources,
+    base: &LoadedConfig,
+    phase: LoadPhase,
+    findings: &mut Findings,
+) -> Settings {
+    let Some(SettingsReading { settings, diagnostics, source }) = read(source, sources, findings) else {
+        return (*base.settings).clone();
+    };
+    let text: Vec<SourceFile> = source.into_iter().collect();
+    let Some(settings) = settings else {
+        match phase {
+            LoadPhase::Start => findings.refuse(&diagnostics, &text),
+            LoadPhase::Reload => findings.add(&diagnostics, &text),
+        }
+        return (*base.settings).clone();
+    };
+    findings.add(&diagnostics, &text);
+    findings.settings_text = text;
+    match phase {
+        LoadPhase::Start => settings,
+        LoadPhase::Reload => live_changes(settings, &base.settings, &mut findings.needs_restart),
+    }
+}
+
+/// Reads the settings file. Returns `None` if it is being written.
+fn read(source: &SettingsSource, sources: &dyn Sources, findings: &mut Findings) -> Option<SettingsReading> {
+    let Some(path) = &source.file else { return Some(source.read()) };
+    let problem = match sources.text(path) {
+        Ok(Contents::Text { source: text, .. }) => return Some(source.interpret(text)),
+        Ok(Contents::InProgress) => {
+            findings.deferred.push(Deferred::in_progress(path));
+            return None;
+        }
+        Ok(Contents::Absent) => "there is no such file".to_owned(),
+        Err(problem) => problem,
+    };
+    Some(SettingsReading { settings: None, diagnostics: vec![Diagnostic::error(path, problem)], source: None })
+}
+
+/// Keeps the current values of settings that take effect only at a restart.
+fn live_changes(mut new: Settings, old: &Settings, needs_restart: &mut Vec<&'static str>) -> Settings {
+    macro_rules! keep {
+        ($($section:ident.$key:ident $written:literal),* $(,)?) => {$(
+            if new.$section.$key != old.$section.$key {
+                needs_restart.push($written);
+                new.$section.$key = old.$section.$key.clone();
+            }
+        )*};
+    }
+    keep!(
+        dns.listen "dns.listen",
+        dns.workers "dns.workers",
+        dns.udp_payload_max "dns.udp_payload_max",
+        dns.nsid "dns.nsid",
+        zones.watch "zones.watch",
+        location.use_client_subnet "location.client_subnet",
+        health.certificate_authorities "health.certificate_authorities",
+        state.directory "state.directory",
+        admin.listen "admin.listen",
+        admin.token_file "admin.token_file",
+        admin.allowed_hosts "admin.allowed_hosts",
+        admin.public_url "admin.public_url",
+        log.format "log.format",
+        lab.backends "lab.backends",
+    );
+    if new.query_log != old.query_log {
+        needs_restart.push("query_log");
+        new.query_log.clone_from(&old.query_log);
+    }
+    if new.dnstap != old.dnstap {
+        needs_restart.push("dnstap");
+        new.dnstap.clone_from(&old.dnstap);
+    }
+    new
+}

@@ -1,0 +1,352 @@
+//! Where the configuration comes from, and what a load takes from there: a file that changed is
+//! read, an unchanged one is not, and one that cannot be read now keeps its previous state.
+
+use std::path::{Path, PathBuf};
+
+use crate::background;
+use crate::config::{Diagnostic, SourceFile};
+use crate::files;
+use crate::store::{self, Contents, MemoryRoom, Stamp, WriteState, Writers};
+
+/// The settings, zone files and geo databases, each by its path. Whether a file changed is seen by
+/// its stamp.
+pub trait Sources: Send + Sync {
+    /// The zone files in `directory` with their stamps, sorted by path. A file without a stamp
+    /// cannot be read now.
+    fn zone_files(&self, directory: &Path) -> Result<Vec<(PathBuf, Option<Stamp>)>, String>;
+
+    /// The stamp of a file; `None` if it does not exist.
+    fn stamp(&self, path: &Path) -> Option<Stamp>;
+
+    /// Whether a file is being written.
+    fn is_in_progress(&self, path: &Path) -> bool;
+
+    /// Reads a settings or zone file.
+    fn text(&self, path: &Path) -> Result<Contents, String>;
+
+    /// Reads a geo database.
+    fn bytes(&self, path: &Path, at_most: u64) -> Result<Vec<u8>, String>;
+}
+
+/// Sources on disk.
+#[derive(Clone, Debug, Default)]
+pub struct FileSources {
+    writers: Writers,
+    /// The zone files, and directories of zone files, in place of those in the zones directory.
+    named: Vec<PathBuf>,
+}
+
+impl FileSources {
+    /// The files as configured; `writers` says which are being written.
+    pub fn new(writers: Writers) -> FileSources {
+        FileSources { writers, named: Vec::new() }
+    }
+
+    /// These zone files, and those in these directories, in place of the zones directory. Without
+    /// any it is the zones directory after all.
+    pub fn named(paths: &[PathBuf]) -> FileSources {
+        FileSources { writers: Writers::unknown(), named: paths.to_vec() }
+    }
+}
+
+impl Sources for FileSources {
+    fn zone_files(&self, directory: &Path) -> Result<Vec<(PathBuf, Option<Stamp>)>, String> {
+        let in_directory = |directory: &Path| store::zone_files(directory).map_err(|error| error.to_string());
+        let mut paths = Vec::new();
+        for path in &self.named {
+            let is_directory = files::metadata(path).is_ok_and(|metadata| metadata.is_dir());
+            if is_directory { paths.extend(in_directory(path)?) } else { paths.push(path.clone()) }
+        }
+        if self.named.is_empty() {
+            paths = in_directory(directory)?;
+        }
+        paths.sort_unstable();
+        paths.dedup();
+        Ok(background::yielding(paths).map(|path| (path.clone(), Stamp::of(&path))).collect())
+    }
+
+    fn stamp(&self, path: &Path) -> Option<Stamp> {
+        Stamp::of(path)
+    }
+
+    fn is_in_progress(&self, path: &Path) -> bool {
+        let is_in_progress = |stamp| self.writers.state(path, stamp) == WriteState::InProgress;
+        files::expect_regular(path).is_ok() && Stamp::of(path).is_some_and(is_in_progress)
+    }
+
+    fn text(&self, path: &Path) -> Result<Contents, String> {
+        match store::read_text(path, &self.writers)? {
+            Contents::Absent if self.named.iter().any(|named| named == path) => Err("there is no such file".to_owned()),
+            contents => Ok(contents),
+        }
+    }
+
+    fn bytes(&self, path: &Path, at_most: u64) -> Result<Vec<u8>, String> {
+        files::read(path, at_most).map_err(|error| format!("the file cannot be read: {error}"))
+    }
+}
+
+/// A replacement for a file that cannot be read now.
+pub(super) trait StandIn: Clone {
+    /// Whether it is empty.
+    fn is_blank(&self) -> bool;
+}
+
+impl StandIn for SourceFile {
+    fn is_blank(&self) -> bool {
+        self.text.trim().is_empty()
+    }
+}
+
+/// The current state of one file.
+#[derive(Clone, Debug)]
+pub(super) enum Current<S> {
+    /// The source as it was just read, and the stamp of the file; `None` if the file may have
+    /// changed since without a new stamp.
+    Read(SourceFile, Option<Stamp>),
+    /// The previous state of a file that is unchanged or cannot be read.
+    Before(S),
+}
+
+/// The state of all zone files, and what could not be read.
+#[derive(Clone, Debug)]
+pub(super) struct ZoneTexts<S> {
+    /// One entry for each file, sorted by path.
+    pub(super) files: Vec<Current<S>>,
+    /// Diagnostics about files that could not be read.
+    pub(super) diagnostics: Vec<Diagnostic>,
+    /// Files that could not be read and have no replacement.
+    pub(super) missing: Vec<PathBuf>,
+    /// Files that are being written. Their previous state is used; new files are left out.
+    pub(super) in_progress: Vec<PathBuf>,
+    /// Files that were read although no writer was seen to close them.
+    pub(super) quiet: Vec<PathBuf>,
+}
+
+/// What was served before a load, as far as it replaces what cannot be read now.
+pub(super) struct Previous<'p, S> {
+    /// Everything that was served from the directory.
+    pub(super) served: &'p [S],
+    /// The replacement of a file that cannot be read now: its state served so far, or the source of
+    /// the last run.
+    pub(super) of: &'p dyn Fn(&Path) -> Option<S>,
+    /// The state of a file with this stamp; such a file is not read.
+    pub(super) unchanged: &'p dyn Fn(&Path, Stamp) -> Option<S>,
+}
+
+/// Reads the zone files of `directory`. A file for which there is no memory counts as one that
+/// cannot be read now.
+pub(super) fn read_zone_files<S: StandIn>(
+    sources: &dyn Sources,
+    directory: &Path,
+    previous: &Previous<'_, S>,
+    room: &mut MemoryRoom,
+) -> ZoneTexts<S> {
+    let listed = match sources.zone_files(directory) {
+        Ok(listed) if listed.is_empty() && !previous.served.is_empty() => {
+            let problem = "the zones directory is empty, but zones are being served";
+            return ZoneTexts::all_as_before(previous.served, directory, problem);
+        }
+        Ok(listed) => listed,
+        Err(error) => {
+            let problem = format!("the zones directory cannot be read: {error}");
+            return ZoneTexts::all_as_before(previous.served, directory, &problem);
+        }
+    };
+    let mut texts = ZoneTexts::default();
+    for (path, stamp) in listed {
+        background::yield_point();
+        if let Some(before) = stamp.and_then(|stamp| (previous.unchanged)(&path, stamp)) {
+            texts.files.push(Current::Before(before));
+            continue;
+        }
+        if let Err(problem) = room.admit(stamp.map_or(0, |stamp| stamp.size())) {
+            texts.stand_in(&path, &problem, (previous.of)(&path));
+            continue;
+        }
+        match sources.text(&path) {
+            // Removed since the directory was listed.
+            Ok(Contents::Absent) => {}
+            Ok(Contents::InProgress) => {
+                texts.files.extend((previous.of)(&path).map(Current::Before));
+                texts.in_progress.push(path);
+            }
+            Ok(Contents::Text { source, stamp, state }) => {
+                if state == WriteState::Quiet {
+                    texts.quiet.push(path.clone());
+                }
+                texts.add(source, stamp, previous.of);
+            }
+            Err(problem) => texts.stand_in(&path, &problem, (previous.of)(&path)),
+        }
+    }
+    texts
+}
+
+impl<S> Default for ZoneTexts<S> {
+    fn default() -> ZoneTexts<S> {
+        let (files, diagnostics, missing, in_progress, quiet) = Default::default();
+        ZoneTexts { files, diagnostics, missing, in_progress, quiet }
+    }
+}
+
+impl<S: StandIn> ZoneTexts<S> {
+    fn all_as_before(served: &[S], directory: &Path, problem: &str) -> ZoneTexts<S> {
+        let diagnostics = vec![unreadable(directory, problem, !served.is_empty())];
+        let missing = if served.is_empty() { vec![directory.to_path_buf()] } else { Vec::new() };
+        let files = served.iter().cloned().map(Current::Before).collect();
+        ZoneTexts { files, diagnostics, missing, ..ZoneTexts::default() }
+    }
+
+    /// An empty file does not remove its zone: many editors begin a save by truncating the file.
+    fn add(&mut self, file: SourceFile, stamp: Option<Stamp>, before: &dyn Fn(&Path) -> Option<S>) {
+        match file.is_blank().then(|| before(&file.path)).flatten().filter(|before| !before.is_blank()) {
+            Some(before) => self.stand_in(&file.path, "the file is empty", Some(before)),
+            None => self.files.push(Current::Read(file, stamp)),
+        }
+    }
+
+    fn stand_in(&mut self, path: &Path, problem: &str, before: Option<S>) {
+        self.diagnostics.push(unreadable(path, problem, before.is_some()));
+        match before {
+            Some(before) => self.files.push(Current::Before(before)),
+            None => self.missing.push(path.to_path_buf()),
+        }
+    }
+}
+
+fn unreadable(path: &Path, problem: &str, has_replacement: bool) -> Diagnostic {
+    let mut diagnostic = Diagnostic::error(path, problem.to_owned());
+    if has_replacement {
+        diagnostic.hint("the previous version stays in service");
+    }
+    diagnostic
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    fn write(directory: &Path, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
+        let path = directory.join(name);
+        fs::write(&path, bytes).unwrap();
+        path
+    }
+
+    fn read(directory: &Path, served: &[SourceFile]) -> ZoneTexts<SourceFile> {
+        read_within(&mut MemoryRoom::unlimited(), directory, served)
+    }
+
+    fn read_within(room: &mut MemoryRoom, directory: &Path, served: &[SourceFile]) -> ZoneTexts<SourceFile> {
+        let of = |path: &Path| served.iter().find(|file| file.path == path).cloned();
+        let previous = Previous { served, of: &of, unchanged: &|_, _| None };
+        read_zone_files(&FileSources::default(), directory, &previous, room)
+    }
+
+    fn texts(read: &ZoneTexts<SourceFile>) -> Vec<String> {
+        let text = |current: &Current<SourceFile>| match current {
+            Current::Read(source, _) | Current::Before(source) => source.text.to_string(),
+        };
+        read.files.iter().map(text).collect()
+    }
+
+    #[test]
+    fn an_unreadable_file_keeps_its_text_and_the_others_are_read() {
+        let directory = tempfile::tempdir().unwrap();
+        let bad = write(directory.path(), "bad.toml", b"name = \"x\"\ncomment = \"\xfcber\"\n");
+        write(directory.path(), "good.toml", "good");
+        let found = read(directory.path(), &[SourceFile::new(bad.clone(), "served")]);
+        assert_eq!(texts(&found), ["served", "good"]);
+        let message = &found.diagnostics[0].message;
+        assert!(message.contains("octet 0xfc in line 2, column 12"), "{message}");
+        let found = read(directory.path(), &[]);
+        assert_eq!((texts(&found), &found.missing), (vec!["good".to_owned()], &vec![bad]));
+    }
+
+    #[test]
+    fn a_file_for_which_there_is_no_memory_keeps_its_text_and_the_others_are_read() {
+        let directory = tempfile::tempdir().unwrap();
+        let large = "#".repeat(100_000);
+        let known = write(directory.path(), "known.toml", &large);
+        let new = write(directory.path(), "new.toml", &large);
+        write(directory.path(), "small.toml", "small");
+        let mut room = MemoryRoom::of(Some(1 << 20));
+        let found = read_within(&mut room, directory.path(), &[SourceFile::new(known, "served")]);
+        assert_eq!((texts(&found), &found.missing), (vec!["served".to_owned(), "small".to_owned()], &vec![new]));
+        let messages: Vec<_> = found.diagnostics.iter().map(|diagnostic| &*diagnostic.message).collect();
+        assert_eq!(messages, ["loading needs about 3 MiB of memory and the limit leaves 1 MiB"; 2]);
+    }
+
+    #[test]
+    fn a_file_that_is_emptied_keeps_its_text() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = write(directory.path(), "a.toml", "\n");
+        let found = read(directory.path(), &[SourceFile::new(path, "served")]);
+        assert_eq!((texts(&found), found.diagnostics.len()), (vec!["served".to_owned()], 1));
+        // A file that never had contents is only empty.
+        let found = read(directory.path(), &[]);
+        assert_eq!((texts(&found), found.diagnostics.len()), (vec!["\n".to_owned()], 0));
+    }
+
+    #[test]
+    fn a_directory_that_vanished_or_was_emptied_drops_nothing() {
+        let directory = tempfile::tempdir().unwrap();
+        let missing = directory.path().join("not");
+        let served = [SourceFile::new(directory.path().join("a.toml"), "served")];
+        for found in [read(directory.path(), &served), read(&missing, &served)] {
+            assert_eq!(texts(&found), ["served"]);
+            assert_eq!((found.diagnostics.len(), found.missing.len()), (1, 0));
+        }
+        // Nothing was served: a missing directory is an error, and an empty one is empty.
+        assert_eq!(read(&missing, &[]).missing, [missing]);
+        assert!(read(directory.path(), &[]).diagnostics.is_empty());
+    }
+
+    #[test]
+    fn one_file_that_was_removed_is_removed() {
+        let directory = tempfile::tempdir().unwrap();
+        write(directory.path(), "b.toml", "b");
+        let found = read(directory.path(), &[SourceFile::new(directory.path().join("a.toml"), "a")]);
+        assert_eq!((texts(&found), found.diagnostics.len()), (vec!["b".to_owned()], 0));
+    }
+
+    #[test]
+    fn named_files_and_directories_are_read_in_place_of_the_zones_directory() {
+        let directory = tempfile::tempdir().unwrap();
+        fs::create_dir(directory.path().join("more")).unwrap();
+        let (one, two) = (write(directory.path(), "one.toml", "1"), write(directory.path(), "more/two.toml", "2"));
+        let missing = directory.path().join("missing.toml");
+        let sources = FileSources::named(&[one.clone(), directory.path().join("more"), missing.clone(), one.clone()]);
+        let listed = sources.zone_files(Path::new("/elsewhere")).unwrap();
+        assert_eq!(listed.iter().map(|(path, _)| path).collect::<Vec<_>>(), [&missing, &two, &one]);
+        assert_eq!(sources.text(&missing).unwrap_err(), "there is no such file");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_to_nothing_keeps_its_text() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a.toml");
+        write(directory.path(), "b.toml", "b");
+        let served = [SourceFile::new(path.clone(), "served")];
+        for target in ["gone", "a.toml"] {
+            std::os::unix::fs::symlink(target, &path).unwrap();
+            let found = read(directory.path(), &served);
+            assert_eq!(texts(&found), ["served", "b"], "a link to {target}");
+            assert_eq!(found.diagnostics.len(), 1, "a link to {target}");
+            fs::remove_file(&path).unwrap();
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_is_no_file_is_an_error_and_does_not_hang() {
+        let directory = tempfile::tempdir().unwrap();
+        fs::create_dir(directory.path().join("folder.toml")).unwrap();
+        std::os::unix::fs::symlink("/dev/zero", directory.path().join("zero.toml")).unwrap();
+        let found = read(directory.path(), &[]);
+        assert_eq!((found.diagnostics.len(), found.missing.len()), (2, 2));
+    }
+}

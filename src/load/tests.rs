@@ -1,0 +1,190 @@
+//! Tests of loads, with sources in memory.
+
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+
+use super::memory_sources::MemorySources;
+use super::queue::{LoadEvent, LoadInputs, run};
+use super::*;
+use crate::config::{Severity, Style};
+use crate::health::Slots;
+use crate::store::WriteState;
+
+const SETTINGS: &str = "[dns]\nlisten = ['127.0.0.1:5300']\n[zones]\ndirectory = 'zones'\n";
+const ONE: &str = "name = 'one.test'\n[[record]]\nname = 'www'\ntype = 'A'\nttl = 10\nvalues = ['192.0.2.1']\n";
+const TWO: &str = "name = 'two.test'\n";
+const CHECK: &str = "[[health_check]]\nname = 'blue'\ntype = 'tcp'\nip_address = '192.0.2.1'\nport = 80\n";
+
+/// What a server keeps between loads.
+struct Server {
+    sources: MemorySources,
+    settings: SettingsSource,
+    base: LoadedConfig,
+}
+
+fn settings_source() -> SettingsSource {
+    SettingsSource { file: Some("fiftythree.toml".into()), ..SettingsSource::default() }
+}
+
+fn start(files: &[(&str, &str)]) -> Result<(Server, Summary), Refused> {
+    let (sources, settings) = (MemorySources::of(files), settings_source());
+    let base = LoadedConfig::without_state(settings.defaults());
+    let mut server = Server { sources, settings, base };
+    let summary = server.load(LoadPhase::Start)?;
+    Ok((server, summary))
+}
+
+impl Server {
+    fn load(&mut self, phase: LoadPhase) -> Result<Summary, Refused> {
+        let outcome = load(&self.settings, &self.sources, request(self.base.clone()), phase);
+        let loaded = outcome.result?;
+        self.base = loaded.base;
+        Ok(loaded.summary)
+    }
+
+    fn reload(&mut self) -> Summary {
+        self.load(LoadPhase::Reload).unwrap_or_else(|refused| panic!("{refused}"))
+    }
+}
+
+fn request(base: LoadedConfig) -> LoadRequest {
+    LoadRequest { generation: 7, base, slots: Slots::default(), trigger: Trigger::Edited }
+}
+
+fn started(files: &[(&str, &str)]) -> Server {
+    start(files).unwrap_or_else(|refused| panic!("{}", refused.diagnostics().render(Style::Plain))).0
+}
+
+fn with_two_zones() -> Server {
+    started(&[("fiftythree.toml", SETTINGS), ("zones/one.toml", ONE), ("zones/two.toml", TWO)])
+}
+
+#[test]
+fn only_what_changed_is_read() {
+    let mut server = with_two_zones();
+    server.sources.write("zones/two.toml", "name = 'three.test'\n");
+    let summary = server.reload();
+    assert_eq!(summary.changes, ["three.test. added", "two.test. removed"]);
+    assert_eq!((server.sources.reads("zones/one.toml"), server.sources.reads("zones/two.toml")), (1, 1));
+    server.sources.remove("zones/two.toml");
+    assert_eq!(server.reload().changes, ["three.test. removed"]);
+}
+
+#[test]
+fn diagnostics_are_typed_and_by_file() {
+    let mut server = with_two_zones();
+    server.sources.write("zones/two.toml", "name = 'two.test'\nzone = 1\n");
+    server.sources.write("zones/one.toml", ONE.replace("192.0.2.1", "192.0.2.256"));
+    let summary = server.reload();
+    let found: Vec<_> = summary.diagnostics.by_file().map(|(path, found)| (path.to_str().unwrap(), found)).collect();
+    let [("zones/one.toml", [one]), ("zones/two.toml", [two])] = found[..] else { panic!("{found:?}") };
+    assert_eq!((one.severity, one.line, two.line), (Severity::Error, Some(6), Some(2)));
+    assert_eq!((summary.errors, summary.frozen.len()), (2, 2));
+    let printed = summary.diagnostics.render(Style::Plain);
+    assert!(printed.contains("6 | values = ['192.0.2.256']"), "{printed}");
+    // The same errors are equal, whatever was read in between.
+    server.sources.write("zones/three.toml", "name = 'three.test'\n");
+    let again = server.reload();
+    assert_eq!((&again.diagnostics, again.changes), (&summary.diagnostics, vec!["three.test. added".to_owned()]));
+}
+
+#[test]
+fn of_two_files_with_one_zone_the_new_one_is_reported_and_both_are_named() {
+    for new in ["zones/a.toml", "zones/z.toml"] {
+        let mut server = with_two_zones();
+        server.sources.write(new, ONE);
+        let summary = server.reload();
+        let all: Vec<_> = summary.diagnostics.iter().collect();
+        let [diagnostic] = all[..] else { panic!("{all:?}") };
+        assert_eq!((diagnostic.path.to_str(), diagnostic.line), (Some(new), Some(1)));
+        for name in ["one.test.", "zones/one.toml", new] {
+            assert!(diagnostic.message.contains(name), "{}", diagnostic.message);
+        }
+        assert_eq!(summary.left_out, [PathBuf::from(new)]);
+    }
+}
+
+#[test]
+fn of_two_files_with_one_check_the_new_one_is_reported_and_both_are_named() {
+    let mut server = started(&[("fiftythree.toml", SETTINGS), ("zones/m.toml", CHECK)]);
+    server.sources.write("zones/a.toml", CHECK);
+    let summary = server.reload();
+    let all: Vec<_> = summary.diagnostics.iter().collect();
+    let [diagnostic] = all[..] else { panic!("{all:?}") };
+    assert_eq!(diagnostic.path.to_str(), Some("zones/a.toml"));
+    assert!(
+        diagnostic.message.contains("zones/a.toml") && diagnostic.message.contains("zones/m.toml"),
+        "{diagnostic:?}"
+    );
+}
+
+#[test]
+fn a_file_that_is_being_written_keeps_its_previous_state() {
+    let mut server = with_two_zones();
+    server.sources.write_as("zones/two.toml", "name = 'th", WriteState::InProgress);
+    server.sources.write_as("fiftythree.toml", "[dns", WriteState::InProgress);
+    let summary = server.reload();
+    let deferred: Vec<_> = summary.deferred.iter().map(|deferred| deferred.path.to_str().unwrap()).collect();
+    assert_eq!((deferred, summary.errors), (vec!["fiftythree.toml", "zones/two.toml"], 0));
+    assert_eq!(server.base.zone_outlines().count(), 2);
+}
+
+#[test]
+fn a_start_finds_the_errors_of_all_files_before_it_fails() {
+    let settings = format!("{SETTINGS}[location]\ngeoip = ['a.mmdb', 'b.mmdb']\n[health]\nsentinels = ['gateway']\n");
+    let two = format!("{TWO}{CHECK}");
+    let one = ONE.replace("ttl = 10", "ttl = -1");
+    let files =
+        [("fiftythree.toml", &*settings), ("zones/one.toml", &one), ("zones/two.toml", &two), ("a.mmdb", "none")];
+    let Err(refused) = start(&files) else { panic!("it started") };
+    let Refused::Diagnostics { diagnostics, sound } = refused else { panic!("{refused}") };
+    let files: Vec<_> = diagnostics.by_file().map(|(path, _)| path.to_str().unwrap()).collect();
+    assert_eq!(files, ["a.mmdb", "b.mmdb", "fiftythree.toml", "zones/one.toml"]);
+    assert_eq!((diagnostics.errors(), sound.zones), (4, 1));
+}
+
+#[test]
+fn without_settings_only_the_zones_are_checked() {
+    // The default is to listen on every address, of which the server would warn.
+    let files = [("fiftythree.toml", "[dns]\nlisten = ['nowhere']\n"), ("zones/one.toml", "name = 7\n")];
+    let Err(refused) = start(&files) else { panic!("it started") };
+    let found: Vec<_> = refused.diagnostics().iter().map(|one| (one.path.clone(), one.severity)).collect();
+    let expected = ["fiftythree.toml", "zones/one.toml"].map(|path| (PathBuf::from(path), Severity::Error));
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn a_lost_geo_database_is_reported_until_it_is_back() {
+    let mut server = with_two_zones();
+    server.sources.write("fiftythree.toml", format!("{SETTINGS}[location]\ngeoip = ['a.mmdb']\n"));
+    for _ in 0..2 {
+        let summary = server.reload();
+        assert_eq!(summary.diagnostics.by_file().next().unwrap().0, &PathBuf::from("a.mmdb"));
+    }
+    server.sources.write("fiftythree.toml", SETTINGS);
+    assert!(server.reload().diagnostics.is_empty());
+}
+
+#[tokio::test]
+async fn a_queue_loads_in_order_and_can_be_stopped() {
+    let Server { sources, settings, base } = with_two_zones();
+    sources.write("zones/two.toml", "name = 'three.test'\n");
+    let sources: Arc<dyn Sources> = Arc::new(sources);
+    let inputs = LoadInputs { settings: Arc::new(settings), edited: Arc::clone(&sources), requested: sources };
+    let (requests, inbox) = mpsc::unbounded_channel();
+    let (events, mut outcomes) = mpsc::channel::<LoadEvent>(8);
+    let queue = tokio::spawn(run(inputs, base.clone(), inbox, events));
+    for generation in [1, 2] {
+        assert!(requests.send(LoadRequest { generation, ..request(base.clone()) }).is_ok());
+    }
+    for expected in [1, 2] {
+        let event = tokio::time::timeout(Duration::from_secs(60), outcomes.recv()).await.unwrap();
+        let Some(LoadEvent::Ended(outcome)) = event else { panic!("a load ends") };
+        assert_eq!(outcome.generation, expected);
+        assert_eq!(outcome.result.ok().unwrap().summary.changes, ["three.test. added", "two.test. removed"]);
+    }
+    queue.abort();
+    assert!(queue.await.unwrap_err().is_cancelled());
+    assert!(requests.send(request(base)).is_err(), "nothing receives requests any more");
+}

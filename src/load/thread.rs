@@ -1,0 +1,126 @@
+//! Runs work on its own thread and gives up if it waits for a file system that does not respond.
+//!
+//! No system call ends such a wait, so the thread is abandoned.
+
+use std::thread;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use crate::files::{self, UNRESPONSIVE_AFTER, Unresponsive};
+
+/// How often the progress of the work is checked.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// The result of work on its own thread.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Ended<T> {
+    Done(T),
+    GivenUp(Unresponsive),
+    Failed(String),
+}
+
+/// Why work with files has no result.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum FilesError {
+    /// A file system does not respond.
+    #[error(transparent)]
+    Unresponsive(#[from] Unresponsive),
+    /// A bug in this program, or no thread could be started.
+    #[error("{0}")]
+    Failed(String),
+}
+
+/// Runs work that reads or writes files, and waits for it as long as the file systems respond.
+pub async fn with_files<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, FilesError> {
+    match on_a_thread(work, UNRESPONSIVE_AFTER, || {}).await {
+        Ended::Done(done) => Ok(done),
+        Ended::GivenUp(unresponsive) => Err(FilesError::Unresponsive(unresponsive)),
+        Ended::Failed(why) => Err(FilesError::Failed(why)),
+    }
+}
+
+/// Runs work on its own thread. Gives up if one file operation takes longer than `patience`. If the
+/// work ends later, `when_late` runs on its thread.
+pub(super) async fn on_a_thread<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+    patience: Duration,
+    when_late: impl FnOnce() + Send + 'static,
+) -> Ended<T> {
+    let (done, mut outcome) = oneshot::channel();
+    let work = move || {
+        if done.send(work()).is_err() {
+            when_late();
+        }
+    };
+    let thread = match thread::Builder::new().name("loader".to_owned()).spawn(work) {
+        Ok(handle) => handle.thread().id(),
+        Err(error) => return Ended::Failed(format!("cannot start a thread: {error}")),
+    };
+    loop {
+        match tokio::time::timeout(LOOK.min(patience), &mut outcome).await {
+            Ok(Ok(outcome)) => return Ended::Done(outcome),
+            Ok(Err(_)) => return Ended::Failed("a thread panicked".to_owned()),
+            Err(_) => {
+                if let Some(unresponsive) = files::unresponsive(thread, patience) {
+                    return Ended::GivenUp(unresponsive);
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::sync::mpsc as threads;
+
+    use tokio::sync::mpsc;
+
+    use super::*;
+
+    const PATIENCE: Duration = Duration::from_millis(50);
+
+    #[tokio::test]
+    async fn work_that_waits_for_files_is_given_up_and_what_it_waited_for_is_named() {
+        let (end, wait) = threads::channel::<()>();
+        let path = Path::new("/mount-without-a-server-3/a.toml");
+        let work = move || files::operate(path, || Ok(wait.recv()));
+        let (late, mut was_late) = mpsc::channel(1);
+        let ended = on_a_thread(work, PATIENCE, move || {
+            let _ = late.blocking_send(());
+        })
+        .await;
+        let Ended::GivenUp(unresponsive) = ended else { panic!("{ended:?}") };
+        assert_eq!(unresponsive.path, path);
+        assert!(unresponsive.waited >= PATIENCE && was_late.try_recv().is_err());
+        drop(end);
+        was_late.recv().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn work_that_takes_long_is_not_given_up_while_it_makes_progress() {
+        let patience = Duration::from_secs(2);
+        // The total exceeds the limit, but no single operation does.
+        let steps = move || {
+            (0..20).for_each(|_| {
+                files::operate(Path::new("/a-slow-disk/a.toml"), || {
+                    thread::sleep(patience / 16);
+                    Ok(())
+                })
+                .unwrap();
+            });
+            Ok(())
+        };
+        let work = move || files::operate(Path::new("/a-slow-disk"), steps).map_err(|error| error.to_string());
+        assert_eq!(on_a_thread(work, patience, || {}).await, Ended::Done(Ok(())));
+        let computes = || thread::sleep(PATIENCE * 4);
+        assert_eq!(on_a_thread(computes, PATIENCE, || {}).await, Ended::Done(()));
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_an_end() {
+        let ended = on_a_thread(|| panic!("a fault of ours"), PATIENCE, || {}).await;
+        assert!(matches!(ended, Ended::Failed::<()>(_)), "{ended:?}");
+    }
+}

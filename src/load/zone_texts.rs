@@ -1,0 +1,93 @@
+//! The zone files of a load: the texts that were read, or the compiled files that are served.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::config::{Diagnostic, Settings, SourceFile};
+use crate::store::MemoryRoom;
+
+use super::loaded_file::LoadedFile;
+use super::sources::{Current, Previous, ZoneTexts, read_zone_files};
+use super::{Findings, LoadedConfig, Refused, Sources, deferred, unavailable};
+
+/// For each file, its source or the compiled file that is served. Sorted by path.
+pub(super) type Texts = Vec<Current<Arc<LoadedFile>>>;
+
+/// All sources at the start. The copies of the last run replace files that cannot be read. A
+/// missing directory is an error; an empty one is not.
+pub(super) fn texts_at_start(
+    sources: &dyn Sources,
+    settings: &Settings,
+    base: &LoadedConfig,
+    findings: &mut Findings,
+) -> Texts {
+    let directory = &settings.zones.directory;
+    let copy = |path: &Path| base.source_cache.copy_of(path);
+    let previous = Previous { served: &[], of: &copy, unchanged: &|_, _| None };
+    // Nothing is served yet, so the load is tried even if memory is short.
+    let mut texts: ZoneTexts<SourceFile> = read_zone_files(sources, directory, &previous, &mut MemoryRoom::unlimited());
+    let placeholders = unavailable::unreadable(&base.source_cache, directory, &mut texts);
+    match texts.missing.as_slice() {
+        [] => findings.add(&texts.diagnostics, &[]),
+        _ => findings.refuse(&texts.diagnostics, &[]),
+    }
+    let text = |current| match current {
+        Current::Read(source, stamp) => Current::Read(source, stamp),
+        Current::Before(source) => Current::Read(source, None),
+    };
+    let mut texts: Texts = texts.files.into_iter().map(text).collect();
+    texts.extend(placeholders.into_iter().map(Current::Before));
+    texts.sort_unstable_by(|one, other| path_of(one).cmp(path_of(other)));
+    texts
+}
+
+/// The sources of the files that changed since they were last read.
+pub(super) fn texts_now(
+    sources: &dyn Sources,
+    settings: &Settings,
+    base: &LoadedConfig,
+    room: &mut MemoryRoom,
+    findings: &mut Findings,
+) -> Result<Texts, Refused> {
+    let directory = &settings.zones.directory;
+    let is_new = is_new_directory(base, settings);
+    let before = |path: &Path| base.file(path).map(Arc::clone);
+    let previous = Previous {
+        served: if is_new { &[][..] } else { &*base.files },
+        of: &before,
+        unchanged: &|path, stamp| before(path).filter(|file| file.stamp == Some(stamp)),
+    };
+    let mut texts = read_zone_files(sources, directory, &previous, room);
+    if is_new && texts.files.is_empty() && texts.diagnostics.is_empty() {
+        texts.diagnostics.push(Diagnostic::error(directory, "the new zones directory is empty"));
+        texts.missing.push(directory.clone());
+    }
+    if texts.missing.contains(directory) {
+        return Err(findings.refused(&texts.diagnostics, &[]));
+    }
+    findings.deferred.extend(deferred::defer_half_written(base, &mut texts));
+    findings.add(&texts.diagnostics, &[]);
+    Ok(texts.files)
+}
+
+pub(super) fn is_new_directory(base: &LoadedConfig, settings: &Settings) -> bool {
+    base.settings.zones.directory != settings.zones.directory
+}
+
+pub(super) fn find<'t>(texts: &'t [Current<Arc<LoadedFile>>], path: &Path) -> Option<&'t Current<Arc<LoadedFile>>> {
+    texts.binary_search_by(|text| path_of(text).cmp(path)).ok().map(|at| &texts[at])
+}
+
+pub(super) fn path_of(text: &Current<Arc<LoadedFile>>) -> &Path {
+    match text {
+        Current::Read(source, _) => &source.path,
+        Current::Before(file) => &file.path,
+    }
+}
+
+pub(super) fn octets_of(text: &Current<Arc<LoadedFile>>) -> u64 {
+    match text {
+        Current::Read(source, _) => source.text.len() as u64,
+        Current::Before(file) => file.octets,
+    }
+}
