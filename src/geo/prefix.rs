@@ -393,7 +393,7 @@ mod tests {
         let networks = [("10.0.0.0/8", 'A'), ("10.1.0.0/16", 'B'), ("10.1.1.0/24", 'A'), ("10.1.1.0/24", 'C')];
         let table =
             PrefixTable::build_chains(networks.into_iter().map(|(network, value)| (network.parse().unwrap(), value)));
-        let chain = |address: &str| table.lookup(address.parse().unwrap()).value.map(|chain| plain(chain));
+        let chain = |address: &str| table.lookup(address.parse().unwrap()).value.map(plain);
         assert_eq!(chain("10.1.1.1"), Some(vec![(24, 'C'), (16, 'B'), (8, 'A')]));
         assert_eq!(chain("10.1.2.1"), Some(vec![(16, 'B'), (8, 'A')]));
         assert_eq!(chain("10.2.2.1"), Some(vec![(8, 'A')]));
