@@ -39,7 +39,7 @@ impl Backends {
         warnings(&failed).iter().for_each(|warning| tracing::warn!("{warning}"));
         if !serving.is_empty() {
             tracing::info!(
-                "{} lab backends are running; `curl http://{}/` shows how to break one",
+                "lab backends: {}; `curl http://{}/` shows how to break one",
                 serving.len(),
                 addresses[0]
             );

@@ -105,7 +105,8 @@ fn unknown(admin: &AdminClient, name: &str) -> anyhow::Error {
 fn overview(health: &HealthShape) -> String {
     let now = timestamp(&health.now);
     let unhealthy = health.checks.iter().filter(|check| check.status == StatusShape::Unhealthy).count();
-    let mut text = format!("{}: {} health checks, {unhealthy} unhealthy\n", local(&health.now), health.checks.len());
+    let (count, ending) = (health.checks.len(), if health.checks.len() == 1 { "" } else { "s" });
+    let mut text = format!("{}: {count} health check{ending}, {unhealthy} unhealthy\n", local(&health.now));
     text.push_str(&connectivity_note(health, now));
     let rows: Vec<[String; 5]> = health.checks.iter().map(|check| row(check, now)).collect();
     let head = ["NAME", "STATE", "SINCE", "LATENCY", "LAST RESULT"].map(str::to_owned);
