@@ -38,11 +38,7 @@ impl Backends {
         }
         warnings(&failed).iter().for_each(|warning| tracing::warn!("{warning}"));
         if !serving.is_empty() {
-            tracing::info!(
-                "lab backends: {}; `curl http://{}/` shows how to break one",
-                serving.len(),
-                addresses[0]
-            );
+            tracing::info!("lab backends: {}; `curl http://{}/` shows how to break one", serving.len(), addresses[0]);
         }
         Backends { _serving: serving }
     }
