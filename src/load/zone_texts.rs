@@ -53,7 +53,7 @@ pub(super) fn texts_now(
     let is_new = is_new_directory(base, settings);
     let before = |path: &Path| base.file(path).map(Arc::clone);
     let previous = Previous {
-        served: if is_new { &[][..] } else { &*base.files },
+        served: if is_new { &[] } else { &base.files },
         of: &before,
         unchanged: &|path, stamp| before(path).filter(|file| file.stamp == Some(stamp)),
     };

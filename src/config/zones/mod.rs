@@ -15,6 +15,7 @@ mod metric;
 mod name;
 mod policy;
 mod record;
+mod registries;
 mod resolve_references;
 #[cfg(test)]
 mod tests;
