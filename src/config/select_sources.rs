@@ -101,7 +101,7 @@ pub fn select_sources(
             selection.step_down(&reading).map_err(|Stuck| std::mem::take(&mut selection.diagnostics))?;
         }
         reading = selection.read();
-        selection.note_new_faults(&reading);
+        selection.note_new_errors(&reading);
     }
 }
 
@@ -415,7 +415,7 @@ impl<'s> Selection<'s> {
 
     /// Adds errors of current texts that only appear together with the last good texts of other
     /// files.
-    fn note_new_faults(&mut self, reading: &Reading) {
+    fn note_new_errors(&mut self, reading: &Reading) {
         for diagnostic in reading.diagnostics.iter().filter(|diagnostic| diagnostic.is_error()) {
             let file = self.files.get(diagnostic.path.as_path());
             let is_current = file.is_some_and(|file| file.at == Step::Current || file.is_unchanged());

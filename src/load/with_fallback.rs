@@ -26,7 +26,7 @@ impl Load<'_> {
     /// source is lost.
     pub(super) fn compile_with_fallback(&self, texts: Texts, findings: &mut Findings) -> Result<Zones, Refused> {
         let octets = texts.iter().map(octets_of).sum();
-        if let Err(problem) = self.room.admit_with_faults(octets) {
+        if let Err(problem) = self.room.admit_with_errors(octets) {
             let message = format!("the files have errors, and there is not enough memory to report them: {problem}");
             let mut diagnostic = Diagnostic::error(&self.settings.zones.directory, message);
             diagnostic.hint("`fiftythree check` reports them");

@@ -19,7 +19,7 @@ const HELD: u64 = 15;
 const IN_WORK: u64 = 12;
 /// Per byte, if there is an error: all files are read together, twice, with the error-tolerant
 /// parser.
-const WITH_FAULTS: u64 = 48;
+const WITH_ERRORS: u64 = 48;
 
 /// The memory for one load.
 #[derive(Clone, Debug, Default)]
@@ -67,8 +67,8 @@ impl MemoryRoom {
     /// Whether files of this total size, in bytes, can be read together to report their errors.
     ///
     /// # Errors A message with the memory that would be needed.
-    pub fn admit_with_faults(&self, octets: u64) -> Result<(), String> {
-        self.available.map_or(Ok(()), |available| fits(octets.saturating_mul(WITH_FAULTS), available))
+    pub fn admit_with_errors(&self, octets: u64) -> Result<(), String> {
+        self.available.map_or(Ok(()), |available| fits(octets.saturating_mul(WITH_ERRORS), available))
     }
 }
 
@@ -191,7 +191,7 @@ mod tests {
         assert_eq!(left_by_groups("0::/\n", nothing.path()), None);
         assert_eq!(left_by_groups("", nothing.path()), None);
         assert!(MemoryRoom::of(None).admit(u64::MAX).is_ok());
-        assert!(MemoryRoom::of(None).admit_with_faults(u64::MAX).is_ok());
+        assert!(MemoryRoom::of(None).admit_with_errors(u64::MAX).is_ok());
         assert!(MemoryRoom::unlimited().admit(u64::MAX).is_ok());
     }
 
@@ -212,6 +212,6 @@ mod tests {
     #[test]
     fn faults_take_more() {
         let room = MemoryRoom::of(Some(100 * MIB));
-        assert!(room.admit_with_faults(2 * MIB).is_ok() && room.admit_with_faults(3 * MIB).is_err());
+        assert!(room.admit_with_errors(2 * MIB).is_ok() && room.admit_with_errors(3 * MIB).is_err());
     }
 }

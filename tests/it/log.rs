@@ -353,3 +353,17 @@ fn a_panic_message_that_is_not_read_blocks_nothing() {
     });
     assert_eq!(status.unwrap().code(), Some(53));
 }
+
+#[test]
+fn unchanged_errors_are_repeated_only_for_a_requested_reload() {
+    let lab = Lab::new(&[("lab.test.toml", "name = 'lab.test'\n"), ("other.toml", "name = 'other.test'\n")]);
+    let running = lab.serve();
+    lab.write("zones/lab.test.toml", "name = 7\n");
+    running.wait_for_log("diagnostics in the files");
+    lab.write("zones/other.toml", "name = 'third.test'\n");
+    running.wait_for_log("third.test. added");
+    assert!(!running.log().contains("the same errors as before"), "{}", running.log());
+    running.signal("HUP");
+    running.wait_for_log("the files have the same errors as before");
+    assert_eq!(running.log().matches("diagnostics in the files").count(), 1, "{}", running.log());
+}
