@@ -1,15 +1,15 @@
 //! fiftythree: an authoritative DNS server that routes like Amazon Route 53.
 //!
-//! *A query is one walk over labels, one bit read per candidate, one copy of prepared bytes.* Names
-//! become numbers when the configuration is compiled. Everything that a query may know is in one
-//! snapshot, which is replaced as a whole.
+//! A query looks up its name, reads one health bit per candidate record, and copies prepared bytes.
+//! Names become numbers when the configuration is compiled. Everything that a query may know is in
+//! one snapshot, the world, which is replaced as a whole.
 //!
 //! Small things that others use:
 //!
 //! - [`background`]: work that can wait yields to answers.
 //! - [`causes`]: an error and its causes in one line.
 //! - [`prefetch`]: many cache lines requested at once.
-//! - [`files`]: reads files; none can block more than the thread that reads it.
+//! - [`files`]: reads files; a file system that hangs blocks only the thread that reads.
 //! - [`log_limit`]: the same warning at most once a minute.
 //! - [`requestor`]: who sends a query: address and transport.
 //!
@@ -17,10 +17,11 @@
 //!
 //! - [`model`]: Route 53's terms: names, record types and data, routing policies, hosted zones,
 //!   health checks, locations.
-//! - [`config`]: TOML to model: settings and zones; every error with its line and a hint.
+//! - [`config`]: TOML to model: settings and zones; every error with its line and a hint; which
+//!   version of each file is served.
 //! - [`geo`]: where the client is: configured networks, geo databases, regions, distances,
 //!   latencies.
-//! - [`health`]: the state of every health check, and the bits that answers read.
+//! - [`health`]: the state of every health check, and one bit for each: healthy or not.
 //! - [`policy`]: the eight routing policies: candidates, client, health and random numbers in, the
 //!   chosen records out.
 //! - [`zonetree`]: one compiled zone: names, groups, records as wire-format bytes.
@@ -32,7 +33,7 @@
 //! - [`explain`]: the same answer, and why it is given.
 //! - [`simulate`]: the answers to many clients, counted.
 //!
-//! The part that does I/O decides nothing about DNS:
+//! The part that does I/O chooses no records:
 //!
 //! - [`stats`]: counters, one set per worker.
 //! - [`logging`]: the log; it never blocks.
@@ -40,8 +41,9 @@
 //! - [`serve`]: sockets: decode, answer, encode, over batched UDP, TCP or hickory-server.
 //! - [`probe`]: probes endpoints and reports the results.
 //! - [`store`]: zone files, last good copies and saved state on disk.
-//! - [`load`]: from the sources to compiled zones and diagnostics; the queue of loads.
-//! - [`control`]: the one loop that changes the world.
+//! - [`load`]: from files to compiled zones and diagnostics; the queue of configuration loads.
+//! - [`control`]: the one loop that changes the world: takes probe results, overrides and loads,
+//!   and publishes.
 //! - [`http`]: the front of every HTTP listener: limits, timeouts, allowed hosts.
 //! - [`lab`]: small web servers to try health checks on.
 //! - [`daemon`]: starts in order, connects the channels, drains, stops.

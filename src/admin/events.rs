@@ -27,7 +27,7 @@ use super::shapes::{
     BeatShape, ConnectivityHappenedShape, DrainedShape, HappenedShape, HelloShape, LostShape, OverrideDidShape,
     OverrideHappenedShape, ReloadHappenedShape, StatusChangedShape,
 };
-use super::{Door, Readiness, health};
+use super::{AdminState, Readiness, health};
 
 /// Events queued for one client. Further events stay in the event log, which keeps the last 512.
 const QUEUE: usize = 16;
@@ -42,10 +42,10 @@ pub(super) struct From {
     last_event_id: Option<String>,
 }
 
-pub(super) async fn watch(State(door): State<Door>, Query(from): Query<From>, headers: HeaderMap) -> Response {
+pub(super) async fn watch(State(admin): State<AdminState>, Query(from): Query<From>, headers: HeaderMap) -> Response {
     let header = headers.get("last-event-id").and_then(|id| id.to_str().ok()).map(str::to_owned);
     let (frames, inbox) = mpsc::channel(QUEUE);
-    let writer = tokio::spawn(tell(door, header.or(from.last_event_id), frames));
+    let writer = tokio::spawn(tell(admin, header.or(from.last_event_id), frames));
     let headers = [
         (header::CONTENT_TYPE, "text/event-stream"),
         (header::CACHE_CONTROL, "no-store, no-transform"),
@@ -56,21 +56,21 @@ pub(super) async fn watch(State(door): State<Door>, Query(from): Query<From>, he
 }
 
 /// Sends events to one client until it disconnects or the server stops.
-async fn tell(door: Door, last_event_id: Option<String>, frames: mpsc::Sender<Bytes>) {
-    let mut news = door.feed.watch();
+async fn tell(admin: AdminState, last_event_id: Option<String>, frames: mpsc::Sender<Bytes>) {
+    let mut news = admin.feed.watch();
     let current = *news.borrow_and_update();
-    let start = door.base_of_ids();
+    let start = admin.base_of_ids();
     let (mut seen, restarted) = match last_event_id.map(|id| number_of(&id, &start)) {
         None => (current, false),
         Some(Some(number)) if number <= current => (number, false),
         Some(_) => (0, true),
     };
-    let hello = HelloShape { now: rfc3339_milliseconds((door.now)()), version: env!("CARGO_PKG_VERSION").to_owned() };
+    let hello = HelloShape { now: rfc3339_milliseconds((admin.now)()), version: env!("CARGO_PKG_VERSION").to_owned() };
     let mut greeting = format!("retry: {RETRY_MS}\n{}", event("hello", &id_of(&start, seen), &hello));
     if restarted {
         greeting.push_str(&event("lost", &id_of(&start, seen), &LostShape { lost: None }));
     }
-    let mut readiness = door.readiness.clone();
+    let mut readiness = admin.readiness.clone();
     let mut beats = interval_at(Instant::now() + BEAT, BEAT);
     beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut text = greeting;
@@ -78,7 +78,7 @@ async fn tell(door: Door, last_event_id: Option<String>, frames: mpsc::Sender<By
         if !text.is_empty() && frames.send(Bytes::from(std::mem::take(&mut text))).await.is_err() {
             return;
         }
-        let since = door.feed.since(seen);
+        let since = admin.feed.since(seen);
         if !since.records.is_empty() || since.lost > 0 {
             (text, seen) = words(&start, seen, &since);
             continue;
@@ -91,7 +91,7 @@ async fn tell(door: Door, last_event_id: Option<String>, frames: mpsc::Sender<By
             // The event log lives as long as the control loop; without it there are no more events.
             changed = news.changed() => if changed.is_err() { return },
             _ = beats.tick() => {
-                text = event("beat", &id_of(&start, seen), &BeatShape { now: rfc3339_milliseconds((door.now)()) });
+                text = event("beat", &id_of(&start, seen), &BeatShape { now: rfc3339_milliseconds((admin.now)()) });
             }
         }
     }

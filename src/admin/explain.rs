@@ -14,10 +14,10 @@ use crate::explain::{Asked, ExplainContext, Explanation, Question, explain, quer
 use crate::health::Status;
 use crate::model::{HealthCheckId, Name, NameError};
 
+use super::concurrency_limit::Readers;
 use super::health::verdict_of;
 use super::shapes::ErrorShape;
-use super::turns::Readers;
-use super::{Door, json, refusal};
+use super::{AdminState, json, refusal};
 
 /// Most `as_if` parameters of a request; each pattern is compared with the name of every check.
 const MOST_SUPPOSITIONS: usize = 50;
@@ -29,7 +29,7 @@ struct Wanted {
 }
 
 pub(super) async fn report(
-    State(door): State<Door>,
+    State(admin): State<AdminState>,
     State(readers): State<Readers>,
     Query(pairs): Query<Vec<(String, String)>>,
 ) -> Response {
@@ -42,11 +42,11 @@ pub(super) async fn report(
         Ok(turn) => turn,
         Err(response) => return *response,
     };
-    let view = match door.health() {
+    let view = match admin.health() {
         Ok(view) => view,
         Err(response) => return *response,
     };
-    let what_if = match view.what_if(&wanted.hypothetical, (door.now)()) {
+    let what_if = match view.what_if(&wanted.hypothetical, (admin.now)()) {
         Ok(what_if) => what_if,
         Err(OverrideError::UnknownCheck { pattern, names }) => {
             let known = names.iter().map(ToString::to_string).collect();

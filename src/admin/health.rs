@@ -16,13 +16,13 @@ use crate::health::{
 use crate::model::{EndpointCheck, EndpointProtocol, EndpointTarget};
 use crate::world::RecoveringRecord;
 
+use super::concurrency_limit::{Readers, Turn};
 use super::reports::{LARGEST_PAGE, Report, counts, in_words};
 use super::shapes::{
     CheckShape, CheckTransitionShape, ConnectivityShape, HealthShape, NextShape, OverriddenShape, ResultShape,
     ResultsShape, ReturningShape, SampleShape, StageShape, StatusShape, TransitionShape, TransitionsShape,
 };
-use super::turns::{Readers, Turn};
-use super::{Door, json, overrides};
+use super::{AdminState, json, overrides};
 
 /// Most recovering records in a response.
 const RECOVERIES: usize = 1000;
@@ -60,7 +60,7 @@ enum Which {
 }
 
 pub(super) async fn report(
-    State(door): State<Door>,
+    State(admin): State<AdminState>,
     State(readers): State<Readers>,
     Query(mut wanted): Query<Wanted>,
 ) -> Response {
@@ -68,8 +68,8 @@ pub(super) async fn report(
         Ok(turn) => turn,
         Err(response) => return *response,
     };
-    let (view, at) = match door.health() {
-        Ok(view) => (view, (door.now)()),
+    let (view, at) = match admin.health() {
+        Ok(view) => (view, (admin.now)()),
         Err(response) => return *response,
     };
     let pattern = wanted.name.take().map(Pattern);
@@ -87,9 +87,9 @@ pub(super) struct WantedTransitions {
 }
 
 /// The transitions of all checks, latest first.
-pub(super) async fn transitions(State(door): State<Door>, Query(wanted): Query<WantedTransitions>) -> Response {
+pub(super) async fn transitions(State(admin): State<AdminState>, Query(wanted): Query<WantedTransitions>) -> Response {
     let limit = wanted.limit.unwrap_or(TRANSITIONS).min(TRANSITIONS);
-    match door.health() {
+    match admin.health() {
         Ok(view) => in_words(move || latest(&view.checks(None), limit)).await,
         Err(response) => *response,
     }

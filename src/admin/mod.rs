@@ -23,6 +23,7 @@
 //! browser. This module decides nothing: it reads what the control loop publishes, sends changes to
 //! the loop as events, and turns both into JSON.
 
+mod concurrency_limit;
 mod events;
 mod explain;
 mod guard;
@@ -36,7 +37,6 @@ pub mod shapes;
 mod status;
 mod token;
 mod tree;
-mod turns;
 mod zones;
 
 #[cfg(test)]
@@ -65,9 +65,9 @@ use crate::query_logging::QueryLogging;
 use crate::stats::Meters;
 use crate::world::Reader;
 
+use concurrency_limit::Readers;
 use shapes::ErrorShape;
 pub use token::{BadToken, Changes, TOKEN_VARIABLE, Token};
-use turns::Readers;
 
 /// Most open connections; each needs a file descriptor. 64 serve requests, 32 events, the rest
 /// essential paths.
@@ -91,7 +91,7 @@ pub enum Readiness {
 
 /// What all handlers share: the channel to the control loop, and what it publishes.
 #[derive(Clone)]
-pub struct Door {
+pub struct AdminState {
     /// Events to the control loop.
     pub events: mpsc::Sender<Event>,
     /// Readiness of the server.
@@ -125,16 +125,16 @@ pub struct Door {
 
 /// The state of the router.
 #[derive(Clone)]
-struct House {
-    door: Door,
+struct AppState {
+    admin: AdminState,
     readers: Readers,
 }
 
 /// Serves the admin side on `listener` until the future is dropped, with at most `connections` open
 /// connections.
-pub async fn serve(listener: TcpListener, door: Door, hosts: Hosts, connections: usize) {
-    let house = House { door, readers: Readers::default() };
-    http::serve(listener, router(house), front(hosts, connections)).await;
+pub async fn serve(listener: TcpListener, admin: AdminState, hosts: Hosts, connections: usize) {
+    let app = AppState { admin, readers: Readers::default() };
+    http::serve(listener, router(app), front(hosts, connections)).await;
 }
 
 fn front(hosts: Hosts, connections: usize) -> Front {
@@ -152,8 +152,8 @@ fn class_of(path: &str) -> Class {
     }
 }
 
-fn router(house: House) -> Router {
-    let changes = house.door.changes.clone();
+fn router(app: AppState) -> Router {
+    let changes = app.admin.changes.clone();
     page::routes()
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
@@ -172,12 +172,12 @@ fn router(house: House) -> Router {
         .layer(from_fn_with_state(token::Guard::new(changes), token::guard))
         .layer(from_fn(guard::guard))
         .layer(from_fn(page::protect))
-        .with_state(house)
+        .with_state(app)
 }
 
 /// An unavailable zone does not make the server unready, since its other zones are served.
-async fn ready(axum::extract::State(door): axum::extract::State<Door>) -> Response {
-    let unavailable = door
+async fn ready(axum::extract::State(admin): axum::extract::State<AdminState>) -> Response {
+    let unavailable = admin
         .last_load
         .borrow()
         .summary
@@ -186,25 +186,25 @@ async fn ready(axum::extract::State(door): axum::extract::State<Door>) -> Respon
         .take(NAMED)
         .map(|one| format!("{one}\n"))
         .collect::<String>();
-    match door.is_ready() {
+    match admin.is_ready() {
         true => format!("ready\n{unavailable}").into_response(),
         false => (StatusCode::SERVICE_UNAVAILABLE, "not ready\n").into_response(),
     }
 }
 
-impl FromRef<House> for Door {
-    fn from_ref(house: &House) -> Door {
-        house.door.clone()
+impl FromRef<AppState> for AdminState {
+    fn from_ref(app: &AppState) -> AdminState {
+        app.admin.clone()
     }
 }
 
-impl FromRef<House> for Readers {
-    fn from_ref(house: &House) -> Readers {
-        house.readers.clone()
+impl FromRef<AppState> for Readers {
+    fn from_ref(app: &AppState) -> Readers {
+        app.readers.clone()
     }
 }
 
-impl Door {
+impl AdminState {
     /// The prefix of event ids. Event numbers start again at each start of the server.
     fn base_of_ids(&self) -> String {
         self.started.0.as_millis().to_string()

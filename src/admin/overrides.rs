@@ -14,7 +14,7 @@ use crate::health::{Action, Drain, Override, OverrideRequest, Pattern, Share, Ti
 use super::shapes::{
     ActionShape, DrainShape, ErrorShape, OverrideOutcomeShape, OverrideRequestShape, OverrideShape, OverridesShape,
 };
-use super::{Door, json, refusal};
+use super::{AdminState, json, refusal};
 
 /// Longest drain in seconds: a day.
 const MOST_OVER_S: u64 = 86_400;
@@ -25,30 +25,30 @@ pub(super) struct Which {
     pattern: String,
 }
 
-pub(super) async fn list(State(door): State<Door>) -> Response {
-    match door.health() {
+pub(super) async fn list(State(admin): State<AdminState>) -> Response {
+    match admin.health() {
         Ok(health) => {
-            let overrides = health.overrides((door.now)()).iter().map(shape).collect();
+            let overrides = health.overrides((admin.now)()).iter().map(shape).collect();
             json(StatusCode::OK, &OverridesShape { overrides })
         }
         Err(response) => *response,
     }
 }
 
-pub(super) async fn set(State(door): State<Door>, body: Bytes) -> Response {
+pub(super) async fn set(State(admin): State<AdminState>, body: Bytes) -> Response {
     let request = serde_json::from_slice(&body).map_err(|error| error.to_string()).and_then(request);
     match request {
-        Ok(request) => change(&door, StatusCode::CREATED, |answer| Event::SetOverride(request, answer)).await,
+        Ok(request) => change(&admin, StatusCode::CREATED, |answer| Event::SetOverride(request, answer)).await,
         Err(error) => refusal(StatusCode::BAD_REQUEST, &error),
     }
 }
 
-pub(super) async fn clear(State(door): State<Door>, Query(Which { pattern }): Query<Which>) -> Response {
-    change(&door, StatusCode::OK, |answer| Event::ClearOverrides(Pattern(pattern), answer)).await
+pub(super) async fn clear(State(admin): State<AdminState>, Query(Which { pattern }): Query<Which>) -> Response {
+    change(&admin, StatusCode::OK, |answer| Event::ClearOverrides(Pattern(pattern), answer)).await
 }
 
-async fn change(door: &Door, done: StatusCode, event: impl FnOnce(crate::control::Answer) -> Event) -> Response {
-    match door.ask(event).await {
+async fn change(admin: &AdminState, done: StatusCode, event: impl FnOnce(crate::control::Answer) -> Event) -> Response {
+    match admin.ask(event).await {
         Ok(Ok(outcome)) => json(done, &outcome_shape(&outcome)),
         Ok(Err(error)) => refused(&error),
         Err(response) => *response,

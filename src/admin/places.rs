@@ -14,11 +14,11 @@ use crate::model::{
     LatencyRow, LocationNetwork, Name, RecordType, Region, ResourceRecordSet, RoutingPolicy, Vpc,
 };
 
+use super::concurrency_limit::Readers;
 use super::shapes::{
     ClientPlaceShape, PlaceKindShape, PlacedRecordShape, PlacesShape, RecordPlaceShape, RoundTripsShape,
 };
-use super::turns::Readers;
-use super::{Door, tree, zones};
+use super::{AdminState, tree, zones};
 
 /// Most places of a kind in a response.
 const PLACES: usize = 500;
@@ -38,7 +38,7 @@ pub(super) struct Wanted {
 }
 
 pub(super) async fn places(
-    State(door): State<Door>,
+    State(admin): State<AdminState>,
     State(readers): State<Readers>,
     Query(wanted): Query<Wanted>,
 ) -> Response {
@@ -46,7 +46,7 @@ pub(super) async fn places(
         Ok(turn) => turn,
         Err(response) => return *response,
     };
-    let base = door.base.borrow().clone();
+    let base = admin.base.borrow().clone();
     turn.spend(move || zones::worded(shape(&base, wanted.name.as_deref()))).await
 }
 

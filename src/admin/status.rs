@@ -14,29 +14,29 @@ use super::reports::{Report, counts};
 use super::shapes::{
     DeferredShape, DiagnosticShape, LastLoadShape, LongestFailoverShape, ServerShape, UnavailableShape,
 };
-use super::{Door, json};
+use super::{AdminState, json};
 
-pub(super) async fn status(State(door): State<Door>, headers: HeaderMap) -> Response {
-    let report = match door.health() {
-        Ok(health) => Report::new(health, None, (door.now)()),
+pub(super) async fn status(State(admin): State<AdminState>, headers: HeaderMap) -> Response {
+    let report = match admin.health() {
+        Ok(health) => Report::new(health, None, (admin.now)()),
         Err(response) => return *response,
     };
-    let may_change = door.changes.page_may(&headers).await;
-    let checks = door.base.borrow().checks.clone();
-    let last_load = door.last_load.borrow().clone();
+    let may_change = admin.changes.page_may(&headers).await;
+    let checks = admin.base.borrow().checks.clone();
+    let last_load = admin.last_load.borrow().clone();
     let shape = ServerShape {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         now: rfc3339(report.at),
         started: rfc3339(report.health.started),
-        ready: door.is_ready(),
-        listening: door.listening.get().into_iter().flatten().map(ToString::to_string).collect(),
-        changes: door.changes.word().to_owned(),
+        ready: admin.is_ready(),
+        listening: admin.listening.get().into_iter().flatten().map(ToString::to_string).collect(),
+        changes: admin.changes.word().to_owned(),
         may_change,
         zones: last_load.summary.zones,
         records: last_load.summary.records,
         checks: counts(&report),
         last_load: last_load_shape(&last_load),
-        longest_failover: longest(&door, &checks),
+        longest_failover: longest(&admin, &checks),
     };
     json(StatusCode::OK, &shape)
 }
@@ -78,8 +78,8 @@ fn unavailable(one: &Unavailable) -> UnavailableShape {
     UnavailableShape { file: one.file.display().to_string(), zone: one.zone.clone() }
 }
 
-fn longest(door: &Door, checks: &[HealthCheck]) -> Option<LongestFailoverShape> {
-    let slow = |check: &HealthCheck| Some(((door.longest_failover)(check)?, check.name.clone()));
+fn longest(admin: &AdminState, checks: &[HealthCheck]) -> Option<LongestFailoverShape> {
+    let slow = |check: &HealthCheck| Some(((admin.longest_failover)(check)?, check.name.clone()));
     let (time, check) = checks.iter().filter_map(slow).max()?;
     Some(LongestFailoverShape { check, seconds: time.as_secs_f64() })
 }

@@ -10,8 +10,8 @@ use crate::control::{EventKind, OverrideError, OverrideOutcome};
 use crate::health::{Override, OverrideId, Tracker};
 use crate::world::Catalog;
 
-/// The door, with a loop that grants every request about `app-blue` and knows no other check.
-async fn house() -> (SocketAddr, watch::Sender<Readiness>) {
+/// The admin, with a loop that grants every request about `app-blue` and knows no other check.
+async fn app() -> (SocketAddr, watch::Sender<Readiness>) {
     let (address, ready, _) = house_where(Changes::Programs).await;
     (address, ready)
 }
@@ -27,7 +27,7 @@ async fn house_where(changes: Changes) -> (SocketAddr, watch::Sender<Readiness>,
     let (_, world) =
         crate::world::Publisher::new(crate::world::World::new(catalog, &Tracker::new().bits(), Arc::default()));
     let health = HealthView::empty(world.load(), base.borrow().clone(), Timestamp::default());
-    let door = Door {
+    let admin = AdminState {
         events,
         readiness,
         world,
@@ -45,7 +45,7 @@ async fn house_where(changes: Changes) -> (SocketAddr, watch::Sender<Readiness>,
     };
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    tokio::spawn(serve(listener, door, Hosts::default(), CONNECTIONS));
+    tokio::spawn(serve(listener, admin, Hosts::default(), CONNECTIONS));
     tokio::spawn(async move {
         while let Some(event) = inbox.recv().await {
             match event {
@@ -104,7 +104,7 @@ const WISH: &str = r#"{"pattern":"app-blue","action":"down","until":"2126-03-01T
 
 #[tokio::test]
 async fn it_is_healthy_at_once_and_ready_when_it_says_so() {
-    let (address, ready) = house().await;
+    let (address, ready) = app().await;
     assert_eq!(get(address, "/healthz", HOST).await, (200, "ok\n".to_owned()));
     assert_eq!(get(address, "/readyz", HOST).await.0, 503);
     ready.send_replace(Readiness::Ready);
@@ -115,7 +115,7 @@ async fn it_is_healthy_at_once_and_ready_when_it_says_so() {
 
 #[tokio::test]
 async fn web_pages_are_not_let_in() {
-    let (address, _ready) = house().await;
+    let (address, _ready) = app().await;
     assert_eq!(get(address, "/v1/overrides", "Host: evil.test:8053\n").await.0, 403);
     assert_eq!(get(address, "/v1/overrides", "Host: 127.0.0.1\nOrigin: http://evil.test\n").await.0, 403);
     let image = format!("{HOST}Sec-Fetch-Site: cross-site\nSec-Fetch-Mode: no-cors\nSec-Fetch-Dest: image\n");
@@ -129,7 +129,7 @@ async fn web_pages_are_not_let_in() {
 
 #[tokio::test]
 async fn an_override_is_set_and_shown() {
-    let (address, _ready) = house().await;
+    let (address, _ready) = app().await;
     let (status, body) = post(address, JSON, WISH).await;
     assert_eq!(status, 201, "{body}");
     let outcome: shapes::OverrideOutcomeShape = serde_json::from_str(&body).unwrap();
@@ -140,7 +140,7 @@ async fn an_override_is_set_and_shown() {
 
 #[tokio::test]
 async fn what_is_wrong_is_said() {
-    let (address, _ready) = house().await;
+    let (address, _ready) = app().await;
     let cases = [
         (r#"{"pattern":"web","action":"down"}"#, 404, "app-blue"),
         (r#"{"pattern":"app-blue","action":"sideways"}"#, 400, "sideways"),
@@ -158,7 +158,7 @@ async fn what_is_wrong_is_said() {
 
 #[tokio::test]
 async fn the_page_comes_with_a_strict_policy() {
-    let (address, _ready) = house().await;
+    let (address, _ready) = app().await;
     for path in ["/", "/page/main.js", "/page/page.css", "/v1/overrides", "/nothing"] {
         let request = format!("GET {path} HTTP/1.1\nConnection: close\n{HOST}\n");
         let (head, body) = exchange(address, &request).await;
@@ -195,7 +195,7 @@ async fn changes_need_the_token_where_there_is_one() {
 
 #[tokio::test]
 async fn without_a_token_web_pages_change_nothing_and_beyond_loopback_nobody_does() {
-    let (address, _ready) = house().await;
+    let (address, _ready) = app().await;
     let page = format!("{JSON}Origin: http://localhost\n");
     assert_eq!(post(address, &page, WISH).await.0, 403);
     assert_eq!(post(address, JSON, WISH).await.0, 201);
@@ -343,13 +343,13 @@ type = 'manual'
 status = 'healthy'
 ";
 
-/// The door of a real loop that serves one zone.
+/// The admin of a real loop that serves one zone.
 async fn house_of(zone: &str) -> (SocketAddr, tempfile::TempDir) {
-    house_with(zone, Readers::default()).await
+    app_with(zone, Readers::default()).await
 }
 
 /// The same where these may read.
-async fn house_with(zone: &str, readers: Readers) -> (SocketAddr, tempfile::TempDir) {
+async fn app_with(zone: &str, readers: Readers) -> (SocketAddr, tempfile::TempDir) {
     let directory = tempfile::tempdir().unwrap();
     let path = |name: &str| directory.path().join(name);
     std::fs::create_dir(path("zones")).unwrap();
@@ -389,7 +389,7 @@ async fn house_with(zone: &str, readers: Readers) -> (SocketAddr, tempfile::Temp
     let memory = crate::control::SavedState::read(std::iter::empty());
     let (control, world, health) = crate::control::Control::new(loaded, &memory, outputs, now());
     tokio::spawn(control.run(inbox, now));
-    let door = Door {
+    let admin = AdminState {
         events,
         readiness: watch::channel(Readiness::Ready).1,
         world,
@@ -407,7 +407,7 @@ async fn house_with(zone: &str, readers: Readers) -> (SocketAddr, tempfile::Temp
     };
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let router = router(House { door, readers });
+    let router = router(AppState { admin, readers });
     tokio::spawn(http::serve(listener, router, front(Hosts::default(), CONNECTIONS)));
     (address, directory)
 }
@@ -535,7 +535,7 @@ fn asker(address: SocketAddr, path: &str) -> tokio::task::JoinHandle<(u16, Strin
 #[tokio::test]
 async fn what_is_large_is_read_in_turn_and_few_wait() {
     let readers = Readers::default();
-    let (address, _directory) = house_with(TREES, readers.clone()).await;
+    let (address, _directory) = app_with(TREES, readers.clone()).await;
     let zones: shapes::ZonesShape = read(address, "/v1/zones").await;
     let zone = format!("/v1/zones/{}/records", zones.zones[0].id);
     let large = [
@@ -562,7 +562,7 @@ async fn what_is_large_is_read_in_turn_and_few_wait() {
 #[tokio::test]
 async fn who_goes_away_before_its_turn_costs_nothing() {
     let readers = Readers::default();
-    let (address, _directory) = house_with(TREES, readers.clone()).await;
+    let (address, _directory) = app_with(TREES, readers.clone()).await;
     let held = readers.zones.hold().await;
     // Many more than may wait at once.
     for _ in 0..40 {
@@ -636,7 +636,7 @@ async fn nobody_fills_the_log_when_the_token_is_not_usable() {
 
 #[tokio::test]
 async fn the_page_has_relative_addresses_alone() {
-    let (address, _ready) = house().await;
+    let (address, _ready) = app().await;
     for path in page::paths() {
         let (_, text) = get(address, path, HOST).await;
         for absolute in ["=\"/", "\"/v1", "'/v1", "`/v1", "\"/page", "'/page", "url(/", "from \"/"] {

@@ -12,11 +12,11 @@ use crate::health::{CheckSlot, Status};
 use crate::load::{LoadedConfig, NoModel, ZoneOutline};
 use crate::model::{Content, HostedZone, HostedZoneId};
 
+use super::concurrency_limit::Readers;
 use super::reports::{LARGEST_PAGE, Report, in_words};
 use super::shapes::{GroupStateShape, RecordsShape, ZoneRowShape, ZonesShape};
 use super::tree::{self, Forest, Owner};
-use super::turns::Readers;
-use super::{Door, json, refusal};
+use super::{AdminState, json, refusal};
 
 /// Default number of zones or groups in a response.
 const PAGE: usize = 50;
@@ -43,8 +43,8 @@ pub(super) struct WantedZones {
     limit: Option<usize>,
 }
 
-pub(super) async fn list(State(door): State<Door>, Query(wanted): Query<WantedZones>) -> Response {
-    match door.health() {
+pub(super) async fn list(State(admin): State<AdminState>, Query(wanted): Query<WantedZones>) -> Response {
+    match admin.health() {
         Ok(view) => in_words(move || zones(&view.base, &view.checks(None), &wanted)).await,
         Err(response) => *response,
     }
@@ -95,7 +95,7 @@ pub(super) struct WantedRecords {
 }
 
 pub(super) async fn records(
-    State(door): State<Door>,
+    State(admin): State<AdminState>,
     State(readers): State<Readers>,
     Path(id): Path<String>,
     Query(wanted): Query<WantedRecords>,
@@ -104,11 +104,11 @@ pub(super) async fn records(
         Ok(turn) => turn,
         Err(response) => return *response,
     };
-    let view = match door.health() {
+    let view = match admin.health() {
         Ok(view) => view,
         Err(response) => return *response,
     };
-    let at = (door.now)();
+    let at = (admin.now)();
     let id = HostedZoneId(id);
     let work = move || {
         let zone = view.base.zone_model(&id)?;

@@ -10,7 +10,7 @@ use super::diagnostic::{Diagnostic, Place, within};
 use super::secrecy::Covered;
 use super::tree::{self, Entries};
 use super::{Disclosure, Severity, SourceFile};
-use super::{foreign, lookalikes};
+use super::{lookalikes, other_formats};
 
 /// The diagnostics of one file.
 pub(super) struct Diagnostics<'f> {
@@ -25,7 +25,7 @@ pub(super) struct Diagnostics<'f> {
 pub(super) fn parse(file: &SourceFile) -> (Entries<'_>, Diagnostics<'_>) {
     match tree::plain(&file.text) {
         Some(root) => (root, Diagnostics { file, broken: Vec::new(), diagnostics: Vec::new() }),
-        None => match foreign::form_of(&file.text) {
+        None => match other_formats::form_of(&file.text) {
             Some(form) => foreign_document(file, form),
             None => parse_document(file),
         },
@@ -33,7 +33,7 @@ pub(super) fn parse(file: &SourceFile) -> (Entries<'_>, Diagnostics<'_>) {
 }
 
 /// A file in another format gets one error, not one per line.
-fn foreign_document<'f>(file: &'f SourceFile, form: foreign::Form) -> (Entries<'f>, Diagnostics<'f>) {
+fn foreign_document<'f>(file: &'f SourceFile, form: other_formats::Form) -> (Entries<'f>, Diagnostics<'f>) {
     let mut diagnostics = Diagnostics { file, broken: Vec::new(), diagnostics: Vec::new() };
     diagnostics.broken.push(0..file.text.len());
     diagnostics.error(form.line, form.message).hint(form.hint);

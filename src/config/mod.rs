@@ -9,13 +9,13 @@
 mod admin;
 mod diagnostic;
 mod document;
-mod foreign;
 mod id;
 mod keys;
 mod listeners;
 mod located;
 mod location;
 mod lookalikes;
+mod other_formats;
 mod places;
 mod query_logging;
 mod scalar;

@@ -20,8 +20,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::health::{
-    Action, Drain, History, Identity, Latency, Observation, Override, OverrideId, OverrideRequest, Overrides,
-    PastTransition, Pattern, Question, RestoredCheck, Run, SavedCheckState, Share, Status, Timestamp,
+    Action, CheckFingerprint, Drain, History, Identity, Latency, Observation, Override, OverrideId, OverrideRequest,
+    Overrides, PastTransition, Pattern, RestoredCheck, Run, SavedCheckState, Share, Status, Timestamp,
 };
 use crate::model::{HealthCheckId, HostedZoneId, Name};
 use crate::world::RecordKey;
@@ -46,7 +46,7 @@ pub struct SavedState {
 /// The saved state of one check.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct SavedCheck {
-    question: Option<Question>,
+    question: Option<CheckFingerprint>,
     state: Option<SavedCheckState>,
     pub(super) history: Arc<History>,
 }
@@ -188,7 +188,7 @@ impl SavedState {
                 runs.into_iter().for_each(|run| history.put_run(run.into()));
                 transitions.into_iter().for_each(|transition| history.add_transition(transition.into()));
                 let saved_state = SavedCheck {
-                    question: Some(Question(question)),
+                    question: Some(CheckFingerprint(question)),
                     state: state.map(Into::into),
                     history: history.into(),
                 };
@@ -197,7 +197,7 @@ impl SavedState {
             Line::Seen(SeenLine { id, question, state, run }) => {
                 self.note(run.last);
                 let check = self.checks.entry(HealthCheckId(id)).or_default();
-                (check.question, check.state) = (Some(Question(question)), state.map(Into::into));
+                (check.question, check.state) = (Some(CheckFingerprint(question)), state.map(Into::into));
                 Arc::make_mut(&mut check.history).put_run(run.into());
             }
             Line::Turned(TurnedLine { id, transition }) => {
@@ -456,7 +456,7 @@ mod tests {
 
     #[test]
     fn lines_are_read_as_they_were_written() {
-        let (blue, question) = (HealthCheckId("blue".to_owned()), Question(u64::MAX));
+        let (blue, question) = (HealthCheckId("blue".to_owned()), CheckFingerprint(u64::MAX));
         let identity = Identity { id: blue.clone(), question };
         let state = |contrary| Some(SavedCheckState { status: Status::Unhealthy, opposing: contrary, since: at(7) });
         let mut history = History::default();

@@ -65,7 +65,7 @@ values = ['192.0.2.80']
 ";
 
 /// A loop with files of its own, whose loads are done when the test says so.
-struct House {
+struct TestControl {
     directory: tempfile::TempDir,
     source: SettingsSource,
     control: Control,
@@ -90,11 +90,11 @@ fn directory(files: &[(&str, &str)]) -> tempfile::TempDir {
     directory
 }
 
-fn start(directory: tempfile::TempDir) -> Result<House, Refused> {
+fn start(directory: tempfile::TempDir) -> Result<TestControl, Refused> {
     start_at(directory, Timestamp::default())
 }
 
-fn start_at(directory: tempfile::TempDir, at: Timestamp) -> Result<House, Refused> {
+fn start_at(directory: tempfile::TempDir, at: Timestamp) -> Result<TestControl, Refused> {
     let file = directory.path().join("fiftythree.toml");
     let source = SettingsSource { file: Some(file), overrides: Overrides::default() };
     let Some(settings) = source.read().settings else { panic!("{:?}", source.read().diagnostics) };
@@ -127,14 +127,14 @@ fn start_at(directory: tempfile::TempDir, at: Timestamp) -> Result<House, Refuse
         last_load: watch::Sender::default(),
     };
     let (control, reader, health) = Control::new(loaded, &saved_state, outputs, at);
-    Ok(House { directory, source, control, reader, health, plans, pending, loads, keeping, notices, reloads, at })
+    Ok(TestControl { directory, source, control, reader, health, plans, pending, loads, keeping, notices, reloads, at })
 }
 
-fn house(files: &[(&str, &str)]) -> House {
+fn control(files: &[(&str, &str)]) -> TestControl {
     start(directory(files)).unwrap_or_else(|refused| panic!("{refused}"))
 }
 
-impl House {
+impl TestControl {
     /// The diagnostics that were reported last, as the log has them.
     fn diagnostics(&self) -> String {
         self.control.last_diagnostics.render(Style::Plain)
@@ -146,8 +146,8 @@ impl House {
     }
 
     /// As if it were killed, and started again so many seconds later.
-    fn killed_and_restarted_after(self, seconds: u64) -> House {
-        let House { directory, control, keeping, at, .. } = self;
+    fn killed_and_restarted_after(self, seconds: u64) -> TestControl {
+        let TestControl { directory, control, keeping, at, .. } = self;
         drop(control);
         keeping.finish(Duration::from_secs(30));
         let at = Timestamp(at.0 + Duration::from_secs(seconds));
@@ -221,30 +221,30 @@ use Observation::{Fail, Pass, ResolverFailure};
 
 #[test]
 fn answers_follow_the_results() {
-    let mut house = house(&[("lab.test.toml", APP)]);
-    assert_eq!(house.ask("app.lab.test"), [BLUE]);
-    assert_eq!(*house.pending.borrow(), 1);
+    let mut control = control(&[("lab.test.toml", APP)]);
+    assert_eq!(control.ask("app.lab.test"), [BLUE]);
+    assert_eq!(*control.pending.borrow(), 1);
     let steps = [(Pass, BLUE), (Fail, BLUE), (Fail, BLUE), (Fail, GREEN), (Pass, GREEN), (Pass, GREEN), (Pass, BLUE)];
     for (number, (observation, expected)) in steps.into_iter().enumerate() {
-        house.observe("blue", observation);
-        assert_eq!(house.ask("app.lab.test"), [expected], "after step {number}");
-        assert_eq!(*house.pending.borrow(), 0);
+        control.observe("blue", observation);
+        assert_eq!(control.ask("app.lab.test"), [expected], "after step {number}");
+        assert_eq!(*control.pending.borrow(), 0);
     }
 }
 
 #[test]
 fn a_resolver_failure_neither_decides_the_first_status_nor_delays_the_start() {
-    let mut house = house(&[("lab.test.toml", APP)]);
-    house.observe("blue", ResolverFailure);
-    assert_eq!((house.ask("app.lab.test"), *house.pending.borrow()), (vec![BLUE.to_owned()], 0));
+    let mut control = control(&[("lab.test.toml", APP)]);
+    control.observe("blue", ResolverFailure);
+    assert_eq!((control.ask("app.lab.test"), *control.pending.borrow()), (vec![BLUE.to_owned()], 0));
     // Names are looked up now, and the endpoint is down: that decides.
-    house.observe("blue", Fail);
-    assert_eq!(house.ask("app.lab.test"), [GREEN]);
-    (0..3).for_each(|_| house.observe("blue", Pass));
-    (0..2).for_each(|_| house.observe("blue", ResolverFailure));
-    assert_eq!(house.ask("app.lab.test"), [BLUE]);
-    house.observe("blue", ResolverFailure);
-    assert_eq!(house.ask("app.lab.test"), [GREEN], "later it is a failure like others");
+    control.observe("blue", Fail);
+    assert_eq!(control.ask("app.lab.test"), [GREEN]);
+    (0..3).for_each(|_| control.observe("blue", Pass));
+    (0..2).for_each(|_| control.observe("blue", ResolverFailure));
+    assert_eq!(control.ask("app.lab.test"), [BLUE]);
+    control.observe("blue", ResolverFailure);
+    assert_eq!(control.ask("app.lab.test"), [GREEN], "later it is a failure like others");
 }
 
 #[test]
@@ -258,71 +258,71 @@ health_threshold = 1
 ";
     let other = APP.replace("'app'", "'web'").replace("= 'blue'\n\n", "= 'site'\n\n");
     let records = &other[other.find("[[record]]").unwrap()..other.find("[[health_check]]").unwrap()];
-    let mut house = house(&[("lab.test.toml", &format!("{APP}{calculated}{records}"))]);
-    let both = |house: &House| (house.ask("app.lab.test"), house.ask("web.lab.test"));
-    assert_eq!(house.plans.borrow().len(), 1);
+    let mut control = control(&[("lab.test.toml", &format!("{APP}{calculated}{records}"))]);
+    let both = |control: &TestControl| (control.ask("app.lab.test"), control.ask("web.lab.test"));
+    assert_eq!(control.plans.borrow().len(), 1);
     for (observation, expected) in [(Fail, GREEN), (Pass, GREEN), (Pass, GREEN), (Pass, BLUE)] {
-        house.observe("blue", observation);
-        assert_eq!(both(&house), (vec![expected.to_owned()], vec![expected.to_owned()]));
+        control.observe("blue", observation);
+        assert_eq!(both(&control), (vec![expected.to_owned()], vec![expected.to_owned()]));
     }
 }
 
 #[test]
 fn an_edit_is_served_and_unchanged_zones_are_not_compiled_again() {
-    let mut house = house(&[("lab.test.toml", APP), ("other.test.toml", OTHER)]);
-    let (lab, other) = (house.zone_id("lab.test"), house.zone_id("other.test"));
-    let before = house.reader.load();
-    house.write("other.test.toml", &OTHER.replace("192.0.2.80", "192.0.2.81"));
-    house.reload();
-    assert_eq!(house.ask("www.other.test"), ["192.0.2.81"]);
-    let after = house.reader.load();
+    let mut control = control(&[("lab.test.toml", APP), ("other.test.toml", OTHER)]);
+    let (lab, other) = (control.zone_id("lab.test"), control.zone_id("other.test"));
+    let before = control.reader.load();
+    control.write("other.test.toml", &OTHER.replace("192.0.2.80", "192.0.2.81"));
+    control.reload();
+    assert_eq!(control.ask("www.other.test"), ["192.0.2.81"]);
+    let after = control.reader.load();
     let same = |id| Arc::ptr_eq(before.catalog().zone(id).unwrap(), after.catalog().zone(id).unwrap());
     assert_eq!((same(&lab), same(&other)), (true, false));
 }
 
 #[test]
 fn the_loop_frees_the_world_of_before_a_reload_a_second_later() {
-    let mut house = house(&[("other.test.toml", OTHER)]);
-    let before = Arc::downgrade(&house.reader.load());
-    house.write("lab.test.toml", APP);
-    house.reload();
+    let mut control = control(&[("other.test.toml", OTHER)]);
+    let before = Arc::downgrade(&control.reader.load());
+    control.write("lab.test.toml", APP);
+    control.reload();
     assert!(before.upgrade().is_some(), "a worker that sees the new one must not be the last to hold the old one");
-    house.handle(Event::Tick);
+    control.handle(Event::Tick);
     assert!(before.upgrade().is_some());
-    house.at = Timestamp(house.at.0 + RETIRED_FOR);
-    house.handle(Event::Tick);
+    control.at = Timestamp(control.at.0 + RETIRED_FOR);
+    control.handle(Event::Tick);
     assert!(before.upgrade().is_none(), "its memory is given back");
 }
 
 #[test]
 fn a_reload_keeps_the_state_of_a_check() {
-    let mut house = house(&[("lab.test.toml", APP)]);
-    house.observe("blue", Fail);
-    assert_eq!(house.ask("app.lab.test"), [GREEN]);
+    let mut control = control(&[("lab.test.toml", APP)]);
+    control.observe("blue", Fail);
+    assert_eq!(control.ask("app.lab.test"), [GREEN]);
     // A check whose name comes earlier must not take the slot.
-    house.write("a.toml", "[[health_check]]\nname = 'a'\ntype = 'tcp'\nip_address = '127.0.53.99'\nport = 1\n");
-    house.reload();
-    assert_eq!(house.ask("app.lab.test"), [GREEN]);
-    assert_eq!((house.plans.borrow().len(), *house.pending.borrow()), (2, 1));
-    house.observe("a", Fail);
-    (0..3).for_each(|_| house.observe("blue", Pass));
-    assert_eq!(house.ask("app.lab.test"), [BLUE]);
+    control.write("a.toml", "[[health_check]]\nname = 'a'\ntype = 'tcp'\nip_address = '127.0.53.99'\nport = 1\n");
+    control.reload();
+    assert_eq!(control.ask("app.lab.test"), [GREEN]);
+    assert_eq!((control.plans.borrow().len(), *control.pending.borrow()), (2, 1));
+    control.observe("a", Fail);
+    (0..3).for_each(|_| control.observe("blue", Pass));
+    assert_eq!(control.ask("app.lab.test"), [BLUE]);
 }
 
 #[test]
 fn results_of_a_removed_check_are_ignored() {
-    let mut house = house(&[("lab.test.toml", APP)]);
-    let plan = house.plans.borrow()[0].clone();
+    let mut control = control(&[("lab.test.toml", APP)]);
+    let plan = control.plans.borrow()[0].clone();
     let end = APP.find("[[health_check]]").unwrap();
     let unchecked = APP[..end].replace("health_check = 'blue'", "");
     let weighted = unchecked.replace("failover = 'primary'", "weight = 1");
-    house.write("lab.test.toml", &weighted.replace("failover = 'secondary'", "weight = 0"));
-    house.reload();
-    assert!(house.plans.borrow().is_empty());
+    control.write("lab.test.toml", &weighted.replace("failover = 'secondary'", "weight = 0"));
+    control.reload();
+    assert!(control.plans.borrow().is_empty());
     let ProbePlan { slot, generation, .. } = plan;
     for _ in 0..5 {
         let status = Box::new("too late");
-        house.handle(Event::Observed(Observed {
+        control.handle(Event::Observed(Observed {
             slot,
             generation,
             observation: Fail,
@@ -332,122 +332,124 @@ fn results_of_a_removed_check_are_ignored() {
             took: Duration::ZERO,
         }));
     }
-    assert_eq!(house.ask("app.lab.test"), [BLUE]);
+    assert_eq!(control.ask("app.lab.test"), [BLUE]);
 }
 
 #[test]
 fn a_broken_file_keeps_its_zone_and_other_files_are_loaded() {
-    let mut house = house(&[("lab.test.toml", APP), ("other.test.toml", OTHER)]);
-    house.write("lab.test.toml", &APP.replace("'192.0.2.11'", "'192.0.2.999'"));
-    house.write("other.test.toml", &OTHER.replace("192.0.2.80", "192.0.2.81"));
-    house.reload();
-    assert_eq!(house.ask("app.lab.test"), [BLUE]);
-    assert_eq!(house.ask("www.other.test"), ["192.0.2.81"]);
-    assert!(house.diagnostics().contains("192.0.2.999"), "{}", house.diagnostics());
+    let mut control = control(&[("lab.test.toml", APP), ("other.test.toml", OTHER)]);
+    control.write("lab.test.toml", &APP.replace("'192.0.2.11'", "'192.0.2.999'"));
+    control.write("other.test.toml", &OTHER.replace("192.0.2.80", "192.0.2.81"));
+    control.reload();
+    assert_eq!(control.ask("app.lab.test"), [BLUE]);
+    assert_eq!(control.ask("www.other.test"), ["192.0.2.81"]);
+    assert!(control.diagnostics().contains("192.0.2.999"), "{}", control.diagnostics());
     // Its check goes on as well.
-    house.observe("blue", Fail);
-    assert_eq!(house.ask("app.lab.test"), [GREEN]);
+    control.observe("blue", Fail);
+    assert_eq!(control.ask("app.lab.test"), [GREEN]);
 }
 
 #[test]
 fn a_zone_is_served_although_its_file_is_lost() {
     let third = |address: &str| OTHER.replace("other.test", "third.test").replace("192.0.2.80", address);
-    let mut house =
-        house(&[("lab.test.toml", APP), ("other.test.toml", OTHER), ("third.test.toml", &third("192.0.2.1"))]);
-    fs::remove_dir_all(house.directory.path().join("state/last-good")).unwrap();
-    let goes_on = |house: &House, third: &str| {
-        assert_eq!(house.ask("app.lab.test"), [BLUE]);
-        assert_eq!(house.ask("www.other.test"), ["192.0.2.80"]);
-        assert_eq!(house.ask("www.third.test"), [third]);
+    let mut control =
+        control(&[("lab.test.toml", APP), ("other.test.toml", OTHER), ("third.test.toml", &third("192.0.2.1"))]);
+    fs::remove_dir_all(control.directory.path().join("state/last-good")).unwrap();
+    let goes_on = |control: &TestControl, third: &str| {
+        assert_eq!(control.ask("app.lab.test"), [BLUE]);
+        assert_eq!(control.ask("www.other.test"), ["192.0.2.80"]);
+        assert_eq!(control.ask("www.third.test"), [third]);
     };
-    let frozen = |house: &House| {
-        let last = house.control.outputs.last_load.borrow();
+    let frozen = |control: &TestControl| {
+        let last = control.control.outputs.last_load.borrow();
         assert!(last.summary.left_out.is_empty(), "{:?}", last.summary.left_out);
         let name = |path: &PathBuf| path.file_name().unwrap().to_str().unwrap().to_owned();
         last.summary.frozen.iter().map(name).collect::<Vec<_>>()
     };
-    house.write("lab.test.toml", "");
-    house.reload();
-    goes_on(&house, "192.0.2.1");
-    house.write("other.test.toml", &format!("{OTHER}x = ["));
-    house.reload();
-    goes_on(&house, "192.0.2.1");
-    assert_eq!(frozen(&house), ["lab.test.toml", "other.test.toml"]);
-    assert!(house.diagnostics().contains("will not be served after a restart"), "{}", house.diagnostics());
+    control.write("lab.test.toml", "");
+    control.reload();
+    goes_on(&control, "192.0.2.1");
+    control.write("other.test.toml", &format!("{OTHER}x = ["));
+    control.reload();
+    goes_on(&control, "192.0.2.1");
+    assert_eq!(frozen(&control), ["lab.test.toml", "other.test.toml"]);
+    assert!(control.diagnostics().contains("will not be served after a restart"), "{}", control.diagnostics());
     // Others change as ever.
-    house.write("third.test.toml", &third("192.0.2.2"));
-    house.reload();
-    goes_on(&house, "192.0.2.2");
+    control.write("third.test.toml", &third("192.0.2.2"));
+    control.reload();
+    goes_on(&control, "192.0.2.2");
     // Whether a file gets along with one whose check it may define again, or whose zone it has, nobody can tell.
     let check = "[[health_check]]\nname = 'new'\ntype = 'tcp'\nip_address = '127.0.53.11'\nport = 1\n";
     for new in [check, &OTHER.replace("other.test", "lab.test")] {
-        house.write("new.toml", new);
-        house.reload();
-        goes_on(&house, "192.0.2.2");
-        let last_load = house.control.outputs.last_load.borrow().clone();
+        control.write("new.toml", new);
+        control.reload();
+        goes_on(&control, "192.0.2.2");
+        let last_load = control.control.outputs.last_load.borrow().clone();
         let hints: Vec<&str> =
             last_load.diagnostics.iter().filter_map(|diagnostic| diagnostic.hint.as_deref()).collect();
         assert!(
             last_load.refused.is_some() && hints.iter().any(|hint| hint.contains("correct this file")),
             "{new}\n{hints:?}"
         );
-        fs::remove_file(house.directory.path().join("zones/new.toml")).unwrap();
+        fs::remove_file(control.directory.path().join("zones/new.toml")).unwrap();
     }
-    house.write("lab.test.toml", APP);
-    house.write("other.test.toml", &OTHER.replace("ttl = 10", "ttl = 20"));
-    house.reload();
-    goes_on(&house, "192.0.2.2");
-    assert_eq!((frozen(&house), house.diagnostics()), (vec![], String::new()));
+    control.write("lab.test.toml", APP);
+    control.write("other.test.toml", &OTHER.replace("ttl = 10", "ttl = 20"));
+    control.reload();
+    goes_on(&control, "192.0.2.2");
+    assert_eq!((frozen(&control), control.diagnostics()), (vec![], String::new()));
 }
 
 #[test]
 fn zones_stay_when_all_files_vanish_together() {
-    let mut house = house(&[("lab.test.toml", APP), ("other.test.toml", OTHER)]);
-    fs::rename(house.directory.path().join("zones"), house.directory.path().join("elsewhere")).unwrap();
-    house.reload();
-    assert_eq!(house.ask("app.lab.test"), [BLUE]);
-    assert!(house.diagnostics().contains("zones directory"), "{}", house.diagnostics());
-    fs::rename(house.directory.path().join("elsewhere"), house.directory.path().join("zones")).unwrap();
-    fs::remove_file(house.directory.path().join("zones/other.test.toml")).unwrap();
-    house.reload();
-    assert_eq!(house.ask("www.other.test"), [""; 0]);
-    assert_eq!(house.ask("app.lab.test"), [BLUE]);
+    let mut control = control(&[("lab.test.toml", APP), ("other.test.toml", OTHER)]);
+    fs::rename(control.directory.path().join("zones"), control.directory.path().join("elsewhere")).unwrap();
+    control.reload();
+    assert_eq!(control.ask("app.lab.test"), [BLUE]);
+    assert!(control.diagnostics().contains("zones directory"), "{}", control.diagnostics());
+    fs::rename(control.directory.path().join("elsewhere"), control.directory.path().join("zones")).unwrap();
+    fs::remove_file(control.directory.path().join("zones/other.test.toml")).unwrap();
+    control.reload();
+    assert_eq!(control.ask("www.other.test"), [""; 0]);
+    assert_eq!(control.ask("app.lab.test"), [BLUE]);
 }
 
 #[test]
 fn the_records_of_a_zone_can_be_read_again() {
-    let mut house = house(&[("lab.test.toml", APP), ("other.test.toml", OTHER)]);
-    let id = |house: &House| house.control.base.zone_model(&zone_id(house, "other.test.")).map(|zone| zone.id.clone());
-    assert_eq!(id(&house), Ok(zone_id(&house, "other.test.")));
-    let addresses = |house: &House| {
-        let zone = house.control.base.zone_model(&zone_id(house, "other.test.")).unwrap();
+    let mut control = control(&[("lab.test.toml", APP), ("other.test.toml", OTHER)]);
+    let id = |control: &TestControl| {
+        control.control.base.zone_model(&zone_id(control, "other.test.")).map(|zone| zone.id.clone())
+    };
+    assert_eq!(id(&control), Ok(zone_id(&control, "other.test.")));
+    let addresses = |control: &TestControl| {
+        let zone = control.control.base.zone_model(&zone_id(control, "other.test.")).unwrap();
         let set = zone.record_sets.iter().find(|set| set.name.to_string() == "www.other.test.").unwrap();
         let Content::Records { values, .. } = &set.content else { panic!("it has records") };
         values.iter().map(ToString::to_string).collect::<Vec<_>>()
     };
-    assert_eq!(addresses(&house), ["192.0.2.80"]);
-    house.write("other.test.toml", &OTHER.replace("192.0.2.80", "192.0.2.81"));
-    assert_eq!(addresses(&house), ["192.0.2.80"], "as it is served, not as it stands in the file");
-    house.reload();
-    assert_eq!(addresses(&house), ["192.0.2.81"]);
+    assert_eq!(addresses(&control), ["192.0.2.80"]);
+    control.write("other.test.toml", &OTHER.replace("192.0.2.80", "192.0.2.81"));
+    assert_eq!(addresses(&control), ["192.0.2.80"], "as it is served, not as it stands in the file");
+    control.reload();
+    assert_eq!(addresses(&control), ["192.0.2.81"]);
     let unknown = HostedZoneId("Z0".to_owned());
-    assert_eq!(house.control.base.zone_model(&unknown).unwrap_err(), NoModel::Unknown(unknown));
+    assert_eq!(control.control.base.zone_model(&unknown).unwrap_err(), NoModel::Unknown(unknown));
 }
 
 /// The id of the zone of this name, as it is served.
-fn zone_id(house: &House, name: &str) -> HostedZoneId {
-    let world = house.reader.load();
+fn zone_id(control: &TestControl, name: &str) -> HostedZoneId {
+    let world = control.reader.load();
     let zone = world.catalog().zones().find(|zone| zone.name().to_string() == name).unwrap();
     zone.id().clone()
 }
 
 #[test]
 fn a_restart_serves_the_last_good_source_of_a_broken_file() {
-    let house = house(&[("lab.test.toml", APP)]);
-    house.write("lab.test.toml", "name = 'lab.test'\n[[record]]\nname = ");
-    let House { directory, .. } = house;
-    let house = start(directory).unwrap_or_else(|refused| panic!("{refused}"));
-    assert_eq!(house.ask("app.lab.test"), [BLUE]);
+    let control = control(&[("lab.test.toml", APP)]);
+    control.write("lab.test.toml", "name = 'lab.test'\n[[record]]\nname = ");
+    let TestControl { directory, .. } = control;
+    let control = start(directory).unwrap_or_else(|refused| panic!("{refused}"));
+    assert_eq!(control.ask("app.lab.test"), [BLUE]);
 }
 
 /// A zone as an earlier version took it, whose primary has no health check.
@@ -455,10 +457,10 @@ fn refused_today() -> String {
     APP.replace("health_check = 'blue'", "")
 }
 
-/// The house after an upgrade: this text is in its file, and the copy of what was served before is
+/// The control after an upgrade: this text is in its file, and the copy of what was served before is
 /// the same.
-fn upgraded(text: &str) -> House {
-    let House { directory, .. } = house(&[("lab.test.toml", APP), ("other.test.toml", OTHER)]);
+fn upgraded(text: &str) -> TestControl {
+    let TestControl { directory, .. } = control(&[("lab.test.toml", APP), ("other.test.toml", OTHER)]);
     fs::write(directory.path().join("zones/lab.test.toml"), text).unwrap();
     let copies = fs::read_dir(directory.path().join("state/last-good")).unwrap().map(|entry| entry.unwrap().path());
     let copy = copies.into_iter().find(|path| path.to_str().unwrap().ends_with("lab.test.toml")).unwrap();
@@ -468,30 +470,30 @@ fn upgraded(text: &str) -> House {
 
 #[test]
 fn a_zone_that_only_a_newer_rule_refuses_goes_on_from_its_copy() {
-    let mut house = upgraded(&refused_today());
-    let refused = |house: &House| house.diagnostics().contains("must have an associated health check");
-    assert_eq!(house.ask("app.lab.test"), [BLUE]);
-    assert!(refused(&house), "{}", house.diagnostics());
-    assert!(house.control.base.zone_model(&zone_id(&house, "lab.test.")).is_ok());
+    let mut control = upgraded(&refused_today());
+    let refused = |control: &TestControl| control.diagnostics().contains("must have an associated health check");
+    assert_eq!(control.ask("app.lab.test"), [BLUE]);
+    assert!(refused(&control), "{}", control.diagnostics());
+    assert!(control.control.base.zone_model(&zone_id(&control, "lab.test.")).is_ok());
     // Others change as ever, and so do settings, for which it is read again.
-    house.write("other.test.toml", &OTHER.replace("192.0.2.80", "192.0.2.81"));
+    control.write("other.test.toml", &OTHER.replace("192.0.2.80", "192.0.2.81"));
     let settings = SETTINGS.to_owned() + "[[vpc]]\nid = 'vpc-1'\nregion = 'eu-central-1'\ncidrs = ['10.0.0.0/8']\n";
-    fs::write(house.directory.path().join("fiftythree.toml"), settings).unwrap();
-    house.reload();
+    fs::write(control.directory.path().join("fiftythree.toml"), settings).unwrap();
+    control.reload();
     assert_eq!(
-        (house.ask("app.lab.test"), house.ask("www.other.test")),
+        (control.ask("app.lab.test"), control.ask("www.other.test")),
         (vec![BLUE.into()], vec!["192.0.2.81".into()])
     );
-    assert!(refused(&house), "{}", house.diagnostics());
+    assert!(refused(&control), "{}", control.diagnostics());
     // An edit that leaves the fault is not served.
-    house.write("lab.test.toml", &refused_today().replace(BLUE, "192.0.2.13"));
-    house.reload();
-    assert_eq!(house.ask("app.lab.test"), [BLUE]);
-    let mut house = house.killed_and_restarted_after(1);
-    assert_eq!(house.ask("app.lab.test"), [BLUE]);
-    house.write("lab.test.toml", &APP.replace(BLUE, "192.0.2.14"));
-    house.reload();
-    assert_eq!((house.ask("app.lab.test"), house.diagnostics()), (vec!["192.0.2.14".into()], String::new()));
+    control.write("lab.test.toml", &refused_today().replace(BLUE, "192.0.2.13"));
+    control.reload();
+    assert_eq!(control.ask("app.lab.test"), [BLUE]);
+    let mut control = control.killed_and_restarted_after(1);
+    assert_eq!(control.ask("app.lab.test"), [BLUE]);
+    control.write("lab.test.toml", &APP.replace(BLUE, "192.0.2.14"));
+    control.reload();
+    assert_eq!((control.ask("app.lab.test"), control.diagnostics()), (vec!["192.0.2.14".into()], String::new()));
 }
 
 #[test]
@@ -530,7 +532,7 @@ values = ['192.0.2.80']
 
 /// A server that stopped, having served a parent zone, its child, and another.
 fn stopped_with_child() -> tempfile::TempDir {
-    house(&[("child.toml", CHILD), ("lab.test.toml", APP), ("other.toml", PARENT)]).directory
+    control(&[("child.toml", CHILD), ("lab.test.toml", APP), ("other.toml", PARENT)]).directory
 }
 
 /// The copy of this zone file in the state directory.
@@ -540,7 +542,7 @@ fn copy(directory: &tempfile::TempDir, name: &str) -> PathBuf {
     copies.map(|entry| entry.unwrap().path()).find(is_it).unwrap()
 }
 
-impl House {
+impl TestControl {
     fn rcode(&self, name: &str) -> Rcode {
         let mut question = QueryName::default();
         question.set(&Name::parse(name).unwrap());
@@ -594,14 +596,14 @@ fn a_broken_file_without_a_usable_copy_is_servfail_and_everything_else_is_served
         let directory = stopped_with_child();
         how(&copy(&directory, "child.toml"));
         breaks(&directory.path().join("zones/child.toml"));
-        let house = start(directory).unwrap_or_else(|refused| panic!("{damage}, {broken}: {refused}"));
-        assert_eq!(house.rcode("www.child.other.test"), Rcode::ServFail, "copy {damage}, file {broken}");
-        assert_eq!(house.unavailable(), ["child.other.test."], "copy {damage}, file {broken}");
+        let control = start(directory).unwrap_or_else(|refused| panic!("{damage}, {broken}: {refused}"));
+        assert_eq!(control.rcode("www.child.other.test"), Rcode::ServFail, "copy {damage}, file {broken}");
+        assert_eq!(control.unavailable(), ["child.other.test."], "copy {damage}, file {broken}");
         assert_eq!(
-            (house.ask("app.lab.test"), house.ask("any.other.test")),
+            (control.ask("app.lab.test"), control.ask("any.other.test")),
             (vec![BLUE.to_owned()], vec!["192.0.2.80".to_owned()])
         );
-        let diagnostics = house.diagnostics();
+        let diagnostics = control.diagnostics();
         assert!(diagnostics.contains("every query for child.other.test. is answered with SERVFAIL"), "{diagnostics}");
     }
 }
@@ -611,56 +613,56 @@ fn an_unavailable_zone_stays_so_until_its_file_is_mended_or_removed() {
     let directory = stopped_with_child();
     fs::write(copy(&directory, "child.toml"), "").unwrap();
     fs::write(directory.path().join("zones/child.toml"), "[[record]\n").unwrap();
-    let mut house = start(directory).unwrap_or_else(|refused| panic!("{refused}"));
-    let is_unavailable = |house: &House| {
+    let mut control = start(directory).unwrap_or_else(|refused| panic!("{refused}"));
+    let is_unavailable = |control: &TestControl| {
         assert_eq!(
-            (house.rcode("www.child.other.test"), house.unavailable()),
+            (control.rcode("www.child.other.test"), control.unavailable()),
             (Rcode::ServFail, vec!["child.other.test.".to_owned()])
         );
     };
     // Others are edited; the settings too; the file is emptied, or unreadable; the directory vanishes.
-    house.write("other.toml", &PARENT.replace("192.0.2.80", "192.0.2.81"));
-    house.reload();
-    is_unavailable(&house);
-    assert_eq!(house.ask("any.other.test"), ["192.0.2.81"]);
+    control.write("other.toml", &PARENT.replace("192.0.2.80", "192.0.2.81"));
+    control.reload();
+    is_unavailable(&control);
+    assert_eq!(control.ask("any.other.test"), ["192.0.2.81"]);
     fs::write(
-        house.directory.path().join("fiftythree.toml"),
+        control.directory.path().join("fiftythree.toml"),
         format!("{SETTINGS}[location]\nclient_subnet = 'use'\n[metrics]\ncount_answers = ['app.lab.test']\n"),
     )
     .unwrap();
-    house.reload();
-    is_unavailable(&house);
-    house.write("child.toml", "");
-    house.reload();
-    is_unavailable(&house);
-    let zones = house.directory.path().join("zones");
-    fs::rename(&zones, house.directory.path().join("elsewhere")).unwrap();
-    house.reload();
-    is_unavailable(&house);
-    fs::rename(house.directory.path().join("elsewhere"), &zones).unwrap();
+    control.reload();
+    is_unavailable(&control);
+    control.write("child.toml", "");
+    control.reload();
+    is_unavailable(&control);
+    let zones = control.directory.path().join("zones");
+    fs::rename(&zones, control.directory.path().join("elsewhere")).unwrap();
+    control.reload();
+    is_unavailable(&control);
+    fs::rename(control.directory.path().join("elsewhere"), &zones).unwrap();
     // Its records cannot be told, and why.
-    let id = zone_id(&house, "child.other.test.");
-    let error = house.control.base.zone_model(&id).unwrap_err().to_string();
+    let id = zone_id(&control, "child.other.test.");
+    let error = control.control.base.zone_model(&id).unwrap_err().to_string();
     assert!(error.contains("child.toml is broken and no usable copy of it is kept"), "{error}");
     // A copy that somebody made of it does not become the zone.
-    house.write("child (copy).toml", &CHILD.replace("192.0.2.90", "192.0.2.99"));
-    house.reload();
-    is_unavailable(&house);
-    assert_eq!(house.left_out(), ["child (copy).toml"]);
-    let mut house = house.killed_and_restarted_after(1);
-    is_unavailable(&house);
-    assert_eq!(house.left_out(), ["child (copy).toml"]);
-    house.write("child.toml", CHILD);
-    house.reload();
-    assert_eq!((house.ask("www.child.other.test"), house.unavailable()), (vec!["192.0.2.90".to_owned()], vec![]));
+    control.write("child (copy).toml", &CHILD.replace("192.0.2.90", "192.0.2.99"));
+    control.reload();
+    is_unavailable(&control);
+    assert_eq!(control.left_out(), ["child (copy).toml"]);
+    let mut control = control.killed_and_restarted_after(1);
+    is_unavailable(&control);
+    assert_eq!(control.left_out(), ["child (copy).toml"]);
+    control.write("child.toml", CHILD);
+    control.reload();
+    assert_eq!((control.ask("www.child.other.test"), control.unavailable()), (vec!["192.0.2.90".to_owned()], vec![]));
     // From then on there is a copy again.
-    fs::remove_file(house.directory.path().join("zones/child (copy).toml")).unwrap();
-    house.write("child.toml", "[[record]\n");
-    let mut house = house.killed_and_restarted_after(1);
-    assert_eq!((house.ask("www.child.other.test"), house.unavailable()), (vec!["192.0.2.90".to_owned()], vec![]));
-    fs::remove_file(house.directory.path().join("zones/child.toml")).unwrap();
-    house.reload();
-    assert_eq!(house.ask("www.child.other.test"), ["192.0.2.81"], "the parent's wildcard");
+    fs::remove_file(control.directory.path().join("zones/child (copy).toml")).unwrap();
+    control.write("child.toml", "[[record]\n");
+    let mut control = control.killed_and_restarted_after(1);
+    assert_eq!((control.ask("www.child.other.test"), control.unavailable()), (vec!["192.0.2.90".to_owned()], vec![]));
+    fs::remove_file(control.directory.path().join("zones/child.toml")).unwrap();
+    control.reload();
+    assert_eq!(control.ask("www.child.other.test"), ["192.0.2.81"], "the parent's wildcard");
 }
 
 #[test]
@@ -669,9 +671,9 @@ fn names_whose_answers_are_counted_may_lie_outside_a_zone() {
     let settings =
         format!("{SETTINGS}[metrics]\ncount_answers = ['app.lab.test', 'lab.test', 'www.child.other.test']\n");
     fs::write(directory.path().join("fiftythree.toml"), settings).unwrap();
-    let house = start(directory).unwrap_or_else(|refused| panic!("{refused}"));
+    let control = start(directory).unwrap_or_else(|refused| panic!("{refused}"));
     assert_eq!(
-        (house.ask("app.lab.test"), house.ask("www.child.other.test")),
+        (control.ask("app.lab.test"), control.ask("www.child.other.test")),
         (vec![BLUE.to_owned()], vec!["192.0.2.90".to_owned()])
     );
 }
@@ -682,70 +684,70 @@ fn a_file_that_the_version_without_an_index_served_is_known_by_its_copy() {
     fs::remove_file(directory.path().join("state/zone-index")).unwrap();
     fs::write(copy(&directory, "child.toml"), "name = 'child.oth").unwrap();
     fs::write(directory.path().join("zones/child.toml"), CHILD.replace("ttl = 10", "ttl = -1")).unwrap();
-    let house = start(directory).unwrap_or_else(|refused| panic!("{refused}"));
+    let control = start(directory).unwrap_or_else(|refused| panic!("{refused}"));
     assert_eq!(
-        (house.rcode("www.child.other.test"), house.ask("app.lab.test")),
+        (control.rcode("www.child.other.test"), control.ask("app.lab.test")),
         (Rcode::ServFail, vec![BLUE.to_owned()])
     );
 }
 
 #[test]
 fn a_stray_copy_refuses_no_start_and_the_file_that_was_there_first_can_be_edited() {
-    let mut house = house(&[("lab.test.toml", APP), ("other.test.toml", OTHER)]);
+    let mut control = control(&[("lab.test.toml", APP), ("other.test.toml", OTHER)]);
     for (name, text) in
         [("lab (copy).toml", APP.replace("192.0.2.11", "192.0.2.66")), ("other2.toml", OTHER.to_owned())]
     {
-        house.write(name, &text);
+        control.write(name, &text);
     }
-    house.reload();
+    control.reload();
     for _ in 0..2 {
-        assert_eq!(house.left_out(), ["lab (copy).toml", "other2.toml"]);
+        assert_eq!(control.left_out(), ["lab (copy).toml", "other2.toml"]);
         assert_eq!(
-            (house.ask("app.lab.test"), house.ask("www.other.test")),
+            (control.ask("app.lab.test"), control.ask("www.other.test")),
             (vec![BLUE.to_owned()], vec!["192.0.2.80".to_owned()])
         );
-        house = house.killed_and_restarted_after(1);
+        control = control.killed_and_restarted_after(1);
     }
-    house.write("other.test.toml", &OTHER.replace("192.0.2.80", "192.0.2.81"));
-    house.reload();
-    assert_eq!(house.ask("www.other.test"), ["192.0.2.81"]);
+    control.write("other.test.toml", &OTHER.replace("192.0.2.80", "192.0.2.81"));
+    control.reload();
+    assert_eq!(control.ask("www.other.test"), ["192.0.2.81"]);
     // A new file that is broken by itself still refuses it.
-    house.write("new.toml", "name = 7");
-    let House { directory, .. } = house;
+    control.write("new.toml", "name = 7");
+    let TestControl { directory, .. } = control;
     assert!(start(directory).is_err());
 }
 
 #[test]
 fn edits_during_a_load_are_loaded_after_it() {
-    let mut house = house(&[("other.test.toml", OTHER)]);
-    house.handle(Event::Reload(Trigger::Edited));
-    let first = house.loads.try_recv().unwrap();
-    house.handle(Event::Reload(Trigger::Edited));
-    house.handle(Event::Reload(Trigger::Asked));
-    assert!(house.loads.try_recv().is_err(), "one load at a time");
-    let outcome = load(&house.source, &FileSources::default(), first, LoadPhase::Reload);
-    house.write("other.test.toml", &OTHER.replace("192.0.2.80", "192.0.2.82"));
-    house.handle(Event::Compiled(outcome));
-    assert_eq!(house.ask("www.other.test"), ["192.0.2.80"]);
-    assert_eq!(house.do_loads(), 1);
-    assert_eq!(house.ask("www.other.test"), ["192.0.2.82"]);
+    let mut control = control(&[("other.test.toml", OTHER)]);
+    control.handle(Event::Reload(Trigger::Edited));
+    let first = control.loads.try_recv().unwrap();
+    control.handle(Event::Reload(Trigger::Edited));
+    control.handle(Event::Reload(Trigger::Asked));
+    assert!(control.loads.try_recv().is_err(), "one load at a time");
+    let outcome = load(&control.source, &FileSources::default(), first, LoadPhase::Reload);
+    control.write("other.test.toml", &OTHER.replace("192.0.2.80", "192.0.2.82"));
+    control.handle(Event::Compiled(outcome));
+    assert_eq!(control.ask("www.other.test"), ["192.0.2.80"]);
+    assert_eq!(control.do_loads(), 1);
+    assert_eq!(control.ask("www.other.test"), ["192.0.2.82"]);
 }
 
 #[test]
 fn a_reload_that_was_asked_for_is_over_when_nothing_is_being_loaded_any_more() {
-    let mut house = house(&[("other.test.toml", OTHER)]);
-    let reloads = house.reloads.subscribe();
+    let mut control = control(&[("other.test.toml", OTHER)]);
+    let reloads = control.reloads.subscribe();
     let counts = || (reloads.borrow().asked, reloads.borrow().done);
-    house.reload();
+    control.reload();
     assert_eq!(counts(), (0, 0));
-    house.handle(Event::Reload(Trigger::Edited));
-    house.handle(Event::Reload(Trigger::Asked));
-    let edit = house.loads.try_recv().unwrap();
-    house.write("other.test.toml", "name = 1");
+    control.handle(Event::Reload(Trigger::Edited));
+    control.handle(Event::Reload(Trigger::Asked));
+    let edit = control.loads.try_recv().unwrap();
+    control.write("other.test.toml", "name = 1");
     // What was asked for comes after the edit's load, which is of before.
-    house.handle(Event::Compiled(load(&house.source, &FileSources::default(), edit, LoadPhase::Reload)));
+    control.handle(Event::Compiled(load(&control.source, &FileSources::default(), edit, LoadPhase::Reload)));
     assert_eq!(counts(), (1, 0));
-    assert_eq!(house.do_loads(), 1);
+    assert_eq!(control.do_loads(), 1);
     assert_eq!(counts(), (1, 1));
     let outcome = reloads.borrow().outcome.to_string();
     assert!(outcome.starts_with("serving 4 records in 1 zone, 0 health checks; errors in the files: 1, "), "{outcome}");
@@ -754,34 +756,34 @@ fn a_reload_that_was_asked_for_is_over_when_nothing_is_being_loaded_any_more() {
 
 #[test]
 fn a_stale_load_is_dropped() {
-    let mut house = house(&[("other.test.toml", OTHER)]);
-    house.handle(Event::Reload(Trigger::Edited));
-    let request = house.loads.try_recv().unwrap();
-    house.write("other.test.toml", &OTHER.replace("192.0.2.80", "192.0.2.83"));
-    let outcome = load(&house.source, &FileSources::default(), request, LoadPhase::Reload);
-    house.handle(Event::Compiled(LoadOutcome { generation: outcome.generation + 7, ..outcome }));
-    assert_eq!(house.ask("www.other.test"), ["192.0.2.80"]);
+    let mut control = control(&[("other.test.toml", OTHER)]);
+    control.handle(Event::Reload(Trigger::Edited));
+    let request = control.loads.try_recv().unwrap();
+    control.write("other.test.toml", &OTHER.replace("192.0.2.80", "192.0.2.83"));
+    let outcome = load(&control.source, &FileSources::default(), request, LoadPhase::Reload);
+    control.handle(Event::Compiled(LoadOutcome { generation: outcome.generation + 7, ..outcome }));
+    assert_eq!(control.ask("www.other.test"), ["192.0.2.80"]);
 }
 
 #[test]
 fn settings_change_live_where_they_can_and_ask_for_a_restart_where_not() {
-    let mut house = house(&[("other.test.toml", OTHER)]);
+    let mut control = control(&[("other.test.toml", OTHER)]);
     let edited =
         SETTINGS.replace("5300", "5301") + "\n[[vpc]]\nid = 'vpc-1'\nregion = 'eu-central-1'\ncidrs = ['10.0.0.0/8']\n";
-    fs::write(house.directory.path().join("fiftythree.toml"), edited).unwrap();
-    house.handle(Event::Reload(Trigger::Asked));
-    let outcome = load(&house.source, &FileSources::default(), house.loads.try_recv().unwrap(), LoadPhase::Reload);
+    fs::write(control.directory.path().join("fiftythree.toml"), edited).unwrap();
+    control.handle(Event::Reload(Trigger::Asked));
+    let outcome = load(&control.source, &FileSources::default(), control.loads.try_recv().unwrap(), LoadPhase::Reload);
     let Ok(loaded) = &outcome.result else { panic!("refused") };
     assert_eq!(loaded.summary.needs_restart, ["dns.listen"]);
     assert_eq!(loaded.base.settings.vpcs.len(), 1);
     assert_eq!(loaded.base.settings.dns.listen[0].port(), 5300);
     // Broken settings: those in force stay, and the zones go on.
-    house.handle(Event::Compiled(outcome));
-    fs::write(house.directory.path().join("fiftythree.toml"), "[dns]\nlisten = 5300\n").unwrap();
-    house.write("other.test.toml", &OTHER.replace("192.0.2.80", "192.0.2.84"));
-    house.reload();
-    assert_eq!(house.ask("www.other.test"), ["192.0.2.84"]);
-    assert!(house.diagnostics().contains("listen"), "{}", house.diagnostics());
+    control.handle(Event::Compiled(outcome));
+    fs::write(control.directory.path().join("fiftythree.toml"), "[dns]\nlisten = 5300\n").unwrap();
+    control.write("other.test.toml", &OTHER.replace("192.0.2.80", "192.0.2.84"));
+    control.reload();
+    assert_eq!(control.ask("www.other.test"), ["192.0.2.84"]);
+    assert!(control.diagnostics().contains("listen"), "{}", control.diagnostics());
 }
 
 #[test]
@@ -794,63 +796,63 @@ fn a_geo_database_that_is_none_is_refused_by_name_and_changes_nothing_later() {
     let text = refused.diagnostics().render(Style::Plain);
     assert!(text.contains("broken.mmdb"), "{text}");
 
-    let mut house = house(&[("other.test.toml", OTHER)]);
-    fs::write(house.directory.path().join("broken.mmdb"), "no database").unwrap();
-    fs::write(house.directory.path().join("fiftythree.toml"), &with_geo).unwrap();
-    house.write("other.test.toml", &OTHER.replace("192.0.2.80", "192.0.2.85"));
-    house.reload();
-    assert_eq!(house.ask("www.other.test"), ["192.0.2.85"]);
-    assert!(house.diagnostics().contains("broken.mmdb"), "{}", house.diagnostics());
+    let mut control = control(&[("other.test.toml", OTHER)]);
+    fs::write(control.directory.path().join("broken.mmdb"), "no database").unwrap();
+    fs::write(control.directory.path().join("fiftythree.toml"), &with_geo).unwrap();
+    control.write("other.test.toml", &OTHER.replace("192.0.2.80", "192.0.2.85"));
+    control.reload();
+    assert_eq!(control.ask("www.other.test"), ["192.0.2.85"]);
+    assert!(control.diagnostics().contains("broken.mmdb"), "{}", control.diagnostics());
 }
 
 #[test]
 fn another_zones_directory_is_served_unless_it_holds_nothing() {
-    let mut house = house(&[("other.test.toml", OTHER)]);
-    let settings = house.directory.path().join("fiftythree.toml");
+    let mut control = control(&[("other.test.toml", OTHER)]);
+    let settings = control.directory.path().join("fiftythree.toml");
     for nothing in ["missing", "empty"] {
         fs::write(&settings, SETTINGS.replace("'zones'", &format!("'{nothing}'"))).unwrap();
-        house.reload();
-        assert_eq!(house.ask("www.other.test"), ["192.0.2.80"]);
-        fs::create_dir(house.directory.path().join("empty")).unwrap_or_default();
+        control.reload();
+        assert_eq!(control.ask("www.other.test"), ["192.0.2.80"]);
+        fs::create_dir(control.directory.path().join("empty")).unwrap_or_default();
     }
     let moved = OTHER.replace("192.0.2.80", "192.0.2.86");
-    fs::write(house.directory.path().join("empty/other.test.toml"), moved).unwrap();
-    house.reload();
-    assert_eq!(house.ask("www.other.test"), ["192.0.2.86"]);
+    fs::write(control.directory.path().join("empty/other.test.toml"), moved).unwrap();
+    control.reload();
+    assert_eq!(control.ask("www.other.test"), ["192.0.2.86"]);
 }
 
 #[test]
 fn a_state_directory_that_cannot_be_written_is_only_a_warning() {
     let files = directory(&[("other.test.toml", OTHER)]);
     fs::write(files.path().join("state"), "a file, no directory").unwrap();
-    let house = start(files).unwrap_or_else(|refused| panic!("{refused}"));
-    assert_eq!(house.ask("www.other.test"), ["192.0.2.80"]);
+    let control = start(files).unwrap_or_else(|refused| panic!("{refused}"));
+    assert_eq!(control.ask("www.other.test"), ["192.0.2.80"]);
 }
 
 #[test]
 fn after_a_kill_the_saved_status_counts_and_the_streak_continues() {
-    let mut house = house(&[("lab.test.toml", APP)]);
+    let mut control = control(&[("lab.test.toml", APP)]);
     for observation in [Pass, Fail, Fail, Fail, Pass, Pass] {
-        house.observe("blue", observation);
+        control.observe("blue", observation);
     }
     // The check asks every second: two seconds later no result was missed.
-    let mut house = house.killed_and_restarted_after(2);
-    assert_eq!(house.ask("app.lab.test"), [GREEN]);
-    assert_eq!(*house.pending.borrow(), 0, "nothing is waited for");
-    house.observe("blue", Pass);
-    assert_eq!(house.ask("app.lab.test"), [BLUE], "the third pass in a row");
+    let mut control = control.killed_and_restarted_after(2);
+    assert_eq!(control.ask("app.lab.test"), [GREEN]);
+    assert_eq!(*control.pending.borrow(), 0, "nothing is waited for");
+    control.observe("blue", Pass);
+    assert_eq!(control.ask("app.lab.test"), [BLUE], "the third pass in a row");
 }
 
 #[test]
 fn an_old_saved_state_counts_until_the_first_result() {
-    let mut house = house(&[("lab.test.toml", APP)]);
-    house.observe("blue", Fail);
-    let mut house = house.killed_and_restarted_after(3600);
-    assert_eq!(house.ask("app.lab.test"), [GREEN]);
+    let mut control = control(&[("lab.test.toml", APP)]);
+    control.observe("blue", Fail);
+    let mut control = control.killed_and_restarted_after(3600);
+    assert_eq!(control.ask("app.lab.test"), [GREEN]);
     // Still the same a restart later: it does not become younger by being written down again.
     let mut twice = {
-        house.at = Timestamp(house.at.0 + Duration::from_secs(1));
-        house.killed_and_restarted_after(0)
+        control.at = Timestamp(control.at.0 + Duration::from_secs(1));
+        control.killed_and_restarted_after(0)
     };
     assert_eq!(twice.ask("app.lab.test"), [GREEN]);
     twice.observe("blue", Pass);
@@ -859,58 +861,59 @@ fn an_old_saved_state_counts_until_the_first_result() {
 
 #[test]
 fn history_is_restored() {
-    let mut house = house(&[("lab.test.toml", APP)]);
+    let mut control = control(&[("lab.test.toml", APP)]);
     for (second, observation) in (1..).zip([Pass, Pass, Fail, Fail, Fail, Fail]) {
-        house.at = Timestamp(Duration::from_secs(second));
-        house.observe("blue", observation);
+        control.at = Timestamp(Duration::from_secs(second));
+        control.observe("blue", observation);
     }
-    let before = house.control.check_histories.of(CheckSlot(0)).history.clone();
+    let before = control.control.check_histories.of(CheckSlot(0)).history.clone();
     let counts: Vec<u32> = before.runs().map(|run| run.results).collect();
     assert_eq!(counts, [2, 4]);
     assert_eq!(&*before.last_transition().unwrap().why, "3 failures in a row: as the test wants");
-    let house = house.killed_and_restarted_after(1);
-    assert_eq!(house.control.check_histories.of(CheckSlot(0)).history.clone(), before);
+    let control = control.killed_and_restarted_after(1);
+    assert_eq!(control.control.check_histories.of(CheckSlot(0)).history.clone(), before);
 }
 
 #[test]
 fn the_last_result_is_a_restored_one_after_a_restart_and_not_after_the_clock_was_set() {
-    let mut house = start_at(directory(&[("lab.test.toml", APP)]), Timestamp(Duration::from_secs(1000))).ok().unwrap();
-    let is_remembered = |house: &House| house.health.load().checks(None)[0].is_restored();
-    house.at = Timestamp(Duration::from_secs(10));
-    house.observe("blue", Fail);
-    assert!(!is_remembered(&house));
-    let mut house = house.killed_and_restarted_after(2000);
-    assert!(is_remembered(&house));
-    house.observe("blue", Fail);
-    assert!(!is_remembered(&house));
+    let mut control =
+        start_at(directory(&[("lab.test.toml", APP)]), Timestamp(Duration::from_secs(1000))).ok().unwrap();
+    let is_remembered = |control: &TestControl| control.health.load().checks(None)[0].is_restored();
+    control.at = Timestamp(Duration::from_secs(10));
+    control.observe("blue", Fail);
+    assert!(!is_remembered(&control));
+    let mut control = control.killed_and_restarted_after(2000);
+    assert!(is_remembered(&control));
+    control.observe("blue", Fail);
+    assert!(!is_remembered(&control));
 }
 
 #[test]
 fn a_check_that_asks_something_else_after_a_restart_is_pending() {
-    let mut house = house(&[("lab.test.toml", APP)]);
-    house.observe("blue", Fail);
-    house.write("lab.test.toml", &APP.replace("8080", "8081"));
-    let house = house.killed_and_restarted_after(1);
-    assert_eq!(*house.pending.borrow(), 1);
+    let mut control = control(&[("lab.test.toml", APP)]);
+    control.observe("blue", Fail);
+    control.write("lab.test.toml", &APP.replace("8080", "8081"));
+    let control = control.killed_and_restarted_after(1);
+    assert_eq!(*control.pending.borrow(), 1);
 }
 
 #[test]
 fn a_damaged_saved_state_does_not_prevent_the_start() {
-    let mut first = house(&[("lab.test.toml", APP)]);
+    let mut first = control(&[("lab.test.toml", APP)]);
     first.observe("blue", Fail);
-    let house = first.killed_and_restarted_after(0);
-    let journal = house.directory.path().join("state/health.journal");
-    drop(house.control);
-    house.keeping.finish(Duration::from_secs(30));
+    let control = first.killed_and_restarted_after(0);
+    let journal = control.directory.path().join("state/health.journal");
+    drop(control.control);
+    control.keeping.finish(Duration::from_secs(30));
     let text = fs::read(&journal).unwrap();
     for end in 0..=text.len() {
         fs::write(&journal, &text[..end]).unwrap();
-        let found = store::Journal::new(&house.directory.path().join("state")).recover();
+        let found = store::Journal::new(&control.directory.path().join("state")).recover();
         SavedState::read(found.lines.iter().map(String::as_str));
         assert_eq!(found.damage, None);
     }
     fs::write(&journal, "no journal\n").unwrap();
-    let again = start(house.directory).unwrap_or_else(|refused| panic!("{refused}"));
+    let again = start(control.directory).unwrap_or_else(|refused| panic!("{refused}"));
     assert_eq!(again.ask("app.lab.test"), [BLUE]);
     assert!(journal.with_extension("journal.damaged-1").exists());
 }
@@ -921,7 +924,7 @@ fn request(pattern: &str, action: Action, until: Option<u64>) -> OverrideRequest
     OverrideRequest { pattern: Pattern(pattern.to_owned()), action, reason, author, from: Timestamp::default(), until }
 }
 
-impl House {
+impl TestControl {
     fn change_overrides(&mut self, event: impl FnOnce(Answer) -> Event) -> Result<OverrideOutcome, OverrideError> {
         let (answer, outcome) = oneshot::channel();
         self.handle(event(answer));
@@ -936,34 +939,34 @@ impl House {
 
 #[test]
 fn an_override_changes_answers_until_it_is_cleared() {
-    let mut house = house(&[("lab.test.toml", APP)]);
-    house.observe("blue", Pass);
+    let mut control = control(&[("lab.test.toml", APP)]);
+    control.observe("blue", Pass);
     let outcome =
-        house.change_overrides(|answer| Event::SetOverride(request("bl*", Action::Down, None), answer)).unwrap();
-    assert_eq!(house.ask("app.lab.test"), [GREEN]);
+        control.change_overrides(|answer| Event::SetOverride(request("bl*", Action::Down, None), answer)).unwrap();
+    assert_eq!(control.ask("app.lab.test"), [GREEN]);
     assert_eq!(outcome.changed[0].checks, ["blue".into()]);
     assert!(outcome.durable.is_ok());
-    house.observe("blue", Pass);
-    assert_eq!(house.ask("app.lab.test"), [GREEN]);
-    let cleared = house.change_overrides(|answer| Event::ClearOverrides(Pattern("*".to_owned()), answer)).unwrap();
+    control.observe("blue", Pass);
+    assert_eq!(control.ask("app.lab.test"), [GREEN]);
+    let cleared = control.change_overrides(|answer| Event::ClearOverrides(Pattern("*".to_owned()), answer)).unwrap();
     assert_eq!(cleared.changed.len(), 1);
-    assert_eq!(house.ask("app.lab.test"), [BLUE]);
-    let history = house.control.check_histories.of(CheckSlot(0)).history.clone();
+    assert_eq!(control.ask("app.lab.test"), [BLUE]);
+    let history = control.control.check_histories.of(CheckSlot(0)).history.clone();
     let why: Vec<&str> = history.transitions().map(|past| &*past.why).collect();
     assert_eq!(why, ["overridden to down by ada from 1970-01-01T00:00:00Z: kernel update", "the override has ended"]);
 }
 
 #[test]
 fn an_override_that_was_answered_is_in_the_view() {
-    let mut house = house(&[("lab.test.toml", APP)]);
-    house.observe("blue", Pass);
-    let before = house.health.load();
-    house.change_overrides(|answer| Event::SetOverride(request("blue", Action::Down, None), answer)).unwrap();
-    let (view, at) = (house.health.load(), house.at);
+    let mut control = control(&[("lab.test.toml", APP)]);
+    control.observe("blue", Pass);
+    let before = control.health.load();
+    control.change_overrides(|answer| Event::SetOverride(request("blue", Action::Down, None), answer)).unwrap();
+    let (view, at) = (control.health.load(), control.at);
     let check = &view.checks(None)[0];
     assert_eq!((check.view.verdict, check.view.without_overrides), (Status::Unhealthy, Status::Healthy));
     assert_eq!(view.override_of(check, at), Some(&view.overrides(at)[0].details));
-    assert!(Arc::ptr_eq(&view.world, &house.reader.load()), "view and world belong together");
+    assert!(Arc::ptr_eq(&view.world, &control.reader.load()), "view and world belong together");
     assert_eq!((before.checks(None)[0].view.verdict, before.overrides(at).len()), (Status::Healthy, 0));
 }
 
@@ -982,7 +985,7 @@ fn zone_with_checks(count: usize) -> String {
 #[test]
 fn results_that_wait_are_published_in_one_world_and_reported_in_order() {
     const CHECKS: usize = 2 * BATCH + 88;
-    let House { control, reader, plans, .. } = house(&[("lab.test.toml", &zone_with_checks(CHECKS))]);
+    let TestControl { control, reader, plans, .. } = control(&[("lab.test.toml", &zone_with_checks(CHECKS))]);
     let event_log = control.outputs.event_log.clone();
     let (events, inbox) = mpsc::channel(CHECKS);
     for ProbePlan { slot, generation, .. } in plans.borrow().iter() {
@@ -1026,62 +1029,62 @@ fn checks_of(record: &EventRecord) -> String {
 
 #[test]
 fn an_override_that_was_acknowledged_survives_a_kill() {
-    let mut house = house(&[("lab.test.toml", APP)]);
-    house.observe("blue", Pass);
-    house.change_overrides(|answer| Event::SetOverride(request("blue", Action::Down, Some(100)), answer)).unwrap();
-    let mut house = house.killed_and_restarted_after(50);
-    assert_eq!(house.ask("app.lab.test"), [GREEN]);
+    let mut control = control(&[("lab.test.toml", APP)]);
+    control.observe("blue", Pass);
+    control.change_overrides(|answer| Event::SetOverride(request("blue", Action::Down, Some(100)), answer)).unwrap();
+    let mut control = control.killed_and_restarted_after(50);
+    assert_eq!(control.ask("app.lab.test"), [GREEN]);
     assert_eq!(
-        house.control.check_histories.of(CheckSlot(0)).history.clone().transitions().count(),
+        control.control.check_histories.of(CheckSlot(0)).history.clone().transitions().count(),
         1,
         "it is no news"
     );
-    house.observe("blue", Pass);
-    assert_eq!(house.ask("app.lab.test"), [GREEN]);
-    house.pass(49);
-    assert_eq!(house.ask("app.lab.test"), [GREEN]);
-    house.pass(1);
-    assert_eq!(house.ask("app.lab.test"), [BLUE], "its time is over");
-    let house = house.killed_and_restarted_after(0);
-    assert!(house.control.overrides.all().is_empty());
-    assert_eq!(house.ask("app.lab.test"), [BLUE]);
+    control.observe("blue", Pass);
+    assert_eq!(control.ask("app.lab.test"), [GREEN]);
+    control.pass(49);
+    assert_eq!(control.ask("app.lab.test"), [GREEN]);
+    control.pass(1);
+    assert_eq!(control.ask("app.lab.test"), [BLUE], "its time is over");
+    let control = control.killed_and_restarted_after(0);
+    assert!(control.control.overrides.all().is_empty());
+    assert_eq!(control.ask("app.lab.test"), [BLUE]);
 }
 
 #[test]
 fn an_override_begins_and_ends_at_its_times() {
-    let mut house = house(&[("lab.test.toml", APP)]);
+    let mut control = control(&[("lab.test.toml", APP)]);
     let later = OverrideRequest { from: Timestamp(Duration::from_secs(10)), ..request("blue", Action::Down, Some(20)) };
-    house.change_overrides(|answer| Event::SetOverride(later, answer)).unwrap();
-    assert_eq!(house.ask("app.lab.test"), [BLUE]);
-    house.pass(10);
-    assert_eq!(house.ask("app.lab.test"), [GREEN]);
-    house.pass(10);
-    assert_eq!(house.ask("app.lab.test"), [BLUE]);
+    control.change_overrides(|answer| Event::SetOverride(later, answer)).unwrap();
+    assert_eq!(control.ask("app.lab.test"), [BLUE]);
+    control.pass(10);
+    assert_eq!(control.ask("app.lab.test"), [GREEN]);
+    control.pass(10);
+    assert_eq!(control.ask("app.lab.test"), [BLUE]);
     // One whose time passed while the server was away.
-    house.change_overrides(|answer| Event::SetOverride(request("blue", Action::Down, Some(30)), answer)).unwrap();
-    assert_eq!(house.killed_and_restarted_after(10).ask("app.lab.test"), [BLUE]);
+    control.change_overrides(|answer| Event::SetOverride(request("blue", Action::Down, Some(30)), answer)).unwrap();
+    assert_eq!(control.killed_and_restarted_after(10).ask("app.lab.test"), [BLUE]);
 }
 
 #[test]
 fn an_override_applies_to_checks_that_are_added_later() {
-    let mut house = house(&[("lab.test.toml", APP)]);
-    house.change_overrides(|answer| Event::SetOverride(request("b*", Action::Down, None), answer)).unwrap();
-    house.write("lab.test.toml", &APP.replace("'blue'", "'bleu'"));
-    house.reload();
-    assert_eq!(house.ask("app.lab.test"), [GREEN]);
+    let mut control = control(&[("lab.test.toml", APP)]);
+    control.change_overrides(|answer| Event::SetOverride(request("b*", Action::Down, None), answer)).unwrap();
+    control.write("lab.test.toml", &APP.replace("'blue'", "'bleu'"));
+    control.reload();
+    assert_eq!(control.ask("app.lab.test"), [GREEN]);
 }
 
 #[test]
 fn an_unknown_name_is_refused_with_the_known_ones() {
-    let mut house = house(&[("lab.test.toml", APP)]);
+    let mut control = control(&[("lab.test.toml", APP)]);
     let unknown =
-        house.change_overrides(|answer| Event::SetOverride(request("bleu", Action::Down, None), answer)).unwrap_err();
+        control.change_overrides(|answer| Event::SetOverride(request("bleu", Action::Down, None), answer)).unwrap_err();
     assert!(matches!(unknown, OverrideError::UnknownCheck { names, .. } if names == ["blue".into()]));
     let unknown =
-        house.change_overrides(|answer| Event::ClearOverrides(Pattern("blue".to_owned()), answer)).unwrap_err();
+        control.change_overrides(|answer| Event::ClearOverrides(Pattern("blue".to_owned()), answer)).unwrap_err();
     assert!(matches!(unknown, OverrideError::UnknownOverride { .. }));
     let lines = OverrideRequest { reason: "a\nb".to_owned(), ..request("blue", Action::Down, None) };
-    let refused = house.change_overrides(|answer| Event::SetOverride(lines, answer)).unwrap_err();
+    let refused = control.change_overrides(|answer| Event::SetOverride(lines, answer)).unwrap_err();
     assert!(matches!(refused, OverrideError::BadText { what: "reason", .. }));
 }
 
@@ -1089,29 +1092,31 @@ fn an_unknown_name_is_refused_with_the_known_ones() {
 fn an_override_that_cannot_be_saved_counts() {
     let files = directory(&[("lab.test.toml", APP)]);
     fs::write(files.path().join("state"), "a file, no directory").unwrap();
-    let mut house = start(files).unwrap_or_else(|refused| panic!("{refused}"));
+    let mut control = start(files).unwrap_or_else(|refused| panic!("{refused}"));
     let outcome =
-        house.change_overrides(|answer| Event::SetOverride(request("blue", Action::Down, None), answer)).unwrap();
+        control.change_overrides(|answer| Event::SetOverride(request("blue", Action::Down, None), answer)).unwrap();
     assert!(outcome.durable.is_err());
-    assert_eq!(house.ask("app.lab.test"), [GREEN]);
+    assert_eq!(control.ask("app.lab.test"), [GREEN]);
 }
 
 #[test]
 fn a_full_queue_of_notices_delays_nothing_and_the_next_notice_counts_the_lost_ones() {
-    let mut house = house(&[("lab.test.toml", APP)]);
+    let mut control = control(&[("lab.test.toml", APP)]);
     for observation in [Fail, Pass, Pass, Pass, Fail, Fail, Fail, Pass, Pass, Pass] {
-        house.observe("blue", observation);
+        control.observe("blue", observation);
     }
     let turned = |notice: Notice| match notice.what {
         HealthNoticeKind::StatusChanged(check) => (check, notice.lost),
         other => panic!("{other:?}"),
     };
-    let next = |house: &mut House| house.notices.try_recv().map(turned).map(|(check, lost)| (check.status, lost)).ok();
-    assert_eq!(next(&mut house), Some((Status::Unhealthy, 0)));
-    assert_eq!(next(&mut house), Some((Status::Healthy, 0)));
-    assert_eq!(next(&mut house), None, "there is room for two");
-    (0..3).for_each(|_| house.observe("blue", Fail));
-    let (check, lost) = turned(house.notices.try_recv().unwrap());
+    let next = |control: &mut TestControl| {
+        control.notices.try_recv().map(turned).map(|(check, lost)| (check.status, lost)).ok()
+    };
+    assert_eq!(next(&mut control), Some((Status::Unhealthy, 0)));
+    assert_eq!(next(&mut control), Some((Status::Healthy, 0)));
+    assert_eq!(next(&mut control), None, "there is room for two");
+    (0..3).for_each(|_| control.observe("blue", Fail));
+    let (check, lost) = turned(control.notices.try_recv().unwrap());
     assert_eq!((&*check.name, check.status, lost), ("blue", Status::Unhealthy, 2));
     assert_eq!((check.records, check.record_count), (vec!["app.lab.test. A blue".to_owned()], 1));
 }
@@ -1140,17 +1145,17 @@ fn weighted_zone(group: &str) -> String {
     zone + "[[health_check]]\nname = 'site'\ntype = 'calculated'\nchild_health_checks = ['blue']\nhealth_threshold = 1\n"
 }
 
-fn weighted_house(group: &str) -> House {
-    let mut house = house(&[("lab.test.toml", &weighted_zone(group))]);
-    ["blue", "green"].iter().for_each(|check| house.observe(check, Pass));
-    house
+fn weighted_house(group: &str) -> TestControl {
+    let mut control = control(&[("lab.test.toml", &weighted_zone(group))]);
+    ["blue", "green"].iter().for_each(|check| control.observe(check, Pass));
+    control
 }
 
 fn drain(seconds: u64) -> Action {
     Action::Drain(crate::health::Drain::over(Duration::from_secs(seconds)))
 }
 
-impl House {
+impl TestControl {
     /// In how many of a hundred answers blue stands.
     fn blue(&self) -> u32 {
         const DRAWS: u32 = 20_000;
@@ -1181,138 +1186,138 @@ fn is_near(got: u32, expected: u32) {
 
 #[test]
 fn a_drain_reduces_the_weight_to_nothing_over_its_time() {
-    let mut house = weighted_house("");
-    is_near(house.blue(), 50);
-    house.set("blue", drain(100), Some(1000));
+    let mut control = weighted_house("");
+    is_near(control.blue(), 50);
+    control.set("blue", drain(100), Some(1000));
     // Answers that cannot be shared are others at once, and a calculated check counts it as unhealthy at once.
     assert_eq!(
-        (house.ask("pair.lab.test"), house.ask("site.lab.test")),
+        (control.ask("pair.lab.test"), control.ask("site.lab.test")),
         (vec![GREEN.to_owned()], vec![GREEN.to_owned()])
     );
-    is_near(house.blue(), 50);
-    house.pass(50);
-    is_near(house.blue(), 33);
-    house.pass(40);
-    is_near(house.blue(), 9);
-    house.notices.try_recv().unwrap();
-    house.take_notices();
-    house.pass(10);
-    assert_eq!(house.blue(), 0);
-    let [HealthNoticeKind::Drained(check)] = &house.take_notices()[..] else { panic!("there is no notice") };
+    is_near(control.blue(), 50);
+    control.pass(50);
+    is_near(control.blue(), 33);
+    control.pass(40);
+    is_near(control.blue(), 9);
+    control.notices.try_recv().unwrap();
+    control.take_notices();
+    control.pass(10);
+    assert_eq!(control.blue(), 0);
+    let [HealthNoticeKind::Drained(check)] = &control.take_notices()[..] else { panic!("there is no notice") };
     assert_eq!((&*check.name, check.status), ("blue", Status::Unhealthy));
     // Out, not a standby: with green down as well, all answer, as Route 53 has it.
-    house.observe("green", Fail);
-    is_near(house.blue(), 50);
-    house.observe("green", Pass);
-    house.pass(900);
-    is_near(house.blue(), 50);
-    assert_eq!(house.ask("pair.lab.test"), [BLUE]);
+    control.observe("green", Fail);
+    is_near(control.blue(), 50);
+    control.observe("green", Pass);
+    control.pass(900);
+    is_near(control.blue(), 50);
+    assert_eq!(control.ask("pair.lab.test"), [BLUE]);
 }
 
 #[test]
 fn a_drain_continues_after_a_restart() {
-    let mut house = weighted_house("");
-    house.set("b*", drain(100), None);
-    house.pass(30);
-    is_near(house.blue(), 41); // 70 : 100
-    let mut house = house.killed_and_restarted_after(20);
-    is_near(house.blue(), 33);
-    house.pass(49);
-    assert!(house.blue() <= 2, "{}", house.blue());
-    let mut house = house.killed_and_restarted_after(1);
-    assert_eq!(house.blue(), 0);
-    house.clear("b*");
-    is_near(house.blue(), 50);
+    let mut control = weighted_house("");
+    control.set("b*", drain(100), None);
+    control.pass(30);
+    is_near(control.blue(), 41); // 70 : 100
+    let mut control = control.killed_and_restarted_after(20);
+    is_near(control.blue(), 33);
+    control.pass(49);
+    assert!(control.blue() <= 2, "{}", control.blue());
+    let mut control = control.killed_and_restarted_after(1);
+    assert_eq!(control.blue(), 0);
+    control.clear("b*");
+    is_near(control.blue(), 50);
 }
 
 #[test]
 fn a_draining_record_that_fails_is_not_answered_unless_it_is_alone() {
-    let mut house = weighted_house("");
-    house.set("blue", drain(100), None);
-    house.pass(20);
-    house.observe("blue", Fail);
-    assert_eq!(house.blue(), 0);
-    house.observe("blue", Pass);
-    house.pass(30);
-    is_near(house.blue(), 33);
-    house.observe("green", Fail);
-    assert_eq!((house.blue(), house.ask("pair.lab.test")), (100, vec![BLUE.to_owned()]));
-    house.observe("green", Pass);
-    assert_eq!(house.ask("pair.lab.test"), [GREEN]);
+    let mut control = weighted_house("");
+    control.set("blue", drain(100), None);
+    control.pass(20);
+    control.observe("blue", Fail);
+    assert_eq!(control.blue(), 0);
+    control.observe("blue", Pass);
+    control.pass(30);
+    is_near(control.blue(), 33);
+    control.observe("green", Fail);
+    assert_eq!((control.blue(), control.ask("pair.lab.test")), (100, vec![BLUE.to_owned()]));
+    control.observe("green", Pass);
+    assert_eq!(control.ask("pair.lab.test"), [GREEN]);
 }
 
 #[test]
 fn an_override_set_after_a_drain_takes_precedence() {
-    let mut house = weighted_house("");
-    house.set("*", drain(100), None);
-    house.pass(50);
-    is_near(house.blue(), 50); // both have half of theirs
-    house.set("green", Action::Up, None);
-    is_near(house.blue(), 33);
-    house.set("blue", Action::Down, None);
-    assert_eq!(house.blue(), 0);
-    house.clear("blue");
-    is_near(house.blue(), 33);
-    house.clear("*");
-    is_near(house.blue(), 50);
+    let mut control = weighted_house("");
+    control.set("*", drain(100), None);
+    control.pass(50);
+    is_near(control.blue(), 50); // both have half of theirs
+    control.set("green", Action::Up, None);
+    is_near(control.blue(), 33);
+    control.set("blue", Action::Down, None);
+    assert_eq!(control.blue(), 0);
+    control.clear("blue");
+    is_near(control.blue(), 33);
+    control.clear("*");
+    is_near(control.blue(), 50);
 }
 
 #[test]
 fn a_clock_that_is_set_back_does_not_change_what_has_begun() {
-    let mut house = weighted_house("slow_start = '100s'");
-    house.pass(100_000);
-    house.set("blue", drain(100), None);
-    house.pass(50);
-    is_near(house.blue(), 33);
-    house.at = Timestamp(house.at.0.saturating_sub(Duration::from_secs(50_000)));
-    house.handle(Event::Tick);
-    is_near(house.blue(), 33);
-    house.pass(40);
-    is_near(house.blue(), 9);
+    let mut control = weighted_house("slow_start = '100s'");
+    control.pass(100_000);
+    control.set("blue", drain(100), None);
+    control.pass(50);
+    is_near(control.blue(), 33);
+    control.at = Timestamp(control.at.0.saturating_sub(Duration::from_secs(50_000)));
+    control.handle(Event::Tick);
+    is_near(control.blue(), 33);
+    control.pass(40);
+    is_near(control.blue(), 9);
     // While the server is away, too.
-    let at = Timestamp(house.at.0.saturating_sub(Duration::from_secs(20_000)));
-    let House { directory, control, keeping, .. } = house;
+    let at = Timestamp(control.at.0.saturating_sub(Duration::from_secs(20_000)));
+    let TestControl { directory, control, keeping, .. } = control;
     drop(control);
     keeping.finish(Duration::from_secs(30));
-    let mut house = start_at(directory, at).unwrap_or_else(|refused| panic!("{refused}"));
-    is_near(house.blue(), 9);
-    house.pass(10);
-    assert_eq!(house.blue(), 0);
+    let mut control = start_at(directory, at).unwrap_or_else(|refused| panic!("{refused}"));
+    is_near(control.blue(), 9);
+    control.pass(10);
+    assert_eq!(control.blue(), 0);
     // A slow start stays where it is as well.
-    house.clear("blue");
-    house.pass(50);
-    is_near(house.blue(), 33);
-    house.at = Timestamp(house.at.0.saturating_sub(Duration::from_secs(5_000)));
-    house.handle(Event::Tick);
-    is_near(house.blue(), 33);
-    house.pass(50);
-    is_near(house.blue(), 50);
+    control.clear("blue");
+    control.pass(50);
+    is_near(control.blue(), 33);
+    control.at = Timestamp(control.at.0.saturating_sub(Duration::from_secs(5_000)));
+    control.handle(Event::Tick);
+    is_near(control.blue(), 33);
+    control.pass(50);
+    is_near(control.blue(), 50);
 }
 
 #[test]
 fn failback_and_slow_start_continue_across_restarts_and_edits() {
     let rules = "failback_delay = '60s'\nslow_start = '100s'";
-    let mut house = weighted_house(rules);
-    house.observe("blue", Fail);
-    house.pass(10);
-    house.observe("blue", Pass);
-    assert_eq!(house.blue(), 0);
-    house.pass(30);
-    let mut house = house.killed_and_restarted_after(20);
-    assert_eq!(house.blue(), 0);
-    house.pass(10);
-    assert!((1..=2).contains(&house.blue()) || house.blue() == 0);
-    house.pass(50);
-    is_near(house.blue(), 33);
+    let mut control = weighted_house(rules);
+    control.observe("blue", Fail);
+    control.pass(10);
+    control.observe("blue", Pass);
+    assert_eq!(control.blue(), 0);
+    control.pass(30);
+    let mut control = control.killed_and_restarted_after(20);
+    assert_eq!(control.blue(), 0);
+    control.pass(10);
+    assert!((1..=2).contains(&control.blue()) || control.blue() == 0);
+    control.pass(50);
+    is_near(control.blue(), 33);
     // The group is edited while it grows: another record, another slow start.
-    house.write("lab.test.toml", &weighted_zone(&rules.replace("100s", "200s")).replace("ttl = 10", "ttl = 20"));
-    house.reload();
-    is_near(house.blue(), 20); // a quarter of its weight
-    house.pass(150);
-    is_near(house.blue(), 50);
-    assert_eq!(house.reader.load().recoveries().count(), 0);
-    let house = house.killed_and_restarted_after(0);
-    is_near(house.blue(), 50);
+    control.write("lab.test.toml", &weighted_zone(&rules.replace("100s", "200s")).replace("ttl = 10", "ttl = 20"));
+    control.reload();
+    is_near(control.blue(), 20); // a quarter of its weight
+    control.pass(150);
+    is_near(control.blue(), 50);
+    assert_eq!(control.reader.load().recoveries().count(), 0);
+    let control = control.killed_and_restarted_after(0);
+    is_near(control.blue(), 50);
 }
 
 #[test]
@@ -1334,34 +1339,34 @@ fn many_records_recover_across_reloads_and_the_log_lists_few() {
     let check = "[[health_check]]\nname = 'blue'\ntype = 'tcp'\nip_address = '127.0.53.1'\nport = 1\n\
                  request_interval = 1\nfailure_threshold = 1\n";
     let (one, other) = (zone("one.test", 0..GROUPS) + check, zone("other.test", 0..GROUPS));
-    let mut house = house(&[("one.test.toml", &one), ("other.test.toml", &other)]);
-    house.observe("blue", Pass);
-    house.observe("blue", Fail);
-    let healthless = house.reader.load();
-    house.observe("blue", Pass);
-    let recovered = house.reader.load();
-    let tell = |house: &House, before: &World, after: &World| {
-        timers::save_recoveries(&house.control.outputs.state_writer, before, after, house.at)
+    let mut control = control(&[("one.test.toml", &one), ("other.test.toml", &other)]);
+    control.observe("blue", Pass);
+    control.observe("blue", Fail);
+    let healthless = control.reader.load();
+    control.observe("blue", Pass);
+    let recovered = control.reader.load();
+    let tell = |control: &TestControl, before: &World, after: &World| {
+        timers::save_recoveries(&control.control.outputs.state_writer, before, after, control.at)
     };
-    let lines = tell(&house, &healthless, &recovered);
+    let lines = tell(&control, &healthless, &recovered);
     assert_eq!(lines.len(), LISTED_LINES + 1, "{lines:#?}");
     assert!(lines[0].contains("g0.one.test. A blue is healthy again and waits"), "{}", lines[0]);
     assert_eq!(lines[LISTED_LINES], format!("{} more records began to recover", 4 * GROUPS - LISTED_LINES));
     // The first zone loses two groups, so that all bits behind them are other ones.
-    house.write("one.test.toml", &(zone("one.test", 2..GROUPS) + check));
-    house.reload();
+    control.write("one.test.toml", &(zone("one.test", 2..GROUPS) + check));
+    control.reload();
     let keys = |world: &World| world.recoveries().map(|way| (way.record, way.since)).collect::<Vec<_>>();
     let mut expected = keys(&recovered);
     let gone = |name: &str| name.starts_with("g0.one.") || name.starts_with("g1.one.");
     expected.retain(|(record, _)| !gone(&record.name.to_string()));
     assert_eq!(expected.len(), 4 * GROUPS - 4);
-    let mut got = keys(&house.reader.load());
+    let mut got = keys(&control.reader.load());
     expected.sort();
     got.sort();
     assert_eq!(got, expected);
-    let waiting = house.reader.load();
-    house.pass(60);
-    let lines = tell(&house, &waiting, &house.reader.load());
+    let waiting = control.reader.load();
+    control.pass(60);
+    let lines = tell(&control, &waiting, &control.reader.load());
     assert_eq!(lines.len(), LISTED_LINES + 1, "{lines:#?}");
     assert!(lines[0].contains("has recovered to full weight"), "{}", lines[0]);
     let more = format!("{} more records recovered to full weight", 4 * GROUPS - 4 - LISTED_LINES);
@@ -1374,40 +1379,40 @@ fn first_results_restarts_and_overrides_start_no_recovery() {
     let zone =
         weighted_zone(rules).replace("name = 'blue'\ntype = 'tcp'", "name = 'blue'\ninverted = true\ntype = 'tcp'");
     // A new inverted check is unhealthy until its first result, which decides.
-    let mut house = house(&[("lab.test.toml", &zone)]);
-    house.observe("green", Pass);
-    assert_eq!(house.blue(), 0);
-    house.observe("blue", Fail);
-    is_near(house.blue(), 50);
+    let mut control = control(&[("lab.test.toml", &zone)]);
+    control.observe("green", Pass);
+    assert_eq!(control.blue(), 0);
+    control.observe("blue", Fail);
+    is_near(control.blue(), 50);
     // A check that was known to be unhealthy before the restart recovers with its first result.
-    house.observe("blue", Pass);
-    let mut house = house.killed_and_restarted_after(10_000);
-    house.observe("blue", Fail);
-    assert_eq!(house.blue(), 0);
-    house.pass(30);
+    control.observe("blue", Pass);
+    let mut control = control.killed_and_restarted_after(10_000);
+    control.observe("blue", Fail);
+    assert_eq!(control.blue(), 0);
+    control.pass(30);
     // A person does not want to wait.
-    house.set("blue", Action::Up, None);
-    is_near(house.blue(), 50);
-    house.clear("blue");
-    is_near(house.blue(), 50);
+    control.set("blue", Action::Up, None);
+    is_near(control.blue(), 50);
+    control.clear("blue");
+    is_near(control.blue(), 50);
     // A drain that is taken back half way grows from there; one that came to its end is a recovery.
-    house.set("blue", drain(100), None);
-    house.pass(50);
-    house.clear("blue");
-    is_near(house.blue(), 33);
-    house.pass(50);
-    is_near(house.blue(), 50);
-    house.set("blue", drain(100), None);
-    house.pass(100);
-    house.clear("blue");
-    house.pass(59);
-    assert_eq!(house.blue(), 0);
-    house.pass(1 + 50);
-    is_near(house.blue(), 33);
+    control.set("blue", drain(100), None);
+    control.pass(50);
+    control.clear("blue");
+    is_near(control.blue(), 33);
+    control.pass(50);
+    is_near(control.blue(), 50);
+    control.set("blue", drain(100), None);
+    control.pass(100);
+    control.clear("blue");
+    control.pass(59);
+    assert_eq!(control.blue(), 0);
+    control.pass(1 + 50);
+    is_near(control.blue(), 33);
 }
 
 /// The outcome zone with a sentinel, or two.
-fn guarded_house(sentinels: &str, group: &str) -> House {
+fn guarded_house(sentinels: &str, group: &str) -> TestControl {
     let guards = ["gateway", "isp"].map(|name| {
         format!(
             "[[health_check]]\nname = '{name}'\ntype = 'tcp'\nip_address = '127.0.53.2'\nport = {}\n\
@@ -1423,84 +1428,84 @@ fn guarded_house(sentinels: &str, group: &str) -> House {
 
 #[test]
 fn while_all_sentinels_are_unhealthy_no_status_changes() {
-    let mut house = guarded_house("['gateway', 'isp']", "");
-    ["gateway", "isp", "blue", "green"].iter().for_each(|check| house.observe(check, Pass));
-    house.at = Timestamp(Duration::from_secs(1000));
-    house.observe("gateway", Fail);
-    house.observe("green", Fail);
-    assert_eq!(house.blue(), 100, "one sentinel is still there");
-    house.observe("green", Pass);
-    house.pass(60);
-    house.take_notices();
-    house.observe("isp", Fail);
-    assert!(matches!(&house.take_notices()[..], [_, HealthNoticeKind::ServerIsolated(names)] if names.len() == 2));
-    (0..9).for_each(|_| ["blue", "green"].iter().for_each(|check| house.observe(check, Fail)));
-    is_near(house.blue(), 50);
+    let mut control = guarded_house("['gateway', 'isp']", "");
+    ["gateway", "isp", "blue", "green"].iter().for_each(|check| control.observe(check, Pass));
+    control.at = Timestamp(Duration::from_secs(1000));
+    control.observe("gateway", Fail);
+    control.observe("green", Fail);
+    assert_eq!(control.blue(), 100, "one sentinel is still there");
+    control.observe("green", Pass);
+    control.pass(60);
+    control.take_notices();
+    control.observe("isp", Fail);
+    assert!(matches!(&control.take_notices()[..], [_, HealthNoticeKind::ServerIsolated(names)] if names.len() == 2));
+    (0..9).for_each(|_| ["blue", "green"].iter().for_each(|check| control.observe(check, Fail)));
+    is_near(control.blue(), 50);
     // People's word counts.
-    house.set("blue", Action::Down, None);
-    assert_eq!(house.blue(), 0);
-    house.clear("blue");
-    is_near(house.blue(), 50);
+    control.set("blue", Action::Down, None);
+    assert_eq!(control.blue(), 0);
+    control.clear("blue");
+    is_near(control.blue(), 50);
     // A restart begins with the uplink gone, as it was.
-    let mut house = house.killed_and_restarted_after(5);
-    house.observe("blue", Fail);
-    is_near(house.blue(), 50);
-    house.pass(10);
-    assert!(house.take_notices().iter().any(|what| matches!(what, HealthNoticeKind::ServerIsolated(_))));
-    house.observe("isp", Pass);
-    assert!(house.take_notices().iter().any(|what| matches!(what, HealthNoticeKind::ServerReconnected(_))));
+    let mut control = control.killed_and_restarted_after(5);
+    control.observe("blue", Fail);
+    is_near(control.blue(), 50);
+    control.pass(10);
+    assert!(control.take_notices().iter().any(|what| matches!(what, HealthNoticeKind::ServerIsolated(_))));
+    control.observe("isp", Pass);
+    assert!(control.take_notices().iter().any(|what| matches!(what, HealthNoticeKind::ServerReconnected(_))));
     // What was begun while it was gone says nothing; what is begun now does.
-    house.observe_after("green", Fail, Duration::from_secs(4));
-    is_near(house.blue(), 50);
-    house.pass(5);
-    house.observe_after("green", Fail, Duration::from_secs(4));
-    assert_eq!(house.blue(), 100);
+    control.observe_after("green", Fail, Duration::from_secs(4));
+    is_near(control.blue(), 50);
+    control.pass(5);
+    control.observe_after("green", Fail, Duration::from_secs(4));
+    assert_eq!(control.blue(), 100);
 }
 
 #[test]
 fn recoveries_do_not_advance_while_the_server_is_isolated() {
-    let mut house = guarded_house("['gateway']", "failback_delay = '60s'");
-    ["gateway", "blue", "green"].iter().for_each(|check| house.observe(check, Pass));
-    house.observe("blue", Fail);
-    house.observe("blue", Pass);
-    house.pass(30);
-    house.observe("gateway", Fail);
-    (0..100).for_each(|_| house.pass(1));
-    assert_eq!(house.blue(), 0);
-    house.observe("gateway", Pass);
-    house.pass(29);
-    assert_eq!(house.blue(), 0);
-    house.pass(1);
-    is_near(house.blue(), 50);
+    let mut control = guarded_house("['gateway']", "failback_delay = '60s'");
+    ["gateway", "blue", "green"].iter().for_each(|check| control.observe(check, Pass));
+    control.observe("blue", Fail);
+    control.observe("blue", Pass);
+    control.pass(30);
+    control.observe("gateway", Fail);
+    (0..100).for_each(|_| control.pass(1));
+    assert_eq!(control.blue(), 0);
+    control.observe("gateway", Pass);
+    control.pass(29);
+    assert_eq!(control.blue(), 0);
+    control.pass(1);
+    is_near(control.blue(), 50);
 }
 
 #[test]
 fn no_check_fails_before_the_first_results_of_the_sentinels() {
-    let mut house = guarded_house("['gateway']", "");
-    house.observe("green", Fail);
-    is_near(house.blue(), 50);
-    assert!(house.control.pending_checks().iter().any(|name| &**name == "green"));
-    house.observe("gateway", Fail);
-    house.observe("green", Fail);
-    is_near(house.blue(), 50);
-    house.pass(1);
-    house.observe("gateway", Pass);
-    house.observe_after("green", Fail, Duration::ZERO);
-    assert_eq!(house.blue(), 100);
+    let mut control = guarded_house("['gateway']", "");
+    control.observe("green", Fail);
+    is_near(control.blue(), 50);
+    assert!(control.control.pending_checks().iter().any(|name| &**name == "green"));
+    control.observe("gateway", Fail);
+    control.observe("green", Fail);
+    is_near(control.blue(), 50);
+    control.pass(1);
+    control.observe("gateway", Pass);
+    control.observe_after("green", Fail, Duration::ZERO);
+    assert_eq!(control.blue(), 100);
 }
 
 #[test]
 fn an_edit_changes_the_sentinels_and_an_unknown_one_refuses_the_start() {
-    let mut house = guarded_house("['gateway']", "");
-    ["gateway", "blue", "green"].iter().for_each(|check| house.observe(check, Pass));
-    house.observe("gateway", Fail);
-    house.observe("green", Fail);
-    is_near(house.blue(), 50);
-    fs::write(house.directory.path().join("fiftythree.toml"), SETTINGS).unwrap();
-    house.reload();
-    house.pass(1);
-    house.observe_after("green", Fail, Duration::ZERO);
-    assert_eq!(house.blue(), 100);
+    let mut control = guarded_house("['gateway']", "");
+    ["gateway", "blue", "green"].iter().for_each(|check| control.observe(check, Pass));
+    control.observe("gateway", Fail);
+    control.observe("green", Fail);
+    is_near(control.blue(), 50);
+    fs::write(control.directory.path().join("fiftythree.toml"), SETTINGS).unwrap();
+    control.reload();
+    control.pass(1);
+    control.observe_after("green", Fail, Duration::ZERO);
+    assert_eq!(control.blue(), 100);
     let files = directory(&[("lab.test.toml", APP)]);
     fs::write(files.path().join("fiftythree.toml"), format!("{SETTINGS}[health]\nsentinels = ['blu']\n")).unwrap();
     let Err(refused) = start(files) else { panic!("it starts") };

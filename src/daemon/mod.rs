@@ -9,7 +9,7 @@
 
 mod admin_token;
 mod announce;
-mod inside;
+mod embedded;
 mod open_files;
 mod service;
 mod signals;
@@ -42,7 +42,7 @@ use crate::serve::{self, BindError, Bound, Observers, ResponderSettings, Serving
 use crate::store::{self, Fingerprint, SettingsSource, StateLock, StateWriter, StateWriterThread};
 use crate::world::Reader;
 
-pub(crate) use inside::Daemon;
+pub(crate) use embedded::Daemon;
 pub(crate) use signals::{Signals, end_on_signals};
 
 use admin_token::Permission;
@@ -136,9 +136,9 @@ async fn boot_and_serve(
     wiring.start(&settings, seen, authorities, files)?;
     let (ready, readiness) = watch::channel(Readiness::Starting);
     let query_logging = start_query_logging(&settings)?;
-    let door = wiring.door(reader.clone(), health, readiness, query_logging.clone(), permission.changes.clone());
-    let listening = Arc::clone(&door.listening);
-    let admin = open_side_door(&mut wiring, &settings, files.admin, door);
+    let admin = wiring.admin(reader.clone(), health, readiness, query_logging.clone(), permission.changes.clone());
+    let listening = Arc::clone(&admin.listening);
+    let admin = open_side_door(&mut wiring, &settings, files.admin, admin);
 
     let manager = stopping.manager();
     let wait = settings.health.wait_for_first_result;
@@ -288,7 +288,7 @@ fn open_side_door(
     wiring: &mut Wiring,
     settings: &Settings,
     connections: usize,
-    door: admin::Door,
+    admin: admin::AdminState,
 ) -> Option<SocketAddr> {
     let wanted = settings.admin.listen?;
     let bound = http::bind(wanted).and_then(|listener| Ok((listener.local_addr()?, listener)));
@@ -303,13 +303,13 @@ fn open_side_door(
         }
     };
     if !address.ip().is_loopback() {
-        let changes = match door.changes {
+        let changes = match admin.changes {
             Changes::Nobody => "no changes are possible without `[admin] token_file`",
             Changes::Programs | Changes::TokenFile(_) | Changes::Token(_) => "changes require the token",
         };
         tracing::warn!("the admin side listens on {address}: everyone who can reach it can see everything; {changes}");
     }
-    wiring.spawn(admin::serve(listener, door, hosts(settings), connections));
+    wiring.spawn(admin::serve(listener, admin, hosts(settings), connections));
     Some(address)
 }
 

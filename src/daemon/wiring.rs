@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
-use crate::admin::{Changes, Door, Readiness};
+use crate::admin::{AdminState, Changes, Readiness};
 use crate::config::Settings;
 use crate::control::{Event, EventLog, HealthReader, LastLoad, Observed, Outputs, Reloads};
 use crate::health::{Latency, MetricPlan, ProbePlan};
@@ -166,15 +166,15 @@ impl Wiring {
     }
 
     /// The state of the admin side.
-    pub(super) fn door(
+    pub(super) fn admin(
         &self,
         world: Reader,
         health: HealthReader,
         readiness: watch::Receiver<Readiness>,
         query_logging: QueryLogging,
         changes: Changes,
-    ) -> Door {
-        Door {
+    ) -> AdminState {
+        AdminState {
             events: self.events.clone(),
             readiness,
             world,

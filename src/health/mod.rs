@@ -18,12 +18,12 @@
 //! [`Sentinels`] detect that this server is isolated and its results mean nothing.
 
 mod bits;
+mod check_fingerprint;
 mod check_state;
 mod children;
 mod history;
 mod metric;
 mod overrides;
-mod question;
 mod reason;
 mod recent;
 mod recovery;
@@ -37,13 +37,13 @@ mod verdict;
 use std::time::Duration;
 
 pub use bits::CheckBits;
+pub use check_fingerprint::{CheckFingerprint, Identity};
 pub use check_state::{Cause, CheckState, Children, SavedCheckState, StateChange, Thresholds};
 pub use history::{History, Latency, PastTransition, Run, RunUpdate};
 pub use metric::MetricCheckState;
 pub use overrides::{
     Action, Drain, Draining, InvalidOverride, Override, OverrideId, OverrideRequest, Overrides, Pattern,
 };
-pub use question::{Identity, Question};
 pub use reason::Reason;
 pub use recent::{Recent, Sample};
 pub use recovery::{Recovery, RecoveryEvent, RecoveryRules, RecoveryStage};

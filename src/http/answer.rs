@@ -14,7 +14,7 @@ use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::body::{Frame, Incoming, SizeHint};
 use hyper_util::service::TowerToHyperService;
 
-use super::table::Place;
+use super::connection_table::Place;
 use super::{Front, QUICK};
 
 /// Time limit for a request's body.

@@ -15,7 +15,7 @@ use tokio::time::{Instant, Sleep};
 
 use super::QUICK;
 use super::answer::Service;
-use super::table::Place;
+use super::connection_table::Place;
 
 /// Time limit for a request's head, from the start of the connection or the end of the last
 /// response. Prometheus scrapes every 15 s over one connection.

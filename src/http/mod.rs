@@ -18,8 +18,8 @@
 
 mod answer;
 mod connection;
+mod connection_table;
 mod hosts;
-mod table;
 #[cfg(test)]
 mod tests;
 
@@ -38,8 +38,8 @@ use tokio::task::JoinSet;
 use crate::log_limit::LogLimit;
 
 use answer::Service;
+use connection_table::{Place, Table, lock};
 pub use hosts::{Hosts, Refusal};
-use table::{Place, Table, lock};
 
 /// The pause after accept(2) failed because the process has no file descriptor left.
 const RETRY: Duration = Duration::from_millis(100);

@@ -16,7 +16,7 @@ use crate::zonetree::Zone;
 
 use super::parallel::map_on_all_cores;
 use super::sources::StandIn;
-use super::{counted, records_by_check};
+use super::{answer_counters, records_by_check};
 
 /// A zone file that is served.
 #[derive(Clone)]
@@ -131,7 +131,8 @@ impl ZoneCompiler<'_> {
         background::yield_point();
         let compiled = unchanged.map_or_else(|| Arc::new(compiled), Arc::clone);
         LoadedZone {
-            counted: counted::groups(zone, &compiled, &self.settings.metrics.count_answers, self.meters).map(Arc::new),
+            counted: answer_counters::groups(zone, &compiled, &self.settings.metrics.count_answers, self.meters)
+                .map(Arc::new),
             compiled,
             vpcs: zone.vpcs.clone(),
             comment: zone.comment.clone(),

@@ -10,8 +10,8 @@
 //! its own ([`mod@incremental`]). If any file has an error, all files are read and checked together
 //! ([`mod@with_fallback`]). This takes time in proportion to their total size and finds every error.
 
+mod answer_counters;
 mod changes;
-mod counted;
 mod deferred;
 mod diagnostics;
 mod durable;

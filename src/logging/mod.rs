@@ -10,7 +10,7 @@
 //! the same way. There is one log in a process, because there is one `tracing` subscriber.
 
 mod format;
-mod journal;
+mod journald;
 mod output;
 mod panics;
 mod queue;
@@ -58,7 +58,7 @@ pub fn start(format: LogFormat, verbosity: u8) -> io::Result<Log> {
         1 => "info,hickory_server=error,fiftythree=debug",
         _ => "debug,fiftythree=trace",
     };
-    let prefix = if journal::reads_stderr() { Prefix::Priority } else { Prefix::None };
+    let prefix = if journald::reads_stderr() { Prefix::Priority } else { Prefix::None };
     let (queue, log) = builder(default, Output::new(io::stderr(), prefix))?;
     let started = match format {
         LogFormat::Json => log.json().flatten_event(true).with_current_span(false).try_init(),

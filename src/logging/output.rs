@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tracing::Level;
 
-use super::journal::priority;
+use super::journald::priority;
 
 /// How long to wait before a write to a non-blocking stream is repeated.
 const RETRY: Duration = Duration::from_millis(20);

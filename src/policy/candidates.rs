@@ -1,5 +1,6 @@
 //! The members of a group as a policy sees them: which of them may be answered, and with what share
-//! of their weight.
+//! of their weight. It says whether a group fails open; each policy then chooses among all its
+//! members.
 
 use arrayvec::ArrayVec;
 

@@ -6,6 +6,10 @@
 //! files, clocks or probes. All policies follow the common rule (Developer Guide, "How Amazon Route
 //! 53 chooses records when health checking is configured"): the first healthy candidate in the
 //! policy's order; if none is healthy, all count as healthy.
+//!
+//! A group is all record sets of one name and type; a member is one of them. The ECS scope of an
+//! answer is how many leading bits of the client's address it depends on: `geo` finds it for each
+//! lookup, a [`Choice`] carries it, `answer` takes the largest, and `serve::edns` writes it.
 
 mod bits;
 mod candidates;

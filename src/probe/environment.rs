@@ -5,8 +5,8 @@ use std::sync::Arc;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
+use super::concurrency::Places;
 use super::pause::PauseDetector;
-use super::places::Places;
 use super::resolve::Resolver;
 
 /// The shared environment of all probes.

@@ -14,9 +14,9 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at};
 use crate::health::{CheckSlot, Generation, MetricPlan, Observation};
 use crate::log_limit::LogLimit;
 
+use super::concurrency::{LATE, RecentProbes};
 use super::environment::Environment;
 use super::metric::{self, MetricReport};
-use super::places::{LATE, RecentProbes};
 use super::prober::ProberError;
 
 /// The default limit of concurrent queries of a Prometheus; more would wait there.

@@ -23,6 +23,7 @@
 mod authorities;
 mod body;
 mod certificate;
+mod concurrency;
 mod environment;
 mod errors;
 mod evaluator;
@@ -33,7 +34,6 @@ mod http;
 mod longest;
 mod metric;
 mod pause;
-mod places;
 mod prober;
 mod report;
 mod resolve;

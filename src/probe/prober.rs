@@ -26,10 +26,10 @@ use crate::background;
 use crate::log_limit::LogLimit;
 
 use super::authorities::Authorities;
+use super::concurrency::{LATE, RecentProbes, Responsiveness};
 use super::environment::Environment;
 use super::errors::ProbeNotRun;
 use super::http::{HttpProbe, Transport};
-use super::places::{LATE, RecentProbes, Responsiveness};
 use super::resolve::{Host, NoAddress};
 use super::tls::{Connectors, ServerNameIndication, Trust};
 use super::{Asked, Durations, Finding, Observed, Report, Timings, tcp};

@@ -16,8 +16,8 @@ use crate::config::SourceFile;
 use crate::files;
 
 use super::lines::checksum;
-use super::links::source_of;
 use super::private;
+use super::symlinks::source_of;
 
 /// The longest file name used. Common file systems allow 255 bytes, and a suffix must fit.
 const LONGEST_FILE_NAME: usize = 200;

@@ -5,10 +5,9 @@
 //! its zone: the source that was served before is used instead.
 
 mod encoding;
-mod journal;
+mod health_journal;
 mod last_good;
 mod lines;
-mod links;
 mod made_token;
 mod memory_room;
 mod private;
@@ -17,14 +16,14 @@ mod settings;
 mod source_cache;
 mod state_lock;
 mod state_writer;
-mod targets;
+mod symlinks;
 mod watch;
+mod watched_files;
 mod writers;
 mod zone_index;
 
-pub use journal::{Found, Journal};
+pub use health_journal::{Found, Journal};
 pub use last_good::{Kept, LastGood, NotKept};
-pub use links::disclosure_of;
 pub use made_token::{made_token_path, read_made_token, write_made_token};
 pub use memory_room::MemoryRoom;
 pub use private::{NotTightened, tighten};
@@ -33,6 +32,7 @@ pub use settings::{Overrides, SettingsReading, SettingsSource};
 pub use source_cache::{SourceCache, TextPrint};
 pub use state_lock::{StateInUse, StateLock};
 pub use state_writer::{AllLines, Done, NotDurable, StateWriter, StateWriterThread, keep};
-pub use targets::{Fingerprint, Stamp, Targets, zone_files};
+pub use symlinks::disclosure_of;
 pub use watch::Watcher;
+pub use watched_files::{Fingerprint, Stamp, Targets, zone_files};
 pub use writers::{STILL, WriteState, Writers};

@@ -9,7 +9,7 @@ use crate::config::{Disclosure, SourceFile};
 use crate::files;
 
 use super::encoding::text;
-use super::targets::Stamp;
+use super::watched_files::Stamp;
 use super::{WriteState, Writers, disclosure_of};
 
 /// The size limit of a zone file: about two million records. A larger file is a mistake, and

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::config::{Diagnostic, ListenFlags, LogFormat, Settings, SourceFile};
 
 use super::read::read_source;
-use super::targets::Targets;
+use super::watched_files::Targets;
 
 /// Where settings come from; the same for every reload.
 #[derive(Clone, Debug, Default)]

@@ -11,7 +11,7 @@ use std::sync::mpsc::{self, RecvTimeoutError, TrySendError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use super::journal::Journal;
+use super::health_journal::Journal;
 use crate::background;
 use crate::log_limit::LogLimit;
 

@@ -18,7 +18,7 @@ use notify::event::{AccessKind, AccessMode, Event, EventKind, ModifyKind};
 use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
 
 use super::Writers;
-use super::targets::{Stamp, Targets, identity, is_zone_file};
+use super::watched_files::{Stamp, Targets, identity, is_zone_file};
 use crate::background;
 use crate::files::{self, UNRESPONSIVE_AFTER, Unresponsive};
 

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use notify::event::{AccessKind, AccessMode, Event, EventKind, Flag, ModifyKind, RenameMode};
 
-use super::targets::{Fingerprint, Stamp, Targets};
+use super::watched_files::{Fingerprint, Stamp, Targets};
 use crate::files;
 
 /// How long a file must be unchanged to be read although no writer was seen to close it: longer

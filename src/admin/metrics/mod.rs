@@ -23,7 +23,7 @@ use crate::logging;
 use crate::query_logging;
 use crate::stats::Reading;
 
-use super::{Door, refusal};
+use super::{AdminState, refusal};
 
 /// The data of a scrape.
 #[derive(Debug)]
@@ -54,14 +54,14 @@ impl Format {
     }
 }
 
-pub(super) async fn scrape(State(door): State<Door>, headers: HeaderMap) -> Response {
+pub(super) async fn scrape(State(admin): State<AdminState>, headers: HeaderMap) -> Response {
     let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
     let format = format_for(accept.unwrap_or_default());
-    let ready = door.is_ready();
-    let health = door.health().ok();
+    let ready = admin.is_ready();
+    let health = admin.health().ok();
     // With 20 000 checks this is megabytes of text, so it runs on a blocking thread.
     let words = tokio::task::spawn_blocking(move || {
-        let (dns, query_logging, log) = (door.meters.read(), door.query_logging.read(), logging::lost());
+        let (dns, query_logging, log) = (admin.meters.read(), admin.query_logging.read(), logging::lost());
         let control = health.map(|health| health.metrics());
         in_words(Picture { ready, dns, query_logging, log, control }, format)
     });

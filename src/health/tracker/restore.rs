@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::health::{CheckSlot, Identity, Question, SavedCheckState, Status, Timestamp};
+use crate::health::{CheckFingerprint, CheckSlot, Identity, SavedCheckState, Status, Timestamp};
 
 use super::Tracker;
 
@@ -10,7 +10,7 @@ use super::Tracker;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RestoredCheck {
     /// The hash of what it asked.
-    pub question: Question,
+    pub question: CheckFingerprint,
     /// Its state.
     pub state: SavedCheckState,
     /// The last time at which this state was known to be current.

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::health::check_fingerprint::{asks_the_same, compares_the_same};
 use crate::health::children::Family;
-use crate::health::question::{asks_the_same, compares_the_same};
 use crate::health::{
     CheckState, Checkers, Children, MetricCheckState, Observation, SavedCheckState, StateChange, Status, Thresholds,
     Timestamp, aggregate,

@@ -10,7 +10,7 @@ use crate::model::{
 /// Comparable across restarts. A new version of the program may see a difference where there is
 /// none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Question(pub u64);
+pub struct CheckFingerprint(pub u64);
 
 /// Which check, and what it asks: the key of its saved state.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,7 +18,7 @@ pub struct Identity {
     /// The id, as in the API.
     pub id: HealthCheckId,
     /// The hash of what it asks.
-    pub question: Question,
+    pub question: CheckFingerprint,
 }
 
 impl Identity {
@@ -66,7 +66,7 @@ pub(super) fn asks_the_same(one: &EndpointCheck, other: &EndpointCheck) -> bool 
 
 /// A hash of what `asks_the_same` and `compares_the_same` compare: FNV-1a of its text form, which
 /// is part of the state directory's format. Checks that probe nothing have no results to save.
-fn question(kind: &HealthCheckKind) -> Question {
+fn question(kind: &HealthCheckKind) -> CheckFingerprint {
     let text = match kind {
         HealthCheckKind::Endpoint(EndpointCheck { protocol, target, port, address_family, timeouts, .. }) => {
             format!("{:?} {target:?} {port} {address_family:?} {timeouts:?}", FullProtocol(protocol))
@@ -78,7 +78,7 @@ fn question(kind: &HealthCheckKind) -> Question {
         HealthCheckKind::Manual(_) => "people".to_owned(),
     };
     let step = |hash: u64, octet: u8| (hash ^ u64::from(octet)).wrapping_mul(0x0100_0000_01b3);
-    Question(text.bytes().fold(0xcbf2_9ce4_8422_2325, step))
+    CheckFingerprint(text.bytes().fold(0xcbf2_9ce4_8422_2325, step))
 }
 
 /// A protocol written out in full, secrets included, for the hash only; it is never displayed. The
