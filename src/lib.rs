@@ -47,11 +47,13 @@
 //! - [`http`]: the front of every HTTP listener: limits, timeouts, allowed hosts.
 //! - [`lab`]: small web servers to try health checks on.
 //! - [`daemon`]: starts in order, connects the channels, drains, stops.
+//! - [`api`]: the shapes of the Route 53 API.
 //! - [`admin`]: the admin side: status page, HTTP API, metrics, overrides.
 //! - [`cli`]: the command line.
 
 pub mod admin;
 pub mod answer;
+mod api;
 mod background;
 mod causes;
 pub mod cli;

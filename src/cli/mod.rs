@@ -1,11 +1,12 @@
 //! The command line: arguments and output.
 //!
-//! `init` writes first files, `serve` runs the server, `check` finds errors in files, `query` sends
+//! `init` writes first files, `serve` runs the server, `check` finds errors in files, `change` changes record sets in them, `query` sends
 //! queries as `dig` does, `explain` explains an answer, `simulate` answers many simulated clients,
 //! `health` shows health checks, `override` overrides them, `watch` shows answers and health live,
 //! `demo` shows a failover; `man` and `completion` print manual pages and shell completions.
 
 mod admin_client;
+mod change;
 mod check;
 mod completion;
 mod demo;
@@ -72,6 +73,7 @@ enum Command {
     Init(init::InitArguments),
     Serve(serve::ServeArguments),
     Check(check::CheckArguments),
+    Change(change::ChangeArguments),
     Query(query::QueryArguments),
     Explain(explain::ExplainArguments),
     Simulate(simulate::SimulateArguments),
@@ -105,6 +107,7 @@ fn run_command(command: Command) -> anyhow::Result<ExitCode> {
         Command::Init(arguments) => init::run(&arguments),
         Command::Serve(arguments) => serve::run(arguments),
         Command::Check(arguments) => check::run(&arguments),
+        Command::Change(arguments) => change::run(&arguments),
         Command::Query(arguments) => query::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Simulate(arguments) => simulate::run(&arguments),
@@ -153,6 +156,7 @@ mod tests {
             "fiftythree serve --admin off",
             "fiftythree check",
             "fiftythree check --json zones/a.toml zones/b.toml",
+            "fiftythree change batch.json --zone lab.test --dry-run --json",
             "fiftythree query www.lab.test",
             "fiftythree query lab.test MX --server 127.0.0.1:5300 --subnet 10.53.1.0/24 --tcp --nsid --timeout 500ms --json",
             "fiftythree query weighted.lab.test --count 100",

@@ -9,6 +9,7 @@
 mod admin;
 mod diagnostic;
 mod document;
+mod edit;
 mod id;
 mod keys;
 mod listeners;
@@ -38,6 +39,7 @@ use std::sync::Arc;
 
 pub use admin::PublicUrl;
 pub use diagnostic::{Diagnostic, Place, Severity};
+pub use edit::{EditError, References, edit_record_sets};
 pub use listeners::{AdminFlag, ListenFlags};
 pub use located::{LocatedDiagnostic, Style, lines, locate, render, render_located};
 pub use location::{ClientSubnetUse, LocationSettings};

@@ -11,6 +11,7 @@
 //! ([`mod@with_fallback`]). This takes time in proportion to their total size and finds every error.
 
 mod answer_counters;
+mod change;
 mod changes;
 mod deferred;
 mod diagnostics;

@@ -3,6 +3,7 @@
 //!
 //! This module does not read files, parse TOML or answer queries. All other modules use its types.
 
+mod change;
 mod data;
 pub mod geography;
 mod health_check;
@@ -16,6 +17,10 @@ mod rules;
 mod secret;
 mod zone;
 
+pub use change::{
+    Change, ChangeAction, ChangeBatch, ChangeError, MAX_BATCH_CHARACTERS, MAX_BATCH_VALUES, MAX_RECORD_SETS,
+    RecordSetKey,
+};
 pub use data::DataError;
 pub use health_check::{
     AddressFamily, CalculatedCheck, ComparisonOperator, EndpointCheck, EndpointProtocol, EndpointTarget, HealthCheck,

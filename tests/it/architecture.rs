@@ -45,6 +45,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ),
     ("control", &["background", "log_limit", "model", "config", "health", "world", "store", "load"]),
     ("http", &["log_limit"]),
+    ("api", &["model"]),
     ("lab", &["http"]),
     (
         "admin",
@@ -104,6 +105,7 @@ const TABLE: &[(&str, &[&str])] = &[
             "lab",
             "store",
             "load",
+            "api",
             "control",
             "admin",
             "daemon",

@@ -48,6 +48,8 @@ mod writing;
 
 // User interfaces.
 
+/// `fiftythree change`.
+mod change;
 /// The command line: output and exit codes.
 mod cli;
 /// `fiftythree demo`.

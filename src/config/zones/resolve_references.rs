@@ -23,8 +23,8 @@ use super::{Configuration, Reading, ReferenceKind, TextOrigin, ZoneSource, defau
 use crate::background;
 use crate::model::{self, Field, Violation};
 use crate::model::{
-    CidrCollection, CidrCollectionId, Content, HealthCheck, HealthCheckId, HostedZone, HostedZoneId, Name, RecordType,
-    ResourceRecordSet, RoutingPolicy, VpcId, ZoneClaims, ZoneConflict, ZoneIdentity,
+    CidrCollection, CidrCollectionId, Content, HealthCheck, HealthCheckId, HostedZone, HostedZoneId, Name,
+    RecordSetKey, RecordType, ResourceRecordSet, RoutingPolicy, VpcId, ZoneClaims, ZoneConflict, ZoneIdentity,
 };
 
 /// What a file defines for others, and what it refers to.
@@ -56,6 +56,23 @@ pub(in super::super) fn definitions(source: &SourceFile) -> Definitions {
     let children = draft.child_health_checks.into_iter();
     found.refers.extend(children.map(|child| (Reference::HealthCheck(child.value), child.span)));
     found
+}
+
+/// The keys of a file's records and of its groups with settings, in the order of the file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(in super::super) struct WrittenKeys {
+    pub(in super::super) records: Vec<RecordSetKey>,
+    pub(in super::super) groups: Vec<(Name, RecordType)>,
+}
+
+/// Reads only the keys of a file that has no errors.
+pub(in super::super) fn written_keys(source: &SourceFile) -> WrittenKeys {
+    let (root, mut diagnostics) = document::parse(source);
+    let Some(zone) = file::read(&root, &mut diagnostics).zone else { return WrittenKeys::default() };
+    WrittenKeys {
+        records: zone.records.iter().map(|record| record.set.key()).collect(),
+        groups: zone.record_groups.into_iter().map(|draft| (draft.group.name, draft.group.record_type)).collect(),
+    }
 }
 
 /// The names of a file's records, as far as they can be read.

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-use super::{Context, Diagnostics, Field, Group, describe, quote_identifier};
+use super::{Context, Diagnostics, Field, Group, describe, describe_key, quote_identifier};
 use crate::model::{
     Content, FailoverRole, GeoLocation, GeoproximityLocation, MAX_MEMBERS, ResourceRecordSet, RoutingPolicy,
 };
@@ -32,10 +32,8 @@ fn simple_is_alone(_: &Context<'_>, group: &Group<'_>, diagnostics: &mut Diagnos
         let what = describe(set);
         match (first_is_simple, set.routing_policy == RoutingPolicy::Simple) {
             (true, true) => {
-                let (name, record_type) = (&set.name, set.record_type);
-                let message = format!(
-                    "Tried to create resource record set [name='{name}', type='{record_type}'] but it already exists"
-                );
+                let key = describe_key(&set.name, set.record_type, None);
+                let message = format!("Tried to create resource record set {key} but it already exists");
                 diagnostics
                     .error(at, Field::Name, message)
                     .with_hint("a record set can have several values: combine them");
@@ -105,11 +103,8 @@ fn set_identifiers_differ(_: &Context<'_>, group: &Group<'_>, diagnostics: &mut 
     for &(at, set) in group.members {
         let Some(identifier) = &set.set_identifier else { continue };
         if !seen.insert(identifier) {
-            let (name, record_type) = (&set.name, set.record_type);
-            let message = format!(
-                "Tried to create resource record set [name='{name}', type='{record_type}', \
-                 set-identifier='{identifier}'] but it already exists"
-            );
+            let key = describe_key(&set.name, set.record_type, Some(identifier));
+            let message = format!("Tried to create resource record set {key} but it already exists");
             diagnostics
                 .error(at, Field::SetIdentifier, message)
                 .with_hint("each set of one name and type needs its own");

@@ -213,6 +213,12 @@ fn describe(set: &ResourceRecordSet) -> String {
     }
 }
 
+/// `[name='x.', type='A', set-identifier='blue']`: as in Route 53's sentences.
+pub(super) fn describe_key(name: &Name, record_type: RecordType, set_identifier: Option<&str>) -> String {
+    let identifier = set_identifier.map(|identifier| format!(", set-identifier='{identifier}'")).unwrap_or_default();
+    format!("[name='{name}', type='{record_type}'{identifier}]")
+}
+
 /// The set's identifier in quotation marks, or `without set identifier`.
 fn quote_identifier(set: &ResourceRecordSet) -> String {
     set.set_identifier

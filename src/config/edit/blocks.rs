@@ -1,0 +1,108 @@
+//! Finds the `[[tables]]` of a file, and replaces, removes and adds them without touching the text
+//! around them.
+
+use std::ops::Range;
+
+use crate::config::tree::Entries;
+
+/// The text of one `[[table]]`: from its header to the end of the line of its last value.
+pub(super) type Block = Range<usize>;
+
+/// The blocks of the list `key`, in the order of the file, which is plain. `None` for an inline
+/// list.
+pub(super) fn of_list(root: &Entries<'_>, key: &str, text: &str) -> Option<Vec<Block>> {
+    let tables = root.get(key).and_then(|entry| entry.node.value.as_list()).unwrap_or_default();
+    let block = |table: &crate::config::tree::Node<'_>| {
+        let header = table.span();
+        let values = table.value.as_table().into_iter().flat_map(Entries::iter);
+        let end = values.map(|entry| entry.node.span().end).fold(header.end, usize::max);
+        text[header.start..].starts_with("[[").then(|| header.start..end_of_line(text, end))
+    };
+    tables.iter().map(block).collect()
+}
+
+/// The changes of a text: disjoint ranges and what replaces them.
+pub(super) struct Edits<'t> {
+    text: &'t str,
+    ends_inside_a_line: bool,
+    edits: Vec<(Range<usize>, String)>,
+}
+
+impl<'t> Edits<'t> {
+    pub(super) fn of(text: &'t str) -> Edits<'t> {
+        let ends_inside_a_line = !text.is_empty() && !text.ends_with('\n');
+        Edits { text, ends_inside_a_line, edits: Vec::new() }
+    }
+
+    /// Replaces a block.
+    pub(super) fn replace(&mut self, block: &Block, with: String) {
+        self.edits.push((block.clone(), with));
+    }
+
+    /// Removes a block with the comment right above it, and the blank lines that it leaves.
+    pub(super) fn remove(&mut self, block: &Block) {
+        let (start, mut end) = (start_of_comment(self.text, block.start), block.end);
+        let before = self.text[..start].lines().next_back().unwrap_or_default();
+        if before.trim().is_empty() {
+            end += blank_lines(&self.text[end..]);
+        }
+        self.edits.push((start..end, String::new()));
+    }
+
+    /// Adds a block after another one, or at the end of the file.
+    pub(super) fn add(&mut self, after: Option<&Block>, block: &str) {
+        let at = after.map_or(self.text.len(), |block| block.end);
+        let mut added = String::new();
+        if at == self.text.len() && std::mem::take(&mut self.ends_inside_a_line) {
+            added.push('\n');
+        }
+        if at > 0 {
+            added.push('\n');
+        }
+        added.push_str(block);
+        if self.text.contains("\r\n") {
+            added = added.replace('\n', "\r\n");
+        }
+        self.edits.push((at..at, added));
+    }
+
+    /// The changed text.
+    pub(super) fn finish(mut self) -> String {
+        // Stable: what is added at one place keeps its order, after what is replaced or removed there.
+        self.edits.sort_by_key(|(range, _)| (range.start, range.end));
+        let (mut changed, mut at) = (String::with_capacity(self.text.len()), 0);
+        for (range, with) in &self.edits {
+            changed.push_str(self.text.get(at..range.start).unwrap_or_default());
+            changed.push_str(with);
+            at = at.max(range.end);
+        }
+        changed.push_str(&self.text[at..]);
+        changed
+    }
+}
+
+/// The start of the comment lines right above `at`, or of its own line.
+fn start_of_comment(text: &str, at: usize) -> usize {
+    let mut start = start_of_line(text, at);
+    while start > 0 {
+        let above = start_of_line(text, start - 1);
+        if !text[above..start].trim_start().starts_with('#') {
+            break;
+        }
+        start = above;
+    }
+    start
+}
+
+fn start_of_line(text: &str, at: usize) -> usize {
+    text[..at].rfind('\n').map_or(0, |newline| newline + 1)
+}
+
+fn end_of_line(text: &str, at: usize) -> usize {
+    text[at..].find('\n').map_or(text.len(), |newline| at + newline + 1)
+}
+
+/// The length of the blank lines at the start.
+fn blank_lines(text: &str) -> usize {
+    text.split_inclusive('\n').take_while(|line| line.trim().is_empty()).map(str::len).sum()
+}

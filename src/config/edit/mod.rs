@@ -1,0 +1,247 @@
+//! Edits the text of zone files: the record sets that changed, and nothing else.
+//!
+//! In most files each `[[record]]` is a block of lines ([`blocks`]). Only the blocks of changed
+//! record sets are edited, and in them only the changed members ([`record`]): comments, order and
+//! layout stay. A file with another structure, such as an inline list of records, is edited as one
+//! document, which takes longer.
+
+mod blocks;
+mod record;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{HashMap, HashSet};
+
+use toml_edit::{ArrayOfTables, DocumentMut, Item, TableLike, Value};
+
+use super::SourceFile;
+use super::tree;
+use super::zones::{WrittenKeys, written_keys};
+use crate::model::{
+    CidrCollection, CidrCollectionId, HealthCheck, HealthCheckId, HostedZone, Name, RecordSetKey, RecordType,
+    ResourceRecordSet,
+};
+use blocks::{Block, Edits};
+
+/// How records refer to health checks and CIDR collections: by name.
+#[derive(Debug, Default)]
+pub struct References<'d> {
+    health_checks: HashMap<&'d HealthCheckId, &'d str>,
+    collections: HashMap<&'d CidrCollectionId, &'d str>,
+}
+
+/// Why a file cannot be edited.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum EditError {
+    /// The file is not valid TOML.
+    #[error("the file is not valid TOML: {0}")]
+    Syntax(String),
+    /// The file does not define the record sets that were read from it.
+    #[error("the file has changed")]
+    Changed,
+}
+
+impl<'d> References<'d> {
+    /// References to these definitions.
+    pub fn to(checks: &'d [HealthCheck], collections: &'d [CidrCollection]) -> References<'d> {
+        References {
+            health_checks: checks.iter().map(|check| (&check.id, check.name.as_str())).collect(),
+            collections: collections.iter().map(|collection| (&collection.id, collection.name.as_str())).collect(),
+        }
+    }
+
+    fn health_check<'i>(&'i self, id: &'i HealthCheckId) -> &'i str {
+        self.health_checks.get(id).copied().unwrap_or(&id.0)
+    }
+
+    fn cidr_collection<'i>(&'i self, id: &'i CidrCollectionId) -> &'i str {
+        self.collections.get(id).copied().unwrap_or(&id.0)
+    }
+}
+
+/// The text of `file`, which defines `before`, changed so that it defines the record sets of
+/// `after`. A new record follows the others of its name, or else all records.
+pub fn edit_record_sets(
+    file: &SourceFile,
+    before: &HostedZone,
+    after: &HostedZone,
+    references: &References<'_>,
+) -> Result<String, EditError> {
+    let keys = written_keys(file);
+    let places: HashMap<&RecordSetKey, usize> = keys.records.iter().enumerate().map(|(at, key)| (key, at)).collect();
+    let mut difference = Difference::between(before, after);
+    difference.write_defaults(after, |key| places.contains_key(key));
+    let editor = Editor { zone: &after.name, references, difference: &difference, keys: &keys, places: &places };
+    let list = |root: &tree::Entries<'_>, key| blocks::of_list(root, key, &file.text);
+    let blocks = tree::plain(&file.text).and_then(|root| list(&root, "record").zip(list(&root, "record_group")));
+    match blocks {
+        Some((records, groups)) => editor.edit_blocks(&file.text, &records, &groups),
+        None => editor.edit_document(&file.text),
+    }
+}
+
+/// What differs between two states of a zone.
+struct Difference<'z> {
+    removed: Vec<RecordSetKey>,
+    /// Old and new.
+    changed: Vec<(&'z ResourceRecordSet, &'z ResourceRecordSet)>,
+    added: Vec<&'z ResourceRecordSet>,
+    /// Groups that have no settings any more.
+    removed_groups: Vec<(&'z Name, RecordType)>,
+}
+
+impl<'z> Difference<'z> {
+    fn between(before: &'z HostedZone, after: &'z HostedZone) -> Difference<'z> {
+        let mut old: HashMap<RecordSetKey, &ResourceRecordSet> =
+            before.record_sets.iter().map(|set| (set.key(), set)).collect();
+        let (mut changed, mut added) = (Vec::new(), Vec::new());
+        for set in &after.record_sets {
+            match old.remove(&set.key()) {
+                Some(old) if old != set => changed.push((old, set)),
+                Some(_) => {}
+                None => added.push(set),
+            }
+        }
+        let removed = before.record_sets.iter().map(ResourceRecordSet::key).filter(|key| old.contains_key(key));
+        let left = |name: &Name, record_type: RecordType| {
+            after.record_groups.iter().any(|group| group.name == *name && group.record_type == record_type)
+        };
+        let groups = before.record_groups.iter().map(|group| (&group.name, group.record_type));
+        Difference {
+            removed: removed.collect(),
+            changed,
+            added,
+            removed_groups: groups.filter(|&(name, record_type)| !left(name, record_type)).collect(),
+        }
+    }
+}
+
+impl<'z> Difference<'z> {
+    /// Adds the default record sets, which the file leaves out, if one of them differs: they depend
+    /// on one another.
+    fn write_defaults(&mut self, after: &'z HostedZone, is_written: impl Fn(&RecordSetKey) -> bool) {
+        let is_default = |key: &RecordSetKey| !is_written(key) && may_be_default(key);
+        let is_apex_ns = |key: &RecordSetKey| key.record_type == RecordType::Ns && key.name == after.name;
+        let removed = self.removed.len();
+        self.removed.retain(|key| !is_default(key));
+        let mut changed = self.changed.iter().map(|(_, new)| new.key());
+        if self.removed.len() == removed && !changed.any(|key| is_default(&key) || is_apex_ns(&key)) {
+            return;
+        }
+        self.changed.retain(|(_, new)| !is_default(&new.key()));
+        let listed: HashSet<RecordSetKey> = self.added.iter().map(|set| set.key()).collect();
+        let defaults = after.record_sets.iter().filter(|set| is_default(&set.key()) && !listed.contains(&set.key()));
+        self.added.extend(defaults);
+    }
+}
+
+/// Whether `default_records` makes sets like this one: SOA, NS, and addresses of name servers.
+fn may_be_default(key: &RecordSetKey) -> bool {
+    let types = [RecordType::Soa, RecordType::Ns, RecordType::A, RecordType::Aaaa];
+    key.set_identifier.is_none() && types.contains(&key.record_type)
+}
+
+/// Makes one edit.
+struct Editor<'e> {
+    zone: &'e Name,
+    references: &'e References<'e>,
+    difference: &'e Difference<'e>,
+    keys: &'e WrittenKeys,
+    /// The place of each record in the file.
+    places: &'e HashMap<&'e RecordSetKey, usize>,
+}
+
+impl Editor<'_> {
+    fn edit_blocks(&self, text: &str, records: &[Block], groups: &[Block]) -> Result<String, EditError> {
+        let mut edits = Edits::of(text);
+        for key in &self.difference.removed {
+            edits.remove(self.block(records, key)?);
+        }
+        for at in self.removed_groups() {
+            edits.remove(groups.get(at).ok_or(EditError::Changed)?);
+        }
+        for (old, new) in &self.difference.changed {
+            let block = self.block(records, &old.key())?;
+            edits.replace(block, self.updated(&text[block.clone()], old, new)?);
+        }
+        self.difference.added.iter().for_each(|set| self.add_block(&mut edits, records, set));
+        Ok(edits.finish())
+    }
+
+    fn block<'b>(&self, records: &'b [Block], key: &RecordSetKey) -> Result<&'b Block, EditError> {
+        self.places.get(key).and_then(|&at| records.get(at)).ok_or(EditError::Changed)
+    }
+
+    /// The block of one record with its changed members.
+    fn updated(&self, block: &str, old: &ResourceRecordSet, new: &ResourceRecordSet) -> Result<String, EditError> {
+        let mut document = parse(block)?;
+        let table = table_at(&mut document, 0).ok_or(EditError::Changed)?;
+        record::update(table, old, new, self.zone, self.references);
+        let edited = document.to_string();
+        // The editor writes every line end as one newline.
+        Ok(if block.contains("\r\n") { edited.replace("\r\n", "\n").replace('\n', "\r\n") } else { edited })
+    }
+
+    fn add_block(&self, edits: &mut Edits<'_>, records: &[Block], set: &ResourceRecordSet) {
+        let is_kept = |(_, key): &(usize, &RecordSetKey)| !self.difference.removed.contains(key);
+        let mut kept = self.keys.records.iter().enumerate().filter(is_kept);
+        let same_name = kept.clone().rfind(|(_, key)| key.name == set.name);
+        let after = same_name.or_else(|| kept.next_back()).and_then(|(at, _)| records.get(at));
+        edits.add(after, &record::text(set, self.zone, self.references));
+    }
+
+    fn edit_document(&self, text: &str) -> Result<String, EditError> {
+        let mut document = parse(text)?;
+        for (old, new) in &self.difference.changed {
+            let at = self.places.get(&old.key()).copied().ok_or(EditError::Changed)?;
+            let table = table_at(&mut document, at).ok_or(EditError::Changed)?;
+            record::update(table, old, new, self.zone, self.references);
+        }
+        let places = self.difference.removed.iter().map(|key| self.places.get(key).copied().ok_or(EditError::Changed));
+        remove_all(&mut document, "record", places.collect::<Result<_, _>>()?);
+        remove_all(&mut document, "record_group", self.removed_groups());
+        self.difference.added.iter().for_each(|set| self.push(&mut document, set));
+        Ok(document.to_string())
+    }
+
+    fn push(&self, document: &mut DocumentMut, set: &ResourceRecordSet) {
+        let members = record::inline(set, self.zone, self.references);
+        match document.entry("record").or_insert(Item::ArrayOfTables(ArrayOfTables::new())) {
+            Item::Value(Value::Array(list)) => list.push(members),
+            Item::ArrayOfTables(tables) => tables.push(members.into_table()),
+            _ => {}
+        }
+    }
+
+    /// The places of the `[[record_group]]` tables to remove.
+    fn removed_groups(&self) -> Vec<usize> {
+        let is_removed = |(_, (name, record_type)): &(usize, &(Name, RecordType))| {
+            self.difference.removed_groups.contains(&(name, *record_type))
+        };
+        self.keys.groups.iter().enumerate().filter(is_removed).map(|(at, _)| at).collect()
+    }
+}
+
+fn parse(text: &str) -> Result<DocumentMut, EditError> {
+    text.parse().map_err(|error: toml_edit::TomlError| EditError::Syntax(error.message().to_owned()))
+}
+
+/// The record at this place of the list.
+fn table_at(document: &mut DocumentMut, at: usize) -> Option<&mut dyn TableLike> {
+    match document.get_mut("record")? {
+        Item::ArrayOfTables(tables) => Some(tables.get_mut(at)?),
+        Item::Value(Value::Array(list)) => Some(list.get_mut(at)?.as_inline_table_mut()?),
+        _ => None,
+    }
+}
+
+fn remove_all(document: &mut DocumentMut, list: &str, mut places: Vec<usize>) {
+    places.sort_unstable();
+    for at in places.into_iter().rev() {
+        match document.get_mut(list) {
+            Some(Item::ArrayOfTables(tables)) => drop(tables.remove(at)),
+            Some(Item::Value(Value::Array(list))) => drop(list.remove(at)),
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,322 @@
+//! Replaces a zone file durably, and only if it still has the text that was read.
+//!
+//! The new text is written and synced next to the file; then both names are exchanged. What comes
+//! out is compared with what was read: if somebody saved in between, the names are exchanged back.
+//! So no edit is lost, and a crash leaves the old text or the new one. File systems without an
+//! exchange, such as NFS, get a comparison right before a plain rename instead. The exchange is the
+//! moment of the change; it is durable when the directory is synced.
+
+use std::ffi::OsString;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// How often the names are exchanged while others save the file again and again.
+const EXCHANGES: usize = 16;
+
+/// Why a file is not replaced.
+#[derive(Debug, thiserror::Error)]
+pub enum ReplaceError {
+    /// The file has another text than the one that was read.
+    #[error("the file has changed since it was read")]
+    Changed,
+    /// The file has its old text.
+    #[error("the file cannot be written: {0}")]
+    NotWritten(#[source] io::Error),
+    /// The file may have either text after a power failure.
+    #[error("the file was written, but the disk failed, and the old text could not be restored: {0}")]
+    NotRestored(#[source] io::Error),
+}
+
+/// The system calls that a disk can fail.
+trait Disk {
+    fn sync_file(&self, file: &File) -> io::Result<()> {
+        file.sync_all()
+    }
+
+    fn sync_directory(&self, directory: &Path) -> io::Result<()> {
+        File::open(directory)?.sync_all()
+    }
+
+    fn exchange(&self, one: &Path, other: &Path) -> io::Result<()> {
+        exchange(one, other)
+    }
+}
+
+/// The real one.
+struct SystemDisk;
+
+impl Disk for SystemDisk {}
+
+/// Replaces the text of the file, which must be `read`, by `text`. A symbolic link stays a link:
+/// the file that it leads to is replaced. Owner, if possible, and permissions stay.
+pub fn replace_file(path: &Path, read: &str, text: &str) -> Result<(), ReplaceError> {
+    let path = fs::canonicalize(path).map_err(ReplaceError::NotWritten)?;
+    let beside = Beside::of(&path);
+    Replacement { disk: &SystemDisk, path: &path, beside: &beside.0, read, text }.run()
+}
+
+/// A hidden name next to the file, which is removed at the end. No other process or thread uses it.
+struct Beside(PathBuf);
+
+impl Beside {
+    fn of(path: &Path) -> Beside {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let (process, number) = (std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let mut name = OsString::from(".");
+        name.push(path.file_name().unwrap_or_default());
+        name.push(format!(".{process}-{number}.fiftythree-new"));
+        Beside(path.with_file_name(name))
+    }
+}
+
+impl Drop for Beside {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+/// One replacement.
+struct Replacement<'r> {
+    disk: &'r dyn Disk,
+    path: &'r Path,
+    beside: &'r Path,
+    read: &'r str,
+    text: &'r str,
+}
+
+impl Replacement<'_> {
+    fn run(&self) -> Result<(), ReplaceError> {
+        write(self.disk, self.beside, self.text, self.path).map_err(ReplaceError::NotWritten)?;
+        self.check_before()?;
+        match self.disk.exchange(self.beside, self.path) {
+            Ok(()) => self.check_what_came_out()?,
+            // What is saved after the check and before this is lost.
+            Err(error) if is_unsupported(&error) => {
+                fs::rename(self.beside, self.path).map_err(ReplaceError::NotWritten)?;
+            }
+            Err(error) => return Err(ReplaceError::NotWritten(error)),
+        }
+        self.disk.sync_directory(directory_of(self.path)).map_err(|error| self.restore(error))
+    }
+
+    /// Exchanges the names back if the text that came out is not the one that was read. Others may
+    /// save meanwhile: in the end the file has what was saved last.
+    fn check_what_came_out(&self) -> Result<(), ReplaceError> {
+        let came_out = || fs::read(self.beside).map_err(ReplaceError::NotRestored);
+        let (mut put, mut saved) = (self.text.as_bytes().to_vec(), came_out()?);
+        if saved == self.read.as_bytes() {
+            return Ok(());
+        }
+        for _ in 0..EXCHANGES {
+            self.disk.exchange(self.beside, self.path).map_err(ReplaceError::NotRestored)?;
+            let out = came_out()?;
+            if out == put {
+                return Err(ReplaceError::Changed);
+            }
+            // Something newer came out. It goes back in the place of what was just put there.
+            (put, saved) = (saved, out);
+        }
+        Err(ReplaceError::NotRestored(io::Error::other("others write the file all the time")))
+    }
+
+    /// Most other writers are noticed here, before anybody could read the new text.
+    fn check_before(&self) -> Result<(), ReplaceError> {
+        match fs::read(self.path) {
+            Ok(bytes) if bytes == self.read.as_bytes() => Ok(()),
+            Ok(_) => Err(ReplaceError::Changed),
+            Err(error) => Err(ReplaceError::NotWritten(error)),
+        }
+    }
+
+    /// Puts the old text back after `error`.
+    fn restore(&self, error: io::Error) -> ReplaceError {
+        let restored = match self.disk.exchange(self.beside, self.path) {
+            Err(error) if is_unsupported(&error) => {
+                write(self.disk, self.beside, self.read, self.path).and_then(|()| fs::rename(self.beside, self.path))
+            }
+            exchanged => exchanged,
+        };
+        match restored {
+            Ok(()) => ReplaceError::NotWritten(error),
+            Err(error) => ReplaceError::NotRestored(error),
+        }
+    }
+}
+
+/// Writes and syncs a new file. It gets the permissions of the file `like`, and its owner if this
+/// process may give files away.
+fn write(disk: &dyn Disk, path: &Path, text: &str, like: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut file = OpenOptions::new().write(true).create_new(true).open(path)?;
+    file.write_all(text.as_bytes())?;
+    let metadata = fs::metadata(like)?;
+    give_to_owner_of(path, &metadata);
+    fs::set_permissions(path, metadata.permissions())?;
+    disk.sync_file(&file)
+}
+
+#[cfg(unix)]
+fn give_to_owner_of(path: &Path, metadata: &fs::Metadata) {
+    use std::os::unix::fs::MetadataExt as _;
+    let _ = std::os::unix::fs::chown(path, Some(metadata.uid()), Some(metadata.gid()));
+}
+
+#[cfg(not(unix))]
+fn give_to_owner_of(_: &Path, _: &fs::Metadata) {}
+
+fn directory_of(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+#[cfg(target_os = "linux")]
+fn exchange(one: &Path, other: &Path) -> io::Result<()> {
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+    Ok(renameat_with(CWD, one, CWD, other, RenameFlags::EXCHANGE)?)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn exchange(_: &Path, _: &Path) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+/// Whether the file system or the system has no such call.
+fn is_unsupported(error: &io::Error) -> bool {
+    #[cfg(unix)]
+    let by_number = matches!(error.raw_os_error(), Some(libc::ENOSYS | libc::EINVAL | libc::EOPNOTSUPP | libc::EPERM));
+    #[cfg(not(unix))]
+    let by_number = false;
+    by_number || error.kind() == io::ErrorKind::Unsupported
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    /// A disk that fails at some calls, and on which somebody saves the file right before the first
+    /// exchanges.
+    #[derive(Default)]
+    struct Broken {
+        file: bool,
+        directory: bool,
+        has_no_exchange: bool,
+        /// The file, and the texts that are saved before each exchange.
+        saved: Cell<Vec<(PathBuf, &'static str)>>,
+    }
+
+    impl Disk for Broken {
+        fn sync_file(&self, file: &File) -> io::Result<()> {
+            if self.file { Err(io::Error::from_raw_os_error(libc::EIO)) } else { file.sync_all() }
+        }
+
+        fn sync_directory(&self, directory: &Path) -> io::Result<()> {
+            if self.directory {
+                Err(io::Error::from_raw_os_error(libc::EIO))
+            } else {
+                SystemDisk.sync_directory(directory)
+            }
+        }
+
+        fn exchange(&self, one: &Path, other: &Path) -> io::Result<()> {
+            let mut saved = self.saved.take();
+            if !saved.is_empty() {
+                let (path, text) = saved.remove(0);
+                save(&path, text);
+            }
+            self.saved.set(saved);
+            if self.has_no_exchange { Err(io::Error::from_raw_os_error(libc::EINVAL)) } else { exchange(one, other) }
+        }
+    }
+
+    /// Saves as editors do: a new file takes the name.
+    fn save(path: &Path, text: &str) {
+        let new = path.with_extension("editor");
+        fs::write(&new, text).unwrap();
+        fs::rename(new, path).unwrap();
+    }
+
+    fn zone() -> (tempfile::TempDir, PathBuf) {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("lab.test.toml");
+        fs::write(&path, "old").unwrap();
+        (directory, path)
+    }
+
+    fn replace_on(disk: &dyn Disk, path: &Path, read: &str, text: &str) -> Result<(), ReplaceError> {
+        let beside = Beside::of(path);
+        Replacement { disk, path, beside: &beside.0, read, text }.run()
+    }
+
+    /// The text of the file, which is the only one in its directory.
+    fn text(path: &Path) -> String {
+        let names: Vec<_> =
+            fs::read_dir(path.parent().unwrap()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(names, [path.file_name().unwrap()]);
+        fs::read_to_string(path).unwrap()
+    }
+
+    #[test]
+    fn the_text_that_was_read_is_replaced() {
+        for has_no_exchange in [false, true] {
+            let (_directory, path) = zone();
+            replace_on(&Broken { has_no_exchange, ..Broken::default() }, &path, "old", "new").unwrap();
+            assert_eq!(text(&path), "new");
+        }
+    }
+
+    #[test]
+    fn a_file_with_another_text_stays() {
+        for has_no_exchange in [false, true] {
+            let (_directory, path) = zone();
+            let replaced = replace_on(&Broken { has_no_exchange, ..Broken::default() }, &path, "older", "new");
+            assert!(matches!(replaced, Err(ReplaceError::Changed)), "{replaced:?}");
+            assert_eq!(text(&path), "old");
+        }
+    }
+
+    #[test]
+    fn what_an_editor_saves_meanwhile_stays() {
+        let saves = ["first", "second", "third"];
+        for (count, last) in saves.iter().enumerate().map(|(at, last)| (at + 1, last)) {
+            let (_directory, path) = zone();
+            let saved = saves[..count].iter().map(|text| (path.clone(), *text)).collect::<Vec<_>>();
+            let disk = Broken { saved: Cell::new(saved), ..Broken::default() };
+            let replaced = replace_on(&disk, &path, "old", "new");
+            assert!(matches!(replaced, Err(ReplaceError::Changed)), "{replaced:?}");
+            assert_eq!(text(&path), *last);
+        }
+    }
+
+    #[test]
+    fn a_failing_disk_keeps_the_old_text() {
+        let disks = [(true, false, false), (false, true, false), (true, false, true), (false, true, true)];
+        for (file, directory, has_no_exchange) in disks {
+            let (_directory, path) = zone();
+            let disk = Broken { file, directory, has_no_exchange, ..Broken::default() };
+            let replaced = replace_on(&disk, &path, "old", "new");
+            assert!(matches!(replaced, Err(ReplaceError::NotWritten(_))), "{replaced:?}");
+            assert_eq!(text(&path), "old");
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_and_permissions_stay() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let (directory, path) = zone();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+        let elsewhere = tempfile::tempdir_in(directory.path()).unwrap();
+        let link = elsewhere.path().join("link.toml");
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        replace_file(&link, "old", "new").unwrap();
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+        assert_eq!(fs::read_to_string(&path).unwrap(), "new");
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o640);
+    }
+}
