@@ -126,15 +126,14 @@ impl Writers {
         }
     }
 
-    /// The stamps of the files that this event finished. These are the files it names. If it put a
-    /// link in place, which may be that of a directory (as ConfigMaps are swapped), they are all
-    /// files behind links.
+    /// The stamps of the files that this event may have finished. These are the files it names. If
+    /// it put a link in place, which may be that of a directory (as ConfigMaps are swapped), they
+    /// are all files behind links.
     fn looks(&self, event: &Event) -> Vec<(PathBuf, Stamp)> {
         let is_link = |path: &Path| files::symlink_metadata(path).is_ok_and(|metadata| metadata.is_symlink());
         let brings_links = match event.kind {
-            EventKind::Access(AccessKind::Close(AccessMode::Write)) | EventKind::Modify(ModifyKind::Metadata(_)) => {
-                false
-            }
+            EventKind::Access(AccessKind::Close(AccessMode::Write))
+            | EventKind::Modify(ModifyKind::Metadata(_) | ModifyKind::Name(RenameMode::From)) => false,
             EventKind::Modify(ModifyKind::Name(RenameMode::To)) | EventKind::Create(_) => {
                 event.paths.iter().any(|path| is_link(path))
             }
@@ -203,7 +202,9 @@ impl Known {
                 EventKind::Access(AccessKind::Close(AccessMode::Write)) => write.is_open = false,
                 EventKind::Modify(ModifyKind::Name(RenameMode::From)) => {
                     self.moving = event.attrs.tracker().map(|tracker| (tracker, write.is_open));
-                    (write.is_open, write.closed) = (false, None);
+                    // Two names were exchanged: what just came to this name is still there.
+                    let stays = looks.iter().any(|(_, stamp)| write.closed == Some(*stamp));
+                    (write.is_open, write.closed) = (false, write.closed.filter(|_| stays));
                 }
                 // A writer that has the file open also writes it under its new name.
                 EventKind::Modify(ModifyKind::Name(RenameMode::To)) => {
@@ -213,6 +214,9 @@ impl Known {
                 EventKind::Remove(_) => (write.is_open, write.closed) = (false, None),
                 _ => {}
             }
+        }
+        if matches!(event.kind, EventKind::Modify(ModifyKind::Name(RenameMode::From))) {
+            return;
         }
         // A change of times or owner does not finish a write.
         let is_about_metadata = matches!(event.kind, EventKind::Modify(ModifyKind::Metadata(_)));
@@ -429,6 +433,38 @@ mod tests {
         assert_eq!(watched.state("a.toml"), WriteState::InProgress);
         watched.event(CLOSED, "a.toml");
         assert_eq!(watched.state("a.toml"), WriteState::Finished);
+    }
+
+    /// The system reports an exchange as two renames, the second one away from the name.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_file_that_another_one_was_exchanged_for_is_finished() {
+        use rustix::fs::{CWD, RenameFlags, renameat_with};
+        let watched = Watched::new(&["a.toml"]);
+        watched.write(".a.toml.new", "after");
+        let (new, old) = (watched.path(".a.toml.new"), watched.path("a.toml"));
+        renameat_with(CWD, &new, CWD, &old, RenameFlags::EXCHANGE).unwrap();
+        watched.event(FROM, ".a.toml.new");
+        watched.event(TO, "a.toml");
+        watched.event(FROM, "a.toml");
+        watched.event(TO, ".a.toml.new");
+        assert_eq!(watched.state("a.toml"), WriteState::Finished);
+    }
+
+    /// It is empty because its writer has not written yet.
+    #[test]
+    fn a_file_that_is_made_anew_after_a_rename_away_is_not_finished() {
+        let watched = Watched::new(&["a.toml"]);
+        watched.write(".b", "b");
+        fs::rename(watched.path(".b"), watched.path("a.toml")).unwrap();
+        watched.event(FROM, ".b");
+        watched.event(TO, "a.toml");
+        fs::rename(watched.path("a.toml"), watched.path("a.bak")).unwrap();
+        watched.write("a.toml", "");
+        watched.event(FROM, "a.toml");
+        watched.event(TO, "a.bak");
+        watched.event(CREATED, "a.toml");
+        assert_eq!(watched.state("a.toml"), WriteState::InProgress);
     }
 
     #[test]
