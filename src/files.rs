@@ -18,7 +18,7 @@ use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
 
 /// An operation that takes longer than this is not expected to return.
-pub const UNRESPONSIVE_AFTER: Duration = Duration::from_secs(30);
+pub(crate) const UNRESPONSIVE_AFTER: Duration = Duration::from_secs(30);
 /// How long reading one file may take. This is not for slow disks but for files that never end.
 const LONGEST_READ: Duration = Duration::from_secs(60);
 /// The size of one read.
@@ -45,20 +45,24 @@ struct Operation {
 /// An operation that has not returned for a long time.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}: the file system has not responded for {} s", path.display(), waited.as_secs())]
-pub struct Unresponsive {
+pub(crate) struct Unresponsive {
     /// The path of the operation.
-    pub path: PathBuf,
+    pub(crate) path: PathBuf,
     /// How long it has taken so far.
-    pub waited: Duration,
+    pub(crate) waited: Duration,
 }
 
 /// Reads a regular file of at most `at_most` bytes.
-pub fn read(path: &Path, at_most: u64) -> io::Result<Vec<u8>> {
+pub(crate) fn read(path: &Path, at_most: u64) -> io::Result<Vec<u8>> {
     read_with(path, at_most, open)
 }
 
 /// Reads a file that `open` opens; `open` must not block.
-pub fn read_with(path: &Path, at_most: u64, open: impl FnOnce(&Path) -> io::Result<File>) -> io::Result<Vec<u8>> {
+pub(crate) fn read_with(
+    path: &Path,
+    at_most: u64,
+    open: impl FnOnce(&Path) -> io::Result<File>,
+) -> io::Result<Vec<u8>> {
     // Opening a device can have side effects, so the type is checked first.
     expect_regular(path)?;
     operate(path, || {
@@ -71,28 +75,28 @@ pub fn read_with(path: &Path, at_most: u64, open: impl FnOnce(&Path) -> io::Resu
 }
 
 /// An error if the path leads to a directory, a pipe or a device.
-pub fn expect_regular(path: &Path) -> io::Result<()> {
+pub(crate) fn expect_regular(path: &Path) -> io::Result<()> {
     is_regular(&metadata(path)?)
 }
 
 /// The metadata of a file; follows links.
-pub fn metadata(path: &Path) -> io::Result<Metadata> {
+pub(crate) fn metadata(path: &Path) -> io::Result<Metadata> {
     operate(path, || fs::metadata(path))
 }
 
 /// The metadata of a file, or of the link with this name.
-pub fn symlink_metadata(path: &Path) -> io::Result<Metadata> {
+pub(crate) fn symlink_metadata(path: &Path) -> io::Result<Metadata> {
     operate(path, || fs::symlink_metadata(path))
 }
 
 /// The names in a directory, in no particular order.
-pub fn names_in(directory: &Path) -> io::Result<Vec<OsString>> {
+pub(crate) fn names_in(directory: &Path) -> io::Result<Vec<OsString>> {
     operate(directory, || fs::read_dir(directory)?.map(|entry| entry.map(|entry| entry.file_name())).collect())
 }
 
 /// Registers an operation, so that others see what this thread is waiting for. Fails at once if
 /// another thread has waited for too long on the same path.
-pub fn operate<T>(path: &Path, operation: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+pub(crate) fn operate<T>(path: &Path, operation: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
     if let Some(stuck) = stuck(path) {
         return Err(io::Error::new(io::ErrorKind::TimedOut, stuck.in_words()));
     }
@@ -101,7 +105,7 @@ pub fn operate<T>(path: &Path, operation: impl FnOnce() -> io::Result<T>) -> io:
 }
 
 /// The operation that this thread has waited for, if that is at least `patience`.
-pub fn unresponsive(thread: ThreadId, patience: Duration) -> Option<Unresponsive> {
+pub(crate) fn unresponsive(thread: ThreadId, patience: Duration) -> Option<Unresponsive> {
     let operations = operations();
     let mut of_thread = operations.pending.values().filter(|operation| operation.thread == thread);
     // The innermost operation began last and is the most specific.

@@ -51,22 +51,22 @@
 //! - [`admin`]: the admin side: status page, HTTP API, metrics, overrides.
 //! - [`cli`]: the command line.
 
-pub mod admin;
+mod admin;
 pub mod answer;
 mod api;
 mod background;
 mod causes;
 pub mod cli;
 pub mod config;
-pub mod control;
+mod control;
 mod daemon;
 pub mod explain;
-pub mod files;
+mod files;
 pub mod geo;
 pub mod health;
-pub mod http;
+mod http;
 mod lab;
-pub mod load;
+mod load;
 mod log_limit;
 pub mod logging;
 pub mod model;
@@ -78,6 +78,6 @@ pub mod requestor;
 pub mod serve;
 mod simulate;
 pub mod stats;
-pub mod store;
+mod store;
 pub mod world;
 pub mod zonetree;

@@ -33,7 +33,7 @@ mod overrides;
 mod page;
 mod places;
 mod reports;
-pub mod shapes;
+pub(crate) mod shapes;
 mod status;
 mod token;
 mod tree;
@@ -63,15 +63,14 @@ use crate::load::LoadedConfig;
 use crate::model::HealthCheck;
 use crate::query_logging::QueryLogging;
 use crate::stats::Meters;
-use crate::world::Reader;
 
 use concurrency_limit::Readers;
 use shapes::ErrorShape;
-pub use token::{BadToken, Changes, TOKEN_VARIABLE, Token};
+pub(crate) use token::{Changes, TOKEN_VARIABLE, Token};
 
 /// Most open connections; each needs a file descriptor. 64 serve requests, 32 events, the rest
 /// essential paths.
-pub const CONNECTIONS: usize = 128;
+pub(crate) const CONNECTIONS: usize = 128;
 /// Largest request body in bytes, several times the longest override.
 const BODY_OCTETS: usize = 16 * 1024;
 
@@ -80,7 +79,7 @@ const NAMED: usize = 10;
 
 /// Whether the server answers queries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Readiness {
+pub(crate) enum Readiness {
     /// Queries are not answered yet.
     Starting,
     /// Queries are answered.
@@ -91,36 +90,34 @@ pub enum Readiness {
 
 /// What all handlers share: the channel to the control loop, and what it publishes.
 #[derive(Clone)]
-pub struct AdminState {
+pub(crate) struct AdminState {
     /// Events to the control loop.
-    pub events: mpsc::Sender<Event>,
+    pub(crate) events: mpsc::Sender<Event>,
     /// Readiness of the server.
-    pub readiness: watch::Receiver<Readiness>,
-    /// The snapshot that queries are answered from.
-    pub world: Reader,
+    pub(crate) readiness: watch::Receiver<Readiness>,
     /// The health checks, as the loop last published them.
-    pub health: HealthReader,
+    pub(crate) health: HealthReader,
     /// The configuration that the snapshot was compiled from.
-    pub base: watch::Receiver<LoadedConfig>,
+    pub(crate) base: watch::Receiver<LoadedConfig>,
     /// The last events.
-    pub feed: EventLog,
+    pub(crate) feed: EventLog,
     /// The result of the last load.
-    pub last_load: watch::Receiver<LastLoad>,
+    pub(crate) last_load: watch::Receiver<LastLoad>,
     /// Addresses on which DNS is answered; empty before.
-    pub listening: Arc<OnceLock<Vec<SocketAddr>>>,
+    pub(crate) listening: Arc<OnceLock<Vec<SocketAddr>>>,
     /// Which requests may make changes.
-    pub changes: Changes,
+    pub(crate) changes: Changes,
     /// The longest time from an endpoint's failure to changed answers; `None` for a check without
     /// probes.
-    pub longest_failover: fn(&HealthCheck) -> Option<Duration>,
+    pub(crate) longest_failover: fn(&HealthCheck) -> Option<Duration>,
     /// When the server was started.
-    pub started: Timestamp,
+    pub(crate) started: Timestamp,
     /// Reads the clock.
-    pub now: fn() -> Timestamp,
+    pub(crate) now: fn() -> Timestamp,
     /// Counters of the workers.
-    pub meters: Arc<Meters>,
+    pub(crate) meters: Arc<Meters>,
     /// The query log and dnstap.
-    pub query_logging: QueryLogging,
+    pub(crate) query_logging: QueryLogging,
 }
 
 /// The state of the router.
@@ -132,7 +129,7 @@ struct AppState {
 
 /// Serves the admin side on `listener` until the future is dropped, with at most `connections` open
 /// connections.
-pub async fn serve(listener: TcpListener, admin: AdminState, hosts: Hosts, connections: usize) {
+pub(crate) async fn serve(listener: TcpListener, admin: AdminState, hosts: Hosts, connections: usize) {
     let app = AppState { admin, readers: Readers::default() };
     http::serve(listener, router(app), front(hosts, connections)).await;
 }

@@ -12,12 +12,12 @@ use crate::world::Catalog;
 
 /// The admin, with a loop that grants every request about `app-blue` and knows no other check.
 async fn app() -> (SocketAddr, watch::Sender<Readiness>) {
-    let (address, ready, _) = house_where(Changes::Programs).await;
+    let (address, ready, _) = start_with(Changes::Programs).await;
     (address, ready)
 }
 
 /// The same where these may change something; with what happens there.
-async fn house_where(changes: Changes) -> (SocketAddr, watch::Sender<Readiness>, EventLog) {
+async fn start_with(changes: Changes) -> (SocketAddr, watch::Sender<Readiness>, EventLog) {
     let (events, mut inbox) = mpsc::channel(8);
     let (ready_in, readiness) = watch::channel(Readiness::Starting);
     let (_, base) = watch::channel(LoadedConfig::empty(crate::config::Settings::built_in()));
@@ -30,7 +30,6 @@ async fn house_where(changes: Changes) -> (SocketAddr, watch::Sender<Readiness>,
     let admin = AdminState {
         events,
         readiness,
-        world,
         health: HealthReader::new(health),
         base,
         feed: feed.clone(),
@@ -183,7 +182,7 @@ async fn the_page_comes_with_a_strict_policy() {
 #[tokio::test]
 async fn changes_need_the_token_where_there_is_one() {
     let token = Token::new("c2VjcmV0LXRva2Vu").unwrap();
-    let (address, _ready, _) = house_where(Changes::Token(token)).await;
+    let (address, _ready, _) = start_with(Changes::Token(token)).await;
     let with = |value: &str| format!("{JSON}Authorization: {value}\n");
     assert_eq!(post(address, JSON, WISH).await.0, 401);
     assert_eq!(post(address, &with("Bearer c2VjcmV0LXRva2Vv"), WISH).await.0, 401);
@@ -199,7 +198,7 @@ async fn without_a_token_web_pages_change_nothing_and_beyond_loopback_nobody_doe
     let page = format!("{JSON}Origin: http://localhost\n");
     assert_eq!(post(address, &page, WISH).await.0, 403);
     assert_eq!(post(address, JSON, WISH).await.0, 201);
-    let (address, _ready, _) = house_where(Changes::Nobody).await;
+    let (address, _ready, _) = start_with(Changes::Nobody).await;
     assert_eq!(post(address, JSON, WISH).await.0, 403);
 }
 
@@ -229,7 +228,7 @@ fn reloaded(number: u64) -> EventKind {
 
 #[tokio::test]
 async fn a_watcher_sees_what_happens_and_goes_on_where_it_was() {
-    let (address, _ready, feed) = house_where(Changes::Programs).await;
+    let (address, _ready, feed) = start_with(Changes::Programs).await;
     feed.push(Timestamp::default(), reloaded(1));
     let mut stream = watch_events(address, "").await;
     let seen = read_until(&mut stream, "event: hello\nid: 1000-1\n").await;
@@ -246,7 +245,7 @@ async fn a_watcher_sees_what_happens_and_goes_on_where_it_was() {
 
 #[tokio::test]
 async fn a_watcher_of_another_run_hears_that_something_is_lost() {
-    let (address, _ready, _feed) = house_where(Changes::Programs).await;
+    let (address, _ready, _feed) = start_with(Changes::Programs).await;
     for id in ["999-7", "1000-7", "nonsense"] {
         let mut stream = watch_events(address, &format!("Last-Event-ID: {id}\n")).await;
         read_until(&mut stream, "event: lost\nid: 1000-0\ndata: {\"lost\":null}").await;
@@ -255,7 +254,7 @@ async fn a_watcher_of_another_run_hears_that_something_is_lost() {
 
 #[tokio::test]
 async fn watchers_are_few_and_are_let_go_when_the_server_stops() {
-    let (address, ready, _feed) = house_where(Changes::Programs).await;
+    let (address, ready, _feed) = start_with(Changes::Programs).await;
     ready.send_replace(Readiness::Ready);
     let mut streams = Vec::new();
     for _ in 0..24 {
@@ -274,7 +273,7 @@ async fn watchers_are_few_and_are_let_go_when_the_server_stops() {
 
 #[tokio::test]
 async fn a_watcher_hears_that_the_server_stops_whenever_it_came() {
-    let (address, ready, _feed) = house_where(Changes::Programs).await;
+    let (address, ready, _feed) = start_with(Changes::Programs).await;
     let mut before = watch_events(address, "").await;
     read_until(&mut before, "event: hello").await;
     // It stops before it has answered anything.
@@ -287,7 +286,7 @@ async fn a_watcher_hears_that_the_server_stops_whenever_it_came() {
 
 #[tokio::test]
 async fn a_watcher_that_goes_makes_room() {
-    let (address, _ready, _feed) = house_where(Changes::Programs).await;
+    let (address, _ready, _feed) = start_with(Changes::Programs).await;
     for _ in 0..100 {
         let mut stream = watch_events(address, "").await;
         read_until(&mut stream, "event: hello").await;
@@ -344,7 +343,7 @@ status = 'healthy'
 ";
 
 /// The admin of a real loop that serves one zone.
-async fn house_of(zone: &str) -> (SocketAddr, tempfile::TempDir) {
+async fn start_zone(zone: &str) -> (SocketAddr, tempfile::TempDir) {
     app_with(zone, Readers::default()).await
 }
 
@@ -387,12 +386,11 @@ async fn app_with(zone: &str, readers: Readers) -> (SocketAddr, tempfile::TempDi
     };
     let now = || Timestamp(Duration::from_secs(1_772_402_400));
     let memory = crate::control::SavedState::read(std::iter::empty());
-    let (control, world, health) = crate::control::Control::new(loaded, &memory, outputs, now());
+    let (control, _, health) = crate::control::Control::new(loaded, &memory, outputs, now());
     tokio::spawn(control.run(inbox, now));
     let admin = AdminState {
         events,
         readiness: watch::channel(Readiness::Ready).1,
-        world,
         health,
         base,
         feed,
@@ -426,7 +424,7 @@ async fn records(address: SocketAddr, query: &str) -> shapes::RecordsShape {
 
 #[tokio::test]
 async fn zones_are_listed_and_their_records_found() {
-    let (address, _directory) = house_of(TREES).await;
+    let (address, _directory) = start_zone(TREES).await;
     let zones: shapes::ZonesShape = read(address, "/v1/zones?q=TREES").await;
     assert_eq!((zones.matching, zones.zones[0].name.as_str()), (1, "lab.test."));
     assert_eq!((zones.zones[0].checks, zones.zones[0].unhealthy_checks), (1, 0));
@@ -457,7 +455,7 @@ async fn zones_are_listed_and_their_records_found() {
 
 #[tokio::test]
 async fn trees_show_what_answers_now() {
-    let (address, _directory) = house_of(TREES).await;
+    let (address, _directory) = start_zone(TREES).await;
     let app = records(address, "name=app.lab.test").await.groups.remove(0);
     assert_eq!(app.members.iter().map(|member| member.share).collect::<Vec<_>>(), [Some(0.75), Some(0.25)]);
     let shop = records(address, "name=shop.lab.test").await.groups.remove(0);
@@ -479,7 +477,7 @@ async fn trees_show_what_answers_now() {
 
 #[tokio::test]
 async fn places_are_those_of_settings_and_records() {
-    let (address, _directory) = house_of(TREES).await;
+    let (address, _directory) = start_zone(TREES).await;
     let places: shapes::PlacesShape = read(address, "/v1/places").await;
     assert_eq!((places.clients[0].from.as_str(), places.clients[0].place.as_str()), ("192.0.2.1", "Germany"));
     assert!(!places.clients[0].is_exact && places.clients[0].latitude.is_some());
@@ -491,7 +489,7 @@ async fn places_are_those_of_settings_and_records() {
 
 #[tokio::test]
 async fn a_zone_that_cannot_be_read_back_is_left_out_of_the_map() {
-    let (address, directory) = house_of(TREES).await;
+    let (address, directory) = start_zone(TREES).await;
     assert_eq!(read::<shapes::PlacesShape>(address, "/v1/places").await.left_out, [] as [&str; 0]);
     std::fs::remove_dir_all(directory.path().join("state/last-good")).unwrap();
     std::fs::remove_file(directory.path().join("zones/lab.test.toml")).unwrap();
@@ -502,7 +500,7 @@ async fn a_zone_that_cannot_be_read_back_is_left_out_of_the_map() {
 
 #[tokio::test]
 async fn the_status_says_what_is_served() {
-    let (address, _directory) = house_of(TREES).await;
+    let (address, _directory) = start_zone(TREES).await;
     let status: shapes::ServerShape = read(address, "/v1/status").await;
     assert_eq!((status.zones, status.records, status.checks.all), (1, 8, 1));
     assert_eq!((status.changes.as_str(), status.may_change, status.ready), ("programs", false, true));
@@ -580,7 +578,7 @@ async fn histories_come_page_by_page() {
     let checks: String = (0..230)
         .map(|i| format!("[[health_check]]\nname = 'c{i:03}'\ntype = 'manual'\nstatus = 'healthy'\n"))
         .collect();
-    let (address, _directory) = house_of(&format!("{TREES}{checks}")).await;
+    let (address, _directory) = start_zone(&format!("{TREES}{checks}")).await;
     let page = async |query: &str| {
         let health: shapes::HealthShape = read(address, &format!("/v1/health?{query}")).await;
         (health.matching, health.checks.len(), health.checks[0].name.clone())
@@ -617,7 +615,7 @@ async fn nobody_fills_the_log_when_the_token_is_not_usable() {
     let _log = tracing::subscriber::set_default(tracing_subscriber::fmt().with_writer(move || log.clone()).finish());
     let directory = tempfile::tempdir().unwrap();
     let changes = Changes::TokenFile(directory.path().join("nothing"));
-    let (address, _ready, _) = house_where(changes.clone()).await;
+    let (address, _ready, _) = start_with(changes.clone()).await;
     for _ in 0..20 {
         // What /v1/status asks, for anybody.
         assert!(!changes.page_may(&axum::http::HeaderMap::new()).await);

@@ -38,15 +38,15 @@ const MOST_CHARACTERS: usize = 1024;
 const TOKEN_BYTES: usize = 24;
 
 /// The environment variable with the token, for the server and for the commands that talk to it.
-pub const TOKEN_VARIABLE: &str = "FIFTYTHREE_ADMIN_TOKEN";
+pub(crate) const TOKEN_VARIABLE: &str = "FIFTYTHREE_ADMIN_TOKEN";
 
 /// The admin token.
 #[derive(Clone)]
-pub struct Token(String);
+pub(crate) struct Token(String);
 
 /// Which requests may make changes.
 #[derive(Clone, Debug)]
-pub enum Changes {
+pub(crate) enum Changes {
     /// Those of every program that reaches the port, which is on loopback; none of a web page. Only
     /// if the server could not write a token.
     Programs,
@@ -60,7 +60,7 @@ pub enum Changes {
 
 /// Why a token cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub enum BadToken {
+pub(crate) enum BadToken {
     /// The file is missing or unreadable.
     #[error("cannot read {}: {error}", path.display())]
     Unreadable {
@@ -88,7 +88,7 @@ impl fmt::Debug for Token {
 
 impl Token {
     /// Validates a token; white space around it is ignored.
-    pub fn new(written: &str) -> Result<Token, BadToken> {
+    pub(crate) fn new(written: &str) -> Result<Token, BadToken> {
         let token = written.trim();
         // What RFC 6750 section 2.1 allows after "Bearer".
         let good = |character: char| character.is_ascii_alphanumeric() || "-._~+/=".contains(character);
@@ -100,7 +100,7 @@ impl Token {
     }
 
     /// Reads the token from a file.
-    pub fn read(path: &Path) -> Result<Token, BadToken> {
+    pub(crate) fn read(path: &Path) -> Result<Token, BadToken> {
         let unreadable = |error| BadToken::Unreadable { path: path.to_owned(), error };
         let bytes = files::read(path, 2 * MOST_CHARACTERS as u64).map_err(unreadable)?;
         let text = String::from_utf8(bytes).map_err(|_| BadToken::Characters)?;
@@ -110,7 +110,7 @@ impl Token {
     /// True if the mode of the file lets every user of this machine read it; false where files have
     /// no modes.
     #[must_use]
-    pub fn is_open_to_all(path: &Path) -> bool {
+    pub(crate) fn is_open_to_all(path: &Path) -> bool {
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt as _;
@@ -124,7 +124,7 @@ impl Token {
     }
 
     /// A new random token.
-    pub fn generate() -> std::io::Result<Token> {
+    pub(crate) fn generate() -> std::io::Result<Token> {
         let mut bytes = [0; TOKEN_BYTES];
         let random = rustls::crypto::ring::default_provider().secure_random.fill(&mut bytes);
         random.map_err(|_| std::io::Error::other("the system has no random numbers"))?;
@@ -133,13 +133,13 @@ impl Token {
 
     /// The token itself, for its file and for the link that a terminal shows.
     #[must_use]
-    pub fn text(&self) -> &str {
+    pub(crate) fn text(&self) -> &str {
         &self.0
     }
 
     /// The value of the Authorization header (RFC 6750 section 2.1).
     #[must_use]
-    pub fn header(&self) -> HeaderValue {
+    pub(crate) fn header(&self) -> HeaderValue {
         let mut value = HeaderValue::try_from(format!("Bearer {}", self.0)).expect("a header can carry its characters");
         value.set_sensitive(true);
         value

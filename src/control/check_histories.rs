@@ -22,11 +22,11 @@ pub(super) struct CheckHistories {
 
 /// What happened to one check.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct CheckLog {
+pub(crate) struct CheckLog {
     /// Its runs of results and its transitions.
-    pub history: History,
+    pub(crate) history: History,
     /// Its last results since the server started.
-    pub recent: Recent,
+    pub(crate) recent: Recent,
 }
 
 impl CheckHistories {

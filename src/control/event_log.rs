@@ -19,16 +19,16 @@ const KEPT: usize = 512;
 
 /// A record of the event log.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EventRecord {
+pub(crate) struct EventRecord {
     /// When it happened.
-    pub at: Timestamp,
+    pub(crate) at: Timestamp,
     /// What happened.
-    pub what: EventKind,
+    pub(crate) what: EventKind,
 }
 
 /// The kinds of events.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum EventKind {
+pub(crate) enum EventKind {
     /// The status of a check changed.
     StatusChanged {
         /// The name of the check.
@@ -77,7 +77,7 @@ pub enum EventKind {
 
 /// The event log. Clones share the same list.
 #[derive(Clone, Debug)]
-pub struct EventLog(Arc<Shared>);
+pub(crate) struct EventLog(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
@@ -88,11 +88,11 @@ struct Shared {
 
 /// The records after a number.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Since {
+pub(crate) struct Since {
     /// The records and their numbers, oldest first.
-    pub records: Vec<(u64, Arc<EventRecord>)>,
+    pub(crate) records: Vec<(u64, Arc<EventRecord>)>,
     /// How many records between that number and the first of these were dropped.
-    pub lost: u64,
+    pub(crate) lost: u64,
 }
 
 impl Default for EventLog {
@@ -103,7 +103,7 @@ impl Default for EventLog {
 
 impl EventLog {
     /// Adds a record and wakes the watchers.
-    pub fn push(&self, at: Timestamp, what: EventKind) {
+    pub(crate) fn push(&self, at: Timestamp, what: EventKind) {
         let mut list = self.0.list.lock().unwrap_or_else(PoisonError::into_inner);
         if list.len() == KEPT {
             list.pop_front();
@@ -115,7 +115,7 @@ impl EventLog {
 
     /// The records after number `seen`.
     #[must_use]
-    pub fn since(&self, seen: u64) -> Since {
+    pub(crate) fn since(&self, seen: u64) -> Since {
         let list = self.0.list.lock().unwrap_or_else(PoisonError::into_inner);
         let last = *self.0.last.borrow();
         let first = last + 1 - list.len() as u64;
@@ -127,7 +127,7 @@ impl EventLog {
 
     /// The number of the last record; it changes with each new one.
     #[must_use]
-    pub fn watch(&self) -> watch::Receiver<u64> {
+    pub(crate) fn watch(&self) -> watch::Receiver<u64> {
         self.0.last.subscribe()
     }
 }

@@ -12,15 +12,15 @@ use super::{Control, EventKind, overrides, reloads};
 
 /// The outcome of the last load, as the API shows it.
 #[derive(Clone, Debug, Default)]
-pub struct LastLoad {
+pub(crate) struct LastLoad {
     /// When it ended.
-    pub at: Timestamp,
+    pub(crate) at: Timestamp,
     /// What is served.
-    pub summary: Arc<Summary>,
+    pub(crate) summary: Arc<Summary>,
     /// Errors and warnings in the files as they were last read.
-    pub diagnostics: Arc<LoadDiagnostics>,
+    pub(crate) diagnostics: Arc<LoadDiagnostics>,
     /// Why the last load was refused; `None` if it was not.
-    pub refused: Option<String>,
+    pub(crate) refused: Option<String>,
 }
 
 /// A load in progress.

@@ -13,64 +13,64 @@ use super::{HealthView, Observed};
 
 /// Upper bounds of the latency buckets, in seconds. The longest deadline that a check can set is 60
 /// s; the longest default is 10 s.
-pub const LATENCY_BOUNDS: [f64; 14] =
+pub(crate) const LATENCY_BOUNDS: [f64; 14] =
     [0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0];
 
 /// A snapshot of the metrics.
 #[derive(Clone, Debug)]
-pub struct MetricsSnapshot {
+pub(crate) struct MetricsSnapshot {
     /// All checks, in order of their slots.
-    pub checks: Vec<CheckMetrics>,
+    pub(crate) checks: Vec<CheckMetrics>,
     /// The number of checks without a result.
-    pub pending: usize,
+    pub(crate) pending: usize,
     /// The number of overrides in force.
-    pub overrides: usize,
+    pub(crate) overrides: usize,
     /// Latencies of probes and evaluations: passed, failed, and without data.
-    pub latencies: [LatencyMetrics; 3],
+    pub(crate) latencies: [LatencyMetrics; 3],
     /// Outcomes of reloads.
-    pub reloads: ReloadMetrics,
+    pub(crate) reloads: ReloadMetrics,
     /// What is served.
-    pub served: ServedCounts,
+    pub(crate) served: ServedCounts,
 }
 
 /// The metrics of one check.
 #[derive(Clone, Debug)]
-pub struct CheckMetrics {
+pub(crate) struct CheckMetrics {
     /// Its name.
-    pub name: Arc<str>,
+    pub(crate) name: Arc<str>,
     /// Its status, overrides included.
-    pub verdict: Status,
+    pub(crate) verdict: Status,
     /// The status that an override sets, if any.
-    pub overridden: Option<Status>,
+    pub(crate) overridden: Option<Status>,
     /// When its status last changed; `None` if it never did.
-    pub last_transition: Option<Timestamp>,
+    pub(crate) last_transition: Option<Timestamp>,
     /// Its counters.
-    pub counters: CheckCounters,
+    pub(crate) counters: CheckCounters,
 }
 
 /// The counters of one check.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct CheckCounters {
+pub(crate) struct CheckCounters {
     /// Results, in the order of `Reason::ALL`.
-    pub results: [u64; Reason::ALL.len()],
+    pub(crate) results: [u64; Reason::ALL.len()],
     /// Changes to healthy, and to unhealthy.
-    pub transitions: [u64; 2],
+    pub(crate) transitions: [u64; 2],
     /// How long the last probe took.
-    pub last_duration: Option<Duration>,
+    pub(crate) last_duration: Option<Duration>,
 }
 
 /// A histogram of durations.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct LatencyMetrics {
+pub(crate) struct LatencyMetrics {
     /// The number of durations in each bucket of `LATENCY_BOUNDS`, and above the last bound.
-    pub counts: [u64; LATENCY_BOUNDS.len() + 1],
+    pub(crate) counts: [u64; LATENCY_BOUNDS.len() + 1],
     /// The sum of all durations.
-    pub sum: Duration,
+    pub(crate) sum: Duration,
 }
 
 /// The result of a reload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ReloadResult {
+pub(crate) enum ReloadResult {
     /// All files were loaded.
     Success,
     /// Some files had errors; their previous versions are served.
@@ -81,40 +81,40 @@ pub enum ReloadResult {
 
 /// Counters of reloads. The load at the start counts as the first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ReloadMetrics {
+pub(crate) struct ReloadMetrics {
     /// How many, in the order of `ReloadResult::ALL`.
-    pub counts: [u64; 3],
+    pub(crate) counts: [u64; 3],
     /// The result of the last one.
-    pub last: Option<ReloadResult>,
+    pub(crate) last: Option<ReloadResult>,
     /// When the last one without errors ended.
-    pub last_success: Option<Timestamp>,
+    pub(crate) last_success: Option<Timestamp>,
     /// The number of errors in the files at the last reload that was not refused.
-    pub errors: usize,
+    pub(crate) errors: usize,
     /// The number of files deferred by that reload.
-    pub deferred: usize,
+    pub(crate) deferred: usize,
     /// How many were given up because a file system did not respond.
-    pub unresponsive: u64,
+    pub(crate) unresponsive: u64,
 }
 
 /// The size of the configuration in force.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ServedCounts {
+pub(crate) struct ServedCounts {
     /// Zones.
-    pub zones: usize,
+    pub(crate) zones: usize,
     /// Zones that answer SERVFAIL because no usable copy of their broken file is kept.
-    pub unavailable: usize,
+    pub(crate) unavailable: usize,
     /// Record sets.
-    pub records: usize,
+    pub(crate) records: usize,
     /// Health checks.
-    pub checks: usize,
+    pub(crate) checks: usize,
 }
 
 impl ReloadResult {
     /// All results, in numeric order.
-    pub const ALL: [ReloadResult; 3] = [ReloadResult::Success, ReloadResult::Partial, ReloadResult::Failure];
+    pub(crate) const ALL: [ReloadResult; 3] = [ReloadResult::Success, ReloadResult::Partial, ReloadResult::Failure];
 
     /// The metric label.
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             ReloadResult::Success => "success",
             ReloadResult::Partial => "partial",
@@ -200,7 +200,7 @@ impl MetricsCounters {
 impl HealthView {
     /// The metrics of all checks.
     #[must_use]
-    pub fn metrics(&self) -> MetricsSnapshot {
+    pub(crate) fn metrics(&self) -> MetricsSnapshot {
         MetricsSnapshot {
             checks: self.tracker.views().map(|view| self.check_metrics(&view)).collect(),
             pending: self.tracker.pending(),

@@ -56,23 +56,21 @@ use crate::world::{Publisher, Reader, World};
 
 use batch::Unpublished;
 use check_histories::CheckHistories;
-pub use check_histories::CheckLog;
-pub use event_log::{EventKind, EventLog, EventRecord, Since};
-pub use loads::LastLoad;
+pub(crate) use event_log::{EventKind, EventLog, EventRecord, Since};
+pub(crate) use loads::LastLoad;
 use loads::Loading;
 use metrics::MetricsCounters;
-pub use metrics::{
-    CheckCounters, CheckMetrics, LATENCY_BOUNDS, LatencyMetrics, MetricsSnapshot, ReloadMetrics, ReloadResult,
-    ServedCounts,
-};
-pub use notices::{HealthNoticeKind, Notice, NoticeCheck};
+#[cfg(test)]
+pub(crate) use metrics::{CheckCounters, LatencyMetrics, ReloadMetrics, ServedCounts};
+pub(crate) use metrics::{CheckMetrics, LATENCY_BOUNDS, MetricsSnapshot, ReloadResult};
+pub(crate) use notices::{HealthNoticeKind, Notice, NoticeCheck};
 use overrides::OverridesInForce;
-pub use overrides::{Answer, OverrideError, OverrideOutcome, OverrideView};
-pub use reloads::Reloads;
-pub use saved_state::SavedState;
-pub use time_format::{humanize_duration, parse_rfc3339, rfc3339, rfc3339_milliseconds};
-pub use view::{CheckReport, HealthReader, HealthView};
-pub use what_if::{BadHypotheticalHealth, CheckSnapshot, HypotheticalHealth, WhatIf, suppose};
+pub(crate) use overrides::{Answer, OverrideError, OverrideOutcome, OverrideView};
+pub(crate) use reloads::Reloads;
+pub(crate) use saved_state::SavedState;
+pub(crate) use time_format::{humanize_duration, parse_rfc3339, rfc3339, rfc3339_milliseconds};
+pub(crate) use view::{CheckReport, HealthReader, HealthView};
+pub(crate) use what_if::{CheckSnapshot, HypotheticalHealth, WhatIf, suppose};
 
 /// How many events are handled before their outcome is published. It limits how long the first of
 /// them waits for the others.
@@ -84,7 +82,7 @@ const RETIRED_FOR: Duration = Duration::from_secs(1);
 const LISTED_LINES: usize = 10;
 
 /// The events of the control loop.
-pub enum Event {
+pub(crate) enum Event {
     /// A probe finished.
     Observed(Observed),
     /// The loader finished.
@@ -115,26 +113,26 @@ impl From<LoadEvent> for Event {
 }
 
 /// The result of one probe.
-pub struct Observed {
+pub(crate) struct Observed {
     /// The check.
-    pub slot: CheckSlot,
+    pub(crate) slot: CheckSlot,
     /// The generation of the slot that was probed.
-    pub generation: Generation,
+    pub(crate) generation: Generation,
     /// Whether the probe passed.
-    pub observation: Observation,
+    pub(crate) observation: Observation,
     /// The reason as a metric label.
-    pub reason: Reason,
+    pub(crate) reason: Reason,
     /// The status in Route 53's wording.
-    pub status: Box<dyn fmt::Display + Send>,
+    pub(crate) status: Box<dyn fmt::Display + Send>,
     /// Connect and response times.
-    pub latency: Latency,
+    pub(crate) latency: Latency,
     /// How long ago the probe began, including name resolution and waiting for a free slot.
-    pub took: Duration,
+    pub(crate) took: Duration,
 }
 
 /// Whether the loop continues.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Flow {
+pub(crate) enum Flow {
     /// Wait for the next event.
     Continue,
     /// The loop has ended.
@@ -142,31 +140,31 @@ pub enum Flow {
 }
 
 /// The channels that the loop writes to.
-pub struct Outputs {
+pub(crate) struct Outputs {
     /// Endpoint probes for the prober.
-    pub plans: watch::Sender<Arc<[ProbePlan]>>,
+    pub(crate) plans: watch::Sender<Arc<[ProbePlan]>>,
     /// Prometheus queries for the prober.
-    pub metrics: watch::Sender<Arc<[MetricPlan]>>,
+    pub(crate) metrics: watch::Sender<Arc<[MetricPlan]>>,
     /// How many checks have no result yet.
-    pub pending: watch::Sender<usize>,
+    pub(crate) pending: watch::Sender<usize>,
     /// Requests to the loader.
-    pub loads: mpsc::UnboundedSender<LoadRequest>,
+    pub(crate) loads: mpsc::UnboundedSender<LoadRequest>,
     /// The configuration in force; the watcher follows it.
-    pub base: watch::Sender<LoadedConfig>,
+    pub(crate) base: watch::Sender<LoadedConfig>,
     /// The state that a restart restores.
-    pub state_writer: StateWriter,
+    pub(crate) state_writer: StateWriter,
     /// Notices for the webhook.
-    pub notices: mpsc::Sender<Notice>,
+    pub(crate) notices: mpsc::Sender<Notice>,
     /// How many reloads were requested and are done.
-    pub reloads: watch::Sender<Reloads>,
+    pub(crate) reloads: watch::Sender<Reloads>,
     /// The event log that the dashboard and `fiftythree watch` read.
-    pub event_log: EventLog,
+    pub(crate) event_log: EventLog,
     /// The outcome of the last load.
-    pub last_load: watch::Sender<LastLoad>,
+    pub(crate) last_load: watch::Sender<LastLoad>,
 }
 
 /// The control loop and its state.
-pub struct Control {
+pub(crate) struct Control {
     tracker: Tracker,
     base: LoadedConfig,
     records_by_check: Arc<RecordsByCheck>,
@@ -207,7 +205,7 @@ pub struct Control {
 impl Control {
     /// Creates the loop, its first world and its first view from the loaded configuration and the
     /// saved state.
-    pub fn new(
+    pub(crate) fn new(
         loaded: Loaded,
         saved_state: &SavedState,
         outputs: Outputs,
@@ -267,12 +265,12 @@ impl Control {
     }
 
     /// The names of the checks that have neither a result nor a saved state.
-    pub fn pending_checks(&self) -> Vec<Arc<str>> {
+    pub(crate) fn pending_checks(&self) -> Vec<Arc<str>> {
         self.tracker.views().filter(|view| view.pending).map(|view| view.name).collect()
     }
 
     /// Handles events until `Stop`, or until all senders are dropped. `now` reads the clock.
-    pub async fn run(mut self, mut events: mpsc::Receiver<Event>, now: impl Fn() -> Timestamp) {
+    pub(crate) async fn run(mut self, mut events: mpsc::Receiver<Event>, now: impl Fn() -> Timestamp) {
         let mut batch = Vec::with_capacity(BATCH);
         while events.recv_many(&mut batch, BATCH).await > 0 {
             if self.handle(batch.drain(..), &now) == Flow::Stop {
@@ -282,7 +280,7 @@ impl Control {
     }
 
     /// Handles a batch of events and publishes their outcome.
-    pub fn handle(&mut self, batch: impl IntoIterator<Item = Event>, now: &dyn Fn() -> Timestamp) -> Flow {
+    pub(crate) fn handle(&mut self, batch: impl IntoIterator<Item = Event>, now: &dyn Fn() -> Timestamp) -> Flow {
         for event in batch {
             if self.decide(event, now()) == Flow::Stop {
                 return Flow::Stop;

@@ -12,20 +12,20 @@ const LISTED_RECORDS: usize = 20;
 
 /// A change of health, for the webhook.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Notice {
+pub(crate) struct Notice {
     /// What changed.
-    pub what: HealthNoticeKind,
+    pub(crate) what: HealthNoticeKind,
     /// When it changed.
-    pub at: Timestamp,
+    pub(crate) at: Timestamp,
     /// The reason, as the log and the API show it.
-    pub why: Arc<str>,
+    pub(crate) why: Arc<str>,
     /// How many notices were dropped before this one because the queue was full.
-    pub lost: u64,
+    pub(crate) lost: u64,
 }
 
 /// The kinds of notices.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum HealthNoticeKind {
+pub(crate) enum HealthNoticeKind {
     /// The status of a check changed to the opposite one.
     StatusChanged(NoticeCheck),
     /// A drain is complete: no weight is left. The status of the check is unchanged.
@@ -38,17 +38,17 @@ pub enum HealthNoticeKind {
 
 /// The check that a notice is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NoticeCheck {
+pub(crate) struct NoticeCheck {
     /// Its name.
-    pub name: Arc<str>,
+    pub(crate) name: Arc<str>,
     /// Its id in the API.
-    pub id: HealthCheckId,
+    pub(crate) id: HealthCheckId,
     /// Its current status.
-    pub status: Status,
+    pub(crate) status: Status,
     /// The first records that use it.
-    pub records: Vec<String>,
+    pub(crate) records: Vec<String>,
     /// How many records use it.
-    pub record_count: usize,
+    pub(crate) record_count: usize,
 }
 
 impl Control {

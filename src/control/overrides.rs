@@ -22,31 +22,31 @@ const LONGEST_NAME: usize = 255;
 
 /// An override and the checks that it matches.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OverrideView {
+pub(crate) struct OverrideView {
     /// The override.
-    pub details: Override,
+    pub(crate) details: Override,
     /// Whether it is in force; if not, it has not begun yet.
-    pub is_active: bool,
+    pub(crate) is_active: bool,
     /// The remaining share of weight, if it drains.
-    pub left: Option<Share>,
+    pub(crate) left: Option<Share>,
     /// The names of the checks that it matches.
-    pub checks: Vec<Arc<str>>,
+    pub(crate) checks: Vec<Arc<str>>,
 }
 
 /// The outcome of a change to the overrides.
 #[derive(Clone, Debug)]
-pub struct OverrideOutcome {
+pub(crate) struct OverrideOutcome {
     /// The override that was set, or those that were cleared.
-    pub changed: Vec<OverrideView>,
+    pub(crate) changed: Vec<OverrideView>,
     /// The override that it replaced.
-    pub replaced: Option<Override>,
+    pub(crate) replaced: Option<Override>,
     /// Whether the change survives a restart. It is in force in either case.
-    pub durable: Result<(), NotDurable>,
+    pub(crate) durable: Result<(), NotDurable>,
 }
 
 /// Why a change was refused.
 #[derive(Clone, Debug, thiserror::Error)]
-pub enum OverrideError {
+pub(crate) enum OverrideError {
     /// No check matches the pattern.
     #[error("no health check is called `{pattern}`")]
     UnknownCheck {
@@ -77,7 +77,7 @@ pub enum OverrideError {
 }
 
 /// Receives the outcome when it is durable.
-pub type Answer = oneshot::Sender<Result<OverrideOutcome, OverrideError>>;
+pub(crate) type Answer = oneshot::Sender<Result<OverrideOutcome, OverrideError>>;
 
 impl OverrideView {
     pub(super) fn of(details: &Override, tracker: &Tracker, at: Timestamp) -> OverrideView {

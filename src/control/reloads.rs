@@ -7,13 +7,13 @@ use crate::load::{Refused, Summary};
 /// Counts of requested reloads and the outcome of the last load. A late reader misses nothing,
 /// because these are counters.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Reloads {
+pub(crate) struct Reloads {
     /// How many were requested.
-    pub asked: u64,
+    pub(crate) asked: u64,
     /// How many of those have ended, successful or not.
-    pub done: u64,
+    pub(crate) done: u64,
     /// The outcome of the last load, including loads after edits, in one line.
-    pub outcome: Arc<str>,
+    pub(crate) outcome: Arc<str>,
 }
 
 /// For example `serving 14 records in 2 zones, 3 health checks`.

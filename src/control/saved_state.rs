@@ -30,7 +30,7 @@ use super::timers::earlier;
 
 /// The saved state.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct SavedState {
+pub(crate) struct SavedState {
     /// The state of each check.
     pub(super) checks: HashMap<HealthCheckId, SavedCheck>,
     /// The overrides.
@@ -156,7 +156,7 @@ struct ReturningLine {
 
 impl SavedState {
     /// Reads the lines of a journal.
-    pub fn read<'l>(lines: impl IntoIterator<Item = &'l str>) -> SavedState {
+    pub(crate) fn read<'l>(lines: impl IntoIterator<Item = &'l str>) -> SavedState {
         let mut saved_state = SavedState::default();
         for line in lines {
             match serde_json::from_str(line) {

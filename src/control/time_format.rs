@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::health::Timestamp;
 
 /// To the second, for example `2026-03-01T22:00:00Z`. Used for times that users set.
-pub fn rfc3339(timestamp: Timestamp) -> String {
+pub(crate) fn rfc3339(timestamp: Timestamp) -> String {
     let seconds = i64::try_from(timestamp.0.as_secs()).unwrap_or(i64::MAX);
     // Timestamps after the year 9999 are shown as the last one that can be.
     jiff::Timestamp::from_second(seconds).unwrap_or(jiff::Timestamp::MAX).to_string()
@@ -13,20 +13,20 @@ pub fn rfc3339(timestamp: Timestamp) -> String {
 
 /// To the millisecond, for example `2026-03-01T22:00:00.128Z`. Used for observations: a failover
 /// takes a few seconds, so milliseconds matter.
-pub fn rfc3339_milliseconds(timestamp: Timestamp) -> String {
+pub(crate) fn rfc3339_milliseconds(timestamp: Timestamp) -> String {
     let milliseconds = i64::try_from(timestamp.0.as_millis()).unwrap_or(i64::MAX);
     jiff::Timestamp::from_millisecond(milliseconds)
         .map_or_else(|_| rfc3339(timestamp), |timestamp| format!("{timestamp:.3}"))
 }
 
 /// Parses a timestamp with an offset: `2026-03-01T22:00:00Z`, `2026-03-01T22:00:00+01:00`.
-pub fn parse_rfc3339(text: &str) -> Option<Timestamp> {
+pub(crate) fn parse_rfc3339(text: &str) -> Option<Timestamp> {
     let timestamp: jiff::Timestamp = text.parse().ok()?;
     Some(Timestamp(Duration::from_millis(u64::try_from(timestamp.as_millisecond()).ok()?)))
 }
 
 /// For example `850 ms`, `12 s`, `3 min 5 s`, `2 h 10 min`, `4 d 7 h`.
-pub fn humanize_duration(duration: Duration) -> String {
+pub(crate) fn humanize_duration(duration: Duration) -> String {
     let seconds = duration.as_secs();
     let (days, hours, minutes) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60);
     let two = |large: u64, unit: &str, small: u64, part: &str| match small {

@@ -19,13 +19,13 @@ use super::overrides::OverridesInForce;
 use super::{Control, OverrideView};
 
 /// All checks at one moment, and the world that answers queries with them.
-pub struct HealthView {
+pub(crate) struct HealthView {
     /// When the server started.
-    pub started: Timestamp,
+    pub(crate) started: Timestamp,
     /// The world that answers queries.
-    pub world: Arc<World>,
+    pub(crate) world: Arc<World>,
     /// The configuration it was made from.
-    pub base: LoadedConfig,
+    pub(crate) base: LoadedConfig,
     pub(super) tracker: Tracker,
     pub(super) check_histories: CheckHistories,
     pub(super) counters: MetricsCounters,
@@ -37,27 +37,27 @@ pub struct HealthView {
 
 /// Reads the current view. Clones read the same one.
 #[derive(Clone)]
-pub struct HealthReader(Arc<ArcSwap<HealthView>>);
+pub(crate) struct HealthReader(Arc<ArcSwap<HealthView>>);
 
 /// The state of one check.
 #[derive(Clone, Debug)]
-pub struct CheckReport {
+pub(crate) struct CheckReport {
     /// Its current state.
-    pub view: CheckView,
+    pub(crate) view: CheckView,
     /// Its history and its last results.
-    pub log: Arc<CheckLog>,
+    pub(crate) log: Arc<CheckLog>,
 }
 
 impl HealthReader {
     /// A reader of this view, until another is published.
     #[must_use]
-    pub fn new(view: HealthView) -> HealthReader {
+    pub(crate) fn new(view: HealthView) -> HealthReader {
         HealthReader(Arc::new(ArcSwap::from_pointee(view)))
     }
 
     /// The current view.
     #[must_use]
-    pub fn load(&self) -> Arc<HealthView> {
+    pub(crate) fn load(&self) -> Arc<HealthView> {
         self.0.load_full()
     }
 
@@ -69,7 +69,7 @@ impl HealthReader {
 impl HealthView {
     /// A view without checks.
     #[must_use]
-    pub fn empty(world: Arc<World>, base: LoadedConfig, started: Timestamp) -> HealthView {
+    pub(crate) fn empty(world: Arc<World>, base: LoadedConfig, started: Timestamp) -> HealthView {
         HealthView {
             started,
             world,
@@ -86,14 +86,14 @@ impl HealthView {
 
     /// The checks whose name matches, in order of their slots; `None` for all.
     #[must_use]
-    pub fn checks(&self, pattern: Option<&Pattern>) -> Vec<CheckReport> {
+    pub(crate) fn checks(&self, pattern: Option<&Pattern>) -> Vec<CheckReport> {
         let is_wanted = |view: &CheckView| pattern.is_none_or(|pattern| pattern.matches(&view.name));
         self.tracker.views().filter(is_wanted).map(|view| self.report(view)).collect()
     }
 
     /// One check.
     #[must_use]
-    pub fn check(&self, id: &HealthCheckId) -> Option<CheckReport> {
+    pub(crate) fn check(&self, id: &HealthCheckId) -> Option<CheckReport> {
         self.tracker.slot_of(id).and_then(|slot| self.tracker.view(slot)).map(|view| self.report(view))
     }
 
@@ -103,19 +103,19 @@ impl HealthView {
 
     /// The records that use a check.
     #[must_use]
-    pub fn records(&self, check: &CheckReport) -> &[String] {
+    pub(crate) fn records(&self, check: &CheckReport) -> &[String] {
         self.records_by_check.all_of(check.view.slot)
     }
 
     /// The override in force for a check.
     #[must_use]
-    pub fn override_of(&self, check: &CheckReport, at: Timestamp) -> Option<&Override> {
+    pub(crate) fn override_of(&self, check: &CheckReport, at: Timestamp) -> Option<&Override> {
         self.overrides.on(&check.view.name, at)
     }
 
     /// The share that a draining check leaves to its weighted records.
     #[must_use]
-    pub fn share_left(&self, check: &CheckReport, at: Timestamp) -> Option<Share> {
+    pub(crate) fn share_left(&self, check: &CheckReport, at: Timestamp) -> Option<Share> {
         if check.view.without_overrides == Status::Unhealthy {
             return None;
         }
@@ -126,23 +126,23 @@ impl HealthView {
 
     /// All overrides and the checks that they match.
     #[must_use]
-    pub fn overrides(&self, at: Timestamp) -> Vec<OverrideView> {
+    pub(crate) fn overrides(&self, at: Timestamp) -> Vec<OverrideView> {
         self.overrides.all().iter().map(|details| OverrideView::of(details, &self.tracker, at)).collect()
     }
 
     /// The recovering records.
-    pub fn recoveries(&self) -> impl Iterator<Item = RecoveringRecord> {
+    pub(crate) fn recoveries(&self) -> impl Iterator<Item = RecoveringRecord> {
         self.world.recoveries()
     }
 
     /// The names of the sentinels.
-    pub fn sentinels(&self) -> impl Iterator<Item = &Arc<str>> {
+    pub(crate) fn sentinels(&self) -> impl Iterator<Item = &Arc<str>> {
         self.sentinels.slots().filter_map(|slot| self.tracker.name(slot))
     }
 
     /// Since when all sentinels are unhealthy, if they are.
     #[must_use]
-    pub fn isolated_since(&self) -> Option<Timestamp> {
+    pub(crate) fn isolated_since(&self) -> Option<Timestamp> {
         self.sentinels.isolated_since()
     }
 }
@@ -150,7 +150,7 @@ impl HealthView {
 impl CheckReport {
     /// Since when it has its current status.
     #[must_use]
-    pub fn since(&self) -> Timestamp {
+    pub(crate) fn since(&self) -> Timestamp {
         match self.log.history.last_transition() {
             Some(last) if last.to == self.view.verdict => last.at,
             _ => self.view.observed_since,
@@ -160,7 +160,7 @@ impl CheckReport {
     /// Whether it has had no result since the server started, so that its last result is a restored
     /// one. The clock cannot tell, because it may have been set.
     #[must_use]
-    pub fn is_restored(&self) -> bool {
+    pub(crate) fn is_restored(&self) -> bool {
         self.log.recent.is_empty()
     }
 }

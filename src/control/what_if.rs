@@ -16,58 +16,58 @@ use super::{CheckReport, HealthView, OverrideError};
 
 /// A hypothetical status for the checks that match a pattern: `blue=down`, `eu-*=up`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HypotheticalHealth {
+pub(crate) struct HypotheticalHealth {
     /// The checks that it applies to.
-    pub pattern: Pattern,
+    pub(crate) pattern: Pattern,
     /// Their hypothetical status.
-    pub status: Status,
+    pub(crate) status: Status,
 }
 
 /// The string is not a hypothetical status.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not valid: write CHECK=up or CHECK=down, for example blue=down or eu-*=down")]
-pub struct BadHypotheticalHealth(String);
+pub(crate) struct BadHypotheticalHealth(String);
 
 /// Everything that answers depend on, at one moment.
-pub struct WhatIf {
+pub(crate) struct WhatIf {
     /// That moment.
-    pub at: Timestamp,
+    pub(crate) at: Timestamp,
     /// The checks as they are.
     view: Arc<HealthView>,
     /// The world that answers queries, or the hypothetical one.
-    pub world: Arc<World>,
+    pub(crate) world: Arc<World>,
     /// The checks with their hypothetical status, if any is supposed.
     supposed: Option<Tracker>,
 }
 
 /// The state of one check.
-pub struct CheckSnapshot {
+pub(crate) struct CheckSnapshot {
     /// Its state and history.
-    pub report: CheckReport,
+    pub(crate) report: CheckReport,
     /// A description of the override in force, if any.
-    pub overridden: Option<String>,
+    pub(crate) overridden: Option<String>,
 }
 
 impl WhatIf {
     /// Whether EDNS Client Subnet is used.
-    pub fn uses_client_subnet(&self) -> bool {
+    pub(crate) fn uses_client_subnet(&self) -> bool {
         self.base().settings.location.use_client_subnet == ClientSubnetUse::Use
     }
 
     /// The configuration that the world was made from.
-    pub fn base(&self) -> &LoadedConfig {
+    pub(crate) fn base(&self) -> &LoadedConfig {
         &self.view.base
     }
 
     /// The state of one check, without hypotheses.
-    pub fn check(&self, id: &HealthCheckId) -> Option<CheckSnapshot> {
+    pub(crate) fn check(&self, id: &HealthCheckId) -> Option<CheckSnapshot> {
         let report = self.view.check(id)?;
         let overridden = self.view.override_of(&report, self.at).map(describe);
         Some(CheckSnapshot { report, overridden })
     }
 
     /// The hypothetical status of a check; `None` without hypotheses.
-    pub fn supposed(&self, id: &HealthCheckId) -> Option<Status> {
+    pub(crate) fn supposed(&self, id: &HealthCheckId) -> Option<Status> {
         let tracker = self.supposed.as_ref()?;
         tracker.status(tracker.slot_of(id)?)
     }
@@ -75,7 +75,7 @@ impl WhatIf {
 
 /// Sets hypothetical statuses over the observed ones and those that overrides set. The last one for a check
 /// counts.
-pub fn suppose(
+pub(crate) fn suppose(
     tracker: &mut Tracker,
     hypothetical: &[HypotheticalHealth],
     overridden: &dyn Fn(&str) -> Option<Status>,
@@ -95,7 +95,7 @@ pub fn suppose(
 
 impl HealthView {
     /// The current world, or the hypothetical one.
-    pub fn what_if(
+    pub(crate) fn what_if(
         self: Arc<HealthView>,
         hypothetical: &[HypotheticalHealth],
         at: Timestamp,

@@ -136,7 +136,7 @@ async fn boot_and_serve(
     wiring.start(&settings, seen, authorities, files)?;
     let (ready, readiness) = watch::channel(Readiness::Starting);
     let query_logging = start_query_logging(&settings)?;
-    let admin = wiring.admin(reader.clone(), health, readiness, query_logging.clone(), permission.changes.clone());
+    let admin = wiring.admin(health, readiness, query_logging.clone(), permission.changes.clone());
     let listening = Arc::clone(&admin.listening);
     let admin = open_side_door(&mut wiring, &settings, files.admin, admin);
 

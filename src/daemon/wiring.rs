@@ -18,7 +18,6 @@ use crate::model::{EndpointProtocol, HealthCheck, HealthCheckKind};
 use crate::probe::{self, Authorities, Evaluator, Prober, ProberSettings};
 use crate::query_logging::QueryLogging;
 use crate::store::{Fingerprint, SettingsSource, StateWriter, Targets, Watcher, Writers};
-use crate::world::Reader;
 
 use super::open_files::FileShares;
 use super::service::Manager;
@@ -168,7 +167,6 @@ impl Wiring {
     /// The state of the admin side.
     pub(super) fn admin(
         &self,
-        world: Reader,
         health: HealthReader,
         readiness: watch::Receiver<Readiness>,
         query_logging: QueryLogging,
@@ -177,7 +175,6 @@ impl Wiring {
         AdminState {
             events: self.events.clone(),
             readiness,
-            world,
             health,
             base: self.base.clone(),
             feed: self.feed.clone(),

@@ -19,25 +19,25 @@ const LABEL_OCTETS: usize = 63;
 
 /// The hosts of a listener, in addition to those that are always allowed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Hosts {
+pub(crate) struct Hosts {
     names: Vec<String>,
     origin: Option<String>,
 }
 
 /// Why a request is refused.
-pub type Refusal = (StatusCode, &'static str);
+pub(crate) type Refusal = (StatusCode, &'static str);
 
 impl Hosts {
     /// These names, and the origin at which a proxy publishes the server, for example
     /// `https://ops.example.net`.
     #[must_use]
-    pub fn new(names: Vec<String>, origin: Option<String>) -> Hosts {
+    pub(crate) fn new(names: Vec<String>, origin: Option<String>) -> Hosts {
         Hosts { names, origin }
     }
 
     /// Refuses a request to another host or from a web page of another site, with a status and a
     /// reason.
-    pub fn check<B>(&self, request: &Request<B>) -> Result<(), Refusal> {
+    pub(crate) fn check<B>(&self, request: &Request<B>) -> Result<(), Refusal> {
         let host = host_of(request)?;
         if !host.is_none_or(|host| self.is_good(host)) {
             let why = "the Host header must be an IP address, localhost, a name without a dot, or a name that the \

@@ -39,7 +39,7 @@ use crate::log_limit::LogLimit;
 
 use answer::Service;
 use connection_table::{Place, Table, lock};
-pub use hosts::{Hosts, Refusal};
+pub(crate) use hosts::Hosts;
 
 /// The pause after accept(2) failed because the process has no file descriptor left.
 const RETRY: Duration = Duration::from_millis(100);
@@ -52,30 +52,30 @@ const SEND_BUFFER: usize = 128 * 1024;
 
 /// The parameters of a listener.
 #[derive(Clone)]
-pub struct Front {
+pub(crate) struct Front {
     /// Limits.
-    pub limits: Limits,
+    pub(crate) limits: Limits,
     /// Allowed hosts.
-    pub hosts: Hosts,
+    pub(crate) hosts: Hosts,
     /// The class of a request, by its path.
-    pub class_of: fn(path: &str) -> Class,
+    pub(crate) class_of: fn(path: &str) -> Class,
     /// Makes an error response from a status and a message.
-    pub refusal: fn(StatusCode, &str) -> Response,
+    pub(crate) refusal: fn(StatusCode, &str) -> Response,
 }
 
 /// Limits of a listener.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
+pub(crate) struct Limits {
     /// Most open connections; each needs a file descriptor. Half of them can serve an ordinary
     /// request, a quarter a stream. The rest reads heads and serves essential paths.
-    pub connections: usize,
+    pub(crate) connections: usize,
     /// Largest request body in bytes.
-    pub body: usize,
+    pub(crate) body: usize,
 }
 
 /// The class of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Class {
+pub(crate) enum Class {
     /// Short, and always served.
     Essential,
     /// Served while slots are free.
@@ -106,7 +106,7 @@ impl Limits {
 }
 
 /// Listens with a large backlog: a client that finds it full retries its SYN only a second later.
-pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+pub(crate) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     #[cfg(unix)] // elsewhere this would let others take the port
     socket.set_reuseaddr(true)?;
@@ -115,7 +115,7 @@ pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
 }
 
 /// Serves the routes until the future is dropped; then all connections are closed.
-pub async fn serve(listener: TcpListener, router: Router, front: Front) {
+pub(crate) async fn serve(listener: TcpListener, router: Router, front: Front) {
     let table = Arc::new(Mutex::new(Table::new(front.limits)));
     let (router, front) = (TowerToHyperService::new(router), Arc::new(front));
     let mut connections = JoinSet::new();

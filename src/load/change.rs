@@ -18,9 +18,9 @@ use super::{LoadedConfig, NoModel};
 
 /// A change of a zone file that has been prepared.
 #[derive(Debug)]
-pub struct ZoneEdit {
+pub(crate) struct ZoneEdit {
     /// The file.
-    pub file: PathBuf,
+    pub(crate) file: PathBuf,
     /// Its text as it was read.
     read: SourceFile,
     /// Its new text.
@@ -29,7 +29,7 @@ pub struct ZoneEdit {
 
 /// Why a zone is not changed. Its file is as before.
 #[derive(Debug, thiserror::Error)]
-pub enum ChangeRefused {
+pub(crate) enum ChangeRefused {
     /// The zone cannot be read.
     #[error(transparent)]
     NoModel(#[from] NoModel),
@@ -60,7 +60,7 @@ fn sentences(errors: &[ChangeError]) -> String {
 impl LoadedConfig {
     /// Applies the batch to the text of the zone's file. Nothing is written yet. The batch may name
     /// health checks and CIDR collections by id or by name.
-    pub fn edit_zone(&self, id: &HostedZoneId, batch: ChangeBatch) -> Result<ZoneEdit, ChangeRefused> {
+    pub(crate) fn edit_zone(&self, id: &HostedZoneId, batch: ChangeBatch) -> Result<ZoneEdit, ChangeRefused> {
         let file = self.files.iter().find(|file| file.id() == Some(id));
         let file = file.ok_or_else(|| NoModel::Unknown(id.clone()))?;
         let before = self.zone_model(id)?;
@@ -99,7 +99,7 @@ impl LoadedConfig {
 
 impl ZoneEdit {
     /// Writes the file durably.
-    pub fn write(&self) -> Result<(), ReplaceError> {
+    pub(crate) fn write(&self) -> Result<(), ReplaceError> {
         replace_file(&self.file, &self.read.text, &self.text)
     }
 }

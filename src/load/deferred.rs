@@ -11,14 +11,14 @@ use super::sources::{Current, ZoneTexts};
 
 /// A file whose edit is not loaded yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Deferred {
+pub(crate) struct Deferred {
     /// The file.
-    pub path: PathBuf,
+    pub(crate) path: PathBuf,
     /// The reason, for the log and the API.
-    pub reason: String,
+    pub(crate) reason: String,
     /// Whether it looks half written. This is logged as a warning; a file that is being written is
     /// not.
-    pub looks_half_written: bool,
+    pub(crate) looks_half_written: bool,
 }
 
 impl Deferred {

@@ -9,7 +9,7 @@ use crate::config::{self, LocatedDiagnostic, Style};
 /// Errors and warnings about the files of one load. Instead of the texts of the files it keeps the
 /// lines that it points to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct LoadDiagnostics {
+pub(crate) struct LoadDiagnostics {
     files: BTreeMap<PathBuf, Vec<LocatedDiagnostic>>,
 }
 
@@ -21,27 +21,27 @@ impl LoadDiagnostics {
     }
 
     /// The diagnostics of each file, by path.
-    pub fn by_file(&self) -> impl Iterator<Item = (&PathBuf, &[LocatedDiagnostic])> {
+    pub(crate) fn by_file(&self) -> impl Iterator<Item = (&PathBuf, &[LocatedDiagnostic])> {
         self.files.iter().map(|(path, diagnostics)| (path, diagnostics.as_slice()))
     }
 
     /// All diagnostics, by path.
-    pub fn iter(&self) -> impl Iterator<Item = &LocatedDiagnostic> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &LocatedDiagnostic> {
         self.files.values().flatten()
     }
 
     /// The number of errors.
-    pub fn errors(&self) -> usize {
+    pub(crate) fn errors(&self) -> usize {
         self.iter().filter(|diagnostic| diagnostic.is_error()).count()
     }
 
     /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.files.is_empty()
     }
 
     /// All diagnostics with the lines that they point to.
-    pub fn render(&self, style: Style) -> String {
+    pub(crate) fn render(&self, style: Style) -> String {
         config::render_located(self.iter(), style)
     }
 }

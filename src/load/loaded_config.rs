@@ -16,17 +16,17 @@ use super::{RecordsByCheck, Unavailable};
 
 /// The configuration in force, as far as the next load needs it. Cheap to clone.
 #[derive(Clone)]
-pub struct LoadedConfig {
+pub(crate) struct LoadedConfig {
     /// The settings in force.
-    pub settings: Arc<Settings>,
+    pub(crate) settings: Arc<Settings>,
     /// Maps client addresses to locations.
-    pub geo_lookup: Arc<GeoLookup>,
+    pub(crate) geo_lookup: Arc<GeoLookup>,
     /// All health checks.
-    pub checks: Arc<[HealthCheck]>,
+    pub(crate) checks: Arc<[HealthCheck]>,
     /// The checks that detect whether this server is offline.
-    pub sentinels: Arc<[HealthCheckId]>,
+    pub(crate) sentinels: Arc<[HealthCheckId]>,
     /// The counters of the workers, by zone.
-    pub meters: Arc<Meters>,
+    pub(crate) meters: Arc<Meters>,
     /// The geo databases with their stamps; without a stamp if the next load must read them again.
     pub(super) databases: Arc<[(PathBuf, Option<Stamp>)]>,
     /// By path.
@@ -51,26 +51,26 @@ pub(super) enum ConfigState {
 
 /// A zone without its records.
 #[derive(Clone, Copy, Debug)]
-pub struct ZoneOutline<'b> {
+pub(crate) struct ZoneOutline<'b> {
     /// Its id in the API.
-    pub id: &'b HostedZoneId,
+    pub(crate) id: &'b HostedZoneId,
     /// Its apex.
-    pub name: &'b Name,
+    pub(crate) name: &'b Name,
     /// Its `comment`.
-    pub comment: Option<&'b str>,
+    pub(crate) comment: Option<&'b str>,
     /// The VPCs it is associated with. A zone without VPCs is public.
-    pub vpcs: &'b [VpcId],
+    pub(crate) vpcs: &'b [VpcId],
     /// The number of its record sets.
-    pub record_sets: usize,
+    pub(crate) record_sets: usize,
     /// The checks that its record sets refer to.
-    pub checks: &'b [CheckSlot],
+    pub(crate) checks: &'b [CheckSlot],
     /// Whether its file is broken and no usable copy of it is kept. Such a zone answers SERVFAIL.
-    pub is_unavailable: bool,
+    pub(crate) is_unavailable: bool,
 }
 
 /// Why the records of a zone cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum NoModel {
+pub(crate) enum NoModel {
     /// No zone with this id is served.
     #[error("no hosted zone with the id `{}` is served", .0.0)]
     Unknown(HostedZoneId),
@@ -89,13 +89,13 @@ pub enum NoModel {
 
 impl LoadedConfig {
     /// The configuration of a server before the first load: nothing is served.
-    pub fn empty(settings: Settings) -> LoadedConfig {
+    pub(crate) fn empty(settings: Settings) -> LoadedConfig {
         let source_cache = SourceCache::new(&settings.state.directory);
         LoadedConfig::with_cache(settings, source_cache)
     }
 
     /// The same without a server: no state directory is read or written.
-    pub fn without_state(settings: Settings) -> LoadedConfig {
+    pub(crate) fn without_state(settings: Settings) -> LoadedConfig {
         LoadedConfig::with_cache(settings, SourceCache::in_memory())
     }
 
@@ -119,13 +119,13 @@ impl LoadedConfig {
     /// The records of a zone as they are served. They are not kept in memory because queries do not
     /// need them: this reads the source from disk and parses it, in time proportional to its size.
     /// Do not call it from the query path or the control loop.
-    pub fn zone_model(&self, id: &HostedZoneId) -> Result<Arc<HostedZone>, NoModel> {
+    pub(crate) fn zone_model(&self, id: &HostedZoneId) -> Result<Arc<HostedZone>, NoModel> {
         let file = self.files.iter().find(|file| file.id() == Some(id)).ok_or_else(|| NoModel::Unknown(id.clone()))?;
         self.model_of(file, id)
     }
 
     /// The records of all zones, one after the other.
-    pub fn zone_models(&self) -> impl Iterator<Item = Result<Arc<HostedZone>, NoModel>> {
+    pub(crate) fn zone_models(&self) -> impl Iterator<Item = Result<Arc<HostedZone>, NoModel>> {
         self.files.iter().filter_map(|file| Some(self.model_of(file, file.id()?)))
     }
 
@@ -142,12 +142,12 @@ impl LoadedConfig {
 
     /// Makes the served sources durable. This takes a while if there are many. Sources that are not
     /// durable yet, or cannot be written, stay in memory.
-    pub fn keep_sources(&self) -> Result<(), NotKept> {
+    pub(crate) fn keep_sources(&self) -> Result<(), NotKept> {
         self.source_cache.keep(&self.settings.zones.directory, &served(&self.files))
     }
 
     /// All zones that are served, without their records.
-    pub fn zone_outlines(&self) -> impl Iterator<Item = ZoneOutline<'_>> {
+    pub(crate) fn zone_outlines(&self) -> impl Iterator<Item = ZoneOutline<'_>> {
         self.zones().map(|zone| ZoneOutline {
             id: zone.compiled.id(),
             name: zone.compiled.name(),
@@ -160,7 +160,7 @@ impl LoadedConfig {
     }
 
     /// A name to try: that of the first address record without a wildcard in a public zone.
-    pub fn example(&self) -> Option<String> {
+    pub(crate) fn example(&self) -> Option<String> {
         self.zones().find_map(|zone| zone.example.as_ref()).map(ToString::to_string)
     }
 

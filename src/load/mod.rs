@@ -25,7 +25,7 @@ pub(crate) mod memory_sources;
 mod offline;
 mod outcome;
 mod parallel;
-pub mod queue;
+pub(crate) mod queue;
 mod records_by_check;
 mod settings;
 mod sources;
@@ -47,17 +47,17 @@ use crate::policy::CidrTables;
 use crate::store::{MemoryRoom, SettingsSource};
 use crate::world::{Catalog, ServedZone};
 
-pub use crate::config::LocatedDiagnostic;
-pub use deferred::Deferred;
-pub use diagnostics::LoadDiagnostics;
-pub use geo_databases::read_database;
-pub use loaded_config::{LoadedConfig, NoModel, ZoneOutline};
-pub use offline::{Scope, load_offline};
-pub use outcome::{Refused, Sound, Summary};
-pub use records_by_check::RecordsByCheck;
-pub use sources::{FileSources, Sources};
-pub use thread::with_files;
-pub use unavailable::Unavailable;
+pub(crate) use crate::config::LocatedDiagnostic;
+pub(crate) use deferred::Deferred;
+pub(crate) use diagnostics::LoadDiagnostics;
+pub(crate) use geo_databases::read_database;
+pub(crate) use loaded_config::{LoadedConfig, NoModel, ZoneOutline};
+pub(crate) use offline::{Scope, load_offline};
+pub(crate) use outcome::{Refused, Sound, Summary};
+pub(crate) use records_by_check::RecordsByCheck;
+pub(crate) use sources::{FileSources, Sources};
+pub(crate) use thread::with_files;
+pub(crate) use unavailable::Unavailable;
 
 use geo_databases::Located;
 use loaded_config::ConfigState;
@@ -66,7 +66,7 @@ use zone_texts::Texts;
 
 /// Why a load is requested.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Trigger {
+pub(crate) enum Trigger {
     /// A reload was requested (SIGHUP or the API). The outcome is logged even if nothing changed.
     Asked,
     /// A file changed.
@@ -74,39 +74,44 @@ pub enum Trigger {
 }
 
 /// A request to the loader.
-pub struct LoadRequest {
+pub(crate) struct LoadRequest {
     /// Returned with the outcome.
-    pub generation: u64,
+    pub(crate) generation: u64,
     /// The configuration in force.
-    pub base: LoadedConfig,
+    pub(crate) base: LoadedConfig,
     /// The slots of the checks in force; new checks get theirs from it.
-    pub slots: Slots,
+    pub(crate) slots: Slots,
     /// The reason for the load.
-    pub trigger: Trigger,
+    pub(crate) trigger: Trigger,
 }
 
 /// The outcome of a load.
-pub struct LoadOutcome {
+pub(crate) struct LoadOutcome {
     /// The generation of the request.
-    pub generation: u64,
+    pub(crate) generation: u64,
     /// The new configuration, or why the old one stays in force.
-    pub result: Result<Box<Loaded>, Refused>,
+    pub(crate) result: Result<Box<Loaded>, Refused>,
 }
 
 /// A loaded configuration.
-pub struct Loaded {
+pub(crate) struct Loaded {
     /// The base of the next load.
-    pub base: LoadedConfig,
+    pub(crate) base: LoadedConfig,
     /// All zones, compiled.
-    pub catalog: Arc<Catalog>,
+    pub(crate) catalog: Arc<Catalog>,
     /// The records that use each check.
-    pub records_by_check: Arc<RecordsByCheck>,
+    pub(crate) records_by_check: Arc<RecordsByCheck>,
     /// The summary for the log and the API.
-    pub summary: Summary,
+    pub(crate) summary: Summary,
 }
 
 /// Loads everything. `phase` says whether a configuration is in force already.
-pub fn load(settings: &SettingsSource, sources: &dyn Sources, request: LoadRequest, phase: LoadPhase) -> LoadOutcome {
+pub(crate) fn load(
+    settings: &SettingsSource,
+    sources: &dyn Sources,
+    request: LoadRequest,
+    phase: LoadPhase,
+) -> LoadOutcome {
     let LoadRequest { generation, base, slots, .. } = request;
     let load = || load_all(settings, sources, &base, &slots, phase, Scope::Everything);
     let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(load));

@@ -11,7 +11,7 @@ use super::{FileSources, Loaded, LoadedConfig, Refused, load_all};
 
 /// How much is loaded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scope {
+pub(crate) enum Scope {
     /// All that a server loads.
     Everything,
     /// Zone files and what they define, as if nothing else existed.
@@ -23,7 +23,7 @@ pub enum Scope {
 /// Loads what a server without saved state would load at its start. Every error is found before the
 /// load fails. `named` are zone files, or directories of zone files, in place of those in the zones
 /// directory.
-pub fn load_offline(settings: &SettingsSource, named: &[PathBuf], scope: Scope) -> Result<Loaded, Refused> {
+pub(crate) fn load_offline(settings: &SettingsSource, named: &[PathBuf], scope: Scope) -> Result<Loaded, Refused> {
     let base = LoadedConfig::without_state(settings.defaults());
     load_all(settings, &FileSources::named(named), &base, &Slots::default(), LoadPhase::Start, scope)
 }

@@ -9,37 +9,37 @@ use super::{Deferred, LoadDiagnostics, Unavailable};
 
 /// The summary of a load, for the log and the API.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Summary {
+pub(crate) struct Summary {
     /// Errors and warnings in the files.
-    pub diagnostics: Arc<LoadDiagnostics>,
+    pub(crate) diagnostics: Arc<LoadDiagnostics>,
     /// The number of errors among them.
-    pub errors: usize,
+    pub(crate) errors: usize,
     /// Files served from their last good source.
-    pub frozen: Vec<PathBuf>,
+    pub(crate) frozen: Vec<PathBuf>,
     /// New files with errors; they are not served.
-    pub left_out: Vec<PathBuf>,
+    pub(crate) left_out: Vec<PathBuf>,
     /// Files that are being written or look half written. Their previous contents are served.
-    pub deferred: Vec<Deferred>,
+    pub(crate) deferred: Vec<Deferred>,
     /// Files that were served before the restart and have no usable source. Their zones answer
     /// SERVFAIL.
-    pub unavailable: Vec<Unavailable>,
+    pub(crate) unavailable: Vec<Unavailable>,
     /// Changes, for example `lab.test. changed`.
-    pub changes: Vec<String>,
+    pub(crate) changes: Vec<String>,
     /// Changed settings that take effect at the next restart.
-    pub needs_restart: Vec<&'static str>,
+    pub(crate) needs_restart: Vec<&'static str>,
     /// Why last good sources cannot be kept.
-    pub state_warning: Option<String>,
+    pub(crate) state_warning: Option<String>,
     /// The number of zones.
-    pub zones: usize,
+    pub(crate) zones: usize,
     /// The number of record sets.
-    pub records: usize,
+    pub(crate) records: usize,
     /// The number of health checks.
-    pub checks: usize,
+    pub(crate) checks: usize,
 }
 
 /// Why a load failed.
 #[derive(Clone, Debug, thiserror::Error)]
-pub enum Refused {
+pub(crate) enum Refused {
     /// The files or the geo databases have errors and there is nothing to fall back to.
     #[error("{} in the files", errors(diagnostics))]
     Diagnostics {
@@ -58,16 +58,16 @@ pub enum Refused {
 
 /// How much of the files has no error.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Sound {
+pub(crate) struct Sound {
     /// The number of zones.
-    pub zones: usize,
+    pub(crate) zones: usize,
     /// The number of record sets.
-    pub records: usize,
+    pub(crate) records: usize,
 }
 
 impl Refused {
     /// The reason in one line, without contents of the files.
-    pub fn in_short(&self) -> String {
+    pub(crate) fn in_short(&self) -> String {
         match self {
             Refused::Diagnostics { .. } | Refused::Unresponsive(_) => self.to_string(),
             // A panic message can contain contents of the files.
@@ -76,7 +76,7 @@ impl Refused {
     }
 
     /// Errors and warnings in the files; none if the load failed for another reason.
-    pub fn diagnostics(&self) -> Arc<LoadDiagnostics> {
+    pub(crate) fn diagnostics(&self) -> Arc<LoadDiagnostics> {
         match self {
             Refused::Diagnostics { diagnostics, .. } => Arc::clone(diagnostics),
             Refused::Unresponsive(_) | Refused::Panicked(_) => Arc::default(),
@@ -91,13 +91,13 @@ fn errors(diagnostics: &LoadDiagnostics) -> String {
 
 impl Summary {
     /// For example `14 records in 2 zones, 3 health checks`.
-    pub fn totals(&self) -> String {
+    pub(crate) fn totals(&self) -> String {
         let (records, zones) = (counted(self.records, "record"), counted(self.zones, "zone"));
         format!("{records} in {zones}, {}", counted(self.checks, "health check"))
     }
 
     /// The consequence of the errors.
-    pub fn consequence(&self) -> String {
+    pub(crate) fn consequence(&self) -> String {
         let paths = |paths: &[PathBuf]| paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>();
         let unavailable = self.unavailable.iter().map(Unavailable::name).collect();
         let parts = [

@@ -23,7 +23,7 @@ use super::{FileSources, LoadOutcome, LoadRequest, Loaded, LoadedConfig, Refused
 const YIELD_BUDGET: Duration = Duration::from_millis(100);
 
 /// What the queue reports.
-pub enum LoadEvent {
+pub(crate) enum LoadEvent {
     /// A load ended.
     Ended(LoadOutcome),
     /// A file system responds again: what it holds should be loaded.
@@ -32,26 +32,26 @@ pub enum LoadEvent {
 
 /// Where the loads of a queue read from.
 #[derive(Clone)]
-pub struct LoadInputs {
+pub(crate) struct LoadInputs {
     /// The settings file and the command line.
-    pub settings: Arc<SettingsSource>,
+    pub(crate) settings: Arc<SettingsSource>,
     /// The sources for loads after edits, which wait for writers.
-    pub edited: Arc<dyn Sources>,
+    pub(crate) edited: Arc<dyn Sources>,
     /// The sources for requested loads, which do not.
-    pub requested: Arc<dyn Sources>,
+    pub(crate) requested: Arc<dyn Sources>,
 }
 
 /// The first load of a server.
-pub struct FirstLoad {
+pub(crate) struct FirstLoad {
     /// The fingerprint of the files before they were loaded.
-    pub seen: Fingerprint,
+    pub(crate) seen: Fingerprint,
     /// What to serve.
-    pub loaded: Box<Loaded>,
+    pub(crate) loaded: Box<Loaded>,
 }
 
 impl LoadInputs {
     /// Files, and who writes them.
-    pub fn files(settings: SettingsSource, writers: Writers) -> LoadInputs {
+    pub(crate) fn files(settings: SettingsSource, writers: Writers) -> LoadInputs {
         LoadInputs {
             settings: Arc::new(settings),
             edited: Arc::new(FileSources::new(writers)),
@@ -62,7 +62,7 @@ impl LoadInputs {
 
 /// Loads until a load ends. A load that is given up is followed by one without the files that do
 /// not respond.
-pub async fn first_load(source: &SettingsSource, settings: &Settings) -> Result<FirstLoad, Refused> {
+pub(crate) async fn first_load(source: &SettingsSource, settings: &Settings) -> Result<FirstLoad, Refused> {
     loop {
         let (source, settings) = (source.clone(), settings.clone());
         let work = move || {
@@ -82,7 +82,7 @@ pub async fn first_load(source: &SettingsSource, settings: &Settings) -> Result<
 
 /// Runs loads until `requests` is closed or the task is stopped; a load in progress is then abandoned.
 /// First, it makes the sources of `base` durable. Reports to `events`.
-pub async fn run<E: From<LoadEvent> + Send + 'static>(
+pub(crate) async fn run<E: From<LoadEvent> + Send + 'static>(
     inputs: LoadInputs,
     base: LoadedConfig,
     mut requests: mpsc::UnboundedReceiver<LoadRequest>,

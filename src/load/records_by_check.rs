@@ -11,12 +11,12 @@ const NAMED: usize = 5;
 
 /// The records of each check.
 #[derive(Clone, Debug, Default)]
-pub struct RecordsByCheck {
+pub(crate) struct RecordsByCheck {
     records: HashMap<CheckSlot, Vec<String>>,
 }
 
 /// The records of one check, for a log line.
-pub struct AffectedRecords<'m>(&'m [String]);
+pub(crate) struct AffectedRecords<'m>(&'m [String]);
 
 /// The records of a zone that have a health check.
 pub(super) fn of_zone(
@@ -38,12 +38,12 @@ impl RecordsByCheck {
     }
 
     /// The records of one check, for a log line.
-    pub fn of(&self, slot: CheckSlot) -> AffectedRecords<'_> {
+    pub(crate) fn of(&self, slot: CheckSlot) -> AffectedRecords<'_> {
         AffectedRecords(self.all_of(slot))
     }
 
     /// The records of one check.
-    pub fn all_of(&self, slot: CheckSlot) -> &[String] {
+    pub(crate) fn all_of(&self, slot: CheckSlot) -> &[String] {
         self.records.get(&slot).map_or(&[], Vec::as_slice)
     }
 }

@@ -10,7 +10,7 @@ use crate::store::{self, Contents, MemoryRoom, Stamp, WriteState, Writers};
 
 /// The settings, zone files and geo databases, each by its path. Whether a file changed is seen by
 /// its stamp.
-pub trait Sources: Send + Sync {
+pub(crate) trait Sources: Send + Sync {
     /// The zone files in `directory` with their stamps, sorted by path. A file without a stamp
     /// cannot be read now.
     fn zone_files(&self, directory: &Path) -> Result<Vec<(PathBuf, Option<Stamp>)>, String>;
@@ -30,7 +30,7 @@ pub trait Sources: Send + Sync {
 
 /// Sources on disk.
 #[derive(Clone, Debug, Default)]
-pub struct FileSources {
+pub(crate) struct FileSources {
     writers: Writers,
     /// The zone files, and directories of zone files, in place of those in the zones directory.
     named: Vec<PathBuf>,
@@ -38,13 +38,13 @@ pub struct FileSources {
 
 impl FileSources {
     /// The files as configured; `writers` says which are being written.
-    pub fn new(writers: Writers) -> FileSources {
+    pub(crate) fn new(writers: Writers) -> FileSources {
         FileSources { writers, named: Vec::new() }
     }
 
     /// These zone files, and those in these directories, in place of the zones directory. Without
     /// any it is the zones directory after all.
-    pub fn named(paths: &[PathBuf]) -> FileSources {
+    pub(crate) fn named(paths: &[PathBuf]) -> FileSources {
         FileSources { writers: Writers::unknown(), named: paths.to_vec() }
     }
 }

@@ -22,7 +22,7 @@ pub(super) enum Ended<T> {
 
 /// Why work with files has no result.
 #[derive(Clone, Debug, thiserror::Error)]
-pub enum FilesError {
+pub(crate) enum FilesError {
     /// A file system does not respond.
     #[error(transparent)]
     Unresponsive(#[from] Unresponsive),
@@ -32,7 +32,7 @@ pub enum FilesError {
 }
 
 /// Runs work that reads or writes files, and waits for it as long as the file systems respond.
-pub async fn with_files<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, FilesError> {
+pub(crate) async fn with_files<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, FilesError> {
     match on_a_thread(work, UNRESPONSIVE_AFTER, || {}).await {
         Ended::Done(done) => Ok(done),
         Ended::GivenUp(unresponsive) => Err(FilesError::Unresponsive(unresponsive)),

@@ -15,11 +15,11 @@ use super::sources::{Current, StandIn as _, ZoneTexts};
 
 /// A file without a usable source, and the zone that answers SERVFAIL for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Unavailable {
+pub(crate) struct Unavailable {
     /// The file.
-    pub file: PathBuf,
+    pub(crate) file: PathBuf,
     /// Its zone, absolute. `None` if it held no zone, or if that is not known.
-    pub zone: Option<String>,
+    pub(crate) zone: Option<String>,
 }
 
 impl Unavailable {

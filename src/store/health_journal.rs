@@ -23,7 +23,7 @@ const MOST_OCTETS: u64 = 1 << 30;
 
 /// The journal. It can be appended to once it has been replaced.
 #[derive(Debug)]
-pub struct Journal {
+pub(crate) struct Journal {
     path: PathBuf,
     file: Option<File>,
     octets: u64,
@@ -31,32 +31,32 @@ pub struct Journal {
 
 /// What was found at the start.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Found {
+pub(crate) struct Found {
     /// The intact lines, in order.
-    pub lines: Vec<String>,
+    pub(crate) lines: Vec<String>,
     /// What was damaged and where the file is now; for the log.
-    pub damage: Option<String>,
+    pub(crate) damage: Option<String>,
 }
 
 impl Journal {
     /// The journal in this state directory. Does not access the file.
-    pub fn new(state: &Path) -> Journal {
+    pub(crate) fn new(state: &Path) -> Journal {
         Journal { path: state.join(FILE), file: None, octets: 0 }
     }
 
     /// The path of the file.
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
     /// Its length in bytes.
-    pub fn octets(&self) -> u64 {
+    pub(crate) fn octets(&self) -> u64 {
         self.octets
     }
 
     /// Reads the journal of the last run. A damaged file is set aside; its intact lines are
     /// returned.
-    pub fn recover(&self) -> Found {
+    pub(crate) fn recover(&self) -> Found {
         let bytes = match private::read(&self.path, MOST_OCTETS) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Found::default(),
@@ -68,7 +68,7 @@ impl Journal {
 
     /// Replaces all lines. Readers, now or after a power cut, see either the old file or the new
     /// one.
-    pub fn replace(&mut self, lines: impl IntoIterator<Item = String>) -> io::Result<()> {
+    pub(crate) fn replace(&mut self, lines: impl IntoIterator<Item = String>) -> io::Result<()> {
         self.file = None;
         let text = lines::text(HEADER, background::yielding(lines));
         let directory = self.path.parent().unwrap_or(Path::new("."));
@@ -83,7 +83,7 @@ impl Journal {
     /// Appends lines. They then survive a kill of the process, and after `sync` a power cut. After
     /// an error the journal refuses lines until it is replaced, because its last line may be
     /// incomplete.
-    pub fn append(&mut self, lines: &[String]) -> io::Result<()> {
+    pub(crate) fn append(&mut self, lines: &[String]) -> io::Result<()> {
         let Some(mut file) = self.file.take() else {
             return Err(io::Error::other("an earlier write failed"));
         };
@@ -98,7 +98,7 @@ impl Journal {
     }
 
     /// Makes the appended lines durable.
-    pub fn sync(&mut self) -> io::Result<()> {
+    pub(crate) fn sync(&mut self) -> io::Result<()> {
         let Some(file) = self.file.take() else {
             return Err(io::Error::other("an earlier write failed"));
         };

@@ -32,23 +32,23 @@ const UNFINISHED: &str = ".unfinished";
 
 /// The directory `last-good` in the state directory.
 #[derive(Clone, Debug)]
-pub struct LastGood {
+pub(crate) struct LastGood {
     directory: PathBuf,
 }
 
 /// What `keep` did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Kept {
+pub(crate) struct Kept {
     /// How many sources were written.
-    pub written: usize,
+    pub(crate) written: usize,
     /// How many copies were removed.
-    pub removed: usize,
+    pub(crate) removed: usize,
 }
 
 /// The state directory cannot be written.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot keep last good sources in {path}: {source}")]
-pub struct NotKept {
+pub(crate) struct NotKept {
     path: String,
     source: io::Error,
 }
@@ -61,7 +61,7 @@ impl NotKept {
 
 impl LastGood {
     /// The directory `last-good` in `state`. It is created when something is kept.
-    pub fn new(state: &Path) -> LastGood {
+    pub(crate) fn new(state: &Path) -> LastGood {
         LastGood { directory: state.join("last-good") }
     }
 
@@ -73,7 +73,7 @@ impl LastGood {
 
     /// The last good source of a zone file; `None` if there is none, it cannot be read, or it is
     /// damaged.
-    pub fn read(&self, path: &Path) -> Option<SourceFile> {
+    pub(crate) fn read(&self, path: &Path) -> Option<SourceFile> {
         // O_NOFOLLOW is about the last part of a path alone.
         if !files::symlink_metadata(&self.directory).is_ok_and(|metadata| metadata.is_dir()) {
             return None;
@@ -83,12 +83,12 @@ impl LastGood {
     }
 
     /// Whether there is a copy of a zone file, intact or not: then the file was served.
-    pub fn has(&self, path: &Path) -> bool {
+    pub(crate) fn has(&self, path: &Path) -> bool {
         files::symlink_metadata(&self.directory.join(file_name(path))).is_ok()
     }
 
     /// The last good sources of all files in `zones`, including files that no longer exist.
-    pub fn all(&self, zones: &Path) -> Vec<SourceFile> {
+    pub(crate) fn all(&self, zones: &Path) -> Vec<SourceFile> {
         let names = private::names_in(&self.directory).unwrap_or_default();
         let mut paths: Vec<PathBuf> = names.iter().filter_map(|name| unescape(name.to_str()?)).collect();
         // Copies whose names were too long for the path are found by the files that exist.
@@ -104,13 +104,13 @@ impl LastGood {
     /// Keeps the sources `sources` and the existing copies of `others`, all of which are in
     /// `zones`, and removes the copies of all other files of `zones`. Durable on return. Existing
     /// copies are not written again.
-    pub fn keep(&self, zones: &Path, sources: &[SourceFile], others: &[&Path]) -> Result<Kept, NotKept> {
+    pub(crate) fn keep(&self, zones: &Path, sources: &[SourceFile], others: &[&Path]) -> Result<Kept, NotKept> {
         self.keep_all(zones, sources, others).map_err(|error| NotKept::new(&self.directory, error))
     }
 
     /// Keeps these sources in addition, and removes the copies of the files in `gone`. Durable on
     /// return.
-    pub fn keep_changes(&self, sources: &[SourceFile], gone: &[&Path]) -> Result<(), NotKept> {
+    pub(crate) fn keep_changes(&self, sources: &[SourceFile], gone: &[&Path]) -> Result<(), NotKept> {
         self.change(sources, gone).map_err(|error| NotKept::new(&self.directory, error))
     }
 

@@ -14,19 +14,19 @@ const MOST_BYTES: u64 = 4096;
 
 /// The path of the token in this state directory.
 #[must_use]
-pub fn made_token_path(state: &Path) -> PathBuf {
+pub(crate) fn made_token_path(state: &Path) -> PathBuf {
     state.join(FILE)
 }
 
 /// The token in the file, as `parse` reads it; `None` if there is no usable one. The file may be a
 /// leftover of a program that was killed, or someone else's link: both are unusable.
-pub fn read_made_token<T>(state: &Path, parse: impl FnOnce(&str) -> Option<T>) -> Option<T> {
+pub(crate) fn read_made_token<T>(state: &Path, parse: impl FnOnce(&str) -> Option<T>) -> Option<T> {
     let bytes = private::read(&made_token_path(state), MOST_BYTES).ok()?;
     parse(std::str::from_utf8(&bytes).ok()?)
 }
 
 /// Writes a new token, for the server's user only. Durable on return.
-pub fn write_made_token(state: &Path, token: &str) -> io::Result<()> {
+pub(crate) fn write_made_token(state: &Path, token: &str) -> io::Result<()> {
     private::make_state_directory(state)?;
     write_durably(&made_token_path(state), format!("{token}\n").as_bytes())?;
     File::open(state)?.sync_all()

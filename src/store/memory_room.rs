@@ -23,7 +23,7 @@ const WITH_ERRORS: u64 = 48;
 
 /// The memory for one load.
 #[derive(Clone, Debug, Default)]
-pub struct MemoryRoom {
+pub(crate) struct MemoryRoom {
     /// Available bytes; `None` without a limit.
     available: Option<u64>,
     /// The total size of all admitted files.
@@ -34,24 +34,24 @@ pub struct MemoryRoom {
 
 impl MemoryRoom {
     /// The memory available now.
-    pub fn now() -> MemoryRoom {
+    pub(crate) fn now() -> MemoryRoom {
         MemoryRoom::of(available())
     }
 
     /// Without a limit, for commands that do not serve.
-    pub fn unlimited() -> MemoryRoom {
+    pub(crate) fn unlimited() -> MemoryRoom {
         MemoryRoom::default()
     }
 
     /// This many bytes; `None` without a limit.
-    pub fn of(available: Option<u64>) -> MemoryRoom {
+    pub(crate) fn of(available: Option<u64>) -> MemoryRoom {
         MemoryRoom { available, files: 0, largest: Vec::new() }
     }
 
     /// Admits a file of this size, in bytes, if it fits together with the others.
     ///
     /// # Errors A message with the memory that would be needed.
-    pub fn admit(&mut self, octets: u64) -> Result<(), String> {
+    pub(crate) fn admit(&mut self, octets: u64) -> Result<(), String> {
         let Some(available) = self.available else { return Ok(()) };
         let cores = thread::available_parallelism().map_or(1, usize::from);
         let mut largest = self.largest.clone();
@@ -67,7 +67,7 @@ impl MemoryRoom {
     /// Whether files of this total size, in bytes, can be read together to report their errors.
     ///
     /// # Errors A message with the memory that would be needed.
-    pub fn admit_with_errors(&self, octets: u64) -> Result<(), String> {
+    pub(crate) fn admit_with_errors(&self, octets: u64) -> Result<(), String> {
         self.available.map_or(Ok(()), |available| fits(octets.saturating_mul(WITH_ERRORS), available))
     }
 }

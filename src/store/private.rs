@@ -133,11 +133,11 @@ fn name_link(error: io::Error) -> io::Error {
 }
 
 #[cfg(unix)]
-pub use tightening::tighten;
+pub(crate) use tightening::tighten;
 
 /// On this system, access is not controlled by modes.
 #[cfg(not(unix))]
-pub fn tighten(_: &Path) -> Result<(), NotTightened> {
+pub(crate) fn tighten(_: &Path) -> Result<(), NotTightened> {
     Ok(())
 }
 
@@ -146,7 +146,7 @@ pub fn tighten(_: &Path) -> Result<(), NotTightened> {
 #[error(
     "other users may have access to the state directory: the mode of {path} cannot be changed to {mode:o}: {source}{more}"
 )]
-pub struct NotTightened {
+pub(crate) struct NotTightened {
     path: String,
     mode: u32,
     source: io::Error,
@@ -172,7 +172,7 @@ mod tightening {
     /// Removes the access of other users that an earlier version, or a umask, gave to the state
     /// directory and to the server's files in it. Tightens everything it can; the error is about
     /// the first failure.
-    pub fn tighten(state: &Path) -> Result<(), NotTightened> {
+    pub(crate) fn tighten(state: &Path) -> Result<(), NotTightened> {
         let mut failed = Vec::new();
         let mut tighten = |path: PathBuf, mode, shared| match shared {
             true => failed.push((path, mode, io::Error::other("it is a directory shared by all users"))),

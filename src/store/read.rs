@@ -22,7 +22,7 @@ const BETWEEN_TRIES: Duration = Duration::from_millis(50);
 
 /// The contents of a settings or zone file.
 #[derive(Clone, Debug)]
-pub enum Contents {
+pub(crate) enum Contents {
     /// There is no such file.
     Absent,
     /// It is being written.
@@ -40,7 +40,7 @@ pub enum Contents {
 }
 
 /// Reads a file that is not being written: its stamp must be the same before and after.
-pub fn read_text(path: &Path, writers: &Writers) -> Result<Contents, String> {
+pub(crate) fn read_text(path: &Path, writers: &Writers) -> Result<Contents, String> {
     for attempt in 0..TRIES {
         if attempt > 0 {
             std::thread::sleep(BETWEEN_TRIES);

@@ -17,7 +17,7 @@ const EXCHANGES: usize = 16;
 
 /// Why a file is not replaced.
 #[derive(Debug, thiserror::Error)]
-pub enum ReplaceError {
+pub(crate) enum ReplaceError {
     /// The file has another text than the one that was read.
     #[error("the file has changed since it was read")]
     Changed,
@@ -51,7 +51,7 @@ impl Disk for SystemDisk {}
 
 /// Replaces the text of the file, which must be `read`, by `text`. A symbolic link stays a link:
 /// the file that it leads to is replaced. Owner, if possible, and permissions stay.
-pub fn replace_file(path: &Path, read: &str, text: &str) -> Result<(), ReplaceError> {
+pub(crate) fn replace_file(path: &Path, read: &str, text: &str) -> Result<(), ReplaceError> {
     let path = fs::canonicalize(path).map_err(ReplaceError::NotWritten)?;
     let beside = Beside::of(&path);
     Replacement { disk: &SystemDisk, path: &path, beside: &beside.0, read, text }.run()

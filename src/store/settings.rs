@@ -9,40 +9,40 @@ use super::watched_files::Targets;
 
 /// Where settings come from; the same for every reload.
 #[derive(Clone, Debug, Default)]
-pub struct SettingsSource {
+pub(crate) struct SettingsSource {
     /// The settings file; `None` for the built-in defaults.
-    pub file: Option<PathBuf>,
+    pub(crate) file: Option<PathBuf>,
     /// The settings of the command line.
-    pub overrides: Overrides,
+    pub(crate) overrides: Overrides,
 }
 
 /// Settings of the command line. They take precedence over the file.
 #[derive(Clone, Debug, Default)]
-pub struct Overrides {
+pub(crate) struct Overrides {
     /// `--listen` and `--admin`.
-    pub listen: ListenFlags,
+    pub(crate) listen: ListenFlags,
     /// `--zones`.
-    pub zones: Option<PathBuf>,
+    pub(crate) zones: Option<PathBuf>,
     /// `--state`.
-    pub state: Option<PathBuf>,
+    pub(crate) state: Option<PathBuf>,
     /// `--log-format`.
-    pub log_format: Option<LogFormat>,
+    pub(crate) log_format: Option<LogFormat>,
 }
 
 /// The result of reading the settings.
 #[derive(Clone, Debug)]
-pub struct SettingsReading {
+pub(crate) struct SettingsReading {
     /// `None` if the file has errors.
-    pub settings: Option<Settings>,
+    pub(crate) settings: Option<Settings>,
     /// Errors and warnings about the file.
-    pub diagnostics: Vec<Diagnostic>,
+    pub(crate) diagnostics: Vec<Diagnostic>,
     /// The source that the diagnostics refer to.
-    pub source: Option<SourceFile>,
+    pub(crate) source: Option<SourceFile>,
 }
 
 impl SettingsSource {
     /// Reads the settings file as it is now.
-    pub fn read(&self) -> SettingsReading {
+    pub(crate) fn read(&self) -> SettingsReading {
         let Some(path) = &self.file else {
             let (settings, diagnostics) = Settings::built_in_under(&self.overrides.listen);
             let settings = settings.map(|settings| self.overrides.apply(settings));
@@ -55,7 +55,7 @@ impl SettingsSource {
     }
 
     /// The files to watch.
-    pub fn targets(&self, settings: &Settings) -> Targets {
+    pub(crate) fn targets(&self, settings: &Settings) -> Targets {
         Targets {
             directory: settings.zones.directory.clone(),
             files: self.file.iter().chain(&settings.location.geoip).cloned().collect(),
@@ -63,13 +63,13 @@ impl SettingsSource {
     }
 
     /// The defaults, overridden by the command line as far as that has no error.
-    pub fn defaults(&self) -> Settings {
+    pub(crate) fn defaults(&self) -> Settings {
         let settings = Settings::built_in_under(&self.overrides.listen).0.unwrap_or_else(Settings::built_in);
         self.overrides.apply(settings)
     }
 
     /// The settings in this text of the file.
-    pub fn interpret(&self, source: SourceFile) -> SettingsReading {
+    pub(crate) fn interpret(&self, source: SourceFile) -> SettingsReading {
         let (settings, diagnostics) = Settings::read_under(&source, &self.overrides.listen);
         let settings = settings.map(|settings| self.overrides.apply(settings));
         SettingsReading { settings, diagnostics, source: Some(source) }

@@ -16,24 +16,24 @@ use super::{LastGood, NotKept};
 
 /// Identifies a source within this process by its length and hash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TextPrint {
+pub(crate) struct TextPrint {
     length: usize,
     hash: u64,
 }
 
 impl TextPrint {
     /// The print of no source.
-    pub const NONE: TextPrint = TextPrint { length: usize::MAX, hash: 0 };
+    pub(crate) const NONE: TextPrint = TextPrint { length: usize::MAX, hash: 0 };
 
     /// The print of `text`.
-    pub fn of(text: &str) -> TextPrint {
+    pub(crate) fn of(text: &str) -> TextPrint {
         TextPrint { length: text.len(), hash: FixedState::default().hash_one(text) }
     }
 }
 
 /// The served sources.
 #[derive(Debug)]
-pub struct SourceCache {
+pub(crate) struct SourceCache {
     /// `None` without a server: nothing is kept.
     state: Option<State>,
     /// Sources that are not in the state directory. Code that makes sources durable also holds
@@ -51,44 +51,44 @@ struct State {
 
 impl SourceCache {
     /// A cache that keeps sources in the state directory `state`.
-    pub fn new(state: &Path) -> SourceCache {
+    pub(crate) fn new(state: &Path) -> SourceCache {
         let state = State { last_good: LastGood::new(state), zone_index: ZoneIndex::new(state) };
         SourceCache { state: Some(state), unkept: Mutex::default(), keeping: Mutex::default() }
     }
 
     /// A cache that keeps sources only in memory.
-    pub fn in_memory() -> SourceCache {
+    pub(crate) fn in_memory() -> SourceCache {
         SourceCache { state: None, unkept: Mutex::default(), keeping: Mutex::default() }
     }
 
     /// The copy of a file in the state directory.
-    pub fn copy_of(&self, path: &Path) -> Option<SourceFile> {
+    pub(crate) fn copy_of(&self, path: &Path) -> Option<SourceFile> {
         self.state.as_ref()?.last_good.read(path)
     }
 
     /// Whether the state directory has a copy of a file, which may be damaged.
-    pub fn has_copy_of(&self, path: &Path) -> bool {
+    pub(crate) fn has_copy_of(&self, path: &Path) -> bool {
         self.state.as_ref().is_some_and(|state| state.last_good.has(path))
     }
 
     /// The copies of all files of `zones` in the state directory.
-    pub fn copies(&self, zones: &Path) -> Vec<SourceFile> {
+    pub(crate) fn copies(&self, zones: &Path) -> Vec<SourceFile> {
         self.state.as_ref().map_or_else(Vec::new, |state| state.last_good.all(zones))
     }
 
     /// Holds sources that are about to be served.
-    pub fn hold(&self, sources: impl IntoIterator<Item = SourceFile>) {
+    pub(crate) fn hold(&self, sources: impl IntoIterator<Item = SourceFile>) {
         self.unkept().extend(sources.into_iter().map(|source| (source.path.clone(), source)));
     }
 
     /// The files of `zones` that the last run served, and their zones.
-    pub fn served_before(&self, zones: &Path) -> Vec<ServedFile> {
+    pub(crate) fn served_before(&self, zones: &Path) -> Vec<ServedFile> {
         self.state.as_ref().map_or_else(Vec::new, |state| state.zone_index.read(zones))
     }
 
     /// Makes the held sources durable and releases them. `served` are all files served from
     /// `zones`; the copies of other files are removed.
-    pub fn keep(&self, zones: &Path, served: &[ServedFile]) -> Result<(), NotKept> {
+    pub(crate) fn keep(&self, zones: &Path, served: &[ServedFile]) -> Result<(), NotKept> {
         let Some(State { last_good, zone_index }) = &self.state else { return Ok(()) };
         last_good.while_responsive(|| {
             let _keeping = self.keeping.lock().unwrap_or_else(PoisonError::into_inner);
@@ -102,7 +102,7 @@ impl SourceCache {
 
     /// The same for few changes: only the copies of files in `gone` are removed, and the zone index
     /// is left to `keep_index`.
-    pub fn keep_changes(&self, gone: &[&Path]) -> Result<(), NotKept> {
+    pub(crate) fn keep_changes(&self, gone: &[&Path]) -> Result<(), NotKept> {
         let Some(State { last_good, .. }) = &self.state else { return Ok(()) };
         last_good.while_responsive(|| {
             let _keeping = self.keeping.lock().unwrap_or_else(PoisonError::into_inner);
@@ -115,7 +115,7 @@ impl SourceCache {
     }
 
     /// Durably records which zones the files in `zones` hold.
-    pub fn keep_index(&self, zones: &Path, served: &[ServedFile]) -> Result<(), NotKept> {
+    pub(crate) fn keep_index(&self, zones: &Path, served: &[ServedFile]) -> Result<(), NotKept> {
         let Some(State { last_good, zone_index }) = &self.state else { return Ok(()) };
         last_good.while_responsive(|| zone_index.keep(zones, served))
     }
@@ -136,7 +136,7 @@ impl SourceCache {
 
     /// The source with this print that was served from a file: from memory, from the state
     /// directory, or from the file itself. The error says why it is not available.
-    pub fn read(&self, path: &Path, print: TextPrint) -> Result<SourceFile, String> {
+    pub(crate) fn read(&self, path: &Path, print: TextPrint) -> Result<SourceFile, String> {
         let held = self.unkept().get(path).cloned();
         let is_it = |source: &SourceFile| TextPrint::of(&source.text) == print;
         let held = held.filter(is_it);

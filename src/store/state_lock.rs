@@ -20,7 +20,7 @@ const REMOVAL: Duration = Duration::from_secs(1);
 ///
 /// The file stays in place once the server has started. A start that fails removes it.
 #[derive(Debug)]
-pub struct StateLock {
+pub(crate) struct StateLock {
     locked: Option<Locked>,
 }
 
@@ -38,17 +38,11 @@ struct Locked {
 /// Another server holds the lock.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("another fiftythree server uses the state directory {}", .0.display())]
-pub struct StateInUse(PathBuf);
+pub(crate) struct StateInUse(PathBuf);
 
 impl StateLock {
-    /// Whether there was nothing to lock.
-    #[must_use]
-    pub fn is_nobodys(&self) -> bool {
-        self.locked.is_none()
-    }
-
     /// The server has started: from now on the file stays.
-    pub fn keep_file(&mut self) {
+    pub(crate) fn keep_file(&mut self) {
         if let Some(locked) = &mut self.locked {
             locked.keeps_file = true;
         }
@@ -56,7 +50,7 @@ impl StateLock {
 
     /// Locks `directory`. A directory that cannot be written is not locked, because nothing is kept
     /// there.
-    pub fn of(directory: &Path) -> Result<StateLock, StateInUse> {
+    pub(crate) fn of(directory: &Path) -> Result<StateLock, StateInUse> {
         let made_directory = !directory.is_dir();
         let path = directory.join(FILE);
         for _ in 0..TRIES {
@@ -155,11 +149,11 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_written_is_nobodys() {
+    fn what_cannot_be_written_is_not_locked() {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("a-file");
         fs::write(&file, "").unwrap();
         let claims = [StateLock::of(&file.join("state")).unwrap(), StateLock::of(&file.join("state")).unwrap()];
-        assert!(claims.iter().all(StateLock::is_nobodys));
+        assert!(claims.iter().all(|claim| claim.locked.is_none()));
     }
 }

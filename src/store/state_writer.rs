@@ -29,28 +29,28 @@ const GROWTH: u64 = 1 << 20;
 const PATIENCE: Duration = Duration::from_millis(5);
 
 /// Called with the outcome when a line is durable.
-pub type Done = Box<dyn FnOnce(Result<(), NotDurable>) + Send>;
+pub(crate) type Done = Box<dyn FnOnce(Result<(), NotDurable>) + Send>;
 /// Formats all lines of a journal, on the thread of the state writer.
-pub type AllLines = Box<dyn FnOnce() -> Vec<String> + Send>;
+pub(crate) type AllLines = Box<dyn FnOnce() -> Vec<String> + Send>;
 
 /// What could not be written, and why.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("cannot keep {path}: {reason}")]
-pub struct NotDurable {
+pub(crate) struct NotDurable {
     path: String,
     reason: String,
 }
 
 /// A handle to the thread that writes the journal. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct StateWriter {
+pub(crate) struct StateWriter {
     work: mpsc::SyncSender<Work>,
     wants_all: Arc<AtomicBool>,
 }
 
 /// The thread; it ends when the last state writer is dropped.
 #[derive(Debug)]
-pub struct StateWriterThread(JoinHandle<()>);
+pub(crate) struct StateWriterThread(JoinHandle<()>);
 
 enum Work {
     Line(String),
@@ -78,7 +78,7 @@ struct Thread {
 
 impl StateWriter {
     /// Starts the thread. Nothing is written before the first `all`.
-    pub fn start(journal: Journal) -> io::Result<(StateWriter, StateWriterThread)> {
+    pub(crate) fn start(journal: Journal) -> io::Result<(StateWriter, StateWriterThread)> {
         let (work, inbox) = mpsc::sync_channel(WAITING);
         let wants_all = Arc::new(AtomicBool::new(true));
         let thread = Thread {
@@ -94,27 +94,28 @@ impl StateWriter {
     }
 
     /// A state writer that writes nothing.
-    pub fn none() -> StateWriter {
+    #[cfg(test)]
+    pub(crate) fn none() -> StateWriter {
         StateWriter { work: mpsc::sync_channel(0).0, wants_all: Arc::default() }
     }
 
     /// Appends a line.
-    pub fn line(&self, line: String) {
+    pub(crate) fn line(&self, line: String) {
         self.hand_over(Work::Line(line));
     }
 
     /// Appends a line and calls `done` when it is durable.
-    pub fn durable(&self, line: String, done: Done) {
+    pub(crate) fn durable(&self, line: String, done: Done) {
         self.hand_over(Work::Durable(line, done));
     }
 
     /// Whether to rewrite the journal: at the start, when it has grown, after a failure.
-    pub fn wants_all(&self) -> bool {
+    pub(crate) fn wants_all(&self) -> bool {
         self.wants_all.load(Ordering::Relaxed)
     }
 
     /// Rewrites the journal. `lines` include everything that was handed over before.
-    pub fn all(&self, lines: AllLines) {
+    pub(crate) fn all(&self, lines: AllLines) {
         self.wants_all.store(false, Ordering::Relaxed);
         self.hand_over(Work::All(lines));
     }
@@ -137,7 +138,7 @@ impl StateWriter {
 
 impl StateWriterThread {
     /// Waits, for at most `most`, until everything is written. Drop every state writer first.
-    pub fn finish(self, most: Duration) {
+    pub(crate) fn finish(self, most: Duration) {
         let began = Instant::now();
         while !self.0.is_finished() && began.elapsed() < most {
             thread::sleep(Duration::from_millis(2));
@@ -249,7 +250,7 @@ impl Thread {
 }
 
 /// Recovers the journal of this state directory and starts the state writer.
-pub fn keep(state: &Path) -> io::Result<(super::Found, StateWriter, StateWriterThread)> {
+pub(crate) fn keep(state: &Path) -> io::Result<(super::Found, StateWriter, StateWriterThread)> {
     let journal = Journal::new(state);
     let found = journal.recover();
     let (state_writer, keeping) = StateWriter::start(journal)?;

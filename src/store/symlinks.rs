@@ -11,7 +11,7 @@ use crate::files;
 
 /// How much messages may show of the file that a path leads to. A link within its directory, such
 /// as those of Kubernetes (`lab.toml` → `..data/lab.toml`), is treated as the file itself.
-pub fn disclosure_of(path: &Path) -> Disclosure {
+pub(crate) fn disclosure_of(path: &Path) -> Disclosure {
     match files::symlink_metadata(path) {
         Ok(metadata) if !metadata.is_symlink() => Disclosure::Text,
         _ if stays_in_directory(path) => Disclosure::Text,

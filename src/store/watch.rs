@@ -35,7 +35,7 @@ const STEP: Duration = Duration::from_millis(50);
 
 /// The watcher. It stops when dropped.
 #[derive(Debug)]
-pub struct Watcher {
+pub(crate) struct Watcher {
     messages: Sender<Message>,
     thread: ThreadId,
 }
@@ -50,7 +50,7 @@ enum Message {
 impl Watcher {
     /// Starts a watcher. It calls `changed` on its own thread after every edit that is complete
     /// according to `writers`, which the watcher updates.
-    pub fn start(writers: Writers, changed: impl FnMut() + Send + 'static) -> std::io::Result<Watcher> {
+    pub(crate) fn start(writers: Writers, changed: impl FnMut() + Send + 'static) -> std::io::Result<Watcher> {
         let (messages, inbox) = mpsc::channel();
         let watch = Watch { writers, messages: messages.clone(), woken: Arc::default(), events: None };
         let work = move || watch.run(&inbox, changed);
@@ -59,12 +59,12 @@ impl Watcher {
     }
 
     /// The file operation that the watcher is stuck in, if a file system does not respond.
-    pub fn unresponsive(&self) -> Option<Unresponsive> {
+    pub(crate) fn unresponsive(&self) -> Option<Unresponsive> {
         files::unresponsive(self.thread, UNRESPONSIVE_AFTER)
     }
 
     /// Watches these targets from now on.
-    pub fn retarget(&self, targets: Targets) {
+    pub(crate) fn retarget(&self, targets: Targets) {
         // The thread ends only when this handle is dropped.
         let _ = self.messages.send(Message::Retarget(targets));
     }

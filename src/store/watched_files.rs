@@ -15,11 +15,11 @@ const REST: Duration = Duration::from_secs(3);
 
 /// The files to watch.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Targets {
+pub(crate) struct Targets {
     /// The zones directory; every zone file in it is watched.
-    pub directory: PathBuf,
+    pub(crate) directory: PathBuf,
     /// Individual files: the settings, the geo databases.
-    pub files: Vec<PathBuf>,
+    pub(crate) files: Vec<PathBuf>,
 }
 
 impl Targets {
@@ -54,7 +54,7 @@ impl Targets {
 
 /// The zone files of a directory, sorted: every `*.toml` that is not hidden and does not end in
 /// `~`.
-pub fn zone_files(directory: &Path) -> io::Result<Vec<PathBuf>> {
+pub(crate) fn zone_files(directory: &Path) -> io::Result<Vec<PathBuf>> {
     let mut paths = Vec::new();
     for name in files::names_in(directory)? {
         if is_zone_file(&name) {
@@ -73,11 +73,11 @@ pub(super) fn is_zone_file(name: &OsStr) -> bool {
 
 /// The stamps of all targets.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Fingerprint(BTreeMap<PathBuf, Option<Stamp>>);
+pub(crate) struct Fingerprint(BTreeMap<PathBuf, Option<Stamp>>);
 
 impl Fingerprint {
     /// Their current stamps.
-    pub fn of(targets: &Targets) -> Fingerprint {
+    pub(crate) fn of(targets: &Targets) -> Fingerprint {
         Fingerprint(targets.paths().map(|path| (path.clone(), Stamp::of(&path))).collect())
     }
 
@@ -111,7 +111,7 @@ impl IntoIterator for Fingerprint {
 
 /// The metadata of a file that show a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Stamp {
+pub(crate) struct Stamp {
     modified: Option<std::time::SystemTime>,
     size: u64,
     /// Inode and change time, on systems that have them.
@@ -120,18 +120,19 @@ pub struct Stamp {
 
 impl Stamp {
     /// `None` if the file does not exist. Follows symbolic links (Kubernetes swaps them).
-    pub fn of(path: &Path) -> Option<Stamp> {
+    pub(crate) fn of(path: &Path) -> Option<Stamp> {
         let metadata = files::metadata(path).ok()?;
         Some(Stamp { modified: metadata.modified().ok(), size: metadata.len(), inner: inner(&metadata) })
     }
 
     /// The stamp of a source that is not a file: its version and its size in bytes.
-    pub fn of_version(version: u64, size: u64) -> Stamp {
+    #[cfg(test)]
+    pub(crate) fn of_version(version: u64, size: u64) -> Stamp {
         Stamp { modified: None, size, inner: (version, 0, 0) }
     }
 
     /// The size in bytes.
-    pub fn size(&self) -> u64 {
+    pub(crate) fn size(&self) -> u64 {
         self.size
     }
 

@@ -22,7 +22,7 @@ use crate::files;
 /// than a careful writer pauses between two writes.
 const QUIET: Duration = Duration::from_secs(2);
 /// How long a file must be unchanged to count as finished although no writer was seen to close it.
-pub const STILL: Duration = Duration::from_secs(10);
+pub(crate) const STILL: Duration = Duration::from_secs(10);
 /// How long a file must be missing to count as removed: some writers remove the old file first.
 const GONE: Duration = Duration::from_millis(250);
 /// A file that has been written for this long is reported.
@@ -31,11 +31,11 @@ const LONG: Duration = Duration::from_secs(30);
 /// The state of the watched files. Shared by the watcher, which updates it, and the loader, which
 /// reads it.
 #[derive(Clone, Debug, Default)]
-pub struct Writers(Option<Arc<Mutex<Known>>>);
+pub(crate) struct Writers(Option<Arc<Mutex<Known>>>);
 
 /// Whether a file is being written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum WriteState {
+pub(crate) enum WriteState {
     /// Its writer was seen to close it, or it has been unchanged for long, or no writer is known.
     Finished,
     /// It has been unchanged for a while, but no writer was seen to close it.
@@ -83,18 +83,18 @@ struct Write {
 
 impl Writers {
     /// Without a watcher: every file counts as finished.
-    pub fn unknown() -> Writers {
+    pub(crate) fn unknown() -> Writers {
         Writers::default()
     }
 
     /// Tracks these targets; `taken` are their stamps when they were last read.
-    pub fn of(targets: Targets, taken: Fingerprint) -> Writers {
+    pub(crate) fn of(targets: Targets, taken: Fingerprint) -> Writers {
         let known = Known { targets, taken, writes: BTreeMap::new(), moving: None };
         Writers(Some(Arc::new(Mutex::new(known))))
     }
 
     /// Whether a file with this stamp is being written.
-    pub fn state(&self, path: &Path, stamp: Stamp) -> WriteState {
+    pub(crate) fn state(&self, path: &Path, stamp: Stamp) -> WriteState {
         self.known().map_or(WriteState::Finished, |known| known.state(path, stamp, Instant::now()))
     }
 

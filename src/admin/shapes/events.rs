@@ -7,31 +7,31 @@ use super::overrides::OverriddenShape;
 
 /// The event `hello`, the first of a connection.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct HelloShape {
+pub(crate) struct HelloShape {
     /// The server's clock.
-    pub now: String,
+    pub(crate) now: String,
     /// The server's version; a page reloads itself if it is not its own.
-    pub version: String,
+    pub(crate) version: String,
 }
 
 /// The event `beat`, every ten seconds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct BeatShape {
+pub(crate) struct BeatShape {
     /// The server's clock.
-    pub now: String,
+    pub(crate) now: String,
 }
 
 /// The event `lost`: older events are no longer available.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LostShape {
+pub(crate) struct LostShape {
     /// How many; null if the server has restarted.
-    pub lost: Option<u64>,
+    pub(crate) lost: Option<u64>,
 }
 
 /// The data of an event.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
-pub enum HappenedShape {
+pub(crate) enum HappenedShape {
     /// A status changed.
     StatusChanged(StatusChangedShape),
     /// An override was set, was cleared or ended.
@@ -46,35 +46,35 @@ pub enum HappenedShape {
 
 /// The event `transition`: a status changed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct StatusChangedShape {
+pub(crate) struct StatusChangedShape {
     /// When.
-    pub at: String,
+    pub(crate) at: String,
     /// The name of the check.
-    pub check: String,
+    pub(crate) check: String,
     /// The new status.
-    pub to: StatusShape,
+    pub(crate) to: StatusShape,
     /// Why.
-    pub why: String,
+    pub(crate) why: String,
     /// Number of records that use the check.
-    pub records: usize,
+    pub(crate) records: usize,
 }
 
 /// The event `override`: one was set, was cleared or ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct OverrideHappenedShape {
+pub(crate) struct OverrideHappenedShape {
     /// When.
-    pub at: String,
+    pub(crate) at: String,
     /// What happened to the override.
-    pub did: OverrideDidShape,
+    pub(crate) did: OverrideDidShape,
     /// The override.
     #[serde(rename = "override")]
-    pub granted: OverriddenShape,
+    pub(crate) granted: OverriddenShape,
 }
 
 /// What happened to an override.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum OverrideDidShape {
+pub(crate) enum OverrideDidShape {
     /// It was set.
     Set,
     /// It was cleared.
@@ -85,37 +85,37 @@ pub enum OverrideDidShape {
 
 /// The event `drain`: a drain is complete.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct DrainedShape {
+pub(crate) struct DrainedShape {
     /// When.
-    pub at: String,
+    pub(crate) at: String,
     /// The name of the check.
-    pub check: String,
+    pub(crate) check: String,
     /// The same as a sentence.
-    pub words: String,
+    pub(crate) words: String,
 }
 
 /// The event `connectivity`: the server is isolated or connected again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ConnectivityHappenedShape {
+pub(crate) struct ConnectivityHappenedShape {
     /// When.
-    pub at: String,
+    pub(crate) at: String,
     /// True if all sentinels are unhealthy.
-    pub isolated: bool,
+    pub(crate) isolated: bool,
     /// The names of the sentinels.
-    pub sentinels: Vec<String>,
+    pub(crate) sentinels: Vec<String>,
     /// The same as a sentence.
-    pub words: String,
+    pub(crate) words: String,
 }
 
 /// The event `reload`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ReloadHappenedShape {
+pub(crate) struct ReloadHappenedShape {
     /// When.
-    pub at: String,
+    pub(crate) at: String,
     /// Such as `lab.test. changed`.
-    pub changes: Vec<String>,
+    pub(crate) changes: Vec<String>,
     /// Number of errors in the files.
-    pub errors: usize,
+    pub(crate) errors: usize,
     /// Why nothing changed; null if the files were loaded.
-    pub refused: Option<String>,
+    pub(crate) refused: Option<String>,
 }

@@ -7,7 +7,7 @@ use super::overrides::{OverriddenShape, OverrideShape};
 /// The status of a health check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum StatusShape {
+pub(crate) enum StatusShape {
     /// Its records may answer.
     Healthy,
     /// Its records answer only when all others are unhealthy too.
@@ -16,59 +16,59 @@ pub enum StatusShape {
 
 /// The response of `GET /v1/health`: health checks that match the query.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct HealthShape {
+pub(crate) struct HealthShape {
     /// The server's clock.
-    pub now: String,
+    pub(crate) now: String,
     /// When the server was started.
-    pub started: String,
+    pub(crate) started: String,
     /// Counts of all checks that match `name`.
     #[serde(default)]
-    pub counts: CheckCountsShape,
+    pub(crate) counts: CheckCountsShape,
     /// Number of checks that match the whole query; `checks` is one page of them.
     #[serde(default)]
-    pub matching: usize,
+    pub(crate) matching: usize,
     /// Sorted by name.
-    pub checks: Vec<CheckShape>,
+    pub(crate) checks: Vec<CheckShape>,
     /// In the order in which they were set.
-    pub overrides: Vec<OverrideShape>,
+    pub(crate) overrides: Vec<OverrideShape>,
     /// The connectivity of the server; absent without sentinels.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub connectivity: Option<ConnectivityShape>,
+    pub(crate) connectivity: Option<ConnectivityShape>,
     /// Recovered records that wait or start slowly, at most 1000.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub returning: Vec<ReturningShape>,
+    pub(crate) returning: Vec<ReturningShape>,
 }
 
 /// The connectivity of the server itself, as its sentinels show it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ConnectivityShape {
+pub(crate) struct ConnectivityShape {
     /// Since when all sentinels are unhealthy, so that results of other checks are ignored; absent
     /// when connected.
-    pub isolated_since: Option<String>,
+    pub(crate) isolated_since: Option<String>,
     /// The checks that are sentinels.
-    pub sentinels: Vec<String>,
+    pub(crate) sentinels: Vec<String>,
 }
 
 /// A recovered record that waits for its failback or starts slowly.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ReturningShape {
+pub(crate) struct ReturningShape {
     /// Such as `app.lab.test. A blue`.
-    pub record: String,
+    pub(crate) record: String,
     /// When it recovered.
-    pub since: String,
+    pub(crate) since: String,
     /// `failback_delay`, or `slow_start`.
-    pub stage: StageShape,
+    pub(crate) stage: StageShape,
     /// Share of its weight in percent; only in a slow start.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub share_percent: Option<u8>,
+    pub(crate) share_percent: Option<u8>,
     /// When this stage ends.
-    pub until: String,
+    pub(crate) until: String,
 }
 
 /// The stage of a recovered record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum StageShape {
+pub(crate) enum StageShape {
     /// Healthy, but not used while other records of its group can answer.
     FailbackDelay,
     /// Used with a part of its weight.
@@ -77,52 +77,52 @@ pub enum StageShape {
 
 /// A health check.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct CheckShape {
+pub(crate) struct CheckShape {
     /// Its name.
-    pub name: String,
+    pub(crate) name: String,
     /// Its id, as in Route 53's API.
-    pub id: String,
+    pub(crate) id: String,
     /// Its type: `http`, `https`, `tcp`, `calculated`, `metric` or `manual`.
     #[serde(rename = "type")]
-    pub kind: String,
+    pub(crate) kind: String,
     /// What it probes or evaluates, for example `http://192.0.2.11:8080/health`.
-    pub endpoint: String,
+    pub(crate) endpoint: String,
     /// The status in effect.
-    pub status: StatusShape,
+    pub(crate) status: StatusShape,
     /// Since when.
-    pub since: String,
+    pub(crate) since: String,
     /// The status that the check would have without overrides.
-    pub without_overrides: StatusShape,
+    pub(crate) without_overrides: StatusShape,
     /// True before the first result; the check counts as healthy until then.
-    pub pending: bool,
+    pub(crate) pending: bool,
     /// True if the check is disabled: not probed, and healthy.
-    pub disabled: bool,
+    pub(crate) disabled: bool,
     /// True if the check inverts its status.
-    pub inverted: bool,
+    pub(crate) inverted: bool,
     /// The override in effect.
-    pub overridden: Option<OverriddenShape>,
+    pub(crate) overridden: Option<OverriddenShape>,
     /// The last result.
-    pub last_result: Option<ResultShape>,
+    pub(crate) last_result: Option<ResultShape>,
     /// The next probe, and when the status can change.
-    pub next: Option<NextShape>,
+    pub(crate) next: Option<NextShape>,
     /// The records that use the check.
-    pub records: Vec<String>,
+    pub(crate) records: Vec<String>,
     /// Changes of the status, latest first; only with `history=1`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub transitions: Vec<TransitionShape>,
+    pub(crate) transitions: Vec<TransitionShape>,
     /// Results, latest first, equal ones in a row as one entry; only with `history=1`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub results: Vec<ResultsShape>,
+    pub(crate) results: Vec<ResultsShape>,
     /// The last probes since the server was started, oldest first; only with `history=1` and
     /// `name`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub recent: Vec<SampleShape>,
+    pub(crate) recent: Vec<SampleShape>,
 }
 
 impl CheckShape {
     /// The last result in words; for a check without results of its own, what its status depends
     /// on.
-    pub fn last_words(&self) -> Option<&str> {
+    pub(crate) fn last_words(&self) -> Option<&str> {
         match (&self.last_result, self.kind.as_str()) {
             (Some(last), _) => Some(&last.status),
             (None, "calculated") => Some(&self.endpoint),
@@ -134,109 +134,109 @@ impl CheckShape {
 
 /// One of the last probes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct SampleShape {
+pub(crate) struct SampleShape {
     /// When.
-    pub at: String,
+    pub(crate) at: String,
     /// Duration of the probe in milliseconds, without the look-up of a name.
-    pub total_ms: f64,
+    pub(crate) total_ms: f64,
     /// True if the endpoint passed.
-    pub passed: bool,
+    pub(crate) passed: bool,
 }
 
 /// The response of `GET /v1/transitions`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TransitionsShape {
+pub(crate) struct TransitionsShape {
     /// Latest first.
-    pub transitions: Vec<CheckTransitionShape>,
+    pub(crate) transitions: Vec<CheckTransitionShape>,
 }
 
 /// A change of a check's status, with the name of the check.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CheckTransitionShape {
+pub(crate) struct CheckTransitionShape {
     /// The name of the check.
-    pub check: String,
+    pub(crate) check: String,
     /// The change.
     #[serde(flatten)]
-    pub transition: TransitionShape,
+    pub(crate) transition: TransitionShape,
 }
 
 /// A result of a probe or evaluation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ResultShape {
+pub(crate) struct ResultShape {
     /// When.
-    pub at: String,
+    pub(crate) at: String,
     /// True if the endpoint passed.
-    pub passed: bool,
+    pub(crate) passed: bool,
     /// True if a metric check had no data.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub missing: bool,
+    pub(crate) missing: bool,
     /// The status text, in Route 53's words.
-    pub status: String,
+    pub(crate) status: String,
     /// Time until the TCP connection was established, in milliseconds (Route 53's ConnectionTime).
-    pub connect_ms: Option<f64>,
+    pub(crate) connect_ms: Option<f64>,
     /// Time from then until the TLS handshake was complete, in milliseconds (SSLHandshakeTime).
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub tls_handshake_ms: Option<f64>,
+    pub(crate) tls_handshake_ms: Option<f64>,
     /// Time from then until the response began, in milliseconds (TimeToFirstByte).
-    pub first_byte_ms: Option<f64>,
+    pub(crate) first_byte_ms: Option<f64>,
     /// Duration of the probe in milliseconds, without the look-up of a name.
-    pub total_ms: f64,
+    pub(crate) total_ms: f64,
     /// True if the result is from before the server was started.
-    pub remembered: bool,
+    pub(crate) remembered: bool,
 }
 
 /// The next probe, and when the status can change.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct NextShape {
+pub(crate) struct NextShape {
     /// Start of the next probe; absent if it is due now.
-    pub probe_at: Option<String>,
+    pub(crate) probe_at: Option<String>,
     /// Number of opposite results in a row that change the status.
-    pub results_needed: u8,
+    pub(crate) results_needed: u8,
     /// True if those results are passes, false if they are failures.
-    pub passes: bool,
+    pub(crate) passes: bool,
     /// The status after them, unless an override is in effect.
-    pub then: StatusShape,
+    pub(crate) then: StatusShape,
     /// The earliest time of that change.
-    pub earliest: String,
+    pub(crate) earliest: String,
 }
 
 /// A change of a status.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TransitionShape {
+pub(crate) struct TransitionShape {
     /// When.
-    pub at: String,
+    pub(crate) at: String,
     /// The new status.
-    pub to: StatusShape,
+    pub(crate) to: StatusShape,
     /// Why.
-    pub why: String,
+    pub(crate) why: String,
 }
 
 /// Equal results in a row.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ResultsShape {
+pub(crate) struct ResultsShape {
     /// Time of the first.
-    pub first: String,
+    pub(crate) first: String,
     /// Time of the last.
-    pub last: String,
+    pub(crate) last: String,
     /// How many there are.
-    pub count: u32,
+    pub(crate) count: u32,
     /// True if the endpoint passed.
-    pub passed: bool,
+    pub(crate) passed: bool,
     /// The status text, in Route 53's words.
-    pub status: String,
+    pub(crate) status: String,
     /// Duration of the longest probe, in milliseconds.
-    pub slowest_ms: f64,
+    pub(crate) slowest_ms: f64,
 }
 
 /// Counts of health checks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CheckCountsShape {
+pub(crate) struct CheckCountsShape {
     /// All checks.
-    pub all: usize,
+    pub(crate) all: usize,
     /// Unhealthy checks.
-    pub unhealthy: usize,
+    pub(crate) unhealthy: usize,
     /// Checks with an override.
-    pub overridden: usize,
+    pub(crate) overridden: usize,
     /// Checks without a first result, which count as healthy.
-    pub pending: usize,
+    pub(crate) pending: usize,
 }

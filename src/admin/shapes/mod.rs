@@ -13,19 +13,19 @@ mod zones;
 
 use serde::{Deserialize, Serialize};
 
-pub use events::*;
-pub use health::*;
-pub use overrides::*;
-pub use places::*;
-pub use status::*;
-pub use zones::*;
+pub(crate) use events::*;
+pub(crate) use health::*;
+pub(crate) use overrides::*;
+pub(crate) use places::*;
+pub(crate) use status::*;
+pub(crate) use zones::*;
 
 /// The body of an error response.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ErrorShape {
+pub(crate) struct ErrorShape {
     /// The message.
-    pub error: String,
+    pub(crate) error: String,
     /// The names that exist; only if the requested name does not.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub known: Vec<String>,
+    pub(crate) known: Vec<String>,
 }

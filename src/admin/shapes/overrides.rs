@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 /// What an override does to a health check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum ActionShape {
+pub(crate) enum ActionShape {
     /// Its records answer.
     Up,
     /// Its records answer only when all others are unhealthy too.
@@ -17,99 +17,99 @@ pub enum ActionShape {
 /// The body of `POST /v1/overrides`: an override to set.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct OverrideRequestShape {
+pub(crate) struct OverrideRequestShape {
     /// The name of a health check, or a glob.
-    pub pattern: String,
+    pub(crate) pattern: String,
     /// What the override does.
-    pub action: ActionShape,
+    pub(crate) action: ActionShape,
     /// Duration of a drain in seconds; only for `drain`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub over_s: Option<u64>,
+    pub(crate) over_s: Option<u64>,
     /// Why.
     #[serde(default)]
-    pub reason: String,
+    pub(crate) reason: String,
     /// Who.
     #[serde(default)]
-    pub author: String,
+    pub(crate) author: String,
     /// Start; now if absent.
     #[serde(default)]
-    pub from: Option<String>,
+    pub(crate) from: Option<String>,
     /// End; if absent, the override lasts until it is cleared.
     #[serde(default)]
-    pub until: Option<String>,
+    pub(crate) until: Option<String>,
 }
 
 /// An override.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct OverrideShape {
+pub(crate) struct OverrideShape {
     /// A number that is never used again.
-    pub id: u64,
+    pub(crate) id: u64,
     /// The name of a health check, or a glob.
-    pub pattern: String,
+    pub(crate) pattern: String,
     /// What the override does.
-    pub action: ActionShape,
+    pub(crate) action: ActionShape,
     /// Why.
-    pub reason: String,
+    pub(crate) reason: String,
     /// Who.
-    pub author: String,
+    pub(crate) author: String,
     /// Start.
-    pub from: String,
+    pub(crate) from: String,
     /// End, if the override has one.
-    pub until: Option<String>,
+    pub(crate) until: Option<String>,
     /// Progress of a drain; absent for other actions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub drain: Option<DrainShape>,
+    pub(crate) drain: Option<DrainShape>,
     /// True if the override is in effect; false if it starts later.
-    pub active: bool,
+    pub(crate) active: bool,
     /// Names of the health checks that match `pattern`.
-    pub checks: Vec<String>,
+    pub(crate) checks: Vec<String>,
 }
 
 /// Progress of a drain.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct DrainShape {
+pub(crate) struct DrainShape {
     /// Duration of the whole drain in seconds.
-    pub over_s: u64,
+    pub(crate) over_s: u64,
     /// Share of the weight that weighted records still have, in percent, rounded.
-    pub left_percent: u8,
+    pub(crate) left_percent: u8,
     /// When the share reaches zero.
-    pub drained_at: String,
+    pub(crate) drained_at: String,
 }
 
 /// All overrides.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct OverridesShape {
+pub(crate) struct OverridesShape {
     /// In the order in which they were set.
-    pub overrides: Vec<OverrideShape>,
+    pub(crate) overrides: Vec<OverrideShape>,
 }
 
 /// The response to setting or clearing overrides.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct OverrideOutcomeShape {
+pub(crate) struct OverrideOutcomeShape {
     /// The override that was set, or those that were cleared.
-    pub overrides: Vec<OverrideShape>,
+    pub(crate) overrides: Vec<OverrideShape>,
     /// True if it replaced an override with the same pattern.
-    pub replaced: bool,
+    pub(crate) replaced: bool,
     /// Why a restart will lose the change; absent if it is durable.
-    pub warning: Option<String>,
+    pub(crate) warning: Option<String>,
 }
 
 /// The override of a check.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct OverriddenShape {
+pub(crate) struct OverriddenShape {
     /// What the override does.
-    pub action: ActionShape,
+    pub(crate) action: ActionShape,
     /// The name or glob of the override.
-    pub pattern: String,
+    pub(crate) pattern: String,
     /// Who.
-    pub author: String,
+    pub(crate) author: String,
     /// Why.
-    pub reason: String,
+    pub(crate) reason: String,
     /// Start.
-    pub from: String,
+    pub(crate) from: String,
     /// End, if the override has one.
-    pub until: Option<String>,
+    pub(crate) until: Option<String>,
     /// Progress of a drain; absent for other actions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub drain: Option<DrainShape>,
+    pub(crate) drain: Option<DrainShape>,
 }

@@ -6,99 +6,99 @@ use super::health::CheckCountsShape;
 
 /// The response of `GET /v1/status`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ServerShape {
+pub(crate) struct ServerShape {
     /// The server's version.
-    pub version: String,
+    pub(crate) version: String,
     /// The server's clock.
-    pub now: String,
+    pub(crate) now: String,
     /// When the server was started.
-    pub started: String,
+    pub(crate) started: String,
     /// True if queries are answered.
-    pub ready: bool,
+    pub(crate) ready: bool,
     /// Addresses on which DNS is answered, over UDP and TCP.
-    pub listening: Vec<String>,
+    pub(crate) listening: Vec<String>,
     /// Which requests may make changes: `programs` on this machine, those with the `token`, or
     /// `none`.
-    pub changes: String,
+    pub(crate) changes: String,
     /// True if this request carries the token.
-    pub may_change: bool,
+    pub(crate) may_change: bool,
     /// Number of zones.
-    pub zones: usize,
+    pub(crate) zones: usize,
     /// Number of record sets.
-    pub records: usize,
+    pub(crate) records: usize,
     /// Counts of the health checks.
-    pub checks: CheckCountsShape,
+    pub(crate) checks: CheckCountsShape,
     /// The last load of the files.
-    pub last_load: LastLoadShape,
+    pub(crate) last_load: LastLoadShape,
     /// The check with the longest time to failover; absent without probes.
-    pub longest_failover: Option<LongestFailoverShape>,
+    pub(crate) longest_failover: Option<LongestFailoverShape>,
 }
 
 /// The last load of the files.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LastLoadShape {
+pub(crate) struct LastLoadShape {
     /// When.
-    pub at: String,
+    pub(crate) at: String,
     /// Number of errors.
-    pub errors: usize,
+    pub(crate) errors: usize,
     /// The errors and warnings, without the text of the files.
-    pub diagnostics: Vec<DiagnosticShape>,
+    pub(crate) diagnostics: Vec<DiagnosticShape>,
     /// Broken files whose last good copies are served.
-    pub frozen: Vec<String>,
+    pub(crate) frozen: Vec<String>,
     /// New files that are not served, because they are broken or define something that another file
     /// defines.
-    pub left_out: Vec<String>,
+    pub(crate) left_out: Vec<String>,
     /// Files that are being written or look half written; their last versions are served.
-    pub deferred: Vec<DeferredShape>,
+    pub(crate) deferred: Vec<DeferredShape>,
     /// Broken files without a usable copy; their zones answer SERVFAIL.
     #[serde(default)]
-    pub unavailable: Vec<UnavailableShape>,
+    pub(crate) unavailable: Vec<UnavailableShape>,
     /// Changed settings that need a restart.
-    pub needs_restart: Vec<String>,
+    pub(crate) needs_restart: Vec<String>,
     /// Why nothing was loaded; null if it was.
-    pub refused: Option<String>,
+    pub(crate) refused: Option<String>,
 }
 
 /// A file that is not loaded yet.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct DeferredShape {
+pub(crate) struct DeferredShape {
     /// The file.
-    pub file: String,
+    pub(crate) file: String,
     /// Why.
-    pub reason: String,
+    pub(crate) reason: String,
 }
 
 /// An error or a warning in a file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct DiagnosticShape {
+pub(crate) struct DiagnosticShape {
     /// `error` or `warning`.
-    pub severity: String,
+    pub(crate) severity: String,
     /// The file.
-    pub path: String,
+    pub(crate) path: String,
     /// From 1; absent if it concerns the whole file.
-    pub line: Option<usize>,
+    pub(crate) line: Option<usize>,
     /// In characters, from 1.
-    pub column: Option<usize>,
+    pub(crate) column: Option<usize>,
     /// The message.
-    pub message: String,
+    pub(crate) message: String,
     /// A hint how to fix it.
-    pub hint: Option<String>,
+    pub(crate) hint: Option<String>,
 }
 
 /// A broken file without a usable copy.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct UnavailableShape {
+pub(crate) struct UnavailableShape {
     /// The file.
-    pub file: String,
+    pub(crate) file: String,
     /// Its zone, which answers SERVFAIL; `None` if the file has no zone.
-    pub zone: Option<String>,
+    pub(crate) zone: Option<String>,
 }
 
 /// The longest time to failover.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct LongestFailoverShape {
+pub(crate) struct LongestFailoverShape {
     /// The check with the longest time.
-    pub check: String,
+    pub(crate) check: String,
     /// Seconds from the failure of the endpoint to the changed answers, without the TTL.
-    pub seconds: f64,
+    pub(crate) seconds: f64,
 }

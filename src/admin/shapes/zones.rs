@@ -6,78 +6,78 @@ use super::health::StatusShape;
 
 /// The response of `GET /v1/zones`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ZonesShape {
+pub(crate) struct ZonesShape {
     /// Number of zones that match; `zones` is one page of them.
-    pub matching: usize,
+    pub(crate) matching: usize,
     /// Sorted by name.
-    pub zones: Vec<ZoneRowShape>,
+    pub(crate) zones: Vec<ZoneRowShape>,
 }
 
 /// A zone in a list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ZoneRowShape {
+pub(crate) struct ZoneRowShape {
     /// Its id, as in Route 53's API.
-    pub id: String,
+    pub(crate) id: String,
     /// Its name.
-    pub name: String,
+    pub(crate) name: String,
     /// The comment in its file.
-    pub comment: Option<String>,
+    pub(crate) comment: Option<String>,
     /// The VPCs of a private zone; empty for a public zone.
-    pub vpcs: Vec<String>,
+    pub(crate) vpcs: Vec<String>,
     /// Number of its record sets.
-    pub record_sets: usize,
+    pub(crate) record_sets: usize,
     /// Number of health checks that its record sets use.
-    pub checks: usize,
+    pub(crate) checks: usize,
     /// Number of those that are unhealthy.
-    pub unhealthy_checks: usize,
+    pub(crate) unhealthy_checks: usize,
     /// True if it answers SERVFAIL, because its file is broken and has no usable copy.
     #[serde(default)]
-    pub unavailable: bool,
+    pub(crate) unavailable: bool,
 }
 
 /// The response of `GET /v1/zones/{id}/records`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct RecordsShape {
+pub(crate) struct RecordsShape {
     /// The id of the zone, as in Route 53's API.
-    pub id: String,
+    pub(crate) id: String,
     /// Its name.
-    pub name: String,
+    pub(crate) name: String,
     /// The comment in its file.
-    pub comment: Option<String>,
+    pub(crate) comment: Option<String>,
     /// The VPCs of a private zone; empty for a public zone.
-    pub vpcs: Vec<String>,
+    pub(crate) vpcs: Vec<String>,
     /// Number of its record sets.
-    pub record_sets: usize,
+    pub(crate) record_sets: usize,
     /// Number of groups that match; `groups` is one page of them.
-    pub matching: usize,
+    pub(crate) matching: usize,
     /// In canonical order of their names (RFC 4034 section 6.1).
-    pub groups: Vec<GroupShape>,
+    pub(crate) groups: Vec<GroupShape>,
 }
 
 /// The record sets of one name and type, with the groups that their aliases point to.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct GroupShape {
+pub(crate) struct GroupShape {
     /// The name.
-    pub name: String,
+    pub(crate) name: String,
     /// The type.
     #[serde(rename = "type")]
-    pub record_type: String,
+    pub(crate) record_type: String,
     /// The routing policy, as in Route 53's Developer Guide.
-    pub policy: String,
+    pub(crate) policy: String,
     /// What the group answers when no record is healthy: `all`, `none`, `last_healthy`.
-    pub when_all_unhealthy: String,
+    pub(crate) when_all_unhealthy: String,
     /// Its health.
-    pub state: GroupStateShape,
+    pub(crate) state: GroupStateShape,
     /// Its record sets, in the order of the file.
-    pub members: Vec<MemberShape>,
+    pub(crate) members: Vec<MemberShape>,
     /// Number of record sets that are left out because the response is full.
-    pub not_shown: usize,
+    pub(crate) not_shown: usize,
 }
 
 /// The health of a group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum GroupStateShape {
+pub(crate) enum GroupStateShape {
     /// All of its record sets can answer.
     Healthy,
     /// Some can.
@@ -90,61 +90,61 @@ pub enum GroupStateShape {
 
 /// A record set.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct MemberShape {
+pub(crate) struct MemberShape {
     /// Its set identifier; a simple record has none.
-    pub set_identifier: Option<String>,
+    pub(crate) set_identifier: Option<String>,
     /// Its role in the policy, for example `primary`, `weight 75`, `eu-central-1`.
-    pub role: String,
+    pub(crate) role: String,
     /// Its weight; only for the weighted policy.
-    pub weight: Option<u8>,
+    pub(crate) weight: Option<u8>,
     /// Its share of the answers now, 0 to 1; absent if it depends on the client.
-    pub share: Option<f64>,
+    pub(crate) share: Option<f64>,
     /// True if its health lets it answer.
-    pub usable: bool,
+    pub(crate) usable: bool,
     /// True if it is healthy but answers only if no other record can, because it drains or waits
     /// for its failback.
-    pub reserve: bool,
+    pub(crate) reserve: bool,
     /// The fraction of its weight during a drain or slow start, 0 to 1; absent if it has its whole
     /// weight.
-    pub part: Option<f64>,
+    pub(crate) part: Option<f64>,
     /// True if it has a health check or an alias target whose health counts.
-    pub has_health: bool,
+    pub(crate) has_health: bool,
     /// Its health check.
-    pub check: Option<MemberCheckShape>,
+    pub(crate) check: Option<MemberCheckShape>,
     /// TTL in seconds; an alias has the TTL of its target.
-    pub ttl: Option<u32>,
+    pub(crate) ttl: Option<u32>,
     /// The first 20 values.
-    pub values: Vec<String>,
+    pub(crate) values: Vec<String>,
     /// Number of values.
-    pub value_count: usize,
+    pub(crate) value_count: usize,
     /// The alias target, instead of values.
-    pub alias: Option<AliasShape>,
+    pub(crate) alias: Option<AliasShape>,
 }
 
 /// The check of a record set.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct MemberCheckShape {
+pub(crate) struct MemberCheckShape {
     /// Its name.
-    pub name: String,
+    pub(crate) name: String,
     /// The status in effect.
-    pub status: StatusShape,
+    pub(crate) status: StatusShape,
     /// Since when.
-    pub since: String,
+    pub(crate) since: String,
     /// True before the first result; the check counts as healthy until then.
-    pub pending: bool,
+    pub(crate) pending: bool,
     /// True if an override is in effect.
-    pub overridden: bool,
+    pub(crate) overridden: bool,
 }
 
 /// The target of an alias.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct AliasShape {
+pub(crate) struct AliasShape {
     /// The name; the type is the alias's own.
-    pub target: String,
+    pub(crate) target: String,
     /// True if the target's health counts (EvaluateTargetHealth).
-    pub evaluate_target_health: bool,
+    pub(crate) evaluate_target_health: bool,
     /// True if the target exists.
-    pub is_there: bool,
+    pub(crate) is_there: bool,
     /// The target's group; absent if the response is full.
-    pub group: Option<Box<GroupShape>>,
+    pub(crate) group: Option<Box<GroupShape>>,
 }
