@@ -11,11 +11,12 @@
 
 use std::sync::Arc;
 
-use crate::health::{Cause, CheckSlot, Connectivity, Override, PastTransition, Status, Timestamp, Transition};
+use crate::health::{Cause, CheckSlot, PastTransition, Status, Timestamp, Transition};
 
+use super::announcement::Announcement;
 use super::notices::HealthNoticeKind;
 use super::overrides::{describe, log_override, when_durable};
-use super::{Answer, Control, EventKind, OverrideOutcome, saved_state};
+use super::{Control, EventKind, saved_state};
 
 /// What is decided and not published yet.
 #[derive(Default)]
@@ -26,38 +27,6 @@ pub(super) struct Unpublished {
     at_once: Vec<CheckSlot>,
     /// What to report when it is published, in order.
     reports: Vec<Announcement>,
-}
-
-/// One thing to report.
-pub(super) enum Announcement {
-    /// The final verdict of a check changed. The status is that of the last probe, or the cause.
-    StatusChanged {
-        transition: Transition,
-        status: String,
-        why: Arc<str>,
-    },
-    /// A drain is complete.
-    Drained {
-        slot: CheckSlot,
-        why: Arc<str>,
-        at: Timestamp,
-    },
-    /// This server became isolated or is connected again.
-    Connectivity {
-        change: Connectivity,
-        sentinels: Vec<Arc<str>>,
-        at: Timestamp,
-    },
-    /// An override was set, was cleared or has ended.
-    OverrideSet(Override, Timestamp),
-    OverrideCleared(Override, Timestamp),
-    OverrideEnded(Override, Timestamp),
-    /// A change of overrides to save and then to answer.
-    Answer {
-        line: String,
-        outcome: OverrideOutcome,
-        answer: Answer,
-    },
 }
 
 impl Unpublished {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::health::{CheckSlot, Connectivity, Observation, Timestamp};
 
-use super::batch::Announcement;
+use super::announcement::Announcement;
 use super::{Control, EventKind, HealthNoticeKind, Observed};
 
 impl Control {

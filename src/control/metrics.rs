@@ -6,10 +6,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::health::{CheckSlot, CheckView, Reason, SharedVec, Status, Timestamp};
+use crate::health::{CheckSlot, Reason, SharedVec, Status, Timestamp};
 use crate::load::{Refused, Summary};
 
-use super::{HealthView, Observed};
+use super::Observed;
 
 /// Upper bounds of the latency buckets, in seconds. The longest deadline that a check can set is 60
 /// s; the longest default is 10 s.
@@ -128,9 +128,9 @@ impl ReloadResult {
 pub(super) struct MetricsCounters {
     /// By slot.
     checks: SharedVec<CheckCounters>,
-    latencies: [LatencyMetrics; 3],
-    reloads: ReloadMetrics,
-    served: ServedCounts,
+    pub(super) latencies: [LatencyMetrics; 3],
+    pub(super) reloads: ReloadMetrics,
+    pub(super) served: ServedCounts,
 }
 
 impl MetricsCounters {
@@ -192,32 +192,8 @@ impl MetricsCounters {
         self.reloads.last = Some(result);
     }
 
-    fn of(&self, slot: CheckSlot) -> CheckCounters {
+    /// The counters of one check.
+    pub(super) fn of(&self, slot: CheckSlot) -> CheckCounters {
         self.checks.get(slot.0 as usize).copied().unwrap_or_default()
-    }
-}
-
-impl HealthView {
-    /// The metrics of all checks.
-    #[must_use]
-    pub(crate) fn metrics(&self) -> MetricsSnapshot {
-        MetricsSnapshot {
-            checks: self.tracker.views().map(|view| self.check_metrics(&view)).collect(),
-            pending: self.tracker.pending(),
-            overrides: self.in_force.overrides(),
-            latencies: self.counters.latencies,
-            reloads: self.counters.reloads,
-            served: self.counters.served,
-        }
-    }
-
-    fn check_metrics(&self, view: &CheckView) -> CheckMetrics {
-        CheckMetrics {
-            name: Arc::clone(&view.name),
-            verdict: view.verdict,
-            overridden: self.tracker.overridden(view.slot),
-            last_transition: self.check_histories.of(view.slot).history.last_transition().map(|past| past.at),
-            counters: self.counters.of(view.slot),
-        }
     }
 }

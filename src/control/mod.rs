@@ -17,6 +17,7 @@
 //! load runs at a time, so its base cannot change under it. Edits that arrive during a load start
 //! another load when it ends.
 
+mod announcement;
 mod batch;
 mod check_histories;
 mod connectivity;
@@ -24,6 +25,7 @@ mod event_log;
 mod loads;
 mod metrics;
 mod notices;
+mod override_outcome;
 mod overrides;
 mod reloads;
 mod restore;
@@ -64,8 +66,8 @@ use metrics::MetricsCounters;
 pub(crate) use metrics::{CheckCounters, LatencyMetrics, ReloadMetrics, ServedCounts};
 pub(crate) use metrics::{CheckMetrics, LATENCY_BOUNDS, MetricsSnapshot, ReloadResult};
 pub(crate) use notices::{HealthNoticeKind, Notice, NoticeCheck};
+pub(crate) use override_outcome::{Answer, OverrideError, OverrideOutcome, OverrideView};
 use overrides::OverridesInForce;
-pub(crate) use overrides::{Answer, OverrideError, OverrideOutcome, OverrideView};
 pub(crate) use reloads::Reloads;
 pub(crate) use saved_state::SavedState;
 pub(crate) use time_format::{humanize_duration, parse_rfc3339, rfc3339, rfc3339_milliseconds};

@@ -26,7 +26,7 @@ use crate::health::{
 use crate::model::{HealthCheckId, HostedZoneId, Name};
 use crate::world::RecordKey;
 
-use super::timers::earlier;
+use super::time_format::earlier;
 
 /// The saved state.
 #[derive(Clone, Debug, Default, PartialEq)]

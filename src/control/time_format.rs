@@ -42,6 +42,11 @@ pub(crate) fn humanize_duration(duration: Duration) -> String {
     }
 }
 
+/// The same time on a clock that was set back by `by`.
+pub(super) fn earlier(at: Timestamp, by: Duration) -> Timestamp {
+    Timestamp(at.0.saturating_sub(by))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

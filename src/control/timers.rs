@@ -9,7 +9,7 @@ use crate::store::StateWriter;
 use crate::world::{RecoveringRecord, World};
 
 use super::overrides::OverridesInForce;
-use super::time_format::{humanize_duration, rfc3339};
+use super::time_format::{earlier, humanize_duration, rfc3339};
 use super::{Control, LISTED_LINES, saved_state};
 
 impl Control {
@@ -70,11 +70,6 @@ impl Control {
             self.save_all(at);
         }
     }
-}
-
-/// The same time on a clock that was set back by `by`.
-pub(super) fn earlier(at: Timestamp, by: Duration) -> Timestamp {
-    Timestamp(at.0.saturating_sub(by))
 }
 
 /// Saves which records began or ended their recovery. Returns the log lines.

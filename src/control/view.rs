@@ -14,7 +14,7 @@ use crate::model::HealthCheckId;
 use crate::world::{RecoveringRecord, World};
 
 use super::check_histories::{CheckHistories, CheckLog};
-use super::metrics::MetricsCounters;
+use super::metrics::{CheckMetrics, MetricsCounters, MetricsSnapshot};
 use super::overrides::OverridesInForce;
 use super::{Control, OverrideView};
 
@@ -180,5 +180,30 @@ impl Control {
             sentinels: self.sentinels.clone(),
             records_by_check: Arc::clone(&self.records_by_check),
         });
+    }
+}
+
+impl HealthView {
+    /// The metrics of all checks.
+    #[must_use]
+    pub(crate) fn metrics(&self) -> MetricsSnapshot {
+        MetricsSnapshot {
+            checks: self.tracker.views().map(|view| self.check_metrics(&view)).collect(),
+            pending: self.tracker.pending(),
+            overrides: self.in_force.overrides(),
+            latencies: self.counters.latencies,
+            reloads: self.counters.reloads,
+            served: self.counters.served,
+        }
+    }
+
+    fn check_metrics(&self, view: &CheckView) -> CheckMetrics {
+        CheckMetrics {
+            name: Arc::clone(&view.name),
+            verdict: view.verdict,
+            overridden: self.tracker.overridden(view.slot),
+            last_transition: self.check_histories.of(view.slot).history.last_transition().map(|past| past.at),
+            counters: self.counters.of(view.slot),
+        }
     }
 }

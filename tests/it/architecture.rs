@@ -129,11 +129,7 @@ const LONG_FILES: &[&str] = &[
 
 /// Circles between files of one directory today: the directory, and the members. Only ever remove
 /// from this list.
-const CIRCLES: &[(&str, &[&str])] = &[
-    // One a line.
-    ("control", &["batch", "overrides", "saved_state", "timers"]),
-    ("control", &["metrics", "view"]),
-];
+const CIRCLES: &[(&str, &[&str])] = &[];
 
 /// Pure modules: time, random numbers and bytes are arguments.
 const GROUND_FLOOR: &[&str] =
