@@ -18,12 +18,13 @@
 //! - [`model`]: Route 53's terms: names, record types and data, routing policies, hosted zones,
 //!   health checks, locations.
 //! - [`config`]: TOML to model: settings and zones; every error with its line and a hint; which
-//!   version of each file is served.
-//! - [`geo`]: where the client is: configured networks, geo databases, regions, distances,
-//!   latencies.
-//! - [`health`]: the state of every health check, and one bit for each: healthy or not.
+//!   source is served when a file is broken (`select_sources`).
+//! - [`geo`]: where the client is, and on how many bits of its address that depends (the ECS scope,
+//!   `prefix`): configured networks, geo databases, regions, distances, latencies.
+//! - [`health`]: the state of every health check, and one bit for each: healthy or not; how records
+//!   drain and recover.
 //! - [`policy`]: the eight routing policies: candidates, client, health and random numbers in, the
-//!   chosen records out.
+//!   chosen records out. The rule for groups that are all unhealthy (fail-open) is in its `mod.rs`.
 //! - [`zonetree`]: one compiled zone: names, groups, records as wire-format bytes.
 //!
 //! From configuration to answers:
