@@ -30,7 +30,8 @@
 //! From configuration to answers:
 //!
 //! - [`world`]: the snapshot that every query reads, and its one publisher.
-//! - [`answer`]: a query and the world in, the sections of a response out.
+//! - [`answer`]: a query and the world in, the sections of a response out; CNAME and alias chains
+//!   and their bound (`resolve`).
 //! - [`explain`]: the same answer, and why it is given.
 //! - [`simulate`]: the answers to many clients, counted.
 //!
@@ -39,7 +40,8 @@
 //! - [`stats`]: counters, one set per worker.
 //! - [`logging`]: the log; it never blocks.
 //! - [`query_logging`]: the query log and dnstap.
-//! - [`serve`]: sockets: decode, answer, encode, over batched UDP, TCP or hickory-server.
+//! - [`serve`]: sockets: decode, answer, encode and truncate, over batched UDP, TCP or
+//!   hickory-server.
 //! - [`probe`]: probes endpoints and reports the results.
 //! - [`store`]: zone files, last good copies and saved state on disk.
 //! - [`load`]: from files to compiled zones and diagnostics; the queue of configuration loads.

@@ -85,8 +85,9 @@ pub enum Rcode {
 /// The maximum number of parts in the answer section: a CNAME chain, then eight record sets of a
 /// multivalue group.
 pub const MAX_ANSWER_PARTS: usize = MAX_CHAIN + 8;
-/// The maximum number of CNAMEs and aliases that are followed (spec 1.10 sets no limit; this is far
-/// above real chains).
+/// The maximum number of names of a CNAME chain, and for each name of groups on its alias chain.
+/// Route 53 documents no limit; this is far above real chains. A CNAME chain that is longer is
+/// answered up to here; an alias chain that is longer gives an empty answer.
 pub const MAX_CHAIN: usize = MAX_ALIAS_CHAIN;
 /// The maximum number of record sets in the additional section: A and AAAA of sixteen name servers.
 /// A referral needs all of them (RFC 9471); the root has thirteen name servers, and larger
