@@ -3,6 +3,8 @@
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::thread;
+use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, bail};
 use serde_json::{Value, json};
@@ -17,8 +19,11 @@ use super::{print, print_json, settings};
 
 /// Far more than a batch of 1000 values and 32 000 characters needs.
 const LARGEST_BATCH: u64 = 4 << 20;
-/// How often the batch is applied again because somebody saved the file meanwhile.
-const TRIES: usize = 5;
+/// How often the batch is applied again because somebody saved the file meanwhile. Of several that
+/// change it at the same time, one succeeds in each round.
+const TRIES: usize = 100;
+/// The longest wait between two tries. It is random, so that no two programs keep step.
+const LONGEST_WAIT_MS: u64 = 40;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -98,7 +103,7 @@ fn apply(source: &SettingsSource, batch: &ChangeBatch, arguments: &ChangeArgumen
         }
         match edit.write() {
             Ok(()) => return Ok(edit.file),
-            Err(ReplaceError::Changed) => {}
+            Err(ReplaceError::Changed) => thread::sleep(Duration::from_millis(fastrand::u64(1..LONGEST_WAIT_MS))),
             Err(error) => return Err(error).with_context(|| format!("cannot change {}", edit.file.display())),
         }
     }
