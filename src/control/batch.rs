@@ -6,8 +6,7 @@
 //!                                                    3. reports  log, webhook, event log, answers
 //! ```
 //!
-//! An answer to an override is a report. So whoever set the override sees its effect in the next
-//! read.
+//! An answer to an override is a report. So the next read after it shows the effect.
 
 use std::sync::Arc;
 

@@ -9,8 +9,8 @@
 //! ```
 //!
 //! The loop takes all events that wait, up to a limit, decides what each of them changes (`results`,
-//! `overrides`, `connectivity`), and publishes the outcome once (`batch`). Whoever only reads health
-//! reads the published view (`view`) and sends no event.
+//! `overrides`, `connectivity`), and publishes the outcome once (`batch`). Code that only reads
+//! health reads the published view (`view`) and sends no event.
 //!
 //! The loop never does slow work. Reading, parsing, compiling and fsync run on the loader thread
 //! (`load`), which receives a copy of the loaded configuration and returns the new one. Only one
