@@ -12,7 +12,8 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// How often the names are exchanged while others save the file again and again.
+/// How often the names are exchanged while others save the file again and again. Each exchange takes
+/// microseconds, so one more save in between is rare already.
 const EXCHANGES: usize = 16;
 
 /// Why a file is not replaced.
@@ -24,8 +25,8 @@ pub(crate) enum ReplaceError {
     /// The file has its old text.
     #[error("the file cannot be written: {0}")]
     NotWritten(#[source] io::Error),
-    /// The file may have either text after a power failure.
-    #[error("the file was written, but the disk failed, and the old text could not be restored: {0}")]
+    /// The file may have either text; the other one is in the hidden file next to it.
+    #[error("the file was written and could not be put back; its other text is in a hidden file next to it: {0}")]
     NotRestored(#[source] io::Error),
 }
 
@@ -53,8 +54,17 @@ impl Disk for SystemDisk {}
 /// the file that it leads to is replaced. Owner, if possible, and permissions stay.
 pub(crate) fn replace_file(path: &Path, read: &str, text: &str) -> Result<(), ReplaceError> {
     let path = fs::canonicalize(path).map_err(ReplaceError::NotWritten)?;
-    let beside = Beside::of(&path);
-    Replacement { disk: &SystemDisk, path: &path, beside: &beside.0, read, text }.run()
+    replace_on(&SystemDisk, &path, read, text)
+}
+
+fn replace_on(disk: &dyn Disk, path: &Path, read: &str, text: &str) -> Result<(), ReplaceError> {
+    let beside = Beside::of(path);
+    let outcome = Replacement { disk, path, beside: &beside.0, read, text }.run();
+    if matches!(outcome, Err(ReplaceError::NotRestored(_))) {
+        // The hidden file may have what somebody else saved.
+        std::mem::forget(beside);
+    }
+    outcome
 }
 
 /// A hidden name next to the file, which is removed at the end. No other process or thread uses it.
@@ -152,12 +162,26 @@ fn write(disk: &dyn Disk, path: &Path, text: &str, like: &Path) -> io::Result<()
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
-    let mut file = OpenOptions::new().write(true).create_new(true).open(path)?;
-    file.write_all(text.as_bytes())?;
+    let mut file = private().write(true).create_new(true).open(path)?;
     let metadata = fs::metadata(like)?;
     give_to_owner_of(path, &metadata);
     fs::set_permissions(path, metadata.permissions())?;
+    // Only now, so that nobody reads it who may not read the file.
+    file.write_all(text.as_bytes())?;
     disk.sync_file(&file)
+}
+
+#[cfg(unix)]
+fn private() -> OpenOptions {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let mut options = OpenOptions::new();
+    options.mode(0o600);
+    options
+}
+
+#[cfg(not(unix))]
+fn private() -> OpenOptions {
+    OpenOptions::new()
 }
 
 #[cfg(unix)]
@@ -184,7 +208,8 @@ fn exchange(_: &Path, _: &Path) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
-/// Whether the file system or the system has no such call.
+/// Whether the file system or the system has no such call. Older container engines answer calls that
+/// they do not know with EPERM.
 fn is_unsupported(error: &io::Error) -> bool {
     #[cfg(unix)]
     let by_number = matches!(error.raw_os_error(), Some(libc::ENOSYS | libc::EINVAL | libc::EOPNOTSUPP | libc::EPERM));
@@ -248,11 +273,6 @@ mod tests {
         (directory, path)
     }
 
-    fn replace_on(disk: &dyn Disk, path: &Path, read: &str, text: &str) -> Result<(), ReplaceError> {
-        let beside = Beside::of(path);
-        Replacement { disk, path, beside: &beside.0, read, text }.run()
-    }
-
     /// The text of the file, which is the only one in its directory.
     fn text(path: &Path) -> String {
         let names: Vec<_> =
@@ -291,6 +311,20 @@ mod tests {
             assert!(matches!(replaced, Err(ReplaceError::Changed)), "{replaced:?}");
             assert_eq!(text(&path), *last);
         }
+    }
+
+    /// Every exchange brings out something newer, so the file never comes to rest.
+    #[test]
+    fn what_could_not_be_put_back_is_kept_beside_the_file() {
+        let (directory, path) = zone();
+        let texts: Vec<&'static str> = (0..=EXCHANGES).map(|number| &*number.to_string().leak()).collect();
+        let saved = texts.iter().map(|text| (path.clone(), *text)).collect();
+        let disk = Broken { saved: Cell::new(saved), ..Broken::default() };
+        let replaced = replace_on(&disk, &path, "old", "new");
+        assert!(matches!(replaced, Err(ReplaceError::NotRestored(_))), "{replaced:?}");
+        let names = fs::read_dir(directory.path()).unwrap().map(|entry| entry.unwrap().path());
+        let found: Vec<String> = names.map(|path| fs::read_to_string(path).unwrap()).collect();
+        assert!(found.len() == 2 && found.contains(&EXCHANGES.to_string()), "the last save is there: {found:?}");
     }
 
     #[test]
