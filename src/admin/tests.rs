@@ -198,7 +198,7 @@ async fn without_a_token_web_pages_change_nothing_and_beyond_loopback_nobody_doe
     let page = format!("{JSON}Origin: http://localhost\n");
     assert_eq!(post(address, &page, WISH).await.0, 403);
     assert_eq!(post(address, JSON, WISH).await.0, 201);
-    let (address, _ready, _) = start_with(Changes::Nobody).await;
+    let (address, _ready, _) = start_with(Changes::Forbidden).await;
     assert_eq!(post(address, JSON, WISH).await.0, 403);
 }
 

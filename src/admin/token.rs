@@ -55,7 +55,7 @@ pub(crate) enum Changes {
     /// Those with this token.
     Token(Token),
     /// None.
-    Nobody,
+    Forbidden,
 }
 
 /// Why a token cannot be used.
@@ -162,7 +162,7 @@ pub(super) struct Guard {
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Verdict {
     May,
-    ByNobody,
+    Forbidden,
     ByPrograms,
     NoToken,
     WrongToken,
@@ -176,7 +176,7 @@ impl Changes {
         match self {
             Changes::Programs => "programs",
             Changes::TokenFile(_) | Changes::Token(_) => "token",
-            Changes::Nobody => "none",
+            Changes::Forbidden => "none",
         }
     }
 
@@ -190,7 +190,7 @@ impl Changes {
             // Browsers send this header with each change that a page requests; programs do not.
             Changes::Programs if headers.contains_key(header::ORIGIN) => return Verdict::ByPrograms,
             Changes::Programs => return Verdict::May,
-            Changes::Nobody => return Verdict::ByNobody,
+            Changes::Forbidden => return Verdict::Forbidden,
             Changes::Token(token) => Ok(token.clone()),
             Changes::TokenFile(path) => read_beside(path.clone()).await,
         };
@@ -256,7 +256,7 @@ fn refused(verdict: &Verdict) -> Response {
             unauthorized(challenge, "this is not the admin token")
         }
         Verdict::ByPrograms => forbidden("web pages may change nothing without an admin token: `[admin] token_file`"),
-        Verdict::ByNobody | Verdict::May => forbidden(
+        Verdict::Forbidden | Verdict::May => forbidden(
             "nothing may be changed: the admin side is reached from beyond loopback and has no token: `[admin] token_file`",
         ),
         Verdict::BrokenToken(_) => {
@@ -298,7 +298,7 @@ mod tests {
         assert_eq!(Changes::Programs.judge(&nothing).await, Verdict::May);
         assert_eq!(Changes::Programs.judge(&page).await, Verdict::ByPrograms);
         assert!(!Changes::Programs.page_may(&nothing).await);
-        assert_eq!(Changes::Nobody.judge(&with(&right)).await, Verdict::ByNobody);
+        assert_eq!(Changes::Forbidden.judge(&with(&right)).await, Verdict::Forbidden);
         assert_eq!(token.judge(&nothing).await, Verdict::NoToken);
         assert_eq!(token.judge(&with(&right)).await, Verdict::May);
         assert_eq!(token.judge(&with(&right.replace("Bearer", "bearer"))).await, Verdict::May);

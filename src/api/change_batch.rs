@@ -1,7 +1,7 @@
 //! A ChangeBatch as JSON, as `aws route53 change-resource-record-sets --change-batch` takes it.
 //!
-//! The members have the names of the API. The sentences of errors are those of Route 53 where it
-//! has one (spec 4.7).
+//! The members have the names of the API. The sentences of errors are those that Route 53
+//! is known to send.
 
 use serde::Deserialize;
 

@@ -37,12 +37,12 @@ impl Permission {
         // Requests from a proxy come from this machine, wherever their sender is.
         if settings.admin.public_url.is_some() {
             tracing::warn!("no changes are possible behind a proxy ([admin] public_url) without `[admin] token_file`");
-            return without_made(Changes::Nobody);
+            return without_made(Changes::Forbidden);
         }
         match settings.admin.listen {
-            None => without_made(Changes::Nobody),
+            None => without_made(Changes::Forbidden),
             Some(address) if address.ip().is_loopback() => Ok(made_token(&settings.state.directory).await),
-            Some(_) => without_made(Changes::Nobody),
+            Some(_) => without_made(Changes::Forbidden),
         }
     }
 }

@@ -77,7 +77,7 @@ fn status_page(admin: SocketAddr, changes: &Changes, made: Option<&Token>, reade
         _ if admin.ip().is_unspecified() => vec![format!("status page: {url} at every address of this machine")],
         _ => vec![format!("status page: {url}")],
     };
-    if matches!(changes, Changes::Nobody) || (reader == Reader::Container && is_private && made.is_some()) {
+    if matches!(changes, Changes::Forbidden) || (reader == Reader::Container && is_private && made.is_some()) {
         lines.push("  changes from outside need a token: set FIFTYTHREE_ADMIN_TOKEN or [admin] token_file".to_owned());
     }
     lines.iter().fold(String::new(), |text, line| text + "  " + line + "\n")
@@ -144,7 +144,7 @@ mod tests {
         for says in ["--admin 0.0.0.0:8053", "-p 127.0.0.1:8053:8053", "FIFTYTHREE_ADMIN_TOKEN"] {
             assert!(inside.contains(says), "{says} in {inside}");
         }
-        let published = shown("0.0.0.0:8053", &Changes::Nobody, Reader::Container);
+        let published = shown("0.0.0.0:8053", &Changes::Forbidden, Reader::Container);
         assert!(published.contains("where port 8053 is published"), "{published}");
         assert!(published.contains("FIFTYTHREE_ADMIN_TOKEN"), "{published}");
         let with_token = Changes::Token(Token::new(TOKEN).unwrap());

@@ -304,7 +304,7 @@ fn open_side_door(
     };
     if !address.ip().is_loopback() {
         let changes = match admin.changes {
-            Changes::Nobody => "no changes are possible without `[admin] token_file`",
+            Changes::Forbidden => "no changes are possible without `[admin] token_file`",
             Changes::Programs | Changes::TokenFile(_) | Changes::Token(_) => "changes require the token",
         };
         tracing::warn!("the admin side listens on {address}: everyone who can reach it can see everything; {changes}");

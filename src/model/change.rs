@@ -1,7 +1,8 @@
 //! Changes of a hosted zone's record sets: the API's ChangeResourceRecordSets without its XML.
 //!
 //! [`HostedZone::apply`] is a pure function from a zone and a batch to the new zone, or to every
-//! reason why there is none. Nothing is changed then (spec 4.6).
+//! reason why there is none. Nothing is changed then (API
+//! ChangeResourceRecordSets).
 
 use std::collections::HashSet;
 use std::fmt;
@@ -51,7 +52,8 @@ pub enum ChangeAction {
     Upsert,
 }
 
-/// What identifies a record set in its zone: name, type and set identifier (spec 4.6).
+/// What identifies a record set in its zone: name, type and set identifier (API
+/// ChangeResourceRecordSets).
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RecordSetKey {
     /// The absolute owner name.
@@ -62,7 +64,7 @@ pub struct RecordSetKey {
     pub set_identifier: Option<String>,
 }
 
-/// Why a batch is refused. The sentences are Route 53's (spec 4.7) where it has one.
+/// Why a batch is refused. The sentences are those that Route 53 is known to send.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ChangeError {
     /// The batch has no changes.
@@ -122,7 +124,8 @@ impl ResourceRecordSet {
         }
     }
 
-    /// Whether all fields are equal. The order of values does not matter (spec 4.6).
+    /// Whether all fields are equal. The order of values does not matter (API
+    /// ChangeResourceRecordSets, DELETE).
     pub fn matches(&self, other: &ResourceRecordSet) -> bool {
         let ResourceRecordSet { name, record_type, set_identifier, routing_policy, content, health_check } = self;
         *name == other.name
