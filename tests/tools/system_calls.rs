@@ -59,7 +59,8 @@ pub(crate) fn a_worker_receives_and_sends_and_does_nothing_else() {
 fn worker(server: &Running) -> String {
     let threads = fs::read_dir(format!("/proc/{}/task", server.id())).unwrap();
     let mut threads = threads.map(|thread| thread.unwrap().path());
-    let is_worker = |thread: &Path| fs::read_to_string(thread.join("comm")).unwrap().starts_with("udp");
+    // Other threads may end while this looks: a thread that is gone has no name.
+    let is_worker = |thread: &Path| fs::read_to_string(thread.join("comm")).is_ok_and(|name| name.starts_with("udp"));
     let worker = threads.find(|thread| is_worker(thread)).expect("a thread is named so");
     worker.file_name().unwrap().to_str().unwrap().to_owned()
 }
