@@ -102,6 +102,9 @@ fn check(number: u32) -> HealthCheck {
     HealthCheck {
         id: HealthCheckId(number.to_string()),
         name: number.to_string(),
+        caller_reference: None,
+        version: 1,
+        tags: Default::default(),
         inverted: false,
         disabled: false,
         kind: HealthCheckKind::Endpoint(EndpointCheck {
@@ -137,8 +140,17 @@ fn zone(number: u32, shape: Shape, tracker: &Tracker) -> ServedZone {
     });
     let id = HostedZoneId(format!("Z{number}"));
     let record_sets = apex.into_iter().chain(sets).collect();
-    let zone =
-        HostedZone { id, name: name.clone(), comment: None, vpcs: Vec::new(), record_sets, record_groups: Vec::new() };
+    let zone = HostedZone {
+        id,
+        name: name.clone(),
+        comment: None,
+        vpcs: Vec::new(),
+        vpc_regions: Vec::new(),
+        caller_reference: None,
+        tags: Default::default(),
+        record_sets,
+        record_groups: Vec::new(),
+    };
     ServedZone {
         zone: Arc::new(Zone::compile(&zone, &|id| tracker.slot_of(id), &CidrTables::default())),
         vpcs: Vec::new(),

@@ -136,6 +136,9 @@ fn zone(apex: &str, sets: impl IntoIterator<Item = ResourceRecordSet>) -> Arc<Zo
         name: name(apex),
         comment: None,
         vpcs: Vec::new(),
+        vpc_regions: Vec::new(),
+        caller_reference: None,
+        tags: Default::default(),
         record_sets: head.into_iter().chain(sets).collect(),
         record_groups: Vec::new(),
     };

@@ -422,6 +422,9 @@ fn check(number: u32, port: u16) -> HealthCheck {
     HealthCheck {
         id: HealthCheckId(format!("{number:08x}-0000-4000-8000-000000000000")),
         name: format!("check-{number}"),
+        caller_reference: None,
+        version: 1,
+        tags: Default::default(),
         inverted: false,
         disabled: false,
         kind: HealthCheckKind::Endpoint(EndpointCheck {

@@ -43,6 +43,8 @@ pub(super) enum Shape {
     String,
     Choice(&'static [&'static str]),
     Strings,
+    /// A list whose elements are strings or tables.
+    StringsOrTables(&'static Keys),
     Integer {
         least: i64,
         most: i64,
@@ -170,6 +172,7 @@ impl Shape {
         match self {
             Shape::String | Shape::Choice(_) => "a string".to_owned(),
             Shape::Strings => "a list of strings".to_owned(),
+            Shape::StringsOrTables(_) => "a list of strings or tables".to_owned(),
             Shape::Integer { least, most } => format!("an integer from {least} to {most}"),
             Shape::Number { least, most } => format!("a number from {least} to {most}"),
             Shape::AnyNumber => "a finite number".to_owned(),
@@ -257,6 +260,21 @@ const fn secret(name: &'static str, shape: Shape, about: &'static str) -> Key {
 
 /// So far there is one version, for all kinds of file.
 const VERSION: Key = optional("version", Shape::Integer { least: 1, most: 1 }, "The version of the file format: 1.");
+
+const CALLER_REFERENCE: Key = optional(
+    "caller_reference",
+    Shape::String,
+    "What the program that created this through the API identified the request by.",
+);
+
+const TAGS: Key = optional("tags", Shape::NamedStrings, "Tags, such as { Owner = \"dns\" }; the API shows them.");
+
+/// Unlike [`VERSION`] this counts changes.
+const DEFINITION_VERSION: Key = optional(
+    "version",
+    Shape::Integer { least: 1, most: i64::MAX },
+    "The number that the API shows as the version; each change through the API adds 1. Default: 1.",
+);
 
 pub(super) const SETTINGS: Keys = Keys {
     what: "the settings",
@@ -599,7 +617,13 @@ pub(super) const ZONE_FILE: Keys = Keys {
             "The id of the hosted zone in the API: Z and up to 31 capital letters and digits. Default: derived from the name.",
         ),
         optional("comment", Shape::String, "A comment about the zone."),
-        optional("vpcs", Shape::Strings, "Makes the zone private: it is served only to clients in these VPCs."),
+        optional(
+            "vpcs",
+            Shape::StringsOrTables(&ZONE_VPC),
+            "Makes the zone private: it is served only to clients in these VPCs, given by name or id, or as { id = …, region = … }.",
+        ),
+        CALLER_REFERENCE,
+        TAGS,
         optional("record", Shape::Tables(&RECORD), "Resource record sets."),
         optional("record_group", Shape::Tables(&RECORD_GROUP), "Settings for all records of one name and type."),
         optional("health_check", Shape::Tables(&HEALTH_CHECK), "Health checks; records in any file can use them."),
@@ -608,6 +632,14 @@ pub(super) const ZONE_FILE: Keys = Keys {
             Shape::Tables(&CIDR_COLLECTION),
             "CIDR collections; records in any file can use them.",
         ),
+    ],
+};
+
+pub(super) const ZONE_VPC: Keys = Keys {
+    what: "a VPC of a zone",
+    keys: &[
+        required("id", Shape::String, "The name or id of the VPC."),
+        required("region", Shape::String, "The AWS region of the VPC, as the API shows it."),
     ],
 };
 
@@ -740,6 +772,9 @@ pub(super) const HEALTH_CHECK: Keys = Keys {
     keys: &[
         required("name", Shape::String, "The name that records refer to; unique in all files."),
         optional("id", Shape::String, "The id in the API, a lower-case UUID. Default: derived from the name."),
+        CALLER_REFERENCE,
+        DEFINITION_VERSION,
+        TAGS,
         optional(
             "type",
             Shape::Choice(&["http", "https", "tcp", "calculated", "metric", "manual"]),
@@ -872,6 +907,8 @@ pub(super) const CIDR_COLLECTION: Keys = Keys {
     keys: &[
         required("name", Shape::String, "The name that records refer to; unique in all files."),
         optional("id", Shape::String, "The id in the API, a lower-case UUID. Default: derived from the name."),
+        CALLER_REFERENCE,
+        DEFINITION_VERSION,
         required(
             "locations",
             Shape::NamedStringLists,

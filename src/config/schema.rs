@@ -50,6 +50,9 @@ fn shape(shape: Shape) -> Value {
         Shape::String => json!({ "type": "string" }),
         Shape::Choice(words) => json!({ "enum": words }),
         Shape::Strings => strings(),
+        Shape::StringsOrTables(keys) => {
+            json!({ "type": "array", "items": { "anyOf": [{ "type": "string" }, table(keys)] } })
+        }
         Shape::Integer { least, most } => json!({ "type": "integer", "minimum": least, "maximum": most }),
         Shape::Number { least, most } => json!({ "type": "number", "minimum": least, "maximum": most }),
         Shape::AnyNumber => json!({ "type": "number" }),

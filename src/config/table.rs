@@ -40,6 +40,12 @@ pub(super) enum NumberOrString<'d> {
     String(&'d str),
 }
 
+/// An element of a list of strings and tables.
+pub(super) enum StringOrTable<'d> {
+    String(At<&'d str>),
+    Table(Table<'d>),
+}
+
 /// A table that is being read.
 pub(super) struct Table<'d> {
     entries: &'d Entries<'d>,
@@ -214,6 +220,34 @@ impl<'d> Table<'d> {
             }
         }
         tables
+    }
+
+    /// The strings and tables of a list.
+    pub(super) fn strings_and_tables(
+        &self,
+        key: &str,
+        diagnostics: &mut Diagnostics<'_>,
+    ) -> Option<Vec<StringOrTable<'d>>> {
+        let (key, value, span) = self.value(key, diagnostics)?;
+        let Shape::StringsOrTables(keys) = key.shape else {
+            unreachable!("`{}` is read as strings and tables", key.name)
+        };
+        let Some(elements) = value.as_list() else {
+            wrong_list(key, value, span, diagnostics);
+            return None;
+        };
+        let mut list = Vec::new();
+        for element in elements {
+            let span = element.span();
+            match (element.value.as_text(), element.value.as_table()) {
+                (Some(text), _) => list.push(StringOrTable::String(At::new(text, span))),
+                (_, Some(entries)) => list.push(StringOrTable::Table(Table::open(entries, keys, span, diagnostics))),
+                _ if diagnostics.is_broken(&span) => {}
+                _ => wrong_shape(key, &element.value, span, diagnostics),
+            }
+        }
+        // As in `strings`.
+        (!list.is_empty() || elements.is_empty()).then_some(list)
     }
 
     /// The integers and strings of a list.
@@ -393,9 +427,7 @@ fn strings<'d>(
     diagnostics: &mut Diagnostics<'_>,
 ) -> Option<Vec<At<&'d str>>> {
     let Some(elements) = value.as_list() else {
-        let brackets = value.as_text().map(|text| format!("write a list: [{text:?}]"));
-        let diagnostic = wrong_shape_diagnostic(key, value, span, diagnostics);
-        diagnostic.hint = brackets.map(Cow::Owned);
+        wrong_list(key, value, span, diagnostics);
         return None;
     };
     let mut texts = Vec::with_capacity(elements.len());
@@ -408,6 +440,13 @@ fn strings<'d>(
     }
     // A list without a readable element is not an empty list.
     (!texts.is_empty() || elements.is_empty()).then_some(texts)
+}
+
+/// A single string where a list is expected gets a hint.
+fn wrong_list(key: &Key, value: &Value<'_>, span: Range<usize>, diagnostics: &mut Diagnostics<'_>) {
+    let brackets = value.as_text().map(|text| format!("write a list: [{text:?}]"));
+    let diagnostic = wrong_shape_diagnostic(key, value, span, diagnostics);
+    diagnostic.hint = brackets.map(Cow::Owned);
 }
 
 fn wrong_shape(key: &Key, value: &Value<'_>, span: Range<usize>, diagnostics: &mut Diagnostics<'_>) {

@@ -72,6 +72,31 @@ fn only_what_changed_is_read() {
 }
 
 #[test]
+fn what_only_the_api_shows_changes_no_answer() {
+    let record = "[[record]]\nname = 'x'\ntype = 'A'\nset_identifier = 'x'\ncidr = { collection = 'c', location = 'x' }\nttl = 1\n\
+         values = ['192.0.2.1']\nhealth_check = 'blue'\n";
+    let collection = "[[cidr_collection]]\nname = 'c'\nlocations = { x = ['192.0.2.0/24'] }\n";
+    let (one, shared) = (format!("{ONE}{record}"), format!("{CHECK}{collection}"));
+    let mut server =
+        started(&[("fiftythree.toml", SETTINGS), ("zones/one.toml", &one), ("zones/shared.toml", &shared)]);
+    let answers = |server: &Server| server.base.zones().map(|zone| Arc::clone(&zone.compiled)).collect::<Vec<_>>();
+    let before = answers(&server);
+    let members = "caller_reference = 'r'\ntags = { Owner = 'dns' }\n";
+    server.sources.write("zones/one.toml", format!("comment = 'new'\n{members}{one}"));
+    let shared = shared.replace("type =", &format!("version = 2\n{members}type ="));
+    server.sources.write("zones/shared.toml", shared.replace("locations", "version = 2\nlocations"));
+    assert_eq!(server.reload().changes, ["health checks changed"]);
+    assert!(answers(&server).iter().zip(&before).all(|(after, before)| Arc::ptr_eq(after, before)));
+    let check = &server.base.checks[0];
+    assert_eq!((check.version, check.caller_reference.as_deref(), check.tags["Owner"].as_str()), (2, Some("r"), "dns"));
+    let zone = server.base.zone_models().next().unwrap().unwrap();
+    assert_eq!(
+        (zone.caller_reference.as_deref(), zone.comment.as_deref(), zone.tags.len()),
+        (Some("r"), Some("new"), 1)
+    );
+}
+
+#[test]
 fn diagnostics_are_typed_and_by_file() {
     let mut server = with_two_zones();
     server.sources.write("zones/two.toml", "name = 'two.test'\nzone = 1\n");

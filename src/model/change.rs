@@ -278,13 +278,16 @@ impl<'z> Draft<'z> {
     fn with(&self, record_sets: Vec<ResourceRecordSet>) -> HostedZone {
         let groups: HashSet<(&Name, RecordType)> =
             self.sets.iter().flatten().map(|set| (&set.name, set.record_type)).collect();
-        let HostedZone { id, name, comment, vpcs, record_sets: _, record_groups } = self.zone;
-        let left = record_groups.iter().filter(|group| groups.contains(&(&group.name, group.record_type)));
+        let zone = self.zone;
+        let left = zone.record_groups.iter().filter(|group| groups.contains(&(&group.name, group.record_type)));
         HostedZone {
-            id: id.clone(),
-            name: name.clone(),
-            comment: comment.clone(),
-            vpcs: vpcs.clone(),
+            id: zone.id.clone(),
+            name: zone.name.clone(),
+            comment: zone.comment.clone(),
+            vpcs: zone.vpcs.clone(),
+            vpc_regions: zone.vpc_regions.clone(),
+            caller_reference: zone.caller_reference.clone(),
+            tags: zone.tags.clone(),
             record_sets,
             record_groups: left.cloned().collect(),
         }
@@ -336,6 +339,9 @@ mod tests {
             name: name("lab.test"),
             comment: None,
             vpcs: Vec::new(),
+            vpc_regions: Vec::new(),
+            caller_reference: None,
+            tags: Default::default(),
             record_sets: [&[soa, ns], sets].concat(),
             record_groups: Vec::new(),
         }

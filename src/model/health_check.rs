@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::Secret;
+use super::{Secret, Tags};
 
 /// The id of a health check, a lower-case UUID. Without one from the user it is derived from the
 /// name.
@@ -17,6 +17,12 @@ pub struct HealthCheck {
     pub id: HealthCheckId,
     /// The name, unique in all files.
     pub name: String,
+    /// What the creator identified the creation by (API CallerReference).
+    pub caller_reference: Option<String>,
+    /// The number of this definition: 1, and one more with each update (API HealthCheckVersion).
+    pub version: u64,
+    /// The user's tags.
+    pub tags: Tags,
     /// Inverts the final status, also that of a disabled check (API Inverted, Disabled).
     pub inverted: bool,
     /// The check is not probed and counts as healthy (API Disabled).

@@ -15,6 +15,7 @@ mod record;
 mod routing;
 mod rules;
 mod secret;
+mod tags;
 mod zone;
 
 pub use change::{
@@ -41,4 +42,5 @@ pub use record::{
 pub use routing::{FailoverRole, GeoproximityLocation, RoutingPolicy};
 pub use rules::{Field, MAX_ALIAS_CHAIN, Severity, Violation, violations};
 pub use secret::Secret;
+pub use tags::{MAX_TAG_KEY_CHARACTERS, MAX_TAG_VALUE_CHARACTERS, MAX_TAGS, Tags, is_tag_character};
 pub use zone::{HostedZone, HostedZoneId, RecordGroup, WhenAllUnhealthy, ZoneClaims, ZoneConflict, ZoneIdentity};

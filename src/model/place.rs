@@ -284,6 +284,10 @@ pub struct CidrCollection {
     pub id: CidrCollectionId,
     /// The name, 1 to 64 of `[0-9A-Za-z_-]`.
     pub name: String,
+    /// What the creator identified the creation by (API CallerReference).
+    pub caller_reference: Option<String>,
+    /// The number of this definition: 1, and one more with each change (API CollectionVersion).
+    pub version: u64,
     /// Location names and their blocks. A block is in one location only.
     pub locations: Vec<(String, Vec<IpNet>)>,
 }

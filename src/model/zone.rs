@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use super::{Name, RecordType, ResourceRecordSet, VpcId};
+use super::{Name, RecordType, Region, ResourceRecordSet, Tags, VpcId};
 
 /// The id of a hosted zone: `Z` and 1 to 31 of `[A-Z0-9]`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -20,6 +20,12 @@ pub struct HostedZone {
     pub comment: Option<String>,
     /// The VPCs of a private zone; empty for a public zone.
     pub vpcs: Vec<VpcId>,
+    /// The regions of those of them whose region the zone itself states (API VPCRegion).
+    pub vpc_regions: Vec<(VpcId, Region)>,
+    /// What the creator identified the creation by (API CallerReference).
+    pub caller_reference: Option<String>,
+    /// The user's tags.
+    pub tags: Tags,
     /// All record sets, in the order they were written; SOA and apex NS are always there.
     pub record_sets: Vec<ResourceRecordSet>,
     /// Settings for groups beyond Route 53's; most groups have none.

@@ -44,7 +44,7 @@ impl CidrTables {
     pub fn succeeded(&self, before: &[CidrCollection], collections: &[CidrCollection]) -> CidrTables {
         let before: HashMap<_, _> = before.iter().map(|collection| (&collection.id, collection)).collect();
         let table = |collection: &CidrCollection| {
-            let is_as_before = before.get(&collection.id) == Some(&collection);
+            let is_as_before = before.get(&collection.id).is_some_and(|old| old.locations == collection.locations);
             let kept = is_as_before.then(|| self.0.get(&collection.id).cloned()).flatten();
             (collection.id.clone(), kept.unwrap_or_else(|| CidrTable::build(collection)))
         };
@@ -75,13 +75,20 @@ mod tests {
 
     fn collection(name: &str, block: &str) -> CidrCollection {
         let locations = vec![("berlin".to_owned(), vec![block.parse().unwrap()])];
-        CidrCollection { id: CidrCollectionId(name.to_owned()), name: name.to_owned(), locations }
+        CidrCollection {
+            id: CidrCollectionId(name.to_owned()),
+            name: name.to_owned(),
+            caller_reference: None,
+            version: 1,
+            locations,
+        }
     }
 
     #[test]
     fn a_collection_that_stays_as_it_is_keeps_its_table() {
         let before = [collection("offices", "10.0.0.0/8"), collection("homes", "192.0.2.0/24")];
-        let after = [collection("homes", "198.51.100.0/24"), collection("offices", "10.0.0.0/8")];
+        let offices = CidrCollection { version: 2, ..collection("offices", "10.0.0.0/8") };
+        let after = [collection("homes", "198.51.100.0/24"), offices];
         let (old, new) = (CidrTables::build(&before), CidrTables::build(&before).succeeded(&before, &after));
         let kept = old.succeeded(&before, &after);
         let blocks = |tables: &CidrTables, name: &str| {

@@ -222,6 +222,8 @@ fn offices(located: &[(Option<&str>, bool)]) -> Case {
     let collection = CidrCollection {
         id: id.clone(),
         name: "offices".to_owned(),
+        caller_reference: None,
+        version: 1,
         locations: vec![
             ("a".to_owned(), vec![block("10.0.0.0/16")]),
             ("b".to_owned(), vec![block("10.0.1.0/24")]),

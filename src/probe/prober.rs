@@ -470,6 +470,9 @@ mod tests {
         HealthCheck {
             id: HealthCheckId(name.to_owned()),
             name: name.to_owned(),
+            caller_reference: None,
+            version: 1,
+            tags: Default::default(),
             inverted: false,
             disabled: false,
             kind: HealthCheckKind::Endpoint(EndpointCheck {

@@ -60,7 +60,17 @@ impl Zone {
             health_check: None,
         };
         let record_sets = apex.map(set).into();
-        let zone = HostedZone { id, name, comment: None, vpcs, record_sets, record_groups: Vec::new() };
+        let zone = HostedZone {
+            id,
+            name,
+            comment: None,
+            vpcs,
+            vpc_regions: Vec::new(),
+            caller_reference: None,
+            tags: Default::default(),
+            record_sets,
+            record_groups: Vec::new(),
+        };
         Zone { unavailable: true, ..Zone::compile(&zone, &|_| None, &CidrTables::default()) }
     }
 }

@@ -16,6 +16,9 @@ pub(crate) fn lab(record_sets: impl IntoIterator<Item = ResourceRecordSet>) -> H
         name: name("@"),
         comment: None,
         vpcs: Vec::new(),
+        vpc_regions: Vec::new(),
+        caller_reference: None,
+        tags: Default::default(),
         record_sets: apex.into_iter().map(set).chain(record_sets).collect(),
         record_groups: Vec::new(),
     }

@@ -58,6 +58,9 @@ fn zone(apex: &str, sets: impl IntoIterator<Item = ResourceRecordSet>) -> Hosted
         name: name(apex),
         comment: None,
         vpcs: Vec::new(),
+        vpc_regions: Vec::new(),
+        caller_reference: None,
+        tags: Default::default(),
         record_sets: [soa, ns].into_iter().chain(sets).collect(),
         record_groups: Vec::new(),
     }
@@ -442,6 +445,8 @@ fn any_collection() -> impl Strategy<Value = CidrCollection> {
     prop::collection::btree_map(any_block(), 0..LOCATIONS.len(), 0..8).prop_map(|blocks| CidrCollection {
         id: CidrCollectionId("offices".to_owned()),
         name: "offices".to_owned(),
+        caller_reference: None,
+        version: 1,
         locations: (0..)
             .zip(LOCATIONS)
             .map(|(number, location)| {

@@ -172,7 +172,7 @@ fn tables() -> Vec<&'static Keys> {
     let mut next = 0;
     while let Some(keys) = tables.get(next) {
         let inner = keys.keys.iter().filter_map(|key| match key.shape {
-            Shape::Table(keys) | Shape::Tables(keys) => Some(keys),
+            Shape::Table(keys) | Shape::Tables(keys) | Shape::StringsOrTables(keys) => Some(keys),
             _ => None,
         });
         tables.extend(inner.collect::<Vec<_>>());

@@ -8,9 +8,11 @@ use ipnet::IpNet;
 use super::super::document::Diagnostics;
 use super::super::table::{At, Table};
 use super::super::{id, value};
-use super::definition::{Defined, read_uuid};
-use crate::model::CidrCollection;
+use super::definition::{Defined, read_caller_reference, read_uuid, read_version};
+use crate::model::{CidrCollection, CidrCollectionId};
 
+/// API CidrNonce: ASCII.
+const MAX_CALLER_REFERENCE_CHARACTERS: usize = 64;
 /// API CollectionName, CidrLocationNameDefaultNotAllowed.
 const MAX_NAME_CHARACTERS: usize = 64;
 const MAX_LOCATION_CHARACTERS: usize = 16;
@@ -29,13 +31,30 @@ pub(super) fn read(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Opti
         check_name(name, MAX_NAME_CHARACTERS, diagnostics);
     }
     let id = read_uuid(table, diagnostics);
+    let caller_reference = read_ascii_reference(table, diagnostics);
+    let version = read_version(table, diagnostics);
     let locations = read_locations(table, diagnostics);
     let name = name?.map(str::to_owned);
     let id = id.unwrap_or_else(|| At::new(id::collection_id(&name.value).0, name.span.clone()));
     let is_faulty = diagnostics.has_error_since(mark) || !table.is_whole(diagnostics);
-    let collection =
-        CidrCollection { id: crate::model::CidrCollectionId(id.value.clone()), name: name.value.clone(), locations };
+    let collection = CidrCollection {
+        id: CidrCollectionId(id.value.clone()),
+        name: name.value.clone(),
+        caller_reference,
+        version,
+        locations,
+    };
     Some(Defined { name, id, value: (!is_faulty).then_some(collection) })
+}
+
+fn read_ascii_reference(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Option<String> {
+    let written = read_caller_reference(table, MAX_CALLER_REFERENCE_CHARACTERS, diagnostics)?;
+    if !written.value.is_ascii() {
+        let message = "the `caller_reference` of a CIDR collection must be ASCII";
+        diagnostics.error(written.span, message).label("a character that is not ASCII");
+        return None;
+    }
+    Some(written.value)
 }
 
 /// 1 to `most` of `[0-9A-Za-z_-]`.

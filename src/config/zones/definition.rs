@@ -1,8 +1,10 @@
-//! What health checks and CIDR collections have in common: records refer to them by name or id.
+//! What hosted zones, health checks and CIDR collections have in common: ids, caller references,
+//! versions and tags.
 
 use super::super::document::Diagnostics;
 use super::super::id;
 use super::super::table::{At, Table};
+use crate::model::{MAX_TAG_KEY_CHARACTERS, MAX_TAG_VALUE_CHARACTERS, MAX_TAGS, Tags, is_tag_character};
 
 /// A definition that records refer to by name or id.
 pub(super) struct Defined<T> {
@@ -22,6 +24,60 @@ pub(super) fn read_uuid(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) ->
         return None;
     }
     Some(written.map(str::to_owned))
+}
+
+/// The `caller_reference`, of at most so many characters.
+pub(super) fn read_caller_reference(
+    table: &Table<'_>,
+    most: usize,
+    diagnostics: &mut Diagnostics<'_>,
+) -> Option<At<String>> {
+    let written = table.string("caller_reference", diagnostics)?;
+    let count = written.value.chars().count();
+    if !(1..=most).contains(&count) {
+        let message = format!("`caller_reference` must have 1 to {most} characters");
+        diagnostics.error(written.span, message).label(format!("{count} characters"));
+        return None;
+    }
+    Some(written.map(str::to_owned))
+}
+
+/// The `version` of a definition.
+pub(super) fn read_version(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> u64 {
+    let written = table.integer("version", diagnostics);
+    written.and_then(|version| u64::try_from(version.value).ok()).unwrap_or(1)
+}
+
+/// The `tags`.
+pub(super) fn read_tags(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Tags {
+    let Some(written) = table.named_strings("tags", diagnostics) else { return Tags::new() };
+    if written.len() > MAX_TAGS {
+        let message = format!("`tags` must have at most {MAX_TAGS} tags");
+        diagnostics.error(table.span_of("tags"), message).label(format!("{} tags", written.len()));
+    }
+    for (key, value) in &written {
+        check_tag_text(key, "key", 1..=MAX_TAG_KEY_CHARACTERS, diagnostics);
+        check_tag_text(value, "value", 0..=MAX_TAG_VALUE_CHARACTERS, diagnostics);
+    }
+    written.into_iter().map(|(key, value)| (key.value.to_owned(), value.value.to_owned())).collect()
+}
+
+fn check_tag_text(
+    written: &At<&str>,
+    what: &str,
+    allowed: std::ops::RangeInclusive<usize>,
+    diagnostics: &mut Diagnostics<'_>,
+) {
+    let count = written.value.chars().count();
+    if !allowed.contains(&count) {
+        let message = format!("the {what} of a tag must have {} to {} characters", allowed.start(), allowed.end());
+        diagnostics.error(written.span.clone(), message).label(format!("{count} characters"));
+    }
+    if !written.value.chars().all(is_tag_character) {
+        let message = format!("the {what} of a tag has a character that is not allowed");
+        let diagnostic = diagnostics.error(written.span.clone(), message);
+        diagnostic.label("expected letters, digits, spaces and `_` `.` `:` `/` `=` `+` `-` `@`");
+    }
 }
 
 /// A boolean with a default.

@@ -2,18 +2,22 @@
 
 use super::super::document::Diagnostics;
 use super::super::keys;
-use super::super::table::{At, Table};
-use super::definition::Defined;
+use super::super::table::{At, StringOrTable, Table};
+use super::super::value;
+use super::definition::{Defined, read_caller_reference, read_tags};
 use super::group::GroupDraft;
 use super::{ReferenceKind, collection, group, health_check, name, record};
 use crate::background;
-use crate::model::{CidrCollection, Name};
+use crate::model::{CidrCollection, Name, Region, Tags};
 
 use super::super::id;
 use super::super::tree::Entries;
 
 /// The longest comment (API ResourceDescription).
 const MAX_COMMENT_CHARACTERS: usize = 256;
+
+/// API Nonce.
+const MAX_CALLER_REFERENCE_CHARACTERS: usize = 128;
 
 /// A placeholder for a missing zone name (RFC 6761 section 6.4). It is never shown.
 const NAMELESS: &str = "zone-without-a-name.invalid.";
@@ -35,11 +39,21 @@ pub(super) struct ZoneDraft {
     pub(super) id: Option<At<String>>,
     pub(super) comment: Option<String>,
     /// `None` for a public zone.
-    pub(super) vpcs: Option<Vec<At<String>>>,
+    pub(super) vpcs: Option<Vec<WrittenVpc>>,
+    pub(super) caller_reference: Option<String>,
+    pub(super) tags: Tags,
     pub(super) records: Vec<record::RecordDraft>,
     pub(super) record_groups: Vec<GroupDraft>,
     /// True when some records could not be read and are missing here.
     pub(super) is_incomplete: bool,
+}
+
+/// A VPC of a zone.
+pub(super) struct WrittenVpc {
+    /// Its name or id.
+    pub(super) name: At<String>,
+    /// Its region, if the zone states it.
+    pub(super) region: Option<At<Region>>,
 }
 
 /// Reads a file's tables.
@@ -87,11 +101,14 @@ fn read_zone(
     let record_groups = groups.iter().filter_map(|table| group::read(table, &origin, diagnostics)).collect();
     let is_incomplete = diagnostics.has_broken_syntax() || drafts.len() < records.len();
     let name = At::new(zone?, written?.span);
+    let caller_reference = read_caller_reference(root, MAX_CALLER_REFERENCE_CHARACTERS, diagnostics);
     Some(ZoneDraft {
         name,
         id: read_id(root, diagnostics),
         comment: read_comment(root, diagnostics),
         vpcs: read_vpcs(root, diagnostics),
+        caller_reference: caller_reference.map(|reference| reference.value),
+        tags: read_tags(root, diagnostics),
         records: drafts,
         record_groups,
         is_incomplete,
@@ -106,7 +123,9 @@ fn refuse_what_needs_a_zone(root: &Table<'_>, records: &[Table<'_>], diagnostics
     if let Some(record) = records.first() {
         diagnostics.error(record.span.clone(), "records need a zone").label("the file has no `name`").hint(hint);
     }
-    for key in ["id", "comment", "vpcs", "record_group"].into_iter().filter(|key| root.has(key)) {
+    for key in
+        ["id", "comment", "vpcs", "caller_reference", "tags", "record_group"].into_iter().filter(|key| root.has(key))
+    {
         diagnostics
             .error(root.key_span(key), format!("`{key}` needs a zone"))
             .label("the file has no `name`")
@@ -134,11 +153,26 @@ fn read_comment(root: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Option<S
     Some(written.value.to_owned())
 }
 
-fn read_vpcs(root: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Option<Vec<At<String>>> {
-    let written = root.strings("vpcs", diagnostics)?;
+fn read_vpcs(root: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Option<Vec<WrittenVpc>> {
+    let written = root.strings_and_tables("vpcs", diagnostics)?;
     if written.is_empty() && !diagnostics.is_broken(&root.span_of("vpcs")) {
         let diagnostic = diagnostics.error(root.span_of("vpcs"), "`vpcs` must name at least one VPC");
         diagnostic.label("an empty list").hint("leave out `vpcs` to make the zone public");
     }
-    Some(written.into_iter().map(|text| text.map(str::to_owned)).collect())
+    Some(written.into_iter().filter_map(|vpc| read_vpc(vpc, diagnostics)).collect())
+}
+
+fn read_vpc(written: StringOrTable<'_>, diagnostics: &mut Diagnostics<'_>) -> Option<WrittenVpc> {
+    let table = match written {
+        StringOrTable::String(name) => return Some(WrittenVpc { name: name.map(str::to_owned), region: None }),
+        StringOrTable::Table(table) => table,
+    };
+    table.require("id", "such as id = \"vpc-0123abcd\"", diagnostics);
+    table.require("region", "such as region = \"eu-west-1\"; without it write the id alone", diagnostics);
+    let region = table.string("region", diagnostics).and_then(|written| {
+        let region = value::region(&written, diagnostics)?;
+        Some(At::new(region, written.span))
+    });
+    let name = table.string("id", diagnostics)?.map(str::to_owned);
+    Some(WrittenVpc { name, region })
 }

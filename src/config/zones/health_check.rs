@@ -4,13 +4,15 @@
 use super::super::document::Diagnostics;
 use super::super::id;
 use super::super::table::{At, Table};
-use super::definition::{Defined, flag, read_uuid};
+use super::definition::{Defined, flag, read_caller_reference, read_tags, read_uuid, read_version};
 use super::endpoint;
 use super::metric;
 use crate::model::{CalculatedCheck, HealthCheck, HealthCheckId, HealthCheckKind, RoutingControlState};
 
 /// The length of the tag that holds a check's name in Route 53 (API TagValue).
 const MAX_NAME_CHARACTERS: usize = 256;
+/// API HealthCheckNonce.
+const MAX_CALLER_REFERENCE_CHARACTERS: usize = 64;
 /// API ChildHealthCheckList.
 const MAX_CHILDREN: usize = 256;
 
@@ -77,6 +79,8 @@ pub(super) fn read(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Opti
     table.require("name", "such as name = \"blue\"; records say health_check = \"blue\"", diagnostics);
     let name = table.string("name", diagnostics);
     let id = read_uuid(table, diagnostics);
+    let caller_reference = read_caller_reference(table, MAX_CALLER_REFERENCE_CHARACTERS, diagnostics);
+    let (version, tags) = (read_version(table, diagnostics), read_tags(table, diagnostics));
     let deleted = flag(table, "deleted", false, diagnostics);
     let disabled = flag(table, "disabled", false, diagnostics);
     let inverted = flag(table, "inverted", false, diagnostics);
@@ -94,6 +98,9 @@ pub(super) fn read(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Opti
         check: HealthCheck {
             id: HealthCheckId(id.value.clone()),
             name: name.value.clone(),
+            caller_reference: caller_reference.map(|reference| reference.value),
+            version,
+            tags,
             // A deleted check counts as healthy: it is never probed and never inverted.
             inverted: inverted && !deleted,
             disabled: disabled || deleted,

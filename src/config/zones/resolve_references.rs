@@ -15,7 +15,7 @@ use super::super::document::{self, Diagnostics};
 use super::super::table::At;
 use super::super::vpcs::vpc;
 use super::super::{Settings, SourceFile, id, words};
-use super::file::{Draft, ZoneDraft};
+use super::file::{Draft, WrittenVpc, ZoneDraft};
 use super::policy::CidrReference;
 use super::record::{RecordDraft, Spans};
 use super::registries::{Registries, SpanInFile, refuse_second};
@@ -24,7 +24,7 @@ use crate::background;
 use crate::model::{self, Field, Violation};
 use crate::model::{
     CidrCollection, CidrCollectionId, Content, HealthCheck, HealthCheckId, HostedZone, HostedZoneId, Name,
-    RecordSetKey, RecordType, ResourceRecordSet, RoutingPolicy, VpcId, ZoneClaims, ZoneConflict, ZoneIdentity,
+    RecordSetKey, RecordType, Region, ResourceRecordSet, RoutingPolicy, VpcId, ZoneClaims, ZoneConflict, ZoneIdentity,
 };
 
 /// What a file defines for others, and what it refers to.
@@ -145,7 +145,7 @@ pub fn zone_identity(file: &SourceFile, settings: &Settings) -> Option<ZoneIdent
     let (root, mut diagnostics) = document::parse(file);
     let ZoneDraft { name, id, vpcs: written, .. } = file::read(&root, &mut diagnostics).zone?;
     let mut link = Link { diagnostics: vec![diagnostics], settings, known: &Registries::default() };
-    let vpcs = link.vpcs(0, written.as_deref().unwrap_or_default());
+    let (vpcs, _) = link.vpcs(0, written.as_deref().unwrap_or_default());
     let is_public = written.is_none() && memchr::memmem::find(file.text.as_bytes(), b"vpcs").is_none();
     if !is_public && (vpcs.is_empty() || written.is_none_or(|written| written.len() != vpcs.len())) {
         return None;
@@ -211,7 +211,7 @@ impl Link<'_, '_> {
         collections: &[CidrCollection],
         claims: &mut ZoneClaims<SpanInFile>,
     ) -> HostedZone {
-        let vpcs = self.vpcs(at, draft.vpcs.as_deref().unwrap_or_default());
+        let (vpcs, vpc_regions) = self.vpcs(at, draft.vpcs.as_deref().unwrap_or_default());
         let written = draft.id.as_ref().map(|id| HostedZoneId(id.value.clone()));
         let id = written.unwrap_or_else(|| id::zone_id(&draft.name.value, &vpcs));
         let identity = ZoneIdentity { id: id.clone(), name: draft.name.value.clone(), vpcs: vpcs.clone() };
@@ -229,7 +229,17 @@ impl Link<'_, '_> {
             .collect();
         let name = draft.name.value;
         let record_groups = draft.record_groups.iter().map(|draft| draft.group.clone()).collect();
-        let mut zone = HostedZone { id, name, comment: draft.comment, vpcs, record_sets, record_groups };
+        let mut zone = HostedZone {
+            id,
+            name,
+            comment: draft.comment,
+            vpcs,
+            vpc_regions,
+            caller_reference: draft.caller_reference,
+            tags: draft.tags,
+            record_sets,
+            record_groups,
+        };
         let diagnostics = &mut self.diagnostics[at];
         match default_records::missing_sets(&zone, &self.settings.dns) {
             Ok(sets) => zone.record_sets.extend(sets),
@@ -247,9 +257,10 @@ impl Link<'_, '_> {
         zone
     }
 
-    fn vpcs(&mut self, at: usize, written: &[At<String>]) -> Vec<VpcId> {
-        let mut vpcs = Vec::new();
-        for name in written {
+    /// The VPCs, and the regions that the zone states.
+    fn vpcs(&mut self, at: usize, written: &[WrittenVpc]) -> (Vec<VpcId>, Vec<(VpcId, Region)>) {
+        let (mut vpcs, mut regions) = (Vec::new(), Vec::new());
+        for WrittenVpc { name, region } in written {
             let name = At::new(name.value.as_str(), name.span.clone());
             let Some(id) = vpc(&name, &self.settings.vpcs, &self.settings.vpc_names, &mut self.diagnostics[at]) else {
                 continue;
@@ -258,11 +269,23 @@ impl Link<'_, '_> {
                 self.diagnostics[at]
                     .error(name.span, format!("the VPC `{}` is listed twice", id.0))
                     .label("the second time");
-            } else {
-                vpcs.push(id);
+                continue;
             }
+            if let Some(region) = region {
+                self.compare_region(at, &id, region);
+                regions.push((id.clone(), region.value));
+            }
+            vpcs.push(id);
         }
-        vpcs
+        (vpcs, regions)
+    }
+
+    /// Answers to a VPC's clients depend on the region in the settings.
+    fn compare_region(&mut self, at: usize, id: &VpcId, stated: &At<Region>) {
+        let known = self.settings.vpcs.iter().find(|vpc| vpc.id == *id);
+        let Some(other) = known.map(|vpc| vpc.region).filter(|region| *region != stated.value) else { return };
+        let message = format!("the settings have the VPC `{}` in `{}`", id.0, other.name());
+        self.diagnostics[at].warning(stated.span.clone(), message).label("this region has no effect on answers");
     }
 
     /// Reports zones that cannot be served together.

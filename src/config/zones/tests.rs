@@ -9,7 +9,7 @@ use crate::model::{
     AddressFamily, CidrCollectionId, ComparisonOperator, Content, Coordinates, Country, EndpointCheck,
     EndpointProtocol, EndpointTarget, FailoverRole, GeoLocation, GeoproximityLocation, HealthCheckKind,
     InsufficientDataHealthStatus, MetricCheck, Name, RecordType, Region, ResourceRecordSet, RoutingPolicy, StatusRange,
-    Timeouts,
+    Timeouts, VpcId,
 };
 
 fn read_with(settings: &str, text: &str) -> Configuration {
@@ -53,6 +53,47 @@ fn endpoint(rest: &str) -> EndpointCheck {
     let check = read(&format!("[[health_check]]\nname = \"blue\"\n{rest}")).health_checks[0].clone();
     let HealthCheckKind::Endpoint(endpoint) = check.kind else { panic!("no endpoint check") };
     endpoint
+}
+
+#[test]
+fn members_that_only_the_api_shows() {
+    let settings = "[dns]\nlisten = [\"127.0.0.1:5300\"]\n[[vpc]]\nname = \"lab\"\nid = \"vpc-lab1\"\nregion = \
+                    \"eu-central-1\"\ncidrs = [\"10.53.0.0/16\"]\n[[vpc]]\nid = \"vpc-lab2\"\nregion = \"eu-west-1\"\ncidrs = \
+                    [\"10.54.0.0/16\"]";
+    let text = r#"
+        name = "lab.test"
+        caller_reference = "2026-03-01 ü"
+        tags = { Owner = "dns", "cost center" = "" }
+        vpcs = ["lab", { id = "vpc-lab2", region = "eu-west-1" }]
+        [[health_check]]
+        name = "switch"
+        type = "manual"
+        status = "healthy"
+        caller_reference = "one"
+        version = 3
+        tags.Name = "The switch"
+        [[cidr_collection]]
+        name = "offices"
+        caller_reference = "two"
+        version = 4
+        locations = { berlin = ["10.53.1.0/24"] }
+    "#;
+    let Configuration { zones, health_checks, cidr_collections } = read_with(settings, text);
+    let zone = &zones[0].zone;
+    let tags: Vec<_> = zone.tags.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+    assert_eq!(
+        (zone.caller_reference.as_deref(), tags),
+        (Some("2026-03-01 ü"), vec![("Owner", "dns"), ("cost center", "")])
+    );
+    let vpcs = ["vpc-lab1", "vpc-lab2"].map(|id| VpcId(id.to_owned()));
+    assert_eq!(zone.vpcs, vpcs);
+    assert_eq!(zone.vpc_regions, [(vpcs[1].clone(), Region::from_name("eu-west-1").unwrap())]);
+    let check = &health_checks[0];
+    assert_eq!((check.caller_reference.as_deref(), check.version), (Some("one"), 3));
+    assert_eq!(check.tags, [("Name".to_owned(), "The switch".to_owned())].into());
+    assert_eq!((cidr_collections[0].caller_reference.as_deref(), cidr_collections[0].version), (Some("two"), 4));
+    let plain = read("name = \"lab.test\"\n[[health_check]]\nname = \"a\"\ntype = \"manual\"\nstatus = \"healthy\"\n");
+    assert_eq!((plain.health_checks[0].version, plain.zones[0].zone.tags.len()), (1, 0));
 }
 
 #[test]

@@ -20,6 +20,9 @@ pub(in crate::health) fn check(name: &str) -> HealthCheck {
     HealthCheck {
         id: HealthCheckId(format!("id-of-{name}")),
         name: name.to_owned(),
+        caller_reference: None,
+        version: 1,
+        tags: Default::default(),
         inverted: false,
         disabled: false,
         kind: HealthCheckKind::Endpoint(EndpointCheck {
@@ -171,6 +174,24 @@ fn thresholds_interval_and_name_change_without_losing_the_state() {
     assert_eq!((plan.generation, &*plan.name, plan.check.request_interval.as_secs()), (generation, "z", 30));
     assert_eq!(tracker.pending(), 0);
     assert_eq!(tracker.observe(a, generation, Fail, T0).into_transitions()[0].cause, Cause::Failures(2));
+}
+
+#[test]
+fn what_only_the_api_shows_changes_without_any_effect() {
+    let mut tracker = tracker(&[check("a")]);
+    let (a, generation) = (slot(&tracker, "a"), generation(&tracker, "a"));
+    observe(&mut tracker, "a", Pass);
+    observe(&mut tracker, "a", Fail);
+    observe(&mut tracker, "a", Fail);
+    let other = HealthCheck {
+        caller_reference: Some("r1".to_owned()),
+        version: 2,
+        tags: [("Owner".to_owned(), "dns".to_owned())].into(),
+        ..check("a")
+    };
+    assert_eq!(tracker.apply(&[other], T0), Applied::default());
+    assert_eq!((tracker.probes()[0].generation, tracker.pending()), (generation, 0));
+    assert_eq!(tracker.observe(a, generation, Fail, T0).into_transitions()[0].cause, Cause::Failures(3));
 }
 
 #[test]

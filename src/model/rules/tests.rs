@@ -53,6 +53,9 @@ fn zone(sets: &[ResourceRecordSet]) -> HostedZone {
         name: Name::parse("lab.test.").unwrap(),
         comment: None,
         vpcs: Vec::new(),
+        vpc_regions: Vec::new(),
+        caller_reference: None,
+        tags: Default::default(),
         record_sets: [&defaults, sets].concat(),
         record_groups: Vec::new(),
     }
@@ -60,7 +63,13 @@ fn zone(sets: &[ResourceRecordSet]) -> HostedZone {
 
 fn collection() -> CidrCollection {
     let locations = ["berlin", "tokyo"].map(|name| (name.to_owned(), Vec::new())).to_vec();
-    CidrCollection { id: CidrCollectionId("offices".to_owned()), name: "offices".to_owned(), locations }
+    CidrCollection {
+        id: CidrCollectionId("offices".to_owned()),
+        name: "offices".to_owned(),
+        caller_reference: None,
+        version: 1,
+        locations,
+    }
 }
 
 fn set(name: &str, record_type: &str, values: &[&str]) -> ResourceRecordSet {
