@@ -56,6 +56,7 @@
 
 mod admin;
 pub mod answer;
+#[allow(unused)] // the listener follows
 mod api;
 mod background;
 mod causes;

@@ -2,4 +2,12 @@
 //!
 //! - [`change_batch`]: a ChangeBatch as the `aws` command line writes it, as JSON.
 
+mod caller;
 pub(crate) mod change_batch;
+mod errors;
+mod operation;
+mod operations;
+mod request;
+mod router;
+mod uri;
+mod xml;

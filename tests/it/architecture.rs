@@ -45,7 +45,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ),
     ("control", &["background", "log_limit", "model", "config", "health", "world", "store", "load"]),
     ("http", &["log_limit"]),
-    ("api", &["model"]),
+    ("api", &["model", "health"]),
     ("lab", &["http"]),
     (
         "admin",

@@ -1,0 +1,195 @@
+//! Errors of the API: codes, their HTTP statuses, and the envelope that carries them.
+
+use axum::http::StatusCode;
+
+use super::xml::Writer;
+
+/// The codes, each with its HTTP status.
+macro_rules! codes {
+    ($($code:ident $status:literal,)*) => {
+        /// The code of an error.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[expect(clippy::enum_variant_names, reason = "the names are those of the API")]
+        pub(crate) enum Code {
+            $(#[allow(missing_docs)] $code,)*
+        }
+
+        impl Code {
+            fn name(self) -> &'static str {
+                match self {
+                    $(Code::$code => stringify!($code),)*
+                }
+            }
+
+            fn status(self) -> u16 {
+                match self {
+                    $(Code::$code => $status,)*
+                }
+            }
+        }
+    };
+}
+
+// The API reference has the codes of each operation and, in "Common Errors", those of all.
+codes! {
+    // Common errors.
+    AccessDenied 403,
+    IncompleteSignature 400,
+    InternalFailure 500,
+    InvalidAction 400,
+    InvalidClientTokenId 403,
+    MalformedInput 400,
+    MissingAuthenticationToken 403,
+    NotImplemented 501,
+    RequestEntityTooLarge 413,
+    RequestTimeout 408,
+    ServiceUnavailable 503,
+    SignatureDoesNotMatch 403,
+    UnknownOperationException 404,
+    // Errors of operations.
+    CidrBlockInUseException 400,
+    CidrCollectionAlreadyExistsException 400,
+    CidrCollectionInUseException 400,
+    CidrCollectionVersionMismatchException 409,
+    ConcurrentModification 400,
+    ConflictingDomainExists 400,
+    ConflictingTypes 400,
+    DNSSECNotFound 400,
+    DelegationSetAlreadyCreated 400,
+    DelegationSetAlreadyReusable 400,
+    DelegationSetInUse 400,
+    DelegationSetNotAvailable 400,
+    DelegationSetNotReusable 400,
+    HealthCheckAlreadyExists 409,
+    HealthCheckInUse 400,
+    HealthCheckVersionMismatch 409,
+    HostedZoneAlreadyExists 409,
+    HostedZoneNotEmpty 400,
+    HostedZoneNotFound 400,
+    HostedZoneNotPrivate 400,
+    HostedZonePartiallyDelegated 400,
+    IncompatibleVersion 400,
+    InsufficientCloudWatchLogsResourcePolicy 400,
+    InvalidArgument 400,
+    InvalidChangeBatch 400,
+    InvalidDomainName 400,
+    InvalidInput 400,
+    InvalidKMSArn 400,
+    InvalidKeySigningKeyName 400,
+    InvalidKeySigningKeyStatus 400,
+    InvalidPaginationToken 400,
+    InvalidResourceRecordSetProtectionBatch 400,
+    InvalidSigningStatus 400,
+    InvalidTrafficPolicyDocument 400,
+    InvalidVPCId 400,
+    KeySigningKeyAlreadyExists 409,
+    KeySigningKeyInParentDSRecord 400,
+    KeySigningKeyInUse 400,
+    KeySigningKeyWithActiveStatusNotFound 400,
+    LastVPCAssociation 400,
+    LimitsExceeded 400,
+    NoSuchChange 404,
+    NoSuchCidrCollectionException 404,
+    NoSuchCidrLocationException 404,
+    NoSuchCloudWatchLogsLogGroup 404,
+    NoSuchDelegationSet 400,
+    NoSuchGeoLocation 404,
+    NoSuchHealthCheck 404,
+    NoSuchHostedZone 404,
+    NoSuchKeySigningKey 404,
+    NoSuchQueryLoggingConfig 404,
+    NoSuchTrafficPolicy 404,
+    NoSuchTrafficPolicyInstance 404,
+    NotAuthorizedException 401,
+    PriorRequestNotComplete 400,
+    ProtectionAlreadyExists 409,
+    PublicZoneVPCAssociation 400,
+    QueryLoggingConfigAlreadyExists 409,
+    ThrottlingException 400,
+    TooManyHealthChecks 400,
+    TooManyHostedZones 400,
+    TooManyKeySigningKeys 400,
+    TooManyTrafficPolicies 400,
+    TooManyTrafficPolicyInstances 400,
+    TooManyTrafficPolicyVersionsForCurrentPolicy 400,
+    TooManyVPCAssociationAuthorizations 400,
+    TrafficPolicyAlreadyExists 409,
+    TrafficPolicyInUse 400,
+    TrafficPolicyInstanceAlreadyExists 409,
+    VPCAssociationAuthorizationNotFound 404,
+    VPCAssociationNotFound 404,
+}
+
+impl Code {
+    /// True for errors that every operation may have.
+    pub(super) fn is_common(self) -> bool {
+        (self as usize) <= (Code::UnknownOperationException as usize)
+    }
+}
+
+/// An error response.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}: {message}", code.name())]
+pub(crate) struct ApiError {
+    code: Code,
+    message: String,
+}
+
+impl ApiError {
+    pub(crate) fn new(code: Code, message: impl Into<String>) -> ApiError {
+        ApiError { code, message: message.into() }
+    }
+
+    pub(crate) fn invalid_input(message: impl Into<String>) -> ApiError {
+        ApiError::new(Code::InvalidInput, message)
+    }
+
+    pub(crate) fn code(&self) -> Code {
+        self.code
+    }
+
+    pub(super) fn message(&self) -> &str {
+        &self.message
+    }
+
+    pub(super) fn status(&self) -> StatusCode {
+        StatusCode::from_u16(self.code.status()).expect("the statuses above are valid")
+    }
+
+    /// The response body (API reference, "REST Error Responses"). `Receiver` means that the server
+    /// failed, so clients try again.
+    pub(super) fn body(&self, request_id: &str) -> String {
+        let fault = if self.status().is_server_error() { "Receiver" } else { "Sender" };
+        let mut xml = Writer::root("ErrorResponse", super::xml::NAMESPACE);
+        xml.parent("Error", |xml| {
+            xml.element("Type", fault);
+            xml.element("Code", self.code.name());
+            xml.element("Message", &self.message);
+        });
+        xml.element("RequestId", request_id);
+        xml.finish()
+    }
+
+    pub(super) fn code_name(&self) -> &'static str {
+        self.code.name()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_has_the_envelope_that_sdks_read() {
+        let error = ApiError::new(Code::NoSuchHostedZone, "No hosted zone found with ID: <Z1>");
+        assert_eq!(error.status(), StatusCode::NOT_FOUND);
+        assert_eq!(
+            error.body("r-1"),
+            "<?xml version=\"1.0\"?>\n<ErrorResponse xmlns=\"https://route53.amazonaws.com/doc/2013-04-01/\"><Error>\
+             <Type>Sender</Type><Code>NoSuchHostedZone</Code><Message>No hosted zone found with ID: &lt;Z1&gt;</Message>\
+             </Error><RequestId>r-1</RequestId></ErrorResponse>"
+        );
+        let busy = ApiError::new(Code::ServiceUnavailable, "later");
+        assert!(busy.body("r-2").contains("<Type>Receiver</Type>"));
+    }
+}

@@ -1,0 +1,54 @@
+//! The operations, one file for each area.
+//!
+//! An operation is a function from a request to a response. To add one, write it in the file of its
+//! area and name it in [`handler`].
+
+mod geo_locations;
+
+use std::pin::Pin;
+
+use super::errors::{ApiError, Code};
+use super::operation::Operation;
+use super::request::{Outcome, Request};
+
+/// What operations use besides the request.
+#[derive(Debug)]
+pub(crate) struct Context {}
+
+/// An operation that is running.
+type Running<'r> = Pin<Box<dyn Future<Output = Outcome> + Send + 'r>>;
+
+/// An operation.
+type Handler = for<'r> fn(&'r Context, &'r Request) -> Running<'r>;
+
+/// The function of an operation; `None` if this server does not have it yet.
+fn handler(operation: Operation) -> Option<Handler> {
+    Some(match operation {
+        Operation::GetGeoLocation => |_, request| now(geo_locations::get(request)),
+        Operation::ListGeoLocations => |_, request| now(geo_locations::list(request)),
+        _ => return None,
+    })
+}
+
+/// The result of a function that waits for nothing.
+fn now<'r>(outcome: Outcome) -> Running<'r> {
+    Box::pin(std::future::ready(outcome))
+}
+
+/// Runs the operation of a request.
+pub(super) async fn run(context: &Context, request: &Request) -> Outcome {
+    let operation = request.operation;
+    let Some(handler) = handler(operation) else {
+        let message = format!("fiftythree does not have {} yet", operation.name());
+        return Err(ApiError::new(Code::NotImplemented, message));
+    };
+    let outcome = handler(context, request).await;
+    if let Err(error) = &outcome {
+        debug_assert!(
+            operation.has_error(error.code()) || error.code().is_common(),
+            "{} has no error {error}",
+            operation.name()
+        );
+    }
+    outcome
+}

@@ -1,0 +1,12 @@
+//! The XML of the API: elements that are read within bounds, the members of a shape, and a writer.
+
+mod element;
+mod members;
+mod writer;
+
+pub(crate) use element::{BadXml, Element};
+pub(crate) use members::Members;
+pub(crate) use writer::Writer;
+
+/// The namespace of every request and response.
+pub(crate) const NAMESPACE: &str = "https://route53.amazonaws.com/doc/2013-04-01/";
