@@ -49,6 +49,13 @@ pub(super) fn is_zone_id(text: &str) -> bool {
     (1..=31).contains(&rest.len()) && rest.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
 }
 
+/// True for the id of a VPC as AWS makes them: eight or seventeen hexadecimal digits (EC2 User Guide,
+/// "Resource IDs").
+pub(super) fn is_vpc_id(text: &str) -> bool {
+    let digits = text.strip_prefix("vpc-").unwrap_or_default();
+    matches!(digits.len(), 8 | 17) && digits.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+}
+
 /// True for a lower-case UUID.
 pub(super) fn is_uuid(text: &str) -> bool {
     let dash = |at: usize| matches!(at, 8 | 13 | 18 | 23);
@@ -97,6 +104,8 @@ mod tests {
         assert!(!is_uuid("11111111-1111-1111-1111-11111111111G"));
         assert!(!is_zone_id("Z"));
         assert!(!is_zone_id("z123"));
+        assert!(is_vpc_id(&vpc_id("lab").0) && is_vpc_id("vpc-0123abcd"));
+        assert!(!is_vpc_id("vpc-lab1") && !is_vpc_id("vpc-0123ABCD") && !is_vpc_id("vpc-0123abcde"));
     }
 
     #[test]

@@ -92,7 +92,8 @@ fn claim_block(
     diagnostic.label("the second time").related(place).hint("blocks of two VPCs can overlap, but not be the same");
 }
 
-/// The VPC with this name or id, as a zone refers to it.
+/// The VPC with this name or id, as a zone refers to it. A VPC id of AWS that the settings do not have
+/// is accepted: a program associates VPCs with zones without access to the settings.
 pub(super) fn vpc(
     written: &At<&str>,
     vpcs: &[Vpc],
@@ -101,6 +102,13 @@ pub(super) fn vpc(
 ) -> Option<VpcId> {
     let by_id = || vpcs.iter().find(|vpc| vpc.id.0 == written.value).map(|vpc| vpc.id.clone());
     let found = names.get(written.value).cloned().or_else(by_id);
+    if found.is_none() && id::is_vpc_id(written.value) {
+        diagnostics
+            .warning(written.span.clone(), format!("no `[[vpc]]` in the settings has the id `{}`", written.value))
+            .label("matches no client")
+            .hint("write a `[[vpc]]` with its networks in the settings file");
+        return Some(VpcId(written.value.to_owned()));
+    }
     if found.is_none() {
         let ids = vpcs.iter().map(|vpc| vpc.id.0.as_str());
         let mut known: Vec<&str> = ids.chain(names.keys().map(String::as_str)).collect();

@@ -4,10 +4,10 @@ use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 use std::ops::Range;
 
-use super::super::diagnostic::{Diagnostic, Reference};
+use super::super::diagnostic::{Diagnostic, Reference, Severity};
 use super::super::document::Diagnostics;
 use super::super::table::At;
-use super::super::words;
+use super::super::{id, words};
 use super::ReferenceKind;
 use super::definition::Defined;
 use super::file::Draft;
@@ -107,11 +107,10 @@ impl Registries {
         let mut children = Vec::new();
         let mut is_faulty = false;
         for child in written {
-            let Some(owner) = self.checks.find(&child.value) else {
-                is_faulty |= self.unknown(at, child, ReferenceKind::HealthCheck, diagnostics);
+            let Some(id) = self.health_check(at, child, diagnostics) else {
+                is_faulty = true;
                 continue;
             };
-            let id = HealthCheckId(owner.id.clone());
             let diagnostic = if calculated.contains(&id) {
                 // Developer Guide, "Types of Amazon Route 53 health checks": children are of the
                 // other types.
@@ -130,21 +129,41 @@ impl Registries {
         (!is_faulty).then_some(children)
     }
 
-    /// Reports a reference to a missing definition. Always true: the record has an error.
+    /// The id of the check that a record or a check refers to. `None` for an error.
+    ///
+    /// An id that no check has is that of a deleted check, which counts as healthy. Route 53 lets a
+    /// check be deleted while records use it, and does not say what its status is then (API
+    /// DeleteHealthCheck).
+    pub(super) fn health_check(
+        &self,
+        at: usize,
+        written: &At<String>,
+        diagnostics: &mut [Diagnostics<'_>],
+    ) -> Option<HealthCheckId> {
+        if let Some(owner) = self.checks.find(&written.value) {
+            return Some(HealthCheckId(owner.id.clone()));
+        }
+        let reported = self.unknown(at, written, ReferenceKind::HealthCheck, diagnostics)?;
+        (reported == Severity::Warning).then(|| HealthCheckId(written.value.clone()))
+    }
+
+    /// Reports a reference to a missing definition. `None` when it is not reported, because a broken
+    /// file may have the definition; that is an error too.
     pub(super) fn unknown(
         &self,
         at: usize,
         written: &At<String>,
         kind: ReferenceKind,
         diagnostics: &mut [Diagnostics<'_>],
-    ) -> bool {
-        if let Some(diagnostic) = self.report_unknown(at, written, kind, diagnostics) {
+    ) -> Option<Severity> {
+        let diagnostic = self.report_unknown(at, written, kind, diagnostics)?;
+        if diagnostic.is_error() {
             diagnostic.wants(match kind {
                 ReferenceKind::HealthCheck => Reference::HealthCheck(written.value.clone()),
                 ReferenceKind::Collection => Reference::Collection(written.value.clone()),
             });
         }
-        true
+        Some(diagnostic.severity)
     }
 
     /// Reports the references of records and checks that cannot be read. Such a reference does not
@@ -176,6 +195,11 @@ impl Registries {
     ) -> Option<&'d mut Diagnostic> {
         if diagnostics.iter().any(|diagnostics| may_define(diagnostics, &written.value)) {
             return None;
+        }
+        if kind == ReferenceKind::HealthCheck && id::is_uuid(&written.value) {
+            let message = format!("no health check has the id `{}`", written.value);
+            let diagnostic = diagnostics[at].warning(written.span.clone(), message);
+            return Some(diagnostic.label("counts as healthy").hint("remove the reference if the check was deleted"));
         }
         let (what, table) = match kind {
             ReferenceKind::HealthCheck => ("health check", "[[health_check]]"),

@@ -23,8 +23,8 @@ use super::{Configuration, Reading, ReferenceKind, TextOrigin, ZoneSource, defau
 use crate::background;
 use crate::model::{self, Field, Violation};
 use crate::model::{
-    CidrCollection, CidrCollectionId, Content, HealthCheck, HealthCheckId, HostedZone, HostedZoneId, Name,
-    RecordSetKey, RecordType, Region, ResourceRecordSet, RoutingPolicy, VpcId, ZoneClaims, ZoneConflict, ZoneIdentity,
+    CidrCollection, CidrCollectionId, Content, HealthCheck, HostedZone, HostedZoneId, Name, RecordSetKey, RecordType,
+    Region, ResourceRecordSet, RoutingPolicy, VpcId, ZoneClaims, ZoneConflict, ZoneIdentity,
 };
 
 /// What a file defines for others, and what it refers to.
@@ -317,20 +317,15 @@ impl Link<'_, '_> {
 
     fn resolve(&mut self, at: usize, record: &mut RecordDraft, zone: &HostedZoneId, collections: &[CidrCollection]) {
         if let Some(written) = &record.health_check {
-            match self.known.checks.find(&written.value) {
-                Some(owner) => record.set.health_check = Some(HealthCheckId(owner.id.clone())),
-                None => {
-                    record.is_faulty |=
-                        self.known.unknown(at, written, ReferenceKind::HealthCheck, &mut self.diagnostics);
-                }
-            }
+            record.set.health_check = self.known.health_check(at, written, &mut self.diagnostics);
+            record.is_faulty |= record.set.health_check.is_none();
         }
         if let Some(cidr) = &record.cidr {
             match self.known.collections.find(&cidr.collection.value).map(|owner| owner.id.clone()) {
                 Some(id) => record.is_faulty |= self.set_collection(at, &mut record.set, cidr, id, collections),
                 None => {
-                    record.is_faulty |=
-                        self.known.unknown(at, &cidr.collection, ReferenceKind::Collection, &mut self.diagnostics);
+                    self.known.unknown(at, &cidr.collection, ReferenceKind::Collection, &mut self.diagnostics);
+                    record.is_faulty = true;
                 }
             }
         }
