@@ -19,6 +19,8 @@
 //!   health checks, locations.
 //! - [`config`]: TOML to model: settings and zones; every error with its line and a hint; which
 //!   source is served when a file is broken (`select_sources`).
+//! - [`objects`]: zones, checks and collections as objects that programs change; what a change is and
+//!   by which rules it is allowed (`decide`).
 //! - [`geo`]: where the client is, and on how many bits of its address that depends (the ECS scope,
 //!   `prefix`): configured networks, geo databases, regions, distances, latencies.
 //! - [`health`]: the state of every health check, and one bit for each: healthy or not; how records
@@ -74,6 +76,7 @@ mod load;
 mod log_limit;
 pub mod logging;
 pub mod model;
+mod objects;
 pub mod policy;
 mod prefetch;
 pub mod probe;

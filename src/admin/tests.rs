@@ -376,7 +376,7 @@ async fn app_with(zone: &str, readers: Readers) -> (SocketAddr, tempfile::TempDi
         plans: watch::Sender::new(Arc::from([])),
         metrics: watch::Sender::new(Arc::from([])),
         pending: watch::Sender::new(0),
-        loads: mpsc::unbounded_channel().0,
+        jobs: mpsc::unbounded_channel().0,
         base: base_in,
         state_writer,
         notices: mpsc::channel(1).0,

@@ -11,8 +11,9 @@ use serde_json::{Value, json};
 
 use crate::api::change_batch;
 use crate::files;
-use crate::load::{LoadedConfig, Scope, ZoneOutline, load_offline};
+use crate::load::{FileSources, LoadedConfig, Scope, ZoneOutline, load_offline};
 use crate::model::{Change, ChangeAction, ChangeBatch, HostedZoneId, Name};
+use crate::objects::{self, ObjectId};
 use crate::store::{Overrides, ReplaceError, SettingsSource};
 
 use super::{print, print_json, settings};
@@ -97,11 +98,12 @@ fn apply(source: &SettingsSource, batch: &ChangeBatch, arguments: &ChangeArgumen
     for _ in 0..TRIES {
         let loaded = load_offline(source, &[], Scope::Zones)?.base;
         let id = zone_of(&loaded, batch, arguments.zone.as_deref())?;
-        let edit = loaded.edit_zone(&id, batch.clone())?;
+        let batch = loaded.with_ids(batch.clone())?;
+        let edit = loaded.prepare(&ObjectId::HostedZone(id), &objects::Change::RecordSets(batch))?;
         if arguments.dry_run {
             return Ok(edit.file);
         }
-        match edit.write() {
+        match edit.write(&FileSources::default()) {
             Ok(()) => return Ok(edit.file),
             Err(ReplaceError::Changed) => thread::sleep(Duration::from_millis(fastrand::u64(1..LONGEST_WAIT_MS))),
             Err(error) => return Err(error).with_context(|| format!("cannot change {}", edit.file.display())),

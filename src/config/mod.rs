@@ -39,7 +39,7 @@ use std::sync::Arc;
 
 pub use admin::PublicUrl;
 pub use diagnostic::{Diagnostic, Place, Severity};
-pub use edit::{EditError, References, edit_record_sets};
+pub use edit::{EditError, References, edit_record_sets, without_zone};
 pub use listeners::{AdminFlag, ListenFlags};
 pub use located::{LocatedDiagnostic, Style, lines, locate, render, render_located};
 pub use location::{ClientSubnetUse, LocationSettings};
@@ -55,8 +55,9 @@ pub use settings::{
     StateSettings, ZonesSettings, reachable,
 };
 pub use zones::{
-    Configuration, Reading, SharedDefinitions, TextOrigin, ZoneReading, ZoneSource, loopback_name_server,
-    may_define_for_others, read_zones, record_names, warn_of_loopback_name_servers, zone_identity,
+    Configuration, Reading, SharedDefinitions, TextOrigin, ZoneReading, ZoneSource, default_record_sets,
+    defines_cidr_collection, defines_health_check, loopback_name_server, may_define_for_others, read_zones,
+    record_names, warn_of_loopback_name_servers, zone_identity,
 };
 
 /// A file that has been read.

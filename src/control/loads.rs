@@ -3,9 +3,14 @@
 use std::sync::Arc;
 
 use crate::config::Style;
-use crate::health::Timestamp;
-use crate::load::{Deferred, LoadDiagnostics, LoadOutcome, LoadRequest, Loaded, Refused, Summary, Trigger};
+use crate::health::{Applied, Timestamp, Transition};
+use crate::load::queue::Job;
+use crate::load::{
+    Deferred, LoadDiagnostics, LoadOutcome, LoadRequest, Loaded, LoadedConfig, RecordsByCheck, Refused, Summary,
+    Trigger,
+};
 use crate::store::STILL;
+use crate::world::Catalog;
 
 use super::overrides::OverridesInForce;
 use super::{Control, EventKind, overrides, reloads};
@@ -31,6 +36,12 @@ pub(super) struct Loading {
     again: Option<Trigger>,
 }
 
+/// The health checks that a new configuration changed.
+pub(super) struct Served {
+    applied: Applied,
+    overridden: Vec<Transition>,
+}
+
 impl LastLoad {
     pub(super) fn of(summary: Summary, at: Timestamp) -> LastLoad {
         LastLoad { at, diagnostics: Arc::clone(&summary.diagnostics), summary: Arc::new(summary), refused: None }
@@ -42,18 +53,21 @@ impl Control {
         if trigger == Trigger::Asked {
             self.outputs.reloads.send_modify(|reloads| reloads.asked += 1);
         }
-        match &mut self.loading {
-            Some(loading) => loading.again = Some(stronger(loading.again, trigger)),
-            None => self.begin_load(trigger),
+        if let Some(loading) = &mut self.loading {
+            loading.again = Some(stronger(loading.again, trigger));
+        } else if self.is_committing() {
+            self.load_after_commit(trigger);
+        } else {
+            self.begin_load(trigger);
         }
     }
 
-    fn begin_load(&mut self, trigger: Trigger) {
+    pub(super) fn begin_load(&mut self, trigger: Trigger) {
         self.last_generation += 1;
         let generation = self.last_generation;
         let slots = self.tracker.slots().clone();
         let request = LoadRequest { generation, base: self.base.clone(), slots, trigger };
-        if self.outputs.loads.send(request).is_err() {
+        if self.outputs.jobs.send(Job::Load(request)).is_err() {
             if let Some(held_back) = self.warnings.admit("the loader thread has ended") {
                 tracing::error!("the loader thread has ended: nothing can be reloaded until a restart{held_back}");
             }
@@ -84,7 +98,10 @@ impl Control {
         }
         match again {
             Some(trigger) => self.begin_load(trigger),
-            None => self.finish_reloads(line),
+            None => {
+                self.finish_reloads(line);
+                self.begin_commit();
+            }
         }
     }
 
@@ -96,12 +113,29 @@ impl Control {
         });
     }
 
-    /// Publishes what was loaded. The loader assigned slots on a copy of this tracker's slots,
-    /// which have not changed since, so it assigns the same ones now.
-    fn apply(&mut self, loaded: Loaded, trigger: Trigger, at: Timestamp) {
+    /// Publishes what was loaded, and reports it.
+    pub(super) fn apply(&mut self, loaded: Loaded, trigger: Trigger, at: Timestamp) {
+        let Loaded { base, catalog, records_by_check, summary } = loaded;
+        self.counters.load(&summary, at);
+        let served = self.serve(base, catalog, records_by_check, at);
+        self.report_loaded(&summary, trigger);
+        self.publish_summary(&summary, at);
+        self.report_served(served, at);
+        self.last_diagnostics = summary.diagnostics;
+        self.last_deferred = summary.deferred;
+    }
+
+    /// Publishes a configuration. The loader assigned slots on a copy of this tracker's slots, which
+    /// have not changed since, so it assigns the same ones now.
+    pub(super) fn serve(
+        &mut self,
+        base: LoadedConfig,
+        catalog: Arc<Catalog>,
+        records_by_check: Arc<RecordsByCheck>,
+        at: Timestamp,
+    ) -> Served {
         // What is not published yet belongs to the old zones.
         self.publish_batch(at);
-        let Loaded { base, catalog, records_by_check, summary } = loaded;
         let applied = self.tracker.apply(&base.checks, at);
         // A pattern may match new checks.
         let overridden = overrides::apply_overrides(&mut self.tracker, &self.overrides, at);
@@ -115,13 +149,16 @@ impl Control {
             self.check_histories.forget(*slot);
             self.counters.forget(*slot);
         }
-        self.counters.load(&summary, at);
         self.set_sentinels();
         self.publish_view();
         self.publish_probes();
         self.outputs.base.send_replace(self.base.clone());
-        self.report_loaded(&summary, trigger);
-        self.publish_summary(&summary, at);
+        Served { applied, overridden }
+    }
+
+    /// Reports what a new configuration changed in the health checks.
+    pub(super) fn report_served(&mut self, served: Served, at: Timestamp) {
+        let Served { applied, overridden } = served;
         for transition in applied.transitions {
             let status = transition.cause.to_string();
             self.record_transition(transition, &status);
@@ -130,8 +167,6 @@ impl Control {
         self.check_connectivity(at);
         self.publish_batch(at);
         applied.added.iter().chain(&applied.restarted).for_each(|slot| self.save_check(*slot));
-        self.last_diagnostics = summary.diagnostics;
-        self.last_deferred = summary.deferred;
     }
 
     fn report_loaded(&self, summary: &Summary, trigger: Trigger) {
@@ -211,7 +246,7 @@ fn log_deferred(deferred: &Deferred) {
 }
 
 /// A requested reload takes precedence over an edit, because its sender waits for the outcome.
-fn stronger(one: Option<Trigger>, other: Trigger) -> Trigger {
+pub(super) fn stronger(one: Option<Trigger>, other: Trigger) -> Trigger {
     match one {
         Some(Trigger::Asked) => Trigger::Asked,
         _ => other,

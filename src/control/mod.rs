@@ -20,6 +20,9 @@
 mod announcement;
 mod batch;
 mod check_histories;
+#[cfg(test)]
+mod commit_tests;
+mod commits;
 mod connectivity;
 mod event_log;
 mod loads;
@@ -50,14 +53,19 @@ use crate::health::{
     CheckSlot, Generation, Latency, MetricPlan, Observation, OverrideRequest, Overrides, Pattern, ProbePlan, Reason,
     Sentinels, Timestamp, Tracker,
 };
-use crate::load::queue::LoadEvent;
-use crate::load::{Deferred, LoadDiagnostics, LoadOutcome, LoadRequest, Loaded, LoadedConfig, RecordsByCheck, Trigger};
+use crate::load::queue::{Job, LoadEvent};
+use crate::load::{
+    CommitOutcome, Deferred, LoadDiagnostics, LoadOutcome, Loaded, LoadedConfig, RecordsByCheck, Trigger,
+};
 use crate::log_limit::LogLimit;
+use crate::objects::Commit;
 use crate::store::StateWriter;
 use crate::world::{Publisher, Reader, World};
 
 use batch::Unpublished;
 use check_histories::CheckHistories;
+use commits::Commits;
+pub(crate) use commits::{CommitAnswer, ServedObjects};
 pub(crate) use event_log::{EventKind, EventLog, EventRecord, Since};
 pub(crate) use loads::LastLoad;
 use loads::Loading;
@@ -91,6 +99,10 @@ pub(crate) enum Event {
     Compiled(LoadOutcome),
     /// Files were edited, or a reload was requested.
     Reload(Trigger),
+    /// Change an object. The answer is sent when the change is durable and published.
+    Commit(Box<Commit>, CommitAnswer),
+    /// The loader made a change, or did not.
+    Committed(Box<CommitOutcome>),
     /// Set an override. The answer is sent when the override is published and durable.
     SetOverride(OverrideRequest, Answer),
     /// Clear the overrides with this pattern.
@@ -109,6 +121,7 @@ impl From<LoadEvent> for Event {
     fn from(event: LoadEvent) -> Event {
         match event {
             LoadEvent::Ended(outcome) => Event::Compiled(outcome),
+            LoadEvent::Committed(outcome) => Event::Committed(outcome),
             LoadEvent::Responsive => Event::Reload(Trigger::Edited),
         }
     }
@@ -149,8 +162,8 @@ pub(crate) struct Outputs {
     pub(crate) metrics: watch::Sender<Arc<[MetricPlan]>>,
     /// How many checks have no result yet.
     pub(crate) pending: watch::Sender<usize>,
-    /// Requests to the loader.
-    pub(crate) loads: mpsc::UnboundedSender<LoadRequest>,
+    /// The jobs of the loader.
+    pub(crate) jobs: mpsc::UnboundedSender<Job>,
     /// The configuration in force; the watcher follows it.
     pub(crate) base: watch::Sender<LoadedConfig>,
     /// The state that a restart restores.
@@ -191,6 +204,7 @@ pub(crate) struct Control {
     outputs: Outputs,
     last_generation: u64,
     loading: Option<Loading>,
+    commits: Commits,
     /// The diagnostics that were last reported. The same ones are not printed in full again.
     last_diagnostics: Arc<LoadDiagnostics>,
     /// Files whose edits were deferred by the last load.
@@ -248,6 +262,7 @@ impl Control {
             outputs,
             last_generation: 0,
             loading: None,
+            commits: Commits::default(),
             last_diagnostics: Arc::clone(&summary.diagnostics),
             last_deferred: Vec::new(),
             warnings: LogLimit::default(),
@@ -300,6 +315,8 @@ impl Control {
             Event::Observed(observed) => self.observe(&observed, at),
             Event::Compiled(outcome) => self.finish_load(outcome, at),
             Event::Reload(trigger) => self.reload(trigger),
+            Event::Commit(commit, answer) => self.commit(*commit, answer),
+            Event::Committed(outcome) => self.finish_commit(*outcome, at),
             Event::SetOverride(request, answer) => self.set_override(request, answer, at),
             Event::ClearOverrides(pattern, answer) => self.clear_overrides(&pattern, answer, at),
             // A receiver that is gone does not need the answer.
@@ -326,6 +343,7 @@ impl Control {
         self.advance_recoveries(at);
         self.retired.take_if(|(_, since)| at.since(*since) >= RETIRED_FOR);
         self.ticked = at;
+        self.keep_committed();
         if self.outputs.state_writer.wants_all() {
             self.save_all(at);
         }

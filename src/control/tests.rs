@@ -9,7 +9,7 @@ use crate::answer::{Query, Rcode, Requestor, resolve};
 use crate::config::{LoadPhase, Style};
 use crate::health::Status;
 use crate::health::{Action, Slots};
-use crate::load::{FileSources, NoModel, Refused, load};
+use crate::load::{FileSources, LoadRequest, NoModel, Refused, commit, load};
 use crate::model::{Content, HostedZoneId, Name, RecordType};
 use crate::policy::Dice;
 use crate::store::{self, Overrides, SettingsSource, StateWriterThread};
@@ -55,7 +55,7 @@ request_interval = 1
 failure_threshold = 3
 ";
 
-const OTHER: &str = "
+pub(super) const OTHER: &str = "
 name = 'other.test'
 [[record]]
 name = 'www'
@@ -65,18 +65,18 @@ values = ['192.0.2.80']
 ";
 
 /// A loop with files of its own, whose loads are done when the test says so.
-struct TestControl {
-    directory: tempfile::TempDir,
+pub(super) struct TestControl {
+    pub(super) directory: tempfile::TempDir,
     source: SettingsSource,
     control: Control,
     reader: Reader,
     health: HealthReader,
     plans: watch::Receiver<Arc<[ProbePlan]>>,
     pending: watch::Receiver<usize>,
-    loads: mpsc::UnboundedReceiver<LoadRequest>,
+    jobs: mpsc::UnboundedReceiver<Job>,
     keeping: StateWriterThread,
     notices: mpsc::Receiver<Notice>,
-    reloads: watch::Sender<Reloads>,
+    pub(super) reloads: watch::Sender<Reloads>,
     at: Timestamp,
 }
 
@@ -108,7 +108,7 @@ fn start_at(directory: tempfile::TempDir, at: Timestamp) -> Result<TestControl, 
     let (plans_in, plans) = watch::channel(Arc::from([]));
     let (metrics, _) = watch::channel(Arc::from([]));
     let (pending_in, pending) = watch::channel(0);
-    let (loads_in, loads) = mpsc::unbounded_channel();
+    let (jobs_in, jobs) = mpsc::unbounded_channel();
     let (base, _) = watch::channel(loaded.base.clone());
     let (found, state_writer, keeping) = store::keep(&directory.path().join("state")).unwrap();
     let (notices_in, notices) = mpsc::channel(2);
@@ -118,7 +118,7 @@ fn start_at(directory: tempfile::TempDir, at: Timestamp) -> Result<TestControl, 
         plans: plans_in,
         metrics,
         pending: pending_in,
-        loads: loads_in,
+        jobs: jobs_in,
         base,
         state_writer,
         notices: notices_in,
@@ -127,26 +127,26 @@ fn start_at(directory: tempfile::TempDir, at: Timestamp) -> Result<TestControl, 
         last_load: watch::Sender::default(),
     };
     let (control, reader, health) = Control::new(loaded, &saved_state, outputs, at);
-    Ok(TestControl { directory, source, control, reader, health, plans, pending, loads, keeping, notices, reloads, at })
+    Ok(TestControl { directory, source, control, reader, health, plans, pending, jobs, keeping, notices, reloads, at })
 }
 
-fn control(files: &[(&str, &str)]) -> TestControl {
+pub(super) fn control(files: &[(&str, &str)]) -> TestControl {
     start(directory(files)).unwrap_or_else(|refused| panic!("{refused}"))
 }
 
 impl TestControl {
     /// The diagnostics that were reported last, as the log has them.
-    fn diagnostics(&self) -> String {
+    pub(super) fn diagnostics(&self) -> String {
         self.control.last_diagnostics.render(Style::Plain)
     }
 
-    fn handle(&mut self, event: Event) {
+    pub(super) fn handle(&mut self, event: Event) {
         let at = self.at;
         assert_eq!(self.control.handle([event], &|| at), Flow::Continue);
     }
 
     /// As if it were killed, and started again so many seconds later.
-    fn killed_and_restarted_after(self, seconds: u64) -> TestControl {
+    pub(super) fn killed_and_restarted_after(self, seconds: u64) -> TestControl {
         let TestControl { directory, control, keeping, at, .. } = self;
         drop(control);
         keeping.finish(Duration::from_secs(30));
@@ -174,27 +174,43 @@ impl TestControl {
         }));
     }
 
-    fn write(&self, name: &str, text: &str) {
+    pub(super) fn write(&self, name: &str, text: &str) {
         fs::write(self.directory.path().join("zones").join(name), text).unwrap();
     }
 
-    /// Does the loads that were asked for, as the loader would.
-    fn do_loads(&mut self) -> usize {
-        let mut done = 0;
-        while let Ok(request) = self.loads.try_recv() {
-            let outcome = load(&self.source, &FileSources::default(), request, LoadPhase::Reload);
-            self.handle(Event::Compiled(outcome));
-            done += 1;
+    /// Does the jobs that were asked for, as the loader would. Returns how many were loads.
+    pub(super) fn do_loads(&mut self) -> usize {
+        let mut loads = 0;
+        while let Ok(job) = self.jobs.try_recv() {
+            match job {
+                Job::Load(request) => {
+                    let outcome = load(&self.source, &FileSources::default(), request, LoadPhase::Reload);
+                    self.handle(Event::Compiled(outcome));
+                    loads += 1;
+                }
+                Job::Commit(request) => {
+                    let outcome = commit(&self.source, &FileSources::default(), *request);
+                    self.handle(Event::Committed(Box::new(outcome)));
+                }
+                Job::Keep(base) => base.keep_sources().unwrap(),
+            }
         }
-        done
+        loads
     }
 
-    fn reload(&mut self) {
+    fn next_load(&mut self) -> LoadRequest {
+        match self.jobs.try_recv() {
+            Ok(Job::Load(request)) => request,
+            _ => panic!("no load was asked for"),
+        }
+    }
+
+    pub(super) fn reload(&mut self) {
         self.handle(Event::Reload(Trigger::Edited));
         assert_eq!(self.do_loads(), 1);
     }
 
-    fn ask(&self, name: &str) -> Vec<String> {
+    pub(super) fn ask(&self, name: &str) -> Vec<String> {
         let mut question = QueryName::default();
         question.set(&Name::parse(name).unwrap());
         self.ask_with(&question, &mut Dice::seeded(1))
@@ -208,7 +224,7 @@ impl TestControl {
         records.map(|data| Ipv4Addr::from(<[u8; 4]>::try_from(data.bytes).unwrap()).to_string()).collect()
     }
 
-    fn zone_id(&self, name: &str) -> HostedZoneId {
+    pub(super) fn zone_id(&self, name: &str) -> HostedZoneId {
         let name = Name::parse(name).unwrap();
         self.reader.load().catalog().zones().find(|zone| *zone.name() == name).unwrap().id().clone()
     }
@@ -721,10 +737,10 @@ fn a_stray_copy_refuses_no_start_and_the_file_that_was_there_first_can_be_edited
 fn edits_during_a_load_are_loaded_after_it() {
     let mut control = control(&[("other.test.toml", OTHER)]);
     control.handle(Event::Reload(Trigger::Edited));
-    let first = control.loads.try_recv().unwrap();
+    let first = control.next_load();
     control.handle(Event::Reload(Trigger::Edited));
     control.handle(Event::Reload(Trigger::Asked));
-    assert!(control.loads.try_recv().is_err(), "one load at a time");
+    assert!(control.jobs.try_recv().is_err(), "one load at a time");
     let outcome = load(&control.source, &FileSources::default(), first, LoadPhase::Reload);
     control.write("other.test.toml", &OTHER.replace("192.0.2.80", "192.0.2.82"));
     control.handle(Event::Compiled(outcome));
@@ -742,7 +758,7 @@ fn a_reload_that_was_asked_for_is_over_when_nothing_is_being_loaded_any_more() {
     assert_eq!(counts(), (0, 0));
     control.handle(Event::Reload(Trigger::Edited));
     control.handle(Event::Reload(Trigger::Asked));
-    let edit = control.loads.try_recv().unwrap();
+    let edit = control.next_load();
     control.write("other.test.toml", "name = 1");
     // What was asked for comes after the edit's load, which is of before.
     control.handle(Event::Compiled(load(&control.source, &FileSources::default(), edit, LoadPhase::Reload)));
@@ -758,7 +774,7 @@ fn a_reload_that_was_asked_for_is_over_when_nothing_is_being_loaded_any_more() {
 fn a_stale_load_is_dropped() {
     let mut control = control(&[("other.test.toml", OTHER)]);
     control.handle(Event::Reload(Trigger::Edited));
-    let request = control.loads.try_recv().unwrap();
+    let request = control.next_load();
     control.write("other.test.toml", &OTHER.replace("192.0.2.80", "192.0.2.83"));
     let outcome = load(&control.source, &FileSources::default(), request, LoadPhase::Reload);
     control.handle(Event::Compiled(LoadOutcome { generation: outcome.generation + 7, ..outcome }));
@@ -772,7 +788,8 @@ fn settings_change_live_where_they_can_and_ask_for_a_restart_where_not() {
         SETTINGS.replace("5300", "5301") + "\n[[vpc]]\nid = 'vpc-1'\nregion = 'eu-central-1'\ncidrs = ['10.0.0.0/8']\n";
     fs::write(control.directory.path().join("fiftythree.toml"), edited).unwrap();
     control.handle(Event::Reload(Trigger::Asked));
-    let outcome = load(&control.source, &FileSources::default(), control.loads.try_recv().unwrap(), LoadPhase::Reload);
+    let request = control.next_load();
+    let outcome = load(&control.source, &FileSources::default(), request, LoadPhase::Reload);
     let Ok(loaded) = &outcome.result else { panic!("refused") };
     assert_eq!(loaded.summary.needs_restart, ["dns.listen"]);
     assert_eq!(loaded.base.settings.vpcs.len(), 1);

@@ -12,8 +12,8 @@ use crate::admin::{AdminState, Changes, Readiness};
 use crate::config::Settings;
 use crate::control::{Event, EventLog, HealthReader, LastLoad, Observed, Outputs, Reloads};
 use crate::health::{Latency, MetricPlan, ProbePlan};
-use crate::load::queue::{self, LoadInputs};
-use crate::load::{LoadRequest, LoadedConfig, Trigger};
+use crate::load::queue::{self, Job, LoadInputs};
+use crate::load::{LoadedConfig, Trigger};
 use crate::model::{EndpointProtocol, HealthCheck, HealthCheckKind};
 use crate::probe::{self, Authorities, Evaluator, Prober, ProberSettings};
 use crate::query_logging::QueryLogging;
@@ -43,7 +43,7 @@ pub(super) struct Wiring {
     plans: watch::Receiver<Arc<[ProbePlan]>>,
     metrics: watch::Receiver<Arc<[MetricPlan]>>,
     pending: watch::Receiver<usize>,
-    loads: Option<mpsc::UnboundedReceiver<LoadRequest>>,
+    jobs: Option<mpsc::UnboundedReceiver<Job>>,
     base: watch::Receiver<LoadedConfig>,
     reloads: watch::Receiver<Reloads>,
     feed: EventLog,
@@ -64,7 +64,7 @@ impl Wiring {
         let (plans_in, plans) = watch::channel(Arc::from([]));
         let (metrics_in, metrics) = watch::channel(Arc::from([]));
         let (pending_in, pending) = watch::channel(0);
-        let (loads_in, loads) = mpsc::unbounded_channel();
+        let (jobs_in, jobs) = mpsc::unbounded_channel();
         let (base_in, base) = watch::channel(base.clone());
         let mut tasks = JoinSet::new();
         tasks.spawn(reload_on_hangup(hangups, events.clone()));
@@ -77,7 +77,7 @@ impl Wiring {
             plans: plans_in,
             metrics: metrics_in,
             pending: pending_in,
-            loads: loads_in,
+            jobs: jobs_in,
             base: base_in,
             state_writer,
             notices,
@@ -85,9 +85,9 @@ impl Wiring {
             event_log: feed.clone(),
             last_load: last_load_in,
         };
-        let (inbox, loads) = (Some(inbox), Some(loads));
+        let (inbox, jobs) = (Some(inbox), Some(jobs));
         let wiring =
-            Wiring { source, events, inbox, plans, metrics, pending, loads, base, reloads, feed, last_load, tasks };
+            Wiring { source, events, inbox, plans, metrics, pending, jobs, base, reloads, feed, last_load, tasks };
         (outputs, wiring)
     }
 
@@ -142,9 +142,9 @@ impl Wiring {
     }
 
     fn start_loader(&mut self, writers: Writers) {
-        let requests = self.loads.take().expect("the loader is started once");
+        let jobs = self.jobs.take().expect("the loader is started once");
         let (inputs, base) = (LoadInputs::files(self.source.clone(), writers), self.base.borrow().clone());
-        self.tasks.spawn(queue::run(inputs, base, requests, self.events.clone()));
+        self.tasks.spawn(queue::run(inputs, base, jobs, self.events.clone()));
     }
 
     fn start_watcher(&mut self, targets: Targets, writers: Writers) -> anyhow::Result<()> {

@@ -2,7 +2,7 @@
 //! show them in their own form.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::config::{self, LocatedDiagnostic, Style};
 
@@ -33,6 +33,13 @@ impl LoadDiagnostics {
     /// The number of errors.
     pub(crate) fn errors(&self) -> usize {
         self.iter().filter(|diagnostic| diagnostic.is_error()).count()
+    }
+
+    /// The first error in a file, as `path:line:column: message`.
+    pub(crate) fn first_error_in(&self, path: &Path) -> Option<String> {
+        let error = self.files.get(path)?.iter().find(|diagnostic| diagnostic.is_error())?;
+        let place = [error.line, error.column].into_iter().flatten().map(|number| format!(":{number}"));
+        Some(format!("{}{}: {}", path.display(), place.collect::<String>(), error.message))
     }
 
     /// Whether there is none.

@@ -6,12 +6,14 @@ use std::sync::Arc;
 use crate::config::{Settings, SharedDefinitions, SourceFile, TextOrigin};
 use crate::geo::GeoLookup;
 use crate::health::CheckSlot;
-use crate::model::{HealthCheck, HealthCheckId, HostedZone, HostedZoneId, Name, VpcId};
+use crate::model::{CidrCollection, HealthCheck, HealthCheckId, HostedZone, HostedZoneId, Name, VpcId};
+use crate::objects::ZoneSummary;
 use crate::policy::CidrTables;
 use crate::stats::Meters;
 use crate::store::{NotKept, SourceCache, Stamp};
 
 use super::loaded_file::{LoadedFile, LoadedZone, served};
+use super::models::Models;
 use super::{RecordsByCheck, Unavailable};
 
 /// The configuration in force, as far as the next load needs it. Cheap to clone.
@@ -37,6 +39,7 @@ pub(crate) struct LoadedConfig {
     pub(super) tables: CidrTables,
     pub(super) records_by_check: Arc<RecordsByCheck>,
     pub(super) source_cache: Arc<SourceCache>,
+    pub(super) models: Arc<Models>,
     pub(super) state: ConfigState,
 }
 
@@ -102,6 +105,7 @@ impl LoadedConfig {
     fn with_cache(settings: Settings, source_cache: SourceCache) -> LoadedConfig {
         LoadedConfig {
             source_cache: Arc::new(source_cache),
+            models: Arc::default(),
             settings: Arc::new(settings),
             geo_lookup: Arc::default(),
             checks: Arc::default(),
@@ -116,8 +120,8 @@ impl LoadedConfig {
         }
     }
 
-    /// The records of a zone as they are served. They are not kept in memory because queries do not
-    /// need them: this reads the source from disk and parses it, in time proportional to its size.
+    /// The records of a zone as they are served. Only some are kept in memory, because queries do not
+    /// need them: this may read the source from disk and parse it, in time proportional to its size.
     /// Do not call it from the query path or the control loop.
     pub(crate) fn zone_model(&self, id: &HostedZoneId) -> Result<Arc<HostedZone>, NoModel> {
         let file = self.files.iter().find(|file| file.id() == Some(id)).ok_or_else(|| NoModel::Unknown(id.clone()))?;
@@ -133,17 +137,45 @@ impl LoadedConfig {
         if file.is_unavailable() {
             return Err(NoModel::Unavailable(Unavailable::of(file)));
         }
+        if let Some(zone) = self.models.of(file.print) {
+            return Ok(zone);
+        }
         let lost = |why: String| NoModel::Lost { file: file.path.clone(), why };
         let source = self.source_of(file).map_err(lost)?;
         let reading = self.common.zone(&source, TextOrigin::LastGood, &self.settings);
         let zone = reading.and_then(|reading| reading.zone).filter(|zone| zone.id == *id);
-        zone.map(Arc::new).ok_or_else(|| lost("it cannot be parsed any more".to_owned()))
+        let zone = zone.map(Arc::new).ok_or_else(|| lost("it cannot be parsed any more".to_owned()))?;
+        self.models.keep(&source.text, &zone);
+        Ok(zone)
     }
 
     /// Makes the served sources durable. This takes a while if there are many. Sources that are not
     /// durable yet, or cannot be written, stay in memory.
     pub(crate) fn keep_sources(&self) -> Result<(), NotKept> {
         self.source_cache.keep(&self.settings.zones.directory, &served(&self.files))
+    }
+
+    /// All zones that are served, as the API lists them.
+    pub(crate) fn zone_summaries(&self) -> impl Iterator<Item = ZoneSummary> {
+        self.zones().map(|zone| ZoneSummary {
+            id: zone.compiled.id().clone(),
+            name: zone.compiled.name().clone(),
+            comment: zone.comment.clone(),
+            vpcs: zone.vpcs.clone(),
+            caller_reference: zone.caller_reference.clone(),
+            tags: zone.tags.clone(),
+            record_sets: zone.records,
+        })
+    }
+
+    /// The number of all record sets.
+    pub(crate) fn record_sets(&self) -> usize {
+        self.zones().map(|zone| zone.records).sum()
+    }
+
+    /// All CIDR collections.
+    pub(crate) fn cidr_collections(&self) -> &[CidrCollection] {
+        &self.common.cidr_collections
     }
 
     /// All zones that are served, without their records.

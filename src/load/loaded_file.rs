@@ -7,7 +7,9 @@ use std::sync::Arc;
 use crate::background;
 use crate::config::{self, LocatedDiagnostic, ServedFile, Settings, SharedDefinitions, SourceFile, TextOrigin};
 use crate::health::CheckSlot;
-use crate::model::{HealthCheckId, HostedZone, HostedZoneId, Name, RecordType, RoutingPolicy, VpcId, ZoneIdentity};
+use crate::model::{
+    HealthCheckId, HostedZone, HostedZoneId, Name, RecordType, RoutingPolicy, Tags, VpcId, ZoneIdentity,
+};
 use crate::policy::CidrTables;
 use crate::stats::Meters;
 use crate::store::{Stamp, TextPrint};
@@ -44,6 +46,10 @@ pub(super) struct LoadedZone {
     pub(super) vpcs: Vec<VpcId>,
     /// The `comment` of the zone.
     pub(super) comment: Option<String>,
+    /// The `caller_reference` of the zone.
+    pub(super) caller_reference: Option<String>,
+    /// The `tags` of the zone.
+    pub(super) tags: Tags,
     /// The number of its record sets.
     pub(super) records: usize,
     /// Whether it refers to health checks or CIDR collections.
@@ -136,6 +142,8 @@ impl ZoneCompiler<'_> {
             compiled,
             vpcs: zone.vpcs.clone(),
             comment: zone.comment.clone(),
+            caller_reference: zone.caller_reference.clone(),
+            tags: zone.tags.clone(),
             records: zone.record_sets.len(),
             refers: zone
                 .record_sets
@@ -155,6 +163,8 @@ impl LoadedFile {
             compiled: Arc::new(Zone::unavailable(zone)),
             vpcs: zone.vpcs.clone(),
             comment: None,
+            caller_reference: None,
+            tags: Tags::new(),
             records: 0,
             refers: false,
             records_by_check: Vec::new(),

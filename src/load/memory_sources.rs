@@ -1,11 +1,12 @@
 //! Sources in memory, for tests.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::config::SourceFile;
-use crate::store::{Contents, Stamp, WriteState};
+use crate::store::{Contents, ReplaceError, Stamp, WriteState};
 
 use super::Sources;
 
@@ -41,7 +42,7 @@ impl MemorySources {
         files.insert(path.into(), File { bytes: text.as_ref().to_vec(), version, state, reads: 0 });
     }
 
-    pub(crate) fn remove(&self, path: &str) {
+    pub(crate) fn delete(&self, path: &str) {
         self.files().remove(Path::new(path));
     }
 
@@ -90,5 +91,30 @@ impl Sources for MemorySources {
 
     fn bytes(&self, path: &Path, _: u64) -> Result<Vec<u8>, String> {
         self.files().get(path).map(|file| file.bytes.clone()).ok_or_else(|| "there is no such file".to_owned())
+    }
+
+    fn replace(&self, path: &Path, read: &str, text: &str) -> Result<(), ReplaceError> {
+        let mut files = self.files();
+        let file = files.get_mut(path).filter(|file| file.bytes == read.as_bytes()).ok_or(ReplaceError::Changed)?;
+        (file.bytes, file.version) = (text.as_bytes().to_vec(), file.version + 1);
+        Ok(())
+    }
+
+    fn create(&self, path: &Path, text: &str) -> Result<(), ReplaceError> {
+        match self.files().entry(path.into()) {
+            Entry::Occupied(_) => Err(ReplaceError::Changed),
+            Entry::Vacant(entry) => {
+                let (bytes, state) = (text.as_bytes().to_vec(), WriteState::Finished);
+                entry.insert(File { bytes, version: 1, state, reads: 0 });
+                Ok(())
+            }
+        }
+    }
+
+    fn remove(&self, path: &Path, read: &str) -> Result<(), ReplaceError> {
+        let mut files = self.files();
+        files.get(path).filter(|file| file.bytes == read.as_bytes()).ok_or(ReplaceError::Changed)?;
+        files.remove(path);
+        Ok(())
     }
 }

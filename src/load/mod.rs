@@ -11,8 +11,8 @@
 //! ([`mod@with_fallback`]). This takes time in proportion to their total size and finds every error.
 
 mod answer_counters;
-mod change;
 mod changes;
+mod commit;
 mod deferred;
 mod diagnostics;
 mod durable;
@@ -22,12 +22,15 @@ mod loaded_config;
 mod loaded_file;
 #[cfg(test)]
 pub(crate) mod memory_sources;
+mod models;
 mod offline;
 mod outcome;
 mod parallel;
+mod prepare;
 pub(crate) mod queue;
 mod records_by_check;
 mod settings;
+mod snapshot;
 mod sources;
 #[cfg(test)]
 mod tests;
@@ -48,6 +51,9 @@ use crate::store::{MemoryRoom, SettingsSource};
 use crate::world::{Catalog, ServedZone};
 
 pub(crate) use crate::config::LocatedDiagnostic;
+#[cfg(test)]
+pub(crate) use commit::commit;
+pub(crate) use commit::{CommitOutcome, CommitRequest};
 pub(crate) use deferred::Deferred;
 pub(crate) use diagnostics::LoadDiagnostics;
 pub(crate) use geo_databases::read_database;
@@ -265,26 +271,13 @@ impl Load<'_> {
         background::yield_point();
         let (base, settings) = (self.base, self.settings);
         let state_warning = durable::keep(base, &settings.zones.directory, &zones.files, self.phase);
-        let checks = &zones.common.health_checks;
-        let after = LoadedConfig {
-            geo_lookup: located.lookup,
-            checks: if *base.checks == **checks { Arc::clone(&base.checks) } else { checks.clone().into() },
-            sentinels,
-            meters: Arc::clone(&base.meters),
-            databases: located.databases,
-            records_by_check: records_by_check(base, &zones.files),
-            files: zones.files.into(),
-            common: zones.common,
-            tables: zones.tables,
-            source_cache: Arc::clone(&base.source_cache),
-            state: zones.state,
-            settings: Arc::new(settings.clone()),
-        };
+        let (frozen, left_out) = (zones.frozen.clone(), zones.left_out.clone());
+        let after = self.config_with(zones, sentinels, located);
         let summary = Summary {
             errors: findings.diagnostics.errors(),
             diagnostics: Arc::new(findings.diagnostics),
-            frozen: zones.frozen,
-            left_out: zones.left_out,
+            frozen,
+            left_out,
             deferred: findings.deferred,
             unavailable: unavailable::listed(&after.files),
             changes: changes::changes(base, &after),
@@ -299,6 +292,26 @@ impl Load<'_> {
             records_by_check: Arc::clone(&after.records_by_check),
             base: after,
             summary,
+        }
+    }
+
+    /// The configuration with these zones.
+    fn config_with(&self, zones: CompiledZones, sentinels: Arc<[HealthCheckId]>, located: Located) -> LoadedConfig {
+        let (base, checks) = (self.base, &zones.common.health_checks);
+        LoadedConfig {
+            geo_lookup: located.lookup,
+            checks: if *base.checks == **checks { Arc::clone(&base.checks) } else { checks.clone().into() },
+            sentinels,
+            meters: Arc::clone(&base.meters),
+            databases: located.databases,
+            records_by_check: records_by_check(base, &zones.files),
+            files: zones.files.into(),
+            common: zones.common,
+            tables: zones.tables,
+            source_cache: Arc::clone(&base.source_cache),
+            models: Arc::clone(&base.models),
+            state: zones.state,
+            settings: Arc::new(self.settings.clone()),
         }
     }
 }

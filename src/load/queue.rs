@@ -1,5 +1,5 @@
-//! The queue of loads: they run one after the other, each on its own thread. A load that waits for
-//! a file system that does not respond is given up.
+//! The queue of loads and commits: they run one after the other, each on its own thread. A load that
+//! waits for a file system that does not respond is given up.
 //!
 //! The next load runs on another thread and treats the file as unreadable until the file system
 //! responds. When it does, the abandoned thread requests a load.
@@ -13,8 +13,10 @@ use crate::background;
 use crate::config::{LoadPhase, Settings};
 use crate::files::UNRESPONSIVE_AFTER;
 use crate::health::Slots;
+use crate::objects::CommitError;
 use crate::store::{Fingerprint, SettingsSource, Writers};
 
+use super::commit::{CommitOutcome, CommitRequest, commit};
 use super::thread::{Ended, on_a_thread};
 use super::{FileSources, LoadOutcome, LoadRequest, Loaded, LoadedConfig, Refused, Sources, Trigger, load};
 
@@ -22,10 +24,22 @@ use super::{FileSources, LoadOutcome, LoadRequest, Loaded, LoadedConfig, Refused
 /// seconds even on a busy machine.
 const YIELD_BUDGET: Duration = Duration::from_millis(100);
 
+/// What the queue does.
+pub(crate) enum Job {
+    /// A load.
+    Load(LoadRequest),
+    /// A change of an object.
+    Commit(Box<CommitRequest>),
+    /// Makes the sources that are served durable.
+    Keep(LoadedConfig),
+}
+
 /// What the queue reports.
 pub(crate) enum LoadEvent {
     /// A load ended.
     Ended(LoadOutcome),
+    /// A commit ended.
+    Committed(Box<CommitOutcome>),
     /// A file system responds again: what it holds should be loaded.
     Responsive,
 }
@@ -80,21 +94,40 @@ pub(crate) async fn first_load(source: &SettingsSource, settings: &Settings) -> 
     }
 }
 
-/// Runs loads until `requests` is closed or the task is stopped; a load in progress is then abandoned.
-/// First, it makes the sources of `base` durable. Reports to `events`.
+/// Does jobs until `jobs` is closed or the task is stopped; a job in progress is then abandoned. First,
+/// it makes the sources of `base` durable. Reports to `events`.
 pub(crate) async fn run<E: From<LoadEvent> + Send + 'static>(
     inputs: LoadInputs,
     base: LoadedConfig,
-    mut requests: mpsc::UnboundedReceiver<LoadRequest>,
+    mut jobs: mpsc::UnboundedReceiver<Job>,
     events: mpsc::Sender<E>,
 ) {
     keep_sources(base).await;
-    while let Some(request) = requests.recv().await {
-        let outcome = run_one(&inputs, request, events.clone()).await;
-        if events.send(LoadEvent::Ended(outcome).into()).await.is_err() {
+    while let Some(job) = jobs.recv().await {
+        let event = match job {
+            Job::Load(request) => LoadEvent::Ended(run_one(&inputs, request, events.clone()).await),
+            Job::Commit(request) => LoadEvent::Committed(Box::new(commit_one(&inputs, *request).await)),
+            Job::Keep(base) => {
+                keep_sources(base).await;
+                continue;
+            }
+        };
+        if events.send(event.into()).await.is_err() {
             return;
         }
     }
+}
+
+async fn commit_one(inputs: &LoadInputs, request: CommitRequest) -> CommitOutcome {
+    let generation = request.generation;
+    let (settings, sources) = (Arc::clone(&inputs.settings), Arc::clone(&inputs.requested));
+    // If this is given up and the disk responds later, the watcher sees the file.
+    let why = match on_a_thread(move || commit(&settings, &*sources, request), UNRESPONSIVE_AFTER, || {}).await {
+        Ended::Done(outcome) => return outcome,
+        Ended::GivenUp(unresponsive) => format!("{unresponsive}; the change may be made later"),
+        Ended::Failed(why) => why,
+    };
+    CommitOutcome { generation, loaded: None, result: Err(CommitError::Unavailable(why)) }
 }
 
 async fn run_one<E: From<LoadEvent> + Send + 'static>(

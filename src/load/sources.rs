@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::background;
 use crate::config::{Diagnostic, SourceFile};
 use crate::files;
-use crate::store::{self, Contents, MemoryRoom, Stamp, WriteState, Writers};
+use crate::store::{self, Contents, MemoryRoom, ReplaceError, Stamp, WriteState, Writers};
 
 /// The settings, zone files and geo databases, each by its path. Whether a file changed is seen by
 /// its stamp.
@@ -26,6 +26,15 @@ pub(crate) trait Sources: Send + Sync {
 
     /// Reads a geo database.
     fn bytes(&self, path: &Path, at_most: u64) -> Result<Vec<u8>, String>;
+
+    /// Replaces a zone file that has the text `read`, durably.
+    fn replace(&self, path: &Path, read: &str, text: &str) -> Result<(), ReplaceError>;
+
+    /// Creates a zone file durably.
+    fn create(&self, path: &Path, text: &str) -> Result<(), ReplaceError>;
+
+    /// Removes a zone file that has the text `read`, durably.
+    fn remove(&self, path: &Path, read: &str) -> Result<(), ReplaceError>;
 }
 
 /// Sources on disk.
@@ -83,6 +92,18 @@ impl Sources for FileSources {
 
     fn bytes(&self, path: &Path, at_most: u64) -> Result<Vec<u8>, String> {
         files::read(path, at_most).map_err(|error| format!("the file cannot be read: {error}"))
+    }
+
+    fn replace(&self, path: &Path, read: &str, text: &str) -> Result<(), ReplaceError> {
+        store::replace_file(path, read, text)
+    }
+
+    fn create(&self, path: &Path, text: &str) -> Result<(), ReplaceError> {
+        store::create_file(path, text)
+    }
+
+    fn remove(&self, path: &Path, read: &str) -> Result<(), ReplaceError> {
+        store::retire_file(path, read)
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use super::memory_sources::MemorySources;
-use super::queue::{LoadEvent, LoadInputs, run};
+use super::queue::{Job, LoadEvent, LoadInputs, run};
 use super::*;
 use crate::config::{Severity, Style};
 use crate::health::Slots;
@@ -67,7 +67,7 @@ fn only_what_changed_is_read() {
     let summary = server.reload();
     assert_eq!(summary.changes, ["three.test. added", "two.test. removed"]);
     assert_eq!((server.sources.reads("zones/one.toml"), server.sources.reads("zones/two.toml")), (1, 1));
-    server.sources.remove("zones/two.toml");
+    server.sources.delete("zones/two.toml");
     assert_eq!(server.reload().changes, ["three.test. removed"]);
 }
 
@@ -201,7 +201,7 @@ async fn a_queue_loads_in_order_and_can_be_stopped() {
     let (events, mut outcomes) = mpsc::channel::<LoadEvent>(8);
     let queue = tokio::spawn(run(inputs, base.clone(), inbox, events));
     for generation in [1, 2] {
-        assert!(requests.send(LoadRequest { generation, ..request(base.clone()) }).is_ok());
+        assert!(requests.send(Job::Load(LoadRequest { generation, ..request(base.clone()) })).is_ok());
     }
     for expected in [1, 2] {
         let event = tokio::time::timeout(Duration::from_secs(60), outcomes.recv()).await.unwrap();
@@ -211,5 +211,5 @@ async fn a_queue_loads_in_order_and_can_be_stopped() {
     }
     queue.abort();
     assert!(queue.await.unwrap_err().is_cancelled());
-    assert!(requests.send(request(base)).is_err(), "nothing receives requests any more");
+    assert!(requests.send(Job::Load(request(base))).is_err(), "nothing receives requests any more");
 }

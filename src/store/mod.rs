@@ -31,7 +31,7 @@ pub(crate) use made_token::{made_token_path, read_made_token, write_made_token};
 pub(crate) use memory_room::MemoryRoom;
 pub(crate) use private::tighten;
 pub(crate) use read::{Contents, read_text};
-pub(crate) use replace::{ReplaceError, replace_file};
+pub(crate) use replace::{ReplaceError, create_file, replace_file, retire_file};
 pub(crate) use settings::{Overrides, SettingsReading, SettingsSource};
 pub(crate) use source_cache::{SourceCache, TextPrint};
 pub(crate) use state_lock::StateLock;

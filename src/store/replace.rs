@@ -1,4 +1,5 @@
-//! Replaces a zone file durably, and only if it still has the text that was read.
+//! Replaces, creates and removes zone files durably, and only if they still have the text that was
+//! read.
 //!
 //! The new text is written and synced next to the file; then both names are exchanged. What comes
 //! out is compared with what was read: if somebody saved in between, the names are exchanged back.
@@ -11,10 +12,14 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// How often the names are exchanged while others save the file again and again. Each exchange takes
 /// microseconds, so one more save in between is rare already.
 const EXCHANGES: usize = 16;
+
+/// The directory of removed zone files, next to the others. No zone is loaded from it.
+const DELETED: &str = ".deleted";
 
 /// Why a file is not replaced.
 #[derive(Debug, thiserror::Error)]
@@ -55,6 +60,58 @@ impl Disk for SystemDisk {}
 pub(crate) fn replace_file(path: &Path, read: &str, text: &str) -> Result<(), ReplaceError> {
     let path = fs::canonicalize(path).map_err(ReplaceError::NotWritten)?;
     replace_on(&SystemDisk, &path, read, text)
+}
+
+/// Creates a file with this text; its directory is created too. If there is a file already, it stays
+/// and the error is [`ReplaceError::Changed`].
+pub(crate) fn create_file(path: &Path, text: &str) -> Result<(), ReplaceError> {
+    create_on(&SystemDisk, path, text)
+}
+
+/// Moves a file whose text must be `read` to the directory `.deleted` next to it.
+pub(crate) fn retire_file(path: &Path, read: &str) -> Result<(), ReplaceError> {
+    let path = fs::canonicalize(path).map_err(ReplaceError::NotWritten)?;
+    retire_on(&SystemDisk, &path, read)
+}
+
+fn create_on(disk: &dyn Disk, path: &Path, text: &str) -> Result<(), ReplaceError> {
+    let directory = directory_of(path);
+    fs::create_dir_all(directory).map_err(ReplaceError::NotWritten)?;
+    let beside = Beside::of(path);
+    let written = write_new(disk, &beside.0, text).and_then(|()| name_without_replacing(&beside.0, path));
+    match written {
+        Ok(()) => {}
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Err(ReplaceError::Changed),
+        Err(error) => return Err(ReplaceError::NotWritten(error)),
+    }
+    disk.sync_directory(directory).map_err(|error| match fs::remove_file(path) {
+        Ok(()) => ReplaceError::NotWritten(error),
+        Err(error) => ReplaceError::NotRestored(error),
+    })
+}
+
+fn retire_on(disk: &dyn Disk, path: &Path, read: &str) -> Result<(), ReplaceError> {
+    let deleted = directory_of(path).join(DELETED);
+    fs::create_dir_all(&deleted).map_err(ReplaceError::NotWritten)?;
+    let seconds = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{seconds}-{}", std::process::id()));
+    let retired = deleted.join(name);
+    if fs::read(path).map_err(ReplaceError::NotWritten)? != read.as_bytes() {
+        return Err(ReplaceError::Changed);
+    }
+    fs::rename(path, &retired).map_err(ReplaceError::NotWritten)?;
+    // What somebody saved after the check goes back, unless they saved again.
+    let back = |error: ReplaceError| match name_without_replacing(&retired, path) {
+        Ok(()) => error,
+        Err(error) => ReplaceError::NotRestored(error),
+    };
+    match fs::read(&retired) {
+        Ok(bytes) if bytes == read.as_bytes() => {}
+        _ => return Err(back(ReplaceError::Changed)),
+    }
+    let synced = disk.sync_directory(&deleted).and_then(|()| disk.sync_directory(directory_of(path)));
+    synced.map_err(|error| back(ReplaceError::NotWritten(error)))
 }
 
 fn replace_on(disk: &dyn Disk, path: &Path, read: &str, text: &str) -> Result<(), ReplaceError> {
@@ -169,6 +226,29 @@ fn write(disk: &dyn Disk, path: &Path, text: &str, like: &Path) -> io::Result<()
     // Only now, so that nobody reads it who may not read the file.
     file.write_all(text.as_bytes())?;
     disk.sync_file(&file)
+}
+
+/// Writes and syncs a new file with the usual permissions.
+fn write_new(disk: &dyn Disk, path: &Path, text: &str) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create_new(true).open(path)?;
+    file.write_all(text.as_bytes())?;
+    disk.sync_file(&file)
+}
+
+/// Moves a file to a name that no other file has.
+fn name_without_replacing(from: &Path, to: &Path) -> io::Result<()> {
+    match fs::hard_link(from, to) {
+        Ok(()) => fs::remove_file(from),
+        // File systems without hard links. What is saved after the check and before this is lost.
+        Err(error) if is_unsupported(&error) => {
+            if to.try_exists()? {
+                Err(io::ErrorKind::AlreadyExists.into())
+            } else {
+                fs::rename(from, to)
+            }
+        }
+        Err(error) => Err(error),
+    }
 }
 
 #[cfg(unix)]
@@ -337,6 +417,41 @@ mod tests {
             assert!(matches!(replaced, Err(ReplaceError::NotWritten(_))), "{replaced:?}");
             assert_eq!(text(&path), "old");
         }
+    }
+
+    #[test]
+    fn a_new_file_takes_no_place_of_another() {
+        let (directory, path) = zone();
+        assert!(matches!(create_file(&path, "new"), Err(ReplaceError::Changed)));
+        assert_eq!(text(&path), "old");
+        let new = directory.path().join("more/new.test.toml");
+        create_file(&new, "new").unwrap();
+        assert_eq!(text(&new), "new");
+    }
+
+    #[test]
+    fn a_removed_file_is_kept_aside_and_others_are_not_removed() {
+        let (directory, path) = zone();
+        assert!(matches!(retire_file(&path, "older"), Err(ReplaceError::Changed)));
+        retire_file(&path, "old").unwrap();
+        assert!(!path.exists());
+        let kept: Vec<PathBuf> =
+            fs::read_dir(directory.path().join(DELETED)).unwrap().map(|entry| entry.unwrap().path()).collect();
+        assert_eq!(kept.iter().map(|path| fs::read_to_string(path).unwrap()).collect::<Vec<_>>(), ["old"]);
+    }
+
+    #[test]
+    fn a_failing_disk_creates_and_removes_nothing() {
+        let disk = || Broken { directory: true, ..Broken::default() };
+        let (directory, path) = zone();
+        assert!(matches!(retire_on(&disk(), &path, "old"), Err(ReplaceError::NotWritten(_))));
+        assert_eq!(fs::read_to_string(&path).unwrap(), "old");
+        let new = directory.path().join("new.test.toml");
+        assert!(matches!(create_on(&disk(), &new, "new"), Err(ReplaceError::NotWritten(_))));
+        assert!(!new.exists());
+        let disk = Broken { file: true, ..Broken::default() };
+        assert!(matches!(create_on(&disk, &new, "new"), Err(ReplaceError::NotWritten(_))));
+        assert!(!new.exists());
     }
 
     #[cfg(unix)]

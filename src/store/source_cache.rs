@@ -15,7 +15,7 @@ use super::zone_index::ZoneIndex;
 use super::{LastGood, NotKept};
 
 /// Identifies a source within this process by its length and hash.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct TextPrint {
     length: usize,
     hash: u64,
@@ -24,6 +24,11 @@ pub(crate) struct TextPrint {
 impl TextPrint {
     /// The print of no source.
     pub(crate) const NONE: TextPrint = TextPrint { length: usize::MAX, hash: 0 };
+
+    /// As one number.
+    pub(crate) fn number(self) -> u128 {
+        ((self.length as u128) << 64) | u128::from(self.hash)
+    }
 
     /// The print of `text`.
     pub(crate) fn of(text: &str) -> TextPrint {
@@ -79,6 +84,11 @@ impl SourceCache {
     /// Holds sources that are about to be served.
     pub(crate) fn hold(&self, sources: impl IntoIterator<Item = SourceFile>) {
         self.unkept().extend(sources.into_iter().map(|source| (source.path.clone(), source)));
+    }
+
+    /// Releases a source that is not served after all.
+    pub(crate) fn release(&self, path: &Path) {
+        self.unkept().remove(path);
     }
 
     /// The files of `zones` that the last run served, and their zones.

@@ -9,6 +9,7 @@ mod blocks;
 mod record;
 #[cfg(test)]
 mod tests;
+mod without_zone;
 
 use std::collections::{HashMap, HashSet};
 
@@ -22,6 +23,7 @@ use crate::model::{
     ResourceRecordSet,
 };
 use blocks::{Block, Edits};
+pub use without_zone::without_zone;
 
 /// How records refer to health checks and CIDR collections: by name.
 #[derive(Debug, Default)]

@@ -41,6 +41,11 @@ pub(super) fn missing_sets(zone: &HostedZone, dns: &DnsSettings) -> Result<Vec<R
     Ok(sets)
 }
 
+/// The record sets that a zone gets besides its own. None if their names would be too long.
+pub fn default_record_sets(zone: &HostedZone, dns: &DnsSettings) -> Vec<ResourceRecordSet> {
+    missing_sets(zone, dns).unwrap_or_default()
+}
+
 /// The default name server of a zone if it has a loopback address, because the server listens on
 /// every address and none is configured. Only this machine can reach it.
 pub fn loopback_name_server(zone: &HostedZone, dns: &DnsSettings) -> Option<Name> {

@@ -23,8 +23,8 @@ use super::{Configuration, Reading, ReferenceKind, TextOrigin, ZoneSource, defau
 use crate::background;
 use crate::model::{self, Field, Violation};
 use crate::model::{
-    CidrCollection, CidrCollectionId, Content, HealthCheck, HostedZone, HostedZoneId, Name, RecordSetKey, RecordType,
-    Region, ResourceRecordSet, RoutingPolicy, VpcId, ZoneClaims, ZoneConflict, ZoneIdentity,
+    CidrCollection, CidrCollectionId, Content, HealthCheck, HealthCheckId, HostedZone, HostedZoneId, Name,
+    RecordSetKey, RecordType, Region, ResourceRecordSet, RoutingPolicy, VpcId, ZoneClaims, ZoneConflict, ZoneIdentity,
 };
 
 /// What a file defines for others, and what it refers to.
@@ -56,6 +56,16 @@ pub(in super::super) fn definitions(source: &SourceFile) -> Definitions {
     let children = draft.child_health_checks.into_iter();
     found.refers.extend(children.map(|child| (Reference::HealthCheck(child.value), child.span)));
     found
+}
+
+/// Whether a file defines the health check with this id.
+pub fn defines_health_check(source: &SourceFile, id: &HealthCheckId) -> bool {
+    definitions(source).defines.contains(&Reference::HealthCheck(id.0.clone()))
+}
+
+/// Whether a file defines the CIDR collection with this id.
+pub fn defines_cidr_collection(source: &SourceFile, id: &CidrCollectionId) -> bool {
+    definitions(source).defines.contains(&Reference::Collection(id.0.clone()))
 }
 
 /// The keys of a file's records and of its groups with settings, in the order of the file.

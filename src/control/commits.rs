@@ -1,0 +1,186 @@
+//! Changes of objects: they wait for the loader one after the other, and each is answered when it is
+//! published.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::health::Timestamp;
+use crate::load::queue::Job;
+use crate::load::{CommitOutcome, CommitRequest, LoadedConfig, Trigger, with_files};
+use crate::model::{CidrCollection, HealthCheck};
+use crate::objects::{Commit, CommitError, Committed, Object, ObjectId, ObjectStore, Revision, ZoneSummary};
+
+use super::{Control, Event};
+
+/// The receiver of the outcome of a commit.
+pub(crate) type CommitAnswer = oneshot::Sender<Result<Committed, CommitError>>;
+
+/// How many commits can wait. Further ones are refused at once.
+const WAITING: usize = 1024;
+/// How long a caller waits for the outcome.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The commits that wait, and the one in progress.
+#[derive(Default)]
+pub(super) struct Commits {
+    waiting: VecDeque<(Commit, CommitAnswer)>,
+    in_progress: Option<InProgress>,
+    /// Whether the last good copies are older than what is served.
+    is_unkept: bool,
+}
+
+struct InProgress {
+    generation: u64,
+    commit: Commit,
+    answer: CommitAnswer,
+    /// A load to begin when the commit ends.
+    load: Option<Trigger>,
+}
+
+impl Control {
+    /// Makes a change, or lets it wait.
+    pub(super) fn commit(&mut self, commit: Commit, answer: CommitAnswer) {
+        if self.commits.waiting.len() >= WAITING {
+            let why = "too many changes wait; try again later".to_owned();
+            return drop(answer.send(Err(CommitError::Unavailable(why))));
+        }
+        self.commits.waiting.push_back((commit, answer));
+        self.begin_commit();
+    }
+
+    pub(super) fn is_committing(&self) -> bool {
+        self.commits.in_progress.is_some()
+    }
+
+    /// Begins a load when the commit in progress ends.
+    pub(super) fn load_after_commit(&mut self, trigger: Trigger) {
+        if let Some(commit) = &mut self.commits.in_progress {
+            commit.load = Some(super::loads::stronger(commit.load, trigger));
+        }
+    }
+
+    /// Begins the next commit, if the loader is free.
+    pub(super) fn begin_commit(&mut self) {
+        if self.loading.is_some() || self.is_committing() {
+            return;
+        }
+        // A caller that no longer waits has been told that nothing was changed.
+        let next = std::iter::from_fn(|| self.commits.waiting.pop_front()).find(|(_, answer)| !answer.is_closed());
+        let Some((commit, answer)) = next else { return };
+        self.last_generation += 1;
+        let (generation, base, slots) = (self.last_generation, self.base.clone(), self.tracker.slots().clone());
+        let request = CommitRequest { generation, base, slots, commit: commit.clone() };
+        if self.outputs.jobs.send(Job::Commit(Box::new(request))).is_err() {
+            let why = "the loader has ended: nothing can be changed until a restart".to_owned();
+            return drop(answer.send(Err(CommitError::Unavailable(why))));
+        }
+        self.commits.in_progress = Some(InProgress { generation, commit, answer, load: None });
+    }
+
+    pub(super) fn finish_commit(&mut self, outcome: CommitOutcome, at: Timestamp) {
+        let CommitOutcome { generation, loaded, result } = outcome;
+        let Some(InProgress { commit, answer, load, .. }) =
+            self.commits.in_progress.take_if(|commit| commit.generation == generation)
+        else {
+            tracing::debug!(generation, "a stale commit result was dropped");
+            return;
+        };
+        if let Some(Ok(loaded)) = loaded.map(|outcome| outcome.result) {
+            self.apply(*loaded, Trigger::Edited, at);
+        }
+        let result = result.map(|(config, committed)| {
+            let counts = (config.base.zone_summaries().count(), config.base.record_sets(), config.base.checks.len());
+            let served = self.serve(config.base, config.catalog, config.records_by_check, at);
+            self.report_served(served, at);
+            self.commits.is_unkept = true;
+            self.outputs.last_load.send_modify(|last| {
+                let summary = Arc::make_mut(&mut last.summary);
+                (summary.zones, summary.records, summary.checks) = counts;
+            });
+            committed
+        });
+        log_commit(&commit, &result);
+        // A caller that no longer waits learns the outcome by reading.
+        let _ = answer.send(result);
+        match load {
+            Some(trigger) => self.begin_load(trigger),
+            None => self.begin_commit(),
+        }
+    }
+
+    /// Makes what was committed durable as last good copies, at most once a tick.
+    pub(super) fn keep_committed(&mut self) {
+        if std::mem::take(&mut self.commits.is_unkept) {
+            // Without a loader nothing is committed either.
+            let _ = self.outputs.jobs.send(Job::Keep(self.base.clone()));
+        }
+    }
+}
+
+fn log_commit(commit: &Commit, result: &Result<Committed, CommitError>) {
+    let Commit { id, author, .. } = commit;
+    let id = match id {
+        ObjectId::HostedZone(id) => &id.0,
+        ObjectId::HealthCheck(id) => &id.0,
+        ObjectId::CidrCollection(id) => &id.0,
+    };
+    match result {
+        Ok(_) => tracing::info!("{} of {id} by {}", author.operation, author.name),
+        Err(error) => {
+            let why = error.to_string().replace('\n', "; ");
+            tracing::info!("{} of {id} by {} was refused: {why}", author.operation, author.name);
+        }
+    }
+}
+
+/// The objects that a server serves. Reads see what is published; changes go through the control
+/// loop.
+#[derive(Clone)]
+pub(crate) struct ServedObjects {
+    /// The configuration in force.
+    pub(crate) base: watch::Receiver<LoadedConfig>,
+    /// The control loop.
+    pub(crate) events: mpsc::Sender<Event>,
+}
+
+#[async_trait]
+impl ObjectStore for ServedObjects {
+    fn zones(&self) -> Vec<ZoneSummary> {
+        self.base.borrow().zone_summaries().collect()
+    }
+
+    fn health_checks(&self) -> Arc<[HealthCheck]> {
+        Arc::clone(&self.base.borrow().checks)
+    }
+
+    fn cidr_collections(&self) -> Vec<CidrCollection> {
+        self.base.borrow().cidr_collections().to_vec()
+    }
+
+    async fn read(&self, id: &ObjectId) -> Result<(Revision, Object), CommitError> {
+        let (base, id) = (self.base.borrow().clone(), id.clone());
+        let read = move || {
+            let object = base.object(&id)?;
+            // Every object that is served has a file.
+            let revision =
+                base.revision(&id).ok_or_else(|| CommitError::Unavailable("no file defines it".to_owned()))?;
+            Ok((revision, object))
+        };
+        with_files(read).await.unwrap_or_else(|error| Err(CommitError::Unavailable(error.to_string())))
+    }
+
+    async fn commit(&self, commit: Commit) -> Result<Committed, CommitError> {
+        let (answer, outcome) = oneshot::channel();
+        let ended = || CommitError::Unavailable("the server is stopping".to_owned());
+        let commit = async {
+            self.events.send(Event::Commit(Box::new(commit), answer)).await.map_err(|_| ended())?;
+            outcome.await.map_err(|_| ended())?
+        };
+        let late = || CommitError::Unavailable("the change was not made in time; it may be made later".to_owned());
+        tokio::time::timeout(PATIENCE, commit).await.unwrap_or_else(|_| Err(late()))
+    }
+}

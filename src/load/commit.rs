@@ -1,0 +1,229 @@
+//! Makes a change on the loader's thread: writes the file and compiles what it defines.
+//!
+//! If somebody saved the file since it was loaded, it is loaded first, and the change is made to what
+//! they saved. The exchange of the files is the commit point. What is returned is published before
+//! the caller gets its answer.
+
+use std::sync::Arc;
+
+use crate::config::{LoadPhase, TextOrigin};
+use crate::health::Slots;
+use crate::objects::{self, Commit, CommitError, Committed, Object, ObjectId, Revision};
+use crate::store::{Contents, MemoryRoom, ReplaceError, SettingsSource, TextPrint};
+use crate::world::Catalog;
+
+use super::geo_databases::Located;
+use super::loaded_file::LoadedFile;
+use super::prepare::Prepared;
+use super::sources::Current;
+use super::zone_texts::{Texts, path_of};
+use super::{
+    CompiledZones, ConfigState, Load, LoadOutcome, LoadRequest, LoadedConfig, RecordsByCheck, Refused, Sources,
+    Trigger, load,
+};
+
+/// How often a change is prepared again because somebody saved the file meanwhile.
+const TRIES: usize = 100;
+
+/// A request to the loader to make a change.
+pub(crate) struct CommitRequest {
+    /// Returned with the outcome.
+    pub(crate) generation: u64,
+    /// The configuration in force.
+    pub(crate) base: LoadedConfig,
+    /// The slots of the checks in force.
+    pub(crate) slots: Slots,
+    /// The change.
+    pub(crate) commit: Commit,
+}
+
+/// The outcome of a commit.
+pub(crate) struct CommitOutcome {
+    /// The generation of the request.
+    pub(crate) generation: u64,
+    /// What a load before the commit found, because somebody had saved the file.
+    pub(crate) loaded: Option<LoadOutcome>,
+    /// What is served after the commit, and the answer.
+    pub(crate) result: Result<(Box<CommittedConfig>, Committed), CommitError>,
+}
+
+/// The configuration after a commit.
+pub(crate) struct CommittedConfig {
+    /// The base of the next load.
+    pub(crate) base: LoadedConfig,
+    /// All zones, compiled.
+    pub(crate) catalog: Arc<Catalog>,
+    /// The records that use each check.
+    pub(crate) records_by_check: Arc<RecordsByCheck>,
+}
+
+/// Makes a change.
+pub(crate) fn commit(settings: &SettingsSource, sources: &dyn Sources, request: CommitRequest) -> CommitOutcome {
+    let CommitRequest { generation, mut base, slots, commit } = request;
+    let mut loaded = None;
+    for _ in 0..TRIES {
+        if !is_current(&base, sources, &commit.id) {
+            let request =
+                LoadRequest { generation, base: base.clone(), slots: slots.clone(), trigger: Trigger::Edited };
+            let outcome = load(settings, sources, request, LoadPhase::Reload);
+            if let Ok(new) = &outcome.result {
+                base = new.base.clone();
+            }
+            let why = refused_because(&outcome, &base, sources, &commit.id);
+            loaded = Some(outcome);
+            if let Some(why) = why {
+                return CommitOutcome { generation, loaded, result: Err(CommitError::Unavailable(why)) };
+            }
+        }
+        match commit_once(sources, &base, &slots, &commit) {
+            Err(CommitOnceError::Changed) => {}
+            Err(CommitOnceError::Not(error)) => return CommitOutcome { generation, loaded, result: Err(error) },
+            Ok(done) => return CommitOutcome { generation, loaded, result: Ok(done) },
+        }
+    }
+    let why = "another program saves the file all the time; nothing is changed".to_owned();
+    CommitOutcome { generation, loaded, result: Err(CommitError::Unavailable(why)) }
+}
+
+enum CommitOnceError {
+    /// Somebody saved the file.
+    Changed,
+    Not(CommitError),
+}
+
+impl From<CommitError> for CommitOnceError {
+    fn from(error: CommitError) -> CommitOnceError {
+        CommitOnceError::Not(error)
+    }
+}
+
+fn commit_once(
+    sources: &dyn Sources,
+    base: &LoadedConfig,
+    slots: &Slots,
+    commit: &Commit,
+) -> Result<(Box<CommittedConfig>, Committed), CommitOnceError> {
+    if commit.expected.is_some_and(|expected| base.revision(&commit.id) != Some(expected)) {
+        return Err(CommitError::Conflict.into());
+    }
+    let prepared = base.prepare(&commit.id, &commit.change)?;
+    let load = Load {
+        sources,
+        settings: &base.settings,
+        base,
+        slots,
+        phase: LoadPhase::Reload,
+        room: MemoryRoom::unlimited(),
+    };
+    // Compiled before it is written: what cannot be served is not written.
+    let compiled = load.compile_prepared(&prepared)?;
+    match prepared.write(sources) {
+        Ok(()) => {}
+        Err(error) => {
+            base.hold_again(&prepared);
+            if matches!(error, ReplaceError::Changed) {
+                return Err(CommitOnceError::Changed);
+            }
+            let why = format!("{}: {error}", prepared.file.display());
+            return Err(CommitError::Unavailable(why).into());
+        }
+    }
+    let config = load.finish_commit(compiled);
+    let object = prepared.transition.after.clone();
+    if let (Some(Object::HostedZone(zone)), Some(source)) = (&object, &prepared.after) {
+        config.base.models.keep(&source.text, zone);
+    }
+    let revision = config.base.revision(&commit.id);
+    Ok((Box::new(config), Committed { revision, object }))
+}
+
+/// Whether the file of the object has the text that is served.
+fn is_current(base: &LoadedConfig, sources: &dyn Sources, id: &ObjectId) -> bool {
+    let Some(file) = base.file_of(id) else { return true };
+    match sources.text(&file.path) {
+        Ok(Contents::Text { source, .. }) => TextPrint::of(&source.text) == file.print,
+        _ => false,
+    }
+}
+
+/// Why the object cannot be changed although its file was just loaded: the file has errors.
+fn refused_because(outcome: &LoadOutcome, base: &LoadedConfig, sources: &dyn Sources, id: &ObjectId) -> Option<String> {
+    let path = &base.file_of(id)?.path;
+    if is_current(base, sources, id) {
+        return None;
+    }
+    let diagnostics = match &outcome.result {
+        Ok(loaded) => Arc::clone(&loaded.summary.diagnostics),
+        Err(refused) => refused.diagnostics(),
+    };
+    let first = diagnostics.first_error_in(path);
+    let why = first.unwrap_or_else(|| match &outcome.result {
+        Err(refused @ Refused::Unresponsive(_)) => refused.to_string(),
+        _ => format!("{}: the file is not served as it is", path.display()),
+    });
+    Some(format!("the file has to be corrected first: {why}"))
+}
+
+impl LoadedConfig {
+    /// An object.
+    pub(crate) fn object(&self, id: &ObjectId) -> Result<Object, CommitError> {
+        objects::current(self, id)
+    }
+
+    /// The revision of an object: the print of the text of its file.
+    pub(crate) fn revision(&self, id: &ObjectId) -> Option<Revision> {
+        self.file_of(id).map(|file| Revision(file.print.number()))
+    }
+
+    /// Keeps the text that is served, and not the one that was not written.
+    fn hold_again(&self, prepared: &Prepared) {
+        match &prepared.before {
+            Some(before) => self.source_cache.hold([before.clone()]),
+            None => self.source_cache.release(&prepared.file),
+        }
+    }
+
+    /// The file that defines an object.
+    fn file_of(&self, id: &ObjectId) -> Option<&Arc<LoadedFile>> {
+        match id {
+            ObjectId::HostedZone(id) => self.files.iter().find(|file| file.id() == Some(id)),
+            ObjectId::HealthCheck(_) | ObjectId::CidrCollection(_) => {
+                let path = self.defining_file(id)?.path;
+                self.file(&path)
+            }
+        }
+    }
+}
+
+impl Load<'_> {
+    /// Compiles the configuration with the prepared text; no other file is looked at.
+    fn compile_prepared(&self, prepared: &Prepared) -> Result<CompiledZones, CommitError> {
+        let texts = self.texts_with(prepared);
+        let compiled = self.compile_changed(&texts, TextOrigin::Current);
+        let mut compiled = compiled.ok_or_else(|| {
+            CommitError::Unavailable(format!("{} could not be served after the change", prepared.file.display()))
+        })?;
+        if self.base.state == ConfigState::Behind {
+            compiled.state = ConfigState::Behind;
+        }
+        Ok(compiled)
+    }
+
+    fn texts_with(&self, prepared: &Prepared) -> Texts {
+        let others = self.base.files.iter().filter(|file| file.path != prepared.file);
+        let mut texts: Texts = others.map(|file| Current::Before(Arc::clone(file))).collect();
+        if let Some(source) = &prepared.after {
+            let at = texts.partition_point(|text| path_of(text) < &*prepared.file);
+            texts.insert(at, Current::Read(source.clone(), None));
+        }
+        texts
+    }
+
+    fn finish_commit(&self, zones: CompiledZones) -> CommittedConfig {
+        let located =
+            Located { lookup: Arc::clone(&self.base.geo_lookup), databases: Arc::clone(&self.base.databases) };
+        let base = self.config_with(zones, Arc::clone(&self.base.sentinels), located);
+        let (catalog, records_by_check) = (Arc::new(super::catalog(&base)), Arc::clone(&base.records_by_check));
+        CommittedConfig { base, catalog, records_by_check }
+    }
+}

@@ -1,0 +1,77 @@
+//! The models of hosted zones that were read or changed last, so that a change of a large zone does not
+//! read all of it again.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::model::HostedZone;
+use crate::store::TextPrint;
+
+/// The most octets of the texts whose models are kept. A model takes about three times as much.
+const MOST_OCTETS: usize = 16 << 20;
+
+/// Models by the print of their text, the one used last at the end.
+#[derive(Debug, Default)]
+pub(super) struct Models(Mutex<VecDeque<(TextPrint, usize, Arc<HostedZone>)>>);
+
+impl Models {
+    /// The model of a text.
+    pub(super) fn of(&self, print: TextPrint) -> Option<Arc<HostedZone>> {
+        let mut models = self.locked();
+        let at = models.iter().position(|(known, ..)| *known == print)?;
+        let entry = models.remove(at)?;
+        let zone = Arc::clone(&entry.2);
+        models.push_back(entry);
+        Some(zone)
+    }
+
+    /// Keeps the model of a text.
+    pub(super) fn keep(&self, text: &str, zone: &Arc<HostedZone>) {
+        let mut models = self.locked();
+        // Only the latest state of a zone is used again.
+        models.retain(|(_, _, known)| known.id != zone.id);
+        models.push_back((TextPrint::of(text), text.len(), Arc::clone(zone)));
+        let mut octets: usize = models.iter().map(|(_, octets, _)| octets).sum();
+        while octets > MOST_OCTETS
+            && let Some((_, least, _)) = models.pop_front()
+        {
+            octets -= least;
+        }
+    }
+
+    fn locked(&self) -> MutexGuard<'_, VecDeque<(TextPrint, usize, Arc<HostedZone>)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::HostedZoneId;
+    use crate::zonetree::fixture::lab;
+
+    fn zone(id: &str) -> Arc<HostedZone> {
+        HostedZone { id: HostedZoneId(id.to_owned()), ..lab([]) }.into()
+    }
+
+    #[test]
+    fn the_models_used_last_are_kept_within_the_limit() {
+        let models = Models::default();
+        let text = |letter: &str| letter.repeat(MOST_OCTETS / 2);
+        models.keep(&text("a"), &zone("ZA"));
+        models.keep(&text("b"), &zone("ZB"));
+        assert!(models.of(TextPrint::of(&text("a"))).is_some());
+        models.keep(&text("c"), &zone("ZC"));
+        assert!(models.of(TextPrint::of(&text("a"))).is_some());
+        assert!(models.of(TextPrint::of(&text("b"))).is_none());
+    }
+
+    #[test]
+    fn only_the_latest_state_of_a_zone_is_kept() {
+        let models = Models::default();
+        models.keep("old", &zone("ZA"));
+        models.keep("new", &zone("ZA"));
+        assert!(models.of(TextPrint::of("old")).is_none());
+        assert!(models.of(TextPrint::of("new")).is_some());
+    }
+}

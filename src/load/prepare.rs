@@ -1,0 +1,269 @@
+//! Prepares a change of an object: which file changes, and its new text.
+//!
+//! The object after the change is computed from the model (`objects::decide`); then the text of the
+//! file is edited, read back and compared with it. So a file is never written that defines
+//! something else than was requested. If somebody saves the file meanwhile, nothing is written
+//! ([`crate::store::replace_file`]); the caller loads again and prepares the change again.
+
+use std::path::{Path, PathBuf};
+
+use crate::config::{self, EditError, References, SharedDefinitions, SourceFile, TextOrigin};
+use crate::model::{Change as RecordChange, ChangeBatch, HealthCheckId, HostedZone, ResourceRecordSet, RoutingPolicy};
+use crate::objects::{Change, CommitError, ErrorCode, Object, ObjectId, Refusal, Transition, decide};
+use crate::store::ReplaceError;
+
+use super::{LoadedConfig, Sources};
+
+/// A change that can be written.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    /// The object before and after.
+    pub(crate) transition: Transition,
+    /// The file.
+    pub(crate) file: PathBuf,
+    /// Its text before; `None` for a new file.
+    pub(super) before: Option<SourceFile>,
+    /// Its text after; `None` for a removed file.
+    pub(super) after: Option<SourceFile>,
+}
+
+impl LoadedConfig {
+    /// Prepares a change. Nothing is written yet.
+    pub(crate) fn prepare(&self, id: &ObjectId, change: &Change) -> Result<Prepared, CommitError> {
+        let transition = decide(self, id, change)?;
+        let Transition { before, after } = &transition;
+        let (file, before, text) = match (before, after) {
+            (Some(Object::HostedZone(before)), after) => self.zone_text(before, after.as_ref())?,
+            _ => return Err(unavailable("this change cannot be written to zone files yet")),
+        };
+        let after = text.map(|text| SourceFile::new(file.clone(), text));
+        let prepared = Prepared { transition, file, before, after };
+        self.verify(&prepared)?;
+        Ok(prepared)
+    }
+
+    /// The batch with ids in the place of names, for batches that people write.
+    pub(crate) fn with_ids(&self, mut batch: ChangeBatch) -> Result<ChangeBatch, CommitError> {
+        for RecordChange { record_set, .. } in &mut batch.changes {
+            if let Some(written) = &mut record_set.health_check {
+                let check = self.checks.iter().find(|check| check.id == *written || check.name == written.0);
+                *written = check.ok_or_else(|| no_such_health_check(written))?.id.clone();
+            }
+            if let RoutingPolicy::IpBased { collection, .. } = &mut record_set.routing_policy {
+                let known = self.common.cidr_collections.iter().find(|known| known.name == collection.0);
+                *collection = known.map_or_else(|| collection.clone(), |known| known.id.clone());
+            }
+        }
+        Ok(batch)
+    }
+
+    fn references(&self) -> References<'_> {
+        References::to(&self.checks, &self.common.cidr_collections)
+    }
+
+    /// The file of a zone, its text, and its text after the change; `None` if nothing is left in it.
+    fn zone_text(
+        &self,
+        before: &HostedZone,
+        after: Option<&Object>,
+    ) -> Result<(PathBuf, Option<SourceFile>, Option<String>), CommitError> {
+        let file = self.files.iter().find(|file| file.id() == Some(&before.id));
+        let file = file.ok_or_else(|| unavailable("the zone has no file"))?;
+        let path = file.path.clone();
+        let read = self.source_of(file).map_err(|why| unavailable(&format!("{}: {why}", path.display())))?;
+        let text = match after {
+            Some(Object::HostedZone(after)) => Some(self.edited_zone(&read, before, after)?),
+            _ => config::without_zone(&read).map_err(|why| not_editable(&path, &why))?,
+        };
+        Ok((path, Some(read), text))
+    }
+
+    fn edited_zone(&self, read: &SourceFile, before: &HostedZone, after: &HostedZone) -> Result<String, CommitError> {
+        let edited = config::edit_record_sets(read, before, after, &self.references());
+        edited.map_err(|why| not_editable(&read.path, &why))
+    }
+
+    /// The source of the file that defines a health check or CIDR collection.
+    pub(super) fn defining_file(&self, id: &ObjectId) -> Option<SourceFile> {
+        let sources = self.files.iter().filter(|file| file.may_define).filter_map(|file| self.source_of(file).ok());
+        let defines = |source: &SourceFile| match id {
+            ObjectId::HealthCheck(id) => config::defines_health_check(source, id),
+            ObjectId::CidrCollection(id) => config::defines_cidr_collection(source, id),
+            ObjectId::HostedZone(_) => false,
+        };
+        sources.into_iter().find(defines)
+    }
+
+    /// Reads the edited text back: it must define the object after the change.
+    fn verify(&self, prepared: &Prepared) -> Result<(), CommitError> {
+        let Prepared { transition, file, after, .. } = prepared;
+        let Some(source) = after else { return Ok(()) };
+        let is_as_decided = match &transition.after {
+            Some(Object::HostedZone(zone)) => {
+                let defined = self.common.zone(source, TextOrigin::Current, &self.settings);
+                defined.and_then(|reading| reading.zone).is_some_and(|defined| is_same(&defined, zone))
+            }
+            Some(Object::HealthCheck(check)) => {
+                self.definitions_with(source).is_some_and(|all| all.health_checks.contains(check))
+            }
+            Some(Object::CidrCollection(collection)) => {
+                self.definitions_with(source).is_some_and(|all| all.cidr_collections.contains(collection))
+            }
+            None => true,
+        };
+        if is_as_decided {
+            return Ok(());
+        }
+        // A mistake in the editor, or record sets that come from the settings ([dns] name_servers).
+        Err(unavailable(&format!("{} would not define what was requested", file.display())))
+    }
+
+    /// The definitions of all files when one of them has another text.
+    fn definitions_with(&self, changed: &SourceFile) -> Option<SharedDefinitions> {
+        let others = self.files.iter().filter(|file| file.may_define && file.path != changed.path);
+        let mut sources = others.map(|file| self.source_of(file).ok()).collect::<Option<Vec<_>>>()?;
+        sources.push(changed.clone());
+        sources.sort_unstable_by(|one, other| one.path.cmp(&other.path));
+        SharedDefinitions::read(&sources)
+    }
+}
+
+impl Prepared {
+    /// Writes the file durably.
+    pub(crate) fn write(&self, sources: &dyn Sources) -> Result<(), ReplaceError> {
+        match (&self.before, &self.after) {
+            (Some(before), Some(after)) => sources.replace(&self.file, &before.text, &after.text),
+            (None, Some(after)) => sources.create(&self.file, &after.text),
+            (Some(before), None) => sources.remove(&self.file, &before.text),
+            (None, None) => Ok(()),
+        }
+    }
+}
+
+/// Whether both are equal, with record sets in any order.
+fn is_same(one: &HostedZone, other: &HostedZone) -> bool {
+    let sorted = |zone: &HostedZone| {
+        let mut sets: Vec<_> = zone.record_sets.clone();
+        sets.sort_by_cached_key(ResourceRecordSet::key);
+        sets
+    };
+    let rest = |zone: &HostedZone| HostedZone { record_sets: Vec::new(), ..zone.clone() };
+    rest(one) == rest(other) && sorted(one) == sorted(other)
+}
+
+fn no_such_health_check(id: &HealthCheckId) -> CommitError {
+    Refusal::new(ErrorCode::NoSuchHealthCheck, format!("No health check found with ID: {}", id.0)).into()
+}
+
+fn not_editable(path: &Path, why: &EditError) -> CommitError {
+    unavailable(&format!("{} cannot be edited: {why}", path.display()))
+}
+
+fn unavailable(why: &str) -> CommitError {
+    CommitError::Unavailable(why.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::load::{FileSources, Scope, load_offline};
+    use crate::model::{ChangeAction, Content, Name, RecordData, RecordType};
+    use crate::store::{Overrides, SettingsSource};
+
+    const ZONE: &str = "name = \"lab.test\" # a comment\n\n[[record]]\nname = \"www\"\ntype = \"A\"\nttl = 60\nvalues = \
+                        [\"192.0.2.1\"]\n";
+    const CHECK: &str = "[[health_check]]\nname = \"blue\"\ntype = \"tcp\"\nip_address = \"192.0.2.1\"\nport = 80\n";
+
+    fn directory() -> tempfile::TempDir {
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::write(directory.path().join("lab.test.toml"), ZONE).unwrap();
+        std::fs::write(directory.path().join("checks.toml"), CHECK).unwrap();
+        directory
+    }
+
+    fn load(directory: &Path) -> LoadedConfig {
+        let overrides = Overrides { zones: Some(directory.to_owned()), ..Overrides::default() };
+        let settings = SettingsSource { file: None, overrides };
+        load_offline(&settings, &[], Scope::Zones).unwrap_or_else(|refused| panic!("{refused}")).base
+    }
+
+    fn edit(config: &LoadedConfig, batch: ChangeBatch) -> Result<Prepared, CommitError> {
+        let id = config.zone_outlines().next().unwrap().id.clone();
+        config.prepare(&ObjectId::HostedZone(id), &Change::RecordSets(config.with_ids(batch)?))
+    }
+
+    fn write(prepared: &Prepared) -> Result<(), ReplaceError> {
+        prepared.write(&FileSources::default())
+    }
+
+    fn text(prepared: &Prepared) -> &str {
+        &prepared.after.as_ref().unwrap().text
+    }
+
+    fn set(name: &str, value: &str) -> ResourceRecordSet {
+        ResourceRecordSet {
+            name: Name::parse(name).unwrap(),
+            record_type: RecordType::A,
+            set_identifier: None,
+            routing_policy: RoutingPolicy::Simple,
+            content: Content::Records { ttl: 60, values: vec![RecordData::parse(RecordType::A, value).unwrap()] },
+            health_check: None,
+        }
+    }
+
+    fn upsert(record_set: ResourceRecordSet) -> ChangeBatch {
+        ChangeBatch { comment: None, changes: vec![RecordChange { action: ChangeAction::Upsert, record_set }] }
+    }
+
+    #[test]
+    fn a_batch_changes_the_file_and_the_next_load_has_it() {
+        let directory = directory();
+        let edit = edit(&load(directory.path()), upsert(set("new.lab.test", "192.0.2.2"))).unwrap();
+        write(&edit).unwrap();
+        let text = std::fs::read_to_string(directory.path().join("lab.test.toml")).unwrap();
+        assert!(text.starts_with(ZONE), "{text}");
+        let config = load(directory.path());
+        let zone = config.zone_models().next().unwrap().unwrap();
+        assert!(zone.record_sets.contains(&set("new.lab.test", "192.0.2.2")));
+    }
+
+    #[test]
+    fn health_checks_are_named_by_name_or_id_and_must_exist() {
+        let directory = directory();
+        let config = load(directory.path());
+        let with = |check: &str| {
+            let health_check = Some(HealthCheckId(check.to_owned()));
+            let set_identifier = Some("one".to_owned());
+            let routing_policy = RoutingPolicy::Weighted { weight: 1 };
+            upsert(ResourceRecordSet { health_check, set_identifier, routing_policy, ..set("w.lab.test", "192.0.2.2") })
+        };
+        for check in ["blue", &config.checks[0].id.0] {
+            let edit = edit(&config, with(check)).unwrap();
+            assert!(text(&edit).contains("health_check = \"blue\"\n"), "{}", text(&edit));
+        }
+        let refused = edit(&config, with("green")).unwrap_err();
+        assert_eq!(refused.to_string(), "No health check found with ID: green");
+    }
+
+    #[test]
+    fn a_file_that_was_saved_meanwhile_is_not_written() {
+        let directory = directory();
+        let edit = edit(&load(directory.path()), upsert(set("new.lab.test", "192.0.2.2"))).unwrap();
+        let path = directory.path().join("lab.test.toml");
+        std::fs::write(&path, "name = \"lab.test\"\n").unwrap();
+        assert!(matches!(write(&edit), Err(ReplaceError::Changed)));
+        assert_eq!(std::fs::read_to_string(path).unwrap(), "name = \"lab.test\"\n");
+    }
+
+    #[test]
+    fn every_reason_of_a_refusal_is_listed() {
+        let directory = directory();
+        let create = |name: &str| RecordChange { action: ChangeAction::Create, record_set: set(name, "192.0.2.1") };
+        let changes = vec![create("www.lab.test"), create("www.other.test"), create("www.lab.test")];
+        let refused = edit(&load(directory.path()), ChangeBatch { comment: None, changes }).unwrap_err().to_string();
+        assert_eq!(refused.lines().count(), 2, "{refused}");
+        assert!(refused.contains("already exists") && refused.contains("an invalid set of changes"), "{refused}");
+    }
+}

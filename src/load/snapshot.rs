@@ -1,0 +1,65 @@
+//! The objects of the configuration in force, for changes of them.
+
+use std::sync::Arc;
+
+use crate::config;
+use crate::model::{
+    CidrCollection, CidrCollectionId, HealthCheck, HostedZone, HostedZoneId, ResourceRecordSet, RoutingPolicy,
+};
+use crate::objects::{CommitError, ErrorCode, Refusal, Snapshot, ZoneSummary};
+
+use super::{LoadedConfig, NoModel};
+
+impl Snapshot for LoadedConfig {
+    fn zone(&self, id: &HostedZoneId) -> Result<Arc<HostedZone>, CommitError> {
+        self.zone_model(id).map_err(CommitError::from)
+    }
+
+    fn zones(&self) -> Vec<ZoneSummary> {
+        self.zone_summaries().collect()
+    }
+
+    fn health_checks(&self) -> &[HealthCheck] {
+        &self.checks
+    }
+
+    fn cidr_collections(&self) -> &[CidrCollection] {
+        &self.common.cidr_collections
+    }
+
+    fn locations_in_use(&self, collection: &CidrCollectionId) -> Result<Vec<String>, CommitError> {
+        let mut used = Vec::new();
+        for file in self.files.iter().filter(|file| file.relies_on_others()) {
+            let Some(id) = file.id() else { continue };
+            for set in &self.zone(id)?.record_sets {
+                match &set.routing_policy {
+                    RoutingPolicy::IpBased { collection: other, location } if other == collection => {
+                        used.push(location.clone().unwrap_or_else(|| "*".to_owned()));
+                    }
+                    _ => {}
+                }
+            }
+        }
+        Ok(used)
+    }
+
+    fn default_record_sets(&self, zone: &HostedZone) -> Vec<ResourceRecordSet> {
+        config::default_record_sets(zone, &self.settings.dns)
+    }
+
+    fn udp_payload_max(&self) -> u16 {
+        self.settings.dns.udp_payload_max
+    }
+}
+
+impl From<NoModel> for CommitError {
+    fn from(error: NoModel) -> CommitError {
+        match error {
+            // The sentence is Route 53's.
+            NoModel::Unknown(id) => {
+                Refusal::new(ErrorCode::NoSuchHostedZone, format!("No hosted zone found with ID: {}", id.0)).into()
+            }
+            NoModel::Unavailable(_) | NoModel::Lost { .. } => CommitError::Unavailable(error.to_string()),
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! Objects, their revisions, and changes of them as data.
+
+use std::sync::Arc;
+
+use crate::model::{
+    ChangeBatch, CidrCollection, CidrCollectionId, HealthCheck, HealthCheckId, HostedZone, HostedZoneId, Name, Tags,
+    VpcId, ZoneIdentity,
+};
+
+/// What identifies an object.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum ObjectId {
+    /// A hosted zone.
+    HostedZone(HostedZoneId),
+    /// A health check.
+    HealthCheck(HealthCheckId),
+    /// A CIDR collection.
+    CidrCollection(CidrCollectionId),
+}
+
+/// An object.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Object {
+    /// A hosted zone with its record sets.
+    HostedZone(Arc<HostedZone>),
+    /// A health check.
+    HealthCheck(Arc<HealthCheck>),
+    /// A CIDR collection.
+    CidrCollection(Arc<CidrCollection>),
+}
+
+/// A state of an object. Another state has another revision; the order of revisions means nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Revision(pub(crate) u128);
+
+/// A change of one object.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Change {
+    /// Adds the object. A new zone has only the record sets that it needs besides the default ones.
+    Create(Object),
+    /// Changes record sets of a hosted zone.
+    RecordSets(ChangeBatch),
+    /// Replaces the members of the object. The record sets of a hosted zone stay.
+    Update(Object),
+    /// Removes the object.
+    Delete,
+}
+
+/// A hosted zone without its record sets.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct ZoneSummary {
+    /// The id.
+    pub(crate) id: HostedZoneId,
+    /// The name of the apex.
+    pub(crate) name: Name,
+    /// The comment.
+    pub(crate) comment: Option<String>,
+    /// The VPCs of a private zone; empty for a public zone.
+    pub(crate) vpcs: Vec<VpcId>,
+    /// The reference that the zone was created with.
+    pub(crate) caller_reference: Option<String>,
+    /// The tags.
+    pub(crate) tags: Tags,
+    /// The number of record sets.
+    pub(crate) record_sets: usize,
+}
+
+impl Object {
+    /// What identifies the object.
+    pub(crate) fn id(&self) -> ObjectId {
+        match self {
+            Object::HostedZone(zone) => ObjectId::HostedZone(zone.id.clone()),
+            Object::HealthCheck(check) => ObjectId::HealthCheck(check.id.clone()),
+            Object::CidrCollection(collection) => ObjectId::CidrCollection(collection.id.clone()),
+        }
+    }
+}
+
+impl ZoneSummary {
+    /// The summary of a zone.
+    #[cfg(test)]
+    pub(crate) fn of(zone: &HostedZone) -> ZoneSummary {
+        ZoneSummary {
+            id: zone.id.clone(),
+            name: zone.name.clone(),
+            comment: zone.comment.clone(),
+            vpcs: zone.vpcs.clone(),
+            caller_reference: zone.caller_reference.clone(),
+            tags: zone.tags.clone(),
+            record_sets: zone.record_sets.len(),
+        }
+    }
+
+    /// What other zones must not have too.
+    pub(crate) fn identity(&self) -> ZoneIdentity {
+        ZoneIdentity { id: self.id.clone(), name: self.name.clone(), vpcs: self.vpcs.clone() }
+    }
+}

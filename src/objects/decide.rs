@@ -1,0 +1,249 @@
+//! What an object is after a change, by the rules of Route 53.
+
+use std::sync::Arc;
+
+use super::{Change, CommitError, ErrorCode, Object, ObjectId, Refusal, ZoneSummary};
+use crate::model::{
+    Change as RecordChange, ChangeAction, ChangeBatch, CidrCollection, CidrCollectionId, HealthCheck, HostedZone,
+    HostedZoneId, Name, RecordType, ResourceRecordSet, RoutingPolicy,
+};
+
+/// All objects at one moment.
+pub(crate) trait Snapshot {
+    /// A hosted zone.
+    fn zone(&self, id: &HostedZoneId) -> Result<Arc<HostedZone>, CommitError>;
+
+    /// All hosted zones.
+    fn zones(&self) -> Vec<ZoneSummary>;
+
+    /// All health checks.
+    fn health_checks(&self) -> &[HealthCheck];
+
+    /// All CIDR collections.
+    fn cidr_collections(&self) -> &[CidrCollection];
+
+    /// The locations of a collection that record sets refer to, `*` for the default one.
+    fn locations_in_use(&self, collection: &CidrCollectionId) -> Result<Vec<String>, CommitError>;
+
+    /// The record sets that a new zone gets besides its own, such as SOA and NS.
+    fn default_record_sets(&self, zone: &HostedZone) -> Vec<ResourceRecordSet>;
+
+    /// The size of UDP responses that record sets must fit into.
+    fn udp_payload_max(&self) -> u16;
+}
+
+/// An object before and after a change.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Transition {
+    /// `None` for a new object.
+    pub(crate) before: Option<Object>,
+    /// `None` for a removed object.
+    pub(crate) after: Option<Object>,
+}
+
+/// The object before and after the change.
+pub(crate) fn decide(objects: &dyn Snapshot, id: &ObjectId, change: &Change) -> Result<Transition, CommitError> {
+    let before = match change {
+        Change::Create(_) => None,
+        _ => Some(current(objects, id)?),
+    };
+    let after = match (change, &before) {
+        (Change::Create(object), _) => Some(created(objects, object)?),
+        (Change::Update(object), Some(before)) => Some(updated(objects, before, object)?),
+        (Change::RecordSets(batch), Some(Object::HostedZone(zone))) => {
+            Some(Object::HostedZone(with_record_sets(objects, zone, batch)?.into()))
+        }
+        (Change::RecordSets(_), _) => return Err(other_kind()),
+        (_, Some(before)) => {
+            may_be_removed(objects, before)?;
+            None
+        }
+        (_, None) => return Err(other_kind()),
+    };
+    Ok(Transition { before, after })
+}
+
+/// The caller named an object of one kind and gave one of another kind.
+fn other_kind() -> CommitError {
+    CommitError::Unavailable("the change does not belong to this kind of object".to_owned())
+}
+
+/// An object as it is.
+pub(crate) fn current(objects: &dyn Snapshot, id: &ObjectId) -> Result<Object, CommitError> {
+    match id {
+        ObjectId::HostedZone(id) => objects.zone(id).map(Object::HostedZone),
+        ObjectId::HealthCheck(id) => {
+            let check = objects.health_checks().iter().find(|check| check.id == *id);
+            let check = check.cloned().map(|check| Object::HealthCheck(check.into()));
+            check.ok_or_else(|| refusal(ErrorCode::NoSuchHealthCheck, no_such_check(&id.0)))
+        }
+        ObjectId::CidrCollection(id) => {
+            let collection = objects.cidr_collections().iter().find(|collection| collection.id == *id);
+            let collection = collection.cloned().map(|collection| Object::CidrCollection(collection.into()));
+            let message = format!("The CIDR collection with ID {} was not found.", id.0);
+            collection.ok_or_else(|| refusal(ErrorCode::NoSuchCidrCollectionException, message))
+        }
+    }
+}
+
+fn created(objects: &dyn Snapshot, object: &Object) -> Result<Object, CommitError> {
+    match object {
+        Object::HostedZone(zone) => new_zone(objects, zone).map(|zone| Object::HostedZone(zone.into())),
+        Object::HealthCheck(check) => {
+            check_can_be_new(objects, check)?;
+            Ok(object.clone())
+        }
+        Object::CidrCollection(collection) => {
+            // API CreateCidrCollection, CidrCollectionAlreadyExistsException.
+            let is_taken = |other: &CidrCollection| other.name == collection.name || other.id == collection.id;
+            if objects.cidr_collections().iter().any(is_taken) {
+                let message = "A CIDR collection with this name already exists.";
+                return Err(refusal(ErrorCode::CidrCollectionAlreadyExistsException, message));
+            }
+            Ok(object.clone())
+        }
+    }
+}
+
+fn new_zone(objects: &dyn Snapshot, zone: &HostedZone) -> Result<HostedZone, CommitError> {
+    let zones = objects.zones();
+    // API CreateHostedZone: "You must use a unique CallerReference string every time".
+    let is_used =
+        |other: &ZoneSummary| zone.caller_reference.is_some() && other.caller_reference == zone.caller_reference;
+    if zones.iter().any(is_used) {
+        let message = "A hosted zone has already been created with the specified caller reference.";
+        return Err(refusal(ErrorCode::HostedZoneAlreadyExists, message));
+    }
+    check_conflicts(&zones, zone)?;
+    let mut zone = zone.clone();
+    let defaults = objects.default_record_sets(&zone);
+    zone.record_sets.splice(0..0, defaults);
+    Ok(zone)
+}
+
+/// API CreateHostedZone and AssociateVPCWithHostedZone, ConflictingDomainExists. Here it is also the
+/// error for a second public zone with the same name, which Route 53 allows on other name servers.
+fn check_conflicts(zones: &[ZoneSummary], zone: &HostedZone) -> Result<(), CommitError> {
+    let identity = zone.identity();
+    if zones.iter().any(|other| other.id != zone.id && other.identity().excludes(&identity)) {
+        let message = "A conflicting domain is already associated with the given VPC or Delegation Set.";
+        return Err(refusal(ErrorCode::ConflictingDomainExists, message));
+    }
+    Ok(())
+}
+
+fn check_can_be_new(objects: &dyn Snapshot, check: &HealthCheck) -> Result<(), CommitError> {
+    let is_used = |other: &HealthCheck| {
+        other.id == check.id || (check.caller_reference.is_some() && other.caller_reference == check.caller_reference)
+    };
+    // API CreateHealthCheck, HealthCheckAlreadyExists.
+    if objects.health_checks().iter().any(is_used) {
+        let message = "A different health check has already been created with the specified caller reference.";
+        return Err(refusal(ErrorCode::HealthCheckAlreadyExists, message));
+    }
+    if objects.health_checks().iter().any(|other| other.name == check.name) {
+        let message = format!("there is a health check with the name {}", check.name);
+        return Err(refusal(ErrorCode::InvalidInput, message));
+    }
+    Ok(())
+}
+
+fn updated(objects: &dyn Snapshot, before: &Object, after: &Object) -> Result<Object, CommitError> {
+    match (before, after) {
+        (Object::HostedZone(before), Object::HostedZone(after)) => {
+            let record_sets = before.record_sets.clone();
+            let record_groups = before.record_groups.clone();
+            let zone = HostedZone { record_sets, record_groups, ..(**after).clone() };
+            check_vpcs(before, &zone)?;
+            check_conflicts(&objects.zones(), &zone)?;
+            Ok(Object::HostedZone(zone.into()))
+        }
+        (Object::CidrCollection(before), Object::CidrCollection(after)) => {
+            let gone = |name: &String| !after.locations.iter().any(|(location, _)| location == name);
+            let gone: Vec<&String> = before.locations.iter().map(|(name, _)| name).filter(|name| gone(name)).collect();
+            let used = if gone.is_empty() { Vec::new() } else { objects.locations_in_use(&before.id)? };
+            match gone.iter().find(|name| used.contains(name)) {
+                Some(name) => Err(refusal(
+                    ErrorCode::CidrCollectionInUseException,
+                    format!("The CIDR location {name} is in use by at least one resource record set."),
+                )),
+                None => Ok(Object::CidrCollection(Arc::clone(after))),
+            }
+        }
+        (Object::HealthCheck(_), Object::HealthCheck(_)) => Ok(after.clone()),
+        _ => Err(other_kind()),
+    }
+}
+
+/// A zone stays public or private (API AssociateVPCWithHostedZone, PublicZoneVPCAssociation; API
+/// DisassociateVPCFromHostedZone, LastVPCAssociation).
+fn check_vpcs(before: &HostedZone, after: &HostedZone) -> Result<(), CommitError> {
+    match (before.vpcs.is_empty(), after.vpcs.first()) {
+        (true, Some(vpc)) => {
+            let message = format!("Attempting to associate public zone: {} with vpc: {}", before.id.0, vpc.0);
+            Err(refusal(ErrorCode::PublicZoneVPCAssociation, message))
+        }
+        (false, None) => {
+            let message = "The VPC that you are trying to disassociate from the private hosted zone is the last VPC \
+                           that is associated with the hosted zone.";
+            Err(refusal(ErrorCode::LastVPCAssociation, message))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn with_record_sets(objects: &dyn Snapshot, zone: &HostedZone, batch: &ChangeBatch) -> Result<HostedZone, CommitError> {
+    // API ChangeResourceRecordSets, NoSuchHealthCheck. The check of a record set that is deleted may
+    // be gone already.
+    let adds = |change: &&RecordChange| change.action != ChangeAction::Delete;
+    let mut checks = batch.changes.iter().filter(adds).filter_map(|change| change.record_set.health_check.as_ref());
+    if let Some(unknown) = checks.find(|id| !objects.health_checks().iter().any(|check| check.id == **id)) {
+        return Err(refusal(ErrorCode::NoSuchHealthCheck, no_such_check(&unknown.0)));
+    }
+    let applied = zone.apply(batch, objects.cidr_collections(), objects.udp_payload_max());
+    applied.map_err(|errors| {
+        let messages = errors.iter().map(ToString::to_string).collect();
+        Refusal { code: ErrorCode::InvalidChangeBatch, messages }.into()
+    })
+}
+
+fn may_be_removed(objects: &dyn Snapshot, object: &Object) -> Result<(), CommitError> {
+    match object {
+        Object::HostedZone(zone) => {
+            // API DeleteHostedZone, HostedZoneNotEmpty. The addresses of the default name servers are
+            // this server's own addition.
+            let defaults = objects.default_record_sets(&HostedZone { record_sets: Vec::new(), ..(**zone).clone() });
+            let is_required = |set: &ResourceRecordSet| is_apex_default(set, &zone.name) || defaults.contains(set);
+            if zone.record_sets.iter().all(is_required) {
+                return Ok(());
+            }
+            let message =
+                "The specified hosted zone contains non-required resource record sets and so cannot be deleted.";
+            Err(refusal(ErrorCode::HostedZoneNotEmpty, message))
+        }
+        // API DeleteHealthCheck: record sets may still refer to it.
+        Object::HealthCheck(_) => Ok(()),
+        Object::CidrCollection(collection) => {
+            // API DeleteCidrCollection, CidrCollectionInUseException: "must be empty".
+            if collection.locations.is_empty() && objects.locations_in_use(&collection.id)?.is_empty() {
+                return Ok(());
+            }
+            let message = "This CIDR collection is in use, and isn't empty.";
+            Err(refusal(ErrorCode::CidrCollectionInUseException, message))
+        }
+    }
+}
+
+fn is_apex_default(set: &ResourceRecordSet, apex: &Name) -> bool {
+    set.name == *apex
+        && matches!(set.record_type, RecordType::Soa | RecordType::Ns)
+        && matches!(set.routing_policy, RoutingPolicy::Simple)
+}
+
+fn no_such_check(id: &str) -> String {
+    format!("No health check exists with the specified ID: {id}")
+}
+
+fn refusal(code: ErrorCode, message: impl Into<String>) -> CommitError {
+    Refusal::new(code, message).into()
+}

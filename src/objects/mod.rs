@@ -1,0 +1,16 @@
+//! Hosted zones, health checks and CIDR collections as objects that programs change.
+//!
+//! An object is what must change together: a hosted zone with its record sets, a health check, or a
+//! CIDR collection. A [`Change`] is data. [`decide`] says by Route 53's rules what an object is after
+//! a change, or why the change is refused. An engine keeps the objects ([`ObjectStore`]): zone files
+//! (`load`), or memory ([`MemoryObjects`]).
+
+mod change;
+mod decide;
+mod refusal;
+mod store;
+
+pub(crate) use change::{Change, Object, ObjectId, Revision, ZoneSummary};
+pub(crate) use decide::{Snapshot, Transition, current, decide};
+pub(crate) use refusal::{CommitError, ErrorCode, Refusal};
+pub(crate) use store::{Author, Commit, Committed, ObjectStore};

@@ -1,0 +1,68 @@
+//! Why a change is not made, with Route 53's error codes.
+
+use std::fmt;
+
+/// The error codes of the API that a change can be refused with, spelled as there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)] // Each is the error of this name in the API reference.
+pub(crate) enum ErrorCode {
+    CidrCollectionAlreadyExistsException,
+    CidrCollectionInUseException,
+    ConflictingDomainExists,
+    HealthCheckAlreadyExists,
+    HostedZoneAlreadyExists,
+    HostedZoneNotEmpty,
+    InvalidChangeBatch,
+    InvalidInput,
+    LastVPCAssociation,
+    NoSuchCidrCollectionException,
+    NoSuchHealthCheck,
+    NoSuchHostedZone,
+    PublicZoneVPCAssociation,
+}
+
+/// A change that the rules of Route 53 do not allow.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    /// The code of the error.
+    pub(crate) code: ErrorCode,
+    /// The reasons; several only for a change batch.
+    pub(crate) messages: Vec<String>,
+}
+
+/// Why a change was not made.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum CommitError {
+    /// The object has another revision than the caller expected.
+    #[error("the object has changed since it was read")]
+    Conflict,
+    /// The rules do not allow the change.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The object cannot be changed now: the disk, its file or the server does not allow it.
+    #[error("{0}")]
+    Unavailable(String),
+}
+
+impl Refusal {
+    /// A refusal for one reason.
+    pub(crate) fn new(code: ErrorCode, message: impl Into<String>) -> Refusal {
+        Refusal { code, messages: vec![message.into()] }
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+/// The reasons, one in a line.
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.messages.join("\n"))
+    }
+}
+
+/// As the API spells it.
+impl fmt::Display for ErrorCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
+    }
+}

@@ -1,0 +1,59 @@
+//! The interface of the engines that keep objects.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::{Change, CommitError, Object, ObjectId, Revision, ZoneSummary};
+use crate::model::{CidrCollection, HealthCheck};
+
+/// Keeps objects and changes them. A change that is acknowledged is durable, and is in the answers
+/// to queries that are sent after the acknowledgement.
+#[async_trait]
+pub(crate) trait ObjectStore: Send + Sync {
+    /// All hosted zones, without record sets.
+    fn zones(&self) -> Vec<ZoneSummary>;
+
+    /// All health checks.
+    fn health_checks(&self) -> Arc<[HealthCheck]>;
+
+    /// All CIDR collections.
+    fn cidr_collections(&self) -> Vec<CidrCollection>;
+
+    /// An object and its revision.
+    async fn read(&self, id: &ObjectId) -> Result<(Revision, Object), CommitError>;
+
+    /// Makes one change.
+    async fn commit(&self, commit: Commit) -> Result<Committed, CommitError>;
+}
+
+/// A change, and what it is made by.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Commit {
+    /// The object.
+    pub(crate) id: ObjectId,
+    /// The revision that the object must have; `None` if it does not matter.
+    pub(crate) expected: Option<Revision>,
+    /// The change.
+    pub(crate) change: Change,
+    /// Who makes it, for the history.
+    pub(crate) author: Author,
+}
+
+/// Who makes a change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Author {
+    /// For example `key AKIDEXAMPLE`, or `command line`.
+    pub(crate) name: String,
+    /// For example `ChangeResourceRecordSets`.
+    pub(crate) operation: String,
+}
+
+/// A change that was made.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Committed {
+    /// The revision of the object now; `None` if it was removed.
+    pub(crate) revision: Option<Revision>,
+    /// The object now.
+    pub(crate) object: Option<Object>,
+}
