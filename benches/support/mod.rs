@@ -13,7 +13,7 @@ use fiftythree::config::{self, Settings, SourceFile};
 use fiftythree::geo::{Database, GeoLookup};
 use fiftythree::health::{Timestamp, Tracker};
 use fiftythree::policy::CidrTables;
-use fiftythree::serve::{ClientSubnetUse, Received, Requestor, Responder, ResponderSettings};
+use fiftythree::serve::{Received, Requestor, Responder, ResponderSettings};
 use fiftythree::world::{Catalog, ServedZone, World};
 use fiftythree::zonetree::Zone;
 
@@ -62,7 +62,7 @@ fn source(path: &str, text: &str) -> SourceFile {
 
 /// A responder with default settings.
 pub(crate) fn responder() -> Responder {
-    let settings = ResponderSettings { udp_payload_max: 1232, nsid: None, client_subnet: ClientSubnetUse::Use };
+    let settings = ResponderSettings::default();
     Responder::new(settings, 53)
 }
 

@@ -281,6 +281,11 @@ pub(super) const SETTINGS: Keys = Keys {
     keys: &[
         VERSION,
         optional("dns", Shape::Table(&DNS), "How queries are answered."),
+        optional(
+            "rate_limit",
+            Shape::Table(&RATE_LIMIT),
+            "How many responses over UDP one source gets. Source addresses can be forged.",
+        ),
         optional("zones", Shape::Table(&ZONES), "Where the zone files are."),
         optional("location", Shape::Table(&LOCATION), "Where clients are."),
         optional("vpc", Shape::Tables(&VPC), "Named client networks, for private zones."),
@@ -346,6 +351,36 @@ pub(super) const DNS: Keys = Keys {
             Shape::Tables(&NAME_SERVER),
             "The name servers in the NS and SOA records of zones that have no NS records of their own. Default: ns1.<zone> with the listen addresses.",
         ),
+    ],
+};
+
+pub(super) const RATE_LIMIT: Keys = Keys {
+    what: "`[rate_limit]`",
+    keys: &[
+        optional("enabled", Shape::Boolean, "Whether responses over UDP are limited. Default: true."),
+        // Whoever needs more turns it off, or allows the network.
+        optional(
+            "rate",
+            Shape::Integer { least: 1, most: 100_000 },
+            "Responses per second to one address in the long run; networks have multiples. Default: 200.",
+        ),
+        // With fewer, single responses would make the limit coarse.
+        optional(
+            "instant",
+            Shape::Integer { least: 10, most: 100_000 },
+            "Responses at once to one address, after a silence. Default: 500.",
+        ),
+        optional(
+            "slip",
+            Shape::Integer { least: 0, most: 1000 },
+            "One in this many responses over the limit is truncated, so that the client can repeat the query over TCP; the others are not sent. 0 sends none. Default: 1.",
+        ),
+        optional(
+            "dry_run",
+            Shape::Boolean,
+            "Whether responses over the limit are only counted and logged. Default: false.",
+        ),
+        optional("allow", Shape::Strings, "Networks without a limit. Loopback never has one. Default: none."),
     ],
 };
 

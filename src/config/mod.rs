@@ -19,6 +19,7 @@ mod lookalikes;
 mod other_formats;
 mod places;
 mod query_logging;
+mod rate_limit;
 mod scalar;
 mod schema;
 mod secrecy;
@@ -47,6 +48,7 @@ pub use places::{ClientPlace, read_places};
 pub use query_logging::{
     DnstapSettings, DnstapTarget, MetricsSettings, QueryLogFormat, QueryLogSettings, QueryLogTarget,
 };
+pub use rate_limit::RateLimitSettings;
 pub use schema::{places_schema, settings_schema, zone_schema};
 pub use select_sources::{LoadPhase, SelectedSources, ServedFile, Texts, select_sources};
 pub use sentinels::resolve_sentinels;

@@ -8,12 +8,10 @@ use ipnet::IpNet;
 
 use super::document::Diagnostics;
 use super::table::{At, Table};
-use super::value::{read_list, resolve, without_repetition};
+use super::value::{bounded, resolve};
 use super::{value, words};
 use crate::model::{Name, QueryType, ResponseCode};
 
-/// A worker searches these lists for every query.
-const MAX_LIST_ENTRIES: usize = 100;
 /// Frame Streams has no assigned port; dnstap's tools use 6000 in their examples.
 const DNSTAP_PORT: u16 = 6000;
 
@@ -168,23 +166,6 @@ fn reader_address(written: &At<&str>, diagnostics: &mut Diagnostics<'_>) -> Opti
 
 fn read_sample(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> u32 {
     table.integer("sample", diagnostics).and_then(|sample| u32::try_from(sample.value).ok()).unwrap_or(1)
-}
-
-/// A list without duplicates of at most [`MAX_LIST_ENTRIES`] entries.
-fn bounded<T: PartialEq + fmt::Display>(
-    table: &Table<'_>,
-    key: &str,
-    what: &str,
-    diagnostics: &mut Diagnostics<'_>,
-    read: impl Fn(&At<&str>, &mut Diagnostics<'_>) -> Option<T>,
-) -> Vec<T> {
-    let Some(values) = read_list(table, key, diagnostics, read) else { return Vec::new() };
-    if values.len() > MAX_LIST_ENTRIES {
-        let message = format!("`{key}` must have at most {MAX_LIST_ENTRIES} entries");
-        diagnostics.error(table.span_of(key), message).label(format!("{} entries", values.len()));
-        return Vec::new();
-    }
-    without_repetition(values, what, diagnostics)
 }
 
 /// An absolute name, with or without the trailing dot.

@@ -12,6 +12,7 @@ use super::document::{self, Diagnostics};
 use super::listeners::{self, AdminFlag, ListenFlags, Listener, Origin, Service};
 use super::location::{ClientSubnetUse, LocationSettings, read_location};
 use super::query_logging::{self, DnstapSettings, MetricsSettings, QueryLogSettings};
+use super::rate_limit::{RateLimitSettings, read_rate_limit};
 use super::table::{At, Table};
 use super::value::{self, read_list, resolve, without_repetition};
 use super::vpcs::read_vpcs;
@@ -23,6 +24,8 @@ use crate::model::{Name, Secret, Vpc, VpcId};
 pub struct Settings {
     /// How queries are answered.
     pub dns: DnsSettings,
+    /// How many responses over UDP one source gets.
+    pub rate_limit: RateLimitSettings,
     /// Where the zone files are.
     pub zones: ZonesSettings,
     /// Where clients are.
@@ -240,6 +243,7 @@ impl Settings {
                 nsid: None,
                 name_servers: Vec::new(),
             },
+            rate_limit: RateLimitSettings::default(),
             zones: ZonesSettings { directory: resolve(directory, "../zones"), watch: true },
             location: LocationSettings {
                 geoip: Vec::new(),
@@ -315,6 +319,9 @@ fn read_settings(root: &Table<'_>, directory: &Path, diagnostics: &mut Diagnosti
     if let Some(table) = root.table("dns", diagnostics) {
         read_dns(&table, &mut settings.dns, diagnostics);
         listening.dns = read_listen(&table, diagnostics);
+    }
+    if let Some(table) = root.table("rate_limit", diagnostics) {
+        settings.rate_limit = read_rate_limit(&table, diagnostics);
     }
     if let Some(table) = root.table("zones", diagnostics) {
         set(&mut settings.zones.directory, path(&table, "directory", directory, diagnostics));
@@ -539,6 +546,7 @@ mod tests {
     fn every_setting_is_read() {
         let text = r#"
             dns = { listen = ["[::1]:53"], workers = 2, udp_payload_max = 4096, nsid = "lab" }
+            rate_limit = { enabled = false, rate = 50, instant = 125, slip = 2, dry_run = true, allow = ["10.0.0.0/8"] }
             zones.watch = false
             health.wait_for_first_result = "250ms"
             admin.listen = "off"
@@ -564,6 +572,9 @@ mod tests {
         let settings = read("fiftythree.toml", text);
         assert_eq!((settings.dns.workers, settings.dns.udp_payload_max), (2, 4096));
         assert_eq!(settings.dns.nsid.as_deref(), Some(&b"lab"[..]));
+        let allow = vec!["10.0.0.0/8".parse().unwrap()];
+        let limits = RateLimitSettings { enabled: false, rate: 50, instant: 125, slip: 2, dry_run: true, allow };
+        assert_eq!(settings.rate_limit, limits);
         assert!(!settings.zones.watch);
         assert_eq!(settings.health.wait_for_first_result, Duration::from_millis(250));
         assert_eq!((settings.admin.listen, settings.log.format), (None, LogFormat::Json));

@@ -12,6 +12,9 @@ use super::table::{At, Table};
 use super::words;
 use crate::model::{Coordinates, Country, Region, Subdivision, geography};
 
+/// A worker searches these lists for every query.
+const MAX_LIST_ENTRIES: usize = 100;
+
 /// A network without host bits.
 pub(super) fn network(written: &At<&str>, diagnostics: &mut Diagnostics<'_>) -> Option<IpNet> {
     let text = written.value;
@@ -228,6 +231,23 @@ pub(super) fn without_repetition<T: PartialEq + Display>(
         }
     }
     values
+}
+
+/// A list without duplicates of at most [`MAX_LIST_ENTRIES`] entries.
+pub(super) fn bounded<T: PartialEq + Display>(
+    table: &Table<'_>,
+    key: &str,
+    what: &str,
+    diagnostics: &mut Diagnostics<'_>,
+    read: impl Fn(&At<&str>, &mut Diagnostics<'_>) -> Option<T>,
+) -> Vec<T> {
+    let Some(values) = read_list(table, key, diagnostics, read) else { return Vec::new() };
+    if values.len() > MAX_LIST_ENTRIES {
+        let message = format!("`{key}` must have at most {MAX_LIST_ENTRIES} entries");
+        diagnostics.error(table.span_of(key), message).label(format!("{} entries", values.len()));
+        return Vec::new();
+    }
+    without_repetition(values, what, diagnostics)
 }
 
 /// Joins paths without looking at the file system, so that messages have `zones/lab.test.toml` and

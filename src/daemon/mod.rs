@@ -9,6 +9,7 @@
 
 mod admin_token;
 mod announce;
+mod dns;
 mod embedded;
 mod open_files;
 mod service;
@@ -28,7 +29,7 @@ use tokio::task::JoinHandle;
 
 use crate::admin::{self, Changes, Readiness};
 use crate::background;
-use crate::config::{self, Settings, Style};
+use crate::config::{Settings, Style};
 use crate::control::{Control, Event, SavedState};
 use crate::files;
 use crate::health::Timestamp;
@@ -38,15 +39,15 @@ use crate::load::queue::{FirstLoad, first_load};
 use crate::load::{Loaded, LoadedConfig, Refused, Summary, with_files};
 use crate::probe::Authorities;
 use crate::query_logging::QueryLogging;
-use crate::serve::{self, BindError, Bound, Observers, ResponderSettings, Serving, TcpLimits, UdpPath};
+use crate::serve::{self, Bound, Serving, UdpPath};
 use crate::store::{self, Fingerprint, SettingsSource, StateLock, StateWriter, StateWriterThread};
-use crate::world::Reader;
 
 pub(crate) use embedded::Daemon;
 pub(crate) use signals::{Signals, end_on_signals};
 
 use admin_token::Permission;
 use announce::announce;
+use dns::cannot_listen;
 use open_files::FileShares;
 use service::{Manager, News};
 use signals::Hangups;
@@ -154,8 +155,7 @@ async fn boot_and_serve(
     }
 
     wiring.send(Event::Started).await;
-    let (addresses, serving) =
-        open(&settings, files, &reader, Observers { meters: &base.meters, query_logging: &query_logging })?;
+    let (addresses, serving) = dns::open(&mut wiring, &settings, files, &reader, &query_logging)?;
     let _ = listening.set(addresses.clone());
     ready.send_replace(Readiness::Ready);
     claim.keep_file();
@@ -400,36 +400,5 @@ async fn drain(serving: Serving) {
     let stopped = tokio::task::spawn_blocking(move || serving.stop());
     if tokio::time::timeout(DRAIN, stopped).await.is_err() {
         tracing::warn!("queries were still in flight after {} s", DRAIN.as_secs_f64());
-    }
-}
-
-/// Opens the port.
-fn open(
-    settings: &Settings,
-    files: FileShares,
-    reader: &Reader,
-    observers: Observers<'_>,
-) -> anyhow::Result<(Vec<SocketAddr>, Serving)> {
-    let bound = Bound::bind(&settings.dns.listen, settings.dns.workers, UdpPath::default()).map_err(cannot_listen)?;
-    let addresses = bound.addresses();
-    let responder = ResponderSettings {
-        udp_payload_max: settings.dns.udp_payload_max,
-        nsid: settings.dns.nsid.as_deref().map(Arc::from),
-        client_subnet: match settings.location.use_client_subnet {
-            config::ClientSubnetUse::Use => serve::ClientSubnetUse::Use,
-            config::ClientSubnetUse::Ignore => serve::ClientSubnetUse::Ignore,
-        },
-    };
-    // The seed of the random choices of routing policies. It need not be secret.
-    let seed = fastrand::u64(..);
-    let limits = TcpLimits::with_connections(files.tcp);
-    let serving = bound.serve(reader, &responder, limits, observers, seed).context("cannot start the workers")?;
-    Ok((addresses, serving))
-}
-
-fn cannot_listen(error: BindError) -> anyhow::Error {
-    match error.hint {
-        Some(hint) => anyhow!("{error}\n  hint: {hint}"),
-        None => anyhow!(error),
     }
 }

@@ -17,6 +17,7 @@ use crate::load::{LoadedConfig, Trigger};
 use crate::model::{EndpointProtocol, HealthCheck, HealthCheckKind};
 use crate::probe::{self, Authorities, Evaluator, Prober, ProberSettings};
 use crate::query_logging::QueryLogging;
+use crate::stats::Meters;
 use crate::store::{Fingerprint, SettingsSource, StateWriter, Targets, Watcher, Writers};
 
 use super::open_files::FileShares;
@@ -184,9 +185,14 @@ impl Wiring {
             started: super::now(),
             now: super::now,
             longest_failover: probe::longest_failover,
-            meters: Arc::clone(&self.base.borrow().meters),
+            meters: self.meters(),
             query_logging,
         }
+    }
+
+    /// The counters of all workers.
+    pub(super) fn meters(&self) -> Arc<Meters> {
+        Arc::clone(&self.base.borrow().meters)
     }
 
     /// The number of checks without a result.

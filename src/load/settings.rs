@@ -75,6 +75,10 @@ fn live_changes(mut new: Settings, old: &Settings, needs_restart: &mut Vec<&'sta
         log.format "log.format",
         lab.backends "lab.backends",
     );
+    if new.rate_limit != old.rate_limit {
+        needs_restart.push("rate_limit");
+        new.rate_limit.clone_from(&old.rate_limit);
+    }
     if new.query_log != old.query_log {
         needs_restart.push("query_log");
         new.query_log.clone_from(&old.query_log);

@@ -21,6 +21,7 @@ const HEAD_OCTETS: usize = 10;
 /// Code and length of an EDNS option.
 const OPTION_HEAD_OCTETS: usize = 4;
 
+const NO_ERROR: u8 = 0;
 const CLASS_IN: u16 = 1;
 const CLASS_ANY: u16 = 255;
 /// RFC 8945 section 3.
@@ -66,6 +67,12 @@ pub fn encode_answer(
 pub fn encode_error(request: &Request<'_>, code: ErrorCode, frame: &Frame<'_>, out: &mut [u8]) -> Encoded {
     let message = Message::begin(request, frame, out);
     message.end(code as u8, Bits { authoritative: false, truncated: false })
+}
+
+/// Writes a response without records and with the TC bit. `out` must hold at least 512 octets.
+pub(super) fn encode_truncated(request: &Request<'_>, frame: &Frame<'_>, out: &mut [u8]) -> Encoded {
+    let message = Message::begin(request, frame, out);
+    message.end(NO_ERROR, Bits { authoritative: false, truncated: true })
 }
 
 /// The zone's name is the end of the question's name.

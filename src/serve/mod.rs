@@ -12,6 +12,7 @@ mod encode;
 mod listen;
 mod portable;
 mod prefetch;
+mod rate_limit;
 mod respond;
 mod tcp;
 #[cfg(target_os = "linux")]
@@ -22,6 +23,7 @@ pub use edns::{ClientSubnetUse, Edns, RequestOptions, ResponseOption, ResponseOp
 pub use encode::{Encoded, Frame, encode_answer, encode_error};
 pub use listen::{BindError, Bound, Observers, Serving, UdpPath, socket_count};
 pub use prefetch::BATCH_PACKETS;
+pub use rate_limit::{RateLimit, RateLimitSettings};
 pub use respond::{MAX_TCP_OCTETS, MAX_UDP_OCTETS, Received, Responder, ResponderSettings};
 pub use tcp::TcpLimits;
 

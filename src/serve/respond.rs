@@ -8,8 +8,9 @@ use std::time::Instant;
 use super::clock::Clock;
 use super::decode::{Decoded, MIN_PAYLOAD_OCTETS, Request, decode};
 use super::edns::{ClientSubnetUse, ResponseOptions};
-use super::encode::{Encoded, Frame, encode_answer, encode_error, udp_limit};
+use super::encode::{Encoded, Frame, encode_answer, encode_error, encode_truncated, udp_limit};
 use super::prefetch::Prefetch;
+use super::rate_limit::{RateLimit, RateLimiter, Verdict};
 use crate::answer::{Accounting, Answer, ClientSubnet, Dice, Query, QueryName, Timestamp, Untraced, resolve_into};
 use crate::geo::Located;
 use crate::model::{PrefixLength, QueryType};
@@ -33,6 +34,20 @@ pub struct ResponderSettings {
     pub nsid: Option<Arc<[u8]>>,
     /// How to treat EDNS Client Subnet.
     pub client_subnet: ClientSubnetUse,
+    /// Response rate limiting over UDP, if enabled. All workers share it.
+    pub rate_limit: Option<RateLimit>,
+}
+
+/// No server identifier and no limits.
+impl Default for ResponderSettings {
+    fn default() -> ResponderSettings {
+        ResponderSettings {
+            udp_payload_max: 1232,
+            nsid: None,
+            client_subnet: ClientSubnetUse::default(),
+            rate_limit: None,
+        }
+    }
 }
 
 /// Answers packets. Each worker has one and reuses its buffers.
@@ -43,6 +58,7 @@ pub struct Responder {
     stats: Arc<Stats>,
     clock: Clock,
     prefetch: Prefetch,
+    rate_limiter: Option<RateLimiter>,
     /// The query log and dnstap, if enabled. Without them it costs one branch.
     query_logger: Option<Box<QueryLogger>>,
 }
@@ -93,6 +109,7 @@ impl Responder {
     pub fn counting(settings: ResponderSettings, seed: u64, stats: Arc<Stats>) -> Responder {
         let udp_payload_max = settings.udp_payload_max.clamp(MIN_PAYLOAD_OCTETS, MAX_UDP_OCTETS as u16);
         Responder {
+            rate_limiter: settings.rate_limit.as_ref().map(RateLimit::worker),
             settings: ResponderSettings { udp_payload_max, ..settings },
             name: QueryName::default(),
             dice: Dice::seeded(seed),
@@ -168,7 +185,11 @@ impl Responder {
     fn respond_to(&mut self, world: &World, received: &Received<'_>, out: &mut [u8]) -> usize {
         let mut accounting = Accounting::default();
         let admitted = self.admit(received);
-        let response = self.answer(&admitted, received, world, &mut accounting, out);
+        let response = match self.verdict(&admitted, received) {
+            Verdict::Send => self.answer(&admitted, received, world, &mut accounting, out),
+            Verdict::Truncate => self.truncate(&admitted, out),
+            Verdict::Drop => None,
+        };
         self.account(received, &admitted, response.as_ref(), &accounting);
         response.map_or(0, |response| response.encoded.octets)
     }
@@ -185,6 +206,35 @@ impl Responder {
             edns.options.client_subnet = None;
         }
         decoded
+    }
+
+    /// Whether the response to an admitted packet is within the limit of its source.
+    #[inline(always)]
+    fn verdict(&mut self, admitted: &Decoded<'_>, received: &Received<'_>) -> Verdict {
+        match (&mut self.rate_limiter, admitted, received.requestor.transport()) {
+            (Some(limiter), Decoded::Error(..) | Decoded::Question(..), Transport::Udp) => {
+                limiter.verdict(&received.requestor, received.at, &self.stats)
+            }
+            _ => Verdict::Send,
+        }
+    }
+
+    /// Writes a response that is over the limit: not longer than its request.
+    #[cold]
+    fn truncate(&self, admitted: &Decoded<'_>, out: &mut [u8]) -> Option<Response> {
+        let (request, code, qtype) = match admitted {
+            Decoded::Dropped => return None,
+            Decoded::Error(request, code) => (request, Some(*code), qtype_of(request)),
+            Decoded::Question(request, qtype) => (request, None, *qtype),
+        };
+        let options = ResponseOptions::default();
+        let frame = Frame { most_octets: MAX_UDP_OCTETS, payload_size: self.settings.udp_payload_max, options };
+        let encoded = match code {
+            // It has no records that could be left out.
+            Some(code) => encode_error(request, code, &frame, out),
+            None => encode_truncated(request, &frame, out),
+        };
+        Some(Response { encoded, qtype, response_code: code.map_or(0, |code| code as u8) })
     }
 
     /// Writes the response to an admitted packet; `None` if it is dropped.

@@ -39,7 +39,12 @@ fn lab_world() -> World {
 
 fn settings() -> ResponderSettings {
     let nsid = Some(b"lab-1".as_slice().into());
-    ResponderSettings { udp_payload_max: 1232, nsid, client_subnet: ClientSubnetUse::Use }
+    ResponderSettings {
+        udp_payload_max: 1232,
+        nsid,
+        client_subnet: ClientSubnetUse::Use,
+        ..ResponderSettings::default()
+    }
 }
 
 fn loopback() -> SocketAddr {

@@ -32,11 +32,7 @@ fn respond_with(settings: ResponderSettings, seed: u64, world: &World, packet: &
 }
 
 fn settings() -> ResponderSettings {
-    ResponderSettings {
-        udp_payload_max: 1232,
-        nsid: Some(b"lab-1".as_slice().into()),
-        client_subnet: ClientSubnetUse::Use,
-    }
+    ResponderSettings { udp_payload_max: 1232, nsid: Some(b"lab-1".as_slice().into()), ..ResponderSettings::default() }
 }
 
 fn lab_world(lines: &[&str]) -> World {
@@ -162,6 +158,66 @@ fn a_signed_query_gets_badkey() {
     assert_eq!(&response[..12], b"\x47\x11\x81\x09\0\x01\0\0\0\0\0\x01");
     let echo = b"\x03key\0\0\xfa\0\xff\0\0\0\0\0\x16\x04hmac\0TIMESTFU\0\0ID\0\x11\0\0";
     assert!(response.ends_with(echo), "{response:?}");
+}
+
+/// The responses to one packet, sent many times at one moment from an address that is no loopback.
+fn responses(settings: ResponderSettings, packet: &[u8], transport: Transport, times: usize) -> Vec<Vec<u8>> {
+    let world = lab_world(&["www 60 A 192.0.2.1"]);
+    let requestor = Requestor::new("203.0.113.7:4242".parse().unwrap(), transport);
+    let mut responder = Responder::new(settings, 1);
+    let mut out = [0; MAX_TCP_OCTETS];
+    let mut respond = || {
+        let octets = responder.respond(&world, &Received::new(packet, requestor, Timestamp::default()), &mut out);
+        out[..octets].to_vec()
+    };
+    (0..times).map(|_| respond()).collect()
+}
+
+fn limited(slip: u32) -> ResponderSettings {
+    let limits = RateLimitSettings { rate: 10, instant: 10, slip, dry_run: false, allow: Vec::new() };
+    ResponderSettings { rate_limit: Some(RateLimit::new(limits).unwrap()), ..settings() }
+}
+
+#[test]
+fn a_response_over_the_limit_tells_the_client_to_use_tcp_and_is_not_longer_than_its_query() {
+    let mut asked = query_with_edns("www.lab.test.", HickoryType::A, 4096);
+    asked.edns.as_mut().unwrap().options_mut().insert(EdnsOption::Unknown(EdnsCode::NSID.into(), vec![]));
+    let packet = asked.to_vec().unwrap();
+    let all = responses(limited(1), &packet, Transport::Udp, 100);
+    let whole = |response: &Vec<u8>| Message::from_vec(response).unwrap().answers.len() == 1;
+    assert!(all[..10].iter().all(whole));
+    for octets in &all[10..] {
+        let response = Message::from_vec(octets).unwrap();
+        assert!(response.truncation && response.answers.is_empty() && octets.len() <= packet.len());
+        assert_eq!((response.id, response.response_code), (4711, ResponseCode::NoError));
+        assert_eq!((response.queries, response.edns.is_some()), (asked.queries.clone(), true));
+    }
+    let over_tcp = responses(limited(1), &packet, Transport::Tcp, 100);
+    assert!(over_tcp.iter().all(whole));
+}
+
+#[test]
+fn slip_says_how_many_responses_over_the_limit_are_sent() {
+    let packet = query("www.lab.test.", HickoryType::A).to_vec().unwrap();
+    for (slip, sent) in [(0, 0), (1, 90), (3, 30)] {
+        let all = responses(limited(slip), &packet, Transport::Udp, 100);
+        assert_eq!(all[10..].iter().filter(|response| !response.is_empty()).count(), sent, "slip {slip}");
+    }
+}
+
+#[test]
+fn errors_over_the_limit_are_short_too() {
+    let packet = query_with_edns("www.elsewhere.test.", HickoryType::A, 4096).to_vec().unwrap();
+    let mut transfer = query_with_edns("lab.test.", HickoryType::AXFR, 4096);
+    transfer.edns.as_mut().unwrap().options_mut().insert(EdnsOption::Unknown(EdnsCode::NSID.into(), vec![]));
+    let transfer = transfer.to_vec().unwrap();
+    for (packet, code) in [(packet, ResponseCode::NoError), (transfer, ResponseCode::Refused)] {
+        let all = responses(limited(1), &packet, Transport::Udp, 100);
+        let last = Message::from_vec(all.last().unwrap()).unwrap();
+        assert_eq!((last.response_code, all[99].len() <= packet.len()), (code, true));
+        let silent = responses(limited(0), &packet, Transport::Udp, 100);
+        assert!(silent[10..].iter().all(Vec::is_empty));
+    }
 }
 
 #[test]

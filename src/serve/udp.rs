@@ -148,7 +148,7 @@ mod tests {
     use std::net::UdpSocket;
 
     use crate::answer::fixture::{lab, set, world};
-    use crate::serve::{ClientSubnetUse, ResponderSettings};
+    use crate::serve::ResponderSettings;
     use crate::world::Publisher;
 
     #[test]
@@ -186,7 +186,7 @@ mod tests {
         let client = UdpSocket::bind("127.0.0.1:0").unwrap();
         client.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
         let (publisher, reader) = Publisher::new(world(&[lab([set("www 60 A 192.0.2.1 | 192.0.2.2")])], &[]));
-        let settings = ResponderSettings { udp_payload_max: 1232, nsid: None, client_subnet: ClientSubnetUse::Use };
+        let settings = ResponderSettings::default();
         let (mut batch, mut worlds) = (Batch::new(socket), reader.cached());
         let (mut responder, mut log_once) = (Responder::new(settings, 1), LogOnce::default());
         let packet = b"\x12\x34\0\0\0\x01\0\0\0\0\0\0\x03www\x03lab\x04test\0\0\x01\0\x01";

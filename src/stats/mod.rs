@@ -46,6 +46,33 @@ impl Family {
 /// Response codes 0 to 15 fit the header, 16 is BADVERS. No others are sent.
 pub const RESPONSE_CODES: usize = 17;
 
+/// What happened to a UDP response that was over the limit of its source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RateLimited {
+    /// It was sent without records and with the TC bit.
+    Truncated,
+    /// It was not sent.
+    Dropped,
+    /// It was sent, because rate limiting only counts.
+    DryRun,
+}
+
+impl RateLimited {
+    /// All of them, in the order of their numbers.
+    pub const ALL: [RateLimited; 3] = [RateLimited::Truncated, RateLimited::Dropped, RateLimited::DryRun];
+    /// How many there are.
+    pub const COUNT: usize = RateLimited::ALL.len();
+
+    /// The value of a metric's label.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            RateLimited::Truncated => "truncated",
+            RateLimited::Dropped => "dropped",
+            RateLimited::DryRun => "dry_run",
+        }
+    }
+}
+
 /// Types with their own counter: those of Route 53, those that resolvers query in every zone, and
 /// transfers. All others share one counter, so clients cannot create counters.
 pub const QUERY_TYPES: [(u16, &str); 22] = [

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::histogram::{Durations, Histogram, add};
-use super::{AnswerNumber, Family, QUERY_TYPES, RESPONSE_CODES, ZoneNumber, type_index};
+use super::{AnswerNumber, Family, QUERY_TYPES, RESPONSE_CODES, RateLimited, ZoneNumber, type_index};
 use crate::model::QueryType;
 use crate::requestor::{Requestor, Transport};
 
@@ -26,6 +26,7 @@ pub struct Stats {
     truncated: AtomicU64,
     dropped: AtomicU64,
     failures: AtomicU64,
+    rate_limited: [AtomicU64; RateLimited::COUNT],
     /// By transport.
     durations: [Histogram; Transport::COUNT],
 }
@@ -66,6 +67,8 @@ pub struct Totals {
     pub dropped: u64,
     /// Messages without a response because of a server bug or a send error.
     pub failures: u64,
+    /// UDP responses over the limit of their source, in the order of [`RateLimited::ALL`].
+    pub rate_limited: [u64; RateLimited::COUNT],
     /// Time to answer over UDP, from receiving the packet to passing the response to the system.
     pub udp_durations: Durations,
     /// The same over TCP.
@@ -99,6 +102,7 @@ impl Stats {
             truncated: AtomicU64::default(),
             dropped: AtomicU64::default(),
             failures: AtomicU64::default(),
+            rate_limited: Default::default(),
             durations: Default::default(),
         }
     }
@@ -151,6 +155,11 @@ impl Stats {
         increment(&self.failures);
     }
 
+    /// Counts a response over the limit of its source.
+    pub fn count_rate_limited(&self, outcome: RateLimited) {
+        increment(&self.rate_limited[outcome as usize]);
+    }
+
     /// Counts messages with this duration each.
     pub fn count_duration(&self, transport: Transport, took: Duration, messages: u64) {
         self.durations[transport as usize].add(took, messages);
@@ -168,6 +177,7 @@ impl Stats {
             truncated: self.truncated.load(Ordering::Relaxed),
             dropped: self.dropped.load(Ordering::Relaxed),
             failures: self.failures.load(Ordering::Relaxed),
+            rate_limited: self.rate_limited.each_ref().map(|counter| counter.load(Ordering::Relaxed)),
             udp_durations: self.durations[Transport::Udp as usize].read(),
             tcp_durations: self.durations[Transport::Tcp as usize].read(),
         }
@@ -228,6 +238,7 @@ impl AddAssign for Totals {
         self.truncated += other.truncated;
         self.dropped += other.dropped;
         self.failures += other.failures;
+        self.rate_limited.iter_mut().zip(other.rate_limited).for_each(|(sum, count)| *sum += count);
         self.udp_durations += other.udp_durations;
         self.tcp_durations += other.tcp_durations;
     }

@@ -90,6 +90,7 @@ const TABLE: &[(&str, &[&str])] = &[
             "model",
             "config",
             "health",
+            "stats",
             "world",
             "logging",
             "query_logging",

@@ -87,7 +87,10 @@ fn batch(size: usize, dice: &mut fastrand::Rng) -> Vec<(Vec<u8>, IpAddr)> {
 }
 
 fn responder(client_subnet: ClientSubnetUse) -> Responder {
-    Responder::new(ResponderSettings { udp_payload_max: 1232, nsid: None, client_subnet }, 53)
+    Responder::new(
+        ResponderSettings { udp_payload_max: 1232, nsid: None, client_subnet, ..ResponderSettings::default() },
+        53,
+    )
 }
 
 fn check(world: &World, client_subnet: ClientSubnetUse) {

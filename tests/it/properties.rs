@@ -767,7 +767,12 @@ struct Wire(Responder);
 
 impl Wire {
     fn new(seed: u64) -> Wire {
-        let settings = ResponderSettings { udp_payload_max: 4096, nsid: None, client_subnet: ClientSubnetUse::Use };
+        let settings = ResponderSettings {
+            udp_payload_max: 4096,
+            nsid: None,
+            client_subnet: ClientSubnetUse::Use,
+            ..ResponderSettings::default()
+        };
         Wire(Responder::new(settings, seed))
     }
 

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use fiftythree::config::{Settings, SourceFile};
 use fiftythree::query_logging::QueryLogging;
-use fiftythree::serve::{BindError, Bound, ClientSubnetUse, Observers, ResponderSettings, TcpLimits, UdpPath};
+use fiftythree::serve::{BindError, Bound, Observers, ResponderSettings, TcpLimits, UdpPath};
 use fiftythree::stats::Meters;
 use fiftythree::world::Publisher;
 
@@ -45,7 +45,7 @@ pub(crate) fn ipv4_and_ipv6_listen_side_by_side_on_all_addresses() {
     let (_publisher, reader) = Publisher::new(support::world("", &[ZONE.to_owned()], Vec::new()));
     let bound = (0..100).find_map(|_| bind_everywhere().ok()).unwrap();
     let port = bound.addresses()[0].port();
-    let settings = ResponderSettings { udp_payload_max: 1232, nsid: None, client_subnet: ClientSubnetUse::Use };
+    let settings = ResponderSettings::default();
     let observers = Observers { meters: &Meters::default(), query_logging: &QueryLogging::default() };
     let serving = bound.serve(&reader, &settings, TcpLimits::default(), observers, 1).unwrap();
     for address in ["127.0.0.1", "127.0.0.53", "::1"] {

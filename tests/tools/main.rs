@@ -21,6 +21,9 @@ mod metric_checks;
 mod observability;
 /// The status page behind nginx and Caddy.
 mod proxy;
+/// Rate limits in a network namespace.
+#[cfg(target_os = "linux")]
+mod rate_limit;
 /// A UDP worker makes no system calls except receive and send.
 #[cfg(target_os = "linux")]
 mod system_calls;
@@ -86,6 +89,8 @@ const TESTS: &[Test] = &[
     test!(proxy::the_page_behind_nginx, NGINX),
     test!(proxy::the_page_behind_caddy, CADDY),
     test!(proxy::without_a_token_nothing_changes_behind_a_proxy),
+    #[cfg(target_os = "linux")]
+    test!(rate_limit::a_source_over_its_limit_is_sent_to_tcp_and_another_is_answered, NAMESPACES, DIG),
     #[cfg(target_os = "linux")]
     test!(system_calls::a_worker_receives_and_sends_and_does_nothing_else, STRACE),
     test!(terminal::a_watch_fills_the_terminal_follows_its_size_and_gives_it_back, TMUX),

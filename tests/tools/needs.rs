@@ -32,6 +32,7 @@ pub(crate) const BASH: Need = program!("bash", "Debian package bash");
 pub(crate) const CADDY: Need = program!("caddy", "Debian package caddy");
 pub(crate) const CHROMEDRIVER: Need = program!("chromedriver", "Debian package chromium-driver");
 pub(crate) const CHROMIUM: Need = program!("chromium", "Debian package chromium");
+pub(crate) const DIG: Need = program!("dig", "Debian package bind9-dnsutils");
 pub(crate) const DNSTAP_LDNS: Need = program!("dnstap-ldns", "Debian package dnstap-ldns");
 pub(crate) const FISH: Need = program!("fish", "Debian package fish");
 pub(crate) const FSTRM_CAPTURE: Need = program!("fstrm_capture", "Debian package fstrm-bin");
@@ -59,6 +60,12 @@ pub(crate) const SELENIUM: Need = Need {
         let check = "import sys, importlib.util as u; sys.exit(not all(map(u.find_spec, sys.argv[1:])))";
         succeeds(&python(), &["-c", check, "selenium", "axe_playwright_python"])
     },
+};
+#[cfg(target_os = "linux")]
+pub(crate) const NAMESPACES: Need = Need {
+    name: "network namespaces",
+    hint: "root, and Debian packages util-linux and iproute2",
+    is_met: || succeeds("unshare", &["-n", "ip", "link", "set", "lo", "up"]),
 };
 #[cfg(target_os = "linux")]
 pub(crate) const STRACE: Need = Need {

@@ -10,7 +10,7 @@ use crate::health::{Reason, Status, Timestamp};
 use crate::model::ResponseCode;
 use crate::query_logging;
 use crate::requestor::Transport;
-use crate::stats::{Durations, Family, QUERY_TYPES, ZoneReading};
+use crate::stats::{Durations, Family, QUERY_TYPES, RateLimited, ZoneReading};
 
 use super::Picture;
 use super::families;
@@ -62,6 +62,10 @@ impl Picture {
         page.counter(&families::DNS_TRUNCATED)?.sample(&[], &totals.truncated)?;
         page.counter(&families::DNS_IGNORED)?.sample(&[], &totals.dropped)?;
         page.counter(&families::DNS_FAILURES)?.sample(&[], &totals.failures)?;
+        let mut rate_limited = page.counter(&families::DNS_RATE_LIMITED)?;
+        for (outcome, count) in RateLimited::ALL.into_iter().zip(&totals.rate_limited) {
+            rate_limited.sample(&[outcome.as_str()], count)?;
+        }
         let mut durations = page.histogram(&families::DNS_DURATION)?;
         for (transport, durations_of) in Transport::ALL.iter().zip([&totals.udp_durations, &totals.tcp_durations]) {
             let bounds = Durations::bounds().chain([f64::INFINITY]);

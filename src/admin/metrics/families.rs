@@ -24,6 +24,7 @@ pub(super) const ALL: &[&Family] = &[
     &DNS_TRUNCATED,
     &DNS_IGNORED,
     &DNS_FAILURES,
+    &DNS_RATE_LIMITED,
     &DNS_DURATION,
     &LOG_DROPPED,
     &QUERY_LOG_LINES,
@@ -104,6 +105,11 @@ pub(super) const DNS_FAILURES: Family = counter(
     "fiftythree_dns_failures_total",
     &[],
     "Messages without a response because of a fault of the server, or because the system refused to send it.",
+);
+pub(super) const DNS_RATE_LIMITED: Family = counter(
+    "fiftythree_dns_rate_limited_total",
+    &["outcome"],
+    "UDP responses over the limit of their source: truncated (sent with the TC bit), dropped (not sent), dry_run (sent as usual).",
 );
 pub(super) const DNS_DURATION: Family = histogram(
     "fiftythree_dns_request_duration_seconds",

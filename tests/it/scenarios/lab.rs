@@ -183,7 +183,12 @@ impl Lab {
             ClientSubnetUse::Ignore => serve::ClientSubnetUse::Ignore,
         };
         let nsid = self.settings.dns.nsid.as_deref().map(Arc::from);
-        ResponderSettings { udp_payload_max: self.settings.dns.udp_payload_max, nsid, client_subnet }
+        ResponderSettings {
+            udp_payload_max: self.settings.dns.udp_payload_max,
+            nsid,
+            client_subnet,
+            ..ResponderSettings::default()
+        }
     }
 }
 

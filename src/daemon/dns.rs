@@ -1,0 +1,62 @@
+//! Opens the DNS ports: settings for the workers, and their protection.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use anyhow::{Context as _, anyhow};
+
+use crate::config::{self, Settings};
+use crate::query_logging::QueryLogging;
+use crate::serve::{
+    self, BindError, Bound, Observers, RateLimit, RateLimitSettings, ResponderSettings, Serving, TcpLimits, UdpPath,
+};
+use crate::world::Reader;
+
+use super::open_files::FileShares;
+use super::wiring::Wiring;
+
+/// Opens the ports.
+pub(super) fn open(
+    wiring: &mut Wiring,
+    settings: &Settings,
+    files: FileShares,
+    reader: &Reader,
+    query_logging: &QueryLogging,
+) -> anyhow::Result<(Vec<SocketAddr>, Serving)> {
+    let bound = Bound::bind(&settings.dns.listen, settings.dns.workers, UdpPath::default()).map_err(cannot_listen)?;
+    let addresses = bound.addresses();
+    let rate_limit = rate_limit(settings)?;
+    let responder = ResponderSettings {
+        udp_payload_max: settings.dns.udp_payload_max,
+        nsid: settings.dns.nsid.as_deref().map(Arc::from),
+        client_subnet: match settings.location.use_client_subnet {
+            config::ClientSubnetUse::Use => serve::ClientSubnetUse::Use,
+            config::ClientSubnetUse::Ignore => serve::ClientSubnetUse::Ignore,
+        },
+        rate_limit: rate_limit.clone(),
+    };
+    let meters = wiring.meters();
+    if let Some(rate_limit) = rate_limit {
+        wiring.spawn(rate_limit.report(Arc::clone(&meters)));
+    }
+    // The seed of the random choices of routing policies. It need not be secret.
+    let seed = fastrand::u64(..);
+    let limits = TcpLimits::with_connections(files.tcp);
+    let observers = Observers { meters: &meters, query_logging };
+    let serving = bound.serve(reader, &responder, limits, observers, seed).context("cannot start the workers")?;
+    Ok((addresses, serving))
+}
+
+/// The counters of response rate limiting, if it is on.
+fn rate_limit(settings: &Settings) -> anyhow::Result<Option<RateLimit>> {
+    let config::RateLimitSettings { enabled, rate, instant, slip, dry_run, allow } = settings.rate_limit.clone();
+    let new = || RateLimit::new(RateLimitSettings { rate, instant, slip, dry_run, allow });
+    enabled.then(new).transpose().map_err(|_| anyhow!("the system has no random numbers"))
+}
+
+pub(super) fn cannot_listen(error: BindError) -> anyhow::Error {
+    match error.hint {
+        Some(hint) => anyhow!("{error}\n  hint: {hint}"),
+        None => anyhow!(error),
+    }
+}
