@@ -5,9 +5,11 @@
 mod caller;
 pub(crate) mod change_batch;
 mod errors;
+mod ids;
 mod operation;
 mod operations;
 mod request;
 mod router;
+mod time;
 mod uri;
 mod xml;

@@ -59,7 +59,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ),
     ("control", &["background", "log_limit", "model", "objects", "config", "health", "world", "store", "load"]),
     ("http", &["log_limit"]),
-    ("api", &["model", "health"]),
+    ("api", &["model", "objects", "health"]),
     ("lab", &["http"]),
     (
         "admin",

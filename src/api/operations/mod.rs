@@ -3,17 +3,27 @@
 //! An operation is a function from a request to a response. To add one, write it in the file of its
 //! area and name it in [`handler`].
 
+mod change_log;
 mod geo_locations;
+mod store;
 
 use std::pin::Pin;
+use std::sync::Arc;
+
+pub(crate) use change_log::ChangeLog;
 
 use super::errors::{ApiError, Code};
 use super::operation::Operation;
 use super::request::{Outcome, Request};
+use crate::objects::ObjectStore;
 
 /// What operations use besides the request.
-#[derive(Debug)]
-pub(crate) struct Context {}
+pub(crate) struct Context {
+    /// The hosted zones, health checks and CIDR collections.
+    pub(crate) objects: Arc<dyn ObjectStore>,
+    /// The last changes, for GetChange.
+    pub(crate) change_log: ChangeLog,
+}
 
 /// An operation that is running.
 type Running<'r> = Pin<Box<dyn Future<Output = Outcome> + Send + 'r>>;

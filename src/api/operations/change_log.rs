@@ -1,0 +1,130 @@
+//! The last changes, which GetChange reports.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Mutex;
+use std::time::{Duration, SystemTime};
+
+use super::{ApiError, Code};
+use crate::api::ids;
+use crate::api::time::iso_8601;
+use crate::api::xml::Writer;
+
+/// How many changes are known; older ones are forgotten.
+const MOST_CHANGES: usize = 10_000;
+
+/// A change that was made (API ChangeInfo).
+#[derive(Clone, Debug)]
+pub(super) struct ChangeInfo {
+    id: String,
+    submitted_at: SystemTime,
+    comment: Option<String>,
+    /// How long it is said to be PENDING.
+    delay: Duration,
+}
+
+/// The last changes.
+///
+/// A change is in the answers before it is acknowledged. With a delay, GetChange nevertheless says
+/// PENDING that long, so that programs can be tested with a change that takes time.
+#[derive(Debug, Default)]
+pub(crate) struct ChangeLog {
+    insync_delay: Duration,
+    known: Mutex<Known>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    by_id: HashMap<String, ChangeInfo>,
+    oldest_first: VecDeque<String>,
+}
+
+impl ChangeLog {
+    /// An empty log of changes that are PENDING this long.
+    pub(crate) fn new(insync_delay: Duration) -> ChangeLog {
+        ChangeLog { insync_delay, ..ChangeLog::default() }
+    }
+
+    /// Adds a change that was just made.
+    pub(super) fn add(&self, comment: Option<&str>) -> Result<ChangeInfo, ApiError> {
+        let comment = comment.map(str::to_owned);
+        let info =
+            ChangeInfo { id: ids::change()?, submitted_at: SystemTime::now(), comment, delay: self.insync_delay };
+        let mut known = self.lock();
+        known.by_id.insert(info.id.clone(), info.clone());
+        known.oldest_first.push_back(info.id.clone());
+        while known.oldest_first.len() > MOST_CHANGES {
+            let oldest = known.oldest_first.pop_front().expect("it has more than none");
+            known.by_id.remove(&oldest);
+        }
+        Ok(info)
+    }
+
+    /// The change with this id.
+    pub(super) fn get(&self, id: &str) -> Result<ChangeInfo, ApiError> {
+        let found = self.lock().by_id.get(id).cloned();
+        found.ok_or_else(|| ApiError::new(Code::NoSuchChange, format!("Could not find resource with ID: {id}")))
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Known> {
+        // Nothing is half done when a thread panics.
+        self.known.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+impl ChangeInfo {
+    /// The element `ChangeInfo`.
+    pub(super) fn write(&self, xml: &mut Writer) {
+        self.write_at(SystemTime::now(), xml);
+    }
+
+    fn write_at(&self, now: SystemTime, xml: &mut Writer) {
+        // A clock that was set back makes no change pending.
+        let age = now.duration_since(self.submitted_at).unwrap_or(self.delay);
+        xml.parent("ChangeInfo", |xml| {
+            xml.element("Id", format_args!("/change/{}", self.id));
+            xml.element("Status", if age < self.delay { "PENDING" } else { "INSYNC" });
+            xml.element("SubmittedAt", iso_8601(self.submitted_at));
+            xml.optional("Comment", self.comment.as_deref());
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn status(info: &ChangeInfo, after: Duration) -> String {
+        let mut xml = Writer::root("R", "ns");
+        info.write_at(info.submitted_at + after, &mut xml);
+        let text = xml.finish();
+        text[text.find("<Status>").unwrap() + 8..text.find("</Status>").unwrap()].to_owned()
+    }
+
+    #[test]
+    fn a_change_is_pending_for_the_delay() {
+        let at_once = ChangeLog::default().add(None).unwrap();
+        assert_eq!(status(&at_once, Duration::ZERO), "INSYNC");
+        let log = ChangeLog::new(Duration::from_secs(2));
+        let info = log.add(Some("a <comment>")).unwrap();
+        let known = log.get(&info.id).unwrap();
+        assert_eq!(status(&known, Duration::from_millis(1999)), "PENDING");
+        assert_eq!(status(&known, Duration::from_secs(2)), "INSYNC");
+    }
+
+    #[test]
+    fn the_oldest_changes_are_forgotten() {
+        let log = ChangeLog::default();
+        let first = log.add(None).unwrap();
+        let second = log.add(None).unwrap();
+        for _ in 1..MOST_CHANGES {
+            log.add(None).unwrap();
+        }
+        let unknown = log.get(&first.id).unwrap_err();
+        assert_eq!(
+            (unknown.code(), unknown.message()),
+            (Code::NoSuchChange, &*format!("Could not find resource with ID: {}", first.id))
+        );
+        assert!(log.get(&second.id).is_ok());
+        assert_eq!(log.lock().by_id.len(), MOST_CHANGES);
+    }
+}

@@ -1,0 +1,164 @@
+//! Objects as operations read and change them: by id, as far as the caller sees them, with errors of
+//! the API.
+
+use std::sync::Arc;
+
+use super::{ApiError, Code, Context, Request};
+use crate::model::{HealthCheck, HealthCheckId, HostedZone, HostedZoneId};
+use crate::objects::{
+    Author, Change, Commit, CommitError, Committed, ErrorCode, Object, ObjectId, Refusal, Revision, ZoneSummary,
+};
+
+/// How often a change is made again because somebody else changed the object at the same time.
+const TRIES: usize = 8;
+
+impl Context {
+    /// The hosted zones that the caller sees.
+    pub(super) fn zones(&self, request: &Request) -> Vec<ZoneSummary> {
+        let mut zones = self.objects.zones();
+        zones.retain(|zone| request.caller.sees_zone(&zone.name.to_string()));
+        zones
+    }
+
+    /// A hosted zone without its record sets.
+    pub(super) fn zone_summary(&self, request: &Request, id: &str) -> Result<ZoneSummary, ApiError> {
+        let found = self.zones(request).into_iter().find(|zone| zone.id.0 == id);
+        found.ok_or_else(|| no_such_zone(id))
+    }
+
+    /// A hosted zone.
+    pub(super) async fn zone(&self, request: &Request, id: &str) -> Result<(Revision, Arc<HostedZone>), ApiError> {
+        self.zone_summary(request, id)?;
+        match self.objects.read(&zone_id(id)).await? {
+            (revision, Object::HostedZone(zone)) => Ok((revision, zone)),
+            _ => Err(no_such_zone(id)),
+        }
+    }
+
+    /// A health check.
+    pub(super) fn health_check(&self, id: &str) -> Result<HealthCheck, ApiError> {
+        let found = self.objects.health_checks().iter().find(|check| check.id.0 == id).cloned();
+        let message = || format!("No health check exists with the specified ID: {id}");
+        found.ok_or_else(|| ApiError::new(Code::NoSuchHealthCheck, message()))
+    }
+
+    /// Replaces the members of a hosted zone by what `change` makes of it. The record sets stay.
+    pub(super) async fn update_zone(
+        &self,
+        request: &Request,
+        id: &str,
+        change: impl Fn(HostedZone) -> Result<HostedZone, ApiError>,
+    ) -> Result<Arc<HostedZone>, ApiError> {
+        self.zone_summary(request, id)?;
+        let update = |object| match object {
+            Object::HostedZone(zone) => Ok(Object::HostedZone(change((*zone).clone())?.into())),
+            _ => Err(no_such_zone(id)),
+        };
+        match self.update(request, &zone_id(id), update).await? {
+            Object::HostedZone(zone) => Ok(zone),
+            _ => Err(no_such_zone(id)),
+        }
+    }
+
+    /// Replaces the members of a health check by what `change` makes of it.
+    pub(super) async fn update_health_check(
+        &self,
+        request: &Request,
+        id: &str,
+        change: impl Fn(HealthCheck) -> Result<HealthCheck, ApiError>,
+    ) -> Result<Arc<HealthCheck>, ApiError> {
+        let missing =
+            || ApiError::new(Code::NoSuchHealthCheck, format!("No health check exists with the specified ID: {id}"));
+        let update = |object| match object {
+            Object::HealthCheck(check) => Ok(Object::HealthCheck(change((*check).clone())?.into())),
+            _ => Err(missing()),
+        };
+        match self.update(request, &ObjectId::HealthCheck(HealthCheckId(id.to_owned())), update).await? {
+            Object::HealthCheck(check) => Ok(check),
+            _ => Err(missing()),
+        }
+    }
+
+    /// Replaces an object by what `change` makes of it. If somebody else changes it at the same time,
+    /// `change` gets what they made.
+    pub(super) async fn update(
+        &self,
+        request: &Request,
+        id: &ObjectId,
+        change: impl Fn(Object) -> Result<Object, ApiError>,
+    ) -> Result<Object, ApiError> {
+        for _ in 0..TRIES {
+            let (revision, object) = self.objects.read(id).await?;
+            let changed = change(object)?;
+            let commit = commit(request, id.clone(), Some(revision), Change::Update(changed));
+            match self.objects.commit(commit).await {
+                Err(CommitError::Conflict) => {}
+                Ok(Committed { object: Some(object), .. }) => return Ok(object),
+                Ok(_) => return Err(ApiError::new(Code::InternalFailure, "the object is gone after its change")),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(CommitError::Conflict.into())
+    }
+
+    /// Makes a change to an object in whatever state it is.
+    pub(super) async fn commit(&self, request: &Request, id: ObjectId, change: Change) -> Result<Committed, ApiError> {
+        Ok(self.objects.commit(commit(request, id, None, change)).await?)
+    }
+}
+
+pub(super) fn zone_id(id: &str) -> ObjectId {
+    ObjectId::HostedZone(HostedZoneId(id.to_owned()))
+}
+
+pub(super) fn no_such_zone(id: &str) -> ApiError {
+    ApiError::new(Code::NoSuchHostedZone, format!("No hosted zone found with ID: {id}"))
+}
+
+fn commit(request: &Request, id: ObjectId, expected: Option<Revision>, change: Change) -> Commit {
+    let name = format!("key {}", request.caller.access_key_id);
+    let author = Author { name, operation: request.operation.name().to_owned() };
+    Commit { id, expected, change, author }
+}
+
+/// Clients try again after the errors of a server that cannot make a change now.
+impl From<CommitError> for ApiError {
+    fn from(error: CommitError) -> ApiError {
+        match error {
+            CommitError::Refused(refusal) => refusal.into(),
+            CommitError::Conflict | CommitError::Unavailable(_) => {
+                ApiError::new(Code::ServiceUnavailable, error.to_string())
+            }
+        }
+    }
+}
+
+impl From<Refusal> for ApiError {
+    fn from(refusal: Refusal) -> ApiError {
+        let Refusal { code, messages } = refusal;
+        let message = match code {
+            // As clients print it: `[first, second]`.
+            ErrorCode::InvalidChangeBatch => format!("[{}]", messages.join(", ")),
+            _ => messages.join(", "),
+        };
+        ApiError::new(code_of(code), message)
+    }
+}
+
+fn code_of(code: ErrorCode) -> Code {
+    match code {
+        ErrorCode::CidrCollectionAlreadyExistsException => Code::CidrCollectionAlreadyExistsException,
+        ErrorCode::CidrCollectionInUseException => Code::CidrCollectionInUseException,
+        ErrorCode::ConflictingDomainExists => Code::ConflictingDomainExists,
+        ErrorCode::HealthCheckAlreadyExists => Code::HealthCheckAlreadyExists,
+        ErrorCode::HostedZoneAlreadyExists => Code::HostedZoneAlreadyExists,
+        ErrorCode::HostedZoneNotEmpty => Code::HostedZoneNotEmpty,
+        ErrorCode::InvalidChangeBatch => Code::InvalidChangeBatch,
+        ErrorCode::InvalidInput => Code::InvalidInput,
+        ErrorCode::LastVPCAssociation => Code::LastVPCAssociation,
+        ErrorCode::NoSuchCidrCollectionException => Code::NoSuchCidrCollectionException,
+        ErrorCode::NoSuchHealthCheck => Code::NoSuchHealthCheck,
+        ErrorCode::NoSuchHostedZone => Code::NoSuchHostedZone,
+        ErrorCode::PublicZoneVPCAssociation => Code::PublicZoneVPCAssociation,
+    }
+}
