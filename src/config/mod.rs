@@ -40,7 +40,9 @@ use std::sync::Arc;
 
 pub use admin::PublicUrl;
 pub use diagnostic::{Diagnostic, Place, Severity};
-pub use edit::{EditError, References, edit_record_sets, without_zone};
+pub use edit::{
+    EditError, References, edit_record_sets, edit_zone_members, new_zone_text, without_zone, zone_file_name,
+};
 pub use listeners::{AdminFlag, ListenFlags};
 pub use located::{LocatedDiagnostic, Style, lines, locate, render, render_located};
 pub use location::{ClientSubnetUse, LocationSettings};

@@ -1,4 +1,4 @@
-//! Edits the text of zone files: the record sets that changed, and nothing else.
+//! Edits the text of zone files: the record sets and members that changed, and nothing else.
 //!
 //! In most files each `[[record]]` is a block of lines ([`blocks`]). Only the blocks of changed
 //! record sets are edited, and in them only the changed members ([`record`]): comments, order and
@@ -6,14 +6,16 @@
 //! document, which takes longer.
 
 mod blocks;
+mod document;
+mod file_name;
+mod members;
 mod record;
 #[cfg(test)]
 mod tests;
 mod without_zone;
+mod zone;
 
 use std::collections::{HashMap, HashSet};
-
-use toml_edit::{ArrayOfTables, DocumentMut, Item, TableLike, Value};
 
 use super::SourceFile;
 use super::tree;
@@ -23,7 +25,10 @@ use crate::model::{
     ResourceRecordSet,
 };
 use blocks::{Block, Edits};
+use document::{parse, push, remove_all, table_at};
+pub use file_name::zone_file_name;
 pub use without_zone::without_zone;
+pub use zone::{edit_zone_members, new_zone_text};
 
 /// How records refer to health checks and CIDR collections: by name.
 #[derive(Debug, Default)]
@@ -177,11 +182,9 @@ impl Editor<'_> {
     /// The block of one record with its changed members.
     fn updated(&self, block: &str, old: &ResourceRecordSet, new: &ResourceRecordSet) -> Result<String, EditError> {
         let mut document = parse(block)?;
-        let table = table_at(&mut document, 0).ok_or(EditError::Changed)?;
+        let table = table_at(&mut document, "record", 0)?;
         record::update(table, old, new, self.zone, self.references);
-        let edited = document.to_string();
-        // The editor writes every line end as one newline.
-        Ok(if block.contains("\r\n") { edited.replace("\r\n", "\n").replace('\n', "\r\n") } else { edited })
+        Ok(document::print(&document, block))
     }
 
     fn add_block(&self, edits: &mut Edits<'_>, records: &[Block], set: &ResourceRecordSet) {
@@ -196,23 +199,16 @@ impl Editor<'_> {
         let mut document = parse(text)?;
         for (old, new) in &self.difference.changed {
             let at = self.places.get(&old.key()).copied().ok_or(EditError::Changed)?;
-            let table = table_at(&mut document, at).ok_or(EditError::Changed)?;
+            let table = table_at(&mut document, "record", at)?;
             record::update(table, old, new, self.zone, self.references);
         }
         let places = self.difference.removed.iter().map(|key| self.places.get(key).copied().ok_or(EditError::Changed));
         remove_all(&mut document, "record", places.collect::<Result<_, _>>()?);
         remove_all(&mut document, "record_group", self.removed_groups());
-        self.difference.added.iter().for_each(|set| self.push(&mut document, set));
-        Ok(document.to_string())
-    }
-
-    fn push(&self, document: &mut DocumentMut, set: &ResourceRecordSet) {
-        let members = record::inline(set, self.zone, self.references);
-        match document.entry("record").or_insert(Item::ArrayOfTables(ArrayOfTables::new())) {
-            Item::Value(Value::Array(list)) => list.push(members),
-            Item::ArrayOfTables(tables) => tables.push(members.into_table()),
-            _ => {}
+        for set in &self.difference.added {
+            push(&mut document, "record", record::inline(set, self.zone, self.references));
         }
+        Ok(document::print(&document, text))
     }
 
     /// The places of the `[[record_group]]` tables to remove.
@@ -221,29 +217,5 @@ impl Editor<'_> {
             self.difference.removed_groups.contains(&(name, *record_type))
         };
         self.keys.groups.iter().enumerate().filter(is_removed).map(|(at, _)| at).collect()
-    }
-}
-
-fn parse(text: &str) -> Result<DocumentMut, EditError> {
-    text.parse().map_err(|error: toml_edit::TomlError| EditError::Syntax(error.message().to_owned()))
-}
-
-/// The record at this place of the list.
-fn table_at(document: &mut DocumentMut, at: usize) -> Option<&mut dyn TableLike> {
-    match document.get_mut("record")? {
-        Item::ArrayOfTables(tables) => Some(tables.get_mut(at)?),
-        Item::Value(Value::Array(list)) => Some(list.get_mut(at)?.as_inline_table_mut()?),
-        _ => None,
-    }
-}
-
-fn remove_all(document: &mut DocumentMut, list: &str, mut places: Vec<usize>) {
-    places.sort_unstable();
-    for at in places.into_iter().rev() {
-        match document.get_mut(list) {
-            Some(Item::ArrayOfTables(tables)) => drop(tables.remove(at)),
-            Some(Item::Value(Value::Array(list))) => drop(list.remove(at)),
-            _ => {}
-        }
     }
 }

@@ -1,32 +1,41 @@
 //! Writes record sets as members of `[[record]]` tables.
 
-use std::fmt::Write as _;
-
-use toml_edit::{Array, InlineTable, Item, TableLike, Value};
+use toml_edit::{InlineTable, TableLike, Value};
 
 use super::References;
+use super::members::{self, Member, list, string};
 use crate::model::{
     AliasTarget, CidrCollectionId, Content, Coordinates, FailoverRole, GeoLocation, GeoproximityLocation, Name,
-    RecordData, ResourceRecordSet, RoutingPolicy,
+    RecordGroup, ResourceRecordSet, RoutingPolicy, WhenAllUnhealthy,
 };
-
-/// Values that fit this line are written on it.
-const LINE_CHARACTERS: usize = 100;
 
 /// The members of a table, in the order in which a new one has them.
 type Members = Vec<(&'static str, Value)>;
 
 /// The text of a new `[[record]]`.
 pub(super) fn text(set: &ResourceRecordSet, zone: &Name, references: &References<'_>) -> String {
-    let mut text = "[[record]]\n".to_owned();
-    for (key, value) in members(set, zone, references) {
-        let _ = writeln!(text, "{key} = {value}");
-    }
-    text
+    format!("[[record]]\n{}", members::lines(&all(set, zone, references)))
 }
 
-/// Changes the members that differ between `old`, which the table defines, and `new`. All others
-/// stay as they are written.
+/// The text of a new `[[record_group]]`.
+pub(super) fn group_text(group: &RecordGroup, zone: &Name) -> String {
+    let RecordGroup { name, record_type, when_all_unhealthy, failback_delay, slow_start } = group;
+    let when_all_unhealthy = match when_all_unhealthy {
+        WhenAllUnhealthy::All => Member::Default("all".into()),
+        WhenAllUnhealthy::None => Member::of("none"),
+        WhenAllUnhealthy::LastHealthy => Member::of("last_healthy"),
+    };
+    let members = vec![
+        ("name", Member::of(relative(name, zone))),
+        ("type", Member::of(record_type.as_str())),
+        ("when_all_unhealthy", when_all_unhealthy),
+        ("failback_delay", Member::or_default(members::duration(*failback_delay), failback_delay.is_zero())),
+        ("slow_start", Member::or_default(members::duration(*slow_start), slow_start.is_zero())),
+    ];
+    format!("[[record_group]]\n{}", members::lines(&members))
+}
+
+/// Changes the members that differ between `old`, which the table defines, and `new`.
 pub(super) fn update(
     table: &mut dyn TableLike,
     old: &ResourceRecordSet,
@@ -34,16 +43,7 @@ pub(super) fn update(
     zone: &Name,
     references: &References<'_>,
 ) {
-    let (old, new) = (members(old, zone, references), members(new, zone, references));
-    for (key, _) in old.iter().filter(|(key, _)| !new.iter().any(|(other, _)| other == key)) {
-        table.remove(key);
-    }
-    for (key, value) in new {
-        let before = old.iter().find(|(other, _)| *other == key);
-        if before.is_none_or(|(_, before)| before.to_string() != value.to_string()) {
-            put(table, key, value);
-        }
-    }
+    members::update(table, &all(old, zone, references), &all(new, zone, references));
 }
 
 /// A record set as an inline table.
@@ -51,29 +51,25 @@ pub(super) fn inline(set: &ResourceRecordSet, zone: &Name, references: &Referenc
     members(set, zone, references).into_iter().collect()
 }
 
-/// Sets a value and keeps what is written around it, such as a comment on its line.
-fn put(table: &mut dyn TableLike, key: &str, mut value: Value) {
-    match table.get_mut(key) {
-        Some(Item::Value(existing)) => {
-            *value.decor_mut() = existing.decor().clone();
-            *existing = value;
-        }
-        _ => drop(table.insert(key, Item::Value(value))),
-    }
+fn all(set: &ResourceRecordSet, zone: &Name, references: &References<'_>) -> members::Members {
+    members(set, zone, references).into_iter().map(|(key, value)| (key, Member::Value(value))).collect()
 }
 
 fn members(set: &ResourceRecordSet, zone: &Name, references: &References<'_>) -> Members {
     let ResourceRecordSet { name, record_type, set_identifier, routing_policy, content, health_check } = set;
     let mut members: Members = vec![("name", relative(name, zone).into()), ("type", record_type.as_str().into())];
-    members.extend(set_identifier.iter().map(|identifier| ("set_identifier", identifier.into())));
+    members.extend(set_identifier.iter().map(|identifier| ("set_identifier", string(identifier))));
     members.extend(policy(routing_policy, references));
     match content {
         Content::Records { ttl, values } => {
-            members.extend([("ttl", i64::from(*ttl).into()), ("values", list(values).into())]);
+            members.extend([
+                ("ttl", i64::from(*ttl).into()),
+                ("values", list(values.iter().map(|value| value.to_string().into())).into()),
+            ]);
         }
         Content::Alias(target) => members.push(("alias", alias(target, zone).into())),
     }
-    members.extend(health_check.iter().map(|check| ("health_check", references.health_check(check).into())));
+    members.extend(health_check.iter().map(|check| ("health_check", string(references.health_check(check)))));
     members
 }
 
@@ -131,16 +127,6 @@ fn alias(target: &AliasTarget, zone: &Name) -> InlineTable {
     let members: Members =
         vec![("target", relative(name, zone).into()), ("evaluate_target_health", (*evaluate_target_health).into())];
     members.into_iter().collect()
-}
-
-fn list(values: &[RecordData]) -> Array {
-    let mut list: Array = values.iter().map(ToString::to_string).collect();
-    if list.to_string().chars().count() > LINE_CHARACTERS - "values = ".len() {
-        list.iter_mut().for_each(|value| value.decor_mut().set_prefix("\n    "));
-        list.set_trailing_comma(true);
-        list.set_trailing("\n");
-    }
-    list
 }
 
 /// A name as zone files have it: relative to the zone, `@` for the zone itself, a wildcard as `*`.

@@ -3,7 +3,8 @@
 use toml_edit::DocumentMut;
 
 use super::super::SourceFile;
-use super::{EditError, parse};
+use super::EditError;
+use super::document::parse;
 
 /// The keys that define a zone and its record sets.
 const ZONE_KEYS: [&str; 8] = ["name", "id", "comment", "vpcs", "caller_reference", "tags", "record", "record_group"];

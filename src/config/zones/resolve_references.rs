@@ -68,9 +68,11 @@ pub fn defines_cidr_collection(source: &SourceFile, id: &CidrCollectionId) -> bo
     definitions(source).defines.contains(&Reference::Collection(id.0.clone()))
 }
 
-/// The keys of a file's records and of its groups with settings, in the order of the file.
+/// The zone of a file, and the keys of its records and of its groups with settings, in the order of
+/// the file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(in super::super) struct WrittenKeys {
+    pub(in super::super) zone: Option<Name>,
     pub(in super::super) records: Vec<RecordSetKey>,
     pub(in super::super) groups: Vec<(Name, RecordType)>,
 }
@@ -80,6 +82,7 @@ pub(in super::super) fn written_keys(source: &SourceFile) -> WrittenKeys {
     let (root, mut diagnostics) = document::parse(source);
     let Some(zone) = file::read(&root, &mut diagnostics).zone else { return WrittenKeys::default() };
     WrittenKeys {
+        zone: Some(zone.name.value),
         records: zone.records.iter().map(|record| record.set.key()).collect(),
         groups: zone.record_groups.into_iter().map(|draft| (draft.group.name, draft.group.record_type)).collect(),
     }
