@@ -117,6 +117,7 @@ fn check(number: u32) -> HealthCheck {
             measure_latency: false,
             address_family: AddressFamily::default(),
             timeouts: Timeouts::default(),
+            regions: Vec::new(),
         }),
     }
 }

@@ -428,7 +428,10 @@ fn check(number: u32, port: u16) -> HealthCheck {
         inverted: false,
         disabled: false,
         kind: HealthCheckKind::Endpoint(EndpointCheck {
-            protocol: EndpointProtocol::Http(HttpRequest { resource_path: path(number), ..HttpRequest::default() }),
+            protocol: EndpointProtocol::Http(HttpRequest {
+                resource_path: Some(path(number)),
+                ..HttpRequest::default()
+            }),
             target: EndpointTarget::Address { ip_address: endpoint.ip(), fully_qualified_domain_name: None },
             port: endpoint.port(),
             request_interval: INTERVAL,
@@ -437,6 +440,7 @@ fn check(number: u32, port: u16) -> HealthCheck {
             measure_latency: false,
             address_family: AddressFamily::default(),
             timeouts: Timeouts::default(),
+            regions: Vec::new(),
         }),
     }
 }

@@ -268,8 +268,8 @@ fn endpoint(check: &EndpointCheck) -> String {
     let port = check.port;
     match &check.protocol {
         EndpointProtocol::Tcp => format!("{host}:{port}"),
-        EndpointProtocol::Http(request) => format!("http://{host}:{port}{}", request.resource_path),
-        EndpointProtocol::Https { request, .. } => format!("https://{host}:{port}{}", request.resource_path),
+        EndpointProtocol::Http(request) => format!("http://{host}:{port}{}", request.path()),
+        EndpointProtocol::Https { request, .. } => format!("https://{host}:{port}{}", request.path()),
     }
 }
 

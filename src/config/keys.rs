@@ -802,6 +802,14 @@ pub(super) const CIDR: Keys = Keys {
     ],
 };
 
+pub(super) const ALARM: Keys = Keys {
+    what: "`alarm`",
+    keys: &[
+        required("region", Shape::String, "The AWS region of the alarm."),
+        required("name", Shape::String, "The name of the alarm."),
+    ],
+};
+
 pub(super) const HEALTH_CHECK: Keys = Keys {
     what: "`[[health_check]]`",
     keys: &[
@@ -877,6 +885,11 @@ pub(super) const HEALTH_CHECK: Keys = Keys {
             "Which addresses of `fqdn` are probed without `ip_address`. Default: \"ipv4\".",
         ),
         optional(
+            "regions",
+            Shape::Strings,
+            "The regions of Route 53's checkers, at least three; kept for the API. Default: all.",
+        ),
+        optional(
             "child_health_checks",
             Shape::Strings,
             "The names or ids of the checks that a calculated check counts, at most 256.",
@@ -925,9 +938,19 @@ pub(super) const HEALTH_CHECK: Keys = Keys {
             "The status of a metric check without data. Default: \"last_known_status\".",
         ),
         optional(
+            "alarm",
+            Shape::Table(&ALARM),
+            "What the API calls the query of a metric check. Default: the name of the check.",
+        ),
+        optional(
             "status",
             Shape::Choice(&["healthy", "unhealthy"]),
             "The status of a manual check. In Route 53: On and Off.",
+        ),
+        optional(
+            "routing_control_arn",
+            Shape::String,
+            "What the API calls a manual check. Default: made from the name of the check.",
         ),
         optional(
             "deleted",

@@ -37,6 +37,7 @@ pub(super) fn compares_the_same(one: &MetricCheck, other: &MetricCheck) -> bool 
         period: _,
         evaluation_periods: _,
         insufficient_data_health_status: _,
+        alarm: _,
     } = one;
     *prometheus == other.prometheus
         && *query == other.query
@@ -56,6 +57,7 @@ pub(super) fn asks_the_same(one: &EndpointCheck, other: &EndpointCheck) -> bool 
         measure_latency: _,
         address_family,
         timeouts,
+        regions: _,
     } = one;
     *protocol == other.protocol
         && *target == other.target
@@ -106,11 +108,11 @@ impl fmt::Debug for FullProtocol<'_> {
 
 impl fmt::Debug for Request<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let HttpRequest { resource_path, search_string, expected_status, request_headers } = self.0;
+        let HttpRequest { resource_path: _, search_string, expected_status, request_headers } = self.0;
         let headers: Vec<(&str, &str)> =
             request_headers.iter().map(|(name, value)| (name.as_str(), value.reveal())).collect();
         f.debug_struct("HttpRequest")
-            .field("resource_path", resource_path)
+            .field("resource_path", &self.0.path())
             .field("search_string", search_string)
             .field("expected_status", expected_status)
             .field("request_headers", &headers)
@@ -126,7 +128,7 @@ mod tests {
     #[test]
     fn the_form_is_that_of_the_first_state_directories() {
         let request = HttpRequest {
-            resource_path: "/health".to_owned(),
+            resource_path: Some("/health".to_owned()),
             search_string: Some("\"ok\"".to_owned()),
             expected_status: vec![StatusRange { first: 200, last: 299 }],
             request_headers: vec![("Authorization".to_owned(), "Bearer abc".into())],

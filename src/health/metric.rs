@@ -146,6 +146,7 @@ pub(super) mod tests {
             period: Duration::from_secs(60),
             evaluation_periods,
             insufficient_data_health_status,
+            alarm: None,
         }
     }
 

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::{Secret, Tags};
+use super::{Region, Secret, Tags};
 
 /// The id of a health check, a lower-case UUID. Without one from the user it is derived from the
 /// name.
@@ -41,7 +41,7 @@ pub enum HealthCheckKind {
     /// Queries Prometheus (API CLOUDWATCH_METRIC).
     Metric(MetricCheck),
     /// Has the status that the user sets (API RECOVERY_CONTROL).
-    Manual(RoutingControlState),
+    Manual(ManualCheck),
 }
 
 /// A check that compares the result of a query with a threshold, as a CloudWatch alarm does; an
@@ -63,6 +63,18 @@ pub struct MetricCheck {
     pub evaluation_periods: u8,
     /// The status with insufficient data.
     pub insufficient_data_health_status: InsufficientDataHealthStatus,
+    /// What the API calls the query and its threshold; without one it is the name of the check.
+    pub alarm: Option<AlarmIdentifier>,
+}
+
+/// A CloudWatch alarm (API AlarmIdentifier). This server has none: it is a name for the query of a
+/// metric check.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AlarmIdentifier {
+    /// The region of the alarm.
+    pub region: String,
+    /// The name of the alarm, 1 to 256 characters.
+    pub name: String,
 }
 
 /// The comparison of a value with the threshold that raises the alarm (CloudWatch
@@ -101,6 +113,15 @@ pub enum InsufficientDataHealthStatus {
     Unhealthy,
     /// The status when there last was data; healthy if there never was any.
     LastKnownStatus,
+}
+
+/// A check whose status the user sets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ManualCheck {
+    /// The status.
+    pub state: RoutingControlState,
+    /// What the API calls the check; without one it is made from the name (API RoutingControlArn).
+    pub routing_control_arn: Option<String>,
 }
 
 /// The status of a manual check, named as Route 53's routing control states.
@@ -145,7 +166,24 @@ pub struct EndpointCheck {
     pub address_family: AddressFamily,
     /// Timeouts that replace the defaults.
     pub timeouts: Timeouts,
+    /// Route 53's checkers, at least three of [`CHECKER_REGIONS`]; empty for all (API Regions). This
+    /// server is the only checker: they are kept for the API.
+    pub regions: Vec<Region>,
 }
+
+/// The regions of Route 53's checkers (API HealthCheckRegion).
+pub const CHECKER_REGIONS: [&str; 8] = [
+    "us-east-1",
+    "us-west-1",
+    "us-west-2",
+    "eu-west-1",
+    "ap-southeast-1",
+    "ap-southeast-2",
+    "ap-northeast-1",
+    "sa-east-1",
+];
+/// The fewest of them that a check can have (API HealthCheckRegionList).
+pub const MIN_CHECKER_REGIONS: usize = 3;
 
 /// Which addresses of a domain name are probed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -190,8 +228,9 @@ pub enum EndpointProtocol {
 /// The request of an HTTP check, and the response it expects.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct HttpRequest {
-    /// The path; it begins with `/` and may have a query string (API ResourcePath).
-    pub resource_path: String,
+    /// The path, if the user set one; it begins with `/` and may have a query string (API
+    /// ResourcePath).
+    pub resource_path: Option<String>,
     /// The string that must be within the first 5120 bytes of the body (API SearchString).
     pub search_string: Option<String>,
     /// The statuses that pass. Empty means Route 53's, 200 to 399.
@@ -210,6 +249,12 @@ pub struct StatusRange {
 }
 
 impl HttpRequest {
+    /// The path to request.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        self.resource_path.as_deref().unwrap_or("/")
+    }
+
     /// Whether a status passes.
     #[must_use]
     pub fn expects(&self, status: u16) -> bool {

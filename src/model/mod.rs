@@ -24,9 +24,10 @@ pub use change::{
 };
 pub use data::DataError;
 pub use health_check::{
-    AddressFamily, CalculatedCheck, ComparisonOperator, EndpointCheck, EndpointProtocol, EndpointTarget, HealthCheck,
-    HealthCheckId, HealthCheckKind, HttpRequest, InsufficientDataHealthStatus, MetricCheck, RoutingControlState,
-    StatusRange, Timeouts,
+    AddressFamily, AlarmIdentifier, CHECKER_REGIONS, CalculatedCheck, ComparisonOperator, EndpointCheck,
+    EndpointProtocol, EndpointTarget, HealthCheck, HealthCheckId, HealthCheckKind, HttpRequest,
+    InsufficientDataHealthStatus, MIN_CHECKER_REGIONS, ManualCheck, MetricCheck, RoutingControlState, StatusRange,
+    Timeouts,
 };
 pub use name::{MAX_LABEL_OCTETS, MAX_NAME_OCTETS, Name, NameError};
 pub use place::{

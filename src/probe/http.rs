@@ -87,7 +87,7 @@ impl HttpProbe {
             headers.insert(header, value);
         }
         let server_name = name.and_then(|name| ServerName::try_from(name.to_owned()).ok());
-        let prepared = request_octets(&request.resource_path, &headers);
+        let prepared = request_octets(request.path(), &headers);
         HttpProbe { request: prepared, transport, server_name, expected: request.clone() }
     }
 

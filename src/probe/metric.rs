@@ -255,6 +255,7 @@ pub(super) mod tests {
                 period: Duration::from_millis(100),
                 evaluation_periods: 1,
                 insufficient_data_health_status: InsufficientDataHealthStatus::LastKnownStatus,
+                alarm: None,
             }),
         }
     }

@@ -237,6 +237,7 @@ impl SameProbe {
             measure_latency: _,
             address_family,
             timeouts,
+            regions: _,
         } = &*self.0;
         (protocol, target, *port, *address_family, *timeouts, *request_interval)
     }
@@ -477,7 +478,7 @@ mod tests {
             disabled: false,
             kind: HealthCheckKind::Endpoint(EndpointCheck {
                 protocol: EndpointProtocol::Http(HttpRequest {
-                    resource_path: format!("/{name}"),
+                    resource_path: Some(format!("/{name}")),
                     ..HttpRequest::default()
                 }),
                 target: EndpointTarget::Address { ip_address: address.ip(), fully_qualified_domain_name: None },
@@ -488,6 +489,7 @@ mod tests {
                 measure_latency: false,
                 address_family: AddressFamily::default(),
                 timeouts: Timeouts::default(),
+                regions: Vec::new(),
             }),
         }
     }

@@ -124,7 +124,7 @@ pub(super) async fn until_closed(mut stream: impl AsyncRead + Unpin) {
 
 pub(super) fn request(search_string: Option<&str>) -> HttpRequest {
     let search_string = search_string.map(str::to_owned);
-    HttpRequest { resource_path: "/".to_owned(), search_string, ..HttpRequest::default() }
+    HttpRequest { search_string, ..HttpRequest::default() }
 }
 
 pub(super) fn id() -> HealthCheckId {
@@ -173,7 +173,7 @@ async fn the_request_is_the_one_that_route_53_sends() {
     })
     .await;
     let (ip, port) = (server.address.ip(), server.address.port());
-    let http = HttpRequest { resource_path: "/health?deep=1&x=%20".to_owned(), ..HttpRequest::default() };
+    let http = HttpRequest { resource_path: Some("/health?deep=1&x=%20".to_owned()), ..HttpRequest::default() };
     for (name, host) in [(Some("App.lab.test"), "App.lab.test"), (Some("127.1"), "127.1"), (None, "127.0.0.1")] {
         let probe = HttpProbe::new(&id(), Transport::Plain, &http, name, Some(ip), port);
         let (finding, durations) = run(probe, &server, patient()).await;
@@ -218,7 +218,7 @@ async fn a_path_is_sent_as_it_is_written() {
         ("/a\r\nX: y", "/a%0D%0AX:%20y"),
     ];
     for (path, target) in cases {
-        let http = HttpRequest { resource_path: path.to_owned(), ..HttpRequest::default() };
+        let http = HttpRequest { resource_path: Some(path.to_owned()), ..HttpRequest::default() };
         let (ip, port) = (server.address.ip(), server.address.port());
         run(HttpProbe::new(&id(), Transport::Plain, &http, None, Some(ip), port), &server, patient()).await;
         assert_eq!(requests.recv().await.unwrap().lines().next().unwrap(), format!("GET {target} HTTP/1.1"));

@@ -64,6 +64,7 @@ fn plan(slot: u32, prometheus: &str, query: &str) -> MetricPlan {
             period: Duration::from_secs(1),
             evaluation_periods: 1,
             insufficient_data_health_status: InsufficientDataHealthStatus::LastKnownStatus,
+            alarm: None,
         }),
     }
 }

@@ -9,7 +9,8 @@ use super::super::table::{At, NumberOrString, Table};
 use super::super::value;
 use super::definition::flag;
 use crate::model::{
-    AddressFamily, EndpointCheck, EndpointProtocol, EndpointTarget, HttpRequest, Name, Secret, StatusRange, Timeouts,
+    AddressFamily, CHECKER_REGIONS, EndpointCheck, EndpointProtocol, EndpointTarget, HttpRequest, MIN_CHECKER_REGIONS,
+    Name, Region, Secret, StatusRange, Timeouts,
 };
 
 /// API ResourcePath, FullyQualifiedDomainName, SearchString.
@@ -46,6 +47,7 @@ pub(super) fn placeholder() -> EndpointCheck {
         measure_latency: false,
         address_family: AddressFamily::default(),
         timeouts: Timeouts::default(),
+        regions: Vec::new(),
     }
 }
 
@@ -68,6 +70,7 @@ pub(super) fn read(table: &Table<'_>, kind: Option<&str>, diagnostics: &mut Diag
     let request_interval = table.duration("request_interval", diagnostics);
     let failure_threshold = threshold(table, "failure_threshold", FAILURE_THRESHOLD, diagnostics);
     let recovery_threshold = threshold(table, "recovery_threshold", failure_threshold, diagnostics);
+    let regions = read_regions(table, diagnostics);
     let measure_latency = flag(table, "measure_latency", false, diagnostics);
     let protocol = match kind? {
         "http" => EndpointProtocol::Http(request?),
@@ -84,6 +87,7 @@ pub(super) fn read(table: &Table<'_>, kind: Option<&str>, diagnostics: &mut Diag
         measure_latency,
         address_family,
         timeouts,
+        regions,
     })
 }
 
@@ -182,10 +186,11 @@ fn read_request(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Option<
     if diagnostics.has_error_since(mark) {
         return None;
     }
-    let path = path.map_or("/", |path| path.value);
-    let slash = if path.starts_with('/') { "" } else { "/" };
+    let resource_path = path.map(|path| {
+        let slash = if path.value.starts_with('/') { "" } else { "/" };
+        format!("{slash}{}", path.value)
+    });
     let search_string = search_string.map(|text| text.value.to_owned());
-    let resource_path = format!("{slash}{path}");
     Some(HttpRequest { resource_path, search_string, expected_status, request_headers })
 }
 
@@ -200,6 +205,33 @@ fn check_path(path: &At<&str>, diagnostics: &mut Diagnostics<'_>) {
         let diagnostic = diagnostics.error(path.span.clone(), "`resource_path` must be percent-encoded");
         diagnostic.label("a space, a `#`, a control character or a non-ASCII character").hint("write a space as `%20`");
     }
+}
+
+/// API HealthCheckRegionList.
+fn read_regions(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Vec<Region> {
+    let Some(written) = table.strings("regions", diagnostics) else { return Vec::new() };
+    let mut regions = Vec::new();
+    for name in &written {
+        match Region::from_name(name.value).filter(|_| CHECKER_REGIONS.contains(&name.value)) {
+            Some(region) if !regions.contains(&region) => regions.push(region),
+            Some(_) => {
+                diagnostics
+                    .error(name.span.clone(), format!("the region `{}` is given twice", name.value))
+                    .label("the second time");
+            }
+            None => {
+                let message = format!("Route 53 has no health checkers in `{}`", name.value);
+                let diagnostic = diagnostics.error(name.span.clone(), message);
+                diagnostic.label("unknown region").hint(format!("expected {}", CHECKER_REGIONS.join(", ")));
+            }
+        }
+    }
+    if written.len() < MIN_CHECKER_REGIONS {
+        let message = format!("`regions` must have at least {MIN_CHECKER_REGIONS} regions");
+        let diagnostic = diagnostics.error(table.span_of("regions"), message);
+        diagnostic.label(format!("{} regions", written.len())).hint("leave it out for all regions");
+    }
+    regions
 }
 
 /// An extension: Route 53 probes names over IPv4 only.

@@ -7,12 +7,14 @@ use super::super::table::{At, Table};
 use super::definition::{Defined, flag, read_caller_reference, read_tags, read_uuid, read_version};
 use super::endpoint;
 use super::metric;
-use crate::model::{CalculatedCheck, HealthCheck, HealthCheckId, HealthCheckKind, RoutingControlState};
+use crate::model::{CalculatedCheck, HealthCheck, HealthCheckId, HealthCheckKind, ManualCheck, RoutingControlState};
 
 /// The length of the tag that holds a check's name in Route 53 (API TagValue).
 const MAX_NAME_CHARACTERS: usize = 256;
 /// API HealthCheckNonce.
 const MAX_CALLER_REFERENCE_CHARACTERS: usize = 64;
+/// API RoutingControlArn.
+const MAX_ARN_CHARACTERS: usize = 255;
 /// API ChildHealthCheckList.
 const MAX_CHILDREN: usize = 256;
 
@@ -39,6 +41,7 @@ const KEYS_OF: [(Group, &[(&str, &str)]); 4] = [
             ("body_timeout", "a body timeout"),
             ("verify_certificate", "a verified certificate"),
             ("address_family", "an address family"),
+            ("regions", "regions"),
         ],
     ),
     (Group::Calculated, &[("child_health_checks", "child health checks"), ("health_threshold", "a health threshold")]),
@@ -52,9 +55,10 @@ const KEYS_OF: [(Group, &[(&str, &str)]); 4] = [
             ("period", "a period"),
             ("evaluation_periods", "evaluation periods"),
             ("insufficient_data_health_status", "an insufficient data health state"),
+            ("alarm", "an alarm"),
         ],
     ),
-    (Group::Manual, &[("status", "a status")]),
+    (Group::Manual, &[("status", "a status"), ("routing_control_arn", "a routing control ARN")]),
 ];
 
 /// Types with the same keys.
@@ -148,7 +152,8 @@ fn read_kind(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Option<Kin
                 "healthy" => RoutingControlState::On,
                 _ => RoutingControlState::Off,
             };
-            Some((HealthCheckKind::Manual(state), Vec::new()))
+            let routing_control_arn = read_arn(table, diagnostics);
+            Some((HealthCheckKind::Manual(ManualCheck { state, routing_control_arn }), Vec::new()))
         }
         _ => {
             // Without a type it is unknown which keys belong to the check.
@@ -159,6 +164,18 @@ fn read_kind(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Option<Kin
             Some((HealthCheckKind::Endpoint(endpoint), Vec::new()))
         }
     }
+}
+
+/// API RoutingControlArn.
+fn read_arn(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Option<String> {
+    let written = table.string("routing_control_arn", diagnostics)?;
+    let count = written.value.chars().count();
+    if !(1..=MAX_ARN_CHARACTERS).contains(&count) {
+        let message = format!("`routing_control_arn` must have 1 to {MAX_ARN_CHARACTERS} characters");
+        diagnostics.error(written.span, message).label(format!("{count} characters"));
+        return None;
+    }
+    Some(written.value.to_owned())
 }
 
 fn refuse_keys_of_others(table: &Table<'_>, own: Group, name: &str, diagnostics: &mut Diagnostics<'_>) {

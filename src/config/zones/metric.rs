@@ -5,13 +5,15 @@ use std::time::Duration;
 
 use super::super::document::Diagnostics;
 use super::super::table::{At, Table};
-use crate::model::{ComparisonOperator, InsufficientDataHealthStatus, MetricCheck, Secret};
+use crate::model::{AlarmIdentifier, ComparisonOperator, InsufficientDataHealthStatus, MetricCheck, Secret};
 
 /// The period of CloudWatch's basic metrics.
 const PERIOD: Duration = Duration::from_secs(60);
 const EVALUATION_PERIODS: u8 = 1;
 /// A longer URL is a mistake.
 const MAX_URL_CHARACTERS: usize = 1024;
+/// API AlarmName.
+const MAX_ALARM_NAME_CHARACTERS: usize = 256;
 /// A longer query is a mistake.
 const MAX_QUERY_CHARACTERS: usize = 4096;
 
@@ -27,6 +29,7 @@ pub(super) fn read(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Opti
     let period = table.duration("period", diagnostics);
     let periods = table.integer("evaluation_periods", diagnostics);
     let insufficient = table.choice("insufficient_data_health_status", diagnostics);
+    let alarm = table.table("alarm", diagnostics).and_then(|alarm| read_alarm(&alarm, diagnostics));
     Some(MetricCheck {
         prometheus: prometheus?,
         query: query?,
@@ -36,7 +39,21 @@ pub(super) fn read(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Opti
         evaluation_periods: periods.and_then(|periods| u8::try_from(periods.value).ok()).unwrap_or(EVALUATION_PERIODS),
         insufficient_data_health_status: insufficient
             .map_or(InsufficientDataHealthStatus::LastKnownStatus, |word| insufficient_data(word.value)),
+        alarm,
     })
+}
+
+/// API AlarmIdentifier.
+fn read_alarm(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Option<AlarmIdentifier> {
+    let region = table.string("region", diagnostics)?.value.to_owned();
+    let name = table.string("name", diagnostics)?;
+    let count = name.value.chars().count();
+    if !(1..=MAX_ALARM_NAME_CHARACTERS).contains(&count) {
+        let message = format!("the name of an alarm must have 1 to {MAX_ALARM_NAME_CHARACTERS} characters");
+        diagnostics.error(name.span, message).label(format!("{count} characters"));
+        return None;
+    }
+    Some(AlarmIdentifier { region, name: name.value.to_owned() })
 }
 
 fn comparison(word: &str) -> ComparisonOperator {

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use super::*;
 use crate::model::{
-    AddressFamily, CidrCollectionId, ComparisonOperator, Content, Coordinates, Country, EndpointCheck,
+    AddressFamily, AlarmIdentifier, CidrCollectionId, ComparisonOperator, Content, Coordinates, Country, EndpointCheck,
     EndpointProtocol, EndpointTarget, FailoverRole, GeoLocation, GeoproximityLocation, HealthCheckKind,
-    InsufficientDataHealthStatus, MetricCheck, Name, RecordType, Region, ResourceRecordSet, RoutingPolicy, StatusRange,
-    Timeouts, VpcId,
+    InsufficientDataHealthStatus, ManualCheck, MetricCheck, Name, RecordType, Region, ResourceRecordSet,
+    RoutingControlState, RoutingPolicy, StatusRange, Timeouts, VpcId,
 };
 
 fn read_with(settings: &str, text: &str) -> Configuration {
@@ -193,6 +193,7 @@ fn a_metric_check_has_the_defaults_of_cloudwatch() {
         period: Duration::from_secs(60),
         evaluation_periods: 1,
         insufficient_data_health_status: InsufficientDataHealthStatus::LastKnownStatus,
+        alarm: None,
     };
     assert_eq!(metric("comparison = \"greater_than_threshold\"\nthreshold = -1.5"), expected);
     let rest = "comparison = \"less_than_or_equal_to_threshold\"\nthreshold = 3\nperiod = \"5m\"\nevaluation_periods = 100\n\
@@ -307,7 +308,7 @@ fn what_a_zone_says_about_its_name_servers_stands() {
 fn a_check_has_the_defaults_of_route_53() {
     let check = endpoint("type = \"http\"\nip_address = \"127.0.53.11\"");
     let EndpointProtocol::Http(request) = &check.protocol else { panic!() };
-    assert_eq!((request.resource_path.as_str(), &request.search_string), ("/", &None));
+    assert_eq!((request.path(), &request.resource_path, &request.search_string), ("/", &None, &None));
     assert_eq!((check.port, check.request_interval), (80, Duration::from_secs(30)));
     assert_eq!((check.failure_threshold, check.recovery_threshold, check.measure_latency), (3, 3, false));
     let ip_address = IpAddr::V4(Ipv4Addr::new(127, 0, 53, 11));
@@ -320,11 +321,37 @@ fn https_speaks_the_name_unless_told_not_to() {
         "type = \"https\"\nfqdn = \"app.lab.test\"\nresource_path = \"health?full=1\"\nsearch_string = \"ok\"",
     );
     let EndpointProtocol::Https { request, enable_sni, .. } = &check.protocol else { panic!() };
-    assert_eq!((request.resource_path.as_str(), *enable_sni, check.port), ("/health?full=1", true, 443));
+    assert_eq!((request.path(), *enable_sni, check.port), ("/health?full=1", true, 443));
     assert_eq!(request.search_string.as_deref(), Some("ok"));
     assert_eq!(check.target, EndpointTarget::Domain("app.lab.test".to_owned()));
     let check = endpoint("type = \"https\"\nfqdn = \"app.lab.test\"\nenable_sni = false");
     assert!(matches!(check.protocol, EndpointProtocol::Https { enable_sni: false, .. }));
+}
+
+#[test]
+fn what_only_the_api_uses_is_kept() {
+    let check = endpoint(
+        "type = \"tcp\"\nfqdn = \"a.lab.test\"\nport = 80\nregions = [\"us-east-1\", \"eu-west-1\", \"sa-east-1\"]",
+    );
+    assert_eq!(
+        check.regions.iter().map(|region| region.name()).collect::<Vec<_>>(),
+        ["us-east-1", "eu-west-1", "sa-east-1"]
+    );
+    let kind = |rest: &str| read(&format!("[[health_check]]\nname = \"a\"\n{rest}")).health_checks.remove(0).kind;
+    let HealthCheckKind::Metric(metric) = kind(
+        "type = \"metric\"\nprometheus = \"http://[::1]:9090\"\nquery = \"up\"\ncomparison = \"less_than_threshold\"\n\
+         threshold = 1\nalarm = { region = \"eu-west-1\", name = \"errors\" }",
+    ) else {
+        panic!()
+    };
+    let alarm = AlarmIdentifier { region: "eu-west-1".to_owned(), name: "errors".to_owned() };
+    assert_eq!(metric.alarm, Some(alarm));
+    let HealthCheckKind::Manual(manual) =
+        kind("type = \"manual\"\nstatus = \"healthy\"\nrouting_control_arn = \"arn:a\"")
+    else {
+        panic!()
+    };
+    assert_eq!(manual, ManualCheck { state: RoutingControlState::On, routing_control_arn: Some("arn:a".to_owned()) });
 }
 
 #[test]

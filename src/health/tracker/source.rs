@@ -43,7 +43,7 @@ impl Source {
                 check: Arc::new(metric.clone()),
                 check_state: MetricCheckState::new(metric, before, at),
             },
-            HealthCheckKind::Manual(state) => Source::Manual { status: status_of(*state), since: at },
+            HealthCheckKind::Manual(manual) => Source::Manual { status: status_of(manual.state), since: at },
         }
     }
 
@@ -69,8 +69,8 @@ impl Source {
                 check_state.reconfigure(new);
                 *check = Arc::new(new.clone());
             }
-            (Source::Manual { status, since }, HealthCheckKind::Manual(state)) => {
-                set_status(status, since, status_of(*state), at);
+            (Source::Manual { status, since }, HealthCheckKind::Manual(manual)) => {
+                set_status(status, since, status_of(manual.state), at);
             }
             // Children are resolved at every load; other pairs do not keep their state.
             _ => {}

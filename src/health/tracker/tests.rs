@@ -10,7 +10,7 @@ use crate::health::metric::tests::metric;
 use crate::health::{Children, Generation, Identity, Observation, SavedCheckState};
 use crate::model::{
     AddressFamily, CalculatedCheck, EndpointCheck, EndpointProtocol, EndpointTarget, HealthCheck, HealthCheckKind,
-    InsufficientDataHealthStatus, MetricCheck, RoutingControlState, Timeouts,
+    InsufficientDataHealthStatus, ManualCheck, MetricCheck, RoutingControlState, Timeouts,
 };
 use Observation::{Fail, Pass};
 
@@ -35,6 +35,7 @@ pub(in crate::health) fn check(name: &str) -> HealthCheck {
             measure_latency: false,
             address_family: AddressFamily::default(),
             timeouts: Timeouts::default(),
+            regions: Vec::new(),
         }),
     }
 }
@@ -418,7 +419,10 @@ fn overrides_and_saved_states_of_children_count() {
 #[test]
 fn a_manual_check_says_what_its_configuration_says() {
     use Status::{Healthy, Unhealthy};
-    let manual = |state| HealthCheck { kind: HealthCheckKind::Manual(state), ..check("switch") };
+    let manual = |state| {
+        let kind = HealthCheckKind::Manual(ManualCheck { state, routing_control_arn: None });
+        HealthCheck { kind, ..check("switch") }
+    };
     let (on, off) = (manual(RoutingControlState::On), manual(RoutingControlState::Off));
     let site = calculated("site", &["switch"], 1);
     let mut tracker = tracker(&[off.clone(), site.clone()]);
