@@ -23,6 +23,7 @@
 //! browser. This module decides nothing: it reads what the control loop publishes, sends changes to
 //! the loop as events, and turns both into JSON.
 
+mod changes;
 mod concurrency_limit;
 mod events;
 mod explain;
@@ -51,7 +52,7 @@ use axum::extract::FromRef;
 use axum::http::{StatusCode, header};
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{delete, get, post};
 use serde::Serialize;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -71,8 +72,8 @@ pub(crate) use token::{Changes, TOKEN_VARIABLE, Token};
 /// Most open connections; each needs a file descriptor. 64 serve requests, 32 events, the rest
 /// essential paths.
 pub(crate) const CONNECTIONS: usize = 128;
-/// Largest request body in bytes, several times the longest override.
-const BODY_OCTETS: usize = 16 * 1024;
+/// Largest request body in bytes: twice what a batch of 1000 values and 32 000 characters needs.
+const BODY_OCTETS: usize = 512 * 1024;
 
 /// Most unavailable files that `/readyz` lists.
 const NAMED: usize = 10;
@@ -158,7 +159,9 @@ fn router(app: AppState) -> Router {
         .route("/v1/events", get(events::watch))
         .route("/metrics", get(metrics::scrape))
         .route("/v1/health", get(health::report))
-        .route("/v1/zones", get(zones::list))
+        .route("/v1/zones", get(zones::list).post(changes::create_zone).delete(changes::delete_zone))
+        .route("/v1/changes", post(changes::batch))
+        .route("/v1/records", delete(changes::delete_record))
         .route("/v1/zones/{id}/records", get(zones::records))
         .route("/v1/places", get(places::places))
         .route("/v1/explain", get(explain::report))

@@ -69,7 +69,7 @@ struct RecordShape {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 struct AliasShape {
-    hosted_zone_id: String,
+    hosted_zone_id: Option<String>,
     #[serde(rename = "DNSName")]
     dns_name: String,
     evaluate_target_health: bool,

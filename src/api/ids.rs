@@ -11,7 +11,7 @@ const ID_CHARACTERS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
 const ID_LENGTH: usize = 20;
 
 /// A new id of a hosted zone.
-pub(super) fn hosted_zone() -> Result<String, ApiError> {
+pub(crate) fn hosted_zone() -> Result<String, ApiError> {
     letters_and_digits('Z')
 }
 

@@ -5,7 +5,7 @@
 mod caller;
 pub(crate) mod change_batch;
 mod errors;
-mod ids;
+pub(crate) mod ids;
 mod operation;
 mod operations;
 mod request;

@@ -117,7 +117,17 @@ impl AdminClient {
 
     /// Sends a POST.
     pub(super) fn post<T: DeserializeOwned>(&self, path: &str, body: String) -> anyhow::Result<T> {
-        self.ask(Method::POST, path, &[], Some(body))
+        self.post_with(path, &[], body)
+    }
+
+    /// Sends a POST with parameters.
+    pub(super) fn post_with<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        parameters: &[(&str, &str)],
+        body: String,
+    ) -> anyhow::Result<T> {
+        self.ask(Method::POST, path, parameters, Some(body))
     }
 
     /// Sends a DELETE.

@@ -6,16 +6,20 @@ use std::process::ExitCode;
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context as _, anyhow, bail};
+use anyhow::{Context as _, anyhow};
 use serde_json::{Value, json};
 
+use crate::admin::shapes::ChangedZoneShape;
 use crate::api::change_batch;
 use crate::files;
-use crate::load::{FileSources, LoadedConfig, Scope, ZoneOutline, load_offline};
-use crate::model::{Change, ChangeAction, ChangeBatch, HostedZoneId, Name};
+use crate::load::{FileSources, Scope, load_offline};
+use crate::model::{Change, ChangeAction, ChangeBatch, Name};
 use crate::objects::{self, ObjectId};
 use crate::store::{Overrides, ReplaceError, SettingsSource};
 
+use super::admin_client::{AdminClient, ServerArguments};
+use super::login_name::login_name;
+use super::zone::report;
 use super::{print, print_json, settings};
 
 /// Far more than a batch of 1000 values and 32 000 characters needs.
@@ -31,13 +35,14 @@ Examples:
   fiftythree change batch.json
   fiftythree change batch.json --dry-run             what it would do
   fiftythree change --zone lab.test -                as printed by another program
+  fiftythree change batch.json --server              made by the running server
 
 A batch, as `aws route53 change-resource-record-sets --change-batch` takes it:
   {\"Changes\": [{\"Action\": \"UPSERT\", \"ResourceRecordSet\": {\"Name\": \"www.lab.test\", \"Type\": \"A\", \"TTL\": 60,
    \"ResourceRecords\": [{\"Value\": \"192.0.2.11\"}]}}]}
 
 All changes are made or none. Only the changed records of the zone file are edited: comments and layout stay. A running \
-server takes the file like any edit.
+server takes the file like any edit; with --server it makes the changes itself and answers with them when the command ends.
 
 Exit code: 0 when the file is written; 1 when nothing is written; 2 for a wrong command line.";
 
@@ -54,12 +59,14 @@ pub(super) struct ChangeArguments {
     /// Write nothing
     #[arg(long)]
     dry_run: bool,
-    /// The settings file
-    #[arg(short, long, value_name = "FILE")]
-    config: Option<PathBuf>,
     /// The directory of zone files
     #[arg(short, long, value_name = "DIRECTORY")]
     zones: Option<PathBuf>,
+    /// Let the running server make the changes: when the command ends, it answers with them
+    #[arg(long, conflicts_with_all = ["dry_run", "zones"])]
+    server: bool,
+    #[command(flatten)]
+    admin: ServerArguments,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -67,9 +74,13 @@ pub(super) struct ChangeArguments {
 
 /// Applies the batch to the zone's file.
 pub(super) fn run(arguments: &ChangeArguments) -> anyhow::Result<ExitCode> {
-    let batch = change_batch::read(&read(&arguments.batch)?)?;
+    let text = read(&arguments.batch)?;
+    let batch = change_batch::read(&text)?;
+    if arguments.server {
+        return on_server(arguments, &batch, text);
+    }
     let overrides = Overrides { zones: arguments.zones.clone(), ..Overrides::default() };
-    let file = settings::locate_or_default(arguments.config.as_deref(), arguments.zones.as_deref())?;
+    let file = settings::locate_or_default(arguments.admin.config(), arguments.zones.as_deref())?;
     let source = SettingsSource { file, overrides };
     let file = apply(&source, &batch, arguments)?;
     if arguments.json {
@@ -81,6 +92,17 @@ pub(super) fn run(arguments: &ChangeArguments) -> anyhow::Result<ExitCode> {
         print(&format!("{lines}{} {done}\n", file.display()))?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Lets the running server make the changes.
+fn on_server(arguments: &ChangeArguments, batch: &ChangeBatch, text: Vec<u8>) -> anyhow::Result<ExitCode> {
+    let author = login_name();
+    let mut parameters = vec![("author", author.as_str())];
+    parameters.extend(arguments.zone.as_deref().map(|zone| ("zone", zone)));
+    let client = AdminClient::find(&arguments.admin)?;
+    let changed: ChangedZoneShape = client.post_with("/v1/changes", &parameters, String::from_utf8(text)?)?;
+    let lines: String = batch.changes.iter().map(line).collect();
+    report(arguments.json, &changed, &format!("{lines}the zone {} is changed", changed.id))
 }
 
 fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
@@ -97,7 +119,8 @@ fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
 fn apply(source: &SettingsSource, batch: &ChangeBatch, arguments: &ChangeArguments) -> anyhow::Result<PathBuf> {
     for _ in 0..TRIES {
         let loaded = load_offline(source, &[], Scope::Zones)?.base;
-        let id = zone_of(&loaded, batch, arguments.zone.as_deref())?;
+        let names: Vec<&Name> = batch.changes.iter().map(|change| &change.record_set.name).collect();
+        let id = loaded.zone_meant(arguments.zone.as_deref(), &names)?;
         let batch = loaded.with_ids(batch.clone())?;
         let edit = loaded.prepare(&ObjectId::HostedZone(id), &objects::Change::RecordSets(batch))?;
         if arguments.dry_run {
@@ -110,39 +133,6 @@ fn apply(source: &SettingsSource, batch: &ChangeBatch, arguments: &ChangeArgumen
         }
     }
     Err(anyhow!("another program saves the zone file all the time; nothing is changed"))
-}
-
-/// The zone with this name or id, or the closest one that contains all names of the batch.
-fn zone_of(loaded: &LoadedConfig, batch: &ChangeBatch, written: Option<&str>) -> anyhow::Result<HostedZoneId> {
-    let ids = |is_meant: &dyn Fn(&ZoneOutline<'_>) -> bool| -> Vec<HostedZoneId> {
-        loaded.zone_outlines().filter(is_meant).map(|zone| zone.id.clone()).collect()
-    };
-    let candidates = match written {
-        Some(written) => {
-            let name = Name::parse(written).ok();
-            ids(&|zone| zone.id.0 == written || name.as_ref() == Some(zone.name))
-        }
-        None => {
-            let contains = |zone: &Name| batch.changes.iter().all(|change| change.record_set.name.is_within(zone));
-            let zones = loaded.zone_outlines().map(|zone| zone.name).filter(|zone| contains(zone));
-            let closest = zones.max_by_key(|zone| zone.label_count());
-            ids(&|zone| Some(zone.name) == closest)
-        }
-    };
-    match (&candidates[..], written) {
-        ([id], _) => Ok(id.clone()),
-        ([], Some(written)) => bail!("no zone has the name or the id `{written}`\n  there is: {}", names(loaded)),
-        ([], None) => bail!("no zone contains all names of the batch\n  there is: {}", names(loaded)),
-        (ids, _) => {
-            let ids: Vec<&str> = ids.iter().map(|id| id.0.as_str()).collect();
-            bail!("several zones have this name\n  hint: choose one by its id: --zone {}", ids.join(" or --zone "))
-        }
-    }
-}
-
-fn names(loaded: &LoadedConfig) -> String {
-    let names: Vec<String> = loaded.zone_outlines().take(20).map(|zone| zone.name.to_string()).collect();
-    if names.is_empty() { "no zone".to_owned() } else { names.join(", ") }
 }
 
 /// `UPSERT www.lab.test. A` and, in parentheses, the set identifier.

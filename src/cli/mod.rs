@@ -13,11 +13,13 @@ mod demo;
 mod explain;
 mod health;
 mod init;
+mod login_name;
 mod manual;
 mod output;
 mod overrides;
 mod paint;
 mod query;
+mod record;
 mod rehearsal;
 mod relative_time;
 mod serve;
@@ -27,6 +29,7 @@ mod time_args;
 mod tree;
 mod version;
 mod watch;
+mod zone;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -74,6 +77,8 @@ enum Command {
     Serve(serve::ServeArguments),
     Check(check::CheckArguments),
     Change(change::ChangeArguments),
+    Record(record::RecordArguments),
+    Zone(zone::ZoneArguments),
     Query(query::QueryArguments),
     Explain(explain::ExplainArguments),
     Simulate(simulate::SimulateArguments),
@@ -108,6 +113,8 @@ fn run_command(command: Command) -> anyhow::Result<ExitCode> {
         Command::Serve(arguments) => serve::run(arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Change(arguments) => change::run(&arguments),
+        Command::Record(arguments) => record::run(&arguments),
+        Command::Zone(arguments) => zone::run(&arguments),
         Command::Query(arguments) => query::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Simulate(arguments) => simulate::run(&arguments),

@@ -37,6 +37,7 @@ mod tests;
 mod thread;
 mod unavailable;
 mod with_fallback;
+mod zone_choice;
 mod zone_texts;
 
 use std::path::PathBuf;

@@ -34,6 +34,10 @@ impl LoadedConfig {
         let Transition { before, after } = &transition;
         let (file, before, text) = match (before, after) {
             (Some(Object::HostedZone(before)), after) => self.zone_text(before, after.as_ref())?,
+            (None, Some(Object::HostedZone(zone))) => {
+                let text = config::new_zone_text(zone, &self.settings.dns, &self.references());
+                (self.new_zone_file(zone), None, Some(text))
+            }
             _ => return Err(unavailable("this change cannot be written to zone files yet")),
         };
         let after = text.map(|text| SourceFile::new(file.clone(), text));
@@ -79,8 +83,19 @@ impl LoadedConfig {
     }
 
     fn edited_zone(&self, read: &SourceFile, before: &HostedZone, after: &HostedZone) -> Result<String, CommitError> {
-        let edited = config::edit_record_sets(read, before, after, &self.references());
+        let edited = if before.record_sets == after.record_sets && before.record_groups == after.record_groups {
+            config::edit_zone_members(read, before, after)
+        } else {
+            config::edit_record_sets(read, before, after, &self.references())
+        };
         edited.map_err(|why| not_editable(&read.path, &why))
+    }
+
+    /// The file of a new zone. A file that is there already keeps its name.
+    fn new_zone_file(&self, zone: &HostedZone) -> PathBuf {
+        let directory = &self.settings.zones.directory;
+        let plain = directory.join(config::zone_file_name(&zone.name, None));
+        if plain.exists() { directory.join(config::zone_file_name(&zone.name, Some(&zone.id))) } else { plain }
     }
 
     /// The source of the file that defines a health check or CIDR collection.

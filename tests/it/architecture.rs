@@ -67,6 +67,7 @@ const TABLE: &[(&str, &[&str])] = &[
             "files",
             "log_limit",
             "model",
+            "objects",
             "health",
             "requestor",
             "stats",
@@ -78,6 +79,7 @@ const TABLE: &[(&str, &[&str])] = &[
             "load",
             "control",
             "http",
+            "api",
         ],
     ),
     (
@@ -110,6 +112,7 @@ const TABLE: &[(&str, &[&str])] = &[
             "files",
             "causes",
             "model",
+            "objects",
             "requestor",
             "config",
             "health",

@@ -58,6 +58,8 @@ mod demo;
 mod init;
 /// Output that cannot be written, and settings that do not exist.
 mod output;
+/// `fiftythree record`, `fiftythree zone` and `fiftythree change --server`.
+mod record;
 /// `fiftythree watch`, as lines.
 mod watch;
 

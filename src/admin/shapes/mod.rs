@@ -4,6 +4,7 @@
 //!
 //! Times are strings in RFC 3339, UTC; times of observations have milliseconds.
 
+mod changes;
 mod events;
 mod health;
 mod overrides;
@@ -13,6 +14,7 @@ mod zones;
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use changes::*;
 pub(crate) use events::*;
 pub(crate) use health::*;
 pub(crate) use overrides::*;

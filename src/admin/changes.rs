@@ -1,0 +1,204 @@
+//! `/v1/changes`, `/v1/records` and `POST` and `DELETE` of `/v1/zones`: changes of hosted zones and
+//! their record sets.
+
+use axum::body::Bytes;
+use axum::extract::{Query, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde::Deserialize;
+
+use crate::api::{change_batch, ids};
+use crate::control::ServedObjects;
+use crate::load::LoadedConfig;
+use crate::model::{
+    Change as RecordChange, ChangeAction, ChangeBatch, HostedZone, HostedZoneId, Name, RecordSetKey, RecordType,
+    ResourceRecordSet, Tags, VpcId,
+};
+use crate::objects::{Author, Change, Commit, CommitError, ErrorCode, Object, ObjectId, ObjectStore as _, Revision};
+
+use super::shapes::{ChangedZoneShape, NewZoneShape};
+use super::{AdminState, json, refusal};
+
+/// How often a record set is read again because it changed before it was deleted.
+const TRIES: usize = 10;
+
+/// The zone of a batch.
+#[derive(Debug, Deserialize)]
+pub(super) struct OfZone {
+    /// Its name or id; without it the closest zone that contains all names.
+    zone: Option<String>,
+    /// Who makes the change.
+    #[serde(default)]
+    author: String,
+}
+
+/// A record set.
+#[derive(Debug, Deserialize)]
+pub(super) struct WhichRecord {
+    zone: Option<String>,
+    name: String,
+    #[serde(rename = "type")]
+    record_type: String,
+    set_identifier: Option<String>,
+    #[serde(default)]
+    author: String,
+}
+
+/// A zone to delete.
+#[derive(Debug, Deserialize)]
+pub(super) struct WhichZone {
+    /// Its name or id.
+    zone: String,
+    #[serde(default)]
+    author: String,
+}
+
+/// What keeps a request from being made.
+enum Refused {
+    Request(String),
+    Commit(CommitError),
+}
+
+impl From<CommitError> for Refused {
+    fn from(error: CommitError) -> Refused {
+        Refused::Commit(error)
+    }
+}
+
+/// Makes the changes of a batch.
+pub(super) async fn batch(State(admin): State<AdminState>, Query(of): Query<OfZone>, body: Bytes) -> Response {
+    let change = async {
+        let batch = change_batch::read(&body).map_err(|error| Refused::Request(error.to_string()))?;
+        let base = admin.base();
+        let names: Vec<&Name> = batch.changes.iter().map(|change| &change.record_set.name).collect();
+        let id = zone_meant(&base, of.zone.as_deref(), &names)?;
+        let batch = base.with_ids(batch)?;
+        admin.commit(id, Change::RecordSets(batch), &of.author, "ChangeResourceRecordSets").await
+    };
+    answer(StatusCode::OK, change.await)
+}
+
+/// Deletes one record set, whatever it holds.
+pub(super) async fn delete_record(State(admin): State<AdminState>, Query(which): Query<WhichRecord>) -> Response {
+    let change = async {
+        let name = Name::parse(&which.name).map_err(|error| Refused::Request(error.to_string()))?;
+        let record_type: Result<RecordType, _> = which.record_type.parse();
+        let record_type = record_type.map_err(|_| Refused::Request(unknown_type(&which.record_type)))?;
+        let key = RecordSetKey { name, record_type, set_identifier: which.set_identifier.clone() };
+        let id = zone_meant(&admin.base(), which.zone.as_deref(), &[&key.name])?;
+        for _ in 0..TRIES {
+            let (revision, object) = admin.objects().read(&ObjectId::HostedZone(id.clone())).await?;
+            let Object::HostedZone(zone) = object else { break };
+            let Some(set) = zone.record_sets.iter().find(|set| set.key() == key) else {
+                return Err(Refused::Request(format!("there is no record set {key}")));
+            };
+            let change = delete(set.clone());
+            let commit = admin.commit_at(id.clone(), Some(revision), change, &which.author, "ChangeResourceRecordSets");
+            match commit.await {
+                Err(Refused::Commit(CommitError::Conflict)) => {}
+                done => return done,
+            }
+        }
+        Err(CommitError::Conflict.into())
+    };
+    answer(StatusCode::OK, change.await)
+}
+
+/// Creates a hosted zone.
+pub(super) async fn create_zone(State(admin): State<AdminState>, body: Bytes) -> Response {
+    let change = async {
+        let NewZoneShape { name, comment, vpcs, author } =
+            serde_json::from_slice(&body).map_err(|error| Refused::Request(error.to_string()))?;
+        let name = Name::parse(&name).map_err(|error| Refused::Request(error.to_string()))?;
+        let id = ids::hosted_zone().map(HostedZoneId).map_err(|error| Refused::Request(error.to_string()))?;
+        let zone = HostedZone {
+            id: id.clone(),
+            name,
+            comment,
+            vpcs: vpcs.into_iter().map(VpcId).collect(),
+            vpc_regions: Vec::new(),
+            caller_reference: None,
+            tags: Tags::new(),
+            record_sets: Vec::new(),
+            record_groups: Vec::new(),
+        };
+        admin.commit(id, Change::Create(Object::HostedZone(zone.into())), &author, "CreateHostedZone").await
+    };
+    answer(StatusCode::CREATED, change.await)
+}
+
+/// Deletes a hosted zone that has only its default record sets.
+pub(super) async fn delete_zone(State(admin): State<AdminState>, Query(which): Query<WhichZone>) -> Response {
+    let change = async {
+        let id = zone_meant(&admin.base(), Some(&which.zone), &[])?;
+        admin.commit(id, Change::Delete, &which.author, "DeleteHostedZone").await
+    };
+    answer(StatusCode::OK, change.await)
+}
+
+impl AdminState {
+    fn base(&self) -> LoadedConfig {
+        self.base.borrow().clone()
+    }
+
+    fn objects(&self) -> ServedObjects {
+        ServedObjects { base: self.base.clone(), events: self.events.clone() }
+    }
+
+    async fn commit(
+        &self,
+        id: HostedZoneId,
+        change: Change,
+        author: &str,
+        operation: &str,
+    ) -> Result<ChangedZoneShape, Refused> {
+        self.commit_at(id, None, change, author, operation).await
+    }
+
+    async fn commit_at(
+        &self,
+        id: HostedZoneId,
+        expected: Option<Revision>,
+        change: Change,
+        author: &str,
+        operation: &str,
+    ) -> Result<ChangedZoneShape, Refused> {
+        let name = if author.is_empty() { "the admin side".to_owned() } else { author.to_owned() };
+        let author = Author { name, operation: operation.to_owned() };
+        let commit = Commit { id: ObjectId::HostedZone(id.clone()), expected, change, author };
+        let committed = self.objects().commit(commit).await?;
+        let record_sets = match committed.object {
+            Some(Object::HostedZone(zone)) => zone.record_sets.len(),
+            _ => 0,
+        };
+        Ok(ChangedZoneShape { id: id.0, record_sets })
+    }
+}
+
+fn zone_meant(base: &LoadedConfig, written: Option<&str>, names: &[&Name]) -> Result<HostedZoneId, Refused> {
+    base.zone_meant(written, names).map_err(|error| Refused::Request(error.to_string()))
+}
+
+fn delete(record_set: ResourceRecordSet) -> Change {
+    let changes = vec![RecordChange { action: ChangeAction::Delete, record_set }];
+    Change::RecordSets(ChangeBatch { comment: None, changes })
+}
+
+fn unknown_type(written: &str) -> String {
+    format!("`{written}` is not a record type of Route 53")
+}
+
+fn answer(done: StatusCode, outcome: Result<ChangedZoneShape, Refused>) -> Response {
+    let error = match outcome {
+        Ok(shape) => return json(done, &shape),
+        Err(Refused::Request(error)) => return refusal(StatusCode::BAD_REQUEST, &error),
+        Err(Refused::Commit(error)) => error,
+    };
+    let status = match &error {
+        CommitError::Conflict => StatusCode::CONFLICT,
+        CommitError::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+        CommitError::Refused(refusal) if refusal.code == ErrorCode::NoSuchHostedZone => StatusCode::NOT_FOUND,
+        CommitError::Refused(_) => StatusCode::BAD_REQUEST,
+    };
+    refusal(status, &error.to_string())
+}

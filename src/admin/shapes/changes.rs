@@ -1,0 +1,29 @@
+//! The bodies of `/v1/changes` and of new zones.
+
+use serde::{Deserialize, Serialize};
+
+/// The body of `POST /v1/zones`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewZoneShape {
+    /// The name of the zone.
+    pub(crate) name: String,
+    /// A comment.
+    #[serde(default)]
+    pub(crate) comment: Option<String>,
+    /// The ids of the VPCs of a private zone.
+    #[serde(default)]
+    pub(crate) vpcs: Vec<String>,
+    /// Who creates it.
+    #[serde(default)]
+    pub(crate) author: String,
+}
+
+/// A zone that was changed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ChangedZoneShape {
+    /// The id of the zone.
+    pub(crate) id: String,
+    /// The number of its record sets now; 0 when it was deleted.
+    pub(crate) record_sets: usize,
+}

@@ -1,0 +1,94 @@
+//! `fiftythree zone`: creates and deletes hosted zones of a running server.
+
+use std::process::ExitCode;
+
+use clap::Subcommand;
+
+use crate::admin::shapes::{ChangedZoneShape, NewZoneShape};
+
+use super::admin_client::{AdminClient, ServerArguments};
+use super::login_name::login_name;
+use super::{print, print_json};
+
+const EXAMPLES: &str = "\
+Examples:
+  fiftythree zone create app.test --comment \"The app\"
+  fiftythree zone create internal.test --vpc vpc-lab1
+  fiftythree zone delete app.test
+
+The server makes a zone file, or moves it to the directory .deleted next to it. A zone can be deleted when it has only its \
+SOA and NS record sets.
+
+Exit code: 0 when the change is made; 1 when it is not; 2 for a wrong command line.";
+
+/// Create or delete a hosted zone of a running server
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct ZoneArguments {
+    #[command(subcommand)]
+    command: ZoneCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum ZoneCommand {
+    /// Create a hosted zone
+    Create(CreateArguments),
+    /// Delete a hosted zone that has only SOA and NS
+    Delete(DeleteArguments),
+}
+
+#[derive(Debug, clap::Args)]
+struct CreateArguments {
+    /// The name
+    name: String,
+    /// A comment
+    #[arg(long, value_name = "TEXT")]
+    comment: Option<String>,
+    /// The id of a VPC; makes the zone private. Can be repeated
+    #[arg(long = "vpc", value_name = "ID")]
+    vpcs: Vec<String>,
+    #[command(flatten)]
+    server: ServerArguments,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+struct DeleteArguments {
+    /// Its name or id
+    zone: String,
+    #[command(flatten)]
+    server: ServerArguments,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the subcommand.
+pub(super) fn run(arguments: &ZoneArguments) -> anyhow::Result<ExitCode> {
+    match &arguments.command {
+        ZoneCommand::Create(CreateArguments { name, comment, vpcs, server, json }) => {
+            let (name, comment, vpcs) = (name.clone(), comment.clone(), vpcs.clone());
+            let zone = NewZoneShape { name: name.clone(), comment, vpcs, author: login_name() };
+            let created: ChangedZoneShape =
+                AdminClient::find(server)?.post("/v1/zones", serde_json::to_string(&zone)?)?;
+            report(*json, &created, &format!("{name} is created, its id is {}", created.id))
+        }
+        ZoneCommand::Delete(DeleteArguments { zone, server, json }) => {
+            let parameters = [("zone", zone.as_str()), ("author", &login_name())];
+            let deleted: ChangedZoneShape = AdminClient::find(server)?.delete("/v1/zones", &parameters)?;
+            report(*json, &deleted, &format!("{zone} is deleted"))
+        }
+    }
+}
+
+/// Prints a zone that was changed.
+pub(super) fn report(as_json: bool, changed: &ChangedZoneShape, line: &str) -> anyhow::Result<ExitCode> {
+    if as_json {
+        print_json(changed)?
+    } else {
+        print(&format!("{line}\n"))?
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,90 @@
+//! `fiftythree record`, `fiftythree zone` and `fiftythree change --server`: when a command ends, the
+//! running server answers with the change, and the zone file has it.
+#![cfg(unix)]
+
+use std::fs;
+
+use crate::server::{Lab, Running, Transport, text};
+
+const ZONE: &str = "# The zone.\nname = \"lab.test\"\n\n# The web server.\n[[record]]\nname = \"www\"\ntype = \"A\"\nttl = 5 \
+                    # short\nvalues = [\"192.0.2.1\"]\n";
+
+fn start() -> (Lab, Running) {
+    let lab = Lab::new(&[]);
+    fs::create_dir_all(lab.path("zones")).unwrap();
+    lab.write("zones/lab.test.toml", ZONE);
+    lab.write(
+        "fiftythree.toml",
+        "[dns]\nlisten = ['127.0.0.1:0']\n[zones]\ndirectory = 'zones'\n[state]\ndirectory = 'state'\n[admin]\nlisten = \
+         '127.0.0.1:0'\n",
+    );
+    let running = lab.serve();
+    (lab, running)
+}
+
+/// Runs a command against the server; returns its output, or else its errors.
+fn run(lab: &Lab, running: &Running, arguments: &[&str]) -> Result<String, String> {
+    let admin = running.admin().to_string();
+    let output = lab.run(&[arguments, &["--admin", &admin, "--config", "fiftythree.toml"]].concat());
+    if output.status.success() { Ok(text(&output.stdout)) } else { Err(text(&output.stderr)) }
+}
+
+fn addresses(running: &Running, name: &str) -> Vec<String> {
+    running.ask(name, Transport::Udp).addresses
+}
+
+#[test]
+fn a_record_set_is_set_and_deleted() {
+    let (lab, running) = start();
+    let set = ["record", "set", "www.lab.test", "A", "192.0.2.7", "--ttl", "9"];
+    assert_eq!(run(&lab, &running, &set).unwrap(), "www.lab.test A is set\n");
+    assert_eq!(addresses(&running, "www.lab.test."), ["192.0.2.7"]);
+    let expected = ZONE.replace("ttl = 5", "ttl = 9").replace("192.0.2.1", "192.0.2.7");
+    assert_eq!(fs::read_to_string(lab.path("zones/lab.test.toml")).unwrap(), expected);
+    run(&lab, &running, &["record", "set", "lab.test", "A", "--alias", "www.lab.test"]).unwrap();
+    assert_eq!(addresses(&running, "lab.test."), ["192.0.2.7"]);
+    run(&lab, &running, &["record", "delete", "lab.test", "A"]).unwrap();
+    run(&lab, &running, &["record", "delete", "www.lab.test", "A"]).unwrap();
+    assert_eq!(addresses(&running, "www.lab.test."), [""; 0]);
+    let error = run(&lab, &running, &["record", "delete", "www.lab.test", "A"]).unwrap_err();
+    assert!(error.contains("there is no record set [name='www.lab.test.', type='A']"), "{error}");
+    let error = run(&lab, &running, &["record", "set", "www.other.test", "A", "192.0.2.7"]).unwrap_err();
+    assert!(error.contains("no zone contains all names of the batch"), "{error}");
+    assert!(running.stop().success());
+}
+
+#[test]
+fn a_batch_is_made_by_the_server() {
+    let (lab, running) = start();
+    lab.write(
+        "batch.json",
+        "{\"Changes\": [{\"Action\": \"CREATE\", \"ResourceRecordSet\": {\"Name\": \"new.lab.test\", \"Type\": \"A\", \"TTL\": 5, \
+         \"ResourceRecords\": [{\"Value\": \"192.0.2.8\"}]}}]}",
+    );
+    let made = run(&lab, &running, &["change", "batch.json", "--server"]).unwrap();
+    assert!(made.starts_with("CREATE new.lab.test. A\nthe zone Z"), "{made}");
+    assert_eq!(addresses(&running, "new.lab.test."), ["192.0.2.8"]);
+    let error = run(&lab, &running, &["change", "batch.json", "--server"]).unwrap_err();
+    assert!(error.contains("[name='new.lab.test.', type='A'] but it already exists"), "{error}");
+    assert!(running.stop().success());
+}
+
+#[test]
+fn a_zone_is_created_and_deleted() {
+    let (lab, running) = start();
+    let created = run(&lab, &running, &["zone", "create", "app.test", "--comment", "The app"]).unwrap();
+    assert!(created.starts_with("app.test is created, its id is Z"), "{created}");
+    run(&lab, &running, &["record", "set", "www.app.test", "A", "192.0.2.9"]).unwrap();
+    assert_eq!(addresses(&running, "www.app.test."), ["192.0.2.9"]);
+    let error = run(&lab, &running, &["zone", "create", "app.test"]).unwrap_err();
+    assert!(error.contains("A conflicting domain is already associated"), "{error}");
+    let error = run(&lab, &running, &["zone", "delete", "app.test"]).unwrap_err();
+    assert!(error.contains("contains non-required resource record sets"), "{error}");
+    run(&lab, &running, &["record", "delete", "www.app.test", "A"]).unwrap();
+    assert_eq!(run(&lab, &running, &["zone", "delete", "app.test"]).unwrap(), "app.test is deleted\n");
+    assert!(!lab.path("zones/app.test.toml").exists());
+    assert_eq!(fs::read_dir(lab.path("zones/.deleted")).unwrap().count(), 1);
+    let error = run(&lab, &running, &["record", "set", "www.app.test", "A", "192.0.2.9"]).unwrap_err();
+    assert!(error.contains("no zone contains all names"), "{error}");
+    assert!(running.stop().success());
+}
