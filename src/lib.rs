@@ -7,6 +7,7 @@
 //! Small things that others use:
 //!
 //! - [`background`]: work that can wait yields to answers.
+//! - [`cookie_secrets`]: the secrets of DNS cookies, and how they are replaced.
 //! - [`causes`]: an error and its causes in one line.
 //! - [`prefetch`]: many cache lines requested at once.
 //! - [`files`]: reads files; a file system that hangs blocks only the thread that reads.
@@ -65,6 +66,7 @@ mod causes;
 pub mod cli;
 pub mod config;
 mod control;
+pub mod cookie_secrets;
 mod daemon;
 pub mod explain;
 mod files;

@@ -1,7 +1,6 @@
 //! The requestor of a query (RFC 6891 section 3): its address and the transport of its query.
 //!
-//! One value goes from the socket to the answer, the counters and the query log. What is learnt
-//! about a requestor later, such as a verified cookie, belongs here.
+//! One value goes from the socket to the answer, the counters and the query log.
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};

@@ -3,12 +3,13 @@
 //! `init` writes first files, `serve` runs the server, `check` finds errors in files, `change` changes record sets in them, `query` sends
 //! queries as `dig` does, `explain` explains an answer, `simulate` answers many simulated clients,
 //! `health` shows health checks, `override` overrides them, `watch` shows answers and health live,
-//! `demo` shows a failover; `man` and `completion` print manual pages and shell completions.
+//! `cookie-secret` replaces the secrets of DNS cookies; `demo` shows a failover; `man` and `completion` print manual pages and shell completions.
 
 mod admin_client;
 mod change;
 mod check;
 mod completion;
+mod cookie_secret;
 mod demo;
 mod explain;
 mod health;
@@ -85,6 +86,7 @@ enum Command {
     Health(health::HealthArguments),
     Override(overrides::OverrideArguments),
     Watch(watch::WatchArguments),
+    CookieSecret(cookie_secret::CookieSecretArguments),
     Demo(demo::DemoArguments),
     Completion(completion::CompletionArguments),
     #[command(name = "man")]
@@ -121,6 +123,7 @@ fn run_command(command: Command) -> anyhow::Result<ExitCode> {
         Command::Health(arguments) => health::run(&arguments),
         Command::Override(arguments) => overrides::run(arguments),
         Command::Watch(arguments) => watch::run(&arguments),
+        Command::CookieSecret(arguments) => cookie_secret::run(&arguments),
         Command::Demo(arguments) => demo::run(arguments),
         Command::Completion(arguments) => completion::run(&arguments),
         Command::Manual(arguments) => manual::run(&arguments),
@@ -184,6 +187,10 @@ mod tests {
             "fiftythree watch app.lab.test",
             "fiftythree watch app.lab.test AAAA --server 127.0.0.1:5300 --admin 127.0.0.1:8053 --subnet 10.53.1.0/24 --rate 100",
             "fiftythree watch app.lab.test --window 30s --for 1m --count 1000 --json",
+            "fiftythree cookie-secret list --state /var/lib/fiftythree --json",
+            "fiftythree cookie-secret add 445536bcd2513298075a5d379663c962",
+            "fiftythree cookie-secret activate --config a.toml",
+            "fiftythree cookie-secret drop",
             "fiftythree demo",
             "fiftythree demo --script --json --log demo.log",
             "fiftythree demo backend",
@@ -282,6 +289,8 @@ mod tests {
             "fiftythree override set app-blue down --for 30m --until 22:00",
             "fiftythree override set app-blue down --for soon",
             "fiftythree watch",
+            "fiftythree cookie-secret",
+            "fiftythree cookie-secret add 4455",
             "fiftythree watch app.lab.test --rate 0",
             "fiftythree watch app.lab.test --rate 1001",
             "fiftythree watch app.lab.test --window 0s",

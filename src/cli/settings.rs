@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail};
 
 use crate::config::{self, Settings, Style};
-use crate::store::{self, Overrides, SettingsSource};
+use crate::store::{self, CookieSecretFile, Overrides, SettingsSource};
 
 /// The variable that names the settings file.
 const VARIABLE: &str = "FIFTYTHREE_CONFIG";
@@ -58,34 +58,43 @@ pub(super) fn default_address_note(flag: Option<&Path>) -> String {
 
 /// The addresses that the settings say to listen on; `None` when there is no settings file.
 pub(super) fn listen_addresses(flag: Option<&Path>) -> anyhow::Result<Option<Vec<SocketAddr>>> {
-    Ok(read(flag, "--server")?.map(|settings| settings.dns.listen))
+    Ok(read(flag, "a server with --server")?.map(|settings| settings.dns.listen))
 }
 
 /// Where the running server's admin side is, as its settings say.
 pub(super) fn admin_address(flag: Option<&Path>) -> anyhow::Result<SocketAddr> {
-    let settings = read(flag, "--admin")?.unwrap_or_else(Settings::built_in);
+    let settings = read(flag, "a server with --admin")?.unwrap_or_else(Settings::built_in);
     settings.admin.listen.context("the admin side is switched off in the settings: `[admin] listen`")
 }
 
 /// The file with the admin token, as far as the settings name one; broken settings name none.
 pub(super) fn token_file(flag: Option<&Path>) -> Option<PathBuf> {
-    read(flag, "--token-file").ok()??.admin.token_file
+    read(flag, "the token with --token-file").ok()??.admin.token_file
 }
 
 /// The file with the token that the server makes when the settings name none.
 pub(super) fn made_token_file(flag: Option<&Path>) -> Option<PathBuf> {
-    let settings = read(flag, "--token-file").ok()?.unwrap_or_else(Settings::built_in);
+    let settings = read(flag, "the token with --token-file").ok()?.unwrap_or_else(Settings::built_in);
     Some(store::made_token_path(&settings.state.directory))
 }
 
-/// The settings; `None` when there is no file. `instead` is the option that does without them.
+/// The file with the secrets of DNS cookies.
+pub(super) fn cookie_secret_file(flag: Option<&Path>, state: Option<&Path>) -> anyhow::Result<CookieSecretFile> {
+    let settings = read(flag, "others with --config")?.unwrap_or_else(Settings::built_in);
+    Ok(match settings.cookies.secrets_file {
+        Some(path) => CookieSecretFile::Named(path),
+        None => CookieSecretFile::Made { state: state.map_or(settings.state.directory, Path::to_path_buf) },
+    })
+}
+
+/// The settings; `None` when there is no file. `instead` says what to name when they are broken.
 fn read(flag: Option<&Path>, instead: &str) -> anyhow::Result<Option<Settings>> {
     let Some(file) = locate(flag)? else { return Ok(None) };
     let reading = SettingsSource { file: Some(file.clone()), overrides: Overrides::default() }.read();
     let Some(settings) = reading.settings else {
         let sources = reading.source.into_iter().collect::<Vec<_>>();
         let rendered = config::render(&reading.diagnostics, &sources, Style::Plain);
-        bail!("the settings are broken, name a server with {instead}\n{rendered}");
+        bail!("the settings are broken, name {instead}\n{rendered}");
     };
     Ok(Some(settings))
 }

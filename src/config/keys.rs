@@ -286,6 +286,7 @@ pub(super) const SETTINGS: Keys = Keys {
             Shape::Table(&RATE_LIMIT),
             "How many responses over UDP one source gets. Source addresses can be forged.",
         ),
+        optional("cookies", Shape::Table(&COOKIES), "DNS cookies, which show that a client's address is not forged."),
         optional("zones", Shape::Table(&ZONES), "Where the zone files are."),
         optional("location", Shape::Table(&LOCATION), "Where clients are."),
         optional("vpc", Shape::Tables(&VPC), "Named client networks, for private zones."),
@@ -381,6 +382,23 @@ pub(super) const RATE_LIMIT: Keys = Keys {
             "Whether responses over the limit are only counted and logged. Default: false.",
         ),
         optional("allow", Shape::Strings, "Networks without a limit. Loopback never has one. Default: none."),
+    ],
+};
+
+pub(super) const COOKIES: Keys = Keys {
+    what: "`[cookies]`",
+    keys: &[
+        optional("enabled", Shape::Boolean, "Whether clients get DNS cookies (RFC 7873). Default: true."),
+        optional(
+            "secrets_file",
+            Shape::String,
+            "The file with the secrets, relative to this file; `fiftythree cookie-secret` edits it. Default: the server makes one in its state directory.",
+        ),
+        optional(
+            "require_above",
+            Shape::Integer { least: 0, most: 4096 },
+            "Responses over UDP with more bytes than this need a valid cookie; without one they are truncated. 0, the default, or 512 to 4096.",
+        ),
     ],
 };
 

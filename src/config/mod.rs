@@ -7,6 +7,7 @@
 //! file is served.
 
 mod admin;
+mod cookies;
 mod diagnostic;
 mod document;
 mod edit;
@@ -39,6 +40,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 pub use admin::PublicUrl;
+pub use cookies::CookieSettings;
 pub use diagnostic::{Diagnostic, Place, Severity};
 pub use edit::{
     EditError, References, edit_record_sets, edit_zone_members, new_zone_text, without_zone, zone_file_name,

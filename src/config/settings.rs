@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::admin::PublicUrl;
+use super::cookies::{CookieSettings, read_cookies};
 use super::diagnostic::Diagnostic;
 use super::document::{self, Diagnostics};
 use super::listeners::{self, AdminFlag, ListenFlags, Listener, Origin, Service};
@@ -14,7 +15,7 @@ use super::location::{ClientSubnetUse, LocationSettings, read_location};
 use super::query_logging::{self, DnstapSettings, MetricsSettings, QueryLogSettings};
 use super::rate_limit::{RateLimitSettings, read_rate_limit};
 use super::table::{At, Table};
-use super::value::{self, read_list, resolve, without_repetition};
+use super::value::{self, path, read_list, resolve, without_repetition};
 use super::vpcs::read_vpcs;
 use super::{SourceFile, admin, keys};
 use crate::model::{Name, Secret, Vpc, VpcId};
@@ -24,6 +25,8 @@ use crate::model::{Name, Secret, Vpc, VpcId};
 pub struct Settings {
     /// How queries are answered.
     pub dns: DnsSettings,
+    /// DNS cookies.
+    pub cookies: CookieSettings,
     /// How many responses over UDP one source gets.
     pub rate_limit: RateLimitSettings,
     /// Where the zone files are.
@@ -243,6 +246,7 @@ impl Settings {
                 nsid: None,
                 name_servers: Vec::new(),
             },
+            cookies: CookieSettings::default(),
             rate_limit: RateLimitSettings::default(),
             zones: ZonesSettings { directory: resolve(directory, "../zones"), watch: true },
             location: LocationSettings {
@@ -323,6 +327,9 @@ fn read_settings(root: &Table<'_>, directory: &Path, diagnostics: &mut Diagnosti
     if let Some(table) = root.table("rate_limit", diagnostics) {
         settings.rate_limit = read_rate_limit(&table, diagnostics);
     }
+    if let Some(table) = root.table("cookies", diagnostics) {
+        settings.cookies = read_cookies(&table, directory, diagnostics);
+    }
     if let Some(table) = root.table("zones", diagnostics) {
         set(&mut settings.zones.directory, path(&table, "directory", directory, diagnostics));
         set(&mut settings.zones.watch, table.boolean("watch", diagnostics).map(|watch| watch.value));
@@ -379,16 +386,6 @@ fn set<T>(setting: &mut T, read: Option<T>) {
     if let Some(read) = read {
         *setting = read;
     }
-}
-
-/// A path, relative to the settings file.
-fn path(table: &Table<'_>, key: &str, directory: &Path, diagnostics: &mut Diagnostics<'_>) -> Option<PathBuf> {
-    let written = table.string(key, diagnostics)?;
-    if written.value.is_empty() {
-        diagnostics.error(written.span, format!("`{key}` must not be empty")).label("expected a path");
-        return None;
-    }
-    Some(resolve(directory, written.value))
 }
 
 fn read_dns(table: &Table<'_>, dns: &mut DnsSettings, diagnostics: &mut Diagnostics<'_>) {
@@ -547,6 +544,7 @@ mod tests {
         let text = r#"
             dns = { listen = ["[::1]:53"], workers = 2, udp_payload_max = 4096, nsid = "lab" }
             rate_limit = { enabled = false, rate = 50, instant = 125, slip = 2, dry_run = true, allow = ["10.0.0.0/8"] }
+            cookies = { enabled = false, secrets_file = "secrets", require_above = 600 }
             zones.watch = false
             health.wait_for_first_result = "250ms"
             admin.listen = "off"
@@ -575,6 +573,8 @@ mod tests {
         let allow = vec!["10.0.0.0/8".parse().unwrap()];
         let limits = RateLimitSettings { enabled: false, rate: 50, instant: 125, slip: 2, dry_run: true, allow };
         assert_eq!(settings.rate_limit, limits);
+        let secrets_file = Some("secrets".into());
+        assert_eq!(settings.cookies, CookieSettings { enabled: false, secrets_file, require_above: Some(600) });
         assert!(!settings.zones.watch);
         assert_eq!(settings.health.wait_for_first_result, Duration::from_millis(250));
         assert_eq!((settings.admin.listen, settings.log.format), (None, LogFormat::Json));

@@ -250,6 +250,21 @@ pub(super) fn bounded<T: PartialEq + Display>(
     without_repetition(values, what, diagnostics)
 }
 
+/// A path, relative to the settings file.
+pub(super) fn path(
+    table: &Table<'_>,
+    key: &str,
+    directory: &Path,
+    diagnostics: &mut Diagnostics<'_>,
+) -> Option<PathBuf> {
+    let written = table.string(key, diagnostics)?;
+    if written.value.is_empty() {
+        diagnostics.error(written.span, format!("`{key}` must not be empty")).label("expected a path");
+        return None;
+    }
+    Some(resolve(directory, written.value))
+}
+
 /// Joins paths without looking at the file system, so that messages have `zones/lab.test.toml` and
 /// not `config/../zones/lab.test.toml`.
 pub(super) fn resolve(directory: &Path, path: &str) -> PathBuf {

@@ -12,11 +12,12 @@ use crate::serve::{
 };
 use crate::world::Reader;
 
+use super::cookies;
 use super::open_files::FileShares;
 use super::wiring::Wiring;
 
 /// Opens the ports.
-pub(super) fn open(
+pub(super) async fn open(
     wiring: &mut Wiring,
     settings: &Settings,
     files: FileShares,
@@ -26,6 +27,7 @@ pub(super) fn open(
     let bound = Bound::bind(&settings.dns.listen, settings.dns.workers, UdpPath::default()).map_err(cannot_listen)?;
     let addresses = bound.addresses();
     let rate_limit = rate_limit(settings)?;
+    let cookies = cookies::start(wiring, settings).await?;
     let responder = ResponderSettings {
         udp_payload_max: settings.dns.udp_payload_max,
         nsid: settings.dns.nsid.as_deref().map(Arc::from),
@@ -34,6 +36,8 @@ pub(super) fn open(
             config::ClientSubnetUse::Ignore => serve::ClientSubnetUse::Ignore,
         },
         rate_limit: rate_limit.clone(),
+        cookies,
+        udp_max_without_cookie: settings.cookies.require_above.unwrap_or(u16::MAX),
     };
     let meters = wiring.meters();
     if let Some(rate_limit) = rate_limit {

@@ -9,6 +9,7 @@
 
 mod admin_token;
 mod announce;
+mod cookies;
 mod dns;
 mod embedded;
 mod open_files;
@@ -155,7 +156,7 @@ async fn boot_and_serve(
     }
 
     wiring.send(Event::Started).await;
-    let (addresses, serving) = dns::open(&mut wiring, &settings, files, &reader, &query_logging)?;
+    let (addresses, serving) = dns::open(&mut wiring, &settings, files, &reader, &query_logging).await?;
     let _ = listening.set(addresses.clone());
     ready.send_replace(Readiness::Ready);
     claim.keep_file();

@@ -75,6 +75,10 @@ fn live_changes(mut new: Settings, old: &Settings, needs_restart: &mut Vec<&'sta
         log.format "log.format",
         lab.backends "lab.backends",
     );
+    if new.cookies != old.cookies {
+        needs_restart.push("cookies");
+        new.cookies.clone_from(&old.cookies);
+    }
     if new.rate_limit != old.rate_limit {
         needs_restart.push("rate_limit");
         new.rate_limit.clone_from(&old.rate_limit);

@@ -79,6 +79,8 @@ pub enum ErrorCode {
     NotAuthorised = 9,
     /// BADVERS. Its upper bits are in the OPT record.
     BadVersion = 16,
+    /// BADCOOKIE: the client repeats the query with the cookie in the response (RFC 7873).
+    BadCookie = 23,
 }
 
 /// Decodes a packet. If the result is a question, `name` holds its name.

@@ -5,6 +5,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use arrayvec::ArrayVec;
+
 use crate::answer::ClientSubnet;
 use crate::model::PrefixLength;
 
@@ -15,6 +17,11 @@ pub(super) const TYPE_OPT: u16 = 41;
 const OPTION_NSID: u16 = 3;
 /// RFC 7871.
 const OPTION_CLIENT_SUBNET: u16 = 8;
+/// RFC 7873.
+const OPTION_COOKIE: u16 = 10;
+
+/// A client cookie, and a server cookie of RFC 9018.
+pub(super) const COOKIE_OCTETS: usize = 8 + 16;
 
 /// The index of the SCOPE PREFIX-LENGTH in a client subnet option.
 const SCOPE_INDEX: usize = 3;
@@ -51,6 +58,8 @@ pub struct RequestOptions<'p> {
     pub nsid: bool,
     /// The client subnet option, if present. The first of several counts.
     pub client_subnet: Option<SubnetOption<'p>>,
+    /// The cookie option, if present. The first of several counts (RFC 7873 section 5.2).
+    pub cookie: Option<CookieOption<'p>>,
 }
 
 /// An option with content that its RFC does not allow, or whose length exceeds the OPT record.
@@ -68,6 +77,9 @@ impl<'p> RequestOptions<'p> {
                 OPTION_NSID => self.nsid = true,
                 OPTION_CLIENT_SUBNET if self.client_subnet.is_none() => {
                     self.client_subnet = Some(SubnetOption::read(data).ok_or(MalformedOption)?);
+                }
+                OPTION_COOKIE if self.cookie.is_none() => {
+                    self.cookie = Some(CookieOption::read(data).ok_or(MalformedOption)?);
                 }
                 _ => {}
             }
@@ -154,11 +166,39 @@ impl<'p> SubnetOption<'p> {
     }
 }
 
+/// A well-formed cookie option (RFC 7873 section 4): a client cookie, and a server cookie if the
+/// client has one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CookieOption<'p> {
+    pub(super) client: &'p [u8; 8],
+    /// Empty if the client has none.
+    pub(super) server: &'p [u8],
+}
+
+impl<'p> CookieOption<'p> {
+    /// RFC 7873 section 5.2.2: the option has 8 octets, or from 16 to 40.
+    pub(super) fn read(data: &'p [u8]) -> Option<CookieOption<'p>> {
+        let (client, server) = data.split_first_chunk()?;
+        matches!(server.len(), 0 | 8..=32).then_some(CookieOption { client, server })
+    }
+
+    /// Both cookies, if the server cookie has the length of RFC 9018.
+    pub(super) fn octets(&self) -> Option<[u8; COOKIE_OCTETS]> {
+        let server: &[u8; 16] = self.server.try_into().ok()?;
+        let mut octets = [0; COOKIE_OCTETS];
+        octets[..8].copy_from_slice(self.client);
+        octets[8..].copy_from_slice(server);
+        Some(octets)
+    }
+}
+
 /// An option of a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ResponseOption<'o> {
     /// The client subnet as received, with the scope of the answer (RFC 7871 section 7.2.1).
     ClientSubnet(SubnetOption<'o>, PrefixLength),
+    /// The client cookie as received and a server cookie.
+    Cookie(&'o [u8; COOKIE_OCTETS]),
     /// The server identifier.
     Nsid(&'o [u8]),
 }
@@ -168,6 +208,7 @@ impl<'o> ResponseOption<'o> {
     pub(super) fn code(&self) -> u16 {
         match self {
             ResponseOption::ClientSubnet(..) => OPTION_CLIENT_SUBNET,
+            ResponseOption::Cookie(_) => OPTION_COOKIE,
             ResponseOption::Nsid(_) => OPTION_NSID,
         }
     }
@@ -190,34 +231,63 @@ impl<'o> ResponseOption<'o> {
     fn source(&self) -> &'o [u8] {
         match self {
             ResponseOption::ClientSubnet(subnet, _) => subnet.data,
+            ResponseOption::Cookie(cookie) => cookie.as_slice(),
             ResponseOption::Nsid(identifier) => identifier,
         }
     }
 }
 
+/// What the options of a response say.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct OptionValues<'o> {
+    /// The scope of the answer.
+    pub scope: PrefixLength,
+    /// The client cookie and a server cookie, if the request has a cookie and cookies are on.
+    pub cookie: Option<&'o [u8; COOKIE_OCTETS]>,
+    /// The server identifier; empty if the server has none.
+    pub nsid: &'o [u8],
+}
+
 /// The options of a response, the most important first: if there is no space for all, the last are
 /// left out.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct ResponseOptions<'o>([Option<ResponseOption<'o>>; ResponseOptions::MOST]);
+#[derive(Clone, Debug, Default)]
+pub struct ResponseOptions<'o>(ArrayVec<ResponseOption<'o>, { ResponseOptions::MOST }>);
 
 impl<'o> ResponseOptions<'o> {
     /// The number of options, if all are present: one of each kind.
-    pub(super) const MOST: usize = 2;
+    const MOST: usize = 3;
 
-    /// The options of the response to a request with these options: its client subnet with this
-    /// scope, and the server identifier, which is empty if the server has none.
+    /// The options of the response to a request with these options.
     #[inline]
-    pub fn to(request: &RequestOptions<'o>, scope: PrefixLength, nsid: &'o [u8]) -> ResponseOptions<'o> {
-        ResponseOptions([
-            request.client_subnet.map(|subnet| ResponseOption::ClientSubnet(subnet, scope)),
-            (request.nsid && !nsid.is_empty()).then_some(ResponseOption::Nsid(nsid)),
-        ])
+    pub fn to(request: &RequestOptions<'o>, values: &OptionValues<'o>) -> ResponseOptions<'o> {
+        let mut options = ResponseOptions::default();
+        if let Some(cookie) = values.cookie {
+            options.push_cookie(cookie);
+        }
+        if let Some(subnet) = request.client_subnet {
+            options.0.push(ResponseOption::ClientSubnet(subnet, values.scope));
+        }
+        if request.nsid && !values.nsid.is_empty() {
+            options.0.push(ResponseOption::Nsid(values.nsid));
+        }
+        options
+    }
+
+    /// Adds a client cookie and a server cookie.
+    pub(super) fn push_cookie(&mut self, cookie: &'o [u8; COOKIE_OCTETS]) {
+        self.0.push(ResponseOption::Cookie(cookie));
+    }
+
+    /// How many options there are.
+    #[inline]
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
     }
 
     /// The `count` most important options.
     #[inline]
     pub(super) fn first(&self, count: usize) -> impl Iterator<Item = &ResponseOption<'o>> {
-        self.0.iter().take(count).flatten()
+        self.0.iter().take(count)
     }
 }
 
@@ -262,19 +332,31 @@ mod tests {
         let data = b"\xff\xfe\0\x02hi\0\x03\0\0\0\x08\0\x04\0\0\0\0\0\x08\0\x04\0\x01\0\0";
         assert_eq!(options.read(data), Ok(()));
         let first = SubnetOption { data: &[0; 4] };
-        assert_eq!(options, RequestOptions { nsid: true, client_subnet: Some(first) });
+        assert_eq!(options, RequestOptions { nsid: true, client_subnet: Some(first), cookie: None });
         for cut in [1, 3, 4, 5, 9, 12] {
             assert_eq!(RequestOptions::default().read(&data[..cut]), Err(MalformedOption), "{cut}");
         }
     }
 
     #[test]
+    fn a_cookie_has_the_lengths_of_rfc_7873() {
+        for octets in 0..64usize {
+            let is_allowed = octets == 8 || (16..=40).contains(&octets);
+            let option = [&[0, 10, 0, u8::try_from(octets).unwrap()], vec![7; octets].as_slice()].concat();
+            assert_eq!(RequestOptions::default().read(&option).is_ok(), is_allowed, "{octets}");
+        }
+    }
+
+    #[test]
     fn the_least_important_option_is_the_last() {
-        let request = RequestOptions { nsid: true, client_subnet: Some(SubnetOption { data: &[0; 4] }) };
-        let options = ResponseOptions::to(&request, PrefixLength(24), b"lab-1");
+        let subnet = Some(SubnetOption { data: &[0; 4] });
+        let request = RequestOptions { nsid: true, client_subnet: subnet, cookie: None };
+        let values = OptionValues { scope: PrefixLength(24), nsid: b"lab-1", cookie: Some(&[0; COOKIE_OCTETS]) };
+        let options = ResponseOptions::to(&request, &values);
         let codes = |count| options.first(count).map(ResponseOption::code).collect::<Vec<_>>();
-        assert_eq!(codes(ResponseOptions::MOST), [OPTION_CLIENT_SUBNET, OPTION_NSID]);
-        assert_eq!((codes(1), codes(0)), (vec![OPTION_CLIENT_SUBNET], vec![]));
-        assert_eq!(ResponseOptions::to(&request, PrefixLength(24), b"").first(ResponseOptions::MOST).count(), 1);
+        assert_eq!(codes(options.len()), [OPTION_COOKIE, OPTION_CLIENT_SUBNET, OPTION_NSID]);
+        assert_eq!((codes(1), codes(0)), (vec![OPTION_COOKIE], vec![]));
+        let values = OptionValues { nsid: b"", cookie: None, ..values };
+        assert_eq!(ResponseOptions::to(&request, &values).len(), 1);
     }
 }

@@ -28,7 +28,7 @@ const CLASS_ANY: u16 = 255;
 const TSIG_ERROR_BADKEY: u16 = 17;
 
 /// Parameters of a response other than its records.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Frame<'s> {
     /// The longest allowed response, at least 512 octets.
     pub most_octets: usize,
@@ -141,7 +141,7 @@ impl<'m, 'o> Message<'m, 'o> {
         let mut message = Message {
             request,
             frame,
-            option_count: ResponseOptions::MOST,
+            option_count: frame.options.len(),
             out,
             at,
             end: 0,

@@ -6,6 +6,7 @@
 #[cfg(target_os = "linux")]
 mod batch;
 mod clock;
+mod cookie;
 mod decode;
 mod edns;
 mod encode;
@@ -18,8 +19,11 @@ mod tcp;
 #[cfg(target_os = "linux")]
 mod udp;
 
+pub use cookie::Cookies;
 pub use decode::{Decoded, ErrorCode, Request, Signature, decode};
-pub use edns::{ClientSubnetUse, Edns, RequestOptions, ResponseOption, ResponseOptions, SubnetOption};
+pub use edns::{
+    ClientSubnetUse, CookieOption, Edns, OptionValues, RequestOptions, ResponseOption, ResponseOptions, SubnetOption,
+};
 pub use encode::{Encoded, Frame, encode_answer, encode_error};
 pub use listen::{BindError, Bound, Observers, Serving, UdpPath, socket_count};
 pub use prefetch::BATCH_PACKETS;

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::clock::Clock;
-use super::decode::{Decoded, MIN_PAYLOAD_OCTETS, Request, decode};
-use super::edns::{ClientSubnetUse, ResponseOptions};
+use super::cookie::{CheckedCookie, CookieChecker, Cookies};
+use super::decode::{Decoded, ErrorCode, MIN_PAYLOAD_OCTETS, Request, decode};
+use super::edns::{ClientSubnetUse, OptionValues, ResponseOptions};
 use super::encode::{Encoded, Frame, encode_answer, encode_error, encode_truncated, udp_limit};
 use super::prefetch::Prefetch;
 use super::rate_limit::{RateLimit, RateLimiter, Verdict};
@@ -16,7 +17,7 @@ use crate::geo::Located;
 use crate::model::{PrefixLength, QueryType};
 use crate::query_logging::{QueryEvent, QueryLogger};
 use crate::requestor::{Requestor, Transport};
-use crate::stats::{Counted, Stats};
+use crate::stats::{Counted, RateLimited, Stats};
 use crate::world::World;
 
 /// The longest message over TCP: its length field has two octets.
@@ -36,6 +37,10 @@ pub struct ResponderSettings {
     pub client_subnet: ClientSubnetUse,
     /// Response rate limiting over UDP, if enabled. All workers share it.
     pub rate_limit: Option<RateLimit>,
+    /// DNS cookies, if enabled. All workers have the same secrets.
+    pub cookies: Option<Cookies>,
+    /// The longest UDP response in octets for a client without a valid cookie, at least 512.
+    pub udp_max_without_cookie: u16,
 }
 
 /// No server identifier and no limits.
@@ -46,6 +51,8 @@ impl Default for ResponderSettings {
             nsid: None,
             client_subnet: ClientSubnetUse::default(),
             rate_limit: None,
+            cookies: None,
+            udp_max_without_cookie: u16::MAX,
         }
     }
 }
@@ -59,6 +66,7 @@ pub struct Responder {
     clock: Clock,
     prefetch: Prefetch,
     rate_limiter: Option<RateLimiter>,
+    cookies: Option<CookieChecker>,
     /// The query log and dnstap, if enabled. Without them it costs one branch.
     query_logger: Option<Box<QueryLogger>>,
 }
@@ -80,6 +88,20 @@ impl<'p> Received<'p> {
     /// A packet without prefetched data.
     pub fn new(packet: &'p [u8], requestor: Requestor, at: Timestamp) -> Received<'p> {
         Received { packet, requestor, at, located: None }
+    }
+}
+
+/// A packet that was read.
+struct Admitted<'p> {
+    decoded: Decoded<'p>,
+    /// Its cookie, if it has one and cookies are on.
+    cookie: Option<CheckedCookie>,
+}
+
+impl Admitted<'_> {
+    /// Whether the address of the requestor is not forged.
+    fn has_valid_cookie(&self) -> bool {
+        self.cookie.as_ref().is_some_and(|cookie| cookie.is_valid)
     }
 }
 
@@ -109,6 +131,7 @@ impl Responder {
     pub fn counting(settings: ResponderSettings, seed: u64, stats: Arc<Stats>) -> Responder {
         let udp_payload_max = settings.udp_payload_max.clamp(MIN_PAYLOAD_OCTETS, MAX_UDP_OCTETS as u16);
         Responder {
+            cookies: settings.cookies.as_ref().map(Cookies::worker),
             rate_limiter: settings.rate_limit.as_ref().map(RateLimit::worker),
             settings: ResponderSettings { udp_payload_max, ..settings },
             name: QueryName::default(),
@@ -186,73 +209,93 @@ impl Responder {
         let mut accounting = Accounting::default();
         let admitted = self.admit(received);
         let response = match self.verdict(&admitted, received) {
-            Verdict::Send => self.answer(&admitted, received, world, &mut accounting, out),
-            Verdict::Truncate => self.truncate(&admitted, out),
+            Verdict::Send | Verdict::DryRun => self.answer(&admitted, received, world, &mut accounting, out),
+            Verdict::Truncate => self.answer_over_the_limit(&admitted, out),
             Verdict::Drop => None,
         };
-        self.account(received, &admitted, response.as_ref(), &accounting);
+        self.account(received, &admitted.decoded, response.as_ref(), &accounting);
         response.map_or(0, |response| response.encoded.octets)
     }
 
     /// Decides what happens to a packet: it is dropped, or it gets an error or an answer.
     #[inline(always)]
-    fn admit<'p>(&mut self, received: &Received<'p>) -> Decoded<'p> {
+    fn admit<'p>(&mut self, received: &Received<'p>) -> Admitted<'p> {
         let mut decoded = decode(received.packet, &mut self.name);
+        let mut cookie = None;
         if let Decoded::Error(request, _) | Decoded::Question(request, _) = &mut decoded
-            && let (ClientSubnetUse::Ignore, Some(edns)) = (self.settings.client_subnet, &mut request.edns)
+            && let Some(edns) = &mut request.edns
         {
-            // An ignored client subnet is not repeated in the response. A resolver that saw a scope
-            // would assume that the answer was made for that network (RFC 7871 section 7.2.1).
-            edns.options.client_subnet = None;
+            if self.settings.client_subnet == ClientSubnetUse::Ignore {
+                // An ignored client subnet is not repeated in the response. A resolver that saw a
+                // scope would assume that the answer was made for that network (RFC 7871 section
+                // 7.2.1).
+                edns.options.client_subnet = None;
+            }
+            if let (Some(cookies), Some(option)) = (&mut self.cookies, &edns.options.cookie) {
+                cookie = Some(cookies.check(option, received.requestor.address(), received.at));
+            }
         }
-        decoded
+        Admitted { decoded, cookie }
     }
 
     /// Whether the response to an admitted packet is within the limit of its source.
     #[inline(always)]
-    fn verdict(&mut self, admitted: &Decoded<'_>, received: &Received<'_>) -> Verdict {
-        match (&mut self.rate_limiter, admitted, received.requestor.transport()) {
-            (Some(limiter), Decoded::Error(..) | Decoded::Question(..), Transport::Udp) => {
-                limiter.verdict(&received.requestor, received.at, &self.stats)
-            }
-            _ => Verdict::Send,
+    fn verdict(&mut self, admitted: &Admitted<'_>, received: &Received<'_>) -> Verdict {
+        let Some(limiter) = &mut self.rate_limiter else { return Verdict::Send };
+        if received.requestor.transport() != Transport::Udp
+            || matches!(admitted.decoded, Decoded::Dropped)
+            || admitted.has_valid_cookie()
+        {
+            return Verdict::Send;
         }
+        let verdict = limiter.verdict(&received.requestor, received.at);
+        match verdict {
+            Verdict::Send => {}
+            Verdict::Truncate if admitted.cookie.is_some() => self.stats.count_rate_limited(RateLimited::BadCookie),
+            Verdict::Truncate => self.stats.count_rate_limited(RateLimited::Truncated),
+            Verdict::Drop => self.stats.count_rate_limited(RateLimited::Dropped),
+            Verdict::DryRun => self.stats.count_rate_limited(RateLimited::DryRun),
+        }
+        verdict
     }
 
-    /// Writes a response that is over the limit: not longer than its request.
+    /// Writes a response without records. Without a cookie it is not longer than its request.
     #[cold]
-    fn truncate(&self, admitted: &Decoded<'_>, out: &mut [u8]) -> Option<Response> {
-        let (request, code, qtype) = match admitted {
+    fn answer_over_the_limit(&self, admitted: &Admitted<'_>, out: &mut [u8]) -> Option<Response> {
+        let (request, error, qtype) = match &admitted.decoded {
             Decoded::Dropped => return None,
             Decoded::Error(request, code) => (request, Some(*code), qtype_of(request)),
-            Decoded::Question(request, qtype) => (request, None, *qtype),
+            // The client repeats its query with the new cookie (RFC 7873 section 5.3).
+            Decoded::Question(request, qtype) => (request, admitted.cookie.map(|_| ErrorCode::BadCookie), *qtype),
         };
-        let options = ResponseOptions::default();
+        let mut options = ResponseOptions::default();
+        if let Some(cookie) = &admitted.cookie {
+            options.push_cookie(&cookie.octets);
+        }
         let frame = Frame { most_octets: MAX_UDP_OCTETS, payload_size: self.settings.udp_payload_max, options };
-        let encoded = match code {
-            // It has no records that could be left out.
+        let encoded = match error {
             Some(code) => encode_error(request, code, &frame, out),
             None => encode_truncated(request, &frame, out),
         };
-        Some(Response { encoded, qtype, response_code: code.map_or(0, |code| code as u8) })
+        Some(Response { encoded, qtype, response_code: error.map_or(0, |code| code as u8) })
     }
 
     /// Writes the response to an admitted packet; `None` if it is dropped.
     #[inline(always)]
     fn answer<'w>(
         &mut self,
-        admitted: &Decoded<'_>,
+        admitted: &Admitted<'_>,
         received: &Received<'_>,
         world: &'w World,
         accounting: &mut Accounting<'w>,
         out: &mut [u8],
     ) -> Option<Response> {
         let transport = received.requestor.transport();
-        match admitted {
+        match &admitted.decoded {
             Decoded::Dropped => None,
             Decoded::Error(request, code) => {
-                let encoded =
-                    encode_error(request, *code, &frame(&self.settings, request, transport, PrefixLength::ZERO), out);
+                let frame = frame(&self.settings, request, admitted, transport, PrefixLength::ZERO);
+                let encoded = encode_error(request, *code, &frame, out);
                 Some(Response { encoded, qtype: qtype_of(request), response_code: *code as u8 })
             }
             Decoded::Question(request, qtype) => {
@@ -267,7 +310,7 @@ impl Responder {
                 };
                 let mut answer = Answer::default();
                 resolve_into(&query, world, &mut self.dice, &mut Untraced, &mut answer, accounting);
-                let frame = frame(&self.settings, request, transport, answer.scope);
+                let frame = frame(&self.settings, request, admitted, transport, answer.scope);
                 let encoded = encode_answer(request, &answer, &frame, &mut self.dice, out);
                 Some(Response { encoded, qtype: *qtype, response_code: answer.rcode as u8 })
             }
@@ -327,17 +370,20 @@ fn log(
 fn frame<'s>(
     settings: &'s ResponderSettings,
     request: &Request<'s>,
+    admitted: &'s Admitted<'_>,
     transport: Transport,
     scope: PrefixLength,
 ) -> Frame<'s> {
     let payload_size = settings.udp_payload_max;
     let most_octets = match transport {
-        Transport::Udp => udp_limit(request.edns.as_ref(), payload_size),
+        Transport::Udp if admitted.has_valid_cookie() => udp_limit(request.edns.as_ref(), payload_size),
+        Transport::Udp => udp_limit(request.edns.as_ref(), payload_size.min(settings.udp_max_without_cookie)),
         Transport::Tcp => MAX_TCP_OCTETS,
     };
-    let nsid = settings.nsid.as_deref().unwrap_or_default();
+    let cookie = admitted.cookie.as_ref().map(|cookie| &cookie.octets);
+    let values = OptionValues { scope, cookie, nsid: settings.nsid.as_deref().unwrap_or_default() };
     let options = match &request.edns {
-        Some(edns) => ResponseOptions::to(&edns.options, scope, nsid),
+        Some(edns) => ResponseOptions::to(&edns.options, &values),
         None => ResponseOptions::default(),
     };
     Frame { most_octets, payload_size, options }

@@ -11,6 +11,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::answer::fixture::{lab, set, world};
 use crate::answer::{Answer, Dice, Owner, Part, Presence, Query, QueryName, Timestamp, resolve};
+use crate::cookie_secrets::{CookieSecret, CookieSecrets};
 use crate::model::{PrefixLength, QueryType};
 use crate::world::World;
 
@@ -129,7 +130,8 @@ fn a_client_subnet_comes_back_with_the_scope() {
     let mut out = [0; 512];
     for (scope, expected) in [(0, 0), (17, 17), (32, 32), (128, 32)] {
         let answer = resolve(&query, &world, &mut Dice::seeded(1));
-        let options = ResponseOptions::to(&request.edns.as_ref().unwrap().options, PrefixLength(scope), &[]);
+        let values = OptionValues { scope: PrefixLength(scope), ..OptionValues::default() };
+        let options = ResponseOptions::to(&request.edns.as_ref().unwrap().options, &values);
         let frame = Frame { most_octets: 512, payload_size: 1232, options };
         let encoded = encode_answer(&request, &answer, &frame, &mut Dice::seeded(1), &mut out);
         let edns = Message::from_vec(&out[..encoded.octets]).unwrap().edns.unwrap();
@@ -203,6 +205,78 @@ fn slip_says_how_many_responses_over_the_limit_are_sent() {
         let all = responses(limited(slip), &packet, Transport::Udp, 100);
         assert_eq!(all[10..].iter().filter(|response| !response.is_empty()).count(), sent, "slip {slip}");
     }
+}
+
+const COOKIE: u16 = 10;
+
+fn with_cookie(name: &str, cookie: &[u8]) -> Vec<u8> {
+    let mut asked = query_with_edns(name, HickoryType::A, 4096);
+    asked.edns.as_mut().unwrap().options_mut().insert(EdnsOption::Unknown(COOKIE, cookie.to_vec()));
+    asked.to_vec().unwrap()
+}
+
+fn cookie_of(response: &Message) -> Option<Vec<u8>> {
+    let Some(EdnsOption::Unknown(COOKIE, cookie)) = response.edns.as_ref()?.option(EdnsCode::Cookie) else {
+        return None;
+    };
+    Some(cookie.clone())
+}
+
+fn cookies() -> Option<Cookies> {
+    Some(Cookies::new(CookieSecrets::of(CookieSecret::generate().unwrap())))
+}
+
+#[test]
+fn a_client_gets_a_cookie_and_with_it_has_no_limit() {
+    let settings = ResponderSettings { cookies: cookies(), ..limited(1) };
+    let first = with_cookie("www.lab.test.", &[7; 8]);
+    let all = responses(settings.clone(), &first, Transport::Udp, 30);
+    let messages: Vec<Message> = all.iter().map(|response| Message::from_vec(response).unwrap()).collect();
+    let cookie = cookie_of(&messages[0]).unwrap();
+    assert_eq!((cookie.len(), &cookie[..8]), (24, [7; 8].as_slice()));
+    // Over the limit: BADCOOKIE instead of TC, because the client can repeat the query with a cookie.
+    assert_eq!((u16::from(messages[0].response_code), u16::from(messages[20].response_code)), (0, 23));
+    assert_eq!((messages[20].truncation, messages[20].answers.len()), (false, 0));
+    assert_eq!(cookie_of(&messages[20]), Some(cookie.clone()));
+
+    let whole = |response: &Vec<u8>| Message::from_vec(response).unwrap().answers.len() == 1;
+    assert!(responses(settings.clone(), &with_cookie("www.lab.test.", &cookie), Transport::Udp, 100).iter().all(whole));
+    let mut forged = cookie;
+    forged[23] ^= 1;
+    let unused = ResponderSettings { cookies: settings.cookies.clone(), ..limited(1) };
+    let forged = responses(unused, &with_cookie("www.lab.test.", &forged), Transport::Udp, 100);
+    assert_eq!(forged.iter().filter(|response| whole(response)).count(), 10);
+    // Without the option, or if cookies are off, nothing about them is sent.
+    for (settings, packet) in
+        [(settings, query_with_edns("www.lab.test.", HickoryType::A, 4096).to_vec().unwrap()), (limited(1), first)]
+    {
+        let response = Message::from_vec(&responses(settings, &packet, Transport::Udp, 1)[0]).unwrap();
+        assert_eq!(cookie_of(&response), None);
+    }
+}
+
+#[test]
+fn a_cookie_of_another_length_is_a_format_error() {
+    for octets in [0, 7, 9, 15, 41] {
+        let response = respond(&lab_world(&[]), &with_cookie("www.lab.test.", &vec![7; octets]), Transport::Udp);
+        assert_eq!(Message::from_vec(&response).unwrap().response_code, ResponseCode::FormErr, "{octets}");
+    }
+}
+
+#[test]
+fn large_answers_can_require_a_cookie() {
+    let values: Vec<String> = (1..=40).map(|host| format!("192.0.2.{host}")).collect();
+    let world = lab_world(&[&format!("www 60 A {}", values.join(" | "))]);
+    let settings = ResponderSettings { cookies: cookies(), udp_max_without_cookie: 512, ..settings() };
+    let ask = |cookie: &[u8], transport| {
+        let packet = with_cookie("www.lab.test.", cookie);
+        Message::from_vec(&respond_with(settings.clone(), 1, &world, &packet, transport)).unwrap()
+    };
+    let without = ask(&[7; 8], Transport::Udp);
+    assert_eq!((without.truncation, without.answers.len()), (true, 0));
+    let with = ask(&cookie_of(&without).unwrap(), Transport::Udp);
+    assert_eq!((with.truncation, with.answers.len()), (false, 40));
+    assert!(!ask(&[7; 8], Transport::Tcp).truncation);
 }
 
 #[test]

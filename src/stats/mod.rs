@@ -43,14 +43,16 @@ impl Family {
     }
 }
 
-/// Response codes 0 to 15 fit the header, 16 is BADVERS. No others are sent.
-pub const RESPONSE_CODES: usize = 17;
+/// Response codes 0 to 15 fit the header, 16 is BADVERS and 23 BADCOOKIE. No others are sent.
+pub const RESPONSE_CODES: usize = 24;
 
 /// What happened to a UDP response that was over the limit of its source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RateLimited {
     /// It was sent without records and with the TC bit.
     Truncated,
+    /// It was sent without records and with BADCOOKIE, because the request had a cookie.
+    BadCookie,
     /// It was not sent.
     Dropped,
     /// It was sent, because rate limiting only counts.
@@ -59,7 +61,8 @@ pub enum RateLimited {
 
 impl RateLimited {
     /// All of them, in the order of their numbers.
-    pub const ALL: [RateLimited; 3] = [RateLimited::Truncated, RateLimited::Dropped, RateLimited::DryRun];
+    pub const ALL: [RateLimited; 4] =
+        [RateLimited::Truncated, RateLimited::BadCookie, RateLimited::Dropped, RateLimited::DryRun];
     /// How many there are.
     pub const COUNT: usize = RateLimited::ALL.len();
 
@@ -67,6 +70,7 @@ impl RateLimited {
     pub fn as_str(self) -> &'static str {
         match self {
             RateLimited::Truncated => "truncated",
+            RateLimited::BadCookie => "badcookie",
             RateLimited::Dropped => "dropped",
             RateLimited::DryRun => "dry_run",
         }

@@ -4,6 +4,7 @@
 //! be read now (no permission, not UTF-8, in the middle of a save, missing directory) does not stop
 //! its zone: the source that was served before is used instead.
 
+mod cookie_secrets;
 mod encoding;
 mod health_journal;
 mod last_good;
@@ -23,6 +24,7 @@ mod watched_files;
 mod writers;
 mod zone_index;
 
+pub(crate) use cookie_secrets::CookieSecretFile;
 pub(crate) use health_journal::Found;
 #[cfg(test)]
 pub(crate) use health_journal::Journal;

@@ -21,6 +21,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("prefetch", &[]),
     ("files", &[]),
     ("causes", &[]),
+    ("cookie_secrets", &[]),
     ("log_limit", &[]),
     ("model", &["background"]),
     ("objects", &["model"]),
@@ -37,9 +38,23 @@ const TABLE: &[(&str, &[&str])] = &[
     ("simulate", &["model", "config", "geo", "policy", "zonetree", "world", "answer", "explain"]),
     ("logging", &["config"]),
     ("query_logging", &["log_limit", "model", "requestor", "config"]),
-    ("serve", &["prefetch", "log_limit", "model", "geo", "requestor", "stats", "world", "answer", "query_logging"]),
+    (
+        "serve",
+        &[
+            "prefetch",
+            "cookie_secrets",
+            "log_limit",
+            "model",
+            "geo",
+            "requestor",
+            "stats",
+            "world",
+            "answer",
+            "query_logging",
+        ],
+    ),
     ("probe", &["background", "files", "log_limit", "model", "health"]),
-    ("store", &["background", "files", "log_limit", "model", "config"]),
+    ("store", &["cookie_secrets", "background", "files", "log_limit", "model", "config"]),
     (
         "load",
         &[
@@ -85,6 +100,7 @@ const TABLE: &[(&str, &[&str])] = &[
     (
         "daemon",
         &[
+            "cookie_secrets",
             "background",
             "files",
             "causes",
@@ -109,6 +125,7 @@ const TABLE: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
+            "cookie_secrets",
             "files",
             "causes",
             "model",

@@ -21,6 +21,8 @@ mod scenarios;
 
 // The running server.
 
+/// DNS cookies, and their secrets.
+mod cookies;
 /// A failover with real web servers, sockets and time.
 mod failover;
 /// Backends inside the server.

@@ -109,7 +109,7 @@ pub(super) const DNS_FAILURES: Family = counter(
 pub(super) const DNS_RATE_LIMITED: Family = counter(
     "fiftythree_dns_rate_limited_total",
     &["outcome"],
-    "UDP responses over the limit of their source: truncated (sent with the TC bit), dropped (not sent), dry_run (sent as usual).",
+    "UDP responses over the limit of their source: truncated (sent with the TC bit), badcookie (sent without records, to a client with a cookie), dropped (not sent), dry_run (sent as usual).",
 );
 pub(super) const DNS_DURATION: Family = histogram(
     "fiftythree_dns_request_duration_seconds",
