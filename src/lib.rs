@@ -53,13 +53,13 @@
 //! - [`http`]: the front of every HTTP listener: limits, timeouts, allowed hosts.
 //! - [`lab`]: small web servers to try health checks on.
 //! - [`daemon`]: starts in order, connects the channels, drains, stops.
-//! - [`api`]: the shapes of the Route 53 API.
+//! - [`api`]: the Route 53 API: its listener, who may call it, its operations and their shapes.
 //! - [`admin`]: the admin side: status page, HTTP API, metrics, overrides.
 //! - [`cli`]: the command line.
 
 mod admin;
 pub mod answer;
-#[allow(unused)] // the listener follows
+#[allow(dead_code, unused_imports)] // until all operations are there
 mod api;
 mod background;
 mod causes;

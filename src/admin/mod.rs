@@ -137,7 +137,7 @@ pub(crate) async fn serve(listener: TcpListener, admin: AdminState, hosts: Hosts
 
 fn front(hosts: Hosts, connections: usize) -> Front {
     let refusal = |status, error: &str| page::protected(refusal(status, error));
-    Front { limits: Limits { connections, body: BODY_OCTETS }, hosts, class_of, refusal }
+    Front { limits: Limits { connections, body: BODY_OCTETS }, hosts: Some(hosts), class_of, refusal, tls: None }
 }
 
 /// Health probes of an orchestrator and overrides must work under every load, so they are

@@ -2,8 +2,6 @@
 
 use axum::http::StatusCode;
 
-use super::xml::Writer;
-
 /// The codes, each with its HTTP status.
 macro_rules! codes {
     ($($code:ident $status:literal,)*) => {
@@ -156,40 +154,8 @@ impl ApiError {
         StatusCode::from_u16(self.code.status()).expect("the statuses above are valid")
     }
 
-    /// The response body (API reference, "REST Error Responses"). `Receiver` means that the server
-    /// failed, so clients try again.
-    pub(super) fn body(&self, request_id: &str) -> String {
-        let fault = if self.status().is_server_error() { "Receiver" } else { "Sender" };
-        let mut xml = Writer::root("ErrorResponse", super::xml::NAMESPACE);
-        xml.parent("Error", |xml| {
-            xml.element("Type", fault);
-            xml.element("Code", self.code.name());
-            xml.element("Message", &self.message);
-        });
-        xml.element("RequestId", request_id);
-        xml.finish()
-    }
-
+    /// The name of the code, as clients read it.
     pub(super) fn code_name(&self) -> &'static str {
         self.code.name()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_error_has_the_envelope_that_sdks_read() {
-        let error = ApiError::new(Code::NoSuchHostedZone, "No hosted zone found with ID: <Z1>");
-        assert_eq!(error.status(), StatusCode::NOT_FOUND);
-        assert_eq!(
-            error.body("r-1"),
-            "<?xml version=\"1.0\"?>\n<ErrorResponse xmlns=\"https://route53.amazonaws.com/doc/2013-04-01/\"><Error>\
-             <Type>Sender</Type><Code>NoSuchHostedZone</Code><Message>No hosted zone found with ID: &lt;Z1&gt;</Message>\
-             </Error><RequestId>r-1</RequestId></ErrorResponse>"
-        );
-        let busy = ApiError::new(Code::ServiceUnavailable, "later");
-        assert!(busy.body("r-2").contains("<Type>Receiver</Type>"));
     }
 }

@@ -35,11 +35,6 @@ pub(super) fn route(method: &Method, path: &str) -> Result<Route, ApiError> {
     Ok(Route { operation, ids, path: format!("/{}", segments.join("/")) })
 }
 
-/// True if this is a path of the API, of any operation.
-pub(super) fn is_ours(path: &str) -> bool {
-    path.strip_prefix(VERSION).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-}
-
 /// The parameters of a query, decoded.
 pub(super) fn query(query: &str) -> Vec<(String, String)> {
     uri::pairs(query).map(|(name, value)| (uri::query_text(name), uri::query_text(value))).collect()

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 
 use crate::causes::with_causes;
-use crate::config::{self, AdminFlag, ListenFlags, LogFormat, Settings, Style};
+use crate::config::{self, AddressFlag, ListenFlags, LogFormat, Settings, Style};
 use crate::daemon::Ended;
 use crate::store::{Overrides, SettingsSource};
 use crate::{daemon, logging};
@@ -43,7 +43,10 @@ pub(super) struct ServeArguments {
     zones: Option<PathBuf>,
     /// The address of the admin side instead of that in the settings; `off` disables it
     #[arg(long, value_name = "ADDRESS:PORT|off")]
-    admin: Option<AdminFlag>,
+    admin: Option<AddressFlag>,
+    /// The address of the Route 53 API instead of those in the settings; `off` disables it
+    #[arg(long, value_name = "ADDRESS:PORT|off")]
+    api: Option<AddressFlag>,
     /// The directory for state that survives restarts
     #[arg(long, value_name = "DIRECTORY")]
     state: Option<PathBuf>,
@@ -78,13 +81,13 @@ impl From<Format> for LogFormat {
 
 /// Serves until a signal stops it.
 pub(super) fn run(arguments: ServeArguments) -> anyhow::Result<ExitCode> {
-    let ServeArguments { config, listen, zones, admin, state, log_format, verbose } = arguments;
+    let ServeArguments { config, listen, zones, admin, api, state, log_format, verbose } = arguments;
     daemon::end_on_signals().context("cannot listen for signals")?;
     let file =
         settings::locate_or_default(config.as_deref(), zones.as_deref())?.as_deref().map(absolute).transpose()?;
     let zones = zones.or_else(|| file.is_none().then(|| Settings::built_in().zones.directory));
     let overrides = Overrides {
-        listen: ListenFlags { listen, admin },
+        listen: ListenFlags { listen, admin, api, environment_key: settings::environment_key() },
         zones: zones.as_deref().map(absolute).transpose()?,
         state: state.as_deref().map(absolute).transpose()?,
         log_format: log_format.map(LogFormat::from),

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 
-use crate::config::{self, Settings, Style};
+use crate::api::KEY_ID_VARIABLE;
+use crate::config::{self, EnvironmentKey, Settings, Style};
 use crate::store::{self, CookieSecretFile, Overrides, SettingsSource};
 
 /// The variable that names the settings file.
@@ -85,6 +86,14 @@ pub(super) fn cookie_secret_file(flag: Option<&Path>, state: Option<&Path>) -> a
         Some(path) => CookieSecretFile::Named(path),
         None => CookieSecretFile::Made { state: state.map_or(settings.state.directory, Path::to_path_buf) },
     })
+}
+
+/// Whether the environment has a key for the API.
+pub(super) fn environment_key() -> EnvironmentKey {
+    match std::env::var_os(KEY_ID_VARIABLE) {
+        Some(id) if !id.is_empty() => EnvironmentKey::Present,
+        _ => EnvironmentKey::Absent,
+    }
 }
 
 /// The settings; `None` when there is no file. `instead` says what to name when they are broken.

@@ -292,7 +292,8 @@ pub(super) const SETTINGS: Keys = Keys {
         optional("vpc", Shape::Tables(&VPC), "Named client networks, for private zones."),
         optional("health", Shape::Table(&HEALTH), "Settings for all health checks."),
         optional("state", Shape::Table(&STATE), "Where the server keeps its state."),
-        optional("admin", Shape::Table(&ADMIN), "The admin server: status page, metrics, Route 53 API."),
+        optional("admin", Shape::Table(&ADMIN), "The admin server: status page, metrics."),
+        optional("api", Shape::Table(&API), "The Route 53 API. Default: there is none."),
         secret("webhook", Shape::Table(&WEBHOOK), "Where status changes of health checks are posted."),
         optional("log", Shape::Table(&LOG), "The log on stderr."),
         optional("metrics", Shape::Table(&METRICS), "Optional metrics."),
@@ -570,6 +571,41 @@ pub(super) const ADMIN: Keys = Keys {
             "public_url",
             Shape::String,
             "The URL at which a proxy serves the status page, such as \"https://ops.example.net/dns/\". Default: none.",
+        ),
+    ],
+};
+
+pub(super) const API: Keys = Keys {
+    what: "`[api]`",
+    keys: &[
+        required("listen", Shape::Strings, "The addresses and ports to listen on, such as [\"127.0.0.1:4566\"]."),
+        optional(
+            "keys_file",
+            Shape::String,
+            "A file with the access keys of clients: [[key]] tables with access_key_id, secret_access_key, rights and zones. Only the server's user may read it. Relative to this file. Default: none.",
+        ),
+        optional(
+            "trust",
+            Shape::Strings,
+            "The networks of clients whose signatures are not verified. Default: loopback while there are no keys, else none.",
+        ),
+        optional("tls_certificate", Shape::String, "The certificate chain for HTTPS, in PEM format. Default: HTTP."),
+        optional("tls_key", Shape::String, "The private key for HTTPS, in PEM format."),
+        optional(
+            "allowed_hosts",
+            Shape::Strings,
+            "Host names accepted from clients in `trust`, in addition to IP addresses, localhost, names without a dot and Route 53's own.",
+        ),
+        optional(
+            "insync_delay",
+            // A test of a client that waits needs seconds.
+            Shape::Duration(Bounds::milliseconds(0, 600_000)),
+            "How long GetChange says PENDING after a change. The answers are never late. Default: \"0s\".",
+        ),
+        optional(
+            "zones_directory",
+            Shape::String,
+            "Where the files of new zones, checks and collections are written. Relative to this file. Default: `[zones] directory`.",
         ),
     ],
 };

@@ -1,6 +1,6 @@
 //! Addresses to listen on, and conflicts between them.
 //!
-//! DNS listens on UDP and TCP, the admin server and the lab backends on TCP. Two sockets on one port would stop the
+//! DNS listens on UDP and TCP, the admin server, the API and the lab backends on TCP. Two sockets on one port would stop the
 //! server at startup with a system error that does not name the settings, so conflicts are found
 //! here.
 
@@ -17,27 +17,43 @@ pub struct ListenFlags {
     /// `--listen`; empty when absent.
     pub listen: Vec<SocketAddr>,
     /// `--admin`.
-    pub admin: Option<AdminFlag>,
+    pub admin: Option<AddressFlag>,
+    /// `--api`.
+    pub api: Option<AddressFlag>,
+    /// The key for the API that the environment has.
+    pub environment_key: EnvironmentKey,
 }
 
-/// What `--admin` says.
+/// Whether the environment has a key for the API.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum EnvironmentKey {
+    /// It does not matter: this process does not serve.
+    #[default]
+    Unknown,
+    /// It has none.
+    Absent,
+    /// It has one.
+    Present,
+}
+
+/// What `--admin` and `--api` say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AdminFlag {
-    /// `off`: no admin server.
+pub enum AddressFlag {
+    /// `off`: no such listener.
     Off,
     /// Listen on this address.
     Listen(SocketAddr),
 }
 
-impl FromStr for AdminFlag {
+impl FromStr for AddressFlag {
     type Err = String;
 
-    fn from_str(text: &str) -> Result<AdminFlag, String> {
+    fn from_str(text: &str) -> Result<AddressFlag, String> {
         if text == "off" {
-            return Ok(AdminFlag::Off);
+            return Ok(AddressFlag::Off);
         }
         let address = text.parse().map_err(|_| "write an address and a port, such as 127.0.0.1:8053, or off")?;
-        Ok(AdminFlag::Listen(address))
+        Ok(AddressFlag::Listen(address))
     }
 }
 
@@ -54,6 +70,7 @@ pub(super) struct Listener {
 pub(super) enum Service {
     Dns,
     Admin,
+    Api,
     Lab,
 }
 
@@ -85,11 +102,12 @@ fn overlap(one: &Listener, other: &Listener) -> bool {
 
 impl Listener {
     /// Whether this also listens on the other's address. An IPv6 socket for DNS accepts only IPv6;
-    /// that of the admin server also accepts IPv4 on `[::]`, the system's default.
+    /// those for HTTP also accept IPv4 on `[::]`, the system's default.
     fn covers(&self, other: &Listener) -> bool {
+        let takes_ipv4 = matches!(self.service, Service::Admin | Service::Api);
         let takes_all = match self.address.ip() {
             IpAddr::V4(every) => every.is_unspecified() && other.address.is_ipv4(),
-            IpAddr::V6(every) => every.is_unspecified() && (other.address.is_ipv6() || self.service == Service::Admin),
+            IpAddr::V6(every) => every.is_unspecified() && (other.address.is_ipv6() || takes_ipv4),
         };
         takes_all || self.address == other.address
     }
@@ -100,11 +118,30 @@ impl Listener {
             (Service::Dns, Origin::Flag) => "`--listen`",
             (Service::Dns, Origin::File { .. }) => "`[dns] listen`",
             (Service::Dns, Origin::Default) => "`[dns] listen` (the default)",
+            (Service::Api, Origin::Flag) => "`--api`",
+            (Service::Api, _) => "`[api] listen`",
             (Service::Lab, _) => "`[lab] backends`",
             (Service::Admin, Origin::Flag) => "`--admin`",
             (Service::Admin, Origin::File { .. }) => "`[admin] listen`",
             (Service::Admin, Origin::Default) => "`[admin] listen` (the default)",
         }
+    }
+
+    /// The error for a listener of the API that others than this machine reach while nothing says
+    /// who may use it.
+    pub(super) fn open_to_others(&self) -> Diagnostic {
+        let message = format!("the API must not listen on `{}` without keys", self.address);
+        let path = self.place().map_or(Path::new("command line"), |(path, _)| path);
+        let mut diagnostic = Diagnostic::error(path, message);
+        if let Some((_, span)) = self.place() {
+            diagnostic = diagnostic.at(span);
+            diagnostic.label("everyone who reaches this address could change zones");
+        }
+        diagnostic.hint(
+            "set `[api] keys_file`, or FIFTYTHREE_API_ACCESS_KEY_ID and FIFTYTHREE_API_SECRET_ACCESS_KEY in the \
+             environment, or the networks of clients that need no key in `[api] trust`",
+        );
+        diagnostic
     }
 
     fn place(&self) -> Option<(&Path, Range<usize>)> {
@@ -145,6 +182,9 @@ fn message(first: &Listener, second: &Listener) -> String {
 fn hint(first: &Listener, second: &Listener) -> String {
     if [first, second].iter().any(|listener| listener.service == Service::Lab) && first.service != second.service {
         return "set another address or port in `[lab] backends`, or leave it out".to_owned();
+    }
+    if [first, second].iter().any(|listener| listener.service == Service::Api) && first.service != second.service {
+        return "set another port for the API with `[api] listen` or `--api`".to_owned();
     }
     if first.service != second.service {
         return "DNS also listens on TCP: set another port for the admin server with `[admin] listen` or `--admin`"
@@ -191,6 +231,7 @@ mod tests {
             (dns("[::]:53"), admin("127.0.0.1:53"), false),
             (dns("127.0.0.1:53"), dns("127.0.0.2:53"), false),
             (dns("0.0.0.0:53"), dns("127.0.0.1:5353"), false),
+            (listener("[::]:8053", Service::Api), admin("127.0.0.1:8053"), true),
             (dns("127.0.0.1:53"), admin("127.0.0.1:8053"), false),
             // The system chooses two different ports.
             (dns("127.0.0.1:0"), dns("127.0.0.1:0"), false),

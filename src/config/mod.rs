@@ -7,6 +7,7 @@
 //! file is served.
 
 mod admin;
+mod api;
 mod cookies;
 mod diagnostic;
 mod document;
@@ -40,12 +41,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 pub use admin::PublicUrl;
+pub use api::{ApiSettings, TlsFiles};
 pub use cookies::CookieSettings;
 pub use diagnostic::{Diagnostic, Place, Severity};
 pub use edit::{
     EditError, References, edit_record_sets, edit_zone_members, new_zone_text, without_zone, zone_file_name,
 };
-pub use listeners::{AdminFlag, ListenFlags};
+pub use listeners::{AddressFlag, EnvironmentKey, ListenFlags};
 pub use located::{LocatedDiagnostic, Style, lines, locate, render, render_located};
 pub use location::{ClientSubnetUse, LocationSettings};
 pub use places::{ClientPlace, read_places};

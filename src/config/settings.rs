@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::admin::PublicUrl;
+use super::api::{self, ApiSettings};
 use super::cookies::{CookieSettings, read_cookies};
 use super::diagnostic::Diagnostic;
 use super::document::{self, Diagnostics};
-use super::listeners::{self, AdminFlag, ListenFlags, Listener, Origin, Service};
+use super::listeners::{self, AddressFlag, ListenFlags, Listener, Origin, Service};
 use super::location::{ClientSubnetUse, LocationSettings, read_location};
 use super::query_logging::{self, DnstapSettings, MetricsSettings, QueryLogSettings};
 use super::rate_limit::{RateLimitSettings, read_rate_limit};
@@ -43,6 +44,8 @@ pub struct Settings {
     pub state: StateSettings,
     /// The admin server.
     pub admin: AdminSettings,
+    /// The Route 53 API; off by default.
+    pub api: Option<ApiSettings>,
     /// Notifications of status changes.
     pub webhook: WebhookSettings,
     /// The log on stderr.
@@ -130,7 +133,7 @@ pub struct StateSettings {
 /// `[admin]`
 #[derive(Clone, Debug, PartialEq)]
 pub struct AdminSettings {
-    /// The address for the status page, metrics and the Route 53 API; `None` when off.
+    /// The address for the status page and metrics; `None` when off.
     pub listen: Option<SocketAddr>,
     /// The file with the token that changes require.
     pub token_file: Option<PathBuf>,
@@ -223,14 +226,37 @@ impl Settings {
         let dns = listeners(Service::Dns, &flags.listen, file.dns, &self.dns.listen);
         let default = self.admin.listen.filter(|_| !file.is_admin_off);
         let admin = match flags.admin {
-            Some(AdminFlag::Off) => Vec::new(),
-            Some(AdminFlag::Listen(address)) => listeners(Service::Admin, &[address], None, &[]),
+            Some(AddressFlag::Off) => Vec::new(),
+            Some(AddressFlag::Listen(address)) => listeners(Service::Admin, &[address], None, &[]),
             None => listeners(Service::Admin, &[], file.admin, default.as_slice()),
         };
+        let api = self.api_listeners(file.api, flags.api);
         self.dns.listen = dns.iter().map(|listener| listener.address).collect();
         self.admin.listen = admin.first().map(|listener| listener.address);
         self.lab.backends = file.lab.iter().map(|listener| listener.address).collect();
-        listeners::conflicts(&[dns, admin, file.lab].concat())
+        let mut diagnostics = match &self.api {
+            Some(settings) => api::open_listeners(settings, &api, flags.environment_key),
+            None => Vec::new(),
+        };
+        diagnostics.extend(listeners::conflicts(&[dns, admin, api, file.lab].concat()));
+        diagnostics
+    }
+
+    /// The listeners of the API. The flag turns it on or off.
+    fn api_listeners(&mut self, file: Vec<Listener>, flag: Option<AddressFlag>) -> Vec<Listener> {
+        let listeners = match flag {
+            Some(AddressFlag::Off) => {
+                self.api = None;
+                Vec::new()
+            }
+            Some(AddressFlag::Listen(address)) => listeners(Service::Api, &[address], None, &[]),
+            None => file,
+        };
+        if !listeners.is_empty() {
+            let settings = self.api.get_or_insert_default();
+            settings.listen = listeners.iter().map(|listener| listener.address).collect();
+        }
+        listeners
     }
 
     /// The defaults for a settings file in `directory`.
@@ -269,6 +295,7 @@ impl Settings {
                 allowed_hosts: Vec::new(),
                 public_url: None,
             },
+            api: None,
             webhook: WebhookSettings { url: None },
             log: LogSettings { format: LogFormat::Auto },
             metrics: MetricsSettings::default(),
@@ -286,6 +313,7 @@ struct Listening {
     dns: Option<Vec<Listener>>,
     admin: Option<Vec<Listener>>,
     is_admin_off: bool,
+    api: Vec<Listener>,
     lab: Vec<Listener>,
 }
 
@@ -359,6 +387,12 @@ fn read_settings(root: &Table<'_>, directory: &Path, diagnostics: &mut Diagnosti
         settings.admin.token_file = path(&table, "token_file", directory, diagnostics);
         settings.admin.allowed_hosts = admin::read_allowed_hosts(&table, diagnostics);
         settings.admin.public_url = admin::read_public_url(&table, diagnostics);
+    }
+    if let Some(table) = root.table("api", diagnostics) {
+        let listen = api::read_listen(&table, diagnostics);
+        let placed = |(address, span)| listener(address, Service::Api, span, diagnostics);
+        listening.api = listen.into_iter().map(placed).collect();
+        settings.api = Some(api::read_api(&table, directory, diagnostics));
     }
     if let Some(table) = root.table("webhook", diagnostics) {
         settings.webhook.url = read_webhook(&table, diagnostics);

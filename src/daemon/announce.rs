@@ -10,6 +10,7 @@ use crate::admin::{Changes, Token};
 use crate::config::{self, LogFormat};
 
 use super::Ready;
+use super::api::ApiUrl;
 
 /// Where the message is read, as far as it matters for the link to the status page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,12 +26,15 @@ enum Reader {
 /// Prints the addresses of the server and a command to try. With JSON logs, they are logged
 /// instead.
 pub(super) fn announce(log_format: LogFormat, ready: &Ready) {
-    let Ready { addresses, admin, permission, base, summary } = ready;
+    let Ready { addresses, admin, api, permission, base, summary } = ready;
     let totals = summary.totals();
     if log_format == LogFormat::Json {
         addresses.iter().for_each(|address| tracing::info!(%address, "listening"));
         if let Some(admin) = admin {
             tracing::info!(%admin, "status page: http://{admin}/");
+        }
+        if let Some(ApiUrl { url, .. }) = api {
+            tracing::info!("Route 53 API: {url}");
         }
         tracing::info!("serving {totals}");
         return;
@@ -42,6 +46,7 @@ pub(super) fn announce(log_format: LogFormat, ready: &Ready) {
     if let Some(admin) = admin {
         text.push_str(&status_page(*admin, &permission.changes, permission.made.as_ref(), reader()));
     }
+    text.push_str(&api.as_ref().map(route_53_api).unwrap_or_default());
     let _ = writeln!(text, "  serving {totals}");
     if let (Some(address), Some(name)) = (addresses.first(), base.example()) {
         let server = config::reachable(*address);
@@ -53,6 +58,22 @@ pub(super) fn announce(log_format: LogFormat, ready: &Ready) {
         let _ = io::stdout().write_all(text.as_bytes());
     };
     let _ = thread::Builder::new().name("announce".to_owned()).spawn(write);
+}
+
+/// What to paste into a shell to use the API. boto3 reads `AWS_DEFAULT_REGION`, other SDKs
+/// `AWS_REGION`.
+fn route_53_api(api: &ApiUrl) -> String {
+    let (id, secret) = match api.needs_key {
+        true => ("…", "…"),
+        // Not verified, but clients do not send requests without a key.
+        false => ("test", "test"),
+    };
+    format!(
+        "  Route 53 API: {url}\n    export AWS_ENDPOINT_URL_ROUTE_53={url}\n    \
+         export AWS_REGION=us-east-1 AWS_DEFAULT_REGION=us-east-1\n    \
+         export AWS_ACCESS_KEY_ID={id} AWS_SECRET_ACCESS_KEY={secret}\n",
+        url = api.url
+    )
 }
 
 /// The URL of the status page, and how to reach it from outside if that is not obvious.
@@ -122,6 +143,17 @@ mod tests {
         let token = Token::new(TOKEN).unwrap();
         let made = matches!(changes, Changes::TokenFile(_)).then_some(&token);
         status_page(admin.parse().unwrap(), changes, made, reader)
+    }
+
+    #[test]
+    fn the_lines_for_the_api_can_be_pasted() {
+        let shown = |needs_key| route_53_api(&ApiUrl { url: "http://127.0.0.1:4566".to_owned(), needs_key });
+        assert_eq!(
+            shown(false),
+            "  Route 53 API: http://127.0.0.1:4566\n    export AWS_ENDPOINT_URL_ROUTE_53=http://127.0.0.1:4566\n    \
+             export AWS_REGION=us-east-1 AWS_DEFAULT_REGION=us-east-1\n    export AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test\n"
+        );
+        assert!(shown(true).contains("AWS_ACCESS_KEY_ID=… AWS_SECRET_ACCESS_KEY=…"));
     }
 
     #[test]

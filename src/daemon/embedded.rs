@@ -84,7 +84,7 @@ fn join(thread: JoinHandle<anyhow::Result<()>>) -> anyhow::Result<()> {
 mod tests {
     use std::net::{TcpStream, UdpSocket};
 
-    use crate::config::{AdminFlag, ListenFlags};
+    use crate::config::{AddressFlag, ListenFlags};
     use crate::store::Overrides;
 
     use super::*;
@@ -94,7 +94,7 @@ mod tests {
         std::fs::create_dir_all(&zones)?;
         let any = "127.0.0.1:0".parse()?;
         let overrides = Overrides {
-            listen: ListenFlags { listen: vec![any], admin: Some(AdminFlag::Listen(any)) },
+            listen: ListenFlags { listen: vec![any], admin: Some(AddressFlag::Listen(any)), ..ListenFlags::default() },
             zones: Some(zones),
             state: Some(directory.join("state")),
             ..Overrides::default()

@@ -9,6 +9,7 @@
 
 mod admin_token;
 mod announce;
+mod api;
 mod cookies;
 mod dns;
 mod embedded;
@@ -48,6 +49,7 @@ pub(crate) use signals::{Signals, end_on_signals};
 
 use admin_token::Permission;
 use announce::announce;
+use api::{ApiListeners, ApiUrl};
 use dns::cannot_listen;
 use open_files::FileShares;
 use service::{Manager, News};
@@ -72,6 +74,7 @@ const NAMED: usize = 10;
 struct Ready {
     addresses: Vec<SocketAddr>,
     admin: Option<SocketAddr>,
+    api: Option<ApiUrl>,
     permission: Permission,
     base: LoadedConfig,
     summary: Summary,
@@ -122,6 +125,7 @@ async fn boot_and_serve(
     let files = claim_files(&settings);
     // Check the port now, so that a port in use is reported before the wait for health checks.
     Bound::check(&settings.dns.listen, settings.dns.workers, UdpPath::default()).map_err(cannot_listen)?;
+    let api = ApiListeners::open(&settings).await?;
     let Some(prepared) = prepare_unless_stopped(&source, &settings, &mut stopping).await? else {
         return Ok(Ended::Orderly);
     };
@@ -158,11 +162,12 @@ async fn boot_and_serve(
     wiring.send(Event::Started).await;
     let (addresses, serving) = dns::open(&mut wiring, &settings, files, &reader, &query_logging).await?;
     let _ = listening.set(addresses.clone());
+    let api = api.map(|api| api.serve(&mut wiring)).transpose()?;
     ready.send_replace(Readiness::Ready);
     claim.keep_file();
     manager.tell(News::Ready(&format!("serving {}", summary.totals())));
     wiring.keep_telling(manager);
-    tell(Ready { addresses, admin, permission, base, summary });
+    tell(Ready { addresses, admin, api, permission, base, summary });
 
     let why = until_stopped(&mut stopping, &mut running).await;
     ready.send_replace(Readiness::Stopping);
@@ -179,7 +184,7 @@ async fn boot_and_serve(
 
 fn claim_files(settings: &Settings) -> FileShares {
     let sockets = serve::socket_count(&settings.dns.listen, settings.dns.workers);
-    open_files::claim(sockets + Backends::open_files(settings.lab.backends.len()))
+    open_files::claim(sockets + Backends::open_files(settings.lab.backends.len()) + ApiListeners::open_files(settings))
 }
 
 fn tell_awaited(manager: Manager, awaited: usize) {

@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 
 use crate::admin::{AdminState, Changes, Readiness};
 use crate::config::Settings;
-use crate::control::{Event, EventLog, HealthReader, LastLoad, Observed, Outputs, Reloads};
+use crate::control::{Event, EventLog, HealthReader, LastLoad, Observed, Outputs, Reloads, ServedObjects};
 use crate::health::{Latency, MetricPlan, ProbePlan};
 use crate::load::queue::{self, Job, LoadInputs};
 use crate::load::{LoadedConfig, Trigger};
@@ -193,6 +193,11 @@ impl Wiring {
     /// The counters of all workers.
     pub(super) fn meters(&self) -> Arc<Meters> {
         Arc::clone(&self.base.borrow().meters)
+    }
+
+    /// The objects that the server serves.
+    pub(super) fn objects(&self) -> ServedObjects {
+        ServedObjects { base: self.base.clone(), events: self.events.clone() }
     }
 
     /// The number of checks without a result.

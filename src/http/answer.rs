@@ -15,7 +15,7 @@ use hyper::body::{Frame, Incoming, SizeHint};
 use hyper_util::service::TowerToHyperService;
 
 use super::connection_table::Place;
-use super::{Front, QUICK};
+use super::{Front, Peer, QUICK};
 
 /// Time limit for a request's body.
 const BODY: Duration = Duration::from_secs(10);
@@ -27,12 +27,13 @@ const TOO_LONG: &str = "the body is too long";
 pub(super) struct Service {
     router: TowerToHyperService<Router>,
     front: Arc<Front>,
+    peer: Peer,
     place: Arc<Place>,
 }
 
 impl Service {
-    pub(super) fn new(router: TowerToHyperService<Router>, front: Arc<Front>, place: Place) -> Service {
-        Service { router, front, place: Arc::new(place) }
+    pub(super) fn new(router: TowerToHyperService<Router>, front: Arc<Front>, peer: Peer, place: Place) -> Service {
+        Service { router, front, peer, place: Arc::new(place) }
     }
 
     pub(super) fn place(&self) -> Arc<Place> {
@@ -41,7 +42,7 @@ impl Service {
 
     async fn answer(self, request: Request<Incoming>) -> Response<Answer> {
         let class = (self.front.class_of)(request.uri().path());
-        let whole = match self.front.hosts.check(&request) {
+        let whole = match self.front.hosts.as_ref().map_or(Ok(()), |hosts| hosts.check(&request)) {
             Ok(()) => self.whole(request).await,
             Err((status, why)) => Err((self.front.refusal)(status, why)),
         };
@@ -63,7 +64,8 @@ impl Service {
 
     /// Reads the body. Until it is complete, the connection counts as one without a whole request.
     async fn whole(&self, request: Request<Incoming>) -> Result<Request<Body>, Response<Body>> {
-        let (parts, body) = request.into_parts();
+        let (mut parts, body) = request.into_parts();
+        parts.extensions.insert(self.peer);
         let most = self.front.limits.body;
         let time = if self.place.came_to_crowd() { QUICK } else { BODY };
         if body.size_hint().lower() > most as u64 {

@@ -9,9 +9,12 @@ use std::time::Duration;
 
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 
 use super::QUICK;
 use super::answer::Service;
@@ -39,6 +42,26 @@ impl Socket for TcpStream {
     fn forget_unsent(&self) {
         // Otherwise the kernel keeps it for minutes for a client that does not read.
         let _ = self.set_zero_linger();
+    }
+}
+
+impl Socket for TlsStream<TcpStream> {
+    fn forget_unsent(&self) {
+        self.get_ref().0.forget_unsent();
+    }
+}
+
+/// The same as [`serve`] over TLS. A handshake has the time of a head.
+pub(super) async fn serve_tls(socket: TcpStream, config: Arc<ServerConfig>, service: Service) {
+    let place = service.place();
+    let time = if place.came_to_crowd() { QUICK } else { HEAD };
+    let handshake = tokio::time::timeout(time, TlsAcceptor::from(config).accept(socket));
+    let accepted = tokio::select! {
+        accepted = handshake => accepted,
+        () = place.closed() => return,
+    };
+    if let Ok(Ok(socket)) = accepted {
+        serve(socket, service).await;
     }
 }
 

@@ -22,9 +22,10 @@ mod connection_table;
 mod hosts;
 #[cfg(test)]
 mod tests;
+mod tls;
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -40,6 +41,7 @@ use crate::log_limit::LogLimit;
 use answer::Service;
 use connection_table::{Place, Table, lock};
 pub(crate) use hosts::Hosts;
+pub(crate) use tls::Tls;
 
 /// The pause after accept(2) failed because the process has no file descriptor left.
 const RETRY: Duration = Duration::from_millis(100);
@@ -55,13 +57,19 @@ const SEND_BUFFER: usize = 128 * 1024;
 pub(crate) struct Front {
     /// Limits.
     pub(crate) limits: Limits,
-    /// Allowed hosts.
-    pub(crate) hosts: Hosts,
+    /// Allowed hosts; `None` if the routes check that.
+    pub(crate) hosts: Option<Hosts>,
     /// The class of a request, by its path.
     pub(crate) class_of: fn(path: &str) -> Class,
     /// Makes an error response from a status and a message.
     pub(crate) refusal: fn(StatusCode, &str) -> Response,
+    /// The certificate, for HTTPS.
+    pub(crate) tls: Option<Tls>,
 }
+
+/// The address of the client, which every request has as an extension.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Peer(pub(crate) IpAddr);
 
 /// Limits of a listener.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,27 +127,34 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, front: Front) {
     let table = Arc::new(Mutex::new(Table::new(front.limits)));
     let (router, front) = (TowerToHyperService::new(router), Arc::new(front));
     let mut connections = JoinSet::new();
-    let begin = |socket: TcpStream, place: Place| {
+    let begin = |socket: TcpStream, peer: SocketAddr, place: Place| {
         // Those that have ended meanwhile.
         while connections.try_join_next().is_some() {}
         // Without this limit, an unread connection can fill megabytes of kernel memory.
         let _ = socket2::SockRef::from(&socket).set_send_buffer_size(SEND_BUFFER);
-        let service = Service::new(router.clone(), Arc::clone(&front), place);
-        connections.spawn(connection::serve(socket, service));
+        let service = Service::new(router.clone(), Arc::clone(&front), Peer(peer.ip()), place);
+        match &front.tls {
+            None => connections.spawn(connection::serve(socket, service)),
+            Some(tls) => connections.spawn(connection::serve_tls(socket, tls.config(), service)),
+        };
     };
     accept(&listener, &table, begin).await;
 }
 
 /// Accepts connections forever. An error concerns one connection that is already closed, or the
 /// system lacks file descriptors or memory; then an idle connection is closed.
-async fn accept<L: Listener>(listener: &L, table: &Arc<Mutex<Table>>, mut begin: impl FnMut(L::Socket, Place)) {
+async fn accept<L: Listener>(
+    listener: &L,
+    table: &Arc<Mutex<Table>>,
+    mut begin: impl FnMut(L::Socket, SocketAddr, Place),
+) {
     let warnings = LogLimit::default();
     loop {
         match listener.next().await {
             Ok((socket, peer)) => {
                 // Without a slot the socket is closed here.
                 if let Some(place) = Place::take(table, peer.ip()) {
-                    begin(socket, place);
+                    begin(socket, peer, place);
                 }
                 // Serves a request that has already arrived before other connections can displace
                 // it.

@@ -31,7 +31,7 @@ fn front(connections: usize) -> Front {
         _ => Class::Ordinary,
     };
     let refusal = |status: StatusCode, why: &str| (status, why.to_owned()).into_response();
-    Front { limits: Limits { connections, body: 1000 }, hosts: Hosts::default(), class_of, refusal }
+    Front { limits: Limits { connections, body: 1000 }, hosts: Some(Hosts::default()), class_of, refusal, tls: None }
 }
 
 /// Says something every second.
@@ -74,7 +74,8 @@ fn connect(others: usize) -> (DuplexStream, Vec<Place>) {
         (0..others).map(|i| Place::take(&table, [192, 0, 2, u8::try_from(i).unwrap()].into()).unwrap()).collect();
     let place = Place::take(&table, [127, 0, 0, 1].into()).unwrap();
     let (client, server) = duplex(1024);
-    let service = Service::new(TowerToHyperService::new(router()), Arc::new(front(16)), place);
+    let service =
+        Service::new(TowerToHyperService::new(router()), Arc::new(front(16)), Peer([127, 0, 0, 1].into()), place);
     tokio::spawn(connection::serve(server, service));
     (client, others)
 }
@@ -298,7 +299,7 @@ async fn errors_of_accepting_end_nothing_and_do_not_spin() {
     let idle = Place::take(&table, HERE.into()).unwrap();
     let (full, began) = (Full(AtomicUsize::new(0)), AtomicUsize::new(0));
     let start = Instant::now();
-    let accepting = accept(&full, &table, |(), _| {
+    let accepting = accept(&full, &table, |(), _, _| {
         began.fetch_add(1, Ordering::Relaxed);
     });
     assert!(tokio::time::timeout(Duration::from_secs(60), accepting).await.is_err(), "it goes on for ever");

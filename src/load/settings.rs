@@ -83,6 +83,10 @@ fn live_changes(mut new: Settings, old: &Settings, needs_restart: &mut Vec<&'sta
         needs_restart.push("rate_limit");
         new.rate_limit.clone_from(&old.rate_limit);
     }
+    if new.api != old.api {
+        needs_restart.push("api");
+        new.api.clone_from(&old.api);
+    }
     if new.query_log != old.query_log {
         needs_restart.push("query_log");
         new.query_log.clone_from(&old.query_log);

@@ -73,8 +73,8 @@ const TABLE: &[(&str, &[&str])] = &[
         ],
     ),
     ("control", &["background", "log_limit", "model", "objects", "config", "health", "world", "store", "load"]),
-    ("http", &["log_limit"]),
-    ("api", &["model", "objects", "health"]),
+    ("http", &["files", "log_limit"]),
+    ("api", &["files", "model", "objects", "health", "http"]),
     ("lab", &["http"]),
     (
         "admin",
@@ -118,6 +118,7 @@ const TABLE: &[(&str, &[&str])] = &[
             "load",
             "control",
             "http",
+            "api",
             "lab",
             "admin",
         ],

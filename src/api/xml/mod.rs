@@ -4,7 +4,7 @@ mod element;
 mod members;
 mod writer;
 
-pub(crate) use element::{BadXml, Element};
+pub(crate) use element::Element;
 pub(crate) use members::Members;
 pub(crate) use writer::Writer;
 

@@ -1,0 +1,101 @@
+//! `[api]`: the listener of the Route 53 API, and who may call it.
+
+use std::net::SocketAddr;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+use super::admin::read_allowed_hosts;
+use super::diagnostic::Diagnostic;
+use super::document::Diagnostics;
+use super::listeners::{EnvironmentKey, Listener};
+use super::table::{At, Table};
+use super::value::{self, path, read_list};
+
+/// The port of AWS emulators.
+const PORT: u16 = 4566;
+
+/// `[api]`
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ApiSettings {
+    /// The addresses to listen on.
+    pub listen: Vec<SocketAddr>,
+    /// The file with the keys of clients.
+    pub keys_file: Option<PathBuf>,
+    /// The networks of clients whose signatures are not verified; `None` for the default.
+    pub trust: Option<Vec<IpNet>>,
+    /// The certificate, for HTTPS.
+    pub tls: Option<TlsFiles>,
+    /// Accepted host names, in lower case and without the trailing dot.
+    pub allowed_hosts: Vec<String>,
+    /// How long a change is pending, as clients see it.
+    pub insync_delay: Duration,
+    /// The directory for files of new zones; `None` for that of the other zone files.
+    pub zones_directory: Option<PathBuf>,
+}
+
+/// A certificate chain and its key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// The chain, in PEM format.
+    pub certificate: PathBuf,
+    /// The private key, in PEM format.
+    pub key: PathBuf,
+}
+
+/// All but `listen`.
+pub(super) fn read_api(table: &Table<'_>, directory: &Path, diagnostics: &mut Diagnostics<'_>) -> ApiSettings {
+    let trust = read_list(table, "trust", diagnostics, value::network);
+    let insync_delay = table.duration("insync_delay", diagnostics).map(|delay| delay.value);
+    ApiSettings {
+        listen: Vec::new(),
+        keys_file: path(table, "keys_file", directory, diagnostics),
+        trust: trust.map(|trust| trust.into_iter().map(|network| network.value).collect()),
+        tls: read_tls(table, directory, diagnostics),
+        allowed_hosts: read_allowed_hosts(table, diagnostics),
+        insync_delay: insync_delay.unwrap_or_default(),
+        zones_directory: path(table, "zones_directory", directory, diagnostics),
+    }
+}
+
+/// The addresses, with their positions.
+pub(super) fn read_listen(table: &Table<'_>, diagnostics: &mut Diagnostics<'_>) -> Vec<(SocketAddr, Range<usize>)> {
+    table.require("listen", "such as listen = [\"127.0.0.1:4566\"]", diagnostics);
+    let Some(texts) = table.strings("listen", diagnostics) else { return Vec::new() };
+    if texts.is_empty() {
+        let diagnostic = diagnostics.error(table.span_of("listen"), "`listen` must name at least one address");
+        diagnostic.label("an empty list").hint("leave out `[api]` for no API");
+    }
+    let read = |text: &At<&str>, diagnostics: &mut Diagnostics<'_>| {
+        Some((value::socket_address(text, PORT, diagnostics)?, text.span.clone()))
+    };
+    texts.iter().filter_map(|text| read(text, diagnostics)).collect()
+}
+
+fn read_tls(table: &Table<'_>, directory: &Path, diagnostics: &mut Diagnostics<'_>) -> Option<TlsFiles> {
+    let certificate = path(table, "tls_certificate", directory, diagnostics);
+    let key = path(table, "tls_key", directory, diagnostics);
+    for (one, other) in [("tls_certificate", "tls_key"), ("tls_key", "tls_certificate")] {
+        if table.has(one) && !table.has(other) {
+            let diagnostic = diagnostics.error(table.key_span(one), format!("`{one}` needs `{other}`"));
+            diagnostic.label(format!("there is no `{other}`")).hint("set both for HTTPS, or neither for HTTP");
+        }
+    }
+    Some(TlsFiles { certificate: certificate?, key: key? })
+}
+
+/// An error for each listener that others than this machine reach while nothing says who may use it.
+pub(super) fn open_listeners(
+    api: &ApiSettings,
+    listeners: &[Listener],
+    environment: EnvironmentKey,
+) -> Vec<Diagnostic> {
+    let is_protected = api.keys_file.is_some() || api.trust.as_ref().is_some_and(|trust| !trust.is_empty());
+    if is_protected || environment != EnvironmentKey::Absent {
+        return Vec::new();
+    }
+    let open = listeners.iter().filter(|listener| !listener.address.ip().is_loopback());
+    open.map(Listener::open_to_others).collect()
+}

@@ -1,0 +1,105 @@
+//! Opens the listeners of the Route 53 API, and reads its keys and its certificate.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, anyhow};
+use tokio::net::TcpListener;
+
+use crate::api::{self, Access, Api, ChangeLog, Context, Keys};
+use crate::config::{self, ApiSettings, Settings};
+use crate::http::{self, Tls};
+use crate::load::with_files;
+
+use super::wiring::Wiring;
+
+/// How often the keys file and the certificate are checked for changes.
+const REFRESH: Duration = Duration::from_secs(1);
+
+/// The open listeners. Connections wait until they are served.
+pub(super) struct ApiListeners {
+    listeners: Vec<TcpListener>,
+    access: Access,
+    tls: Option<Tls>,
+    has_files: bool,
+    insync_delay: Duration,
+}
+
+/// How the API is reached, for the message at the start.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct ApiUrl {
+    /// Such as `http://127.0.0.1:4566`.
+    pub(super) url: String,
+    /// Whether clients on this machine need a key.
+    pub(super) needs_key: bool,
+}
+
+impl ApiListeners {
+    /// The most files that they have open.
+    pub(super) fn open_files(settings: &Settings) -> usize {
+        settings.api.as_ref().map_or(0, |api| api.listen.len() + api::CONNECTIONS)
+    }
+
+    /// `None` without an API.
+    pub(super) async fn open(settings: &Settings) -> anyhow::Result<Option<ApiListeners>> {
+        let Some(settings) = settings.api.clone() else { return Ok(None) };
+        let listeners = settings.listen.iter().map(|address| bind(*address)).collect::<anyhow::Result<_>>()?;
+        let has_files = settings.keys_file.is_some() || settings.tls.is_some();
+        let insync_delay = settings.insync_delay;
+        let (access, tls) = with_files(move || read(&settings)).await??;
+        Ok(Some(ApiListeners { listeners, access, tls, has_files, insync_delay }))
+    }
+
+    /// Serves the API until the server stops.
+    pub(super) fn serve(self, wiring: &mut Wiring) -> anyhow::Result<ApiUrl> {
+        let ApiListeners { listeners, access, tls, has_files, insync_delay } = self;
+        let address = listeners[0].local_addr().context("a listener has no address")?;
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        let needs_key = !access.trusts(IpAddr::V4(Ipv4Addr::LOCALHOST));
+        let context = Context { objects: Arc::new(wiring.objects()), change_log: ChangeLog::new(insync_delay) };
+        let api = Arc::new(Api { access, context, now: super::now });
+        // A listener without connections would answer nothing.
+        let connections = (api::CONNECTIONS / listeners.len()).max(2);
+        for listener in listeners {
+            wiring.spawn(api::serve(listener, Arc::clone(&api), tls.clone(), connections));
+        }
+        if has_files {
+            wiring.spawn(refresh(api, tls));
+        }
+        Ok(ApiUrl { url: format!("{scheme}://{}", config::reachable(address)), needs_key })
+    }
+}
+
+fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    http::bind(address).map_err(|error| {
+        anyhow!(
+            "cannot listen on {address} (TCP) for the Route 53 API: {error}\n  hint: choose another address with \
+             `[api] listen` or --api ADDRESS:PORT, or none with --api off"
+        )
+    })
+}
+
+fn read(settings: &ApiSettings) -> anyhow::Result<(Access, Option<Tls>)> {
+    let keys = Keys::read(settings.keys_file.as_deref(), |name| std::env::var(name).ok());
+    let keys = keys.context("cannot use the keys of the Route 53 API")?;
+    let tls = settings.tls.as_ref().map(|files| Tls::read(&files.certificate, &files.key));
+    let tls = tls.transpose().context("cannot use the certificate of the Route 53 API")?;
+    Ok((Access::new(keys, settings.trust.as_deref(), &settings.allowed_hosts), tls))
+}
+
+/// Reads changed files again.
+async fn refresh(api: Arc<Api>, tls: Option<Tls>) {
+    let mut seconds = tokio::time::interval(REFRESH);
+    seconds.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        seconds.tick().await;
+        let (api, tls) = (Arc::clone(&api), tls.clone());
+        let look = move || {
+            api.access.refresh();
+            tls.iter().for_each(Tls::refresh);
+        };
+        // One thread, which waits if the file system does not respond.
+        let _ = tokio::task::spawn_blocking(look).await;
+    }
+}
