@@ -45,7 +45,8 @@ pub use api::{ApiSettings, TlsFiles};
 pub use cookies::CookieSettings;
 pub use diagnostic::{Diagnostic, Place, Severity};
 pub use edit::{
-    EditError, References, edit_record_sets, edit_zone_members, new_zone_text, without_zone, zone_file_name,
+    EditError, References, edit_cidr_collection, edit_health_check, edit_record_sets, edit_zone_members, new_zone_text,
+    without_zone, zone_file_name,
 };
 pub use listeners::{AddressFlag, EnvironmentKey, ListenFlags};
 pub use located::{LocatedDiagnostic, Style, lines, locate, render, render_located};

@@ -38,6 +38,11 @@ impl Member {
         if is_default { Member::Default(value.into()) } else { Member::of(value) }
     }
 
+    /// The version of a definition; the first one is left out.
+    pub(super) fn version(version: u64) -> Member {
+        Member::or_default(i64::try_from(version).unwrap_or(i64::MAX), version == 1)
+    }
+
     pub(super) fn tags(tags: &Tags) -> Member {
         let entries: Vec<_> = tags.iter().map(|(key, value)| (key.clone(), string(value))).collect();
         if entries.is_empty() { Member::Absent } else { Member::Table(entries) }

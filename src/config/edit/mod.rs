@@ -6,10 +6,13 @@
 //! document, which takes longer.
 
 mod blocks;
+mod collection;
 mod document;
 mod file_name;
+mod health_check;
 mod members;
 mod record;
+mod tables;
 #[cfg(test)]
 mod tests;
 mod without_zone;
@@ -25,8 +28,10 @@ use crate::model::{
     ResourceRecordSet,
 };
 use blocks::{Block, Edits};
+pub use collection::edit_cidr_collection;
 use document::{parse, push, remove_all, table_at};
 pub use file_name::zone_file_name;
+pub use health_check::edit_health_check;
 pub use without_zone::without_zone;
 pub use zone::{edit_zone_members, new_zone_text};
 

@@ -68,24 +68,33 @@ pub fn defines_cidr_collection(source: &SourceFile, id: &CidrCollectionId) -> bo
     definitions(source).defines.contains(&Reference::Collection(id.0.clone()))
 }
 
-/// The zone of a file, and the keys of its records and of its groups with settings, in the order of
-/// the file.
+/// What identifies the contents of a file, each list in the order of the file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(in super::super) struct WrittenKeys {
     pub(in super::super) zone: Option<Name>,
     pub(in super::super) records: Vec<RecordSetKey>,
+    /// The groups with settings.
     pub(in super::super) groups: Vec<(Name, RecordType)>,
+    /// The ids of the checks and collections.
+    pub(in super::super) health_checks: Vec<String>,
+    pub(in super::super) collections: Vec<String>,
 }
 
 /// Reads only the keys of a file that has no errors.
 pub(in super::super) fn written_keys(source: &SourceFile) -> WrittenKeys {
     let (root, mut diagnostics) = document::parse(source);
-    let Some(zone) = file::read(&root, &mut diagnostics).zone else { return WrittenKeys::default() };
-    WrittenKeys {
-        zone: Some(zone.name.value),
-        records: zone.records.iter().map(|record| record.set.key()).collect(),
-        groups: zone.record_groups.into_iter().map(|draft| (draft.group.name, draft.group.record_type)).collect(),
+    let draft = file::read(&root, &mut diagnostics);
+    let mut keys = WrittenKeys {
+        health_checks: draft.health_checks.into_iter().map(|check| check.id.value).collect(),
+        collections: draft.collections.into_iter().map(|collection| collection.id.value).collect(),
+        ..WrittenKeys::default()
+    };
+    if let Some(zone) = draft.zone {
+        keys.zone = Some(zone.name.value);
+        keys.records = zone.records.iter().map(|record| record.set.key()).collect();
+        keys.groups = zone.record_groups.into_iter().map(|draft| (draft.group.name, draft.group.record_type)).collect();
     }
+    keys
 }
 
 /// The names of a file's records, as far as they can be read.
