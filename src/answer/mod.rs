@@ -18,7 +18,7 @@ use std::net::IpAddr;
 use arrayvec::ArrayVec;
 
 pub use group_status::{GroupStatus, group_status};
-pub use resolve::{client_of, resolve, resolve_into, resolve_traced};
+pub use resolve::{client_of, resolve, resolve_in, resolve_into, resolve_traced};
 pub use size::MessageSize;
 pub use trace::{Step, Trace};
 

@@ -12,6 +12,7 @@ mod access;
 mod caller;
 pub(crate) mod change_batch;
 mod errors;
+mod health_check;
 pub(crate) mod ids;
 mod keys;
 mod operation;

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
+use crate::config::ClientSubnetUse;
 use crate::health::{CheckView, Override, Overrides, Pattern, Sentinels, Share, Status, Timestamp, Tracker};
 use crate::load::{LoadedConfig, RecordsByCheck};
 use crate::model::HealthCheckId;
@@ -66,6 +67,17 @@ impl HealthReader {
     }
 }
 
+#[cfg(test)]
+impl HealthReader {
+    /// Reads a view without checks and zones.
+    pub(crate) fn for_tests() -> HealthReader {
+        let base = LoadedConfig::without_state(crate::config::Settings::built_in());
+        let catalog = Arc::new(crate::world::Catalog::build(&[], &[]));
+        let world = World::new(catalog, &Tracker::new().bits(), Arc::default());
+        HealthReader::new(HealthView::empty(Arc::new(world), base, Timestamp::default()))
+    }
+}
+
 impl HealthView {
     /// A view without checks.
     #[must_use]
@@ -95,6 +107,18 @@ impl HealthView {
     #[must_use]
     pub(crate) fn check(&self, id: &HealthCheckId) -> Option<CheckReport> {
         self.tracker.slot_of(id).and_then(|slot| self.tracker.view(slot)).map(|view| self.report(view))
+    }
+
+    /// Whether EDNS Client Subnet is used.
+    #[must_use]
+    pub(crate) fn uses_client_subnet(&self) -> bool {
+        self.base.settings.location.use_client_subnet == ClientSubnetUse::Use
+    }
+
+    /// The largest response over UDP, in bytes.
+    #[must_use]
+    pub(crate) fn udp_payload_max(&self) -> u16 {
+        self.base.settings.dns.udp_payload_max
     }
 
     fn report(&self, view: CheckView) -> CheckReport {

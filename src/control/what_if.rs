@@ -5,7 +5,6 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use crate::config::ClientSubnetUse;
 use crate::health::{Action, Pattern, Status, Timestamp, Tracker, Transition};
 use crate::load::LoadedConfig;
 use crate::model::HealthCheckId;
@@ -51,7 +50,7 @@ pub(crate) struct CheckSnapshot {
 impl WhatIf {
     /// Whether EDNS Client Subnet is used.
     pub(crate) fn uses_client_subnet(&self) -> bool {
-        self.base().settings.location.use_client_subnet == ClientSubnetUse::Use
+        self.view.uses_client_subnet()
     }
 
     /// The configuration that the world was made from.

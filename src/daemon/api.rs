@@ -9,6 +9,7 @@ use tokio::net::TcpListener;
 
 use crate::api::{self, Access, Api, ChangeLog, Context, Keys};
 use crate::config::{self, ApiSettings, Settings};
+use crate::control::HealthReader;
 use crate::http::{self, Tls};
 use crate::load::with_files;
 
@@ -52,12 +53,12 @@ impl ApiListeners {
     }
 
     /// Serves the API until the server stops.
-    pub(super) fn serve(self, wiring: &mut Wiring) -> anyhow::Result<ApiUrl> {
+    pub(super) fn serve(self, wiring: &mut Wiring, health: HealthReader) -> anyhow::Result<ApiUrl> {
         let ApiListeners { listeners, access, tls, has_files, insync_delay } = self;
         let address = listeners[0].local_addr().context("a listener has no address")?;
         let scheme = if tls.is_some() { "https" } else { "http" };
         let needs_key = !access.trusts(IpAddr::V4(Ipv4Addr::LOCALHOST));
-        let context = Context { objects: Arc::new(wiring.objects()), change_log: ChangeLog::new(insync_delay) };
+        let context = Context { objects: Arc::new(wiring.objects()), change_log: ChangeLog::new(insync_delay), health };
         let api = Arc::new(Api { access, context, now: super::now });
         // A listener without connections would answer nothing.
         let connections = (api::CONNECTIONS / listeners.len()).max(2);

@@ -142,7 +142,7 @@ async fn boot_and_serve(
     wiring.start(&settings, seen, authorities, files)?;
     let (ready, readiness) = watch::channel(Readiness::Starting);
     let query_logging = start_query_logging(&settings)?;
-    let admin = wiring.admin(health, readiness, query_logging.clone(), permission.changes.clone());
+    let admin = wiring.admin(health.clone(), readiness, query_logging.clone(), permission.changes.clone());
     let listening = Arc::clone(&admin.listening);
     let admin = open_side_door(&mut wiring, &settings, files.admin, admin);
 
@@ -162,7 +162,7 @@ async fn boot_and_serve(
     wiring.send(Event::Started).await;
     let (addresses, serving) = dns::open(&mut wiring, &settings, files, &reader, &query_logging).await?;
     let _ = listening.set(addresses.clone());
-    let api = api.map(|api| api.serve(&mut wiring)).transpose()?;
+    let api = api.map(|api| api.serve(&mut wiring, health)).transpose()?;
     ready.send_replace(Readiness::Ready);
     claim.keep_file();
     manager.tell(News::Ready(&format!("serving {}", summary.totals())));

@@ -351,7 +351,7 @@ impl<'s> Story<'s> {
             name: owner.to_string(),
             ttl,
             record_type: record_type.to_string(),
-            data: RecordData::from_wire(record_type, whole(&data, self.zone_view.zone.name())).to_text(),
+            data: RecordData::from_wire(record_type, data.whole(self.zone_view.zone.name())).to_text(),
         };
         part.records.iter().map(record).collect()
     }
@@ -424,18 +424,6 @@ impl<'s> Story<'s> {
         };
         format!("{} routing decided by so many bits of the address: {decided}{is_sent}", group.policy)
     }
-}
-
-/// A record's data, with the zone's name where compiled records have a compression pointer to it.
-fn whole(data: &Data<'_>, zone: &Name) -> Vec<u8> {
-    let (mut wire, mut at) = (Vec::with_capacity(data.bytes.len() + zone.wire().len()), 0);
-    for pointer in data.pointers.into_iter().flatten().map(usize::from) {
-        wire.extend(&data.bytes[at..pointer]);
-        wire.extend(zone.wire());
-        at = pointer + 2;
-    }
-    wire.extend(&data.bytes[at..]);
-    wire
 }
 
 fn found_in_words(leads_to: LeadsTo, node: &str, types: &[String]) -> String {

@@ -5,7 +5,7 @@
 //! instead. Its value depends on the offset of the zone's name in the question; `Data::pointers`
 //! lists the positions.
 
-use crate::model::{RecordData, RecordType, Ttl};
+use crate::model::{Name, RecordData, RecordType, Ttl};
 
 /// No pointer to write.
 const NONE: u16 = u16::MAX;
@@ -30,6 +30,20 @@ pub struct Data<'z> {
     /// Offsets in `bytes` of two octets each that must become a compression pointer to the zone's
     /// name.
     pub pointers: [Option<u16>; 2],
+}
+
+impl Data<'_> {
+    /// The data with the zone's name where they have a compression pointer to it.
+    pub fn whole(&self, zone: &Name) -> Vec<u8> {
+        let (mut wire, mut at) = (Vec::with_capacity(self.bytes.len() + zone.wire().len()), 0);
+        for pointer in self.pointers.into_iter().flatten().map(usize::from) {
+            wire.extend(&self.bytes[at..pointer]);
+            wire.extend(zone.wire());
+            at = pointer + 2;
+        }
+        wire.extend(&self.bytes[at..]);
+        wire
+    }
 }
 
 impl<'z> Records<'z> {

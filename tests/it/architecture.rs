@@ -74,7 +74,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ),
     ("control", &["background", "log_limit", "model", "objects", "config", "health", "world", "store", "load"]),
     ("http", &["files", "log_limit"]),
-    ("api", &["files", "model", "objects", "health", "http"]),
+    ("api", &["files", "model", "objects", "health", "requestor", "answer", "world", "zonetree", "control", "http"]),
     ("lab", &["http"]),
     (
         "admin",

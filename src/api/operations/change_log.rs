@@ -72,6 +72,10 @@ impl ChangeLog {
 }
 
 impl ChangeInfo {
+    pub(super) fn id(&self) -> &str {
+        &self.id
+    }
+
     /// The element `ChangeInfo`.
     pub(super) fn write(&self, xml: &mut Writer) {
         self.write_at(SystemTime::now(), xml);

@@ -4,8 +4,12 @@
 //! area and name it in [`handler`].
 
 mod change_log;
+mod cidr_collections;
 mod geo_locations;
+mod health_check_status;
+mod health_checks;
 mod store;
+mod test_dns_answer;
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -15,6 +19,7 @@ pub(crate) use change_log::ChangeLog;
 use super::errors::{ApiError, Code};
 use super::operation::Operation;
 use super::request::{Outcome, Request};
+use crate::control::HealthReader;
 use crate::objects::ObjectStore;
 
 /// What operations use besides the request.
@@ -23,6 +28,8 @@ pub(crate) struct Context {
     pub(crate) objects: Arc<dyn ObjectStore>,
     /// The last changes, for GetChange.
     pub(crate) change_log: ChangeLog,
+    /// The results of health checks, and the world that answers queries.
+    pub(crate) health: HealthReader,
 }
 
 /// An operation that is running.
@@ -34,8 +41,25 @@ type Handler = for<'r> fn(&'r Context, &'r Request) -> Running<'r>;
 /// The function of an operation; `None` if this server does not have it yet.
 fn handler(operation: Operation) -> Option<Handler> {
     Some(match operation {
+        Operation::ChangeCidrCollection => |context, request| Box::pin(cidr_collections::change(context, request)),
+        Operation::CreateCidrCollection => |context, request| Box::pin(cidr_collections::create(context, request)),
+        Operation::CreateHealthCheck => |context, request| Box::pin(health_checks::create(context, request)),
+        Operation::DeleteCidrCollection => |context, request| Box::pin(cidr_collections::delete(context, request)),
+        Operation::DeleteHealthCheck => |context, request| Box::pin(health_checks::delete(context, request)),
         Operation::GetGeoLocation => |_, request| now(geo_locations::get(request)),
+        Operation::GetHealthCheck => |context, request| now(health_checks::get(context, request)),
+        Operation::GetHealthCheckCount => |context, request| now(health_checks::count(context, request)),
+        Operation::GetHealthCheckLastFailureReason => {
+            |context, request| now(health_check_status::last_failure_reason(context, request))
+        }
+        Operation::GetHealthCheckStatus => |context, request| now(health_check_status::status(context, request)),
+        Operation::ListCidrBlocks => |context, request| now(cidr_collections::list_blocks(context, request)),
+        Operation::ListCidrCollections => |context, request| now(cidr_collections::list(context, request)),
+        Operation::ListCidrLocations => |context, request| now(cidr_collections::list_locations(context, request)),
         Operation::ListGeoLocations => |_, request| now(geo_locations::list(request)),
+        Operation::ListHealthChecks => |context, request| now(health_checks::list(context, request)),
+        Operation::TestDNSAnswer => |context, request| now(test_dns_answer::test(context, request)),
+        Operation::UpdateHealthCheck => |context, request| Box::pin(health_checks::update(context, request)),
         _ => return None,
     })
 }

@@ -1,0 +1,135 @@
+//! TestDNSAnswer: what this server answers to a query, by the code that answers queries.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use ipnet::IpNet;
+
+use super::{ApiError, Context};
+use crate::answer::{Answer, ClientSubnet, Dice, Query, QueryName, Rcode, resolve_in};
+use crate::api::request::{Outcome, Request};
+use crate::model::{HostedZoneId, Name, PrefixLength, RecordData, RecordType, ResponseCode};
+use crate::requestor::{Requestor, Transport};
+use crate::world::{World, ZoneView};
+use crate::zonetree::MemberContent;
+
+/// API TestDNSAnswer, EDNS0ClientSubnetMask.
+const IPV4_MASK: u8 = 24;
+const IPV6_MASK: u8 = 64;
+/// OPT with a client subnet of the longest address (RFC 6891 section 6.1.2, RFC 7871 section 6).
+const OPT_OCTETS: usize = 11 + 8 + 16;
+
+/// A query as the request describes it.
+#[derive(Debug)]
+struct Asked {
+    name: Name,
+    record_type: RecordType,
+    resolver: IpAddr,
+    client_subnet: Option<ClientSubnet>,
+}
+
+/// What the response says.
+#[derive(Debug, PartialEq)]
+struct Tested {
+    name_server: String,
+    response_code: Rcode,
+    values: Vec<String>,
+    transport: Transport,
+}
+
+pub(super) fn test(context: &Context, request: &Request) -> Outcome {
+    let parameter = |name: &str| request.query(name).filter(|text| !text.is_empty());
+    let required = |name: &str| parameter(name).ok_or_else(|| ApiError::invalid_input(format!("'{name}' is missing")));
+    let id = required("hostedzoneid")?.trim_start_matches("/hostedzone/");
+    let zone = context.zone_summary(request, id)?;
+    if !zone.vpcs.is_empty() {
+        return Err(ApiError::invalid_input("TestDNSAnswer is not supported for private hosted zones."));
+    }
+    let (name, record_type) = (required("recordname")?, required("recordtype")?);
+    let asked = asked(name, record_type, &parameter)?;
+    let view = context.health.load();
+    let udp_payload_max = usize::from(view.udp_payload_max());
+    let asked = Asked { client_subnet: asked.client_subnet.filter(|_| view.uses_client_subnet()), ..asked };
+    let tested =
+        answer(&view.world, &zone.id, &asked, udp_payload_max).ok_or_else(|| super::store::no_such_zone(id))?;
+    Ok(request.response(|xml| {
+        xml.element("Nameserver", tested.name_server);
+        xml.element("RecordName", name);
+        xml.element("RecordType", asked.record_type);
+        xml.parent("RecordData", |xml| tested.values.iter().for_each(|value| xml.element("RecordDataEntry", value)));
+        xml.element("ResponseCode", ResponseCode(tested.response_code as u8));
+        xml.element("Protocol", tested.transport);
+    }))
+}
+
+/// Without a resolver the query comes from this host. (Route 53 takes a resolver in us-east-1.)
+fn asked<'r>(name: &str, record_type: &str, parameter: &impl Fn(&str) -> Option<&'r str>) -> Result<Asked, ApiError> {
+    let invalid =
+        |text: &str, what: &str| ApiError::invalid_input(format!("'{text}' is not a valid value for '{what}'"));
+    let address =
+        |what: &str| parameter(what).map(|text| text.parse::<IpAddr>().map_err(|_| invalid(text, what))).transpose();
+    let mask = parameter("edns0clientsubnetmask");
+    let client_subnet = match address("edns0clientsubnetip")? {
+        None if mask.is_some() => {
+            return Err(ApiError::invalid_input("'edns0clientsubnetmask' requires 'edns0clientsubnetip'"));
+        }
+        None => None,
+        Some(address) => {
+            let default = if address.is_ipv4() { IPV4_MASK } else { IPV6_MASK };
+            let bits =
+                mask.map_or(Ok(default), |text| text.parse().map_err(|_| invalid(text, "edns0clientsubnetmask")))?;
+            let subnet = IpNet::new(address, bits).map_err(|_| invalid(&bits.to_string(), "edns0clientsubnetmask"))?;
+            let subnet = ClientSubnet { address: subnet.network(), source_prefix: PrefixLength(bits) };
+            Some(subnet).filter(|_| bits > 0)
+        }
+    };
+    Ok(Asked {
+        name: Name::parse(name).map_err(|error| ApiError::invalid_input(format!("{error}: '{name}'")))?,
+        record_type: RecordType::ALL
+            .into_iter()
+            .find(|known| known.as_str() == record_type)
+            .ok_or_else(|| invalid(record_type, "recordtype"))?,
+        resolver: address("resolverip")?.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST)),
+        client_subnet,
+    })
+}
+
+/// `None` if the zone is not served.
+fn answer(world: &World, zone: &HostedZoneId, asked: &Asked, udp_payload_max: usize) -> Option<Tested> {
+    let zone_view = world.zone_view_by_id(zone)?;
+    let name_server = name_server(&zone_view);
+    if !asked.name.is_within(zone_view.zone.name()) {
+        // What a server of the zone alone would answer.
+        let values = Vec::new();
+        return Some(Tested { name_server, response_code: Rcode::Refused, values, transport: Transport::Udp });
+    }
+    let mut name = QueryName::default();
+    name.set(&asked.name);
+    let requestor = Requestor::at(asked.resolver);
+    let query = Query { client_subnet: asked.client_subnet, ..Query::new(&name, asked.record_type.into(), &requestor) };
+    let answer = resolve_in(zone_view, &query, world, &mut Dice::seeded(fastrand::u64(..)));
+    // Type and class follow the name.
+    let size = answer.message_size(asked.name.wire().len() + 4, OPT_OCTETS, udp_payload_max);
+    let transport = if size.truncated { Transport::Tcp } else { Transport::Udp };
+    Some(Tested { name_server, response_code: answer.rcode, values: values(&answer, &zone_view), transport })
+}
+
+/// The data of the answer section.
+fn values(answer: &Answer<'_>, zone_view: &ZoneView<'_>) -> Vec<String> {
+    let zone = zone_view.zone.name();
+    let text =
+        |record_type, data: &crate::answer::Data<'_>| RecordData::from_wire(record_type, data.whole(zone)).to_text();
+    let parts = answer.answer.iter();
+    parts.flat_map(|part| part.records.iter().map(|data| text(part.records.record_type, &data))).collect()
+}
+
+/// The first name server of the zone, as Route 53 writes it.
+fn name_server(zone_view: &ZoneView<'_>) -> String {
+    let zone = zone_view.zone;
+    if zone.is_unavailable() {
+        return String::new();
+    }
+    let content = zone.content(zone.name_servers(), crate::answer::MemberIndex(0));
+    let MemberContent::Records(records, _) = content else { return String::new() };
+    let first = records.iter().next().map(|data| RecordData::from_wire(records.record_type, data.whole(zone.name())));
+    first.map_or_else(String::new, |data| data.to_text().trim_end_matches('.').to_owned())
+}
