@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use crate::config::{LocatedDiagnostic, Style};
+use crate::causes::with_causes;
+use crate::config::{ListenFlags, LocatedDiagnostic, Style};
+use crate::daemon;
 use crate::load::{LoadDiagnostics, Loaded, Refused, Scope, Sound, load_offline};
 use crate::store::{Overrides, SettingsSource};
 
@@ -45,6 +47,8 @@ pub(super) struct CheckArguments {
 /// The result.
 struct Checked {
     diagnostics: Arc<LoadDiagnostics>,
+    /// What is wrong with the keys or the certificate of the API.
+    api: Option<String>,
     /// How much can be served.
     sound: Sound,
 }
@@ -52,20 +56,27 @@ struct Checked {
 /// Loads all files as a server would, and prints errors and warnings. The exit code is 0 if the
 /// files can be served.
 pub(super) fn run(arguments: &CheckArguments) -> anyhow::Result<ExitCode> {
-    let overrides = Overrides { zones: arguments.zones.clone(), ..Overrides::default() };
+    let listen = ListenFlags { environment_key: settings::environment_key(), ..ListenFlags::default() };
+    let overrides = Overrides { listen, zones: arguments.zones.clone(), ..Overrides::default() };
     let zones = arguments.zones.as_deref().or(arguments.files.first().map(PathBuf::as_path));
     let file = settings::locate_or_default(arguments.config.as_deref(), zones)?;
     let source = SettingsSource { file, overrides };
     let scope = if arguments.files.is_empty() { Scope::Everything } else { Scope::Zones };
-    let checked = Checked::of(load_offline(&source, &arguments.files, scope))?;
+    let mut checked = Checked::of(load_offline(&source, &arguments.files, scope))?;
+    if scope == Scope::Everything {
+        checked.api = api_problem(&source);
+    }
     if arguments.json {
         print_json(&checked.json())?;
     } else {
         let style = if std::io::stderr().is_terminal() { Style::Coloured } else { Style::Plain };
         print_error(&checked.diagnostics.render(style));
+        if let Some(problem) = &checked.api {
+            print_error(&format!("error: {problem}\n"));
+        }
         print(&format!("{}\n", checked.summary()))?;
     }
-    Ok(if checked.diagnostics.errors() == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if checked.errors() == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 impl Checked {
@@ -73,11 +84,15 @@ impl Checked {
         match outcome {
             Ok(Loaded { summary, .. }) => {
                 let sound = Sound { zones: summary.zones, records: summary.records };
-                Ok(Checked { diagnostics: summary.diagnostics, sound })
+                Ok(Checked { diagnostics: summary.diagnostics, api: None, sound })
             }
-            Err(Refused::Diagnostics { diagnostics, sound }) => Ok(Checked { diagnostics, sound }),
+            Err(Refused::Diagnostics { diagnostics, sound }) => Ok(Checked { diagnostics, api: None, sound }),
             Err(refused) => Err(refused.into()),
         }
+    }
+
+    fn errors(&self) -> usize {
+        self.diagnostics.errors() + usize::from(self.api.is_some())
     }
 
     fn warnings(&self) -> usize {
@@ -88,7 +103,7 @@ impl Checked {
     fn summary(&self) -> String {
         let fine =
             format!("{} in {} are fine", counted(self.sound.records, "record"), counted(self.sound.zones, "zone"));
-        let (errors, warnings) = (self.diagnostics.errors(), self.warnings());
+        let (errors, warnings) = (self.errors(), self.warnings());
         let files = counted(self.diagnostics.by_file().count(), "file");
         match (errors, warnings) {
             (0, 0) => fine,
@@ -110,14 +125,22 @@ impl Checked {
                 "hint": diagnostic.hint,
             })
         };
+        let api = self.api.iter().map(|problem| json!({ "severity": "error", "message": problem }));
         json!({
-            "errors": self.diagnostics.errors(),
+            "errors": self.errors(),
             "warnings": self.warnings(),
             "zones": self.sound.zones,
             "records": self.sound.records,
-            "diagnostics": self.diagnostics.iter().map(diagnostic).collect::<Vec<_>>(),
+            "diagnostics": self.diagnostics.iter().map(diagnostic).chain(api).collect::<Vec<_>>(),
         })
     }
+}
+
+/// What is wrong with the keys or the certificate of the API, as far as the settings can be read.
+fn api_problem(source: &SettingsSource) -> Option<String> {
+    let settings = source.read().settings?.api?;
+    let error = daemon::check_api_files(&settings).err()?;
+    Some(with_causes(error.as_ref()))
 }
 
 fn counted(count: usize, noun: &str) -> String {

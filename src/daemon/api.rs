@@ -72,6 +72,11 @@ impl ApiListeners {
     }
 }
 
+/// What would stop the start because of the API's keys and certificate.
+pub(crate) fn check_api_files(settings: &ApiSettings) -> anyhow::Result<()> {
+    read(settings).map(drop)
+}
+
 fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
     http::bind(address).map_err(|error| {
         anyhow!(

@@ -49,6 +49,7 @@ pub(crate) use signals::{Signals, end_on_signals};
 
 use admin_token::Permission;
 use announce::announce;
+pub(crate) use api::check_api_files;
 use api::{ApiListeners, ApiUrl};
 use dns::cannot_listen;
 use open_files::FileShares;

@@ -21,6 +21,10 @@ mod scenarios;
 
 // The running server.
 
+/// The front of the Route 53 API: signatures, trust, hostile requests.
+mod api_front;
+/// A client that signs requests for the Route 53 API.
+mod aws;
 /// DNS cookies, and their secrets.
 mod cookies;
 /// A failover with real web servers, sockets and time.
